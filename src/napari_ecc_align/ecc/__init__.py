@@ -1,0 +1,1 @@
+"""The estimators: planes in, a matrix out; numpy and OpenCV alone."""

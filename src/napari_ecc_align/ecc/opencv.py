@@ -1,0 +1,250 @@
+"""OpenCV's own ECC made safe: one iteration a call, on a pyramid, from more than one start."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..errors import InputError
+from ..pixels import Plane
+from ..progress import Progress
+from ..transform import MotionModel, Transform, magnify
+from .correlation import ecc
+from .estimate import Estimate
+from .levels import Level, count_levels, smoothed_levels
+from .phase import phase_shifts
+
+COARSE_ITERATIONS = 50
+COARSE_EPSILON = 1e-5
+_SURVIVORS = 3
+_LEAST_OVERLAP = 0.1
+# In single precision the correlation may flicker by more than the smallest epsilon.
+_PATIENCE = 6
+
+Steps = Generator[Progress, None, Estimate]
+
+
+@dataclass(frozen=True, eq=False)
+class _Candidate:
+    matrix: NDArray[np.float64]
+    sign: int
+    start: str
+    score: float = -np.inf
+
+
+@dataclass(frozen=True, eq=False)
+class _Climb:
+    """Where iterating from one start at one level has led."""
+
+    matrix: NDArray[np.float64]
+    iterations: int
+    converged: bool
+
+
+def check_opencv_model(model: MotionModel) -> None:
+    """Raise `InputError` for a motion model that OpenCV's ECC lacks."""
+    if model == "similarity":
+        raise InputError(
+            "model 'similarity' is not in OpenCV's ECC: "
+            "with engine='opencv' choose 'euclidean' or 'affine'"
+        )
+
+
+def opencv_steps(
+    reference: Plane,
+    moving: Plane,
+    *,
+    model: MotionModel,
+    number_of_iterations: int,
+    termination_eps: float,
+    initial: NDArray[np.float64] | None,
+) -> Steps:
+    """Estimate a transform with ``cv2.findTransformECCWithMask``, yielding after every iteration.
+
+    OpenCV's function cannot be interrupted, so it is called for one iteration at a time. At the
+    coarsest level it starts from `initial` if given, else from identity and from the peaks of
+    phase correlation, as a positive and as a negative; the best few starts go on to the next
+    level and the best one to full resolution.
+
+    Parameters
+    ----------
+    reference, moving : Plane
+        Planes without a flaw.
+    model : str
+        Any motion model but "similarity".
+    number_of_iterations, termination_eps : int, float
+        OpenCV's criteria at full resolution.
+    initial : ndarray of float64, shape (3, 3), optional
+        Where to start.
+
+    Yields
+    ------
+    Progress
+
+    Returns
+    -------
+    Estimate
+    """
+    count = count_levels([reference.shape, moving.shape])
+    references, movings = smoothed_levels(reference, count), smoothed_levels(moving, count)
+    candidates = _starts(references[-1], movings[-1], initial, model)
+    climb = _Climb(np.eye(3), 0, False)
+    for index in reversed(range(count)):
+        finest = index == 0
+        limit = number_of_iterations if finest else COARSE_ITERATIONS
+        eps = termination_eps if finest else max(termination_eps, COARSE_EPSILON)
+        level_model = _model_at(model, index)
+        levels = references[index], movings[index]
+        done, share = _work_done(index, count)
+        reached = []
+        for number, candidate in enumerate(candidates):
+            begin = replace(candidate, matrix=magnify(candidate.matrix, 1 / levels[0].factor))
+            climb = yield from _climb_steps(
+                levels,
+                begin,
+                level_model,
+                limit,
+                eps,
+                (done + share * number / len(candidates), share / len(candidates)),
+            )
+            reached.append(_scored(levels, replace(candidate, matrix=climb.matrix)))
+        reached.sort(key=lambda found: -found.score)
+        candidates = reached[: _SURVIVORS if index == count - 1 else 1]
+    best = candidates[0]
+    return Estimate(best.matrix, best.sign < 0, climb.iterations, climb.converged, best.start)
+
+
+def _starts(
+    reference: Level, moving: Level, initial: NDArray[np.float64] | None, model: MotionModel
+) -> list[_Candidate]:
+    factor = reference.factor
+    if initial is not None:
+        return [_Candidate(_in_model(initial, model), sign, "initial") for sign in (1, -1)]
+    starts = [_Candidate(np.eye(3), sign, "identity") for sign in (1, -1)]
+    for shift in phase_shifts(reference, moving):
+        matrix = np.eye(3)
+        matrix[:2, 2] = shift.dx * factor, shift.dy * factor
+        starts.append(_Candidate(matrix, shift.sign, "phase correlation"))
+    return starts
+
+
+def _in_model(matrix: NDArray[np.float64], model: MotionModel) -> NDArray[np.float64]:
+    """Return the nearest matrix in a model, which OpenCV asks of a Euclidean start."""
+    nearest = matrix.copy()
+    if model == "homography":
+        return nearest
+    nearest[2] = 0, 0, 1
+    if model == "translation":
+        nearest[:2, :2] = np.eye(2)
+    elif model == "euclidean":
+        left, _, right = np.linalg.svd(matrix[:2, :2])
+        turn = np.diag([1.0, np.linalg.det(left @ right)])
+        nearest[:2, :2] = left @ turn @ right
+    return nearest
+
+
+def _model_at(model: MotionModel, index: int) -> MotionModel:
+    # Eight parameters are too many for the few pixels of a coarse level.
+    return "affine" if model == "homography" and index > 1 else model
+
+
+def _work_done(index: int, count: int) -> tuple[float, float]:
+    """Return the share of the work before a level, and of the level, as its pixels have it."""
+    weights = [0.25**level for level in range(count)]
+    return sum(weights[index + 1 :]) / sum(weights), weights[index] / sum(weights)
+
+
+def _scored(levels: tuple[Level, Level], candidate: _Candidate) -> _Candidate:
+    matrix = candidate.matrix
+    coefficient, overlap = _signed_ecc(levels, candidate.sign, matrix)
+    # A high correlation is easily had over a sliver of overlap.
+    score = coefficient * min(1.0, overlap / 0.5) ** 0.5 if overlap > _LEAST_OVERLAP else -1.0
+    return replace(candidate, matrix=magnify(matrix, levels[0].factor), score=score)
+
+
+def _signed_ecc(
+    levels: tuple[Level, Level], sign: int, matrix: NDArray[np.float64]
+) -> tuple[float, float]:
+    reference, moving = levels
+    coefficient, overlap = ecc(
+        reference.values, reference.valid, moving.values, moving.valid, matrix
+    )
+    return sign * coefficient, overlap
+
+
+def _climb_steps(
+    levels: tuple[Level, Level],
+    start: _Candidate,
+    model: MotionModel,
+    limit: int,
+    eps: float,
+    span: tuple[float, float],
+) -> Generator[Progress, None, _Climb]:
+    """Iterate at one level and return the matrix with the highest correlation met."""
+    import cv2
+
+    reference, moving = levels
+    values = moving.values if start.sign > 0 else -moving.values
+    motion = {
+        "translation": cv2.MOTION_TRANSLATION,
+        "euclidean": cv2.MOTION_EUCLIDEAN,
+        "affine": cv2.MOTION_AFFINE,
+        "homography": cv2.MOTION_HOMOGRAPHY,
+    }[model]
+    once = (cv2.TERM_CRITERIA_COUNT, 1, 0.0)
+    rows = 3 if model == "homography" else 2
+    matrix = start.matrix
+    best, best_at, last, iteration = (-np.inf, matrix), 0, -np.inf, 0
+    while iteration < limit:
+        given = np.ascontiguousarray(matrix[:rows], dtype=np.float32)
+        try:
+            # The levels are smoothed already: a kernel of 1 leaves them as they are.
+            rho, found = cv2.findTransformECCWithMask(
+                reference.values, values, reference.valid, moving.valid, given, motion, once, 1
+            )
+        except cv2.error as error:
+            if error.code in (cv2.Error.StsNoConv, cv2.Error.StsBadArg, cv2.Error.StsAssert):
+                break
+            raise
+        iteration += 1
+        if rho > best[0]:
+            best, best_at = (rho, matrix), iteration
+        if abs(rho - last) < eps or iteration - best_at >= _PATIENCE:
+            return _Climb(best[1], iteration, True)
+        last, matrix = rho, _complete(found)
+        if not np.isfinite(matrix).all():
+            break
+        yield _progress(levels[0].factor, iteration, limit, span, best[1], model)
+    # The last update was never scored: it is taken if it is no worse.
+    candidates = [best[1], matrix] if np.isfinite(matrix).all() else [best[1]]
+    winner = max(candidates, key=lambda tried: _signed_ecc(levels, start.sign, tried)[0])
+    return _Climb(winner, iteration, False)
+
+
+def _complete(found: NDArray[np.float32]) -> NDArray[np.float64]:
+    matrix = np.eye(3)
+    matrix[: found.shape[0]] = found
+    with np.errstate(all="ignore"):
+        complete: NDArray[np.float64] = matrix / matrix[2, 2]
+    return complete
+
+
+def _progress(
+    factor: int,
+    iteration: int,
+    limit: int,
+    span: tuple[float, float],
+    matrix: NDArray[np.float64],
+    model: MotionModel,
+) -> Progress:
+    # ECC mostly settles long before its limit: the bar approaches the end of its span.
+    fraction = span[0] + span[1] * (1 - 0.5 ** (iteration / min(limit, 8)))
+    where = "full resolution" if factor == 1 else f"1/{factor} of the resolution"
+    try:
+        transform = Transform(magnify(matrix, factor), model)
+    except InputError:
+        transform = None
+    return Progress(fraction, f"iteration {iteration} at {where}", transform)
