@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Generator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal, get_args
 
 import numpy as np
@@ -12,25 +12,23 @@ from numpy.typing import ArrayLike, NDArray
 
 from .ecc.correlation import ecc
 from .ecc.estimate import Estimate
-from .ecc.levels import Level, smoothed_levels
+from .ecc.levels import Level, count_levels, local_contrast, smoothed_levels
 from .ecc.opencv import check_opencv_model, opencv_steps
 from .errors import InputError
 from .evidence import tile_evidence
-from .pixels import Plane, as_array, as_plane, check_mask, check_size
+from .pixels import as_array, as_plane, check_mask, check_size
 from .progress import Progress
-from .result import AlignmentResult
+from .result import AlignmentResult, Representation
 from .transform import MotionModel, Transform, check_model, magnify
 from .verdict import judge
 
 Engine = Literal["opencv"]
 ENGINES: tuple[Engine, ...] = get_args(Engine)
+REPRESENTATIONS: tuple[Representation, ...] = get_args(Representation)
 
 DEFAULT_ITERATIONS = 100
 DEFAULT_EPSILON = 1e-7
 _MOST_ITERATIONS = 100_000
-
-# Tiles of the coarser level look this many times as far.
-_WIDE = 2
 
 
 @dataclass(frozen=True, eq=False)
@@ -192,32 +190,54 @@ def _run(job: _Job) -> Generator[Progress, None, AlignmentResult]:
                 job.engine,
                 time.perf_counter() - began,
             )
-    estimate = yield from opencv_steps(
-        reference,
-        moving,
-        model=job.model,
-        number_of_iterations=job.number_of_iterations,
-        termination_eps=job.termination_eps,
-        initial=job.initial,
-    )
-    yield Progress(1.0, "judging the alignment", _as_transform(estimate.matrix, job.model))
-    return _judged(job, reference, moving, estimate, began)
+    count = count_levels([reference.shape, moving.shape])
+    pyramids = smoothed_levels(reference, count), smoothed_levels(moving, count)
+    results: list[AlignmentResult] = []
+    for representation in REPRESENTATIONS:
+        shown = pyramids
+        if representation == "detail":
+            shown = (
+                [local_contrast(lv) for lv in shown[0]],
+                [local_contrast(lv) for lv in shown[1]],
+            )
+        estimate = yield from opencv_steps(
+            *shown,
+            model=job.model,
+            number_of_iterations=job.number_of_iterations,
+            termination_eps=job.termination_eps,
+            initial=job.initial,
+        )
+        yield Progress(1.0, "judging the alignment", _as_transform(estimate.matrix, job.model))
+        results.append(_judged(job, pyramids, estimate, representation, began))
+        if results[-1].verdict == "aligned":
+            break
+    best = max(results, key=_trust)
+    return replace(best, seconds=time.perf_counter() - began)
+
+
+def _trust(result: AlignmentResult) -> tuple[int, float]:
+    share = result.evidence.share if result.evidence else 0.0
+    return ("failed", "doubtful", "aligned").index(result.verdict), share
 
 
 def _judged(
-    job: _Job, reference: Plane, moving: Plane, estimate: Estimate, began: float
+    job: _Job,
+    pyramids: tuple[list[Level], list[Level]],
+    estimate: Estimate,
+    representation: Representation,
+    began: float,
 ) -> AlignmentResult:
     sign = -1 if estimate.inverted else 1
-    levels = list(
-        zip(smoothed_levels(reference, _WIDE), smoothed_levels(moving, _WIDE), strict=True)
+    finest, coarser = (
+        (pyramids[0][at], pyramids[1][at]) for at in (0, min(1, len(pyramids[0]) - 1))
     )
-    coefficient, overlap = _ecc(levels[0], estimate.matrix)
-    before, _ = _ecc(levels[0], np.eye(3))
+    coefficient, overlap = _ecc(finest, estimate.matrix)
+    before, _ = _ecc(finest, np.eye(3))
     fine, wide = (
         tile_evidence(
             *pair, magnify(estimate.matrix, 1 / pair[0].factor), inverted=estimate.inverted
         )
-        for pair in (levels[0], levels[-1])
+        for pair in (finest, coarser)
     )
     judgement = judge(
         estimate.matrix, ecc=sign * coefficient, overlap=overlap, fine=fine, wide=wide
@@ -233,6 +253,7 @@ def _judged(
         iterations=estimate.iterations,
         converged=estimate.converged,
         start=estimate.start,
+        representation=representation,
         engine=job.engine,
         seconds=time.perf_counter() - began,
         evidence=fine,
@@ -265,6 +286,7 @@ def _without_estimate(
         iterations=0,
         converged=False,
         start="none",
+        representation="intensity",
         engine=engine,
         seconds=seconds,
         cancelled=cancelled,

@@ -2,4 +2,4 @@
 
 
 class InputError(ValueError):
-    """An argument, image or file that cannot be used; the message says which one and what to do."""
+    """Input that cannot be used; the message says which argument or file, and what to do."""

@@ -1,4 +1,4 @@
-"""Independent evidence of an alignment: do small tiles, each on its own, agree that it is right?
+"""Independent evidence of an alignment: do small tiles, each on its own, find it right too.
 
 An unrelated image can be bent until it correlates somewhat, but its tiles then fit best in random
 places. Where an alignment is right, most tiles fit best where they are.
@@ -7,6 +7,7 @@ places. Where an alignment is right, most tiles fit best where they are.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -114,8 +115,8 @@ def _tile_corners(
     rows = np.linspace(0, height, min(_GRID, max(1, height // side)) + 1).astype(int)
     columns = np.linspace(0, width, min(_GRID, max(1, width // side)) + 1).astype(int)
     chosen = []
-    for top, bottom in zip(rows[:-1], rows[1:], strict=True):
-        for left, right in zip(columns[:-1], columns[1:], strict=True):
+    for top, bottom in pairwise(rows):
+        for left, right in pairwise(columns):
             cell = strength[top:bottom, left:right]
             y, x = np.unravel_index(int(cell.argmax()), cell.shape)
             if cell[y, x] > floor:

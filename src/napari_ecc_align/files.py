@@ -78,7 +78,9 @@ def from_document(document: Any) -> Transform:
     if not isinstance(document, dict) or document.get("format") != FORMAT:
         raise InputError(f"its format is not {FORMAT!r}")
     if document.get("version") != VERSION:
-        raise InputError(f"its version is {document.get('version')!r}, this program reads {VERSION}")
+        raise InputError(
+            f"its version is {document.get('version')!r}, this program reads {VERSION}"
+        )
     missing = {"model", "matrix"} - document.keys()
     if missing:
         raise InputError(f"it lacks {' and '.join(sorted(missing))}")

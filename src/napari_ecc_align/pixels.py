@@ -82,7 +82,9 @@ def check_size(image: NDArray[Any], name: str) -> None:
         )
 
 
-def check_mask(mask: ArrayLike | None, shape: tuple[int, ...], name: str) -> NDArray[np.bool_] | None:
+def check_mask(
+    mask: ArrayLike | None, shape: tuple[int, ...], name: str
+) -> NDArray[np.bool_] | None:
     """Return a mask as booleans, True (or any number but 0) where a pixel counts.
 
     Raises
@@ -96,15 +98,18 @@ def check_mask(mask: ArrayLike | None, shape: tuple[int, ...], name: str) -> NDA
     if array.dtype.kind not in "buif":
         raise InputError(f"{name} must be booleans or numbers, but its dtype is {array.dtype}")
     if array.shape != shape[:2]:
-        raise InputError(f"{name} must have the shape of its image, {shape[:2]}, not {array.shape}")
-    return array != 0
+        raise InputError(
+            f"{name} must have the shape of its image, {shape[:2]}, not {array.shape}"
+        )
+    inside: NDArray[np.bool_] = array != 0
+    return inside
 
 
 def valid_pixels(image: NDArray[Any], mask: NDArray[np.bool_] | None = None) -> NDArray[np.bool_]:
     """Return where an image (as from `as_array`) has data: finite, opaque, inside the mask."""
     valid = np.ones(image.shape[:2], bool) if mask is None else mask.copy()
-    masked = np.ma.getmask(image)
-    if masked is not np.ma.nomask:
+    if isinstance(image, np.ma.MaskedArray):
+        masked = np.ma.getmaskarray(image)
         valid &= ~(masked.any(axis=2) if masked.ndim == 3 else masked)
     data = np.ma.getdata(image)
     if data.ndim == 3 and data.shape[2] == 4:
@@ -185,6 +190,7 @@ def _channel_weights(
     luminance = _LUMINANCE @ covariance @ _LUMINANCE / (_LUMINANCE @ _LUMINANCE)
     if luminance >= 0.25 * variances[-1]:
         return _LUMINANCE
-    strongest: NDArray[np.float64] = directions[:, -1]
+    strongest = directions[:, -1]
     # The sign of an eigenvector is arbitrary; this one is not.
-    return strongest * np.sign(strongest[np.abs(strongest).argmax()])
+    weights: NDArray[np.float64] = strongest * np.sign(strongest[np.abs(strongest).argmax()])
+    return weights

@@ -9,6 +9,7 @@ from .evidence import TileEvidence
 from .transform import Transform
 
 Verdict = Literal["aligned", "doubtful", "failed"]
+Representation = Literal["intensity", "detail"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,6 +41,9 @@ class AlignmentResult:
         The estimator settled before its iterations were used up.
     start : str
         Where the estimator started: "initial", "identity", "phase correlation", or "none".
+    representation : {"intensity", "detail"}
+        What was correlated: the images themselves or, where that led nowhere, their detail with
+        brightness and contrast evened out.
     engine : str
         Which estimator ran.
     seconds : float
@@ -60,6 +64,7 @@ class AlignmentResult:
     iterations: int
     converged: bool
     start: str
+    representation: Representation
     engine: str
     seconds: float
     cancelled: bool = False

@@ -64,7 +64,7 @@ class Transform:
     @classmethod
     def identity(cls, model: MotionModel = "affine") -> Self:
         """Return the transform that maps every pixel to itself."""
-        return cls(np.eye(3), model)
+        return cls(np.eye(3, dtype=np.float64), model)
 
     def inverse(self) -> Transform:
         """Return the transform from moving pixels back to reference pixels."""
@@ -119,7 +119,8 @@ def map_points(matrix: NDArray[np.float64], points: NDArray[np.float64]) -> NDAr
     """Apply a 3x3 matrix to (x, y) points of shape (..., 2)."""
     mapped: NDArray[np.float64] = points @ matrix[:2, :2].T + matrix[:2, 2]
     weight = points @ matrix[2, :2] + matrix[2, 2]
-    return mapped / weight[..., np.newaxis]
+    mapped /= weight[..., np.newaxis]
+    return mapped
 
 
 def corners(shape: tuple[int, ...]) -> NDArray[np.float64]:

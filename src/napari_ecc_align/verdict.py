@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from .evidence import AGREEMENT_RADIUS, TileEvidence
+from .evidence import TileEvidence
 from .result import Verdict
 
 LEAST_OVERLAP = 0.15
@@ -17,7 +17,8 @@ DOUBTFUL_SHARE = 0.2
 LEAST_AGREEING = 4
 LEAST_FIT = 0.25
 LARGEST_RIVAL = 0.9
-LEAST_ECC = 0.1
+FAR_SHARE = 0.2
+LARGEST_OFFSET = 1.0
 
 
 @dataclass(frozen=True)
@@ -29,7 +30,12 @@ class Judgement:
 
 
 def judge(
-    matrix: NDArray[np.float64], *, ecc: float, overlap: float, fine: TileEvidence, wide: TileEvidence
+    matrix: NDArray[np.float64],
+    *,
+    ecc: float,
+    overlap: float,
+    fine: TileEvidence,
+    wide: TileEvidence,
 ) -> Judgement:
     """Judge an alignment by its plausibility, its correlation and its tiles.
 
@@ -55,10 +61,6 @@ def judge(
         )
     if overlap < LEAST_OVERLAP:
         return Judgement("failed", f"Only {overlap:.0%} of the reference is covered.")
-    if ecc < LEAST_ECC:
-        return Judgement(
-            "failed", f"The images hardly correlate (ECC {ecc:.2f}), as unrelated images do."
-        )
     return _judge_tiles(fine, wide, ecc)
 
 
@@ -69,12 +71,12 @@ def _judge_tiles(fine: TileEvidence, wide: TileEvidence, ecc: float) -> Judgemen
     if min(fine.share, wide.share) < DOUBTFUL_SHARE or max(fine.fit, wide.fit) < LEAST_FIT:
         return Judgement(
             "failed",
-            f"Only {counted} fit best where they lie: the images do not seem to show one thing, "
-            "or the alignment is wrong.",
+            f"Only {counted} fit best where they lie (ECC {ecc:.2f}): the images do not seem to "
+            "show one thing, or the alignment is wrong.",
         )
     for level in (wide, fine):
         distance = float(np.hypot(*level.offset))
-        if distance > AGREEMENT_RADIUS * level.reach / _LEAST_REACHES:
+        if distance > FAR_SHARE * level.reach:
             return Judgement(
                 "failed", f"The tiles together fit better {distance:.1f} px from where they lie."
             )
@@ -89,7 +91,9 @@ def _judge_tiles(fine: TileEvidence, wide: TileEvidence, ecc: float) -> Judgemen
             "doubtful",
             f"{counted} fit best where they lie; elsewhere the images differ or are deformed.",
         )
+    distance = float(np.hypot(*fine.offset))
+    if distance > LARGEST_OFFSET:
+        return Judgement(
+            "doubtful", f"The tiles together fit best {distance:.1f} px from where they lie."
+        )
     return Judgement("aligned", f"{counted} fit best where they lie, with ECC {ecc:.3f}.")
-
-
-_LEAST_REACHES = 8

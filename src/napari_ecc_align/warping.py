@@ -71,7 +71,7 @@ def warp(
         return _restored(_linear(image, transform.matrix, shape, border), image.dtype)
     result = np.empty((*shape, *image.shape[2:]), _working_dtype(image.dtype))
     source = image.astype(result.dtype, copy=False)
-    if image.dtype == bool:
+    if image.dtype.kind == "b":
         source, border = source * 255, border * 255
     for rows, columns in _blocks(shape):
         result[rows, columns] = _smooth_block(
@@ -142,21 +142,23 @@ def _fill_values(
 def _working_dtype(dtype: np.dtype[Any]) -> np.dtype[Any]:
     if dtype in (np.uint8, np.uint16, np.float32):
         return dtype
-    if dtype == bool:
+    if dtype.kind == "b":
         return np.dtype(np.uint8)
     # float32 holds every value of the small types; the others need float64.
     return np.dtype(np.float32 if dtype.itemsize <= 2 else np.float64)
 
 
 def _restored(result: NDArray[Any], dtype: np.dtype[Any]) -> NDArray[Any]:
-    if dtype == bool:
-        return result >= 128
+    if dtype.kind == "b":
+        return np.greater_equal(result, 128)
     if dtype.kind in "iu" and result.dtype != dtype:
         limits = np.iinfo(dtype)
         rounded = np.rint(result)
-        inside = np.clip(rounded, limits.min, limits.max).astype(dtype)
         # float64 cannot hold the largest 64-bit integers, and casting past them wraps round.
-        return np.where(rounded >= limits.max, dtype.type(limits.max), inside)
+        with np.errstate(invalid="ignore"):
+            restored = np.clip(rounded, limits.min, limits.max).astype(dtype)
+        restored[rounded >= limits.max] = limits.max
+        return restored
     return result.astype(dtype, copy=False)
 
 
@@ -197,11 +199,12 @@ def _smooth_block(
     }[interpolation]
     flags = flag | cv2.WARP_INVERSE_MAP
     value = tuple(border.tolist())
+    block: NDArray[Any]
     if np.array_equal(matrix[2], [0, 0, 1]):
-        return cv2.warpAffine(
-            piece, local[:2], (width, height), flags=flags, borderValue=value
-        )
-    return cv2.warpPerspective(piece, local, (width, height), flags=flags, borderValue=value)
+        block = cv2.warpAffine(piece, local[:2], (width, height), flags=flags, borderValue=value)
+    else:
+        block = cv2.warpPerspective(piece, local, (width, height), flags=flags, borderValue=value)
+    return block
 
 
 def _source_window(

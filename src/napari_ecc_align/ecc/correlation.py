@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -10,20 +12,19 @@ LEAST_PIXELS = 100
 
 
 def resample(
-    image: NDArray[np.generic],
-    matrix: NDArray[np.float64],
-    shape: tuple[int, int],
-    *,
-    nearest: bool = False,
-) -> NDArray[np.generic]:
-    """Resample a float32 or uint8 image on a grid of `shape`; 0 outside of it."""
+    image: NDArray[Any], matrix: NDArray[np.float64], shape: tuple[int, ...]
+) -> NDArray[Any]:
+    """Resample a float32 or uint8 image linearly on a grid of `shape`, with 0 outside of it."""
     import cv2
 
-    flags = (cv2.INTER_NEAREST if nearest else cv2.INTER_LINEAR) | cv2.WARP_INVERSE_MAP
-    size = shape[::-1]
+    flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+    size = shape[1], shape[0]
+    resampled: NDArray[Any]
     if np.array_equal(matrix[2], [0, 0, 1]):
-        return cv2.warpAffine(image, matrix[:2], size, flags=flags)
-    return cv2.warpPerspective(image, matrix, size, flags=flags)
+        resampled = cv2.warpAffine(image, matrix[:2], size, flags=flags)
+    else:
+        resampled = cv2.warpPerspective(image, matrix, size, flags=flags)
+    return resampled
 
 
 def ecc(
@@ -54,14 +55,14 @@ def ecc(
     overlap : float
         Share of the valid reference pixels that lie on valid moving pixels.
     """
-    covered = resample(moving_valid, matrix, reference.shape[:2])
+    covered = resample(moving_valid, matrix, reference.shape)
     inside = (covered == 255) & (reference_valid > 0)
-    count = np.count_nonzero(inside)
-    overlap = count / max(1, np.count_nonzero(reference_valid))
+    count = int(np.count_nonzero(inside))
+    overlap = count / max(1, int(np.count_nonzero(reference_valid)))
     if count < LEAST_PIXELS:
         return 0.0, overlap
     a = reference[inside].astype(np.float64)
-    b = resample(moving, matrix, reference.shape[:2])[inside].astype(np.float64)
+    b = resample(moving, matrix, reference.shape)[inside].astype(np.float64)
     a -= a.mean()
     b -= b.mean()
     norm = np.sqrt((a @ a) * (b @ b))

@@ -12,6 +12,12 @@ from ..pixels import Plane
 SMOOTHING = 5
 """Side of the Gaussian kernel in pixels, OpenCV's default for ECC."""
 
+CONTRAST_SIGMA = 8.0
+"""How far `local_contrast` looks, in pixels of the level."""
+
+_FLAT_GROUND = 0.05
+_MOST_CONTRAST = 4.0
+
 
 @dataclass(frozen=True, eq=False)
 class Level:
@@ -51,6 +57,30 @@ def smoothed_levels(plane: Plane, count: int) -> list[Level]:
             valid = (weight > 0.75).astype(np.float32)
         levels.append(_smoothed(values, valid, 2**index))
     return levels
+
+
+def local_contrast(level: Level) -> Level:
+    """Return a level with its brightness and contrast evened out over a few pixels.
+
+    What is left is detail. Where two images disagree in large (other stains, other colours of
+    light, a dark frame that does not move with the picture) their detail may still agree.
+    """
+    import cv2
+
+    def around(image: NDArray[np.float32]) -> NDArray[np.float32]:
+        mean: NDArray[np.float32] = cv2.GaussianBlur(
+            image, (0, 0), CONTRAST_SIGMA, borderType=cv2.BORDER_CONSTANT
+        )
+        return mean
+
+    valid = (level.valid > 0).astype(np.float32)
+    weight = around(valid)
+    detail = (level.values - _divided(around(level.values * valid), weight)) * valid
+    variance = _divided(around(detail * detail), weight)
+    # Flat ground has nothing but noise, which is not to be raised to the strength of detail.
+    floor = _FLAT_GROUND * float(variance.mean()) + 1e-12
+    detail /= np.sqrt(variance + floor)
+    return Level(np.clip(detail, -_MOST_CONTRAST, _MOST_CONTRAST), level.valid, level.factor)
 
 
 def count_levels(shapes: list[tuple[int, int]], *, coarsest: int = 160, smallest: int = 40) -> int:

@@ -9,12 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import InputError
-from ..pixels import Plane
+from ..evidence import tile_evidence
 from ..progress import Progress
 from ..transform import MotionModel, Transform, magnify
 from .correlation import ecc
 from .estimate import Estimate
-from .levels import Level, count_levels, smoothed_levels
+from .levels import Level
 from .phase import phase_shifts
 
 COARSE_ITERATIONS = 50
@@ -23,6 +23,8 @@ _SURVIVORS = 3
 _LEAST_OVERLAP = 0.1
 # In single precision the correlation may flicker by more than the smallest epsilon.
 _PATIENCE = 6
+_CHEAP_PIXELS = 500_000
+_HOPELESS_SHARE = 0.1
 
 Steps = Generator[Progress, None, Estimate]
 
@@ -54,8 +56,8 @@ def check_opencv_model(model: MotionModel) -> None:
 
 
 def opencv_steps(
-    reference: Plane,
-    moving: Plane,
+    references: list[Level],
+    movings: list[Level],
     *,
     model: MotionModel,
     number_of_iterations: int,
@@ -67,12 +69,12 @@ def opencv_steps(
     OpenCV's function cannot be interrupted, so it is called for one iteration at a time. At the
     coarsest level it starts from `initial` if given, else from identity and from the peaks of
     phase correlation, as a positive and as a negative; the best few starts go on to the next
-    level and the best one to full resolution.
+    level and the best one to full resolution, unless no tile there says that it is right.
 
     Parameters
     ----------
-    reference, moving : Plane
-        Planes without a flaw.
+    references, movings : list of Level
+        Pyramids of both images, full resolution first, as many levels of each.
     model : str
         Any motion model but "similarity".
     number_of_iterations, termination_eps : int, float
@@ -88,12 +90,14 @@ def opencv_steps(
     -------
     Estimate
     """
-    count = count_levels([reference.shape, moving.shape])
-    references, movings = smoothed_levels(reference, count), smoothed_levels(moving, count)
+    count = len(references)
     candidates = _starts(references[-1], movings[-1], initial, model)
     climb = _Climb(np.eye(3), 0, False)
     for index in reversed(range(count)):
         finest = index == 0
+        if finest and _is_hopeless(references, movings, candidates[0]):
+            best = candidates[0]
+            return Estimate(best.matrix, best.sign < 0, 0, False, best.start)
         limit = number_of_iterations if finest else COARSE_ITERATIONS
         eps = termination_eps if finest else max(termination_eps, COARSE_EPSILON)
         level_model = _model_at(model, index)
@@ -115,6 +119,18 @@ def opencv_steps(
         candidates = reached[: _SURVIVORS if index == count - 1 else 1]
     best = candidates[0]
     return Estimate(best.matrix, best.sign < 0, climb.iterations, climb.converged, best.start)
+
+
+def _is_hopeless(references: list[Level], movings: list[Level], found: _Candidate) -> bool:
+    """Return whether full resolution is not worth its time: no tile agrees at half of it."""
+    reference = references[min(1, len(references) - 1)]
+    moving = movings[min(1, len(movings) - 1)]
+    if references[0].values.size < _CHEAP_PIXELS or reference.factor == 1:
+        return False
+    evidence = tile_evidence(
+        reference, moving, magnify(found.matrix, 1 / reference.factor), inverted=found.sign < 0
+    )
+    return evidence.share < _HOPELESS_SHARE
 
 
 def _starts(
