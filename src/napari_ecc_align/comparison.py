@@ -127,6 +127,8 @@ def binarise(
 ) -> NDArray[np.bool_]:
     """Return where a gray image lies above its threshold, inside a mask.
 
+    An image of two values is binary already and taken as it is.
+
     Parameters
     ----------
     gray : ndarray of float, shape (h, w)
@@ -148,6 +150,8 @@ def binarise(
         return np.zeros(gray.shape, bool)
     # Thresholds are found between 0 and 1: scikit-image's histograms overflow on extreme ranges.
     low, high = float(values.min()), float(values.max())
+    if ((values == low) | (values == high)).all():
+        return (gray > low) & inside
     scaled = np.where(inside, (gray / 2 - low / 2) / (high / 2 - low / 2), 0).astype(np.float32)
     try:
         threshold = _threshold(scaled, inside, method)

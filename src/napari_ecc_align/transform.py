@@ -64,11 +64,12 @@ class Transform:
     @classmethod
     def identity(cls, model: MotionModel = "affine") -> Self:
         """Return the transform that maps every pixel to itself."""
-        return cls(np.eye(3, dtype=np.float64), model)
+        return cls(np.eye(3), model)
 
     def inverse(self) -> Transform:
         """Return the transform from moving pixels back to reference pixels."""
-        return Transform(np.linalg.inv(self.matrix), self.model)
+        back: NDArray[np.float64] = np.linalg.inv(self.matrix).astype(np.float64, copy=False)
+        return Transform(back, self.model)
 
     def __matmul__(self, other: Transform) -> Transform:
         """Compose: ``(a @ b).map(p)`` is ``a.map(b.map(p))``; the wider motion model is kept."""

@@ -150,13 +150,14 @@ def _working_dtype(dtype: np.dtype[Any]) -> np.dtype[Any]:
 
 def _restored(result: NDArray[Any], dtype: np.dtype[Any]) -> NDArray[Any]:
     if dtype.kind == "b":
-        return np.greater_equal(result, 128)
+        whole: NDArray[Any] = result >= 128
+        return whole
     if dtype.kind in "iu" and result.dtype != dtype:
         limits = np.iinfo(dtype)
         rounded = np.rint(result)
         # float64 cannot hold the largest 64-bit integers, and casting past them wraps round.
         with np.errstate(invalid="ignore"):
-            restored = np.clip(rounded, limits.min, limits.max).astype(dtype)
+            restored: NDArray[Any] = np.clip(rounded, limits.min, limits.max).astype(dtype)
         restored[rounded >= limits.max] = limits.max
         return restored
     return result.astype(dtype, copy=False)

@@ -1,0 +1,1 @@
+"""The napari widgets: thin, and the only place that knows napari and Qt."""

@@ -1,0 +1,230 @@
+"""The one bridge between napari's layers and the core's arrays and matrices.
+
+napari's coordinates are (row, column); the core's are (x, y). Only `world_start` converts.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..errors import InputError
+from ..inspection import Inspection
+from ..result import AlignmentResult
+from ..transform import Transform
+
+if TYPE_CHECKING:
+    from napari.components import ViewerModel
+    from napari.layers import Image, Layer
+
+METADATA_KEY = "napari-ecc-align"
+
+_SWAP = np.array([[0.0, 1.0, 0.0], [1.0, 0.0, 0.0], [0.0, 0.0, 1.0]])
+
+
+@dataclass(frozen=True, eq=False)
+class LayerSnapshot:
+    """What a run needs of a layer, taken before it starts so that the layer may go.
+
+    Attributes
+    ----------
+    name : str
+        The layer's name.
+    data : array_like, shape (h, w) or (h, w, 3 or 4)
+        The plane on show; perhaps lazy.
+    placement : dict
+        Keywords that put another layer of the same grid at the same place in the world.
+    display : dict
+        Keywords for a layer that looks the same.
+    """
+
+    name: str
+    data: Any
+    placement: dict[str, Any]
+    display: dict[str, Any]
+
+
+def snapshot(layer: Image, viewer: ViewerModel) -> LayerSnapshot:
+    """Take what a run needs of an image layer: the plane on show, at full resolution.
+
+    Raises
+    ------
+    InputError
+        If the layer shows other axes than its last two.
+    """
+    return LayerSnapshot(
+        name=layer.name,
+        data=_shown_plane(layer, viewer),
+        placement=placement(layer),
+        display={
+            "colormap": layer.colormap,
+            "contrast_limits": list(layer.contrast_limits),
+            "gamma": layer.gamma,
+            "interpolation2d": layer.interpolation2d,
+            "rgb": layer.rgb,
+        },
+    )
+
+
+def placement(layer: Layer) -> dict[str, Any]:
+    """Return the keywords that put a plane of a layer's last two axes where the layer is."""
+    own = {
+        "scale": np.asarray(layer.scale)[-2:],
+        "translate": np.asarray(layer.translate)[-2:],
+        "rotate": np.asarray(layer.rotate)[-2:, -2:],
+        # napari lists the shears above the diagonal row by row: the last is that of these axes.
+        "shear": np.asarray(layer.shear)[-1:],
+        "affine": _last_axes(np.asarray(layer.affine.affine_matrix)),
+        "units": tuple(layer.units)[-2:],
+        "axis_labels": tuple(layer.axis_labels)[-2:],
+    }
+    if layer.ndim > 2:
+        # Where a stack is turned or sheared out of the plane its parts say less than their sum.
+        own["scale"], own["translate"], own["shear"] = [1, 1], [0, 0], [0]
+        own["rotate"], own["affine"] = np.eye(2), _plane_to_world(layer)
+    return own
+
+
+def is_result(layer: Layer) -> bool:
+    """Return whether a layer came from an alignment, so that it is not offered first."""
+    return METADATA_KEY in layer.metadata
+
+
+def world_start(reference: Layer, moving: Layer) -> Transform | None:
+    """Return where the layers' places in the world say that the images lie on each other.
+
+    Returns
+    -------
+    Transform or None
+        Reference pixel (x, y) to moving pixel; None where both layers lie pixel on pixel, or
+        where the places say nothing that an image could follow.
+    """
+    try:
+        matrix = np.linalg.inv(_plane_to_world(moving)) @ _plane_to_world(reference)
+    except np.linalg.LinAlgError:
+        return None
+    if np.allclose(matrix, np.eye(3), atol=1e-6):
+        return None
+    try:
+        return Transform(_SWAP @ matrix @ _SWAP, "affine")
+    except InputError:
+        return None
+
+
+def result_layers(
+    reference: LayerSnapshot,
+    moving: LayerSnapshot,
+    inspection: Inspection,
+    provenance: dict[str, Any],
+) -> dict[str, tuple[Any, dict[str, Any], str]]:
+    """Return the layers that show an alignment, by role, as layer data tuples.
+
+    All lie exactly on the reference, with its scale, translate, rotate, shear, affine and units.
+    """
+    common = {**reference.placement, "metadata": {METADATA_KEY: provenance}}
+    span = _intensity_span(reference.data)
+    signed = bool((inspection.difference < 0).any())
+    return {
+        "aligned": (
+            inspection.aligned,
+            {"name": f"{moving.name} aligned", **moving.display, **common},
+            "image",
+        ),
+        "difference": (
+            inspection.difference,
+            {
+                "name": "difference",
+                "colormap": "PiYG" if signed else "gray",
+                # Fixed to the reference's contrast: what agrees stays dark, noise included.
+                "contrast_limits": [-span if signed else 0.0, span],
+                **common,
+            },
+            "image",
+        ),
+        "binary difference": (
+            inspection.after.map,
+            {"name": "binary difference", "opacity": 0.8, **common},
+            "labels",
+        ),
+    }
+
+
+def renew(layer: Layer, data: Any, options: dict[str, Any]) -> None:
+    """Put new data into a result layer, where it now belongs; its name and looks stay."""
+    layer.data = data
+    for key in ("scale", "translate", "rotate", "shear", "affine", "units", "axis_labels"):
+        setattr(layer, key, options[key])
+    layer.metadata = options["metadata"]
+    if "contrast_limits" in options:
+        layer.contrast_limits = options["contrast_limits"]
+
+
+def provenance(
+    reference: LayerSnapshot,
+    moving: LayerSnapshot,
+    parameters: dict[str, Any],
+    result: AlignmentResult,
+) -> dict[str, Any]:
+    """Return how a result came about, as plain values that JSON can hold."""
+    from importlib.metadata import version
+
+    return {
+        "version": version("napari-ecc-align"),
+        "reference": reference.name,
+        "moving": moving.name,
+        "parameters": parameters,
+        "matrix": result.transform.matrix.tolist(),
+        "model": result.transform.model,
+        "verdict": result.verdict,
+        "reason": result.reason,
+        "ecc": result.ecc,
+        "ecc_before": result.ecc_before,
+        "inverted": result.inverted,
+    }
+
+
+def _shown_plane(layer: Image, viewer: ViewerModel) -> Any:
+    # numpy would silently take the coarsest level of a multiscale layer.
+    data = layer.data[0] if layer.multiscale else layer.data
+    if layer.ndim == 2:
+        return data
+    hidden = viewer.dims.ndim - 2
+    if tuple(viewer.dims.order[hidden:]) != (hidden, hidden + 1):
+        raise InputError(
+            f"{layer.name!r} is shown across its other axes; show its last two to align them"
+        )
+    point = np.round(layer.world_to_data(viewer.dims.point)).astype(int)
+    inside = np.clip(point[: layer.ndim - 2], 0, np.array(data.shape[: layer.ndim - 2]) - 1)
+    return data[tuple(inside)]
+
+
+def _plane_to_world(layer: Layer) -> NDArray[np.float64]:
+    """Return the (row, column, 1) matrix of a layer's last two axes to the world's last two."""
+    origin = np.zeros(layer.ndim)
+    start = np.asarray(layer.data_to_world(origin))[-2:]
+    matrix = np.eye(3)
+    matrix[:2, 2] = start
+    for axis in (0, 1):
+        step = origin.copy()
+        step[axis - 2] = 1
+        matrix[:2, axis] = np.asarray(layer.data_to_world(step))[-2:] - start
+    return matrix
+
+
+def _last_axes(affine: NDArray[np.float64]) -> NDArray[np.float64]:
+    keep = [-3, -2, -1]
+    return affine[np.ix_(keep, keep)]
+
+
+def _intensity_span(data: Any) -> float:
+    """Return the contrast of an image: the distance of its 1st and 99.9th percentile."""
+    step = max(1, max(data.shape[:2]) // 1000)
+    sample = np.asarray(data[::step, ::step], dtype=np.float64)
+    sample = sample[np.isfinite(sample)]
+    if not sample.size:
+        return 1.0
+    low, high = np.percentile(sample, [1, 99.9])
+    return float(high - low) or float(np.ptp(sample)) or 1.0

@@ -1,0 +1,109 @@
+"""One alignment in a worker thread: arrays in, an outcome out, never a layer in between."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Generator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ..alignment import align_steps
+from ..comparison import ThresholdMethod
+from ..differencing import DifferenceMode
+from ..errors import InputError
+from ..inspection import Inspection, inspect_alignment
+from ..progress import Progress
+from ..result import AlignmentResult
+from ..transform import MotionModel, Transform
+from ..warping import Interpolation
+
+_INTERVAL = 0.03
+
+
+@dataclass(frozen=True)
+class Parameters:
+    """What a person chose."""
+
+    model: MotionModel
+    number_of_iterations: int
+    termination_eps: float
+    threshold: ThresholdMethod
+    difference: DifferenceMode
+    interpolation: Interpolation
+
+
+@dataclass(frozen=True, eq=False)
+class Outcome:
+    """How a run ended: with a result and, unless it failed, what there is to look at."""
+
+    result: AlignmentResult
+    inspection: Inspection | None
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """Why a run could not be made, for the person who asked for it."""
+
+    message: str
+
+
+def run_steps(
+    reference: Any, moving: Any, parameters: Parameters, start: Transform | None
+) -> Generator[Progress, None, Outcome | Refusal]:
+    """Align and inspect, yielding progress often enough to cancel and rarely enough to draw.
+
+    An exception in a worker thread can take the whole process with it, so none leaves here.
+    """
+    try:
+        return (yield from _steps(reference, moving, parameters, start))
+    except InputError as error:
+        return Refusal(str(error))
+    except MemoryError:
+        return Refusal("There is not enough memory for images of this size.")
+    except Exception as error:
+        return Refusal(f"The alignment stopped with an unexpected error: {error!r}")
+
+
+def _steps(
+    reference: Any, moving: Any, parameters: Parameters, start: Transform | None
+) -> Generator[Progress, None, Outcome]:
+    yield Progress(0.0, "reading the layers")
+    fixed, other = np.asarray(reference), np.asarray(moving)
+    steps = align_steps(
+        fixed,
+        other,
+        model=parameters.model,
+        number_of_iterations=parameters.number_of_iterations,
+        termination_eps=parameters.termination_eps,
+        initial=start,
+    )
+    result = yield from _seldom(steps)
+    if result.verdict == "failed":
+        return Outcome(result, None)
+    yield Progress(1.0, "comparing")
+    inspection = inspect_alignment(
+        fixed,
+        other,
+        result.transform,
+        method=parameters.threshold,
+        mode=parameters.difference,
+        interpolation=parameters.interpolation,
+    )
+    return Outcome(result, inspection)
+
+
+def _seldom(
+    steps: Generator[Progress, None, AlignmentResult],
+) -> Generator[Progress, None, AlignmentResult]:
+    last = 0.0
+    while True:
+        try:
+            step = next(steps)
+        except StopIteration as stop:
+            result: AlignmentResult = stop.value
+            return result
+        if time.perf_counter() - last >= _INTERVAL:
+            yield step
+            last = time.perf_counter()

@@ -1,0 +1,48 @@
+"""The sample pairs as layers, for File > Open Sample."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ..samples import pair
+
+if TYPE_CHECKING:
+    from napari.types import LayerData
+
+
+def sample_layers(name: str) -> list[LayerData]:
+    """Return a sample pair as layers: reference, moving, and the moving image's other flavours.
+
+    The flavours are not visible at first, and lie below the pair.
+    """
+    sample = pair(name)
+    shown = {"metadata": {"source": sample.source}, "colormap": "gray"}
+    hidden = [
+        (image, {"name": flavour, "visible": False, **shown}, "image")
+        for flavour, image in sample.siblings.items()
+    ]
+    return [
+        (sample.reference, {"name": sample.reference_name, **shown}, "image"),
+        (sample.moving, {"name": sample.moving_name, **shown}, "image"),
+        *hidden,
+    ]
+
+
+def page() -> list[LayerData]:
+    """Return the handwritten music page: the binary reference and the displaced gray scan."""
+    return sample_layers("page")
+
+
+def cathedral() -> list[LayerData]:
+    """Return two exposures of the cathedral plate."""
+    return sample_layers("cathedral")
+
+
+def tobolsk() -> list[LayerData]:
+    """Return two exposures of the Tobolsk plate."""
+    return sample_layers("tobolsk")
+
+
+def lung() -> list[LayerData]:
+    """Return two serial sections of lung tissue."""
+    return sample_layers("lung")

@@ -1,0 +1,269 @@
+"""PNG, TIFF and JPEG files: read whole or refused, written whole or not at all."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, BinaryIO
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ._decoding import MAX_PIXELS, decode
+from .errors import InputError
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+__all__ = ["MAX_PIXELS", "SUFFIXES", "read_image", "same_file", "write_atomically", "write_image"]
+
+SUFFIXES = (".png", ".tif", ".tiff", ".jpg", ".jpeg")
+"""Suffixes of the files that are read and written."""
+
+_LARGEST_JPEG_SIDE = 65500
+
+_Encoder = Callable[[BinaryIO], object]
+
+
+def read_image(path: str | os.PathLike[str]) -> NDArray[Any]:
+    """Read a PNG, TIFF or JPEG image.
+
+    The format is told by the content, not by the suffix. The orientation that a camera or
+    scanner noted is applied, and a TIFF whose zero is white is inverted, so that every image
+    arrives as a viewer shows it.
+
+    Parameters
+    ----------
+    path : str or path-like
+        The file.
+
+    Returns
+    -------
+    ndarray, shape (h, w), (h, w, 3) or (h, w, 4)
+        Rows, columns and, in colour, RGB or RGBA. The dtype is that of the file in native byte
+        order: bool for 1 bit, an integer type, or a float type. A palette becomes its colours
+        in uint8, gray with transparency becomes RGBA.
+
+    Raises
+    ------
+    InputError
+        If the file is missing, empty, damaged, cut off or of another kind, holds several
+        pages or frames, or has more than `MAX_PIXELS` pixels.
+
+    Notes
+    -----
+    PNG and zlib-compressed TIFF hold checksums. JPEG and other TIFF do not: a file that is cut
+    off is noticed, a value that changed within it is not.
+    """
+    path = Path(path)
+    try:
+        if path.exists() and not path.is_file():
+            raise InputError(f"{path} is not a file; name an image file")
+        with path.open("rb") as file:
+            return decode(file, path)
+    except OSError as error:
+        raise InputError(f"cannot read {path}: {error.strerror or error}") from error
+
+
+def write_image(
+    path: str | os.PathLike[str], image: NDArray[Any], *, overwrite: bool = False
+) -> None:
+    """Write an image whole or not at all, in the format that the suffix names.
+
+    Values are never scaled and never cast to another dtype. PNG holds bool, uint8 and uint16;
+    JPEG holds uint8 without transparency, and is lossy; TIFF, compressed with zlib, holds bool,
+    integers and floats.
+
+    Parameters
+    ----------
+    path : str or path-like
+        Where to write, ending in ``.png``, ``.tif``, ``.tiff``, ``.jpg`` or ``.jpeg``.
+    image : ndarray, shape (h, w), (h, w, 3) or (h, w, 4)
+        Rows, columns and, in colour, RGB or RGBA.
+    overwrite : bool, default: False
+        Replace a file that is there already.
+
+    Raises
+    ------
+    InputError
+        If the format cannot hold the image, the folder does not exist, the file exists and
+        `overwrite` is false, or the disk refuses.
+    """
+    path = Path(path)
+    image = np.asarray(image)
+    suffix = path.suffix.lower()
+    if suffix not in SUFFIXES:
+        raise InputError(f"{path} must end in one of {', '.join(SUFFIXES)}")
+    if image.ndim not in (2, 3) or image.shape[2:] not in ((), (3,), (4,)) or image.size == 0:
+        raise InputError(
+            f"{path} cannot hold an array of shape {image.shape}: "
+            "an image has shape (h, w), (h, w, 3) or (h, w, 4)"
+        )
+    image = np.ascontiguousarray(image, image.dtype.newbyteorder("="))
+    encoders = {".png": _png_encoder, ".jpg": _jpeg_encoder, ".jpeg": _jpeg_encoder}
+    write = encoders.get(suffix, _tiff_encoder)(path, image)
+    write_atomically(path, write, overwrite=overwrite)
+
+
+def write_atomically(
+    path: str | os.PathLike[str],
+    content: bytes | Callable[[BinaryIO], object],
+    *,
+    overwrite: bool = False,
+) -> None:
+    """Write a file under a temporary name beside it, then rename it.
+
+    Whoever looks sees the old file or the new one, never a part, even if the process is killed.
+
+    Parameters
+    ----------
+    path : str or path-like
+        Where to write.
+    content : bytes or callable
+        The bytes, or a function that writes them to the binary file it is given.
+    overwrite : bool, default: False
+        Replace a file that is there already.
+
+    Raises
+    ------
+    InputError
+        If the folder does not exist, the file exists and `overwrite` is false, or the disk
+        refuses. Nothing is left behind then.
+    """
+    path = Path(path)
+    if not path.parent.is_dir():
+        raise InputError(f"cannot write {path}: its folder does not exist; create it first")
+    if path.is_dir():
+        raise InputError(f"cannot write {path}: it is a folder")
+    if not overwrite and os.path.lexists(path):
+        raise _exists(path)
+    # Unique per process and call; the name is cut because file systems limit its length.
+    token = f"{os.getpid()}-{secrets.token_hex(4)}"
+    temporary = path.with_name(f".{path.name[:50]}.tmp-{token}")
+    try:
+        try:
+            with temporary.open("x+b") as file:
+                if callable(content):
+                    content(file)
+                else:
+                    file.write(content)
+                file.flush()
+                os.fsync(file.fileno())
+            if overwrite:
+                temporary.replace(path)
+            else:
+                _move_to_free_name(temporary, path)
+        finally:
+            temporary.unlink(missing_ok=True)
+        _sync_folder(path.parent)
+    except OSError as error:
+        raise InputError(f"cannot write {path}: {error.strerror or error}") from error
+
+
+def same_file(a: str | os.PathLike[str], b: str | os.PathLike[str]) -> bool:
+    """Return whether two paths lead to one file, through links too, or would if it existed."""
+    a, b = Path(a), Path(b)
+    try:
+        return a.samefile(b)
+    except OSError:
+        return a.resolve() == b.resolve()
+
+
+def _exists(path: Path) -> InputError:
+    return InputError(f"{path} exists already; ask to overwrite it or choose another name")
+
+
+def _move_to_free_name(temporary: Path, path: Path) -> None:
+    """Rename without ever replacing a file, even one that appeared a moment ago."""
+    try:
+        os.link(temporary, path)
+    except FileExistsError as error:
+        raise _exists(path) from error
+    except OSError:
+        # A file system without hard links: claim the name with an empty file, then replace it.
+        try:
+            path.open("x").close()
+        except FileExistsError as error:
+            raise _exists(path) from error
+        temporary.replace(path)
+
+
+def _sync_folder(folder: Path) -> None:
+    """Make a rename survive a power failure, where the system can."""
+    try:
+        descriptor = os.open(folder, os.O_RDONLY)
+    except OSError:  # Windows cannot open folders, and needs no such thing
+        return
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _png_encoder(path: Path, image: NDArray[Any]) -> _Encoder:
+    if image.dtype not in (bool, np.uint8, np.uint16) or (image.dtype == bool and image.ndim > 2):
+        raise _unfit(path, image, "PNG")
+    if image.dtype == np.uint16 and image.ndim > 2:
+        return lambda file: file.write(_encode_deep_png(image))
+    return lambda file: _pillow(image).save(file, format="PNG")
+
+
+def _encode_deep_png(image: NDArray[Any]) -> bytes:
+    """Encode 16-bit colour, which Pillow cannot."""
+    import cv2
+
+    done, encoded = cv2.imencode(".png", image[..., [2, 1, 0, 3][: image.shape[2]]])
+    if not done:
+        raise OSError("OpenCV could not encode a 16-bit PNG")
+    return encoded.tobytes()
+
+
+def _jpeg_encoder(path: Path, image: NDArray[Any]) -> _Encoder:
+    if image.dtype != np.uint8 or image.shape[2:] == (4,):
+        raise _unfit(path, image, "JPEG")
+    if max(image.shape) > _LARGEST_JPEG_SIDE:
+        raise InputError(f"{path}: a JPEG side has at most {_LARGEST_JPEG_SIDE} pixels; use .tif")
+    return lambda file: _pillow(image).save(file, format="JPEG", quality=95, subsampling=0)
+
+
+def _tiff_encoder(path: Path, image: NDArray[Any]) -> _Encoder:
+    colour = image.ndim > 2
+    if image.dtype.kind not in "biuf" or image.itemsize > 8 or (colour and image.dtype == bool):
+        raise _unfit(path, image, "TIFF")
+
+    def write(file: BinaryIO) -> None:
+        import tifffile
+
+        tifffile.imwrite(
+            file,
+            image,
+            photometric="rgb" if colour else "minisblack",
+            extrasamples=["unassalpha"] if image.shape[2:] == (4,) else None,
+            compression="zlib",
+            metadata=None,
+        )
+
+    return write
+
+
+def _pillow(image: NDArray[Any]) -> Image:
+    from PIL.Image import fromarray
+
+    return fromarray(image)
+
+
+def _unfit(path: Path, image: NDArray[Any], name: str) -> InputError:
+    """Say that a format cannot hold an image, and which one can."""
+    colour = image.ndim > 2
+    if image.dtype == bool and colour:
+        advice = "convert it to uint8"
+    elif image.dtype.kind not in "biuf" or image.itemsize > 8:
+        advice = "no image format here can; convert it to a real dtype of at most 64 bits"
+    elif image.dtype in (np.uint8, np.uint16) or image.dtype == bool:
+        advice = "use .png or .tif"
+    else:
+        advice = "use .tif"
+    kind = {(): "", (3,): " RGB", (4,): " RGBA"}[image.shape[2:]]
+    return InputError(f"{path}: {name} cannot hold a {image.dtype}{kind} image; {advice}")

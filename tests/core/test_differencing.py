@@ -1,0 +1,75 @@
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from napari_ecc_align import InputError, difference, warp
+from napari_ecc_align.samples import pair
+from napari_ecc_align.warping import overlap
+from napari_ecc_align import Transform
+from pairs import picture
+
+IMAGE = picture("camera")[100:200, 100:220]
+
+
+@given(
+    st.floats(0.01, 100) | st.floats(-100, -0.01),
+    st.floats(-1000, 1000),
+    st.sampled_from(["absolute", "signed"]),
+)
+def test_a_change_of_contrast_is_no_difference(gain, offset, mode):
+    assert np.abs(difference(IMAGE, gain * IMAGE + offset, mode=mode)).max() < 1e-3
+
+
+def test_signed_is_reference_minus_aligned():
+    other = IMAGE.copy()
+    other[40:50, 40:50] += 60
+    signed = difference(IMAGE, other, mode="signed")
+    assert signed[40:50, 40:50].max() < -40
+    np.testing.assert_allclose(np.abs(signed), difference(IMAGE, other), atol=1e-4)
+    assert signed.dtype == np.float32
+
+
+def test_nothing_differs_outside_the_overlap():
+    other = IMAGE.copy()
+    other[:, :30] = 0
+    mask = np.ones(IMAGE.shape, bool)
+    mask[:, :30] = False
+    assert difference(IMAGE, other, mask=mask).max() < 1e-3
+    with_hole = IMAGE.copy()
+    with_hole[:, :30] = np.nan
+    assert difference(IMAGE, with_hole).max() < 1e-3
+
+
+def test_an_aligned_scan_is_blank_and_a_shifted_one_shows_outlines():
+    page = pair("page")
+    truth = Transform(page.matrix, "affine")
+
+    def gap(by):
+        aligned = warp(page.moving, by, output_shape=page.reference.shape)
+        inside = overlap(by, output_shape=page.reference.shape, moving_shape=page.moving.shape)
+        return difference(page.reference, aligned, mask=inside)
+
+    half_a_pixel = Transform([[1, 0, 0.5], [0, 1, 0.5], [0, 0, 1]], "translation")
+    right, shifted = gap(truth), gap(truth @ half_a_pixel)
+    unaligned = gap(Transform.identity())
+    assert (right > 64).sum() < 0.2 * (unaligned > 64).sum()
+    assert (shifted > 64).sum() > 1.3 * (right > 64).sum()
+
+
+def test_colour_against_gray():
+    colour = np.repeat(IMAGE[..., np.newaxis], 3, axis=2)
+    assert difference(colour, 255 - IMAGE).max() < 0.05
+
+
+def test_flat_images_have_no_difference_in_contrast():
+    assert difference(np.full((9, 9), 5.0), np.full((9, 9), 80.0)).max() == 0
+
+
+def test_refusals():
+    with pytest.raises(InputError, match="mode must be one of"):
+        difference(IMAGE, IMAGE, mode="plain")
+    with pytest.raises(InputError, match="aligned must lie on the reference's grid"):
+        difference(IMAGE, IMAGE[:50])
+    with pytest.raises(InputError, match="mask must have the shape"):
+        difference(IMAGE, IMAGE, mask=np.ones((3, 3)))

@@ -1,0 +1,134 @@
+import numpy as np
+import pytest
+from scipy import ndimage
+
+from napari_ecc_align import InputError, Transform, warp
+from napari_ecc_align.warping import INTERPOLATIONS, overlap
+from pairs import known_pair, picture, random_transform
+
+SHIFT = Transform([[1, 0, 2], [0, 1, 1], [0, 0, 1]], "translation")
+
+
+def expected_linear(image, transform, shape, fill):
+    rows, columns = np.mgrid[: shape[0], : shape[1]]
+    points = transform.map(np.stack([columns.ravel(), rows.ravel()], axis=1).astype(float))
+    return ndimage.map_coordinates(
+        image.astype(float), points.T[::-1], order=1, mode="grid-constant", cval=fill
+    ).reshape(shape)
+
+
+def test_brings_the_moving_pixel_to_the_reference():
+    moving = np.arange(30).reshape(5, 6).astype(np.uint8)
+    aligned = warp(moving, SHIFT, output_shape=(3, 3))
+    assert np.array_equal(aligned, moving[1:4, 2:5])
+
+
+@pytest.mark.parametrize("model", ["affine", "homography"])
+@pytest.mark.parametrize(
+    "dtype",
+    ["bool", "u1", "u2", "u4", "u8", "i1", "i2", "i4", "i8", "f2", "f4", "f8", ">u2", ">f4"],
+)
+def test_every_dtype_is_interpolated_at_its_own_precision(dtype, model):
+    transform = random_transform(3, model, (60, 70))
+    image = picture("camera")[200:260, 200:270]
+    kind = np.dtype(dtype).kind
+    image = image > 120 if kind == "b" else image / 2 if dtype == "i1" else image
+    image = image.astype(dtype)
+    aligned = warp(image, transform, output_shape=(50, 80), fill=1)
+    assert aligned.shape == (50, 80)
+    assert aligned.dtype == np.dtype(dtype).newbyteorder("=")
+    expected = expected_linear(image, transform, (50, 80), 1)
+    if kind == "b":
+        expected, tolerance = expected >= 0.5, 0
+        assert (aligned != expected).mean() < 0.01
+        return
+    tolerance = 0.51 if kind in "ui" else 0.13 if dtype == "f2" else 0.01
+    # OpenCV's fixed point for perspective warps of 8 bits: a fraction of a gray value more.
+    assert np.abs(aligned.astype(float) - expected).max() <= tolerance + 0.5 * (model != "affine")
+
+
+def test_accuracy_of_the_resampling_itself():
+    truth = random_transform(1, "affine", (200, 240))
+    pair = known_pair("camera", truth)
+    aligned = warp(pair.moving, truth, output_shape=pair.reference.shape, interpolation="cubic")
+    inside = overlap(truth, output_shape=(200, 240), moving_shape=(200, 240))
+    gap = np.abs(aligned - pair.reference)[inside]
+    assert np.median(gap) < 0.5
+
+
+def test_nearest_copies_labels_exactly():
+    labels = np.array([[0, 2**40, 7], [1, 2**41 + 1, 9], [3, 4, 5]], np.int64)
+    half = Transform([[1, 0, 0.4], [0, 1, -0.4], [0, 0, 1]], "translation")
+    assert np.array_equal(warp(labels, half, output_shape=(3, 3), interpolation="nearest"), labels)
+    moved = warp(labels, SHIFT, output_shape=(3, 3), interpolation="nearest", fill=-1)
+    assert moved.tolist() == [[9, -1, -1], [5, -1, -1], [-1, -1, -1]]
+
+
+def test_large_integers_do_not_wrap_round():
+    image = np.full((8, 8), np.iinfo(np.int64).max)
+    aligned = warp(image, Transform.identity(), output_shape=(8, 8), fill=0)
+    assert (aligned == np.iinfo(np.int64).max).all()
+
+
+@pytest.mark.parametrize("interpolation", INTERPOLATIONS)
+@pytest.mark.parametrize("shape", [(40, 33_000), (33_000, 40)])
+def test_images_longer_than_opencv_can_address(shape, interpolation):
+    rng = np.random.default_rng(0)
+    image = rng.integers(0, 255, shape, dtype=np.uint8)
+    aligned = warp(image, SHIFT, output_shape=shape, interpolation=interpolation)
+    assert np.array_equal(aligned[:-10, :-10], image[1:-9, 2:-8])
+
+
+def test_colour_and_fill():
+    image = np.zeros((10, 10, 3), np.uint8)
+    image[...] = 10, 20, 30
+    aligned = warp(image, SHIFT, output_shape=(10, 10), fill=(1, 2, 3))
+    assert aligned[0, 0].tolist() == [10, 20, 30]
+    assert aligned[9, 9].tolist() == [1, 2, 3]
+
+
+def test_background_is_the_median_along_the_border():
+    image = np.full((20, 20), 240, np.uint8)
+    image[5:15, 5:15] = 0
+    aligned = warp(image, SHIFT, output_shape=(20, 20), fill="background")
+    assert aligned[19, 19] == 240
+
+
+def test_overlap_is_where_the_moving_image_has_data():
+    valid = np.ones((10, 10), bool)
+    valid[4, 4] = False
+    inside = overlap(SHIFT, output_shape=(10, 10), moving_shape=(10, 10), moving_valid=valid)
+    expected = np.zeros((10, 10), bool)
+    expected[:9, :8] = True
+    expected[3, 2] = False
+    assert np.array_equal(inside, expected)
+
+
+def test_does_not_change_its_input():
+    image = picture("camera")[:50, :50].copy()
+    image.setflags(write=False)
+    warp(image, SHIFT, output_shape=(50, 50))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"output_shape": (0, 5)}, "output_shape must be positive"),
+        ({"output_shape": 5}, "output_shape must be"),
+        ({"output_shape": (5, 5), "interpolation": "best"}, "interpolation must be one of"),
+        ({"output_shape": (5, 5), "fill": (1, 2)}, "fill must be"),
+        ({"output_shape": (5, 5), "fill": "white"}, "fill must be"),
+    ],
+)
+def test_refuses_bad_arguments(arguments, message):
+    with pytest.raises(InputError, match=message):
+        warp(np.zeros((5, 5)), SHIFT, **arguments)
+
+
+def test_refuses_what_is_no_transform():
+    with pytest.raises(InputError, match="transform must be a Transform"):
+        warp(np.zeros((5, 5)), np.eye(3), output_shape=(5, 5))
+    with pytest.raises(InputError, match="moving must hold real numbers"):
+        warp(np.zeros((5, 5), complex), SHIFT, output_shape=(5, 5))
+    with pytest.raises(InputError, match="moving is empty"):
+        warp(np.zeros((0, 5)), SHIFT, output_shape=(5, 5))
