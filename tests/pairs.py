@@ -80,7 +80,8 @@ def random_transform(
     points = corners(shape)
     matrix = np.eye(3)
     if model == "translation":
-        matrix[:2, 2] = rng.normal(0, size, 2)
+        direction = rng.uniform(0, 2 * np.pi)
+        matrix[:2, 2] = size * np.cos(direction), size * np.sin(direction)
         return Transform(matrix, model)
     reach = np.hypot(*shape) / 2
     angle, growth = rng.normal(0, size / reach, 2) * 0.7

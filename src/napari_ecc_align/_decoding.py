@@ -105,7 +105,8 @@ def _decode_deep_png(file: BinaryIO) -> NDArray[Any]:
     image = cv2.imdecode(encoded, cv2.IMREAD_UNCHANGED)
     if image is None or image.dtype != np.uint16:
         raise ValueError("OpenCV could not decode a 16-bit PNG")
-    return image[..., [2, 1, 0, 3][: image.shape[2]]]
+    rgb: NDArray[Any] = image[..., [2, 1, 0, 3][: image.shape[2]]]
+    return rgb
 
 
 def _upright(image: NDArray[Any], orientation: int) -> NDArray[Any]:
@@ -138,6 +139,8 @@ def _read_tiff(file: BinaryIO, path: Path) -> NDArray[Any]:
                 raise
             return _read_tiff_pillow(file, page.dtype, path)
         if page.photometric == PHOTOMETRIC.PALETTE:
+            if page.colormap is None:
+                raise _damaged(path)
             image = (page.colormap[:, image] >> 8).astype(np.uint8)
             axes = "SYX"
         elif page.photometric == PHOTOMETRIC.MINISWHITE and image.dtype.kind in "bu":
@@ -156,6 +159,8 @@ def _only_series(tif: TiffFile, path: Path) -> TiffPageSeries:
 
 def _layout(series: TiffPageSeries, pages: int, path: Path) -> tuple[str, tuple[int, ...]]:
     """Return the axes of an image, as YX, YXS or SYX, and its shape; refuse other layouts."""
+    from tifffile import PHOTOMETRIC
+
     axes, shape = series.get_axes(squeeze=False), series.get_shape(squeeze=False)
     sizes = [(a, n) for a, n in zip(axes, shape, strict=True) if n > 1 or a in "YX"]
     names, kept = "".join(a for a, _ in sizes), tuple(n for _, n in sizes)
@@ -166,7 +171,7 @@ def _layout(series: TiffPageSeries, pages: int, path: Path) -> tuple[str, tuple[
         )
     channels = 1 if names == "YX" else kept[names.index("S" if "S" in names else "C")]
     # A fourth channel is transparency only where the file calls the first three colours.
-    most = 4 if series.keyframe.photometric.name == "RGB" and "S" in names else 3
+    most = 4 if series.keyframe.photometric == PHOTOMETRIC.RGB and "S" in names else 3
     if channels > most or (channels == 2 and "C" in names):
         raise InputError(f"{path} holds {channels} channels; save one, or three, by themselves")
     height, width = (kept[names.index(a)] for a in "YX")

@@ -81,7 +81,7 @@ def align(
     reference_mask, moving_mask : array_like, shape (h, w), optional
         Pixels of each image that count, as booleans or numbers (0 does not count).
     initial : Transform or array_like of shape (3, 3) or (2, 3), optional
-        Where to start, instead of identity and phase correlation. Reference (x, y, 1) to moving.
+        Where to start, besides identity and phase correlation. Reference (x, y, 1) to moving.
     progress : callable, optional
         Called with a `Progress` after every iteration.
     cancel : callable, optional

@@ -29,6 +29,9 @@ THRESHOLD_METHODS: tuple[ThresholdMethod, ...] = get_args(ThresholdMethod)
 ONLY_REFERENCE = 1
 ONLY_ALIGNED = 2
 
+COLOURS = {ONLY_REFERENCE: (230, 97, 0), ONLY_ALIGNED: (64, 176, 228)}
+"""RGB in which the labels of a map are shown, told apart by colour-blind eyes too."""
+
 
 @dataclass(frozen=True, eq=False)
 class Comparison:

@@ -17,7 +17,15 @@ from .errors import InputError
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-__all__ = ["MAX_PIXELS", "SUFFIXES", "read_image", "same_file", "write_atomically", "write_image"]
+__all__ = [
+    "MAX_PIXELS",
+    "SUFFIXES",
+    "move_into_place",
+    "read_image",
+    "same_file",
+    "write_atomically",
+    "write_image",
+]
 
 SUFFIXES = (".png", ".tif", ".tiff", ".jpg", ".jpeg")
 """Suffixes of the files that are read and written."""
@@ -151,12 +159,35 @@ def write_atomically(
                     file.write(content)
                 file.flush()
                 os.fsync(file.fileno())
-            if overwrite:
-                temporary.replace(path)
-            else:
-                _move_to_free_name(temporary, path)
+            move_into_place(temporary, path, overwrite=overwrite)
         finally:
             temporary.unlink(missing_ok=True)
+    except OSError as error:
+        raise InputError(f"cannot write {path}: {error.strerror or error}") from error
+
+
+def move_into_place(finished: Path, path: Path, *, overwrite: bool) -> None:
+    """Give a finished file its name, on the same file system.
+
+    Parameters
+    ----------
+    finished : Path
+        The whole file under a temporary name. It may still be there afterwards.
+    path : Path
+        The name it gets.
+    overwrite : bool
+        Replace a file that is there already.
+
+    Raises
+    ------
+    InputError
+        If `path` exists and `overwrite` is false, or the disk refuses.
+    """
+    try:
+        if overwrite:
+            finished.replace(path)
+        else:
+            _move_to_free_name(finished, path)
         _sync_folder(path.parent)
     except OSError as error:
         raise InputError(f"cannot write {path}: {error.strerror or error}") from error

@@ -12,6 +12,7 @@ from .result import Verdict
 
 LEAST_OVERLAP = 0.15
 LARGEST_STRETCH = 4.0
+LARGEST_SHEAR = 2.5
 ALIGNED_SHARE = 0.5
 DOUBTFUL_SHARE = 0.2
 LEAST_AGREEING = 4
@@ -50,18 +51,26 @@ def judge(
     wide : TileEvidence
         Tiles at a coarser level, which see farther: is it the right place at all?
     """
-    stretches = np.linalg.svd(matrix[:2, :2], compute_uv=False)
-    if np.linalg.det(matrix[:2, :2]) <= 0:
-        return Judgement("failed", "The transform found would mirror the image.")
-    if stretches[0] > LARGEST_STRETCH or stretches[1] < 1 / LARGEST_STRETCH:
-        return Judgement(
-            "failed",
-            f"The transform found stretches the image by {stretches[0]:.2g} and "
-            f"{stretches[1]:.2g}, which no two images of one thing need.",
-        )
+    implausible = why_implausible(matrix)
+    if implausible:
+        return Judgement("failed", implausible)
     if overlap < LEAST_OVERLAP:
         return Judgement("failed", f"Only {overlap:.0%} of the reference is covered.")
     return _judge_tiles(fine, wide, ecc)
+
+
+def why_implausible(matrix: NDArray[np.float64]) -> str | None:
+    """Return why no two images of one thing are related by a matrix, or None if they may be."""
+    linear = matrix[:2, :2]
+    if np.linalg.det(linear) <= 0:
+        return "The transform found would mirror the image."
+    large, small = np.linalg.svd(linear, compute_uv=False)
+    if large > LARGEST_STRETCH or small < 1 / LARGEST_STRETCH or large > LARGEST_SHEAR * small:
+        return (
+            f"The transform found stretches the image by {large:.2g} and {small:.2g}, "
+            "which no two images of one thing need."
+        )
+    return None
 
 
 def _judge_tiles(fine: TileEvidence, wide: TileEvidence, ecc: float) -> Judgement:

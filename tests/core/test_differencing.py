@@ -3,10 +3,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from napari_ecc_align import InputError, difference, warp
+from napari_ecc_align import InputError, Transform, difference, warp
 from napari_ecc_align.samples import pair
 from napari_ecc_align.warping import overlap
-from napari_ecc_align import Transform
 from pairs import picture
 
 IMAGE = picture("camera")[100:200, 100:220]

@@ -104,10 +104,14 @@ def test_refuses_bad_points():
         "{}",
         json.dumps({"format": "napari-ecc-align transform", "version": 99}),
         json.dumps({"format": "napari-ecc-align transform", "version": 1, "model": "affine"}),
-        '{"format": "napari-ecc-align transform", "version": 1, "model": "affine", '
-        '"matrix": [[NaN, 0, 0], [0, 1, 0], [0, 0, 1]]}',
-        '{"format": "napari-ecc-align transform", "version": 1, "model": ["affine"], '
-        '"matrix": [[1, 0, 0], [0, 1, 0], [0, 0, 1]]}',
+        (
+            '{"format": "napari-ecc-align transform", "version": 1, "model": "affine", '
+            '"matrix": [[NaN, 0, 0], [0, 1, 0], [0, 0, 1]]}'
+        ),
+        (
+            '{"format": "napari-ecc-align transform", "version": 1, "model": ["affine"], '
+            '"matrix": [[1, 0, 0], [0, 1, 0], [0, 0, 1]]}'
+        ),
     ],
 )
 def test_load_says_what_is_wrong(tmp_path, text):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from magicgui.widgets import (
@@ -53,6 +54,7 @@ class AlignWidget(Container):  # type: ignore[type-arg]
     def __init__(self, napari_viewer: napari.viewer.Viewer) -> None:
         self._viewer = napari_viewer
         self._worker: GeneratorWorker[Progress, None, Outcome | Refusal] | None = None
+        self._gone = False
         self._results: dict[tuple[object, str], object] = {}
         self.pair = LayerPair(napari_viewer)
         self.model = ComboBox(
@@ -83,7 +85,7 @@ class AlignWidget(Container):  # type: ignore[type-arg]
         self._arrange()
         self.align_button.changed.connect(self.run)
         self.cancel_button.changed.connect(self.cancel)
-        self.native.destroyed.connect(self.cancel)
+        self.native.destroyed.connect(self._leave)
 
     @property
     def running(self) -> bool:
@@ -149,12 +151,27 @@ class AlignWidget(Container):  # type: ignore[type-arg]
         worker = create_worker(
             run_steps, fixed.data, other.data, parameters, world_start(reference, moving)
         )
-        worker.yielded.connect(self._advance)
-        worker.returned.connect(finish)
-        worker.aborted.connect(lambda: self.results.say("Cancelled: nothing was changed."))
-        worker.finished.connect(lambda: self._set_running(False))
+        worker.yielded.connect(self._unless_gone(self._advance))
+        worker.returned.connect(self._unless_gone(finish))
+        worker.aborted.connect(
+            self._unless_gone(lambda: self.results.say("Cancelled: nothing was changed."))
+        )
+        worker.finished.connect(self._unless_gone(lambda: self._set_running(False)))
         self._worker = worker
         worker.start()
+
+    def _leave(self) -> None:
+        self._gone = True
+        self.cancel()
+
+    def _unless_gone(self, action: Callable[..., None]) -> Callable[..., None]:
+        """Return a slot that does nothing once Qt has deleted the widget."""
+
+        def slot(*arguments: object) -> None:
+            if not self._gone:
+                action(*arguments)
+
+        return slot
 
     def _set_running(self, running: bool) -> None:
         if not running:

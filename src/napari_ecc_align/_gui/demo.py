@@ -31,5 +31,7 @@ def open_demo(name: str) -> tuple[napari.Viewer, AlignWidget]:
     viewer = napari.Viewer(title="ECC Align")
     viewer.open_sample(_PLUGIN, name)
     _, widget = viewer.window.add_plugin_dock_widget(_PLUGIN, "Align images")
+    # The dock has taken room from the canvas.
+    viewer.reset_view()
     widget.run()
     return viewer, widget

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ..comparison import COLOURS
 from ..errors import InputError
 from ..inspection import Inspection
 from ..result import AlignmentResult
@@ -19,6 +20,7 @@ from ..transform import Transform
 if TYPE_CHECKING:
     from napari.components import ViewerModel
     from napari.layers import Image, Layer
+    from napari.utils import DirectLabelColormap
 
 METADATA_KEY = "napari-ecc-align"
 
@@ -146,10 +148,17 @@ def result_layers(
         ),
         "binary difference": (
             inspection.after.map,
-            {"name": "binary difference", "opacity": 0.8, **common},
+            {"name": "binary difference", "colormap": _label_colours(), **common},
             "labels",
         ),
     }
+
+
+def _label_colours() -> DirectLabelColormap:
+    from napari.utils import DirectLabelColormap
+
+    shown = {label: (*(part / 255 for part in rgb), 1.0) for label, rgb in COLOURS.items()}
+    return DirectLabelColormap(color_dict={None: (0.0, 0.0, 0.0, 0.0), **shown})
 
 
 def renew(layer: Layer, data: Any, options: dict[str, Any]) -> None:

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from html import escape
 
-from magicgui.widgets import Container, Label, Table
+from magicgui.widgets import Container, Label
+from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QSizePolicy
 
+from ..comparison import COLOURS, ONLY_ALIGNED, ONLY_REFERENCE
 from ..inspection import Row
 from ..result import AlignmentResult, Verdict
 
 # Readable on napari's dark and light themes alike.
 _COLOURS: dict[Verdict, str] = {"aligned": "#2a9d4a", "doubtful": "#d98a00", "failed": "#e0484d"}
 _WIDTH = 300
-_TITLES: dict[Verdict, str] = {"aligned": "Aligned", "doubtful": "Doubtful", "failed": "Failed"}
 
 
 class ResultsView(Container):  # type: ignore[type-arg]
@@ -21,43 +22,54 @@ class ResultsView(Container):  # type: ignore[type-arg]
 
     def __init__(self) -> None:
         self.verdict = Label(value="")
-        self.table = Table(value={"before": [], "after": []})
+        self.table = Label(value="")
         super().__init__(widgets=[self.verdict, self.table], labels=False)
         self.margins = (0, 0, 0, 0)
         self.min_width = _WIDTH
+        for label in (self.verdict, self.table):
+            label.native.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
         self.verdict.native.setWordWrap(True)
         # A wrapped label would else claim no more than half of the width.
         self.verdict.native.setMinimumWidth(1)
         self.verdict.native.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Minimum)
-        self.table.read_only = True
-        header = self.table.native.horizontalHeader()
-        header.setSectionResizeMode(header.ResizeMode.Stretch)
         self.clear()
 
     def clear(self) -> None:
         """Show nothing."""
         self.say("")
-        self.table.visible = False
 
     def say(self, message: str) -> None:
-        """Show a plain message in place of a verdict."""
-        self.verdict.value = escape(message)
-        self.verdict.visible = bool(message)
+        """Show a plain message in place of a verdict and its table."""
+        self._fill(escape(message), "")
 
     def show_result(self, result: AlignmentResult, rows: list[Row]) -> None:
-        """Show a verdict and its table, which is hidden when it has no rows."""
-        title, colour = _TITLES[result.verdict], _COLOURS[result.verdict]
+        """Show a verdict and the table before/after, if it has rows."""
+        title = f'<b style="color: {_COLOURS[result.verdict]}">{result.verdict.capitalize()}.</b>'
         notes = " The moving image is a negative." if result.inverted and rows else ""
-        self.verdict.value = (
-            f'<b style="color: {colour}">{title}.</b> {escape(result.reason)}{notes}'
-        )
-        self.verdict.visible = True
-        self.table.value = {
-            "data": [[row.before, row.after] for row in rows],
-            "index": [row.label for row in rows],
-            "columns": ["before", "after"],
-        }
-        self.table.visible = bool(rows)
-        native = self.table.native
-        height = native.verticalHeader().length() + native.horizontalHeader().height()
-        self.table.min_height = height + 2 * native.frameWidth()
+        self._fill(f"{title} {escape(result.reason)}{notes}", _as_html(rows))
+
+    def _fill(self, verdict: str, table: str) -> None:
+        for label, text in ((self.verdict, verdict), (self.table, table)):
+            label.value = text
+            label.visible = bool(text)
+
+
+def _as_html(rows: list[Row]) -> str:
+    if not rows:
+        return ""
+    head = '<tr><th></th><th align="right">before</th><th align="right">after</th></tr>'
+    body = "".join(
+        f"<tr><td>{escape(row.label)}</td>"
+        f'<td align="right">{escape(row.before)}</td>'
+        f'<td align="right"><b>{escape(row.after)}</b></td></tr>'
+        for row in rows
+    )
+    return f'<table cellspacing="0" cellpadding="4" width="100%">{head}{body}</table>{_legend()}'
+
+
+def _legend() -> str:
+    said = {ONLY_REFERENCE: "only in reference", ONLY_ALIGNED: "only in moving"}
+    return "&nbsp; ".join(
+        f'<span style="color: rgb{COLOURS[label]}">&#9632;</span> {words}'
+        for label, words in said.items()
+    )

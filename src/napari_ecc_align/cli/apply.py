@@ -7,7 +7,9 @@ import argparse
 from ..imagefiles import read_image, write_image
 from ..transform import Transform
 from ..warping import warp
+from .console import say
 from .outputs import check_outputs
+from .values import check_fill
 
 
 def run_apply(chosen: argparse.Namespace) -> int:
@@ -16,6 +18,7 @@ def run_apply(chosen: argparse.Namespace) -> int:
     check_outputs([chosen.out], inputs, overwrite=chosen.overwrite)
     transform = Transform.load(chosen.transform)
     image, like = read_image(chosen.image), read_image(chosen.like)
+    check_fill(chosen.fill, image)
     aligned = warp(
         image,
         transform,
@@ -24,5 +27,5 @@ def run_apply(chosen: argparse.Namespace) -> int:
         fill=chosen.fill,
     )
     write_image(chosen.out, aligned, overwrite=chosen.overwrite)
-    print(f"Written to {chosen.out}")
+    say(f"Written to {chosen.out}")
     return 0

@@ -12,8 +12,9 @@ from pathlib import Path
 from ..alignment import align
 from ..inspection import before_after, inspect_alignment
 from ..samples import SamplePair, pair
-from .outputs import make_folder, result_paths, write_results
-from .show import EXIT_CODES, progress_bar, table_lines, verdict_line
+from .console import progress_bar, say
+from .outputs import check_folder, check_outputs, result_paths, write_results
+from .show import EXIT_CODES, table_lines, verdict_line, written_line
 
 _FOLDER = "ecc-align-demo"
 # Qt ends the process when it finds no display it can use, so a process of its own asks first.
@@ -31,13 +32,13 @@ _PROBE_SECONDS = 60
 
 def run_demo(chosen: argparse.Namespace) -> int:
     """Show a sample pair aligned, in napari if there is a display; return the exit code."""
-    sample = pair(chosen.sample)
     if not chosen.no_gui and chosen.out is None:
         obstacle = why_no_gui()
         if obstacle is None:
             return _show(chosen.sample)
-        print(f"{obstacle}: aligning without napari's window.")
-    return _write(sample, chosen.out)
+        say(f"{obstacle}: aligning without napari's window.")
+    folder = _new_folder() if chosen.out is None else chosen.out
+    return _write(pair(chosen.sample), folder, overwrite=chosen.overwrite)
 
 
 def why_no_gui() -> str | None:
@@ -68,18 +69,18 @@ def _show(name: str) -> int:
     return 0
 
 
-def _write(sample: SamplePair, folder: Path | None) -> int:
-    folder = folder or _new_folder()
+def _write(sample: SamplePair, folder: Path, *, overwrite: bool) -> int:
+    check_folder(folder)
+    paths = result_paths(folder, Path(f"{sample.name}.png"), sample.moving.dtype)
+    check_outputs(paths.values(), [], overwrite=overwrite)
     with progress_bar() as bar:
         result = align(sample.reference, sample.moving, progress=bar.update)
     inspection = inspect_alignment(sample.reference, sample.moving, result.transform)
-    print(f"{sample.title}: {sample.moving_name} aligned to {sample.reference_name}")
-    print(verdict_line(result))
-    print("\n".join(table_lines(before_after(result, inspection))))
-    make_folder(folder)
-    paths = result_paths(folder, Path(f"{sample.name}.png"))
-    write_results(paths, result, inspection, overwrite=True)
-    print(f"Written to {folder.resolve()}: {', '.join(path.name for path in paths.values())}")
+    write_results(paths, result, inspection, overwrite=overwrite)
+    say(sample.title)
+    say(verdict_line(result))
+    say("\n".join(table_lines(before_after(result, inspection))))
+    say(written_line(folder.resolve(), paths))
     return EXIT_CODES[result.verdict]
 
 

@@ -1,10 +1,11 @@
-"""The files that ``ecc-align`` writes, none of them over an input."""
+"""The files that ``ecc-align`` writes: none of them over an input, and all of them or none."""
 
 from __future__ import annotations
 
-import json
+import os
 from collections.abc import Iterable
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
@@ -12,19 +13,30 @@ from numpy.typing import NDArray
 
 from ..errors import InputError
 from ..files import as_document
-from ..imagefiles import same_file, write_atomically, write_image
+from ..imagefiles import move_into_place, same_file, write_atomically, write_image
 from ..inspection import Inspection
 from ..result import AlignmentResult
+from .show import summary, to_json
 
 ONLY_REFERENCE_COLOUR = (216, 67, 21)
 ONLY_MOVING_COLOUR = (33, 150, 243)
 
 
-def result_paths(folder: Path, moving: Path) -> dict[str, Path]:
-    """Return where the results of one alignment go, by role."""
-    suffix = moving.suffix.lower()
-    # A JPEG is resampled once: writing it as JPEG again would lose more.
-    aligned = ".tif" if suffix in (".tif", ".tiff") else ".png"
+def result_paths(folder: Path, moving: Path, dtype: np.dtype[Any]) -> dict[str, Path]:
+    """Return where the results of one alignment go, by role, in the order of writing.
+
+    Parameters
+    ----------
+    folder : Path
+        Where the results go.
+    moving : Path
+        The file of the moving image, after which they are named.
+    dtype : dtype
+        Of the moving image, which the aligned image keeps.
+    """
+    # A JPEG becomes a PNG: written as JPEG again, it would lose more than by resampling.
+    in_tiff = moving.suffix.lower() in (".tif", ".tiff")
+    aligned = ".png" if dtype in (bool, np.uint8, np.uint16) and not in_tiff else ".tif"
     return {
         "aligned": folder / f"{moving.stem}_aligned{aligned}",
         "difference": folder / f"{moving.stem}_difference.tif",
@@ -42,28 +54,43 @@ def check_outputs(outputs: Iterable[Path], inputs: Iterable[Path], *, overwrite:
                 raise InputError(f"{output} is an input and is not overwritten; choose another")
         if output.is_dir():
             raise InputError(f"{output} is a folder; give the name of a file")
-        if output.exists() and not overwrite:
+        if not overwrite and os.path.lexists(output):
             raise InputError(f"{output} exists; use --overwrite to replace it")
 
 
-def make_folder(folder: Path) -> None:
-    """Make the folder for results, with the folders above it."""
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except FileExistsError as error:
-        raise InputError(f"{folder} is a file; --out needs a folder") from error
+def check_folder(folder: Path) -> None:
+    """Raise `InputError` if a folder is not there and cannot be made, or cannot be written to."""
+    place = folder
+    while not os.path.lexists(place) and place != place.parent:
+        place = place.parent
+    if not place.is_dir():
+        raise InputError(f"{place} is not a folder; results need one")
+    if not os.access(place, os.W_OK | os.X_OK):
+        raise InputError(f"cannot write to the folder {place}: permission denied")
 
 
 def write_results(
     paths: dict[str, Path], result: AlignmentResult, inspection: Inspection, *, overwrite: bool
 ) -> None:
-    """Write the images of an alignment and then, once they are whole, its transform."""
-    write_image(paths["aligned"], inspection.aligned, overwrite=overwrite)
-    write_image(paths["difference"], inspection.difference, overwrite=overwrite)
-    write_image(paths["binary difference"], coloured(inspection.after.map), overwrite=overwrite)
+    """Write the images of an alignment and its transform, making their folder if need be.
+
+    Everything is written to a temporary folder first, so that a full disk or an interrupt
+    leaves what was there. The transform comes last: where it is, the images beside it are its
+    own.
+    """
+    folder = paths["transform"].parent
+    folder.mkdir(parents=True, exist_ok=True)
     document = {**as_document(result.transform), "alignment": summary(result)}
-    text = json.dumps(document, indent=2) + "\n"
-    write_atomically(paths["transform"], text.encode(), overwrite=overwrite)
+    with TemporaryDirectory(prefix=".ecc-align-", dir=folder) as staging:
+        staged = {role: Path(staging, path.name) for role, path in paths.items()}
+        write_image(staged["aligned"], inspection.aligned)
+        write_image(staged["difference"], inspection.difference)
+        write_image(staged["binary difference"], coloured(inspection.after.map))
+        write_atomically(staged["transform"], f"{to_json(document)}\n".encode())
+        if overwrite:
+            paths["transform"].unlink(missing_ok=True)
+        for role, path in paths.items():
+            move_into_place(staged[role], path, overwrite=overwrite)
 
 
 def coloured(labels: NDArray[np.uint8]) -> NDArray[np.uint8]:
@@ -71,21 +98,3 @@ def coloured(labels: NDArray[np.uint8]) -> NDArray[np.uint8]:
     palette = np.array([(255, 255, 255), ONLY_REFERENCE_COLOUR, ONLY_MOVING_COLOUR], np.uint8)
     picture: NDArray[np.uint8] = palette[labels]
     return picture
-
-
-def summary(result: AlignmentResult) -> dict[str, Any]:
-    """Return an alignment's outcome as plain values that JSON can hold."""
-    return {
-        "verdict": result.verdict,
-        "reason": result.reason,
-        "ecc": result.ecc,
-        "ecc_before": result.ecc_before,
-        "inverted": result.inverted,
-        "overlap": result.overlap,
-        "iterations": result.iterations,
-        "converged": result.converged,
-        "start": result.start,
-        "representation": result.representation,
-        "engine": result.engine,
-        "seconds": round(result.seconds, 4),
-    }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from importlib.metadata import version
 from pathlib import Path
 from typing import NoReturn
 
@@ -12,13 +13,15 @@ from ..differencing import DIFFERENCE_MODES
 from ..samples import names
 from ..transform import MOTION_MODELS
 from ..warping import INTERPOLATIONS
+from .values import epsilon, fill_value, iterations
 
 
 class _Parser(argparse.ArgumentParser):
     """A parser whose errors are one line."""
 
     def error(self, message: str) -> NoReturn:
-        self.exit(2, f"{self.prog}: {message} (see {self.prog} --help)\n")
+        line = " ".join(message.split())
+        self.exit(2, f"{self.prog}: {line} (see {self.prog} --help)\n")
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -27,6 +30,10 @@ def build_parser() -> argparse.ArgumentParser:
         prog="ecc-align",
         description="Align two images of one thing, and say whether to trust it.",
         epilog="Exit code: 0 aligned, 1 doubtful or failed, 2 bad usage or input.",
+        allow_abbrev=False,
+    )
+    parser.add_argument(
+        "--version", action="version", version=f"%(prog)s {version('napari-ecc-align')}"
     )
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     _add_align(commands)
@@ -40,6 +47,7 @@ def _add_align(commands: argparse._SubParsersAction[_Parser]) -> None:
 
     command = commands.add_parser(
         "align",
+        allow_abbrev=False,
         help="align MOVING to REFERENCE",
         description="Align MOVING to REFERENCE; write the aligned image, the difference, "
         "the binary difference and the transform to a folder.",
@@ -52,17 +60,19 @@ def _add_align(commands: argparse._SubParsersAction[_Parser]) -> None:
     command.add_argument(
         "--model", choices=MOTION_MODELS, default="affine", help="motion model (default: affine)"
     )
-    command.add_argument("--engine", choices=ENGINES, default="opencv", help="the estimator")
+    command.add_argument(
+        "--engine", choices=ENGINES, default="opencv", help="the estimator (default: opencv)"
+    )
     command.add_argument(
         "--iterations",
-        type=int,
+        type=iterations,
         default=DEFAULT_ITERATIONS,
         metavar="N",
         help=f"most iterations at full resolution (default: {DEFAULT_ITERATIONS})",
     )
     command.add_argument(
         "--epsilon",
-        type=float,
+        type=epsilon,
         default=DEFAULT_EPSILON,
         metavar="EPS",
         help=f"least gain of an iteration (default: {DEFAULT_EPSILON:g})",
@@ -89,7 +99,9 @@ def _add_align(commands: argparse._SubParsersAction[_Parser]) -> None:
         help="kind of difference image (default: absolute)",
     )
     _add_output_options(command)
-    command.add_argument("--json", action="store_true", help="print the result as JSON")
+    command.add_argument(
+        "--json", action="store_true", help="print the result as JSON, and nothing else"
+    )
     command.set_defaults(run=run_align)
 
 
@@ -98,6 +110,7 @@ def _add_apply(commands: argparse._SubParsersAction[_Parser]) -> None:
 
     command = commands.add_parser(
         "apply",
+        allow_abbrev=False,
         help="apply a transform to another image, such as another flavour of the page",
         description="Resample IMAGE through TRANSFORM on the grid of REFERENCE.",
     )
@@ -132,6 +145,10 @@ def _add_output_options(command: _Parser) -> None:
         help="value outside the moving image: a number, or background (the default) for the "
         "median along its border",
     )
+    _add_overwrite(command)
+
+
+def _add_overwrite(command: _Parser) -> None:
     command.add_argument(
         "--overwrite", action="store_true", help="replace results that are there already"
     )
@@ -142,6 +159,7 @@ def _add_demo(commands: argparse._SubParsersAction[_Parser]) -> None:
 
     command = commands.add_parser(
         "demo",
+        allow_abbrev=False,
         help="align a pair of images that comes with the package",
         description="Open napari on a sample pair, aligned. Without a display, align it all the "
         "same, print the table and write the results to a folder.",
@@ -156,9 +174,5 @@ def _add_demo(commands: argparse._SubParsersAction[_Parser]) -> None:
         help="folder for the results (default: a new ecc-align-demo here); implies --no-gui",
     )
     command.add_argument("--no-gui", action="store_true", help="do not open napari")
+    _add_overwrite(command)
     command.set_defaults(run=run_demo)
-
-
-def fill_value(text: str) -> float | str:
-    """Return the number, or the word background."""
-    return text if text == "background" else float(text)

@@ -26,7 +26,7 @@ class Level:
     Attributes
     ----------
     values : ndarray of float32, shape (h, w)
-        Smoothed intensities; 0 where not valid.
+        Smoothed intensities; 0 far from valid pixels.
     valid : ndarray of uint8, shape (h, w)
         255 where the kernel saw valid pixels only, 0 elsewhere.
     factor : int
@@ -105,8 +105,12 @@ def _smoothed(values: NDArray[np.float32], valid: NDArray[np.float32], factor: i
         cv2.GaussianBlur(values * valid, size, 0, borderType=cv2.BORDER_CONSTANT), weight
     )
     untouched = (weight > 0.999).astype(np.uint8) * 255
-    blurred[untouched == 0] = 0
-    return Level(blurred, untouched, factor)
+    # Gradients reach a pixel further than the kernel. The values beyond are kept: a step to zero
+    # there would be the strongest gradient of all.
+    inner = cv2.erode(
+        untouched, np.ones((3, 3), np.uint8), borderType=cv2.BORDER_CONSTANT, borderValue=0
+    )
+    return Level(blurred, inner, factor)
 
 
 def _divided(total: NDArray[np.float32], weight: NDArray[np.float32]) -> NDArray[np.float32]:

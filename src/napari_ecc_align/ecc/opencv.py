@@ -12,6 +12,7 @@ from ..errors import InputError
 from ..evidence import tile_evidence
 from ..progress import Progress
 from ..transform import MotionModel, Transform, magnify
+from ..verdict import why_implausible
 from .correlation import ecc
 from .estimate import Estimate
 from .levels import Level
@@ -23,8 +24,9 @@ _SURVIVORS = 3
 _LEAST_OVERLAP = 0.1
 # In single precision the correlation may flicker by more than the smallest epsilon.
 _PATIENCE = 6
-_CHEAP_PIXELS = 500_000
-_HOPELESS_SHARE = 0.1
+_TRUST_IN_CALLER = 1.1
+_CHEAP_PIXELS = 200_000
+_HOPELESS_SHARE = 0.15
 
 Steps = Generator[Progress, None, Estimate]
 
@@ -67,8 +69,8 @@ def opencv_steps(
     """Estimate a transform with ``cv2.findTransformECCWithMask``, yielding after every iteration.
 
     OpenCV's function cannot be interrupted, so it is called for one iteration at a time. At the
-    coarsest level it starts from `initial` if given, else from identity and from the peaks of
-    phase correlation, as a positive and as a negative; the best few starts go on to the next
+    coarsest level it starts from `initial` if given, from identity and from the peaks of phase
+    correlation, as a positive and as a negative; the best few starts go on to the next
     level and the best one to full resolution, unless no tile there says that it is right.
 
     Parameters
@@ -95,7 +97,7 @@ def opencv_steps(
     climb = _Climb(np.eye(3), 0, False)
     for index in reversed(range(count)):
         finest = index == 0
-        if finest and _is_hopeless(references, movings, candidates[0]):
+        if index < count - 1 and _is_hopeless(references, movings, candidates[0], index):
             best = candidates[0]
             return Estimate(best.matrix, best.sign < 0, 0, False, best.start)
         limit = number_of_iterations if finest else COARSE_ITERATIONS
@@ -121,15 +123,17 @@ def opencv_steps(
     return Estimate(best.matrix, best.sign < 0, climb.iterations, climb.converged, best.start)
 
 
-def _is_hopeless(references: list[Level], movings: list[Level], found: _Candidate) -> bool:
-    """Return whether full resolution is not worth its time: no tile agrees at half of it."""
-    reference = references[min(1, len(references) - 1)]
-    moving = movings[min(1, len(movings) - 1)]
-    if references[0].values.size < _CHEAP_PIXELS or reference.factor == 1:
+def _is_hopeless(
+    references: list[Level], movings: list[Level], found: _Candidate, index: int
+) -> bool:
+    """Return whether a level is not worth its time: hardly a tile of the coarser one agrees."""
+    reference, moving = references[index + 1], movings[index + 1]
+    if references[index].values.size < _CHEAP_PIXELS:
         return False
-    evidence = tile_evidence(
-        reference, moving, magnify(found.matrix, 1 / reference.factor), inverted=found.sign < 0
-    )
+    if why_implausible(found.matrix):
+        return True
+    matrix = magnify(found.matrix, 1 / reference.factor)
+    evidence = tile_evidence(reference, moving, matrix, inverted=found.sign < 0)
     return evidence.share < _HOPELESS_SHARE
 
 
@@ -137,9 +141,10 @@ def _starts(
     reference: Level, moving: Level, initial: NDArray[np.float64] | None, model: MotionModel
 ) -> list[_Candidate]:
     factor = reference.factor
+    starts = []
     if initial is not None:
-        return [_Candidate(_in_model(initial, model), sign, "initial") for sign in (1, -1)]
-    starts = [_Candidate(np.eye(3), sign, "identity") for sign in (1, -1)]
+        starts = [_Candidate(_in_model(initial, model), sign, "initial") for sign in (1, -1)]
+    starts += [_Candidate(np.eye(3), sign, "identity") for sign in (1, -1)]
     for shift in phase_shifts(reference, moving):
         matrix = np.eye(3)
         matrix[:2, 2] = shift.dx * factor, shift.dy * factor
@@ -178,6 +183,9 @@ def _scored(levels: tuple[Level, Level], candidate: _Candidate) -> _Candidate:
     coefficient, overlap = _signed_ecc(levels, candidate.sign, matrix)
     # A high correlation is easily had over a sliver of overlap.
     score = coefficient * min(1.0, overlap / 0.5) ** 0.5 if overlap > _LEAST_OVERLAP else -1.0
+    if candidate.start == "initial":
+        # Where images repeat, what the caller said decides between places that fit alike.
+        score *= _TRUST_IN_CALLER
     return replace(candidate, matrix=magnify(matrix, levels[0].factor), score=score)
 
 
@@ -202,7 +210,9 @@ def _climb_steps(
     """Iterate at one level and return the matrix with the highest correlation met."""
     import cv2
 
-    reference, moving = levels
+    reference = levels[0]
+    turn, moving = _turned(levels[1], start.matrix, model)
+    back = np.linalg.inv(turn)
     values = moving.values if start.sign > 0 else -moving.values
     motion = {
         "translation": cv2.MOTION_TRANSLATION,
@@ -215,7 +225,7 @@ def _climb_steps(
     matrix = start.matrix
     best, best_at, last, iteration = (-np.inf, matrix), 0, -np.inf, 0
     while iteration < limit:
-        given = np.ascontiguousarray(matrix[:rows], dtype=np.float32)
+        given = np.ascontiguousarray((turn @ matrix)[:rows], dtype=np.float32)
         try:
             # The levels are smoothed already: a kernel of 1 leaves them as they are.
             rho, found = cv2.findTransformECCWithMask(
@@ -230,7 +240,7 @@ def _climb_steps(
             best, best_at = (rho, matrix), iteration
         if abs(rho - last) < eps or iteration - best_at >= _PATIENCE:
             return _Climb(best[1], iteration, True)
-        last, matrix = rho, _complete(found)
+        last, matrix = rho, back @ _complete(found)
         if not np.isfinite(matrix).all():
             break
         yield _progress(levels[0].factor, iteration, limit, span, best[1], model)
@@ -238,6 +248,32 @@ def _climb_steps(
     candidates = [best[1], matrix] if np.isfinite(matrix).all() else [best[1]]
     winner = max(candidates, key=lambda tried: _signed_ecc(levels, start.sign, tried)[0])
     return _Climb(winner, iteration, False)
+
+
+def _turned(
+    moving: Level, matrix: NDArray[np.float64], model: MotionModel
+) -> tuple[NDArray[np.float64], Level]:
+    """Turn the moving image by quarters so that the rotation left is within 45 degrees.
+
+    OpenCV keeps a Euclidean rotation as the arc sine of its sine, which ends at 90 degrees.
+
+    Returns
+    -------
+    turn : ndarray of float64, shape (3, 3)
+        Maps moving pixels to pixels of the turned image.
+    turned : Level
+    """
+    quarters = round(np.arctan2(matrix[1, 0], matrix[0, 0]) / (np.pi / 2)) % 4
+    if model != "euclidean" or not quarters:
+        return np.eye(3), moving
+    turn = np.eye(3)
+    width, height = moving.values.shape[::-1]
+    for _ in range(quarters):
+        turn = np.array([[0.0, 1.0, 0.0], [-1.0, 0.0, width - 1.0], [0.0, 0.0, 1.0]]) @ turn
+        width, height = height, width
+    values = np.ascontiguousarray(np.rot90(moving.values, quarters))
+    valid = np.ascontiguousarray(np.rot90(moving.valid, quarters))
+    return turn, Level(values, valid, moving.factor)
 
 
 def _complete(found: NDArray[np.float32]) -> NDArray[np.float64]:

@@ -57,6 +57,7 @@ _TITLES = {
     "tobolsk": "Glass plate, Tobolsk: green and red exposure",
     "lung": "Serial sections of a lung",
 }
+_PLATE_BORDER = 22
 _PLATE_SOURCE = "Prokudin-Gorskii Collection, Library of Congress, 1905-1915; public domain"
 _LUNG_SOURCE = "InsightSoftwareConsortium/ITKElastix, lung_sem; Apache-2.0"
 _PAGE_SOURCE = "drawn by napari-ecc-align; BSD-3-Clause"
@@ -116,13 +117,19 @@ def _plate(name: str) -> SamplePair:
     return SamplePair(
         name=name,
         title=_TITLES[name],
-        reference=_load(f"{name}_green.jpg"),
-        moving=_load(f"{name}_red.jpg"),
+        reference=_exposure(name, "green"),
+        moving=_exposure(name, "red"),
         reference_name=f"{name} green",
         moving_name=f"{name} red",
         source=_PLATE_SOURCE,
-        siblings={f"{name} blue": _load(f"{name}_blue.jpg")},
+        siblings={f"{name} blue": _exposure(name, "blue")},
     )
+
+
+def _exposure(name: str, colour: str) -> NDArray[Any]:
+    # The plate's edge and the tape around it are no part of the scene.
+    border = slice(_PLATE_BORDER, -_PLATE_BORDER)
+    return np.ascontiguousarray(_load(f"{name}_{colour}.jpg")[border, border])
 
 
 def _lung() -> SamplePair:

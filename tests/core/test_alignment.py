@@ -1,0 +1,380 @@
+import threading
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from napari_ecc_align import InputError, Transform, align
+from napari_ecc_align.alignment import align_steps
+from napari_ecc_align.samples import pair
+from napari_ecc_align.transform import corner_error
+from pairs import REAL_PICTURES, colour_picture, known_pair, picture, random_transform
+
+MODELS = ("translation", "euclidean", "affine", "homography")
+SHAPE = (200, 240)
+
+
+@pytest.fixture(scope="module")
+def camera():
+    return known_pair("camera", random_transform(1, "affine", SHAPE), shape=SHAPE)
+
+
+@pytest.mark.parametrize("name", REAL_PICTURES)
+@pytest.mark.parametrize("model", MODELS)
+def test_recovers_the_transform_of_a_real_image(name, model):
+    shape = (130, 300) if name == "page" else SHAPE
+    known = known_pair(name, random_transform(7, model, shape, size=4.0), shape=shape)
+    result = align(known.reference, known.moving, model=model)
+    assert known.error_of(result.transform) < 0.1
+    assert result.verdict == "aligned", result.reason
+    assert result.transform.model == model
+    assert not result.inverted
+    assert result.ecc > 0.99
+    assert result.ecc > result.ecc_before
+    assert result.converged
+    assert 0.8 < result.overlap <= 1
+
+
+@pytest.mark.parametrize(
+    "dtype", ["u1", "u2", "u4", "i2", "i8", "f2", "f4", "f8", ">u2", ">f4", ">f8"]
+)
+def test_every_dtype_says_the_same(camera, dtype):
+    gain = {"u2": 257, ">u2": 257, "u4": 10_000, "i8": 10**12}.get(dtype, 1)
+    images = [(image * gain).astype(dtype) for image in (camera.reference, camera.moving)]
+    result = align(*images)
+    assert camera.error_of(result.transform) < 0.1
+    assert result.verdict == "aligned"
+
+
+@pytest.mark.parametrize("scale", [1e-300, 1e-20, 1 / 255, 1e30, 1e300])
+@pytest.mark.parametrize("offset", [0, 1])
+def test_range_does_not_matter(camera, scale, offset):
+    images = [(image + 255 * offset) * scale for image in (camera.reference, camera.moving)]
+    result = align(*images)
+    assert camera.error_of(result.transform) < 0.1
+    assert result.verdict == "aligned"
+
+
+def test_bool_pages():
+    page = pair("page")
+    moving = page.siblings["scan, binary"] > 0
+    result = align(page.reference > 0, moving)
+    assert corner_error(result.transform.matrix, page.matrix, page.reference.shape) < 0.1
+    assert result.inverted
+    assert result.verdict == "aligned"
+
+
+def test_views_and_read_only_arrays(camera):
+    padded = np.zeros((2 * SHAPE[0], 2 * SHAPE[1]))
+    padded[::2, ::2] = camera.reference
+    moving = np.asfortranarray(camera.moving)
+    moving.setflags(write=False)
+    result = align(padded[::2, ::2], moving)
+    assert camera.error_of(result.transform) < 0.1
+
+
+def test_lazy_arrays(camera):
+    from dask import array
+
+    result = align(array.from_array(camera.reference), array.from_array(camera.moving))
+    assert camera.error_of(result.transform) < 0.1
+
+
+def test_a_negative_is_recognised(camera):
+    result = align(camera.reference, 255 - camera.moving)
+    assert result.inverted
+    assert result.ecc > 0.99
+    assert camera.error_of(result.transform) < 0.1
+    assert result.verdict == "aligned"
+
+
+@pytest.mark.parametrize("opaque", [True, False])
+def test_colour(opaque):
+    truth = random_transform(2, "affine", SHAPE)
+    known = known_pair(colour_picture("astronaut"), truth, shape=SHAPE)
+    moving = known.moving
+    if not opaque:
+        moving = np.dstack([moving, np.full(SHAPE, 255.0)])
+    result = align(known.reference.astype(np.uint8), moving.astype(np.uint8))
+    assert known.error_of(result.transform) < 0.1
+    gray = align(known.reference.mean(axis=2), moving.astype(np.uint8))
+    # A mean of channels is not the luminance: the images really differ.
+    assert known.error_of(gray.transform) < 0.2
+
+
+def test_colours_of_one_luminance_still_align(camera):
+    def isoluminant(gray):
+        weights = np.array([0.2125, 0.7154, 0.0721])
+        red_up = np.stack([gray, np.zeros_like(gray), np.zeros_like(gray)], axis=-1)
+        red_up[..., 1] = 200 - red_up[..., 0] * weights[0] / weights[1]
+        return red_up
+
+    result = align(isoluminant(camera.reference), isoluminant(camera.moving))
+    assert camera.error_of(result.transform) < 0.1
+
+
+def test_different_sizes():
+    truth = random_transform(4, "affine", SHAPE, size=4.0)
+    known = known_pair("astronaut", truth, shape=SHAPE, moving_shape=(230, 210))
+    result = align(known.reference, known.moving)
+    assert known.error_of(result.transform) < 0.1
+    assert result.verdict == "aligned"
+
+
+@pytest.mark.parametrize("shift", [(40, -25), (-55, 10), (12, 60)])
+def test_tens_of_pixels(shift):
+    matrix = np.eye(3)
+    matrix[:2, 2] = shift
+    known = known_pair("astronaut", Transform(matrix, "affine"), shape=(280, 300))
+    result = align(known.reference, known.moving)
+    assert known.error_of(result.transform) < 0.1
+    assert result.start == "phase correlation"
+
+
+def test_the_story_page():
+    page = pair("page")
+    result = align(page.reference, page.moving)
+    assert corner_error(result.transform.matrix, page.matrix, page.reference.shape) < 0.1
+    assert result.inverted
+    assert result.verdict == "aligned"
+
+
+@pytest.mark.parametrize("which", ["reference", "moving"])
+@pytest.mark.parametrize("content", ["noise", "negative", "zeros", "nan"])
+def test_masked_content_does_not_leak(camera, which, content):
+    images = {"reference": camera.reference.copy(), "moving": camera.moving.copy()}
+    mask = np.ones(SHAPE, bool)
+    mask[:, : SHAPE[1] * 4 // 10] = False
+    clean = align(**{**images, f"{which}_mask": mask})
+    target = images[which]
+    rng = np.random.default_rng(0)
+    target[~mask] = {
+        "noise": rng.uniform(0, 255, (~mask).sum()),
+        "negative": 255 - target[~mask],
+        "zeros": 0.0,
+        "nan": np.nan,
+    }[content]
+    result = align(**images, **{f"{which}_mask": mask.astype(np.uint8) * 255})
+    assert camera.error_of(result.transform) < 0.1
+    assert corner_error(result.transform.matrix, clean.transform.matrix, SHAPE) < 0.02
+
+
+def test_missing_data_counts_as_masked(camera):
+    moving = camera.moving.copy()
+    moving[50:60, 30:200] = np.nan
+    moving[10, 10] = np.inf
+    masked = np.ma.masked_invalid(moving)
+    for image in (moving, masked):
+        result = align(camera.reference, image)
+        assert camera.error_of(result.transform) < 0.1
+
+
+def test_an_initial_transform_is_where_it_starts():
+    truth = random_transform(5, "euclidean", SHAPE, size=3.0)
+    turn = np.array([[-1, 0, 239], [0, -1, 199], [0, 0, 1.0]])
+    known = known_pair("astronaut", Transform(truth.matrix @ turn, "euclidean"), shape=SHAPE)
+    lost = align(known.reference, known.moving, model="euclidean")
+    assert known.error_of(lost.transform) > 1
+    assert lost.verdict == "failed"
+    for initial in (turn, turn[:2], Transform(turn, "euclidean")):
+        found = align(known.reference, known.moving, model="euclidean", initial=initial)
+        assert known.error_of(found.transform) < 0.1
+        assert (found.verdict, found.start) == ("aligned", "initial")
+
+
+def test_a_useless_initial_transform_does_no_harm(camera):
+    astray = np.array([[1, 0, 90], [0, 1, -80], [0, 0, 1.0]])
+    result = align(camera.reference, camera.moving, initial=astray)
+    assert camera.error_of(result.transform) < 0.1
+    assert result.verdict == "aligned"
+
+
+@settings(max_examples=8)
+@given(st.integers(0, 10_000))
+def test_swapping_the_images_inverts_the_transform(seed):
+    known = known_pair("camera", random_transform(seed, "affine", SHAPE, size=3.0), shape=SHAPE)
+    there = align(known.reference, known.moving).transform
+    back = align(known.moving, known.reference).transform
+    assert corner_error((back @ there).matrix, np.eye(3), SHAPE) < 0.1
+
+
+def test_the_same_input_gives_the_same_bits(camera):
+    first, second = (align(camera.reference, camera.moving) for _ in range(2))
+    assert np.array_equal(first.transform.matrix, second.transform.matrix)
+    assert first.ecc == second.ecc
+
+
+def test_inputs_are_not_changed(camera):
+    reference, moving = camera.reference.copy(), camera.moving.copy()
+    initial = np.eye(3)
+    align(reference, moving, initial=initial)
+    assert np.array_equal(reference, camera.reference)
+    assert np.array_equal(moving, camera.moving)
+    assert np.array_equal(initial, np.eye(3))
+
+
+def test_iterations_are_limited(camera):
+    result = align(camera.reference, camera.moving, number_of_iterations=1)
+    assert result.iterations == 1
+    exact = align(camera.reference, camera.moving, number_of_iterations=30, termination_eps=0)
+    assert exact.iterations <= 30
+    assert camera.error_of(exact.transform) < 0.1
+
+
+def test_progress_is_told_and_rises(camera):
+    told = []
+    result = align(camera.reference, camera.moving, progress=told.append)
+    fractions = [step.fraction for step in told]
+    assert fractions == sorted(fractions)
+    assert fractions[0] == 0
+    assert fractions[-1] == 1
+    assert all(step.stage for step in told)
+    late = [step.transform for step in told if step.transform is not None][-1]
+    assert corner_error(late.matrix, result.transform.matrix, SHAPE) < 0.5
+
+
+def test_cancel_is_obeyed_between_iterations(camera):
+    event, told = threading.Event(), []
+
+    def progress(step):
+        told.append(step)
+        if len(told) == 3:
+            event.set()
+
+    result = align(camera.reference, camera.moving, progress=progress, cancel=event.is_set)
+    assert len(told) == 3
+    assert result.cancelled
+    assert result.verdict == "failed"
+    assert "cancelled" in result.reason
+
+
+def test_steps_check_arguments_before_the_first_step(camera):
+    with pytest.raises(InputError, match="model"):
+        align_steps(camera.reference, camera.moving, model="rigid")
+
+
+UNRELATED = [
+    (a, b)
+    for a in ("camera", "astronaut", "coffee", "chelsea", "brick", "grass", "coins", "moon")
+    for b in ("page", "text", "rocket", "gravel", "immunohistochemistry", "brick")
+    if a != b
+]
+
+
+@pytest.mark.parametrize(("first", "second"), UNRELATED)
+def test_unrelated_photographs_fail(first, second):
+    result = align(picture(first)[:300, :300], picture(second)[:300, :300])
+    assert result.verdict == "failed", result.reason
+
+
+def test_another_page_by_the_same_hand_fails():
+    from napari_ecc_align.samples.page import make_page
+
+    ours, another = (make_page(shape=(600, 800), seed=seed) for seed in (0, 5))
+    for moving in (another.gray, another.binary, another.reference):
+        assert align(ours.reference, moving).verdict == "failed"
+
+
+def test_a_blank_scan_fails():
+    page = pair("page")
+    rng = np.random.default_rng(3)
+    paper = np.clip(rng.normal(225, 4, page.moving.shape), 0, 255).astype(np.uint8)
+    result = align(page.reference, paper)
+    assert result.verdict == "failed"
+
+
+def test_noise_fails():
+    rng = np.random.default_rng(0)
+    result = align(rng.normal(size=(150, 150)), rng.normal(size=(150, 150)))
+    assert result.verdict == "failed"
+
+
+def test_a_mirrored_image_fails(camera):
+    assert align(camera.reference, camera.moving[:, ::-1]).verdict == "failed"
+
+
+def test_repeating_images_are_not_called_aligned():
+    rows, columns = np.mgrid[:256, :256]
+    grid = 128 + 60 * np.sin(columns * 2 * np.pi / 13) + 60 * np.sin(rows * 2 * np.pi / 13)
+    rng = np.random.default_rng(0)
+    noisy = [grid + rng.normal(0, 5, grid.shape) for _ in range(2)]
+    assert align(*noisy).verdict != "aligned"
+
+
+@pytest.mark.parametrize("which", ["reference", "moving"])
+@pytest.mark.parametrize(
+    ("image", "reason"),
+    [
+        (np.zeros((64, 64)), "no contrast"),
+        (np.full((64, 64), 1e30), "no contrast"),
+        (np.full((64, 64), 7, np.uint8), "no contrast"),
+        (np.full((64, 64), np.nan), "no pixel that counts"),
+        (np.zeros((64, 64, 4), np.uint8), "no pixel that counts"),
+    ],
+)
+def test_hopeless_images_are_a_result_with_a_reason(which, image, reason):
+    other = picture("camera")[:64, :64]
+    images = (image, other) if which == "reference" else (other, image)
+    result = align(*images)
+    assert result.verdict == "failed"
+    assert reason in result.reason
+    assert ("reference" if which == "reference" else "moving image") in result.reason
+    assert np.array_equal(result.transform.matrix, np.eye(3))
+
+
+def test_masking_everything_is_a_result():
+    image = picture("camera")[:64, :64]
+    result = align(image, image, moving_mask=np.zeros((64, 64)))
+    assert result.verdict == "failed"
+    assert "no pixel that counts" in result.reason
+
+
+def test_the_smallest_images_align():
+    known = known_pair(
+        "camera", random_transform(3, "translation", (32, 32), size=1.0), shape=(40, 40)
+    )
+    result = align(known.reference, known.moving, model="translation")
+    assert known.error_of(result.transform) < 0.2
+
+
+GOOD = np.random.default_rng(0).normal(size=(40, 40))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"reference": np.zeros((31, 100))}, "reference must be at least 32"),
+        ({"moving": np.zeros((100, 31))}, "moving must be at least 32"),
+        ({"reference": np.zeros((0, 0))}, "reference must be at least 32"),
+        ({"reference": np.zeros(100)}, "reference must have shape"),
+        ({"moving": np.zeros((5, 64, 64))}, "moving must have shape"),
+        ({"moving": np.zeros((64, 64, 2))}, "moving must have shape"),
+        ({"reference": None}, "reference must hold real numbers"),
+        ({"reference": "picture.png"}, "reference must hold real numbers"),
+        ({"moving": GOOD.astype(complex)}, "moving must hold real numbers"),
+        ({"moving": GOOD.astype(object)}, "moving must hold real numbers"),
+        ({"moving": [[1, 2], [3]]}, "moving is not an array"),
+        ({"model": "rigid"}, "model must be one of"),
+        ({"model": "similarity"}, "similarity.*OpenCV"),
+        ({"engine": "magic"}, "engine must be one of"),
+        ({"number_of_iterations": 0}, "number_of_iterations must be"),
+        ({"number_of_iterations": 2.5}, "number_of_iterations must be"),
+        ({"number_of_iterations": True}, "number_of_iterations must be"),
+        ({"number_of_iterations": 2**31}, "number_of_iterations must be"),
+        ({"termination_eps": -1}, "termination_eps must be"),
+        ({"termination_eps": float("nan")}, "termination_eps must be"),
+        ({"termination_eps": "small"}, "termination_eps must be"),
+        ({"reference_mask": np.ones((3, 3))}, "reference_mask must have the shape"),
+        ({"moving_mask": np.ones((40, 40, 3))}, "moving_mask must have the shape"),
+        ({"moving_mask": np.full((40, 40), "x")}, "moving_mask must be"),
+        ({"initial": np.zeros((3, 3))}, "initial cannot be used.*singular"),
+        ({"initial": np.eye(2)}, "initial cannot be used.*shape"),
+        ({"initial": [[1, 0, np.inf], [0, 1, 0]]}, "initial cannot be used.*NaN"),
+        ({"initial": "left"}, "initial cannot be used"),
+    ],
+)
+def test_bad_input_is_told_by_the_name_of_the_argument(arguments, message):
+    with pytest.raises(InputError, match=message):
+        align(**{"reference": GOOD, "moving": GOOD, **arguments})
+    assert issubclass(InputError, ValueError)

@@ -1,0 +1,39 @@
+"""Where napari offers what the plugin has."""
+
+import pytest
+from npe2 import PluginManager
+
+from napari_ecc_align.samples import names
+from napari_ecc_align._gui.demo import open_demo
+
+
+def test_layers_register_offers_the_widget():
+    items = list(PluginManager.instance().iter_menu("napari/layers/register"))
+    assert "napari-ecc-align.align" in [item.command for item in items]
+
+
+def test_the_plugins_menu_offers_the_widget():
+    widgets = PluginManager.instance().get_manifest("napari-ecc-align").contributions.widgets
+    assert [widget.display_name for widget in widgets] == ["Align images"]
+
+
+@pytest.mark.parametrize("name", names())
+def test_open_sample_gives_a_pair_that_aligns(make_napari_viewer, finish, name):
+    viewer = make_napari_viewer()
+    viewer.open_sample("napari-ecc-align", name)
+    assert len(viewer.layers) >= 2
+    assert [layer.visible for layer in viewer.layers][:2] == [True, True]
+    _, widget = viewer.window.add_plugin_dock_widget("napari-ecc-align", "Align images")
+    assert widget.pair.reference.value == viewer.layers[0]
+    assert widget.pair.moving.value == viewer.layers[1]
+    widget.run()
+    finish(widget)
+    assert "Aligned" in widget.results.verdict.value
+    assert viewer.layers[0].metadata["source"]
+
+
+def test_the_demo_opens_aligned(make_napari_viewer, finish, monkeypatch):
+    monkeypatch.setattr("napari.Viewer", lambda **_: make_napari_viewer())
+    viewer, widget = open_demo("lung")
+    finish(widget)
+    assert "difference" in viewer.layers
