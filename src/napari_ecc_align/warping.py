@@ -136,6 +136,10 @@ def _fill_values(
     values = np.asarray(fill, dtype=np.float64)
     if values.shape not in ((), (channels,)):
         raise InputError(f"fill must be one number or {channels}, not shape {values.shape}")
+    if image.dtype.kind in "iu":
+        limits = np.iinfo(image.dtype)
+        if not ((values >= limits.min) & (values <= limits.max)).all():
+            raise InputError(f"fill must be a value that {image.dtype} can hold, not {fill}")
     return np.broadcast_to(values, (channels,))
 
 

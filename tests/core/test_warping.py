@@ -118,11 +118,20 @@ def test_does_not_change_its_input():
         ({"output_shape": (5, 5), "interpolation": "best"}, "interpolation must be one of"),
         ({"output_shape": (5, 5), "fill": (1, 2)}, "fill must be"),
         ({"output_shape": (5, 5), "fill": "white"}, "fill must be"),
+        ({"output_shape": (5, 5), "fill": "nan"}, "fill must be"),
     ],
 )
 def test_refuses_bad_arguments(arguments, message):
     with pytest.raises(InputError, match=message):
         warp(np.zeros((5, 5)), SHIFT, **arguments)
+
+
+@pytest.mark.parametrize("fill", [300, -1, float("nan"), float("inf")])
+@pytest.mark.parametrize("interpolation", INTERPOLATIONS)
+def test_refuses_a_fill_that_the_dtype_cannot_hold(fill, interpolation):
+    image = np.zeros((5, 5), np.uint8)
+    with pytest.raises(InputError, match="fill must be a value that uint8 can hold"):
+        warp(image, SHIFT, output_shape=(5, 5), interpolation=interpolation, fill=fill)
 
 
 def test_refuses_what_is_no_transform():

@@ -3,8 +3,8 @@
 import pytest
 from npe2 import PluginManager
 
-from napari_ecc_align.samples import names
 from napari_ecc_align._gui.demo import open_demo
+from napari_ecc_align.samples import names
 
 
 def test_layers_register_offers_the_widget():

@@ -157,8 +157,9 @@ def result_layers(
 def _label_colours() -> DirectLabelColormap:
     from napari.utils import DirectLabelColormap
 
-    shown = {label: (*(part / 255 for part in rgb), 1.0) for label, rgb in COLOURS.items()}
-    return DirectLabelColormap(color_dict={None: (0.0, 0.0, 0.0, 0.0), **shown})
+    colours: dict[int | None, tuple[float, ...]] = {None: (0.0, 0.0, 0.0, 0.0)}
+    colours.update({label: (*(part / 255 for part in rgb), 1.0) for label, rgb in COLOURS.items()})
+    return DirectLabelColormap(color_dict=colours)
 
 
 def renew(layer: Layer, data: Any, options: dict[str, Any]) -> None:

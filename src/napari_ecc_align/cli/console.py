@@ -7,9 +7,12 @@ import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from typing import TYPE_CHECKING
 
 from ..errors import InputError
-from ..progress import Progress
+
+if TYPE_CHECKING:
+    from ..progress import Progress
 
 
 class Bar:

@@ -11,15 +11,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ..comparison import COLOURS, ONLY_ALIGNED, ONLY_REFERENCE
 from ..errors import InputError
 from ..files import as_document
 from ..imagefiles import move_into_place, same_file, write_atomically, write_image
 from ..inspection import Inspection
 from ..result import AlignmentResult
 from .show import summary, to_json
-
-ONLY_REFERENCE_COLOUR = (216, 67, 21)
-ONLY_MOVING_COLOUR = (33, 150, 243)
 
 
 def result_paths(folder: Path, moving: Path, dtype: np.dtype[Any]) -> dict[str, Path]:
@@ -66,7 +64,7 @@ def check_folder(folder: Path) -> None:
     if not place.is_dir():
         raise InputError(f"{place} is not a folder; results need one")
     if not os.access(place, os.W_OK | os.X_OK):
-        raise InputError(f"cannot write to the folder {place}: permission denied")
+        raise InputError(f"cannot write to the folder {place}; choose another with --out")
 
 
 def write_results(
@@ -95,6 +93,6 @@ def write_results(
 
 def coloured(labels: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """Return a map of differing pixels as RGB on white, shape (h, w, 3)."""
-    palette = np.array([(255, 255, 255), ONLY_REFERENCE_COLOUR, ONLY_MOVING_COLOUR], np.uint8)
+    palette = np.array([(255, 255, 255), COLOURS[ONLY_REFERENCE], COLOURS[ONLY_ALIGNED]], np.uint8)
     picture: NDArray[np.uint8] = palette[labels]
     return picture

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import fft
 
 from .levels import Level
 
@@ -36,6 +35,8 @@ def phase_shifts(reference: Level, moving: Level, *, count: int = 3) -> list[Shi
     count : int, default: 3
         Peaks of each sign.
     """
+    from scipy import fft
+
     heights = reference.values.shape[0], moving.values.shape[0]
     widths = reference.values.shape[1], moving.values.shape[1]
     # Zero padding to the sum of the sizes keeps every displacement apart from its wrap-around.
@@ -56,6 +57,8 @@ def phase_shifts(reference: Level, moving: Level, *, count: int = 3) -> list[Shi
 
 
 def _spectrum(level: Level, shape: tuple[int, int]) -> NDArray[np.complexfloating]:
+    from scipy import fft
+
     valid = level.valid > 0
     values = level.values.copy()
     if valid.any():

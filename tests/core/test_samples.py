@@ -56,7 +56,7 @@ class TestPairs:
         for image in named.values():
             assert image.dtype == np.uint8
             assert image.ndim == 2
-            assert min(image.shape) > 300
+            assert min(image.shape) > 250
             assert image.std() > 15
             assert image.flags.writeable
 

@@ -1,0 +1,99 @@
+"""``ecc-align apply``: the transform of one flavour for its siblings."""
+
+import numpy as np
+import pytest
+from processes import ecc_align, names_in
+
+from napari_ecc_align import Transform, warp
+from napari_ecc_align.imagefiles import read_image, write_image
+
+
+@pytest.fixture(scope="module")
+def truth(page, tmp_path_factory):
+    path = tmp_path_factory.mktemp("truth") / "truth.json"
+    Transform(page.matrix).save(path)
+    return path
+
+
+def test_a_sibling_lands_on_the_reference(inputs, page, truth, tmp_path):
+    out = tmp_path / "staffless.png"
+    done = ecc_align(
+        *("apply", truth, inputs / "staffless.tif", "--like", inputs / "page.png", "--out", out)
+    )
+    assert (done.code, done.err) == (0, "")
+    assert done.out == f"Written to {out}\n"
+    found = read_image(out)
+    assert found.shape == page.reference.shape
+    # Signs are black on the sibling's white; on the reference they are white.
+    signs = found < 64
+    assert signs.sum() > 1000
+    assert (page.reference[signs] == 255).mean() > 0.97
+    assert names_in(tmp_path) == ["staffless.png"]
+
+
+def test_labels_stay_labels(inputs, page, truth, tmp_path):
+    labels = np.where(page.binary == 0, 1000 + np.arange(page.binary.shape[1]) // 50, 0)
+    labels = labels.astype(np.int32)
+    write_image(tmp_path / "labels.tif", labels)
+    done = ecc_align(
+        *("apply", truth, tmp_path / "labels.tif", "--like", inputs / "page.png"),
+        *("--out", tmp_path / "moved.tif", "--interpolation", "nearest", "--fill", "-1"),
+    )
+    assert done.code == 0
+    found = read_image(tmp_path / "moved.tif")
+    assert found.dtype == np.int32
+    assert set(np.unique(found)) == {-1, *np.unique(labels)}
+
+
+def test_like_may_be_in_colour(inputs, tmp_path):
+    done = ecc_align(
+        *("apply", inputs / "slide.json", inputs / "shifted.png"),
+        *("--like", inputs / "colour.png", "--out", tmp_path / "a.tif", "--fill", "7"),
+    )
+    assert done.code == 0
+    expected = warp(
+        read_image(inputs / "shifted.png"),
+        Transform.load(inputs / "slide.json"),
+        output_shape=(200, 240),
+        fill=7,
+    )
+    np.testing.assert_array_equal(read_image(tmp_path / "a.tif"), expected)
+
+
+def test_an_output_is_replaced_only_when_asked(inputs, tmp_path):
+    out = tmp_path / "a.png"
+    out.write_bytes(b"precious")
+    command = ("apply", inputs / "slide.json", inputs / "shifted.png")
+    command += ("--like", inputs / "camera.png", "--out", out)
+    assert "a.png exists; use --overwrite" in ecc_align(*command).complaint
+    assert out.read_bytes() == b"precious"
+    assert ecc_align(*command, "--overwrite").code == 0
+    assert read_image(out).shape == (200, 240)
+
+
+@pytest.mark.parametrize("name", ["slide.json", "shifted.png", "camera.png"])
+def test_an_input_is_never_replaced(inputs, tmp_path, name):
+    (tmp_path / "a.png").symlink_to(inputs / name)
+    done = ecc_align(
+        *("apply", inputs / "slide.json", inputs / "shifted.png", "--like", inputs / "camera.png"),
+        *("--out", tmp_path / "a.png", "--overwrite"),
+    )
+    assert "is an input" in done.complaint
+
+
+@pytest.mark.parametrize(
+    ("out", "fill", "words"),
+    [
+        ("none/a.png", "0", "folder does not exist"),
+        ("a.bmp", "0", "must end in"),
+        (".", "0", "is a folder"),
+        ("a.png", "-1", "from 0 to 255"),
+    ],
+)
+def test_refused(inputs, tmp_path, out, fill, words):
+    done = ecc_align(
+        *("apply", inputs / "slide.json", inputs / "shifted.png", "--like", inputs / "camera.png"),
+        *("--out", tmp_path / out, "--fill", fill),
+    )
+    assert words in done.complaint
+    assert names_in(tmp_path) == []

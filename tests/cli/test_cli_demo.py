@@ -1,0 +1,63 @@
+"""``ecc-align demo`` on a machine without a display."""
+
+import re
+
+import pytest
+from processes import ecc_align, names_in
+
+from napari_ecc_align import Transform
+from napari_ecc_align.cli.demo import why_no_gui
+from napari_ecc_align.samples import names
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory):
+    """The demo of every sample, one after the other in one folder; the first by default."""
+    folder = tmp_path_factory.mktemp("demo")
+    first, *others = names()
+    runs = {first: ecc_align("demo", cwd=folder)}
+    for name in others:
+        runs[name] = ecc_align("demo", "--sample", name, cwd=folder)
+    return folder, runs
+
+
+@pytest.mark.parametrize("name", names())
+def test_each_sample_without_a_display(runs, name):
+    folder, finished = runs
+    done = finished[name]
+    assert (done.code, done.err) == (0, "")
+    lines = done.out.splitlines()
+    assert lines[0] == "There is no display: aligning without napari's window."
+    assert lines[2].startswith("aligned: ")
+    assert lines[3].split() == ["before", "after"]
+    before, after = (int(n.replace(",", "")) for n in re.findall(r"[\d,]+", lines[4]))
+    assert after < before
+    number = names().index(name) + 1
+    written = folder / ("ecc-align-demo" if number == 1 else f"ecc-align-demo-{number}")
+    assert lines[-1].startswith(f"Written to {written}: ")
+    assert names_in(written) == [
+        f"{name}_aligned.png",
+        f"{name}_binary_difference.png",
+        f"{name}_difference.tif",
+        f"{name}_transform.json",
+    ]
+    Transform.load(written / f"{name}_transform.json")
+
+
+def test_every_run_has_a_folder_of_its_own(runs):
+    assert len(names_in(runs[0])) == len(names())
+
+
+def test_earlier_results_in_a_named_folder_are_kept(tmp_path):
+    (tmp_path / "page_transform.json").write_text("precious")
+    done = ecc_align("demo", "--out", tmp_path)
+    assert "page_transform.json exists; use --overwrite" in done.complaint
+    assert names_in(tmp_path) == ["page_transform.json"]
+
+
+@pytest.mark.parametrize("display", ["", ":987"])
+def test_a_display_that_is_not_there(monkeypatch, display):
+    for name in ("WAYLAND_DISPLAY", "QT_QPA_PLATFORM"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("DISPLAY", display)
+    assert why_no_gui()

@@ -1,0 +1,103 @@
+"""Bad usage and bad input: exit code 2, one line that says why, nothing written."""
+
+import os
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import pytest
+import tifffile
+from PIL import Image
+from processes import ecc_align, names_in
+
+
+@pytest.fixture(scope="module")
+def bad(inputs, tmp_path_factory):
+    """A folder of files that cannot be used."""
+    folder = tmp_path_factory.mktemp("bad")
+    (folder / "truncated.png").write_bytes((inputs / "camera.png").read_bytes()[:3000])
+    (folder / "text.png").write_text("hello")
+    (folder / "empty.png").touch()
+    tifffile.imwrite(
+        folder / "stack.tif", np.zeros((5, 40, 50), np.uint8), photometric="minisblack"
+    )
+    frames = [Image.new("L", (40, 40), shade) for shade in (0, 100, 200)]
+    frames[0].save(folder / "animated.png", save_all=True, append_images=frames[1:])
+    tifffile.imwrite(folder / "complex.tif", np.zeros((40, 40), np.complex64))
+    (folder / "other.json").write_text('{"format": "something else"}')
+    (folder / "line\nbreak.png").write_text("not an image")
+    return folder
+
+
+ALIGN = ("align", "--out", "out")
+PAIR = (*ALIGN, "{inputs}/camera.png", "{inputs}/shifted.png")
+
+CASES = {
+    "missing file": ((*ALIGN, "{inputs}/none.png", "{inputs}/camera.png"), "No such file"),
+    "folder": ((*ALIGN, "{inputs}", "{inputs}/camera.png"), "not a file"),
+    "truncated": ((*ALIGN, "{inputs}/camera.png", "{bad}/truncated.png"), "damaged or cut off"),
+    "not an image": ((*ALIGN, "{inputs}/camera.png", "{bad}/text.png"), "not a PNG, TIFF or"),
+    "empty": ((*ALIGN, "{bad}/empty.png", "{inputs}/camera.png"), "empty"),
+    "stack": ((*ALIGN, "{inputs}/camera.png", "{bad}/stack.tif"), "5 pages"),
+    "animation": ((*ALIGN, "{bad}/animated.png", "{inputs}/camera.png"), "3 frames"),
+    "complex": ((*ALIGN, "{bad}/complex.tif", "{inputs}/camera.png"), "complex64"),
+    "line break": ((*ALIGN, "{bad}/line\nbreak.png", "{inputs}/camera.png"), "not a PNG"),
+    "too small": ((*ALIGN, "{inputs}/camera.png", "{inputs}/tiny.png"), "at least 32 pixels"),
+    "option": ((*PAIR, "--nonsense"), "--nonsense"),
+    "abbreviation": ((*PAIR, "--iter", "5"), "--iter"),
+    "model": ((*PAIR, "--model", "bent"), "affine"),
+    "engine": ((*PAIR, "--engine", "steam"), "opencv"),
+    "threshold": ((*PAIR, "--threshold", "guess"), "otsu"),
+    "similarity": ((*PAIR, "--model", "similarity", "--engine", "opencv"), "euclidean"),
+    "iterations": ((*PAIR, "--iterations", "0"), "--iterations: '0'"),
+    "iterations in words": ((*PAIR, "--iterations", "many"), "--iterations: 'many'"),
+    "iterations beyond": ((*PAIR, "--iterations", "1000000000"), "iterations"),
+    "epsilon": ((*PAIR, "--epsilon", "-0.5"), "--epsilon: '-0.5'"),
+    "epsilon nan": ((*PAIR, "--epsilon", "nan"), "--epsilon: 'nan'"),
+    "fill": ((*PAIR, "--fill", "blue"), "--fill: 'blue'"),
+    "fill beyond": ((*PAIR, "--fill", "300"), "from 0 to 255"),
+    "fill nan": ((*PAIR, "--fill", "nan"), "--fill nan"),
+    "mask shape": ((*PAIR, "--mask", "{inputs}/page.png"), "600 x 450"),
+    "moving mask": ((*PAIR, "--moving-mask", "{inputs}/tiny.png"), "20 x 20"),
+    "colour mask": ((*PAIR, "--mask", "{inputs}/colour.png"), "in colour"),
+    "initial missing": ((*PAIR, "--initial", "{bad}/none.json"), "No such file"),
+    "initial image": ((*PAIR, "--initial", "{inputs}/camera.png"), "not a transform file"),
+    "initial other": ((*PAIR, "--initial", "{bad}/other.json"), "not a usable transform"),
+    "nothing": ((), "COMMAND"),
+    "command": (("straighten",), "straighten"),
+    "no out": (("align", "a.png", "b.png"), "--out"),
+    "sample": (("demo", "--sample", "moon"), "page"),
+    "no like": (("apply", "{inputs}/slide.json", "{inputs}/camera.png", "--out", "a.png"), "like"),
+    "not a transform": (
+        (
+            "apply",
+            *("{inputs}/camera.png",) * 2,
+            "--like",
+            "{inputs}/camera.png",
+            "--out",
+            "a.png",
+        ),
+        "not a transform file",
+    ),
+    "json": ((*ALIGN, "{inputs}/none.png", "{inputs}/camera.png", "--json"), "none.png"),
+}
+
+
+@pytest.fixture(scope="module")
+def finished(inputs, bad, tmp_path_factory):
+    """How each case ended, and its folder: side by side, as they do little but start up."""
+
+    folders = {case: tmp_path_factory.mktemp("case") for case in CASES}
+
+    def run(case):
+        filled = [argument.format(inputs=inputs, bad=bad) for argument in CASES[case][0]]
+        return ecc_align(*filled, cwd=folders[case]), folders[case]
+
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        return dict(zip(CASES, pool.map(run, CASES), strict=True))
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_refused(case, finished):
+    done, folder = finished[case]
+    assert CASES[case][1] in done.complaint
+    assert names_in(folder) == []

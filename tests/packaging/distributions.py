@@ -1,0 +1,44 @@
+"""Building this checkout's wheel and sdist, and installing wheels into folders of their own."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import NamedTuple
+
+from fresh_process import ROOT, run
+
+
+class Distributions(NamedTuple):
+    """Files that would be published, and a wheel made from the sdist without the checkout."""
+
+    wheel: Path
+    sdist: Path
+    wheel_from_sdist: Path
+
+
+def build(folder: Path) -> Distributions:
+    """Build into an empty folder."""
+    direct, through = folder / "direct", folder / "through-sdist"
+    command = [sys.executable, "-m", "build", "--no-isolation", str(ROOT), "--outdir"]
+    run([*command, str(direct), "--wheel"], cwd=folder)
+    # Unless told which, it makes an sdist, and the wheel from that.
+    run([*command, str(through)], cwd=folder)
+    return Distributions(
+        wheel=_only(direct, "*.whl"),
+        sdist=_only(through, "*.tar.gz"),
+        wheel_from_sdist=_only(through, "*.whl"),
+    )
+
+
+def install(what: str | Path, folder: Path, *options: str) -> Path:
+    """Install one distribution, without what it requires, and return the folder it is in."""
+    pip = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--no-compile"]
+    target = folder / "target"
+    run([*pip, *options, "--target", str(target), str(what)], cwd=folder)
+    return target
+
+
+def _only(folder: Path, pattern: str) -> Path:
+    (path,) = folder.glob(pattern)
+    return path

@@ -1,0 +1,85 @@
+"""The manifest and the sample data, from the wheel, the sdist and the editable installation."""
+
+from __future__ import annotations
+
+import json
+import tarfile
+import zipfile
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import pytest
+from distributions import Distributions, install
+from fresh_process import ROOT, run_python
+
+from napari_ecc_align import samples
+
+MANIFEST = (ROOT / "napari.yaml").read_bytes()
+PACKAGE = ROOT / "src" / "napari_ecc_align"
+SCRIPT = str(Path(__file__).with_name("inspect_installation.py"))
+
+
+def inspect(cwd: Path, ahead: Path | None = None) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(run_python(SCRIPT, cwd=cwd, ahead=ahead))
+    return found
+
+
+def assert_complete(found: dict[str, Any]) -> None:
+    assert found["name"] == "napari-ecc-align"
+    assert found["version"] == version("napari-ecc-align")
+    assert "Align images" in found["widgets"]
+    assert set(found["samples"]) == set(samples.names()) == set(found["pairs"])
+    assert all(number >= 2 for number in found["samples"].values())
+    assert found["scripts"] == {"ecc-align": True}
+    assert found["files"] == sorted(path.name for path in (PACKAGE / "samples/data").iterdir())
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", ["wheel", "wheel_from_sdist"])
+def test_a_wheel_is_complete(kind: str, distributions: Distributions, tmp_path: Path) -> None:
+    target = install(getattr(distributions, kind), tmp_path, "--no-index")
+    found = inspect(tmp_path, ahead=target)
+    # Not the checkout, which is installed too.
+    assert Path(found["package"]) == (target / "napari_ecc_align").resolve()
+    assert Path(found["distribution"]) == target.resolve()
+    assert_complete(found)
+    assert not Path(found["manifest"]).is_symlink()
+    assert Path(found["manifest"]).read_bytes() == MANIFEST
+
+
+def test_the_editable_installation_is_complete(tmp_path: Path) -> None:
+    found = inspect(tmp_path)
+    assert Path(found["package"]) == PACKAGE.resolve(), "the checkout is not installed editable"
+    assert_complete(found)
+    assert Path(found["manifest"]).read_bytes() == MANIFEST
+
+
+@pytest.mark.slow
+def test_the_wheels_are_the_same_and_hold_only_the_package(distributions: Distributions) -> None:
+    def contents(path: Path) -> dict[str, bytes]:
+        with zipfile.ZipFile(path) as wheel:
+            return {name: wheel.read(name) for name in wheel.namelist()}
+
+    direct = contents(distributions.wheel)
+    assert direct == contents(distributions.wheel_from_sdist)
+    folders = {name.split("/")[0] for name in direct}
+    assert folders == {
+        "napari_ecc_align",
+        f"napari_ecc_align-{version('napari-ecc-align')}.dist-info",
+    }
+    licences = {Path(name).name for name in direct if ".dist-info/licenses/" in name}
+    assert licences == {"LICENSE", "LICENSE-Apache-2.0.txt", "SOURCES.md"}
+
+
+@pytest.mark.slow
+def test_the_sdist_is_complete(distributions: Distributions) -> None:
+    with tarfile.open(distributions.sdist) as sdist:
+        top = sdist.getnames()[0].split("/")[0]
+        for name in ("napari.yaml", "src/napari_ecc_align/napari.yaml"):
+            # A link in one place, which this follows.
+            content = sdist.extractfile(f"{top}/{name}")
+            assert content is not None
+            assert content.read() == MANIFEST
+        files = {"LICENSE", "README.md", "docs/demo.sh", "docs/python-env.sh", "tests/run.sh"}
+        assert {f"{top}/{name}" for name in files} <= set(sdist.getnames())

@@ -1,0 +1,45 @@
+#!/usr/bin/env bash
+# Install what the tests need and is missing, then run them all: ruff, mypy, pytest. Arguments
+# are passed to pytest, from the root of the checkout; PYTHON chooses the Python.
+set -euo pipefail
+# shellcheck source=docs/python-env.sh
+source "$(dirname -- "${BASH_SOURCE[0]}")/../docs/python-env.sh"
+
+# What Qt's wheels, OpenGL in software and an X server without a screen need on Debian and Ubuntu.
+packages=(
+    libfontconfig1 libgl1 libglib2.0-0 libegl1 libdbus-1-3 libxkbcommon0 libxkbcommon-x11-0
+    libxcb-cursor0 libxcb-icccm4 libxcb-keysyms1 libxcb-randr0 libxcb-shape0 libxcb-xkb1
+    xvfb xauth
+)
+
+on_screen=()
+if [ "$(uname)" = Linux ]; then
+    if command -v apt-get >/dev/null; then
+        install_packages "${packages[@]}"
+    fi
+    command -v xvfb-run >/dev/null || die "xvfb-run is needed: install Xvfb"
+    # Also where there is a display: windows that pop up and take the focus disturb both sides.
+    on_screen=(env -u WAYLAND_DISPLAY QT_QPA_PLATFORM=xcb LIBGL_ALWAYS_SOFTWARE=1
+        xvfb-run -a -s "-screen 0 1280x1024x24")
+fi
+
+make_environment "$root/.venv-test" --editable ".[gui]" --group dev
+cd -- "$root"
+
+failed=()
+check() {
+    local name=$1
+    shift
+    printf '== %s\n' "$name"
+    "$@" || failed+=("$name")
+}
+check "ruff check" "$environment/python" -m ruff check docs src tests
+check "ruff format" "$environment/python" -m ruff format --check docs src tests
+check "mypy" "$environment/python" -m mypy
+check "pytest" ${on_screen[@]+"${on_screen[@]}"} "$environment/python" -m pytest "$@"
+
+if [ ${#failed[@]} -gt 0 ]; then
+    printf -v list '%s, ' "${failed[@]}"
+    die "failed: ${list%, }"
+fi
+echo "Everything passed."
