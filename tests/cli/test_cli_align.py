@@ -7,12 +7,12 @@ import numpy as np
 import pytest
 from processes import SCRIPT, ecc_align, names_in
 
-from napari_ecc_align import Transform, warp
+from napari_ecc_align import Transform, comparison, warp
 from napari_ecc_align.imagefiles import read_image, write_image
 from napari_ecc_align.transform import corner_error
 from napari_ecc_align.warping import overlap
 
-COLOURS = {(255, 255, 255), (216, 67, 21), (33, 150, 243)}
+COLOURS = {(255, 255, 255), *comparison.COLOURS.values()}
 
 
 @pytest.fixture(scope="module")
