@@ -98,7 +98,7 @@ def _pillow_array(image: Image) -> NDArray[Any]:
 
 
 def _decode_deep_png(file: BinaryIO) -> NDArray[Any]:
-    import cv2
+    from ._cv2 import cv2
 
     file.seek(0)
     encoded = np.frombuffer(file.read(), np.uint8)

@@ -7,21 +7,27 @@ places. Where an alignment is right, most tiles fit best where they are.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
 
-from .ecc.correlation import resample
-from .ecc.levels import Level
+from .ecc.pyramid import tiles
+from .ecc.pyramid.blocks import TileSampler, halo, tile_reference
+from .ecc.pyramid.models import scaled
+from .ecc.pyramid.scalespace import Level
 
 AGREEMENT_RADIUS = 1.5
 """A tile agrees when it fits best within this many pixels (of its level) of where it is."""
 
-_GRID = 8
-_LARGEST_TILE = 64
-_LARGEST_REACH = 16
+MOST_TILES = 40
+FIRST_TILES = 16
+_CLEAR_SHARE = 0.9
+_LARGEST_TILE = 48
+_LEAST_REACH = 4
+# Tiles are chosen by their texture on a level this much coarser.
+_COARSER = 2
 _LEAST_DETAIL = 0.02
+_FLAT = 1e-5
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,86 +73,124 @@ class TileEvidence:
 
 
 def tile_evidence(
-    reference: Level, moving: Level, matrix: NDArray[np.float64], *, inverted: bool
+    reference: list[Level],
+    moving: list[Level],
+    index: int,
+    matrix: NDArray[np.float64],
+    *,
+    inverted: bool,
+    far: bool = False,
 ) -> TileEvidence:
-    """Match small tiles of the reference in the aligned moving image around where they are.
+    """Match small tiles of the reference in the moving image around where a matrix puts them.
+
+    Only the pixels below the tiles are read.
 
     Parameters
     ----------
-    reference, moving : Level
-        Smoothed planes of one level.
+    reference, moving : list of Level
+        Pyramids, full resolution first.
+    index : int
+        The level on which to match.
     matrix : ndarray of float64, shape (3, 3)
-        Maps reference pixels to moving pixels, both of this level.
+        Maps reference pixels to moving pixels, at full resolution.
     inverted : bool
         The moving image is a negative of the reference.
+    far : bool, default: False
+        Look twice as far, to see where else a repeating image would fit.
     """
-    side, reach = _tile_size(reference.values.shape)
-    covered = resample(moving.valid, matrix, reference.values.shape)
-    inside = ((reference.valid == 255) & (covered == 255)).astype(np.uint8)
+    level, local = reference[index], scaled(matrix, 2.0**-index)
+    side, reach = _tile_size(level.shape, 2 if far else 4)
+    origins = _chosen(reference, moving[index], index, local, side, reach)
+    if not len(origins):
+        return _weighed(np.empty((0, 0, 0), np.float32), np.empty((0, 2)), reach, index)
+    said = _matched(level, moving[index], local, origins[:FIRST_TILES], side, reach, inverted)
+    first = _weighed(*said, reach, index)
+    if far or first.agreeing >= _CLEAR_SHARE * FIRST_TILES or len(origins) <= FIRST_TILES:
+        return first
+    # Not all as it should be: it is worth the time to look closer.
+    more = _matched(level, moving[index], local, origins[FIRST_TILES:], side, reach, inverted)
+    surfaces = np.concatenate([said[0], more[0]])
+    centres = np.concatenate([said[1], more[1]])
+    return _weighed(surfaces, centres, reach, index)
+
+
+def _matched(
+    reference: Level,
+    moving: Level,
+    matrix: NDArray[np.float64],
+    origins: NDArray[np.float64],
+    side: int,
+    reach: int,
+    inverted: bool,
+) -> tuple[NDArray[np.float32], NDArray[np.float64]]:
+    """Return the correlation surface of every tile that can be matched, and the tiles' centres."""
+    templates = tile_reference(reference, origins, side)
+    around = TileSampler(moving, origins - reach, side + 2 * reach)(matrix)
     surfaces, centres = [], []
-    for top, left in _tile_corners(reference.values, inside, side, reach):
-        tile = reference.values[top : top + side, left : left + side]
-        surface = _match(tile, moving, matrix, (top, left), reach)
+    for template, seen, region, centre in zip(
+        templates.values,
+        [None] * len(origins) if templates.valid is None else templates.valid,
+        around,
+        templates.centres,
+        strict=True,
+    ):
+        surface = _match(template, seen, region)
         if surface is not None:
             surfaces.append(-surface if inverted else surface)
-            centres.append((left + (side - 1) / 2, top + (side - 1) / 2))
-    return _weighed(np.array(surfaces), np.array(centres), reach, reference.factor)
+            centres.append(centre)
+    width = 2 * reach + 1
+    return (
+        np.array(surfaces, np.float32).reshape(-1, width, width),
+        np.array(centres, np.float64).reshape(-1, 2),
+    )
 
 
-def _tile_size(shape: tuple[int, ...]) -> tuple[int, int]:
-    side = int(np.clip(min(shape[:2]) // 6, 10, _LARGEST_TILE))
-    return side, int(np.clip(side // 3, 4, _LARGEST_REACH))
+def _tile_size(shape: tuple[int, int], reach_divisor: int) -> tuple[int, int]:
+    side = int(np.clip(min(shape) // 8, 16, _LARGEST_TILE))
+    return side, max(_LEAST_REACH, side // reach_divisor)
 
 
-def _tile_corners(
-    values: NDArray[np.float32], inside: NDArray[np.uint8], side: int, reach: int
-) -> list[tuple[int, int]]:
-    """Choose one tile per cell of a grid: where detail in its weaker direction is strongest."""
-    import cv2
-
-    strength = cv2.cornerMinEigenVal(values, side | 1, 3)
-    # A tile and all the places it is looked for must lie in the overlap.
-    margin = side // 2 + reach + 2
-    kernel = np.ones((2 * margin + 1, 2 * margin + 1), np.uint8)
-    usable = cv2.erode(inside, kernel, borderType=cv2.BORDER_CONSTANT, borderValue=0) > 0
-    strength[~usable] = 0
-    floor = _LEAST_DETAIL * float(strength.max())
-    height, width = values.shape
-    rows = np.linspace(0, height, min(_GRID, max(1, height // side)) + 1).astype(int)
-    columns = np.linspace(0, width, min(_GRID, max(1, width // side)) + 1).astype(int)
-    chosen = []
-    for top, bottom in pairwise(rows):
-        for left, right in pairwise(columns):
-            cell = strength[top:bottom, left:right]
-            y, x = np.unravel_index(int(cell.argmax()), cell.shape)
-            if cell[y, x] > floor:
-                chosen.append((top + int(y) - side // 2, left + int(x) - side // 2))
-    return chosen
+def _chosen(
+    reference: list[Level],
+    moving: Level,
+    index: int,
+    local: NDArray[np.float64],
+    side: int,
+    reach: int,
+) -> NDArray[np.float64]:
+    """Choose tiles with detail in both directions that lie, with their reach, on moving pixels."""
+    level = reference[index]
+    margin = reach + halo(False) + 2
+    origins = tiles.grid(level.shape, side, margin)
+    if not len(origins):
+        return origins
+    coarser = reference[min(index + _COARSER, len(reference) - 1)]
+    strengths = tiles.strength(coarser, 2 ** (coarser.index - index), origins, side)
+    covered = tiles.overlap(origins - reach, side + 2 * reach, local, moving, False)
+    strengths[strengths < _LEAST_DETAIL * strengths.max(initial=0)] = 0
+    usable = np.where(covered == 1, strengths, 0)
+    chosen: NDArray[np.float64] = origins[tiles.order(origins, usable, covered, level.shape)]
+    return chosen[:MOST_TILES]
 
 
 def _match(
-    tile: NDArray[np.float32],
-    moving: Level,
-    matrix: NDArray[np.float64],
-    corner: tuple[int, int],
-    reach: int,
+    template: NDArray[np.float32], seen: NDArray[np.bool_] | None, region: NDArray[np.float32]
 ) -> NDArray[np.float32] | None:
-    """Return the normalised correlation of a tile at every displacement up to `reach`."""
-    import cv2
+    """Return the normalised correlation of a tile at every displacement within its reach."""
+    from ._cv2 import cv2
 
-    top, left = corner
-    side = tile.shape[0] + 2 * reach
-    place = np.array([[1.0, 0.0, left - reach], [0.0, 1.0, top - reach], [0.0, 0.0, 1.0]])
-    around = resample(moving.values, matrix @ place, (side, side)).astype(np.float32)
-    if tile.std() < 1e-6 or around.std() < 1e-6:
+    if np.isnan(region.sum()) or (seen is not None and not seen.all()):
         return None
-    surface: NDArray[np.float32] = cv2.matchTemplate(around, tile, cv2.TM_CCOEFF_NORMED)
+    if np.ptp(template) < _FLAT or np.ptp(region) < _FLAT:
+        return None
+    surface: NDArray[np.float32] = cv2.matchTemplate(region, template, cv2.TM_CCOEFF_NORMED)
     return surface if np.isfinite(surface).all() else None
 
 
 def _weighed(
-    surfaces: NDArray[np.float32], centres: NDArray[np.float64], reach: int, factor: int
+    surfaces: NDArray[np.float32], centres: NDArray[np.float64], reach: int, index: int
 ) -> TileEvidence:
+    factor = 2**index
     width = 2 * reach + 1
     chance = np.pi * AGREEMENT_RADIUS**2 / width**2
     if not len(surfaces):
@@ -185,7 +229,7 @@ def _vertex(line: NDArray[np.float32], at: np.intp) -> float:
 
 def _rival(joint: NDArray[np.float32], best: NDArray[np.float64]) -> float:
     """Return the highest local maximum away from the best one, relative to it."""
-    import cv2
+    from ._cv2 import cv2
 
     top = float(joint.max())
     if top <= 0:

@@ -243,7 +243,7 @@ def _png_encoder(path: Path, image: NDArray[Any]) -> _Encoder:
 
 def _encode_deep_png(image: NDArray[Any]) -> bytes:
     """Encode 16-bit colour, which Pillow cannot."""
-    import cv2
+    from ._cv2 import cv2
 
     done, encoded = cv2.imencode(".png", image[..., [2, 1, 0, 3][: image.shape[2]]])
     if not done:

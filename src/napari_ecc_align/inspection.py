@@ -118,6 +118,12 @@ def inspect_alignment(
     )
 
 
+def _with_uncertainty(shift: float, result: AlignmentResult) -> str:
+    if not np.isfinite(result.corner_uncertainty):
+        return f"{shift:.2f}"
+    return f"{shift:.2f} ± {result.corner_uncertainty:.2g}"
+
+
 def _mean_inside(gap: NDArray[np.float32], inside: NDArray[np.bool_]) -> float:
     return float(np.abs(gap[inside]).mean(dtype=np.float64)) if inside.any() else 0.0
 
@@ -136,5 +142,5 @@ def before_after(result: AlignmentResult, inspection: Inspection) -> list[Row]:
             f"{inspection.mean_difference:.3g}",
         ),
         Row("ECC", f"{result.ecc_before:.4f}", f"{result.ecc:.4f}"),
-        Row("corners moved, px", "0", f"{inspection.corner_shift:.2f}"),
+        Row("corners moved, px", "0", _with_uncertainty(inspection.corner_shift, result)),
     ]

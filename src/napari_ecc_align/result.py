@@ -5,11 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+import numpy as np
+from numpy.typing import NDArray
+
+from .ecc.estimate import Representation
 from .evidence import TileEvidence
 from .transform import Transform
 
 Verdict = Literal["aligned", "doubtful", "failed"]
-Representation = Literal["intensity", "detail"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,15 +38,27 @@ class AlignmentResult:
         black.
     overlap : float
         Share of the reference's valid pixels that valid moving pixels cover.
+    corner_uncertainty : float
+        One sigma of the error, in pixels: RMS over the reference's four corners. NaN from the
+        "opencv" engine, which gives none, and infinite where nothing was found.
+    covariance : ndarray of float64, shape (p, p), or None
+        Of the model's parameters: translation (x, y), then rotation, then the logarithm of scale
+        for the models up to "similarity"; the six affine coefficients (1, x, y) of the x and of
+        the y displacement, and the two of perspective for the others. Lengths in half the
+        reference's longer side, around its centre.
     iterations : int
-        Iterations at full resolution.
+        Iterations on the last level.
     converged : bool
         The estimator settled before its iterations were used up.
     start : str
-        Where the estimator started: "initial", "identity", "phase correlation", or "none".
-    representation : {"intensity", "detail"}
-        What was correlated: the images themselves or, where that led nowhere, their detail with
-        brightness and contrast evened out.
+        Which start led to it: "initial", "identity", "phase correlation", "rotation and scale",
+        "features", or "none".
+    timings : dict of str to float
+        Seconds spent on each start.
+    representation : {"intensity", "gradient", "detail"}
+        What was correlated: the images themselves or, where that led nowhere, the magnitude of
+        their gradients ("pyramid") or their detail with brightness and contrast evened out
+        ("opencv").
     engine : str
         Which estimator ran.
     seconds : float
@@ -61,9 +76,12 @@ class AlignmentResult:
     ecc_before: float
     inverted: bool
     overlap: float
+    corner_uncertainty: float
+    covariance: NDArray[np.float64] | None
     iterations: int
     converged: bool
     start: str
+    timings: dict[str, float]
     representation: Representation
     engine: str
     seconds: float

@@ -184,7 +184,7 @@ def _smooth_block(
     interpolation: Interpolation,
     border: NDArray[np.float64],
 ) -> NDArray[Any]:
-    import cv2
+    from ._cv2 import cv2
 
     height, width = rows.stop - rows.start, columns.stop - columns.start
     empty = np.broadcast_to(border, (height, width, len(border))).reshape(

@@ -52,8 +52,8 @@ def test_an_aligned_scan_is_blank_and_a_shifted_one_shows_outlines():
     half_a_pixel = Transform([[1, 0, 0.5], [0, 1, 0.5], [0, 0, 1]], "translation")
     right, shifted = gap(truth), gap(truth @ half_a_pixel)
     unaligned = gap(Transform.identity())
-    assert (right > 64).sum() < 0.2 * (unaligned > 64).sum()
-    assert (shifted > 64).sum() > 1.3 * (right > 64).sum()
+    assert (right > 128).sum() < 0.15 * (unaligned > 128).sum()
+    assert (shifted > 128).sum() > 2 * (right > 128).sum()
 
 
 def test_colour_against_gray():

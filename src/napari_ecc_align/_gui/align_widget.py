@@ -14,7 +14,7 @@ from magicgui.widgets import (
     SpinBox,
 )
 
-from ..alignment import DEFAULT_EPSILON, DEFAULT_ITERATIONS
+from ..arguments import DEFAULT_EPSILON, DEFAULT_ITERATIONS, DEFAULT_PRECISION, ENGINES
 from ..comparison import THRESHOLD_METHODS
 from ..differencing import DIFFERENCE_MODES
 from ..errors import InputError
@@ -98,7 +98,7 @@ class AlignWidget(Container):  # type: ignore[type-arg]
         Raises
         ------
         InputError
-            If the epsilon is not a number.
+            If the epsilon or the precision is not a number.
         """
         return Parameters(model=self.model.value, **self.settings.chosen())
 
@@ -244,12 +244,23 @@ class _Settings(Container):  # type: ignore[type-arg]
     """What few people need to change."""
 
     def __init__(self) -> None:
+        self.engine = ComboBox(
+            choices=ENGINES,
+            value="pyramid",
+            label="engine",
+            tooltip="pyramid: fast, from any start, with an uncertainty. opencv: OpenCV's own ECC",
+        )
+        self.precision = LiteralEvalLineEdit(
+            value=repr(DEFAULT_PRECISION),
+            label="precision, px",
+            tooltip="Corner uncertainty at which the pyramid engine is content",
+        )
         self.iterations = SpinBox(
             value=DEFAULT_ITERATIONS,
             min=1,
             max=10_000,
             label="iterations",
-            tooltip="Most iterations at full resolution",
+            tooltip="Most iterations on a level",
         )
         self.epsilon = LiteralEvalLineEdit(
             value=repr(DEFAULT_EPSILON),
@@ -276,6 +287,8 @@ class _Settings(Container):  # type: ignore[type-arg]
         )
         super().__init__(
             widgets=[
+                self.engine,
+                self.precision,
                 self.iterations,
                 self.epsilon,
                 self.threshold,
@@ -287,14 +300,21 @@ class _Settings(Container):  # type: ignore[type-arg]
 
     def chosen(self) -> dict[str, Any]:
         """Return the settings as keywords of `Parameters`."""
-        try:
-            epsilon = float(self.epsilon.value)
-        except (TypeError, ValueError, SyntaxError) as error:
-            raise InputError("Epsilon must be a number such as 1e-7.") from error
+        epsilon = _number(self.epsilon, "Epsilon must be a number such as 1e-7.")
+        precision = _number(self.precision, "Precision must be a number such as 0.02.")
         return {
+            "engine": self.engine.value,
+            "precision": precision,
             "number_of_iterations": self.iterations.value,
             "termination_eps": epsilon,
             "threshold": self.threshold.value,
             "difference": self.difference.value,
             "interpolation": self.interpolation.value,
         }
+
+
+def _number(box: LiteralEvalLineEdit, complaint: str) -> float:
+    try:
+        return float(box.value)
+    except (TypeError, ValueError, SyntaxError) as error:
+        raise InputError(complaint) from error

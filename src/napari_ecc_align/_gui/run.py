@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from ..alignment import align_steps
+from ..arguments import Engine
 from ..comparison import ThresholdMethod
 from ..differencing import DifferenceMode
 from ..errors import InputError
@@ -27,6 +28,8 @@ class Parameters:
     """What a person chose."""
 
     model: MotionModel
+    engine: Engine
+    precision: float
     number_of_iterations: int
     termination_eps: float
     threshold: ThresholdMethod
@@ -75,6 +78,8 @@ def _steps(
         fixed,
         other,
         model=parameters.model,
+        engine=parameters.engine,
+        precision=parameters.precision,
         number_of_iterations=parameters.number_of_iterations,
         termination_eps=parameters.termination_eps,
         initial=start,

@@ -36,6 +36,7 @@ def run_align(chosen: argparse.Namespace) -> int:
             moving,
             model=chosen.model,
             engine=chosen.engine,
+            precision=chosen.precision,
             number_of_iterations=chosen.iterations,
             termination_eps=chosen.epsilon,
             initial=initial,

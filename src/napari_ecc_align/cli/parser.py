@@ -7,13 +7,13 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import NoReturn
 
-from ..alignment import DEFAULT_EPSILON, DEFAULT_ITERATIONS, ENGINES
+from ..arguments import DEFAULT_EPSILON, DEFAULT_ITERATIONS, DEFAULT_PRECISION, ENGINES
 from ..comparison import THRESHOLD_METHODS
 from ..differencing import DIFFERENCE_MODES
 from ..samples import names
 from ..transform import MOTION_MODELS
 from ..warping import INTERPOLATIONS
-from .values import epsilon, fill_value, iterations
+from .values import epsilon, fill_value, iterations, precision
 
 
 class _Parser(argparse.ArgumentParser):
@@ -61,14 +61,21 @@ def _add_align(commands: argparse._SubParsersAction[_Parser]) -> None:
         "--model", choices=MOTION_MODELS, default="affine", help="motion model (default: affine)"
     )
     command.add_argument(
-        "--engine", choices=ENGINES, default="opencv", help="the estimator (default: opencv)"
+        "--engine", choices=ENGINES, default="pyramid", help="the estimator (default: pyramid)"
+    )
+    command.add_argument(
+        "--precision",
+        type=precision,
+        default=DEFAULT_PRECISION,
+        metavar="PX",
+        help=f"corner uncertainty to reach, in pixels (default: {DEFAULT_PRECISION:g})",
     )
     command.add_argument(
         "--iterations",
         type=iterations,
         default=DEFAULT_ITERATIONS,
         metavar="N",
-        help=f"most iterations at full resolution (default: {DEFAULT_ITERATIONS})",
+        help=f"most iterations on a level (default: {DEFAULT_ITERATIONS})",
     )
     command.add_argument(
         "--epsilon",

@@ -44,6 +44,7 @@ def summary(result: AlignmentResult) -> dict[str, Any]:
         "ecc_before": result.ecc_before,
         "inverted": result.inverted,
         "overlap": result.overlap,
+        "corner_uncertainty": result.corner_uncertainty,
         "iterations": result.iterations,
         "converged": result.converged,
         "start": result.start,

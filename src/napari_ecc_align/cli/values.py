@@ -8,6 +8,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from ..arguments import FINEST_PRECISION
 from ..errors import InputError
 
 Fill = float | Literal["background"]
@@ -32,6 +33,17 @@ def epsilon(text: str) -> float:
         number = -1.0
     if not 0 <= number < 1:
         raise ArgumentTypeError(f"{text!r} is not a number of at least 0 and below 1")
+    return number
+
+
+def precision(text: str) -> float:
+    """Return a number of at least 0.0001, or raise `ArgumentTypeError`."""
+    try:
+        number = float(text)
+    except ValueError:
+        number = 0.0
+    if not FINEST_PRECISION <= number < np.inf:
+        raise ArgumentTypeError(f"{text!r} is not a number of at least {FINEST_PRECISION:g}")
     return number
 
 

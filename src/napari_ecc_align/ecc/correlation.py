@@ -15,7 +15,7 @@ def resample(
     image: NDArray[Any], matrix: NDArray[np.float64], shape: tuple[int, ...]
 ) -> NDArray[Any]:
     """Resample a float32 or uint8 image linearly on a grid of `shape`, with 0 outside of it."""
-    import cv2
+    from .._cv2 import cv2
 
     flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
     size = shape[1], shape[0]

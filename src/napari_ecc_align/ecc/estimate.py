@@ -1,9 +1,12 @@
 """What an estimator returns."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
+
+Representation = Literal["intensity", "gradient", "detail"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -15,13 +18,25 @@ class Estimate:
     matrix : ndarray of float64, shape (3, 3)
         Maps reference pixels (x, y, 1) to moving pixels.
     inverted : bool
-        The moving image is a negative of the reference.
+        Dark in one image is bright in the other.
     iterations : int
-        Iterations at full resolution.
+        Iterations on the last level.
     converged : bool
-        The last iteration changed the correlation by less than asked for.
+        The last solve settled, and its start was believed.
     start : str
-        Which start led here: "initial", "identity" or "phase correlation".
+        Which start led here: "initial", "identity", "phase correlation", "rotation and scale" or
+        "features".
+    representation : {"intensity", "gradient", "detail"}
+        What was correlated: the images, the magnitude of their gradients, or their detail with
+        brightness and contrast evened out.
+    corner_uncertainty : float
+        One sigma of the RMS over the reference's four corners, in pixels of the moving image; NaN
+        where the estimator gives none.
+    covariance : ndarray of float64, shape (p, p), or None
+        Of the model's parameters (see `Model.increment`) in normalised coordinates: lengths in
+        half the reference's longer side, around its centre.
+    timings : dict of str to float
+        Seconds spent on each start.
     """
 
     matrix: NDArray[np.float64]
@@ -29,3 +44,7 @@ class Estimate:
     iterations: int
     converged: bool
     start: str
+    representation: Representation
+    corner_uncertainty: float = float("nan")
+    covariance: NDArray[np.float64] | None = None
+    timings: dict[str, float] = field(default_factory=dict)

@@ -1,4 +1,4 @@
-"""A pyramid of masked planes, and planes smoothed without inventing a border."""
+"""Levels of a pyramid smoothed without inventing a border, and their local contrast."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ..pixels import Plane
+from .pyramid.blocks import BORDER
+from .pyramid.scalespace import Level
 
 SMOOTHING = 5
 """Side of the Gaussian kernel in pixels, OpenCV's default for ECC."""
@@ -20,7 +21,7 @@ _MOST_CONTRAST = 4.0
 
 
 @dataclass(frozen=True, eq=False)
-class Level:
+class Smoothed:
     """One level of a pyramid, smoothed.
 
     Attributes
@@ -38,34 +39,44 @@ class Level:
     factor: int
 
 
-def smoothed_levels(plane: Plane, count: int) -> list[Level]:
-    """Return `count` levels of a plane, full resolution first.
+def smoothed(level: Level) -> Smoothed:
+    """Return a level of a pyramid, smoothed.
 
     OpenCV reflects an image at its border before it smooths, and the reflected ring biases the
     scale of an estimate (opencv/opencv #29774). Here no pixel that saw the border, or a pixel
     that is not valid, is itself valid.
     """
-    import cv2
+    from .._cv2 import cv2
 
-    values, valid = plane.values, plane.valid.astype(np.float32)
-    levels = []
-    for index in range(count):
-        if index:
-            weight = cv2.pyrDown(valid)
-            values = _divided(cv2.pyrDown(values * valid), weight)
-            # A pixel of the next level counts when most of what it averages does.
-            valid = (weight > 0.75).astype(np.float32)
-        levels.append(_smoothed(values, valid, 2**index))
-    return levels
+    height, width = level.shape
+    values, mask = level.patch(0, height, 0, width)
+    valid = np.ones(values.shape, np.float32) if mask is None else mask.astype(np.float32)
+    if level.index:
+        # The halving filter mirrors the image at its border: that ring of a level is not data.
+        for edge in (slice(None, BORDER), slice(-BORDER, None)):
+            valid[edge] = 0
+            valid[:, edge] = 0
+    size = (SMOOTHING, SMOOTHING)
+    weight = cv2.GaussianBlur(valid, size, 0, borderType=cv2.BORDER_CONSTANT)
+    blurred = _divided(
+        cv2.GaussianBlur(values * valid, size, 0, borderType=cv2.BORDER_CONSTANT), weight
+    )
+    untouched = (weight > 0.999).astype(np.uint8) * 255
+    # Gradients reach a pixel further than the kernel. The values beyond are kept: a step to zero
+    # there would be the strongest gradient of all.
+    inner = cv2.erode(
+        untouched, np.ones((3, 3), np.uint8), borderType=cv2.BORDER_CONSTANT, borderValue=0
+    )
+    return Smoothed(blurred, inner, 2**level.index)
 
 
-def local_contrast(level: Level) -> Level:
+def local_contrast(level: Smoothed) -> Smoothed:
     """Return a level with its brightness and contrast evened out over a few pixels.
 
     What is left is detail. Where two images disagree in large (other stains, other colours of
     light, a dark frame that does not move with the picture) their detail may still agree.
     """
-    import cv2
+    from .._cv2 import cv2
 
     def around(image: NDArray[np.float32]) -> NDArray[np.float32]:
         mean: NDArray[np.float32] = cv2.GaussianBlur(
@@ -80,7 +91,7 @@ def local_contrast(level: Level) -> Level:
     # Flat ground has nothing but noise, which is not to be raised to the strength of detail.
     floor = _FLAT_GROUND * float(variance.mean()) + 1e-12
     detail /= np.sqrt(variance + floor)
-    return Level(np.clip(detail, -_MOST_CONTRAST, _MOST_CONTRAST), level.valid, level.factor)
+    return Smoothed(np.clip(detail, -_MOST_CONTRAST, _MOST_CONTRAST), level.valid, level.factor)
 
 
 def count_levels(shapes: list[tuple[int, int]], *, coarsest: int = 160, smallest: int = 40) -> int:
@@ -94,23 +105,6 @@ def count_levels(shapes: list[tuple[int, int]], *, coarsest: int = 160, smallest
     while longest > coarsest and shortest >= 2 * smallest:
         longest, shortest, count = longest // 2, shortest // 2, count + 1
     return count
-
-
-def _smoothed(values: NDArray[np.float32], valid: NDArray[np.float32], factor: int) -> Level:
-    import cv2
-
-    size = (SMOOTHING, SMOOTHING)
-    weight = cv2.GaussianBlur(valid, size, 0, borderType=cv2.BORDER_CONSTANT)
-    blurred = _divided(
-        cv2.GaussianBlur(values * valid, size, 0, borderType=cv2.BORDER_CONSTANT), weight
-    )
-    untouched = (weight > 0.999).astype(np.uint8) * 255
-    # Gradients reach a pixel further than the kernel. The values beyond are kept: a step to zero
-    # there would be the strongest gradient of all.
-    inner = cv2.erode(
-        untouched, np.ones((3, 3), np.uint8), borderType=cv2.BORDER_CONSTANT, borderValue=0
-    )
-    return Level(blurred, inner, factor)
 
 
 def _divided(total: NDArray[np.float32], weight: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -14,9 +14,10 @@ from ..progress import Progress
 from ..transform import MotionModel, Transform, magnify
 from ..verdict import why_implausible
 from .correlation import ecc
-from .estimate import Estimate
-from .levels import Level
+from .estimate import Estimate, Representation
+from .levels import Smoothed, count_levels, local_contrast, smoothed
 from .phase import phase_shifts
+from .pyramid.scalespace import Level
 
 COARSE_ITERATIONS = 50
 COARSE_EPSILON = 1e-5
@@ -48,19 +49,11 @@ class _Climb:
     converged: bool
 
 
-def check_opencv_model(model: MotionModel) -> None:
-    """Raise `InputError` for a motion model that OpenCV's ECC lacks."""
-    if model == "similarity":
-        raise InputError(
-            "model 'similarity' is not in OpenCV's ECC: "
-            "with engine='opencv' choose 'euclidean' or 'affine'"
-        )
-
-
 def opencv_steps(
-    references: list[Level],
-    movings: list[Level],
+    reference: list[Level],
+    moving: list[Level],
     *,
+    representation: Representation,
     model: MotionModel,
     number_of_iterations: int,
     termination_eps: float,
@@ -70,13 +63,15 @@ def opencv_steps(
 
     OpenCV's function cannot be interrupted, so it is called for one iteration at a time. At the
     coarsest level it starts from `initial` if given, from identity and from the peaks of phase
-    correlation, as a positive and as a negative; the best few starts go on to the next
-    level and the best one to full resolution, unless no tile there says that it is right.
+    correlation, as a positive and as a negative; the best few starts go on to the next level and
+    the best one to full resolution, unless hardly a tile says that it is right.
 
     Parameters
     ----------
-    references, movings : list of Level
-        Pyramids of both images, full resolution first, as many levels of each.
+    reference, moving : list of Level
+        Pyramids of both images, full resolution first.
+    representation : {"intensity", "detail"}
+        Correlate the images or their local contrast.
     model : str
         Any motion model but "similarity".
     number_of_iterations, termination_eps : int, float
@@ -92,18 +87,18 @@ def opencv_steps(
     -------
     Estimate
     """
-    count = len(references)
-    candidates = _starts(references[-1], movings[-1], initial, model)
+    count = count_levels([reference[0].shape, moving[0].shape])
+    count = min(count, len(reference), len(moving))
+    candidates: list[_Candidate] = []
     climb = _Climb(np.eye(3), 0, False)
     for index in reversed(range(count)):
-        finest = index == 0
-        if index < count - 1 and _is_hopeless(references, movings, candidates[0], index):
-            best = candidates[0]
-            return Estimate(best.matrix, best.sign < 0, 0, False, best.start)
-        limit = number_of_iterations if finest else COARSE_ITERATIONS
-        eps = termination_eps if finest else max(termination_eps, COARSE_EPSILON)
-        level_model = _model_at(model, index)
-        levels = references[index], movings[index]
+        if candidates and _is_hopeless(reference, moving, candidates[0], index):
+            climb = _Climb(np.eye(3), 0, False)
+            break
+        levels = _shown(reference[index], representation), _shown(moving[index], representation)
+        candidates = candidates or _starts(*levels, initial, model)
+        limit = number_of_iterations if index == 0 else COARSE_ITERATIONS
+        eps = termination_eps if index == 0 else max(termination_eps, COARSE_EPSILON)
         done, share = _work_done(index, count)
         reached = []
         for number, candidate in enumerate(candidates):
@@ -111,7 +106,7 @@ def opencv_steps(
             climb = yield from _climb_steps(
                 levels,
                 begin,
-                level_model,
+                _model_at(model, index),
                 limit,
                 eps,
                 (done + share * number / len(candidates), share / len(candidates)),
@@ -120,25 +115,30 @@ def opencv_steps(
         reached.sort(key=lambda found: -found.score)
         candidates = reached[: _SURVIVORS if index == count - 1 else 1]
     best = candidates[0]
-    return Estimate(best.matrix, best.sign < 0, climb.iterations, climb.converged, best.start)
+    return Estimate(
+        best.matrix, best.sign < 0, climb.iterations, climb.converged, best.start, representation
+    )
+
+
+def _shown(level: Level, representation: Representation) -> Smoothed:
+    shown = smoothed(level)
+    return local_contrast(shown) if representation == "detail" else shown
 
 
 def _is_hopeless(
-    references: list[Level], movings: list[Level], found: _Candidate, index: int
+    reference: list[Level], moving: list[Level], found: _Candidate, index: int
 ) -> bool:
     """Return whether a level is not worth its time: hardly a tile of the coarser one agrees."""
-    reference, moving = references[index + 1], movings[index + 1]
-    if references[index].values.size < _CHEAP_PIXELS:
+    if reference[index].image.size < _CHEAP_PIXELS:
         return False
     if why_implausible(found.matrix):
         return True
-    matrix = magnify(found.matrix, 1 / reference.factor)
-    evidence = tile_evidence(reference, moving, matrix, inverted=found.sign < 0)
+    evidence = tile_evidence(reference, moving, index + 1, found.matrix, inverted=found.sign < 0)
     return evidence.share < _HOPELESS_SHARE
 
 
 def _starts(
-    reference: Level, moving: Level, initial: NDArray[np.float64] | None, model: MotionModel
+    reference: Smoothed, moving: Smoothed, initial: NDArray[np.float64] | None, model: MotionModel
 ) -> list[_Candidate]:
     factor = reference.factor
     starts = []
@@ -178,7 +178,7 @@ def _work_done(index: int, count: int) -> tuple[float, float]:
     return sum(weights[index + 1 :]) / sum(weights), weights[index] / sum(weights)
 
 
-def _scored(levels: tuple[Level, Level], candidate: _Candidate) -> _Candidate:
+def _scored(levels: tuple[Smoothed, Smoothed], candidate: _Candidate) -> _Candidate:
     matrix = candidate.matrix
     coefficient, overlap = _signed_ecc(levels, candidate.sign, matrix)
     # A high correlation is easily had over a sliver of overlap.
@@ -190,7 +190,7 @@ def _scored(levels: tuple[Level, Level], candidate: _Candidate) -> _Candidate:
 
 
 def _signed_ecc(
-    levels: tuple[Level, Level], sign: int, matrix: NDArray[np.float64]
+    levels: tuple[Smoothed, Smoothed], sign: int, matrix: NDArray[np.float64]
 ) -> tuple[float, float]:
     reference, moving = levels
     coefficient, overlap = ecc(
@@ -200,7 +200,7 @@ def _signed_ecc(
 
 
 def _climb_steps(
-    levels: tuple[Level, Level],
+    levels: tuple[Smoothed, Smoothed],
     start: _Candidate,
     model: MotionModel,
     limit: int,
@@ -208,7 +208,7 @@ def _climb_steps(
     span: tuple[float, float],
 ) -> Generator[Progress, None, _Climb]:
     """Iterate at one level and return the matrix with the highest correlation met."""
-    import cv2
+    from .._cv2 import cv2
 
     reference = levels[0]
     turn, moving = _turned(levels[1], start.matrix, model)
@@ -251,8 +251,8 @@ def _climb_steps(
 
 
 def _turned(
-    moving: Level, matrix: NDArray[np.float64], model: MotionModel
-) -> tuple[NDArray[np.float64], Level]:
+    moving: Smoothed, matrix: NDArray[np.float64], model: MotionModel
+) -> tuple[NDArray[np.float64], Smoothed]:
     """Turn the moving image by quarters so that the rotation left is within 45 degrees.
 
     OpenCV keeps a Euclidean rotation as the arc sine of its sine, which ends at 90 degrees.
@@ -261,7 +261,7 @@ def _turned(
     -------
     turn : ndarray of float64, shape (3, 3)
         Maps moving pixels to pixels of the turned image.
-    turned : Level
+    turned : Smoothed
     """
     quarters = round(np.arctan2(matrix[1, 0], matrix[0, 0]) / (np.pi / 2)) % 4
     if model != "euclidean" or not quarters:
@@ -273,7 +273,7 @@ def _turned(
         width, height = height, width
     values = np.ascontiguousarray(np.rot90(moving.values, quarters))
     valid = np.ascontiguousarray(np.rot90(moving.valid, quarters))
-    return turn, Level(values, valid, moving.factor)
+    return turn, Smoothed(values, valid, moving.factor)
 
 
 def _complete(found: NDArray[np.float32]) -> NDArray[np.float64]:

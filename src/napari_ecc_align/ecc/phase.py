@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from .levels import Level
+from .levels import Smoothed
 
 
 @dataclass(frozen=True)
@@ -22,7 +22,7 @@ class Shift:
     sign: int
 
 
-def phase_shifts(reference: Level, moving: Level, *, count: int = 3) -> list[Shift]:
+def phase_shifts(reference: Smoothed, moving: Smoothed, *, count: int = 3) -> list[Shift]:
     """Return the displacements of the `count` strongest peaks of each sign, strongest first.
 
     Kuglin and Hines (1975), with the spectrum whitened by its own square root only: white
@@ -30,7 +30,7 @@ def phase_shifts(reference: Level, moving: Level, *, count: int = 3) -> list[Shi
 
     Parameters
     ----------
-    reference, moving : Level
+    reference, moving : Smoothed
         Of one factor; their sizes may differ.
     count : int, default: 3
         Peaks of each sign.
@@ -56,7 +56,7 @@ def phase_shifts(reference: Level, moving: Level, *, count: int = 3) -> list[Shi
     return [shift for _, shift in sorted(shifts, key=lambda found: -found[0])]
 
 
-def _spectrum(level: Level, shape: tuple[int, int]) -> NDArray[np.complexfloating]:
+def _spectrum(level: Smoothed, shape: tuple[int, int]) -> NDArray[np.complexfloating]:
     from scipy import fft
 
     valid = level.valid > 0

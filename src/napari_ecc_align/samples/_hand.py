@@ -102,7 +102,7 @@ def render(
     ndarray of float32, shape `shape`
         Ink coverage in [0, 1].
     """
-    import cv2
+    from .._cv2 import cv2
 
     height, width = shape
     canvas = np.zeros((height * _FINE, width * _FINE), np.uint8)

@@ -123,7 +123,7 @@ def _random_affine(
 
 def _scan(ink: NDArray[np.float32], rng: np.random.Generator, space: float) -> NDArray[np.uint8]:
     """Return a gray scan: uneven paper, ink that soaks in and fades, and a noisy sensor."""
-    import cv2
+    from .._cv2 import cv2
 
     size = ink.shape[::-1]
 

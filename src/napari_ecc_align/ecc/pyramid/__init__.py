@@ -1,0 +1,1 @@
+"""The fast estimator: inverse-compositional ECC on moments, coarse to fine."""

@@ -1,0 +1,108 @@
+"""A quick independent look at a transform: its own tiles should be found where it says."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..._cv2 import cv2
+from . import tiles
+from .blocks import represent, warp
+from .models import Array, apply
+from .scalespace import Level
+
+# Tiles of a level of ordinary size, and how far around them is searched; on smaller ones both
+# shrink.
+_TILE = 24
+_REACH = 8
+# A peak this close (px of the level) to where the transform puts it agrees.
+_NEAR = 1.6
+_MOST = 16
+
+
+@dataclass(frozen=True)
+class Agreement:
+    """How many of the `tiles` that could be judged agree with a transform."""
+
+    agreeing: int
+    tiles: int
+
+    @property
+    def share(self) -> float:
+        """Agreeing share, zero if nothing could be judged."""
+        return self.agreeing / self.tiles if self.tiles else 0.0
+
+
+def agreement(
+    reference: Level,
+    coarser: Level,
+    moving: Level,
+    matrix: Array,
+    *,
+    inverted: bool,
+    gradient: bool = False,
+) -> Agreement:
+    """Search tiles of `reference` in `moving` around where `matrix` (px of the level) puts them.
+
+    Parameters
+    ----------
+    reference, moving : Level
+        A few hundred px in size.
+    coarser : Level
+        Of the reference, to choose tiles by.
+    matrix : (3, 3) array
+        Reference pixel to moving pixel.
+    inverted : bool
+        Look for the negative.
+    """
+    shape = reference.shape
+    tile = int(np.clip(min(shape) // 6, 8, _TILE))
+    reach = min(_REACH, tile // 2)
+    origins = tiles.grid(shape, tile, reach)
+    if not len(origins):
+        return Agreement(0, 0)
+    image, valid = represent(*moving.patch(0, moving.shape[0], 0, moving.shape[1]), gradient)
+    if valid is not None:
+        image[~valid] = np.nan
+    aligned = warp(image, matrix, (shape[1], shape[0]))
+    template, _ = represent(*reference.patch(0, shape[0], 0, shape[1]), gradient)
+    if inverted:
+        template = -template
+    strengths = tiles.strength(coarser, 2 ** (coarser.index - reference.index), origins, tile)
+    agreeing = judged = 0
+    for x, y in origins[tiles.order(origins, strengths, np.ones(len(origins)), shape)].astype(int):
+        around = aligned[y - reach : y + tile + reach, x - reach : x + tile + reach]
+        if np.isnan(around.sum()):
+            continue
+        scores = cv2.matchTemplate(
+            around, template[y : y + tile, x : x + tile], cv2.TM_CCOEFF_NORMED
+        )
+        _, _, _, (px, py) = cv2.minMaxLoc(scores)
+        agreeing += int((px - reach) ** 2 + (py - reach) ** 2 <= _NEAR**2)
+        judged += 1
+        if judged == _MOST:
+            break
+    return Agreement(agreeing, judged)
+
+
+def plausible(matrix: Array, reference: tuple[int, int], moving: tuple[int, int]) -> bool:
+    """Tell whether a transform neither folds, nor shrinks much, nor leaves the moving image.
+
+    `reference` and `moving` are shapes (h, w).
+    """
+    h, w = reference
+    corners = np.array([[0, 0], [w - 1, 0], [w - 1, h - 1], [0, h - 1]], dtype=np.float64)
+    if not np.isfinite(matrix).all() or (corners @ matrix[2, :2] + matrix[2, 2] <= 0).any():
+        return False
+    mapped = apply(matrix, corners).astype(np.float32)
+    stretch = cv2.contourArea(mapped, oriented=True) / max(1, (w - 1) * (h - 1))
+    if not 1 / 16 < stretch < 16 or not cv2.isContourConvex(mapped.reshape(-1, 1, 2)):
+        return False
+    singular = np.linalg.svd(matrix[:2, :2] / matrix[2, 2], compute_uv=False)
+    if singular[0] > 3 * singular[1]:
+        return False
+    mh, mw = moving
+    frame = np.array([[0, 0], [mw - 1, 0], [mw - 1, mh - 1], [0, mh - 1]], np.float32)
+    shared = cv2.intersectConvexConvex(mapped, frame)[0]
+    return bool(shared > 0.15 * min(cv2.contourArea(mapped), (mw - 1) * (mh - 1)))
