@@ -19,8 +19,9 @@ from .arguments import (
 from .ecc.estimate import Estimate, Representation
 from .ecc.opencv import opencv_steps
 from .ecc.pyramid.ladder import estimate_steps
-from .judging import Pyramids, as_transform, judged, make_pyramids, trust
+from .judging import as_transform, judged, trust
 from .progress import Progress
+from .pyramids import Pyramids, make_pyramids
 from .result import AlignmentResult
 from .transform import MotionModel, Transform
 
