@@ -4,6 +4,7 @@ from .differencing import difference
 from .errors import InputError
 from .progress import Progress
 from .result import AlignmentResult
+from .stack import align_stack
 from .transform import Transform
 from .warping import warp
 
@@ -14,6 +15,7 @@ __all__ = [
     "Progress",
     "Transform",
     "align",
+    "align_stack",
     "compare",
     "difference",
     "warp",
