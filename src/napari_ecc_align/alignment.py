@@ -23,22 +23,23 @@ from .judging import as_transform, judged, trust
 from .progress import Progress
 from .pyramids import Pyramids, make_pyramids
 from .result import AlignmentResult
+from .sources import ImageLike, LazyArray
 from .transform import MotionModel, Transform
 
 _PACE = 8
 
 
 def align(
-    reference: ArrayLike,
-    moving: ArrayLike,
+    reference: ImageLike,
+    moving: ImageLike,
     *,
     model: MotionModel = "affine",
     engine: Engine = "pyramid",
     precision: float = DEFAULT_PRECISION,
     number_of_iterations: int = DEFAULT_ITERATIONS,
     termination_eps: float = DEFAULT_EPSILON,
-    reference_mask: ArrayLike | None = None,
-    moving_mask: ArrayLike | None = None,
+    reference_mask: ArrayLike | LazyArray | None = None,
+    moving_mask: ArrayLike | LazyArray | None = None,
     initial: Transform | ArrayLike | None = None,
     progress: Callable[[Progress], object] | None = None,
     cancel: Callable[[], bool] | None = None,
@@ -52,7 +53,9 @@ def align(
     ----------
     reference, moving : array_like, shape (h, w) or (h, w, 3 or 4)
         Images of at least 32 pixels on a side, of any real dtypes; their sizes may differ. NaN,
-        infinity and full transparency mean "no data here".
+        infinity and full transparency mean "no data here". Lazy arrays (dask, zarr) are read only
+        where they are needed, and a list of one image at decreasing sizes, finest first, is used
+        as the pyramid it is.
     model : {"affine", "translation", "euclidean", "similarity", "homography"}
         The motion model.
     engine : {"pyramid", "opencv"}
@@ -125,16 +128,16 @@ def align(
 
 
 def align_steps(
-    reference: ArrayLike,
-    moving: ArrayLike,
+    reference: ImageLike,
+    moving: ImageLike,
     *,
     model: MotionModel = "affine",
     engine: Engine = "pyramid",
     precision: float = DEFAULT_PRECISION,
     number_of_iterations: int = DEFAULT_ITERATIONS,
     termination_eps: float = DEFAULT_EPSILON,
-    reference_mask: ArrayLike | None = None,
-    moving_mask: ArrayLike | None = None,
+    reference_mask: ArrayLike | LazyArray | None = None,
+    moving_mask: ArrayLike | LazyArray | None = None,
     initial: Transform | ArrayLike | None = None,
 ) -> Generator[Progress, None, AlignmentResult]:
     """Align as `align` does, one step at a time.

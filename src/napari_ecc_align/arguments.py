@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Literal, get_args
+from typing import Literal, get_args
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from .errors import InputError
-from .pixels import as_array, check_mask, check_size
+from .sources import ImageLike, LazyArray, Source, checked_source
 from .transform import MotionModel, Transform, check_model
 
 Engine = Literal["pyramid", "opencv"]
@@ -26,10 +26,8 @@ FINEST_PRECISION = 1e-4
 class Job:
     """Arguments of `align` that can be used."""
 
-    reference: NDArray[Any]
-    moving: NDArray[Any]
-    reference_mask: NDArray[np.bool_] | None
-    moving_mask: NDArray[np.bool_] | None
+    reference: Source
+    moving: Source
     model: MotionModel
     engine: Engine
     precision: float
@@ -39,26 +37,24 @@ class Job:
 
 
 def checked_job(
-    reference: ArrayLike,
-    moving: ArrayLike,
+    reference: ImageLike,
+    moving: ImageLike,
     *,
     model: str,
     engine: str,
     precision: float,
     number_of_iterations: int,
     termination_eps: float,
-    reference_mask: ArrayLike | None,
-    moving_mask: ArrayLike | None,
+    reference_mask: ArrayLike | LazyArray | None,
+    moving_mask: ArrayLike | LazyArray | None,
     initial: Transform | ArrayLike | None,
 ) -> Job:
     """Return the arguments of `align` as a `Job`, or raise an `InputError` that names one."""
-    fixed = _checked_image(reference, "reference")
-    other = _checked_image(moving, "moving")
+    # OpenCV's ECC reads every pixel on every iteration.
+    whole = engine == "opencv"
     job = Job(
-        reference=fixed,
-        moving=other,
-        reference_mask=check_mask(reference_mask, fixed.shape, "reference_mask"),
-        moving_mask=check_mask(moving_mask, other.shape, "moving_mask"),
+        reference=checked_source(reference, reference_mask, "reference", whole=whole),
+        moving=checked_source(moving, moving_mask, "moving", whole=whole),
         model=check_model(model),
         engine=_checked_engine(engine),
         precision=_checked_precision(precision),
@@ -72,12 +68,6 @@ def checked_job(
             "with engine='opencv' choose 'euclidean' or 'affine'"
         )
     return job
-
-
-def _checked_image(image: ArrayLike, name: str) -> NDArray[Any]:
-    array = as_array(image, name)
-    check_size(array, name)
-    return array
 
 
 def _checked_engine(engine: str) -> Engine:

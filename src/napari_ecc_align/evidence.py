@@ -12,9 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .ecc.pyramid import tiles
-from .ecc.pyramid.blocks import TileSampler, halo, tile_reference
+from .ecc.pyramid.blocks import SIGMA, TileSampler, halo, tile_reference
 from .ecc.pyramid.models import scaled
-from .ecc.pyramid.scalespace import Level
+from .ecc.pyramid.scalespace import Level, overview
 
 AGREEMENT_RADIUS = 1.5
 """A tile agrees when it fits best within this many pixels (of its level) of where it is."""
@@ -22,10 +22,17 @@ AGREEMENT_RADIUS = 1.5
 MOST_TILES = 40
 FIRST_TILES = 16
 _CLEAR_SHARE = 0.9
+# Tiles that are typically displaced by more than this (px of the level) make a pattern.
+_EXACT = 0.35
+_SMALLEST_TILE = 16
 _LARGEST_TILE = 48
-_LEAST_REACH = 4
-# Tiles are chosen by their texture on a level this much coarser.
-_COARSER = 2
+_LEAST_REACH = 6
+# Smoothing correlates the noise of this many pixels: 4 pi sigma squared.
+_CORRELATED = 4 * np.pi * SIGMA**2
+# What the parabola through a peak is off by at best (px of the level).
+_PEAK_ERROR = 0.04
+# Tiles are chosen by their texture on a coarser level, where they still measure so many pixels.
+_COARSE_SIDE = 4
 _LEAST_DETAIL = 0.02
 _FLAT = 1e-5
 
@@ -43,6 +50,11 @@ class TileEvidence:
     displacements : ndarray of float64, shape (tested, 4)
         Centre (x, y) of each tile in the reference and the displacement (dx, dy) of its best fit,
         in full-resolution pixels.
+    uncertainties : ndarray of float64, shape (tested,)
+        One sigma of each displacement in its least certain direction, in full-resolution pixels;
+        infinite where the best fit lies on the border of what was searched.
+    fits : ndarray of float64, shape (tested,)
+        Normalised correlation of each tile at its best.
     offset : tuple of float
         The one displacement (dx, dy) at which the tiles together fit best, in full-resolution
         pixels; (0, 0) when the alignment is right.
@@ -55,16 +67,26 @@ class TileEvidence:
         Share of tiles that would agree by chance.
     reach : float
         How far the tiles were looked for, in full-resolution pixels.
+    radius : float
+        How far off, in full-resolution pixels, a tile still agrees.
     """
 
     tested: int
     agreeing: int
     displacements: NDArray[np.float64]
+    uncertainties: NDArray[np.float64]
+    fits: NDArray[np.float64]
     offset: tuple[float, float]
     rival: float
     fit: float
     chance: float
     reach: float
+    radius: float
+
+    @property
+    def agree(self) -> NDArray[np.bool_]:
+        """Which tiles fit best where they are, shape (tested,)."""
+        return np.asarray(np.hypot(*self.displacements[:, 2:].T) <= self.radius)
 
     @property
     def share(self) -> float:
@@ -99,19 +121,21 @@ def tile_evidence(
         Look twice as far, to see where else a repeating image would fit.
     """
     level, local = reference[index], scaled(matrix, 2.0**-index)
-    side, reach = _tile_size(level.shape, 2 if far else 4)
+    side, reach = _tile_size(level.shape, far)
     origins = _chosen(reference, moving[index], index, local, side, reach)
     if not len(origins):
-        return _weighed(np.empty((0, 0, 0), np.float32), np.empty((0, 2)), reach, index)
+        return _weighed(np.empty((0, 0, 0), np.float32), np.empty((0, 2)), side, reach, index)
     said = _matched(level, moving[index], local, origins[:FIRST_TILES], side, reach, inverted)
-    first = _weighed(*said, reach, index)
-    if far or first.agreeing >= _CLEAR_SHARE * FIRST_TILES or len(origins) <= FIRST_TILES:
+    first = _weighed(*said, side, reach, index)
+    typical = np.median(np.hypot(*first.displacements[:, 2:].T)) if first.tested else np.inf
+    clear = first.agreeing >= _CLEAR_SHARE * FIRST_TILES and typical < _EXACT * 2**index
+    if clear or len(origins) <= FIRST_TILES:
         return first
     # Not all as it should be: it is worth the time to look closer.
     more = _matched(level, moving[index], local, origins[FIRST_TILES:], side, reach, inverted)
     surfaces = np.concatenate([said[0], more[0]])
     centres = np.concatenate([said[1], more[1]])
-    return _weighed(surfaces, centres, reach, index)
+    return _weighed(surfaces, centres, side, reach, index)
 
 
 def _matched(
@@ -145,9 +169,11 @@ def _matched(
     )
 
 
-def _tile_size(shape: tuple[int, int], reach_divisor: int) -> tuple[int, int]:
-    side = int(np.clip(min(shape) // 8, 16, _LARGEST_TILE))
-    return side, max(_LEAST_REACH, side // reach_divisor)
+def _tile_size(shape: tuple[int, int], far: bool) -> tuple[int, int]:
+    side = int(np.clip(min(shape) // 8, _SMALLEST_TILE, _LARGEST_TILE))
+    least = 2 * _LEAST_REACH if far else _LEAST_REACH
+    room = (min(shape) - side) // 2 - halo(False) - 2
+    return side, max(1, min(room, max(least, side // 2 if far else side // 4)))
 
 
 def _chosen(
@@ -164,7 +190,8 @@ def _chosen(
     origins = tiles.grid(level.shape, side, margin)
     if not len(origins):
         return origins
-    coarser = reference[min(index + _COARSER, len(reference) - 1)]
+    halvings = int(np.log2(side / _COARSE_SIDE))
+    coarser = overview(reference, index + halvings)
     strengths = tiles.strength(coarser, 2 ** (coarser.index - index), origins, side)
     covered = tiles.overlap(origins - reach, side + 2 * reach, local, moving, False)
     strengths[strengths < _LEAST_DETAIL * strengths.max(initial=0)] = 0
@@ -188,29 +215,49 @@ def _match(
 
 
 def _weighed(
-    surfaces: NDArray[np.float32], centres: NDArray[np.float64], reach: int, index: int
+    surfaces: NDArray[np.float32],
+    centres: NDArray[np.float64],
+    side: int,
+    reach: int,
+    index: int,
 ) -> TileEvidence:
     factor = 2**index
-    width = 2 * reach + 1
-    chance = np.pi * AGREEMENT_RADIUS**2 / width**2
-    if not len(surfaces):
-        return TileEvidence(
-            0, 0, np.empty((0, 4)), (0.0, 0.0), 0.0, 0.0, chance, float(reach * factor)
-        )
-    found = np.array([_peak(surface) for surface in surfaces]) - reach
-    agreeing = int((np.hypot(*found.T) <= AGREEMENT_RADIUS).sum())
-    joint = surfaces.mean(axis=0)
+    found = np.array([_peak(surface) for surface in surfaces]).reshape(-1, 2) - reach
+    joint = surfaces.mean(axis=0) if len(surfaces) else np.zeros((2 * reach + 1,) * 2, np.float32)
     best = _peak(joint)
     return TileEvidence(
         tested=len(surfaces),
-        agreeing=agreeing,
+        agreeing=int((np.hypot(*found.T) <= AGREEMENT_RADIUS).sum()),
         displacements=np.hstack([centres, found]) * factor,
-        offset=tuple(((best - reach) * factor).tolist()),
-        rival=_rival(joint, best),
+        uncertainties=np.array([_uncertainty(surface, side) for surface in surfaces]) * factor,
+        fits=surfaces.max(axis=(1, 2), initial=-1).astype(np.float64),
+        offset=tuple(((best - reach) * factor).tolist()) if len(surfaces) else (0.0, 0.0),
+        rival=_rival(joint, best) if len(surfaces) else 0.0,
         fit=float(joint[reach, reach]),
-        chance=chance,
+        chance=float(np.pi * AGREEMENT_RADIUS**2 / (2 * reach + 1) ** 2),
         reach=float(reach * factor),
+        radius=AGREEMENT_RADIUS * factor,
     )
+
+
+def _uncertainty(surface: NDArray[np.float32], side: int) -> float:
+    """Return one sigma of a peak's place in its least certain direction, in px of the level.
+
+    For a template in white noise the variance is that of the noise over the sum of the squared
+    gradients; the height and the curvature of the normalised correlation tell both.
+    """
+    y, x = np.unravel_index(int(surface.argmax()), surface.shape)
+    if not (0 < y < surface.shape[0] - 1 and 0 < x < surface.shape[1] - 1):
+        return float("inf")
+    near = surface[y - 1 : y + 2, x - 1 : x + 2].astype(np.float64)
+    height = float(near[1, 1])
+    xx, yy = near[1, 0] - 2 * height + near[1, 2], near[0, 1] - 2 * height + near[2, 1]
+    xy = (near[2, 2] - near[2, 0] - near[0, 2] + near[0, 0]) / 4
+    flattest = -(xx + yy) / 2 - np.hypot((xx - yy) / 2, xy)
+    if height <= 0 or flattest <= 0:
+        return float("inf")
+    noise = _CORRELATED * max(0.0, 1 - height**2) / (height * side**2 * flattest)
+    return float(np.sqrt(noise + _PEAK_ERROR**2))
 
 
 def _peak(surface: NDArray[np.float32]) -> NDArray[np.float64]:

@@ -6,49 +6,61 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .arguments import Job
+from .deformation import deformation
 from .ecc.estimate import Estimate
 from .errors import InputError
-from .evidence import tile_evidence
+from .evidence import AGREEMENT_RADIUS, TileEvidence, tile_evidence
 from .pyramids import Pyramids
+from .repeats import rival_place
 from .result import AlignmentResult
 from .sampling import overlap_share, sampled_ecc
 from .transform import MotionModel, Transform
-from .verdict import judge
+from .verdict import Judgement, judge, why_implausible, why_too_little
 
 # Tiles of a level of at most so many pixels see far.
 _WIDE_PIXELS = 300_000
+_FEW_TILES = 6
+# The whole of a level of at most so many pixels is asked for another place.
+_WHOLE_PIXELS = 40_000
+# Bilinear sampling, rounding and lenses leave errors (px) that no statistics of one pair show.
+_LEAST_UNCERTAINTY = 0.01
+# Fewer pixels on a side hold too few tiles.
+_WIDE_SIDE = 140
 
 
 def judged(job: Job, pyramids: Pyramids, estimate: Estimate, seconds: float) -> AlignmentResult:
     """Return the result that an estimate amounts to."""
-    sign = -1 if estimate.inverted else 1
     matrix = estimate.matrix
     reference, moving = pyramids.reference[0], pyramids.moving[0]
+    transform = as_transform(matrix, job.model)
     overlap = overlap_share(reference, moving, matrix)
-    coefficient, before = sampled_ecc(reference, moving, [matrix, np.eye(3)])
-    wide_index = max(1, pyramids.index_below(_WIDE_PIXELS))
-    wide_index = min(wide_index, pyramids.index_below(0))
-    fine, wide = (
-        tile_evidence(
-            pyramids.reference,
-            pyramids.moving,
-            index,
-            matrix,
-            inverted=estimate.inverted,
-            far=index > 0,
-        )
-        for index in (0, wide_index)
-    )
-    judgement = judge(matrix, ecc=sign * coefficient, overlap=overlap, fine=fine, wide=wide)
+    coefficient = before = 0.0
+    inverted = estimate.inverted
+    fine = None
+    flaw = why_implausible(matrix, reference.shape) or why_too_little(overlap)
+    if transform is None:
+        flaw = f"The transform found is not one of the model '{job.model}'."
+    if flaw:
+        # Nothing is sampled through a matrix that may map a tile to a continent.
+        before = sampled_ecc(reference, moving, [np.eye(3)])[0]
+        judgement = Judgement("failed", flaw)
+    else:
+        coefficient, before = sampled_ecc(reference, moving, [matrix, np.eye(3)])
+        judgement, fine = _judgement(job, pyramids, estimate, coefficient, inverted)
+        if estimate.representation == "gradient" and fine.fit < 0:
+            # Gradients are as strong in a negative.
+            inverted = not inverted
+            judgement, fine = _judgement(job, pyramids, estimate, coefficient, inverted)
+    sign = -1 if inverted else 1
     return AlignmentResult(
-        transform=as_transform(matrix, job.model) or Transform.identity(job.model),
+        transform=transform or Transform.identity(job.model),
         verdict=judgement.verdict,
         reason=judgement.reason,
         ecc=sign * coefficient,
         ecc_before=sign * before,
-        inverted=estimate.inverted,
+        inverted=inverted,
         overlap=overlap,
-        corner_uncertainty=estimate.corner_uncertainty,
+        corner_uncertainty=float(np.hypot(estimate.corner_uncertainty, _LEAST_UNCERTAINTY)),
         covariance=estimate.covariance,
         iterations=estimate.iterations,
         converged=estimate.converged,
@@ -58,7 +70,56 @@ def judged(job: Job, pyramids: Pyramids, estimate: Estimate, seconds: float) -> 
         engine=job.engine,
         seconds=seconds,
         evidence=fine,
+        residuals=None if fine is None else fine.displacements,
+        residual_uncertainties=None if fine is None else fine.uncertainties,
     )
+
+
+def _judgement(
+    job: Job, pyramids: Pyramids, estimate: Estimate, coefficient: float, inverted: bool
+) -> tuple[Judgement, TileEvidence]:
+    """Collect the evidence and judge; return the tiles at full resolution too."""
+    matrix = estimate.matrix
+    shape = pyramids.reference[0].shape
+    wide = _asked(pyramids, estimate, _wide_level(pyramids), inverted, far=True)
+    # On a small image the tiles that see far are at full resolution already; where little
+    # overlaps, only those that do not see far fit in.
+    fine = wide
+    if wide.radius > AGREEMENT_RADIUS or wide.tested < _FEW_TILES:
+        fine = _asked(pyramids, estimate, 0, inverted, far=False)
+    if wide.tested < _FEW_TILES:
+        wide = fine
+    whole = pyramids.index_below(_WHOLE_PIXELS)
+    rival = rival_place(
+        pyramids.reference[whole], pyramids.moving[whole], matrix, inverted=inverted
+    )
+    judgement = judge(
+        ecc=-coefficient if inverted else coefficient,
+        corner_uncertainty=estimate.corner_uncertainty,
+        model=job.model,
+        shape=shape,
+        fine=fine,
+        wide=wide,
+        bent=deformation(fine, shape),
+        rival=rival,
+    )
+    return judgement, fine
+
+
+def _asked(
+    pyramids: Pyramids, estimate: Estimate, index: int, inverted: bool, *, far: bool
+) -> TileEvidence:
+    return tile_evidence(
+        pyramids.reference, pyramids.moving, index, estimate.matrix, inverted=inverted, far=far
+    )
+
+
+def _wide_level(pyramids: Pyramids) -> int:
+    """Return the level whose tiles see far and are still many."""
+    index = min(max(1, pyramids.index_below(_WIDE_PIXELS)), pyramids.index_below(0))
+    while index > 0 and min(pyramids.reference[index].shape) < _WIDE_SIDE:
+        index -= 1
+    return index
 
 
 def trust(result: AlignmentResult) -> tuple[int, float]:

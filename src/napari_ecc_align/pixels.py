@@ -1,9 +1,8 @@
-"""Images as the estimators want them: one gray float plane, and which of its pixels count."""
+"""Images as the estimators want them: one gray channel, and which of its pixels count."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -13,32 +12,9 @@ from .errors import InputError
 SMALLEST_SIDE = 32
 """Below this many pixels on a side there is not enough to align."""
 
-_LUMINANCE = np.array([0.2125, 0.7154, 0.0721])  # ITU-R BT.709, as in skimage.color.rgb2gray
-_FLAT = 1e-7
-
-
-@dataclass(frozen=True)
-class Plane:
-    """One gray image and its valid pixels.
-
-    Attributes
-    ----------
-    values : ndarray of float32, shape (h, w)
-        Intensities with mean 0 and standard deviation 1 over the valid pixels, 0 elsewhere.
-    valid : ndarray of bool, shape (h, w)
-        Pixels that count.
-    flaw : str or None
-        Why nothing can be aligned with this image ("has no contrast", say), or None.
-    """
-
-    values: NDArray[np.float32]
-    valid: NDArray[np.bool_]
-    flaw: str | None = None
-
-    @property
-    def shape(self) -> tuple[int, int]:
-        """Height and width."""
-        return self.values.shape[0], self.values.shape[1]
+LUMINANCE = np.array([0.2125, 0.7154, 0.0721])
+"""Weights of red, green and blue: ITU-R BT.709, as in skimage.color.rgb2gray."""
+_STRIP = 256
 
 
 def as_array(image: ArrayLike, name: str) -> NDArray[Any]:
@@ -61,19 +37,29 @@ def as_array(image: ArrayLike, name: str) -> NDArray[Any]:
         array = image if isinstance(image, np.ma.MaskedArray) else np.asarray(image)
     except ValueError as error:
         raise InputError(f"{name} is not an array: {error}") from error
-    if array.dtype.kind not in "buif":
-        raise InputError(f"{name} must hold real numbers, but its dtype is {array.dtype}")
     if array.ndim == 3 and array.shape[2] == 1:
         array = array[..., 0]
-    if array.ndim != 2 and not (array.ndim == 3 and array.shape[2] in (3, 4)):
-        raise InputError(
-            f"{name} must have shape (height, width), or (height, width, 3 or 4) for colour, "
-            f"not {array.shape}"
-        )
+    check_shape(array.shape, array.dtype, name)
     return array.astype(array.dtype.newbyteorder("="), copy=False)
 
 
-def check_size(image: NDArray[Any], name: str) -> None:
+def check_shape(shape: tuple[int, ...], dtype: np.dtype[Any], name: str) -> None:
+    """Raise `InputError` if an image is not real numbers in (h, w) or (h, w, 3 or 4)."""
+    if dtype.kind not in "buif":
+        raise InputError(f"{name} must hold real numbers, but its dtype is {dtype}")
+    if len(shape) != 2 and not (len(shape) == 3 and shape[2] in (3, 4)):
+        raise InputError(
+            f"{name} must have shape (height, width), or (height, width, 3 or 4) for colour, "
+            f"not {tuple(shape)}"
+        )
+
+
+class _Shaped(Protocol):
+    @property
+    def shape(self) -> tuple[int, ...]: ...
+
+
+def check_size(image: _Shaped, name: str) -> None:
     """Raise `InputError` if an image has fewer than `SMALLEST_SIDE` pixels on a side."""
     height, width = image.shape[:2]
     if min(height, width) < SMALLEST_SIDE:
@@ -115,37 +101,21 @@ def valid_pixels(image: NDArray[Any], mask: NDArray[np.bool_] | None = None) -> 
     if data.ndim == 3 and data.shape[2] == 4:
         valid &= data[..., 3] > 0
     if data.dtype.kind == "f":
-        finite = np.isfinite(data)
-        valid &= finite.all(axis=2) if finite.ndim == 3 else finite
+        for top in range(0, len(data), _STRIP):
+            finite = np.isfinite(data[top : top + _STRIP])
+            valid[top : top + _STRIP] &= finite.all(axis=2) if finite.ndim == 3 else finite
     return valid
 
 
-def as_plane(image: NDArray[Any], mask: NDArray[np.bool_] | None = None) -> Plane:
-    """Return the gray plane that stands for an image in the estimation.
-
-    Parameters
-    ----------
-    image : ndarray, shape (h, w) or (h, w, 3 or 4)
-        As from `as_array`.
-    mask : ndarray of bool, shape (h, w), optional
-        Pixels that count.
-    """
+def counted_pixels(
+    image: NDArray[Any], mask: NDArray[np.bool_] | None = None
+) -> NDArray[np.bool_] | None:
+    """Return where an image has data, as `valid_pixels`, or None where that is everywhere."""
+    plain = image.dtype.kind != "f" and not (image.ndim == 3 and image.shape[2] == 4)
+    if plain and mask is None and not isinstance(image, np.ma.MaskedArray):
+        return None
     valid = valid_pixels(image, mask)
-    if not valid.any():
-        return Plane(np.zeros(image.shape[:2], np.float32), valid, "has no pixel that counts")
-    gray = to_gray(image, valid)
-    inside = gray[valid]
-    # Dividing first keeps the squares of very large and very small values in range.
-    largest = float(np.abs(inside).max())
-    if largest == 0 or not np.isfinite(largest):
-        return Plane(np.zeros(gray.shape, np.float32), valid, "has no contrast")
-    mean = float(np.mean(inside / largest, dtype=np.float64))
-    spread = float(np.std(inside / largest, dtype=np.float64))
-    if spread < _FLAT * max(1.0, abs(mean)):
-        return Plane(np.zeros(gray.shape, np.float32), valid, "has no contrast")
-    values = (gray / largest - mean) / spread
-    values[~valid] = 0
-    return Plane(np.ascontiguousarray(values, dtype=np.float32), valid)
+    return None if valid.all() else valid
 
 
 def to_gray(image: NDArray[Any], valid: NDArray[np.bool_] | None = None) -> NDArray[np.floating]:
@@ -167,29 +137,71 @@ def to_gray(image: NDArray[Any], valid: NDArray[np.bool_] | None = None) -> NDAr
         float64 where float32 could not hold the values.
     """
     data = np.ma.getdata(image)
-    small = data.dtype.kind == "b" or data.dtype.itemsize <= 2 or data.dtype == np.float32
-    data = data.astype(np.float32 if small else np.float64, copy=False)
     if data.ndim == 2:
-        return data
-    channels = data[..., :3]
-    weights = _LUMINANCE if valid is None else _channel_weights(channels, valid)
-    gray: NDArray[np.floating] = channels @ weights.astype(data.dtype)
+        return data.astype(_working_type(data.dtype), copy=False)
+    weights = LUMINANCE if valid is None else channel_weights(data, valid)
+    return mixed(data, weights)
+
+
+def mixed(colours: NDArray[Any], weights: NDArray[np.float64]) -> NDArray[np.floating]:
+    """Return the weighted sum of the first three channels, as floats."""
+    working = _working_type(colours.dtype)
+    gray: NDArray[np.floating] = np.empty(colours.shape[:2], working)
+    # Opacity counts for nothing, but leaving it out would cost more than a product with zero.
+    every = np.zeros(colours.shape[2], working)
+    every[:3] = weights
+    for top in range(0, len(colours), _STRIP):
+        part = colours[top : top + _STRIP].astype(working)
+        np.matmul(part, every, out=gray[top : top + _STRIP])
     return gray
 
 
-def _channel_weights(
-    channels: NDArray[np.floating], valid: NDArray[np.bool_]
+class GrayView:
+    """One gray channel of a colour image in memory, computed only where it is asked for.
+
+    Parameters
+    ----------
+    colours : ndarray, shape (h, w, 3 or 4)
+        As from `as_array`.
+    weights : ndarray of float64, shape (3,)
+        Of the channels; see `channel_weights`.
+    """
+
+    def __init__(self, colours: NDArray[Any], weights: NDArray[np.float64]) -> None:
+        self._colours = colours
+        self._weights = weights
+        self.shape = colours.shape[:2]
+        self.size = colours.shape[0] * colours.shape[1]
+        self.ndim = 2
+        self.dtype = _working_type(colours.dtype)
+
+    def __getitem__(self, key: Any) -> NDArray[np.floating]:
+        return mixed(self._colours[key], self._weights)
+
+
+def _working_type(dtype: np.dtype[Any]) -> np.dtype[Any]:
+    small = dtype.kind == "b" or dtype.itemsize <= 2 or dtype == np.float32
+    return np.dtype(np.float32 if small else np.float64)
+
+
+def channel_weights(
+    colours: NDArray[Any], valid: NDArray[np.bool_] | None = None
 ) -> NDArray[np.float64]:
-    step = max(1, int(np.sqrt(valid.size / 250_000)))
-    sample = channels[::step, ::step][valid[::step, ::step]].astype(np.float64)
+    """Return the weights of red, green and blue: luminance, or what carries the picture."""
+    step = max(1, int(np.sqrt(colours.shape[0] * colours.shape[1] / 250_000)))
+    sample = colours[::step, ::step, :3].astype(np.float64)
+    inside = np.isfinite(sample).all(axis=2)
+    if valid is not None:
+        inside &= valid[::step, ::step]
+    sample = sample[inside]
     if len(sample) < 2:
-        return _LUMINANCE
+        return LUMINANCE
     largest = np.abs(sample).max() or 1.0
     covariance = np.cov(sample / largest, rowvar=False)
     variances, directions = np.linalg.eigh(covariance)
-    luminance = _LUMINANCE @ covariance @ _LUMINANCE / (_LUMINANCE @ _LUMINANCE)
+    luminance = LUMINANCE @ covariance @ LUMINANCE / (LUMINANCE @ LUMINANCE)
     if luminance >= 0.25 * variances[-1]:
-        return _LUMINANCE
+        return LUMINANCE
     strongest = directions[:, -1]
     # The sign of an eigenvector is arbitrary; this one is not.
     weights: NDArray[np.float64] = strongest * np.sign(strongest[np.abs(strongest).argmax()])

@@ -3,15 +3,25 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
+from typing import Any, cast
 
 import numpy as np
+from numpy.typing import NDArray
 
 from .arguments import Job
 from .ecc.pyramid.ladder import image_pyramid
-from .ecc.pyramid.scalespace import Level
-from .pixels import to_gray, valid_pixels
+from .ecc.pyramid.lazy import lazy_pyramid
+from .ecc.pyramid.scalespace import SMALLEST, Image, Level
+from .pixels import LUMINANCE, GrayView, channel_weights, counted_pixels, mixed, to_gray
+from .sources import LazyImage, Source
 
 _FLAT = 1e-7
+_STRIP = 1024
+# A gray copy of a colour image of at most so many pixels is no burden.
+_COPIED_PIXELS = 2**20
+# Colours are weighed on a level of at most so many pixels, where there is one.
+_SAMPLE_PIXELS = 2**23
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,25 +47,59 @@ class Pyramids:
 def make_pyramids(job: Job) -> Pyramids:
     """Return the pyramids of a job's images."""
     planes = []
-    for name, image, mask in (
-        ("reference", job.reference, job.reference_mask),
-        ("moving image", job.moving, job.moving_mask),
-    ):
-        valid = valid_pixels(image, mask)
-        gray = np.ma.getdata(image) if image.ndim == 2 else to_gray(image, valid)
-        levels = image_pyramid(gray, valid)
-        flaw = _flaw(levels[0])
+    for name, source in (("reference", job.reference), ("moving image", job.moving)):
+        levels = _levels(source)
+        flaw = _flaw(levels)
         if flaw:
             return Pyramids([], [], f"The {name} {flaw}.")
         planes.append(levels)
     return Pyramids(planes[0], planes[1], None)
 
 
-def _flaw(level: Level) -> str | None:
-    if level.valid is not None and not level.valid.any():
+def _levels(source: Source) -> list[Level]:
+    if isinstance(source, LazyImage):
+        return lazy_pyramid(source.levels, _mixer(source), source.mask, SMALLEST)
+    image = source.image
+    if image.ndim == 2 and not isinstance(image, np.ma.MaskedArray):
+        return image_pyramid(image, source.mask)
+    valid = counted_pixels(image, source.mask)
+    data = np.ma.getdata(image)
+    if image.ndim == 3 and image.shape[0] * image.shape[1] <= _COPIED_PIXELS:
+        data = to_gray(data, np.ones(data.shape[:2], bool) if valid is None else valid)
+    elif image.ndim == 3:
+        # A gray copy of the whole would be larger than all else that is needed.
+        data = cast("NDArray[Any]", GrayView(data, channel_weights(data, valid)))
+    return image_pyramid(data, valid)
+
+
+def _mixer(source: LazyImage) -> Any:
+    """Return what makes one channel of a lazy image's pixels."""
+    last = source.levels[-1]
+    if len(source.shape) == 2 or source.shape[2] == 1:
+        return _unchanged
+    if len(source.levels) > 1 and last.shape[0] * last.shape[1] <= _SAMPLE_PIXELS:
+        return partial(mixed, weights=channel_weights(np.asarray(last[:, :])))
+    # Weighing its colours would take reading it twice.
+    return partial(mixed, weights=LUMINANCE)
+
+
+def _unchanged(pixels: Image) -> Image:
+    return pixels
+
+
+def _flaw(levels: list[Level]) -> str | None:
+    # Of a large image the finest level in memory has to speak for it.
+    level = next(level for level in levels if isinstance(level.image, np.ndarray))
+    low, high, counted = np.inf, -np.inf, False
+    for top in range(0, level.shape[0], _STRIP):
+        values = level.image[top : top + _STRIP]
+        if level.valid is not None:
+            values = values[level.valid[top : top + _STRIP]]
+        if values.size:
+            counted = True
+            low, high = min(low, float(values.min())), max(high, float(values.max()))
+    if not counted:
         return "has no pixel that counts"
-    inside = level.image if level.valid is None else level.image[level.valid]
-    low, high = float(inside.min()), float(inside.max())
     if high / 2 - low / 2 <= _FLAT * max(abs(low), abs(high)):
         return "has no contrast"
     return None

@@ -67,6 +67,11 @@ class AlignmentResult:
         The caller cancelled; the verdict is then "failed".
     evidence : TileEvidence or None
         What small tiles say of the alignment, each on its own.
+    residuals : ndarray of float64, shape (n, 4), or None
+        Place (x, y) of each tile in the reference, and how far (dx, dy) from where the transform
+        puts it it fits best in the moving image laid on the reference; in reference pixels.
+    residual_uncertainties : ndarray of float64, shape (n,), or None
+        One sigma of each of those displacements, in pixels; infinite where none was found.
     """
 
     transform: Transform
@@ -87,3 +92,5 @@ class AlignmentResult:
     seconds: float
     cancelled: bool = False
     evidence: TileEvidence | None = None
+    residuals: NDArray[np.float64] | None = None
+    residual_uncertainties: NDArray[np.float64] | None = None

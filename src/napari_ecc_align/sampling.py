@@ -11,7 +11,7 @@ from .transform import map_points
 
 _TILE = 32
 _TILES_A_SIDE = 7
-_POINTS_A_SIDE = 64
+_POINTS_A_SIDE = 48
 _LEAST_PIXELS = 100
 
 
@@ -86,13 +86,14 @@ def _pooled(
     inside = np.isfinite(image)
     if valid is not None:
         inside &= valid
-    a, b = values[inside].astype(np.float64), image[inside].astype(np.float64)
+    a, b = values[inside], image[inside]
     if len(a) < _LEAST_PIXELS:
         return 0.0
-    a -= a.mean()
-    b -= b.mean()
-    norm = np.sqrt((a @ a) * (b @ b))
-    return float(a @ b / norm) if norm > 0 else 0.0
+    a = a - a.mean(dtype=np.float64)
+    b = b - b.mean(dtype=np.float64)
+    # Not by matrix products, whose threads take longer to wake than this.
+    norm = np.sqrt(np.square(a).sum() * np.square(b).sum())
+    return float((a * b).sum() / norm) if norm > 0 else 0.0
 
 
 def _valid_at(level: Level, points: NDArray[np.float64]) -> NDArray[np.bool_]:

@@ -3,23 +3,41 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import comb
 
 import numpy as np
 from numpy.typing import NDArray
 
+from .deformation import Deformation, part_of
 from .evidence import TileEvidence
 from .result import Verdict
+from .transform import MotionModel, corners
 
 LEAST_OVERLAP = 0.15
 LARGEST_STRETCH = 4.0
 LARGEST_SHEAR = 2.5
-ALIGNED_SHARE = 0.5
-DOUBTFUL_SHARE = 0.2
 LEAST_AGREEING = 4
+# So rarely would so many tiles agree by chance. An estimator bends the images until some do, so
+# that chance is taken to be kinder than it is.
+RAREST_DOUBTFUL = 1e-3
+RAREST_ALIGNED = 1e-6
+KINDNESS = 2.5
+# Where fewer agree, the others must show something else and not merely lie elsewhere.
+ALIGNED_SHARE = 0.5
+LARGEST_DISPLACED = 0.2
+# Where not nearly all agree, those that do must agree to so many pixels.
+CLEAR_SHARE = 0.75
+LARGEST_SCATTER = 0.5
 LEAST_FIT = 0.25
 LARGEST_RIVAL = 0.9
+LARGEST_RIVAL_PLACE = 0.95
 FAR_SHARE = 0.2
-LARGEST_OFFSET = 1.0
+# By how much (px) the tiles may contradict the transform at the corners. A homography bends as
+# freely as what is fitted to them, so that they can show an error of it, but no lack of freedom.
+LARGEST_CORNER_SHIFT = 1.0
+LARGEST_HOMOGRAPHY_SHIFT = 2.5
+LARGEST_UNCERTAINTY = 1.0
+_SIGMAS = 2.25
 
 
 @dataclass(frozen=True)
@@ -30,79 +48,171 @@ class Judgement:
     reason: str
 
 
-def judge(
-    matrix: NDArray[np.float64],
-    *,
-    ecc: float,
-    overlap: float,
-    fine: TileEvidence,
-    wide: TileEvidence,
-) -> Judgement:
-    """Judge an alignment by its plausibility, its correlation and its tiles.
+def why_implausible(matrix: NDArray[np.float64], shape: tuple[int, int] = (1, 1)) -> str | None:
+    """Return why no two images of one thing are related by a matrix, or None if they may be.
 
     Parameters
     ----------
     matrix : ndarray of float64, shape (3, 3)
         Maps reference pixels to moving pixels.
-    ecc, overlap : float
-        Of the two images under the matrix, at full resolution.
+    shape : tuple of int
+        Height and width of the reference; by default only its first pixel is looked at.
+    """
+    # A perspective stretches most in a corner.
+    for x, y in corners(shape):
+        depth = matrix[2] @ (x, y, 1)
+        if not depth > 0:
+            return "The transform found folds the image."
+        there = matrix[:2] @ (x, y, 1) / depth
+        local = (matrix[:2, :2] - np.outer(there, matrix[2, :2])) / depth
+        if not np.isfinite(local).all() or np.linalg.det(local) <= 0:
+            return "The transform found would mirror the image."
+        large, small = np.linalg.svd(local, compute_uv=False)
+        if large > LARGEST_STRETCH or small < 1 / LARGEST_STRETCH or large > LARGEST_SHEAR * small:
+            return (
+                f"The transform found stretches the image by {large:.2g} and {small:.2g}, "
+                "which no two images of one thing need."
+            )
+    return None
+
+
+def why_too_little(overlap: float) -> str | None:
+    """Return why an overlap does not do, or None if it does."""
+    if overlap < LEAST_OVERLAP:
+        return f"Only {overlap:.0%} of the reference is covered."
+    return None
+
+
+def judge(
+    *,
+    ecc: float,
+    corner_uncertainty: float,
+    model: MotionModel,
+    shape: tuple[int, int],
+    fine: TileEvidence,
+    wide: TileEvidence,
+    bent: Deformation,
+    rival: float,
+) -> Judgement:
+    """Judge an alignment that is plausible by its tiles.
+
+    Parameters
+    ----------
+    ecc : float
+        Of the two images, at full resolution.
+    corner_uncertainty : float
+        As the estimator states it, in px; NaN if it states none.
+    model : str
+        The motion model.
+    shape : tuple of int
+        Height and width of the reference.
     fine : TileEvidence
         Tiles at full resolution: is it exact?
     wide : TileEvidence
-        Tiles at a coarser level, which see farther: is it the right place at all?
+        Tiles that see farther: is it the right place at all?
+    bent : Deformation
+        The pattern in the displacements of the fine tiles.
+    rival : float
+        How well the images correlate at the best other place, relative to where they lie.
     """
-    implausible = why_implausible(matrix)
-    if implausible:
-        return Judgement("failed", implausible)
-    if overlap < LEAST_OVERLAP:
-        return Judgement("failed", f"Only {overlap:.0%} of the reference is covered.")
-    return _judge_tiles(fine, wide, ecc)
+    why = _why_failed(fine, wide, ecc)
+    if why:
+        return Judgement("failed", why)
+    why = (
+        _why_ambiguous(fine, wide, rival)
+        or _why_inexact(bent, corner_uncertainty, model)
+        or _why_sparse(fine, wide, bent)
+    )
+    if why:
+        return Judgement("doubtful", why)
+    counted = f"{_counted(fine)}, with ECC {ecc:.3f}."
+    return Judgement("aligned", " ".join([counted, *_differing(fine, shape), bent.sentence]))
 
 
-def why_implausible(matrix: NDArray[np.float64]) -> str | None:
-    """Return why no two images of one thing are related by a matrix, or None if they may be."""
-    linear = matrix[:2, :2]
-    if np.linalg.det(linear) <= 0:
-        return "The transform found would mirror the image."
-    large, small = np.linalg.svd(linear, compute_uv=False)
-    if large > LARGEST_STRETCH or small < 1 / LARGEST_STRETCH or large > LARGEST_SHEAR * small:
+def rarity(evidence: TileEvidence) -> float:
+    """Return how likely it is that as many tiles agree by chance: a binomial tail."""
+    kind = min(0.5, KINDNESS * evidence.chance)
+    return sum(
+        comb(evidence.tested, k) * kind**k * (1 - kind) ** (evidence.tested - k)
+        for k in range(evidence.agreeing, evidence.tested + 1)
+    )
+
+
+def _why_failed(fine: TileEvidence, wide: TileEvidence, ecc: float) -> str | None:
+    counted = _counted(fine)
+    if fine.tested < LEAST_AGREEING:
+        return "There is too little detail in the overlap to tell."
+    if (
+        max(rarity(fine), rarity(wide)) > RAREST_DOUBTFUL
+        or fine.agreeing < LEAST_AGREEING
+        or _agreed_fit(fine) < LEAST_FIT
+    ):
         return (
-            f"The transform found stretches the image by {large:.2g} and {small:.2g}, "
-            "which no two images of one thing need."
+            f"Only {counted} (ECC {ecc:.2f}): the images do not seem to "
+            "show one thing, or the alignment is wrong."
         )
     return None
 
 
-def _judge_tiles(fine: TileEvidence, wide: TileEvidence, ecc: float) -> Judgement:
-    counted = f"{fine.agreeing} of {fine.tested} tiles"
-    if fine.tested < LEAST_AGREEING:
-        return Judgement("failed", "There is too little detail in the overlap to tell.")
-    if min(fine.share, wide.share) < DOUBTFUL_SHARE or max(fine.fit, wide.fit) < LEAST_FIT:
-        return Judgement(
-            "failed",
-            f"Only {counted} fit best where they lie (ECC {ecc:.2f}): the images do not seem to "
-            "show one thing, or the alignment is wrong.",
-        )
+def _counted(evidence: TileEvidence) -> str:
+    return f"{evidence.agreeing} of {evidence.tested} tiles fit best where they lie"
+
+
+def _agreed_fit(evidence: TileEvidence) -> float:
+    """Return the typical correlation of the tiles that agree."""
+    return float(np.median(evidence.fits[evidence.agree])) if evidence.agreeing else 0.0
+
+
+def _why_ambiguous(fine: TileEvidence, wide: TileEvidence, rival: float) -> str | None:
     for level in (wide, fine):
         distance = float(np.hypot(*level.offset))
-        if distance > FAR_SHARE * level.reach:
-            return Judgement(
-                "failed", f"The tiles together fit better {distance:.1f} px from where they lie."
-            )
-        if level.rival > LARGEST_RIVAL:
-            return Judgement(
-                "doubtful",
-                "The images repeat: another place fits almost as well "
-                f"({level.rival:.0%} of the correlation).",
-            )
-    if fine.share < ALIGNED_SHARE or fine.agreeing < LEAST_AGREEING:
-        return Judgement(
-            "doubtful",
-            f"{counted} fit best where they lie; elsewhere the images differ or are deformed.",
+        if distance > FAR_SHARE * level.reach and level.share < ALIGNED_SHARE:
+            return f"The tiles together fit better {distance:.1f} px from where they lie."
+    if rival > 1:
+        return "The images fit better at another place."
+    most = max(fine.rival / LARGEST_RIVAL, wide.rival / LARGEST_RIVAL, rival / LARGEST_RIVAL_PLACE)
+    if most > 1:
+        likeness = max(fine.rival, wide.rival, rival)
+        return (
+            "The images repeat: another place fits almost as well "
+            f"({likeness:.0%} of the correlation)."
         )
-    distance = float(np.hypot(*fine.offset))
-    if distance > LARGEST_OFFSET:
-        return Judgement(
-            "doubtful", f"The tiles together fit best {distance:.1f} px from where they lie."
+    return None
+
+
+def _why_inexact(bent: Deformation, corner_uncertainty: float, model: MotionModel) -> str | None:
+    uncertain = corner_uncertainty
+    if np.isnan(uncertain):
+        uncertain = bent.corner_sigma
+    if not uncertain <= LARGEST_UNCERTAINTY:
+        return f"There is too little detail to say more exactly than to {uncertain:.1f} px."
+    most = LARGEST_HOMOGRAPHY_SHIFT if model == "homography" else LARGEST_CORNER_SHIFT
+    if bent.corner_shift > max(most, _SIGMAS * bent.corner_sigma):
+        return (
+            "The motion model does not suffice: by its tiles, the image's corners would lie "
+            f"{bent.corner_shift:.1f} px elsewhere."
         )
-    return Judgement("aligned", f"{counted} fit best where they lie, with ECC {ecc:.3f}.")
+    return None
+
+
+def _why_sparse(fine: TileEvidence, wide: TileEvidence, bent: Deformation) -> str | None:
+    counted = _counted(fine)
+    if bent.displaced > LARGEST_DISPLACED * fine.agreeing:
+        return f"Only {counted}. {bent.sentence}"
+    if max(rarity(fine), rarity(wide)) > RAREST_ALIGNED:
+        return f"Only {counted}; elsewhere the images differ."
+    if fine.share < CLEAR_SHARE and bent.explained > LARGEST_SCATTER:
+        return f"Only {counted}, and that to no more than {bent.explained:.1f} px each."
+    return None
+
+
+def _differing(fine: TileEvidence, shape: tuple[int, int]) -> list[str]:
+    """Say which part of the images differs, if much of them does."""
+    agree = fine.agree
+    if fine.share > CLEAR_SHARE or (~agree).sum() < LEAST_AGREEING:
+        return []
+    return [f"Elsewhere they differ, most in the {part_of(_middle(fine, ~agree), shape)}."]
+
+
+def _middle(fine: TileEvidence, chosen: NDArray[np.bool_]) -> NDArray[np.float64]:
+    return np.asarray(np.median(fine.displacements[chosen, :2], axis=0))

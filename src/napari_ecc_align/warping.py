@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Any, Literal, get_args
+from typing import Any, Literal, cast, get_args
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from .errors import InputError
 from .pixels import as_array
+from .pixels import check_shape as check_array
+from .sources import LazyArray, is_lazy
 from .transform import Transform, map_points
 
 Interpolation = Literal["nearest", "linear", "cubic", "lanczos"]
@@ -18,10 +20,12 @@ INTERPOLATIONS: tuple[Interpolation, ...] = get_args(Interpolation)
 # OpenCV addresses the pixels of an image it warps with 16-bit integers.
 _BLOCK = 8192
 _REACH = 8
+# Of a lazy image, what a block of the result needs is read in one piece.
+_LAZY_BLOCK = 2048
 
 
 def warp(
-    moving: ArrayLike,
+    moving: ArrayLike | LazyArray,
     transform: Transform,
     *,
     output_shape: tuple[int, ...],
@@ -32,8 +36,9 @@ def warp(
 
     Parameters
     ----------
-    moving : array_like, shape (h, w) or (h, w, 3 or 4)
+    moving : array_like or lazy array, shape (h, w) or (h, w, 3 or 4)
         Any real dtype, which the result has too; integers are rounded and clipped to their range.
+        A dask or zarr array is read a window at a time.
     transform : Transform
         Maps reference pixels to moving pixels.
     output_shape : tuple of int
@@ -54,7 +59,6 @@ def warp(
     InputError
         If an argument cannot be used; the message names it.
     """
-    image = np.ma.getdata(as_array(moving, "moving"))
     shape = check_shape(output_shape)
     if not isinstance(transform, Transform):
         raise InputError(f"transform must be a Transform, not {type(transform).__name__}")
@@ -62,21 +66,69 @@ def warp(
         raise InputError(
             f"interpolation must be one of {', '.join(INTERPOLATIONS)}, not {interpolation!r}"
         )
+    if is_lazy(moving):
+        return _warped_lazily(moving, transform.matrix, shape, interpolation, fill)
+    image = np.ma.getdata(as_array(cast("ArrayLike", moving), "moving"))
     if not image.size:
         raise InputError("moving is empty")
     border = _fill_values(image, fill)
+    return _warped(image, transform.matrix, shape, interpolation, border)
+
+
+def _warped_lazily(
+    moving: Any,
+    matrix: NDArray[np.float64],
+    shape: tuple[int, int],
+    interpolation: Interpolation,
+    fill: float | Sequence[float] | Literal["background"],
+) -> NDArray[Any]:
+    """Resample block by block, reading only the window that each block needs."""
+    size = int(moving.shape[0]), int(moving.shape[1])
+    if not min(size):
+        raise InputError("moving is empty")
+    extent = tuple(moving.shape)
+    check_array(size if extent[2:] == (1,) else extent, moving.dtype, "moving")
+
+    def part(rows: slice, columns: slice) -> NDArray[Any]:
+        return np.ma.getdata(as_array(moving[rows, columns], "moving"))
+
+    (height, width), first = size, slice(0, 1)
+    frame = [part(first, first)]
+    if isinstance(fill, str):
+        frame = [part(rows, slice(0, width)) for rows in (first, slice(height - 1, height))]
+        frame += [part(slice(0, height), columns) for columns in (first, slice(width - 1, width))]
+    border = _fill_values(frame[0], fill, frame)
+    outside = border * 255 if frame[0].dtype.kind == "b" else border
+    result = np.empty((*shape, *frame[0].shape[2:]), frame[0].dtype)
+    for rows, columns in _blocks(shape, _LAZY_BLOCK):
+        window = _source_window(matrix, rows, columns, size, whole_below=0)
+        if window is None:
+            result[rows, columns] = _restored(outside, result.dtype).reshape(result.shape[2:])
+            continue
+        local = _shift(-window[1].start, -window[0].start) @ matrix
+        local = local @ _shift(columns.start, rows.start)
+        block = rows.stop - rows.start, columns.stop - columns.start
+        result[rows, columns] = _warped(part(*window), local, block, interpolation, border)
+    return result
+
+
+def _warped(
+    image: NDArray[Any],
+    matrix: NDArray[np.float64],
+    shape: tuple[int, int],
+    interpolation: Interpolation,
+    border: NDArray[np.float64],
+) -> NDArray[Any]:
     if interpolation == "nearest":
-        return _nearest(image, transform.matrix, shape, border)
+        return _nearest(image, matrix, shape, border)
     if interpolation == "linear" and _working_dtype(image.dtype) == np.float64:
-        return _restored(_linear(image, transform.matrix, shape, border), image.dtype)
+        return _restored(_linear(image, matrix, shape, border), image.dtype)
     result = np.empty((*shape, *image.shape[2:]), _working_dtype(image.dtype))
     source = image.astype(result.dtype, copy=False)
     if image.dtype.kind == "b":
         source, border = source * 255, border * 255
-    for rows, columns in _blocks(shape):
-        result[rows, columns] = _smooth_block(
-            source, transform.matrix, rows, columns, interpolation, border
-        )
+    for rows, columns in _blocks(shape, _BLOCK):
+        result[rows, columns] = _smooth_block(source, matrix, rows, columns, interpolation, border)
     return _restored(result, image.dtype)
 
 
@@ -123,13 +175,15 @@ def check_shape(output_shape: Sequence[int]) -> tuple[int, int]:
 
 
 def _fill_values(
-    image: NDArray[Any], fill: float | Sequence[float] | Literal["background"]
+    image: NDArray[Any],
+    fill: float | Sequence[float] | Literal["background"],
+    border: list[NDArray[Any]] | None = None,
 ) -> NDArray[np.float64]:
     channels = 1 if image.ndim == 2 else image.shape[2]
     if isinstance(fill, str):
         if fill != "background":
             raise InputError(f'fill must be numbers or "background", not {fill!r}')
-        border = [image[0], image[-1], image[:, 0], image[:, -1]]
+        border = border or [image[0], image[-1], image[:, 0], image[:, -1]]
         edge = np.concatenate([side.reshape(-1, channels) for side in border]).astype(np.float64)
         edge = edge[np.isfinite(edge).all(axis=1)]
         return np.median(edge, axis=0) if len(edge) else np.zeros(channels)
@@ -167,12 +221,12 @@ def _restored(result: NDArray[Any], dtype: np.dtype[Any]) -> NDArray[Any]:
     return result.astype(dtype, copy=False)
 
 
-def _blocks(shape: tuple[int, int]) -> Iterator[tuple[slice, slice]]:
-    for top in range(0, shape[0], _BLOCK):
-        for left in range(0, shape[1], _BLOCK):
+def _blocks(shape: tuple[int, int], size: int) -> Iterator[tuple[slice, slice]]:
+    for top in range(0, shape[0], size):
+        for left in range(0, shape[1], size):
             yield (
-                slice(top, min(top + _BLOCK, shape[0])),
-                slice(left, min(left + _BLOCK, shape[1])),
+                slice(top, min(top + size, shape[0])),
+                slice(left, min(left + size, shape[1])),
             )
 
 
@@ -213,11 +267,15 @@ def _smooth_block(
 
 
 def _source_window(
-    matrix: NDArray[np.float64], rows: slice, columns: slice, shape: tuple[int, ...]
+    matrix: NDArray[np.float64],
+    rows: slice,
+    columns: slice,
+    shape: tuple[int, ...],
+    whole_below: int = _BLOCK,
 ) -> tuple[slice, slice] | None:
     """Return the part of the moving image that a block of the result needs, or None."""
     height, width = shape[:2]
-    if max(height, width) < _BLOCK:
+    if max(height, width) < whole_below:
         return slice(0, height), slice(0, width)
     x, y = (columns.start, columns.stop - 1), (rows.start, rows.stop - 1)
     outline = np.array([[i, j] for i in x for j in y], np.float64)

@@ -6,8 +6,8 @@ ALIGN = """
 import numpy as np
 from napari_ecc_align import align, compare, difference, warp
 from skimage.filters import gaussian
-noise = gaussian(np.random.default_rng(0).random((100, 120)), 2)
-reference, moving = noise[:90, :100], noise[3:93, 2:102]
+noise = gaussian(np.random.default_rng(0).random((200, 220)), 2)
+reference, moving = noise[:190, :200], noise[3:193, 2:202]
 result = align(reference, moving, model="translation")
 aligned = warp(moving, result.transform, output_shape=reference.shape, fill=np.nan)
 assert result.verdict == "aligned", result

@@ -149,7 +149,7 @@ class AlignWidget(Container):  # type: ignore[type-arg]
         self._set_running(True)
         self.results.clear()
         worker = create_worker(
-            run_steps, fixed.data, other.data, parameters, world_start(reference, moving)
+            run_steps, fixed.source, other.source, parameters, world_start(reference, moving)
         )
         worker.yielded.connect(self._unless_gone(self._advance))
         worker.returned.connect(self._unless_gone(finish))

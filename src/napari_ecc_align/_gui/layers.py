@@ -36,7 +36,9 @@ class LayerSnapshot:
     name : str
         The layer's name.
     data : array_like, shape (h, w) or (h, w, 3 or 4)
-        The plane on show; perhaps lazy.
+        The plane on show at full resolution; perhaps lazy.
+    source : array_like or list of array_like
+        What to align by: the plane at every size that the layer has, or just `data`.
     placement : dict
         Keywords that put another layer of the same grid at the same place in the world.
     display : dict
@@ -45,21 +47,24 @@ class LayerSnapshot:
 
     name: str
     data: Any
+    source: Any
     placement: dict[str, Any]
     display: dict[str, Any]
 
 
 def snapshot(layer: Image, viewer: ViewerModel) -> LayerSnapshot:
-    """Take what a run needs of an image layer: the plane on show, at full resolution.
+    """Take what a run needs of an image layer: the plane on show.
 
     Raises
     ------
     InputError
         If the layer shows other axes than its last two.
     """
+    planes = _shown_planes(layer, viewer)
     return LayerSnapshot(
         name=layer.name,
-        data=_shown_plane(layer, viewer),
+        data=planes[0],
+        source=planes if len(planes) > 1 else planes[0],
         placement=placement(layer),
         display={
             "colormap": layer.colormap,
@@ -196,19 +201,23 @@ def provenance(
     }
 
 
-def _shown_plane(layer: Image, viewer: ViewerModel) -> Any:
+def _shown_planes(layer: Image, viewer: ViewerModel) -> list[Any]:
+    """Return the plane on show at every size that the layer has, full resolution first."""
     # numpy would silently take the coarsest level of a multiscale layer.
-    data = layer.data[0] if layer.multiscale else layer.data
+    levels = list(layer.data) if layer.multiscale else [layer.data]
     if layer.ndim == 2:
-        return data
+        return levels
     hidden = viewer.dims.ndim - 2
     if tuple(viewer.dims.order[hidden:]) != (hidden, hidden + 1):
         raise InputError(
             f"{layer.name!r} is shown across its other axes; show its last two to align them"
         )
+    axes = slice(None, layer.ndim - 2)
+    full = np.array(levels[0].shape[axes])
     point = np.round(layer.world_to_data(viewer.dims.point)).astype(int)
-    inside = np.clip(point[: layer.ndim - 2], 0, np.array(data.shape[: layer.ndim - 2]) - 1)
-    return data[tuple(inside)]
+    inside = np.clip(point[axes], 0, full - 1)
+    # Levels may have fewer planes as well.
+    return [level[tuple(inside * np.array(level.shape[axes]) // full)] for level in levels]
 
 
 def _plane_to_world(layer: Layer) -> NDArray[np.float64]:

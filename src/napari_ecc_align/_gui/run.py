@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import time
 from collections.abc import Generator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ..alignment import align_steps
 from ..arguments import Engine
@@ -17,10 +18,13 @@ from ..errors import InputError
 from ..inspection import Inspection, inspect_alignment
 from ..progress import Progress
 from ..result import AlignmentResult
+from ..sources import is_lazy, is_multiscale
 from ..transform import MotionModel, Transform
 from ..warping import Interpolation
 
 _INTERVAL = 0.03
+# Of a lazy image no more than this is computed whole, as a comparison needs it.
+_MOST_PIXELS = 2**27
 
 
 @dataclass(frozen=True)
@@ -57,6 +61,8 @@ def run_steps(
 ) -> Generator[Progress, None, Outcome | Refusal]:
     """Align and inspect, yielding progress often enough to cancel and rarely enough to draw.
 
+    The images may be lazy, and sequences of decreasing size.
+
     An exception in a worker thread can take the whole process with it, so none leaves here.
     """
     try:
@@ -73,10 +79,10 @@ def _steps(
     reference: Any, moving: Any, parameters: Parameters, start: Transform | None
 ) -> Generator[Progress, None, Outcome]:
     yield Progress(0.0, "reading the layers")
-    fixed, other = np.asarray(reference), np.asarray(moving)
+    fixed, other = _in_memory(reference), _in_memory(moving)
     steps = align_steps(
-        fixed,
-        other,
+        reference if fixed is None else fixed,
+        moving if other is None else other,
         model=parameters.model,
         engine=parameters.engine,
         precision=parameters.precision,
@@ -87,6 +93,9 @@ def _steps(
     result = yield from _seldom(steps)
     if result.verdict == "failed":
         return Outcome(result, None)
+    if fixed is None or other is None:
+        reason = f"{result.reason} The images are too large to be compared here."
+        return Outcome(replace(result, reason=reason), None)
     yield Progress(1.0, "comparing")
     inspection = inspect_alignment(
         fixed,
@@ -97,6 +106,14 @@ def _steps(
         interpolation=parameters.interpolation,
     )
     return Outcome(result, inspection)
+
+
+def _in_memory(image: Any) -> NDArray[Any] | None:
+    """Return an image's full resolution, or None if it is not in memory and had better not be."""
+    finest = image[0] if is_multiscale(image) else image
+    if is_lazy(finest) and finest.shape[0] * finest.shape[1] > _MOST_PIXELS:
+        return None
+    return np.asarray(finest)
 
 
 def _seldom(

@@ -17,17 +17,23 @@ from .outputs import check_folder, check_outputs, result_paths, write_results
 from .show import EXIT_CODES, table_lines, verdict_line, written_line
 
 _FOLDER = "ecc-align-demo"
-# Qt ends the process when it finds no display it can use, so a process of its own asks first.
+# Qt ends the process when it finds no display it can use, and so do errors while it draws. So a
+# process of its own asks first, by drawing as napari does: on some remote displays a context can
+# be had but not drawn in, and "offscreen" has no canvas at all.
 _PROBE = """
-from qtpy.QtWidgets import QApplication
-from qtpy.QtGui import QOffscreenSurface, QOpenGLContext
-application = QApplication([])
-surface = QOffscreenSurface()
-surface.create()
-context = QOpenGLContext()
-raise SystemExit(0 if context.create() and context.makeCurrent(surface) else 1)
+import numpy, qtpy
+from qtpy.QtGui import QGuiApplication
+from vispy import app, gloo, scene
+app.use_app(qtpy.API_NAME)
+gloo.gl.use_gl("gl+")
+canvas = scene.SceneCanvas(size=(64, 64))
+view = canvas.central_widget.add_view()
+scene.Image(numpy.ones((64, 64), numpy.float32), clim=(0, 1), parent=view.scene)
+drawn = canvas.render()[..., :3].any()
+raise SystemExit(not drawn or QGuiApplication.platformName() in {"offscreen", "minimal"})
 """
 _PROBE_SECONDS = 60
+_BINDINGS = ("PyQt6", "PySide6", "PyQt5")
 
 
 def run_demo(chosen: argparse.Namespace) -> int:
@@ -45,17 +51,20 @@ def why_no_gui() -> str | None:
     """Return why napari cannot open a window here, or None if it can."""
     if importlib.util.find_spec("napari") is None:
         return "napari is not installed"
+    if not any(map(importlib.util.find_spec, _BINDINGS)):
+        return "No Qt binding is installed (the extra [gui] has one)"
     on_linux = sys.platform.startswith("linux")
     if on_linux and not (os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")):
         return "There is no display"
     try:
         probe = subprocess.run(
-            [sys.executable, "-c", _PROBE], capture_output=True, timeout=_PROBE_SECONDS
+            [sys.executable, "-P", "-c", _PROBE], capture_output=True, timeout=_PROBE_SECONDS
         )
     except (OSError, subprocess.TimeoutExpired):
         return "Qt does not start"
     if probe.returncode:
-        return "Qt cannot open a window here (is the extra [gui] installed?)"
+        hint = " (on Debian, libxcb-cursor0 is often what is missing)" if on_linux else ""
+        return f"Qt cannot draw in a window here{hint}"
     return None
 
 

@@ -39,16 +39,17 @@ class Blocks:
     ----------
     centres : (n, 2) array
         Centres (x, y) in px of the level.
-    values, gx, gy : (n, b, b) float32 arrays
-        Smoothed intensity and its derivatives per px; zero where not valid.
+    values : (n, b, b) float32 array
+        Smoothed intensity; zero where not valid.
+    slopes : (2, n, b, b) float32 array
+        Its derivatives by x and y, per px; zero where not valid.
     valid : (n, b, b) bool array or None
         None if all are.
     """
 
     centres: Array
     values: Floats
-    gx: Floats
-    gy: Floats
+    slopes: Floats
     valid: Bools | None
 
     @property
@@ -114,7 +115,8 @@ def represent(image: Floats, valid: Bools | None, gradient: bool) -> tuple[Float
         return image, valid
     out, ok = smooth(image, valid, strict=True)
     gx, gy = gradients(out)
-    return floats(cv2.magnitude(gx, gy)), _eroded(ok, 1)
+    # Not cv2.magnitude, whose last bits depend on where in memory its arguments lie.
+    return floats(np.sqrt(gx * gx + gy * gy)), _eroded(ok, 1)
 
 
 def _whole(level: Level, gradient: bool) -> tuple[Floats, Bools]:
@@ -126,10 +128,10 @@ def whole_reference(level: Level, size: int, *, gradient: bool = False) -> Block
     """Return all of a level as blocks of `size` px."""
     image, valid = _whole(level, gradient)
     valid = _eroded(valid, 1)
-    gx, gy = gradients(image)
     centre = _cut_centres(level.shape, size)
-    values, gx, gy = (_cut(plane * valid, size) for plane in (image, gx, gy))
-    return Blocks(centre, values, gx, gy, _cut(valid, size))
+    planes = (image, *gradients(image))
+    values, *slopes = (_cut(plane * valid, size) for plane in planes)
+    return Blocks(centre, values, np.stack(slopes), _cut(valid, size))
 
 
 def _cut_centres(shape: tuple[int, int], size: int) -> Array:
@@ -168,14 +170,16 @@ def tile_reference(level: Level, origins: Array, size: int, *, gradient: bool = 
     stack, mask = _stack(level, origins.astype(int) - ring, size + 2 * ring)
     stack, mask = represent(stack, mask, gradient)
     image = floats(cv2.GaussianBlur(stack, (KERNEL, KERNEL), SIGMA))
-    planes = [_inner(plane, size, ring) for plane in (image, *gradients(image))]
+    values = _inner(image, size, ring)
+    slopes = np.empty((2, *values.shape), np.float32)
+    for out, plane in zip(slopes, gradients(image), strict=True):
+        out[:] = _within(plane, size, ring)
     valid = None
     if mask is not None and level.valid is not None:
         valid = _inner(_eroded(mask, RADIUS + 1), size, ring)
-        for plane in planes:
-            plane[~valid] = 0
-    values, gx, gy = planes
-    return Blocks(origins + (size - 1) / 2, values, gx, gy, valid)
+        values[~valid] = 0
+        slopes[:, ~valid] = 0
+    return Blocks(origins + (size - 1) / 2, values, slopes, valid)
 
 
 def _stack(level: Level, first: NDArray[np.int_], side: int) -> tuple[Floats, Bools | None]:
@@ -194,9 +198,13 @@ def _stack(level: Level, first: NDArray[np.int_], side: int) -> tuple[Floats, Bo
     return level.convert(raw.reshape(n * side, side), mask), mask
 
 
-def _inner(stack: NDArray[Scalar], size: int, ring: int) -> NDArray[Scalar]:
+def _within(stack: NDArray[Scalar], size: int, ring: int) -> NDArray[Scalar]:
     blocks = stack.reshape(-1, size + 2 * ring, size + 2 * ring)
-    return np.ascontiguousarray(blocks[:, ring : ring + size, ring : ring + size])
+    return blocks[:, ring : ring + size, ring : ring + size]
+
+
+def _inner(stack: NDArray[Scalar], size: int, ring: int) -> NDArray[Scalar]:
+    return np.ascontiguousarray(_within(stack, size, ring))
 
 
 def halo(gradient: bool) -> int:

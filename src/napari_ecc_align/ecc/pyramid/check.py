@@ -19,6 +19,8 @@ _REACH = 8
 # A peak this close (px of the level) to where the transform puts it agrees.
 _NEAR = 1.6
 _MOST = 16
+# So many that all say the same are enough.
+_UNANIMOUS = 8
 
 
 @dataclass(frozen=True)
@@ -81,7 +83,7 @@ def agreement(
         _, _, _, (px, py) = cv2.minMaxLoc(scores)
         agreeing += int((px - reach) ** 2 + (py - reach) ** 2 <= _NEAR**2)
         judged += 1
-        if judged == _MOST:
+        if judged == _MOST or (judged == _UNANIMOUS and agreeing in (0, judged)):
             break
     return Agreement(agreeing, judged)
 

@@ -31,10 +31,12 @@ def translations(reference: Level, moving: Level, *, gradient: bool, count: int)
     first, _ = _prepared(reference, gradient)
     second, _ = _prepared(moving, gradient)
     size = _fft_size(first.shape, second.shape)
-    spectrum = floats(
-        cv2.mulSpectrums(_dft(_tapered(first), size), _dft(_tapered(second), size), 0, conjB=True)
+    one, two = (
+        floats(cv2.dft(_padded(_tapered(plane), size), flags=cv2.DFT_COMPLEX_OUTPUT))
+        for plane in (first, second)
     )
-    magnitude = floats(cv2.magnitude(spectrum[..., 0], spectrum[..., 1]))
+    spectrum = floats(cv2.mulSpectrums(one, two, 0, conjB=True))
+    magnitude = np.sqrt((spectrum * spectrum).sum(axis=2))
     # Dividing by the root of the magnitude whitens without making empty frequencies count as much
     # as full ones.
     spectrum /= np.maximum(magnitude, 1e-3 * magnitude.max() + 1e-30)[..., None] ** 0.75
@@ -61,66 +63,115 @@ def similarities(
     first, seen = _prepared(reference, gradient)
     second, covered = _prepared(moving, gradient)
     reach = int(np.ceil(np.hypot(*second.shape) * max(_SCALES)))
-    size = _fft_size(first.shape, (reach, reach), share=0.6)
-    if max(size) > _LARGEST:
+    half = _fft_size(_half(first.shape), (-(-reach // 2),) * 2, share=0.6)
+    if 2 * max(half) > _LARGEST:
         return []
-    spectra = [_dft(plane, size) for plane in (first, first * first, seen)]
+    search = _Search(first, seen, second, covered, half)
     found: list[tuple[float, Array]] = []
     for scale in _SCALES:
         for k in range(_ANGLES):
             if k % 9 == 0:
                 yield
-            angle = 2 * np.pi * k / _ANGLES
-            score, matrix = _best_shift(spectra, first.shape, second, covered, angle, scale, size)
-            found.append((score, matrix))
+            found.append(search.best_shift(2 * np.pi * k / _ANGLES, scale))
     found.sort(key=lambda item: -item[0])
     return [scaled(matrix, 2.0**reference.index) for _, matrix in found[:count]]
 
 
-def _best_shift(
-    spectra: list[Floats],
-    shape: tuple[int, ...],
-    second: Floats,
-    covered: Floats,
-    angle: float,
-    scale: float,
-    size: tuple[int, int],
-) -> tuple[float, Array]:
-    """Return the best score of one rotation and scale, and its reference-to-moving transform."""
-    h, w = second.shape
-    cos, sin = np.cos(angle) / scale, np.sin(angle) / scale
-    # A canvas that holds the turned moving image; canvas pixel -> moving pixel.
-    width = int(np.ceil(scale * (abs(np.cos(angle)) * w + abs(np.sin(angle)) * h)))
-    height = int(np.ceil(scale * (abs(np.sin(angle)) * w + abs(np.cos(angle)) * h)))
-    width, height = min(width, size[1]), min(height, size[0])
-    turn = np.array([[cos, -sin, 0], [sin, cos, 0], [0, 0, 1.0]])
-    turn[:2, 2] = np.array([(w - 1) / 2, (h - 1) / 2]) - turn[:2, :2] @ [
-        (width - 1) / 2,
-        (height - 1) / 2,
-    ]
-    flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
-    image = floats(cv2.warpAffine(second, turn[:2], (width, height), flags=flags))
-    mask = floats(cv2.warpAffine(covered, turn[:2], (width, height), flags=flags))
-    planes = [_dft(plane, size) for plane in (image, mask, image * image)]
-    product, energy_first, energy_second, overlap = (
-        cv2.idft(cv2.mulSpectrums(a, b, 0, conjB=True), flags=cv2.DFT_REAL_OUTPUT | cv2.DFT_SCALE)
-        for a, b in (
-            (spectra[0], planes[0]),
-            (spectra[1], planes[1]),
-            (spectra[2], planes[2]),
-            (spectra[2], planes[1]),
+class _Search:
+    """Correlation of one image with turned and scaled versions of another, over all shifts.
+
+    The energies in the overlap, by which the correlation is divided, vary slowly with the shift:
+    they are computed from images of half the size.
+
+    Parameters
+    ----------
+    first, second : (h, w) float32 arrays
+        With zero mean.
+    seen, covered : (h, w) float32 arrays
+        1 where `first` or `second` are valid, else 0.
+    half : tuple of int
+        Half the size of the transforms (h, w).
+    """
+
+    def __init__(
+        self, first: Floats, seen: Floats, second: Floats, covered: Floats, half: tuple[int, int]
+    ) -> None:
+        self._shape = first.shape
+        self._half, self._size = half, (2 * half[0], 2 * half[1])
+        self._second, self._covered, self._square = (
+            second,
+            _halved(covered),
+            _halved(second * second),
         )
+        self._spectrum = _dft(first, self._size)
+        self._energy, self._seen = (_dft(_halved(plane), half) for plane in (first * first, seen))
+
+    def best_shift(self, angle: float, scale: float) -> tuple[float, Array]:
+        """Return the best score of one rotation and scale, and its reference-to-moving matrix."""
+        turn, (height, width) = self._canvas(angle, scale)
+        flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+        image = floats(cv2.warpAffine(self._second, turn[:2], (width, height), flags=flags))
+        surface = np.abs(_correlation(self._spectrum, _dft(image, self._size)))
+        small = (_HALVING @ turn @ _DOUBLING)[:2]
+        size = _half((height, width))
+        square, mask = (
+            floats(cv2.warpAffine(plane, small, size[::-1], flags=flags))
+            for plane in (self._square, self._covered)
+        )
+        # Interpolation has cost the turned image some of its energy.
+        square *= np.float32(0.25 * np.vdot(image, image) / max(float(square.sum()), 1e-6))
+        surface *= self._weight(
+            _dft(square, self._half), _dft(mask, self._half), float(mask.sum())
+        )
+        dx, dy, score = _peak(surface, self._shape, (height, width))
+        move = np.eye(3)
+        move[:2, 2] = -dx, -dy
+        return score, turn @ move
+
+    def _canvas(self, angle: float, scale: float) -> tuple[Array, tuple[int, int]]:
+        """Return a canvas that holds the turned moving image: its map to that, and (h, w)."""
+        h, w = self._second.shape
+        cos, sin = abs(np.cos(angle)) * scale, abs(np.sin(angle)) * scale
+        width = min(int(np.ceil(cos * w + sin * h)), self._size[1])
+        height = min(int(np.ceil(sin * w + cos * h)), self._size[0])
+        cos, sin = np.cos(angle) / scale, np.sin(angle) / scale
+        turn = np.array([[cos, -sin, 0], [sin, cos, 0], [0, 0, 1.0]])
+        middle = np.array([(width - 1) / 2, (height - 1) / 2])
+        turn[:2, 2] = np.array([(w - 1) / 2, (h - 1) / 2]) - turn[:2, :2] @ middle
+        return turn, (height, width)
+
+    def _weight(self, square: Floats, mask: Floats, area: float) -> Floats:
+        """Return the factor of the correlation at each shift, zero to rule it out."""
+        overlap = _correlation(self._seen, mask)
+        energy = np.maximum(_correlation(self._energy, mask), 1e-6)
+        energy *= np.maximum(_correlation(self._seen, square), 1e-6)
+        enough = overlap > _MIN_OVERLAP * min(area, float(self._covered.sum()))
+        # Correlations of a small overlap scatter more: weigh by the root of its size.
+        weight = np.sqrt(np.where(enough, overlap, 0) / energy)
+        return floats(cv2.resize(weight, self._size[::-1]))
+
+
+_DOUBLING = np.array([[2, 0, 0.5], [0, 2, 0.5], [0, 0, 1]])
+_HALVING = np.linalg.inv(_DOUBLING)
+
+
+def _half(shape: tuple[int, ...]) -> tuple[int, int]:
+    return -(-shape[0] // 2), -(-shape[1] // 2)
+
+
+def _halved(plane: Floats) -> Floats:
+    """Return means of 2 x 2 pixels; what lies beyond an odd border is zero."""
+    h, w = plane.shape
+    even = np.pad(plane, ((0, h % 2), (0, w % 2)))
+    return floats(
+        cv2.resize(even, (even.shape[1] // 2, even.shape[0] // 2), interpolation=cv2.INTER_AREA)
     )
-    enough = overlap > _MIN_OVERLAP * min(float(mask.sum()), float(covered.sum()))
-    energy = np.maximum(energy_first, 1e-6) * np.maximum(energy_second, 1e-6)
-    # Correlations of a small overlap scatter more: weigh by the root of its size.
-    surface = np.where(
-        enough, np.abs(product) / np.sqrt(energy) * np.sqrt(np.maximum(overlap, 0)), 0
-    )
-    dx, dy, score = _peak(surface, shape, (height, width))
-    move = np.eye(3)
-    move[:2, 2] = -dx, -dy
-    return score, turn @ move
+
+
+def _correlation(first: Floats, second: Floats) -> Floats:
+    """Return the cross correlation, over all shifts, of two planes given by their transforms."""
+    product = cv2.mulSpectrums(first, second, 0, conjB=True)
+    return floats(cv2.idft(product, flags=cv2.DFT_REAL_OUTPUT | cv2.DFT_SCALE))
 
 
 def _prepared(level: Level, gradient: bool) -> tuple[Floats, Floats]:
@@ -158,10 +209,15 @@ def _fft_size(
     return h, w
 
 
+def _padded(image: Floats, size: tuple[int, int]) -> Floats:
+    out = np.zeros(size, np.float32)
+    out[: image.shape[0], : image.shape[1]] = image
+    return out
+
+
 def _dft(image: Floats, size: tuple[int, int]) -> Floats:
-    padded = np.zeros(size, np.float32)
-    padded[: image.shape[0], : image.shape[1]] = image
-    return floats(cv2.dft(padded, flags=cv2.DFT_COMPLEX_OUTPUT, nonzeroRows=image.shape[0]))
+    """Return the transform in OpenCV's packed form, which needs half the time of a complex one."""
+    return floats(cv2.dft(_padded(image, size), nonzeroRows=image.shape[0]))
 
 
 def _allowed(first: tuple[int, ...], second: tuple[int, ...], size: tuple[int, int]) -> Floats:

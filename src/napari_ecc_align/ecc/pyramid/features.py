@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Generator
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -10,27 +12,44 @@ from .models import Array, Model, scaled
 from .scalespace import Floats, Level, floats
 
 # Features are found on the finest level of at most so many pixels.
-PIXELS = 1024 * 1024
-_MOST = 4000
+PIXELS = 640 * 640
+_MOST = 1500
 _RATIO = 0.8
 _THRESHOLD = 3.0
 _FEWEST = 6
 _NEIGHBOURHOOD = 12.0
 
 
-def starts(reference: Level, moving: Level, model: Model) -> list[Array]:
-    """Return transforms (px of level 0) from SIFT matches, for either contrast (Lowe 2004)."""
+def starts(reference: Level, moving: Level, model: Model) -> Generator[None, None, list[Array]]:
+    """Return transforms (px of level 0) from SIFT matches, for either contrast (Lowe 2004).
+
+    Yields after every image and every matching.
+    """
     sift = cv2.SIFT.create(nfeatures=_MOST)
-    first, second = _bytes(reference), _bytes(moving)
-    points, descriptors = _detect(sift, first, reference)
+    points, descriptors = _detect(sift, reference)
+    yield
+    others, theirs = _detect(sift, moving)
+    yield
+    if descriptors is None or theirs is None or min(len(points), len(others)) < _FEWEST:
+        return []
     out = []
-    for image in (second, 255 - second):
-        others, theirs = _detect(sift, image, moving)
-        matrix = _fit(points, descriptors, others, theirs, model)
+    for sought in (theirs, _negative(theirs)):
+        matrix = _fit(points, descriptors, others, sought, model)
+        yield
         if matrix is not None:
             centre = ((reference.shape[1] - 1) / 2, (reference.shape[0] - 1) / 2)
             out.append(scaled(model.project(matrix, centre), 2.0**reference.index))
     return out
+
+
+def _negative(descriptors: Floats) -> Floats:
+    """Return the descriptors that the negative of the image would have.
+
+    All gradients, and with them the direction of each feature, turn round: the 4 x 4 cells change
+    places, and the 8 directions relative to the feature's stay.
+    """
+    cells = descriptors.reshape(-1, 4, 4, 8)
+    return floats(np.ascontiguousarray(cells[:, ::-1, ::-1]).reshape(-1, 128))
 
 
 def _bytes(level: Level) -> NDArray[np.uint8]:
@@ -45,20 +64,18 @@ def _bytes(level: Level) -> NDArray[np.uint8]:
     return np.asarray(np.clip(image * 48 + 128, 0, 255).astype(np.uint8))
 
 
-def _detect(sift: cv2.SIFT, image: NDArray[np.uint8], level: Level) -> tuple[Array, Floats | None]:
+def _detect(sift: cv2.SIFT, level: Level) -> tuple[Array, Floats | None]:
     mask = None if level.valid is None else level.valid.view(np.uint8) * np.uint8(255)
-    keypoints, descriptors = sift.detectAndCompute(image, mask)
-    return np.array([point.pt for point in keypoints]), None if descriptors is None else floats(
-        descriptors
-    )
+    keypoints, descriptors = sift.detectAndCompute(_bytes(level), mask)
+    points = np.array([point.pt for point in keypoints])
+    # Where strengths tie, more than asked for are returned.
+    return points[:_MOST], None if descriptors is None else floats(descriptors)[:_MOST]
 
 
 def _fit(
-    points: Array, descriptors: Floats | None, others: Array, theirs: Floats | None, model: Model
+    points: Array, descriptors: Floats, others: Array, theirs: Floats, model: Model
 ) -> Array | None:
     """Match descriptors by Lowe's ratio and fit the model robustly; None without a consensus."""
-    if descriptors is None or theirs is None or min(len(points), len(others)) < _FEWEST:
-        return None
     pairs = cv2.BFMatcher(cv2.NORM_L2).knnMatch(descriptors, theirs, k=2)
     good = [
         pair[0]

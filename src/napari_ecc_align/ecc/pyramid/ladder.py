@@ -37,6 +37,8 @@ _KEPT_AGREEMENT = 0.7
 _MIN_ECC = 0.9
 # Only what correlates like this at all is worth a second look with a gain per block.
 _PROMISING = 0.5
+# Starts that lead to within so many px (of the level of the tiles) of each other are the same.
+_SAME = 0.5
 
 
 @dataclass(frozen=True)
@@ -67,7 +69,7 @@ class _Candidate:
 
 
 # None where nothing has been found yet but time has passed.
-Candidates = Iterator[_Candidate | None]
+Candidates = Generator[_Candidate | None, None, None]
 
 
 class _Run:
@@ -88,6 +90,7 @@ class _Run:
         self.intensity = Refiner(self.reference, self.moving, settings, gradient=False)
         self.gradient = Refiner(self.reference, self.moving, settings, gradient=True)
         self.checked = self._at_most(_CHECK_PIXELS)
+        self._tried: list[tuple[Refiner, Array]] = []
 
     def _at_most(self, pixels: int) -> int:
         sizes = [
@@ -100,7 +103,7 @@ class _Run:
         """Yield the rungs from cheap to dear; each makes its candidates only when asked."""
         if self.initial is not None:
             start = self.initial
-            yield "initial", lambda: self._close("initial", lambda: [start])
+            yield "initial", lambda: self._close("initial", [start])
             yield "initial", lambda: self._from("initial", lambda: [start])
         identity = self.settings.model.project(np.eye(3), self.frame.centre)
         for refiner in (self.intensity, self.gradient):
@@ -112,7 +115,7 @@ class _Run:
         rough, exact = (self._at_most(pixels) for pixels in _SEARCH_PIXELS)
         yield "rotation and scale", partial(self._searched, self.gradient, rough)
         yield "rotation and scale", partial(self._searched, self.intensity, rough)
-        yield "features", partial(self._close, "features", self._matched)
+        yield "features", self._matched
         if exact != rough:
             yield "rotation and scale", partial(self._searched, self.gradient, exact)
 
@@ -131,20 +134,19 @@ class _Run:
 
     def _searched(self, refiner: Refiner, level: int) -> Candidates:
         """Search rotation and scale on a level, and refine the best few from there."""
-        search = coarse.similarities(
-            self.reference[level], self.moving[level], gradient=refiner.gradient, count=6
+        starts = yield from (
+            coarse.similarities(
+                self.reference[level], self.moving[level], gradient=refiner.gradient, count=6
+            )
         )
-        while True:
-            try:
-                yield next(search)
-            except StopIteration as stop:
-                starts: list[Array] = stop.value
-                break
         yield from self._from("rotation and scale", lambda: starts, refiner, level)
 
-    def _matched(self) -> list[Array]:
+    def _matched(self) -> Candidates:
         level = self._at_most(features.PIXELS)
-        return features.starts(self.reference[level], self.moving[level], self.settings.model)
+        starts = yield from (
+            features.starts(self.reference[level], self.moving[level], self.settings.model)
+        )
+        yield from self._close("features", starts)
 
     def _from(
         self,
@@ -156,15 +158,28 @@ class _Run:
         """Refine and check each start, in both representations if none is given."""
         for start in starts():
             for chosen in (refiner,) if refiner else (self.intensity, self.gradient):
-                yield self._settled(self._checked(chosen.coarse(start, first=first), chosen, rung))
+                refined = chosen.coarse(start, first=first)
+                if self._known(refined.matrix, chosen):
+                    yield None
+                else:
+                    yield self._settled(self._checked(refined, chosen, rung))
 
-    def _close(self, rung: str, starts: Callable[[], list[Array]]) -> Candidates:
+    def _close(self, rung: str, starts: list[Array]) -> Candidates:
         """Refine and check starts that are too good for the coarsest levels."""
-        for start in starts():
+        for start in starts:
             if not check.plausible(start, self.reference[0].shape, self.moving[0].shape):
                 continue
             for refiner in (self.intensity, self.gradient):
                 yield self._settled(self.candidate(refiner.polished(start), refiner, rung))
+
+    def _known(self, matrix: Array, refiner: Refiner) -> bool:
+        """Tell whether an earlier start led to the same transform, and remember this one."""
+        corners = apply(matrix, self.frame.corners)
+        for other, before in self._tried:
+            if other is refiner and np.abs(corners - before).max() < _SAME * 2.0**self.checked:
+                return True
+        self._tried.append((refiner, corners))
+        return False
 
     def _checked(self, refined: Refined, refiner: Refiner, rung: str) -> _Candidate:
         """Check a coarsely refined start; if need be, once more with uneven light allowed for."""

@@ -175,21 +175,24 @@ def compose(matrix: Array, model: Model, frame: Frame, delta: Array) -> Array:
     return np.asarray(out / out[2, 2])
 
 
-def corner_jacobian(matrix: Array, model: Model, frame: Frame) -> Array:
-    """Return d(corner positions in the moving image) / d(parameters), shape (8, p), in px.
-
-    `compose` moves a reference point by minus the model's displacement, which the derivative of
-    `matrix` there carries over to the moving image.
-    """
-    corners = frame.corners
-    x, y = ((corners - frame.centre) / frame.radius).T
+def corner_motions(model: Model, frame: Frame) -> Array:
+    """Return d(displacement of the corners) / d(parameters), shape (4, 2, p), in px."""
+    x, y = ((frame.corners - frame.centre) / frame.radius).T
     one = np.ones(4)
     monomials = np.stack(
         [one, x, y] if model.degree == 1 else [one, x, y, x * x, x * y, y * y], axis=1
     )
-    displacement = frame.radius * (monomials @ model.basis.reshape(2, monomials.shape[1], -1))
-    weight = corners @ matrix[2, :2] + matrix[2, 2]
-    derivative = (matrix[:2, :2] - apply(matrix, corners)[:, :, None] * matrix[2, :2]) / weight[
-        :, None, None
-    ]
-    return np.asarray(-(derivative @ displacement.transpose(1, 0, 2)).reshape(8, -1))
+    halves = model.basis.reshape(2, monomials.shape[1], -1)
+    return np.asarray(frame.radius * (monomials @ halves).transpose(1, 0, 2))
+
+
+def corner_slopes(matrix: Array, frame: Frame, motions: Array) -> Array:
+    """Return d(corner positions in the moving image) / d(parameters), shape (8, p), in px.
+
+    `compose` moves a reference point by minus the model's displacement (`corner_motions`), which
+    the derivative of `matrix` there carries over to the moving image.
+    """
+    homogeneous = frame.corners @ matrix[:, :2].T + matrix[:, 2]
+    weight = homogeneous[:, 2, None, None]
+    derivative = (matrix[:2, :2] - homogeneous[:, :2, None] / weight * matrix[2, :2]) / weight
+    return np.asarray(-(derivative @ motions).reshape(8, -1))

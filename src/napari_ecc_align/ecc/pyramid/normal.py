@@ -25,6 +25,8 @@ from .scalespace import Bools, Floats
 
 # A block's noise is believed down to this share of the typical block's.
 _QUIETEST = 0.3
+# A block's noise is measured on every so many-th of its rows and columns.
+_SPARSE = 2
 
 
 @dataclass(frozen=True)
@@ -53,6 +55,35 @@ class Equations:
     ecc: float
 
 
+@dataclass(frozen=True)
+class Fit:
+    """What one set of blocks says of one transform.
+
+    Attributes
+    ----------
+    normals : (n, p, p) array
+    scores : (n, p) array
+        Neither multiplied by the gains nor by the weights yet.
+    gains : (n,) array
+    variances : (n,) array
+        Noise where the reference has gradients, zero in blocks without.
+    photometric : (2, 2) array
+        Sums of R², R and 1 over all blocks.
+    pair : (2,) array
+        Sums of R * moving and of moving.
+    square : float
+        Sum of moving².
+    """
+
+    normals: Array
+    scores: Array
+    gains: Array
+    variances: Array
+    photometric: Array
+    pair: Array
+    square: float
+
+
 class Linearised:
     """The parts that depend only on the reference and on which pixels are seen.
 
@@ -74,10 +105,9 @@ class Linearised:
         self.seen = seen
         self._degree = model.degree
         self._local = local
-        planes = [blocks.values, blocks.gx, blocks.gy]
+        self._values, self._slopes = blocks.values, blocks.slopes
         if seen is not None:
-            planes = [plane * seen for plane in planes]
-        self._values, self._gx, self._gy = planes
+            self._values, self._slopes = self._values * seen, self._slopes * seen
         n, b = len(blocks.values), blocks.size
         self.count = (
             np.full(n, float(b * b)) if seen is None else seen.sum(axis=(1, 2)).astype(np.float64)
@@ -95,118 +125,151 @@ class Linearised:
 
     def _eliminate(self) -> None:
         """Sum the reference's own moments and project gain and offset out of the motion."""
-        gx, gy, values = self._gx, self._gy, self._values
-        xx, yy = gx * gx, gy * gy
-        self._strength = xx + yy
-        hessian = self._quadratic(xx, gx * gy, yy)
-        self._cross = np.stack([self._descent(values), self._descent(None)], axis=2)
-        total, square = values.sum(axis=(1, 2), dtype=np.float64), _dot(values, values)
+        values, slopes = self._values, self._slopes
+        hessian = self._quadratic(slopes, slopes)
+        self._cross = np.stack([self._descent(slopes * values), self._descent(slopes)], axis=2)
+        total, square = _sum(values), _dot(values, values)
         self._photometric = np.array([[square, total], [total, self.count]]).transpose(2, 0, 1)
-        shared = slice(None) if self._local else np.newaxis
-        cross = self._cross if self._local else self._cross.sum(0)[shared]
-        photometric = self._photometric if self._local else self._photometric.sum(0)[shared]
+        self._pooled = self._photometric.sum(0)
+        if self._local:
+            cross, photometric = self._cross, self._photometric
+            sparse = slopes[:, :, ::_SPARSE, ::_SPARSE]
+            self._sparse = np.ascontiguousarray(self._values[:, ::_SPARSE, ::_SPARSE])
+            self._strength = sparse[0] ** 2 + sparse[1] ** 2
+            self._total_strength = _sum(self._strength)
+        else:
+            cross, photometric = self._cross.sum(0)[None], self._pooled[None]
         self._inverse = _inverse2(photometric)
         self._coupling = cross @ self._inverse
         self._projected = hessian - self._cross @ self._coupling.transpose(0, 2, 1)
 
-    def _quadratic(self, xx: Floats, xy: Floats, yy: Floats) -> Array:
-        """Sum products of gradients, times products of monomials, per block: (n, p, p)."""
-        a, b, c = (
-            moments.quadratic(moments.table(p, 2 * self._degree), self._degree)
-            for p in (xx, xy, yy)
-        )
-        full = np.concatenate(
-            [np.concatenate([a, b], axis=2), np.concatenate([b, c], axis=2)], axis=1
-        )
+    def _quadratic(self, first: Floats, second: Floats) -> Array:
+        """Sum products of two gradients, times products of monomials, per block: (n, p, p)."""
+        planes = np.empty((3, *first.shape[1:]), np.float32)
+        np.multiply(first[0], second[0], out=planes[0])
+        np.multiply(first[0], second[1], out=planes[1])
+        if first is not second:
+            planes[1] += first[1] * second[0]
+            planes[1] *= np.float32(0.5)
+        np.multiply(first[1], second[1], out=planes[2])
+        tables = moments.table(planes, 2 * self._degree)
+        a, b, c = moments.quadratic(tables, self._degree)
+        m = a.shape[-1]
+        full = np.empty((len(a), 2 * m, 2 * m))
+        full[:, :m, :m], full[:, m:, m:] = a, c
+        full[:, :m, m:] = full[:, m:, :m] = b
         return np.asarray(self._restrict.transpose(0, 2, 1) @ full @ self._restrict)
 
-    def _descent(self, image: Floats | None) -> Array:
-        """Sum steepest descent images times `image` (ones if None) per block: (n, p)."""
-        gx, gy = (self._gx, self._gy) if image is None else (self._gx * image, self._gy * image)
-        sums = [
-            moments.linear(moments.table(plane, self._degree), self._degree) for plane in (gx, gy)
-        ]
-        return np.asarray((np.concatenate(sums, axis=1)[:, None] @ self._restrict)[:, 0])
+    def _descent(self, planes: Floats) -> Array:
+        """Sum products with the gradients by x and by y against the motion: (n, p)."""
+        sums = moments.linear(moments.table(planes, self._degree), self._degree)
+        both = sums.transpose(1, 0, 2).reshape(sums.shape[1], 1, -1)
+        return np.asarray((both @ self._restrict)[:, 0])
 
-    def equations(self, image: Floats) -> Equations:
+    def fit(self, image: Floats) -> Fit:
         """Fit `image`, (n, b, b), zero where not seen."""
-        descent = self._descent(image)
-        pair = np.stack(
-            [_dot(self._values, image), image.sum(axis=(1, 2), dtype=np.float64)], axis=1
-        )
-        square = _dot(image, image)
-        whole = _inverse2(self._photometric.sum(0)) @ pair.sum(0)
-        ecc = _correlation(self._photometric.sum(0), pair.sum(0), square.sum())
-        if not self._local:
-            residual = pair - self._photometric @ whole
+        scores = self._descent(self._slopes * image)
+        pairs = np.stack([_dot(self._values, image), _sum(image)], axis=1)
+        pair = pairs.sum(0)
+        if self._local:
+            fitted = (self._inverse @ pairs[:, :, None])[:, :, 0]
+            scores = scores - (self._cross @ fitted[:, :, None])[:, :, 0]
+            gains, variances = fitted[:, 0], self._variances(image, fitted)
+        else:
+            whole = self._inverse[0] @ pair
             # The photometric equations hold only in the sum: each block also moves gain and
             # offset by its residual.
-            scores = descent - self._cross @ whole - residual @ self._coupling[0].T
-            gains, weights = np.full(len(image), whole[0]), np.ones(len(image))
-        else:
-            fitted = (self._inverse @ pair[:, :, None])[:, :, 0]
-            scores = descent - (self._cross @ fitted[:, :, None])[:, :, 0]
-            gains = fitted[:, 0]
-            weights = self._weights(image, fitted)
-        scores = scores * (weights * gains)[:, None]
-        normals = self._projected * (weights * gains**2)[:, None, None]
-        return Equations(normals, scores, gains, weights, float(whole[0]), ecc)
+            residual = pairs - self._photometric @ whole
+            scores = scores - self._cross @ whole - residual @ self._coupling[0].T
+            gains, variances = np.full(len(image), whole[0]), np.zeros(len(image))
+        square = float(_dot(image, image).sum())
+        return Fit(self._projected, scores, gains, variances, self._pooled, pair, square)
 
-    def _weights(self, image: Floats, fitted: Array) -> Array:
-        """Return inverse noise variances, relative to a typical block's.
+    def _variances(self, image: Floats, fitted: Array) -> Array:
+        """Return each block's noise variance.
 
         The noise is measured where the gradients are, because only there does it move anything:
         on a page, paper is quiet and the edges of the ink are not.
         """
         gain, offset = fitted.astype(np.float32).T[:, :, None, None]
-        residual = image - self._values * gain - offset
-        strength = self._strength.sum(axis=(1, 2), dtype=np.float64)
-        variance = _dot(self._strength, residual * residual) / np.maximum(strength, 1e-30)
-        used = strength > 0
-        typical = float(np.median(variance[used])) if used.any() else 0.0
-        if typical <= 0:
-            return np.ones(len(variance))
-        return np.asarray(1 / np.maximum(variance / typical, _QUIETEST))
+        residual = self._sparse * gain
+        residual += offset
+        residual -= image[:, ::_SPARSE, ::_SPARSE]
+        residual *= residual
+        return np.asarray(_dot(self._strength, residual) / np.maximum(self._total_strength, 1e-30))
 
-    def noise(self, image: Floats, equations: Equations) -> Array:
-        """Return what noise in the reference's gradients adds to the normal matrix, (p, p).
+    def noise(self, image: Floats, gains: Array) -> Array:
+        """Return what noise in the reference's gradients adds to the normals, (n, p, p).
+
+        It is still to be multiplied by the weights and gains.
 
         The derivative of the scores by the motion is the product of the reference's gradients
         with those of the *moving* image.  The reference's with themselves also count its noise:
         steps would be too short, and the covariance too small, where there is little but noise.
         """
         n, b = len(image), image.shape[-1]
-        ix, iy = (plane.reshape(n, b, b) for plane in gradients(image.reshape(n * b, b)))
-        gain = equations.gains.astype(np.float32)[:, None, None]
+        there = np.stack(gradients(image.reshape(n * b, b))).reshape(2, n, b, b)
         inside = np.zeros((1, b, b), np.float32)
         inside[:, 1:-1, 1:-1] = (b / (b - 2)) ** 2
         if self.seen is not None:
             inside = inside * withdrawn(self.seen)
-        dx, dy = (self._gx * gain - ix) * inside, (self._gy * gain - iy) * inside
-        sums = self._quadratic(
-            self._gx * dx, np.float32(0.5) * (self._gx * dy + self._gy * dx), self._gy * dy
-        )
-        return np.asarray(np.tensordot(equations.weights * equations.gains, sums, axes=1))
+        gain = gains.astype(np.float32)[:, None, None]
+        return self._quadratic(self._slopes, (self._slopes * gain - there) * inside)
+
+
+def combined(fits: list[Fit]) -> Equations:
+    """Put the fits of several sets of blocks together (of one set, where not local)."""
+    photometric = sum((fit.photometric for fit in fits), np.zeros((2, 2)))
+    pair = sum((fit.pair for fit in fits), np.zeros(2))
+    square = sum(fit.square for fit in fits)
+    gains = chained([fit.gains for fit in fits])
+    weights = _weights(chained([fit.variances for fit in fits]))
+    scores = chained([fit.scores for fit in fits]) * (weights * gains)[:, None]
+    normals = chained([fit.normals for fit in fits]) * (weights * gains**2)[:, None, None]
+    gain = float((_inverse2(photometric) @ pair)[0])
+    ecc = _correlation(photometric, pair, square)
+    return Equations(normals, scores, gains, weights, gain, ecc)
+
+
+def chained(arrays: list[Array]) -> Array:
+    """Return arrays one after the other, without a copy if there is one only."""
+    return arrays[0] if len(arrays) == 1 else np.concatenate(arrays)
+
+
+def _weights(variances: Array) -> Array:
+    """Return inverse noise variances, relative to a typical block's."""
+    used = variances[variances > 0]
+    if not len(used):
+        return np.ones(len(variances))
+    return np.asarray(1 / np.maximum(variances / np.median(used), _QUIETEST))
 
 
 def withdrawn(seen: Bools) -> Bools:
     """Shrink what is seen by one pixel, block by block."""
     element = np.ones((3, 3), np.uint8)
-    blocks = [cv2.erode(block, element) for block in seen.view(np.uint8)]
-    return np.asarray(np.stack(blocks).view(bool))
+    out = np.empty_like(seen)
+    for before, after in zip(seen.view(np.uint8), out.view(np.uint8), strict=True):
+        cv2.erode(before, element, dst=after)
+    return out
 
 
 def _dot(a: Floats, b: Floats) -> Array:
     return np.asarray(np.einsum("nij,nij->n", a, b), dtype=np.float64)
 
 
+def _sum(planes: Floats) -> Array:
+    """Sum each block; numpy adds pairwise along one axis, which single precision needs."""
+    return np.asarray(planes.reshape(len(planes), -1).sum(axis=1), dtype=np.float64)
+
+
 def _inverse2(matrix: Array) -> Array:
     """Invert (..., 2, 2) symmetric matrices, with a ridge that keeps flat blocks finite."""
     a, b, d = matrix[..., 0, 0], matrix[..., 0, 1], matrix[..., 1, 1]
     scale = 1 / np.maximum(a * d - b * b, 1e-6 * a * d + 1e-12)
-    return np.asarray(
-        np.stack([np.stack([d, -b], -1), np.stack([-b, a], -1)], -2) * scale[..., None, None]
-    )
+    out = np.empty(matrix.shape)
+    out[..., 0, 0], out[..., 1, 1] = d * scale, a * scale
+    out[..., 0, 1] = out[..., 1, 0] = -b * scale
+    return out
 
 
 def _correlation(photometric: Array, pair: Array, square: float) -> float:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Generator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
-from . import tiles
+from . import check, tiles
 from .blocks import (
     BORDER,
     Blocks,
@@ -19,8 +19,8 @@ from .blocks import (
     whole_reference,
 )
 from .models import MODELS, Array, Frame, Model, scaled
-from .scalespace import Level
-from .solver import Solution, solve
+from .scalespace import Level, overview
+from .solver import Solution, Solver
 
 # Levels of at most so many pixels are used whole.
 _WHOLE_PIXELS = 24_000
@@ -32,11 +32,16 @@ _BASIN = 0.35
 # A start from which a coarse level does not settle in so many steps, or correlates no better than
 # this, is a wrong one.
 _COARSE_ITERATIONS = 15
+# From inside the basin, tiles that show the same thing settle in a few; where they differ in part,
+# it may take long.
+_FINE_ITERATIONS = 40
 # A step (px of the level) that does not matter for a start.
 _LOOSE = 0.05
 _HOPELESS = 0.15
 _FIRST_TILES = 16
 _TILE = 64
+# So many tiles are prepared and fitted in one go, a few hundredths of a second.
+_TOGETHER = 64
 # The number of tiles that the precision needs is foreseen from the uncertainty with few, but not
 # trusted further than this.
 _FASTEST_GROWTH = 6.0
@@ -76,48 +81,69 @@ class Refiner:
     ) -> None:
         self._reference = reference
         self._moving = moving
+        self._shape = reference[0].shape
         self._settings = settings
         self.gradient = gradient
         self._whole: dict[int, tuple[Blocks, Sampler]] = {}
+        self._solvers: dict[tuple[int, bool], Solver] = {}
         small = [k for k, level in enumerate(reference) if level.image.size <= _WHOLE_PIXELS]
         self.finest_whole = small[0] if small else len(reference) - 1
 
+    def _solver(self, index: int, *, local: bool = False) -> Solver:
+        """Return the solver of a whole level; with a gain and offset per block if `local`."""
+        if (index, local) not in self._solvers:
+            if index not in self._whole:
+                self._whole[index] = self._prepared(index)
+            self._solvers[index, local] = self._empty(index, self._coarse_model(index), local)
+            self._solvers[index, local].add(*self._whole[index])
+        return self._solvers[index, local]
+
     def _prepared(self, index: int) -> tuple[Blocks, Sampler]:
-        if index not in self._whole:
-            reference, moving = self._reference[index], self._moving[index]
-            size = _WHOLE_BLOCK if min(reference.shape) >= 4 * _WHOLE_BLOCK else _SMALL_BLOCK
-            self._whole[index] = (
-                whole_reference(reference, size, gradient=self.gradient),
-                whole_moving(moving, reference.shape, size, gradient=self.gradient),
-            )
-        return self._whole[index]
+        reference, moving = self._reference[index], self._moving[index]
+        size = _WHOLE_BLOCK if min(reference.shape) >= 4 * _WHOLE_BLOCK else _SMALL_BLOCK
+        return (
+            whole_reference(reference, size, gradient=self.gradient),
+            whole_moving(moving, reference.shape, size, gradient=self.gradient),
+        )
+
+    def _empty(self, index: int, model: Model, local: bool) -> Solver:
+        frame = Frame(self._reference[index].shape)
+        return Solver(model, frame, termination_eps=self._settings.termination_eps, local=local)
 
     def coarse(self, start: Array, *, first: int | None = None) -> Refined:
         """Refine on whole levels from `first` (the coarsest) to the finest whole one."""
         index = first = len(self._reference) - 1 if first is None else first
         matrix = start
         while True:
-            blocks, sampler = self._prepared(index)
-            model = self._coarse_model(index)
-            result = self._solve(blocks, sampler, index, matrix, model, tolerance=_LOOSE)
+            result = drained(
+                self._run(
+                    self._solver(index),
+                    index,
+                    matrix,
+                    iterations=_COARSE_ITERATIONS,
+                    tolerance=_LOOSE,
+                )
+            )
             ecc = abs(result.solution.ecc)
             hopeless = index < first and ecc < _HOPELESS
             if index == self.finest_whole or hopeless or not np.isfinite(ecc):
+                return result
+            if not check.plausible(result.matrix, self._shape, self._moving[0].shape):
                 return result
             matrix = result.matrix
             index = max(self.finest_whole, self._next(result))
 
     def polished(self, start: Array) -> Refined:
         """Refine a good start on the finest whole level, with a gain and offset per block."""
-        blocks, sampler = self._prepared(self.finest_whole)
-        return self._solve(
-            blocks,
-            sampler,
-            self.finest_whole,
-            start,
-            self._settings.model,
-            tolerance=self._tight(self.finest_whole),
-            local=True,
+        index = self.finest_whole
+        return drained(
+            self._run(
+                self._solver(index, local=True),
+                index,
+                start,
+                iterations=_FINE_ITERATIONS,
+                tolerance=self._tight(index),
+            )
         )
 
     def _tight(self, index: int) -> float:
@@ -133,47 +159,40 @@ class Refiner:
             return MODELS["affine"]
         return self._settings.model
 
-    def _solve(
+    def _run(
         self,
-        blocks: Blocks,
-        sampler: Sampler,
+        solver: Solver,
         index: int,
         matrix: Array,
-        model: Model,
         *,
+        iterations: int,
         tolerance: float,
-        local: bool = False,
-    ) -> Refined:
+        resumed: bool = False,
+    ) -> Generator[None, None, Refined]:
+        """Run a solver of a level from and to transforms in px of level 0."""
         factor = 2.0**-index
-        iterations = self._settings.number_of_iterations
-        solution = solve(
-            blocks,
-            sampler,
+        solution = yield from solver.run(
             scaled(matrix, factor),
-            model,
-            Frame(self._reference[index].shape),
-            iterations=iterations if local else min(iterations, _COARSE_ITERATIONS),
+            iterations=min(iterations, self._settings.number_of_iterations),
             tolerance=tolerance,
-            termination_eps=self._settings.termination_eps,
-            local=local,
+            resumed=resumed,
         )
         return Refined(scaled(solution.matrix, 1 / factor), solution, index)
 
     def fine(self, coarse: Refined) -> Generator[Refined, None, Refined]:
         """Descend, on tiles, until the predicted corner uncertainty is below the precision.
 
-        Yields and returns what is reached at each level.
+        Yields what is reached so far, several times on each level, and returns the last.
         """
         result = coarse
         if coarse.uncertainty < self._settings.precision:
             result = self.polished(coarse.matrix)
         while result.level > 0 and not result.uncertainty < self._settings.precision:
             index = self._next(result)
-            refined = self._tiled(result, index)
+            refined = yield from self._tiled(result, index)
             if refined is None:
                 break
             result = refined
-            yield result
         return result
 
     def _next(self, result: Refined) -> int:
@@ -183,39 +202,49 @@ class Refiner:
                 return index
         return result.level - 1
 
-    def _tiled(self, start: Refined, index: int) -> Refined | None:
+    def _tiled(self, start: Refined, index: int) -> Generator[Refined, None, Refined | None]:
         """Refine on tiles of one level, adding some until it is precise; None without tiles."""
-        reference, moving = self._reference[index], self._moving[index]
-        margin = halo(self.gradient) + (BORDER if index else 0)
-        around = _TILE if min(reference.shape) >= 6 * _TILE else _TILE // 2
-        size = tiles.best_size(reference.shape, margin, around)
-        choice = self._choice(start, index, size, margin)
+        size, choice = self._choice(start, index)
+        solver = self._empty(index, self._settings.model, local=True)
         result: Refined | None = None
-        count = min(_FIRST_TILES, len(choice))
-        blocks = samplers = None
-        used = 0
+        count, used = min(_FIRST_TILES, len(choice)), 0
         while used < count:
-            origins = choice[used:count]
-            more = tile_reference(reference, origins, size, gradient=self.gradient)
-            sampler = TileSampler(moving, origins, size, gradient=self.gradient)
-            blocks = more if blocks is None else _joined(blocks, more)
-            samplers = [sampler] if samplers is None else [*samplers, sampler]
+            for first in range(used, count, _TOGETHER):
+                self._add(solver, index, choice[first : min(count, first + _TOGETHER)], size)
+                yield result or start
             used = count
-            result = self._solve(
-                blocks,
-                _together(samplers),
+            # Where few tiles did not settle, they are no start for more.
+            resumed = result is not None and result.solution.converged
+            steps = self._run(
+                solver,
                 index,
-                start.matrix if result is None else result.matrix,
-                self._settings.model,
+                result.matrix if result is not None and resumed else start.matrix,
+                iterations=_FINE_ITERATIONS,
                 tolerance=self._tight(index),
-                local=True,
+                resumed=resumed,
             )
+            while True:
+                try:
+                    next(steps)
+                except StopIteration as stop:
+                    result = stop.value
+                    break
+                yield result or start
+            assert result is not None
+            yield result
             excess = result.uncertainty / self._aim(index)
-            if excess < 1:
+            if excess < 1 or (used > _FIRST_TILES and not result.solution.converged):
                 break
             growth = min(_FASTEST_GROWTH, 1.2 * excess**2)
             count = min(len(choice), _MOST_PIXELS // size**2, int(np.ceil(used * growth)))
         return result
+
+    def _add(self, solver: Solver, index: int, origins: Array, size: int) -> None:
+        """Give some tiles to a solver."""
+        solver.add(
+            tile_reference(self._reference[index], origins, size, gradient=self.gradient),
+            TileSampler(self._moving[index], origins, size, gradient=self.gradient),
+        )
 
     def _aim(self, index: int) -> float:
         """Return the uncertainty (px of level 0) at which a level has done its part."""
@@ -223,25 +252,28 @@ class Refiner:
             return self._settings.precision
         return 0.5 * _BASIN * 2.0 ** (index - 1)
 
-    def _choice(self, start: Refined, index: int, size: int, margin: int) -> Array:
+    def _choice(self, start: Refined, index: int) -> tuple[int, Array]:
+        """Return the size of tiles on a level, and their first pixels (x, y), best first."""
         reference, moving = self._reference[index], self._moving[index]
+        margin = halo(self.gradient) + (BORDER if index else 0)
+        around = _TILE if min(reference.shape) >= 6 * _TILE else _TILE // 2
+        size = tiles.best_size(reference.shape, margin, around)
         origins = tiles.grid(reference.shape, size, margin)
         overlaps = tiles.overlap(
             origins, size, scaled(start.matrix, 2.0**-index), moving, self.gradient
         )
-        measured = self._reference[min(index + 3, len(self._reference) - 1)]
+        measured = overview(self._reference, index + 3)
         strengths = tiles.strength(measured, 2 ** (measured.index - index), origins, size)
-        return np.asarray(origins[tiles.order(origins, strengths, overlaps, reference.shape)])
+        return size, np.asarray(
+            origins[tiles.order(origins, strengths, overlaps, reference.shape)]
+        )
 
 
-def _joined(a: Blocks, b: Blocks) -> Blocks:
-    valid = None if a.valid is None or b.valid is None else np.concatenate([a.valid, b.valid])
-    planes = (np.concatenate(pair) for pair in ((a.values, b.values), (a.gx, b.gx), (a.gy, b.gy)))
-    values, gx, gy = planes
-    return replace(
-        a, centres=np.concatenate([a.centres, b.centres]), values=values, gx=gx, gy=gy, valid=valid
-    )
-
-
-def _together(samplers: list[TileSampler]) -> Sampler:
-    return lambda matrix: np.concatenate([sampler(matrix) for sampler in samplers])
+def drained(steps: Generator[None, None, Refined]) -> Refined:
+    """Return what a generator returns, without pausing."""
+    while True:
+        try:
+            next(steps)
+        except StopIteration as stop:
+            result: Refined = stop.value
+            return result

@@ -19,9 +19,14 @@ Bools = NDArray[np.bool_]
 Floats = NDArray[np.float32]
 Image = NDArray[np.bool_ | np.integer[Any] | np.floating[Any]]
 
+SMALLEST = 24
+"""No level of a pyramid has a side below so many px."""
+
 # What cv2.pyrDown halves as it is; everything else becomes float32 on the way to the first level.
 _NATIVE = (np.dtype(np.uint8), np.dtype(np.uint16), np.dtype(np.float32))
 _STRIP = 256
+# A level of at most so many pixels can be looked at whole.
+_OVERVIEW_PIXELS = 2**21
 # Coarse pixels count when at least half of their weight came from valid pixels.
 _MIN_COVERAGE = 0.5
 # Below this contrast (grey values) halving in integers would cost precision.
@@ -84,7 +89,8 @@ class Level:
 
 def _finite(image: Image, mask: Bools | None) -> Bools | None:
     """Return the pixels that are used and finite, or None if that is all of them."""
-    if image.dtype.kind == "f":
+    # What is only sliced like an array comes with its finite pixels counted.
+    if image.dtype.kind == "f" and isinstance(image, np.ndarray):
         finite = np.empty(image.shape, dtype=bool)
         for y in range(0, image.shape[0], _STRIP):
             np.isfinite(image[y : y + _STRIP], out=finite[y : y + _STRIP])
@@ -117,11 +123,10 @@ def base(image: Image, mask: Bools | None = None) -> Level:
     Parameters
     ----------
     image : (h, w) array
-        Bool, integer or floating point of any size and byte order.
+        Bool, integer or floating point of any size and byte order; or what is sliced like one.
     mask : (h, w) bool array or None
         True where a pixel may be used.  Pixels that are not finite never are.
     """
-    image = np.asarray(image)
     if image.dtype.kind not in "buif" or image.ndim != 2:
         raise ValueError(
             f"expected a 2-D real image, got {image.ndim} dimensions of {image.dtype}"
@@ -140,7 +145,8 @@ def halved(level: Level) -> Level:
 
     Masked pixels have no weight at all (normalised convolution), so what they hold cannot leak.
     """
-    native = level.image.dtype in _NATIVE and level.image.dtype.isnative
+    array = isinstance(level.image, np.ndarray)
+    native = array and level.image.dtype in _NATIVE and level.image.dtype.isnative
     exact = level.image.dtype.kind == "f" or level.scale >= _MIN_INTEGER_CONTRAST
     if level.valid is None and native and exact and (level.index > 0 or _moderate(level)):
         return Level(
@@ -184,3 +190,9 @@ def pyramid(level: Level, smallest: int) -> list[Level]:
     while min(levels[-1].shape) >= 2 * smallest:
         levels.append(halved(levels[-1]))
     return levels
+
+
+def overview(levels: list[Level], first: int) -> Level:
+    """Return the finest level from `first` on that can be looked at whole, or the coarsest."""
+    rest = levels[min(first, len(levels) - 1) :]
+    return next((level for level in rest if level.image.size <= _OVERVIEW_PIXELS), rest[-1])

@@ -9,13 +9,14 @@ contrast.
 
 from __future__ import annotations
 
+from collections.abc import Generator
 from dataclasses import dataclass
 
 import numpy as np
 
 from .blocks import Blocks, Sampler
-from .models import Array, Frame, Model, compose, corner_jacobian
-from .normal import Equations, Linearised, withdrawn
+from .models import Array, Frame, Model, compose, corner_motions, corner_slopes
+from .normal import Equations, Fit, Linearised, chained, combined, withdrawn
 from .scalespace import Bools, Floats
 
 # Share of the reference's pixels that must see the moving image.
@@ -28,6 +29,14 @@ _STILL_SEEN = 0.8
 _CLOSE = 0.2
 # A direction whose gradients are noise to more than this share is not told from noise.
 _MOST_NOISE = 0.9
+# Each step is taken to be shorter than the last by a factor within these limits.
+_RATES = (0.05, 0.98)
+# After so many iterations, what is left of the way is compared with the uncertainty, too: a share
+# of it does not matter.
+_PATIENCE = 6
+_NEGLIGIBLE = 0.1
+# After so many, steps that are not `_CLOSE` lead nowhere.
+_LAST_CHANCE = 25
 
 
 @dataclass(frozen=True)
@@ -60,89 +69,196 @@ class Solution:
     converged: bool
 
 
-def solve(
-    blocks: Blocks,
-    sample: Sampler,
-    matrix: Array,
-    model: Model,
-    frame: Frame,
-    *,
-    iterations: int,
-    tolerance: float,
-    termination_eps: float,
-    local: bool,
-) -> Solution:
-    """Refine `matrix` on `blocks`.
+@dataclass(frozen=True)
+class _Step:
+    """One Gauss-Newton step: `moved` is how far it moves the corners (RMS, px of the level)."""
+
+    equations: Equations
+    normal: Array
+    delta: Array
+    jacobian: Array
+    moved: float
+
+    def within(self, limit: float) -> Array:
+        """Return the step, shortened so that it moves the corners by `limit` at most."""
+        return self.delta if self.moved <= limit else self.delta * (limit / self.moved)
+
+    def uncertainty(self) -> tuple[Array, float]:
+        """Return the covariance of the parameters, and what it means at the corners (px).
+
+        Residuals are correlated between neighbouring pixels, so that their variance alone would
+        promise too much.  The blocks' scores are nearly independent: their outer products give the
+        sandwich covariance, and, averaged over directions, a scale for the inverse normal matrix.
+        The mean of both is less noisy than the first and less blind than the second.
+        """
+        p = len(self.normal)
+        normal = (self.normal + self.normal.T) / 2
+        n = int((self.equations.normals[:, 0, 0] > 0).sum())
+        values = np.linalg.eigvalsh(normal)
+        if n <= p or values[0] <= 1e-9 * values[-1]:
+            return np.full((p, p), np.inf), float("inf")
+        inverse = np.linalg.inv(normal)
+        residual = self.equations.scores - self.equations.normals @ self.delta
+        meat = residual.T @ residual * (n / (n - p))
+        spread = np.trace(inverse @ meat) / p
+        covariance = 0.5 * (inverse @ meat @ inverse + spread * inverse)
+        jacobian = self.jacobian
+        return covariance, float(np.sqrt(np.trace(jacobian @ covariance @ jacobian.T) / 4))
+
+
+class _Part:
+    """Some blocks of the reference; their linearisation is kept while it holds."""
+
+    def __init__(self, blocks: Blocks, sample: Sampler) -> None:
+        self.blocks = blocks
+        self._sample = sample
+        self.linearised: Linearised | None = None
+        self.noise: Array | None = None
+        self._image = blocks.values
+
+    def fit(self, matrix: Array, model: Model, frame: Frame, *, local: bool) -> Fit:
+        """Sample the moving image at `matrix` and fit it."""
+        image = self._sample(matrix)
+        seen = _seen(self.blocks, image)
+        if self.linearised is None or not _covers(seen, self.linearised.seen):
+            # One pixel less than is seen: the next small step then does not change what is used.
+            used = None if seen is None else withdrawn(seen)
+            self.linearised = Linearised(self.blocks, model, frame, used, local)
+        if self.linearised.seen is not None:
+            image = np.where(self.linearised.seen, image, np.float32(0))
+        self._image = image
+        return self.linearised.fit(image)
+
+    def measure(self, gains: Array) -> None:
+        """Measure the noise of the reference's gradients against the image fitted last."""
+        if self.linearised is not None:
+            self.noise = self.linearised.noise(self._image, gains)
+
+
+class Solver:
+    """Refines transforms of one level, on blocks that may become more.
 
     Parameters
     ----------
-    blocks : Blocks
-        Of the reference level.
-    sample : callable
-        Samples the moving level on those blocks.
-    matrix : (3, 3) array
-        Start, in px of the level.
+    model : Model
     frame : Frame
         Of the reference level.
-    iterations : int
-        At most so many.
-    tolerance : float
-        Stop when a step moves the corners by less (RMS, px of the level).
     termination_eps : float
         Stop when the ECC changes by less.
     local : bool
-        Gain and offset per block instead of one pair.
+        Gain and offset per block instead of one pair; only then may there be several parts.
     """
-    linearised: Linearised | None = None
-    jacobian = np.zeros((8, model.n_parameters))
-    last: tuple[Equations, Array, Array] | None = None
-    previous = -2.0
-    done = 0
-    settled = False
-    moved = np.inf
-    clean = np.eye(model.n_parameters)
-    limit = _LONGEST_STEP * frame.radius
-    for iteration in range(1, iterations + 1):
-        image = sample(matrix)
-        seen = _seen(blocks, image)
-        if linearised is None or not _covers(seen, linearised.seen):
-            # One pixel less than is seen: the next small step then does not change what is used.
-            linearised = Linearised(
-                blocks, model, frame, None if seen is None else withdrawn(seen), local
-            )
-        if linearised.seen is not None:
-            image = np.where(linearised.seen, image, np.float32(0))
-        if linearised.count.sum() < MIN_OVERLAP * blocks.values.size:
-            break
-        equations = linearised.equations(image)
-        if not np.isfinite(equations.ecc):
-            break
-        ecc = abs(equations.ecc)
-        jacobian = corner_jacobian(matrix, model, frame)
+
+    def __init__(self, model: Model, frame: Frame, *, termination_eps: float, local: bool) -> None:
+        self._model = model
+        self._frame = frame
+        self._eps = termination_eps
+        self._local = local
+        self._parts: list[_Part] = []
+        self._motions = corner_motions(model, frame)
+        self._limit = _LONGEST_STEP * frame.radius
+        self._moved, self._rate = np.inf, _RATES[1]
+
+    def add(self, blocks: Blocks, sample: Sampler) -> None:
+        """Add blocks of the reference level, and what samples the moving level on them."""
+        self._parts.append(_Part(blocks, sample))
+
+    def run(
+        self, matrix: Array, *, iterations: int, tolerance: float, resumed: bool = False
+    ) -> Generator[None, None, Solution]:
+        """Refine `matrix`, in px of the level.
+
+        Parameters
+        ----------
+        matrix : (3, 3) array
+            Start.
+        iterations : int
+            At most so many.
+        tolerance : float
+            Stop when all further steps are expected to move the corners by less (RMS, px of the
+            level).
+        resumed : bool
+            `matrix` is where the last run ended, and what that learned still holds.
+
+        Yields
+        ------
+        None
+            After every part of every iteration.
+        """
+        if not resumed:
+            self._moved, self._rate = np.inf, _RATES[1]
+        last: _Step | None = None
+        done, settled = 0, False
+        while done < iterations and not settled:
+            equations = yield from self._equations(matrix)
+            step = None if equations is None else self._step(matrix, equations)
+            if step is None:
+                break
+            settled = self._settles(step, last, tolerance, patient=done >= _PATIENCE)
+            matrix = compose(matrix, self._model, self._frame, step.within(self._limit))
+            last = step
+            done += 1
+            if done >= _LAST_CHANCE and step.moved > _CLOSE:
+                break
+        if last is None:
+            return _nothing(matrix, self._model.n_parameters)
+        covariance, corner = last.uncertainty()
+        ecc, gain = last.equations.ecc, last.equations.gain
+        return Solution(matrix, ecc, gain, covariance, corner, done, settled)
+
+    def _step(self, matrix: Array, equations: Equations) -> _Step | None:
+        """Return the Gauss-Newton step at `matrix`, None without one."""
         normal = equations.normals.sum(0)
-        if local and moved > _CLOSE:
-            clean = _shares(normal, linearised.noise(image, equations))
-        if local:
-            normal = clean @ normal
+        if self._local:
+            normal = self._cleaned(normal, equations)
         delta = _regularised(normal, equations.scores.sum(0))
-        moved = float(np.sqrt(np.mean(np.sum((jacobian @ delta).reshape(4, 2) ** 2, axis=1))))
-        if not np.isfinite(moved):
-            break
-        settled = moved < tolerance or abs(ecc - previous) < termination_eps
-        previous = ecc
-        if moved > limit:
-            delta *= limit / moved
-        matrix = compose(matrix, model, frame, delta)
-        last = equations, normal, delta
-        done = iteration
-        if settled:
-            break
-    if last is None:
-        p = model.n_parameters
-        return Solution(matrix, float("nan"), 1.0, np.full((p, p), np.inf), float("inf"), 0, False)
-    equations, normal, delta = last
-    covariance, corner = _uncertainty(equations, normal, jacobian, delta)
-    return Solution(matrix, equations.ecc, equations.gain, covariance, corner, done, settled)
+        jacobian = corner_slopes(matrix, self._frame, self._motions)
+        moved = float(np.sqrt(np.sum((jacobian @ delta) ** 2) / 4))
+        return _Step(equations, normal, delta, jacobian, moved) if np.isfinite(moved) else None
+
+    def _settles(self, step: _Step, last: _Step | None, tolerance: float, patient: bool) -> bool:
+        """Tell whether nothing that matters is to be expected after a step."""
+        if last is not None:
+            self._rate = float(np.clip(step.moved / self._moved, *_RATES))
+        self._moved = step.moved
+        if self._local and patient:
+            corner = step.uncertainty()[1]
+            tolerance = max(tolerance, _NEGLIGIBLE * corner) if np.isfinite(corner) else tolerance
+        # Steps that shrink by a factor each add up to this.
+        left = step.moved * self._rate / (1 - self._rate)
+        before = -2.0 if last is None else abs(last.equations.ecc)
+        return left < tolerance or abs(abs(step.equations.ecc) - before) < self._eps
+
+    def _equations(self, matrix: Array) -> Generator[None, None, Equations | None]:
+        """Fit all parts at `matrix`; None where they see too little."""
+        fits = []
+        for part in self._parts:
+            fits.append(part.fit(matrix, self._model, self._frame, local=self._local))
+            yield
+        used = sum(part.linearised.count.sum() for part in self._parts if part.linearised)
+        if used < MIN_OVERLAP * sum(part.blocks.values.size for part in self._parts):
+            return None
+        equations = combined(fits)
+        return equations if np.isfinite(equations.ecc) else None
+
+    def _cleaned(self, normal: Array, equations: Equations) -> Array:
+        """Return the normal matrix without the noise of the reference's gradients.
+
+        The noise of a part is measured once the solution is close.
+        """
+        first = 0
+        for part in self._parts:
+            after = first + len(part.blocks.values)
+            if part.noise is None or self._moved > _CLOSE:
+                part.measure(equations.gains[first:after])
+            first = after
+        noise = chained([part.noise for part in self._parts if part.noise is not None])
+        summed = np.tensordot(equations.weights * equations.gains, noise, axes=1)
+        return _shares(normal, summed) @ normal
+
+
+def _nothing(matrix: Array, p: int) -> Solution:
+    return Solution(matrix, float("nan"), 1.0, np.full((p, p), np.inf), float("inf"), 0, False)
 
 
 def _seen(blocks: Blocks, image: Floats) -> Bools | None:
@@ -184,27 +300,3 @@ def _regularised(normal: Array, right: Array) -> Array:
     keep = values > 1e-7 * max(values[-1], 1e-30)
     inverse = np.where(keep, 1 / np.where(keep, values, 1), 0)
     return np.asarray(vectors @ (inverse * (vectors.T @ right)))
-
-
-def _uncertainty(
-    equations: Equations, normal: Array, jacobian: Array, delta: Array
-) -> tuple[Array, float]:
-    """Return the covariance of the parameters, and what it means at the corners (px).
-
-    Residuals are correlated between neighbouring pixels, so that their variance alone would
-    promise too much.  The blocks' scores are nearly independent: their outer products give the
-    sandwich covariance, and, averaged over directions, a scale for the inverse normal matrix.
-    The mean of both is less noisy than the first and less blind than the second.
-    """
-    p = len(normal)
-    normal = (normal + normal.T) / 2
-    n = int((equations.normals[:, 0, 0] > 0).sum())
-    values = np.linalg.eigvalsh(normal)
-    if n <= p or values[0] <= 1e-9 * values[-1]:
-        return np.full((p, p), np.inf), float("inf")
-    inverse = np.linalg.inv(normal)
-    residual = equations.scores - equations.normals @ delta
-    meat = residual.T @ residual * (n / (n - p))
-    spread = np.trace(inverse @ meat) / p
-    covariance = 0.5 * (inverse @ meat @ inverse + spread * inverse)
-    return covariance, float(np.sqrt(np.trace(jacobian @ covariance @ jacobian.T) / 4))

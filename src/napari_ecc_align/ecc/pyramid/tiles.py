@@ -15,15 +15,22 @@ _WEAKEST = 0.02
 _MIN_VALID = 0.6
 # The image is divided into so many cells along its longer side; tiles are dealt out cell by cell.
 _CELLS = 6
+# Tiles to choose from along each side: more take longer to rank than to read.
+_MOST_A_SIDE = 128
 
 
 def grid(shape: tuple[int, int], size: int, margin: int) -> Array:
-    """Return the first pixels (x, y), shape (n, 2), of tiles side by side inside a margin."""
+    """Return the first pixels (x, y), shape (n, 2), of tiles inside a margin.
+
+    They lie side by side or, on very large images, some tiles apart.
+    """
     axes = []
     for length in (shape[1], shape[0]):
         count = max(0, (length - 2 * margin) // size)
-        first = (length - count * size) // 2
-        axes.append(first + size * np.arange(count))
+        apart = size * max(1, -(-count // _MOST_A_SIDE))
+        count = -(-count * size // apart)
+        first = (length - (count - 1) * apart - size) // 2
+        axes.append(first + apart * np.arange(count))
     x, y = np.meshgrid(*axes)
     return np.stack([x.ravel(), y.ravel()], axis=1).astype(np.float64)
 

@@ -1,0 +1,172 @@
+"""What the tiles' displacements say of the motion model: does it suffice, and where not."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .evidence import TileEvidence
+from .transform import corners
+
+Array = NDArray[np.float64]
+
+# A tile that fits best elsewhere counts as displaced if it fits there nearly as well as those that
+# agree; otherwise it shows something else.
+_WELL = 0.75
+_LEAST_FIT = 0.3
+# Its nearest neighbours must be displaced alike, to this share of the displacement.
+_ALIKE = 0.6
+_NEIGHBOURS = 3
+_SIGMAS = 4.0
+_NOTABLE = 0.5
+_LEAST_TILES = 6
+# Tiles in a line, or in a corner, determine no homography.
+_LONGEST = 1e4
+# A tile is not believed to be more exact than this many pixels of its level, so that none decides
+# alone.
+_MOST_EXACT = 0.1
+
+
+@dataclass(frozen=True)
+class Deformation:
+    """How the tiles' displacements depart from zero.
+
+    Attributes
+    ----------
+    displaced : int
+        Tiles that, with their neighbours, fit well but elsewhere.
+    corner_shift : float
+        RMS distance in px by which a motion fitted to the tiles would move the corners.
+    corner_sigma : float
+        One sigma of that.
+    largest : float
+        Largest displacement in px that stands out of its uncertainty and is shared by neighbours.
+    where : str
+        The part of the image where it is, such as "upper left".
+    explained : float
+        RMS displacement in px of the tiles that agree, per axis, beyond their own uncertainty.
+    """
+
+    displaced: int
+    corner_shift: float
+    corner_sigma: float
+    largest: float
+    where: str
+    explained: float
+
+    @property
+    def sentence(self) -> str:
+        """What the displacements say, for a person."""
+        if self.largest:
+            size = f"{self.largest:.1f} px"
+            return f"A local deformation of up to {size} remains in the {self.where}."
+        return f"The model explains the images to {max(self.explained, 0.01):.2f} px."
+
+
+def deformation(evidence: TileEvidence, shape: tuple[int, int]) -> Deformation:
+    """Look for a pattern in the displacements of the tiles.
+
+    Parameters
+    ----------
+    evidence : TileEvidence
+        Of an alignment, best at full resolution.
+    shape : tuple of int
+        Height and width of the reference.
+    """
+    agree = evidence.agree
+    places, moves = evidence.displacements[:, :2], evidence.displacements[:, 2:]
+    sizes = np.hypot(*moves.T)
+    sigma = evidence.uncertainties
+    typical = float(np.median(evidence.fits[agree])) if agree.any() else 1.0
+    good = np.isfinite(sigma) & (evidence.fits >= max(_LEAST_FIT, _WELL * typical))
+    alike = _shared(places, moves, good)
+    displaced = good & alike & ~agree
+    used = good & (agree | displaced)
+    shift, corner_sigma = _corner_shift(
+        places[used], moves[used], np.maximum(sigma[used], _MOST_EXACT), shape
+    )
+    clear = good & alike & (sizes > _SIGMAS * sigma) & (sizes > _NOTABLE)
+    largest, where = 0.0, ""
+    if clear.sum() >= 2:
+        at = int(np.argmax(np.where(clear, sizes, 0)))
+        largest, where = float(sizes[at]), part_of(places[at], shape)
+    near = good & agree
+    excess = np.mean(moves[near] ** 2) - np.mean(sigma[near] ** 2) if near.any() else np.inf
+    explained = float(np.sqrt(max(0.0, float(excess))))
+    return Deformation(int(displaced.sum()), shift, corner_sigma, largest, where, explained)
+
+
+def _shared(places: Array, moves: Array, good: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Tell of each tile whether one of its nearest good neighbours is displaced alike."""
+    found = np.zeros(len(places), bool)
+    indices = np.flatnonzero(good)
+    if len(indices) < 2:
+        return found
+    apart = np.hypot(*(places[indices, None] - places[indices]).transpose(2, 0, 1))
+    np.fill_diagonal(apart, np.inf)
+    nearest = np.argsort(apart, axis=1, kind="stable")[:, :_NEIGHBOURS]
+    unlike = np.hypot(*(moves[indices, None] - moves[indices[nearest]]).transpose(2, 0, 1))
+    found[indices] = (unlike <= _ALIKE * np.hypot(*moves[indices].T)[:, None]).any(axis=1)
+    return found
+
+
+def _corner_shift(
+    places: Array, moves: Array, sigma: Array, shape: tuple[int, int]
+) -> tuple[float, float]:
+    """Fit an affine displacement, and one with perspective; return the clearer RMS at the corners.
+
+    Returns
+    -------
+    shift, sigma : float
+        In px; 0 and infinite where the tiles determine neither.
+    """
+    middle, half = (np.array(shape[::-1]) - 1) / 2, max(shape) / 2
+    design, at_corners = (_motions((at - middle) / half) for at in (places, corners(shape)))
+    clearest = 0.0, float("inf")
+    for parameters in (6, 8):
+        used = slice(parameters)
+        if len(places) < _LEAST_TILES or np.linalg.cond(design[:, used]) > _LONGEST:
+            break
+        fit, covariance = _fitted(design[:, used], moves.ravel(), np.repeat(sigma, 2))
+        there = at_corners[:, used]
+        shift = float(np.sqrt(np.sum((there @ fit) ** 2) / 4))
+        spread = float(np.sqrt(np.einsum("ij,jk,ik->", there, covariance, there) / 4))
+        if shift / spread > clearest[0] / clearest[1]:
+            clearest = shift, spread
+    return clearest
+
+
+def _fitted(design: Array, seen: Array, sigma: Array) -> tuple[Array, Array]:
+    """Solve by least squares with Cauchy's weights; return the solution and its covariance."""
+    weights = 1 / sigma**2
+    for _ in range(4):
+        normal = design.T @ (design * weights[:, None])
+        fit = np.linalg.solve(normal, design.T @ (seen * weights))
+        left = np.abs(seen - design @ fit) / sigma
+        scale = max(1.0, float(np.median(left)) / 0.67)
+        # A tile that found the wrong place does not bend the fit.
+        weights = 1 / (sigma**2 * (1 + (left / (2 * scale)) ** 2))
+    return np.asarray(fit), np.asarray(scale**2 * np.linalg.inv(normal))
+
+
+def _motions(places: Array) -> Array:
+    """Return how a homography's parameters displace points, perspective last, shape (2 n, 8)."""
+    x, y = places.T
+    one, none = np.ones(len(x)), np.zeros(len(x))
+    across = np.stack([one, x, y, none, none, none, x * x, x * y], axis=1)
+    down = np.stack([none, none, none, one, x, y, x * y, y * y], axis=1)
+    return np.stack([across, down], axis=1).reshape(-1, 8)
+
+
+def part_of(place: Array, shape: tuple[int, int]) -> str:
+    """Return which part of an image of shape (h, w) a place (x, y) is in, in words."""
+    x, y = 3 * np.asarray(place) / np.array(shape[::-1])
+    row = ("upper", "", "lower")[int(np.clip(y, 0, 2))]
+    column = ("left", "", "right")[int(np.clip(x, 0, 2))]
+    if not row and not column:
+        return "middle"
+    if not column:
+        return f"{row} part"
+    return f"{row} {column}" if row else f"{column} part"

@@ -1,0 +1,168 @@
+import sys
+from itertools import islice
+from pathlib import Path
+
+import numpy as np
+import pytest
+from scipy import ndimage
+
+from napari_ecc_align import align
+from napari_ecc_align.transform import corner_error
+from napari_ecc_align.verdict import why_implausible
+from pairs import known_pair, picture, random_transform
+
+sys.path.append(str(Path(__file__).parents[1] / "benchmarks"))
+
+from hostile import hostile_pairs
+from trust import outcome
+
+SHAPE = (240, 300)
+ORDER = ("failed", "doubtful", "aligned")
+
+
+def crop(name, shape=SHAPE):
+    return picture(name)[: shape[0], : shape[1]]
+
+
+def shift(x, y):
+    return np.array([[1, 0, x], [0, 1, y], [0, 0, 1.0]])
+
+
+def noisy(image, seed, sigma=2.0):
+    return image + np.random.default_rng(seed).normal(0, sigma, image.shape)
+
+
+@pytest.mark.parametrize(
+    ("first", "second"), [("camera", "astronaut"), ("chelsea", "coffee"), ("coffee", "camera")]
+)
+def test_unrelated_photographs_fail(first, second):
+    result = align(crop(first), crop(second))
+    assert result.verdict == "failed"
+
+
+@pytest.mark.parametrize("blank", ["paper", "noise", "gradient"])
+def test_nothing_aligns_with_a_blank_page(blank):
+    empty = {
+        "paper": noisy(np.full(SHAPE, 200.0), 1),
+        "noise": noisy(np.full(SHAPE, 128.0), 2, 40),
+        "gradient": noisy(np.tile(np.linspace(50, 200, SHAPE[1]), (SHAPE[0], 1)), 3),
+    }[blank]
+    for images in ((crop("camera"), empty), (empty, crop("camera"))):
+        assert align(*images).verdict == "failed"
+
+
+@pytest.mark.parametrize("flip", [np.flipud, np.fliplr])
+def test_a_mirror_image_is_not_aligned(flip):
+    assert align(crop("astronaut"), flip(crop("astronaut"))).verdict != "aligned"
+
+
+@pytest.mark.parametrize("period", [12, 25, 40])
+def test_a_period_off_is_never_aligned(period):
+    rows, columns = np.mgrid[: SHAPE[0] + 60, : SHAPE[1] + 60]
+    lines = ((rows % period < 2) | (columns % period < 2)) * 180.0
+    whole = ndimage.gaussian_filter(lines, 0.8)
+    images = [noisy(whole[k : k + SHAPE[0], k : k + SHAPE[1]], k) for k in (10, 14)]
+    for off in ((period, 0), (0, -period)):
+        result = align(*images, model="translation", initial=shift(off[0] - 4, off[1] - 4))
+        assert result.verdict != "aligned", result.reason
+
+
+def test_a_mark_tells_periods_apart():
+    rows, columns = np.mgrid[: SHAPE[0] + 60, : SHAPE[1] + 60]
+    lines = ((rows % 25 < 2) | (columns % 25 < 2)) * 60.0
+    whole = ndimage.gaussian_filter(lines, 0.8) + picture("camera")[:300, :360]
+    images = [noisy(whole[k : k + SHAPE[0], k : k + SHAPE[1]], k) for k in (10, 14)]
+    result = align(*images, model="translation", initial=shift(21, -4))
+    assert corner_error(result.transform.matrix, shift(-4, -4), SHAPE) < 0.1
+    assert result.verdict == "aligned", result.reason
+
+
+@pytest.mark.parametrize(
+    ("name", "other", "model"),
+    [
+        ("camera", "immunohistochemistry", "translation"),
+        ("chelsea", "coffee", "affine"),
+        ("astronaut", "coffee", "euclidean"),
+        ("coffee", "camera", "homography"),
+    ],
+)
+def test_the_verdict_never_falls_as_more_of_the_image_agrees(name, other, model):
+    truth = random_transform(3, model, SHAPE, size=6)
+    known = known_pair(name, truth, shape=SHAPE)
+    verdicts = []
+    for share in (0.8, 0.55, 0.4, 0.3, 0.15):
+        moving = known.moving.copy()
+        first = round((1 - share) * SHAPE[1])
+        moving[:, first:] = crop(other)[:, first:]
+        result = align(noisy(known.reference, 1), noisy(moving, 2), model=model)
+        verdicts.append(ORDER.index(result.verdict))
+        if share <= 0.4:
+            assert known.error_of(result.transform) < 0.5
+            assert result.verdict == "aligned", result.reason
+        if share == 0.4:
+            assert "they differ, most in the" in result.reason
+            assert "right" in result.reason
+    assert verdicts == sorted(verdicts)
+
+
+@pytest.mark.parametrize("name", ["astronaut", "coffee"])
+def test_a_deformed_pair_says_so(name):
+    rows, columns = np.mgrid[: SHAPE[0], : SHAPE[1]].astype(float)
+    bump = 3.0 * np.exp(-((rows - 180) ** 2 + (columns - 220) ** 2) / 45**2)
+    bent = ndimage.map_coordinates(crop(name), [rows, columns + bump], order=3)
+    result = align(noisy(crop(name), 1), noisy(bent, 2), model="translation")
+    assert "deformation of up to" in result.reason or "does not suffice" in result.reason
+    sizes = np.hypot(*result.residuals[:, 2:].T)
+    assert (sizes > 4 * result.residual_uncertainties).sum() >= 2
+    assert result.residuals.shape == (len(result.residual_uncertainties), 4)
+
+
+def test_a_sound_pair_says_how_well_the_model_explains_it():
+    known = known_pair("astronaut", random_transform(2, "affine", SHAPE), shape=SHAPE)
+    result = align(known.reference, known.moving)
+    assert "The model explains the images to 0.0" in result.reason
+
+
+@pytest.mark.parametrize(
+    ("model", "true", "size"),
+    [("translation", "euclidean", 6), ("euclidean", "affine", 8), ("affine", "homography", 40)],
+)
+def test_a_model_that_cannot_do_it_is_not_called_aligned(model, true, size):
+    known = known_pair("astronaut", random_transform(5, true, SHAPE, size=size), shape=SHAPE)
+    result = align(noisy(known.reference, 1), noisy(known.moving, 2), model=model)
+    assert known.error_of(result.transform) > 1
+    assert result.verdict != "aligned", result.reason
+
+
+def test_too_little_overlap_fails():
+    result = align(crop("coffee"), crop("coffee")[:, 265:], model="translation")
+    assert result.verdict != "aligned"
+
+
+@pytest.mark.parametrize("shape", [SHAPE, (1500, 1000)])
+def test_sound_matrices_are_plausible(shape):
+    for model in ("translation", "euclidean", "similarity", "affine", "homography"):
+        matrix = random_transform(1, model, shape, size=20).matrix
+        assert why_implausible(matrix, shape) is None
+
+
+@pytest.mark.parametrize(
+    "matrix",
+    [
+        np.diag([-1.0, 1, 1]),
+        np.diag([5.0, 5, 1]),
+        np.diag([3.0, 1, 1]),
+        np.array([[1, 0, 0], [0, 1, 0], [-0.01, 0, 1.0]]),
+        np.array([[1, 0, 0], [0, 1, 0], [0.02, 0, 1.0]]),
+    ],
+)
+def test_absurd_matrices_are_not_plausible(matrix):
+    assert why_implausible(matrix, SHAPE)
+
+
+def test_no_hostile_pair_misleads():
+    small = (pair for pair in hostile_pairs(102, seed=5) if pair.reference.size <= 52_000)
+    misleading = [
+        f"{pair.kind}: {pair.name}" for pair in islice(small, 36) if outcome(pair).misleading
+    ]
+    assert not misleading
