@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,6 +26,8 @@ from napari_ecc_align.transform import MOTION_MODELS, MotionModel
 from pairs import random_transform
 
 Random = np.random.Generator
+# The name, both images and, as far as there are any, the truth, the model and the start.
+Made = tuple[Any, ...]
 _SIDES = (128, 160, 200, 240, 320, 420)
 
 
@@ -70,13 +73,13 @@ def _polarity(rng: Random, image: Image) -> Image:
     return 255 - image if rng.random() < 0.3 else image
 
 
-def _unrelated(rng: Random):
+def _unrelated(rng: Random) -> Made:
     first, second = rng.choice(PHOTOGRAPHS + TEXTURES + ("page", "text"), 2, replace=False)
     images = [view(str(name), rng, _shape(rng)) for name in (first, second)]
     return f"{first}, {second}", *(eight_bit(image, rng) for image in images)
 
 
-def _apart(rng: Random):
+def _apart(rng: Random) -> Made:
     """Cut two places of one picture that share nothing."""
     name = _one(rng, ("grass", "gravel", "brick", "hubble_deep_field", "page", "text", "camera"))
     shape = (90, 150) if name in ("page", "text") else (200, 200)
@@ -85,7 +88,7 @@ def _apart(rng: Random):
     return name, eight_bit(reference, rng), eight_bit(moving, rng)
 
 
-def _other_page(rng: Random):
+def _other_page(rng: Random) -> Made:
     shape = [(400, 520), (600, 800), (300, 300)][int(rng.integers(3))]
     first, second = (page(int(rng.integers(40)) + k * 40, shape, 6.0) for k in (0, 1))
     kind = int(rng.integers(3))
@@ -93,7 +96,7 @@ def _other_page(rng: Random):
     return f"{shape} {('gray', 'binary', 'staffless')[kind]}", first.reference, moving
 
 
-def _same_staves(rng: Random):
+def _same_staves(rng: Random) -> Made:
     """Write other music on the very same staves."""
     shape = [(400, 520), (600, 800), (300, 300)][int(rng.integers(3))]
     first, second = (page(int(rng.integers(40)) + k * 40, shape, 0.0) for k in (0, 1))
@@ -104,7 +107,7 @@ def _same_staves(rng: Random):
     return f"{shape}", first.reference, other[y:, x:]
 
 
-def _blank(rng: Random):
+def _blank(rng: Random) -> Made:
     shape = _shape(rng)
     name = _one(rng, PHOTOGRAPHS)
     picture = eight_bit(view(name, rng, shape), rng)
@@ -125,7 +128,7 @@ def _blank(rng: Random):
     return f"{kind}, {'blank' if both else name}", *images
 
 
-def _noise(rng: Random):
+def _noise(rng: Random) -> Made:
     shape = _shape(rng)
 
     def field() -> Image:
@@ -138,7 +141,7 @@ def _noise(rng: Random):
     return name, eight_bit(field(), rng), eight_bit(other, rng)
 
 
-def _flipped(rng: Random):
+def _flipped(rng: Random) -> Made:
     shape = _shape(rng)
     name = _one(rng, PHOTOGRAPHS + TEXTURES)
     reference, moving = views(name, rng, shape, _small(rng, shape, "affine"))
@@ -146,7 +149,7 @@ def _flipped(rng: Random):
     return name, eight_bit(reference, rng), eight_bit(_polarity(rng, flipped), rng)
 
 
-def _out_of_reach(rng: Random):
+def _out_of_reach(rng: Random) -> Made:
     """Turn or grow further than the model or the search reaches."""
     shape = _shape(rng)
     name = _one(rng, PHOTOGRAPHS)
@@ -161,7 +164,7 @@ def _out_of_reach(rng: Random):
     return name, eight_bit(reference, rng), eight_bit(moving, rng), truth, model
 
 
-def _wrong_model(rng: Random):
+def _wrong_model(rng: Random) -> Made:
     """Move by more than the model can: sheared, stretched, tilted."""
     shape = _shape(rng)
     name = _one(rng, PHOTOGRAPHS + TEXTURES)
@@ -180,7 +183,7 @@ def _wrong_model(rng: Random):
     return text, eight_bit(reference, rng), eight_bit(moving, rng), truth, asked
 
 
-def _deformed(rng: Random):
+def _deformed(rng: Random) -> Made:
     """Bend one image by waves of several px: no transform is right everywhere."""
     shape = _shape(rng)
     name = _one(rng, PHOTOGRAPHS)
@@ -194,7 +197,7 @@ def _deformed(rng: Random):
     return f"{name} {amplitude:.0f} px", eight_bit(reference, rng), eight_bit(moving, rng)
 
 
-def _little_overlap(rng: Random):
+def _little_overlap(rng: Random) -> Made:
     shape = _shape(rng)
     name = _one(rng, PHOTOGRAPHS + TEXTURES)
     share = float(rng.uniform(0.05, 0.3))
@@ -219,7 +222,7 @@ def _cells(rng: Random, shape: tuple[int, int], period: int, kind: str) -> Image
     return ndimage.gaussian_filter(225 - 180 * bars, 0.8)
 
 
-def _period_off(rng: Random):
+def _period_off(rng: Random) -> Made:
     """Start one period off, in a pattern with next to nothing that tells its cells apart."""
     shape = _shape(rng)
     period = int(rng.integers(8, 40))
@@ -239,7 +242,7 @@ def _period_off(rng: Random):
     return text, *images, truth, _model(rng), initial
 
 
-def _texture_off(rng: Random):
+def _texture_off(rng: Random) -> Made:
     """Start a brick off in a photograph of a wall, or anywhere in grass."""
     shape = (int(rng.integers(150, 300)), int(rng.integers(150, 300)))
     name = _one(rng, TEXTURES)
@@ -256,7 +259,7 @@ def _texture_off(rng: Random):
     )
 
 
-def _staff_off(rng: Random):
+def _staff_off(rng: Random) -> Made:
     """Start a line or a staff off on a page of music; some pages have hardly any notes."""
     shape = [(400, 520), (600, 800), (300, 300)][int(rng.integers(3))]
     drawn = page(int(rng.integers(40)), shape, 5.0)
@@ -279,7 +282,7 @@ def _staff_off(rng: Random):
     return f"{shape} {off:.0f} px", reference, gray, drawn.matrix, "affine", initial
 
 
-def _replaced(rng: Random):
+def _replaced(rng: Random) -> Made:
     """Replace a part of one image by another picture."""
     shape = _shape(rng)
     name, other = rng.choice(PHOTOGRAPHS + TEXTURES, 2, replace=False)
@@ -296,7 +299,7 @@ def _replaced(rng: Random):
     return text, eight_bit(reference, rng), eight_bit(moving, rng), truth, model
 
 
-def _saturated(rng: Random):
+def _saturated(rng: Random) -> Made:
     shape = _shape(rng)
     name = _one(rng, PHOTOGRAPHS + TEXTURES)
     model = _model(rng)
@@ -313,7 +316,7 @@ def _saturated(rng: Random):
     )
 
 
-def _faint(rng: Random):
+def _faint(rng: Random) -> Made:
     """Leave a contrast of a few grey values, at or below the noise."""
     shape = _shape(rng)
     name = _one(rng, PHOTOGRAPHS + TEXTURES)
@@ -327,7 +330,7 @@ def _faint(rng: Random):
     return text, eight_bit(reference, rng), eight_bit(moving, rng, noise), truth, model
 
 
-_KINDS: dict[str, Callable[[Random], tuple]] = {
+_KINDS: dict[str, Callable[[Random], Made]] = {
     "unrelated": _unrelated,
     "apart": _apart,
     "other page": _other_page,

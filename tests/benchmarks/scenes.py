@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from napari_ecc_align.samples.page import make_page
+from napari_ecc_align.samples.page import Page, make_page
 from napari_ecc_align.transform import MotionModel, corners, map_points
 from pairs import picture
 
@@ -129,7 +129,7 @@ def _at(name: str, points: Image) -> Image:
 
 
 @cache
-def page(seed: int, shape: tuple[int, int], displacement: float):  # type: ignore[no-untyped-def]
+def page(seed: int, shape: tuple[int, int], displacement: float) -> Page:
     """Draw a page of music, once."""
     return make_page(shape=shape, seed=seed, displacement=displacement)
 

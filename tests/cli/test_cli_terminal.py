@@ -20,7 +20,8 @@ HEAVY = ("cv2", "napari", "qtpy", "PyQt6", "skimage", "PIL", "tifffile", "tqdm")
 @pytest.fixture
 def command(inputs, tmp_path):
     """One that takes a while."""
-    return [*MODULE, "align", inputs / "page.png", inputs / "scan.png", "--out", tmp_path / "out"]
+    images = inputs / "page.png", inputs / "scan.png"
+    return [*MODULE, "align", *images, "--out", tmp_path / "out", "--engine", "opencv"]
 
 
 @pytest.fixture

@@ -43,8 +43,6 @@ def build_parser() -> argparse.ArgumentParser:
 
 
 def _add_align(commands: argparse._SubParsersAction[_Parser]) -> None:
-    from .align import run_align
-
     command = commands.add_parser(
         "align",
         allow_abbrev=False,
@@ -109,12 +107,10 @@ def _add_align(commands: argparse._SubParsersAction[_Parser]) -> None:
     command.add_argument(
         "--json", action="store_true", help="print the result as JSON, and nothing else"
     )
-    command.set_defaults(run=run_align)
+    command.set_defaults(run=_run_align)
 
 
 def _add_apply(commands: argparse._SubParsersAction[_Parser]) -> None:
-    from .apply import run_apply
-
     command = commands.add_parser(
         "apply",
         allow_abbrev=False,
@@ -134,7 +130,7 @@ def _add_apply(commands: argparse._SubParsersAction[_Parser]) -> None:
         "--out", type=Path, required=True, metavar="FILE", help="where to write the result"
     )
     _add_output_options(command)
-    command.set_defaults(run=run_apply)
+    command.set_defaults(run=_run_apply)
 
 
 def _add_output_options(command: _Parser) -> None:
@@ -162,8 +158,6 @@ def _add_overwrite(command: _Parser) -> None:
 
 
 def _add_demo(commands: argparse._SubParsersAction[_Parser]) -> None:
-    from .demo import run_demo
-
     command = commands.add_parser(
         "demo",
         allow_abbrev=False,
@@ -182,4 +176,23 @@ def _add_demo(commands: argparse._SubParsersAction[_Parser]) -> None:
     )
     command.add_argument("--no-gui", action="store_true", help="do not open napari")
     _add_overwrite(command)
-    command.set_defaults(run=run_demo)
+    command.set_defaults(run=_run_demo)
+
+
+# Estimating needs OpenCV, scikit-image and more: they are loaded when there is work for them.
+def _run_align(chosen: argparse.Namespace) -> int:
+    from .align import run_align
+
+    return run_align(chosen)
+
+
+def _run_apply(chosen: argparse.Namespace) -> int:
+    from .apply import run_apply
+
+    return run_apply(chosen)
+
+
+def _run_demo(chosen: argparse.Namespace) -> int:
+    from .demo import run_demo
+
+    return run_demo(chosen)

@@ -330,7 +330,8 @@ def _fine_steps(candidate: _Candidate, rung: str) -> Generator[Step, None, Refin
         except StopIteration as stop:
             refined: Refined = stop.value
             return refined
-        yield Step(f"{rung}, 1/{2**reached.level} of the resolution", reached.matrix)
+        where = f"1/{2**reached.level} of the resolution" if reached.level else "full resolution"
+        yield Step(f"{rung}, {where}", reached.matrix)
 
 
 def image_pyramid(image: Image, mask: Bools | None = None) -> list[Level]:
