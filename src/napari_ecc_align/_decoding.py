@@ -161,7 +161,7 @@ def _layout(series: TiffPageSeries, pages: int, path: Path) -> tuple[str, tuple[
     """Return the axes of an image, as YX, YXS or SYX, and its shape; refuse other layouts."""
     from tifffile import PHOTOMETRIC
 
-    axes, shape = series.get_axes(squeeze=False), series.get_shape(squeeze=False)
+    axes, shape = series.axes, series.shape
     sizes = [(a, n) for a, n in zip(axes, shape, strict=True) if n > 1 or a in "YX"]
     names, kept = "".join(a for a, _ in sizes), tuple(n for _, n in sizes)
     if names not in ("YX", "YXS", "SYX", "CYX"):

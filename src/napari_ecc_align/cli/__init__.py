@@ -62,6 +62,9 @@ def _run(arguments: Sequence[str] | None) -> int:
     except SystemExit as stop:
         # argparse has printed the help, the version or what is wrong.
         return stop.code if isinstance(stop.code, int) else 0
+    except BrokenPipeError:
+        # Some versions of argparse let it through when the reader of the help has gone.
+        return 0
     code: int = chosen.run(chosen)
     return code
 

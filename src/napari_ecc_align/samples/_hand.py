@@ -115,4 +115,5 @@ def render(
             part = [grid[start : stop + 1]]
             cv2.polylines(canvas, part, False, 255, int(pens[start]), cv2.LINE_8, _SUBPIXEL_BITS)
     coverage = cv2.resize(canvas, (width, height), interpolation=cv2.INTER_AREA)
-    return np.asarray(coverage, np.float32) / np.float32(255)
+    ink: NDArray[np.float32] = np.divide(coverage, 255, dtype=np.float32)
+    return ink
