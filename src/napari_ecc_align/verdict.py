@@ -25,9 +25,9 @@ KINDNESS = 2.5
 # Where fewer agree, the others must show something else and not merely lie elsewhere.
 ALIGNED_SHARE = 0.5
 LARGEST_DISPLACED = 0.2
-# Where not nearly all agree, those that do must agree to so many pixels.
 CLEAR_SHARE = 0.75
-LARGEST_SCATTER = 0.5
+# Those that agree must do so to this many pixels: by chance, they would to 0.75.
+LARGEST_SCATTER = 0.55
 LEAST_FIT = 0.25
 LARGEST_RIVAL = 0.9
 LARGEST_RIVAL_PLACE = 0.95
@@ -37,7 +37,7 @@ FAR_SHARE = 0.2
 LARGEST_CORNER_SHIFT = 1.0
 LARGEST_HOMOGRAPHY_SHIFT = 2.5
 LARGEST_UNCERTAINTY = 1.0
-_SIGMAS = 2.25
+_SIGMAS = 3.0
 
 
 @dataclass(frozen=True)
@@ -201,8 +201,8 @@ def _why_sparse(fine: TileEvidence, wide: TileEvidence, bent: Deformation) -> st
         return f"Only {counted}. {bent.sentence}"
     if max(rarity(fine), rarity(wide)) > RAREST_ALIGNED:
         return f"Only {counted}; elsewhere the images differ."
-    if fine.share < CLEAR_SHARE and bent.explained > LARGEST_SCATTER:
-        return f"Only {counted}, and that to no more than {bent.explained:.1f} px each."
+    if bent.explained > LARGEST_SCATTER:
+        return f"{counted}, but each only to about {bent.explained:.1f} px."
     return None
 
 
