@@ -109,7 +109,27 @@ def _highest_away(surface: Floats) -> float:
     from ._cv2 import cv2
 
     around = cv2.dilate(surface, np.ones((5, 5), np.uint8))
-    y, x = np.nonzero((surface >= around) & np.isfinite(surface))
+    peaks = (surface >= around) & np.isfinite(surface)
+    peaks[[0, -1]] = peaks[:, [0, -1]] = False
+    y, x = np.nonzero(peaks)
     middle_y, middle_x = (length // 2 for length in surface.shape)
     away = np.hypot(x - middle_x, y - middle_y) > _NEAR
-    return float(surface[y[away], x[away]].max()) if away.any() else 0.0
+    y, x = y[away], x[away]
+    if not len(y):
+        return 0.0
+    here = surface[y, x]
+    # A period of half a pixel more would hide: by parabolas, the height between the pixels.
+    return float(
+        (
+            here
+            + _above(surface[y, x - 1], here, surface[y, x + 1])
+            + _above(surface[y - 1, x], here, surface[y + 1, x])
+        ).max()
+    )
+
+
+def _above(before: Floats, here: Floats, after: Floats) -> Floats:
+    """Return how much higher a parabola through three points rises than the middle one."""
+    bend = np.where(np.isfinite(before + after), before - 2 * here + after, -np.inf)
+    rise = np.where(np.isfinite(bend), after - before, 0)
+    return np.asarray(rise**2 / np.maximum(-8 * bend, 1e-9), np.float32)

@@ -20,7 +20,7 @@ LEAST_AGREEING = 4
 # So rarely would so many tiles agree by chance. An estimator bends the images until some do, so
 # that chance is taken to be kinder than it is.
 RAREST_DOUBTFUL = 1e-3
-RAREST_ALIGNED = 1e-6
+RAREST_ALIGNED = 2e-6
 KINDNESS = 2.5
 # Where fewer agree, the others must show something else and not merely lie elsewhere.
 ALIGNED_SHARE = 0.5
@@ -30,13 +30,14 @@ CLEAR_SHARE = 0.75
 LARGEST_SCATTER = 0.55
 LEAST_FIT = 0.25
 LARGEST_RIVAL = 0.9
-LARGEST_RIVAL_PLACE = 0.95
+LARGEST_RIVAL_PLACE = 0.93
 FAR_SHARE = 0.2
 # By how much (px) the tiles may contradict the transform at the corners. A homography bends as
 # freely as what is fitted to them, so that they can show an error of it, but no lack of freedom.
 LARGEST_CORNER_SHIFT = 1.0
 LARGEST_HOMOGRAPHY_SHIFT = 2.5
-LARGEST_UNCERTAINTY = 1.0
+# One sigma in px: errors of twice that are not rare.
+LARGEST_UNCERTAINTY = 0.5
 _SIGMAS = 3.0
 
 
@@ -181,17 +182,15 @@ def _why_ambiguous(fine: TileEvidence, wide: TileEvidence, rival: float) -> str 
 
 
 def _why_inexact(bent: Deformation, corner_uncertainty: float, model: MotionModel) -> str | None:
-    uncertain = corner_uncertainty
-    if np.isnan(uncertain):
-        uncertain = bent.corner_sigma
-    if not uncertain <= LARGEST_UNCERTAINTY:
-        return f"There is too little detail to say more exactly than to {uncertain:.1f} px."
     most = LARGEST_HOMOGRAPHY_SHIFT if model == "homography" else LARGEST_CORNER_SHIFT
     if bent.corner_shift > max(most, _SIGMAS * bent.corner_sigma):
         return (
             "The motion model does not suffice: by its tiles, the image's corners would lie "
             f"{bent.corner_shift:.1f} px elsewhere."
         )
+    uncertain = bent.corner_sigma if np.isnan(corner_uncertainty) else corner_uncertainty
+    if not uncertain <= LARGEST_UNCERTAINTY:
+        return f"There is too little detail to say more exactly than to {uncertain:.2g} px."
     return None
 
 
@@ -200,6 +199,8 @@ def _why_sparse(fine: TileEvidence, wide: TileEvidence, bent: Deformation) -> st
     if bent.displaced > LARGEST_DISPLACED * fine.agreeing:
         return f"Only {counted}. {bent.sentence}"
     if max(rarity(fine), rarity(wide)) > RAREST_ALIGNED:
+        if fine.share > CLEAR_SHARE:
+            return f"{counted}, which is too few to be sure."
         return f"Only {counted}; elsewhere the images differ."
     if bent.explained > LARGEST_SCATTER:
         return f"{counted}, but each only to about {bent.explained:.1f} px."

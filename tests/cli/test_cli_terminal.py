@@ -7,8 +7,11 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 from processes import MODULE, SCRIPT, ecc_align, environment, names_in
+
+from napari_ecc_align.imagefiles import write_image
 
 pty = pytest.importorskip("pty", reason="pseudo-terminals are a thing of POSIX")
 termios = pytest.importorskip("termios", reason="pseudo-terminals are a thing of POSIX")
@@ -72,8 +75,15 @@ def test_a_terminal_has_a_bar_that_goes_away(command):
     assert "\n" not in shown
 
 
-def test_interrupt(command, tmp_path):
-    running = OnTerminal(command)
+def test_interrupt(tmp_path, tmp_path_factory):
+    # Noise takes long to give up on: however slow the machine, the signal comes in time.
+    folder = tmp_path_factory.mktemp("noise")
+    rng = np.random.default_rng(0)
+    images = [folder / "a.tif", folder / "b.tif"]
+    for path in images:
+        write_image(path, rng.integers(0, 255, (2500, 2500), np.uint8))
+    slow = [*MODULE, "align", *images, "--out", tmp_path / "out", "--engine", "opencv"]
+    running = OnTerminal(slow)
     assert running.read()
     running.process.send_signal(signal.SIGINT)
     code, out, shown = running.finish()
