@@ -70,7 +70,9 @@ def align(
     reference_mask, moving_mask : array_like, shape (h, w), optional
         Pixels of each image that count, as booleans or numbers (0 does not count).
     initial : Transform or array_like of shape (3, 3) or (2, 3), optional
-        Where to start first. Reference (x, y, 1) to moving.
+        Where to start first. Reference (x, y, 1) to moving. The motion model is what may have
+        happened beyond it: known pixel sizes of 0.5 and 0.4 with the model "translation" give a
+        transform that scales by just that. ("opencv" knows the model's own motions only.)
     progress : callable, optional
         Called with a `Progress` after every iteration.
     cancel : callable, optional
@@ -207,7 +209,9 @@ def _run_pyramid(job: Job, pyramids: Pyramids) -> Generator[Progress, None, list
         taken += 1
         # Nobody knows how many rungs there are to climb: the bar approaches its end.
         fraction = 1 - _PACE / (_PACE + taken)
-        reached = None if step.matrix is None else as_transform(step.matrix, job.model)
+        reached = (
+            None if step.matrix is None else as_transform(step.matrix, job.model, job.initial)
+        )
         yield Progress(fraction, step.stage, reached)
     if not results or results[-1].verdict != "aligned":
         results.append(judged(job, pyramids, estimate, 0.0))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -14,7 +16,7 @@ from .pyramids import Pyramids
 from .repeats import rival_place
 from .result import AlignmentResult
 from .sampling import overlap_share, sampled_ecc
-from .transform import MotionModel, Transform
+from .transform import MOTION_MODELS, MotionModel, Transform
 from .verdict import Judgement, judge, why_implausible, why_too_little
 
 # Tiles of a level of at most so many pixels see far.
@@ -32,7 +34,7 @@ def judged(job: Job, pyramids: Pyramids, estimate: Estimate, seconds: float) -> 
     """Return the result that an estimate amounts to."""
     matrix = estimate.matrix
     reference, moving = pyramids.reference[0], pyramids.moving[0]
-    transform = as_transform(matrix, job.model)
+    transform = as_transform(matrix, job.model, job.initial)
     overlap = overlap_share(reference, moving, matrix)
     coefficient = before = 0.0
     inverted = estimate.inverted
@@ -128,9 +130,35 @@ def trust(result: AlignmentResult) -> tuple[int, float]:
     return ("failed", "doubtful", "aligned").index(result.verdict), share
 
 
-def as_transform(matrix: NDArray[np.float64], model: MotionModel) -> Transform | None:
-    """Return a matrix as a transform, or None if it is not a usable one."""
+def as_transform(
+    matrix: NDArray[np.float64],
+    model: MotionModel,
+    initial: NDArray[np.float64] | None = None,
+) -> Transform | None:
+    """Return a matrix as a transform, or None if it is not a usable one.
+
+    One that is a motion of the model after the initial transform is usable too: it belongs to the
+    narrowest model that contains it.
+    """
     try:
         return Transform(matrix, model)
     except InputError:
+        if initial is None:
+            return None
+    try:
+        Transform(np.linalg.inv(initial) @ matrix, model)
+    except InputError:
         return None
+    return narrowest(matrix, MOTION_MODELS[MOTION_MODELS.index(model) + 1 :])
+
+
+def narrowest(
+    matrix: NDArray[np.float64], models: Sequence[MotionModel] = MOTION_MODELS
+) -> Transform | None:
+    """Return a matrix as a transform of the first motion model that contains it."""
+    for model in models:
+        try:
+            return Transform(matrix, model)
+        except InputError:
+            continue
+    return None

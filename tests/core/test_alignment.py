@@ -207,6 +207,25 @@ def test_a_useless_initial_transform_does_no_harm(camera, engine):
     assert result.verdict == "aligned"
 
 
+@pytest.mark.parametrize(
+    ("model", "becomes"), [("translation", "similarity"), ("affine", "homography")]
+)
+def test_the_model_is_what_may_happen_beyond_the_initial_transform(model, becomes):
+    known_part = {
+        "translation": np.array([[0.9, -0.5, 40], [0.5, 0.9, -30], [0, 0, 1]]),
+        "affine": np.array([[1, 0.02, 4], [0.01, 1, -3], [1e-4, -5e-5, 1]]),
+    }[model]
+    beyond = random_transform(3, model, SHAPE, size=4.0)
+    truth = Transform(known_part @ beyond.matrix, "homography")
+    known = known_pair("camera", truth, shape=SHAPE)
+    result = align(known.reference, known.moving, model=model, initial=known_part)
+    assert (result.verdict, result.start) == ("aligned", "initial")
+    assert known.error_of(result.transform) < 0.1
+    assert result.transform.model == becomes
+    if model == "translation":
+        assert np.allclose(result.transform.matrix[:2, :2], known_part[:2, :2], atol=1e-12)
+
+
 @settings(max_examples=8)
 @given(st.integers(0, 10_000))
 def test_swapping_the_images_inverts_the_transform(seed):

@@ -286,10 +286,7 @@ def estimate_steps(
     """
     motion = MODELS[model]
     settings = Settings(motion, precision, number_of_iterations, termination_eps)
-    start = None
-    if initial is not None:
-        start = motion.project(initial, Frame(reference[0].shape).centre)
-    run = _Run(reference, moving, settings, start)
+    run = _Run(reference, moving, settings, initial)
     timings: dict[str, float] = {}
     best: _Candidate | None = None
     refused: Estimate | None = None
