@@ -71,7 +71,7 @@ def warp(
     image = np.ma.getdata(as_array(cast("ArrayLike", moving), "moving"))
     if not image.size:
         raise InputError("moving is empty")
-    border = _fill_values(image, fill)
+    border = fill_values(image, fill)
     return _warped(image, transform.matrix, shape, interpolation, border)
 
 
@@ -97,7 +97,7 @@ def _warped_lazily(
     if isinstance(fill, str):
         frame = [part(rows, slice(0, width)) for rows in (first, slice(height - 1, height))]
         frame += [part(slice(0, height), columns) for columns in (first, slice(width - 1, width))]
-    border = _fill_values(frame[0], fill, frame)
+    border = fill_values(frame[0], fill, frame)
     outside = border * 255 if frame[0].dtype.kind == "b" else border
     result = np.empty((*shape, *frame[0].shape[2:]), frame[0].dtype)
     for rows, columns in _blocks(shape, _LAZY_BLOCK):
@@ -174,11 +174,22 @@ def check_shape(output_shape: Sequence[int]) -> tuple[int, int]:
     return height, width
 
 
-def _fill_values(
+def fill_values(
     image: NDArray[Any],
     fill: float | Sequence[float] | Literal["background"],
     border: list[NDArray[Any]] | None = None,
 ) -> NDArray[np.float64]:
+    """Return the value outside an image, one per channel, or raise `InputError`.
+
+    Parameters
+    ----------
+    image : ndarray, shape (h, w) or (h, w, c)
+        What the value is for.
+    fill : float, sequence of float, or "background"
+        As in `warp`.
+    border : list of ndarray, optional
+        The pixels that are the background, if not those along the edges of `image`.
+    """
     channels = 1 if image.ndim == 2 else image.shape[2]
     if isinstance(fill, str):
         if fill != "background":

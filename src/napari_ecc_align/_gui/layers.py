@@ -1,7 +1,4 @@
-"""The one bridge between napari's layers and the core's arrays and matrices.
-
-napari's coordinates are (row, column); the core's are (x, y). Only `world_start` converts.
-"""
+"""The bridge between napari's layers and the core's arrays: what a run takes, what it gives."""
 
 from __future__ import annotations
 
@@ -9,22 +6,19 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ..comparison import COLOURS
 from ..errors import InputError
 from ..inspection import Inspection
 from ..result import AlignmentResult
 from ..transform import Transform
+from .looks import METADATA_KEY, look
+from .world import layer_grid, start_between
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel
     from napari.layers import Image, Layer
     from napari.utils import DirectLabelColormap
-
-METADATA_KEY = "napari-ecc-align"
-
-_SWAP = np.array([[0.0, 1.0, 0.0], [1.0, 0.0, 0.0], [0.0, 0.0, 1.0]])
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,33 +60,13 @@ def snapshot(layer: Image, viewer: ViewerModel) -> LayerSnapshot:
         data=planes[0],
         source=planes if len(planes) > 1 else planes[0],
         placement=placement(layer),
-        display={
-            "colormap": layer.colormap,
-            "contrast_limits": list(layer.contrast_limits),
-            "gamma": layer.gamma,
-            "interpolation2d": layer.interpolation2d,
-            "rgb": layer.rgb,
-        },
+        display=look(layer),
     )
 
 
 def placement(layer: Layer) -> dict[str, Any]:
     """Return the keywords that put a plane of a layer's last two axes where the layer is."""
-    own = {
-        "scale": np.asarray(layer.scale)[-2:],
-        "translate": np.asarray(layer.translate)[-2:],
-        "rotate": np.asarray(layer.rotate)[-2:, -2:],
-        # napari lists the shears above the diagonal row by row: the last is that of these axes.
-        "shear": np.asarray(layer.shear)[-1:],
-        "affine": _last_axes(np.asarray(layer.affine.affine_matrix)),
-        "units": tuple(layer.units)[-2:],
-        "axis_labels": tuple(layer.axis_labels)[-2:],
-    }
-    if layer.ndim > 2:
-        # Where a stack is turned or sheared out of the plane its parts say less than their sum.
-        own["scale"], own["translate"], own["shear"] = [1, 1], [0, 0], [0]
-        own["rotate"], own["affine"] = np.eye(2), _plane_to_world(layer)
-    return own
+    return layer_grid(layer).placement
 
 
 def is_result(layer: Layer) -> bool:
@@ -109,16 +83,7 @@ def world_start(reference: Layer, moving: Layer) -> Transform | None:
         Reference pixel (x, y) to moving pixel; None where both layers lie pixel on pixel, or
         where the places say nothing that an image could follow.
     """
-    try:
-        matrix = np.linalg.inv(_plane_to_world(moving)) @ _plane_to_world(reference)
-    except np.linalg.LinAlgError:
-        return None
-    if np.allclose(matrix, np.eye(3), atol=1e-6):
-        return None
-    try:
-        return Transform(_SWAP @ matrix @ _SWAP, "affine")
-    except InputError:
-        return None
+    return start_between(layer_grid(reference), layer_grid(moving))
 
 
 def result_layers(
@@ -218,24 +183,6 @@ def _shown_planes(layer: Image, viewer: ViewerModel) -> list[Any]:
     inside = np.clip(point[axes], 0, full - 1)
     # Levels may have fewer planes as well.
     return [level[tuple(inside * np.array(level.shape[axes]) // full)] for level in levels]
-
-
-def _plane_to_world(layer: Layer) -> NDArray[np.float64]:
-    """Return the (row, column, 1) matrix of a layer's last two axes to the world's last two."""
-    origin = np.zeros(layer.ndim)
-    start = np.asarray(layer.data_to_world(origin))[-2:]
-    matrix = np.eye(3)
-    matrix[:2, 2] = start
-    for axis in (0, 1):
-        step = origin.copy()
-        step[axis - 2] = 1
-        matrix[:2, axis] = np.asarray(layer.data_to_world(step))[-2:] - start
-    return matrix
-
-
-def _last_axes(affine: NDArray[np.float64]) -> NDArray[np.float64]:
-    keep = [-3, -2, -1]
-    return affine[np.ix_(keep, keep)]
 
 
 def _intensity_span(data: Any) -> float:
