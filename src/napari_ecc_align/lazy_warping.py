@@ -219,9 +219,11 @@ def _border(levels: tuple[Any, ...], fill: Fill) -> NDArray[np.float64]:
     """Return the value outside; the background is told from the coarsest level there is."""
     coarsest = _Window(levels[-1])
     if not isinstance(fill, str):
-        return fill_values(coarsest[:1, :1], fill)
-    ends = slice(0, 1), slice(coarsest.shape[0] - 1, None), slice(coarsest.shape[1] - 1, None)
-    edges = [coarsest[ends[0]], coarsest[ends[1]], coarsest[:, ends[0]], coarsest[:, ends[2]]]
+        return fill_values(coarsest[0:1, 0:1], fill)
+    first, every = slice(0, 1), slice(None)
+    last = [slice(length - 1, length) for length in coarsest.shape[:2]]
+    edges = [coarsest[rows, every] for rows in (first, last[0])]
+    edges += [coarsest[every, columns] for columns in (first, last[1])]
     values = fill_values(edges[0], fill, edges)
     # What a whole number cannot hold would be refused; the median of an even count is such.
     return np.rint(values) if coarsest.dtype.kind in "iu" else values
