@@ -47,12 +47,15 @@ def judged(job: Job, pyramids: Pyramids, estimate: Estimate, seconds: float) -> 
         before = sampled_ecc(reference, moving, [np.eye(3)])[0]
         judgement = Judgement("failed", flaw)
     else:
-        coefficient, before = sampled_ecc(reference, moving, [matrix, np.eye(3)])
-        judgement, fine = _judgement(job, pyramids, estimate, coefficient, inverted)
+        fine, wide = _tiles(pyramids, estimate, inverted)
         if estimate.representation == "gradient" and fine.fit < 0:
             # Gradients are as strong in a negative.
             inverted = not inverted
-            judgement, fine = _judgement(job, pyramids, estimate, coefficient, inverted)
+            fine, wide = _tiles(pyramids, estimate, inverted)
+        # After the tiles, whose pixels it may use if they had to be read.
+        coefficient, before = sampled_ecc(reference, moving, [matrix, np.eye(3)])
+        ecc = -coefficient if inverted else coefficient
+        judgement = _judgement(job, pyramids, estimate, ecc, inverted, fine, wide)
     sign = -1 if inverted else 1
     return AlignmentResult(
         transform=transform or Transform.identity(job.model),
@@ -77,26 +80,37 @@ def judged(job: Job, pyramids: Pyramids, estimate: Estimate, seconds: float) -> 
     )
 
 
-def _judgement(
-    job: Job, pyramids: Pyramids, estimate: Estimate, coefficient: float, inverted: bool
-) -> tuple[Judgement, TileEvidence]:
-    """Collect the evidence and judge; return the tiles at full resolution too."""
-    matrix = estimate.matrix
-    shape = pyramids.reference[0].shape
+def _tiles(
+    pyramids: Pyramids, estimate: Estimate, inverted: bool
+) -> tuple[TileEvidence, TileEvidence]:
+    """Ask the tiles at full resolution, and those that see far."""
     wide = _asked(pyramids, estimate, _wide_level(pyramids), inverted, far=True)
     # On a small image the tiles that see far are at full resolution already; where little
     # overlaps, only those that do not see far fit in.
     fine = wide
     if wide.radius > AGREEMENT_RADIUS or wide.tested < _FEW_TILES:
         fine = _asked(pyramids, estimate, 0, inverted, far=False)
-    if wide.tested < _FEW_TILES:
-        wide = fine
+    return fine, fine if wide.tested < _FEW_TILES else wide
+
+
+def _judgement(
+    job: Job,
+    pyramids: Pyramids,
+    estimate: Estimate,
+    ecc: float,
+    inverted: bool,
+    fine: TileEvidence,
+    wide: TileEvidence,
+) -> Judgement:
+    """Weigh the evidence."""
+    matrix = estimate.matrix
+    shape = pyramids.reference[0].shape
     whole = pyramids.index_below(_WHOLE_PIXELS)
     rival = rival_place(
         pyramids.reference[whole], pyramids.moving[whole], matrix, inverted=inverted
     )
-    judgement = judge(
-        ecc=-coefficient if inverted else coefficient,
+    return judge(
+        ecc=ecc,
         corner_uncertainty=estimate.corner_uncertainty,
         model=job.model,
         shape=shape,
@@ -105,7 +119,6 @@ def _judgement(
         bent=deformation(fine, shape),
         rival=rival,
     )
-    return judgement, fine
 
 
 def _asked(

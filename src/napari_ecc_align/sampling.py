@@ -7,10 +7,18 @@ from numpy.typing import NDArray
 
 from .ecc.pyramid.blocks import TileSampler, halo, tile_reference
 from .ecc.pyramid.scalespace import Level
+from .ecc.pyramid.windows import at_hand
 from .transform import map_points
 
 _TILE = 32
 _TILES_A_SIDE = 7
+# Of what has to be read for it, fewer tiles have to do, each at the best of many places.
+_FEW_A_SIDE = 4
+_PLACES_A_SIDE = 128
+# As a share of the distance between the tiles.
+_FARTHEST = 0.75
+# What the tiles' smoothing and sampling read around them, at most.
+_AROUND = 16
 _POINTS_A_SIDE = 48
 _LEAST_PIXELS = 100
 
@@ -23,6 +31,7 @@ def sampled_ecc(
     The coefficient is that of Evangelidis and Psarakis (2008, eq. 3), over the pixels of all
     tiles together, at full resolution and slightly smoothed. An image of up to some 220 pixels on
     a side is sampled whole but for its border; of a larger one, up to 49 tiles of 32 pixels are.
+    A pair that is read on demand is sampled in 16, moved to where its pixels are in memory.
 
     Parameters
     ----------
@@ -36,7 +45,10 @@ def sampled_ecc(
     list of float
         In [-1, 1]; 0 where too little overlaps or an image is flat there.
     """
-    origins = _even_tiles(reference.shape)
+    if _on_demand(reference) or _on_demand(moving):
+        origins = _tiles_at_hand(reference, moving, matrices)
+    else:
+        origins = _even_tiles(reference.shape, _TILES_A_SIDE)
     if not len(origins):
         return [0.0 for _ in matrices]
     tiles = tile_reference(reference, origins, _TILE)
@@ -69,15 +81,42 @@ def overlap_share(reference: Level, moving: Level, matrix: NDArray[np.float64]) 
     return float(_valid_at(moving, there).mean())
 
 
-def _even_tiles(shape: tuple[int, int]) -> NDArray[np.float64]:
+def _even_tiles(shape: tuple[int, int], most: int) -> NDArray[np.float64]:
     margin = halo(False)
     axes = []
     for length in (shape[1], shape[0]):
         room = length - 2 * margin - _TILE
-        count = min(_TILES_A_SIDE, 1 + room // _TILE) if room >= 0 else 0
+        count = min(most, 1 + room // _TILE) if room >= 0 else 0
         axes.append(margin + np.linspace(0, room, count).round())
     x, y = np.meshgrid(*axes)
     return np.stack([x.ravel(), y.ravel()], axis=1)
+
+
+def _on_demand(level: Level) -> bool:
+    return not isinstance(level.image, np.ndarray)
+
+
+def _tiles_at_hand(
+    reference: Level, moving: Level, matrices: list[NDArray[np.float64]]
+) -> NDArray[np.float64]:
+    """Return a few even tiles, each moved to the nearest place that costs least to read."""
+    origins = _even_tiles(reference.shape, _FEW_A_SIDE)
+    others = _even_tiles(reference.shape, _PLACES_A_SIDE)
+    if not len(others):
+        return origins
+    box = np.array([[0, 0], [1, 0], [1, 1], [0, 1]]) * (_TILE - 1 + 2 * _AROUND) - _AROUND
+    boxes = others[:, None] + box
+    costs = np.zeros(len(others))
+    for level, matrix in ((reference, np.eye(3)), *((moving, matrix) for matrix in matrices)):
+        there = at_hand(level, map_points(matrix, boxes))
+        costs += 0 if there is None else ~there
+    apart = np.array(reference.shape[::-1]) / _FEW_A_SIDE
+    chosen = []
+    for origin in origins:
+        distances = np.abs((others - origin) / apart).max(axis=1)
+        near = distances <= _FARTHEST
+        chosen.append(others[np.where(near, costs + distances, np.inf).argmin()])
+    return np.unique(chosen, axis=0)
 
 
 def _pooled(

@@ -68,6 +68,21 @@ class GivenArray:
             valid &= self._mask(window)
         return values, valid
 
+    def at_hand(self, corners: NDArray[np.float64]) -> Bools:
+        """Tell which boxes, (n, 4, 2) by the (x, y) of their corners, are in memory already.
+
+        Boxes are smaller than chunks; what has none is never in memory.
+        """
+        rows, columns = self._edges
+        if not self._room or rows is None or columns is None:
+            return np.zeros(len(corners), bool)
+        kept = np.zeros((len(rows) + 1, len(columns) + 1), bool)
+        for i, j in self._chunks:
+            kept[i + 1, j + 1] = True
+        x, y = np.moveaxis(np.floor(corners), -1, 0)
+        at = np.searchsorted(rows, y, "right"), np.searchsorted(columns, x, "right")
+        return np.asarray(kept[at].all(axis=1))
+
     def strips(self) -> Iterator[tuple[int, int]]:
         """Yield rows y0:y1 that cover the image, each whole chunks."""
         height = self.shape[0]

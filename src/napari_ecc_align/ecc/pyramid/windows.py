@@ -68,6 +68,20 @@ class _Values:
     def __getitem__(self, key: tuple[slice, slice]) -> Image:
         return self._recent.read(key)[0]
 
+    def at_hand(self, corners: NDArray[np.float64]) -> Bools:
+        """Tell which boxes, (n, 4, 2) by the (x, y) of their corners, cost no reading."""
+        find = getattr(self._recent.source, "at_hand", None)
+        return np.ones(len(corners), bool) if find is None else find(corners)
+
+
+def at_hand(level: Level, corners: NDArray[np.float64]) -> Bools | None:
+    """Tell which boxes of a level, (n, 4, 2) by the (x, y) of their corners, cost no reading.
+
+    None for a level in memory, where nothing does.
+    """
+    find = getattr(level.image, "at_hand", None)
+    return None if find is None else find(corners)
+
 
 class _Validity:
     """Which pixels count, sliced as an array is; single pixels are looked up on a coarse level."""
