@@ -93,7 +93,7 @@ def _even_tiles(shape: tuple[int, int], most: int) -> NDArray[np.float64]:
 
 
 def _on_demand(level: Level) -> bool:
-    return not isinstance(level.image, np.ndarray)
+    return hasattr(level.image, "at_hand")
 
 
 def _tiles_at_hand(
