@@ -18,6 +18,7 @@ MOTION_MODELS: tuple[MotionModel, ...] = get_args(MotionModel)
 
 _MODEL_TOLERANCE = 1e-4
 _SINGULAR = 1e-9
+_ROUNDING = 1e-12
 
 
 def check_model(model: str) -> MotionModel:
@@ -97,19 +98,19 @@ class Transform:
         return map_points(self.matrix, given)
 
     def save(self, path: str | Path, *, overwrite: bool = True) -> None:
-        """Write the transform as JSON, whole or not at all; see `napari_ecc_align.files`."""
+        """Write the transform in the format of the suffix; see `napari_ecc_align.files`."""
         from .files import save_transform
 
         save_transform(self, path, overwrite=overwrite)
 
     @classmethod
     def load(cls, path: str | Path) -> Transform:
-        """Read a transform that `save` wrote.
+        """Read a transform file; see `napari_ecc_align.files` for the formats.
 
         Raises
         ------
         InputError
-            If the file is missing, is not such a file, or holds no valid transform.
+            If the file is missing, is of no such format, or holds no valid transform.
         """
         from .files import load_transform
 
@@ -160,7 +161,7 @@ def magnify(matrix: NDArray[np.float64], factor: float) -> NDArray[np.float64]:
 def _checked_matrix(matrix: ArrayLike) -> NDArray[np.float64]:
     try:
         checked = np.array(matrix, dtype=np.float64)
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, OverflowError) as error:
         raise InputError("matrix must be numbers of shape (3, 3) or (2, 3)") from error
     if checked.shape == (2, 3):
         checked = np.vstack([checked, [0.0, 0.0, 1.0]])
@@ -178,19 +179,32 @@ def _checked_matrix(matrix: ArrayLike) -> NDArray[np.float64]:
     return checked
 
 
+def narrowest_model(matrix: NDArray[np.float64]) -> MotionModel:
+    """Return the narrowest motion model that a 3x3 matrix belongs to, but for rounding."""
+    return next(model for model in MOTION_MODELS if _departure(matrix, model) <= _ROUNDING)
+
+
 def _check_belongs(matrix: NDArray[np.float64], model: MotionModel) -> None:
     if model == "homography":
         return
     if np.abs(matrix[2, :2]).max() > _SINGULAR:
         raise InputError(f"matrix has a perspective part, so its model cannot be {model!r}")
+    if _departure(matrix, model) > _MODEL_TOLERANCE:
+        raise InputError(f"matrix does not belong to the model {model!r}; choose a wider one")
+
+
+def _departure(matrix: NDArray[np.float64], model: MotionModel) -> float:
+    """Return how far a matrix is from a motion model."""
+    if model == "homography":
+        return 0.0
+    perspective = float(np.abs(matrix[2, :2]).max())
     linear = matrix[:2, :2]
     gram = linear.T @ linear
+    mirrored = float(np.linalg.det(linear) < 0)
     off = {
         "translation": np.abs(linear - np.eye(2)).max(),
-        "euclidean": np.abs(gram - np.eye(2)).max() + (np.linalg.det(linear) < 0),
-        "similarity": np.abs(gram / (np.trace(gram) / 2) - np.eye(2)).max()
-        + (np.linalg.det(linear) < 0),
+        "euclidean": np.abs(gram - np.eye(2)).max() + mirrored,
+        "similarity": np.abs(gram / (np.trace(gram) / 2) - np.eye(2)).max() + mirrored,
         "affine": 0.0,
     }[model]
-    if off > _MODEL_TOLERANCE:
-        raise InputError(f"matrix does not belong to the model {model!r}; choose a wider one")
+    return float(off) + perspective

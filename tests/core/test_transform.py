@@ -126,7 +126,7 @@ def test_load_of_nothing(tmp_path):
         Transform.load(tmp_path / "none.json")
     binary = tmp_path / "binary.json"
     binary.write_bytes(b"\xff\xfe\x00")
-    with pytest.raises(InputError, match="not a transform file"):
+    with pytest.raises(InputError, match="not a usable transform file"):
         Transform.load(binary)
 
 
