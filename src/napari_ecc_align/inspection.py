@@ -143,4 +143,5 @@ def before_after(result: AlignmentResult, inspection: Inspection) -> list[Row]:
         ),
         Row("ECC", f"{result.ecc_before:.4f}", f"{result.ecc:.4f}"),
         Row("corners moved, px", "0", _with_uncertainty(inspection.corner_shift, result)),
+        Row("time, s", "", f"{result.seconds:.2g}"),
     ]

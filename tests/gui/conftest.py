@@ -13,6 +13,17 @@ from pairs import KnownPair, known_pair, random_transform
 SHAPE = (160, 200)
 
 
+@pytest.fixture(autouse=True)
+def settings_file(tmp_path, monkeypatch):
+    """Where a test's settings are kept: in a folder of its own."""
+    from napari import settings
+
+    settings._clear_plugin_settings_cache()
+    monkeypatch.setattr(settings, "_CFG_PATH", str(tmp_path / "config" / "settings.yaml"))
+    yield tmp_path / "config" / "napari-ecc-align.yaml"
+    settings._clear_plugin_settings_cache()
+
+
 @pytest.fixture(scope="session")
 def known() -> KnownPair:
     truth = random_transform(11, "affine", SHAPE, size=4.0)
@@ -38,6 +49,6 @@ def finish(qtbot) -> Callable[[AlignWidget], None]:
     """Wait until a run has ended."""
 
     def wait(widget: AlignWidget) -> None:
-        qtbot.waitUntil(lambda: not widget.running, timeout=30_000)
+        qtbot.waitUntil(lambda: not widget.running and not widget.after.busy, timeout=30_000)
 
     return wait

@@ -34,9 +34,9 @@ def test_two_layers_one_button_three_layers_and_a_verdict(widget, viewer, finish
     assert widget.cancel_button.enabled
     finish(widget)
     assert names(viewer) == ["first", "second", *RESULTS]
-    assert "Aligned" in widget.results.verdict.value
+    assert "Aligned" in widget.after.results.verdict.value
     for label in ("differing pixels", "IoU", "ECC", "before", "after"):
-        assert label in widget.results.table.value
+        assert label in widget.after.results.table.value
     note = viewer.layers["difference"].metadata["napari-ecc-align"]
     assert known.error_of(Transform(note["matrix"])) < 0.1
     assert widget.align_button.enabled
@@ -93,7 +93,7 @@ def test_one_layer_twice_is_refused(widget, viewer, notes):
     widget.pair.moving.value = viewer.layers["first"]
     widget.run()
     assert not widget.running
-    assert "one layer" in widget.results.verdict.value
+    assert "one layer" in widget.after.results.verdict.value
     assert "one layer" in notes[-1].message
     assert len(viewer.layers) == 2
 
@@ -150,8 +150,8 @@ def test_a_failed_run_says_why_and_leaves_no_layers(widget, viewer, finish, note
     viewer.layers["second"].data = data.gravel()[:160, :200]
     widget.run()
     finish(widget)
-    assert "Failed" in widget.results.verdict.value
-    assert not widget.results.table.visible
+    assert "Failed" in widget.after.results.verdict.value
+    assert not widget.after.results.table.visible
     assert names(viewer) == ["first", "second"]
     assert not notes
 
@@ -165,7 +165,7 @@ def test_cancel_adds_nothing(widget, viewer, finish, qtbot, monkeypatch):
     widget.cancel_button.native.click()
     finish(widget)
     assert len(viewer.layers) == 2
-    assert "Cancelled" in widget.results.verdict.value
+    assert "Cancelled" in widget.after.results.verdict.value
     assert widget.align_button.enabled
 
 
@@ -179,7 +179,7 @@ def test_layers_removed_meanwhile_do_no_harm(widget, viewer, finish, notes):
 
 def test_the_viewer_may_close_meanwhile(viewer, widget, qtbot, notes):
     widget.run()
-    worker = widget._worker
+    worker = widget._work.worker
     viewer.close()
     qtbot.waitUntil(lambda: not worker.is_running, timeout=30_000)
     qtbot.wait(50)
@@ -213,7 +213,7 @@ def test_an_unexpected_error_is_a_sentence(widget, finish, notes, monkeypatch):
     widget.run()
     finish(widget)
     assert "out of order" in notes[-1].message
-    assert "Traceback" not in widget.results.verdict.value
+    assert "Traceback" not in widget.after.results.verdict.value
 
 
 def test_colour_layers(make_napari_viewer, finish):
@@ -238,7 +238,7 @@ def test_layers_dragged_roughly_into_place_start_there(make_napari_viewer, finis
     _, widget = viewer.window.add_plugin_dock_widget("napari-ecc-align", "Align images")
     widget.run()
     finish(widget)
-    assert "Aligned" in widget.results.verdict.value
+    assert "Aligned" in widget.after.results.verdict.value
 
 
 def test_signed_difference(widget, viewer, finish):

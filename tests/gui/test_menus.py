@@ -28,7 +28,7 @@ def test_open_sample_gives_a_pair_that_aligns(make_napari_viewer, finish, name):
     assert widget.pair.moving.value == viewer.layers[1]
     widget.run()
     finish(widget)
-    assert "Aligned" in widget.results.verdict.value
+    assert "Aligned" in widget.after.results.verdict.value
     assert viewer.layers[0].metadata["source"]
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from magicgui.widgets import ComboBox, Container
+from magicgui.widgets import ComboBox, Container, Widget
 
 from .layers import is_result
 
@@ -18,9 +18,16 @@ class LayerPair(Container):  # type: ignore[type-arg]
 
     The first two images are chosen already. A choice lasts as long as its layer does, whatever
     else is added, removed, renamed or moved.
+
+    Parameters
+    ----------
+    viewer : napari.components.ViewerModel
+        Whose images are offered.
+    *more : magicgui widget
+        Shown below the two, in the same form.
     """
 
-    def __init__(self, viewer: ViewerModel) -> None:
+    def __init__(self, viewer: ViewerModel, *more: Widget) -> None:
         self._viewer = viewer
         self.reference = ComboBox(
             choices=self._images,
@@ -34,7 +41,7 @@ class LayerPair(Container):  # type: ignore[type-arg]
             label="moving",
             tooltip="The image that is laid on the reference",
         )
-        super().__init__(widgets=[self.reference, self.moving])
+        super().__init__(widgets=[self.reference, self.moving, *more])
         self.margins = (0, 0, 0, 0)
         events = viewer.layers.events
         for emitter in (events.inserted, events.removed, events.reordered, events.renamed):

@@ -13,7 +13,8 @@ from ..inspection import Inspection
 from ..result import AlignmentResult
 from ..transform import Transform
 from .looks import METADATA_KEY, look
-from .world import layer_grid, start_between
+from .script import Origin, layer_origin
+from .world import Grid, layer_grid, start_between
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel
@@ -33,8 +34,10 @@ class LayerSnapshot:
         The plane on show at full resolution; perhaps lazy.
     source : array_like or list of array_like
         What to align by: the plane at every size that the layer has, or just `data`.
-    placement : dict
-        Keywords that put another layer of the same grid at the same place in the world.
+    grid : Grid
+        Where its pixels lie in the world.
+    origin : Origin
+        Where a script finds it.
     display : dict
         Keywords for a layer that looks the same.
     """
@@ -42,7 +45,8 @@ class LayerSnapshot:
     name: str
     data: Any
     source: Any
-    placement: dict[str, Any]
+    grid: Grid
+    origin: Origin
     display: dict[str, Any]
 
 
@@ -59,7 +63,8 @@ def snapshot(layer: Image, viewer: ViewerModel) -> LayerSnapshot:
         name=layer.name,
         data=planes[0],
         source=planes if len(planes) > 1 else planes[0],
-        placement=placement(layer),
+        grid=layer_grid(layer),
+        origin=layer_origin(layer),
         display=look(layer),
     )
 
@@ -96,7 +101,7 @@ def result_layers(
 
     All lie exactly on the reference, with its scale, translate, rotate, shear, affine and units.
     """
-    common = {**reference.placement, "metadata": {METADATA_KEY: provenance}}
+    common = {**reference.grid.placement, "metadata": {METADATA_KEY: provenance}}
     span = _intensity_span(reference.data)
     signed = bool((inspection.difference < 0).any())
     return {

@@ -1,11 +1,14 @@
-"""One alignment in a worker thread: arrays in, an outcome out, never a layer in between."""
+"""What runs in a worker thread: arrays in, an outcome out, never a layer in between.
+
+An exception in a worker thread can take the whole process with it, so none leaves here.
+"""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Literal, TypeVar, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,7 +23,14 @@ from ..progress import Progress
 from ..result import AlignmentResult
 from ..sources import is_lazy, is_multiscale
 from ..transform import MotionModel, Transform
+from ..views import checkerboard, overlay
 from ..warping import Interpolation
+
+Output = Literal["resample", "move", "both"]
+OUTPUTS: tuple[Output, ...] = get_args(Output)
+
+Step = TypeVar("Step")
+Result = TypeVar("Result")
 
 _INTERVAL = 0.03
 # Of a lazy image no more than this is computed whole, as a comparison needs it.
@@ -39,6 +49,17 @@ class Parameters:
     threshold: ThresholdMethod
     difference: DifferenceMode
     interpolation: Interpolation
+    output: Output = "resample"
+
+    def of_align(self) -> dict[str, Any]:
+        """Return those that are keywords of `align`."""
+        return {
+            "model": self.model,
+            "engine": self.engine,
+            "precision": self.precision,
+            "number_of_iterations": self.number_of_iterations,
+            "termination_eps": self.termination_eps,
+        }
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,11 +83,42 @@ def run_steps(
     """Align and inspect, yielding progress often enough to cancel and rarely enough to draw.
 
     The images may be lazy, and sequences of decreasing size.
-
-    An exception in a worker thread can take the whole process with it, so none leaves here.
     """
+    return (yield from _refusing(lambda: _steps(reference, moving, parameters, start)))
+
+
+def inspect_steps(
+    reference: Any, moving: Any, transform: Transform, parameters: Parameters
+) -> Generator[None, None, Inspection | Refusal]:
+    """Compare two images as they lie, with another threshold or difference than before."""
+
+    def steps() -> Generator[None, None, Inspection]:
+        yield
+        return _inspected(reference, moving, transform, parameters)
+
+    return (yield from _refusing(steps))
+
+
+def view_steps(
+    reference: Any, aligned: Any, overlap: Any, view: str
+) -> Generator[None, None, NDArray[Any] | Refusal]:
+    """Draw a picture of two images on one grid: "overlay" or "checkerboard"."""
+
+    def steps() -> Generator[None, None, NDArray[Any]]:
+        yield
+        draw = {"overlay": overlay, "checkerboard": checkerboard}[view]
+        picture: NDArray[Any] = draw(np.asarray(reference), aligned, mask=overlap)
+        return picture
+
+    return (yield from _refusing(steps))
+
+
+def _refusing(
+    steps: Callable[[], Generator[Step, None, Result]],
+) -> Generator[Step, None, Result | Refusal]:
+    """Run steps of which no exception leaves."""
     try:
-        return (yield from _steps(reference, moving, parameters, start))
+        return (yield from steps())
     except InputError as error:
         return Refusal(str(error))
     except MemoryError:
@@ -83,12 +135,8 @@ def _steps(
     steps = align_steps(
         reference if fixed is None else fixed,
         moving if other is None else other,
-        model=parameters.model,
-        engine=parameters.engine,
-        precision=parameters.precision,
-        number_of_iterations=parameters.number_of_iterations,
-        termination_eps=parameters.termination_eps,
         initial=start,
+        **parameters.of_align(),
     )
     result = yield from _seldom(steps)
     if result.verdict == "failed":
@@ -96,16 +144,21 @@ def _steps(
     if fixed is None or other is None:
         reason = f"{result.reason} The images are too large to be compared here."
         return Outcome(replace(result, reason=reason), None)
-    yield Progress(1.0, "comparing")
-    inspection = inspect_alignment(
-        fixed,
-        other,
-        result.transform,
+    yield Progress(1.0, "comparing", result.transform)
+    return Outcome(result, _inspected(fixed, other, result.transform, parameters))
+
+
+def _inspected(
+    reference: Any, moving: Any, transform: Transform, parameters: Parameters
+) -> Inspection:
+    return inspect_alignment(
+        np.asarray(reference),
+        np.asarray(moving),
+        transform,
         method=parameters.threshold,
         mode=parameters.difference,
         interpolation=parameters.interpolation,
     )
-    return Outcome(result, inspection)
 
 
 def _in_memory(image: Any) -> NDArray[Any] | None:

@@ -1,0 +1,62 @@
+"""What a person last chose, kept by napari over restarts.
+
+The choices are napari's plugin settings: they are declared in the manifest and shown under
+Preferences, and napari writes them to a file beside its own.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from magicgui.widgets.bases import ValueWidget
+
+_PLUGIN = "napari-ecc-align"
+
+
+def remember(group: str, widgets: dict[str, ValueWidget[Any]]) -> None:
+    """Fill widgets with what was last chosen, and keep what will be chosen.
+
+    A kept value that a widget no longer offers is passed over.
+
+    Parameters
+    ----------
+    group : str
+        A configuration of the manifest.
+    widgets : dict of str to magicgui widget
+        By the names of that configuration's properties.
+    """
+    kept = _settings(group)
+    if kept is None:
+        return
+    for name, widget in widgets.items():
+        try:
+            widget.value = getattr(kept, name)
+        except (ValueError, TypeError):
+            pass
+        widget.changed.connect(_keeper(group, name))
+
+
+def _keeper(group: str, name: str) -> Any:
+    def keep(value: object) -> None:
+        from pydantic import ValidationError
+
+        kept = _settings(group)
+        if kept is None:
+            return
+        try:
+            setattr(kept, name, value)
+        except ValidationError:
+            # Half a number that is still being typed.
+            return
+
+    return keep
+
+
+def _settings(group: str) -> Any:
+    """Return napari's settings of a group, or None where the plugin is not registered."""
+    from napari.settings import get_plugin_settings
+
+    try:
+        return getattr(get_plugin_settings(_PLUGIN), group)
+    except (KeyError, AttributeError):
+        return None

@@ -1,0 +1,51 @@
+"""What people do after an alignment: look at it, take it elsewhere, or take it back."""
+
+from __future__ import annotations
+
+from magicgui.widgets import CheckBox, ComboBox, Container, PushButton
+
+from .viewing import VIEWS
+
+BLINK_KEY = "Alt-B"
+
+
+class NextSteps(Container):  # type: ignore[type-arg]
+    """The ways to look at a result, and buttons for what comes next."""
+
+    def __init__(self) -> None:
+        self.view = ComboBox(
+            choices=VIEWS,
+            value="binary difference",
+            label="show",
+            tooltip="Which way of comparing the two images is on show",
+        )
+        self.blink = CheckBox(
+            value=False,
+            text=f"blink ({BLINK_KEY.replace('-', '+')})",
+            tooltip="Show reference and aligned image in turn: what jumps does not lie right",
+        )
+        self.apply = PushButton(
+            text="Apply to layers…", tooltip="Give other layers the same transform"
+        )
+        self.save = PushButton(
+            text="Save transform…", tooltip="JSON, ITK .tfm, OME-NGFF, CSV or NumPy"
+        )
+        self.copy = PushButton(
+            text="Copy as Python", tooltip="A script that finds the same transform"
+        )
+        self.undo = PushButton(text="Undo", tooltip="Take the last run back")
+        rows = [
+            Container(widgets=[self.view]),
+            Container(widgets=[self.blink], labels=False),
+            Container(widgets=[self.apply, self.save], layout="horizontal", labels=False),
+            Container(widgets=[self.copy, self.undo], layout="horizontal", labels=False),
+        ]
+        for row in rows:
+            row.margins = (0, 0, 0, 0)
+        super().__init__(widgets=rows, labels=False)
+        self.margins = (0, 0, 0, 0)
+
+    @property
+    def needing_a_transform(self) -> list[PushButton]:
+        """The buttons that make sense only with a transform at hand."""
+        return [self.apply, self.save, self.copy]

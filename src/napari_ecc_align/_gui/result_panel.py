@@ -1,0 +1,277 @@
+"""What a person sees and does after a run: verdict, table, views, and where to go from there."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from magicgui.widgets import Container
+
+from ..errors import InputError
+from ..inspection import Inspection, before_after
+from .applying import moved_affine
+from .background import Background
+from .finished_run import FinishedRun
+from .layers import result_layers
+from .next_steps import NextSteps
+from .pictures import picture_layer
+from .result_layers import ResultLayers
+from .results_view import ResultsView
+from .run import Parameters, Refusal, inspect_steps, view_steps
+from .viewing import Blink, show_only
+
+if TYPE_CHECKING:
+    import napari
+    from napari.layers import Layer
+
+_PLUGIN = "napari-ecc-align"
+_PICTURES = ("overlay", "checkerboard")
+
+
+class ResultPanel(Container):  # type: ignore[type-arg]
+    """The verdict, the table, and what can be done with a result.
+
+    Parameters
+    ----------
+    viewer : napari.viewer.Viewer
+        Where the result layers are.
+    """
+
+    def __init__(self, viewer: napari.viewer.Viewer) -> None:
+        self._viewer = viewer
+        self._layers = ResultLayers(viewer)
+        self._work = Background(self._work_changed)
+        self._due: Parameters | None = None
+        self._run: FinishedRun | None = None
+        self.results = ResultsView()
+        self.next = NextSteps()
+        super().__init__(widgets=[self.results, self.next], labels=False)
+        self.margins = (0, 0, 0, 0)
+        self._blink = Blink(self.native)
+        self.next.view.changed.connect(self._show_view)
+        self.next.blink.changed.connect(self._set_blinking)
+        self.next.apply.changed.connect(self._open_apply)
+        self.next.save.changed.connect(self._save)
+        self.next.copy.changed.connect(self.copy_script)
+        self.next.undo.changed.connect(self.undo)
+        self._offer()
+
+    @property
+    def busy(self) -> bool:
+        """Whether a picture of the last result is being made."""
+        return self._work.running
+
+    @property
+    def run(self) -> FinishedRun | None:
+        """The last run that found something, until it is undone."""
+        return self._run
+
+    def say(self, message: str) -> None:
+        """Show a plain message in place of the verdict."""
+        self.results.say(message)
+
+    def show(self, run: FinishedRun) -> None:
+        """Show how a run ended, and add or renew its layers."""
+        self._end_blinking()
+        self._layers.start()
+        self._due = None
+        found = run.result.verdict != "failed"
+        self._run = run if found else None
+        if not found:
+            self._layers.remove(run.pair)
+        if found and run.parameters.output in ("move", "both"):
+            self._move(run)
+        if run.inspection is not None:
+            self._add_layers(run, run.inspection)
+        rows = [] if run.inspection is None else before_after(run.result, run.inspection)
+        self.results.show_result(run.result, rows)
+        self._offer()
+
+    def look_again(self, parameters: Parameters) -> None:
+        """Compare the last result in another way, without aligning again.
+
+        While one comparison is under way only the latest wish is kept.
+        """
+        run = self._run
+        if run is None or run.inspection is None:
+            return
+        if self._work.running:
+            self._due = parameters
+            return
+        self._due = None
+        self._work.start(
+            inspect_steps,
+            run.reference.data,
+            run.moving.data,
+            run.result.transform,
+            parameters,
+            on_end=lambda seen: self._renew(run, parameters, seen),
+        )
+
+    def undo(self) -> None:
+        """Take the last run back."""
+        self._end_blinking()
+        self._layers.undo()
+        self._run = None
+        self.say("Undone: the layers are as they were before the last run.")
+        self._offer()
+
+    def copy_script(self) -> str:
+        """Put a script that repeats the last run on the clipboard, and return it."""
+        from napari.utils.notifications import show_info
+        from qtpy.QtWidgets import QApplication
+
+        if self._run is None:
+            raise InputError("align two images first: there is nothing to repeat yet")
+        text = self._run.script()
+        QApplication.clipboard().setText(text)
+        show_info("The script is on the clipboard.")
+        return text
+
+    def toggle_blink(self) -> None:
+        """Begin or end showing reference and aligned image in turn."""
+        if self.next.blink.enabled:
+            self.next.blink.value = not self.next.blink.value
+
+    def leave(self) -> None:
+        """Let nothing come back: Qt is about to delete the panel."""
+        self._work.leave()
+
+    def _add_layers(self, run: FinishedRun, seen: Inspection) -> None:
+        self._put_all(run, result_layers(run.reference, run.moving, seen, run.record()))
+        for role in _PICTURES:
+            self._layers.remove_role(run.pair, role)
+        self._show_view(self.next.view.value)
+
+    def _put_all(self, run: FinishedRun, layers: dict[str, Any]) -> None:
+        for role, layer in layers.items():
+            if role == "aligned" and run.parameters.output == "move":
+                continue
+            self._layers.put(run.pair, role, layer)
+
+    def _move(self, run: FinishedRun) -> None:
+        layer = self._by_id(run.pair[1])
+        if layer is None:
+            return
+        before = layer.affine.affine_matrix.copy(), layer.units
+        affine = moved_affine(
+            layer, run.result.transform, run.reference.grid, moving=run.moving.grid
+        )
+
+        def move_back() -> None:
+            layer.affine, layer.units = before
+
+        self._layers.on_undo(move_back)
+        layer.affine = affine
+
+    def _renew(
+        self, run: FinishedRun, parameters: Parameters, seen: Inspection | Refusal
+    ) -> None:
+        if run is not self._run:
+            return
+        if isinstance(seen, Refusal):
+            self._warn(seen.message)
+        else:
+            self._run = replace(run, parameters=parameters, inspection=seen)
+            self._add_layers(self._run, seen)
+            self.results.show_result(run.result, before_after(run.result, seen))
+
+    def _work_changed(self, running: bool) -> None:
+        if not running and self._due is not None:
+            self.look_again(self._due)
+
+    def _show_view(self, view: str) -> None:
+        run = self._run
+        if run is None or run.inspection is None:
+            return
+        self._end_blinking()
+        if view in _PICTURES and self._layers.get(run.pair, view) is None:
+            self._draw(run, run.inspection, view)
+            return
+        show_only(view, self._roles(run))
+
+    def _draw(self, run: FinishedRun, seen: Inspection, view: str) -> None:
+        if self._work.running:
+            return
+
+        def add(picture: Any) -> None:
+            if run is not self._run:
+                return
+            if isinstance(picture, Refusal):
+                self._warn(picture.message)
+                return
+            self._layers.put(run.pair, view, picture_layer(run.reference, picture, view))
+            show_only(self.next.view.value, self._roles(run))
+
+        self._work.start(
+            view_steps, run.reference.data, seen.aligned, seen.overlap, view, on_end=add
+        )
+
+    def _roles(self, run: FinishedRun) -> dict[str, Layer]:
+        roles = ("aligned", "difference", "binary difference", *_PICTURES, "residuals")
+        found = {role: self._layers.get(run.pair, role) for role in roles}
+        return {role: layer for role, layer in found.items() if layer is not None}
+
+    def _set_blinking(self, wanted: bool) -> None:
+        run = self._run
+        if not wanted or run is None:
+            self._blink.stop()
+            return
+        roles = self._roles(run)
+        back = self._by_id(run.pair[0])
+        front = roles.pop("aligned", None) or self._by_id(run.pair[1])
+        if back is None or front is None:
+            self.next.blink.value = False
+            self._warn("To blink, the reference and the aligned layer must both be there.")
+            return
+        others = [layer for layer in self._viewer.layers if layer not in (back, front)]
+        self._blink.start(back, front, others)
+
+    def _end_blinking(self) -> None:
+        self._blink.stop()
+        self.next.blink.value = False
+
+    def _open_apply(self) -> None:
+        self._viewer.window.add_plugin_dock_widget(_PLUGIN, "Apply transform")
+
+    def _save(self) -> None:
+        from qtpy.QtWidgets import QFileDialog
+
+        if self._run is None:
+            return
+        name, _ = QFileDialog.getSaveFileName(
+            self.native,
+            "Save the transform",
+            f"{self._run.moving.name}_transform.json",
+            "Transforms (*.json *.tfm *.csv *.npy);;All files (*)",
+        )
+        if name:
+            self._guarded(lambda: self._run and self._run.result.transform.save(name))
+
+    def _guarded(self, action: Callable[[], object]) -> None:
+        try:
+            action()
+        except InputError as error:
+            self._warn(str(error))
+
+    def _warn(self, message: str) -> None:
+        from napari.utils.notifications import show_warning
+
+        show_warning(message)
+
+    def _by_id(self, identity: object) -> Layer | None:
+        for layer in self._viewer.layers:
+            if layer.unique_id == identity:
+                return layer
+        return None
+
+    def _offer(self) -> None:
+        """Enable what makes sense now."""
+        run = self._run
+        self.next.visible = run is not None or self._layers.can_undo
+        for button in self.next.needing_a_transform:
+            button.enabled = run is not None
+        seen = run is not None and run.inspection is not None
+        self.next.view.enabled = self.next.blink.enabled = seen
+        self.next.undo.enabled = self._layers.can_undo

@@ -1,0 +1,128 @@
+"""The Python script that repeats what was clicked."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from ..transform import Transform
+
+if TYPE_CHECKING:
+    from napari.layers import Image
+
+_TIFF = (".tif", ".tiff", ".lsm")
+
+
+@dataclass(frozen=True)
+class Origin:
+    """Where a script finds an image.
+
+    Attributes
+    ----------
+    lines : tuple of str
+        Imports it needs.
+    expression : str
+        What yields the array.
+    note : str
+        A comment for the reader; empty if the expression works as it is.
+    """
+
+    lines: tuple[str, ...]
+    expression: str
+    note: str = ""
+
+
+def layer_origin(layer: Image, index: Sequence[int] = ()) -> Origin:
+    """Return where a layer's pixels came from: a file, a sample, or nowhere that is known.
+
+    Parameters
+    ----------
+    layer : napari.layers.Image
+        The layer.
+    index : sequence of int
+        The plane of a stack that was used.
+    """
+    plane = f"[{', '.join(str(int(i)) for i in index)}]" if index else ""
+    sample, path = layer.source.sample, layer.source.path
+    if sample is not None and sample[0] == "napari-ecc-align":
+        found = _from_sample(sample[1], layer.name)
+        if found is not None:
+            return found
+    if path is not None and not layer.multiscale and _is_plain_image(path):
+        if str(path).lower().endswith(_TIFF):
+            return Origin(("from tifffile import imread",), f"imread({str(path)!r}){plane}")
+        return Origin(("import imageio.v3 as iio",), f"iio.imread({str(path)!r}){plane}")
+    shape = layer.data[0].shape if layer.multiscale else layer.data.shape
+    return Origin(
+        ("import numpy as np",),
+        f"np.load({layer.name + '.npy'!r}){plane}",
+        f"layer {layer.name!r}, shape {tuple(int(n) for n in shape)}: put your own file here",
+    )
+
+
+def alignment_script(
+    reference: Origin,
+    moving: Origin,
+    arguments: dict[str, Any],
+    initial: Transform | None,
+    *,
+    threshold: str,
+    masks: dict[str, str] | None = None,
+) -> str:
+    """Return a script that finds the same transform to the last bit.
+
+    Parameters
+    ----------
+    reference, moving : Origin
+        Where the images are.
+    arguments : dict
+        Keyword arguments of `align`, plain values.
+    initial : Transform or None
+        Where the search began.
+    threshold : str
+        How the images are compared afterwards.
+    masks : dict of str to str, optional
+        Expressions for the masks of `align`, by argument, that may use both images.
+    """
+    lines = sorted({"from napari_ecc_align import align", *reference.lines, *moving.lines})
+    lines.append("from napari_ecc_align.inspection import before_after, inspect_alignment")
+    lines.append("")
+    for name, origin in (("reference", reference), ("moving", moving)):
+        comment = f"  # {origin.note}" if origin.note else ""
+        lines.append(f"{name} = {origin.expression}{comment}")
+    lines.append("")
+    lines.append("result = align(")
+    lines.append("    reference,")
+    lines.append("    moving,")
+    lines.extend(f"    {name}={value!r}," for name, value in arguments.items())
+    if initial is not None:
+        lines.append(f"    initial={initial.matrix.tolist()!r},")
+    lines.extend(f"    {name}={expression}," for name, expression in (masks or {}).items())
+    lines.append(")")
+    lines.append("print(result.verdict, result.reason)")
+    lines.append("print(result.transform.matrix.tolist())")
+    lines.append("")
+    lines.append(
+        f"seen = inspect_alignment(reference, moving, result.transform, method={threshold!r})"
+    )
+    lines.append("for row in before_after(result, seen):")
+    lines.append('    print(f"{row.label:20} {row.before:>12} {row.after:>12}")')
+    return "\n".join(lines) + "\n"
+
+
+def _from_sample(key: str, layer_name: str) -> Origin | None:
+    from ..samples import pair
+
+    sample = pair(key)
+    imports = ("from napari_ecc_align.samples import pair",)
+    for attribute in ("reference", "moving"):
+        if layer_name == getattr(sample, f"{attribute}_name"):
+            return Origin(imports, f"pair({key!r}).{attribute}")
+    if layer_name in sample.siblings:
+        return Origin(imports, f"pair({key!r}).siblings[{layer_name!r}]")
+    return None
+
+
+def _is_plain_image(path: object) -> bool:
+    return str(path).lower().endswith((*_TIFF, ".png", ".jpg", ".jpeg", ".bmp", ".gif"))

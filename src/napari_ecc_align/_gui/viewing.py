@@ -1,0 +1,82 @@
+"""What is on show after an alignment: one way of comparing at a time, or the two in turn."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Literal, get_args
+
+from qtpy.QtCore import QTimer
+
+if TYPE_CHECKING:
+    from napari.layers import Layer
+
+View = Literal["binary difference", "difference", "aligned", "overlay", "checkerboard", "residuals"]
+VIEWS: tuple[View, ...] = get_args(View)
+
+# The binary difference is drawn over the gray one.
+_TOGETHER = {"binary difference": ("difference",), "residuals": ("aligned",)}
+_BLINK_MILLISECONDS = 500
+
+
+def show_only(view: str, layers: dict[str, Layer]) -> None:
+    """Make one view's layers visible and the others of the same alignment invisible.
+
+    Parameters
+    ----------
+    view : str
+        One of `VIEWS`.
+    layers : dict of str to Layer
+        The layers of an alignment by role.
+    """
+    shown = {view, *_TOGETHER.get(view, ())}
+    for role, layer in layers.items():
+        layer.visible = role in shown
+
+
+class Blink:
+    """Shows two layers in turn until it is stopped, and then all as it was.
+
+    Parameters
+    ----------
+    parent : QObject
+        Whose life the timer shares.
+    """
+
+    def __init__(self, parent: object) -> None:
+        self._timer = QTimer(parent)
+        self._timer.setInterval(_BLINK_MILLISECONDS)
+        self._timer.timeout.connect(self._turn)
+        self._front: Layer | None = None
+        self._restore: Callable[[], None] | None = None
+
+    @property
+    def running(self) -> bool:
+        """Whether the layers take turns."""
+        return bool(self._timer.isActive())
+
+    def start(self, back: Layer, front: Layer, others: list[Layer]) -> None:
+        """Let `front` appear and disappear over `back`, with all other layers hidden."""
+        self.stop()
+        before = [(layer, layer.visible) for layer in (back, front, *others)]
+
+        def restore() -> None:
+            for layer, visible in before:
+                layer.visible = visible
+
+        self._restore = restore
+        for layer in others:
+            layer.visible = False
+        back.visible = front.visible = True
+        self._front = front
+        self._timer.start()
+
+    def stop(self) -> None:
+        """Show all layers as before."""
+        self._timer.stop()
+        if self._restore is not None:
+            self._restore()
+        self._front = self._restore = None
+
+    def _turn(self) -> None:
+        if self._front is not None:
+            self._front.visible = not self._front.visible

@@ -1,0 +1,255 @@
+"""What a person does after a run: look, compare in another way, take it elsewhere, take it back."""
+
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from PIL import Image
+from qtpy.QtWidgets import QApplication
+
+from napari_ecc_align import Transform
+
+LAYERS = {
+    "aligned": "second aligned",
+    "difference": "difference",
+    "binary difference": "binary difference",
+    "overlay": "overlay",
+    "checkerboard": "checkerboard",
+}
+
+
+@pytest.fixture
+def aligned(widget, finish):
+    widget.align_button.native.click()
+    finish(widget)
+    assert "Aligned" in widget.after.results.verdict.value
+    return widget
+
+
+def visible(viewer):
+    return {layer.name for layer in viewer.layers if layer.visible} - {"first", "second"}
+
+
+@pytest.mark.parametrize(
+    ("view", "shown"),
+    [
+        ("aligned", {"second aligned"}),
+        ("difference", {"difference"}),
+        ("binary difference", {"difference", "binary difference"}),
+        ("overlay", {"overlay"}),
+        ("checkerboard", {"checkerboard"}),
+    ],
+)
+def test_one_way_of_comparing_is_on_show(aligned, viewer, finish, view, shown):
+    aligned.after.next.view.value = "aligned" if view != "aligned" else "difference"
+    aligned.after.next.view.value = view
+    finish(aligned)
+    assert visible(viewer) == shown
+
+
+def test_pictures_lie_over_the_reference_and_are_made_once(aligned, viewer, finish):
+    viewer.layers["first"].scale = (0.5, 0.5)
+    aligned.run()
+    finish(aligned)
+    for view in ("overlay", "checkerboard", "overlay"):
+        aligned.after.next.view.value = view
+        finish(aligned)
+    names = [layer.name for layer in viewer.layers]
+    assert names.count("overlay") == names.count("checkerboard") == 1
+    layer = viewer.layers["overlay"]
+    assert layer.rgb
+    assert tuple(layer.scale) == (0.5, 0.5)
+
+
+def test_a_new_run_draws_its_pictures_anew(aligned, viewer, finish):
+    aligned.after.next.view.value = "checkerboard"
+    finish(aligned)
+    before = viewer.layers["checkerboard"].data.copy()
+    viewer.layers["second"].data = viewer.layers["second"].data[:, 3:]
+    viewer.layers["first"].data = viewer.layers["first"].data[5:]
+    aligned.run()
+    finish(aligned)
+    assert visible(viewer) == {"checkerboard"}
+    assert viewer.layers["checkerboard"].data.shape != before.shape
+
+
+def test_blinking_shows_the_two_in_turn_and_restores_all(aligned, viewer, qtbot):
+    before = {layer.name: layer.visible for layer in viewer.layers}
+    aligned.after.next.blink.value = True
+    assert visible(viewer) == {"second aligned"}
+    seen = set()
+
+    def both_seen():
+        seen.add(viewer.layers["second aligned"].visible)
+        return seen == {True, False}
+
+    qtbot.waitUntil(both_seen, timeout=3000)
+    aligned.after.next.blink.value = False
+    assert {layer.name: layer.visible for layer in viewer.layers} == before
+
+
+def test_the_blink_key(aligned, viewer):
+    key = next(key for key in viewer.keymap if str(key) == "Alt+B")
+    viewer.keymap[key](viewer)
+    assert aligned.after.next.blink.value
+    viewer.keymap[key](viewer)
+    assert not aligned.after.next.blink.value
+
+
+def test_blinking_survives_a_layer_that_goes(aligned, viewer, qtbot):
+    aligned.after.next.blink.value = True
+    viewer.layers.remove("second aligned")
+    qtbot.wait(700)
+    aligned.after.next.blink.value = False
+    aligned.after.next.blink.value = True
+    assert viewer.layers["first"].visible
+
+
+def test_another_threshold_without_aligning_again(aligned, viewer, finish):
+    layer = viewer.layers["binary difference"]
+    before, matrix = layer.data.copy(), layer.metadata["napari-ecc-align"]["matrix"]
+    table = aligned.after.results.table.value
+    aligned.settings.threshold.value = "mean"
+    finish(aligned)
+    assert layer in viewer.layers
+    assert not np.array_equal(layer.data, before)
+    assert layer.metadata["napari-ecc-align"]["matrix"] == matrix
+    assert layer.metadata["napari-ecc-align"]["parameters"]["threshold"] == "mean"
+    assert aligned.after.results.table.value != table
+    assert "Aligned" in aligned.after.results.verdict.value
+
+
+def test_the_last_of_many_wishes_is_granted(aligned, viewer, qtbot, finish):
+    for threshold in ("li", "mean", "triangle", "isodata", "yen"):
+        aligned.settings.threshold.value = threshold
+    note = viewer.layers["binary difference"]
+
+    def granted():
+        return note.metadata["napari-ecc-align"]["parameters"]["threshold"] == "yen"
+
+    qtbot.waitUntil(granted, timeout=10_000)
+    finish(aligned)
+
+
+def test_a_threshold_that_does_not_suit_says_so(aligned, viewer, finish):
+    from napari.utils.notifications import notification_manager
+
+    notification_manager.records.clear()
+    one_peak = np.linspace(0, 1, 160 * 200).reshape(160, 200) ** 4
+    object.__setattr__(aligned.after.run.reference, "data", one_peak)
+    aligned.settings.threshold.value = "minimum"
+    finish(aligned)
+    assert "'minimum' does not suit" in notification_manager.records[-1].message
+    assert "Aligned" in aligned.after.results.verdict.value
+
+
+def test_undo_takes_the_layers_away(aligned, viewer):
+    assert len(viewer.layers) == 5
+    aligned.after.next.undo.native.click()
+    assert [layer.name for layer in viewer.layers] == ["first", "second"]
+    assert "Undone" in aligned.after.results.verdict.value
+    assert not aligned.after.next.undo.enabled
+    assert not aligned.after.next.save.enabled
+
+
+def test_undo_of_a_second_run_brings_the_first_back(aligned, viewer, finish):
+    note = viewer.layers["second aligned"].metadata["napari-ecc-align"]
+    data = viewer.layers["second aligned"].data.copy()
+    aligned.model.value = "translation"
+    aligned.run()
+    finish(aligned)
+    assert not np.array_equal(viewer.layers["second aligned"].data, data)
+    aligned.after.next.undo.native.click()
+    assert np.array_equal(viewer.layers["second aligned"].data, data)
+    assert viewer.layers["second aligned"].metadata["napari-ecc-align"] == note
+
+
+def test_moving_the_layer_itself_and_back(widget, viewer, finish, known):
+    moving = viewer.layers["second"]
+    before = moving.affine.affine_matrix.copy()
+    widget.settings.output.value = "move"
+    widget.run()
+    finish(widget)
+    assert "second aligned" not in viewer.layers
+    points = np.array([[0.0, 0.0], [199, 0], [0, 159], [60, 90]])
+    landed = known.truth.map(points)
+    for (x, y), (moved_x, moved_y) in zip(points, landed, strict=True):
+        assert np.allclose(moving.data_to_world((moved_y, moved_x)), (y, x), atol=0.1)
+    assert moving.data is not None
+    widget.after.next.undo.native.click()
+    assert np.array_equal(moving.affine.affine_matrix, before)
+
+
+def test_aligning_a_moved_layer_again_changes_nothing(widget, viewer, finish):
+    widget.settings.output.value = "move"
+    widget.run()
+    finish(widget)
+    once = viewer.layers["second"].affine.affine_matrix.copy()
+    widget.run()
+    finish(widget)
+    assert np.allclose(viewer.layers["second"].affine.affine_matrix, once, atol=1e-3)
+
+
+def test_a_homography_cannot_move_a_layer(widget, viewer, finish):
+    widget.model.value, widget.settings.output.value = "homography", "move"
+    widget.run()
+    finish(widget)
+    assert "omography" in widget.after.results.verdict.value
+    assert len(viewer.layers) == 2
+
+
+def test_the_script_gives_the_same_transform_to_the_last_bit(
+    make_napari_viewer, known, tmp_path, finish
+):
+    viewer = make_napari_viewer()
+    for name, image in (("first.png", known.reference), ("second.tif", known.moving)):
+        Image.fromarray(image.astype(np.uint8)).save(tmp_path / name)
+        viewer.open(tmp_path / name, plugin="napari")
+    viewer.layers["second"].translate = (2, -1.5)
+    _, widget = viewer.window.add_plugin_dock_widget("napari-ecc-align", "Align images")
+    widget.model.value = "euclidean"
+    widget.run()
+    finish(widget)
+    widget.after.next.copy.native.click()
+    script = QApplication.clipboard().text()
+    printed = subprocess.run(
+        [sys.executable, "-I", "-W", "error::UserWarning", "-c", script],
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=120,
+    ).stdout
+    matrix = next(line for line in printed.splitlines() if line.startswith("[["))
+    note = viewer.layers["second aligned"].metadata["napari-ecc-align"]
+    assert matrix == str(note["matrix"])
+    assert "differing pixels" in printed
+
+
+def test_saving_the_transform(aligned, viewer, monkeypatch, tmp_path):
+    from qtpy.QtWidgets import QFileDialog
+
+    path = tmp_path / "transform.json"
+    monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *args: (str(path), ""))
+    aligned.after.next.save.native.click()
+    note = viewer.layers["second aligned"].metadata["napari-ecc-align"]
+    assert np.array_equal(Transform.load(path).matrix, note["matrix"])
+
+
+def test_saving_where_one_cannot_is_a_sentence(aligned, monkeypatch, tmp_path):
+    from napari.utils.notifications import notification_manager
+    from qtpy.QtWidgets import QFileDialog
+
+    notification_manager.records.clear()
+    monkeypatch.setattr(
+        QFileDialog, "getSaveFileName", lambda *args: (str(tmp_path / "no" / "t.json"), "")
+    )
+    aligned.after.next.save.native.click()
+    assert "folder" in notification_manager.records[-1].message
+
+
+def test_a_cancelled_dialog_saves_nothing(aligned, monkeypatch):
+    from qtpy.QtWidgets import QFileDialog
+
+    monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *args: ("", ""))
+    aligned.after.next.save.native.click()

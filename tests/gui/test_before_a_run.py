@@ -1,0 +1,122 @@
+"""What the form says and remembers before anything runs, and what is seen while it does."""
+
+import re
+
+import numpy as np
+from skimage import data
+
+from napari_ecc_align._gui.help_window import docs_folder
+
+PLUGIN = "napari-ecc-align"
+
+
+def open_form(viewer):
+    return viewer.window.add_plugin_dock_widget(PLUGIN, "Align images")[1]
+
+
+def test_nothing_is_said_of_a_plain_pair(widget):
+    assert not widget.plan.visible
+    assert not widget.cancel_button.visible
+    assert not widget.after.next.visible
+
+
+def test_pixel_sizes_that_differ_are_told_of(make_napari_viewer):
+    viewer = make_napari_viewer()
+    viewer.add_image(np.zeros((50, 50)), scale=(0.5, 0.5), units="um")
+    viewer.add_image(np.zeros((50, 50)), scale=(400, 400), units="nm")
+    widget = open_form(viewer)
+    assert "0.5 and 0.4" in widget.plan.value
+    viewer.layers[1].scale = (500, 500)
+    widget.pair.moving.value, widget.pair.moving.value = None, viewer.layers[1]
+    assert "pixel sizes" not in widget.plan.value
+
+
+def test_colour_is_told_of(make_napari_viewer):
+    viewer = make_napari_viewer()
+    viewer.add_image(data.astronaut(), name="colour")
+    viewer.add_image(data.camera(), name="gray")
+    assert "Colour: the reference is compared" in open_form(viewer).plan.value
+
+
+def test_units_that_cannot_be_compared_are_told_of(make_napari_viewer):
+    viewer = make_napari_viewer()
+    viewer.add_image(np.zeros((50, 50)), units="um")
+    viewer.add_image(np.zeros((50, 50)))
+    assert "pixel" in open_form(viewer).plan.value
+
+
+def test_choices_survive_a_restart(make_napari_viewer, settings_file):
+    from napari import settings
+
+    widget = open_form(make_napari_viewer())
+    widget.model.value = "translation"
+    widget.settings.threshold.value = "li"
+    widget.settings.precision.value = "0.05"
+    assert "translation" in settings_file.read_text()
+    # What a new process begins with: nothing but the file.
+    settings._clear_plugin_settings_cache()
+    again = open_form(make_napari_viewer())
+    assert again.model.value == "translation"
+    assert again.settings.threshold.value == "li"
+    assert again.parameters().precision == 0.05
+
+
+def test_a_spoilt_settings_file_does_no_harm(make_napari_viewer, settings_file):
+    settings_file.parent.mkdir(parents=True)
+    settings_file.write_text("align:\n  model: sideways\n  iterations: many\n")
+    widget = open_form(make_napari_viewer())
+    assert widget.model.value == "affine"
+
+
+def test_half_a_number_is_not_kept(make_napari_viewer, settings_file):
+    widget = open_form(make_napari_viewer())
+    widget.settings.epsilon.native.setText("1e-")
+    assert open_form(make_napari_viewer()).settings.epsilon.value == 1e-7
+
+
+def test_the_moving_image_is_seen_to_move(widget, viewer, qtbot, finish, known):
+    seen = []
+    viewer.layers.events.inserted.connect(
+        lambda event: "aligning" in event.value.name and seen.append(event.value)
+    )
+    widget.run()
+    finish(widget)
+    assert len(seen) == 1
+    assert seen[0] not in viewer.layers
+    x, y = known.truth.map((30.0, 40.0))
+    assert np.allclose(seen[0].data_to_world((y, x)), (40, 30), atol=1)
+
+
+def test_the_preview_goes_when_cancelled(make_napari_viewer, qtbot, finish):
+    viewer = make_napari_viewer()
+    rng = np.random.default_rng(0)
+    for _ in range(2):
+        viewer.add_image(rng.random((1500, 1500)))
+    widget = open_form(viewer)
+    widget.run()
+    qtbot.waitUntil(lambda: len(viewer.layers) == 3 or not widget.running, timeout=10_000)
+    widget.cancel()
+    finish(widget)
+    assert len(viewer.layers) == 2
+
+
+def test_the_help_opens_its_page(widget):
+    widget.help.native.click()
+    from qtpy.QtWidgets import QTextBrowser
+
+    browser = widget.native.findChild(QTextBrowser)
+    assert "Align" in browser.toPlainText()
+    browser.close()
+
+
+def test_the_help_is_installed_with_its_pictures():
+    pages = list(docs_folder().glob("*.md"))
+    assert pages
+    for page in pages:
+        for link in _local_links(page.read_text()):
+            assert (docs_folder() / link).exists(), (page.name, link)
+
+
+def _local_links(text):
+    found = re.findall(r"\]\(([^)#\s]+)", text)
+    return [link for link in found if not link.startswith(("http", "../"))]
