@@ -10,11 +10,11 @@ import numpy as np
 from ..comparison import COLOURS
 from ..errors import InputError
 from ..inspection import Inspection
-from ..result import AlignmentResult
 from ..transform import Transform
 from .looks import METADATA_KEY, look
-from .script import Origin, layer_origin
-from .world import Grid, layer_grid, start_between
+from .outputs import aligned_layer
+from .provenance import layer_origin
+from .world import Grid, layer_grid, start_between, unit_factors
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel
@@ -35,19 +35,27 @@ class LayerSnapshot:
     source : array_like or list of array_like
         What to align by: the plane at every size that the layer has, or just `data`.
     grid : Grid
-        Where its pixels lie in the world.
-    origin : Origin
-        Where a script finds it.
+        Where the plane's pixels lie in the world.
     display : dict
         Keywords for a layer that looks the same.
+    index : tuple of int
+        Which plane it is, one number per leading axis of the layer.
+    origin : dict
+        Where the layer came from, in plain values, for the provenance.
     """
 
     name: str
     data: Any
     source: Any
     grid: Grid
-    origin: Origin
     display: dict[str, Any]
+    index: tuple[int, ...]
+    origin: dict[str, Any]
+
+    @property
+    def placement(self) -> dict[str, Any]:
+        """Keywords that put another layer of the same grid at the same place in the world."""
+        return self.grid.placement
 
 
 def snapshot(layer: Image, viewer: ViewerModel) -> LayerSnapshot:
@@ -58,15 +66,61 @@ def snapshot(layer: Image, viewer: ViewerModel) -> LayerSnapshot:
     InputError
         If the layer shows other axes than its last two.
     """
-    planes = _shown_planes(layer, viewer)
+    index = shown_index(layer, viewer)
+    planes = planes_at(layer, index)
     return LayerSnapshot(
         name=layer.name,
         data=planes[0],
         source=planes if len(planes) > 1 else planes[0],
-        grid=layer_grid(layer),
-        origin=layer_origin(layer),
+        grid=layer_grid(layer, index),
         display=look(layer),
+        index=index,
+        origin=layer_origin(layer, index),
     )
+
+
+def shown_index(layer: Layer, viewer: ViewerModel) -> tuple[int, ...]:
+    """Return which plane of a layer is on show, one number per leading axis.
+
+    Raises
+    ------
+    InputError
+        If the viewer shows other axes than the last two, in their order.
+    """
+    if layer.ndim == 2:
+        return ()
+    hidden = viewer.dims.ndim - 2
+    if tuple(viewer.dims.order[hidden:]) != (hidden, hidden + 1):
+        raise InputError(
+            f"{layer.name!r} is shown across its other axes; show its last two to align them"
+        )
+    point = np.array(viewer.dims.point, np.float64)[-layer.ndim :]
+    if viewer.dims.units is not None:
+        units = [str(unit) for unit in viewer.dims.units][-layer.ndim :]
+        point *= unit_factors(units, [str(unit) for unit in layer.units])
+    count = np.array(plane_count(layer))
+    place = np.round(layer.world_to_data(point)).astype(int)[: layer.ndim - 2]
+    return tuple(int(number) for number in np.clip(place, 0, count - 1))
+
+
+def plane_count(layer: Layer) -> tuple[int, ...]:
+    """Return the lengths of the leading axes of a layer with pixels."""
+    finest = layer.data[0] if layer.multiscale else layer.data
+    return tuple(int(length) for length in finest.shape[: layer.ndim - 2])
+
+
+def planes_at(layer: Image, index: tuple[int, ...]) -> list[Any]:
+    """Return one plane at every size that a layer has, full resolution first; perhaps lazy."""
+    # numpy would silently take the coarsest level of a multiscale layer.
+    levels = list(layer.data) if layer.multiscale else [layer.data]
+    if not index:
+        return levels
+    full = plane_count(layer)
+    # Levels may have fewer planes as well.
+    return [
+        level[tuple(at * level.shape[axis] // full[axis] for axis, at in enumerate(index))]
+        for level in levels
+    ]
 
 
 def placement(layer: Layer) -> dict[str, Any]:
@@ -76,7 +130,9 @@ def placement(layer: Layer) -> dict[str, Any]:
 
 def is_result(layer: Layer) -> bool:
     """Return whether a layer came from an alignment, so that it is not offered first."""
-    return METADATA_KEY in layer.metadata
+    note = layer.metadata.get(METADATA_KEY)
+    # A layer that was only moved is still a person's own.
+    return note is not None and "moved" not in note
 
 
 def world_start(reference: Layer, moving: Layer) -> Transform | None:
@@ -101,14 +157,12 @@ def result_layers(
 
     All lie exactly on the reference, with its scale, translate, rotate, shear, affine and units.
     """
-    common = {**reference.grid.placement, "metadata": {METADATA_KEY: provenance}}
+    common = {**reference.placement, "metadata": {METADATA_KEY: provenance}}
     span = _intensity_span(reference.data)
     signed = bool((inspection.difference < 0).any())
     return {
-        "aligned": (
-            inspection.aligned,
-            {"name": f"{moving.name} aligned", **moving.display, **common},
-            "image",
+        "aligned": aligned_layer(
+            reference, moving, Transform.identity(), provenance, data=inspection.aligned
         ),
         "difference": (
             inspection.difference,
@@ -145,49 +199,6 @@ def renew(layer: Layer, data: Any, options: dict[str, Any]) -> None:
     layer.metadata = options["metadata"]
     if "contrast_limits" in options:
         layer.contrast_limits = options["contrast_limits"]
-
-
-def provenance(
-    reference: LayerSnapshot,
-    moving: LayerSnapshot,
-    parameters: dict[str, Any],
-    result: AlignmentResult,
-) -> dict[str, Any]:
-    """Return how a result came about, as plain values that JSON can hold."""
-    from importlib.metadata import version
-
-    return {
-        "version": version("napari-ecc-align"),
-        "reference": reference.name,
-        "moving": moving.name,
-        "parameters": parameters,
-        "matrix": result.transform.matrix.tolist(),
-        "model": result.transform.model,
-        "verdict": result.verdict,
-        "reason": result.reason,
-        "ecc": result.ecc,
-        "ecc_before": result.ecc_before,
-        "inverted": result.inverted,
-    }
-
-
-def _shown_planes(layer: Image, viewer: ViewerModel) -> list[Any]:
-    """Return the plane on show at every size that the layer has, full resolution first."""
-    # numpy would silently take the coarsest level of a multiscale layer.
-    levels = list(layer.data) if layer.multiscale else [layer.data]
-    if layer.ndim == 2:
-        return levels
-    hidden = viewer.dims.ndim - 2
-    if tuple(viewer.dims.order[hidden:]) != (hidden, hidden + 1):
-        raise InputError(
-            f"{layer.name!r} is shown across its other axes; show its last two to align them"
-        )
-    axes = slice(None, layer.ndim - 2)
-    full = np.array(levels[0].shape[axes])
-    point = np.round(layer.world_to_data(viewer.dims.point)).astype(int)
-    inside = np.clip(point[axes], 0, full - 1)
-    # Levels may have fewer planes as well.
-    return [level[tuple(inside * np.array(level.shape[axes]) // full)] for level in levels]
 
 
 def _intensity_span(data: Any) -> float:

@@ -194,7 +194,7 @@ def unit_factors(units: Sequence[str], to: Sequence[str]) -> NDArray[np.float64]
         pairs = zip(units, to, strict=True)
         return np.array([registry.Quantity(1.0, a).to(b).magnitude for a, b in pairs])
     except pint.DimensionalityError:
-        return np.ones(2)
+        return np.ones(len(units))
 
 
 def units_note(reference: Grid, moving: Grid) -> str | None:
