@@ -91,7 +91,8 @@ def checkerboard(
     side = max(1.0, max(first.shape) / squares)
     row, column = (np.arange(length) // side for length in first.shape)
     other = (row[:, np.newaxis] + column) % 2 == 1
-    return np.where(other & inside, second, first)
+    board: NDArray[np.float32] = np.where(other & inside, second, first)
+    return board
 
 
 def _matched(

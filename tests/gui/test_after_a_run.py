@@ -1,4 +1,4 @@
-"""What a person does after a run: look, compare in another way, take it elsewhere, take it back."""
+"""What a person does after a run: look, compare anew, take it elsewhere, take it back."""
 
 import subprocess
 import sys

@@ -181,7 +181,7 @@ class AlignWidget(Container):  # type: ignore[type-arg]
             pair, reference, moving, parameters, initial, outcome.result, outcome.inspection
         )
         try:
-            self.after.show(run)
+            self.after.present(run)
         except InputError as error:
             self._refuse(str(error))
 

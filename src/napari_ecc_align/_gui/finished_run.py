@@ -8,10 +8,11 @@ from typing import Any
 from ..inspection import Inspection
 from ..result import AlignmentResult
 from ..transform import Transform
-from .layers import LayerSnapshot, provenance
+from .layers import LayerSnapshot
+from .provenance import provenance
 from .result_layers import Pair
 from .run import Parameters
-from .script import alignment_script
+from .script import alignment_script, image_origin
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,13 +45,19 @@ class FinishedRun:
 
     def record(self) -> dict[str, Any]:
         """Return how the result came about, as plain values that JSON can hold."""
-        return provenance(self.reference, self.moving, vars(self.parameters), self.result)
+        return provenance(
+            self.reference,
+            self.moving,
+            vars(self.parameters),
+            self.result,
+            initial=self.initial,
+        )
 
     def script(self) -> str:
         """Return a Python script that finds the same transform."""
         return alignment_script(
-            self.reference.origin,
-            self.moving.origin,
+            image_origin(self.reference.origin),
+            image_origin(self.moving.origin),
             self.parameters.of_align(),
             self.initial,
             threshold=self.parameters.threshold,

@@ -6,6 +6,7 @@ Preferences, and napari writes them to a file beside its own.
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Any
 
 from magicgui.widgets.bases import ValueWidget
@@ -29,10 +30,8 @@ def remember(group: str, widgets: dict[str, ValueWidget[Any]]) -> None:
     if kept is None:
         return
     for name, widget in widgets.items():
-        try:
+        with suppress(ValueError, TypeError):
             widget.value = getattr(kept, name)
-        except (ValueError, TypeError):
-            pass
         widget.changed.connect(_keeper(group, name))
 
 

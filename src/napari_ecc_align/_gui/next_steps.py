@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from magicgui.widgets import CheckBox, ComboBox, Container, PushButton
 
 from .viewing import VIEWS
@@ -34,7 +36,7 @@ class NextSteps(Container):  # type: ignore[type-arg]
             text="Copy as Python", tooltip="A script that finds the same transform"
         )
         self.undo = PushButton(text="Undo", tooltip="Take the last run back")
-        rows = [
+        rows: list[Container[Any]] = [
             Container(widgets=[self.view]),
             Container(widgets=[self.blink], labels=False),
             Container(widgets=[self.apply, self.save], layout="horizontal", labels=False),

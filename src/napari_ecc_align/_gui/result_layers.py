@@ -32,7 +32,7 @@ class ResultLayers:
     def __init__(self, viewer: ViewerModel) -> None:
         self._viewer = viewer
         self._ids: dict[tuple[Pair, str], object] = {}
-        self._steps_back: list[Callable[[], None]] = []
+        self._steps_back: list[Callable[[], object]] = []
 
     @property
     def can_undo(self) -> bool:
@@ -85,7 +85,7 @@ class ResultLayers:
         if layer is not None:
             self._drop(layer, (pair, role))
 
-    def on_undo(self, step: Callable[[], None]) -> None:
+    def on_undo(self, step: Callable[[], object]) -> None:
         """Add something to take back, done elsewhere."""
         self._steps_back.append(step)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -10,11 +9,11 @@ from magicgui.widgets import Container
 
 from ..errors import InputError
 from ..inspection import Inspection, before_after
-from .applying import moved_affine
 from .background import Background
 from .finished_run import FinishedRun
 from .layers import result_layers
 from .next_steps import NextSteps
+from .outputs import aligned_layer, move_layer
 from .pictures import picture_layer
 from .result_layers import ResultLayers
 from .results_view import ResultsView
@@ -71,7 +70,7 @@ class ResultPanel(Container):  # type: ignore[type-arg]
         """Show a plain message in place of the verdict."""
         self.results.say(message)
 
-    def show(self, run: FinishedRun) -> None:
+    def present(self, run: FinishedRun) -> None:
         """Show how a run ended, and add or renew its layers."""
         self._end_blinking()
         self._layers.start()
@@ -84,6 +83,8 @@ class ResultPanel(Container):  # type: ignore[type-arg]
             self._move(run)
         if run.inspection is not None:
             self._add_layers(run, run.inspection)
+        elif found:
+            self._add_lazily(run)
         rows = [] if run.inspection is None else before_after(run.result, run.inspection)
         self.results.show_result(run.result, rows)
         self._offer()
@@ -125,7 +126,9 @@ class ResultPanel(Container):  # type: ignore[type-arg]
         if self._run is None:
             raise InputError("align two images first: there is nothing to repeat yet")
         text = self._run.script()
-        QApplication.clipboard().setText(text)
+        clipboard = QApplication.clipboard()
+        assert clipboard is not None
+        clipboard.setText(text)
         show_info("The script is on the clipboard.")
         return text
 
@@ -144,6 +147,17 @@ class ResultPanel(Container):  # type: ignore[type-arg]
             self._layers.remove_role(run.pair, role)
         self._show_view(self.next.view.value)
 
+    def _add_lazily(self, run: FinishedRun) -> None:
+        """Add the aligned image of a pair that is too large to be compared."""
+        layer = aligned_layer(
+            run.reference,
+            run.moving,
+            run.result.transform,
+            run.record(),
+            interpolation=run.parameters.interpolation,
+        )
+        self._put_all(run, {"aligned": layer})
+
     def _put_all(self, run: FinishedRun, layers: dict[str, Any]) -> None:
         for role, layer in layers.items():
             if role == "aligned" and run.parameters.output == "move":
@@ -154,20 +168,12 @@ class ResultPanel(Container):  # type: ignore[type-arg]
         layer = self._by_id(run.pair[1])
         if layer is None:
             return
-        before = layer.affine.affine_matrix.copy(), layer.units
-        affine = moved_affine(
-            layer, run.result.transform, run.reference.grid, moving=run.moving.grid
+        move = move_layer(
+            layer, run.result.transform, run.reference.grid, run.record(), moving=run.moving.grid
         )
+        self._layers.on_undo(move.undo)
 
-        def move_back() -> None:
-            layer.affine, layer.units = before
-
-        self._layers.on_undo(move_back)
-        layer.affine = affine
-
-    def _renew(
-        self, run: FinishedRun, parameters: Parameters, seen: Inspection | Refusal
-    ) -> None:
+    def _renew(self, run: FinishedRun, parameters: Parameters, seen: Inspection | Refusal) -> None:
         if run is not self._run:
             return
         if isinstance(seen, Refusal):
@@ -247,13 +253,10 @@ class ResultPanel(Container):  # type: ignore[type-arg]
             "Transforms (*.json *.tfm *.csv *.npy);;All files (*)",
         )
         if name:
-            self._guarded(lambda: self._run and self._run.result.transform.save(name))
-
-    def _guarded(self, action: Callable[[], object]) -> None:
-        try:
-            action()
-        except InputError as error:
-            self._warn(str(error))
+            try:
+                self._run.result.transform.save(name)
+            except InputError as error:
+                self._warn(str(error))
 
     def _warn(self, message: str) -> None:
         from napari.utils.notifications import show_warning

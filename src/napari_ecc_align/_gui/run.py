@@ -8,7 +8,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Generator
 from dataclasses import dataclass, replace
-from typing import Any, Literal, TypeVar, get_args
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,9 +25,7 @@ from ..sources import is_lazy, is_multiscale
 from ..transform import MotionModel, Transform
 from ..views import checkerboard, overlay
 from ..warping import Interpolation
-
-Output = Literal["resample", "move", "both"]
-OUTPUTS: tuple[Output, ...] = get_args(Output)
+from .outputs import Output
 
 Step = TypeVar("Step")
 Result = TypeVar("Result")
@@ -106,9 +104,8 @@ def view_steps(
 
     def steps() -> Generator[None, None, NDArray[Any]]:
         yield
-        draw = {"overlay": overlay, "checkerboard": checkerboard}[view]
-        picture: NDArray[Any] = draw(np.asarray(reference), aligned, mask=overlap)
-        return picture
+        draw = overlay if view == "overlay" else checkerboard
+        return draw(np.asarray(reference), aligned, mask=overlap)
 
     return (yield from _refusing(steps))
 

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ..transform import Transform
-
-if TYPE_CHECKING:
-    from napari.layers import Image
 
 _TIFF = (".tif", ".tiff", ".lsm")
 
@@ -33,31 +30,29 @@ class Origin:
     note: str = ""
 
 
-def layer_origin(layer: Image, index: Sequence[int] = ()) -> Origin:
-    """Return where a layer's pixels came from: a file, a sample, or nowhere that is known.
+def image_origin(record: Mapping[str, Any]) -> Origin:
+    """Return where a script finds an image: in a file, a sample, or nowhere that is known.
 
     Parameters
     ----------
-    layer : napari.layers.Image
-        The layer.
-    index : sequence of int
-        The plane of a stack that was used.
+    record : mapping
+        What `provenance.layer_origin` says of the layer.
     """
-    plane = f"[{', '.join(str(int(i)) for i in index)}]" if index else ""
-    sample, path = layer.source.sample, layer.source.path
+    index = record["index"]
+    plane = f"[{', '.join(str(number) for number in index)}]" if index else ""
+    sample, path = record["sample"], record["path"]
     if sample is not None and sample[0] == "napari-ecc-align":
-        found = _from_sample(sample[1], layer.name)
+        found = _from_sample(sample[1], record["name"])
         if found is not None:
             return found
-    if path is not None and not layer.multiscale and _is_plain_image(path):
-        if str(path).lower().endswith(_TIFF):
-            return Origin(("from tifffile import imread",), f"imread({str(path)!r}){plane}")
-        return Origin(("import imageio.v3 as iio",), f"iio.imread({str(path)!r}){plane}")
-    shape = layer.data[0].shape if layer.multiscale else layer.data.shape
+    if path is not None and record["levels"] == 1 and _is_plain_image(path):
+        if path.lower().endswith(_TIFF):
+            return Origin(("from tifffile import imread",), f"imread({path!r}){plane}")
+        return Origin(("import imageio.v3 as iio",), f"iio.imread({path!r}){plane}")
     return Origin(
         ("import numpy as np",),
-        f"np.load({layer.name + '.npy'!r}){plane}",
-        f"layer {layer.name!r}, shape {tuple(int(n) for n in shape)}: put your own file here",
+        f"np.load({record['name'] + '.npy'!r}){plane}",
+        f"layer {record['name']!r}, shape {tuple(record['shape'])}: put your own file here",
     )
 
 
@@ -124,5 +119,5 @@ def _from_sample(key: str, layer_name: str) -> Origin | None:
     return None
 
 
-def _is_plain_image(path: object) -> bool:
-    return str(path).lower().endswith((*_TIFF, ".png", ".jpg", ".jpeg", ".bmp", ".gif"))
+def _is_plain_image(path: str) -> bool:
+    return path.lower().endswith((*_TIFF, ".png", ".jpg", ".jpeg", ".bmp", ".gif"))

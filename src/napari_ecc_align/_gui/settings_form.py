@@ -12,7 +12,7 @@ from ..comparison import THRESHOLD_METHODS
 from ..differencing import DIFFERENCE_MODES
 from ..errors import InputError
 from ..warping import INTERPOLATIONS
-from .run import OUTPUTS
+from .outputs import OUTPUTS
 
 
 class SettingsForm(Container):  # type: ignore[type-arg]

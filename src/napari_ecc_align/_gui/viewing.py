@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Literal, get_args
 
-from qtpy.QtCore import QTimer
+from qtpy.QtCore import QObject, QTimer
 
 if TYPE_CHECKING:
     from napari.layers import Layer
 
-View = Literal["binary difference", "difference", "aligned", "overlay", "checkerboard", "residuals"]
+View = Literal[
+    "binary difference", "difference", "aligned", "overlay", "checkerboard", "residuals"
+]
 VIEWS: tuple[View, ...] = get_args(View)
 
 # The binary difference is drawn over the gray one.
@@ -42,7 +44,7 @@ class Blink:
         Whose life the timer shares.
     """
 
-    def __init__(self, parent: object) -> None:
+    def __init__(self, parent: QObject) -> None:
         self._timer = QTimer(parent)
         self._timer.setInterval(_BLINK_MILLISECONDS)
         self._timer.timeout.connect(self._turn)
