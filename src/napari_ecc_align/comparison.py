@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from .differencing import on_one_grid
 from .errors import InputError
+from .tallies import is_tallied, tallied
 
 ThresholdMethod = Literal[
     "otsu",
@@ -25,6 +26,10 @@ ThresholdMethod = Literal[
     "local",
 ]
 THRESHOLD_METHODS: tuple[ThresholdMethod, ...] = get_args(ThresholdMethod)
+
+# These need no more than the histogram, of as many bins as scikit-image takes by itself.
+_BY_HISTOGRAM = ("otsu", "yen", "isodata", "minimum")
+_BINS = 256
 
 ONLY_REFERENCE = 1
 ONLY_ALIGNED = 2
@@ -102,18 +107,17 @@ def compare(
     first, second, inside = on_one_grid(reference, aligned, mask)
     ink = binarise(first, inside, method, "reference")
     other = binarise(second, inside, method, "aligned")
-    compared = int(inside.sum())
-    if 2 * int(ink.sum()) > compared:
+    compared = int(np.count_nonzero(inside))
+    if 2 * int(np.count_nonzero(ink)) > compared:
         ink = inside & ~ink
-    if 2 * int((ink ^ other).sum()) > compared:
+    if 2 * int(np.count_nonzero(ink ^ other)) > compared:
         other = inside & ~other
-    only_reference, only_aligned = ink & ~other, other & ~ink
-    different = int(only_reference.sum() + only_aligned.sum())
-    both = int((ink & other).sum())
+    apart = ink ^ other
+    different = int(np.count_nonzero(apart))
+    both = int(np.count_nonzero(ink & other))
     union = both + different
-    labels = np.zeros(inside.shape, np.uint8)
-    labels[only_reference] = ONLY_REFERENCE
-    labels[only_aligned] = ONLY_ALIGNED
+    labels = (apart & ink).view(np.uint8) * np.uint8(ONLY_REFERENCE)
+    labels |= (apart & other).view(np.uint8) * np.uint8(ONLY_ALIGNED)
     return Comparison(
         different=different,
         fraction=different / compared if compared else 0.0,
@@ -126,7 +130,7 @@ def compare(
 
 
 def binarise(
-    gray: NDArray[np.floating], inside: NDArray[np.bool_], method: ThresholdMethod, name: str
+    gray: NDArray[Any], inside: NDArray[np.bool_], method: ThresholdMethod, name: str
 ) -> NDArray[np.bool_]:
     """Return where a gray image lies above its threshold, inside a mask.
 
@@ -134,8 +138,8 @@ def binarise(
 
     Parameters
     ----------
-    gray : ndarray of float, shape (h, w)
-        The image.
+    gray : ndarray, shape (h, w)
+        The image, any real dtype.
     inside : ndarray of bool, shape (h, w)
         Pixels that count; the result is False elsewhere.
     method : str
@@ -148,21 +152,66 @@ def binarise(
     InputError
         If the method finds no threshold ("minimum" needs two peaks in the histogram).
     """
-    values = gray[inside]
-    if not values.size or values.min() == values.max():
-        return np.zeros(gray.shape, bool)
-    # Thresholds are found between 0 and 1: scikit-image's histograms overflow on extreme ranges.
-    low, high = float(values.min()), float(values.max())
-    if ((values == low) | (values == high)).all():
-        return (gray > low) & inside
-    scaled = np.where(inside, (gray / 2 - low / 2) / (high / 2 - low / 2), 0).astype(np.float32)
     try:
-        threshold = _threshold(scaled, inside, method)
+        if is_tallied(gray.dtype):
+            return _binarised_by_tally(gray, inside, method)
+        return _binarised(gray, inside, method)
     except RuntimeError as error:
         raise InputError(
             f"the threshold {method!r} does not suit the {name} image ({error}); try 'otsu'"
         ) from error
-    return (scaled > threshold) & inside
+
+
+def _binarised(
+    gray: NDArray[np.floating], inside: NDArray[np.bool_], method: ThresholdMethod
+) -> NDArray[np.bool_]:
+    values = gray[inside]
+    if not values.size or values.min() == values.max():
+        return np.zeros(gray.shape, bool)
+    low, high = float(values.min()), float(values.max())
+    if ((values == low) | (values == high)).all():
+        return (gray > low) & inside
+    scaled = np.where(inside, _scaled(gray, low, high), 0).astype(np.float32)
+    return (scaled > _threshold(scaled, inside, method)) & inside
+
+
+def _binarised_by_tally(
+    gray: NDArray[Any], inside: NDArray[np.bool_], method: ThresholdMethod
+) -> NDArray[np.bool_]:
+    """Binarise integers of 8 or 16 bits by how often each value occurs."""
+    tally = tallied(gray, inside)
+    if len(tally.values) < 2:
+        return np.zeros(gray.shape, bool)
+    low, high = tally.values[[0, -1]].astype(float).tolist()
+    if len(tally.values) == 2:
+        return np.asarray((gray > tally.values[0]) & inside)
+    scaled = _scaled(tally.values.astype(np.float32), low, high).astype(np.float32)
+    if method in _BY_HISTOGRAM:
+        threshold = _threshold_of(method, scaled, tally.counts)
+        above = scaled > threshold
+        if not above.any():
+            return np.zeros(gray.shape, bool)
+        return np.asarray((gray >= tally.values[above.argmax()]) & inside)
+    plane = np.where(inside, _scaled(gray.astype(np.float32), low, high), 0).astype(np.float32)
+    return (plane > _threshold(plane, inside, method)) & inside
+
+
+def _scaled(values: NDArray[np.floating], low: float, high: float) -> NDArray[np.floating]:
+    """Bring values to 0 to 1: scikit-image's histograms overflow on extreme ranges."""
+    scaled: NDArray[np.floating] = (values / 2 - low / 2) / (high / 2 - low / 2)
+    return scaled
+
+
+def _threshold_of(
+    method: ThresholdMethod, values: NDArray[np.float32], counts: NDArray[np.int64]
+) -> float:
+    """Return the threshold of pixels given by their values and how often each occurs."""
+    from skimage import filters
+
+    # As scikit-image's own histogram of the pixels would be.
+    heights, edges = np.histogram(values, _BINS, weights=counts)
+    find: Callable[..., Any] = getattr(filters, f"threshold_{method}")
+    return float(find(hist=(heights, (edges[:-1] + edges[1:]) / 2)))
 
 
 def _threshold(

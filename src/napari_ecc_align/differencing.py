@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from .errors import InputError
-from .pixels import as_array, check_mask, to_gray, valid_pixels
+from .pixels import as_array, check_mask, strips, to_gray, valid_pixels
+from .tallies import is_tallied
 
 DifferenceMode = Literal["absolute", "signed"]
 DIFFERENCE_MODES: tuple[DifferenceMode, ...] = get_args(DifferenceMode)
@@ -59,36 +61,61 @@ def difference(
         raise InputError(f"mode must be one of {', '.join(DIFFERENCE_MODES)}, not {mode!r}")
     first, second, inside = on_one_grid(reference, aligned, mask)
     contrast = match_contrast(first, second, inside)
-    # Outside the overlap there may be NaN or infinity; it is replaced before it can warn.
-    gap = np.where(inside, first, 0) - (
-        contrast.gain * np.where(inside, second, 0) + contrast.offset
-    )
-    gap[~inside] = 0
-    return np.abs(gap).astype(np.float32) if mode == "absolute" else gap.astype(np.float32)
+    gap = np.zeros(inside.shape, np.float32)
+    for rows in strips(inside.shape):
+        x, y = (to_gray(plane[rows]) for plane in (second, first))
+        # Outside the overlap there may be NaN or infinity.
+        with np.errstate(invalid="ignore", over="ignore"):
+            part = y - (contrast.gain * x + contrast.offset)
+            if mode == "absolute":
+                np.abs(part, out=part)
+            np.copyto(gap[rows], part, where=inside[rows], casting="same_kind")
+    return gap
 
 
 def match_contrast(
-    reference: NDArray[np.floating], aligned: NDArray[np.floating], inside: NDArray[np.bool_]
+    reference: NDArray[Any], aligned: NDArray[Any], inside: NDArray[np.bool_]
 ) -> Contrast:
     """Fit ``reference = gain * aligned + offset`` by least squares over a mask.
 
     The gain is zero where either image is flat or nothing is inside.
     """
-    x = aligned[inside].astype(np.float64)
-    y = reference[inside].astype(np.float64)
-    if not x.size:
+    count = int(np.count_nonzero(inside))
+    if not count:
         return Contrast(0.0, 0.0)
-    x_mean, y_mean = x.mean(), y.mean()
-    x -= x_mean
-    variance = x @ x
-    gain = float(x @ (y - y_mean) / variance) if variance > 0 else 0.0
-    return Contrast(gain, float(y_mean - gain * x_mean))
+    x_sum = y_sum = 0.0
+    for x, y in _pairs(reference, aligned, inside):
+        x_sum, y_sum = x_sum + float(x.sum()), y_sum + float(y.sum())
+    x_mean, y_mean = x_sum / count, y_sum / count
+    variance = covariance = 0.0
+    for x, y in _pairs(reference, aligned, inside):
+        x -= x_mean
+        y -= y_mean
+        variance, covariance = variance + _product(x, x), covariance + _product(x, y)
+    gain = covariance / variance if variance > 0 else 0.0
+    return Contrast(gain, y_mean - gain * x_mean)
+
+
+def _product(a: NDArray[np.float64], b: NDArray[np.float64]) -> float:
+    # Not a matrix product, whose threads take longer to wake than this.
+    return float(np.einsum("i,i->", a, b))
+
+
+def _pairs(
+    reference: NDArray[Any], aligned: NDArray[Any], inside: NDArray[np.bool_]
+) -> Iterator[tuple[NDArray[np.float64], NDArray[np.float64]]]:
+    """Yield the values (aligned, reference) of the pixels inside, some rows at a time."""
+    for rows in strips(inside.shape):
+        chosen = inside[rows]
+        yield aligned[rows][chosen].astype(np.float64), reference[rows][chosen].astype(np.float64)
 
 
 def on_one_grid(
     reference: ArrayLike, aligned: ArrayLike, mask: ArrayLike | None
-) -> tuple[NDArray[np.floating], NDArray[np.floating], NDArray[np.bool_]]:
+) -> tuple[NDArray[Any], NDArray[Any], NDArray[np.bool_]]:
     """Return two images as gray planes of one shape, and where both hold data.
+
+    Gray integers of 8 and 16 bits stay what they are; all else becomes floats.
 
     Raises
     ------
@@ -104,4 +131,10 @@ def on_one_grid(
     if not first.size:
         raise InputError("reference is empty")
     inside = valid_pixels(first, check_mask(mask, first.shape, "mask")) & valid_pixels(second)
-    return to_gray(first, inside), to_gray(second, inside), inside
+    return _plane(first, inside), _plane(second, inside), inside
+
+
+def _plane(image: NDArray[Any], inside: NDArray[np.bool_]) -> NDArray[Any]:
+    if image.ndim == 2 and is_tallied(image.dtype):
+        return np.ma.getdata(image)
+    return to_gray(image, inside)

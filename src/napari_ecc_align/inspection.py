@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from .comparison import Comparison, ThresholdMethod, compare
 from .differencing import DifferenceMode, difference
-from .pixels import as_array, check_mask, valid_pixels
+from .pixels import as_array, check_mask, strips, valid_pixels
 from .result import AlignmentResult
 from .transform import Transform, corner_error
 from .warping import Interpolation, overlap, warp
@@ -125,7 +125,9 @@ def _with_uncertainty(shift: float, result: AlignmentResult) -> str:
 
 
 def _mean_inside(gap: NDArray[np.float32], inside: NDArray[np.bool_]) -> float:
-    return float(np.abs(gap[inside]).mean(dtype=np.float64)) if inside.any() else 0.0
+    # Outside there is no difference to add.
+    total = sum(float(np.abs(gap[rows]).sum(dtype=np.float64)) for rows in strips(gap.shape))
+    return total / max(1, int(np.count_nonzero(inside)))
 
 
 def before_after(result: AlignmentResult, inspection: Inspection) -> list[Row]:

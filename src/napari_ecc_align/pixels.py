@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any, Protocol
 
 import numpy as np
@@ -15,6 +16,7 @@ SMALLEST_SIDE = 32
 LUMINANCE = np.array([0.2125, 0.7154, 0.0721])
 """Weights of red, green and blue: ITU-R BT.709, as in skimage.color.rgb2gray."""
 _STRIP = 256
+_STRIP_PIXELS = 2**16
 
 
 def as_array(image: ArrayLike, name: str) -> NDArray[Any]:
@@ -87,7 +89,7 @@ def check_mask(
         raise InputError(
             f"{name} must have the shape of its image, {shape[:2]}, not {array.shape}"
         )
-    inside: NDArray[np.bool_] = array != 0
+    inside: NDArray[np.bool_] = array if array.dtype.kind == "b" else array != 0
     return inside
 
 
@@ -154,6 +156,16 @@ def mixed(colours: NDArray[Any], weights: NDArray[np.float64]) -> NDArray[np.flo
         part = colours[top : top + _STRIP].astype(working)
         np.matmul(part, every, out=gray[top : top + _STRIP])
     return gray
+
+
+def strips(shape: tuple[int, ...]) -> Iterator[slice]:
+    """Yield rows of an image, few enough that what is made of them stays in a processor's cache.
+
+    Filling fresh memory of an image's size takes longer than most arithmetic on it.
+    """
+    step = max(1, _STRIP_PIXELS // max(1, shape[1]))
+    for top in range(0, shape[0], step):
+        yield slice(top, min(top + step, shape[0]))
 
 
 class GrayView:

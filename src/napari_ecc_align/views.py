@@ -8,6 +8,7 @@ from numpy.typing import ArrayLike, NDArray
 from .comparison import COLOURS, ONLY_ALIGNED, ONLY_REFERENCE
 from .differencing import match_contrast, on_one_grid
 from .errors import InputError
+from .pixels import to_gray
 
 _PERCENTILES = (0.5, 99.5)
 _SAMPLE = 1000
@@ -100,6 +101,7 @@ def _matched(
 ) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.bool_]]:
     """Return both images between 0 and 1 in the reference's contrast, and where they overlap."""
     first, second, inside = on_one_grid(reference, aligned, mask)
+    first, second = to_gray(first), to_gray(second)
     contrast = match_contrast(first, second, inside)
     low, high = _range(first)
     if contrast.gain:
@@ -122,4 +124,5 @@ def _range(image: NDArray[np.floating]) -> tuple[float, float]:
 def _between(image: NDArray[np.floating], low: float, high: float) -> NDArray[np.float32]:
     span = (high - low) or 1.0
     scaled = np.clip((image - low) / span, 0, 1).astype(np.float32)
-    return np.nan_to_num(scaled, copy=False)
+    finite: NDArray[np.float32] = np.nan_to_num(scaled, copy=False)
+    return finite

@@ -20,6 +20,8 @@ INTERPOLATIONS: tuple[Interpolation, ...] = get_args(Interpolation)
 # OpenCV addresses the pixels of an image it warps with 16-bit integers.
 _BLOCK = 8192
 _REACH = 8
+# Shifts by more pixels than this leave nothing to copy.
+_FARTHEST = 2.0**31
 # Of a lazy image, what a block of the result needs is read in one piece.
 _LAZY_BLOCK = 2048
 
@@ -119,6 +121,8 @@ def _warped(
     interpolation: Interpolation,
     border: NDArray[np.float64],
 ) -> NDArray[Any]:
+    if _is_whole_shift(matrix):
+        return _shifted(image, matrix[:2, 2].astype(int), shape, border)
     if interpolation == "nearest":
         return _nearest(image, matrix, shape, border)
     if interpolation == "linear" and _working_dtype(image.dtype) == np.float64:
@@ -130,6 +134,35 @@ def _warped(
     for rows, columns in _blocks(shape, _BLOCK):
         result[rows, columns] = _smooth_block(source, matrix, rows, columns, interpolation, border)
     return _restored(result, image.dtype)
+
+
+def _is_whole_shift(matrix: NDArray[np.float64]) -> bool:
+    """Tell whether pixels fall on pixels, so that nothing has to be interpolated."""
+    shift = matrix[:2, 2]
+    turned = matrix[:, :2] != np.eye(3)[:, :2]
+    if turned.any() or matrix[2, 2] != 1:
+        return False
+    return bool((shift == np.rint(shift)).all() and np.abs(shift).max() < _FARTHEST)
+
+
+def _shifted(
+    image: NDArray[Any],
+    shift: NDArray[np.int_],
+    shape: tuple[int, int],
+    border: NDArray[np.float64],
+) -> NDArray[Any]:
+    """Copy pixels to where they fall."""
+    outside = _restored(border * 255 if image.dtype.kind == "b" else border, image.dtype)
+    result = np.empty((*shape, *image.shape[2:]), image.dtype)
+    result[:] = outside if image.ndim == 3 else outside[0]
+    there, here = [], []
+    for by, side, length in zip(shift[::-1].tolist(), shape, image.shape[:2], strict=True):
+        first, last = max(0, -by), min(side, length - by)
+        here.append(slice(first, max(first, last)))
+        there.append(slice(first + by, max(first, last) + by))
+    if all(part.stop > part.start for part in here):
+        result[tuple(here)] = image[tuple(there)]
+    return result
 
 
 def overlap(

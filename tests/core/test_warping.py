@@ -141,3 +141,25 @@ def test_refuses_what_is_no_transform():
         warp(np.zeros((5, 5), complex), SHIFT, output_shape=(5, 5))
     with pytest.raises(InputError, match="moving is empty"):
         warp(np.zeros((0, 5)), SHIFT, output_shape=(5, 5))
+
+
+@pytest.mark.parametrize("interpolation", INTERPOLATIONS)
+@pytest.mark.parametrize("dtype", ["?", "u1", "i2", "f4", "f8", "i8"])
+@pytest.mark.parametrize("shift", [(0, 0), (7, -3), (-90, 4), (500, 0), (0, -1e12)])
+def test_shifts_by_whole_pixels_copy_them(interpolation, dtype, shift):
+    image = (picture("camera")[200:240, 200:280] / 2).astype(dtype)
+    x, y = shift
+    image = image > 60 if dtype == "?" else image
+    moved = warp(
+        image,
+        Transform([[1, 0, x], [0, 1, y]], "translation"),
+        output_shape=(50, 70),
+        interpolation=interpolation,
+        fill=1,
+    )
+    rows, columns = np.mgrid[:50, :70] + np.array([y, x])[:, None, None]
+    inside = (rows >= 0) & (rows < 40) & (columns >= 0) & (columns < 80)
+    assert moved.dtype == image.dtype
+    assert (moved[~inside] == 1).all()
+    at = rows[inside].astype(int), columns[inside].astype(int)
+    assert np.array_equal(moved[inside], image[at])
