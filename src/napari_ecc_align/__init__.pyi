@@ -2,6 +2,7 @@ from .alignment import align
 from .comparison import Comparison, compare
 from .differencing import difference
 from .errors import InputError
+from .landmarks import transform_from_points
 from .progress import Progress
 from .result import AlignmentResult
 from .stack import align_stack
@@ -18,5 +19,6 @@ __all__ = [
     "align_stack",
     "compare",
     "difference",
+    "transform_from_points",
     "warp",
 ]
