@@ -92,7 +92,7 @@ def checkerboard(
     side = max(1.0, max(first.shape) / squares)
     row, column = (np.arange(length) // side for length in first.shape)
     other = (row[:, np.newaxis] + column) % 2 == 1
-    board: NDArray[np.float32] = np.where(other & inside, second, first)
+    board: NDArray[np.float32] = np.where(other & inside, second, first).astype(np.float32)
     return board
 
 
