@@ -137,7 +137,7 @@ def test_a_threshold_that_does_not_suit_says_so(aligned, viewer, finish):
 
     notification_manager.records.clear()
     one_peak = np.linspace(0, 1, 160 * 200).reshape(160, 200) ** 4
-    object.__setattr__(aligned.after.run.reference, "data", one_peak)
+    object.__setattr__(aligned.after.run.task.reference, "data", one_peak)
     aligned.settings.threshold.value = "minimum"
     finish(aligned)
     assert "'minimum' does not suit" in notification_manager.records[-1].message

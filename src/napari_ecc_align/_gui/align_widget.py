@@ -8,20 +8,20 @@ from magicgui.widgets import ComboBox, Container, Label, ProgressBar, PushButton
 
 from ..errors import InputError
 from ..progress import Progress
-from ..transform import MOTION_MODELS, Transform
+from ..transform import MOTION_MODELS
 from .background import Background
 from .choices import LayerPair
 from .finished_run import FinishedRun
-from .layers import LayerSnapshot, snapshot
+from .layers import snapshot
 from .memory import remember
 from .next_steps import BLINK_KEY
 from .plan import describe_pair
 from .preview import Preview
-from .result_layers import Pair
 from .result_panel import ResultPanel
-from .run import Outcome, Parameters, Refusal, run_steps
+from .run import Outcome, Refusal, run_steps
 from .settings_form import SettingsForm
-from .world import start_between
+from .task import Parameters, Task
+from .where_form import WhereForm
 
 if TYPE_CHECKING:
     import napari
@@ -58,6 +58,7 @@ class AlignWidget(Container):  # type: ignore[type-arg]
         self.cancel_button = PushButton(text="Cancel")
         self.progress = ProgressBar(max=_PER_MILLE, value=0)
         self.settings = SettingsForm()
+        self.where = WhereForm(napari_viewer)
         self.after = ResultPanel(napari_viewer)
         self.help = PushButton(text="Help", tooltip="What all of this means, with pictures")
         super().__init__(
@@ -109,11 +110,12 @@ class AlignWidget(Container):  # type: ignore[type-arg]
     def _arrange(self) -> None:
         from superqt import QCollapsible
 
-        folded = QCollapsible("Settings", self.native)
-        folded.setContent(self.settings.native)
-        folded.collapse(animate=False)
         layout = self.native.layout()
-        layout.insertWidget(layout.indexOf(self.after.native), folded)
+        for title, form in (("Where", self.where), ("Settings", self.settings)):
+            folded = QCollapsible(title, self.native)
+            folded.setContent(form.native)
+            folded.collapse(animate=False)
+            layout.insertWidget(layout.indexOf(self.after.native), folded)
         layout.addStretch()
         self.align_button.native.setMinimumHeight(_BUTTON_HEIGHT)
         font = self.align_button.native.font()
@@ -125,6 +127,7 @@ class AlignWidget(Container):  # type: ignore[type-arg]
     def _connect(self) -> None:
         self.align_button.changed.connect(self.run)
         self.cancel_button.changed.connect(self.cancel)
+        self.where.drag.changed.connect(self._drag)
         self.help.changed.connect(self._open_help)
         for box in (self.pair.reference, self.pair.moving):
             box.changed.connect(self._tell_plan)
@@ -146,42 +149,34 @@ class AlignWidget(Container):  # type: ignore[type-arg]
         return reference, moving
 
     def _start(self) -> None:
-        reference, moving = self._chosen()
-        parameters = self.parameters()
-        fixed, other = snapshot(reference, self._viewer), snapshot(moving, self._viewer)
-        initial = start_between(fixed.grid, other.grid)
-        pair = (reference.unique_id, moving.unique_id)
-        self._preview = Preview(self._viewer, fixed, other)
+        task = self._task(*self._chosen())
+        self._preview = Preview(self._viewer, task.reference, task.moving)
         self.after.say("")
         self._work.start(
             run_steps,
-            fixed.source,
-            other.source,
-            parameters,
-            initial,
+            task,
             on_step=self._advance,
-            on_end=lambda outcome: self._end(outcome, pair, fixed, other, parameters, initial),
+            on_end=lambda outcome: self._end(task, outcome),
             on_cancel=lambda: self.after.say("Cancelled: nothing was changed."),
         )
 
-    def _end(
-        self,
-        outcome: Outcome | Refusal,
-        pair: Pair,
-        reference: LayerSnapshot,
-        moving: LayerSnapshot,
-        parameters: Parameters,
-        initial: Transform | None,
-    ) -> None:
-        self._end_preview()
-        if isinstance(outcome, Refusal):
-            self._refuse(outcome.message)
-            return
-        run = FinishedRun(
-            pair, reference, moving, parameters, initial, outcome.result, outcome.inspection
+    def _task(self, reference: Image, moving: Image) -> Task:
+        fixed, other = snapshot(reference, self._viewer), snapshot(moving, self._viewer)
+        return Task(
+            (reference.unique_id, moving.unique_id),
+            fixed,
+            other,
+            self.parameters(),
+            self.where.initial(fixed, other),
+            *self.where.regions(fixed, other),
         )
+
+    def _end(self, task: Task, outcome: Outcome | Refusal) -> None:
+        self._end_preview()
         try:
-            self.after.present(run)
+            if isinstance(outcome, Refusal):
+                raise InputError(outcome.message)
+            self.after.present(FinishedRun(task, outcome.result, outcome.inspection))
         except InputError as error:
             self._refuse(str(error))
 
@@ -224,6 +219,19 @@ class AlignWidget(Container):  # type: ignore[type-arg]
             notes = []
         self.plan.value = " ".join(notes)
         self.plan.visible = bool(notes)
+
+    def _drag(self) -> None:
+        """Put napari's transform tool on the moving layer."""
+        layer = self.pair.moving.value
+        if layer is None:
+            self._refuse("Choose a moving layer first.")
+            return
+        self._viewer.layers.selection.active = layer
+        layer.visible = True
+        layer.mode = "transform"
+        self.after.say(
+            "Drag, turn and scale the moving image until it roughly fits, then press Align."
+        )
 
     def _blink(self, _: object = None) -> None:
         self.after.toggle_blink()

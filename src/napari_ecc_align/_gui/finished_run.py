@@ -1,4 +1,4 @@
-"""A run of the Align form that has ended: what it was started with, and what came of it."""
+"""A run of the Align form that has ended: what was asked, and what came of it."""
 
 from __future__ import annotations
 
@@ -7,12 +7,9 @@ from typing import Any
 
 from ..inspection import Inspection
 from ..result import AlignmentResult
-from ..transform import Transform
-from .layers import LayerSnapshot
 from .provenance import provenance
-from .result_layers import Pair
-from .run import Parameters
-from .script import alignment_script, image_origin
+from .script import alignment_script, image_origin, mask_expression
+from .task import Task
 
 
 @dataclass(frozen=True, eq=False)
@@ -21,44 +18,42 @@ class FinishedRun:
 
     Attributes
     ----------
-    pair : tuple
-        The ids of the reference and the moving layer.
-    reference, moving : LayerSnapshot
-        What was taken of them before the run.
-    parameters : Parameters
-        What was chosen.
-    initial : Transform or None
-        Where the search began.
+    task : Task
+        What was asked.
     result : AlignmentResult
         The transform and its verdict.
     inspection : Inspection or None
         What there is to see; None after a failure, and of images too large to compare.
     """
 
-    pair: Pair
-    reference: LayerSnapshot
-    moving: LayerSnapshot
-    parameters: Parameters
-    initial: Transform | None
+    task: Task
     result: AlignmentResult
     inspection: Inspection | None
 
     def record(self) -> dict[str, Any]:
         """Return how the result came about, as plain values that JSON can hold."""
+        task = self.task
         return provenance(
-            self.reference,
-            self.moving,
-            vars(self.parameters),
+            task.reference,
+            task.moving,
+            vars(task.parameters),
             self.result,
-            initial=self.initial,
+            initial=task.initial,
+            region=task.region_records(),
         )
 
     def script(self) -> str:
         """Return a Python script that finds the same transform."""
+        task = self.task
         return alignment_script(
-            image_origin(self.reference.origin),
-            image_origin(self.moving.origin),
-            self.parameters.of_align(),
-            self.initial,
-            threshold=self.parameters.threshold,
+            image_origin(task.reference.origin),
+            image_origin(task.moving.origin),
+            task.parameters.of_align(),
+            task.initial,
+            threshold=task.parameters.threshold,
+            masks={
+                f"{role}_mask": mask_expression(role, region.record, image.grid)
+                for role, image, region in task.images_and_regions()
+                if region is not None
+            },
         )

@@ -17,7 +17,8 @@ from .outputs import aligned_layer, move_layer
 from .pictures import picture_layer
 from .result_layers import ResultLayers
 from .results_view import ResultsView
-from .run import Parameters, Refusal, inspect_steps, view_steps
+from .run import Refusal, inspect_steps, view_steps
+from .task import Parameters, Task
 from .viewing import Blink, show_only
 
 if TYPE_CHECKING:
@@ -78,8 +79,8 @@ class ResultPanel(Container):  # type: ignore[type-arg]
         found = run.result.verdict != "failed"
         self._run = run if found else None
         if not found:
-            self._layers.remove(run.pair)
-        if found and run.parameters.output in ("move", "both"):
+            self._layers.remove(run.task.pair)
+        if found and run.task.parameters.output in ("move", "both"):
             self._move(run)
         if run.inspection is not None:
             self._add_layers(run, run.inspection)
@@ -101,13 +102,12 @@ class ResultPanel(Container):  # type: ignore[type-arg]
             self._due = parameters
             return
         self._due = None
+        task = replace(run.task, parameters=parameters)
         self._work.start(
             inspect_steps,
-            run.reference.data,
-            run.moving.data,
+            task,
             run.result.transform,
-            parameters,
-            on_end=lambda seen: self._renew(run, parameters, seen),
+            on_end=lambda seen: self._renew(run, task, seen),
         )
 
     def undo(self) -> None:
@@ -142,44 +142,48 @@ class ResultPanel(Container):  # type: ignore[type-arg]
         self._work.leave()
 
     def _add_layers(self, run: FinishedRun, seen: Inspection) -> None:
-        self._put_all(run, result_layers(run.reference, run.moving, seen, run.record()))
+        self._put_all(run, result_layers(run.task.reference, run.task.moving, seen, run.record()))
         for role in _PICTURES:
-            self._layers.remove_role(run.pair, role)
+            self._layers.remove_role(run.task.pair, role)
         self._show_view(self.next.view.value)
 
     def _add_lazily(self, run: FinishedRun) -> None:
         """Add the aligned image of a pair that is too large to be compared."""
         layer = aligned_layer(
-            run.reference,
-            run.moving,
+            run.task.reference,
+            run.task.moving,
             run.result.transform,
             run.record(),
-            interpolation=run.parameters.interpolation,
+            interpolation=run.task.parameters.interpolation,
         )
         self._put_all(run, {"aligned": layer})
 
     def _put_all(self, run: FinishedRun, layers: dict[str, Any]) -> None:
         for role, layer in layers.items():
-            if role == "aligned" and run.parameters.output == "move":
+            if role == "aligned" and run.task.parameters.output == "move":
                 continue
-            self._layers.put(run.pair, role, layer)
+            self._layers.put(run.task.pair, role, layer)
 
     def _move(self, run: FinishedRun) -> None:
-        layer = self._by_id(run.pair[1])
+        layer = self._by_id(run.task.pair[1])
         if layer is None:
             return
         move = move_layer(
-            layer, run.result.transform, run.reference.grid, run.record(), moving=run.moving.grid
+            layer,
+            run.result.transform,
+            run.task.reference.grid,
+            run.record(),
+            moving=run.task.moving.grid,
         )
         self._layers.on_undo(move.undo)
 
-    def _renew(self, run: FinishedRun, parameters: Parameters, seen: Inspection | Refusal) -> None:
+    def _renew(self, run: FinishedRun, task: Task, seen: Inspection | Refusal) -> None:
         if run is not self._run:
             return
         if isinstance(seen, Refusal):
             self._warn(seen.message)
         else:
-            self._run = replace(run, parameters=parameters, inspection=seen)
+            self._run = replace(run, task=task, inspection=seen)
             self._add_layers(self._run, seen)
             self.results.show_result(run.result, before_after(run.result, seen))
 
@@ -192,7 +196,7 @@ class ResultPanel(Container):  # type: ignore[type-arg]
         if run is None or run.inspection is None:
             return
         self._end_blinking()
-        if view in _PICTURES and self._layers.get(run.pair, view) is None:
+        if view in _PICTURES and self._layers.get(run.task.pair, view) is None:
             self._draw(run, run.inspection, view)
             return
         show_only(view, self._roles(run))
@@ -207,16 +211,16 @@ class ResultPanel(Container):  # type: ignore[type-arg]
             if isinstance(picture, Refusal):
                 self._warn(picture.message)
                 return
-            self._layers.put(run.pair, view, picture_layer(run.reference, picture, view))
+            self._layers.put(run.task.pair, view, picture_layer(run.task.reference, picture, view))
             show_only(self.next.view.value, self._roles(run))
 
         self._work.start(
-            view_steps, run.reference.data, seen.aligned, seen.overlap, view, on_end=add
+            view_steps, run.task.reference.data, seen.aligned, seen.overlap, view, on_end=add
         )
 
     def _roles(self, run: FinishedRun) -> dict[str, Layer]:
         roles = ("aligned", "difference", "binary difference", *_PICTURES, "residuals")
-        found = {role: self._layers.get(run.pair, role) for role in roles}
+        found = {role: self._layers.get(run.task.pair, role) for role in roles}
         return {role: layer for role, layer in found.items() if layer is not None}
 
     def _set_blinking(self, wanted: bool) -> None:
@@ -225,8 +229,8 @@ class ResultPanel(Container):  # type: ignore[type-arg]
             self._blink.stop()
             return
         roles = self._roles(run)
-        back = self._by_id(run.pair[0])
-        front = roles.pop("aligned", None) or self._by_id(run.pair[1])
+        back = self._by_id(run.task.pair[0])
+        front = roles.pop("aligned", None) or self._by_id(run.task.pair[1])
         if back is None or front is None:
             self.next.blink.value = False
             self._warn("To blink, the reference and the aligned layer must both be there.")
@@ -249,7 +253,7 @@ class ResultPanel(Container):  # type: ignore[type-arg]
         name, _ = QFileDialog.getSaveFileName(
             self.native,
             "Save the transform",
-            f"{self._run.moving.name}_transform.json",
+            f"{self._run.task.moving.name}_transform.json",
             "Transforms (*.json *.tfm *.csv *.npy);;All files (*)",
         )
         if name:

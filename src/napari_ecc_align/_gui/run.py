@@ -14,18 +14,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..alignment import align_steps
-from ..arguments import Engine
-from ..comparison import ThresholdMethod
-from ..differencing import DifferenceMode
 from ..errors import InputError
 from ..inspection import Inspection, inspect_alignment
 from ..progress import Progress
 from ..result import AlignmentResult
 from ..sources import is_lazy, is_multiscale
-from ..transform import MotionModel, Transform
+from ..transform import Transform
 from ..views import checkerboard, overlay
-from ..warping import Interpolation
-from .outputs import Output
+from .task import Task
 
 Step = TypeVar("Step")
 Result = TypeVar("Result")
@@ -33,31 +29,6 @@ Result = TypeVar("Result")
 _INTERVAL = 0.03
 # Of a lazy image no more than this is computed whole, as a comparison needs it.
 _MOST_PIXELS = 2**27
-
-
-@dataclass(frozen=True)
-class Parameters:
-    """What a person chose."""
-
-    model: MotionModel
-    engine: Engine
-    precision: float
-    number_of_iterations: int
-    termination_eps: float
-    threshold: ThresholdMethod
-    difference: DifferenceMode
-    interpolation: Interpolation
-    output: Output = "resample"
-
-    def of_align(self) -> dict[str, Any]:
-        """Return those that are keywords of `align`."""
-        return {
-            "model": self.model,
-            "engine": self.engine,
-            "precision": self.precision,
-            "number_of_iterations": self.number_of_iterations,
-            "termination_eps": self.termination_eps,
-        }
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,24 +46,17 @@ class Refusal:
     message: str
 
 
-def run_steps(
-    reference: Any, moving: Any, parameters: Parameters, start: Transform | None
-) -> Generator[Progress, None, Outcome | Refusal]:
-    """Align and inspect, yielding progress often enough to cancel and rarely enough to draw.
-
-    The images may be lazy, and sequences of decreasing size.
-    """
-    return (yield from _refusing(lambda: _steps(reference, moving, parameters, start)))
+def run_steps(task: Task) -> Generator[Progress, None, Outcome | Refusal]:
+    """Align and inspect, yielding progress often enough to cancel and rarely enough to draw."""
+    return (yield from _refusing(lambda: _steps(task)))
 
 
-def inspect_steps(
-    reference: Any, moving: Any, transform: Transform, parameters: Parameters
-) -> Generator[None, None, Inspection | Refusal]:
+def inspect_steps(task: Task, transform: Transform) -> Generator[None, None, Inspection | Refusal]:
     """Compare two images as they lie, with another threshold or difference than before."""
 
     def steps() -> Generator[None, None, Inspection]:
         yield
-        return _inspected(reference, moving, transform, parameters)
+        return _inspected(task, task.reference.data, task.moving.data, transform, task.masks())
 
     return (yield from _refusing(steps))
 
@@ -124,16 +88,17 @@ def _refusing(
         return Refusal(f"The alignment stopped with an unexpected error: {error!r}")
 
 
-def _steps(
-    reference: Any, moving: Any, parameters: Parameters, start: Transform | None
-) -> Generator[Progress, None, Outcome]:
+def _steps(task: Task) -> Generator[Progress, None, Outcome]:
     yield Progress(0.0, "reading the layers")
+    reference, moving = task.reference.source, task.moving.source
     fixed, other = _in_memory(reference), _in_memory(moving)
+    masks = task.masks()
     steps = align_steps(
         reference if fixed is None else fixed,
         moving if other is None else other,
-        initial=start,
-        **parameters.of_align(),
+        initial=task.initial,
+        **masks,
+        **task.parameters.of_align(),
     )
     result = yield from _seldom(steps)
     if result.verdict == "failed":
@@ -142,19 +107,20 @@ def _steps(
         reason = f"{result.reason} The images are too large to be compared here."
         return Outcome(replace(result, reason=reason), None)
     yield Progress(1.0, "comparing", result.transform)
-    return Outcome(result, _inspected(fixed, other, result.transform, parameters))
+    return Outcome(result, _inspected(task, fixed, other, result.transform, masks))
 
 
 def _inspected(
-    reference: Any, moving: Any, transform: Transform, parameters: Parameters
+    task: Task, reference: Any, moving: Any, transform: Transform, masks: dict[str, Any]
 ) -> Inspection:
     return inspect_alignment(
         np.asarray(reference),
         np.asarray(moving),
         transform,
-        method=parameters.threshold,
-        mode=parameters.difference,
-        interpolation=parameters.interpolation,
+        method=task.parameters.threshold,
+        mode=task.parameters.difference,
+        interpolation=task.parameters.interpolation,
+        **masks,
     )
 
 

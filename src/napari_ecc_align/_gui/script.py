@@ -6,7 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 from ..transform import Transform
+from .world import Grid, unit_factors
 
 _TIFF = (".tif", ".tiff", ".lsm")
 
@@ -81,6 +84,10 @@ def alignment_script(
         Expressions for the masks of `align`, by argument, that may use both images.
     """
     lines = sorted({"from napari_ecc_align import align", *reference.lines, *moving.lines})
+    if any("polygon2mask(" in mask for mask in (masks or {}).values()):
+        lines.append("from skimage.draw import polygon2mask")
+    if any("np.load(" in mask for mask in (masks or {}).values()):
+        lines.append("import numpy as np")
     lines.append("from napari_ecc_align.inspection import before_after, inspect_alignment")
     lines.append("")
     for name, origin in (("reference", reference), ("moving", moving)):
@@ -104,6 +111,30 @@ def alignment_script(
     lines.append("for row in before_after(result, seen):")
     lines.append('    print(f"{row.label:20} {row.before:>12} {row.after:>12}")')
     return "\n".join(lines) + "\n"
+
+
+def mask_expression(role: str, region: Mapping[str, Any], grid: Grid) -> str:
+    """Return what yields the mask of a region on an image's pixels.
+
+    Parameters
+    ----------
+    role : str
+        The image's name in the script.
+    region : mapping
+        From `Region.record`.
+    grid : Grid
+        The image's pixels.
+    """
+    if "polygons" not in region:
+        return f"np.load({region['name'] + '.npy'!r})"
+    units = region["units"]
+    factors = np.ones(2) if units is None else unit_factors(units, grid.units)
+    back = np.linalg.inv(grid.matrix)
+    parts = []
+    for polygon in region["polygons"]:
+        vertices = (np.array(polygon) * factors) @ back[:2, :2].T + back[:2, 2]
+        parts.append(f"polygon2mask({role}.shape[:2], {vertices.tolist()!r})")
+    return " | ".join(parts)
 
 
 def _from_sample(key: str, layer_name: str) -> Origin | None:
