@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -16,6 +17,9 @@ if TYPE_CHECKING:
     from napari.layers import Layer
 
     from .layers import LayerSnapshot
+
+# Drawing more pixels would be felt.
+_ENOUGH = 500_000
 
 
 class Preview:
@@ -36,15 +40,18 @@ class Preview:
         self._reference = reference
         self._moving = moving
         self._layer: Layer | None = None
+        self._to_full = np.eye(3)
 
     def show(self, transform: Transform) -> None:
         """Put the moving image where a transform says; the first call adds the layer."""
         grid = self._reference.grid
         affine = grid.matrix @ as_rows(_affine_back(transform, grid.shape))
         if self._layer is None:
-            self._layer = self._viewer.add_layer(self._new_layer(affine))
+            data, to_full = _small(self._moving.source)
+            self._to_full = to_full
+            self._layer = self._viewer.add_layer(self._new_layer(data, affine @ to_full))
         elif self._layer in self._viewer.layers:
-            self._layer.affine = affine
+            self._layer.affine = affine @ self._to_full
 
     def remove(self) -> None:
         """Take the layer away, if it is still there."""
@@ -52,13 +59,11 @@ class Preview:
         if layer is not None and layer in self._viewer.layers:
             self._viewer.layers.remove(layer)
 
-    def _new_layer(self, affine: NDArray[np.float64]) -> Layer:
+    def _new_layer(self, data: Any, affine: NDArray[np.float64]) -> Layer:
         from napari.layers import Image
 
-        data: Any = self._moving.source
         return Image(
             data,
-            multiscale=isinstance(data, list),
             name=f"{self._moving.name} (aligning)",
             affine=affine,
             units=self._reference.grid.units,
@@ -67,6 +72,27 @@ class Preview:
             metadata={METADATA_KEY: {}},
             **self._moving.display,
         )
+
+
+def _small(source: Any) -> tuple[Any, NDArray[np.float64]]:
+    """Return few enough pixels of an image to draw at once, and where they lie in the whole.
+
+    Returns
+    -------
+    data : ndarray
+        Every so many pixels, of the coarsest size that is still large enough.
+    to_full : ndarray, shape (3, 3)
+        Maps their (row, column, 1) to those of full resolution.
+    """
+    levels = source if isinstance(source, list) else [source]
+    full = levels[0].shape
+    fit = [level for level in levels if level.shape[0] * level.shape[1] >= _ENOUGH]
+    level = fit[-1] if fit else levels[0]
+    step = max(1, math.ceil(math.sqrt(level.shape[0] * level.shape[1] / _ENOUGH)))
+    ratio = np.array([full[0] / level.shape[0], full[1] / level.shape[1]])
+    to_full = np.diag([*(step * ratio), 1.0])
+    to_full[:2, 2] = (ratio - 1) / 2
+    return np.asarray(level[::step, ::step]), to_full
 
 
 def _affine_back(transform: Transform, shape: tuple[int, int]) -> NDArray[np.float64]:
