@@ -6,7 +6,8 @@ import time
 from collections.abc import Callable, Generator
 from dataclasses import replace
 
-from numpy.typing import ArrayLike
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
 
 from .arguments import (
     DEFAULT_EPSILON,
@@ -184,8 +185,10 @@ def _run(job: Job) -> Generator[Progress, None, AlignmentResult]:
 def _run_pyramid(job: Job, pyramids: Pyramids) -> Generator[Progress, None, list[AlignmentResult]]:
     """Climb the ladder of starts until one passes the verdict; return all that were judged."""
     results: list[AlignmentResult] = []
+    tried: list[NDArray[np.float64]] = []
 
     def accept(estimate: Estimate) -> bool:
+        tried.append(estimate.matrix)
         results.append(judged(job, pyramids, estimate, 0.0))
         return results[-1].verdict == "aligned"
 
@@ -213,8 +216,11 @@ def _run_pyramid(job: Job, pyramids: Pyramids) -> Generator[Progress, None, list
             None if step.matrix is None else as_transform(step.matrix, job.model, job.initial)
         )
         yield Progress(fraction, step.stage, reached)
-    if not results or results[-1].verdict != "aligned":
+    known = next((k for k, one in enumerate(tried) if one is estimate.matrix), None)
+    if known is None:
         results.append(judged(job, pyramids, estimate, 0.0))
+    else:
+        results[known] = replace(results[known], timings=estimate.timings)
     return results
 
 

@@ -39,6 +39,8 @@ _MIN_ECC = 0.9
 _PROMISING = 0.5
 # Starts that lead to within so many px (of the level of the tiles) of each other are the same.
 _SAME = 0.5
+# So near (px of the level on which they start), the fine levels lead to the same place.
+_SAME_BASIN = 1.5
 
 
 @dataclass(frozen=True)
@@ -91,6 +93,7 @@ class _Run:
         self.gradient = Refiner(self.reference, self.moving, settings, gradient=True)
         self.checked = self._at_most(_CHECK_PIXELS)
         self._tried: list[tuple[Refiner, Array]] = []
+        self._descended: list[tuple[Refiner, Array]] = []
 
     def _at_most(self, pixels: int) -> int:
         sizes = [
@@ -180,6 +183,21 @@ class _Run:
                 return True
         self._tried.append((refiner, corners))
         return False
+
+    def descended(self, candidate: _Candidate) -> bool:
+        """Tell whether the fine levels were reached from here before, and went nowhere good."""
+        corners = apply(candidate.refined.matrix, self.frame.corners)
+        near = _SAME_BASIN * 2.0**candidate.refined.level
+        return any(
+            other is candidate.refiner and np.abs(corners - before).max() < near
+            for other, before in self._descended
+        )
+
+    def note_descent(self, candidate: _Candidate, refined: Refined) -> None:
+        """Remember from where the fine levels settled."""
+        if refined.solution.converged:
+            for matrix in (candidate.refined.matrix, refined.matrix):
+                self._descended.append((candidate.refiner, apply(matrix, self.frame.corners)))
 
     def _checked(self, refined: Refined, refiner: Refiner, rung: str) -> _Candidate:
         """Check a coarsely refined start; if need be, once more with uneven light allowed for."""
@@ -299,7 +317,7 @@ def estimate_steps(
             yield Step(rung, candidate.refined.matrix)
             if best is None or candidate.rank > best.rank:
                 best = candidate
-            if not candidate.believed:
+            if not candidate.believed or run.descended(candidate):
                 continue
             refined = yield from _fine_steps(candidate, rung)
             timings[rung] = timings.get(rung, 0.0) + time.perf_counter() - clock
@@ -309,6 +327,7 @@ def estimate_steps(
                 if accept is None or accept(found):
                     return found
                 refused = refused or found
+                run.note_descent(candidate, refined)
         timings[rung] = timings.get(rung, 0.0) + time.perf_counter() - clock
     if refused is not None:
         return replace(refused, timings=timings)

@@ -47,6 +47,11 @@ _TOGETHER = 64
 _FASTEST_GROWTH = 6.0
 # Tiles of at most so many pixels: what bounds the memory.
 _MOST_PIXELS = 1_500_000
+# Tiles that know their place no better than to so many px of their level show different things:
+# finer levels would not know more.
+_LOST = 6.0
+# At full resolution, tiles so uncertain (px) that all of them together would still be by this.
+_USELESS = 1.0
 
 
 @dataclass(frozen=True)
@@ -193,6 +198,8 @@ class Refiner:
             if refined is None:
                 break
             result = refined
+            if result.uncertainty > _LOST * 2.0**index:
+                break
         return result
 
     def _next(self, result: Refined) -> int:
@@ -235,8 +242,12 @@ class Refiner:
             excess = result.uncertainty / self._aim(index)
             if excess < 1 or (used > _FIRST_TILES and not result.solution.converged):
                 break
+            most = min(len(choice), _MOST_PIXELS // size**2)
+            least = result.uncertainty * (used / max(used, most)) ** 0.5
+            if index == 0 and used > _FIRST_TILES and least > _USELESS:
+                break
             growth = min(_FASTEST_GROWTH, 1.2 * excess**2)
-            count = min(len(choice), _MOST_PIXELS // size**2, int(np.ceil(used * growth)))
+            count = min(most, int(np.ceil(used * growth)))
         return result
 
     def _add(self, solver: Solver, index: int, origins: Array, size: int) -> None:
