@@ -1,7 +1,9 @@
+import dask.array as da
 import numpy as np
 import pytest
 
 from napari_ecc_align import InputError, Transform, align_stack
+from napari_ecc_align.stack import FrameProgress, stack_steps
 from napari_ecc_align.transform import corner_error
 from pairs import known_pair, random_transform
 
@@ -95,3 +97,72 @@ def test_progress_and_cancel(drifting):
 def test_refusals(frames, to, message):
     with pytest.raises(InputError, match=message):
         align_stack(frames, to=to)
+
+
+def drive(steps):
+    """Run steps to their end; return what they told and what they gave."""
+    told = []
+    while True:
+        try:
+            told.append(next(steps))
+        except StopIteration as stop:
+            return told, stop.value
+
+
+@pytest.mark.parametrize("to", ["first", "previous", "mean"])
+def test_steps_tell_of_every_iteration_and_give_the_same(drifting, to):
+    frames, _ = drifting
+    told, results = drive(stack_steps(frames, to=to))
+    fractions = [step.fraction for step in told]
+    assert fractions == sorted(fractions)
+    assert len(told) > 3 * COUNT
+    done = [step for step in told if isinstance(step, FrameProgress)]
+    assert [step.result for step in done[-COUNT:]] == results
+    for result, whole in zip(results, align_stack(frames, to=to), strict=True):
+        np.testing.assert_array_equal(result.transform.matrix, whole.transform.matrix)
+
+
+def test_every_frame_to_another_image(drifting):
+    frames, truths = drifting
+    _, results = drive(stack_steps(frames[1:], reference=frames[0]))
+    for result, truth in zip(results, truths[1:], strict=True):
+        assert corner_error(result.transform.matrix, truth.matrix, SHAPE) < 0.2
+
+
+def test_frame_by_frame_to_another_stack(drifting):
+    frames, truths = drifting
+    _, results = drive(stack_steps(frames[::-1], references=frames))
+    for result, here, there in zip(results, truths, truths[::-1], strict=True):
+        expected = there @ here.inverse()
+        assert corner_error(result.transform.matrix, expected.matrix, SHAPE) < 0.3
+    with pytest.raises(InputError, match="as many images as there are frames, 6, not 4"):
+        stack_steps(frames, references=frames[:4])
+
+
+def test_a_lazy_stack_is_read_a_frame_at_a_time(drifting):
+    frames, truths = drifting
+    held = []
+
+    def read(block_info=None):
+        index = block_info[None]["chunk-location"][0]
+        held.append(index)
+        return frames[index : index + 1]
+
+    chunks = ((1,) * COUNT, *((side,) for side in SHAPE))
+    lazy = da.map_blocks(read, chunks=chunks, dtype=frames.dtype, meta=frames[:0])
+    steps = stack_steps(lazy)
+    assert held in ([], [0])
+    _, results = drive(steps)
+    assert sorted(held) == [0, *range(COUNT)]
+    assert corner_error(results[-1].transform.matrix, truths[-1].matrix, SHAPE) < 0.2
+
+
+def test_a_mask_counts_for_every_frame(drifting):
+    frames, truths = drifting
+    spoilt = frames.copy()
+    spoilt[0][:, 100:] = np.random.default_rng(3).normal(128, 60, (160, 80))
+    mask = np.zeros(SHAPE, bool)
+    mask[:, :100] = True
+    _, results = drive(stack_steps(spoilt[1:3], reference=spoilt[0], reference_mask=mask))
+    for result, truth in zip(results, truths[1:3], strict=True):
+        assert corner_error(result.transform.matrix, truth.matrix, SHAPE) < 0.5
