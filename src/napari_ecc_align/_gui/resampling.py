@@ -49,7 +49,7 @@ def resampled(
     planes = {}
     for index in product(*map(range, leading)):
         sources = [level[_index_at(level, index, leading)] for level in levels]
-        planes[index] = _plane(
+        planes[index] = plane_levels(
             sources,
             transform_of(plane_matrix(layer, index)),
             shape,
@@ -59,11 +59,11 @@ def resampled(
         )
     if not leading:
         return planes[()] if layer.multiscale else planes[()][0]
-    stacked = [
-        _stacked([plane[number] for plane in planes.values()], leading)
+    whole = [
+        stacked([plane[number] for plane in planes.values()], leading)
         for number in range(len(next(iter(planes.values()))))
     ]
-    return stacked if layer.multiscale else stacked[0]
+    return whole if layer.multiscale else whole[0]
 
 
 def stacked_placement(layer: Layer, target: Grid) -> dict[str, Any]:
@@ -106,7 +106,7 @@ def _index_at(level: Any, index: tuple[int, ...], leading: tuple[int, ...]) -> t
     return tuple(at * int(level.shape[axis]) // leading[axis] for axis, at in enumerate(index))
 
 
-def _plane(
+def plane_levels(
     sources: list[Any],
     transform: Transform,
     shape: tuple[int, int],
@@ -115,6 +115,7 @@ def _plane(
     fill: float | Literal["background"],
     multiscale: bool,
 ) -> list[Any]:
+    """Return one plane on another grid, at one size or, if it has several, at several."""
     from ..lazy_warping import lazy_warp, warp_pyramid
 
     if multiscale:
@@ -125,7 +126,8 @@ def _plane(
     return [way(sources[0], transform, output_shape=shape, interpolation=interpolation, fill=fill)]
 
 
-def _stacked(planes: list[Any], leading: tuple[int, ...]) -> Any:
+def stacked(planes: list[Any], leading: tuple[int, ...]) -> Any:
+    """Return planes, in order of their leading axes, as one array; lazy if they are."""
     if is_lazy(planes[0]):
         import dask.array as da
 

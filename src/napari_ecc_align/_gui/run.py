@@ -48,7 +48,7 @@ class Refusal:
 
 def run_steps(task: Task) -> Generator[Progress, None, Outcome | Refusal]:
     """Align and inspect, yielding progress often enough to cancel and rarely enough to draw."""
-    return (yield from _refusing(lambda: _steps(task)))
+    return (yield from refusing(lambda: _steps(task)))
 
 
 def inspect_steps(task: Task, transform: Transform) -> Generator[None, None, Inspection | Refusal]:
@@ -58,7 +58,7 @@ def inspect_steps(task: Task, transform: Transform) -> Generator[None, None, Ins
         yield
         return _inspected(task, task.reference.data, task.moving.data, transform, task.masks())
 
-    return (yield from _refusing(steps))
+    return (yield from refusing(steps))
 
 
 def view_steps(
@@ -71,10 +71,10 @@ def view_steps(
         draw = overlay if view == "overlay" else checkerboard
         return draw(np.asarray(reference), aligned, mask=overlap)
 
-    return (yield from _refusing(steps))
+    return (yield from refusing(steps))
 
 
-def _refusing(
+def refusing(
     steps: Callable[[], Generator[Step, None, Result]],
 ) -> Generator[Step, None, Result | Refusal]:
     """Run steps of which no exception leaves."""

@@ -73,7 +73,7 @@ def layer_grid(layer: Layer, index: Sequence[int] | None = None) -> Grid:
         shape=_plane_shape(layer),
         units=(units[0], units[1]),
         axis_labels=(labels[0], labels[1]),
-        placement=_own_placement(layer) if layer.ndim == 2 else _placement(matrix, units, labels),
+        placement=own_placement(layer) if layer.ndim == 2 else _placement(matrix, units, labels),
     )
 
 
@@ -221,7 +221,8 @@ def _named(units: Sequence[str]) -> str:
     return units[0] if units[0] == units[1] else " and ".join(units)
 
 
-def _own_placement(layer: Layer) -> dict[str, Any]:
+def own_placement(layer: Layer) -> dict[str, Any]:
+    """Return the keywords that lay another layer of the same data exactly where this one is."""
     # The parts as they are, not their product: a person may want to go on with them.
     return {
         "scale": np.array(layer.scale),

@@ -1,0 +1,202 @@
+"""One alignment of a stack in a worker thread: arrays in, transforms and drift out."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Generator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal, get_args
+
+import numpy as np
+
+from ..alignment import align_steps
+from ..drift import Drift, drift_of
+from ..errors import InputError
+from ..progress import Progress
+from ..result import AlignmentResult
+from ..stack import FrameProgress, To, stack_steps
+from ..transform import Transform
+from .layers import LayerSnapshot
+from .stack_layers import StackSnapshot, resample_steps
+
+if TYPE_CHECKING:
+    from .run import Refusal
+    from .task import Parameters
+
+StackMode = Literal["every frame", "the frame on show", "one transform for all"]
+STACK_MODES: tuple[StackMode, ...] = get_args(StackMode)
+
+_INTERVAL = 0.03
+
+
+class _Frames(Sequence[Any]):
+    def __init__(self, stack: StackSnapshot) -> None:
+        self._stack = stack
+
+    def __len__(self) -> int:
+        return len(self._stack)
+
+    def __getitem__(self, index: Any) -> Any:
+        return self._stack.frame(index)
+
+
+@dataclass(frozen=True, eq=False)
+class StackOutcome:
+    """How a run on a stack ended.
+
+    Attributes
+    ----------
+    results : list of AlignmentResult
+        One per frame that was aligned: of all, or the one that goes for all.
+    transforms : list of Transform
+        One per frame of the stack. Where a frame could not be aligned, that of the nearest frame
+        that was, or the identity where there is none.
+    drift : Drift
+        One number per result.
+    data : array_like, list of array_like, or None
+        The aligned stack, for `stack_layer`; None if every frame has failed, or only the one on
+        show is to be resampled.
+    """
+
+    results: list[AlignmentResult]
+    transforms: list[Transform]
+    drift: Drift
+    data: Any
+
+
+def run_stack_steps(
+    moving: StackSnapshot,
+    parameters: Parameters,
+    *,
+    reference: LayerSnapshot | StackSnapshot | None = None,
+    to: To | int = "first",
+    mode: StackMode = "every frame",
+    initial: Transform | None = None,
+    reference_mask: Any = None,
+    moving_mask: Any = None,
+) -> Generator[Progress, None, StackOutcome | Refusal]:
+    """Align a stack, yielding progress often enough to cancel and rarely enough to draw.
+
+    Parameters
+    ----------
+    moving : StackSnapshot
+        The stack whose frames are aligned.
+    parameters : Parameters
+        What a person chose.
+    reference : LayerSnapshot or StackSnapshot, optional
+        What to align to: one image, a stack frame by frame, or, left out, the stack itself.
+    to : {"first", "previous", "mean"} or int, default: "first"
+        What the frames of a stack are aligned to when it is aligned to itself.
+    mode : {"every frame", "the frame on show", "one transform for all"}
+        Align every frame; or only the one on show, and it alone is to be resampled; or that one,
+        and all frames follow it. The last two need a `reference`.
+    initial : Transform, optional
+        Where to start first, with a `reference`.
+    reference_mask, moving_mask : array_like of bool, optional
+        Pixels that count; of the moving image only if one frame is aligned.
+
+    Returns
+    -------
+    generator
+        Yields `Progress`, a `FrameProgress` after every frame, and returns a `StackOutcome`, or a
+        `Refusal`. No exception leaves it.
+    """
+    from .run import refusing
+
+    def steps() -> Generator[Progress, None, StackOutcome]:
+        yield Progress(0.0, "reading the layers")
+        if mode == "every frame":
+            results = yield from _every(moving, parameters, reference, to, initial, reference_mask)
+            transforms = _filled(results)
+        else:
+            masks = reference_mask, moving_mask
+            results = [(yield from _shown(moving, parameters, reference, initial, masks))]
+            transforms = [results[0].transform] * len(moving)
+        shape = _shape_of(reference or moving)
+        drift = drift_of(results, shape)
+        failed = all(result.verdict == "failed" for result in results)
+        data = None
+        if not failed and mode != "the frame on show":
+            data = yield from resample_steps(
+                moving, transforms, shape, interpolation=parameters.interpolation
+            )
+        return StackOutcome(results, transforms, drift, data)
+
+    return (yield from refusing(steps))
+
+
+def _every(
+    moving: StackSnapshot,
+    parameters: Parameters,
+    reference: LayerSnapshot | StackSnapshot | None,
+    to: To | int,
+    initial: Transform | None,
+    mask: Any,
+) -> Generator[Progress, None, list[AlignmentResult]]:
+    options: dict[str, Any] = {"to": to, "reference_mask": mask, "initial": initial}
+    if isinstance(reference, StackSnapshot):
+        options["references"] = _Frames(reference)
+        if len(reference) != len(moving):
+            raise InputError(
+                f"The reference has {len(reference)} frames and the moving stack {len(moving)}: "
+                "choose stacks of the same length, or a single image as the reference"
+            )
+    elif reference is not None:
+        options["reference"] = np.asarray(reference.data)
+    steps = stack_steps(
+        _Frames(moving),
+        model=parameters.model,
+        engine=parameters.engine,
+        precision=parameters.precision,
+        **options,
+    )
+    results: list[AlignmentResult] = yield from _seldom(steps)
+    return results
+
+
+def _shown(
+    moving: StackSnapshot,
+    parameters: Parameters,
+    reference: LayerSnapshot | StackSnapshot | None,
+    initial: Transform | None,
+    masks: tuple[Any, Any],
+) -> Generator[Progress, None, AlignmentResult]:
+    if reference is None:
+        raise InputError("A stack can be aligned to itself only frame by frame")
+    fixed = reference.shown if isinstance(reference, StackSnapshot) else reference
+    steps = align_steps(
+        fixed.source,
+        moving.shown.source,
+        initial=initial,
+        reference_mask=masks[0],
+        moving_mask=masks[1],
+        **parameters.of_align(),
+    )
+    result: AlignmentResult = yield from _seldom(steps)
+    return result
+
+
+def _filled(results: list[AlignmentResult]) -> list[Transform]:
+    """Return a transform for every frame, also for those that could not be aligned."""
+    good = [number for number, result in enumerate(results) if result.verdict != "failed"]
+    if not good:
+        return [Transform.identity() for _ in results]
+    nearest = (min(good, key=lambda at: abs(at - number)) for number in range(len(results)))
+    return [results[number].transform for number in nearest]
+
+
+def _shape_of(reference: LayerSnapshot | StackSnapshot) -> tuple[int, int]:
+    shown = reference.shown if isinstance(reference, StackSnapshot) else reference
+    return shown.grid.shape
+
+
+def _seldom(steps: Generator[Progress, None, Any]) -> Generator[Progress, None, Any]:
+    last = 0.0
+    while True:
+        try:
+            step = next(steps)
+        except StopIteration as stop:
+            return stop.value
+        if isinstance(step, FrameProgress) or time.perf_counter() - last >= _INTERVAL:
+            yield step
+            last = time.perf_counter()
