@@ -31,6 +31,10 @@ THRESHOLD_METHODS: tuple[ThresholdMethod, ...] = get_args(ThresholdMethod)
 _BY_HISTOGRAM = ("otsu", "yen", "isodata", "minimum")
 _BINS = 256
 
+LOCAL_METHODS: tuple[ThresholdMethod, ...] = ("sauvola", "niblack", "local")
+"""Those that find a threshold for every pixel, in a window around it."""
+METHODS_WITH_K: tuple[ThresholdMethod, ...] = ("sauvola", "niblack")
+
 ONLY_REFERENCE = 1
 ONLY_ALIGNED = 2
 
@@ -58,7 +62,10 @@ class Comparison:
         Labels: 1 where only the reference has foreground, 2 where only the other image has,
         0 where they agree and outside the overlap.
     method : str
-        The threshold method.
+        The threshold method; "manual" if the thresholds were given.
+    thresholds : tuple of float or None
+        The threshold of each image in its own values; None where it was a local one, or where
+        none was needed because the image was binary already.
     """
 
     different: int
@@ -67,7 +74,34 @@ class Comparison:
     dice: float
     compared: int
     map: NDArray[np.uint8]
-    method: ThresholdMethod
+    method: str
+    thresholds: tuple[float | None, float | None] = (None, None)
+
+    @property
+    def only_reference(self) -> int:
+        """Pixels that are foreground in the reference only."""
+        return int(np.count_nonzero(self.map == ONLY_REFERENCE))
+
+    @property
+    def only_aligned(self) -> int:
+        """Pixels that are foreground in the other image only."""
+        return int(np.count_nonzero(self.map == ONLY_ALIGNED))
+
+
+@dataclass(frozen=True, eq=False)
+class Binary:
+    """An image in black and white.
+
+    Attributes
+    ----------
+    above : ndarray of bool, shape (h, w)
+        Where the image lies above its threshold, inside the mask.
+    threshold : float or None
+        In the image's own values; None of a local one, or where none was needed.
+    """
+
+    above: NDArray[np.bool_]
+    threshold: float | None
 
 
 def compare(
@@ -76,6 +110,9 @@ def compare(
     *,
     method: ThresholdMethod = "otsu",
     mask: ArrayLike | None = None,
+    threshold: float | tuple[float, float] | None = None,
+    window_size: int | None = None,
+    k: float | None = None,
 ) -> Comparison:
     """Binarise two images that lie on one grid and count the pixels that differ.
 
@@ -92,6 +129,15 @@ def compare(
         "mean", or the local ones "sauvola", "niblack", "local".
     mask : array_like, shape (h, w), optional
         Where the two overlap; the rest is not counted. NaN counts as outside.
+    threshold : float or tuple of float, optional
+        Use this threshold instead of a method's: one number for both images or one for each, in
+        their own values.
+    window_size : int, optional
+        Side in pixels of the window of a local method, odd; a sixteenth of the image when left
+        out.
+    k : float, default: 0.2
+        How far below the local mean "sauvola" and "niblack" put the threshold, in local
+        standard deviations (in the way that each method counts them).
 
     Returns
     -------
@@ -104,9 +150,18 @@ def compare(
     """
     if method not in THRESHOLD_METHODS:
         raise InputError(f"method must be one of {', '.join(THRESHOLD_METHODS)}, not {method!r}")
+    given = _checked_thresholds(threshold)
+    local = _checked_local(method, window_size, k) if given is None else {}
     first, second, inside = on_one_grid(reference, aligned, mask)
-    ink = binarise(first, inside, method, "reference")
-    other = binarise(second, inside, method, "aligned")
+    if given is None:
+        found = binarise(first, inside, method, "reference", local)
+        found_other = binarise(second, inside, method, "aligned", local)
+    else:
+        found, found_other = (
+            Binary((image > value) & inside, value)
+            for image, value in zip((first, second), given, strict=True)
+        )
+    ink, other = found.above, found_other.above
     compared = int(np.count_nonzero(inside))
     if 2 * int(np.count_nonzero(ink)) > compared:
         ink = inside & ~ink
@@ -125,13 +180,18 @@ def compare(
         dice=2 * both / (2 * both + different) if union else 1.0,
         compared=compared,
         map=labels,
-        method=method,
+        method=method if given is None else "manual",
+        thresholds=(found.threshold, found_other.threshold),
     )
 
 
 def binarise(
-    gray: NDArray[Any], inside: NDArray[np.bool_], method: ThresholdMethod, name: str
-) -> NDArray[np.bool_]:
+    gray: NDArray[Any],
+    inside: NDArray[np.bool_],
+    method: ThresholdMethod,
+    name: str,
+    local: dict[str, float],
+) -> Binary:
     """Return where a gray image lies above its threshold, inside a mask.
 
     An image of two values is binary already and taken as it is.
@@ -146,6 +206,8 @@ def binarise(
         As in `compare`.
     name : str
         What to call the image in an error.
+    local : dict
+        ``window_size`` and ``k`` of a local method, where they are not to be the usual ones.
 
     Raises
     ------
@@ -154,8 +216,8 @@ def binarise(
     """
     try:
         if is_tallied(gray.dtype):
-            return _binarised_by_tally(gray, inside, method)
-        return _binarised(gray, inside, method)
+            return _binarised_by_tally(gray, inside, method, local)
+        return _binarised(gray, inside, method, local)
     except RuntimeError as error:
         raise InputError(
             f"the threshold {method!r} does not suit the {name} image ({error}); try 'otsu'"
@@ -163,37 +225,53 @@ def binarise(
 
 
 def _binarised(
-    gray: NDArray[np.floating], inside: NDArray[np.bool_], method: ThresholdMethod
-) -> NDArray[np.bool_]:
+    gray: NDArray[np.floating],
+    inside: NDArray[np.bool_],
+    method: ThresholdMethod,
+    local: dict[str, float],
+) -> Binary:
     values = gray[inside]
     if not values.size or values.min() == values.max():
-        return np.zeros(gray.shape, bool)
+        return Binary(np.zeros(gray.shape, bool), None)
     low, high = float(values.min()), float(values.max())
     if ((values == low) | (values == high)).all():
-        return (gray > low) & inside
+        return Binary((gray > low) & inside, None)
     scaled = np.where(inside, _scaled(gray, low, high), 0).astype(np.float32)
-    return (scaled > _threshold(scaled, inside, method)) & inside
+    threshold = _threshold(scaled, inside, method, local)
+    return Binary((scaled > threshold) & inside, _in_own_values(threshold, low, high))
 
 
 def _binarised_by_tally(
-    gray: NDArray[Any], inside: NDArray[np.bool_], method: ThresholdMethod
-) -> NDArray[np.bool_]:
+    gray: NDArray[Any],
+    inside: NDArray[np.bool_],
+    method: ThresholdMethod,
+    local: dict[str, float],
+) -> Binary:
     """Binarise integers of 8 or 16 bits by how often each value occurs."""
     tally = tallied(gray, inside)
     if len(tally.values) < 2:
-        return np.zeros(gray.shape, bool)
+        return Binary(np.zeros(gray.shape, bool), None)
     low, high = tally.values[[0, -1]].astype(float).tolist()
     if len(tally.values) == 2:
-        return np.asarray((gray > tally.values[0]) & inside)
+        return Binary(np.asarray((gray > tally.values[0]) & inside), None)
     scaled = _scaled(tally.values.astype(np.float32), low, high).astype(np.float32)
     if method in _BY_HISTOGRAM:
         threshold = _threshold_of(method, scaled, tally.counts)
         above = scaled > threshold
         if not above.any():
-            return np.zeros(gray.shape, bool)
-        return np.asarray((gray >= tally.values[above.argmax()]) & inside)
+            return Binary(np.zeros(gray.shape, bool), None)
+        lies_above = np.asarray((gray >= tally.values[above.argmax()]) & inside)
+        return Binary(lies_above, _in_own_values(threshold, low, high))
     plane = np.where(inside, _scaled(gray.astype(np.float32), low, high), 0).astype(np.float32)
-    return (plane > _threshold(plane, inside, method)) & inside
+    found = _threshold(plane, inside, method, local)
+    return Binary((plane > found) & inside, _in_own_values(found, low, high))
+
+
+def _in_own_values(
+    threshold: float | NDArray[np.floating], low: float, high: float
+) -> float | None:
+    """Return a threshold between 0 and 1 in an image's values; None of a local one."""
+    return low + threshold * (high - low) if isinstance(threshold, float) else None
 
 
 def _scaled(values: NDArray[np.floating], low: float, high: float) -> NDArray[np.floating]:
@@ -215,17 +293,59 @@ def _threshold_of(
 
 
 def _threshold(
-    scaled: NDArray[np.float32], inside: NDArray[np.bool_], method: ThresholdMethod
+    scaled: NDArray[np.float32],
+    inside: NDArray[np.bool_],
+    method: ThresholdMethod,
+    local: dict[str, float],
 ) -> float | NDArray[np.floating]:
     from skimage import filters
 
     find: Callable[..., Any] = getattr(filters, f"threshold_{method}")
-    if method not in ("sauvola", "niblack", "local"):
+    if method not in LOCAL_METHODS:
         return float(find(scaled[inside]))
+    options = dict(local)
     # Wide enough to hold strokes and their ground, odd as scikit-image asks.
-    window = max(15, min(scaled.shape) // 16) | 1
+    window = options.pop("window_size", max(15, min(scaled.shape) // 16) | 1)
     ground = np.where(inside, scaled, np.median(scaled[inside]))
-    # Sauvola's R is half the range of the data, which is 1 here; scikit-image assumes 2.
-    options = {"r": 0.5} if method == "sauvola" else {}
-    local: NDArray[np.floating] = find(ground, window, **options)
+    if method == "sauvola":
+        # R is half the range of the data, which is 1 here; scikit-image assumes 2.
+        options["r"] = 0.5
+    thresholds: NDArray[np.floating] = find(ground, window, **options)
+    return thresholds
+
+
+def _checked_thresholds(
+    threshold: float | tuple[float, float] | None,
+) -> tuple[float, float] | None:
+    if threshold is None:
+        return None
+    try:
+        values = np.asarray(threshold, np.float64)
+    except (TypeError, ValueError) as error:
+        raise InputError(f"threshold must be one number or two, not {threshold!r}") from error
+    if values.shape not in ((), (2,)) or not np.isfinite(values).all():
+        raise InputError(f"threshold must be one finite number or two, not {threshold!r}")
+    first, second = np.broadcast_to(values, 2).tolist()
+    return first, second
+
+
+def _checked_local(method: str, window_size: int | None, k: float | None) -> dict[str, float]:
+    """Return the parameters of a local method that were given."""
+    local: dict[str, float] = {}
+    if window_size is not None:
+        if method not in LOCAL_METHODS:
+            raise InputError(f"window_size is for {', '.join(LOCAL_METHODS)}, not for {method!r}")
+        if (
+            not isinstance(window_size, (int, np.integer))
+            or window_size < 3
+            or not window_size % 2
+        ):
+            raise InputError(f"window_size must be odd and at least 3, not {window_size!r}")
+        local["window_size"] = int(window_size)
+    if k is not None:
+        if method not in METHODS_WITH_K:
+            raise InputError(f"k is for {' and '.join(METHODS_WITH_K)}, not for {method!r}")
+        if not isinstance(k, (int, float, np.number)) or not np.isfinite(k):
+            raise InputError(f"k must be a number such as 0.2, not {k!r}")
+        local["k"] = float(k)
     return local

@@ -90,3 +90,70 @@ def test_refusals():
     one_peak = np.linspace(0, 1, 8000).reshape(80, 100) ** 4
     with pytest.raises(InputError, match="'minimum' does not suit the reference"):
         compare(one_peak, one_peak, method="minimum")
+
+
+def test_the_thresholds_found_give_the_same_when_set_by_hand():
+    page = pair("page")
+    other = np.roll(page.moving, 3, axis=1) / 255.0
+    found = compare(page.moving, other, method="li")
+    assert found.thresholds[0] == pytest.approx(255 * found.thresholds[1], rel=1e-3)
+    again = compare(page.moving, other, threshold=found.thresholds)
+    assert again.method == "manual"
+    assert abs(again.different - found.different) <= 2e-5 * found.compared
+    assert again.only_reference + again.only_aligned == again.different
+
+
+def test_a_threshold_by_hand_counts_what_lies_above_it():
+    first = np.tile(np.arange(10.0), (10, 1))
+    second = first * 2
+    found = compare(first, second, threshold=(7.5, 11.0))
+    # Above: columns 8 and 9 of the first, 6 to 9 of the second.
+    assert (found.different, found.only_reference, found.only_aligned) == (20, 0, 20)
+    one_for_both = compare(first, second, threshold=7.5)
+    # Columns 8 and 9 against 4 to 9.
+    assert one_for_both.different == 40
+    assert one_for_both.thresholds == (7.5, 7.5)
+
+
+@pytest.mark.parametrize("method", ["sauvola", "niblack", "local"])
+def test_the_window_matters_to_a_local_threshold(method):
+    image = picture("camera")
+    other = np.roll(image, 2, axis=0)
+    small, large = (compare(image, other, method=method, window_size=w) for w in (7, 101))
+    assert small.different != large.different
+    assert small.thresholds == (None, None)
+
+
+@pytest.mark.parametrize("method", ["sauvola", "niblack"])
+def test_k_matters_where_it_is_used(method):
+    image = picture("camera")
+    other = np.roll(image, 2, axis=0)
+    assert (
+        compare(image, other, method=method, k=0.2).different
+        == compare(image, other, method=method).different
+    )
+    assert (
+        compare(image, other, method=method, k=0.5).different
+        != compare(image, other, method=method).different
+    )
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"window_size": 15}, "not for 'otsu'"),
+        ({"method": "local", "window_size": 16}, "odd"),
+        ({"method": "local", "window_size": 1}, "at least 3"),
+        ({"method": "local", "window_size": 5.0}, "odd"),
+        ({"method": "local", "k": 0.2}, "sauvola and niblack"),
+        ({"method": "sauvola", "k": np.nan}, "k must be a number"),
+        ({"method": "sauvola", "k": "a"}, "k must be a number"),
+        ({"threshold": np.nan}, "finite"),
+        ({"threshold": (1, 2, 3)}, "one finite number or two"),
+        ({"threshold": "high"}, "one number or two"),
+    ],
+)
+def test_refuses_parameters_that_cannot_be_used(options, words):
+    image = picture("camera")[:60, :80]
+    with pytest.raises(InputError, match=words):
+        compare(image, image, **options)
