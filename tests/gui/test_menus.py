@@ -7,14 +7,24 @@ from napari_ecc_align._gui.demo import open_demo
 from napari_ecc_align.samples import names
 
 
-def test_layers_register_offers_the_widget(viewer):
-    items = list(PluginManager.instance().iter_menu("napari/layers/register"))
-    assert "napari-ecc-align.align" in [item.command for item in items]
+@pytest.mark.parametrize(
+    ("menu", "command"),
+    [
+        ("napari/layers/register", "napari-ecc-align.align"),
+        ("napari/layers/measure", "napari-ecc-align.compare"),
+    ],
+)
+def test_the_layers_menu_offers_the_widgets(viewer, menu, command):
+    items = list(PluginManager.instance().iter_menu(menu))
+    assert command in [item.command for item in items]
 
 
 def test_the_plugins_menu_offers_the_widget(viewer):
     widgets = PluginManager.instance().get_manifest("napari-ecc-align").contributions.widgets
-    assert [widget.display_name for widget in widgets] == ["Align images"]
+    assert [widget.display_name for widget in widgets] == [
+        "Align images",
+        "Compare binarised",
+    ]
 
 
 @pytest.mark.parametrize("name", names())

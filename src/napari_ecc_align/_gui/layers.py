@@ -177,13 +177,14 @@ def result_layers(
         ),
         "binary difference": (
             inspection.after.map,
-            {"name": "binary difference", "colormap": _label_colours(), **common},
+            {"name": "binary difference", "colormap": label_colours(), **common},
             "labels",
         ),
     }
 
 
-def _label_colours() -> DirectLabelColormap:
+def label_colours() -> DirectLabelColormap:
+    """Return the colours of a comparison's map: the rest is transparent."""
     from napari.utils import DirectLabelColormap
 
     colours: dict[int | None, tuple[float, ...]] = {None: (0.0, 0.0, 0.0, 0.0)}
