@@ -11,6 +11,7 @@ from napari_ecc_align.samples import names
     ("menu", "command"),
     [
         ("napari/layers/register", "napari-ecc-align.align"),
+        ("napari/layers/transform", "napari-ecc-align.apply"),
         ("napari/layers/measure", "napari-ecc-align.compare"),
     ],
 )
@@ -23,6 +24,7 @@ def test_the_plugins_menu_offers_the_widget(viewer):
     widgets = PluginManager.instance().get_manifest("napari-ecc-align").contributions.widgets
     assert [widget.display_name for widget in widgets] == [
         "Align images",
+        "Apply transform",
         "Compare binarised",
     ]
 

@@ -1,0 +1,73 @@
+"""A transform applied to several layers in a worker thread, or to their affines at once."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from ..errors import InputError
+from ..transform import Transform
+from ..warping import Interpolation
+from .applying import apply_to_layer
+from .run import Refusal
+from .world import Grid
+
+if TYPE_CHECKING:
+    from napari.layers import Layer
+    from napari.types import LayerData
+
+
+@dataclass(frozen=True, eq=False)
+class Way:
+    """How layers are to be transformed: what `apply_to_layer` takes."""
+
+    transform: Transform
+    reference: Grid
+    moving: Grid | None
+    inverse: bool
+    interpolation: Interpolation
+
+
+def detached(layer: Layer) -> Layer:
+    """Return a copy that shares the layer's data and that no viewer knows.
+
+    A thread may read it while a person goes on with the layer itself.
+    """
+    from napari.layers import Layer
+
+    return Layer.create(*layer.as_layer_data_tuple())
+
+
+def apply_steps(layers: Sequence[Layer], way: Way) -> Generator[LayerData | Refusal, None, None]:
+    """Yield a new layer, as a layer data tuple, or a refusal for each; no exception leaves here.
+
+    Parameters
+    ----------
+    layers : sequence of Layer
+        Detached ones.
+    way : Way
+        How to transform them.
+    """
+    for layer in layers:
+        yield _applied(layer, way)
+
+
+def _applied(layer: Layer, way: Way) -> LayerData | Refusal:
+    options: dict[str, Any] = {"name": f"{layer.name} back"} if way.inverse else {}
+    try:
+        return apply_to_layer(
+            layer,
+            way.transform,
+            way.reference,
+            moving=way.moving,
+            inverse=way.inverse,
+            interpolation=way.interpolation,
+            **options,
+        )
+    except InputError as error:
+        return Refusal(str(error))
+    except MemoryError:
+        return Refusal(f"There is not enough memory to resample {layer.name!r}; move it instead.")
+    except Exception as error:
+        return Refusal(f"{layer.name!r} could not be transformed: {error!r}")

@@ -1,0 +1,216 @@
+"""A transform given to many layers at once, saved and loaded, in a real viewer."""
+
+import numpy as np
+import pytest
+from qtpy.QtCore import Qt
+from qtpy.QtWidgets import QFileDialog
+
+from napari_ecc_align import Transform, warp
+from napari_ecc_align._gui.apply_widget import _INVERSE, _MOVE
+
+HOMOGRAPHY = Transform([[1, 0, 2], [0, 1, 3], [1e-4, 0, 1]], "homography")
+
+
+@pytest.fixture
+def aligned(viewer, widget, finish):
+    """A viewer after an alignment of "second" to "first"."""
+    widget.align_button.native.click()
+    finish(widget)
+    return viewer
+
+
+@pytest.fixture
+def matrix(aligned):
+    return np.array(aligned.layers["second aligned"].metadata["napari-ecc-align"]["matrix"])
+
+
+def opened(viewer):
+    _, widget = viewer.window.add_plugin_dock_widget("napari-ecc-align", "Apply transform")
+    return widget
+
+
+def choose(widget, *names):
+    """Click on layers in the list, the further ones with Ctrl held."""
+    listed = widget.layers.native
+    listed.clearSelection()
+    for row in range(listed.count()):
+        if listed.item(row).text() in names:
+            listed.item(row).setSelected(True)
+    assert {layer.name for layer in widget.layers.value} == set(names)
+
+
+@pytest.fixture
+def settle(qtbot):
+    def wait(widget):
+        qtbot.waitUntil(lambda: not widget.running, timeout=20_000)
+
+    return wait
+
+
+def test_the_last_alignment_goes_to_any_number_of_layers_at_once(aligned, matrix, settle, qtbot):
+    second = aligned.layers["second"].data
+    aligned.add_image(255 - second, name="negative")
+    aligned.add_labels((second > 100).astype(np.int32) * 7, name="cells")
+    aligned.add_points([(40.0, 50.0), (100.0, 20.0)], name="marks")
+    widget = opened(aligned)
+    assert widget.source.value == "second onto first"
+    assert not widget.reference.native.isVisibleTo(widget.native)
+    choose(widget, "negative", "cells", "marks")
+    qtbot.mouseClick(widget.apply_button.native, Qt.MouseButton.LeftButton)
+    settle(widget)
+    assert "3 layers added" in widget.message.value
+    transform = Transform(matrix)
+    shape = aligned.layers["first"].data.shape
+    np.testing.assert_array_equal(
+        aligned.layers["negative aligned"].data,
+        warp(255 - second, transform, output_shape=shape, fill="background"),
+    )
+    cells = aligned.layers["cells aligned"]
+    assert type(cells).__name__ == "Labels"
+    assert set(np.unique(cells.data)) == {0, 7}
+    back = aligned.layers["marks aligned"].data[:, ::-1]
+    np.testing.assert_allclose(transform.map(back)[:, ::-1], [(40, 50), (100, 20)], atol=1e-6)
+
+
+def test_inverse_brings_what_lies_on_the_reference_to_the_moving_image(aligned, matrix, settle):
+    aligned.add_points([(40.0, 50.0)], name="mark")
+    widget = opened(aligned)
+    choose(widget, "mark")
+    widget.direction.value = _INVERSE
+    widget.run()
+    settle(widget)
+    expected = Transform(matrix).map((50, 40))[::-1]
+    np.testing.assert_allclose(aligned.layers["mark back"].data, [expected], atol=1e-6)
+    widget.direction.value = widget.direction.choices[0]
+    choose(widget, "mark back")
+    widget.run()
+    settle(widget)
+    np.testing.assert_allclose(aligned.layers["mark back aligned"].data, [(40, 50)], atol=1e-6)
+
+
+def test_moving_leaves_the_data_and_can_be_undone(aligned, matrix, known):
+    data = aligned.layers["second"].data
+    aligned.add_image(data.copy(), name="third")
+    before = {layer.name: np.array(layer.affine.affine_matrix) for layer in aligned.layers}
+    widget = opened(aligned)
+    choose(widget, "second", "third")
+    widget.output.value = _MOVE
+    widget.apply_button.native.click()
+    assert "2 layers moved" in widget.message.value
+    for name in ("second", "third"):
+        layer = aligned.layers[name]
+        x, y = Transform(matrix).map((60, 70))
+        np.testing.assert_allclose(layer.data_to_world((y, x)), (70, 60), atol=1e-6)
+    np.testing.assert_array_equal(aligned.layers["second"].data, data)
+    widget.undo_button.native.click()
+    for layer in aligned.layers:
+        np.testing.assert_array_equal(layer.affine.affine_matrix, before[layer.name])
+    assert not widget.undo_button.enabled
+
+
+def test_what_was_moved_does_not_change_what_the_transform_means(aligned, matrix):
+    """A second layer moved later, by itself, lies right too."""
+    aligned.add_image(aligned.layers["second"].data.copy(), name="third")
+    widget = opened(aligned)
+    widget.output.value = _MOVE
+    for name in ("second", "third"):
+        choose(widget, name)
+        widget.run()
+    np.testing.assert_allclose(
+        aligned.layers["third"].affine.affine_matrix, aligned.layers["second"].affine.affine_matrix
+    )
+
+
+@pytest.mark.parametrize("suffix", [".json", ".ome.json", ".tfm", ".csv", ".npy", ".txt"])
+def test_save_and_load_in_every_format(aligned, matrix, settle, tmp_path, monkeypatch, suffix):
+    path = tmp_path / f"saved{suffix}"
+    monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_, **__: (str(path), ""))
+    monkeypatch.setattr(QFileDialog, "getOpenFileName", lambda *_, **__: (str(path), ""))
+    widget = opened(aligned)
+    widget.save_button.native.click()
+    assert "Saved to" in widget.message.value
+    np.testing.assert_allclose(Transform.load(path).matrix, matrix, atol=1e-12)
+    widget.load_button.native.click()
+    assert widget.source.value == f"saved{suffix} (file)"
+    assert widget.reference.native.isVisibleTo(widget.native)
+    assert widget.reference.value.name == "first"
+    choose(widget, "second")
+    widget.run()
+    settle(widget)
+    gap = aligned.layers["second aligned [1]"].data.astype(int)
+    assert np.abs(gap - aligned.layers["second aligned"].data).max() <= 1
+
+
+def test_a_name_without_a_suffix_gets_that_of_the_format(aligned, tmp_path, monkeypatch):
+    name = str(tmp_path / "saved")
+    monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_, **__: (name, "ITK (*.tfm)"))
+    opened(aligned).save_button.native.click()
+    assert [path.name for path in tmp_path.iterdir()] == ["saved.tfm"]
+
+
+def test_a_dialog_that_is_cancelled_does_nothing(aligned, monkeypatch):
+    for name in ("getSaveFileName", "getOpenFileName"):
+        monkeypatch.setattr(QFileDialog, name, lambda *_, **__: ("", ""))
+    widget = opened(aligned)
+    widget.save_button.native.click()
+    widget.load_button.native.click()
+    assert widget.message.value == ""
+    assert widget.source.value == "second onto first"
+
+
+def test_what_cannot_be_done_is_said(viewer, tmp_path, settle):
+    widget = opened(viewer)
+    choose(widget)
+    widget.run()
+    assert "no transform yet" in widget.message.value
+    widget.save(tmp_path / "t.json")
+    assert "no transform to save" in widget.message.value
+    (tmp_path / "bad.npy").write_bytes(b"hello")
+    widget.load(tmp_path / "bad.npy")
+    assert "not a whole .npy file" in widget.message.value
+    HOMOGRAPHY.save(tmp_path / "bent.json")
+    widget.load(tmp_path / "bent.json")
+    widget.run()
+    assert "Choose the layers" in widget.message.value
+    choose(widget, "first", "second")
+    widget.output.value = _MOVE
+    widget.run()
+    assert widget.message.value.count("homography") == 1
+    assert not widget.undo_button.enabled
+    widget.save(tmp_path / "bent.tfm")
+    assert "cannot hold a homography" in widget.message.value
+    assert [layer.name for layer in viewer.layers] == ["first", "second"]
+    widget.output.value = widget.output.choices[0]
+    widget.run()
+    settle(widget)
+    assert "2 layers added" in widget.message.value
+
+
+def test_the_choice_of_layers_survives_what_happens_to_others(aligned):
+    widget = opened(aligned)
+    choose(widget, "first", "second")
+    aligned.add_points([(1, 1)], name="later")
+    aligned.layers["first"].name = "renamed"
+    aligned.layers.remove("difference")
+    assert {layer.name for layer in widget.layers.value} == {"renamed", "second"}
+    aligned.layers.remove("second")
+    assert [layer.name for layer in widget.layers.value] == ["renamed"]
+
+
+def test_an_alignment_of_the_same_pair_is_offered_once(aligned):
+    assert opened(aligned).source.choices == (None, "second onto first")
+
+
+def test_foreign_metadata_is_passed_over(viewer):
+    for number, note in enumerate((3, {}, {"layers": 5}, {"layers": {"reference": None}})):
+        viewer.layers[number % 2].metadata = {"napari-ecc-align": note}
+        assert opened(viewer).source.choices == (None,)
+
+
+def test_the_viewer_may_close_while_it_runs(aligned, qtbot):
+    widget = opened(aligned)
+    choose(widget, "first", "second")
+    widget.run()
+    worker = widget._work.worker
+    aligned.close()
+    qtbot.waitUntil(lambda: not worker.is_running, timeout=20_000)
