@@ -17,6 +17,7 @@ from .applying import moved_affine
 from .background import Background
 from .known_transforms import KnownTransform, transforms_of
 from .run import Refusal
+from .texts import fill_width
 from .transform_dialogs import ask_what_to_load, ask_where_to_save
 from .world import Matrix, layer_grid
 
@@ -180,8 +181,7 @@ class ApplyWidget(Container):  # type: ignore[type-arg]
         for row in self:
             if isinstance(row, Container):
                 row.margins = (0, 0, 0, 0)
-        self.message.native.setWordWrap(True)
-        self.message.native.setMinimumWidth(1)
+        fill_width(self.message)
         self.native.layout().addStretch()
 
     def _connect(self) -> None:
@@ -225,7 +225,8 @@ class ApplyWidget(Container):  # type: ignore[type-arg]
         return [layer for layer in self._viewer.layers if isinstance(layer, Image)]
 
     def _layers(self, _: object = None) -> list[Layer]:
-        return list(self._viewer.layers)
+        # The top one first, as in the viewer's own list.
+        return list(reversed(self._viewer.layers))
 
     def _chosen_layers(self) -> list[Layer]:
         layers = list(self.layers.value)

@@ -6,7 +6,7 @@ from html import escape
 from typing import TYPE_CHECKING, Any
 
 from magicgui.widgets import CheckBox, ComboBox, Container, Label, PushButton
-from qtpy.QtCore import Qt, QTimer
+from qtpy.QtCore import QTimer
 
 from ..comparison import COLOURS, ONLY_ALIGNED, ONLY_REFERENCE, Comparison
 from ..errors import InputError
@@ -16,6 +16,7 @@ from .comparing import compare_steps
 from .layers import LayerSnapshot, label_colours, renew, snapshot
 from .looks import METADATA_KEY
 from .run import Refusal
+from .texts import fill_width
 from .threshold_settings import ThresholdSettings
 from .world import start_between
 
@@ -95,8 +96,7 @@ class CompareWidget(Container):  # type: ignore[type-arg]
         for row in self:
             if isinstance(row, Container):
                 row.margins = (0, 0, 0, 0)
-        self.results.native.setWordWrap(True)
-        self.results.native.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+        fill_width(self.results)
         self._timer = QTimer(self.native)
         self._timer.setSingleShot(True)
         self._timer.setInterval(_PAUSE_MS)
