@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 from magicgui.widgets import ComboBox, Container, Label, ProgressBar, PushButton
@@ -12,6 +13,7 @@ from ..transform import MOTION_MODELS
 from .background import Background
 from .choices import LayerPair
 from .finished_run import FinishedRun
+from .finished_stack import FinishedStack
 from .layers import snapshot
 from .memory import remember
 from .next_steps import BLINK_KEY
@@ -20,6 +22,9 @@ from .preview import Preview
 from .result_panel import ResultPanel
 from .run import Outcome, Refusal, run_steps
 from .settings_form import SettingsForm
+from .stack_form import StackChoice, StackForm
+from .stack_layers import StackSnapshot, is_stack, stack_snapshot
+from .stack_run import StackOutcome, run_stack_steps
 from .task import Parameters, Task
 from .where_form import WhereForm
 
@@ -53,6 +58,7 @@ class AlignWidget(Container):  # type: ignore[type-arg]
             "(homography). The fewer freedoms, the more exact",
         )
         self.pair = LayerPair(napari_viewer, self.model)
+        self.stack = StackForm()
         self.plan = Label(value="")
         self.align_button = PushButton(text="Align")
         self.cancel_button = PushButton(text="Cancel")
@@ -64,6 +70,7 @@ class AlignWidget(Container):  # type: ignore[type-arg]
         super().__init__(
             widgets=[
                 self.pair,
+                self.stack,
                 self.plan,
                 self.align_button,
                 self.progress,
@@ -131,6 +138,7 @@ class AlignWidget(Container):  # type: ignore[type-arg]
         self.help.changed.connect(self._open_help)
         for box in (self.pair.reference, self.pair.moving):
             box.changed.connect(self._tell_plan)
+        self.stack.frames.changed.connect(self._tell_plan)
         for look in (
             self.settings.threshold,
             self.settings.difference,
@@ -144,12 +152,17 @@ class AlignWidget(Container):  # type: ignore[type-arg]
         reference, moving = self.pair.reference.value, self.pair.moving.value
         if reference is None or moving is None:
             raise InputError("Choose two image layers: open a pair from File > Open Sample, say.")
-        if reference.unique_id == moving.unique_id:
+        if reference.unique_id == moving.unique_id and not is_stack(moving):
             raise InputError("Reference and moving are one layer; choose two.")
         return reference, moving
 
     def _start(self) -> None:
-        task = self._task(*self._chosen())
+        reference, moving = self._chosen()
+        choice = self.stack.choice
+        if choice is not None and choice.mode != "the frame on show":
+            self._start_stack(reference, moving, choice)
+            return
+        task = self._task(reference, moving)
         self._preview = Preview(self._viewer, task.reference, task.moving)
         self.after.say("")
         self._work.start(
@@ -159,6 +172,44 @@ class AlignWidget(Container):  # type: ignore[type-arg]
             on_end=lambda outcome: self._end(task, outcome),
             on_cancel=lambda: self.after.say("Cancelled: nothing was changed."),
         )
+
+    def _start_stack(self, reference: Image, moving: Image, choice: StackChoice) -> None:
+        task = self._task(reference, moving)
+        itself = choice.to is not None
+        stack = stack_snapshot(
+            moving, self._viewer, target=None if itself else task.reference.grid
+        )
+        many = is_stack(reference) and not itself
+        fixed = stack_snapshot(reference, self._viewer) if many else task.reference
+        self.after.say("")
+        steps = partial(
+            run_stack_steps,
+            stack,
+            task.parameters,
+            reference=None if itself else fixed,
+            to=choice.to or "first",
+            mode=choice.mode,
+            initial=None if itself else task.initial,
+            **task.masks(),
+        )
+        self._work.start(
+            steps,
+            on_step=self._advance,
+            on_end=lambda outcome: self._end_stack(task, stack, choice, outcome),
+            on_cancel=lambda: self.after.say("Cancelled: nothing was changed."),
+        )
+
+    def _end_stack(
+        self,
+        task: Task,
+        stack: StackSnapshot,
+        choice: StackChoice,
+        outcome: StackOutcome | Refusal,
+    ) -> None:
+        if isinstance(outcome, Refusal):
+            self._refuse(outcome.message)
+        else:
+            self.after.present_stack(FinishedStack(task, stack, str(choice), outcome))
 
     def _task(self, reference: Image, moving: Image) -> Task:
         fixed, other = snapshot(reference, self._viewer), snapshot(moving, self._viewer)
@@ -213,8 +264,10 @@ class AlignWidget(Container):  # type: ignore[type-arg]
 
     def _tell_plan(self) -> None:
         """Say at once what is special about the two layers."""
+        reference, moving = self.pair.reference.value, self.pair.moving.value
+        self.stack.follow(reference, moving)
         try:
-            notes = describe_pair(*self._chosen())
+            notes = describe_pair(*self._chosen(), self.stack.choice)
         except InputError:
             notes = []
         self.plan.value = " ".join(notes)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from magicgui.widgets import ComboBox, Container, Widget
 
 from .layers import is_result
+from .stack_layers import is_stack
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel
@@ -29,6 +30,7 @@ class LayerPair(Container):  # type: ignore[type-arg]
 
     def __init__(self, viewer: ViewerModel, *more: Widget) -> None:
         self._viewer = viewer
+        self._alone = False
         self.reference = ComboBox(
             choices=self._images,
             nullable=True,
@@ -62,3 +64,15 @@ class LayerPair(Container):  # type: ignore[type-arg]
             free = [layer for layer in candidates if layer != other.value]
             if box.value is None and free:
                 box.value = free[0]
+        self._follow_alone(candidates)
+
+    def _follow_alone(self, candidates: list[Image]) -> None:
+        """Choose a lone stack twice, to be aligned to itself, until there is another image."""
+        if len(candidates) == 1 and self.moving.value is None and is_stack(candidates[0]):
+            self.moving.value = candidates[0]
+            self._alone = True
+        elif len(candidates) > 1 and self._alone:
+            self._alone = False
+            if self.moving.value == self.reference.value:
+                others = [layer for layer in candidates if layer != self.reference.value]
+                self.moving.value = others[0]

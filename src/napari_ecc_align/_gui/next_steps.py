@@ -35,8 +35,12 @@ class NextSteps(Container):  # type: ignore[type-arg]
         self.copy = PushButton(
             text="Copy as Python", tooltip="A script that finds the same transform"
         )
+        self.drift = PushButton(
+            text="Plot the drift", tooltip="Shift and turn of every frame", visible=False
+        )
         self.undo = PushButton(text="Undo", tooltip="Take the last run back")
         rows: list[Container[Any]] = [
+            Container(widgets=[self.drift], labels=False),
             Container(widgets=[self.view]),
             Container(widgets=[self.blink], labels=False),
             Container(widgets=[self.apply, self.save], layout="horizontal", labels=False),

@@ -10,14 +10,18 @@ from magicgui.widgets import Container
 from ..errors import InputError
 from ..inspection import Inspection, before_after
 from .background import Background
+from .drift_plot import drift_canvas
 from .finished_run import FinishedRun
+from .finished_stack import FinishedStack
 from .layers import result_layers
 from .next_steps import NextSteps
 from .outputs import aligned_layer, move_layer
 from .pictures import picture_layer
+from .residuals import residual_layer
 from .result_layers import ResultLayers
 from .results_view import ResultsView
 from .run import Refusal, inspect_steps, view_steps
+from .stack_layers import stack_layer
 from .task import Parameters, Task
 from .viewing import Blink, show_only
 
@@ -25,8 +29,12 @@ if TYPE_CHECKING:
     import napari
     from napari.layers import Layer
 
+    from ..drift import Drift
+
 _PLUGIN = "napari-ecc-align"
 _PICTURES = ("overlay", "checkerboard")
+# Of red, green and blue together.
+_MIDDLE = 384
 
 
 class ResultPanel(Container):  # type: ignore[type-arg]
@@ -44,6 +52,7 @@ class ResultPanel(Container):  # type: ignore[type-arg]
         self._work = Background(self._work_changed)
         self._due: Parameters | None = None
         self._run: FinishedRun | None = None
+        self._drift: Drift | None = None
         self.results = ResultsView()
         self.next = NextSteps()
         super().__init__(widgets=[self.results, self.next], labels=False)
@@ -55,6 +64,7 @@ class ResultPanel(Container):  # type: ignore[type-arg]
         self.next.save.changed.connect(self._save)
         self.next.copy.changed.connect(self.copy_script)
         self.next.undo.changed.connect(self.undo)
+        self.next.drift.changed.connect(self._plot_drift)
         self._offer()
 
     @property
@@ -78,6 +88,7 @@ class ResultPanel(Container):  # type: ignore[type-arg]
         self._due = None
         found = run.result.verdict != "failed"
         self._run = run if found else None
+        self._drift = None
         if not found:
             self._layers.remove(run.task.pair)
         if found and run.task.parameters.output in ("move", "both"):
@@ -88,6 +99,21 @@ class ResultPanel(Container):  # type: ignore[type-arg]
             self._add_lazily(run)
         rows = [] if run.inspection is None else before_after(run.result, run.inspection)
         self.results.show_result(run.result, rows)
+        self._offer()
+
+    def present_stack(self, run: FinishedStack) -> None:
+        """Show how a run on a stack ended, and add or renew its layer."""
+        self._end_blinking()
+        self._layers.start()
+        self._run = self._due = None
+        self._drift = None
+        if run.outcome.data is None:
+            self._layers.remove(run.task.pair)
+        else:
+            layer = stack_layer(run.stack, run.outcome.data, run.record())
+            self._layers.put(run.task.pair, "aligned", layer)
+            self._drift = run.outcome.drift
+        self.results.show_verdict(run.verdict, run.reason(), run.rows())
         self._offer()
 
     def look_again(self, parameters: Parameters) -> None:
@@ -114,7 +140,7 @@ class ResultPanel(Container):  # type: ignore[type-arg]
         """Take the last run back."""
         self._end_blinking()
         self._layers.undo()
-        self._run = None
+        self._run = self._drift = None
         self.say("Undone: the layers are as they were before the last run.")
         self._offer()
 
@@ -143,7 +169,7 @@ class ResultPanel(Container):  # type: ignore[type-arg]
 
     def _add_layers(self, run: FinishedRun, seen: Inspection) -> None:
         self._put_all(run, result_layers(run.task.reference, run.task.moving, seen, run.record()))
-        for role in _PICTURES:
+        for role in (*_PICTURES, "residuals"):
             self._layers.remove_role(run.task.pair, role)
         self._show_view(self.next.view.value)
 
@@ -196,9 +222,12 @@ class ResultPanel(Container):  # type: ignore[type-arg]
         if run is None or run.inspection is None:
             return
         self._end_blinking()
-        if view in _PICTURES and self._layers.get(run.task.pair, view) is None:
-            self._draw(run, run.inspection, view)
-            return
+        if self._layers.get(run.task.pair, view) is None:
+            if view in _PICTURES:
+                self._draw(run, run.inspection, view)
+                return
+            if view == "residuals":
+                self._add_residuals(run)
         show_only(view, self._roles(run))
 
     def _draw(self, run: FinishedRun, seen: Inspection, view: str) -> None:
@@ -217,6 +246,14 @@ class ResultPanel(Container):  # type: ignore[type-arg]
         self._work.start(
             view_steps, run.task.reference.data, seen.aligned, seen.overlap, view, on_end=add
         )
+
+    def _add_residuals(self, run: FinishedRun) -> None:
+        try:
+            layer = residual_layer(run.result, run.task.reference.grid, run.record())
+        except InputError as error:
+            self._warn(str(error))
+            return
+        self._layers.put(run.task.pair, "residuals", layer)
 
     def _roles(self, run: FinishedRun) -> dict[str, Layer]:
         roles = ("aligned", "difference", "binary difference", *_PICTURES, "residuals")
@@ -244,6 +281,16 @@ class ResultPanel(Container):  # type: ignore[type-arg]
 
     def _open_apply(self) -> None:
         self._viewer.window.add_plugin_dock_widget(_PLUGIN, "Apply transform")
+
+    def _plot_drift(self) -> None:
+        from napari.utils.theme import get_theme
+
+        if self._drift is None:
+            return
+        ground = get_theme(self._viewer.theme).background.as_rgb_tuple()
+        dark = sum(ground[:3]) < _MIDDLE
+        canvas = drift_canvas(self._drift, dark=dark)
+        self._viewer.window.add_dock_widget(canvas, name="Drift", area="bottom")
 
     def _save(self) -> None:
         from qtpy.QtWidgets import QFileDialog
@@ -277,6 +324,7 @@ class ResultPanel(Container):  # type: ignore[type-arg]
         """Enable what makes sense now."""
         run = self._run
         self.next.visible = run is not None or self._layers.can_undo
+        self.next.drift.visible = self._drift is not None
         for button in self.next.needing_a_transform:
             button.enabled = run is not None
         seen = run is not None and run.inspection is not None

@@ -44,9 +44,19 @@ class ResultsView(Container):  # type: ignore[type-arg]
 
     def show_result(self, result: AlignmentResult, rows: list[Row]) -> None:
         """Show a verdict and the table before/after, if it has rows."""
-        title = f'<b style="color: {_COLOURS[result.verdict]}">{result.verdict.capitalize()}.</b>'
-        notes = " The moving image is a negative." if result.inverted and rows else ""
-        self._fill(f"{title} {escape(result.reason)}{notes}", _as_html(rows))
+        note = " The moving image is a negative." if result.inverted and rows else ""
+        self.show_verdict(result.verdict, result.reason + note, rows, legend=True)
+
+    def show_verdict(
+        self, verdict: Verdict, reason: str, rows: list[Row], *, legend: bool = False
+    ) -> None:
+        """Show any verdict, why it was given, and a table if it has rows.
+
+        With a legend the colours of the binary difference are explained below.
+        """
+        title = f'<b style="color: {_COLOURS[verdict]}">{verdict.capitalize()}.</b>'
+        table = _as_html(rows) + (_legend() if legend and rows else "")
+        self._fill(f"{title} {escape(reason)}", table)
 
     def _fill(self, verdict: str, table: str) -> None:
         for label, text in ((self.verdict, verdict), (self.table, table)):
@@ -64,7 +74,7 @@ def _as_html(rows: list[Row]) -> str:
         f'<td align="right"><b>{escape(row.after)}</b></td></tr>'
         for row in rows
     )
-    return f'<table cellspacing="0" cellpadding="4" width="100%">{head}{body}</table>{_legend()}'
+    return f'<table cellspacing="0" cellpadding="4" width="100%">{head}{body}</table>'
 
 
 def _legend() -> str:
