@@ -10,12 +10,14 @@ from __future__ import annotations
 import time
 from pathlib import Path
 
+import napari
 import numpy as np
 from PIL import Image
 from qtpy.QtWidgets import QApplication
 
 from napari_ecc_align import align
 from napari_ecc_align._gui.align_widget import AlignWidget
+from napari_ecc_align._gui.apply_widget import ApplyWidget
 from napari_ecc_align._gui.demo import open_demo
 from napari_ecc_align.inspection import inspect_alignment
 from napari_ecc_align.samples import pair
@@ -29,6 +31,7 @@ def main() -> None:
     IMAGES.mkdir(exist_ok=True)
     for name in ("page", "lung"):
         shoot_window(name)
+    shoot_apply()
     write_before_after("page", rows=slice(150, 420), columns=slice(250, 800))
 
 
@@ -39,6 +42,11 @@ def shoot_window(name: str) -> None:
     settle(widget)
     viewer.reset_view()
     settle(widget)
+    save(viewer, name)
+
+
+def save(viewer: napari.Viewer, name: str) -> None:
+    """Write a picture of a viewer's window, and close it."""
     picture = viewer.screenshot(canvas_only=False, flash=False)
     # A window has few colours: a palette of them makes a small file.
     small = Image.fromarray(picture[..., :3]).quantize(colors=128, dither=Image.Dither.NONE)
@@ -46,7 +54,25 @@ def shoot_window(name: str) -> None:
     viewer.close()
 
 
-def settle(widget: AlignWidget, seconds: float = 1.0) -> None:
+def shoot_apply() -> None:
+    """Take a picture of the form that applies a transform, after it has been used."""
+    viewer, widget = open_demo("page")
+    settle(widget)
+    _, form = viewer.window.add_plugin_dock_widget(
+        "napari-ecc-align", "Apply transform", tabify=True
+    )
+    form.layers.value = [viewer.layers["scan, staffless"], viewer.layers["scan, binary"]]
+    form.run()
+    settle(form)
+    for layer in viewer.layers:
+        layer.visible = layer.name in ("page", "scan, staffless aligned")
+    viewer.window.resize(*SIZE)
+    viewer.reset_view()
+    settle(form)
+    save(viewer, "apply")
+
+
+def settle(widget: AlignWidget | ApplyWidget, seconds: float = 1.0) -> None:
     """Let Qt work until the alignment has ended, and a little longer."""
     application = QApplication.instance()
     assert application is not None

@@ -97,3 +97,21 @@ def test_refused(inputs, tmp_path, out, fill, words):
     )
     assert words in done.complaint
     assert names_in(tmp_path) == []
+
+
+@pytest.mark.parametrize("suffix", [".tfm", ".ome.json", ".csv", ".npy", ".txt"])
+def test_a_transform_in_any_format_does_the_same(inputs, tmp_path, suffix):
+    path = tmp_path / f"slide{suffix}"
+    Transform.load(inputs / "slide.json").save(path)
+    done = ecc_align(
+        *("apply", path, inputs / "shifted.png", "--like", inputs / "camera.png"),
+        *("--out", tmp_path / "a.png"),
+    )
+    assert done.code == 0
+    expected = warp(
+        read_image(inputs / "shifted.png"),
+        Transform.load(inputs / "slide.json"),
+        output_shape=(200, 240),
+        fill="background",
+    )
+    np.testing.assert_array_equal(read_image(tmp_path / "a.png"), expected)

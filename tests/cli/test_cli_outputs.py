@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 from processes import MODULE, ecc_align, names_in
 
+from napari_ecc_align import Transform
+
 QUICK = ("--model", "translation")
 
 
@@ -132,3 +134,21 @@ def test_a_full_disk_leaves_everything_as_it_was(pair, tmp_path):
     assert "_difference.tif: File too large" in done.complaint
     assert contents(out) == {"moving_transform.json": b"old"}
     assert names_in(out) == ["moving_transform.json"]
+
+
+def test_the_transform_may_be_written_in_another_format_too(pair, tmp_path):
+    command = ("align", *pair, "--out", tmp_path / "out", *QUICK)
+    assert ecc_align(*command, "--transform-out", tmp_path / "t.tfm").code == 0
+    ours = Transform.load(tmp_path / "out" / "moving_transform.json")
+    beside = tmp_path / "made" / "t.csv"
+    done = ecc_align("align", *pair, "--out", beside.parent, *QUICK, "--transform-out", beside)
+    assert done.code == 0
+    assert (Transform.load(beside).matrix == ours.matrix).all()
+    assert (Transform.load(tmp_path / "t.tfm").matrix == ours.matrix).all()
+    (tmp_path / "t.tfm").write_text("precious")
+    again = ecc_align(
+        *command[:4], tmp_path / "new", *QUICK, "--transform-out", tmp_path / "t.tfm"
+    )
+    assert "t.tfm exists" in again.complaint
+    assert (tmp_path / "t.tfm").read_text() == "precious"
+    assert not (tmp_path / "new").exists()

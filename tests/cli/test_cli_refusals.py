@@ -60,8 +60,18 @@ CASES = {
     "moving mask": ((*PAIR, "--moving-mask", "{inputs}/tiny.png"), "20 x 20"),
     "colour mask": ((*PAIR, "--mask", "{inputs}/colour.png"), "in colour"),
     "initial missing": ((*PAIR, "--initial", "{bad}/none.json"), "No such file"),
-    "initial image": ((*PAIR, "--initial", "{inputs}/camera.png"), "not a transform file"),
+    "initial image": ((*PAIR, "--initial", "{inputs}/camera.png"), "must end in one of .json"),
     "initial other": ((*PAIR, "--initial", "{bad}/other.json"), "not a usable transform"),
+    "transform out": ((*PAIR, "--transform-out", "t.mat"), "must end in one of .json"),
+    "transform out nowhere": ((*PAIR, "--transform-out", "none/t.csv"), "folder does not exist"),
+    "transform out homography": (
+        (*PAIR, "--model", "homography", "--transform-out", "t.tfm"),
+        "cannot hold a homography",
+    ),
+    "transform out twice": (
+        (*PAIR, "--transform-out", "out/shifted_transform.json"),
+        "choose another",
+    ),
     "nothing": ((), "COMMAND"),
     "command": (("straighten",), "straighten"),
     "no out": (("align", "a.png", "b.png"), "--out"),
@@ -76,7 +86,7 @@ CASES = {
             "--out",
             "a.png",
         ),
-        "not a transform file",
+        "must end in one of .json",
     ),
     "json": ((*ALIGN, "{inputs}/none.png", "{inputs}/camera.png", "--json"), "none.png"),
 }

@@ -195,6 +195,8 @@ def test_the_choice_of_layers_survives_what_happens_to_others(aligned):
     assert {layer.name for layer in widget.layers.value} == {"renamed", "second"}
     aligned.layers.remove("second")
     assert [layer.name for layer in widget.layers.value] == ["renamed"]
+    listed = [widget.layers.native.item(row).text() for row in range(len(aligned.layers))]
+    assert listed == [layer.name for layer in reversed(aligned.layers)]
 
 
 def test_an_alignment_of_the_same_pair_is_offered_once(aligned):

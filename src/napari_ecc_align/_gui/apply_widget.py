@@ -202,6 +202,8 @@ class ApplyWidget(Container):  # type: ignore[type-arg]
         here = {known.label: known for known in transforms_of(self._viewer.layers)}
         self._known = {**here, **self._loaded}
         kept = [layer for layer in self.layers.value if layer in self._viewer.layers]
+        # magicgui would put what is new at the end of the list, not where it lies.
+        self.layers.native.clear()
         for box in (self.source, self.reference, self.layers):
             box.reset_choices()
         self.layers.value = kept

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from ..alignment import align
 from ..errors import InputError
+from ..files import AFFINE_ONLY, check_suffix
 from ..imagefiles import read_image
 from ..inspection import before_after, inspect_alignment
 from ..transform import Transform
@@ -22,6 +23,7 @@ from .values import check_fill
 def run_align(chosen: argparse.Namespace) -> int:
     """Align two files and write what there is to look at; return the exit code."""
     check_folder(chosen.out)
+    _check_transform_out(chosen.transform_out, chosen.out, chosen.model)
     initial = Transform.load(chosen.initial) if chosen.initial else None
     reference, moving = read_image(chosen.reference), read_image(chosen.moving)
     reference_mask = _read_mask(chosen.mask, chosen.reference, reference)
@@ -30,6 +32,9 @@ def run_align(chosen: argparse.Namespace) -> int:
     given = [chosen.reference, chosen.moving, chosen.mask, chosen.moving_mask, chosen.initial]
     paths = result_paths(chosen.out, chosen.moving, moving.dtype)
     check_outputs(paths.values(), filter(None, given), overwrite=chosen.overwrite)
+    if chosen.transform_out:
+        taken = [*filter(None, given), *paths.values()]
+        check_outputs([chosen.transform_out], taken, overwrite=chosen.overwrite)
     with progress_bar() as bar:
         result = align(
             reference,
@@ -61,6 +66,8 @@ def run_align(chosen: argparse.Namespace) -> int:
         moving_mask=moving_mask,
     )
     write_results(paths, result, inspection, overwrite=chosen.overwrite)
+    if chosen.transform_out:
+        result.transform.save(chosen.transform_out, overwrite=chosen.overwrite)
     if chosen.json:
         say(to_json(report(result, inspection, paths)))
     else:
@@ -68,6 +75,17 @@ def run_align(chosen: argparse.Namespace) -> int:
         say("\n".join(table_lines(before_after(result, inspection))))
         say(written_line(chosen.out, paths))
     return EXIT_CODES[result.verdict]
+
+
+def _check_transform_out(path: Path | None, folder: Path, model: str) -> None:
+    """Refuse before any work what could only be refused after it."""
+    if path is None:
+        return
+    if check_suffix(path) in AFFINE_ONLY and model == "homography":
+        raise InputError(f"{path} cannot hold a homography; choose .json, .csv or .npy")
+    # The folder for the results is made if need be.
+    if not path.parent.is_dir() and path.parent.resolve() != folder.resolve():
+        raise InputError(f"cannot write {path}: its folder does not exist; create it first")
 
 
 def _read_mask(path: Path | None, image_path: Path, image: NDArray[Any]) -> NDArray[Any] | None:

@@ -10,6 +10,7 @@ from typing import NoReturn
 from ..arguments import DEFAULT_EPSILON, DEFAULT_ITERATIONS, DEFAULT_PRECISION, ENGINES
 from ..comparison import THRESHOLD_METHODS
 from ..differencing import DIFFERENCE_MODES
+from ..files import FORMATS
 from ..samples import names
 from ..transform import MOTION_MODELS
 from ..warping import INTERPOLATIONS
@@ -92,6 +93,12 @@ def _add_align(commands: argparse._SubParsersAction[_Parser]) -> None:
         "--initial", type=Path, metavar="TRANSFORM", help="a transform file to start from"
     )
     command.add_argument(
+        "--transform-out",
+        type=Path,
+        metavar="FILE",
+        help=f"write the transform here too, in the format of the suffix: {', '.join(FORMATS)}",
+    )
+    command.add_argument(
         "--threshold",
         choices=THRESHOLD_METHODS,
         default="otsu",
@@ -117,7 +124,12 @@ def _add_apply(commands: argparse._SubParsersAction[_Parser]) -> None:
         help="apply a transform to another image, such as another flavour of the page",
         description="Resample IMAGE through TRANSFORM on the grid of REFERENCE.",
     )
-    command.add_argument("transform", type=Path, metavar="TRANSFORM", help="a transform file")
+    command.add_argument(
+        "transform",
+        type=Path,
+        metavar="TRANSFORM",
+        help=f"a transform file: {', '.join(FORMATS)}",
+    )
     command.add_argument("image", type=Path, metavar="IMAGE", help="the image to be resampled")
     command.add_argument(
         "--like",

@@ -31,6 +31,7 @@ from . import itk, matrix_csv, matrix_npy, napari_affine, ome_ngff, own_json
 from .own_json import FORMAT, VERSION, as_document, from_document
 
 __all__ = [
+    "AFFINE_ONLY",
     "FORMAT",
     "FORMATS",
     "VERSION",
@@ -50,6 +51,9 @@ FORMATS: dict[str, str] = {
     ".txt": "napari affine (affinder)",
 }
 """What each suffix stands for."""
+
+AFFINE_ONLY = (".ome.json", ".tfm", ".txt")
+"""The suffixes of the formats that cannot hold a homography."""
 
 _DUMP: dict[str, Callable[[Transform], bytes]] = {
     ".json": own_json.dump,
