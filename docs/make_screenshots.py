@@ -9,13 +9,16 @@ from __future__ import annotations
 
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import napari
 import numpy as np
+from napari.settings import get_plugin_settings
 from PIL import Image
 from qtpy.QtWidgets import QApplication
+from skimage.filters import gaussian
 
-from napari_ecc_align import align
+from napari_ecc_align import Transform, align, warp
 from napari_ecc_align._gui.align_widget import AlignWidget
 from napari_ecc_align._gui.apply_widget import ApplyWidget
 from napari_ecc_align._gui.demo import open_demo
@@ -24,13 +27,20 @@ from napari_ecc_align.samples import pair
 
 IMAGES = Path(__file__).parent / "images"
 SIZE = (1400, 860)
+_IDLE = SimpleNamespace(busy=False)
 
 
 def main() -> None:
     """Write every picture."""
     IMAGES.mkdir(exist_ok=True)
-    for name in ("page", "lung"):
+    # The pictures show the form as it is at first, and leave nobody's choices changed.
+    get_plugin_settings(path_dir=None)
+    for name in ("page", "lung", "tobolsk"):
         shoot_window(name)
+    shoot_overlay()
+    shoot_region()
+    shoot_stack()
+    shoot_doubtful()
     shoot_apply()
     write_before_after("page", rows=slice(150, 420), columns=slice(250, 800))
 
@@ -38,6 +48,86 @@ def main() -> None:
 def shoot_window(name: str) -> None:
     """Take a picture of napari's window after the demo of a sample has run."""
     viewer, widget = open_demo(name)
+    finish(viewer, widget, name)
+
+
+def shoot_overlay() -> None:
+    """Take a picture of two sections in two colours."""
+    viewer, widget = open_demo("lung")
+    settle(widget)
+    widget.after.next.view.value = "overlay"
+    finish(viewer, widget, "overlay")
+
+
+def shoot_region() -> None:
+    """Take a picture of an alignment that only one part of the images has decided."""
+    viewer, widget = open_form()
+    viewer.open_sample("napari-ecc-align", "lung")
+    height, width = viewer.layers[0].data.shape[:2]
+    ring = np.array([[0.1, 0.3], [0.1, 0.8], [0.45, 0.9], [0.75, 0.6], [0.5, 0.25]])
+    drawn = viewer.add_shapes(
+        ring * [height, width],
+        shape_type="polygon",
+        name="airway",
+        face_color="#ffffff22",
+        edge_color="#e66100",
+        edge_width=5,
+    )
+    viewer.layers.move(2, 0)
+    widget.where.region.value = drawn
+    widget.folds["Where"].expand(animate=False)
+    widget.run()
+    settle(widget)
+    widget.after.next.view.value = "overlay"
+    settle(widget)
+    viewer.layers.move(viewer.layers.index(drawn), len(viewer.layers))
+    drawn.visible = True
+    finish(viewer, widget, "region")
+
+
+def shoot_stack() -> None:
+    """Take a picture of a film that was aligned to itself, and of its drift."""
+    viewer, widget = open_form()
+    rng = np.random.default_rng(4)
+    path = np.cumsum(rng.normal(0, 1.2, (24, 2)), axis=0)
+    image = cells().astype(np.float32)
+    frames = []
+    for number, (right, down) in enumerate(path):
+        turn = np.radians(0.05 * number)
+        matrix = [
+            [np.cos(turn), -np.sin(turn), right + 40],
+            [np.sin(turn), np.cos(turn), down + 40],
+            [0, 0, 1],
+        ]
+        frame = warp(image, Transform(np.array(matrix)), output_shape=(430, 560))
+        frames.append(frame + rng.normal(0, 3, frame.shape))
+    viewer.add_image(np.stack(frames), name="film", colormap="gray")
+    widget.model.value = "euclidean"
+    widget.run()
+    settle(widget)
+    widget.after.next.drift.native.click()
+    finish(viewer, widget, "stack")
+
+
+def shoot_doubtful() -> None:
+    """Take a picture of what is said of two images that do not belong together."""
+    viewer, widget = open_form()
+    widget.model.value = "affine"
+    for name, attribute in (("page", "reference"), ("lung", "moving")):
+        viewer.add_image(getattr(pair(name), attribute), name=name)
+    widget.run()
+    finish(viewer, widget, "doubtful")
+
+
+def open_form() -> tuple[napari.Viewer, AlignWidget]:
+    """Open napari with the form docked and no layers."""
+    viewer = napari.Viewer(title="ECC Align")
+    _, widget = viewer.window.add_plugin_dock_widget("napari-ecc-align", "Align images")
+    return viewer, widget
+
+
+def finish(viewer: napari.Viewer, widget: AlignWidget, name: str) -> None:
+    """Wait until all is done, and take the picture."""
     viewer.window.resize(*SIZE)
     settle(widget)
     viewer.reset_view()
@@ -45,11 +135,23 @@ def shoot_window(name: str) -> None:
     save(viewer, name)
 
 
+def cells() -> np.ndarray:
+    """Return an image of bright spots on a dark ground, drawn by chance."""
+    rng = np.random.default_rng(9)
+    image = np.zeros((520, 660))
+    places = rng.integers(0, image.shape, (900, 2))
+    image[tuple(places.T)] = rng.uniform(200, 2500, len(places))
+    spots = gaussian(image, 2.5) + 2 * gaussian(image, 9)
+    return np.clip(4 * spots, 0, 255)
+
+
 def save(viewer: napari.Viewer, name: str) -> None:
     """Write a picture of a viewer's window, and close it."""
     picture = viewer.screenshot(canvas_only=False, flash=False)
     # A window has few colours: a palette of them makes a small file.
-    small = Image.fromarray(picture[..., :3]).quantize(colors=128, dither=Image.Dither.NONE)
+    small = Image.fromarray(picture[..., :3]).quantize(
+        colors=256, method=Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE
+    )
     small.save(IMAGES / f"{name}.png", optimize=True)
     viewer.close()
 
@@ -77,7 +179,7 @@ def settle(widget: AlignWidget | ApplyWidget, seconds: float = 1.0) -> None:
     application = QApplication.instance()
     assert application is not None
     end = time.monotonic() + seconds
-    while widget.running or time.monotonic() < end:
+    while widget.running or getattr(widget, "after", _IDLE).busy or time.monotonic() < end:
         application.processEvents()
         time.sleep(0.01)
 

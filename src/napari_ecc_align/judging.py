@@ -41,7 +41,7 @@ def judged(job: Job, pyramids: Pyramids, estimate: Estimate, seconds: float) -> 
     fine = None
     flaw = why_implausible(matrix, reference.shape) or why_too_little(overlap)
     if transform is None:
-        flaw = f"The transform found is not one of the model '{job.model}'."
+        flaw = f"No motion of the model '{job.model}' lays the images on each other."
     if flaw:
         # Nothing is sampled through a matrix that may map a tile to a continent.
         before = sampled_ecc(reference, moving, [np.eye(3)])[0]

@@ -26,6 +26,7 @@ from .stack_form import StackChoice, StackForm
 from .stack_layers import StackSnapshot, is_stack, stack_snapshot
 from .stack_run import StackOutcome, run_stack_steps
 from .task import Parameters, Task
+from .texts import align_names, fill_width
 from .where_form import WhereForm
 
 if TYPE_CHECKING:
@@ -118,18 +119,22 @@ class AlignWidget(Container):  # type: ignore[type-arg]
         from superqt import QCollapsible
 
         layout = self.native.layout()
+        self.folds = {}
         for title, form in (("Where", self.where), ("Settings", self.settings)):
             folded = QCollapsible(title, self.native)
             folded.setContent(form.native)
             folded.collapse(animate=False)
+            self.folds[title] = folded
             layout.insertWidget(layout.indexOf(self.after.native), folded)
         layout.addStretch()
         self.align_button.native.setMinimumHeight(_BUTTON_HEIGHT)
         font = self.align_button.native.font()
         font.setBold(True)
         self.align_button.native.setFont(font)
-        self.plan.native.setWordWrap(True)
-        self.plan.native.setMinimumWidth(1)
+        fill_width(self.plan)
+        align_names(self.native, [box.label for box in (*self.pair, *self.stack)])
+        for form in (self.where, self.settings):
+            align_names(form.native, [box.label for box in form])
 
     def _connect(self) -> None:
         self.align_button.changed.connect(self.run)

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from ..drift import Drift
 
 _SIZE = (4, 3)
+_LEAST_HEIGHT = 220
 
 
 def drift_canvas(drift: Drift, *, dark: bool) -> FigureCanvasQTAgg:
@@ -35,6 +36,8 @@ def drift_canvas(drift: Drift, *, dark: bool) -> FigureCanvasQTAgg:
         canvas = FigureCanvasQTAgg(  # type: ignore[no-untyped-call]
             Figure(_SIZE, layout="constrained")
         )
+        # A figure that is squeezed flat cannot be laid out.
+        canvas.setMinimumHeight(_LEAST_HEIGHT)
         shift, turn = canvas.figure.subplots(2, sharex=True, height_ratios=(2, 1))
         shift.plot(frames, drift.x, "-", color="#e66100", label="x")
         shift.plot(frames, drift.y, "--", color="#40b0e4", label="y")

@@ -51,6 +51,11 @@ class NextSteps(Container):  # type: ignore[type-arg]
         super().__init__(widgets=rows, labels=False)
         self.margins = (0, 0, 0, 0)
 
+    def of_a_pair(self, shown: bool) -> None:
+        """Show or hide what there is for a pair of images but not for a stack."""
+        for widget in (self.view, self.blink, self.apply, self.save, self.copy):
+            widget.visible = shown
+
     @property
     def needing_a_transform(self) -> list[PushButton]:
         """The buttons that make sense only with a transform at hand."""

@@ -244,7 +244,7 @@ class ResultPanel(Container):  # type: ignore[type-arg]
             show_only(self.next.view.value, self._roles(run))
 
         self._work.start(
-            view_steps, run.task.reference.data, seen.aligned, seen.overlap, view, on_end=add
+            view_steps, run.task, run.result.transform, seen.aligned, view, on_end=add
         )
 
     def _add_residuals(self, run: FinishedRun) -> None:
@@ -325,6 +325,7 @@ class ResultPanel(Container):  # type: ignore[type-arg]
         run = self._run
         self.next.visible = run is not None or self._layers.can_undo
         self.next.drift.visible = self._drift is not None
+        self.next.of_a_pair(self._drift is None)
         for button in self.next.needing_a_transform:
             button.enabled = run is not None
         seen = run is not None and run.inspection is not None

@@ -21,6 +21,7 @@ from ..result import AlignmentResult
 from ..sources import is_lazy, is_multiscale
 from ..transform import Transform
 from ..views import checkerboard, overlay
+from ..warping import overlap
 from .task import Task
 
 Step = TypeVar("Step")
@@ -62,14 +63,18 @@ def inspect_steps(task: Task, transform: Transform) -> Generator[None, None, Ins
 
 
 def view_steps(
-    reference: Any, aligned: Any, overlap: Any, view: str
+    task: Task, transform: Transform, aligned: Any, view: str
 ) -> Generator[None, None, NDArray[Any] | Refusal]:
-    """Draw a picture of two images on one grid: "overlay" or "checkerboard"."""
+    """Draw a picture of two aligned images, whole: "overlay" or "checkerboard"."""
 
     def steps() -> Generator[None, None, NDArray[Any]]:
         yield
         draw = overlay if view == "overlay" else checkerboard
-        return draw(np.asarray(reference), aligned, mask=overlap)
+        reference = np.asarray(task.reference.data)
+        inside = overlap(
+            transform, output_shape=reference.shape, moving_shape=task.moving.data.shape
+        )
+        return draw(reference, aligned, mask=inside)
 
     return (yield from refusing(steps))
 

@@ -1,10 +1,14 @@
-"""Labels for sentences and tables: as wide as there is room, to be selected with the mouse."""
+"""Labels: sentences as wide as there is room, and names of one width."""
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from magicgui.widgets import Label
-from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QSizePolicy
+from qtpy.QtCore import Qt, QTimer
+from qtpy.QtWidgets import QLabel, QSizePolicy, QWidget
+
+_GAP = 6
 
 
 def fill_width(label: Label) -> None:
@@ -16,3 +20,32 @@ def fill_width(label: Label) -> None:
     # A wrapped label would else claim no more than half of the width.
     native.setMinimumWidth(1)
     native.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Minimum)
+
+
+def align_names(form: QWidget, names: Collection[str]) -> None:
+    """Give the labels of a form's rows one width, once napari has dressed them in its font.
+
+    magicgui measures them before that, and each container on its own.
+
+    Parameters
+    ----------
+    form : QWidget
+        Holds the labels.
+    names : collection of str
+        Their texts.
+    """
+
+    def even() -> None:
+        labels = [label for label in form.findChildren(QLabel) if label.text() in names]
+        for label in labels:
+            label.ensurePolished()
+        width = max(
+            (label.fontMetrics().horizontalAdvance(label.text()) for label in labels), default=0
+        )
+        for label in labels:
+            label.setFixedWidth(max(widths) + _GAP)
+
+    timer = QTimer(form)
+    timer.setSingleShot(True)
+    timer.timeout.connect(even)
+    timer.start(0)
