@@ -190,4 +190,4 @@ def test_what_is_no_stack_is_refused(viewer, frames):
         stack_snapshot(stack, viewer, axis=1)
     _, refusal = run(stack_snapshot(stack, viewer), PARAMETERS, mode="one transform for all")
     assert "frame by frame" in refusal.message
-    assert layer_grid(stack, (2,)).shape == SHAPE
+    assert layer_grid(stack).shape == SHAPE

@@ -19,7 +19,16 @@ from ..warping import Interpolation
 from .looks import METADATA_KEY, look
 from .resampling import resampled, stacked_placement
 from .shapes import moved_shapes
-from .world import Grid, Matrix, as_rows, in_units, layer_grid, unit_factors, world_change
+from .world import (
+    Grid,
+    Matrix,
+    as_rows,
+    in_units,
+    layer_grid,
+    plane_matrix,
+    unit_factors,
+    world_change,
+)
 
 if TYPE_CHECKING:
     from napari.layers import Layer
@@ -88,10 +97,10 @@ def apply_to_layer(
     if kind in ("image", "labels"):
         target = moving if inverse else reference
         here = _to_target(transform, reference, moving, inverse)
-        to_own = np.linalg.inv(_layer_factors(layer, target.units)) @ here
+        to_own = np.linalg.inv(_layer_factors(layer, target.units) @ plane_matrix(layer)) @ here
         data = resampled(
             layer,
-            lambda own: Transform(as_rows(np.linalg.inv(own) @ to_own), _wide(transform)),
+            Transform(as_rows(to_own), _wide(transform)),
             target.shape,
             interpolation="nearest" if kind == "labels" else interpolation,
             fill=0 if kind == "labels" else ("background" if fill is None else fill),
@@ -197,17 +206,13 @@ def _data_change(
     change = _in_layer_units(
         layer, world_change(transform, reference, moving, inverse=inverse), reference
     )
-    size = layer.ndim
-    origin = np.asarray(layer.data_to_world(np.zeros(size)))
-    linear = np.stack(
-        [np.asarray(layer.data_to_world(step)) - origin for step in np.eye(size)], axis=1
-    )
-    back = np.linalg.inv(linear)
+    own = plane_matrix(layer)
+    matrix = as_rows(np.linalg.inv(own) @ change @ own)
 
     def moved(points: NDArray[Any]) -> NDArray[np.float64]:
-        world = np.asarray(points, np.float64) @ linear.T + origin
-        world[..., -2:] = map_points(change, world[..., -2:])
-        there: NDArray[np.float64] = (world - origin) @ back.T
+        there = np.array(points, np.float64)
+        # Core and napari differ in the order of the axes.
+        there[..., -2:] = map_points(matrix, there[..., :-3:-1])[..., ::-1]
         return there
 
     return moved

@@ -72,7 +72,7 @@ def snapshot(layer: Image, viewer: ViewerModel) -> LayerSnapshot:
         name=layer.name,
         data=planes[0],
         source=planes if len(planes) > 1 else planes[0],
-        grid=layer_grid(layer, index),
+        grid=layer_grid(layer),
         display=look(layer),
         index=index,
         origin=layer_origin(layer, index),

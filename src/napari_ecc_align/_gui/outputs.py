@@ -105,8 +105,6 @@ def move_layer(
     transform: Transform,
     reference: Grid,
     provenance: dict[str, Any],
-    *,
-    moving: Grid | None = None,
 ) -> Move:
     """Set a layer's `affine` so that it lies on the reference; its data stay as they are.
 
@@ -120,16 +118,14 @@ def move_layer(
         The reference's pixels.
     provenance : dict
         For the layer's metadata.
-    moving : Grid, optional
-        The moving layer's pixels as they lay when the transform was found; where they lie now
-        when left out.
 
     Raises
     ------
     InputError
         If the transform is a homography.
     """
-    after = moved_affine(layer, transform, reference, moving=moving)
+    # Where the layer lies now counts: it may have been dragged while the alignment ran.
+    after = moved_affine(layer, transform, reference)
     before: Matrix = np.array(layer.affine.affine_matrix)
     metadata = dict(layer.metadata)
     layer.affine = after

@@ -47,7 +47,7 @@ def layer_origin(layer: Layer, index: Sequence[int] = ()) -> dict[str, Any]:
         "rgb": bool(layer.rgb),
         "levels": len(layer.data) if layer.multiscale else 1,
         "index": [int(number) for number in index],
-        "grid": grid_record(layer_grid(layer, index)),
+        "grid": grid_record(layer_grid(layer)),
     }
 
 

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import InputError
+from ..polygons import polygon_mask
 from ..sources import is_lazy
 from ..transform import Transform
 from ..warping import warp
@@ -160,7 +161,7 @@ def _drawn(layer: Shapes, index: Sequence[int] | None) -> Region:
             f"{layer.name!r} has no closed shape here: draw a rectangle, an ellipse or a polygon "
             "around what is to be compared"
         )
-    matrix = plane_matrix(layer, None if index is None else tuple(index))
+    matrix = plane_matrix(layer)
     return _outlined(
         repr(layer.name),
         "shapes",
@@ -176,7 +177,6 @@ def _outlined(
     units: Sequence[str] | None,
 ) -> Region:
     """Return the region inside polygons, each (row, column) in the world."""
-    from skimage.draw import polygon2mask
 
     def inside(matrix: Matrix, of: Sequence[str], shape: tuple[int, int]) -> NDArray[np.bool_]:
         factors = np.ones(2) if units is None else unit_factors(units, of)
@@ -184,7 +184,7 @@ def _outlined(
         mask = np.zeros(shape, bool)
         for polygon in polygons:
             vertices = (polygon * factors) @ back[:2, :2].T + back[:2, 2]
-            mask |= polygon2mask(shape, vertices)  # type: ignore[no-untyped-call]
+            mask |= polygon_mask(shape, vertices)
         return mask
 
     record = {
@@ -202,7 +202,7 @@ def _painted(layer: Labels, index: Sequence[int] | None) -> Region:
     plane = finest[at] if at else finest
     if getattr(layer, "rgb", False):
         raise InputError(f"{layer.name!r} is in colour: choose a mask of one channel")
-    grid = layer_grid(layer, at)
+    grid = layer_grid(layer)
     marked = plane if is_lazy(plane) else np.asarray(plane) != 0
     if isinstance(marked, np.ndarray) and not marked.any():
         raise InputError(f"{layer.name!r} is empty here: paint what is to be compared")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from itertools import product
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -11,7 +10,7 @@ import numpy as np
 from ..sources import is_lazy
 from ..transform import Transform
 from ..warping import Interpolation, warp
-from .world import Grid, Matrix, plane_matrix
+from .world import Grid, Matrix
 
 if TYPE_CHECKING:
     from napari.layers import Layer
@@ -19,7 +18,7 @@ if TYPE_CHECKING:
 
 def resampled(
     layer: Layer,
-    transform_of: Callable[[Matrix], Transform],
+    transform: Transform,
     shape: tuple[int, int],
     *,
     interpolation: Interpolation,
@@ -31,9 +30,8 @@ def resampled(
     ----------
     layer : napari.layers.Image or Labels
         Of two or more axes; the last two (before colour) are resampled.
-    transform_of : callable
-        Given the matrix of a plane of the layer (see `plane_matrix`), returns the transform from
-        the pixels (x, y) of the new grid to those of the plane.
+    transform : Transform
+        Maps the pixels of the new grid to those of the layer's planes.
     shape : tuple of int
         (height, width) of the new grid.
     interpolation, fill
@@ -51,7 +49,7 @@ def resampled(
         sources = [level[_index_at(level, index, leading)] for level in levels]
         planes[index] = plane_levels(
             sources,
-            transform_of(plane_matrix(layer, index)),
+            transform,
             shape,
             interpolation=interpolation,
             fill=fill,

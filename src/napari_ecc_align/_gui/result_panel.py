@@ -199,7 +199,6 @@ class ResultPanel(Container):  # type: ignore[type-arg]
             run.result.transform,
             run.task.reference.grid,
             run.record(),
-            moving=run.task.moving.grid,
         )
         self._layers.on_undo(move.undo)
 

@@ -84,8 +84,8 @@ def alignment_script(
         Expressions for the masks of `align`, by argument, that may use both images.
     """
     lines = sorted({"from napari_ecc_align import align", *reference.lines, *moving.lines})
-    if any("polygon2mask(" in mask for mask in (masks or {}).values()):
-        lines.append("from skimage.draw import polygon2mask")
+    if any("polygon_mask(" in mask for mask in (masks or {}).values()):
+        lines.append("from napari_ecc_align.polygons import polygon_mask")
     if any("np.load(" in mask for mask in (masks or {}).values()):
         lines.append("import numpy as np")
     lines.append("from napari_ecc_align.inspection import before_after, inspect_alignment")
@@ -133,7 +133,7 @@ def mask_expression(role: str, region: Mapping[str, Any], grid: Grid) -> str:
     parts = []
     for polygon in region["polygons"]:
         vertices = (np.array(polygon) * factors) @ back[:2, :2].T + back[:2, 2]
-        parts.append(f"polygon2mask({role}.shape[:2], {vertices.tolist()!r})")
+        parts.append(f"polygon_mask({role}.shape[:2], {vertices.tolist()!r})")
     return " | ".join(parts)
 
 

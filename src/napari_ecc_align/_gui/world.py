@@ -5,7 +5,8 @@ converts. Only the last two axes are converted: those of an image's plane.
 
 napari 0.9 composes ``affine @ (translate + rotate @ shear @ scale)``, all of it in the layer's own
 units, and draws lengths of different units (nm, um) to scale as long as all of a kind; units of
-different kinds (pixel, um) are drawn as bare numbers.
+different kinds (pixel, um) are drawn as bare numbers. It draws every plane of a stack where the
+first one lies, also where the stack is sheared or turned out of its planes.
 """
 
 from __future__ import annotations
@@ -55,17 +56,15 @@ class Grid:
     placement: dict[str, Any]
 
 
-def layer_grid(layer: Layer, index: Sequence[int] | None = None) -> Grid:
-    """Return where a plane of a layer's last two axes lies.
+def layer_grid(layer: Layer) -> Grid:
+    """Return where the planes of a layer's last two axes lie.
 
     Parameters
     ----------
     layer : napari.layers.Layer
         Of any kind.
-    index : sequence of int, optional
-        Which plane of a stack, one number per leading axis; the first one when left out.
     """
-    matrix = plane_matrix(layer, index)
+    matrix = plane_matrix(layer)
     units = tuple(str(unit) for unit in layer.units)[-2:]
     labels = tuple(layer.axis_labels)[-2:]
     return Grid(
@@ -106,11 +105,9 @@ def grid_record(grid: Grid) -> dict[str, Any]:
     }
 
 
-def plane_matrix(layer: Layer, index: Sequence[int] | None = None) -> Matrix:
-    """Return the (row, column, 1) matrix of a layer's plane to the world's last two axes."""
+def plane_matrix(layer: Layer) -> Matrix:
+    """Return the (row, column, 1) matrix of a layer's planes to the world's last two axes."""
     origin = np.zeros(layer.ndim)
-    if index is not None:
-        origin[: layer.ndim - 2] = index
     start = np.asarray(layer.data_to_world(origin))[-2:]
     matrix = np.eye(3)
     matrix[:2, 2] = start
