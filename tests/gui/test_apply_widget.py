@@ -70,6 +70,9 @@ def test_the_last_alignment_goes_to_any_number_of_layers_at_once(aligned, matrix
     assert set(np.unique(cells.data)) == {0, 7}
     back = aligned.layers["marks aligned"].data[:, ::-1]
     np.testing.assert_allclose(transform.map(back)[:, ::-1], [(40, 50), (100, 20)], atol=1e-6)
+    assert all(
+        aligned.layers[f"{name} aligned"].visible for name in ("negative", "cells", "marks")
+    )
 
 
 def test_inverse_brings_what_lies_on_the_reference_to_the_moving_image(aligned, matrix, settle):

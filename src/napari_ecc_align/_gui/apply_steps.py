@@ -36,7 +36,9 @@ def detached(layer: Layer) -> Layer:
     """
     from napari.layers import Layer
 
-    return Layer.create(*layer.as_layer_data_tuple())
+    data, options, kind = layer.as_layer_data_tuple()
+    # Not visible, or napari would slice it and draw its thumbnail.
+    return Layer.create(data, {**options, "visible": False}, kind)
 
 
 def apply_steps(layers: Sequence[Layer], way: Way) -> Generator[LayerData | Refusal, None, None]:
@@ -56,7 +58,7 @@ def apply_steps(layers: Sequence[Layer], way: Way) -> Generator[LayerData | Refu
 def _applied(layer: Layer, way: Way) -> LayerData | Refusal:
     options: dict[str, Any] = {"name": f"{layer.name} back"} if way.inverse else {}
     try:
-        return apply_to_layer(
+        data, look, kind = apply_to_layer(
             layer,
             way.transform,
             way.reference,
@@ -65,6 +67,7 @@ def _applied(layer: Layer, way: Way) -> LayerData | Refusal:
             interpolation=way.interpolation,
             **options,
         )
+        return data, {**look, "visible": True}, kind
     except InputError as error:
         return Refusal(str(error))
     except MemoryError:
