@@ -172,7 +172,7 @@ def align_steps(
 def _run(job: Job) -> Generator[Progress, None, AlignmentResult]:
     began = time.perf_counter()
     yield Progress(0.0, "preparing the images")
-    pyramids = make_pyramids(job)
+    pyramids = yield from _prepared(job)
     if pyramids.flaw:
         seconds = time.perf_counter() - began
         return _without_estimate(Transform.identity(job.model), pyramids.flaw, job.engine, seconds)
@@ -180,6 +180,17 @@ def _run(job: Job) -> Generator[Progress, None, AlignmentResult]:
     results = yield from run(job, pyramids)
     yield Progress(1.0, "done", results[-1].transform)
     return replace(max(results, key=trust), seconds=time.perf_counter() - began)
+
+
+def _prepared(job: Job) -> Generator[Progress, None, Pyramids]:
+    steps = make_pyramids(job)
+    while True:
+        try:
+            next(steps)
+        except StopIteration as stop:
+            pyramids: Pyramids = stop.value
+            return pyramids
+        yield Progress(0.0, "preparing the images")
 
 
 def _run_pyramid(job: Job, pyramids: Pyramids) -> Generator[Progress, None, list[AlignmentResult]]:

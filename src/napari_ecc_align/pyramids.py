@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Generator
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, cast
@@ -44,8 +45,8 @@ class Pyramids:
         return depth - 1
 
 
-def make_pyramids(job: Job) -> Pyramids:
-    """Return the pyramids of a job's images."""
+def make_pyramids(job: Job) -> Generator[None, None, Pyramids]:
+    """Return the pyramids of a job's images; yields between the two."""
     planes = []
     for name, source in (("reference", job.reference), ("moving image", job.moving)):
         levels = _levels(source)
@@ -53,6 +54,7 @@ def make_pyramids(job: Job) -> Pyramids:
         if flaw:
             return Pyramids([], [], f"The {name} {flaw}.")
         planes.append(levels)
+        yield
     return Pyramids(planes[0], planes[1], None)
 
 

@@ -105,6 +105,10 @@ def checked_source(
     """
     levels = _levels(image, name)
     finest = levels[0]
+    if any(length != length for length in getattr(finest, "shape", ())):
+        raise InputError(
+            f"{name} does not know its own shape; call its compute_chunk_sizes() first"
+        )
     if whole or not is_lazy(finest) or _is_small(levels):
         # Of an image in memory, halving is more exact than whatever made the other levels.
         array = as_array(finest, name)
@@ -162,6 +166,8 @@ def _levels(image: Any, name: str) -> tuple[Any, ...]:
     if not levels:
         raise InputError(f"{name} is an empty sequence; give an image, or one at several sizes")
     first = levels[0]
+    if len(first.shape) not in (2, 3):
+        check_shape(tuple(first.shape), first.dtype, f"{name}[0]")
     for number, (finer, level) in enumerate(pairwise(levels), start=1):
         if len(level.shape) != len(first.shape) or level.shape[2:] != first.shape[2:]:
             raise InputError(

@@ -1,11 +1,13 @@
 import threading
+import time
 
+import cv2
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from napari_ecc_align import InputError, Transform, align
+from napari_ecc_align import InputError, Transform, align, warp
 from napari_ecc_align.alignment import align_steps
 from napari_ecc_align.arguments import ENGINES
 from napari_ecc_align.samples import pair
@@ -420,3 +422,32 @@ def test_bad_input_is_told_by_the_name_of_the_argument(arguments, message):
     with pytest.raises(InputError, match=message):
         align(**{"reference": GOOD, "moving": GOOD, **arguments})
     assert issubclass(InputError, ValueError)
+
+
+def test_a_place_that_was_refused_is_not_visited_again():
+    image = picture("camera")
+    bent = Transform([[1, 0, 0], [0, 1, 0], [1.2e-4, -0.8e-4, 1]], "homography")
+    moving = warp(image, bent.inverse(), output_shape=image.shape, fill="background")
+    stages = []
+    result = align(image, moving, progress=lambda step: stages.append(step.stage))
+    assert result.verdict != "aligned"
+    rungs = {stage.split(",")[0] for stage in stages if stage.endswith("full resolution")}
+    assert len(rungs) == 1
+    assert set(result.timings) >= {"identity", "phase correlation", "features"}
+
+
+@pytest.mark.parametrize("kind", ["gray", "colour", "float"])
+def test_the_bar_never_stands_still_for_long(kind):
+    image = cv2.resize(picture("camera"), (3600, 2800), interpolation=cv2.INTER_CUBIC)
+    if kind == "colour":
+        image = np.repeat(image[..., np.newaxis], 3, axis=2)
+    image = image.astype(np.float32) if kind == "float" else image
+    moving = np.roll(image, (5, -7), axis=(0, 1))[::-1] if kind == "gray" else np.roll(image, 5, 1)
+
+    def longest():
+        times = [time.process_time()]
+        align(image, moving, progress=lambda step: times.append(time.process_time()))
+        return max(np.diff([*times, time.process_time()]))
+
+    # Of the processor's time, and not the first time: others may be busy on the machine.
+    assert longest() < 0.4 or longest() < 0.4

@@ -128,6 +128,45 @@ def test_a_pyramid_is_as_good_as_the_image_and_hardly_read(halve, factor, wrappe
     assert max(levels[0].share for levels in counted) < 0.7
 
 
+class InChunks:
+    """A lazy image that can only be had by whole chunks, and counts how often each is."""
+
+    def __init__(self, array, chunks):
+        self.array, self.shape, self.dtype, self.ndim = array, array.shape, array.dtype, array.ndim
+        self.chunks = chunks
+        self.reads = np.zeros([-(-n // m) for n, m in zip(array.shape, chunks, strict=True)], int)
+
+    def __getitem__(self, key):
+        ranges = [part.indices(length)[:2] for part, length in zip(key, self.shape, strict=True)]
+        touched = tuple(
+            slice(low // size, -(-high // size))
+            for (low, high), size in zip(ranges, self.chunks, strict=True)
+        )
+        self.reads[touched] += 1
+        return self.array[key]
+
+
+@pytest.mark.usefixtures("small_thresholds")
+@pytest.mark.parametrize("chunks", [(SIDE, SIDE), (1024, 900), (256, 256), (37, 700)])
+def test_no_chunk_is_read_twice_without_need(chunks):
+    counted = [[InChunks(image, chunks), *levels_of(image, means)[1:]] for image in large_pair()]
+    result = align(*counted)
+    assert error_of(result) < max(0.02, 4 * result.corner_uncertainty)
+    assert max(levels[0].reads.max() for levels in counted) == 1
+
+
+@pytest.mark.usefixtures("small_thresholds")
+def test_the_correlation_of_a_pyramid_is_sampled_where_it_was_read():
+    reference, moving = large_pair()
+    counted = [
+        [InChunks(image, (64, 64)), *levels_of(image, means)[1:]] for image in (reference, moving)
+    ]
+    result = align(*counted)
+    whole = align(reference, moving)
+    assert result.ecc == pytest.approx(whole.ecc, abs=0.03)
+    assert max((levels[0].reads > 0).mean() for levels in counted) < 0.25
+
+
 @pytest.mark.usefixtures("small_thresholds")
 def test_only_one_image_may_have_a_pyramid():
     reference, moving = large_pair()
@@ -262,6 +301,15 @@ def test_levels_that_cannot_be_used_are_named(levels, message):
     levels = [np.zeros(shape, np.uint8) for shape in levels]
     with pytest.raises(InputError, match=message):
         align(levels, np.zeros((64, 64)))
+
+
+def test_what_has_no_two_dimensions_or_no_known_shape_is_named():
+    image = np.zeros((1, 1, 400, 400), np.uint8)
+    with pytest.raises(InputError, match=r"reference\[0\] must have shape \(height, width\)"):
+        align([image, image[..., ::2, ::2]], picture("camera"))
+    rows = da.ones((400, 400), chunks=100)[da.ones(400, chunks=100) > 0]
+    with pytest.raises(InputError, match="moving does not know its own shape"):
+        align(picture("camera"), rows)
 
 
 def test_levels_of_different_types_are_named():

@@ -190,7 +190,10 @@ def _stack(level: Level, first: NDArray[np.int_], side: int) -> tuple[Floats, Bo
     n = len(first)
     raw = np.empty((n, side, side), level.image.dtype)
     valid = None if level.valid is None else np.empty((n, side, side), bool)
-    for k, (x, y) in enumerate(first.tolist()):
+    # What is read chunk by chunk knows in which order it had better be.
+    order = getattr(level.image, "order", None)
+    for k in range(n) if order is None else order(first).tolist():
+        x, y = first[k].tolist()
         raw[k] = level.image[y : y + side, x : x + side]
         if valid is not None and level.valid is not None:
             valid[k] = level.valid[y : y + side, x : x + side]

@@ -14,7 +14,7 @@ from .scalespace import Bools, Image
 from .windows import Window
 
 # Chunks of at most so many bytes are read whole and kept, up to so many bytes.
-_CHUNK_BYTES = 2**21
+_CHUNK_BYTES = 2**25
 _KEPT_BYTES = 3 * 2**24
 # Arrays without chunks are read in strips of so many rows.
 _STRIP = 512
@@ -68,6 +68,16 @@ class GivenArray:
             valid &= self._mask(window)
         return values, valid
 
+    def order(self, first: NDArray[np.int_]) -> NDArray[np.int_]:
+        """Return an order in which to read at some (x, y), (n, 2), each chunk only once."""
+        rows, columns = self._edges
+        if rows is None or columns is None:
+            return np.arange(len(first))
+        x, y = first.T
+        return np.lexsort(
+            (np.searchsorted(columns, x, "right"), np.searchsorted(rows, y, "right"))
+        )
+
     def at_hand(self, corners: NDArray[np.float64]) -> Bools:
         """Tell which boxes, (n, 4, 2) by the (x, y) of their corners, are in memory already.
 
@@ -103,14 +113,22 @@ class GivenArray:
         begin, end = (int(np.searchsorted(columns, x, "right")) - 1 for x in (x0, x1 - 1))
         if (last - first + 1) * (end - begin + 1) > min(9, self._room):
             return _loaded(self._array[y0:y1, x0:x1])
-        block = np.concatenate(
-            [
-                np.concatenate([self._chunk(i, j) for j in range(begin, end + 1)], axis=1)
-                for i in range(first, last + 1)
-            ]
-        )
-        top, left = int(rows[first]), int(columns[begin])
-        return block[y0 - top : y1 - top, x0 - left : x1 - left]
+        parts = [
+            [self._part(i, j, window) for j in range(begin, end + 1)]
+            for i in range(first, last + 1)
+        ]
+        # Not a copy of all of a large chunk for the sake of a small window.
+        across = [row[0] if len(row) == 1 else np.concatenate(row, axis=1) for row in parts]
+        return across[0] if len(across) == 1 else np.concatenate(across)
+
+    def _part(self, i: int, j: int, window: Window) -> NDArray[Any]:
+        """Return what a chunk holds of a window."""
+        rows, columns = self._edges
+        assert rows is not None and columns is not None
+        y0, y1, x0, x1 = window
+        top, left = int(rows[i]), int(columns[j])
+        chunk = self._chunk(i, j)
+        return chunk[max(0, y0 - top) : y1 - top, max(0, x0 - left) : x1 - left]
 
     def _chunk(self, i: int, j: int) -> NDArray[Any]:
         found = self._chunks.pop((i, j), None)

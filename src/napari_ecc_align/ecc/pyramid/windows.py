@@ -68,6 +68,11 @@ class _Values:
     def __getitem__(self, key: tuple[slice, slice]) -> Image:
         return self._recent.read(key)[0]
 
+    def order(self, first: NDArray[np.int_]) -> NDArray[np.int_]:
+        """Return an order in which to read at some (x, y), (n, 2)."""
+        find = getattr(self._recent.source, "order", None)
+        return np.arange(len(first)) if find is None else find(first)
+
     def at_hand(self, corners: NDArray[np.float64]) -> Bools:
         """Tell which boxes, (n, 4, 2) by the (x, y) of their corners, cost no reading."""
         find = getattr(self._recent.source, "at_hand", None)
