@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from .evidence import TileEvidence
+from .evidence import TileEvidence, middle
 from .transform import corners
 
 Array = NDArray[np.float64]
@@ -79,7 +79,7 @@ def deformation(evidence: TileEvidence, shape: tuple[int, int]) -> Deformation:
     places, moves = evidence.displacements[:, :2], evidence.displacements[:, 2:]
     sizes = np.hypot(*moves.T)
     sigma = evidence.uncertainties
-    typical = float(np.median(evidence.fits[agree])) if agree.any() else 1.0
+    typical = middle(evidence.fits[agree]) if agree.any() else 1.0
     good = np.isfinite(sigma) & (evidence.fits >= max(_LEAST_FIT, _WELL * typical))
     alike = _shared(places, moves, good)
     displaced = good & alike & ~agree
@@ -122,20 +122,27 @@ def _corner_shift(
     shift, sigma : float
         In px; 0 and infinite where the tiles determine neither.
     """
-    middle, half = (np.array(shape[::-1]) - 1) / 2, max(shape) / 2
-    design, at_corners = (_motions((at - middle) / half) for at in (places, corners(shape)))
+    centre, half = (np.array(shape[::-1]) - 1) / 2, max(shape) / 2
     clearest = 0.0, float("inf")
+    if len(places) < _LEAST_TILES:
+        return clearest
+    design, at_corners = (_motions((at - centre) / half) for at in (places, corners(shape)))
     for parameters in (6, 8):
-        used = slice(parameters)
-        if len(places) < _LEAST_TILES or np.linalg.cond(design[:, used]) > _LONGEST:
+        columns, there = design[:, :parameters], at_corners[:, :parameters]
+        if not _determined(columns):
             break
-        fit, covariance = _fitted(design[:, used], moves.ravel(), np.repeat(sigma, 2))
-        there = at_corners[:, used]
+        fit, covariance = _fitted(columns, moves.ravel(), np.repeat(sigma, 2))
         shift = float(np.sqrt(np.sum((there @ fit) ** 2) / 4))
-        spread = float(np.sqrt(np.einsum("ij,jk,ik->", there, covariance, there) / 4))
+        spread = float(np.sqrt(np.sum((there @ covariance) * there) / 4))
         if shift / spread > clearest[0] / clearest[1]:
             clearest = shift, spread
     return clearest
+
+
+def _determined(design: Array) -> bool:
+    """Tell whether the columns of a design are well apart from each other."""
+    least, *_, most = np.linalg.eigvalsh(design.T @ design)
+    return bool(least * _LONGEST**2 >= most)
 
 
 def _fitted(design: Array, seen: Array, sigma: Array) -> tuple[Array, Array]:
@@ -145,7 +152,7 @@ def _fitted(design: Array, seen: Array, sigma: Array) -> tuple[Array, Array]:
         normal = design.T @ (design * weights[:, None])
         fit = np.linalg.solve(normal, design.T @ (seen * weights))
         left = np.abs(seen - design @ fit) / sigma
-        scale = max(1.0, float(np.median(left)) / 0.67)
+        scale = max(1.0, middle(left) / 0.67)
         # A tile that found the wrong place does not bend the fit.
         weights = 1 / (sigma**2 * (1 + (left / (2 * scale)) ** 2))
     return np.asarray(fit), np.asarray(scale**2 * np.linalg.inv(normal))
@@ -154,10 +161,13 @@ def _fitted(design: Array, seen: Array, sigma: Array) -> tuple[Array, Array]:
 def _motions(places: Array) -> Array:
     """Return how a homography's parameters displace points, perspective last, shape (2 n, 8)."""
     x, y = places.T
-    one, none = np.ones(len(x)), np.zeros(len(x))
-    across = np.stack([one, x, y, none, none, none, x * x, x * y], axis=1)
-    down = np.stack([none, none, none, one, x, y, x * y, y * y], axis=1)
-    return np.stack([across, down], axis=1).reshape(-1, 8)
+    out = np.zeros((len(x), 2, 8))
+    out[:, 0, 0] = out[:, 1, 3] = 1
+    out[:, 0, 1] = out[:, 1, 4] = x
+    out[:, 0, 2] = out[:, 1, 5] = y
+    out[:, 0, 6], out[:, 0, 7] = x * x, x * y
+    out[:, 1, 6], out[:, 1, 7] = x * y, y * y
+    return out.reshape(-1, 8)
 
 
 def part_of(place: Array, shape: tuple[int, int]) -> str:

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .ecc.pyramid import tiles
-from .ecc.pyramid.blocks import SIGMA, TileSampler, halo, tile_reference
+from .ecc.pyramid.blocks import SIGMA, TileSampler, halo, tile_values
 from .ecc.pyramid.models import scaled
 from .ecc.pyramid.scalespace import Level, overview
 
@@ -22,6 +22,10 @@ AGREEMENT_RADIUS = 1.5
 MOST_TILES = 40
 FIRST_TILES = 16
 _CLEAR_SHARE = 0.9
+# Where full resolution is asked as well, so few tiles that look far do if all of them agree and
+# nothing rivals them by far.
+_FEWEST_TILES = 8
+_NO_RIVAL = 0.6
 # Tiles that are typically displaced by more than this (px of the level) make a pattern.
 _EXACT = 0.35
 _SMALLEST_TILE = 16
@@ -35,6 +39,7 @@ _PEAK_ERROR = 0.04
 _COARSE_SIDE = 4
 _LEAST_DETAIL = 0.02
 _FLAT = 1e-5
+_SQUARE = np.ones((3, 3), np.uint8)
 
 
 @dataclass(frozen=True, eq=False)
@@ -123,19 +128,31 @@ def tile_evidence(
     level, local = reference[index], scaled(matrix, 2.0**-index)
     side, reach = _tile_size(level.shape, far)
     origins = _chosen(reference, moving[index], index, local, side, reach)
+    surfaces = np.empty((0, 2 * reach + 1, 2 * reach + 1), np.float32)
+    centres = np.empty((0, 2))
     if not len(origins):
-        return _weighed(np.empty((0, 0, 0), np.float32), np.empty((0, 2)), side, reach, index)
-    said = _matched(level, moving[index], local, origins[:FIRST_TILES], side, reach, inverted)
-    first = _weighed(*said, side, reach, index)
-    typical = np.median(np.hypot(*first.displacements[:, 2:].T)) if first.tested else np.inf
-    clear = first.agreeing >= _CLEAR_SHARE * FIRST_TILES and typical < _EXACT * 2**index
-    if clear or len(origins) <= FIRST_TILES:
-        return first
-    # Not all as it should be: it is worth the time to look closer.
-    more = _matched(level, moving[index], local, origins[FIRST_TILES:], side, reach, inverted)
-    surfaces = np.concatenate([said[0], more[0]])
-    centres = np.concatenate([said[1], more[1]])
-    return _weighed(surfaces, centres, side, reach, index)
+        return _weighed(surfaces, centres, side, reach, index)
+    used = 0
+    stages = (FIRST_TILES, MOST_TILES)
+    for count in (_FEWEST_TILES, *stages) if far and index else stages:
+        # Not all as it should be: it is worth the time to look closer.
+        part = origins[used:count]
+        more = _matched(level, moving[index], local, part, side, reach, inverted)
+        surfaces, centres = np.concatenate([surfaces, more[0]]), np.concatenate([centres, more[1]])
+        said = _weighed(surfaces, centres, side, reach, index)
+        used = count
+        if used >= len(origins) or _is_clear(said, used, index):
+            break
+    return said
+
+
+def _is_clear(said: TileEvidence, asked: int, index: int) -> bool:
+    """Tell whether the tiles asked so far leave no need to ask more."""
+    if asked == _FEWEST_TILES and (said.agreeing < asked or said.rival > _NO_RIVAL):
+        return False
+    if not said.agreeing >= _CLEAR_SHARE * asked:
+        return False
+    return middle(np.hypot(*said.displacements[:, 2:].T)) < _EXACT * 2**index
 
 
 def _matched(
@@ -148,25 +165,28 @@ def _matched(
     inverted: bool,
 ) -> tuple[NDArray[np.float32], NDArray[np.float64]]:
     """Return the correlation surface of every tile that can be matched, and the tiles' centres."""
-    templates = tile_reference(reference, origins, side)
+    from ._cv2 import cv2
+
+    templates, valid = tile_values(reference, origins, side)
     around = TileSampler(moving, origins - reach, side + 2 * reach)(matrix)
-    surfaces, centres = [], []
-    for template, seen, region, centre in zip(
-        templates.values,
-        [None] * len(origins) if templates.valid is None else templates.valid,
-        around,
-        templates.centres,
-        strict=True,
+    # What is NaN anywhere has no extent, not even a small one.
+    usable = (_extent(templates) >= _FLAT) & (_extent(around) >= _FLAT)
+    if valid is not None:
+        usable &= valid.all(axis=(1, 2))
+    surfaces = np.empty((int(usable.sum()), 2 * reach + 1, 2 * reach + 1), np.float32)
+    for region, template, surface in zip(
+        around[usable], templates[usable], surfaces, strict=True
     ):
-        surface = _match(template, seen, region)
-        if surface is not None:
-            surfaces.append(-surface if inverted else surface)
-            centres.append(centre)
-    width = 2 * reach + 1
-    return (
-        np.array(surfaces, np.float32).reshape(-1, width, width),
-        np.array(centres, np.float64).reshape(-1, 2),
-    )
+        cv2.matchTemplate(region, template, cv2.TM_CCOEFF_NORMED, surface)
+    finite = np.isfinite(surfaces).all(axis=(1, 2))
+    surfaces, centres = surfaces[finite], origins[usable][finite] + (side - 1) / 2
+    return -surfaces if inverted else surfaces, centres
+
+
+def _extent(tiles: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return the range of each tile's values, shape (n,)."""
+    flat = tiles.reshape(len(tiles), -1)
+    return np.asarray(flat.max(axis=1) - flat.min(axis=1))
 
 
 def _tile_size(shape: tuple[int, int], far: bool) -> tuple[int, int]:
@@ -200,20 +220,6 @@ def _chosen(
     return chosen[:MOST_TILES]
 
 
-def _match(
-    template: NDArray[np.float32], seen: NDArray[np.bool_] | None, region: NDArray[np.float32]
-) -> NDArray[np.float32] | None:
-    """Return the normalised correlation of a tile at every displacement within its reach."""
-    from ._cv2 import cv2
-
-    if np.isnan(region.sum()) or (seen is not None and not seen.all()):
-        return None
-    if np.ptp(template) < _FLAT or np.ptp(region) < _FLAT:
-        return None
-    surface: NDArray[np.float32] = cv2.matchTemplate(region, template, cv2.TM_CCOEFF_NORMED)
-    return surface if np.isfinite(surface).all() else None
-
-
 def _weighed(
     surfaces: NDArray[np.float32],
     centres: NDArray[np.float64],
@@ -222,56 +228,93 @@ def _weighed(
     index: int,
 ) -> TileEvidence:
     factor = 2**index
-    found = np.array([_peak(surface) for surface in surfaces]).reshape(-1, 2) - reach
-    joint = surfaces.mean(axis=0) if len(surfaces) else np.zeros((2 * reach + 1,) * 2, np.float32)
-    best = _peak(joint)
+    width = 2 * reach + 1
+    joint = surfaces.mean(axis=0) if len(surfaces) else np.zeros((width, width), np.float32)
+    # One more surface: all tiles together.
+    tops = _Peaks.of(np.concatenate([surfaces, joint[None]]))
+    found, best = tops.places[:-1] - reach, tops.places[-1]
     return TileEvidence(
         tested=len(surfaces),
         agreeing=int((np.hypot(*found.T) <= AGREEMENT_RADIUS).sum()),
         displacements=np.hstack([centres, found]) * factor,
-        uncertainties=np.array([_uncertainty(surface, side) for surface in surfaces]) * factor,
-        fits=surfaces.max(axis=(1, 2), initial=-1).astype(np.float64),
+        uncertainties=tops.uncertainties(side)[:-1] * factor,
+        fits=tops.heights[:-1],
         offset=tuple(((best - reach) * factor).tolist()) if len(surfaces) else (0.0, 0.0),
         rival=_rival(joint, best) if len(surfaces) else 0.0,
         fit=float(joint[reach, reach]),
-        chance=float(np.pi * AGREEMENT_RADIUS**2 / (2 * reach + 1) ** 2),
+        chance=float(np.pi * AGREEMENT_RADIUS**2 / width**2),
         reach=float(reach * factor),
         radius=AGREEMENT_RADIUS * factor,
     )
 
 
-def _uncertainty(surface: NDArray[np.float32], side: int) -> float:
-    """Return one sigma of a peak's place in its least certain direction, in px of the level.
+@dataclass(frozen=True, eq=False)
+class _Peaks:
+    """The highest points of some surfaces.
 
-    For a template in white noise the variance is that of the noise over the sum of the squared
-    gradients; the height and the curvature of the normalised correlation tell both.
+    Attributes
+    ----------
+    places : ndarray of float64, shape (n, 2)
+        Their (x, y), to a fraction of a pixel by a parabola along each axis.
+    near : ndarray of float64, shape (n, 3, 3)
+        The values around them; NaN beyond the border.
     """
-    y, x = np.unravel_index(int(surface.argmax()), surface.shape)
-    if not (0 < y < surface.shape[0] - 1 and 0 < x < surface.shape[1] - 1):
-        return float("inf")
-    near = surface[y - 1 : y + 2, x - 1 : x + 2].astype(np.float64)
-    height = float(near[1, 1])
-    xx, yy = near[1, 0] - 2 * height + near[1, 2], near[0, 1] - 2 * height + near[2, 1]
-    xy = (near[2, 2] - near[2, 0] - near[0, 2] + near[0, 0]) / 4
-    flattest = -(xx + yy) / 2 - np.hypot((xx - yy) / 2, xy)
-    if height <= 0 or flattest <= 0:
-        return float("inf")
-    noise = _CORRELATED * max(0.0, 1 - height**2) / (height * side**2 * flattest)
-    return float(np.sqrt(noise + _PEAK_ERROR**2))
+
+    places: NDArray[np.float64]
+    near: NDArray[np.float64]
+
+    @classmethod
+    def of(cls, surfaces: NDArray[np.float32]) -> _Peaks:
+        """Find the peaks of surfaces, shape (n, w, w)."""
+        count, width = surfaces.shape[:2]
+        y, x = np.divmod(surfaces.reshape(count, width**2).argmax(axis=1), width)
+        padded = np.full((count, width + 2, width + 2), np.nan, np.float32)
+        padded[:, 1:-1, 1:-1] = surfaces
+        ring = np.arange(3)
+        rows, columns = y[:, None, None] + ring[:, None], x[:, None, None] + ring
+        near = padded[np.arange(count)[:, None, None], rows, columns].astype(np.float64)
+        aside = _vertex(near[:, 1, 0], near[:, 1, 1], near[:, 1, 2])
+        along = _vertex(near[:, 0, 1], near[:, 1, 1], near[:, 2, 1])
+        return cls(np.stack([x + aside, y + along], axis=1), near)
+
+    @property
+    def heights(self) -> NDArray[np.float64]:
+        """Height of each, between no pixels, shape (n,)."""
+        return self.near[:, 1, 1]
+
+    def uncertainties(self, side: int) -> NDArray[np.float64]:
+        """Return one sigma of each place in its least certain direction, in px of the level.
+
+        For a template in white noise the variance is that of the noise over the sum of the
+        squared gradients; the height and the curvature of the normalised correlation tell both.
+        """
+        near, height = self.near, self.heights
+        xx = near[:, 1, 0] - 2 * height + near[:, 1, 2]
+        yy = near[:, 0, 1] - 2 * height + near[:, 2, 1]
+        xy = (near[:, 2, 2] - near[:, 2, 0] - near[:, 0, 2] + near[:, 0, 0]) / 4
+        flattest = -(xx + yy) / 2 - np.hypot((xx - yy) / 2, xy)
+        # Not so where a neighbour is missing.
+        known = (height > 0) & (flattest > 0)
+        curved = np.where(known, height * side**2 * flattest, 1)
+        noise = _CORRELATED * np.maximum(0.0, 1 - height**2) / curved
+        return np.where(known, np.sqrt(noise + _PEAK_ERROR**2), np.inf)
 
 
-def _peak(surface: NDArray[np.float32]) -> NDArray[np.float64]:
-    """Return the (x, y) of the highest point, to a fraction of a pixel by a parabola."""
-    y, x = np.unravel_index(int(surface.argmax()), surface.shape)
-    return np.array([x + _vertex(surface[y], x), y + _vertex(surface[:, x], y)])
-
-
-def _vertex(line: NDArray[np.float32], at: np.intp) -> float:
-    if not 0 < at < len(line) - 1:
-        return 0.0
-    before, here, after = (float(value) for value in line[at - 1 : at + 2])
+def _vertex(
+    before: NDArray[np.float64], here: NDArray[np.float64], after: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Return where parabolas through three points have their vertex; 0 where one is missing."""
     bend = before - 2 * here + after
-    return 0.5 * (before - after) / bend if bend < 0 else 0.0
+    peaked = bend < 0
+    return np.where(peaked, 0.5 * (before - after) / np.where(peaked, bend, 1), 0.0)
+
+
+def middle(values: NDArray[np.float64]) -> float:
+    """Return the median; of so few values numpy takes ten times as long."""
+    if not len(values):
+        return float("nan")
+    ordered = np.sort(values)
+    return float(ordered[(len(values) - 1) // 2] + ordered[len(values) // 2]) / 2
 
 
 def _rival(joint: NDArray[np.float32], best: NDArray[np.float64]) -> float:
@@ -281,7 +324,7 @@ def _rival(joint: NDArray[np.float32], best: NDArray[np.float64]) -> float:
     top = float(joint.max())
     if top <= 0:
         return 1.0
-    around = cv2.dilate(joint, np.ones((3, 3), np.uint8))
+    around = cv2.dilate(joint, _SQUARE)
     y, x = np.nonzero(joint >= around)
     away = np.hypot(x - best[0], y - best[1]) > 2 * AGREEMENT_RADIUS
     return max(0.0, float(joint[y[away], x[away]].max()) / top) if away.any() else 0.0

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -48,8 +50,9 @@ def rival_place(
     if valid is not None:
         values[~valid] = np.nan
     image = warp(values, scaled(matrix, 2.0**-reference.index), (width, height))
-    seen = np.isfinite(image)
-    image[~seen] = image[seen].mean() if seen.any() else 0
+    seen = None if np.isfinite(image.sum()) else np.isfinite(image)
+    if seen is not None:
+        image[~seen] = image[seen].mean() if seen.any() else 0
     other = _windowed(image, seen)
     if inverted:
         other = (-other[0], other[1])
@@ -66,21 +69,32 @@ def _windowed(image: Floats, valid: Bools | None) -> tuple[Floats, Floats]:
     """Return an image's detail under a window that falls to nothing at its border, and it."""
     from ._cv2 import cv2
 
-    weight = np.ones(image.shape, np.float32) if valid is None else valid.astype(np.float32)
     small = (0, 0)
-    near = cv2.GaussianBlur(image * weight, small, 1.0)
-    far = cv2.blur(image * weight, (2 * int(_DETAIL) + 1,) * 2)
+    if valid is not None:
+        weight = valid.astype(np.float32)
+        image = image * weight
+    near = cv2.GaussianBlur(image, small, 1.0)
+    far = cv2.blur(image, (2 * int(_DETAIL) + 1,) * 2)
     if valid is not None:
         near /= np.maximum(cv2.GaussianBlur(weight, small, 1.0), 1e-3)
         far /= np.maximum(cv2.blur(weight, (2 * int(_DETAIL) + 1,) * 2), 1e-3)
-    rows, columns = (np.hanning(length + 2)[1:-1] for length in image.shape)
-    # A flat top: most of the image counts in full.
-    window = np.sqrt(np.outer(rows, columns)).astype(np.float32) * weight
-    detail = (near - far) * weight
+    window = _flat_top(image.shape)
+    detail = near - far
+    if valid is not None:
+        window, detail = window * weight, detail * weight
     # Strong detail in one part of an image must not outvote the rest of it.
     strength = np.sqrt(np.maximum(cv2.blur(detail * detail, (_PATCH, _PATCH)), 0))
     strength += max(1e-6, float(strength.mean()))
     return np.asarray(detail / strength * window, np.float32), window
+
+
+@lru_cache(maxsize=8)
+def _flat_top(shape: tuple[int, int]) -> Floats:
+    """Return a window under which most of an image counts in full."""
+    rows, columns = (np.hanning(length + 2)[1:-1] for length in shape)
+    window = np.sqrt(np.outer(rows, columns)).astype(np.float32)
+    window.setflags(write=False)
+    return window
 
 
 def _correlated(a: Floats, b: Floats) -> Floats:

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import numpy as np
 from numpy.typing import NDArray
 
-from .ecc.pyramid.blocks import TileSampler, halo, tile_reference
+from .ecc.pyramid.blocks import TileSampler, halo, tile_values
 from .ecc.pyramid.scalespace import Level
 from .ecc.pyramid.windows import at_hand
 from .transform import map_points
 
-_TILE = 32
-_TILES_A_SIDE = 7
+_TILE = 44
+_TILES_A_SIDE = 5
 # Of what has to be read for it, fewer tiles have to do, each at the best of many places.
 _FEW_A_SIDE = 4
 _PLACES_A_SIDE = 128
@@ -30,7 +32,7 @@ def sampled_ecc(
 
     The coefficient is that of Evangelidis and Psarakis (2008, eq. 3), over the pixels of all
     tiles together, at full resolution and slightly smoothed. An image of up to some 220 pixels on
-    a side is sampled whole but for its border; of a larger one, up to 49 tiles of 32 pixels are.
+    a side is sampled whole but for its border; of a larger one, up to 25 tiles of 44 pixels are.
     A pair that is read on demand is sampled in 16, moved to where its pixels are in memory.
 
     Parameters
@@ -51,9 +53,11 @@ def sampled_ecc(
         origins = _even_tiles(reference.shape, _TILES_A_SIDE)
     if not len(origins):
         return [0.0 for _ in matrices]
-    tiles = tile_reference(reference, origins, _TILE)
-    sampler = [TileSampler(moving, origins, _TILE)(matrix) for matrix in matrices]
-    return [_pooled(tiles.values, tiles.valid, image) for image in sampler]
+    values, valid = tile_values(reference, origins, _TILE)
+    return [
+        _pooled(values, valid, _sampled(moving, reference.shape, origins, matrix))
+        for matrix in matrices
+    ]
 
 
 def overlap_share(reference: Level, moving: Level, matrix: NDArray[np.float64]) -> float:
@@ -66,14 +70,9 @@ def overlap_share(reference: Level, moving: Level, matrix: NDArray[np.float64]) 
     matrix : ndarray of float64, shape (3, 3)
         Maps reference pixels to moving pixels.
     """
-    height, width = reference.shape
-    y, x = np.meshgrid(
-        np.linspace(0, height - 1, min(height, _POINTS_A_SIDE)).round(),
-        np.linspace(0, width - 1, min(width, _POINTS_A_SIDE)).round(),
-        indexing="ij",
-    )
-    points = np.stack([x.ravel(), y.ravel()], axis=1)
-    points = points[_valid_at(reference, points)]
+    points = _even_points(reference.shape)
+    if reference.valid is not None:
+        points = points[_valid_at(reference, points)]
     if not len(points):
         return 0.0
     with np.errstate(all="ignore"):
@@ -81,6 +80,31 @@ def overlap_share(reference: Level, moving: Level, matrix: NDArray[np.float64]) 
     return float(_valid_at(moving, there).mean())
 
 
+def _sampled(
+    moving: Level,
+    shape: tuple[int, int],
+    origins: NDArray[np.float64],
+    matrix: NDArray[np.float64],
+) -> NDArray[np.float32]:
+    """Return the tiles of the moving image under a matrix, NaN without data."""
+    if moving.shape != shape or not np.array_equal(matrix, np.eye(3)):
+        return TileSampler(moving, origins, _TILE)(matrix)
+    values, valid = tile_values(moving, origins, _TILE)
+    if valid is not None:
+        values[~valid] = np.nan
+    return values
+
+
+@lru_cache(maxsize=8)
+def _even_points(shape: tuple[int, int]) -> NDArray[np.float64]:
+    axes = (np.linspace(0, n - 1, min(n, _POINTS_A_SIDE)).round() for n in shape)
+    y, x = np.meshgrid(*axes, indexing="ij")
+    points = np.stack([x.ravel(), y.ravel()], axis=1)
+    points.setflags(write=False)
+    return points
+
+
+@lru_cache(maxsize=8)
 def _even_tiles(shape: tuple[int, int], most: int) -> NDArray[np.float64]:
     margin = halo(False)
     axes = []
@@ -89,7 +113,9 @@ def _even_tiles(shape: tuple[int, int], most: int) -> NDArray[np.float64]:
         count = min(most, 1 + room // _TILE) if room >= 0 else 0
         axes.append(margin + np.linspace(0, room, count).round())
     x, y = np.meshgrid(*axes)
-    return np.stack([x.ravel(), y.ravel()], axis=1)
+    origins = np.stack([x.ravel(), y.ravel()], axis=1)
+    origins.setflags(write=False)
+    return origins
 
 
 def _on_demand(level: Level) -> bool:
@@ -122,22 +148,26 @@ def _tiles_at_hand(
 def _pooled(
     values: NDArray[np.float32], valid: NDArray[np.bool_] | None, image: NDArray[np.float32]
 ) -> float:
-    inside = np.isfinite(image)
-    if valid is not None:
-        inside &= valid
-    a, b = values[inside], image[inside]
+    a, b = values.ravel(), image.ravel()
+    if valid is not None or not np.isfinite(image.sum()):
+        inside = np.isfinite(image)
+        if valid is not None:
+            inside &= valid
+        a, b = values[inside], image[inside]
     if len(a) < _LEAST_PIXELS:
         return 0.0
-    a = a - a.mean(dtype=np.float64)
-    b = b - b.mean(dtype=np.float64)
-    # Not by matrix products, whose threads take longer to wake than this.
-    norm = np.sqrt(np.square(a).sum() * np.square(b).sum())
-    return float((a * b).sum() / norm) if norm > 0 else 0.0
+    a, b = a - a.mean(), b - b.mean()
+    # Not by matrix products, whose threads take longer to wake than this. Products of single
+    # precision: either image may be far stronger than the other.
+    aa, ab, bb = (float((one * two).sum()) for one, two in ((a, a), (a, b), (b, b)))
+    norm = np.sqrt(aa) * np.sqrt(bb)
+    return float(ab / norm) if norm > 0 else 0.0
 
 
 def _valid_at(level: Level, points: NDArray[np.float64]) -> NDArray[np.bool_]:
     height, width = level.shape
-    inside: NDArray[np.bool_] = np.all((points >= 0) & (points <= (width - 1, height - 1)), axis=1)
+    x, y = points.T
+    inside: NDArray[np.bool_] = (x >= 0) & (x <= width - 1) & (y >= 0) & (y <= height - 1)
     if level.valid is not None:
         x, y = np.rint(points[inside]).astype(np.intp).T
         inside[inside] = level.valid[y, x]

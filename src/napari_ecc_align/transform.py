@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, Self, get_args
@@ -172,9 +173,9 @@ def _checked_matrix(matrix: ArrayLike) -> NDArray[np.float64]:
     if abs(checked[2, 2]) < _SINGULAR:
         raise InputError("matrix is singular: its last element must not be zero")
     checked /= checked[2, 2]
-    with np.errstate(all="ignore"):
-        determinant = np.linalg.det(checked)
-    if not np.isfinite(determinant) or abs(determinant) < _SINGULAR:
+    (a, b, c), (d, e, f), (g, h, i) = checked.tolist()
+    determinant = a * (e * i - f * h) - b * (d * i - f * g) + c * (d * h - e * g)
+    if not math.isfinite(determinant) or abs(determinant) < _SINGULAR:
         raise InputError("matrix is singular: it squeezes the image onto a line")
     return checked
 
@@ -198,13 +199,13 @@ def _departure(matrix: NDArray[np.float64], model: MotionModel) -> float:
     if model == "homography":
         return 0.0
     perspective = float(np.abs(matrix[2, :2]).max())
+    if model == "affine":
+        return perspective
     linear = matrix[:2, :2]
+    if model == "translation":
+        return float(np.abs(linear - np.eye(2)).max()) + perspective
     gram = linear.T @ linear
-    mirrored = float(np.linalg.det(linear) < 0)
-    off = {
-        "translation": np.abs(linear - np.eye(2)).max(),
-        "euclidean": np.abs(gram - np.eye(2)).max() + mirrored,
-        "similarity": np.abs(gram / (np.trace(gram) / 2) - np.eye(2)).max() + mirrored,
-        "affine": 0.0,
-    }[model]
-    return float(off) + perspective
+    if model == "similarity":
+        gram = gram / (np.trace(gram) / 2)
+    mirrored = linear[0, 0] * linear[1, 1] < linear[0, 1] * linear[1, 0]
+    return float(np.abs(gram - np.eye(2)).max() + mirrored) + perspective

@@ -59,8 +59,8 @@ def why_implausible(matrix: NDArray[np.float64], shape: tuple[int, int] = (1, 1)
     shape : tuple of int
         Height and width of the reference; by default only its first pixel is looked at.
     """
-    # A perspective stretches most in a corner.
-    for x, y in corners(shape):
+    # A perspective stretches most in a corner, anything else alike everywhere.
+    for x, y in corners(shape) if matrix[2, :2].any() else ((0, 0),):
         depth = matrix[2] @ (x, y, 1)
         if not depth > 0:
             return "The transform found folds the image."

@@ -24,6 +24,9 @@ SIGMA = 0.8
 RADIUS = KERNEL // 2
 # The halving filter mirrors the image at its border: that many pixels of a level are not data.
 BORDER = 2
+# Between the pixels, by ``matrix @ (x, y, 1)``; NaN outside.
+_LINEAR = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+_NAN = (float("nan"),)
 # How far (px) a tile may wander before its patch of the moving image is read again.
 _SLACK = 4
 
@@ -155,31 +158,52 @@ def whole_moving(
 
 def warp(image: Floats, matrix: Array, size: tuple[int, int]) -> Floats:
     """Sample `image` at ``matrix @ (x, y, 1)`` for the pixels of a (w, h) image; NaN outside."""
-    flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
-    nan = (float("nan"),)
     if matrix[2, 0] == 0 and matrix[2, 1] == 0:
         return floats(
-            cv2.warpAffine(image, matrix[:2] / matrix[2, 2], size, flags=flags, borderValue=nan)
+            cv2.warpAffine(
+                image, matrix[:2] / matrix[2, 2], size, flags=_LINEAR, borderValue=_NAN
+            )
         )
-    return floats(cv2.warpPerspective(image, matrix, size, flags=flags, borderValue=nan))
+    return floats(cv2.warpPerspective(image, matrix, size, flags=_LINEAR, borderValue=_NAN))
 
 
 def tile_reference(level: Level, origins: Array, size: int, *, gradient: bool = False) -> Blocks:
     """Return the tiles that begin at `origins`, (n, 2) as (x, y), `halo` px off the border."""
+    image, mask = _smoothed_tiles(level, origins, size, gradient)
+    ring = halo(gradient)
+    values, valid = _inner(image, size, ring), None
+    slopes = np.empty((2, *values.shape), np.float32)
+    for out, plane in zip(slopes, gradients(image), strict=True):
+        out[:] = _within(plane, size, ring)
+    if mask is not None:
+        valid = _inner(mask, size, ring)
+        values[~valid] = 0
+        slopes[:, ~valid] = 0
+    return Blocks(origins + (size - 1) / 2, values, slopes, valid)
+
+
+def tile_values(level: Level, origins: Array, size: int) -> tuple[Floats, Bools | None]:
+    """Return the values and validity of `tile_reference`, without the derivatives."""
+    image, mask = _smoothed_tiles(level, origins, size, False)
+    ring = halo(False)
+    values, valid = _inner(image, size, ring), None
+    if mask is not None:
+        valid = _inner(mask, size, ring)
+        values[~valid] = 0
+    return values, valid
+
+
+def _smoothed_tiles(
+    level: Level, origins: Array, size: int, gradient: bool
+) -> tuple[Floats, Bools | None]:
+    """Return tiles and their halo, one below the other, and what is valid of them."""
     ring = halo(gradient)
     stack, mask = _stack(level, origins.astype(int) - ring, size + 2 * ring)
     stack, mask = represent(stack, mask, gradient)
     image = floats(cv2.GaussianBlur(stack, (KERNEL, KERNEL), SIGMA))
-    values = _inner(image, size, ring)
-    slopes = np.empty((2, *values.shape), np.float32)
-    for out, plane in zip(slopes, gradients(image), strict=True):
-        out[:] = _within(plane, size, ring)
-    valid = None
-    if mask is not None and level.valid is not None:
-        valid = _inner(_eroded(mask, RADIUS + 1), size, ring)
-        values[~valid] = 0
-        slopes[:, ~valid] = 0
-    return Blocks(origins + (size - 1) / 2, values, slopes, valid)
+    if mask is None or level.valid is None:
+        return image, None
+    return image, _eroded(mask, RADIUS + 1)
 
 
 def _stack(level: Level, first: NDArray[np.int_], side: int) -> tuple[Floats, Bools | None]:
@@ -240,9 +264,13 @@ class TileSampler:
             self._read(low, high)
         local = matrix @ self._shifts
         local[:, :2] -= self._first[:, :, None] * local[:, 2:]
+        flat = matrix[2, 0] == 0 and matrix[2, 1] == 0
+        if flat:
+            local = local[:, :2] / local[:, 2:, 2:]
+        sample = cv2.warpAffine if flat else cv2.warpPerspective
         out = np.empty((len(local), size, size), np.float32)
-        for k, patch in enumerate(self._patches):
-            out[k] = warp(patch, local[k], (size, size))
+        for patch, own, tile in zip(self._patches, local, out, strict=True):
+            sample(patch, own, (size, size), tile, _LINEAR, cv2.BORDER_CONSTANT, _NAN)
         return out
 
     def _read(self, low: Array, high: Array) -> None:

@@ -49,15 +49,27 @@ def table(planes: Planes, degree: int) -> Array:
     return np.asarray(np.matmul(powers.T, np.matmul(planes, powers)), dtype=np.float64)
 
 
+@cache
+def _indices(degree: int) -> tuple[NDArray[np.int_], NDArray[np.int_]]:
+    i, j = np.array(exponents(degree)).T
+    return i, j
+
+
+@cache
+def area(size: int, degree: int) -> Array:
+    """Return the mean of products of two monomials over a block, shape (m, m)."""
+    return quadratic(table(np.full((size, size), size**-2.0, np.float32), 2 * degree), degree)
+
+
 def linear(moments: Array, degree: int) -> Array:
     """Pick the monomials up to `degree` from tables (..., d, d): shape (..., m)."""
-    i, j = np.array(exponents(degree)).T
+    i, j = _indices(degree)
     return np.asarray(moments[..., j, i])
 
 
 def quadratic(moments: Array, degree: int) -> Array:
     """Arrange tables of degree ``2 * degree`` as (..., m, m) products of two monomials."""
-    i, j = np.array(exponents(degree)).T
+    i, j = _indices(degree)
     return np.asarray(moments[..., j[:, None] + j, i[:, None] + i])
 
 

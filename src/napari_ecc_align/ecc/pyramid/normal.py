@@ -17,7 +17,6 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..._cv2 import cv2
 from . import moments
 from .blocks import Blocks, gradients
 from .models import Array, Frame, Model
@@ -95,16 +94,11 @@ class Linearised:
         Of the reference level.
     seen : (n, b, b) bool array or None
         Pixels to use; None for all.
-    local : bool
-        A gain, an offset and a noise level per block.
     """
 
-    def __init__(
-        self, blocks: Blocks, model: Model, frame: Frame, seen: Bools | None, local: bool
-    ) -> None:
+    def __init__(self, blocks: Blocks, model: Model, frame: Frame, seen: Bools | None) -> None:
         self.seen = seen
         self._degree = model.degree
-        self._local = local
         self._values, self._slopes = blocks.values, blocks.slopes
         if seen is not None:
             self._values, self._slopes = self._values * seen, self._slopes * seen
@@ -126,34 +120,30 @@ class Linearised:
     def _eliminate(self) -> None:
         """Sum the reference's own moments and project gain and offset out of the motion."""
         values, slopes = self._values, self._slopes
-        hessian = self._quadratic(slopes, slopes)
+        hessian = self._quadratic(slopes)
         self._cross = np.stack([self._descent(slopes * values), self._descent(slopes)], axis=2)
         total, square = _sum(values), _dot(values, values)
         self._photometric = np.array([[square, total], [total, self.count]]).transpose(2, 0, 1)
         self._pooled = self._photometric.sum(0)
-        if self._local:
-            cross, photometric = self._cross, self._photometric
-            sparse = slopes[:, :, ::_SPARSE, ::_SPARSE]
-            self._sparse = np.ascontiguousarray(self._values[:, ::_SPARSE, ::_SPARSE])
-            self._strength = sparse[0] ** 2 + sparse[1] ** 2
-            self._total_strength = _sum(self._strength)
-        else:
-            cross, photometric = self._cross.sum(0)[None], self._pooled[None]
-        self._inverse = _inverse2(photometric)
-        self._coupling = cross @ self._inverse
-        self._projected = hessian - self._cross @ self._coupling.transpose(0, 2, 1)
+        sparse = slopes[:, :, ::_SPARSE, ::_SPARSE]
+        self._sparse = np.ascontiguousarray(values[:, ::_SPARSE, ::_SPARSE])
+        self._strength = sparse[0] ** 2 + sparse[1] ** 2
+        self._total_strength = np.maximum(_sum(self._strength), 1e-30)
+        self._inverse = inverse2(self._photometric)
+        coupling = self._cross @ self._inverse
+        self._projected = hessian - self._cross @ coupling.transpose(0, 2, 1)
 
-    def _quadratic(self, first: Floats, second: Floats) -> Array:
-        """Sum products of two gradients, times products of monomials, per block: (n, p, p)."""
-        planes = np.empty((3, *first.shape[1:]), np.float32)
-        np.multiply(first[0], second[0], out=planes[0])
-        np.multiply(first[0], second[1], out=planes[1])
-        if first is not second:
-            planes[1] += first[1] * second[0]
-            planes[1] *= np.float32(0.5)
-        np.multiply(first[1], second[1], out=planes[2])
-        tables = moments.table(planes, 2 * self._degree)
-        a, b, c = moments.quadratic(tables, self._degree)
+    def _quadratic(self, slopes: Floats) -> Array:
+        """Sum products of gradients, times products of monomials, per block: (n, p, p)."""
+        planes = np.empty((3, *slopes.shape[1:]), np.float32)
+        for out, first, second in zip(planes, (0, 0, 1), (0, 1, 1), strict=True):
+            np.multiply(slopes[first], slopes[second], out=out)
+        return self._restricted(
+            *moments.quadratic(moments.table(planes, 2 * self._degree), self._degree)
+        )
+
+    def _restricted(self, a: Array, b: Array, c: Array) -> Array:
+        """Return (n, p, p) for sums by x and x, x and y, and y and y, each (n, m, m)."""
         m = a.shape[-1]
         full = np.empty((len(a), 2 * m, 2 * m))
         full[:, :m, :m], full[:, m:, m:] = a, c
@@ -171,19 +161,11 @@ class Linearised:
         scores = self._descent(self._slopes * image)
         pairs = np.stack([_dot(self._values, image), _sum(image)], axis=1)
         pair = pairs.sum(0)
-        if self._local:
-            fitted = (self._inverse @ pairs[:, :, None])[:, :, 0]
-            scores = scores - (self._cross @ fitted[:, :, None])[:, :, 0]
-            gains, variances = fitted[:, 0], self._variances(image, fitted)
-        else:
-            whole = self._inverse[0] @ pair
-            # The photometric equations hold only in the sum: each block also moves gain and
-            # offset by its residual.
-            residual = pairs - self._photometric @ whole
-            scores = scores - self._cross @ whole - residual @ self._coupling[0].T
-            gains, variances = np.full(len(image), whole[0]), np.zeros(len(image))
+        fitted = (self._inverse @ pairs[:, :, None])[:, :, 0]
+        scores = scores - (self._cross @ fitted[:, :, None])[:, :, 0]
+        variances = self._variances(image, fitted)
         square = float(_dot(image, image).sum())
-        return Fit(self._projected, scores, gains, variances, self._pooled, pair, square)
+        return Fit(self._projected, scores, fitted[:, 0], variances, self._pooled, pair, square)
 
     def _variances(self, image: Floats, fitted: Array) -> Array:
         """Return each block's noise variance.
@@ -196,7 +178,7 @@ class Linearised:
         residual += offset
         residual -= image[:, ::_SPARSE, ::_SPARSE]
         residual *= residual
-        return np.asarray(_dot(self._strength, residual) / np.maximum(self._total_strength, 1e-30))
+        return np.asarray(_dot(self._strength, residual) / self._total_strength)
 
     def noise(self, image: Floats, gains: Array) -> Array:
         """Return what noise in the reference's gradients adds to the normals, (n, p, p).
@@ -208,13 +190,19 @@ class Linearised:
         steps would be too short, and the covariance too small, where there is little but noise.
         """
         n, b = len(image), image.shape[-1]
-        there = np.stack(gradients(image.reshape(n * b, b))).reshape(2, n, b, b)
-        inside = np.zeros((1, b, b), np.float32)
-        inside[:, 1:-1, 1:-1] = (b / (b - 2)) ** 2
-        if self.seen is not None:
-            inside = inside * withdrawn(self.seen)
         gain = gains.astype(np.float32)[:, None, None]
-        return self._quadratic(self._slopes, (self._slopes * gain - there) * inside)
+        own, left = [], []
+        for slopes, there in zip(self._slopes, gradients(image.reshape(n * b, b)), strict=True):
+            own.append(slopes[:, 1:-1, 1:-1])
+            left.append(own[-1] * gain)
+            left[-1] -= there.reshape(n, b, b)[:, 1:-1, 1:-1]
+            if self.seen is not None:
+                left[-1] *= withdrawn(self.seen)[:, 1:-1, 1:-1]
+        xx, yy = _dot(own[0], left[0]), _dot(own[1], left[1])
+        xy = (_dot(own[0], left[1]) + _dot(own[1], left[0])) / 2
+        # Noise is much the same all over a block: its moments are those of the block's area.
+        area = moments.area(b, self._degree) * (b / (b - 2)) ** 2
+        return self._restricted(*(sums[:, None, None] * area for sums in (xx, xy, yy)))
 
 
 def combined(fits: list[Fit]) -> Equations:
@@ -226,8 +214,8 @@ def combined(fits: list[Fit]) -> Equations:
     weights = _weights(chained([fit.variances for fit in fits]))
     scores = chained([fit.scores for fit in fits]) * (weights * gains)[:, None]
     normals = chained([fit.normals for fit in fits]) * (weights * gains**2)[:, None, None]
-    gain = float((_inverse2(photometric) @ pair)[0])
-    ecc = _correlation(photometric, pair, square)
+    gain = float((inverse2(photometric) @ pair)[0])
+    ecc = correlation(photometric, pair, square)
     return Equations(normals, scores, gains, weights, gain, ecc)
 
 
@@ -246,11 +234,13 @@ def _weights(variances: Array) -> Array:
 
 def withdrawn(seen: Bools) -> Bools:
     """Shrink what is seen by one pixel, block by block."""
-    element = np.ones((3, 3), np.uint8)
-    out = np.empty_like(seen)
-    for before, after in zip(seen.view(np.uint8), out.view(np.uint8), strict=True):
-        cv2.erode(before, element, dst=after)
-    return out
+    down = seen.copy()
+    down[:, 1:] &= seen[:, :-1]
+    down[:, :-1] &= seen[:, 1:]
+    across = down.copy()
+    across[:, :, 1:] &= down[:, :, :-1]
+    across[:, :, :-1] &= down[:, :, 1:]
+    return across
 
 
 def _dot(a: Floats, b: Floats) -> Array:
@@ -262,7 +252,7 @@ def _sum(planes: Floats) -> Array:
     return np.asarray(planes.reshape(len(planes), -1).sum(axis=1), dtype=np.float64)
 
 
-def _inverse2(matrix: Array) -> Array:
+def inverse2(matrix: Array) -> Array:
     """Invert (..., 2, 2) symmetric matrices, with a ridge that keeps flat blocks finite."""
     a, b, d = matrix[..., 0, 0], matrix[..., 0, 1], matrix[..., 1, 1]
     scale = 1 / np.maximum(a * d - b * b, 1e-6 * a * d + 1e-12)
@@ -272,7 +262,8 @@ def _inverse2(matrix: Array) -> Array:
     return out
 
 
-def _correlation(photometric: Array, pair: Array, square: float) -> float:
+def correlation(photometric: Array, pair: Array, square: float) -> float:
+    """Return the ECC from the sums of R², R and 1, of R * moving and moving, and of moving²."""
     (aa, a), (_, n) = photometric.tolist()
     ab, b = pair.tolist()
     variances = float((aa - a * a / n) * (square - b * b / n)) if n > 0 else 0.0

@@ -21,6 +21,7 @@ from .blocks import (
 from .models import MODELS, Array, Frame, Model, scaled
 from .scalespace import Level, overview
 from .solver import Solution, Solver
+from .whole import WholeSolver
 
 # Levels of at most so many pixels are used whole.
 _WHOLE_PIXELS = 24_000
@@ -90,30 +91,42 @@ class Refiner:
         self._settings = settings
         self.gradient = gradient
         self._whole: dict[int, tuple[Blocks, Sampler]] = {}
-        self._solvers: dict[tuple[int, bool], Solver] = {}
+        self._solvers: dict[int, Solver] = {}
+        self._whole_solvers: dict[int, WholeSolver] = {}
         small = [k for k, level in enumerate(reference) if level.image.size <= _WHOLE_PIXELS]
         self.finest_whole = small[0] if small else len(reference) - 1
 
-    def _solver(self, index: int, *, local: bool = False) -> Solver:
-        """Return the solver of a whole level; with a gain and offset per block if `local`."""
-        if (index, local) not in self._solvers:
-            if index not in self._whole:
-                self._whole[index] = self._prepared(index)
-            self._solvers[index, local] = self._empty(index, self._coarse_model(index), local)
-            self._solvers[index, local].add(*self._whole[index])
-        return self._solvers[index, local]
+    def _whole_solver(self, index: int) -> WholeSolver:
+        """Return the solver of a whole level."""
+        if index not in self._whole_solvers:
+            self._whole_solvers[index] = WholeSolver(
+                self._coarse_model(index),
+                Frame(self._reference[index].shape),
+                *self._prepared(index),
+                termination_eps=self._settings.termination_eps,
+            )
+        return self._whole_solvers[index]
+
+    def _solver(self, index: int) -> Solver:
+        """Return the solver of a whole level with a gain and offset per block."""
+        if index not in self._solvers:
+            self._solvers[index] = self._empty(index, self._coarse_model(index))
+            self._solvers[index].add(*self._prepared(index))
+        return self._solvers[index]
 
     def _prepared(self, index: int) -> tuple[Blocks, Sampler]:
-        reference, moving = self._reference[index], self._moving[index]
-        size = _WHOLE_BLOCK if min(reference.shape) >= 4 * _WHOLE_BLOCK else _SMALL_BLOCK
-        return (
-            whole_reference(reference, size, gradient=self.gradient),
-            whole_moving(moving, reference.shape, size, gradient=self.gradient),
-        )
+        if index not in self._whole:
+            reference, moving = self._reference[index], self._moving[index]
+            size = _WHOLE_BLOCK if min(reference.shape) >= 4 * _WHOLE_BLOCK else _SMALL_BLOCK
+            self._whole[index] = (
+                whole_reference(reference, size, gradient=self.gradient),
+                whole_moving(moving, reference.shape, size, gradient=self.gradient),
+            )
+        return self._whole[index]
 
-    def _empty(self, index: int, model: Model, local: bool) -> Solver:
+    def _empty(self, index: int, model: Model) -> Solver:
         frame = Frame(self._reference[index].shape)
-        return Solver(model, frame, termination_eps=self._settings.termination_eps, local=local)
+        return Solver(model, frame, termination_eps=self._settings.termination_eps)
 
     def coarse(self, start: Array, *, first: int | None = None) -> Refined:
         """Refine on whole levels from `first` (the coarsest) to the finest whole one."""
@@ -121,12 +134,13 @@ class Refiner:
         matrix = start
         while True:
             result = drained(
-                self._run(
-                    self._solver(index),
+                self._between(
+                    self._whole_solver(index).run(
+                        scaled(matrix, 2.0**-index),
+                        iterations=min(_COARSE_ITERATIONS, self._settings.number_of_iterations),
+                        tolerance=_LOOSE,
+                    ),
                     index,
-                    matrix,
-                    iterations=_COARSE_ITERATIONS,
-                    tolerance=_LOOSE,
                 )
             )
             ecc = abs(result.solution.ecc)
@@ -143,7 +157,7 @@ class Refiner:
         index = self.finest_whole
         return drained(
             self._run(
-                self._solver(index, local=True),
+                self._solver(index),
                 index,
                 start,
                 iterations=_FINE_ITERATIONS,
@@ -175,14 +189,20 @@ class Refiner:
         resumed: bool = False,
     ) -> Generator[None, None, Refined]:
         """Run a solver of a level from and to transforms in px of level 0."""
-        factor = 2.0**-index
-        solution = yield from solver.run(
-            scaled(matrix, factor),
+        steps = solver.run(
+            scaled(matrix, 2.0**-index),
             iterations=min(iterations, self._settings.number_of_iterations),
             tolerance=tolerance,
             resumed=resumed,
         )
-        return Refined(scaled(solution.matrix, 1 / factor), solution, index)
+        return (yield from self._between(steps, index))
+
+    def _between(
+        self, steps: Generator[None, None, Solution], index: int
+    ) -> Generator[None, None, Refined]:
+        """Carry what a run on a level returns to px of level 0."""
+        solution = yield from steps
+        return Refined(scaled(solution.matrix, 2.0**index), solution, index)
 
     def fine(self, coarse: Refined) -> Generator[Refined, None, Refined]:
         """Descend, on tiles, until the predicted corner uncertainty is below the precision.
@@ -212,7 +232,7 @@ class Refiner:
     def _tiled(self, start: Refined, index: int) -> Generator[Refined, None, Refined | None]:
         """Refine on tiles of one level, adding some until it is precise; None without tiles."""
         size, choice = self._choice(start, index)
-        solver = self._empty(index, self._settings.model, local=True)
+        solver = self._empty(index, self._settings.model)
         result: Refined | None = None
         count, used = min(_FIRST_TILES, len(choice)), 0
         while used < count:

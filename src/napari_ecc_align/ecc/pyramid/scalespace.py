@@ -7,7 +7,7 @@ after removing an offset and a scale so that any dynamic range fits.  Pixel i of
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -52,6 +52,8 @@ class Level:
         `patch` returns ``(image - offset) / scale``.
     index : int
         0 is the original; each level halves.
+    kept : dict
+        What has been made of the level once and may be wanted again, by name.
     """
 
     image: Image
@@ -59,6 +61,7 @@ class Level:
     offset: float
     scale: float
     index: int
+    kept: dict[str, NDArray[Any]] = field(default_factory=dict, repr=False, compare=False)
 
     @property
     def shape(self) -> tuple[int, int]:

@@ -22,7 +22,7 @@ from .scalespace import Bools, Floats
 # Share of the reference's pixels that must see the moving image.
 MIN_OVERLAP = 0.1
 # A Gauss-Newton step is trusted this far (corner RMS as a share of the normalised radius).
-_LONGEST_STEP = 0.2
+LONGEST_STEP = 0.2
 # A linearisation is kept while it uses this share of the pixels that are seen.
 _STILL_SEEN = 0.8
 # Closer than this (px of the level), the moving image's gradients are those at the solution.
@@ -69,6 +69,83 @@ class Solution:
     converged: bool
 
 
+def no_solution(matrix: Array, parameters: int) -> Solution:
+    """Return what is known where nothing could be fitted."""
+    covariance = np.full((parameters, parameters), np.inf)
+    return Solution(matrix, float("nan"), 1.0, covariance, float("inf"), 0, False)
+
+
+class Convergence:
+    """Whether the steps so far leave anything to be expected.
+
+    Parameters
+    ----------
+    epsilon : float
+        A change of the ECC by less ends a run.
+    tolerance : float
+        So does the prospect of moving the corners by less (RMS, px of the level).
+    """
+
+    def __init__(self, epsilon: float, tolerance: float) -> None:
+        self._epsilon = epsilon
+        self.tolerance = tolerance
+        self.moved, self._rate = np.inf, _RATES[1]
+        self._ecc: float | None = None
+
+    def resume(self) -> None:
+        """Begin anew, but from where the last run ended: what it learned still holds."""
+        self._ecc = None
+
+    def reached(self, moved: float, ecc: float) -> bool:
+        """Tell whether nothing that matters is to be expected after a step."""
+        if self._ecc is not None:
+            self._rate = min(max(moved / self.moved, _RATES[0]), _RATES[1])
+        self.moved = moved
+        # Steps that shrink by a factor each add up to this.
+        left = moved * self._rate / (1 - self._rate)
+        before, self._ecc = -2.0 if self._ecc is None else self._ecc, abs(ecc)
+        return left < self.tolerance or abs(self._ecc - before) < self._epsilon
+
+    def hopeless(self, done: int) -> bool:
+        """Tell whether so many steps should have come closer."""
+        return done >= _LAST_CHANCE and self.moved > _CLOSE
+
+
+def sandwich(
+    normals: Array, scores: Array, normal: Array, delta: Array, jacobian: Array
+) -> tuple[Array, float]:
+    """Return the covariance of the parameters, and what it means at the corners (px).
+
+    Residuals are correlated between neighbouring pixels, so that their variance alone would
+    promise too much.  The blocks' scores are nearly independent: their outer products give the
+    sandwich covariance, and, averaged over directions, a scale for the inverse normal matrix.
+    The mean of both is less noisy than the first and less blind than the second.
+
+    Parameters
+    ----------
+    normals : (n, p, p) array
+    scores : (n, p) array
+        Of each block.
+    normal : (p, p) array
+        Of all of them.
+    delta : (p,) array
+        The step that solves the equations.
+    jacobian : (8, p) array
+        How the parameters move the corners.
+    """
+    p = len(normal)
+    normal = (normal + normal.T) / 2
+    n = int((normals[:, 0, 0] > 0).sum())
+    values, vectors = np.linalg.eigh(normal)
+    if n <= p or values[0] <= 1e-9 * values[-1]:
+        return np.full((p, p), np.inf), float("inf")
+    inverse = (vectors / values) @ vectors.T
+    residual = scores - normals @ delta
+    half = inverse @ (residual.T @ residual * (n / (n - p)))
+    covariance = 0.5 * (half @ inverse + np.trace(half) / p * inverse)
+    return covariance, float(np.sqrt(np.sum((jacobian @ covariance) * jacobian) / 4))
+
+
 @dataclass(frozen=True)
 class _Step:
     """One Gauss-Newton step: `moved` is how far it moves the corners (RMS, px of the level)."""
@@ -84,26 +161,11 @@ class _Step:
         return self.delta if self.moved <= limit else self.delta * (limit / self.moved)
 
     def uncertainty(self) -> tuple[Array, float]:
-        """Return the covariance of the parameters, and what it means at the corners (px).
-
-        Residuals are correlated between neighbouring pixels, so that their variance alone would
-        promise too much.  The blocks' scores are nearly independent: their outer products give the
-        sandwich covariance, and, averaged over directions, a scale for the inverse normal matrix.
-        The mean of both is less noisy than the first and less blind than the second.
-        """
-        p = len(self.normal)
-        normal = (self.normal + self.normal.T) / 2
-        n = int((self.equations.normals[:, 0, 0] > 0).sum())
-        values = np.linalg.eigvalsh(normal)
-        if n <= p or values[0] <= 1e-9 * values[-1]:
-            return np.full((p, p), np.inf), float("inf")
-        inverse = np.linalg.inv(normal)
-        residual = self.equations.scores - self.equations.normals @ self.delta
-        meat = residual.T @ residual * (n / (n - p))
-        spread = np.trace(inverse @ meat) / p
-        covariance = 0.5 * (inverse @ meat @ inverse + spread * inverse)
-        jacobian = self.jacobian
-        return covariance, float(np.sqrt(np.trace(jacobian @ covariance @ jacobian.T) / 4))
+        """Return the covariance of the parameters, and what it means at the corners (px)."""
+        equations = self.equations
+        return sandwich(
+            equations.normals, equations.scores, self.normal, self.delta, self.jacobian
+        )
 
 
 class _Part:
@@ -116,14 +178,14 @@ class _Part:
         self.noise: Array | None = None
         self._image = blocks.values
 
-    def fit(self, matrix: Array, model: Model, frame: Frame, *, local: bool) -> Fit:
+    def fit(self, matrix: Array, model: Model, frame: Frame) -> Fit:
         """Sample the moving image at `matrix` and fit it."""
         image = self._sample(matrix)
-        seen = _seen(self.blocks, image)
-        if self.linearised is None or not _covers(seen, self.linearised.seen):
+        seen = seen_pixels(self.blocks, image)
+        if self.linearised is None or not covers(seen, self.linearised.seen):
             # One pixel less than is seen: the next small step then does not change what is used.
             used = None if seen is None else withdrawn(seen)
-            self.linearised = Linearised(self.blocks, model, frame, used, local)
+            self.linearised = Linearised(self.blocks, model, frame, used)
         if self.linearised.seen is not None:
             image = np.where(self.linearised.seen, image, np.float32(0))
         self._image = image
@@ -145,19 +207,16 @@ class Solver:
         Of the reference level.
     termination_eps : float
         Stop when the ECC changes by less.
-    local : bool
-        Gain and offset per block instead of one pair; only then may there be several parts.
     """
 
-    def __init__(self, model: Model, frame: Frame, *, termination_eps: float, local: bool) -> None:
+    def __init__(self, model: Model, frame: Frame, *, termination_eps: float) -> None:
         self._model = model
         self._frame = frame
         self._eps = termination_eps
-        self._local = local
         self._parts: list[_Part] = []
         self._motions = corner_motions(model, frame)
-        self._limit = _LONGEST_STEP * frame.radius
-        self._moved, self._rate = np.inf, _RATES[1]
+        self._limit = LONGEST_STEP * frame.radius
+        self._convergence = Convergence(termination_eps, 0.0)
 
     def add(self, blocks: Blocks, sample: Sampler) -> None:
         """Add blocks of the reference level, and what samples the moving level on them."""
@@ -185,8 +244,10 @@ class Solver:
         None
             After every part of every iteration.
         """
-        if not resumed:
-            self._moved, self._rate = np.inf, _RATES[1]
+        if resumed:
+            self._convergence.resume()
+        else:
+            self._convergence = Convergence(self._eps, tolerance)
         last: _Step | None = None
         done, settled = 0, False
         while done < iterations and not settled:
@@ -194,46 +255,36 @@ class Solver:
             step = None if equations is None else self._step(matrix, equations)
             if step is None:
                 break
-            settled = self._settles(step, last, tolerance, patient=done >= _PATIENCE)
+            self._convergence.tolerance = tolerance
+            if done >= _PATIENCE:
+                corner = step.uncertainty()[1]
+                if np.isfinite(corner):
+                    self._convergence.tolerance = max(tolerance, _NEGLIGIBLE * corner)
+            settled = self._convergence.reached(step.moved, step.equations.ecc)
             matrix = compose(matrix, self._model, self._frame, step.within(self._limit))
             last = step
             done += 1
-            if done >= _LAST_CHANCE and step.moved > _CLOSE:
+            if self._convergence.hopeless(done):
                 break
         if last is None:
-            return _nothing(matrix, self._model.n_parameters)
+            return no_solution(matrix, self._model.n_parameters)
         covariance, corner = last.uncertainty()
         ecc, gain = last.equations.ecc, last.equations.gain
         return Solution(matrix, ecc, gain, covariance, corner, done, settled)
 
     def _step(self, matrix: Array, equations: Equations) -> _Step | None:
         """Return the Gauss-Newton step at `matrix`, None without one."""
-        normal = equations.normals.sum(0)
-        if self._local:
-            normal = self._cleaned(normal, equations)
-        delta = _regularised(normal, equations.scores.sum(0))
+        normal = self._cleaned(equations.normals.sum(0), equations)
+        delta = pseudoinverse(normal) @ equations.scores.sum(0)
         jacobian = corner_slopes(matrix, self._frame, self._motions)
         moved = float(np.sqrt(np.sum((jacobian @ delta) ** 2) / 4))
         return _Step(equations, normal, delta, jacobian, moved) if np.isfinite(moved) else None
-
-    def _settles(self, step: _Step, last: _Step | None, tolerance: float, patient: bool) -> bool:
-        """Tell whether nothing that matters is to be expected after a step."""
-        if last is not None:
-            self._rate = float(np.clip(step.moved / self._moved, *_RATES))
-        self._moved = step.moved
-        if self._local and patient:
-            corner = step.uncertainty()[1]
-            tolerance = max(tolerance, _NEGLIGIBLE * corner) if np.isfinite(corner) else tolerance
-        # Steps that shrink by a factor each add up to this.
-        left = step.moved * self._rate / (1 - self._rate)
-        before = -2.0 if last is None else abs(last.equations.ecc)
-        return left < tolerance or abs(abs(step.equations.ecc) - before) < self._eps
 
     def _equations(self, matrix: Array) -> Generator[None, None, Equations | None]:
         """Fit all parts at `matrix`; None where they see too little."""
         fits = []
         for part in self._parts:
-            fits.append(part.fit(matrix, self._model, self._frame, local=self._local))
+            fits.append(part.fit(matrix, self._model, self._frame))
             yield
         used = sum(part.linearised.count.sum() for part in self._parts if part.linearised)
         if used < MIN_OVERLAP * sum(part.blocks.values.size for part in self._parts):
@@ -249,7 +300,7 @@ class Solver:
         first = 0
         for part in self._parts:
             after = first + len(part.blocks.values)
-            if part.noise is None or self._moved > _CLOSE:
+            if part.noise is None or self._convergence.moved > _CLOSE:
                 part.measure(equations.gains[first:after])
             first = after
         noise = chained([part.noise for part in self._parts if part.noise is not None])
@@ -257,11 +308,7 @@ class Solver:
         return _shares(normal, summed) @ normal
 
 
-def _nothing(matrix: Array, p: int) -> Solution:
-    return Solution(matrix, float("nan"), 1.0, np.full((p, p), np.inf), float("inf"), 0, False)
-
-
-def _seen(blocks: Blocks, image: Floats) -> Bools | None:
+def seen_pixels(blocks: Blocks, image: Floats) -> Bools | None:
     """Return the pixels valid in both images, None if all."""
     if not np.isnan(image.sum()):
         return blocks.valid
@@ -269,7 +316,7 @@ def _seen(blocks: Blocks, image: Floats) -> Bools | None:
     return finite if blocks.valid is None else finite & blocks.valid
 
 
-def _covers(now: Bools | None, before: Bools | None) -> bool:
+def covers(now: Bools | None, before: Bools | None) -> bool:
     """Tell whether the pixels seen `before` are still seen and nearly all of those seen `now`."""
     if now is None:
         return before is None
@@ -294,9 +341,9 @@ def _shares(normal: Array, noise: Array) -> Array:
     return np.asarray(root @ kept @ inverse)
 
 
-def _regularised(normal: Array, right: Array) -> Array:
-    """Solve the normal equations, but move nothing in directions the image is silent about."""
+def pseudoinverse(normal: Array) -> Array:
+    """Invert a normal matrix, but move nothing in directions the image is silent about."""
     values, vectors = np.linalg.eigh((normal + normal.T) / 2)
     keep = values > 1e-7 * max(values[-1], 1e-30)
     inverse = np.where(keep, 1 / np.where(keep, values, 1), 0)
-    return np.asarray(vectors @ (inverse * (vectors.T @ right)))
+    return np.asarray((vectors * inverse) @ vectors.T)
