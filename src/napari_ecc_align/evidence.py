@@ -152,7 +152,7 @@ def _is_clear(said: TileEvidence, asked: int, index: int) -> bool:
         return False
     if not said.agreeing >= _CLEAR_SHARE * asked:
         return False
-    return middle(np.hypot(*said.displacements[:, 2:].T)) < _EXACT * 2**index
+    return bool(middle(np.hypot(*said.displacements[:, 2:].T)) < _EXACT * 2**index)
 
 
 def _matched(
@@ -174,9 +174,7 @@ def _matched(
     if valid is not None:
         usable &= valid.all(axis=(1, 2))
     surfaces = np.empty((int(usable.sum()), 2 * reach + 1, 2 * reach + 1), np.float32)
-    for region, template, surface in zip(
-        around[usable], templates[usable], surfaces, strict=True
-    ):
+    for region, template, surface in zip(around[usable], templates[usable], surfaces, strict=True):
         cv2.matchTemplate(region, template, cv2.TM_CCOEFF_NORMED, surface)
     finite = np.isfinite(surfaces).all(axis=(1, 2))
     surfaces, centres = surfaces[finite], origins[usable][finite] + (side - 1) / 2

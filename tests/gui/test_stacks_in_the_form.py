@@ -88,7 +88,9 @@ def test_the_frame_on_show_for_all_and_alone(form, finish):
     widget.stack.frames.value = TO_ANOTHER[2]
     widget.run()
     finish(widget)
-    assert np.allclose(matrices(viewer.layers["film aligned"])[:, :2, 2], [[-1, -3]] * 4, atol=0.05)
+    assert np.allclose(
+        matrices(viewer.layers["film aligned"])[:, :2, 2], [[-1, -3]] * 4, atol=0.05
+    )
     widget.stack.frames.value = TO_ANOTHER[1]
     widget.run()
     finish(widget)

@@ -43,7 +43,7 @@ def align_names(form: QWidget, names: Collection[str]) -> None:
             (label.fontMetrics().horizontalAdvance(label.text()) for label in labels), default=0
         )
         for label in labels:
-            label.setFixedWidth(max(widths) + _GAP)
+            label.setFixedWidth(width + _GAP)
 
     timer = QTimer(form)
     timer.setSingleShot(True)

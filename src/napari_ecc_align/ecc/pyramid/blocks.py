@@ -160,9 +160,7 @@ def warp(image: Floats, matrix: Array, size: tuple[int, int]) -> Floats:
     """Sample `image` at ``matrix @ (x, y, 1)`` for the pixels of a (w, h) image; NaN outside."""
     if matrix[2, 0] == 0 and matrix[2, 1] == 0:
         return floats(
-            cv2.warpAffine(
-                image, matrix[:2] / matrix[2, 2], size, flags=_LINEAR, borderValue=_NAN
-            )
+            cv2.warpAffine(image, matrix[:2] / matrix[2, 2], size, flags=_LINEAR, borderValue=_NAN)
         )
     return floats(cv2.warpPerspective(image, matrix, size, flags=_LINEAR, borderValue=_NAN))
 

@@ -78,7 +78,9 @@ class WholeSolver:
             if linearised.count < MIN_OVERLAP * self._blocks.values.size:
                 break
             scores, gain, ecc = linearised.fit(image)
-            delta = linearised.inverse @ scores.sum(0) / gain if gain else np.zeros(scores.shape[1])
+            delta = (
+                linearised.inverse @ scores.sum(0) / gain if gain else np.zeros(scores.shape[1])
+            )
             jacobian = corner_slopes(matrix, self._frame, self._motions)
             moved = float(np.sqrt(np.sum((jacobian @ delta) ** 2) / 4))
             if not (np.isfinite(ecc) and np.isfinite(moved)):
@@ -94,7 +96,11 @@ class WholeSolver:
             return no_solution(matrix, self._model.n_parameters)
         linearised, scores, delta, jacobian, gain, ecc = last
         covariance, corner = sandwich(
-            linearised.normals * gain**2, scores * gain, linearised.normal * gain**2, delta, jacobian
+            linearised.normals * gain**2,
+            scores * gain,
+            linearised.normal * gain**2,
+            delta,
+            jacobian,
         )
         return Solution(matrix, ecc, gain, covariance, corner, done, settled)
 
