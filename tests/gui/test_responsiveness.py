@@ -1,6 +1,7 @@
 """The viewer never freezes, a cancel is obeyed at once, and many runs leave nothing behind."""
 
 import gc
+import threading
 import time
 
 import numpy as np
@@ -104,3 +105,28 @@ def test_cancel_is_obeyed_within_a_fifth_of_a_second(widget, viewer, qtbot, caps
     with capsys.disabled():
         print(f"\ntime to cancel {[f'{1000 * wait:.0f}' for wait in waits]} ms")
     assert np.median(waits) < 0.2
+
+
+def test_many_alignments_leave_nothing_behind(make_napari_viewer, qtbot, capsys):
+    viewer = make_napari_viewer()
+    image = data.camera()
+    viewer.add_image(image[100:300, 100:300], name="first")
+    viewer.add_image(image[103:303, 98:298], name="second")
+    widget = viewer.window.add_plugin_dock_widget("napari-ecc-align", "Align images")[1]
+
+    def align(times):
+        for _ in range(times):
+            widget.run()
+            qtbot.waitUntil(lambda: not widget.running, timeout=30_000)
+        gc.collect()
+        return psutil.Process().memory_info().rss / 1e6
+
+    before = align(20)
+    names, threads = [layer.name for layer in viewer.layers], threading.active_count()
+    after = align(80)
+    with capsys.disabled():
+        print(f"\nmemory after 20 alignments {before:.0f} MB, after 100 {after:.0f} MB")
+    assert [layer.name for layer in viewer.layers] == names
+    assert threading.active_count() <= threads
+    # Each run makes 0.5 MB of layers: 80 of them would be 40 MB.
+    assert after - before < 15

@@ -33,5 +33,7 @@ def open_demo(name: str) -> tuple[napari.Viewer, AlignWidget]:
     _, widget = viewer.window.add_plugin_dock_widget(_PLUGIN, "Align images")
     # The dock has taken room from the canvas.
     viewer.reset_view()
+    # Whatever was chosen last, elsewhere.
+    widget.model.value = "affine"
     widget.run()
     return viewer, widget

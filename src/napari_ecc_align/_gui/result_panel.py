@@ -23,6 +23,7 @@ from .results_view import ResultsView
 from .run import Refusal, inspect_steps, view_steps
 from .stack_layers import stack_layer
 from .task import Parameters, Task
+from .transform_dialogs import ask_where_to_save
 from .viewing import Blink, show_only
 
 if TYPE_CHECKING:
@@ -279,7 +280,7 @@ class ResultPanel(Container):  # type: ignore[type-arg]
         self.next.blink.value = False
 
     def _open_apply(self) -> None:
-        self._viewer.window.add_plugin_dock_widget(_PLUGIN, "Apply transform")
+        self._viewer.window.add_plugin_dock_widget(_PLUGIN, "Apply transform", tabify=True)
 
     def _plot_drift(self) -> None:
         from napari.utils.theme import get_theme
@@ -292,21 +293,15 @@ class ResultPanel(Container):  # type: ignore[type-arg]
         self._viewer.window.add_dock_widget(canvas, name="Drift", area="bottom")
 
     def _save(self) -> None:
-        from qtpy.QtWidgets import QFileDialog
-
         if self._run is None:
             return
-        name, _ = QFileDialog.getSaveFileName(
-            self.native,
-            "Save the transform",
-            f"{self._run.task.moving.name}_transform.json",
-            "Transforms (*.json *.tfm *.csv *.npy);;All files (*)",
-        )
-        if name:
-            try:
-                self._run.result.transform.save(name)
-            except InputError as error:
-                self._warn(str(error))
+        path = ask_where_to_save(self.native, f"{self._run.task.moving.name}_transform")
+        if path is None:
+            return
+        try:
+            self._run.result.transform.save(path)
+        except InputError as error:
+            self._warn(str(error))
 
     def _warn(self, message: str) -> None:
         from napari.utils.notifications import show_warning
