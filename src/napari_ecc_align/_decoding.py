@@ -63,6 +63,36 @@ def decode(file: BinaryIO, path: Path) -> NDArray[Any]:
     return np.ascontiguousarray(image, image.dtype.newbyteorder("="))
 
 
+def header_size(file: BinaryIO, path: Path) -> tuple[int, int]:
+    """Return the height and width that an open file's header claims; nothing is decoded.
+
+    Raises
+    ------
+    InputError
+        If the file is empty or damaged, or no PNG, TIFF or JPEG.
+    """
+    from PIL.JpegImagePlugin import JpegImageFile
+    from PIL.PngImagePlugin import PngImageFile
+    from tifffile import TiffFile
+
+    head = file.read(4)
+    file.seek(0)
+    if not head:
+        raise InputError(f"{path} is empty; make or download it again")
+    try:
+        if head.startswith(_TIFF):
+            with quiet_tifffile(), TiffFile(file) as tif:
+                page: Any = tif.pages[0]
+                return int(page.imagelength), int(page.imagewidth)
+        if head.startswith((_PNG[:4], _JPEG)):
+            opener = PngImageFile if head.startswith(_PNG[:4]) else JpegImageFile
+            with _strict_pillow(), opener(file) as image:
+                return image.height, image.width
+    except Exception as error:
+        raise _damaged(path) from error
+    raise InputError(f"{path} is not a PNG, TIFF or JPEG image; convert it to one")
+
+
 def _read_pillow(file: BinaryIO, path: Path, head: bytes) -> NDArray[Any]:
     from PIL.JpegImagePlugin import JpegImageFile
     from PIL.PngImagePlugin import PngImageFile
@@ -123,7 +153,7 @@ def _upright(image: NDArray[Any], orientation: int) -> NDArray[Any]:
 def _read_tiff(file: BinaryIO, path: Path) -> NDArray[Any]:
     from tifffile import PHOTOMETRIC, TiffFile
 
-    with _quiet_tifffile(), TiffFile(file) as tif:
+    with quiet_tifffile(), TiffFile(file) as tif:
         series = _only_series(tif, path)
         axes, shape = _layout(series, len(tif.pages), path)
         _check_intact(series, path)
@@ -241,7 +271,7 @@ def _strict_pillow() -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _quiet_tifffile() -> Iterator[None]:
+def quiet_tifffile() -> Iterator[None]:
     """Keep tifffile's log off the terminal, where nobody has asked for logs."""
     logger, handler = logging.getLogger("tifffile"), logging.NullHandler()
     logger.addHandler(handler)

@@ -14,6 +14,7 @@ from ..files import FORMATS
 from ..samples import names
 from ..transform import MOTION_MODELS
 from ..warping import INTERPOLATIONS
+from .batch_options import add_batch
 from .values import epsilon, fill_value, iterations, precision
 
 
@@ -39,6 +40,7 @@ def build_parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     _add_align(commands)
     _add_apply(commands)
+    add_batch(commands)
     _add_demo(commands)
     return parser
 

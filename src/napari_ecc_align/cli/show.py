@@ -85,7 +85,7 @@ def report(
 
 def to_json(document: dict[str, Any]) -> str:
     """Return a document as JSON, in which a number that is not finite is null."""
-    return json.dumps(_finite(document), indent=2, allow_nan=False)
+    return json.dumps(finite(document), indent=2, allow_nan=False)
 
 
 def _counts(comparison: Comparison, mean_difference: float) -> dict[str, Any]:
@@ -100,9 +100,10 @@ def _counts(comparison: Comparison, mean_difference: float) -> dict[str, Any]:
     }
 
 
-def _finite(value: Any) -> Any:
+def finite(value: Any) -> Any:
+    """Return a document in which a number that is not finite is None."""
     if isinstance(value, dict):
-        return {key: _finite(item) for key, item in value.items()}
+        return {key: finite(item) for key, item in value.items()}
     if isinstance(value, list):
-        return [_finite(item) for item in value]
+        return [finite(item) for item in value]
     return None if isinstance(value, float) and not math.isfinite(value) else value

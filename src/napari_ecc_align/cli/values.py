@@ -25,6 +25,28 @@ def iterations(text: str) -> int:
     return number
 
 
+def seconds(text: str) -> float:
+    """Return a number above 0, or raise `ArgumentTypeError`."""
+    try:
+        number = float(text)
+    except ValueError:
+        number = 0.0
+    if not 0 < number < np.inf:
+        raise ArgumentTypeError(f"{text!r} is not a number of seconds above 0")
+    return number
+
+
+def tolerance(text: str) -> float:
+    """Return a number from 0 to 1, or raise `ArgumentTypeError`."""
+    try:
+        number = float(text)
+    except ValueError:
+        number = -1.0
+    if not 0 <= number < 1:
+        raise ArgumentTypeError(f"{text!r} is not a number of pixels from 0 to 1")
+    return number
+
+
 def epsilon(text: str) -> float:
     """Return a number from 0 to 1, or raise `ArgumentTypeError`."""
     try:

@@ -1,0 +1,103 @@
+"""Histograms as inline SVG."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+_BINS = 24
+
+
+@dataclass(frozen=True)
+class Bar:
+    """One bar: where it stands, how high it is, and what it says when pointed at."""
+
+    x: float
+    y: float
+    width: float
+    height: float
+    series: int
+    title: str
+
+
+@dataclass(frozen=True)
+class Histogram:
+    """Bars on a canvas of `width` by `height`, and the labels below them.
+
+    Attributes
+    ----------
+    title : str
+        What is counted.
+    series : tuple of str
+        What the colours mean, if there is more than one.
+    bars : tuple of Bar
+        Not those of height 0.
+    ticks : tuple of (float, str)
+        Positions and labels on the axis.
+    most : int
+        Height of the highest bar, in pairs.
+    """
+
+    title: str
+    series: tuple[str, ...]
+    bars: tuple[Bar, ...]
+    ticks: tuple[tuple[float, str], ...]
+    most: int
+    width: int = 420
+    height: int = 130
+
+
+def histogram(
+    title: str, series: dict[str, Sequence[float]], *, logarithmic: bool = False
+) -> Histogram | None:
+    """Count values in bins of equal width, or of equal ratio; None if there are no values.
+
+    Parameters
+    ----------
+    title : str
+        What is counted.
+    series : dict of str to sequence of float
+        Values by what they are called.
+    logarithmic : bool, default: False
+        Bins of equal ratio, with 1 added to every value so that 0 has a place.
+    """
+    values = [value for some in series.values() for value in some]
+    if not values:
+        return None
+
+    def scaled(value: float) -> float:
+        return math.log10(value + 1) if logarithmic else value
+
+    top = max(scaled(value) for value in values) or 1.0
+    counts = []
+    for some in series.values():
+        count = [0] * _BINS
+        for value in some:
+            count[min(_BINS - 1, int(scaled(value) / top * _BINS))] += 1
+        counts.append(count)
+    most = max(max(count) for count in counts)
+    width, height = 420, 130
+    step = width / _BINS
+    thin = step / len(counts)
+
+    def edge(place: float) -> float:
+        there = place / _BINS * top
+        return 10**there - 1 if logarithmic else there
+
+    bars = tuple(
+        Bar(
+            x=round(place * step + number * thin, 1),
+            y=round(height * (1 - n / most), 1),
+            width=round(thin - 0.8, 1),
+            height=round(height * n / most, 1),
+            series=number,
+            title=f"{name}: {n} from {edge(place):,.3g} to {edge(place + 1):,.3g}",
+        )
+        for number, (name, count) in enumerate(zip(series, counts, strict=True))
+        for place, n in enumerate(count)
+        if n
+    )
+    ticks = tuple((round(width * i / 4, 1), f"{edge(_BINS * i / 4):,.3g}") for i in range(5))
+    names = tuple(series) if len(series) > 1 else ()
+    return Histogram(title, names, bars, ticks, most, width, height)

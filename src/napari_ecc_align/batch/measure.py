@@ -1,0 +1,129 @@
+"""What is measured of a pair: differing pixels before and after, and a picture of them."""
+
+from __future__ import annotations
+
+import base64
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..comparison import COLOURS, ONLY_ALIGNED, ONLY_REFERENCE, Comparison, compare
+from ..errors import InputError
+from ..result import AlignmentResult
+from ..transform import Transform, corner_error
+from ..warping import overlap
+from .records import Number
+from .settings import Settings
+
+THUMBNAIL_SIDE = 200
+_QUALITY = 60
+# A displaced stroke covers little of a thumbnail's pixel, and must be seen all the same.
+_BOOST = 3.0
+
+
+@dataclass(frozen=True, eq=False)
+class Look:
+    """How two images on one grid compare, or nothing if no threshold suits them."""
+
+    comparison: Comparison | None
+
+    def numbers(self, when: str) -> dict[str, Number]:
+        """Return what was counted, under names that end in `when`."""
+        found = self.comparison
+        values = (
+            (None, None, None, None)
+            if found is None
+            else (found.different, found.fraction, found.iou, found.dice)
+        )
+        names = ("differing", "fraction", "iou", "dice")
+        return {f"{name}_{when}": value for name, value in zip(names, values, strict=True)}
+
+
+def look_before(reference: NDArray[Any], moving: NDArray[Any], settings: Settings) -> Look:
+    """Compare a pair as it is: the first pixels on each other, no further than both reach."""
+    rows, columns = np.minimum(reference.shape[:2], moving.shape[:2])
+    return _look(reference[:rows, :columns], moving[:rows, :columns], None, settings)
+
+
+def look_after(
+    reference: NDArray[Any],
+    aligned: NDArray[Any],
+    transform: Transform,
+    moving_shape: tuple[int, ...],
+    settings: Settings,
+) -> Look:
+    """Compare a pair once it has been aligned."""
+    inside = overlap(transform, output_shape=reference.shape, moving_shape=moving_shape)
+    return _look(reference, aligned, inside, settings)
+
+
+def alignment_numbers(
+    result: AlignmentResult, reference: NDArray[Any], moving: NDArray[Any]
+) -> dict[str, Number]:
+    """Return what an alignment says of itself."""
+    return {
+        "verdict": result.verdict,
+        "corner_shift": corner_error(result.transform.matrix, np.eye(3), reference.shape),
+        "corner_uncertainty": result.corner_uncertainty,
+        "ecc_before": result.ecc_before,
+        "ecc": result.ecc,
+        "overlap": result.overlap,
+        "inverted": result.inverted,
+        "converged": result.converged,
+        "iterations": result.iterations,
+        "start": result.start,
+        "representation": result.representation,
+        "width": reference.shape[1],
+        "height": reference.shape[0],
+        "moving_width": moving.shape[1],
+        "moving_height": moving.shape[0],
+    }
+
+
+def thumbnail(before: Look, after: Look | None) -> str:
+    """Return the differing pixels before and, beside them, after, as a small data URI."""
+    from .._cv2 import cv2
+
+    looks = [look.comparison for look in (before, after) if look is not None]
+    pictures = [_small(found.map) for found in looks if found is not None]
+    if not pictures:
+        return ""
+    height = max(len(picture) for picture in pictures)
+    padded = [
+        np.pad(p, ((0, height - len(p)), (0, 4), (0, 0)), constant_values=255) for p in pictures
+    ]
+    options = [cv2.IMWRITE_WEBP_QUALITY, _QUALITY]
+    done, encoded = cv2.imencode(".webp", np.hstack(padded)[..., ::-1], options)
+    if not done:
+        return ""
+    return "data:image/webp;base64," + base64.b64encode(encoded.tobytes()).decode()
+
+
+def _look(
+    reference: NDArray[Any],
+    other: NDArray[Any],
+    mask: NDArray[np.bool_] | None,
+    settings: Settings,
+) -> Look:
+    try:
+        return Look(compare(reference, other, method=settings.threshold, mask=mask))
+    except InputError:  # the threshold does not suit these images
+        return Look(None)
+
+
+def _small(labels: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Return a map of differing pixels as a small picture in RGB."""
+    from .._cv2 import cv2
+
+    height, width = labels.shape
+    scale = min(1.0, THUMBNAIL_SIDE / max(height, width))
+    size = max(1, round(width * scale)), max(1, round(height * scale))
+    picture = np.full((size[1], size[0], 3), 255, np.float32)
+    for label in (ONLY_REFERENCE, ONLY_ALIGNED):
+        mask = (labels == label).view(np.uint8) * np.uint8(255)
+        cover = cv2.resize(mask, size, interpolation=cv2.INTER_AREA)
+        share = np.minimum(1, _BOOST / 255 * cover.astype(np.float32))[..., np.newaxis]
+        picture += share * (np.array(COLOURS[label], np.float32) - picture)
+    return np.rint(picture).astype(np.uint8)

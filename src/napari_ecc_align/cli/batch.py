@@ -1,0 +1,163 @@
+"""``ecc-align batch``."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from dataclasses import asdict, fields
+from typing import Any
+
+from ..batch.pairing import Pair, Plan, make_plan
+from ..batch.report import CSV, HTML, row
+from ..batch.running import Counts, Finished, run_plan
+from ..batch.settings import Settings
+from ..errors import InputError
+from .console import complain, say
+from .show import finite
+
+_MOST_LINES = 20
+
+
+def run_batch(chosen: argparse.Namespace) -> int:
+    """Align a dataset, or show what would be done; return the exit code."""
+    settings = Settings(**{f.name: getattr(chosen, f.name) for f in fields(Settings)})
+    plan = make_plan(
+        chosen.reference,
+        chosen.moving,
+        siblings=chosen.sibling,
+        table=chosen.pairs,
+        out=chosen.out,
+        where=chosen.where,
+        settings=settings,
+    )
+    if chosen.json:
+        _say_line(_plan_line(plan))
+    else:
+        say("\n".join(_plan_text(plan)))
+    if chosen.dry_run:
+        if chosen.json:
+            for pair in plan.pairs:
+                _say_line(_pair_line(pair))
+        else:
+            _say_some([_pair_text(pair) for pair in plan.pairs])
+        return int(any(problem.pair is not None for problem in plan.problems))
+    return _run(plan, chosen)
+
+
+def _run(plan: Plan, chosen: argparse.Namespace) -> int:
+    counts = Counts()
+    worth_a_look: list[str] = []
+    steps = run_plan(
+        plan,
+        workers=chosen.workers,
+        timeout=chosen.timeout,
+        cluster=chosen.cluster,
+        overwrite=chosen.overwrite,
+    )
+    with closing(steps), _progress(len(plan.pairs)) as show:
+        try:
+            for finished in steps:
+                counts = finished.counts
+                show(finished)
+                if chosen.json:
+                    document = {"event": "pair", **row(finished.record)}
+                    _say_line({**document, "resumed": finished.resumed})
+                if not finished.record.fine:
+                    worth_a_look.append(_verdict_text(finished))
+        except InputError as error:
+            if counts.done < len(plan.pairs):
+                raise
+            complain(str(error))  # the report cannot be written, but the pairs are done
+            return 1
+    files = {"html": str(plan.out / HTML), "csv": str(plan.out / CSV)}
+    if chosen.json:
+        _say_line({"event": "done", **asdict(counts), "report": files})
+    else:
+        _say_some(worth_a_look)
+        say(f"{_counts_text(counts)}. Report: {files['html']}")
+    return 0 if counts.all_fine else 1
+
+
+@contextmanager
+def _progress(total: int) -> Iterator[Any]:
+    """Show rate, remaining time and counts on a terminal's standard error."""
+    from tqdm import tqdm
+
+    hidden = sys.stderr is None or not sys.stderr.isatty()
+    with tqdm(total=total, unit="pair", disable=hidden, smoothing=0.1, dynamic_ncols=True) as bar:
+
+        def show(finished: Finished) -> None:
+            if finished.resumed:
+                # What an earlier run has done says nothing of the rate.
+                bar.initial += 1
+                bar.n += 1
+            else:
+                bar.update(1)
+            bar.set_postfix_str(_counts_text(finished.counts), refresh=False)
+
+        yield show
+
+
+def _counts_text(counts: Counts) -> str:
+    return (
+        f"{counts.aligned} aligned, {counts.passed_through} passed through, "
+        f"{counts.doubtful} doubtful, {counts.failed} failed"
+    )
+
+
+def _verdict_text(finished: Finished) -> str:
+    return f"{finished.record.outcome}: {finished.pair.name}: {finished.record.reason}"
+
+
+def _plan_text(plan: Plan) -> list[str]:
+    flavours = dict.fromkeys(
+        flavour
+        for pair in plan.pairs
+        for flavour in (pair.flavour, *(sibling.flavour for sibling in pair.siblings))
+    )
+    lines = [f"{len(plan.pairs)} pairs; {', '.join(flavours)} to {plan.out}"]
+    listed = [
+        f"  {problem.path}: {problem.reason}" + (", its pair will fail" if problem.pair else "")
+        for problem in plan.problems
+    ]
+    return lines + _some(listed)
+
+
+def _pair_text(pair: Pair) -> str:
+    siblings = "".join(f" + {sibling.path}" for sibling in pair.siblings)
+    return f"{pair.name}: {pair.reference} <- {pair.moving}{siblings}"
+
+
+def _plan_line(plan: Plan) -> dict[str, Any]:
+    return {
+        "event": "plan",
+        "pairs": len(plan.pairs),
+        "out": str(plan.out),
+        "problems": [
+            {"path": str(problem.path), "reason": problem.reason, "pair": problem.pair}
+            for problem in plan.problems
+        ],
+    }
+
+
+def _pair_line(pair: Pair) -> dict[str, Any]:
+    images = {role: str(path) for role, path in pair.images}
+    return {"event": "planned", "name": pair.name, "images": images}
+
+
+def _some(lines: list[str]) -> list[str]:
+    if len(lines) <= _MOST_LINES:
+        return lines
+    return [*lines[:_MOST_LINES], f"  ... and {len(lines) - _MOST_LINES} more"]
+
+
+def _say_some(lines: list[str]) -> None:
+    if lines:
+        say("\n".join(_some(lines)))
+
+
+def _say_line(document: dict[str, Any]) -> None:
+    say(json.dumps(finite(document), allow_nan=False))

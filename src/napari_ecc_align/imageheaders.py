@@ -1,0 +1,94 @@
+"""What an image file says of itself, without decoding it."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ._decoding import MAX_PIXELS, header_size
+from .errors import InputError
+
+
+@dataclass(frozen=True)
+class TiffStyle:
+    """How a TIFF is stored, beside its pixels.
+
+    Attributes
+    ----------
+    compression : int
+        The number of TIFF's Compression tag: 1 none, 4 CCITT G4, 5 LZW, 8 zlib, ...
+    predictor : bool
+        Whether differences of pixels are stored.
+    resolution : tuple of float, or None
+        Pixels per unit in x and y.
+    unit : int
+        TIFF's ResolutionUnit: 1 none, 2 inch, 3 centimetre.
+    """
+
+    compression: int
+    predictor: bool = False
+    resolution: tuple[float, float] | None = None
+    unit: int = 2
+
+
+def check_image_file(path: str | os.PathLike[str], max_pixels: int = MAX_PIXELS) -> None:
+    """Refuse a file that cannot be an image, or is too large, after a look at its header.
+
+    Parameters
+    ----------
+    path : str or path-like
+        The file.
+    max_pixels : int, optional
+        Most pixels that an image may claim.
+
+    Raises
+    ------
+    InputError
+        If the file is missing, may not be read, is empty, is no PNG, TIFF or JPEG, has a header
+        that is damaged, or claims too many pixels.
+    """
+    path = Path(path)
+    try:
+        if path.exists() and not path.is_file():
+            raise InputError(f"{path} is not a file; name an image file")
+        with path.open("rb") as file:
+            height, width = header_size(file, path)
+    except OSError as error:
+        raise InputError(f"cannot read {path}: {error.strerror or error}") from error
+    if height * width > max_pixels:
+        raise InputError(
+            f"{path} claims {width} x {height} pixels, more than the {max_pixels:,} that are read;"
+            " crop or shrink it"
+        )
+
+
+def tiff_style(path: str | os.PathLike[str]) -> TiffStyle | None:
+    """Return how a TIFF is stored, or None for another kind of file."""
+    from tifffile import TiffFile
+
+    from ._decoding import quiet_tifffile
+
+    try:
+        with quiet_tifffile(), TiffFile(Path(path)) as tif:
+            page: Any = tif.pages[0]
+            tags = {name: page.tags.get(name) for name in ("XResolution", "YResolution")}
+            unit = page.tags.get("ResolutionUnit")
+            return TiffStyle(
+                compression=int(page.compression),
+                predictor=int(page.predictor) == 2,
+                resolution=_resolution(*(tag and tag.value for tag in tags.values())),
+                unit=2 if unit is None else int(unit.value),
+            )
+    except Exception:  # whatever is wrong with it is told when the image is read
+        return None
+
+
+def _resolution(x: Any, y: Any) -> tuple[float, float] | None:
+    try:
+        (a, b), (c, d) = x, y
+        found = float(a / b), float(c / d)
+    except (TypeError, ValueError, ZeroDivisionError):
+        return None
+    return found if min(found) > 0 else None
