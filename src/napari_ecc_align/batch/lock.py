@@ -6,6 +6,7 @@ import json
 import os
 import secrets
 import socket
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -85,7 +86,7 @@ def _owner(path: Path) -> str:
         return ""
 
 
-if os.name == "nt":
+if sys.platform == "win32":
     import msvcrt
 
     # Windows forbids others to read locked bytes: far behind the text, nobody does.

@@ -9,11 +9,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..comparison import COLOURS, ONLY_ALIGNED, ONLY_REFERENCE, Comparison, compare
+from ..comparison import COLOURS, ONLY_ALIGNED, ONLY_REFERENCE
 from ..errors import InputError
 from ..result import AlignmentResult
 from ..transform import Transform, corner_error
 from ..warping import overlap
+from .counting import Differing, count_differing
 from .records import Number
 from .settings import Settings
 
@@ -27,11 +28,11 @@ _BOOST = 3.0
 class Look:
     """How two images on one grid compare, or nothing if no threshold suits them."""
 
-    comparison: Comparison | None
+    found: Differing | None
 
     def numbers(self, when: str) -> dict[str, Number]:
         """Return what was counted, under names that end in `when`."""
-        found = self.comparison
+        found = self.found
         values = (
             (None, None, None, None)
             if found is None
@@ -86,7 +87,7 @@ def thumbnail(before: Look, after: Look | None) -> str:
     """Return the differing pixels before and, beside them, after, as a small data URI."""
     from .._cv2 import cv2
 
-    looks = [look.comparison for look in (before, after) if look is not None]
+    looks = [look.found for look in (before, after) if look is not None]
     pictures = [_small(found.map) for found in looks if found is not None]
     if not pictures:
         return ""
@@ -108,7 +109,7 @@ def _look(
     settings: Settings,
 ) -> Look:
     try:
-        return Look(compare(reference, other, method=settings.threshold, mask=mask))
+        return Look(count_differing(reference, other, mask, settings.threshold))
     except InputError:  # the threshold does not suit these images
         return Look(None)
 
@@ -117,13 +118,14 @@ def _small(labels: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """Return a map of differing pixels as a small picture in RGB."""
     from .._cv2 import cv2
 
-    height, width = labels.shape
-    scale = min(1.0, THUMBNAIL_SIDE / max(height, width))
-    size = max(1, round(width * scale)), max(1, round(height * scale))
-    picture = np.full((size[1], size[0], 3), 255, np.float32)
+    # A whole number of pixels to one of the thumbnail is several times as fast.
+    step = -(-max(labels.shape) // THUMBNAIL_SIDE)
+    width, height = (max(1, side // step) for side in labels.shape[::-1])
+    labels = labels[: height * step, : width * step]
+    picture = np.full((height, width, 3), 255, np.float32)
     for label in (ONLY_REFERENCE, ONLY_ALIGNED):
         mask = (labels == label).view(np.uint8) * np.uint8(255)
-        cover = cv2.resize(mask, size, interpolation=cv2.INTER_AREA)
+        cover = cv2.resize(mask, (width, height), interpolation=cv2.INTER_AREA)
         share = np.minimum(1, _BOOST / 255 * cover.astype(np.float32))[..., np.newaxis]
         picture += share * (np.array(COLOURS[label], np.float32) - picture)
     return np.rint(picture).astype(np.uint8)

@@ -168,4 +168,4 @@ def _median(values: list[float]) -> float | None:
 
 
 def _count(value: float | None, digits: int = 0) -> str:
-    return "–" if value is None else f"{value:,.{digits}f}"
+    return "-" if value is None else f"{value:,.{digits}f}"
