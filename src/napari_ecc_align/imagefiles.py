@@ -143,7 +143,7 @@ def encode_image(
     style : TiffStyle, optional
         How a TIFF is stored: with this compression where it can be written, and resolution.
     quick : bool, default: False
-        Compress a PNG less, which takes a fifth of the time and a sixth more space.
+        Compress a PNG in a fraction of the time, to a few per cent more.
 
     Raises
     ------
@@ -302,11 +302,11 @@ def _png_encoder(path: Path, image: NDArray[Any], quick: bool) -> _Encoder:
 
 
 def _encode_with_opencv(image: NDArray[Any]) -> bytes:
-    """Encode 16-bit colour, which Pillow cannot, or quickly, at the level that it has."""
+    """Encode 16-bit colour, which Pillow cannot, or anything else quickly."""
     from ._cv2 import cv2
 
     colours = image if image.ndim == 2 else image[..., [2, 1, 0, 3][: image.shape[2]]]
-    done, encoded = cv2.imencode(".png", colours, [cv2.IMWRITE_PNG_COMPRESSION, 1])
+    done, encoded = cv2.imencode(".png", colours)
     if not done:
         raise OSError("OpenCV could not encode a PNG")
     return encoded.tobytes()

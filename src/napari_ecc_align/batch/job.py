@@ -140,7 +140,7 @@ def _made(job: Job) -> tuple[Record, dict[str, bytes]]:
         name=pair.name,
         outcome=outcome,
         reason=_reason(job, result, outcome, numbers),
-        transform=None if outcome == "failed" else transform,
+        transform=_applied(outcome, transform),
         inputs=tuple(inputs),
         settings=settings.as_document(),
         numbers=numbers,
@@ -225,6 +225,13 @@ def _outcome(
     uncertain = SIGMAS * result.corner_uncertainty
     unmoved = min(uncertain, LARGEST_UNMOVED) if np.isfinite(uncertain) else 0.0
     return "passed through" if shift <= max(settings.tolerance, unmoved) else "aligned"
+
+
+def _applied(outcome: Outcome, transform: Transform) -> Transform | None:
+    """Return the transform between the reference and the outputs' originals, if there is one."""
+    if outcome == "passed through":
+        return Transform.identity(transform.model)
+    return None if outcome == "failed" else transform
 
 
 def _reason(

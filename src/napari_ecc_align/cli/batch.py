@@ -90,12 +90,10 @@ def _progress(total: int) -> Iterator[Any]:
     with tqdm(total=total, unit="pair", disable=hidden, smoothing=0.1, dynamic_ncols=True) as bar:
 
         def show(finished: Finished) -> None:
-            if finished.resumed:
+            if finished.resumed and not hidden:
                 # What an earlier run has done says nothing of the rate.
                 bar.initial += 1
-                bar.n += 1
-            else:
-                bar.update(1)
+            bar.update(1)
             bar.set_postfix_str(_counts_text(finished.counts), refresh=False)
 
         yield show

@@ -1,0 +1,218 @@
+"""The command ``ecc-align batch``, as processes."""
+
+from __future__ import annotations
+
+import csv
+import json
+import shutil
+import subprocess
+import time
+
+import numpy as np
+import pytest
+from cli.processes import MODULE, ecc_align, environment
+from dataset import FLAVOURS, SHAPE, contents, digests, make_good
+
+from napari_ecc_align import Transform
+from napari_ecc_align.imagefiles import read_image
+from napari_ecc_align.transform import corner_error
+
+
+def batch(dataset, out, *more, **options):
+    return ecc_align("batch", *dataset.arguments, "--out", out, *more, **options)
+
+
+def lines(done):
+    return [json.loads(line) for line in done.out.splitlines()]
+
+
+def rows(out):
+    with (out / "report.csv").open(newline="", encoding="utf-8") as file:
+        return {row["name"]: row for row in csv.DictReader(file)}
+
+
+def test_a_whole_run_against_its_truth(good, tmp_path):
+    out = tmp_path / "out"
+    done = batch(good, out, "--json")
+    assert done.code == 0, done
+    plan, *pairs, last = lines(done)
+    assert plan["event"] == "plan"
+    assert plan["pairs"] == 4
+    assert plan["problems"] == []
+    assert {pair["name"] for pair in pairs} == set(good.truth)
+    assert (last["aligned"], last["passed_through"]) == (3, 1)
+    for pair in pairs:
+        record = out / "records" / f"{pair['name']}.json"
+        error = corner_error(Transform.load(record).matrix, good.truth[pair["name"]], SHAPE)
+        assert error < 0.1, pair
+        if pair["outcome"] == "passed through":
+            for flavour in FLAVOURS:
+                copy, original = out / flavour / pair["name"], good.file(flavour, pair["name"])
+                assert copy.read_bytes() == original.read_bytes()
+            continue
+        assert pair["differing_after"] < 0.3 * pair["differing_before"]
+        for flavour in FLAVOURS:
+            image = read_image(out / flavour / pair["name"])
+            assert image.shape == SHAPE
+            assert image.dtype == np.uint8
+            assert (len(np.unique(image)) > 2) == (flavour == "gray")
+    assert set(rows(out)) == set(good.truth)
+
+
+def test_every_broken_page_is_reported_and_costs_itself_alone(broken, tmp_path):
+    dataset, reasons = broken
+    out = tmp_path / "out"
+    done = batch(dataset, out, "--json")
+    assert done.code == 1, done
+    plan, *pairs, last = lines(done)
+    # Those whose files are at fault are listed before anything runs.
+    listed = {problem["pair"] for problem in plan["problems"]}
+    at_fault = {"missing", "empty", "bomb", "text", "folder", "dangling", "sibling"}
+    assert listed == {f"x/{kind}.png" for kind in at_fault}
+    found = {pair["name"]: pair for pair in pairs}
+    for kind, reason in reasons.items():
+        pair = found[f"x/{kind}.png"]
+        assert pair["outcome"] in ("failed", "doubtful"), pair
+        assert reason in pair["reason"], pair
+        if pair["outcome"] == "failed":
+            assert not any((out / flavour / pair["name"]).exists() for flavour in FLAVOURS)
+    for name in dataset.truth:
+        assert found[name]["outcome"] in ("aligned", "passed through")
+    assert last["failed"] + last["doubtful"] == len(reasons)
+    report = (out / "report.html").read_text(encoding="utf-8")
+    assert report.index("x/blank.png") < report.index("w-1/p0.png")
+    assert set(rows(out)) == set(found)
+
+
+def test_a_second_run_does_nothing_and_says_so(good, finished, tmp_path):
+    out = tmp_path / "out"
+    shutil.copytree(finished, out)
+    before = {path: path.stat().st_mtime_ns for path in out.rglob("*.png")}
+    done = batch(good, out, "--json")
+    assert done.code == 0
+    assert all(line["resumed"] for line in lines(done) if line["event"] == "pair")
+    assert {path: path.stat().st_mtime_ns for path in out.rglob("*.png")} == before
+
+
+def test_only_what_has_changed_is_done_again(tmp_path):
+    dataset, out = make_good(tmp_path / "in", count=3), tmp_path / "out"
+    assert batch(dataset, out).code == 0
+    first = contents(out)
+    # Another content, and the same content with another date.
+    bw = dataset.file("bw", "w-1/p0.png")
+    shutil.copyfile(dataset.file("nostaff", "w-1/p0.png"), bw)
+    dataset.file("bw", "w-1/p1.png").touch()
+    resumed = {p["name"]: p["resumed"] for p in lines(batch(dataset, out, "--json"))[1:-1]}
+    assert resumed == {"w-1/p0.png": False, "w-1/p1.png": True, "w-9/aligned.png": True}
+    second = contents(out)
+    changed = {name for name in first if first[name] != second[name]}
+    assert changed == {"bw/w-1/p0.png", "records/w-1/p0.png.json"}
+    again = lines(batch(dataset, out, "--json", "--model", "homography"))[1:-1]
+    assert not any(pair["resumed"] for pair in again)
+
+
+def test_a_foreign_file_is_replaced_only_when_asked(good, tmp_path):
+    out = tmp_path / "out"
+    mine = out / "bw" / "w-1" / "p0.png"
+    mine.parent.mkdir(parents=True)
+    mine.write_bytes(b"precious")
+    only = ("--where", "w-1/p0.png")
+    refused = batch(good, out, *only)
+    assert refused.code == 1
+    assert "is not of this batch" in refused.out
+    assert mine.read_bytes() == b"precious"
+    assert not (out / "gray" / "w-1" / "p0.png").exists()
+    assert batch(good, out, *only, "--overwrite").code == 0
+    assert read_image(mine).shape == SHAPE
+
+
+def test_killed_at_any_moment_it_goes_on_where_it_was(good, finished, tmp_path, request):
+    rng = np.random.default_rng(request.config.getoption("--kills"))
+    command = ["batch", *map(str, good.arguments), "--workers", "2", "--json", "--out"]
+    killed = 0
+    for attempt in range(request.config.getoption("--kills")):
+        out = tmp_path / f"out{attempt}"
+        process = subprocess.Popen(
+            [*MODULE, *command, str(out)],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            env=environment(),
+        )
+        # The first line comes before anything is written, then one for each of four pairs.
+        for _ in range(1 + rng.integers(0, 4)):
+            process.stdout.readline()
+        time.sleep(rng.uniform(0, 0.5))
+        process.kill()
+        killed += process.wait() != 0
+        process.stdout.close()
+        done = ecc_align(*command, out)
+        assert done.code == 0, done
+        assert contents(out) == contents(finished)
+        assert set(rows(out)) == set(good.truth)
+        shutil.rmtree(out)
+    assert killed, "every run had ended before it could be killed"
+
+
+def test_two_runs_in_one_folder_are_refused(good, tmp_path):
+    from napari_ecc_align.batch.lock import locked
+
+    out = tmp_path / "out"
+    with locked(out):
+        before = digests(out)
+        refused = batch(good, out)
+        assert refused.code == 2
+        assert "another run (process" in refused.err
+        assert digests(out) == before
+    assert batch(good, out, "--where", "w-9/*").code == 0
+
+
+def test_a_dry_run_writes_nothing(good, broken, tmp_path):
+    done = batch(good, tmp_path / "out", "--dry-run")
+    assert done.code == 0
+    assert done.out.startswith("4 pairs; gray, bw, nostaff to ")
+    assert "w-9/aligned.png: " in done.out
+    assert batch(broken[0], tmp_path / "out", "--dry-run").code == 1
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "complaint"),
+    [
+        (["--where", "nothing/*"], "--where chooses none of them"),
+        (["--sibling", "{root}/nowhere"], "is not a folder"),
+        (["--out", "{root}/ideal"], "is a folder of inputs"),
+        (["--out", "{root}/ideal/w-1"], "lies inside"),
+        (["--out", "{root}/scan/gray/new/folder"], "lies inside"),
+        (["--out", "{root}/scan"], "contains"),
+        (["--out", "{root}/ideal/w-1/p0.png"], "is not a folder"),
+        (["--pairs", "{root}/pairs.csv"], "give folders or a table of pairs, not both"),
+    ],
+)
+def test_bad_usage_is_refused_in_one_line(good, tmp_path, arguments, complaint):
+    given = [argument.format(root=good.root) for argument in arguments]
+    done = batch(good, tmp_path / "out", "--workers", "1", *given)
+    assert done.code == 2
+    assert complaint in done.err
+    assert done.err.count("\n") == 1
+
+
+def test_a_full_disk_costs_the_pairs_that_no_longer_fit(good, finished, tmp_path):
+    """A limit on the size of files stands for the disk: the gray pages do not fit."""
+    resource = pytest.importorskip("resource", reason="only Unix limits the size of files")
+    largest = max(path.stat().st_size for path in (finished / "gray").rglob("p*.png"))
+
+    def limit():
+        resource.setrlimit(resource.RLIMIT_FSIZE, (largest - 1000, largest - 1000))
+
+    out = tmp_path / "out"
+    done = batch(good, out, "--json", preexec_fn=limit)
+    assert done.code == 1, done
+    pairs = lines(done)[1:-1]
+    failed = [pair for pair in pairs if pair["outcome"] == "failed"]
+    assert failed
+    assert len(failed) < len(pairs)
+    assert all("cannot write" in pair["reason"] for pair in failed)
+    for pair in failed:
+        assert not any((out / flavour / pair["name"]).exists() for flavour in FLAVOURS)
+    assert batch(good, out).code == 0
+    assert contents(out) == contents(finished)
