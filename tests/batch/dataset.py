@@ -87,7 +87,9 @@ def bomb(side=40_000):
 
     header = struct.pack(">IIBBBBB", side, side, 8, 0, 0, 0, 0)
     data = zlib.compress(b"\0" * 5000)
-    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", data) + chunk(b"IEND", b"")
+    return (
+        b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", data) + chunk(b"IEND", b"")
+    )
 
 
 def add_broken(root):
@@ -108,7 +110,9 @@ def add_broken(root):
     (gray / "folder.png").mkdir()
     (gray / "dangling.png").symlink_to(gray / "nowhere.png")
     (root / "scan" / "bw" / "x" / "sibling.png").unlink()
-    write_image(root / "scan" / "bw" / "x" / "size.png", np.eye(50, dtype=np.uint8), overwrite=True)
+    write_image(
+        root / "scan" / "bw" / "x" / "size.png", np.eye(50, dtype=np.uint8), overwrite=True
+    )
     return {
         "blank": "",
         "wrong": "",

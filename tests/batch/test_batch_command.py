@@ -10,9 +10,9 @@ import time
 
 import numpy as np
 import pytest
-from cli.processes import MODULE, ecc_align, environment
 from dataset import FLAVOURS, SHAPE, contents, digests, make_good
 
+from cli.processes import MODULE, ecc_align, environment
 from napari_ecc_align import Transform
 from napari_ecc_align.imagefiles import read_image
 from napari_ecc_align.transform import corner_error

@@ -13,7 +13,7 @@ from .pool import Item, Lost, Result, use_one_thread
 if TYPE_CHECKING:
     from distributed import Client, Future
 
-_PAUSE = 0.1
+_PAUSE = 0.02
 _ATTEMPTS = 2
 _CONNECT_SECONDS = 20
 
@@ -63,7 +63,7 @@ def work_on_cluster(
                 return
             if cancel is not None and cancel():
                 return
-            _await(list(running))
+            time.sleep(_PAUSE)
             for future in list(running):
                 item, attempt, deadline = running[future]
                 outcome = _outcome(client, future, late=time.monotonic() > deadline)
@@ -121,16 +121,6 @@ def _places(client: Client) -> int:
 def _called(function: Callable[[Item], Result], item: Item) -> Result:
     use_one_thread()
     return function(item)
-
-
-def _await(futures: list[Future]) -> None:
-    from distributed import wait
-
-    if not futures:
-        time.sleep(_PAUSE)
-        return
-    with contextlib.suppress(TimeoutError):
-        wait(futures, timeout=_PAUSE, return_when="FIRST_COMPLETED")
 
 
 def _outcome(client: Client, future: Future, *, late: bool) -> tuple[Any] | Lost | None:

@@ -36,9 +36,7 @@ def check_out(out: Path, roots: Iterable[Path], files: Iterable[Path]) -> None:
     for root in roots:
         folder = root.resolve()
         if folder == real or (own is not None and own == _identity(folder)):
-            raise InputError(
-                f"{out} is a folder of inputs, which are never changed; choose another"
-            )
+            raise InputError(f"{out} is a folder of inputs; choose another")
         if _identity(folder) in above_out or folder in real.parents:
             raise InputError(f"{out} lies inside {root}, a folder of inputs; choose another")
         if (own is not None and own in _identities(folder)) or real in folder.parents:

@@ -1,0 +1,34 @@
+"""Work for processes that die or hang."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from pathlib import Path
+
+
+def square(number):
+    return number * number
+
+
+def slow(number):
+    time.sleep(0.3)
+    return number
+
+
+def troubled(task):
+    """Do as told: ("ok" | "die" | "hang" | "die once" | "hang once", a file of one's own)."""
+    what, path = task
+    mark = Path(path)
+    mark.write_text(mark.read_text() + "x" if mark.exists() else "x")
+    first = mark.read_text() == "x"
+    if what == "die" or (what == "die once" and first):
+        os.kill(os.getpid(), signal.SIGKILL)
+    if what == "hang" or (what == "hang once" and first):
+        time.sleep(600)
+    return os.getpid()
+
+
+def dies_at_import():
+    raise SystemExit(3)

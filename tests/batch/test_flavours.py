@@ -1,0 +1,137 @@
+"""Each image keeps its kind: binary, depth, compression, background."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from dataset import SHAPE
+from tifffile import TiffFile
+
+from napari_ecc_align import Transform, compare
+from napari_ecc_align.batch.counting import count_differing
+from napari_ecc_align.batch.flavours import resample, two_values
+from napari_ecc_align.batch.settings import Settings
+from napari_ecc_align.imagefiles import decode_image, encode_image, read_image
+from napari_ecc_align.imageheaders import TiffStyle, tiff_style
+from napari_ecc_align.samples import names, pair
+from napari_ecc_align.samples.page import make_page
+
+SHIFT = Transform([[1, 0.001, 0.5], [0, 1, -0.3], [0, 0, 1]])
+
+
+@pytest.fixture(scope="module")
+def page():
+    return make_page(shape=SHAPE)
+
+
+KINDS = {
+    "bool": lambda ink: ink > 0,
+    "0 and 255": lambda ink: ink,
+    "0 and 1": lambda ink: (ink > 0).astype(np.uint8),
+    "16 bit": lambda ink: np.where(ink > 0, 60_000, 17).astype(np.uint16),
+    "float": lambda ink: np.where(ink > 0, 0.25, -1.5).astype(np.float32),
+    "colours": lambda ink: np.where((ink > 0)[..., None], [255, 250, 240], [9, 0, 80]).astype(
+        "u1"
+    ),
+}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("binary", ["area", "nearest"])
+def test_an_image_of_two_values_keeps_them(page, kind, binary):
+    image = KINDS[kind](page.binary)
+    result = resample(image, SHIFT, SHAPE, Settings(binary=binary))
+    assert result.dtype == image.dtype
+    assert result.shape == SHAPE + image.shape[2:]
+    values = image.reshape(image.shape[0] * image.shape[1], -1)
+    assert np.array_equal(
+        np.unique(result.reshape(SHAPE[0] * SHAPE[1], -1), axis=0), np.unique(values, axis=0)
+    )
+    # Outside the image there is paper.
+    assert np.array_equal(result[-1, -1], image[-1, -1])
+
+
+def test_half_a_pixel_decides_what_a_binary_pixel_becomes():
+    image = np.zeros((20, 20), np.uint8)
+    image[:, 10:] = 200
+    third = Transform([[1, 0, 0.3], [0, 1, 0], [0, 0, 1]], "translation")
+    assert np.array_equal(resample(image, third, image.shape, Settings())[:, 1:19], image[:, 1:19])
+    more = Transform([[1, 0, 0.7], [0, 1, 0], [0, 0, 1]], "translation")
+    moved = resample(image, more, image.shape, Settings())[:, 1:19]
+    assert np.array_equal(moved, image[:, 2:20])
+
+
+def test_a_gray_image_is_interpolated_over_its_own_background(page):
+    assert two_values(page.gray) is None
+    result = resample(page.gray, SHIFT, SHAPE, Settings())
+    assert len(np.unique(result)) > 100
+    assert abs(float(result[-1, -1]) - float(np.median(page.gray[-1]))) < 6
+
+
+@pytest.mark.parametrize("value", [0, 7])
+def test_a_blank_image_stays_blank(value):
+    blank = np.full((40, 50), value, np.uint8)
+    assert np.array_equal(resample(blank, SHIFT, (40, 50), Settings()), blank)
+    colour = np.full((40, 50, 3), value, np.uint8)
+    assert np.array_equal(resample(colour, SHIFT, (40, 50), Settings()), colour)
+
+
+@pytest.mark.parametrize(
+    ("dtype", "compression"),
+    [
+        (bool, 4),
+        (bool, 1),
+        (np.uint8, 1),
+        (np.uint8, 5),
+        (np.uint8, 8),
+        (np.uint8, 32773),
+        (np.uint16, 8),
+        (np.uint16, 5),
+        (np.float32, 8),
+        (np.float32, 1),
+    ],
+)
+def test_a_tiff_keeps_its_depth_compression_and_resolution(page, tmp_path, dtype, compression):
+    image = page.binary > 0 if dtype is bool else page.gray.astype(dtype)
+    style = TiffStyle(compression, predictor=False, resolution=(300.0, 300.0), unit=2)
+    path = tmp_path / "scan.tif"
+    path.write_bytes(encode_image(path, image, style=style))
+    assert tiff_style(path) == style
+    with TiffFile(path) as tif:
+        assert tif.pages[0].bitspersample == (1 if dtype is bool else 8 * np.dtype(dtype).itemsize)
+    assert np.array_equal(read_image(path), image)
+    again = encode_image(path, read_image(path), style=tiff_style(path))
+    assert np.array_equal(decode_image(again, path), image)
+
+
+def test_a_compression_that_cannot_be_written_becomes_zlib(page, tmp_path):
+    path = tmp_path / "scan.tif"
+    path.write_bytes(encode_image(path, page.gray.astype(np.float32), style=TiffStyle(5)))
+    assert tiff_style(path).compression == 8
+
+
+def pairs_to_count():
+    page = make_page(shape=SHAPE)
+    height, width = page.gray.shape
+    reference = page.reference[:height, :width]
+    yield from [(reference, page.gray), (reference > 0, page.gray), (page.gray, page.binary)]
+    yield from [(page.gray, np.zeros_like(page.gray)), (255 - page.gray, page.gray)]
+    for name in names():
+        sample = pair(name)
+        rows, columns = np.minimum(sample.reference.shape, sample.moving.shape)
+        yield sample.reference[:rows, :columns], sample.moving[:rows, :columns]
+
+
+def test_the_quick_count_is_the_count_of_compare():
+    rng = np.random.default_rng(0)
+    for reference, other in pairs_to_count():
+        for mask in (None, rng.random(reference.shape) > 0.3, np.zeros(reference.shape, bool)):
+            quick = count_differing(reference, other, mask, "otsu")
+            slow = compare(reference, other, mask=mask)
+            assert (quick.different, quick.iou, quick.dice, quick.fraction) == (
+                slow.different,
+                slow.iou,
+                slow.dice,
+                slow.fraction,
+            )
+            assert np.array_equal(quick.map, slow.map)

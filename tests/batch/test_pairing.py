@@ -1,0 +1,160 @@
+"""Which images belong together, and which folders may be written to."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from napari_ecc_align.batch import Settings, make_plan
+from napari_ecc_align.errors import InputError
+from napari_ecc_align.imagefiles import write_image
+
+PIXELS = np.arange(64, dtype=np.uint8).reshape(8, 8)
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """Make files by their names, relative to a folder."""
+
+    def made(*names):
+        for name in names:
+            path = tmp_path / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            write_image(path, PIXELS)
+        return tmp_path
+
+    return made
+
+
+def paired(plan, root):
+    return {
+        pair.name: [path.relative_to(root).as_posix() for _, path in pair.images]
+        for pair in plan.pairs
+    }
+
+
+def test_folders_pair_by_relative_path_and_then_without_the_suffix(folder):
+    root = folder(
+        "a/x/1.png", "a/x/2.png", "a/2.png", "b/x/1.png", "b/x/2.tif", "b/2.png", "s/x/1.jpg"
+    )
+    plan = make_plan(
+        root / "a",
+        root / "b",
+        siblings=[root / "s"],
+        out=root / "out",
+        settings=Settings(missing_siblings="skip"),
+    )
+    assert paired(plan, root) == {
+        "2.png": ["a/2.png", "b/2.png", "s/2.png"],
+        "x/1.png": ["a/x/1.png", "b/x/1.png", "s/x/1.jpg"],
+        "x/2.tif": ["a/x/2.png", "b/x/2.tif", "s/x/2.tif"],
+    }
+    jpeg = plan.pairs[1].siblings[0].path
+    assert plan.pairs[1].output("s", jpeg, resampled=True) == "s/x/1.png"
+    assert plan.pairs[1].output("s", jpeg, resampled=False) == "s/x/1.jpg"
+
+
+def test_files_without_a_partner_are_listed_on_either_side(folder):
+    root = folder(
+        "a/1.png", "a/2.png", "b/1.png", "b/3.png", "s/1.png", "s/4.png", "a/.hidden.png"
+    )
+    (root / "a" / "notes.txt").write_text("no image")
+    plan = make_plan(root / "a", root / "b", siblings=[root / "s"], out=root / "out")
+    listed = {(p.path.relative_to(root).as_posix(), p.pair) for p in plan.problems}
+    assert listed == {
+        ("b/2.png", "2.png"),
+        ("s/2.png", "2.png"),
+        ("a/3.png", "3.png"),
+        ("s/3.png", "3.png"),
+        ("s/4.png", None),
+    }
+
+
+def test_patterns_say_what_folders_cannot(folder):
+    root = folder(
+        "p/1_ideal.png", "p/1_gray.png", "p/w/2_ideal.png", "p/w/2_gray.png", "p/1_bw.tif"
+    )
+    plan = make_plan(
+        f"{root}/p/{{name}}_ideal.png",
+        f"{root}/p/{{name}}_gray.png",
+        siblings=[f"two={root}/p/{{name}}_bw.tif"],
+        out=root / "out",
+    )
+    assert paired(plan, root)["1"] == ["p/1_ideal.png", "p/1_gray.png", "p/1_bw.tif"]
+    assert set(paired(plan, root)) == {"1", "w/2"}
+    pair = plan.pairs[0]
+    assert pair.output(pair.flavour, pair.moving, resampled=True) == "gray/1.png"
+    assert pair.siblings[0].flavour == "two"
+
+
+@pytest.mark.parametrize("separator", [",", "\t", ";"])
+def test_a_table_says_anything(folder, separator):
+    root = folder("a.png", "b.png", "c.tif", "d.png")
+    rows = [
+        ["reference", "moving", "sibling:bw", "name", "writer"],
+        ["a.png", "b.png", "c.tif", "", "w1"],
+        ["a.png", "d.png", "", "other/d.png", "w2"],
+    ]
+    table = root / "pairs.csv"
+    table.write_text("".join(separator.join(row) + "\n" for row in rows), encoding="utf-8-sig")
+    assert paired(make_plan(table=table, out=root / "out"), root) == {
+        "b.png": ["a.png", "b.png", "c.tif"],
+        "other/d.png": ["a.png", "d.png"],
+    }
+    chosen = make_plan(table=table, out=root / "out", where=["writer=w2"])
+    assert [pair.name for pair in chosen.pairs] == ["other/d.png"]
+
+
+@pytest.mark.parametrize(
+    ("text", "complaint"),
+    [
+        ("reference\na.png\n", "no column moving"),
+        ("reference,moving\na.png\n", "line 2: it has not as many cells"),
+        ("reference,moving\na.png,\n", "line 2: the column moving is empty"),
+        ("reference,moving\na.png,../b.png\n", "cannot be the name of an output"),
+        ("reference,moving\na.png,b.png\na.png,b.png\n", "two pairs have one name"),
+        ("reference,moving\na.png,b.jpg\na.png,b.png\n", "would both be written to"),
+        ("reference,moving\n", "there is no pair"),
+        ("", "no column"),
+    ],
+)
+def test_a_table_that_cannot_be_used_is_refused(tmp_path, text, complaint):
+    (tmp_path / "pairs.csv").write_text(text)
+    with pytest.raises(InputError, match=complaint):
+        make_plan(table=tmp_path / "pairs.csv", out=tmp_path / "out")
+
+
+def test_where_chooses_by_name(folder):
+    root = folder(*(f"{side}/{name}.png" for side in "ab" for name in ("w1/1", "w1/2", "w2/1")))
+
+    def names(*where):
+        plan = make_plan(root / "a", root / "b", out=root / "out", where=where)
+        return [pair.name for pair in plan.pairs]
+
+    assert names("w1/*") == ["w1/1.png", "w1/2.png"]
+    assert names("*/1.png", "!w2/*") == ["w1/1.png"]
+    with pytest.raises(InputError, match="there is no column 'writer'"):
+        names("writer=1")
+
+
+def test_flavours_of_one_name_are_told_apart(folder):
+    root = folder("a/1.png", "x/bw/1.png", "y/bw/1.png")
+    plan = make_plan(root / "a", root / "x/bw", siblings=[root / "y/bw"], out=root / "out")
+    assert (plan.pairs[0].flavour, plan.pairs[0].siblings[0].flavour) == ("x-bw", "y-bw")
+    with pytest.raises(InputError, match="a flavour cannot be called 'records'"):
+        make_plan(root / "a", f"records={root}/x/bw", out=root / "out")
+
+
+@pytest.mark.parametrize("where", ["in", "in/a", "in/a/deep", "in/b/new", "link", "link/new"])
+def test_an_output_folder_never_touches_an_input(folder, where):
+    root = folder("in/a/1.png", "in/b/1.png", "in/a/deep/2.png")
+    (root / "link").symlink_to(root / "in" / "a")
+    with pytest.raises(InputError, match=r"(inputs|an input); choose another"):
+        make_plan(root / "in/a", root / "in/b", out=root / where)
+
+
+def test_an_output_folder_with_a_file_of_a_table_is_refused(folder):
+    root = folder("out/deep/b.png", "a.png")
+    (root / "pairs.csv").write_text("reference,moving\na.png,out/deep/b.png\n")
+    with pytest.raises(InputError, match="contains"):
+        make_plan(table=root / "pairs.csv", out=root / "out")
