@@ -223,7 +223,7 @@ def _has_size(path: Path, size: int) -> bool:
 
 
 def _from_document(document: Any) -> Record:
-    if document.get("record") != VERSION:
+    if not isinstance(document, dict) or document.get("record") != VERSION:
         raise InputError(
             f"its version is {document.get('record')!r}, this program reads {VERSION}"
         )

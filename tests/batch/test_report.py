@@ -1,0 +1,136 @@
+"""The report: what it holds, that it needs nothing else, and that a browser filters it."""
+
+from __future__ import annotations
+
+import csv
+import html
+import os
+import re
+import shutil
+import subprocess
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from napari_ecc_align import Transform
+from napari_ecc_align.batch import Problem, write_report
+from napari_ecc_align.batch.counting import Differing
+from napari_ecc_align.batch.histogram import histogram
+from napari_ecc_align.batch.measure import Look, thumbnail
+from napari_ecc_align.batch.records import Record
+from napari_ecc_align.batch.report import COLUMNS
+
+BROWSERS = ("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome", "chrome")
+PAIRS = 1000
+
+
+def records():
+    """A thousand pairs as the story had them: most fine, some with many differing pixels."""
+    rng = np.random.default_rng(0)
+    pages = [(rng.random((300, 420)) < 0.1).astype(np.uint8) * n for n in (1, 2)]
+    looks = [Look(Differing(1, 0.1, 0.5, 0.5, page)) for page in pages]
+    picture = thumbnail(*looks)
+    for number in range(PAIRS):
+        outcome = ("doubtful", "failed", "passed through", *["aligned"] * 97)[number % 100]
+        failed = outcome == "failed"
+        yield Record(
+            name=f"w-{number // 20:02}/p{number:03}.png",
+            outcome=outcome,
+            reason="<b>because</b> & so",
+            transform=None if failed else Transform.identity(),
+            numbers={
+                "differing_before": int(rng.integers(20_000, 40_000)),
+                "differing_after": None if failed else 40 * number % 8000,
+                "corner_shift": float(rng.gamma(4, 3)),
+                "corner_uncertainty": 0.02,
+            },
+            thumbnail=picture,
+        )
+
+
+@pytest.fixture(scope="module")
+def report(tmp_path_factory):
+    out = tmp_path_factory.mktemp("a dataset")
+    began = time.perf_counter()
+    stranger = Problem(Path("s/4.png"), "belongs to no pair and is left out", None)
+    write_report(out, problems=[stranger], more=records())
+    assert time.perf_counter() - began < 20
+    return out
+
+
+def test_the_table_has_a_row_for_each_pair_and_a_column_for_each_number(report):
+    with (report / "report.csv").open(newline="", encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    assert len(rows) == PAIRS
+    assert tuple(rows[0]) == COLUMNS
+    assert [row["outcome"] for row in rows[:20]] == ["doubtful"] * 10 + ["failed"] * 10
+    assert rows[10]["differing_after"] == ""
+    fine = [int(row["differing_after"]) for row in rows if row["outcome"] == "aligned"]
+    assert fine == sorted(fine, reverse=True)
+
+
+def test_the_page_needs_nothing_from_elsewhere_and_quotes_what_it_shows(report):
+    text = (report / "report.html").read_text(encoding="utf-8")
+    assert len(text) < 20_000_000
+    assert text.count('class="row"') == PAIRS
+    assert not re.search(r"""(src|href)\s*=\s*["'](?!data:)|@import|url\(""", text)
+    assert "default-src 'none'" in text
+    assert "<b>because</b>" not in text
+    assert html.escape("<b>because</b> & so") in text
+    assert "s/4.png: belongs to no pair" in text
+    assert text.count("<svg") == 2
+    assert text.index("w-00/p000.png") < text.index("w-00/p001.png") < text.index("w-00/p003.png")
+
+
+def test_a_histogram_counts_every_value_once():
+    values = [0.0, 1.0, 1.0, 5.0, 12.0]
+    chart = histogram("px", {"before": values, "after": values[:2]})
+    counted = [int(re.search(r": (\d+) from", bar.title)[1]) for bar in chart.bars]
+    assert sum(counted) == 7
+    assert histogram("px", {"none": []}) is None
+    assert histogram("px", {"zero": [0, 0]}, logarithmic=True).most == 2
+
+
+@pytest.fixture(scope="module")
+def browser():
+    found = os.environ.get("CHROMIUM") or next(filter(None, map(shutil.which, BROWSERS)), None)
+    if found is None:
+        pytest.skip("NOT CHECKED IN A BROWSER: no Chromium here (CHROMIUM=/path/to/it names one)")
+    return found
+
+
+def browse(browser, *arguments):
+    flags = ("--headless", "--no-sandbox", "--disable-gpu", "--hide-scrollbars")
+    return subprocess.run(
+        [browser, *flags, *arguments], capture_output=True, text=True, timeout=120, check=True
+    )
+
+
+def test_a_browser_shows_the_story_s_list(browser, report):
+    shown = browse(browser, "--dump-dom", f"file://{report}/report.html#above=5000").stdout
+    rows = re.findall(r'<div class="row"[^>]*>', shown)
+    visible = [row for row in rows if "hidden" not in row]
+    differing = [float(re.search(r'data-differing="(\d+)"', row)[1]) for row in visible]
+    assert len(rows) == PAIRS
+    assert len(differing) == sum(
+        (record.numbers["differing_after"] or 0) > 5000 for record in records()
+    )
+    assert min(differing) > 5000
+    assert f"{len(differing)} shown" in shown
+
+
+def test_a_browser_draws_the_page(browser, report, tmp_path):
+    from napari_ecc_align.imagefiles import read_image
+
+    picture = tmp_path / "report.png"
+    began = time.perf_counter()
+    browse(
+        browser,
+        f"--screenshot={picture}",
+        "--window-size=1280,900",
+        f"file://{report}/report.html",
+    )
+    assert time.perf_counter() - began < 30
+    assert len(np.unique(read_image(picture).reshape(-1, 3), axis=0)) > 50

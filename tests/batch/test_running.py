@@ -1,0 +1,230 @@
+"""Running a plan from Python: progress, cancelling, a full disk, a person's decisions."""
+
+from __future__ import annotations
+
+import errno
+import os
+import shutil
+
+import numpy as np
+import pytest
+from dataset import SHAPE, contents, digests
+
+from napari_ecc_align import Transform
+from napari_ecc_align.batch import (
+    Settings,
+    accept,
+    correct,
+    make_plan,
+    read_record,
+    read_records,
+    reject,
+    run_plan,
+)
+from napari_ecc_align.batch.commit import commit, finish_all
+from napari_ecc_align.batch.job import Job, do
+from napari_ecc_align.batch.lock import HIDDEN, locked
+from napari_ecc_align.batch.records import Record, record_path
+from napari_ecc_align.errors import InputError
+from napari_ecc_align.imagefiles import read_image
+from napari_ecc_align.transform import corner_error
+
+NAME = "w-1/p0.png"
+
+
+def job(plan, token, name=NAME, **more):
+    (pair,) = (pair for pair in plan.pairs if pair.name == name)
+    return Job(pair, plan.settings, plan.out, token, **more)
+
+
+def test_a_run_tells_of_each_pair_and_can_be_broken_off_and_resumed(plan, finished):
+    steps = run_plan(plan(), workers=1)
+    first = next(steps)
+    assert (first.counts.done, first.total, first.resumed) == (1, 4, False)
+    steps.close()
+    assert (plan().out / "report.html").exists()
+    assert {record.name for record in read_records(plan().out)} == {first.pair.name}
+    again = list(run_plan(plan(), workers=2))
+    assert [step.resumed for step in again] == [True, False, False, False]
+    assert again[-1].counts.all_fine
+    assert contents(plan().out) == contents(finished)
+
+
+def test_cancelling_ends_a_run(plan):
+    assert list(run_plan(plan(), workers=1, cancel=lambda: True)) == []
+    assert list(read_records(plan().out)) == []
+
+
+def test_a_pair_that_cannot_be_written_leaves_nothing_and_is_tried_again(plan, monkeypatch):
+    real, calls = os.fsync, []
+
+    def full_disk(descriptor):
+        calls.append(descriptor)
+        if len(calls) <= fails:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        real(descriptor)
+
+    chosen = plan(where=[NAME])
+    with locked(chosen.out) as token:
+        monkeypatch.setattr(os, "fsync", full_disk)
+        # Nothing can be written, not even the record.
+        fails = 10**9
+        record = do(job(chosen, token))
+        assert record.passing
+        assert "No space left on device" in record.reason
+        assert digests(chosen.out).keys() == {f"{HIDDEN}/lock"}
+        # The disk is full for a while: the record can be written again.
+        calls.clear()
+        fails = 1
+        assert do(job(chosen, token)).outcome == "failed"
+        assert digests(chosen.out).keys() == {f"{HIDDEN}/lock", f"records/{NAME}.json"}
+    assert next(run_plan(chosen, workers=1)).record.outcome == "aligned"
+
+
+@pytest.mark.parametrize("moved", [0, 1, 2])
+def test_a_pair_killed_between_its_renames_is_brought_to_its_end(tmp_path, monkeypatch, moved):
+    from napari_ecc_align.batch import commit as module
+
+    real, calls = module.move_into_place, []
+
+    def killed(*arguments, **options):
+        calls.append(arguments)
+        if len(calls) > moved:
+            raise KeyboardInterrupt
+        real(*arguments, **options)
+
+    files = {"a/1.png": b"first", "b/1.png": b"second"}
+    record = Record("1.png", "aligned", "because", transform=Transform.identity())
+    with locked(tmp_path) as token:
+        monkeypatch.setattr(module, "move_into_place", killed)
+        with pytest.raises(KeyboardInterrupt):
+            commit(tmp_path, token, record, files, overwrite=False)
+        monkeypatch.setattr(module, "move_into_place", real)
+        assert read_record(tmp_path, "1.png") is None
+        finish_all(tmp_path)
+    assert {name: (tmp_path / name).read_bytes() for name in files} == files
+    assert read_record(tmp_path, "1.png").reason == "because"
+    assert os.listdir(tmp_path / HIDDEN) == ["lock"]  # noqa: PTH208
+
+
+def test_a_run_that_has_lost_the_folder_writes_nothing(plan):
+    chosen = plan()
+    with locked(chosen.out) as token:
+        pass
+    record = do(job(chosen, token))
+    assert "lost its folder" in record.reason
+    assert digests(chosen.out).keys() == {f"{HIDDEN}/lock"}
+
+
+def test_a_link_out_of_the_output_folder_is_not_followed(plan, tmp_path):
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    chosen = plan(where=[NAME])
+    chosen.out.mkdir()
+    (chosen.out / "bw").symlink_to(elsewhere)
+    (step,) = run_plan(chosen, workers=1)
+    assert "a link leads elsewhere" in step.record.reason
+    assert list(elsewhere.iterdir()) == []
+
+
+def test_doubtful_pairs_are_written_or_not_as_asked(plan, monkeypatch):
+    from dataclasses import replace
+
+    from napari_ecc_align.batch import job as module
+
+    real = module.align
+    monkeypatch.setattr(
+        module, "align", lambda *a, **k: replace(real(*a, **k), verdict="doubtful", reason="hm")
+    )
+    for choice in ("skip", "write"):
+        chosen = plan(where=[NAME], doubtful=choice)
+        with locked(chosen.out) as token:
+            record = do(job(chosen, token))
+        assert (record.outcome, record.reason) == ("doubtful", "hm")
+        assert (chosen.out / "bw" / NAME).exists() == (choice == "write")
+        assert record.thumbnail
+        assert record.numbers["differing_after"] < record.numbers["differing_before"]
+
+
+def test_a_person_rejects_corrects_and_accepts(plan, good, finished):
+    chosen = plan(where=["w-1/*"])
+    shutil.copytree(finished, chosen.out)
+    rejected = reject(chosen, NAME, note="another hand")
+    assert rejected.outcome == "failed"
+    assert not any((chosen.out / flavour / NAME).exists() for flavour in ("gray", "bw", "nostaff"))
+    # It stays so in later runs.
+    assert all(step.resumed for step in run_plan(chosen, workers=1))
+    assert "another hand" in (chosen.out / "report.csv").read_text()
+
+    by_hand = Transform(good.truth[NAME])
+    corrected = correct(chosen, NAME, by_hand)
+    assert (corrected.outcome, corrected.review.decision) == ("aligned", "corrected")
+    assert read_image(chosen.out / "bw" / NAME).shape == SHAPE
+    loaded = Transform.load(record_path(chosen.out, NAME))
+    assert corner_error(loaded.matrix, by_hand.matrix, SHAPE) < 1e-9
+
+    accepted = accept(chosen, NAME, note="good enough")
+    assert (accepted.outcome, accepted.review.decision) == ("aligned", "accepted")
+    assert all(step.resumed for step in run_plan(chosen, workers=1))
+    assert "(accepted)" in (chosen.out / "report.html").read_text()
+    with pytest.raises(InputError, match="the plan has no pair"):
+        reject(chosen, "nothing.png")
+
+
+def test_a_missing_sibling_may_be_left_out(broken, tmp_path):
+    dataset, _ = broken
+    settings = Settings(missing_siblings="skip")
+    chosen = make_plan(
+        **dataset.folders, out=tmp_path / "out", where=["x/sibling.png"], settings=settings
+    )
+    (step,) = run_plan(chosen, workers=1)
+    assert step.record.outcome == "aligned"
+    assert (chosen.out / "nostaff/x/sibling.png").exists()
+    assert not (chosen.out / "bw").exists()
+    assert [s.resumed for s in run_plan(chosen, workers=1)] == [True]
+
+
+def test_a_damaged_record_is_no_record(plan, finished):
+    chosen = plan(where=[NAME])
+    shutil.copytree(finished, chosen.out)
+    for damage in (b"", b"[]", b'{"record": 1}', b"\xff\xfe", b'{"record": 99}', b"{"):
+        record_path(chosen.out, NAME).write_bytes(damage)
+        assert read_record(chosen.out, NAME) is None
+    (step,) = run_plan(chosen, workers=1)
+    assert not step.resumed
+    assert step.record.outcome == "aligned"
+    assert contents(chosen.out) == contents(finished)
+
+
+@pytest.mark.parametrize(
+    ("change", "complaint"),
+    [
+        ({"model": "elastic"}, "model must be one of"),
+        ({"binary": "cubic"}, "binary must be one of area, nearest"),
+        ({"tolerance": 1.5}, "tolerance must be"),
+        ({"max_pixels": 0}, "max_pixels must be"),
+    ],
+)
+def test_settings_that_cannot_be_used_are_refused(change, complaint):
+    with pytest.raises(InputError, match=complaint):
+        Settings(**change)
+
+
+def test_a_page_is_passed_through_only_within_its_uncertainty():
+    from types import SimpleNamespace
+
+    from napari_ecc_align.batch.job import _outcome
+
+    def outcome(shift, uncertainty, moving=SHAPE, verdict="aligned"):
+        transform = Transform([[1, 0, shift], [0, 1, 0], [0, 0, 1]], "translation")
+        result = SimpleNamespace(verdict=verdict, corner_uncertainty=uncertainty)
+        return _outcome(result, transform, SHAPE, moving, Settings())
+
+    assert outcome(0.04, 0.001) == "passed through"
+    assert outcome(0.06, 0.001) == "aligned"
+    assert outcome(0.14, 0.05) == "passed through"
+    assert outcome(0.16, 0.05) == "aligned"
+    assert outcome(0.3, 0.4) == "aligned"
+    assert outcome(0.04, np.nan) == "passed through"
+    assert outcome(0.0, 0.001, moving=(SHAPE[0], SHAPE[1] - 1)) == "aligned"
+    assert outcome(0.0, 0.001, verdict="doubtful") == "doubtful"
