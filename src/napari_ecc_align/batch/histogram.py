@@ -92,12 +92,19 @@ def histogram(
             width=round(thin - 0.8, 1),
             height=round(height * n / most, 1),
             series=number,
-            title=f"{name}: {n} from {edge(place):,.3g} to {edge(place + 1):,.3g}",
+            title=f"{name}: {n} from {_label(edge(place))} to {_label(edge(place + 1))}",
         )
         for number, (name, count) in enumerate(zip(series, counts, strict=True))
         for place, n in enumerate(count)
         if n
     )
-    ticks = tuple((round(width * i / 4, 1), f"{edge(_BINS * i / 4):,.3g}") for i in range(5))
+    ticks = tuple((round(width * i / 4, 1), _label(edge(_BINS * i / 4))) for i in range(5))
     names = tuple(series) if len(series) > 1 else ()
     return Histogram(title, names, bars, ticks, most, width, height)
+
+
+def _label(value: float) -> str:
+    """Return a number of three digits without an exponent."""
+    if value >= 100:
+        return f"{float(f'{value:.3g}'):,.0f}"
+    return f"{value:.3g}"

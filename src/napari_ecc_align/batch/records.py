@@ -224,9 +224,7 @@ def _has_size(path: Path, size: int) -> bool:
 
 def _from_document(document: Any) -> Record:
     if not isinstance(document, dict) or document.get("record") != VERSION:
-        raise InputError(
-            f"its version is {document.get('record')!r}, this program reads {VERSION}"
-        )
+        raise InputError(f"it is no record of version {VERSION}")
     if document["outcome"] not in OUTCOMES:
         raise InputError(f"its outcome is {document['outcome']!r}")
     review = document["review"]

@@ -123,8 +123,9 @@ def as_html(out: Path, records: Sequence[Record], problems: Sequence[Problem] = 
     template = files(__package__).joinpath("templates", "report.html.j2").read_text("utf-8")
     before, after = (_known(records, f"differing_{when}") for when in ("before", "after"))
     aligned = [record for record in records if record.outcome == "aligned"]
+    found = [record for record in records if record.transform is not None]
     charts = [
-        histogram("displacement of the corners, px", {"moved": _known(records, "corner_shift")}),
+        histogram("displacement of the corners, px", {"moved": _known(found, "corner_shift")}),
         histogram("differing pixels", {"before": before, "after": after}, logarithmic=True),
     ]
     return environment.from_string(template).render(
@@ -148,6 +149,8 @@ def _html_row(record: Record, number: int) -> dict[str, Any]:
     return {
         **row(record),
         "kind": record.outcome.replace(" ", "-"),
+        # Where an alignment failed, what it found says nothing.
+        **({} if record.transform else {"corner_shift": None, "corner_uncertainty": None}),
         "thumbnail": record.thumbnail if number < _MOST_THUMBNAILS else "",
     }
 
