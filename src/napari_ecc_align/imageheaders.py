@@ -11,6 +11,11 @@ from ._decoding import MAX_PIXELS, header_size
 from .errors import InputError
 
 
+_RESOLUTION = ("XResolution", "YResolution", "ResolutionUnit")
+# What programs write that know of no resolution.
+_UNSET = ((1.0, 1.0), 1)
+
+
 @dataclass(frozen=True)
 class TiffStyle:
     """How a TIFF is stored, beside its pixels.
@@ -73,13 +78,16 @@ def tiff_style(path: str | os.PathLike[str]) -> TiffStyle | None:
     try:
         with quiet_tifffile(), TiffFile(Path(path)) as tif:
             page: Any = tif.pages[0]
-            tags = {name: page.tags.get(name) for name in ("XResolution", "YResolution")}
-            unit = page.tags.get("ResolutionUnit")
+            x, y, unit = (page.tags.get(name) for name in _RESOLUTION)
+            resolution = _resolution(x and x.value, y and y.value)
+            units = 2 if unit is None else int(unit.value)
+            if (resolution, units) == _UNSET:
+                resolution, units = None, 2
             return TiffStyle(
                 compression=int(page.compression),
                 predictor=int(page.predictor) == 2,
-                resolution=_resolution(*(tag and tag.value for tag in tags.values())),
-                unit=2 if unit is None else int(unit.value),
+                resolution=resolution,
+                unit=units,
             )
     except Exception:  # whatever is wrong with it is told when the image is read
         return None

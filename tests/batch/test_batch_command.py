@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import json
+import os
+import re
 import shutil
+import signal
 import subprocess
 import time
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -126,6 +131,75 @@ def test_a_foreign_file_is_replaced_only_when_asked(good, tmp_path):
     assert read_image(mine).shape == SHAPE
 
 
+def children(process):
+    """Return the processes that a process has started, where the system tells."""
+    try:
+        tasks = Path(f"/proc/{process}/task").iterdir()
+        return [int(n) for task in tasks for n in (task / "children").read_text().split()]
+    except OSError:
+        return []
+
+
+def wait_until_gone(processes):
+    """Wait for processes to end: a worker must not outlive its run."""
+    deadline = time.monotonic() + 20
+    while any(running(process) for process in processes):
+        assert time.monotonic() < deadline, "a worker goes on without its run"
+        time.sleep(0.05)
+
+
+def running(process):
+    try:
+        return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no SIGINT for one process")
+def test_ctrl_c_ends_a_run_with_a_report_of_how_far_it_came(good, tmp_path):
+    out = tmp_path / "out"
+    process = subprocess.Popen(
+        [*MODULE, "batch", *good.arguments, "--workers", "1", "--json", "--out", out],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=environment(),
+        start_new_session=True,
+    )
+    assert json.loads(process.stdout.readline())["event"] == "plan"
+    assert json.loads(process.stdout.readline())["event"] == "pair"
+    helpers = children(process.pid)
+    # As a terminal does: to every process of the command.
+    os.killpg(process.pid, signal.SIGINT)
+    _, said = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert said == "ecc-align: interrupted\n"
+    assert rows(out)
+    wait_until_gone(helpers)
+
+
+def test_a_terminal_shows_rate_remaining_time_and_counts(good, finished, tmp_path):
+    pty = pytest.importorskip("pty", reason="Windows has no pseudo-terminals")
+    termios = pytest.importorskip("termios")
+    ours, theirs = pty.openpty()
+    termios.tcsetwinsize(theirs, (24, 200))
+    command = [*MODULE, "batch", *good.arguments, "--out", tmp_path / "out"]
+    process = subprocess.Popen(
+        command, stdout=subprocess.DEVNULL, stderr=theirs, env=environment()
+    )
+    os.close(theirs)
+    shown = b""
+    with contextlib.suppress(OSError):  # how the end of a pseudo-terminal is told on Linux
+        while part := os.read(ours, 4096):
+            shown += part
+    os.close(ours)
+    assert process.wait() == 0
+    text = shown.decode()
+    assert "4/4" in text
+    assert re.search(r"pair/s|s/pair", text)
+    assert "3 aligned, 1 passed through, 0 doubtful, 0 failed" in text
+
+
 def test_killed_at_any_moment_it_goes_on_where_it_was(good, finished, tmp_path, request):
     rng = np.random.default_rng(request.config.getoption("--kills"))
     command = ["batch", *map(str, good.arguments), "--workers", "2", "--json", "--out"]
@@ -142,8 +216,10 @@ def test_killed_at_any_moment_it_goes_on_where_it_was(good, finished, tmp_path, 
         for _ in range(1 + rng.integers(0, 4)):
             process.stdout.readline()
         time.sleep(rng.uniform(0, 0.5))
+        helpers = children(process.pid)
         process.kill()
         killed += process.wait() != 0
+        wait_until_gone(helpers)
         process.stdout.close()
         done = ecc_align(*command, out)
         assert done.code == 0, done

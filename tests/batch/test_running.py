@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import shutil
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -26,7 +27,8 @@ from napari_ecc_align.batch.job import Job, do
 from napari_ecc_align.batch.lock import HIDDEN, locked
 from napari_ecc_align.batch.records import Record, record_path
 from napari_ecc_align.errors import InputError
-from napari_ecc_align.imagefiles import read_image
+from napari_ecc_align.imagefiles import encode_image, read_image
+from napari_ecc_align.imageheaders import TiffStyle, tiff_style
 from napari_ecc_align.transform import corner_error
 
 NAME = "w-1/p0.png"
@@ -194,6 +196,55 @@ def test_a_damaged_record_is_no_record(plan, finished):
     assert not step.resumed
     assert step.record.outcome == "aligned"
     assert contents(chosen.out) == contents(finished)
+
+
+def test_flavours_of_any_depth_and_colour_keep_it(good, tmp_path):
+    """A 16-bit colour TIFF to align, with a JPEG, a palette and a fax page beside it."""
+    from PIL import Image
+
+    gray, bw = (read_image(good.file(flavour, NAME)) for flavour in ("gray", "bw"))
+    colour = np.dstack([gray, gray, 200 * np.ones_like(gray)]).astype(np.uint16) * 257
+    Image.fromarray(gray).save(tmp_path / "gray.jpg", quality=95)
+    Image.fromarray(bw).convert("P").save(tmp_path / "palette.png")
+    style = TiffStyle(4, resolution=(600.0, 600.0))
+    (tmp_path / "fax.tif").write_bytes(encode_image("fax.tif", bw > 0, style=style))
+    (tmp_path / "colour.tif").write_bytes(encode_image("c.tif", colour, style=TiffStyle(1)))
+    (tmp_path / "pairs.tsv").write_text(
+        "reference\tmoving\tsibling:j\tsibling:p\tsibling:f\n"
+        f"{good.file('ideal', NAME)}\tcolour.tif\tgray.jpg\tpalette.png\tfax.tif\n"
+    )
+    out = tmp_path / "out"
+    (step,) = run_plan(make_plan(table=tmp_path / "pairs.tsv", out=out), workers=1)
+    assert step.record.outcome == "aligned", step.record.reason
+    found = {
+        name: read_image(out / name)
+        for name in ("moving/colour.tif", "j/colour.png", "p/colour.png", "f/colour.tif")
+    }
+    assert {name: (image.dtype.name, image.shape[2:]) for name, image in found.items()} == {
+        "moving/colour.tif": ("uint16", (3,)),
+        "j/colour.png": ("uint8", ()),
+        "p/colour.png": ("uint8", (3,)),
+        "f/colour.tif": ("bool", ()),
+    }
+    assert tiff_style(out / "moving/colour.tif") == TiffStyle(1)
+    assert tiff_style(out / "f/colour.tif") == style
+
+
+def test_a_file_that_may_not_be_read_costs_its_pair_alone(plan, good, monkeypatch):
+    """Root may read anything, so the refusal is put in the file's place."""
+    real = Path.read_bytes
+
+    def refused(path):
+        if path == good.file("bw", NAME):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+        return real(path)
+
+    chosen = plan(where=["w-1/*"])
+    with locked(chosen.out) as token, monkeypatch.context() as patch:
+        patch.setattr(Path, "read_bytes", refused)
+        outcomes = [do(job(chosen, token, pair.name)) for pair in chosen.pairs]
+    assert [record.outcome for record in outcomes] == ["failed", "aligned"]
+    assert "Permission denied" in outcomes[0].reason
 
 
 @pytest.mark.parametrize(

@@ -26,6 +26,7 @@ USES = {
     "import": "import napari_ecc_align",
     "core": ALIGN,
     "samples": SAMPLES,
+    "batch": "from napari_ecc_align.batch import correct, make_plan, run_plan, write_report",
     "command line": "from napari_ecc_align.cli.parser import build_parser; build_parser()",
 }
 

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from distributed import Client, Future
 
 _PAUSE = 0.02
+_REFRESH = 1.0
 _ATTEMPTS = 2
 _CONNECT_SECONDS = 20
 
@@ -52,14 +53,17 @@ def work_on_cluster(
     try:
         if check is not None:
             _check_workers(client, check)
+        places, asked = 0, 0.0
         while True:
-            while len(running) < _places(client):
+            if time.monotonic() - asked > _REFRESH:
+                places, asked = _places(client), time.monotonic()
+            while len(running) < places:
                 task = again.pop(0) if again else next(((item, 1) for item in source), None)
                 if task is None:
                     break
                 future = client.submit(_called, function, task[0], pure=False)
                 running[future] = (*task, time.monotonic() + timeout)
-            if not running and not again and _places(client):
+            if not running and places:
                 return
             if cancel is not None and cancel():
                 return

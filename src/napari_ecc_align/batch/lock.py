@@ -61,6 +61,8 @@ def locked(out: Path) -> Iterator[str]:
         file.truncate()
         json.dump(owner, file)
         file.flush()
+        # Or another machine might not see it.
+        os.fsync(file.fileno())
         try:
             yield token
         finally:
@@ -110,8 +112,13 @@ else:
     def _acquire(file: IO[str]) -> bool:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
+        except BlockingIOError:
             return False
+        except OSError as error:
+            raise InputError(
+                f"cannot lock {file.name}: {error.strerror or error}; "
+                "put the output folder on a file system with locks"
+            ) from error
         return True
 
     def _release(file: IO[str]) -> None:
