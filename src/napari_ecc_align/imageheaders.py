@@ -10,7 +10,6 @@ from typing import Any
 from ._decoding import MAX_PIXELS, header_size
 from .errors import InputError
 
-
 _RESOLUTION = ("XResolution", "YResolution", "ResolutionUnit")
 # What programs write that know of no resolution.
 _UNSET = ((1.0, 1.0), 1)

@@ -20,6 +20,7 @@ from .settings import Settings
 
 THUMBNAIL_SIDE = 200
 _QUALITY = 60
+_GAP = 4
 # A displaced stroke covers little of a thumbnail's pixel, and must be seen all the same.
 _BOOST = 3.0
 
@@ -87,16 +88,20 @@ def thumbnail(before: Look, after: Look | None) -> str:
     """Return the differing pixels before and, beside them, after, as a small data URI."""
     from .._cv2 import cv2
 
-    looks = [look.found for look in (before, after) if look is not None]
-    pictures = [_small(found.map) for found in looks if found is not None]
-    if not pictures:
-        return ""
-    height = max(len(picture) for picture in pictures)
-    padded = [
-        np.pad(p, ((0, height - len(p)), (0, 4), (0, 0)), constant_values=255) for p in pictures
+    pictures = [
+        None if look is None or look.found is None else _small(look.found.map)
+        for look in (before, after)
     ]
+    drawn = [picture for picture in pictures if picture is not None]
+    if not drawn:
+        return ""
+    height, width = (max(picture.shape[axis] for picture in drawn) for axis in (0, 1))
+    sheet = np.full((height, 2 * width + _GAP, 3), 255, np.uint8)
+    for left, picture in zip((0, width + _GAP), pictures, strict=True):
+        if picture is not None:
+            sheet[: picture.shape[0], left : left + picture.shape[1]] = picture
     options = [cv2.IMWRITE_WEBP_QUALITY, _QUALITY]
-    done, encoded = cv2.imencode(".webp", np.hstack(padded)[..., ::-1], options)
+    done, encoded = cv2.imencode(".webp", sheet[..., ::-1], options)
     if not done:
         return ""
     return "data:image/webp;base64," + base64.b64encode(encoded.tobytes()).decode()
