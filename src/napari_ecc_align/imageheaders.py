@@ -70,6 +70,8 @@ def check_image_file(path: str | os.PathLike[str], max_pixels: int = MAX_PIXELS)
 
 def tiff_style(path: str | os.PathLike[str]) -> TiffStyle | None:
     """Return how a TIFF is stored, or None for another kind of file."""
+    if Path(path).suffix.lower() not in (".tif", ".tiff"):
+        return None
     from tifffile import TiffFile
 
     from ._decoding import quiet_tifffile

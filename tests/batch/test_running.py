@@ -21,10 +21,12 @@ from napari_ecc_align.batch import (
     read_records,
     reject,
     run_plan,
+    running,
 )
 from napari_ecc_align.batch.commit import commit, finish_all
 from napari_ecc_align.batch.job import Job, do
 from napari_ecc_align.batch.lock import HIDDEN, locked
+from napari_ecc_align.batch.pool import Lost
 from napari_ecc_align.batch.records import Record, record_path
 from napari_ecc_align.errors import InputError
 from napari_ecc_align.imagefiles import encode_image, read_image
@@ -50,6 +52,19 @@ def test_a_run_tells_of_each_pair_and_can_be_broken_off_and_resumed(plan, finish
     assert [step.resumed for step in again] == [True, False, False, False]
     assert again[-1].counts.all_fine
     assert contents(plan().out) == contents(finished)
+
+
+def test_a_pair_that_was_given_up_is_recorded_and_tried_again(plan, monkeypatch):
+    chosen = plan(where=[NAME])
+    with monkeypatch.context() as patch:
+        lost = Lost("it took longer than 1 s")
+        patch.setattr(running, "work", lambda do, jobs, **how: iter([(jobs[0], lost)]))
+        (step,) = run_plan(chosen)
+    assert step.record.outcome == "failed"
+    assert read_record(chosen.out, NAME).reason == (
+        "Given up after a second try: it took longer than 1 s."
+    )
+    assert [s.record.outcome for s in run_plan(chosen, workers=1)] == ["aligned"]
 
 
 def test_cancelling_ends_a_run(plan):

@@ -94,7 +94,8 @@ class Problem:
     reason : str
         What is wrong with it, in a sentence without its name.
     pair : str or None
-        The pair that fails by it, or None if it is left out.
+        The pair that fails by it, or None if it is left out. Of each pair that fails, the first
+        such file is named.
     """
 
     path: Path
@@ -295,7 +296,10 @@ def _unreadable(pairs: list[Pair], settings: Settings) -> list[Problem]:
             except InputError as error:
                 needed = role in ("reference", "moving") or settings.missing_siblings == "fail"
                 fails = needed or path.exists()
-                found.append(Problem(path, _without(str(error), path), pair.name * fails or None))
+                named = pair.name if fails else None
+                found.append(Problem(path, _without(str(error), path), named))
+                if fails:
+                    break
     return found
 
 
