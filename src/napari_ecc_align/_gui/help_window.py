@@ -9,6 +9,7 @@ from qtpy.QtCore import Qt, QUrl
 from qtpy.QtWidgets import QTextBrowser, QWidget
 
 _SIZE = (760, 820)
+_NAME = "ecc-align-help"
 
 
 def docs_folder() -> Path:
@@ -17,7 +18,7 @@ def docs_folder() -> Path:
 
 
 def open_help(parent: QWidget, page: str = "align.md") -> QTextBrowser:
-    """Open a page of the documentation.
+    """Open a page of the documentation, in the window that is open already if there is one.
 
     Parameters
     ----------
@@ -26,12 +27,15 @@ def open_help(parent: QWidget, page: str = "align.md") -> QTextBrowser:
     page : str
         A file in `docs`.
     """
-    browser = QTextBrowser(parent)
-    browser.setWindowFlag(Qt.WindowType.Window)
-    browser.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-    browser.setWindowTitle("ECC Align: help")
-    browser.setOpenExternalLinks(True)
-    browser.resize(*_SIZE)
+    browser = parent.findChild(QTextBrowser, _NAME)
+    if browser is None:
+        browser = QTextBrowser(parent)
+        browser.setObjectName(_NAME)
+        browser.setWindowFlag(Qt.WindowType.Window)
+        browser.setWindowTitle("ECC Align: help")
+        browser.setOpenExternalLinks(True)
+        browser.resize(*_SIZE)
     browser.setSource(QUrl.fromLocalFile(str(docs_folder() / page)))
     browser.show()
+    browser.raise_()
     return browser
