@@ -7,13 +7,11 @@ import pytest
 from dataset import SHAPE
 from tifffile import TiffFile
 
-from napari_ecc_align import Transform, compare
-from napari_ecc_align.batch.counting import count_differing
+from napari_ecc_align import Transform
 from napari_ecc_align.batch.flavours import resample, two_values
 from napari_ecc_align.batch.settings import Settings
 from napari_ecc_align.imagefiles import decode_image, encode_image, read_image
 from napari_ecc_align.imageheaders import TiffStyle, tiff_style
-from napari_ecc_align.samples import names, pair
 from napari_ecc_align.samples.page import make_page
 
 SHIFT = Transform([[1, 0.001, 0.5], [0, 1, -0.3], [0, 0, 1]])
@@ -108,30 +106,3 @@ def test_a_compression_that_cannot_be_written_becomes_zlib(page, tmp_path):
     path = tmp_path / "scan.tif"
     path.write_bytes(encode_image(path, page.gray.astype(np.float32), style=TiffStyle(5)))
     assert tiff_style(path).compression == 8
-
-
-def pairs_to_count():
-    page = make_page(shape=SHAPE)
-    height, width = page.gray.shape
-    reference = page.reference[:height, :width]
-    yield from [(reference, page.gray), (reference > 0, page.gray), (page.gray, page.binary)]
-    yield from [(page.gray, np.zeros_like(page.gray)), (255 - page.gray, page.gray)]
-    for name in names():
-        sample = pair(name)
-        rows, columns = np.minimum(sample.reference.shape, sample.moving.shape)
-        yield sample.reference[:rows, :columns], sample.moving[:rows, :columns]
-
-
-def test_the_quick_count_is_the_count_of_compare():
-    rng = np.random.default_rng(0)
-    for reference, other in pairs_to_count():
-        for mask in (None, rng.random(reference.shape) > 0.3, np.zeros(reference.shape, bool)):
-            quick = count_differing(reference, other, mask, "otsu")
-            slow = compare(reference, other, mask=mask)
-            assert (quick.different, quick.iou, quick.dice, quick.fraction) == (
-                slow.different,
-                slow.iou,
-                slow.dice,
-                slow.fraction,
-            )
-            assert np.array_equal(quick.map, slow.map)

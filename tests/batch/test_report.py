@@ -14,9 +14,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from napari_ecc_align import Transform
+from napari_ecc_align import Transform, compare
 from napari_ecc_align.batch import Problem, write_report
-from napari_ecc_align.batch.counting import Differing
 from napari_ecc_align.batch.histogram import histogram
 from napari_ecc_align.batch.measure import Look, thumbnail
 from napari_ecc_align.batch.records import Record
@@ -29,8 +28,8 @@ PAIRS = 1000
 def records():
     """A thousand pairs as the story had them: most fine, some with many differing pixels."""
     rng = np.random.default_rng(0)
-    pages = [(rng.random((300, 420)) < 0.1).astype(np.uint8) * n for n in (1, 2)]
-    looks = [Look(Differing(1, 0.1, 0.5, 0.5, page)) for page in pages]
+    ink, faint = (rng.random((300, 420)) < share for share in (0.1, 0.02))
+    looks = [Look(compare(ink, ink ^ other)) for other in (ink[::-1], faint)]
     picture = thumbnail(*looks)
     for number in range(PAIRS):
         outcome = ("doubtful", "failed", "passed through", *["aligned"] * 97)[number % 100]

@@ -9,12 +9,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..comparison import COLOURS, ONLY_ALIGNED, ONLY_REFERENCE
+from ..comparison import COLOURS, ONLY_ALIGNED, ONLY_REFERENCE, Comparison, compare
 from ..errors import InputError
 from ..result import AlignmentResult
 from ..transform import Transform, corner_error
 from ..warping import overlap
-from .counting import Differing, count_differing
 from .records import Number
 from .settings import Settings
 
@@ -29,7 +28,7 @@ _BOOST = 3.0
 class Look:
     """How two images on one grid compare, or nothing if no threshold suits them."""
 
-    found: Differing | None
+    found: Comparison | None
 
     def numbers(self, when: str) -> dict[str, Number]:
         """Return what was counted, under names that end in `when`."""
@@ -114,7 +113,7 @@ def _look(
     settings: Settings,
 ) -> Look:
     try:
-        return Look(count_differing(reference, other, mask, settings.threshold))
+        return Look(compare(reference, other, method=settings.threshold, mask=mask))
     except InputError:  # the threshold does not suit these images
         return Look(None)
 
