@@ -27,7 +27,7 @@ def open_help(parent: QWidget, page: str = "align.md") -> QTextBrowser:
     page : str
         A file in `docs`.
     """
-    browser = parent.findChild(QTextBrowser, _NAME)
+    browser: QTextBrowser | None = parent.findChild(QTextBrowser, _NAME)
     if browser is None:
         browser = QTextBrowser(parent)
         browser.setObjectName(_NAME)
