@@ -73,7 +73,8 @@ def strength(level: Level, shrink: int, origins: Array, size: int) -> Array:
     xx, xy, yy = sums.T[:3]
     smaller = (xx + yy) / 2 - np.sqrt(((xx - yy) / 2) ** 2 + xy**2)
     if level.valid is not None:
-        smaller[sums[:, 3] * shrink**2 / size**2 < _MIN_VALID] = 0
+        # A tile's corners are rounded here: it may measure a pixel less or more.
+        smaller[sums[:, 3] < _MIN_VALID * (x1 - x0) * (y1 - y0)] = 0
     return np.asarray(smaller)
 
 
