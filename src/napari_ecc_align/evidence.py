@@ -20,7 +20,7 @@ AGREEMENT_RADIUS = 1.5
 """A tile agrees when it fits best within this many pixels (of its level) of where it is."""
 
 MOST_TILES = 40
-FIRST_TILES = 16
+FIRST_TILES = 12
 _CLEAR_SHARE = 0.9
 # Where full resolution is asked as well, so few tiles that look far do if all of them agree and
 # nothing rivals them by far.
@@ -269,8 +269,9 @@ class _Peaks:
         padded = np.full((count, width + 2, width + 2), np.nan, np.float32)
         padded[:, 1:-1, 1:-1] = surfaces
         ring = np.arange(3)
-        rows, columns = y[:, None, None] + ring[:, None], x[:, None, None] + ring
-        near = padded[np.arange(count)[:, None, None], rows, columns].astype(np.float64)
+        corner = (np.arange(count) * (width + 2) + y) * (width + 2) + x
+        steps = ring[:, None] * (width + 2) + ring
+        near = padded.ravel()[corner[:, None, None] + steps].astype(np.float64)
         aside = _vertex(near[:, 1, 0], near[:, 1, 1], near[:, 1, 2])
         along = _vertex(near[:, 0, 1], near[:, 1, 1], near[:, 2, 1])
         return cls(np.stack([x + aside, y + along], axis=1), near)

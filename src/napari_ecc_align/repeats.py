@@ -57,8 +57,8 @@ def rival_place(
     if inverted:
         other = (-other[0], other[1])
     joint, shared = (_correlated(a, b) for a, b in zip(fixed, other, strict=True))
-    usable = shared > _LEAST_SHARED * shared[0, 0]
-    surface = np.where(usable, joint / np.maximum(shared, 1e-6), -np.inf)
+    surface = joint / np.maximum(shared, 1e-6)
+    surface[shared <= _LEAST_SHARED * shared[0, 0]] = -np.inf
     here = float(surface[0, 0])
     if not here > 0:
         return float("inf")
@@ -101,16 +101,12 @@ def _correlated(a: Floats, b: Floats) -> Floats:
     from ._cv2 import cv2
 
     height, width = (cv2.getOptimalDFTSize(length) for length in a.shape)
+    below, right = height - a.shape[0], width - a.shape[1]
     spectra = [
         cv2.dft(
-            cv2.copyMakeBorder(
-                image,
-                0,
-                height - image.shape[0],
-                0,
-                width - image.shape[1],
-                cv2.BORDER_CONSTANT,
-            )
+            image
+            if below == right == 0
+            else cv2.copyMakeBorder(image, 0, below, 0, right, cv2.BORDER_CONSTANT)
         )
         for image in (a, b)
     ]

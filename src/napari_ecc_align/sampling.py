@@ -7,8 +7,8 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-from .ecc.pyramid.blocks import TileSampler, halo, tile_values
-from .ecc.pyramid.scalespace import Level
+from .ecc.pyramid.blocks import TileSampler, halo, smoothed, tile_values, warp
+from .ecc.pyramid.scalespace import Floats, Level
 from .ecc.pyramid.windows import at_hand
 from .transform import map_points
 
@@ -23,6 +23,7 @@ _FARTHEST = 0.75
 _AROUND = 16
 _POINTS_A_SIDE = 48
 _LEAST_PIXELS = 100
+_MOST_PIXELS = 50_000
 
 
 def sampled_ecc(
@@ -31,9 +32,9 @@ def sampled_ecc(
     """Return the ECC under each matrix, over tiles spread evenly over the reference.
 
     The coefficient is that of Evangelidis and Psarakis (2008, eq. 3), over the pixels of all
-    tiles together, at full resolution and slightly smoothed. An image of up to some 220 pixels on
-    a side is sampled whole but for its border; of a larger one, up to 25 tiles of 44 pixels are.
-    A pair that is read on demand is sampled in 16, moved to where its pixels are in memory.
+    tiles together, at full resolution and slightly smoothed. Of a small image every so many-th
+    row and column is sampled, of a larger one up to 25 tiles of 44 pixels. A pair that is read on
+    demand is sampled in 16, moved to where its pixels are in memory.
 
     Parameters
     ----------
@@ -47,6 +48,9 @@ def sampled_ecc(
     list of float
         In [-1, 1]; 0 where too little overlaps or an image is flat there.
     """
+    whole, other = smoothed(reference), smoothed(moving)
+    if whole is not None and other is not None:
+        return [_sparse_ecc(whole, other, matrix) for matrix in matrices]
     if _on_demand(reference) or _on_demand(moving):
         origins = _tiles_at_hand(reference, moving, matrices)
     else:
@@ -78,6 +82,16 @@ def overlap_share(reference: Level, moving: Level, matrix: NDArray[np.float64]) 
     with np.errstate(all="ignore"):
         there = map_points(matrix, points)
     return float(_valid_at(moving, there).mean())
+
+
+def _sparse_ecc(whole: Floats, other: Floats, matrix: NDArray[np.float64]) -> float:
+    """Return the ECC over every so many-th row and column of two smoothed images."""
+    step = int(np.ceil(np.sqrt(whole.size / _MOST_PIXELS)))
+    values = whole[::step, ::step]
+    if whole.shape == other.shape and np.array_equal(matrix, np.eye(3)):
+        return _pooled(values, None, other[::step, ::step])
+    sparse = matrix @ np.diag([step, step, 1.0])
+    return _pooled(values, None, warp(other, sparse, values.shape[::-1]))
 
 
 def _sampled(
@@ -148,12 +162,10 @@ def _tiles_at_hand(
 def _pooled(
     values: NDArray[np.float32], valid: NDArray[np.bool_] | None, image: NDArray[np.float32]
 ) -> float:
-    a, b = values.ravel(), image.ravel()
-    if valid is not None or not np.isfinite(image.sum()):
-        inside = np.isfinite(image)
-        if valid is not None:
-            inside &= valid
-        a, b = values[inside], image[inside]
+    inside = np.isfinite(values + image)
+    if valid is not None:
+        inside &= valid
+    a, b = values[inside], image[inside]
     if len(a) < _LEAST_PIXELS:
         return 0.0
     a, b = a - a.mean(), b - b.mean()

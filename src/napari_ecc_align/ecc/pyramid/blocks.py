@@ -10,6 +10,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
+from itertools import repeat
 from typing import TypeAlias, TypeVar
 
 import numpy as np
@@ -17,7 +19,7 @@ from numpy.typing import NDArray
 
 from ..._cv2 import cv2
 from .models import Array, apply
-from .scalespace import Bools, Floats, Level, floats
+from .scalespace import Bools, Floats, Image, Level, floats
 
 KERNEL = 5
 SIGMA = 0.8
@@ -27,6 +29,10 @@ BORDER = 2
 # Between the pixels, by ``matrix @ (x, y, 1)``; NaN outside.
 _LINEAR = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
 _NAN = (float("nan"),)
+# What smoothing to single precision loses nothing of.
+_NARROW = (np.dtype(np.uint8), np.dtype(np.uint16))
+# A level of at most so many pixels is smoothed whole, once.
+_SMOOTHED_PIXELS = 300_000
 # How far (px) a tile may wander before its patch of the moving image is read again.
 _SLACK = 4
 
@@ -77,11 +83,25 @@ def smooth(image: Floats, valid: Bools | None, *, strict: bool) -> tuple[Floats,
         else:
             ok = _eroded(valid, RADIUS)
         return out, ok
-    weight = np.ones(image.shape, np.float32) if valid is None else valid.astype(np.float32)
-    total = floats(cv2.GaussianBlur(weight, kernel, SIGMA, borderType=cv2.BORDER_CONSTANT))
     out = floats(cv2.GaussianBlur(image, kernel, SIGMA, borderType=cv2.BORDER_CONSTANT))
-    out /= np.maximum(total, np.float32(1e-6))
-    return out, np.ones(image.shape, bool) if valid is None else valid
+    if valid is None:
+        out /= _full_weight(image.shape)
+        return out, np.ones(image.shape, bool)
+    out /= _weight(valid.astype(np.float32))
+    return out, valid
+
+
+def _weight(valid: Floats) -> Floats:
+    """Return how much of the kernel around each pixel lies on valid pixels."""
+    total = cv2.GaussianBlur(valid, (KERNEL, KERNEL), SIGMA, borderType=cv2.BORDER_CONSTANT)
+    return floats(np.maximum(total, np.float32(1e-6)))
+
+
+@lru_cache(maxsize=16)
+def _full_weight(shape: tuple[int, int]) -> Floats:
+    weight = _weight(np.ones(shape, np.float32))
+    weight.setflags(write=False)
+    return weight
 
 
 def _eroded(valid: Bools, radius: int) -> Bools:
@@ -167,8 +187,7 @@ def warp(image: Floats, matrix: Array, size: tuple[int, int]) -> Floats:
 
 def tile_reference(level: Level, origins: Array, size: int, *, gradient: bool = False) -> Blocks:
     """Return the tiles that begin at `origins`, (n, 2) as (x, y), `halo` px off the border."""
-    image, mask = _smoothed_tiles(level, origins, size, gradient)
-    ring = halo(gradient)
+    image, mask, ring = _smoothed_tiles(level, origins, size, gradient)
     values, valid = _inner(image, size, ring), None
     slopes = np.empty((2, *values.shape), np.float32)
     for out, plane in zip(slopes, gradients(image), strict=True):
@@ -182,8 +201,7 @@ def tile_reference(level: Level, origins: Array, size: int, *, gradient: bool = 
 
 def tile_values(level: Level, origins: Array, size: int) -> tuple[Floats, Bools | None]:
     """Return the values and validity of `tile_reference`, without the derivatives."""
-    image, mask = _smoothed_tiles(level, origins, size, False)
-    ring = halo(False)
+    image, mask, ring = _smoothed_tiles(level, origins, size, False)
     values, valid = _inner(image, size, ring), None
     if mask is not None:
         valid = _inner(mask, size, ring)
@@ -193,18 +211,59 @@ def tile_values(level: Level, origins: Array, size: int) -> tuple[Floats, Bools 
 
 def _smoothed_tiles(
     level: Level, origins: Array, size: int, gradient: bool
-) -> tuple[Floats, Bools | None]:
-    """Return tiles and their halo, one below the other, and what is valid of them."""
+) -> tuple[Floats, Bools | None, int]:
+    """Return tiles and a ring around them, one below the other, what is valid, and the ring."""
+    first = origins.astype(int)
+    whole = smoothed(level, gradient=gradient)
+    if whole is not None:
+        side = size + 2
+        image = np.empty((len(first), side, side), np.float32)
+        for out, (x, y) in zip(image, (first - 1).tolist(), strict=True):
+            out[:] = whole[y : y + side, x : x + side]
+        image = image.reshape(-1, side)
+        return image, None if level.valid is None else _eroded(~np.isnan(image), 1), 1
     ring = halo(gradient)
-    stack, mask = _stack(level, origins.astype(int) - ring, size + 2 * ring)
-    stack, mask = represent(stack, mask, gradient)
-    image = floats(cv2.GaussianBlur(stack, (KERNEL, KERNEL), SIGMA))
+    image, mask = _blurred(level, *_stack(level, first - ring, size + 2 * ring), gradient)
     if mask is None or level.valid is None:
-        return image, None
-    return image, _eroded(mask, RADIUS + 1)
+        return image, None, ring
+    return image, _eroded(mask, RADIUS + 1), ring
 
 
-def _stack(level: Level, first: NDArray[np.int_], side: int) -> tuple[Floats, Bools | None]:
+def smoothed(level: Level, *, gradient: bool = False) -> Floats | None:
+    """Return all of a small level smoothed, NaN where data are missing; None if it is not small.
+
+    Tiles of a small level overlap, and are wanted more than once.
+    """
+    if level.image.size > _SMOOTHED_PIXELS or not isinstance(level.image, np.ndarray):
+        return None
+    name = f"smoothed {gradient}"
+    kept = level.kept.get(name)
+    if kept is None:
+        kept, valid = _blurred(level, level.image, level.valid, gradient)
+        if valid is not None:
+            kept[~_eroded(valid, RADIUS)] = np.nan
+        for edge in (slice(None, RADIUS), slice(-RADIUS, None)):
+            kept[edge] = np.nan
+            kept[:, edge] = np.nan
+        level.kept[name] = kept
+    return kept
+
+
+def _blurred(
+    level: Level, raw: Image, valid: Bools | None, gradient: bool
+) -> tuple[Floats, Bools | None]:
+    """Smooth pixels of a level, and tell which of what was smoothed is valid."""
+    if valid is None and not gradient and raw.dtype in _NARROW and raw.dtype.isnative:
+        # In one pass, which also brings the pixels to the level's units.
+        kernel = np.asarray(cv2.getGaussianKernel(KERNEL, SIGMA))
+        offset = -level.offset / level.scale
+        smooth = cv2.sepFilter2D(raw, cv2.CV_32F, kernel / level.scale, kernel, delta=offset)
+        return floats(smooth), None
+    values, valid = represent(level.convert(raw, valid), valid, gradient)
+    return floats(cv2.GaussianBlur(values, (KERNEL, KERNEL), SIGMA)), valid
+
+
+def _stack(level: Level, first: NDArray[np.int_], side: int) -> tuple[Image, Bools | None]:
     """Read square patches, one below the other.
 
     Filters then run once, and only the rings of the patches mix.
@@ -220,7 +279,7 @@ def _stack(level: Level, first: NDArray[np.int_], side: int) -> tuple[Floats, Bo
         if valid is not None and level.valid is not None:
             valid[k] = level.valid[y : y + side, x : x + side]
     mask = None if valid is None else valid.reshape(n * side, side)
-    return level.convert(raw.reshape(n * side, side), mask), mask
+    return raw.reshape(n * side, side), mask
 
 
 def _within(stack: NDArray[Scalar], size: int, ring: int) -> NDArray[Scalar]:
@@ -245,31 +304,40 @@ class TileSampler:
         self._origins = origins
         self._size = size
         self._gradient = gradient
+        self._whole = smoothed(level, gradient=gradient)
         self._patches = np.empty((0, 0, 0), np.float32)
         self._first = self._low = self._high = origins
-        last = size - 1
-        square = np.array([[0, 0], [last, 0], [last, last], [0, last]], dtype=np.float64)
-        self._corners = (origins[:, None] + square).reshape(-1, 2)
         self._shifts = np.tile(np.eye(3), (len(origins), 1, 1))
         self._shifts[:, :2, 2] = origins
 
     def __call__(self, matrix: Array) -> Floats:
         """Return (n, b, b) samples at ``matrix`` of the tiles' pixels; NaN without data."""
         size = self._size
-        corners = apply(matrix, self._corners).reshape(-1, 4, 2)
-        low, high = corners.min(axis=1), corners.max(axis=1)
-        if not self._patches.size or (low < self._low).any() or (high > self._high).any():
-            self._read(low, high)
         local = matrix @ self._shifts
-        local[:, :2] -= self._first[:, :, None] * local[:, 2:]
+        if self._whole is None:
+            self._follow(matrix)
+            local[:, :2] -= self._first[:, :, None] * local[:, 2:]
+            patches = iter(self._patches)
+        else:
+            patches = repeat(self._whole, len(local))
         flat = matrix[2, 0] == 0 and matrix[2, 1] == 0
         if flat:
             local = local[:, :2] / local[:, 2:, 2:]
         sample = cv2.warpAffine if flat else cv2.warpPerspective
         out = np.empty((len(local), size, size), np.float32)
-        for patch, own, tile in zip(self._patches, local, out, strict=True):
+        for patch, own, tile in zip(patches, local, out, strict=True):
             sample(patch, own, (size, size), tile, _LINEAR, cv2.BORDER_CONSTANT, _NAN)
         return out
+
+    def _follow(self, matrix: Array) -> None:
+        """Read again what lies below the tiles if they have wandered off."""
+        last = self._size - 1
+        square = np.array([[0, 0], [last, 0], [last, last], [0, last]], dtype=np.float64)
+        corners = (self._origins[:, None] + square).reshape(-1, 2)
+        mapped = apply(matrix, corners).reshape(-1, 4, 2)
+        low, high = mapped.min(axis=1), mapped.max(axis=1)
+        if not self._patches.size or (low < self._low).any() or (high > self._high).any():
+            self._read(low, high)
 
     def _read(self, low: Array, high: Array) -> None:
         """Read and smooth a square patch around each box, with room for the tiles to wander."""
@@ -281,8 +349,7 @@ class TileSampler:
             self._read_padded(side)
             return
         first = np.clip(np.floor(self._low).astype(int) - ring, 0, np.array([w, h]) - side)
-        stack, valid = _stack(self._level, first, side)
-        self._smooth(stack, valid, side, first)
+        self._smooth(self._level, side, first)
 
     def _read_padded(self, side: int) -> None:
         """Read from an image smaller than a patch: everything around it is missing."""
@@ -298,14 +365,11 @@ class TileSampler:
         first = np.clip(
             np.floor(self._low).astype(int) - halo(self._gradient), 0, np.array([w, h])
         )
-        self._smooth(*_stack(whole, first, side), side, first)
+        self._smooth(whole, side, first)
 
-    def _smooth(
-        self, stack: Floats, valid: Bools | None, side: int, first: NDArray[np.int_]
-    ) -> None:
+    def _smooth(self, level: Level, side: int, first: NDArray[np.int_]) -> None:
         ring = halo(self._gradient) - 1
-        stack, valid = represent(stack, valid, self._gradient)
-        image = floats(cv2.GaussianBlur(stack, (KERNEL, KERNEL), SIGMA))
+        image, valid = _blurred(level, *_stack(level, first, side), self._gradient)
         if valid is not None:
             image[~_eroded(valid, RADIUS)] = np.nan
         patches = image.reshape(-1, side, side)

@@ -35,6 +35,9 @@ _WORTH_REFINING = 0.2
 _KEPT_AGREEMENT = 0.7
 # What is too small or too plain to ask tiles must correlate so well.
 _MIN_ECC = 0.9
+# What correlates like this on a whole level is refined without asking tiles first: whoever accepts
+# an estimate asks his own.
+_SURE_ECC = 0.97
 # Only what correlates like this at all is worth a second look with a gain per block.
 _PROMISING = 0.5
 # Starts that lead to within so many px (of the level of the tiles) of each other are the same.
@@ -57,9 +60,14 @@ class _Candidate:
     agreement: check.Agreement
     refiner: Refiner
     rung: str
+    # Believed before any tile was asked; and already refined, in vain.
+    sure: bool = False
+    tried: bool = False
 
     @property
     def believed(self) -> bool:
+        if self.sure:
+            return True
         if self.agreement.tiles < _MIN_AGREEING:
             return abs(self.refined.solution.ecc) > _MIN_ECC
         return self.agreement.share >= _MIN_AGREEMENT and self.agreement.agreeing >= _MIN_AGREEING
@@ -164,8 +172,12 @@ class _Run:
                 refined = chosen.coarse(start, first=first)
                 if self._known(refined.matrix, chosen):
                     yield None
-                else:
-                    yield self._settled(self._checked(refined, chosen, rung))
+                    continue
+                sure = self._sure(refined, chosen)
+                if sure:
+                    yield _Candidate(refined, check.Agreement(0, 0), chosen, rung, sure=True)
+                found = self._settled(self._checked(refined, chosen, rung))
+                yield replace(found, tried=sure and found.refined is refined)
 
     def _close(self, rung: str, starts: list[Array]) -> Candidates:
         """Refine and check starts that are too good for the coarsest levels."""
@@ -198,6 +210,17 @@ class _Run:
         if refined.solution.converged:
             for matrix in (candidate.refined.matrix, refined.matrix):
                 self._descended.append((candidate.refiner, apply(matrix, self.frame.corners)))
+
+    def _sure(self, refined: Refined, refiner: Refiner) -> bool:
+        """Tell whether a coarsely refined start need not be checked before it is refined."""
+        solution = refined.solution
+        return (
+            not refiner.gradient
+            and refined.level == refiner.finest_whole > 0
+            and solution.converged
+            and abs(solution.ecc) > _SURE_ECC
+            and self.plausible(refined)
+        )
 
     def _checked(self, refined: Refined, refiner: Refiner, rung: str) -> _Candidate:
         """Check a coarsely refined start; if need be, once more with uneven light allowed for."""
@@ -248,6 +271,8 @@ class _Run:
         if np.abs(moved).max() < 2.0**self.checked:
             return True
         again = self.candidate(refined, candidate.refiner, candidate.rung)
+        if candidate.sure:
+            return again.believed
         return again.agreement.share >= _KEPT_AGREEMENT * candidate.agreement.share
 
     def plausible(self, refined: Refined) -> bool:
@@ -317,7 +342,7 @@ def estimate_steps(
             yield Step(rung, candidate.refined.matrix)
             if best is None or candidate.rank > best.rank:
                 best = candidate
-            if not candidate.believed or run.descended(candidate):
+            if candidate.tried or not candidate.believed or run.descended(candidate):
                 continue
             refined = yield from _fine_steps(candidate, rung)
             timings[rung] = timings.get(rung, 0.0) + time.perf_counter() - clock

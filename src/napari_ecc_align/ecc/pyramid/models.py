@@ -16,6 +16,8 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from ..._cv2 import cv2
+
 Array: TypeAlias = NDArray[np.float64]
 
 
@@ -171,7 +173,8 @@ def scaled(matrix: Array, factor: float) -> Array:
 
 def compose(matrix: Array, model: Model, frame: Frame, delta: Array) -> Array:
     """Inverse compositional update ``W <- W o dW^-1`` (Baker and Matthews 2004, eq. 36)."""
-    out = matrix @ frame.inverse @ np.linalg.inv(model.increment(delta)) @ frame.matrix
+    back = cv2.invert(model.increment(delta))[1]
+    out = matrix @ frame.inverse @ back @ frame.matrix
     return np.asarray(out / out[2, 2])
 
 

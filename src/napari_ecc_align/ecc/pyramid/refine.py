@@ -36,10 +36,15 @@ _COARSE_ITERATIONS = 15
 # From inside the basin, tiles that show the same thing settle in a few; where they differ in part,
 # it may take long.
 _FINE_ITERATIONS = 40
+# This share of the precision does not matter, where it is added in squares.
+_NEGLIGIBLE = 0.3
 # A step (px of the level) that does not matter for a start.
 _LOOSE = 0.05
 _HOPELESS = 0.15
+_LOST_CERTAINTY = 0.5
 _FIRST_TILES = 16
+# Models with a rotation at most do with fewer.
+_FEW_TILES = 12
 _TILE = 64
 # So many tiles are prepared and fitted in one go, a few hundredths of a second.
 _TOGETHER = 64
@@ -167,7 +172,7 @@ class Refiner:
 
     def _tight(self, index: int) -> float:
         """Return the step (px of the level) that does not matter for the precision."""
-        return 0.1 * self._settings.precision * 2.0**-index
+        return _NEGLIGIBLE * self._settings.precision * 2.0**-index
 
     def _coarse_model(self, index: int) -> Model:
         """Return the model for a level.
@@ -210,9 +215,14 @@ class Refiner:
         Yields what is reached so far, several times on each level, and returns the last.
         """
         result = coarse
-        if coarse.uncertainty < self._settings.precision:
+        # A gain per block costs some certainty, so that finer levels are often needed still.
+        enough = self._settings.precision * (_LOST_CERTAINTY if coarse.level else 1)
+        if coarse.uncertainty < enough:
             result = self.polished(coarse.matrix)
-        while result.level > 0 and not result.uncertainty < self._settings.precision:
+        # Uneven light may have bent what only one gain was fitted to.
+        while result.level > 0 and (
+            result is coarse or not result.uncertainty < self._settings.precision
+        ):
             index = self._next(result)
             refined = yield from self._tiled(result, index)
             if refined is None:
@@ -234,7 +244,8 @@ class Refiner:
         size, choice = self._choice(start, index)
         solver = self._empty(index, self._settings.model)
         result: Refined | None = None
-        count, used = min(_FIRST_TILES, len(choice)), 0
+        first_tiles = _FIRST_TILES if self._settings.model.n_parameters > 4 else _FEW_TILES
+        count, used = min(first_tiles, len(choice)), 0
         while used < count:
             for first in range(used, count, _TOGETHER):
                 self._add(solver, index, choice[first : min(count, first + _TOGETHER)], size)
@@ -266,7 +277,9 @@ class Refiner:
             least = result.uncertainty * (used / max(used, most)) ** 0.5
             if index == 0 and used > _FIRST_TILES and least > _USELESS:
                 break
-            growth = min(_FASTEST_GROWTH, 1.2 * excess**2)
+            # What spreads farther holds a perspective faster than the number of tiles does.
+            power = 2 if self._settings.model.degree == 1 else 1.5
+            growth = min(_FASTEST_GROWTH, 1.2 * excess**power)
             count = min(most, int(np.ceil(used * growth)))
         return result
 

@@ -29,8 +29,10 @@ _STILL_SEEN = 0.8
 _CLOSE = 0.2
 # A direction whose gradients are noise to more than this share is not told from noise.
 _MOST_NOISE = 0.9
-# Each step is taken to be shorter than the last by a factor within these limits.
+# Each step is taken to be shorter than the last by a factor within these limits, and the second
+# by this one if the first is close already.
 _RATES = (0.05, 0.98)
+_FIRST_RATE = 0.07
 # After so many iterations, what is left of the way is compared with the uncertainty, too: a share
 # of it does not matter.
 _PATIENCE = 6
@@ -100,6 +102,8 @@ class Convergence:
         """Tell whether nothing that matters is to be expected after a step."""
         if self._ecc is not None:
             self._rate = min(max(moved / self.moved, _RATES[0]), _RATES[1])
+        elif self.moved == np.inf and moved < _CLOSE:
+            self._rate = _FIRST_RATE
         self.moved = moved
         # Steps that shrink by a factor each add up to this.
         left = moved * self._rate / (1 - self._rate)
