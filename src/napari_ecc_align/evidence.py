@@ -152,7 +152,7 @@ def _is_clear(said: TileEvidence, asked: int, index: int) -> bool:
         return False
     if not said.agreeing >= _CLEAR_SHARE * asked:
         return False
-    return bool(middle(np.hypot(*said.displacements[:, 2:].T)) < _EXACT * 2**index)
+    return middle(np.hypot(*said.displacements[:, 2:].T)) < _EXACT * 2.0**index
 
 
 def _matched(

@@ -52,7 +52,7 @@ def rival_place(
     image = warp(values, scaled(matrix, 2.0**-reference.index), (width, height))
     seen = None if np.isfinite(image.sum()) else np.isfinite(image)
     if seen is not None:
-        image[~seen] = image[seen].mean() if seen.any() else 0
+        image[~seen] = 0
     other = _windowed(image, seen)
     if inverted:
         other = (-other[0], other[1])

@@ -110,15 +110,28 @@ def _eroded(valid: Bools, radius: int) -> Bools:
     return np.asarray(out.view(bool))
 
 
-_DERIVATIVE = np.array([-0.5, 0.0, 0.5], np.float32)
-_ONE = np.ones(1, np.float32)
+_DERIVATIVE = np.array([[-0.5, 0.0, 0.5]], np.float32)
 
 
 def gradients(image: Floats) -> tuple[Floats, Floats]:
     """Return the central differences by x and y, per px."""
-    gx = cv2.sepFilter2D(image, cv2.CV_32F, _DERIVATIVE, _ONE)
-    gy = cv2.sepFilter2D(image, cv2.CV_32F, _ONE, _DERIVATIVE)
+    gx = cv2.filter2D(image, cv2.CV_32F, _DERIVATIVE)
+    gy = cv2.filter2D(image, cv2.CV_32F, _DERIVATIVE.T)
     return floats(gx), floats(gy)
+
+
+def inner_gradients(blocks: Floats, step: int = 1) -> Floats:
+    """Return the same of blocks (n, b, b) but for their outermost pixels, shape (2, n, h, b - 2).
+
+    Of every `step`-th row.
+    """
+    n, b, _ = blocks.shape
+    rows = slice(1, b - 1, step)
+    out = np.empty((2, n, len(range(b)[rows]), b - 2), np.float32)
+    np.subtract(blocks[:, rows, 2:], blocks[:, rows, :-2], out=out[0])
+    np.subtract(blocks[:, 2::step, 1:-1], blocks[:, : b - 2 : step, 1:-1], out=out[1])
+    out *= np.float32(0.5)
+    return out
 
 
 def _cut(image: NDArray[Scalar], size: int) -> NDArray[Scalar]:
@@ -189,9 +202,7 @@ def tile_reference(level: Level, origins: Array, size: int, *, gradient: bool = 
     """Return the tiles that begin at `origins`, (n, 2) as (x, y), `halo` px off the border."""
     image, mask, ring = _smoothed_tiles(level, origins, size, gradient)
     values, valid = _inner(image, size, ring), None
-    slopes = np.empty((2, *values.shape), np.float32)
-    for out, plane in zip(slopes, gradients(image), strict=True):
-        out[:] = _within(plane, size, ring)
+    slopes = inner_gradients(_within(image, size + 2, ring - 1))
     if mask is not None:
         valid = _inner(mask, size, ring)
         values[~valid] = 0
@@ -217,10 +228,10 @@ def _smoothed_tiles(
     whole = smoothed(level, gradient=gradient)
     if whole is not None:
         side = size + 2
-        image = np.empty((len(first), side, side), np.float32)
-        for out, (x, y) in zip(image, (first - 1).tolist(), strict=True):
+        tiles = np.empty((len(first), side, side), np.float32)
+        for out, (x, y) in zip(tiles, (first - 1).tolist(), strict=True):
             out[:] = whole[y : y + side, x : x + side]
-        image = image.reshape(-1, side)
+        image: Floats = tiles.reshape(-1, side)
         return image, None if level.valid is None else _eroded(~np.isnan(image), 1), 1
     ring = halo(gradient)
     image, mask = _blurred(level, *_stack(level, first - ring, size + 2 * ring), gradient)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -21,6 +22,7 @@ _NEAR = 1.6
 _MOST = 16
 # So many that all say the same are enough.
 _UNANIMOUS = 8
+_LARGEST_SHEAR = 3
 
 
 @dataclass(frozen=True)
@@ -101,8 +103,10 @@ def plausible(matrix: Array, reference: tuple[int, int], moving: tuple[int, int]
     stretch = cv2.contourArea(mapped, oriented=True) / max(1, (w - 1) * (h - 1))
     if not 1 / 16 < stretch < 16 or not cv2.isContourConvex(mapped.reshape(-1, 1, 2)):
         return False
-    singular = np.linalg.svd(matrix[:2, :2] / matrix[2, 2], compute_uv=False)
-    if singular[0] > 3 * singular[1]:
+    (a, b), (c, d) = matrix[:2, :2].tolist()
+    # Sum and difference of the singular values.
+    turned, mirrored = math.hypot(a + d, b - c), math.hypot(a - d, b + c)
+    if turned + mirrored > _LARGEST_SHEAR * abs(turned - mirrored):
         return False
     mh, mw = moving
     frame = np.array([[0, 0], [mw - 1, 0], [mw - 1, mh - 1], [0, mh - 1]], np.float32)

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from . import moments
-from .blocks import Blocks, gradients
+from .blocks import Blocks, inner_gradients
 from .models import Array, Frame, Model
 from .scalespace import Bools, Floats
 
@@ -189,19 +189,17 @@ class Linearised:
         with those of the *moving* image.  The reference's with themselves also count its noise:
         steps would be too short, and the covariance too small, where there is little but noise.
         """
-        n, b = len(image), image.shape[-1]
-        gain = gains.astype(np.float32)[:, None, None]
-        own, left = [], []
-        for slopes, there in zip(self._slopes, gradients(image.reshape(n * b, b)), strict=True):
-            own.append(slopes[:, 1:-1, 1:-1])
-            left.append(own[-1] * gain)
-            left[-1] -= there.reshape(n, b, b)[:, 1:-1, 1:-1]
-            if self.seen is not None:
-                left[-1] *= withdrawn(self.seen)[:, 1:-1, 1:-1]
+        b = image.shape[-1]
+        inside = slice(1, b - 1, _SPARSE), slice(1, b - 1)
+        own = self._slopes[:, :, *inside]
+        left = own * gains.astype(np.float32)[:, None, None]
+        left -= inner_gradients(image, _SPARSE)
+        if self.seen is not None:
+            left *= withdrawn(self.seen)[:, *inside]
         xx, yy = _dot(own[0], left[0]), _dot(own[1], left[1])
         xy = (_dot(own[0], left[1]) + _dot(own[1], left[0])) / 2
         # Noise is much the same all over a block: its moments are those of the block's area.
-        area = moments.area(b, self._degree) * (b / (b - 2)) ** 2
+        area = moments.area(b, self._degree) * (b**2 / own[0, 0].size)
         return self._restricted(*(sums[:, None, None] * area for sums in (xx, xy, yy)))
 
 
