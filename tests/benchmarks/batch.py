@@ -17,6 +17,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import resource
 import shutil
 import statistics
 import subprocess
@@ -125,31 +126,38 @@ def beside(dataset: Path, out: Path, pages: int, rounds: int) -> None:
     table.write_text("\n".join(lines) + "\n")
     ratios, memory = [], []
     for number in range(rounds):
-        began = time.perf_counter()
+        began, used = time.perf_counter(), _processor()
         folder = out / f"plain{number}"
         script = [sys.executable, __file__, "plain", str(dataset), str(folder), *names]
         subprocess.run(script, check=True)
-        plain = time.perf_counter() - began
+        plain, plain_used = time.perf_counter() - began, _processor() - used
         shutil.rmtree(folder)
         folder = out / f"batch{number}"
-        began = time.perf_counter()
+        began, used = time.perf_counter(), _processor()
         run = [*command(dataset, folder)[:4], "--pairs", str(table), "--out", str(folder)]
         process = subprocess.Popen(run, stdout=subprocess.DEVNULL)
         watch = Memory(process.pid)
         watch.start()
         process.wait()
-        ours = time.perf_counter() - began
+        ours, ours_used = time.perf_counter() - began, _processor() - used
         watch.going = False
         shutil.rmtree(folder)
         ratios.append(plain / ours)
         memory.append(watch.most_rss)
         print(
-            f"{len(names)} pages: plain {plain:.1f} s, batch {ours:.1f} s, "
+            f"{len(names)} pages: plain {plain:.1f} s ({plain_used:.1f} s of processors), "
+            f"batch {ours:.1f} s ({ours_used:.1f} s), "
             f"ratio {plain / ours:.1f}; "
             f"{watch.most_rss:.0f} MB RSS, {watch.most_pss:.0f} MB PSS",
             flush=True,
         )
     print(f"median ratio {statistics.median(ratios):.1f}, most memory {max(memory):.0f} MB")
+
+
+def _processor() -> float:
+    """Return the seconds of processors that all processes have used that have ended."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
 
 
 def _folders() -> list[str]:
