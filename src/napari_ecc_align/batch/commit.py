@@ -16,7 +16,7 @@ from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
 from ..errors import InputError
-from ..imagefiles import move_into_place, write_atomically
+from ..imagefiles import move_into_place
 from .lock import HIDDEN, holds
 from .records import OutputFile, Record, digest, read_record, read_record_file, record_path
 
@@ -75,11 +75,21 @@ def _stage(
         _check_free(out, record, read_record(out, record.name))
     try:
         folder.mkdir(parents=True)
+        for number, content in enumerate(files.values()):
+            _write(folder / str(number), content)
+        # Its name appears only once it is whole, so that a part is never taken for a record.
+        _write(folder / "record", record.as_bytes())
+        (folder / "record").rename(folder / _RECORD)
     except OSError as error:
         raise InputError(f"cannot write {folder}: {error.strerror or error}") from error
-    for number, content in enumerate(files.values()):
-        write_atomically(folder / str(number), content)
-    write_atomically(folder / _RECORD, record.as_bytes())
+
+
+def _write(path: Path, content: bytes) -> None:
+    """Write a file that nobody else looks at, down to the disk."""
+    with path.open("xb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
 
 
 def finish_all(out: Path) -> None:

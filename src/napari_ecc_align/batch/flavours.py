@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ..tallies import tallied
 from ..transform import Transform
 from ..warping import warp
 from .settings import Settings
@@ -32,6 +33,8 @@ def two_values(image: NDArray[Any]) -> TwoValues | None:
     if image.ndim == 2:
         if image.dtype == bool:
             return TwoValues(image, (np.asarray(False), np.asarray(True)))
+        if image.dtype == np.uint8:
+            return _two_bytes(image)
         low, high = image.min(), image.max()
         # A glance at a few rows spares most gray images the look at all of them.
         for part in (image[:: max(1, len(image) // 8)], image):
@@ -49,6 +52,14 @@ def two_values(image: NDArray[Any]) -> TwoValues | None:
     if not (image == np.where(others[..., np.newaxis], second, first)).all():
         return None
     return TwoValues(others, (first, second))
+
+
+def _two_bytes(image: NDArray[np.uint8]) -> TwoValues | None:
+    present = tallied(image, np.ones(image.shape, bool)).values
+    if len(present) > 2:
+        return None
+    low, high = present[0], present[-1]
+    return TwoValues(image == high, (np.asarray(low), np.asarray(high)))
 
 
 def resample(
@@ -70,6 +81,8 @@ def resample(
     settings : Settings
         Its `binary`, `interpolation` and `fill`.
     """
+    from .._cv2 import cv2
+
     pair = two_values(image)
     if pair is None:
         return warp(
@@ -90,6 +103,10 @@ def resample(
     )
     if image.dtype == bool:
         return covered
+    if image.dtype == np.uint8 and image.ndim == 2:
+        levels = np.array([low, high], np.uint8)[np.minimum(np.arange(256), 1)]
+        written: NDArray[Any] = cv2.LUT(covered.view(np.uint8), levels)
+        return written
     if image.ndim == 3:
         covered = covered[..., np.newaxis]
     return np.where(covered, high, low).astype(image.dtype, copy=False)
