@@ -13,7 +13,7 @@ from .ecc.pyramid.windows import at_hand
 from .transform import map_points
 
 _TILE = 44
-_TILES_A_SIDE = 5
+_TILES_A_SIDE = 7
 # Of what has to be read for it, fewer tiles have to do, each at the best of many places.
 _FEW_A_SIDE = 4
 _PLACES_A_SIDE = 128
@@ -32,9 +32,9 @@ def sampled_ecc(
     """Return the ECC under each matrix, over tiles spread evenly over the reference.
 
     The coefficient is that of Evangelidis and Psarakis (2008, eq. 3), over the pixels of all
-    tiles together, at full resolution and slightly smoothed. Of a small image every so many-th
-    row and column is sampled, of a larger one up to 25 tiles of 44 pixels. A pair that is read on
-    demand is sampled in 16, moved to where its pixels are in memory.
+    tiles together, at full resolution and slightly smoothed. A small image is sampled on an even
+    lattice, a larger one in up to 49 tiles of 44 pixels. A pair that is read on demand is sampled
+    in 16, moved to where its pixels are in memory.
 
     Parameters
     ----------
@@ -50,7 +50,7 @@ def sampled_ecc(
     """
     whole, other = smoothed(reference), smoothed(moving)
     if whole is not None and other is not None:
-        return [_sparse_ecc(whole, other, matrix) for matrix in matrices]
+        return _sparse_ecc(whole, other, matrices)
     if _on_demand(reference) or _on_demand(moving):
         origins = _tiles_at_hand(reference, moving, matrices)
     else:
@@ -84,14 +84,26 @@ def overlap_share(reference: Level, moving: Level, matrix: NDArray[np.float64]) 
     return float(_valid_at(moving, there).mean())
 
 
-def _sparse_ecc(whole: Floats, other: Floats, matrix: NDArray[np.float64]) -> float:
-    """Return the ECC over every so many-th row and column of two smoothed images."""
-    step = int(np.ceil(np.sqrt(whole.size / _MOST_PIXELS)))
-    values = whole[::step, ::step]
-    if whole.shape == other.shape and np.array_equal(matrix, np.eye(3)):
-        return _pooled(values, None, other[::step, ::step])
-    sparse = matrix @ np.diag([step, step, 1.0])
-    return _pooled(values, None, warp(other, sparse, values.shape[::-1]))
+def _sparse_ecc(whole: Floats, other: Floats, matrices: list[NDArray[np.float64]]) -> list[float]:
+    """Return the ECC of two smoothed images under each matrix, over a lattice of pixels."""
+    lattice, size = _lattice(whole.shape)
+    values = warp(whole, lattice, size)
+    return [_pooled(values, None, warp(other, matrix @ lattice, size)) for matrix in matrices]
+
+
+def _lattice(shape: tuple[int, int]) -> tuple[NDArray[np.float64], tuple[int, int]]:
+    """Return a map from (i, j, 1) to pixels (x, y, 1) of an image, and how many i and j there are.
+
+    Its points lie askew: whatever repeats along rows or columns is seen in every phase.
+    """
+    height, width = shape
+    step = int(np.ceil(np.sqrt(max(0.0, height * width / _MOST_PIXELS - 1))))
+    if not step:
+        return np.eye(3), (width, height)
+    share = step**2 + 1
+    first = -(-height // share)
+    lattice = np.array([[step, 1, -step * first], [-1, step, first], [0, 0, 1.0]])
+    return lattice, (-(-step * width // share) + first, -(-(width + step * height) // share))
 
 
 def _sampled(

@@ -10,7 +10,7 @@ contrast.
 from __future__ import annotations
 
 from collections.abc import Generator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -92,7 +92,7 @@ class Convergence:
     def __init__(self, epsilon: float, tolerance: float) -> None:
         self._epsilon = epsilon
         self.tolerance = tolerance
-        self.moved, self._rate = np.inf, _RATES[1]
+        self.moved, self.left, self._rate = np.inf, np.inf, _RATES[1]
         self._ecc: float | None = None
 
     def resume(self) -> None:
@@ -107,9 +107,9 @@ class Convergence:
             self._rate = _FIRST_RATE
         self.moved = moved
         # Steps that shrink by a factor each add up to this.
-        left = moved * self._rate / (1 - self._rate)
+        self.left = moved * self._rate / (1 - self._rate)
         before, self._ecc = -2.0 if self._ecc is None else self._ecc, abs(ecc)
-        return left < self.tolerance or abs(self._ecc - before) < self._epsilon
+        return self.left < self.tolerance or abs(self._ecc - before) < self._epsilon
 
     def hopeless(self, done: int) -> bool:
         """Tell whether so many steps should have come closer."""
@@ -182,6 +182,7 @@ class _Part:
         self.linearised: Linearised | None = None
         self.noise: Array | None = None
         self._image = blocks.values
+        self._last: Fit | None = None
 
     def fit(self, matrix: Array, model: Model, frame: Frame) -> Fit:
         """Sample the moving image at `matrix` and fit it."""
@@ -194,7 +195,16 @@ class _Part:
         if self.linearised.seen is not None:
             image = np.where(self.linearised.seen, image, np.float32(0))
         self._image = image
-        return self.linearised.fit(image)
+        self._last = self.linearised.fit(image)
+        return self._last
+
+    def carried(self, delta: Array) -> Fit | None:
+        """Return the last fit carried over a step so small that it is linear; None without one."""
+        if self._last is None:
+            return None
+        moved = (self._last.normals @ delta) * self._last.gains[:, None]
+        self._last = replace(self._last, scores=self._last.scores - moved)
+        return self._last
 
     def measure(self, gains: Array) -> None:
         """Measure the noise of the reference's gradients against the image fitted last."""
@@ -222,6 +232,8 @@ class Solver:
         self._motions = corner_motions(model, frame)
         self._limit = LONGEST_STEP * frame.radius
         self._convergence = Convergence(termination_eps, 0.0)
+        # The last step, if it was too small to sample the same blocks again.
+        self._ended: Array | None = None
 
     def add(self, blocks: Blocks, sample: Sampler) -> None:
         """Add blocks of the reference level, and what samples the moving level on them."""
@@ -252,11 +264,12 @@ class Solver:
         if resumed:
             self._convergence.resume()
         else:
-            self._convergence = Convergence(self._eps, tolerance)
+            self._convergence, self._ended = Convergence(self._eps, tolerance), None
         last: _Step | None = None
         done, settled = 0, False
         while done < iterations and not settled:
-            equations = yield from self._equations(matrix)
+            equations = yield from self._equations(matrix, self._ended)
+            self._ended = None
             step = None if equations is None else self._step(matrix, equations)
             if step is None:
                 break
@@ -273,6 +286,8 @@ class Solver:
                 break
         if last is None:
             return no_solution(matrix, self._model.n_parameters)
+        if self._convergence.left < tolerance:
+            self._ended = last.within(self._limit)
         covariance, corner = last.uncertainty()
         ecc, gain = last.equations.ecc, last.equations.gain
         return Solution(matrix, ecc, gain, covariance, corner, done, settled)
@@ -285,11 +300,17 @@ class Solver:
         moved = float(np.sqrt(np.sum((jacobian @ delta) ** 2) / 4))
         return _Step(equations, normal, delta, jacobian, moved) if np.isfinite(moved) else None
 
-    def _equations(self, matrix: Array) -> Generator[None, None, Equations | None]:
-        """Fit all parts at `matrix`; None where they see too little."""
+    def _equations(
+        self, matrix: Array, ended: Array | None
+    ) -> Generator[None, None, Equations | None]:
+        """Fit all parts at `matrix`; None where they see too little.
+
+        Those that were fitted before a last step `ended` there are carried along.
+        """
         fits = []
         for part in self._parts:
-            fits.append(part.fit(matrix, self._model, self._frame))
+            fit = None if ended is None else part.carried(ended)
+            fits.append(fit or part.fit(matrix, self._model, self._frame))
             yield
         used = sum(part.linearised.count.sum() for part in self._parts if part.linearised)
         if used < MIN_OVERLAP * sum(part.blocks.values.size for part in self._parts):
