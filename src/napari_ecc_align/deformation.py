@@ -19,9 +19,12 @@ _LEAST_FIT = 0.3
 # Its nearest neighbours must be displaced alike, to this share of the displacement.
 _ALIKE = 0.6
 _NEIGHBOURS = 3
+_OVERLAPPING = 0.9
 _SIGMAS = 4.0
 _NOTABLE = 0.5
 _LEAST_TILES = 6
+# So many sigmas from zero is no accident, of a transform fitted to tiles.
+CLEAR = 2.5
 # Tiles in a line, or in a corner, determine no homography.
 _LONGEST = 1e4
 # A tile is not believed to be more exact than this many pixels of its level, so that none decides
@@ -38,9 +41,12 @@ class Deformation:
     displaced : int
         Tiles that, with their neighbours, fit well but elsewhere.
     corner_shift : float
-        RMS distance in px by which a motion fitted to the tiles would move the corners.
+        RMS distance in px by which a freer motion would move the corners: one fitted to the
+        tiles or, where they say little, to all pixels.
     corner_sigma : float
         One sigma of that.
+    freest_sigma : float
+        One sigma of the corners of the freest such motion, a homography.
     largest : float
         Largest displacement in px that stands out of its uncertainty and is shared by neighbours.
     where : str
@@ -52,9 +58,16 @@ class Deformation:
     displaced: int
     corner_shift: float
     corner_sigma: float
+    freest_sigma: float
     largest: float
     where: str
     explained: float
+
+    @property
+    def contradiction(self) -> float:
+        """How far (px, RMS at the corners) the tiles contradict the transform beyond doubt."""
+        doubt = CLEAR * self.corner_sigma
+        return float(np.sqrt(max(0.0, self.corner_shift**2 - doubt**2)))
 
     @property
     def sentence(self) -> str:
@@ -81,11 +94,13 @@ def deformation(evidence: TileEvidence, shape: tuple[int, int]) -> Deformation:
     sigma = evidence.uncertainties
     typical = middle(evidence.fits[agree]) if agree.any() else 1.0
     good = np.isfinite(sigma) & (evidence.fits >= max(_LEAST_FIT, _WELL * typical))
-    alike = _shared(places, moves, good)
+    alike = _shared(places, moves, good, evidence.side)
     displaced = good & alike & ~agree
     used = good & (agree | displaced)
-    shift, corner_sigma = _corner_shift(
-        places[used], moves[used], np.maximum(sigma[used], _MOST_EXACT), shape
+    # Tiles that overlap say the same twice.
+    repeated = np.sqrt(evidence.tested / max(1.0, evidence.independent))
+    shift, corner_sigma, freest = _corner_shift(
+        places[used], moves[used], np.maximum(sigma[used], _MOST_EXACT) * repeated, shape
     )
     clear = good & alike & (sizes > _SIGMAS * sigma) & (sizes > _NOTABLE)
     largest, where = 0.0, ""
@@ -95,37 +110,45 @@ def deformation(evidence: TileEvidence, shape: tuple[int, int]) -> Deformation:
     near = good & agree
     excess = np.mean(moves[near] ** 2) - np.mean(sigma[near] ** 2) if near.any() else np.inf
     explained = float(np.sqrt(max(0.0, float(excess))))
-    return Deformation(int(displaced.sum()), shift, corner_sigma, largest, where, explained)
+    return Deformation(
+        int(displaced.sum()), shift, corner_sigma, freest, largest, where, explained
+    )
 
 
-def _shared(places: Array, moves: Array, good: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """Tell of each tile whether one of its nearest good neighbours is displaced alike."""
+def _shared(
+    places: Array, moves: Array, good: NDArray[np.bool_], side: float
+) -> NDArray[np.bool_]:
+    """Tell of each tile whether one of its nearest good neighbours is displaced alike.
+
+    Tiles that overlap show the same and are no neighbours.
+    """
     found = np.zeros(len(places), bool)
     indices = np.flatnonzero(good)
     if len(indices) < 2:
         return found
     apart = np.hypot(*(places[indices, None] - places[indices]).transpose(2, 0, 1))
-    np.fill_diagonal(apart, np.inf)
+    apart[apart < _OVERLAPPING * side] = np.inf
     nearest = np.argsort(apart, axis=1, kind="stable")[:, :_NEIGHBOURS]
     unlike = np.hypot(*(moves[indices, None] - moves[indices[nearest]]).transpose(2, 0, 1))
+    unlike[~np.isfinite(np.take_along_axis(apart, nearest, axis=1))] = np.inf
     found[indices] = (unlike <= _ALIKE * np.hypot(*moves[indices].T)[:, None]).any(axis=1)
     return found
 
 
 def _corner_shift(
     places: Array, moves: Array, sigma: Array, shape: tuple[int, int]
-) -> tuple[float, float]:
+) -> tuple[float, float, float]:
     """Fit an affine displacement, and one with perspective; return the clearer RMS at the corners.
 
     Returns
     -------
-    shift, sigma : float
+    shift, sigma, freest_sigma : float
         In px; 0 and infinite where the tiles determine neither.
     """
     centre, half = (np.array(shape[::-1]) - 1) / 2, max(shape) / 2
-    clearest = 0.0, float("inf")
+    clearest, freest = (0.0, float("inf")), float("inf")
     if len(places) < _LEAST_TILES:
-        return clearest
+        return *clearest, freest
     design, at_corners = (_motions((at - centre) / half) for at in (places, corners(shape)))
     for parameters in (6, 8):
         columns, there = design[:, :parameters], at_corners[:, :parameters]
@@ -136,7 +159,9 @@ def _corner_shift(
         spread = float(np.sqrt(np.sum((there @ covariance) * there) / 4))
         if shift / spread > clearest[0] / clearest[1]:
             clearest = shift, spread
-    return clearest
+        if parameters == 8:
+            freest = spread
+    return *clearest, freest
 
 
 def _determined(design: Array) -> bool:

@@ -21,6 +21,8 @@ AGREEMENT_RADIUS = 1.5
 
 MOST_TILES = 40
 FIRST_TILES = 12
+# Where tiles are small, each says less and costs less: as many pixels are then asked first.
+_FIRST_SIDE = 48
 _CLEAR_SHARE = 0.9
 # Where full resolution is asked as well, so few tiles that look far do if all of them agree and
 # nothing rivals them by far.
@@ -31,6 +33,10 @@ _EXACT = 0.35
 _SMALLEST_TILE = 16
 _LARGEST_TILE = 48
 _LEAST_REACH = 6
+# On an image of fewer px on a side, fewer tiles side by side are replaced by smaller ones that
+# overlap by half.
+_SMALL, _SPARSE = 100, 12
+_SMALLEST_OVERLAPPING = 12
 # Smoothing correlates the noise of this many pixels: 4 pi sigma squared.
 _CORRELATED = 4 * np.pi * SIGMA**2
 # What the parabola through a peak is off by at best (px of the level).
@@ -50,6 +56,8 @@ class TileEvidence:
     ----------
     tested : int
         Tiles with enough detail to be matched.
+    independent : float
+        How many independent ones they are worth: fewer where they overlap.
     agreeing : int
         Those that fit best where they are.
     displacements : ndarray of float64, shape (tested, 4)
@@ -74,9 +82,12 @@ class TileEvidence:
         How far the tiles were looked for, in full-resolution pixels.
     radius : float
         How far off, in full-resolution pixels, a tile still agrees.
+    side : float
+        Of a tile, in full-resolution pixels.
     """
 
     tested: int
+    independent: float
     agreeing: int
     displacements: NDArray[np.float64]
     uncertainties: NDArray[np.float64]
@@ -87,6 +98,7 @@ class TileEvidence:
     chance: float
     reach: float
     radius: float
+    side: float
 
     @property
     def agree(self) -> NDArray[np.bool_]:
@@ -127,21 +139,29 @@ def tile_evidence(
     """
     level, local = reference[index], scaled(matrix, 2.0**-index)
     side, reach = _tile_size(level.shape, far)
-    origins = _chosen(reference, moving[index], index, local, side, reach)
+    apart = side
+    origins = _chosen(reference, moving[index], index, local, side, reach, apart)
+    if len(origins) < _SPARSE and min(level.shape) < _SMALL:
+        side = max(_SMALLEST_OVERLAPPING, 3 * side // 4)
+        apart = side // 2
+        origins = _chosen(reference, moving[index], index, local, side, reach, apart)
     surfaces = np.empty((0, 2 * reach + 1, 2 * reach + 1), np.float32)
     centres = np.empty((0, 2))
     if not len(origins):
-        return _weighed(surfaces, centres, side, reach, index)
+        return _weighed(surfaces, centres, side, reach, index, apart)
     used = 0
     stages = (FIRST_TILES, MOST_TILES)
+    if not far:
+        few = max(FIRST_TILES, FIRST_TILES * _FIRST_SIDE**2 // side**2)
+        stages = (min(few, MOST_TILES) if apart == side else MOST_TILES, MOST_TILES)
     for count in (_FEWEST_TILES, *stages) if far and index else stages:
         # Not all as it should be: it is worth the time to look closer.
         part = origins[used:count]
         more = _matched(level, moving[index], local, part, side, reach, inverted)
         surfaces, centres = np.concatenate([surfaces, more[0]]), np.concatenate([centres, more[1]])
-        said = _weighed(surfaces, centres, side, reach, index)
+        said = _weighed(surfaces, centres, side, reach, index, apart)
         used = count
-        if used >= len(origins) or _is_clear(said, used, index):
+        if used >= len(origins) or _is_clear(said, min(used, FIRST_TILES), index):
             break
     return said
 
@@ -201,11 +221,13 @@ def _chosen(
     local: NDArray[np.float64],
     side: int,
     reach: int,
+    apart: int,
 ) -> NDArray[np.float64]:
     """Choose tiles with detail in both directions that lie, with their reach, on moving pixels."""
     level = reference[index]
     margin = reach + halo(False) + 2
-    origins = tiles.grid(level.shape, side, margin)
+    origins = tiles.grid(level.shape, apart, margin)
+    origins = origins[(origins + side <= np.array(level.shape[::-1]) - margin).all(axis=1)]
     if not len(origins):
         return origins
     halvings = int(np.log2(side / _COARSE_SIDE))
@@ -224,6 +246,7 @@ def _weighed(
     side: int,
     reach: int,
     index: int,
+    apart: int,
 ) -> TileEvidence:
     factor = 2**index
     width = 2 * reach + 1
@@ -233,6 +256,7 @@ def _weighed(
     found, best = tops.places[:-1] - reach, tops.places[-1]
     return TileEvidence(
         tested=len(surfaces),
+        independent=_independent(centres, apart) if apart < side else float(len(surfaces)),
         agreeing=int((np.hypot(*found.T) <= AGREEMENT_RADIUS).sum()),
         displacements=np.hstack([centres, found]) * factor,
         uncertainties=tops.uncertainties(side)[:-1] * factor,
@@ -243,7 +267,19 @@ def _weighed(
         chance=float(np.pi * AGREEMENT_RADIUS**2 / width**2),
         reach=float(reach * factor),
         radius=AGREEMENT_RADIUS * factor,
+        side=float(side * factor),
     )
+
+
+def _independent(centres: NDArray[np.float64], apart: int) -> float:
+    """Return how many tiles side by side would cover what tiles that overlap by half cover."""
+    cells = {
+        (x + i, y + j)
+        for x, y in np.rint((centres - centres.min(axis=0, initial=np.inf)) / apart).tolist()
+        for i in (0, 1)
+        for j in (0, 1)
+    }
+    return len(cells) / 4
 
 
 @dataclass(frozen=True, eq=False)

@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
 
 from .arguments import Job
-from .deformation import deformation
+from .deformation import Deformation, deformation
 from .ecc.estimate import Estimate
 from .errors import InputError
-from .evidence import AGREEMENT_RADIUS, TileEvidence, tile_evidence
+from .evidence import TileEvidence, tile_evidence
 from .pyramids import Pyramids
 from .repeats import rival_place
 from .result import AlignmentResult
 from .sampling import overlap_share, sampled_ecc
+from .sufficiency import freed
 from .transform import MOTION_MODELS, MotionModel, Transform
 from .verdict import Judgement, judge, why_implausible, why_too_little
 
@@ -24,8 +27,8 @@ _WIDE_PIXELS = 300_000
 _FEW_TILES = 6
 # The whole of a level of at most so many pixels is asked for another place.
 _WHOLE_PIXELS = 40_000
-# Bilinear sampling, rounding and lenses leave errors (px) that no statistics of one pair show.
-_LEAST_UNCERTAINTY = 0.01
+# Where the tiles place the corners less exactly than this (px), all pixels are asked, too.
+_TOLD = 0.25
 # Fewer pixels on a side hold too few tiles.
 _WIDE_SIDE = 140
 
@@ -38,7 +41,7 @@ def judged(job: Job, pyramids: Pyramids, estimate: Estimate, seconds: float) -> 
     overlap = overlap_share(reference, moving, matrix)
     coefficient = before = 0.0
     inverted = estimate.inverted
-    fine = None
+    fine = bent = None
     flaw = why_implausible(matrix, reference.shape) or why_too_little(overlap)
     if transform is None:
         flaw = f"No motion of the model '{job.model}' lays the images on each other."
@@ -55,7 +58,7 @@ def judged(job: Job, pyramids: Pyramids, estimate: Estimate, seconds: float) -> 
         # After the tiles, whose pixels it may use if they had to be read.
         coefficient, before = sampled_ecc(reference, moving, [matrix, np.eye(3)])
         ecc = -coefficient if inverted else coefficient
-        judgement = _judgement(job, pyramids, estimate, ecc, inverted, fine, wide)
+        judgement, bent = _judgement(job, pyramids, estimate, ecc, inverted, fine, wide)
     sign = -1 if inverted else 1
     return AlignmentResult(
         transform=transform or Transform.identity(job.model),
@@ -65,7 +68,9 @@ def judged(job: Job, pyramids: Pyramids, estimate: Estimate, seconds: float) -> 
         ecc_before=sign * before,
         inverted=inverted,
         overlap=overlap,
-        corner_uncertainty=float(np.hypot(estimate.corner_uncertainty, _LEAST_UNCERTAINTY)),
+        corner_uncertainty=float(
+            np.hypot(estimate.corner_uncertainty, bent.contradiction if bent else 0.0)
+        ),
         covariance=estimate.covariance,
         iterations=estimate.iterations,
         converged=estimate.converged,
@@ -85,11 +90,8 @@ def _tiles(
 ) -> tuple[TileEvidence, TileEvidence]:
     """Ask the tiles at full resolution, and those that see far."""
     wide = _asked(pyramids, estimate, _wide_level(pyramids), inverted, far=True)
-    # On a small image the tiles that see far are at full resolution already; where little
-    # overlaps, only those that do not see far fit in.
-    fine = wide
-    if wide.radius > AGREEMENT_RADIUS or wide.tested < _FEW_TILES:
-        fine = _asked(pyramids, estimate, 0, inverted, far=False)
+    # Where little overlaps, and near the borders, only those that do not see far fit in.
+    fine = _asked(pyramids, estimate, 0, inverted, far=False)
     return fine, fine if wide.tested < _FEW_TILES else wide
 
 
@@ -101,24 +103,33 @@ def _judgement(
     inverted: bool,
     fine: TileEvidence,
     wide: TileEvidence,
-) -> Judgement:
-    """Weigh the evidence."""
+) -> tuple[Judgement, Deformation]:
+    """Weigh the evidence; return what bends, too."""
     matrix = estimate.matrix
     shape = pyramids.reference[0].shape
     whole = pyramids.index_below(_WHOLE_PIXELS)
     rival = rival_place(
         pyramids.reference[whole], pyramids.moving[whole], matrix, inverted=inverted
     )
-    return judge(
+    bent = deformation(fine, shape)
+    said = partial(
+        judge,
         ecc=ecc,
         corner_uncertainty=estimate.corner_uncertainty,
         model=job.model,
-        shape=shape,
         fine=fine,
         wide=wide,
-        bent=deformation(fine, shape),
         rival=rival,
+        shape=shape,
     )
+    judgement = said(bent=bent)
+    unclear = job.model != "homography" and bent.freest_sigma > _TOLD
+    if unclear and judgement.verdict != "failed":
+        shift, sigma = freed(pyramids, estimate, fine) or (0.0, np.inf)
+        if sigma < bent.freest_sigma:
+            bent = replace(bent, corner_shift=shift, corner_sigma=sigma, freest_sigma=sigma)
+            judgement = said(bent=bent)
+    return judgement, bent
 
 
 def _asked(

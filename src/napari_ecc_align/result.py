@@ -39,8 +39,9 @@ class AlignmentResult:
     overlap : float
         Share of the reference's valid pixels that valid moving pixels cover.
     corner_uncertainty : float
-        One sigma of the error, in pixels: RMS over the reference's four corners. NaN from the
-        "opencv" engine, which gives none, and infinite where nothing was found.
+        One sigma of the error, in pixels: RMS over the reference's four corners, with what the
+        tiles contradict beyond doubt. NaN from the "opencv" engine, which gives none, and infinite
+        where nothing was found.
     covariance : ndarray of float64, shape (p, p), or None
         Of the model's parameters: translation (x, y), then rotation, then the logarithm of scale
         for the models up to "similarity"; the six affine coefficients (1, x, y) of the x and of

@@ -57,7 +57,7 @@ def sampled_ecc(
         origins = _even_tiles(reference.shape, _TILES_A_SIDE)
     if not len(origins):
         return [0.0 for _ in matrices]
-    values, valid = tile_values(reference, origins, _TILE)
+    values, valid = tile_values(reference, origins, _tile_side(reference.shape))
     return [
         _pooled(values, valid, _sampled(moving, reference.shape, origins, matrix))
         for matrix in matrices
@@ -113,9 +113,10 @@ def _sampled(
     matrix: NDArray[np.float64],
 ) -> NDArray[np.float32]:
     """Return the tiles of the moving image under a matrix, NaN without data."""
+    side = _tile_side(shape)
     if moving.shape != shape or not np.array_equal(matrix, np.eye(3)):
-        return TileSampler(moving, origins, _TILE)(matrix)
-    values, valid = tile_values(moving, origins, _TILE)
+        return TileSampler(moving, origins, side)(matrix)
+    values, valid = tile_values(moving, origins, side)
     if valid is not None:
         values[~valid] = np.nan
     return values
@@ -130,13 +131,18 @@ def _even_points(shape: tuple[int, int]) -> NDArray[np.float64]:
     return points
 
 
+def _tile_side(shape: tuple[int, int]) -> int:
+    return min(_TILE, max(1, min(shape) - 2 * halo(False)))
+
+
 @lru_cache(maxsize=8)
 def _even_tiles(shape: tuple[int, int], most: int) -> NDArray[np.float64]:
     margin = halo(False)
+    side = _tile_side(shape)
     axes = []
     for length in (shape[1], shape[0]):
-        room = length - 2 * margin - _TILE
-        count = min(most, 1 + room // _TILE) if room >= 0 else 0
+        room = length - 2 * margin - side
+        count = min(most, 1 + room // side) if room >= 0 else 0
         axes.append(margin + np.linspace(0, room, count).round())
     x, y = np.meshgrid(*axes)
     origins = np.stack([x.ravel(), y.ravel()], axis=1)

@@ -20,6 +20,7 @@ LEAST_AGREEING = 4
 # So rarely would so many tiles agree by chance. An estimator bends the images until some do, so
 # that chance is taken to be kinder than it is.
 RAREST_DOUBTFUL = 1e-3
+RAREST_ROUGH = 1e-4
 RAREST_ALIGNED = 2e-6
 KINDNESS = 2.5
 # Where fewer agree, the others must show something else and not merely lie elsewhere.
@@ -29,16 +30,17 @@ CLEAR_SHARE = 0.75
 # Those that agree must do so to this many pixels: by chance, they would to 0.75.
 LARGEST_SCATTER = 0.55
 LEAST_FIT = 0.25
+# Where tiles are too few to tell, images that correlate like this may lie right.
+HIGH_ECC = 0.9
 LARGEST_RIVAL = 0.9
 LARGEST_RIVAL_PLACE = 0.93
 FAR_SHARE = 0.2
-# By how much (px) the tiles may contradict the transform at the corners. A homography bends as
-# freely as what is fitted to them, so that they can show an error of it, but no lack of freedom.
+# By how much (px), with one sigma, the tiles may contradict the transform at the corners.
 LARGEST_CORNER_SHIFT = 1.0
-LARGEST_HOMOGRAPHY_SHIFT = 2.5
+# If a freer model places the corners less exactly than this (px), it says nothing of the model.
+LARGEST_FREEDOM = 0.75
 # One sigma in px: errors of twice that are not rare.
 LARGEST_UNCERTAINTY = 0.5
-_SIGMAS = 3.0
 
 
 @dataclass(frozen=True)
@@ -116,7 +118,17 @@ def judge(
     rival : float
         How well the images correlate at the best other place, relative to where they lie.
     """
+    if ecc > HIGH_ECC and _untellable(fine, wide):
+        return Judgement(
+            "doubtful", f"There is too little detail in the overlap to be sure (ECC {ecc:.3f})."
+        )
     why = _why_failed(fine, wide, ecc)
+    if why and rival <= 1 and _fits_roughly(fine, wide):
+        return Judgement(
+            "doubtful",
+            f"Only {_counted(fine)}, but {wide.agreeing} of {wide.tested} to within "
+            f"{wide.radius:.0f} px: the images are deformed, or differ.",
+        )
     if why:
         return Judgement("failed", why)
     why = (
@@ -132,11 +144,38 @@ def judge(
 
 def rarity(evidence: TileEvidence) -> float:
     """Return how likely it is that as many tiles agree by chance: a binomial tail."""
+    tested = round(evidence.independent)
+    agreeing = int(tested * evidence.share + 1e-9)
     kind = min(0.5, KINDNESS * evidence.chance)
     return sum(
-        comb(evidence.tested, k) * kind**k * (1 - kind) ** (evidence.tested - k)
-        for k in range(evidence.agreeing, evidence.tested + 1)
+        comb(tested, k) * kind**k * (1 - kind) ** (tested - k) for k in range(agreeing, tested + 1)
     )
+
+
+def _accident(fine: TileEvidence, wide: TileEvidence) -> float:
+    """Return how likely it is that the tiles agree by chance."""
+    if wide.radius == fine.radius:
+        # The same pixels; those that were looked for farther say more.
+        return rarity(wide)
+    return max(rarity(fine), rarity(wide))
+
+
+def _fits_roughly(fine: TileEvidence, wide: TileEvidence) -> bool:
+    """Tell whether tiles of a coarser level agree, as those of tissue that has stretched do."""
+    return (
+        wide.radius > fine.radius
+        and fine.tested >= LEAST_AGREEING
+        and rarity(wide) < RAREST_ROUGH
+        and _agreed_fit(wide) >= LEAST_FIT
+    )
+
+
+def _untellable(fine: TileEvidence, wide: TileEvidence) -> bool:
+    """Tell whether even unanimous tiles could not have convinced, and most do agree."""
+    if fine.tested < LEAST_AGREEING:
+        return True
+    best = min(0.5, KINDNESS * wide.chance) ** round(wide.independent)
+    return best > RAREST_DOUBTFUL and fine.share > CLEAR_SHARE
 
 
 def _why_failed(fine: TileEvidence, wide: TileEvidence, ecc: float) -> str | None:
@@ -144,7 +183,7 @@ def _why_failed(fine: TileEvidence, wide: TileEvidence, ecc: float) -> str | Non
     if fine.tested < LEAST_AGREEING:
         return "There is too little detail in the overlap to tell."
     if (
-        max(rarity(fine), rarity(wide)) > RAREST_DOUBTFUL
+        _accident(fine, wide) > RAREST_DOUBTFUL
         or fine.agreeing < LEAST_AGREEING
         or _agreed_fit(fine) < LEAST_FIT
     ):
@@ -171,7 +210,9 @@ def _why_ambiguous(fine: TileEvidence, wide: TileEvidence, rival: float) -> str 
             return f"The tiles together fit better {distance:.1f} px from where they lie."
     if rival > 1:
         return "The images fit better at another place."
-    most = max(fine.rival / LARGEST_RIVAL, wide.rival / LARGEST_RIVAL, rival / LARGEST_RIVAL_PLACE)
+    # Where some tiles fit and others do not, the place at which all fit may be another.
+    largest = min(LARGEST_RIVAL_PLACE, (2 + min(fine.share, wide.share)) / 3)
+    most = max(fine.rival / LARGEST_RIVAL, wide.rival / LARGEST_RIVAL, rival / largest)
     if most > 1:
         likeness = max(fine.rival, wide.rival, rival)
         return (
@@ -182,12 +223,13 @@ def _why_ambiguous(fine: TileEvidence, wide: TileEvidence, rival: float) -> str 
 
 
 def _why_inexact(bent: Deformation, corner_uncertainty: float, model: MotionModel) -> str | None:
-    most = LARGEST_HOMOGRAPHY_SHIFT if model == "homography" else LARGEST_CORNER_SHIFT
-    if bent.corner_shift > max(most, _SIGMAS * bent.corner_sigma):
+    if bent.contradiction and bent.corner_shift + bent.corner_sigma > LARGEST_CORNER_SHIFT:
         return (
-            "The motion model does not suffice: by its tiles, the image's corners would lie "
-            f"{bent.corner_shift:.1f} px elsewhere."
+            "The motion model does not suffice: a freer one would move the image's corners by "
+            f"{bent.corner_shift:.1f} px."
         )
+    if model != "homography" and not bent.freest_sigma <= LARGEST_FREEDOM:
+        return "There is too little detail to tell whether the motion model suffices."
     uncertain = bent.corner_sigma if np.isnan(corner_uncertainty) else corner_uncertainty
     if not uncertain <= LARGEST_UNCERTAINTY:
         return f"There is too little detail to say more exactly than to {uncertain:.2g} px."
@@ -198,7 +240,7 @@ def _why_sparse(fine: TileEvidence, wide: TileEvidence, bent: Deformation) -> st
     counted = _counted(fine)
     if bent.displaced > LARGEST_DISPLACED * fine.agreeing:
         return f"Only {counted}. {bent.sentence}"
-    if max(rarity(fine), rarity(wide)) > RAREST_ALIGNED:
+    if _accident(fine, wide) > RAREST_ALIGNED:
         if fine.share > CLEAR_SHARE:
             return f"{counted}, which is too few to be sure."
         return f"Only {counted}; elsewhere the images differ."

@@ -41,15 +41,20 @@ def hostile_pairs(count: int, seed: int) -> Iterator[Pair]:
     seed : int
         Decides them; the same pair results whatever the count.
     """
-    kinds = list(_KINDS.items())
     for number in range(count):
-        kind, make = kinds[number % len(kinds)]
-        rng = np.random.default_rng([seed, number])
-        name, reference, moving, *known = make(rng)
-        truth, model, initial = (*known, None, None, None)[:3]
-        yield Pair(
-            kind, name, reference, moving, truth, model or str(rng.choice(MOTION_MODELS)), initial
-        )
+        yield hostile_pair(number, seed)
+
+
+def hostile_pair(number: int, seed: int) -> Pair:
+    """Return one of the pairs that `hostile_pairs` yields."""
+    kinds = list(_KINDS.items())
+    kind, make = kinds[number % len(kinds)]
+    rng = np.random.default_rng([seed, number])
+    name, reference, moving, *known = make(rng)
+    truth, model, initial = (*known, None, None, None)[:3]
+    return Pair(
+        kind, name, reference, moving, truth, model or str(rng.choice(MOTION_MODELS)), initial
+    )
 
 
 def _one(rng: Random, names: tuple[str, ...]) -> str:

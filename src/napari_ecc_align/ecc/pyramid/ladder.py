@@ -409,7 +409,7 @@ def _result(
         converged=accepted and solution.converged,
         start=candidate.rung,
         representation="gradient" if candidate.refiner.gradient else "intensity",
-        corner_uncertainty=refined.uncertainty,
+        corner_uncertainty=float(np.hypot(refined.uncertainty, refined.bias)),
         covariance=covariance,
         timings=dict(timings),
     )

@@ -51,6 +51,9 @@ _TOGETHER = 64
 # The number of tiles that the precision needs is foreseen from the uncertainty with few, but not
 # trusted further than this.
 _FASTEST_GROWTH = 6.0
+# By so much (px of its level) a solution is off for the sampling's sake, which is the same
+# everywhere, so that no statistics of one pair show it.
+_BIAS = 0.01
 # Tiles of at most so many pixels: what bounds the memory.
 _MOST_PIXELS = 1_500_000
 # Tiles that know their place no better than to so many px of their level show different things:
@@ -70,8 +73,13 @@ class Refined:
 
     @property
     def uncertainty(self) -> float:
-        """Corner uncertainty in px of level 0."""
+        """Corner uncertainty in px of level 0, as far as the images' statistics tell it."""
         return self.solution.corner_uncertainty * 2.0**self.level
+
+    @property
+    def bias(self) -> float:
+        """What they do not tell, in px of level 0."""
+        return _BIAS * 2.0**self.level
 
 
 @dataclass(frozen=True)
@@ -220,9 +228,7 @@ class Refiner:
         if coarse.uncertainty < enough:
             result = self.polished(coarse.matrix)
         # Uneven light may have bent what only one gain was fitted to.
-        while result.level > 0 and (
-            result is coarse or not result.uncertainty < self._settings.precision
-        ):
+        while result.level > 0 and (result is coarse or not self._precise(result)):
             index = self._next(result)
             refined = yield from self._tiled(result, index)
             if refined is None:
@@ -231,6 +237,10 @@ class Refiner:
             if result.uncertainty > _LOST * 2.0**index:
                 break
         return result
+
+    def _precise(self, result: Refined) -> bool:
+        """Tell whether a result is as exact as was asked."""
+        return max(result.uncertainty, result.bias) <= self._settings.precision
 
     def _next(self, result: Refined) -> int:
         """Return the finest level in whose basin the result lies, at least one below."""
