@@ -36,7 +36,20 @@ check() {
 check "ruff check" "$environment/python" -m ruff check docs src tests
 check "ruff format" "$environment/python" -m ruff format --check docs src tests
 check "mypy" "$environment/python" -m mypy
-check "pytest" ${on_screen[@]+"${on_screen[@]}"} "$environment/python" -m pytest "$@"
+test_with() {
+    local binding=$1
+    shift
+    env QT_API="$binding" PYTEST_QT_API="$binding" ${on_screen[@]+"${on_screen[@]}"} \
+        "$environment/python" -m pytest "$@"
+}
+# Two at a time, but for those that measure time; and the widgets on the other Qt binding too.
+if [ $# -gt 0 ]; then
+    check "pytest" test_with pyqt6 "$@"
+else
+    check "pytest" test_with pyqt6 -n 2 -m "not alone"
+    check "pytest, one at a time" test_with pyqt6 -m alone
+    check "pytest, PySide6" test_with pyside6 -n 2 -m "not alone" tests/gui
+fi
 
 if [ ${#failed[@]} -gt 0 ]; then
     printf -v list '%s, ' "${failed[@]}"

@@ -75,6 +75,7 @@ def test_a_terminal_has_a_bar_that_goes_away(command):
     assert "\n" not in shown
 
 
+@pytest.mark.alone
 def test_interrupt(tmp_path, tmp_path_factory):
     # Noise takes long to give up on: however slow the machine, the signal comes in time.
     folder = tmp_path_factory.mktemp("noise")

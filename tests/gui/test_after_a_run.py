@@ -199,6 +199,7 @@ def test_a_homography_cannot_move_a_layer(widget, viewer, finish):
     assert len(viewer.layers) == 2
 
 
+@pytest.mark.alone
 def test_the_script_gives_the_same_transform_to_the_last_bit(
     make_napari_viewer, known, tmp_path, finish
 ):

@@ -186,6 +186,7 @@ def test_the_viewer_may_close_meanwhile(viewer, widget, qtbot, notes):
     assert not notes
 
 
+@pytest.mark.alone
 def test_the_viewer_stays_responsive(widget, viewer, finish, qtbot):
     rng = np.random.default_rng(0)
     viewer.layers["first"].data = rng.random((800, 800))

@@ -14,6 +14,8 @@ from skimage.transform import resize
 
 from napari_ecc_align import Transform, warp
 
+pytestmark = pytest.mark.alone
+
 LARGE = (3500, 2480)
 
 

@@ -31,6 +31,7 @@ def test_the_names_cost_nothing_until_they_are_used(tmp_path: Path) -> None:
     assert not {"cv2", "numpy", "scipy", "skimage"} & set(found["packages"])
 
 
+@pytest.mark.alone
 def test_importing_the_package_is_fast_beside_numpy(tmp_path: Path) -> None:
     script = """
 from time import perf_counter
