@@ -20,7 +20,7 @@ AGREEMENT_RADIUS = 1.5
 """A tile agrees when it fits best within this many pixels (of its level) of where it is."""
 
 MOST_TILES = 40
-FIRST_TILES = 12
+FIRST_TILES = 16
 # Where tiles are small, each says less and costs less: as many pixels are then asked first.
 _FIRST_SIDE = 48
 _CLEAR_SHARE = 0.9
