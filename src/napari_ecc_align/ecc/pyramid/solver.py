@@ -202,8 +202,10 @@ class _Part:
         """Return the last fit carried over a step so small that it is linear; None without one."""
         if self._last is None:
             return None
-        moved = (self._last.normals @ delta) * self._last.gains[:, None]
-        self._last = replace(self._last, scores=self._last.scores - moved)
+        slopes = self._last.normals * self._last.gains[:, None, None]
+        if self.noise is not None:
+            slopes = slopes - self.noise
+        self._last = replace(self._last, scores=self._last.scores - slopes @ delta)
         return self._last
 
     def measure(self, gains: Array) -> None:
