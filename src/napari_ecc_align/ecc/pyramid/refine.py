@@ -151,7 +151,8 @@ class Refiner:
                     self._whole_solver(index).run(
                         scaled(matrix, 2.0**-index),
                         iterations=min(_COARSE_ITERATIONS, self._settings.number_of_iterations),
-                        tolerance=_LOOSE,
+                        # What is no start for a finer level is the result.
+                        tolerance=_LOOSE if index else self._tight(0),
                     ),
                     index,
                 )

@@ -31,9 +31,10 @@ _CLOSE = 0.2
 # A direction whose gradients are noise to more than this share is not told from noise.
 _MOST_NOISE = 0.9
 # Each step is taken to be shorter than the last by a factor within these limits, and the second
-# by this one if the first is close already.
+# by this one if the first is close already and the images correlate like this.
 _RATES = (0.05, 0.98)
 _FIRST_RATE = 0.07
+_ALIKE = 0.99
 # After so many iterations, what is left of the way is compared with the uncertainty, too: a share
 # of it does not matter.
 _PATIENCE = 6
@@ -103,7 +104,7 @@ class Convergence:
         """Tell whether nothing that matters is to be expected after a step."""
         if self._ecc is not None:
             self._rate = min(max(moved / self.moved, _RATES[0]), _RATES[1])
-        elif self.moved == np.inf and moved < _CLOSE:
+        elif self.moved == np.inf and moved < _CLOSE and abs(ecc) > _ALIKE:
             self._rate = _FIRST_RATE
         self.moved = moved
         # Steps that shrink by a factor each add up to this.
