@@ -11,6 +11,7 @@ from napari_ecc_align.samples import names
     ("menu", "command"),
     [
         ("napari/layers/register", "napari-ecc-align.align"),
+        ("napari/layers/register", "napari-ecc-align.dataset"),
         ("napari/layers/transform", "napari-ecc-align.apply"),
         ("napari/layers/measure", "napari-ecc-align.compare"),
     ],
@@ -26,6 +27,7 @@ def test_the_plugins_menu_offers_the_widget(viewer):
         "Align images",
         "Apply transform",
         "Compare binarised",
+        "Align a dataset",
     ]
 
 

@@ -33,6 +33,12 @@ class Background:
         return self._worker is not None
 
     @property
+    def stopping(self) -> bool:
+        """Whether the work under way should end; its thread may ask."""
+        worker = self._worker
+        return self._gone or (worker is not None and worker.abort_requested)
+
+    @property
     def worker(self) -> GeneratorWorker[Any, None, Any] | None:
         """The worker, while it runs."""
         return self._worker
@@ -57,12 +63,33 @@ class Background:
             Called with what it yields, with what it returns, and after a cancellation.
         """
         from napari.qt.threading import create_worker
+        from qtpy.QtCore import Qt
 
-        worker = create_worker(steps, *arguments)
+        made: list[Generator[Any, None, Any]] = []
+        ended = False
+
+        def kept() -> Generator[Any, None, Any]:
+            made.append(steps(*arguments))
+            return (yield from made[0])
+
+        def end(outcome: object) -> None:
+            nonlocal ended
+            ended = True
+            on_end(outcome)
+
+        def finish() -> None:
+            self._worker = None
+            # Steps that know of the wish may have ended by themselves.
+            if worker.abort_requested and not ended:
+                on_cancel()
+            self._on_change(False)
+
+        worker = create_worker(kept)
         worker.yielded.connect(self._unless_gone(on_step))
-        worker.returned.connect(self._unless_gone(on_end))
-        worker.aborted.connect(self._unless_gone(on_cancel))
-        worker.finished.connect(self._unless_gone(self._end))
+        worker.returned.connect(self._unless_gone(end))
+        # In its own thread and at once, so that what the steps hold is let go.
+        worker.aborted.connect(lambda: made[0].close(), type=Qt.ConnectionType.DirectConnection)
+        worker.finished.connect(self._unless_gone(finish))
         self._worker = worker
         self._on_change(True)
         worker.start()
@@ -76,10 +103,6 @@ class Background:
         """Stop, and let nothing come back: Qt is about to delete the widget."""
         self._gone = True
         self.cancel()
-
-    def _end(self) -> None:
-        self._worker = None
-        self._on_change(False)
 
     def _unless_gone(self, action: Callable[..., object]) -> Callable[..., None]:
         def slot(*arguments: object) -> None:

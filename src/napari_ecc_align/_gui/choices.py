@@ -50,6 +50,13 @@ class LayerPair(Container):  # type: ignore[type-arg]
             emitter.connect(self._follow)
         self._follow()
 
+    def choose(self, reference: object, moving: object) -> None:
+        """Choose two layers by their ids."""
+        for box, identity in ((self.reference, reference), (self.moving, moving)):
+            for layer in box.choices:
+                if layer is not None and layer.unique_id == identity:
+                    box.value = layer
+
     def _images(self, _: object = None) -> list[Image]:
         from napari.layers import Image
 

@@ -22,7 +22,7 @@ from .result_layers import ResultLayers
 from .results_view import ResultsView
 from .run import Refusal, inspect_steps, view_steps
 from .stack_layers import stack_layer
-from .task import Parameters, Task
+from .task import Pair, Parameters, Task
 from .transform_dialogs import ask_where_to_save
 from .viewing import Blink, show_only
 
@@ -143,6 +143,16 @@ class ResultPanel(Container):  # type: ignore[type-arg]
         self._layers.undo()
         self._run = self._drift = None
         self.say("Undone: the layers are as they were before the last run.")
+        self._offer()
+
+    def forget(self, pair: Pair) -> None:
+        """Take the layers of a pair away, and its result, as something else takes their place."""
+        self._end_blinking()
+        if self._run is not None and self._run.task.pair == pair:
+            self._run = None
+            self.say("")
+        self._layers.remove(pair)
+        self._layers.start()
         self._offer()
 
     def copy_script(self) -> str:

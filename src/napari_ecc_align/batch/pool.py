@@ -6,8 +6,10 @@ import contextlib
 import multiprocessing
 import os
 import signal
+import sys
 import threading
 import time
+import types
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
@@ -21,6 +23,7 @@ _ONE_THREAD = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 _PAUSE = 0.1
 _ATTEMPTS = 2
 _STARTS = 3
+_START = threading.Lock()
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -56,7 +59,7 @@ def work(
     Parameters
     ----------
     function : callable
-        Of a module, so that another process can import it.
+        Of a module other than ``__main__``, so that another process can import it.
     items : iterable
         Its arguments, one each.
     workers : int
@@ -135,7 +138,7 @@ class _Worker(Generic[Item, Result]):
         self.process: BaseProcess = context.Process(
             target=_serve, args=(theirs, function), daemon=True
         )
-        with _environment():
+        with _environment(), _bare_main():
             self.process.start()
         theirs.close()
         self.ready = False
@@ -213,6 +216,22 @@ def _environment() -> Iterator[None]:
                 del os.environ[name]
             else:
                 os.environ[name] = value
+
+
+@contextlib.contextmanager
+def _bare_main() -> Iterator[None]:
+    """Let processes that are started meanwhile not import what this one was started with.
+
+    "spawn" would have each of them run the script, or import all of napari: a script that opens a
+    viewer without asking for its name would open one in each.
+    """
+    with _START:
+        before = sys.modules["__main__"]
+        sys.modules["__main__"] = types.ModuleType("__main__")
+        try:
+            yield
+        finally:
+            sys.modules["__main__"] = before
 
 
 def _serve(connection: Connection, function: Callable[[Item], Result]) -> None:

@@ -81,7 +81,7 @@ def write_report(
         If the folder cannot be written to.
     """
     records = {record.name: record for record in (*read_records(out), *more)}
-    ordered = sorted(records.values(), key=_badness)
+    ordered = sorted(records.values(), key=badness)
     write_atomically(out / CSV, as_csv(ordered).encode(), overwrite=True)
     write_atomically(out / HTML, as_html(out, ordered, problems).encode(), overwrite=True)
 
@@ -155,7 +155,8 @@ def _html_row(record: Record, number: int) -> dict[str, Any]:
     }
 
 
-def _badness(record: Record) -> tuple[int, float, str]:
+def badness(record: Record) -> tuple[int, float, str]:
+    """Return what sorts records such that those to look at come first."""
     after = record.numbers.get("differing_after")
     differing = float(after) if isinstance(after, int | float) else 0.0
     return _WORST_FIRST.index(record.outcome), -differing, record.name

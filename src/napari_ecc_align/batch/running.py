@@ -151,7 +151,7 @@ def _work(
     if not jobs:
         return iter(())
     if cluster is None:
-        count = min(workers or _cores(), len(jobs))
+        count = min(workers or cores(), len(jobs))
         return work(do, jobs, workers=count, timeout=timeout, cancel=cancel)
     from .cluster import work_on_cluster
 
@@ -159,7 +159,7 @@ def _work(
     return work_on_cluster(do, jobs, address=cluster, timeout=timeout, cancel=cancel, check=check)
 
 
-def _cores() -> int:
+def cores() -> int:
     """Return how many cores this process may use."""
     try:
         return len(os.sched_getaffinity(0))

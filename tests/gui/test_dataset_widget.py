@@ -1,0 +1,318 @@
+"""A dataset aligned, broken off, gone on with, looked at and decided on, in a real viewer."""
+
+import csv
+import time
+from pathlib import Path
+
+import numpy as np
+import psutil
+import pytest
+from napari.utils.notifications import notification_manager
+
+from napari_ecc_align._gui import dataset_run
+from napari_ecc_align.batch import make_plan, read_record, read_records, run_plan
+from napari_ecc_align.imagefiles import read_image, write_image
+from napari_ecc_align.samples.page import make_page
+from napari_ecc_align.transform import corner_error
+
+SHAPE = (300, 400)
+DOUBTED = "p3.png"
+GOOD = ("p0.png", "p1.png", "p2.png")
+
+
+@pytest.fixture(scope="module")
+def dataset(tmp_path_factory):
+    """Three displaced pages, one whose gray scan is another page's, and one without a scan."""
+    root = tmp_path_factory.mktemp("dataset")
+    pages = [make_page(shape=SHAPE, seed=seed, displacement=5.0) for seed in range(4)]
+    other = make_page(shape=SHAPE, seed=9, displacement=5.0)
+    for folder in ("ideal", "gray", "bw"):
+        (root / folder).mkdir()
+    for number, page in enumerate(pages):
+        name = f"p{number}.png"
+        write_image(root / "ideal" / name, page.reference)
+        wrong = name == DOUBTED
+        gray = other.gray[: page.gray.shape[0], : page.gray.shape[1]] if wrong else page.gray
+        write_image(root / "gray" / name, np.resize(gray, page.gray.shape) if wrong else gray)
+        write_image(root / "bw" / name, page.binary)
+    write_image(root / "ideal" / "p4.png", pages[0].reference)
+    return root, {f"p{n}.png": page.matrix for n, page in enumerate(pages)}
+
+
+@pytest.fixture(scope="module")
+def finished(dataset, tmp_path_factory):
+    """The output folder of a whole run, to be copied."""
+    root, _ = dataset
+    out = tmp_path_factory.mktemp("finished") / "out"
+    plan = make_plan(root / "ideal", root / "gray", siblings=[root / "bw"], out=out)
+    list(run_plan(plan, workers=2))
+    return out
+
+
+@pytest.fixture
+def copied(finished, tmp_path):
+    """A finished folder of the test's own."""
+    import shutil
+
+    return Path(shutil.copytree(finished, tmp_path / "out"))
+
+
+@pytest.fixture
+def viewer(make_napari_viewer):
+    return make_napari_viewer()
+
+
+@pytest.fixture
+def widget(viewer):
+    notification_manager.records.clear()
+    return viewer.window.add_plugin_dock_widget("napari-ecc-align", "Align a dataset")[1]
+
+
+@pytest.fixture
+def settle(qtbot, widget):
+    def wait():
+        qtbot.waitUntil(lambda: not widget.running, timeout=60_000)
+
+    return wait
+
+
+def choose(widget, root, out):
+    widget.folders.reference.value = root / "ideal"
+    widget.folders.moving.value = root / "gray"
+    widget.folders.siblings.chosen = (str(root / "bw"),)
+    widget.folders.out.value = out
+
+
+def children():
+    return [
+        p for p in psutil.Process().children(recursive=True) if "spawn_main" in str(p.cmdline())
+    ]
+
+
+def report_rows(out):
+    with (out / "report.csv").open() as file:
+        return {row["name"]: row for row in csv.DictReader(file)}
+
+
+def layer_names(viewer):
+    return [layer.name for layer in viewer.layers]
+
+
+def test_plan_run_and_a_table_with_the_worst_first(widget, settle, dataset, tmp_path):
+    root, truth = dataset
+    out = tmp_path / "out"
+    choose(widget, root, out)
+    widget.plan_button.native.click()
+    settle()
+    for part in ("5 pairs", "gray, bw", "p4.png", "will fail"):
+        assert part in widget.message.value
+    assert not out.exists()
+    widget.run_button.native.click()
+    assert widget.cancel_button.native.isVisibleTo(widget.native)
+    assert not widget.run_button.enabled
+    settle()
+    assert "3 aligned" in widget.message.value
+    assert children() == []
+    names = widget.table.names()
+    assert set(names[:2]) == {DOUBTED, "p4.png"}
+    assert set(names[2:]) == set(GOOD)
+    for name in GOOD:
+        found = read_record(out, name)
+        assert corner_error(found.transform.matrix, truth[name], SHAPE) < 0.3
+        assert read_image(out / "bw" / name).shape == SHAPE
+    assert widget.report_button.enabled
+    widget.only_unsure.native.click()
+    assert set(widget.table.names()) == {DOUBTED, "p4.png"}
+
+
+def test_a_cancelled_run_is_gone_on_with(widget, settle, dataset, tmp_path, qtbot):
+    root, _ = dataset
+    out = tmp_path / "out"
+    choose(widget, root, out)
+    widget.settings.workers.value = 1
+    widget.run_button.native.click()
+    qtbot.waitUntil(lambda: widget.table.pairs.rowCount() > 0, timeout=60_000)
+    began = time.perf_counter()
+    widget.cancel_button.native.click()
+    settle()
+    waited = time.perf_counter() - began
+    done = {record.name: record.times for record in read_records(out)}
+    assert 0 < len(done) < 5
+    assert "Run goes on from here" in widget.message.value
+    assert children() == []
+    assert (out / "report.html").exists()
+    widget.run_button.native.click()
+    settle()
+    assert widget.table.pairs.rowCount() == 5
+    after = {record.name: record.times for record in read_records(out)}
+    assert all(after[name] == times for name, times in done.items() if name != "p4.png")
+    assert waited < 1, f"{waited:.2f} s"
+
+
+def test_a_pair_opens_with_its_differences_and_the_next_takes_its_place(
+    widget, viewer, settle, finished
+):
+    widget.folders.out.value = finished
+    settle()
+    widget.table.choose("p1.png")
+    settle()
+    roles = ("reference", "moving", "aligned", "difference", "binary difference")
+    assert layer_names(viewer) == [f"p1.png {role}" for role in roles]
+    written = read_image(finished / "gray" / "p1.png")
+    np.testing.assert_array_equal(viewer.layers["p1.png aligned"].data, written)
+    assert "Aligned" in widget.review.text.value
+    viewer.layers["p1.png aligned"].visible = True
+    viewer.layers["p1.png difference"].visible = False
+    widget.table.choose("p2.png")
+    settle()
+    assert layer_names(viewer) == [f"p2.png {role}" for role in roles]
+    assert viewer.layers["p2.png aligned"].visible
+    assert not viewer.layers["p2.png difference"].visible
+    # Of one that failed there is what can be read, and why not the rest.
+    widget.table.choose("p4.png")
+    settle()
+    assert layer_names(viewer) == ["p4.png reference"]
+    assert "No such file" in widget.review.text.value
+    assert not widget.review.accept.enabled
+    assert not widget.review.correct.enabled
+
+
+def test_reopening_shows_the_table_fills_the_form_and_does_nothing_again(
+    widget, settle, dataset, copied
+):
+    root, _ = dataset
+    before = {record.name: record.times for record in read_records(copied)}
+    widget.folders.out.value = copied
+    settle()
+    assert set(widget.table.names()) == {*GOOD, DOUBTED, "p4.png"}
+    assert Path(widget.folders.reference.value) == root / "ideal"
+    assert Path(widget.folders.moving.value) == root / "gray"
+    assert widget.folders.siblings.chosen == (str(root / "bw"),)
+    widget.run_button.native.click()
+    settle()
+    after = {record.name: record.times for record in read_records(copied)}
+    assert {name: after[name] for name in (*GOOD, DOUBTED)} == {
+        name: before[name] for name in (*GOOD, DOUBTED)
+    }
+
+
+def test_reject_and_accept_reach_the_record_and_the_report(widget, settle, copied, monkeypatch):
+    widget.folders.out.value = copied
+    settle()
+    widget.table.choose("p0.png")
+    settle()
+    assert not widget.review.accept.enabled
+    widget.review.note.value = "smudged"
+    widget.review.reject.native.click()
+    settle()
+    record = read_record(copied, "p0.png")
+    assert (record.outcome, record.review.decision) == ("failed", "rejected")
+    assert not (copied / "gray" / "p0.png").exists()
+    assert report_rows(copied)["p0.png"]["note"] == "smudged"
+    assert "Rejected by a person: smudged" in widget.review.text.value
+    assert not widget.review.reject.enabled
+    assert "p0.png" in widget.table.names()[:3]
+
+
+def test_a_doubtful_pair_is_accepted(widget, settle, copied):
+    import json
+
+    path = copied / "records" / "p1.png.json"
+    document = json.loads(path.read_bytes())
+    path.write_text(json.dumps({**document, "outcome": "doubtful"}))
+    widget.folders.out.value = copied
+    settle()
+    assert widget.table.names()[0] == "p1.png" or widget.table.names()[1] == "p1.png"
+    widget.table.choose("p1.png")
+    settle()
+    widget.review.accept.native.click()
+    settle()
+    record = read_record(copied, "p1.png")
+    assert (record.outcome, record.review.decision) == ("aligned", "accepted")
+    assert record.transform == read_record(copied, "p1.png").transform
+    row = report_rows(copied)["p1.png"]
+    assert (row["outcome"], row["review"]) == ("aligned", "accepted")
+    assert not widget.review.accept.enabled
+
+
+def test_a_pair_is_corrected_with_the_align_form(widget, viewer, settle, dataset, copied, qtbot):
+    root, truth = dataset
+    name = "p2.png"
+    widget.folders.out.value = copied
+    settle()
+    widget.table.choose(name)
+    settle()
+    assert not widget.review.use.native.isVisibleTo(widget.native)
+    widget.review.correct.native.click()
+    form = viewer.window.add_plugin_dock_widget("napari-ecc-align", "Align images")[1]
+    assert form.pair.reference.value.name == f"{name} reference"
+    assert form.pair.moving.value.name == f"{name} moving"
+    widget.review.use.native.click()
+    assert "Press Align first" in notification_manager.records[-1].message
+    assert read_record(copied, name).review is None
+    # Dragged roughly into place.
+    viewer.layers[f"{name} moving"].translate = (3, -2)
+    form.align_button.native.click()
+    qtbot.waitUntil(lambda: not form.running and not form.after.busy, timeout=30_000)
+    found = form.after.run.result.transform
+    widget.review.use.native.click()
+    settle()
+    record = read_record(copied, name)
+    assert (record.outcome, record.review.decision) == ("aligned", "corrected")
+    np.testing.assert_allclose(record.transform.matrix, found.matrix)
+    assert corner_error(record.transform.matrix, truth[name], SHAPE) < 0.3
+    assert report_rows(copied)[name]["review"] == "corrected"
+    roles = ("reference", "moving", "aligned", "difference", "binary difference")
+    assert layer_names(viewer) == [f"{name} {role}" for role in roles]
+    assert form.after.run is None
+
+
+def test_bad_folders_are_refused_in_words(widget, settle, dataset, tmp_path):
+    root, _ = dataset
+
+    def said():
+        widget.run_button.native.click()
+        settle()
+        assert not list(tmp_path.glob("**/records"))
+        return widget.message.value
+
+    assert "Choose the folder of the reference images" in said()
+    widget.folders.reference.value = root / "ideal"
+    assert "Choose the folder of the moving images" in said()
+    widget.folders.moving.value = root / "nowhere"
+    assert "Choose a folder for the results" in said()
+    widget.folders.out.value = tmp_path / "out"
+    assert "nowhere is not a folder" in said()
+    widget.folders.moving.value = root / "gray"
+    widget.folders.out.value = root / "gray" / "out"
+    assert "lies inside" in said()
+    widget.folders.out.value = root
+    assert "contains" in said()
+    (tmp_path / "empty").mkdir()
+    widget.folders.reference.value = widget.folders.moving.value = tmp_path / "empty"
+    widget.folders.out.value = tmp_path / "out"
+    assert "no pair" in said() or "called" in said()
+    assert notification_manager.records
+
+
+def test_an_unexpected_error_is_told_and_not_raised(
+    widget, settle, dataset, tmp_path, monkeypatch
+):
+    def broken(*_, **__):
+        raise RuntimeError("all broken")
+
+    monkeypatch.setattr(dataset_run, "run_plan", broken)
+    choose(widget, dataset[0], tmp_path / "out")
+    widget.run_button.native.click()
+    settle()
+    assert "all broken" in widget.message.value
+
+
+def test_closing_the_viewer_ends_the_run_and_leaves_no_process(
+    widget, viewer, dataset, tmp_path, qtbot
+):
+    choose(widget, dataset[0], tmp_path / "out")
+    widget.run_button.native.click()
+    qtbot.waitUntil(lambda: len(children()) > 0, timeout=60_000)
+    viewer.close()
+    qtbot.waitUntil(lambda: children() == [], timeout=10_000)
