@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 import time
 
 import pytest
@@ -68,3 +70,15 @@ def test_closing_and_cancelling_end_the_processes_at_once(tmp_path):
         == []
     )
     assert time.monotonic() - asked[-1] < 1
+
+
+def test_a_script_that_does_not_ask_for_its_name_is_run_once(tmp_path):
+    script = tmp_path / "script.py"
+    script.write_text(
+        "from math import sqrt\n"
+        "from napari_ecc_align.batch.pool import work\n"
+        "print('once')\n"
+        "print(sorted(found for _, found in work(sqrt, [1.0, 4.0], workers=2, timeout=60)))\n"
+    )
+    done = subprocess.run([sys.executable, script], capture_output=True, text=True, timeout=60)
+    assert (done.stdout, done.stderr) == ("once\n[1.0, 2.0]\n", "")

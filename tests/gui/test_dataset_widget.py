@@ -1,6 +1,8 @@
 """A dataset aligned, broken off, gone on with, looked at and decided on, in a real viewer."""
 
 import csv
+import json
+import shutil
 import time
 from pathlib import Path
 
@@ -52,8 +54,6 @@ def finished(dataset, tmp_path_factory):
 @pytest.fixture
 def copied(finished, tmp_path):
     """A finished folder of the test's own."""
-    import shutil
-
     return Path(shutil.copytree(finished, tmp_path / "out"))
 
 
@@ -125,7 +125,7 @@ def test_plan_run_and_a_table_with_the_worst_first(widget, settle, dataset, tmp_
     assert set(widget.table.names()) == {DOUBTED, "p4.png"}
 
 
-def test_a_cancelled_run_is_gone_on_with(widget, settle, dataset, tmp_path, qtbot):
+def test_a_cancelled_run_is_gone_on_with(widget, settle, dataset, tmp_path, qtbot, capsys):
     root, _ = dataset
     out = tmp_path / "out"
     choose(widget, root, out)
@@ -146,7 +146,9 @@ def test_a_cancelled_run_is_gone_on_with(widget, settle, dataset, tmp_path, qtbo
     assert widget.table.pairs.rowCount() == 5
     after = {record.name: record.times for record in read_records(out)}
     assert all(after[name] == times for name, times in done.items() if name != "p4.png")
-    assert waited < 1, f"{waited:.2f} s"
+    with capsys.disabled():
+        print(f"\ntime to cancel {1000 * waited:.0f} ms")
+    assert waited < 0.5
 
 
 def test_a_pair_opens_with_its_differences_and_the_next_takes_its_place(
@@ -196,7 +198,7 @@ def test_reopening_shows_the_table_fills_the_form_and_does_nothing_again(
     }
 
 
-def test_reject_and_accept_reach_the_record_and_the_report(widget, settle, copied, monkeypatch):
+def test_reject_and_accept_reach_the_record_and_the_report(widget, settle, copied):
     widget.folders.out.value = copied
     settle()
     widget.table.choose("p0.png")
@@ -215,28 +217,26 @@ def test_reject_and_accept_reach_the_record_and_the_report(widget, settle, copie
 
 
 def test_a_doubtful_pair_is_accepted(widget, settle, copied):
-    import json
-
     path = copied / "records" / "p1.png.json"
     document = json.loads(path.read_bytes())
     path.write_text(json.dumps({**document, "outcome": "doubtful"}))
     widget.folders.out.value = copied
     settle()
-    assert widget.table.names()[0] == "p1.png" or widget.table.names()[1] == "p1.png"
+    assert widget.table.names()[0] in {"p1.png", DOUBTED}
     widget.table.choose("p1.png")
     settle()
     widget.review.accept.native.click()
     settle()
     record = read_record(copied, "p1.png")
     assert (record.outcome, record.review.decision) == ("aligned", "accepted")
-    assert record.transform == read_record(copied, "p1.png").transform
+    assert record.transform.matrix.ravel().tolist() == np.ravel(document["matrix"]).tolist()
     row = report_rows(copied)["p1.png"]
     assert (row["outcome"], row["review"]) == ("aligned", "accepted")
     assert not widget.review.accept.enabled
 
 
 def test_a_pair_is_corrected_with_the_align_form(widget, viewer, settle, dataset, copied, qtbot):
-    root, truth = dataset
+    _, truth = dataset
     name = "p2.png"
     widget.folders.out.value = copied
     settle()

@@ -59,6 +59,7 @@ class DatasetWidget(Container):  # type: ignore[type-arg]
         self._plan: Plan | None = None
         self._shown_out: Path | None = None
         self._fresh, self._began = 0, 0.0
+        self._said, self._plan_due = "", False
         self.folders = FolderForm()
         self.settings = RunForm()
         self.plan_button = PushButton(
@@ -243,18 +244,25 @@ class DatasetWidget(Container):  # type: ignore[type-arg]
         self._shown_out = out
         self.table.pairs.put(found.records)
         self._keep(found.plan)
-        said = f"An earlier run: {counts_text(self.table.pairs.counts)}."
+        self._said = f"An earlier run: {counts_text(self.table.pairs.counts)}."
         if found.settings is not None:
             self._settings = found.settings
             self.folders.model.value = found.settings.model
             self.settings.doubtful.value = found.settings.doubtful
-        if not self.folders.empty:
-            self._say(said)
-        elif found.folders is None:
-            self._say(f"{said} It was not made from folders: the command goes on with it.")
-        else:
+        if self.folders.empty and found.folders is not None:
             self.folders.fill(found.folders)
-            self._say(f"{said} Run goes on with it.")
+        if self.folders.empty:
+            self._say(f"{self._said} It was not made from folders: the command goes on with it.")
+        else:
+            # What is not done yet is in no record.
+            self._plan_due = True
+
+    def _planned_again(self, plan: Plan | Refusal) -> None:
+        if isinstance(plan, Refusal):
+            self._say(f"{self._said}<br>{escape(plan.message)}")
+            return
+        self._keep(plan)
+        self._say(f"{self._said}<br>{self._plan_words()}")
 
     def _keep(self, plan: Plan) -> None:
         self._plan = plan
@@ -294,6 +302,9 @@ class DatasetWidget(Container):  # type: ignore[type-arg]
         self.progress.visible = self.cancel_button.visible = running
         self.progress.value = 0
         self._offer()
+        if not running and self._plan_due:
+            self._plan_due = False
+            self._start(plan_steps, self._planned_again)
 
     def _offer(self) -> None:
         out = self._shown_out
