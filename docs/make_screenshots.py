@@ -7,6 +7,8 @@ Needs a display that can render, such as Xvfb::
 
 from __future__ import annotations
 
+import contextlib
+import tempfile
 import time
 from pathlib import Path
 from types import SimpleNamespace
@@ -16,14 +18,18 @@ import numpy as np
 from napari.settings import get_plugin_settings
 from PIL import Image
 from qtpy.QtWidgets import QApplication
+from scipy.ndimage import map_coordinates
 from skimage.filters import gaussian
 
 from napari_ecc_align import Transform, align, warp
 from napari_ecc_align._gui.align_widget import AlignWidget
 from napari_ecc_align._gui.apply_widget import ApplyWidget
+from napari_ecc_align._gui.dataset_widget import DatasetWidget
 from napari_ecc_align._gui.demo import open_demo
+from napari_ecc_align.imagefiles import write_image
 from napari_ecc_align.inspection import inspect_alignment
 from napari_ecc_align.samples import pair
+from napari_ecc_align.samples.page import make_page
 
 IMAGES = Path(__file__).parent / "images"
 SIZE = (1400, 860)
@@ -42,6 +48,7 @@ def main() -> None:
     shoot_stack()
     shoot_doubtful()
     shoot_apply()
+    shoot_dataset()
     write_before_after("page", rows=slice(150, 420), columns=slice(250, 800))
 
 
@@ -174,7 +181,55 @@ def shoot_apply() -> None:
     save(viewer, "apply")
 
 
-def settle(widget: AlignWidget | ApplyWidget, seconds: float = 1.0) -> None:
+def shoot_dataset(theme: str = "dark", name: str = "dataset") -> None:
+    """Take a picture of a small dataset that has been aligned, with a doubtful pair open."""
+    with tempfile.TemporaryDirectory() as folder, contextlib.chdir(folder):
+        write_dataset(Path("scans"))
+        viewer = napari.Viewer(title="ECC Align")
+        viewer.theme = theme
+        _, widget = viewer.window.add_plugin_dock_widget("napari-ecc-align", "Align a dataset")
+        widget.folders.reference.value = "scans/ideal"
+        widget.folders.moving.value = "scans/gray"
+        widget.folders.siblings.chosen = ("scans/binary", "scans/staffless")
+        widget.folders.out.value = "aligned"
+        widget.run()
+        settle(widget)
+        viewer.window.resize(*SIZE)
+        settle(widget)
+        widget.table.choose(widget.table.names()[0])
+        settle(widget)
+        viewer.reset_view()
+        settle(widget)
+        save(viewer, name)
+
+
+def write_dataset(root: Path) -> None:
+    """Write pages in flavours: most displaced, one right already, one bent, one missing."""
+    for number in range(14):
+        path = f"w-{1 + number // 5:02}/p{1 + number % 5:03}.png"
+        page = make_page(
+            shape=(600, 800), seed=number, displacement=0.0 if number == 5 else 3.0 + number
+        )
+        height, width = page.gray.shape
+        reference = page.reference if number != 5 else page.reference[:height, :width]
+        gray = page.gray
+        if number == 8:
+            rows, columns = np.mgrid[:height, :width]
+            bent = [rows + 3 * np.sin(columns / 90), columns + 3 * np.cos(rows / 70)]
+            gray = map_coordinates(gray, bent, order=1, mode="nearest")
+        flavours = {
+            "ideal": reference,
+            "gray": gray,
+            "binary": page.binary,
+            "staffless": page.staffless,
+        }
+        for flavour, image in flavours.items():
+            if (flavour, number) != ("gray", 11):
+                (root / flavour / path).parent.mkdir(parents=True, exist_ok=True)
+                write_image(root / flavour / path, image)
+
+
+def settle(widget: AlignWidget | ApplyWidget | DatasetWidget, seconds: float = 1.0) -> None:
     """Let Qt work until the alignment has ended, and a little longer."""
     application = QApplication.instance()
     assert application is not None

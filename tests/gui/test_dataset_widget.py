@@ -94,6 +94,11 @@ def report_rows(out):
         return {row["name"]: row for row in csv.DictReader(file)}
 
 
+def layers_of(name):
+    named = [f"{name} {role}" for role in ("reference", "moving", "aligned")]
+    return [*named, "difference", "binary difference"]
+
+
 def layer_names(viewer):
     return [layer.name for layer in viewer.layers]
 
@@ -158,18 +163,20 @@ def test_a_pair_opens_with_its_differences_and_the_next_takes_its_place(
     settle()
     widget.table.choose("p1.png")
     settle()
-    roles = ("reference", "moving", "aligned", "difference", "binary difference")
-    assert layer_names(viewer) == [f"p1.png {role}" for role in roles]
+    assert layer_names(viewer) == layers_of("p1.png")
     written = read_image(finished / "gray" / "p1.png")
     np.testing.assert_array_equal(viewer.layers["p1.png aligned"].data, written)
     assert "Aligned" in widget.review.text.value
+    assert "differing pixels before" in widget.review.text.value
+    # Whatever comes or goes in the viewer, the choices stay.
+    assert widget.folders.siblings.folders.choices == widget.folders.siblings.chosen != ()
     viewer.layers["p1.png aligned"].visible = True
-    viewer.layers["p1.png difference"].visible = False
+    viewer.layers["difference"].visible = False
     widget.table.choose("p2.png")
     settle()
-    assert layer_names(viewer) == [f"p2.png {role}" for role in roles]
+    assert layer_names(viewer) == layers_of("p2.png")
     assert viewer.layers["p2.png aligned"].visible
-    assert not viewer.layers["p2.png difference"].visible
+    assert not viewer.layers["difference"].visible
     # Of one that failed there is what can be read, and why not the rest.
     widget.table.choose("p4.png")
     settle()
@@ -262,8 +269,7 @@ def test_a_pair_is_corrected_with_the_align_form(widget, viewer, settle, dataset
     np.testing.assert_allclose(record.transform.matrix, found.matrix)
     assert corner_error(record.transform.matrix, truth[name], SHAPE) < 0.3
     assert report_rows(copied)[name]["review"] == "corrected"
-    roles = ("reference", "moving", "aligned", "difference", "binary difference")
-    assert layer_names(viewer) == [f"{name} {role}" for role in roles]
+    assert layer_names(viewer) == layers_of(name)
     assert form.after.run is None
 
 

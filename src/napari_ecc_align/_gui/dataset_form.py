@@ -23,7 +23,9 @@ class Siblings(Container):  # type: ignore[type-arg]
     """A list of folders, to which some are added and from which some are taken."""
 
     def __init__(self) -> None:
-        self.folders = Select(choices=[], allow_multiple=True)
+        self._chosen: tuple[str, ...] = ()
+        # A function, as napari has all choices made anew whenever a layer comes or goes.
+        self.folders = Select(choices=self._offered, allow_multiple=True)
         self.add_button = PushButton(
             text="Add…",
             tooltip="A folder with another flavour of the moving images: they get the same "
@@ -45,11 +47,15 @@ class Siblings(Container):  # type: ignore[type-arg]
     @property
     def chosen(self) -> tuple[str, ...]:
         """The folders, perhaps with their flavours before them."""
-        return tuple(str(folder) for folder in self.folders.choices)
+        return self._chosen
 
     @chosen.setter
     def chosen(self, folders: tuple[str, ...]) -> None:
-        self.folders.choices = folders
+        self._chosen = folders
+        self.folders.reset_choices()
+
+    def _offered(self, _: object = None) -> tuple[str, ...]:
+        return self._chosen
 
     def _ask(self) -> None:
         folder = QFileDialog.getExistingDirectory(self.native, "Another flavour", "")

@@ -182,11 +182,9 @@ class OpenPair:
             "layers": {"reference": fixed.origin, "moving": other.origin},
         }
         for role, (data, options, kind) in result_layers(fixed, other, inspection, note).items():
-            if role == "aligned" and images.aligned is not None:
-                data = images.aligned
-                # The output may be of another kind than the moving image, as of two values.
-                options.pop("contrast_limits", None)
-            options["name"] = f"{images.record.name} {role}"
+            if role == "aligned":
+                options["name"] = f"{images.record.name} aligned"
+                data = data if images.aligned is None else images.aligned
             self._ids[role] = self._viewer.add_layer(
                 Layer.create(data, {**options, "metadata": {METADATA_KEY: note}}, kind)
             ).unique_id

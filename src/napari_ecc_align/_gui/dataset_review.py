@@ -69,6 +69,7 @@ class ReviewForm(Container):  # type: ignore[type-arg]
         for row in (self, noted, buttons):
             row.margins = (0, 0, 0, 0)
         fill_width(self.text)
+        self.text.native.setMinimumHeight(1)
         self.accept.changed.connect(lambda: self._decided("accept"))
         self.reject.changed.connect(lambda: self._decided("reject"))
         self.correct.changed.connect(self._begin_correction)
@@ -137,7 +138,8 @@ class ReviewForm(Container):  # type: ignore[type-arg]
         elif record is not None and images.record is record:
             self._pair.show(images)
             for note in images.notes:
-                self._add_text(note)
+                if note not in record.reason:
+                    self._add_text(note)
 
     def _read_on(self, running: bool) -> None:
         if not running and self._next is not None:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
 
 from qtpy.QtCore import QAbstractTableModel, QModelIndex, QSortFilterProxyModel, Qt
-from qtpy.QtGui import QColor
+from qtpy.QtGui import QColor, QShowEvent
 from qtpy.QtWidgets import QAbstractItemView, QHeaderView, QTableView
 
 from ..batch.records import Record
@@ -15,7 +15,8 @@ from ..batch.running import Counts
 from .dataset_texts import COLOURS
 
 SORT_ROLE = Qt.ItemDataRole.UserRole
-_ROWS_SHOWN = 8
+_ROWS_SHOWN = 6
+_CELL_MARGIN = 18
 
 
 class Column(NamedTuple):
@@ -23,6 +24,7 @@ class Column(NamedTuple):
 
     title: str
     meaning: str
+    widest: str
     text: Callable[[Record], str]
     key: Callable[[Record], Any]
 
@@ -47,17 +49,19 @@ def _worst_first(record: Record) -> float:
 
 
 COLUMNS = (
-    Column("pair", "Its name", lambda r: r.name, lambda r: r.name),
-    Column("verdict", "✓: a person has decided", _verdict, _worst_first),
+    Column("pair", "Its name", "", lambda r: r.name, lambda r: r.name),
+    Column("verdict", "✓: a person has decided", "passed through", _verdict, _worst_first),
     Column(
         "moved",
         "How far the corners were moved, in pixels",
+        "9999.9",
         lambda r: _shown(_number(r, "corner_shift"), ".1f"),
         lambda r: _number(r, "corner_shift"),
     ),
     Column(
         "differing",
         "Differing pixels after the alignment",
+        "9,999,999",
         lambda r: _shown(_number(r, "differing_after"), ",.0f"),
         lambda r: _number(r, "differing_after"),
     ),
@@ -193,10 +197,8 @@ class PairTable(QTableView):
         )
         assert header is not None and side is not None and selection is not None
         side.hide()
-        header.setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
         header.setSectionResizeMode(0, QHeaderView.ResizeMode.Stretch)
-        # Else every row of a long table would be measured.
-        header.setResizeContentsPrecision(50)
+        header.setMinimumSectionSize(1)
         self.setMinimumHeight((_ROWS_SHOWN + 1) * side.defaultSectionSize())
         selection.currentRowChanged.connect(self._choose)
 
@@ -219,6 +221,13 @@ class PairTable(QTableView):
     def show_only_unsure(self, wanted: bool) -> None:
         """Leave out the pairs that nobody needs to look at."""
         self._order.show_only_unsure(wanted)
+
+    def showEvent(self, event: QShowEvent | None) -> None:
+        """Give the columns their widths, once napari has dressed the table in its font."""
+        super().showEvent(event)
+        for number, column in enumerate(COLUMNS):
+            width = max(map(self.fontMetrics().horizontalAdvance, (column.title, column.widest)))
+            self.setColumnWidth(number, width + _CELL_MARGIN)
 
     def _choose(self, current: QModelIndex, _: QModelIndex) -> None:
         name = self._name(current)

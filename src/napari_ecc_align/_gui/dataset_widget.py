@@ -121,6 +121,8 @@ class DatasetWidget(Container):  # type: ignore[type-arg]
 
     def cancel(self) -> None:
         """Stop what is under way; what is done stays done."""
+        if self._work.running:
+            self._say("Stopping…")
         self._work.cancel()
 
     def _arrange(self) -> None:
@@ -141,6 +143,8 @@ class DatasetWidget(Container):  # type: ignore[type-arg]
         font.setBold(True)
         self.run_button.native.setFont(font)
         fill_width(self.message)
+        # Else a long message would claim the height that it has at that width of one pixel.
+        self.message.native.setMinimumHeight(1)
         align_names(self.native, [box.label for box in (*self.folders, *self.settings)])
         self._timer = QTimer(self.native)
         self._timer.setSingleShot(True)
