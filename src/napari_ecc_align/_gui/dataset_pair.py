@@ -158,10 +158,13 @@ class OpenPair:
 
     def show_for_correction(self) -> None:
         """Let the moving image be seen lying on the reference, and nothing else."""
-        for role in self._ids:
+        for role in list(self._ids):
             layer = self.layer(role)
-            if layer is not None:
-                layer.visible = role in ("reference", "moving")
+            if layer is not None and role in ("reference", "moving"):
+                layer.visible = True
+            elif layer is not None:
+                # The alignment to come will show its own.
+                self._viewer.layers.remove(layer)
         moving = self.layer("moving")
         if moving is not None:
             moving.opacity = _SEE_THROUGH

@@ -69,7 +69,6 @@ class ReviewForm(Container):  # type: ignore[type-arg]
         for row in (self, noted, buttons):
             row.margins = (0, 0, 0, 0)
         fill_width(self.text)
-        self.text.native.setMinimumHeight(1)
         self.accept.changed.connect(lambda: self._decided("accept"))
         self.reject.changed.connect(lambda: self._decided("reject"))
         self.correct.changed.connect(self._begin_correction)

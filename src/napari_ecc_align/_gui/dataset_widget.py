@@ -143,8 +143,6 @@ class DatasetWidget(Container):  # type: ignore[type-arg]
         font.setBold(True)
         self.run_button.native.setFont(font)
         fill_width(self.message)
-        # Else a long message would claim the height that it has at that width of one pixel.
-        self.message.native.setMinimumHeight(1)
         align_names(self.native, [box.label for box in (*self.folders, *self.settings)])
         self._timer = QTimer(self.native)
         self._timer.setSingleShot(True)

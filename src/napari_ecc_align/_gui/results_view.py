@@ -6,11 +6,11 @@ from html import escape
 
 from magicgui.widgets import Container, Label
 from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QSizePolicy
 
 from ..comparison import COLOURS, ONLY_ALIGNED, ONLY_REFERENCE
 from ..inspection import Row
 from ..result import AlignmentResult, Verdict
+from .texts import fill_width
 
 # Readable on napari's dark and light themes alike.
 _COLOURS: dict[Verdict, str] = {"aligned": "#2a9d4a", "doubtful": "#d98a00", "failed": "#e0484d"}
@@ -26,12 +26,8 @@ class ResultsView(Container):  # type: ignore[type-arg]
         super().__init__(widgets=[self.verdict, self.table], labels=False)
         self.margins = (0, 0, 0, 0)
         self.min_width = _WIDTH
-        for label in (self.verdict, self.table):
-            label.native.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
-        self.verdict.native.setWordWrap(True)
-        # A wrapped label would else claim no more than half of the width.
-        self.verdict.native.setMinimumWidth(1)
-        self.verdict.native.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Minimum)
+        self.table.native.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+        fill_width(self.verdict)
         self.clear()
 
     def clear(self) -> None:

@@ -19,6 +19,8 @@ def fill_width(label: Label) -> None:
     native.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
     # A wrapped label would else claim no more than half of the width.
     native.setMinimumWidth(1)
+    # Nor its height at that width: a layout asks for it at the width there is.
+    native.setMinimumHeight(1)
     native.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Minimum)
 
 

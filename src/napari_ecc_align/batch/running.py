@@ -82,8 +82,8 @@ def run_plan(
     """Do every pair of a plan and yield each as it is finished; those done earlier come first.
 
     Closing the generator, or `cancel`, ends the work; running the plan again goes on where it
-    was. Either way the report says how far it came. Processes are started as by `multiprocessing`
-    with "spawn", so a script that calls this needs ``if __name__ == "__main__":``.
+    was. Either way the report says how far it came. The processes do not import the script that
+    calls this.
 
     Parameters
     ----------
