@@ -68,7 +68,7 @@ class ReviewForm(Container):  # type: ignore[type-arg]
         super().__init__(widgets=[self.text, noted, buttons, self.use], labels=False)
         for row in (self, noted, buttons):
             row.margins = (0, 0, 0, 0)
-        fill_width(self.text)
+        fill_width(self.text, lines=4)
         self.accept.changed.connect(lambda: self._decided("accept"))
         self.reject.changed.connect(lambda: self._decided("reject"))
         self.correct.changed.connect(self._begin_correction)

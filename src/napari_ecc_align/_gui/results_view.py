@@ -27,7 +27,7 @@ class ResultsView(Container):  # type: ignore[type-arg]
         self.margins = (0, 0, 0, 0)
         self.min_width = _WIDTH
         self.table.native.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
-        fill_width(self.verdict)
+        fill_width(self.verdict, lines=3)
         self.clear()
 
     def clear(self) -> None:

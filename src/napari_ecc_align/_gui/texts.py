@@ -11,8 +11,17 @@ from qtpy.QtWidgets import QLabel, QSizePolicy, QWidget
 _GAP = 6
 
 
-def fill_width(label: Label) -> None:
-    """Let a label of HTML wrap at the width there is, and its words be selected."""
+def fill_width(label: Label, lines: int = 0) -> None:
+    """Let a label of HTML wrap at the width there is, and its words be selected.
+
+    Parameters
+    ----------
+    label : Label
+        The label.
+    lines : int, default: 0
+        How many lines it has room for at any time. Within a container inside another, where more
+        of them would take the room of what is below.
+    """
     native = label.native
     native.setTextFormat(Qt.TextFormat.RichText)
     native.setWordWrap(True)
@@ -20,7 +29,8 @@ def fill_width(label: Label) -> None:
     # A wrapped label would else claim no more than half of the width.
     native.setMinimumWidth(1)
     # Nor its height at that width: a layout asks for it at the width there is.
-    native.setMinimumHeight(1)
+    native.setMinimumHeight(max(1, lines * native.fontMetrics().lineSpacing()))
+    native.setAlignment(Qt.AlignmentFlag.AlignTop)
     native.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Minimum)
 
 
