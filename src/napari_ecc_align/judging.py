@@ -27,8 +27,9 @@ _WIDE_PIXELS = 300_000
 _FEW_TILES = 6
 # The whole of a level of at most so many pixels is asked for another place.
 _WHOLE_PIXELS = 40_000
-# Where the tiles place the corners less exactly than this (px), all pixels are asked, too.
-_TOLD = 0.25
+# Where the tiles place the corners less exactly than this (px), so that they would not clearly
+# show that they are a pixel off, all pixels are asked, too.
+_TOLD = 0.36
 # Fewer pixels on a side hold too few tiles.
 _WIDE_SIDE = 140
 
