@@ -4,6 +4,7 @@ import csv
 import json
 import shutil
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -84,9 +85,13 @@ def choose(widget, root, out):
 
 
 def children():
-    return [
-        p for p in psutil.Process().children(recursive=True) if "spawn_main" in str(p.cmdline())
-    ]
+    found = []
+    for process in psutil.Process().children(recursive=True):
+        # It may end while it is asked.
+        with suppress(psutil.Error):
+            if "spawn_main" in str(process.cmdline()):
+                found.append(process)
+    return found
 
 
 def report_rows(out):
@@ -197,12 +202,39 @@ def test_reopening_shows_the_table_fills_the_form_and_does_nothing_again(
     assert Path(widget.folders.reference.value) == root / "ideal"
     assert Path(widget.folders.moving.value) == root / "gray"
     assert widget.folders.siblings.chosen == (str(root / "bw"),)
+    for part in ("An earlier run: 3 aligned", "5 pairs", "5 of them done"):
+        assert part in widget.message.value
     widget.run_button.native.click()
     settle()
     after = {record.name: record.times for record in read_records(copied)}
     assert {name: after[name] for name in (*GOOD, DOUBTED)} == {
         name: before[name] for name in (*GOOD, DOUBTED)
     }
+
+
+def test_what_is_pressed_before_an_old_folder_is_read_waits_for_it(
+    widget, settle, dataset, copied
+):
+    choose(widget, dataset[0], copied)
+    widget.plan_button.native.click()
+    settle()
+    assert "5 of them done" in widget.message.value
+    assert widget.table.pairs.rowCount() == 5
+
+
+def test_an_old_folder_whose_images_have_gone_is_still_shown(widget, settle, dataset, copied):
+    for path in (copied / "records").glob("*.json"):
+        document = json.loads(path.read_bytes())
+        for file in document["inputs"]:
+            file["path"] = file["path"].replace(str(dataset[0]), "/gone")
+        path.write_text(json.dumps(document))
+    widget.folders.out.value = copied
+    settle()
+    assert widget.table.pairs.rowCount() == 5
+    assert "is not a folder" in widget.message.value
+    widget.table.choose("p0.png")
+    settle()
+    assert "No such file" in widget.review.text.value
 
 
 def test_reject_and_accept_reach_the_record_and_the_report(widget, settle, copied):

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from functools import partial
 from html import escape
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from magicgui.widgets import CheckBox, Container, Label, ProgressBar, PushButton
 from qtpy.QtCore import QTimer, QUrl
@@ -18,7 +19,7 @@ from ..batch.report import HTML
 from ..batch.running import Finished
 from ..batch.settings import Settings
 from ..errors import InputError
-from .background import Background
+from .background import Background, Steps
 from .dataset_form import FolderForm, RunForm, request_of
 from .dataset_review import ReviewForm
 from .dataset_run import (
@@ -59,7 +60,8 @@ class DatasetWidget(Container):  # type: ignore[type-arg]
         self._plan: Plan | None = None
         self._shown_out: Path | None = None
         self._fresh, self._began = 0, 0.0
-        self._said, self._plan_due = "", False
+        self._said = ""
+        self._due: tuple[Steps, Callable[[Any], object]] | None = None
         self.folders = FolderForm()
         self.settings = RunForm()
         self.plan_button = PushButton(
@@ -122,6 +124,7 @@ class DatasetWidget(Container):  # type: ignore[type-arg]
     def cancel(self) -> None:
         """Stop what is under way; what is done stays done."""
         if self._work.running:
+            self._due = None
             self._say("Stopping…")
         self._work.cancel()
 
@@ -165,25 +168,28 @@ class DatasetWidget(Container):  # type: ignore[type-arg]
         check_request(request)
         return request
 
-    def _start(self, steps: object, on_end: object) -> None:
+    def _start(self, steps: Steps, on_end: Callable[[Any], object]) -> None:
         if self._work.running:
+            return
+        # The folder of results may just have been chosen: first see what is in it.
+        if self._timer.isActive() and self._reopen():
+            self._due = (steps, on_end)
             return
         try:
             request = self._request()
         except InputError as error:
             self._refuse(str(error))
             return
-        self._timer.stop()
         if request.out != self._shown_out:
             self.table.pairs.clear()
             self.review.forget()
             self._shown_out = request.out
         self._say("Looking at the files…")
         self._work.start(
-            steps,  # type: ignore[arg-type]
+            steps,
             request,
             on_step=self._advance,
-            on_end=on_end,  # type: ignore[arg-type]
+            on_end=on_end,
             on_cancel=self._cancelled,
         )
 
@@ -221,23 +227,26 @@ class DatasetWidget(Container):  # type: ignore[type-arg]
             else "Stopped; nothing was changed."
         )
 
-    def _reopen(self) -> None:
-        """Show what an earlier run has left in the chosen folder."""
+    def _reopen(self) -> bool:
+        """Show what an earlier run has left in the folder; return whether reading has begun."""
+        self._timer.stop()
         text = str(self.folders.out.line_edit.value).strip()
         out = Path(text)
         if self._work.running or not text or out == self._shown_out:
-            return
+            return False
         self.table.pairs.clear()
         self.review.forget()
         self._plan, self._shown_out = None, None
         self._offer()
-        if (out / FOLDER).is_dir():
-            self._work.start(
-                reopen_steps,
-                out,
-                on_end=lambda found: self._reopened(out, found),
-                on_cancel=lambda: self._say(""),
-            )
+        if not (out / FOLDER).is_dir():
+            return False
+        self._work.start(
+            reopen_steps,
+            out,
+            on_end=lambda found: self._reopened(out, found),
+            on_cancel=lambda: self._say(""),
+        )
+        return True
 
     def _reopened(self, out: Path, found: Reopened | Refusal) -> None:
         if isinstance(found, Refusal):
@@ -257,7 +266,7 @@ class DatasetWidget(Container):  # type: ignore[type-arg]
             self._say(f"{self._said} It was not made from folders: the command goes on with it.")
         else:
             # What is not done yet is in no record.
-            self._plan_due = True
+            self._due = self._due or (plan_steps, self._planned_again)
 
     def _planned_again(self, plan: Plan | Refusal) -> None:
         if isinstance(plan, Refusal):
@@ -304,9 +313,9 @@ class DatasetWidget(Container):  # type: ignore[type-arg]
         self.progress.visible = self.cancel_button.visible = running
         self.progress.value = 0
         self._offer()
-        if not running and self._plan_due:
-            self._plan_due = False
-            self._start(plan_steps, self._planned_again)
+        if not running and self._due is not None:
+            due, self._due = self._due, None
+            self._start(*due)
 
     def _offer(self) -> None:
         out = self._shown_out
