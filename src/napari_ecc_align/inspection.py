@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Generator
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -85,6 +86,46 @@ def inspect_alignment(
     InputError
         If an argument cannot be used; the message names it.
     """
+    steps = inspection_steps(
+        reference,
+        moving,
+        transform,
+        method=method,
+        mode=mode,
+        interpolation=interpolation,
+        fill=fill,
+        reference_mask=reference_mask,
+        moving_mask=moving_mask,
+    )
+    while True:
+        try:
+            next(steps)
+        except StopIteration as stop:
+            seen: Inspection = stop.value
+            return seen
+
+
+def inspection_steps(
+    reference: ArrayLike,
+    moving: ArrayLike,
+    transform: Transform,
+    *,
+    method: ThresholdMethod = "otsu",
+    mode: DifferenceMode = "absolute",
+    interpolation: Interpolation = "linear",
+    fill: float | Literal["background"] = "background",
+    reference_mask: ArrayLike | None = None,
+    moving_mask: ArrayLike | None = None,
+) -> Generator[str, None, Inspection]:
+    """Inspect as `inspect_alignment` does, one step at a time.
+
+    For callers that want to stop in between, such as a worker thread.
+
+    Returns
+    -------
+    generator
+        Yields what was done, in a word or two, and returns the `Inspection`.
+    """
     fixed, other = as_array(reference, "reference"), as_array(moving, "moving")
     fixed_valid = valid_pixels(fixed, check_mask(reference_mask, fixed.shape, "reference_mask"))
     other_valid = valid_pixels(other, check_mask(moving_mask, other.shape, "moving_mask"))
@@ -103,17 +144,26 @@ def inspect_alignment(
         return image, inside & fixed_valid
 
     unmoved, inside_before = resampled(Transform.identity())
-    aligned, inside = resampled(transform)
+    yield "resampled"
+    before = compare(fixed, unmoved, method=method, mask=inside_before)
+    yield "compared before"
     gap_before = difference(fixed, unmoved, mode=mode, mask=inside_before)
+    mean_before = _mean_inside(gap_before, inside_before)
+    del unmoved, gap_before
+    yield "difference before"
+    aligned, inside = resampled(transform)
+    yield "resampled"
+    after = compare(fixed, aligned, method=method, mask=inside)
+    yield "compared after"
     gap = difference(fixed, aligned, mode=mode, mask=inside)
     return Inspection(
         aligned=aligned,
         overlap=inside,
         difference=gap,
-        mean_difference_before=_mean_inside(gap_before, inside_before),
+        mean_difference_before=mean_before,
         mean_difference=_mean_inside(gap, inside),
-        before=compare(fixed, unmoved, method=method, mask=inside_before),
-        after=compare(fixed, aligned, method=method, mask=inside),
+        before=before,
+        after=after,
         corner_shift=corner_error(transform.matrix, np.eye(3), fixed.shape),
     )
 

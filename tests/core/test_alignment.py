@@ -228,6 +228,12 @@ def test_the_model_is_what_may_happen_beyond_the_initial_transform(model, become
         assert np.allclose(result.transform.matrix[:2, :2], known_part[:2, :2], atol=1e-12)
 
 
+def test_progress_tells_the_level_and_the_correlation_so_far(camera):
+    stages = []
+    align(camera.reference, camera.moving, progress=lambda step: stages.append(step.stage))
+    assert any("resolution, ECC 0.9" in stage for stage in stages)
+
+
 @settings(max_examples=8)
 @given(st.integers(0, 10_000))
 def test_swapping_the_images_inverts_the_transform(seed):

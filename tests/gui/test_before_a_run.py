@@ -3,6 +3,7 @@
 import re
 
 import numpy as np
+import pytest
 from skimage import data
 
 from napari_ecc_align._gui.help_window import docs_folder
@@ -74,30 +75,68 @@ def test_half_a_number_is_not_kept(make_napari_viewer, settings_file):
     assert open_form(make_napari_viewer()).settings.epsilon.value == 1e-7
 
 
-def test_the_moving_image_is_seen_to_move(widget, viewer, qtbot, finish, known):
-    seen = []
-    viewer.layers.events.inserted.connect(
-        lambda event: "aligning" in event.value.name and seen.append(event.value)
-    )
+def test_the_moving_image_is_seen_to_move_and_is_put_back(widget, viewer, finish, known):
+    moving = viewer.layers["second"]
+    before, seen = moving.affine.affine_matrix.copy(), []
+    x, y = known.truth.map((30.0, 40.0))
+    moving.events.affine.connect(lambda: seen.append(moving.data_to_world((y, x))))
     widget.run()
     finish(widget)
-    assert len(seen) == 1
-    assert seen[0] not in viewer.layers
-    x, y = known.truth.map((30.0, 40.0))
-    assert np.allclose(seen[0].data_to_world((y, x)), (40, 30), atol=1)
+    assert np.allclose(seen[0], (40, 30), atol=1)
+    assert np.array_equal(moving.affine.affine_matrix, before)
 
 
-def test_the_preview_goes_when_cancelled(make_napari_viewer, qtbot, finish):
+def test_a_tilt_is_seen_as_what_an_affine_can_show_of_it(widget, viewer, finish):
+    widget.model.value = "homography"
+    seen = []
+    viewer.layers["second"].events.affine.connect(lambda: seen.append(1))
+    widget.run()
+    finish(widget)
+    assert seen
+
+
+@pytest.fixture
+def slow(make_napari_viewer):
     viewer = make_napari_viewer()
     rng = np.random.default_rng(0)
-    for _ in range(2):
-        viewer.add_image(rng.random((1500, 1500)))
-    widget = open_form(viewer)
+    for name in ("first", "second"):
+        viewer.add_image(rng.random((1500, 1500)), name=name)
+    return viewer, open_form(viewer)
+
+
+def test_a_cancelled_layer_is_where_it_was(slow, qtbot, finish):
+    viewer, widget = slow
+    moving = viewer.layers["second"]
+    before, seen = moving.affine.affine_matrix.copy(), []
+    moving.events.affine.connect(lambda: seen.append(1))
     widget.run()
-    qtbot.waitUntil(lambda: len(viewer.layers) == 3 or not widget.running, timeout=10_000)
+    qtbot.waitUntil(lambda: bool(seen), timeout=10_000)
     widget.cancel()
     finish(widget)
+    assert np.array_equal(moving.affine.affine_matrix, before)
     assert len(viewer.layers) == 2
+
+
+def test_a_layer_that_a_person_moves_meanwhile_stays_there(slow, qtbot, finish):
+    viewer, widget = slow
+    moving = viewer.layers["second"]
+    widget.run()
+    qtbot.wait(100)
+    moving.affine = [[1, 0, 77], [0, 1, 0], [0, 0, 1]]
+    qtbot.wait(300)
+    widget.cancel()
+    finish(widget)
+    assert moving.affine.affine_matrix[0, 2] == 77
+
+
+def test_the_bar_says_what_is_being_done(slow, qtbot, finish):
+    _, widget = slow
+    widget.run()
+    qtbot.waitUntil(lambda: widget.progress.native.format() != "%p%", timeout=20_000)
+    said = widget.progress.native.format()
+    widget.cancel()
+    finish(widget)
+    assert any(rung in said for rung in ("reading", "preparing", "identity", "phase", "rotation"))
 
 
 def test_the_help_opens_its_page(widget):

@@ -168,7 +168,7 @@ class AlignWidget(Container):  # type: ignore[type-arg]
             self._start_stack(reference, moving, choice)
             return
         task = self._task(reference, moving)
-        self._preview = Preview(self._viewer, task.reference, task.moving)
+        self._preview = Preview(moving, task.reference, task.moving)
         self.after.say("")
         self._work.start(
             run_steps,
@@ -238,7 +238,7 @@ class AlignWidget(Container):  # type: ignore[type-arg]
 
     def _advance(self, step: Progress) -> None:
         self.progress.value = round(step.fraction * _PER_MILLE)
-        self.progress.label = step.stage
+        self.progress.native.setFormat(f"{step.stage}  %p%")
         if step.transform is not None and self._preview is not None:
             self._preview.show(step.transform)
 

@@ -87,8 +87,11 @@ class Background:
         worker = create_worker(kept)
         worker.yielded.connect(self._unless_gone(on_step))
         worker.returned.connect(self._unless_gone(end))
-        # In its own thread and at once, so that what the steps hold is let go.
-        worker.aborted.connect(lambda: made[0].close(), type=Qt.ConnectionType.DirectConnection)
+        # In its own thread and at once, so that what the steps hold is let go. A worker that is
+        # stopped before it has begun has made none.
+        worker.aborted.connect(
+            lambda: [each.close() for each in made], type=Qt.ConnectionType.DirectConnection
+        )
         worker.finished.connect(self._unless_gone(finish))
         self._worker = worker
         self._on_change(True)

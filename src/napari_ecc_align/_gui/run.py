@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from ..alignment import align_steps
 from ..errors import InputError
-from ..inspection import Inspection, inspect_alignment
+from ..inspection import Inspection, inspection_steps
 from ..progress import Progress
 from ..result import AlignmentResult
 from ..sources import is_lazy, is_multiscale
@@ -52,12 +52,13 @@ def run_steps(task: Task) -> Generator[Progress, None, Outcome | Refusal]:
     return (yield from refusing(lambda: _steps(task)))
 
 
-def inspect_steps(task: Task, transform: Transform) -> Generator[None, None, Inspection | Refusal]:
+def inspect_steps(task: Task, transform: Transform) -> Generator[str, None, Inspection | Refusal]:
     """Compare two images as they lie, with another threshold or difference than before."""
 
-    def steps() -> Generator[None, None, Inspection]:
-        yield
-        return _inspected(task, task.reference.data, task.moving.data, transform, task.masks())
+    def steps() -> Generator[str, None, Inspection]:
+        yield "comparing"
+        reference, moving = task.reference.data, task.moving.data
+        return (yield from _inspected(task, reference, moving, transform, task.masks()))
 
     return (yield from refusing(steps))
 
@@ -111,14 +112,19 @@ def _steps(task: Task) -> Generator[Progress, None, Outcome]:
     if fixed is None or other is None:
         reason = f"{result.reason} The images are too large to be compared here."
         return Outcome(replace(result, reason=reason), None)
-    yield Progress(1.0, "comparing", result.transform)
-    return Outcome(result, _inspected(task, fixed, other, result.transform, masks))
+    steps_of_looking = _inspected(task, fixed, other, result.transform, masks)
+    while True:
+        yield Progress(1.0, "comparing", result.transform)
+        try:
+            next(steps_of_looking)
+        except StopIteration as stop:
+            return Outcome(result, stop.value)
 
 
 def _inspected(
     task: Task, reference: Any, moving: Any, transform: Transform, masks: dict[str, Any]
-) -> Inspection:
-    return inspect_alignment(
+) -> Generator[str, None, Inspection]:
+    return inspection_steps(
         np.asarray(reference),
         np.asarray(moving),
         transform,

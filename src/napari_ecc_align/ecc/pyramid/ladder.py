@@ -372,7 +372,8 @@ def _fine_steps(candidate: _Candidate, rung: str) -> Generator[Step, None, Refin
             refined: Refined = stop.value
             return refined
         where = f"1/{2**reached.level} of the resolution" if reached.level else "full resolution"
-        yield Step(f"{rung}, {where}", reached.matrix)
+        so_far = f"ECC {abs(reached.solution.ecc):.3f}"
+        yield Step(f"{rung}, {where}, {so_far}", reached.matrix)
 
 
 def image_pyramid(image: Image, mask: Bools | None = None) -> list[Level]:
