@@ -39,8 +39,8 @@ FAR_SHARE = 0.2
 LARGEST_CORNER_SHIFT = 1.0
 # If a freer model places the corners less exactly than this (px), it says nothing of the model.
 LARGEST_FREEDOM = 0.75
-# One sigma in px: errors of twice that are not rare.
-LARGEST_UNCERTAINTY = 0.5
+# One sigma in px: three of them must not make a pixel.
+LARGEST_UNCERTAINTY = 0.33
 
 
 @dataclass(frozen=True)

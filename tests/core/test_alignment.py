@@ -1,3 +1,4 @@
+import re
 import threading
 import time
 
@@ -231,7 +232,7 @@ def test_the_model_is_what_may_happen_beyond_the_initial_transform(model, become
 def test_progress_tells_the_level_and_the_correlation_so_far(camera):
     stages = []
     align(camera.reference, camera.moving, progress=lambda step: stages.append(step.stage))
-    assert any("resolution, ECC 0.9" in stage for stage in stages)
+    assert any(re.search(r"resolution, ECC (0\.9|1\.0)", stage) for stage in stages)
 
 
 @settings(max_examples=8)
@@ -437,7 +438,7 @@ def test_a_place_that_was_refused_is_not_visited_again():
     stages = []
     result = align(image, moving, progress=lambda step: stages.append(step.stage))
     assert result.verdict != "aligned"
-    rungs = {stage.split(",")[0] for stage in stages if stage.endswith("full resolution")}
+    rungs = {stage.split(",")[0] for stage in stages if "full resolution" in stage}
     assert len(rungs) == 1
     assert set(result.timings) >= {"identity", "phase correlation", "features"}
 
