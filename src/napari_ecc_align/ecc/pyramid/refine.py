@@ -55,7 +55,9 @@ _FASTEST_GROWTH = 6.0
 # everywhere, so that no statistics of one pair show it.
 _BIAS = 0.01
 # Tiles of at most so many pixels: what bounds the memory.
-_MOST_PIXELS = 1_500_000
+_MOST_PIXELS = 3_000_000
+# Twice as many where more is asked than this (px).
+_USUAL_PRECISION = 0.01
 # Tiles that know their place no better than to so many px of their level show different things:
 # finer levels would not know more.
 _LOST = 6.0
@@ -284,7 +286,8 @@ class Refiner:
             excess = result.uncertainty / self._aim(index)
             if excess < 1 or (used > _FIRST_TILES and not result.solution.converged):
                 break
-            most = min(len(choice), _MOST_PIXELS // size**2)
+            pixels = _MOST_PIXELS * (1 + (self._settings.precision < _USUAL_PRECISION))
+            most = min(len(choice), pixels // size**2)
             least = result.uncertainty * (used / max(used, most)) ** 0.5
             if index == 0 and used > _FIRST_TILES and least > _USELESS:
                 break
