@@ -30,6 +30,8 @@ _WHOLE_PIXELS = 40_000
 # Where the tiles place the corners less exactly than this (px), so that they would not clearly
 # show that they are a pixel off, all pixels are asked, too.
 _TOLD = 0.36
+# And where they make doubtful, but know less exactly than this, they are not alone to say so.
+_TOLD_BY_TILES = 0.25
 # Fewer pixels on a side hold too few tiles.
 _WIDE_SIDE = 140
 
@@ -124,7 +126,8 @@ def _judgement(
         shape=shape,
     )
     judgement = said(bent=bent)
-    unclear = job.model != "homography" and bent.freest_sigma > _TOLD
+    enough = _TOLD if judgement.verdict == "aligned" else _TOLD_BY_TILES
+    unclear = job.model != "homography" and bent.freest_sigma > enough
     if unclear and judgement.verdict != "failed":
         shift, sigma = freed(pyramids, estimate, fine) or (0.0, np.inf)
         if sigma < bent.freest_sigma:
