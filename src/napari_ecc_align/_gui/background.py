@@ -77,6 +77,10 @@ class Background:
             ended = True
             on_end(outcome)
 
+        def let_go() -> None:
+            for each in made:
+                each.close()
+
         def finish() -> None:
             self._worker = None
             # Steps that know of the wish may have ended by themselves.
@@ -89,9 +93,7 @@ class Background:
         worker.returned.connect(self._unless_gone(end))
         # In its own thread and at once, so that what the steps hold is let go. A worker that is
         # stopped before it has begun has made none.
-        worker.aborted.connect(
-            lambda: [each.close() for each in made], type=Qt.ConnectionType.DirectConnection
-        )
+        worker.aborted.connect(let_go, type=Qt.ConnectionType.DirectConnection)
         worker.finished.connect(self._unless_gone(finish))
         self._worker = worker
         self._on_change(True)
