@@ -51,14 +51,14 @@ def test_choices_survive_a_restart(make_napari_viewer, settings_file):
 
     widget = open_form(make_napari_viewer())
     widget.model.value = "translation"
-    widget.settings.threshold.value = "li"
+    widget.settings.threshold.method.value = "li"
     widget.settings.precision.value = "0.05"
     assert "translation" in settings_file.read_text()
     # What a new process begins with: nothing but the file.
     settings._clear_plugin_settings_cache()
     again = open_form(make_napari_viewer())
     assert again.model.value == "translation"
-    assert again.settings.threshold.value == "li"
+    assert again.settings.threshold.method.value == "li"
     assert again.parameters().precision == 0.05
 
 

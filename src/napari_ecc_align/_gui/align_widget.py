@@ -33,6 +33,8 @@ if TYPE_CHECKING:
     import napari
     from napari.layers import Image
 
+    from ..inspection import Inspection
+
 _PER_MILLE = 1000
 _BUTTON_HEIGHT = 36
 
@@ -66,7 +68,7 @@ class AlignWidget(Container):  # type: ignore[type-arg]
         self.progress = ProgressBar(max=_PER_MILLE, value=0)
         self.settings = SettingsForm()
         self.where = WhereForm(napari_viewer)
-        self.after = ResultPanel(napari_viewer)
+        self.after = ResultPanel(napari_viewer, on_seen=self._follow_threshold)
         self.help = PushButton(text="Help", tooltip="What all of this means, with pictures")
         super().__init__(
             widgets=[
@@ -134,7 +136,7 @@ class AlignWidget(Container):  # type: ignore[type-arg]
         fill_width(self.plan)
         align_names(self.native, [box.label for box in (*self.pair, *self.stack)])
         for form in (self.where, self.settings):
-            align_names(form.native, [box.label for box in form])
+            align_names(form.native, form.names)
 
     def _connect(self) -> None:
         self.align_button.changed.connect(self.run)
@@ -145,6 +147,7 @@ class AlignWidget(Container):  # type: ignore[type-arg]
             box.changed.connect(self._tell_plan)
         self.stack.frames.changed.connect(self._tell_plan)
         for look in (
+            # Of a threshold, its parameters too.
             self.settings.threshold,
             self.settings.difference,
             self.settings.interpolation,
@@ -267,9 +270,13 @@ class AlignWidget(Container):  # type: ignore[type-arg]
             # A number that is half typed; Align will complain of it.
             return
 
+    def _follow_threshold(self, seen: Inspection) -> None:
+        self.settings.threshold.start_by_hand_at(seen.after.thresholds)
+
     def _tell_plan(self) -> None:
         """Say at once what is special about the two layers."""
         reference, moving = self.pair.reference.value, self.pair.moving.value
+        self.settings.threshold.suit(reference, moving)
         self.stack.follow(reference, moving)
         try:
             notes = describe_pair(*self._chosen(), self.stack.choice)

@@ -50,7 +50,7 @@ class FinishedRun:
             image_origin(task.moving.origin),
             task.parameters.of_align(),
             task.initial,
-            threshold=task.parameters.threshold,
+            thresholding=task.parameters.thresholding,
             masks={
                 f"{role}_mask": mask_expression(role, region.record, image.grid)
                 for role, image, region in task.images_and_regions()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -45,10 +46,17 @@ class ResultPanel(Container):  # type: ignore[type-arg]
     ----------
     viewer : napari.viewer.Viewer
         Where the result layers are.
+    on_seen : callable
+        Called with every comparison of a result.
     """
 
-    def __init__(self, viewer: napari.viewer.Viewer) -> None:
+    def __init__(
+        self,
+        viewer: napari.viewer.Viewer,
+        on_seen: Callable[[Inspection], object] = lambda seen: None,
+    ) -> None:
         self._viewer = viewer
+        self._on_seen = on_seen
         self._layers = ResultLayers(viewer)
         self._work = Background(self._work_changed)
         self._due: Parameters | None = None
@@ -179,6 +187,7 @@ class ResultPanel(Container):  # type: ignore[type-arg]
         self._work.leave()
 
     def _add_layers(self, run: FinishedRun, seen: Inspection) -> None:
+        self._on_seen(seen)
         self._put_all(run, result_layers(run.task.reference, run.task.moving, seen, run.record()))
         for role in (*_PICTURES, "residuals"):
             self._layers.remove_role(run.task.pair, role)

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from ..transform import Transform
+from .thresholding import Thresholding
 from .world import Grid, unit_factors
 
 _TIFF = (".tif", ".tiff", ".lsm")
@@ -65,7 +66,7 @@ def alignment_script(
     arguments: dict[str, Any],
     initial: Transform | None,
     *,
-    threshold: str,
+    thresholding: Thresholding,
     masks: dict[str, str] | None = None,
 ) -> str:
     """Return a script that finds the same transform to the last bit.
@@ -78,7 +79,7 @@ def alignment_script(
         Keyword arguments of `align`, plain values.
     initial : Transform or None
         Where the search began.
-    threshold : str
+    thresholding : Thresholding
         How the images are compared afterwards.
     masks : dict of str to str, optional
         Expressions for the masks of `align`, by argument, that may use both images.
@@ -105,9 +106,13 @@ def alignment_script(
     lines.append("print(result.verdict, result.reason)")
     lines.append("print(result.transform.matrix.tolist())")
     lines.append("")
-    lines.append(
-        f"seen = inspect_alignment(reference, moving, result.transform, method={threshold!r})"
-    )
+    lines.append("seen = inspect_alignment(")
+    lines.append("    reference,")
+    lines.append("    moving,")
+    lines.append("    result.transform,")
+    lines.extend(f"    {name}={value!r}," for name, value in thresholding.keywords().items())
+    lines.extend(f"    {name}={expression}," for name, expression in (masks or {}).items())
+    lines.append(")")
     lines.append("for row in before_after(result, seen):")
     lines.append('    print(f"{row.label:20} {row.before:>12} {row.after:>12}")')
     return "\n".join(lines) + "\n"

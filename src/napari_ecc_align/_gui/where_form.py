@@ -80,6 +80,7 @@ class WhereForm(Container):  # type: ignore[type-arg]
                 self.drag,
             ]
         )
+        self.names = [row.label for row in self]
         self.margins = (0, 0, 0, 0)
         events = viewer.layers.events
         for emitter in (events.inserted, events.removed, events.reordered, events.renamed):
