@@ -23,8 +23,9 @@ from .result_panel import ResultPanel
 from .run import Outcome, Refusal, run_steps
 from .settings_form import SettingsForm
 from .stack_form import StackChoice, StackForm
-from .stack_layers import StackSnapshot, is_stack, stack_snapshot
+from .stack_layers import is_stack, stack_snapshot
 from .stack_run import StackOutcome, run_stack_steps
+from .stack_task import StackTask
 from .task import Parameters, Task
 from .texts import align_names, fill_width
 from .where_form import WhereForm
@@ -145,7 +146,8 @@ class AlignWidget(Container):  # type: ignore[type-arg]
         self.help.changed.connect(self._open_help)
         for box in (self.pair.reference, self.pair.moving):
             box.changed.connect(self._tell_plan)
-        self.stack.frames.changed.connect(self._tell_plan)
+        for choice in (self.stack.frames, self.settings.output):
+            choice.changed.connect(self._tell_plan)
         for look in (
             # Of a threshold, its parameters too.
             self.settings.threshold,
@@ -182,52 +184,62 @@ class AlignWidget(Container):  # type: ignore[type-arg]
         )
 
     def _start_stack(self, reference: Image, moving: Image, choice: StackChoice) -> None:
-        task = self._task(reference, moving)
-        itself = choice.to is not None
-        stack = stack_snapshot(
-            moving, self._viewer, target=None if itself else task.reference.grid
-        )
-        many = is_stack(reference) and not itself
-        fixed = stack_snapshot(reference, self._viewer) if many else task.reference
+        task = self._stack_task(reference, moving, choice)
         self.after.say("")
         steps = partial(
             run_stack_steps,
-            stack,
+            task.stack,
             task.parameters,
-            reference=None if itself else fixed,
+            reference=task.reference,
             to=choice.to or "first",
             mode=choice.mode,
-            initial=None if itself else task.initial,
-            **task.masks(),
+            initial=task.initial,
+            masks=task.masks,
+            resample=task.resamples,
         )
         self._work.start(
             steps,
             on_step=self._advance,
-            on_end=lambda outcome: self._end_stack(task, stack, choice, outcome),
+            on_end=lambda outcome: self._end_stack(task, outcome),
             on_cancel=lambda: self.after.say("Cancelled: nothing was changed."),
         )
 
-    def _end_stack(
-        self,
-        task: Task,
-        stack: StackSnapshot,
-        choice: StackChoice,
-        outcome: StackOutcome | Refusal,
-    ) -> None:
-        if isinstance(outcome, Refusal):
-            self._refuse(outcome.message)
-        else:
-            self.after.present_stack(FinishedStack(task, stack, str(choice), outcome))
+    def _stack_task(self, reference: Image, moving: Image, choice: StackChoice) -> StackTask:
+        itself, every = choice.to is not None, choice.mode == "every frame"
+        task = self._task(reference, moving, begins=not itself, regions=not every)
+        stack = stack_snapshot(
+            moving, self._viewer, target=None if itself else task.reference.grid
+        )
+        if not every:
+            return StackTask(task, stack, choice)
+        many = is_stack(reference)
+        return StackTask(
+            task,
+            stack,
+            choice,
+            stack_snapshot(reference, self._viewer) if many and not itself else None,
+            *self.where.regions_of_stack(task.reference, stack, many=many),
+        )
 
-    def _task(self, reference: Image, moving: Image) -> Task:
+    def _end_stack(self, task: StackTask, outcome: StackOutcome | Refusal) -> None:
+        try:
+            if isinstance(outcome, Refusal):
+                raise InputError(outcome.message)
+            self.after.present_stack(FinishedStack(task, outcome))
+        except InputError as error:
+            self._refuse(str(error))
+
+    def _task(
+        self, reference: Image, moving: Image, *, begins: bool = True, regions: bool = True
+    ) -> Task:
         fixed, other = snapshot(reference, self._viewer), snapshot(moving, self._viewer)
         return Task(
             (reference.unique_id, moving.unique_id),
             fixed,
             other,
             self.parameters(),
-            self.where.initial(fixed, other),
-            *self.where.regions(fixed, other),
+            self.where.initial(fixed, other) if begins else None,
+            *(self.where.regions(fixed, other) if regions else ()),
         )
 
     def _end(self, task: Task, outcome: Outcome | Refusal) -> None:
@@ -279,7 +291,7 @@ class AlignWidget(Container):  # type: ignore[type-arg]
         self.settings.threshold.suit(reference, moving)
         self.stack.follow(reference, moving)
         try:
-            notes = describe_pair(*self._chosen(), self.stack.choice)
+            notes = describe_pair(*self._chosen(), self.stack.choice, self.settings.output.value)
         except InputError:
             notes = []
         self.plan.value = " ".join(notes)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
+from ..files import FORMATS
 from ..inspection import Inspection
 from ..result import AlignmentResult
 from .provenance import provenance
@@ -29,6 +31,9 @@ class FinishedRun:
     task: Task
     result: AlignmentResult
     inspection: Inspection | None
+
+    formats = FORMATS
+    """The formats that `save` knows, by suffix."""
 
     def record(self) -> dict[str, Any]:
         """Return how the result came about, as plain values that JSON can hold."""
@@ -57,3 +62,13 @@ class FinishedRun:
                 if region is not None
             },
         )
+
+    def save(self, path: Path) -> None:
+        """Write the transform, in the format that the suffix names.
+
+        Raises
+        ------
+        InputError
+            If it cannot be written.
+        """
+        self.result.transform.save(path)

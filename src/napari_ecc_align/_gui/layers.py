@@ -11,7 +11,7 @@ from ..comparison import COLOURS
 from ..errors import InputError
 from ..inspection import Inspection
 from ..transform import Transform
-from .looks import METADATA_KEY, look
+from .looks import METADATA_KEY, look, plane_count
 from .outputs import aligned_layer
 from .provenance import layer_origin
 from .world import Grid, layer_grid, start_between, unit_factors
@@ -101,12 +101,6 @@ def shown_index(layer: Layer, viewer: ViewerModel) -> tuple[int, ...]:
     count = np.array(plane_count(layer))
     place = np.round(layer.world_to_data(point)).astype(int)[: layer.ndim - 2]
     return tuple(int(number) for number in np.clip(place, 0, count - 1))
-
-
-def plane_count(layer: Layer) -> tuple[int, ...]:
-    """Return the lengths of the leading axes of a layer with pixels."""
-    finest = layer.data[0] if layer.multiscale else layer.data
-    return tuple(int(length) for length in finest.shape[: layer.ndim - 2])
 
 
 def planes_at(layer: Image, index: tuple[int, ...]) -> list[Any]:

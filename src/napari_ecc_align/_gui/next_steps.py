@@ -52,9 +52,9 @@ class NextSteps(Container):  # type: ignore[type-arg]
         self.margins = (0, 0, 0, 0)
 
     def of_a_pair(self, shown: bool) -> None:
-        """Show or hide what there is for a pair of images but not for a stack."""
-        for widget in (self.view, self.blink, self.apply, self.save, self.copy):
-            widget.visible = shown
+        """Show what there is for a pair of images and not for a stack, or the other way round."""
+        self.view.visible = shown
+        self.drift.visible = not shown
 
     @property
     def needing_a_transform(self) -> list[PushButton]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from itertools import product
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 
 def resampled(
     layer: Layer,
-    transform: Transform,
+    transform_of: Callable[[tuple[int, ...]], Transform],
     shape: tuple[int, int],
     *,
     interpolation: Interpolation,
@@ -30,8 +31,9 @@ def resampled(
     ----------
     layer : napari.layers.Image or Labels
         Of two or more axes; the last two (before colour) are resampled.
-    transform : Transform
-        Maps the pixels of the new grid to those of the layer's planes.
+    transform_of : callable
+        Returns, for the index of a plane, the transform from the pixels of the new grid to those
+        of the plane.
     shape : tuple of int
         (height, width) of the new grid.
     interpolation, fill
@@ -49,7 +51,7 @@ def resampled(
         sources = [level[_index_at(level, index, leading)] for level in levels]
         planes[index] = plane_levels(
             sources,
-            transform,
+            transform_of(index),
             shape,
             interpolation=interpolation,
             fill=fill,

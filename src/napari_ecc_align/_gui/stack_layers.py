@@ -17,8 +17,8 @@ from ..errors import InputError
 from ..progress import Progress
 from ..transform import Transform
 from ..warping import Interpolation
-from .layers import LayerSnapshot, plane_count, snapshot
-from .looks import METADATA_KEY
+from .layers import LayerSnapshot, snapshot
+from .looks import METADATA_KEY, plane_count
 from .resampling import plane_levels, stacked, stacked_placement
 from .world import Grid, own_placement
 
@@ -44,6 +44,8 @@ class StackSnapshot:
         Which of those is the one that frames follow each other along.
     placement : dict
         Keywords that put another stack like this one exactly where it is.
+    frame_places : tuple of float
+        Where the first frame lies in the world along that axis, and how far apart frames are.
     """
 
     shown: LayerSnapshot
@@ -51,6 +53,7 @@ class StackSnapshot:
     leading: tuple[int, ...]
     axis: int
     placement: dict[str, Any]
+    frame_places: tuple[float, float]
 
     def __len__(self) -> int:
         return self.leading[self.axis]
@@ -101,7 +104,16 @@ def stack_snapshot(
         leading=leading,
         axis=chosen,
         placement=own_placement(layer) if target is None else stacked_placement(layer, target),
+        frame_places=_frame_places(layer, chosen),
     )
+
+
+def _frame_places(layer: Image, axis: int) -> tuple[float, float]:
+    first = np.zeros(layer.ndim)
+    second = first.copy()
+    second[axis] = 1
+    start = float(layer.data_to_world(first)[axis])
+    return start, float(layer.data_to_world(second)[axis]) - start
 
 
 def resample_steps(
