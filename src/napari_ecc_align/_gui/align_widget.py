@@ -146,7 +146,12 @@ class AlignWidget(Container):  # type: ignore[type-arg]
         self.help.changed.connect(self._open_help)
         for box in (self.pair.reference, self.pair.moving):
             box.changed.connect(self._tell_plan)
-        for choice in (self.stack.frames, self.settings.output):
+        for choice in (
+            self.stack.frames,
+            self.settings.output,
+            self.where.region,
+            self.where.moving_region,
+        ):
             choice.changed.connect(self._tell_plan)
         for look in (
             # Of a threshold, its parameters too.
@@ -294,6 +299,9 @@ class AlignWidget(Container):  # type: ignore[type-arg]
             notes = describe_pair(*self._chosen(), self.stack.choice, self.settings.output.value)
         except InputError:
             notes = []
+        region = self.where.told()
+        if region is not None:
+            notes.append(region)
         self.plan.value = " ".join(notes)
         self.plan.visible = bool(notes)
 

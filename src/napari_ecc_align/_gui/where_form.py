@@ -136,6 +136,16 @@ class WhereForm(Container):  # type: ignore[type-arg]
             return None if one is None else constant(one)
         return regions_of_frames(chosen, index, axis)
 
+    def told(self) -> str | None:
+        """Return in a sentence where images are compared, as the form may be folded away."""
+        chosen = [box.value for box in (self.region, self.moving_region)]
+        names = [
+            "the current view" if area == VIEW else repr(area.name)
+            for area in chosen
+            if area not in (EVERYWHERE, None)
+        ]
+        return f"Compared only in {' and '.join(dict.fromkeys(names))}." if names else None
+
     def initial(self, reference: LayerSnapshot, moving: LayerSnapshot) -> Transform | None:
         """Return where the search begins, reference pixel to moving pixel.
 
