@@ -14,6 +14,7 @@ from .background import Background
 from .choices import LayerPair
 from .finished_run import FinishedRun
 from .finished_stack import FinishedStack
+from .keyboard import Keys, anywhere_in, tab_from_top_to_bottom
 from .layers import snapshot
 from .memory import remember
 from .next_steps import BLINK_KEY
@@ -64,8 +65,13 @@ class AlignWidget(Container):  # type: ignore[type-arg]
         self.pair = LayerPair(napari_viewer, self.model)
         self.stack = StackForm()
         self.plan = Label(value="")
-        self.align_button = PushButton(text="Align")
-        self.cancel_button = PushButton(text="Cancel")
+        self.align_button = PushButton(
+            text="&Align",
+            tooltip="Lay the moving image on the reference (Return or Alt+A)",
+        )
+        self.cancel_button = PushButton(
+            text="Cancel", tooltip="Stop, and leave all as it was (Escape)"
+        )
         self.progress = ProgressBar(max=_PER_MILLE, value=0)
         self.settings = SettingsForm()
         self.where = WhereForm(napari_viewer)
@@ -118,26 +124,40 @@ class AlignWidget(Container):  # type: ignore[type-arg]
         """Stop the alignment that is under way, if any; nothing is added."""
         self._work.cancel()
 
+    def tell(self, message: str) -> None:
+        """Show a message in napari's corner, the result as it is."""
+        from napari.utils.notifications import show_warning
+
+        show_warning(message)
+
     def _arrange(self) -> None:
-        from superqt import QCollapsible
+        from .folds import Fold
 
         layout = self.native.layout()
         self.folds = {}
-        for title, form in (("Where", self.where), ("Settings", self.settings)):
-            folded = QCollapsible(title, self.native)
-            folded.setContent(form.native)
-            folded.collapse(animate=False)
-            self.folds[title] = folded
-            layout.insertWidget(layout.indexOf(self.after.native), folded)
+        for title, form, tooltip in (
+            ("Where", self.where, "Compare only a region; or say where the search begins"),
+            ("Settings", self.settings, "What is made of the result, and how the search runs"),
+        ):
+            fold = Fold(title, form.native, self.native, tooltip=tooltip)
+            self.folds[title] = fold
+            layout.insertWidget(layout.indexOf(self.after.native), fold)
         layout.addStretch()
         self.align_button.native.setMinimumHeight(_BUTTON_HEIGHT)
         font = self.align_button.native.font()
         font.setBold(True)
         self.align_button.native.setFont(font)
+        tab_from_top_to_bottom(self.native)
+        self._keys = Keys(self.native, self.run, self._escape)
         fill_width(self.plan)
         align_names(self.native, [box.label for box in (*self.pair, *self.stack)])
         for form in (self.where, self.settings):
             align_names(form.native, form.names)
+
+    def _escape(self) -> bool:
+        running = self.running
+        self.cancel()
+        return running
 
     def _connect(self) -> None:
         self.align_button.changed.connect(self.run)
@@ -160,7 +180,9 @@ class AlignWidget(Container):  # type: ignore[type-arg]
             self.settings.interpolation,
         ):
             look.changed.connect(self._look_again)
+        # napari's own keys are for its canvas alone.
         self._viewer.bind_key(BLINK_KEY, self._blink, overwrite=True)
+        anywhere_in(self.native, BLINK_KEY.replace("-", "+"), self._blink)
         self.native.destroyed.connect(self._leave)
 
     def _chosen(self) -> tuple[Image, Image]:
@@ -275,10 +297,8 @@ class AlignWidget(Container):  # type: ignore[type-arg]
         self._preview = None
 
     def _refuse(self, message: str) -> None:
-        from napari.utils.notifications import show_warning
-
         self.after.say(message)
-        show_warning(message)
+        self.tell(message)
 
     def _look_again(self) -> None:
         try:

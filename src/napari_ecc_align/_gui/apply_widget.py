@@ -16,6 +16,7 @@ from .apply_steps import Way, apply_steps, detached
 from .applying import moved_affine
 from .background import Background
 from .frame_transforms import FrameTransforms
+from .keyboard import Keys, tab_from_top_to_bottom
 from .known_transforms import KnownTransform, transform_in, transforms_of
 from .run import Refusal
 from .texts import fill_width
@@ -85,13 +86,19 @@ class ApplyWidget(Container):  # type: ignore[type-arg]
             label="interpolation",
             tooltip="How images are resampled; labels keep their values",
         )
-        self.apply_button = PushButton(text="Apply")
-        self.cancel_button = PushButton(text="Cancel", enabled=False)
+        self.apply_button = PushButton(
+            text="Apply", tooltip="Transform the layers that are chosen (Return)"
+        )
+        self.cancel_button = PushButton(
+            text="Cancel", enabled=False, tooltip="Stop after the layer under way (Escape)"
+        )
         self.undo_button = PushButton(
             text="Undo move", enabled=False, tooltip="Put the layers back where they were"
         )
         self.load_button = PushButton(
-            text="Load…", tooltip="JSON, OME-NGFF, ITK .tfm, CSV, NumPy, or affinder's file"
+            text="Load…",
+            tooltip="A transform from a file, or those of a stack: JSON, OME-NGFF, ITK .tfm, CSV, "
+            "NumPy, or affinder's file",
         )
         self.save_button = PushButton(
             text="Save…", tooltip="Save the transform; the suffix chooses the format"
@@ -188,7 +195,14 @@ class ApplyWidget(Container):  # type: ignore[type-arg]
             if isinstance(row, Container):
                 row.margins = (0, 0, 0, 0)
         fill_width(self.message)
+        tab_from_top_to_bottom(self.native)
+        self._keys = Keys(self.native, self.run, self._escape)
         self.native.layout().addStretch()
+
+    def _escape(self) -> bool:
+        running = self.running
+        self.cancel()
+        return running
 
     def _connect(self) -> None:
         self.apply_button.changed.connect(self.run)

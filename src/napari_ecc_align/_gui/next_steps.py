@@ -24,21 +24,28 @@ class NextSteps(Container):  # type: ignore[type-arg]
         self.blink = CheckBox(
             value=False,
             text=f"blink ({BLINK_KEY.replace('-', '+')})",
-            tooltip="Show reference and aligned image in turn: what jumps does not lie right",
+            tooltip="Show reference and aligned image in turn: what jumps does not lie right. "
+            "Alt+B begins and ends it, over the image and in this form",
         )
         self.apply = PushButton(
-            text="Apply to layers…", tooltip="Give other layers the same transform"
+            text="Apply &to layers…", tooltip="Give other layers the same transform (Alt+T)"
         )
         self.save = PushButton(
-            text="Save transform…", tooltip="JSON, ITK .tfm, OME-NGFF, CSV or NumPy"
+            text="Save transf&orm…",
+            tooltip="Keep it in a file: JSON, ITK .tfm, OME-NGFF, CSV or NumPy (Alt+O)",
         )
         self.copy = PushButton(
-            text="Copy as Python", tooltip="A script that finds the same transform"
+            text="Copy as P&ython",
+            tooltip="Put a script on the clipboard that finds the same transform (Alt+Y)",
         )
         self.drift = PushButton(
-            text="Plot the drift", tooltip="Shift and turn of every frame", visible=False
+            text="Plot the drift",
+            tooltip="Draw the shift and the turn of every frame",
+            visible=False,
         )
-        self.undo = PushButton(text="Undo", tooltip="Take the last run back")
+        self.undo = PushButton(
+            text="&Undo", tooltip="Take the last run back, layers and all (Alt+U)"
+        )
         rows: list[Container[Any]] = [
             Container(widgets=[self.drift], labels=False),
             Container(widgets=[self.view]),

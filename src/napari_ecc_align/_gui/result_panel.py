@@ -11,6 +11,7 @@ from magicgui.widgets import Container
 from ..errors import InputError
 from ..inspection import Inspection, before_after
 from .background import Background
+from .docks import open_dock
 from .drift_plot import drift_canvas
 from .finished_run import FinishedRun
 from .finished_stack import FinishedStack
@@ -33,7 +34,6 @@ if TYPE_CHECKING:
 
     from ..transform import Transform
 
-_PLUGIN = "napari-ecc-align"
 _PICTURES = ("overlay", "checkerboard")
 # Of red, green and blue together.
 _MIDDLE = 384
@@ -301,7 +301,7 @@ class ResultPanel(Container):  # type: ignore[type-arg]
         self.next.blink.value = False
 
     def _open_apply(self) -> None:
-        self._viewer.window.add_plugin_dock_widget(_PLUGIN, "Apply transform", tabify=True)
+        open_dock(self._viewer, "Apply transform", tabify=True)
 
     def _plot_drift(self) -> None:
         from napari.utils.theme import get_theme
