@@ -14,6 +14,7 @@ from .background import Background
 from .choices import LayerPair
 from .finished_run import FinishedRun
 from .finished_stack import FinishedStack
+from .folds import Fold
 from .keyboard import Keys, anywhere_in, tab_from_top_to_bottom
 from .layers import snapshot
 from .memory import remember
@@ -22,6 +23,7 @@ from .plan import describe_pair
 from .preview import Preview
 from .result_panel import ResultPanel
 from .run import Outcome, Refusal, run_steps
+from .scrolling import Scroll
 from .settings_form import SettingsForm
 from .stack_form import StackChoice, StackForm
 from .stack_layers import is_stack, stack_snapshot
@@ -131,18 +133,21 @@ class AlignWidget(Container):  # type: ignore[type-arg]
         show_warning(message)
 
     def _arrange(self) -> None:
-        from .folds import Fold
-
-        layout = self.native.layout()
-        self.folds = {}
-        for title, form, tooltip in (
-            ("Where", self.where, "Compare only a region; or say where the search begins"),
-            ("Settings", self.settings, "What is made of the result, and how the search runs"),
-        ):
-            fold = Fold(title, form.native, self.native, tooltip=tooltip)
-            self.folds[title] = fold
-            layout.insertWidget(layout.indexOf(self.after.native), fold)
-        layout.addStretch()
+        self.folds = {
+            title: Fold(title, form.native, self.native, tooltip=tooltip)
+            for title, form, tooltip in (
+                (
+                    "Region and start",
+                    self.where,
+                    "Compare only a part of the images; say where the search begins",
+                ),
+                ("Settings", self.settings, "What is made and how it is compared; the search"),
+            )
+        }
+        # What a run needs stays in sight, the rest scrolls below it.
+        below = [*self.folds.values(), self.after.native, self.help.native]
+        self._scroll = Scroll(below, self.native)
+        self.native.layout().addWidget(self._scroll)
         self.align_button.native.setMinimumHeight(_BUTTON_HEIGHT)
         font = self.align_button.native.font()
         font.setBold(True)
@@ -253,6 +258,7 @@ class AlignWidget(Container):  # type: ignore[type-arg]
             if isinstance(outcome, Refusal):
                 raise InputError(outcome.message)
             self.after.present_stack(FinishedStack(task, outcome))
+            self._scroll.bring(self.after.results.native)
         except InputError as error:
             self._refuse(str(error))
 
@@ -275,6 +281,7 @@ class AlignWidget(Container):  # type: ignore[type-arg]
             if isinstance(outcome, Refusal):
                 raise InputError(outcome.message)
             self.after.present(FinishedRun(task, outcome.result, outcome.inspection))
+            self._scroll.bring(self.after.results.native)
         except InputError as error:
             self._refuse(str(error))
 

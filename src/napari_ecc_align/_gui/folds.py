@@ -34,6 +34,9 @@ class Fold(QCollapsible):
     def __init__(self, title: str, content: QWidget, parent: QWidget, *, tooltip: str) -> None:
         super().__init__(title, parent, expandedIcon="▼", collapsedIcon="▶")
         self.setDuration(0)
+        layout = self.layout()
+        if layout is not None:
+            layout.setContentsMargins(0, 0, 0, 0)
         self.setContent(content)
         self.toggleButton().setStyleSheet(_STYLE)
         self.toggleButton().setToolTip(tooltip)
