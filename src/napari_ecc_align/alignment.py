@@ -23,6 +23,7 @@ from .ecc.pyramid.ladder import estimate_steps
 from .judging import as_transform, judged, trust
 from .progress import Progress
 from .pyramids import Pyramids, make_pyramids
+from .regional import start_in_region
 from .result import AlignmentResult
 from .sources import ImageLike, LazyArray
 from .transform import MotionModel, Transform
@@ -172,6 +173,7 @@ def align_steps(
 def _run(job: Job) -> Generator[Progress, None, AlignmentResult]:
     began = time.perf_counter()
     yield Progress(0.0, "preparing the images")
+    job = replace(job, initial=(yield from start_in_region(job, _run)))
     pyramids = yield from _prepared(job)
     if pyramids.flaw:
         seconds = time.perf_counter() - began

@@ -13,6 +13,7 @@ from ..inspection import Inspection
 from ..transform import Transform
 from .looks import METADATA_KEY, look, plane_count
 from .outputs import aligned_layer
+from .planes import plane_of
 from .provenance import layer_origin
 from .world import Grid, layer_grid, start_between, unit_factors
 
@@ -112,7 +113,9 @@ def planes_at(layer: Image, index: tuple[int, ...]) -> list[Any]:
     full = plane_count(layer)
     # Levels may have fewer planes as well.
     return [
-        level[tuple(at * level.shape[axis] // full[axis] for axis, at in enumerate(index))]
+        plane_of(
+            level, tuple(at * level.shape[axis] // full[axis] for axis, at in enumerate(index))
+        )
         for level in levels
     ]
 

@@ -19,6 +19,7 @@ from ..polygons import polygon_mask
 from ..sources import is_lazy
 from ..transform import Transform
 from ..warping import warp
+from .planes import plane_of
 from .shapes import outline
 from .world import (
     Grid,
@@ -199,7 +200,7 @@ def _outlined(
 def _painted(layer: Labels, index: Sequence[int] | None) -> Region:
     at = tuple(index) if index is not None else (0,) * (layer.ndim - 2)
     pixels, grid = painted_pixels(layer)
-    return painted_region(layer.name, pixels[at] if at else pixels, grid, at)
+    return painted_region(layer.name, plane_of(pixels, at), grid, at)
 
 
 def painted_pixels(layer: Labels) -> tuple[Any, Grid]:

@@ -11,6 +11,7 @@ import numpy as np
 from ..sources import is_lazy
 from ..transform import Transform
 from ..warping import Interpolation, warp
+from .planes import plane_of
 from .world import Grid, Matrix
 
 if TYPE_CHECKING:
@@ -48,7 +49,7 @@ def resampled(
     leading = tuple(int(length) for length in levels[0].shape[: layer.ndim - 2])
     planes = {}
     for index in product(*map(range, leading)):
-        sources = [level[_index_at(level, index, leading)] for level in levels]
+        sources = [plane_of(level, _index_at(level, index, leading)) for level in levels]
         planes[index] = plane_levels(
             sources,
             transform_of(index),

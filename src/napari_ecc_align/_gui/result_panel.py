@@ -348,7 +348,6 @@ class ResultPanel(Container):  # type: ignore[type-arg]
         self.next.of_a_pair(self._stack is None)
         for button in self.next.needing_a_transform:
             button.enabled = run is not None
-        seen = self._run is not None and self._run.inspection is not None
-        self.next.view.enabled = seen
-        self.next.blink.enabled = seen or self._stack is not None
+        self.next.view.enabled = self._run is not None and self._run.inspection is not None
+        self.next.blink.enabled = run is not None
         self.next.undo.enabled = self._layers.can_undo

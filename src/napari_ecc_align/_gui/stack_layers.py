@@ -19,6 +19,7 @@ from ..transform import Transform
 from ..warping import Interpolation
 from .layers import LayerSnapshot, snapshot
 from .looks import METADATA_KEY, plane_count
+from .planes import plane_of
 from .resampling import plane_levels, stacked, stacked_placement
 from .world import Grid, own_placement
 
@@ -62,7 +63,7 @@ class StackSnapshot:
         """Return one frame at full resolution; other leading axes stay at what is on show."""
         index = list(self.shown.index)
         index[self.axis] = number
-        return self.levels[0][tuple(index)]
+        return plane_of(self.levels[0], tuple(index))
 
 
 def is_stack(layer: Image) -> bool:
@@ -149,7 +150,10 @@ def resample_steps(
     for number, index in enumerate(product(*map(range, stack.leading))):
         yield Progress(number / count, f"resampling plane {number + 1} of {count}")
         sources = [
-            level[tuple(at * level.shape[n] // stack.leading[n] for n, at in enumerate(index))]
+            plane_of(
+                level,
+                tuple(at * level.shape[n] // stack.leading[n] for n, at in enumerate(index)),
+            )
             for level in stack.levels
         ]
         planes.append(
