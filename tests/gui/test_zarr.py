@@ -1,5 +1,8 @@
 """Real zarr pyramids in the viewer: read only where needed, and what comes of them is as lazy."""
 
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 import zarr
@@ -144,6 +147,28 @@ def test_opened_by_napari_from_the_folder(make_napari_viewer, folder, large, fin
     assert corner_error(found(viewer.layers["moving aligned"]), TRUTH.matrix, (SIDE, SIDE)) < 0.1
     widget.after.next.undo.native.click()
     assert len(viewer.layers) == 2
+
+
+@pytest.mark.alone
+def test_the_script_of_a_pyramid_gives_the_same_transform_to_the_last_bit(
+    make_napari_viewer, folder, large, finish
+):
+    viewer = make_napari_viewer()
+    for name in ("reference", "moving"):
+        viewer.open(folder / f"{name}.zarr", plugin="napari", multiscale=True)
+    widget = align(viewer, finish)
+    assert "Aligned" in widget.after.results.verdict.value
+    script = widget.after.copy_script()
+    assert "inspect_alignment" not in script
+    printed = subprocess.run(
+        [sys.executable, "-I", "-c", script],
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=180,
+    ).stdout
+    matrix = next(line for line in printed.splitlines() if line.startswith("[["))
+    assert matrix == str(found(viewer.layers["moving aligned"]))
 
 
 def test_blinking_large_images(pyramids, finish):

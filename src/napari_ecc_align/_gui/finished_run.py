@@ -55,7 +55,7 @@ class FinishedRun:
             image_origin(task.moving.origin),
             task.parameters.of_align(),
             task.initial,
-            thresholding=task.parameters.thresholding,
+            thresholding=None if self.inspection is None else task.parameters.thresholding,
             masks={
                 f"{role}_mask": mask_expression(role, region.record, image.grid)
                 for role, image, region in task.images_and_regions()
