@@ -82,7 +82,7 @@ def shoot_region() -> None:
     )
     viewer.layers.move(2, 0)
     widget.where.region.value = drawn
-    widget.folds["Region and start"].expand(animate=False)
+    widget.folds["Where"].expand(animate=False)
     widget.run()
     settle(widget)
     widget.after.next.view.value = "overlay"

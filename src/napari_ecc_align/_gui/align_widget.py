@@ -134,15 +134,18 @@ class AlignWidget(Container):  # type: ignore[type-arg]
 
     def _arrange(self) -> None:
         self.folds = {
-            title: Fold(title, form.native, self.native, tooltip=tooltip)
-            for title, form, tooltip in (
-                (
-                    "Region and start",
-                    self.where,
-                    "Compare only a part of the images; say where the search begins",
-                ),
-                ("Settings", self.settings, "What is made and how it is compared; the search"),
-            )
+            "Where": Fold(
+                "Region and start",
+                self.where.native,
+                self.native,
+                tooltip="Compare only a part of the images; say where the search begins",
+            ),
+            "Settings": Fold(
+                "Settings",
+                self.settings.native,
+                self.native,
+                tooltip="What is made of the result, how it is compared, how the search runs",
+            ),
         }
         # What a run needs stays in sight, the rest scrolls below it.
         below = [*self.folds.values(), self.after.native, self.help.native]
