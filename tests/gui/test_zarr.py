@@ -149,6 +149,21 @@ def test_opened_by_napari_from_the_folder(make_napari_viewer, folder, large, fin
     assert len(viewer.layers) == 2
 
 
+def test_what_the_canvas_reads_meanwhile_does_no_harm(make_napari_viewer, folder, large, qtbot):
+    viewer = make_napari_viewer()
+    for name in ("reference", "moving"):
+        viewer.open(folder / f"{name}.zarr", plugin="napari", multiscale=True)
+    widget = viewer.window.add_plugin_dock_widget(KEY, "Align images")[1]
+    for _ in range(3):
+        widget.run()
+        while widget.running:
+            # As a person does who pans: napari keeps what dask computes for it by hooks.
+            for layer in viewer.layers[:2]:
+                np.asarray(layer.data[1][100:900, 200:1000])
+            qtbot.wait(1)
+        assert "Aligned" in widget.after.results.verdict.value
+
+
 @pytest.mark.alone
 def test_the_script_of_a_pyramid_gives_the_same_transform_to_the_last_bit(
     make_napari_viewer, folder, large, finish

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..errors import InputError
+from .planes import plane_of
 from .regions import Mask, Region, painted_pixels, painted_region, region_of
 from .world import Grid, grid_record
 
@@ -163,7 +164,7 @@ def _painted_frames(layer: Layer, here: list[int], at: int) -> PaintedFrames:
 
     def of(frame: int) -> Region:
         index = (*here[:at], frame, *here[at + 1 :])
-        return painted_region(name, np.asarray(pixels[index]), grid, index)
+        return painted_region(name, np.asarray(plane_of(pixels, index)), grid, index)
 
     record = {"kind": "pixels", "name": name, "grid": grid_record(grid)}
     return PaintedFrames(repr(name), record, of, int(pixels.shape[at]))

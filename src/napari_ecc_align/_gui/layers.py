@@ -109,7 +109,7 @@ def planes_at(layer: Image, index: tuple[int, ...]) -> list[Any]:
     # numpy would silently take the coarsest level of a multiscale layer.
     levels = list(layer.data) if layer.multiscale else [layer.data]
     if not index:
-        return levels
+        return [plane_of(level) for level in levels]
     full = plane_count(layer)
     # Levels may have fewer planes as well.
     return [

@@ -1,4 +1,8 @@
-"""Planes of stacks that are not in memory: no pixel is read before it is asked for."""
+"""Planes of layers that are not in memory: no pixel is read before it is asked for.
+
+napari keeps what dask computes for its canvas, by hooks that are not made for two threads at once:
+what a worker thread reads must go past them.
+"""
 
 from __future__ import annotations
 
@@ -10,33 +14,39 @@ from numpy.typing import NDArray
 from ..sources import is_lazy
 
 
-def plane_of(stack: Any, index: tuple[int, ...]) -> Any:
-    """Return one plane of an array, lazy if the array is.
+def plane_of(array: Any, index: tuple[int, ...] = ()) -> Any:
+    """Return one plane of an array, lazy if the array is, for a thread to read.
 
     Parameters
     ----------
-    stack : array_like
+    array : array_like
         Of any kind that napari shows: numpy, dask, zarr, h5py ...
     index : tuple of int
         One number for each of its first axes.
     """
-    # Where dask gives a part that is still lazy, others would read it here and now.
-    if not index or not is_lazy(stack) or hasattr(stack, "compute"):
-        return stack[index] if index else stack
-    return _Plane(stack, index)
+    if not is_lazy(array) or not (index or hasattr(array, "compute")):
+        return array[index] if index else array
+    return _Plane(array, index)
 
 
 class _Plane:
-    def __init__(self, stack: Any, index: tuple[int, ...]) -> None:
-        self._stack = stack
+    """A part of a lazy array that is read when it is sliced, which zarr would do at once."""
+
+    def __init__(self, array: Any, index: tuple[int, ...]) -> None:
+        self._array = array
         self._index = index
-        self.shape = tuple(int(length) for length in stack.shape[len(index) :])
+        self.shape = tuple(int(length) for length in array.shape[len(index) :])
         self.ndim = len(self.shape)
-        self.dtype = np.dtype(stack.dtype)
+        self.dtype = np.dtype(array.dtype)
+        chunks = getattr(array, "chunks", None)
+        self.chunks = tuple(chunks)[len(index) :] if chunks else None
 
     def __getitem__(self, key: Any) -> NDArray[Any]:
         key = key if isinstance(key, tuple) else (key,)
-        return np.asarray(self._stack[(*self._index, *key)])
+        part = self._array[(*self._index, *key)]
+        if hasattr(part, "compute"):
+            part = part.compute(callbacks=())
+        return np.asarray(part)
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:
-        return np.asarray(self._stack[self._index], dtype=dtype)
+        return np.asarray(self[...], dtype=dtype)
