@@ -143,6 +143,7 @@ def test_saving_the_transforms_of_all_frames(form, finish, tmp_path, monkeypatch
     finish(widget)
     path = tmp_path / f"film.{suffix}"
     offered = []
+    assert widget.after.next.save.text.replace("&", "") == "Save transforms…"
 
     def ask(parent, title, name, kinds):
         offered.extend([name, kinds])

@@ -62,6 +62,7 @@ class NextSteps(Container):  # type: ignore[type-arg]
         """Show what there is for a pair of images and not for a stack, or the other way round."""
         self.view.visible = shown
         self.drift.visible = not shown
+        self.save.text = "Save transf&orm…" if shown else "Save transf&orms…"
 
     @property
     def needing_a_transform(self) -> list[PushButton]:
