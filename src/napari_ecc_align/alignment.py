@@ -227,12 +227,10 @@ def _run_pyramid(job: Job, pyramids: Pyramids) -> Generator[Progress, None, list
             None if step.matrix is None else as_transform(step.matrix, job.model, job.initial)
         )
         yield Progress(fraction, step.stage, reached)
-    known = next((k for k, one in enumerate(tried) if one is estimate.matrix), None)
-    if known is None:
+    if not any(one is estimate.matrix for one in tried):
         results.append(judged(job, pyramids, estimate, 0.0))
-    else:
-        results[known] = replace(results[known], timings=estimate.timings)
-    return results
+    # Whichever is believed most: all rungs took their time.
+    return [replace(result, timings=estimate.timings) for result in results]
 
 
 def _run_opencv(job: Job, pyramids: Pyramids) -> Generator[Progress, None, list[AlignmentResult]]:
