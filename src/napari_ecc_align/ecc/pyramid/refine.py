@@ -43,8 +43,9 @@ _LOOSE = 0.05
 _HOPELESS = 0.15
 _LOST_CERTAINTY = 0.5
 _FIRST_TILES = 16
-# Models with a rotation at most do with fewer.
+# Models without a stretch do with fewer, a perspective needs more.
 _FEW_TILES = 12
+_MANY_TILES = 40
 _TILE = 64
 # So many tiles are prepared and fitted in one go, a few hundredths of a second.
 _TOGETHER = 64
@@ -281,11 +282,11 @@ class Refiner:
         size, choice = self._choice(start, index)
         solver = self._empty(index, self._settings.model)
         result: Refined | None = None
-        first_tiles = _FIRST_TILES if self._settings.model.n_parameters > 4 else _FEW_TILES
-        count, used = min(first_tiles, len(choice)), 0
+        first = self._first_tiles
+        count, used = min(first, len(choice)), 0
         while used < count:
-            for first in range(used, count, _TOGETHER):
-                self._add(solver, index, choice[first : min(count, first + _TOGETHER)], size)
+            for begin in range(used, count, _TOGETHER):
+                self._add(solver, index, choice[begin : min(count, begin + _TOGETHER)], size)
                 yield result or start
             used = count
             # Where few tiles did not settle, they are no start for more.
@@ -309,18 +310,25 @@ class Refiner:
             yield result
             aim = self._aim(result, used, len(choice))
             excess = result.uncertainty / aim
-            if excess < 1 or (used > _FIRST_TILES and not result.solution.converged):
+            if excess < 1 or (used > first and not result.solution.converged):
                 break
             pixels = _MOST_PIXELS * (1 + (self._settings.precision < _USUAL_PRECISION))
             most = min(len(choice), pixels // size**2)
             least = result.uncertainty * (used / max(used, most)) ** 0.5
-            if index == 0 and used > _FIRST_TILES and least > _USELESS:
+            if index == 0 and used > first and least > _USELESS:
                 break
             # What spreads farther holds a perspective faster than the number of tiles does.
             power = 2 if self._settings.model.degree == 1 else 1.5
             growth = min(_FASTEST_GROWTH, 1.2 * excess**power)
             count = min(most, int(np.ceil(used * growth)))
         return result
+
+    @property
+    def _first_tiles(self) -> int:
+        model = self._settings.model
+        if model.n_parameters <= 4:
+            return _FEW_TILES
+        return _FIRST_TILES if model.degree == 1 else _MANY_TILES
 
     def _add(self, solver: Solver, index: int, origins: Array, size: int) -> None:
         """Give some tiles to a solver."""
