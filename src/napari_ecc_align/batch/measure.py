@@ -122,14 +122,18 @@ def _small(labels: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """Return a map of differing pixels as a small picture in RGB."""
     from .._cv2 import cv2
 
-    # A whole number of pixels to one of the thumbnail is several times as fast.
+    # A whole number of pixels to one of the thumbnail is several times as fast, and more so in
+    # steps of two.
     step = -(-max(labels.shape) // THUMBNAIL_SIDE)
+    step = step if step < 8 else 4 * round(step / 4)
     width, height = (max(1, side // step) for side in labels.shape[::-1])
     labels = labels[: height * step, : width * step]
     picture = np.full((height, width, 3), 255, np.float32)
     for label in (ONLY_REFERENCE, ONLY_ALIGNED):
-        mask = (labels == label).view(np.uint8) * np.uint8(255)
-        cover = cv2.resize(mask, (width, height), interpolation=cv2.INTER_AREA)
+        cover = cv2.inRange(labels, np.array([label]), np.array([label]))
+        for factor in (2, 2, step // 4) if step % 4 == 0 else (step,):
+            size = cover.shape[1] // factor, cover.shape[0] // factor
+            cover = cv2.resize(cover, size, interpolation=cv2.INTER_AREA)
         share = np.minimum(1, _BOOST / 255 * cover.astype(np.float32))[..., np.newaxis]
         picture += share * (np.array(COLOURS[label], np.float32) - picture)
     return np.rint(picture).astype(np.uint8)
