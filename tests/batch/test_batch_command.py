@@ -3,37 +3,20 @@
 from __future__ import annotations
 
 import contextlib
-import csv
-import json
 import os
 import re
 import shutil
-import signal
 import subprocess
-import time
-from pathlib import Path
 
 import numpy as np
 import pytest
+from commands import batch, lines, rows
 from dataset import FLAVOURS, SHAPE, contents, digests, make_good
 
-from cli.processes import MODULE, ecc_align, environment
+from cli.processes import MODULE, environment
 from napari_ecc_align import Transform
 from napari_ecc_align.imagefiles import read_image
 from napari_ecc_align.transform import corner_error
-
-
-def batch(dataset, out, *more, **options):
-    return ecc_align("batch", *dataset.arguments, "--out", out, *more, **options)
-
-
-def lines(done):
-    return [json.loads(line) for line in done.out.splitlines()]
-
-
-def rows(out):
-    with (out / "report.csv").open(newline="", encoding="utf-8") as file:
-        return {row["name"]: row for row in csv.DictReader(file)}
 
 
 def test_a_whole_run_against_its_truth(good, tmp_path):
@@ -131,53 +114,6 @@ def test_a_foreign_file_is_replaced_only_when_asked(good, tmp_path):
     assert read_image(mine).shape == SHAPE
 
 
-def children(process):
-    """Return the processes that a process has started, where the system tells."""
-    try:
-        tasks = Path(f"/proc/{process}/task").iterdir()
-        return [int(n) for task in tasks for n in (task / "children").read_text().split()]
-    except OSError:
-        return []
-
-
-def wait_until_gone(processes):
-    """Wait for processes to end: a worker must not outlive its run."""
-    deadline = time.monotonic() + 20
-    while any(running(process) for process in processes):
-        assert time.monotonic() < deadline, "a worker goes on without its run"
-        time.sleep(0.05)
-
-
-def running(process):
-    try:
-        return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except OSError:
-        return False
-
-
-@pytest.mark.skipif(os.name == "nt", reason="Windows has no SIGINT for one process")
-def test_ctrl_c_ends_a_run_with_a_report_of_how_far_it_came(good, tmp_path):
-    out = tmp_path / "out"
-    process = subprocess.Popen(
-        [*MODULE, "batch", *good.arguments, "--workers", "1", "--json", "--out", out],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        env=environment(),
-        start_new_session=True,
-    )
-    assert json.loads(process.stdout.readline())["event"] == "plan"
-    assert json.loads(process.stdout.readline())["event"] == "pair"
-    helpers = children(process.pid)
-    # As a terminal does: to every process of the command.
-    os.killpg(process.pid, signal.SIGINT)
-    _, said = process.communicate(timeout=60)
-    assert process.returncode == 130
-    assert said == "ecc-align: interrupted\n"
-    assert rows(out)
-    wait_until_gone(helpers)
-
-
 def test_a_terminal_shows_rate_remaining_time_and_counts(good, finished, tmp_path):
     pty = pytest.importorskip("pty", reason="Windows has no pseudo-terminals")
     termios = pytest.importorskip("termios")
@@ -198,35 +134,6 @@ def test_a_terminal_shows_rate_remaining_time_and_counts(good, finished, tmp_pat
     assert "4/4" in text
     assert re.search(r"pair/s|s/pair", text)
     assert "3 aligned, 1 passed through, 0 doubtful, 0 failed" in text
-
-
-def test_killed_at_any_moment_it_goes_on_where_it_was(good, finished, tmp_path, request):
-    rng = np.random.default_rng(request.config.getoption("--kills"))
-    command = ["batch", *map(str, good.arguments), "--workers", "2", "--json", "--out"]
-    killed = 0
-    for attempt in range(request.config.getoption("--kills")):
-        out = tmp_path / f"out{attempt}"
-        process = subprocess.Popen(
-            [*MODULE, *command, str(out)],
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            env=environment(),
-        )
-        # The first line comes before anything is written, then one for each of four pairs.
-        for _ in range(1 + rng.integers(0, 4)):
-            process.stdout.readline()
-        time.sleep(rng.uniform(0, 0.5))
-        helpers = children(process.pid)
-        process.kill()
-        killed += process.wait() != 0
-        wait_until_gone(helpers)
-        process.stdout.close()
-        done = ecc_align(*command, out)
-        assert done.code == 0, done
-        assert contents(out) == contents(finished)
-        assert set(rows(out)) == set(good.truth)
-        shutil.rmtree(out)
-    assert killed, "every run had ended before it could be killed"
 
 
 def test_two_runs_in_one_folder_are_refused(good, tmp_path):
@@ -270,25 +177,3 @@ def test_bad_usage_is_refused_in_one_line(good, tmp_path, arguments, complaint):
     assert done.code == 2
     assert complaint in done.err
     assert done.err.count("\n") == 1
-
-
-def test_a_full_disk_costs_the_pairs_that_no_longer_fit(good, finished, tmp_path):
-    """A limit on the size of files stands for the disk: the gray pages do not fit."""
-    resource = pytest.importorskip("resource", reason="only Unix limits the size of files")
-    largest = max(path.stat().st_size for path in (finished / "gray").rglob("p*.png"))
-
-    def limit():
-        resource.setrlimit(resource.RLIMIT_FSIZE, (largest - 1000, largest - 1000))
-
-    out = tmp_path / "out"
-    done = batch(good, out, "--json", preexec_fn=limit)
-    assert done.code == 1, done
-    pairs = lines(done)[1:-1]
-    failed = [pair for pair in pairs if pair["outcome"] == "failed"]
-    assert failed
-    assert len(failed) < len(pairs)
-    assert all("cannot write" in pair["reason"] for pair in failed)
-    for pair in failed:
-        assert not any((out / flavour / pair["name"]).exists() for flavour in FLAVOURS)
-    assert batch(good, out).code == 0
-    assert contents(out) == contents(finished)
