@@ -84,7 +84,7 @@ def alignment_numbers(
 
 
 def thumbnail(before: Look, after: Look | None) -> str:
-    """Return the differing pixels before and, beside them, after, as a small data URI."""
+    """Return the differing pixels before and, beside them, after if known, as a small data URI."""
     from .._cv2 import cv2
 
     pictures = [
@@ -95,8 +95,10 @@ def thumbnail(before: Look, after: Look | None) -> str:
     if not drawn:
         return ""
     height, width = (max(picture.shape[axis] for picture in drawn) for axis in (0, 1))
-    sheet = np.full((height, 2 * width + _GAP, 3), 255, np.uint8)
-    for left, picture in zip((0, width + _GAP), pictures, strict=True):
+    # Of a pair that has no "after", nothing stands beside "before".
+    columns = [0] if pictures[1] is None else [0, width + _GAP]
+    sheet = np.full((height, columns[-1] + width, 3), 255, np.uint8)
+    for left, picture in zip(columns, pictures, strict=False):
         if picture is not None:
             sheet[: picture.shape[0], left : left + picture.shape[1]] = picture
     options = [cv2.IMWRITE_WEBP_QUALITY, _QUALITY]
