@@ -144,7 +144,7 @@ class _Worker(Generic[Item, Result]):
         self.process: BaseProcess = context.Process(
             target=_serve, args=(theirs, function), daemon=True
         )
-        with _environment(), _bare_main():
+        with _environment(), bare_main():
             self.process.start()
         theirs.close()
         self.ready = False
@@ -176,7 +176,7 @@ class _Worker(Generic[Item, Result]):
                 self.ready = True
         except (EOFError, OSError):
             self.process.join(1)
-            return Lost(f"its process {_ending(self.process.exitcode)}")
+            return Lost(f"its process {ending(self.process.exitcode)}")
         if time.monotonic() > self._deadline:
             return Lost(f"it took longer than {self._timeout:g} s")
         return None
@@ -199,7 +199,8 @@ def _await(crew: list[_Worker[Item, Result]]) -> None:
     wait([worker.connection for worker in crew], _PAUSE)
 
 
-def _ending(code: int | None) -> str:
+def ending(code: int | None) -> str:
+    """Return how a process ended, in words that follow its name."""
     if code is None:
         return "does not answer"
     if code < 0:
@@ -225,7 +226,7 @@ def _environment() -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _bare_main() -> Iterator[None]:
+def bare_main() -> Iterator[None]:
     """Let processes that are started meanwhile not import what this one was started with.
 
     "spawn" would have each of them run the script, or import all of napari: a script that opens a
@@ -244,7 +245,7 @@ def _serve(connection: Connection, function: Callable[[Item], Result]) -> None:
     """Answer each item with a result until there are no more: what a process does."""
     # Ctrl-C reaches every process of a terminal; the first one decides.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    threading.Thread(target=_end_with_parent, daemon=True).start()
+    threading.Thread(target=end_with_parent, daemon=True).start()
     use_one_thread()
     connection.send(None)
     while True:
@@ -262,7 +263,7 @@ def use_one_thread() -> None:
     cv2.setNumThreads(1)
 
 
-def _end_with_parent() -> None:
+def end_with_parent() -> None:
     """End this process when its parent has: it must not go on writing."""
     parent = multiprocessing.parent_process()
     if parent is not None:
