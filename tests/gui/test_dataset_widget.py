@@ -409,7 +409,8 @@ def test_a_batch_of_a_thousand_pairs_lets_napari_go_on(widget, qtbot, settle, tm
     assert np.median(stalls) < 0.05
     assert max(waits) < 0.2
     qtbot.waitUntil(lambda: children() == [], timeout=20_000)
-    assert len(report_rows(out)) == widget.table.pairs.rowCount()
+    # What was just being finished is in the report, too.
+    assert set(widget.table.names()) <= report_rows(out).keys()
 
 
 def test_closing_the_viewer_ends_the_run_and_leaves_no_process(
