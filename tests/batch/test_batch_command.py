@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import re
 import shutil
+import signal
 import subprocess
 
 import numpy as np
 import pytest
-from commands import batch, lines, rows
+from commands import batch, children, lines, rows
 from dataset import FLAVOURS, SHAPE, contents, digests, make_good
 
 from cli.processes import MODULE, environment
@@ -142,17 +144,49 @@ def test_a_terminal_shows_rate_remaining_time_and_counts(good, finished, tmp_pat
     assert "0 doubtful, 0 failed, 3 aligned, 1 passed]" in text
 
 
-def test_two_runs_in_one_folder_are_refused(good, tmp_path):
-    from napari_ecc_align.batch.lock import locked
-
+@pytest.mark.skipif(os.name == "nt", reason="Windows cannot stop a process for a while")
+def test_two_runs_in_one_folder_are_refused(good, finished, tmp_path):
     out = tmp_path / "out"
-    with locked(out):
-        before = digests(out)
-        refused = batch(good, out)
-        assert refused.code == 2
-        assert "another run (process" in refused.err
-        assert digests(out) == before
-    assert batch(good, out, "--where", "w-9/*").code == 0
+    command = [*MODULE, "batch", *good.arguments, "--workers", "1", "--json", "--out", out]
+    first = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment())
+    for event in ("plan", "pair"):
+        assert json.loads(first.stdout.readline())["event"] == event
+    # It stands still meanwhile, with its worker.
+    processes = [first.pid, *children(first.pid)]
+    for process in processes:
+        os.kill(process, signal.SIGSTOP)
+    before = digests(out)
+    refused = batch(good, out)
+    assert refused.code == 2
+    assert f"another run (process {first.pid}" in refused.err
+    assert digests(out) == before
+    for process in processes:
+        os.kill(process, signal.SIGCONT)
+    first.communicate(timeout=60)
+    assert first.returncode == 0
+    assert contents(out) == contents(finished)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="permissions of POSIX")
+def test_a_file_without_permission_costs_its_pair_alone(tmp_path):
+    program = list(MODULE)
+    if os.geteuid() == 0:
+        # Root may read anything, unless it gives that up.
+        setpriv = shutil.which("setpriv") or pytest.skip("NOT TESTED: root here, and no setpriv")
+        program = [setpriv, "--bounding-set", "-dac_override,-dac_read_search", *program]
+    dataset, out = make_good(tmp_path / "in", count=3), tmp_path / "out"
+    locked = dataset.file("bw", "w-1/p1.png")
+    locked.chmod(0)
+    done = batch(dataset, out, "--json", program=program)
+    assert done.code == 1, done
+    plan, *pairs, _ = lines(done)
+    assert [problem["pair"] for problem in plan["problems"]] == ["w-1/p1.png"]
+    outcomes = {pair["name"]: pair["outcome"] for pair in pairs}
+    assert outcomes["w-1/p1.png"] == "failed"
+    assert sorted(outcomes.values()) == ["aligned", "failed", "passed through"]
+    assert rows(out)["w-1/p1.png"]["reason"].endswith("bw/w-1/p1.png: Permission denied")
+    locked.chmod(0o644)
+    assert batch(dataset, out).code == 0
 
 
 def test_a_dry_run_writes_nothing(good, broken, tmp_path):
