@@ -194,10 +194,10 @@ def shoot_dataset(theme: str = "dark", name: str = "dataset") -> None:
         viewer = napari.Viewer(title="ECC Align")
         viewer.theme = theme
         _, widget = viewer.window.add_plugin_dock_widget("napari-ecc-align", "Align a dataset")
-        widget.folders.reference.value = "scans/ideal"
-        widget.folders.moving.value = "scans/gray"
+        widget.folders.reference.line_edit.value = "scans/ideal"
+        widget.folders.moving.line_edit.value = "scans/gray"
         widget.folders.siblings.chosen = ("scans/binary", "scans/staffless")
-        widget.folders.out.value = "aligned"
+        widget.folders.out.line_edit.value = "aligned"
         widget.run()
         settle(widget)
         viewer.window.resize(*SIZE)
@@ -223,7 +223,8 @@ def shoot_report() -> None:
         flags = ("--headless", "--no-sandbox", "--disable-gpu", "--hide-scrollbars", window)
         target = f"--screenshot={IMAGES / 'report.png'}"
         subprocess.run(["chromium", *flags, target, page.as_uri()], check=True)
-    Image.open(IMAGES / "report.png").convert("P", palette=Image.Palette.ADAPTIVE).save(
+    picture = Image.open(IMAGES / "report.png").convert("RGB")
+    picture.quantize(256, method=Image.Quantize.MAXCOVERAGE).save(
         IMAGES / "report.png", optimize=True
     )
 

@@ -107,7 +107,7 @@ def add_broken(root):
     (gray / "bomb.png").write_bytes(bomb())
     (gray / "text.png").write_bytes(b"no image at all")
     # Whatever it is called: the content tells what a file is.
-    imwrite(gray / "channels.png", np.zeros((*SHAPE, 5), np.uint8), photometric="minisblack")
+    imwrite(gray / "channels.png", np.zeros((*SHAPE, 5), np.uint8), photometric="rgb")
     for name in ("missing", "folder", "dangling"):
         (gray / f"{name}.png").unlink()
     (gray / "folder.png").mkdir()
