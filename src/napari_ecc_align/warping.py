@@ -190,7 +190,7 @@ def overlap(
     ndarray of bool, shape (height, width)
         True where all the moving pixels that interpolation needs are there.
     """
-    if moving_valid is None:
+    if moving_valid is None or moving_valid.all():
         if np.array_equal(transform.matrix[2], [0, 0, 1]):
             return _covered(transform.matrix, check_shape(output_shape), moving_shape)
         moving_valid = np.ones(moving_shape[:2], bool)

@@ -14,6 +14,16 @@ def batch(dataset, out, *more, **options):
     return ecc_align("batch", *dataset.arguments, "--out", out, *more, **options)
 
 
+def write_many(dataset, folder, count=60):
+    """Write a table of one pair under many names, which keep a process busy for a while."""
+    table = folder / "many.csv"
+    name = next(iter(dataset.truth))
+    files = f"{dataset.file('ideal', name)},{dataset.file('gray', name)}"
+    rows = [f"{files},p{number}.png" for number in range(count)]
+    table.write_text("\n".join(["reference,moving,name", *rows]))
+    return table
+
+
 def lines(done):
     return [json.loads(line) for line in done.out.splitlines()]
 

@@ -12,10 +12,10 @@ import subprocess
 
 import numpy as np
 import pytest
-from commands import batch, children, lines, rows
+from commands import batch, children, lines, rows, write_many
 from dataset import FLAVOURS, SHAPE, contents, digests, make_good
 
-from cli.processes import MODULE, environment
+from cli.processes import MODULE, ecc_align, environment
 from napari_ecc_align import Transform
 from napari_ecc_align.imagefiles import read_image
 from napari_ecc_align.transform import corner_error
@@ -145,9 +145,9 @@ def test_a_terminal_shows_rate_remaining_time_and_counts(good, finished, tmp_pat
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows cannot stop a process for a while")
-def test_two_runs_in_one_folder_are_refused(good, finished, tmp_path):
-    out = tmp_path / "out"
-    command = [*MODULE, "batch", *good.arguments, "--workers", "1", "--json", "--out", out]
+def test_two_runs_in_one_folder_are_refused(good, tmp_path):
+    out, table = tmp_path / "out", write_many(good, tmp_path)
+    command = [*MODULE, "batch", "--pairs", table, "--workers", "1", "--json", "--out", out]
     first = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment())
     for event in ("plan", "pair"):
         assert json.loads(first.stdout.readline())["event"] == event
@@ -156,15 +156,15 @@ def test_two_runs_in_one_folder_are_refused(good, finished, tmp_path):
     for process in processes:
         os.kill(process, signal.SIGSTOP)
     before = digests(out)
-    refused = batch(good, out)
+    refused = ecc_align("batch", "--pairs", table, "--out", out)
     assert refused.code == 2
     assert f"another run (process {first.pid}" in refused.err
     assert digests(out) == before
     for process in processes:
         os.kill(process, signal.SIGCONT)
-    first.communicate(timeout=60)
+    said, _ = first.communicate(timeout=60)
     assert first.returncode == 0
-    assert contents(out) == contents(finished)
+    assert json.loads(said.splitlines()[-1])["aligned"] == 60
 
 
 @pytest.mark.skipif(os.name == "nt", reason="permissions of POSIX")

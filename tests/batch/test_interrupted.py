@@ -11,7 +11,7 @@ import time
 
 import numpy as np
 import pytest
-from commands import batch, children, lines, rows, wait_until_gone
+from commands import batch, children, lines, rows, wait_until_gone, write_many
 from dataset import FLAVOURS, contents
 
 from cli.processes import MODULE, ecc_align, environment
@@ -19,9 +19,9 @@ from cli.processes import MODULE, ecc_align, environment
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no SIGINT for one process")
 def test_ctrl_c_ends_a_run_with_a_report_of_how_far_it_came(good, tmp_path):
-    out = tmp_path / "out"
+    out, table = tmp_path / "out", write_many(good, tmp_path)
     process = subprocess.Popen(
-        [*MODULE, "batch", *good.arguments, "--workers", "1", "--json", "--out", out],
+        [*MODULE, "batch", "--pairs", table, "--workers", "1", "--json", "--out", out],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,

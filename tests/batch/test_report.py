@@ -31,7 +31,7 @@ def records():
     """A thousand pairs as the story had them: most fine, some with many differing pixels."""
     rng = np.random.default_rng(0)
     ink, faint = (rng.random((300, 420)) < share for share in (0.1, 0.02))
-    looks = [Look(compare(ink, ink ^ other)) for other in (ink[::-1], faint)]
+    looks = [Look.of(compare(ink, ink ^ other)) for other in (ink[::-1], faint)]
     picture = thumbnail(*looks)
     for number in range(PAIRS):
         outcome = ("doubtful", "failed", "passed through", *["aligned"] * 97)[number % 100]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,20 +26,29 @@ _BOOST = 3.0
 
 @dataclass(frozen=True, eq=False)
 class Look:
-    """How two images on one grid compare, or nothing if no threshold suits them."""
+    """How two images on one grid compare, or nothing if no threshold suits them.
 
-    found: Comparison | None
+    Attributes
+    ----------
+    values : tuple
+        Differing pixels, their share, and the intersection and Dice coefficient of the ink.
+    picture : ndarray of uint8, shape (h, w, 3), or None
+        The differing pixels, small.
+    """
+
+    values: tuple[float | None, ...] = (None, None, None, None)
+    picture: NDArray[np.uint8] | None = None
+
+    @classmethod
+    def of(cls, found: Comparison) -> Self:
+        """Keep of a comparison what the record needs."""
+        values = found.different, found.fraction, found.iou, found.dice
+        return cls(values, _small(found.map))
 
     def numbers(self, when: str) -> dict[str, Number]:
         """Return what was counted, under names that end in `when`."""
-        found = self.found
-        values = (
-            (None, None, None, None)
-            if found is None
-            else (found.different, found.fraction, found.iou, found.dice)
-        )
         names = ("differing", "fraction", "iou", "dice")
-        return {f"{name}_{when}": value for name, value in zip(names, values, strict=True)}
+        return {f"{name}_{when}": value for name, value in zip(names, self.values, strict=True)}
 
 
 def look_before(reference: NDArray[Any], moving: NDArray[Any], settings: Settings) -> Look:
@@ -87,10 +96,7 @@ def thumbnail(before: Look, after: Look | None) -> str:
     """Return the differing pixels before and, beside them, after if known, as a small data URI."""
     from .._cv2 import cv2
 
-    pictures = [
-        None if look is None or look.found is None else _small(look.found.map)
-        for look in (before, after)
-    ]
+    pictures = [None if look is None else look.picture for look in (before, after)]
     drawn = [picture for picture in pictures if picture is not None]
     if not drawn:
         return ""
@@ -115,9 +121,9 @@ def _look(
     settings: Settings,
 ) -> Look:
     try:
-        return Look(compare(reference, other, method=settings.threshold, mask=mask))
+        return Look.of(compare(reference, other, method=settings.threshold, mask=mask))
     except InputError:  # the threshold does not suit these images
-        return Look(None)
+        return Look()
 
 
 def _small(labels: NDArray[np.uint8]) -> NDArray[np.uint8]:
