@@ -8,6 +8,7 @@ from typing import Any, Literal, cast, get_args
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from .covering import covered_pixels
 from .errors import InputError
 from .pixels import as_array
 from .pixels import check_shape as check_array
@@ -20,8 +21,6 @@ INTERPOLATIONS: tuple[Interpolation, ...] = get_args(Interpolation)
 # OpenCV addresses the pixels of an image it warps with 16-bit integers.
 _BLOCK = 8192
 _REACH = 8
-# So little beyond the outermost pixels, interpolation gives those.
-_BARELY = 1 / 255
 # Shifts by more pixels than this leave nothing to copy.
 _FARTHEST = 2.0**31
 # Of a lazy image, what a block of the result needs is read in one piece.
@@ -192,35 +191,12 @@ def overlap(
     """
     if moving_valid is None or moving_valid.all():
         if np.array_equal(transform.matrix[2], [0, 0, 1]):
-            return _covered(transform.matrix, check_shape(output_shape), moving_shape)
+            return covered_pixels(transform.matrix, check_shape(output_shape), moving_shape)
         moving_valid = np.ones(moving_shape[:2], bool)
     covered: NDArray[np.uint8] = warp(
         moving_valid.view(np.uint8) * np.uint8(255), transform, output_shape=output_shape, fill=0
     )
     return covered >= 254
-
-
-def _covered(
-    matrix: NDArray[np.float64], shape: tuple[int, int], moving_shape: tuple[int, ...]
-) -> NDArray[np.bool_]:
-    """Return where an affine matrix maps pixels into an image: in each row from one to another."""
-    height, width = shape
-    rows = np.arange(height)
-    first, last = np.zeros(height), np.full(height, width - 1.0)
-    for (along, down, start), side in zip(matrix[:2], moving_shape[1::-1], strict=True):
-        at_left = down * rows + start
-        bounds = -_BARELY - at_left, side - 1 + _BARELY - at_left
-        if along == 0:
-            last[(bounds[0] > 0) | (bounds[1] < 0)] = -1
-            continue
-        low, high = (bound / along for bound in (bounds if along > 0 else bounds[::-1]))
-        first, last = np.maximum(first, np.ceil(low)), np.minimum(last, np.floor(high))
-    inside = np.zeros(shape, bool)
-    ends = np.maximum(first, last + 1)
-    for row, left, right in zip(inside, first.tolist(), ends.tolist(), strict=True):
-        if left < right:
-            row[int(left) : int(right)] = True
-    return inside
 
 
 def check_shape(output_shape: Sequence[int]) -> tuple[int, int]:

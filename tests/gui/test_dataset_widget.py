@@ -1,18 +1,16 @@
 """A dataset aligned, broken off, gone on with, looked at and decided on, in a real viewer."""
 
-import csv
 import gc
 import json
 import os
 import shutil
 import signal
 import time
-from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
-import psutil
 import pytest
+from datasets import children, choose, layer_names, layers_of, report_rows
 from heart import Heart
 from many import make_many
 from napari.utils.notifications import notification_manager
@@ -80,37 +78,6 @@ def settle(qtbot, widget):
         qtbot.waitUntil(lambda: not widget.running, timeout=60_000)
 
     return wait
-
-
-def choose(widget, root, out):
-    widget.folders.reference.value = root / "ideal"
-    widget.folders.moving.value = root / "gray"
-    widget.folders.siblings.chosen = (str(root / "bw"),)
-    widget.folders.out.value = out
-
-
-def children():
-    found = []
-    for process in psutil.Process().children(recursive=True):
-        # It may end while it is asked.
-        with suppress(psutil.Error):
-            if "spawn_main" in str(process.cmdline()):
-                found.append(process)
-    return found
-
-
-def report_rows(out):
-    with (out / "report.csv").open() as file:
-        return {row["name"]: row for row in csv.DictReader(file)}
-
-
-def layers_of(name):
-    named = [f"{name} {role}" for role in ("reference", "moving", "aligned")]
-    return [*named, "difference", "binary difference"]
-
-
-def layer_names(viewer):
-    return [layer.name for layer in viewer.layers]
 
 
 def test_plan_run_and_a_table_with_the_worst_first(widget, settle, dataset, tmp_path):

@@ -49,8 +49,7 @@ class DatasetWidget(Container):  # type: ignore[type-arg]
         self._settings = Settings()
         self._plan: Plan | None = None
         self._shown_out: Path | None = None
-        self._fresh, self._began = 0, 0.0
-        self._said = ""
+        self._fresh, self._began, self._said = 0, 0.0, ""
         self._due: tuple[Steps, Callable[[Any], object]] | None = None
         self.folders = FolderForm()
         self.settings = RunForm()
