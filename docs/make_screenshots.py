@@ -29,6 +29,7 @@ from napari_ecc_align._gui.align_widget import AlignWidget
 from napari_ecc_align._gui.apply_widget import ApplyWidget
 from napari_ecc_align._gui.dataset_widget import DatasetWidget
 from napari_ecc_align._gui.demo import open_demo
+from napari_ecc_align._gui.docks import open_dock
 from napari_ecc_align.batch import make_plan, run_plan
 from napari_ecc_align.imagefiles import write_image
 from napari_ecc_align.inspection import inspect_alignment
@@ -119,7 +120,7 @@ def shoot_stack() -> None:
     widget.run()
     settle(widget)
     widget.after.next.drift.native.click()
-    finish(viewer, widget, "stack")
+    finish(viewer, widget, "stack", height=SIZE[1] + 100)
 
 
 def shoot_doubtful() -> None:
@@ -135,13 +136,14 @@ def shoot_doubtful() -> None:
 def open_form() -> tuple[napari.Viewer, AlignWidget]:
     """Open napari with the form docked and no layers."""
     viewer = napari.Viewer(title="ECC Align")
-    _, widget = viewer.window.add_plugin_dock_widget("napari-ecc-align", "Align images")
-    return viewer, widget
+    return viewer, open_dock(viewer, "Align images")
 
 
-def finish(viewer: napari.Viewer, widget: AlignWidget, name: str) -> None:
+def finish(
+    viewer: napari.Viewer, widget: AlignWidget, name: str, *, height: int = SIZE[1]
+) -> None:
     """Wait until all is done, and take the picture."""
-    viewer.window.resize(*SIZE)
+    viewer.window.resize(SIZE[0], height)
     settle(widget)
     viewer.reset_view()
     settle(widget)
@@ -173,9 +175,7 @@ def shoot_apply() -> None:
     """Take a picture of the form that applies a transform, after it has been used."""
     viewer, widget = open_demo("page")
     settle(widget)
-    _, form = viewer.window.add_plugin_dock_widget(
-        "napari-ecc-align", "Apply transform", tabify=True
-    )
+    form = open_dock(viewer, "Apply transform", tabify=True)
     form.layers.value = [viewer.layers["scan, staffless"], viewer.layers["scan, binary"]]
     form.run()
     settle(form)

@@ -20,14 +20,20 @@ from .arguments import (
 from .ecc.estimate import Estimate, Representation
 from .ecc.opencv import opencv_steps
 from .ecc.pyramid.ladder import estimate_steps
+from .fieldofview import field_of_view
 from .judging import as_transform, judged, trust
 from .progress import Progress
 from .pyramids import Pyramids, make_pyramids
+from .regional import start_in_region
 from .result import AlignmentResult
-from .sources import ImageLike, LazyArray
+from .sources import ImageLike, LazyArray, LoadedImage
 from .transform import MotionModel, Transform
 
 _PACE = 8
+# The field of view is looked for on a level of at most so many pixels.
+_FIELD_PIXELS = 150_000
+
+Runner = Callable[[Job, Pyramids], Generator[Progress, None, list[AlignmentResult]]]
 
 
 def align(
@@ -172,14 +178,44 @@ def align_steps(
 def _run(job: Job) -> Generator[Progress, None, AlignmentResult]:
     began = time.perf_counter()
     yield Progress(0.0, "preparing the images")
+    job = replace(job, initial=(yield from start_in_region(job, _run)))
     pyramids = yield from _prepared(job)
     if pyramids.flaw:
         seconds = time.perf_counter() - began
         return _without_estimate(Transform.identity(job.model), pyramids.flaw, job.engine, seconds)
     run = _run_pyramid if job.engine == "pyramid" else _run_opencv
     results = yield from run(job, pyramids)
+    if all(result.verdict != "aligned" for result in results):
+        inside = _within_field(job, pyramids)
+        if inside is not None:
+            results += yield from _run_within_field(inside, run)
     yield Progress(1.0, "done", results[-1].transform)
     return replace(max(results, key=trust), seconds=time.perf_counter() - began)
+
+
+def _within_field(job: Job, pyramids: Pyramids) -> Job | None:
+    """Return the job without the flat surrounds of its images, None if not both have one."""
+    sources = []
+    for source, levels in ((job.reference, pyramids.reference), (job.moving, pyramids.moving)):
+        if not isinstance(source, LoadedImage):
+            return None
+        coarse = next((one for one in levels if one.image.size <= _FIELD_PIXELS), levels[-1])
+        field = field_of_view(coarse, levels[0].shape)
+        if field is None:
+            return None
+        mask = field if source.mask is None else field & source.mask
+        sources.append(replace(source, mask=mask))
+    return replace(job, reference=sources[0], moving=sources[1])
+
+
+def _run_within_field(job: Job, run: Runner) -> Generator[Progress, None, list[AlignmentResult]]:
+    pyramids = yield from _prepared(job)
+    if pyramids.flaw:
+        return []
+    results = yield from run(job, pyramids)
+    return [
+        replace(result, reason=f"Without the flat surround: {result.reason}") for result in results
+    ]
 
 
 def _prepared(job: Job) -> Generator[Progress, None, Pyramids]:
@@ -227,12 +263,10 @@ def _run_pyramid(job: Job, pyramids: Pyramids) -> Generator[Progress, None, list
             None if step.matrix is None else as_transform(step.matrix, job.model, job.initial)
         )
         yield Progress(fraction, step.stage, reached)
-    known = next((k for k, one in enumerate(tried) if one is estimate.matrix), None)
-    if known is None:
+    if not any(one is estimate.matrix for one in tried):
         results.append(judged(job, pyramids, estimate, 0.0))
-    else:
-        results[known] = replace(results[known], timings=estimate.timings)
-    return results
+    # Whichever is believed most: all rungs took their time.
+    return [replace(result, timings=estimate.timings) for result in results]
 
 
 def _run_opencv(job: Job, pyramids: Pyramids) -> Generator[Progress, None, list[AlignmentResult]]:

@@ -1,4 +1,4 @@
-"""How the frames of a stack lie, as numbers to plot."""
+"""How the frames of a stack lie: a transform for each, and numbers to plot."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .result import AlignmentResult
+from .transform import Transform
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,3 +51,24 @@ def drift_of(results: Sequence[AlignmentResult], shape: Sequence[int]) -> Drift:
             row[:] = *(result.transform.map(middle) - middle), np.degrees(turn)
     aligned = np.array([result.verdict == "aligned" for result in results])
     return Drift(rows[:, 0], rows[:, 1], rows[:, 2], aligned)
+
+
+def frame_transforms(results: Sequence[AlignmentResult]) -> list[Transform]:
+    """Return a transform for every frame, also for those that could not be aligned.
+
+    Parameters
+    ----------
+    results : sequence of AlignmentResult
+        One per frame, as `align_stack` returns them.
+
+    Returns
+    -------
+    list of Transform
+        Of a frame that has failed, that of the nearest frame that has not (of two as near, the
+        earlier one); the identity where all have failed.
+    """
+    good = [number for number, result in enumerate(results) if result.verdict != "failed"]
+    if not good:
+        return [Transform.identity() for _ in results]
+    nearest = (min(good, key=lambda at: abs(at - number)) for number in range(len(results)))
+    return [results[number].transform for number in nearest]

@@ -27,11 +27,11 @@ _CLEAR_SHARE = 0.9
 # Where full resolution is asked as well, so few tiles that look far do if all of them agree and
 # nothing rivals them by far.
 _FEWEST_TILES = 8
-_NO_RIVAL = 0.6
+NO_RIVAL = 0.6
 # Tiles that are typically displaced by more than this (px of the level) make a pattern.
 _EXACT = 0.35
 _SMALLEST_TILE = 16
-_LARGEST_TILE = 48
+_LARGEST_TILE = 44
 _LEAST_REACH = 6
 # On an image of fewer px on a side, fewer tiles side by side are replaced by smaller ones that
 # overlap by half.
@@ -161,14 +161,14 @@ def tile_evidence(
         surfaces, centres = np.concatenate([surfaces, more[0]]), np.concatenate([centres, more[1]])
         said = _weighed(surfaces, centres, side, reach, index, apart)
         used = count
-        if used >= len(origins) or _is_clear(said, min(used, FIRST_TILES), index):
+        if used >= len(origins) or is_clear(said, min(used, FIRST_TILES), index):
             break
     return said
 
 
-def _is_clear(said: TileEvidence, asked: int, index: int) -> bool:
+def is_clear(said: TileEvidence, asked: int, index: int) -> bool:
     """Tell whether the tiles asked so far leave no need to ask more."""
-    if asked == _FEWEST_TILES and (said.agreeing < asked or said.rival > _NO_RIVAL):
+    if asked == _FEWEST_TILES and (said.agreeing < asked or said.rival > NO_RIVAL):
         return False
     if not said.agreeing >= _CLEAR_SHARE * asked:
         return False
@@ -211,7 +211,7 @@ def _tile_size(shape: tuple[int, int], far: bool) -> tuple[int, int]:
     side = int(np.clip(min(shape) // 8, _SMALLEST_TILE, _LARGEST_TILE))
     least = 2 * _LEAST_REACH if far else _LEAST_REACH
     room = (min(shape) - side) // 2 - halo(False) - 2
-    return side, max(1, min(room, max(least, side // 2 if far else side // 4)))
+    return side, max(1, min(room, max(least, side // 2 if far else side // 4 - 1)))
 
 
 def _chosen(

@@ -62,6 +62,9 @@ def inspect_alignment(
     transform: Transform,
     *,
     method: ThresholdMethod = "otsu",
+    threshold: float | tuple[float, float] | None = None,
+    window_size: int | None = None,
+    k: float | None = None,
     mode: DifferenceMode = "absolute",
     interpolation: Interpolation = "linear",
     fill: float | Literal["background"] = "background",
@@ -76,8 +79,10 @@ def inspect_alignment(
         The two images.
     transform : Transform
         Maps reference pixels to moving pixels.
-    method, mode, interpolation, fill
-        As in `compare`, `difference` and `warp`.
+    method, threshold, window_size, k
+        As in `compare`.
+    mode, interpolation, fill
+        As in `difference` and `warp`.
     reference_mask, moving_mask : array_like, shape (h, w), optional
         Pixels of each image that count.
 
@@ -91,6 +96,9 @@ def inspect_alignment(
         moving,
         transform,
         method=method,
+        threshold=threshold,
+        window_size=window_size,
+        k=k,
         mode=mode,
         interpolation=interpolation,
         fill=fill,
@@ -111,6 +119,9 @@ def inspection_steps(
     transform: Transform,
     *,
     method: ThresholdMethod = "otsu",
+    threshold: float | tuple[float, float] | None = None,
+    window_size: int | None = None,
+    k: float | None = None,
     mode: DifferenceMode = "absolute",
     interpolation: Interpolation = "linear",
     fill: float | Literal["background"] = "background",
@@ -145,7 +156,8 @@ def inspection_steps(
 
     unmoved, inside_before = resampled(Transform.identity())
     yield "resampled"
-    before = compare(fixed, unmoved, method=method, mask=inside_before)
+    way: Any = {"method": method, "threshold": threshold, "window_size": window_size, "k": k}
+    before = compare(fixed, unmoved, mask=inside_before, **way)
     yield "compared before"
     gap_before = difference(fixed, unmoved, mode=mode, mask=inside_before)
     mean_before = _mean_inside(gap_before, inside_before)
@@ -153,7 +165,7 @@ def inspection_steps(
     yield "difference before"
     aligned, inside = resampled(transform)
     yield "resampled"
-    after = compare(fixed, aligned, method=method, mask=inside)
+    after = compare(fixed, aligned, mask=inside, **way)
     yield "compared after"
     gap = difference(fixed, aligned, mode=mode, mask=inside)
     return Inspection(

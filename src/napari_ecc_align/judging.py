@@ -13,7 +13,7 @@ from .arguments import Job
 from .deformation import Deformation, deformation
 from .ecc.estimate import Estimate
 from .errors import InputError
-from .evidence import TileEvidence, tile_evidence
+from .evidence import FIRST_TILES, NO_RIVAL, TileEvidence, is_clear, tile_evidence
 from .pyramids import Pyramids
 from .repeats import rival_place
 from .result import AlignmentResult
@@ -53,15 +53,15 @@ def judged(job: Job, pyramids: Pyramids, estimate: Estimate, seconds: float) -> 
         before = sampled_ecc(reference, moving, [np.eye(3)])[0]
         judgement = Judgement("failed", flaw)
     else:
-        fine, wide = _tiles(pyramids, estimate, inverted)
+        fine = _asked(pyramids, estimate, 0, inverted, far=False)
         if estimate.representation == "gradient" and fine.fit < 0:
             # Gradients are as strong in a negative.
             inverted = not inverted
-            fine, wide = _tiles(pyramids, estimate, inverted)
+            fine = _asked(pyramids, estimate, 0, inverted, far=False)
         # After the tiles, whose pixels it may use if they had to be read.
         coefficient, before = sampled_ecc(reference, moving, [matrix, np.eye(3)])
         ecc = -coefficient if inverted else coefficient
-        judgement, bent = _judgement(job, pyramids, estimate, ecc, inverted, fine, wide)
+        judgement, bent = _judgement(job, pyramids, estimate, ecc, inverted, fine)
     sign = -1 if inverted else 1
     return AlignmentResult(
         transform=transform or Transform.identity(job.model),
@@ -88,14 +88,15 @@ def judged(job: Job, pyramids: Pyramids, estimate: Estimate, seconds: float) -> 
     )
 
 
-def _tiles(
-    pyramids: Pyramids, estimate: Estimate, inverted: bool
-) -> tuple[TileEvidence, TileEvidence]:
-    """Ask the tiles at full resolution, and those that see far."""
+def _seen_farther(
+    pyramids: Pyramids, estimate: Estimate, inverted: bool, fine: TileEvidence, rival: float
+) -> TileEvidence:
+    """Ask tiles that see far, if those at full resolution and the whole leave a doubt."""
+    if max(rival, fine.rival) < NO_RIVAL and is_clear(fine, FIRST_TILES, 0):
+        return fine
     wide = _asked(pyramids, estimate, _wide_level(pyramids), inverted, far=True)
     # Where little overlaps, and near the borders, only those that do not see far fit in.
-    fine = _asked(pyramids, estimate, 0, inverted, far=False)
-    return fine, fine if wide.tested < _FEW_TILES else wide
+    return fine if wide.tested < _FEW_TILES else wide
 
 
 def _judgement(
@@ -105,7 +106,6 @@ def _judgement(
     ecc: float,
     inverted: bool,
     fine: TileEvidence,
-    wide: TileEvidence,
 ) -> tuple[Judgement, Deformation]:
     """Weigh the evidence; return what bends, too."""
     matrix = estimate.matrix
@@ -114,6 +114,7 @@ def _judgement(
     rival = rival_place(
         pyramids.reference[whole], pyramids.moving[whole], matrix, inverted=inverted
     )
+    wide = _seen_farther(pyramids, estimate, inverted, fine, rival)
     bent = deformation(fine, shape)
     said = partial(
         judge,

@@ -150,7 +150,8 @@ class _Window:
     """A lazy array whose parts are computed here and now, in the thread that asks for them.
 
     A block of a dask array is computed in one of dask's threads; the parts it needs must not start
-    a pool of threads each. Being no dask collection, it is not computed whole by `map_blocks`.
+    a pool of threads each, nor call hooks, which are seldom made for many threads. Being no dask
+    collection, it is not computed whole by `map_blocks`.
     """
 
     def __init__(self, array: Any) -> None:
@@ -162,7 +163,7 @@ class _Window:
     def __getitem__(self, key: Any) -> NDArray[Any]:
         part = self._array[key]
         if hasattr(part, "compute"):
-            part = part.compute(scheduler="synchronous")
+            part = part.compute(scheduler="synchronous", callbacks=())
         return np.asarray(part)
 
 

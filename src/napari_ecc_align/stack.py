@@ -10,13 +10,14 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from .alignment import align, align_steps
-from .arguments import DEFAULT_PRECISION, Engine
+from .arguments import DEFAULT_EPSILON, DEFAULT_ITERATIONS, DEFAULT_PRECISION, Engine
 from .errors import InputError
 from .pixels import as_array, to_gray
 from .pixels import check_shape as check_array
 from .progress import Progress
 from .result import AlignmentResult
 from .sources import LazyArray, is_lazy
+from .stack_masks import StackMasks
 from .transform import MotionModel, Transform
 from .warping import overlap, warp
 
@@ -24,6 +25,7 @@ To = Literal["first", "previous", "mean"]
 _TRUSTED = ("failed", "doubtful", "aligned")
 
 Frames = ArrayLike | LazyArray | Sequence[ArrayLike | LazyArray]
+Masks = ArrayLike | LazyArray | Sequence[ArrayLike | LazyArray | None]
 Steps = Generator[Progress, None, AlignmentResult]
 AllSteps = Generator[Progress, None, list[AlignmentResult]]
 
@@ -45,20 +47,26 @@ class FrameProgress(Progress):
 class _Options:
     """What every alignment of a stack has in common."""
 
-    model: MotionModel
-    engine: Engine
-    precision: float
-    reference_mask: Any = None
+    of_align: dict[str, Any]
+    reference_masks: StackMasks
+    moving_masks: StackMasks
     cancel: Callable[[], bool] | None = None
 
 
 def align_stack(
-    frames: ArrayLike | LazyArray | Sequence[ArrayLike | LazyArray],
+    frames: Frames,
     *,
+    reference: ArrayLike | LazyArray | None = None,
+    references: Frames | None = None,
     to: To | int = "first",
     model: MotionModel = "affine",
     engine: Engine = "pyramid",
     precision: float = DEFAULT_PRECISION,
+    number_of_iterations: int = DEFAULT_ITERATIONS,
+    termination_eps: float = DEFAULT_EPSILON,
+    initial: Transform | ArrayLike | None = None,
+    reference_mask: Masks | None = None,
+    moving_mask: Masks | None = None,
     progress: Callable[[Progress], object] | None = None,
     cancel: Callable[[], bool] | None = None,
 ) -> list[AlignmentResult]:
@@ -68,15 +76,26 @@ def align_stack(
     ----------
     frames : array_like, shape (n, h, w) or (n, h, w, 3 or 4), or a sequence of images
         At least two frames; the images of a sequence may differ in size. Of what is lazy, a frame
-        is read when its turn comes.
+        is read when its turn comes. One is enough if it is aligned to another image.
+    reference : array_like, shape (h, w) or (h, w, 3 or 4), optional
+        Align every frame to this image instead of one of the stack; `to` is then not used.
+    references : array_like, shape (n, h, w) or (n, h, w, 3 or 4), or a sequence, optional
+        Align each frame to the one of this stack that has its number instead.
     to : {"first", "previous", "mean"} or int, default: "first"
         What a frame is aligned to: the first frame, or the one of that index (negative ones count
         from the end); the frame before it, for stacks that change along the way; or the mean of
         all frames, aligned to the first in a first pass, for stacks whose frames are noisy.
         Transforms of "previous" are composed, and then corrected against the first frame wherever
         that still aligns, so that small errors do not add up.
-    model, engine, precision
+    model, engine, precision, number_of_iterations, termination_eps
         As in `align`.
+    initial : Transform or array_like of shape (3, 3) or (2, 3), optional
+        Where to start first, with `reference` or `references`.
+    reference_mask : array_like, shape (h, w) or (n, h, w), or a sequence of masks, optional
+        Pixels that count of what a frame is aligned to: one mask for all, or one for each image
+        of the stack that this is taken from (of the mean, that of the first frame).
+    moving_mask : array_like, shape (h, w) or (n, h, w), or a sequence of masks, optional
+        Pixels that count of a frame, when it is aligned: one mask for all, or one for each frame.
     progress : callable, optional
         Called with a `Progress` after every frame.
     cancel : callable, optional
@@ -86,14 +105,29 @@ def align_stack(
     -------
     list of AlignmentResult
         One per frame. Each transform maps pixels of the first frame (of the frame `to` if that is
-        an index, of the mean, which lies on the first) to the pixels of its frame.
+        an index, of the mean, which lies on the first, of the reference) to the pixels of its
+        frame.
 
     Raises
     ------
     InputError
         If an argument cannot be used; the message names it.
     """
-    steps = _steps(frames, None, to, None, _Options(model, engine, precision, None, cancel))
+    steps = stack_steps(
+        frames,
+        reference=reference,
+        references=references,
+        to=to,
+        model=model,
+        engine=engine,
+        precision=precision,
+        number_of_iterations=number_of_iterations,
+        termination_eps=termination_eps,
+        initial=initial,
+        reference_mask=reference_mask,
+        moving_mask=moving_mask,
+        cancel=cancel,
+    )
     while True:
         try:
             step = next(steps)
@@ -113,26 +147,17 @@ def stack_steps(
     model: MotionModel = "affine",
     engine: Engine = "pyramid",
     precision: float = DEFAULT_PRECISION,
-    initial: Transform | None = None,
-    reference_mask: ArrayLike | LazyArray | None = None,
+    number_of_iterations: int = DEFAULT_ITERATIONS,
+    termination_eps: float = DEFAULT_EPSILON,
+    initial: Transform | ArrayLike | None = None,
+    reference_mask: Masks | None = None,
+    moving_mask: Masks | None = None,
+    cancel: Callable[[], bool] | None = None,
 ) -> AllSteps:
-    """Align a stack as `align_stack` does, or to other images, one step at a time.
+    """Align a stack as `align_stack` does, one step at a time.
 
     For callers with a loop of their own, such as a worker thread. Arguments are checked at once,
     not at the first step.
-
-    Parameters
-    ----------
-    frames, to, model, engine, precision
-        As in `align_stack`.
-    reference : array_like, shape (h, w) or (h, w, 3 or 4), optional
-        Align every frame to this image instead; `to` is then not used.
-    references : array_like, shape (n, h, w) or (n, h, w, 3 or 4), or a sequence, optional
-        Align each frame to the one of this stack that has its number instead.
-    initial : Transform, optional
-        Where to start first, with `reference` or `references`.
-    reference_mask : array_like, shape (h, w), optional
-        Pixels of whatever a frame is aligned to that count.
 
     Returns
     -------
@@ -140,9 +165,35 @@ def stack_steps(
         Yields a `Progress` after every step, a `FrameProgress` after every frame, and returns one
         `AlignmentResult` per frame. Closing it cancels the alignment.
     """
-    others = [reference] if reference is not None else references
-    options = _Options(model, engine, precision, reference_mask)
-    return _steps(frames, others, to, initial, options)
+    if reference is not None and references is not None:
+        raise InputError("give a reference or references, not both")
+    itself = reference is None and references is None
+    images = _Stack(frames, "frames", 2 if itself else 1)
+    others = images
+    if not itself:
+        given = [reference] if references is None else references
+        others = _Stack(given, "reference" if references is None else "references", 1)
+    of_align = {
+        "model": model,
+        "engine": engine,
+        "precision": precision,
+        "number_of_iterations": number_of_iterations,
+        "termination_eps": termination_eps,
+    }
+    options = _Options(
+        of_align,
+        StackMasks(reference_mask, len(others), "reference_mask"),
+        StackMasks(moving_mask, len(images), "moving_mask"),
+        cancel,
+    )
+    if itself:
+        return _to_itself(images, to, options)
+    if references is not None and len(others) not in (1, len(images)):
+        raise InputError(
+            f"references must be as many images as there are frames, {len(images)}, "
+            f"not {len(others)}"
+        )
+    return _to_others(others, images, initial, options)
 
 
 class _Stack:
@@ -170,37 +221,27 @@ class _Stack:
         return as_array(self._frames[index], f"{self._name}[{index}]")
 
 
-def _steps(
-    frames: Any, references: Any, to: To | int, initial: Transform | None, options: _Options
-) -> AllSteps:
-    images = _Stack(frames, "frames", 2 if references is None else 1)
-    if references is not None:
-        others = _Stack(references, "references", 1)
-        if len(others) not in (1, len(images)):
-            raise InputError(
-                f"references must be as many images as there are frames, {len(images)}, "
-                f"not {len(others)}"
-            )
-        return _to_others(others, images, initial, options)
+def _to_itself(images: _Stack, to: To | int, options: _Options) -> AllSteps:
     anchor = _anchor(to, len(images))
     if to == "previous":
         return _chained(images, options)
     if to == "mean":
         return _to_mean(images, options)
-    return _all_to(images[anchor], images, None, options, anchor=anchor)
+    return _all_to(images[anchor], images, None, options, anchor)
 
 
 def _to_others(
-    others: _Stack, images: _Stack, initial: Transform | None, options: _Options
+    others: _Stack, images: _Stack, initial: Transform | ArrayLike | None, options: _Options
 ) -> AllSteps:
     """Align every frame to an image of its own, or all to one; begin where the last one ended."""
     results: list[AlignmentResult] = []
     last = initial
     reference = others[0]
     for index in range(len(images)):
-        if len(others) > 1:
-            reference = others[index]
-        turn = _Turn(index, len(images))
+        against = index if len(others) > 1 else 0
+        if against:
+            reference = others[against]
+        turn = _Turn(index, against, len(images))
         result = yield from _align(reference, images[index], last, options, turn)
         if result.verdict == "aligned":
             last = result.transform
@@ -221,15 +262,17 @@ def _all_to(
     images: _Stack,
     known: list[Transform] | None,
     options: _Options,
-    anchor: int | None = None,
+    anchor: int = 0,
 ) -> AllSteps:
-    """Align every frame to one image, starting where the frame before it was found."""
+    """Align every frame to one image, starting where the frame before it was found.
+
+    The image is the frame `anchor`, or lies on it.
+    """
     results: list[AlignmentResult] = []
     last: Transform | None = None
     for index in range(len(images)):
-        start = known[index] if known else last
-        start = None if index == anchor else start
-        turn = _Turn(index, len(images))
+        start = known[index] if known else (None if index == anchor else last)
+        turn = _Turn(index, anchor, len(images))
         result = yield from _align(reference, images[index], start, options, turn)
         if result.verdict == "aligned":
             last = result.transform
@@ -241,17 +284,19 @@ def _all_to(
 def _chained(images: _Stack, options: _Options) -> AllSteps:
     """Align each frame to the one before it, and correct the composed transform for drift."""
     first = previous = images[0]
-    results = [(yield from _align(first, first, None, options, _Turn(0, len(images))))]
+    turn = _Turn(0, 0, len(images))
+    results = [(yield from _align(first, first, None, options, turn))]
     yield _told(0, len(images), results[0])
     for index in range(1, len(images)):
         before, image = results[-1], images[index]
-        halves = [_Turn(index + half / 2, len(images), 0.5) for half in (0, 1)]
-        step = yield from _align(previous, image, None, options, halves[0])
+        turn = _Turn(index, index - 1, len(images), 0.0, 0.5)
+        step = yield from _align(previous, image, None, options, turn)
         composed = step.transform @ before.transform
         # What the chain rests on is as good as its worst link.
         weakest = min(step, before, key=lambda result: _TRUSTED.index(result.verdict))
         chained = replace(step, transform=composed, verdict=weakest.verdict, reason=weakest.reason)
-        direct = yield from _align(first, image, composed, options, halves[1])
+        turn = _Turn(index, 0, len(images), 0.5, 0.5)
+        direct = yield from _align(first, image, composed, options, turn)
         results.append(direct if direct.verdict == "aligned" else chained)
         previous = image
         yield _told(index, len(images), results[-1])
@@ -260,31 +305,32 @@ def _chained(images: _Stack, options: _Options) -> AllSteps:
 
 @dataclass(frozen=True)
 class _Turn:
-    """Which part of the whole an alignment is, in frames."""
+    """One alignment of the whole: of a frame to an image, perhaps as one of two for the frame."""
 
-    begin: float
+    index: int
+    against: int
     count: int
+    begin: float = 0.0
     share: float = 1.0
 
     def of_all(self, step: Progress) -> Progress:
         """Return a step as one of the whole stack."""
-        fraction = (self.begin + self.share * step.fraction) / self.count
-        stage = f"frame {int(self.begin) + 1} of {self.count}: {step.stage}"
+        fraction = (self.index + self.begin + self.share * step.fraction) / self.count
+        stage = f"frame {self.index + 1} of {self.count}: {step.stage}"
         return replace(step, fraction=fraction, stage=stage)
 
 
 def _align(
     reference: NDArray[Any],
     moving: NDArray[Any],
-    start: Transform | None,
+    start: Transform | ArrayLike | None,
     options: _Options,
     turn: _Turn,
 ) -> Steps:
     arguments: dict[str, Any] = {
-        "model": options.model,
-        "engine": options.engine,
-        "precision": options.precision,
-        "reference_mask": options.reference_mask,
+        **options.of_align,
+        "reference_mask": options.reference_masks[turn.against],
+        "moving_mask": options.moving_masks[turn.index],
         "initial": start,
     }
     steps = align_steps(reference, moving, **arguments)

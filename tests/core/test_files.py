@@ -305,7 +305,11 @@ BAD = {
     "huge": ("t.csv", "1," * 600_000, "too large to be a transform file"),
     "npy pickled": ("t.npy", pickled, "Python objects"),
     "npy boundless": ("t.npy", boundless, r"shape \(1000000000000,\)"),
-    "npy stack": ("t.npy", lambda path: np.save(path, np.zeros((7, 3, 3))), "one of its matrices"),
+    "npy stack": (
+        "t.npy",
+        lambda path: np.save(path, np.zeros((7, 3, 3))),
+        "one transform for each frame",
+    ),
     "npy text": ("t.npy", lambda path: np.save(path, np.array(["a"])), "type <U1"),
     "npy complex": ("t.npy", lambda path: np.save(path, np.eye(3) * 1j), "type complex128"),
     "npy cut": ("t.npy", lambda path: path.write_bytes(b"\x93NUMPY\x01\x00v\x00{'de"), "whole"),

@@ -3,6 +3,7 @@ import numpy as np
 import pytest
 
 from napari_ecc_align import InputError, Transform, align_stack
+from napari_ecc_align.drift import frame_transforms
 from napari_ecc_align.stack import FrameProgress, stack_steps
 from napari_ecc_align.transform import corner_error
 from pairs import known_pair, random_transform
@@ -166,3 +167,99 @@ def test_a_mask_counts_for_every_frame(drifting):
     _, results = drive(stack_steps(spoilt[1:3], reference=spoilt[0], reference_mask=mask))
     for result, truth in zip(results, truths[1:3], strict=True):
         assert corner_error(result.transform.matrix, truth.matrix, SHAPE) < 0.5
+
+
+@pytest.fixture(scope="module")
+def decoyed(drifting):
+    """The same frames with a large bright board that stays in place while all else wanders."""
+    frames, truths = drifting
+    frames = frames.copy()
+    board = np.random.default_rng(5).integers(0, 2, (10, 22)) * 400.0
+    frames[:, 10:90, 2:178] = np.kron(board, np.ones((8, 8)))
+    there = np.zeros(SHAPE, bool)
+    there[102:] = True
+    return frames, truths, there
+
+
+def errors(results, truths):
+    return [
+        corner_error(result.transform.matrix, truth.matrix, SHAPE)
+        for result, truth in zip(results, truths, strict=True)
+    ]
+
+
+@pytest.mark.parametrize("role", ["reference_mask", "moving_mask"])
+@pytest.mark.parametrize("to", ["first", "previous"])
+def test_only_what_a_mask_lets_through_counts(decoyed, to, role):
+    frames, truths, there = decoyed
+    inside = np.argwhere(there)[::500, ::-1]
+
+    def worst(results):
+        gaps = [
+            result.transform.map(inside) - truth.map(inside)
+            for result, truth in zip(results, truths, strict=True)
+        ]
+        return np.abs(gaps).max()
+
+    assert worst(align_stack(frames, to=to)) > 2
+    assert worst(align_stack(frames, to=to, **{role: there})) < 1
+
+
+def test_a_mask_for_each_frame(decoyed):
+    frames, _, there = decoyed
+    moved = frames.copy()
+    # In every other frame the board is below instead.
+    moved[1::2] = frames[1::2, ::-1]
+    masks = np.array([there if index % 2 == 0 else there[::-1] for index in range(COUNT)])
+    upright = [frame if index % 2 == 0 else frame[::-1] for index, frame in enumerate(moved)]
+    assert np.array_equal(upright, frames)
+    options = {"references": moved, "reference_mask": masks}
+    shifted = np.roll(moved, 2, axis=2)
+    results = align_stack(shifted, model="translation", moving_mask=list(masks), **options)
+    for result in results:
+        assert np.allclose(result.transform.matrix[:2, 2], [2, 0], atol=0.05)
+
+
+def test_masks_that_do_not_fit_are_refused(drifting):
+    frames, _ = drifting
+    with pytest.raises(InputError, match="moving_mask must be one mask, or one for each of 6"):
+        align_stack(frames, moving_mask=np.ones((5, *SHAPE)))
+    with pytest.raises(
+        InputError, match="reference_mask must be one mask, or one for each of one"
+    ):
+        align_stack(frames, reference=frames[0], reference_mask=[np.ones(SHAPE)] * 2)
+    with pytest.raises(InputError, match=r"moving_mask must be of shape \(h, w\) or \(n, h, w\)"):
+        align_stack(frames, moving_mask=3)
+
+
+def test_iterations_and_epsilon_reach_the_estimator(drifting):
+    frames, _ = drifting
+    one, many = (
+        align_stack(frames[:3], engine="opencv", number_of_iterations=number) for number in (1, 50)
+    )
+    assert one[2].iterations < many[2].iterations
+    rough = align_stack(frames[:3], engine="opencv", termination_eps=0.5)
+    assert rough[2].iterations < many[2].iterations
+
+
+def test_to_another_image_and_to_another_stack(drifting):
+    frames, truths = drifting
+    one = align_stack(frames[2:3], reference=frames[0], initial=truths[2])
+    assert len(one) == 1
+    assert errors(one, truths[2:3])[0] < 0.2
+    same = align_stack(frames, references=frames)
+    assert max(errors(same, [Transform.identity()] * COUNT)) < 0.01
+    with pytest.raises(InputError, match="not both"):
+        align_stack(frames, reference=frames[0], references=frames)
+
+
+def test_a_frame_that_failed_borrows_from_its_neighbour(drifting):
+    frames, _ = drifting
+    spoilt = frames.copy()
+    spoilt[3] = np.random.default_rng(1).normal(128, 20, SHAPE)
+    results = align_stack(spoilt)
+    found = frame_transforms(results)
+    assert found[3] is results[2].transform
+    assert found[4] is results[4].transform
+    lost = frame_transforms([results[3]])
+    assert np.array_equal(lost[0].matrix, np.eye(3))

@@ -110,23 +110,23 @@ def test_another_threshold_without_aligning_again(aligned, viewer, finish):
     layer = viewer.layers["binary difference"]
     before, matrix = layer.data.copy(), layer.metadata["napari-ecc-align"]["matrix"]
     table = aligned.after.results.table.value
-    aligned.settings.threshold.value = "mean"
+    aligned.settings.threshold.method.value = "mean"
     finish(aligned)
     assert layer in viewer.layers
     assert not np.array_equal(layer.data, before)
     assert layer.metadata["napari-ecc-align"]["matrix"] == matrix
-    assert layer.metadata["napari-ecc-align"]["parameters"]["threshold"] == "mean"
+    assert layer.metadata["napari-ecc-align"]["parameters"]["thresholding"]["method"] == "mean"
     assert aligned.after.results.table.value != table
     assert "Aligned" in aligned.after.results.verdict.value
 
 
 def test_the_last_of_many_wishes_is_granted(aligned, viewer, qtbot, finish):
     for threshold in ("li", "mean", "triangle", "isodata", "yen"):
-        aligned.settings.threshold.value = threshold
+        aligned.settings.threshold.method.value = threshold
     note = viewer.layers["binary difference"]
 
     def granted():
-        return note.metadata["napari-ecc-align"]["parameters"]["threshold"] == "yen"
+        return note.metadata["napari-ecc-align"]["parameters"]["thresholding"]["method"] == "yen"
 
     qtbot.waitUntil(granted, timeout=10_000)
     finish(aligned)
@@ -138,7 +138,7 @@ def test_a_threshold_that_does_not_suit_says_so(aligned, viewer, finish):
     notification_manager.records.clear()
     one_peak = np.linspace(0, 1, 160 * 200).reshape(160, 200) ** 4
     object.__setattr__(aligned.after.run.task.reference, "data", one_peak)
-    aligned.settings.threshold.value = "minimum"
+    aligned.settings.threshold.method.value = "minimum"
     finish(aligned)
     assert "'minimum' does not suit" in notification_manager.records[-1].message
     assert "Aligned" in aligned.after.results.verdict.value

@@ -51,14 +51,14 @@ def test_choices_survive_a_restart(make_napari_viewer, settings_file):
 
     widget = open_form(make_napari_viewer())
     widget.model.value = "translation"
-    widget.settings.threshold.value = "li"
+    widget.settings.threshold.method.value = "li"
     widget.settings.precision.value = "0.05"
     assert "translation" in settings_file.read_text()
     # What a new process begins with: nothing but the file.
     settings._clear_plugin_settings_cache()
     again = open_form(make_napari_viewer())
     assert again.model.value == "translation"
-    assert again.settings.threshold.value == "li"
+    assert again.settings.threshold.method.value == "li"
     assert again.parameters().precision == 0.05
 
 
@@ -159,3 +159,42 @@ def test_the_help_is_installed_with_its_pictures():
 def _local_links(text):
     found = re.findall(r"\]\(([^)#\s]+)", text)
     return [link for link in found if not link.startswith(("http", "../"))]
+
+
+def test_a_small_window_scrolls_and_keeps_the_button_in_sight(make_napari_viewer, qtbot, finish):
+    viewer = make_napari_viewer(show=True)
+    image = data.camera()[:200, :220]
+    viewer.add_image(image, name="one")
+    viewer.add_image(np.roll(image, 2, axis=0), name="two")
+    widget = open_form(viewer)
+    window = viewer.window._qt_window
+    window.resize(1000, 620)
+    for fold in widget.folds.values():
+        fold.expand(animate=False)
+    widget.run()
+    finish(widget)
+    table = widget.after.results.native
+    qtbot.waitUntil(lambda: not table.visibleRegion().isEmpty(), timeout=5000)
+    assert window.height() <= 640
+    button = widget.align_button.native
+    assert button.visibleRegion().boundingRect().height() == button.height()
+
+
+@pytest.mark.parametrize("start", ["otsu", "sauvola"])
+def test_rows_that_come_later_have_room(make_napari_viewer, qtbot, start):
+    viewer = make_napari_viewer(show=True)
+    widget = open_form(viewer)
+    threshold = widget.settings.threshold
+    threshold.method.value = start
+    for fold in widget.folds.values():
+        fold.expand(animate=False)
+    threshold.method.value = "sauvola"
+    widget.where.start.value = "point pairs"
+    for row in (threshold.window, threshold.k, widget.where.reference_points):
+        qtbot.waitUntil(
+            lambda row=row: row.native.height() >= row.native.minimumSizeHint().height(),
+            timeout=3000,
+        )
+    # What is folded away is not reached by Tab either.
+    widget.folds["Settings"].collapse(animate=False)
+    assert not threshold.window.native.isVisible()

@@ -12,12 +12,15 @@ from napari_ecc_align._gui.run import Refusal
 from napari_ecc_align._gui.stack_layers import is_stack, stack_layer, stack_snapshot
 from napari_ecc_align._gui.stack_run import run_stack_steps
 from napari_ecc_align._gui.task import Parameters
+from napari_ecc_align._gui.thresholding import Thresholding
 from napari_ecc_align._gui.world import layer_grid
 from napari_ecc_align.stack import FrameProgress
 from pairs import known_pair
 
 SHAPE = (120, 140)
-PARAMETERS = Parameters("euclidean", "pyramid", 0.02, 100, 1e-7, "otsu", "absolute", "linear")
+PARAMETERS = Parameters(
+    "euclidean", "pyramid", 0.02, 100, 1e-7, Thresholding(), "absolute", "linear"
+)
 SHIFTS = [(0.0, 0.0, 0.0), (1.5, -2.25, 1.0), (3.0, -4.0, 2.0), (5.25, -5.5, -1.5)]
 
 

@@ -14,6 +14,8 @@ from .background import Background
 from .choices import LayerPair
 from .finished_run import FinishedRun
 from .finished_stack import FinishedStack
+from .folds import Fold
+from .keyboard import Keys, anywhere_in, tab_from_top_to_bottom
 from .layers import snapshot
 from .memory import remember
 from .next_steps import BLINK_KEY
@@ -21,10 +23,12 @@ from .plan import describe_pair
 from .preview import Preview
 from .result_panel import ResultPanel
 from .run import Outcome, Refusal, run_steps
+from .scrolling import Scroll
 from .settings_form import SettingsForm
 from .stack_form import StackChoice, StackForm
-from .stack_layers import StackSnapshot, is_stack, stack_snapshot
+from .stack_layers import is_stack, stack_snapshot
 from .stack_run import StackOutcome, run_stack_steps
+from .stack_task import StackTask
 from .task import Parameters, Task
 from .texts import align_names, fill_width
 from .where_form import WhereForm
@@ -32,6 +36,8 @@ from .where_form import WhereForm
 if TYPE_CHECKING:
     import napari
     from napari.layers import Image
+
+    from ..inspection import Inspection
 
 _PER_MILLE = 1000
 _BUTTON_HEIGHT = 36
@@ -61,12 +67,17 @@ class AlignWidget(Container):  # type: ignore[type-arg]
         self.pair = LayerPair(napari_viewer, self.model)
         self.stack = StackForm()
         self.plan = Label(value="")
-        self.align_button = PushButton(text="Align")
-        self.cancel_button = PushButton(text="Cancel")
+        self.align_button = PushButton(
+            text="&Align",
+            tooltip="Lay the moving image on the reference (Return or Alt+A)",
+        )
+        self.cancel_button = PushButton(
+            text="Cancel", tooltip="Stop, and leave all as it was (Escape)"
+        )
         self.progress = ProgressBar(max=_PER_MILLE, value=0)
         self.settings = SettingsForm()
         self.where = WhereForm(napari_viewer)
-        self.after = ResultPanel(napari_viewer)
+        self.after = ResultPanel(napari_viewer, on_seen=self._follow_threshold)
         self.help = PushButton(text="Help", tooltip="What all of this means, with pictures")
         super().__init__(
             widgets=[
@@ -115,26 +126,46 @@ class AlignWidget(Container):  # type: ignore[type-arg]
         """Stop the alignment that is under way, if any; nothing is added."""
         self._work.cancel()
 
-    def _arrange(self) -> None:
-        from superqt import QCollapsible
+    def tell(self, message: str) -> None:
+        """Show a message in napari's corner, the result as it is."""
+        from napari.utils.notifications import show_warning
 
-        layout = self.native.layout()
-        self.folds = {}
-        for title, form in (("Where", self.where), ("Settings", self.settings)):
-            folded = QCollapsible(title, self.native)
-            folded.setContent(form.native)
-            folded.collapse(animate=False)
-            self.folds[title] = folded
-            layout.insertWidget(layout.indexOf(self.after.native), folded)
-        layout.addStretch()
+        show_warning(message)
+
+    def _arrange(self) -> None:
+        self.folds = {
+            "Where": Fold(
+                "Region and start",
+                self.where.native,
+                self.native,
+                tooltip="Compare only a part of the images; say where the search begins",
+            ),
+            "Settings": Fold(
+                "Settings",
+                self.settings.native,
+                self.native,
+                tooltip="What is made of the result, how it is compared, how the search runs",
+            ),
+        }
+        # What a run needs stays in sight, the rest scrolls below it.
+        below = [*self.folds.values(), self.after.native, self.help.native]
+        self._scroll = Scroll(below, self.native)
+        self.native.layout().addWidget(self._scroll)
         self.align_button.native.setMinimumHeight(_BUTTON_HEIGHT)
         font = self.align_button.native.font()
         font.setBold(True)
         self.align_button.native.setFont(font)
+        tab_from_top_to_bottom(self.native)
+        self._keys = Keys(self.native, self.run, self._escape)
         fill_width(self.plan)
         align_names(self.native, [box.label for box in (*self.pair, *self.stack)])
         for form in (self.where, self.settings):
-            align_names(form.native, [box.label for box in form])
+            align_names(form.native, form.names)
+
+    def _escape(self) -> bool:
+        running = self.running
+        self.cancel()
+        return running
 
     def _connect(self) -> None:
         self.align_button.changed.connect(self.run)
@@ -143,14 +174,23 @@ class AlignWidget(Container):  # type: ignore[type-arg]
         self.help.changed.connect(self._open_help)
         for box in (self.pair.reference, self.pair.moving):
             box.changed.connect(self._tell_plan)
-        self.stack.frames.changed.connect(self._tell_plan)
+        for choice in (
+            self.stack.frames,
+            self.settings.output,
+            self.where.region,
+            self.where.moving_region,
+        ):
+            choice.changed.connect(self._tell_plan)
         for look in (
+            # Of a threshold, its parameters too.
             self.settings.threshold,
             self.settings.difference,
             self.settings.interpolation,
         ):
             look.changed.connect(self._look_again)
+        # napari's own keys are for its canvas alone.
         self._viewer.bind_key(BLINK_KEY, self._blink, overwrite=True)
+        anywhere_in(self.native, BLINK_KEY.replace("-", "+"), self._blink)
         self.native.destroyed.connect(self._leave)
 
     def _chosen(self) -> tuple[Image, Image]:
@@ -179,52 +219,63 @@ class AlignWidget(Container):  # type: ignore[type-arg]
         )
 
     def _start_stack(self, reference: Image, moving: Image, choice: StackChoice) -> None:
-        task = self._task(reference, moving)
-        itself = choice.to is not None
-        stack = stack_snapshot(
-            moving, self._viewer, target=None if itself else task.reference.grid
-        )
-        many = is_stack(reference) and not itself
-        fixed = stack_snapshot(reference, self._viewer) if many else task.reference
+        task = self._stack_task(reference, moving, choice)
         self.after.say("")
         steps = partial(
             run_stack_steps,
-            stack,
+            task.stack,
             task.parameters,
-            reference=None if itself else fixed,
+            reference=task.reference,
             to=choice.to or "first",
             mode=choice.mode,
-            initial=None if itself else task.initial,
-            **task.masks(),
+            initial=task.initial,
+            masks=task.masks,
+            resample=task.resamples,
         )
         self._work.start(
             steps,
             on_step=self._advance,
-            on_end=lambda outcome: self._end_stack(task, stack, choice, outcome),
+            on_end=lambda outcome: self._end_stack(task, outcome),
             on_cancel=lambda: self.after.say("Cancelled: nothing was changed."),
         )
 
-    def _end_stack(
-        self,
-        task: Task,
-        stack: StackSnapshot,
-        choice: StackChoice,
-        outcome: StackOutcome | Refusal,
-    ) -> None:
-        if isinstance(outcome, Refusal):
-            self._refuse(outcome.message)
-        else:
-            self.after.present_stack(FinishedStack(task, stack, str(choice), outcome))
+    def _stack_task(self, reference: Image, moving: Image, choice: StackChoice) -> StackTask:
+        itself, every = choice.to is not None, choice.mode == "every frame"
+        task = self._task(reference, moving, begins=not itself, regions=not every)
+        stack = stack_snapshot(
+            moving, self._viewer, target=None if itself else task.reference.grid
+        )
+        if not every:
+            return StackTask(task, stack, choice)
+        many = is_stack(reference)
+        return StackTask(
+            task,
+            stack,
+            choice,
+            stack_snapshot(reference, self._viewer) if many and not itself else None,
+            *self.where.regions_of_stack(task.reference, stack, many=many),
+        )
 
-    def _task(self, reference: Image, moving: Image) -> Task:
+    def _end_stack(self, task: StackTask, outcome: StackOutcome | Refusal) -> None:
+        try:
+            if isinstance(outcome, Refusal):
+                raise InputError(outcome.message)
+            self.after.present_stack(FinishedStack(task, outcome))
+            self._scroll.bring(self.after.results.native)
+        except InputError as error:
+            self._refuse(str(error))
+
+    def _task(
+        self, reference: Image, moving: Image, *, begins: bool = True, regions: bool = True
+    ) -> Task:
         fixed, other = snapshot(reference, self._viewer), snapshot(moving, self._viewer)
         return Task(
             (reference.unique_id, moving.unique_id),
             fixed,
             other,
             self.parameters(),
-            self.where.initial(fixed, other),
-            *self.where.regions(fixed, other),
+            self.where.initial(fixed, other) if begins else None,
+            *(self.where.regions(fixed, other) if regions else ()),
         )
 
     def _end(self, task: Task, outcome: Outcome | Refusal) -> None:
@@ -233,6 +284,7 @@ class AlignWidget(Container):  # type: ignore[type-arg]
             if isinstance(outcome, Refusal):
                 raise InputError(outcome.message)
             self.after.present(FinishedRun(task, outcome.result, outcome.inspection))
+            self._scroll.bring(self.after.results.native)
         except InputError as error:
             self._refuse(str(error))
 
@@ -255,10 +307,8 @@ class AlignWidget(Container):  # type: ignore[type-arg]
         self._preview = None
 
     def _refuse(self, message: str) -> None:
-        from napari.utils.notifications import show_warning
-
         self.after.say(message)
-        show_warning(message)
+        self.tell(message)
 
     def _look_again(self) -> None:
         try:
@@ -267,14 +317,21 @@ class AlignWidget(Container):  # type: ignore[type-arg]
             # A number that is half typed; Align will complain of it.
             return
 
+    def _follow_threshold(self, seen: Inspection) -> None:
+        self.settings.threshold.start_by_hand_at(seen.after.thresholds)
+
     def _tell_plan(self) -> None:
         """Say at once what is special about the two layers."""
         reference, moving = self.pair.reference.value, self.pair.moving.value
+        self.settings.threshold.suit(reference, moving)
         self.stack.follow(reference, moving)
         try:
-            notes = describe_pair(*self._chosen(), self.stack.choice)
+            notes = describe_pair(*self._chosen(), self.stack.choice, self.settings.output.value)
         except InputError:
             notes = []
+        region = self.where.told()
+        if region is not None:
+            notes.append(region)
         self.plan.value = " ".join(notes)
         self.plan.visible = bool(notes)
 

@@ -10,6 +10,7 @@ from ..errors import InputError
 from ..transform import Transform
 from ..warping import Interpolation
 from .applying import apply_to_layer
+from .frame_transforms import FrameTransforms
 from .run import Refusal
 from .world import Grid
 
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 class Way:
     """How layers are to be transformed: what `apply_to_layer` takes."""
 
-    transform: Transform
+    transform: Transform | FrameTransforms
     reference: Grid
     moving: Grid | None
     inverse: bool

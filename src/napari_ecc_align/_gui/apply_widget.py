@@ -10,12 +10,14 @@ import numpy as np
 from magicgui.widgets import ComboBox, Container, Label, PushButton, Select
 
 from ..errors import InputError
-from ..files import load_transform, save_transform
+from ..files import STACK_FORMATS, save_transform, save_transforms
 from ..warping import INTERPOLATIONS
 from .apply_steps import Way, apply_steps, detached
 from .applying import moved_affine
 from .background import Background
-from .known_transforms import KnownTransform, transforms_of
+from .frame_transforms import FrameTransforms
+from .keyboard import Keys, tab_from_top_to_bottom
+from .known_transforms import KnownTransform, transform_in, transforms_of
 from .run import Refusal
 from .texts import fill_width
 from .transform_dialogs import ask_what_to_load, ask_where_to_save
@@ -84,13 +86,19 @@ class ApplyWidget(Container):  # type: ignore[type-arg]
             label="interpolation",
             tooltip="How images are resampled; labels keep their values",
         )
-        self.apply_button = PushButton(text="Apply")
-        self.cancel_button = PushButton(text="Cancel", enabled=False)
+        self.apply_button = PushButton(
+            text="Apply", tooltip="Transform the layers that are chosen (Return)"
+        )
+        self.cancel_button = PushButton(
+            text="Cancel", enabled=False, tooltip="Stop after the layer under way (Escape)"
+        )
         self.undo_button = PushButton(
             text="Undo move", enabled=False, tooltip="Put the layers back where they were"
         )
         self.load_button = PushButton(
-            text="Load…", tooltip="JSON, OME-NGFF, ITK .tfm, CSV, NumPy, or affinder's file"
+            text="Load…",
+            tooltip="A transform from a file, or those of a stack: JSON, OME-NGFF, ITK .tfm, CSV, "
+            "NumPy, or affinder's file",
         )
         self.save_button = PushButton(
             text="Save…", tooltip="Save the transform; the suffix chooses the format"
@@ -142,17 +150,19 @@ class ApplyWidget(Container):  # type: ignore[type-arg]
         self._say("The layers are back where they were.")
 
     def load(self, path: Path) -> None:
-        """Offer the transform of a file, and choose it."""
+        """Offer the transform of a file, or those of a stack, and choose it."""
         try:
-            transform = load_transform(path)
+            known = transform_in(path)
         except InputError as error:
             self._say(str(error))
             return
-        label = f"{path.name} (file)"
-        self._loaded[label] = KnownTransform(label, transform)
+        self._loaded[known.label] = known
         self._follow()
-        self.source.value = label
-        self._say(f"Loaded a transform of the model {transform.model!r}.")
+        self.source.value = known.label
+        what = f"a transform of the model {known.all[0].model!r}"
+        if isinstance(known.transform, FrameTransforms):
+            what = f"the transforms of {len(known.all)} frames"
+        self._say(f"Loaded {what}.")
 
     def save(self, path: Path) -> None:
         """Write the chosen transform; the dialog has asked whether to replace a file."""
@@ -160,7 +170,10 @@ class ApplyWidget(Container):  # type: ignore[type-arg]
             self._say("There is no transform to save: align two images or load a file.")
             return
         try:
-            save_transform(self.chosen.transform, path)
+            if isinstance(self.chosen.transform, FrameTransforms):
+                save_transforms(self.chosen.all, path)
+            else:
+                save_transform(self.chosen.transform, path)
         except InputError as error:
             self._say(str(error))
             return
@@ -182,7 +195,14 @@ class ApplyWidget(Container):  # type: ignore[type-arg]
             if isinstance(row, Container):
                 row.margins = (0, 0, 0, 0)
         fill_width(self.message)
+        tab_from_top_to_bottom(self.native)
+        self._keys = Keys(self.native, self.run, self._escape)
         self.native.layout().addStretch()
+
+    def _escape(self) -> bool:
+        running = self.running
+        self.cancel()
+        return running
 
     def _connect(self) -> None:
         self.apply_button.changed.connect(self.run)
@@ -320,6 +340,11 @@ class ApplyWidget(Container):  # type: ignore[type-arg]
             self.load(path)
 
     def _ask_to_save(self) -> None:
-        path = ask_where_to_save(self.native, "transform")
+        many = self.chosen is not None and isinstance(self.chosen.transform, FrameTransforms)
+        path = (
+            ask_where_to_save(self.native, "transforms", STACK_FORMATS)
+            if many
+            else ask_where_to_save(self.native, "transform")
+        )
         if path is not None:
             self.save(path)

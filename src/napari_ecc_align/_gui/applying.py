@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 from ..errors import InputError
 from ..transform import Transform, map_points
 from ..warping import Interpolation
-from .looks import METADATA_KEY, look
+from .frame_transforms import Change, FrameTransforms
+from .looks import METADATA_KEY, look, plane_count
 from .resampling import resampled, stacked_placement
 from .shapes import moved_shapes
 from .world import (
@@ -41,7 +42,7 @@ _AFFINE = 1e-12
 
 def apply_to_layer(
     layer: Layer,
-    transform: Transform,
+    transform: Transform | FrameTransforms,
     reference: Grid,
     *,
     moving: Grid | None = None,
@@ -60,8 +61,9 @@ def apply_to_layer(
     layer : napari.layers.Layer
         Image, Labels, Points, Shapes, Vectors, Tracks or Surface, of two or more axes; the last
         two are transformed. It is not changed.
-    transform : Transform
-        Maps reference pixels to moving pixels, as `align` returns it.
+    transform : Transform or FrameTransforms
+        Maps reference pixels to moving pixels, as `align` returns it; or one such for each frame
+        of a stack, for a layer that has as many frames.
     reference : Grid
         The reference's pixels, from `layer_grid`.
     moving : Grid, optional
@@ -94,13 +96,20 @@ def apply_to_layer(
         "name": name or f"{layer.name} aligned",
         "metadata": {**layer.metadata, METADATA_KEY: _record(layer, transform, inverse)},
     }
+    if isinstance(transform, FrameTransforms):
+        transform.check(layer, plane_count(layer) if kind in ("image", "labels") else None)
     if kind in ("image", "labels"):
         target = moving if inverse else reference
-        here = _to_target(transform, reference, moving, inverse)
-        to_own = np.linalg.inv(_layer_factors(layer, target.units) @ plane_matrix(layer)) @ here
+        to_layer = np.linalg.inv(_layer_factors(layer, target.units) @ plane_matrix(layer))
+
+        def to_own(index: tuple[int, ...]) -> Transform:
+            one = _of_plane(transform, layer, index)
+            here = to_layer @ _to_target(one, reference, moving, inverse)
+            return Transform(as_rows(here), _wide(one))
+
         data = resampled(
             layer,
-            Transform(as_rows(to_own), _wide(transform)),
+            to_own,
             target.shape,
             interpolation="nearest" if kind == "labels" else interpolation,
             fill=0 if kind == "labels" else ("background" if fill is None else fill),
@@ -112,7 +121,14 @@ def apply_to_layer(
             f"{layer.name!r} is a {type(layer).__name__} layer, which cannot be transformed: "
             "choose images, labels, points, shapes, vectors, tracks or surfaces"
         )
-    change = _data_change(layer, transform, reference, moving, inverse)
+
+    def change_of(one: Transform) -> Change:
+        return _data_change(layer, one, reference, moving, inverse)
+
+    if isinstance(transform, FrameTransforms):
+        change = transform.change(layer, change_of)
+    else:
+        change = change_of(transform)
     data, options, kind = layer.as_layer_data_tuple()
     data, changed = _MOVERS[kind](layer, data, change)
     return data, {**options, **changed, **common}, kind
@@ -120,7 +136,7 @@ def apply_to_layer(
 
 def moved_affine(
     layer: Layer,
-    transform: Transform,
+    transform: Transform | FrameTransforms,
     reference: Grid,
     *,
     moving: Grid | None = None,
@@ -142,8 +158,13 @@ def moved_affine(
     Raises
     ------
     InputError
-        If the transform is a homography, which no affine can express.
+        If the transform is a homography, which no affine can express, or one for each frame.
     """
+    if isinstance(transform, FrameTransforms):
+        raise InputError(
+            "Each frame has a transform of its own, so no layer can be moved as a whole: "
+            "add new layers instead"
+        )
     if not is_affine(transform):
         raise InputError(
             "A homography bends the layer's straight grid, so the layer cannot be moved as it is: "
@@ -165,6 +186,12 @@ def is_affine(transform: Transform) -> bool:
 
 def _kind(layer: Layer) -> str:
     return type(layer).__name__.lower()
+
+
+def _of_plane(
+    transform: Transform | FrameTransforms, layer: Layer, index: tuple[int, ...]
+) -> Transform:
+    return transform.of_plane(layer, index) if not isinstance(transform, Transform) else transform
 
 
 def _moving_grid(layer: Layer, reference: Grid, moving: Grid | None, inverse: bool) -> Grid:
@@ -201,7 +228,7 @@ def _layer_factors(layer: Layer, units: Sequence[str]) -> Matrix:
 
 def _data_change(
     layer: Layer, transform: Transform, reference: Grid, moving: Grid, inverse: bool
-) -> Callable[[NDArray[Any]], NDArray[np.float64]]:
+) -> Change:
     """Return the function that moves points of shape (..., n) in the layer's data coordinates."""
     change = _in_layer_units(
         layer, world_change(transform, reference, moving, inverse=inverse), reference
@@ -218,37 +245,33 @@ def _data_change(
     return moved
 
 
-def _record(layer: Layer, transform: Transform, inverse: bool) -> dict[str, Any]:
-    return {
-        "applied_to": layer.name,
-        "matrix": transform.matrix.tolist(),
-        "model": transform.model,
-        "inverse": inverse,
-    }
+def _record(layer: Layer, transform: Transform | FrameTransforms, inverse: bool) -> dict[str, Any]:
+    applied = {"applied_to": layer.name, "inverse": inverse}
+    if isinstance(transform, FrameTransforms):
+        matrices = [each.matrix.tolist() for each in transform.transforms]
+        return {**applied, "frame_matrices": matrices, "model": transform.transforms[0].model}
+    return {**applied, "matrix": transform.matrix.tolist(), "model": transform.model}
 
 
-_Change = Callable[[NDArray[Any]], NDArray[np.float64]]
-
-
-def _moved_points(layer: Layer, data: Any, change: _Change) -> tuple[Any, dict[str, Any]]:
+def _moved_points(layer: Layer, data: Any, change: Change) -> tuple[Any, dict[str, Any]]:
     return change(np.asarray(data)), {}
 
 
-def _moved_vectors(layer: Layer, data: Any, change: _Change) -> tuple[Any, dict[str, Any]]:
+def _moved_vectors(layer: Layer, data: Any, change: Change) -> tuple[Any, dict[str, Any]]:
     begin = change(data[:, 0])
     return np.stack([begin, change(data[:, 0] + data[:, 1]) - begin], axis=1), {}
 
 
-def _moved_tracks(layer: Layer, data: Any, change: _Change) -> tuple[Any, dict[str, Any]]:
+def _moved_tracks(layer: Layer, data: Any, change: Change) -> tuple[Any, dict[str, Any]]:
     # The first column tells the tracks apart.
     return np.column_stack([data[:, 0], change(data[:, 1:])]), {}
 
 
-def _moved_surface(layer: Layer, data: Any, change: _Change) -> tuple[Any, dict[str, Any]]:
+def _moved_surface(layer: Layer, data: Any, change: Change) -> tuple[Any, dict[str, Any]]:
     return (change(data[0]), *data[1:]), {}
 
 
-_MOVERS: dict[str, Callable[[Any, Any, _Change], tuple[Any, dict[str, Any]]]] = {
+_MOVERS: dict[str, Callable[[Any, Any, Change], tuple[Any, dict[str, Any]]]] = {
     "points": _moved_points,
     "shapes": moved_shapes,
     "vectors": _moved_vectors,

@@ -13,6 +13,7 @@ from ..errors import InputError
 from .background import Background
 from .choices import LayerPair
 from .comparing import compare_steps
+from .keyboard import Keys, tab_from_top_to_bottom
 from .layers import LayerSnapshot, label_colours, renew, snapshot
 from .looks import METADATA_KEY
 from .run import Refusal
@@ -58,7 +59,9 @@ class CompareWidget(Container):  # type: ignore[type-arg]
             text="follow changes",
             tooltip="Compare again as soon as a setting, a layer's place or the slice changes",
         )
-        self.compare_button = PushButton(text="Compare")
+        self.compare_button = PushButton(
+            text="Compare", tooltip="Count and show where the two differ, as they lie (Return)"
+        )
         self.results = Label(value="", visible=False)
         super().__init__(
             widgets=[
@@ -97,6 +100,8 @@ class CompareWidget(Container):  # type: ignore[type-arg]
             if isinstance(row, Container):
                 row.margins = (0, 0, 0, 0)
         fill_width(self.results)
+        tab_from_top_to_bottom(self.native)
+        self._keys = Keys(self.native, self.run, lambda: False)
         self._timer = QTimer(self.native)
         self._timer.setSingleShot(True)
         self._timer.setInterval(_PAUSE_MS)

@@ -3,29 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Generator
-from dataclasses import dataclass
 from math import prod
 from typing import Any
 
 import numpy as np
 
-from ..comparison import Comparison, ThresholdMethod, compare
+from ..comparison import Comparison, compare
 from ..errors import InputError
 from ..transform import Transform
 from ..warping import overlap, warp
 from .run import Refusal
+from .thresholding import Thresholding
 
 _MOST_PIXELS = 2**27
-
-
-@dataclass(frozen=True)
-class Thresholding:
-    """How both images are binarised: the keywords of `compare`."""
-
-    method: ThresholdMethod = "otsu"
-    threshold: tuple[float, float] | None = None
-    window_size: int | None = None
-    k: float | None = None
 
 
 def compare_steps(

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from .align_widget import AlignWidget
+from .docks import open_dock
 
 if TYPE_CHECKING:
     import napari
+
+    from .align_widget import AlignWidget
 
 _PLUGIN = "napari-ecc-align"
 
@@ -30,7 +32,7 @@ def open_demo(name: str) -> tuple[napari.Viewer, AlignWidget]:
 
     viewer = napari.Viewer(title="ECC Align")
     viewer.open_sample(_PLUGIN, name)
-    _, widget = viewer.window.add_plugin_dock_widget(_PLUGIN, "Align images")
+    widget: AlignWidget = open_dock(viewer, "Align images")
     # The dock has taken room from the canvas.
     viewer.reset_view()
     # Whatever was chosen last, elsewhere.

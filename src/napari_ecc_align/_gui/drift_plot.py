@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
     from ..drift import Drift
 
-_SIZE = (4, 3)
+_SIZE = (4, 2.2)
 _LEAST_HEIGHT = 220
 
 
@@ -42,8 +42,9 @@ def drift_canvas(drift: Drift, *, dark: bool) -> FigureCanvasQTAgg:
         shift.plot(frames, drift.x, "-", color="#e66100", label="x")
         shift.plot(frames, drift.y, "--", color="#40b0e4", label="y")
         unsure = ~drift.aligned
-        shift.plot(frames[unsure], drift.x[unsure], "s", color="#e66100", label="not sure")
-        shift.plot(frames[unsure], drift.y[unsure], "s", color="#40b0e4")
+        if unsure.any():
+            shift.plot(frames[unsure], drift.x[unsure], "s", color="#e66100", label="not sure")
+            shift.plot(frames[unsure], drift.y[unsure], "s", color="#40b0e4")
         shift.set_ylabel("shift, px")
         shift.legend(loc="best", fontsize="small")
         turn.plot(frames, drift.rotation, "-", color="gray")

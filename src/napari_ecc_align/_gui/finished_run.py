@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
+from ..files import FORMATS
 from ..inspection import Inspection
 from ..result import AlignmentResult
 from .provenance import provenance
@@ -30,6 +32,9 @@ class FinishedRun:
     result: AlignmentResult
     inspection: Inspection | None
 
+    formats = FORMATS
+    """The formats that `save` knows, by suffix."""
+
     def record(self) -> dict[str, Any]:
         """Return how the result came about, as plain values that JSON can hold."""
         task = self.task
@@ -50,10 +55,20 @@ class FinishedRun:
             image_origin(task.moving.origin),
             task.parameters.of_align(),
             task.initial,
-            threshold=task.parameters.threshold,
+            thresholding=None if self.inspection is None else task.parameters.thresholding,
             masks={
                 f"{role}_mask": mask_expression(role, region.record, image.grid)
                 for role, image, region in task.images_and_regions()
                 if region is not None
             },
         )
+
+    def save(self, path: Path) -> None:
+        """Write the transform, in the format that the suffix names.
+
+        Raises
+        ------
+        InputError
+            If it cannot be written.
+        """
+        self.result.transform.save(path)

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from ..files import STACK_FORMATS, save_transforms
 from ..inspection import Row
 from ..result import AlignmentResult, Verdict
 from .provenance import plain, provenance
-from .stack_layers import StackSnapshot
 from .stack_run import StackOutcome
+from .stack_script import stack_script
+from .stack_task import StackTask
 from .task import Task
 
 _ORDER: tuple[Verdict, ...] = ("aligned", "doubtful", "failed")
@@ -25,20 +28,22 @@ class FinishedStack:
 
     Attributes
     ----------
-    task : Task
-        What was asked; its moving image is the frame on show.
-    stack : StackSnapshot
-        The moving stack.
-    frames : str
-        What was to happen to the frames.
+    job : StackTask
+        What was asked.
     outcome : StackOutcome
         What came of it.
     """
 
-    task: Task
-    stack: StackSnapshot
-    frames: str
+    job: StackTask
     outcome: StackOutcome
+
+    formats = STACK_FORMATS
+    """The formats that `save` knows, by suffix."""
+
+    @property
+    def task(self) -> Task:
+        """The two layers' planes on show, and what was chosen."""
+        return self.job.task
 
     @property
     def verdict(self) -> Verdict:
@@ -87,17 +92,36 @@ class FinishedStack:
             task.moving,
             vars(task.parameters),
             _worst(results),
-            initial=task.initial,
-            region=task.region_records(),
+            initial=self.job.initial,
+            region=self.job.region_records(),
         )
         return {
             **shared,
-            "frames": self.frames,
-            "axis": self.stack.axis,
+            "frames": str(self.job.choice),
+            "axis": self.job.stack.axis,
+            # Where the frames follow each other in the world, along that axis.
+            "frame_places": list(self.job.stack.frame_places),
             "frame_matrices": [each.matrix.tolist() for each in self.outcome.transforms],
             "frame_verdicts": [result.verdict for result in results],
             "drift": plain(self.outcome.drift),
         }
+
+    def script(self) -> str:
+        """Return a Python script that finds the same transforms."""
+        return stack_script(self.job)
+
+    def save(self, path: Path) -> None:
+        """Write the transforms of all frames, in the format that the suffix names.
+
+        Raises
+        ------
+        InputError
+            If it cannot be written.
+        """
+        verdicts = [result.verdict for result in self.outcome.results]
+        if not self.job.every:
+            verdicts *= len(self.outcome.transforms)
+        save_transforms(self.outcome.transforms, path, verdicts=verdicts)
 
 
 def _worst(results: list[AlignmentResult]) -> AlignmentResult:

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..errors import InputError
+from ..files import holds_a_stack, load_transform, load_transforms
+from ..files.content import transform_of
 from ..transform import Transform
+from .frame_transforms import FrameTransforms
 from .looks import METADATA_KEY
 from .world import Grid, grid_from
 
@@ -23,16 +27,23 @@ class KnownTransform:
     ----------
     label : str
         What it is called in a list.
-    transform : Transform
-        Reference pixel (x, y) to moving pixel.
+    transform : Transform or FrameTransforms
+        Reference pixel (x, y) to moving pixel; or one such for each frame of a stack.
     reference, moving : Grid or None
         Where those pixels lay when it was found; None of a file, which does not say.
     """
 
     label: str
-    transform: Transform
+    transform: Transform | FrameTransforms
     reference: Grid | None = None
     moving: Grid | None = None
+
+    @property
+    def all(self) -> tuple[Transform, ...]:
+        """The transform, or those of all frames."""
+        if isinstance(self.transform, FrameTransforms):
+            return self.transform.transforms
+        return (self.transform,)
 
 
 def transforms_of(layers: Iterable[Layer]) -> list[KnownTransform]:
@@ -42,10 +53,24 @@ def transforms_of(layers: Iterable[Layer]) -> list[KnownTransform]:
         known = _from_note(layer.metadata.get(METADATA_KEY))
         if known is not None:
             # Several layers come from one alignment; the top one counts.
-            key = known.label, str(known.transform.matrix.tolist())
+            key = known.label, str([each.matrix.tolist() for each in known.all])
             found.pop(key, None)
             found[key] = known
     return _told_apart(list(reversed(found.values())))
+
+
+def transform_in(path: Path) -> KnownTransform:
+    """Return the transform of a file, or those of all frames of a stack.
+
+    Raises
+    ------
+    InputError
+        If the file holds neither.
+    """
+    label = f"{path.name} (file)"
+    if holds_a_stack(path):
+        return KnownTransform(label, FrameTransforms(tuple(load_transforms(path))))
+    return KnownTransform(label, load_transform(path))
 
 
 def _from_note(note: Any) -> KnownTransform | None:
@@ -56,11 +81,26 @@ def _from_note(note: Any) -> KnownTransform | None:
             grid_from(*(end["grid"][key] for key in ("matrix", "shape", "units", "axis_labels")))
             for end in ends
         )
-        transform = Transform(note["matrix"], note["model"])
+        transform = _of_frames(note) or Transform(note["matrix"], note["model"])
         label = f"{note['moving']} onto {note['reference']}"
+        if isinstance(transform, FrameTransforms):
+            label += f", {len(transform)} frames"
     except (InputError, KeyError, TypeError, ValueError, IndexError):
         return None
     return KnownTransform(label, transform, reference, moving)
+
+
+def _of_frames(note: Any) -> FrameTransforms | None:
+    """Return the transforms of a stack's frames; None of a pair, or where one goes for all."""
+    matrices = note.get("frame_matrices")
+    if not matrices or all(matrix == matrices[0] for matrix in matrices):
+        return None
+    start, step = note["frame_places"]
+    return FrameTransforms(
+        tuple(transform_of(matrix) for matrix in matrices),
+        note["axis"] - len(note["layers"]["moving"]["index"]) - 2,
+        (float(start), float(step)),
+    )
 
 
 def _told_apart(known: list[KnownTransform]) -> list[KnownTransform]:

@@ -11,8 +11,9 @@ from ..comparison import COLOURS
 from ..errors import InputError
 from ..inspection import Inspection
 from ..transform import Transform
-from .looks import METADATA_KEY, look
+from .looks import METADATA_KEY, look, plane_count
 from .outputs import aligned_layer
+from .planes import plane_of
 from .provenance import layer_origin
 from .world import Grid, layer_grid, start_between, unit_factors
 
@@ -103,22 +104,18 @@ def shown_index(layer: Layer, viewer: ViewerModel) -> tuple[int, ...]:
     return tuple(int(number) for number in np.clip(place, 0, count - 1))
 
 
-def plane_count(layer: Layer) -> tuple[int, ...]:
-    """Return the lengths of the leading axes of a layer with pixels."""
-    finest = layer.data[0] if layer.multiscale else layer.data
-    return tuple(int(length) for length in finest.shape[: layer.ndim - 2])
-
-
 def planes_at(layer: Image, index: tuple[int, ...]) -> list[Any]:
     """Return one plane at every size that a layer has, full resolution first; perhaps lazy."""
     # numpy would silently take the coarsest level of a multiscale layer.
     levels = list(layer.data) if layer.multiscale else [layer.data]
     if not index:
-        return levels
+        return [plane_of(level) for level in levels]
     full = plane_count(layer)
     # Levels may have fewer planes as well.
     return [
-        level[tuple(at * level.shape[axis] // full[axis] for axis, at in enumerate(index))]
+        plane_of(
+            level, tuple(at * level.shape[axis] // full[axis] for axis, at in enumerate(index))
+        )
         for level in levels
     ]
 

@@ -1,4 +1,4 @@
-"""How a layer looks, so that what is made from it looks the same."""
+"""How a layer looks and what shape it has, so that what is made from it is like it."""
 
 from __future__ import annotations
 
@@ -33,3 +33,9 @@ def look(layer: Layer) -> dict[str, Any]:
         if mode in options:
             options[mode] = str(options[mode])
     return options
+
+
+def plane_count(layer: Layer) -> tuple[int, ...]:
+    """Return the lengths of the leading axes of a layer with pixels."""
+    finest = layer.data[0] if layer.multiscale else layer.data
+    return tuple(int(length) for length in finest.shape[: layer.ndim - 2])

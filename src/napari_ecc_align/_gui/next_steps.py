@@ -24,21 +24,28 @@ class NextSteps(Container):  # type: ignore[type-arg]
         self.blink = CheckBox(
             value=False,
             text=f"blink ({BLINK_KEY.replace('-', '+')})",
-            tooltip="Show reference and aligned image in turn: what jumps does not lie right",
+            tooltip="Show reference and aligned image in turn: what jumps does not lie right. "
+            "Alt+B begins and ends it, over the image and in this form",
         )
         self.apply = PushButton(
-            text="Apply to layers…", tooltip="Give other layers the same transform"
+            text="Apply &to layers…", tooltip="Give other layers the same transform (Alt+T)"
         )
         self.save = PushButton(
-            text="Save transform…", tooltip="JSON, ITK .tfm, OME-NGFF, CSV or NumPy"
+            text="Save transf&orm…",
+            tooltip="Keep it in a file: JSON, ITK .tfm, OME-NGFF, CSV or NumPy (Alt+O)",
         )
         self.copy = PushButton(
-            text="Copy as Python", tooltip="A script that finds the same transform"
+            text="Copy as P&ython",
+            tooltip="Put a script on the clipboard that finds the same transform (Alt+Y)",
         )
         self.drift = PushButton(
-            text="Plot the drift", tooltip="Shift and turn of every frame", visible=False
+            text="Plot the drift",
+            tooltip="Draw the shift and the turn of every frame",
+            visible=False,
         )
-        self.undo = PushButton(text="Undo", tooltip="Take the last run back")
+        self.undo = PushButton(
+            text="&Undo", tooltip="Take the last run back, layers and all (Alt+U)"
+        )
         rows: list[Container[Any]] = [
             Container(widgets=[self.drift], labels=False),
             Container(widgets=[self.view]),
@@ -52,9 +59,10 @@ class NextSteps(Container):  # type: ignore[type-arg]
         self.margins = (0, 0, 0, 0)
 
     def of_a_pair(self, shown: bool) -> None:
-        """Show or hide what there is for a pair of images but not for a stack."""
-        for widget in (self.view, self.blink, self.apply, self.save, self.copy):
-            widget.visible = shown
+        """Show what there is for a pair of images and not for a stack, or the other way round."""
+        self.view.visible = shown
+        self.drift.visible = not shown
+        self.save.text = "Save transf&orm…" if shown else "Save transf&orms…"
 
     @property
     def needing_a_transform(self) -> list[PushButton]:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from .outputs import Output
 from .stack_form import StackChoice, describe_stack
 from .world import Grid, layer_grid, start_between, unit_factors, units_note
 
@@ -16,20 +17,31 @@ _LARGE = 2**27
 _SAME_SIZE = 1e-3
 
 
-def describe_pair(reference: Image, moving: Image, choice: StackChoice | None = None) -> list[str]:
+def describe_pair(
+    reference: Image,
+    moving: Image,
+    choice: StackChoice | None = None,
+    output: Output = "resample",
+) -> list[str]:
     """Return what is worth knowing of two layers before they are aligned, a sentence each.
 
     Nothing is said of what a person would expect anyway.
     """
-    frames = describe_stack(reference, moving, choice)
+    frames = [describe_stack(reference, moving, choice), _unmoved(choice, output)]
     if reference.unique_id == moving.unique_id:
-        return [frames] if frames else []
+        return [note for note in frames if note]
     fixed, other = layer_grid(reference), layer_grid(moving)
-    notes = [frames, _colour(reference, moving), _sizes(fixed, other), units_note(fixed, other)]
-    if notes[2] is None and start_between(fixed, other) is not None:
+    notes = [_colour(reference, moving), _sizes(fixed, other), units_note(fixed, other)]
+    if notes[1] is None and start_between(fixed, other) is not None:
         notes.append("Starts from where the layers lie.")
     notes.append(_large(fixed, other))
-    return [note for note in notes if note]
+    return [note for note in [*frames, *notes] if note]
+
+
+def _unmoved(choice: StackChoice | None, output: Output) -> str | None:
+    if choice is None or choice.mode != "every frame" or output == "resample":
+        return None
+    return "Frames cannot be moved one by one: they are resampled."
 
 
 def _colour(reference: Image, moving: Image) -> str | None:

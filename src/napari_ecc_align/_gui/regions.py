@@ -19,6 +19,7 @@ from ..polygons import polygon_mask
 from ..sources import is_lazy
 from ..transform import Transform
 from ..warping import warp
+from .planes import plane_of
 from .shapes import outline
 from .world import (
     Grid,
@@ -198,14 +199,45 @@ def _outlined(
 
 def _painted(layer: Labels, index: Sequence[int] | None) -> Region:
     at = tuple(index) if index is not None else (0,) * (layer.ndim - 2)
-    finest = layer.data[0] if layer.multiscale else layer.data
-    plane = finest[at] if at else finest
+    pixels, grid = painted_pixels(layer)
+    return painted_region(layer.name, plane_of(pixels, at), grid, at)
+
+
+def painted_pixels(layer: Labels) -> tuple[Any, Grid]:
+    """Return the full resolution of a layer whose pixels mark a region, and where it lies.
+
+    Raises
+    ------
+    InputError
+        If the layer is in colour.
+    """
     if getattr(layer, "rgb", False):
         raise InputError(f"{layer.name!r} is in colour: choose a mask of one channel")
-    grid = layer_grid(layer)
+    return layer.data[0] if layer.multiscale else layer.data, layer_grid(layer)
+
+
+def painted_region(name: str, plane: Any, grid: Grid, index: Sequence[int]) -> Region:
+    """Return the region that the pixels of a plane mark which are not 0.
+
+    Parameters
+    ----------
+    name : str
+        Of the layer.
+    plane : array_like, shape (h, w)
+        Perhaps lazy.
+    grid : Grid
+        Where its pixels lie.
+    index : sequence of int
+        Which plane of the layer it is.
+
+    Raises
+    ------
+    InputError
+        If nothing is marked; it cannot be told of a lazy plane.
+    """
     marked = plane if is_lazy(plane) else np.asarray(plane) != 0
     if isinstance(marked, np.ndarray) and not marked.any():
-        raise InputError(f"{layer.name!r} is empty here: paint what is to be compared")
+        raise InputError(f"{name!r} is empty here: paint what is to be compared")
 
     def inside(matrix: Matrix, of: Sequence[str], shape: tuple[int, int]) -> NDArray[np.bool_]:
         there = as_rows(np.linalg.inv(in_units(grid, of)) @ matrix)
@@ -215,8 +247,8 @@ def _painted(layer: Labels, index: Sequence[int] | None) -> Region:
         painted: NDArray[np.bool_] = pixels != 0
         return painted
 
-    record = {"kind": "pixels", "name": layer.name, "index": list(at), "grid": grid_record(grid)}
-    return Region(repr(layer.name), "pixels", record, inside)
+    record = {"kind": "pixels", "name": name, "index": list(index), "grid": grid_record(grid)}
+    return Region(repr(name), "pixels", record, inside)
 
 
 class _LazyMask:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from itertools import product
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -10,6 +11,7 @@ import numpy as np
 from ..sources import is_lazy
 from ..transform import Transform
 from ..warping import Interpolation, warp
+from .planes import plane_of
 from .world import Grid, Matrix
 
 if TYPE_CHECKING:
@@ -18,7 +20,7 @@ if TYPE_CHECKING:
 
 def resampled(
     layer: Layer,
-    transform: Transform,
+    transform_of: Callable[[tuple[int, ...]], Transform],
     shape: tuple[int, int],
     *,
     interpolation: Interpolation,
@@ -30,8 +32,9 @@ def resampled(
     ----------
     layer : napari.layers.Image or Labels
         Of two or more axes; the last two (before colour) are resampled.
-    transform : Transform
-        Maps the pixels of the new grid to those of the layer's planes.
+    transform_of : callable
+        Returns, for the index of a plane, the transform from the pixels of the new grid to those
+        of the plane.
     shape : tuple of int
         (height, width) of the new grid.
     interpolation, fill
@@ -46,10 +49,10 @@ def resampled(
     leading = tuple(int(length) for length in levels[0].shape[: layer.ndim - 2])
     planes = {}
     for index in product(*map(range, leading)):
-        sources = [level[_index_at(level, index, leading)] for level in levels]
+        sources = [plane_of(level, _index_at(level, index, leading)) for level in levels]
         planes[index] = plane_levels(
             sources,
-            transform,
+            transform_of(index),
             shape,
             interpolation=interpolation,
             fill=fill,

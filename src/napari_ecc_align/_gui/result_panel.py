@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +11,7 @@ from magicgui.widgets import Container
 from ..errors import InputError
 from ..inspection import Inspection, before_after
 from .background import Background
+from .docks import open_dock
 from .drift_plot import drift_canvas
 from .finished_run import FinishedRun
 from .finished_stack import FinishedStack
@@ -30,9 +32,8 @@ if TYPE_CHECKING:
     import napari
     from napari.layers import Layer
 
-    from ..drift import Drift
+    from ..transform import Transform
 
-_PLUGIN = "napari-ecc-align"
 _PICTURES = ("overlay", "checkerboard")
 # Of red, green and blue together.
 _MIDDLE = 384
@@ -45,15 +46,22 @@ class ResultPanel(Container):  # type: ignore[type-arg]
     ----------
     viewer : napari.viewer.Viewer
         Where the result layers are.
+    on_seen : callable
+        Called with every comparison of a result.
     """
 
-    def __init__(self, viewer: napari.viewer.Viewer) -> None:
+    def __init__(
+        self,
+        viewer: napari.viewer.Viewer,
+        on_seen: Callable[[Inspection], object] = lambda seen: None,
+    ) -> None:
         self._viewer = viewer
+        self._on_seen = on_seen
         self._layers = ResultLayers(viewer)
         self._work = Background(self._work_changed)
         self._due: Parameters | None = None
         self._run: FinishedRun | None = None
-        self._drift: Drift | None = None
+        self._stack: FinishedStack | None = None
         self.results = ResultsView()
         self.next = NextSteps()
         super().__init__(widgets=[self.results, self.next], labels=False)
@@ -89,11 +97,11 @@ class ResultPanel(Container):  # type: ignore[type-arg]
         self._due = None
         found = run.result.verdict != "failed"
         self._run = run if found else None
-        self._drift = None
+        self._stack = None
         if not found:
             self._layers.remove(run.task.pair)
         if found and run.task.parameters.output in ("move", "both"):
-            self._move(run)
+            self._move(run, run.result.transform)
         if run.inspection is not None:
             self._add_layers(run, run.inspection)
         elif found:
@@ -107,13 +115,15 @@ class ResultPanel(Container):  # type: ignore[type-arg]
         self._end_blinking()
         self._layers.start()
         self._run = self._due = None
-        self._drift = None
-        if run.outcome.data is None:
+        found = any(result.verdict != "failed" for result in run.outcome.results)
+        self._stack = run if found else None
+        if not found:
             self._layers.remove(run.task.pair)
-        else:
-            layer = stack_layer(run.stack, run.outcome.data, run.record())
+        elif run.job.moves:
+            self._move(run, run.outcome.transforms[0])
+        if run.outcome.data is not None:
+            layer = stack_layer(run.job.stack, run.outcome.data, run.record())
             self._layers.put(run.task.pair, "aligned", layer)
-            self._drift = run.outcome.drift
         self.results.show_verdict(run.verdict, run.reason(), run.rows())
         self._offer()
 
@@ -141,15 +151,15 @@ class ResultPanel(Container):  # type: ignore[type-arg]
         """Take the last run back."""
         self._end_blinking()
         self._layers.undo()
-        self._run = self._drift = None
+        self._run = self._stack = None
         self.say("Undone: the layers are as they were before the last run.")
         self._offer()
 
     def forget(self, pair: Pair) -> None:
         """Take the layers of a pair away, and its result, as something else takes their place."""
         self._end_blinking()
-        if self._run is not None and self._run.task.pair == pair:
-            self._run = None
+        if self._finished is not None and self._finished.task.pair == pair:
+            self._run = self._stack = None
             self.say("")
         self._layers.remove(pair)
         self._layers.start()
@@ -160,9 +170,9 @@ class ResultPanel(Container):  # type: ignore[type-arg]
         from napari.utils.notifications import show_info
         from qtpy.QtWidgets import QApplication
 
-        if self._run is None:
+        if self._finished is None:
             raise InputError("align two images first: there is nothing to repeat yet")
-        text = self._run.script()
+        text = self._finished.script()
         clipboard = QApplication.clipboard()
         assert clipboard is not None
         clipboard.setText(text)
@@ -179,6 +189,7 @@ class ResultPanel(Container):  # type: ignore[type-arg]
         self._work.leave()
 
     def _add_layers(self, run: FinishedRun, seen: Inspection) -> None:
+        self._on_seen(seen)
         self._put_all(run, result_layers(run.task.reference, run.task.moving, seen, run.record()))
         for role in (*_PICTURES, "residuals"):
             self._layers.remove_role(run.task.pair, role)
@@ -201,13 +212,13 @@ class ResultPanel(Container):  # type: ignore[type-arg]
                 continue
             self._layers.put(run.task.pair, role, layer)
 
-    def _move(self, run: FinishedRun) -> None:
+    def _move(self, run: FinishedRun | FinishedStack, transform: Transform) -> None:
         layer = self._by_id(run.task.pair[1])
         if layer is None:
             return
         move = move_layer(
             layer,
-            run.result.transform,
+            transform,
             run.task.reference.grid,
             run.record(),
         )
@@ -265,13 +276,13 @@ class ResultPanel(Container):  # type: ignore[type-arg]
             return
         self._layers.put(run.task.pair, "residuals", layer)
 
-    def _roles(self, run: FinishedRun) -> dict[str, Layer]:
+    def _roles(self, run: FinishedRun | FinishedStack) -> dict[str, Layer]:
         roles = ("aligned", "difference", "binary difference", *_PICTURES, "residuals")
         found = {role: self._layers.get(run.task.pair, role) for role in roles}
         return {role: layer for role, layer in found.items() if layer is not None}
 
     def _set_blinking(self, wanted: bool) -> None:
-        run = self._run
+        run = self._finished
         if not wanted or run is None:
             self._blink.stop()
             return
@@ -290,26 +301,28 @@ class ResultPanel(Container):  # type: ignore[type-arg]
         self.next.blink.value = False
 
     def _open_apply(self) -> None:
-        self._viewer.window.add_plugin_dock_widget(_PLUGIN, "Apply transform", tabify=True)
+        open_dock(self._viewer, "Apply transform", tabify=True)
 
     def _plot_drift(self) -> None:
         from napari.utils.theme import get_theme
 
-        if self._drift is None:
+        if self._stack is None:
             return
         ground = get_theme(self._viewer.theme).background.as_rgb_tuple()
         dark = sum(ground[:3]) < _MIDDLE
-        canvas = drift_canvas(self._drift, dark=dark)
+        canvas = drift_canvas(self._stack.outcome.drift, dark=dark)
         self._viewer.window.add_dock_widget(canvas, name="Drift", area="bottom")
 
     def _save(self) -> None:
-        if self._run is None:
+        run = self._finished
+        if run is None:
             return
-        path = ask_where_to_save(self.native, f"{self._run.task.moving.name}_transform")
+        name = f"{run.task.moving.name}_transform{'' if run is self._run else 's'}"
+        path = ask_where_to_save(self.native, name, run.formats)
         if path is None:
             return
         try:
-            self._run.result.transform.save(path)
+            run.save(path)
         except InputError as error:
             self._warn(str(error))
 
@@ -324,14 +337,17 @@ class ResultPanel(Container):  # type: ignore[type-arg]
                 return layer
         return None
 
+    @property
+    def _finished(self) -> FinishedRun | FinishedStack | None:
+        return self._run or self._stack
+
     def _offer(self) -> None:
         """Enable what makes sense now."""
-        run = self._run
+        run = self._finished
         self.next.visible = run is not None or self._layers.can_undo
-        self.next.drift.visible = self._drift is not None
-        self.next.of_a_pair(self._drift is None)
+        self.next.of_a_pair(self._stack is None)
         for button in self.next.needing_a_transform:
             button.enabled = run is not None
-        seen = run is not None and run.inspection is not None
-        self.next.view.enabled = self.next.blink.enabled = seen
+        self.next.view.enabled = self._run is not None and self._run.inspection is not None
+        self.next.blink.enabled = run is not None
         self.next.undo.enabled = self._layers.can_undo

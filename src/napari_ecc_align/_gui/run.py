@@ -128,7 +128,7 @@ def _inspected(
         np.asarray(reference),
         np.asarray(moving),
         transform,
-        method=task.parameters.threshold,
+        **vars(task.parameters.thresholding),
         mode=task.parameters.difference,
         interpolation=task.parameters.interpolation,
         **masks,

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from ..transform import Transform
+from .thresholding import Thresholding
 from .world import Grid, unit_factors
 
 _TIFF = (".tif", ".tiff", ".lsm")
@@ -52,10 +53,15 @@ def image_origin(record: Mapping[str, Any]) -> Origin:
         if path.lower().endswith(_TIFF):
             return Origin(("from tifffile import imread",), f"imread({path!r}){plane}")
         return Origin(("import imageio.v3 as iio",), f"iio.imread({path!r}){plane}")
+    if path is not None and record["levels"] > 1 and not index and _is_zarr(path):
+        opened = f"zarr.open_group({path!r}, mode='r')"
+        levels = f"[{opened}[key] for key in sorted({opened}.array_keys())]"
+        return Origin(("import zarr",), levels)
+    sizes = f" and {record['levels'] - 1} smaller sizes of it" if record["levels"] > 1 else ""
     return Origin(
         ("import numpy as np",),
         f"np.load({record['name'] + '.npy'!r}){plane}",
-        f"layer {record['name']!r}, shape {tuple(record['shape'])}: put your own file here",
+        f"layer {record['name']!r}, shape {tuple(record['shape'])}{sizes}: put your own file here",
     )
 
 
@@ -65,7 +71,7 @@ def alignment_script(
     arguments: dict[str, Any],
     initial: Transform | None,
     *,
-    threshold: str,
+    thresholding: Thresholding | None,
     masks: dict[str, str] | None = None,
 ) -> str:
     """Return a script that finds the same transform to the last bit.
@@ -78,8 +84,8 @@ def alignment_script(
         Keyword arguments of `align`, plain values.
     initial : Transform or None
         Where the search began.
-    threshold : str
-        How the images are compared afterwards.
+    thresholding : Thresholding or None
+        How the images are compared afterwards; None if they are too large for that.
     masks : dict of str to str, optional
         Expressions for the masks of `align`, by argument, that may use both images.
     """
@@ -88,7 +94,8 @@ def alignment_script(
         lines.append("from napari_ecc_align.polygons import polygon_mask")
     if any("np.load(" in mask for mask in (masks or {}).values()):
         lines.append("import numpy as np")
-    lines.append("from napari_ecc_align.inspection import before_after, inspect_alignment")
+    if thresholding is not None:
+        lines.append("from napari_ecc_align.inspection import before_after, inspect_alignment")
     lines.append("")
     for name, origin in (("reference", reference), ("moving", moving)):
         comment = f"  # {origin.note}" if origin.note else ""
@@ -104,13 +111,25 @@ def alignment_script(
     lines.append(")")
     lines.append("print(result.verdict, result.reason)")
     lines.append("print(result.transform.matrix.tolist())")
-    lines.append("")
-    lines.append(
-        f"seen = inspect_alignment(reference, moving, result.transform, method={threshold!r})"
-    )
-    lines.append("for row in before_after(result, seen):")
-    lines.append('    print(f"{row.label:20} {row.before:>12} {row.after:>12}")')
+    if thresholding is not None:
+        lines.extend(_comparison(thresholding, masks or {}))
     return "\n".join(lines) + "\n"
+
+
+def _comparison(thresholding: Thresholding, masks: Mapping[str, str]) -> list[str]:
+    """Return lines that print the table before/after."""
+    return [
+        "",
+        "seen = inspect_alignment(",
+        "    reference,",
+        "    moving,",
+        "    result.transform,",
+        *(f"    {name}={value!r}," for name, value in thresholding.keywords().items()),
+        *(f"    {name}={expression}," for name, expression in masks.items()),
+        ")",
+        "for row in before_after(result, seen):",
+        '    print(f"{row.label:20} {row.before:>12} {row.after:>12}")',
+    ]
 
 
 def mask_expression(role: str, region: Mapping[str, Any], grid: Grid) -> str:
@@ -148,6 +167,10 @@ def _from_sample(key: str, layer_name: str) -> Origin | None:
     if layer_name in sample.siblings:
         return Origin(imports, f"pair({key!r}).siblings[{layer_name!r}]")
     return None
+
+
+def _is_zarr(path: str) -> bool:
+    return path.rstrip("/\\").lower().endswith(".zarr")
 
 
 def _is_plain_image(path: str) -> bool:

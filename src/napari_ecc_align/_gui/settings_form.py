@@ -8,11 +8,11 @@ from magicgui.widgets import ComboBox, Container, LiteralEvalLineEdit, SpinBox
 from magicgui.widgets.bases import ValueWidget
 
 from ..arguments import DEFAULT_EPSILON, DEFAULT_ITERATIONS, DEFAULT_PRECISION, ENGINES
-from ..comparison import THRESHOLD_METHODS
 from ..differencing import DIFFERENCE_MODES
 from ..errors import InputError
 from ..warping import INTERPOLATIONS
 from .outputs import OUTPUTS
+from .threshold_settings import ThresholdSettings
 
 
 class SettingsForm(Container):  # type: ignore[type-arg]
@@ -39,13 +39,7 @@ class SettingsForm(Container):  # type: ignore[type-arg]
             tooltip="Absolute: dark where all agrees. "
             "Signed: reference minus aligned, in two colours",
         )
-        self.threshold = ComboBox(
-            choices=THRESHOLD_METHODS,
-            value="otsu",
-            label="threshold",
-            tooltip="How both images are made black and white to be compared (scikit-image). "
-            "Otsu for ink on paper, sauvola where the light is uneven",
-        )
+        self.threshold = ThresholdSettings()
         self.engine = ComboBox(
             choices=ENGINES,
             value="pyramid",
@@ -69,19 +63,13 @@ class SettingsForm(Container):  # type: ignore[type-arg]
             label="epsilon",
             tooltip="Stop when a step changes the correlation by less than this",
         )
-        super().__init__(
-            widgets=[
-                self.output,
-                self.interpolation,
-                self.difference,
-                self.threshold,
-                self.engine,
-                self.precision,
-                self.iterations,
-                self.epsilon,
-            ]
-        )
-        self.margins = (0, 0, 0, 0)
+        look = Container(widgets=[self.output, self.interpolation, self.difference])
+        search = Container(widgets=[self.engine, self.precision, self.iterations, self.epsilon])
+        groups = [look, self.threshold, search]
+        super().__init__(widgets=groups, labels=False)
+        self.names = [row.label for group in groups for row in group]
+        for each in (self, look, search):
+            each.margins = (0, 0, 0, 0)
 
     @property
     def kept(self) -> dict[str, ValueWidget[Any]]:
@@ -90,7 +78,7 @@ class SettingsForm(Container):  # type: ignore[type-arg]
             "output": self.output,
             "interpolation": self.interpolation,
             "difference": self.difference,
-            "threshold": self.threshold,
+            **self.threshold.kept,
             "engine": self.engine,
             "precision": self.precision,
             "iterations": self.iterations,
@@ -112,7 +100,7 @@ class SettingsForm(Container):  # type: ignore[type-arg]
             "precision": precision,
             "number_of_iterations": self.iterations.value,
             "termination_eps": epsilon,
-            "threshold": self.threshold.value,
+            "thresholding": self.threshold.chosen(),
             "difference": self.difference.value,
             "interpolation": self.interpolation.value,
             "output": self.output.value,

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from magicgui.widgets import ComboBox, Container
 
 from ..stack import To
-from .layers import plane_count
+from .looks import plane_count
 from .stack_layers import is_stack
 from .stack_run import StackMode
 

@@ -17,8 +17,9 @@ from ..errors import InputError
 from ..progress import Progress
 from ..transform import Transform
 from ..warping import Interpolation
-from .layers import LayerSnapshot, plane_count, snapshot
-from .looks import METADATA_KEY
+from .layers import LayerSnapshot, snapshot
+from .looks import METADATA_KEY, plane_count
+from .planes import plane_of
 from .resampling import plane_levels, stacked, stacked_placement
 from .world import Grid, own_placement
 
@@ -44,6 +45,8 @@ class StackSnapshot:
         Which of those is the one that frames follow each other along.
     placement : dict
         Keywords that put another stack like this one exactly where it is.
+    frame_places : tuple of float
+        Where the first frame lies in the world along that axis, and how far apart frames are.
     """
 
     shown: LayerSnapshot
@@ -51,6 +54,7 @@ class StackSnapshot:
     leading: tuple[int, ...]
     axis: int
     placement: dict[str, Any]
+    frame_places: tuple[float, float]
 
     def __len__(self) -> int:
         return self.leading[self.axis]
@@ -59,7 +63,7 @@ class StackSnapshot:
         """Return one frame at full resolution; other leading axes stay at what is on show."""
         index = list(self.shown.index)
         index[self.axis] = number
-        return self.levels[0][tuple(index)]
+        return plane_of(self.levels[0], tuple(index))
 
 
 def is_stack(layer: Image) -> bool:
@@ -101,7 +105,16 @@ def stack_snapshot(
         leading=leading,
         axis=chosen,
         placement=own_placement(layer) if target is None else stacked_placement(layer, target),
+        frame_places=_frame_places(layer, chosen),
     )
+
+
+def _frame_places(layer: Image, axis: int) -> tuple[float, float]:
+    first = np.zeros(layer.ndim)
+    second = first.copy()
+    second[axis] = 1
+    start = float(layer.data_to_world(first)[axis])
+    return start, float(layer.data_to_world(second)[axis]) - start
 
 
 def resample_steps(
@@ -137,7 +150,10 @@ def resample_steps(
     for number, index in enumerate(product(*map(range, stack.leading))):
         yield Progress(number / count, f"resampling plane {number + 1} of {count}")
         sources = [
-            level[tuple(at * level.shape[n] // stack.leading[n] for n, at in enumerate(index))]
+            plane_of(
+                level,
+                tuple(at * level.shape[n] // stack.leading[n] for n, at in enumerate(index)),
+            )
             for level in stack.levels
         ]
         planes.append(

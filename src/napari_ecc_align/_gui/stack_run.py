@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Generator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import numpy as np
 
 from ..alignment import align_steps
-from ..drift import Drift, drift_of
+from ..drift import Drift, drift_of, frame_transforms
 from ..errors import InputError
 from ..progress import Progress
 from ..result import AlignmentResult
@@ -54,8 +54,7 @@ class StackOutcome:
     drift : Drift
         One number per result.
     data : array_like, list of array_like, or None
-        The aligned stack, for `stack_layer`; None if every frame has failed, or only the one on
-        show is to be resampled.
+        The aligned stack, for `stack_layer`; None if every frame has failed, or it is not wanted.
     """
 
     results: list[AlignmentResult]
@@ -72,8 +71,8 @@ def run_stack_steps(
     to: To | int = "first",
     mode: StackMode = "every frame",
     initial: Transform | None = None,
-    reference_mask: Any = None,
-    moving_mask: Any = None,
+    masks: Callable[[], dict[str, Any]] = dict,
+    resample: bool = True,
 ) -> Generator[Progress, None, StackOutcome | Refusal]:
     """Align a stack, yielding progress often enough to cancel and rarely enough to draw.
 
@@ -92,8 +91,10 @@ def run_stack_steps(
         and all frames follow it. The last two need a `reference`.
     initial : Transform, optional
         Where to start first, with a `reference`.
-    reference_mask, moving_mask : array_like of bool, optional
-        Pixels that count; of the moving image only if one frame is aligned.
+    masks : callable, optional
+        Returns the masks of `align_stack`, or of `align` if one frame is aligned, by argument.
+    resample : bool, default: True
+        Whether the aligned stack is wanted.
 
     Returns
     -------
@@ -106,17 +107,16 @@ def run_stack_steps(
     def steps() -> Generator[Progress, None, StackOutcome]:
         yield Progress(0.0, "reading the layers")
         if mode == "every frame":
-            results = yield from _every(moving, parameters, reference, to, initial, reference_mask)
-            transforms = _filled(results)
+            results = yield from _every(moving, parameters, reference, to, initial, masks())
+            transforms = frame_transforms(results)
         else:
-            masks = reference_mask, moving_mask
-            results = [(yield from _shown(moving, parameters, reference, initial, masks))]
+            results = [(yield from _shown(moving, parameters, reference, initial, masks()))]
             transforms = [results[0].transform] * len(moving)
         shape = _shape_of(reference or moving)
         drift = drift_of(results, shape)
         failed = all(result.verdict == "failed" for result in results)
         data = None
-        if not failed and mode != "the frame on show":
+        if resample and not failed and mode != "the frame on show":
             data = yield from resample_steps(
                 moving, transforms, shape, interpolation=parameters.interpolation
             )
@@ -131,9 +131,9 @@ def _every(
     reference: LayerSnapshot | StackSnapshot | None,
     to: To | int,
     initial: Transform | None,
-    mask: Any,
+    masks: dict[str, Any],
 ) -> Generator[Progress, None, list[AlignmentResult]]:
-    options: dict[str, Any] = {"to": to, "reference_mask": mask, "initial": initial}
+    options: dict[str, Any] = {"to": to, "initial": initial, **masks}
     if isinstance(reference, StackSnapshot):
         options["references"] = _Frames(reference)
         if len(reference) != len(moving):
@@ -143,13 +143,7 @@ def _every(
             )
     elif reference is not None:
         options["reference"] = np.asarray(reference.data)
-    steps = stack_steps(
-        _Frames(moving),
-        model=parameters.model,
-        engine=parameters.engine,
-        precision=parameters.precision,
-        **options,
-    )
+    steps = stack_steps(_Frames(moving), **parameters.of_align(), **options)
     results: list[AlignmentResult] = yield from _seldom(steps)
     return results
 
@@ -159,7 +153,7 @@ def _shown(
     parameters: Parameters,
     reference: LayerSnapshot | StackSnapshot | None,
     initial: Transform | None,
-    masks: tuple[Any, Any],
+    masks: dict[str, Any],
 ) -> Generator[Progress, None, AlignmentResult]:
     if reference is None:
         raise InputError("A stack can be aligned to itself only frame by frame")
@@ -168,21 +162,11 @@ def _shown(
         fixed.source,
         moving.shown.source,
         initial=initial,
-        reference_mask=masks[0],
-        moving_mask=masks[1],
+        **masks,
         **parameters.of_align(),
     )
     result: AlignmentResult = yield from _seldom(steps)
     return result
-
-
-def _filled(results: list[AlignmentResult]) -> list[Transform]:
-    """Return a transform for every frame, also for those that could not be aligned."""
-    good = [number for number, result in enumerate(results) if result.verdict != "failed"]
-    if not good:
-        return [Transform.identity() for _ in results]
-    nearest = (min(good, key=lambda at: abs(at - number)) for number in range(len(results)))
-    return [results[number].transform for number in nearest]
 
 
 def _shape_of(reference: LayerSnapshot | StackSnapshot) -> tuple[int, int]:

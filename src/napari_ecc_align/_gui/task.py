@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..arguments import Engine
-from ..comparison import ThresholdMethod
 from ..differencing import DifferenceMode
 from ..transform import MotionModel, Transform
 from ..warping import Interpolation
 from .layers import LayerSnapshot
 from .outputs import Output
 from .regions import Mask, Region
+from .thresholding import Thresholding
 
 Pair = tuple[Hashable, Hashable]
 
@@ -27,7 +27,7 @@ class Parameters:
     precision: float
     number_of_iterations: int
     termination_eps: float
-    threshold: ThresholdMethod
+    thresholding: Thresholding
     difference: DifferenceMode
     interpolation: Interpolation
     output: Output = "resample"

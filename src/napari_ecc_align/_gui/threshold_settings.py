@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from magicgui.widgets import ComboBox, Container, FloatSlider, FloatSpinBox, SpinBox
 
 from ..comparison import LOCAL_METHODS, METHODS_WITH_K, THRESHOLD_METHODS
-from .comparing import Thresholding
+from .thresholding import Thresholding
 
 if TYPE_CHECKING:
+    from magicgui.widgets.bases import ValueWidget
     from napari.layers import Image
 
 MANUAL = "by hand"
@@ -57,17 +58,26 @@ class ThresholdSettings(Container):  # type: ignore[type-arg]
         self.method.changed.connect(self._show_what_counts)
         self._show_what_counts()
 
+    @property
+    def kept(self) -> dict[str, ValueWidget[Any]]:
+        """The widgets whose values are remembered; thresholds by hand are of one pair alone."""
+        return {"threshold": self.method, "window": self.window, "k": self.k}
+
     def suit(self, reference: Image | None, moving: Image | None) -> None:
         """Let the sliders span what two layers hold."""
         for slider, layer in ((self.of_reference, reference), (self.of_moving, moving)):
             if layer is None:
                 continue
             low, high = (float(limit) for limit in layer.contrast_limits_range)
-            if (slider.min, slider.max) != (low, high) and low < high:
-                with slider.changed.blocked():
-                    slider.range = (low, high)
-                    slider.step = (high - low) / 1000
-                    slider.value = (low + high) / 2
+            step = (high - low) / 1000
+            if step > max(abs(slider.min - low), abs(slider.max - high)) or step <= 0:
+                continue
+            with slider.changed.blocked():
+                # Twice: each is rounded to a whole number of steps as wide as they are then.
+                slider.range = (low, high)
+                slider.step = step
+                slider.range = (low, high)
+                slider.value = (low + high) / 2
 
     def start_by_hand_at(self, thresholds: tuple[float | None, float | None]) -> None:
         """Put the sliders where a method has found the thresholds, unless they are in use."""

@@ -11,8 +11,10 @@ from magicgui.widgets import ComboBox, Container, PushButton
 from ..errors import InputError
 from ..landmarks import transform_from_points
 from ..transform import Transform
+from .frame_regions import Regions, constant, region_at, regions_of_frames
 from .layers import LayerSnapshot
-from .regions import Region, region_in_view, region_of
+from .regions import Region, region_in_view
+from .stack_layers import StackSnapshot
 from .world import as_rows, plane_matrix, start_between, unit_factors
 
 if TYPE_CHECKING:
@@ -80,6 +82,7 @@ class WhereForm(Container):  # type: ignore[type-arg]
                 self.drag,
             ]
         )
+        self.names = [row.label for row in self]
         self.margins = (0, 0, 0, 0)
         events = viewer.layers.events
         for emitter in (events.inserted, events.removed, events.reordered, events.renamed):
@@ -101,6 +104,47 @@ class WhereForm(Container):  # type: ignore[type-arg]
             self._region(self.region.value, reference.index),
             self._region(self.moving_region.value, moving.index),
         )
+
+    def regions_of_stack(
+        self, reference: LayerSnapshot, moving: StackSnapshot, *, many: bool
+    ) -> tuple[Regions | None, Regions | None]:
+        """Return where each frame, and what it is aligned to, is compared; None is everywhere.
+
+        Parameters
+        ----------
+        reference : LayerSnapshot
+            What is on show of the reference.
+        moving : StackSnapshot
+            The stack that is aligned.
+        many : bool
+            Whether the reference is a stack too, such as the moving one itself.
+
+        Raises
+        ------
+        InputError
+            If a region marks nothing.
+        """
+        own = self._regions(self.moving_region.value, moving.shown.index, moving.axis)
+        if many:
+            return self._regions(self.region.value, reference.index, moving.axis), own
+        one = self._region(self.region.value, reference.index)
+        return None if one is None else constant(one), own
+
+    def _regions(self, chosen: Any, index: tuple[int, ...], axis: int) -> Regions | None:
+        if chosen in (EVERYWHERE, VIEW):
+            one = self._region(chosen, index)
+            return None if one is None else constant(one)
+        return regions_of_frames(chosen, index, axis)
+
+    def told(self) -> str | None:
+        """Return in a sentence where images are compared, as the form may be folded away."""
+        chosen = [box.value for box in (self.region, self.moving_region)]
+        names = [
+            "the current view" if area == VIEW else repr(area.name)
+            for area in chosen
+            if area not in (EVERYWHERE, None)
+        ]
+        return f"Compared only in {' and '.join(dict.fromkeys(names))}." if names else None
 
     def initial(self, reference: LayerSnapshot, moving: LayerSnapshot) -> Transform | None:
         """Return where the search begins, reference pixel to moving pixel.
@@ -125,7 +169,7 @@ class WhereForm(Container):  # type: ignore[type-arg]
             return None
         if chosen == VIEW:
             return region_in_view(self._viewer)
-        return region_of(chosen, index if chosen.ndim > 2 else None)
+        return region_at(chosen, index)
 
     def _areas(self, _: object = None) -> list[Any]:
         return [EVERYWHERE, VIEW, *self._of_kind(lambda layer: _kind(layer) in _AREAS)]

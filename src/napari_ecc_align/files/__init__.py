@@ -18,6 +18,8 @@ holds reference to moving in (x, y).
 What is told by the content when reading: a ``.json`` with ``coordinateTransformations`` is
 OME-NGFF; a ``.txt`` that begins as ITK's text is ITK's; a ``.csv`` without our header is a
 napari affine, since affinder writes no header.
+
+The transforms of a stack's frames go into one file: see `stacks`.
 """
 
 from __future__ import annotations
@@ -28,18 +30,32 @@ from pathlib import Path
 from ..errors import InputError
 from ..transform import Transform
 from . import itk, matrix_csv, matrix_npy, napari_affine, ome_ngff, own_json
+from .content import content_of
 from .own_json import FORMAT, VERSION, as_document, from_document
+from .stacks import (
+    STACK_FORMATS,
+    check_stack_suffix,
+    holds_a_stack,
+    is_of_a_stack,
+    load_transforms,
+    save_transforms,
+)
 
 __all__ = [
     "AFFINE_ONLY",
     "FORMAT",
     "FORMATS",
+    "STACK_FORMATS",
     "VERSION",
     "as_document",
+    "check_stack_suffix",
     "check_suffix",
     "from_document",
+    "holds_a_stack",
     "load_transform",
+    "load_transforms",
     "save_transform",
+    "save_transforms",
 ]
 
 FORMATS: dict[str, str] = {
@@ -110,10 +126,14 @@ def load_transform(path: str | Path) -> Transform:
     """
     path = Path(path)
     suffix = check_suffix(path)
-    content = _content(path)
+    content = content_of(path, _LARGEST_FILE, "transform")
     try:
         return _parser(suffix, content)(content)
     except InputError as error:
+        if is_of_a_stack(suffix, content):
+            raise InputError(
+                f"{path} holds one transform for each frame of a stack: load_transforms reads it"
+            ) from error
         raise InputError(f"{path} is not a usable transform file: {error}") from error
 
 
@@ -125,19 +145,6 @@ def check_suffix(path: str | Path) -> str:
         if name.endswith(suffix):
             return suffix
     raise InputError(f"{path}: a transform file must end in one of {', '.join(FORMATS)}")
-
-
-def _content(path: Path) -> bytes:
-    try:
-        if path.exists() and not path.is_file():
-            raise InputError(f"{path} is not a file; name a transform file")
-        with path.open("rb") as file:
-            content = file.read(_LARGEST_FILE + 1)
-    except OSError as error:
-        raise InputError(f"cannot read {path}: {error.strerror or error}") from error
-    if len(content) > _LARGEST_FILE:
-        raise InputError(f"{path} is too large to be a transform file")
-    return content
 
 
 def _parser(suffix: str, content: bytes) -> Callable[[bytes], Transform]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,30 @@ from ..transform import Transform, narrowest_model
 
 # Exchanges (x, y) and (row, column) on either side of a 3x3 matrix.
 SWAP: NDArray[np.float64] = np.array([[0.0, 1.0, 0.0], [1.0, 0.0, 0.0], [0.0, 0.0, 1.0]])
+
+
+def content_of(path: Path, largest: int, what: str) -> bytes:
+    """Return what is in a file, or raise `InputError`.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+    largest : int
+        A file of more bytes is refused.
+    what : str
+        What kind of file it should be, for an error.
+    """
+    try:
+        if path.exists() and not path.is_file():
+            raise InputError(f"{path} is not a file; name a {what} file")
+        with path.open("rb") as file:
+            content = file.read(largest + 1)
+    except OSError as error:
+        raise InputError(f"cannot read {path}: {error.strerror or error}") from error
+    if len(content) > largest:
+        raise InputError(f"{path} is too large to be a {what} file")
+    return content
 
 
 def text_of(content: bytes) -> str:

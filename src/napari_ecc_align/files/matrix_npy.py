@@ -9,9 +9,12 @@ from __future__ import annotations
 
 import io
 import warnings
+from math import prod
+from typing import Any
 
 import numpy as np
 from numpy.lib import format as npy
+from numpy.typing import NDArray
 
 from ..errors import InputError
 from ..transform import Transform
@@ -27,17 +30,25 @@ def dump(transform: Transform) -> bytes:
 
 def parse(content: bytes) -> Transform:
     """Return the transform that a file holds, or raise `InputError`."""
+    return transform_of(array_of(content))
+
+
+def array_of(content: bytes, *, check: bool = True) -> NDArray[Any]:
+    """Return the array of numbers that a file holds, or raise `InputError`.
+
+    Unless `check` is false it must be one matrix.
+    """
     try:
-        _check_header(content)
-        matrix = np.load(io.BytesIO(content), allow_pickle=False)
+        _check_header(content, one=check)
+        array: NDArray[Any] = np.load(io.BytesIO(content), allow_pickle=False)
     except InputError:
         raise
     except (ValueError, OSError, EOFError, SyntaxError, MemoryError, OverflowError) as error:
         raise InputError("it is not a whole .npy file") from error
-    return transform_of(matrix)
+    return array
 
 
-def _check_header(content: bytes) -> None:
+def _check_header(content: bytes, *, one: bool) -> None:
     """Look at what the file says it holds before any memory is set aside for that."""
     file = io.BytesIO(content)
     with warnings.catch_warnings():
@@ -48,6 +59,7 @@ def _check_header(content: bytes) -> None:
     if dtype.kind not in "iuf":
         kind = "Python objects" if dtype.hasobject else f"values of type {dtype}"
         raise InputError(f"it holds {kind}, not real numbers")
-    if shape not in ((3, 3), (2, 3)):
-        hint = "; save one of its matrices alone" if shape[1:] == (3, 3) else ""
-        raise InputError(f"it holds an array of shape {shape}, not one (3, 3) matrix{hint}")
+    if one and shape not in ((3, 3), (2, 3)):
+        raise InputError(f"it holds an array of shape {shape}, not one (3, 3) matrix")
+    if prod(shape) * dtype.itemsize > len(content):
+        raise InputError("it is not a whole .npy file")

@@ -32,7 +32,7 @@ _NAN = (float("nan"),)
 # What smoothing to single precision loses nothing of.
 _NARROW = (np.dtype(np.uint8), np.dtype(np.uint16))
 # A level of at most so many pixels is smoothed whole, once.
-_SMOOTHED_PIXELS = 300_000
+_SMOOTHED_PIXELS = 1_100_000
 # How far (px) a tile may wander before its patch of the moving image is read again.
 _SLACK = 4
 

@@ -71,7 +71,10 @@ def lazy_pyramid(
     known = base(image, valid)
     if len(given) == 1:
         return _magnified(replace(known, index=times), given[0].shape, smallest)
-    fine = [windowed(array, 0, known, known.offset, known.scale) for array in given]
+    fine = [
+        windowed(array, 0, known, known.offset, known.scale, own=array is given[0])
+        for array in given
+    ]
     levels = _on_grids(fine, known)
     last = levels[-1].grid
     grid = Grid(last.step * 2.0**times, last.start)
@@ -80,7 +83,7 @@ def lazy_pyramid(
     result = [fine[0]]
     for k in range(1, index):
         result.append(_read_at(levels, result[-1], shapes[k], k, known))
-    coarse = _in_memory(_Given(known, grid, True), shapes[index], index)
+    coarse = _in_memory(_Given(replace(known, own=False), grid, True), shapes[index], index)
     return result + pyramid(coarse, smallest)
 
 
@@ -135,7 +138,7 @@ def _magnified(kept: Level, shape: tuple[int, int], smallest: int) -> list[Level
     """Return the pyramid of an image of which nothing finer than a level in memory was kept."""
     shapes = _shapes(shape, kept.index)
     fine = [
-        windowed(Magnified(kept, shapes[k], kept.index - k), k, kept, 0.0, 1.0)
+        windowed(Magnified(kept, shapes[k], kept.index - k), k, kept, 0.0, 1.0, own=False)
         for k in range(kept.index)
     ]
     return fine + pyramid(kept, smallest)
@@ -173,11 +176,11 @@ def _read_at(
         if level.known and factor / _NEAR <= level.factor <= factor * _ROUNDED
     ]
     if not near:
-        return windowed(Halved(finer), index, known, 0.0, 1.0)
+        return windowed(Halved(finer), index, known, 0.0, 1.0, own=finer.own)
     source, step, start = _relative(near[-1], index)
     if _same(source, step, start, shape):
         return replace(source, index=index)
-    return windowed(Placed(source, shape, step, start), index, known, 0.0, 1.0)
+    return windowed(Placed(source, shape, step, start), index, known, 0.0, 1.0, own=False)
 
 
 def _in_memory(given: _Given, shape: tuple[int, int], index: int) -> Level:
@@ -185,7 +188,7 @@ def _in_memory(given: _Given, shape: tuple[int, int], index: int) -> Level:
     if _same(source, step, start, shape):
         return replace(source, index=index)
     values, valid = Placed(source, shape, step, start).read((0, shape[0], 0, shape[1]))
-    return Level(values, valid, 0.0, 1.0, index)
+    return Level(values, valid, 0.0, 1.0, index, own=False)
 
 
 def _relative(given: _Given, index: int) -> tuple[Level, NDArray[np.float64], NDArray[np.float64]]:

@@ -50,10 +50,12 @@ _TILE = 64
 _TOGETHER = 64
 # The number of tiles that the precision needs is foreseen from the uncertainty with few, but not
 # trusted further than this.
-_FASTEST_GROWTH = 6.0
-# By so much (px of its level) a solution is off for the sampling's sake, which is the same
-# everywhere, so that no statistics of one pair show it.
+_FASTEST_GROWTH = 16.0
+# By so much (px) a solution of the two finest levels is off for the sampling's sake, which is the
+# same everywhere, so that no statistics of one pair show it; on others by so many px of the level.
 _BIAS = 0.01
+# A level of so many pixels has tiles enough to make a result precise without a finer one.
+_PLENTY = 500_000
 # Tiles of at most so many pixels: what bounds the memory.
 _MOST_PIXELS = 3_000_000
 # Twice as many where more is asked than this (px).
@@ -81,7 +83,12 @@ class Refined:
     @property
     def bias(self) -> float:
         """What they do not tell, in px of level 0."""
-        return _BIAS * 2.0**self.level
+        return bias(self.level)
+
+
+def bias(level: int) -> float:
+    """Return what no statistics tell of a solution on a level, in px of level 0."""
+    return _BIAS if level <= 1 else _BIAS * 2.0**level
 
 
 @dataclass(frozen=True)
@@ -243,14 +250,31 @@ class Refiner:
 
     def _precise(self, result: Refined) -> bool:
         """Tell whether a result is as exact as was asked."""
-        return max(result.uncertainty, result.bias) <= self._settings.precision
+        return result.uncertainty <= self._settings.precision and self._final(result.level)
 
     def _next(self, result: Refined) -> int:
-        """Return the finest level in whose basin the result lies, at least one below."""
+        """Return the level to go on with, at least one below.
+
+        It is the finest in whose basin the result lies, but no finer than it takes to be precise:
+        much of what is seen of an image is seen on a coarser level with fewer pixels.
+        """
         for index in range(result.level):
-            if result.uncertainty < _BASIN * 2**index:
+            if result.uncertainty < _BASIN * 2**index and not self._suffices(index + 1, result):
                 return index
         return result.level - 1
+
+    def _suffices(self, index: int, result: Refined) -> bool:
+        """Tell whether a level, below that of a result, promises to be precise."""
+        return (
+            index < result.level
+            and self._final(index)
+            and self._reference[index].image.size >= _PLENTY
+        )
+
+    def _final(self, index: int) -> bool:
+        """Tell whether a solution of a level can be precise."""
+        own = self._reference[index].own and self._moving[index].own
+        return index == 0 or (own and bias(index) <= self._settings.precision)
 
     def _tiled(self, start: Refined, index: int) -> Generator[Refined, None, Refined | None]:
         """Refine on tiles of one level, adding some until it is precise; None without tiles."""
@@ -283,7 +307,8 @@ class Refiner:
                 yield result or start
             assert result is not None
             yield result
-            excess = result.uncertainty / self._aim(index)
+            aim = self._aim(result, used, len(choice))
+            excess = result.uncertainty / aim
             if excess < 1 or (used > _FIRST_TILES and not result.solution.converged):
                 break
             pixels = _MOST_PIXELS * (1 + (self._settings.precision < _USUAL_PRECISION))
@@ -304,11 +329,16 @@ class Refiner:
             TileSampler(self._moving[index], origins, size, gradient=self.gradient),
         )
 
-    def _aim(self, index: int) -> float:
-        """Return the uncertainty (px of level 0) at which a level has done its part."""
-        if index == 0:
-            return self._settings.precision
-        return 0.5 * _BASIN * 2.0 ** (index - 1)
+    def _aim(self, result: Refined, used: int, most: int) -> float:
+        """Return the uncertainty (px of level 0) at which a level has done its part.
+
+        It may be as good as the last one, if what `used` tiles tell foretells that `most` suffice.
+        """
+        enough = self._settings.precision
+        sufficient = result.level == 0 or result.uncertainty * np.sqrt(used / most) < enough
+        if sufficient and self._final(result.level):
+            return enough
+        return 0.5 * _BASIN * 2.0 ** (result.level - 1)
 
     def _choice(self, start: Refined, index: int) -> tuple[int, Array]:
         """Return the size of tiles on a level, and their first pixels (x, y), best first."""

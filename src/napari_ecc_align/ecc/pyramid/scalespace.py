@@ -7,7 +7,7 @@ after removing an offset and a scale so that any dynamic range fits.  Pixel i of
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -52,6 +52,9 @@ class Level:
         `patch` returns ``(image - offset) / scale``.
     index : int
         0 is the original; each level halves.
+    own : bool
+        Halved from the original by `halved`, as the same level of another image is; not given, nor
+        interpolated.
     kept : dict
         What has been made of the level once and may be wanted again, by name.
     """
@@ -61,6 +64,7 @@ class Level:
     offset: float
     scale: float
     index: int
+    own: bool = True
     kept: dict[str, NDArray[Any]] = field(default_factory=dict, repr=False, compare=False)
 
     @property
@@ -152,9 +156,8 @@ def halved(level: Level) -> Level:
     native = array and level.image.dtype in _NATIVE and level.image.dtype.isnative
     exact = level.image.dtype.kind == "f" or level.scale >= _MIN_INTEGER_CONTRAST
     if level.valid is None and native and exact and (level.index > 0 or _moderate(level)):
-        return Level(
-            np.asarray(cv2.pyrDown(level.image)), None, level.offset, level.scale, level.index + 1
-        )
+        coarse = np.asarray(cv2.pyrDown(level.image))
+        return replace(level, image=coarse, index=level.index + 1, kept={})
     h, w = (level.shape[0] + 1) // 2, (level.shape[1] + 1) // 2
     image = np.empty((h, w), np.float32)
     valid = None if level.valid is None else np.empty((h, w), bool)
@@ -162,7 +165,7 @@ def halved(level: Level) -> Level:
         _halve_strip(level, y, min(h, y + _STRIP), image, valid)
     if valid is not None and valid.all():
         valid = None
-    return Level(image, valid, 0.0, 1.0, level.index + 1)
+    return Level(image, valid, 0.0, 1.0, level.index + 1, level.own)
 
 
 def _moderate(level: Level) -> bool:

@@ -113,7 +113,9 @@ class _Validity:
         return np.asarray(self._coarse.valid[row, column])
 
 
-def windowed(source: Readable, index: int, coarse: Level, offset: float, scale: float) -> Level:
+def windowed(
+    source: Readable, index: int, coarse: Level, offset: float, scale: float, *, own: bool
+) -> Level:
     """Return a level that reads its pixels from `source`.
 
     Parameters
@@ -124,7 +126,7 @@ def windowed(source: Readable, index: int, coarse: Level, offset: float, scale: 
         Of the level.
     coarse : Level
         A coarser image of the same in memory, which answers for the validity of single pixels.
-    offset, scale : float
+    offset, scale, own : float, bool
         As in `Level`.
     """
     recent = _Recent(source)
@@ -132,7 +134,7 @@ def windowed(source: Readable, index: int, coarse: Level, offset: float, scale: 
     # rectangles of a fine level is ever asked for.
     values = cast("Image", _Values(recent))
     validity = _Validity(recent, coarse) if source.masked else None
-    return Level(values, cast("Bools | None", validity), offset, scale, index)
+    return Level(values, cast("Bools | None", validity), offset, scale, index, own)
 
 
 class Halved:

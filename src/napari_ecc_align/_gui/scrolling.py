@@ -1,0 +1,63 @@
+"""The part of a form that scrolls where the window has no room for all of it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import partial
+
+from qtpy.QtCore import QEvent, QObject, QSize, Qt, QTimer
+from qtpy.QtWidgets import QFrame, QScrollArea, QVBoxLayout, QWidget
+
+_LEAST_HEIGHT = 60
+
+
+class Scroll(QScrollArea):
+    """Widgets below each other: as wide as they need, and as high as there is room.
+
+    Parameters
+    ----------
+    widgets : sequence of QWidget
+        From top to bottom.
+    parent : QWidget
+        What it is part of.
+    """
+
+    def __init__(self, widgets: Sequence[QWidget], parent: QWidget) -> None:
+        super().__init__(parent)
+        inner = self._inner = QWidget()
+        layout = QVBoxLayout(inner)
+        layout.setContentsMargins(0, 0, 0, 0)
+        for widget in widgets:
+            layout.addWidget(widget)
+        layout.addStretch()
+        self.setWidgetResizable(True)
+        self.setFrameShape(QFrame.Shape.NoFrame)
+        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.setWidget(inner)
+        inner.installEventFilter(self)
+
+    def bring(self, widget: QWidget) -> None:
+        """Scroll until a widget inside is in sight, once it has been laid out."""
+        timer = QTimer(self)
+        timer.setSingleShot(True)
+        timer.timeout.connect(partial(self.ensureWidgetVisible, widget))
+        timer.timeout.connect(timer.deleteLater)
+        timer.start(0)
+
+    def sizeHint(self) -> QSize:
+        """Ask for room for all."""
+        return self._wide(self._inner.sizeHint())
+
+    def minimumSizeHint(self) -> QSize:
+        """Be content with less height, never with less width."""
+        return self._wide(QSize(self._inner.minimumSizeHint().width(), _LEAST_HEIGHT))
+
+    def eventFilter(self, watched: QObject | None, event: QEvent | None) -> bool:
+        """Ask anew when what is inside has changed."""
+        if event is not None and event.type() == QEvent.Type.LayoutRequest:
+            self.updateGeometry()
+        return super().eventFilter(watched, event)
+
+    def _wide(self, size: QSize) -> QSize:
+        bar = self.verticalScrollBar()
+        return size + QSize(0 if bar is None else bar.sizeHint().width(), 0)

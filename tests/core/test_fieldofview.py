@@ -1,0 +1,95 @@
+import cv2
+import numpy as np
+import pytest
+from skimage import data
+
+from napari_ecc_align import align
+from napari_ecc_align.ecc.pyramid.ladder import image_pyramid
+from napari_ecc_align.fieldofview import field_of_view
+from pairs import known_pair, picture, random_transform
+
+SHAPE = (300, 320)
+
+
+def disk(shape=SHAPE, radius=140):
+    rows, columns = np.ogrid[: shape[0], : shape[1]]
+    return np.hypot(rows - shape[0] / 2, columns - shape[1] / 2) < radius
+
+
+def in_a_round_field(image, outside=6):
+    """Show an image through a round aperture with a soft edge."""
+    weight = cv2.GaussianBlur(disk(image.shape).astype(np.float64), (0, 0), 1.5)
+    noise = np.random.default_rng(1).normal(0, 0.5, image.shape)
+    return np.clip(weight * image + (1 - weight) * outside + noise, 0, 255).astype(np.uint8)
+
+
+def found_in(image):
+    return field_of_view(image_pyramid(image)[0], image.shape)
+
+
+def test_a_round_field_is_found_and_its_soft_edge_left_out():
+    field = found_in(in_a_round_field(picture("camera")[:300, :320]))
+    assert field.dtype == bool
+    assert field.shape == SHAPE
+    assert not (field & ~disk(radius=139)).any()
+    assert field.sum() > 0.85 * disk().sum()
+
+
+def test_a_coarse_level_tells_the_same_within_its_pixels():
+    image = in_a_round_field(picture("camera")[:300, :320])
+    coarse = field_of_view(image_pyramid(image)[1], image.shape)
+    assert not (coarse & ~disk(radius=140)).any()
+    assert coarse.sum() > 0.75 * disk().sum()
+
+
+@pytest.mark.parametrize(
+    "image",
+    [
+        data.camera(),
+        data.page(),
+        data.coins(),
+        255 - data.page(),
+        data.text(),
+        np.full((100, 100), 7, np.uint8),
+        np.eye(100, dtype=np.uint8) * 255,
+        data.hubble_deep_field()[..., 0],
+    ],
+    ids=["photo", "page", "coins", "negative", "text", "constant", "line", "stars"],
+)
+def test_what_has_no_surround_is_left_whole(image):
+    assert found_in(image) is None
+
+
+@pytest.mark.parametrize("size", [4.0, 20.0])
+@pytest.mark.parametrize("name", ["camera", "astronaut"])
+def test_what_moves_inside_a_field_that_stays_is_aligned(name, size):
+    truth = random_transform(int(size), "euclidean", SHAPE, size=size)
+    pair = known_pair(name, truth, shape=SHAPE)
+    # So dim that the edge of the field, which does not move, is by far the strongest.
+    reference, moving = (
+        in_a_round_field(97 + 0.1 * image) for image in (pair.reference, pair.moving)
+    )
+    result = align(reference, moving, model="euclidean")
+    assert result.verdict == "aligned", result.reason
+    assert result.reason.startswith("Without the flat surround: ")
+    assert pair.error_of(result.transform) < 4 * result.corner_uncertainty
+
+
+@pytest.mark.parametrize("names", [("camera", "astronaut"), ("chelsea", "coffee")])
+def test_different_things_in_the_same_field_are_not_aligned(names):
+    first, second = (in_a_round_field(picture(name)[:300, :320]) for name in names)
+    assert align(first, second).verdict == "failed"
+
+
+def test_masks_still_count_where_the_surround_is_left_out():
+    truth = random_transform(4, "euclidean", SHAPE, size=4.0)
+    pair = known_pair("camera", truth, shape=SHAPE)
+    reference, moving = (
+        in_a_round_field(97 + 0.1 * image) for image in (pair.reference, pair.moving)
+    )
+    reference[40:120, 120:200] = 255
+    mask = np.ones(SHAPE, bool)
+    mask[36:124, 116:204] = False
+    result = align(reference, moving, model="euclidean", reference_mask=mask)
+    assert result.verdict == "aligned", result.reason
+    assert pair.error_of(result.transform) < 4 * result.corner_uncertainty

@@ -1,0 +1,152 @@
+"""The transforms of a stack on disk: every bit survives, and bad files get one sentence."""
+
+import json
+
+import numpy as np
+import pytest
+
+from napari_ecc_align import InputError, Transform
+from napari_ecc_align.files import (
+    STACK_FORMATS,
+    holds_a_stack,
+    load_transform,
+    load_transforms,
+    save_transform,
+    save_transforms,
+)
+from pairs import random_transform
+
+SHAPE = (200, 240)
+STACK = [random_transform(seed, "affine", SHAPE) for seed in range(5)]
+BENT = Transform([[1, 0.1, 3], [0, 1, 4], [1e-4, -2e-4, 1]], "homography")
+
+
+def matrices(transforms):
+    return np.array([each.matrix for each in transforms])
+
+
+@pytest.mark.parametrize("suffix", STACK_FORMATS)
+@pytest.mark.parametrize("stack", [STACK, STACK[:1], [*STACK, BENT]], ids=["5", "1", "bent"])
+def test_every_bit_of_a_stack_survives(tmp_path, suffix, stack):
+    path = tmp_path / f"film{suffix}"
+    save_transforms(stack, path)
+    loaded = load_transforms(path)
+    assert np.array_equal(matrices(loaded), matrices(stack))
+    assert holds_a_stack(path)
+
+
+def test_other_programs_read_the_numbers(tmp_path):
+    save_transforms(STACK, tmp_path / "film.csv")
+    table = np.loadtxt(tmp_path / "film.csv", delimiter=",")
+    assert np.array_equal(table.reshape(-1, 3, 3), matrices(STACK))
+    save_transforms(STACK, tmp_path / "film.npy")
+    assert np.array_equal(np.load(tmp_path / "film.npy"), matrices(STACK))
+
+
+def test_a_table_that_a_spreadsheet_has_saved(tmp_path):
+    path = tmp_path / "film.csv"
+    save_transforms(STACK, path)
+    header, *rows = path.read_text().splitlines()
+    commas = "," * 8
+    path.write_text("\ufeff" + "\r\n".join([f'"{header}"{commas}', *rows, commas, ""]))
+    assert np.array_equal(matrices(load_transforms(path)), matrices(STACK))
+
+
+def test_what_was_said_of_each_frame_is_kept(tmp_path):
+    path = tmp_path / "film.json"
+    said = ["aligned", "failed", "aligned", "doubtful", "aligned"]
+    save_transforms(STACK, path, verdicts=said)
+    document = json.loads(path.read_text())
+    assert [frame["verdict"] for frame in document["frames"]] == said
+    assert document["model"] == "affine"
+    with pytest.raises(InputError, match="one per transform"):
+        save_transforms(STACK, path, verdicts=said[:2])
+
+
+@pytest.mark.parametrize("suffix", STACK_FORMATS)
+def test_one_and_many_are_told_apart(tmp_path, suffix):
+    one, many = tmp_path / f"one{suffix}", tmp_path / f"many{suffix}"
+    save_transform(STACK[0], one)
+    save_transforms(STACK, many)
+    assert holds_a_stack(many)
+    assert not holds_a_stack(one)
+    with pytest.raises(InputError, match="one transform for each frame of a stack"):
+        load_transform(many)
+    with pytest.raises(InputError, match="does not hold a stack's transforms"):
+        load_transforms(one)
+
+
+def test_what_cannot_be_written_leaves_nothing(tmp_path):
+    for path, complaint in (
+        (tmp_path / "film.tfm", "must end in one of .json, .csv, .npy"),
+        (tmp_path / "film.ome.json", "must end in one of"),
+        (tmp_path / "no" / "film.json", "folder"),
+    ):
+        with pytest.raises(InputError, match=complaint):
+            save_transforms(STACK, path)
+    with pytest.raises(InputError, match="at least one"):
+        save_transforms([], tmp_path / "film.json")
+    save_transforms(STACK, tmp_path / "film.json")
+    before = (tmp_path / "film.json").read_bytes()
+    with pytest.raises(InputError, match="exists"):
+        save_transforms(STACK[:2], tmp_path / "film.json", overwrite=False)
+    assert (tmp_path / "film.json").read_bytes() == before
+    assert [path.name for path in tmp_path.iterdir()] == ["film.json"]
+
+
+HEADER = "# napari-ecc-align stack\n"
+FRAME = '{"matrix": [[1, 0, 0], [0, 1, 0], [0, 0, 1]]}'
+
+
+def document(frames, version=1, model='"affine"'):
+    return (
+        f'{{"format": "napari-ecc-align stack", "version": {version}, "model": {model}, '
+        f'"frames": {frames}}}'
+    )
+
+
+BAD = {
+    "suffix": ("t.tfm", "", "must end in one of"),
+    "missing": ("t.csv", None, "cannot read"),
+    "other json": ("t.json", "[]", "its format is not"),
+    "json version": ("t.json", document("[]", version=9), "its version is 9"),
+    "json no frames": ("t.json", document("[]"), "no frames"),
+    "json frames": ("t.json", document("[1]"), "each with a matrix"),
+    "json model": ("t.json", document(f"[{FRAME}]", model='"bent"'), "model must be one of"),
+    "json frame": ("t.json", document(f'[{FRAME}, {{"matrix": 1}}]'), "frame 1: matrix"),
+    "json nested": ("t.json", "[" * 200_000, "not valid JSON"),
+    "csv header": ("t.csv", "1,0,0,0,1,0,0,0,1\n", "first line is not"),
+    "csv few": ("t.csv", HEADER + "1,0,0\n", "frame 0: there must be nine numbers, not 3"),
+    "csv word": ("t.csv", HEADER + "1,0,0,0,1,0,0,0,x\n", "'x' is not a number"),
+    "csv nan": ("t.csv", HEADER + "1,0,nan,0,1,0,0,0,1\n", "frame 0: .*NaN"),
+    "csv empty": ("t.csv", HEADER, "no frames"),
+    "npy objects": (
+        "t.npy",
+        lambda path: np.save(path, np.array([{}], object), allow_pickle=True),
+        "Python objects",
+    ),
+    "npy shape": ("t.npy", lambda path: np.save(path, np.zeros((4, 2, 2))), "not \\(n, 3, 3"),
+    "npy singular": ("t.npy", lambda path: np.save(path, np.zeros((4, 3, 3))), "frame 0: "),
+    "npy boundless": (
+        "t.npy",
+        lambda path: path.write_bytes(
+            b"\x93NUMPY\x01\x00v\x00"
+            + b"{'descr': '<f8', 'fortran_order': False, 'shape': (100000000, 3, 3), }".ljust(117)
+            + b"\n"
+        ),
+        "not a whole .npy file",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", BAD)
+def test_bad_stack_files_get_one_sentence(tmp_path, name):
+    file, content, complaint = BAD[name]
+    path = tmp_path / file
+    if callable(content):
+        content(path)
+    elif content is not None:
+        path.write_text(content)
+    with pytest.raises(InputError, match=complaint) as caught:
+        load_transforms(path)
+    assert "\n" not in str(caught.value)

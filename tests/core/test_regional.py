@@ -1,0 +1,91 @@
+"""A small region decides: found although the rest of both images is masked."""
+
+import dask.array as da
+import numpy as np
+import pytest
+from scipy.ndimage import zoom
+from skimage import data
+
+from napari_ecc_align import Transform, align, warp
+
+SIDE = 512
+TURN = np.radians(0.4)
+TRUTH = Transform(
+    [[np.cos(TURN), -np.sin(TURN), 12.25], [np.sin(TURN), np.cos(TURN), -9.5], [0, 0, 1]]
+)
+
+
+@pytest.fixture(scope="module")
+def pair():
+    rng = np.random.default_rng(3)
+    fine = zoom(rng.normal(128, 60, (SIDE // 4, SIDE // 4)), 4, order=1)
+    scene = np.clip(0.4 * fine + 0.6 * data.camera(), 0, 255).astype(np.uint8)
+    return scene, warp(scene, TRUTH.inverse(), output_shape=scene.shape, fill="background")
+
+
+def region(side=SIDE, share=0.25):
+    mask = np.zeros((side, side), bool)
+    first = side // 5
+    last = first + int(share * side)
+    mask[first:last, first:last] = True
+    return mask, np.array([[first, first], [last, first], [first, last], [last, last]], float)
+
+
+def gap(result, truth, points):
+    return np.abs(result.transform.map(points) - truth.map(points)).max()
+
+
+@pytest.mark.parametrize("share", [0.15, 0.25, 0.45])
+@pytest.mark.parametrize("model", ["euclidean", "affine"])
+def test_a_region_of_the_reference(pair, share, model):
+    mask, corners = region(share=share)
+    result = align(*pair, model=model, reference_mask=mask)
+    assert result.verdict != "failed", result.reason
+    assert gap(result, TRUTH, corners) < 0.1
+
+
+def test_a_region_of_the_moving_image(pair):
+    mask, corners = region(share=0.45)
+    result = align(*pair, model="euclidean", moving_mask=mask)
+    assert result.verdict != "failed", result.reason
+    assert gap(result, TRUTH, TRUTH.inverse().map(corners)) < 0.1
+
+
+def test_beyond_a_start_that_scales(pair):
+    scene, moving = pair
+    half = Transform([[0.5, 0, -0.25], [0, 0.5, -0.25], [0, 0, 1]])
+    small = warp(moving, half.inverse(), output_shape=(SIDE // 2, SIDE // 2))
+    mask, corners = region(share=0.3)
+    result = align(scene, small, model="euclidean", reference_mask=mask, initial=half)
+    assert result.verdict != "failed", result.reason
+    assert gap(result, half @ TRUTH, corners) < 0.1
+
+
+@pytest.mark.parametrize("lazy_mask", [False, True])
+def test_a_region_of_a_lazy_pyramid(pair, lazy_mask):
+    large = [np.kron(image, np.ones((4, 4), np.uint8)) for image in pair]
+    levels = [[image[::step, ::step] for step in (1, 2, 4, 8)] for image in large]
+    lazy = [[da.from_array(level, chunks=256) for level in image] for image in levels]
+    mask, corners = region(4 * SIDE)
+    given = da.from_array(mask, chunks=256) if lazy_mask else mask
+    result = align(*lazy, model="euclidean", reference_mask=given)
+    four = Transform(np.diag([4.0, 4.0, 1.0]))
+    assert result.verdict != "failed", result.reason
+    assert gap(result, four @ TRUTH @ four.inverse(), corners) < 3
+
+
+def test_another_thing_in_the_region_still_fails(pair):
+    mask, _ = region()
+    other = np.rot90(data.brick()).copy()
+    assert align(pair[0], other, reference_mask=mask).verdict == "failed"
+
+
+def test_what_is_told_meanwhile_is_of_the_whole_image(pair):
+    mask, corners = region()
+    told = []
+    align(*pair, model="euclidean", reference_mask=mask, progress=told.append)
+    assert any(step.stage == "looking at the region" for step in told)
+    last = [step.transform for step in told if step.transform is not None][-1]
+    assert np.abs(last.map(corners) - TRUTH.map(corners)).max() < 0.1
+    fractions = [step.fraction for step in told]
+    assert fractions == sorted(fractions)

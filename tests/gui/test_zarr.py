@@ -1,0 +1,231 @@
+"""Real zarr pyramids in the viewer: read only where needed, and what comes of them is as lazy."""
+
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import zarr
+from scipy.ndimage import zoom
+from skimage import data
+from zarr.storage import LocalStore
+
+from napari_ecc_align import Transform, warp
+from napari_ecc_align._gui import run
+from napari_ecc_align.transform import corner_error
+
+KEY = "napari-ecc-align"
+SIDE, CHUNK = 4096, 512
+TURN = np.radians(0.4)
+TRUTH = Transform(
+    [
+        [np.cos(TURN), -np.sin(TURN), 22.25],
+        [np.sin(TURN), np.cos(TURN), -31.5],
+        [0, 0, 1],
+    ]
+)
+
+
+class Counting(LocalStore):
+    """A store that knows which chunks of the full resolution have been read."""
+
+    def __init__(self, *args, **options):
+        super().__init__(*args, **options)
+        self.read = set()
+
+    async def get(self, key, prototype, byte_range=None):
+        if key.startswith("s0/c/"):
+            self.read.add(key)
+        return await super().get(key, prototype, byte_range)
+
+    @property
+    def share(self):
+        return len(self.read) / (SIDE // CHUNK) ** 2
+
+
+def write(path, image):
+    root = zarr.open_group(path, mode="w")
+    for level in range(5):
+        chunks = (min(CHUNK, len(image)),) * 2
+        array = root.create_array(f"s{level}", shape=image.shape, chunks=chunks, dtype="uint8")
+        array[:] = image
+        image = image.reshape(len(image) // 2, 2, -1, 2).mean(axis=(1, 3)).astype(np.uint8)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("pyramids")
+    rng = np.random.default_rng(3)
+    fine = np.tile(zoom(data.gravel().astype(np.float32), 2, order=1), (4, 4))
+    coarse = zoom(data.camera().astype(np.float32), 8, order=1)
+    spots = zoom(rng.normal(0, 40, (512, 512)).astype(np.float32), 8, order=1)
+    scene = np.clip(0.4 * fine + 0.5 * coarse + spots, 0, 255).astype(np.uint8)
+    write(folder / "reference.zarr", scene)
+    back = TRUTH.inverse()
+    write(folder / "moving.zarr", warp(scene, back, output_shape=scene.shape, fill="background"))
+    return folder
+
+
+@pytest.fixture
+def large(monkeypatch):
+    """Let images of this size be too large to be read whole."""
+    monkeypatch.setattr(run, "_MOST_PIXELS", 2**20)
+
+
+@pytest.fixture
+def pyramids(make_napari_viewer, folder, large):
+    """Two layers straight from zarr arrays, and their stores."""
+    viewer, stores = make_napari_viewer(), []
+    for name in ("reference", "moving"):
+        stores.append(Counting(folder / f"{name}.zarr", read_only=True))
+        root = zarr.open_group(stores[-1], mode="r")
+        levels = [root[key] for key in sorted(root.array_keys())]
+        viewer.add_image(levels, name=name, multiscale=True, scale=(0.5, 0.5), units="um")
+    return viewer, stores
+
+
+def align(viewer, finish, **choices):
+    widget = viewer.window.add_plugin_dock_widget(KEY, "Align images")[1]
+    for name, value in choices.items():
+        getattr(widget.settings, name).value = value
+    widget.align_button.native.click()
+    finish(widget)
+    return widget
+
+
+def found(layer):
+    return layer.metadata[KEY]["matrix"]
+
+
+def test_a_zarr_pyramid_aligns_and_its_aligned_layer_is_lazy_and_multiscale(
+    pyramids, finish, folder
+):
+    viewer, stores = pyramids
+    widget = align(viewer, finish)
+    assert "Aligned" in widget.after.results.verdict.value
+    layer = viewer.layers["moving aligned"]
+    assert corner_error(found(layer), TRUTH.matrix, (SIDE, SIDE)) < 0.1
+    assert all(store.share < 0.7 for store in stores)
+    assert layer.multiscale
+    assert len(layer.data) > 3
+    assert all(hasattr(level, "compute") for level in layer.data)
+    assert np.allclose(layer.extent.world, viewer.layers["reference"].extent.world)
+    part = (slice(1500, 1700), slice(2100, 2300))
+    whole = zarr.open_array(folder / "moving.zarr" / "s0", mode="r")[:]
+    expected = warp(whole, Transform(found(layer)), output_shape=(SIDE, SIDE), fill="background")
+    assert np.abs(layer.data[0][part].compute() - expected[part].astype(int)).max() <= 1
+
+
+def test_only_what_is_looked_at_is_resampled(pyramids, finish):
+    viewer, stores = pyramids
+    align(viewer, finish)
+    layer = viewer.layers["moving aligned"]
+    stores[1].read.clear()
+    np.asarray(layer.data[0][1200:1300, 1200:1300])
+    assert 0 < stores[1].share < 0.3
+    stores[1].read.clear()
+    np.asarray(layer.data[-1])
+    assert stores[1].share == 0
+
+
+def test_moving_a_zarr_pyramid_reads_and_writes_nothing_more(pyramids, finish):
+    viewer, _ = pyramids
+    align(viewer, finish, output="move")
+    assert [layer.name for layer in viewer.layers] == ["reference", "moving"]
+    moving = viewer.layers["moving"]
+    for x, y in ((0, 0), (4095, 0), (700, 3000)):
+        there = TRUTH.map((x, y))[::-1]
+        assert np.allclose(moving.data_to_world(there), (y / 2, x / 2), atol=0.06)
+
+
+def test_opened_by_napari_from_the_folder(make_napari_viewer, folder, large, finish):
+    viewer = make_napari_viewer()
+    for name in ("reference", "moving"):
+        viewer.open(folder / f"{name}.zarr", plugin="napari", multiscale=True)
+    widget = align(viewer, finish)
+    assert "Aligned" in widget.after.results.verdict.value
+    assert corner_error(found(viewer.layers["moving aligned"]), TRUTH.matrix, (SIDE, SIDE)) < 0.1
+    widget.after.next.undo.native.click()
+    assert len(viewer.layers) == 2
+
+
+def test_what_the_canvas_reads_meanwhile_does_no_harm(make_napari_viewer, folder, large, qtbot):
+    viewer = make_napari_viewer()
+    for name in ("reference", "moving"):
+        viewer.open(folder / f"{name}.zarr", plugin="napari", multiscale=True)
+    widget = viewer.window.add_plugin_dock_widget(KEY, "Align images")[1]
+    for _ in range(3):
+        widget.run()
+        while widget.running:
+            # As a person does who pans: napari keeps what dask computes for it by hooks.
+            for layer in viewer.layers[:2]:
+                np.asarray(layer.data[1][100:900, 200:1000])
+            qtbot.wait(1)
+        assert "Aligned" in widget.after.results.verdict.value
+
+
+@pytest.mark.alone
+def test_the_script_of_a_pyramid_gives_the_same_transform_to_the_last_bit(
+    make_napari_viewer, folder, large, finish
+):
+    viewer = make_napari_viewer()
+    for name in ("reference", "moving"):
+        viewer.open(folder / f"{name}.zarr", plugin="napari", multiscale=True)
+    widget = align(viewer, finish)
+    assert "Aligned" in widget.after.results.verdict.value
+    script = widget.after.copy_script()
+    assert "inspect_alignment" not in script
+    printed = subprocess.run(
+        [sys.executable, "-I", "-c", script],
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=180,
+    ).stdout
+    matrix = next(line for line in printed.splitlines() if line.startswith("[["))
+    assert matrix == str(found(viewer.layers["moving aligned"]))
+
+
+def test_blinking_large_images(pyramids, finish):
+    viewer, _ = pyramids
+    widget = align(viewer, finish)
+    assert not widget.after.next.view.enabled
+    widget.after.next.blink.value = True
+    assert not viewer.layers["moving"].visible
+    assert viewer.layers["moving aligned"].visible
+    widget.after.next.blink.value = False
+    assert viewer.layers["moving"].visible
+
+
+def test_a_region_on_a_zarr_pyramid(pyramids, finish):
+    viewer, stores = pyramids
+    box = np.array([[400, 400], [400, 1500], [1500, 1500], [1500, 400]])
+    shapes = viewer.add_shapes([box / 2], units="um", name="part")
+    widget = viewer.window.add_plugin_dock_widget(KEY, "Align images")[1]
+    widget.where.region.value = shapes
+    for store in stores:
+        store.read.clear()
+    widget.run()
+    finish(widget)
+    # A fifteenth of the image has little to say of its corners.
+    assert "Failed" not in widget.after.results.verdict.value
+    layer = viewer.layers["moving aligned"]
+    inside = box[:, ::-1]
+    gap = Transform(found(layer)).map(inside) - TRUTH.map(inside)
+    assert np.abs(gap).max() < 0.5
+    assert all(store.share < 0.4 for store in stores)
+
+
+def test_a_zarr_stack(make_napari_viewer, tmp_path, finish):
+    image = data.camera()
+    shifts = [(0, 0), (2, -1), (3, 1)]
+    frames = np.stack([image[50 + y : 210 + y, 60 + x : 240 + x] for y, x in shifts])
+    array = zarr.create_array(tmp_path / "film.zarr", data=frames, chunks=(1, 80, 90))
+    viewer = make_napari_viewer()
+    viewer.add_image(array, name="film")
+    widget = align(viewer, finish)
+    assert "3 frames: 3 aligned" in widget.after.results.verdict.value
+    layer = viewer.layers["film aligned"]
+    assert hasattr(layer.data, "compute")
+    got = np.array(layer.metadata[KEY]["frame_matrices"])[:, :2, 2]
+    assert np.allclose(got, [(-x, -y) for y, x in shifts], atol=0.1)
