@@ -3,11 +3,14 @@
 Needs a display that can render, such as Xvfb::
 
     xvfb-run -s "-screen 0 1600x1000x24" python docs/make_screenshots.py
+
+and Chromium for the picture of a report.
 """
 
 from __future__ import annotations
 
 import contextlib
+import subprocess
 import tempfile
 import time
 from pathlib import Path
@@ -27,13 +30,15 @@ from napari_ecc_align._gui.apply_widget import ApplyWidget
 from napari_ecc_align._gui.dataset_widget import DatasetWidget
 from napari_ecc_align._gui.demo import open_demo
 from napari_ecc_align._gui.docks import open_dock
+from napari_ecc_align.batch import make_plan, run_plan
 from napari_ecc_align.imagefiles import write_image
 from napari_ecc_align.inspection import inspect_alignment
 from napari_ecc_align.samples import pair
 from napari_ecc_align.samples.page import make_page
 
-IMAGES = Path(__file__).parent / "images"
+IMAGES = Path(__file__).resolve().parent / "images"
 SIZE = (1400, 860)
+REPORT_SIZE = (1200, 1150)
 _IDLE = SimpleNamespace(busy=False)
 
 
@@ -50,6 +55,7 @@ def main() -> None:
     shoot_doubtful()
     shoot_apply()
     shoot_dataset()
+    shoot_report()
     write_before_after("page", rows=slice(150, 420), columns=slice(250, 800))
 
 
@@ -188,10 +194,10 @@ def shoot_dataset(theme: str = "dark", name: str = "dataset") -> None:
         viewer = napari.Viewer(title="ECC Align")
         viewer.theme = theme
         _, widget = viewer.window.add_plugin_dock_widget("napari-ecc-align", "Align a dataset")
-        widget.folders.reference.value = "scans/ideal"
-        widget.folders.moving.value = "scans/gray"
+        widget.folders.reference.line_edit.value = "scans/ideal"
+        widget.folders.moving.line_edit.value = "scans/gray"
         widget.folders.siblings.chosen = ("scans/binary", "scans/staffless")
-        widget.folders.out.value = "aligned"
+        widget.folders.out.line_edit.value = "aligned"
         widget.run()
         settle(widget)
         viewer.window.resize(*SIZE)
@@ -201,6 +207,26 @@ def shoot_dataset(theme: str = "dark", name: str = "dataset") -> None:
         viewer.reset_view()
         settle(widget)
         save(viewer, name)
+
+
+def shoot_report() -> None:
+    """Take a picture of the report of that dataset, as Chromium shows it."""
+    with tempfile.TemporaryDirectory() as folder, contextlib.chdir(folder):
+        write_dataset(Path("scans"))
+        plan = make_plan("scans/ideal", "scans/gray", siblings=["scans/binary"], out="aligned")
+        for _ in run_plan(plan):
+            pass
+        page = Path("aligned", "report.html").resolve()
+        here = Path(folder).resolve()
+        page.write_text(page.read_text("utf-8").replace(str(here), "/data"), "utf-8")
+        window = f"--window-size={REPORT_SIZE[0]},{REPORT_SIZE[1]}"
+        flags = ("--headless", "--no-sandbox", "--disable-gpu", "--hide-scrollbars", window)
+        target = f"--screenshot={IMAGES / 'report.png'}"
+        subprocess.run(["chromium", *flags, target, page.as_uri()], check=True)
+    picture = Image.open(IMAGES / "report.png").convert("RGB")
+    picture.quantize(256, method=Image.Quantize.MAXCOVERAGE).save(
+        IMAGES / "report.png", optimize=True
+    )
 
 
 def write_dataset(root: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 
@@ -12,3 +13,12 @@ sys.path.insert(0, str(Path(__file__).parent))
 # The machine that runs the tests may be slow and shared: no deadline, and the same examples.
 hypothesis.settings.register_profile("calm", deadline=None, derandomize=True, max_examples=40)
 hypothesis.settings.load_profile("calm")
+
+
+def pytest_addoption(parser):
+    parser.addoption(
+        "--kills",
+        type=int,
+        default=int(os.environ.get("ECC_ALIGN_KILLS", "8")),
+        help="how often a batch is killed, each time at another moment (or ECC_ALIGN_KILLS)",
+    )

@@ -12,16 +12,26 @@ packages=(
     xvfb xauth
 )
 
+# The report of a batch is opened in one of these.
+browsers=(chromium-headless-shell chromium chromium-browser google-chrome chrome)
+find_browser() {
+    [ -n "${CHROMIUM:-}" ] || command -v "${browsers[@]}" >/dev/null
+}
+
 on_screen=()
 if [ "$(uname)" = Linux ]; then
     if command -v apt-get >/dev/null; then
         install_packages "${packages[@]}"
+        # In a subshell, so that a system that has none does not end here.
+        find_browser || (install_packages chromium) || true
     fi
     command -v xvfb-run >/dev/null || die "xvfb-run is needed: install Xvfb"
     # Also where there is a display: windows that pop up and take the focus disturb both sides.
     on_screen=(env -u WAYLAND_DISPLAY QT_QPA_PLATFORM=xcb LIBGL_ALWAYS_SOFTWARE=1
         xvfb-run -a -s "-screen 0 1280x1024x24")
 fi
+
+find_browser || say "NO CHROMIUM HERE: the report will not be opened in a browser."
 
 make_environment "$root/.venv-test" --editable ".[gui]" --group dev
 cd -- "$root"
@@ -51,6 +61,7 @@ else
     check "pytest, PySide6" test_with pyside6 -n 2 -m "not alone" tests/gui
 fi
 
+find_browser || say "NOT TESTED: the report in a browser. Install Chromium, or name one: CHROMIUM=/path/to/it"
 if [ ${#failed[@]} -gt 0 ]; then
     printf -v list '%s, ' "${failed[@]}"
     die "failed: ${list%, }"

@@ -73,7 +73,6 @@ def header_size(file: BinaryIO, path: Path) -> tuple[int, int]:
     """
     from PIL.JpegImagePlugin import JpegImageFile
     from PIL.PngImagePlugin import PngImageFile
-    from tifffile import TiffFile
 
     head = file.read(4)
     file.seek(0)
@@ -81,6 +80,8 @@ def header_size(file: BinaryIO, path: Path) -> tuple[int, int]:
         raise InputError(f"{path} is empty; make or download it again")
     try:
         if head.startswith(_TIFF):
+            from tifffile import TiffFile
+
             with quiet_tifffile(), TiffFile(file) as tif:
                 page: Any = tif.pages[0]
                 return int(page.imagelength), int(page.imagewidth)

@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from .differencing import on_one_grid
 from .errors import InputError
-from .tallies import is_tallied, tallied
+from .tallies import is_tallied, only_two, tallied
 
 ThresholdMethod = Literal[
     "otsu",
@@ -165,24 +165,42 @@ def compare(
     compared = int(np.count_nonzero(inside))
     if 2 * int(np.count_nonzero(ink)) > compared:
         ink = inside & ~ink
-    if 2 * int(np.count_nonzero(ink ^ other)) > compared:
+    both = ink & other
+    different = _apart(ink, other, both)
+    if 2 * different > compared:
         other = inside & ~other
-    apart = ink ^ other
-    different = int(np.count_nonzero(apart))
-    both = int(np.count_nonzero(ink & other))
-    union = both + different
-    labels = (apart & ink).view(np.uint8) * np.uint8(ONLY_REFERENCE)
-    labels |= (apart & other).view(np.uint8) * np.uint8(ONLY_ALIGNED)
+        np.logical_and(ink, other, out=both)
+        different = _apart(ink, other, both)
+    agreed = int(np.count_nonzero(both))
+    union = agreed + different
+    labels = _labels(ink, other, both)
     return Comparison(
         different=different,
         fraction=different / compared if compared else 0.0,
-        iou=both / union if union else 1.0,
-        dice=2 * both / (2 * both + different) if union else 1.0,
+        iou=agreed / union if union else 1.0,
+        dice=2 * agreed / (2 * agreed + different) if union else 1.0,
         compared=compared,
         map=labels,
         method=method if given is None else "manual",
         thresholds=(found.threshold, found_other.threshold),
     )
+
+
+def _apart(ink: NDArray[np.bool_], other: NDArray[np.bool_], both: NDArray[np.bool_]) -> int:
+    """Return how many pixels are in one of two sets only."""
+    first, second, common = (int(np.count_nonzero(part)) for part in (ink, other, both))
+    return first + second - 2 * common
+
+
+def _labels(
+    ink: NDArray[np.bool_], other: NDArray[np.bool_], both: NDArray[np.bool_]
+) -> NDArray[np.uint8]:
+    """Return the map of what is in one of two sets only; `both` is used up."""
+    labels = other.view(np.uint8) * np.uint8(ONLY_ALIGNED)
+    labels |= ink.view(np.uint8) * np.uint8(ONLY_REFERENCE)
+    np.logical_not(both, out=both)
+    labels *= both.view(np.uint8)
+    return labels
 
 
 def binarise(
@@ -248,23 +266,31 @@ def _binarised_by_tally(
     local: dict[str, float],
 ) -> Binary:
     """Binarise integers of 8 or 16 bits by how often each value occurs."""
+    if gray.dtype == np.uint8 and (two := only_two(gray, inside)):
+        return Binary(_more_than(gray, two[0], inside), None)
     tally = tallied(gray, inside)
     if len(tally.values) < 2:
         return Binary(np.zeros(gray.shape, bool), None)
     low, high = tally.values[[0, -1]].astype(float).tolist()
     if len(tally.values) == 2:
-        return Binary(np.asarray((gray > tally.values[0]) & inside), None)
+        return Binary(_more_than(gray, tally.values[0], inside), None)
     scaled = _scaled(tally.values.astype(np.float32), low, high).astype(np.float32)
     if method in _BY_HISTOGRAM:
         threshold = _threshold_of(method, scaled, tally.counts)
         above = scaled > threshold
         if not above.any():
             return Binary(np.zeros(gray.shape, bool), None)
-        lies_above = np.asarray((gray >= tally.values[above.argmax()]) & inside)
+        lies_above = _more_than(gray, tally.values[above.argmax() - 1], inside)
         return Binary(lies_above, _in_own_values(threshold, low, high))
     plane = np.where(inside, _scaled(gray.astype(np.float32), low, high), 0).astype(np.float32)
     found = _threshold(plane, inside, method, local)
     return Binary((plane > found) & inside, _in_own_values(found, low, high))
+
+
+def _more_than(gray: NDArray[Any], value: Any, inside: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    above = np.asarray(gray > value)
+    above &= inside
+    return above
 
 
 def _in_own_values(
@@ -284,12 +310,28 @@ def _threshold_of(
     method: ThresholdMethod, values: NDArray[np.float32], counts: NDArray[np.int64]
 ) -> float:
     """Return the threshold of pixels given by their values and how often each occurs."""
-    from skimage import filters
-
     # As scikit-image's own histogram of the pixels would be.
     heights, edges = np.histogram(values, _BINS, weights=counts)
+    centres = (edges[:-1] + edges[1:]) / 2
+    if method == "otsu":
+        return _otsu(heights, centres)
+    from skimage import filters
+
     find: Callable[..., Any] = getattr(filters, f"threshold_{method}")
-    return float(find(hist=(heights, (edges[:-1] + edges[1:]) / 2)))
+    return float(find(hist=(heights, centres)))
+
+
+def _otsu(counts: NDArray[Any], values: NDArray[np.floating]) -> float:
+    """Return what `skimage.filters.threshold_otsu` does.
+
+    Importing that takes longer than aligning and comparing two pages.
+    """
+    counts = counts.astype(np.float32)
+    sums = counts * values
+    below, above = np.cumsum(counts), np.cumsum(counts[::-1])[::-1]
+    low, high = np.cumsum(sums) / below, np.cumsum(sums[::-1])[::-1] / above
+    between = below[:-1] * above[1:] * (low[:-1] - high[1:]) ** 2
+    return float(values[between.argmax()])
 
 
 def _threshold(

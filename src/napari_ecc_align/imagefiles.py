@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from ._decoding import MAX_PIXELS, decode
 from ._tiff import as_pillow, tiff_encoder, unfit
 from .errors import InputError
+from .tallies import only_two
 
 if TYPE_CHECKING:
     from .imageheaders import TiffStyle
@@ -306,7 +307,12 @@ def _encode_with_opencv(image: NDArray[Any]) -> bytes:
     from ._cv2 import cv2
 
     colours = image if image.ndim == 2 else image[..., [2, 1, 0, 3][: image.shape[2]]]
-    done, encoded = cv2.imencode(".png", colours)
+    options = []
+    if image.dtype == np.uint8 and image.ndim == 2 and only_two(image):
+        # Half the size, in less time: strokes go on in the row below.
+        options = [cv2.IMWRITE_PNG_FILTER, cv2.IMWRITE_PNG_FILTER_UP]
+        options += [cv2.IMWRITE_PNG_STRATEGY, cv2.IMWRITE_PNG_STRATEGY_RLE]
+    done, encoded = cv2.imencode(".png", colours, options)
     if not done:
         raise OSError("OpenCV could not encode a PNG")
     return encoded.tobytes()

@@ -33,6 +33,35 @@ def is_tallied(dtype: np.dtype[Any]) -> bool:
     return dtype.kind in "bui" and dtype.itemsize <= 2
 
 
+def only_two(
+    image: NDArray[Any], inside: NDArray[np.bool_] | None = None
+) -> tuple[int, int] | None:
+    """Return the two values of an image of bytes, or the one twice; None if it has more.
+
+    That takes a fraction of the time of counting them.
+
+    Parameters
+    ----------
+    image : ndarray of uint8, shape (h, w)
+        The image.
+    inside : ndarray of bool, shape (h, w), optional
+        Pixels that count; if there are none, the answer is None.
+    """
+    from ._cv2 import cv2
+
+    mask = None if inside is None else inside.view(np.uint8)
+    if mask is not None and not cv2.countNonZero(mask):
+        return None
+    least, most, _, _ = cv2.minMaxLoc(image, mask)
+    low, high = int(least), int(most)
+    if high - low < 2:
+        return low, high
+    between = cv2.inRange(image, np.array([low + 1]), np.array([high - 1]))
+    if mask is not None:
+        between &= mask
+    return None if cv2.countNonZero(between) else (low, high)
+
+
 def tallied(image: NDArray[Any], inside: NDArray[np.bool_]) -> Tally:
     """Count the values of an image of 8 or 16 bits.
 

@@ -8,6 +8,7 @@ from typing import Any, Literal, cast, get_args
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from .covering import covered_pixels
 from .errors import InputError
 from .pixels import as_array
 from .pixels import check_shape as check_array
@@ -188,7 +189,9 @@ def overlap(
     ndarray of bool, shape (height, width)
         True where all the moving pixels that interpolation needs are there.
     """
-    if moving_valid is None:
+    if moving_valid is None or moving_valid.all():
+        if np.array_equal(transform.matrix[2], [0, 0, 1]):
+            return covered_pixels(transform.matrix, check_shape(output_shape), moving_shape)
         moving_valid = np.ones(moving_shape[:2], bool)
     covered: NDArray[np.uint8] = warp(
         moving_valid.view(np.uint8) * np.uint8(255), transform, output_shape=output_shape, fill=0

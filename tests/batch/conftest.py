@@ -58,7 +58,3 @@ def plan(good, tmp_path):
         )
 
     return planned
-
-
-def pytest_addoption(parser):
-    parser.addoption("--kills", type=int, default=5, help="how often a batch is killed")

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from tifffile import imwrite
 
 from napari_ecc_align.imagefiles import write_image
 from napari_ecc_align.samples.page import make_page
@@ -94,7 +95,7 @@ def bomb(side=40_000):
 
 def add_broken(root):
     """Add a page of each broken kind; return a word of the reason that each must be given."""
-    kinds = "blank wrong truncated missing empty bomb text folder dangling sibling size"
+    kinds = "blank wrong truncated missing empty bomb text channels folder dangling sibling size"
     for kind in kinds.split():
         add_page(root, f"x/{kind}.png", 1, blank=kind == "blank")
     gray = root / "scan" / "gray" / "x"
@@ -105,6 +106,8 @@ def add_broken(root):
     (gray / "empty.png").write_bytes(b"")
     (gray / "bomb.png").write_bytes(bomb())
     (gray / "text.png").write_bytes(b"no image at all")
+    # Whatever it is called: the content tells what a file is.
+    imwrite(gray / "channels.png", np.zeros((*SHAPE, 5), np.uint8), photometric="rgb")
     for name in ("missing", "folder", "dangling"):
         (gray / f"{name}.png").unlink()
     (gray / "folder.png").mkdir()
@@ -121,6 +124,7 @@ def add_broken(root):
         "empty": "is empty",
         "bomb": "claims 40000 x 40000 pixels",
         "text": "is not a PNG, TIFF or JPEG",
+        "channels": "holds 5 channels",
         "folder": "is not a file",
         "dangling": "No such file",
         "sibling": "bw/x/sibling.png: No such file",

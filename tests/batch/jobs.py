@@ -7,6 +7,8 @@ import signal
 import time
 from pathlib import Path
 
+from napari_ecc_align.errors import InputError
+
 
 def square(number):
     return number * number
@@ -32,3 +34,29 @@ def troubled(task):
 
 def dies_at_import():
     raise SystemExit(3)
+
+
+def counts_until_told(stopping, path, most):
+    """Yield numbers until told to stop, then take a while to note how far it came."""
+    number = 0
+    while number < most and not stopping():
+        number += 1
+        yield number
+        time.sleep(0.02)
+    time.sleep(0.2)
+    Path(path).write_text(str(number))
+
+
+def refuses(stopping):
+    yield 1
+    raise InputError("not like this")
+
+
+def breaks(stopping):
+    yield 1
+    raise KeyError("lost")
+
+
+def dies(stopping):
+    yield 1
+    os.kill(os.getpid(), signal.SIGKILL)

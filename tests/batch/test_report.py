@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import html
+import json
 import os
 import re
 import shutil
@@ -22,6 +23,7 @@ from napari_ecc_align.batch.records import Record
 from napari_ecc_align.batch.report import COLUMNS
 
 BROWSERS = ("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome", "chrome")
+MISSING = "THE REPORT WAS NOT OPENED IN A BROWSER: there is no Chromium here"
 PAIRS = 1000
 
 
@@ -29,7 +31,7 @@ def records():
     """A thousand pairs as the story had them: most fine, some with many differing pixels."""
     rng = np.random.default_rng(0)
     ink, faint = (rng.random((300, 420)) < share for share in (0.1, 0.02))
-    looks = [Look(compare(ink, ink ^ other)) for other in (ink[::-1], faint)]
+    looks = [Look.of(compare(ink, ink ^ other)) for other in (ink[::-1], faint)]
     picture = thumbnail(*looks)
     for number in range(PAIRS):
         outcome = ("doubtful", "failed", "passed through", *["aligned"] * 97)[number % 100]
@@ -92,16 +94,36 @@ def test_a_histogram_counts_every_value_once():
     assert histogram("px", {"zero": [0, 0]}, logarithmic=True).most == 2
 
 
+@pytest.mark.parametrize(
+    ("values", "logarithmic", "labels"),
+    [
+        ([0.0, 34.0], False, ["0", "10", "20", "30"]),
+        ([0.03], False, ["0", "0.01", "0.02", "0.03"]),
+        ([0.0], False, ["0", "0.2", "0.4", "0.6", "0.8", "1"]),
+        ([3, 2_500], True, ["0", "10", "100", "1,000"]),
+        ([3], True, ["0", "3"]),
+    ],
+)
+def test_a_histogram_is_labelled_with_round_numbers_where_they_are(values, logarithmic, labels):
+    chart = histogram("px", {"some": values}, logarithmic=logarithmic)
+    assert [label for _, label in chart.ticks] == labels
+    places = [place for place, _ in chart.ticks]
+    assert places == sorted(places)
+    assert 0 <= places[0] <= places[-1] <= chart.width
+
+
 @pytest.fixture(scope="module")
 def browser():
     found = os.environ.get("CHROMIUM") or next(filter(None, map(shutil.which, BROWSERS)), None)
     if found is None:
-        pytest.skip("NOT CHECKED IN A BROWSER: no Chromium here (CHROMIUM=/path/to/it names one)")
+        pytest.skip(f"{MISSING} (CHROMIUM=/path/to/it names one)")
     return found
 
 
 def browse(browser, *arguments):
     flags = ("--headless", "--no-sandbox", "--disable-gpu", "--hide-scrollbars")
+    # Containers have little shared memory.
+    flags = (*flags, "--disable-dev-shm-usage")
     return subprocess.run(
         [browser, *flags, *arguments], capture_output=True, text=True, timeout=120, check=True
     )
@@ -117,19 +139,62 @@ def test_a_browser_shows_the_story_s_list(browser, report):
         (record.numbers["differing_after"] or 0) > 5000 for record in records()
     )
     assert min(differing) > 5000
-    assert f"{len(differing)} shown" in shown
+    assert f"{len(differing)} of 1,000 shown" in shown
 
 
-def test_a_browser_draws_the_page(browser, report, tmp_path):
+LOOKS = {
+    "light": ("--window-size=1280,900",),
+    "dark": ("--window-size=1280,900", "--blink-settings=preferredColorScheme=0"),
+    "narrow": ("--window-size=500,1400",),
+}
+
+
+@pytest.mark.parametrize("look", LOOKS)
+def test_a_browser_draws_the_page(browser, report, tmp_path, look):
     from napari_ecc_align.imagefiles import read_image
 
-    picture = tmp_path / "report.png"
+    picture = tmp_path / f"{look}.png"
     began = time.perf_counter()
-    browse(
-        browser,
-        f"--screenshot={picture}",
-        "--window-size=1280,900",
-        f"file://{report}/report.html",
-    )
+    browse(browser, f"--screenshot={picture}", *LOOKS[look], f"file://{report}/report.html")
     assert time.perf_counter() - began < 30
-    assert len(np.unique(read_image(picture).reshape(-1, 3), axis=0)) > 50
+    shown = read_image(picture)[..., :3]
+    assert len(np.unique(shown.reshape(-1, 3), axis=0)) > 50
+    # The paper behind it, and the verdicts on it, which must be read on either.
+    assert (np.median(shown) > 200) == (look != "dark")
+
+
+MEASURE = """<script>
+addEventListener("load", () => {
+  const page = document.documentElement;
+  let longest = 0;
+  for (let y = 0; y < page.scrollHeight; y += 600) {
+    const began = performance.now();
+    scrollTo(0, y);
+    document.elementFromPoint(200, 500).getBoundingClientRect();
+    longest = Math.max(longest, performance.now() - began);
+  }
+  const began = performance.now();
+  document.forms[0].elements.name.value = "w-01";
+  show();
+  page.getBoundingClientRect();
+  const filtered = performance.now() - began;
+  document.title = JSON.stringify({longest, filtered, wide: page.scrollWidth - innerWidth});
+});
+</script></body>"""
+
+
+@pytest.mark.parametrize("width", [1280, 500])
+def test_a_thousand_pairs_scroll_and_filter_at_once(browser, report, tmp_path, width, capsys):
+    text = (report / "report.html").read_text(encoding="utf-8")
+    page = tmp_path / "measured.html"
+    page.write_text(text.replace("</body>", MEASURE), encoding="utf-8")
+    shown = browse(browser, "--dump-dom", f"--window-size={width},900", f"file://{page}").stdout
+    found = json.loads(html.unescape(re.search("<title>(.*?)</title>", shown)[1]))
+    with capsys.disabled():
+        print(
+            f"\nreport {width} px wide: longest step of scrolling {found['longest']:.0f} ms, "
+            f"filter {found['filtered']:.0f} ms"
+        )
+    assert found["wide"] <= 0, "it must not scroll sideways"
+    assert found["longest"] < 100
+    assert found["filtered"] < 200

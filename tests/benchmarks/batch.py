@@ -6,10 +6,13 @@ broken kind}}.
 
     python tests/benchmarks/batch.py beside DATASET OUT [--pages 40] [--rounds 3]
     python tests/benchmarks/batch.py check DATASET OUT
+    python tests/benchmarks/batch.py hopeless DATASET OUT
 
 "beside" does the same pages with both, one after the other, on the cores that it may use, and
 gives the ratio of their throughput, and the most memory that all processes of the batch held
 together. "check" runs the batch on every page and compares its output with the truth.
+"hopeless" runs it on the blank and the wrong pages alone, which are searched for longest, and
+gives its memory.
 """
 
 from __future__ import annotations
@@ -117,13 +120,9 @@ def beside(dataset: Path, out: Path, pages: int, rounds: int) -> None:
     """Print the throughput of both, and the memory of the batch."""
     truth = json.loads((dataset / "truth.json").read_text())
     names = [name for name, page in truth.items() if page["kind"] not in BROKEN][:pages]
-    table = out / "pairs.csv"
-    out.mkdir(parents=True, exist_ok=True)
-    lines = ["reference,moving,sibling:bw,sibling:nostaff,name"]
-    for name in names:
-        given = [dataset.resolve() / folder / name for folder in _folders()]
-        lines.append(",".join([*map(str, given), name]))
-    table.write_text("\n".join(lines) + "\n")
+    table = write_table(dataset, out, names)
+    # As an installation has it; an environment may forbid to write it while running.
+    subprocess.run([sys.executable, "-m", "compileall", "-q", _package()], check=True)
     ratios, memory = [], []
     for number in range(rounds):
         began, used = time.perf_counter(), _processor()
@@ -134,13 +133,8 @@ def beside(dataset: Path, out: Path, pages: int, rounds: int) -> None:
         shutil.rmtree(folder)
         folder = out / f"batch{number}"
         began, used = time.perf_counter(), _processor()
-        run = [*command(dataset, folder)[:4], "--pairs", str(table), "--out", str(folder)]
-        process = subprocess.Popen(run, stdout=subprocess.DEVNULL)
-        watch = Memory(process.pid)
-        watch.start()
-        process.wait()
+        watch = watched(dataset, folder, table)
         ours, ours_used = time.perf_counter() - began, _processor() - used
-        watch.going = False
         shutil.rmtree(folder)
         ratios.append(plain / ours)
         memory.append(watch.most_rss)
@@ -152,6 +146,49 @@ def beside(dataset: Path, out: Path, pages: int, rounds: int) -> None:
             flush=True,
         )
     print(f"median ratio {statistics.median(ratios):.1f}, most memory {max(memory):.0f} MB")
+
+
+def write_table(dataset: Path, out: Path, names: list[str]) -> Path:
+    """Write a table of some pages."""
+    out.mkdir(parents=True, exist_ok=True)
+    table = out / "pairs.csv"
+    lines = ["reference,moving,sibling:bw,sibling:nostaff,name"]
+    for name in names:
+        given = [dataset.resolve() / folder / name for folder in _folders()]
+        lines.append(",".join([*map(str, given), name]))
+    table.write_text("\n".join(lines) + "\n")
+    return table
+
+
+def watched(dataset: Path, out: Path, table: Path) -> Memory:
+    """Run the batch on the pages of a table, and return what memory it took."""
+    run = [*command(dataset, out)[:4], "--pairs", str(table), "--out", str(out)]
+    process = subprocess.Popen(run, stdout=subprocess.DEVNULL)
+    watch = Memory(process.pid)
+    watch.start()
+    process.wait()
+    watch.going = False
+    watch.join()
+    return watch
+
+
+def hopeless(dataset: Path, out: Path) -> None:
+    """Print the memory that pages take which cannot be aligned."""
+    truth = json.loads((dataset / "truth.json").read_text())
+    for kind in ("blank", "wrong_page"):
+        names = [name for name, page in truth.items() if page["kind"] == kind]
+        folder = out / kind
+        watch = watched(dataset, folder, write_table(dataset, folder, names))
+        print(
+            f"{len(names)} {kind} pages: {watch.most_rss:.0f} MB RSS, {watch.most_pss:.0f} MB PSS",
+            flush=True,
+        )
+
+
+def _package() -> str:
+    from napari_ecc_align import transform
+
+    return str(Path(transform.__file__).parent)
 
 
 def _processor() -> float:
@@ -213,7 +250,7 @@ def main() -> None:
         plain_script(Path(sys.argv[2]), Path(sys.argv[3]), sys.argv[4:])
         return
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("what", choices=("beside", "check"))
+    parser.add_argument("what", choices=("beside", "check", "hopeless"))
     parser.add_argument("dataset", type=Path)
     parser.add_argument("out", type=Path)
     parser.add_argument("--pages", type=int, default=40)
@@ -221,8 +258,10 @@ def main() -> None:
     chosen = parser.parse_args()
     if chosen.what == "beside":
         beside(chosen.dataset, chosen.out, chosen.pages, chosen.rounds)
-    else:
+    elif chosen.what == "check":
         check(chosen.dataset, chosen.out)
+    else:
+        hopeless(chosen.dataset, chosen.out)
 
 
 if __name__ == "__main__":

@@ -3,7 +3,7 @@ import pytest
 from skimage import filters
 
 from napari_ecc_align.comparison import THRESHOLD_METHODS, binarise
-from napari_ecc_align.tallies import is_tallied, tallied
+from napari_ecc_align.tallies import is_tallied, only_two, tallied
 from pairs import picture
 
 RNG = np.random.default_rng(4)
@@ -59,3 +59,34 @@ def test_the_threshold_is_scikit_images_own(method):
     scaled = (plane - plane.min()) / np.float32(np.ptp(plane))
     expected = scaled > getattr(filters, f"threshold_{method}")(scaled)
     assert np.mean(binarise(plane, inside, method, "reference", {}).above != expected) < 0.01
+
+
+def test_the_threshold_otsu_is_scikit_images_to_the_last_bit():
+    rng = np.random.default_rng(1)
+    for _ in range(200):
+        values = rng.choice(256, rng.integers(3, 256), replace=False)
+        plane = rng.choice(values, (40, 50), p=rng.dirichlet(np.ones(len(values)))).astype("u1")
+        low, high = float(plane.min()), float(plane.max())
+        scaled = ((plane.astype(np.float32) - low) / (high - low)).astype(np.float32)
+        heights, edges = np.histogram(scaled, 256)
+        expected = filters.threshold_otsu(hist=(heights, (edges[:-1] + edges[1:]) / 2))
+        found = binarise(plane, np.ones(plane.shape, bool), "otsu", "reference", {})
+        assert found.threshold == pytest.approx(low + float(expected) * (high - low), rel=1e-6)
+
+
+@pytest.mark.parametrize("values", [(0, 255), (3, 4), (7, 7), (0, 2), (254, 255)])
+def test_two_values_are_noticed_and_a_third_one_too(values):
+    plane = np.where(INSIDE, values[1], values[0]).astype(np.uint8)
+    assert only_two(plane) == values
+    everywhere = np.ones(plane.shape, bool)
+    assert only_two(plane, everywhere) == values
+    assert only_two(plane, INSIDE) == (values[1], values[1])
+    assert only_two(plane, ~everywhere) is None
+    for third in {0, 1, 5, 255} - set(values):
+        spotted = plane.copy()
+        spotted[3, 4] = third
+        counted = len(np.unique(spotted))
+        assert (only_two(spotted) is None) == (counted > 2)
+    # What lies outside does not count.
+    spotted = np.where(INSIDE, plane, 100).astype(np.uint8)
+    assert only_two(spotted, INSIDE) == (values[1], values[1])

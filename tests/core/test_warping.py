@@ -94,6 +94,23 @@ def test_background_is_the_median_along_the_border():
     assert aligned[19, 19] == 240
 
 
+@pytest.mark.parametrize("seed", range(12))
+def test_overlap_of_an_affine_motion_is_where_interpolation_has_all_its_pixels(seed):
+    rng = np.random.default_rng(seed)
+    angle, scale = rng.uniform(-np.pi, np.pi) if seed % 2 else 0.02, rng.uniform(0.6, 1.5)
+    turn = scale * np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
+    centre = np.array([60, 40]) - turn @ [50, 45] + rng.uniform(-20, 20, 2)
+    transform = Transform(np.vstack([np.column_stack([turn, centre]), [0, 0, 1]]))
+    shapes = {"output_shape": (90, 100), "moving_shape": (80, 120)}
+    inside = overlap(transform, **shapes)
+    y, x = np.indices((90, 100))
+    mapped = transform.map(np.stack([x.ravel(), y.ravel()], axis=1).astype(float))
+    least = np.minimum(mapped, [119, 79] - mapped).min(axis=1).reshape(90, 100)
+    clear = np.abs(least) > 0.01
+    assert 0 < inside.sum() < inside.size
+    assert np.array_equal(inside[clear], least[clear] > 0)
+
+
 def test_overlap_is_where_the_moving_image_has_data():
     valid = np.ones((10, 10), bool)
     valid[4, 4] = False

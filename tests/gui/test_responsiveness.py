@@ -7,7 +7,7 @@ import time
 import numpy as np
 import psutil
 import pytest
-from qtpy.QtCore import QTimer
+from heart import Heart
 from skimage import data
 from skimage.filters import gaussian
 from skimage.transform import resize
@@ -17,31 +17,6 @@ from napari_ecc_align import Transform, warp
 pytestmark = pytest.mark.alone
 
 LARGE = (3500, 2480)
-
-
-class Heart:
-    """Beats as often as the event loop lets it, and knows its longest pause."""
-
-    def __init__(self):
-        self._timer = QTimer()
-        self._timer.setInterval(0)
-        self._timer.timeout.connect(self._beat)
-        self.pauses = []
-        self._last = None
-
-    def _beat(self):
-        now = time.perf_counter()
-        if self._last is not None:
-            self.pauses.append(now - self._last)
-        self._last = now
-
-    def start(self):
-        self._last, self.pauses = None, []
-        self._timer.start()
-
-    def stop(self):
-        self._timer.stop()
-        return max(self.pauses)
 
 
 @pytest.fixture(scope="module")

@@ -1,20 +1,19 @@
-"""What the dataset form does in worker threads: plans, runs, decisions."""
+"""What the dataset form has done in processes of their own: plans, runs, decisions."""
 
 from __future__ import annotations
 
-import threading
-import time
-from collections.abc import Callable, Generator
+from collections.abc import Generator, Iterator
 from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal, TypeVar
+from typing import Any, Literal, TypeVar
 
+from ..batch.apart import Apart, Stopping
 from ..batch.pairing import Plan, make_plan
 from ..batch.records import Record, read_records
 from ..batch.reopening import Folders, folders_of, plan_of, settings_of
 from ..batch.review import accept, correct, reject
-from ..batch.running import Finished, run_plan
+from ..batch.running import Counts, Finished, run_plan
 from ..batch.settings import Settings
 from ..errors import InputError
 from ..transform import Transform
@@ -22,7 +21,8 @@ from .run import Refusal, refusing
 
 Value = TypeVar("Value")
 
-_INTERVAL = 0.05
+# So few records that the table takes them in without a pause.
+_AT_ONCE = 50
 
 
 @dataclass(frozen=True)
@@ -53,12 +53,10 @@ class Request:
 
 @dataclass(frozen=True, eq=False)
 class Reopened:
-    """What there is in an output folder.
+    """What the records of an output folder say together.
 
     Attributes
     ----------
-    records : list of Record
-        Of the pairs that are done.
     folders : Folders or None
         What they came from, if it was folders.
     plan : Plan
@@ -67,10 +65,31 @@ class Reopened:
         How they were done.
     """
 
-    records: list[Record]
     folders: Folders | None
     plan: Plan
     settings: Settings | None
+
+
+@dataclass(frozen=True, eq=False)
+class Advance:
+    """Pairs that are done.
+
+    Attributes
+    ----------
+    records : list of Record
+        Theirs.
+    fresh : int
+        How many of them were not done by an earlier run.
+    counts : Counts
+        Of all pairs done so far.
+    total : int
+        How many pairs there are.
+    """
+
+    records: list[Record]
+    fresh: int
+    counts: Counts
+    total: int
 
 
 @dataclass(frozen=True)
@@ -83,80 +102,75 @@ class Review:
     transform: Transform | None = None
 
 
-def plan_steps(request: Request) -> Generator[None, None, Plan | Refusal]:
-    """Make a plan, yielding meanwhile."""
-    return (yield from refusing(lambda: _planned(request)))
+class DatasetRuns:
+    """What the form has done elsewhere: each piece of work in a process of its own."""
+
+    def __init__(self) -> None:
+        self._apart = Apart()
+
+    @property
+    def busy(self) -> bool:
+        """Whether a process still is there: after a cancellation, it writes the report."""
+        return self._apart.busy
+
+    def plan(self, request: Request) -> Generator[None, None, Plan | Refusal]:
+        """Make a plan, yielding meanwhile."""
+
+        def steps() -> Generator[None, None, Plan]:
+            return _only(Plan, (yield from _gathered(self._apart.steps(plan_folders, request))))
+
+        return (yield from refusing(steps))
+
+    def run(self, request: Request) -> Generator[Plan | Advance | None, None, Refusal | None]:
+        """Make a plan and run it, yielding the plan and then the pairs that are done."""
+
+        def steps() -> Generator[Plan | Advance | None, None, None]:
+            yield from self._apart.steps(run_folders, request)
+
+        return (yield from refusing(steps))
+
+    def reopen(self, out: Path) -> Generator[list[Record] | None, None, Reopened | Refusal]:
+        """Read the records of an output folder, and yield some after the other."""
+
+        def steps() -> Generator[list[Record] | None, None, Reopened]:
+            for step in self._apart.steps(reopen_folder, out):
+                if isinstance(step, Reopened):
+                    return step
+                yield step
+            raise InputError(f"{out} could not be read")
+
+        return (yield from refusing(steps))
+
+    def review(self, plan: Plan, review: Review) -> Generator[None, None, Record | Refusal]:
+        """Carry out a decision; once begun it is brought to its end."""
+
+        def steps() -> Generator[None, None, Record]:
+            pair = replace(plan, pairs=tuple(p for p in plan.pairs if p.name == review.name))
+            found = yield from _gathered(self._apart.steps(decide, pair, review))
+            return _only(Record, found)
+
+        return (yield from refusing(steps))
 
 
-def run_steps(
-    request: Request, stopping: Callable[[], bool]
-) -> Generator[Plan | list[Finished] | None, None, Refusal | None]:
-    """Make a plan and run it, yielding the plan and then the pairs that are done.
-
-    Parameters
-    ----------
-    request : Request
-        What to run.
-    stopping : callable
-        Whether the run should end; asked ten times a second while pairs are being done.
-    """
-    return (yield from refusing(lambda: _run(request, stopping)))
-
-
-def reopen_steps(out: Path) -> Generator[None, None, Reopened | Refusal]:
-    """Read the records of an output folder."""
-
-    def steps() -> Generator[None, None, Reopened]:
-        records = []
-        for record in read_records(out):
-            records.append(_light(record))
-            yield
-        return Reopened(records, folders_of(records), plan_of(out, records), settings_of(records))
-
-    return (yield from refusing(steps))
-
-
-def review_steps(plan: Plan, review: Review) -> Generator[None, None, Record | Refusal]:
-    """Carry out a decision; once begun it is brought to its end."""
-
-    def steps() -> Generator[None, None, Record]:
+def _gathered(steps: Iterator[Value | None]) -> Generator[None, None, list[Value]]:
+    """Return all that steps yield but None, yielding meanwhile."""
+    found = []
+    for step in steps:
+        if step is not None:
+            found.append(step)
         yield
-        if review.decision == "accept":
-            record = accept(plan, review.name, note=review.note)
-        elif review.decision == "reject":
-            record = reject(plan, review.name, note=review.note)
-        else:
-            assert review.transform is not None
-            record = correct(plan, review.name, review.transform, note=review.note)
-        return _light(record)
-
-    return (yield from refusing(steps))
+    return found
 
 
-def _run(
-    request: Request, stopping: Callable[[], bool]
-) -> Generator[Plan | list[Finished] | None, None, None]:
-    plan = yield from _planned(request)
-    yield plan
-    done: list[Finished] = []
-    told = time.monotonic()
-    steps = run_plan(plan, workers=request.workers, cancel=stopping)
-    with closing(steps):
-        for finished in steps:
-            done.append(replace(finished, record=_light(finished.record)))
-            # What an earlier run has done comes by the hundred.
-            if not finished.resumed or time.monotonic() - told > _INTERVAL:
-                yield done
-                done, told = [], time.monotonic()
-    yield done
+def _only(kind: type[Value], found: list[Any]) -> Value:
+    (value,) = found
+    assert isinstance(value, kind)
+    return value
 
 
-def _planned(request: Request) -> Generator[None, None, Plan]:
-    return (yield from _in_thread(lambda: _plan(request)))
-
-
-def _plan(request: Request) -> Plan:
-    return make_plan(
+def plan_folders(_: Stopping, request: Request) -> Iterator[Plan]:
+    """Yield the plan."""
+    yield make_plan(
         request.reference,
         request.moving,
         siblings=request.siblings,
@@ -165,29 +179,58 @@ def _plan(request: Request) -> Plan:
     )
 
 
-def _in_thread(function: Callable[[], Value]) -> Generator[None, None, Value]:
-    """Call a function that only reads, yielding meanwhile; when closed, it is left to itself."""
-    outcome: list[Value | Exception] = []
+def run_folders(stopping: Stopping, request: Request) -> Iterator[Plan | Advance]:
+    """Yield the plan, then what is done of it."""
+    (plan,) = plan_folders(stopping, request)
+    yield plan
+    done: list[Finished] = []
+    with closing(run_plan(plan, workers=request.workers, cancel=stopping)) as steps:
+        for finished in steps:
+            done.append(finished)
+            # What an earlier run has done comes by the hundred.
+            if not finished.resumed or len(done) == _AT_ONCE:
+                yield _advance(done)
+                done = []
+            if stopping():
+                break
+    if done:
+        yield _advance(done)
 
-    def call() -> None:
-        try:
-            outcome.append(function())
-        except Exception as error:
-            outcome.append(error)
 
-    thread = threading.Thread(target=call, daemon=True)
-    thread.start()
-    while thread.is_alive():
-        thread.join(_INTERVAL)
-        yield
-    if isinstance(outcome[0], Exception):
-        raise outcome[0]
-    return outcome[0]
+def _advance(done: list[Finished]) -> Advance:
+    records = [_light(finished.record) for finished in done]
+    fresh = sum(not finished.resumed for finished in done)
+    return Advance(records, fresh, done[-1].counts, done[-1].total)
+
+
+def reopen_folder(_: Stopping, out: Path) -> Iterator[list[Record] | Reopened]:
+    """Yield the records of an output folder, and at the end what they say together."""
+    records = [replace(record, thumbnail="") for record in read_records(out)]
+    light = [_light(record) for record in records]
+    for first in range(0, len(light), _AT_ONCE):
+        yield light[first : first + _AT_ONCE]
+    yield Reopened(folders_of(records), plan_of(out, records), settings_of(records))
+
+
+def decide(_: Stopping, plan: Plan, review: Review) -> Iterator[Record]:
+    """Carry out a decision and yield the pair's new record."""
+    if review.decision == "accept":
+        record = accept(plan, review.name, note=review.note)
+    elif review.decision == "reject":
+        record = reject(plan, review.name, note=review.note)
+    else:
+        assert review.transform is not None
+        record = correct(plan, review.name, review.transform, note=review.note)
+    yield _light(record)
 
 
 def _light(record: Record) -> Record:
-    """Return a record without its picture: a thousand of them stay in memory."""
-    return replace(record, thumbnail="")
+    """Return a record without what the table and the open pair do not show.
+
+    A thousand of them stay in the viewer's memory, where every object is looked at whenever
+    garbage is collected.
+    """
+    return replace(record, inputs=(), settings={}, times={}, thumbnail="")
 
 
 def check_request(request: Request) -> None:

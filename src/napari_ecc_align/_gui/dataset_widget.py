@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from functools import partial
 from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,22 +15,12 @@ from qtpy.QtGui import QDesktopServices
 from ..batch.pairing import Plan
 from ..batch.records import FOLDER, Record
 from ..batch.report import HTML
-from ..batch.running import Finished
 from ..batch.settings import Settings
 from ..errors import InputError
 from .background import Background, Steps
 from .dataset_form import FolderForm, RunForm, request_of
 from .dataset_review import ReviewForm
-from .dataset_run import (
-    Reopened,
-    Request,
-    Review,
-    check_request,
-    plan_steps,
-    reopen_steps,
-    review_steps,
-    run_steps,
-)
+from .dataset_run import Advance, DatasetRuns, Reopened, Request, Review, check_request
 from .dataset_table import PairTable
 from .dataset_texts import counts_text, plan_text, progress_text
 from .help_window import open_help
@@ -56,11 +45,11 @@ class DatasetWidget(Container):  # type: ignore[type-arg]
 
     def __init__(self, napari_viewer: napari.viewer.Viewer) -> None:
         self._work = Background(self._set_running)
+        self._runs = DatasetRuns()
         self._settings = Settings()
         self._plan: Plan | None = None
         self._shown_out: Path | None = None
-        self._fresh, self._began = 0, 0.0
-        self._said = ""
+        self._fresh, self._began, self._said = 0, 0.0, ""
         self._due: tuple[Steps, Callable[[Any], object]] | None = None
         self.folders = FolderForm()
         self.settings = RunForm()
@@ -113,13 +102,12 @@ class DatasetWidget(Container):  # type: ignore[type-arg]
 
     def see_plan(self) -> None:
         """Pair the images of the chosen folders and say what there is."""
-        self._start(plan_steps, self._planned)
+        self._start(self._runs.plan, self._planned)
 
     def run(self) -> None:
-        """Do every pair that is not done yet, in a worker thread and processes of its own."""
+        """Do every pair that is not done yet, in processes of its own."""
         self._fresh, self._began = 0, time.monotonic()
-        steps = partial(run_steps, stopping=lambda: self._work.stopping)
-        self._start(steps, self._ended)
+        self._start(self._runs.run, self._ended)
 
     def cancel(self) -> None:
         """Stop what is under way; what is done stays done."""
@@ -150,6 +138,8 @@ class DatasetWidget(Container):  # type: ignore[type-arg]
         self._timer = QTimer(self.native)
         self._timer.setSingleShot(True)
         self._timer.setInterval(_PAUSE_MS)
+        self._report_due = QTimer(self.native)
+        self._report_due.setInterval(_PAUSE_MS)
 
     def _connect(self) -> None:
         self.plan_button.changed.connect(self.see_plan)
@@ -161,6 +151,7 @@ class DatasetWidget(Container):  # type: ignore[type-arg]
         # Every key that is typed is a change.
         self.folders.out.changed.connect(lambda: self._timer.start())
         self._timer.timeout.connect(self._reopen)
+        self._report_due.timeout.connect(self._await_report)
         self.native.destroyed.connect(self._leave)
 
     def _request(self) -> Request:
@@ -193,17 +184,18 @@ class DatasetWidget(Container):  # type: ignore[type-arg]
             on_cancel=self._cancelled,
         )
 
-    def _advance(self, step: Plan | list[Finished] | None) -> None:
+    def _advance(self, step: Plan | Advance | None) -> None:
         if isinstance(step, Plan):
             self._keep(step)
             self._say(f"{self._plan_words()}<br>Starting…")
-        elif step:
-            self.table.pairs.put(finished.record for finished in step)
-            self._fresh += sum(not finished.resumed for finished in step)
-            last = step[-1]
-            self.progress.max, self.progress.value = last.total, last.counts.done
+        elif step is not None:
+            self.table.pairs.put(step.records)
+            self._fresh += step.fresh
+            if self.progress.max != step.total:
+                self.progress.max = step.total
+            self.progress.value = step.counts.done
             seconds = time.monotonic() - self._began
-            self._say(progress_text(last.counts, last.total, self._fresh, seconds))
+            self._say(progress_text(step.counts, step.total, self._fresh, seconds))
 
     def _planned(self, plan: Plan | Refusal) -> None:
         if isinstance(plan, Refusal):
@@ -241,8 +233,9 @@ class DatasetWidget(Container):  # type: ignore[type-arg]
         if not (out / FOLDER).is_dir():
             return False
         self._work.start(
-            reopen_steps,
+            self._runs.reopen,
             out,
+            on_step=lambda records: self.table.pairs.put(records or []),
             on_end=lambda found: self._reopened(out, found),
             on_cancel=lambda: self._say(""),
         )
@@ -253,7 +246,6 @@ class DatasetWidget(Container):  # type: ignore[type-arg]
             self._refuse(found.message)
             return
         self._shown_out = out
-        self.table.pairs.put(found.records)
         self._keep(found.plan)
         self._said = f"An earlier run: {counts_text(self.table.pairs.counts)}."
         if found.settings is not None:
@@ -266,7 +258,7 @@ class DatasetWidget(Container):  # type: ignore[type-arg]
             self._say(f"{self._said} It was not made from folders: the command goes on with it.")
         else:
             # What is not done yet is in no record.
-            self._due = self._due or (plan_steps, self._planned_again)
+            self._due = self._due or (self._runs.plan, self._planned_again)
 
     def _planned_again(self, plan: Plan | Refusal) -> None:
         if isinstance(plan, Refusal):
@@ -296,7 +288,7 @@ class DatasetWidget(Container):  # type: ignore[type-arg]
         if self._work.running or self._plan is None:
             return
         self._say("Writing…")
-        self._work.start(review_steps, self._plan, review, on_end=self._decided)
+        self._work.start(self._runs.review, self._plan, review, on_end=self._decided)
 
     def _decided(self, record: Record | Refusal) -> None:
         if isinstance(record, Refusal):
@@ -316,6 +308,15 @@ class DatasetWidget(Container):  # type: ignore[type-arg]
         if not running and self._due is not None:
             due, self._due = self._due, None
             self._start(*due)
+
+        if not running and self._runs.busy:
+            self._report_due.start()
+
+    def _await_report(self) -> None:
+        """Offer the report once the process that was told to stop has written it."""
+        if not self._runs.busy:
+            self._report_due.stop()
+            self._offer()
 
     def _offer(self) -> None:
         out = self._shown_out

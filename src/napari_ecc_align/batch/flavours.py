@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..tallies import tallied
+from ..tallies import only_two
 from ..transform import Transform
 from ..warping import warp
 from .settings import Settings
@@ -55,11 +55,11 @@ def two_values(image: NDArray[Any]) -> TwoValues | None:
 
 
 def _two_bytes(image: NDArray[np.uint8]) -> TwoValues | None:
-    present = tallied(image, np.ones(image.shape, bool)).values
-    if len(present) > 2:
+    found = only_two(image)
+    if found is None:
         return None
-    low, high = present[0], present[-1]
-    return TwoValues(image == high, (np.asarray(low), np.asarray(high)))
+    low, high = (np.asarray(value, np.uint8) for value in found)
+    return TwoValues(np.asarray(image == high), (low, high))
 
 
 def resample(
@@ -81,8 +81,6 @@ def resample(
     settings : Settings
         Its `binary`, `interpolation` and `fill`.
     """
-    from .._cv2 import cv2
-
     pair = two_values(image)
     if pair is None:
         return warp(
@@ -92,6 +90,8 @@ def resample(
             interpolation=settings.interpolation,
             fill=settings.fill,
         )
+    if image.dtype == np.uint8 and image.ndim == 2 and settings.binary == "area":
+        return _resampled_bytes(image, pair, transform, shape, settings)
     low, high = pair.values
     fill: Any = "background" if settings.fill == "background" else _side(pair, settings.fill)
     covered = warp(
@@ -103,13 +103,36 @@ def resample(
     )
     if image.dtype == bool:
         return covered
-    if image.dtype == np.uint8 and image.ndim == 2:
-        levels = np.array([low, high], np.uint8)[np.minimum(np.arange(256), 1)]
-        written: NDArray[Any] = cv2.LUT(covered.view(np.uint8), levels)
-        return written
     if image.ndim == 3:
         covered = covered[..., np.newaxis]
     return np.where(covered, high, low).astype(image.dtype, copy=False)
+
+
+def _resampled_bytes(
+    image: NDArray[np.uint8],
+    pair: TwoValues,
+    transform: Transform,
+    shape: tuple[int, ...],
+    settings: Settings,
+) -> NDArray[Any]:
+    """Resample bytes of two values by the share of a pixel that each covers, in few passes."""
+    from .._cv2 import cv2
+
+    low, high = (int(value) for value in pair.values)
+    sharp = (low, high) == (0, 255)
+    covered = warp(
+        image if sharp else pair.high.view(np.uint8) * np.uint8(255),
+        transform,
+        output_shape=shape,
+        fill="background" if settings.fill == "background" else 255 * _side(pair, settings.fill),
+    )
+    if not sharp:
+        # A look-up writes into the values of the pixels at once.
+        levels = np.where(np.arange(256) < 128, low, high).astype(np.uint8)
+        looked_up: NDArray[Any] = cv2.LUT(covered, levels)
+        return looked_up
+    _, written = cv2.threshold(covered, 127, 255, cv2.THRESH_BINARY)
+    return np.asarray(written)
 
 
 def _side(pair: TwoValues, fill: float | str) -> bool:

@@ -98,9 +98,25 @@ def histogram(
         for place, n in enumerate(count)
         if n
     )
-    ticks = tuple((round(width * i / 4, 1), _label(edge(_BINS * i / 4))) for i in range(5))
+    ticks = tuple(
+        (round(width * scaled(value) / top, 1), _label(value))
+        for value in (_decades(edge(_BINS)) if logarithmic else _steps(edge(_BINS)))
+    )
     names = tuple(series) if len(series) > 1 else ()
     return Histogram(title, names, bars, ticks, most, width, height)
+
+
+def _steps(most: float) -> list[float]:
+    """Return round numbers from 0 up to the largest value, at most six."""
+    unit = 10.0 ** math.floor(math.log10(most / 5))
+    step = next(unit * factor for factor in (1, 2, 5, 10) if unit * factor * 5 >= most)
+    return [step * number for number in range(int(most / step + 1e-9) + 1)]
+
+
+def _decades(most: float) -> list[float]:
+    """Return 0 and the powers of ten up to the largest value; itself if it is below ten."""
+    powers = [10.0**power for power in range(1, int(math.log10(max(most, 1)) + 1e-9) + 1)]
+    return [0.0, *(powers or [most])]
 
 
 def _label(value: float) -> str:

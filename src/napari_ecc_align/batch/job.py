@@ -119,23 +119,13 @@ def _made(job: Job) -> tuple[Record, dict[str, bytes]]:
     for role, path in pair.images[1:]:
         if role != "moving" and settings.missing_siblings == "skip" and not path.exists():
             continue
-        loaded = moving if role == "moving" else _sibling(role, path, moving, settings)
-        if loaded is not moving:
-            inputs.append(loaded.file)
-        if outcome == "failed":
-            continue
-        flavour = pair.flavour if loaded is moving else role
-        if outcome == "passed through":
-            files[pair.output(flavour, path, resampled=False)] = loaded.content
-            after = before
-            continue
-        aligned = resample(loaded.image, transform, reference.image.shape, settings)
-        if loaded is moving:
-            after = look_after(reference.image, aligned, transform, moving.image.shape, settings)
-        if outcome == "aligned" or settings.doubtful == "write":
-            name = pair.output(flavour, path, resampled=True)
-            files[name] = encode_image(name, aligned, style=tiff_style(path), quick=True)
-    numbers |= (after or Look(None)).numbers("after")
+        file, written, look = _flavour(job, role, path, moving, reference, outcome, transform)
+        if role == "moving":
+            after = before if outcome == "passed through" else look
+        else:
+            inputs.append(file)
+        files |= written
+    numbers |= (after or Look()).numbers("after")
     record = Record(
         name=pair.name,
         outcome=outcome,
@@ -148,6 +138,37 @@ def _made(job: Job) -> tuple[Record, dict[str, bytes]]:
         thumbnail=thumbnail(before, after),
     )
     return record, files
+
+
+def _flavour(
+    job: Job,
+    role: str,
+    path: Path,
+    moving: _Loaded,
+    reference: _Loaded,
+    outcome: Outcome,
+    transform: Transform,
+) -> tuple[InputFile, dict[str, bytes], Look | None]:
+    """Return the file of a flavour, its output by path, and how the moving image now compares.
+
+    Its images are let go of before those of the next are read.
+    """
+    pair, settings, shape = job.pair, job.settings, reference.image.shape
+    loaded = moving if role == "moving" else _sibling(role, path, moving, settings)
+    flavour = pair.flavour if role == "moving" else role
+    if outcome == "failed":
+        return loaded.file, {}, None
+    if outcome == "passed through":
+        return loaded.file, {pair.output(flavour, path, resampled=False): loaded.content}, None
+    aligned = resample(loaded.image, transform, shape, settings)
+    look = None
+    if role == "moving":
+        look = look_after(reference.image, aligned, transform, moving.image.shape, settings)
+    if outcome != "aligned" and settings.doubtful != "write":
+        return loaded.file, {}, look
+    name = pair.output(flavour, path, resampled=True)
+    content = encode_image(name, aligned, style=tiff_style(path), quick=True)
+    return loaded.file, {name: content}, look
 
 
 def _load(role: str, path: Path, settings: Settings) -> _Loaded:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,20 +26,29 @@ _BOOST = 3.0
 
 @dataclass(frozen=True, eq=False)
 class Look:
-    """How two images on one grid compare, or nothing if no threshold suits them."""
+    """How two images on one grid compare, or nothing if no threshold suits them.
 
-    found: Comparison | None
+    Attributes
+    ----------
+    values : tuple
+        Differing pixels, their share, and the intersection and Dice coefficient of the ink.
+    picture : ndarray of uint8, shape (h, w, 3), or None
+        The differing pixels, small.
+    """
+
+    values: tuple[float | None, ...] = (None, None, None, None)
+    picture: NDArray[np.uint8] | None = None
+
+    @classmethod
+    def of(cls, found: Comparison) -> Self:
+        """Keep of a comparison what the record needs."""
+        values = found.different, found.fraction, found.iou, found.dice
+        return cls(values, _small(found.map))
 
     def numbers(self, when: str) -> dict[str, Number]:
         """Return what was counted, under names that end in `when`."""
-        found = self.found
-        values = (
-            (None, None, None, None)
-            if found is None
-            else (found.different, found.fraction, found.iou, found.dice)
-        )
         names = ("differing", "fraction", "iou", "dice")
-        return {f"{name}_{when}": value for name, value in zip(names, values, strict=True)}
+        return {f"{name}_{when}": value for name, value in zip(names, self.values, strict=True)}
 
 
 def look_before(reference: NDArray[Any], moving: NDArray[Any], settings: Settings) -> Look:
@@ -84,19 +93,18 @@ def alignment_numbers(
 
 
 def thumbnail(before: Look, after: Look | None) -> str:
-    """Return the differing pixels before and, beside them, after, as a small data URI."""
+    """Return the differing pixels before and, beside them, after if known, as a small data URI."""
     from .._cv2 import cv2
 
-    pictures = [
-        None if look is None or look.found is None else _small(look.found.map)
-        for look in (before, after)
-    ]
+    pictures = [None if look is None else look.picture for look in (before, after)]
     drawn = [picture for picture in pictures if picture is not None]
     if not drawn:
         return ""
     height, width = (max(picture.shape[axis] for picture in drawn) for axis in (0, 1))
-    sheet = np.full((height, 2 * width + _GAP, 3), 255, np.uint8)
-    for left, picture in zip((0, width + _GAP), pictures, strict=True):
+    # Of a pair that has no "after", nothing stands beside "before".
+    columns = [0] if pictures[1] is None else [0, width + _GAP]
+    sheet = np.full((height, columns[-1] + width, 3), 255, np.uint8)
+    for left, picture in zip(columns, pictures, strict=False):
         if picture is not None:
             sheet[: picture.shape[0], left : left + picture.shape[1]] = picture
     options = [cv2.IMWRITE_WEBP_QUALITY, _QUALITY]
@@ -113,23 +121,27 @@ def _look(
     settings: Settings,
 ) -> Look:
     try:
-        return Look(compare(reference, other, method=settings.threshold, mask=mask))
+        return Look.of(compare(reference, other, method=settings.threshold, mask=mask))
     except InputError:  # the threshold does not suit these images
-        return Look(None)
+        return Look()
 
 
 def _small(labels: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """Return a map of differing pixels as a small picture in RGB."""
     from .._cv2 import cv2
 
-    # A whole number of pixels to one of the thumbnail is several times as fast.
+    # A whole number of pixels to one of the thumbnail is several times as fast, and more so in
+    # steps of two.
     step = -(-max(labels.shape) // THUMBNAIL_SIDE)
+    step = step if step < 8 else 4 * round(step / 4)
     width, height = (max(1, side // step) for side in labels.shape[::-1])
     labels = labels[: height * step, : width * step]
     picture = np.full((height, width, 3), 255, np.float32)
     for label in (ONLY_REFERENCE, ONLY_ALIGNED):
-        mask = (labels == label).view(np.uint8) * np.uint8(255)
-        cover = cv2.resize(mask, (width, height), interpolation=cv2.INTER_AREA)
+        cover = cv2.inRange(labels, np.array([label]), np.array([label]))
+        for factor in (2, 2, step // 4) if step % 4 == 0 else (step,):
+            size = cover.shape[1] // factor, cover.shape[0] // factor
+            cover = cv2.resize(cover, size, interpolation=cv2.INTER_AREA)
         share = np.minimum(1, _BOOST / 255 * cover.astype(np.float32))[..., np.newaxis]
         picture += share * (np.array(COLOURS[label], np.float32) - picture)
     return np.rint(picture).astype(np.uint8)

@@ -18,8 +18,14 @@ from typing import Generic, TypeVar
 
 from ..errors import InputError
 
-# Each process uses one core, so the libraries below must start no threads of their own.
-_ONE_THREAD = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+_VARIABLES = {
+    # Each process uses one core, so the libraries below must start no threads of their own.
+    **dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1"),
+    # Let the C library of Linux keep freed memory for the next image: the system takes longer
+    # to hand out an image's pages than OpenCV to fill them.
+    "MALLOC_MMAP_THRESHOLD_": str(2**25),
+    "MALLOC_TRIM_THRESHOLD_": str(2**28),
+}
 _PAUSE = 0.1
 _ATTEMPTS = 2
 _STARTS = 3
@@ -138,7 +144,7 @@ class _Worker(Generic[Item, Result]):
         self.process: BaseProcess = context.Process(
             target=_serve, args=(theirs, function), daemon=True
         )
-        with _environment(), _bare_main():
+        with _environment(), bare_main():
             self.process.start()
         theirs.close()
         self.ready = False
@@ -170,7 +176,7 @@ class _Worker(Generic[Item, Result]):
                 self.ready = True
         except (EOFError, OSError):
             self.process.join(1)
-            return Lost(f"its process {_ending(self.process.exitcode)}")
+            return Lost(f"its process {ending(self.process.exitcode)}")
         if time.monotonic() > self._deadline:
             return Lost(f"it took longer than {self._timeout:g} s")
         return None
@@ -193,7 +199,8 @@ def _await(crew: list[_Worker[Item, Result]]) -> None:
     wait([worker.connection for worker in crew], _PAUSE)
 
 
-def _ending(code: int | None) -> str:
+def ending(code: int | None) -> str:
+    """Return how a process ended, in words that follow its name."""
     if code is None:
         return "does not answer"
     if code < 0:
@@ -205,9 +212,9 @@ def _ending(code: int | None) -> str:
 
 @contextlib.contextmanager
 def _environment() -> Iterator[None]:
-    """Let processes that are started meanwhile use one thread each."""
-    before = {name: os.environ.get(name) for name in _ONE_THREAD}
-    os.environ.update(dict.fromkeys(_ONE_THREAD, "1"))
+    """Let processes that are started meanwhile use one thread each, and keep their memory."""
+    before = {name: os.environ.get(name) for name in _VARIABLES}
+    os.environ.update(_VARIABLES)
     try:
         yield
     finally:
@@ -219,7 +226,7 @@ def _environment() -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _bare_main() -> Iterator[None]:
+def bare_main() -> Iterator[None]:
     """Let processes that are started meanwhile not import what this one was started with.
 
     "spawn" would have each of them run the script, or import all of napari: a script that opens a
@@ -238,7 +245,7 @@ def _serve(connection: Connection, function: Callable[[Item], Result]) -> None:
     """Answer each item with a result until there are no more: what a process does."""
     # Ctrl-C reaches every process of a terminal; the first one decides.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    threading.Thread(target=_end_with_parent, daemon=True).start()
+    threading.Thread(target=end_with_parent, daemon=True).start()
     use_one_thread()
     connection.send(None)
     while True:
@@ -256,7 +263,7 @@ def use_one_thread() -> None:
     cv2.setNumThreads(1)
 
 
-def _end_with_parent() -> None:
+def end_with_parent() -> None:
     """End this process when its parent has: it must not go on writing."""
     parent = multiprocessing.parent_process()
     if parent is not None:

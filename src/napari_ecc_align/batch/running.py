@@ -141,6 +141,14 @@ def run_plan(
                     raise
 
 
+def done_already(plan: Plan) -> int:
+    """Return how many pairs of a plan an earlier run has done, and need not be done again."""
+    out = plan.out.resolve()
+    return sum(
+        is_current(read_record(out, pair.name), pair, plan.settings, out) for pair in plan.pairs
+    )
+
+
 def _work(
     jobs: list[Job],
     workers: int | None,

@@ -12,6 +12,12 @@ from ..transform import MOTION_MODELS
 from ..warping import INTERPOLATIONS
 from .values import epsilon, fill_value, iterations, precision, seconds, tolerance
 
+_DESCRIPTION = """\
+Align each image in MOVING to its partner in REFERENCE, resample each of its siblings by the same
+transform, and write everything to a new folder with a report. Pairs that are aligned already are
+copied as they are. No input is ever changed.
+"""
+
 _EPILOG = """\
 REFERENCE, MOVING and SIBLING are folders, whose images pair by their paths below them, or
 patterns with {name} in them: 'scans/{name}_gray.png'. NAME=FOLDER says what the folder of the
@@ -29,9 +35,7 @@ def add_batch(commands: Any) -> None:
         "batch",
         allow_abbrev=False,
         help="align a whole dataset, every flavour of it, and report every doubtful pair",
-        description="Align each image in MOVING to its partner in REFERENCE, resample each of its "
-        "siblings by the same transform, and write everything to a new folder with a report. "
-        "Pairs that are aligned already are copied as they are. No input is ever changed.",
+        description=_DESCRIPTION,
         epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )

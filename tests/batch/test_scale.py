@@ -1,0 +1,67 @@
+"""What a batch of real sizes takes: memory, in all its processes together."""
+
+from __future__ import annotations
+
+import subprocess
+
+import numpy as np
+import pytest
+from commands import lines
+from dataset import Dataset
+
+from benchmarks.batch import Memory
+from cli.processes import MODULE, Finished, environment
+from napari_ecc_align.imagefiles import write_image
+from napari_ecc_align.samples.page import make_page
+
+MOST_MEGABYTES = 600
+
+
+def enlarged(image):
+    return np.kron(image, np.ones((4, 4), image.dtype))
+
+
+@pytest.fixture(scope="module")
+def hopeless(tmp_path_factory):
+    """Scans of 8 megapixels that are blank or of another page, which are searched for longest."""
+    root = tmp_path_factory.mktemp("hopeless")
+    pages = [make_page(shape=(600, 850), seed=seed) for seed in range(3)]
+    noise = np.random.default_rng(0)
+    for number in range(4):
+        page, other = pages[number % 2], pages[number % 2 + 1]
+        binary = enlarged(other.binary if number < 2 else np.full_like(page.binary, 255))
+        gray = np.clip(binary * 0.7 + 40 + noise.normal(0, 4, binary.shape), 0, 255)
+        images = {
+            "ideal": enlarged(page.reference),
+            "scan/gray": gray.astype(np.uint8),
+            "scan/bw": binary,
+            "scan/nostaff": binary,
+        }
+        for folder, image in images.items():
+            path = root / folder / f"p{number}.png"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            write_image(path, image)
+    return Dataset(root, {})
+
+
+@pytest.mark.alone
+def test_hopeless_pages_side_by_side_stay_within_the_memory_promised(hopeless, tmp_path, capsys):
+    command = [*MODULE, "batch", *map(str, hopeless.arguments), "--workers", "2", "--json"]
+    process = subprocess.Popen(
+        [*command, "--out", str(tmp_path / "out")],
+        stdout=subprocess.PIPE,
+        text=True,
+        env=environment(),
+    )
+    watch = Memory(process.pid)
+    watch.start()
+    out, _ = process.communicate(timeout=120)
+    watch.going = False
+    done = lines(Finished(process.returncode, out, ""))
+    assert [line["outcome"] for line in done if line["event"] == "pair"] == ["failed"] * 4
+    with capsys.disabled():
+        print(
+            f"\ntwo hopeless pages of 8 megapixels at once: {watch.most_rss:.0f} MB, "
+            f"{watch.most_pss:.0f} MB with what they share counted once"
+        )
+    assert 100 < watch.most_pss <= watch.most_rss < MOST_MEGABYTES

@@ -1,0 +1,37 @@
+"""What the tests of the dataset form do and look at."""
+
+import csv
+from contextlib import suppress
+
+import psutil
+
+
+def choose(widget, root, out):
+    widget.folders.reference.value = root / "ideal"
+    widget.folders.moving.value = root / "gray"
+    widget.folders.siblings.chosen = (str(root / "bw"),)
+    widget.folders.out.value = out
+
+
+def children():
+    found = []
+    for process in psutil.Process().children(recursive=True):
+        # It may end while it is asked.
+        with suppress(psutil.Error):
+            if "spawn_main" in str(process.cmdline()):
+                found.append(process)
+    return found
+
+
+def report_rows(out):
+    with (out / "report.csv").open() as file:
+        return {row["name"]: row for row in csv.DictReader(file)}
+
+
+def layers_of(name):
+    named = [f"{name} {role}" for role in ("reference", "moving", "aligned")]
+    return [*named, "difference", "binary difference"]
+
+
+def layer_names(viewer):
+    return [layer.name for layer in viewer.layers]
