@@ -313,25 +313,10 @@ def _threshold_of(
     # As scikit-image's own histogram of the pixels would be.
     heights, edges = np.histogram(values, _BINS, weights=counts)
     centres = (edges[:-1] + edges[1:]) / 2
-    if method == "otsu":
-        return _otsu(heights, centres)
     from skimage import filters
 
     find: Callable[..., Any] = getattr(filters, f"threshold_{method}")
     return float(find(hist=(heights, centres)))
-
-
-def _otsu(counts: NDArray[Any], values: NDArray[np.floating]) -> float:
-    """Return what `skimage.filters.threshold_otsu` does.
-
-    Importing that takes longer than aligning and comparing two pages.
-    """
-    counts = counts.astype(np.float32)
-    sums = counts * values
-    below, above = np.cumsum(counts), np.cumsum(counts[::-1])[::-1]
-    low, high = np.cumsum(sums) / below, np.cumsum(sums[::-1])[::-1] / above
-    between = below[:-1] * above[1:] * (low[:-1] - high[1:]) ** 2
-    return float(values[between.argmax()])
 
 
 def _threshold(

@@ -138,7 +138,8 @@ def tile_evidence(
         Look twice as far, to see where else a repeating image would fit.
     """
     level, local = reference[index], scaled(matrix, 2.0**-index)
-    side, reach = _tile_size(level.shape, far)
+    height, width = np.minimum(level.shape, moving[index].shape).tolist()
+    side, reach = _tile_size((height, width), far)
     apart = side
     origins = _chosen(reference, moving[index], index, local, side, reach, apart)
     if len(origins) < _SPARSE and min(level.shape) < _SMALL:

@@ -45,7 +45,11 @@ def judged(job: Job, pyramids: Pyramids, estimate: Estimate, seconds: float) -> 
     coefficient = before = 0.0
     inverted = estimate.inverted
     fine = bent = None
-    flaw = why_implausible(matrix, reference.shape) or why_too_little(overlap)
+    flaw = why_implausible(matrix, reference.shape)
+    if not flaw and (flaw := why_too_little(overlap)):
+        # What is small, or counts only in a small region, covers little however well it lies.
+        back = np.asarray(np.linalg.inv(matrix), np.float64)
+        flaw = why_too_little(overlap_share(moving, reference, back)) and flaw
     if transform is None:
         flaw = f"No motion of the model '{job.model}' lays the images on each other."
     if flaw:

@@ -1,7 +1,8 @@
 """Where to start when only a small region of an image counts: where the region itself fits.
 
 Seen as a whole, images that are masked but for a small part have too little in common for a search
-on coarse levels. Cut out, the same part is an image like any other.
+on coarse levels. Cut out, the same part is an image like any other. And a small moving image is
+easier found in a large reference than a large reference seen through it.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ Matrix = NDArray[np.float64]
 
 # Of the image. Above it the search finds its way by itself.
 _SMALL = 0.25
+_PART = 0.5
 _LEAST_SIDE = 32
 # What a start is sought at; it need not be exact.
 _MOST_SIDE = 1024
@@ -48,7 +50,7 @@ def start_in_region(job: Job, run: Run) -> Generator[Progress, None, Matrix | No
     """
     boxes = _boxes(job)
     if boxes is None:
-        return job.initial
+        return (yield from _found_in_reference(job, run)) if _is_smaller(job) else job.initial
     (reference, to_reference), (moving, to_moving) = (
         _cut(source, box) for source, box in zip((job.reference, job.moving), boxes, strict=True)
     )
@@ -59,19 +61,43 @@ def start_in_region(job: Job, run: Run) -> Generator[Progress, None, Matrix | No
         moving=moving,
         initial=np.linalg.inv(to_moving) @ initial @ to_reference,
     )
-    steps = run(part)
-    while True:
-        try:
-            step = next(steps)
-        except StopIteration as stop:
-            result: AlignmentResult = stop.value
-            break
-        yield replace(step, fraction=0.0, stage="looking at the region", transform=None)
+    result = yield from _told(run(part), "looking at the region")
     if result.verdict == "failed":
         return job.initial
     found: Matrix = to_moving @ result.transform.matrix @ np.linalg.inv(to_reference)
     found /= found[2, 2]
     return found
+
+
+def _is_smaller(job: Job) -> bool:
+    """Tell whether the moving image shows at most a part of the reference."""
+    areas = [_area(_whole(source)) for source in (job.moving, job.reference)]
+    return job.engine == "pyramid" and areas[0] <= _PART * areas[1]
+
+
+def _found_in_reference(job: Job, run: Run) -> Generator[Progress, None, Matrix | None]:
+    """Find where to start by aligning the reference to a smaller moving image."""
+    initial = None if job.initial is None else np.asarray(np.linalg.inv(job.initial), np.float64)
+    turned = replace(job, reference=job.moving, moving=job.reference, initial=initial)
+    result = yield from _told(run(turned), "looking for the smaller image")
+    if result.verdict == "failed":
+        return job.initial
+    found = np.asarray(np.linalg.inv(result.transform.matrix), np.float64)
+    found /= found[2, 2]
+    return found
+
+
+def _told(
+    steps: Generator[Progress, None, AlignmentResult], stage: str
+) -> Generator[Progress, None, AlignmentResult]:
+    """Run an alignment that is only the beginning of another one."""
+    while True:
+        try:
+            step = next(steps)
+        except StopIteration as stop:
+            result: AlignmentResult = stop.value
+            return result
+        yield replace(step, fraction=0.0, stage=stage, transform=None)
 
 
 def _boxes(job: Job) -> tuple[Matrix, Matrix] | None:

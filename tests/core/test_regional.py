@@ -1,12 +1,16 @@
 """A small region decides: found although the rest of both images is masked."""
 
+import cv2
 import dask.array as da
 import numpy as np
 import pytest
+from scipy import ndimage
 from scipy.ndimage import zoom
 from skimage import data
 
 from napari_ecc_align import Transform, align, warp
+from napari_ecc_align.transform import corner_error, map_points
+from pairs import picture
 
 SIDE = 512
 TURN = np.radians(0.4)
@@ -89,3 +93,20 @@ def test_what_is_told_meanwhile_is_of_the_whole_image(pair):
     assert np.abs(last.map(corners) - TRUTH.map(corners)).max() < 0.1
     fractions = [step.fraction for step in told]
     assert fractions == sorted(fractions)
+
+
+@pytest.mark.parametrize(("side", "first"), [((140, 140), (40, 200)), ((200, 180), (100, 150))])
+def test_a_small_moving_image_is_found_in_a_large_reference(side, first):
+    """The verdict may doubt what lies far outside it, the place is right."""
+    whole = picture("camera")[50:450, 50:450]
+    truth = np.eye(3)
+    truth[:2] = cv2.getRotationMatrix2D((70.0, 70.0), 4.0, 1.0)
+    truth = truth @ np.array([[1, 0, -first[1]], [0, 1, -first[0]], [0, 0, 1.0]])
+    points = np.stack(np.meshgrid(np.arange(side[1]), np.arange(side[0])), axis=-1).reshape(-1, 2)
+    there = map_points(np.linalg.inv(truth), points)
+    moving = ndimage.map_coordinates(whole, there.T[::-1], order=5).reshape(side)
+    result = align(whole, moving, model="euclidean")
+    assert result.verdict != "failed", result.reason
+    assert corner_error(result.transform.matrix, truth, whole.shape) < 0.1
+    turned = align(moving, whole, model="euclidean")
+    assert turned.verdict == "aligned"

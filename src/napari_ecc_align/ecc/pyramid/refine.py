@@ -20,7 +20,7 @@ from .blocks import (
 )
 from .models import MODELS, Array, Frame, Model, scaled
 from .scalespace import Level, overview
-from .solver import Solution, Solver
+from .solver import MIN_OVERLAP, Solution, Solver
 from .whole import WholeSolver
 
 # Levels of at most so many pixels are used whole.
@@ -108,14 +108,17 @@ class Refiner:
     def __init__(
         self, reference: list[Level], moving: list[Level], settings: Settings, *, gradient: bool
     ) -> None:
-        self._reference = reference
-        self._moving = moving
+        depth = min(len(reference), len(moving))
+        self._reference = reference = reference[:depth]
+        self._moving = moving[:depth]
         self._shape = reference[0].shape
         self._settings = settings
         self.gradient = gradient
         self._whole: dict[int, tuple[Blocks, Sampler]] = {}
         self._solvers: dict[int, Solver] = {}
         self._whole_solvers: dict[int, WholeSolver] = {}
+        # A small moving image covers little of the reference even if all of it lies there.
+        self._least = MIN_OVERLAP * min(1.0, moving[0].image.size / reference[0].image.size)
         small = [k for k, level in enumerate(reference) if level.image.size <= _WHOLE_PIXELS]
         self.finest_whole = small[0] if small else len(reference) - 1
 
@@ -127,13 +130,19 @@ class Refiner:
                 Frame(self._reference[index].shape),
                 *self._prepared(index),
                 termination_eps=self._settings.termination_eps,
+                least=self._least,
             )
         return self._whole_solvers[index]
 
     def _solver(self, index: int) -> Solver:
         """Return the solver of a whole level with a gain and offset per block."""
         if index not in self._solvers:
-            self._solvers[index] = self._empty(index, self._coarse_model(index))
+            self._solvers[index] = Solver(
+                self._coarse_model(index),
+                Frame(self._reference[index].shape),
+                termination_eps=self._settings.termination_eps,
+                least=self._least,
+            )
             self._solvers[index].add(*self._prepared(index))
         return self._solvers[index]
 

@@ -20,7 +20,7 @@ from .models import Array, Frame, Model, compose, corner_motions, corner_slopes
 from .normal import Equations, Fit, Linearised, chained, combined, withdrawn
 from .scalespace import Bools, Floats
 
-# Share of the reference's pixels that must see the moving image.
+# Share of the smaller image's pixels that must see the other one.
 MIN_OVERLAP = 0.1
 # A Gauss-Newton step is trusted this far (corner RMS as a share of the normalised radius).
 LONGEST_STEP = 0.2
@@ -225,12 +225,17 @@ class Solver:
         Of the reference level.
     termination_eps : float
         Stop when the ECC changes by less.
+    least : float
+        Share of the blocks' pixels that must see the moving image.
     """
 
-    def __init__(self, model: Model, frame: Frame, *, termination_eps: float) -> None:
+    def __init__(
+        self, model: Model, frame: Frame, *, termination_eps: float, least: float = MIN_OVERLAP
+    ) -> None:
         self._model = model
         self._frame = frame
         self._eps = termination_eps
+        self._least = least
         self._parts: list[_Part] = []
         self._motions = corner_motions(model, frame)
         self._limit = LONGEST_STEP * frame.radius
@@ -316,7 +321,7 @@ class Solver:
             fits.append(fit or part.fit(matrix, self._model, self._frame))
             yield
         used = sum(part.linearised.count.sum() for part in self._parts if part.linearised)
-        if used < MIN_OVERLAP * sum(part.blocks.values.size for part in self._parts):
+        if used < self._least * sum(part.blocks.values.size for part in self._parts):
             return None
         equations = combined(fits)
         return equations if np.isfinite(equations.ecc) else None

@@ -19,7 +19,6 @@ from .normal import correlation, inverse2, withdrawn
 from .scalespace import Bools, Floats
 from .solver import (
     LONGEST_STEP,
-    MIN_OVERLAP,
     Convergence,
     Solution,
     covers,
@@ -44,6 +43,8 @@ class WholeSolver:
         Samples the moving level on them.
     termination_eps : float
         Stop when the ECC changes by less.
+    least : float
+        Share of the reference's pixels that must see the moving image.
     """
 
     def __init__(
@@ -54,12 +55,14 @@ class WholeSolver:
         sample: Sampler,
         *,
         termination_eps: float,
+        least: float,
     ) -> None:
         self._model = model
         self._frame = frame
         self._blocks = blocks
         self._sample = sample
         self._eps = termination_eps
+        self._least = least
         self._motions = corner_motions(model, frame)
         self._limit = LONGEST_STEP * frame.radius
         self._linearised: _Linearised | None = None
@@ -75,7 +78,7 @@ class WholeSolver:
             image = self._sample(matrix)
             linearised, image = self._at(image)
             yield
-            if linearised.count < MIN_OVERLAP * self._blocks.values.size:
+            if linearised.count < self._least * self._blocks.values.size:
                 break
             scores, gain, ecc = linearised.fit(image)
             delta = (
