@@ -1,6 +1,7 @@
 """What may happen while a pair or a stack is being aligned: all of it leaves the viewer usable."""
 
 import threading
+import time
 
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ from superqt.utils import WorkerBase
 
 from napari_ecc_align._gui import run as pair_run
 from napari_ecc_align._gui import stack_run
+from napari_ecc_align.progress import Progress
 
 KEY = "napari-ecc-align"
 IMAGE = data.camera()
@@ -19,6 +21,24 @@ SHIFTS = [(0, 0), (2, -1), (3, 1), (5, 2), (4, 4), (6, 3)]
 
 def film():
     return np.stack([IMAGE[50 + y : 250 + y, 60 + x : 280 + x] for y, x in SHIFTS])
+
+
+@pytest.fixture(autouse=True)
+def unhurried(monkeypatch):
+    """Let every alignment last until the test has done what it is about."""
+
+    def slowed(begin):
+        def steps(*args, **options):
+            rest = begin(*args, **options)
+            for _ in range(20):
+                time.sleep(0.01)
+                yield Progress(0.0, "waiting")
+            return (yield from rest)
+
+        return steps
+
+    for module, name in ((pair_run, "align_steps"), (stack_run, "stack_steps")):
+        monkeypatch.setattr(module, name, slowed(getattr(module, name)))
 
 
 @pytest.fixture(params=["pair", "stack"])
