@@ -141,5 +141,6 @@ def _highest_away(surface: Floats) -> float:
 def _above(before: Floats, here: Floats, after: Floats) -> Floats:
     """Return how much higher a parabola through three points rises than the middle one."""
     bend = np.where(np.isfinite(before + after), before - 2 * here + after, -np.inf)
-    rise = np.where(np.isfinite(bend), after - before, 0)
+    peaked = np.isfinite(bend)
+    rise = np.subtract(after, before, out=np.zeros_like(here), where=peaked)
     return np.asarray(rise**2 / np.maximum(-8 * bend, 1e-9), np.float32)
