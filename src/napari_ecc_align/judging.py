@@ -96,7 +96,7 @@ def _seen_farther(
     pyramids: Pyramids, estimate: Estimate, inverted: bool, fine: TileEvidence, rival: float
 ) -> TileEvidence:
     """Ask tiles that see far, if those at full resolution and the whole leave a doubt."""
-    if max(rival, fine.rival) < NO_RIVAL and is_clear(fine, FIRST_TILES, 0):
+    if max(rival, fine.rival) < NO_RIVAL and is_clear(fine, max(FIRST_TILES, fine.tested), 0):
         return fine
     wide = _asked(pyramids, estimate, _wide_level(pyramids), inverted, far=True)
     # Where little overlaps, and near the borders, only those that do not see far fit in.

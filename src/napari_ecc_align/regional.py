@@ -25,6 +25,7 @@ Matrix = NDArray[np.float64]
 
 # Of the image. Above it the search finds its way by itself.
 _SMALL = 0.25
+# Of the reference. A moving image of no more is looked for in it.
 _PART = 0.5
 _LEAST_SIDE = 32
 # What a start is sought at; it need not be exact.
