@@ -25,7 +25,7 @@ def test_ctrl_c_ends_a_run_with_a_report_of_how_far_it_came(good, tmp_path):
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
-        env=environment(),
+        env=environment(PYTHONWARNINGS=""),
         start_new_session=True,
     )
     assert json.loads(process.stdout.readline())["event"] == "plan"
