@@ -250,6 +250,7 @@ def _run_pyramid(job: Job, pyramids: Pyramids) -> Generator[Progress, None, list
         accept=accept,
     )
     taken = 0
+    matrix, reached = None, None
     while True:
         try:
             step = next(steps)
@@ -259,9 +260,9 @@ def _run_pyramid(job: Job, pyramids: Pyramids) -> Generator[Progress, None, list
         taken += 1
         # Nobody knows how many rungs there are to climb: the bar approaches its end.
         fraction = 1 - _PACE / (_PACE + taken)
-        reached = (
-            None if step.matrix is None else as_transform(step.matrix, job.model, job.initial)
-        )
+        if step.matrix is not matrix:
+            matrix = step.matrix
+            reached = None if matrix is None else as_transform(matrix, job.model, job.initial)
         yield Progress(fraction, step.stage, reached)
     if not any(one is estimate.matrix for one in tried):
         results.append(judged(job, pyramids, estimate, 0.0))

@@ -15,6 +15,7 @@ from .ecc.pyramid import tiles
 from .ecc.pyramid.blocks import SIGMA, TileSampler, halo, tile_values
 from .ecc.pyramid.models import scaled
 from .ecc.pyramid.scalespace import Level, overview
+from .quantiles import middle
 
 AGREEMENT_RADIUS = 1.5
 """A tile agrees when it fits best within this many pixels (of its level) of where it is."""
@@ -343,14 +344,6 @@ def _vertex(
     bend = before - 2 * here + after
     peaked = bend < 0
     return np.where(peaked, 0.5 * (before - after) / np.where(peaked, bend, 1), 0.0)
-
-
-def middle(values: NDArray[np.float64]) -> float:
-    """Return the median; of so few values numpy takes ten times as long."""
-    if not len(values):
-        return float("nan")
-    ordered = np.sort(values)
-    return float(ordered[(len(values) - 1) // 2] + ordered[len(values) // 2]) / 2
 
 
 def _rival(joint: NDArray[np.float32], best: NDArray[np.float64]) -> float:

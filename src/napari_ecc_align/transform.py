@@ -121,8 +121,10 @@ class Transform:
 def map_points(matrix: NDArray[np.float64], points: NDArray[np.float64]) -> NDArray[np.float64]:
     """Apply a 3x3 matrix to (x, y) points of shape (..., 2)."""
     mapped: NDArray[np.float64] = points @ matrix[:2, :2].T + matrix[:2, 2]
-    weight = points @ matrix[2, :2] + matrix[2, 2]
-    mapped /= weight[..., np.newaxis]
+    if matrix[2, 0] == matrix[2, 1] == 0:
+        mapped /= matrix[2, 2]
+    else:
+        mapped /= (points @ matrix[2, :2] + matrix[2, 2])[..., np.newaxis]
     return mapped
 
 

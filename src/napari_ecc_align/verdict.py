@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import comb
+from math import comb, hypot
 
 import numpy as np
 from numpy.typing import NDArray
 
 from .deformation import Deformation, part_of
 from .evidence import TileEvidence
+from .quantiles import middle
 from .result import Verdict
 from .transform import MotionModel, corners
 
@@ -67,10 +68,13 @@ def why_implausible(matrix: NDArray[np.float64], shape: tuple[int, int] = (1, 1)
         if not depth > 0:
             return "The transform found folds the image."
         there = matrix[:2] @ (x, y, 1) / depth
-        local = (matrix[:2, :2] - np.outer(there, matrix[2, :2])) / depth
-        if not np.isfinite(local).all() or np.linalg.det(local) <= 0:
+        local = (matrix[:2, :2] - there[:, None] * matrix[2, :2]) / depth
+        (a, b), (c, d) = local.tolist()
+        # Also where something is not finite.
+        if not a * d - b * c > 0:
             return "The transform found would mirror the image."
-        large, small = np.linalg.svd(local, compute_uv=False)
+        both, apart = hypot(a + d, b - c), hypot(a - d, b + c)
+        large, small = (both + apart) / 2, (both - apart) / 2
         if large > LARGEST_STRETCH or small < 1 / LARGEST_STRETCH or large > LARGEST_SHEAR * small:
             return (
                 f"The transform found stretches the image by {large:.2g} and {small:.2g}, "
@@ -200,7 +204,7 @@ def _counted(evidence: TileEvidence) -> str:
 
 def _agreed_fit(evidence: TileEvidence) -> float:
     """Return the typical correlation of the tiles that agree."""
-    return float(np.median(evidence.fits[evidence.agree])) if evidence.agreeing else 0.0
+    return middle(evidence.fits[evidence.agree]) if evidence.agreeing else 0.0
 
 
 def _why_ambiguous(fine: TileEvidence, wide: TileEvidence, rival: float) -> str | None:

@@ -67,28 +67,29 @@ class Blocks:
         return int(self.values.shape[-1])
 
 
-def smooth(image: Floats, valid: Bools | None, *, strict: bool) -> tuple[Floats, Bools]:
-    """Smooth without inventing data.
+def _smoothed_inside(image: Floats, valid: Bools | None) -> tuple[Floats, Bools]:
+    """Smooth; what the kernel ring of the border or of an invalid pixel touches is not valid."""
+    out = floats(cv2.GaussianBlur(image, (KERNEL, KERNEL), SIGMA))
+    if valid is not None:
+        return out, _eroded(valid, RADIUS)
+    ok = np.zeros(image.shape, bool)
+    ok[RADIUS:-RADIUS, RADIUS:-RADIUS] = True
+    return out, ok
 
-    Strict: what the kernel ring of the border or of an invalid pixel touches becomes invalid.
-    Otherwise the kernel is normalised by the valid weight below it, which loses nothing: good
-    enough for a coarse level that is a start for a finer one.
+
+def _smoothed_whole(image: Floats, valid: Bools | None) -> Floats:
+    """Smooth by a kernel normalised by the valid weight below it, which loses no pixel.
+
+    Good enough for a coarse level that is a start for a finer one.
     """
     kernel = (KERNEL, KERNEL)
-    if strict:
-        out = floats(cv2.GaussianBlur(image, kernel, SIGMA))
-        if valid is None:
-            ok = np.zeros(image.shape, bool)
-            ok[RADIUS:-RADIUS, RADIUS:-RADIUS] = True
-        else:
-            ok = _eroded(valid, RADIUS)
-        return out, ok
     out = floats(cv2.GaussianBlur(image, kernel, SIGMA, borderType=cv2.BORDER_CONSTANT))
-    if valid is None:
-        out /= _full_weight(image.shape)
-        return out, np.ones(image.shape, bool)
-    out /= _weight(valid.astype(np.float32))
-    return out, valid
+    out /= (
+        _full_weight((image.shape[0], image.shape[1]))
+        if valid is None
+        else _weight(valid.astype(np.float32))
+    )
+    return out
 
 
 def _weight(valid: Floats) -> Floats:
@@ -134,46 +135,61 @@ def inner_gradients(blocks: Floats, step: int = 1) -> Floats:
     return out
 
 
-def _cut(image: NDArray[Scalar], size: int) -> NDArray[Scalar]:
-    """Cut (h, w), padded with zeros, into row-major blocks (n, size, size)."""
+def _blocks_of(image: NDArray[Scalar], size: int) -> NDArray[Scalar]:
+    """Look at (h, w), padded with zeros, as blocks (rows, columns, size, size)."""
     h, w = image.shape
     rows, columns = -(-h // size), -(-w // size)
     if (rows * size, columns * size) != (h, w):
         image = np.pad(image, ((0, rows * size - h), (0, columns * size - w)))
-    return np.ascontiguousarray(
-        image.reshape(rows, size, columns, size).swapaxes(1, 2).reshape(-1, size, size)
-    )
+    return image.reshape(rows, size, columns, size).swapaxes(1, 2)
+
+
+def _cut(image: NDArray[Scalar], size: int) -> NDArray[Scalar]:
+    """Cut (h, w), padded with zeros, into row-major blocks (n, size, size)."""
+    return np.ascontiguousarray(_blocks_of(image, size).reshape(-1, size, size))
 
 
 def represent(image: Floats, valid: Bools | None, gradient: bool) -> tuple[Floats, Bools | None]:
     """Return the image, or its gradient magnitude, which outlives other stains and bands."""
     if not gradient:
         return image, valid
-    out, ok = smooth(image, valid, strict=True)
+    out, ok = _smoothed_inside(image, valid)
     gx, gy = gradients(out)
     # Not cv2.magnitude, whose last bits depend on where in memory its arguments lie.
     return floats(np.sqrt(gx * gx + gy * gy)), _eroded(ok, 1)
 
 
-def _whole(level: Level, gradient: bool) -> tuple[Floats, Bools]:
+def _whole(level: Level, gradient: bool) -> tuple[Floats, Bools | None]:
     image, valid = represent(*level.patch(0, level.shape[0], 0, level.shape[1]), gradient)
-    return smooth(image, valid, strict=False)
+    return _smoothed_whole(image, valid), valid
 
 
 def whole_reference(level: Level, size: int, *, gradient: bool = False) -> Blocks:
     """Return all of a level as blocks of `size` px."""
     image, valid = _whole(level, gradient)
-    valid = _eroded(valid, 1)
-    centre = _cut_centres(level.shape, size)
-    planes = (image, *gradients(image))
-    values, *slopes = (_cut(plane * valid, size) for plane in planes)
-    return Blocks(centre, values, np.stack(slopes), _cut(valid, size))
+    inside = _interior(level.shape, size) if valid is None else _cut(_eroded(valid, 1), size)
+    blocks = np.empty((3, *inside.shape), np.float32)
+    for out, plane in zip(blocks, (image, *gradients(image)), strict=True):
+        cut = _blocks_of(plane, size)
+        np.multiply(cut, inside.reshape(cut.shape), out=out.reshape(cut.shape))
+    return Blocks(_cut_centres(level.shape, size), blocks[0], blocks[1:], inside)
 
 
+@lru_cache(maxsize=32)
+def _interior(shape: tuple[int, int], size: int) -> Bools:
+    """Return where a whole image has derivatives, in blocks."""
+    inside = _cut(_eroded(np.ones(shape, bool), 1), size)
+    inside.setflags(write=False)
+    return inside
+
+
+@lru_cache(maxsize=32)
 def _cut_centres(shape: tuple[int, int], size: int) -> Array:
     rows, columns = -(-shape[0] // size), -(-shape[1] // size)
     y, x = np.mgrid[:rows, :columns]
-    return np.stack([x.ravel(), y.ravel()], axis=1) * float(size) + (size - 1) / 2
+    centres = np.stack([x.ravel(), y.ravel()], axis=1) * float(size) + (size - 1) / 2
+    centres.setflags(write=False)
+    return np.asarray(centres)
 
 
 def whole_moving(
@@ -181,7 +197,8 @@ def whole_moving(
 ) -> Sampler:
     """Return a sampler of a whole moving level on the blocks of a reference level of `shape`."""
     image, valid = _whole(level, gradient)
-    image[~valid] = np.nan
+    if valid is not None:
+        image[~valid] = np.nan
 
     def sample(matrix: Array) -> Floats:
         return _cut(warp(image, matrix, (shape[1], shape[0])), size)

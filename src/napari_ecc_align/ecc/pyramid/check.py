@@ -10,7 +10,7 @@ import numpy as np
 from ..._cv2 import cv2
 from . import tiles
 from .blocks import represent, warp
-from .models import Array, apply
+from .models import Array
 from .scalespace import Level
 
 # Tiles of a level of ordinary size, and how far around them is searched; on smaller ones both
@@ -95,20 +95,34 @@ def plausible(matrix: Array, reference: tuple[int, int], moving: tuple[int, int]
 
     `reference` and `moving` are shapes (h, w).
     """
-    h, w = reference
-    corners = np.array([[0, 0], [w - 1, 0], [w - 1, h - 1], [0, h - 1]], dtype=np.float64)
-    if not np.isfinite(matrix).all() or (corners @ matrix[2, :2] + matrix[2, 2] <= 0).any():
+    (bottom, right), (below, beyond) = ((h - 1, w - 1) for h, w in (reference, moving))
+    (a, b, u), (c, d, v), (g, h, one) = matrix.tolist()
+    mapped = []
+    for x, y in ((0, 0), (right, 0), (right, bottom), (0, bottom)):
+        weight = g * x + h * y + one
+        # Also where something is not finite.
+        if not 0 < weight < math.inf:
+            return False
+        mapped.append(((a * x + b * y + u) / weight, (c * x + d * y + v) / weight))
+    if not _convex(mapped):
         return False
-    mapped = apply(matrix, corners).astype(np.float32)
-    stretch = cv2.contourArea(mapped, oriented=True) / max(1, (w - 1) * (h - 1))
-    if not 1 / 16 < stretch < 16 or not cv2.isContourConvex(mapped.reshape(-1, 1, 2)):
+    quad = np.array(mapped, np.float32)
+    area = cv2.contourArea(quad)
+    if not 1 / 16 < area / max(1, right * bottom) < 16:
         return False
-    (a, b), (c, d) = matrix[:2, :2].tolist()
     # Sum and difference of the singular values.
     turned, mirrored = math.hypot(a + d, b - c), math.hypot(a - d, b + c)
     if turned + mirrored > _LARGEST_SHEAR * abs(turned - mirrored):
         return False
-    mh, mw = moving
-    frame = np.array([[0, 0], [mw - 1, 0], [mw - 1, mh - 1], [0, mh - 1]], np.float32)
-    shared = cv2.intersectConvexConvex(mapped, frame)[0]
-    return bool(shared > 0.15 * min(cv2.contourArea(mapped), (mw - 1) * (mh - 1)))
+    frame = np.array([[0, 0], [beyond, 0], [beyond, below], [0, below]], np.float32)
+    shared = cv2.intersectConvexConvex(quad, frame)[0]
+    return bool(shared > 0.15 * min(area, beyond * below))
+
+
+def _convex(corners: list[tuple[float, float]]) -> bool:
+    """Tell whether corners, in the order of an image's, bound an area without a dent."""
+    for k, (x, y) in enumerate(corners):
+        (x1, y1), (x2, y2) = corners[k - 3], corners[k - 2]
+        if not (x1 - x) * (y2 - y1) - (y1 - y) * (x2 - x1) > 0:
+            return False
+    return True

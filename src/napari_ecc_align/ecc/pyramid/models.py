@@ -10,7 +10,7 @@ therefore sums moments once and restricts them afterwards.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import TypeAlias
 
 import numpy as np
@@ -178,15 +178,29 @@ def compose(matrix: Array, model: Model, frame: Frame, delta: Array) -> Array:
     return np.asarray(out / out[2, 2])
 
 
+@lru_cache(maxsize=64)
+def frame_of(shape: tuple[int, int]) -> Frame:
+    """Return the frame of an image of `shape` (h, w), which then keeps its matrices."""
+    return Frame(shape)
+
+
 def corner_motions(model: Model, frame: Frame) -> Array:
     """Return d(displacement of the corners) / d(parameters), shape (4, 2, p), in px."""
+    return _corner_motions(model.name, frame.shape)
+
+
+@lru_cache(maxsize=64)
+def _corner_motions(name: str, shape: tuple[int, int]) -> Array:
+    model, frame = MODELS[name], Frame(shape)
     x, y = ((frame.corners - frame.centre) / frame.radius).T
     one = np.ones(4)
     monomials = np.stack(
         [one, x, y] if model.degree == 1 else [one, x, y, x * x, x * y, y * y], axis=1
     )
     halves = model.basis.reshape(2, monomials.shape[1], -1)
-    return np.asarray(frame.radius * (monomials @ halves).transpose(1, 0, 2))
+    out = np.asarray(frame.radius * (monomials @ halves).transpose(1, 0, 2))
+    out.setflags(write=False)
+    return out
 
 
 def corner_slopes(matrix: Array, frame: Frame, motions: Array) -> Array:

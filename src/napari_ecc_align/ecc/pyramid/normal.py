@@ -17,6 +17,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ...quantiles import middle
 from . import moments
 from .blocks import Blocks, inner_gradients
 from .models import Array, Frame, Model
@@ -227,7 +228,7 @@ def _weights(variances: Array) -> Array:
     used = variances[variances > 0]
     if not len(used):
         return np.ones(len(variances))
-    return np.asarray(1 / np.maximum(variances / np.median(used), _QUIETEST))
+    return np.asarray(1 / np.maximum(variances / middle(used), _QUIETEST))
 
 
 def withdrawn(seen: Bools) -> Bools:

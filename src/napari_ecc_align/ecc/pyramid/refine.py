@@ -18,7 +18,7 @@ from .blocks import (
     whole_moving,
     whole_reference,
 )
-from .models import MODELS, Array, Frame, Model, scaled
+from .models import MODELS, Array, Model, frame_of, scaled
 from .scalespace import Level, overview
 from .solver import MIN_OVERLAP, Solution, Solver
 from .whole import WholeSolver
@@ -127,7 +127,7 @@ class Refiner:
         if index not in self._whole_solvers:
             self._whole_solvers[index] = WholeSolver(
                 self._coarse_model(index),
-                Frame(self._reference[index].shape),
+                frame_of(self._reference[index].shape),
                 *self._prepared(index),
                 termination_eps=self._settings.termination_eps,
                 least=self._least,
@@ -139,7 +139,7 @@ class Refiner:
         if index not in self._solvers:
             self._solvers[index] = Solver(
                 self._coarse_model(index),
-                Frame(self._reference[index].shape),
+                frame_of(self._reference[index].shape),
                 termination_eps=self._settings.termination_eps,
                 least=self._least,
             )
@@ -157,7 +157,7 @@ class Refiner:
         return self._whole[index]
 
     def _empty(self, index: int, model: Model) -> Solver:
-        frame = Frame(self._reference[index].shape)
+        frame = frame_of(self._reference[index].shape)
         return Solver(model, frame, termination_eps=self._settings.termination_eps)
 
     def coarse(self, start: Array, *, first: int | None = None) -> Refined:

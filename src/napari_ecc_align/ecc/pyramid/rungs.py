@@ -9,7 +9,7 @@ from functools import partial
 import numpy as np
 
 from . import check, coarse, features
-from .models import Array, Frame, apply, scaled
+from .models import Array, apply, frame_of, scaled
 from .refine import Refined, Refiner, Settings
 from .scalespace import Level
 
@@ -102,7 +102,7 @@ class Rungs:
         self.initial = initial
         depth = min(len(reference), len(moving))
         self.reference, self.moving = reference[:depth], moving[:depth]
-        self.frame = Frame(reference[0].shape)
+        self.frame = frame_of(reference[0].shape)
         self.intensity = Refiner(self.reference, self.moving, settings, gradient=False)
         self.gradient = Refiner(self.reference, self.moving, settings, gradient=True)
         self.checked = self._at_most(_CHECK_PIXELS)

@@ -7,7 +7,7 @@ after removing an offset and a scale so that any dynamic range fits.  Pixel i of
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -110,6 +110,9 @@ def _finite(image: Image, mask: Bools | None) -> Bools | None:
 def _contrast(image: Image, valid: Bools | None) -> tuple[float, float]:
     """Return mean and standard deviation of a sample of the valid pixels."""
     step = max(1, int(np.sqrt(image.size / 4096)))
+    if valid is None and image.dtype == np.uint8:
+        mean, deviation = cv2.meanStdDev(np.ascontiguousarray(image[::step, ::step]))
+        return float(mean[0, 0]), float(deviation[0, 0]) or 1.0
     sample = image[::step, ::step].astype(np.float64)
     if valid is not None:
         sample = sample[valid[::step, ::step]]
@@ -157,7 +160,7 @@ def halved(level: Level) -> Level:
     exact = level.image.dtype.kind == "f" or level.scale >= _MIN_INTEGER_CONTRAST
     if level.valid is None and native and exact and (level.index > 0 or _moderate(level)):
         coarse = np.asarray(cv2.pyrDown(level.image))
-        return replace(level, image=coarse, index=level.index + 1, kept={})
+        return Level(coarse, None, level.offset, level.scale, level.index + 1, level.own)
     h, w = (level.shape[0] + 1) // 2, (level.shape[1] + 1) // 2
     image = np.empty((h, w), np.float32)
     valid = None if level.valid is None else np.empty((h, w), bool)

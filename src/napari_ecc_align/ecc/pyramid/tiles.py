@@ -7,12 +7,13 @@ from functools import lru_cache
 import numpy as np
 
 from ..._cv2 import cv2
+from ...quantiles import quantile
 from .blocks import BORDER, halo
 from .models import Array, apply
 from .scalespace import Level
 
-# Tiles weaker than this share of a strong one are paper, sky or noise.
-_WEAKEST = 0.02
+# Tiles weaker than this share of a strong one are paper, sky or noise; so many are not stronger.
+_WEAKEST, _STRONG = 0.02, 0.9
 # A tile needs so much of its area unmasked.
 _MIN_VALID = 0.6
 # The image is divided into so many cells along its longer side; tiles are dealt out cell by cell.
@@ -105,17 +106,28 @@ def _structure(level: Level) -> Array:
 def overlap(origins: Array, size: int, matrix: Array, moving: Level, gradient: bool) -> Array:
     """Tell how well tiles land inside the moving level: 1 entirely, 0.5 partly, 0 not."""
     ring = halo(gradient) + BORDER + 1
-    last = size - 1
-    square = np.array([[0, 0], [last, 0], [last, last], [0, last]], dtype=np.float64)
-    x, y = apply(matrix, (square[:, None] + origins).reshape(-1, 2)).T.reshape(2, 4, -1)
     h, w = moving.shape
-    across, down = (x >= ring) & (x <= w - 1 - ring), (y >= ring) & (y <= h - 1 - ring)
-    whole = (across & down).all(axis=0)
-    x, y = (np.rint(part.sum(axis=0) / 4).astype(int) for part in (x, y))
+    (x, y), around = _mapped(origins, size, matrix)
+    whole = (np.abs(x - (w - 1) / 2) + around[0] <= (w - 1) / 2 - ring) & (
+        np.abs(y - (h - 1) / 2) + around[1] <= (h - 1) / 2 - ring
+    )
+    x, y = np.rint(x).astype(int), np.rint(y).astype(int)
     central = (x >= ring) & (x < w - ring) & (y >= ring) & (y < h - ring)
     if moving.valid is not None:
         central &= moving.valid[np.clip(y, 0, h - 1), np.clip(x, 0, w - 1)]
     return np.where(central, np.where(whole, 1.0, 0.5), 0.0)
+
+
+def _mapped(origins: Array, size: int, matrix: Array) -> tuple[Array, Array]:
+    """Return the middles of mapped tiles, (2, n) as (x, y), and how far these reach from them."""
+    last = size - 1
+    if matrix[2, 0] == matrix[2, 1] == 0:
+        middles = apply(matrix, origins + last / 2).T
+        return middles, np.abs(matrix[:2, :2] / matrix[2, 2]).sum(axis=1) * (last / 2)
+    square = np.array([[0, 0], [last, 0], [last, last], [0, last]], dtype=np.float64)
+    corners = apply(matrix, (square[:, None] + origins).reshape(-1, 2)).T.reshape(2, 4, -1)
+    middles = corners.sum(axis=1) / 4
+    return middles, np.abs(corners - middles[:, None]).max(axis=1)
 
 
 def order(origins: Array, strengths: Array, overlaps: Array, shape: tuple[int, int]) -> Array:
@@ -132,15 +144,5 @@ def order(origins: Array, strengths: Array, overlaps: Array, shape: tuple[int, i
     useful, cells = useful[by_strength], cells[by_strength]
     rank = np.arange(len(useful)) - np.searchsorted(cells, cells)
     own = strengths[useful]
-    weak = (own < _WEAKEST * _typical(strengths)) | (overlaps[useful] < 1)
+    weak = (own < _WEAKEST * quantile(strengths, _STRONG)) | (overlaps[useful] < 1)
     return np.asarray(useful[np.lexsort((-own, rank, weak))])
-
-
-def _typical(strengths: Array) -> float:
-    """Return what nine in ten tiles do not exceed; `numpy.quantile` takes ten times as long."""
-    if not len(strengths):
-        return 0.0
-    ordered = np.sort(strengths)
-    at = 0.9 * (len(ordered) - 1)
-    below, above = ordered[int(at)], ordered[min(int(at) + 1, len(ordered) - 1)]
-    return float(below + (at - int(at)) * (above - below))
