@@ -25,6 +25,9 @@ from .scalespace import Bools, Floats
 
 # A block's noise is believed down to this share of the typical block's.
 _QUIETEST = 0.3
+# What is nearly blank in the reference and not in the moving image has a gain beyond measure, with
+# which it would count more than all others.
+_MOST_GAIN = 4.0
 # A block's noise is measured on every so many-th of its rows and columns.
 _SPARSE = 2
 
@@ -105,7 +108,9 @@ class Linearised:
             self._values, self._slopes = self._values * seen, self._slopes * seen
         n, b = len(blocks.values), blocks.size
         self.count = (
-            np.full(n, float(b * b)) if seen is None else seen.sum(axis=(1, 2)).astype(np.float64)
+            np.full(n, float(b * b))
+            if seen is None
+            else np.array([np.count_nonzero(block) for block in seen], np.float64)
         )
         # Per block, parameters -> coefficients over the block's own monomials: (n, 2m, p), in px
         # of displacement.
@@ -210,12 +215,21 @@ def combined(fits: list[Fit]) -> Equations:
     pair = sum((fit.pair for fit in fits), np.zeros(2))
     square = sum(fit.square for fit in fits)
     gains = chained([fit.gains for fit in fits])
+    normals = chained([fit.normals for fit in fits])
     weights = _weights(chained([fit.variances for fit in fits]))
+    weights[np.abs(gains) > _MOST_GAIN * _typical_gain(normals, gains)] = 0
     scores = chained([fit.scores for fit in fits]) * (weights * gains)[:, None]
-    normals = chained([fit.normals for fit in fits]) * (weights * gains**2)[:, None, None]
+    normals = normals * (weights * gains**2)[:, None, None]
     gain = float((inverse2(photometric) @ pair)[0])
     ecc = correlation(photometric, pair, square)
     return Equations(normals, scores, gains, weights, gain, ecc)
+
+
+def _typical_gain(normals: Array, gains: Array) -> float:
+    """Return the root mean square gain, each block weighed by the strength of its gradients."""
+    strengths = np.maximum(normals[:, 0, 0], 0)
+    total = float(strengths.sum())
+    return math.sqrt(float(strengths @ gains**2) / total) if total > 0 else 0.0
 
 
 def chained(arrays: list[Array]) -> Array:

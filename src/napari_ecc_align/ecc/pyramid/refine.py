@@ -30,6 +30,8 @@ _SMALL_BLOCK = 8
 # On a fine level a start must be this good (corner px of that level): well inside the basin of
 # attraction.
 _BASIN = 0.35
+# An uncertainty is itself known to such a share only, even of hundreds of tiles.
+_KNOWN_TO = 1.1
 # A start from which a coarse level does not settle in so many steps, or correlates no better than
 # this, is a wrong one.
 _COARSE_ITERATIONS = 15
@@ -247,6 +249,7 @@ class Refiner:
         enough = self._settings.precision * (_LOST_CERTAINTY if coarse.level else 1)
         if coarse.uncertainty < enough:
             result = self.polished(coarse.matrix)
+        final: list[Refined] = []
         # Uneven light may have bent what only one gain was fitted to.
         while result.level > 0 and (result is coarse or not self._precise(result)):
             index = self._next(result)
@@ -256,11 +259,15 @@ class Refiner:
             result = refined
             if result.uncertainty > _LOST * 2.0**index:
                 break
-        return result
+            if self._final(index) and result.solution.converged:
+                final.append(result)
+        # Of a page in black and white, full resolution may know less than half of it.
+        return min(final, key=_total) if final and final[-1] is result else result
 
     def _precise(self, result: Refined) -> bool:
-        """Tell whether a result is as exact as was asked."""
-        return result.uncertainty <= self._settings.precision and self._final(result.level)
+        """Tell whether a result is as exact as was asked, as far as it knows."""
+        enough = _KNOWN_TO * self._settings.precision
+        return result.uncertainty <= enough and self._final(result.level)
 
     def _next(self, result: Refined) -> int:
         """Return the level to go on with, at least one below.
@@ -372,6 +379,10 @@ class Refiner:
         return size, np.asarray(
             origins[tiles.order(origins, strengths, overlaps, reference.shape)]
         )
+
+
+def _total(result: Refined) -> float:
+    return float(np.hypot(result.uncertainty, result.bias))
 
 
 def drained(steps: Generator[None, None, Refined]) -> Refined:

@@ -356,8 +356,9 @@ def covers(now: Bools | None, before: Bools | None) -> bool:
         return before is None
     if before is None:
         return False
-    lost = before & ~now
-    return not lost.any() and bool(before.sum() > _STILL_SEEN * now.sum())
+    if np.any(before > now):
+        return False
+    return np.count_nonzero(before) > _STILL_SEEN * np.count_nonzero(now)
 
 
 def _shares(normal: Array, noise: Array) -> Array:
