@@ -358,7 +358,7 @@ def covers(now: Bools | None, before: Bools | None) -> bool:
         return False
     if np.any(before > now):
         return False
-    return np.count_nonzero(before) > _STILL_SEEN * np.count_nonzero(now)
+    return bool(np.count_nonzero(before) > _STILL_SEEN * np.count_nonzero(now))
 
 
 def _shares(normal: Array, noise: Array) -> Array:
