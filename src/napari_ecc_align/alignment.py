@@ -178,7 +178,8 @@ def align_steps(
 def _run(job: Job) -> Generator[Progress, None, AlignmentResult]:
     began = time.perf_counter()
     yield Progress(0.0, "preparing the images")
-    job = replace(job, initial=(yield from start_in_region(job, _run)))
+    start = yield from start_in_region(job, _run)
+    job = replace(job, initial=start.matrix)
     pyramids = yield from _prepared(job)
     if pyramids.flaw:
         seconds = time.perf_counter() - began
@@ -190,7 +191,8 @@ def _run(job: Job) -> Generator[Progress, None, AlignmentResult]:
         if inside is not None:
             results += yield from _run_within_field(inside, run)
     yield Progress(1.0, "done", results[-1].transform)
-    return replace(max(results, key=trust), seconds=time.perf_counter() - began)
+    best = start.credited(max(results, key=trust))
+    return replace(best, seconds=time.perf_counter() - began)
 
 
 def _within_field(job: Job, pyramids: Pyramids) -> Job | None:

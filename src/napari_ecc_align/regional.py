@@ -7,8 +7,9 @@ easier found in a large reference than a large reference seen through it.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Generator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -33,7 +34,35 @@ _MOST_SIDE = 1024
 _OVERVIEW = 512
 
 
-def start_in_region(job: Job, run: Run) -> Generator[Progress, None, Matrix | None]:
+@dataclass(frozen=True, eq=False)
+class Start:
+    """Where an alignment begins.
+
+    Attributes
+    ----------
+    matrix : ndarray of float64, shape (3, 3), or None
+        Maps reference pixels to moving pixels.
+    name : str
+        How it was found; "initial" where it is the caller's, or there is none.
+    seconds : float
+        It took to find it.
+    """
+
+    matrix: Matrix | None
+    name: str = "initial"
+    seconds: float = 0.0
+
+    def credited(self, result: AlignmentResult) -> AlignmentResult:
+        """Return a result that began here with the name of this start."""
+        if self.name == "initial":
+            return result
+        timings = dict(result.timings)
+        seconds = self.seconds + timings.pop("initial", 0.0)
+        name = self.name if result.start == "initial" else result.start
+        return replace(result, start=name, timings={self.name: seconds, **timings})
+
+
+def start_in_region(job: Job, run: Run) -> Generator[Progress, None, Start]:
     """Find where to start if only a small region counts.
 
     Parameters
@@ -46,12 +75,26 @@ def start_in_region(job: Job, run: Run) -> Generator[Progress, None, Matrix | No
     Returns
     -------
     generator
-        Yields `Progress` and returns the matrix to start from; that of the job where no region
-        is small, or the region alone does not fit anywhere near.
+        Yields `Progress` and returns the start; that of the job where no region is small, or the
+        region alone does not fit anywhere near.
     """
+    began = time.perf_counter()
     boxes = _boxes(job)
-    if boxes is None:
-        return (yield from _found_in_reference(job, run)) if _is_smaller(job) else job.initial
+    if boxes is not None:
+        name, found = "region", (yield from _found_by_region(job, boxes, run))
+    elif _is_smaller(job):
+        name, found = "smaller image", (yield from _found_in_reference(job, run))
+    else:
+        return Start(job.initial)
+    if found is None:
+        return Start(job.initial)
+    return Start(found / found[2, 2], name, time.perf_counter() - began)
+
+
+def _found_by_region(
+    job: Job, boxes: tuple[Matrix, Matrix], run: Run
+) -> Generator[Progress, None, Matrix | None]:
+    """Find where to start by aligning what is inside of two boxes; None where that fails."""
     (reference, to_reference), (moving, to_moving) = (
         _cut(source, box) for source, box in zip((job.reference, job.moving), boxes, strict=True)
     )
@@ -64,10 +107,8 @@ def start_in_region(job: Job, run: Run) -> Generator[Progress, None, Matrix | No
     )
     result = yield from _told(run(part), "looking at the region")
     if result.verdict == "failed":
-        return job.initial
-    found: Matrix = to_moving @ result.transform.matrix @ np.linalg.inv(to_reference)
-    found /= found[2, 2]
-    return found
+        return None
+    return np.asarray(to_moving @ result.transform.matrix @ np.linalg.inv(to_reference))
 
 
 def _is_smaller(job: Job) -> bool:
@@ -77,15 +118,13 @@ def _is_smaller(job: Job) -> bool:
 
 
 def _found_in_reference(job: Job, run: Run) -> Generator[Progress, None, Matrix | None]:
-    """Find where to start by aligning the reference to a smaller moving image."""
+    """Find where to start by aligning the reference to a smaller moving image; None if it fails."""
     initial = None if job.initial is None else np.asarray(np.linalg.inv(job.initial), np.float64)
     turned = replace(job, reference=job.moving, moving=job.reference, initial=initial)
     result = yield from _told(run(turned), "looking for the smaller image")
     if result.verdict == "failed":
-        return job.initial
-    found = np.asarray(np.linalg.inv(result.transform.matrix), np.float64)
-    found /= found[2, 2]
-    return found
+        return None
+    return np.asarray(np.linalg.inv(result.transform.matrix), np.float64)
 
 
 def _told(

@@ -53,7 +53,8 @@ class AlignmentResult:
         The estimator settled before its iterations were used up.
     start : str
         Which start led to it: "initial", "identity", "phase correlation", "rotation and scale",
-        "features", or "none".
+        "features", "region" or "smaller image" where the region that counts or the moving image
+        is small and was aligned by itself first, or "none".
     timings : dict of str to float
         Seconds spent on each start.
     representation : {"intensity", "gradient", "detail"}

@@ -45,6 +45,8 @@ def test_a_region_of_the_reference(pair, share, model):
     mask, corners = region(share=share)
     result = align(*pair, model=model, reference_mask=mask)
     assert result.verdict != "failed", result.reason
+    assert result.start == "region"
+    assert 0 < result.timings["region"] <= result.seconds
     assert gap(result, TRUTH, corners) < 0.1
 
 
@@ -108,5 +110,6 @@ def test_a_small_moving_image_is_found_in_a_large_reference(side, first):
     result = align(whole, moving, model="euclidean")
     assert result.verdict != "failed", result.reason
     assert corner_error(result.transform.matrix, truth, whole.shape) < 0.1
+    assert result.start == "smaller image"
     turned = align(moving, whole, model="euclidean")
     assert turned.verdict == "aligned"
