@@ -118,7 +118,7 @@ def _is_smaller(job: Job) -> bool:
 
 
 def _found_in_reference(job: Job, run: Run) -> Generator[Progress, None, Matrix | None]:
-    """Find where to start by aligning the reference to a smaller moving image; None if it fails."""
+    """Find where to start by aligning the reference to a smaller moving image, or None."""
     initial = None if job.initial is None else np.asarray(np.linalg.inv(job.initial), np.float64)
     turned = replace(job, reference=job.moving, moving=job.reference, initial=initial)
     result = yield from _told(run(turned), "looking for the smaller image")
