@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from .ecc.pyramid.blocks import warp
 from .ecc.pyramid.models import scaled
-from .ecc.pyramid.scalespace import Bools, Floats, Level
+from .ecc.pyramid.scalespace import Bools, Floats, Level, floats
 
 # What is coarser than this many pixels of the level is shading, not detail.
 _DETAIL = 6.0
@@ -19,6 +19,8 @@ _PATCH = 25
 _LEAST_SHARED = 0.2
 # Closer than this (px of the level) is the same place.
 _NEAR = 3.0
+# Places that might correlate so well, relative to here, are looked at one by one; at most so many.
+_WORTH_A_LOOK, _MOST_LOOKS = 0.6, 12
 
 
 def rival_place(
@@ -57,12 +59,17 @@ def rival_place(
     if inverted:
         other = (-other[0], other[1])
     joint, shared = (_correlated(a, b) for a, b in zip(fixed, other, strict=True))
-    surface = joint / np.maximum(shared, 1e-6)
+    surface = floats(joint / np.maximum(shared, 1e-6))
     surface[shared <= _LEAST_SHARED * shared[0, 0]] = -np.inf
     here = float(surface[0, 0])
     if not here > 0:
         return float("inf")
-    return _highest_away(np.fft.fftshift(surface)) / here
+    surface = floats(np.fft.fftshift(surface) / here)
+    y, x = _peaks_away(surface)
+    if not len(y):
+        return 0.0
+    heights = _heights(surface, y, x)
+    return max(float(heights.max()), _unwrapped(fixed, other, surface, heights, (y, x)))
 
 
 def _windowed(image: Floats, valid: Bools | None) -> tuple[Floats, Floats]:
@@ -89,7 +96,7 @@ def _windowed(image: Floats, valid: Bools | None) -> tuple[Floats, Floats]:
 
 
 @lru_cache(maxsize=8)
-def _flat_top(shape: tuple[int, int]) -> Floats:
+def _flat_top(shape: tuple[int, ...]) -> Floats:
     """Return a window under which most of an image counts in full."""
     rows, columns = (np.hanning(length + 2)[1:-1] for length in shape)
     window = np.sqrt(np.outer(rows, columns)).astype(np.float32)
@@ -114,8 +121,71 @@ def _correlated(a: Floats, b: Floats) -> Floats:
     return np.asarray(cv2.idft(product, flags=cv2.DFT_SCALE | cv2.DFT_REAL_OUTPUT))
 
 
-def _highest_away(surface: Floats) -> float:
-    """Return the highest local maximum of a centred surface away from its middle."""
+def _unwrapped(
+    fixed: tuple[Floats, Floats],
+    other: tuple[Floats, Floats],
+    surface: Floats,
+    heights: Floats,
+    places: tuple[NDArray[np.intp], NDArray[np.intp]],
+) -> float:
+    """Return the best correlation at the peaks worth it, without what the transform wraps around.
+
+    Of a displaced image a part comes back on the other side, where it meets something else: a
+    period that does not divide the image would not be noticed.
+    """
+    promise = heights / _kept_share(fixed[1].shape, surface.shape)[places]
+    worth = np.flatnonzero(promise > _WORTH_A_LOOK)
+    worth = worth[np.argsort(-promise[worth], kind="stable")[:_MOST_LOOKS]]
+    if not len(worth):
+        return 0.0
+    middle_y, middle_x = (length // 2 for length in surface.shape)
+    y, x = places
+    here = _correlation_at(fixed, other, 0, 0)
+    best = 0.0
+    for k in worth.tolist():
+        found = _correlation_at(fixed, other, int(y[k]) - middle_y, int(x[k]) - middle_x)
+        best = max(best, found * float(heights[k] / surface[y[k], x[k]]))
+    return best / here if here > 0 else float("inf")
+
+
+@lru_cache(maxsize=8)
+def _kept_share(shape: tuple[int, ...], size: tuple[int, ...]) -> Floats:
+    """Return which share of what two windows share at a displacement is not wrapped around."""
+    window = _flat_top(shape)
+    padded = np.zeros((2 * size[0], 2 * size[1]), np.float32)
+    padded[: shape[0], : shape[1]] = window
+    (height, width), spectrum = size, np.fft.rfft2(padded)
+    apart = np.fft.fftshift(np.fft.irfft2(np.abs(spectrum) ** 2))
+    top, left = height - height // 2, width - width // 2
+    apart = apart[top : top + height, left : left + width]
+    wrapped = np.fft.fftshift(_correlated(window, window))
+    share = np.clip(apart / np.maximum(wrapped, 1e-6), _LEAST_SHARED, 1).astype(np.float32)
+    share.setflags(write=False)
+    return share
+
+
+def _correlation_at(
+    fixed: tuple[Floats, Floats], other: tuple[Floats, Floats], down: int, right: int
+) -> float:
+    """Return the normalised correlation of two windowed images, the second moved back."""
+    rows, rows_there = _shared_range(fixed[0].shape[0], down)
+    columns, columns_there = _shared_range(fixed[0].shape[1], right)
+    a, window_a = (plane[rows, columns] for plane in fixed)
+    b, window_b = (plane[rows_there, columns_there] for plane in other)
+    ratio = np.maximum(window_b, 1e-3) / np.maximum(window_a, 1e-3)
+    energies = float((a * a * ratio).sum()) * float((b * b / ratio).sum())
+    return float((a * b).sum()) / energies**0.5 if energies > 0 else 0.0
+
+
+def _shared_range(length: int, shift: int) -> tuple[slice, slice]:
+    """Return where an axis is shared with one shifted by so much, on it and on the other."""
+    return slice(max(0, -shift), min(length, length - shift)), slice(
+        max(0, shift), min(length, length + shift)
+    )
+
+
+def _peaks_away(surface: Floats) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """Return the places (y, x) of the local maxima of a centred surface away from its middle."""
     from ._cv2 import cv2
 
     around = cv2.dilate(surface, np.ones((5, 5), np.uint8))
@@ -124,17 +194,19 @@ def _highest_away(surface: Floats) -> float:
     y, x = np.nonzero(peaks)
     middle_y, middle_x = (length // 2 for length in surface.shape)
     away = np.hypot(x - middle_x, y - middle_y) > _NEAR
-    y, x = y[away], x[away]
-    if not len(y):
-        return 0.0
+    return y[away], x[away]
+
+
+def _heights(surface: Floats, y: NDArray[np.intp], x: NDArray[np.intp]) -> Floats:
+    """Return how high maxima rise between the pixels, by parabolas.
+
+    A period of half a pixel more would hide.
+    """
     here = surface[y, x]
-    # A period of half a pixel more would hide: by parabolas, the height between the pixels.
-    return float(
-        (
-            here
-            + _above(surface[y, x - 1], here, surface[y, x + 1])
-            + _above(surface[y - 1, x], here, surface[y + 1, x])
-        ).max()
+    return np.asarray(
+        here
+        + _above(surface[y, x - 1], here, surface[y, x + 1])
+        + _above(surface[y - 1, x], here, surface[y + 1, x])
     )
 
 
