@@ -58,6 +58,19 @@ def test_a_period_off_is_never_aligned(period):
         assert result.verdict != "aligned", result.reason
 
 
+@pytest.mark.parametrize("name", ["chelsea", "coffee", "grass"])
+@pytest.mark.parametrize("cell", [(80, 83), (95, 70)])
+def test_a_wallpaper_of_a_few_cells_is_doubted(name, cell):
+    """Whatever divides the image or not, a cell further on fits as well."""
+    side = 200
+    tiled = np.tile(picture(name)[: cell[0], 60 : 60 + cell[1]], (4, 4))
+    whole = ndimage.gaussian_filter(tiled, 0.7)
+    images = [noisy(whole[k : k + side, k : k + side], k) for k in (7, 10)]
+    result = align(*images, model="affine")
+    assert result.verdict == "doubtful", result.reason
+    assert "another place" in result.reason
+
+
 def test_a_mark_tells_periods_apart():
     rows, columns = np.mgrid[: SHAPE[0] + 60, : SHAPE[1] + 60]
     lines = ((rows % 25 < 2) | (columns % 25 < 2)) * 60.0
