@@ -100,7 +100,7 @@ def shoot_region() -> None:
 
 
 def shoot_stack() -> None:
-    """Take a picture of a film that was aligned to itself, and of its drift."""
+    """Take a picture of a film over its first frame, aligned to that, and of its drift."""
     viewer, widget = open_form()
     rng = np.random.default_rng(4)
     path = np.cumsum(rng.normal(0, 1.2, (24, 2)), axis=0)
@@ -119,7 +119,10 @@ def shoot_stack() -> None:
     widget.model.value = "euclidean"
     widget.run()
     settle(widget)
+    widget.after.next.stack_view.value = "overlay"
     widget.after.next.drift.native.click()
+    settle(widget)
+    viewer.dims.set_point(0, 15)
     finish(viewer, widget, "stack", height=SIZE[1] + 100)
 
 

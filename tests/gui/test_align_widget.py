@@ -249,3 +249,13 @@ def test_signed_difference(widget, viewer, finish):
     layer = viewer.layers["difference"]
     assert layer.data.min() < 0
     assert layer.contrast_limits[0] == -layer.contrast_limits[1]
+    assert layer.colormap.name == "PiYG"
+    # Afterwards, too, the colours follow the sign; but not those that a person has chosen.
+    widget.settings.difference.value = "absolute"
+    finish(widget)
+    assert layer.data.min() >= 0
+    assert (layer.colormap.name, layer.contrast_limits[0]) == ("gray", 0)
+    layer.colormap = "magma"
+    widget.settings.difference.value = "signed"
+    finish(widget)
+    assert layer.colormap.name == "magma"

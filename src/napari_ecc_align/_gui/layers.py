@@ -155,7 +155,7 @@ def result_layers(
     All lie exactly on the reference, with its scale, translate, rotate, shear, affine and units.
     """
     common = {**reference.placement, "metadata": {METADATA_KEY: provenance}}
-    span = _intensity_span(reference.data)
+    span = intensity_span(reference.data)
     signed = bool((inspection.difference < 0).any())
     return {
         "aligned": aligned_layer(
@@ -165,7 +165,7 @@ def result_layers(
             inspection.difference,
             {
                 "name": "difference",
-                "colormap": "PiYG" if signed else "gray",
+                "colormap": difference_colours(signed),
                 # Fixed to the reference's contrast: what agrees stays dark, noise included.
                 "contrast_limits": [-span if signed else 0.0, span],
                 **common,
@@ -189,17 +189,32 @@ def label_colours() -> DirectLabelColormap:
     return DirectLabelColormap(color_dict=colours)
 
 
+_ABSOLUTE, _SIGNED = "gray", "PiYG"
+
+
+def difference_colours(signed: bool) -> str:
+    """Return the colormap of a difference; one with a sign is neutral in the middle."""
+    return _SIGNED if signed else _ABSOLUTE
+
+
 def renew(layer: Layer, data: Any, options: dict[str, Any]) -> None:
-    """Put new data into a result layer, where it now belongs; its name and looks stay."""
+    """Put new data into a result layer, where it now belongs; its name and looks stay.
+
+    A difference that has gained or lost its sign gets the colours for that, if a person has not
+    chosen others.
+    """
     layer.data = data
     for key in ("scale", "translate", "rotate", "shear", "affine", "units", "axis_labels"):
         setattr(layer, key, options[key])
     layer.metadata = options["metadata"]
     if "contrast_limits" in options:
         layer.contrast_limits = options["contrast_limits"]
+    colours, own = options.get("colormap"), (_ABSOLUTE, _SIGNED)
+    if isinstance(colours, str) and colours in own and layer.colormap.name in own:
+        layer.colormap = colours
 
 
-def _intensity_span(data: Any) -> float:
+def intensity_span(data: Any) -> float:
     """Return the contrast of an image: the distance of its 1st and 99.9th percentile."""
     step = max(1, max(data.shape[:2]) // 1000)
     sample = np.asarray(data[::step, ::step], dtype=np.float64)

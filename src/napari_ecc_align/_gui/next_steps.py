@@ -6,7 +6,7 @@ from typing import Any
 
 from magicgui.widgets import CheckBox, ComboBox, Container, PushButton
 
-from .viewing import VIEWS
+from .viewing import STACK_VIEWS, VIEWS
 
 BLINK_KEY = "Alt-B"
 
@@ -20,6 +20,14 @@ class NextSteps(Container):  # type: ignore[type-arg]
             value="binary difference",
             label="show",
             tooltip="Which way of comparing the two images is on show",
+        )
+        self.stack_view = ComboBox(
+            choices=STACK_VIEWS,
+            value="aligned",
+            label="show",
+            tooltip="The aligned frames, or each beside what it was aligned to: the frame before "
+            "it, as that was aligned, where you chose so",
+            visible=False,
         )
         self.blink = CheckBox(
             value=False,
@@ -48,7 +56,7 @@ class NextSteps(Container):  # type: ignore[type-arg]
         )
         rows: list[Container[Any]] = [
             Container(widgets=[self.drift], labels=False),
-            Container(widgets=[self.view]),
+            Container(widgets=[self.view, self.stack_view]),
             Container(widgets=[self.blink], labels=False),
             Container(widgets=[self.apply, self.save], layout="horizontal", labels=False),
             Container(widgets=[self.copy, self.undo], layout="horizontal", labels=False),
@@ -61,6 +69,7 @@ class NextSteps(Container):  # type: ignore[type-arg]
     def of_a_pair(self, shown: bool) -> None:
         """Show what there is for a pair of images and not for a stack, or the other way round."""
         self.view.visible = shown
+        self.stack_view.visible = not shown
         self.drift.visible = not shown
         self.save.text = "Save transf&orm…" if shown else "Save transf&orms…"
 

@@ -109,6 +109,7 @@ class ResultLayers:
         options["metadata"] = dict(layer.metadata)
         if hasattr(layer, "contrast_limits"):
             options["contrast_limits"] = layer.contrast_limits
+            options["colormap"] = layer.colormap.name
 
         def restore() -> None:
             still = self._layer(identity)

@@ -24,6 +24,7 @@ from .result_layers import ResultLayers
 from .results_view import ResultsView
 from .run import Refusal, inspect_steps, view_steps
 from .stack_layers import stack_layer
+from .stack_views import StackViews
 from .task import Pair, Parameters, Task
 from .transform_dialogs import ask_where_to_save
 from .viewing import Blink, show_only
@@ -67,6 +68,8 @@ class ResultPanel(Container):  # type: ignore[type-arg]
         super().__init__(widgets=[self.results, self.next], labels=False)
         self.margins = (0, 0, 0, 0)
         self._blink = Blink(self.native)
+        self.next.stack_view.changed.connect(self._end_blinking)
+        self._stack_views = StackViews(viewer, self._layers, self.next.stack_view, self._warn)
         self.next.view.changed.connect(self._show_view)
         self.next.blink.changed.connect(self._set_blinking)
         self.next.apply.changed.connect(self._open_apply)
@@ -79,7 +82,7 @@ class ResultPanel(Container):  # type: ignore[type-arg]
     @property
     def busy(self) -> bool:
         """Whether a picture of the last result is being made."""
-        return self._work.running
+        return self._work.running or self._stack_views.busy
 
     @property
     def run(self) -> FinishedRun | None:
@@ -98,6 +101,7 @@ class ResultPanel(Container):  # type: ignore[type-arg]
         found = run.result.verdict != "failed"
         self._run = run if found else None
         self._stack = None
+        self._stack_views.begin(None)
         if not found:
             self._layers.remove(run.task.pair)
         if found and run.task.parameters.output in ("move", "both"):
@@ -124,6 +128,7 @@ class ResultPanel(Container):  # type: ignore[type-arg]
         if run.outcome.data is not None:
             layer = stack_layer(run.job.stack, run.outcome.data, run.record())
             self._layers.put(run.task.pair, "aligned", layer)
+        self._stack_views.begin(self._stack)
         self.results.show_verdict(run.verdict, run.reason(), run.rows())
         self._offer()
 
@@ -132,6 +137,7 @@ class ResultPanel(Container):  # type: ignore[type-arg]
 
         While one comparison is under way only the latest wish is kept.
         """
+        self._stack_views.look_again(parameters)
         run = self._run
         if run is None or run.inspection is None:
             return
@@ -150,6 +156,7 @@ class ResultPanel(Container):  # type: ignore[type-arg]
     def undo(self) -> None:
         """Take the last run back."""
         self._end_blinking()
+        self._stack_views.begin(None)
         self._layers.undo()
         self._run = self._stack = None
         self.say("Undone: the layers are as they were before the last run.")
@@ -160,6 +167,7 @@ class ResultPanel(Container):  # type: ignore[type-arg]
         self._end_blinking()
         if self._finished is not None and self._finished.task.pair == pair:
             self._run = self._stack = None
+            self._stack_views.begin(None)
             self.say("")
         self._layers.remove(pair)
         self._layers.start()
@@ -187,6 +195,7 @@ class ResultPanel(Container):  # type: ignore[type-arg]
     def leave(self) -> None:
         """Let nothing come back: Qt is about to delete the panel."""
         self._work.leave()
+        self._stack_views.leave()
 
     def _add_layers(self, run: FinishedRun, seen: Inspection) -> None:
         self._on_seen(seen)
@@ -296,7 +305,7 @@ class ResultPanel(Container):  # type: ignore[type-arg]
         others = [layer for layer in self._viewer.layers if layer not in (back, front)]
         self._blink.start(back, front, others)
 
-    def _end_blinking(self) -> None:
+    def _end_blinking(self, _: object = None) -> None:
         self._blink.stop()
         self.next.blink.value = False
 
@@ -349,5 +358,6 @@ class ResultPanel(Container):  # type: ignore[type-arg]
         for button in self.next.needing_a_transform:
             button.enabled = run is not None
         self.next.view.enabled = self._run is not None and self._run.inspection is not None
+        self.next.stack_view.enabled = self._stack_views.possible
         self.next.blink.enabled = run is not None
         self.next.undo.enabled = self._layers.can_undo

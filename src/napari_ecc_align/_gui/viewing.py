@@ -14,6 +14,8 @@ View = Literal[
     "binary difference", "difference", "aligned", "overlay", "checkerboard", "residuals"
 ]
 VIEWS: tuple[View, ...] = get_args(View)
+StackView = Literal["aligned", "difference", "binary difference", "overlay", "checkerboard"]
+STACK_VIEWS: tuple[StackView, ...] = get_args(StackView)
 
 # The binary difference is drawn over the gray one.
 _TOGETHER = {"binary difference": ("difference",), "residuals": ("aligned",)}
