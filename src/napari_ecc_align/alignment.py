@@ -21,7 +21,7 @@ from .ecc.estimate import Estimate, Representation
 from .ecc.opencv import opencv_steps
 from .ecc.pyramid.ladder import estimate_steps
 from .fieldofview import field_of_view
-from .judging import as_transform, judged, trust
+from .judging import as_transform, doubted, judged, trust
 from .progress import Progress
 from .pyramids import Pyramids, make_pyramids
 from .regional import start_in_region
@@ -268,6 +268,7 @@ def _run_pyramid(job: Job, pyramids: Pyramids) -> Generator[Progress, None, list
         yield Progress(fraction, step.stage, reached)
     if not any(one is estimate.matrix for one in tried):
         results.append(judged(job, pyramids, estimate, 0.0))
+    results = doubted(results, pyramids.reference[0].shape)
     # Whichever is believed most: all rungs took their time.
     return [replace(result, timings=estimate.timings) for result in results]
 

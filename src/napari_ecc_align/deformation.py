@@ -23,6 +23,8 @@ _NEIGHBOURS = 3
 _OVERLAPPING = 0.9
 _SIGMAS = 4.0
 _NOTABLE = 0.5
+# So far (px) from where it lies no tile of a right alignment is, and as many are no accident.
+_ASTRAY, _MANY_ASTRAY = 1.0, 3
 _LEAST_TILES = 6
 # So many sigmas from zero is no accident, of a transform fitted to tiles.
 CLEAR = 2.5
@@ -54,6 +56,9 @@ class Deformation:
         The part of the image where it is, such as "upper left".
     explained : float
         RMS displacement in px of the tiles that agree, per axis, beyond their own uncertainty.
+    astray : float
+        Share of the tiles that fit well which, as their neighbours, fit best more than a pixel
+        from where they lie, beyond doubt; 0 where those are so few that something may have moved.
     """
 
     displaced: int
@@ -63,6 +68,7 @@ class Deformation:
     largest: float
     where: str
     explained: float
+    astray: float
 
     @property
     def contradiction(self) -> float:
@@ -103,7 +109,8 @@ def deformation(evidence: TileEvidence, shape: tuple[int, int]) -> Deformation:
     shift, corner_sigma, freest = _corner_shift(
         places[used], moves[used], np.maximum(sigma[used], _MOST_EXACT) * repeated, shape
     )
-    clear = good & alike & (sizes > _SIGMAS * sigma) & (sizes > _NOTABLE)
+    certain = good & alike & (sizes > _SIGMAS * sigma)
+    clear = certain & (sizes > _NOTABLE)
     largest, where = 0.0, ""
     if clear.sum() >= 2:
         at = int(np.argmax(np.where(clear, sizes, 0)))
@@ -113,8 +120,16 @@ def deformation(evidence: TileEvidence, shape: tuple[int, int]) -> Deformation:
     if count := int(near.sum()):
         excess = float((moves[near] ** 2).sum() / 2 - (sigma[near] ** 2).sum()) / count
     explained = float(np.sqrt(max(0.0, excess)))
+    astray = int((certain & (sizes > _ASTRAY)).sum())
     return Deformation(
-        int(displaced.sum()), shift, corner_sigma, freest, largest, where, explained
+        int(displaced.sum()),
+        shift,
+        corner_sigma,
+        freest,
+        largest,
+        where,
+        explained,
+        astray / int(good.sum()) if astray >= _MANY_ASTRAY else 0.0,
     )
 
 

@@ -19,7 +19,7 @@ from .repeats import rival_place
 from .result import AlignmentResult
 from .sampling import overlap_share, sampled_ecc
 from .sufficiency import freed
-from .transform import MOTION_MODELS, MotionModel, Transform
+from .transform import MOTION_MODELS, MotionModel, Transform, corner_error
 from .verdict import Judgement, judge, why_implausible, why_too_little
 
 # Tiles of a level of at most so many pixels see far.
@@ -32,6 +32,8 @@ _WHOLE_PIXELS = 40_000
 _TOLD = 0.36
 # And where they make doubtful, but know less exactly than this, they are not alone to say so.
 _TOLD_BY_TILES = 0.25
+# Another place counts if so many px away (RMS of the corners) it has this share of the evidence.
+_ELSEWHERE, _LIKE_EVIDENCE = 3.0, 0.7
 # Fewer pixels on a side hold too few tiles.
 _WIDE_SIDE = 140
 
@@ -120,6 +122,8 @@ def _judgement(
     )
     wide = _seen_farther(pyramids, estimate, inverted, fine, rival)
     bent = deformation(fine, shape)
+    # Tiles that see farther also find what has moved farther.
+    elsewhere = 0 if wide is fine else deformation(wide, shape).displaced
     said = partial(
         judge,
         ecc=ecc,
@@ -127,6 +131,7 @@ def _judgement(
         model=job.model,
         fine=fine,
         wide=wide,
+        elsewhere=elsewhere,
         rival=rival,
         shape=shape,
     )
@@ -161,6 +166,38 @@ def trust(result: AlignmentResult) -> tuple[int, float]:
     """Return a key that sorts results by how much they are to be trusted."""
     share = result.evidence.share if result.evidence else 0.0
     return ("failed", "doubtful", "aligned").index(result.verdict), share
+
+
+def doubted(results: list[AlignmentResult], shape: tuple[int, int]) -> list[AlignmentResult]:
+    """Return results in which none is aligned that another one, elsewhere, rivals.
+
+    Parameters
+    ----------
+    results : list of AlignmentResult
+        Of one pair.
+    shape : tuple of int
+        Height and width of the reference.
+    """
+    return [
+        replace(
+            result,
+            verdict="doubtful",
+            reason=f"{result.reason} But the images fit almost as well at another place.",
+        )
+        if result.verdict == "aligned" and any(_rivals(other, result, shape) for other in results)
+        else result
+        for result in results
+    ]
+
+
+def _rivals(other: AlignmentResult, result: AlignmentResult, shape: tuple[int, int]) -> bool:
+    """Tell whether another result lies elsewhere with like evidence, though it was doubted."""
+    theirs, own = other.evidence, result.evidence
+    if other.verdict != "doubtful" or theirs is None or own is None:
+        return False
+    like = min(theirs.share / own.share, theirs.agreeing / own.agreeing)
+    apart = corner_error(other.transform.matrix, result.transform.matrix, shape)
+    return like > _LIKE_EVIDENCE and apart > _ELSEWHERE
 
 
 def as_transform(

@@ -38,6 +38,8 @@ LARGEST_RIVAL_PLACE = 0.93
 FAR_SHARE = 0.2
 # By how much (px), with one sigma, the tiles may contradict the transform at the corners.
 LARGEST_CORNER_SHIFT = 1.0
+# Share of the tiles that may be displaced by more than a pixel.
+LARGEST_ASTRAY = 0.1
 # If a freer model places the corners less exactly than this (px), it says nothing of the model.
 LARGEST_FREEDOM = 0.75
 # One sigma in px: three of them must not make a pixel.
@@ -99,6 +101,7 @@ def judge(
     fine: TileEvidence,
     wide: TileEvidence,
     bent: Deformation,
+    elsewhere: int,
     rival: float,
 ) -> Judgement:
     """Judge an alignment that is plausible by its tiles.
@@ -119,6 +122,8 @@ def judge(
         Tiles that see farther: is it the right place at all?
     bent : Deformation
         The pattern in the displacements of the fine tiles.
+    elsewhere : int
+        Wide tiles that, with their neighbours, fit well at another place.
     rival : float
         How well the images correlate at the best other place, relative to where they lie.
     """
@@ -139,6 +144,7 @@ def judge(
         _why_ambiguous(fine, wide, rival)
         or _why_inexact(bent, corner_uncertainty, model)
         or _why_sparse(fine, wide, bent)
+        or _why_parted(wide, elsewhere)
     )
     if why:
         return Judgement("doubtful", why)
@@ -232,6 +238,8 @@ def _why_inexact(bent: Deformation, corner_uncertainty: float, model: MotionMode
             "The motion model does not suffice: a freer one would move the image's corners by "
             f"{bent.corner_shift:.1f} px."
         )
+    if bent.astray > LARGEST_ASTRAY:
+        return f"The motion model does not suffice. {bent.sentence}"
     if model != "homography" and not bent.freest_sigma <= LARGEST_FREEDOM:
         return "There is too little detail to tell whether the motion model suffices."
     uncertain = bent.corner_sigma if np.isnan(corner_uncertainty) else corner_uncertainty
@@ -250,6 +258,15 @@ def _why_sparse(fine: TileEvidence, wide: TileEvidence, bent: Deformation) -> st
         return f"Only {counted}; elsewhere the images differ."
     if bent.explained > LARGEST_SCATTER:
         return f"{counted}, but each only to about {bent.explained:.1f} px."
+    return None
+
+
+def _why_parted(wide: TileEvidence, elsewhere: int) -> str | None:
+    if elsewhere > LARGEST_DISPLACED * wide.agreeing:
+        return (
+            f"A part of the images moved otherwise than the rest: {elsewhere} tiles of "
+            f"{wide.side:.0f} px fit best at a common other place."
+        )
     return None
 
 

@@ -1,8 +1,11 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from scipy import ndimage
 
-from napari_ecc_align import align
+from napari_ecc_align import Transform, align
+from napari_ecc_align.judging import doubted
 from napari_ecc_align.transform import corner_error
 from napari_ecc_align.verdict import why_implausible
 from pairs import known_pair, picture, random_transform
@@ -196,3 +199,45 @@ def test_a_small_image_is_aligned_where_its_detail_can_tell(side, name, model):
 def test_small_crops_of_other_pictures_are_not_aligned(side, model):
     images = [crop(name, (side, side)) for name in ("coffee", "immunohistochemistry")]
     assert align(noisy(images[0], 1), noisy(images[1], 2), model=model).verdict != "aligned"
+
+
+def test_a_large_part_that_moved_otherwise_is_told():
+    ground, thing = crop("chelsea"), crop("coffee")
+    inside = np.zeros(SHAPE, bool)
+    inside[60:200, 70:230] = True
+    first = noisy(np.where(inside, thing, ground), 1)
+    moved, shown = (np.roll(plane, (9, 14), (0, 1)) for plane in (inside, thing))
+    second = noisy(np.where(moved, shown, ground), 2)
+    for start in (None, np.eye(3), shift(14, 9)):
+        result = align(first, second, model="translation", initial=start)
+        assert result.verdict == "doubtful"
+        assert "moved otherwise" in result.reason
+
+
+def test_another_place_with_like_evidence_is_not_forgotten():
+    image = crop("astronaut")
+    found = align(noisy(image, 1), noisy(image, 2), model="translation")
+    assert found.verdict == "aligned"
+    away = Transform(shift(30, 0), "translation")
+    doubt = replace(found, verdict="doubtful", transform=away)
+    [told] = [one for one in doubted([doubt, found], SHAPE) if one.transform is found.transform]
+    assert told.verdict == "doubtful"
+    assert "another place" in told.reason
+    few = replace(found.evidence, agreeing=found.evidence.agreeing // 2)
+    for other in (
+        replace(doubt, verdict="failed"),
+        replace(doubt, evidence=few),
+        replace(doubt, transform=Transform(shift(0.5, 0), "translation")),
+    ):
+        assert doubted([other, found], SHAPE)[1] is found
+
+
+def test_a_lens_is_not_called_a_perspective():
+    rows, columns = np.mgrid[: SHAPE[0], : SHAPE[1]] - 120.0
+    radius = (np.square(rows) + np.square(columns - 30)) / 150**2
+    places = [(part * (1 + 0.05 * radius)) for part in (rows, columns - 30)]
+    image = picture("brick")[100:400, 100:460]
+    bent = ndimage.map_coordinates(image, [places[0] + 150, places[1] + 180], order=3)
+    straight = image[30 : 30 + SHAPE[0], 30 : 30 + SHAPE[1]]
+    result = align(noisy(straight, 3), noisy(bent, 4), model="affine")
+    assert result.verdict != "aligned", result.reason
