@@ -120,6 +120,24 @@ def test_each_frame_is_compared_with_another_image(form, finish):
     assert layer.units == aligned.units
 
 
+@pytest.mark.parametrize("choice", [TO_ANOTHER[0], TO_ANOTHER[2]], ids=str)
+def test_each_frame_is_compared_with_its_own_in_another_stack(form, finish, choice):
+    viewer, widget = form
+    count = len(SHIFTS) if choice.mode == "every frame" else 2
+    others = 255 - film()[:count]
+    reference = viewer.add_image(others, name="others")
+    moving = viewer.add_image(film(), name="film")
+    widget.pair.reference.value, widget.pair.moving.value = reference, moving
+    widget.stack.frames.value = choice
+    viewer.dims.set_point(0, 1)
+    widget.align_button.native.click()
+    finish(widget)
+    layer, aligned = look(form, finish, "difference"), viewer.layers["film aligned"]
+    beside = others[3] if count > 3 else others[1]
+    expected = difference(beside, aligned.data[3], mask=inside(aligned, 3))
+    np.testing.assert_array_equal(layer.data[3], expected)
+
+
 def test_another_threshold_and_a_signed_difference(form, finish):
     viewer, widget = form
     align(form, finish, film())

@@ -103,10 +103,10 @@ class _Beside:
     def _reference(self, index: Index) -> tuple[NDArray[Any], NDArray[np.bool_]]:
         job, frame = self._run.job, index[self._stack.axis]
         everywhere = np.ones(self.shape, bool)
+        if job.references is not None and job.every:
+            return np.asarray(job.references.frame(frame)), everywhere
         if not job.itself:
-            plane = job.task.reference.data if job.references is None else None
-            chosen = job.references.frame(frame) if job.references is not None else plane
-            return np.asarray(chosen), everywhere
+            return np.asarray(job.task.reference.data), everywhere
         if job.choice.to == "mean":
             return self._mean(index), everywhere
         before = max(0, frame - 1) if job.choice.to == "previous" else 0
