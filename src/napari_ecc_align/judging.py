@@ -33,7 +33,7 @@ _TOLD = 0.36
 # And where they make doubtful, but know less exactly than this, they are not alone to say so.
 _TOLD_BY_TILES = 0.25
 # Another place counts if so many px away (RMS of the corners) it has this share of the evidence.
-_ELSEWHERE, _LIKE_EVIDENCE = 3.0, 0.7
+_ELSEWHERE, _LIKE_EVIDENCE = 3.0, 0.85
 # Fewer pixels on a side hold too few tiles.
 _WIDE_SIDE = 140
 
@@ -197,7 +197,8 @@ def _rivals(other: AlignmentResult, result: AlignmentResult, shape: tuple[int, i
         return False
     like = min(theirs.share / own.share, theirs.agreeing / own.agreeing)
     apart = corner_error(other.transform.matrix, result.transform.matrix, shape)
-    return like > _LIKE_EVIDENCE and apart > _ELSEWHERE
+    # What does not know its corners may lie at the same place.
+    return like > _LIKE_EVIDENCE and apart > max(_ELSEWHERE, 3 * other.corner_uncertainty)
 
 
 def as_transform(

@@ -233,7 +233,11 @@ def _why_ambiguous(fine: TileEvidence, wide: TileEvidence, rival: float) -> str 
 
 
 def _why_inexact(bent: Deformation, corner_uncertainty: float, model: MotionModel) -> str | None:
-    if bent.contradiction and bent.corner_shift + bent.corner_sigma > LARGEST_CORNER_SHIFT:
+    uncertain = bent.corner_sigma if np.isnan(corner_uncertainty) else corner_uncertainty
+    if bent.contradiction and (
+        bent.corner_shift + bent.corner_sigma > LARGEST_CORNER_SHIFT
+        or hypot(uncertain, bent.contradiction) > LARGEST_UNCERTAINTY
+    ):
         return (
             "The motion model does not suffice: a freer one would move the image's corners by "
             f"{bent.corner_shift:.1f} px."
@@ -242,7 +246,6 @@ def _why_inexact(bent: Deformation, corner_uncertainty: float, model: MotionMode
         return f"The motion model does not suffice. {bent.sentence}"
     if model != "homography" and not bent.freest_sigma <= LARGEST_FREEDOM:
         return "There is too little detail to tell whether the motion model suffices."
-    uncertain = bent.corner_sigma if np.isnan(corner_uncertainty) else corner_uncertainty
     if not uncertain <= LARGEST_UNCERTAINTY:
         return f"There is too little detail to say more exactly than to {uncertain:.2g} px."
     return None
