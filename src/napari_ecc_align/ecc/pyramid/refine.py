@@ -359,7 +359,8 @@ class Refiner:
         It may be as good as the last one, if what `used` tiles tell foretells that `most` suffice.
         """
         enough = self._settings.precision
-        sufficient = result.level == 0 or result.uncertainty * np.sqrt(used / most) < enough
+        foretold = result.uncertainty * np.sqrt(used / most)
+        sufficient = result.level == 0 or foretold < _KNOWN_TO * enough
         if sufficient and self._final(result.level):
             return enough
         return 0.5 * _BASIN * 2.0 ** (result.level - 1)
