@@ -1,8 +1,12 @@
 """How a person looks at an aligned stack: each frame beside what it was aligned to."""
 
+import gc
+import weakref
+
 import dask.array as da
 import numpy as np
 import pytest
+from napari.utils.notifications import notification_manager
 from skimage import data
 
 from napari_ecc_align import Transform, compare, difference
@@ -99,7 +103,8 @@ def test_each_frame_is_compared_with_the_mean_of_all(form, finish):
     align(form, finish, film(), TO_ITSELF[2])
     aligned = viewer.layers["film aligned"]
     masks = np.stack([inside(aligned, frame) for frame in range(len(SHIFTS))])
-    mean = (aligned.data * masks).sum(axis=0, dtype=np.float64) / np.maximum(masks.sum(axis=0), 1)
+    with np.errstate(invalid="ignore"):
+        mean = (aligned.data * masks).sum(axis=0, dtype=np.float64) / masks.sum(axis=0)
     layer = look(form, finish, "difference")
     expected = difference(mean, aligned.data[3], mask=masks[3])
     np.testing.assert_allclose(layer.data[3], expected, atol=1e-3)
@@ -192,3 +197,109 @@ def test_another_run_draws_what_was_on_show_anew(form, finish):
     assert [one.name for one in viewer.layers].count("difference") == 1
     assert viewer.layers["difference"].visible
     assert (viewer.layers["difference"].data != before).any()
+
+
+def test_a_lost_frame_is_no_part_of_the_mean(form, finish):
+    viewer, _ = form
+    frames = film()
+    frames[2] = data.gravel()[:160, :180]
+    align(form, finish, frames, TO_ITSELF[2])
+    aligned = viewer.layers["film aligned"]
+    verdicts = aligned.metadata[KEY]["frame_verdicts"]
+    good = [frame for frame, verdict in enumerate(verdicts) if verdict == "aligned"]
+    assert good == [0, 1, 3]
+    masks = np.stack([inside(aligned, frame) for frame in good])
+    with np.errstate(invalid="ignore"):
+        mean = (aligned.data[good] * masks).sum(axis=0, dtype=np.float64) / masks.sum(axis=0)
+    expected = difference(mean, aligned.data[3], mask=masks[-1])
+    layer = look(form, finish, "difference")
+    np.testing.assert_allclose(layer.data[3], expected, atol=1e-3)
+
+
+def test_a_region_bounds_the_difference_as_it_does_for_a_pair(form, finish):
+    viewer, widget = form
+    viewer.add_image(film(), name="film")
+    corners = [[20, 30], [20, 150], [140, 150], [140, 30]]
+    widget.where.region.value = viewer.add_shapes([corners], shape_type="polygon")
+    widget.align_button.native.click()
+    finish(widget)
+    aligned = viewer.layers["film aligned"]
+    region = np.zeros(SHAPE, bool)
+    region[21:140, 31:150] = True
+    gap = look(form, finish, "difference").data[2]
+    expected = difference(aligned.data[0], aligned.data[2], mask=inside(aligned, 2) & region)
+    well_inside = (slice(25, 135), slice(35, 145))
+    np.testing.assert_allclose(gap[well_inside], expected[well_inside], atol=0.5)
+    region[19:142, 29:152] = True
+    assert gap.any()
+    assert not gap[~region].any()
+    # A picture of both is whole.
+    assert look(form, finish, "overlay").data[2][:15].any()
+
+
+def test_a_threshold_that_suits_no_frame_is_refused_in_words(form, finish):
+    viewer, widget = form
+    # One peak in every histogram.
+    frames = (film() / 255.0) ** 0.02
+    layer = align(form, finish, np.exp(-(frames**2)))
+    widget.settings.threshold.method.value = "minimum"
+    notification_manager.records.clear()
+    widget.after.next.stack_view.value = "binary difference"
+    finish(widget)
+    assert "'minimum' does not suit" in notification_manager.records[-1].message
+    assert "binary difference" not in viewer.layers
+    assert widget.after.next.stack_view.value == "aligned"
+    assert layer.visible
+
+
+def test_changing_the_threshold_again_and_again_keeps_no_old_pictures(form, finish):
+    viewer, widget = form
+    align(form, finish, film())
+    layer, gap = look(form, finish, "binary difference"), viewer.layers["difference"].data
+    old = []
+    for method in ("triangle", "mean", "li", "yen"):
+        old.append(weakref.ref(layer.data))
+        widget.settings.threshold.method.value = method
+        finish(widget)
+    gc.collect()
+    assert [picture() for picture in old] == [None] * 4
+    # The gray difference knows no threshold: it was not drawn again.
+    assert viewer.layers["difference"].data is gap
+    widget.after.next.undo.native.click()
+    assert [each.name for each in viewer.layers] == ["film"]
+
+
+@pytest.mark.parametrize("kind", ["colour", "two channels"])
+def test_stacks_with_more_axes_are_compared_plane_by_plane(form, finish, kind):
+    viewer, _ = form
+    frames = film()
+    if kind == "colour":
+        align(form, finish, np.stack([frames, frames // 2, 255 - frames // 3], -1), rgb=True)
+        there = (3,)
+    else:
+        align(form, finish, np.stack([frames, 255 - frames], axis=1))
+        there = (3, 1)
+    layer, aligned = look(form, finish, "difference"), viewer.layers["film aligned"]
+    assert layer.data.shape == (*aligned.data.shape[: len(there)], *SHAPE)
+    first = aligned.data[(0, *there[1:])]
+    expected = difference(first, aligned.data[there], mask=inside(aligned, 3))
+    np.testing.assert_array_equal(layer.data[there], expected)
+    assert look(form, finish, "overlay").rgb
+
+
+def test_a_signed_difference_follows_frames_of_a_multiscale_stack(form, finish):
+    viewer, widget = form
+    fine = film().repeat(4, axis=1).repeat(4, axis=2)
+    levels = [da.from_array(fine[:, ::step, ::step], chunks=(1, 80, 90)) for step in (1, 2, 4)]
+    widget.settings.difference.value = "signed"
+    align(form, finish, levels, multiscale=True)
+    layer, aligned = look(form, finish, "difference"), viewer.layers["film aligned"]
+    assert isinstance(layer.data, da.Array)
+    viewer.dims.set_point(0, 2)
+    first, frame = (np.asarray(aligned.data[0][at]) for at in (0, 2))
+    matrix = Transform(aligned.metadata[KEY]["frame_matrices"][2], "translation")
+    mask = overlap(matrix, output_shape=fine.shape[1:], moving_shape=fine.shape[1:])
+    expected = difference(first, frame, mode="signed", mask=mask)
+    np.testing.assert_array_equal(np.asarray(layer.data[2]), expected)
+    assert layer.contrast_limits[0] == -layer.contrast_limits[1]
+    np.testing.assert_allclose(layer.data_to_world((2, 7, 9)), aligned.data_to_world((2, 7, 9)))

@@ -33,6 +33,10 @@ class ResultLayers:
         self._viewer = viewer
         self._ids: dict[tuple[Pair, str], object] = {}
         self._steps_back: list[Callable[[], object]] = []
+        # What this run has made, or renewed once: how it was in between is nothing to go back to,
+        # and would keep every picture of a stack in memory.
+        self._own: set[object] = set()
+        self._renewed: set[object] = set()
 
     @property
     def can_undo(self) -> bool:
@@ -42,6 +46,8 @@ class ResultLayers:
     def start(self) -> None:
         """Begin a run: what is done from here on is what `undo` takes back."""
         self._steps_back.clear()
+        self._own.clear()
+        self._renewed.clear()
 
     def undo(self) -> None:
         """Take the last run back, the last step first."""
@@ -60,14 +66,19 @@ class ResultLayers:
         data, options, kind = layer
         old = self.get(pair, role)
         if old is not None and _alike(old, data, options):
-            self._steps_back.append(self._renewal(old))
+            if old.unique_id not in self._own | self._renewed:
+                self._steps_back.append(self._renewal(old))
+                self._renewed.add(old.unique_id)
             renew(old, data, options)
             return old
         if old is not None:
             self._drop(old, (pair, role))
         new: Layer = self._viewer.add_layer(Layer.create(data, options, kind))
         self._ids[pair, role] = new.unique_id
-        self._steps_back.append(lambda: self._remove_by_id(new.unique_id))
+        self._own.add(new.unique_id)
+        # By its id alone: a layer that a person removes is to be let go.
+        identity = new.unique_id
+        self._steps_back.append(lambda: self._remove_by_id(identity))
         return new
 
     def remove(self, pair: Pair) -> None:
@@ -90,10 +101,12 @@ class ResultLayers:
         self._steps_back.append(step)
 
     def _drop(self, layer: Layer, key: tuple[Pair, str]) -> None:
-        """Remove a layer such that `undo` brings it back."""
+        """Remove a layer such that `undo` brings it back, if it was there before the run."""
         place = list(self._viewer.layers).index(layer)
         self._viewer.layers.remove(layer)
         del self._ids[key]
+        if layer.unique_id in self._own:
+            return
 
         def bring_back() -> None:
             self._viewer.layers.insert(min(place, len(self._viewer.layers)), layer)

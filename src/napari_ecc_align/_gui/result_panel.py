@@ -129,7 +129,10 @@ class ResultPanel(Container):  # type: ignore[type-arg]
             layer = stack_layer(run.job.stack, run.outcome.data, run.record())
             self._layers.put(run.task.pair, "aligned", layer)
         self._stack_views.begin(self._stack)
-        self.results.show_verdict(run.verdict, run.reason(), run.rows())
+        reason = run.reason()
+        if run.outcome.data is not None and not self._stack_views.possible:
+            reason += " The frames are too large to be compared here."
+        self.results.show_verdict(run.verdict, reason, run.rows())
         self._offer()
 
     def look_again(self, parameters: Parameters) -> None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Sequence
+from dataclasses import dataclass
 from itertools import product
 from typing import Any
 
@@ -12,7 +13,9 @@ from numpy.typing import NDArray
 from ..comparison import compare
 from ..differencing import difference
 from ..errors import InputError
+from ..pixels import to_gray, valid_pixels
 from ..sources import is_lazy
+from ..stack_masks import StackMasks
 from ..views import checkerboard, overlay
 from ..warping import overlap
 from .finished_stack import FinishedStack
@@ -22,13 +25,14 @@ from .planes import plane_of
 from .result_layers import LayerTuple
 from .run import Refusal, refusing
 
-# The binary difference is seen over the gray one.
-_DRAWN_WITH = {"binary difference": ("difference",)}
+# As of a pair, regions bound what is counted and subtracted, not the pictures of both images.
+_WITHIN_REGIONS = ("difference", "binary difference")
 # So many bytes of pictures are drawn at once; more, and those of lazy stacks, frame by frame as
 # they are shown.
 _AT_ONCE = 2**29
 # A frame of more pixels takes too long to be drawn while a person waits for it.
 _MOST_PIXELS = 2**24
+_NAMED = 5
 
 Index = tuple[int, ...]
 Draw = Callable[[NDArray[Any], NDArray[Any], NDArray[np.bool_]], NDArray[Any]]
@@ -43,32 +47,41 @@ def can_be_drawn(run: FinishedStack) -> bool:
     return height * width <= _MOST_PIXELS
 
 
+@dataclass(frozen=True, eq=False)
+class Pictures:
+    """The layers of what was drawn, by role, and a sentence on what could not be."""
+
+    layers: dict[str, LayerTuple]
+    note: str = ""
+
+
 def picture_steps(
-    run: FinishedStack, view: str
-) -> Generator[str, None, dict[str, LayerTuple] | Refusal]:
+    run: FinishedStack, roles: Sequence[str]
+) -> Generator[str, None, Pictures | Refusal]:
     """Draw every frame of an aligned stack beside what it was aligned to.
 
     Parameters
     ----------
     run : FinishedStack
         With an aligned stack.
-    view : str
-        One of `STACK_VIEWS`, but for "aligned"; also the layer's name.
+    roles : sequence of str
+        Of `STACK_VIEWS`, but for "aligned"; also the layers' names.
 
     Returns
     -------
     generator
-        Yields what is being drawn before every frame and returns the layers by role, which lie
-        exactly on the aligned stack; lazy where that is.
+        Yields what is being drawn before every frame and returns the layers, which lie exactly
+        on the aligned stack; lazy where that is.
     """
 
-    def steps() -> Generator[str, None, dict[str, LayerTuple]]:
-        beside = _Beside(run)
-        layers = {}
-        for role in (*_DRAWN_WITH.get(view, ()), view):
-            data = yield from _drawn(beside, role, _draw(run, role))
+    def steps() -> Generator[str, None, Pictures]:
+        layers, notes = {}, []
+        for role in roles:
+            beside = _Beside(run, within_regions=role in _WITHIN_REGIONS)
+            data, note = yield from _drawn(beside, role, _draw(run, role))
             layers[role] = _layer(run, role, data)
-        return layers
+            notes += [note] if note else []
+        return Pictures(layers, " ".join(notes))
 
     return (yield from refusing(steps))
 
@@ -76,16 +89,33 @@ def picture_steps(
 class _Beside:
     """Looks up each plane of an aligned stack, and what it was aligned to."""
 
-    def __init__(self, run: FinishedStack) -> None:
+    def __init__(self, run: FinishedStack, *, within_regions: bool) -> None:
         self._run = run
+        job = run.job
+        masks = job.masks() if within_regions else {}
+        many = job.every and (job.itself or job.references is not None)
+        counts = {"reference_mask": len(job.stack) if many else 1, "moving_mask": len(job.stack)}
+        self._masks = {
+            name: StackMasks(masks.get(name), count, name) for name, count in counts.items()
+        }
+        self._one_each = many
         data = run.outcome.data
         self._data = data[0] if isinstance(data, list) else data
         self._stack = run.job.stack
         self._means: dict[Index, NDArray[Any]] = {}
         self.indices = list(product(*map(range, self._stack.leading)))
-        self.leading = self._stack.leading
+        self.leading, self.axis = self._stack.leading, self._stack.axis
         self.shape = run.job.reference_grid.shape
         self.in_memory = not is_lazy(self._data)
+
+    @property
+    def on_show(self) -> Index:
+        """The plane that was on show when the run began."""
+        return self._stack.shown.index
+
+    def number(self, index: Index) -> int:
+        """Return which frame a plane belongs to."""
+        return index[self._stack.axis]
 
     def planes(self, index: Index) -> tuple[NDArray[Any], NDArray[Any], NDArray[np.bool_]]:
         """Return what a plane was aligned to, the plane, and where both hold data."""
@@ -101,17 +131,21 @@ class _Beside:
                     self._mean(index)
 
     def _reference(self, index: Index) -> tuple[NDArray[Any], NDArray[np.bool_]]:
-        job, frame = self._run.job, index[self._stack.axis]
-        everywhere = np.ones(self.shape, bool)
-        if job.references is not None and job.every:
-            return np.asarray(job.references.frame(frame)), everywhere
+        job, frame = self._run.job, self.number(index)
         if not job.itself:
-            return np.asarray(job.task.reference.data), everywhere
-        if job.choice.to == "mean":
-            return self._mean(index), everywhere
+            stack = job.references if job.every else None
+            image = job.task.reference.data if stack is None else stack.frame(frame)
+            mask = self._masks["reference_mask"][frame if self._one_each else 0]
+            everywhere = np.ones(self.shape, bool)
+            return np.asarray(image), everywhere if mask is None else np.asarray(mask, bool)
         before = max(0, frame - 1) if job.choice.to == "previous" else 0
         there = self._at(index, before)
-        return self._aligned(there), self._covered(there)
+        counts = self._covered(there, "reference_mask")
+        if job.choice.to == "mean":
+            # Pixels that no frame covers are NaN in the mean, those of other frames are not.
+            masked = self._masks["reference_mask"][0] is not None
+            return self._mean(index), counts if masked else np.ones(self.shape, bool)
+        return self._aligned(there), counts
 
     def _at(self, index: Index, frame: int) -> Index:
         axis = self._stack.axis
@@ -120,24 +154,33 @@ class _Beside:
     def _aligned(self, index: Index) -> NDArray[Any]:
         return np.asarray(plane_of(self._data, index))
 
-    def _covered(self, index: Index) -> NDArray[np.bool_]:
-        transform = self._run.outcome.transforms[index[self._stack.axis]]
-        moving = self._stack.shown.grid.shape
-        return overlap(transform, output_shape=self.shape, moving_shape=moving)
+    def _covered(self, index: Index, mask: str | None = "moving_mask") -> NDArray[np.bool_]:
+        """Return where a frame holds data, and counts, on the grid of the aligned stack."""
+        frame = self.number(index)
+        counts = None if mask is None else self._masks[mask][frame]
+        return overlap(
+            self._run.outcome.transforms[frame],
+            output_shape=self.shape,
+            moving_shape=self._stack.shown.grid.shape,
+            moving_valid=None if counts is None else np.asarray(counts, bool),
+        )
 
     def _mean(self, index: Index) -> NDArray[Any]:
+        """Return the mean of the frames that were aligned, as the alignment has made it."""
         key = self._at(index, 0)
-        if key not in self._means:
-            total: NDArray[Any] = np.zeros(1)
-            count = np.zeros(self.shape)
-            for frame in range(len(self._stack)):
-                there = self._at(index, frame)
-                plane, inside = self._aligned(there), self._covered(there)
-                shown = inside if plane.ndim == 2 else inside[..., None]
-                total = total + np.where(shown, plane.astype(np.float64), 0)
-                count += inside
-            mean = total / np.maximum(count if total.ndim == 2 else count[..., None], 1)
-            self._means[key] = mean
+        if key in self._means:
+            return self._means[key]
+        total, count = np.zeros(self.shape), np.zeros(self.shape)
+        for frame, result in enumerate(self._run.outcome.results):
+            if frame and result.verdict != "aligned":
+                continue
+            there = self._at(index, frame)
+            plane = self._aligned(there)
+            inside = self._covered(there, None) & valid_pixels(plane)
+            gray = to_gray(plane).astype(np.float64)
+            total += np.where(inside, -gray if result.inverted else gray, 0)
+            count += inside
+        self._means[key] = total / np.where(count > 0, count, np.nan)
         return self._means[key]
 
 
@@ -146,20 +189,17 @@ def _draw(run: FinishedStack, role: str) -> tuple[Draw, np.dtype[Any], tuple[int
     chosen = run.job.parameters
     thresholding = vars(chosen.thresholding)
 
-    def binary(a: NDArray[Any], b: NDArray[Any], inside: NDArray[np.bool_]) -> NDArray[Any]:
-        try:
-            return compare(a, b, mask=inside, **thresholding).map
-        except InputError:
-            # A frame without contrast has no threshold.
-            return np.zeros(inside.shape, np.uint8)
-
     ways: dict[str, tuple[Draw, Any, tuple[int, ...]]] = {
         "difference": (
             lambda a, b, inside: difference(a, b, mode=chosen.difference, mask=inside),
             np.float32,
             (),
         ),
-        "binary difference": (binary, np.uint8, ()),
+        "binary difference": (
+            lambda a, b, inside: compare(a, b, mask=inside, **thresholding).map,
+            np.uint8,
+            (),
+        ),
         "overlay": (lambda a, b, inside: overlay(a, b, mask=inside), np.uint8, (3,)),
         "checkerboard": (lambda a, b, inside: checkerboard(a, b, mask=inside), np.float32, ()),
     }
@@ -169,27 +209,56 @@ def _draw(run: FinishedStack, role: str) -> tuple[Draw, np.dtype[Any], tuple[int
 
 def _drawn(
     beside: _Beside, role: str, way: tuple[Draw, np.dtype[Any], tuple[int, ...]]
-) -> Generator[str, None, Any]:
-    """Draw all planes, or have them drawn when they are asked for."""
+) -> Generator[str, None, tuple[Any, str]]:
+    """Draw all planes, or have them drawn when they are asked for; tell which cannot be."""
     draw, dtype, beyond = way
     shape = (*beside.leading, *beside.shape, *beyond)
-    count = len(beside.indices)
+    yield from beside.prepared()
     if not beside.in_memory or np.prod(shape, dtype=float) * dtype.itemsize > _AT_ONCE:
-        import dask
-        import dask.array as da
+        yield role
+        # What does not suit the plane on show is refused in words; later there is nobody to ask.
+        draw(*beside.planes(beside.on_show))
+        return _drawn_later(beside, way), ""
+    out = np.zeros(shape, dtype)
+    refused: dict[int, str] = {}
+    for at, index in enumerate(beside.indices):
+        yield f"{role}: frame {at + 1} of {len(beside.indices)}"
+        try:
+            out[index] = draw(*beside.planes(index))
+        except InputError as error:
+            refused[beside.number(index)] = str(error)
+    if len(refused) == beside.leading[beside.axis]:
+        raise InputError(next(iter(refused.values())))
+    return out, _told(refused)
 
-        yield from beside.prepared()
-        later = dask.delayed(lambda index: draw(*beside.planes(index)), pure=False)
-        planes = [
-            da.from_delayed(later(index), (*beside.shape, *beyond), dtype)
-            for index in beside.indices
-        ]
-        return da.stack(planes).reshape(shape)
-    out = np.empty(shape, dtype)
-    for number, index in enumerate(beside.indices):
-        yield f"{role}: frame {number + 1} of {count}"
-        out[index] = draw(*beside.planes(index))
-    return out
+
+def _drawn_later(beside: _Beside, way: tuple[Draw, np.dtype[Any], tuple[int, ...]]) -> Any:
+    import dask
+    import dask.array as da
+
+    draw, dtype, beyond = way
+    shape = (*beside.shape, *beyond)
+
+    def plane(index: Index) -> NDArray[Any]:
+        try:
+            return draw(*beside.planes(index))
+        except InputError:
+            # The canvas asks, and an error would leave it empty for good.
+            return np.zeros(shape, dtype)
+
+    later = dask.delayed(plane, pure=False)
+    planes = [da.from_delayed(later(index), shape, dtype) for index in beside.indices]
+    return da.stack(planes).reshape((*beside.leading, *shape))
+
+
+def _told(refused: dict[int, str]) -> str:
+    """Return which frames stay blank, and why, in a sentence."""
+    if not refused:
+        return ""
+    some = [str(frame) for frame in list(refused)[:_NAMED]]
+    frames = ", ".join(some) + (", …" if len(refused) > _NAMED else "")
+    which = f"Frame {frames} stays" if len(refused) == 1 else f"Frames {frames} stay"
+    return f"{which} blank: {next(iter(refused.values()))}"
 
 
 def _layer(run: FinishedStack, role: str, data: Any) -> LayerTuple:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from magicgui.widgets import ComboBox
 
@@ -12,8 +12,8 @@ from .background import Background
 from .finished_stack import FinishedStack
 from .result_layers import ResultLayers
 from .run import Refusal
-from .stack_pictures import can_be_drawn, picture_steps
-from .viewing import STACK_VIEWS, StackView, show_only
+from .stack_pictures import Pictures, can_be_drawn, picture_steps
+from .viewing import STACK_VIEWS, StackView, drawn_together, show_only
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel
@@ -100,13 +100,14 @@ class StackViews:
         # Where work is under way, its end comes back here.
         if run is None or not self.possible or self._work.running:
             return
-        if view != _ALIGNED and (self._stale(run, view) or view not in self.roles()):
+        wanted = [role for role in drawn_together(view) if self._due(run, role)]
+        if view != _ALIGNED and wanted:
             self._work.start(
                 picture_steps,
                 run,
-                view,
+                wanted,
                 on_step=self._tell,
-                on_end=lambda drawn: self._add(run, view, drawn),
+                on_end=lambda drawn: self._add(run, drawn),
             )
             return
         show_only(view, self.roles())
@@ -115,21 +116,23 @@ class StackViews:
         """Let nothing come back: Qt is about to delete the panel."""
         self._work.leave()
 
-    def _add(self, run: FinishedStack, view: str, drawn: dict[str, Any] | Refusal) -> None:
+    def _add(self, run: FinishedStack, drawn: Pictures | Refusal) -> None:
         if run is not self._run:
             return
         if isinstance(drawn, Refusal):
             self._choice.value = _ALIGNED
             self._warn(drawn.message)
             return
-        for role, layer in drawn.items():
+        for role, layer in drawn.layers.items():
             self._layers.put(run.task.pair, role, layer)
-            self._drawn[role] = _way(run)
+            self._drawn[role] = _way(run, role)
+        if drawn.note:
+            self._warn(drawn.note)
         self._tell("")
 
-    def _stale(self, run: FinishedStack, view: str) -> bool:
-        """Tell whether a picture was drawn in another way than is wanted now."""
-        return self._drawn.get(view) not in (None, _way(run)) and view.endswith("difference")
+    def _due(self, run: FinishedStack, role: str) -> bool:
+        """Tell whether a picture is missing, or was drawn in another way than is wanted now."""
+        return role not in self.roles() or self._drawn.get(role) != _way(run, role)
 
     def _tell(self, what: str) -> None:
         self._viewer.status = what
@@ -139,6 +142,11 @@ class StackViews:
             self.show()
 
 
-def _way(run: FinishedStack) -> object:
+def _way(run: FinishedStack, role: str) -> object:
+    """Return the settings that a picture depends on."""
     chosen = run.job.parameters
-    return chosen.thresholding, chosen.difference
+    ways: dict[str, object] = {
+        "difference": chosen.difference,
+        "binary difference": chosen.thresholding,
+    }
+    return ways.get(role, role)

@@ -22,6 +22,11 @@ _TOGETHER = {"binary difference": ("difference",), "residuals": ("aligned",)}
 _BLINK_MILLISECONDS = 500
 
 
+def drawn_together(view: str) -> tuple[str, ...]:
+    """Return the roles of the layers that a view is made of, the one below first."""
+    return (*_TOGETHER.get(view, ()), view)
+
+
 def show_only(view: str, layers: dict[str, Layer]) -> None:
     """Make one view's layers visible and the others of the same alignment invisible.
 
@@ -32,7 +37,7 @@ def show_only(view: str, layers: dict[str, Layer]) -> None:
     layers : dict of str to Layer
         The layers of an alignment by role.
     """
-    shown = {view, *_TOGETHER.get(view, ())}
+    shown = set(drawn_together(view))
     for role, layer in layers.items():
         layer.visible = role in shown
 
