@@ -53,19 +53,18 @@ test_with() {
         "$environment/python" -m pytest "$@"
 }
 # More at a time than most machines have cores, because many wait, but for those that measure time.
-# The forms on the other Qt binding too, but not again what only touches layers, nor fields that are
-# tried in another form.
-once=()
-for name in after_a_stack applying apply_stacks layers layers_in_a_viewer outputs regions residuals \
-    stack_regions stacks threshold_after_a_run where world zarr; do
-    once+=("--ignore=tests/gui/test_$name.py")
+# The forms and what happens while they work on the other Qt binding too; layers know none.
+forms=()
+for name in after_a_run align_widget apply_widget compare_widget dataset_widget keyboard menus \
+    while_running; do
+    forms+=("tests/gui/test_$name.py")
 done
 if [ $# -gt 0 ]; then
     check "pytest" test_with pyqt6 "$@"
 else
     check "pytest" test_with pyqt6 -n 3 -m "not alone"
     check "pytest, one at a time" test_with pyqt6 -m alone
-    check "pytest, PySide6" test_with pyside6 -n 3 -m "not alone" tests/gui "${once[@]}"
+    check "pytest, PySide6" test_with pyside6 -n 3 -m "not alone" "${forms[@]}"
 fi
 
 find_browser || say "NOT TESTED: the report in a browser. Install Chromium, or name one: CHROMIUM=/path/to/it"
