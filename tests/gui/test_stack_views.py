@@ -218,7 +218,10 @@ def test_a_lost_frame_is_no_part_of_the_mean(form, finish):
 
 def test_a_region_bounds_the_difference_as_it_does_for_a_pair(form, finish):
     viewer, widget = form
-    viewer.add_image(film(), name="film")
+    frames = film()
+    # Something new, inside of the region and outside.
+    frames[2, 60:70, 60:70] = frames[2, 4:8, 80:90] = 255
+    viewer.add_image(frames, name="film")
     corners = [[20, 30], [20, 150], [140, 150], [140, 30]]
     widget.where.region.value = viewer.add_shapes([corners], shape_type="polygon")
     widget.align_button.native.click()
@@ -239,9 +242,10 @@ def test_a_region_bounds_the_difference_as_it_does_for_a_pair(form, finish):
 
 def test_a_threshold_that_suits_no_frame_is_refused_in_words(form, finish):
     viewer, widget = form
-    # One peak in every histogram.
-    frames = (film() / 255.0) ** 0.02
-    layer = align(form, finish, np.exp(-(frames**2)))
+    # One peak in the histogram: the darkest are the most.
+    flat = film()[0].ravel() + np.random.default_rng(0).random(SHAPE[0] * SHAPE[1])
+    ranks = flat.argsort().argsort() / flat.size
+    layer = align(form, finish, np.stack([(ranks**4).reshape(SHAPE)] * 3))
     widget.settings.threshold.method.value = "minimum"
     notification_manager.records.clear()
     widget.after.next.stack_view.value = "binary difference"
