@@ -24,17 +24,16 @@ from qtpy.QtWidgets import QApplication
 from scipy.ndimage import map_coordinates
 from skimage.filters import gaussian
 
-from napari_ecc_align import Transform, align, warp
+from napari_ecc_align import Transform, align, make_plan, run_plan, warp
+from napari_ecc_align._compare.inspection import inspect_alignment
 from napari_ecc_align._gui.align_widget import AlignWidget
 from napari_ecc_align._gui.apply_widget import ApplyWidget
 from napari_ecc_align._gui.dataset_widget import DatasetWidget
 from napari_ecc_align._gui.demo import open_demo
 from napari_ecc_align._gui.docks import open_dock
-from napari_ecc_align.batch import make_plan, run_plan
-from napari_ecc_align.imagefiles import write_image
-from napari_ecc_align.inspection import inspect_alignment
-from napari_ecc_align.samples import pair
-from napari_ecc_align.samples.page import make_page
+from napari_ecc_align._images.files.images import write_image
+from napari_ecc_align._images.samples import sample
+from napari_ecc_align._images.samples.page import make_page
 
 IMAGES = Path(__file__).resolve().parent / "images"
 SIZE = (1400, 860)
@@ -131,7 +130,7 @@ def shoot_doubtful() -> None:
     viewer, widget = open_form()
     widget.model.value = "affine"
     for name, attribute in (("page", "reference"), ("lung", "moving")):
-        viewer.add_image(getattr(pair(name), attribute), name=name)
+        viewer.add_image(getattr(sample(name), attribute), name=name)
     widget.run()
     finish(viewer, widget, "doubtful")
 
@@ -270,13 +269,13 @@ def settle(widget: AlignWidget | ApplyWidget | DatasetWidget, seconds: float = 1
 
 def write_before_after(name: str, *, rows: slice, columns: slice) -> None:
     """Write a part of the difference before and after, one above the other."""
-    sample = pair(name)
-    result = align(sample.reference, sample.moving)
+    pair = sample(name)
+    result = align(pair.reference, pair.moving)
     assert result.verdict == "aligned", result.reason
     unmoved = inspect_alignment(
-        sample.reference, sample.moving, type(result.transform).identity()
+        pair.reference, pair.moving, type(result.transform).identity()
     ).difference
-    aligned = inspect_alignment(sample.reference, sample.moving, result.transform).difference
+    aligned = inspect_alignment(pair.reference, pair.moving, result.transform).difference
     gap = np.full((6, columns.stop - columns.start), 255, np.uint8)
     strips = [as_gray(unmoved[rows, columns]), gap, as_gray(aligned[rows, columns])]
     Image.fromarray(np.vstack(strips)).save(IMAGES / f"{name}_before_after.png", optimize=True)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 from dataset import add_broken, digests, make_good
 
-from napari_ecc_align.batch import make_plan, run_plan
-from napari_ecc_align.batch.settings import Settings
+from napari_ecc_align import make_plan, run_plan
+from napari_ecc_align._batch.settings import BatchSettings
 
 
 @pytest.fixture(scope="session")
@@ -54,7 +54,7 @@ def plan(good, tmp_path):
 
     def planned(where=(), **settings):
         return make_plan(
-            **good.folders, out=tmp_path / "out", where=where, settings=Settings(**settings)
+            **good.folders, out=tmp_path / "out", where=where, settings=BatchSettings(**settings)
         )
 
     return planned

@@ -13,8 +13,8 @@ from pathlib import Path
 import numpy as np
 from tifffile import imwrite
 
-from napari_ecc_align.imagefiles import write_image
-from napari_ecc_align.samples.page import make_page
+from napari_ecc_align._images.files.images import write_image
+from napari_ecc_align._images.samples.page import make_page
 
 SHAPE = (450, 600)
 FLAVOURS = ("gray", "bw", "nostaff")
@@ -133,7 +133,7 @@ def add_broken(root):
 
 
 def _resized(image, path):
-    from napari_ecc_align.imagefiles import read_image
+    from napari_ecc_align._images.files.images import read_image
 
     height, width = read_image(path).shape
     result = np.full((height, width), 230, np.uint8)

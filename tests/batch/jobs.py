@@ -7,7 +7,7 @@ import signal
 import time
 from pathlib import Path
 
-from napari_ecc_align.errors import InputError
+from napari_ecc_align._common.errors import InputError
 
 
 def square(number):

@@ -8,7 +8,7 @@ import pytest
 from jobs import breaks, counts_until_told, dies, refuses
 
 from napari_ecc_align import InputError
-from napari_ecc_align.batch.apart import Apart
+from napari_ecc_align._batch.apart import Apart
 
 
 def told(steps):

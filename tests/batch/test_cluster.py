@@ -12,9 +12,9 @@ import pytest
 from dataset import contents
 
 from cli.processes import environment
-from napari_ecc_align.batch import cluster as cluster_module
-from napari_ecc_align.batch import run_plan
-from napari_ecc_align.errors import InputError
+from napari_ecc_align import run_plan
+from napari_ecc_align._batch import cluster as cluster_module
+from napari_ecc_align._common.errors import InputError
 
 # Its own code and its event loop warn of themselves.
 pytestmark = pytest.mark.filterwarnings("default")

@@ -16,7 +16,7 @@ import pytest
 from dataset import contents
 
 from cli.processes import environment
-from napari_ecc_align.cli.parser import build_parser
+from napari_ecc_align._cli.parser import build_parser
 
 PAGE = Path(__file__).parents[2] / "docs" / "batch.md"
 BLOCKS = re.findall(r"```(\w+)\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL)

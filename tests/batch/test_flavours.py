@@ -8,11 +8,11 @@ from dataset import SHAPE
 from tifffile import TiffFile
 
 from napari_ecc_align import Transform
-from napari_ecc_align.batch.flavours import resample, two_values
-from napari_ecc_align.batch.settings import Settings
-from napari_ecc_align.imagefiles import decode_image, encode_image, read_image
-from napari_ecc_align.imageheaders import TiffStyle, tiff_style
-from napari_ecc_align.samples.page import make_page
+from napari_ecc_align._batch.flavours import resample, two_values
+from napari_ecc_align._batch.settings import BatchSettings
+from napari_ecc_align._images.files.headers import TiffStyle, tiff_style
+from napari_ecc_align._images.files.images import decode_image, encode_image, read_image
+from napari_ecc_align._images.samples.page import make_page
 
 SHIFT = Transform([[1, 0.001, 0.5], [0, 1, -0.3], [0, 0, 1]])
 
@@ -38,7 +38,7 @@ KINDS = {
 @pytest.mark.parametrize("binary", ["area", "nearest"])
 def test_an_image_of_two_values_keeps_them(page, kind, binary):
     image = KINDS[kind](page.binary)
-    result = resample(image, SHIFT, SHAPE, Settings(binary=binary))
+    result = resample(image, SHIFT, SHAPE, BatchSettings(binary=binary))
     assert result.dtype == image.dtype
     assert result.shape == SHAPE + image.shape[2:]
     values = image.reshape(image.shape[0] * image.shape[1], -1)
@@ -53,15 +53,17 @@ def test_half_a_pixel_decides_what_a_binary_pixel_becomes():
     image = np.zeros((20, 20), np.uint8)
     image[:, 10:] = 200
     third = Transform([[1, 0, 0.3], [0, 1, 0], [0, 0, 1]], "translation")
-    assert np.array_equal(resample(image, third, image.shape, Settings())[:, 1:19], image[:, 1:19])
+    assert np.array_equal(
+        resample(image, third, image.shape, BatchSettings())[:, 1:19], image[:, 1:19]
+    )
     more = Transform([[1, 0, 0.7], [0, 1, 0], [0, 0, 1]], "translation")
-    moved = resample(image, more, image.shape, Settings())[:, 1:19]
+    moved = resample(image, more, image.shape, BatchSettings())[:, 1:19]
     assert np.array_equal(moved, image[:, 2:20])
 
 
 def test_a_gray_image_is_interpolated_over_its_own_background(page):
     assert two_values(page.gray) is None
-    result = resample(page.gray, SHIFT, SHAPE, Settings())
+    result = resample(page.gray, SHIFT, SHAPE, BatchSettings())
     assert len(np.unique(result)) > 100
     assert abs(float(result[-1, -1]) - float(np.median(page.gray[-1]))) < 6
 
@@ -69,9 +71,9 @@ def test_a_gray_image_is_interpolated_over_its_own_background(page):
 @pytest.mark.parametrize("value", [0, 7])
 def test_a_blank_image_stays_blank(value):
     blank = np.full((40, 50), value, np.uint8)
-    assert np.array_equal(resample(blank, SHIFT, (40, 50), Settings()), blank)
+    assert np.array_equal(resample(blank, SHIFT, (40, 50), BatchSettings()), blank)
     colour = np.full((40, 50, 3), value, np.uint8)
-    assert np.array_equal(resample(colour, SHIFT, (40, 50), Settings()), colour)
+    assert np.array_equal(resample(colour, SHIFT, (40, 50), BatchSettings()), colour)
 
 
 @pytest.mark.parametrize(

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from napari_ecc_align.batch import Settings, make_plan
-from napari_ecc_align.errors import InputError
-from napari_ecc_align.imagefiles import write_image
+from napari_ecc_align import BatchSettings, make_plan
+from napari_ecc_align._common.errors import InputError
+from napari_ecc_align._images.files.images import write_image
 
 PIXELS = np.arange(64, dtype=np.uint8).reshape(8, 8)
 
@@ -42,7 +42,7 @@ def test_folders_pair_by_relative_path_and_then_without_the_suffix(folder):
         root / "b",
         siblings=[root / "s"],
         out=root / "out",
-        settings=Settings(missing_siblings="skip"),
+        settings=BatchSettings(missing_siblings="skip"),
     )
     assert paired(plan, root) == {
         "2.png": ["a/2.png", "b/2.png", "s/2.png"],

@@ -10,7 +10,7 @@ import time
 import pytest
 from jobs import slow, square, troubled
 
-from napari_ecc_align.batch.pool import Lost, work
+from napari_ecc_align._batch.pool import Lost, work
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="the tests send Unix signals")
 
@@ -76,7 +76,7 @@ def test_a_script_that_does_not_ask_for_its_name_is_run_once(tmp_path):
     script = tmp_path / "script.py"
     script.write_text(
         "from math import sqrt\n"
-        "from napari_ecc_align.batch.pool import work\n"
+        "from napari_ecc_align._batch.pool import work\n"
         "print('once')\n"
         "print(sorted(found for _, found in work(sqrt, [1.0, 4.0], workers=2, timeout=60)))\n"
     )

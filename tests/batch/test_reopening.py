@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from napari_ecc_align.batch import Settings, make_plan, read_records, run_plan
-from napari_ecc_align.batch.reopening import folders_of, plan_of, settings_of
+from napari_ecc_align import BatchSettings, make_plan, read_records, run_plan
+from napari_ecc_align._batch.reopening import folders_of, plan_of, settings_of
 
 
 def test_the_folders_and_the_settings_of_a_run_come_back(good, finished):
@@ -15,14 +15,14 @@ def test_the_folders_and_the_settings_of_a_run_come_back(good, finished):
     assert found.moving == good.folders["moving"]
     assert list(found.siblings.values()) == good.folders["siblings"]
     assert found.flavour == "gray"
-    assert settings_of(records) == Settings()
+    assert settings_of(records) == BatchSettings()
 
 
 def test_a_plan_of_records_has_the_same_pairs(good, finished):
     pairs = {pair.name: pair for pair in make_plan(**good.folders, out=finished).pairs}
     plan = plan_of(finished, read_records(finished))
     assert {pair.name: pair for pair in plan.pairs} == pairs
-    assert (plan.out, plan.settings) == (finished, Settings())
+    assert (plan.out, plan.settings) == (finished, BatchSettings())
 
 
 def test_a_table_of_pairs_says_nothing_of_folders(good, tmp_path):

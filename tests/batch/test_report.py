@@ -16,11 +16,11 @@ import numpy as np
 import pytest
 
 from napari_ecc_align import Transform, compare
-from napari_ecc_align.batch import Problem, write_report
-from napari_ecc_align.batch.histogram import histogram
-from napari_ecc_align.batch.measure import Look, thumbnail
-from napari_ecc_align.batch.records import Record
-from napari_ecc_align.batch.report import COLUMNS
+from napari_ecc_align._batch.histogram import histogram
+from napari_ecc_align._batch.measure import Look, thumbnail
+from napari_ecc_align._batch.pairing import Problem
+from napari_ecc_align._batch.records import Record
+from napari_ecc_align._batch.report import COLUMNS, write_report
 
 BROWSERS = ("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome", "chrome")
 MISSING = "THE REPORT WAS NOT OPENED IN A BROWSER: there is no Chromium here"
@@ -151,7 +151,7 @@ LOOKS = {
 
 @pytest.mark.parametrize("look", LOOKS)
 def test_a_browser_draws_the_page(browser, report, tmp_path, look):
-    from napari_ecc_align.imagefiles import read_image
+    from napari_ecc_align._images.files.images import read_image
 
     picture = tmp_path / f"{look}.png"
     began = time.perf_counter()

@@ -11,27 +11,26 @@ import numpy as np
 import pytest
 from dataset import SHAPE, contents, digests
 
-from napari_ecc_align import Transform
-from napari_ecc_align.batch import (
-    Settings,
+from napari_ecc_align import (
+    BatchSettings,
+    Transform,
     accept,
     correct,
     make_plan,
-    read_record,
     read_records,
     reject,
     run_plan,
-    running,
 )
-from napari_ecc_align.batch.commit import commit, finish_all
-from napari_ecc_align.batch.job import Job, do
-from napari_ecc_align.batch.lock import HIDDEN, locked
-from napari_ecc_align.batch.pool import Lost
-from napari_ecc_align.batch.records import Record, record_path
-from napari_ecc_align.errors import InputError
-from napari_ecc_align.imagefiles import encode_image, read_image
-from napari_ecc_align.imageheaders import TiffStyle, tiff_style
-from napari_ecc_align.transform import corner_error
+from napari_ecc_align._batch import running
+from napari_ecc_align._batch.commit import commit, finish_all
+from napari_ecc_align._batch.job import Job, do
+from napari_ecc_align._batch.lock import HIDDEN, locked
+from napari_ecc_align._batch.pool import Lost
+from napari_ecc_align._batch.records import Record, read_record, record_path
+from napari_ecc_align._common.errors import InputError
+from napari_ecc_align._images.files.headers import TiffStyle, tiff_style
+from napari_ecc_align._images.files.images import encode_image, read_image
+from napari_ecc_align._transform.transform import corner_error
 
 NAME = "w-1/p0.png"
 
@@ -100,7 +99,7 @@ def test_a_pair_that_cannot_be_written_leaves_nothing_and_is_tried_again(plan, m
 
 @pytest.mark.parametrize("moved", [0, 1, 2])
 def test_a_pair_killed_between_its_renames_is_brought_to_its_end(tmp_path, monkeypatch, moved):
-    from napari_ecc_align.batch import commit as module
+    from napari_ecc_align._batch import commit as module
 
     real, calls = module.move_into_place, []
 
@@ -147,7 +146,7 @@ def test_a_link_out_of_the_output_folder_is_not_followed(plan, tmp_path):
 def test_doubtful_pairs_are_written_or_not_as_asked(plan, monkeypatch):
     from dataclasses import replace
 
-    from napari_ecc_align.batch import job as module
+    from napari_ecc_align._batch import job as module
 
     real = module.align
     monkeypatch.setattr(
@@ -190,7 +189,7 @@ def test_a_person_rejects_corrects_and_accepts(plan, good, finished):
 
 def test_a_missing_sibling_may_be_left_out(broken, tmp_path):
     dataset, _ = broken
-    settings = Settings(missing_siblings="skip")
+    settings = BatchSettings(missing_siblings="skip")
     chosen = make_plan(
         **dataset.folders, out=tmp_path / "out", where=["x/sibling.png"], settings=settings
     )
@@ -273,18 +272,18 @@ def test_a_file_that_may_not_be_read_costs_its_pair_alone(plan, good, monkeypatc
 )
 def test_settings_that_cannot_be_used_are_refused(change, complaint):
     with pytest.raises(InputError, match=complaint):
-        Settings(**change)
+        BatchSettings(**change)
 
 
 def test_a_page_is_passed_through_only_within_its_uncertainty():
     from types import SimpleNamespace
 
-    from napari_ecc_align.batch.job import _outcome
+    from napari_ecc_align._batch.job import _outcome
 
     def outcome(shift, uncertainty, moving=SHAPE, verdict="aligned"):
         transform = Transform([[1, 0, shift], [0, 1, 0], [0, 0, 1]], "translation")
         result = SimpleNamespace(verdict=verdict, corner_uncertainty=uncertainty)
-        return _outcome(result, transform, SHAPE, moving, Settings())
+        return _outcome(result, transform, SHAPE, moving, BatchSettings())
 
     assert outcome(0.04, 0.001) == "passed through"
     assert outcome(0.06, 0.001) == "aligned"

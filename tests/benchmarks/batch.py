@@ -186,7 +186,7 @@ def hopeless(dataset: Path, out: Path) -> None:
 
 
 def _package() -> str:
-    from napari_ecc_align import transform
+    from napari_ecc_align._transform import transform
 
     return str(Path(transform.__file__).parent)
 
@@ -203,8 +203,8 @@ def _folders() -> list[str]:
 
 def check(dataset: Path, out: Path) -> None:
     """Run the batch on every page and print how it compares with the truth."""
-    from napari_ecc_align.batch import read_records
-    from napari_ecc_align.transform import corner_error
+    from napari_ecc_align import read_records
+    from napari_ecc_align._transform.transform import corner_error
 
     began = time.perf_counter()
     code = subprocess.run(command(dataset, out), check=False).returncode

@@ -26,8 +26,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_ecc_align import align
-from napari_ecc_align.imagefiles import read_image
-from napari_ecc_align.transform import MotionModel, corner_error, map_points
+from napari_ecc_align._images.files.images import read_image
+from napari_ecc_align._transform.transform import MotionModel, corner_error, map_points
 
 Error = Callable[[NDArray[np.float64]], float]
 

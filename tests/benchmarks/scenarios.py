@@ -1,7 +1,7 @@
 """Pairs with exact transforms to compare estimators on, column by column of the table.
 
 Photographs come from scikit-image's wheel, enlarged and, for the large columns, tiled to a mosaic;
-pages are drawn by `napari_ecc_align.samples.page`. Gain, offset and noise differ between the two
+pages are drawn. Gain, offset and noise differ between the two
 images of a pair.
 """
 
@@ -21,8 +21,8 @@ from scipy import ndimage
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from napari_ecc_align import Transform
-from napari_ecc_align.samples.page import make_page
-from napari_ecc_align.transform import MotionModel, corner_error, corners
+from napari_ecc_align._images.samples.page import make_page
+from napari_ecc_align._transform.transform import MotionModel, corner_error, corners
 from pairs import known_pair, picture
 
 PHOTOGRAPHS = (

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from napari_ecc_align import Transform
-from napari_ecc_align.imagefiles import write_image
-from napari_ecc_align.samples import pair
-from napari_ecc_align.samples.page import make_page
+from napari_ecc_align._images.files.images import write_image
+from napari_ecc_align._images.samples import sample
+from napari_ecc_align._images.samples.page import make_page
 from pairs import known_pair, picture
 
 
@@ -34,7 +34,7 @@ def inputs(tmp_path_factory, page, photograph):
     )
     half_other = moving.copy()
     half_other[:, 92:] = picture("coffee")[:200, :148]
-    plate = pair("cathedral")
+    plate = sample("cathedral")
     images = {
         "page.png": page.reference,
         "scan.png": page.gray,

@@ -5,7 +5,7 @@ import pytest
 from processes import ecc_align, names_in
 
 from napari_ecc_align import Transform, warp
-from napari_ecc_align.imagefiles import read_image, write_image
+from napari_ecc_align._images.files.images import read_image, write_image
 
 
 @pytest.fixture(scope="module")

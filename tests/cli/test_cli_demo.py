@@ -6,22 +6,22 @@ import pytest
 from processes import ecc_align, names_in
 
 from napari_ecc_align import Transform
-from napari_ecc_align.cli.demo import why_no_gui
-from napari_ecc_align.samples import names
+from napari_ecc_align._cli.demo import why_no_gui
+from napari_ecc_align._images.samples import sample_names
 
 
 @pytest.fixture(scope="module")
 def runs(tmp_path_factory):
     """The demo of every sample, one after the other in one folder; the first by default."""
     folder = tmp_path_factory.mktemp("demo")
-    first, *others = names()
+    first, *others = sample_names()
     runs = {first: ecc_align("demo", cwd=folder)}
     for name in others:
         runs[name] = ecc_align("demo", "--sample", name, cwd=folder)
     return folder, runs
 
 
-@pytest.mark.parametrize("name", names())
+@pytest.mark.parametrize("name", sample_names())
 def test_each_sample_without_a_display(runs, name):
     folder, finished = runs
     done = finished[name]
@@ -32,7 +32,7 @@ def test_each_sample_without_a_display(runs, name):
     assert lines[3].split() == ["before", "after"]
     before, after = (int(n.replace(",", "")) for n in re.findall(r"[\d,]+", lines[4]))
     assert after < before
-    number = names().index(name) + 1
+    number = sample_names().index(name) + 1
     written = folder / ("ecc-align-demo" if number == 1 else f"ecc-align-demo-{number}")
     assert lines[-1].startswith(f"Written to {written}: ")
     assert names_in(written) == [
@@ -45,7 +45,7 @@ def test_each_sample_without_a_display(runs, name):
 
 
 def test_every_run_has_a_folder_of_its_own(runs):
-    assert len(names_in(runs[0])) == len(names())
+    assert len(names_in(runs[0])) == len(sample_names())
 
 
 def test_earlier_results_in_a_named_folder_are_kept(tmp_path):

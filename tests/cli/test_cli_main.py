@@ -7,9 +7,9 @@ import cv2
 import numpy as np
 import pytest
 
-from napari_ecc_align.cli import main, show
-from napari_ecc_align.cli.values import check_fill
-from napari_ecc_align.errors import InputError
+from napari_ecc_align._cli import main, show
+from napari_ecc_align._cli.values import check_fill
+from napari_ecc_align._common.errors import InputError
 
 
 def raising(error):
@@ -37,7 +37,7 @@ def opencv_out_of_memory():
     ],
 )
 def test_one_line_for_each(monkeypatch, capsys, error, code, line):
-    monkeypatch.setattr("napari_ecc_align.cli.apply.run_apply", raising(error))
+    monkeypatch.setattr("napari_ecc_align._cli.apply.run_apply", raising(error))
     assert main(["apply", "a", "b", "--like", "c", "--out", "d"]) == code
     out, err = capsys.readouterr()
     assert out == ""
@@ -46,7 +46,7 @@ def test_one_line_for_each(monkeypatch, capsys, error, code, line):
 
 
 def test_a_bug_is_no_doubtful_alignment(monkeypatch, capsys):
-    monkeypatch.setattr("napari_ecc_align.cli.apply.run_apply", raising(ZeroDivisionError("oh")))
+    monkeypatch.setattr("napari_ecc_align._cli.apply.run_apply", raising(ZeroDivisionError("oh")))
     assert main(["apply", "a", "b", "--like", "c", "--out", "d"]) == 70
     err = capsys.readouterr().err
     assert "ZeroDivisionError: oh" in err

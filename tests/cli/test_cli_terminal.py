@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from processes import MODULE, SCRIPT, ecc_align, environment, names_in
 
-from napari_ecc_align.imagefiles import write_image
+from napari_ecc_align._images.files.images import write_image
 
 pty = pytest.importorskip("pty", reason="pseudo-terminals are a thing of POSIX")
 termios = pytest.importorskip("termios", reason="pseudo-terminals are a thing of POSIX")
@@ -171,5 +171,5 @@ def test_help_loads_nothing_heavy(words):
         timeout=60,
     )
     loaded = {line.split("|")[-1].strip() for line in done.stderr.splitlines()}
-    assert "napari_ecc_align.cli.parser" in loaded
+    assert "napari_ecc_align._cli.parser" in loaded
     assert loaded.isdisjoint(HEAVY)

@@ -4,8 +4,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from napari_ecc_align import InputError, compare
-from napari_ecc_align.comparison import THRESHOLD_METHODS
-from napari_ecc_align.samples import pair
+from napari_ecc_align._compare.thresholding import THRESHOLD_METHODS
+from napari_ecc_align._images.samples import sample
 from pairs import picture
 
 
@@ -40,7 +40,7 @@ def test_a_negative_compares_as_the_positive():
 
 @pytest.mark.parametrize("method", THRESHOLD_METHODS)
 def test_every_threshold_of_the_story_page_says_the_same(method):
-    page = pair("page")
+    page = sample("page")
     found = compare(page.reference, page.reference, method=method)
     assert found.different == 0
     assert found.iou == found.dice == 1
@@ -93,7 +93,7 @@ def test_refusals():
 
 
 def test_the_thresholds_found_give_the_same_when_set_by_hand():
-    page = pair("page")
+    page = sample("page")
     other = np.roll(page.moving, 3, axis=1) / 255.0
     found = compare(page.moving, other, method="li")
     assert found.thresholds[0] == pytest.approx(255 * found.thresholds[1], rel=1e-3)

@@ -4,8 +4,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from napari_ecc_align import InputError, Transform, difference, warp
-from napari_ecc_align.samples import pair
-from napari_ecc_align.warping import overlap
+from napari_ecc_align._images.samples import sample
+from napari_ecc_align._images.warping import overlap
 from pairs import picture
 
 IMAGE = picture("camera")[100:200, 100:220]
@@ -41,7 +41,7 @@ def test_nothing_differs_outside_the_overlap():
 
 
 def test_an_aligned_scan_is_blank_and_a_shifted_one_shows_outlines():
-    page = pair("page")
+    page = sample("page")
     truth = Transform(page.matrix, "affine")
 
     def gap(by):

@@ -2,10 +2,10 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
-from napari_ecc_align.deformation import deformation, part_of
-from napari_ecc_align.ecc.pyramid.ladder import image_pyramid
-from napari_ecc_align.evidence import AGREEMENT_RADIUS, tile_evidence
-from napari_ecc_align.repeats import rival_place
+from napari_ecc_align._images.pyramid.levels import image_pyramid
+from napari_ecc_align._verdict.ambiguity import rival_place
+from napari_ecc_align._verdict.residual_pattern import deformation, part_of
+from napari_ecc_align._verdict.tile_matching import AGREEMENT_RADIUS, tile_evidence
 from pairs import known_pair, picture, random_transform
 
 SHAPE = (240, 300)

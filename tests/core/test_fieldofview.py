@@ -4,8 +4,8 @@ import pytest
 from skimage import data
 
 from napari_ecc_align import align
-from napari_ecc_align.ecc.pyramid.ladder import image_pyramid
-from napari_ecc_align.fieldofview import field_of_view
+from napari_ecc_align._align.field_of_view import field_of_view
+from napari_ecc_align._images.pyramid.levels import image_pyramid
 from pairs import known_pair, picture, random_transform
 
 SHAPE = (300, 320)

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from skimage.transform import AffineTransform
 
 from napari_ecc_align import InputError, Transform, warp
-from napari_ecc_align.files import FORMATS, load_transform, save_transform
-from napari_ecc_align.transform import MOTION_MODELS
+from napari_ecc_align._transform.files import FORMATS, load_transform, save_transform
+from napari_ecc_align._transform.transform import MOTION_MODELS
 from pairs import picture, random_transform
 
 SHAPE = (200, 240)

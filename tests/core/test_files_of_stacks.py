@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from napari_ecc_align import InputError, Transform
-from napari_ecc_align.files import (
+from napari_ecc_align._transform.files import (
     STACK_FORMATS,
     holds_a_stack,
     load_transform,

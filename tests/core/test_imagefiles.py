@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from PIL import Image, ImageOps
 
-from napari_ecc_align.errors import InputError
-from napari_ecc_align.imagefiles import read_image, write_image
+from napari_ecc_align._common.errors import InputError
+from napari_ecc_align._images.files.images import read_image, write_image
 
 
 class TestRoundTrip:

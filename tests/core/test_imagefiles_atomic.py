@@ -7,8 +7,8 @@ import textwrap
 import pytest
 from arrays import leftovers
 
-from napari_ecc_align.errors import InputError
-from napari_ecc_align.imagefiles import move_into_place, same_file, write_atomically
+from napari_ecc_align._common.atomic import move_into_place, same_file, write_atomically
+from napari_ecc_align._common.errors import InputError
 
 
 class TestAtomic:
@@ -106,7 +106,7 @@ class TestAtomic:
             path.write_bytes(old)
         script = """
             import os, signal, sys
-            from napari_ecc_align.imagefiles import write_atomically
+            from napari_ecc_align._common.atomic import write_atomically
 
             def writer(file):
                 file.write(b"half")

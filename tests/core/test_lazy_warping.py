@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from napari_ecc_align import InputError, Transform, warp
-from napari_ecc_align.lazy_warping import lazy_warp, lazy_warp_stack, warp_pyramid
+from napari_ecc_align._images.lazy_warping import lazy_warp, lazy_warp_stack, warp_pyramid
 from pairs import picture
 
 MATRIX = [[0.98, 0.06, 31.3], [-0.05, 1.03, -17.8], [0, 0, 1]]

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from skimage.measure import points_in_poly
 
 from napari_ecc_align import InputError
-from napari_ecc_align.polygons import polygon_mask
+from napari_ecc_align._images.polygons import polygon_mask
 
 SHAPE = (23, 31)
 CORNER = st.tuples(st.floats(-10, 40), st.floats(-10, 40))

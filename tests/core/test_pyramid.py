@@ -7,11 +7,13 @@ import numpy as np
 import pytest
 
 from napari_ecc_align import Transform, align
-from napari_ecc_align.alignment import align_steps
-from napari_ecc_align.ecc.pyramid import features
-from napari_ecc_align.ecc.pyramid.blocks import represent
-from napari_ecc_align.ecc.pyramid.ladder import estimate_steps, image_pyramid
-from napari_ecc_align.ecc.pyramid.models import (
+from napari_ecc_align._align.pair import align_steps
+from napari_ecc_align._ecc import features
+from napari_ecc_align._ecc.estimator import estimate_steps
+from napari_ecc_align._ecc.options import SearchOptions
+from napari_ecc_align._images.pyramid.blocks import represent
+from napari_ecc_align._images.pyramid.levels import image_pyramid
+from napari_ecc_align._transform.models import (
     MODELS,
     Frame,
     apply,
@@ -19,7 +21,7 @@ from napari_ecc_align.ecc.pyramid.models import (
     corner_motions,
     corner_slopes,
 )
-from napari_ecc_align.transform import corner_error
+from napari_ecc_align._transform.transform import corner_error
 from pairs import known_pair, picture, random_transform
 
 SHAPE = (256, 256)
@@ -88,7 +90,7 @@ def test_the_caller_decides_what_is_accepted(gravel):
         asked.append(estimate)
         return False
 
-    steps = estimate_steps(*pyramids, accept=accept)
+    steps = estimate_steps(*pyramids, SearchOptions(max_iterations=50), accept=accept)
     with pytest.raises(StopIteration) as stop:
         while True:
             next(steps)

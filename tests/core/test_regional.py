@@ -9,7 +9,7 @@ from scipy.ndimage import zoom
 from skimage import data
 
 from napari_ecc_align import Transform, align, warp
-from napari_ecc_align.transform import corner_error, map_points
+from napari_ecc_align._transform.transform import corner_error, map_points
 from pairs import picture
 
 SIDE = 512

@@ -5,12 +5,12 @@ import cv2
 import numpy as np
 import pytest
 
-from napari_ecc_align import samples
-from napari_ecc_align.errors import InputError
-from napari_ecc_align.samples._glyphs import _STROKES, glyph
-from napari_ecc_align.samples._hand import Hand, render
-from napari_ecc_align.samples.page import make_page
-from napari_ecc_align.transform import corner_error
+from napari_ecc_align._common.errors import InputError
+from napari_ecc_align._images import samples
+from napari_ecc_align._images.samples.glyphs import _STROKES, glyph
+from napari_ecc_align._images.samples.hand import Hand, render
+from napari_ecc_align._images.samples.page import make_page
+from napari_ecc_align._transform.transform import corner_error
 
 SHAPE = (450, 600)
 
@@ -39,11 +39,11 @@ def fit(reference, moving, start):
 
 class TestPairs:
     def test_names(self):
-        assert samples.names() == ("page", "cathedral", "tobolsk", "lung")
+        assert samples.sample_names() == ("page", "cathedral", "tobolsk", "lung")
 
-    @pytest.mark.parametrize("name", samples.names())
+    @pytest.mark.parametrize("name", samples.sample_names())
     def test_every_pair_is_complete(self, name):
-        pair = samples.pair(name)
+        pair = samples.sample(name)
         assert pair.name == name
         assert pair.title
         assert pair.source
@@ -63,26 +63,26 @@ class TestPairs:
     @pytest.mark.parametrize("name", ["", "Page", "plate", "../page"])
     def test_an_unknown_name_lists_the_known(self, name):
         with pytest.raises(InputError, match="page, cathedral, tobolsk, lung"):
-            samples.pair(name)
+            samples.sample(name)
 
     def test_only_the_page_has_a_truth(self, page):
-        pair = samples.pair("page")
+        pair = samples.sample("page")
         np.testing.assert_array_equal(pair.matrix, page.matrix)
         np.testing.assert_array_equal(pair.moving, page.gray)
         assert pair.siblings_follow
         for name in ("cathedral", "tobolsk", "lung"):
-            assert samples.pair(name).matrix is None
-            assert not samples.pair(name).siblings_follow
+            assert samples.sample(name).matrix is None
+            assert not samples.sample(name).siblings_follow
 
     def test_pairs_share_no_memory(self):
-        samples.pair("lung").reference[:] = 0
-        assert samples.pair("lung").reference.any()
+        samples.sample("lung").reference[:] = 0
+        assert samples.sample("lung").reference.any()
 
     @pytest.mark.parametrize(
         ("name", "least", "most"), [("cathedral", 2, 12), ("tobolsk", 2, 12), ("lung", 15, 30)]
     )
     def test_real_pairs_can_be_aligned(self, name, least, most):
-        pair = samples.pair(name)
+        pair = samples.sample(name)
         found = fit(pair.reference, pair.moving, np.eye(3))
         assert least < corner_error(found, np.eye(3), pair.reference.shape) < most
         height, width = pair.reference.shape
@@ -98,7 +98,7 @@ class TestPairs:
         assert agreement(aligned) > 0.65
 
     def test_shipped_files_are_small_and_all_named_with_their_source(self):
-        folder = files("napari_ecc_align.samples").joinpath("data")
+        folder = files("napari_ecc_align._images.samples").joinpath("data")
         shipped = [f for f in folder.iterdir() if f.name.endswith((".png", ".jpg"))]
         sources = folder.joinpath("SOURCES.md").read_text(encoding="utf-8")
         assert len(shipped) == 8

@@ -10,12 +10,12 @@ import numpy as np
 import pytest
 
 from napari_ecc_align import InputError, Transform, align, warp
-from napari_ecc_align.ecc.pyramid import lazy
-from napari_ecc_align.ecc.pyramid.placing import placed, spots
-from napari_ecc_align.ecc.pyramid.scalespace import base
-from napari_ecc_align.ecc.pyramid.streaming import gathered, halved_rows
-from napari_ecc_align.sources import LazyImage, LoadedImage, checked_source
-from napari_ecc_align.transform import corner_error
+from napari_ecc_align._images.pyramid import on_demand as lazy
+from napari_ecc_align._images.pyramid.grids import placed, spots
+from napari_ecc_align._images.pyramid.levels import base
+from napari_ecc_align._images.pyramid.streaming import gathered, halved_rows
+from napari_ecc_align._images.sources import LazyImage, LoadedImage, checked_source
+from napari_ecc_align._transform.transform import corner_error
 from pairs import picture
 
 SIDE = 2300
@@ -110,8 +110,8 @@ def error_of(result):
 @pytest.fixture
 def small_thresholds(monkeypatch):
     """Let images of a few megapixels count as large."""
-    monkeypatch.setattr("napari_ecc_align.sources._SMALL_PIXELS", 2**16)
-    monkeypatch.setattr("napari_ecc_align.sources._SMALL_BYTES", 2**16)
+    monkeypatch.setattr("napari_ecc_align._images.sources._SMALL_PIXELS", 2**16)
+    monkeypatch.setattr("napari_ecc_align._images.sources._SMALL_BYTES", 2**16)
     monkeypatch.setattr(lazy, "_WHOLE_PIXELS", 600**2)
 
 
@@ -263,7 +263,7 @@ def test_halving_strip_by_strip_is_halving(height, cuts):
 @pytest.mark.parametrize("interpolation", ["nearest", "linear", "cubic", "lanczos"])
 @pytest.mark.parametrize("fill", [7, "background"])
 def test_warping_reads_what_it_needs(interpolation, fill, monkeypatch):
-    monkeypatch.setattr("napari_ecc_align.warping._LAZY_BLOCK", 100)
+    monkeypatch.setattr("napari_ecc_align._images.warping._LAZY_BLOCK", 100)
     moving = large_pair()[1][:600, :500]
     image = Counting(moving)
     options = {"output_shape": (230, 340), "interpolation": interpolation, "fill": fill}
@@ -277,7 +277,7 @@ def test_warping_reads_what_it_needs(interpolation, fill, monkeypatch):
 
 @pytest.mark.parametrize("dtype", [bool, ">u2", "f8", "i4"])
 def test_warping_keeps_the_type(dtype, monkeypatch):
-    monkeypatch.setattr("napari_ecc_align.warping._LAZY_BLOCK", 100)
+    monkeypatch.setattr("napari_ecc_align._images.warping._LAZY_BLOCK", 100)
     moving = (large_pair()[1][:200, :300] // 2).astype(dtype)
     options = {"output_shape": (230, 340)}
     expected = warp(moving, TRUTH, **options)

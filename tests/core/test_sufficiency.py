@@ -3,13 +3,13 @@ import pytest
 from scipy import ndimage
 
 from napari_ecc_align import align
-from napari_ecc_align.deformation import deformation
-from napari_ecc_align.ecc.estimate import Estimate
-from napari_ecc_align.ecc.pyramid.ladder import image_pyramid
-from napari_ecc_align.evidence import tile_evidence
-from napari_ecc_align.pyramids import Pyramids
-from napari_ecc_align.sufficiency import freed
-from napari_ecc_align.transform import corner_error
+from napari_ecc_align._ecc.estimate import Estimate
+from napari_ecc_align._images.pyramid.levels import image_pyramid
+from napari_ecc_align._images.pyramid.pair import Pyramids
+from napari_ecc_align._transform.transform import corner_error
+from napari_ecc_align._verdict.model_check import freed
+from napari_ecc_align._verdict.residual_pattern import deformation
+from napari_ecc_align._verdict.tile_matching import tile_evidence
 from pairs import known_pair, picture, random_transform
 
 SHAPE = (140, 170)

@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 from skimage import filters
 
-from napari_ecc_align.comparison import THRESHOLD_METHODS, binarise
-from napari_ecc_align.tallies import is_tallied, only_two, tallied
+from napari_ecc_align._compare.thresholding import THRESHOLD_METHODS, Thresholding, binarise
+from napari_ecc_align._images.tallies import is_tallied, only_two, tallied
 from pairs import picture
 
 RNG = np.random.default_rng(4)
@@ -48,8 +48,10 @@ def test_booleans_are_counted_and_floats_are_not():
 def test_counted_values_are_parted_as_pixels_are(method, dtype):
     plane = image(dtype)
     floating = plane.astype(np.float32)
-    expected = binarise(floating, INSIDE, method, "reference", {}).above
-    assert np.array_equal(binarise(plane, INSIDE, method, "reference", {}).above, expected)
+    expected = binarise(floating, INSIDE, Thresholding(method), "reference").above
+    assert np.array_equal(
+        binarise(plane, INSIDE, Thresholding(method), "reference").above, expected
+    )
 
 
 @pytest.mark.parametrize("method", ["otsu", "yen", "isodata", "minimum"])
@@ -58,7 +60,10 @@ def test_the_threshold_is_scikit_images_own(method):
     inside = np.ones(plane.shape, bool)
     scaled = (plane - plane.min()) / np.float32(np.ptp(plane))
     expected = scaled > getattr(filters, f"threshold_{method}")(scaled)
-    assert np.mean(binarise(plane, inside, method, "reference", {}).above != expected) < 0.01
+    assert (
+        np.mean(binarise(plane, inside, Thresholding(method), "reference").above != expected)
+        < 0.01
+    )
 
 
 def test_the_threshold_otsu_is_scikit_images_to_the_last_bit():
@@ -70,7 +75,7 @@ def test_the_threshold_otsu_is_scikit_images_to_the_last_bit():
         scaled = ((plane.astype(np.float32) - low) / (high - low)).astype(np.float32)
         heights, edges = np.histogram(scaled, 256)
         expected = filters.threshold_otsu(hist=(heights, (edges[:-1] + edges[1:]) / 2))
-        found = binarise(plane, np.ones(plane.shape, bool), "otsu", "reference", {})
+        found = binarise(plane, np.ones(plane.shape, bool), Thresholding("otsu"), "reference")
         assert found.threshold == pytest.approx(low + float(expected) * (high - low), rel=1e-6)
 
 

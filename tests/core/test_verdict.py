@@ -5,9 +5,9 @@ import pytest
 from scipy import ndimage
 
 from napari_ecc_align import Transform, align
-from napari_ecc_align.judging import doubted
-from napari_ecc_align.transform import corner_error
-from napari_ecc_align.verdict import why_implausible
+from napari_ecc_align._transform.transform import corner_error
+from napari_ecc_align._verdict.assess import doubted
+from napari_ecc_align._verdict.rules import why_implausible
 from pairs import known_pair, picture, random_transform
 
 SHAPE = (240, 300)

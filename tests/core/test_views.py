@@ -5,7 +5,7 @@ import pytest
 from skimage import data
 
 from napari_ecc_align import InputError
-from napari_ecc_align.views import checkerboard, overlay
+from napari_ecc_align._compare.views import checkerboard, overlay
 
 IMAGE = data.camera()[:200, :240]
 

@@ -11,7 +11,7 @@ from qtpy.QtWidgets import QApplication, QFileDialog
 from skimage import data
 
 from napari_ecc_align._gui.stack_form import TO_ANOTHER, TO_ITSELF
-from napari_ecc_align.files import load_transforms
+from napari_ecc_align._transform.files import load_transforms
 
 IMAGE = data.camera()
 SHIFTS = [(0, 0), (2, -1), (3, 1), (5, 2)]
@@ -71,7 +71,7 @@ def test_the_script_of_a_film_gives_the_same_transforms_to_the_last_bit(opened, 
     finish(widget)
     found = repeated(widget)
     assert found == matrices(viewer.layers["film aligned"])
-    assert "number_of_iterations=31," in widget.after.copy_script()
+    assert "max_iterations=31," in widget.after.copy_script()
 
 
 @pytest.mark.alone
@@ -231,7 +231,7 @@ def test_iterations_and_epsilon_count_for_stacks(form, finish):
         widget.run()
         finish(widget)
         note = viewer.layers["film aligned"].metadata[KEY]
-        assert note["parameters"]["number_of_iterations"] == iterations
+        assert note["parameters"]["max_iterations"] == iterations
         taken.append(note["iterations"])
     assert taken[0] <= 3 < taken[1]
     assert taken[2] < taken[1]

@@ -6,7 +6,7 @@ from napari.utils.notifications import notification_manager
 from skimage import data
 
 from napari_ecc_align._gui import run as run_module
-from napari_ecc_align.transform import Transform
+from napari_ecc_align._transform.transform import Transform
 
 RESULTS = ["second aligned", "difference", "binary difference"]
 
@@ -110,7 +110,7 @@ def test_a_bad_epsilon_is_refused_in_words(widget, finish, notes, epsilon):
     widget.settings.epsilon.native.setText(epsilon)
     widget.run()
     finish(widget)
-    assert "psilon" in notes[-1].message or "termination_eps" in notes[-1].message
+    assert "psilon" in notes[-1].message or "tolerance" in notes[-1].message
     assert "Traceback" not in notes[-1].message
 
 

@@ -7,7 +7,7 @@ from qtpy.QtWidgets import QFileDialog
 from skimage import data
 
 from napari_ecc_align._gui.stack_form import TO_ANOTHER
-from napari_ecc_align.files import load_transforms
+from napari_ecc_align._transform.files import load_transforms
 
 KEY = "napari-ecc-align"
 IMAGE = data.camera()

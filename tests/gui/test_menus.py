@@ -4,7 +4,7 @@ import pytest
 from npe2 import PluginManager
 
 from napari_ecc_align._gui.demo import open_demo
-from napari_ecc_align.samples import names
+from napari_ecc_align._images.samples import sample_names
 
 
 @pytest.mark.parametrize(
@@ -31,7 +31,7 @@ def test_the_plugins_menu_offers_the_widget(viewer):
     ]
 
 
-@pytest.mark.parametrize("name", names())
+@pytest.mark.parametrize("name", sample_names())
 def test_open_sample_gives_a_pair_that_aligns(make_napari_viewer, finish, name):
     viewer = make_napari_viewer()
     viewer.open_sample("napari-ecc-align", name)

@@ -26,7 +26,7 @@ from napari_ecc_align._gui.layers import is_result, snapshot
 from napari_ecc_align._gui.outputs import aligned_layer, move_layer
 from napari_ecc_align._gui.provenance import plain, provenance
 from napari_ecc_align._gui.world import grid_from, grid_record, layer_grid
-from napari_ecc_align.sources import is_lazy
+from napari_ecc_align._images.sources import is_lazy
 from pairs import known_pair, random_transform
 
 NOTE = {"verdict": "aligned"}

@@ -10,9 +10,9 @@ from napari.utils.notifications import notification_manager
 from skimage import data
 
 from napari_ecc_align import Transform, compare, difference
+from napari_ecc_align._compare.views import checkerboard, overlay
 from napari_ecc_align._gui.stack_form import TO_ANOTHER, TO_ITSELF
-from napari_ecc_align.views import checkerboard, overlay
-from napari_ecc_align.warping import overlap
+from napari_ecc_align._images.warping import overlap
 
 IMAGE = data.camera()
 SHIFTS = [(0, 0), (2, -1), (3, 1), (5, 2)]

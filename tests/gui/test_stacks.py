@@ -5,16 +5,16 @@ import numpy as np
 import pytest
 from napari.components import ViewerModel
 from napari.layers import Layer
+from napari_ecc_align._gui.thresholding import Thresholding
 
 from napari_ecc_align import InputError, Transform
+from napari_ecc_align._align.stack import FrameProgress
 from napari_ecc_align._gui.layers import snapshot
 from napari_ecc_align._gui.run import Refusal
 from napari_ecc_align._gui.stack_layers import is_stack, stack_layer, stack_snapshot
 from napari_ecc_align._gui.stack_run import run_stack_steps
 from napari_ecc_align._gui.task import Parameters
-from napari_ecc_align._gui.thresholding import Thresholding
 from napari_ecc_align._gui.world import layer_grid
-from napari_ecc_align.stack import FrameProgress
 from pairs import known_pair
 
 SHAPE = (120, 140)

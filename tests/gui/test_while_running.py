@@ -10,9 +10,9 @@ from qtpy.QtCore import QThreadPool
 from skimage import data
 from superqt.utils import WorkerBase
 
+from napari_ecc_align._align.progress import Progress
 from napari_ecc_align._gui import run as pair_run
 from napari_ecc_align._gui import stack_run
-from napari_ecc_align.progress import Progress
 
 KEY = "napari-ecc-align"
 IMAGE = data.camera()

@@ -12,7 +12,7 @@ from zarr.storage import LocalStore
 
 from napari_ecc_align import Transform, warp
 from napari_ecc_align._gui import run
-from napari_ecc_align.transform import corner_error
+from napari_ecc_align._transform.transform import corner_error
 
 KEY = "napari-ecc-align"
 SIDE, CHUNK = 4096, 512

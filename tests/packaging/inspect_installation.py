@@ -11,7 +11,7 @@ from typing import Any
 from npe2 import PluginManifest
 
 import napari_ecc_align
-from napari_ecc_align import samples
+from napari_ecc_align._images import samples
 
 NAME = "napari-ecc-align"
 
@@ -28,7 +28,7 @@ manifest.validate_imports()
 contributions = manifest.contributions
 commands = {command.id: load(command.python_name) for command in contributions.commands}
 layers = {sample.key: commands[sample.command]() for sample in contributions.sample_data}
-pairs = {name: samples.pair(name) for name in samples.names()}
+pairs = {name: samples.sample(name) for name in samples.sample_names()}
 scripts = installed.entry_points.select(group="console_scripts")
 package = Path(napari_ecc_align.__file__).parent
 
@@ -44,7 +44,9 @@ print(
             "samples": {key: len(images) for key, images in layers.items()},
             "pairs": {name: [*one.reference.shape] for name, one in pairs.items()},
             "scripts": {script.name: callable(script.load()) for script in scripts},
-            "files": sorted(path.name for path in package.joinpath("samples/data").iterdir()),
+            "files": sorted(
+                path.name for path in package.joinpath("_images/samples/data").iterdir()
+            ),
         }
     )
 )

@@ -17,17 +17,17 @@ assert compare(reference, aligned).fraction < 0.01
 """
 
 SAMPLES = """
-from napari_ecc_align.samples import names, pair
-for name in names():
-    pair(name)
+from napari_ecc_align._images.samples import sample_names, sample
+for name in sample_names():
+    sample(name)
 """
 
 USES = {
     "import": "import napari_ecc_align",
     "core": ALIGN,
     "samples": SAMPLES,
-    "batch": "from napari_ecc_align.batch import correct, make_plan, run_plan, write_report",
-    "command line": "from napari_ecc_align.cli.parser import build_parser; build_parser()",
+    "batch": "from napari_ecc_align._batch import correct, make_plan, run_plan, write_report",
+    "command line": "from napari_ecc_align._cli.parser import build_parser; build_parser()",
 }
 
 # Which packages are loaded, which cv2, and what Qt's variables say, after the statements before.

@@ -13,7 +13,7 @@ import pytest
 from distributions import Distributions, install
 from fresh_process import ROOT, run_python
 
-from napari_ecc_align import samples
+from napari_ecc_align._images import samples
 
 MANIFEST = (ROOT / "napari.yaml").read_bytes()
 PACKAGE = ROOT / "src" / "napari_ecc_align"
@@ -29,10 +29,12 @@ def assert_complete(found: dict[str, Any]) -> None:
     assert found["name"] == "napari-ecc-align"
     assert found["version"] == version("napari-ecc-align")
     assert "Align images" in found["widgets"]
-    assert set(found["samples"]) == set(samples.names()) == set(found["pairs"])
+    assert set(found["samples"]) == set(samples.sample_names()) == set(found["pairs"])
     assert all(number >= 2 for number in found["samples"].values())
     assert found["scripts"] == {"ecc-align": True}
-    assert found["files"] == sorted(path.name for path in (PACKAGE / "samples/data").iterdir())
+    assert found["files"] == sorted(
+        path.name for path in (PACKAGE / "_images/samples/data").iterdir()
+    )
 
 
 @pytest.mark.slow

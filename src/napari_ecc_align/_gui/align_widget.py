@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 from magicgui.widgets import ComboBox, Container, Label, ProgressBar, PushButton
 
-from ..errors import InputError
-from ..progress import Progress
-from ..transform import MOTION_MODELS
+from .._align.progress import Progress
+from .._common.errors import InputError
+from .._transform.transform import MOTION_MODELS
 from .background import Background
 from .choices import LayerPair
 from .finished_run import FinishedRun
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     import napari
     from napari.layers import Image
 
-    from ..inspection import Inspection
+    from .._compare.inspection import Inspection
 
 _PER_MILLE = 1000
 _BUTTON_HEIGHT = 36

@@ -6,9 +6,9 @@ from collections.abc import Generator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from ..errors import InputError
-from ..transform import Transform
-from ..warping import Interpolation
+from .._common.errors import InputError
+from .._images.warping import Interpolation
+from .._transform.transform import Transform
 from .applying import apply_to_layer
 from .frame_transforms import FrameTransforms
 from .run import Refusal

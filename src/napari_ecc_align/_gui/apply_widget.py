@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 from magicgui.widgets import ComboBox, Container, Label, PushButton, Select
 
-from ..errors import InputError
-from ..files import STACK_FORMATS, save_transform, save_transforms
-from ..warping import INTERPOLATIONS
+from .._common.errors import InputError
+from .._images.warping import INTERPOLATIONS
+from .._transform.files import STACK_FORMATS, save_transform, save_transforms
 from .apply_steps import Way, apply_steps, detached
 from .applying import moved_affine
 from .background import Background

@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import InputError
-from ..transform import Transform, map_points
-from ..warping import Interpolation
+from .._common.errors import InputError
+from .._images.warping import Interpolation
+from .._transform.transform import Transform, map_points
 from .frame_transforms import Change, FrameTransforms
 from .looks import METADATA_KEY, look, plane_count
 from .resampling import resampled, stacked_placement

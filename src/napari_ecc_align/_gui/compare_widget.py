@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 from magicgui.widgets import CheckBox, ComboBox, Container, Label, PushButton
 from qtpy.QtCore import QTimer
 
-from ..comparison import COLOURS, ONLY_ALIGNED, ONLY_REFERENCE, Comparison
-from ..errors import InputError
+from .._common.errors import InputError
+from .._compare.binary import COLOURS, ONLY_ALIGNED, ONLY_REFERENCE, Comparison
 from .background import Background
 from .choices import LayerPair
 from .comparing import compare_steps

@@ -8,12 +8,12 @@ from typing import Any
 
 import numpy as np
 
-from ..comparison import Comparison, compare
-from ..errors import InputError
-from ..transform import Transform
-from ..warping import overlap, warp
+from .._common.errors import InputError
+from .._compare.binary import Comparison, compare
+from .._compare.thresholding import Thresholding
+from .._images.warping import overlap, warp
+from .._transform.transform import Transform
 from .run import Refusal
-from .thresholding import Thresholding
 
 _MOST_PIXELS = 2**27
 

@@ -10,10 +10,10 @@ from magicgui.types import FileDialogMode
 from magicgui.widgets import ComboBox, Container, FileEdit, PushButton, Select, SpinBox
 from qtpy.QtWidgets import QFileDialog
 
-from ..batch.reopening import Folders
-from ..batch.running import cores
-from ..batch.settings import DOUBTFUL, Settings
-from ..transform import MOTION_MODELS
+from .._batch.reopening import Folders
+from .._batch.running import cores
+from .._batch.settings import DOUBTFUL, BatchSettings
+from .._transform.transform import MOTION_MODELS
 from .dataset_run import Request
 
 _SIBLINGS_HEIGHT = 58
@@ -129,7 +129,7 @@ class RunForm(Container):  # type: ignore[type-arg]
         self.margins = (0, 0, 0, 0)
 
 
-def request_of(folders: FolderForm, run: RunForm, settings: Settings) -> Request:
+def request_of(folders: FolderForm, run: RunForm, settings: BatchSettings) -> Request:
     """Return what is chosen; what the forms do not offer is as in `settings`."""
     return Request(
         reference=_text(folders.reference),

@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Any
 
 from numpy.typing import NDArray
 
-from ..batch.pairing import Pair, Plan
-from ..batch.records import Record
-from ..errors import InputError
-from ..imagefiles import read_image
-from ..imageheaders import check_image_file
-from ..inspection import Inspection, inspect_alignment
+from .._batch.pairing import Pair, Plan
+from .._batch.records import Record
+from .._common.errors import InputError
+from .._compare.inspection import Inspection, inspect_alignment
+from .._images.files.headers import check_image_file
+from .._images.files.images import read_image
 from .layers import result_layers, snapshot
 from .looks import METADATA_KEY
 from .run import Refusal, refusing

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 
 from magicgui.widgets import Container, Label, LineEdit, PushButton
 
-from ..batch.pairing import Plan
-from ..batch.records import Record
-from ..errors import InputError
+from .._batch.pairing import Plan
+from .._batch.records import Record
+from .._common.errors import InputError
 from .align_widget import AlignWidget
 from .background import Background
 from .dataset_pair import OpenPair, PairImages, read_steps

@@ -8,15 +8,15 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
-from ..batch.apart import Apart, Stopping
-from ..batch.pairing import Plan, make_plan
-from ..batch.records import Record, read_records
-from ..batch.reopening import Folders, folders_of, plan_of, settings_of
-from ..batch.review import accept, correct, reject
-from ..batch.running import Counts, Finished, run_plan
-from ..batch.settings import Settings
-from ..errors import InputError
-from ..transform import Transform
+from .._batch.apart import Apart, Stopping
+from .._batch.pairing import Plan, make_plan
+from .._batch.records import Record, read_records
+from .._batch.reopening import Folders, folders_of, plan_of, settings_of
+from .._batch.review import accept, correct, reject
+from .._batch.running import Counts, Finished, run_plan
+from .._batch.settings import BatchSettings
+from .._common.errors import InputError
+from .._transform.transform import Transform
 from .run import Refusal, refusing
 
 Value = TypeVar("Value")
@@ -37,7 +37,7 @@ class Request:
         Folders, perhaps with their flavours before them.
     out : Path
         The output folder.
-    settings : Settings
+    settings : BatchSettings
         How each pair is done.
     workers : int
         Processes.
@@ -47,7 +47,7 @@ class Request:
     moving: str
     siblings: tuple[str, ...]
     out: Path
-    settings: Settings
+    settings: BatchSettings
     workers: int
 
 
@@ -61,13 +61,13 @@ class Reopened:
         What they came from, if it was folders.
     plan : Plan
         Of the pairs that are done.
-    settings : Settings or None
+    settings : BatchSettings or None
         How they were done.
     """
 
     folders: Folders | None
     plan: Plan
-    settings: Settings | None
+    settings: BatchSettings | None
 
 
 @dataclass(frozen=True, eq=False)

@@ -9,9 +9,9 @@ from qtpy.QtCore import QAbstractTableModel, QModelIndex, QSortFilterProxyModel,
 from qtpy.QtGui import QColor, QShowEvent
 from qtpy.QtWidgets import QAbstractItemView, QHeaderView, QTableView
 
-from ..batch.records import Record
-from ..batch.report import badness
-from ..batch.running import Counts
+from .._batch.records import Record
+from .._batch.report import badness
+from .._batch.running import Counts
 from .dataset_texts import COLOURS
 
 SORT_ROLE = Qt.ItemDataRole.UserRole

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from html import escape
 
-from ..batch.pairing import Plan
-from ..batch.records import Outcome, Record
-from ..batch.running import Counts
+from .._batch.pairing import Plan
+from .._batch.records import Outcome, Record
+from .._batch.running import Counts
 
 COLOURS: dict[Outcome, str] = {
     "aligned": "#2a9d4a",

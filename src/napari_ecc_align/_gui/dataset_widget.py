@@ -12,11 +12,11 @@ from magicgui.widgets import CheckBox, Container, Label, ProgressBar, PushButton
 from qtpy.QtCore import QTimer, QUrl
 from qtpy.QtGui import QDesktopServices
 
-from ..batch.pairing import Plan
-from ..batch.records import FOLDER, Record
-from ..batch.report import HTML
-from ..batch.settings import Settings
-from ..errors import InputError
+from .._batch.pairing import Plan
+from .._batch.records import FOLDER, Record
+from .._batch.report import HTML
+from .._batch.settings import BatchSettings
+from .._common.errors import InputError
 from .background import Background, Steps
 from .dataset_form import FolderForm, RunForm, request_of
 from .dataset_review import ReviewForm
@@ -46,7 +46,7 @@ class DatasetWidget(Container):  # type: ignore[type-arg]
     def __init__(self, napari_viewer: napari.viewer.Viewer) -> None:
         self._work = Background(self._set_running)
         self._runs = DatasetRuns()
-        self._settings = Settings()
+        self._settings = BatchSettings()
         self._plan: Plan | None = None
         self._shown_out: Path | None = None
         self._fresh, self._began, self._said = 0, 0.0, ""
@@ -121,7 +121,7 @@ class DatasetWidget(Container):  # type: ignore[type-arg]
 
         layout = self.native.layout()
         layout.insertWidget(layout.indexOf(self.review.native), self.table)
-        fold = QCollapsible("Settings", self.native)
+        fold = QCollapsible("BatchSettings", self.native)
         fold.setContent(self.settings.native)
         fold.collapse(animate=False)
         layout.insertWidget(layout.indexOf(self._first.native), fold)

@@ -9,7 +9,7 @@ import numpy as np
 if TYPE_CHECKING:
     from matplotlib.backends.backend_qtagg import FigureCanvasQTAgg
 
-    from ..drift import Drift
+    from .._align.drift import Drift
 
 _SIZE = (4, 2.2)
 _LEAST_HEIGHT = 220

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ..files import FORMATS
-from ..inspection import Inspection
-from ..result import AlignmentResult
+from .._compare.inspection import Inspection
+from .._transform.files import FORMATS
+from .._verdict.result import AlignmentResult
 from .provenance import provenance
 from .script import alignment_script, image_origin, mask_expression
 from .task import Task

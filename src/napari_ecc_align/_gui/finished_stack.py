@@ -9,9 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from ..files import STACK_FORMATS, save_transforms
-from ..inspection import Row
-from ..result import AlignmentResult, Verdict
+from .._compare.inspection import Row
+from .._transform.files import STACK_FORMATS, save_transforms
+from .._verdict.result import AlignmentResult, Verdict
 from .provenance import plain, provenance
 from .stack_run import StackOutcome
 from .stack_script import stack_script

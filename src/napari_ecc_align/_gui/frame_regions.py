@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..errors import InputError
+from .._common.errors import InputError
 from .planes import plane_of
 from .regions import Mask, Region, painted_pixels, painted_region, region_of
 from .world import Grid, grid_record

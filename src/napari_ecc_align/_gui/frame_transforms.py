@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import InputError
-from ..transform import Transform
+from .._common.errors import InputError
+from .._transform.transform import Transform
 
 if TYPE_CHECKING:
     from napari.layers import Layer

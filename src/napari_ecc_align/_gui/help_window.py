@@ -14,7 +14,7 @@ _NAME = "ecc-align-help"
 
 def docs_folder() -> Path:
     """Return the folder of the documentation, which is installed with the package."""
-    return Path(str(files("napari_ecc_align"))) / "docs"
+    return Path(str(files("napari_ecc_align._gui"))) / "docs"
 
 
 def open_help(parent: QWidget, page: str = "align.md") -> QTextBrowser:

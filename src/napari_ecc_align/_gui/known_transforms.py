@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..errors import InputError
-from ..files import holds_a_stack, load_transform, load_transforms
-from ..files.content import transform_of
-from ..transform import Transform
+from .._common.errors import InputError
+from .._transform.files import holds_a_stack, load_transform, load_transforms
+from .._transform.files.content import transform_of
+from .._transform.transform import Transform
 from .frame_transforms import FrameTransforms
 from .looks import METADATA_KEY
 from .world import Grid, grid_from

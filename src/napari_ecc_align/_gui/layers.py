@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..comparison import COLOURS
-from ..errors import InputError
-from ..inspection import Inspection
-from ..transform import Transform
+from .._common.errors import InputError
+from .._compare.binary import COLOURS
+from .._compare.inspection import Inspection
+from .._transform.transform import Transform
 from .looks import METADATA_KEY, look, plane_count
 from .outputs import aligned_layer
 from .planes import plane_of

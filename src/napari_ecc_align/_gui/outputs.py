@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import numpy as np
 
-from ..sources import is_lazy
-from ..transform import Transform
-from ..warping import Interpolation, warp
+from .._images.sources import is_lazy
+from .._images.warping import Interpolation, warp
+from .._transform.transform import Transform
 from .applying import moved_affine
 from .looks import METADATA_KEY
 from .world import Grid, Matrix
@@ -140,7 +140,7 @@ def _resampled(
     interpolation: Interpolation,
     fill: float | Literal["background"],
 ) -> Any:
-    from ..lazy_warping import lazy_warp, warp_pyramid
+    from .._images.lazy_warping import lazy_warp, warp_pyramid
 
     way: Any = warp
     if isinstance(source, list):

@@ -17,7 +17,7 @@ def picture_layer(reference: LayerSnapshot, picture: Any, view: str) -> LayerTup
     reference : LayerSnapshot
         What it lies over.
     picture : ndarray
-        From `napari_ecc_align.views`.
+        From `napari_ecc_align._compare.views`.
     view : str
         "overlay" or "checkerboard"; also the layer's name.
     """

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..sources import is_lazy
+from .._images.sources import is_lazy
 
 
 def plane_of(array: Any, index: tuple[int, ...] = ()) -> Any:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from ..transform import Transform
+from .._transform.transform import Transform
 from .applying import moved_affine
 
 if TYPE_CHECKING:

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..result import AlignmentResult
-from ..transform import Transform
+from .._transform.transform import Transform
+from .._verdict.result import AlignmentResult
 from .world import grid_record, layer_grid
 
 if TYPE_CHECKING:

@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import InputError
-from ..polygons import polygon_mask
-from ..sources import is_lazy
-from ..transform import Transform
-from ..warping import warp
+from .._common.errors import InputError
+from .._images.polygons import polygon_mask
+from .._images.sources import is_lazy
+from .._images.warping import warp
+from .._transform.transform import Transform
 from .planes import plane_of
 from .shapes import outline
 from .world import (

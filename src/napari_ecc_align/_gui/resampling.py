@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from ..sources import is_lazy
-from ..transform import Transform
-from ..warping import Interpolation, warp
+from .._images.sources import is_lazy
+from .._images.warping import Interpolation, warp
+from .._transform.transform import Transform
 from .planes import plane_of
 from .world import Grid, Matrix
 
@@ -117,7 +117,7 @@ def plane_levels(
     multiscale: bool,
 ) -> list[Any]:
     """Return one plane on another grid, at one size or, if it has several, at several."""
-    from ..lazy_warping import lazy_warp, warp_pyramid
+    from .._images.lazy_warping import lazy_warp, warp_pyramid
 
     if multiscale:
         return warp_pyramid(

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..errors import InputError
-from ..result import AlignmentResult
+from .._common.errors import InputError
+from .._verdict.result import AlignmentResult
 from .looks import METADATA_KEY
 from .world import Grid
 

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from magicgui.widgets import Container
 
-from ..errors import InputError
-from ..inspection import Inspection, before_after
+from .._common.errors import InputError
+from .._compare.inspection import Inspection, before_after
 from .background import Background
 from .docks import open_dock
 from .drift_plot import drift_canvas
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     import napari
     from napari.layers import Layer
 
-    from ..transform import Transform
+    from .._transform.transform import Transform
 
 _PICTURES = ("overlay", "checkerboard")
 # Of red, green and blue together.

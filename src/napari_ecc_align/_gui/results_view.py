@@ -7,9 +7,9 @@ from html import escape
 from magicgui.widgets import Container, Label
 from qtpy.QtCore import Qt
 
-from ..comparison import COLOURS, ONLY_ALIGNED, ONLY_REFERENCE
-from ..inspection import Row
-from ..result import AlignmentResult, Verdict
+from .._compare.binary import COLOURS, ONLY_ALIGNED, ONLY_REFERENCE
+from .._compare.inspection import Row
+from .._verdict.result import AlignmentResult, Verdict
 from .texts import fill_width
 
 # Readable on napari's dark and light themes alike.

@@ -13,15 +13,16 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from ..alignment import align_steps
-from ..errors import InputError
-from ..inspection import Inspection, inspection_steps
-from ..progress import Progress
-from ..result import AlignmentResult
-from ..sources import is_lazy, is_multiscale
-from ..transform import Transform
-from ..views import checkerboard, overlay
-from ..warping import overlap
+from .._align.pair import align_steps
+from .._align.progress import Progress
+from .._common.errors import InputError
+from .._compare.inspection import Inspection, inspection_steps
+from .._compare.views import checkerboard, overlay
+from .._ecc.options import SearchOptions
+from .._images.sources import is_lazy, is_multiscale
+from .._images.warping import Resampling, overlap
+from .._transform.transform import Transform
+from .._verdict.result import AlignmentResult
 from .task import Task
 
 Step = TypeVar("Step")
@@ -102,9 +103,9 @@ def _steps(task: Task) -> Generator[Progress, None, Outcome]:
     steps = align_steps(
         reference if fixed is None else fixed,
         moving if other is None else other,
+        SearchOptions(**task.parameters.of_align()),
         initial=task.initial,
         **masks,
-        **task.parameters.of_align(),
     )
     result = yield from _seldom(steps)
     if result.verdict == "failed":
@@ -128,9 +129,9 @@ def _inspected(
         np.asarray(reference),
         np.asarray(moving),
         transform,
-        **vars(task.parameters.thresholding),
+        thresholding=task.parameters.thresholding,
         mode=task.parameters.difference,
-        interpolation=task.parameters.interpolation,
+        resampling=Resampling(task.parameters.interpolation),
         **masks,
     )
 

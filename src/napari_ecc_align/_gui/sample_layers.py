@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ..samples import pair
+from .._images.samples import sample
 
 if TYPE_CHECKING:
     from napari.types import LayerData
@@ -15,15 +15,15 @@ def sample_layers(name: str) -> list[LayerData]:
 
     The flavours are not visible at first, and lie below the pair.
     """
-    sample = pair(name)
-    shown = {"metadata": {"source": sample.source}, "colormap": "gray"}
+    pair = sample(name)
+    shown = {"metadata": {"source": pair.source}, "colormap": "gray"}
     hidden = [
         (image, {"name": flavour, "visible": False, **shown}, "image")
-        for flavour, image in sample.siblings.items()
+        for flavour, image in pair.siblings.items()
     ]
     return [
-        (sample.reference, {"name": sample.reference_name, **shown}, "image"),
-        (sample.moving, {"name": sample.moving_name, **shown}, "image"),
+        (pair.reference, {"name": pair.reference_name, **shown}, "image"),
+        (pair.moving, {"name": pair.moving_name, **shown}, "image"),
         *hidden,
     ]
 

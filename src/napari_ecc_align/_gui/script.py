@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from ..transform import Transform
-from .thresholding import Thresholding
+from .._compare.thresholding import Thresholding
+from .._transform.transform import Transform
 from .world import Grid, unit_factors
 
 _TIFF = (".tif", ".tiff", ".lsm")
@@ -91,11 +91,11 @@ def alignment_script(
     """
     lines = sorted({"from napari_ecc_align import align", *reference.lines, *moving.lines})
     if any("polygon_mask(" in mask for mask in (masks or {}).values()):
-        lines.append("from napari_ecc_align.polygons import polygon_mask")
+        lines.append("from napari_ecc_align import polygon_mask")
     if any("np.load(" in mask for mask in (masks or {}).values()):
         lines.append("import numpy as np")
     if thresholding is not None:
-        lines.append("from napari_ecc_align.inspection import before_after, inspect_alignment")
+        lines.append("from napari_ecc_align import before_after, inspect_alignment")
     lines.append("")
     for name, origin in (("reference", reference), ("moving", moving)):
         comment = f"  # {origin.note}" if origin.note else ""
@@ -157,15 +157,15 @@ def mask_expression(role: str, region: Mapping[str, Any], grid: Grid) -> str:
 
 
 def _from_sample(key: str, layer_name: str) -> Origin | None:
-    from ..samples import pair
+    from .._images.samples import sample
 
-    sample = pair(key)
-    imports = ("from napari_ecc_align.samples import pair",)
+    pair = sample(key)
+    imports = ("from napari_ecc_align import sample",)
     for attribute in ("reference", "moving"):
-        if layer_name == getattr(sample, f"{attribute}_name"):
-            return Origin(imports, f"pair({key!r}).{attribute}")
-    if layer_name in sample.siblings:
-        return Origin(imports, f"pair({key!r}).siblings[{layer_name!r}]")
+        if layer_name == getattr(pair, f"{attribute}_name"):
+            return Origin(imports, f"sample({key!r}).{attribute}")
+    if layer_name in pair.siblings:
+        return Origin(imports, f"sample({key!r}).siblings[{layer_name!r}]")
     return None
 
 

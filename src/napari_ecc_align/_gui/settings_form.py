@@ -7,10 +7,10 @@ from typing import Any
 from magicgui.widgets import ComboBox, Container, LiteralEvalLineEdit, SpinBox
 from magicgui.widgets.bases import ValueWidget
 
-from ..arguments import DEFAULT_EPSILON, DEFAULT_ITERATIONS, DEFAULT_PRECISION, ENGINES
-from ..differencing import DIFFERENCE_MODES
-from ..errors import InputError
-from ..warping import INTERPOLATIONS
+from .._common.errors import InputError
+from .._compare.difference import DIFFERENCE_MODES
+from .._ecc.options import DEFAULTS, ENGINES
+from .._images.warping import INTERPOLATIONS
 from .outputs import OUTPUTS
 from .threshold_settings import ThresholdSettings
 
@@ -47,19 +47,19 @@ class SettingsForm(Container):  # type: ignore[type-arg]
             tooltip="Pyramid: fast, from any start, with an uncertainty. Opencv: OpenCV's own ECC",
         )
         self.precision = LiteralEvalLineEdit(
-            value=repr(DEFAULT_PRECISION),
+            value=repr(DEFAULTS.precision),
             label="precision, px",
             tooltip="How exactly the corners must lie, in pixels; finer takes longer",
         )
         self.iterations = SpinBox(
-            value=DEFAULT_ITERATIONS,
+            value=DEFAULTS.max_iterations,
             min=1,
             max=10_000,
             label="iterations",
             tooltip="At most so many steps at each size of the images",
         )
         self.epsilon = LiteralEvalLineEdit(
-            value=repr(DEFAULT_EPSILON),
+            value=repr(DEFAULTS.tolerance),
             label="epsilon",
             tooltip="Stop when a step changes the correlation by less than this",
         )
@@ -98,8 +98,8 @@ class SettingsForm(Container):  # type: ignore[type-arg]
         return {
             "engine": self.engine.value,
             "precision": precision,
-            "number_of_iterations": self.iterations.value,
-            "termination_eps": epsilon,
+            "max_iterations": self.iterations.value,
+            "tolerance": epsilon,
             "thresholding": self.threshold.chosen(),
             "difference": self.difference.value,
             "interpolation": self.interpolation.value,

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from magicgui.widgets import ComboBox, Container
 
-from ..stack import To
+from .._align.stack import Anchor
 from .looks import plane_count
 from .stack_layers import is_stack
 from .stack_run import StackMode
@@ -32,7 +32,7 @@ class StackChoice:
 
     words: str
     mode: StackMode
-    to: To | None = None
+    to: Anchor | None = None
 
     def __str__(self) -> str:
         return self.words

@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from ..errors import InputError
-from ..progress import Progress
-from ..transform import Transform
-from ..warping import Interpolation
+from .._align.progress import Progress
+from .._common.errors import InputError
+from .._images.warping import Interpolation
+from .._transform.transform import Transform
 from .layers import LayerSnapshot, snapshot
 from .looks import METADATA_KEY, plane_count
 from .planes import plane_of

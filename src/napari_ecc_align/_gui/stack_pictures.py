@@ -10,14 +10,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..comparison import compare
-from ..differencing import difference
-from ..errors import InputError
-from ..pixels import to_gray, valid_pixels
-from ..sources import is_lazy
-from ..stack_masks import StackMasks
-from ..views import checkerboard, overlay
-from ..warping import overlap
+from .._align.stack_masks import StackMasks
+from .._common.errors import InputError
+from .._compare.binary import compare
+from .._compare.difference import difference
+from .._compare.views import checkerboard, overlay
+from .._images.pixels import to_gray, valid_pixels
+from .._images.sources import is_lazy
+from .._images.warping import overlap
 from .finished_stack import FinishedStack
 from .layers import difference_colours, intensity_span, label_colours
 from .looks import METADATA_KEY

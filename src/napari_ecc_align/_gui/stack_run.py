@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import numpy as np
 
-from ..alignment import align_steps
-from ..drift import Drift, drift_of, frame_transforms
-from ..errors import InputError
-from ..progress import Progress
-from ..result import AlignmentResult
-from ..stack import FrameProgress, To, stack_steps
-from ..transform import Transform
+from .._align.drift import Drift, drift_of, frame_transforms
+from .._align.pair import align_steps
+from .._align.progress import Progress
+from .._align.stack import Anchor, FrameProgress, stack_steps
+from .._common.errors import InputError
+from .._ecc.options import SearchOptions
+from .._transform.transform import Transform
+from .._verdict.result import AlignmentResult
 from .layers import LayerSnapshot
 from .stack_layers import StackSnapshot, resample_steps
 
@@ -68,7 +69,7 @@ def run_stack_steps(
     parameters: Parameters,
     *,
     reference: LayerSnapshot | StackSnapshot | None = None,
-    to: To | int = "first",
+    to: Anchor | int = "first",
     mode: StackMode = "every frame",
     initial: Transform | None = None,
     masks: Callable[[], dict[str, Any]] = dict,
@@ -129,13 +130,13 @@ def _every(
     moving: StackSnapshot,
     parameters: Parameters,
     reference: LayerSnapshot | StackSnapshot | None,
-    to: To | int,
+    to: Anchor | int,
     initial: Transform | None,
     masks: dict[str, Any],
 ) -> Generator[Progress, None, list[AlignmentResult]]:
-    options: dict[str, Any] = {"to": to, "initial": initial, **masks}
+    options: dict[str, Any] = {"reference": to, "initial": initial, **masks}
     if isinstance(reference, StackSnapshot):
-        options["references"] = _Frames(reference)
+        options["reference"] = _Frames(reference)
         if len(reference) != len(moving):
             raise InputError(
                 f"The reference has {len(reference)} frames and the moving stack {len(moving)}: "
@@ -143,7 +144,7 @@ def _every(
             )
     elif reference is not None:
         options["reference"] = np.asarray(reference.data)
-    steps = stack_steps(_Frames(moving), **parameters.of_align(), **options)
+    steps = stack_steps(_Frames(moving), SearchOptions(**parameters.of_align()), **options)
     results: list[AlignmentResult] = yield from _seldom(steps)
     return results
 
@@ -161,9 +162,9 @@ def _shown(
     steps = align_steps(
         fixed.source,
         moving.shown.source,
+        SearchOptions(**parameters.of_align()),
         initial=initial,
         **masks,
-        **parameters.of_align(),
     )
     result: AlignmentResult = yield from _seldom(steps)
     return result

@@ -23,10 +23,10 @@ def _of_every(job: StackTask) -> str:
     named = {"frames": frames}
     options: dict[str, str] = {}
     if job.itself:
-        options["to"] = repr(job.choice.to)
+        options["reference"] = repr(job.choice.to)
     elif job.references is not None:
         named["references"] = stack_origin(job.references)
-        options["references"] = "references"
+        options["reference"] = "references"
     else:
         named["reference"] = image_origin(job.task.reference.origin)
         options["reference"] = "reference"
@@ -42,7 +42,7 @@ def _of_every(job: StackTask) -> str:
     }
     imports = [
         "from napari_ecc_align import align_stack",
-        "from napari_ecc_align.drift import frame_transforms",
+        "from napari_ecc_align import frame_transforms",
     ]
     lines = _head(named, masks, imports)
     lines += ["results = align_stack(", "    frames,"]
@@ -99,7 +99,7 @@ def _head(
     drawn = [line for mask in masks.values() for line in mask]
     needed = {*imports, *(line for origin in named.values() for line in origin.lines)}
     if any("polygon_mask(" in line for line in drawn):
-        needed.add("from napari_ecc_align.polygons import polygon_mask")
+        needed.add("from napari_ecc_align import polygon_mask")
     if any("np.load(" in line for line in drawn):
         needed.add("import numpy as np")
     lines = [*sorted(needed), ""]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from ..transform import Transform
+from .._transform.transform import Transform
 from .frame_regions import Regions
 from .regions import Region
 from .stack_layers import StackSnapshot

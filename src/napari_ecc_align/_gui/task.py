@@ -6,14 +6,14 @@ from collections.abc import Hashable
 from dataclasses import dataclass
 from typing import Any
 
-from ..arguments import Engine
-from ..differencing import DifferenceMode
-from ..transform import MotionModel, Transform
-from ..warping import Interpolation
+from .._compare.difference import DifferenceMode
+from .._compare.thresholding import Thresholding
+from .._ecc.options import Engine
+from .._images.warping import Interpolation
+from .._transform.transform import MotionModel, Transform
 from .layers import LayerSnapshot
 from .outputs import Output
 from .regions import Mask, Region
-from .thresholding import Thresholding
 
 Pair = tuple[Hashable, Hashable]
 
@@ -25,8 +25,8 @@ class Parameters:
     model: MotionModel
     engine: Engine
     precision: float
-    number_of_iterations: int
-    termination_eps: float
+    max_iterations: int
+    tolerance: float
     thresholding: Thresholding
     difference: DifferenceMode
     interpolation: Interpolation
@@ -38,8 +38,8 @@ class Parameters:
             "model": self.model,
             "engine": self.engine,
             "precision": self.precision,
-            "number_of_iterations": self.number_of_iterations,
-            "termination_eps": self.termination_eps,
+            "max_iterations": self.max_iterations,
+            "tolerance": self.tolerance,
         }
 
 

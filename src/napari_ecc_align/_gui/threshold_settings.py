@@ -6,8 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from magicgui.widgets import ComboBox, Container, FloatSlider, FloatSpinBox, SpinBox
 
-from ..comparison import LOCAL_METHODS, METHODS_WITH_K, THRESHOLD_METHODS
-from .thresholding import Thresholding
+from .._compare.thresholding import LOCAL_METHODS, METHODS_WITH_K, THRESHOLD_METHODS, Thresholding
 
 if TYPE_CHECKING:
     from magicgui.widgets.bases import ValueWidget

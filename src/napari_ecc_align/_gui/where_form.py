@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from magicgui.widgets import ComboBox, Container, PushButton
 
-from ..errors import InputError
-from ..landmarks import transform_from_points
-from ..transform import Transform
+from .._common.errors import InputError
+from .._transform.points import transform_from_points
+from .._transform.transform import Transform
 from .frame_regions import Regions, constant, region_at, regions_of_frames
 from .layers import LayerSnapshot
 from .regions import Region, region_in_view

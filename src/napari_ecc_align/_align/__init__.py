@@ -1,0 +1,1 @@
+"""Aligning a pair of images or a stack: from the arguments to the results."""

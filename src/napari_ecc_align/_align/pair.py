@@ -1,0 +1,322 @@
+"""The front door: align two images."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Generator
+from dataclasses import replace
+from functools import partial
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from .._common.steps import outcome_of, retold
+from .._ecc.estimate import Estimate, Representation, Step
+from .._ecc.estimator import estimate_steps
+from .._ecc.opencv import opencv_steps
+from .._ecc.options import DEFAULTS, Engine, SearchOptions
+from .._images.pyramid.pair import Pyramids, make_pyramids
+from .._images.sources import ImageLike, LazyArray, LoadedImage
+from .._transform.transform import MotionModel, Transform, as_transform
+from .._verdict.assess import doubted, judged, trust
+from .._verdict.result import AlignmentResult
+from .field_of_view import field_of_view
+from .options import Job, checked_job
+from .progress import Progress
+from .region_start import start_in_region
+
+_PACE = 8
+# The field of view is looked for on a level of at most so many pixels.
+_FIELD_PIXELS = 150_000
+
+Runner = Callable[[Job, Pyramids], Generator[Progress, None, list[AlignmentResult]]]
+
+
+def align(
+    reference: ImageLike,
+    moving: ImageLike,
+    *,
+    model: MotionModel = "affine",
+    engine: Engine = "pyramid",
+    precision: float = DEFAULTS.precision,
+    max_iterations: int = DEFAULTS.max_iterations,
+    tolerance: float = DEFAULTS.tolerance,
+    reference_mask: ArrayLike | LazyArray | None = None,
+    moving_mask: ArrayLike | LazyArray | None = None,
+    initial: Transform | ArrayLike | None = None,
+    progress: Callable[[Progress], object] | None = None,
+    cancel: Callable[[], bool] | None = None,
+) -> AlignmentResult:
+    """Find the transform that lays the moving image on the reference.
+
+    The enhanced correlation coefficient [1]_ is maximised, which does not depend on brightness
+    and contrast; a negative is recognised by itself.
+
+    Parameters
+    ----------
+    reference, moving : array_like, shape (h, w) or (h, w, 3 or 4)
+        Images of at least 32 pixels on a side, of any real dtypes; their sizes may differ. NaN,
+        infinity and full transparency mean "no data here". Lazy arrays (dask, zarr) are read only
+        where they are needed, and a list of one image at decreasing sizes, finest first, is used
+        as the pyramid it is.
+    model : {"affine", "translation", "euclidean", "similarity", "homography"}
+        The motion model.
+    engine : {"pyramid", "opencv"}
+        The estimator: our own, fast and with an uncertainty, or OpenCV's ECC, which has no
+        "similarity".
+    precision : float, default: 0.02
+        Corner uncertainty in pixels at which the "pyramid" engine stops reading more tiles.
+    max_iterations : int, default: 100
+        Most iterations on a level ("pyramid"), or at full resolution ("opencv").
+    tolerance : float, default: 1e-7
+        Stop when an iteration changes the correlation by less.
+    reference_mask, moving_mask : array_like, shape (h, w), optional
+        Pixels of each image that count, as booleans or numbers (0 does not count).
+    initial : Transform or array_like of shape (3, 3) or (2, 3), optional
+        Where to start first. Reference (x, y, 1) to moving. The motion model is what may have
+        happened beyond it: known pixel sizes of 0.5 and 0.4 with the model "translation" give a
+        transform that scales by just that. ("opencv" knows the model's own motions only.)
+    progress : callable, optional
+        Called with a `Progress` after every iteration.
+    cancel : callable, optional
+        Asked after every iteration; the alignment ends when it returns True.
+
+    Returns
+    -------
+    AlignmentResult
+        With a `verdict` to look at before anything else: images that cannot be aligned are a
+        result, not an error.
+
+    Raises
+    ------
+    InputError
+        If an argument cannot be used; a `ValueError` whose message names it.
+
+    References
+    ----------
+    .. [1] G. D. Evangelidis and E. Z. Psarakis, "Parametric image alignment using enhanced
+       correlation coefficient maximization", IEEE Transactions on Pattern Analysis and Machine
+       Intelligence 30 (2008) 1858-1865, :doi:`10.1109/TPAMI.2008.113`
+    """
+    options = SearchOptions(model, engine, precision, max_iterations, tolerance)
+    began = time.perf_counter()
+    steps = align_steps(
+        reference,
+        moving,
+        options,
+        reference_mask=reference_mask,
+        moving_mask=moving_mask,
+        initial=initial,
+    )
+    reached: Transform | None = None
+
+    def told(step: Progress) -> None:
+        nonlocal reached
+        reached = step.transform or reached
+        if progress is not None:
+            progress(step)
+        if cancel is not None and cancel():
+            raise _Cancelled
+
+    try:
+        return outcome_of(steps, told)
+    except _Cancelled:
+        steps.close()
+        return cancelled_result(options, reached, seconds=time.perf_counter() - began)
+
+
+class _Cancelled(Exception):
+    """The caller of `align` has asked it to end."""
+
+
+def align_steps(
+    reference: ImageLike,
+    moving: ImageLike,
+    options: SearchOptions = DEFAULTS,
+    *,
+    reference_mask: ArrayLike | LazyArray | None = None,
+    moving_mask: ArrayLike | LazyArray | None = None,
+    initial: Transform | ArrayLike | None = None,
+) -> Generator[Progress, None, AlignmentResult]:
+    """Align as `align` does, one step at a time.
+
+    For callers with a loop of their own, such as a worker thread. Arguments are checked at once,
+    not at the first step.
+
+    Returns
+    -------
+    generator
+        Yields a `Progress` after every step and returns the `AlignmentResult`. Closing it
+        cancels the alignment.
+    """
+    return _run(
+        checked_job(
+            reference,
+            moving,
+            options,
+            reference_mask=reference_mask,
+            moving_mask=moving_mask,
+            initial=initial,
+        )
+    )
+
+
+def _run(job: Job) -> Generator[Progress, None, AlignmentResult]:
+    began = time.perf_counter()
+    yield Progress(0.0, "preparing the images")
+    start = yield from start_in_region(job, _run)
+    job = replace(job, initial=start.matrix)
+    pyramids = yield from _prepared(job)
+    if pyramids.flaw:
+        seconds = time.perf_counter() - began
+        return _without_estimate(job.options, None, pyramids.flaw, seconds=seconds)
+    run = _run_pyramid if job.options.engine == "pyramid" else _run_opencv
+    results = yield from run(job, pyramids)
+    if all(result.verdict != "aligned" for result in results):
+        inside = _within_field(job, pyramids)
+        if inside is not None:
+            results += yield from _run_within_field(inside, run)
+    yield Progress(1.0, "done", results[-1].transform)
+    best = start.credited(max(results, key=trust))
+    return replace(best, seconds=time.perf_counter() - began)
+
+
+def _within_field(job: Job, pyramids: Pyramids) -> Job | None:
+    """Return the job without the flat surrounds of its images, None if not both have one."""
+    sources = []
+    for source, levels in ((job.reference, pyramids.reference), (job.moving, pyramids.moving)):
+        if not isinstance(source, LoadedImage):
+            return None
+        coarse = next((one for one in levels if one.image.size <= _FIELD_PIXELS), levels[-1])
+        field = field_of_view(coarse, levels[0].shape)
+        if field is None:
+            return None
+        mask = field if source.mask is None else field & source.mask
+        sources.append(replace(source, mask=mask))
+    return replace(job, reference=sources[0], moving=sources[1])
+
+
+def _run_within_field(job: Job, run: Runner) -> Generator[Progress, None, list[AlignmentResult]]:
+    pyramids = yield from _prepared(job)
+    if pyramids.flaw:
+        return []
+    results = yield from run(job, pyramids)
+    return [
+        replace(result, reason=f"Without the flat surround: {result.reason}") for result in results
+    ]
+
+
+def _prepared(job: Job) -> Generator[Progress, None, Pyramids]:
+    return retold(
+        make_pyramids(job.reference, job.moving), lambda _: Progress(0.0, "preparing the images")
+    )
+
+
+def _run_pyramid(job: Job, pyramids: Pyramids) -> Generator[Progress, None, list[AlignmentResult]]:
+    """Climb the ladder of starts until one passes the verdict; return all that were judged."""
+    results: list[AlignmentResult] = []
+    tried: list[NDArray[np.float64]] = []
+
+    def accept(estimate: Estimate) -> bool:
+        tried.append(estimate.matrix)
+        results.append(judged(pyramids, estimate, job.options, job.initial))
+        return results[-1].verdict == "aligned"
+
+    steps = estimate_steps(
+        pyramids.reference, pyramids.moving, job.options, initial=job.initial, accept=accept
+    )
+    estimate = yield from retold(steps, _Approach(job).told)
+    if not any(one is estimate.matrix for one in tried):
+        results.append(judged(pyramids, estimate, job.options, job.initial))
+    results = doubted(results, pyramids.reference[0].shape)
+    # Whichever is believed most: all rungs took their time.
+    return [replace(result, timings=estimate.timings) for result in results]
+
+
+class _Approach:
+    """Tells the steps of the ladder, of which nobody knows how many there are to climb.
+
+    The bar approaches its end.
+    """
+
+    def __init__(self, job: Job) -> None:
+        self._job = job
+        self._taken = 0
+        self._matrix: NDArray[np.float64] | None = None
+        self._reached: Transform | None = None
+
+    def told(self, step: Step) -> Progress:
+        """Return the progress that a step is."""
+        self._taken += 1
+        if step.matrix is not self._matrix:
+            self._matrix = step.matrix
+            self._reached = (
+                None
+                if step.matrix is None
+                else as_transform(step.matrix, self._job.options.model, self._job.initial)
+            )
+        return Progress(1 - _PACE / (_PACE + self._taken), step.stage, self._reached)
+
+
+def _run_opencv(job: Job, pyramids: Pyramids) -> Generator[Progress, None, list[AlignmentResult]]:
+    """Correlate intensities, then detail if those lead nowhere; return both results."""
+    results: list[AlignmentResult] = []
+    representations: tuple[Representation, ...] = ("intensity", "detail")
+    for half, representation in enumerate(representations):
+        steps = opencv_steps(
+            pyramids.reference,
+            pyramids.moving,
+            job.options,
+            representation=representation,
+            initial=job.initial,
+        )
+        estimate = yield from retold(
+            steps, partial(_half_told, job, half / len(representations), 1 / len(representations))
+        )
+        results.append(judged(pyramids, estimate, job.options, job.initial))
+        if results[-1].verdict == "aligned":
+            break
+    return results
+
+
+def _half_told(job: Job, begin: float, share: float, step: Step) -> Progress:
+    reached = None if step.matrix is None else as_transform(step.matrix, job.options.model)
+    return Progress(begin + share * step.fraction, step.stage, reached)
+
+
+def cancelled_result(
+    options: SearchOptions, reached: Transform | None = None, *, seconds: float = 0.0
+) -> AlignmentResult:
+    """Return the result of an alignment that was cancelled, with the best transform so far."""
+    return _without_estimate(
+        options, reached, "The alignment was cancelled.", seconds=seconds, cancelled=True
+    )
+
+
+def _without_estimate(
+    options: SearchOptions,
+    transform: Transform | None,
+    reason: str,
+    *,
+    seconds: float,
+    cancelled: bool = False,
+) -> AlignmentResult:
+    return AlignmentResult(
+        transform=transform or Transform.identity(options.model),
+        verdict="failed",
+        reason=reason,
+        ecc=0.0,
+        ecc_before=0.0,
+        inverted=False,
+        overlap=0.0,
+        corner_uncertainty=float("inf"),
+        covariance=None,
+        iterations=0,
+        converged=False,
+        start="none",
+        timings={},
+        representation="intensity",
+        engine=options.engine,
+        seconds=seconds,
+        cancelled=cancelled,
+    )

@@ -1,0 +1,24 @@
+"""What a running alignment tells its caller."""
+
+from dataclasses import dataclass
+
+from .._transform.transform import Transform
+
+
+@dataclass(frozen=True)
+class Progress:
+    """One step of a running alignment.
+
+    Attributes
+    ----------
+    fraction : float
+        Share of the work that is done, from 0 to 1.
+    stage : str
+        What is being done, in words.
+    transform : Transform or None
+        The best transform so far, at full resolution.
+    """
+
+    fraction: float
+    stage: str
+    transform: Transform | None = None

@@ -1,0 +1,388 @@
+"""Align every frame of a stack, with one transform per frame and no drift."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from .._common.errors import InputError
+from .._common.steps import outcome_of, retold
+from .._ecc.options import DEFAULTS, Engine, SearchOptions
+from .._images.pixels import as_array, to_gray
+from .._images.pixels import check_shape as check_array
+from .._images.sources import LazyArray, is_lazy
+from .._images.warping import overlap, warp
+from .._transform.transform import MotionModel, Transform
+from .._verdict.result import AlignmentResult
+from .pair import align_steps, cancelled_result
+from .progress import Progress
+from .stack_masks import StackMasks
+
+Anchor = Literal["first", "previous", "mean"]
+_TRUSTED = ("failed", "doubtful", "aligned")
+
+Frames = ArrayLike | LazyArray | Sequence[ArrayLike | LazyArray]
+Masks = ArrayLike | LazyArray | Sequence[ArrayLike | LazyArray | None]
+StackReference = Anchor | int | Frames
+Steps = Generator[Progress, None, AlignmentResult]
+AllSteps = Generator[Progress, None, list[AlignmentResult]]
+
+
+@dataclass(frozen=True)
+class FrameProgress(Progress):
+    """The progress of a whole stack, told when a frame is done.
+
+    Attributes
+    ----------
+    result : AlignmentResult or None
+        Of the frame that is done.
+    """
+
+    result: AlignmentResult | None = None
+
+
+@dataclass(frozen=True)
+class _Options:
+    """What every alignment of a stack has in common."""
+
+    search: SearchOptions
+    reference_masks: StackMasks
+    moving_masks: StackMasks
+    cancel: Callable[[], bool] | None = None
+
+
+def align_stack(
+    frames: Frames,
+    *,
+    reference: StackReference = "first",
+    model: MotionModel = "affine",
+    engine: Engine = "pyramid",
+    precision: float = DEFAULTS.precision,
+    max_iterations: int = DEFAULTS.max_iterations,
+    tolerance: float = DEFAULTS.tolerance,
+    initial: Transform | ArrayLike | None = None,
+    reference_mask: Masks | None = None,
+    moving_mask: Masks | None = None,
+    progress: Callable[[Progress], object] | None = None,
+    cancel: Callable[[], bool] | None = None,
+) -> list[AlignmentResult]:
+    """Find one transform per frame that lays the frames of a stack on each other.
+
+    Parameters
+    ----------
+    frames : array_like, shape (n, h, w) or (n, h, w, 3 or 4), or a sequence of images
+        At least two frames; the images of a sequence may differ in size. Of what is lazy, a frame
+        is read when its turn comes. One is enough if it is aligned to another image.
+    reference : {"first", "previous", "mean"}, int, array_like or a sequence, default: "first"
+        What a frame is aligned to: the first frame, or the one of that index (negative ones count
+        from the end); the frame before it, for stacks that change along the way; or the mean of
+        all frames, aligned to the first in a first pass, for stacks whose frames are noisy.
+        Transforms of "previous" are composed, and then corrected against the first frame wherever
+        that still aligns, so that small errors do not add up. An image that is none of the stack,
+        shape (h, w) or (h, w, 3 or 4), for all frames; or a stack or sequence of as many images
+        as there are frames, each for the frame of its number.
+    model, engine, precision, max_iterations, tolerance
+        As in `align`.
+    initial : Transform or array_like of shape (3, 3) or (2, 3), optional
+        Where to start first, if `reference` is none of the stack.
+    reference_mask : array_like, shape (h, w) or (n, h, w), or a sequence of masks, optional
+        Pixels that count of what a frame is aligned to: one mask for all, or one for each image
+        of the stack that this is taken from (of the mean, that of the first frame).
+    moving_mask : array_like, shape (h, w) or (n, h, w), or a sequence of masks, optional
+        Pixels that count of a frame, when it is aligned: one mask for all, or one for each frame.
+    progress : callable, optional
+        Called with a `Progress` after every frame.
+    cancel : callable, optional
+        Asked often; when it returns True the frames that are left are "failed" and `cancelled`.
+
+    Returns
+    -------
+    list of AlignmentResult
+        One per frame. Each transform maps pixels of the first frame (of the frame `reference` if
+        that is an index, of the mean, which lies on the first, of the image) to the pixels of its
+        frame.
+
+    Raises
+    ------
+    InputError
+        If an argument cannot be used; the message names it.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skimage import data
+    >>> from napari_ecc_align import align_stack
+    >>> camera = data.camera()
+    >>> film = np.stack([camera[100 + 2 * k : 300 + 2 * k, 100:300] for k in range(3)])
+    >>> [result.verdict for result in align_stack(film, model="translation")]
+    ['aligned', 'aligned', 'aligned']
+    """
+    steps = stack_steps(
+        frames,
+        SearchOptions(model, engine, precision, max_iterations, tolerance),
+        reference=reference,
+        initial=initial,
+        reference_mask=reference_mask,
+        moving_mask=moving_mask,
+        cancel=cancel,
+    )
+
+    def told(step: Progress) -> None:
+        if progress is not None and isinstance(step, FrameProgress):
+            progress(step)
+
+    return outcome_of(steps, told)
+
+
+def stack_steps(
+    frames: Frames,
+    options: SearchOptions = DEFAULTS,
+    *,
+    reference: StackReference = "first",
+    initial: Transform | ArrayLike | None = None,
+    reference_mask: Masks | None = None,
+    moving_mask: Masks | None = None,
+    cancel: Callable[[], bool] | None = None,
+) -> AllSteps:
+    """Align a stack as `align_stack` does, one step at a time.
+
+    For callers with a loop of their own, such as a worker thread. Arguments are checked at once,
+    not at the first step.
+
+    Returns
+    -------
+    generator
+        Yields a `Progress` after every step, a `FrameProgress` after every frame, and returns one
+        `AlignmentResult` per frame. Closing it cancels the alignment.
+    """
+    itself = _is_of_the_stack(reference)
+    images = _Stack(frames, "frames", 2 if itself else 1)
+    others = images if itself else _others(reference, len(images))
+    options_of_all = _Options(
+        options,
+        StackMasks(reference_mask, len(others), "reference_mask"),
+        StackMasks(moving_mask, len(images), "moving_mask"),
+        cancel,
+    )
+    if itself:
+        return _to_itself(images, reference, options_of_all)
+    return _to_others(others, images, initial, options_of_all)
+
+
+def _is_of_the_stack(reference: object) -> bool:
+    return isinstance(reference, (str, int, np.integer))
+
+
+def _others(reference: Any, count: int) -> _Stack:
+    """Return the images that frames are aligned to: one for all, or one for each."""
+    shape = tuple(getattr(reference, "shape", ()))
+    if shape and (len(shape) == 2 or (len(shape) == 3 and shape[2] in (1, 3, 4))):
+        return _Stack([reference], "reference", 1)
+    if not shape and not _holds_images(reference):
+        return _Stack([reference], "reference", 1)
+    others = _Stack(reference, "reference", 1)
+    if len(others) not in (1, count):
+        raise InputError(
+            "reference must be one image, or one for each frame: "
+            f"{count} images, not {len(others)}"
+        )
+    return others
+
+
+def _holds_images(reference: Any) -> bool:
+    """Tell whether a sequence holds images and is not, nested, the numbers of one."""
+    first = next(iter(reference), None) if isinstance(reference, Sequence) else None
+    return first is not None and (len(getattr(first, "shape", ())) > 1 or np.ndim(first) > 1)
+
+
+class _Stack:
+    """Frames that are read when they are asked for."""
+
+    def __init__(self, frames: Any, name: str, least: int) -> None:
+        try:
+            count = len(frames)
+        except TypeError as error:
+            raise InputError(f"{name} must be a stack or a sequence of images") from error
+        if count < least:
+            raise InputError(f"{name} must be at least two images, not {count}")
+        self._frames, self._name, self._count = frames, name, count
+        for index in range(count):
+            frame = frames[index]
+            if is_lazy(frame):
+                check_array(tuple(frame.shape), frame.dtype, f"{name}[{index}]")
+            else:
+                as_array(frame, f"{name}[{index}]")
+
+    def __len__(self) -> int:
+        return self._count
+
+    def __getitem__(self, index: int) -> NDArray[Any]:
+        return as_array(self._frames[index], f"{self._name}[{index}]")
+
+
+def _to_itself(images: _Stack, to: Any, options: _Options) -> AllSteps:
+    anchor = _anchor(to, len(images))
+    if to == "previous":
+        return _chained(images, options)
+    if to == "mean":
+        return _to_mean(images, options)
+    return _all_to(images[anchor], images, None, options, anchor)
+
+
+def _to_others(
+    others: _Stack, images: _Stack, initial: Transform | ArrayLike | None, options: _Options
+) -> AllSteps:
+    """Align every frame to an image of its own, or all to one; begin where the last one ended."""
+    results: list[AlignmentResult] = []
+    last = initial
+    reference = others[0]
+    for index in range(len(images)):
+        against = index if len(others) > 1 else 0
+        if against:
+            reference = others[against]
+        turn = _Turn(index, against, len(images))
+        result = yield from _align(reference, images[index], last, options, turn)
+        if result.verdict == "aligned":
+            last = result.transform
+        results.append(result)
+        yield _told(index, len(images), result)
+    return results
+
+
+def _to_mean(images: _Stack, options: _Options) -> AllSteps:
+    first = yield from _part(_all_to(images[0], images, None, options), 0.0)
+    mean = _mean_frame(images, first)
+    known = [result.transform for result in first]
+    return (yield from _part(_all_to(mean, images, known, options), 0.5))
+
+
+def _all_to(
+    reference: NDArray[Any],
+    images: _Stack,
+    known: list[Transform] | None,
+    options: _Options,
+    anchor: int = 0,
+) -> AllSteps:
+    """Align every frame to one image, starting where the frame before it was found.
+
+    The image is the frame `anchor`, or lies on it.
+    """
+    results: list[AlignmentResult] = []
+    last: Transform | None = None
+    for index in range(len(images)):
+        start = known[index] if known else (None if index == anchor else last)
+        turn = _Turn(index, anchor, len(images))
+        result = yield from _align(reference, images[index], start, options, turn)
+        if result.verdict == "aligned":
+            last = result.transform
+        results.append(result)
+        yield _told(index, len(images), result)
+    return results
+
+
+def _chained(images: _Stack, options: _Options) -> AllSteps:
+    """Align each frame to the one before it, and correct the composed transform for drift."""
+    first = previous = images[0]
+    turn = _Turn(0, 0, len(images))
+    results = [(yield from _align(first, first, None, options, turn))]
+    yield _told(0, len(images), results[0])
+    for index in range(1, len(images)):
+        before, image = results[-1], images[index]
+        turn = _Turn(index, index - 1, len(images), 0.0, 0.5)
+        step = yield from _align(previous, image, None, options, turn)
+        composed = step.transform @ before.transform
+        # What the chain rests on is as good as its worst link.
+        weakest = min(step, before, key=lambda result: _TRUSTED.index(result.verdict))
+        chained = replace(step, transform=composed, verdict=weakest.verdict, reason=weakest.reason)
+        turn = _Turn(index, 0, len(images), 0.5, 0.5)
+        direct = yield from _align(first, image, composed, options, turn)
+        results.append(direct if direct.verdict == "aligned" else chained)
+        previous = image
+        yield _told(index, len(images), results[-1])
+    return results
+
+
+@dataclass(frozen=True)
+class _Turn:
+    """One alignment of the whole: of a frame to an image, perhaps as one of two for the frame."""
+
+    index: int
+    against: int
+    count: int
+    begin: float = 0.0
+    share: float = 1.0
+
+    def of_all(self, step: Progress) -> Progress:
+        """Return a step as one of the whole stack."""
+        fraction = (self.index + self.begin + self.share * step.fraction) / self.count
+        stage = f"frame {self.index + 1} of {self.count}: {step.stage}"
+        return replace(step, fraction=fraction, stage=stage)
+
+
+def _align(
+    reference: NDArray[Any],
+    moving: NDArray[Any],
+    start: Transform | ArrayLike | None,
+    options: _Options,
+    turn: _Turn,
+) -> Steps:
+    steps = align_steps(
+        reference,
+        moving,
+        options.search,
+        reference_mask=options.reference_masks[turn.against],
+        moving_mask=options.moving_masks[turn.index],
+        initial=start,
+    )
+    while True:
+        try:
+            step = next(steps)
+        except StopIteration as stop:
+            result: AlignmentResult = stop.value
+            return result
+        if options.cancel is not None and options.cancel():
+            steps.close()
+            return cancelled_result(options.search, step.transform)
+        yield turn.of_all(step)
+
+
+def _mean_frame(images: _Stack, results: list[AlignmentResult]) -> NDArray[np.float32]:
+    """Return the mean of the frames that were aligned, on the first frame; NaN where none is."""
+    shape = images[0].shape[:2]
+    total, count = np.zeros(shape), np.zeros(shape)
+    for index, result in enumerate(results):
+        if index and result.verdict != "aligned":
+            continue
+        image = images[index]
+        sign = -1 if result.inverted else 1
+        gray = sign * to_gray(image).astype(np.float32)
+        inside = overlap(result.transform, output_shape=shape, moving_shape=image.shape)
+        total += np.where(inside, warp(gray, result.transform, output_shape=shape), 0)
+        count += inside
+    with np.errstate(invalid="ignore"):
+        return (total / np.where(count > 0, count, np.nan)).astype(np.float32)
+
+
+def _anchor(to: object, count: int) -> int:
+    if to in ("first", "previous", "mean"):
+        return 0
+    if isinstance(to, (int, np.integer)) and not isinstance(to, bool) and -count <= to < count:
+        return int(to) % count
+    raise InputError(
+        f"reference must be first, previous, mean, the index of one of {count} frames, "
+        f"or images, not {to!r}"
+    )
+
+
+def _part(steps: AllSteps, begin: float) -> AllSteps:
+    """Tell the progress of one of two passes."""
+    return retold(steps, lambda step: replace(step, fraction=begin + step.fraction / 2))
+
+
+def _told(index: int, count: int, result: AlignmentResult) -> FrameProgress:
+    stage = f"frame {index + 1} of {count}: {result.verdict}"
+    return FrameProgress((index + 1) / count, stage, result.transform, result)

@@ -1,0 +1,50 @@
+"""Masks for the images of a stack: none, one for all, or one for each."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from .._common.errors import InputError
+
+
+class StackMasks:
+    """The mask of every image of a stack.
+
+    Parameters
+    ----------
+    mask : array_like, shape (h, w) or (n, h, w), a sequence of such, or None
+        Anything with an ``ndim`` is asked for no more than its parts, one image at a time; the
+        parts of a sequence may be None.
+    count : int
+        How many images there are.
+    name : str
+        What to call the argument in an error.
+
+    Raises
+    ------
+    InputError
+        If there are not as many masks as images.
+    """
+
+    def __init__(self, mask: Any, count: int, name: str) -> None:
+        self._each = mask is not None and _is_one_each(mask, name)
+        self._mask = mask
+        if self._each and len(mask) != count:
+            images = "one image" if count == 1 else f"{count} images"
+            raise InputError(f"{name} must be one mask, or one for each of {images}")
+
+    def __getitem__(self, index: int) -> Any:
+        return self._mask[index] if self._each else self._mask
+
+
+def _is_one_each(mask: Any, name: str) -> bool:
+    axes = getattr(mask, "ndim", None)
+    if axes is None and isinstance(mask, Sequence) and len(mask):
+        one = next((part for part in mask if part is not None), None)
+        axes = 3 if one is None else 1 + np.ndim(one)
+    if axes not in (2, 3):
+        raise InputError(f"{name} must be of shape (h, w) or (n, h, w), or a sequence of masks")
+    return bool(axes == 3)

@@ -1,0 +1,1 @@
+"""Whole datasets: many pairs aligned, their siblings resampled, every doubtful pair reported."""

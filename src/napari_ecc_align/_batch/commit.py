@@ -1,0 +1,176 @@
+"""Bringing a pair's files into the output folder: all of them and then the record, or none.
+
+They are written to a folder of their own first, the record among them. From then on the pair can
+be brought to its end by whoever comes: each file is renamed to its place, the record last. So a
+process may be killed at any moment.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+import shutil
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path, PurePosixPath
+
+from .._common.atomic import move_into_place
+from .._common.errors import InputError
+from .lock import HIDDEN, holds
+from .records import OutputFile, Record, digest, read_record, read_record_file, record_path
+
+_RECORD = "record.json"
+
+
+def commit(
+    out: Path, token: str, record: Record, files: Mapping[str, bytes], *, overwrite: bool
+) -> Record:
+    """Write a pair's files and its record; files of an earlier run that are no more go.
+
+    Parameters
+    ----------
+    out : Path
+        The output folder.
+    token : str
+        Of the run that has it.
+    record : Record
+        Its `outputs` are set here.
+    files : dict of str to bytes
+        Contents by path below `out`, with forward slashes.
+    overwrite : bool
+        Replace files that no run has written.
+
+    Returns
+    -------
+    Record
+        As it was written.
+
+    Raises
+    ------
+    InputError
+        If a file is in the way, the disk refuses, or the run has lost the folder. What was there
+        before is then still there, or can be brought to its end by `finish_all`.
+    """
+    outputs = tuple(OutputFile(p, len(content), digest(content)) for p, content in files.items())
+    record = replace(record, outputs=outputs)
+    folder = _staging(out) / f"{token}-{secrets.token_hex(8)}"
+    try:
+        _stage(out, folder, record, files, overwrite=overwrite)
+        if not holds(out, token):
+            raise InputError("the run has ended or lost its folder")
+    except BaseException:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
+    # From here on the folder is left to `finish_all` if something goes wrong.
+    _finish(out, folder, record, overwrite=overwrite)
+    shutil.rmtree(folder, ignore_errors=True)
+    return record
+
+
+def _stage(
+    out: Path, folder: Path, record: Record, files: Mapping[str, bytes], *, overwrite: bool
+) -> None:
+    if not overwrite:
+        _check_free(out, record, read_record(out, record.name))
+    try:
+        folder.mkdir(parents=True)
+        for number, content in enumerate(files.values()):
+            _write(folder / str(number), content)
+        # Its name appears only once it is whole, so that a part is never taken for a record.
+        _write(folder / "record", record.as_bytes())
+        (folder / "record").rename(folder / _RECORD)
+    except OSError as error:
+        raise InputError(f"cannot write {folder}: {error.strerror or error}") from error
+
+
+def _write(path: Path, content: bytes) -> None:
+    """Write a file that nobody else looks at, down to the disk."""
+    with path.open("xb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def finish_all(out: Path) -> None:
+    """Bring what a killed run has left to its end, or remove it. Needs the lock.
+
+    Parameters
+    ----------
+    out : Path
+        The output folder.
+    """
+    staging = _staging(out)
+    if not staging.is_dir():
+        return
+    for folder in sorted(staging.iterdir()):
+        record = read_record_file(folder / _RECORD)
+        if record is not None:
+            # If something is in the way, the pair is done again, and says what.
+            with suppress(InputError):
+                _finish(out, folder, record, overwrite=False)
+        shutil.rmtree(folder, ignore_errors=True)
+    shutil.rmtree(staging, ignore_errors=True)
+
+
+def withdraw(out: Path, record: Record) -> None:
+    """Remove a pair's outputs, as far as they still are what the record says."""
+    for file in record.outputs:
+        path = _place(out, file.path)
+        if file.is_at(path):
+            path.unlink(missing_ok=True)
+
+
+def _staging(out: Path) -> Path:
+    return out / HIDDEN / "unfinished"
+
+
+def _finish(out: Path, folder: Path, record: Record, *, overwrite: bool) -> None:
+    """Rename staged files to their places, remove earlier ones, then rename the record."""
+    earlier = read_record(out, record.name)
+    if not overwrite:
+        _check_free(out, record, earlier)
+    for number, file in enumerate(record.outputs):
+        staged, path = folder / str(number), _place(out, file.path)
+        if not staged.exists():
+            if file.is_at(path):
+                continue
+            raise InputError(f"{path} has gone while it was being written")
+        _make_folder(path.parent)
+        move_into_place(staged, path, overwrite=overwrite or os.path.lexists(path))
+    kept = {file.path for file in record.outputs}
+    if earlier is not None:
+        stale = tuple(file for file in earlier.outputs if file.path not in kept)
+        withdraw(out, replace(earlier, outputs=stale))
+    path = record_path(out, record.name)
+    _make_folder(path.parent)
+    move_into_place(folder / _RECORD, path, overwrite=True)
+
+
+def _check_free(out: Path, record: Record, earlier: Record | None) -> None:
+    """Refuse to replace a file that is neither of an earlier run nor what would be written."""
+    ours = {file.path: file for file in earlier.outputs} if earlier else {}
+    for file in record.outputs:
+        path = _place(out, file.path)
+        if not os.path.lexists(path) or file.is_at(path):
+            continue
+        if path.is_dir():
+            raise InputError(f"{path} is a folder, and in the way")
+        if file.path not in ours or not ours[file.path].is_at(path):
+            raise InputError(f"{path} exists and is not of this batch; ask to overwrite it")
+
+
+def _place(out: Path, relative: str) -> Path:
+    """Return where an output goes; a link that leads out of the output folder is refused."""
+    path, real = out / PurePosixPath(relative), out.resolve()
+    folder = path.parent.resolve()
+    if folder != real and real not in folder.parents:
+        raise InputError(f"{path} is not in {out}: a link leads elsewhere; remove it")
+    return path
+
+
+def _make_folder(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(f"cannot make the folder {folder}: {error.strerror}") from error

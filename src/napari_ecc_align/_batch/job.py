@@ -1,0 +1,278 @@
+"""One pair, from its files to its record."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .._align.pair import align
+from .._common.errors import InputError
+from .._images.files.headers import check_image_file, tiff_style
+from .._images.files.images import decode_image, encode_image
+from .._transform.transform import Transform, corner_error
+from .._verdict.result import AlignmentResult
+from .commit import commit
+from .flavours import resample
+from .measure import Look, alignment_numbers, look_after, look_before, thumbnail
+from .pairing import Pair
+from .records import InputFile, Number, Outcome, Record, Review, digest
+from .settings import BatchSettings
+
+SIGMAS = 3.0
+LARGEST_UNMOVED = 0.25
+"""However uncertain, a larger displacement of the corners, in pixels, is not passed through."""
+
+
+@dataclass(frozen=True)
+class Job:
+    """A pair to be done, by whoever can reach its files.
+
+    Attributes
+    ----------
+    pair : Pair
+        Paths in it are absolute.
+    settings : BatchSettings
+        How.
+    out : Path
+        The output folder.
+    token : str
+        Of the run.
+    overwrite : bool
+        Replace files that no run has written.
+    transform : Transform or None
+        A transform that a person has found, which is taken as it is.
+    review : Review or None
+        What that person says of it.
+    """
+
+    pair: Pair
+    settings: BatchSettings
+    out: Path
+    token: str
+    overwrite: bool = False
+    transform: Transform | None = None
+    review: Review | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class _Loaded:
+    """An image in memory, and the file that it was."""
+
+    role: str
+    path: Path
+    content: bytes
+    image: NDArray[Any]
+    file: InputFile
+
+
+def do(job: Job) -> Record:
+    """Align a pair, write what comes of it and return its record.
+
+    Whatever is wrong with the pair is a record with the outcome "failed".
+    """
+    began = time.perf_counter()
+    try:
+        record, files = _made(job)
+        return commit(job.out, job.token, _timed(record, began), files, overwrite=job.overwrite)
+    except InputError as error:
+        reason = str(error)
+    except MemoryError:
+        reason = "there is not enough memory for images of this size; crop or shrink them"
+    except Exception as error:  # one bad pair costs that pair alone
+        reason = f"unexpected {type(error).__name__}: {error}"
+    return record_failure(job, reason, began)
+
+
+def record_failure(job: Job, reason: str, began: float | None = None) -> Record:
+    """Record that a pair failed for a reason that may pass, and return the record."""
+    record = Record(
+        name=job.pair.name,
+        outcome="failed",
+        reason=" ".join(reason.split()),
+        passing=True,
+        settings=job.settings.as_document(),
+    )
+    record = _timed(record, time.perf_counter() if began is None else began)
+    try:
+        return commit(job.out, job.token, record, {}, overwrite=False)
+    except InputError:  # a full disk; the report of this run says so
+        return record
+
+
+def _made(job: Job) -> tuple[Record, dict[str, bytes]]:
+    """Return a pair's record and the contents of its outputs, by path."""
+    pair, settings = job.pair, job.settings
+    reference = _load("reference", pair.reference, settings)
+    moving = _load("moving", pair.moving, settings)
+    result = None if job.transform is not None else _aligned(reference.image, moving.image, job)
+    transform = _transform(job, result)
+    before = look_before(reference.image, moving.image, settings)
+    numbers = _numbers(result, transform, reference.image, moving.image) | before.numbers("before")
+    outcome = _outcome(result, transform, reference.image.shape, moving.image.shape, settings)
+    inputs, files, after = [reference.file, moving.file], dict[str, bytes](), None
+    for role, path in pair.images[1:]:
+        if role != "moving" and settings.missing_siblings == "skip" and not path.exists():
+            continue
+        file, written, look = _flavour(job, role, path, moving, reference, outcome, transform)
+        if role == "moving":
+            after = before if outcome == "passed through" else look
+        else:
+            inputs.append(file)
+        files |= written
+    numbers |= (after or Look()).numbers("after")
+    record = Record(
+        name=pair.name,
+        outcome=outcome,
+        reason=_reason(job, result, outcome, numbers),
+        transform=_applied(outcome, transform),
+        inputs=tuple(inputs),
+        settings=settings.as_document(),
+        numbers=numbers,
+        review=job.review,
+        thumbnail=thumbnail(before, after),
+    )
+    return record, files
+
+
+def _flavour(
+    job: Job,
+    role: str,
+    path: Path,
+    moving: _Loaded,
+    reference: _Loaded,
+    outcome: Outcome,
+    transform: Transform,
+) -> tuple[InputFile, dict[str, bytes], Look | None]:
+    """Return the file of a flavour, its output by path, and how the moving image now compares.
+
+    Its images are let go of before those of the next are read.
+    """
+    pair, settings, shape = job.pair, job.settings, reference.image.shape
+    loaded = moving if role == "moving" else _sibling(role, path, moving, settings)
+    flavour = pair.flavour if role == "moving" else role
+    if outcome == "failed":
+        return loaded.file, {}, None
+    if outcome == "passed through":
+        return loaded.file, {pair.output(flavour, path, resampled=False): loaded.content}, None
+    aligned = resample(loaded.image, transform, shape, settings)
+    look = None
+    if role == "moving":
+        look = look_after(reference.image, aligned, transform, moving.image.shape, settings)
+    if outcome != "aligned" and settings.doubtful != "write":
+        return loaded.file, {}, look
+    name = pair.output(flavour, path, resampled=True)
+    content = encode_image(name, aligned, style=tiff_style(path), quick=True)
+    return loaded.file, {name: content}, look
+
+
+def _load(role: str, path: Path, settings: BatchSettings) -> _Loaded:
+    check_image_file(path, settings.max_pixels)
+    try:
+        status, content = path.stat(), path.read_bytes()
+    except OSError as error:
+        raise InputError(f"cannot read {path}: {error.strerror or error}") from error
+    file = InputFile(role, str(path), len(content), status.st_mtime_ns, digest(content))
+    return _Loaded(role, path, content, decode_image(content, path), file)
+
+
+def _sibling(flavour: str, path: Path, moving: _Loaded, settings: BatchSettings) -> _Loaded:
+    loaded = _load(flavour, path, settings)
+    if loaded.image.shape[:2] != moving.image.shape[:2]:
+        raise InputError(
+            f"{path} is {_size(loaded.image)} pixels, but {moving.path}, on whose grid it should "
+            f"lie, is {_size(moving.image)}"
+        )
+    return loaded
+
+
+def _aligned(reference: NDArray[Any], moving: NDArray[Any], job: Job) -> AlignmentResult:
+    settings = job.settings
+    return align(
+        reference,
+        moving,
+        model=settings.model,
+        engine=settings.engine,
+        precision=settings.precision,
+        max_iterations=settings.iterations,
+        tolerance=settings.epsilon,
+    )
+
+
+def _transform(job: Job, result: AlignmentResult | None) -> Transform:
+    if job.transform is not None:
+        return job.transform
+    assert result is not None
+    return result.transform
+
+
+def _numbers(
+    result: AlignmentResult | None,
+    transform: Transform,
+    reference: NDArray[Any],
+    moving: NDArray[Any],
+) -> dict[str, Number]:
+    if result is not None:
+        return alignment_numbers(result, reference, moving)
+    return {
+        "corner_shift": corner_error(transform.matrix, np.eye(3), reference.shape),
+        "width": reference.shape[1],
+        "height": reference.shape[0],
+        "moving_width": moving.shape[1],
+        "moving_height": moving.shape[0],
+    }
+
+
+def _outcome(
+    result: AlignmentResult | None,
+    transform: Transform,
+    reference_shape: tuple[int, ...],
+    moving_shape: tuple[int, ...],
+    settings: BatchSettings,
+) -> Outcome:
+    """Decide what becomes of a pair: pairs that lie right already are not resampled."""
+    if result is None:
+        return "aligned"
+    if result.verdict != "aligned":
+        return result.verdict
+    if reference_shape[:2] != moving_shape[:2]:
+        return "aligned"
+    shift = corner_error(transform.matrix, np.eye(3), reference_shape)
+    uncertain = SIGMAS * result.corner_uncertainty
+    unmoved = min(uncertain, LARGEST_UNMOVED) if np.isfinite(uncertain) else 0.0
+    return "passed through" if shift <= max(settings.tolerance, unmoved) else "aligned"
+
+
+def _applied(outcome: Outcome, transform: Transform) -> Transform | None:
+    """Return the transform between the reference and the outputs' originals, if there is one."""
+    if outcome == "passed through":
+        return Transform.identity(transform.model)
+    return None if outcome == "failed" else transform
+
+
+def _reason(
+    job: Job, result: AlignmentResult | None, outcome: Outcome, numbers: dict[str, Number]
+) -> str:
+    if result is None:
+        return "A person has found the transform."
+    if outcome != "passed through":
+        return result.reason
+    shift = numbers["corner_shift"]
+    uncertainty = result.corner_uncertainty
+    within = f" (uncertainty {uncertainty:.2g} px)" if np.isfinite(uncertainty) else ""
+    return f"Aligned already: its corners would move by {shift:.2g} px{within}. {result.reason}"
+
+
+def _timed(record: Record, began: float) -> Record:
+    finished = datetime.now(UTC).isoformat(timespec="seconds")
+    seconds = round(time.perf_counter() - began, 3)
+    return replace(record, times={"finished": finished, "seconds": seconds})
+
+
+def _size(image: NDArray[Any]) -> str:
+    return f"{image.shape[1]} x {image.shape[0]}"

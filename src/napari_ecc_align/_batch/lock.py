@@ -1,0 +1,125 @@
+"""One run at a time in an output folder."""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import socket
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO
+
+from .._common.errors import InputError
+
+HIDDEN = ".ecc-align"
+"""The folder below the output folder for what no person needs to see."""
+
+
+def lock_path(out: Path) -> Path:
+    """Return the lock file of an output folder."""
+    return out / HIDDEN / "lock"
+
+
+@contextmanager
+def locked(out: Path) -> Iterator[str]:
+    """Keep every other run out of an output folder while the block runs.
+
+    The system lifts the lock when the process ends, however that happens.
+
+    Parameters
+    ----------
+    out : Path
+        The output folder; it is made.
+
+    Yields
+    ------
+    str
+        A token that names this run; see `holds`.
+
+    Raises
+    ------
+    InputError
+        If another run has the folder, or it cannot be written to.
+    """
+    path = lock_path(out)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        file = path.open("a+")
+    except OSError as error:
+        raise InputError(
+            f"cannot write to the folder {out}: {error.strerror or error}; choose another"
+        ) from error
+    with file:
+        if not _acquire(file):
+            raise InputError(f"another run{_owner(path)} is writing to {out}; wait for it to end")
+        token = secrets.token_hex(8)
+        owner = {"token": token, "process": os.getpid(), "host": socket.gethostname()}
+        file.seek(0)
+        file.truncate()
+        json.dump(owner, file)
+        file.flush()
+        # Or another machine might not see it.
+        os.fsync(file.fileno())
+        try:
+            yield token
+        finally:
+            file.seek(0)
+            file.truncate()
+            file.flush()
+            _release(file)
+
+
+def holds(out: Path, token: str) -> bool:
+    """Return whether a run still has an output folder, asked from any process or machine."""
+    try:
+        return bool(json.loads(lock_path(out).read_text())["token"] == token)
+    except (OSError, ValueError, KeyError, TypeError):
+        return False
+
+
+def _owner(path: Path) -> str:
+    try:
+        owner = json.loads(path.read_text())
+        return f" (process {owner['process']} on {owner['host']})"
+    except (OSError, ValueError, KeyError, TypeError):
+        return ""
+
+
+if sys.platform == "win32":
+    import msvcrt
+
+    # Windows forbids others to read locked bytes: far behind the text, nobody does.
+    _FAR = 2**30
+
+    def _acquire(file: IO[str]) -> bool:
+        file.seek(_FAR)
+        try:
+            msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
+        except OSError:
+            return False
+        return True
+
+    def _release(file: IO[str]) -> None:
+        file.seek(_FAR)
+        msvcrt.locking(file.fileno(), msvcrt.LK_UNLCK, 1)
+
+else:
+    import fcntl
+
+    def _acquire(file: IO[str]) -> bool:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+        except OSError as error:
+            raise InputError(
+                f"cannot lock {file.name}: {error.strerror or error}; "
+                "put the output folder on a file system with locks"
+            ) from error
+        return True
+
+    def _release(file: IO[str]) -> None:
+        fcntl.flock(file, fcntl.LOCK_UN)

@@ -1,0 +1,147 @@
+"""What is measured of a pair: differing pixels before and after, and a picture of them."""
+
+from __future__ import annotations
+
+import base64
+from dataclasses import dataclass
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .._common.errors import InputError
+from .._compare.binary import COLOURS, ONLY_ALIGNED, ONLY_REFERENCE, Comparison, compare
+from .._images.warping import overlap
+from .._transform.transform import Transform, corner_error
+from .._verdict.result import AlignmentResult
+from .records import Number
+from .settings import BatchSettings
+
+THUMBNAIL_SIDE = 200
+_QUALITY = 60
+_GAP = 4
+# A displaced stroke covers little of a thumbnail's pixel, and must be seen all the same.
+_BOOST = 3.0
+
+
+@dataclass(frozen=True, eq=False)
+class Look:
+    """How two images on one grid compare, or nothing if no threshold suits them.
+
+    Attributes
+    ----------
+    values : tuple
+        Differing pixels, their share, and the intersection and Dice coefficient of the ink.
+    picture : ndarray of uint8, shape (h, w, 3), or None
+        The differing pixels, small.
+    """
+
+    values: tuple[float | None, ...] = (None, None, None, None)
+    picture: NDArray[np.uint8] | None = None
+
+    @classmethod
+    def of(cls, found: Comparison) -> Self:
+        """Keep of a comparison what the record needs."""
+        values = found.different, found.fraction, found.iou, found.dice
+        return cls(values, _small(found.map))
+
+    def numbers(self, when: str) -> dict[str, Number]:
+        """Return what was counted, under names that end in `when`."""
+        names = ("differing", "fraction", "iou", "dice")
+        return {f"{name}_{when}": value for name, value in zip(names, self.values, strict=True)}
+
+
+def look_before(reference: NDArray[Any], moving: NDArray[Any], settings: BatchSettings) -> Look:
+    """Compare a pair as it is: the first pixels on each other, no further than both reach."""
+    rows, columns = np.minimum(reference.shape[:2], moving.shape[:2])
+    return _look(reference[:rows, :columns], moving[:rows, :columns], None, settings)
+
+
+def look_after(
+    reference: NDArray[Any],
+    aligned: NDArray[Any],
+    transform: Transform,
+    moving_shape: tuple[int, ...],
+    settings: BatchSettings,
+) -> Look:
+    """Compare a pair once it has been aligned."""
+    inside = overlap(transform, output_shape=reference.shape, moving_shape=moving_shape)
+    return _look(reference, aligned, inside, settings)
+
+
+def alignment_numbers(
+    result: AlignmentResult, reference: NDArray[Any], moving: NDArray[Any]
+) -> dict[str, Number]:
+    """Return what an alignment says of itself."""
+    return {
+        "verdict": result.verdict,
+        "corner_shift": corner_error(result.transform.matrix, np.eye(3), reference.shape),
+        "corner_uncertainty": result.corner_uncertainty,
+        "ecc_before": result.ecc_before,
+        "ecc": result.ecc,
+        "overlap": result.overlap,
+        "inverted": result.inverted,
+        "converged": result.converged,
+        "iterations": result.iterations,
+        "start": result.start,
+        "representation": result.representation,
+        "width": reference.shape[1],
+        "height": reference.shape[0],
+        "moving_width": moving.shape[1],
+        "moving_height": moving.shape[0],
+    }
+
+
+def thumbnail(before: Look, after: Look | None) -> str:
+    """Return the differing pixels before and, beside them, after if known, as a small data URI."""
+    from .._common.opencv import cv2
+
+    pictures = [None if look is None else look.picture for look in (before, after)]
+    drawn = [picture for picture in pictures if picture is not None]
+    if not drawn:
+        return ""
+    height, width = (max(picture.shape[axis] for picture in drawn) for axis in (0, 1))
+    # Of a pair that has no "after", nothing stands beside "before".
+    columns = [0] if pictures[1] is None else [0, width + _GAP]
+    sheet = np.full((height, columns[-1] + width, 3), 255, np.uint8)
+    for left, picture in zip(columns, pictures, strict=False):
+        if picture is not None:
+            sheet[: picture.shape[0], left : left + picture.shape[1]] = picture
+    options = [cv2.IMWRITE_WEBP_QUALITY, _QUALITY]
+    done, encoded = cv2.imencode(".webp", sheet[..., ::-1], options)
+    if not done:
+        return ""
+    return "data:image/webp;base64," + base64.b64encode(encoded.tobytes()).decode()
+
+
+def _look(
+    reference: NDArray[Any],
+    other: NDArray[Any],
+    mask: NDArray[np.bool_] | None,
+    settings: BatchSettings,
+) -> Look:
+    try:
+        return Look.of(compare(reference, other, method=settings.threshold, mask=mask))
+    except InputError:  # the threshold does not suit these images
+        return Look()
+
+
+def _small(labels: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Return a map of differing pixels as a small picture in RGB."""
+    from .._common.opencv import cv2
+
+    # A whole number of pixels to one of the thumbnail is several times as fast, and more so in
+    # steps of two.
+    step = -(-max(labels.shape) // THUMBNAIL_SIDE)
+    step = step if step < 8 else 4 * round(step / 4)
+    width, height = (max(1, side // step) for side in labels.shape[::-1])
+    labels = labels[: height * step, : width * step]
+    picture = np.full((height, width, 3), 255, np.float32)
+    for label in (ONLY_REFERENCE, ONLY_ALIGNED):
+        cover = cv2.inRange(labels, np.array([label]), np.array([label]))
+        for factor in (2, 2, step // 4) if step % 4 == 0 else (step,):
+            size = cover.shape[1] // factor, cover.shape[0] // factor
+            cover = cv2.resize(cover, size, interpolation=cv2.INTER_AREA)
+        share = np.minimum(1, _BOOST / 255 * cover.astype(np.float32))[..., np.newaxis]
+        picture += share * (np.array(COLOURS[label], np.float32) - picture)
+    return np.rint(picture).astype(np.uint8)

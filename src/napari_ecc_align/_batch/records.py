@@ -1,0 +1,248 @@
+"""The record of each pair: what came of it and from what. Written last, it is the commit."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from importlib.metadata import version
+from pathlib import Path, PurePosixPath
+from typing import Any, Literal, cast, get_args
+
+from .._common.errors import InputError
+from .._transform.files import as_document, from_document
+from .._transform.transform import Transform
+from .pairing import Pair
+from .settings import BatchSettings
+
+Outcome = Literal["aligned", "passed through", "doubtful", "failed"]
+OUTCOMES: tuple[Outcome, ...] = get_args(Outcome)
+Number = float | int | bool | str | None
+Decision = Literal["accepted", "rejected", "corrected"]
+
+FORMAT = "napari-ecc-align batch record"
+VERSION = 1
+FOLDER = "records"
+
+
+@dataclass(frozen=True)
+class InputFile:
+    """An input as it was read.
+
+    Attributes
+    ----------
+    role : str
+        "reference", "moving", or the flavour of a sibling.
+    path : str
+        The file.
+    size, modified : int
+        Its bytes, and when it was changed, in ns.
+    sha256 : str
+        Digest of its content, in hexadecimal.
+    """
+
+    role: str
+    path: str
+    size: int
+    modified: int
+    sha256: str
+
+    def unchanged(self, path: Path) -> bool:
+        """Return whether a file still is this one; its content is read only if in doubt."""
+        try:
+            status = path.stat()
+            if status.st_size != self.size:
+                return False
+            return status.st_mtime_ns == self.modified or digest(path.read_bytes()) == self.sha256
+        except OSError:
+            return False
+
+
+@dataclass(frozen=True)
+class OutputFile:
+    """An output: its path below the output folder, with forward slashes, and its content."""
+
+    path: str
+    size: int
+    sha256: str
+
+    def is_at(self, path: Path) -> bool:
+        """Return whether a file has this content."""
+        try:
+            return path.stat().st_size == self.size and digest(path.read_bytes()) == self.sha256
+        except OSError:
+            return False
+
+
+@dataclass(frozen=True)
+class Review:
+    """What a person has decided on a pair."""
+
+    decision: Decision
+    note: str = ""
+
+
+@dataclass(frozen=True, eq=False)
+class Record:
+    """What came of a pair.
+
+    Attributes
+    ----------
+    name : str
+        Of the pair.
+    outcome : {"aligned", "passed through", "doubtful", "failed"}
+        What was done. "passed through": aligned already, the files were copied as they are.
+    reason : str
+        Why, in a sentence.
+    passing : bool
+        The pair failed for a reason that may pass, such as a full disk: it is tried again.
+    transform : Transform or None
+        Reference pixels to moving pixels; None of a pair that failed.
+    inputs : tuple of InputFile
+        What it was made from.
+    outputs : tuple of OutputFile
+        What was written.
+    settings : dict
+        How it was made.
+    numbers : dict
+        Everything that was measured.
+    times : dict
+        When it was finished, and how long it took.
+    review : Review or None
+        What a person has decided.
+    thumbnail : str
+        The difference before and after, as a data URI.
+    """
+
+    name: str
+    outcome: Outcome
+    reason: str
+    passing: bool = False
+    transform: Transform | None = None
+    inputs: tuple[InputFile, ...] = ()
+    outputs: tuple[OutputFile, ...] = ()
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    numbers: Mapping[str, Number] = field(default_factory=dict)
+    times: Mapping[str, Any] = field(default_factory=dict)
+    review: Review | None = None
+    thumbnail: str = ""
+
+    @property
+    def fine(self) -> bool:
+        """Whether nobody needs to look at the pair."""
+        return self.outcome in ("aligned", "passed through")
+
+    def as_document(self) -> dict[str, Any]:
+        """Return the record as plain values; with a transform, also a transform document."""
+        head = {"format": FORMAT, "version": VERSION}
+        if self.transform is not None:
+            head = as_document(self.transform)
+        return {
+            **head,
+            "record": VERSION,
+            "program": f"napari-ecc-align {version('napari-ecc-align')}",
+            "name": self.name,
+            "outcome": self.outcome,
+            "reason": self.reason,
+            "passing": self.passing,
+            "numbers": {key: _finite(value) for key, value in self.numbers.items()},
+            "inputs": [vars(file) for file in self.inputs],
+            "outputs": [vars(file) for file in self.outputs],
+            "settings": dict(self.settings),
+            "review": None if self.review is None else vars(self.review),
+            "times": dict(self.times),
+            "thumbnail": self.thumbnail,
+        }
+
+    def as_bytes(self) -> bytes:
+        """Return the content of its file."""
+        return (json.dumps(self.as_document(), indent=1, allow_nan=False) + "\n").encode()
+
+
+def digest(content: bytes) -> str:
+    """Return the SHA-256 of a content, in hexadecimal."""
+    return hashlib.sha256(content).hexdigest()
+
+
+def record_path(out: Path, name: str) -> Path:
+    """Return where the record of a pair is."""
+    return out / FOLDER / f"{name}.json"
+
+
+def read_record(out: Path, name: str) -> Record | None:
+    """Return the record of a pair, or None if there is none that can be read."""
+    return read_record_file(record_path(out, name))
+
+
+def read_record_file(path: Path) -> Record | None:
+    """Return the record in a file, or None if it holds none."""
+    try:
+        return _from_document(json.loads(path.read_bytes()))
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+        return None
+
+
+def read_records(out: Path) -> Iterator[Record]:
+    """Yield every record of an output folder, by name."""
+    for path in sorted((out / FOLDER).rglob("*.json")):
+        record = read_record_file(path)
+        if record is not None and record_path(out, record.name) == path:
+            yield record
+
+
+def is_current(record: Record | None, pair: Pair, settings: BatchSettings, out: Path) -> bool:
+    """Return whether a pair need not be done again.
+
+    That is so if its record is no failure that may pass, was made with these settings from these
+    inputs, unchanged since, and its outputs are there. What a person has decided stays decided
+    while the inputs are the same.
+    """
+    if record is None or record.passing:
+        return False
+    if record.review is None and record.settings != settings.as_document():
+        return False
+    given = {
+        role: path
+        for role, path in pair.images
+        if path.exists() or settings.missing_siblings == "fail"
+    }
+    if set(given) != {file.role for file in record.inputs}:
+        return False
+    return all(file.unchanged(given[file.role]) for file in record.inputs) and all(
+        _has_size(out / PurePosixPath(file.path), file.size) for file in record.outputs
+    )
+
+
+def _has_size(path: Path, size: int) -> bool:
+    try:
+        return path.stat().st_size == size
+    except OSError:
+        return False
+
+
+def _from_document(document: Any) -> Record:
+    if not isinstance(document, dict) or document.get("record") != VERSION:
+        raise InputError(f"it is no record of version {VERSION}")
+    if document["outcome"] not in OUTCOMES:
+        raise InputError(f"its outcome is {document['outcome']!r}")
+    review = document["review"]
+    return Record(
+        name=str(document["name"]),
+        outcome=cast("Outcome", document["outcome"]),
+        reason=str(document["reason"]),
+        passing=bool(document["passing"]),
+        transform=None if document["format"] == FORMAT else from_document(document),
+        inputs=tuple(InputFile(**file) for file in document["inputs"]),
+        outputs=tuple(OutputFile(**file) for file in document["outputs"]),
+        settings=dict(document["settings"]),
+        numbers=dict(document["numbers"]),
+        times=dict(document["times"]),
+        review=None if review is None else Review(**review),
+        thumbnail=str(document["thumbnail"]),
+    )
+
+
+def _finite(value: Number) -> Number:
+    return None if isinstance(value, float) and not math.isfinite(value) else value

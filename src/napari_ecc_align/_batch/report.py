@@ -1,0 +1,175 @@
+"""The report of an output folder: ``report.html`` for people, ``report.csv`` for tables."""
+
+from __future__ import annotations
+
+import csv
+import io
+import statistics
+from collections.abc import Iterable, Sequence
+from importlib.metadata import version
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+from .._common.atomic import write_atomically
+from .histogram import histogram
+from .pairing import Problem
+from .records import OUTCOMES, Number, Record, read_records
+
+HTML, CSV = "report.html", "report.csv"
+STORY = 5000
+"""Differing pixels at which the report's filter starts when it is asked for."""
+_MOST_THUMBNAILS = 3000
+_WORST_FIRST = ("doubtful", "failed", "aligned", "passed through")
+_NUMBERS = (
+    "verdict",
+    "differing_before",
+    "differing_after",
+    "fraction_before",
+    "fraction_after",
+    "iou_before",
+    "iou_after",
+    "dice_before",
+    "dice_after",
+    "corner_shift",
+    "corner_uncertainty",
+    "ecc_before",
+    "ecc",
+    "overlap",
+    "inverted",
+    "converged",
+    "iterations",
+    "start",
+    "representation",
+    "width",
+    "height",
+    "moving_width",
+    "moving_height",
+)
+_MATRIX = tuple(f"m{row}{column}" for row in range(3) for column in range(3))
+COLUMNS = (
+    "name",
+    "outcome",
+    "reason",
+    "review",
+    "note",
+    *_NUMBERS,
+    "model",
+    *_MATRIX,
+    "seconds",
+    "finished",
+)
+
+
+def write_report(
+    out: Path, *, problems: Sequence[Problem] = (), more: Iterable[Record] = ()
+) -> None:
+    """Write the report of every pair that has a record, the doubtful first.
+
+    Parameters
+    ----------
+    out : Path
+        The output folder.
+    problems : sequence of Problem
+        Files that the plan could not use.
+    more : iterable of Record
+        Of pairs whose records could not be written.
+
+    Raises
+    ------
+    InputError
+        If the folder cannot be written to.
+    """
+    records = {record.name: record for record in (*read_records(out), *more)}
+    ordered = sorted(records.values(), key=badness)
+    write_atomically(out / CSV, as_csv(ordered).encode(), overwrite=True)
+    write_atomically(out / HTML, as_html(out, ordered, problems).encode(), overwrite=True)
+
+
+def row(record: Record) -> dict[str, Number]:
+    """Return a record as one flat row, with every column of `COLUMNS`."""
+    matrix = [None] * 9 if record.transform is None else record.transform.matrix.ravel().tolist()
+    return {
+        "name": record.name,
+        "outcome": record.outcome,
+        "reason": record.reason,
+        "review": record.review.decision if record.review else None,
+        "note": record.review.note if record.review else None,
+        **{name: record.numbers.get(name) for name in _NUMBERS},
+        "model": record.transform.model if record.transform else None,
+        **dict(zip(_MATRIX, matrix, strict=True)),
+        "seconds": record.times.get("seconds"),
+        "finished": record.times.get("finished"),
+    }
+
+
+def as_csv(records: Iterable[Record]) -> str:
+    """Return one row a pair; what is not known is empty."""
+    text = io.StringIO()
+    writer = csv.DictWriter(text, COLUMNS, lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(row(record) for record in records)
+    return text.getvalue()
+
+
+def as_html(out: Path, records: Sequence[Record], problems: Sequence[Problem] = ()) -> str:
+    """Return the report as one HTML file that needs nothing else."""
+    from jinja2 import Environment, StrictUndefined
+
+    environment = Environment(
+        autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
+    environment.filters["count"] = _count
+    template = files(__package__).joinpath("templates", "report.html.j2").read_text("utf-8")
+    before, after = (_known(records, f"differing_{when}") for when in ("before", "after"))
+    aligned = [record for record in records if record.outcome == "aligned"]
+    found = [record for record in records if record.transform is not None]
+    charts = [
+        histogram("displacement of the corners, px", {"moved": _known(found, "corner_shift")}),
+        histogram("differing pixels", {"before": before, "after": after}, logarithmic=True),
+    ]
+    return environment.from_string(template).render(
+        title=out.resolve().name,
+        folder=str(out.resolve()),
+        version=version("napari-ecc-align"),
+        counts={name: sum(r.outcome == name for r in records) for name in OUTCOMES},
+        total=len(records),
+        moved=_median(_known(aligned, "corner_shift")),
+        before=_median(_known(aligned, "differing_before")),
+        after=_median(_known(aligned, "differing_after")),
+        worst=max(_known(aligned, "differing_after"), default=None),
+        charts=[chart for chart in charts if chart is not None],
+        problems=[problem for problem in problems if problem.pair is None],
+        rows=[_html_row(record, number) for number, record in enumerate(records)],
+        story=STORY,
+    )
+
+
+def _html_row(record: Record, number: int) -> dict[str, Any]:
+    return {
+        **row(record),
+        "kind": record.outcome.replace(" ", "-"),
+        # Where an alignment failed, what it found says nothing.
+        **({} if record.transform else {"corner_shift": None, "corner_uncertainty": None}),
+        "thumbnail": record.thumbnail if number < _MOST_THUMBNAILS else "",
+    }
+
+
+def badness(record: Record) -> tuple[int, float, str]:
+    """Return what sorts records such that those to look at come first."""
+    after = record.numbers.get("differing_after")
+    differing = float(after) if isinstance(after, int | float) else 0.0
+    return _WORST_FIRST.index(record.outcome), -differing, record.name
+
+
+def _known(records: Iterable[Record], name: str) -> list[float]:
+    values = (record.numbers.get(name) for record in records)
+    return [float(value) for value in values if isinstance(value, int | float)]
+
+
+def _median(values: list[float]) -> float | None:
+    return statistics.median(values) if values else None
+
+
+def _count(value: float | None, digits: int = 0) -> str:
+    return "-" if value is None else f"{value:,.{digits}f}"

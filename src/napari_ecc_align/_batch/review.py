@@ -1,0 +1,140 @@
+"""What a person decides on a pair: accept, reject or correct it. Record and report follow."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from .._common.errors import InputError
+from .._transform.transform import Transform
+from .commit import commit, finish_all
+from .job import Job, do
+from .lock import locked
+from .pairing import Pair, Plan
+from .records import Record, Review, read_record
+from .report import write_report
+from .running import absolute
+
+
+def accept(plan: Plan, name: str, *, note: str = "") -> Record:
+    """Call a doubtful pair aligned, because a person has looked at it.
+
+    Parameters
+    ----------
+    plan : Plan
+        That the pair belongs to.
+    name : str
+        Of the pair.
+    note : str
+        Anything worth keeping.
+
+    Returns
+    -------
+    Record
+        The pair's new record. Its outputs are written if they had been skipped.
+
+    Raises
+    ------
+    InputError
+        If the pair has no transform to accept, or a run has the folder.
+    """
+    record = read_record(plan.out, name)
+    if record is None or record.transform is None:
+        raise InputError(f"{name} has no transform that could be accepted; correct it")
+    return correct(plan, name, record.transform, review=Review("accepted", note))
+
+
+def correct(
+    plan: Plan,
+    name: str,
+    transform: Transform,
+    *,
+    note: str = "",
+    review: Review | None = None,
+) -> Record:
+    """Do a pair with a transform that a person has found.
+
+    Parameters
+    ----------
+    plan : Plan
+        That the pair belongs to.
+    name : str
+        Of the pair.
+    transform : Transform
+        Maps reference pixels to moving pixels.
+    note : str
+        Anything worth keeping.
+    review : Review, optional
+        What the record says of it; by default that the pair was corrected.
+
+    Returns
+    -------
+    Record
+        The pair's new record; "failed" if its files cannot be read or written.
+
+    Raises
+    ------
+    InputError
+        If there is no such pair, or a run has the folder.
+    """
+    pair, out = _find(plan, name), plan.out.resolve()
+    with locked(out) as token:
+        finish_all(out)
+        job = Job(
+            absolute(pair),
+            plan.settings,
+            out,
+            token,
+            transform=transform,
+            review=review or Review("corrected", note),
+        )
+        record = do(job)
+        write_report(out, problems=plan.problems)
+    return record
+
+
+def reject(plan: Plan, name: str, *, note: str = "") -> Record:
+    """Call a pair failed, because a person has looked at it; its outputs are removed.
+
+    Parameters
+    ----------
+    plan : Plan
+        That the pair belongs to.
+    name : str
+        Of the pair.
+    note : str
+        Anything worth keeping.
+
+    Returns
+    -------
+    Record
+        The pair's new record.
+
+    Raises
+    ------
+    InputError
+        If the pair has not been done yet, or a run has the folder.
+    """
+    _find(plan, name)
+    out = plan.out.resolve()
+    with locked(out) as token:
+        finish_all(out)
+        record = read_record(out, name)
+        if record is None:
+            raise InputError(f"{name} has not been done yet, so it cannot be rejected")
+        rejected = replace(
+            record,
+            outcome="failed",
+            reason=f"Rejected by a person. {note}".strip(),
+            review=Review("rejected", note),
+            transform=None,
+        )
+        rejected = commit(out, token, rejected, {}, overwrite=False)
+        write_report(out, problems=plan.problems)
+    return rejected
+
+
+def _find(plan: Plan, name: str) -> Pair:
+    for pair in plan.pairs:
+        if pair.name == name:
+            return pair
+    raise InputError(f"the plan has no pair {name!r}")

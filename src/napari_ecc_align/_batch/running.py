@@ -1,0 +1,196 @@
+"""Running a plan: every pair that is not done yet, and the report."""
+
+from __future__ import annotations
+
+import functools
+import os
+from collections.abc import Callable, Generator, Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from .._common.errors import InputError
+from .commit import finish_all
+from .job import Job, do, record_failure
+from .lock import holds, locked
+from .pairing import Pair, Plan, Sibling
+from .pool import Lost, work
+from .records import Outcome, Record, is_current, read_record
+from .report import write_report
+
+DEFAULT_TIMEOUT = 600.0
+
+
+@dataclass(frozen=True)
+class Counts:
+    """How many pairs came to what."""
+
+    aligned: int = 0
+    passed_through: int = 0
+    doubtful: int = 0
+    failed: int = 0
+
+    @property
+    def done(self) -> int:
+        """All of them."""
+        return self.aligned + self.passed_through + self.doubtful + self.failed
+
+    @property
+    def all_fine(self) -> bool:
+        """Whether none is doubtful or failed."""
+        return not self.doubtful and not self.failed
+
+    def plus(self, outcome: Outcome) -> Counts:
+        """Return the counts with one more pair."""
+        name = outcome.replace(" ", "_")
+        return replace(self, **{name: getattr(self, name) + 1})
+
+
+@dataclass(frozen=True, eq=False)
+class Finished:
+    """A pair that is done.
+
+    Attributes
+    ----------
+    pair : Pair
+        The pair.
+    record : Record
+        What came of it.
+    counts : Counts
+        Of all pairs done so far, this one included.
+    total : int
+        How many pairs there are.
+    resumed : bool
+        An earlier run had done it.
+    """
+
+    pair: Pair
+    record: Record
+    counts: Counts
+    total: int
+    resumed: bool
+
+
+def run_plan(
+    plan: Plan,
+    *,
+    workers: int | None = None,
+    timeout: float = DEFAULT_TIMEOUT,
+    cluster: str | None = None,
+    overwrite: bool = False,
+    cancel: Callable[[], bool] | None = None,
+) -> Generator[Finished, None, None]:
+    """Do every pair of a plan and yield each as it is finished; those done earlier come first.
+
+    Closing the generator, or `cancel`, ends the work; running the plan again goes on where it
+    was. Either way the report says how far it came. The processes do not import the script that
+    calls this.
+
+    Parameters
+    ----------
+    plan : Plan
+        From `make_plan`.
+    workers : int, optional
+        Processes, each of which uses one core; by default one per core.
+    timeout : float, default: 600
+        Seconds after which the process of a pair is ended and the pair tried once more.
+    cluster : str, optional
+        Address of a dask.distributed scheduler, whose workers are used in place of processes
+        here.
+    overwrite : bool, default: False
+        Replace files in the output folder that no run has written.
+    cancel : callable, optional
+        Asked about ten times a second; returns True to end the run.
+
+    Yields
+    ------
+    Finished
+
+    Raises
+    ------
+    InputError
+        If another run has the output folder, it cannot be written to, or no process or cluster
+        can be had; at the end, if the report cannot be written.
+    """
+    total, counts = len(plan.pairs), Counts()
+    out = plan.out.resolve()
+    with locked(out) as token:
+        finish_all(out)
+        unrecorded: list[Record] = []
+        complete = False
+        try:
+            jobs = []
+            for pair in plan.pairs:
+                record = read_record(out, pair.name)
+                if record is not None and is_current(record, pair, plan.settings, out):
+                    counts = counts.plus(record.outcome)
+                    yield Finished(pair, record, counts, total, resumed=True)
+                else:
+                    jobs.append(Job(absolute(pair), plan.settings, out, token, overwrite))
+            for job, result in _work(jobs, workers, timeout, cluster, cancel):
+                record = _record(job, result)
+                if record.passing:
+                    unrecorded.append(record)
+                counts = counts.plus(record.outcome)
+                yield Finished(job.pair, record, counts, total, resumed=False)
+            complete = True
+        finally:
+            try:
+                write_report(out, problems=plan.problems, more=unrecorded)
+            except InputError:
+                if complete:
+                    raise
+
+
+def done_already(plan: Plan) -> int:
+    """Return how many pairs of a plan an earlier run has done, and need not be done again."""
+    out = plan.out.resolve()
+    return sum(
+        is_current(read_record(out, pair.name), pair, plan.settings, out) for pair in plan.pairs
+    )
+
+
+def _work(
+    jobs: list[Job],
+    workers: int | None,
+    timeout: float,
+    cluster: str | None,
+    cancel: Callable[[], bool] | None,
+) -> Iterator[tuple[Job, Record | Lost]]:
+    if not jobs:
+        return iter(())
+    if cluster is None:
+        count = min(workers or cores(), len(jobs))
+        return work(do, jobs, workers=count, timeout=timeout, cancel=cancel)
+    from .cluster import work_on_cluster
+
+    check = functools.partial(holds, jobs[0].out, jobs[0].token)
+    return work_on_cluster(do, jobs, address=cluster, timeout=timeout, cancel=cancel, check=check)
+
+
+def cores() -> int:
+    """Return how many cores this process may use."""
+    try:
+        return len(os.sched_getaffinity(0))
+    except AttributeError:  # not on Linux
+        return os.cpu_count() or 1
+
+
+def _record(job: Job, result: Record | Lost) -> Record:
+    if isinstance(result, Record):
+        return result
+    return record_failure(job, f"Given up after a second try: {result.reason}.")
+
+
+def absolute(pair: Pair) -> Pair:
+    """Return a pair that means the same in a process with another working folder."""
+    return replace(
+        pair,
+        reference=_full(pair.reference),
+        moving=_full(pair.moving),
+        siblings=tuple(Sibling(s.flavour, _full(s.path)) for s in pair.siblings),
+        columns={},
+    )
+
+
+def _full(path: Path) -> Path:
+    return Path(os.path.abspath(path))  # noqa: PTH100 - links are kept, ".." is not

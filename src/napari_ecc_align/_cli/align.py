@@ -1,0 +1,105 @@
+"""``ecc-align align``."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+from numpy.typing import NDArray
+
+from .._align.pair import align
+from .._common.errors import InputError
+from .._compare.inspection import before_after, inspect_alignment
+from .._images.files.images import read_image
+from .._transform.files import AFFINE_ONLY, check_suffix
+from .._transform.transform import Transform
+from .console import progress_bar, say
+from .outputs import check_folder, check_outputs, result_paths, write_results
+from .show import EXIT_CODES, report, table_lines, to_json, verdict_line, written_line
+from .values import check_fill
+
+
+def run_align(chosen: argparse.Namespace) -> int:
+    """Align two files and write what there is to look at; return the exit code."""
+    check_folder(chosen.out)
+    _check_transform_out(chosen.transform_out, chosen.out, chosen.model)
+    initial = Transform.load(chosen.initial) if chosen.initial else None
+    reference, moving = read_image(chosen.reference), read_image(chosen.moving)
+    reference_mask = _read_mask(chosen.mask, chosen.reference, reference)
+    moving_mask = _read_mask(chosen.moving_mask, chosen.moving, moving)
+    check_fill(chosen.fill, moving)
+    given = [chosen.reference, chosen.moving, chosen.mask, chosen.moving_mask, chosen.initial]
+    paths = result_paths(chosen.out, chosen.moving, moving.dtype)
+    check_outputs(paths.values(), filter(None, given), overwrite=chosen.overwrite)
+    if chosen.transform_out:
+        taken = [*filter(None, given), *paths.values()]
+        check_outputs([chosen.transform_out], taken, overwrite=chosen.overwrite)
+    with progress_bar() as bar:
+        result = align(
+            reference,
+            moving,
+            model=chosen.model,
+            engine=chosen.engine,
+            precision=chosen.precision,
+            max_iterations=chosen.iterations,
+            tolerance=chosen.epsilon,
+            initial=initial,
+            progress=bar.update,
+            reference_mask=reference_mask,
+            moving_mask=moving_mask,
+        )
+    if result.verdict == "failed":
+        say(to_json(report(result, None, {})) if chosen.json else verdict_line(result))
+        if not chosen.json:
+            say("Nothing was written.")
+        return EXIT_CODES[result.verdict]
+    inspection = inspect_alignment(
+        reference,
+        moving,
+        result.transform,
+        method=chosen.threshold,
+        mode=chosen.difference,
+        interpolation=chosen.interpolation,
+        fill=chosen.fill,
+        reference_mask=reference_mask,
+        moving_mask=moving_mask,
+    )
+    write_results(paths, result, inspection, overwrite=chosen.overwrite)
+    if chosen.transform_out:
+        result.transform.save(chosen.transform_out, overwrite=chosen.overwrite)
+    if chosen.json:
+        say(to_json(report(result, inspection, paths)))
+    else:
+        say(verdict_line(result))
+        say("\n".join(table_lines(before_after(result, inspection))))
+        say(written_line(chosen.out, paths))
+    return EXIT_CODES[result.verdict]
+
+
+def _check_transform_out(path: Path | None, folder: Path, model: str) -> None:
+    """Refuse before any work what could only be refused after it."""
+    if path is None:
+        return
+    if check_suffix(path) in AFFINE_ONLY and model == "homography":
+        raise InputError(f"{path} cannot hold a homography; choose .json, .csv or .npy")
+    # The folder for the results is made if need be.
+    if not path.parent.is_dir() and path.parent.resolve() != folder.resolve():
+        raise InputError(f"cannot write {path}: its folder does not exist; create it first")
+
+
+def _read_mask(path: Path | None, image_path: Path, image: NDArray[Any]) -> NDArray[Any] | None:
+    if path is None:
+        return None
+    mask = read_image(path)
+    if mask.ndim != 2:
+        raise InputError(f"{path} is in colour; a mask has one channel, 0 where nothing counts")
+    if mask.shape != image.shape[:2]:
+        raise InputError(
+            f"{path} is {_size(mask)} pixels, but its image {image_path} is {_size(image)}"
+        )
+    return mask
+
+
+def _size(image: NDArray[Any]) -> str:
+    return f"{image.shape[1]} x {image.shape[0]}"

@@ -1,0 +1,197 @@
+"""The options of ``ecc-align batch``."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+from .._compare.thresholding import THRESHOLD_METHODS
+from .._ecc.options import DEFAULTS, ENGINES
+from .._images.warping import INTERPOLATIONS
+from .._transform.transform import MOTION_MODELS
+from .values import epsilon, fill_value, iterations, precision, seconds, tolerance
+
+_DESCRIPTION = """\
+Align each image in MOVING to its partner in REFERENCE, resample each of its siblings by the same
+transform, and write everything to a new folder with a report. Pairs that are aligned already are
+copied as they are. No input is ever changed.
+"""
+
+_EPILOG = """\
+REFERENCE, MOVING and SIBLING are folders, whose images pair by their paths below them, or
+patterns with {name} in them: 'scans/{name}_gray.png'. NAME=FOLDER says what the folder of the
+outputs is called.
+
+An interrupted or killed run goes on where it was when it is given the same command.
+
+Exit code: 0 all fine, 1 some pairs doubtful or failed, 2 bad usage.
+"""
+
+
+def add_batch(commands: Any) -> None:
+    """Add the command ``batch`` to the parser's commands."""
+    command = commands.add_parser(
+        "batch",
+        allow_abbrev=False,
+        help="align a whole dataset, every flavour of it, and report every doubtful pair",
+        description=_DESCRIPTION,
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    _add_inputs(command.add_argument_group("which images"))
+    _add_estimation(command.add_argument_group("how to align"))
+    _add_resampling(command.add_argument_group("how to resample"))
+    _add_running(command.add_argument_group("how to run"))
+    command.set_defaults(run=_run_batch)
+
+
+def _add_inputs(group: argparse._ArgumentGroup) -> None:
+    group.add_argument("--reference", metavar="REFERENCE", help="the images that stay")
+    group.add_argument("--moving", metavar="MOVING", help="the images to be aligned")
+    group.add_argument(
+        "--sibling",
+        action="append",
+        default=[],
+        metavar="SIBLING",
+        help="other flavours of the moving images, which get the same transform (repeatable)",
+    )
+    group.add_argument(
+        "--pairs",
+        type=Path,
+        metavar="TABLE",
+        help="in place of these: a CSV or TSV file with the columns reference, moving and, if "
+        "wanted, sibling:FLAVOUR and name",
+    )
+    group.add_argument("--out", type=Path, required=True, metavar="DIR", help="the output folder")
+    group.add_argument(
+        "--where",
+        action="append",
+        default=[],
+        metavar="GLOB",
+        help="only pairs whose name matches, or COLUMN=GLOB of a table; !GLOB for those that do "
+        "not (repeatable: all must hold)",
+    )
+    group.add_argument(
+        "--missing-siblings",
+        choices=("fail", "skip"),
+        default="fail",
+        help="what becomes of a pair that lacks a sibling (default: fail)",
+    )
+    group.add_argument(
+        "--max-pixels",
+        type=iterations,
+        default=2**27,
+        metavar="N",
+        help="refuse images with more pixels (default: %(default)s)",
+    )
+
+
+def _add_estimation(group: argparse._ArgumentGroup) -> None:
+    group.add_argument(
+        "--model", choices=MOTION_MODELS, default="affine", help="motion model (default: affine)"
+    )
+    group.add_argument(
+        "--engine", choices=ENGINES, default="pyramid", help="the estimator (default: pyramid)"
+    )
+    group.add_argument(
+        "--precision",
+        type=precision,
+        default=DEFAULTS.precision,
+        metavar="PX",
+        help=f"corner uncertainty to reach, in pixels (default: {DEFAULTS.precision:g})",
+    )
+    group.add_argument(
+        "--iterations",
+        type=iterations,
+        default=DEFAULTS.max_iterations,
+        metavar="N",
+        help=f"most iterations on a level (default: {DEFAULTS.max_iterations})",
+    )
+    group.add_argument(
+        "--epsilon",
+        type=epsilon,
+        default=DEFAULTS.tolerance,
+        metavar="EPS",
+        help=f"least gain of an iteration (default: {DEFAULTS.tolerance:g})",
+    )
+    group.add_argument(
+        "--threshold",
+        choices=THRESHOLD_METHODS,
+        default="otsu",
+        help="how both are binarised to count differing pixels (default: otsu)",
+    )
+
+
+def _add_resampling(group: argparse._ArgumentGroup) -> None:
+    group.add_argument(
+        "--tolerance",
+        type=tolerance,
+        default=0.05,
+        metavar="PX",
+        help="pass a pair through if its corners would move by less, or by less than three times "
+        "their uncertainty (default: %(default)s)",
+    )
+    group.add_argument(
+        "--interpolation",
+        choices=INTERPOLATIONS,
+        default="linear",
+        help="for images that are not binary (default: linear)",
+    )
+    group.add_argument(
+        "--binary",
+        choices=("area", "nearest"),
+        default="area",
+        help="for images of two values, which stay so: the value that covers more of a pixel, or "
+        "the nearest (default: area)",
+    )
+    group.add_argument(
+        "--fill",
+        type=fill_value,
+        default="background",
+        metavar="VALUE",
+        help="value outside the moving image: a number, or background (the default) for the "
+        "median along the border of each image",
+    )
+    group.add_argument(
+        "--doubtful",
+        choices=("write", "skip"),
+        default="write",
+        help="whether doubtful pairs get outputs (default: write); they are reported in any case",
+    )
+
+
+def _add_running(group: argparse._ArgumentGroup) -> None:
+    group.add_argument(
+        "--workers",
+        type=iterations,
+        metavar="N",
+        help="processes, each using one core (default: one per core)",
+    )
+    group.add_argument(
+        "--timeout",
+        type=seconds,
+        default=600.0,
+        metavar="S",
+        help="seconds after which a pair is tried once more, then given up (default: 600)",
+    )
+    group.add_argument(
+        "--cluster",
+        metavar="ADDRESS",
+        help="run on the dask.distributed cluster of this scheduler (the extra 'cluster')",
+    )
+    group.add_argument(
+        "--overwrite",
+        action="store_true",
+        help="replace files in the output folder that no run has written",
+    )
+    group.add_argument("--dry-run", action="store_true", help="show the plan and write nothing")
+    group.add_argument(
+        "--json", action="store_true", help="print one JSON document a line, and nothing else"
+    )
+
+
+def _run_batch(chosen: argparse.Namespace) -> int:
+    from .batch import run_batch
+
+    return run_batch(chosen)

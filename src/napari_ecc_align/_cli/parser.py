@@ -1,0 +1,212 @@
+"""What ``ecc-align`` understands."""
+
+from __future__ import annotations
+
+import argparse
+from importlib.metadata import version
+from pathlib import Path
+from typing import NoReturn
+
+from .._compare.difference import DIFFERENCE_MODES
+from .._compare.thresholding import THRESHOLD_METHODS
+from .._ecc.options import DEFAULTS, ENGINES
+from .._images.samples import sample_names
+from .._images.warping import INTERPOLATIONS
+from .._transform.files import FORMATS
+from .._transform.transform import MOTION_MODELS
+from .batch_options import add_batch
+from .values import epsilon, fill_value, iterations, precision
+
+
+class _Parser(argparse.ArgumentParser):
+    """A parser whose errors are one line."""
+
+    def error(self, message: str) -> NoReturn:
+        line = " ".join(message.split())
+        self.exit(2, f"{self.prog}: {line} (see {self.prog} --help)\n")
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """Return the parser of the whole command."""
+    parser = _Parser(
+        prog="ecc-align",
+        description="Align two images of one thing, and say whether to trust it.",
+        epilog="Exit code: 0 aligned, 1 doubtful or failed, 2 bad usage or input.",
+        allow_abbrev=False,
+    )
+    parser.add_argument(
+        "--version", action="version", version=f"%(prog)s {version('napari-ecc-align')}"
+    )
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    _add_align(commands)
+    _add_apply(commands)
+    add_batch(commands)
+    _add_demo(commands)
+    return parser
+
+
+def _add_align(commands: argparse._SubParsersAction[_Parser]) -> None:
+    command = commands.add_parser(
+        "align",
+        allow_abbrev=False,
+        help="align MOVING to REFERENCE",
+        description="Align MOVING to REFERENCE; write the aligned image, the difference, "
+        "the binary difference and the transform to a folder.",
+    )
+    command.add_argument("reference", type=Path, metavar="REFERENCE", help="the image that stays")
+    command.add_argument("moving", type=Path, metavar="MOVING", help="the image to be aligned")
+    command.add_argument(
+        "--out", type=Path, required=True, metavar="DIR", help="folder for the results"
+    )
+    command.add_argument(
+        "--model", choices=MOTION_MODELS, default="affine", help="motion model (default: affine)"
+    )
+    command.add_argument(
+        "--engine", choices=ENGINES, default="pyramid", help="the estimator (default: pyramid)"
+    )
+    command.add_argument(
+        "--precision",
+        type=precision,
+        default=DEFAULTS.precision,
+        metavar="PX",
+        help=f"corner uncertainty to reach, in pixels (default: {DEFAULTS.precision:g})",
+    )
+    command.add_argument(
+        "--iterations",
+        type=iterations,
+        default=DEFAULTS.max_iterations,
+        metavar="N",
+        help=f"most iterations on a level (default: {DEFAULTS.max_iterations})",
+    )
+    command.add_argument(
+        "--epsilon",
+        type=epsilon,
+        default=DEFAULTS.tolerance,
+        metavar="EPS",
+        help=f"least gain of an iteration (default: {DEFAULTS.tolerance:g})",
+    )
+    command.add_argument(
+        "--mask", type=Path, metavar="IMAGE", help="pixels of REFERENCE that count: those not 0"
+    )
+    command.add_argument(
+        "--moving-mask", type=Path, metavar="IMAGE", help="pixels of MOVING that count"
+    )
+    command.add_argument(
+        "--initial", type=Path, metavar="TRANSFORM", help="a transform file to start from"
+    )
+    command.add_argument(
+        "--transform-out",
+        type=Path,
+        metavar="FILE",
+        help=f"write the transform here too, in the format of the suffix: {', '.join(FORMATS)}",
+    )
+    command.add_argument(
+        "--threshold",
+        choices=THRESHOLD_METHODS,
+        default="otsu",
+        help="how both are binarised for the binary difference (default: otsu)",
+    )
+    command.add_argument(
+        "--difference",
+        choices=DIFFERENCE_MODES,
+        default="absolute",
+        help="kind of difference image (default: absolute)",
+    )
+    _add_output_options(command)
+    command.add_argument(
+        "--json", action="store_true", help="print the result as JSON, and nothing else"
+    )
+    command.set_defaults(run=_run_align)
+
+
+def _add_apply(commands: argparse._SubParsersAction[_Parser]) -> None:
+    command = commands.add_parser(
+        "apply",
+        allow_abbrev=False,
+        help="apply a transform to another image, such as another flavour of the page",
+        description="Resample IMAGE through TRANSFORM on the grid of REFERENCE.",
+    )
+    command.add_argument(
+        "transform",
+        type=Path,
+        metavar="TRANSFORM",
+        help=f"a transform file: {', '.join(FORMATS)}",
+    )
+    command.add_argument("image", type=Path, metavar="IMAGE", help="the image to be resampled")
+    command.add_argument(
+        "--like",
+        type=Path,
+        required=True,
+        metavar="REFERENCE",
+        help="image whose height and width the result gets",
+    )
+    command.add_argument(
+        "--out", type=Path, required=True, metavar="FILE", help="where to write the result"
+    )
+    _add_output_options(command)
+    command.set_defaults(run=_run_apply)
+
+
+def _add_output_options(command: _Parser) -> None:
+    command.add_argument(
+        "--interpolation",
+        choices=INTERPOLATIONS,
+        default="linear",
+        help="how to resample; nearest for labels (default: linear)",
+    )
+    command.add_argument(
+        "--fill",
+        type=fill_value,
+        default="background",
+        metavar="VALUE",
+        help="value outside the moving image: a number, or background (the default) for the "
+        "median along its border",
+    )
+    _add_overwrite(command)
+
+
+def _add_overwrite(command: _Parser) -> None:
+    command.add_argument(
+        "--overwrite", action="store_true", help="replace results that are there already"
+    )
+
+
+def _add_demo(commands: argparse._SubParsersAction[_Parser]) -> None:
+    command = commands.add_parser(
+        "demo",
+        allow_abbrev=False,
+        help="align a pair of images that comes with the package",
+        description="Open napari on a sample pair, aligned. Without a display, align it all the "
+        "same, print the table and write the results to a folder.",
+    )
+    command.add_argument(
+        "--sample", choices=sample_names(), default="page", help="which pair (default: page)"
+    )
+    command.add_argument(
+        "--out",
+        type=Path,
+        metavar="DIR",
+        help="folder for the results (default: a new ecc-align-demo here); implies --no-gui",
+    )
+    command.add_argument("--no-gui", action="store_true", help="do not open napari")
+    _add_overwrite(command)
+    command.set_defaults(run=_run_demo)
+
+
+# Estimating needs OpenCV, scikit-image and more: they are loaded when there is work for them.
+def _run_align(chosen: argparse.Namespace) -> int:
+    from .align import run_align
+
+    return run_align(chosen)
+
+
+def _run_apply(chosen: argparse.Namespace) -> int:
+    from .apply import run_apply
+
+    return run_apply(chosen)
+
+
+def _run_demo(chosen: argparse.Namespace) -> int:
+    from .demo import run_demo
+
+    return run_demo(chosen)

@@ -1,0 +1,129 @@
+"""Files that appear whole under their name, or not at all."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections.abc import Callable
+from pathlib import Path
+from typing import BinaryIO
+
+from .errors import InputError
+
+
+def write_atomically(
+    path: str | os.PathLike[str],
+    content: bytes | Callable[[BinaryIO], object],
+    *,
+    overwrite: bool = False,
+) -> None:
+    """Write a file under a temporary name beside it, then rename it.
+
+    Whoever looks sees the old file or the new one, never a part, even if the process is killed.
+
+    Parameters
+    ----------
+    path : str or path-like
+        Where to write.
+    content : bytes or callable
+        The bytes, or a function that writes them to the binary file it is given.
+    overwrite : bool, default: False
+        Replace a file that is there already.
+
+    Raises
+    ------
+    InputError
+        If the folder does not exist, the file exists and `overwrite` is false, or the disk
+        refuses. Nothing is left behind then.
+    """
+    path = Path(path)
+    if not path.parent.is_dir():
+        raise InputError(f"cannot write {path}: its folder does not exist; create it first")
+    if path.is_dir():
+        raise InputError(f"cannot write {path}: it is a folder")
+    if not overwrite and os.path.lexists(path):
+        raise _exists(path)
+    # Unique per process and call; the name is cut because file systems limit its length.
+    token = f"{os.getpid()}-{secrets.token_hex(4)}"
+    temporary = path.with_name(f".{path.name[:50]}.tmp-{token}")
+    try:
+        try:
+            with temporary.open("x+b") as file:
+                if callable(content):
+                    content(file)
+                else:
+                    file.write(content)
+                file.flush()
+                os.fsync(file.fileno())
+            move_into_place(temporary, path, overwrite=overwrite)
+        finally:
+            temporary.unlink(missing_ok=True)
+    except OSError as error:
+        raise InputError(f"cannot write {path}: {error.strerror or error}") from error
+
+
+def move_into_place(finished: Path, path: Path, *, overwrite: bool) -> None:
+    """Give a finished file its name, on the same file system.
+
+    Parameters
+    ----------
+    finished : Path
+        The whole file under a temporary name. It may still be there afterwards.
+    path : Path
+        The name it gets.
+    overwrite : bool
+        Replace a file that is there already.
+
+    Raises
+    ------
+    InputError
+        If `path` exists and `overwrite` is false, or the disk refuses.
+    """
+    try:
+        if overwrite:
+            finished.replace(path)
+        else:
+            _move_to_free_name(finished, path)
+        _sync_folder(path.parent)
+    except OSError as error:
+        raise InputError(f"cannot write {path}: {error.strerror or error}") from error
+
+
+def same_file(a: str | os.PathLike[str], b: str | os.PathLike[str]) -> bool:
+    """Return whether two paths lead to one file, through links too, or would if it existed."""
+    a, b = Path(a), Path(b)
+    try:
+        return a.samefile(b)
+    except OSError:
+        return a.resolve() == b.resolve()
+
+
+def _exists(path: Path) -> InputError:
+    return InputError(f"{path} exists already; ask to overwrite it or choose another name")
+
+
+def _move_to_free_name(temporary: Path, path: Path) -> None:
+    """Rename without ever replacing a file, even one that appeared a moment ago."""
+    try:
+        os.link(temporary, path)
+    except FileExistsError as error:
+        raise _exists(path) from error
+    except OSError:
+        # A file system without hard links: claim the name with an empty file, then replace it.
+        try:
+            path.open("x").close()
+        except FileExistsError as error:
+            raise _exists(path) from error
+        temporary.replace(path)
+
+
+def _sync_folder(folder: Path) -> None:
+    """Make a rename survive a power failure, where the system can."""
+    try:
+        descriptor = os.open(folder, os.O_RDONLY)
+    except OSError:  # Windows cannot open folders, and needs no such thing
+        return
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,1 @@
+"""What two aligned images differ in: binary maps, differences, views, and all of them at once."""

@@ -1,0 +1,140 @@
+"""The difference of two aligned images, after their contrast has been matched."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, Literal, get_args
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from .._common.errors import InputError
+from .._images.pixels import as_array, check_mask, strips, to_gray, valid_pixels
+from .._images.tallies import is_tallied
+
+DifferenceMode = Literal["absolute", "signed"]
+DIFFERENCE_MODES: tuple[DifferenceMode, ...] = get_args(DifferenceMode)
+
+
+@dataclass(frozen=True)
+class Contrast:
+    """The gain and offset that carry one image's intensities to another's."""
+
+    gain: float
+    offset: float
+
+
+def difference(
+    reference: ArrayLike,
+    aligned: ArrayLike,
+    *,
+    mode: DifferenceMode = "absolute",
+    mask: ArrayLike | None = None,
+) -> NDArray[np.float32]:
+    """Return what differs between two images that lie on one grid.
+
+    The aligned image's contrast is matched to the reference first: gain, offset and sign are
+    fitted over the overlap. A gray scan and a binary page of the same ink, dark on white against
+    white on black, thus differ only where their ink does.
+
+    Parameters
+    ----------
+    reference, aligned : array_like, shape (h, w) or (h, w, 3 or 4)
+        Images on the same grid, any real dtypes. Of colour, the luminance is compared.
+    mode : {"absolute", "signed"}
+        "signed" is reference minus aligned, in the reference's units; "absolute" its magnitude.
+    mask : array_like, shape (h, w), optional
+        Where the two overlap; elsewhere there is no difference. NaN counts as outside.
+
+    Returns
+    -------
+    ndarray of float32, shape (h, w)
+        Zero where the images agree, and outside the overlap.
+
+    Raises
+    ------
+    InputError
+        If an argument cannot be used; the message names it.
+    """
+    if mode not in DIFFERENCE_MODES:
+        raise InputError(f"mode must be one of {', '.join(DIFFERENCE_MODES)}, not {mode!r}")
+    first, second, inside = on_one_grid(reference, aligned, mask)
+    contrast = match_contrast(first, second, inside)
+    gap = np.zeros(inside.shape, np.float32)
+    for rows in strips(inside.shape):
+        x, y = (to_gray(plane[rows]) for plane in (second, first))
+        # Outside the overlap there may be NaN or infinity.
+        with np.errstate(invalid="ignore", over="ignore"):
+            part = y - (contrast.gain * x + contrast.offset)
+            if mode == "absolute":
+                np.abs(part, out=part)
+            np.copyto(gap[rows], part, where=inside[rows], casting="same_kind")
+    return gap
+
+
+def match_contrast(
+    reference: NDArray[Any], aligned: NDArray[Any], inside: NDArray[np.bool_]
+) -> Contrast:
+    """Fit ``reference = gain * aligned + offset`` by least squares over a mask.
+
+    The gain is zero where either image is flat or nothing is inside.
+    """
+    count = int(np.count_nonzero(inside))
+    if not count:
+        return Contrast(0.0, 0.0)
+    x_sum = y_sum = 0.0
+    for x, y in _pairs(reference, aligned, inside):
+        x_sum, y_sum = x_sum + float(x.sum()), y_sum + float(y.sum())
+    x_mean, y_mean = x_sum / count, y_sum / count
+    variance = covariance = 0.0
+    for x, y in _pairs(reference, aligned, inside):
+        x -= x_mean
+        y -= y_mean
+        variance, covariance = variance + _product(x, x), covariance + _product(x, y)
+    gain = covariance / variance if variance > 0 else 0.0
+    return Contrast(gain, y_mean - gain * x_mean)
+
+
+def _product(a: NDArray[np.float64], b: NDArray[np.float64]) -> float:
+    # Not a matrix product, whose threads take longer to wake than this.
+    return float(np.einsum("i,i->", a, b))
+
+
+def _pairs(
+    reference: NDArray[Any], aligned: NDArray[Any], inside: NDArray[np.bool_]
+) -> Iterator[tuple[NDArray[np.float64], NDArray[np.float64]]]:
+    """Yield the values (aligned, reference) of the pixels inside, some rows at a time."""
+    for rows in strips(inside.shape):
+        chosen = inside[rows]
+        yield aligned[rows][chosen].astype(np.float64), reference[rows][chosen].astype(np.float64)
+
+
+def on_one_grid(
+    reference: ArrayLike, aligned: ArrayLike, mask: ArrayLike | None
+) -> tuple[NDArray[Any], NDArray[Any], NDArray[np.bool_]]:
+    """Return two images as gray planes of one shape, and where both hold data.
+
+    Gray integers of 8 and 16 bits stay what they are; all else becomes floats.
+
+    Raises
+    ------
+    InputError
+        If the images do not have one height and width, or the mask does not have them too.
+    """
+    first, second = as_array(reference, "reference"), as_array(aligned, "aligned")
+    if first.shape[:2] != second.shape[:2]:
+        raise InputError(
+            f"aligned must lie on the reference's grid: it is {second.shape[:2]}, "
+            f"the reference {first.shape[:2]}; warp it first"
+        )
+    if not first.size:
+        raise InputError("reference is empty")
+    inside = valid_pixels(first, check_mask(mask, first.shape, "mask")) & valid_pixels(second)
+    return _plane(first, inside), _plane(second, inside), inside
+
+
+def _plane(image: NDArray[Any], inside: NDArray[np.bool_]) -> NDArray[Any]:
+    if image.ndim == 2 and is_tallied(image.dtype):
+        return np.ma.getdata(image)
+    return to_gray(image, inside)

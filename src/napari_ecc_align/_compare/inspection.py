@@ -1,0 +1,201 @@
+"""Everything a person looks at after an alignment: images, counts, and the table before/after."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from .._common.steps import outcome_of
+from .._images.pixels import as_array, check_mask, strips, valid_pixels
+from .._images.warping import Interpolation, Resampling, overlap, warp
+from .._transform.transform import Transform, corner_error
+from .._verdict.result import AlignmentResult
+from .binary import Comparison, compare
+from .difference import DifferenceMode, difference
+from .thresholding import Thresholding, ThresholdMethod
+
+
+@dataclass(frozen=True, eq=False)
+class Inspection:
+    """An alignment to look at, all on the reference's grid.
+
+    Attributes
+    ----------
+    aligned : ndarray
+        The moving image on the reference's grid, in its own dtype.
+    overlap : ndarray of bool, shape (h, w)
+        Where both images hold data.
+    difference : ndarray of float32, shape (h, w)
+        What differs once contrast is matched; 0 outside the overlap.
+    before, after : Comparison
+        Of the binarised images, before and after the alignment.
+    mean_difference_before, mean_difference : float
+        Mean of the absolute difference over the overlap, in the reference's units.
+    corner_shift : float
+        How far the alignment moves the corners of the reference, RMS in pixels.
+    """
+
+    aligned: NDArray[Any]
+    overlap: NDArray[np.bool_]
+    difference: NDArray[np.float32]
+    before: Comparison
+    after: Comparison
+    mean_difference_before: float
+    mean_difference: float
+    corner_shift: float
+
+
+@dataclass(frozen=True)
+class Row:
+    """One line of the table before/after."""
+
+    label: str
+    before: str
+    after: str
+
+
+def inspect_alignment(
+    reference: ArrayLike,
+    moving: ArrayLike,
+    transform: Transform,
+    *,
+    method: ThresholdMethod = "otsu",
+    threshold: float | tuple[float, float] | None = None,
+    window_size: int | None = None,
+    k: float | None = None,
+    mode: DifferenceMode = "absolute",
+    interpolation: Interpolation = "linear",
+    fill: float | Literal["background"] = "background",
+    reference_mask: ArrayLike | None = None,
+    moving_mask: ArrayLike | None = None,
+) -> Inspection:
+    """Resample the moving image and compare it with the reference before and after.
+
+    Parameters
+    ----------
+    reference, moving : array_like, shape (h, w) or (h, w, 3 or 4)
+        The two images.
+    transform : Transform
+        Maps reference pixels to moving pixels.
+    method, threshold, window_size, k
+        As in `compare`.
+    mode, interpolation, fill
+        As in `difference` and `warp`.
+    reference_mask, moving_mask : array_like, shape (h, w), optional
+        Pixels of each image that count.
+
+    Raises
+    ------
+    InputError
+        If an argument cannot be used; the message names it.
+    """
+    return outcome_of(
+        inspection_steps(
+            reference,
+            moving,
+            transform,
+            thresholding=Thresholding(method, threshold, window_size, k),
+            mode=mode,
+            resampling=Resampling(interpolation, fill),
+            reference_mask=reference_mask,
+            moving_mask=moving_mask,
+        )
+    )
+
+
+def inspection_steps(
+    reference: ArrayLike,
+    moving: ArrayLike,
+    transform: Transform,
+    *,
+    thresholding: Thresholding,
+    mode: DifferenceMode = "absolute",
+    resampling: Resampling,
+    reference_mask: ArrayLike | None = None,
+    moving_mask: ArrayLike | None = None,
+) -> Generator[str, None, Inspection]:
+    """Inspect as `inspect_alignment` does, one step at a time.
+
+    For callers that want to stop in between, such as a worker thread.
+
+    Returns
+    -------
+    generator
+        Yields what was done, in a word or two, and returns the `Inspection`.
+    """
+    fixed, other = as_array(reference, "reference"), as_array(moving, "moving")
+    fixed_valid = valid_pixels(fixed, check_mask(reference_mask, fixed.shape, "reference_mask"))
+    other_valid = valid_pixels(other, check_mask(moving_mask, other.shape, "moving_mask"))
+
+    def resampled(by: Transform) -> tuple[NDArray[Any], NDArray[np.bool_]]:
+        image = warp(
+            other,
+            by,
+            output_shape=fixed.shape,
+            interpolation=resampling.interpolation,
+            fill=resampling.fill,
+        )
+        inside = overlap(
+            by, output_shape=fixed.shape, moving_shape=other.shape, moving_valid=other_valid
+        )
+        return image, inside & fixed_valid
+
+    unmoved, inside_before = resampled(Transform.identity())
+    yield "resampled"
+    way = thresholding.keywords()
+    before = compare(fixed, unmoved, mask=inside_before, **way)
+    yield "compared before"
+    gap_before = difference(fixed, unmoved, mode=mode, mask=inside_before)
+    mean_before = _mean_inside(gap_before, inside_before)
+    del unmoved, gap_before
+    yield "difference before"
+    aligned, inside = resampled(transform)
+    yield "resampled"
+    after = compare(fixed, aligned, mask=inside, **way)
+    yield "compared after"
+    gap = difference(fixed, aligned, mode=mode, mask=inside)
+    return Inspection(
+        aligned=aligned,
+        overlap=inside,
+        difference=gap,
+        mean_difference_before=mean_before,
+        mean_difference=_mean_inside(gap, inside),
+        before=before,
+        after=after,
+        corner_shift=corner_error(transform.matrix, np.eye(3), fixed.shape),
+    )
+
+
+def _with_uncertainty(shift: float, result: AlignmentResult) -> str:
+    if not np.isfinite(result.corner_uncertainty):
+        return f"{shift:.2f}"
+    return f"{shift:.2f} ± {result.corner_uncertainty:.2g}"
+
+
+def _mean_inside(gap: NDArray[np.float32], inside: NDArray[np.bool_]) -> float:
+    # Outside there is no difference to add.
+    total = sum(float(np.abs(gap[rows]).sum(dtype=np.float64)) for rows in strips(gap.shape))
+    return total / max(1, int(np.count_nonzero(inside)))
+
+
+def before_after(result: AlignmentResult, inspection: Inspection) -> list[Row]:
+    """Return the table that says what an alignment changed, the headline first."""
+    before, after = inspection.before, inspection.after
+    return [
+        Row("differing pixels", f"{before.different:,}", f"{after.different:,}"),
+        Row("share of overlap", f"{before.fraction:.2%}", f"{after.fraction:.2%}"),
+        Row("IoU", f"{before.iou:.3f}", f"{after.iou:.3f}"),
+        Row("Dice", f"{before.dice:.3f}", f"{after.dice:.3f}"),
+        Row(
+            "mean difference",
+            f"{inspection.mean_difference_before:.3g}",
+            f"{inspection.mean_difference:.3g}",
+        ),
+        Row("ECC", f"{result.ecc_before:.4f}", f"{result.ecc:.4f}"),
+        Row("corners moved, px", "0", _with_uncertainty(inspection.corner_shift, result)),
+        Row("time, s", "", f"{result.seconds:.2g}"),
+    ]

@@ -1,0 +1,288 @@
+"""How an image is made black and white: by a threshold of scikit-image, or a given one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Literal, get_args
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .._common.errors import InputError
+from .._images.tallies import is_tallied, only_two, tallied
+
+ThresholdMethod = Literal[
+    "otsu",
+    "li",
+    "yen",
+    "isodata",
+    "triangle",
+    "minimum",
+    "mean",
+    "sauvola",
+    "niblack",
+    "local",
+]
+THRESHOLD_METHODS: tuple[ThresholdMethod, ...] = get_args(ThresholdMethod)
+
+# These need no more than the histogram, of as many bins as scikit-image takes by itself.
+_BY_HISTOGRAM = ("otsu", "yen", "isodata", "minimum")
+_BINS = 256
+
+LOCAL_METHODS: tuple[ThresholdMethod, ...] = ("sauvola", "niblack", "local")
+"""Those that find a threshold for every pixel, in a window around it."""
+METHODS_WITH_K: tuple[ThresholdMethod, ...] = ("sauvola", "niblack")
+
+
+@dataclass(frozen=True)
+class Thresholding:
+    """How both images are binarised before they are compared.
+
+    Parameters
+    ----------
+    method : str, default: "otsu"
+        A threshold of `skimage.filters`: "otsu", "li", "yen", "isodata", "triangle", "minimum",
+        "mean", or the local ones "sauvola", "niblack", "local".
+    threshold : float or tuple of float, optional
+        Use this threshold instead of a method's: one number for both images or one for each, in
+        their own values. Kept as two.
+    window_size : int, optional
+        Side in pixels of the window of a local method, odd; a sixteenth of the image when left
+        out.
+    k : float, optional
+        How far below the local mean "sauvola" and "niblack" put the threshold, in local
+        standard deviations; 0.2 when left out.
+
+    Raises
+    ------
+    InputError
+        If a value cannot be used, or is none of the method's.
+
+    Examples
+    --------
+    >>> Thresholding(threshold=0.5).threshold
+    (0.5, 0.5)
+    >>> Thresholding("sauvola", window_size=25).keywords()
+    {'method': 'sauvola', 'window_size': 25}
+    """
+
+    method: ThresholdMethod = "otsu"
+    threshold: float | tuple[float, float] | None = None
+    window_size: int | None = None
+    k: float | None = None
+
+    def __post_init__(self) -> None:
+        if self.method not in THRESHOLD_METHODS:
+            raise InputError(
+                f"method must be one of {', '.join(THRESHOLD_METHODS)}, not {self.method!r}"
+            )
+        object.__setattr__(self, "threshold", _two_thresholds(self.threshold))
+        if self.threshold is None:
+            _check_window(self.method, self.window_size)
+            _check_k(self.method, self.k)
+
+    def keywords(self) -> dict[str, Any]:
+        """Return the keywords of `compare` that say the same."""
+        if self.threshold is not None:
+            return {"threshold": self.threshold}
+        given = {"method": self.method, "window_size": self.window_size, "k": self.k}
+        return {name: value for name, value in given.items() if value is not None}
+
+
+@dataclass(frozen=True, eq=False)
+class Binary:
+    """An image in black and white.
+
+    Attributes
+    ----------
+    above : ndarray of bool, shape (h, w)
+        Where the image lies above its threshold, inside the mask.
+    threshold : float or None
+        In the image's own values; None of a local one, or where none was needed.
+    """
+
+    above: NDArray[np.bool_]
+    threshold: float | None
+
+
+def binarised_pair(
+    reference: NDArray[Any],
+    aligned: NDArray[Any],
+    inside: NDArray[np.bool_],
+    how: Thresholding,
+) -> tuple[Binary, Binary]:
+    """Return two gray images in black and white, each by its own threshold."""
+    if isinstance(how.threshold, tuple):
+        first, second = (
+            Binary((image > value) & inside, value)
+            for image, value in zip((reference, aligned), how.threshold, strict=True)
+        )
+        return first, second
+    return (
+        binarise(reference, inside, how, "reference"),
+        binarise(aligned, inside, how, "aligned"),
+    )
+
+
+def binarise(
+    gray: NDArray[Any],
+    inside: NDArray[np.bool_],
+    how: Thresholding,
+    name: str,
+) -> Binary:
+    """Return where a gray image lies above its threshold, inside a mask.
+
+    An image of two values is binary already and taken as it is.
+
+    Parameters
+    ----------
+    gray : ndarray, shape (h, w)
+        The image, any real dtype.
+    inside : ndarray of bool, shape (h, w)
+        Pixels that count; the result is False elsewhere.
+    how : Thresholding
+        Whose method is used.
+    name : str
+        What to call the image in an error.
+
+    Raises
+    ------
+    InputError
+        If the method finds no threshold ("minimum" needs two peaks in the histogram).
+    """
+    try:
+        if is_tallied(gray.dtype):
+            return _binarised_by_tally(gray, inside, how)
+        return _binarised(gray, inside, how)
+    except RuntimeError as error:
+        raise InputError(
+            f"the threshold {how.method!r} does not suit the {name} image ({error}); try 'otsu'"
+        ) from error
+
+
+def _binarised(
+    gray: NDArray[np.floating],
+    inside: NDArray[np.bool_],
+    how: Thresholding,
+) -> Binary:
+    values = gray[inside]
+    if not values.size or values.min() == values.max():
+        return Binary(np.zeros(gray.shape, bool), None)
+    low, high = float(values.min()), float(values.max())
+    if ((values == low) | (values == high)).all():
+        return Binary((gray > low) & inside, None)
+    scaled = np.where(inside, _scaled(gray, low, high), 0).astype(np.float32)
+    threshold = _threshold(scaled, inside, how)
+    return Binary((scaled > threshold) & inside, _in_own_values(threshold, low, high))
+
+
+def _binarised_by_tally(
+    gray: NDArray[Any],
+    inside: NDArray[np.bool_],
+    how: Thresholding,
+) -> Binary:
+    """Binarise integers of 8 or 16 bits by how often each value occurs."""
+    if gray.dtype == np.uint8 and (two := only_two(gray, inside)):
+        return Binary(_more_than(gray, two[0], inside), None)
+    tally = tallied(gray, inside)
+    if len(tally.values) < 2:
+        return Binary(np.zeros(gray.shape, bool), None)
+    low, high = tally.values[[0, -1]].astype(float).tolist()
+    if len(tally.values) == 2:
+        return Binary(_more_than(gray, tally.values[0], inside), None)
+    scaled = _scaled(tally.values.astype(np.float32), low, high).astype(np.float32)
+    if how.method in _BY_HISTOGRAM:
+        threshold = _threshold_of(how.method, scaled, tally.counts)
+        above = scaled > threshold
+        if not above.any():
+            return Binary(np.zeros(gray.shape, bool), None)
+        lies_above = _more_than(gray, tally.values[above.argmax() - 1], inside)
+        return Binary(lies_above, _in_own_values(threshold, low, high))
+    plane = np.where(inside, _scaled(gray.astype(np.float32), low, high), 0).astype(np.float32)
+    found = _threshold(plane, inside, how)
+    return Binary((plane > found) & inside, _in_own_values(found, low, high))
+
+
+def _more_than(gray: NDArray[Any], value: Any, inside: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    above = np.asarray(gray > value)
+    above &= inside
+    return above
+
+
+def _in_own_values(
+    threshold: float | NDArray[np.floating], low: float, high: float
+) -> float | None:
+    """Return a threshold between 0 and 1 in an image's values; None of a local one."""
+    return low + threshold * (high - low) if isinstance(threshold, float) else None
+
+
+def _scaled(values: NDArray[np.floating], low: float, high: float) -> NDArray[np.floating]:
+    """Bring values to 0 to 1: scikit-image's histograms overflow on extreme ranges."""
+    scaled: NDArray[np.floating] = (values / 2 - low / 2) / (high / 2 - low / 2)
+    return scaled
+
+
+def _threshold_of(
+    method: ThresholdMethod, values: NDArray[np.float32], counts: NDArray[np.int64]
+) -> float:
+    """Return the threshold of pixels given by their values and how often each occurs."""
+    # As scikit-image's own histogram of the pixels would be.
+    heights, edges = np.histogram(values, _BINS, weights=counts)
+    centres = (edges[:-1] + edges[1:]) / 2
+    from skimage import filters
+
+    find: Callable[..., Any] = getattr(filters, f"threshold_{method}")
+    return float(find(hist=(heights, centres)))
+
+
+def _threshold(
+    scaled: NDArray[np.float32],
+    inside: NDArray[np.bool_],
+    how: Thresholding,
+) -> float | NDArray[np.floating]:
+    from skimage import filters
+
+    find: Callable[..., Any] = getattr(filters, f"threshold_{how.method}")
+    if how.method not in LOCAL_METHODS:
+        return float(find(scaled[inside]))
+    options = {} if how.k is None else {"k": how.k}
+    # Wide enough to hold strokes and their ground, odd as scikit-image asks.
+    window = how.window_size or max(15, min(scaled.shape) // 16) | 1
+    ground = np.where(inside, scaled, np.median(scaled[inside]))
+    if how.method == "sauvola":
+        # R is half the range of the data, which is 1 here; scikit-image assumes 2.
+        options["r"] = 0.5
+    thresholds: NDArray[np.floating] = find(ground, window, **options)
+    return thresholds
+
+
+def _two_thresholds(threshold: object) -> tuple[float, float] | None:
+    if threshold is None:
+        return None
+    try:
+        values = np.asarray(threshold, np.float64)
+    except (TypeError, ValueError) as error:
+        raise InputError(f"threshold must be one number or two, not {threshold!r}") from error
+    if values.shape not in ((), (2,)) or not np.isfinite(values).all():
+        raise InputError(f"threshold must be one finite number or two, not {threshold!r}")
+    first, second = np.broadcast_to(values, 2).tolist()
+    return first, second
+
+
+def _check_window(method: str, window_size: object) -> None:
+    if window_size is None:
+        return
+    if method not in LOCAL_METHODS:
+        raise InputError(f"window_size is for {', '.join(LOCAL_METHODS)}, not for {method!r}")
+    if not isinstance(window_size, (int, np.integer)) or window_size < 3 or not window_size % 2:
+        raise InputError(f"window_size must be odd and at least 3, not {window_size!r}")
+
+
+def _check_k(method: str, k: object) -> None:
+    if k is None:
+        return
+    if method not in METHODS_WITH_K:
+        raise InputError(f"k is for {' and '.join(METHODS_WITH_K)}, not for {method!r}")
+    if not isinstance(k, (int, float, np.number)) or not np.isfinite(k):
+        raise InputError(f"k must be a number such as 0.2, not {k!r}")

@@ -1,0 +1,128 @@
+"""Pictures in which two aligned images are compared by eye: overlay and checkerboard."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from .._common.errors import InputError
+from .._images.pixels import to_gray
+from .binary import COLOURS, ONLY_ALIGNED, ONLY_REFERENCE
+from .difference import match_contrast, on_one_grid
+
+_PERCENTILES = (0.5, 99.5)
+_SAMPLE = 1000
+_MOST_SQUARES = 1000
+
+
+def overlay(
+    reference: ArrayLike, aligned: ArrayLike, *, mask: ArrayLike | None = None
+) -> NDArray[np.uint8]:
+    """Lay two images on one grid over each other in two colours.
+
+    The reference is drawn in orange and the other image in blue, after its brightness, contrast
+    and sign have been matched: where they agree the sum is gray, where one of them is brighter
+    its colour shows. The colours are those of the binary difference.
+
+    Parameters
+    ----------
+    reference, aligned : array_like, shape (h, w) or (h, w, 3 or 4)
+        Images on the same grid, any real dtypes. Of colour, the luminance is shown.
+    mask : array_like, shape (h, w), optional
+        Where the two overlap; elsewhere only the reference is drawn.
+
+    Returns
+    -------
+    ndarray of uint8, shape (h, w, 3)
+
+    Raises
+    ------
+    InputError
+        If an argument cannot be used; the message names it.
+    """
+    first, second, inside = _matched(reference, aligned, mask)
+    hues = [np.array(COLOURS[label], np.float32) for label in (ONLY_REFERENCE, ONLY_ALIGNED)]
+    # Half of the other colour is taken away, so that equal parts of both make gray.
+    both = sum(hues)
+    parts = [255 * hue / both for hue in hues]
+    picture = np.empty((*first.shape, 3), np.uint8)
+    for channel in range(3):
+        mixed = parts[0][channel] * first + parts[1][channel] * second
+        picture[..., channel] = np.rint(mixed)
+    picture[~inside] = np.rint(first[~inside, np.newaxis] * parts[0])
+    return picture
+
+
+def checkerboard(
+    reference: ArrayLike,
+    aligned: ArrayLike,
+    *,
+    squares: int = 8,
+    mask: ArrayLike | None = None,
+) -> NDArray[np.float32]:
+    """Show two images on one grid in turn, on the squares of a checkerboard.
+
+    Edges that run on across the squares lie right. Brightness, contrast and sign of the other
+    image are matched first, so that only the place of things tells the squares apart.
+
+    Parameters
+    ----------
+    reference, aligned : array_like, shape (h, w) or (h, w, 3 or 4)
+        Images on the same grid, any real dtypes. Of colour, the luminance is shown.
+    squares : int, default: 8
+        Number of squares along the longer side.
+    mask : array_like, shape (h, w), optional
+        Where the two overlap; elsewhere the reference is shown.
+
+    Returns
+    -------
+    ndarray of float32, shape (h, w)
+        From 0, the reference's darkest, to 1, its brightest.
+
+    Raises
+    ------
+    InputError
+        If an argument cannot be used; the message names it.
+    """
+    if isinstance(squares, bool) or not isinstance(squares, (int, np.integer)):
+        raise InputError(f"squares must be a whole number, not {squares!r}")
+    if not 2 <= squares <= _MOST_SQUARES:
+        raise InputError(f"squares must be from 2 to {_MOST_SQUARES}, not {squares}")
+    first, second, inside = _matched(reference, aligned, mask)
+    side = max(1.0, max(first.shape) / squares)
+    row, column = (np.arange(length) // side for length in first.shape)
+    other = (row[:, np.newaxis] + column) % 2 == 1
+    board: NDArray[np.float32] = np.where(other & inside, second, first).astype(np.float32)
+    return board
+
+
+def _matched(
+    reference: ArrayLike, aligned: ArrayLike, mask: ArrayLike | None
+) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.bool_]]:
+    """Return both images between 0 and 1 in the reference's contrast, and where they overlap."""
+    first, second, inside = on_one_grid(reference, aligned, mask)
+    first, second = to_gray(first), to_gray(second)
+    contrast = match_contrast(first, second, inside)
+    low, high = _range(first)
+    if contrast.gain:
+        second = contrast.gain * second + contrast.offset
+    return _between(first, low, high), _between(second, low, high), inside
+
+
+def _range(image: NDArray[np.floating]) -> tuple[float, float]:
+    step = max(1, max(image.shape) // _SAMPLE)
+    sample = image[::step, ::step]
+    sample = sample[np.isfinite(sample)]
+    if not sample.size:
+        return 0.0, 1.0
+    low, high = np.percentile(sample, _PERCENTILES)
+    if low == high:
+        low, high = sample.min(), sample.max()
+    return float(low), float(high)
+
+
+def _between(image: NDArray[np.floating], low: float, high: float) -> NDArray[np.float32]:
+    span = (high - low) or 1.0
+    scaled = np.clip((image - low) / span, 0, 1).astype(np.float32)
+    finite: NDArray[np.float32] = np.nan_to_num(scaled, copy=False)
+    return finite

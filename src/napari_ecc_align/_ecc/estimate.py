@@ -1,0 +1,69 @@
+"""What an estimator returns."""
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+Representation = Literal["intensity", "gradient", "detail"]
+
+
+@dataclass(frozen=True, eq=False)
+class Step:
+    """One step of an estimator.
+
+    Attributes
+    ----------
+    stage : str
+        What is being done, in words.
+    matrix : ndarray of float64, shape (3, 3), or None
+        The transform reached, in pixels of full resolution, if there is any.
+    fraction : float
+        Share of the work that is done; 0 where nobody knows.
+    """
+
+    stage: str
+    matrix: NDArray[np.float64] | None
+    fraction: float = 0.0
+
+
+@dataclass(frozen=True, eq=False)
+class Estimate:
+    """A matrix and how it was found.
+
+    Attributes
+    ----------
+    matrix : ndarray of float64, shape (3, 3)
+        Maps reference pixels (x, y, 1) to moving pixels.
+    inverted : bool
+        Dark in one image is bright in the other.
+    iterations : int
+        Iterations on the last level.
+    converged : bool
+        The last solve settled, and its start was believed.
+    start : str
+        Which start led here: "initial", "identity", "phase correlation", "rotation and scale" or
+        "features".
+    representation : {"intensity", "gradient", "detail"}
+        What was correlated: the images, the magnitude of their gradients, or their detail with
+        brightness and contrast evened out.
+    corner_uncertainty : float
+        One sigma of the RMS over the reference's four corners, in pixels of the moving image; NaN
+        where the estimator gives none.
+    covariance : ndarray of float64, shape (p, p), or None
+        Of the model's parameters (see `Model.increment`) in normalised coordinates: lengths in
+        half the reference's longer side, around its centre.
+    timings : dict of str to float
+        Seconds spent on each start.
+    """
+
+    matrix: NDArray[np.float64]
+    inverted: bool
+    iterations: int
+    converged: bool
+    start: str
+    representation: Representation
+    corner_uncertainty: float = float("nan")
+    covariance: NDArray[np.float64] | None = None
+    timings: dict[str, float] = field(default_factory=dict)

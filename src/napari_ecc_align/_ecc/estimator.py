@@ -1,0 +1,128 @@
+"""The fast estimator: starts from cheap to dear, refined coarse to fine until one is believed."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Generator
+from dataclasses import replace
+
+import numpy as np
+
+from .._common.steps import retold
+from .._images.pyramid.levels import Level
+from .._transform.models import Array
+from .estimate import Estimate, Step
+from .initial_guesses import Candidate, Rungs
+from .options import SearchOptions
+from .refine import Refined
+
+Accept = Callable[[Estimate], bool]
+
+# With less agreement there is nothing to make more precise.
+_WORTH_REFINING = 0.2
+
+
+def estimate_steps(
+    reference: list[Level],
+    moving: list[Level],
+    options: SearchOptions,
+    *,
+    initial: Array | None = None,
+    accept: Accept | None = None,
+) -> Generator[Step, None, Estimate]:
+    """Align the finest level of `moving` to that of `reference`, one step at a time.
+
+    Parameters
+    ----------
+    reference, moving : list of Level
+        Pyramids, full resolution first; see `image_pyramid`.
+    options : SearchOptions
+        Of which the engine is not looked at.
+    initial : (3, 3) array, optional
+        First start, tried before all others.
+    accept : callable, optional
+        Given an estimate whose own tiles agree, tells whether to stop; otherwise the next rung
+        is climbed.  Every such estimate is accepted by default.
+
+    Yields
+    ------
+    Step
+
+    Returns
+    -------
+    Estimate
+        Never an exception for images that do not match: see `Estimate.converged`.
+
+    References
+    ----------
+    .. [1] G. D. Evangelidis and E. Z. Psarakis, "Parametric Image Alignment Using Enhanced
+       Correlation Coefficient Maximization", IEEE TPAMI 30(10), 2008.
+    .. [2] S. Baker and I. Matthews, "Lucas-Kanade 20 Years On: A Unifying Framework", IJCV 56(3),
+       2004.
+    """
+    rungs = Rungs(reference, moving, options, initial)
+    timings: dict[str, float] = {}
+    best: Candidate | None = None
+    refused: Estimate | None = None
+    for rung, candidates in rungs.cheapest_first():
+        clock = time.perf_counter()
+        for candidate in candidates():
+            if candidate is None:
+                yield Step(rung, None)
+                continue
+            yield Step(rung, candidate.refined.matrix)
+            if best is None or candidate.rank > best.rank:
+                best = candidate
+            if candidate.tried or not candidate.believed or rungs.descended(candidate):
+                continue
+            refined = yield from _fine_steps(candidate, rung)
+            timings[rung] = timings.get(rung, 0.0) + time.perf_counter() - clock
+            clock = time.perf_counter()
+            if rungs.confirmed(candidate, refined):
+                found = _result(rungs, candidate, refined, timings, accepted=True)
+                if accept is None or accept(found):
+                    return found
+                refused = refused or found
+                rungs.note_descent(candidate, refined)
+        timings[rung] = timings.get(rung, 0.0) + time.perf_counter() - clock
+    if refused is not None:
+        return replace(refused, timings=timings)
+    assert best is not None
+    refined = best.refined
+    if best.agreement.share >= _WORTH_REFINING:
+        refined = yield from _fine_steps(best, best.rung)
+    return _result(rungs, best, refined, timings, accepted=False)
+
+
+def _fine_steps(candidate: Candidate, rung: str) -> Generator[Step, None, Refined]:
+    def told(reached: Refined) -> Step:
+        where = f"1/{2**reached.level} of the resolution" if reached.level else "full resolution"
+        return Step(f"{rung}, {where}, ECC {abs(reached.solution.ecc):.3f}", reached.matrix)
+
+    return retold(candidate.refiner.fine(candidate.refined), told)
+
+
+def _result(
+    rungs: Rungs,
+    candidate: Candidate,
+    refined: Refined,
+    timings: dict[str, float],
+    *,
+    accepted: bool,
+) -> Estimate:
+    solution = refined.solution
+    covariance = solution.covariance
+    if len(covariance) != rungs.options.motion.n_parameters:
+        # The coarsest levels know a homography only by its affine part.
+        covariance = np.full((rungs.options.motion.n_parameters,) * 2, np.inf)
+    return Estimate(
+        matrix=refined.matrix,
+        inverted=solution.gain < 0,
+        iterations=solution.iterations,
+        converged=accepted and solution.converged,
+        start=candidate.rung,
+        representation="gradient" if candidate.refiner.gradient else "intensity",
+        corner_uncertainty=float(np.hypot(refined.uncertainty, refined.bias)),
+        covariance=covariance,
+        timings=dict(timings),
+    )

@@ -1,0 +1,101 @@
+"""Starts from matched features, for pairs that correlation over small images cannot place."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .._common.opencv import cv2
+from .._images.pyramid.levels import Floats, Level, floats
+from .._transform.models import Array, Model, scaled
+
+# Features are found on the finest level of at most so many pixels.
+PIXELS = 640 * 640
+_MOST = 1500
+_RATIO = 0.8
+_THRESHOLD = 3.0
+_FEWEST = 6
+_NEIGHBOURHOOD = 12.0
+
+
+def starts(reference: Level, moving: Level, model: Model) -> Generator[None, None, list[Array]]:
+    """Return transforms (px of level 0) from SIFT matches, for either contrast (Lowe 2004).
+
+    Yields after every image and every matching.
+    """
+    sift = cv2.SIFT.create(nfeatures=_MOST)
+    points, descriptors = _detect(sift, reference)
+    yield
+    others, theirs = _detect(sift, moving)
+    yield
+    if descriptors is None or theirs is None or min(len(points), len(others)) < _FEWEST:
+        return []
+    out = []
+    for sought in (theirs, _negative(theirs)):
+        matrix = _fit(points, descriptors, others, sought, model)
+        yield
+        if matrix is not None:
+            centre = ((reference.shape[1] - 1) / 2, (reference.shape[0] - 1) / 2)
+            out.append(scaled(model.project(matrix, centre), 2.0**reference.index))
+    return out
+
+
+def _negative(descriptors: Floats) -> Floats:
+    """Return the descriptors that the negative of the image would have.
+
+    All gradients, and with them the direction of each feature, turn round: the 4 x 4 cells change
+    places, and the 8 directions relative to the feature's stay.
+    """
+    cells = descriptors.reshape(-1, 4, 4, 8)
+    return floats(np.ascontiguousarray(cells[:, ::-1, ::-1]).reshape(-1, 128))
+
+
+def _bytes(level: Level) -> NDArray[np.uint8]:
+    """Return 8 bits with the same contrast everywhere.
+
+    Faint detail in an even picture then counts as much as strong edges.
+    """
+    image, _ = level.patch(0, level.shape[0], 0, level.shape[1])
+    image = image - cv2.GaussianBlur(image, (0, 0), _NEIGHBOURHOOD)
+    spread = np.sqrt(cv2.GaussianBlur(image * image, (0, 0), _NEIGHBOURHOOD))
+    image /= spread + 0.5 * np.float32(np.median(spread)) + np.float32(1e-6)
+    return np.asarray(np.clip(image * 48 + 128, 0, 255).astype(np.uint8))
+
+
+def _detect(sift: cv2.SIFT, level: Level) -> tuple[Array, Floats | None]:
+    mask = None if level.valid is None else level.valid.view(np.uint8) * np.uint8(255)
+    keypoints, descriptors = sift.detectAndCompute(_bytes(level), mask)
+    points = np.array([point.pt for point in keypoints])
+    # Where strengths tie, more than asked for are returned.
+    return points[:_MOST], None if descriptors is None else floats(descriptors)[:_MOST]
+
+
+def _fit(
+    points: Array, descriptors: Floats, others: Array, theirs: Floats, model: Model
+) -> Array | None:
+    """Match descriptors by Lowe's ratio and fit the model robustly; None without a consensus."""
+    pairs = cv2.BFMatcher(cv2.NORM_L2).knnMatch(descriptors, theirs, k=2)
+    good = [
+        pair[0]
+        for pair in pairs
+        if len(pair) == 2 and pair[0].distance < _RATIO * pair[1].distance
+    ]
+    if len(good) < _FEWEST:
+        return None
+    a = floats(points[[match.queryIdx for match in good]])
+    b = floats(others[[match.trainIdx for match in good]])
+    if model.name == "homography":
+        matrix, inliers = cv2.findHomography(
+            a, b, cv2.USAC_MAGSAC, _THRESHOLD, maxIters=5000, confidence=0.999
+        )
+    elif model.name == "affine":
+        matrix, inliers = cv2.estimateAffine2D(a, b, None, cv2.USAC_MAGSAC, _THRESHOLD, 5000)
+    else:
+        matrix, inliers = cv2.estimateAffinePartial2D(a, b, None, cv2.RANSAC, _THRESHOLD, 5000)
+    if matrix is None or inliers is None or np.count_nonzero(inliers) < _FEWEST:
+        return None
+    out = np.eye(3)
+    out[: len(matrix)] = matrix
+    return out

@@ -1,0 +1,250 @@
+"""Starts for the estimator, from images of about a hundred pixels."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+
+import numpy as np
+
+from .._common.opencv import cv2
+from .._images.pyramid.blocks import represent
+from .._images.pyramid.levels import Floats, Level, floats
+from .._transform.models import Array, scaled
+
+_ANGLES = 36
+_SCALES = (0.7, 0.84, 1.0, 1.19, 1.41)
+# A shift must leave this share of the smaller image in the overlap.
+_MIN_OVERLAP = 0.25
+# Shifts closer than this (px of the small level) are one peak.
+_APART = 4
+# Long strips would need a square this large for every rotation; they are not searched.
+_LARGEST = 768
+
+
+def translations(reference: Level, moving: Level, *, gradient: bool, count: int) -> list[Array]:
+    """Return starts (px of level 0) from peaks of the signed phase correlation.
+
+    After Kuglin and Hines (1975).
+
+    Both signs count, because contrast may be inverted, and several peaks, because texture repeats.
+    """
+    first, _ = _prepared(reference, gradient)
+    second, _ = _prepared(moving, gradient)
+    size = _fft_size(first.shape, second.shape)
+    one, two = (
+        floats(cv2.dft(_padded(_tapered(plane), size), flags=cv2.DFT_COMPLEX_OUTPUT))
+        for plane in (first, second)
+    )
+    spectrum = floats(cv2.mulSpectrums(one, two, 0, conjB=True))
+    magnitude = np.sqrt((spectrum * spectrum).sum(axis=2))
+    # Dividing by the root of the magnitude whitens without making empty frequencies count as much
+    # as full ones.
+    spectrum /= np.maximum(magnitude, 1e-3 * magnitude.max() + 1e-30)[..., None] ** 0.75
+    surface = np.abs(cv2.idft(spectrum, flags=cv2.DFT_REAL_OUTPUT | cv2.DFT_SCALE))
+    surface = surface * _allowed(first.shape, second.shape, size)
+    starts = []
+    for _ in range(count):
+        dx, dy, _score = _peak(surface, first.shape, second.shape)
+        matrix = np.eye(3)
+        matrix[:2, 2] = -dx, -dy
+        starts.append(scaled(matrix, 2.0**reference.index))
+    return starts
+
+
+def similarities(
+    reference: Level, moving: Level, *, gradient: bool, count: int
+) -> Generator[None, None, list[Array]]:
+    """Return starts (px of level 0) from a full search over rotation, scale and shift.
+
+    For each of 36 rotations and 5 scales one normalised cross correlation over all shifts, by
+    Fourier transforms, of the overlap only (Padfield 2012, without the local means).  Yields every
+    few transforms.
+    """
+    first, seen = _prepared(reference, gradient)
+    second, covered = _prepared(moving, gradient)
+    reach = int(np.ceil(np.hypot(*second.shape) * max(_SCALES)))
+    half = _fft_size(_half(first.shape), (-(-reach // 2),) * 2, share=0.6)
+    if 2 * max(half) > _LARGEST:
+        return []
+    search = _Search(first, seen, second, covered, half)
+    found: list[tuple[float, Array]] = []
+    for scale in _SCALES:
+        for k in range(_ANGLES):
+            if k % 9 == 0:
+                yield
+            found.append(search.best_shift(2 * np.pi * k / _ANGLES, scale))
+    found.sort(key=lambda item: -item[0])
+    return [scaled(matrix, 2.0**reference.index) for _, matrix in found[:count]]
+
+
+class _Search:
+    """Correlation of one image with turned and scaled versions of another, over all shifts.
+
+    The energies in the overlap, by which the correlation is divided, vary slowly with the shift:
+    they are computed from images of half the size.
+
+    Parameters
+    ----------
+    first, second : (h, w) float32 arrays
+        With zero mean.
+    seen, covered : (h, w) float32 arrays
+        1 where `first` or `second` are valid, else 0.
+    half : tuple of int
+        Half the size of the transforms (h, w).
+    """
+
+    def __init__(
+        self, first: Floats, seen: Floats, second: Floats, covered: Floats, half: tuple[int, int]
+    ) -> None:
+        self._shape = first.shape
+        self._half, self._size = half, (2 * half[0], 2 * half[1])
+        self._second, self._covered, self._square = (
+            second,
+            _halved(covered),
+            _halved(second * second),
+        )
+        self._spectrum = _dft(first, self._size)
+        self._energy, self._seen = (_dft(_halved(plane), half) for plane in (first * first, seen))
+
+    def best_shift(self, angle: float, scale: float) -> tuple[float, Array]:
+        """Return the best score of one rotation and scale, and its reference-to-moving matrix."""
+        turn, (height, width) = self._canvas(angle, scale)
+        flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+        image = floats(cv2.warpAffine(self._second, turn[:2], (width, height), flags=flags))
+        surface = np.abs(_correlation(self._spectrum, _dft(image, self._size)))
+        small = (_HALVING @ turn @ _DOUBLING)[:2]
+        size = _half((height, width))
+        square, mask = (
+            floats(cv2.warpAffine(plane, small, size[::-1], flags=flags))
+            for plane in (self._square, self._covered)
+        )
+        # Interpolation has cost the turned image some of its energy.
+        square *= np.float32(0.25 * np.vdot(image, image) / max(float(square.sum()), 1e-6))
+        surface *= self._weight(
+            _dft(square, self._half), _dft(mask, self._half), float(mask.sum())
+        )
+        dx, dy, score = _peak(surface, self._shape, (height, width))
+        move = np.eye(3)
+        move[:2, 2] = -dx, -dy
+        return score, turn @ move
+
+    def _canvas(self, angle: float, scale: float) -> tuple[Array, tuple[int, int]]:
+        """Return a canvas that holds the turned moving image: its map to that, and (h, w)."""
+        h, w = self._second.shape
+        cos, sin = abs(np.cos(angle)) * scale, abs(np.sin(angle)) * scale
+        width = min(int(np.ceil(cos * w + sin * h)), self._size[1])
+        height = min(int(np.ceil(sin * w + cos * h)), self._size[0])
+        cos, sin = np.cos(angle) / scale, np.sin(angle) / scale
+        turn = np.array([[cos, -sin, 0], [sin, cos, 0], [0, 0, 1.0]])
+        middle = np.array([(width - 1) / 2, (height - 1) / 2])
+        turn[:2, 2] = np.array([(w - 1) / 2, (h - 1) / 2]) - turn[:2, :2] @ middle
+        return turn, (height, width)
+
+    def _weight(self, square: Floats, mask: Floats, area: float) -> Floats:
+        """Return the factor of the correlation at each shift, zero to rule it out."""
+        overlap = _correlation(self._seen, mask)
+        energy = np.maximum(_correlation(self._energy, mask), 1e-6)
+        energy *= np.maximum(_correlation(self._seen, square), 1e-6)
+        enough = overlap > _MIN_OVERLAP * min(area, float(self._covered.sum()))
+        # Correlations of a small overlap scatter more: weigh by the root of its size.
+        weight = np.sqrt(np.where(enough, overlap, 0) / energy)
+        return floats(cv2.resize(weight, self._size[::-1]))
+
+
+_DOUBLING = np.array([[2, 0, 0.5], [0, 2, 0.5], [0, 0, 1]])
+_HALVING = np.linalg.inv(_DOUBLING)
+
+
+def _half(shape: tuple[int, ...]) -> tuple[int, int]:
+    return -(-shape[0] // 2), -(-shape[1] // 2)
+
+
+def _halved(plane: Floats) -> Floats:
+    """Return means of 2 x 2 pixels; what lies beyond an odd border is zero."""
+    h, w = plane.shape
+    even = np.pad(plane, ((0, h % 2), (0, w % 2)))
+    return floats(
+        cv2.resize(even, (even.shape[1] // 2, even.shape[0] // 2), interpolation=cv2.INTER_AREA)
+    )
+
+
+def _correlation(first: Floats, second: Floats) -> Floats:
+    """Return the cross correlation, over all shifts, of two planes given by their transforms."""
+    product = cv2.mulSpectrums(first, second, 0, conjB=True)
+    return floats(cv2.idft(product, flags=cv2.DFT_REAL_OUTPUT | cv2.DFT_SCALE))
+
+
+def _prepared(level: Level, gradient: bool) -> tuple[Floats, Floats]:
+    """Return the level with zero mean over its valid pixels, and those as 0 and 1.
+
+    It is zero where it is not valid.
+    """
+    image, valid = represent(*level.patch(0, level.shape[0], 0, level.shape[1]), gradient)
+    if valid is None:
+        return image - image.mean(), np.ones(image.shape, np.float32)
+    out = image - (image[valid].mean() if valid.any() else np.float32(0))
+    out[~valid] = 0
+    return out, valid.astype(np.float32)
+
+
+def _tapered(image: Floats) -> Floats:
+    h, w = image.shape
+    rows, columns = (
+        np.minimum(1, np.minimum(np.arange(n) + 1, n - np.arange(n)) / (n / 8)) for n in (h, w)
+    )
+    return np.asarray(image * (rows[:, None] * columns).astype(np.float32))
+
+
+def _fft_size(
+    first: tuple[int, ...], second: tuple[int, ...], share: float = 1.0
+) -> tuple[int, int]:
+    """Return a fast transform size (h, w).
+
+    It keeps shifts of up to `share` of the overlap apart from their wrapped twins.
+    """
+    h, w = (
+        cv2.getOptimalDFTSize(int(max(a, b, share * (a + b))))
+        for a, b in zip(first, second, strict=True)
+    )
+    return h, w
+
+
+def _padded(image: Floats, size: tuple[int, int]) -> Floats:
+    out = np.zeros(size, np.float32)
+    out[: image.shape[0], : image.shape[1]] = image
+    return out
+
+
+def _dft(image: Floats, size: tuple[int, int]) -> Floats:
+    """Return the transform in OpenCV's packed form, which needs half the time of a complex one."""
+    return floats(cv2.dft(_padded(image, size), nonzeroRows=image.shape[0]))
+
+
+def _allowed(first: tuple[int, ...], second: tuple[int, ...], size: tuple[int, int]) -> Floats:
+    """Return 1 for the shifts that leave enough overlap, else 0."""
+    overlaps = []
+    for a, b, n in zip(first, second, size, strict=True):
+        shift = np.arange(n)
+        shift = np.where(shift > n - b, shift - n, shift)
+        overlaps.append(
+            np.clip(np.minimum(a, b + shift) - np.maximum(0, shift), 0, None) / min(a, b)
+        )
+    return np.asarray(np.outer(*overlaps) > _MIN_OVERLAP, dtype=np.float32)
+
+
+def _peak(
+    surface: Floats, first: tuple[int, ...], second: tuple[int, ...]
+) -> tuple[int, int, float]:
+    """Return the shift (dx, dy) of the highest peak and its height; and erase the peak in place.
+
+    Of the two shifts that a place in the periodic surface stands for, the one with more overlap
+    is meant.
+    """
+    h, w = surface.shape
+    _, score, _, (x, y) = cv2.minMaxLoc(surface)
+    ys = np.arange(y - _APART, y + _APART + 1) % h
+    xs = np.arange(x - _APART, x + _APART + 1) % w
+    surface[np.ix_(ys, xs)] = 0
+    dx = x - w if 2 * x > first[1] - second[1] + w else x
+    dy = y - h if 2 * y > first[0] - second[0] + h else y
+    return dx, dy, float(score)

@@ -1,0 +1,289 @@
+"""Where to start: from cheap to dear, each start refined on coarse levels and asked by tiles."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Iterator
+from dataclasses import dataclass, replace
+from functools import partial
+
+import numpy as np
+
+from .._images.pyramid.levels import Level
+from .._transform.models import Array, apply, frame_of, scaled
+from . import features
+from . import global_search as coarse
+from . import quick_check as check
+from .options import SearchOptions
+from .refine import Refined, Refiner
+
+# The search over rotation and scale tries the smaller image first; phase correlation affords a
+# larger one.
+_SEARCH_PIXELS = (80 * 80, 140 * 140)
+_SHIFT_PIXELS = 140 * 140
+# Tiles are asked on a level of at most so many pixels; half of them, and four, must agree.
+_CHECK_PIXELS = 300 * 300
+_MIN_AGREEMENT = 0.5
+_MIN_AGREEING = 4
+# Where the fine levels moved on, this much of the agreement must remain.
+_KEPT_AGREEMENT = 0.7
+# What is too small or too plain to ask tiles must correlate so well.
+_MIN_ECC = 0.9
+# What correlates like this on a whole level is refined without asking tiles first: whoever accepts
+# an estimate asks his own.
+_SURE_ECC = 0.97
+# Only what correlates like this at all is worth a second look with a gain per block.
+_PROMISING = 0.5
+# Starts that lead to within so many px (of the level of the tiles) of each other are the same.
+_SAME = 0.5
+# So near (px of the level on which they start), the fine levels lead to the same place.
+_SAME_BASIN = 1.5
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """Where a start led on coarse levels, and what tiles say of it.
+
+    Attributes
+    ----------
+    refined : Refined
+    agreement : Agreement
+    refiner : Refiner
+        Of the representation in which it was refined.
+    rung : str
+        Where the start came from.
+    sure, tried : bool
+        Believed before any tile was asked; and already refined, in vain.
+    """
+
+    refined: Refined
+    agreement: check.Agreement
+    refiner: Refiner
+    rung: str
+    sure: bool = False
+    tried: bool = False
+
+    @property
+    def believed(self) -> bool:
+        """Tell whether it is worth to be refined on fine levels."""
+        if self.sure:
+            return True
+        if self.agreement.tiles < _MIN_AGREEING:
+            return abs(self.refined.solution.ecc) > _MIN_ECC
+        return self.agreement.share >= _MIN_AGREEMENT and self.agreement.agreeing >= _MIN_AGREEING
+
+    @property
+    def rank(self) -> tuple[float, float]:
+        """What sorts candidates by how good they are."""
+        ecc = self.refined.solution.ecc
+        return self.agreement.share, abs(ecc) if np.isfinite(ecc) else 0.0
+
+
+# None where nothing has been found yet but time has passed.
+Candidates = Generator[Candidate | None, None, None]
+
+
+class Rungs:
+    """The ways to start with one pair, and what is known of where they led.
+
+    Parameters
+    ----------
+    reference, moving : list of Level
+        Pyramids, full resolution first.
+    options : SearchOptions
+    initial : (3, 3) array or None
+        First start.
+    """
+
+    def __init__(
+        self,
+        reference: list[Level],
+        moving: list[Level],
+        options: SearchOptions,
+        initial: Array | None,
+    ) -> None:
+        self.options = options
+        self.initial = initial
+        depth = min(len(reference), len(moving))
+        self.reference, self.moving = reference[:depth], moving[:depth]
+        self.frame = frame_of(reference[0].shape)
+        self.intensity = Refiner(self.reference, self.moving, options, gradient=False)
+        self.gradient = Refiner(self.reference, self.moving, options, gradient=True)
+        self.checked = self._at_most(_CHECK_PIXELS)
+        self._tried: list[tuple[Refiner, Array]] = []
+        self._descended: list[tuple[Refiner, Array]] = []
+
+    def _at_most(self, pixels: int) -> int:
+        sizes = [
+            max(a.image.size, b.image.size)
+            for a, b in zip(self.reference, self.moving, strict=True)
+        ]
+        return next((k for k, size in enumerate(sizes) if size <= pixels), len(sizes) - 1)
+
+    def cheapest_first(self) -> Iterator[tuple[str, Callable[[], Candidates]]]:
+        """Yield the rungs from cheap to dear; each makes its candidates only when asked."""
+        if self.initial is not None:
+            start = self.initial
+            yield "initial", lambda: self._close("initial", [start])
+            yield "initial", lambda: self._from("initial", lambda: [start])
+        identity = self.options.motion.project(np.eye(3), self.frame.centre)
+        for refiner in (self.intensity, self.gradient):
+            yield "identity", partial(self._from, "identity", lambda: [identity], refiner)
+            if not self.textured:
+                return
+            shifted = partial(self._shifted, refiner)
+            yield "phase correlation", partial(self._from, "phase correlation", shifted, refiner)
+        rough, exact = (self._at_most(pixels) for pixels in _SEARCH_PIXELS)
+        yield "rotation and scale", partial(self._searched, self.gradient, rough)
+        yield "rotation and scale", partial(self._searched, self.intensity, rough)
+        yield "features", self._matched
+        if exact != rough:
+            yield "rotation and scale", partial(self._searched, self.gradient, exact)
+
+    @property
+    def textured(self) -> bool:
+        """Both images show something."""
+        levels = self.reference[-1], self.moving[-1]
+        patches = (level.patch(0, level.shape[0], 0, level.shape[1])[0] for level in levels)
+        return all(np.ptp(patch) > 0 for patch in patches)
+
+    def _shifted(self, refiner: Refiner) -> list[Array]:
+        small = self._at_most(_SHIFT_PIXELS)
+        return coarse.translations(
+            self.reference[small], self.moving[small], gradient=refiner.gradient, count=3
+        )
+
+    def _searched(self, refiner: Refiner, level: int) -> Candidates:
+        """Search rotation and scale on a level, and refine the best few from there."""
+        starts = yield from (
+            coarse.similarities(
+                self.reference[level], self.moving[level], gradient=refiner.gradient, count=6
+            )
+        )
+        yield from self._from("rotation and scale", lambda: starts, refiner, level)
+
+    def _matched(self) -> Candidates:
+        level = self._at_most(features.PIXELS)
+        starts = yield from (
+            features.starts(self.reference[level], self.moving[level], self.options.motion)
+        )
+        yield from self._close("features", starts)
+
+    def _from(
+        self,
+        rung: str,
+        starts: Callable[[], list[Array]],
+        refiner: Refiner | None = None,
+        first: int | None = None,
+    ) -> Candidates:
+        """Refine and check each start, in both representations if none is given."""
+        for start in starts():
+            for chosen in (refiner,) if refiner else (self.intensity, self.gradient):
+                refined = chosen.coarse(start, first=first)
+                if self._known(refined.matrix, chosen):
+                    yield None
+                    continue
+                sure = self._sure(refined, chosen)
+                if sure:
+                    yield Candidate(refined, check.Agreement(0, 0), chosen, rung, sure=True)
+                found = self._settled(self._checked(refined, chosen, rung))
+                yield replace(found, tried=sure and found.refined is refined)
+
+    def _close(self, rung: str, starts: list[Array]) -> Candidates:
+        """Refine and check starts that are too good for the coarsest levels."""
+        for start in starts:
+            if not check.plausible(start, self.reference[0].shape, self.moving[0].shape):
+                continue
+            for refiner in (self.intensity, self.gradient):
+                yield self._settled(self.candidate(refiner.polished(start), refiner, rung))
+
+    def _known(self, matrix: Array, refiner: Refiner) -> bool:
+        """Tell whether an earlier start led to the same transform, and remember this one."""
+        corners = apply(matrix, self.frame.corners)
+        for other, before in self._tried:
+            if other is refiner and np.abs(corners - before).max() < _SAME * 2.0**self.checked:
+                return True
+        self._tried.append((refiner, corners))
+        return False
+
+    def descended(self, candidate: Candidate) -> bool:
+        """Tell whether the fine levels were reached from here before, and went nowhere good."""
+        corners = apply(candidate.refined.matrix, self.frame.corners)
+        near = _SAME_BASIN * 2.0**candidate.refined.level
+        return any(
+            other is candidate.refiner and np.abs(corners - before).max() < near
+            for other, before in self._descended
+        )
+
+    def note_descent(self, candidate: Candidate, refined: Refined) -> None:
+        """Remember from where the fine levels settled."""
+        if refined.solution.converged:
+            for matrix in (candidate.refined.matrix, refined.matrix):
+                self._descended.append((candidate.refiner, apply(matrix, self.frame.corners)))
+
+    def _sure(self, refined: Refined, refiner: Refiner) -> bool:
+        """Tell whether a coarsely refined start need not be checked before it is refined."""
+        solution = refined.solution
+        return (
+            not refiner.gradient
+            and refined.level == refiner.finest_whole > 0
+            and solution.converged
+            and abs(solution.ecc) > _SURE_ECC
+            and self.plausible(refined)
+        )
+
+    def _checked(self, refined: Refined, refiner: Refiner, rung: str) -> Candidate:
+        """Check a coarsely refined start; if need be, once more with uneven light allowed for."""
+        found = self.candidate(refined, refiner, rung)
+        if (
+            found.believed
+            or not abs(refined.solution.ecc) > _PROMISING
+            or not self.plausible(refined)
+        ):
+            return found
+        again = self.candidate(refiner.polished(refined.matrix), refiner, rung)
+        return again if again.rank > found.rank else found
+
+    def _settled(self, found: Candidate) -> Candidate:
+        """Return to intensities, which are sharper, where they agree with the gradients."""
+        if not found.refiner.gradient or not found.believed:
+            return found
+        again = self.candidate(
+            self.intensity.polished(found.refined.matrix), self.intensity, found.rung
+        )
+        return (
+            again
+            if again.believed and again.agreement.share > 0.9 * found.agreement.share
+            else found
+        )
+
+    def candidate(self, refined: Refined, refiner: Refiner, rung: str) -> Candidate:
+        """Check a coarsely refined start with tiles."""
+        agreement = check.Agreement(0, 0)
+        if np.isfinite(refined.solution.ecc) and self.plausible(refined):
+            matrix = scaled(refined.matrix, 2.0**-self.checked)
+            agreement = check.agreement(
+                self.reference[self.checked],
+                self.reference[min(self.checked + 2, len(self.reference) - 1)],
+                self.moving[self.checked],
+                matrix,
+                inverted=refined.solution.gain < 0,
+                gradient=refiner.gradient,
+            )
+        return Candidate(refined, agreement, refiner, rung)
+
+    def confirmed(self, candidate: Candidate, refined: Refined) -> bool:
+        """Tell whether the fine levels stayed with what was believed of the coarse ones."""
+        if not self.plausible(refined):
+            return False
+        corners = self.frame.corners
+        moved = apply(refined.matrix, corners) - apply(candidate.refined.matrix, corners)
+        if np.abs(moved).max() < 2.0**self.checked:
+            return True
+        again = self.candidate(refined, candidate.refiner, candidate.rung)
+        if candidate.sure:
+            return again.believed
+        return again.agreement.share >= _KEPT_AGREEMENT * candidate.agreement.share
+
+    def plausible(self, refined: Refined) -> bool:
+        """Tell whether a refined transform could be one."""
+        return check.plausible(refined.matrix, self.reference[0].shape, self.moving[0].shape)

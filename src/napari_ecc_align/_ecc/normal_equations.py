@@ -1,0 +1,283 @@
+"""Normal equations of gain, offset and motion on blocks, from moments.
+
+With the reference R linearised, the moving image sampled through the current transform is fitted
+by::
+
+    moving = gain * R + offset + gain * grad R . displacement(parameters)
+
+Gain and offset are eliminated (variable projection), either one pair for all blocks or one pair
+per block; with a pair per block, each block also has a noise level of its own, by which it is
+weighted.  Uneven light then bends nothing, and a block that shows something else hardly counts.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from .._common.quantiles import middle
+from .._images.pyramid.blocks import Blocks, inner_gradients
+from .._images.pyramid.levels import Bools, Floats
+from .._transform.models import Array, Frame, Model
+from . import moments
+
+# A block's noise is believed down to this share of the typical block's.
+_QUIETEST = 0.3
+# What is nearly blank in the reference and not in the moving image has a gain beyond measure, with
+# which it would count more than all others.
+_MOST_GAIN = 4.0
+# A block's noise is measured on every so many-th of its rows and columns.
+_SPARSE = 2
+
+
+@dataclass(frozen=True)
+class Equations:
+    """Normal equations at one transform, gain and offset eliminated.
+
+    Attributes
+    ----------
+    normals : (n, p, p) array
+        Each block's contribution to the normal matrix.
+    scores : (n, p) array
+        Each block's contribution to the right-hand side.
+    gains, weights : (n,) arrays
+        Gain and inverse noise variance of each block.
+    gain : float
+        Of all blocks together; its sign tells the polarity.
+    ecc : float
+        Correlation with one gain and offset for all; NaN if undefined.
+    """
+
+    normals: Array
+    scores: Array
+    gains: Array
+    weights: Array
+    gain: float
+    ecc: float
+
+
+@dataclass(frozen=True)
+class Fit:
+    """What one set of blocks says of one transform.
+
+    Attributes
+    ----------
+    normals : (n, p, p) array
+    scores : (n, p) array
+        Neither multiplied by the gains nor by the weights yet.
+    gains : (n,) array
+    variances : (n,) array
+        Noise where the reference has gradients, zero in blocks without.
+    photometric : (2, 2) array
+        Sums of R², R and 1 over all blocks.
+    pair : (2,) array
+        Sums of R * moving and of moving.
+    square : float
+        Sum of moving².
+    """
+
+    normals: Array
+    scores: Array
+    gains: Array
+    variances: Array
+    photometric: Array
+    pair: Array
+    square: float
+
+
+class Linearised:
+    """The parts that depend only on the reference and on which pixels are seen.
+
+    Parameters
+    ----------
+    blocks : Blocks
+    model : Model
+    frame : Frame
+        Of the reference level.
+    seen : (n, b, b) bool array or None
+        Pixels to use; None for all.
+    """
+
+    def __init__(self, blocks: Blocks, model: Model, frame: Frame, seen: Bools | None) -> None:
+        self.seen = seen
+        self._degree = model.degree
+        self._values, self._slopes = blocks.values, blocks.slopes
+        if seen is not None:
+            self._values, self._slopes = self._values * seen, self._slopes * seen
+        n, b = len(blocks.values), blocks.size
+        self.count = (
+            np.full(n, float(b * b))
+            if seen is None
+            else np.array([np.count_nonzero(block) for block in seen], np.float64)
+        )
+        # Per block, parameters -> coefficients over the block's own monomials: (n, 2m, p), in px
+        # of displacement.
+        shift = moments.shift(
+            (blocks.centres - frame.centre) / frame.radius, b / 2 / frame.radius, model.degree
+        )
+        halves = model.basis.reshape(2, shift.shape[1], -1) * frame.radius
+        self._restrict = np.concatenate(
+            [shift.transpose(0, 2, 1) @ half for half in halves], axis=1
+        )
+        self._eliminate()
+
+    def _eliminate(self) -> None:
+        """Sum the reference's own moments and project gain and offset out of the motion."""
+        values, slopes = self._values, self._slopes
+        hessian = self._quadratic(slopes)
+        self._cross = np.stack([self._descent(slopes * values), self._descent(slopes)], axis=2)
+        total, square = _sum(values), _dot(values, values)
+        self._photometric = np.array([[square, total], [total, self.count]]).transpose(2, 0, 1)
+        self._pooled = self._photometric.sum(0)
+        sparse = slopes[:, :, ::_SPARSE, ::_SPARSE]
+        self._sparse = np.ascontiguousarray(values[:, ::_SPARSE, ::_SPARSE])
+        self._strength = sparse[0] ** 2 + sparse[1] ** 2
+        self._total_strength = np.maximum(_sum(self._strength), 1e-30)
+        self._inverse = inverse2(self._photometric)
+        coupling = self._cross @ self._inverse
+        self._projected = hessian - self._cross @ coupling.transpose(0, 2, 1)
+
+    def _quadratic(self, slopes: Floats) -> Array:
+        """Sum products of gradients, times products of monomials, per block: (n, p, p)."""
+        planes = np.empty((3, *slopes.shape[1:]), np.float32)
+        for out, first, second in zip(planes, (0, 0, 1), (0, 1, 1), strict=True):
+            np.multiply(slopes[first], slopes[second], out=out)
+        return self._restricted(
+            *moments.quadratic(moments.table(planes, 2 * self._degree), self._degree)
+        )
+
+    def _restricted(self, a: Array, b: Array, c: Array) -> Array:
+        """Return (n, p, p) for sums by x and x, x and y, and y and y, each (n, m, m)."""
+        m = a.shape[-1]
+        full = np.empty((len(a), 2 * m, 2 * m))
+        full[:, :m, :m], full[:, m:, m:] = a, c
+        full[:, :m, m:] = full[:, m:, :m] = b
+        return np.asarray(self._restrict.transpose(0, 2, 1) @ full @ self._restrict)
+
+    def _descent(self, planes: Floats) -> Array:
+        """Sum products with the gradients by x and by y against the motion: (n, p)."""
+        sums = moments.linear(moments.table(planes, self._degree), self._degree)
+        both = sums.transpose(1, 0, 2).reshape(sums.shape[1], 1, -1)
+        return np.asarray((both @ self._restrict)[:, 0])
+
+    def fit(self, image: Floats) -> Fit:
+        """Fit `image`, (n, b, b), zero where not seen."""
+        scores = self._descent(self._slopes * image)
+        pairs = np.stack([_dot(self._values, image), _sum(image)], axis=1)
+        pair = pairs.sum(0)
+        fitted = (self._inverse @ pairs[:, :, None])[:, :, 0]
+        scores = scores - (self._cross @ fitted[:, :, None])[:, :, 0]
+        variances = self._variances(image, fitted)
+        square = float(_dot(image, image).sum())
+        return Fit(self._projected, scores, fitted[:, 0], variances, self._pooled, pair, square)
+
+    def _variances(self, image: Floats, fitted: Array) -> Array:
+        """Return each block's noise variance.
+
+        The noise is measured where the gradients are, because only there does it move anything:
+        on a page, paper is quiet and the edges of the ink are not.
+        """
+        gain, offset = fitted.astype(np.float32).T[:, :, None, None]
+        residual = self._sparse * gain
+        residual += offset
+        residual -= image[:, ::_SPARSE, ::_SPARSE]
+        residual *= residual
+        return np.asarray(_dot(self._strength, residual) / self._total_strength)
+
+    def noise(self, image: Floats, gains: Array) -> Array:
+        """Return what noise in the reference's gradients adds to the normals, (n, p, p).
+
+        It is still to be multiplied by the weights and gains.
+
+        The derivative of the scores by the motion is the product of the reference's gradients
+        with those of the *moving* image.  The reference's with themselves also count its noise:
+        steps would be too short, and the covariance too small, where there is little but noise.
+        """
+        b = image.shape[-1]
+        inside = slice(1, b - 1, _SPARSE), slice(1, b - 1)
+        own = self._slopes[:, :, *inside]
+        left = own * gains.astype(np.float32)[:, None, None]
+        left -= inner_gradients(image, _SPARSE)
+        if self.seen is not None:
+            left *= withdrawn(self.seen)[:, *inside]
+        xx, yy = _dot(own[0], left[0]), _dot(own[1], left[1])
+        xy = (_dot(own[0], left[1]) + _dot(own[1], left[0])) / 2
+        # Noise is much the same all over a block: its moments are those of the block's area.
+        area = moments.area(b, self._degree) * (b**2 / own[0, 0].size)
+        return self._restricted(*(sums[:, None, None] * area for sums in (xx, xy, yy)))
+
+
+def combined(fits: list[Fit]) -> Equations:
+    """Put the fits of several sets of blocks together (of one set, where not local)."""
+    photometric = sum((fit.photometric for fit in fits), np.zeros((2, 2)))
+    pair = sum((fit.pair for fit in fits), np.zeros(2))
+    square = sum(fit.square for fit in fits)
+    gains = chained([fit.gains for fit in fits])
+    normals = chained([fit.normals for fit in fits])
+    weights = _weights(chained([fit.variances for fit in fits]))
+    weights[np.abs(gains) > _MOST_GAIN * _typical_gain(normals, gains)] = 0
+    scores = chained([fit.scores for fit in fits]) * (weights * gains)[:, None]
+    normals = normals * (weights * gains**2)[:, None, None]
+    gain = float((inverse2(photometric) @ pair)[0])
+    ecc = correlation(photometric, pair, square)
+    return Equations(normals, scores, gains, weights, gain, ecc)
+
+
+def _typical_gain(normals: Array, gains: Array) -> float:
+    """Return the root mean square gain, each block weighed by the strength of its gradients."""
+    strengths = np.maximum(normals[:, 0, 0], 0)
+    total = float(strengths.sum())
+    return math.sqrt(float(strengths @ gains**2) / total) if total > 0 else 0.0
+
+
+def chained(arrays: list[Array]) -> Array:
+    """Return arrays one after the other, without a copy if there is one only."""
+    return arrays[0] if len(arrays) == 1 else np.concatenate(arrays)
+
+
+def _weights(variances: Array) -> Array:
+    """Return inverse noise variances, relative to a typical block's."""
+    used = variances[variances > 0]
+    if not len(used):
+        return np.ones(len(variances))
+    return np.asarray(1 / np.maximum(variances / middle(used), _QUIETEST))
+
+
+def withdrawn(seen: Bools) -> Bools:
+    """Shrink what is seen by one pixel, block by block."""
+    down = seen.copy()
+    down[:, 1:] &= seen[:, :-1]
+    down[:, :-1] &= seen[:, 1:]
+    across = down.copy()
+    across[:, :, 1:] &= down[:, :, :-1]
+    across[:, :, :-1] &= down[:, :, 1:]
+    return across
+
+
+def _dot(a: Floats, b: Floats) -> Array:
+    return np.asarray(np.einsum("nij,nij->n", a, b), dtype=np.float64)
+
+
+def _sum(planes: Floats) -> Array:
+    """Sum each block; numpy adds pairwise along one axis, which single precision needs."""
+    return np.asarray(planes.reshape(len(planes), -1).sum(axis=1), dtype=np.float64)
+
+
+def inverse2(matrix: Array) -> Array:
+    """Invert (..., 2, 2) symmetric matrices, with a ridge that keeps flat blocks finite."""
+    a, b, d = matrix[..., 0, 0], matrix[..., 0, 1], matrix[..., 1, 1]
+    scale = 1 / np.maximum(a * d - b * b, 1e-6 * a * d + 1e-12)
+    out = np.empty(matrix.shape)
+    out[..., 0, 0], out[..., 1, 1] = d * scale, a * scale
+    out[..., 0, 1] = out[..., 1, 0] = -b * scale
+    return out
+
+
+def correlation(photometric: Array, pair: Array, square: float) -> float:
+    """Return the ECC from the sums of R², R and 1, of R * moving and moving, and of moving²."""
+    (aa, a), (_, n) = photometric.tolist()
+    ab, b = pair.tolist()
+    variances = float((aa - a * a / n) * (square - b * b / n)) if n > 0 else 0.0
+    return float((ab - a * b / n) / math.sqrt(variances)) if variances > 0 else float("nan")

@@ -1,0 +1,105 @@
+"""What is asked of a search: which motion model, by which estimator, and how exactly."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+import numpy as np
+
+from .._common.errors import InputError
+from .._transform.models import MODELS, Model
+from .._transform.transform import MotionModel, check_model
+
+Engine = Literal["pyramid", "opencv"]
+ENGINES: tuple[Engine, ...] = get_args(Engine)
+
+FINEST_PRECISION = 1e-4
+MOST_ITERATIONS = 100_000
+
+
+@dataclass(frozen=True)
+class SearchOptions:
+    """How the transform between two images is searched for.
+
+    Parameters
+    ----------
+    model : {"affine", "translation", "euclidean", "similarity", "homography"}
+        The motion model.
+    engine : {"pyramid", "opencv"}
+        The estimator: our own, or OpenCV's ECC, which has no "similarity".
+    precision : float, default: 0.02
+        Corner uncertainty in pixels at which the "pyramid" engine stops reading more tiles.
+    max_iterations : int, default: 100
+        Most iterations on a level ("pyramid"), or at full resolution ("opencv").
+    tolerance : float, default: 1e-7
+        Stop when an iteration changes the correlation by less.
+
+    Raises
+    ------
+    InputError
+        If a value cannot be used; the message names it.
+
+    Examples
+    --------
+    >>> SearchOptions(model="euclidean", precision=0.005).max_iterations
+    100
+    >>> SearchOptions(model="similarity", engine="opencv")
+    Traceback (most recent call last):
+    ...
+    napari_ecc_align._common.errors.InputError: model 'similarity' is not in OpenCV's ECC: ...
+    """
+
+    model: MotionModel = "affine"
+    engine: Engine = "pyramid"
+    precision: float = 0.02
+    max_iterations: int = 100
+    tolerance: float = 1e-7
+
+    def __post_init__(self) -> None:
+        check_model(self.model)
+        if self.engine not in ENGINES:
+            raise InputError(f"engine must be one of {', '.join(ENGINES)}, not {self.engine!r}")
+        _check_precision(self.precision)
+        _check_iterations(self.max_iterations)
+        _check_tolerance(self.tolerance)
+        if self.engine == "opencv" and self.model == "similarity":
+            raise InputError(
+                "model 'similarity' is not in OpenCV's ECC: "
+                "with engine='opencv' choose 'euclidean' or 'affine'"
+            )
+
+    @property
+    def motion(self) -> Model:
+        """The motion model as the "pyramid" engine restricts its equations to it."""
+        return MODELS[self.model]
+
+
+def _check_precision(precision: object) -> None:
+    if isinstance(precision, (int, float, np.floating)) and precision >= FINEST_PRECISION:
+        return
+    raise InputError(
+        f"precision must be a number of pixels, {FINEST_PRECISION:g} or more, not {precision!r}"
+    )
+
+
+def _check_iterations(number: object) -> None:
+    if (
+        isinstance(number, (int, np.integer))
+        and not isinstance(number, bool)
+        and 1 <= number <= MOST_ITERATIONS
+    ):
+        return
+    raise InputError(
+        f"max_iterations must be a whole number from 1 to {MOST_ITERATIONS}, not {number!r}"
+    )
+
+
+def _check_tolerance(tolerance: object) -> None:
+    if isinstance(tolerance, (int, float, np.floating)) and 0 <= tolerance < 1:
+        return
+    raise InputError(f"tolerance must be a number from 0 to 1, not {tolerance!r}")
+
+
+DEFAULTS = SearchOptions()
+"""What is used where nothing else is asked for."""

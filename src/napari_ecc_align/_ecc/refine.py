@@ -1,0 +1,393 @@
+"""From a start to a precise transform: whole coarse levels first, then tiles of fine ones."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from dataclasses import dataclass
+
+import numpy as np
+
+from .._images.pyramid import tile_choice as tiles
+from .._images.pyramid.blocks import (
+    BORDER,
+    Blocks,
+    Sampler,
+    TileSampler,
+    halo,
+    tile_reference,
+    whole_moving,
+    whole_reference,
+)
+from .._images.pyramid.levels import Level, overview
+from .._transform.models import MODELS, Array, Model, frame_of, scaled
+from . import quick_check as check
+from .options import SearchOptions
+from .solver import MIN_OVERLAP, Solution, Solver
+from .whole_level import WholeSolver
+
+# Levels of at most so many pixels are used whole.
+_WHOLE_PIXELS = 24_000
+_WHOLE_BLOCK = 16
+_SMALL_BLOCK = 8
+# On a fine level a start must be this good (corner px of that level): well inside the basin of
+# attraction.
+_BASIN = 0.35
+# An uncertainty is itself known to such a share only, even of hundreds of tiles.
+_KNOWN_TO = 1.1
+# A start from which a coarse level does not settle in so many steps, or correlates no better than
+# this, is a wrong one.
+_COARSE_ITERATIONS = 15
+# From inside the basin, tiles that show the same thing settle in a few; where they differ in part,
+# it may take long.
+_FINE_ITERATIONS = 40
+# This share of the precision does not matter, where it is added in squares.
+_NEGLIGIBLE = 0.3
+# A step (px of the level) that does not matter for a start.
+_LOOSE = 0.05
+_HOPELESS = 0.15
+_LOST_CERTAINTY = 0.5
+_FIRST_TILES = 16
+# Models without a stretch do with fewer, a perspective needs more.
+_FEW_TILES = 12
+_MANY_TILES = 40
+_TILE = 64
+# So many tiles are prepared and fitted in one go, a few hundredths of a second.
+_TOGETHER = 64
+# The number of tiles that the precision needs is foreseen from the uncertainty with few, but not
+# trusted further than this.
+_FASTEST_GROWTH = 16.0
+# By so much (px) a solution of the two finest levels is off for the sampling's sake, which is the
+# same everywhere, so that no statistics of one pair show it; on others by so many px of the level.
+_BIAS = 0.01
+# A level of so many pixels has tiles enough to make a result precise without a finer one.
+_PLENTY = 500_000
+# Tiles of at most so many pixels: what bounds the memory.
+_MOST_PIXELS = 3_000_000
+# Twice as many where more is asked than this (px).
+_USUAL_PRECISION = 0.01
+# Tiles that know their place no better than to so many px of their level show different things:
+# finer levels would not know more.
+_LOST = 6.0
+# At full resolution, tiles so uncertain (px) that all of them together would still be by this.
+_USELESS = 1.0
+
+
+@dataclass(frozen=True)
+class Refined:
+    """A transform in px of level 0, and the solution (px of its level) that it comes from."""
+
+    matrix: Array
+    solution: Solution
+    level: int
+
+    @property
+    def uncertainty(self) -> float:
+        """Corner uncertainty in px of level 0, as far as the images' statistics tell it."""
+        return self.solution.corner_uncertainty * 2.0**self.level
+
+    @property
+    def bias(self) -> float:
+        """What they do not tell, in px of level 0."""
+        return bias(self.level)
+
+
+def bias(level: int) -> float:
+    """Return what no statistics tell of a solution on a level, in px of level 0."""
+    return _BIAS if level <= 1 else _BIAS * 2.0**level
+
+
+class Refiner:
+    """Refines starts of one pair in one representation; keeps prepared coarse levels."""
+
+    def __init__(
+        self,
+        reference: list[Level],
+        moving: list[Level],
+        options: SearchOptions,
+        *,
+        gradient: bool,
+    ) -> None:
+        depth = min(len(reference), len(moving))
+        self._reference = reference = reference[:depth]
+        self._moving = moving[:depth]
+        self._shape = reference[0].shape
+        self._options = options
+        self.gradient = gradient
+        self._whole: dict[int, tuple[Blocks, Sampler]] = {}
+        self._solvers: dict[int, Solver] = {}
+        self._whole_solvers: dict[int, WholeSolver] = {}
+        # A small moving image covers little of the reference even if all of it lies there.
+        self._least = MIN_OVERLAP * min(1.0, moving[0].image.size / reference[0].image.size)
+        small = [k for k, level in enumerate(reference) if level.image.size <= _WHOLE_PIXELS]
+        self.finest_whole = small[0] if small else len(reference) - 1
+
+    def _whole_solver(self, index: int) -> WholeSolver:
+        """Return the solver of a whole level."""
+        if index not in self._whole_solvers:
+            self._whole_solvers[index] = WholeSolver(
+                self._coarse_model(index),
+                frame_of(self._reference[index].shape),
+                *self._prepared(index),
+                epsilon=self._options.tolerance,
+                least=self._least,
+            )
+        return self._whole_solvers[index]
+
+    def _solver(self, index: int) -> Solver:
+        """Return the solver of a whole level with a gain and offset per block."""
+        if index not in self._solvers:
+            self._solvers[index] = Solver(
+                self._coarse_model(index),
+                frame_of(self._reference[index].shape),
+                epsilon=self._options.tolerance,
+                least=self._least,
+            )
+            self._solvers[index].add(*self._prepared(index))
+        return self._solvers[index]
+
+    def _prepared(self, index: int) -> tuple[Blocks, Sampler]:
+        if index not in self._whole:
+            reference, moving = self._reference[index], self._moving[index]
+            size = _WHOLE_BLOCK if min(reference.shape) >= 4 * _WHOLE_BLOCK else _SMALL_BLOCK
+            self._whole[index] = (
+                whole_reference(reference, size, gradient=self.gradient),
+                whole_moving(moving, reference.shape, size, gradient=self.gradient),
+            )
+        return self._whole[index]
+
+    def _empty(self, index: int, model: Model) -> Solver:
+        frame = frame_of(self._reference[index].shape)
+        return Solver(model, frame, epsilon=self._options.tolerance)
+
+    def coarse(self, start: Array, *, first: int | None = None) -> Refined:
+        """Refine on whole levels from `first` (the coarsest) to the finest whole one."""
+        index = first = len(self._reference) - 1 if first is None else first
+        matrix = start
+        while True:
+            result = drained(
+                self._between(
+                    self._whole_solver(index).run(
+                        scaled(matrix, 2.0**-index),
+                        iterations=min(_COARSE_ITERATIONS, self._options.max_iterations),
+                        # What is no start for a finer level is the result.
+                        tolerance=_LOOSE if index else self._tight(0),
+                    ),
+                    index,
+                )
+            )
+            ecc = abs(result.solution.ecc)
+            hopeless = index < first and ecc < _HOPELESS
+            if index == self.finest_whole or hopeless or not np.isfinite(ecc):
+                return result
+            if not check.plausible(result.matrix, self._shape, self._moving[0].shape):
+                return result
+            matrix = result.matrix
+            index = max(self.finest_whole, self._next(result))
+
+    def polished(self, start: Array) -> Refined:
+        """Refine a good start on the finest whole level, with a gain and offset per block."""
+        index = self.finest_whole
+        return drained(
+            self._run(
+                self._solver(index),
+                index,
+                start,
+                iterations=_FINE_ITERATIONS,
+                tolerance=self._tight(index),
+            )
+        )
+
+    def _tight(self, index: int) -> float:
+        """Return the step (px of the level) that does not matter for the precision."""
+        return _NEGLIGIBLE * self._options.precision * 2.0**-index
+
+    def _coarse_model(self, index: int) -> Model:
+        """Return the model for a level.
+
+        On tiny images perspective has too little to hold on to.
+        """
+        if self._options.motion.name == "homography" and index > self.finest_whole:
+            return MODELS["affine"]
+        return self._options.motion
+
+    def _run(
+        self,
+        solver: Solver,
+        index: int,
+        matrix: Array,
+        *,
+        iterations: int,
+        tolerance: float,
+        resumed: bool = False,
+    ) -> Generator[None, None, Refined]:
+        """Run a solver of a level from and to transforms in px of level 0."""
+        steps = solver.run(
+            scaled(matrix, 2.0**-index),
+            iterations=min(iterations, self._options.max_iterations),
+            tolerance=tolerance,
+            resumed=resumed,
+        )
+        return (yield from self._between(steps, index))
+
+    def _between(
+        self, steps: Generator[None, None, Solution], index: int
+    ) -> Generator[None, None, Refined]:
+        """Carry what a run on a level returns to px of level 0."""
+        solution = yield from steps
+        return Refined(scaled(solution.matrix, 2.0**index), solution, index)
+
+    def fine(self, coarse: Refined) -> Generator[Refined, None, Refined]:
+        """Descend, on tiles, until the predicted corner uncertainty is below the precision.
+
+        Yields what is reached so far, several times on each level, and returns the last.
+        """
+        result = coarse
+        # A gain per block costs some certainty, so that finer levels are often needed still.
+        enough = self._options.precision * (_LOST_CERTAINTY if coarse.level else 1)
+        if coarse.uncertainty < enough:
+            result = self.polished(coarse.matrix)
+        final: list[Refined] = []
+        # Uneven light may have bent what only one gain was fitted to.
+        while result.level > 0 and (result is coarse or not self._precise(result)):
+            index = self._next(result)
+            refined = yield from self._tiled(result, index)
+            if refined is None:
+                break
+            result = refined
+            if result.uncertainty > _LOST * 2.0**index:
+                break
+            if self._final(index) and result.solution.converged:
+                final.append(result)
+        # Of a page in black and white, full resolution may know less than half of it.
+        return min(final, key=_total) if final and final[-1] is result else result
+
+    def _precise(self, result: Refined) -> bool:
+        """Tell whether a result is as exact as was asked, as far as it knows."""
+        enough = _KNOWN_TO * self._options.precision
+        return result.uncertainty <= enough and self._final(result.level)
+
+    def _next(self, result: Refined) -> int:
+        """Return the level to go on with, at least one below.
+
+        It is the finest in whose basin the result lies, but no finer than it takes to be precise:
+        much of what is seen of an image is seen on a coarser level with fewer pixels.
+        """
+        for index in range(result.level):
+            if result.uncertainty < _BASIN * 2**index and not self._suffices(index + 1, result):
+                return index
+        return result.level - 1
+
+    def _suffices(self, index: int, result: Refined) -> bool:
+        """Tell whether a level, below that of a result, promises to be precise."""
+        return (
+            index < result.level
+            and self._final(index)
+            and self._reference[index].image.size >= _PLENTY
+        )
+
+    def _final(self, index: int) -> bool:
+        """Tell whether a solution of a level can be precise."""
+        own = self._reference[index].own and self._moving[index].own
+        return index == 0 or (own and bias(index) <= self._options.precision)
+
+    def _tiled(self, start: Refined, index: int) -> Generator[Refined, None, Refined | None]:
+        """Refine on tiles of one level, adding some until it is precise; None without tiles."""
+        size, choice = self._choice(start, index)
+        solver = self._empty(index, self._options.motion)
+        result: Refined | None = None
+        first = self._first_tiles
+        count, used = min(first, len(choice)), 0
+        while used < count:
+            for begin in range(used, count, _TOGETHER):
+                self._add(solver, index, choice[begin : min(count, begin + _TOGETHER)], size)
+                yield result or start
+            used = count
+            # Where few tiles did not settle, they are no start for more.
+            resumed = result is not None and result.solution.converged
+            steps = self._run(
+                solver,
+                index,
+                result.matrix if result is not None and resumed else start.matrix,
+                iterations=_FINE_ITERATIONS,
+                tolerance=self._tight(index),
+                resumed=resumed,
+            )
+            while True:
+                try:
+                    next(steps)
+                except StopIteration as stop:
+                    result = stop.value
+                    break
+                yield result or start
+            assert result is not None
+            yield result
+            aim = self._aim(result, used, len(choice))
+            excess = result.uncertainty / aim
+            if excess < 1 or (used > first and not result.solution.converged):
+                break
+            pixels = _MOST_PIXELS * (1 + (self._options.precision < _USUAL_PRECISION))
+            most = min(len(choice), pixels // size**2)
+            least = result.uncertainty * (used / max(used, most)) ** 0.5
+            if index == 0 and used > first and least > _USELESS:
+                break
+            # What spreads farther holds a perspective faster than the number of tiles does.
+            power = 2 if self._options.motion.degree == 1 else 1.5
+            growth = min(_FASTEST_GROWTH, 1.2 * excess**power)
+            count = min(most, int(np.ceil(used * growth)))
+        return result
+
+    @property
+    def _first_tiles(self) -> int:
+        model = self._options.motion
+        if model.n_parameters <= 4:
+            return _FEW_TILES
+        return _FIRST_TILES if model.degree == 1 else _MANY_TILES
+
+    def _add(self, solver: Solver, index: int, origins: Array, size: int) -> None:
+        """Give some tiles to a solver."""
+        solver.add(
+            tile_reference(self._reference[index], origins, size, gradient=self.gradient),
+            TileSampler(self._moving[index], origins, size, gradient=self.gradient),
+        )
+
+    def _aim(self, result: Refined, used: int, most: int) -> float:
+        """Return the uncertainty (px of level 0) at which a level has done its part.
+
+        It may be as good as the last one, if what `used` tiles tell foretells that `most` suffice.
+        """
+        enough = self._options.precision
+        foretold = result.uncertainty * np.sqrt(used / most)
+        sufficient = result.level == 0 or foretold < _KNOWN_TO * enough
+        if sufficient and self._final(result.level):
+            return enough
+        return 0.5 * _BASIN * 2.0 ** (result.level - 1)
+
+    def _choice(self, start: Refined, index: int) -> tuple[int, Array]:
+        """Return the size of tiles on a level, and their first pixels (x, y), best first."""
+        reference, moving = self._reference[index], self._moving[index]
+        margin = halo(self.gradient) + (BORDER if index else 0)
+        around = _TILE if min(reference.shape) >= 6 * _TILE else _TILE // 2
+        size = tiles.best_size(reference.shape, margin, around)
+        origins = tiles.grid(reference.shape, size, margin)
+        overlaps = tiles.overlap(
+            origins, size, scaled(start.matrix, 2.0**-index), moving, self.gradient
+        )
+        measured = overview(self._reference, index + 3)
+        strengths = tiles.strength(measured, 2 ** (measured.index - index), origins, size)
+        return size, np.asarray(
+            origins[tiles.order(origins, strengths, overlaps, reference.shape)]
+        )
+
+
+def _total(result: Refined) -> float:
+    return float(np.hypot(result.uncertainty, result.bias))
+
+
+def drained(steps: Generator[None, None, Refined]) -> Refined:
+    """Return what a generator returns, without pausing."""
+    while True:
+        try:
+            next(steps)
+        except StopIteration as stop:
+            result: Refined = stop.value
+            return result

@@ -1,0 +1,1 @@
+"""Images as they come: their pixels, files and samples, their pyramids, and warping."""

@@ -1,0 +1,1 @@
+"""Image files: read with care, written whole or not at all."""

@@ -1,0 +1,263 @@
+"""Resample images that are too large for memory: nothing is computed before it is looked at.
+
+Needs dask, which napari brings along.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, Literal
+from uuid import uuid4
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .._common.errors import InputError
+from .._transform.transform import Transform, map_points
+from .sources import LazyArray, is_lazy
+from .warping import Interpolation, check_shape, fill_values, warp
+
+if TYPE_CHECKING:
+    import dask.array as da
+
+_CHUNK = 1024
+# Coarser levels than this are of no use to a viewer.
+_COARSEST = 512
+
+Fill = float | Sequence[float] | Literal["background"]
+
+
+def lazy_warp(
+    moving: LazyArray | Sequence[LazyArray],
+    transform: Transform,
+    *,
+    output_shape: tuple[int, ...],
+    interpolation: Interpolation = "linear",
+    fill: Fill = 0,
+) -> da.Array:
+    """Resample a moving image on the reference's grid when, and where, it is looked at.
+
+    Parameters
+    ----------
+    moving : lazy array or sequence of such, shape (h, w) or (h, w, 3 or 4)
+        The image, or the same image at several sizes, full resolution first.
+    transform, output_shape, interpolation, fill
+        As in `warp`.
+
+    Returns
+    -------
+    dask.array.Array, shape (height, width) or (height, width, 3 or 4)
+        In chunks of 1024 x 1024; each reads only the part of the moving image that it needs.
+
+    Raises
+    ------
+    InputError
+        If an argument cannot be used; the message names it.
+    """
+    levels = _checked_levels(moving)
+    shape = check_shape(output_shape)
+    border = _border(levels, fill)
+    return _lazily_warped(levels[0], transform.matrix, shape, interpolation, border)
+
+
+def warp_pyramid(
+    moving: Sequence[LazyArray | NDArray[Any]],
+    transform: Transform,
+    *,
+    output_shape: tuple[int, ...],
+    interpolation: Interpolation = "linear",
+    fill: Fill = 0,
+) -> list[Any]:
+    """Resample a multiscale image on the reference's grid, as a multiscale image.
+
+    Parameters
+    ----------
+    moving : sequence of arrays, shapes (h, w) or (h, w, 3 or 4)
+        The image at several sizes, full resolution first.
+    transform, output_shape, interpolation, fill
+        As in `warp`; the transform is between full resolutions.
+
+    Returns
+    -------
+    list of dask.array.Array, or of ndarray if `moving` is in memory
+        The result at full, half, quarter ... resolution. Each level is made of the coarsest one of
+        the moving image that has its detail, so that an overview reads an overview.
+
+    Notes
+    -----
+    A pixel of a coarser level is taken to lie at the middle of the pixels it stands for, which is
+    where napari draws it.
+    """
+    levels = _checked_levels(moving)
+    shape = check_shape(output_shape)
+    border = _border(levels, fill)
+    result: list[Any] = []
+    for size in _level_shapes(shape, len(levels)):
+        fine = _to_full(size, shape)
+        source = _level_for(levels, transform.matrix @ fine, size)
+        matrix = np.linalg.inv(_to_full(source.shape, levels[0].shape)) @ transform.matrix @ fine
+        if is_lazy(source):
+            result.append(_lazily_warped(source, matrix, size, interpolation, border))
+        else:
+            result.append(_warped(source, matrix, size, interpolation, border))
+    return result
+
+
+def lazy_warp_stack(
+    frames: Sequence[LazyArray | Sequence[LazyArray]],
+    transforms: Sequence[Transform],
+    *,
+    output_shape: tuple[int, ...],
+    interpolation: Interpolation = "linear",
+    fill: Fill = 0,
+) -> da.Array:
+    """Resample every frame with its own transform, when it is looked at.
+
+    Parameters
+    ----------
+    frames : sequence of lazy arrays
+        One image, (h, w) or (h, w, 3 or 4), per transform.
+    transforms : sequence of Transform
+        Map reference pixels to those of each frame.
+    output_shape, interpolation, fill
+        As in `warp`.
+
+    Returns
+    -------
+    dask.array.Array, shape (n, height, width) or (n, height, width, 3 or 4)
+    """
+    import dask.array as da
+
+    if len(frames) != len(transforms):
+        raise InputError(
+            f"there must be one transform per frame, {len(frames)}, not {len(transforms)}"
+        )
+    return da.stack(
+        [
+            lazy_warp(
+                frame,
+                transform,
+                output_shape=output_shape,
+                interpolation=interpolation,
+                fill=fill,
+            )
+            for frame, transform in zip(frames, transforms, strict=True)
+        ]
+    )
+
+
+class _Window:
+    """A lazy array whose parts are computed here and now, in the thread that asks for them.
+
+    A block of a dask array is computed in one of dask's threads; the parts it needs must not start
+    a pool of threads each, nor call hooks, which are seldom made for many threads. Being no dask
+    collection, it is not computed whole by `map_blocks`.
+    """
+
+    def __init__(self, array: Any) -> None:
+        self._array = array
+        self.shape = tuple(int(length) for length in array.shape)
+        self.ndim = len(self.shape)
+        self.dtype = np.dtype(array.dtype)
+
+    def __getitem__(self, key: Any) -> NDArray[Any]:
+        part = self._array[key]
+        if hasattr(part, "compute"):
+            part = part.compute(scheduler="synchronous", callbacks=())
+        return np.asarray(part)
+
+
+def _lazily_warped(
+    source: Any,
+    matrix: NDArray[np.float64],
+    shape: tuple[int, int],
+    interpolation: Interpolation,
+    border: NDArray[np.float64],
+) -> da.Array:
+    import dask.array as da
+
+    window = _Window(source)
+    channels = window.shape[2:]
+
+    def block(block_info: Any = None) -> NDArray[Any]:
+        (top, bottom), (left, right) = block_info[None]["array-location"][:2]
+        shift = np.array([[1.0, 0.0, left], [0.0, 1.0, top], [0.0, 0.0, 1.0]])
+        size = bottom - top, right - left
+        return _warped(window, matrix @ shift, size, interpolation, border)
+
+    chunks: Any = tuple(_chunks(side) for side in shape) + tuple((count,) for count in channels)
+    dtype = window.dtype.newbyteorder("=")
+    return da.map_blocks(
+        block,
+        dtype=dtype,
+        chunks=chunks,
+        # A name of our own, or dask would read the whole source to make one up.
+        name=f"warp-{uuid4().hex}",
+        meta=np.empty((0,) * len(chunks), dtype),
+    )
+
+
+def _warped(
+    source: Any,
+    matrix: NDArray[np.float64],
+    shape: tuple[int, int],
+    interpolation: Interpolation,
+    border: NDArray[np.float64],
+) -> NDArray[Any]:
+    fill = border.tolist() if len(border) > 1 else float(border[0])
+    transform = Transform(matrix, "homography")
+    return warp(source, transform, output_shape=shape, interpolation=interpolation, fill=fill)
+
+
+def _checked_levels(moving: Any) -> tuple[Any, ...]:
+    levels = tuple(moving) if isinstance(moving, Sequence) else (moving,)
+    if not levels or any(len(level.shape) not in (2, 3) for level in levels):
+        raise InputError("moving must be an image, (h, w) or (h, w, 3 or 4), or one at many sizes")
+    return levels
+
+
+def _border(levels: tuple[Any, ...], fill: Fill) -> NDArray[np.float64]:
+    """Return the value outside; the background is told from the coarsest level there is."""
+    coarsest = _Window(levels[-1])
+    if not isinstance(fill, str):
+        return fill_values(coarsest[0:1, 0:1], fill)
+    first, every = slice(0, 1), slice(None)
+    last = [slice(length - 1, length) for length in coarsest.shape[:2]]
+    edges = [coarsest[rows, every] for rows in (first, last[0])]
+    edges += [coarsest[every, columns] for columns in (first, last[1])]
+    values = fill_values(edges[0], fill, edges)
+    # What a whole number cannot hold would be refused; the median of an even count is such.
+    return np.rint(values) if coarsest.dtype.kind in "iu" else values
+
+
+def _chunks(side: int) -> tuple[int, ...]:
+    whole, rest = divmod(side, _CHUNK)
+    return (_CHUNK,) * whole + ((rest,) if rest else ())
+
+
+def _level_shapes(shape: tuple[int, int], most: int) -> list[tuple[int, int]]:
+    """Return halved shapes, as many as the moving image has or until one fits on a screen."""
+    shapes = [shape]
+    while max(shapes[-1]) > _COARSEST and (len(shapes) < most or max(shapes[-1]) > 4 * _COARSEST):
+        height, width = shapes[-1]
+        shapes.append((max(1, -(-height // 2)), max(1, -(-width // 2))))
+    return shapes
+
+
+def _to_full(shape: Sequence[int], full: Sequence[int]) -> NDArray[np.float64]:
+    """Return the matrix from (x, y) of a level to those of full resolution."""
+    x, y = full[1] / shape[1], full[0] / shape[0]
+    return np.array([[x, 0.0, (x - 1) / 2], [0.0, y, (y - 1) / 2], [0.0, 0.0, 1.0]])
+
+
+def _level_for(levels: tuple[Any, ...], matrix: NDArray[np.float64], shape: Sequence[int]) -> Any:
+    """Return the coarsest level that is at least as fine as the pixels asked for."""
+    middle = np.array([shape[1] / 2, shape[0] / 2])
+    steps = map_points(matrix, middle + np.array([[0.0, 0.0], [1.0, 0.0], [0.0, 1.0]]))
+    spacing = min(np.linalg.norm(steps[1] - steps[0]), np.linalg.norm(steps[2] - steps[0]))
+    chosen = levels[0]
+    for level in levels:
+        # A little coarser will do: halved shapes are seldom exactly half.
+        if levels[0].shape[0] / level.shape[0] <= spacing * 1.1:
+            chosen = level
+    return chosen

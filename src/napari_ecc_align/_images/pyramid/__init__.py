@@ -1,0 +1,1 @@
+"""Pyramids of an image, in memory or read on demand, and tiles of their levels."""

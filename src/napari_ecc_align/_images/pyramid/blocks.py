@@ -1,0 +1,407 @@
+"""Square blocks of a reference level with their gradients, and the moving image sampled on them.
+
+Two sources look alike to the solver: a whole (coarse) level cut into blocks, and chosen tiles of
+a fine one.  Both images are smoothed by the same Gaussian.  The moving image is sampled in single
+precision, bilinearly, after the smoothing; samples that would touch a pixel outside the image or
+a masked one come back as NaN.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import lru_cache
+from itertools import repeat
+from typing import TypeAlias, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..._common.opencv import cv2
+from ..._transform.models import Array, apply
+from .levels import Bools, Floats, Image, Level, floats
+
+KERNEL = 5
+SIGMA = 0.8
+RADIUS = KERNEL // 2
+# The halving filter mirrors the image at its border: that many pixels of a level are not data.
+BORDER = 2
+# Between the pixels, by ``matrix @ (x, y, 1)``; NaN outside.
+_LINEAR = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+_NAN = (float("nan"),)
+# What smoothing to single precision loses nothing of.
+_NARROW = (np.dtype(np.uint8), np.dtype(np.uint16))
+# A level of at most so many pixels is smoothed whole, once.
+_SMOOTHED_PIXELS = 1_100_000
+# How far (px) a tile may wander before its patch of the moving image is read again.
+_SLACK = 4
+
+Sampler: TypeAlias = Callable[[Array], Floats]
+Scalar = TypeVar("Scalar", bound=np.generic)
+
+
+@dataclass(frozen=True)
+class Blocks:
+    """Blocks of the reference.
+
+    Attributes
+    ----------
+    centres : (n, 2) array
+        Centres (x, y) in px of the level.
+    values : (n, b, b) float32 array
+        Smoothed intensity; zero where not valid.
+    slopes : (2, n, b, b) float32 array
+        Its derivatives by x and y, per px; zero where not valid.
+    valid : (n, b, b) bool array or None
+        None if all are.
+    """
+
+    centres: Array
+    values: Floats
+    slopes: Floats
+    valid: Bools | None
+
+    @property
+    def size(self) -> int:
+        """Side of a block in px."""
+        return int(self.values.shape[-1])
+
+
+def _smoothed_inside(image: Floats, valid: Bools | None) -> tuple[Floats, Bools]:
+    """Smooth; what the kernel ring of the border or of an invalid pixel touches is not valid."""
+    out = floats(cv2.GaussianBlur(image, (KERNEL, KERNEL), SIGMA))
+    if valid is not None:
+        return out, _eroded(valid, RADIUS)
+    ok = np.zeros(image.shape, bool)
+    ok[RADIUS:-RADIUS, RADIUS:-RADIUS] = True
+    return out, ok
+
+
+def _smoothed_whole(image: Floats, valid: Bools | None) -> Floats:
+    """Smooth by a kernel normalised by the valid weight below it, which loses no pixel.
+
+    Good enough for a coarse level that is a start for a finer one.
+    """
+    kernel = (KERNEL, KERNEL)
+    out = floats(cv2.GaussianBlur(image, kernel, SIGMA, borderType=cv2.BORDER_CONSTANT))
+    out /= (
+        _full_weight((image.shape[0], image.shape[1]))
+        if valid is None
+        else _weight(valid.astype(np.float32))
+    )
+    return out
+
+
+def _weight(valid: Floats) -> Floats:
+    """Return how much of the kernel around each pixel lies on valid pixels."""
+    total = cv2.GaussianBlur(valid, (KERNEL, KERNEL), SIGMA, borderType=cv2.BORDER_CONSTANT)
+    return floats(np.maximum(total, np.float32(1e-6)))
+
+
+@lru_cache(maxsize=16)
+def _full_weight(shape: tuple[int, int]) -> Floats:
+    weight = _weight(np.ones(shape, np.float32))
+    weight.setflags(write=False)
+    return weight
+
+
+def _eroded(valid: Bools, radius: int) -> Bools:
+    element = np.ones((2 * radius + 1, 2 * radius + 1), np.uint8)
+    out = cv2.erode(valid.view(np.uint8), element, borderType=cv2.BORDER_CONSTANT, borderValue=0)
+    return np.asarray(out.view(bool))
+
+
+_DERIVATIVE = np.array([[-0.5, 0.0, 0.5]], np.float32)
+
+
+def gradients(image: Floats) -> tuple[Floats, Floats]:
+    """Return the central differences by x and y, per px."""
+    gx = cv2.filter2D(image, cv2.CV_32F, _DERIVATIVE)
+    gy = cv2.filter2D(image, cv2.CV_32F, _DERIVATIVE.T)
+    return floats(gx), floats(gy)
+
+
+def inner_gradients(blocks: Floats, step: int = 1) -> Floats:
+    """Return the same of blocks (n, b, b) but for their outermost pixels, shape (2, n, h, b - 2).
+
+    Of every `step`-th row.
+    """
+    n, b, _ = blocks.shape
+    rows = slice(1, b - 1, step)
+    out = np.empty((2, n, len(range(b)[rows]), b - 2), np.float32)
+    np.subtract(blocks[:, rows, 2:], blocks[:, rows, :-2], out=out[0])
+    np.subtract(blocks[:, 2::step, 1:-1], blocks[:, : b - 2 : step, 1:-1], out=out[1])
+    out *= np.float32(0.5)
+    return out
+
+
+def _blocks_of(image: NDArray[Scalar], size: int) -> NDArray[Scalar]:
+    """Look at (h, w), padded with zeros, as blocks (rows, columns, size, size)."""
+    h, w = image.shape
+    rows, columns = -(-h // size), -(-w // size)
+    if (rows * size, columns * size) != (h, w):
+        image = np.pad(image, ((0, rows * size - h), (0, columns * size - w)))
+    return image.reshape(rows, size, columns, size).swapaxes(1, 2)
+
+
+def _cut(image: NDArray[Scalar], size: int) -> NDArray[Scalar]:
+    """Cut (h, w), padded with zeros, into row-major blocks (n, size, size)."""
+    return np.ascontiguousarray(_blocks_of(image, size).reshape(-1, size, size))
+
+
+def represent(image: Floats, valid: Bools | None, gradient: bool) -> tuple[Floats, Bools | None]:
+    """Return the image, or its gradient magnitude, which outlives other stains and bands."""
+    if not gradient:
+        return image, valid
+    out, ok = _smoothed_inside(image, valid)
+    gx, gy = gradients(out)
+    # Not cv2.magnitude, whose last bits depend on where in memory its arguments lie.
+    return floats(np.sqrt(gx * gx + gy * gy)), _eroded(ok, 1)
+
+
+def _whole(level: Level, gradient: bool) -> tuple[Floats, Bools | None]:
+    image, valid = represent(*level.patch(0, level.shape[0], 0, level.shape[1]), gradient)
+    return _smoothed_whole(image, valid), valid
+
+
+def whole_reference(level: Level, size: int, *, gradient: bool = False) -> Blocks:
+    """Return all of a level as blocks of `size` px."""
+    image, valid = _whole(level, gradient)
+    inside = _interior(level.shape, size) if valid is None else _cut(_eroded(valid, 1), size)
+    blocks = np.empty((3, *inside.shape), np.float32)
+    for out, plane in zip(blocks, (image, *gradients(image)), strict=True):
+        cut = _blocks_of(plane, size)
+        np.multiply(cut, inside.reshape(cut.shape), out=out.reshape(cut.shape))
+    return Blocks(_cut_centres(level.shape, size), blocks[0], blocks[1:], inside)
+
+
+@lru_cache(maxsize=32)
+def _interior(shape: tuple[int, int], size: int) -> Bools:
+    """Return where a whole image has derivatives, in blocks."""
+    inside = _cut(_eroded(np.ones(shape, bool), 1), size)
+    inside.setflags(write=False)
+    return inside
+
+
+@lru_cache(maxsize=32)
+def _cut_centres(shape: tuple[int, int], size: int) -> Array:
+    rows, columns = -(-shape[0] // size), -(-shape[1] // size)
+    y, x = np.mgrid[:rows, :columns]
+    centres = np.stack([x.ravel(), y.ravel()], axis=1) * float(size) + (size - 1) / 2
+    centres.setflags(write=False)
+    return np.asarray(centres)
+
+
+def whole_moving(
+    level: Level, shape: tuple[int, int], size: int, *, gradient: bool = False
+) -> Sampler:
+    """Return a sampler of a whole moving level on the blocks of a reference level of `shape`."""
+    image, valid = _whole(level, gradient)
+    if valid is not None:
+        image[~valid] = np.nan
+
+    def sample(matrix: Array) -> Floats:
+        return _cut(warp(image, matrix, (shape[1], shape[0])), size)
+
+    return sample
+
+
+def warp(image: Floats, matrix: Array, size: tuple[int, int]) -> Floats:
+    """Sample `image` at ``matrix @ (x, y, 1)`` for the pixels of a (w, h) image; NaN outside."""
+    if matrix[2, 0] == 0 and matrix[2, 1] == 0:
+        return floats(
+            cv2.warpAffine(image, matrix[:2] / matrix[2, 2], size, flags=_LINEAR, borderValue=_NAN)
+        )
+    return floats(cv2.warpPerspective(image, matrix, size, flags=_LINEAR, borderValue=_NAN))
+
+
+def tile_reference(level: Level, origins: Array, size: int, *, gradient: bool = False) -> Blocks:
+    """Return the tiles that begin at `origins`, (n, 2) as (x, y), `halo` px off the border."""
+    image, mask, ring = _smoothed_tiles(level, origins, size, gradient)
+    values, valid = _inner(image, size, ring), None
+    slopes = inner_gradients(_within(image, size + 2, ring - 1))
+    if mask is not None:
+        valid = _inner(mask, size, ring)
+        values[~valid] = 0
+        slopes[:, ~valid] = 0
+    return Blocks(origins + (size - 1) / 2, values, slopes, valid)
+
+
+def tile_values(level: Level, origins: Array, size: int) -> tuple[Floats, Bools | None]:
+    """Return the values and validity of `tile_reference`, without the derivatives."""
+    image, mask, ring = _smoothed_tiles(level, origins, size, False)
+    values, valid = _inner(image, size, ring), None
+    if mask is not None:
+        valid = _inner(mask, size, ring)
+        values[~valid] = 0
+    return values, valid
+
+
+def _smoothed_tiles(
+    level: Level, origins: Array, size: int, gradient: bool
+) -> tuple[Floats, Bools | None, int]:
+    """Return tiles and a ring around them, one below the other, what is valid, and the ring."""
+    first = origins.astype(int)
+    whole = smoothed(level, gradient=gradient)
+    if whole is not None:
+        side = size + 2
+        tiles = np.empty((len(first), side, side), np.float32)
+        for out, (x, y) in zip(tiles, (first - 1).tolist(), strict=True):
+            out[:] = whole[y : y + side, x : x + side]
+        image: Floats = tiles.reshape(-1, side)
+        return image, None if level.valid is None else _eroded(~np.isnan(image), 1), 1
+    ring = halo(gradient)
+    image, mask = _blurred(level, *_stack(level, first - ring, size + 2 * ring), gradient)
+    if mask is None or level.valid is None:
+        return image, None, ring
+    return image, _eroded(mask, RADIUS + 1), ring
+
+
+def smoothed(level: Level, *, gradient: bool = False) -> Floats | None:
+    """Return all of a small level smoothed, NaN where data are missing; None if it is not small.
+
+    Tiles of a small level overlap, and are wanted more than once.
+    """
+    if level.image.size > _SMOOTHED_PIXELS or not isinstance(level.image, np.ndarray):
+        return None
+    name = f"smoothed {gradient}"
+    kept = level.kept.get(name)
+    if kept is None:
+        kept, valid = _blurred(level, level.image, level.valid, gradient)
+        if valid is not None:
+            kept[~_eroded(valid, RADIUS)] = np.nan
+        for edge in (slice(None, RADIUS), slice(-RADIUS, None)):
+            kept[edge] = np.nan
+            kept[:, edge] = np.nan
+        level.kept[name] = kept
+    return kept
+
+
+def _blurred(
+    level: Level, raw: Image, valid: Bools | None, gradient: bool
+) -> tuple[Floats, Bools | None]:
+    """Smooth pixels of a level, and tell which of what was smoothed is valid."""
+    if valid is None and not gradient and raw.dtype in _NARROW and raw.dtype.isnative:
+        # In one pass, which also brings the pixels to the level's units.
+        kernel = np.asarray(cv2.getGaussianKernel(KERNEL, SIGMA))
+        offset = -level.offset / level.scale
+        smooth = cv2.sepFilter2D(raw, cv2.CV_32F, kernel / level.scale, kernel, delta=offset)
+        return floats(smooth), None
+    values, valid = represent(level.convert(raw, valid), valid, gradient)
+    return floats(cv2.GaussianBlur(values, (KERNEL, KERNEL), SIGMA)), valid
+
+
+def _stack(level: Level, first: NDArray[np.int_], side: int) -> tuple[Image, Bools | None]:
+    """Read square patches, one below the other.
+
+    Filters then run once, and only the rings of the patches mix.
+    """
+    n = len(first)
+    raw = np.empty((n, side, side), level.image.dtype)
+    valid = None if level.valid is None else np.empty((n, side, side), bool)
+    # What is read chunk by chunk knows in which order it had better be.
+    order = getattr(level.image, "order", None)
+    for k in range(n) if order is None else order(first).tolist():
+        x, y = first[k].tolist()
+        raw[k] = level.image[y : y + side, x : x + side]
+        if valid is not None and level.valid is not None:
+            valid[k] = level.valid[y : y + side, x : x + side]
+    mask = None if valid is None else valid.reshape(n * side, side)
+    return raw.reshape(n * side, side), mask
+
+
+def _within(stack: NDArray[Scalar], size: int, ring: int) -> NDArray[Scalar]:
+    blocks = stack.reshape(-1, size + 2 * ring, size + 2 * ring)
+    return blocks[:, ring : ring + size, ring : ring + size]
+
+
+def _inner(stack: NDArray[Scalar], size: int, ring: int) -> NDArray[Scalar]:
+    return np.ascontiguousarray(_within(stack, size, ring))
+
+
+def halo(gradient: bool) -> int:
+    """Pixels around a tile that its smoothing and derivatives read."""
+    return RADIUS + 1 + (RADIUS + 1 if gradient else 0)
+
+
+class TileSampler:
+    """Sample tiles of a moving level, reading and smoothing only the patch below each."""
+
+    def __init__(self, level: Level, origins: Array, size: int, *, gradient: bool = False) -> None:
+        self._level = level
+        self._origins = origins
+        self._size = size
+        self._gradient = gradient
+        self._whole = smoothed(level, gradient=gradient)
+        self._patches = np.empty((0, 0, 0), np.float32)
+        self._first = self._low = self._high = origins
+        self._shifts = np.tile(np.eye(3), (len(origins), 1, 1))
+        self._shifts[:, :2, 2] = origins
+
+    def __call__(self, matrix: Array) -> Floats:
+        """Return (n, b, b) samples at ``matrix`` of the tiles' pixels; NaN without data."""
+        size = self._size
+        local = matrix @ self._shifts
+        if self._whole is None:
+            self._follow(matrix)
+            local[:, :2] -= self._first[:, :, None] * local[:, 2:]
+            patches = iter(self._patches)
+        else:
+            patches = repeat(self._whole, len(local))
+        flat = matrix[2, 0] == 0 and matrix[2, 1] == 0
+        if flat:
+            local = local[:, :2] / local[:, 2:, 2:]
+        sample = cv2.warpAffine if flat else cv2.warpPerspective
+        out = np.empty((len(local), size, size), np.float32)
+        for patch, own, tile in zip(patches, local, out, strict=True):
+            sample(patch, own, (size, size), tile, _LINEAR, cv2.BORDER_CONSTANT, _NAN)
+        return out
+
+    def _follow(self, matrix: Array) -> None:
+        """Read again what lies below the tiles if they have wandered off."""
+        last = self._size - 1
+        square = np.array([[0, 0], [last, 0], [last, last], [0, last]], dtype=np.float64)
+        corners = (self._origins[:, None] + square).reshape(-1, 2)
+        mapped = apply(matrix, corners).reshape(-1, 4, 2)
+        low, high = mapped.min(axis=1), mapped.max(axis=1)
+        if not self._patches.size or (low < self._low).any() or (high > self._high).any():
+            self._read(low, high)
+
+    def _read(self, low: Array, high: Array) -> None:
+        """Read and smooth a square patch around each box, with room for the tiles to wander."""
+        ring = halo(self._gradient)
+        self._low, self._high = low - _SLACK, high + _SLACK
+        side = int(np.ceil((high - low).max())) + 2 * (_SLACK + ring) + 2
+        h, w = self._level.shape
+        if side > min(h, w):
+            self._read_padded(side)
+            return
+        first = np.clip(np.floor(self._low).astype(int) - ring, 0, np.array([w, h]) - side)
+        self._smooth(self._level, side, first)
+
+    def _read_padded(self, side: int) -> None:
+        """Read from an image smaller than a patch: everything around it is missing."""
+        h, w = self._level.shape
+        values, valid = self._level.patch(0, h, 0, w)
+        padded, inside = (
+            np.zeros((side + h, side + w), np.float32),
+            np.zeros((side + h, side + w), bool),
+        )
+        padded[:h, :w] = values
+        inside[:h, :w] = True if valid is None else valid
+        whole = Level(padded, inside, 0.0, 1.0, self._level.index)
+        first = np.clip(
+            np.floor(self._low).astype(int) - halo(self._gradient), 0, np.array([w, h])
+        )
+        self._smooth(whole, side, first)
+
+    def _smooth(self, level: Level, side: int, first: NDArray[np.int_]) -> None:
+        ring = halo(self._gradient) - 1
+        image, valid = _blurred(level, *_stack(level, first, side), self._gradient)
+        if valid is not None:
+            image[~_eroded(valid, RADIUS)] = np.nan
+        patches = image.reshape(-1, side, side)
+        for edge in (slice(None, ring), slice(-ring, None)):
+            patches[:, edge] = np.nan
+            patches[:, :, edge] = np.nan
+        self._patches, self._first = patches, first.astype(np.float64)

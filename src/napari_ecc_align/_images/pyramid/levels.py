@@ -1,0 +1,221 @@
+"""Pyramids that keep the dtype, never copy the full resolution, and let no masked pixel in.
+
+A level is read through `Level.patch`, which converts to single precision only what is asked for,
+after removing an offset and a scale so that any dynamic range fits.  Pixel i of a level lies at
+``i * 2**level`` of the original.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from ..._common.opencv import cv2
+
+Bools = NDArray[np.bool_]
+Floats = NDArray[np.float32]
+Image = NDArray[np.bool_ | np.integer[Any] | np.floating[Any]]
+
+SMALLEST = 24
+"""No level of a pyramid has a side below so many px."""
+
+# What cv2.pyrDown halves as it is; everything else becomes float32 on the way to the first level.
+_NATIVE = (np.dtype(np.uint8), np.dtype(np.uint16), np.dtype(np.float32))
+_STRIP = 256
+# A level of at most so many pixels can be looked at whole.
+_OVERVIEW_PIXELS = 2**21
+# Coarse pixels count when at least half of their weight came from valid pixels.
+_MIN_COVERAGE = 0.5
+# Below this contrast (grey values) halving in integers would cost precision.
+_MIN_INTEGER_CONTRAST = 8.0
+
+
+def floats(array: ArrayLike) -> Floats:
+    """Return `array` in single precision, itself if it already is."""
+    return np.asarray(array, dtype=np.float32)
+
+
+@dataclass(frozen=True)
+class Level:
+    """One level of a pyramid.
+
+    Attributes
+    ----------
+    image : (h, w) array
+        Any real dtype.
+    valid : (h, w) bool array or None
+        Pixels that may be used; None if all.
+    offset, scale : float
+        `patch` returns ``(image - offset) / scale``.
+    index : int
+        0 is the original; each level halves.
+    own : bool
+        Halved from the original by `halved`, as the same level of another image is; not given, nor
+        interpolated.
+    kept : dict
+        What has been made of the level once and may be wanted again, by name.
+    """
+
+    image: Image
+    valid: Bools | None
+    offset: float
+    scale: float
+    index: int
+    own: bool = True
+    kept: dict[str, NDArray[Any]] = field(default_factory=dict, repr=False, compare=False)
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Height and width in px of this level."""
+        return self.image.shape[0], self.image.shape[1]
+
+    def patch(self, y0: int, y1: int, x0: int, x1: int) -> tuple[Floats, Bools | None]:
+        """Return rows y0:y1 and columns x0:x1 in single precision, and their validity.
+
+        Pixels that are not valid are zero.
+        """
+        valid = None if self.valid is None else self.valid[y0:y1, x0:x1]
+        return self.convert(self.image[y0:y1, x0:x1], valid), valid
+
+    def convert(self, values: Image, valid: Bools | None) -> Floats:
+        """Bring pixels of this level to single precision, zero where invalid."""
+        if values.dtype.itemsize > 2 and values.dtype != np.float32:
+            out = floats((values.astype(np.float64) - self.offset) / self.scale)
+        else:
+            out = values.astype(np.float32)
+            out -= np.float32(self.offset)
+            if self.scale != 1:
+                out *= np.float32(1 / self.scale)
+        if valid is not None:
+            out[~valid] = 0
+        return out
+
+
+def _finite(image: Image, mask: Bools | None) -> Bools | None:
+    """Return the pixels that are used and finite, or None if that is all of them."""
+    # What is only sliced like an array comes with its finite pixels counted.
+    if image.dtype.kind == "f" and isinstance(image, np.ndarray):
+        finite = np.empty(image.shape, dtype=bool)
+        for y in range(0, image.shape[0], _STRIP):
+            np.isfinite(image[y : y + _STRIP], out=finite[y : y + _STRIP])
+        if mask is not None:
+            finite &= mask
+        mask = finite
+    return None if mask is None or mask.all() else mask
+
+
+def _contrast(image: Image, valid: Bools | None) -> tuple[float, float]:
+    """Return mean and standard deviation of a sample of the valid pixels."""
+    step = max(1, int(np.sqrt(image.size / 4096)))
+    if valid is None and image.dtype == np.uint8:
+        mean, deviation = cv2.meanStdDev(np.ascontiguousarray(image[::step, ::step]))
+        return float(mean[0, 0]), float(deviation[0, 0]) or 1.0
+    sample = image[::step, ::step].astype(np.float64)
+    if valid is not None:
+        sample = sample[valid[::step, ::step]]
+    if sample.size == 0:
+        return 0.0, 1.0
+    offset = float(sample.mean())
+    spread = float(np.abs(sample - offset).max())
+    if spread == 0 or not np.isfinite(spread):
+        return offset, 1.0
+    # Squares of extreme values would overflow: measure them in units of the largest.
+    scale = spread * float(np.sqrt(np.mean(((sample - offset) / spread) ** 2)))
+    return offset, scale
+
+
+def base(image: Image, mask: Bools | None = None) -> Level:
+    """Wrap an image as level 0.
+
+    Parameters
+    ----------
+    image : (h, w) array
+        Bool, integer or floating point of any size and byte order; or what is sliced like one.
+    mask : (h, w) bool array or None
+        True where a pixel may be used.  Pixels that are not finite never are.
+    """
+    if image.dtype.kind not in "buif" or image.ndim != 2:
+        raise ValueError(
+            f"expected a 2-D real image, got {image.ndim} dimensions of {image.dtype}"
+        )
+    if image.dtype == bool:
+        image = image.view(np.uint8)
+    if mask is not None and mask.shape != image.shape:
+        raise ValueError(f"the mask's shape {mask.shape} is not the image's {image.shape}")
+    valid = _finite(image, mask)
+    offset, scale = _contrast(image, valid)
+    return Level(image, valid, offset, scale, 0)
+
+
+def halved(level: Level) -> Level:
+    """Return the next coarser level.
+
+    Masked pixels have no weight at all (normalised convolution), so what they hold cannot leak.
+    """
+    array = isinstance(level.image, np.ndarray)
+    native = array and level.image.dtype in _NATIVE and level.image.dtype.isnative
+    exact = level.image.dtype.kind == "f" or level.scale >= _MIN_INTEGER_CONTRAST
+    if level.valid is None and native and exact and (level.index > 0 or _moderate(level)):
+        coarse = np.asarray(cv2.pyrDown(level.image))
+        return Level(coarse, None, level.offset, level.scale, level.index + 1, level.own)
+    h, w = (level.shape[0] + 1) // 2, (level.shape[1] + 1) // 2
+    image = np.empty((h, w), np.float32)
+    valid = None if level.valid is None else np.empty((h, w), bool)
+    for y in range(0, h, _STRIP):
+        _halve_strip(level, y, min(h, y + _STRIP), image, valid)
+    if valid is not None and valid.all():
+        valid = None
+    return Level(image, valid, 0.0, 1.0, level.index + 1, level.own)
+
+
+def _moderate(level: Level) -> bool:
+    """Tell whether single precision holds the values without removing the offset."""
+    return level.image.dtype.kind != "f" or (
+        1e-12 < level.scale < 1e12 and abs(level.offset) < 100 * level.scale
+    )
+
+
+def _halve_strip(level: Level, y0: int, y1: int, image: Floats, valid: Bools | None) -> None:
+    """Fill rows y0:y1 of the coarser level, reading the halo its kernel needs."""
+    top = max(0, 2 * y0 - 4)
+    bottom = min(level.shape[0], 2 * y1 + 4)
+    values, mask = level.patch(top, bottom, 0, level.shape[1])
+    rows = slice(y0 - top // 2, y1 - top // 2)
+    if mask is None or valid is None:
+        image[y0:y1] = cv2.pyrDown(values)[rows]
+        return
+    weight = cv2.pyrDown(mask.astype(np.float32))[rows]
+    image[y0:y1] = cv2.pyrDown(values)[rows] / np.maximum(weight, 1e-6)
+    valid[y0:y1] = weight >= _MIN_COVERAGE
+    image[y0:y1][~valid[y0:y1]] = 0
+
+
+def pyramid(level: Level, smallest: int) -> list[Level]:
+    """Return `level` and its halvings, finest first, none with a side below `smallest` px."""
+    levels = [level]
+    while min(levels[-1].shape) >= 2 * smallest:
+        levels.append(halved(levels[-1]))
+    return levels
+
+
+def image_pyramid(image: Image, mask: Bools | None = None) -> list[Level]:
+    """Return the pyramid of an image, full resolution first, down to about 24 px.
+
+    Parameters
+    ----------
+    image : (h, w) array
+        Of any real dtype, which the levels keep where they can. Pixels that are not finite are
+        masked.
+    mask : (h, w) bool array, optional
+        True where a pixel may be used.
+    """
+    return pyramid(base(image, mask), SMALLEST)
+
+
+def overview(levels: list[Level], first: int) -> Level:
+    """Return the finest level from `first` on that can be looked at whole, or the coarsest."""
+    rest = levels[min(first, len(levels) - 1) :]
+    return next((level for level in rest if level.image.size <= _OVERVIEW_PIXELS), rest[-1])

@@ -1,0 +1,202 @@
+"""The pyramid of an image that is too large to be read without need.
+
+Coarse levels are in memory, made from the finest given level that is small enough, or else from
+one pass over the coarsest given one.  Finer levels are read where they are asked for: from a given
+level that lies near, from the surroundings in the next finer one, or, where the full resolution
+was read in that one pass, from the finest level that was kept.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .chunks import GivenArray, mask_reader
+from .grids import WHOLE, Grid, placed, spots
+from .levels import Image, Level, base, halved, pyramid
+from .streaming import Rows, gathered, halved_rows
+from .windows import Halved, Magnified, Placed, windowed
+
+# A given level of at most so many pixels is read whole.
+_WHOLE_PIXELS = 2**22
+# Of an image without a pyramid, the finest level that is kept has at most so many bytes.
+_KEPT_BYTES = 2**27
+# Places to compare levels at are chosen on a level of at most so many pixels.
+_GUIDE_PIXELS = 2**19
+# A level may be made from a given one that is finer by this factor.
+_NEAR = 1.5
+# Sizes are rounded: what is coarser by no more than this is not coarser.
+_ROUNDED = 1.02
+
+
+@dataclass(frozen=True, eq=False)
+class _Given:
+    """A level as given, its grid in full-resolution pixels, and whether that is sure."""
+
+    level: Level
+    grid: Grid
+    known: bool
+
+    @property
+    def factor(self) -> float:
+        """Full-resolution pixels per pixel."""
+        return float(self.grid.step.max())
+
+
+def lazy_pyramid(
+    arrays: Sequence[Any],
+    gray: Callable[[NDArray[Any]], Image],
+    mask: Any,
+    smallest: int,
+) -> list[Level]:
+    """Return the pyramid of a lazy image, full resolution first, as `scalespace.pyramid` does.
+
+    Parameters
+    ----------
+    arrays : sequence of lazy arrays, shape (h, w) or (h, w, c)
+        The image at decreasing sizes, full resolution first.
+    gray : callable
+        Turns pixels as given into one channel.
+    mask : array or lazy array, shape (h, w), or None
+        Full-resolution pixels that count.
+    smallest : int
+        No level gets a side below so many px.
+    """
+    given = _readable(arrays, gray, mask)
+    image, valid, times = _kept(given[-1], _KEPT_BYTES if len(given) == 1 else None)
+    known = base(image, valid)
+    if len(given) == 1:
+        return _magnified(replace(known, index=times), given[0].shape, smallest)
+    fine = [
+        windowed(array, 0, known, known.offset, known.scale, own=array is given[0])
+        for array in given
+    ]
+    levels = _on_grids(fine, known)
+    last = levels[-1].grid
+    grid = Grid(last.step * 2.0**times, last.start)
+    index = max(1, int(np.ceil(np.log2(grid.step.max() / _ROUNDED))))
+    shapes = _shapes(fine[0].shape, index)
+    result = [fine[0]]
+    for k in range(1, index):
+        result.append(_read_at(levels, result[-1], shapes[k], k, known))
+    coarse = _in_memory(_Given(replace(known, own=False), grid, True), shapes[index], index)
+    return result + pyramid(coarse, smallest)
+
+
+def _readable(
+    arrays: Sequence[Any], gray: Callable[[NDArray[Any]], Image], mask: Any
+) -> list[GivenArray]:
+    """Return the given arrays down to the first that is small enough to be read whole."""
+    height, width = arrays[0].shape[:2]
+    given = []
+    for array in arrays:
+        rows, columns = array.shape[:2]
+        inside = None
+        if mask is not None:
+            inside = mask_reader(mask, (width / columns, height / rows))
+        given.append(GivenArray(array, gray, inside))
+        if rows * columns <= _WHOLE_PIXELS:
+            break
+    return given
+
+
+def _kept(array: GivenArray, most_bytes: int | None) -> tuple[Image, Any, int]:
+    """Return a given level in memory, its valid pixels, and how often it had to be halved.
+
+    Each of its pixels is read once.  With `most_bytes` it is halved at least once, and until it
+    has no more; otherwise until it is small.
+    """
+    height, width = array.shape
+    rows = (array.read((y0, y1, 0, array.shape[1])) for y0, y1 in array.strips())
+    narrow = array.dtype in (np.uint8, np.uint16)
+    strips: Iterator[Rows] = rows if narrow else (_single(*strip) for strip in rows)
+    itemsize = array.dtype.itemsize if narrow else 4
+    times = 0
+    while (
+        height * width > _WHOLE_PIXELS
+        if most_bytes is None
+        else times == 0 or height * width * itemsize > most_bytes
+    ):
+        strips = halved_rows(strips, height)
+        height, width = (height + 1) // 2, (width + 1) // 2
+        times += 1
+    image, valid = gathered(strips, height)
+    return image, valid, times
+
+
+def _single(values: Image, valid: Any) -> Rows:
+    if valid is not None:
+        values = np.where(valid, values, 0)
+    return values.astype(np.float32), valid
+
+
+def _magnified(kept: Level, shape: tuple[int, int], smallest: int) -> list[Level]:
+    """Return the pyramid of an image of which nothing finer than a level in memory was kept."""
+    shapes = _shapes(shape, kept.index)
+    fine = [
+        windowed(Magnified(kept, shapes[k], kept.index - k), k, kept, 0.0, 1.0, own=False)
+        for k in range(kept.index)
+    ]
+    return fine + pyramid(kept, smallest)
+
+
+def _on_grids(fine: list[Level], guide: Level) -> list[_Given]:
+    """Return the given levels with their grids; but for the last, only those that are known."""
+    while guide.image.size > _GUIDE_PIXELS:
+        guide = halved(guide)
+    places = spots(guide)
+    levels = [_Given(fine[0], WHOLE, True)]
+    for level in fine[1:]:
+        placement = placed(levels[-1].level, level, places)
+        if placement.known or level is fine[-1]:
+            grid = placement.grid.after(levels[-1].grid)
+            levels.append(_Given(level, grid, placement.known))
+    return levels
+
+
+def _shapes(shape: tuple[int, int], times: int) -> list[tuple[int, int]]:
+    shapes = [shape]
+    for _ in range(times):
+        shapes.append(((shapes[-1][0] + 1) // 2, (shapes[-1][1] + 1) // 2))
+    return shapes
+
+
+def _read_at(
+    given: list[_Given], finer: Level, shape: tuple[int, int], index: int, known: Level
+) -> Level:
+    """Return a level that is read from the nearest given one, or else from the next finer."""
+    factor = 2.0**index
+    near = [
+        level
+        for level in given
+        if level.known and factor / _NEAR <= level.factor <= factor * _ROUNDED
+    ]
+    if not near:
+        return windowed(Halved(finer), index, known, 0.0, 1.0, own=finer.own)
+    source, step, start = _relative(near[-1], index)
+    if _same(source, step, start, shape):
+        return replace(source, index=index)
+    return windowed(Placed(source, shape, step, start), index, known, 0.0, 1.0, own=False)
+
+
+def _in_memory(given: _Given, shape: tuple[int, int], index: int) -> Level:
+    source, step, start = _relative(given, index)
+    if _same(source, step, start, shape):
+        return replace(source, index=index)
+    values, valid = Placed(source, shape, step, start).read((0, shape[0], 0, shape[1]))
+    return Level(values, valid, 0.0, 1.0, index, own=False)
+
+
+def _relative(given: _Given, index: int) -> tuple[Level, NDArray[np.float64], NDArray[np.float64]]:
+    """Return where in a given level the pixels of a level of the pyramid lie."""
+    return given.level, 2.0**index / given.grid.step, -given.grid.start / given.grid.step
+
+
+def _same(
+    source: Level, step: NDArray[np.float64], start: NDArray[np.float64], shape: tuple[int, int]
+) -> bool:
+    return source.shape == shape and bool((step == 1).all() and (start == 0).all())

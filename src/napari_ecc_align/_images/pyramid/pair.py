@@ -1,0 +1,105 @@
+"""Two images as pyramids, and what is wrong with them."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, cast
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..pixels import LUMINANCE, GrayView, channel_weights, counted_pixels, mixed, to_gray
+from ..sources import LazyImage, Source
+from .levels import SMALLEST, Image, Level, image_pyramid
+from .on_demand import lazy_pyramid
+
+_FLAT = 1e-7
+_STRIP = 1024
+# A gray copy of a colour image of at most so many pixels is no burden.
+_COPIED_PIXELS = 2**20
+# Colours are weighed on a level of at most so many pixels, where there is one.
+_SAMPLE_PIXELS = 2**23
+
+
+@dataclass(frozen=True, eq=False)
+class Pyramids:
+    """Both images as pyramids, full resolution first, and why nothing can be done with them.
+
+    `flaw` is a sentence, or None.
+    """
+
+    reference: list[Level]
+    moving: list[Level]
+    flaw: str | None
+
+    def index_below(self, pixels: int) -> int:
+        """Return the finest level on which neither image has more pixels than that."""
+        depth = min(len(self.reference), len(self.moving))
+        for index in range(depth):
+            if max(self.reference[index].image.size, self.moving[index].image.size) <= pixels:
+                return index
+        return depth - 1
+
+
+def make_pyramids(reference: Source, moving: Source) -> Generator[None, None, Pyramids]:
+    """Return the pyramids of two images; yields between the two."""
+    planes = []
+    for name, source in (("reference", reference), ("moving image", moving)):
+        levels = _levels(source)
+        flaw = _flaw(levels)
+        if flaw:
+            return Pyramids([], [], f"The {name} {flaw}.")
+        planes.append(levels)
+        yield
+    return Pyramids(planes[0], planes[1], None)
+
+
+def _levels(source: Source) -> list[Level]:
+    if isinstance(source, LazyImage):
+        return lazy_pyramid(source.levels, _mixer(source), source.mask, SMALLEST)
+    image = source.image
+    if image.ndim == 2 and not isinstance(image, np.ma.MaskedArray):
+        return image_pyramid(image, source.mask)
+    valid = counted_pixels(image, source.mask)
+    data = np.ma.getdata(image)
+    if image.ndim == 3 and image.shape[0] * image.shape[1] <= _COPIED_PIXELS:
+        data = to_gray(data, np.ones(data.shape[:2], bool) if valid is None else valid)
+    elif image.ndim == 3:
+        # A gray copy of the whole would be larger than all else that is needed.
+        data = cast("NDArray[Any]", GrayView(data, channel_weights(data, valid)))
+    return image_pyramid(data, valid)
+
+
+def _mixer(source: LazyImage) -> Any:
+    """Return what makes one channel of a lazy image's pixels."""
+    last = source.levels[-1]
+    if len(source.shape) == 2 or source.shape[2] == 1:
+        return _unchanged
+    if len(source.levels) > 1 and last.shape[0] * last.shape[1] <= _SAMPLE_PIXELS:
+        return partial(mixed, weights=channel_weights(np.asarray(last[:, :])))
+    # Weighing its colours would take reading it twice.
+    return partial(mixed, weights=LUMINANCE)
+
+
+def _unchanged(pixels: Image) -> Image:
+    return pixels
+
+
+def _flaw(levels: list[Level]) -> str | None:
+    # Of a large image the finest level in memory has to speak for it.
+    level = next(level for level in levels if isinstance(level.image, np.ndarray))
+    low, high, counted = np.inf, -np.inf, False
+    for top in range(0, level.shape[0], _STRIP):
+        values = level.image[top : top + _STRIP]
+        if level.valid is not None:
+            values = values[level.valid[top : top + _STRIP]]
+        if values.size:
+            counted = True
+            low, high = min(low, float(values.min())), max(high, float(values.max()))
+    if not counted:
+        return "has no pixel that counts"
+    if high / 2 - low / 2 <= _FLAT * max(abs(low), abs(high)):
+        return "has no contrast"
+    return None

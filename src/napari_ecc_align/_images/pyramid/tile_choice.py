@@ -1,0 +1,148 @@
+"""Which tiles of a fine level to read: textured in both directions, spread over the overlap."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+import numpy as np
+
+from ..._common.opencv import cv2
+from ..._common.quantiles import quantile
+from ..._transform.models import Array, apply
+from .blocks import BORDER, halo
+from .levels import Level
+
+# Tiles weaker than this share of a strong one are paper, sky or noise; so many are not stronger.
+_WEAKEST, _STRONG = 0.02, 0.9
+# A tile needs so much of its area unmasked.
+_MIN_VALID = 0.6
+# The image is divided into so many cells along its longer side; tiles are dealt out cell by cell.
+_CELLS = 6
+# Of a level of at most so many pixels what tiles are chosen by is kept.
+_KEPT_PIXELS = 2**16
+# Tiles to choose from along each side: more take longer to rank than to read.
+_MOST_A_SIDE = 128
+
+
+@lru_cache(maxsize=32)
+def grid(shape: tuple[int, int], size: int, margin: int) -> Array:
+    """Return the first pixels (x, y), shape (n, 2), of tiles inside a margin.
+
+    They lie side by side or, on very large images, some tiles apart.
+    """
+    axes = []
+    for length in (shape[1], shape[0]):
+        count = max(0, (length - 2 * margin) // size)
+        apart = size * max(1, -(-count // _MOST_A_SIDE))
+        count = -(-count * size // apart)
+        first = (length - (count - 1) * apart - size) // 2
+        axes.append(first + apart * np.arange(count))
+    x, y = np.meshgrid(*axes)
+    origins = np.stack([x.ravel(), y.ravel()], axis=1).astype(np.float64)
+    origins.setflags(write=False)
+    return origins
+
+
+def best_size(shape: tuple[int, int], margin: int, around: int) -> int:
+    """Return the tile size near `around` px that leaves least of the image uncovered."""
+
+    def covered(size: int) -> int:
+        height, width = ((length - 2 * margin) // size * size for length in shape)
+        return height * width
+
+    return max(range(around - around // 4, around + around // 4 + 1, 4), key=covered)
+
+
+def strength(level: Level, shrink: int, origins: Array, size: int) -> Array:
+    """Return the smaller eigenvalue of each tile's structure tensor, on a coarser level.
+
+    Parameters
+    ----------
+    level : Level
+        The coarser level, on which tiles measure ``size / shrink`` px.
+    shrink : int
+        Ratio between the tiles' level and `level`.
+    origins : (n, 2) array
+        Tiles, in px of their own level.
+    """
+    h, w = level.shape
+    first = np.rint(origins.T / shrink).astype(int)
+    last = np.rint((origins.T + size) / shrink).astype(int)
+    (x0, x1), (y0, y1) = (np.clip([first[k], last[k]], 0, n) for k, n in enumerate((w, h)))
+    table = _structure(level)
+    sums = table[y1, x1] - table[y0, x1] - table[y1, x0] + table[y0, x0]
+    xx, xy, yy = sums.T[:3]
+    smaller = (xx + yy) / 2 - np.sqrt(((xx - yy) / 2) ** 2 + xy**2)
+    if level.valid is not None:
+        # A tile's corners are rounded here: it may measure a pixel less or more.
+        smaller[sums[:, 3] < _MIN_VALID * (x1 - x0) * (y1 - y0)] = 0
+    return np.asarray(smaller)
+
+
+def _structure(level: Level) -> Array:
+    """Return the integral, (h + 1, w + 1, 3 or 4), of gx², gx·gy, gy² and, if need be, validity.
+
+    That of a small level is kept, because several sorts of tiles are chosen on it.
+    """
+    kept = level.kept.get("structure")
+    if kept is not None:
+        return kept
+    image, valid = level.patch(0, level.shape[0], 0, level.shape[1])
+    gx = cv2.Sobel(image, cv2.CV_32F, 1, 0)
+    gy = cv2.Sobel(image, cv2.CV_32F, 0, 1)
+    planes = np.empty((*image.shape, 3 if valid is None else 4), np.float32)
+    for k, (a, b) in enumerate(((gx, gx), (gx, gy), (gy, gy))):
+        np.multiply(a, b, out=planes[..., k])
+    if valid is not None:
+        inside = cv2.erode(valid.view(np.uint8), np.ones((3, 3), np.uint8))
+        planes[..., :3] *= inside[..., None]
+        planes[..., 3] = valid
+    table = np.asarray(cv2.integral(planes, sdepth=cv2.CV_64F))
+    if image.size <= _KEPT_PIXELS:
+        level.kept["structure"] = table
+    return table
+
+
+def overlap(origins: Array, size: int, matrix: Array, moving: Level, gradient: bool) -> Array:
+    """Tell how well tiles land inside the moving level: 1 entirely, 0.5 partly, 0 not."""
+    ring = halo(gradient) + BORDER + 1
+    h, w = moving.shape
+    (x, y), around = _mapped(origins, size, matrix)
+    whole = (np.abs(x - (w - 1) / 2) + around[0] <= (w - 1) / 2 - ring) & (
+        np.abs(y - (h - 1) / 2) + around[1] <= (h - 1) / 2 - ring
+    )
+    x, y = np.rint(x).astype(int), np.rint(y).astype(int)
+    central = (x >= ring) & (x < w - ring) & (y >= ring) & (y < h - ring)
+    if moving.valid is not None:
+        central &= moving.valid[np.clip(y, 0, h - 1), np.clip(x, 0, w - 1)]
+    return np.where(central, np.where(whole, 1.0, 0.5), 0.0)
+
+
+def _mapped(origins: Array, size: int, matrix: Array) -> tuple[Array, Array]:
+    """Return the middles of mapped tiles, (2, n) as (x, y), and how far these reach from them."""
+    last = size - 1
+    if matrix[2, 0] == matrix[2, 1] == 0:
+        middles = apply(matrix, origins + last / 2).T
+        return middles, np.abs(matrix[:2, :2] / matrix[2, 2]).sum(axis=1) * (last / 2)
+    square = np.array([[0, 0], [last, 0], [last, last], [0, last]], dtype=np.float64)
+    corners = apply(matrix, (square[:, None] + origins).reshape(-1, 2)).T.reshape(2, 4, -1)
+    middles = corners.sum(axis=1) / 4
+    return middles, np.abs(corners - middles[:, None]).max(axis=1)
+
+
+def order(origins: Array, strengths: Array, overlaps: Array, shape: tuple[int, int]) -> Array:
+    """Return the indices of tiles that have any texture, best spread first.
+
+    The strongest tile of every cell comes first, then the second of every cell, and so on: any
+    leading part covers the image.  Weak tiles and those that overlap only partly come last.
+    """
+    useful = np.flatnonzero((strengths > 0) & (overlaps > 0))
+    cell = max(shape) / _CELLS
+    column, row = (origins[useful] // cell).astype(int).T
+    cells = row * (_CELLS + 1) + column
+    by_strength = np.lexsort((-strengths[useful], cells))
+    useful, cells = useful[by_strength], cells[by_strength]
+    rank = np.arange(len(useful)) - np.searchsorted(cells, cells)
+    own = strengths[useful]
+    weak = (own < _WEAKEST * quantile(strengths, _STRONG)) | (overlaps[useful] < 1)
+    return np.asarray(useful[np.lexsort((-own, rank, weak))])

@@ -1,0 +1,1 @@
+"""Transforms between two images, their motion models, points and files."""

@@ -1,0 +1,115 @@
+"""OME-NGFF coordinate transformations (specification 0.6) as a JSON file of their own.
+
+Direction: from the points of ``input`` to those of ``output``; written as reference to moving,
+and turned round when reading if ``input`` is called "moving" or ``output`` "reference". Axis
+order: that of the coordinate systems in the file, written (y, x); a file without any is taken
+to be in (y, x), as OME-Zarr images are. Pixel centres are at integers.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..._common.errors import InputError
+from ..transform import Transform
+from .content import SWAP, check_affine, json_of, transform_of
+
+_DEEPEST = 20
+
+_Matrix = NDArray[np.float64]
+
+
+def dump(transform: Transform) -> bytes:
+    """Return the file that holds a transform."""
+    check_affine(transform, "OME-NGFF's affine")
+    matrix = SWAP @ transform.matrix @ SWAP
+    # Every reader knows translations; affine ones are only recommended to it.
+    if transform.model == "translation":
+        kind: dict[str, Any] = {"type": "translation", "translation": matrix[:2, 2].tolist()}
+    else:
+        kind = {"type": "affine", "affine": matrix[:2].tolist()}
+    axes = [{"name": name, "type": "array"} for name in ("y", "x")]
+    document = {
+        "coordinateSystems": [{"name": name, "axes": axes} for name in ("reference", "moving")],
+        "coordinateTransformations": [
+            {**kind, "input": {"name": "reference"}, "output": {"name": "moving"}}
+        ],
+    }
+    return (json.dumps(document, indent=2) + "\n").encode()
+
+
+def parse(content: bytes) -> Transform:
+    """Return the transform that a file holds, or raise `InputError`."""
+    document = json_of(content)
+    found = document.get("coordinateTransformations") if isinstance(document, dict) else None
+    if not isinstance(found, list) or len(found) != 1 or not isinstance(found[0], dict):
+        raise InputError("its coordinateTransformations must be a list of one transformation")
+    item = found[0]
+    matrix = _matrix(item)
+    source, target = _name(item.get("input")), _name(item.get("output"))
+    into, out_of = (_order(document, name) for name in (source, target))
+    matrix = out_of @ matrix @ into
+    transform = transform_of(matrix)
+    if source == "moving" or target == "reference":
+        transform = transform_of(transform.inverse().matrix)
+    return transform
+
+
+def _matrix(item: Any, depth: int = 0) -> _Matrix:
+    """Return a transformation as a 3x3 matrix in the axis order of the file."""
+    if not isinstance(item, dict) or depth > _DEEPEST:
+        raise InputError("it holds what is not an OME-NGFF transformation")
+    kind = item.get("type")
+    matrix = np.eye(3)
+    if kind == "sequence":
+        parts = item.get("transformations")
+        if not isinstance(parts, list) or len(parts) > _DEEPEST:
+            raise InputError("its sequence has no list of a few transformations")
+        for part in parts:
+            matrix = _matrix(part, depth + 1) @ matrix
+    elif kind == "bijection":
+        matrix = _matrix(item.get("forward"), depth + 1)
+    elif kind == "affine":
+        matrix[:2] = _numbers(item, "affine", (2, 3))
+    elif kind == "rotation":
+        matrix[:2, :2] = _numbers(item, "rotation", (2, 2))
+    elif kind == "translation":
+        matrix[:2, 2] = _numbers(item, "translation", (2,))
+    elif kind == "scale":
+        matrix[[0, 1], [0, 1]] = _numbers(item, "scale", (2,))
+    elif kind != "identity":
+        raise InputError(f"its transformation of type {kind!r:.40} cannot be used here")
+    return matrix
+
+
+def _numbers(item: dict[str, Any], key: str, shape: tuple[int, ...]) -> _Matrix:
+    try:
+        given = np.array(item.get(key), np.float64)
+    except (TypeError, ValueError, OverflowError) as error:
+        raise InputError(f"its {key} does not hold numbers") from error
+    if given.shape != shape:
+        size = " x ".join(map(str, shape))
+        raise InputError(f"its {key} must hold {size} numbers in the file itself")
+    return given
+
+
+def _name(end: Any) -> str | None:
+    name = end.get("name") if isinstance(end, dict) else end
+    return name if isinstance(name, str) else None
+
+
+def _order(document: dict[str, Any], name: str | None) -> _Matrix:
+    """Return the matrix between (x, y) and the axes of a coordinate system."""
+    systems = document.get("coordinateSystems", [])
+    for system in systems if isinstance(systems, list) else []:
+        if isinstance(system, dict) and name is not None and system.get("name") == name:
+            axes = system.get("axes")
+            names = [_name(axis) for axis in axes] if isinstance(axes, list) else []
+            if names not in (["y", "x"], ["x", "y"]):
+                raise InputError(f"the axes of {name!r:.40} must be called y and x")
+            return SWAP if names[0] == "y" else np.eye(3)
+    return SWAP

@@ -1,0 +1,215 @@
+"""Motion models as linear restrictions of one polynomial displacement field.
+
+Every model moves a point of the reference by a polynomial of its *normalised* coordinates (the
+image centre at the origin, the longer half side of length one).  Written over the monomials ``1,
+x, y`` (and ``x², xy, y²`` for a homography) once for the x and once for the y displacement, a
+model is a constant matrix that maps its parameters to those coefficients.  The estimator
+therefore sums moments once and restricts them afterwards.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import cached_property, lru_cache
+from typing import TypeAlias
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from .._common.opencv import cv2
+
+Array: TypeAlias = NDArray[np.float64]
+
+
+def _rows(size: int, entries: dict[tuple[int, int], float], parameters: int) -> Array:
+    matrix = np.zeros((2 * size, parameters))
+    for (row, column), value in entries.items():
+        matrix[row, column] = value
+    return matrix
+
+
+@dataclass(frozen=True)
+class Model:
+    """A motion model near its identity.
+
+    Attributes
+    ----------
+    name : str
+        ``"translation"``, ``"euclidean"``, ``"similarity"``, ``"affine"`` or ``"homography"``.
+    degree : int
+        Degree of the displacement polynomial: 1, or 2 for a homography.
+    basis : (2m, p) array
+        Coefficients of the x displacement over the m monomials, then of the y displacement, per
+        parameter.
+    """
+
+    name: str
+    degree: int
+    basis: Array = field(repr=False)
+
+    @property
+    def n_parameters(self) -> int:
+        """Number of free parameters."""
+        return int(self.basis.shape[1])
+
+    def increment(self, delta: Array) -> Array:
+        """Return the (3, 3) transform, in normalised coordinates, of parameters near zero.
+
+        Euclidean and similarity increments are group elements, so that compositions never leave
+        the model.
+        """
+        out = np.eye(3)
+        if self.name in ("translation", "euclidean", "similarity"):
+            angle = delta[2] if len(delta) > 2 else 0.0
+            scale = np.exp(delta[3]) if len(delta) > 3 else 1.0
+            cos, sin = scale * np.cos(angle), scale * np.sin(angle)
+            out[:2, :2] = [[cos, -sin], [sin, cos]]
+            out[:2, 2] = delta[:2]
+            return out
+        out[0] += (delta[1], delta[2], delta[0])
+        out[1] += (delta[4], delta[5], delta[3])
+        if self.name == "homography":
+            out[2, :2] = delta[6:]
+        return out
+
+    def project(self, matrix: ArrayLike, centre: tuple[float, float]) -> Array:
+        """Return the member of the model that acts like `matrix` around `centre` (x, y)."""
+        full = np.array(matrix, dtype=np.float64)
+        full /= full[2, 2]
+        if self.name == "homography":
+            return full
+        point = np.array([centre[0], centre[1], 1.0])
+        image = full @ point
+        weight = image[2]
+        image = image / weight
+        linear = (full[:2, :2] - np.outer(image[:2], full[2, :2])) / weight
+        if self.name == "translation":
+            linear = np.eye(2)
+        elif self.name in ("euclidean", "similarity"):
+            left, singular, right = np.linalg.svd(linear)
+            rotation = left @ np.diag([1.0, np.sign(np.linalg.det(left @ right))]) @ right
+            linear = rotation * (singular.mean() if self.name == "similarity" else 1.0)
+        out = np.eye(3)
+        out[:2, :2] = linear
+        out[:2, 2] = image[:2] - linear @ point[:2]
+        return out
+
+
+_SHIFT = {(0, 0): 1.0, (3, 1): 1.0}
+_TURN = {(2, 2): -1.0, (4, 2): 1.0}
+_GROW = {(1, 3): 1.0, (5, 3): 1.0}
+MODELS: dict[str, Model] = {
+    model.name: model
+    for model in (
+        Model("translation", 1, _rows(3, _SHIFT, 2)),
+        Model("euclidean", 1, _rows(3, _SHIFT | _TURN, 3)),
+        Model("similarity", 1, _rows(3, _SHIFT | _TURN | _GROW, 4)),
+        Model("affine", 1, np.eye(6)),
+        Model(
+            "homography",
+            2,
+            _rows(
+                6,
+                {
+                    (0, 0): 1, (1, 1): 1, (2, 2): 1, (6, 3): 1, (7, 4): 1, (8, 5): 1,
+                    (3, 6): -1, (4, 7): -1, (10, 6): -1, (11, 7): -1,
+                },
+                8,
+            ),
+        ),
+    )
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Frame:
+    """Normalised coordinates of an image of `shape` (h, w): ``(x - centre) / radius``."""
+
+    shape: tuple[int, int]
+
+    @property
+    def centre(self) -> tuple[float, float]:
+        """Centre (x, y) in px."""
+        return (self.shape[1] - 1) / 2, (self.shape[0] - 1) / 2
+
+    @property
+    def radius(self) -> float:
+        """Half the longer side in px."""
+        return max(self.shape) / 2
+
+    @cached_property
+    def matrix(self) -> Array:
+        """The (3, 3) map from pixels to normalised coordinates."""
+        (x, y), r = self.centre, self.radius
+        return np.array([[1 / r, 0, -x / r], [0, 1 / r, -y / r], [0, 0, 1]])
+
+    @cached_property
+    def inverse(self) -> Array:
+        """The (3, 3) map from normalised coordinates to pixels."""
+        (x, y), r = self.centre, self.radius
+        return np.array([[r, 0, x], [0, r, y], [0, 0, 1]])
+
+    @cached_property
+    def corners(self) -> Array:
+        """The (4, 2) corner pixels (x, y)."""
+        h, w = self.shape
+        return np.array([[0, 0], [w - 1, 0], [w - 1, h - 1], [0, h - 1]], dtype=np.float64)
+
+
+def apply(matrix: Array, points: ArrayLike) -> Array:
+    """Map (n, 2) points (x, y) through a 3x3 matrix."""
+    points = np.asarray(points, dtype=np.float64)
+    homogeneous = points @ matrix[:, :2].T + matrix[:, 2]
+    return np.asarray(homogeneous[:, :2] / homogeneous[:, 2:])
+
+
+def scaled(matrix: Array, factor: float) -> Array:
+    """Return `matrix` for images whose pixel coordinates were both multiplied by `factor`."""
+    out = matrix.copy()
+    out[:2, 2] *= factor
+    out[2, :2] /= factor
+    return out
+
+
+def compose(matrix: Array, model: Model, frame: Frame, delta: Array) -> Array:
+    """Inverse compositional update ``W <- W o dW^-1`` (Baker and Matthews 2004, eq. 36)."""
+    back = cv2.invert(model.increment(delta))[1]
+    out = matrix @ frame.inverse @ back @ frame.matrix
+    return np.asarray(out / out[2, 2])
+
+
+@lru_cache(maxsize=64)
+def frame_of(shape: tuple[int, int]) -> Frame:
+    """Return the frame of an image of `shape` (h, w), which then keeps its matrices."""
+    return Frame(shape)
+
+
+def corner_motions(model: Model, frame: Frame) -> Array:
+    """Return d(displacement of the corners) / d(parameters), shape (4, 2, p), in px."""
+    return _corner_motions(model.name, frame.shape)
+
+
+@lru_cache(maxsize=64)
+def _corner_motions(name: str, shape: tuple[int, int]) -> Array:
+    model, frame = MODELS[name], Frame(shape)
+    x, y = ((frame.corners - frame.centre) / frame.radius).T
+    one = np.ones(4)
+    monomials = np.stack(
+        [one, x, y] if model.degree == 1 else [one, x, y, x * x, x * y, y * y], axis=1
+    )
+    halves = model.basis.reshape(2, monomials.shape[1], -1)
+    out = np.asarray(frame.radius * (monomials @ halves).transpose(1, 0, 2))
+    out.setflags(write=False)
+    return out
+
+
+def corner_slopes(matrix: Array, frame: Frame, motions: Array) -> Array:
+    """Return d(corner positions in the moving image) / d(parameters), shape (8, p), in px.
+
+    `compose` moves a reference point by minus the model's displacement (`corner_motions`), which
+    the derivative of `matrix` there carries over to the moving image.
+    """
+    homogeneous = frame.corners @ matrix[:, :2].T + matrix[:, 2]
+    weight = homogeneous[:, 2, None, None]
+    derivative = (matrix[:2, :2] - homogeneous[:, :2, None] / weight * matrix[2, :2]) / weight
+    return np.asarray(-(derivative @ motions).reshape(8, -1))

@@ -1,0 +1,218 @@
+"""Would the images fit as well if one were moved on: by a period, or to another place."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .._images.pyramid.blocks import warp
+from .._images.pyramid.levels import Bools, Floats, Level, floats
+from .._transform.models import scaled
+
+# What is coarser than this many pixels of the level is shading, not detail.
+_DETAIL = 6.0
+# Contrast is evened out over squares of this side.
+_PATCH = 25
+# A place is looked at where the windows still share so much of what they share unmoved.
+_LEAST_SHARED = 0.2
+# Closer than this (px of the level) is the same place.
+_NEAR = 3.0
+# Places that might correlate so well, relative to here, are looked at one by one; at most so many.
+_WORTH_A_LOOK, _MOST_LOOKS = 0.6, 12
+
+
+def rival_place(
+    reference: Level, moving: Level, matrix: NDArray[np.float64], *, inverted: bool
+) -> float:
+    """Return how well the images correlate at the best other place, relative to where they lie.
+
+    The detail of the whole level is correlated at all displacements at once, through the Fourier
+    transform, each displacement weighed by what the two images share there.
+
+    Parameters
+    ----------
+    reference, moving : Level
+        The same level of both images.
+    matrix : ndarray of float64, shape (3, 3)
+        Maps reference pixels to moving pixels, at full resolution.
+    inverted : bool
+        The moving image is a negative of the reference.
+
+    Returns
+    -------
+    float
+        Above 1 where another place fits better, near 1 where the images repeat; infinite where
+        they do not correlate where they lie.
+    """
+    height, width = reference.shape
+    fixed = _windowed(*reference.patch(0, height, 0, width))
+    values, valid = moving.patch(0, moving.shape[0], 0, moving.shape[1])
+    if valid is not None:
+        values[~valid] = np.nan
+    image = warp(values, scaled(matrix, 2.0**-reference.index), (width, height))
+    seen = None if np.isfinite(image.sum()) else np.isfinite(image)
+    if seen is not None:
+        image[~seen] = 0
+    other = _windowed(image, seen)
+    if inverted:
+        other = (-other[0], other[1])
+    joint, shared = (_correlated(a, b) for a, b in zip(fixed, other, strict=True))
+    surface = floats(joint / np.maximum(shared, 1e-6))
+    surface[shared <= _LEAST_SHARED * shared[0, 0]] = -np.inf
+    here = float(surface[0, 0])
+    if not here > 0:
+        return float("inf")
+    surface = floats(np.fft.fftshift(surface) / here)
+    y, x = _peaks_away(surface)
+    if not len(y):
+        return 0.0
+    heights = _heights(surface, y, x)
+    return max(float(heights.max()), _unwrapped(fixed, other, surface, heights, (y, x)))
+
+
+def _windowed(image: Floats, valid: Bools | None) -> tuple[Floats, Floats]:
+    """Return an image's detail under a window that falls to nothing at its border, and it."""
+    from .._common.opencv import cv2
+
+    small = (0, 0)
+    if valid is not None:
+        weight = valid.astype(np.float32)
+        image = image * weight
+    near = cv2.GaussianBlur(image, small, 1.0)
+    far = cv2.blur(image, (2 * int(_DETAIL) + 1,) * 2)
+    if valid is not None:
+        near /= np.maximum(cv2.GaussianBlur(weight, small, 1.0), 1e-3)
+        far /= np.maximum(cv2.blur(weight, (2 * int(_DETAIL) + 1,) * 2), 1e-3)
+    window = _flat_top(image.shape)
+    detail = near - far
+    if valid is not None:
+        window, detail = window * weight, detail * weight
+    # Strong detail in one part of an image must not outvote the rest of it.
+    strength = np.sqrt(np.maximum(cv2.blur(detail * detail, (_PATCH, _PATCH)), 0))
+    strength += max(1e-6, float(strength.mean()))
+    return np.asarray(detail / strength * window, np.float32), window
+
+
+@lru_cache(maxsize=8)
+def _flat_top(shape: tuple[int, ...]) -> Floats:
+    """Return a window under which most of an image counts in full."""
+    rows, columns = (np.hanning(length + 2)[1:-1] for length in shape)
+    window = np.sqrt(np.outer(rows, columns)).astype(np.float32)
+    window.setflags(write=False)
+    return window
+
+
+def _correlated(a: Floats, b: Floats) -> Floats:
+    from .._common.opencv import cv2
+
+    height, width = (cv2.getOptimalDFTSize(length) for length in a.shape)
+    below, right = height - a.shape[0], width - a.shape[1]
+    spectra = [
+        cv2.dft(
+            image
+            if below == right == 0
+            else cv2.copyMakeBorder(image, 0, below, 0, right, cv2.BORDER_CONSTANT)
+        )
+        for image in (a, b)
+    ]
+    product = cv2.mulSpectrums(spectra[1], spectra[0], 0, conjB=True)
+    return np.asarray(cv2.idft(product, flags=cv2.DFT_SCALE | cv2.DFT_REAL_OUTPUT))
+
+
+def _unwrapped(
+    fixed: tuple[Floats, Floats],
+    other: tuple[Floats, Floats],
+    surface: Floats,
+    heights: Floats,
+    places: tuple[NDArray[np.intp], NDArray[np.intp]],
+) -> float:
+    """Return the best correlation at the peaks worth it, without what the transform wraps around.
+
+    Of a displaced image a part comes back on the other side, where it meets something else: a
+    period that does not divide the image would not be noticed.
+    """
+    promise = heights / _kept_share(fixed[1].shape, surface.shape)[places]
+    worth = np.flatnonzero(promise > _WORTH_A_LOOK)
+    worth = worth[np.argsort(-promise[worth], kind="stable")[:_MOST_LOOKS]]
+    if not len(worth):
+        return 0.0
+    middle_y, middle_x = (length // 2 for length in surface.shape)
+    y, x = places
+    here = _correlation_at(fixed, other, 0, 0)
+    best = 0.0
+    for k in worth.tolist():
+        found = _correlation_at(fixed, other, int(y[k]) - middle_y, int(x[k]) - middle_x)
+        best = max(best, found * float(heights[k] / surface[y[k], x[k]]))
+    return best / here if here > 0 else float("inf")
+
+
+@lru_cache(maxsize=8)
+def _kept_share(shape: tuple[int, ...], size: tuple[int, ...]) -> Floats:
+    """Return which share of what two windows share at a displacement is not wrapped around."""
+    window = _flat_top(shape)
+    padded = np.zeros((2 * size[0], 2 * size[1]), np.float32)
+    padded[: shape[0], : shape[1]] = window
+    (height, width), spectrum = size, np.fft.rfft2(padded)
+    apart = np.fft.fftshift(np.fft.irfft2(np.abs(spectrum) ** 2))
+    top, left = height - height // 2, width - width // 2
+    apart = apart[top : top + height, left : left + width]
+    wrapped = np.fft.fftshift(_correlated(window, window))
+    share = np.clip(apart / np.maximum(wrapped, 1e-6), _LEAST_SHARED, 1).astype(np.float32)
+    share.setflags(write=False)
+    return share
+
+
+def _correlation_at(
+    fixed: tuple[Floats, Floats], other: tuple[Floats, Floats], down: int, right: int
+) -> float:
+    """Return the normalised correlation of two windowed images, the second moved back."""
+    rows, rows_there = _shared_range(fixed[0].shape[0], down)
+    columns, columns_there = _shared_range(fixed[0].shape[1], right)
+    a, window_a = (plane[rows, columns] for plane in fixed)
+    b, window_b = (plane[rows_there, columns_there] for plane in other)
+    ratio = np.maximum(window_b, 1e-3) / np.maximum(window_a, 1e-3)
+    energies = float((a * a * ratio).sum()) * float((b * b / ratio).sum())
+    return float((a * b).sum()) / energies**0.5 if energies > 0 else 0.0
+
+
+def _shared_range(length: int, shift: int) -> tuple[slice, slice]:
+    """Return where an axis is shared with one shifted by so much, on it and on the other."""
+    return slice(max(0, -shift), min(length, length - shift)), slice(
+        max(0, shift), min(length, length + shift)
+    )
+
+
+def _peaks_away(surface: Floats) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """Return the places (y, x) of the local maxima of a centred surface away from its middle."""
+    from .._common.opencv import cv2
+
+    around = cv2.dilate(surface, np.ones((5, 5), np.uint8))
+    peaks = (surface >= around) & np.isfinite(surface)
+    peaks[[0, -1]] = peaks[:, [0, -1]] = False
+    y, x = np.nonzero(peaks)
+    middle_y, middle_x = (length // 2 for length in surface.shape)
+    away = np.hypot(x - middle_x, y - middle_y) > _NEAR
+    return y[away], x[away]
+
+
+def _heights(surface: Floats, y: NDArray[np.intp], x: NDArray[np.intp]) -> Floats:
+    """Return how high maxima rise between the pixels, by parabolas.
+
+    A period of half a pixel more would hide.
+    """
+    here = surface[y, x]
+    return np.asarray(
+        here
+        + _above(surface[y, x - 1], here, surface[y, x + 1])
+        + _above(surface[y - 1, x], here, surface[y + 1, x])
+    )
+
+
+def _above(before: Floats, here: Floats, after: Floats) -> Floats:
+    """Return how much higher a parabola through three points rises than the middle one."""
+    bend = np.where(np.isfinite(before + after), before - 2 * here + after, -np.inf)
+    peaked = np.isfinite(bend)
+    rise = np.subtract(after, before, out=np.zeros_like(here), where=peaked)
+    return np.asarray(rise**2 / np.maximum(-8 * bend, 1e-9), np.float32)

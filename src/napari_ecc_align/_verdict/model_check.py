@@ -1,0 +1,76 @@
+"""Does a freer motion model lay the images otherwise: asked where tiles are too few to tell."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .._common.steps import outcome_of
+from .._ecc.estimate import Estimate
+from .._ecc.options import SearchOptions
+from .._ecc.refine import Refiner
+from .._images.pyramid.pair import Pyramids
+from .._transform.transform import corner_error, map_points
+from .residual_pattern import CLEAR
+from .tile_matching import TileEvidence
+
+_ITERATIONS = 8
+# Finer levels are asked until the corners are known to so many px.
+_PRECISION = 0.25
+_TOLERANCE = 1e-7
+# A tile that is off by more sigmas than this counts as off by so many.
+_OUTLIER = 4.0
+
+
+def freed(
+    pyramids: Pyramids, estimate: Estimate, evidence: TileEvidence
+) -> tuple[float, float] | None:
+    """Let an estimate become a homography.
+
+    The tiles of the evidence keep a distance from the border, and where they are few they say
+    nothing of the corners. All pixels of a small level, and large tiles, say more.
+
+    Parameters
+    ----------
+    pyramids : Pyramids
+        Of both images.
+    estimate : Estimate
+        Of any smaller motion model.
+    evidence : TileEvidence
+        Of the estimate, at full resolution.
+
+    Returns
+    -------
+    shift, sigma : float
+        By how much that moves the reference's corners (RMS), and one sigma of it, in px. None if
+        it moves them clearly, but carries the tiles away from where they fit: where the images
+        differ in part, a freer model follows what differs.
+    """
+    options = SearchOptions(
+        "homography", precision=_PRECISION, max_iterations=_ITERATIONS, tolerance=_TOLERANCE
+    )
+    refiner = Refiner(
+        pyramids.reference,
+        pyramids.moving,
+        options,
+        gradient=estimate.representation == "gradient",
+    )
+    found = refiner.polished(estimate.matrix)
+    if not found.uncertainty <= _PRECISION and found.level > 0:
+        finer = outcome_of(refiner.fine(found))
+        found = min(found, finer, key=lambda refined: refined.uncertainty)
+    shift = corner_error(found.matrix, estimate.matrix, pyramids.reference[0].shape)
+    motion: NDArray[np.float64] = np.linalg.inv(estimate.matrix) @ found.matrix
+    if shift > CLEAR * found.uncertainty and not _carries(evidence, motion):
+        return None
+    return shift, found.uncertainty
+
+
+def _carries(evidence: TileEvidence, motion: NDArray[np.float64]) -> bool:
+    """Tell whether a motion of the reference moves tiles towards where they fit best."""
+    used = evidence.agree & np.isfinite(evidence.uncertainties)
+    places, moves = evidence.displacements[used, :2], evidence.displacements[used, 2:]
+    sigma = evidence.uncertainties[used, None]
+    left = map_points(motion, places) - places - moves
+    before, after = (np.minimum((gap / sigma) ** 2, _OUTLIER**2).sum() for gap in (moves, left))
+    return bool(after <= before)

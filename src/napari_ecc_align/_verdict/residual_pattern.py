@@ -1,0 +1,231 @@
+"""What the tiles' displacements say of the motion model: does it suffice, and where not."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .._common.quantiles import middle
+from .._transform.transform import corners
+from .tile_matching import TileEvidence
+
+Array = NDArray[np.float64]
+
+# A tile that fits best elsewhere counts as displaced if it fits there nearly as well as those that
+# agree; otherwise it shows something else.
+_WELL = 0.75
+_LEAST_FIT = 0.3
+# Its nearest neighbours must be displaced alike, to this share of the displacement.
+_ALIKE = 0.6
+_NEIGHBOURS = 3
+_OVERLAPPING = 0.9
+_SIGMAS = 4.0
+_NOTABLE = 0.5
+# So far (px) from where it lies no tile of a right alignment is, and as many are no accident.
+_ASTRAY, _MANY_ASTRAY = 1.0, 3
+_LEAST_TILES = 6
+# So many sigmas from zero is no accident, of a transform fitted to tiles.
+CLEAR = 2.5
+# Tiles in a line, or in a corner, determine no homography.
+_LONGEST = 1e4
+# A tile is not believed to be more exact than this many pixels of its level, so that none decides
+# alone.
+_MOST_EXACT = 0.1
+
+
+@dataclass(frozen=True)
+class Deformation:
+    """How the tiles' displacements depart from zero.
+
+    Attributes
+    ----------
+    displaced : int
+        Tiles that, with their neighbours, fit well but elsewhere.
+    corner_shift : float
+        RMS distance in px by which a freer motion would move the corners: one fitted to the
+        tiles or, where they say little, to all pixels.
+    corner_sigma : float
+        One sigma of that.
+    freest_sigma : float
+        One sigma of the corners of the freest such motion, a homography.
+    largest : float
+        Largest displacement in px that stands out of its uncertainty and is shared by neighbours.
+    where : str
+        The part of the image where it is, such as "upper left".
+    explained : float
+        RMS displacement in px of the tiles that agree, per axis, beyond their own uncertainty.
+    astray : float
+        Share of the tiles that fit well which, as their neighbours, fit best more than a pixel
+        from where they lie, beyond doubt; 0 where those are so few that something may have moved.
+    """
+
+    displaced: int
+    corner_shift: float
+    corner_sigma: float
+    freest_sigma: float
+    largest: float
+    where: str
+    explained: float
+    astray: float
+
+    @property
+    def contradiction(self) -> float:
+        """How far (px, RMS at the corners) the tiles contradict the transform beyond doubt."""
+        doubt = CLEAR * self.corner_sigma
+        return float(np.sqrt(max(0.0, self.corner_shift**2 - doubt**2)))
+
+    @property
+    def sentence(self) -> str:
+        """What the displacements say, for a person."""
+        if self.largest:
+            size = f"{self.largest:.1f} px"
+            return f"A local deformation of up to {size} remains in the {self.where}."
+        return f"The model explains the images to {max(self.explained, 0.01):.2f} px."
+
+
+def deformation(evidence: TileEvidence, shape: tuple[int, int]) -> Deformation:
+    """Look for a pattern in the displacements of the tiles.
+
+    Parameters
+    ----------
+    evidence : TileEvidence
+        Of an alignment, best at full resolution.
+    shape : tuple of int
+        Height and width of the reference.
+    """
+    agree = evidence.agree
+    places, moves = evidence.displacements[:, :2], evidence.displacements[:, 2:]
+    sizes = np.hypot(*moves.T)
+    sigma = evidence.uncertainties
+    typical = middle(evidence.fits[agree]) if agree.any() else 1.0
+    good = np.isfinite(sigma) & (evidence.fits >= max(_LEAST_FIT, _WELL * typical))
+    alike = _shared(places, moves, good, evidence.side)
+    displaced = good & alike & ~agree
+    used = good & (agree | displaced)
+    # Tiles that overlap say the same twice.
+    repeated = np.sqrt(evidence.tested / max(1.0, evidence.independent))
+    shift, corner_sigma, freest = _corner_shift(
+        places[used], moves[used], np.maximum(sigma[used], _MOST_EXACT) * repeated, shape
+    )
+    certain = good & alike & (sizes > _SIGMAS * sigma)
+    clear = certain & (sizes > _NOTABLE)
+    largest, where = 0.0, ""
+    if clear.sum() >= 2:
+        at = int(np.argmax(np.where(clear, sizes, 0)))
+        largest, where = float(sizes[at]), part_of(places[at], shape)
+    near = good & agree
+    excess = np.inf
+    if count := int(near.sum()):
+        excess = float((moves[near] ** 2).sum() / 2 - (sigma[near] ** 2).sum()) / count
+    explained = float(np.sqrt(max(0.0, excess)))
+    astray = int((certain & (sizes > _ASTRAY)).sum())
+    return Deformation(
+        int(displaced.sum()),
+        shift,
+        corner_sigma,
+        freest,
+        largest,
+        where,
+        explained,
+        astray / int(good.sum()) if astray >= _MANY_ASTRAY else 0.0,
+    )
+
+
+def _shared(
+    places: Array, moves: Array, good: NDArray[np.bool_], side: float
+) -> NDArray[np.bool_]:
+    """Tell of each tile whether one of its nearest good neighbours is displaced alike.
+
+    Tiles that overlap show the same and are no neighbours.
+    """
+    found = np.zeros(len(places), bool)
+    indices = np.flatnonzero(good)
+    if len(indices) < 2:
+        return found
+    apart = np.hypot(*(places[indices, None] - places[indices]).transpose(2, 0, 1))
+    apart[apart < _OVERLAPPING * side] = np.inf
+    nearest = np.argsort(apart, axis=1, kind="stable")[:, :_NEIGHBOURS]
+    unlike = np.hypot(*(moves[indices, None] - moves[indices[nearest]]).transpose(2, 0, 1))
+    unlike[~np.isfinite(np.take_along_axis(apart, nearest, axis=1))] = np.inf
+    found[indices] = (unlike <= _ALIKE * np.hypot(*moves[indices].T)[:, None]).any(axis=1)
+    return found
+
+
+def _corner_shift(
+    places: Array, moves: Array, sigma: Array, shape: tuple[int, int]
+) -> tuple[float, float, float]:
+    """Fit an affine displacement, and one with perspective; return the clearer RMS at the corners.
+
+    Returns
+    -------
+    shift, sigma, freest_sigma : float
+        In px; 0 and infinite where the tiles determine neither.
+    """
+    centre, half = (np.array(shape[::-1]) - 1) / 2, max(shape) / 2
+    clearest, freest = (0.0, float("inf")), float("inf")
+    if len(places) < _LEAST_TILES:
+        return *clearest, freest
+    design, at_corners = (_motions((at - centre) / half) for at in (places, corners(shape)))
+    most = 8 if _determined(design) else 6 if _determined(design[:, :6]) else 0
+    for parameters in range(6, most + 1, 2):
+        columns, there = design[:, :parameters], at_corners[:, :parameters]
+        fit, covariance = _fitted(columns, moves.ravel(), np.repeat(sigma, 2))
+        shift = float(np.sqrt(np.sum((there @ fit) ** 2) / 4))
+        spread = float(np.sqrt(np.sum((there @ covariance) * there) / 4))
+        if shift / spread > clearest[0] / clearest[1]:
+            clearest = shift, spread
+        if parameters == 8:
+            freest = spread
+    return *clearest, freest
+
+
+def _determined(design: Array) -> bool:
+    """Tell whether the columns of a design are well apart from each other."""
+    from .._common.opencv import cv2
+
+    _, values, _ = cv2.eigen(design.T @ design)
+    return bool(values[-1, 0] * _LONGEST**2 >= values[0, 0])
+
+
+def _fitted(design: Array, seen: Array, sigma: Array) -> tuple[Array, Array]:
+    """Solve by least squares with Cauchy's weights; return the solution and its covariance."""
+    from .._common.opencv import cv2
+
+    certain = 1 / sigma**2
+    weights = certain
+    for _ in range(4):
+        weighed = design.T * weights
+        # Of so few unknowns numpy's way takes five times as long.
+        inverse = cv2.invert(weighed @ design)[1]
+        fit = inverse @ (weighed @ seen)
+        left = np.abs(seen - design @ fit) / sigma
+        scale = max(1.0, middle(left) / 0.67)
+        # A tile that found the wrong place does not bend the fit.
+        weights = certain / (1 + (left / (2 * scale)) ** 2)
+    return np.asarray(fit), np.asarray(scale**2 * inverse)
+
+
+def _motions(places: Array) -> Array:
+    """Return how a homography's parameters displace points, perspective last, shape (2 n, 8)."""
+    x, y = places.T
+    out = np.zeros((len(x), 2, 8))
+    out[:, 0, 0] = out[:, 1, 3] = 1
+    out[:, 0, 1] = out[:, 1, 4] = x
+    out[:, 0, 2] = out[:, 1, 5] = y
+    out[:, 0, 6], out[:, 0, 7] = x * x, x * y
+    out[:, 1, 6], out[:, 1, 7] = x * y, y * y
+    return out.reshape(-1, 8)
+
+
+def part_of(place: Array, shape: tuple[int, int]) -> str:
+    """Return which part of an image of shape (h, w) a place (x, y) is in, in words."""
+    x, y = 3 * np.asarray(place) / np.array(shape[::-1])
+    row = ("upper", "", "lower")[int(np.clip(y, 0, 2))]
+    column = ("left", "", "right")[int(np.clip(x, 0, 2))]
+    if not row and not column:
+        return "middle"
+    if not column:
+        return f"{row} part"
+    return f"{row} {column}" if row else f"{column} part"

@@ -1,0 +1,98 @@
+"""The outcome of an alignment."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .._ecc.estimate import Representation
+from .._transform.transform import Transform
+from .tile_matching import TileEvidence
+
+Verdict = Literal["aligned", "doubtful", "failed"]
+
+
+@dataclass(frozen=True, eq=False)
+class AlignmentResult:
+    """A transform, and whether to trust it.
+
+    Attributes
+    ----------
+    transform : Transform
+        Maps reference pixels to moving pixels. When `verdict` is "failed", the best one met, or
+        identity.
+    verdict : {"aligned", "doubtful", "failed"}
+        Whether the transform is right, as far as the images can tell.
+    reason : str
+        What the verdict rests on, in a sentence.
+    ecc : float
+        Enhanced correlation coefficient of reference and aligned over their overlap, in [-1, 1];
+        of an inverted image, that of its negative.
+    ecc_before : float
+        The same without any transform.
+    inverted : bool
+        The moving image is a negative of the reference, as dark ink on white is of white ink on
+        black.
+    overlap : float
+        Share of the reference's valid pixels that valid moving pixels cover.
+    corner_uncertainty : float
+        One sigma of the error, in pixels: RMS over the reference's four corners, with what the
+        tiles contradict beyond doubt. NaN from the "opencv" engine, which gives none, and infinite
+        where nothing was found.
+    covariance : ndarray of float64, shape (p, p), or None
+        Of the model's parameters: translation (x, y), then rotation, then the logarithm of scale
+        for the models up to "similarity"; the six affine coefficients (1, x, y) of the x and of
+        the y displacement, and the two of perspective for the others. Lengths in half the
+        reference's longer side, around its centre.
+    iterations : int
+        Iterations on the last level.
+    converged : bool
+        The estimator settled before its iterations were used up.
+    start : str
+        Which start led to it: "initial", "identity", "phase correlation", "rotation and scale",
+        "features", "region" or "smaller image" where the region that counts or the moving image
+        is small and was aligned by itself first, or "none".
+    timings : dict of str to float
+        Seconds spent on each start.
+    representation : {"intensity", "gradient", "detail"}
+        What was correlated: the images themselves or, where that led nowhere, the magnitude of
+        their gradients ("pyramid") or their detail with brightness and contrast evened out
+        ("opencv").
+    engine : str
+        Which estimator ran.
+    seconds : float
+        How long everything took.
+    cancelled : bool
+        The caller cancelled; the verdict is then "failed".
+    evidence : TileEvidence or None
+        What small tiles say of the alignment, each on its own.
+    residuals : ndarray of float64, shape (n, 4), or None
+        Place (x, y) of each tile in the reference, and how far (dx, dy) from where the transform
+        puts it it fits best in the moving image laid on the reference; in reference pixels.
+    residual_uncertainties : ndarray of float64, shape (n,), or None
+        One sigma of each of those displacements, in pixels; infinite where none was found.
+    """
+
+    transform: Transform
+    verdict: Verdict
+    reason: str
+    ecc: float
+    ecc_before: float
+    inverted: bool
+    overlap: float
+    corner_uncertainty: float
+    covariance: NDArray[np.float64] | None
+    iterations: int
+    converged: bool
+    start: str
+    timings: dict[str, float]
+    representation: Representation
+    engine: str
+    seconds: float
+    cancelled: bool = False
+    evidence: TileEvidence | None = None
+    residuals: NDArray[np.float64] | None = None
+    residual_uncertainties: NDArray[np.float64] | None = None

@@ -1,0 +1,204 @@
+"""Overlap and correlation of a pair from a sample of its full-resolution pixels."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .._images.pyramid.blocks import TileSampler, halo, smoothed, tile_values, warp
+from .._images.pyramid.levels import Floats, Level
+from .._images.pyramid.windows import at_hand
+from .._transform.transform import map_points
+
+_TILE = 44
+_TILES_A_SIDE = 7
+# Of what has to be read for it, fewer tiles have to do, each at the best of many places.
+_FEW_A_SIDE = 4
+_PLACES_A_SIDE = 128
+# As a share of the distance between the tiles.
+_FARTHEST = 0.75
+# What the tiles' smoothing and sampling read around them, at most.
+_AROUND = 16
+_POINTS_A_SIDE = 48
+_LEAST_PIXELS = 100
+_MOST_PIXELS = 12_000
+
+
+def sampled_ecc(
+    reference: Level, moving: Level, matrices: list[NDArray[np.float64]]
+) -> list[float]:
+    """Return the ECC under each matrix, over tiles spread evenly over the reference.
+
+    The coefficient is that of Evangelidis and Psarakis (2008, eq. 3), over the pixels of all
+    tiles together, at full resolution and slightly smoothed. A small image is sampled on an even
+    lattice, a larger one in up to 49 tiles of 44 pixels. A pair that is read on demand is sampled
+    in 16, moved to where its pixels are in memory.
+
+    Parameters
+    ----------
+    reference, moving : Level
+        Full-resolution levels.
+    matrices : list of ndarray of float64, shape (3, 3)
+        Each maps reference pixels to moving pixels.
+
+    Returns
+    -------
+    list of float
+        In [-1, 1]; 0 where too little overlaps or an image is flat there.
+    """
+    whole, other = smoothed(reference), smoothed(moving)
+    if whole is not None and other is not None:
+        return _sparse_ecc(whole, other, matrices)
+    if _on_demand(reference) or _on_demand(moving):
+        origins = _tiles_at_hand(reference, moving, matrices)
+    else:
+        origins = _even_tiles(reference.shape, _TILES_A_SIDE)
+    if not len(origins):
+        return [0.0 for _ in matrices]
+    values, valid = tile_values(reference, origins, _tile_side(reference.shape))
+    return [
+        _pooled(values, valid, _sampled(moving, reference.shape, origins, matrix))
+        for matrix in matrices
+    ]
+
+
+def overlap_share(reference: Level, moving: Level, matrix: NDArray[np.float64]) -> float:
+    """Return the share of the reference's valid pixels that valid moving pixels cover.
+
+    Parameters
+    ----------
+    reference, moving : Level
+        Full-resolution levels.
+    matrix : ndarray of float64, shape (3, 3)
+        Maps reference pixels to moving pixels.
+    """
+    points = _even_points(reference.shape)
+    if reference.valid is not None:
+        points = points[_valid_at(reference, points)]
+    if not len(points):
+        return 0.0
+    with np.errstate(all="ignore"):
+        there = map_points(matrix, points)
+    return float(_valid_at(moving, there).mean())
+
+
+def _sparse_ecc(whole: Floats, other: Floats, matrices: list[NDArray[np.float64]]) -> list[float]:
+    """Return the ECC of two smoothed images under each matrix, over a lattice of pixels."""
+    lattice, size = _lattice(whole.shape)
+    values = warp(whole, lattice, size)
+    return [_pooled(values, None, warp(other, matrix @ lattice, size)) for matrix in matrices]
+
+
+def _lattice(shape: tuple[int, int]) -> tuple[NDArray[np.float64], tuple[int, int]]:
+    """Return a map from (i, j, 1) to pixels (x, y, 1) of an image, and how many i and j there are.
+
+    Its points lie askew: whatever repeats along rows or columns is seen in every phase.
+    """
+    height, width = shape
+    step = int(np.ceil(np.sqrt(max(0.0, height * width / _MOST_PIXELS - 1))))
+    if not step:
+        return np.eye(3), (width, height)
+    share = step**2 + 1
+    first = -(-height // share)
+    lattice = np.array([[step, 1, -step * first], [-1, step, first], [0, 0, 1.0]])
+    return lattice, (-(-step * width // share) + first, -(-(width + step * height) // share))
+
+
+def _sampled(
+    moving: Level,
+    shape: tuple[int, int],
+    origins: NDArray[np.float64],
+    matrix: NDArray[np.float64],
+) -> NDArray[np.float32]:
+    """Return the tiles of the moving image under a matrix, NaN without data."""
+    side = _tile_side(shape)
+    if moving.shape != shape or not np.array_equal(matrix, np.eye(3)):
+        return TileSampler(moving, origins, side)(matrix)
+    values, valid = tile_values(moving, origins, side)
+    if valid is not None:
+        values[~valid] = np.nan
+    return values
+
+
+@lru_cache(maxsize=8)
+def _even_points(shape: tuple[int, int]) -> NDArray[np.float64]:
+    axes = (np.linspace(0, n - 1, min(n, _POINTS_A_SIDE)).round() for n in shape)
+    y, x = np.meshgrid(*axes, indexing="ij")
+    points = np.stack([x.ravel(), y.ravel()], axis=1)
+    points.setflags(write=False)
+    return points
+
+
+def _tile_side(shape: tuple[int, int]) -> int:
+    return min(_TILE, max(1, min(shape) - 2 * halo(False)))
+
+
+@lru_cache(maxsize=8)
+def _even_tiles(shape: tuple[int, int], most: int) -> NDArray[np.float64]:
+    margin = halo(False)
+    side = _tile_side(shape)
+    axes = []
+    for length in (shape[1], shape[0]):
+        room = length - 2 * margin - side
+        count = min(most, 1 + room // side) if room >= 0 else 0
+        axes.append(margin + np.linspace(0, room, count).round())
+    x, y = np.meshgrid(*axes)
+    origins = np.stack([x.ravel(), y.ravel()], axis=1)
+    origins.setflags(write=False)
+    return origins
+
+
+def _on_demand(level: Level) -> bool:
+    return hasattr(level.image, "at_hand")
+
+
+def _tiles_at_hand(
+    reference: Level, moving: Level, matrices: list[NDArray[np.float64]]
+) -> NDArray[np.float64]:
+    """Return a few even tiles, each moved to the nearest place that costs least to read."""
+    origins = _even_tiles(reference.shape, _FEW_A_SIDE)
+    others = _even_tiles(reference.shape, _PLACES_A_SIDE)
+    if not len(others):
+        return origins
+    box = np.array([[0, 0], [1, 0], [1, 1], [0, 1]]) * (_TILE - 1 + 2 * _AROUND) - _AROUND
+    boxes = others[:, None] + box
+    costs = np.zeros(len(others))
+    for level, matrix in ((reference, np.eye(3)), *((moving, matrix) for matrix in matrices)):
+        there = at_hand(level, map_points(matrix, boxes))
+        costs += 0 if there is None else ~there
+    apart = np.array(reference.shape[::-1]) / _FEW_A_SIDE
+    chosen = []
+    for origin in origins:
+        distances = np.abs((others - origin) / apart).max(axis=1)
+        near = distances <= _FARTHEST
+        chosen.append(others[np.where(near, costs + distances, np.inf).argmin()])
+    return np.unique(chosen, axis=0)
+
+
+def _pooled(
+    values: NDArray[np.float32], valid: NDArray[np.bool_] | None, image: NDArray[np.float32]
+) -> float:
+    inside = np.isfinite(values + image)
+    if valid is not None:
+        inside &= valid
+    a, b = values[inside], image[inside]
+    if len(a) < _LEAST_PIXELS:
+        return 0.0
+    a, b = a - a.mean(), b - b.mean()
+    # Not by matrix products, whose threads take longer to wake than this. Products of single
+    # precision: either image may be far stronger than the other.
+    aa, ab, bb = (float((one * two).sum()) for one, two in ((a, a), (a, b), (b, b)))
+    norm = np.sqrt(aa) * np.sqrt(bb)
+    return float(ab / norm) if norm > 0 else 0.0
+
+
+def _valid_at(level: Level, points: NDArray[np.float64]) -> NDArray[np.bool_]:
+    height, width = level.shape
+    x, y = points.T
+    inside: NDArray[np.bool_] = (x >= 0) & (x <= width - 1) & (y >= 0) & (y <= height - 1)
+    if level.valid is not None:
+        x, y = np.rint(points[inside]).astype(np.intp).T
+        inside[inside] = level.valid[y, x]
+    return inside

@@ -1,0 +1,359 @@
+"""Independent evidence of an alignment: do small tiles, each on its own, find it right too.
+
+An unrelated image can be bent until it correlates somewhat, but its tiles then fit best in random
+places. Where an alignment is right, most tiles fit best where they are.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .._common.quantiles import middle
+from .._images.pyramid import tile_choice as tiles
+from .._images.pyramid.blocks import SIGMA, TileSampler, halo, tile_values
+from .._images.pyramid.levels import Level, overview
+from .._transform.models import scaled
+
+AGREEMENT_RADIUS = 1.5
+"""A tile agrees when it fits best within this many pixels (of its level) of where it is."""
+
+MOST_TILES = 40
+FIRST_TILES = 16
+# Where tiles are small, each says less and costs less: as many pixels are then asked first.
+_FIRST_SIDE = 48
+_CLEAR_SHARE = 0.9
+# Where full resolution is asked as well, so few tiles that look far do if all of them agree and
+# nothing rivals them by far.
+_FEWEST_TILES = 8
+NO_RIVAL = 0.6
+# Tiles that are typically displaced by more than this (px of the level) make a pattern.
+_EXACT = 0.35
+_SMALLEST_TILE = 16
+_LARGEST_TILE = 44
+_LEAST_REACH = 6
+# On an image of fewer px on a side, fewer tiles side by side are replaced by smaller ones that
+# overlap by half.
+_SMALL, _SPARSE = 100, 12
+_SMALLEST_OVERLAPPING = 12
+# Smoothing correlates the noise of this many pixels: 4 pi sigma squared.
+_CORRELATED = 4 * np.pi * SIGMA**2
+# What the parabola through a peak is off by at best (px of the level).
+_PEAK_ERROR = 0.04
+# Tiles are chosen by their texture on a coarser level, where they still measure so many pixels.
+_COARSE_SIDE = 4
+_LEAST_DETAIL = 0.02
+_FLAT = 1e-5
+_SQUARE = np.ones((3, 3), np.uint8)
+
+
+@dataclass(frozen=True, eq=False)
+class TileEvidence:
+    """What the tiles of one level say.
+
+    Attributes
+    ----------
+    tested : int
+        Tiles with enough detail to be matched.
+    independent : float
+        How many independent ones they are worth: fewer where they overlap.
+    agreeing : int
+        Those that fit best where they are.
+    displacements : ndarray of float64, shape (tested, 4)
+        Centre (x, y) of each tile in the reference and the displacement (dx, dy) of its best fit,
+        in full-resolution pixels.
+    uncertainties : ndarray of float64, shape (tested,)
+        One sigma of each displacement in its least certain direction, in full-resolution pixels;
+        infinite where the best fit lies on the border of what was searched.
+    fits : ndarray of float64, shape (tested,)
+        Normalised correlation of each tile at its best.
+    offset : tuple of float
+        The one displacement (dx, dy) at which the tiles together fit best, in full-resolution
+        pixels; (0, 0) when the alignment is right.
+    rival : float
+        Highest joint fit at another place, relative to the highest: near 1 when the images
+        repeat, so that a shift by a period fits as well.
+    fit : float
+        Joint fit of the tiles where they are: their mean normalised correlation.
+    chance : float
+        Share of tiles that would agree by chance.
+    reach : float
+        How far the tiles were looked for, in full-resolution pixels.
+    radius : float
+        How far off, in full-resolution pixels, a tile still agrees.
+    side : float
+        Of a tile, in full-resolution pixels.
+    """
+
+    tested: int
+    independent: float
+    agreeing: int
+    displacements: NDArray[np.float64]
+    uncertainties: NDArray[np.float64]
+    fits: NDArray[np.float64]
+    offset: tuple[float, float]
+    rival: float
+    fit: float
+    chance: float
+    reach: float
+    radius: float
+    side: float
+
+    @property
+    def agree(self) -> NDArray[np.bool_]:
+        """Which tiles fit best where they are, shape (tested,)."""
+        return np.asarray(np.hypot(*self.displacements[:, 2:].T) <= self.radius)
+
+    @property
+    def share(self) -> float:
+        """Share of the tested tiles that agree."""
+        return self.agreeing / self.tested if self.tested else 0.0
+
+
+def tile_evidence(
+    reference: list[Level],
+    moving: list[Level],
+    index: int,
+    matrix: NDArray[np.float64],
+    *,
+    inverted: bool,
+    far: bool = False,
+) -> TileEvidence:
+    """Match small tiles of the reference in the moving image around where a matrix puts them.
+
+    Only the pixels below the tiles are read.
+
+    Parameters
+    ----------
+    reference, moving : list of Level
+        Pyramids, full resolution first.
+    index : int
+        The level on which to match.
+    matrix : ndarray of float64, shape (3, 3)
+        Maps reference pixels to moving pixels, at full resolution.
+    inverted : bool
+        The moving image is a negative of the reference.
+    far : bool, default: False
+        Look twice as far, to see where else a repeating image would fit.
+    """
+    level, local = reference[index], scaled(matrix, 2.0**-index)
+    height, width = np.minimum(level.shape, moving[index].shape).tolist()
+    side, reach = _tile_size((height, width), far)
+    apart = side
+    origins = _chosen(reference, moving[index], index, local, side, reach, apart)
+    if len(origins) < _SPARSE and min(level.shape) < _SMALL:
+        side = max(_SMALLEST_OVERLAPPING, 3 * side // 4)
+        apart = side // 2
+        origins = _chosen(reference, moving[index], index, local, side, reach, apart)
+    surfaces = np.empty((0, 2 * reach + 1, 2 * reach + 1), np.float32)
+    centres = np.empty((0, 2))
+    if not len(origins):
+        return _weighed(surfaces, centres, side, reach, index, apart)
+    used = 0
+    stages = (FIRST_TILES, MOST_TILES)
+    if not far:
+        few = max(FIRST_TILES, FIRST_TILES * _FIRST_SIDE**2 // side**2)
+        stages = (min(few, MOST_TILES) if apart == side else MOST_TILES, MOST_TILES)
+    for count in (_FEWEST_TILES, *stages) if far and index else stages:
+        # Not all as it should be: it is worth the time to look closer.
+        part = origins[used:count]
+        more = _matched(level, moving[index], local, part, side, reach, inverted)
+        surfaces, centres = np.concatenate([surfaces, more[0]]), np.concatenate([centres, more[1]])
+        said = _weighed(surfaces, centres, side, reach, index, apart)
+        used = count
+        if used >= len(origins) or is_clear(said, min(used, FIRST_TILES), index):
+            break
+    return said
+
+
+def is_clear(said: TileEvidence, asked: int, index: int) -> bool:
+    """Tell whether the tiles asked so far leave no need to ask more."""
+    if asked == _FEWEST_TILES and (said.agreeing < asked or said.rival > NO_RIVAL):
+        return False
+    if not said.agreeing >= _CLEAR_SHARE * asked:
+        return False
+    return middle(np.hypot(*said.displacements[:, 2:].T)) < _EXACT * 2.0**index
+
+
+def _matched(
+    reference: Level,
+    moving: Level,
+    matrix: NDArray[np.float64],
+    origins: NDArray[np.float64],
+    side: int,
+    reach: int,
+    inverted: bool,
+) -> tuple[NDArray[np.float32], NDArray[np.float64]]:
+    """Return the correlation surface of every tile that can be matched, and the tiles' centres."""
+    from .._common.opencv import cv2
+
+    templates, valid = tile_values(reference, origins, side)
+    around = TileSampler(moving, origins - reach, side + 2 * reach)(matrix)
+    # What is NaN anywhere has no extent, not even a small one.
+    usable = (_extent(templates) >= _FLAT) & (_extent(around) >= _FLAT)
+    if valid is not None:
+        usable &= valid.all(axis=(1, 2))
+    surfaces = np.empty((int(usable.sum()), 2 * reach + 1, 2 * reach + 1), np.float32)
+    for region, template, surface in zip(around[usable], templates[usable], surfaces, strict=True):
+        cv2.matchTemplate(region, template, cv2.TM_CCOEFF_NORMED, surface)
+    finite = np.isfinite(surfaces).all(axis=(1, 2))
+    surfaces, centres = surfaces[finite], origins[usable][finite] + (side - 1) / 2
+    return -surfaces if inverted else surfaces, centres
+
+
+def _extent(tiles: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return the range of each tile's values, shape (n,)."""
+    flat = tiles.reshape(len(tiles), -1)
+    return np.asarray(flat.max(axis=1) - flat.min(axis=1))
+
+
+def _tile_size(shape: tuple[int, int], far: bool) -> tuple[int, int]:
+    side = int(np.clip(min(shape) // 8, _SMALLEST_TILE, _LARGEST_TILE))
+    least = 2 * _LEAST_REACH if far else _LEAST_REACH
+    room = (min(shape) - side) // 2 - halo(False) - 2
+    return side, max(1, min(room, max(least, side // 2 if far else side // 4 - 1)))
+
+
+def _chosen(
+    reference: list[Level],
+    moving: Level,
+    index: int,
+    local: NDArray[np.float64],
+    side: int,
+    reach: int,
+    apart: int,
+) -> NDArray[np.float64]:
+    """Choose tiles with detail in both directions that lie, with their reach, on moving pixels."""
+    level = reference[index]
+    margin = reach + halo(False) + 2
+    origins = tiles.grid(level.shape, apart, margin)
+    origins = origins[(origins + side <= np.array(level.shape[::-1]) - margin).all(axis=1)]
+    if not len(origins):
+        return origins
+    halvings = int(np.log2(side / _COARSE_SIDE))
+    coarser = overview(reference, index + halvings)
+    strengths = tiles.strength(coarser, 2 ** (coarser.index - index), origins, side)
+    covered = tiles.overlap(origins - reach, side + 2 * reach, local, moving, False)
+    strengths[strengths < _LEAST_DETAIL * strengths.max(initial=0)] = 0
+    usable = np.where(covered == 1, strengths, 0)
+    chosen: NDArray[np.float64] = origins[tiles.order(origins, usable, covered, level.shape)]
+    return chosen[:MOST_TILES]
+
+
+def _weighed(
+    surfaces: NDArray[np.float32],
+    centres: NDArray[np.float64],
+    side: int,
+    reach: int,
+    index: int,
+    apart: int,
+) -> TileEvidence:
+    factor = 2**index
+    width = 2 * reach + 1
+    joint = surfaces.mean(axis=0) if len(surfaces) else np.zeros((width, width), np.float32)
+    # One more surface: all tiles together.
+    tops = _Peaks.of(np.concatenate([surfaces, joint[None]]))
+    found, best = tops.places[:-1] - reach, tops.places[-1]
+    return TileEvidence(
+        tested=len(surfaces),
+        independent=_independent(centres, apart) if apart < side else float(len(surfaces)),
+        agreeing=int((np.hypot(*found.T) <= AGREEMENT_RADIUS).sum()),
+        displacements=np.hstack([centres, found]) * factor,
+        uncertainties=tops.uncertainties(side)[:-1] * factor,
+        fits=tops.heights[:-1],
+        offset=tuple(((best - reach) * factor).tolist()) if len(surfaces) else (0.0, 0.0),
+        rival=_rival(joint, best) if len(surfaces) else 0.0,
+        fit=float(joint[reach, reach]),
+        chance=float(np.pi * AGREEMENT_RADIUS**2 / width**2),
+        reach=float(reach * factor),
+        radius=AGREEMENT_RADIUS * factor,
+        side=float(side * factor),
+    )
+
+
+def _independent(centres: NDArray[np.float64], apart: int) -> float:
+    """Return how many tiles side by side would cover what tiles that overlap by half cover."""
+    cells = {
+        (x + i, y + j)
+        for x, y in np.rint((centres - centres.min(axis=0, initial=np.inf)) / apart).tolist()
+        for i in (0, 1)
+        for j in (0, 1)
+    }
+    return len(cells) / 4
+
+
+@dataclass(frozen=True, eq=False)
+class _Peaks:
+    """The highest points of some surfaces.
+
+    Attributes
+    ----------
+    places : ndarray of float64, shape (n, 2)
+        Their (x, y), to a fraction of a pixel by a parabola along each axis.
+    near : ndarray of float64, shape (n, 3, 3)
+        The values around them; NaN beyond the border.
+    """
+
+    places: NDArray[np.float64]
+    near: NDArray[np.float64]
+
+    @classmethod
+    def of(cls, surfaces: NDArray[np.float32]) -> _Peaks:
+        """Find the peaks of surfaces, shape (n, w, w)."""
+        count, width = surfaces.shape[:2]
+        y, x = np.divmod(surfaces.reshape(count, width**2).argmax(axis=1), width)
+        padded = np.full((count, width + 2, width + 2), np.nan, np.float32)
+        padded[:, 1:-1, 1:-1] = surfaces
+        ring = np.arange(3)
+        corner = (np.arange(count) * (width + 2) + y) * (width + 2) + x
+        steps = ring[:, None] * (width + 2) + ring
+        near = padded.ravel()[corner[:, None, None] + steps].astype(np.float64)
+        aside = _vertex(near[:, 1, 0], near[:, 1, 1], near[:, 1, 2])
+        along = _vertex(near[:, 0, 1], near[:, 1, 1], near[:, 2, 1])
+        return cls(np.stack([x + aside, y + along], axis=1), near)
+
+    @property
+    def heights(self) -> NDArray[np.float64]:
+        """Height of each, between no pixels, shape (n,)."""
+        return self.near[:, 1, 1]
+
+    def uncertainties(self, side: int) -> NDArray[np.float64]:
+        """Return one sigma of each place in its least certain direction, in px of the level.
+
+        For a template in white noise the variance is that of the noise over the sum of the
+        squared gradients; the height and the curvature of the normalised correlation tell both.
+        """
+        near, height = self.near, self.heights
+        xx = near[:, 1, 0] - 2 * height + near[:, 1, 2]
+        yy = near[:, 0, 1] - 2 * height + near[:, 2, 1]
+        xy = (near[:, 2, 2] - near[:, 2, 0] - near[:, 0, 2] + near[:, 0, 0]) / 4
+        flattest = -(xx + yy) / 2 - np.hypot((xx - yy) / 2, xy)
+        # Not so where a neighbour is missing.
+        known = (height > 0) & (flattest > 0)
+        curved = np.where(known, height * side**2 * flattest, 1)
+        noise = _CORRELATED * np.maximum(0.0, 1 - height**2) / curved
+        return np.where(known, np.sqrt(noise + _PEAK_ERROR**2), np.inf)
+
+
+def _vertex(
+    before: NDArray[np.float64], here: NDArray[np.float64], after: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Return where parabolas through three points have their vertex; 0 where one is missing."""
+    bend = before - 2 * here + after
+    peaked = bend < 0
+    return np.where(peaked, 0.5 * (before - after) / np.where(peaked, bend, 1), 0.0)
+
+
+def _rival(joint: NDArray[np.float32], best: NDArray[np.float64]) -> float:
+    """Return the highest local maximum away from the best one, relative to it."""
+    from .._common.opencv import cv2
+
+    top = float(joint.max())
+    if top <= 0:
+        return 1.0
+    around = cv2.dilate(joint, _SQUARE)
+    y, x = np.nonzero(joint >= around)
+    away = np.hypot(x - best[0], y - best[1]) > 2 * AGREEMENT_RADIUS
+    return max(0.0, float(joint[y[away], x[away]].max()) / top) if away.any() else 0.0

@@ -1,1 +1,0 @@
-"""The fast estimator: inverse-compositional ECC on moments, coarse to fine."""
