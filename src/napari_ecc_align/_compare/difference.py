@@ -56,6 +56,19 @@ def difference(
     ------
     InputError
         If an argument cannot be used; the message names it.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from napari_ecc_align import difference
+    >>> page = np.full((40, 40), 255.0)
+    >>> page[10:20, 10:30] = 0
+    >>> darker = 0.5 * page + 20
+    >>> bool(np.abs(difference(page, darker)).max() < 1e-3)
+    True
+    >>> negative = 255 - page
+    >>> bool(np.abs(difference(page, negative)).max() < 1e-3)
+    True
     """
     if mode not in DIFFERENCE_MODES:
         raise InputError(f"mode must be one of {', '.join(DIFFERENCE_MODES)}, not {mode!r}")

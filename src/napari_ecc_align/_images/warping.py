@@ -71,6 +71,17 @@ def warp(
     ------
     InputError
         If an argument cannot be used; the message names it.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from napari_ecc_align import Transform, warp
+    >>> moving = np.arange(12).reshape(3, 4)
+    >>> right = Transform([[1, 0, 1], [0, 1, 0], [0, 0, 1]], "translation")
+    >>> warp(moving, right, output_shape=(3, 4), fill=-1)
+    array([[ 1,  2,  3, -1],
+           [ 5,  6,  7, -1],
+           [ 9, 10, 11, -1]])
     """
     shape = check_shape(output_shape)
     if not isinstance(transform, Transform):
