@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from fresh_process import ROOT
-from imports_of import PACKAGE, SOURCE
+from imports_of import PACKAGE, SOURCE, modules
 
 import napari_ecc_align
 
@@ -49,10 +49,10 @@ def test_the_stub_types_every_name_from_where_it_lives() -> None:
 
 
 def test_all_below_is_private_and_says_so() -> None:
-    folders = {path.name for path in SOURCE.iterdir() if path.is_dir()} - {"__pycache__"}
+    folders = {name.split(".")[0] for name, path in modules().items() if path.parent != SOURCE}
     assert all(name.startswith("_") for name in folders)
-    modules = {path.name for path in SOURCE.glob("*.py")}
-    assert modules == {"__init__.py", "__main__.py"}
+    files = {path.name for path in SOURCE.glob("*.py")}
+    assert files == {"__init__.py", "__main__.py"}
 
 
 def test_the_version_is_that_of_the_distribution() -> None:

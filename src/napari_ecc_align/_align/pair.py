@@ -193,7 +193,7 @@ def _run(job: Job) -> Generator[Progress, None, AlignmentResult]:
         if inside is not None:
             results += yield from _run_within_field(inside, run)
     yield Progress(1.0, "done", results[-1].transform)
-    best = start.credited(max(results, key=trust))
+    best = start.noted_in(max(results, key=trust))
     return replace(best, seconds=time.perf_counter() - began)
 
 

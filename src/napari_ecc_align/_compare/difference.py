@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from .._common.errors import InputError
 from .._images.pixels import as_array, check_mask, strips, to_gray, valid_pixels
-from .._images.tallies import is_tallied
+from .._images.value_counts import has_few_values
 
 DifferenceMode = Literal["absolute", "signed"]
 DIFFERENCE_MODES: tuple[DifferenceMode, ...] = get_args(DifferenceMode)
@@ -148,6 +148,6 @@ def on_one_grid(
 
 
 def _plane(image: NDArray[Any], inside: NDArray[np.bool_]) -> NDArray[Any]:
-    if image.ndim == 2 and is_tallied(image.dtype):
+    if image.ndim == 2 and has_few_values(image.dtype):
         return np.ma.getdata(image)
     return to_gray(image, inside)

@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from .._common.errors import InputError
 from .._transform.transform import Transform, map_points
-from .covering import covered_pixels
+from .coverage import covered_pixels
 from .pixels import as_array
 from .pixels import check_shape as check_array
 from .sources import LazyArray, is_lazy
