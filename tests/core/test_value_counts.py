@@ -3,7 +3,7 @@ import pytest
 from skimage import filters
 
 from napari_ecc_align._compare.thresholding import THRESHOLD_METHODS, Thresholding, binarise
-from napari_ecc_align._images.value_counts import count_values, has_few_values, two_values
+from napari_ecc_align._images.value_counts import count_values, has_few_values, two_byte_values
 from pairs import picture
 
 RNG = np.random.default_rng(4)
@@ -82,16 +82,16 @@ def test_the_threshold_otsu_is_scikit_images_to_the_last_bit():
 @pytest.mark.parametrize("values", [(0, 255), (3, 4), (7, 7), (0, 2), (254, 255)])
 def test_two_values_are_noticed_and_a_third_one_too(values):
     plane = np.where(INSIDE, values[1], values[0]).astype(np.uint8)
-    assert two_values(plane) == values
+    assert two_byte_values(plane) == values
     everywhere = np.ones(plane.shape, bool)
-    assert two_values(plane, everywhere) == values
-    assert two_values(plane, INSIDE) == (values[1], values[1])
-    assert two_values(plane, ~everywhere) is None
+    assert two_byte_values(plane, everywhere) == values
+    assert two_byte_values(plane, INSIDE) == (values[1], values[1])
+    assert two_byte_values(plane, ~everywhere) is None
     for third in {0, 1, 5, 255} - set(values):
         spotted = plane.copy()
         spotted[3, 4] = third
         counted = len(np.unique(spotted))
-        assert (two_values(spotted) is None) == (counted > 2)
+        assert (two_byte_values(spotted) is None) == (counted > 2)
     # What lies outside does not count.
     spotted = np.where(INSIDE, plane, 100).astype(np.uint8)
-    assert two_values(spotted, INSIDE) == (values[1], values[1])
+    assert two_byte_values(spotted, INSIDE) == (values[1], values[1])

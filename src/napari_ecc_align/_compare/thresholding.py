@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .._common.errors import InputError
-from .._images.value_counts import count_values, has_few_values, two_values
+from .._images.value_counts import count_values, has_few_values, two_byte_values
 
 ThresholdMethod = Literal[
     "otsu",
@@ -183,7 +183,7 @@ def _binarised_by_counts(
     how: Thresholding,
 ) -> Binary:
     """Binarise integers of 8 or 16 bits by how often each value occurs."""
-    if gray.dtype == np.uint8 and (two := two_values(gray, inside)):
+    if gray.dtype == np.uint8 and (two := two_byte_values(gray, inside)):
         return Binary(_more_than(gray, two[0], inside), None)
     counted = count_values(gray, inside)
     if len(counted.values) < 2:

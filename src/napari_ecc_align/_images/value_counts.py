@@ -33,7 +33,7 @@ def has_few_values(dtype: np.dtype[Any]) -> bool:
     return dtype.kind in "bui" and dtype.itemsize <= 2
 
 
-def two_values(
+def two_byte_values(
     image: NDArray[Any], inside: NDArray[np.bool_] | None = None
 ) -> tuple[int, int] | None:
     """Return the two values of an image of bytes, or the one twice; None if it has more.
