@@ -15,7 +15,7 @@ Array = NDArray[np.float64]
 
 # A tile that fits best elsewhere counts as displaced if it correlates there nearly as well as
 # those that agree, by this share of theirs and at least so much; else it shows something else.
-# Chosen by hand: unrelated tiles reach about 0.2.
+# Chosen by hand.
 _LIKE_SHARE, _LEAST_CORRELATION = 0.75, 0.3
 # One of its nearest neighbours must be displaced alike, to this share of the displacement. Chosen
 # by hand: two of one length that point anywhere differ by more in four of five cases.
