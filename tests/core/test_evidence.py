@@ -4,7 +4,7 @@ from scipy import ndimage
 
 from napari_ecc_align._images.pyramid.levels import image_pyramid
 from napari_ecc_align._verdict.ambiguity import rival_place
-from napari_ecc_align._verdict.residual_pattern import deformation, part_of
+from napari_ecc_align._verdict.residual_pattern import part_of, residual_pattern
 from napari_ecc_align._verdict.tile_matching import AGREEMENT_RADIUS, tile_evidence
 from pairs import known_pair, picture, random_transform
 
@@ -117,10 +117,10 @@ def test_another_period_rivals(period):
 
 
 def test_a_good_transform_leaves_no_deformation(known):
-    found = deformation(asked(known.reference, known.moving, known.truth.matrix), SHAPE)
+    found = residual_pattern(asked(known.reference, known.moving, known.truth.matrix), SHAPE)
     assert found.displaced == 0
     assert found.largest == 0
-    assert found.explained < 0.1
+    assert found.scatter < 0.1
     assert found.corner_shift < max(0.3, 3 * found.corner_sigma)
     assert found.sentence.startswith("The model explains the images to 0.0")
 
@@ -130,7 +130,7 @@ def test_a_deformation_is_found_and_placed(known):
     bump = 2.5 * np.exp(-((rows - 60) ** 2 + (columns - 70) ** 2) / 50**2)
     bent = ndimage.map_coordinates(known.reference, [rows, columns + bump], order=3)
     evidence = asked(known.reference, bent, np.eye(3))
-    found = deformation(evidence, SHAPE)
+    found = residual_pattern(evidence, SHAPE)
     assert 1.5 < found.largest < 3
     assert found.where == "upper left"
     assert "local deformation" in found.sentence
@@ -140,7 +140,9 @@ def test_a_deformation_is_found_and_placed(known):
 
 def test_a_missing_freedom_shows_in_the_corners(known):
     stretch = np.diag([1.012, 1, 1])
-    found = deformation(asked(known.reference, known.moving, known.truth.matrix @ stretch), SHAPE)
+    found = residual_pattern(
+        asked(known.reference, known.moving, known.truth.matrix @ stretch), SHAPE
+    )
     moved = 0.012 * (SHAPE[1] - 1) / np.sqrt(2)
     assert found.corner_shift == pytest.approx(moved, rel=0.25)
     assert found.corner_shift > 4 * found.corner_sigma

@@ -7,8 +7,8 @@ from napari_ecc_align._ecc.estimate import Estimate
 from napari_ecc_align._images.pyramid.levels import image_pyramid
 from napari_ecc_align._images.pyramid.pair import Pyramids
 from napari_ecc_align._transform.transform import corner_error
-from napari_ecc_align._verdict.model_check import freed
-from napari_ecc_align._verdict.residual_pattern import deformation
+from napari_ecc_align._verdict.model_check import homography_shift
+from napari_ecc_align._verdict.residual_pattern import residual_pattern
 from napari_ecc_align._verdict.tile_matching import tile_evidence
 from pairs import known_pair, picture, random_transform
 
@@ -25,7 +25,7 @@ def asked(known, matrix):
     pyramids = Pyramids(*(image_pyramid(image) for image in images), None)
     estimate = Estimate(matrix, False, 1, True, "identity", "intensity", 0.05)
     tiles = tile_evidence(pyramids.reference, pyramids.moving, 0, matrix, inverted=False)
-    return freed(pyramids, estimate, tiles), tiles
+    return homography_shift(pyramids, estimate, tiles), tiles
 
 
 @pytest.mark.parametrize("name", ["astronaut", "chelsea", "coffee"])
@@ -51,7 +51,7 @@ def test_a_freer_model_tells_how_far_off_the_corners_are():
 def test_tiles_that_lie_right_contradict_nothing():
     known = known_pair("coffee", random_transform(3, "affine", SHAPE), shape=SHAPE)
     _, tiles = asked(known, known.truth.matrix)
-    assert deformation(tiles, SHAPE).contradiction == 0
+    assert residual_pattern(tiles, SHAPE).contradiction == 0
 
 
 def test_soft_images_are_not_said_to_be_more_exact_than_their_level():

@@ -6,12 +6,12 @@ from scipy import ndimage
 
 from napari_ecc_align import Transform, align
 from napari_ecc_align._transform.transform import corner_error
-from napari_ecc_align._verdict.assess import doubted
+from napari_ecc_align._verdict.assess import doubt_rivalled
+from napari_ecc_align._verdict.result import VERDICTS
 from napari_ecc_align._verdict.rules import why_implausible
 from pairs import known_pair, picture, random_transform
 
 SHAPE = (240, 300)
-ORDER = ("failed", "doubtful", "aligned")
 
 
 def crop(name, shape=SHAPE):
@@ -102,7 +102,7 @@ def test_the_verdict_never_falls_as_more_of_the_image_agrees(name, other, model)
         first = round((1 - share) * SHAPE[1])
         moving[:, first:] = crop(other)[:, first:]
         result = align(noisy(known.reference, 1), noisy(moving, 2), model=model)
-        verdicts.append(ORDER.index(result.verdict))
+        verdicts.append(VERDICTS.index(result.verdict))
         if share <= 0.4:
             assert known.error_of(result.transform) < 0.5
             assert result.verdict == "aligned", result.reason
@@ -119,9 +119,10 @@ def test_a_deformed_pair_says_so(name):
     bent = ndimage.map_coordinates(crop(name), [rows, columns + bump], order=3)
     result = align(noisy(crop(name), 1), noisy(bent, 2), model="translation")
     assert "deformation of up to" in result.reason or "does not suffice" in result.reason
-    sizes = np.hypot(*result.residuals[:, 2:].T)
-    assert (sizes > 4 * result.residual_uncertainties).sum() >= 2
-    assert result.residuals.shape == (len(result.residual_uncertainties), 4)
+    tiles = result.evidence
+    sizes = np.hypot(*tiles.displacements[:, 2:].T)
+    assert (sizes > 4 * tiles.uncertainties).sum() >= 2
+    assert tiles.displacements.shape == (len(tiles.uncertainties), 4)
 
 
 def test_a_sound_pair_says_how_well_the_model_explains_it():
@@ -220,7 +221,9 @@ def test_another_place_with_like_evidence_is_not_forgotten():
     assert found.verdict == "aligned"
     away = Transform(shift(30, 0), "translation")
     doubt = replace(found, verdict="doubtful", transform=away)
-    [told] = [one for one in doubted([doubt, found], SHAPE) if one.transform is found.transform]
+    [told] = [
+        one for one in doubt_rivalled([doubt, found], SHAPE) if one.transform is found.transform
+    ]
     assert told.verdict == "doubtful"
     assert "another place" in told.reason
     few = replace(found.evidence, agreeing=found.evidence.agreeing // 2)
@@ -229,7 +232,7 @@ def test_another_place_with_like_evidence_is_not_forgotten():
         replace(doubt, evidence=few),
         replace(doubt, transform=Transform(shift(0.5, 0), "translation")),
     ):
-        assert doubted([other, found], SHAPE)[1] is found
+        assert doubt_rivalled([other, found], SHAPE)[1] is found
 
 
 def test_a_lens_is_not_called_a_perspective():

@@ -18,7 +18,7 @@ from .._ecc.options import DEFAULTS, Engine, SearchOptions
 from .._images.pyramid.pair import Pyramids, make_pyramids
 from .._images.sources import ImageLike, LazyArray, LoadedImage
 from .._transform.transform import MotionModel, Transform, as_transform
-from .._verdict.assess import doubted, judged, trust
+from .._verdict.assess import assess, doubt_rivalled, trust_key
 from .._verdict.result import AlignmentResult
 from .field_of_view import field_of_view
 from .options import Job, checked_job
@@ -193,7 +193,7 @@ def _run(job: Job) -> Generator[Progress, None, AlignmentResult]:
         if inside is not None:
             results += yield from _run_within_field(inside, run)
     yield Progress(1.0, "done", results[-1].transform)
-    best = start.noted_in(max(results, key=trust))
+    best = start.noted_in(max(results, key=trust_key))
     return replace(best, seconds=time.perf_counter() - began)
 
 
@@ -235,7 +235,7 @@ def _run_pyramid(job: Job, pyramids: Pyramids) -> Generator[Progress, None, list
 
     def accept(estimate: Estimate) -> bool:
         tried.append(estimate.matrix)
-        results.append(judged(pyramids, estimate, job.options, job.initial))
+        results.append(assess(pyramids, estimate, job.options, job.initial))
         return results[-1].verdict == "aligned"
 
     steps = estimate_steps(
@@ -243,8 +243,8 @@ def _run_pyramid(job: Job, pyramids: Pyramids) -> Generator[Progress, None, list
     )
     estimate = yield from retold(steps, _Approach(job).told)
     if not any(one is estimate.matrix for one in tried):
-        results.append(judged(pyramids, estimate, job.options, job.initial))
-    results = doubted(results, pyramids.reference[0].shape)
+        results.append(assess(pyramids, estimate, job.options, job.initial))
+    results = doubt_rivalled(results, pyramids.reference[0].shape)
     # Whichever is believed most: all rungs took their time.
     return [replace(result, timings=estimate.timings) for result in results]
 
@@ -289,7 +289,7 @@ def _run_opencv(job: Job, pyramids: Pyramids) -> Generator[Progress, None, list[
         estimate = yield from retold(
             steps, partial(_half_told, job, half / len(representations), 1 / len(representations))
         )
-        results.append(judged(pyramids, estimate, job.options, job.initial))
+        results.append(assess(pyramids, estimate, job.options, job.initial))
         if results[-1].verdict == "aligned":
             break
     return results

@@ -17,13 +17,12 @@ from .._images.pixels import check_shape as check_array
 from .._images.sources import LazyArray, is_lazy
 from .._images.warping import overlap, warp
 from .._transform.transform import MotionModel, Transform
-from .._verdict.result import AlignmentResult
+from .._verdict.result import VERDICTS, AlignmentResult
 from .pair import Cancelled, align_steps, cancelled_result
 from .progress import Progress
 from .stack_masks import StackMasks
 
 Anchor = Literal["first", "previous", "mean"]
-_TRUSTED = ("failed", "doubtful", "aligned")
 
 Frames = ArrayLike | LazyArray | Sequence[ArrayLike | LazyArray]
 Masks = ArrayLike | LazyArray | Sequence[ArrayLike | LazyArray | None]
@@ -298,7 +297,7 @@ def _chained(images: _Stack, options: _Options) -> AllSteps:
         step = yield from _align(previous, image, None, options, turn)
         composed = step.transform @ before.transform
         # What the chain rests on is as good as its worst link.
-        weakest = min(step, before, key=lambda result: _TRUSTED.index(result.verdict))
+        weakest = min(step, before, key=lambda result: VERDICTS.index(result.verdict))
         chained = replace(step, transform=composed, verdict=weakest.verdict, reason=weakest.reason)
         turn = _Turn(index, 0, len(images), 0.5, 0.5)
         direct = yield from _align(first, image, composed, options, turn)

@@ -11,14 +11,13 @@ import numpy as np
 
 from .._compare.inspection import Row
 from .._transform.files import STACK_FORMATS, save_transforms
-from .._verdict.result import AlignmentResult, Verdict
+from .._verdict.result import VERDICTS, AlignmentResult, Verdict
 from .provenance import plain, provenance
 from .stack_run import StackOutcome
 from .stack_script import stack_script
 from .stack_task import StackTask
 from .task import Task
 
-_ORDER: tuple[Verdict, ...] = ("aligned", "doubtful", "failed")
 _NAMED = 5
 
 
@@ -57,7 +56,9 @@ class FinishedStack:
         """Return how many frames lie right, and which do not, in a sentence or two."""
         results = self.outcome.results
         counts = Counter(result.verdict for result in results)
-        parts = [f"{counts[verdict]} {verdict}" for verdict in _ORDER if counts[verdict]]
+        parts = [
+            f"{counts[verdict]} {verdict}" for verdict in reversed(VERDICTS) if counts[verdict]
+        ]
         text = f"{len(results)} frame{'s' * (len(results) != 1)}: {', '.join(parts)}."
         wrong = [at for at, result in enumerate(results) if result.verdict != "aligned"]
         if not wrong:
@@ -125,7 +126,7 @@ class FinishedStack:
 
 
 def _worst(results: list[AlignmentResult]) -> AlignmentResult:
-    return max(results, key=lambda result: _ORDER.index(result.verdict))
+    return min(results, key=lambda result: VERDICTS.index(result.verdict))
 
 
 def _median(values: list[float]) -> str:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 _PACKAGES = ("napari-ecc-align", "napari", "numpy", "opencv-python-headless", "scikit-image")
 # Large, or told elsewhere.
-_LEFT_OUT = {"transform", "covariance", "residuals", "residual_uncertainties", "evidence"}
+_LEFT_OUT = {"transform", "covariance", "evidence"}
 
 
 def layer_origin(layer: Layer, index: Sequence[int] = ()) -> dict[str, Any]:

@@ -31,7 +31,7 @@ def residual_layer(
     Parameters
     ----------
     result : AlignmentResult
-        With `residuals`.
+        With `evidence`.
     reference : Grid
         The reference's pixels.
     provenance : dict
@@ -49,20 +49,19 @@ def residual_layer(
     Raises
     ------
     InputError
-        If the result has no residuals.
+        If the result has no evidence, or no tile was compared.
     """
-    if result.residuals is None or not len(result.residuals):
+    tiles = result.evidence
+    if tiles is None or not tiles.tested:
         raise InputError("There are no residuals: no tiles were compared in this alignment")
-    residuals = np.asarray(result.residuals, np.float64)
+    residuals = tiles.displacements
     # Core and napari differ in the order of the axes.
     data = np.stack([residuals[:, 1::-1], residuals[:, :1:-1]], axis=1)
     size = np.hypot(residuals[:, 2], residuals[:, 3])
-    sigma = result.residual_uncertainties
-    uncertainty = np.full(len(size), np.nan) if sigma is None else np.array(sigma, np.float64)
     longer = max(reference.shape)
     options = {
         "name": "residuals",
-        "features": {"size": size, "uncertainty": uncertainty},
+        "features": {"size": size, "uncertainty": tiles.uncertainties},
         "edge_color": "size",
         "edge_colormap": "viridis",
         "edge_width": max(1.0, longer / 600),

@@ -2,87 +2,85 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-from functools import partial
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from .._ecc.estimate import Estimate
 from .._ecc.options import SearchOptions
+from .._images.pyramid.levels import Level
 from .._images.pyramid.pair import Pyramids
 from .._transform.transform import MotionModel, Transform, as_transform, corner_error
 from .ambiguity import rival_place
-from .model_check import freed
-from .residual_pattern import Deformation, deformation
-from .result import AlignmentResult
-from .rules import Judgement, judge, why_implausible, why_too_little
+from .model_check import homography_shift
+from .residual_pattern import residual_pattern
+from .result import VERDICTS, AlignmentResult
+from .rules import Evidence, Judgement, judge, why_implausible, why_too_little
 from .sampling import overlap_share, sampled_ecc
 from .tile_matching import FIRST_TILES, NO_RIVAL, TileEvidence, is_clear, tile_evidence
 
-# Tiles of a level of at most so many pixels see far.
+# Tiles of a level of at most so many pixels see far: of about 550 px on a side, where the largest
+# tiles are a twelfth of it. Of a side of at least 140 px, where tiles of 17 px are still many.
 _WIDE_PIXELS = 300_000
-_FEW_TILES = 6
-# The whole of a level of at most so many pixels is asked for another place.
-_WHOLE_PIXELS = 40_000
-# Where the tiles place the corners less exactly than this (px), so that they would not clearly
-# show that they are a pixel off, all pixels are asked, too.
-_TOLD = 0.36
-# And where they make doubtful, but know less exactly than this, they are not alone to say so.
-_TOLD_BY_TILES = 0.25
-# Another place counts if so many px away (RMS of the corners) it has this share of the evidence.
-_ELSEWHERE, _LIKE_EVIDENCE = 3.0, 0.85
-# Fewer pixels on a side hold too few tiles.
 _WIDE_SIDE = 140
+# As few wide tiles say nothing that those at full resolution do not. Chosen by hand.
+_FEW_TILES = 6
+# The whole of a level of at most so many pixels is correlated at every displacement: 200 by 200,
+# chosen for its cost.
+_WHOLE_PIXELS = 40_000
+# Where the tiles place the corners less exactly than this (px), all pixels are asked, too. Of a
+# result that would be aligned: with more than 0.377, the rules would overlook a pixel at the
+# corners, which is then no third of a pixel beyond 2.5 sigma. Of one that would be doubtful, a
+# pixel is to be four sigma, so that tiles are not alone to say so.
+_CORNER_SIGMA_ALIGNED = 0.36
+_CORNER_SIGMA_DOUBTFUL = 0.25
+# Another place counts if so many px away (RMS of the corners) it has this share of the evidence.
+# The first is twice the radius in which tiles agree; the second was tuned on known pairs.
+_OTHER_PLACE, _LIKE_EVIDENCE = 3.0, 0.85
 
 
-def judged(
+@dataclass(frozen=True, eq=False)
+class _Finding:
+    """A judgement and what it was made of; no tiles where none were asked."""
+
+    judgement: Judgement
+    inverted: bool
+    ecc: float
+    ecc_before: float
+    fine: TileEvidence | None = None
+    contradiction: float = 0.0
+
+
+def assess(
     pyramids: Pyramids,
     estimate: Estimate,
     options: SearchOptions,
     initial: NDArray[np.float64] | None,
 ) -> AlignmentResult:
-    """Return the result that an estimate amounts to; its `seconds` are not known here."""
-    matrix = estimate.matrix
+    """Return the result that an estimate amounts to; who called knows its `seconds`."""
     reference, moving = pyramids.reference[0], pyramids.moving[0]
-    transform = as_transform(matrix, options.model, initial)
-    overlap = overlap_share(reference, moving, matrix)
-    coefficient = before = 0.0
-    inverted = estimate.inverted
-    fine = bent = None
-    flaw = why_implausible(matrix, reference.shape)
-    if not flaw and (flaw := why_too_little(overlap)):
-        # What is small, or counts only in a small region, covers little however well it lies.
-        back = np.asarray(np.linalg.inv(matrix), np.float64)
-        flaw = why_too_little(overlap_share(moving, reference, back)) and flaw
+    transform = as_transform(estimate.matrix, options.model, initial)
+    overlap = overlap_share(reference, moving, estimate.matrix)
+    flaw = _why_refused(reference, moving, estimate.matrix, overlap)
     if transform is None:
         flaw = f"No motion of the model '{options.model}' lays the images on each other."
     if flaw:
         # Nothing is sampled through a matrix that may map a tile to a continent.
         before = sampled_ecc(reference, moving, [np.eye(3)])[0]
-        judgement = Judgement("failed", flaw)
+        found = _Finding(Judgement("failed", flaw), estimate.inverted, 0.0, before)
     else:
-        fine = _asked(pyramids, estimate, 0, inverted, far=False)
-        if estimate.representation == "gradient" and fine.fit < 0:
-            # Gradients are as strong in a negative.
-            inverted = not inverted
-            fine = _asked(pyramids, estimate, 0, inverted, far=False)
-        # After the tiles, whose pixels it may use if they had to be read.
-        coefficient, before = sampled_ecc(reference, moving, [matrix, np.eye(3)])
-        ecc = -coefficient if inverted else coefficient
-        judgement, bent = _judgement(pyramids, estimate, options.model, ecc, inverted, fine)
-    sign = -1 if inverted else 1
+        found = _found_by_tiles(pyramids, estimate, options.model)
+    sign = -1 if found.inverted else 1
     return AlignmentResult(
         transform=transform or Transform.identity(options.model),
-        verdict=judgement.verdict,
-        reason=judgement.reason,
-        ecc=sign * coefficient,
-        ecc_before=sign * before,
-        inverted=inverted,
+        verdict=found.judgement.verdict,
+        reason=found.judgement.reason,
+        ecc=sign * found.ecc,
+        ecc_before=sign * found.ecc_before,
+        inverted=found.inverted,
         overlap=overlap,
-        corner_uncertainty=float(
-            np.hypot(estimate.corner_uncertainty, bent.contradiction if bent else 0.0)
-        ),
+        corner_uncertainty=float(np.hypot(estimate.corner_uncertainty, found.contradiction)),
         covariance=estimate.covariance,
         iterations=estimate.iterations,
         converged=estimate.converged,
@@ -90,66 +88,98 @@ def judged(
         timings=estimate.timings,
         representation=estimate.representation,
         engine=options.engine,
-        seconds=0.0,
-        evidence=fine,
-        residuals=None if fine is None else fine.displacements,
-        residual_uncertainties=None if fine is None else fine.uncertainties,
+        evidence=found.fine,
     )
 
 
-def _seen_farther(
-    pyramids: Pyramids, estimate: Estimate, inverted: bool, fine: TileEvidence, rival: float
-) -> TileEvidence:
-    """Ask tiles that see far, if those at full resolution and the whole leave a doubt."""
-    if max(rival, fine.rival) < NO_RIVAL and is_clear(fine, max(FIRST_TILES, fine.tested), 0):
-        return fine
-    wide = _asked(pyramids, estimate, _wide_level(pyramids), inverted, far=True)
-    # Where little overlaps, and near the borders, only those that do not see far fit in.
-    return fine if wide.tested < _FEW_TILES else wide
+def _why_refused(
+    reference: Level, moving: Level, matrix: NDArray[np.float64], overlap: float
+) -> str | None:
+    """Return why a matrix is not worth asking tiles, or None if it is."""
+    flaw = why_implausible(matrix, reference.shape)
+    if not flaw and (flaw := why_too_little(overlap)):
+        # What is small, or counts only in a small region, covers little however well it lies.
+        back = np.asarray(np.linalg.inv(matrix), np.float64)
+        flaw = why_too_little(overlap_share(moving, reference, back)) and flaw
+    return flaw
 
 
-def _judgement(
+def _found_by_tiles(pyramids: Pyramids, estimate: Estimate, model: MotionModel) -> _Finding:
+    inverted = estimate.inverted
+    fine = _matched(pyramids, estimate, 0, inverted, far=False)
+    if estimate.representation == "gradient" and fine.fit < 0:
+        # Gradients are as strong in a negative.
+        inverted = not inverted
+        fine = _matched(pyramids, estimate, 0, inverted, far=False)
+    # After the tiles, whose pixels it may use if they had to be read.
+    ecc, before = sampled_ecc(
+        pyramids.reference[0], pyramids.moving[0], [estimate.matrix, np.eye(3)]
+    )
+    evidence = _gathered(pyramids, estimate, model, -ecc if inverted else ecc, inverted, fine)
+    evidence, judgement = _with_model_checked(pyramids, estimate, evidence)
+    return _Finding(judgement, inverted, ecc, before, fine, evidence.pattern.contradiction)
+
+
+def _gathered(
     pyramids: Pyramids,
     estimate: Estimate,
     model: MotionModel,
     ecc: float,
     inverted: bool,
     fine: TileEvidence,
-) -> tuple[Judgement, Deformation]:
-    """Weigh the evidence; return what bends, too."""
-    matrix = estimate.matrix
+) -> Evidence:
+    """Add to the tiles at full resolution what else the verdict needs."""
     shape = pyramids.reference[0].shape
     whole = pyramids.index_below(_WHOLE_PIXELS)
     rival = rival_place(
-        pyramids.reference[whole], pyramids.moving[whole], matrix, inverted=inverted
+        pyramids.reference[whole], pyramids.moving[whole], estimate.matrix, inverted=inverted
     )
-    wide = _seen_farther(pyramids, estimate, inverted, fine, rival)
-    bent = deformation(fine, shape)
-    # Tiles that see farther also find what has moved farther.
-    elsewhere = 0 if wide is fine else deformation(wide, shape).displaced
-    said = partial(
-        judge,
+    wide = _wide_tiles(pyramids, estimate, inverted, fine, rival)
+    return Evidence(
         ecc=ecc,
         corner_uncertainty=estimate.corner_uncertainty,
         model=model,
+        shape=shape,
         fine=fine,
         wide=wide,
-        elsewhere=elsewhere,
+        pattern=residual_pattern(fine, shape),
+        # Tiles that see farther also find what has moved farther.
+        displaced_wide=0 if wide is fine else residual_pattern(wide, shape).displaced,
         rival=rival,
-        shape=shape,
     )
-    judgement = said(bent=bent)
-    enough = _TOLD if judgement.verdict == "aligned" else _TOLD_BY_TILES
-    unclear = model != "homography" and bent.freest_sigma > enough
-    if unclear and judgement.verdict != "failed":
-        shift, sigma = freed(pyramids, estimate, fine) or (0.0, np.inf)
-        if sigma < bent.freest_sigma:
-            bent = replace(bent, corner_shift=shift, corner_sigma=sigma, freest_sigma=sigma)
-            judgement = said(bent=bent)
-    return judgement, bent
 
 
-def _asked(
+def _with_model_checked(
+    pyramids: Pyramids, estimate: Estimate, evidence: Evidence
+) -> tuple[Evidence, Judgement]:
+    """Judge; where the tiles cannot tell whether the motion model suffices, ask all pixels."""
+    judgement, pattern = judge(evidence), evidence.pattern
+    if judgement.verdict == "failed" or evidence.model == "homography":
+        return evidence, judgement
+    aligned = judgement.verdict == "aligned"
+    enough = _CORNER_SIGMA_ALIGNED if aligned else _CORNER_SIGMA_DOUBTFUL
+    if pattern.homography_sigma <= enough:
+        return evidence, judgement
+    shift, sigma = homography_shift(pyramids, estimate, evidence.fine) or (0.0, np.inf)
+    if sigma < pattern.homography_sigma:
+        pattern = replace(pattern, corner_shift=shift, corner_sigma=sigma, homography_sigma=sigma)
+        evidence = replace(evidence, pattern=pattern)
+        judgement = judge(evidence)
+    return evidence, judgement
+
+
+def _wide_tiles(
+    pyramids: Pyramids, estimate: Estimate, inverted: bool, fine: TileEvidence, rival: float
+) -> TileEvidence:
+    """Ask tiles that see far, if those at full resolution and the whole leave a doubt."""
+    if max(rival, fine.rival) < NO_RIVAL and is_clear(fine, max(FIRST_TILES, fine.tested), 0):
+        return fine
+    wide = _matched(pyramids, estimate, _wide_level(pyramids), inverted, far=True)
+    # Where little overlaps, and near the borders, only those that do not see far fit in.
+    return fine if wide.tested < _FEW_TILES else wide
+
+
+def _matched(
     pyramids: Pyramids, estimate: Estimate, index: int, inverted: bool, *, far: bool
 ) -> TileEvidence:
     return tile_evidence(
@@ -165,14 +195,16 @@ def _wide_level(pyramids: Pyramids) -> int:
     return index
 
 
-def trust(result: AlignmentResult) -> tuple[int, float]:
+def trust_key(result: AlignmentResult) -> tuple[int, float]:
     """Return a key that sorts results by how much they are to be trusted."""
     share = result.evidence.share if result.evidence else 0.0
-    return ("failed", "doubtful", "aligned").index(result.verdict), share
+    return VERDICTS.index(result.verdict), share
 
 
-def doubted(results: list[AlignmentResult], shape: tuple[int, int]) -> list[AlignmentResult]:
-    """Return results in which none is aligned that another one, elsewhere, rivals.
+def doubt_rivalled(
+    results: list[AlignmentResult], shape: tuple[int, int]
+) -> list[AlignmentResult]:
+    """Return results in which none is aligned that a doubtful one at another place rivals.
 
     Parameters
     ----------
@@ -194,11 +226,11 @@ def doubted(results: list[AlignmentResult], shape: tuple[int, int]) -> list[Alig
 
 
 def _rivals(other: AlignmentResult, result: AlignmentResult, shape: tuple[int, int]) -> bool:
-    """Tell whether another result lies elsewhere with like evidence, though it was doubted."""
+    """Tell whether another result, though doubtful, lies elsewhere with like evidence."""
     theirs, own = other.evidence, result.evidence
     if other.verdict != "doubtful" or theirs is None or own is None:
         return False
     like = min(theirs.share / own.share, theirs.agreeing / own.agreeing)
     apart = corner_error(other.transform.matrix, result.transform.matrix, shape)
     # What does not know its corners may lie at the same place.
-    return like > _LIKE_EVIDENCE and apart > max(_ELSEWHERE, 3 * other.corner_uncertainty)
+    return like > _LIKE_EVIDENCE and apart > max(_OTHER_PLACE, 3 * other.corner_uncertainty)

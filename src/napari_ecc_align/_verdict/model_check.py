@@ -1,4 +1,4 @@
-"""Does a freer motion model lay the images otherwise: asked where tiles are too few to tell."""
+"""Whether a homography would lay the images otherwise: asked where tiles are too few to tell."""
 
 from __future__ import annotations
 
@@ -11,21 +11,22 @@ from .._ecc.options import SearchOptions
 from .._ecc.refine import Refiner
 from .._images.pyramid.pair import Pyramids
 from .._transform.transform import corner_error, map_points
-from .residual_pattern import CLEAR
+from .residual_pattern import CLEAR_SIGMAS
 from .tile_matching import TileEvidence
 
+# It starts at what was found for a smaller model, and is not to be more exact than is asked.
 _ITERATIONS = 8
-# Finer levels are asked until the corners are known to so many px.
+# Finer levels are asked until the corners are known to so many px: where a pixel is four sigma.
 _PRECISION = 0.25
-_TOLERANCE = 1e-7
-# A tile that is off by more sigmas than this counts as off by so many.
+# A tile that is off by more sigmas than this counts as off by so many. As many sigmas stand out
+# in the pattern of the residuals.
 _OUTLIER = 4.0
 
 
-def freed(
+def homography_shift(
     pyramids: Pyramids, estimate: Estimate, evidence: TileEvidence
 ) -> tuple[float, float] | None:
-    """Let an estimate become a homography.
+    """Return how far an estimate moves the corners when it may become a homography.
 
     The tiles of the evidence keep a distance from the border, and where they are few they say
     nothing of the corners. All pixels of a small level, and large tiles, say more.
@@ -46,9 +47,7 @@ def freed(
         it moves them clearly, but carries the tiles away from where they fit: where the images
         differ in part, a freer model follows what differs.
     """
-    options = SearchOptions(
-        "homography", precision=_PRECISION, max_iterations=_ITERATIONS, tolerance=_TOLERANCE
-    )
+    options = SearchOptions("homography", precision=_PRECISION, max_iterations=_ITERATIONS)
     refiner = Refiner(
         pyramids.reference,
         pyramids.moving,
@@ -61,12 +60,12 @@ def freed(
         found = min(found, finer, key=lambda refined: refined.uncertainty)
     shift = corner_error(found.matrix, estimate.matrix, pyramids.reference[0].shape)
     motion: NDArray[np.float64] = np.linalg.inv(estimate.matrix) @ found.matrix
-    if shift > CLEAR * found.uncertainty and not _carries(evidence, motion):
+    if shift > CLEAR_SIGMAS * found.uncertainty and not _brings_nearer(evidence, motion):
         return None
     return shift, found.uncertainty
 
 
-def _carries(evidence: TileEvidence, motion: NDArray[np.float64]) -> bool:
+def _brings_nearer(evidence: TileEvidence, motion: NDArray[np.float64]) -> bool:
     """Tell whether a motion of the reference moves tiles towards where they fit best."""
     used = evidence.agree & np.isfinite(evidence.uncertainties)
     places, moves = evidence.displacements[used, :2], evidence.displacements[used, 2:]

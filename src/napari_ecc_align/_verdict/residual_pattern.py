@@ -13,30 +13,38 @@ from .tile_matching import TileEvidence
 
 Array = NDArray[np.float64]
 
-# A tile that fits best elsewhere counts as displaced if it fits there nearly as well as those that
-# agree; otherwise it shows something else.
-_WELL = 0.75
-_LEAST_FIT = 0.3
-# Its nearest neighbours must be displaced alike, to this share of the displacement.
-_ALIKE = 0.6
-_NEIGHBOURS = 3
+# A tile that fits best elsewhere counts as displaced if it correlates there nearly as well as
+# those that agree, by this share of theirs and at least so much; else it shows something else.
+# Chosen by hand.
+_LIKE_SHARE, _LEAST_CORRELATION = 0.75, 0.3
+# One of its nearest neighbours must be displaced alike, to this share of the displacement. Chosen
+# by hand: two of one length that point anywhere differ by more in four of five cases.
+_ALIKE, _NEIGHBOURS = 0.6, 3
+# Tiles nearer to each other than this share of their side overlap by more than rounding explains.
 _OVERLAPPING = 0.9
+# A displacement of so many sigmas stands out: of 40 tiles hardly one does by chance.
 _SIGMAS = 4.0
+# In px: smaller ones are not worth a sentence. Chosen by hand.
 _NOTABLE = 0.5
-# So far (px) from where it lies no tile of a right alignment is, and as many are no accident.
-_ASTRAY, _MANY_ASTRAY = 1.0, 3
+# So far (px) from where it lies no tile of a right alignment is, since a pixel is what is wrong;
+# and as many are no accident, where each already has a neighbour that agrees.
+_MISPLACED, _MANY_MISPLACED = 1.0, 3
+# Six give twice the equations that an affine displacement has unknowns.
 _LEAST_TILES = 6
-# So many sigmas from zero is no accident, of a transform fitted to tiles.
-CLEAR = 2.5
-# Tiles in a line, or in a corner, determine no homography.
-_LONGEST = 1e4
-# A tile is not believed to be more exact than this many pixels of its level, so that none decides
-# alone.
+CLEAR_SIGMAS = 2.5
+"""So many sigmas from zero is no accident, of a transform fitted to tiles: one in eighty."""
+# Tiles in a line, or in a corner, determine no homography: the ratio of the design's singular
+# values. Chosen by hand, far from both what double precision solves and what tiles apart give.
+_LARGEST_CONDITION = 1e4
+# A tile is not believed to be more exact than this many pixels, so that none decides alone.
+# Chosen by hand, above the 0.04 px that the parabola through a peak is off by.
 _MOST_EXACT = 0.1
+# Reweighting as often settles to well below a sigma.
+_REWEIGHTINGS = 4
 
 
 @dataclass(frozen=True)
-class Deformation:
+class ResidualPattern:
     """How the tiles' displacements depart from zero.
 
     Attributes
@@ -48,15 +56,16 @@ class Deformation:
         tiles or, where they say little, to all pixels.
     corner_sigma : float
         One sigma of that.
-    freest_sigma : float
-        One sigma of the corners of the freest such motion, a homography.
+    homography_sigma : float
+        One sigma of the corners of the freest such motion, a homography; infinite where none is
+        determined.
     largest : float
         Largest displacement in px that stands out of its uncertainty and is shared by neighbours.
     where : str
         The part of the image where it is, such as "upper left".
-    explained : float
+    scatter : float
         RMS displacement in px of the tiles that agree, per axis, beyond their own uncertainty.
-    astray : float
+    misplaced_share : float
         Share of the tiles that fit well which, as their neighbours, fit best more than a pixel
         from where they lie, beyond doubt; 0 where those are so few that something may have moved.
     """
@@ -64,16 +73,16 @@ class Deformation:
     displaced: int
     corner_shift: float
     corner_sigma: float
-    freest_sigma: float
+    homography_sigma: float
     largest: float
     where: str
-    explained: float
-    astray: float
+    scatter: float
+    misplaced_share: float
 
     @property
     def contradiction(self) -> float:
         """How far (px, RMS at the corners) the tiles contradict the transform beyond doubt."""
-        doubt = CLEAR * self.corner_sigma
+        doubt = CLEAR_SIGMAS * self.corner_sigma
         return float(np.sqrt(max(0.0, self.corner_shift**2 - doubt**2)))
 
     @property
@@ -82,10 +91,10 @@ class Deformation:
         if self.largest:
             size = f"{self.largest:.1f} px"
             return f"A local deformation of up to {size} remains in the {self.where}."
-        return f"The model explains the images to {max(self.explained, 0.01):.2f} px."
+        return f"The model explains the images to {max(self.scatter, 0.01):.2f} px."
 
 
-def deformation(evidence: TileEvidence, shape: tuple[int, int]) -> Deformation:
+def residual_pattern(evidence: TileEvidence, shape: tuple[int, int]) -> ResidualPattern:
     """Look for a pattern in the displacements of the tiles.
 
     Parameters
@@ -100,13 +109,13 @@ def deformation(evidence: TileEvidence, shape: tuple[int, int]) -> Deformation:
     sizes = np.hypot(*moves.T)
     sigma = evidence.uncertainties
     typical = middle(evidence.fits[agree]) if agree.any() else 1.0
-    good = np.isfinite(sigma) & (evidence.fits >= max(_LEAST_FIT, _WELL * typical))
-    alike = _shared(places, moves, good, evidence.side)
+    good = np.isfinite(sigma) & (evidence.fits >= max(_LEAST_CORRELATION, _LIKE_SHARE * typical))
+    alike = _like_a_neighbour(places, moves, good, evidence.side)
     displaced = good & alike & ~agree
     used = good & (agree | displaced)
     # Tiles that overlap say the same twice.
     repeated = np.sqrt(evidence.tested / max(1.0, evidence.independent))
-    shift, corner_sigma, freest = _corner_shift(
+    shift, corner_sigma, homography_sigma = _corner_shift(
         places[used], moves[used], np.maximum(sigma[used], _MOST_EXACT) * repeated, shape
     )
     certain = good & alike & (sizes > _SIGMAS * sigma)
@@ -119,21 +128,20 @@ def deformation(evidence: TileEvidence, shape: tuple[int, int]) -> Deformation:
     excess = np.inf
     if count := int(near.sum()):
         excess = float((moves[near] ** 2).sum() / 2 - (sigma[near] ** 2).sum()) / count
-    explained = float(np.sqrt(max(0.0, excess)))
-    astray = int((certain & (sizes > _ASTRAY)).sum())
-    return Deformation(
-        int(displaced.sum()),
-        shift,
-        corner_sigma,
-        freest,
-        largest,
-        where,
-        explained,
-        astray / int(good.sum()) if astray >= _MANY_ASTRAY else 0.0,
+    misplaced = int((certain & (sizes > _MISPLACED)).sum())
+    return ResidualPattern(
+        displaced=int(displaced.sum()),
+        corner_shift=shift,
+        corner_sigma=corner_sigma,
+        homography_sigma=homography_sigma,
+        largest=largest,
+        where=where,
+        scatter=float(np.sqrt(max(0.0, excess))),
+        misplaced_share=misplaced / int(good.sum()) if misplaced >= _MANY_MISPLACED else 0.0,
     )
 
 
-def _shared(
+def _like_a_neighbour(
     places: Array, moves: Array, good: NDArray[np.bool_], side: float
 ) -> NDArray[np.bool_]:
     """Tell of each tile whether one of its nearest good neighbours is displaced alike.
@@ -160,13 +168,13 @@ def _corner_shift(
 
     Returns
     -------
-    shift, sigma, freest_sigma : float
+    shift, sigma, homography_sigma : float
         In px; 0 and infinite where the tiles determine neither.
     """
     centre, half = (np.array(shape[::-1]) - 1) / 2, max(shape) / 2
-    clearest, freest = (0.0, float("inf")), float("inf")
+    clearest, homography_sigma = (0.0, float("inf")), float("inf")
     if len(places) < _LEAST_TILES:
-        return *clearest, freest
+        return *clearest, homography_sigma
     design, at_corners = (_motions((at - centre) / half) for at in (places, corners(shape)))
     most = 8 if _determined(design) else 6 if _determined(design[:, :6]) else 0
     for parameters in range(6, most + 1, 2):
@@ -177,8 +185,8 @@ def _corner_shift(
         if shift / spread > clearest[0] / clearest[1]:
             clearest = shift, spread
         if parameters == 8:
-            freest = spread
-    return *clearest, freest
+            homography_sigma = spread
+    return *clearest, homography_sigma
 
 
 def _determined(design: Array) -> bool:
@@ -186,7 +194,7 @@ def _determined(design: Array) -> bool:
     from .._common.opencv import cv2
 
     _, values, _ = cv2.eigen(design.T @ design)
-    return bool(values[-1, 0] * _LONGEST**2 >= values[0, 0])
+    return bool(values[-1, 0] * _LARGEST_CONDITION**2 >= values[0, 0])
 
 
 def _fitted(design: Array, seen: Array, sigma: Array) -> tuple[Array, Array]:
@@ -195,14 +203,14 @@ def _fitted(design: Array, seen: Array, sigma: Array) -> tuple[Array, Array]:
 
     certain = 1 / sigma**2
     weights = certain
-    for _ in range(4):
+    for _ in range(_REWEIGHTINGS):
         weighed = design.T * weights
         # Of so few unknowns numpy's way takes five times as long.
         inverse = cv2.invert(weighed @ design)[1]
         fit = inverse @ (weighed @ seen)
         left = np.abs(seen - design @ fit) / sigma
         scale = max(1.0, middle(left) / 0.67)
-        # A tile that found the wrong place does not bend the fit.
+        # A tile that found the wrong place does not pull the fit.
         weights = certain / (1 + (left / (2 * scale)) ** 2)
     return np.asarray(fit), np.asarray(scale**2 * inverse)
 

@@ -13,6 +13,8 @@ from .._transform.transform import Transform
 from .tile_matching import TileEvidence
 
 Verdict = Literal["aligned", "doubtful", "failed"]
+VERDICTS: tuple[Verdict, ...] = ("failed", "doubtful", "aligned")
+"""All verdicts, the worst first."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,16 +66,13 @@ class AlignmentResult:
     engine : str
         Which estimator ran.
     seconds : float
-        How long everything took.
+        How long everything took, as `align` measures it; 0 where nobody did.
     cancelled : bool
         The caller cancelled; the verdict is then "failed".
     evidence : TileEvidence or None
-        What small tiles say of the alignment, each on its own.
-    residuals : ndarray of float64, shape (n, 4), or None
-        Place (x, y) of each tile in the reference, and how far (dx, dy) from where the transform
-        puts it it fits best in the moving image laid on the reference; in reference pixels.
-    residual_uncertainties : ndarray of float64, shape (n,), or None
-        One sigma of each of those displacements, in pixels; infinite where none was found.
+        What small tiles say of the alignment, each on its own: its `displacements` are how far
+        from where the transform puts them they fit best in the moving image laid on the
+        reference, its `uncertainties` one sigma of that.
     """
 
     transform: Transform
@@ -91,8 +90,6 @@ class AlignmentResult:
     timings: dict[str, float]
     representation: Representation
     engine: str
-    seconds: float
+    seconds: float = 0.0
     cancelled: bool = False
     evidence: TileEvidence | None = None
-    residuals: NDArray[np.float64] | None = None
-    residual_uncertainties: NDArray[np.float64] | None = None

@@ -1,0 +1,89 @@
+"""Evidence made by hand: what a test does not name is as of an alignment that is right."""
+
+import numpy as np
+
+from napari_ecc_align._verdict.residual_pattern import ResidualPattern
+from napari_ecc_align._verdict.rules import Evidence
+from napari_ecc_align._verdict.tile_matching import TileEvidence
+
+SHAPE = (400, 500)
+SIDE = 40.0
+
+
+def grid_of(count, shape=SHAPE, margin=60.0):
+    """Return the centres of so many tiles side by side, spread over the image, shape (n, 2)."""
+    columns = max(1, int(np.ceil(np.sqrt(count * shape[1] / shape[0]))))
+    rows = -(-count // columns)
+    x = np.linspace(margin, shape[1] - margin, columns)
+    y = np.linspace(margin, shape[0] - margin, rows)
+    return np.stack([axis.ravel() for axis in np.meshgrid(x, y)], axis=1)[:count]
+
+
+def scattered(count, radius=5.0):
+    """Return displacements of one length that have no direction in common, shape (n, 2)."""
+    angles = 2.4 * np.arange(count)
+    return radius * np.stack([np.cos(angles), np.sin(angles)], axis=1)
+
+
+def make_tiles(agreeing=16, tested=16, *, places=None, moves=None, fits=0.9, sigma=0.1, **known):
+    """Return tiles, of which the first `agreeing` lie where they fit; or those of given moves."""
+    if moves is None:
+        moves = scattered(tested)
+        moves[:agreeing] = 0
+    moves = np.asarray(moves, float)
+    tested = len(moves)
+    radius = known.get("radius", 1.5)
+    values = {
+        "tested": tested,
+        "independent": float(tested),
+        "agreeing": int((np.hypot(*moves.T) <= radius).sum()),
+        "displacements": np.hstack([grid_of(tested) if places is None else places, moves]),
+        "uncertainties": np.full(tested, sigma),
+        "fits": np.broadcast_to(np.asarray(fits, float), (tested,)),
+        "offset": (0.0, 0.0),
+        "rival": 0.3,
+        "fit": 0.9,
+        "chance": 0.02,
+        "reach": 10.0,
+        "radius": radius,
+        "side": SIDE,
+    }
+    return TileEvidence(**{**values, **known})
+
+
+def make_wide(agreeing=16, tested=16, **known):
+    """Return tiles of half the resolution, which see farther."""
+    return make_tiles(
+        agreeing, tested, **{"radius": 3.0, "reach": 40.0, "side": 2 * SIDE, **known}
+    )
+
+
+def make_pattern(**known):
+    """Return a pattern that says nothing against the motion model."""
+    values = {
+        "displaced": 0,
+        "corner_shift": 0.05,
+        "corner_sigma": 0.1,
+        "homography_sigma": 0.2,
+        "largest": 0.0,
+        "where": "",
+        "scatter": 0.05,
+        "misplaced_share": 0.0,
+    }
+    return ResidualPattern(**{**values, **known})
+
+
+def make_evidence(**known):
+    """Return evidence of an alignment that is right."""
+    values = {
+        "ecc": 0.95,
+        "corner_uncertainty": 0.02,
+        "model": "affine",
+        "shape": SHAPE,
+        "fine": make_tiles(),
+        "wide": make_wide(),
+        "pattern": make_pattern(),
+        "displaced_wide": 0,
+        "rival": 0.3,
+    }
+    return Evidence(**{**values, **known})

@@ -1,0 +1,195 @@
+"""From an estimate to a result: what is refused, what is asked, and which result is believed."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from builders import SHAPE, make_tiles
+from hypothesis import given
+from hypothesis import strategies as st
+
+from napari_ecc_align import AlignmentResult, Transform
+from napari_ecc_align._ecc.estimate import Estimate
+from napari_ecc_align._ecc.options import SearchOptions
+from napari_ecc_align._images.pyramid.levels import image_pyramid
+from napari_ecc_align._images.pyramid.pair import Pyramids
+from napari_ecc_align._verdict.assess import assess, doubt_rivalled, trust_key
+from napari_ecc_align._verdict.result import VERDICTS
+from napari_ecc_align._verdict.rules import why_implausible, why_too_little
+from pairs import picture
+
+
+def shift(x, y):
+    return np.array([[1, 0, x], [0, 1, y], [0, 0, 1.0]])
+
+
+def make_result(verdict="aligned", matrix=None, tiles=None, **known):
+    values = {
+        "transform": Transform(np.eye(3) if matrix is None else matrix, "translation"),
+        "verdict": verdict,
+        "reason": "It is so.",
+        "ecc": 0.9,
+        "ecc_before": 0.1,
+        "inverted": False,
+        "overlap": 1.0,
+        "corner_uncertainty": 0.02,
+        "covariance": None,
+        "iterations": 1,
+        "converged": True,
+        "start": "identity",
+        "timings": {},
+        "representation": "intensity",
+        "engine": "pyramid",
+        "evidence": make_tiles() if tiles is None else tiles,
+    }
+    return AlignmentResult(**{**values, **known})
+
+
+@pytest.mark.parametrize(
+    ("matrix", "reason"),
+    [
+        (np.diag([1.0, 1, -1]), "folds the image"),
+        (np.array([[1, 0, 0], [0, 1, 0], [-0.01, 0, 1.0]]), "folds the image"),
+        (np.diag([1.0, -1, 1]), "would mirror the image"),
+        (np.diag([np.nan, 1, 1]), "would mirror the image"),
+        (np.diag([4.1, 4.1, 1]), "stretches the image by 4.1 and 4.1, "),
+        (np.diag([0.24, 0.24, 1]), "stretches the image by 0.24 and 0.24, "),
+        (np.diag([1.0, 2.6, 1]), "stretches the image by 2.6 and 1, "),
+    ],
+)
+def test_what_no_two_images_of_one_thing_need_is_named(matrix, reason):
+    assert reason in why_implausible(matrix, SHAPE)
+
+
+@given(st.floats(0.27, 3.8), st.floats(-np.pi, np.pi), st.floats(-500, 500))
+def test_any_turn_and_a_scale_up_to_four_are_plausible(scale, angle, aside):
+    matrix = shift(aside, -aside)
+    turn = [[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]]
+    matrix[:2, :2] = scale * np.array(turn)
+    assert why_implausible(matrix, SHAPE) is None
+
+
+@pytest.mark.parametrize("model", ["affine", "homography"])
+def test_a_perspective_is_looked_at_in_every_corner(model):
+    tilted = np.array([[1, 0, 0], [0, 1, 0], [-0.001, 0, 1.0]])
+    # Alone the corners on the right are stretched by four.
+    assert why_implausible(tilted, (1, 1)) is None
+    assert "stretches" in why_implausible(tilted, SHAPE)
+
+
+def test_a_seventh_of_the_reference_is_enough_overlap():
+    assert why_too_little(0.16) is None
+    assert why_too_little(0.14) == "Only 14% of the reference is covered."
+
+
+@pytest.mark.parametrize("share", [0.25, 0.5, 1.0])
+def test_results_are_believed_by_verdict_and_then_by_share(share):
+    tiles = make_tiles(round(16 * share))
+    by_verdict = [make_result(verdict, tiles=tiles) for verdict in VERDICTS]
+    assert sorted(by_verdict, key=trust_key) == by_verdict
+    assert VERDICTS == ("failed", "doubtful", "aligned")
+    better = make_result("doubtful", tiles=make_tiles(16))
+    assert trust_key(by_verdict[1]) <= trust_key(better) < trust_key(by_verdict[2])
+    assert trust_key(replace(by_verdict[0], evidence=None)) == (0, 0.0)
+
+
+def test_an_aligned_result_that_a_doubtful_one_elsewhere_rivals_is_doubted():
+    aligned = make_result()
+    elsewhere = make_result("doubtful", shift(10, 0))
+    [kept, doubted] = doubt_rivalled([elsewhere, aligned], SHAPE)
+    assert kept is elsewhere
+    assert doubted.verdict == "doubtful"
+    assert doubted.reason == "It is so. But the images fit almost as well at another place."
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        make_result("failed", shift(10, 0)),
+        make_result("aligned", shift(10, 0)),
+        make_result("doubtful", shift(2, 0)),
+        # What does not know its corners may lie at the same place.
+        make_result("doubtful", shift(10, 0), corner_uncertainty=4.0),
+        # Its evidence is less, in share or in number.
+        make_result("doubtful", shift(10, 0), make_tiles(13)),
+        make_result("doubtful", shift(10, 0), make_tiles(8, 8)),
+        replace(make_result("doubtful", shift(10, 0)), evidence=None),
+    ],
+)
+def test_no_other_result_makes_it_doubted(other):
+    aligned = make_result()
+    assert doubt_rivalled([other, aligned], SHAPE)[1] is aligned
+
+
+@pytest.fixture(scope="module")
+def pyramids():
+    image = picture("astronaut")[:200, :240]
+    rng = np.random.default_rng(0)
+    return Pyramids(*(image_pyramid(image + rng.normal(0, 1, image.shape)) for _ in "ab"), None)
+
+
+def assessed(pyramids, matrix, model="affine", **known):
+    estimate = Estimate(matrix, False, 7, True, "identity", "intensity", 0.02)
+    return assess(pyramids, replace(estimate, **known), SearchOptions(model), None)
+
+
+def test_a_right_estimate_is_aligned_with_its_evidence(pyramids):
+    result = assessed(pyramids, np.eye(3))
+    assert result.verdict == "aligned"
+    assert (result.iterations, result.start, result.engine) == (7, "identity", "pyramid")
+    assert result.evidence.share > 0.9
+    assert result.ecc == result.ecc_before > 0.95
+    assert result.corner_uncertainty == pytest.approx(0.02)
+    # Who called knows how long it took.
+    assert result.seconds == 0
+
+
+@pytest.mark.parametrize(
+    ("matrix", "model", "reason"),
+    [
+        (np.diag([-1.0, 1, 1]), "affine", "The transform found would mirror the image."),
+        (shift(230, 0), "affine", "Only 4% of the reference is covered."),
+        (
+            np.diag([1.01, 1, 1]),
+            "translation",
+            "No motion of the model 'translation' lays the images on each other.",
+        ),
+    ],
+)
+def test_what_is_refused_fails_and_asks_no_tiles(pyramids, matrix, model, reason):
+    result = assessed(pyramids, matrix, model)
+    assert (result.verdict, result.reason) == ("failed", reason)
+    assert result.evidence is None
+    assert result.ecc == 0
+    assert result.ecc_before > 0.95
+
+
+def test_what_is_small_covers_little_however_well_it_lies(pyramids):
+    small = image_pyramid(picture("astronaut")[50:130, 60:130])
+    result = assess(
+        Pyramids(pyramids.reference, small, None),
+        Estimate(shift(-60, -50), False, 7, True, "identity", "intensity", 0.02),
+        SearchOptions("translation"),
+        None,
+    )
+    assert result.overlap < 0.15
+    assert result.evidence is not None
+
+
+def test_gradients_that_fit_in_the_negative_are_of_a_negative(pyramids):
+    negative = image_pyramid(255 - picture("astronaut")[:200, :240])
+    pair = Pyramids(pyramids.reference, negative, None)
+    result = assessed(pair, np.eye(3), representation="gradient")
+    assert result.inverted
+    assert (result.verdict, result.ecc > 0.95) == ("aligned", True)
+    assert assessed(pair, np.eye(3)).verdict == "failed"
+
+
+def test_a_wrong_estimate_fails(pyramids):
+    assert assessed(pyramids, shift(5, 4)).verdict == "failed"
+
+
+def test_what_the_tiles_contradict_is_part_of_the_uncertainty(pyramids):
+    result = assessed(pyramids, np.diag([1.008, 1, 1]))
+    assert result.verdict != "aligned"
+    assert result.corner_uncertainty > 0.5

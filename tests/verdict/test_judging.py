@@ -1,0 +1,313 @@
+"""Every rule of the verdict by itself: evidence made by hand in, a verdict and a sentence out."""
+
+import numpy as np
+import pytest
+from builders import make_evidence, make_pattern, make_tiles, make_wide
+from hypothesis import given
+from hypothesis import strategies as st
+
+from napari_ecc_align._verdict.result import VERDICTS
+from napari_ecc_align._verdict.rules import judge, p_value
+
+
+def verdict_of(**known):
+    found = judge(make_evidence(**known))
+    return found.verdict, found.reason
+
+
+def test_what_is_right_is_aligned():
+    assert verdict_of() == (
+        "aligned",
+        (
+            "16 of 16 tiles fit best where they lie, with ECC 0.950. "
+            "The model explains the images to 0.05 px."
+        ),
+    )
+
+
+def test_a_part_that_differs_is_aligned_and_told():
+    tiles = make_tiles(12, 20, fits=[0.9] * 12 + [0.2] * 8)
+    verdict, reason = verdict_of(fine=tiles, wide=make_wide(14, 20))
+    assert verdict == "aligned"
+    assert "Elsewhere they differ, most in the lower" in reason
+
+
+def test_too_few_that_differ_are_not_told():
+    assert "Elsewhere" not in verdict_of(fine=make_tiles(9, 12), wide=make_wide(12, 12))[1]
+    assert "Elsewhere" not in verdict_of(fine=make_tiles(32, 40), wide=make_wide(32, 40))[1]
+
+
+NO_DETAIL = make_tiles(3, 3)
+UNRELATED = make_tiles(1, 16)
+FAILURE = (
+    "Only {} of {} tiles fit best where they lie (ECC 0.95): the images do not seem to show one "
+    "thing, or the alignment is wrong."
+)
+
+
+@pytest.mark.parametrize(
+    ("known", "verdict", "reason"),
+    [
+        (
+            {"fine": NO_DETAIL, "ecc": 0.89},
+            "failed",
+            "There is too little detail in the overlap to tell.",
+        ),
+        (
+            {"fine": NO_DETAIL, "ecc": 0.91},
+            "doubtful",
+            "There is too little detail in the overlap to be sure (ECC 0.910).",
+        ),
+        ({"fine": UNRELATED, "wide": make_wide(1, 16)}, "failed", FAILURE.format(1, 16)),
+        # By chance, one scale alone may agree.
+        ({"wide": make_wide(1, 16)}, "failed", FAILURE.format(16, 16)),
+        (
+            {"fine": UNRELATED, "wide": make_wide(14, 16)},
+            "doubtful",
+            (
+                "Only 1 of 16 tiles fit best where they lie, but 14 of 16 to within 3 px: the "
+                "images are deformed, or differ."
+            ),
+        ),
+        # Not where another place is better, and not if the wide tiles hardly correlate.
+        (
+            {"fine": UNRELATED, "wide": make_wide(14, 16), "rival": 1.1},
+            "failed",
+            FAILURE.format(1, 16),
+        ),
+        (
+            {"fine": UNRELATED, "wide": make_wide(14, 16, fits=0.2)},
+            "failed",
+            FAILURE.format(1, 16),
+        ),
+        # Tiles that agree but hardly correlate are no evidence.
+        (
+            {"fine": make_tiles(fits=0.2), "wide": make_wide(fits=0.2)},
+            "failed",
+            FAILURE.format(16, 16),
+        ),
+        (
+            {"fine": make_tiles(3, 10, chance=1e-3), "wide": make_wide(1, 10)},
+            "failed",
+            FAILURE.format(3, 10),
+        ),
+    ],
+)
+def test_too_little_agreement_fails(known, verdict, reason):
+    # What decides on a failure leaves nothing to a pattern.
+    assert verdict_of(**known, pattern=make_pattern(scatter=9.0)) == (verdict, reason)
+
+
+def test_few_tiles_that_all_agree_are_inconclusive_where_the_images_correlate():
+    few = make_tiles(4, 4, chance=0.1)
+    known = {"fine": few, "wide": few}
+    assert verdict_of(**known) == (
+        "doubtful",
+        "There is too little detail in the overlap to be sure (ECC 0.950).",
+    )
+    assert verdict_of(**known, ecc=0.5)[0] == "failed"
+
+
+REPEAT = "The images repeat: another place fits almost as well ({} of the correlation)."
+
+
+@pytest.mark.parametrize(
+    ("known", "reason"),
+    [
+        (
+            {"fine": make_tiles(8, 20), "wide": make_wide(8, 20, offset=(6.0, 8.0))},
+            "The tiles together fit better 10.0 px from where they lie.",
+        ),
+        (
+            {"fine": make_tiles(8, 20, offset=(0.0, 2.5)), "wide": make_wide(8, 20)},
+            "The tiles together fit better 2.5 px from where they lie.",
+        ),
+        ({"rival": 1.01}, "The images fit better at another place."),
+        ({"rival": 0.94}, REPEAT.format("94%")),
+        ({"fine": make_tiles(rival=0.92)}, REPEAT.format("92%")),
+        ({"wide": make_wide(rival=0.92)}, REPEAT.format("92%")),
+        # Where few agree, less of a rival will do.
+        (
+            {"fine": make_tiles(10, 20), "wide": make_wide(10, 20), "rival": 0.85},
+            REPEAT.format("85%"),
+        ),
+    ],
+)
+def test_another_place_that_fits_makes_doubtful(known, reason):
+    assert verdict_of(**known) == ("doubtful", reason)
+
+
+@pytest.mark.parametrize(
+    "known",
+    [
+        # The mean of all tiles may lie anywhere if most of them, each by itself, agree.
+        {"wide": make_wide(offset=(6.0, 8.0))},
+        {"rival": 0.92},
+        {"fine": make_tiles(rival=0.89), "wide": make_wide(rival=0.89)},
+    ],
+)
+def test_a_lesser_rival_does_not(known):
+    assert verdict_of(**known)[0] == "aligned"
+
+
+INSUFFICIENT = (
+    "The motion model does not suffice: a freer one would move the image's corners by {} px."
+)
+
+
+@pytest.mark.parametrize(
+    ("pattern", "uncertainty", "reason"),
+    [
+        ({"corner_shift": 1.5, "corner_sigma": 0.2}, 0.02, INSUFFICIENT.format(1.5)),
+        # A third of a pixel beyond doubt is enough.
+        ({"corner_shift": 0.5, "corner_sigma": 0.1}, 0.02, INSUFFICIENT.format(0.5)),
+        ({"corner_shift": 0.35, "corner_sigma": 0.1}, 0.25, INSUFFICIENT.format(0.3)),
+        (
+            {"misplaced_share": 0.11, "largest": 2.0, "where": "upper left"},
+            0.02,
+            (
+                "The motion model does not suffice. A local deformation of up to 2.0 px remains "
+                "in the upper left."
+            ),
+        ),
+        (
+            {"homography_sigma": 0.8},
+            0.02,
+            "There is too little detail to tell whether the motion model suffices.",
+        ),
+        ({}, 0.4, "There is too little detail to say more exactly than to 0.4 px."),
+        # An estimator that states no uncertainty has that of the tiles.
+        (
+            {"corner_sigma": 0.5},
+            np.nan,
+            "There is too little detail to say more exactly than to 0.5 px.",
+        ),
+    ],
+)
+def test_corners_that_are_not_known_to_a_pixel_make_doubtful(pattern, uncertainty, reason):
+    known = {"pattern": make_pattern(**pattern), "corner_uncertainty": uncertainty}
+    assert verdict_of(**known) == ("doubtful", reason)
+
+
+@pytest.mark.parametrize(
+    "known",
+    [
+        {"pattern": make_pattern(corner_shift=0.24, corner_sigma=0.1)},
+        {"pattern": make_pattern(misplaced_share=0.09)},
+        {"pattern": make_pattern(homography_sigma=0.74)},
+        {"pattern": make_pattern(homography_sigma=np.inf), "model": "homography"},
+        {"corner_uncertainty": 0.32},
+        {"corner_uncertainty": np.nan},
+    ],
+)
+def test_corners_that_are_do_not(known):
+    assert verdict_of(**known)[0] == "aligned"
+
+
+@pytest.mark.parametrize(
+    ("known", "reason"),
+    [
+        (
+            {
+                "fine": make_tiles(16, 20),
+                "pattern": make_pattern(displaced=4, largest=2.5, where="middle"),
+            },
+            (
+                "Only 16 of 20 tiles fit best where they lie. A local deformation of up to 2.5 px "
+                "remains in the middle."
+            ),
+        ),
+        (
+            {"fine": make_tiles(4, 4), "wide": make_wide(4, 4)},
+            "4 of 4 tiles fit best where they lie, which is too few to be sure.",
+        ),
+        (
+            {"fine": make_tiles(6, 20), "wide": make_wide(6, 20)},
+            "Only 6 of 20 tiles fit best where they lie; elsewhere the images differ.",
+        ),
+        (
+            {"pattern": make_pattern(scatter=0.6)},
+            "16 of 16 tiles fit best where they lie, but each only to about 0.6 px.",
+        ),
+        (
+            {"displaced_wide": 4},
+            (
+                "A part of the images moved otherwise than the rest: 4 tiles of 80 px fit best at "
+                "a common other place."
+            ),
+        ),
+    ],
+)
+def test_tiles_that_do_not_convince_make_doubtful(known, reason):
+    assert verdict_of(**known) == ("doubtful", reason)
+
+
+@pytest.mark.parametrize(
+    "known",
+    [
+        {"fine": make_tiles(16, 20), "pattern": make_pattern(displaced=3)},
+        {"pattern": make_pattern(scatter=0.5)},
+        {"displaced_wide": 3},
+    ],
+)
+def test_lesser_flaws_do_not(known):
+    assert verdict_of(**known)[0] == "aligned"
+
+
+counts = st.integers(4, 40).flatmap(
+    lambda tested: st.tuples(st.just(tested), st.integers(0, tested), st.integers(0, tested))
+)
+
+
+@given(counts, st.integers(0, 40), st.floats(0, 1.2), st.sampled_from([0.2, 0.5, 0.95]))
+def test_more_agreeing_tiles_never_make_it_worse(counted, more, rival, ecc):
+    """Both at full resolution and of those that see farther."""
+    tested, fine, wide = counted
+
+    def rank(fine, wide):
+        known = {"rival": rival, "ecc": ecc}
+        tiles = {"fine": make_tiles(fine, tested), "wide": make_wide(wide, tested)}
+        return VERDICTS.index(verdict_of(**tiles, **known)[0])
+
+    before = rank(fine, wide)
+    assert rank(min(tested, fine + more), wide) >= before
+    assert rank(fine, min(tested, wide + more)) >= before
+
+
+@given(counts, st.floats(0, 2), st.floats(0, 2))
+def test_a_better_rival_never_makes_it_better(counted, one, other):
+    tested, fine, wide = counted
+    tiles = {"fine": make_tiles(fine, tested), "wide": make_wide(wide, tested)}
+    less, more = sorted([one, other])
+    ranks = [VERDICTS.index(verdict_of(**tiles, rival=rival)[0]) for rival in (less, more)]
+    assert ranks[1] <= ranks[0]
+
+
+@given(st.floats(0, 2), st.floats(0, 2))
+def test_a_greater_uncertainty_never_makes_it_better(one, other):
+    less, more = sorted([one, other])
+    ranks = [
+        VERDICTS.index(verdict_of(corner_uncertainty=uncertainty)[0])
+        for uncertainty in (less, more)
+    ]
+    assert ranks[1] <= ranks[0]
+
+
+def test_the_p_value_is_a_binomial_tail():
+    assert p_value(make_tiles(0, 10)) == pytest.approx(1)
+    # Agreement by chance is taken to be two and a half times as likely as of tiles at random.
+    assert p_value(make_tiles(10, 10)) == pytest.approx(0.05**10)
+    assert p_value(make_tiles(1, 10)) == pytest.approx(1 - 0.95**10)
+    assert p_value(make_tiles(4, 4, chance=0.9)) == pytest.approx(0.5**4)
+    assert p_value(make_tiles(0, 0)) == 1
+
+
+def test_tiles_that_overlap_count_as_fewer():
+    assert p_value(make_tiles(10, 10, independent=4.0)) == pytest.approx(0.05**4)
+
+
+@given(st.integers(1, 40), st.integers(0, 39))
+def test_the_p_value_falls_as_more_agree(tested, agreeing):
+    agreeing = min(agreeing, tested - 1)
+    less, more = (p_value(make_tiles(count, tested)) for count in (agreeing, agreeing + 1))
+    assert 0 <= more < less <= 1 + 1e-9

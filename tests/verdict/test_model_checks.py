@@ -1,0 +1,80 @@
+"""A homography on all pixels, asked of an estimate: its shift, and when it says nothing."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from napari_ecc_align._ecc.estimate import Estimate
+from napari_ecc_align._images.pyramid.levels import image_pyramid
+from napari_ecc_align._images.pyramid.pair import Pyramids
+from napari_ecc_align._transform.transform import corner_error
+from napari_ecc_align._verdict.model_check import homography_shift
+from napari_ecc_align._verdict.tile_matching import tile_evidence
+from pairs import known_pair, random_transform
+
+SHAPE = (180, 220)
+
+
+@pytest.fixture(scope="module")
+def known():
+    return known_pair("astronaut", random_transform(5, "affine", SHAPE), shape=SHAPE)
+
+
+@pytest.fixture(scope="module")
+def pyramids(known):
+    rng = np.random.default_rng(3)
+    images = (known.reference, known.moving)
+    return Pyramids(*(image_pyramid(one + rng.normal(0, 2, SHAPE)) for one in images), None)
+
+
+def checked(pyramids, matrix, change=lambda tiles: tiles):
+    tiles = tile_evidence(pyramids.reference, pyramids.moving, 0, matrix, inverted=False)
+    estimate = Estimate(matrix, False, 1, True, "identity", "intensity", 0.05)
+    return homography_shift(pyramids, estimate, change(tiles))
+
+
+@pytest.mark.parametrize(
+    "off",
+    [
+        np.diag([1.008, 0.996, 1]),
+        np.array([[1, 0.006, -0.6], [-0.006, 1, 0.6], [0, 0, 1]]),
+        np.array([[1, 0, 0], [0, 1, 0], [3e-5, -2e-5, 1]]),
+    ],
+)
+def test_the_shift_is_how_far_the_corners_are_off(known, pyramids, off):
+    matrix = known.truth.matrix @ off
+    shift, sigma = checked(pyramids, matrix)
+    error = corner_error(matrix, known.truth.matrix, SHAPE)
+    assert error > 0.4
+    assert shift == pytest.approx(error, abs=max(0.2, 3 * sigma))
+    assert sigma < 0.25
+
+
+def test_what_is_right_is_moved_by_no_more_than_is_unsure(known, pyramids):
+    shift, sigma = checked(pyramids, known.truth.matrix)
+    assert shift < 3 * sigma
+
+
+def test_a_shift_that_the_tiles_contradict_says_nothing(known, pyramids):
+    """Where the images differ in part, a freer model follows what differs."""
+
+    def fit_where_they_lie(tiles):
+        moves = tiles.displacements.copy()
+        moves[:, 2:] = 0
+        return replace(tiles, displacements=moves)
+
+    off = known.truth.matrix @ np.diag([1.008, 0.996, 1])
+    assert checked(pyramids, off, fit_where_they_lie) is None
+    # What moves nothing clearly is no matter.
+    assert checked(pyramids, known.truth.matrix, fit_where_they_lie) is not None
+
+
+def test_tiles_that_do_not_agree_have_no_say(known, pyramids):
+    def lose(tiles):
+        moves = tiles.displacements.copy()
+        moves[1:, 2:] = 5
+        return replace(tiles, displacements=moves, uncertainties=tiles.uncertainties * 1e3)
+
+    off = known.truth.matrix @ np.diag([1.008, 0.996, 1])
+    assert checked(pyramids, off, lose) is not None

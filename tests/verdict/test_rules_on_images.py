@@ -1,0 +1,89 @@
+"""Images on which one rule alone decides: without it, each would be called something else."""
+
+import numpy as np
+import pytest
+from scipy import ndimage
+
+from napari_ecc_align._ecc.estimate import Estimate
+from napari_ecc_align._ecc.options import SearchOptions
+from napari_ecc_align._images.pyramid.levels import image_pyramid
+from napari_ecc_align._images.pyramid.pair import Pyramids
+from napari_ecc_align._verdict import rules
+from napari_ecc_align._verdict.assess import assess
+from pairs import picture
+
+
+def noise(shape, seed, sigma):
+    """Return noise smoothed by so many pixels, of unit variance."""
+    smooth = ndimage.gaussian_filter(np.random.default_rng(seed).normal(size=shape), sigma)
+    return smooth / smooth.std()
+
+
+def verdict_where_they_lie(reference, moving, *, sigma=1.0):
+    """Judge two images of one field of view, each with noise of its own."""
+    rng = np.random.default_rng(7)
+    pair = [image_pyramid(one + rng.normal(0, sigma, one.shape)) for one in (reference, moving)]
+    estimate = Estimate(np.eye(3), False, 1, True, "identity", "intensity", 0.02)
+    result = assess(Pyramids(*pair, None), estimate, SearchOptions("translation"), None)
+    return result.verdict, result.reason
+
+
+def deformed(name, size, wavelength):
+    """Return a picture, and it deformed at random by so many px RMS along each axis."""
+    image = picture(name)[:300, :340]
+    moves = [size * noise(image.shape, seed, wavelength) for seed in (1, 2)]
+    return image, ndimage.map_coordinates(
+        image, np.mgrid[: image.shape[0], : image.shape[1]] + moves, order=3, mode="nearest"
+    )
+
+
+def decides(monkeypatch, name, off, images, **known):
+    """Return the verdict and its reason, and the verdict without a rule."""
+    verdict, reason = verdict_where_they_lie(*images, **known)
+    monkeypatch.setattr(rules, name, off)
+    return verdict, reason, verdict_where_they_lie(*images, **known)[0]
+
+
+def test_a_lattice_too_fine_for_a_small_level_is_seen_by_tiles_alone(monkeypatch):
+    shape, period = (450, 450), 8
+    rows, columns = np.mgrid[: shape[0], : shape[1]]
+    lattice = ((rows % period < 2) | (columns % period < 2)) * 120.0
+    image = ndimage.gaussian_filter(lattice, 0.8) + 10 * noise(shape, 1, 30)
+    verdict, reason, without = decides(monkeypatch, "LARGEST_RIVAL", np.inf, (image, image))
+    assert verdict == "doubtful"
+    assert reason.startswith("The images repeat: another place fits almost as well")
+    assert without == "aligned"
+
+
+def test_a_fine_deformation_shows_in_the_scatter_alone(monkeypatch):
+    images = deformed("brick", 0.9, 6)
+    verdict, reason, without = decides(monkeypatch, "LARGEST_SCATTER", np.inf, images)
+    assert verdict == "doubtful"
+    assert "but each only to about" in reason
+    assert without == "aligned"
+
+
+def test_a_deformation_by_more_than_a_pixel_shows_in_the_misplaced_tiles(monkeypatch):
+    images = deformed("gravel", 1.1, 6)
+    verdict, reason, without = decides(monkeypatch, "LARGEST_MISPLACED", np.inf, images)
+    assert verdict == "doubtful"
+    assert "The motion model does not suffice. A local deformation of up to" in reason
+    assert without == "aligned"
+
+
+@pytest.mark.parametrize("name", ["brick", "coffee"])
+def test_what_is_deformed_by_a_few_pixels_fits_roughly(monkeypatch, name):
+    images = deformed(name, 2.5, 6)
+    verdict, reason, without = decides(monkeypatch, "_fits_roughly", lambda *_: False, images)
+    assert verdict == "doubtful"
+    assert reason.endswith("the images are deformed, or differ.")
+    assert without == "failed"
+
+
+def test_tiles_that_agree_but_hardly_correlate_are_doubted(monkeypatch):
+    """A picture under noise of five times its contrast."""
+    image = picture("grass")[:400, :440]
+    images = (image, image)
+    verdict, _, without = decides(monkeypatch, "LEAST_CORRELATION", -1.0, images, sigma=150)
+    assert verdict == "doubtful"
+    assert without == "aligned"
