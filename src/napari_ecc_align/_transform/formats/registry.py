@@ -1,0 +1,254 @@
+"""The table of all formats, and reading and writing files by it.
+
+The suffix names the format that is written. Reading is less strict: what a ``.json``, ``.csv`` or
+``.txt`` is, its content tells.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from ..._common.atomic import write_atomically
+from ..._common.errors import InputError
+from ..matrices import Matrix, MotionModel, check_belongs, checked_matrix, narrowest_model
+from . import itk, matrix_csv, matrix_npy, napari_affine, ome_ngff, own_json
+from .stored import StoredMatrix
+
+_LARGEST_FILE = 1_000_000
+_LARGEST_STACK = 100_000_000
+
+
+@dataclass(frozen=True)
+class Format:
+    """A format of transform files.
+
+    Attributes
+    ----------
+    suffix : str
+        Of the files that are written.
+    name : str
+        What a menu calls it.
+    parse, dump : callable
+        Return the matrices of a file's bytes, and the bytes of one matrix and its model.
+    also_in : tuple of str
+        Further suffixes of files that may hold it.
+    recognise : callable, optional
+        Tells by a file's bytes whether they are of this format. Left out for the format that is
+        meant where no other is recognised.
+    homographies : bool
+        Whether it can hold one.
+    stack_name : str
+        What a menu calls it where there is a matrix per frame; empty if it can hold only one.
+    dump_stack : callable, optional
+        Returns the bytes of many matrices.
+    holds_a_stack : callable
+        Tells by a file's bytes whether they are those of many matrices, be it of one frame.
+    """
+
+    suffix: str
+    name: str
+    parse: Callable[[bytes], list[StoredMatrix]]
+    dump: Callable[[Matrix, MotionModel], bytes]
+    also_in: tuple[str, ...] = ()
+    recognise: Callable[[bytes], bool] | None = None
+    homographies: bool = False
+    stack_name: str = ""
+    dump_stack: Callable[[Sequence[StoredMatrix]], bytes] | None = None
+    holds_a_stack: Callable[[bytes], bool] = lambda content: False
+
+
+_TABLE = (
+    Format(
+        ".json",
+        "napari-ecc-align",
+        own_json.parse,
+        own_json.dump,
+        also_in=(".ome.json",),
+        homographies=True,
+        stack_name="napari-ecc-align",
+        dump_stack=own_json.dump_stack,
+        holds_a_stack=own_json.holds_a_stack,
+    ),
+    Format(
+        ".ome.json",
+        "OME-NGFF",
+        ome_ngff.parse,
+        ome_ngff.dump,
+        also_in=(".json",),
+        recognise=ome_ngff.recognise,
+    ),
+    Format(
+        ".tfm",
+        "ITK",
+        itk.parse,
+        itk.dump,
+        also_in=(".csv", ".txt"),
+        recognise=itk.recognise,
+    ),
+    Format(
+        ".csv",
+        "matrix as text",
+        matrix_csv.parse,
+        matrix_csv.dump,
+        also_in=(".txt",),
+        recognise=matrix_csv.recognise,
+        homographies=True,
+        stack_name="one line of numbers per frame",
+        dump_stack=matrix_csv.dump_stack,
+        holds_a_stack=matrix_csv.holds_a_stack,
+    ),
+    Format(
+        ".npy",
+        "matrix as NumPy array",
+        matrix_npy.parse,
+        matrix_npy.dump,
+        homographies=True,
+        stack_name="NumPy array (n, 3, 3)",
+        dump_stack=matrix_npy.dump_stack,
+        holds_a_stack=matrix_npy.holds_a_stack,
+    ),
+    Format(
+        ".txt",
+        "napari affine (affinder)",
+        napari_affine.parse,
+        napari_affine.dump,
+        also_in=(".csv",),
+    ),
+)
+
+FORMATS: dict[str, str] = {each.suffix: each.name for each in _TABLE}
+"""What each suffix stands for."""
+
+STACK_FORMATS: dict[str, str] = {
+    each.suffix: each.stack_name for each in _TABLE if each.dump_stack
+}
+"""What each suffix stands for in a file of a stack's transforms."""
+
+AFFINE_ONLY = tuple(each.suffix for each in _TABLE if not each.homographies)
+"""The suffixes of the formats that cannot hold a homography."""
+
+
+def check_suffix(path: str | Path) -> str:
+    """Return the suffix of `FORMATS` that a path has, or raise an `InputError` that lists them."""
+    return _format_named_by(path).suffix
+
+
+def write_matrix(path: str | Path, matrix: Matrix, model: MotionModel, *, overwrite: bool) -> None:
+    """Write one checked matrix, whole or not at all; raise `InputError` as `Transform.save`."""
+    form = _format_named_by(path)
+    if not form.homographies and model == "homography" and matrix[2, :2].any():
+        able = [suffix for suffix in FORMATS if suffix not in AFFINE_ONLY]
+        raise InputError(
+            f"cannot write {path}: {form.suffix} cannot hold a homography; save it as "
+            f"{', '.join(able[:-1])} or {able[-1]}, or align with the model 'affine'"
+        )
+    write_atomically(path, form.dump(matrix, model), overwrite=overwrite)
+
+
+def write_stack(path: str | Path, stored: Sequence[StoredMatrix], *, overwrite: bool) -> None:
+    """Write the checked matrices of a stack's frames, each with its model, whole or not at all.
+
+    Raises
+    ------
+    InputError
+        As `save_transforms`.
+    """
+    form = _format_of(path)
+    if form is None or form.dump_stack is None:
+        raise InputError(
+            f"{path}: a file of a stack's transforms must end in one of {', '.join(STACK_FORMATS)}"
+        )
+    write_atomically(path, form.dump_stack(stored), overwrite=overwrite)
+
+
+def read_matrices(path: str | Path, *, stack: bool = True) -> list[tuple[Matrix, MotionModel]]:
+    """Return the matrices of a file, checked, and the motion model of each.
+
+    Parameters
+    ----------
+    path : str or Path
+        A file of any format.
+    stack : bool, default: True
+        Whether it may be that of a stack. If not, there is exactly one matrix.
+
+    Raises
+    ------
+    InputError
+        If the file is missing, is of no such format, or holds no valid transform.
+    """
+    form, content = _recognised(path)
+    many = form.holds_a_stack(content)
+    if many and not stack:
+        raise InputError(
+            f"{path} holds one transform for each frame of a stack: load_transforms reads it"
+        )
+    try:
+        stored = form.parse(content)
+        if not stored:
+            raise InputError("it holds no frames")
+        return [
+            _checked(each, f"frame {number}: " if many else "")
+            for number, each in enumerate(stored)
+        ]
+    except InputError as error:
+        raise InputError(f"{path} is not a usable transform file: {error}") from error
+
+
+def holds_a_stack(path: str | Path) -> bool:
+    """Return whether a file looks as if it held the transforms of a stack rather than one.
+
+    Raises
+    ------
+    InputError
+        If it cannot be read, or its suffix is none of `FORMATS`.
+    """
+    form, content = _recognised(path)
+    return form.holds_a_stack(content)
+
+
+def _format_of(path: str | Path) -> Format | None:
+    """Return the format whose suffix a path has: the longest one, as .ome.json ends in .json."""
+    name = Path(path).name.lower()
+    fitting = [each for each in _TABLE if name.endswith(each.suffix)]
+    return max(fitting, key=lambda each: len(each.suffix), default=None)
+
+
+def _format_named_by(path: str | Path) -> Format:
+    form = _format_of(path)
+    if form is None:
+        raise InputError(f"{path}: a transform file must end in one of {', '.join(FORMATS)}")
+    return form
+
+
+def _recognised(path: str | Path) -> tuple[Format, bytes]:
+    """Return which format a file has, and its content; raise `InputError` if it is too large."""
+    suffix = _format_named_by(path).suffix
+    content = _content_of(Path(path))
+    able = [each for each in _TABLE if suffix == each.suffix or suffix in each.also_in]
+    known = [each for each in able if each.recognise is not None and each.recognise(content)]
+    form = (known or [each for each in able if each.recognise is None] or able)[0]
+    if len(content) > (_LARGEST_STACK if form.holds_a_stack(content) else _LARGEST_FILE):
+        raise InputError(f"{path} is too large to be a transform file")
+    return form, content
+
+
+def _content_of(path: Path) -> bytes:
+    try:
+        if path.exists() and not path.is_file():
+            raise InputError(f"{path} is not a file; name a transform file")
+        with path.open("rb") as file:
+            return file.read(_LARGEST_STACK + 1)
+    except OSError as error:
+        raise InputError(f"cannot read {path}: {error.strerror or error}") from error
+
+
+def _checked(stored: StoredMatrix, where: str) -> tuple[Matrix, MotionModel]:
+    try:
+        matrix = checked_matrix(stored.matrix)
+        model = stored.model or narrowest_model(matrix)
+        check_belongs(matrix, model)
+    except InputError as error:
+        raise InputError(f"{where}{error}") from error
+    return matrix, model
