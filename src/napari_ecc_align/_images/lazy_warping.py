@@ -103,49 +103,6 @@ def warp_pyramid(
     return result
 
 
-def lazy_warp_stack(
-    frames: Sequence[LazyArray | Sequence[LazyArray]],
-    transforms: Sequence[Transform],
-    *,
-    output_shape: tuple[int, ...],
-    interpolation: Interpolation = "linear",
-    fill: Fill = 0,
-) -> da.Array:
-    """Resample every frame with its own transform, when it is looked at.
-
-    Parameters
-    ----------
-    frames : sequence of lazy arrays
-        One image, (h, w) or (h, w, 3 or 4), per transform.
-    transforms : sequence of Transform
-        Map reference pixels to those of each frame.
-    output_shape, interpolation, fill
-        As in `warp`.
-
-    Returns
-    -------
-    dask.array.Array, shape (n, height, width) or (n, height, width, 3 or 4)
-    """
-    import dask.array as da
-
-    if len(frames) != len(transforms):
-        raise InputError(
-            f"there must be one transform per frame, {len(frames)}, not {len(transforms)}"
-        )
-    return da.stack(
-        [
-            lazy_warp(
-                frame,
-                transform,
-                output_shape=output_shape,
-                interpolation=interpolation,
-                fill=fill,
-            )
-            for frame, transform in zip(frames, transforms, strict=True)
-        ]
-    )
-
-
 class _Window:
     """A lazy array whose parts are computed here and now, in the thread that asks for them.
 

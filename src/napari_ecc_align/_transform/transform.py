@@ -11,28 +11,10 @@ from numpy.typing import ArrayLike, NDArray
 
 from .._common.errors import InputError
 from .formats.registry import read_matrices, write_matrix
-from .matrices import (
-    MOTION_MODELS,
-    MotionModel,
-    check_belongs,
-    check_model,
-    checked_matrix,
-    inverse_of,
-    narrowest_model,
-)
-
-__all__ = [
-    "MOTION_MODELS",
-    "MotionModel",
-    "Transform",
-    "as_transform",
-    "check_model",
-    "corner_error",
-    "corners",
-    "magnify",
-    "map_points",
-    "transform_of",
-]
+from .matrices import MOTION_MODELS as MOTION_MODELS
+from .matrices import MotionModel as MotionModel
+from .matrices import check_belongs, checked_matrix, inverse_of, narrowest_model
+from .matrices import check_model as check_model
 
 
 @dataclass(frozen=True, eq=False)

@@ -6,9 +6,9 @@ The suffix names the format that is written. Reading is less strict: what a ``.j
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 from ..._common.atomic import write_atomically
 from ..._common.errors import InputError
@@ -20,8 +20,25 @@ _LARGEST_FILE = 1_000_000
 _LARGEST_STACK = 100_000_000
 
 
-@dataclass(frozen=True)
-class Format:
+class StackFormat(NamedTuple):
+    """How a format holds a matrix for each frame: its name in a menu, and what to do with bytes.
+
+    Attributes
+    ----------
+    name : str
+        What a menu calls it.
+    dump : callable
+        Returns the bytes of many matrices.
+    recognise : callable
+        Tells by a file's bytes whether they are those of many, be it of one frame.
+    """
+
+    name: str
+    dump: Callable[[Sequence[StoredMatrix]], bytes]
+    recognise: Callable[[bytes], bool]
+
+
+class Format(NamedTuple):
     """A format of transform files.
 
     Attributes
@@ -37,14 +54,10 @@ class Format:
     recognise : callable, optional
         Tells by a file's bytes whether they are of this format. Left out for the format that is
         meant where no other is recognised.
-    homographies : bool
-        Whether it can hold one.
-    stack_name : str
-        What a menu calls it where there is a matrix per frame; empty if it can hold only one.
-    dump_stack : callable, optional
-        Returns the bytes of many matrices.
-    holds_a_stack : callable
-        Tells by a file's bytes whether they are those of many matrices, be it of one frame.
+    affine_only : bool
+        Whether it cannot hold a homography.
+    stack : StackFormat, optional
+        Left out if it can hold but one matrix.
     """
 
     suffix: str
@@ -53,96 +66,58 @@ class Format:
     dump: Callable[[Matrix, MotionModel], bytes]
     also_in: tuple[str, ...] = ()
     recognise: Callable[[bytes], bool] | None = None
-    homographies: bool = False
-    stack_name: str = ""
-    dump_stack: Callable[[Sequence[StoredMatrix]], bytes] | None = None
-    holds_a_stack: Callable[[bytes], bool] = lambda content: False
+    affine_only: bool = False
+    stack: StackFormat | None = None
+
+    def holds_a_stack(self, content: bytes) -> bool:
+        """Return whether a file of this format holds a matrix for each frame."""
+        return self.stack is not None and self.stack.recognise(content)
 
 
-_TABLE = (
-    Format(
-        ".json",
-        "napari-ecc-align",
-        own_json.parse,
-        own_json.dump,
-        also_in=(".ome.json",),
-        homographies=True,
-        stack_name="napari-ecc-align",
-        dump_stack=own_json.dump_stack,
-        holds_a_stack=own_json.holds_a_stack,
-    ),
-    Format(
-        ".ome.json",
-        "OME-NGFF",
-        ome_ngff.parse,
-        ome_ngff.dump,
-        also_in=(".json",),
-        recognise=ome_ngff.recognise,
-    ),
-    Format(
-        ".tfm",
-        "ITK",
-        itk.parse,
-        itk.dump,
-        also_in=(".csv", ".txt"),
-        recognise=itk.recognise,
-    ),
-    Format(
-        ".csv",
-        "matrix as text",
-        matrix_csv.parse,
-        matrix_csv.dump,
-        also_in=(".txt",),
-        recognise=matrix_csv.recognise,
-        homographies=True,
-        stack_name="one line of numbers per frame",
-        dump_stack=matrix_csv.dump_stack,
-        holds_a_stack=matrix_csv.holds_a_stack,
-    ),
-    Format(
-        ".npy",
-        "matrix as NumPy array",
-        matrix_npy.parse,
-        matrix_npy.dump,
-        homographies=True,
-        stack_name="NumPy array (n, 3, 3)",
-        dump_stack=matrix_npy.dump_stack,
-        holds_a_stack=matrix_npy.holds_a_stack,
-    ),
-    Format(
-        ".txt",
-        "napari affine (affinder)",
-        napari_affine.parse,
-        napari_affine.dump,
-        also_in=(".csv",),
-    ),
+_JSON_STACK = StackFormat("napari-ecc-align", own_json.dump_stack, own_json.holds_a_stack)
+_CSV_STACK = StackFormat(
+    "one line of numbers per frame", matrix_csv.dump_stack, matrix_csv.holds_a_stack
 )
+_NPY_STACK = StackFormat("NumPy array (n, 3, 3)", matrix_npy.dump_stack, matrix_npy.holds_a_stack)
+
+# fmt: off
+_TABLE = (
+    Format(".json", "napari-ecc-align", own_json.parse, own_json.dump,
+           also_in=(".ome.json",), stack=_JSON_STACK),
+    Format(".ome.json", "OME-NGFF", ome_ngff.parse, ome_ngff.dump,
+           also_in=(".json",), recognise=ome_ngff.recognise, affine_only=True),
+    Format(".tfm", "ITK", itk.parse, itk.dump,
+           also_in=(".csv", ".txt"), recognise=itk.recognise, affine_only=True),
+    Format(".csv", "matrix as text", matrix_csv.parse, matrix_csv.dump,
+           also_in=(".txt",), recognise=matrix_csv.recognise, stack=_CSV_STACK),
+    Format(".npy", "matrix as NumPy array", matrix_npy.parse, matrix_npy.dump, stack=_NPY_STACK),
+    Format(".txt", "napari affine (affinder)", napari_affine.parse, napari_affine.dump,
+           also_in=(".csv",), affine_only=True),
+)
+# fmt: on
 
 FORMATS: dict[str, str] = {each.suffix: each.name for each in _TABLE}
 """What each suffix stands for."""
 
-STACK_FORMATS: dict[str, str] = {
-    each.suffix: each.stack_name for each in _TABLE if each.dump_stack
-}
+STACK_FORMATS: dict[str, str] = {each.suffix: each.stack.name for each in _TABLE if each.stack}
 """What each suffix stands for in a file of a stack's transforms."""
 
-AFFINE_ONLY = tuple(each.suffix for each in _TABLE if not each.homographies)
+AFFINE_ONLY = tuple(each.suffix for each in _TABLE if each.affine_only)
 """The suffixes of the formats that cannot hold a homography."""
 
 
 def check_suffix(path: str | Path) -> str:
     """Return the suffix of `FORMATS` that a path has, or raise an `InputError` that lists them."""
-    return _format_named_by(path).suffix
+    return _format_of(path).suffix
 
 
 def write_matrix(path: str | Path, matrix: Matrix, model: MotionModel, *, overwrite: bool) -> None:
     """Write one checked matrix, whole or not at all; raise `InputError` as `Transform.save`."""
-    form = _format_named_by(path)
-    if not form.homographies and model == "homography" and matrix[2, :2].any():
-        able = [suffix for suffix in FORMATS if suffix not in AFFINE_ONLY]
+    form = _format_of(path)
+    if form.affine_only and model == "homography" and matrix[2, :2].any():
         raise InputError(
-            f"cannot write {path}: {form.suffix} cannot hold a homography; save it as "
-            f"{', '.join(able[:-1])} or {able[-1]}, or align with the model 'affine'"
+            f"cannot write {path}: {form.suffix} cannot hold a homography; save it as .json, "
+            ".csv or .npy, or align with the model 'affine'"
         )
     write_atomically(path, form.dump(matrix, model), overwrite=overwrite)
 
@@ -155,12 +130,9 @@ def write_stack(path: str | Path, stored: Sequence[StoredMatrix], *, overwrite: 
     InputError
         As `save_transforms`.
     """
-    form = _format_of(path)
-    if form is None or form.dump_stack is None:
-        raise InputError(
-            f"{path}: a file of a stack's transforms must end in one of {', '.join(STACK_FORMATS)}"
-        )
-    write_atomically(path, form.dump_stack(stored), overwrite=overwrite)
+    stack = _format_of(path, STACK_FORMATS, "a file of a stack's transforms").stack
+    assert stack is not None
+    write_atomically(path, stack.dump(stored), overwrite=overwrite)
 
 
 def read_matrices(path: str | Path, *, stack: bool = True) -> list[tuple[Matrix, MotionModel]]:
@@ -208,40 +180,34 @@ def holds_a_stack(path: str | Path) -> bool:
     return form.holds_a_stack(content)
 
 
-def _format_of(path: str | Path) -> Format | None:
+def _format_of(
+    path: str | Path, suffixes: Iterable[str] = FORMATS, what: str = "a transform file"
+) -> Format:
     """Return the format whose suffix a path has: the longest one, as .ome.json ends in .json."""
     name = Path(path).name.lower()
     fitting = [each for each in _TABLE if name.endswith(each.suffix)]
-    return max(fitting, key=lambda each: len(each.suffix), default=None)
-
-
-def _format_named_by(path: str | Path) -> Format:
-    form = _format_of(path)
-    if form is None:
-        raise InputError(f"{path}: a transform file must end in one of {', '.join(FORMATS)}")
+    form = max(fitting, key=lambda each: len(each.suffix), default=None)
+    if form is None or form.suffix not in suffixes:
+        raise InputError(f"{path}: {what} must end in one of {', '.join(suffixes)}")
     return form
 
 
 def _recognised(path: str | Path) -> tuple[Format, bytes]:
-    """Return which format a file has, and its content; raise `InputError` if it is too large."""
-    suffix = _format_named_by(path).suffix
-    content = _content_of(Path(path))
-    able = [each for each in _TABLE if suffix == each.suffix or suffix in each.also_in]
+    """Return which format a file has, and its content."""
+    suffix, path = check_suffix(path), Path(path)
+    try:
+        if path.exists() and not path.is_file():
+            raise InputError(f"{path} is not a file; name a transform file")
+        with path.open("rb") as file:
+            content = file.read(_LARGEST_STACK + 1)
+    except OSError as error:
+        raise InputError(f"cannot read {path}: {error.strerror or error}") from error
+    able = [each for each in _TABLE if suffix in (each.suffix, *each.also_in)]
     known = [each for each in able if each.recognise is not None and each.recognise(content)]
     form = (known or [each for each in able if each.recognise is None] or able)[0]
     if len(content) > (_LARGEST_STACK if form.holds_a_stack(content) else _LARGEST_FILE):
         raise InputError(f"{path} is too large to be a transform file")
     return form, content
-
-
-def _content_of(path: Path) -> bytes:
-    try:
-        if path.exists() and not path.is_file():
-            raise InputError(f"{path} is not a file; name a transform file")
-        with path.open("rb") as file:
-            return file.read(_LARGEST_STACK + 1)
-    except OSError as error:
-        raise InputError(f"cannot read {path}: {error.strerror or error}") from error
 
 
 def _checked(stored: StoredMatrix, where: str) -> tuple[Matrix, MotionModel]:
