@@ -177,4 +177,8 @@ def _estimated(kind: Any, first: _Points, second: _Points) -> _Points | None:
 
 
 def _in_line_but_for_one(points: _Points) -> bool:
-    return any(_in_line(np.delete(points, number, axis=0)) for number in range(len(points)))
+    centred = points - points.mean(axis=0)
+    # What the scatter loses with each point, whose mean goes with it.
+    lost = centred[:, :, None] * centred[:, None, :] * (len(points) / (len(points) - 1))
+    across, along = np.linalg.eigvalsh(centred.T @ centred - lost).T
+    return bool((across <= _NARROW**2 * along).any())

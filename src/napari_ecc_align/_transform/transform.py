@@ -140,11 +140,12 @@ class Transform:
 
         Examples
         --------
+        >>> from pathlib import Path
         >>> from tempfile import TemporaryDirectory
         >>> from napari_ecc_align import Transform
         >>> with TemporaryDirectory() as folder:
         ...     Transform([[1, 0, 2], [0, 1, 3]], "translation").save(f"{folder}/shift.tfm")
-        ...     print(open(f"{folder}/shift.tfm").read())
+        ...     print(Path(folder, "shift.tfm").read_text())
         #Insight Transform File V1.0
         #Transform 0
         Transform: AffineTransform_double_2_2

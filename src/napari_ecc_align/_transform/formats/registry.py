@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 from ..._common.atomic import write_atomically
 from ..._common.errors import InputError
+from ..._common.opening import opened
 from ..matrices import Matrix, MotionModel, check_belongs, checked_matrix, narrowest_model
 from . import itk, matrix_csv, matrix_npy, napari_affine, ome_ngff, own_json
 from .stored import StoredMatrix
@@ -195,13 +196,8 @@ def _format_of(
 def _recognised(path: str | Path) -> tuple[Format, bytes]:
     """Return which format a file has, and its content."""
     suffix, path = check_suffix(path), Path(path)
-    try:
-        if path.exists() and not path.is_file():
-            raise InputError(f"{path} is not a file; name a transform file")
-        with path.open("rb") as file:
-            content = file.read(_LARGEST_STACK + 1)
-    except OSError as error:
-        raise InputError(f"cannot read {path}: {error.strerror or error}") from error
+    with opened(path, "a transform") as file:
+        content = file.read(_LARGEST_STACK + 1)
     able = [each for each in _TABLE if suffix in (each.suffix, *each.also_in)]
     known = [each for each in able if each.recognise is not None and each.recognise(content)]
     form = (known or [each for each in able if each.recognise is None] or able)[0]
