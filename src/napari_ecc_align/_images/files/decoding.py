@@ -1,4 +1,4 @@
-"""Decodes PNG, TIFF and JPEG files to arrays, or refuses them; `imagefiles` is its face."""
+"""Decodes PNG, TIFF and JPEG files to arrays, or refuses them; `images` is its face."""
 
 from __future__ import annotations
 
