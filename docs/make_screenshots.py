@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import contextlib
 import subprocess
+import sys
 import tempfile
 import time
 from pathlib import Path
@@ -33,7 +34,10 @@ from napari_ecc_align._gui.demo import open_demo
 from napari_ecc_align._gui.docks import open_dock
 from napari_ecc_align._images.files.images import write_image
 from napari_ecc_align._images.samples import sample
-from napari_ecc_align._images.samples.page import make_page
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
+
+from music.page import make_page
 
 IMAGES = Path(__file__).resolve().parent / "images"
 SIZE = (1400, 860)

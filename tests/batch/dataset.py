@@ -13,8 +13,8 @@ from pathlib import Path
 import numpy as np
 from tifffile import imwrite
 
+from music.page import make_page
 from napari_ecc_align._images.files.images import write_image
-from napari_ecc_align._images.samples.page import make_page
 
 SHAPE = (450, 600)
 FLAVOURS = ("gray", "bw", "nostaff")

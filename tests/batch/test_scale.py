@@ -11,8 +11,8 @@ from dataset import Dataset
 
 from benchmarks.batch import Memory
 from cli.processes import MODULE, Finished, environment
+from music.page import make_page
 from napari_ecc_align._images.files.images import write_image
-from napari_ecc_align._images.samples.page import make_page
 
 MOST_MEGABYTES = 600
 

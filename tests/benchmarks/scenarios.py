@@ -20,8 +20,8 @@ from scipy import ndimage
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
+from music.page import make_page
 from napari_ecc_align import Transform
-from napari_ecc_align._images.samples.page import make_page
 from napari_ecc_align._transform.transform import MotionModel, corner_error, corners
 from pairs import known_pair, picture
 

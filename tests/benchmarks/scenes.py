@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from napari_ecc_align._images.samples.page import Page, make_page
+from music.page import Page, make_page
 from napari_ecc_align._transform.transform import MotionModel, corners, map_points
 from pairs import picture
 

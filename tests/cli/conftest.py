@@ -7,10 +7,10 @@ import hashlib
 import numpy as np
 import pytest
 
+from music.page import make_page
 from napari_ecc_align import Transform
 from napari_ecc_align._images.files.images import write_image
 from napari_ecc_align._images.samples import sample
-from napari_ecc_align._images.samples.page import make_page
 from pairs import known_pair, picture
 
 

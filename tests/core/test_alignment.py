@@ -318,7 +318,7 @@ def test_unrelated_photographs_fail(first, second):
 
 
 def test_another_page_by_the_same_hand_fails(engine):
-    from napari_ecc_align._images.samples.page import make_page
+    from music.page import make_page
 
     ours, another = (make_page(shape=(600, 800), seed=seed) for seed in (0, 5))
     for moving in (another.gray, another.binary, another.reference):

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from skimage.transform import AffineTransform
 
 from napari_ecc_align import InputError, Transform, warp
-from napari_ecc_align._transform.files import FORMATS, load_transform, save_transform
+from napari_ecc_align._transform.files import FORMATS
 from napari_ecc_align._transform.transform import MOTION_MODELS
 from pairs import picture, random_transform
 
@@ -27,8 +27,8 @@ EXACT = [".json", ".ome.json", ".tfm", ".csv", ".npy"]
 def test_every_bit_survives(tmp_path_factory, suffix, seed, model):
     path = tmp_path_factory.mktemp("files") / f"t{suffix}"
     transform = random_transform(seed, model, SHAPE)
-    save_transform(transform, path)
-    loaded = load_transform(path)
+    transform.save(path)
+    loaded = Transform.load(path)
     assert np.array_equal(loaded.matrix, transform.matrix)
     assert MOTION_MODELS.index(loaded.model) <= MOTION_MODELS.index(model)
 
@@ -37,22 +37,22 @@ def test_every_bit_survives(tmp_path_factory, suffix, seed, model):
 def test_a_napari_affine_survives_but_for_rounding(tmp_path_factory, seed, model):
     path = tmp_path_factory.mktemp("files") / "t.txt"
     transform = random_transform(seed, model, SHAPE)
-    save_transform(transform, path)
-    np.testing.assert_allclose(load_transform(path).matrix, transform.matrix, atol=1e-9)
+    transform.save(path)
+    np.testing.assert_allclose(Transform.load(path).matrix, transform.matrix, atol=1e-9)
 
 
 @pytest.mark.parametrize("suffix", [".json", ".csv", ".npy"])
 def test_a_homography_survives(tmp_path, suffix):
     path = tmp_path / f"t{suffix}"
-    save_transform(BENT, path)
-    assert np.array_equal(load_transform(path).matrix, BENT.matrix)
-    assert load_transform(path).model == "homography"
+    BENT.save(path)
+    assert np.array_equal(Transform.load(path).matrix, BENT.matrix)
+    assert Transform.load(path).model == "homography"
 
 
 @pytest.mark.parametrize("suffix", [".tfm", ".ome.json", ".txt"])
 def test_a_homography_is_refused_where_it_does_not_fit(tmp_path, suffix):
     with pytest.raises(InputError, match="cannot hold a homography; save it as"):
-        save_transform(BENT, tmp_path / f"t{suffix}")
+        BENT.save(tmp_path / f"t{suffix}")
     assert list(tmp_path.iterdir()) == []
 
 
@@ -61,7 +61,7 @@ def test_a_homography_is_refused_where_it_does_not_fit(tmp_path, suffix):
 
 def test_simpleitk_reads_the_same_transform_and_resamples_the_same_image(tmp_path):
     path = tmp_path / "t.tfm"
-    save_transform(AFFINE, path)
+    AFFINE.save(path)
     read = sitk.ReadTransform(str(path))
     for point in POINTS:
         assert read.TransformPoint(point.tolist()) == pytest.approx(AFFINE.map(point), abs=1e-12)
@@ -103,7 +103,7 @@ COMPOSITE = sitk.CompositeTransform(
 def test_what_simpleitk_writes_is_read(tmp_path, theirs, suffix):
     path = tmp_path / f"t{suffix}"
     sitk.WriteTransform(theirs, str(path))
-    ours = load_transform(path)
+    ours = Transform.load(path)
     expected = [theirs.TransformPoint(point.tolist()) for point in POINTS]
     np.testing.assert_allclose(ours.map(POINTS), expected, atol=1e-9)
 
@@ -118,7 +118,7 @@ def test_what_simpleitk_writes_is_read(tmp_path, theirs, suffix):
 def test_what_is_not_affine_in_itk_is_refused(tmp_path, theirs, words):
     sitk.WriteTransform(theirs, str(tmp_path / "t.tfm"))
     with pytest.raises(InputError, match=words):
-        load_transform(tmp_path / "t.tfm")
+        Transform.load(tmp_path / "t.tfm")
 
 
 # OME-NGFF
@@ -135,7 +135,7 @@ def axes(name, *names):
 
 
 def test_ome_ngff_maps_reference_to_moving_in_the_order_of_its_axes(tmp_path):
-    save_transform(AFFINE, tmp_path / "t.ome.json")
+    AFFINE.save(tmp_path / "t.ome.json")
     document = json.loads((tmp_path / "t.ome.json").read_text())
     (found,) = document["coordinateTransformations"]
     assert (found["type"], found["input"], found["output"]) == (
@@ -153,7 +153,7 @@ def test_ome_ngff_maps_reference_to_moving_in_the_order_of_its_axes(tmp_path):
 
 def test_ome_ngff_writes_translations_as_such_for_readers_that_know_no_affine(tmp_path):
     slide = Transform([[1, 0, 5], [0, 1, -2]], "translation")
-    save_transform(slide, tmp_path / "t.ome.json")
+    slide.save(tmp_path / "t.ome.json")
     (found,) = json.loads((tmp_path / "t.ome.json").read_text())["coordinateTransformations"]
     assert (found["type"], found["translation"]) == ("translation", [-2, 5])
 
@@ -231,15 +231,15 @@ def test_ome_ngff_of_others_is_read(tmp_path, name, suffix):
     text, point, expected = OME_CASES[name]
     path = tmp_path / f"t{suffix}"
     path.write_text(text)
-    assert load_transform(path).map(point) == pytest.approx(expected)
+    assert Transform.load(path).map(point) == pytest.approx(expected)
 
 
 # Matrices
 
 
 def test_csv_and_npy_hold_what_scikit_image_takes_as_inverse_map(tmp_path):
-    save_transform(AFFINE, tmp_path / "t.csv")
-    save_transform(AFFINE, tmp_path / "t.npy")
+    AFFINE.save(tmp_path / "t.csv")
+    AFFINE.save(tmp_path / "t.npy")
     text = np.loadtxt(tmp_path / "t.csv", delimiter=",")
     binary = np.load(tmp_path / "t.npy", allow_pickle=False)
     np.testing.assert_array_equal(text, binary)
@@ -248,18 +248,18 @@ def test_csv_and_npy_hold_what_scikit_image_takes_as_inverse_map(tmp_path):
 
 def test_npy_may_be_two_rows_of_any_real_dtype(tmp_path):
     np.save(tmp_path / "t.npy", np.array([[1, 0, 4], [0, 1, 5]], ">i2"))
-    loaded = load_transform(tmp_path / "t.npy")
+    loaded = Transform.load(tmp_path / "t.npy")
     assert loaded.map((0, 0)).tolist() == [4, 5]
     assert loaded.model == "translation"
 
 
 def test_csv_survives_a_spreadsheet(tmp_path):
     path = tmp_path / "t.csv"
-    save_transform(AFFINE, path)
+    AFFINE.save(path)
     header, *rows = path.read_text().splitlines()
     text = "\r\n".join([f'"{header}",,', *rows, ""])
     path.write_bytes(b"\xef\xbb\xbf" + text.encode())
-    assert np.array_equal(load_transform(path).matrix, AFFINE.matrix)
+    assert np.array_equal(Transform.load(path).matrix, AFFINE.matrix)
 
 
 @pytest.mark.parametrize("name", ["affinder.txt", "affinder.csv"])
@@ -269,7 +269,7 @@ def test_affinder_s_file_moves_the_moving_layer_onto_the_reference(tmp_path, nam
     reference = corners @ np.array([[0.9, 0.1], [-0.2, 1.1]]) + [4, 9]
     to_reference = np.vstack([np.linalg.solve(np.c_[corners, np.ones(3)], reference).T, [0, 0, 1]])
     np.savetxt(tmp_path / name, to_reference, delimiter=",")
-    transform = load_transform(tmp_path / name)
+    transform = Transform.load(tmp_path / name)
     np.testing.assert_allclose(transform.map(reference[:, ::-1]), corners[:, ::-1], atol=1e-9)
     transform.save(tmp_path / "again.txt")
     np.testing.assert_allclose(
@@ -391,7 +391,7 @@ def test_a_bad_file_gives_one_clear_sentence(tmp_path, monkeypatch, name):
     else:
         path.write_text(content)
     with pytest.raises(InputError, match=words) as caught:
-        load_transform(path)
+        Transform.load(path)
     message = str(caught.value)
     assert message.startswith(str(path))
     assert "\n" not in message
@@ -402,10 +402,10 @@ def test_a_bad_file_gives_one_clear_sentence(tmp_path, monkeypatch, name):
 def test_what_is_no_file_is_refused(tmp_path):
     (tmp_path / "folder.json").mkdir()
     with pytest.raises(InputError, match="not a file"):
-        load_transform(tmp_path / "folder.json")
+        Transform.load(tmp_path / "folder.json")
     os.mkfifo(tmp_path / "pipe.csv")
     with pytest.raises(InputError, match="not a file"):
-        load_transform(tmp_path / "pipe.csv")
+        Transform.load(tmp_path / "pipe.csv")
 
 
 @pytest.mark.parametrize("suffix", FORMATS)
@@ -413,11 +413,11 @@ def test_nothing_is_replaced_unless_told(tmp_path, suffix):
     path = tmp_path / f"t{suffix}"
     path.write_bytes(b"precious")
     with pytest.raises(InputError, match="exists already"):
-        save_transform(AFFINE, path, overwrite=False)
+        AFFINE.save(path, overwrite=False)
     assert path.read_bytes() == b"precious"
-    save_transform(AFFINE, path)
+    AFFINE.save(path)
     assert [entry.name for entry in tmp_path.iterdir()] == [path.name]
-    np.testing.assert_allclose(load_transform(path).matrix, AFFINE.matrix, atol=1e-12)
+    np.testing.assert_allclose(Transform.load(path).matrix, AFFINE.matrix, atol=1e-12)
 
 
 def test_an_unknown_suffix_is_refused_before_anything_is_written(tmp_path):

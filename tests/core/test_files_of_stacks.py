@@ -5,15 +5,8 @@ import json
 import numpy as np
 import pytest
 
-from napari_ecc_align import InputError, Transform
-from napari_ecc_align._transform.files import (
-    STACK_FORMATS,
-    holds_a_stack,
-    load_transform,
-    load_transforms,
-    save_transform,
-    save_transforms,
-)
+from napari_ecc_align import InputError, Transform, load_transforms, save_transforms
+from napari_ecc_align._transform.files import AFFINE_ONLY, STACK_FORMATS, holds_a_stack
 from pairs import random_transform
 
 SHAPE = (200, 240)
@@ -66,14 +59,24 @@ def test_what_was_said_of_each_frame_is_kept(tmp_path):
 @pytest.mark.parametrize("suffix", STACK_FORMATS)
 def test_one_and_many_are_told_apart(tmp_path, suffix):
     one, many = tmp_path / f"one{suffix}", tmp_path / f"many{suffix}"
-    save_transform(STACK[0], one)
+    STACK[0].save(one)
     save_transforms(STACK, many)
     assert holds_a_stack(many)
     assert not holds_a_stack(one)
     with pytest.raises(InputError, match="one transform for each frame of a stack"):
-        load_transform(many)
-    with pytest.raises(InputError, match="does not hold a stack's transforms"):
-        load_transforms(one)
+        Transform.load(many)
+    # One is a stack of one to whoever wants a list.
+    (found,) = load_transforms(one)
+    assert np.array_equal(found.matrix, STACK[0].matrix)
+
+
+@pytest.mark.parametrize("suffix", AFFINE_ONLY)
+def test_a_list_of_one_comes_from_every_format(tmp_path, suffix):
+    path = tmp_path / f"one{suffix}"
+    STACK[0].save(path)
+    assert not holds_a_stack(path)
+    (found,) = load_transforms(path)
+    assert np.array_equal(found.matrix, Transform.load(path).matrix)
 
 
 def test_what_cannot_be_written_leaves_nothing(tmp_path):
@@ -106,7 +109,8 @@ def document(frames, version=1, model='"affine"'):
 
 
 BAD = {
-    "suffix": ("t.tfm", "", "must end in one of"),
+    "suffix": ("t.yaml", "", "must end in one of"),
+    "not itk": ("t.tfm", "", "does not begin as ITK"),
     "missing": ("t.csv", None, "cannot read"),
     "other json": ("t.json", "[]", "its format is not"),
     "json version": ("t.json", document("[]", version=9), "its version is 9"),
@@ -115,7 +119,7 @@ BAD = {
     "json model": ("t.json", document(f"[{FRAME}]", model='"bent"'), "model must be one of"),
     "json frame": ("t.json", document(f'[{FRAME}, {{"matrix": 1}}]'), "frame 1: matrix"),
     "json nested": ("t.json", "[" * 200_000, "not valid JSON"),
-    "csv header": ("t.csv", "1,0,0,0,1,0,0,0,1\n", "first line is not"),
+    "csv header": ("t.csv", "1,0,0,0,1,0,0,0,1\n", "three rows of three numbers"),
     "csv few": ("t.csv", HEADER + "1,0,0\n", "frame 0: there must be nine numbers, not 3"),
     "csv word": ("t.csv", HEADER + "1,0,0,0,1,0,0,0,x\n", "'x' is not a number"),
     "csv nan": ("t.csv", HEADER + "1,0,nan,0,1,0,0,0,1\n", "frame 0: .*NaN"),

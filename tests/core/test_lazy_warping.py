@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from napari_ecc_align import InputError, Transform, warp
-from napari_ecc_align._images.lazy_warping import lazy_warp, lazy_warp_stack, warp_pyramid
+from napari_ecc_align._images.lazy_warping import lazy_warp, warp_pyramid
 from pairs import picture
 
 MATRIX = [[0.98, 0.06, 31.3], [-0.05, 1.03, -17.8], [0, 0, 1]]
@@ -122,18 +122,6 @@ def test_a_chunk_does_not_start_threads_of_its_own(image):
         expected = warp(image, TRANSFORM, output_shape=SHAPE)
         found = lazy_warp(source, TRANSFORM, output_shape=SHAPE).compute()
     assert np.abs(found.astype(int) - expected).max() <= 1
-
-
-def test_a_stack_has_a_transform_per_frame(image):
-    frames = da.from_array(np.stack([image[:400, :500]] * 3), chunks=(1, 200, 200))
-    shifts = [Transform([[1, 0, n], [0, 1, 2 * n], [0, 0, 1]], "translation") for n in range(3)]
-    found = lazy_warp_stack(list(frames), shifts, output_shape=(300, 300)).compute()
-    for number, frame in enumerate(found):
-        np.testing.assert_array_equal(
-            frame, image[2 * number : 300 + 2 * number, number : 300 + number]
-        )
-    with pytest.raises(InputError, match="one transform per frame"):
-        lazy_warp_stack(list(frames), shifts[:2], output_shape=(300, 300))
 
 
 def test_bad_input_is_named(image):

@@ -5,11 +5,13 @@ import cv2
 import numpy as np
 import pytest
 
+from draw_page import images_of
+from music.glyphs import _STROKES, glyph
+from music.hand import Hand, render
+from music.page import make_page
 from napari_ecc_align._common.errors import InputError
 from napari_ecc_align._images import samples
-from napari_ecc_align._images.samples.glyphs import _STROKES, glyph
-from napari_ecc_align._images.samples.hand import Hand, render
-from napari_ecc_align._images.samples.page import make_page
+from napari_ecc_align._images.files.images import read_image
 from napari_ecc_align._transform.transform import corner_error
 
 SHAPE = (450, 600)
@@ -74,6 +76,18 @@ class TestPairs:
             assert samples.sample(name).matrix is None
             assert not samples.sample(name).siblings_follow
 
+    def test_the_page_is_what_its_generator_draws(self, page):
+        pair = samples.sample("page")
+        np.testing.assert_array_equal(pair.reference, page.reference)
+        np.testing.assert_array_equal(pair.siblings["scan, binary"], page.binary)
+        np.testing.assert_array_equal(pair.siblings["scan, staffless"], page.staffless)
+        folder = files("napari_ecc_align._images.samples").joinpath("data")
+        sizes = 0
+        for name, image in images_of(page).items():
+            np.testing.assert_array_equal(read_image(folder.joinpath(name)), image)
+            sizes += len(folder.joinpath(name).read_bytes())
+        assert sizes < 100_000
+
     def test_pairs_share_no_memory(self):
         samples.sample("lung").reference[:] = 0
         assert samples.sample("lung").reference.any()
@@ -101,7 +115,7 @@ class TestPairs:
         folder = files("napari_ecc_align._images.samples").joinpath("data")
         shipped = [f for f in folder.iterdir() if f.name.endswith((".png", ".jpg"))]
         sources = folder.joinpath("SOURCES.md").read_text(encoding="utf-8")
-        assert len(shipped) == 8
+        assert len(shipped) == 11
         assert sum(len(f.read_bytes()) for f in shipped) < 1_500_000
         for file in shipped:
             assert f"`{file.name}`" in sources
@@ -166,7 +180,7 @@ class TestPage:
 
     def test_fast_enough_for_a_menu(self):
         start = time.perf_counter()
-        make_page(seed=9)
+        samples.sample("page")
         assert time.perf_counter() - start < 2
 
     @pytest.mark.parametrize("shape", [(199, 400), (400, 8001), (400,), (400, 400, 3)])

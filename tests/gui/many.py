@@ -6,9 +6,9 @@ import json
 import os
 from pathlib import Path
 
+from music.page import make_page
 from napari_ecc_align import make_plan, run_plan
 from napari_ecc_align._images.files.images import write_image
-from napari_ecc_align._images.samples.page import make_page
 
 FOLDERS = ("ideal", "gray", "bw")
 

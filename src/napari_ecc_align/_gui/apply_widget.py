@@ -11,7 +11,7 @@ from magicgui.widgets import ComboBox, Container, Label, PushButton, Select
 
 from .._common.errors import InputError
 from .._images.warping import INTERPOLATIONS
-from .._transform.files import STACK_FORMATS, save_transform, save_transforms
+from .._transform.files import STACK_FORMATS, save_transforms
 from .apply_steps import Way, apply_steps, detached
 from .applying import moved_affine
 from .background import Background
@@ -173,7 +173,7 @@ class ApplyWidget(Container):  # type: ignore[type-arg]
             if isinstance(self.chosen.transform, FrameTransforms):
                 save_transforms(self.chosen.all, path)
             else:
-                save_transform(self.chosen.transform, path)
+                self.chosen.transform.save(path)
         except InputError as error:
             self._say(str(error))
             return

@@ -8,9 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .._common.errors import InputError
-from .._transform.files import holds_a_stack, load_transform, load_transforms
-from .._transform.files.content import transform_of
-from .._transform.transform import Transform
+from .._transform.files import holds_a_stack, load_transforms
+from .._transform.transform import Transform, transform_of
 from .frame_transforms import FrameTransforms
 from .looks import METADATA_KEY
 from .world import Grid, grid_from
@@ -70,7 +69,7 @@ def transform_in(path: Path) -> KnownTransform:
     label = f"{path.name} (file)"
     if holds_a_stack(path):
         return KnownTransform(label, FrameTransforms(tuple(load_transforms(path))))
-    return KnownTransform(label, load_transform(path))
+    return KnownTransform(label, Transform.load(path))
 
 
 def _from_note(note: Any) -> KnownTransform | None:

@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from .._common.errors import InputError
+from .._transform.axes import SWAP
 from .._transform.transform import Transform
 
 if TYPE_CHECKING:
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
 
 Matrix = NDArray[np.float64]
 
-_SWAP = np.array([[0.0, 1.0, 0.0], [1.0, 0.0, 0.0], [0.0, 0.0, 1.0]])
 # Measured over a long step, so that an origin far away costs no digits.
 _STEP = 2.0**16
 
@@ -134,7 +134,7 @@ def start_between(reference: Grid, moving: Grid) -> Transform | None:
     if np.allclose(matrix, np.eye(3), atol=1e-6):
         return None
     try:
-        return Transform(_SWAP @ matrix @ _SWAP, "affine")
+        return Transform(SWAP @ matrix @ SWAP, "affine")
     except InputError:
         return None
 
@@ -169,7 +169,7 @@ def world_change(
 
 def as_rows(matrix: Matrix) -> Matrix:
     """Turn a matrix on (x, y, 1) into the same one on (row, column, 1), or the other way round."""
-    turned: Matrix = _SWAP @ matrix @ _SWAP
+    turned: Matrix = SWAP @ matrix @ SWAP
     return turned
 
 

@@ -5,7 +5,7 @@ Needs dask, which napari brings along.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, Literal
 from uuid import uuid4
 
@@ -25,6 +25,7 @@ _CHUNK = 1024
 _COARSEST = 512
 
 Fill = float | Sequence[float] | Literal["background"]
+_Warping = Callable[[Any, NDArray[np.float64], tuple[int, int]], NDArray[Any]]
 
 
 def lazy_warp(
@@ -56,8 +57,8 @@ def lazy_warp(
     """
     levels = _checked_levels(moving)
     shape = check_shape(output_shape)
-    border = _border(levels, fill)
-    return _lazily_warped(levels[0], transform.matrix, shape, interpolation, border)
+    warped = _warping(levels, interpolation, fill)
+    return _lazily(warped, levels[0], transform.matrix, shape)
 
 
 def warp_pyramid(
@@ -90,60 +91,17 @@ def warp_pyramid(
     """
     levels = _checked_levels(moving)
     shape = check_shape(output_shape)
-    border = _border(levels, fill)
+    warped = _warping(levels, interpolation, fill)
     result: list[Any] = []
     for size in _level_shapes(shape, len(levels)):
         fine = _to_full(size, shape)
         source = _level_for(levels, transform.matrix @ fine, size)
         matrix = np.linalg.inv(_to_full(source.shape, levels[0].shape)) @ transform.matrix @ fine
         if is_lazy(source):
-            result.append(_lazily_warped(source, matrix, size, interpolation, border))
+            result.append(_lazily(warped, source, matrix, size))
         else:
-            result.append(_warped(source, matrix, size, interpolation, border))
+            result.append(warped(source, matrix, size))
     return result
-
-
-def lazy_warp_stack(
-    frames: Sequence[LazyArray | Sequence[LazyArray]],
-    transforms: Sequence[Transform],
-    *,
-    output_shape: tuple[int, ...],
-    interpolation: Interpolation = "linear",
-    fill: Fill = 0,
-) -> da.Array:
-    """Resample every frame with its own transform, when it is looked at.
-
-    Parameters
-    ----------
-    frames : sequence of lazy arrays
-        One image, (h, w) or (h, w, 3 or 4), per transform.
-    transforms : sequence of Transform
-        Map reference pixels to those of each frame.
-    output_shape, interpolation, fill
-        As in `warp`.
-
-    Returns
-    -------
-    dask.array.Array, shape (n, height, width) or (n, height, width, 3 or 4)
-    """
-    import dask.array as da
-
-    if len(frames) != len(transforms):
-        raise InputError(
-            f"there must be one transform per frame, {len(frames)}, not {len(transforms)}"
-        )
-    return da.stack(
-        [
-            lazy_warp(
-                frame,
-                transform,
-                output_shape=output_shape,
-                interpolation=interpolation,
-                fill=fill,
-            )
-            for frame, transform in zip(frames, transforms, strict=True)
-        ]
-    )
 
 
 class _Window:
@@ -167,12 +125,22 @@ class _Window:
         return np.asarray(part)
 
 
-def _lazily_warped(
-    source: Any,
-    matrix: NDArray[np.float64],
-    shape: tuple[int, int],
-    interpolation: Interpolation,
-    border: NDArray[np.float64],
+def _warping(levels: tuple[Any, ...], interpolation: Interpolation, fill: Fill) -> _Warping:
+    """Return `warp` with a matrix, and with the values that are outside."""
+    border = _border(levels, fill)
+    values = border.tolist() if len(border) > 1 else float(border[0])
+
+    def warped(source: Any, matrix: NDArray[np.float64], shape: tuple[int, int]) -> NDArray[Any]:
+        transform = Transform(matrix, "homography")
+        return warp(
+            source, transform, output_shape=shape, interpolation=interpolation, fill=values
+        )
+
+    return warped
+
+
+def _lazily(
+    warped: _Warping, source: Any, matrix: NDArray[np.float64], shape: tuple[int, int]
 ) -> da.Array:
     import dask.array as da
 
@@ -182,8 +150,7 @@ def _lazily_warped(
     def block(block_info: Any = None) -> NDArray[Any]:
         (top, bottom), (left, right) = block_info[None]["array-location"][:2]
         shift = np.array([[1.0, 0.0, left], [0.0, 1.0, top], [0.0, 0.0, 1.0]])
-        size = bottom - top, right - left
-        return _warped(window, matrix @ shift, size, interpolation, border)
+        return warped(window, matrix @ shift, (bottom - top, right - left))
 
     chunks: Any = tuple(_chunks(side) for side in shape) + tuple((count,) for count in channels)
     dtype = window.dtype.newbyteorder("=")
@@ -195,18 +162,6 @@ def _lazily_warped(
         name=f"warp-{uuid4().hex}",
         meta=np.empty((0,) * len(chunks), dtype),
     )
-
-
-def _warped(
-    source: Any,
-    matrix: NDArray[np.float64],
-    shape: tuple[int, int],
-    interpolation: Interpolation,
-    border: NDArray[np.float64],
-) -> NDArray[Any]:
-    fill = border.tolist() if len(border) > 1 else float(border[0])
-    transform = Transform(matrix, "homography")
-    return warp(source, transform, output_shape=shape, interpolation=interpolation, fill=fill)
 
 
 def _checked_levels(moving: Any) -> tuple[Any, ...]:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from .._common.errors import InputError
-from .transform import MotionModel, Transform, check_model, map_points
+from .matrices import MotionModel, check_model
+from .transform import Transform
 
 FEWEST: dict[MotionModel, int] = {
     "translation": 1,
@@ -59,8 +62,8 @@ def transform_from_points(
 
     Notes
     -----
-    Rotation and scale after Umeyama [1]_, homographies by the normalised direct linear
-    transformation of Hartley [2]_.
+    Rotation and scale are scikit-image's estimates after Umeyama [1]_, homographies its normalised
+    direct linear transformation after Hartley [2]_.
 
     References
     ----------
@@ -68,6 +71,13 @@ def transform_from_points(
            patterns, IEEE TPAMI 13(4), 1991. :DOI:`10.1109/34.88573`
     .. [2] R. Hartley, In defense of the eight-point algorithm, IEEE TPAMI 19(6), 1997.
            :DOI:`10.1109/34.601246`
+
+    Examples
+    --------
+    >>> from napari_ecc_align import transform_from_points
+    >>> found = transform_from_points([(0, 0), (10, 0)], [(5, 7), (25, 7)])
+    >>> found.model, found.map((0, 10)).round(9).tolist()
+    ('similarity', [5.0, 27.0])
     """
     first = _checked(reference_points, "reference_points")
     second = _checked(moving_points, "moving_points")
@@ -84,9 +94,7 @@ def transform_from_points(
         )
     _check_spread(first, chosen, "reference")
     _check_spread(second, chosen, "moving")
-    if chosen == "homography":
-        return _homography(first, second)
-    return Transform(_linear(first, second, chosen), chosen)
+    return Transform(_estimate(first, second, chosen), chosen)
 
 
 def _suggested(pairs: int) -> MotionModel:
@@ -111,62 +119,66 @@ def _check_spread(points: _Points, model: MotionModel, name: str) -> None:
     """Raise `InputError` if points do not determine a model, whatever their partners are."""
     if model == "translation":
         return
-    spread = np.linalg.svd(points - points.mean(axis=0), compute_uv=False)
-    if spread[0] <= _NARROW:
+    if _spread(points)[0] <= _NARROW:
         raise InputError(f"the {name} points coincide; set them far apart")
-    if model in ("affine", "homography") and spread[1] <= _NARROW * spread[0]:
+    if model in ("affine", "homography") and _in_line(points):
         raise InputError(
             f"the {name} points lie on one line, which leaves open what happens beside it; "
             "set one away from it, or choose the model 'similarity'"
         )
 
 
-def _linear(first: _Points, second: _Points, model: MotionModel) -> _Points:
+def _spread(points: _Points) -> _Points:
+    return np.linalg.svd(points - points.mean(axis=0), compute_uv=False)
+
+
+def _in_line(points: _Points) -> bool:
+    along, across = _spread(points)
+    return bool(across <= _NARROW * along)
+
+
+def _estimate(first: _Points, second: _Points, model: MotionModel) -> _Points:
+    from skimage.transform import EuclideanTransform, SimilarityTransform
+
+    if model == "homography":
+        return _homography(first, second)
+    if model in ("euclidean", "similarity"):
+        kind = EuclideanTransform if model == "euclidean" else SimilarityTransform
+        matrix = _estimated(kind, first, second)
+        if matrix is None:
+            raise InputError(f"the points do not determine a transform of the model {model!r}")
+        return matrix
     here, there = first.mean(axis=0), second.mean(axis=0)
-    a, b = first - here, second - there
-    if model == "translation":
-        linear = np.eye(2)
-    elif model == "affine":
-        linear = np.linalg.lstsq(a, b, rcond=None)[0].T
-    else:
-        left, strengths, right = np.linalg.svd(b.T @ a)
-        sign = np.array([1.0, np.sign(np.linalg.det(left @ right)) or 1.0])
-        linear = left @ np.diag(sign) @ right
-        if model == "similarity":
-            linear *= (strengths * sign).sum() / (a**2).sum()
-    matrix = np.eye(3)
-    matrix[:2, :2] = linear
-    matrix[:2, 2] = there - linear @ here
-    return matrix
+    linear = np.eye(2)
+    if model == "affine":
+        # scikit-image's affine estimate minimises an algebraic error, which is not least squares.
+        linear = np.linalg.lstsq(first - here, second - there, rcond=None)[0].T
+    return np.column_stack([linear, there - linear @ here])
 
 
-def _homography(first: _Points, second: _Points) -> Transform:
-    to_first, to_second = _normaliser(first), _normaliser(second)
-    (x, y), (u, v) = map_points(to_first, first).T, map_points(to_second, second).T
-    one, zero = np.ones_like(x), np.zeros_like(x)
-    rows = np.concatenate(
-        [
-            np.stack([x, y, one, zero, zero, zero, -u * x, -u * y, -u], axis=1),
-            np.stack([zero, zero, zero, x, y, one, -v * x, -v * y, -v], axis=1),
-        ]
-    )
-    _, strengths, solutions = np.linalg.svd(rows)
-    undetermined = InputError(
+def _homography(first: _Points, second: _Points) -> _Points:
+    from skimage.transform import ProjectiveTransform
+
+    matrix = _estimated(ProjectiveTransform, first, second)
+    if not (matrix is None or _in_line_but_for_one(first) or _in_line_but_for_one(second)):
+        weights = first @ matrix[2, :2] + matrix[2, 2]
+        if not weights.min() <= 0 <= weights.max():
+            return matrix
+    raise InputError(
         "the points do not determine a homography: no three of four may lie on one line, and "
         "they must go round in the same order in both images"
     )
-    if strengths[7] <= _NARROW * strengths[0]:
-        raise undetermined
-    matrix = np.linalg.inv(to_second) @ solutions[-1].reshape(3, 3) @ to_first
-    weights = first @ matrix[2, :2] + matrix[2, 2]
-    if weights.min() <= 0 <= weights.max():
-        raise undetermined
-    return Transform(matrix, "homography")
 
 
-def _normaliser(points: _Points) -> _Points:
-    """Return the matrix that brings points around the origin, at a distance of about one."""
-    middle = points.mean(axis=0)
-    size = np.sqrt(((points - middle) ** 2).sum(axis=1).mean())
-    matrix: _Points = np.array([[1, 0, -middle[0]], [0, 1, -middle[1]], [0, 0, size]]) / size
-    return matrix
+def _estimated(kind: Any, first: _Points, second: _Points) -> _Points | None:
+    """Return the matrix that a class of scikit-image estimates, or None if it cannot."""
+    found = kind.from_estimate(first, second)
+    return np.asarray(found.params) if found else None
+
+
+def _in_line_but_for_one(points: _Points) -> bool:
+    centred = points - points.mean(axis=0)
+    # What the scatter loses with each point, whose mean goes with it.
+    lost = centred[:, :, None] * centred[:, None, :] * (len(points) / (len(points) - 1))
+    across, along = np.linalg.eigvalsh(centred.T @ centred - lost).T
+    return bool((across <= _NARROW**2 * along).any())

@@ -1,33 +1,20 @@
-"""Motion models and the transform that maps reference pixels to moving pixels."""
+"""The transform that maps reference pixels to moving pixels."""
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, Self, get_args
+from typing import Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from .._common.errors import InputError
-
-MotionModel = Literal["translation", "euclidean", "similarity", "affine", "homography"]
-
-MOTION_MODELS: tuple[MotionModel, ...] = get_args(MotionModel)
-"""Every motion model, each one containing those before it."""
-
-_MODEL_TOLERANCE = 1e-4
-_SINGULAR = 1e-9
-_ROUNDING = 1e-12
-
-
-def check_model(model: str) -> MotionModel:
-    """Return `model` if it is a motion model, else raise an `InputError` that lists them."""
-    for known in MOTION_MODELS:
-        if model == known:
-            return known
-    raise InputError(f"model must be one of {', '.join(MOTION_MODELS)}, not {model!r}")
+from .formats.registry import read_matrices, write_matrix
+from .matrices import MOTION_MODELS as MOTION_MODELS
+from .matrices import MotionModel as MotionModel
+from .matrices import check_belongs, checked_matrix, inverse_of, narrowest_model
+from .matrices import check_model as check_model
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,6 +38,16 @@ class Transform:
     InputError
         If the matrix has another shape, is not finite or not invertible, or does not belong to
         the model.
+
+    Examples
+    --------
+    Transforms are composed with ``@``; the right one comes first.
+
+    >>> from napari_ecc_align import Transform
+    >>> shift = Transform([[1, 0, 10], [0, 1, 0]], "translation")
+    >>> double = Transform([[2, 0, 0], [0, 2, 0]], "similarity")
+    >>> (double @ shift).map((1, 1)).tolist(), (double @ shift).model
+    ([22.0, 2.0], 'similarity')
     """
 
     matrix: NDArray[np.float64]
@@ -58,20 +55,33 @@ class Transform:
 
     def __post_init__(self) -> None:
         model = check_model(self.model)
-        matrix = _checked_matrix(self.matrix)
-        _check_belongs(matrix, model)
+        matrix = checked_matrix(self.matrix)
+        check_belongs(matrix, model)
         matrix.setflags(write=False)
         object.__setattr__(self, "matrix", matrix)
 
     @classmethod
     def identity(cls, model: MotionModel = "affine") -> Self:
-        """Return the transform that maps every pixel to itself."""
+        """Return the transform that maps every pixel to itself.
+
+        Examples
+        --------
+        >>> from napari_ecc_align import Transform
+        >>> Transform.identity("translation").map((3, 4)).tolist()
+        [3.0, 4.0]
+        """
         return cls(np.eye(3), model)
 
     def inverse(self) -> Transform:
-        """Return the transform from moving pixels back to reference pixels."""
-        back: NDArray[np.float64] = np.linalg.inv(self.matrix).astype(np.float64, copy=False)
-        return Transform(back, self.model)
+        """Return the transform from moving pixels back to reference pixels.
+
+        Examples
+        --------
+        >>> from napari_ecc_align import Transform
+        >>> Transform([[1, 0, 2], [0, 1, 3]], "translation").inverse().map((2, 3)).tolist()
+        [0.0, 0.0]
+        """
+        return Transform(inverse_of(self.matrix), self.model)
 
     def __matmul__(self, other: Transform) -> Transform:
         """Compose: ``(a @ b).map(p)`` is ``a.map(b.map(p))``; the wider motion model is kept."""
@@ -92,6 +102,18 @@ class Transform:
         -------
         ndarray of float64
             The mapped points as (x, y) in moving pixels, in the shape of `points`.
+
+        Raises
+        ------
+        InputError
+            If the points have another shape.
+
+        Examples
+        --------
+        >>> from napari_ecc_align import Transform
+        >>> Transform([[2, 0, 10], [0, 2, 20]], "similarity").map([(0, 0), (5, 1)])
+        array([[10., 20.],
+               [20., 22.]])
         """
         given = np.asarray(points, dtype=np.float64)
         if given.ndim not in (1, 2) or given.shape[-1] != 2:
@@ -99,23 +121,75 @@ class Transform:
         return map_points(self.matrix, given)
 
     def save(self, path: str | Path, *, overwrite: bool = True) -> None:
-        """Write the transform in the format of the suffix; see `save_transforms`."""
-        from .files import save_transform
+        """Write the transform in the format of the suffix, whole or not at all.
 
-        save_transform(self, path, overwrite=overwrite)
-
-    @classmethod
-    def load(cls, path: str | Path) -> Transform:
-        """Read a transform file; see `save_transforms` for the formats.
+        Parameters
+        ----------
+        path : str or Path
+            Where to write it. The suffix is ``.json`` (ours, with the motion model), ``.ome.json``
+            (OME-NGFF), ``.tfm`` (ITK), ``.csv`` (numbers), ``.npy`` (NumPy array) or ``.txt``
+            (napari affine, as affinder saves it: moving to reference, in (row, column)).
+        overwrite : bool, default: True
+            Replace a file that is there already.
 
         Raises
         ------
         InputError
-            If the file is missing, is of no such format, or holds no valid transform.
-        """
-        from .files import load_transform
+            If the suffix is none of those, the format cannot hold the transform (a homography is
+            no affine), the folder does not exist, or the file does and `overwrite` is false.
 
-        return load_transform(path)
+        Examples
+        --------
+        >>> from pathlib import Path
+        >>> from tempfile import TemporaryDirectory
+        >>> from napari_ecc_align import Transform
+        >>> with TemporaryDirectory() as folder:
+        ...     Transform([[1, 0, 2], [0, 1, 3]], "translation").save(f"{folder}/shift.tfm")
+        ...     print(Path(folder, "shift.tfm").read_text())
+        #Insight Transform File V1.0
+        #Transform 0
+        Transform: AffineTransform_double_2_2
+        Parameters: 1.0 0.0 0.0 1.0 2.0 3.0
+        FixedParameters: 0 0
+        <BLANKLINE>
+        """
+        write_matrix(path, self.matrix, self.model, overwrite=overwrite)
+
+    @classmethod
+    def load(cls, path: str | Path) -> Transform:
+        """Read a transform file of any format that `save` writes.
+
+        Its content tells OME-NGFF from our own ``.json``, and ITK's text and our header line from
+        a bare napari affine in a ``.csv`` or ``.txt``.
+
+        Parameters
+        ----------
+        path : str or Path
+            The file.
+
+        Returns
+        -------
+        Transform
+            Reference pixel (x, y) to moving pixel, whatever the direction in the file. Of a format
+            that names no motion model, the narrowest that the matrix belongs to.
+
+        Raises
+        ------
+        InputError
+            If the file is missing, is of no such format, or holds no valid transform, or one for
+            each frame of a stack.
+
+        Examples
+        --------
+        >>> from tempfile import TemporaryDirectory
+        >>> from napari_ecc_align import Transform
+        >>> with TemporaryDirectory() as folder:
+        ...     Transform([[1, 0, 2], [0, 1, 3]]).save(f"{folder}/shift.csv")
+        ...     Transform.load(f"{folder}/shift.csv").model
+        'translation'
+        """
+        ((matrix, model),) = read_matrices(path, stack=False)
+        return Transform(matrix, model)
 
 
 def map_points(matrix: NDArray[np.float64], points: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -161,25 +235,10 @@ def magnify(matrix: NDArray[np.float64], factor: float) -> NDArray[np.float64]:
     return carried
 
 
-def _checked_matrix(matrix: ArrayLike) -> NDArray[np.float64]:
-    try:
-        checked = np.array(matrix, dtype=np.float64)
-    except (TypeError, ValueError, OverflowError) as error:
-        raise InputError("matrix must be numbers of shape (3, 3) or (2, 3)") from error
-    if checked.shape == (2, 3):
-        checked = np.vstack([checked, [0.0, 0.0, 1.0]])
-    if checked.shape != (3, 3):
-        raise InputError(f"matrix must have shape (3, 3) or (2, 3), not {checked.shape}")
-    if not np.isfinite(checked).all():
-        raise InputError("matrix must be finite, but it holds NaN or infinity")
-    if abs(checked[2, 2]) < _SINGULAR:
-        raise InputError("matrix is singular: its last element must not be zero")
-    checked /= checked[2, 2]
-    (a, b, c), (d, e, f), (g, h, i) = checked.tolist()
-    determinant = a * (e * i - f * h) - b * (d * i - f * g) + c * (d * h - e * g)
-    if not math.isfinite(determinant) or abs(determinant) < _SINGULAR:
-        raise InputError("matrix is singular: it squeezes the image onto a line")
-    return checked
+def transform_of(matrix: ArrayLike) -> Transform:
+    """Return a matrix as a transform of the narrowest model that it belongs to."""
+    checked = checked_matrix(matrix)
+    return Transform(checked, narrowest_model(checked))
 
 
 def as_transform(
@@ -207,34 +266,3 @@ def as_transform(
         except InputError:
             continue
     return None
-
-
-def narrowest_model(matrix: NDArray[np.float64]) -> MotionModel:
-    """Return the narrowest motion model that a 3x3 matrix belongs to, but for rounding."""
-    return next(model for model in MOTION_MODELS if _departure(matrix, model) <= _ROUNDING)
-
-
-def _check_belongs(matrix: NDArray[np.float64], model: MotionModel) -> None:
-    if model == "homography":
-        return
-    if np.abs(matrix[2, :2]).max() > _SINGULAR:
-        raise InputError(f"matrix has a perspective part, so its model cannot be {model!r}")
-    if _departure(matrix, model) > _MODEL_TOLERANCE:
-        raise InputError(f"matrix does not belong to the model {model!r}; choose a wider one")
-
-
-def _departure(matrix: NDArray[np.float64], model: MotionModel) -> float:
-    """Return how far a matrix is from a motion model."""
-    if model == "homography":
-        return 0.0
-    perspective = float(np.abs(matrix[2, :2]).max())
-    if model == "affine":
-        return perspective
-    linear = matrix[:2, :2]
-    if model == "translation":
-        return float(np.abs(linear - np.eye(2)).max()) + perspective
-    gram = linear.T @ linear
-    if model == "similarity":
-        gram = gram / (np.trace(gram) / 2)
-    mirrored = linear[0, 0] * linear[1, 1] < linear[0, 1] * linear[1, 0]
-    return float(np.abs(gram - np.eye(2)).max() + mirrored) + perspective

@@ -1,4 +1,4 @@
-"""Decodes PNG, TIFF and JPEG files to arrays, or refuses them; `imagefiles` is its face."""
+"""Decodes PNG, TIFF and JPEG files to arrays, or refuses them; `images` is its face."""
 
 from __future__ import annotations
 
@@ -102,7 +102,7 @@ def _read_pillow(file: BinaryIO, path: Path, head: bytes) -> NDArray[Any]:
     # Not Image.open: that has a pixel limit of its own, which is global to the process.
     opener = PngImageFile if png else JpegImageFile
     with _strict_pillow(), opener(file) as image:
-        _check_size(path, image.height, image.width)
+        check_size(path, image.height, image.width)
         if isinstance(image, PngImageFile) and image.is_animated:
             raise InputError(f"{path} holds {image.n_frames} frames; save one by itself")
         image.load()
@@ -206,7 +206,7 @@ def _layout(series: TiffPageSeries, pages: int, path: Path) -> tuple[str, tuple[
     if channels > most or (channels == 2 and "C" in names):
         raise InputError(f"{path} holds {channels} channels; save one, or three, by themselves")
     height, width = (kept[names.index(a)] for a in "YX")
-    _check_size(path, height, width)
+    check_size(path, height, width)
     return names.replace("C", "S"), kept
 
 
@@ -243,11 +243,11 @@ def _read_tiff_pillow(file: BinaryIO, dtype: np.dtype[Any] | None, path: Path) -
     return array
 
 
-def _check_size(path: Path, height: int, width: int) -> None:
+def check_size(path: Path, height: int, width: int, max_pixels: int = MAX_PIXELS) -> None:
     """Refuse an image of too many pixels, before it is decoded."""
-    if height * width > MAX_PIXELS:
+    if height * width > max_pixels:
         raise InputError(
-            f"{path} claims {width} x {height} pixels, more than the {MAX_PIXELS:,} that are read;"
+            f"{path} claims {width} x {height} pixels, more than the {max_pixels:,} that are read;"
             " crop or shrink it"
         )
 

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ..._common.errors import InputError
-from .decoding import MAX_PIXELS, header_size
+from ..._common.opening import opened
+from .decoding import MAX_PIXELS, check_size, header_size
 
 _RESOLUTION = ("XResolution", "YResolution", "ResolutionUnit")
 # What programs write that know of no resolution.
@@ -54,18 +54,8 @@ def check_image_file(path: str | os.PathLike[str], max_pixels: int = MAX_PIXELS)
         that is damaged, or claims too many pixels.
     """
     path = Path(path)
-    try:
-        if path.exists() and not path.is_file():
-            raise InputError(f"{path} is not a file; name an image file")
-        with path.open("rb") as file:
-            height, width = header_size(file, path)
-    except OSError as error:
-        raise InputError(f"cannot read {path}: {error.strerror or error}") from error
-    if height * width > max_pixels:
-        raise InputError(
-            f"{path} claims {width} x {height} pixels, more than the {max_pixels:,} that are read;"
-            " crop or shrink it"
-        )
+    with opened(path, "an image") as file:
+        check_size(path, *header_size(file, path), max_pixels)
 
 
 def tiff_style(path: str | os.PathLike[str]) -> TiffStyle | None:

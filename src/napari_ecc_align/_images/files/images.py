@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from ..._common.atomic import write_atomically
 from ..._common.errors import InputError
+from ..._common.opening import opened
 from ..value_counts import two_byte_values
 from .decoding import MAX_PIXELS, decode
 from .tiff import as_pillow, tiff_encoder, unfit
@@ -66,15 +67,21 @@ def read_image(path: str | os.PathLike[str]) -> NDArray[Any]:
     -----
     PNG and zlib-compressed TIFF hold checksums. JPEG and other TIFF do not: a file that is cut
     off is noticed, a value that changed within it is not.
+
+    Examples
+    --------
+    >>> from tempfile import TemporaryDirectory
+    >>> import numpy as np
+    >>> from napari_ecc_align import read_image, write_image
+    >>> with TemporaryDirectory() as folder:
+    ...     write_image(f"{folder}/dark.png", np.zeros((2, 3), np.uint16))
+    ...     read_image(f"{folder}/dark.png")
+    array([[0, 0, 0],
+           [0, 0, 0]], dtype=uint16)
     """
     path = Path(path)
-    try:
-        if path.exists() and not path.is_file():
-            raise InputError(f"{path} is not a file; name an image file")
-        with path.open("rb") as file:
-            return decode(file, path)
-    except OSError as error:
-        raise InputError(f"cannot read {path}: {error.strerror or error}") from error
+    with opened(path, "an image") as file:
+        return decode(file, path)
 
 
 def write_image(
@@ -100,6 +107,17 @@ def write_image(
     InputError
         If the format cannot hold the image, the folder does not exist, the file exists and
         `overwrite` is false, or the disk refuses.
+
+    Examples
+    --------
+    >>> from tempfile import TemporaryDirectory
+    >>> import numpy as np
+    >>> from napari_ecc_align import read_image, write_image
+    >>> with TemporaryDirectory() as folder:
+    ...     write_image(f"{folder}/mask.png", np.eye(2, dtype=bool))
+    ...     read_image(f"{folder}/mask.png")
+    array([[ True, False],
+           [False,  True]])
     """
     path = Path(path)
     write_atomically(path, _encoder(path, image), overwrite=overwrite)

@@ -1,4 +1,4 @@
-"""Pairs of images to try the alignment on: three real ones and a page of music drawn to order."""
+"""Pairs of images to try the alignment on: three real ones and a drawn page of music."""
 
 from __future__ import annotations
 
@@ -61,6 +61,13 @@ _PLATE_BORDER = 22
 _PLATE_SOURCE = "Prokudin-Gorskii Collection, Library of Congress, 1905-1915; public domain"
 _LUNG_SOURCE = "InsightSoftwareConsortium/ITKElastix, lung_sem; Apache-2.0"
 _PAGE_SOURCE = "drawn by napari-ecc-align; BSD-3-Clause"
+# As tests/draw_page.py prints them.
+_PAGE_MATRIX = [
+    [1.0018967956987057, -0.006006430877321276, 6.789634137954513],
+    [-0.008238126918641928, 1.002933320850572, 2.217555112309366],
+    [0.0, 0.0, 1.0],
+]
+_STAFF_SPACE = 10.0
 
 
 def sample_names() -> tuple[str, ...]:
@@ -69,7 +76,7 @@ def sample_names() -> tuple[str, ...]:
 
 
 def sample(name: str) -> SamplePair:
-    """Load one sample pair, or draw it.
+    """Load one sample pair.
 
     Parameters
     ----------
@@ -85,6 +92,18 @@ def sample(name: str) -> SamplePair:
     ------
     InputError
         If there is no sample of that name.
+
+    Examples
+    --------
+    >>> from napari_ecc_align import sample
+    >>> pair = sample("page")
+    >>> pair.reference.shape, pair.moving.shape, list(pair.siblings)
+    ((900, 1200), (892, 1192), ['scan, binary', 'scan, staffless'])
+
+    The page alone is drawn, so where its scan lies is known exactly:
+
+    >>> pair.matrix[:2, 2].round(2).tolist()
+    [6.79, 2.22]
     """
     if name not in _TITLES:
         raise InputError(f"name must be one of {', '.join(_TITLES)}, not {name!r}")
@@ -96,21 +115,28 @@ def sample(name: str) -> SamplePair:
 
 
 def _page() -> SamplePair:
-    from .page import make_page
+    from .paper import scan
 
-    page = make_page()
+    ink = np.divide(_load("page_scan_ink.png"), 255, dtype=np.float32)
     return SamplePair(
         name="page",
         title=_TITLES["page"],
-        reference=page.reference,
-        moving=page.gray,
+        reference=_two_tone(_load("page.png")),
+        moving=scan(ink, np.random.default_rng(0).spawn(3)[-1], _STAFF_SPACE),
         reference_name="page",
         moving_name="scan",
         source=_PAGE_SOURCE,
-        matrix=page.matrix,
-        siblings={"scan, binary": page.binary, "scan, staffless": page.staffless},
+        matrix=np.array(_PAGE_MATRIX),
+        siblings={
+            "scan, binary": _two_tone(ink <= 0.5),
+            "scan, staffless": _two_tone(_load("page_scan_staffless.png")),
+        },
         siblings_follow=True,
     )
+
+
+def _two_tone(white: NDArray[np.bool_]) -> NDArray[np.uint8]:
+    return white.astype(np.uint8) * np.uint8(255)
 
 
 def _plate(name: str) -> SamplePair:

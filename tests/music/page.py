@@ -11,8 +11,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ..._common.errors import InputError
-from ..._transform.transform import corners, map_points
+from napari_ecc_align import InputError
+from napari_ecc_align._images.samples.paper import scan
+from napari_ecc_align._transform.transform import corners, map_points
+
 from .hand import Stroke, render
 from .score import Composer
 
@@ -34,6 +36,10 @@ class Page:
         The displaced page as binary image, black ink (0) on white (255).
     staffless : ndarray of uint8, shape (h2, w2)
         As `binary`, without the staff lines.
+    ink : ndarray of float32, shape (h2, w2)
+        How much of each pixel of the displaced page is inked, in [0, 1].
+    space : float
+        The gap between two staff lines in pixels.
     matrix : ndarray of float64, shape (3, 3)
         The truth: maps a reference pixel (x, y, 1) to the pixel of the three others, pixel
         centres at integers.
@@ -43,6 +49,8 @@ class Page:
     gray: NDArray[np.uint8]
     binary: NDArray[np.uint8]
     staffless: NDArray[np.uint8]
+    ink: NDArray[np.float32]
+    space: float
     matrix: NDArray[np.float64]
 
 
@@ -86,9 +94,11 @@ def make_page(
     ink, sign_ink = _ink(composer, matrix, smaller)
     return Page(
         reference=_two_tone(page, ink=255),
-        gray=_scan(ink, sensor, composer.space),
+        gray=scan(ink, sensor, composer.space),
         binary=_two_tone(ink, ink=0),
         staffless=_two_tone(sign_ink, ink=0),
+        ink=ink,
+        space=composer.space,
         matrix=matrix,
     )
 
@@ -119,20 +129,3 @@ def _random_affine(
     size = np.sqrt((moved**2).sum(axis=1).mean())
     matrix: NDArray[np.float64] = np.eye(3) + change * (displacement / size)
     return matrix
-
-
-def _scan(ink: NDArray[np.float32], rng: np.random.Generator, space: float) -> NDArray[np.uint8]:
-    """Return a gray scan: uneven paper, ink that soaks in and fades, and a noisy sensor."""
-    from ..._common.opencv import cv2
-
-    size = ink.shape[::-1]
-
-    def uneven(mean: float, spread: float, cells: int) -> NDArray[np.float32]:
-        coarse = rng.normal(mean, spread, (cells, cells)).astype(np.float32)
-        return np.asarray(cv2.resize(coarse, size, interpolation=cv2.INTER_CUBIC), np.float32)
-
-    soaked = cv2.GaussianBlur(ink, (0, 0), 0.07 * space)
-    paper = uneven(228, 5, 5) + uneven(0, 1.5, 60)
-    gray = paper - uneven(150, 12, 12) * soaked + rng.normal(0, 3.5, ink.shape)
-    levels: NDArray[np.uint8] = np.clip(np.rint(gray), 0, 255).astype(np.uint8)
-    return levels

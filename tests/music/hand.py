@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
+import cv2
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ..._transform.transform import map_points
+from napari_ecc_align._transform.transform import map_points
+
 from .glyphs import glyph
 
 _NIB_ANGLE = np.deg2rad(40)
@@ -102,8 +104,6 @@ def render(
     ndarray of float32, shape `shape`
         Ink coverage in [0, 1].
     """
-    from ..._common.opencv import cv2
-
     height, width = shape
     canvas = np.zeros((height * _FINE, width * _FINE), np.uint8)
     for stroke in strokes:

@@ -8,25 +8,20 @@ made from an array.
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ..._common.errors import InputError
-from ..transform import Transform
-from .content import check_affine, numbers_of, text_of, transform_of
+from ..matrices import Matrix, MotionModel
+from .stored import StoredMatrix, numbers_of, text_of
 
-MAGIC = b"#Insight Transform File V1.0"
+_MAGIC = "#Insight Transform File V1.0"
 _MOST_PARTS = 100
 
-_Matrix = NDArray[np.float64]
 
-
-def dump(transform: Transform) -> bytes:
-    """Return the file that holds a transform."""
-    check_affine(transform, "ITK's .tfm")
-    matrix = transform.matrix
+def dump(matrix: Matrix, model: MotionModel) -> bytes:
+    """Return the file that holds one matrix."""
     values = [*matrix[:2, :2].ravel().tolist(), *matrix[:2, 2].tolist()]
     lines = [
-        MAGIC.decode(),
+        _MAGIC,
         "#Transform 0",
         "Transform: AffineTransform_double_2_2",
         f"Parameters: {' '.join(map(repr, values))}",
@@ -36,10 +31,15 @@ def dump(transform: Transform) -> bytes:
     return "\n".join(lines).encode()
 
 
-def parse(content: bytes) -> Transform:
-    """Return the transform that a file holds, or raise `InputError`."""
+def recognise(content: bytes) -> bool:
+    """Return whether a file begins as ITK's do."""
+    return content.lstrip().startswith(_MAGIC.encode())
+
+
+def parse(content: bytes) -> list[StoredMatrix]:
+    """Return the matrix that a file holds, composed if need be, or raise `InputError`."""
     text = text_of(content)
-    if not text.lstrip().startswith(MAGIC.decode()):
+    if not text.lstrip().startswith(_MAGIC):
         raise InputError("it does not begin as ITK's text transforms do")
     parts = _parts(text)
     composite = bool(parts) and parts[0][0].startswith("CompositeTransform")
@@ -51,7 +51,7 @@ def parse(content: bytes) -> Transform:
     with np.errstate(all="ignore"):
         for name, values, fixed in parts:
             product = product @ _matrix(name, values, fixed)
-    return transform_of(product)
+    return [StoredMatrix(product)]
 
 
 def _parts(text: str) -> list[tuple[str, list[float], list[float]]]:
@@ -69,7 +69,7 @@ def _parts(text: str) -> list[tuple[str, list[float], list[float]]]:
     return parts
 
 
-def _matrix(name: str, values: list[float], fixed: list[float]) -> _Matrix:
+def _matrix(name: str, values: list[float], fixed: list[float]) -> Matrix:
     kind, _, dimensions = name.partition("_")
     if not dimensions.endswith("_2_2"):
         raise InputError(f"{name!r:.60} is not a transform of two dimensions")
@@ -85,7 +85,7 @@ def _matrix(name: str, values: list[float], fixed: list[float]) -> _Matrix:
     return matrix
 
 
-def _linear_and_shift(kind: str, values: list[float]) -> tuple[_Matrix, _Matrix]:
+def _linear_and_shift(kind: str, values: list[float]) -> tuple[Matrix, Matrix]:
     """Return the matrix and the translation of ITK's parameters, both about the centre."""
     numbers = {
         "AffineTransform": 6,

@@ -12,23 +12,20 @@ import json
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ..._common.errors import InputError
-from ..transform import Transform
-from .content import SWAP, check_affine, json_of, transform_of
+from ..axes import SWAP
+from ..matrices import Matrix, MotionModel, checked_matrix, inverse_of
+from .stored import StoredMatrix, json_of
 
 _DEEPEST = 20
 
-_Matrix = NDArray[np.float64]
 
-
-def dump(transform: Transform) -> bytes:
-    """Return the file that holds a transform."""
-    check_affine(transform, "OME-NGFF's affine")
-    matrix = SWAP @ transform.matrix @ SWAP
+def dump(matrix: Matrix, model: MotionModel) -> bytes:
+    """Return the file that holds one matrix."""
+    matrix = SWAP @ matrix @ SWAP
     # Every reader knows translations; affine ones are only recommended to it.
-    if transform.model == "translation":
+    if model == "translation":
         kind: dict[str, Any] = {"type": "translation", "translation": matrix[:2, 2].tolist()}
     else:
         kind = {"type": "affine", "affine": matrix[:2].tolist()}
@@ -42,8 +39,13 @@ def dump(transform: Transform) -> bytes:
     return (json.dumps(document, indent=2) + "\n").encode()
 
 
-def parse(content: bytes) -> Transform:
-    """Return the transform that a file holds, or raise `InputError`."""
+def recognise(content: bytes) -> bool:
+    """Return whether a JSON file is of this format."""
+    return b'"coordinateTransformations"' in content
+
+
+def parse(content: bytes) -> list[StoredMatrix]:
+    """Return the matrix that a file holds, or raise `InputError`."""
     document = json_of(content)
     found = document.get("coordinateTransformations") if isinstance(document, dict) else None
     if not isinstance(found, list) or len(found) != 1 or not isinstance(found[0], dict):
@@ -52,14 +54,13 @@ def parse(content: bytes) -> Transform:
     matrix = _matrix(item)
     source, target = _name(item.get("input")), _name(item.get("output"))
     into, out_of = (_order(document, name) for name in (source, target))
-    matrix = out_of @ matrix @ into
-    transform = transform_of(matrix)
+    matrix = checked_matrix(out_of @ matrix @ into)
     if source == "moving" or target == "reference":
-        transform = transform_of(transform.inverse().matrix)
-    return transform
+        matrix = inverse_of(matrix)
+    return [StoredMatrix(matrix)]
 
 
-def _matrix(item: Any, depth: int = 0) -> _Matrix:
+def _matrix(item: Any, depth: int = 0) -> Matrix:
     """Return a transformation as a 3x3 matrix in the axis order of the file."""
     if not isinstance(item, dict) or depth > _DEEPEST:
         raise InputError("it holds what is not an OME-NGFF transformation")
@@ -86,7 +87,7 @@ def _matrix(item: Any, depth: int = 0) -> _Matrix:
     return matrix
 
 
-def _numbers(item: dict[str, Any], key: str, shape: tuple[int, ...]) -> _Matrix:
+def _numbers(item: dict[str, Any], key: str, shape: tuple[int, ...]) -> Matrix:
     try:
         given = np.array(item.get(key), np.float64)
     except (TypeError, ValueError, OverflowError) as error:
@@ -102,7 +103,7 @@ def _name(end: Any) -> str | None:
     return name if isinstance(name, str) else None
 
 
-def _order(document: dict[str, Any], name: str | None) -> _Matrix:
+def _order(document: dict[str, Any], name: str | None) -> Matrix:
     """Return the matrix between (x, y) and the axes of a coordinate system."""
     systems = document.get("coordinateSystems", [])
     for system in systems if isinstance(systems, list) else []:

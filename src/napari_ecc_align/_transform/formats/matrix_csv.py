@@ -1,0 +1,86 @@
+"""3x3 matrices as comma-separated numbers under a header: a row a line, or a frame a line.
+
+Direction: reference pixel to moving pixel. Axis order: (x, y). The header begins with ``#``, so
+that ``numpy.loadtxt`` skips it, and sets the file apart from a bare matrix, which is taken for
+a napari affine.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+
+from ..._common.errors import InputError
+from ..matrices import Matrix, MotionModel
+from .stored import StoredMatrix, numbers_of, text_of
+
+_START = "# napari-ecc-align transform"
+_STACK_START = "# napari-ecc-align stack"
+
+
+def dump(matrix: Matrix, model: MotionModel) -> bytes:
+    """Return the file that holds one matrix."""
+    header = f"{_START}: reference pixel (x, y, 1) to moving pixel"
+    return (f"{header}\n" + lines_of(matrix.tolist())).encode()
+
+
+def dump_stack(stored: Sequence[StoredMatrix]) -> bytes:
+    """Return the file that holds the matrices of a stack's frames."""
+    header = (
+        f"{_STACK_START}: a line per frame, its 3x3 matrix row by row, "
+        "reference pixel (x, y, 1) to pixel of the frame"
+    )
+    rows = (np.ravel(each.matrix).tolist() for each in stored)
+    return (f"{header}\n" + lines_of(rows)).encode()
+
+
+def parse(content: bytes) -> list[StoredMatrix]:
+    """Return the matrices that a file holds, or raise `InputError`."""
+    if not holds_a_stack(content):
+        return [StoredMatrix(matrix_of(content))]
+    found = []
+    for number, row in enumerate(_rows_of(content)):
+        if len(row) != 9:
+            raise InputError(f"frame {number}: there must be nine numbers, not {len(row)}")
+        found.append(StoredMatrix([row[0:3], row[3:6], row[6:9]]))
+    return found
+
+
+def recognise(content: bytes) -> bool:
+    """Return whether a file is of this format and not a bare matrix."""
+    return _begins_with(content, _START) or holds_a_stack(content)
+
+
+def holds_a_stack(content: bytes) -> bool:
+    """Return whether a file holds a line per frame."""
+    return _begins_with(content, _STACK_START)
+
+
+def matrix_of(content: bytes) -> list[list[float]]:
+    """Return the two or three rows of the matrix that a text holds, or raise `InputError`."""
+    rows = _rows_of(content)
+    if len(rows) > 3:
+        raise InputError("it has more than the three rows of a 3x3 matrix")
+    if [len(row) for row in rows] not in ([3, 3, 3], [3, 3]):
+        raise InputError("it must hold three rows of three numbers with commas between them")
+    return rows
+
+
+def lines_of(rows: Iterable[list[float]]) -> str:
+    """Return rows of numbers as lines, each number with all its digits."""
+    return "".join(",".join(map(repr, row)) + "\n" for row in rows)
+
+
+def _begins_with(content: bytes, start: str) -> bool:
+    # A spreadsheet may have put a byte order mark, quotes or empty cells around the header.
+    return content.removeprefix(b"\xef\xbb\xbf").lstrip(b'" ').startswith(start.encode())
+
+
+def _rows_of(content: bytes) -> list[list[float]]:
+    """Return the numbers of every line, lines with ``#`` and empty ones left out."""
+    return [
+        numbers_of(line.split(","))
+        for line in text_of(content).splitlines()
+        if line.strip(', "') and not line.lstrip('" ').startswith("#")
+    ]

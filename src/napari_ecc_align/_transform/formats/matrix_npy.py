@@ -1,0 +1,78 @@
+"""3x3 matrices as a NumPy array: one, or of shape (n, 3, 3) one for each frame of a stack.
+
+Direction: reference pixel to moving pixel. Axis order: (x, y). It is what
+``skimage.transform.warp`` takes as its inverse map and ``cv2.warpPerspective`` with
+``WARP_INVERSE_MAP``.
+"""
+
+from __future__ import annotations
+
+import io
+import warnings
+from collections.abc import Sequence
+from math import prod
+from typing import Any
+
+import numpy as np
+from numpy.lib import format as npy
+from numpy.typing import NDArray
+
+from ..._common.errors import InputError
+from ..matrices import Matrix, MotionModel
+from .stored import StoredMatrix
+
+_UNREADABLE = (ValueError, OSError, EOFError, SyntaxError, MemoryError, OverflowError)
+
+
+def dump(matrix: Matrix, model: MotionModel) -> bytes:
+    """Return the file that holds one matrix."""
+    return _saved(matrix)
+
+
+def dump_stack(stored: Sequence[StoredMatrix]) -> bytes:
+    """Return the file that holds the matrices of a stack's frames."""
+    return _saved(np.array([each.matrix for each in stored]))
+
+
+def parse(content: bytes) -> list[StoredMatrix]:
+    """Return the matrices that a file holds, or raise `InputError`."""
+    try:
+        shape, dtype = _header_of(content)
+        if dtype.kind not in "iuf":
+            kind = "Python objects" if dtype.hasobject else f"values of type {dtype}"
+            raise InputError(f"it holds {kind}, not real numbers")
+        if len(shape) not in (2, 3) or shape[-2:] not in ((3, 3), (2, 3)):
+            raise InputError(f"it holds an array of shape {shape}, not (3, 3) and not (n, 3, 3)")
+        # Before any memory is set aside for what the file says it holds.
+        if prod(shape) * dtype.itemsize > len(content):
+            raise InputError("it is not a whole .npy file")
+        array: NDArray[Any] = np.load(io.BytesIO(content), allow_pickle=False)
+    except InputError:
+        raise
+    except _UNREADABLE as error:
+        raise InputError("it is not a whole .npy file") from error
+    return [StoredMatrix(matrix) for matrix in (array if array.ndim == 3 else [array])]
+
+
+def holds_a_stack(content: bytes) -> bool:
+    """Return whether a file holds a matrix per frame."""
+    try:
+        return len(_header_of(content)[0]) == 3
+    except _UNREADABLE:
+        return False
+
+
+def _saved(array: NDArray[np.float64]) -> bytes:
+    file = io.BytesIO()
+    np.save(file, array, allow_pickle=False)
+    return file.getvalue()
+
+
+def _header_of(content: bytes) -> tuple[tuple[int, ...], np.dtype[Any]]:
+    file = io.BytesIO(content)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        version = npy.read_magic(file)
+        read = npy.read_array_header_1_0 if version == (1, 0) else npy.read_array_header_2_0
+        shape, _, dtype = read(file)
+    return shape, dtype

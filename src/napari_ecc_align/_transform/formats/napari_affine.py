@@ -1,0 +1,31 @@
+"""A napari affine as bare comma-separated numbers: what affinder saves and loads.
+
+Direction: moving to reference. Axis order: (row, column), rows of the matrix first. The numbers
+are in the units of napari's world: pixels where both layers have scale 1 and no translation.
+"""
+
+from __future__ import annotations
+
+from ..._common.errors import InputError
+from ..axes import SWAP
+from ..matrices import Matrix, MotionModel, checked_matrix, inverse_of
+from .matrix_csv import lines_of, matrix_of
+from .stored import StoredMatrix
+
+
+def dump(matrix: Matrix, model: MotionModel) -> bytes:
+    """Return the file that holds one matrix."""
+    affine = SWAP @ inverse_of(matrix) @ SWAP
+    affine[2] = [0, 0, 1]
+    return lines_of(affine.tolist()).encode()
+
+
+def parse(content: bytes) -> list[StoredMatrix]:
+    """Return the matrix that a file holds, or raise `InputError`."""
+    rows = matrix_of(content)
+    if len(rows) == 3 and rows[2] != [0.0, 0.0, 1.0]:
+        raise InputError(
+            "without the header of a matrix that this program wrote it is read as a napari "
+            "affine, whose last row must be 0,0,1"
+        )
+    return [StoredMatrix(SWAP @ inverse_of(checked_matrix(rows)) @ SWAP)]

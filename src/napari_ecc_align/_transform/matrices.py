@@ -1,0 +1,94 @@
+"""Matrices of shape (3, 3), and the motion models that they belong to."""
+
+from __future__ import annotations
+
+import math
+from typing import Literal, TypeAlias, get_args
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from .._common.errors import InputError
+
+Matrix: TypeAlias = NDArray[np.float64]
+MotionModel = Literal["translation", "euclidean", "similarity", "affine", "homography"]
+
+MOTION_MODELS: tuple[MotionModel, ...] = get_args(MotionModel)
+"""Every motion model, each one containing those before it."""
+
+_MODEL_TOLERANCE = 1e-4
+_SINGULAR = 1e-9
+_ROUNDING = 1e-12
+
+
+def check_model(model: str) -> MotionModel:
+    """Return `model` if it is a motion model, else raise an `InputError` that lists them."""
+    for known in MOTION_MODELS:
+        if model == known:
+            return known
+    raise InputError(f"model must be one of {', '.join(MOTION_MODELS)}, not {model!r}")
+
+
+def checked_matrix(matrix: ArrayLike) -> Matrix:
+    """Return an invertible matrix as a new (3, 3) array that ends in 1, or raise `InputError`.
+
+    Parameters
+    ----------
+    matrix : array_like, shape (3, 3) or (2, 3)
+        Two rows are those of an affine map.
+    """
+    try:
+        checked = np.array(matrix, dtype=np.float64)
+    except (TypeError, ValueError, OverflowError) as error:
+        raise InputError("matrix must be numbers of shape (3, 3) or (2, 3)") from error
+    if checked.shape == (2, 3):
+        checked = np.vstack([checked, [0.0, 0.0, 1.0]])
+    if checked.shape != (3, 3):
+        raise InputError(f"matrix must have shape (3, 3) or (2, 3), not {checked.shape}")
+    if not np.isfinite(checked).all():
+        raise InputError("matrix must be finite, but it holds NaN or infinity")
+    if abs(checked[2, 2]) < _SINGULAR:
+        raise InputError("matrix is singular: its last element must not be zero")
+    checked /= checked[2, 2]
+    (a, b, c), (d, e, f), (g, h, i) = checked.tolist()
+    determinant = a * (e * i - f * h) - b * (d * i - f * g) + c * (d * h - e * g)
+    if not math.isfinite(determinant) or abs(determinant) < _SINGULAR:
+        raise InputError("matrix is singular: it squeezes the image onto a line")
+    return checked
+
+
+def inverse_of(matrix: Matrix) -> Matrix:
+    """Return the inverse of a checked matrix, which ends in 1 too."""
+    return checked_matrix(np.linalg.inv(matrix))
+
+
+def narrowest_model(matrix: Matrix) -> MotionModel:
+    """Return the narrowest motion model that a 3x3 matrix belongs to, but for rounding."""
+    return next(model for model in MOTION_MODELS if _departure(matrix, model) <= _ROUNDING)
+
+
+def check_belongs(matrix: Matrix, model: MotionModel) -> None:
+    """Raise `InputError` if a checked matrix is no motion of a model."""
+    if model == "homography":
+        return
+    if np.abs(matrix[2, :2]).max() > _SINGULAR:
+        raise InputError(f"matrix has a perspective part, so its model cannot be {model!r}")
+    if _departure(matrix, model) > _MODEL_TOLERANCE:
+        raise InputError(f"matrix does not belong to the model {model!r}; choose a wider one")
+
+
+def _departure(matrix: Matrix, model: MotionModel) -> float:
+    """Return how far a matrix is from a motion model."""
+    if model == "homography":
+        return 0.0
+    perspective = float(np.abs(matrix[2, :2]).max())
+    if model == "affine":
+        return perspective
+    linear = matrix[:2, :2]
+    if model == "translation":
+        return float(np.abs(linear - np.eye(2)).max()) + perspective
+    gram = linear.T @ linear
+    if model == "similarity":
+        gram = gram / (np.trace(gram) / 2)
+    mirrored = linear[0, 0] * linear[1, 1] < linear[0, 1] * linear[1, 0]
+    return float(np.abs(gram - np.eye(2)).max() + mirrored) + perspective
