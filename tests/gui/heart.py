@@ -1,4 +1,4 @@
-"""How long the event loop is kept waiting."""
+"""How long the event loop is kept waiting, beside what napari itself keeps it waiting."""
 
 import time
 
@@ -28,3 +28,31 @@ class Heart:
     def stop(self):
         self._timer.stop()
         return max(self.pauses)
+
+
+def napari_adds(viewer, image):
+    """Return the seconds for which napari keeps the event loop waiting for a new layer.
+
+    The layer is taken away again.
+    """
+    began = time.perf_counter()
+    layer = viewer.add_image(image, name="what napari itself needs")
+    seconds = time.perf_counter() - began
+    viewer.layers.remove(layer)
+    return seconds
+
+
+def assert_short(stalls, adding):
+    """Assert that work in the background never holds the viewer up for as long as a new layer.
+
+    Parameters
+    ----------
+    stalls : list of float
+        The longest pause of the event loop during each of several runs of the same work. What
+        the work itself causes is in each of them, what a busy machine adds is not: the least
+        counts.
+    adding : list of float
+        What `napari_adds` returned beside each of them.
+    """
+    print(stalls, adding)
+    assert min(stalls) < max(adding), (stalls, adding)

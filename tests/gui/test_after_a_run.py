@@ -84,7 +84,7 @@ def test_blinking_shows_the_two_in_turn_and_restores_all(aligned, viewer, qtbot)
         seen.add(viewer.layers["second aligned"].visible)
         return seen == {True, False}
 
-    qtbot.waitUntil(both_seen, timeout=3000)
+    qtbot.waitUntil(both_seen, timeout=120_000)
     aligned.after.next.blink.value = False
     assert {layer.name: layer.visible for layer in viewer.layers} == before
 
@@ -128,7 +128,7 @@ def test_the_last_of_many_wishes_is_granted(aligned, viewer, qtbot, finish):
     def granted():
         return note.metadata["napari-ecc-align"]["parameters"]["thresholding"]["method"] == "yen"
 
-    qtbot.waitUntil(granted, timeout=10_000)
+    qtbot.waitUntil(granted, timeout=120_000)
     finish(aligned)
 
 
@@ -219,7 +219,7 @@ def test_the_script_gives_the_same_transform_to_the_last_bit(
         capture_output=True,
         text=True,
         check=True,
-        timeout=120,
+        timeout=300,
     ).stdout
     matrix = next(line for line in printed.splitlines() if line.startswith("[["))
     note = viewer.layers["second aligned"].metadata["napari-ecc-align"]

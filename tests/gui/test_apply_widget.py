@@ -42,7 +42,7 @@ def choose(widget, *names):
 @pytest.fixture
 def settle(qtbot):
     def wait(widget):
-        qtbot.waitUntil(lambda: not widget.running, timeout=20_000)
+        qtbot.waitUntil(lambda: not widget.running, timeout=120_000)
 
     return wait
 
@@ -218,4 +218,4 @@ def test_the_viewer_may_close_while_it_runs(aligned, qtbot):
     widget.run()
     worker = widget._work.worker
     aligned.close()
-    qtbot.waitUntil(lambda: not worker.is_running, timeout=20_000)
+    qtbot.waitUntil(lambda: not worker.is_running, timeout=120_000)

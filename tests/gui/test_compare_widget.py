@@ -30,7 +30,7 @@ def widget(viewer):
 @pytest.fixture
 def settle(qtbot, widget):
     def wait():
-        qtbot.waitUntil(lambda: not widget.running, timeout=20_000)
+        qtbot.waitUntil(lambda: not widget.running, timeout=120_000)
 
     return wait
 
@@ -127,7 +127,7 @@ def test_layers_are_compared_where_they_lie_in_the_world(make_napari_viewer, qtb
     moving.translate = 1000 * np.array(reference.data_to_world((0.5, 0.5)))
     _, widget = viewer.window.add_plugin_dock_widget("napari-ecc-align", "Compare binarised")
     widget.run()
-    qtbot.waitUntil(lambda: not widget.running, timeout=20_000)
+    qtbot.waitUntil(lambda: not widget.running, timeout=120_000)
     layer = viewer.layers["binary difference"]
     assert layer.data.shape == PAGE.shape
     for point in ((0, 0), (190, 0), (33, 300)):
@@ -178,10 +178,10 @@ def test_of_a_stack_the_slice_on_show_is_compared(make_napari_viewer, qtbot):
     _, widget = viewer.window.add_plugin_dock_widget("napari-ecc-align", "Compare binarised")
     viewer.dims.set_current_step(0, 0)
     widget.run()
-    qtbot.waitUntil(lambda: not widget.running, timeout=20_000)
+    qtbot.waitUntil(lambda: not widget.running, timeout=120_000)
     assert "0.00%" in widget.results.value
     viewer.dims.set_current_step(0, 1)
-    qtbot.waitUntil(lambda: not widget.running, timeout=20_000)
+    qtbot.waitUntil(lambda: not widget.running, timeout=120_000)
     assert "0.00%" not in widget.results.value
 
 
@@ -226,5 +226,5 @@ def test_the_viewer_may_close_while_it_runs(widget, viewer, qtbot):
     worker = widget._work.worker
     widget.settings.method.value = "li"
     viewer.close()
-    qtbot.waitUntil(lambda: not worker.is_running, timeout=20_000)
+    qtbot.waitUntil(lambda: not worker.is_running, timeout=120_000)
     qtbot.wait(300)
