@@ -177,7 +177,7 @@ addEventListener("load", () => {
   const page = document.documentElement;
   const began = performance.now();
   const list = document.createElement("ul");
-  list.innerHTML = "<li>some <b>words</b> and <i>others</i></li>".repeat(10000);
+  list.innerHTML = "<li>some <b>words</b> and <i>others</i></li>".repeat(1000);
   document.body.append(list);
   page.getBoundingClientRect();
   list.remove();
@@ -213,5 +213,6 @@ def test_a_thousand_pairs_scroll_and_filter_at_once(browser, report, tmp_path, w
             f"filter {found['filtered']:.0f} ms, a plain list {found['plain']:.0f} ms"
         )
     assert found["wide"] <= 0, "it must not scroll sideways"
-    assert found["longest"] < 100
-    assert found["filtered"] < 200
+    # Laying out a plain list of as many rows takes as long.
+    assert found["longest"] < found["plain"]
+    assert found["filtered"] < 4 * found["plain"]

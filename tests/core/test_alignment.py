@@ -301,14 +301,13 @@ def test_steps_check_arguments_before_the_first_step(camera):
         align(camera.reference, camera.moving, model="rigid")
 
 
-# Each beside two others, and each of those beside a few; tests/benchmarks/trust.py takes more.
+# Each beside another one; tests/benchmarks/trust.py takes more.
 OTHERS = ("page", "text", "rocket", "gravel", "immunohistochemistry", "brick")
 UNRELATED = [
-    (name, OTHERS[(index + step) % len(OTHERS)])
+    (name, OTHERS[index % len(OTHERS)])
     for index, name in enumerate(
         ("camera", "astronaut", "coffee", "chelsea", "brick", "grass", "coins", "moon")
     )
-    for step in (0, 3)
 ]
 
 

@@ -65,6 +65,7 @@ def test_nothing_happens_before_it_is_asked_for(widget, viewer, qtbot):
     assert len(viewer.layers) == 2
 
 
+@pytest.mark.either_binding
 @pytest.mark.parametrize("method", ["sauvola", "niblack", "local"])
 def test_it_follows_a_method_and_its_window(widget, viewer, settle, method):
     widget.compare_button.native.click()
@@ -114,6 +115,7 @@ def test_only_the_parameters_of_the_method_are_shown(widget, viewer):
     assert shown() == ["of_reference", "of_moving"]
 
 
+@pytest.mark.either_binding
 def test_layers_are_compared_where_they_lie_in_the_world(make_napari_viewer, qtbot):
     viewer = make_napari_viewer()
     reference = viewer.add_image(
@@ -161,6 +163,7 @@ def test_it_need_not_follow(widget, viewer, settle, qtbot):
     np.testing.assert_array_equal(viewer.layers["binary difference"].data, before)
 
 
+@pytest.mark.either_binding
 def test_one_kind_of_difference_can_be_shown_alone(widget, viewer, settle):
     widget.run()
     settle()
@@ -171,6 +174,7 @@ def test_one_kind_of_difference_can_be_shown_alone(widget, viewer, settle):
     assert not layer.show_selected_label
 
 
+@pytest.mark.either_binding
 def test_of_a_stack_the_slice_on_show_is_compared(make_napari_viewer, qtbot):
     viewer = make_napari_viewer()
     viewer.add_image(da.from_array(np.stack([PAGE, 255 - PAGE[::-1]])), name="stack")
@@ -185,6 +189,7 @@ def test_of_a_stack_the_slice_on_show_is_compared(make_napari_viewer, qtbot):
     assert "0.00%" not in widget.results.value
 
 
+@pytest.mark.either_binding
 def test_what_cannot_be_compared_is_said(widget, viewer, settle):
     widget.pair.moving.value = viewer.layers["first"]
     widget.run()

@@ -107,6 +107,7 @@ def test_plan_run_and_a_table_with_the_worst_first(widget, settle, dataset, tmp_
     assert set(widget.table.names()) == {DOUBTED, "p4.png"}
 
 
+@pytest.mark.either_binding
 def test_a_cancelled_run_is_gone_on_with(widget, settle, dataset, tmp_path, qtbot, steps_taken):
     root, _ = dataset
     out = tmp_path / "out"
@@ -176,6 +177,7 @@ def test_a_pair_opens_with_its_differences_and_the_next_takes_its_place(
     assert not widget.review.correct.enabled
 
 
+@pytest.mark.either_binding
 def test_reopening_shows_the_table_fills_the_form_and_does_nothing_again(
     widget, settle, dataset, copied
 ):
@@ -207,6 +209,7 @@ def test_what_is_pressed_before_an_old_folder_is_read_waits_for_it(
     assert widget.table.pairs.rowCount() == 5
 
 
+@pytest.mark.either_binding
 def test_an_old_folder_whose_images_have_gone_is_still_shown(widget, settle, dataset, copied):
     for path in (copied / "records").glob("*.json"):
         document = json.loads(path.read_bytes())
@@ -222,6 +225,7 @@ def test_an_old_folder_whose_images_have_gone_is_still_shown(widget, settle, dat
     assert "No such file" in widget.review.text.value
 
 
+@pytest.mark.either_binding
 def test_reject_and_accept_reach_the_record_and_the_report(widget, settle, copied):
     widget.folders.out.value = copied
     settle()
@@ -240,6 +244,7 @@ def test_reject_and_accept_reach_the_record_and_the_report(widget, settle, copie
     assert "p0.png" in widget.table.names()[:3]
 
 
+@pytest.mark.either_binding
 def test_a_doubtful_pair_is_accepted(widget, settle, copied):
     path = copied / "records" / "p1.png.json"
     document = json.loads(path.read_bytes())
@@ -290,6 +295,7 @@ def test_a_pair_is_corrected_with_the_align_form(widget, viewer, settle, dataset
     assert form.after.run is None
 
 
+@pytest.mark.either_binding
 def test_bad_folders_are_refused_in_words(widget, settle, dataset, tmp_path):
     root, _ = dataset
 
@@ -328,6 +334,7 @@ def dies(stopping, request):
     os.kill(os.getpid(), signal.SIGKILL)
 
 
+@pytest.mark.either_binding
 @pytest.mark.parametrize(
     ("work", "told"), [(breaks, "all broken"), (dies, "was ended by SIGKILL")]
 )
