@@ -53,7 +53,8 @@ test_with() {
         "$environment/python" -m pytest "$@"
 }
 # More at a time than most machines have cores, because many wait, but for those that measure time.
-# The forms and what happens while they work on the other Qt binding too; layers know none.
+# The forms and what happens while they work on the other Qt binding too; layers and files know
+# none.
 forms=()
 for name in after_a_run align_widget apply_widget compare_widget dataset_widget keyboard menus \
     while_running; do
@@ -64,7 +65,8 @@ if [ $# -gt 0 ]; then
 else
     check "pytest" test_with pyqt6 -n 3 -m "not alone"
     check "pytest, one at a time" test_with pyqt6 -m alone
-    check "pytest, PySide6" test_with pyside6 -n 3 -m "not alone" "${forms[@]}"
+    check "pytest, PySide6" test_with pyside6 -n 3 -m "not alone and not either_binding" \
+        "${forms[@]}"
 fi
 
 find_browser || say "NOT TESTED: the report in a browser. Install Chromium, or name one: CHROMIUM=/path/to/it"

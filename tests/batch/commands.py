@@ -44,7 +44,7 @@ def children(process):
 
 def wait_until_gone(processes):
     """Wait for processes to end: a worker must not outlive its run."""
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 120
     while any(running(process) for process in processes):
         assert time.monotonic() < deadline, "a worker goes on without its run"
         time.sleep(0.05)

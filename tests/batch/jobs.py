@@ -43,7 +43,7 @@ def counts_until_told(stopping, path, most):
         number += 1
         yield number
         time.sleep(0.02)
-    time.sleep(0.2)
+    time.sleep(0.4)
     Path(path).write_text(str(number))
 
 

@@ -162,7 +162,7 @@ def test_two_runs_in_one_folder_are_refused(good, tmp_path):
     assert digests(out) == before
     for process in processes:
         os.kill(process, signal.SIGCONT)
-    said, _ = first.communicate(timeout=60)
+    said, _ = first.communicate(timeout=300)
     assert first.returncode == 0
     assert json.loads(said.splitlines()[-1])["aligned"] == 60
 

@@ -129,7 +129,7 @@ def test_the_script_for_slurm_runs_to_its_end(folder, finished):
     try:
         # The scheduler and the worker keep standard error open: only the last line is awaited.
         said = [job.stdout.readline(), job.stdout.readline()]
-        code = job.wait(timeout=60)
+        code = job.wait(timeout=300)
     finally:
         # SLURM ends what a job has left.
         os.killpg(job.pid, signal.SIGKILL)

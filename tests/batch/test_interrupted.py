@@ -14,7 +14,7 @@ import pytest
 from commands import batch, children, lines, rows, wait_until_gone, write_many
 from dataset import FLAVOURS, contents
 
-from cli.processes import MODULE, ecc_align, environment
+from cli.processes import MODULE, ecc_align, environment, heed_interrupts
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no SIGINT for one process")
@@ -27,13 +27,14 @@ def test_ctrl_c_ends_a_run_with_a_report_of_how_far_it_came(good, tmp_path):
         text=True,
         env=environment(PYTHONWARNINGS=""),
         start_new_session=True,
+        preexec_fn=heed_interrupts,
     )
     assert json.loads(process.stdout.readline())["event"] == "plan"
     assert json.loads(process.stdout.readline())["event"] == "pair"
     helpers = children(process.pid)
     # As a terminal does: to every process of the command.
     os.killpg(process.pid, signal.SIGINT)
-    _, said = process.communicate(timeout=60)
+    _, said = process.communicate(timeout=300)
     assert process.returncode == 130
     assert said == "ecc-align: interrupted\n"
     assert rows(out)

@@ -55,7 +55,7 @@ def test_hopeless_pages_side_by_side_stay_within_the_memory_promised(hopeless, t
     )
     watch = Memory(process.pid)
     watch.start()
-    out, _ = process.communicate(timeout=120)
+    out, _ = process.communicate(timeout=300)
     watch.going = False
     done = lines(Finished(process.returncode, out, ""))
     assert [line["outcome"] for line in done if line["event"] == "pair"] == ["failed"] * 4

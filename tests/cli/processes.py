@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 import sysconfig
@@ -41,6 +42,11 @@ def environment(**changes):
     return {**kept, "PYTHONWARNINGS": "error", **changes}
 
 
+def heed_interrupts():
+    """Undo, in a process about to begin, that Ctrl-C is ignored: what ``&`` of a script does."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 def ecc_align(*arguments, program=MODULE, **options):
     """Run the command to its end."""
     done = subprocess.run(
@@ -50,7 +56,7 @@ def ecc_align(*arguments, program=MODULE, **options):
         text=True,
         encoding="utf-8",
         env=environment(),
-        timeout=120,
+        timeout=300,
         **options,
     )
     assert "Traceback" not in done.stderr, done.stderr

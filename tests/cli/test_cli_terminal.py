@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from processes import MODULE, SCRIPT, ecc_align, environment, names_in
+from processes import MODULE, SCRIPT, ecc_align, environment, heed_interrupts, names_in
 
 from napari_ecc_align._images.files.images import write_image
 
@@ -40,7 +40,12 @@ class OnTerminal:
         self.terminal, theirs = pty.openpty()
         termios.tcsetwinsize(theirs, (24, 80))
         self.process = subprocess.Popen(
-            command, stdout=subprocess.PIPE, stderr=theirs, env=environment(**variables), text=True
+            command,
+            stdout=subprocess.PIPE,
+            stderr=theirs,
+            env=environment(**variables),
+            text=True,
+            preexec_fn=heed_interrupts,
         )
         os.close(theirs)
 
@@ -56,7 +61,7 @@ class OnTerminal:
         shown = ""
         while piece := self.read():
             shown += piece
-        out, _ = self.process.communicate(timeout=60)
+        out, _ = self.process.communicate(timeout=300)
         os.close(self.terminal)
         return self.process.returncode, out, shown
 
@@ -75,7 +80,6 @@ def test_a_terminal_has_a_bar_that_goes_away(command):
     assert "\n" not in shown
 
 
-@pytest.mark.alone
 def test_interrupt(tmp_path, tmp_path_factory):
     # Noise takes long to give up on: however slow the machine, the signal comes in time.
     folder = tmp_path_factory.mktemp("noise")
@@ -110,7 +114,7 @@ def test_a_reader_that_has_gone(quick_command, tmp_path, arguments, unbuffered):
         stderr=subprocess.PIPE,
         env=environment(PYTHONUNBUFFERED=unbuffered),
         text=True,
-        timeout=60,
+        timeout=300,
     )
     os.close(theirs)
     assert (done.returncode, done.stderr) == (0, "")
@@ -130,7 +134,7 @@ def test_a_full_disk_under_standard_output(inputs, tmp_path, arguments):
             stderr=subprocess.PIPE,
             env=environment(),
             text=True,
-            timeout=60,
+            timeout=300,
         )
     assert done.returncode == 2
     assert done.stderr == "ecc-align: cannot write to standard output: No space left on device\n"
@@ -139,7 +143,7 @@ def test_a_full_disk_under_standard_output(inputs, tmp_path, arguments):
 def test_without_standard_streams(quick_command, tmp_path):
     closing = "import os, sys; os.close(1); os.close(2); os.execv(sys.argv[1], sys.argv[1:])"
     done = subprocess.run(
-        [sys.executable, "-c", closing, *quick_command], env=environment(), timeout=60
+        [sys.executable, "-c", closing, *quick_command], env=environment(), timeout=300
     )
     assert done.returncode == 0
     assert len(names_in(tmp_path / "out")) == 4
@@ -168,7 +172,7 @@ def test_help_loads_nothing_heavy(words):
         capture_output=True,
         env=environment(),
         text=True,
-        timeout=60,
+        timeout=300,
     )
     loaded = {line.split("|")[-1].strip() for line in done.stderr.splitlines()}
     assert "napari_ecc_align._cli.parser" in loaded

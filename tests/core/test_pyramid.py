@@ -1,11 +1,10 @@
 """What only the pyramid engine promises: any start, a calibrated error, the same bits, pauses."""
 
-import time
-
 import cv2
 import numpy as np
 import pytest
 
+from clock import longest_step, smoothing
 from napari_ecc_align import Transform, align
 from napari_ecc_align._align.pair import align_steps
 from napari_ecc_align._ecc import features
@@ -152,17 +151,8 @@ def test_pauses_are_frequent(first, second):
     for name in (first, second):
         image = noise if name == "noise" else cv2.resize(picture(name), (1200, 1200))
         images.append(image.astype(np.uint8))
-    began = last = time.perf_counter()
-    waits = []
-    for _ in align_steps(*images):
-        now = time.perf_counter()
-        waits.append(now - last)
-        last = now
-    waits.append(time.perf_counter() - last)
-    whole = time.perf_counter() - began
-    # On a free machine 0.1 s is not exceeded.
-    assert max(waits) < max(0.4 * whole, 0.5)
-    assert max(waits) < 2
+    # Finding features takes longest, as long as 25 smoothings.
+    assert longest_step(align_steps(*images)) < 60 * smoothing(images[0])
 
 
 def test_failing_is_not_slow():

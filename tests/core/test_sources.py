@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from functools import cache
 
 import cv2
@@ -116,9 +117,14 @@ def small_thresholds(monkeypatch):
 
 
 @pytest.mark.usefixtures("small_thresholds")
-@pytest.mark.parametrize("halve", [means, striding, resizing])
-@pytest.mark.parametrize("factor", [2, 3, 4])
-@pytest.mark.parametrize("wrapped", [list, MultiScale])
+@pytest.mark.parametrize(
+    ("halve", "factor", "wrapped"),
+    [
+        *itertools.product([means, striding, resizing], [2, 3, 4], [list]),
+        # The same levels as napari wraps them.
+        *((means, 2, MultiScale), (striding, 3, MultiScale)),
+    ],
+)
 def test_a_pyramid_is_as_good_as_the_image_and_hardly_read(halve, factor, wrapped):
     pair = [levels_of(image, halve, factor) for image in large_pair()]
     counted = [wrapped(Counting(level) for level in levels) for levels in pair]

@@ -50,7 +50,7 @@ def repeated(widget):
         [sys.executable, "-I", "-W", "error::UserWarning", "-c", script],
         capture_output=True,
         text=True,
-        timeout=180,
+        timeout=300,
     )
     assert done.returncode == 0, f"{script}\n{done.stderr}"
     return [json.loads(line) for line in done.stdout.splitlines() if line.startswith("[[")]

@@ -44,7 +44,7 @@ def apply(aligned, qtbot):
         form.layers.value = list(layers)
         before = list(viewer.layers)
         form.apply_button.native.click()
-        qtbot.waitUntil(lambda: not form.running, timeout=30_000)
+        qtbot.waitUntil(lambda: not form.running, timeout=120_000)
         return [layer for layer in viewer.layers if layer not in before]
 
     return press
@@ -151,7 +151,7 @@ def test_saved_and_loaded_in_another_session(
     assert later.reference.visible or later.reference.value is layer
     later.layers.value = [layer]
     later.apply_button.native.click()
-    qtbot.waitUntil(lambda: not later.running, timeout=30_000)
+    qtbot.waitUntil(lambda: not later.running, timeout=120_000)
     assert np.array_equal(second.layers["again aligned"].data, expected)
 
 
@@ -170,7 +170,7 @@ def test_one_transform_for_all_can_be_given_to_single_images(make_napari_viewer,
     layer = viewer.add_image(film()[2], name="one")
     form.layers.value = [layer]
     form.apply_button.native.click()
-    qtbot.waitUntil(lambda: not form.running, timeout=30_000)
+    qtbot.waitUntil(lambda: not form.running, timeout=120_000)
     assert np.array_equal(viewer.layers["one aligned"].data, viewer.layers["film aligned"].data[2])
 
 

@@ -110,7 +110,7 @@ def test_a_cancelled_layer_is_where_it_was(slow, qtbot, finish):
     before, seen = moving.affine.affine_matrix.copy(), []
     moving.events.affine.connect(lambda: seen.append(1))
     widget.run()
-    qtbot.waitUntil(lambda: bool(seen), timeout=10_000)
+    qtbot.waitUntil(lambda: bool(seen), timeout=120_000)
     widget.cancel()
     finish(widget)
     assert np.array_equal(moving.affine.affine_matrix, before)
@@ -132,7 +132,7 @@ def test_a_layer_that_a_person_moves_meanwhile_stays_there(slow, qtbot, finish):
 def test_the_bar_says_what_is_being_done(slow, qtbot, finish):
     _, widget = slow
     widget.run()
-    qtbot.waitUntil(lambda: widget.progress.native.format() != "%p%", timeout=20_000)
+    qtbot.waitUntil(lambda: widget.progress.native.format() != "%p%", timeout=120_000)
     said = widget.progress.native.format()
     widget.cancel()
     finish(widget)
@@ -174,7 +174,7 @@ def test_a_small_window_scrolls_and_keeps_the_button_in_sight(make_napari_viewer
     widget.run()
     finish(widget)
     table = widget.after.results.native
-    qtbot.waitUntil(lambda: not table.visibleRegion().isEmpty(), timeout=5000)
+    qtbot.waitUntil(lambda: not table.visibleRegion().isEmpty(), timeout=120_000)
     assert window.height() <= 640
     button = widget.align_button.native
     assert button.visibleRegion().boundingRect().height() == button.height()
@@ -193,7 +193,7 @@ def test_rows_that_come_later_have_room(make_napari_viewer, qtbot, start):
     for row in (threshold.window, threshold.k, widget.where.reference_points):
         qtbot.waitUntil(
             lambda row=row: row.native.height() >= row.native.minimumSizeHint().height(),
-            timeout=3000,
+            timeout=120_000,
         )
     # What is folded away is not reached by Tab either.
     widget.folds["Settings"].collapse(animate=False)

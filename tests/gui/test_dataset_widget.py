@@ -5,13 +5,12 @@ import json
 import os
 import shutil
 import signal
-import time
 from pathlib import Path
 
 import numpy as np
 import pytest
 from datasets import children, choose, layer_names, layers_of, report_rows
-from heart import Heart
+from heart import Heart, assert_short, napari_adds
 from many import make_many
 from napari.utils.notifications import notification_manager
 
@@ -76,7 +75,7 @@ def widget(viewer):
 @pytest.fixture
 def settle(qtbot, widget):
     def wait():
-        qtbot.waitUntil(lambda: not widget.running, timeout=60_000)
+        qtbot.waitUntil(lambda: not widget.running, timeout=120_000)
 
     return wait
 
@@ -108,22 +107,23 @@ def test_plan_run_and_a_table_with_the_worst_first(widget, settle, dataset, tmp_
     assert set(widget.table.names()) == {DOUBTED, "p4.png"}
 
 
-def test_a_cancelled_run_is_gone_on_with(widget, settle, dataset, tmp_path, qtbot, capsys):
+@pytest.mark.either_binding
+def test_a_cancelled_run_is_gone_on_with(widget, settle, dataset, tmp_path, qtbot, steps_taken):
     root, _ = dataset
     out = tmp_path / "out"
     choose(widget, root, out)
     widget.settings.workers.value = 1
     widget.run_button.native.click()
-    qtbot.waitUntil(lambda: widget.table.pairs.rowCount() > 0, timeout=60_000)
-    began = time.perf_counter()
+    qtbot.waitUntil(lambda: widget.table.pairs.rowCount() > 0, timeout=120_000)
     widget.cancel_button.native.click()
+    before = len(steps_taken)
     settle()
-    waited = time.perf_counter() - began
+    assert len(steps_taken) <= before + 1
     done = {record.name: record.times for record in read_records(out)}
     assert 0 < len(done) < 5
     assert "Run goes on from here" in widget.message.value
     # How far it came is in the report, for which nobody has to wait.
-    qtbot.waitUntil(lambda: children() == [], timeout=10_000)
+    qtbot.waitUntil(lambda: children() == [], timeout=120_000)
     assert report_rows(out).keys() == {record.name for record in read_records(out)}
     qtbot.waitUntil(lambda: widget.report_button.enabled)
     widget.run_button.native.click()
@@ -131,9 +131,6 @@ def test_a_cancelled_run_is_gone_on_with(widget, settle, dataset, tmp_path, qtbo
     assert widget.table.pairs.rowCount() == 5
     after = {record.name: record.times for record in read_records(out)}
     assert all(after[name] == times for name, times in done.items() if name != "p4.png")
-    with capsys.disabled():
-        print(f"\ntime to cancel {1000 * waited:.0f} ms")
-    assert waited < 0.2
 
 
 def test_a_run_begun_while_the_last_one_writes_its_report_waits_for_it(
@@ -142,7 +139,7 @@ def test_a_run_begun_while_the_last_one_writes_its_report_waits_for_it(
     choose(widget, dataset[0], tmp_path / "out")
     for _ in range(3):
         widget.run_button.native.click()
-        qtbot.waitUntil(lambda: widget.table.pairs.rowCount() > 0, timeout=60_000)
+        qtbot.waitUntil(lambda: widget.table.pairs.rowCount() > 0, timeout=120_000)
         widget.cancel_button.native.click()
         settle()
     widget.run_button.native.click()
@@ -180,6 +177,7 @@ def test_a_pair_opens_with_its_differences_and_the_next_takes_its_place(
     assert not widget.review.correct.enabled
 
 
+@pytest.mark.either_binding
 def test_reopening_shows_the_table_fills_the_form_and_does_nothing_again(
     widget, settle, dataset, copied
 ):
@@ -211,6 +209,7 @@ def test_what_is_pressed_before_an_old_folder_is_read_waits_for_it(
     assert widget.table.pairs.rowCount() == 5
 
 
+@pytest.mark.either_binding
 def test_an_old_folder_whose_images_have_gone_is_still_shown(widget, settle, dataset, copied):
     for path in (copied / "records").glob("*.json"):
         document = json.loads(path.read_bytes())
@@ -226,6 +225,7 @@ def test_an_old_folder_whose_images_have_gone_is_still_shown(widget, settle, dat
     assert "No such file" in widget.review.text.value
 
 
+@pytest.mark.either_binding
 def test_reject_and_accept_reach_the_record_and_the_report(widget, settle, copied):
     widget.folders.out.value = copied
     settle()
@@ -244,6 +244,7 @@ def test_reject_and_accept_reach_the_record_and_the_report(widget, settle, copie
     assert "p0.png" in widget.table.names()[:3]
 
 
+@pytest.mark.either_binding
 def test_a_doubtful_pair_is_accepted(widget, settle, copied):
     path = copied / "records" / "p1.png.json"
     document = json.loads(path.read_bytes())
@@ -281,7 +282,7 @@ def test_a_pair_is_corrected_with_the_align_form(widget, viewer, settle, dataset
     # Dragged roughly into place.
     viewer.layers[f"{name} moving"].translate = (3, -2)
     form.align_button.native.click()
-    qtbot.waitUntil(lambda: not form.running and not form.after.busy, timeout=30_000)
+    qtbot.waitUntil(lambda: not form.running and not form.after.busy, timeout=120_000)
     found = form.after.run.result.transform
     widget.review.use.native.click()
     settle()
@@ -294,6 +295,7 @@ def test_a_pair_is_corrected_with_the_align_form(widget, viewer, settle, dataset
     assert form.after.run is None
 
 
+@pytest.mark.either_binding
 def test_bad_folders_are_refused_in_words(widget, settle, dataset, tmp_path):
     root, _ = dataset
 
@@ -332,6 +334,7 @@ def dies(stopping, request):
     os.kill(os.getpid(), signal.SIGKILL)
 
 
+@pytest.mark.either_binding
 @pytest.mark.parametrize(
     ("work", "told"), [(breaks, "all broken"), (dies, "was ended by SIGKILL")]
 )
@@ -346,7 +349,9 @@ def test_an_unexpected_error_is_told_and_not_raised(
 
 
 @pytest.mark.alone
-def test_a_batch_of_a_thousand_pairs_lets_napari_go_on(widget, qtbot, settle, tmp_path, capsys):
+def test_a_batch_of_a_thousand_pairs_lets_napari_go_on(
+    widget, viewer, qtbot, settle, tmp_path, steps_taken
+):
     """What napari itself holds is left out of the collection of garbage, which takes 0.2 s.
 
     Anything may set that off, at any time; that nothing here makes so much garbage is the point.
@@ -356,27 +361,22 @@ def test_a_batch_of_a_thousand_pairs_lets_napari_go_on(widget, qtbot, settle, tm
     settle()
     gc.collect()
     gc.freeze()
-    heart, stalls, waits = Heart(), [], []
+    heart, stalls, adding = Heart(), [], []
     for _ in range(3):
+        adding.append(napari_adds(viewer, np.zeros(SHAPE, np.uint8)))
         done = widget.table.pairs.rowCount()
         qtbot.wait(300)
         heart.start()
         widget.run_button.native.click()
-        qtbot.waitUntil(lambda n=done: widget.table.pairs.rowCount() > n + 1, timeout=60_000)
-        began = time.perf_counter()
+        qtbot.waitUntil(lambda n=done: widget.table.pairs.rowCount() > n + 1, timeout=120_000)
         widget.cancel_button.native.click()
+        before = len(steps_taken)
         settle()
-        waits.append(time.perf_counter() - began)
+        assert len(steps_taken) <= before + 1
         stalls.append(heart.stop())
     gc.unfreeze()
-    with capsys.disabled():
-        print(
-            f"\n1000 pairs: longest stalls {[f'{1000 * stall:.0f}' for stall in stalls]} ms, "
-            f"time to cancel {[f'{1000 * wait:.0f}' for wait in waits]} ms"
-        )
-    assert np.median(stalls) < 0.05
-    assert max(waits) < 0.2
-    qtbot.waitUntil(lambda: children() == [], timeout=20_000)
+    assert_short(stalls, adding)
+    qtbot.waitUntil(lambda: children() == [], timeout=120_000)
     # What was just being finished is in the report, too.
     assert set(widget.table.names()) <= report_rows(out).keys()
 
@@ -386,6 +386,6 @@ def test_closing_the_viewer_ends_the_run_and_leaves_no_process(
 ):
     choose(widget, dataset[0], tmp_path / "out")
     widget.run_button.native.click()
-    qtbot.waitUntil(lambda: len(children()) > 0, timeout=60_000)
+    qtbot.waitUntil(lambda: len(children()) > 0, timeout=120_000)
     viewer.close()
-    qtbot.waitUntil(lambda: children() == [], timeout=10_000)
+    qtbot.waitUntil(lambda: children() == [], timeout=120_000)

@@ -122,7 +122,7 @@ def keys(make_napari_viewer, known, qtbot):
     viewer.add_image(known.moving.astype(np.uint8), name="second")
     widget = viewer.window.add_plugin_dock_widget(PLUGIN, "Align images")[1]
     viewer.window._qt_window.activateWindow()
-    qtbot.waitUntil(viewer.window._qt_window.isActiveWindow, timeout=5000)
+    qtbot.waitUntil(viewer.window._qt_window.isActiveWindow, timeout=120_000)
     return viewer, widget
 
 
@@ -225,13 +225,13 @@ def test_the_keys_of_the_buttons(keys, qtbot, finish):
     alt = Qt.KeyboardModifier.AltModifier
     qtbot.keyClick(widget.model.native, Qt.Key.Key_A, alt)
     # Qt lets the button be seen to go down.
-    qtbot.waitUntil(lambda: widget.running, timeout=2000)
+    qtbot.waitUntil(lambda: widget.running, timeout=120_000)
     finish(widget)
     assert "Aligned" in widget.after.results.verdict.value
     clipboard = QApplication.clipboard()
     clipboard.setText("")
     qtbot.keyClick(widget.model.native, Qt.Key.Key_Y, alt)
-    qtbot.waitUntil(lambda: "align(" in clipboard.text(), timeout=2000)
+    qtbot.waitUntil(lambda: "align(" in clipboard.text(), timeout=120_000)
     for start in (widget.model.native, window._qt_viewer.canvas.native):
         for expected in (True, False):
             focus_on(start)
@@ -239,7 +239,7 @@ def test_the_keys_of_the_buttons(keys, qtbot, finish):
             assert widget.after.next.blink.value is expected
     focus_on(widget.model.native)
     qtbot.keyClick(widget.model.native, Qt.Key.Key_U, alt)
-    qtbot.waitUntil(lambda: len(viewer.layers) == 2, timeout=2000)
+    qtbot.waitUntil(lambda: len(viewer.layers) == 2, timeout=120_000)
 
 
 def test_every_key_is_told_by_a_tooltip(widget):
@@ -266,12 +266,12 @@ def test_compare_and_apply_by_return(keys, qtbot, finish):
     finish(widget)
     compare = viewer.window.add_plugin_dock_widget(PLUGIN, "Compare binarised", tabify=True)[1]
     qtbot.keyClick(compare.settings.method.native, Qt.Key.Key_Return)
-    qtbot.waitUntil(lambda: not compare.running, timeout=10_000)
+    qtbot.waitUntil(lambda: not compare.running, timeout=120_000)
     assert "IoU" in compare.results.value
     apply = viewer.window.add_plugin_dock_widget(PLUGIN, "Apply transform", tabify=True)[1]
     apply.layers.value = [viewer.layers["second"]]
     qtbot.keyClick(apply.source.native, Qt.Key.Key_Return)
-    qtbot.waitUntil(lambda: not apply.running, timeout=10_000)
+    qtbot.waitUntil(lambda: not apply.running, timeout=120_000)
     assert "1 layer added" in apply.message.value
 
 

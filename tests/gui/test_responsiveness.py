@@ -2,12 +2,11 @@
 
 import gc
 import threading
-import time
 
 import numpy as np
 import psutil
 import pytest
-from heart import Heart
+from heart import Heart, assert_short, napari_adds
 from skimage import data
 from skimage.filters import gaussian
 from skimage.transform import resize
@@ -44,44 +43,33 @@ def widget(viewer):
     return viewer.window.add_plugin_dock_widget("napari-ecc-align", "Align images")[1]
 
 
-def test_the_longest_stall_of_a_large_pair(widget, viewer, qtbot, record_property, capsys):
-    """What napari itself needs for its layers is timed apart: their adding and their drawing."""
-    heart, stalls, shown = Heart(), [], []
-    widget.after.present, present = (lambda run: shown.append(run)), widget.after.present
+def test_the_longest_stall_of_a_large_pair(widget, viewer, large, qtbot):
+    """What napari itself needs for the new layers is not counted, but what a stall may take."""
+    heart, stalls, adding = Heart(), [], []
+    widget.after.present = lambda run: None
     for _ in range(3):
+        adding.append(napari_adds(viewer, large[0]))
         qtbot.wait(300)
         heart.start()
         widget.run()
-        qtbot.waitUntil(lambda: not widget.running, timeout=60_000)
+        qtbot.waitUntil(lambda: not widget.running, timeout=120_000)
         stalls.append(heart.stop())
-    began = time.perf_counter()
-    present(shown[-1])
-    adding = time.perf_counter() - began
-    began = time.perf_counter()
-    for layer in ("second aligned", "difference"):
-        viewer.add_image(viewer.layers[layer].data)
-    viewer.add_labels(viewer.layers["binary difference"].data)
-    napari = time.perf_counter() - began
-    with capsys.disabled():
-        print(
-            f"\nlongest stall {[f'{1000 * stall:.0f}' for stall in stalls]} ms, "
-            f"adding the layers {1000 * adding:.0f} ms, napari's own adding {1000 * napari:.0f} ms"
-        )
-    assert np.median(stalls) < 0.05
+    assert_short(stalls, adding)
 
 
-def test_cancel_is_obeyed_within_a_fifth_of_a_second(widget, viewer, qtbot, capsys):
-    waits = []
-    for after in (30, 80, 150, 300):
+def test_cancel_is_obeyed_at_the_next_step(widget, qtbot, steps_taken):
+    widget.run()
+    qtbot.waitUntil(lambda: not widget.running, timeout=120_000)
+    whole = len(steps_taken)
+    for share in (0.1, 0.3, 0.5, 0.7):
+        steps_taken.clear()
         widget.run()
-        qtbot.wait(after)
-        began = time.perf_counter()
+        qtbot.waitUntil(lambda n=share * whole: len(steps_taken) >= n, timeout=120_000)
         widget.cancel()
-        qtbot.waitUntil(lambda: not widget.running, timeout=10_000)
-        waits.append(time.perf_counter() - began)
-    with capsys.disabled():
-        print(f"\ntime to cancel {[f'{1000 * wait:.0f}' for wait in waits]} ms")
-    assert np.median(waits) < 0.2
+        before = len(steps_taken)
+        qtbot.waitUntil(lambda: not widget.running, timeout=120_000)
+        # The one that was being taken.
+        assert len(steps_taken) <= before + 1
 
 
 def test_many_alignments_leave_nothing_behind(make_napari_viewer, qtbot, capsys):
@@ -94,7 +82,7 @@ def test_many_alignments_leave_nothing_behind(make_napari_viewer, qtbot, capsys)
     def align(times):
         for _ in range(times):
             widget.run()
-            qtbot.waitUntil(lambda: not widget.running, timeout=30_000)
+            qtbot.waitUntil(lambda: not widget.running, timeout=120_000)
         gc.collect()
         return psutil.Process().memory_info().rss / 1e6
 

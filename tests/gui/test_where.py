@@ -119,7 +119,7 @@ def test_the_script_knows_the_region(two_motions, finish):
         capture_output=True,
         text=True,
         check=True,
-        timeout=120,
+        timeout=300,
     ).stdout
     matrix = next(line for line in printed.splitlines() if line.startswith("[["))
     assert matrix == str(found(viewer).tolist())

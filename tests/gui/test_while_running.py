@@ -64,8 +64,8 @@ def nothing_behind(qtbot):
 
     def check():
         pool = QThreadPool.globalInstance()
-        qtbot.waitUntil(lambda: pool.activeThreadCount() == 0, timeout=10_000)
-        qtbot.waitUntil(lambda: not WorkerBase._worker_set, timeout=10_000)
+        qtbot.waitUntil(lambda: pool.activeThreadCount() == 0, timeout=120_000)
+        qtbot.waitUntil(lambda: not WorkerBase._worker_set, timeout=120_000)
         left = {
             thread
             for thread in set(threading.enumerate()) - before

@@ -180,7 +180,7 @@ def test_the_script_of_a_pyramid_gives_the_same_transform_to_the_last_bit(
         capture_output=True,
         text=True,
         check=True,
-        timeout=180,
+        timeout=300,
     ).stdout
     matrix = next(line for line in printed.splitlines() if line.startswith("[["))
     assert matrix == str(found(viewer.layers["moving aligned"]))
