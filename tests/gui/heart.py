@@ -28,6 +28,8 @@ class Heart:
 
     def stop(self):
         self._timer.stop()
+        # What came since the last beat is a pause, too.
+        self._beat()
         return max(self.pauses)
 
 
