@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 
-from .._common.errors import InputError
+from ..._common.errors import InputError
 
 _Identity = tuple[int, int]
 
 
-def check_out(out: Path, roots: Iterable[Path], files: Iterable[Path]) -> None:
+def check_output_folder(out: Path, roots: Iterable[Path], files: Iterable[Path]) -> None:
     """Refuse an output folder that could touch an input; links are followed.
 
     Parameters

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from .._common.errors import InputError
-from .._transform.transform import Transform
+from ..._common.errors import InputError
+from ..._transform.transform import Transform
+from ..plan.pairing import PairFiles, Plan
+from ..records.record import Record, RecordedReview, read_record
+from ..report.report import write_report
 from .commit import commit, finish_all
-from .job import Job, do
-from .lock import locked
-from .pairing import Pair, Plan
-from .records import Record, Review, read_record
-from .report import write_report
-from .running import absolute
+from .folder_lock import locked
+from .pair_job import PairJob, process_pair
+from .run_plan import with_absolute_paths
 
 
 def accept(plan: Plan, name: str, *, note: str = "") -> Record:
@@ -40,7 +40,7 @@ def accept(plan: Plan, name: str, *, note: str = "") -> Record:
     record = read_record(plan.out, name)
     if record is None or record.transform is None:
         raise InputError(f"{name} has no transform that could be accepted; correct it")
-    return correct(plan, name, record.transform, review=Review("accepted", note))
+    return correct(plan, name, record.transform, review=RecordedReview("accepted", note))
 
 
 def correct(
@@ -49,7 +49,7 @@ def correct(
     transform: Transform,
     *,
     note: str = "",
-    review: Review | None = None,
+    review: RecordedReview | None = None,
 ) -> Record:
     """Do a pair with a transform that a person has found.
 
@@ -63,7 +63,7 @@ def correct(
         Maps reference pixels to moving pixels.
     note : str
         Anything worth keeping.
-    review : Review, optional
+    review : RecordedReview, optional
         What the record says of it; by default that the pair was corrected.
 
     Returns
@@ -79,15 +79,15 @@ def correct(
     pair, out = _find(plan, name), plan.out.resolve()
     with locked(out) as token:
         finish_all(out)
-        job = Job(
-            absolute(pair),
+        job = PairJob(
+            with_absolute_paths(pair),
             plan.settings,
             out,
             token,
             transform=transform,
-            review=review or Review("corrected", note),
+            review=review or RecordedReview("corrected", note),
         )
-        record = do(job)
+        record = process_pair(job)
         write_report(out, problems=plan.problems)
     return record
 
@@ -125,7 +125,7 @@ def reject(plan: Plan, name: str, *, note: str = "") -> Record:
             record,
             outcome="failed",
             reason=f"Rejected by a person. {note}".strip(),
-            review=Review("rejected", note),
+            review=RecordedReview("rejected", note),
             transform=None,
         )
         rejected = commit(out, token, rejected, {}, overwrite=False)
@@ -133,7 +133,7 @@ def reject(plan: Plan, name: str, *, note: str = "") -> Record:
     return rejected
 
 
-def _find(plan: Plan, name: str) -> Pair:
+def _find(plan: Plan, name: str) -> PairFiles:
     for pair in plan.pairs:
         if pair.name == name:
             return pair

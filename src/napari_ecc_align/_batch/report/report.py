@@ -11,10 +11,10 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-from .._common.atomic import write_atomically
+from ..._common.atomic import write_atomically
+from ..plan.pairing import Problem
+from ..records.record import PAIR_OUTCOMES, Number, Record, read_records
 from .histogram import histogram
-from .pairing import Problem
-from .records import OUTCOMES, Number, Record, read_records
 
 HTML, CSV = "report.html", "report.csv"
 STORY = 5000
@@ -81,7 +81,7 @@ def write_report(
         If the folder cannot be written to.
     """
     records = {record.name: record for record in (*read_records(out), *more)}
-    ordered = sorted(records.values(), key=badness)
+    ordered = sorted(records.values(), key=worst_first)
     write_atomically(out / CSV, as_csv(ordered).encode(), overwrite=True)
     write_atomically(out / HTML, as_html(out, ordered, problems).encode(), overwrite=True)
 
@@ -132,7 +132,7 @@ def as_html(out: Path, records: Sequence[Record], problems: Sequence[Problem] = 
         title=out.resolve().name,
         folder=str(out.resolve()),
         version=version("napari-ecc-align"),
-        counts={name: sum(r.outcome == name for r in records) for name in OUTCOMES},
+        counts={name: sum(r.outcome == name for r in records) for name in PAIR_OUTCOMES},
         total=len(records),
         moved=_median(_known(aligned, "corner_shift")),
         before=_median(_known(aligned, "differing_before")),
@@ -155,7 +155,7 @@ def _html_row(record: Record, number: int) -> dict[str, Any]:
     }
 
 
-def badness(record: Record) -> tuple[int, float, str]:
+def worst_first(record: Record) -> tuple[int, float, str]:
     """Return what sorts records such that those to look at come first."""
     after = record.numbers.get("differing_after")
     differing = float(after) if isinstance(after, int | float) else 0.0

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
-from .._common.errors import InputError
+from ..._common.errors import InputError
 
 HIDDEN = ".ecc-align"
 """The folder below the output folder for what no person needs to see."""
