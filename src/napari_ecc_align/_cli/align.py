@@ -40,9 +40,9 @@ def run_align(chosen: argparse.Namespace) -> int:
         check_outputs([chosen.transform_out], taken, overwrite=chosen.overwrite)
     options = SearchOptions(**{f.name: getattr(chosen, f.name) for f in fields(SearchOptions)})
     masks: dict[str, Any] = {"reference_mask": reference_mask, "moving_mask": moving_mask}
-    with progress_bar() as bar:
+    with progress_bar() as show:
         steps = align_steps(reference, moving, options, initial=initial, **masks)
-        result = outcome_of(steps, bar.update)
+        result = outcome_of(steps, show)
     if result.verdict == "failed":
         say(to_json(report(result, None, {})) if chosen.json else verdict_line(result))
         if not chosen.json:

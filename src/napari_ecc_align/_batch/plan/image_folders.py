@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
 from ..._common.errors import InputError
@@ -94,29 +94,29 @@ def parse_image_folder(text: str | os.PathLike[str]) -> ImageFolder:
     return ImageFolder(flavour, fixed, below.as_posix())
 
 
-def distinct_flavours(places: list[ImageFolder]) -> list[ImageFolder]:
-    """Return places with flavours that differ, from more of their paths where need be.
+def distinct_flavours(folders: list[ImageFolder]) -> list[ImageFolder]:
+    """Return folders with flavours that differ, from more of their paths where need be.
 
     Raises
     ------
     InputError
-        If two places are one, or were given one name.
+        If two folders are one, or were given one name.
     """
     depth = 1
-    named = places
-    while len({place.flavour.casefold() for place in named}) < len(named):
+    named = folders
+    while len({folder.flavour.casefold() for folder in named}) < len(named):
         depth += 1
         if depth > 20:
             raise InputError(
                 f"two flavours are both called {named[0].flavour!r}; "
                 "name them apart: --sibling NAME=FOLDER"
             )
-        taken = [place.flavour.casefold() for place in named]
+        taken = [folder.flavour.casefold() for folder in named]
         named = [
-            ImageFolder("-".join(place.root.resolve().parts[-depth:]), place.root, place.pattern)
+            replace(folder, flavour="-".join(folder.root.resolve().parts[-depth:]))
             if taken.count(now.flavour.casefold()) > 1
             else now
-            for place, now in zip(places, named, strict=True)
+            for folder, now in zip(folders, named, strict=True)
         ]
     return named
 

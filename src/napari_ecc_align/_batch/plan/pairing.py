@@ -174,15 +174,15 @@ def make_plan(
     elif reference is None or moving is None:
         raise InputError("a batch needs a folder of references and one of moving images")
     else:
-        places = [parse_image_folder(given) for given in (reference, moving, *siblings)]
-        pairs = _from_places(places[0], places[1], places[2:])
-        roots = [place.root for place in places]
+        folders = [parse_image_folder(given) for given in (reference, moving, *siblings)]
+        pairs = _from_folders(folders[0], folders[1], folders[2:])
+        roots = [folder.root for folder in folders]
     choices = [PairFilter.parse(text) for text in where]
     chosen = [pair for pair in pairs if all(c.takes(pair.name, pair.columns) for c in choices)]
     if not chosen:
         advice = "; --where chooses none of them" if pairs else ""
         raise InputError(f"there is no pair to align{advice}")
-    strangers = _strangers(chosen, places) if table is None and not where else []
+    strangers = _strangers(chosen, folders) if table is None and not where else []
     _check_names(chosen)
     check_output_folder(Path(out), roots, (path for pair in chosen for _, path in pair.images))
     problems = [*_unreadable(chosen, settings), *strangers]
@@ -190,17 +190,17 @@ def make_plan(
 
 
 class _Files:
-    """The images of a place, found by name or, failing that, by name without suffix."""
+    """The images of a folder, found by name or, failing that, by name without suffix."""
 
-    def __init__(self, place: ImageFolder) -> None:
-        self.place = place
-        self.files = place.files()
+    def __init__(self, folder: ImageFolder) -> None:
+        self.folder = folder
+        self.files = folder.files()
         self._stems: dict[str, list[str]] = {}
         for name in self.files:
             self._stems.setdefault(_stem(name), []).append(name)
 
     def find(self, name: str) -> str | None:
-        """Return the name in this place of the image that belongs to a name elsewhere."""
+        """Return the name here of the image that belongs to a name elsewhere."""
         if name in self.files:
             return name
         alike = self._stems.get(_stem(name), [])
@@ -209,15 +209,15 @@ class _Files:
     def path(self, name: str) -> Path:
         """Return the file that belongs to a name, or where it should be."""
         found = self.find(name)
-        return self.place.expected(name) if found is None else self.files[found]
+        return self.folder.expected(name) if found is None else self.files[found]
 
 
-def _from_places(
+def _from_folders(
     reference: ImageFolder, moving: ImageFolder, siblings: list[ImageFolder]
 ) -> list[PairFiles]:
     moving, *siblings = distinct_flavours([moving, *siblings])
     fixed, moved = _Files(reference), _Files(moving)
-    others = [_Files(place) for place in siblings]
+    others = [_Files(folder) for folder in siblings]
     lonely = [name for name in fixed.files if moved.find(name) is None]
     return [
         PairFiles(
@@ -225,19 +225,19 @@ def _from_places(
             reference=fixed.path(name),
             moving=moved.path(name),
             flavour=moving.flavour,
-            siblings=tuple(SiblingFile(o.place.flavour, o.path(name)) for o in others),
+            siblings=tuple(SiblingFile(o.folder.flavour, o.path(name)) for o in others),
         )
         for name in sorted([*moved.files, *lonely])
     ]
 
 
-def _strangers(pairs: list[PairFiles], places: list[ImageFolder]) -> list[Problem]:
+def _strangers(pairs: list[PairFiles], folders: list[ImageFolder]) -> list[Problem]:
     """Return the sibling files that belong to no pair."""
     used = {path for pair in pairs for _, path in pair.images}
     return [
         Problem(path, "belongs to no pair and is left out", None)
-        for place in places[2:]
-        for path in place.files().values()
+        for folder in folders[2:]
+        for path in folder.files().values()
         if path not in used
     ]
 

@@ -139,21 +139,16 @@ class Record:
         head = {"format": FORMAT, "version": VERSION}
         if self.transform is not None:
             head = as_document(self.transform)
+        program = f"napari-ecc-align {version('napari-ecc-align')}"
         return {
             **head,
             "record": VERSION,
-            "program": f"napari-ecc-align {version('napari-ecc-align')}",
-            "name": self.name,
-            "outcome": self.outcome,
-            "reason": self.reason,
-            "passing": self.passing,
+            "program": program,
+            **{name: value for name, value in vars(self).items() if name != "transform"},
             "numbers": {key: _finite(value) for key, value in self.numbers.items()},
             "inputs": [vars(file) for file in self.inputs],
             "outputs": [vars(file) for file in self.outputs],
-            "settings": dict(self.settings),
-            "review": None if self.review is None else vars(self.review),
-            "times": dict(self.times),
-            "thumbnail": self.thumbnail,
+            "review": self.review and vars(self.review),
         }
 
     def as_bytes(self) -> bytes:

@@ -21,43 +21,16 @@ STORY = 5000
 """Differing pixels at which the report's filter starts when it is asked for."""
 _MOST_THUMBNAILS = 3000
 _WORST_FIRST = ("doubtful", "failed", "aligned", "passed through")
-_NUMBERS = (
-    "verdict",
-    "differing_before",
-    "differing_after",
-    "fraction_before",
-    "fraction_after",
-    "iou_before",
-    "iou_after",
-    "dice_before",
-    "dice_after",
-    "corner_shift",
-    "corner_uncertainty",
-    "ecc_before",
-    "ecc",
-    "overlap",
-    "inverted",
-    "converged",
-    "iterations",
-    "start",
-    "representation",
-    "width",
-    "height",
-    "moving_width",
-    "moving_height",
-)
+_COUNTED = ("differing", "fraction", "iou", "dice")
+_COMPARED = tuple(f"{what}_{when}" for what in _COUNTED for when in ("before", "after"))
+_ESTIMATED = ("corner_shift", "corner_uncertainty", "ecc_before", "ecc", "overlap", "inverted")
+_SEARCHED = ("converged", "iterations", "start", "representation")
+_SIZES = ("width", "height", "moving_width", "moving_height")
+_NUMBERS = ("verdict", *_COMPARED, *_ESTIMATED, *_SEARCHED, *_SIZES)
 _MATRIX = tuple(f"m{row}{column}" for row in range(3) for column in range(3))
 COLUMNS = (
-    "name",
-    "outcome",
-    "reason",
-    "review",
-    "note",
-    *_NUMBERS,
-    "model",
-    *_MATRIX,
-    "seconds",
-    "finished",
+    *("name", "outcome", "reason", "review", "note", *_NUMBERS),
+    *("model", *_MATRIX, "seconds", "finished"),
 )
 
 
@@ -88,19 +61,20 @@ def write_report(
 
 def row(record: Record) -> dict[str, Number]:
     """Return a record as one flat row, with every column of `COLUMNS`."""
-    matrix = [None] * 9 if record.transform is None else record.transform.matrix.ravel().tolist()
-    return {
+    transform, review = record.transform, record.review
+    matrix = [None] * 9 if transform is None else transform.matrix.ravel().tolist()
+    found = {
+        **record.numbers,
+        **record.times,
+        **dict(zip(_MATRIX, matrix, strict=True)),
         "name": record.name,
         "outcome": record.outcome,
         "reason": record.reason,
-        "review": record.review.decision if record.review else None,
-        "note": record.review.note if record.review else None,
-        **{name: record.numbers.get(name) for name in _NUMBERS},
-        "model": record.transform.model if record.transform else None,
-        **dict(zip(_MATRIX, matrix, strict=True)),
-        "seconds": record.times.get("seconds"),
-        "finished": record.times.get("finished"),
+        "review": review and review.decision,
+        "note": review and review.note,
+        "model": transform and transform.model,
     }
+    return {column: found.get(column) for column in COLUMNS}
 
 
 def as_csv(records: Iterable[Record]) -> str:

@@ -20,6 +20,10 @@ from ..settings import BatchSettings
 THUMBNAIL_SIDE = 200
 _QUALITY = 60
 _GAP = 4
+_OF_RESULT = (
+    *("verdict", "corner_uncertainty", "ecc_before", "ecc", "overlap", "inverted"),
+    *("converged", "iterations", "start", "representation"),
+)
 # A displaced stroke covers little of a thumbnail's pixel, and must be seen all the same.
 _BOOST = 3.0
 
@@ -56,7 +60,7 @@ def differences_before(
 ) -> Differences:
     """Compare a pair as it is: the first pixels on each other, no further than both reach."""
     rows, columns = np.minimum(reference.shape[:2], moving.shape[:2])
-    return _look(reference[:rows, :columns], moving[:rows, :columns], None, settings)
+    return _compared(reference[:rows, :columns], moving[:rows, :columns], None, settings)
 
 
 def differences_after(
@@ -68,25 +72,19 @@ def differences_after(
 ) -> Differences:
     """Compare a pair once it has been aligned."""
     inside = overlap(transform, output_shape=reference.shape, moving_shape=moving_shape)
-    return _look(reference, aligned, inside, settings)
+    return _compared(reference, aligned, inside, settings)
 
 
 def alignment_numbers(
-    result: AlignmentResult, reference: NDArray[Any], moving: NDArray[Any]
+    result: AlignmentResult | None,
+    transform: Transform,
+    reference: NDArray[Any],
+    moving: NDArray[Any],
 ) -> dict[str, Number]:
-    """Return what an alignment says of itself."""
+    """Return what an alignment, if there was one, says of itself, and the sizes of its images."""
     return {
-        "verdict": result.verdict,
-        "corner_shift": corner_error(result.transform.matrix, np.eye(3), reference.shape),
-        "corner_uncertainty": result.corner_uncertainty,
-        "ecc_before": result.ecc_before,
-        "ecc": result.ecc,
-        "overlap": result.overlap,
-        "inverted": result.inverted,
-        "converged": result.converged,
-        "iterations": result.iterations,
-        "start": result.start,
-        "representation": result.representation,
+        **{name: getattr(result, name) for name in _OF_RESULT if result is not None},
+        "corner_shift": corner_error(transform.matrix, np.eye(3), reference.shape),
         "width": reference.shape[1],
         "height": reference.shape[0],
         "moving_width": moving.shape[1],
@@ -98,7 +96,7 @@ def thumbnail(before: Differences, after: Differences | None) -> str:
     """Return the differing pixels before and, beside them, after if known, as a small data URI."""
     from ..._common.opencv import cv2
 
-    pictures = [None if look is None else look.picture for look in (before, after)]
+    pictures = [None if one is None else one.picture for one in (before, after)]
     drawn = [picture for picture in pictures if picture is not None]
     if not drawn:
         return ""
@@ -116,7 +114,7 @@ def thumbnail(before: Differences, after: Differences | None) -> str:
     return "data:image/webp;base64," + base64.b64encode(encoded.tobytes()).decode()
 
 
-def _look(
+def _compared(
     reference: NDArray[Any],
     other: NDArray[Any],
     mask: NDArray[np.bool_] | None,

@@ -123,15 +123,16 @@ def _made(job: PairJob) -> tuple[Record, dict[str, bytes]]:
     else:
         result, transform = None, job.transform
     before = differences_before(reference.image, moving.image, settings)
-    numbers = _numbers(result, transform, reference.image, moving.image) | before.numbers("before")
+    numbers = alignment_numbers(result, transform, reference.image, moving.image)
+    numbers |= before.numbers("before")
     outcome = _outcome(result, transform, reference.image.shape, moving.image.shape, settings)
     inputs, files, after = [reference.file, moving.file], dict[str, bytes](), None
     for role, path in pair.images[1:]:
         if role != "moving" and settings.missing_siblings == "skip" and not path.exists():
             continue
-        file, written, look = _flavour(job, role, path, moving, reference, outcome, transform)
+        file, written, compared = _flavour(job, role, path, moving, reference, outcome, transform)
         if role == "moving":
-            after = before if outcome == "passed through" else look
+            after = before if outcome == "passed through" else compared
         else:
             inputs.append(file)
         files |= written
@@ -171,14 +172,16 @@ def _flavour(
     if outcome == "passed through":
         return loaded.file, {pair.output(flavour, path, resampled=False): loaded.content}, None
     aligned = resample(loaded.image, transform, shape, settings)
-    look = None
+    compared = None
     if role == "moving":
-        look = differences_after(reference.image, aligned, transform, moving.image.shape, settings)
+        compared = differences_after(
+            reference.image, aligned, transform, moving.image.shape, settings
+        )
     if outcome != "aligned" and settings.doubtful != "write":
-        return loaded.file, {}, look
+        return loaded.file, {}, compared
     name = pair.output(flavour, path, resampled=True)
     content = encode_image(name, aligned, style=tiff_style(path), quick=True)
-    return loaded.file, {name: content}, look
+    return loaded.file, {name: content}, compared
 
 
 def _load(role: str, path: Path, settings: BatchSettings) -> _Loaded:
@@ -199,23 +202,6 @@ def _sibling(flavour: str, path: Path, moving: _Loaded, settings: BatchSettings)
             f"lie, is {_size(moving.image)}"
         )
     return loaded
-
-
-def _numbers(
-    result: AlignmentResult | None,
-    transform: Transform,
-    reference: NDArray[Any],
-    moving: NDArray[Any],
-) -> dict[str, Number]:
-    if result is not None:
-        return alignment_numbers(result, reference, moving)
-    return {
-        "corner_shift": corner_error(transform.matrix, np.eye(3), reference.shape),
-        "width": reference.shape[1],
-        "height": reference.shape[0],
-        "moving_width": moving.shape[1],
-        "moving_height": moving.shape[0],
-    }
 
 
 def _outcome(

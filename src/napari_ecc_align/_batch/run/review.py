@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
+from pathlib import Path
 
 from ..._common.errors import InputError
 from ..._transform.transform import Transform
@@ -76,20 +79,18 @@ def correct(
     InputError
         If there is no such pair, or a run has the folder.
     """
-    pair, out = _find(plan, name), plan.out.resolve()
-    with locked(out) as token:
-        finish_all(out)
-        job = PairJob(
-            with_absolute_paths(pair),
-            plan.settings,
-            out,
-            token,
-            transform=transform,
-            review=review or RecordedReview("corrected", note),
+    pair = _find(plan, name)
+    with _reporting(plan) as (out, token):
+        return process_pair(
+            PairJob(
+                with_absolute_paths(pair),
+                plan.settings,
+                out,
+                token,
+                transform=transform,
+                review=review or RecordedReview("corrected", note),
+            )
         )
-        record = process_pair(job)
-        write_report(out, problems=plan.problems)
-    return record
 
 
 def reject(plan: Plan, name: str, *, note: str = "") -> Record:
@@ -115,9 +116,7 @@ def reject(plan: Plan, name: str, *, note: str = "") -> Record:
         If the pair has not been done yet, or a run has the folder.
     """
     _find(plan, name)
-    out = plan.out.resolve()
-    with locked(out) as token:
-        finish_all(out)
+    with _reporting(plan) as (out, token):
         record = read_record(out, name)
         if record is None:
             raise InputError(f"{name} has not been done yet, so it cannot be rejected")
@@ -128,9 +127,17 @@ def reject(plan: Plan, name: str, *, note: str = "") -> Record:
             review=RecordedReview("rejected", note),
             transform=None,
         )
-        rejected = commit(out, token, rejected, {}, overwrite=False)
+        return commit(out, token, rejected, {}, overwrite=False)
+
+
+@contextmanager
+def _reporting(plan: Plan) -> Iterator[tuple[Path, str]]:
+    """Yield the output folder and the token of a run that has it, and write the report after."""
+    out = plan.out.resolve()
+    with locked(out) as token:
+        finish_all(out)
+        yield out, token
         write_report(out, problems=plan.problems)
-    return rejected
 
 
 def _find(plan: Plan, name: str) -> PairFiles:

@@ -101,18 +101,18 @@ class _Worker(Generic[Item]):
         self._deadline = float("inf")
 
     def give(self, task: Task[Item] | None) -> None:
-        """Hand a task over, or none; its time begins when the process is ready."""
+        """Hand a task over as soon as the process is ready, or none."""
         self.task = task
-        if task is not None:
-            self.child.send(task.item)
-        self._set_deadline()
+        self._deadline = float("inf")
+        if self.ready:
+            self._begin()
 
     def heard(self) -> Message | None:
         """Return the "result" that has come, how the process was "lost", or None."""
         message = self.child.heard()
         if message is not None and message.kind == "ready":
             self.ready = True
-            self._set_deadline()
+            self._begin()
             message = self.child.heard()
         if message is not None and message.kind == "lost":
             return Message("lost", f"its process {message.value}")
@@ -120,9 +120,10 @@ class _Worker(Generic[Item]):
             return Message("lost", f"it took longer than {self._timeout:g} s")
         return message
 
-    def _set_deadline(self) -> None:
-        timed = self.ready and self.task is not None
-        self._deadline = time.monotonic() + self._timeout if timed else float("inf")
+    def _begin(self) -> None:
+        if self.task is not None:
+            self._deadline = time.monotonic() + self._timeout
+            self.child.send(self.task.item)
 
 
 def _call(connection: Connection, function: Callable[[Item], Result]) -> None:

@@ -63,7 +63,7 @@ class Child:
         self._process: BaseProcess = context.Process(
             target=_serve, args=(serve, theirs, *arguments), daemon=daemon
         )
-        with _environment(), _bare_main():
+        with _as_children_start():
             self._process.start()
         theirs.close()
 
@@ -134,31 +134,21 @@ def _ending(code: int | None) -> str:
 
 
 @contextlib.contextmanager
-def _environment() -> Iterator[None]:
-    """Let processes that are started meanwhile use one thread each, and keep their memory."""
-    before = {name: os.environ.get(name) for name in _VARIABLES}
-    os.environ.update(_VARIABLES)
-    try:
-        yield
-    finally:
-        for name, value in before.items():
-            if value is None:
-                del os.environ[name]
-            else:
-                os.environ[name] = value
-
-
-@contextlib.contextmanager
-def _bare_main() -> Iterator[None]:
-    """Let processes that are started meanwhile not import what this one was started with.
+def _as_children_start() -> Iterator[None]:
+    """Let processes that are started meanwhile use one thread and import no more than they need.
 
     "spawn" would have each of them run the script, or import all of napari: a script that opens a
     viewer without asking for its name would open one in each.
     """
     with _START:
-        before = sys.modules["__main__"]
+        main, before = sys.modules["__main__"], os.environ.copy()
         sys.modules["__main__"] = types.ModuleType("__main__")
+        os.environ.update(_VARIABLES)
         try:
             yield
         finally:
-            sys.modules["__main__"] = before
+            sys.modules["__main__"] = main
+            for name in _VARIABLES:
+                del os.environ[name]
+                if name in before:
+                    os.environ[name] = before[name]
