@@ -41,6 +41,17 @@ def drift_of(results: Sequence[AlignmentResult], shape: Sequence[int]) -> Drift:
         One per frame.
     shape : sequence of int
         (height, width) of what they were aligned to.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skimage import data
+    >>> from napari_ecc_align import align_stack, drift_of
+    >>> camera = data.camera()
+    >>> film = np.stack([camera[100 + 2 * k : 300 + 2 * k, 100:300] for k in range(3)])
+    >>> drift = drift_of(align_stack(film, model="translation"), film[0].shape)
+    >>> np.abs(drift.y).round(1).tolist()
+    [0.0, 2.0, 4.0]
     """
     middle = np.array([(shape[1] - 1) / 2, (shape[0] - 1) / 2])
     rows = np.full((len(results), 3), np.nan)
@@ -66,6 +77,19 @@ def frame_transforms(results: Sequence[AlignmentResult]) -> list[Transform]:
     list of Transform
         Of a frame that has failed, that of the nearest frame that has not (of two as near, the
         earlier one); the identity where all have failed.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skimage import data
+    >>> from napari_ecc_align import align_stack, frame_transforms
+    >>> camera = data.camera()
+    >>> film = np.stack([camera[100:300, 100:300], np.zeros((200, 200), np.uint8)])
+    >>> results = align_stack(film, model="translation")
+    >>> [result.verdict for result in results]
+    ['aligned', 'failed']
+    >>> len(frame_transforms(results))
+    2
     """
     good = [number for number, result in enumerate(results) if result.verdict != "failed"]
     if not good:

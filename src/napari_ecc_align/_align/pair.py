@@ -97,6 +97,17 @@ def align(
     .. [1] G. D. Evangelidis and E. Z. Psarakis, "Parametric image alignment using enhanced
        correlation coefficient maximization", IEEE Transactions on Pattern Analysis and Machine
        Intelligence 30 (2008) 1858-1865, :doi:`10.1109/TPAMI.2008.113`
+
+    Examples
+    --------
+    >>> from skimage import data
+    >>> from napari_ecc_align import align
+    >>> camera = data.camera()
+    >>> result = align(camera[100:300, 100:350], camera[97:297, 105:355], model="translation")
+    >>> result.verdict
+    'aligned'
+    >>> result.transform.matrix[:2, 2].round(1).tolist()
+    [-5.0, 3.0]
     """
     options = SearchOptions(model, engine, precision, max_iterations, tolerance)
     began = time.perf_counter()
@@ -116,17 +127,22 @@ def align(
         if progress is not None:
             progress(step)
         if cancel is not None and cancel():
-            raise _Cancelled
+            raise Cancelled(reached)
 
     try:
         return outcome_of(steps, told)
-    except _Cancelled:
+    except Cancelled as cancelled:
         steps.close()
-        return cancelled_result(options, reached, seconds=time.perf_counter() - began)
+        seconds = time.perf_counter() - began
+        return cancelled_result(options, cancelled.reached, seconds=seconds)
 
 
-class _Cancelled(Exception):
-    """The caller of `align` has asked it to end."""
+class Cancelled(Exception):
+    """The caller has asked an alignment to end; `reached` is the best transform so far, if any."""
+
+    def __init__(self, reached: Transform | None) -> None:
+        super().__init__()
+        self.reached = reached
 
 
 def align_steps(
@@ -177,7 +193,7 @@ def _run(job: Job) -> Generator[Progress, None, AlignmentResult]:
         if inside is not None:
             results += yield from _run_within_field(inside, run)
     yield Progress(1.0, "done", results[-1].transform)
-    best = start.credited(max(results, key=trust))
+    best = start.noted_in(max(results, key=trust))
     return replace(best, seconds=time.perf_counter() - began)
 
 

@@ -53,7 +53,7 @@ class Start:
     name: str = "initial"
     seconds: float = 0.0
 
-    def credited(self, result: AlignmentResult) -> AlignmentResult:
+    def noted_in(self, result: AlignmentResult) -> AlignmentResult:
         """Return a result that began here with the name of this start."""
         if self.name == "initial":
             return result
@@ -106,7 +106,7 @@ def _found_by_region(
         moving=moving,
         initial=np.linalg.inv(to_moving) @ initial @ to_reference,
     )
-    result = yield from _told(run(part), "looking at the region")
+    result = yield from _as_preparation(run(part), "looking at the region")
     if result.verdict == "failed":
         return None
     return np.asarray(to_moving @ result.transform.matrix @ np.linalg.inv(to_reference))
@@ -122,13 +122,13 @@ def _found_in_reference(job: Job, run: Run) -> Generator[Progress, None, Matrix 
     """Find where to start by aligning the reference to a smaller moving image, or None."""
     initial = None if job.initial is None else np.asarray(np.linalg.inv(job.initial), np.float64)
     turned = replace(job, reference=job.moving, moving=job.reference, initial=initial)
-    result = yield from _told(run(turned), "looking for the smaller image")
+    result = yield from _as_preparation(run(turned), "looking for the smaller image")
     if result.verdict == "failed":
         return None
     return np.asarray(np.linalg.inv(result.transform.matrix), np.float64)
 
 
-def _told(
+def _as_preparation(
     steps: Generator[Progress, None, AlignmentResult], stage: str
 ) -> Generator[Progress, None, AlignmentResult]:
     """Run an alignment that is only the beginning of another one."""

@@ -18,7 +18,7 @@ from .._images.sources import LazyArray, is_lazy
 from .._images.warping import overlap, warp
 from .._transform.transform import MotionModel, Transform
 from .._verdict.result import AlignmentResult
-from .pair import align_steps, cancelled_result
+from .pair import Cancelled, align_steps, cancelled_result
 from .progress import Progress
 from .stack_masks import StackMasks
 
@@ -170,7 +170,7 @@ def stack_steps(
     )
     if itself:
         return _to_itself(images, reference, options_of_all)
-    return _to_others(others, images, initial, options_of_all)
+    return _one_by_one(others, images, options_of_all, initial=initial)
 
 
 def _is_of_the_stack(reference: object) -> bool:
@@ -230,52 +230,54 @@ def _to_itself(images: _Stack, to: Any, options: _Options) -> AllSteps:
         return _chained(images, options)
     if to == "mean":
         return _to_mean(images, options)
-    return _all_to(images[anchor], images, None, options, anchor)
-
-
-def _to_others(
-    others: _Stack, images: _Stack, initial: Transform | ArrayLike | None, options: _Options
-) -> AllSteps:
-    """Align every frame to an image of its own, or all to one; begin where the last one ended."""
-    results: list[AlignmentResult] = []
-    last = initial
-    reference = others[0]
-    for index in range(len(images)):
-        against = index if len(others) > 1 else 0
-        if against:
-            reference = others[against]
-        turn = _Turn(index, against, len(images))
-        result = yield from _align(reference, images[index], last, options, turn)
-        if result.verdict == "aligned":
-            last = result.transform
-        results.append(result)
-        yield _told(index, len(images), result)
-    return results
+    return _one_by_one([images[anchor]], images, options, own=anchor)
 
 
 def _to_mean(images: _Stack, options: _Options) -> AllSteps:
-    first = yield from _part(_all_to(images[0], images, None, options), 0.0)
+    first = yield from _part(_one_by_one([images[0]], images, options, own=0), 0.0)
     mean = _mean_frame(images, first)
     known = [result.transform for result in first]
-    return (yield from _part(_all_to(mean, images, known, options), 0.5))
+    return (yield from _part(_one_by_one([mean], images, options, starts=known), 0.5))
 
 
-def _all_to(
-    reference: NDArray[Any],
+def _one_by_one(
+    references: Sequence[NDArray[Any]] | _Stack,
     images: _Stack,
-    known: list[Transform] | None,
     options: _Options,
-    anchor: int = 0,
+    *,
+    initial: Transform | ArrayLike | None = None,
+    starts: Sequence[Transform] = (),
+    own: int | None = None,
 ) -> AllSteps:
-    """Align every frame to one image, starting where the frame before it was found.
+    """Align every frame to an image of its own, or all to one.
 
-    The image is the frame `anchor`, or lies on it.
+    Each starts where the frame before it was found.
+
+    Parameters
+    ----------
+    references : sequence of ndarray
+        One for each frame, or one for all.
+    images : _Stack
+        The frames.
+    options : _Options
+        What they have in common.
+    initial : Transform or array_like of shape (3, 3), optional
+        Where the first one starts.
+    starts : sequence of Transform, optional
+        Where each of them starts instead.
+    own : int, optional
+        The frame that the one reference is itself.
     """
     results: list[AlignmentResult] = []
-    last: Transform | None = None
+    last = initial
+    many = len(references) > 1
+    reference = references[0]
     for index in range(len(images)):
-        start = known[index] if known else (None if index == anchor else last)
-        turn = _Turn(index, anchor, len(images))
+        against = index if many else own or 0
+        if many and index:
+            reference = references[index]
+        start = starts[index] if starts else (None if index == own else last)
+        turn = _Turn(index, against, len(images))
         result = yield from _align(reference, images[index], start, options, turn)
         if result.verdict == "aligned":
             last = result.transform
@@ -338,16 +340,16 @@ def _align(
         moving_mask=options.moving_masks[turn.index],
         initial=start,
     )
-    while True:
-        try:
-            step = next(steps)
-        except StopIteration as stop:
-            result: AlignmentResult = stop.value
-            return result
+
+    def told(step: Progress) -> Progress:
         if options.cancel is not None and options.cancel():
-            steps.close()
-            return cancelled_result(options.search, step.transform)
-        yield turn.of_all(step)
+            raise Cancelled(step.transform)
+        return turn.of_all(step)
+
+    try:
+        return (yield from retold(steps, told))
+    except Cancelled as cancelled:
+        return cancelled_result(options.search, cancelled.reached)
 
 
 def _mean_frame(images: _Stack, results: list[AlignmentResult]) -> NDArray[np.float32]:

@@ -106,6 +106,16 @@ def compare(
     ------
     InputError
         If an argument cannot be used, or the method finds no threshold in an image.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from napari_ecc_align import compare
+    >>> page = np.full((40, 40), 255, np.uint8)
+    >>> page[10:20, 10:30] = 0
+    >>> found = compare(page, np.roll(page, 1, axis=0))
+    >>> found.different, found.compared, round(found.iou, 2)
+    (40, 1600, 0.82)
     """
     how = Thresholding(method, threshold, window_size, k)
     first, second, inside = on_one_grid(reference, aligned, mask)

@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from .._common.errors import InputError
 from .._images.pixels import as_array, check_mask, strips, to_gray, valid_pixels
-from .._images.tallies import is_tallied
+from .._images.value_counts import has_few_values
 
 DifferenceMode = Literal["absolute", "signed"]
 DIFFERENCE_MODES: tuple[DifferenceMode, ...] = get_args(DifferenceMode)
@@ -56,6 +56,19 @@ def difference(
     ------
     InputError
         If an argument cannot be used; the message names it.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from napari_ecc_align import difference
+    >>> page = np.full((40, 40), 255.0)
+    >>> page[10:20, 10:30] = 0
+    >>> darker = 0.5 * page + 20
+    >>> bool(np.abs(difference(page, darker)).max() < 1e-3)
+    True
+    >>> negative = 255 - page
+    >>> bool(np.abs(difference(page, negative)).max() < 1e-3)
+    True
     """
     if mode not in DIFFERENCE_MODES:
         raise InputError(f"mode must be one of {', '.join(DIFFERENCE_MODES)}, not {mode!r}")
@@ -135,6 +148,6 @@ def on_one_grid(
 
 
 def _plane(image: NDArray[Any], inside: NDArray[np.bool_]) -> NDArray[Any]:
-    if image.ndim == 2 and is_tallied(image.dtype):
+    if image.ndim == 2 and has_few_values(image.dtype):
         return np.ma.getdata(image)
     return to_gray(image, inside)

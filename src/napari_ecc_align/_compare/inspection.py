@@ -92,6 +92,16 @@ def inspect_alignment(
     ------
     InputError
         If an argument cannot be used; the message names it.
+
+    Examples
+    --------
+    >>> from skimage import data
+    >>> from napari_ecc_align import Transform, inspect_alignment
+    >>> camera = data.camera()
+    >>> known = Transform([[1, 0, -5], [0, 1, 3], [0, 0, 1]], "translation")
+    >>> seen = inspect_alignment(camera[100:300, 100:350], camera[97:297, 105:355], known)
+    >>> seen.before.different > 1000, seen.after.different
+    (True, 0)
     """
     return outcome_of(
         inspection_steps(
@@ -183,7 +193,31 @@ def _mean_inside(gap: NDArray[np.float32], inside: NDArray[np.bool_]) -> float:
 
 
 def before_after(result: AlignmentResult, inspection: Inspection) -> list[Row]:
-    """Return the table that says what an alignment changed, the headline first."""
+    """Return the table that says what an alignment changed, the headline first.
+
+    Parameters
+    ----------
+    result : AlignmentResult
+        From `align`.
+    inspection : Inspection
+        From `inspect_alignment`, of the same images and transform.
+
+    Returns
+    -------
+    list of Row
+        Each with a `label`, and the texts `before` and `after`.
+
+    Examples
+    --------
+    >>> from skimage import data
+    >>> from napari_ecc_align import align, before_after, inspect_alignment
+    >>> camera = data.camera()
+    >>> images = camera[100:300, 100:350], camera[97:297, 105:355]
+    >>> result = align(*images, model="translation")
+    >>> rows = before_after(result, inspect_alignment(*images, result.transform))
+    >>> rows[0].label, rows[0].after
+    ('differing pixels', '0')
+    """
     before, after = inspection.before, inspection.after
     return [
         Row("differing pixels", f"{before.different:,}", f"{after.different:,}"),

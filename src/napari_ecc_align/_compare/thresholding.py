@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .._common.errors import InputError
-from .._images.tallies import is_tallied, only_two, tallied
+from .._images.value_counts import count_values, has_few_values, two_byte_values
 
 ThresholdMethod = Literal[
     "otsu",
@@ -152,8 +152,8 @@ def binarise(
         If the method finds no threshold ("minimum" needs two peaks in the histogram).
     """
     try:
-        if is_tallied(gray.dtype):
-            return _binarised_by_tally(gray, inside, how)
+        if has_few_values(gray.dtype):
+            return _binarised_by_counts(gray, inside, how)
         return _binarised(gray, inside, how)
     except RuntimeError as error:
         raise InputError(
@@ -177,27 +177,27 @@ def _binarised(
     return Binary((scaled > threshold) & inside, _in_own_values(threshold, low, high))
 
 
-def _binarised_by_tally(
+def _binarised_by_counts(
     gray: NDArray[Any],
     inside: NDArray[np.bool_],
     how: Thresholding,
 ) -> Binary:
     """Binarise integers of 8 or 16 bits by how often each value occurs."""
-    if gray.dtype == np.uint8 and (two := only_two(gray, inside)):
+    if gray.dtype == np.uint8 and (two := two_byte_values(gray, inside)):
         return Binary(_more_than(gray, two[0], inside), None)
-    tally = tallied(gray, inside)
-    if len(tally.values) < 2:
+    counted = count_values(gray, inside)
+    if len(counted.values) < 2:
         return Binary(np.zeros(gray.shape, bool), None)
-    low, high = tally.values[[0, -1]].astype(float).tolist()
-    if len(tally.values) == 2:
-        return Binary(_more_than(gray, tally.values[0], inside), None)
-    scaled = _scaled(tally.values.astype(np.float32), low, high).astype(np.float32)
+    low, high = counted.values[[0, -1]].astype(float).tolist()
+    if len(counted.values) == 2:
+        return Binary(_more_than(gray, counted.values[0], inside), None)
+    scaled = _scaled(counted.values.astype(np.float32), low, high).astype(np.float32)
     if how.method in _BY_HISTOGRAM:
-        threshold = _threshold_of(how.method, scaled, tally.counts)
+        threshold = _threshold_of(how.method, scaled, counted.counts)
         above = scaled > threshold
         if not above.any():
             return Binary(np.zeros(gray.shape, bool), None)
-        lies_above = _more_than(gray, tally.values[above.argmax() - 1], inside)
+        lies_above = _more_than(gray, counted.values[above.argmax() - 1], inside)
         return Binary(lies_above, _in_own_values(threshold, low, high))
     plane = np.where(inside, _scaled(gray.astype(np.float32), low, high), 0).astype(np.float32)
     found = _threshold(plane, inside, how)

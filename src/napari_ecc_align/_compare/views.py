@@ -39,6 +39,15 @@ def overlay(
     ------
     InputError
         If an argument cannot be used; the message names it.
+
+    Examples
+    --------
+    >>> from skimage import data
+    >>> from napari_ecc_align import overlay
+    >>> camera = data.camera()
+    >>> picture = overlay(camera, camera)
+    >>> picture.shape, picture.dtype
+    ((512, 512, 3), dtype('uint8'))
     """
     first, second, inside = _matched(reference, aligned, mask)
     hues = [np.array(COLOURS[label], np.float32) for label in (ONLY_REFERENCE, ONLY_ALIGNED)]
@@ -83,6 +92,15 @@ def checkerboard(
     ------
     InputError
         If an argument cannot be used; the message names it.
+
+    Examples
+    --------
+    >>> from skimage import data
+    >>> from napari_ecc_align import checkerboard
+    >>> camera = data.camera()
+    >>> board = checkerboard(camera, 255 - camera, squares=4)
+    >>> bool(abs(board - checkerboard(camera, camera)).max() < 1e-5)
+    True
     """
     if isinstance(squares, bool) or not isinstance(squares, (int, np.integer)):
         raise InputError(f"squares must be a whole number, not {squares!r}")

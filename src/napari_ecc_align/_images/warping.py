@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from .._common.errors import InputError
 from .._transform.transform import Transform, map_points
-from .covering import covered_pixels
+from .coverage import covered_pixels
 from .pixels import as_array
 from .pixels import check_shape as check_array
 from .sources import LazyArray, is_lazy
@@ -71,6 +71,17 @@ def warp(
     ------
     InputError
         If an argument cannot be used; the message names it.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from napari_ecc_align import Transform, warp
+    >>> moving = np.arange(12).reshape(3, 4)
+    >>> right = Transform([[1, 0, 1], [0, 1, 0], [0, 0, 1]], "translation")
+    >>> warp(moving, right, output_shape=(3, 4), fill=-1)
+    array([[ 1,  2,  3, -1],
+           [ 5,  6,  7, -1],
+           [ 9, 10, 11, -1]])
     """
     shape = check_shape(output_shape)
     if not isinstance(transform, Transform):

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..._images.tallies import only_two
+from ..._images.value_counts import two_byte_values
 from ..._images.warping import warp
 from ..._transform.transform import Transform
 from ..settings import BatchSettings
@@ -55,7 +55,7 @@ def two_values(image: NDArray[Any]) -> TwoValues | None:
 
 
 def _two_bytes(image: NDArray[np.uint8]) -> TwoValues | None:
-    found = only_two(image)
+    found = two_byte_values(image)
     if found is None:
         return None
     low, high = (np.asarray(value, np.uint8) for value in found)

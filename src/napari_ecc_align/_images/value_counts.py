@@ -13,7 +13,7 @@ _EXACT = 2**24
 
 
 @dataclass(frozen=True, eq=False)
-class Tally:
+class ValueCounts:
     """The values of some pixels.
 
     Attributes
@@ -28,12 +28,12 @@ class Tally:
     counts: NDArray[np.int64]
 
 
-def is_tallied(dtype: np.dtype[Any]) -> bool:
+def has_few_values(dtype: np.dtype[Any]) -> bool:
     """Tell whether a type has so few values that all can be counted."""
     return dtype.kind in "bui" and dtype.itemsize <= 2
 
 
-def only_two(
+def two_byte_values(
     image: NDArray[Any], inside: NDArray[np.bool_] | None = None
 ) -> tuple[int, int] | None:
     """Return the two values of an image of bytes, or the one twice; None if it has more.
@@ -62,7 +62,7 @@ def only_two(
     return None if cv2.countNonZero(between) else (low, high)
 
 
-def tallied(image: NDArray[Any], inside: NDArray[np.bool_]) -> Tally:
+def count_values(image: NDArray[Any], inside: NDArray[np.bool_]) -> ValueCounts:
     """Count the values of an image of 8 or 16 bits.
 
     Parameters
@@ -87,4 +87,4 @@ def tallied(image: NDArray[Any], inside: NDArray[np.bool_]) -> Tally:
     occurring = np.flatnonzero(counts)
     values = occurring.astype(unsigned.dtype).view(image.dtype)
     order = np.argsort(values)
-    return Tally(values[order], counts[occurring][order])
+    return ValueCounts(values[order], counts[occurring][order])

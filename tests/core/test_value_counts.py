@@ -3,7 +3,7 @@ import pytest
 from skimage import filters
 
 from napari_ecc_align._compare.thresholding import THRESHOLD_METHODS, Thresholding, binarise
-from napari_ecc_align._images.tallies import is_tallied, only_two, tallied
+from napari_ecc_align._images.value_counts import count_values, has_few_values, two_byte_values
 from pairs import picture
 
 RNG = np.random.default_rng(4)
@@ -23,7 +23,7 @@ def test_every_value_is_counted(dtype):
     plane = image(dtype)
     values, counts = np.unique(plane[INSIDE], return_counts=True)
     for case in (plane, np.asfortranarray(plane), np.repeat(plane, 2, 1)[:, ::2]):
-        found = tallied(case, INSIDE)
+        found = count_values(case, INSIDE)
         assert found.values.dtype == dtype
         assert np.array_equal(found.values, values)
         assert np.array_equal(found.counts, counts)
@@ -32,15 +32,15 @@ def test_every_value_is_counted(dtype):
 def test_counts_stay_exact_where_single_precision_does_not():
     plane = np.zeros((4097, 4097), np.uint8)
     plane[0, 0] = 1
-    found = tallied(plane, np.ones(plane.shape, bool))
+    found = count_values(plane, np.ones(plane.shape, bool))
     assert found.counts.tolist() == [4097**2 - 1, 1]
 
 
 def test_booleans_are_counted_and_floats_are_not():
-    found = tallied(INSIDE, np.ones(INSIDE.shape, bool))
+    found = count_values(INSIDE, np.ones(INSIDE.shape, bool))
     assert found.counts.tolist() == [(~INSIDE).sum(), INSIDE.sum()]
-    assert not is_tallied(np.dtype(np.float16))
-    assert not is_tallied(np.dtype(np.int32))
+    assert not has_few_values(np.dtype(np.float16))
+    assert not has_few_values(np.dtype(np.int32))
 
 
 @pytest.mark.parametrize("method", THRESHOLD_METHODS)
@@ -82,16 +82,16 @@ def test_the_threshold_otsu_is_scikit_images_to_the_last_bit():
 @pytest.mark.parametrize("values", [(0, 255), (3, 4), (7, 7), (0, 2), (254, 255)])
 def test_two_values_are_noticed_and_a_third_one_too(values):
     plane = np.where(INSIDE, values[1], values[0]).astype(np.uint8)
-    assert only_two(plane) == values
+    assert two_byte_values(plane) == values
     everywhere = np.ones(plane.shape, bool)
-    assert only_two(plane, everywhere) == values
-    assert only_two(plane, INSIDE) == (values[1], values[1])
-    assert only_two(plane, ~everywhere) is None
+    assert two_byte_values(plane, everywhere) == values
+    assert two_byte_values(plane, INSIDE) == (values[1], values[1])
+    assert two_byte_values(plane, ~everywhere) is None
     for third in {0, 1, 5, 255} - set(values):
         spotted = plane.copy()
         spotted[3, 4] = third
         counted = len(np.unique(spotted))
-        assert (only_two(spotted) is None) == (counted > 2)
+        assert (two_byte_values(spotted) is None) == (counted > 2)
     # What lies outside does not count.
     spotted = np.where(INSIDE, plane, 100).astype(np.uint8)
-    assert only_two(spotted, INSIDE) == (values[1], values[1])
+    assert two_byte_values(spotted, INSIDE) == (values[1], values[1])

@@ -1,0 +1,61 @@
+"""The one front door: every name that the docs use is importable from the package itself."""
+
+from __future__ import annotations
+
+import ast
+import re
+from pathlib import Path
+
+import pytest
+from fresh_process import ROOT
+from imports_of import PACKAGE, SOURCE, modules
+
+import napari_ecc_align
+
+PAGES = sorted([ROOT / "README.md", *(ROOT / "docs").glob("*.md")])
+BLOCK = re.compile(r"^```python\n(.*?)^```", re.DOTALL | re.MULTILINE)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_the_docs_import_from_the_package_alone(page: Path) -> None:
+    text = page.read_text("utf-8")
+    for block in BLOCK.findall(text):
+        for node in ast.walk(ast.parse(block)):
+            if isinstance(node, ast.ImportFrom) and (node.module or "").startswith(PACKAGE):
+                assert node.module == PACKAGE
+                names = {alias.name for alias in node.names}
+                assert names <= set(napari_ecc_align.__all__), f"{page.name}: {names}"
+            elif isinstance(node, ast.Import):
+                assert not any(alias.name.startswith(f"{PACKAGE}.") for alias in node.names)
+    assert not re.search(rf"{PACKAGE}\.[a-z]", text), "a module is named"
+
+
+def test_every_name_is_there_and_listed() -> None:
+    assert sorted(set(napari_ecc_align.__all__)) == list(napari_ecc_align.__all__)
+    assert set(napari_ecc_align.__all__) <= set(dir(napari_ecc_align))
+    for name in napari_ecc_align.__all__:
+        assert getattr(napari_ecc_align, name) is not None
+
+
+def test_the_stub_types_every_name_from_where_it_lives() -> None:
+    stub = ast.parse((SOURCE / "__init__.pyi").read_text("utf-8"))
+    typed = {
+        alias.name
+        for node in ast.walk(stub)
+        if isinstance(node, ast.ImportFrom)
+        for alias in node.names
+    }
+    assert typed == set(napari_ecc_align.__all__)
+
+
+def test_all_below_is_private_and_says_so() -> None:
+    folders = {name.split(".")[0] for name, path in modules().items() if path.parent != SOURCE}
+    assert all(name.startswith("_") for name in folders)
+    files = {path.name for path in SOURCE.glob("*.py")}
+    assert files == {"__init__.py", "__main__.py"}
+
+
+def test_the_version_is_that_of_the_distribution() -> None:
+    from importlib.metadata import version
+
+    assert napari_ecc_align.__version__ == version("napari-ecc-align")
