@@ -165,6 +165,21 @@ def make_plan(
     InputError
         If there is no pair, a folder cannot be read, two pairs would write one file, or the
         output folder would touch an input.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> from skimage import data
+    >>> from napari_ecc_align import make_plan, write_image
+    >>> for folder, top in (("ideal", 100), ("scan", 97)):
+    ...     Path(folder).mkdir(exist_ok=True)
+    ...     image = data.camera()[top : top + 200, 100:350]
+    ...     write_image(f"{folder}/p1.png", image, overwrite=True)
+    >>> plan = make_plan("ideal", "scan", out="aligned")
+    >>> [pair.name for pair in plan.pairs]
+    ['p1.png']
+    >>> plan.problems
+    ()
     """
     settings = settings or BatchSettings()
     if table is not None:

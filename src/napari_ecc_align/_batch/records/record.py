@@ -180,7 +180,23 @@ def read_record_file(path: Path) -> Record | None:
 
 
 def read_records(out: Path) -> Iterator[Record]:
-    """Yield every record of an output folder, by name."""
+    """Yield every record of an output folder, by name.
+
+    Parameters
+    ----------
+    out : Path
+        The output folder.
+
+    Yields
+    ------
+    Record
+        Files that hold none are passed over.
+
+    Examples
+    --------
+    >>> list(read_records(Path("nowhere")))
+    []
+    """
     for path in sorted((out / FOLDER).rglob("*.json")):
         record = read_record_file(path)
         if record is not None and record_path(out, record.name) == path:

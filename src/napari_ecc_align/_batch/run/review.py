@@ -39,6 +39,22 @@ def accept(plan: Plan, name: str, *, note: str = "") -> Record:
     ------
     InputError
         If the pair has no transform to accept, or a run has the folder.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> from skimage import data
+    >>> from napari_ecc_align import accept, make_plan, run_plan, write_image
+    >>> for folder, top in (("ideal", 100), ("scan", 97)):
+    ...     Path(folder).mkdir(exist_ok=True)
+    ...     image = data.camera()[top : top + 200, 100:350]
+    ...     write_image(f"{folder}/p1.png", image, overwrite=True)
+    >>> plan = make_plan("ideal", "scan", out="aligned")
+    >>> [finished.record.outcome for finished in run_plan(plan, workers=1)]
+    ['aligned']
+    >>> record = accept(plan, "p1.png", note="faded, but right")
+    >>> record.outcome, record.review.decision
+    ('aligned', 'accepted')
     """
     record = read_record(plan.out, name)
     if record is None or record.transform is None:
@@ -78,6 +94,20 @@ def correct(
     ------
     InputError
         If there is no such pair, or a run has the folder.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> from skimage import data
+    >>> from napari_ecc_align import Transform, correct, make_plan, write_image
+    >>> for folder, top in (("ideal", 100), ("scan", 97)):
+    ...     Path(folder).mkdir(exist_ok=True)
+    ...     image = data.camera()[top : top + 200, 100:350]
+    ...     write_image(f"{folder}/p1.png", image, overwrite=True)
+    >>> plan = make_plan("ideal", "scan", out="aligned")
+    >>> by_hand = Transform([[1, 0, 0], [0, 1, 3], [0, 0, 1]], "translation")
+    >>> correct(plan, "p1.png", by_hand).review.decision
+    'corrected'
     """
     pair = _find(plan, name)
     with _reporting(plan) as (out, token):
@@ -114,6 +144,21 @@ def reject(plan: Plan, name: str, *, note: str = "") -> Record:
     ------
     InputError
         If the pair has not been done yet, or a run has the folder.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> from skimage import data
+    >>> from napari_ecc_align import make_plan, reject, run_plan, write_image
+    >>> for folder, top in (("ideal", 100), ("scan", 97)):
+    ...     Path(folder).mkdir(exist_ok=True)
+    ...     image = data.camera()[top : top + 200, 100:350]
+    ...     write_image(f"{folder}/p1.png", image, overwrite=True)
+    >>> plan = make_plan("ideal", "scan", out="aligned")
+    >>> [finished.record.outcome for finished in run_plan(plan, workers=1)]
+    ['aligned']
+    >>> reject(plan, "p1.png", note="another page").reason
+    'Rejected by a person. another page'
     """
     _find(plan, name)
     with _reporting(plan) as (out, token):

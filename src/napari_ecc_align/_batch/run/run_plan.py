@@ -112,6 +112,20 @@ def run_plan(
     InputError
         If another run has the output folder, it cannot be written to, or no process or cluster
         can be had; at the end, if the report cannot be written.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> from skimage import data
+    >>> from napari_ecc_align import make_plan, run_plan, write_image
+    >>> for folder, top in (("ideal", 100), ("scan", 97)):
+    ...     Path(folder).mkdir(exist_ok=True)
+    ...     image = data.camera()[top : top + 200, 100:350]
+    ...     write_image(f"{folder}/p1.png", image, overwrite=True)
+    >>> plan = make_plan("ideal", "scan", out="aligned")
+    >>> for finished in run_plan(plan, workers=1):
+    ...     print(finished.counts.done, "of", finished.total, finished.record.outcome)
+    1 of 1 aligned
     """
     total, counts = len(plan.pairs), Counts()
     out = plan.out.resolve()
