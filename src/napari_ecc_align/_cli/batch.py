@@ -51,7 +51,7 @@ def run_batch(chosen: argparse.Namespace) -> int:
 
 def _run(plan: Plan, chosen: argparse.Namespace) -> int:
     counts = Counts()
-    worth_a_look: list[Record] = []
+    not_fine: list[Record] = []
     steps = run_plan(
         plan,
         workers=chosen.workers,
@@ -69,7 +69,7 @@ def _run(plan: Plan, chosen: argparse.Namespace) -> int:
                     document = {"event": "pair", **progress, **row(finished.record)}
                     _say_line({**document, "resumed": finished.resumed})
                 if not finished.record.fine:
-                    worth_a_look.append(finished.record)
+                    not_fine.append(finished.record)
         except InputError as error:
             if counts.done < len(plan.pairs):
                 raise
@@ -79,7 +79,7 @@ def _run(plan: Plan, chosen: argparse.Namespace) -> int:
     if chosen.json:
         _say_line({"event": "done", **asdict(counts), "report": files})
     else:
-        _say_some([_verdict_text(record) for record in sorted(worth_a_look, key=worst_first)])
+        _say_some([_verdict_text(record) for record in sorted(not_fine, key=worst_first)])
         say(f"{_counts_text(counts)}. Report: {files['html']}")
     return 0 if counts.all_fine else 1
 

@@ -197,10 +197,10 @@ def make_plan(
     if not chosen:
         advice = "; --where chooses none of them" if pairs else ""
         raise InputError(f"there is no pair to align{advice}")
-    strangers = _strangers(chosen, folders) if table is None and not where else []
+    unpaired = _unpaired_siblings(chosen, folders) if table is None and not where else []
     _check_names(chosen)
     check_output_folder(Path(out), roots, (path for pair in chosen for _, path in pair.images))
-    problems = [*_unreadable(chosen, settings), *strangers]
+    problems = [*_unreadable(chosen, settings), *unpaired]
     return Plan(Path(out), tuple(chosen), tuple(problems), settings)
 
 
@@ -233,7 +233,7 @@ def _from_folders(
     moving, *siblings = distinct_flavours([moving, *siblings])
     fixed, moved = _Files(reference), _Files(moving)
     others = [_Files(folder) for folder in siblings]
-    lonely = [name for name in fixed.files if moved.find(name) is None]
+    without_moving = [name for name in fixed.files if moved.find(name) is None]
     return [
         PairFiles(
             name=name,
@@ -242,11 +242,11 @@ def _from_folders(
             flavour=moving.flavour,
             siblings=tuple(SiblingFile(o.folder.flavour, o.path(name)) for o in others),
         )
-        for name in sorted([*moved.files, *lonely])
+        for name in sorted([*moved.files, *without_moving])
     ]
 
 
-def _strangers(pairs: list[PairFiles], folders: list[ImageFolder]) -> list[Problem]:
+def _unpaired_siblings(pairs: list[PairFiles], folders: list[ImageFolder]) -> list[Problem]:
     """Return the sibling files that belong to no pair."""
     used = {path for pair in pairs for _, path in pair.images}
     return [

@@ -17,7 +17,7 @@ from ..records.record import PAIR_OUTCOMES, Number, Record, read_records
 from .histogram import histogram
 
 HTML, CSV = "report.html", "report.csv"
-STORY = 5000
+MANY_DIFFERING = 5000
 """Differing pixels at which the report's filter starts when it is asked for."""
 _MOST_THUMBNAILS = 3000
 _WORST_FIRST = ("doubtful", "failed", "aligned", "passed through")
@@ -115,7 +115,7 @@ def as_html(out: Path, records: Sequence[Record], problems: Sequence[Problem] = 
         charts=[chart for chart in charts if chart is not None],
         problems=[problem for problem in problems if problem.pair is None],
         rows=[_html_row(record, number) for number, record in enumerate(records)],
-        story=STORY,
+        story=MANY_DIFFERING,
     )
 
 

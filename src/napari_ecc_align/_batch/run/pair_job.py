@@ -85,7 +85,7 @@ def process_pair(job: PairJob) -> Record:
     """
     began = time.perf_counter()
     try:
-        record, files = _made(job)
+        record, files = _record_and_files(job)
         return commit(job.out, job.token, _timed(record, began), files, overwrite=job.overwrite)
     except InputError as error:
         reason = str(error)
@@ -112,7 +112,7 @@ def record_failure(job: PairJob, reason: str, began: float | None = None) -> Rec
         return record
 
 
-def _made(job: PairJob) -> tuple[Record, dict[str, bytes]]:
+def _record_and_files(job: PairJob) -> tuple[Record, dict[str, bytes]]:
     """Return a pair's record and the contents of its outputs, by path."""
     pair, settings = job.pair, job.settings
     reference = _load("reference", pair.reference, settings)

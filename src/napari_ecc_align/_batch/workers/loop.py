@@ -90,13 +90,15 @@ def work(
     again: list[Task[Item]] = []
     exhausted = False
     try:
-        while not (exhausted and not again and not executor.busy):
+        while True:
             while executor.has_room and (again or not exhausted):
                 task = again.pop(0) if again else next(new, None)
                 if task is None:
                     exhausted = True
                 else:
                     executor.start(task)
+            if exhausted and not again and not executor.busy:
+                return
             if cancel is not None and cancel():
                 return
             come = False
