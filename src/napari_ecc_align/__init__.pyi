@@ -2,10 +2,10 @@ from ._align.drift import Drift, drift_of, frame_transforms
 from ._align.pair import align
 from ._align.progress import Progress
 from ._align.stack import align_stack
-from ._batch.pairing import Plan, make_plan
-from ._batch.records import Record, read_records
-from ._batch.review import accept, correct, reject
-from ._batch.running import run_plan
+from ._batch.plan.pairing import Plan, make_plan
+from ._batch.records.record import Record, read_records
+from ._batch.run.review import accept, correct, reject
+from ._batch.run.run_plan import run_plan
 from ._batch.settings import BatchSettings
 from ._common.errors import InputError
 from ._compare.binary import Comparison, compare

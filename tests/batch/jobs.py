@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 import time
 from pathlib import Path
 
@@ -32,8 +33,11 @@ def troubled(task):
     return os.getpid()
 
 
-def dies_at_import():
-    raise SystemExit(3)
+class Unreadable:
+    """A function that a process ends by receiving."""
+
+    def __reduce__(self):
+        return sys.exit, (3,)
 
 
 def counts_until_told(stopping, path, most):

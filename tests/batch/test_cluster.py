@@ -10,10 +10,11 @@ import sys
 
 import pytest
 from dataset import contents
+from jobs import square
 
 from cli.processes import environment
 from napari_ecc_align import run_plan
-from napari_ecc_align._batch import cluster as cluster_module
+from napari_ecc_align._batch.workers.cluster import Cluster
 from napari_ecc_align._common.errors import InputError
 
 # Its own code and its event loop warn of themselves.
@@ -68,8 +69,7 @@ def test_a_cluster_gives_what_one_machine_gives_though_a_worker_is_killed(cluste
     assert all(step.resumed for step in run_plan(plan(), workers=1))
 
 
-def test_a_scheduler_that_does_not_answer_is_an_input_error(plan, monkeypatch):
+def test_a_scheduler_that_does_not_answer_is_an_input_error():
     pytest.importorskip("distributed", reason="the extra 'cluster' is not installed")
-    monkeypatch.setattr(cluster_module, "_CONNECT_SECONDS", 1)
     with pytest.raises(InputError, match="no scheduler answers at"):
-        list(run_plan(plan(), cluster="tcp://127.0.0.1:1"))
+        Cluster(square, address="tcp://127.0.0.1:1", timeout=1, patience=1)

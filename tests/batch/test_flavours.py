@@ -9,7 +9,7 @@ from tifffile import TiffFile
 
 from music.page import make_page
 from napari_ecc_align import Transform
-from napari_ecc_align._batch.flavours import resample, two_values
+from napari_ecc_align._batch.run.resample import resample, two_values
 from napari_ecc_align._batch.settings import BatchSettings
 from napari_ecc_align._images.files.headers import TiffStyle, tiff_style
 from napari_ecc_align._images.files.images import decode_image, encode_image, read_image

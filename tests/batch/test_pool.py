@@ -7,15 +7,21 @@ import subprocess
 import sys
 
 import pytest
-from jobs import slow, square, troubled
+from jobs import Unreadable, slow, square, troubled
 
-from napari_ecc_align._batch.pool import Lost, work
+from napari_ecc_align import InputError
+from napari_ecc_align._batch.workers.loop import Lost, work
+from napari_ecc_align._batch.workers.pool import Pool
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="the tests send Unix signals")
 
 
+def results(function, items, **how):
+    return dict(filter(None, work(Pool(function, **how), items)))
+
+
 def test_every_item_comes_back_with_its_result():
-    found = dict(work(square, range(20), workers=2, timeout=300))
+    found = results(square, range(20), workers=2, timeout=300)
     assert found == {number: number**2 for number in range(20)}
 
 
@@ -27,16 +33,16 @@ def test_items_are_taken_only_when_a_process_is_free():
             taken.append(number)
             yield number
 
-    results = work(slow, source(), workers=2, timeout=300)
-    next(results)
+    running = work(Pool(slow, workers=2, timeout=300), source())
+    next(filter(None, running))
     assert len(taken) <= 4
-    results.close()
+    running.close()
 
 
 def test_a_process_that_dies_or_hangs_is_replaced_and_its_item_tried_once_more(tmp_path):
     kinds = ("ok", "die", "die once", "hang once", "hang", "ok")
     tasks = [(kind, str(tmp_path / str(number))) for number, kind in enumerate(kinds)]
-    found = dict(work(troubled, tasks, workers=2, timeout=1.5))
+    found = results(troubled, tasks, workers=2, timeout=1.5)
     tries = [len((tmp_path / str(number)).read_text()) for number in range(len(kinds))]
     assert tries == [1, 2, 2, 2, 2, 1]
     lost = {task[0]: result for task, result in found.items() if isinstance(result, Lost)}
@@ -46,13 +52,9 @@ def test_a_process_that_dies_or_hangs_is_replaced_and_its_item_tried_once_more(t
 
 
 def test_closing_and_cancelling_end_the_processes_at_once(tmp_path):
-    running = work(
-        troubled,
-        [("ok", str(tmp_path / "a")), ("hang", str(tmp_path / "b"))],
-        workers=1,
-        timeout=600,
-    )
-    _, process = next(running)
+    tasks = [("ok", str(tmp_path / "a")), ("hang", str(tmp_path / "b"))]
+    running = work(Pool(troubled, workers=1, timeout=600), tasks)
+    _, process = next(filter(None, running))
     running.close()
     with pytest.raises(ProcessLookupError):
         os.kill(process, 0)
@@ -62,23 +64,26 @@ def test_closing_and_cancelling_end_the_processes_at_once(tmp_path):
         asked.append((tmp_path / "c").exists())
         return asked[-1]
 
-    assert (
-        list(
-            work(troubled, [("hang", str(tmp_path / "c"))], workers=1, timeout=600, cancel=cancel)
-        )
-        == []
-    )
+    tasks = [("hang", str(tmp_path / "c"))]
+    assert not any(work(Pool(troubled, workers=1, timeout=600), tasks, cancel=cancel))
     # Once is enough.
     assert asked == [*[False] * (len(asked) - 1), True]
+
+
+def test_processes_that_do_not_start_are_an_input_error():
+    with pytest.raises(InputError, match="processes do not start here: its process ended with"):
+        results(Unreadable(), [1], workers=1, timeout=60)
 
 
 def test_a_script_that_does_not_ask_for_its_name_is_run_once(tmp_path):
     script = tmp_path / "script.py"
     script.write_text(
         "from math import sqrt\n"
-        "from napari_ecc_align._batch.pool import work\n"
+        "from napari_ecc_align._batch.workers.loop import work\n"
+        "from napari_ecc_align._batch.workers.pool import Pool\n"
         "print('once')\n"
-        "print(sorted(found for _, found in work(sqrt, [1.0, 4.0], workers=2, timeout=300)))\n"
+        "found = filter(None, work(Pool(sqrt, workers=2, timeout=300), [1.0, 4.0]))\n"
+        "print(sorted(root for _, root in found))\n"
     )
     done = subprocess.run([sys.executable, script], capture_output=True, text=True, timeout=300)
     assert (done.stdout, done.stderr) == ("once\n[1.0, 2.0]\n", "")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from napari_ecc_align import BatchSettings, make_plan, read_records, run_plan
-from napari_ecc_align._batch.reopening import folders_of, plan_of, settings_of
+from napari_ecc_align._batch.records.reopen import folders_of, plan_of, settings_of
 
 
 def test_the_folders_and_the_settings_of_a_run_come_back(good, finished):

@@ -16,11 +16,11 @@ import pytest
 
 from clock import processor_time
 from napari_ecc_align import Transform, compare
-from napari_ecc_align._batch.histogram import histogram
-from napari_ecc_align._batch.measure import Look, thumbnail
-from napari_ecc_align._batch.pairing import Problem
-from napari_ecc_align._batch.records import Record
-from napari_ecc_align._batch.report import COLUMNS, write_report
+from napari_ecc_align._batch.plan.pairing import Problem
+from napari_ecc_align._batch.records.record import Record
+from napari_ecc_align._batch.report.histogram import histogram
+from napari_ecc_align._batch.report.report import COLUMNS, write_report
+from napari_ecc_align._batch.run.measure import Differences, thumbnail
 
 BROWSERS = ("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome", "chrome")
 MISSING = "THE REPORT WAS NOT OPENED IN A BROWSER: there is no Chromium here"
@@ -31,7 +31,7 @@ def records(pairs=PAIRS):
     """A thousand pairs as the story had them: most fine, some with many differing pixels."""
     rng = np.random.default_rng(0)
     ink, faint = (rng.random((300, 420)) < share for share in (0.1, 0.02))
-    looks = [Look.of(compare(ink, ink ^ other)) for other in (ink[::-1], faint)]
+    looks = [Differences.of(compare(ink, ink ^ other)) for other in (ink[::-1], faint)]
     picture = thumbnail(*looks)
     for number in range(pairs):
         outcome = ("doubtful", "failed", "passed through", *["aligned"] * 97)[number % 100]

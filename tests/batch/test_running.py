@@ -21,12 +21,12 @@ from napari_ecc_align import (
     reject,
     run_plan,
 )
-from napari_ecc_align._batch import running
-from napari_ecc_align._batch.commit import commit, finish_all
-from napari_ecc_align._batch.job import Job, do
-from napari_ecc_align._batch.lock import HIDDEN, locked
-from napari_ecc_align._batch.pool import Lost
-from napari_ecc_align._batch.records import Record, read_record, record_path
+from napari_ecc_align._batch.records.record import Record, read_record, record_path
+from napari_ecc_align._batch.run import run_plan as running
+from napari_ecc_align._batch.run.commit import commit, finish_all
+from napari_ecc_align._batch.run.folder_lock import HIDDEN, locked
+from napari_ecc_align._batch.run.pair_job import PairJob, process_pair
+from napari_ecc_align._batch.workers.loop import Lost
 from napari_ecc_align._common.errors import InputError
 from napari_ecc_align._images.files.headers import TiffStyle, tiff_style
 from napari_ecc_align._images.files.images import encode_image, read_image
@@ -37,7 +37,7 @@ NAME = "w-1/p0.png"
 
 def job(plan, token, name=NAME, **more):
     (pair,) = (pair for pair in plan.pairs if pair.name == name)
-    return Job(pair, plan.settings, plan.out, token, **more)
+    return PairJob(pair, plan.settings, plan.out, token, **more)
 
 
 def test_a_run_tells_of_each_pair_and_can_be_broken_off_and_resumed(plan, finished):
@@ -57,7 +57,7 @@ def test_a_pair_that_was_given_up_is_recorded_and_tried_again(plan, monkeypatch)
     chosen = plan(where=[NAME])
     with monkeypatch.context() as patch:
         lost = Lost("it took longer than 1 s")
-        patch.setattr(running, "work", lambda do, jobs, **how: iter([(jobs[0], lost)]))
+        patch.setattr(running, "work", lambda pool, jobs, **how: ((job, lost) for job in jobs))
         (step,) = run_plan(chosen)
     assert step.record.outcome == "failed"
     assert read_record(chosen.out, NAME).reason == (
@@ -85,21 +85,21 @@ def test_a_pair_that_cannot_be_written_leaves_nothing_and_is_tried_again(plan, m
         monkeypatch.setattr(os, "fsync", full_disk)
         # Nothing can be written, not even the record.
         fails = 10**9
-        record = do(job(chosen, token))
+        record = process_pair(job(chosen, token))
         assert record.passing
         assert "No space left on device" in record.reason
         assert digests(chosen.out).keys() == {f"{HIDDEN}/lock"}
         # The disk is full for a while: the record can be written again.
         calls.clear()
         fails = 1
-        assert do(job(chosen, token)).outcome == "failed"
+        assert process_pair(job(chosen, token)).outcome == "failed"
         assert digests(chosen.out).keys() == {f"{HIDDEN}/lock", f"records/{NAME}.json"}
     assert next(run_plan(chosen, workers=1)).record.outcome == "aligned"
 
 
 @pytest.mark.parametrize("moved", [0, 1, 2])
 def test_a_pair_killed_between_its_renames_is_brought_to_its_end(tmp_path, monkeypatch, moved):
-    from napari_ecc_align._batch import commit as module
+    from napari_ecc_align._batch.run import commit as module
 
     real, calls = module.move_into_place, []
 
@@ -127,7 +127,7 @@ def test_a_run_that_has_lost_the_folder_writes_nothing(plan):
     chosen = plan()
     with locked(chosen.out) as token:
         pass
-    record = do(job(chosen, token))
+    record = process_pair(job(chosen, token))
     assert "lost its folder" in record.reason
     assert digests(chosen.out).keys() == {f"{HIDDEN}/lock"}
 
@@ -146,16 +146,16 @@ def test_a_link_out_of_the_output_folder_is_not_followed(plan, tmp_path):
 def test_doubtful_pairs_are_written_or_not_as_asked(plan, monkeypatch):
     from dataclasses import replace
 
-    from napari_ecc_align._batch import job as module
+    from napari_ecc_align._batch.run import pair_job as module
 
-    real = module.align
+    real = module.outcome_of
     monkeypatch.setattr(
-        module, "align", lambda *a, **k: replace(real(*a, **k), verdict="doubtful", reason="hm")
+        module, "outcome_of", lambda steps: replace(real(steps), verdict="doubtful", reason="hm")
     )
     for choice in ("skip", "write"):
         chosen = plan(where=[NAME], doubtful=choice)
         with locked(chosen.out) as token:
-            record = do(job(chosen, token))
+            record = process_pair(job(chosen, token))
         assert (record.outcome, record.reason) == ("doubtful", "hm")
         assert (chosen.out / "bw" / NAME).exists() == (choice == "write")
         assert record.thumbnail
@@ -256,7 +256,7 @@ def test_a_file_that_may_not_be_read_costs_its_pair_alone(plan, good, monkeypatc
     chosen = plan(where=["w-1/*"])
     with locked(chosen.out) as token, monkeypatch.context() as patch:
         patch.setattr(Path, "read_bytes", refused)
-        outcomes = [do(job(chosen, token, pair.name)) for pair in chosen.pairs]
+        outcomes = [process_pair(job(chosen, token, pair.name)) for pair in chosen.pairs]
     assert [record.outcome for record in outcomes] == ["failed", "aligned"]
     assert "Permission denied" in outcomes[0].reason
 
@@ -266,7 +266,10 @@ def test_a_file_that_may_not_be_read_costs_its_pair_alone(plan, good, monkeypatc
     [
         ({"model": "elastic"}, "model must be one of"),
         ({"binary": "cubic"}, "binary must be one of area, nearest"),
+        ({"pass_through": 1.5}, "pass_through must be"),
         ({"tolerance": 1.5}, "tolerance must be"),
+        ({"method": "guess"}, "method must be one of otsu"),
+        ({"model": "similarity", "engine": "opencv"}, "is not in OpenCV's ECC"),
         ({"max_pixels": 0}, "max_pixels must be"),
     ],
 )
@@ -278,7 +281,7 @@ def test_settings_that_cannot_be_used_are_refused(change, complaint):
 def test_a_page_is_passed_through_only_within_its_uncertainty():
     from types import SimpleNamespace
 
-    from napari_ecc_align._batch.job import _outcome
+    from napari_ecc_align._batch.run.pair_job import _outcome
 
     def outcome(shift, uncertainty, moving=SHAPE, verdict="aligned"):
         transform = Transform([[1, 0, shift], [0, 1, 0], [0, 0, 1]], "translation")

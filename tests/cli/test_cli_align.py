@@ -160,7 +160,7 @@ def test_masks_a_start_and_a_signed_difference(inputs, photograph, tmp_path):
         *("align", inputs / "camera.png", inputs / "shifted.png", "--out", tmp_path / "out"),
         *("--mask", tmp_path / "m.png", "--moving-mask", inputs / "mask.png"),
         *("--initial", inputs / "slide.json", "--model", "euclidean", "--engine", "opencv"),
-        *("--iterations", "30", "--epsilon", "1e-6", "--threshold", "li"),
+        *("--max-iterations", "30", "--tolerance", "1e-6", "--threshold", "li"),
         *("--difference", "signed", "--json"),
     )
     assert done.code == 0

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from typing import Any, Literal, Self, get_args
 
 from .._common.errors import InputError
-from .._compare.thresholding import THRESHOLD_METHODS, ThresholdMethod
-from .._ecc.options import DEFAULTS, ENGINES, Engine
+from .._compare.thresholding import Thresholding, ThresholdMethod
+from .._ecc.options import SearchOptions
 from .._images.warping import INTERPOLATIONS, Interpolation
-from .._transform.transform import MotionModel, check_model
 
 BinaryResampling = Literal["area", "nearest"]
 BINARY_RESAMPLINGS: tuple[BinaryResampling, ...] = get_args(BinaryResampling)
@@ -18,20 +18,30 @@ DOUBTFUL: tuple[Doubtful, ...] = get_args(Doubtful)
 MissingSiblings = Literal["fail", "skip"]
 MISSING_SIBLINGS: tuple[MissingSiblings, ...] = get_args(MissingSiblings)
 
-DEFAULT_TOLERANCE = 0.05
-DEFAULT_MAX_PIXELS = 2**27
+_CHOICES: dict[str, tuple[str, ...]] = {
+    "interpolation": INTERPOLATIONS,
+    "binary": BINARY_RESAMPLINGS,
+    "doubtful": DOUBTFUL,
+    "missing_siblings": MISSING_SIBLINGS,
+}
+# As they are called in records of before, which are told by their "epsilon".
+_FORMER_NAMES = {
+    "iterations": "max_iterations",
+    "epsilon": "tolerance",
+    "tolerance": "pass_through",
+    "threshold": "method",
+}
 
 
 @dataclass(frozen=True)
-class BatchSettings:
+class BatchSettings(SearchOptions):
     """How each pair is aligned, resampled and compared. A pair is redone when they change.
 
     Attributes
     ----------
-    model, engine, precision, iterations, epsilon
-        As `model`, `engine`, `precision`, `max_iterations` and `tolerance` of
-        `napari_ecc_align.align`.
-    threshold : str, default: "otsu"
+    model, engine, precision, max_iterations, tolerance
+        As in `align`.
+    method : str, default: "otsu"
         How both images are binarised to count differing pixels; see `compare`.
     interpolation : {"linear", "nearest", "cubic", "lanczos"}
         For images that are not binary.
@@ -42,7 +52,7 @@ class BatchSettings:
         Value outside the moving image, or the median along the border of each image.
     doubtful : {"write", "skip"}
         Whether the outputs of a doubtful pair are written; it is reported in both cases.
-    tolerance : float, default: 0.05
+    pass_through : float, default: 0.05
         A pair whose corners would move by less, in pixels, or by less than three times their
         uncertainty, is aligned already and passed through.
     missing_siblings : {"fail", "skip"}
@@ -54,31 +64,32 @@ class BatchSettings:
     ------
     InputError
         If a value cannot be used.
+
+    Examples
+    --------
+    >>> BatchSettings(model="euclidean", max_iterations=50).pass_through
+    0.05
     """
 
-    model: MotionModel = "affine"
-    engine: Engine = "pyramid"
-    precision: float = DEFAULTS.precision
-    iterations: int = DEFAULTS.max_iterations
-    epsilon: float = DEFAULTS.tolerance
-    threshold: ThresholdMethod = "otsu"
+    method: ThresholdMethod = "otsu"
     interpolation: Interpolation = "linear"
     binary: BinaryResampling = "area"
     fill: float | Literal["background"] = "background"
     doubtful: Doubtful = "write"
-    tolerance: float = DEFAULT_TOLERANCE
+    pass_through: float = 0.05
     missing_siblings: MissingSiblings = "fail"
-    max_pixels: int = DEFAULT_MAX_PIXELS
+    max_pixels: int = 2**27
 
     def __post_init__(self) -> None:
-        check_model(self.model)
+        super().__post_init__()
+        Thresholding(self.method)  # which refuses any other
         for name, choices in _CHOICES.items():
             if getattr(self, name) not in choices:
                 raise InputError(
                     f"{name} must be one of {', '.join(choices)}, not {getattr(self, name)!r}"
                 )
-        if not 0 <= self.tolerance < 1:
-            raise InputError(f"tolerance must be from 0 to 1 pixel, not {self.tolerance}")
+        if not 0 <= self.pass_through < 1:
+            raise InputError(f"pass_through must be from 0 to 1 pixel, not {self.pass_through}")
         if self.max_pixels < 1:
             raise InputError(f"max_pixels must be positive, not {self.max_pixels}")
 
@@ -87,19 +98,15 @@ class BatchSettings:
         return asdict(self)
 
     @classmethod
-    def from_document(cls, document: Any) -> Self:
+    def from_document(cls, document: Mapping[str, Any]) -> Self:
         """Return the settings of a document; raise `InputError` for any other document."""
-        known = {field.name for field in fields(cls)}
-        if not isinstance(document, dict) or set(document) != known:
+        if set(document) != {field.name for field in fields(cls)}:
             raise InputError("these are not the settings of this version")
         return cls(**document)
 
 
-_CHOICES: dict[str, tuple[str, ...]] = {
-    "engine": ENGINES,
-    "threshold": THRESHOLD_METHODS,
-    "interpolation": INTERPOLATIONS,
-    "binary": BINARY_RESAMPLINGS,
-    "doubtful": DOUBTFUL,
-    "missing_siblings": MISSING_SIBLINGS,
-}
+def with_present_names(document: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the document of settings as it would be written now."""
+    if "epsilon" not in document:
+        return dict(document)
+    return {_FORMER_NAMES.get(name, name): value for name, value in document.items()}

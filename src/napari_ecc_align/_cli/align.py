@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import argparse
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
 from numpy.typing import NDArray
 
-from .._align.pair import align
+from .._align.pair import align_steps
 from .._common.errors import InputError
+from .._common.steps import outcome_of
 from .._compare.inspection import before_after, inspect_alignment
+from .._ecc.options import SearchOptions
 from .._images.files.images import read_image
 from .._transform.files import AFFINE_ONLY, check_suffix
 from .._transform.transform import Transform
@@ -35,20 +38,11 @@ def run_align(chosen: argparse.Namespace) -> int:
     if chosen.transform_out:
         taken = [*filter(None, given), *paths.values()]
         check_outputs([chosen.transform_out], taken, overwrite=chosen.overwrite)
-    with progress_bar() as bar:
-        result = align(
-            reference,
-            moving,
-            model=chosen.model,
-            engine=chosen.engine,
-            precision=chosen.precision,
-            max_iterations=chosen.iterations,
-            tolerance=chosen.epsilon,
-            initial=initial,
-            progress=bar.update,
-            reference_mask=reference_mask,
-            moving_mask=moving_mask,
-        )
+    options = SearchOptions(**{f.name: getattr(chosen, f.name) for f in fields(SearchOptions)})
+    masks: dict[str, Any] = {"reference_mask": reference_mask, "moving_mask": moving_mask}
+    with progress_bar() as show:
+        steps = align_steps(reference, moving, options, initial=initial, **masks)
+        result = outcome_of(steps, show)
     if result.verdict == "failed":
         say(to_json(report(result, None, {})) if chosen.json else verdict_line(result))
         if not chosen.json:
@@ -58,12 +52,11 @@ def run_align(chosen: argparse.Namespace) -> int:
         reference,
         moving,
         result.transform,
-        method=chosen.threshold,
+        method=chosen.method,
         mode=chosen.difference,
         interpolation=chosen.interpolation,
         fill=chosen.fill,
-        reference_mask=reference_mask,
-        moving_mask=moving_mask,
+        **masks,
     )
     write_results(paths, result, inspection, overwrite=chosen.overwrite)
     if chosen.transform_out:

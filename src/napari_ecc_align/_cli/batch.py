@@ -10,10 +10,10 @@ from contextlib import closing, contextmanager
 from dataclasses import asdict, fields
 from typing import Any
 
-from .._batch.pairing import Pair, Plan, make_plan
-from .._batch.records import Record
-from .._batch.report import CSV, HTML, badness, row
-from .._batch.running import Counts, Finished, done_already, run_plan
+from .._batch.plan.pairing import PairFiles, Plan, make_plan
+from .._batch.records.record import Record
+from .._batch.report.report import CSV, HTML, row, worst_first
+from .._batch.run.run_plan import Counts, Finished, done_already, run_plan
 from .._batch.settings import BatchSettings
 from .._common.errors import InputError
 from .console import complain, say
@@ -51,7 +51,7 @@ def run_batch(chosen: argparse.Namespace) -> int:
 
 def _run(plan: Plan, chosen: argparse.Namespace) -> int:
     counts = Counts()
-    worth_a_look: list[Record] = []
+    not_fine: list[Record] = []
     steps = run_plan(
         plan,
         workers=chosen.workers,
@@ -69,7 +69,7 @@ def _run(plan: Plan, chosen: argparse.Namespace) -> int:
                     document = {"event": "pair", **progress, **row(finished.record)}
                     _say_line({**document, "resumed": finished.resumed})
                 if not finished.record.fine:
-                    worth_a_look.append(finished.record)
+                    not_fine.append(finished.record)
         except InputError as error:
             if counts.done < len(plan.pairs):
                 raise
@@ -79,7 +79,7 @@ def _run(plan: Plan, chosen: argparse.Namespace) -> int:
     if chosen.json:
         _say_line({"event": "done", **asdict(counts), "report": files})
     else:
-        _say_some([_verdict_text(record) for record in sorted(worth_a_look, key=badness)])
+        _say_some([_verdict_text(record) for record in sorted(not_fine, key=worst_first)])
         say(f"{_counts_text(counts)}. Report: {files['html']}")
     return 0 if counts.all_fine else 1
 
@@ -139,7 +139,7 @@ def _plan_text(plan: Plan, done: int | None) -> list[str]:
     return lines + _some(listed)
 
 
-def _pair_text(pair: Pair) -> str:
+def _pair_text(pair: PairFiles) -> str:
     siblings = "".join(f" + {sibling.path}" for sibling in pair.siblings)
     return f"{pair.name}: {pair.reference} <- {pair.moving}{siblings}"
 
@@ -157,7 +157,7 @@ def _plan_line(plan: Plan, done: int | None) -> dict[str, Any]:
     }
 
 
-def _pair_line(pair: Pair) -> dict[str, Any]:
+def _pair_line(pair: PairFiles) -> dict[str, Any]:
     images = {role: str(path) for role, path in pair.images}
     return {"event": "planned", "name": pair.name, "images": images}
 

@@ -6,11 +6,9 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from .._compare.thresholding import THRESHOLD_METHODS
-from .._ecc.options import DEFAULTS, ENGINES
-from .._images.warping import INTERPOLATIONS
-from .._transform.transform import MOTION_MODELS
-from .values import epsilon, fill_value, iterations, precision, seconds, tolerance
+from .._batch.settings import BINARY_RESAMPLINGS, DOUBTFUL, MISSING_SIBLINGS, BatchSettings
+from .options import add_estimation_options, add_resampling_options
+from .values import count, seconds, small_number
 
 _DESCRIPTION = """\
 Align each image in MOVING to its partner in REFERENCE, resample each of its siblings by the same
@@ -40,10 +38,12 @@ def add_batch(commands: Any) -> None:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     _add_inputs(command.add_argument_group("which images"))
-    _add_estimation(command.add_argument_group("how to align"))
-    _add_resampling(command.add_argument_group("how to resample"))
+    add_estimation_options(command.add_argument_group("how to align"))
+    resampling = command.add_argument_group("how to resample")
+    add_resampling_options(resampling)
+    _add_outputs(resampling)
     _add_running(command.add_argument_group("how to run"))
-    command.set_defaults(run=_run_batch)
+    command.set_defaults(run=_run_batch, **BatchSettings().as_document())
 
 
 def _add_inputs(group: argparse._ArgumentGroup) -> None:
@@ -74,97 +74,43 @@ def _add_inputs(group: argparse._ArgumentGroup) -> None:
     )
     group.add_argument(
         "--missing-siblings",
-        choices=("fail", "skip"),
-        default="fail",
-        help="what becomes of a pair that lacks a sibling (default: fail)",
+        choices=MISSING_SIBLINGS,
+        help="what becomes of a pair that lacks a sibling (default: %(default)s)",
     )
     group.add_argument(
         "--max-pixels",
-        type=iterations,
-        default=2**27,
+        type=count,
         metavar="N",
         help="refuse images with more pixels (default: %(default)s)",
     )
 
 
-def _add_estimation(group: argparse._ArgumentGroup) -> None:
+def _add_outputs(group: argparse._ArgumentGroup) -> None:
     group.add_argument(
-        "--model", choices=MOTION_MODELS, default="affine", help="motion model (default: affine)"
+        "--binary",
+        choices=BINARY_RESAMPLINGS,
+        help="for images of two values, which stay so: the value that covers more of a pixel, or "
+        "the nearest (default: %(default)s)",
     )
     group.add_argument(
-        "--engine", choices=ENGINES, default="pyramid", help="the estimator (default: pyramid)"
-    )
-    group.add_argument(
-        "--precision",
-        type=precision,
-        default=DEFAULTS.precision,
-        metavar="PX",
-        help=f"corner uncertainty to reach, in pixels (default: {DEFAULTS.precision:g})",
-    )
-    group.add_argument(
-        "--iterations",
-        type=iterations,
-        default=DEFAULTS.max_iterations,
-        metavar="N",
-        help=f"most iterations on a level (default: {DEFAULTS.max_iterations})",
-    )
-    group.add_argument(
-        "--epsilon",
-        type=epsilon,
-        default=DEFAULTS.tolerance,
-        metavar="EPS",
-        help=f"least gain of an iteration (default: {DEFAULTS.tolerance:g})",
-    )
-    group.add_argument(
-        "--threshold",
-        choices=THRESHOLD_METHODS,
-        default="otsu",
-        help="how both are binarised to count differing pixels (default: otsu)",
-    )
-
-
-def _add_resampling(group: argparse._ArgumentGroup) -> None:
-    group.add_argument(
-        "--tolerance",
-        type=tolerance,
-        default=0.05,
+        "--pass-through",
+        type=small_number,
         metavar="PX",
         help="pass a pair through if its corners would move by less, or by less than three times "
         "their uncertainty (default: %(default)s)",
     )
     group.add_argument(
-        "--interpolation",
-        choices=INTERPOLATIONS,
-        default="linear",
-        help="for images that are not binary (default: linear)",
-    )
-    group.add_argument(
-        "--binary",
-        choices=("area", "nearest"),
-        default="area",
-        help="for images of two values, which stay so: the value that covers more of a pixel, or "
-        "the nearest (default: area)",
-    )
-    group.add_argument(
-        "--fill",
-        type=fill_value,
-        default="background",
-        metavar="VALUE",
-        help="value outside the moving image: a number, or background (the default) for the "
-        "median along the border of each image",
-    )
-    group.add_argument(
         "--doubtful",
-        choices=("write", "skip"),
-        default="write",
-        help="whether doubtful pairs get outputs (default: write); they are reported in any case",
+        choices=DOUBTFUL,
+        help="whether doubtful pairs get outputs (default: %(default)s); they are reported in "
+        "any case",
     )
 
 
 def _add_running(group: argparse._ArgumentGroup) -> None:
     group.add_argument(
         "--workers",
-        type=iterations,
+        type=count,
         metavar="N",
         help="processes, each using one core (default: one per core)",
     )

@@ -15,39 +15,22 @@ if TYPE_CHECKING:
     from .._align.progress import Progress
 
 
-class Bar:
-    """A progress bar on a terminal's standard error, and nothing anywhere else."""
-
-    def __init__(self) -> None:
-        from tqdm import tqdm
-
-        self._bar = tqdm(
-            total=1.0,
-            disable=sys.stderr is None or not sys.stderr.isatty(),
-            leave=False,
-            bar_format="{percentage:3.0f}%|{bar:30}| {desc}",
-        )
-
-    def update(self, step: Progress) -> None:
-        """Show a step."""
-        self._bar.set_description_str(step.stage, refresh=False)
-        # A second representation starts again, and a bar that goes back would puzzle.
-        self._bar.n = max(self._bar.n, step.fraction)
-        self._bar.refresh()
-
-    def close(self) -> None:
-        """Take the bar off the terminal."""
-        self._bar.close()
-
-
 @contextmanager
-def progress_bar() -> Iterator[Bar]:
-    """Show a progress bar while the block runs."""
-    bar = Bar()
-    try:
-        yield bar
-    finally:
-        bar.close()
+def progress_bar() -> Iterator[Callable[[Progress], None]]:
+    """Yield what shows a step on a terminal's standard error, and nothing anywhere else."""
+    from tqdm import tqdm
+
+    hidden = sys.stderr is None or not sys.stderr.isatty()
+    shape = "{percentage:3.0f}%|{bar:30}| {desc}"
+    with tqdm(total=1.0, disable=hidden, leave=False, bar_format=shape) as bar:
+
+        def show(step: Progress) -> None:
+            bar.set_description_str(step.stage, refresh=False)
+            # A second representation starts again, and a bar that goes back would puzzle.
+            bar.n = max(bar.n, step.fraction)
+            bar.refresh()
+
+        yield show
 
 
 def say(text: str) -> None:

@@ -82,8 +82,8 @@ def _write(sample: SamplePair, folder: Path, *, overwrite: bool) -> int:
     check_folder(folder)
     paths = result_paths(folder, Path(f"{sample.name}.png"), sample.moving.dtype)
     check_outputs(paths.values(), [], overwrite=overwrite)
-    with progress_bar() as bar:
-        result = align(sample.reference, sample.moving, progress=bar.update)
+    with progress_bar() as show:
+        result = align(sample.reference, sample.moving, progress=show)
     inspection = inspect_alignment(sample.reference, sample.moving, result.transform)
     write_results(paths, result, inspection, overwrite=overwrite)
     say(sample.title)

@@ -8,14 +8,10 @@ from pathlib import Path
 from typing import NoReturn
 
 from .._compare.difference import DIFFERENCE_MODES
-from .._compare.thresholding import THRESHOLD_METHODS
-from .._ecc.options import DEFAULTS, ENGINES
 from .._images.samples import sample_names
-from .._images.warping import INTERPOLATIONS
 from .._transform.files import FORMATS
-from .._transform.transform import MOTION_MODELS
 from .batch_options import add_batch
-from .values import epsilon, fill_value, iterations, precision
+from .options import add_estimation_options, add_overwrite, add_resampling_options
 
 
 class _Parser(argparse.ArgumentParser):
@@ -58,33 +54,29 @@ def _add_align(commands: argparse._SubParsersAction[_Parser]) -> None:
     command.add_argument(
         "--out", type=Path, required=True, metavar="DIR", help="folder for the results"
     )
+    add_estimation_options(command)
+    _add_masks_and_start(command)
     command.add_argument(
-        "--model", choices=MOTION_MODELS, default="affine", help="motion model (default: affine)"
+        "--transform-out",
+        type=Path,
+        metavar="FILE",
+        help=f"write the transform here too, in the format of the suffix: {', '.join(FORMATS)}",
     )
     command.add_argument(
-        "--engine", choices=ENGINES, default="pyramid", help="the estimator (default: pyramid)"
+        "--difference",
+        choices=DIFFERENCE_MODES,
+        default="absolute",
+        help="kind of difference image (default: absolute)",
     )
+    add_resampling_options(command)
+    add_overwrite(command)
     command.add_argument(
-        "--precision",
-        type=precision,
-        default=DEFAULTS.precision,
-        metavar="PX",
-        help=f"corner uncertainty to reach, in pixels (default: {DEFAULTS.precision:g})",
+        "--json", action="store_true", help="print the result as JSON, and nothing else"
     )
-    command.add_argument(
-        "--iterations",
-        type=iterations,
-        default=DEFAULTS.max_iterations,
-        metavar="N",
-        help=f"most iterations on a level (default: {DEFAULTS.max_iterations})",
-    )
-    command.add_argument(
-        "--epsilon",
-        type=epsilon,
-        default=DEFAULTS.tolerance,
-        metavar="EPS",
-        help=f"least gain of an iteration (default: {DEFAULTS.tolerance:g})",
-    )
+    command.set_defaults(run=_run_align)
+
+
+def _add_masks_and_start(command: _Parser) -> None:
     command.add_argument(
         "--mask", type=Path, metavar="IMAGE", help="pixels of REFERENCE that count: those not 0"
     )
@@ -94,29 +86,6 @@ def _add_align(commands: argparse._SubParsersAction[_Parser]) -> None:
     command.add_argument(
         "--initial", type=Path, metavar="TRANSFORM", help="a transform file to start from"
     )
-    command.add_argument(
-        "--transform-out",
-        type=Path,
-        metavar="FILE",
-        help=f"write the transform here too, in the format of the suffix: {', '.join(FORMATS)}",
-    )
-    command.add_argument(
-        "--threshold",
-        choices=THRESHOLD_METHODS,
-        default="otsu",
-        help="how both are binarised for the binary difference (default: otsu)",
-    )
-    command.add_argument(
-        "--difference",
-        choices=DIFFERENCE_MODES,
-        default="absolute",
-        help="kind of difference image (default: absolute)",
-    )
-    _add_output_options(command)
-    command.add_argument(
-        "--json", action="store_true", help="print the result as JSON, and nothing else"
-    )
-    command.set_defaults(run=_run_align)
 
 
 def _add_apply(commands: argparse._SubParsersAction[_Parser]) -> None:
@@ -143,32 +112,9 @@ def _add_apply(commands: argparse._SubParsersAction[_Parser]) -> None:
     command.add_argument(
         "--out", type=Path, required=True, metavar="FILE", help="where to write the result"
     )
-    _add_output_options(command)
+    add_resampling_options(command)
+    add_overwrite(command)
     command.set_defaults(run=_run_apply)
-
-
-def _add_output_options(command: _Parser) -> None:
-    command.add_argument(
-        "--interpolation",
-        choices=INTERPOLATIONS,
-        default="linear",
-        help="how to resample; nearest for labels (default: linear)",
-    )
-    command.add_argument(
-        "--fill",
-        type=fill_value,
-        default="background",
-        metavar="VALUE",
-        help="value outside the moving image: a number, or background (the default) for the "
-        "median along its border",
-    )
-    _add_overwrite(command)
-
-
-def _add_overwrite(command: _Parser) -> None:
-    command.add_argument(
-        "--overwrite", action="store_true", help="replace results that are there already"
-    )
 
 
 def _add_demo(commands: argparse._SubParsersAction[_Parser]) -> None:
@@ -189,7 +135,7 @@ def _add_demo(commands: argparse._SubParsersAction[_Parser]) -> None:
         help="folder for the results (default: a new ecc-align-demo here); implies --no-gui",
     )
     command.add_argument("--no-gui", action="store_true", help="do not open napari")
-    _add_overwrite(command)
+    add_overwrite(command)
     command.set_defaults(run=_run_demo)
 
 

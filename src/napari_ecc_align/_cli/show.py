@@ -11,6 +11,12 @@ from .._compare.binary import Comparison
 from .._compare.inspection import Inspection, Row
 from .._verdict.result import AlignmentResult, Verdict
 
+_SUMMARY = (
+    *("verdict", "reason", "ecc", "ecc_before", "inverted", "overlap", "corner_uncertainty"),
+    *("iterations", "converged", "start", "representation", "engine"),
+)
+_COUNTS = ("different", "fraction", "iou", "dice", "compared", "method")
+
 EXIT_CODES: dict[Verdict, int] = {"aligned": 0, "doubtful": 1, "failed": 1}
 
 
@@ -38,18 +44,7 @@ def written_line(folder: Path, paths: dict[str, Path]) -> str:
 def summary(result: AlignmentResult) -> dict[str, Any]:
     """Return an alignment's outcome as plain values that JSON can hold."""
     return {
-        "verdict": result.verdict,
-        "reason": result.reason,
-        "ecc": result.ecc,
-        "ecc_before": result.ecc_before,
-        "inverted": result.inverted,
-        "overlap": result.overlap,
-        "corner_uncertainty": result.corner_uncertainty,
-        "iterations": result.iterations,
-        "converged": result.converged,
-        "start": result.start,
-        "representation": result.representation,
-        "engine": result.engine,
+        **{name: getattr(result, name) for name in _SUMMARY},
         "seconds": round(result.seconds, 4),
     }
 
@@ -89,15 +84,8 @@ def to_json(document: dict[str, Any]) -> str:
 
 
 def _counts(comparison: Comparison, mean_difference: float) -> dict[str, Any]:
-    return {
-        "different": comparison.different,
-        "fraction": comparison.fraction,
-        "iou": comparison.iou,
-        "dice": comparison.dice,
-        "compared": comparison.compared,
-        "method": comparison.method,
-        "mean_difference": mean_difference,
-    }
+    counted = {name: getattr(comparison, name) for name in _COUNTS}
+    return {**counted, "mean_difference": mean_difference}
 
 
 def finite(value: Any) -> Any:

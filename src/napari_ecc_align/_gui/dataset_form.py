@@ -10,8 +10,8 @@ from magicgui.types import FileDialogMode
 from magicgui.widgets import ComboBox, Container, FileEdit, PushButton, Select, SpinBox
 from qtpy.QtWidgets import QFileDialog
 
-from .._batch.reopening import Folders
-from .._batch.running import cores
+from .._batch.records.reopen import Folders
+from .._batch.run.run_plan import cores
 from .._batch.settings import DOUBTFUL, BatchSettings
 from .._transform.transform import MOTION_MODELS
 from .dataset_run import Request

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from numpy.typing import NDArray
 
-from .._batch.pairing import Pair, Plan
-from .._batch.records import Record
+from .._batch.plan.pairing import PairFiles, Plan
+from .._batch.records.record import Record
 from .._common.errors import InputError
 from .._compare.inspection import Inspection, inspect_alignment
 from .._images.files.headers import check_image_file
@@ -79,7 +79,7 @@ def _read(plan: Plan, record: Record) -> Generator[None, None, PairImages]:
     if reference is not None and moving is not None and record.transform is not None:
         try:
             inspection = inspect_alignment(
-                reference, moving, record.transform, method=plan.settings.threshold
+                reference, moving, record.transform, method=plan.settings.method
             )
         except InputError as error:
             notes.append(f"The difference cannot be shown: {error}.")
@@ -89,7 +89,7 @@ def _read(plan: Plan, record: Record) -> Generator[None, None, PairImages]:
     return PairImages(record, reference, moving, aligned, inspection, tuple(notes))
 
 
-def _output(out: Path, pair: Pair, record: Record) -> NDArray[Any] | None:
+def _output(out: Path, pair: PairFiles, record: Record) -> NDArray[Any] | None:
     """Return the moving image's output as it was written, or None."""
     names = {pair.output(pair.flavour, pair.moving, resampled=done) for done in (True, False)}
     for file in record.outputs:

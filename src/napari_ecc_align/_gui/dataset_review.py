@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 from magicgui.widgets import Container, Label, LineEdit, PushButton
 
-from .._batch.pairing import Plan
-from .._batch.records import Record
+from .._batch.plan.pairing import Plan
+from .._batch.records.record import Record
 from .._common.errors import InputError
 from .align_widget import AlignWidget
 from .background import Background

@@ -8,13 +8,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
-from .._batch.apart import Apart, Stopping
-from .._batch.pairing import Plan, make_plan
-from .._batch.records import Record, read_records
-from .._batch.reopening import Folders, folders_of, plan_of, settings_of
-from .._batch.review import accept, correct, reject
-from .._batch.running import Counts, Finished, run_plan
+from .._batch.plan.pairing import Plan, make_plan
+from .._batch.records.record import Record, read_records
+from .._batch.records.reopen import Folders, folders_of, plan_of, settings_of
+from .._batch.run.review import accept, correct, reject
+from .._batch.run.run_plan import Counts, Finished, run_plan
 from .._batch.settings import BatchSettings
+from .._batch.workers.background import BackgroundProcess, Stopping
 from .._common.errors import InputError
 from .._transform.transform import Transform
 from .run import Refusal, refusing
@@ -106,7 +106,7 @@ class DatasetRuns:
     """What the form has done elsewhere: each piece of work in a process of its own."""
 
     def __init__(self) -> None:
-        self._apart = Apart()
+        self._apart = BackgroundProcess()
 
     @property
     def busy(self) -> bool:

@@ -9,9 +9,9 @@ from qtpy.QtCore import QAbstractTableModel, QModelIndex, QSortFilterProxyModel,
 from qtpy.QtGui import QColor, QShowEvent
 from qtpy.QtWidgets import QAbstractItemView, QHeaderView, QTableView
 
-from .._batch.records import Record
-from .._batch.report import badness
-from .._batch.running import Counts
+from .._batch.records.record import Record
+from .._batch.report.report import worst_first
+from .._batch.run.run_plan import Counts
 from .dataset_texts import COLOURS
 
 SORT_ROLE = Qt.ItemDataRole.UserRole
@@ -44,7 +44,7 @@ def _verdict(record: Record) -> str:
 
 
 def _worst_first(record: Record) -> float:
-    rank, differing, _ = badness(record)
+    rank, differing, _ = worst_first(record)
     return rank * 1e12 + differing
 
 

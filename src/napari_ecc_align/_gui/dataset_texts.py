@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from html import escape
 
-from .._batch.pairing import Plan
-from .._batch.records import Outcome, Record
-from .._batch.running import Counts
+from .._batch.plan.pairing import Plan
+from .._batch.records.record import PairOutcome, Record
+from .._batch.run.run_plan import Counts
 
-COLOURS: dict[Outcome, str] = {
+COLOURS: dict[PairOutcome, str] = {
     "aligned": "#2a9d4a",
     "passed through": "#2a9d4a",
     "doubtful": "#d98a00",

@@ -12,9 +12,9 @@ from magicgui.widgets import CheckBox, Container, Label, ProgressBar, PushButton
 from qtpy.QtCore import QTimer, QUrl
 from qtpy.QtGui import QDesktopServices
 
-from .._batch.pairing import Plan
-from .._batch.records import FOLDER, Record
-from .._batch.report import HTML
+from .._batch.plan.pairing import Plan
+from .._batch.records.record import FOLDER, Record
+from .._batch.report.report import HTML
 from .._batch.settings import BatchSettings
 from .._common.errors import InputError
 from .background import Background, Steps

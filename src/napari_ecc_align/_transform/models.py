@@ -16,8 +16,6 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from .._common.opencv import cv2
-
 Array: TypeAlias = NDArray[np.float64]
 
 
@@ -173,6 +171,8 @@ def scaled(matrix: Array, factor: float) -> Array:
 
 def compose(matrix: Array, model: Model, frame: Frame, delta: Array) -> Array:
     """Inverse compositional update ``W <- W o dW^-1`` (Baker and Matthews 2004, eq. 36)."""
+    from .._common.opencv import cv2
+
     back = cv2.invert(model.increment(delta))[1]
     out = matrix @ frame.inverse @ back @ frame.matrix
     return np.asarray(out / out[2, 2])

@@ -6,7 +6,7 @@ import pytest
 from jobs import breaks, counts_until_told, dies, refuses
 
 from napari_ecc_align import InputError
-from napari_ecc_align._batch.apart import Apart
+from napari_ecc_align._batch.workers.background import BackgroundProcess
 
 
 def told(steps):
@@ -14,21 +14,21 @@ def told(steps):
 
 
 def test_steps_come_in_order_and_to_their_end(tmp_path):
-    apart = Apart()
-    assert told(apart.steps(counts_until_told, tmp_path / "end", 5)) == [1, 2, 3, 4, 5]
+    background = BackgroundProcess()
+    assert told(background.steps(counts_until_told, tmp_path / "end", 5)) == [1, 2, 3, 4, 5]
     assert (tmp_path / "end").read_text() == "5"
-    assert not apart.busy
+    assert not background.busy
 
 
 def test_closing_returns_at_once_and_the_next_work_waits_for_what_is_left(tmp_path):
-    apart = Apart()
-    steps = apart.steps(counts_until_told, tmp_path / "end", 10_000)
+    background = BackgroundProcess()
+    steps = background.steps(counts_until_told, tmp_path / "end", 10_000)
     next(step for step in steps if step == 3)
     steps.close()
     # It is told, and still at work.
-    assert apart.busy
+    assert background.busy
     assert not (tmp_path / "end").exists()
-    again = told(apart.steps(counts_until_told, tmp_path / "again", 1))
+    again = told(background.steps(counts_until_told, tmp_path / "again", 1))
     assert 3 <= int((tmp_path / "end").read_text()) < 1000
     assert again == [1]
 
@@ -43,4 +43,4 @@ def test_closing_returns_at_once_and_the_next_work_waits_for_what_is_left(tmp_pa
 )
 def test_what_goes_wrong_is_told(work, error, message):
     with pytest.raises(error, match=message):
-        told(Apart().steps(work))
+        told(BackgroundProcess().steps(work))

@@ -7,10 +7,10 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from .._common.errors import InputError
-from .pairing import Pair, Plan, Sibling
-from .records import Record
-from .settings import BatchSettings
+from ..._common.errors import InputError
+from ..plan.pairing import PairFiles, Plan, SiblingFile
+from ..settings import BatchSettings
+from .record import Record
 
 
 @dataclass(frozen=True)
@@ -74,16 +74,16 @@ def plan_of(out: Path, records: Iterable[Record]) -> Plan:
     return Plan(out, tuple(pair for pair in pairs if pair is not None), (), settings)
 
 
-def _pair(record: Record) -> Pair | None:
+def _pair(record: Record) -> PairFiles | None:
     files = {file.role: Path(file.path) for file in record.inputs}
     if "reference" not in files or "moving" not in files:
         return None
-    return Pair(
+    return PairFiles(
         name=record.name,
         reference=files.pop("reference"),
         moving=files.pop("moving"),
         flavour=_flavour(record) or "moving",
-        siblings=tuple(Sibling(role, path) for role, path in files.items()),
+        siblings=tuple(SiblingFile(role, path) for role, path in files.items()),
     )
 
 

@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .._images.value_counts import two_byte_values
-from .._images.warping import warp
-from .._transform.transform import Transform
-from .settings import BatchSettings
+from ..._images.value_counts import two_byte_values
+from ..._images.warping import warp
+from ..._transform.transform import Transform
+from ..settings import BatchSettings
 
 
 @dataclass(frozen=True, eq=False)
@@ -116,7 +116,7 @@ def _resampled_bytes(
     settings: BatchSettings,
 ) -> NDArray[Any]:
     """Resample bytes of two values by the share of a pixel that each covers, in few passes."""
-    from .._common.opencv import cv2
+    from ..._common.opencv import cv2
 
     low, high = (int(value) for value in pair.values)
     sharp = (low, high) == (0, 255)

@@ -5,18 +5,18 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
-from .._common.errors import InputError
-from .._images.files.images import SUFFIXES
+from ..._common.errors import InputError
+from ..._images.files.images import SUFFIXES
 
 PLACEHOLDER = "{name}"
 _NAMED = re.compile(r"([A-Za-z][\w.-]*)=(.+)", re.DOTALL)
 
 
 @dataclass(frozen=True)
-class Place:
+class ImageFolder:
     """The images of one flavour.
 
     Attributes
@@ -68,7 +68,7 @@ class Place:
         return re.compile(f"{first}(?P<name>.+){others[0]}{again}", re.DOTALL)
 
 
-def parse_place(text: str | os.PathLike[str]) -> Place:
+def parse_image_folder(text: str | os.PathLike[str]) -> ImageFolder:
     """Read ``FOLDER``, ``FOLDER/{name}_scan.png``, or either with ``FLAVOUR=`` before it.
 
     Raises
@@ -85,38 +85,38 @@ def parse_place(text: str | os.PathLike[str]) -> Place:
         raise InputError("a folder of images has no name; give its path")
     if PLACEHOLDER not in given:
         root = Path(given)
-        return Place(flavour or root.resolve().name or "images", root)
+        return ImageFolder(flavour or root.resolve().name or "images", root)
     fixed = Path(given[: given.index(PLACEHOLDER)] + "x").parent
     below = PurePosixPath(Path(given).as_posix()).relative_to(fixed.as_posix())
     if flavour is None:
         rest = "".join(part for part in below.with_suffix("").as_posix().split(PLACEHOLDER))
         flavour = re.sub(r"\W+", "-", rest).strip("-_") or fixed.resolve().name or "images"
-    return Place(flavour, fixed, below.as_posix())
+    return ImageFolder(flavour, fixed, below.as_posix())
 
 
-def distinct_flavours(places: list[Place]) -> list[Place]:
-    """Return places with flavours that differ, from more of their paths where need be.
+def distinct_flavours(folders: list[ImageFolder]) -> list[ImageFolder]:
+    """Return folders with flavours that differ, from more of their paths where need be.
 
     Raises
     ------
     InputError
-        If two places are one, or were given one name.
+        If two folders are one, or were given one name.
     """
     depth = 1
-    named = places
-    while len({place.flavour.casefold() for place in named}) < len(named):
+    named = folders
+    while len({folder.flavour.casefold() for folder in named}) < len(named):
         depth += 1
         if depth > 20:
             raise InputError(
                 f"two flavours are both called {named[0].flavour!r}; "
                 "name them apart: --sibling NAME=FOLDER"
             )
-        taken = [place.flavour.casefold() for place in named]
+        taken = [folder.flavour.casefold() for folder in named]
         named = [
-            Place("-".join(place.root.resolve().parts[-depth:]), place.root, place.pattern)
+            replace(folder, flavour="-".join(folder.root.resolve().parts[-depth:]))
             if taken.count(now.flavour.casefold()) > 1
             else now
-            for place, now in zip(places, named, strict=True)
+            for folder, now in zip(folders, named, strict=True)
         ]
     return named
 

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import functools
 import os
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator
+from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from .._common.errors import InputError
+from ..._common.errors import InputError
+from ..plan.pairing import PairFiles, Plan, SiblingFile
+from ..records.record import PairOutcome, Record, is_current, read_record
+from ..report.report import write_report
+from ..workers.loop import Executor, Lost, work
+from ..workers.pool import Pool
 from .commit import finish_all
-from .job import Job, do, record_failure
-from .lock import holds, locked
-from .pairing import Pair, Plan, Sibling
-from .pool import Lost, work
-from .records import Outcome, Record, is_current, read_record
-from .report import write_report
+from .folder_lock import holds, locked
+from .pair_job import PairJob, process_pair, record_failure
 
 DEFAULT_TIMEOUT = 600.0
 
@@ -39,7 +41,7 @@ class Counts:
         """Whether none is doubtful or failed."""
         return not self.doubtful and not self.failed
 
-    def plus(self, outcome: Outcome) -> Counts:
+    def plus(self, outcome: PairOutcome) -> Counts:
         """Return the counts with one more pair."""
         name = outcome.replace(" ", "_")
         return replace(self, **{name: getattr(self, name) + 1})
@@ -51,7 +53,7 @@ class Finished:
 
     Attributes
     ----------
-    pair : Pair
+    pair : PairFiles
         The pair.
     record : Record
         What came of it.
@@ -63,7 +65,7 @@ class Finished:
         An earlier run had done it.
     """
 
-    pair: Pair
+    pair: PairFiles
     record: Record
     counts: Counts
     total: int
@@ -110,6 +112,20 @@ def run_plan(
     InputError
         If another run has the output folder, it cannot be written to, or no process or cluster
         can be had; at the end, if the report cannot be written.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> from skimage import data
+    >>> from napari_ecc_align import make_plan, run_plan, write_image
+    >>> for folder, top in (("ideal", 100), ("scan", 97)):
+    ...     Path(folder).mkdir(exist_ok=True)
+    ...     image = data.camera()[top : top + 200, 100:350]
+    ...     write_image(f"{folder}/p1.png", image, overwrite=True)
+    >>> plan = make_plan("ideal", "scan", out="aligned")
+    >>> for finished in run_plan(plan, workers=1):
+    ...     print(finished.counts.done, "of", finished.total, finished.record.outcome)
+    1 of 1 aligned
     """
     total, counts = len(plan.pairs), Counts()
     out = plan.out.resolve()
@@ -125,13 +141,18 @@ def run_plan(
                     counts = counts.plus(record.outcome)
                     yield Finished(pair, record, counts, total, resumed=True)
                 else:
-                    jobs.append(Job(absolute(pair), plan.settings, out, token, overwrite))
-            for job, result in _work(jobs, workers, timeout, cluster, cancel):
-                record = _record(job, result)
-                if record.passing:
-                    unrecorded.append(record)
-                counts = counts.plus(record.outcome)
-                yield Finished(job.pair, record, counts, total, resumed=False)
+                    jobs.append(
+                        PairJob(with_absolute_paths(pair), plan.settings, out, token, overwrite)
+                    )
+            if jobs:
+                executor = _executor(jobs, workers, timeout, cluster)
+                with closing(work(executor, jobs, cancel=cancel)) as results:
+                    for job, result in filter(None, results):
+                        record = _record(job, result)
+                        if record.passing:
+                            unrecorded.append(record)
+                        counts = counts.plus(record.outcome)
+                        yield Finished(job.pair, record, counts, total, resumed=False)
             complete = True
         finally:
             try:
@@ -149,22 +170,15 @@ def done_already(plan: Plan) -> int:
     )
 
 
-def _work(
-    jobs: list[Job],
-    workers: int | None,
-    timeout: float,
-    cluster: str | None,
-    cancel: Callable[[], bool] | None,
-) -> Iterator[tuple[Job, Record | Lost]]:
-    if not jobs:
-        return iter(())
+def _executor(
+    jobs: list[PairJob], workers: int | None, timeout: float, cluster: str | None
+) -> Executor[PairJob, Record]:
     if cluster is None:
-        count = min(workers or cores(), len(jobs))
-        return work(do, jobs, workers=count, timeout=timeout, cancel=cancel)
-    from .cluster import work_on_cluster
+        return Pool(process_pair, workers=workers or cores(), timeout=timeout)
+    from ..workers.cluster import Cluster
 
     check = functools.partial(holds, jobs[0].out, jobs[0].token)
-    return work_on_cluster(do, jobs, address=cluster, timeout=timeout, cancel=cancel, check=check)
+    return Cluster(process_pair, address=cluster, timeout=timeout, check=check)
 
 
 def cores() -> int:
@@ -175,19 +189,19 @@ def cores() -> int:
         return os.cpu_count() or 1
 
 
-def _record(job: Job, result: Record | Lost) -> Record:
+def _record(job: PairJob, result: Record | Lost) -> Record:
     if isinstance(result, Record):
         return result
     return record_failure(job, f"Given up after a second try: {result.reason}.")
 
 
-def absolute(pair: Pair) -> Pair:
+def with_absolute_paths(pair: PairFiles) -> PairFiles:
     """Return a pair that means the same in a process with another working folder."""
     return replace(
         pair,
         reference=_full(pair.reference),
         moving=_full(pair.moving),
-        siblings=tuple(Sibling(s.flavour, _full(s.path)) for s in pair.siblings),
+        siblings=tuple(SiblingFile(s.flavour, _full(s.path)) for s in pair.siblings),
         columns={},
     )
 

@@ -15,10 +15,10 @@ from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
-from .._common.atomic import move_into_place
-from .._common.errors import InputError
-from .lock import HIDDEN, holds
-from .records import OutputFile, Record, digest, read_record, read_record_file, record_path
+from ..._common.atomic import move_into_place
+from ..._common.errors import InputError
+from ..records.record import OutputFile, Record, digest, read_record, read_record_file, record_path
+from .folder_lock import HIDDEN, holds
 
 _RECORD = "record.json"
 

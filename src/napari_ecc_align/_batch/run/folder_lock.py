@@ -10,12 +10,13 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
-from .._common.errors import InputError
+from ..._common.errors import InputError
 
 HIDDEN = ".ecc-align"
 """The folder below the output folder for what no person needs to see."""
+_OWNER = {"token", "process", "host"}
 
 
 def lock_path(out: Path) -> Path:
@@ -54,7 +55,9 @@ def locked(out: Path) -> Iterator[str]:
         ) from error
     with file:
         if not _acquire(file):
-            raise InputError(f"another run{_owner(path)} is writing to {out}; wait for it to end")
+            known = _owner(path)
+            who = f" (process {known['process']} on {known['host']})" if known else ""
+            raise InputError(f"another run{who} is writing to {out}; wait for it to end")
         token = secrets.token_hex(8)
         owner = {"token": token, "process": os.getpid(), "host": socket.gethostname()}
         file.seek(0)
@@ -74,18 +77,16 @@ def locked(out: Path) -> Iterator[str]:
 
 def holds(out: Path, token: str) -> bool:
     """Return whether a run still has an output folder, asked from any process or machine."""
-    try:
-        return bool(json.loads(lock_path(out).read_text())["token"] == token)
-    except (OSError, ValueError, KeyError, TypeError):
-        return False
+    return _owner(lock_path(out)).get("token") == token
 
 
-def _owner(path: Path) -> str:
+def _owner(path: Path) -> dict[str, Any]:
+    """Return what a lock file says of the run that has it; nothing, if none has."""
     try:
-        owner = json.loads(path.read_text())
-        return f" (process {owner['process']} on {owner['host']})"
-    except (OSError, ValueError, KeyError, TypeError):
-        return ""
+        owner: dict[str, Any] = json.loads(path.read_text())
+    except (OSError, ValueError):
+        return {}
+    return owner if isinstance(owner, dict) and owner.keys() >= _OWNER else {}
 
 
 if sys.platform == "win32":

@@ -11,14 +11,14 @@ from importlib.metadata import version
 from pathlib import Path, PurePosixPath
 from typing import Any, Literal, cast, get_args
 
-from .._common.errors import InputError
-from .._transform.files import as_document, from_document
-from .._transform.transform import Transform
-from .pairing import Pair
-from .settings import BatchSettings
+from ..._common.errors import InputError
+from ..._transform.files import as_document, from_document
+from ..._transform.transform import Transform
+from ..plan.pairing import PairFiles
+from ..settings import BatchSettings, with_present_names
 
-Outcome = Literal["aligned", "passed through", "doubtful", "failed"]
-OUTCOMES: tuple[Outcome, ...] = get_args(Outcome)
+PairOutcome = Literal["aligned", "passed through", "doubtful", "failed"]
+PAIR_OUTCOMES: tuple[PairOutcome, ...] = get_args(PairOutcome)
 Number = float | int | bool | str | None
 Decision = Literal["accepted", "rejected", "corrected"]
 
@@ -77,7 +77,7 @@ class OutputFile:
 
 
 @dataclass(frozen=True)
-class Review:
+class RecordedReview:
     """What a person has decided on a pair."""
 
     decision: Decision
@@ -110,14 +110,14 @@ class Record:
         Everything that was measured.
     times : dict
         When it was finished, and how long it took.
-    review : Review or None
+    review : RecordedReview or None
         What a person has decided.
     thumbnail : str
         The difference before and after, as a data URI.
     """
 
     name: str
-    outcome: Outcome
+    outcome: PairOutcome
     reason: str
     passing: bool = False
     transform: Transform | None = None
@@ -126,7 +126,7 @@ class Record:
     settings: Mapping[str, Any] = field(default_factory=dict)
     numbers: Mapping[str, Number] = field(default_factory=dict)
     times: Mapping[str, Any] = field(default_factory=dict)
-    review: Review | None = None
+    review: RecordedReview | None = None
     thumbnail: str = ""
 
     @property
@@ -139,21 +139,16 @@ class Record:
         head = {"format": FORMAT, "version": VERSION}
         if self.transform is not None:
             head = as_document(self.transform)
+        program = f"napari-ecc-align {version('napari-ecc-align')}"
         return {
             **head,
             "record": VERSION,
-            "program": f"napari-ecc-align {version('napari-ecc-align')}",
-            "name": self.name,
-            "outcome": self.outcome,
-            "reason": self.reason,
-            "passing": self.passing,
+            "program": program,
+            **{name: value for name, value in vars(self).items() if name != "transform"},
             "numbers": {key: _finite(value) for key, value in self.numbers.items()},
             "inputs": [vars(file) for file in self.inputs],
             "outputs": [vars(file) for file in self.outputs],
-            "settings": dict(self.settings),
-            "review": None if self.review is None else vars(self.review),
-            "times": dict(self.times),
-            "thumbnail": self.thumbnail,
+            "review": self.review and vars(self.review),
         }
 
     def as_bytes(self) -> bytes:
@@ -185,14 +180,30 @@ def read_record_file(path: Path) -> Record | None:
 
 
 def read_records(out: Path) -> Iterator[Record]:
-    """Yield every record of an output folder, by name."""
+    """Yield every record of an output folder, by name.
+
+    Parameters
+    ----------
+    out : Path
+        The output folder.
+
+    Yields
+    ------
+    Record
+        Files that hold none are passed over.
+
+    Examples
+    --------
+    >>> list(read_records(Path("nowhere")))
+    []
+    """
     for path in sorted((out / FOLDER).rglob("*.json")):
         record = read_record_file(path)
         if record is not None and record_path(out, record.name) == path:
             yield record
 
 
-def is_current(record: Record | None, pair: Pair, settings: BatchSettings, out: Path) -> bool:
+def is_current(record: Record | None, pair: PairFiles, settings: BatchSettings, out: Path) -> bool:
     """Return whether a pair need not be done again.
 
     That is so if its record is no failure that may pass, was made with these settings from these
@@ -225,21 +236,21 @@ def _has_size(path: Path, size: int) -> bool:
 def _from_document(document: Any) -> Record:
     if not isinstance(document, dict) or document.get("record") != VERSION:
         raise InputError(f"it is no record of version {VERSION}")
-    if document["outcome"] not in OUTCOMES:
+    if document["outcome"] not in PAIR_OUTCOMES:
         raise InputError(f"its outcome is {document['outcome']!r}")
     review = document["review"]
     return Record(
         name=str(document["name"]),
-        outcome=cast("Outcome", document["outcome"]),
+        outcome=cast("PairOutcome", document["outcome"]),
         reason=str(document["reason"]),
         passing=bool(document["passing"]),
         transform=None if document["format"] == FORMAT else from_document(document),
         inputs=tuple(InputFile(**file) for file in document["inputs"]),
         outputs=tuple(OutputFile(**file) for file in document["outputs"]),
-        settings=dict(document["settings"]),
+        settings=with_present_names(document["settings"]),
         numbers=dict(document["numbers"]),
         times=dict(document["times"]),
-        review=None if review is None else Review(**review),
+        review=None if review is None else RecordedReview(**review),
         thumbnail=str(document["thumbnail"]),
     )
 

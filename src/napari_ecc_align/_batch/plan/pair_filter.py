@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import Self
 
-from .._common.errors import InputError
+from ..._common.errors import InputError
 
 
 @dataclass(frozen=True)
-class Choice:
+class PairFilter:
     """One condition on a pair.
 
     Attributes

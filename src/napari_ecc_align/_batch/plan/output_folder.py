@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Hashable, Iterable
 from pathlib import Path
 
-from .._common.errors import InputError
-
-_Identity = tuple[int, int]
+from ..._common.errors import InputError
 
 
-def check_out(out: Path, roots: Iterable[Path], files: Iterable[Path]) -> None:
+def check_output_folder(out: Path, roots: Iterable[Path], files: Iterable[Path]) -> None:
     """Refuse an output folder that could touch an input; links are followed.
 
     Parameters
@@ -31,35 +29,28 @@ def check_out(out: Path, roots: Iterable[Path], files: Iterable[Path]) -> None:
     existing = next(place for place in (real, *real.parents) if place.exists())
     if not existing.is_dir():
         raise InputError(f"{existing} is not a folder; results need one")
-    above_out = _identities(existing)
-    own = _identity(real)
+    own, above = _names(real), _with_parents(real)
     for root in roots:
         folder = root.resolve()
-        if folder == real or (own is not None and own == _identity(folder)):
+        if own & _names(folder):
             raise InputError(f"{out} is a folder of inputs; choose another")
-        if _identity(folder) in above_out or folder in real.parents:
+        if above & _names(folder):
             raise InputError(f"{out} lies inside {root}, a folder of inputs; choose another")
-        if (own is not None and own in _identities(folder)) or real in folder.parents:
+        if own & _with_parents(folder):
             raise InputError(f"{out} contains {root}, a folder of inputs; choose another")
-    checked = set()
-    for file in files:
-        folder = file.resolve().parent
-        if folder in checked:
-            continue
-        checked.add(folder)
-        if folder == real or real in folder.parents or (own and own in _identities(folder)):
+    for folder, file in {file.resolve().parent: file for file in files}.items():
+        if own & _with_parents(folder):
             raise InputError(f"{out} contains {file}, an input; choose another folder")
 
 
-def _identities(folder: Path) -> set[_Identity]:
-    """Return the identities of a folder and of all above it."""
-    found = (_identity(place) for place in (folder, *folder.parents))
-    return {identity for identity in found if identity is not None}
+def _with_parents(folder: Path) -> set[Hashable]:
+    return set[Hashable]().union(*(_names(place) for place in (folder, *folder.parents)))
 
 
-def _identity(folder: Path) -> _Identity | None:
+def _names(folder: Path) -> set[Hashable]:
+    """Return a folder's path and, as it may have more than one, what the system calls it."""
     try:
         status = folder.stat()
     except OSError:
-        return None
-    return status.st_dev, status.st_ino
+        return {folder}
+    return {folder, (status.st_dev, status.st_ino)}

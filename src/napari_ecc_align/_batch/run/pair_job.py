@@ -11,18 +11,25 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .._align.pair import align
-from .._common.errors import InputError
-from .._images.files.headers import check_image_file, tiff_style
-from .._images.files.images import decode_image, encode_image
-from .._transform.transform import Transform, corner_error
-from .._verdict.result import AlignmentResult
+from ..._align.pair import align_steps
+from ..._common.errors import InputError
+from ..._common.steps import outcome_of
+from ..._images.files.headers import check_image_file, tiff_style
+from ..._images.files.images import decode_image, encode_image
+from ..._transform.transform import Transform, corner_error
+from ..._verdict.result import AlignmentResult
+from ..plan.pairing import PairFiles
+from ..records.record import InputFile, Number, PairOutcome, Record, RecordedReview, digest
+from ..settings import BatchSettings
 from .commit import commit
-from .flavours import resample
-from .measure import Look, alignment_numbers, look_after, look_before, thumbnail
-from .pairing import Pair
-from .records import InputFile, Number, Outcome, Record, Review, digest
-from .settings import BatchSettings
+from .measure import (
+    Differences,
+    alignment_numbers,
+    differences_after,
+    differences_before,
+    thumbnail,
+)
+from .resample import resample
 
 SIGMAS = 3.0
 LARGEST_UNMOVED = 0.25
@@ -30,13 +37,13 @@ LARGEST_UNMOVED = 0.25
 
 
 @dataclass(frozen=True)
-class Job:
+class PairJob:
     """A pair to be done, by whoever can reach its files.
 
     Attributes
     ----------
-    pair : Pair
-        Paths in it are absolute.
+    pair : PairFiles
+        Paths in it are with_absolute_paths.
     settings : BatchSettings
         How.
     out : Path
@@ -47,17 +54,17 @@ class Job:
         Replace files that no run has written.
     transform : Transform or None
         A transform that a person has found, which is taken as it is.
-    review : Review or None
+    review : RecordedReview or None
         What that person says of it.
     """
 
-    pair: Pair
+    pair: PairFiles
     settings: BatchSettings
     out: Path
     token: str
     overwrite: bool = False
     transform: Transform | None = None
-    review: Review | None = None
+    review: RecordedReview | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,14 +78,14 @@ class _Loaded:
     file: InputFile
 
 
-def do(job: Job) -> Record:
+def process_pair(job: PairJob) -> Record:
     """Align a pair, write what comes of it and return its record.
 
     Whatever is wrong with the pair is a record with the outcome "failed".
     """
     began = time.perf_counter()
     try:
-        record, files = _made(job)
+        record, files = _record_and_files(job)
         return commit(job.out, job.token, _timed(record, began), files, overwrite=job.overwrite)
     except InputError as error:
         reason = str(error)
@@ -89,7 +96,7 @@ def do(job: Job) -> Record:
     return record_failure(job, reason, began)
 
 
-def record_failure(job: Job, reason: str, began: float | None = None) -> Record:
+def record_failure(job: PairJob, reason: str, began: float | None = None) -> Record:
     """Record that a pair failed for a reason that may pass, and return the record."""
     record = Record(
         name=job.pair.name,
@@ -105,27 +112,31 @@ def record_failure(job: Job, reason: str, began: float | None = None) -> Record:
         return record
 
 
-def _made(job: Job) -> tuple[Record, dict[str, bytes]]:
+def _record_and_files(job: PairJob) -> tuple[Record, dict[str, bytes]]:
     """Return a pair's record and the contents of its outputs, by path."""
     pair, settings = job.pair, job.settings
     reference = _load("reference", pair.reference, settings)
     moving = _load("moving", pair.moving, settings)
-    result = None if job.transform is not None else _aligned(reference.image, moving.image, job)
-    transform = _transform(job, result)
-    before = look_before(reference.image, moving.image, settings)
-    numbers = _numbers(result, transform, reference.image, moving.image) | before.numbers("before")
+    if job.transform is None:
+        result = outcome_of(align_steps(reference.image, moving.image, settings))
+        transform = result.transform
+    else:
+        result, transform = None, job.transform
+    before = differences_before(reference.image, moving.image, settings)
+    numbers = alignment_numbers(result, transform, reference.image, moving.image)
+    numbers |= before.numbers("before")
     outcome = _outcome(result, transform, reference.image.shape, moving.image.shape, settings)
     inputs, files, after = [reference.file, moving.file], dict[str, bytes](), None
     for role, path in pair.images[1:]:
         if role != "moving" and settings.missing_siblings == "skip" and not path.exists():
             continue
-        file, written, look = _flavour(job, role, path, moving, reference, outcome, transform)
+        file, written, compared = _flavour(job, role, path, moving, reference, outcome, transform)
         if role == "moving":
-            after = before if outcome == "passed through" else look
+            after = before if outcome == "passed through" else compared
         else:
             inputs.append(file)
         files |= written
-    numbers |= (after or Look()).numbers("after")
+    numbers |= (after or Differences()).numbers("after")
     record = Record(
         name=pair.name,
         outcome=outcome,
@@ -141,14 +152,14 @@ def _made(job: Job) -> tuple[Record, dict[str, bytes]]:
 
 
 def _flavour(
-    job: Job,
+    job: PairJob,
     role: str,
     path: Path,
     moving: _Loaded,
     reference: _Loaded,
-    outcome: Outcome,
+    outcome: PairOutcome,
     transform: Transform,
-) -> tuple[InputFile, dict[str, bytes], Look | None]:
+) -> tuple[InputFile, dict[str, bytes], Differences | None]:
     """Return the file of a flavour, its output by path, and how the moving image now compares.
 
     Its images are let go of before those of the next are read.
@@ -161,14 +172,16 @@ def _flavour(
     if outcome == "passed through":
         return loaded.file, {pair.output(flavour, path, resampled=False): loaded.content}, None
     aligned = resample(loaded.image, transform, shape, settings)
-    look = None
+    compared = None
     if role == "moving":
-        look = look_after(reference.image, aligned, transform, moving.image.shape, settings)
+        compared = differences_after(
+            reference.image, aligned, transform, moving.image.shape, settings
+        )
     if outcome != "aligned" and settings.doubtful != "write":
-        return loaded.file, {}, look
+        return loaded.file, {}, compared
     name = pair.output(flavour, path, resampled=True)
     content = encode_image(name, aligned, style=tiff_style(path), quick=True)
-    return loaded.file, {name: content}, look
+    return loaded.file, {name: content}, compared
 
 
 def _load(role: str, path: Path, settings: BatchSettings) -> _Loaded:
@@ -191,50 +204,13 @@ def _sibling(flavour: str, path: Path, moving: _Loaded, settings: BatchSettings)
     return loaded
 
 
-def _aligned(reference: NDArray[Any], moving: NDArray[Any], job: Job) -> AlignmentResult:
-    settings = job.settings
-    return align(
-        reference,
-        moving,
-        model=settings.model,
-        engine=settings.engine,
-        precision=settings.precision,
-        max_iterations=settings.iterations,
-        tolerance=settings.epsilon,
-    )
-
-
-def _transform(job: Job, result: AlignmentResult | None) -> Transform:
-    if job.transform is not None:
-        return job.transform
-    assert result is not None
-    return result.transform
-
-
-def _numbers(
-    result: AlignmentResult | None,
-    transform: Transform,
-    reference: NDArray[Any],
-    moving: NDArray[Any],
-) -> dict[str, Number]:
-    if result is not None:
-        return alignment_numbers(result, reference, moving)
-    return {
-        "corner_shift": corner_error(transform.matrix, np.eye(3), reference.shape),
-        "width": reference.shape[1],
-        "height": reference.shape[0],
-        "moving_width": moving.shape[1],
-        "moving_height": moving.shape[0],
-    }
-
-
 def _outcome(
     result: AlignmentResult | None,
     transform: Transform,
     reference_shape: tuple[int, ...],
     moving_shape: tuple[int, ...],
     settings: BatchSettings,
-) -> Outcome:
+) -> PairOutcome:
     """Decide what becomes of a pair: pairs that lie right already are not resampled."""
     if result is None:
         return "aligned"
@@ -245,10 +221,10 @@ def _outcome(
     shift = corner_error(transform.matrix, np.eye(3), reference_shape)
     uncertain = SIGMAS * result.corner_uncertainty
     unmoved = min(uncertain, LARGEST_UNMOVED) if np.isfinite(uncertain) else 0.0
-    return "passed through" if shift <= max(settings.tolerance, unmoved) else "aligned"
+    return "passed through" if shift <= max(settings.pass_through, unmoved) else "aligned"
 
 
-def _applied(outcome: Outcome, transform: Transform) -> Transform | None:
+def _applied(outcome: PairOutcome, transform: Transform) -> Transform | None:
     """Return the transform between the reference and the outputs' originals, if there is one."""
     if outcome == "passed through":
         return Transform.identity(transform.model)
@@ -256,7 +232,7 @@ def _applied(outcome: Outcome, transform: Transform) -> Transform | None:
 
 
 def _reason(
-    job: Job, result: AlignmentResult | None, outcome: Outcome, numbers: dict[str, Number]
+    job: PairJob, result: AlignmentResult | None, outcome: PairOutcome, numbers: dict[str, Number]
 ) -> str:
     if result is None:
         return "A person has found the transform."

@@ -11,53 +11,26 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-from .._common.atomic import write_atomically
+from ..._common.atomic import write_atomically
+from ..plan.pairing import Problem
+from ..records.record import PAIR_OUTCOMES, Number, Record, read_records
 from .histogram import histogram
-from .pairing import Problem
-from .records import OUTCOMES, Number, Record, read_records
 
 HTML, CSV = "report.html", "report.csv"
-STORY = 5000
+MANY_DIFFERING = 5000
 """Differing pixels at which the report's filter starts when it is asked for."""
 _MOST_THUMBNAILS = 3000
 _WORST_FIRST = ("doubtful", "failed", "aligned", "passed through")
-_NUMBERS = (
-    "verdict",
-    "differing_before",
-    "differing_after",
-    "fraction_before",
-    "fraction_after",
-    "iou_before",
-    "iou_after",
-    "dice_before",
-    "dice_after",
-    "corner_shift",
-    "corner_uncertainty",
-    "ecc_before",
-    "ecc",
-    "overlap",
-    "inverted",
-    "converged",
-    "iterations",
-    "start",
-    "representation",
-    "width",
-    "height",
-    "moving_width",
-    "moving_height",
-)
+_COUNTED = ("differing", "fraction", "iou", "dice")
+_COMPARED = tuple(f"{what}_{when}" for what in _COUNTED for when in ("before", "after"))
+_ESTIMATED = ("corner_shift", "corner_uncertainty", "ecc_before", "ecc", "overlap", "inverted")
+_SEARCHED = ("converged", "iterations", "start", "representation")
+_SIZES = ("width", "height", "moving_width", "moving_height")
+_NUMBERS = ("verdict", *_COMPARED, *_ESTIMATED, *_SEARCHED, *_SIZES)
 _MATRIX = tuple(f"m{row}{column}" for row in range(3) for column in range(3))
 COLUMNS = (
-    "name",
-    "outcome",
-    "reason",
-    "review",
-    "note",
-    *_NUMBERS,
-    "model",
-    *_MATRIX,
-    "seconds",
-    "finished",
+    *("name", "outcome", "reason", "review", "note", *_NUMBERS),
+    *("model", *_MATRIX, "seconds", "finished"),
 )
 
 
@@ -81,26 +54,27 @@ def write_report(
         If the folder cannot be written to.
     """
     records = {record.name: record for record in (*read_records(out), *more)}
-    ordered = sorted(records.values(), key=badness)
+    ordered = sorted(records.values(), key=worst_first)
     write_atomically(out / CSV, as_csv(ordered).encode(), overwrite=True)
     write_atomically(out / HTML, as_html(out, ordered, problems).encode(), overwrite=True)
 
 
 def row(record: Record) -> dict[str, Number]:
     """Return a record as one flat row, with every column of `COLUMNS`."""
-    matrix = [None] * 9 if record.transform is None else record.transform.matrix.ravel().tolist()
-    return {
+    transform, review = record.transform, record.review
+    matrix = [None] * 9 if transform is None else transform.matrix.ravel().tolist()
+    found = {
+        **record.numbers,
+        **record.times,
+        **dict(zip(_MATRIX, matrix, strict=True)),
         "name": record.name,
         "outcome": record.outcome,
         "reason": record.reason,
-        "review": record.review.decision if record.review else None,
-        "note": record.review.note if record.review else None,
-        **{name: record.numbers.get(name) for name in _NUMBERS},
-        "model": record.transform.model if record.transform else None,
-        **dict(zip(_MATRIX, matrix, strict=True)),
-        "seconds": record.times.get("seconds"),
-        "finished": record.times.get("finished"),
+        "review": review and review.decision,
+        "note": review and review.note,
+        "model": transform and transform.model,
     }
+    return {column: found.get(column) for column in COLUMNS}
 
 
 def as_csv(records: Iterable[Record]) -> str:
@@ -132,7 +106,7 @@ def as_html(out: Path, records: Sequence[Record], problems: Sequence[Problem] = 
         title=out.resolve().name,
         folder=str(out.resolve()),
         version=version("napari-ecc-align"),
-        counts={name: sum(r.outcome == name for r in records) for name in OUTCOMES},
+        counts={name: sum(r.outcome == name for r in records) for name in PAIR_OUTCOMES},
         total=len(records),
         moved=_median(_known(aligned, "corner_shift")),
         before=_median(_known(aligned, "differing_before")),
@@ -141,7 +115,7 @@ def as_html(out: Path, records: Sequence[Record], problems: Sequence[Problem] = 
         charts=[chart for chart in charts if chart is not None],
         problems=[problem for problem in problems if problem.pair is None],
         rows=[_html_row(record, number) for number, record in enumerate(records)],
-        story=STORY,
+        story=MANY_DIFFERING,
     )
 
 
@@ -155,7 +129,7 @@ def _html_row(record: Record, number: int) -> dict[str, Any]:
     }
 
 
-def badness(record: Record) -> tuple[int, float, str]:
+def worst_first(record: Record) -> tuple[int, float, str]:
     """Return what sorts records such that those to look at come first."""
     after = record.numbers.get("differing_after")
     differing = float(after) if isinstance(after, int | float) else 0.0

@@ -7,7 +7,7 @@ import io
 from dataclasses import dataclass
 from pathlib import Path
 
-from .._common.errors import InputError
+from ..._common.errors import InputError
 
 _SIBLING = "sibling"
 _LARGEST_TABLE = 200_000_000

@@ -6,7 +6,10 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
+
 _BINS = 24
+_WIDTH, _HEIGHT = 420, 130
 
 
 @dataclass(frozen=True)
@@ -44,8 +47,8 @@ class Histogram:
     bars: tuple[Bar, ...]
     ticks: tuple[tuple[float, str], ...]
     most: int
-    width: int = 420
-    height: int = 130
+    width: int = _WIDTH
+    height: int = _HEIGHT
 
 
 def histogram(
@@ -62,48 +65,35 @@ def histogram(
     logarithmic : bool, default: False
         Bins of equal ratio, with 1 added to every value so that 0 has a place.
     """
-    values = [value for some in series.values() for value in some]
-    if not values:
+    values = [np.asarray(some, float) for some in series.values()]
+    if not any(some.size for some in values):
         return None
-
-    def scaled(value: float) -> float:
-        return math.log10(value + 1) if logarithmic else value
-
-    top = max(scaled(value) for value in values) or 1.0
-    counts = []
-    for some in series.values():
-        count = [0] * _BINS
-        for value in some:
-            count[min(_BINS - 1, int(scaled(value) / top * _BINS))] += 1
-        counts.append(count)
-    most = max(max(count) for count in counts)
-    width, height = 420, 130
-    step = width / _BINS
+    if logarithmic:
+        values = [np.log10(some + 1) for some in values]
+    top = max(float(some.max(initial=0)) for some in values) or 1.0
+    counts = [np.histogram(some, _BINS, (0, top))[0].tolist() for some in values]
+    edges = np.linspace(0, top, _BINS + 1)
+    edges = 10**edges - 1 if logarithmic else edges
+    most = max(map(max, counts))
+    step = _WIDTH / _BINS
     thin = step / len(counts)
-
-    def edge(place: float) -> float:
-        there = place / _BINS * top
-        return 10**there - 1 if logarithmic else there
-
     bars = tuple(
         Bar(
             x=round(place * step + number * thin, 1),
-            y=round(height * (1 - n / most), 1),
+            y=round(_HEIGHT * (1 - n / most), 1),
             width=round(thin - 0.8, 1),
-            height=round(height * n / most, 1),
+            height=round(_HEIGHT * n / most, 1),
             series=number,
-            title=f"{name}: {n} from {_label(edge(place))} to {_label(edge(place + 1))}",
+            title=f"{name}: {n} from {_label(edges[place])} to {_label(edges[place + 1])}",
         )
         for number, (name, count) in enumerate(zip(series, counts, strict=True))
         for place, n in enumerate(count)
         if n
     )
-    ticks = tuple(
-        (round(width * scaled(value) / top, 1), _label(value))
-        for value in (_decades(edge(_BINS)) if logarithmic else _steps(edge(_BINS)))
-    )
-    names = tuple(series) if len(series) > 1 else ()
-    return Histogram(title, names, bars, ticks, most, width, height)
+    marks = _decades(edges[-1]) if logarithmic else _steps(edges[-1])
+    places = np.log10(np.add(marks, 1)) if logarithmic else np.asarray(marks)
+    ticks = zip(np.round(_WIDTH * places / top, 1).tolist(), map(_label, marks), strict=True)
+    return Histogram(title, tuple(series) if len(series) > 1 else (), bars, tuple(ticks), most)
 
 
 def _steps(most: float) -> list[float]:

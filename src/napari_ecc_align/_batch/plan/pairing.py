@@ -7,14 +7,14 @@ from dataclasses import dataclass, field
 from os import PathLike
 from pathlib import Path, PurePosixPath
 
-from .._common.errors import InputError
-from .._images.files.headers import check_image_file
-from .._images.files.images import SUFFIXES
-from .choosing import Choice
-from .guard import check_out
-from .places import Place, distinct_flavours, parse_place
-from .settings import BatchSettings
-from .tables import TableRow, read_table
+from ..._common.errors import InputError
+from ..._images.files.headers import check_image_file
+from ..._images.files.images import SUFFIXES
+from ..settings import BatchSettings
+from .image_folders import ImageFolder, distinct_flavours, parse_image_folder
+from .output_folder import check_output_folder
+from .pair_filter import PairFilter
+from .pair_table import TableRow, read_table
 
 RESERVED = ("records", "report.html", "report.csv", ".ecc-align")
 """What else is in an output folder; no flavour may be called so."""
@@ -22,7 +22,7 @@ _JPEG = (".jpg", ".jpeg")
 
 
 @dataclass(frozen=True)
-class Sibling:
+class SiblingFile:
     """Another flavour of a pair's moving image.
 
     Attributes
@@ -38,7 +38,7 @@ class Sibling:
 
 
 @dataclass(frozen=True)
-class Pair:
+class PairFiles:
     """Two images to lay on each other, and what goes with them.
 
     Attributes
@@ -49,7 +49,7 @@ class Pair:
         The files; they may be missing.
     flavour : str
         The folder of the aligned moving image.
-    siblings : tuple of Sibling
+    siblings : tuple of SiblingFile
         Files that get the same transform.
     columns : dict of str to str
         The cells of its row, if it comes from a table.
@@ -59,7 +59,7 @@ class Pair:
     reference: Path
     moving: Path
     flavour: str
-    siblings: tuple[Sibling, ...] = ()
+    siblings: tuple[SiblingFile, ...] = ()
     columns: Mapping[str, str] = field(default_factory=dict, hash=False)
 
     def output(self, flavour: str, path: Path, *, resampled: bool) -> str:
@@ -111,7 +111,7 @@ class Plan:
     ----------
     out : Path
         The output folder, which need not exist.
-    pairs : tuple of Pair
+    pairs : tuple of PairFiles
         In the order in which they are done.
     problems : tuple of Problem
         Files without a partner and files that cannot be read.
@@ -120,7 +120,7 @@ class Plan:
     """
 
     out: Path
-    pairs: tuple[Pair, ...]
+    pairs: tuple[PairFiles, ...]
     problems: tuple[Problem, ...]
     settings: BatchSettings
 
@@ -165,6 +165,21 @@ def make_plan(
     InputError
         If there is no pair, a folder cannot be read, two pairs would write one file, or the
         output folder would touch an input.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> from skimage import data
+    >>> from napari_ecc_align import make_plan, write_image
+    >>> for folder, top in (("ideal", 100), ("scan", 97)):
+    ...     Path(folder).mkdir(exist_ok=True)
+    ...     image = data.camera()[top : top + 200, 100:350]
+    ...     write_image(f"{folder}/p1.png", image, overwrite=True)
+    >>> plan = make_plan("ideal", "scan", out="aligned")
+    >>> [pair.name for pair in plan.pairs]
+    ['p1.png']
+    >>> plan.problems
+    ()
     """
     settings = settings or BatchSettings()
     if table is not None:
@@ -174,33 +189,33 @@ def make_plan(
     elif reference is None or moving is None:
         raise InputError("a batch needs a folder of references and one of moving images")
     else:
-        places = [parse_place(given) for given in (reference, moving, *siblings)]
-        pairs = _from_places(places[0], places[1], places[2:])
-        roots = [place.root for place in places]
-    choices = [Choice.parse(text) for text in where]
+        folders = [parse_image_folder(given) for given in (reference, moving, *siblings)]
+        pairs = _from_folders(folders[0], folders[1], folders[2:])
+        roots = [folder.root for folder in folders]
+    choices = [PairFilter.parse(text) for text in where]
     chosen = [pair for pair in pairs if all(c.takes(pair.name, pair.columns) for c in choices)]
     if not chosen:
         advice = "; --where chooses none of them" if pairs else ""
         raise InputError(f"there is no pair to align{advice}")
-    strangers = _strangers(chosen, places) if table is None and not where else []
+    unpaired = _unpaired_siblings(chosen, folders) if table is None and not where else []
     _check_names(chosen)
-    check_out(Path(out), roots, (path for pair in chosen for _, path in pair.images))
-    problems = [*_unreadable(chosen, settings), *strangers]
+    check_output_folder(Path(out), roots, (path for pair in chosen for _, path in pair.images))
+    problems = [*_unreadable(chosen, settings), *unpaired]
     return Plan(Path(out), tuple(chosen), tuple(problems), settings)
 
 
 class _Files:
-    """The images of a place, found by name or, failing that, by name without suffix."""
+    """The images of a folder, found by name or, failing that, by name without suffix."""
 
-    def __init__(self, place: Place) -> None:
-        self.place = place
-        self.files = place.files()
+    def __init__(self, folder: ImageFolder) -> None:
+        self.folder = folder
+        self.files = folder.files()
         self._stems: dict[str, list[str]] = {}
         for name in self.files:
             self._stems.setdefault(_stem(name), []).append(name)
 
     def find(self, name: str) -> str | None:
-        """Return the name in this place of the image that belongs to a name elsewhere."""
+        """Return the name here of the image that belongs to a name elsewhere."""
         if name in self.files:
             return name
         alike = self._stems.get(_stem(name), [])
@@ -209,43 +224,45 @@ class _Files:
     def path(self, name: str) -> Path:
         """Return the file that belongs to a name, or where it should be."""
         found = self.find(name)
-        return self.place.expected(name) if found is None else self.files[found]
+        return self.folder.expected(name) if found is None else self.files[found]
 
 
-def _from_places(reference: Place, moving: Place, siblings: list[Place]) -> list[Pair]:
+def _from_folders(
+    reference: ImageFolder, moving: ImageFolder, siblings: list[ImageFolder]
+) -> list[PairFiles]:
     moving, *siblings = distinct_flavours([moving, *siblings])
     fixed, moved = _Files(reference), _Files(moving)
-    others = [_Files(place) for place in siblings]
-    lonely = [name for name in fixed.files if moved.find(name) is None]
+    others = [_Files(folder) for folder in siblings]
+    without_moving = [name for name in fixed.files if moved.find(name) is None]
     return [
-        Pair(
+        PairFiles(
             name=name,
             reference=fixed.path(name),
             moving=moved.path(name),
             flavour=moving.flavour,
-            siblings=tuple(Sibling(o.place.flavour, o.path(name)) for o in others),
+            siblings=tuple(SiblingFile(o.folder.flavour, o.path(name)) for o in others),
         )
-        for name in sorted([*moved.files, *lonely])
+        for name in sorted([*moved.files, *without_moving])
     ]
 
 
-def _strangers(pairs: list[Pair], places: list[Place]) -> list[Problem]:
+def _unpaired_siblings(pairs: list[PairFiles], folders: list[ImageFolder]) -> list[Problem]:
     """Return the sibling files that belong to no pair."""
     used = {path for pair in pairs for _, path in pair.images}
     return [
         Problem(path, "belongs to no pair and is left out", None)
-        for place in places[2:]
-        for path in place.files().values()
+        for folder in folders[2:]
+        for path in folder.files().values()
         if path not in used
     ]
 
 
-def _from_table(table: Path) -> list[Pair]:
+def _from_table(table: Path) -> list[PairFiles]:
     folder = table.parent
     return [_pair_of_row(table, folder, row) for row in read_table(table)]
 
 
-def _pair_of_row(table: Path, folder: Path, row: TableRow) -> Pair:
+def _pair_of_row(table: Path, folder: Path, row: TableRow) -> PairFiles:
     where = f"{table}, line {row.number}"
     for column in ("reference", "moving"):
         if not row.cells[column]:
@@ -258,17 +275,17 @@ def _pair_of_row(table: Path, folder: Path, row: TableRow) -> Pair:
             f"{where}: {name!r} cannot be the name of an output; "
             "give another in a column called name"
         )
-    return Pair(
+    return PairFiles(
         name=PurePosixPath(name).as_posix(),
         reference=folder / row.cells["reference"],
         moving=folder / moving,
         flavour="moving",
-        siblings=tuple(Sibling(f, folder / cell) for f, cell in row.siblings.items()),
+        siblings=tuple(SiblingFile(f, folder / cell) for f, cell in row.siblings.items()),
         columns=row.cells,
     )
 
 
-def _check_names(pairs: list[Pair]) -> None:
+def _check_names(pairs: list[PairFiles]) -> None:
     taken: dict[str, str] = {}
     for pair in pairs:
         images = [(pair.flavour, pair.moving), *((s.flavour, s.path) for s in pair.siblings)]
@@ -287,7 +304,7 @@ def _check_names(pairs: list[Pair]) -> None:
         raise InputError("two pairs have one name; give them names in a column called name")
 
 
-def _unreadable(pairs: list[Pair], settings: BatchSettings) -> list[Problem]:
+def _unreadable(pairs: list[PairFiles], settings: BatchSettings) -> list[Problem]:
     found = []
     for pair in pairs:
         for role, path in pair.images:

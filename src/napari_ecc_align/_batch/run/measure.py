@@ -9,23 +9,27 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from .._common.errors import InputError
-from .._compare.binary import COLOURS, ONLY_ALIGNED, ONLY_REFERENCE, Comparison, compare
-from .._images.warping import overlap
-from .._transform.transform import Transform, corner_error
-from .._verdict.result import AlignmentResult
-from .records import Number
-from .settings import BatchSettings
+from ..._common.errors import InputError
+from ..._compare.binary import COLOURS, ONLY_ALIGNED, ONLY_REFERENCE, Comparison, compare
+from ..._images.warping import overlap
+from ..._transform.transform import Transform, corner_error
+from ..._verdict.result import AlignmentResult
+from ..records.record import Number
+from ..settings import BatchSettings
 
 THUMBNAIL_SIDE = 200
 _QUALITY = 60
 _GAP = 4
+_OF_RESULT = (
+    *("verdict", "corner_uncertainty", "ecc_before", "ecc", "overlap", "inverted"),
+    *("converged", "iterations", "start", "representation"),
+)
 # A displaced stroke covers little of a thumbnail's pixel, and must be seen all the same.
 _BOOST = 3.0
 
 
 @dataclass(frozen=True, eq=False)
-class Look:
+class Differences:
     """How two images on one grid compare, or nothing if no threshold suits them.
 
     Attributes
@@ -51,40 +55,36 @@ class Look:
         return {f"{name}_{when}": value for name, value in zip(names, self.values, strict=True)}
 
 
-def look_before(reference: NDArray[Any], moving: NDArray[Any], settings: BatchSettings) -> Look:
+def differences_before(
+    reference: NDArray[Any], moving: NDArray[Any], settings: BatchSettings
+) -> Differences:
     """Compare a pair as it is: the first pixels on each other, no further than both reach."""
     rows, columns = np.minimum(reference.shape[:2], moving.shape[:2])
-    return _look(reference[:rows, :columns], moving[:rows, :columns], None, settings)
+    return _compared(reference[:rows, :columns], moving[:rows, :columns], None, settings)
 
 
-def look_after(
+def differences_after(
     reference: NDArray[Any],
     aligned: NDArray[Any],
     transform: Transform,
     moving_shape: tuple[int, ...],
     settings: BatchSettings,
-) -> Look:
+) -> Differences:
     """Compare a pair once it has been aligned."""
     inside = overlap(transform, output_shape=reference.shape, moving_shape=moving_shape)
-    return _look(reference, aligned, inside, settings)
+    return _compared(reference, aligned, inside, settings)
 
 
 def alignment_numbers(
-    result: AlignmentResult, reference: NDArray[Any], moving: NDArray[Any]
+    result: AlignmentResult | None,
+    transform: Transform,
+    reference: NDArray[Any],
+    moving: NDArray[Any],
 ) -> dict[str, Number]:
-    """Return what an alignment says of itself."""
+    """Return what an alignment, if there was one, says of itself, and the sizes of its images."""
     return {
-        "verdict": result.verdict,
-        "corner_shift": corner_error(result.transform.matrix, np.eye(3), reference.shape),
-        "corner_uncertainty": result.corner_uncertainty,
-        "ecc_before": result.ecc_before,
-        "ecc": result.ecc,
-        "overlap": result.overlap,
-        "inverted": result.inverted,
-        "converged": result.converged,
-        "iterations": result.iterations,
-        "start": result.start,
-        "representation": result.representation,
+        **{name: getattr(result, name) for name in _OF_RESULT if result is not None},
+        "corner_shift": corner_error(transform.matrix, np.eye(3), reference.shape),
         "width": reference.shape[1],
         "height": reference.shape[0],
         "moving_width": moving.shape[1],
@@ -92,11 +92,11 @@ def alignment_numbers(
     }
 
 
-def thumbnail(before: Look, after: Look | None) -> str:
+def thumbnail(before: Differences, after: Differences | None) -> str:
     """Return the differing pixels before and, beside them, after if known, as a small data URI."""
-    from .._common.opencv import cv2
+    from ..._common.opencv import cv2
 
-    pictures = [None if look is None else look.picture for look in (before, after)]
+    pictures = [None if one is None else one.picture for one in (before, after)]
     drawn = [picture for picture in pictures if picture is not None]
     if not drawn:
         return ""
@@ -114,21 +114,21 @@ def thumbnail(before: Look, after: Look | None) -> str:
     return "data:image/webp;base64," + base64.b64encode(encoded.tobytes()).decode()
 
 
-def _look(
+def _compared(
     reference: NDArray[Any],
     other: NDArray[Any],
     mask: NDArray[np.bool_] | None,
     settings: BatchSettings,
-) -> Look:
+) -> Differences:
     try:
-        return Look.of(compare(reference, other, method=settings.threshold, mask=mask))
+        return Differences.of(compare(reference, other, method=settings.method, mask=mask))
     except InputError:  # the threshold does not suit these images
-        return Look()
+        return Differences()
 
 
 def _small(labels: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """Return a map of differing pixels as a small picture in RGB."""
-    from .._common.opencv import cv2
+    from ..._common.opencv import cv2
 
     # A whole number of pixels to one of the thumbnail is several times as fast, and more so in
     # steps of two.

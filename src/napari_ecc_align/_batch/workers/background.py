@@ -7,44 +7,40 @@ is paid there.
 from __future__ import annotations
 
 import contextlib
-import multiprocessing
 import os
-import signal
 import threading
 from collections.abc import Callable, Generator, Iterator
-from dataclasses import dataclass
 from multiprocessing.connection import Connection
-from multiprocessing.process import BaseProcess
 from typing import Any, TypeVar
 
-from .._common.errors import InputError
-from .pool import bare_main, end_with_parent, ending
+from ..._common.errors import InputError
+from .loop import Task, work
+from .process import Child, Message
 
 Step = TypeVar("Step")
 Stopping = Callable[[], bool]
+_Call = tuple[Callable[..., Iterator[Any]], tuple[Any, ...]]
 
 _PAUSE = 0.03
 _NICENESS = 10
 
 
-@dataclass(frozen=True)
-class _Said:
-    """What the process says: "step", "done", "refused" or "broken", and the rest of it."""
-
-    kind: str
-    value: Any = None
-
-
-class Apart:
+class BackgroundProcess:
     """Does pieces of work one after the other, each in a process of its own."""
 
     def __init__(self) -> None:
-        self._process: BaseProcess | None = None
+        self._child: Child | None = None
+        self._task: Task[_Call] | None = None
 
     @property
     def busy(self) -> bool:
         """Whether a process is there, perhaps one that brings to its end what was left."""
-        return self._process is not None and self._process.is_alive()
+        return self._child is not None and self._child.alive
+
+    @property
+    def has_room(self) -> bool:
+        """Whether none is there."""
+        return not self.busy
 
     def steps(
         self, function: Callable[..., Iterator[Step]], *arguments: Any
@@ -68,64 +64,60 @@ class Apart:
         RuntimeError
             If it fails otherwise.
         """
-        while self.busy:
-            assert self._process is not None
-            self._process.join(_PAUSE)
-            yield None
-        context = multiprocessing.get_context("spawn")
-        connection, theirs = context.Pipe()
-        process = context.Process(target=_serve, args=(theirs, function, arguments))
-        with bare_main():
-            process.start()
-        theirs.close()
-        self._process = process
-        with connection:
-            while True:
-                said = _heard(connection, process)
-                if said is None or said.kind == "step":
-                    yield None if said is None else said.value
-                elif said.kind == "done":
-                    break
-                elif said.kind == "refused":
-                    raise InputError(said.value)
-                else:
-                    raise RuntimeError(said.value)
-        while process.is_alive():
-            process.join(_PAUSE)
-            yield None
+        with contextlib.closing(work(self, [(function, arguments)], attempts=1)) as steps:
+            for step in steps:
+                value: Any = None if step is None else step[1]
+                yield value
+
+    def start(self, task: Task[_Call]) -> None:
+        """Start a process that calls a function."""
+        self._task = task
+        self._child = Child(_call, *task.item, daemon=False)
+
+    def poll(self) -> list[tuple[Task[_Call], Any]]:
+        """Return the next step, if one comes, or wait for the process to end."""
+        assert self._child is not None
+        if self._task is None:
+            self._child.join(_PAUSE)
+            return []
+        message = self._child.heard(_PAUSE)
+        if message is None:
+            return []
+        if message.kind == "step":
+            return [(self._task, message.value)]
+        self.close()
+        if message.kind == "lost":
+            raise InputError(f"The process that did the work {message.value}.")
+        if message.kind == "refused":
+            raise InputError(message.value)
+        if message.kind == "broken":
+            raise RuntimeError(message.value)
+        return []
+
+    def close(self) -> None:
+        """Tell the function to stop, if it has not ended."""
+        if self._child is not None and self._task is not None:
+            self._child.connection.close()
+        self._task = None
 
 
-def _heard(connection: Connection, process: BaseProcess) -> _Said | None:
-    try:
-        if not connection.poll(_PAUSE):
-            return None
-        said: _Said = connection.recv()
-        return said
-    except (EOFError, OSError):
-        process.join(1)
-        return _Said("refused", f"The process that did the work {ending(process.exitcode)}.")
-
-
-def _serve(
+def _call(
     connection: Connection, function: Callable[..., Iterator[Any]], arguments: tuple[Any, ...]
 ) -> None:
     """Say what the function yields, until the other end is closed: what the process does."""
-    # Ctrl-C reaches every process of a terminal; the first one decides.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
     # The viewer comes first, also where the processes that this one starts use every core.
     if hasattr(os, "nice"):
         os.nice(_NICENESS)
-    threading.Thread(target=end_with_parent, daemon=True).start()
     stop = threading.Event()
     threading.Thread(target=_listen, args=(connection, stop), daemon=True).start()
     try:
         for step in function(stop.is_set, *arguments):
-            _say(connection, _Said("step", step))
-        outcome = _Said("done")
+            _say(connection, Message("step", step))
+        outcome = Message("done")
     except InputError as error:
-        outcome = _Said("refused", str(error))
+        outcome = Message("refused", str(error))
     except Exception as error:
-        outcome = _Said("broken", repr(error))
+        outcome = Message("broken", repr(error))
     _say(connection, outcome)
 
 
@@ -136,7 +128,7 @@ def _listen(connection: Connection, stop: threading.Event) -> None:
     stop.set()
 
 
-def _say(connection: Connection, said: _Said) -> None:
+def _say(connection: Connection, message: Message) -> None:
     # Nobody listens any more after a cancellation.
     with contextlib.suppress(OSError):
-        connection.send(said)
+        connection.send(message)

@@ -1,0 +1,1 @@
+"""What a batch will do: which images belong together, and where their results go."""

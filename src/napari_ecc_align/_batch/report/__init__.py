@@ -1,0 +1,1 @@
+"""The report of an output folder, as a page and as a table."""

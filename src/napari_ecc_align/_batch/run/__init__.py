@@ -1,0 +1,1 @@
+"""Doing a plan: each pair aligned, resampled, measured and written, all or nothing."""

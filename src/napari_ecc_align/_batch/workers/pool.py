@@ -1,0 +1,138 @@
+"""Work in processes of one's own, of which any may hang or die without harm to the others."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from multiprocessing.connection import Connection, wait
+from typing import Generic
+
+from ..._common.errors import InputError
+from .loop import Item, Lost, Result, Task
+from .process import Child, Message, use_one_thread
+
+_PAUSE = 0.1
+_STARTS = 3
+
+
+class Pool(Generic[Item, Result]):
+    """Processes that call a function; one that dies or takes too long is replaced.
+
+    Parameters
+    ----------
+    function : callable
+        Of a module other than ``__main__``, so that another process can import it.
+    workers : int
+        How many processes at most; each is started when there is work for it.
+    timeout : float
+        Seconds that an item may take.
+    """
+
+    def __init__(
+        self, function: Callable[[Item], Result], *, workers: int, timeout: float
+    ) -> None:
+        self._function = function
+        self._most = workers
+        self._timeout = timeout
+        self._workers: list[_Worker[Item]] = []
+        self._failed_starts = 0
+
+    @property
+    def has_room(self) -> bool:
+        """Whether a process is free, or may be started."""
+        return len(self._workers) < self._most or any(w.task is None for w in self._workers)
+
+    @property
+    def busy(self) -> bool:
+        """Whether a process has an item."""
+        return any(worker.task is not None for worker in self._workers)
+
+    def start(self, task: Task[Item]) -> None:
+        """Give an item to a process."""
+        free = next((worker for worker in self._workers if worker.task is None), None)
+        if free is None:
+            free = _Worker(Child(_call, self._function, daemon=True), self._timeout)
+            self._workers.append(free)
+        free.give(task)
+
+    def poll(self) -> Iterator[tuple[Task[Item], Result | Lost]]:
+        """Yield the results that have come, and `Lost` for the items of processes that have gone.
+
+        Raises
+        ------
+        InputError
+            If processes do not start.
+        """
+        wait([worker.child.connection for worker in self._workers], _PAUSE)
+        for worker in list(self._workers):
+            message = worker.heard()
+            if message is None:
+                continue
+            task = worker.task
+            if message.kind == "result":
+                assert task is not None
+                worker.give(None)
+                yield task, message.value
+                continue
+            self._workers.remove(worker)
+            worker.child.kill()
+            if task is not None and worker.ready:
+                yield task, Lost(message.value)
+            elif task is not None:
+                self._failed_starts += 1
+                if self._failed_starts == _STARTS:
+                    raise InputError(f"processes do not start here: {message.value}")
+                self.start(task)
+
+    def close(self) -> None:
+        """End the processes at once."""
+        for worker in self._workers:
+            worker.child.kill()
+
+
+class _Worker(Generic[Item]):
+    """One process and what it is doing."""
+
+    def __init__(self, child: Child, timeout: float) -> None:
+        self.child = child
+        self.ready = False
+        self.task: Task[Item] | None = None
+        self._timeout = timeout
+        self._deadline = float("inf")
+
+    def give(self, task: Task[Item] | None) -> None:
+        """Hand a task over as soon as the process is ready, or none."""
+        self.task = task
+        self._deadline = float("inf")
+        if self.ready:
+            self._begin()
+
+    def heard(self) -> Message | None:
+        """Return the "result" that has come, how the process was "lost", or None."""
+        message = self.child.heard()
+        if message is not None and message.kind == "ready":
+            self.ready = True
+            self._begin()
+            message = self.child.heard()
+        if message is not None and message.kind == "lost":
+            return Message("lost", f"its process {message.value}")
+        if message is None and time.monotonic() > self._deadline:
+            return Message("lost", f"it took longer than {self._timeout:g} s")
+        return message
+
+    def _begin(self) -> None:
+        if self.task is not None:
+            self._deadline = time.monotonic() + self._timeout
+            self.child.send(self.task.item)
+
+
+def _call(connection: Connection, function: Callable[[Item], Result]) -> None:
+    """Answer each item with a result until there are no more: what a process does."""
+    use_one_thread()
+    connection.send(Message("ready"))
+    while True:
+        try:
+            item = connection.recv()
+        except EOFError:
+            return
+        connection.send(Message("result", function(item)))

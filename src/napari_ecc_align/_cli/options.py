@@ -1,0 +1,69 @@
+"""The options that several commands have."""
+
+from __future__ import annotations
+
+import argparse
+from dataclasses import asdict
+
+from .._compare.thresholding import THRESHOLD_METHODS
+from .._ecc.options import DEFAULTS, ENGINES
+from .._images.warping import INTERPOLATIONS, Resampling
+from .._transform.transform import MOTION_MODELS
+from .values import count, fill_value, precision, small_number
+
+
+def add_estimation_options(group: argparse._ActionsContainer) -> None:
+    """Add how two images are aligned, under the names of `SearchOptions`, and binarised."""
+    group.add_argument(
+        "--model", choices=MOTION_MODELS, help="motion model (default: %(default)s)"
+    )
+    group.add_argument("--engine", choices=ENGINES, help="the estimator (default: %(default)s)")
+    group.add_argument(
+        "--precision",
+        type=precision,
+        metavar="PX",
+        help="corner uncertainty to reach, in pixels (default: %(default)g)",
+    )
+    group.add_argument(
+        "--max-iterations",
+        type=count,
+        metavar="N",
+        help="most iterations on a level (default: %(default)s)",
+    )
+    group.add_argument(
+        "--tolerance",
+        type=small_number,
+        metavar="GAIN",
+        help="stop when an iteration changes the correlation by less (default: %(default)g)",
+    )
+    group.add_argument(
+        "--threshold",
+        dest="method",
+        choices=THRESHOLD_METHODS,
+        help="how both are binarised to count differing pixels (default: %(default)s)",
+    )
+    group.set_defaults(**asdict(DEFAULTS), method="otsu")
+
+
+def add_resampling_options(group: argparse._ActionsContainer) -> None:
+    """Add how images are resampled, under the names of `Resampling`."""
+    group.add_argument(
+        "--interpolation",
+        choices=INTERPOLATIONS,
+        help="how to resample; nearest for labels (default: %(default)s)",
+    )
+    group.add_argument(
+        "--fill",
+        type=fill_value,
+        metavar="VALUE",
+        help="value outside the moving image: a number, or background for the median along its "
+        "border (default: %(default)s)",
+    )
+    group.set_defaults(**asdict(Resampling()))
+
+
+def add_overwrite(group: argparse._ActionsContainer) -> None:
+    """Add whether results that are there are replaced."""
+    group.add_argument(
+        "--overwrite", action="store_true", help="replace results that are there already"
+    )
