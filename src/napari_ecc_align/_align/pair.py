@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from .._common.steps import outcome_of, retold
-from .._ecc.estimate import Estimate, Representation, Step
+from .._ecc.estimate import Estimate, Step
 from .._ecc.estimator import estimate_steps
 from .._ecc.opencv import opencv_steps
 from .._ecc.options import DEFAULTS, Engine, SearchOptions
@@ -259,29 +259,26 @@ class _Approach:
 
 
 def _run_opencv(job: Job, pyramids: Pyramids) -> Generator[Progress, None, list[AlignmentResult]]:
-    """Correlate intensities, then detail if those lead nowhere; return both results."""
+    """Correlate intensities, then gradients if those lead nowhere; return both results."""
     results: list[AlignmentResult] = []
-    representations: tuple[Representation, ...] = ("intensity", "detail")
-    for half, representation in enumerate(representations):
+    for half, gradient in enumerate((False, True)):
         steps = opencv_steps(
             pyramids.reference,
             pyramids.moving,
             job.options,
-            representation=representation,
+            gradient=gradient,
             initial=job.initial,
         )
-        estimate = yield from retold(
-            steps, partial(_half_told, job, half / len(representations), 1 / len(representations))
-        )
+        estimate = yield from retold(steps, partial(_half_told, job, half / 2))
         results.append(judged(pyramids, estimate, job.options, job.initial))
         if results[-1].verdict == "aligned":
             break
     return results
 
 
-def _half_told(job: Job, begin: float, share: float, step: Step) -> Progress:
+def _half_told(job: Job, begin: float, step: Step) -> Progress:
     reached = None if step.matrix is None else as_transform(step.matrix, job.options.model)
-    return Progress(begin + share * step.fraction, step.stage, reached)
+    return Progress(begin + step.fraction / 2, step.stage, reached)
 
 
 def cancelled_result(

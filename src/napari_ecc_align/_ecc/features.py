@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 
 from .._common.opencv import cv2
 from .._images.pyramid.levels import Floats, Level, floats
-from .._transform.models import Array, Model, scaled
+from .._transform.models import Array, Model
+from .._transform.transform import scaled
 
 # Features are found on the finest level of at most so many pixels.
 PIXELS = 640 * 640

@@ -9,7 +9,9 @@ from functools import partial
 import numpy as np
 
 from .._images.pyramid.levels import Level
-from .._transform.models import Array, apply, frame_of, scaled
+from .._transform.models import Array, frame_of
+from .._transform.plausible import SEARCHED, is_plausible
+from .._transform.transform import map_points, scaled
 from . import features
 from . import global_search as coarse
 from . import quick_check as check
@@ -191,14 +193,14 @@ class Rungs:
     def _close(self, rung: str, starts: list[Array]) -> Candidates:
         """Refine and check starts that are too good for the coarsest levels."""
         for start in starts:
-            if not check.plausible(start, self.reference[0].shape, self.moving[0].shape):
+            if not self._plausible(start):
                 continue
             for refiner in (self.intensity, self.gradient):
                 yield self._settled(self.candidate(refiner.polished(start), refiner, rung))
 
     def _known(self, matrix: Array, refiner: Refiner) -> bool:
         """Tell whether an earlier start led to the same transform, and remember this one."""
-        corners = apply(matrix, self.frame.corners)
+        corners = map_points(matrix, self.frame.corners)
         for other, before in self._tried:
             if other is refiner and np.abs(corners - before).max() < _SAME * 2.0**self.checked:
                 return True
@@ -207,7 +209,7 @@ class Rungs:
 
     def descended(self, candidate: Candidate) -> bool:
         """Tell whether the fine levels were reached from here before, and went nowhere good."""
-        corners = apply(candidate.refined.matrix, self.frame.corners)
+        corners = map_points(candidate.refined.matrix, self.frame.corners)
         near = _SAME_BASIN * 2.0**candidate.refined.level
         return any(
             other is candidate.refiner and np.abs(corners - before).max() < near
@@ -218,7 +220,7 @@ class Rungs:
         """Remember from where the fine levels settled."""
         if refined.solution.converged:
             for matrix in (candidate.refined.matrix, refined.matrix):
-                self._descended.append((candidate.refiner, apply(matrix, self.frame.corners)))
+                self._descended.append((candidate.refiner, map_points(matrix, self.frame.corners)))
 
     def _sure(self, refined: Refined, refiner: Refiner) -> bool:
         """Tell whether a coarsely refined start need not be checked before it is refined."""
@@ -228,7 +230,7 @@ class Rungs:
             and refined.level == refiner.finest_whole > 0
             and solution.converged
             and abs(solution.ecc) > _SURE_ECC
-            and self.plausible(refined)
+            and self._plausible(refined.matrix)
         )
 
     def _checked(self, refined: Refined, refiner: Refiner, rung: str) -> Candidate:
@@ -237,7 +239,7 @@ class Rungs:
         if (
             found.believed
             or not abs(refined.solution.ecc) > _PROMISING
-            or not self.plausible(refined)
+            or not self._plausible(refined.matrix)
         ):
             return found
         again = self.candidate(refiner.polished(refined.matrix), refiner, rung)
@@ -259,7 +261,7 @@ class Rungs:
     def candidate(self, refined: Refined, refiner: Refiner, rung: str) -> Candidate:
         """Check a coarsely refined start with tiles."""
         agreement = check.Agreement(0, 0)
-        if np.isfinite(refined.solution.ecc) and self.plausible(refined):
+        if np.isfinite(refined.solution.ecc) and self._plausible(refined.matrix):
             matrix = scaled(refined.matrix, 2.0**-self.checked)
             agreement = check.agreement(
                 self.reference[self.checked],
@@ -273,10 +275,10 @@ class Rungs:
 
     def confirmed(self, candidate: Candidate, refined: Refined) -> bool:
         """Tell whether the fine levels stayed with what was believed of the coarse ones."""
-        if not self.plausible(refined):
+        if not self._plausible(refined.matrix):
             return False
         corners = self.frame.corners
-        moved = apply(refined.matrix, corners) - apply(candidate.refined.matrix, corners)
+        moved = map_points(refined.matrix, corners) - map_points(candidate.refined.matrix, corners)
         if np.abs(moved).max() < 2.0**self.checked:
             return True
         again = self.candidate(refined, candidate.refiner, candidate.rung)
@@ -284,6 +286,6 @@ class Rungs:
             return again.believed
         return again.agreement.share >= _KEPT_AGREEMENT * candidate.agreement.share
 
-    def plausible(self, refined: Refined) -> bool:
-        """Tell whether a refined transform could be one."""
-        return check.plausible(refined.matrix, self.reference[0].shape, self.moving[0].shape)
+    def _plausible(self, matrix: Array) -> bool:
+        """Tell whether a matrix in px of level 0 could be the transform."""
+        return is_plausible(matrix, self.reference[0].shape, self.moving[0].shape, SEARCHED)

@@ -9,18 +9,18 @@ import numpy as np
 
 from .._images.pyramid import tile_choice as tiles
 from .._images.pyramid.blocks import (
-    BORDER,
     Blocks,
     Sampler,
     TileSampler,
-    halo,
     tile_reference,
     whole_moving,
     whole_reference,
 )
+from .._images.pyramid.filters import BORDER, halo
 from .._images.pyramid.levels import Level, overview
-from .._transform.models import MODELS, Array, Model, frame_of, scaled
-from . import quick_check as check
+from .._transform.models import MODELS, Array, Model, frame_of
+from .._transform.plausible import SEARCHED, is_plausible
+from .._transform.transform import scaled
 from .options import SearchOptions
 from .solver import MIN_OVERLAP, Solution, Solver
 from .whole_level import WholeSolver
@@ -179,7 +179,7 @@ class Refiner:
             hopeless = index < first and ecc < _HOPELESS
             if index == self.finest_whole or hopeless or not np.isfinite(ecc):
                 return result
-            if not check.plausible(result.matrix, self._shape, self._moving[0].shape):
+            if not is_plausible(result.matrix, self._shape, self._moving[0].shape, SEARCHED):
                 return result
             matrix = result.matrix
             index = max(self.finest_whole, self._next(result))

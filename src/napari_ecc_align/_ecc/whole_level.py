@@ -15,8 +15,9 @@ import numpy as np
 from .._images.pyramid.blocks import Blocks, Sampler
 from .._images.pyramid.levels import Bools, Floats
 from .._transform.models import MODELS, Array, Frame, Model, compose, corner_motions, corner_slopes
+from .correlation import ecc_of_sums
 from .moments import exponents
-from .normal_equations import correlation, inverse2, withdrawn
+from .normal_equations import inverse2, withdrawn
 from .solver import (
     LONGEST_STEP,
     Convergence,
@@ -161,7 +162,7 @@ class _Linearised:
         residual = pairs - self._photometric @ whole
         scores = sums[:, :p] - self._cross @ whole - residual @ self._coupling.T
         square = float(np.matmul(flat.transpose(0, 2, 1), flat).sum(dtype=np.float64))
-        return scores, float(whole[0]), correlation(self._pooled, pair, square)
+        return scores, float(whole[0]), ecc_of_sums(self._pooled, pair, square)
 
 
 @lru_cache(maxsize=16)

@@ -13,9 +13,10 @@ from numpy.typing import NDArray
 
 from .._common.quantiles import middle
 from .._images.pyramid import tile_choice as tiles
-from .._images.pyramid.blocks import SIGMA, TileSampler, halo, tile_values
+from .._images.pyramid.blocks import TileSampler, tile_values
+from .._images.pyramid.filters import SIGMA, halo
 from .._images.pyramid.levels import Level, overview
-from .._transform.models import scaled
+from .._transform.transform import scaled
 
 AGREEMENT_RADIUS = 1.5
 """A tile agrees when it fits best within this many pixels (of its level) of where it is."""

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..._common.opencv import cv2
-from .blocks import gradients
+from .filters import gradients
 from .levels import Floats, Level, floats
 from .windows import interpolated
 
