@@ -93,7 +93,7 @@ def test_the_caller_decides_what_is_accepted(gravel):
     with pytest.raises(StopIteration) as stop:
         while True:
             next(steps)
-    # All rungs were climbed, but what was refused is not asked about again.
+    # All sources of guesses were tried, but what was refused is not asked about again.
     assert {"identity", "rotation and scale", "features"} <= set(stop.value.value.timings)
     assert sum(each.representation == "intensity" for each in asked) == 1
     assert asked[0].start == "identity"

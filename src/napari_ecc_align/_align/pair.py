@@ -213,7 +213,7 @@ def _prepared(job: Job) -> Generator[Progress, None, Pyramids]:
 
 
 def _run_pyramid(job: Job, pyramids: Pyramids) -> Generator[Progress, None, list[AlignmentResult]]:
-    """Climb the ladder of starts until one passes the verdict; return all that were judged."""
+    """Try initial guesses until one passes the verdict; return all results that were judged."""
     results: list[AlignmentResult] = []
     tried: list[NDArray[np.float64]] = []
 
@@ -229,12 +229,12 @@ def _run_pyramid(job: Job, pyramids: Pyramids) -> Generator[Progress, None, list
     if not any(one is estimate.matrix for one in tried):
         results.append(judged(pyramids, estimate, job.options, job.initial))
     results = doubted(results, pyramids.reference[0].shape)
-    # Whichever is believed most: all rungs took their time.
+    # Whichever is believed most: all guesses took their time.
     return [replace(result, timings=estimate.timings) for result in results]
 
 
 class _Approach:
-    """Tells the steps of the ladder, of which nobody knows how many there are to climb.
+    """Tells the steps of the estimator, of which nobody knows how many there will be.
 
     The bar approaches its end.
     """

@@ -21,7 +21,9 @@ _FEWEST = 6
 _NEIGHBOURHOOD = 12.0
 
 
-def starts(reference: Level, moving: Level, model: Model) -> Generator[None, None, list[Array]]:
+def initial_guesses(
+    reference: Level, moving: Level, model: Model
+) -> Generator[None, None, list[Array]]:
     """Return transforms (px of level 0) from SIFT matches, for either contrast (Lowe 2004).
 
     Yields after every image and every matching.

@@ -89,7 +89,7 @@ class Fit:
     square: float
 
 
-class Linearised:
+class LinearisedBlocks:
     """The parts that depend only on the reference and on which pixels are seen.
 
     Parameters

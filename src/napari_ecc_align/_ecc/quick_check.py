@@ -11,17 +11,17 @@ from .._images.pyramid import tile_choice as tiles
 from .._images.pyramid.filters import represent, warp
 from .._images.pyramid.levels import Level
 from .._transform.models import Array
+from .correlation import template_correlations
 
 # Tiles of a level of ordinary size, and how far around them is searched; on smaller ones both
 # shrink.
 _TILE = 24
 _REACH = 8
 # A peak this close (px of the level) to where the transform puts it agrees.
-_NEAR = 1.6
+_AGREEMENT_RADIUS = 1.6
 _MOST = 16
 # So many that all say the same are enough.
 _UNANIMOUS = 8
-_LARGEST_SHEAR = 3
 
 
 @dataclass(frozen=True)
@@ -78,11 +78,10 @@ def agreement(
         around = aligned[y - reach : y + tile + reach, x - reach : x + tile + reach]
         if np.isnan(around.sum()):
             continue
-        scores = cv2.matchTemplate(
-            around, template[y : y + tile, x : x + tile], cv2.TM_CCOEFF_NORMED
-        )
-        _, _, _, (px, py) = cv2.minMaxLoc(scores)
-        agreeing += int((px - reach) ** 2 + (py - reach) ** 2 <= _NEAR**2)
+        sought = template[y : y + tile, x : x + tile]
+        surface = template_correlations(around[None], sought[None])[0]
+        _, _, _, (px, py) = cv2.minMaxLoc(surface)
+        agreeing += int((px - reach) ** 2 + (py - reach) ** 2 <= _AGREEMENT_RADIUS**2)
         judged += 1
         if judged == _MOST or (judged == _UNANIMOUS and agreeing in (0, judged)):
             break

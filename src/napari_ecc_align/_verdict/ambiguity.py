@@ -20,7 +20,7 @@ _PATCH = 25
 # A place is looked at where the windows still share so much of what they share unmoved.
 _LEAST_SHARED = 0.2
 # Closer than this (px of the level) is the same place.
-_NEAR = 3.0
+_SAME_PLACE_RADIUS = 3.0
 # Places that might correlate so well, relative to here, are looked at one by one; at most so many.
 _WORTH_A_LOOK, _MOST_LOOKS = 0.6, 12
 
@@ -180,7 +180,7 @@ def _peaks_away(surface: Floats) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
     peaks[[0, -1]] = peaks[:, [0, -1]] = False
     y, x = np.nonzero(peaks)
     middle_y, middle_x = (length // 2 for length in surface.shape)
-    away = np.hypot(x - middle_x, y - middle_y) > _NEAR
+    away = np.hypot(x - middle_x, y - middle_y) > _SAME_PLACE_RADIUS
     return y[away], x[away]
 
 

@@ -25,7 +25,7 @@ _PATCH = 48
 _CELLS = 3
 _MOST = 4
 # A level that lies further (px of it) from every known convention is not trusted.
-_NEAR = 0.15
+_FARTHEST_FROM_CONVENTION = 0.15
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,7 +53,7 @@ class Placement:
     @property
     def known(self) -> bool:
         """Tell whether the level follows a known convention."""
-        return self.distance < _NEAR
+        return self.distance < _FARTHEST_FROM_CONVENTION
 
 
 def spots(guide: Level) -> Vector:

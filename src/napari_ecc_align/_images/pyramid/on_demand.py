@@ -28,7 +28,7 @@ _KEPT_BYTES = 2**27
 # Places to compare levels at are chosen on a level of at most so many pixels.
 _GUIDE_PIXELS = 2**19
 # A level may be made from a given one that is finer by this factor.
-_NEAR = 1.5
+_NEAR_FACTOR = 1.5
 # Sizes are rounded: what is coarser by no more than this is not coarser.
 _ROUNDED = 1.02
 
@@ -173,7 +173,7 @@ def _read_at(
     near = [
         level
         for level in given
-        if level.known and factor / _NEAR <= level.factor <= factor * _ROUNDED
+        if level.known and factor / _NEAR_FACTOR <= level.factor <= factor * _ROUNDED
     ]
     if not near:
         return windowed(Halved(finer), index, known, 0.0, 1.0, own=finer.own)
