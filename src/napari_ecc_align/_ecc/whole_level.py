@@ -53,14 +53,14 @@ class WholeLevelSolver(GaussNewton):
         self._blocks = blocks
         self._sample = sample
         self._least = least
-        self._linearised: _LinearisedLevel | None = None
+        self._linearised: LinearisedLevel | None = None
 
     def _step(self, matrix: Array) -> Generator[None, None, Step | None]:
         found, image = linearised_for(
             self._sample(matrix),
             self._blocks,
             self._linearised,
-            partial(_LinearisedLevel, self._blocks, self._model, self._frame),
+            partial(LinearisedLevel, self._blocks, self._model, self._frame),
         )
         self._linearised = found
         yield
@@ -81,7 +81,7 @@ class WholeLevelSolver(GaussNewton):
         )
 
 
-class _LinearisedLevel:
+class LinearisedLevel:
     """What depends only on the reference and on which pixels are seen."""
 
     def __init__(self, blocks: Blocks, model: Model, frame: Frame, seen: Bools | None) -> None:

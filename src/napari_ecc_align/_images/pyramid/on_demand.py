@@ -15,16 +15,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ..limits import LIMITS
 from .chunks import GivenArray, mask_reader
 from .grids import WHOLE, Grid, placed, spots
 from .levels import Image, Level, base, halved, pyramid
 from .streaming import Rows, gathered, halved_rows
 from .windows import Halved, Magnified, Placed, windowed
 
-# A given level of at most so many pixels is read whole.
-_WHOLE_PIXELS = 2**22
-# Of an image without a pyramid, the finest level that is kept has at most so many bytes.
-_KEPT_BYTES = 2**27
 # Places to compare levels at are chosen on a level of at most so many pixels.
 _GUIDE_PIXELS = 2**19
 # A level may be made from a given one that is finer by this factor.
@@ -67,7 +64,7 @@ def lazy_pyramid(
         No level gets a side below so many px.
     """
     given = _readable(arrays, gray, mask)
-    image, valid, times = _kept(given[-1], _KEPT_BYTES if len(given) == 1 else None)
+    image, valid, times = _kept(given[-1], LIMITS.kept_bytes if len(given) == 1 else None)
     known = base(image, valid)
     if len(given) == 1:
         return _magnified(replace(known, index=times), given[0].shape, smallest)
@@ -99,7 +96,7 @@ def _readable(
         if mask is not None:
             inside = mask_reader(mask, (width / columns, height / rows))
         given.append(GivenArray(array, gray, inside))
-        if rows * columns <= _WHOLE_PIXELS:
+        if rows * columns <= LIMITS.whole_pixels:
             break
     return given
 
@@ -117,7 +114,7 @@ def _kept(array: GivenArray, most_bytes: int | None) -> tuple[Image, Any, int]:
     itemsize = array.dtype.itemsize if narrow else 4
     times = 0
     while (
-        height * width > _WHOLE_PIXELS
+        height * width > LIMITS.whole_pixels
         if most_bytes is None
         else times == 0 or height * width * itemsize > most_bytes
     ):
