@@ -177,7 +177,7 @@ def _prepared(level: Level, gradient: bool) -> tuple[Floats, Floats]:
 
     It is zero where it is not valid.
     """
-    image, valid = represent(*level.patch(0, level.shape[0], 0, level.shape[1]), gradient)
+    image, valid = represent(*level.whole(), gradient)
     if valid is None:
         return image - image.mean(), np.ones(image.shape, np.float32)
     out = image - (image[valid].mean() if valid.any() else np.float32(0))

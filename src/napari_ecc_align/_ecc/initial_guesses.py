@@ -144,7 +144,7 @@ class InitialGuesses:
     def textured(self) -> bool:
         """Both images show something."""
         levels = self.reference[-1], self.moving[-1]
-        patches = (level.patch(0, level.shape[0], 0, level.shape[1])[0] for level in levels)
+        patches = (level.whole()[0] for level in levels)
         return all(np.ptp(patch) > 0 for patch in patches)
 
     def _translations(self, refiner: Refiner) -> list[Array]:

@@ -155,7 +155,7 @@ def _smoothed(level: Level, gradient: bool) -> tuple[Floats, Bools]:
     OpenCV reflects an image at its border before it smooths, and the reflected ring biases the
     scale of an estimate (opencv/opencv #29774).
     """
-    image, valid = represent(*level.patch(0, level.shape[0], 0, level.shape[1]), gradient)
+    image, valid = represent(*level.whole(), gradient)
     if level.index:
         ring = np.zeros(image.shape, bool)
         ring[BORDER:-BORDER, BORDER:-BORDER] = True

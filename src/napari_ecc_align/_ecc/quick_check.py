@@ -65,11 +65,11 @@ def agreement(
     origins = tiles.grid(shape, tile, reach)
     if not len(origins):
         return Agreement(0, 0)
-    image, valid = represent(*moving.patch(0, moving.shape[0], 0, moving.shape[1]), gradient)
+    image, valid = represent(*moving.whole(), gradient)
     if valid is not None:
         image[~valid] = np.nan
     aligned = warp(image, matrix, (shape[1], shape[0]))
-    template, _ = represent(*reference.patch(0, shape[0], 0, shape[1]), gradient)
+    template, _ = represent(*reference.whole(), gradient)
     if inverted:
         template = -template
     strengths = tiles.strength(coarser, 2 ** (coarser.index - reference.index), origins, tile)

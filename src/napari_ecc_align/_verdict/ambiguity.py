@@ -49,8 +49,8 @@ def rival_place(
         they do not correlate where they lie.
     """
     height, width = reference.shape
-    fixed = _windowed(*reference.patch(0, height, 0, width))
-    values, valid = moving.patch(0, moving.shape[0], 0, moving.shape[1])
+    fixed = _windowed(*reference.whole())
+    values, valid = moving.whole()
     if valid is not None:
         values[~valid] = np.nan
     image = warp(values, scaled(matrix, 2.0**-reference.index), (width, height))

@@ -11,7 +11,7 @@ from .._ecc.correlation import ecc
 from .._images.pyramid.blocks import TileSampler, smoothed, tile_values
 from .._images.pyramid.filters import halo, warp
 from .._images.pyramid.levels import Floats, Level
-from .._images.pyramid.windows import at_hand
+from .._images.pyramid.windows import OnDemand
 from .._transform.transform import map_points
 
 _TILE = 44
@@ -52,7 +52,7 @@ def sampled_ecc(
     whole, other = smoothed(reference), smoothed(moving)
     if whole is not None and other is not None:
         return _sparse_ecc(whole, other, matrices)
-    if _on_demand(reference) or _on_demand(moving):
+    if any(isinstance(level.image, OnDemand) for level in (reference, moving)):
         origins = _tiles_at_hand(reference, moving, matrices)
     else:
         origins = _even_tiles(reference.shape, _TILES_A_SIDE)
@@ -151,10 +151,6 @@ def _even_tiles(shape: tuple[int, int], most: int) -> NDArray[np.float64]:
     return origins
 
 
-def _on_demand(level: Level) -> bool:
-    return hasattr(level.image, "at_hand")
-
-
 def _tiles_at_hand(
     reference: Level, moving: Level, matrices: list[NDArray[np.float64]]
 ) -> NDArray[np.float64]:
@@ -167,8 +163,8 @@ def _tiles_at_hand(
     boxes = others[:, None] + box
     costs = np.zeros(len(others))
     for level, matrix in ((reference, np.eye(3)), *((moving, matrix) for matrix in matrices)):
-        there = at_hand(level, map_points(matrix, boxes))
-        costs += 0 if there is None else ~there
+        if isinstance(level.image, OnDemand):
+            costs += ~level.image.reader.at_hand(map_points(matrix, boxes))
     apart = np.array(reference.shape[::-1]) / _FEW_A_SIDE
     chosen = []
     for origin in origins:

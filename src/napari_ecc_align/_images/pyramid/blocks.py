@@ -35,6 +35,7 @@ from .filters import (
     warp,
 )
 from .levels import Bools, Floats, Image, Level, floats
+from .windows import OnDemand
 
 # What smoothing to single precision loses nothing of.
 _NARROW = (np.dtype(np.uint8), np.dtype(np.uint16))
@@ -89,7 +90,7 @@ def _cut(image: NDArray[Scalar], size: int) -> NDArray[Scalar]:
 
 
 def _whole(level: Level, gradient: bool) -> tuple[Floats, Bools | None]:
-    image, valid = represent(*level.patch(0, level.shape[0], 0, level.shape[1]), gradient)
+    image, valid = represent(*level.whole(), gradient)
     return smoothed_whole(image, valid), valid
 
 
@@ -187,7 +188,8 @@ def smoothed(level: Level, *, gradient: bool = False) -> Floats | None:
     name = f"smoothed {gradient}"
     kept = level.kept.get(name)
     if kept is None:
-        kept, valid = _blurred(level, level.image, level.valid, gradient)
+        valid = None if level.valid is None else level.valid[:, :]
+        kept, valid = _blurred(level, level.image, valid, gradient)
         if valid is not None:
             kept[~eroded(valid, RADIUS)] = np.nan
         for edge in (slice(None, RADIUS), slice(-RADIUS, None)):
@@ -220,8 +222,8 @@ def _stack(level: Level, first: NDArray[np.int_], side: int) -> tuple[Image, Boo
     raw = np.empty((n, side, side), level.image.dtype)
     valid = None if level.valid is None else np.empty((n, side, side), bool)
     # What is read chunk by chunk knows in which order it had better be.
-    order = getattr(level.image, "order", None)
-    for k in range(n) if order is None else order(first).tolist():
+    order = level.image.reader.order(first) if isinstance(level.image, OnDemand) else range(n)
+    for k in order:
         x, y = first[k].tolist()
         raw[k] = level.image[y : y + side, x : x + side]
         if valid is not None and level.valid is not None:
@@ -295,7 +297,7 @@ class TileSampler:
     def _read_padded(self, side: int) -> None:
         """Read from an image smaller than a patch: everything around it is missing."""
         h, w = self._level.shape
-        values, valid = self._level.patch(0, h, 0, w)
+        values, valid = self._level.whole()
         padded, inside = (
             np.zeros((side + h, side + w), np.float32),
             np.zeros((side + h, side + w), bool),

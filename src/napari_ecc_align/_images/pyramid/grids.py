@@ -62,7 +62,7 @@ def spots(guide: Level) -> Vector:
     `guide` is any level of it in memory.
     """
     height, width = guide.shape
-    image, valid = guide.patch(0, height, 0, width)
+    image, valid = guide.whole()
     texture = cv2.cornerMinEigenVal(image, max(3, min(height, width) // 40), 3)
     if valid is not None:
         reach = np.ones((9, 9), np.uint8)

@@ -20,7 +20,7 @@ from .chunks import GivenArray, mask_reader
 from .grids import WHOLE, Grid, placed, spots
 from .levels import Image, Level, base, halved, pyramid
 from .streaming import Rows, gathered, halved_rows
-from .windows import Halved, Magnified, Placed, windowed
+from .windows import Halved, Placed, magnified, on_demand_level
 
 # Places to compare levels at are chosen on a level of at most so many pixels.
 _GUIDE_PIXELS = 2**19
@@ -69,7 +69,7 @@ def lazy_pyramid(
     if len(given) == 1:
         return _magnified(replace(known, index=times), given[0].shape, smallest)
     fine = [
-        windowed(array, 0, known, known.offset, known.scale, own=array is given[0])
+        on_demand_level(array, 0, known, known.offset, known.scale, own=array is given[0])
         for array in given
     ]
     levels = _on_grids(fine, known)
@@ -135,7 +135,7 @@ def _magnified(kept: Level, shape: tuple[int, int], smallest: int) -> list[Level
     """Return the pyramid of an image of which nothing finer than a level in memory was kept."""
     shapes = _shapes(shape, kept.index)
     fine = [
-        windowed(Magnified(kept, shapes[k], kept.index - k), k, kept, 0.0, 1.0, own=False)
+        on_demand_level(magnified(kept, shapes[k], kept.index - k), k, kept, 0.0, 1.0, own=False)
         for k in range(kept.index)
     ]
     return fine + pyramid(kept, smallest)
@@ -173,11 +173,11 @@ def _read_at(
         if level.known and factor / _NEAR_FACTOR <= level.factor <= factor * _ROUNDED
     ]
     if not near:
-        return windowed(Halved(finer), index, known, 0.0, 1.0, own=finer.own)
+        return on_demand_level(Halved(finer), index, known, 0.0, 1.0, own=finer.own)
     source, step, start = _relative(near[-1], index)
     if _same(source, step, start, shape):
         return replace(source, index=index)
-    return windowed(Placed(source, shape, step, start), index, known, 0.0, 1.0, own=False)
+    return on_demand_level(Placed(source, shape, step, start), index, known, 0.0, 1.0, own=False)
 
 
 def _in_memory(given: _Given, shape: tuple[int, int], index: int) -> Level:

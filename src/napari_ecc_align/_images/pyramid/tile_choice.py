@@ -88,7 +88,7 @@ def _structure(level: Level) -> Array:
     kept = level.kept.get("structure")
     if kept is not None:
         return kept
-    image, valid = level.patch(0, level.shape[0], 0, level.shape[1])
+    image, valid = level.whole()
     gx = cv2.Sobel(image, cv2.CV_32F, 1, 0)
     gy = cv2.Sobel(image, cv2.CV_32F, 0, 1)
     planes = np.empty((*image.shape, 3 if valid is None else 4), np.float32)
