@@ -438,8 +438,8 @@ def test_a_place_that_was_refused_is_not_visited_again():
     stages = []
     result = align(image, moving, progress=lambda step: stages.append(step.stage))
     assert result.verdict != "aligned"
-    rungs = {stage.split(",")[0] for stage in stages if "full resolution" in stage}
-    assert len(rungs) == 1
+    starts = {stage.split(",")[0] for stage in stages if "full resolution" in stage}
+    assert len(starts) == 1
     assert set(result.timings) >= {"identity", "phase correlation", "features"}
 
 

@@ -10,17 +10,16 @@ from napari_ecc_align._align.pair import align_steps
 from napari_ecc_align._ecc import features
 from napari_ecc_align._ecc.estimator import estimate_steps
 from napari_ecc_align._ecc.options import SearchOptions
-from napari_ecc_align._images.pyramid.blocks import represent
+from napari_ecc_align._images.pyramid.filters import represent
 from napari_ecc_align._images.pyramid.levels import image_pyramid
 from napari_ecc_align._transform.models import (
     MODELS,
     Frame,
-    apply,
     compose,
     corner_motions,
     corner_slopes,
 )
-from napari_ecc_align._transform.transform import corner_error
+from napari_ecc_align._transform.transform import corner_error, map_points
 from pairs import known_pair, picture, random_transform
 
 SHAPE = (256, 256)
@@ -93,7 +92,7 @@ def test_the_caller_decides_what_is_accepted(gravel):
     with pytest.raises(StopIteration) as stop:
         while True:
             next(steps)
-    # All rungs were climbed, but what was refused is not asked about again.
+    # All sources of guesses were tried, but what was refused is not asked about again.
     assert {"identity", "rotation and scale", "features"} <= set(stop.value.value.timings)
     assert sum(each.representation == "intensity" for each in asked) == 1
     assert asked[0].start == "identity"
@@ -173,7 +172,7 @@ def test_corner_slopes_are_the_derivative_of_compose(model):
         delta = np.zeros(motion.n_parameters)
         delta[k] = step
         there, back = (compose(matrix, motion, frame, sign * delta) for sign in (1, -1))
-        moved = (apply(there, frame.corners) - apply(back, frame.corners)) / (2 * step)
+        moved = (map_points(there, frame.corners) - map_points(back, frame.corners)) / (2 * step)
         np.testing.assert_allclose(slopes[:, k], moved.ravel(), rtol=1e-4, atol=1e-4)
 
 

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from napari_ecc_align import InputError, Transform, align, warp
-from napari_ecc_align._images.pyramid import on_demand as lazy
+from napari_ecc_align._images.limits import LIMITS
 from napari_ecc_align._images.pyramid.grids import placed, spots
 from napari_ecc_align._images.pyramid.levels import base
 from napari_ecc_align._images.pyramid.streaming import gathered, halved_rows
@@ -111,9 +111,9 @@ def error_of(result):
 @pytest.fixture
 def small_thresholds(monkeypatch):
     """Let images of a few megapixels count as large."""
-    monkeypatch.setattr("napari_ecc_align._images.sources._SMALL_PIXELS", 2**16)
-    monkeypatch.setattr("napari_ecc_align._images.sources._SMALL_BYTES", 2**16)
-    monkeypatch.setattr(lazy, "_WHOLE_PIXELS", 600**2)
+    monkeypatch.setattr(LIMITS, "small_pixels", 2**16)
+    monkeypatch.setattr(LIMITS, "small_bytes", 2**16)
+    monkeypatch.setattr(LIMITS, "whole_pixels", 600**2)
 
 
 @pytest.mark.usefixtures("small_thresholds")
@@ -194,7 +194,7 @@ def test_windows_are_read_where_there_are_no_chunks():
 @pytest.mark.usefixtures("small_thresholds")
 @pytest.mark.parametrize("kept", [2**21, 2**19])
 def test_without_a_pyramid_every_pixel_is_read_once(kept, monkeypatch):
-    monkeypatch.setattr(lazy, "_KEPT_BYTES", kept)
+    monkeypatch.setattr(LIMITS, "kept_bytes", kept)
     pair = [Counting(image) for image in large_pair()]
     result = align(*pair)
     assert all((image.times == 1).all() for image in pair)
@@ -269,7 +269,7 @@ def test_halving_strip_by_strip_is_halving(height, cuts):
 @pytest.mark.parametrize("interpolation", ["nearest", "linear", "cubic", "lanczos"])
 @pytest.mark.parametrize("fill", [7, "background"])
 def test_warping_reads_what_it_needs(interpolation, fill, monkeypatch):
-    monkeypatch.setattr("napari_ecc_align._images.warping._LAZY_BLOCK", 100)
+    monkeypatch.setattr(LIMITS, "warped_side", 100)
     moving = large_pair()[1][:600, :500]
     image = Counting(moving)
     options = {"output_shape": (230, 340), "interpolation": interpolation, "fill": fill}
@@ -283,7 +283,7 @@ def test_warping_reads_what_it_needs(interpolation, fill, monkeypatch):
 
 @pytest.mark.parametrize("dtype", [bool, ">u2", "f8", "i4"])
 def test_warping_keeps_the_type(dtype, monkeypatch):
-    monkeypatch.setattr("napari_ecc_align._images.warping._LAZY_BLOCK", 100)
+    monkeypatch.setattr(LIMITS, "warped_side", 100)
     moving = (large_pair()[1][:200, :300] // 2).astype(dtype)
     options = {"output_shape": (230, 340)}
     expected = warp(moving, TRUTH, **options)

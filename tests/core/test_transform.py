@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from napari_ecc_align import InputError, Transform
-from napari_ecc_align._transform.transform import MOTION_MODELS, corner_error, magnify
+from napari_ecc_align._transform.transform import MOTION_MODELS, corner_error, scaled
 from pairs import random_transform
 
 seeds = st.integers(0, 2**32 - 1)
@@ -136,6 +136,6 @@ def test_corner_error_is_the_rms_over_four_corners():
     assert corner_error(stretch, np.eye(3), (51, 101)) == pytest.approx(np.sqrt(0.5))
 
 
-def test_magnify_keeps_pixel_zero_at_pixel_zero():
+def test_scaled_keeps_pixel_zero_at_pixel_zero():
     matrix = np.array([[1, 0, 3.0], [0, 1, 5], [0, 0, 1]])
-    assert magnify(matrix, 4)[:2, 2].tolist() == [12, 20]
+    assert scaled(matrix, 4)[:2, 2].tolist() == [12, 20]

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from .._common.steps import outcome_of, retold
-from .._ecc.estimate import Estimate, Representation, Step
+from .._ecc.estimate import Estimate, Step
 from .._ecc.estimator import estimate_steps
 from .._ecc.opencv import opencv_steps
 from .._ecc.options import DEFAULTS, Engine, SearchOptions
@@ -229,7 +229,7 @@ def _prepared(job: Job) -> Generator[Progress, None, Pyramids]:
 
 
 def _run_pyramid(job: Job, pyramids: Pyramids) -> Generator[Progress, None, list[AlignmentResult]]:
-    """Climb the ladder of starts until one passes the verdict; return all that were judged."""
+    """Try initial guesses until one passes the verdict; return all results that were judged."""
     results: list[AlignmentResult] = []
     tried: list[NDArray[np.float64]] = []
 
@@ -245,12 +245,12 @@ def _run_pyramid(job: Job, pyramids: Pyramids) -> Generator[Progress, None, list
     if not any(one is estimate.matrix for one in tried):
         results.append(assess(pyramids, estimate, job.options, job.initial))
     results = doubt_rivalled(results, pyramids.reference[0].shape)
-    # Whichever is believed most: all rungs took their time.
+    # Whichever is believed most: all guesses took their time.
     return [replace(result, timings=estimate.timings) for result in results]
 
 
 class _Approach:
-    """Tells the steps of the ladder, of which nobody knows how many there are to climb.
+    """Tells the steps of the estimator, of which nobody knows how many there will be.
 
     The bar approaches its end.
     """
@@ -275,29 +275,26 @@ class _Approach:
 
 
 def _run_opencv(job: Job, pyramids: Pyramids) -> Generator[Progress, None, list[AlignmentResult]]:
-    """Correlate intensities, then detail if those lead nowhere; return both results."""
+    """Correlate intensities, then gradients if those lead nowhere; return both results."""
     results: list[AlignmentResult] = []
-    representations: tuple[Representation, ...] = ("intensity", "detail")
-    for half, representation in enumerate(representations):
+    for half, gradient in enumerate((False, True)):
         steps = opencv_steps(
             pyramids.reference,
             pyramids.moving,
             job.options,
-            representation=representation,
+            gradient=gradient,
             initial=job.initial,
         )
-        estimate = yield from retold(
-            steps, partial(_half_told, job, half / len(representations), 1 / len(representations))
-        )
+        estimate = yield from retold(steps, partial(_half_told, job, half / 2))
         results.append(assess(pyramids, estimate, job.options, job.initial))
         if results[-1].verdict == "aligned":
             break
     return results
 
 
-def _half_told(job: Job, begin: float, share: float, step: Step) -> Progress:
+def _half_told(job: Job, begin: float, step: Step) -> Progress:
     reached = None if step.matrix is None else as_transform(step.matrix, job.options.model)
-    return Progress(begin + share * step.fraction, step.stage, reached)
+    return Progress(begin + step.fraction / 2, step.stage, reached)
 
 
 def cancelled_result(

@@ -1,69 +1,113 @@
-"""The enhanced correlation coefficient of two planes under a matrix."""
+"""Correlation of two images: of pixels that lie on each other, and at all displacements."""
 
 from __future__ import annotations
 
-from typing import Any
+import math
 
 import numpy as np
-from numpy.typing import NDArray
 
-LEAST_PIXELS = 100
-"""Over fewer pixels than this a correlation means nothing."""
+from .._common.opencv import cv2
+from .._images.pyramid.levels import Bools, Floats, floats
+from .._transform.models import Array
 
-
-def resample(
-    image: NDArray[Any], matrix: NDArray[np.float64], shape: tuple[int, ...]
-) -> NDArray[Any]:
-    """Resample a float32 or uint8 image linearly on a grid of `shape`, with 0 outside of it."""
-    from .._common.opencv import cv2
-
-    flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
-    size = shape[1], shape[0]
-    resampled: NDArray[Any]
-    if np.array_equal(matrix[2], [0, 0, 1]):
-        resampled = cv2.warpAffine(image, matrix[:2], size, flags=flags)
-    else:
-        resampled = cv2.warpPerspective(image, matrix, size, flags=flags)
-    return resampled
+# Over fewer pixels than this a correlation means nothing.
+_LEAST_PIXELS = 100
 
 
-def ecc(
-    reference: NDArray[np.float32],
-    reference_valid: NDArray[np.uint8],
-    moving: NDArray[np.float32],
-    moving_valid: NDArray[np.uint8],
-    matrix: NDArray[np.float64],
-) -> tuple[float, float]:
-    """Return the ECC under a matrix, and the overlap it was taken over.
+def ecc(reference: Floats, valid: Bools | None, moving: Floats) -> float:
+    """Return the enhanced correlation coefficient of two images of one shape.
 
-    The coefficient is that of Evangelidis and Psarakis (2008, eq. 3): the cosine of the angle
-    between the two images, each less its mean over the overlap.
+    The cosine of the angle between them, each less its mean [1]_ (eq. 3).
 
     Parameters
     ----------
-    reference, moving : ndarray of float32, shape (h, w)
-        Intensities.
-    reference_valid, moving_valid : ndarray of uint8, shape (h, w)
-        255 where a pixel counts, 0 elsewhere.
-    matrix : ndarray of float64, shape (3, 3)
-        Maps reference pixels to moving pixels.
+    reference, moving : ndarray of float32, any shape
+        The second sampled on the pixels of the first; NaN where there is nothing to compare.
+    valid : ndarray of bool, of that shape, or None
+        Pixels of the reference that count; None if all do.
 
     Returns
     -------
-    coefficient : float
-        In [-1, 1]; 0 where too little overlaps or an image is flat there.
-    overlap : float
-        Share of the valid reference pixels that lie on valid moving pixels.
+    float
+        In [-1, 1]; 0 where fewer than 100 pixels are shared or an image is flat there.
+
+    References
+    ----------
+    .. [1] G. D. Evangelidis and E. Z. Psarakis, "Parametric Image Alignment Using Enhanced
+       Correlation Coefficient Maximization", IEEE TPAMI 30(10), 2008.
     """
-    covered = resample(moving_valid, matrix, reference.shape)
-    inside = (covered == 255) & (reference_valid > 0)
-    count = int(np.count_nonzero(inside))
-    overlap = count / max(1, int(np.count_nonzero(reference_valid)))
-    if count < LEAST_PIXELS:
-        return 0.0, overlap
-    a = reference[inside].astype(np.float64)
-    b = resample(moving, matrix, reference.shape)[inside].astype(np.float64)
-    a -= a.mean()
-    b -= b.mean()
-    norm = np.sqrt((a @ a) * (b @ b))
-    return float(a @ b / norm) if norm > 0 else 0.0, overlap
+    shared = np.isfinite(reference + moving)
+    if valid is not None:
+        shared &= valid
+    a, b = reference[shared], moving[shared]
+    if len(a) < _LEAST_PIXELS:
+        return 0.0
+    a, b = a - a.mean(), b - b.mean()
+    # Not by matrix products, whose threads take longer to wake than this. Products of single
+    # precision: either image may be far stronger than the other.
+    aa, ab, bb = (float((one * two).sum()) for one, two in ((a, a), (a, b), (b, b)))
+    norm = np.sqrt(aa) * np.sqrt(bb)
+    return float(ab / norm) if norm > 0 else 0.0
+
+
+def ecc_of_sums(photometric: Array, pair: Array, square: float) -> float:
+    """Return the coefficient from sums over the pixels of R and M, the two images; NaN if flat.
+
+    Parameters
+    ----------
+    photometric : (2, 2) array
+        Sums of R², R, R and 1.
+    pair : (2,) array
+        Sums of R * M and of M.
+    square : float
+        Sum of M².
+    """
+    (aa, a), (_, n) = photometric.tolist()
+    ab, b = pair.tolist()
+    variances = float((aa - a * a / n) * (square - b * b / n)) if n > 0 else 0.0
+    return float((ab - a * b / n) / math.sqrt(variances)) if variances > 0 else float("nan")
+
+
+def template_correlations(regions: Floats, templates: Floats) -> Floats:
+    """Return the normalised correlation of each template at every place in its region.
+
+    Parameters
+    ----------
+    regions : ndarray of float32, shape (n, s, s)
+    templates : ndarray of float32, shape (n, b, b)
+
+    Returns
+    -------
+    ndarray of float32, shape (n, s - b + 1, s - b + 1)
+    """
+    width = regions.shape[-1] - templates.shape[-1] + 1
+    surfaces = np.empty((len(templates), width, width), np.float32)
+    for region, template, surface in zip(regions, templates, surfaces, strict=True):
+        cv2.matchTemplate(region, template, cv2.TM_CCOEFF_NORMED, surface)
+    return surfaces
+
+
+def padded(image: Floats, size: tuple[int, int]) -> Floats:
+    """Return an image with zeros below and to the right of it, of shape `size`."""
+    if image.shape == size:
+        return image
+    out = np.zeros(size, np.float32)
+    out[: image.shape[0], : image.shape[1]] = image
+    return out
+
+
+def spectrum(image: Floats, size: tuple[int, int]) -> Floats:
+    """Return the Fourier transform of an image, padded with zeros to `size` (h, w).
+
+    In OpenCV's packed form, which needs half the time of a complex one.
+    """
+    return floats(cv2.dft(padded(image, size), nonzeroRows=image.shape[0]))
+
+
+def cross_correlation(first: Floats, second: Floats) -> Floats:
+    """Return the circular cross correlation of two images given by their spectra.
+
+    Entry (dy, dx) is the sum over the pixels of ``first[y + dy, x + dx] * second[y, x]``.
+    """
+    product = cv2.mulSpectrums(first, second, 0, conjB=True)
+    return floats(cv2.idft(product, flags=cv2.DFT_REAL_OUTPUT | cv2.DFT_SCALE))

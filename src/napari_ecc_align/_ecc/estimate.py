@@ -6,7 +6,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-Representation = Literal["intensity", "gradient", "detail"]
+Representation = Literal["intensity", "gradient"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,9 +45,8 @@ class Estimate:
     start : str
         Which start led here: "initial", "identity", "phase correlation", "rotation and scale" or
         "features".
-    representation : {"intensity", "gradient", "detail"}
-        What was correlated: the images, the magnitude of their gradients, or their detail with
-        brightness and contrast evened out.
+    representation : {"intensity", "gradient"}
+        What was correlated: the images, or the magnitude of their gradients.
     corner_uncertainty : float
         One sigma of the RMS over the reference's four corners, in pixels of the moving image; NaN
         where the estimator gives none.

@@ -1,4 +1,4 @@
-"""The fast estimator: starts from cheap to dear, refined coarse to fine until one is believed."""
+"""The "pyramid" estimator: initial guesses refined coarse to fine until one is believed."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from .._common.steps import retold
 from .._images.pyramid.levels import Level
 from .._transform.models import Array
 from .estimate import Estimate, Step
-from .initial_guesses import Candidate, Rungs
+from .initial_guesses import Candidate, InitialGuesses
 from .options import SearchOptions
 from .refine import Refined
 
@@ -41,8 +41,8 @@ def estimate_steps(
     initial : (3, 3) array, optional
         First start, tried before all others.
     accept : callable, optional
-        Given an estimate whose own tiles agree, tells whether to stop; otherwise the next rung
-        is climbed.  Every such estimate is accepted by default.
+        Given an estimate whose own tiles agree, tells whether to stop; otherwise the next source
+        of guesses is tried.  Every such estimate is accepted by default.
 
     Yields
     ------
@@ -60,50 +60,50 @@ def estimate_steps(
     .. [2] S. Baker and I. Matthews, "Lucas-Kanade 20 Years On: A Unifying Framework", IJCV 56(3),
        2004.
     """
-    rungs = Rungs(reference, moving, options, initial)
+    guesses = InitialGuesses(reference, moving, options, initial)
     timings: dict[str, float] = {}
     best: Candidate | None = None
     refused: Estimate | None = None
-    for rung, candidates in rungs.cheapest_first():
+    for start, candidates in guesses.sources():
         clock = time.perf_counter()
         for candidate in candidates():
             if candidate is None:
-                yield Step(rung, None)
+                yield Step(start, None)
                 continue
-            yield Step(rung, candidate.refined.matrix)
+            yield Step(start, candidate.refined.matrix)
             if best is None or candidate.rank > best.rank:
                 best = candidate
-            if candidate.tried or not candidate.believed or rungs.descended(candidate):
+            if candidate.tried or not candidate.believed or guesses.refined_before(candidate):
                 continue
-            refined = yield from _fine_steps(candidate, rung)
-            timings[rung] = timings.get(rung, 0.0) + time.perf_counter() - clock
+            refined = yield from _fine_steps(candidate, start)
+            timings[start] = timings.get(start, 0.0) + time.perf_counter() - clock
             clock = time.perf_counter()
-            if rungs.confirmed(candidate, refined):
-                found = _result(rungs, candidate, refined, timings, accepted=True)
+            if guesses.is_confirmed(candidate, refined):
+                found = _result(guesses, candidate, refined, timings, accepted=True)
                 if accept is None or accept(found):
                     return found
                 refused = refused or found
-                rungs.note_descent(candidate, refined)
-        timings[rung] = timings.get(rung, 0.0) + time.perf_counter() - clock
+                guesses.note_refined(candidate, refined)
+        timings[start] = timings.get(start, 0.0) + time.perf_counter() - clock
     if refused is not None:
         return replace(refused, timings=timings)
     assert best is not None
     refined = best.refined
     if best.agreement.share >= _WORTH_REFINING:
-        refined = yield from _fine_steps(best, best.rung)
-    return _result(rungs, best, refined, timings, accepted=False)
+        refined = yield from _fine_steps(best, best.start)
+    return _result(guesses, best, refined, timings, accepted=False)
 
 
-def _fine_steps(candidate: Candidate, rung: str) -> Generator[Step, None, Refined]:
-    def told(reached: Refined) -> Step:
+def _fine_steps(candidate: Candidate, start: str) -> Generator[Step, None, Refined]:
+    def step(reached: Refined) -> Step:
         where = f"1/{2**reached.level} of the resolution" if reached.level else "full resolution"
-        return Step(f"{rung}, {where}, ECC {abs(reached.solution.ecc):.3f}", reached.matrix)
+        return Step(f"{start}, {where}, ECC {abs(reached.solution.ecc):.3f}", reached.matrix)
 
-    return retold(candidate.refiner.fine(candidate.refined), told)
+    return retold(candidate.refiner.fine(candidate.refined), step)
 
 
 def _result(
-    rungs: Rungs,
+    guesses: InitialGuesses,
     candidate: Candidate,
     refined: Refined,
     timings: dict[str, float],
@@ -112,15 +112,15 @@ def _result(
 ) -> Estimate:
     solution = refined.solution
     covariance = solution.covariance
-    if len(covariance) != rungs.options.motion.n_parameters:
+    if len(covariance) != guesses.options.motion.n_parameters:
         # The coarsest levels know a homography only by its affine part.
-        covariance = np.full((rungs.options.motion.n_parameters,) * 2, np.inf)
+        covariance = np.full((guesses.options.motion.n_parameters,) * 2, np.inf)
     return Estimate(
         matrix=refined.matrix,
         inverted=solution.gain < 0,
         iterations=solution.iterations,
         converged=accepted and solution.converged,
-        start=candidate.rung,
+        start=candidate.start,
         representation="gradient" if candidate.refiner.gradient else "intensity",
         corner_uncertainty=float(np.hypot(refined.uncertainty, refined.bias)),
         covariance=covariance,

@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 
 from .._common.opencv import cv2
 from .._images.pyramid.levels import Floats, Level, floats
-from .._transform.models import Array, Model, scaled
+from .._transform.models import Array, Model
+from .._transform.transform import scaled
 
 # Features are found on the finest level of at most so many pixels.
 PIXELS = 640 * 640
@@ -20,7 +21,9 @@ _FEWEST = 6
 _NEIGHBOURHOOD = 12.0
 
 
-def starts(reference: Level, moving: Level, model: Model) -> Generator[None, None, list[Array]]:
+def initial_guesses(
+    reference: Level, moving: Level, model: Model
+) -> Generator[None, None, list[Array]]:
     """Return transforms (px of level 0) from SIFT matches, for either contrast (Lowe 2004).
 
     Yields after every image and every matching.
@@ -52,12 +55,11 @@ def _negative(descriptors: Floats) -> Floats:
     return floats(np.ascontiguousarray(cells[:, ::-1, ::-1]).reshape(-1, 128))
 
 
-def _bytes(level: Level) -> NDArray[np.uint8]:
+def _bytes(image: Floats) -> NDArray[np.uint8]:
     """Return 8 bits with the same contrast everywhere.
 
     Faint detail in an even picture then counts as much as strong edges.
     """
-    image, _ = level.patch(0, level.shape[0], 0, level.shape[1])
     image = image - cv2.GaussianBlur(image, (0, 0), _NEIGHBOURHOOD)
     spread = np.sqrt(cv2.GaussianBlur(image * image, (0, 0), _NEIGHBOURHOOD))
     image /= spread + 0.5 * np.float32(np.median(spread)) + np.float32(1e-6)
@@ -65,8 +67,9 @@ def _bytes(level: Level) -> NDArray[np.uint8]:
 
 
 def _detect(sift: cv2.SIFT, level: Level) -> tuple[Array, Floats | None]:
-    mask = None if level.valid is None else level.valid.view(np.uint8) * np.uint8(255)
-    keypoints, descriptors = sift.detectAndCompute(_bytes(level), mask)
+    image, valid = level.whole()
+    mask = None if valid is None else valid.view(np.uint8) * np.uint8(255)
+    keypoints, descriptors = sift.detectAndCompute(_bytes(image), mask)
     points = np.array([point.pt for point in keypoints])
     # Where strengths tie, more than asked for are returned.
     return points[:_MOST], None if descriptors is None else floats(descriptors)[:_MOST]

@@ -7,9 +7,11 @@ from collections.abc import Generator
 import numpy as np
 
 from .._common.opencv import cv2
-from .._images.pyramid.blocks import represent
+from .._images.pyramid.filters import represent
 from .._images.pyramid.levels import Floats, Level, floats
-from .._transform.models import Array, scaled
+from .._transform.models import Array
+from .._transform.transform import scaled
+from .correlation import cross_correlation, padded, spectrum
 
 _ANGLES = 36
 _SCALES = (0.7, 0.84, 1.0, 1.19, 1.41)
@@ -32,15 +34,15 @@ def translations(reference: Level, moving: Level, *, gradient: bool, count: int)
     second, _ = _prepared(moving, gradient)
     size = _fft_size(first.shape, second.shape)
     one, two = (
-        floats(cv2.dft(_padded(_tapered(plane), size), flags=cv2.DFT_COMPLEX_OUTPUT))
+        floats(cv2.dft(padded(_tapered(plane), size), flags=cv2.DFT_COMPLEX_OUTPUT))
         for plane in (first, second)
     )
-    spectrum = floats(cv2.mulSpectrums(one, two, 0, conjB=True))
-    magnitude = np.sqrt((spectrum * spectrum).sum(axis=2))
+    product = floats(cv2.mulSpectrums(one, two, 0, conjB=True))
+    magnitude = np.sqrt((product * product).sum(axis=2))
     # Dividing by the root of the magnitude whitens without making empty frequencies count as much
     # as full ones.
-    spectrum /= np.maximum(magnitude, 1e-3 * magnitude.max() + 1e-30)[..., None] ** 0.75
-    surface = np.abs(cv2.idft(spectrum, flags=cv2.DFT_REAL_OUTPUT | cv2.DFT_SCALE))
+    product /= np.maximum(magnitude, 1e-3 * magnitude.max() + 1e-30)[..., None] ** 0.75
+    surface = np.abs(cv2.idft(product, flags=cv2.DFT_REAL_OUTPUT | cv2.DFT_SCALE))
     surface = surface * _allowed(first.shape, second.shape, size)
     starts = []
     for _ in range(count):
@@ -103,15 +105,17 @@ class _Search:
             _halved(covered),
             _halved(second * second),
         )
-        self._spectrum = _dft(first, self._size)
-        self._energy, self._seen = (_dft(_halved(plane), half) for plane in (first * first, seen))
+        self._spectrum = spectrum(first, self._size)
+        self._energy, self._seen = (
+            spectrum(_halved(plane), half) for plane in (first * first, seen)
+        )
 
     def best_shift(self, angle: float, scale: float) -> tuple[float, Array]:
         """Return the best score of one rotation and scale, and its reference-to-moving matrix."""
         turn, (height, width) = self._canvas(angle, scale)
         flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
         image = floats(cv2.warpAffine(self._second, turn[:2], (width, height), flags=flags))
-        surface = np.abs(_correlation(self._spectrum, _dft(image, self._size)))
+        surface = np.abs(cross_correlation(self._spectrum, spectrum(image, self._size)))
         small = (_HALVING @ turn @ _DOUBLING)[:2]
         size = _half((height, width))
         square, mask = (
@@ -121,7 +125,7 @@ class _Search:
         # Interpolation has cost the turned image some of its energy.
         square *= np.float32(0.25 * np.vdot(image, image) / max(float(square.sum()), 1e-6))
         surface *= self._weight(
-            _dft(square, self._half), _dft(mask, self._half), float(mask.sum())
+            spectrum(square, self._half), spectrum(mask, self._half), float(mask.sum())
         )
         dx, dy, score = _peak(surface, self._shape, (height, width))
         move = np.eye(3)
@@ -142,9 +146,9 @@ class _Search:
 
     def _weight(self, square: Floats, mask: Floats, area: float) -> Floats:
         """Return the factor of the correlation at each shift, zero to rule it out."""
-        overlap = _correlation(self._seen, mask)
-        energy = np.maximum(_correlation(self._energy, mask), 1e-6)
-        energy *= np.maximum(_correlation(self._seen, square), 1e-6)
+        overlap = cross_correlation(self._seen, mask)
+        energy = np.maximum(cross_correlation(self._energy, mask), 1e-6)
+        energy *= np.maximum(cross_correlation(self._seen, square), 1e-6)
         enough = overlap > _MIN_OVERLAP * min(area, float(self._covered.sum()))
         # Correlations of a small overlap scatter more: weigh by the root of its size.
         weight = np.sqrt(np.where(enough, overlap, 0) / energy)
@@ -168,18 +172,12 @@ def _halved(plane: Floats) -> Floats:
     )
 
 
-def _correlation(first: Floats, second: Floats) -> Floats:
-    """Return the cross correlation, over all shifts, of two planes given by their transforms."""
-    product = cv2.mulSpectrums(first, second, 0, conjB=True)
-    return floats(cv2.idft(product, flags=cv2.DFT_REAL_OUTPUT | cv2.DFT_SCALE))
-
-
 def _prepared(level: Level, gradient: bool) -> tuple[Floats, Floats]:
     """Return the level with zero mean over its valid pixels, and those as 0 and 1.
 
     It is zero where it is not valid.
     """
-    image, valid = represent(*level.patch(0, level.shape[0], 0, level.shape[1]), gradient)
+    image, valid = represent(*level.whole(), gradient)
     if valid is None:
         return image - image.mean(), np.ones(image.shape, np.float32)
     out = image - (image[valid].mean() if valid.any() else np.float32(0))
@@ -207,17 +205,6 @@ def _fft_size(
         for a, b in zip(first, second, strict=True)
     )
     return h, w
-
-
-def _padded(image: Floats, size: tuple[int, int]) -> Floats:
-    out = np.zeros(size, np.float32)
-    out[: image.shape[0], : image.shape[1]] = image
-    return out
-
-
-def _dft(image: Floats, size: tuple[int, int]) -> Floats:
-    """Return the transform in OpenCV's packed form, which needs half the time of a complex one."""
-    return floats(cv2.dft(_padded(image, size), nonzeroRows=image.shape[0]))
 
 
 def _allowed(first: tuple[int, ...], second: tuple[int, ...], size: tuple[int, int]) -> Floats:

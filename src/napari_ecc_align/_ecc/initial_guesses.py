@@ -9,11 +9,12 @@ from functools import partial
 import numpy as np
 
 from .._images.pyramid.levels import Level
-from .._transform.models import Array, apply, frame_of, scaled
-from . import features
-from . import global_search as coarse
-from . import quick_check as check
+from .._transform.models import Array, frame_of
+from .._transform.plausible import SEARCHED, is_plausible
+from .._transform.transform import map_points, scaled
+from . import features, global_search
 from .options import SearchOptions
+from .quick_check import Agreement, agreement
 from .refine import Refined, Refiner
 
 # The search over rotation and scale tries the smaller image first; phase correlation affords a
@@ -49,16 +50,16 @@ class Candidate:
     agreement : Agreement
     refiner : Refiner
         Of the representation in which it was refined.
-    rung : str
+    start : str
         Where the start came from.
     sure, tried : bool
         Believed before any tile was asked; and already refined, in vain.
     """
 
     refined: Refined
-    agreement: check.Agreement
+    agreement: Agreement
     refiner: Refiner
-    rung: str
+    start: str
     sure: bool = False
     tried: bool = False
 
@@ -82,8 +83,8 @@ class Candidate:
 Candidates = Generator[Candidate | None, None, None]
 
 
-class Rungs:
-    """The ways to start with one pair, and what is known of where they led.
+class InitialGuesses:
+    """The initial guesses for one pair, and what is known of where they led.
 
     Parameters
     ----------
@@ -110,7 +111,7 @@ class Rungs:
         self.gradient = Refiner(self.reference, self.moving, options, gradient=True)
         self.checked = self._at_most(_CHECK_PIXELS)
         self._tried: list[tuple[Refiner, Array]] = []
-        self._descended: list[tuple[Refiner, Array]] = []
+        self._refined_from: list[tuple[Refiner, Array]] = []
 
     def _at_most(self, pixels: int) -> int:
         sizes = [
@@ -119,108 +120,110 @@ class Rungs:
         ]
         return next((k for k, size in enumerate(sizes) if size <= pixels), len(sizes) - 1)
 
-    def cheapest_first(self) -> Iterator[tuple[str, Callable[[], Candidates]]]:
-        """Yield the rungs from cheap to dear; each makes its candidates only when asked."""
+    def sources(self) -> Iterator[tuple[str, Callable[[], Candidates]]]:
+        """Yield names and sources of candidates, from cheap to dear, which wait to be asked."""
         if self.initial is not None:
-            start = self.initial
-            yield "initial", lambda: self._close("initial", [start])
-            yield "initial", lambda: self._from("initial", lambda: [start])
+            initial = self.initial
+            yield "initial", lambda: self._polished("initial", [initial])
+            yield "initial", lambda: self._refined("initial", lambda: [initial])
         identity = self.options.motion.project(np.eye(3), self.frame.centre)
         for refiner in (self.intensity, self.gradient):
-            yield "identity", partial(self._from, "identity", lambda: [identity], refiner)
+            yield "identity", partial(self._refined, "identity", lambda: [identity], refiner)
             if not self.textured:
                 return
-            shifted = partial(self._shifted, refiner)
-            yield "phase correlation", partial(self._from, "phase correlation", shifted, refiner)
+            start, shifts = "phase correlation", partial(self._translations, refiner)
+            yield start, partial(self._refined, start, shifts, refiner)
         rough, exact = (self._at_most(pixels) for pixels in _SEARCH_PIXELS)
-        yield "rotation and scale", partial(self._searched, self.gradient, rough)
-        yield "rotation and scale", partial(self._searched, self.intensity, rough)
-        yield "features", self._matched
+        yield "rotation and scale", partial(self._from_similarities, self.gradient, rough)
+        yield "rotation and scale", partial(self._from_similarities, self.intensity, rough)
+        yield "features", self._from_features
         if exact != rough:
-            yield "rotation and scale", partial(self._searched, self.gradient, exact)
+            yield "rotation and scale", partial(self._from_similarities, self.gradient, exact)
 
     @property
     def textured(self) -> bool:
         """Both images show something."""
         levels = self.reference[-1], self.moving[-1]
-        patches = (level.patch(0, level.shape[0], 0, level.shape[1])[0] for level in levels)
+        patches = (level.whole()[0] for level in levels)
         return all(np.ptp(patch) > 0 for patch in patches)
 
-    def _shifted(self, refiner: Refiner) -> list[Array]:
+    def _translations(self, refiner: Refiner) -> list[Array]:
         small = self._at_most(_SHIFT_PIXELS)
-        return coarse.translations(
+        return global_search.translations(
             self.reference[small], self.moving[small], gradient=refiner.gradient, count=3
         )
 
-    def _searched(self, refiner: Refiner, level: int) -> Candidates:
+    def _from_similarities(self, refiner: Refiner, level: int) -> Candidates:
         """Search rotation and scale on a level, and refine the best few from there."""
-        starts = yield from (
-            coarse.similarities(
+        guesses = yield from (
+            global_search.similarities(
                 self.reference[level], self.moving[level], gradient=refiner.gradient, count=6
             )
         )
-        yield from self._from("rotation and scale", lambda: starts, refiner, level)
+        yield from self._refined("rotation and scale", lambda: guesses, refiner, level)
 
-    def _matched(self) -> Candidates:
+    def _from_features(self) -> Candidates:
         level = self._at_most(features.PIXELS)
-        starts = yield from (
-            features.starts(self.reference[level], self.moving[level], self.options.motion)
+        guesses = yield from (
+            features.initial_guesses(
+                self.reference[level], self.moving[level], self.options.motion
+            )
         )
-        yield from self._close("features", starts)
+        yield from self._polished("features", guesses)
 
-    def _from(
+    def _refined(
         self,
-        rung: str,
-        starts: Callable[[], list[Array]],
+        start: str,
+        guesses: Callable[[], list[Array]],
         refiner: Refiner | None = None,
         first: int | None = None,
     ) -> Candidates:
-        """Refine and check each start, in both representations if none is given."""
-        for start in starts():
+        """Refine and check each guess, in both representations if none is given."""
+        for guess in guesses():
             for chosen in (refiner,) if refiner else (self.intensity, self.gradient):
-                refined = chosen.coarse(start, first=first)
-                if self._known(refined.matrix, chosen):
+                refined = chosen.coarse(guess, first=first)
+                if self._reached_before(refined.matrix, chosen):
                     yield None
                     continue
-                sure = self._sure(refined, chosen)
+                sure = self._is_certain(refined, chosen)
                 if sure:
-                    yield Candidate(refined, check.Agreement(0, 0), chosen, rung, sure=True)
-                found = self._settled(self._checked(refined, chosen, rung))
+                    yield Candidate(refined, Agreement(0, 0), chosen, start, sure=True)
+                found = self._in_intensities(self._checked(refined, chosen, start))
                 yield replace(found, tried=sure and found.refined is refined)
 
-    def _close(self, rung: str, starts: list[Array]) -> Candidates:
-        """Refine and check starts that are too good for the coarsest levels."""
-        for start in starts:
-            if not check.plausible(start, self.reference[0].shape, self.moving[0].shape):
-                continue
+    def _polished(self, start: str, guesses: list[Array]) -> Candidates:
+        """Refine and check guesses that are too good for the coarsest levels."""
+        for guess in filter(self._plausible, guesses):
             for refiner in (self.intensity, self.gradient):
-                yield self._settled(self.candidate(refiner.polished(start), refiner, rung))
+                yield self._in_intensities(self.candidate(refiner.polished(guess), refiner, start))
 
-    def _known(self, matrix: Array, refiner: Refiner) -> bool:
+    def _reached_before(self, matrix: Array, refiner: Refiner) -> bool:
         """Tell whether an earlier start led to the same transform, and remember this one."""
-        corners = apply(matrix, self.frame.corners)
+        corners = map_points(matrix, self.frame.corners)
         for other, before in self._tried:
             if other is refiner and np.abs(corners - before).max() < _SAME * 2.0**self.checked:
                 return True
         self._tried.append((refiner, corners))
         return False
 
-    def descended(self, candidate: Candidate) -> bool:
+    def refined_before(self, candidate: Candidate) -> bool:
         """Tell whether the fine levels were reached from here before, and went nowhere good."""
-        corners = apply(candidate.refined.matrix, self.frame.corners)
+        corners = map_points(candidate.refined.matrix, self.frame.corners)
         near = _SAME_BASIN * 2.0**candidate.refined.level
         return any(
             other is candidate.refiner and np.abs(corners - before).max() < near
-            for other, before in self._descended
+            for other, before in self._refined_from
         )
 
-    def note_descent(self, candidate: Candidate, refined: Refined) -> None:
+    def note_refined(self, candidate: Candidate, refined: Refined) -> None:
         """Remember from where the fine levels settled."""
         if refined.solution.converged:
             for matrix in (candidate.refined.matrix, refined.matrix):
-                self._descended.append((candidate.refiner, apply(matrix, self.frame.corners)))
+                self._refined_from.append(
+                    (candidate.refiner, map_points(matrix, self.frame.corners))
+                )
 
-    def _sure(self, refined: Refined, refiner: Refiner) -> bool:
+    def _is_certain(self, refined: Refined, refiner: Refiner) -> bool:
         """Tell whether a coarsely refined start need not be checked before it is refined."""
         solution = refined.solution
         return (
@@ -228,27 +231,27 @@ class Rungs:
             and refined.level == refiner.finest_whole > 0
             and solution.converged
             and abs(solution.ecc) > _SURE_ECC
-            and self.plausible(refined)
+            and self._plausible(refined.matrix)
         )
 
-    def _checked(self, refined: Refined, refiner: Refiner, rung: str) -> Candidate:
+    def _checked(self, refined: Refined, refiner: Refiner, start: str) -> Candidate:
         """Check a coarsely refined start; if need be, once more with uneven light allowed for."""
-        found = self.candidate(refined, refiner, rung)
+        found = self.candidate(refined, refiner, start)
         if (
             found.believed
             or not abs(refined.solution.ecc) > _PROMISING
-            or not self.plausible(refined)
+            or not self._plausible(refined.matrix)
         ):
             return found
-        again = self.candidate(refiner.polished(refined.matrix), refiner, rung)
+        again = self.candidate(refiner.polished(refined.matrix), refiner, start)
         return again if again.rank > found.rank else found
 
-    def _settled(self, found: Candidate) -> Candidate:
+    def _in_intensities(self, found: Candidate) -> Candidate:
         """Return to intensities, which are sharper, where they agree with the gradients."""
         if not found.refiner.gradient or not found.believed:
             return found
         again = self.candidate(
-            self.intensity.polished(found.refined.matrix), self.intensity, found.rung
+            self.intensity.polished(found.refined.matrix), self.intensity, found.start
         )
         return (
             again
@@ -256,12 +259,12 @@ class Rungs:
             else found
         )
 
-    def candidate(self, refined: Refined, refiner: Refiner, rung: str) -> Candidate:
+    def candidate(self, refined: Refined, refiner: Refiner, start: str) -> Candidate:
         """Check a coarsely refined start with tiles."""
-        agreement = check.Agreement(0, 0)
-        if np.isfinite(refined.solution.ecc) and self.plausible(refined):
+        said = Agreement(0, 0)
+        if np.isfinite(refined.solution.ecc) and self._plausible(refined.matrix):
             matrix = scaled(refined.matrix, 2.0**-self.checked)
-            agreement = check.agreement(
+            said = agreement(
                 self.reference[self.checked],
                 self.reference[min(self.checked + 2, len(self.reference) - 1)],
                 self.moving[self.checked],
@@ -269,21 +272,21 @@ class Rungs:
                 inverted=refined.solution.gain < 0,
                 gradient=refiner.gradient,
             )
-        return Candidate(refined, agreement, refiner, rung)
+        return Candidate(refined, said, refiner, start)
 
-    def confirmed(self, candidate: Candidate, refined: Refined) -> bool:
+    def is_confirmed(self, candidate: Candidate, refined: Refined) -> bool:
         """Tell whether the fine levels stayed with what was believed of the coarse ones."""
-        if not self.plausible(refined):
+        if not self._plausible(refined.matrix):
             return False
         corners = self.frame.corners
-        moved = apply(refined.matrix, corners) - apply(candidate.refined.matrix, corners)
+        moved = map_points(refined.matrix, corners) - map_points(candidate.refined.matrix, corners)
         if np.abs(moved).max() < 2.0**self.checked:
             return True
-        again = self.candidate(refined, candidate.refiner, candidate.rung)
+        again = self.candidate(refined, candidate.refiner, candidate.start)
         if candidate.sure:
             return again.believed
         return again.agreement.share >= _KEPT_AGREEMENT * candidate.agreement.share
 
-    def plausible(self, refined: Refined) -> bool:
-        """Tell whether a refined transform could be one."""
-        return check.plausible(refined.matrix, self.reference[0].shape, self.moving[0].shape)
+    def _plausible(self, matrix: Array) -> bool:
+        """Tell whether a matrix in px of level 0 could be the transform."""
+        return is_plausible(matrix, self.reference[0].shape, self.moving[0].shape, SEARCHED)

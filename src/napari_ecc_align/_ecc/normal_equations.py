@@ -18,10 +18,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from .._common.quantiles import middle
-from .._images.pyramid.blocks import Blocks, inner_gradients
+from .._images.pyramid.blocks import Blocks
+from .._images.pyramid.filters import inner_gradients
 from .._images.pyramid.levels import Bools, Floats
 from .._transform.models import Array, Frame, Model
 from . import moments
+from .correlation import ecc_of_sums
 
 # A block's noise is believed down to this share of the typical block's.
 _QUIETEST = 0.3
@@ -87,7 +89,7 @@ class Fit:
     square: float
 
 
-class Linearised:
+class LinearisedBlocks:
     """The parts that depend only on the reference and on which pixels are seen.
 
     Parameters
@@ -221,7 +223,7 @@ def combined(fits: list[Fit]) -> Equations:
     scores = chained([fit.scores for fit in fits]) * (weights * gains)[:, None]
     normals = normals * (weights * gains**2)[:, None, None]
     gain = float((inverse2(photometric) @ pair)[0])
-    ecc = correlation(photometric, pair, square)
+    ecc = ecc_of_sums(photometric, pair, square)
     return Equations(normals, scores, gains, weights, gain, ecc)
 
 
@@ -273,11 +275,3 @@ def inverse2(matrix: Array) -> Array:
     out[..., 0, 0], out[..., 1, 1] = d * scale, a * scale
     out[..., 0, 1] = out[..., 1, 0] = -b * scale
     return out
-
-
-def correlation(photometric: Array, pair: Array, square: float) -> float:
-    """Return the ECC from the sums of R², R and 1, of R * moving and moving, and of moving²."""
-    (aa, a), (_, n) = photometric.tolist()
-    ab, b = pair.tolist()
-    variances = float((aa - a * a / n) * (square - b * b / n)) if n > 0 else 0.0
-    return float((ab - a * b / n) / math.sqrt(variances)) if variances > 0 else float("nan")

@@ -8,44 +8,72 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from .._images.pyramid.levels import Level
-from .._transform.transform import MotionModel, magnify
-from .._verdict.rules import why_implausible
-from .._verdict.tile_matching import tile_evidence
+from .._common.opencv import cv2
+from .._common.steps import retold
+from .._images.pyramid.filters import BORDER, eroded, represent, smoothed_inside, warp
+from .._images.pyramid.levels import Bools, Floats, Level
+from .._transform.models import MODELS, Array, Model, frame_of
+from .._transform.plausible import SEARCHED, is_plausible
+from .._transform.transform import scaled
 from .correlation import ecc
-from .estimate import Estimate, Representation, Step
-from .levels import Smoothed, count_levels, local_contrast, smoothed
+from .estimate import Estimate, Step
+from .global_search import translations
 from .options import SearchOptions
-from .phase import phase_shifts
+from .quick_check import agreement
 
-COARSE_ITERATIONS = 50
-COARSE_EPSILON = 1e-5
+# Iterating begins on a level of about so many px on the longer side, and of no fewer on the
+# shorter one.
+_COARSEST, _SMALLEST = 160, 40
+_COARSE_ITERATIONS, _COARSE_TOLERANCE = 50, 1e-5
+# So many starts go on from the coarsest level.
 _SURVIVORS = 3
-_LEAST_OVERLAP = 0.1
-# In single precision the correlation may flicker by more than the smallest epsilon.
-_PATIENCE = 6
+_PEAKS = 3
+# Share of the reference that must be covered; a high correlation is easily had over a sliver.
+_LEAST_COVERED, _WELL_COVERED = 0.1, 0.5
+# In single precision the correlation may flicker by more than the smallest tolerance.
+_ITERATIONS_WITHOUT_GAIN = 6
+# Where images repeat, what the caller said decides between places that fit alike.
 _TRUST_IN_CALLER = 1.1
-_CHEAP_PIXELS = 200_000
-_HOPELESS_SHARE = 0.15
-
-Steps = Generator[Step, None, Estimate]
+# A level of more pixels is refined only where this share of the coarser one's tiles agrees.
+_CHEAP_PIXELS, _LEAST_AGREEMENT = 200_000, 0.15
+_MOTIONS = {
+    "translation": cv2.MOTION_TRANSLATION,
+    "euclidean": cv2.MOTION_EUCLIDEAN,
+    "affine": cv2.MOTION_AFFINE,
+    "homography": cv2.MOTION_HOMOGRAPHY,
+}
 
 
 @dataclass(frozen=True, eq=False)
-class _Candidate:
-    matrix: NDArray[np.float64]
+class _Guess:
+    """A transform in px of full resolution, its polarity, where it came from, how well it fits."""
+
+    matrix: Array
     sign: int
     start: str
     score: float = -np.inf
+    iterations: int = 0
+    converged: bool = False
 
 
 @dataclass(frozen=True, eq=False)
-class _Climb:
-    """Where iterating from one start at one level has led."""
+class _LevelPair:
+    """One level of both images, smoothed, and which of their pixels count."""
 
-    matrix: NDArray[np.float64]
-    iterations: int
-    converged: bool
+    index: int
+    reference: Floats
+    reference_valid: Bools
+    moving: Floats
+    moving_valid: Bools
+
+    def correlation(self, matrix: Array, sign: int) -> tuple[float, float]:
+        """Return the ECC under a matrix in px of the level, and the share that is covered."""
+        moving = np.where(self.moving_valid, self.moving, np.float32(np.nan))
+        height, width = self.reference.shape
+        moved = warp(moving, matrix, (width, height))
+        shared = int(np.count_nonzero(self.reference_valid & np.isfinite(moved)))
+        covered = shared / max(1, int(np.count_nonzero(self.reference_valid)))
+        return sign * ecc(self.reference, self.reference_valid, moved), covered
 
 
 def opencv_steps(
@@ -53,9 +81,9 @@ def opencv_steps(
     moving: list[Level],
     options: SearchOptions,
     *,
-    representation: Representation,
-    initial: NDArray[np.float64] | None,
-) -> Steps:
+    gradient: bool,
+    initial: Array | None,
+) -> Generator[Step, None, Estimate]:
     """Estimate a transform with ``cv2.findTransformECCWithMask``, yielding after every iteration.
 
     OpenCV's function cannot be interrupted, so it is called for one iteration at a time. At the
@@ -70,8 +98,9 @@ def opencv_steps(
     options : SearchOptions
         With any motion model but "similarity"; the iterations and the tolerance are OpenCV's
         criteria at full resolution.
-    representation : {"intensity", "detail"}
-        Correlate the images or their local contrast.
+    gradient : bool
+        Correlate the magnitudes of the gradients instead of the intensities; those of a negative
+        are the same.
     initial : ndarray of float64, shape (3, 3), optional
         Where to start.
 
@@ -83,89 +112,91 @@ def opencv_steps(
     -------
     Estimate
     """
-    count = count_levels([reference[0].shape, moving[0].shape])
-    count = min(count, len(reference), len(moving))
-    candidates: list[_Candidate] = []
-    climb = _Climb(np.eye(3), 0, False)
-    for index in reversed(range(count)):
-        if candidates and _is_hopeless(reference, moving, candidates[0], index):
-            climb = _Climb(np.eye(3), 0, False)
+    coarsest = _coarsest_level(reference, moving)
+    guesses = _starts(
+        reference[coarsest], moving[coarsest], options.motion, initial, gradient=gradient
+    )
+    for index in reversed(range(coarsest + 1)):
+        if index < coarsest and _is_hopeless(reference, moving, guesses[0], index, gradient):
+            guesses = [replace(guesses[0], iterations=0, converged=False)]
             break
-        levels = _shown(reference[index], representation), _shown(moving[index], representation)
-        candidates = candidates or _starts(*levels, initial, options.model)
-        limit = options.max_iterations if index == 0 else COARSE_ITERATIONS
-        eps = options.tolerance if index == 0 else max(options.tolerance, COARSE_EPSILON)
-        done, share = _work_done(index, count)
+        pair = _LevelPair(
+            index, *_smoothed(reference[index], gradient), *_smoothed(moving[index], gradient)
+        )
+        done, share = _work_done(index, coarsest + 1)
         reached = []
-        for number, candidate in enumerate(candidates):
-            begin = replace(candidate, matrix=magnify(candidate.matrix, 1 / levels[0].factor))
-            climb = yield from _climb_steps(
-                levels,
-                begin,
-                _model_at(options.model, index),
-                limit,
-                eps,
-                (done + share * number / len(candidates), share / len(candidates)),
-            )
-            reached.append(_scored(levels, replace(candidate, matrix=climb.matrix)))
+        for number, guess in enumerate(guesses):
+            span = done + share * number / len(guesses), share / len(guesses)
+            reached.append((yield from _refined(pair, guess, options, span)))
         reached.sort(key=lambda found: -found.score)
-        candidates = reached[: _SURVIVORS if index == count - 1 else 1]
-    best = candidates[0]
+        guesses = reached[: _SURVIVORS if index == coarsest else 1]
+    best = guesses[0]
     return Estimate(
-        best.matrix, best.sign < 0, climb.iterations, climb.converged, best.start, representation
+        best.matrix,
+        best.sign < 0,
+        best.iterations,
+        best.converged,
+        best.start,
+        "gradient" if gradient else "intensity",
     )
 
 
-def _shown(level: Level, representation: Representation) -> Smoothed:
-    shown = smoothed(level)
-    return local_contrast(shown) if representation == "detail" else shown
+def _coarsest_level(reference: list[Level], moving: list[Level]) -> int:
+    for index, pair in enumerate(zip(reference, moving, strict=False)):
+        sides = [side for level in pair for side in level.shape]
+        if max(sides) <= _COARSEST or min(sides) < 2 * _SMALLEST:
+            return index
+    return min(len(reference), len(moving)) - 1
+
+
+def _smoothed(level: Level, gradient: bool) -> tuple[Floats, Bools]:
+    """Smooth a level, and count no pixel that saw its border or a pixel that is not valid.
+
+    OpenCV reflects an image at its border before it smooths, and the reflected ring biases the
+    scale of an estimate (opencv/opencv #29774).
+    """
+    image, valid = represent(*level.whole(), gradient)
+    if level.index:
+        ring = np.zeros(image.shape, bool)
+        ring[BORDER:-BORDER, BORDER:-BORDER] = True
+        valid = ring if valid is None else valid & ring
+    values, inside = smoothed_inside(image, valid)
+    # Gradients reach a pixel further than the kernel.
+    return values, eroded(inside, 1)
 
 
 def _is_hopeless(
-    reference: list[Level], moving: list[Level], found: _Candidate, index: int
+    reference: list[Level], moving: list[Level], guess: _Guess, index: int, gradient: bool
 ) -> bool:
     """Return whether a level is not worth its time: hardly a tile of the coarser one agrees."""
     if reference[index].image.size < _CHEAP_PIXELS:
         return False
-    if why_implausible(found.matrix):
+    if not is_plausible(guess.matrix, reference[0].shape, moving[0].shape, SEARCHED):
         return True
-    evidence = tile_evidence(reference, moving, index + 1, found.matrix, inverted=found.sign < 0)
-    return evidence.share < _HOPELESS_SHARE
+    said = agreement(
+        reference[index + 1],
+        reference[min(index + 3, len(reference) - 1)],
+        moving[index + 1],
+        scaled(guess.matrix, 2.0 ** -(index + 1)),
+        inverted=guess.sign < 0,
+        gradient=gradient,
+    )
+    return said.share < _LEAST_AGREEMENT
 
 
 def _starts(
-    reference: Smoothed, moving: Smoothed, initial: NDArray[np.float64] | None, model: MotionModel
-) -> list[_Candidate]:
-    factor = reference.factor
-    starts = []
+    reference: Level, moving: Level, model: Model, initial: Array | None, *, gradient: bool
+) -> list[_Guess]:
+    starts = [("identity", np.eye(3))]
     if initial is not None:
-        starts = [_Candidate(_in_model(initial, model), sign, "initial") for sign in (1, -1)]
-    starts += [_Candidate(np.eye(3), sign, "identity") for sign in (1, -1)]
-    for shift in phase_shifts(reference, moving):
-        matrix = np.eye(3)
-        matrix[:2, 2] = shift.dx * factor, shift.dy * factor
-        starts.append(_Candidate(matrix, shift.sign, "phase correlation"))
-    return starts
-
-
-def _in_model(matrix: NDArray[np.float64], model: MotionModel) -> NDArray[np.float64]:
-    """Return the nearest matrix in a model, which OpenCV asks of a Euclidean start."""
-    nearest = matrix.copy()
-    if model == "homography":
-        return nearest
-    nearest[2] = 0, 0, 1
-    if model == "translation":
-        nearest[:2, :2] = np.eye(2)
-    elif model == "euclidean":
-        left, _, right = np.linalg.svd(matrix[:2, :2])
-        turn = np.diag([1.0, np.linalg.det(left @ right)])
-        nearest[:2, :2] = left @ turn @ right
-    return nearest
-
-
-def _model_at(model: MotionModel, index: int) -> MotionModel:
-    # Eight parameters are too many for the few pixels of a coarse level.
-    return "affine" if model == "homography" and index > 1 else model
+        # OpenCV asks for a Euclidean start, where that is the model.
+        centre = frame_of(reference.shape).centre
+        near = model.project(scaled(initial, 2.0**-reference.index), centre)
+        starts.insert(0, ("initial", scaled(near, 2.0**reference.index)))
+    for matrix in translations(reference, moving, gradient=gradient, count=_PEAKS):
+        starts.append(("phase correlation", matrix))
+    signs = (1,) if gradient else (1, -1)
+    return [_Guess(matrix, sign, name) for name, matrix in starts for sign in signs]
 
 
 def _work_done(index: int, count: int) -> tuple[float, float]:
@@ -174,58 +205,52 @@ def _work_done(index: int, count: int) -> tuple[float, float]:
     return sum(weights[index + 1 :]) / sum(weights), weights[index] / sum(weights)
 
 
-def _scored(levels: tuple[Smoothed, Smoothed], candidate: _Candidate) -> _Candidate:
-    matrix = candidate.matrix
-    coefficient, overlap = _signed_ecc(levels, candidate.sign, matrix)
-    # A high correlation is easily had over a sliver of overlap.
-    score = coefficient * min(1.0, overlap / 0.5) ** 0.5 if overlap > _LEAST_OVERLAP else -1.0
-    if candidate.start == "initial":
-        # Where images repeat, what the caller said decides between places that fit alike.
+def _refined(
+    pair: _LevelPair, guess: _Guess, options: SearchOptions, span: tuple[float, float]
+) -> Generator[Step, None, _Guess]:
+    """Iterate on one level and score where that leads."""
+    index = pair.index
+    iterations = options.max_iterations if index == 0 else _COARSE_ITERATIONS
+    tolerance = options.tolerance if index == 0 else max(options.tolerance, _COARSE_TOLERANCE)
+    # Eight parameters are too many for the few pixels of a coarse level.
+    model = MODELS["affine"] if options.model == "homography" and index > 1 else options.motion
+    where = f"1/{2**index} of the resolution" if index else "full resolution"
+
+    def step(done: tuple[int, Array]) -> Step:
+        iteration, matrix = done
+        # ECC mostly settles long before its limit: the bar approaches the end of its span.
+        fraction = span[0] + span[1] * (1 - 0.5 ** (iteration / min(iterations, 8)))
+        return Step(f"iteration {iteration} at {where}", scaled(matrix, 2.0**index), fraction)
+
+    begin = replace(guess, matrix=scaled(guess.matrix, 2.0**-index))
+    found = yield from retold(_iterate(pair, begin, model, iterations, tolerance), step)
+    score, covered = pair.correlation(found.matrix, guess.sign)
+    score *= min(1.0, covered / _WELL_COVERED) ** 0.5
+    if covered <= _LEAST_COVERED:
+        score = -1.0
+    if guess.start == "initial":
         score *= _TRUST_IN_CALLER
-    return replace(candidate, matrix=magnify(matrix, levels[0].factor), score=score)
+    return replace(found, matrix=scaled(found.matrix, 2.0**index), score=score)
 
 
-def _signed_ecc(
-    levels: tuple[Smoothed, Smoothed], sign: int, matrix: NDArray[np.float64]
-) -> tuple[float, float]:
-    reference, moving = levels
-    coefficient, overlap = ecc(
-        reference.values, reference.valid, moving.values, moving.valid, matrix
-    )
-    return sign * coefficient, overlap
-
-
-def _climb_steps(
-    levels: tuple[Smoothed, Smoothed],
-    start: _Candidate,
-    model: MotionModel,
-    limit: int,
-    eps: float,
-    span: tuple[float, float],
-) -> Generator[Step, None, _Climb]:
-    """Iterate at one level and return the matrix with the highest correlation met."""
-    from .._common.opencv import cv2
-
-    reference = levels[0]
-    turn, moving = _turned(levels[1], start.matrix, model)
+def _iterate(
+    pair: _LevelPair, guess: _Guess, model: Model, limit: int, tolerance: float
+) -> Generator[tuple[int, Array], None, _Guess]:
+    """Iterate from a guess in px of the level; return the one with the highest correlation met."""
+    turn, moving, moving_valid = _quarter_turned(pair, guess.matrix, model)
     back = np.linalg.inv(turn)
-    values = moving.values if start.sign > 0 else -moving.values
-    motion = {
-        "translation": cv2.MOTION_TRANSLATION,
-        "euclidean": cv2.MOTION_EUCLIDEAN,
-        "affine": cv2.MOTION_AFFINE,
-        "homography": cv2.MOTION_HOMOGRAPHY,
-    }[model]
+    values = moving if guess.sign > 0 else -moving
+    masks = pair.reference_valid.view(np.uint8), moving_valid.view(np.uint8)
     once = (cv2.TERM_CRITERIA_COUNT, 1, 0.0)
-    rows = 3 if model == "homography" else 2
-    matrix = start.matrix
+    rows = 3 if model.name == "homography" else 2
+    matrix = guess.matrix
     best, best_at, last, iteration = (-np.inf, matrix), 0, -np.inf, 0
     while iteration < limit:
-        given = np.ascontiguousarray((turn @ matrix)[:rows], dtype=np.float32)
+        begin = np.ascontiguousarray((turn @ matrix)[:rows], dtype=np.float32)
         try:
             # The levels are smoothed already: a kernel of 1 leaves them as they are.
             rho, found = cv2.findTransformECCWithMask(
-                reference.values, values, reference.valid, moving.valid, given, motion, once, 1
+                pair.reference, values, masks[0], masks[1], begin, _MOTIONS[model.name], once, 1
             )
         except cv2.error as error:
             if error.code in (cv2.Error.StsNoConv, cv2.Error.StsBadArg, cv2.Error.StsAssert):
@@ -234,21 +259,19 @@ def _climb_steps(
         iteration += 1
         if rho > best[0]:
             best, best_at = (rho, matrix), iteration
-        if abs(rho - last) < eps or iteration - best_at >= _PATIENCE:
-            return _Climb(best[1], iteration, True)
-        last, matrix = rho, back @ _complete(found)
+        if abs(rho - last) < tolerance or iteration - best_at >= _ITERATIONS_WITHOUT_GAIN:
+            return replace(guess, matrix=best[1], iterations=iteration, converged=True)
+        last, matrix = rho, back @ _completed(found)
         if not np.isfinite(matrix).all():
             break
-        yield _step(levels[0].factor, iteration, limit, span, best[1])
+        yield iteration, best[1]
     # The last update was never scored: it is taken if it is no worse.
     candidates = [best[1], matrix] if np.isfinite(matrix).all() else [best[1]]
-    winner = max(candidates, key=lambda tried: _signed_ecc(levels, start.sign, tried)[0])
-    return _Climb(winner, iteration, False)
+    winner = max(candidates, key=lambda tried: pair.correlation(tried, guess.sign)[0])
+    return replace(guess, matrix=winner, iterations=iteration, converged=False)
 
 
-def _turned(
-    moving: Smoothed, matrix: NDArray[np.float64], model: MotionModel
-) -> tuple[NDArray[np.float64], Smoothed]:
+def _quarter_turned(pair: _LevelPair, matrix: Array, model: Model) -> tuple[Array, Floats, Bools]:
     """Turn the moving image by quarters so that the rotation left is within 45 degrees.
 
     OpenCV keeps a Euclidean rotation as the arc sine of its sine, which ends at 90 degrees.
@@ -257,37 +280,24 @@ def _turned(
     -------
     turn : ndarray of float64, shape (3, 3)
         Maps moving pixels to pixels of the turned image.
-    turned : Smoothed
+    values : ndarray of float32, shape (h, w)
+    valid : ndarray of bool, shape (h, w)
     """
     quarters = round(np.arctan2(matrix[1, 0], matrix[0, 0]) / (np.pi / 2)) % 4
-    if model != "euclidean" or not quarters:
-        return np.eye(3), moving
     turn = np.eye(3)
-    width, height = moving.values.shape[::-1]
+    if model.name != "euclidean" or not quarters:
+        return turn, pair.moving, pair.moving_valid
+    width, height = pair.moving.shape[::-1]
     for _ in range(quarters):
         turn = np.array([[0.0, 1.0, 0.0], [-1.0, 0.0, width - 1.0], [0.0, 0.0, 1.0]]) @ turn
         width, height = height, width
-    values = np.ascontiguousarray(np.rot90(moving.values, quarters))
-    valid = np.ascontiguousarray(np.rot90(moving.valid, quarters))
-    return turn, Smoothed(values, valid, moving.factor)
+    values, valid = (np.rot90(plane, quarters) for plane in (pair.moving, pair.moving_valid))
+    return turn, np.ascontiguousarray(values), np.ascontiguousarray(valid)
 
 
-def _complete(found: NDArray[np.float32]) -> NDArray[np.float64]:
+def _completed(found: NDArray[np.float32]) -> Array:
+    """Return what OpenCV found, (2, 3) or (3, 3), as a (3, 3) matrix whose last element is 1."""
     matrix = np.eye(3)
     matrix[: found.shape[0]] = found
     with np.errstate(all="ignore"):
-        complete: NDArray[np.float64] = matrix / matrix[2, 2]
-    return complete
-
-
-def _step(
-    factor: int,
-    iteration: int,
-    limit: int,
-    span: tuple[float, float],
-    matrix: NDArray[np.float64],
-) -> Step:
-    # ECC mostly settles long before its limit: the bar approaches the end of its span.
-    fraction = span[0] + span[1] * (1 - 0.5 ** (iteration / min(limit, 8)))
-    where = "full resolution" if factor == 1 else f"1/{factor} of the resolution"
-    return Step(f"iteration {iteration} at {where}", magnify(matrix, factor), fraction)
+        return np.asarray(matrix / matrix[2, 2])

@@ -7,23 +7,25 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from .._common.steps import outcome_of, retold
 from .._images.pyramid import tile_choice as tiles
 from .._images.pyramid.blocks import (
-    BORDER,
     Blocks,
     Sampler,
     TileSampler,
-    halo,
     tile_reference,
     whole_moving,
     whole_reference,
 )
+from .._images.pyramid.filters import BORDER, halo
 from .._images.pyramid.levels import Level, overview
-from .._transform.models import MODELS, Array, Model, frame_of, scaled
-from . import quick_check as check
+from .._transform.models import MODELS, Array, Model, frame_of
+from .._transform.plausible import SEARCHED, is_plausible
+from .._transform.transform import scaled
+from .gauss_newton import Solution
 from .options import SearchOptions
-from .solver import MIN_OVERLAP, Solution, Solver
-from .whole_level import WholeSolver
+from .solver import MIN_OVERLAP, BlockSolver
+from .whole_level import WholeLevelSolver
 
 # Levels of at most so many pixels are used whole.
 _WHOLE_PIXELS = 24_000
@@ -41,10 +43,10 @@ _COARSE_ITERATIONS = 15
 # it may take long.
 _FINE_ITERATIONS = 40
 # This share of the precision does not matter, where it is added in squares.
-_NEGLIGIBLE = 0.3
+_NEGLIGIBLE_SHARE_OF_PRECISION = 0.3
 # A step (px of the level) that does not matter for a start.
 _LOOSE = 0.05
-_HOPELESS = 0.15
+_LEAST_COARSE_ECC = 0.15
 _LOST_CERTAINTY = 0.5
 _FIRST_TILES = 16
 # Models without a stretch do with fewer, a perspective needs more.
@@ -114,17 +116,17 @@ class Refiner:
         self._options = options
         self.gradient = gradient
         self._whole: dict[int, tuple[Blocks, Sampler]] = {}
-        self._solvers: dict[int, Solver] = {}
-        self._whole_solvers: dict[int, WholeSolver] = {}
+        self._solvers: dict[int, BlockSolver] = {}
+        self._whole_solvers: dict[int, WholeLevelSolver] = {}
         # A small moving image covers little of the reference even if all of it lies there.
         self._least = MIN_OVERLAP * min(1.0, moving[0].image.size / reference[0].image.size)
         small = [k for k, level in enumerate(reference) if level.image.size <= _WHOLE_PIXELS]
         self.finest_whole = small[0] if small else len(reference) - 1
 
-    def _whole_solver(self, index: int) -> WholeSolver:
+    def _whole_solver(self, index: int) -> WholeLevelSolver:
         """Return the solver of a whole level."""
         if index not in self._whole_solvers:
-            self._whole_solvers[index] = WholeSolver(
+            self._whole_solvers[index] = WholeLevelSolver(
                 self._coarse_model(index),
                 frame_of(self._reference[index].shape),
                 *self._prepared(index),
@@ -133,10 +135,10 @@ class Refiner:
             )
         return self._whole_solvers[index]
 
-    def _solver(self, index: int) -> Solver:
+    def _solver(self, index: int) -> BlockSolver:
         """Return the solver of a whole level with a gain and offset per block."""
         if index not in self._solvers:
-            self._solvers[index] = Solver(
+            self._solvers[index] = BlockSolver(
                 self._coarse_model(index),
                 frame_of(self._reference[index].shape),
                 epsilon=self._options.tolerance,
@@ -155,16 +157,16 @@ class Refiner:
             )
         return self._whole[index]
 
-    def _empty(self, index: int, model: Model) -> Solver:
+    def _empty(self, index: int, model: Model) -> BlockSolver:
         frame = frame_of(self._reference[index].shape)
-        return Solver(model, frame, epsilon=self._options.tolerance)
+        return BlockSolver(model, frame, epsilon=self._options.tolerance)
 
     def coarse(self, start: Array, *, first: int | None = None) -> Refined:
         """Refine on whole levels from `first` (the coarsest) to the finest whole one."""
         index = first = len(self._reference) - 1 if first is None else first
         matrix = start
         while True:
-            result = drained(
+            result = outcome_of(
                 self._between(
                     self._whole_solver(index).run(
                         scaled(matrix, 2.0**-index),
@@ -176,10 +178,10 @@ class Refiner:
                 )
             )
             ecc = abs(result.solution.ecc)
-            hopeless = index < first and ecc < _HOPELESS
+            hopeless = index < first and ecc < _LEAST_COARSE_ECC
             if index == self.finest_whole or hopeless or not np.isfinite(ecc):
                 return result
-            if not check.plausible(result.matrix, self._shape, self._moving[0].shape):
+            if not is_plausible(result.matrix, self._shape, self._moving[0].shape, SEARCHED):
                 return result
             matrix = result.matrix
             index = max(self.finest_whole, self._next(result))
@@ -187,7 +189,7 @@ class Refiner:
     def polished(self, start: Array) -> Refined:
         """Refine a good start on the finest whole level, with a gain and offset per block."""
         index = self.finest_whole
-        return drained(
+        return outcome_of(
             self._run(
                 self._solver(index),
                 index,
@@ -199,7 +201,7 @@ class Refiner:
 
     def _tight(self, index: int) -> float:
         """Return the step (px of the level) that does not matter for the precision."""
-        return _NEGLIGIBLE * self._options.precision * 2.0**-index
+        return _NEGLIGIBLE_SHARE_OF_PRECISION * self._options.precision * 2.0**-index
 
     def _coarse_model(self, index: int) -> Model:
         """Return the model for a level.
@@ -212,7 +214,7 @@ class Refiner:
 
     def _run(
         self,
-        solver: Solver,
+        solver: BlockSolver,
         index: int,
         matrix: Array,
         *,
@@ -295,6 +297,10 @@ class Refiner:
         size, choice = self._choice(start, index)
         solver = self._empty(index, self._options.motion)
         result: Refined | None = None
+
+        def reached(_: None) -> Refined:
+            return result or start
+
         first = self._first_tiles
         count, used = min(first, len(choice)), 0
         while used < count:
@@ -312,14 +318,7 @@ class Refiner:
                 tolerance=self._tight(index),
                 resumed=resumed,
             )
-            while True:
-                try:
-                    next(steps)
-                except StopIteration as stop:
-                    result = stop.value
-                    break
-                yield result or start
-            assert result is not None
+            result = yield from retold(steps, reached)
             yield result
             aim = self._aim(result, used, len(choice))
             excess = result.uncertainty / aim
@@ -343,7 +342,7 @@ class Refiner:
             return _FEW_TILES
         return _FIRST_TILES if model.degree == 1 else _MANY_TILES
 
-    def _add(self, solver: Solver, index: int, origins: Array, size: int) -> None:
+    def _add(self, solver: BlockSolver, index: int, origins: Array, size: int) -> None:
         """Give some tiles to a solver."""
         solver.add(
             tile_reference(self._reference[index], origins, size, gradient=self.gradient),
@@ -381,13 +380,3 @@ class Refiner:
 
 def _total(result: Refined) -> float:
     return float(np.hypot(result.uncertainty, result.bias))
-
-
-def drained(steps: Generator[None, None, Refined]) -> Refined:
-    """Return what a generator returns, without pausing."""
-    while True:
-        try:
-            next(steps)
-        except StopIteration as stop:
-            result: Refined = stop.value
-            return result

@@ -1,35 +1,27 @@
 """Inverse compositional ECC on a whole small level, with one gain and offset for all of it.
 
-The same equations as in `normal`, but a level of some thousand pixels affords what moments avoid:
-its Jacobian is kept, together with the image and a constant, so that one product per block gives
-all sums of an iteration.
+The same equations as in `normal_equations`, but a level of some thousand pixels affords what
+moments avoid: its Jacobian is kept, together with the image and a constant, so that one product
+per block gives all sums of an iteration.
 """
 
 from __future__ import annotations
 
 from collections.abc import Generator
-from functools import lru_cache
+from functools import lru_cache, partial
 
 import numpy as np
 
 from .._images.pyramid.blocks import Blocks, Sampler
 from .._images.pyramid.levels import Bools, Floats
-from .._transform.models import MODELS, Array, Frame, Model, compose, corner_motions, corner_slopes
+from .._transform.models import MODELS, Array, Frame, Model
+from .correlation import ecc_of_sums
+from .gauss_newton import GaussNewton, Step, linearised_for, pseudoinverse
 from .moments import exponents
-from .normal_equations import correlation, inverse2, withdrawn
-from .solver import (
-    LONGEST_STEP,
-    Convergence,
-    Solution,
-    covers,
-    no_solution,
-    pseudoinverse,
-    sandwich,
-    seen_pixels,
-)
+from .normal_equations import inverse2
 
 
-class WholeSolver:
+class WholeLevelSolver(GaussNewton):
     """Refines transforms of one small level.
 
     Parameters
@@ -57,68 +49,39 @@ class WholeSolver:
         epsilon: float,
         least: float,
     ) -> None:
-        self._model = model
-        self._frame = frame
+        super().__init__(model, frame, epsilon=epsilon)
         self._blocks = blocks
         self._sample = sample
-        self._eps = epsilon
         self._least = least
-        self._motions = corner_motions(model, frame)
-        self._limit = LONGEST_STEP * frame.radius
-        self._linearised: _Linearised | None = None
+        self._linearised: LinearisedLevel | None = None
 
-    def run(
-        self, matrix: Array, *, iterations: int, tolerance: float
-    ) -> Generator[None, None, Solution]:
-        """Refine `matrix`, in px of the level; see `Solver.run`."""
-        convergence = Convergence(self._eps, tolerance)
-        done, settled = 0, False
-        last: tuple[_Linearised, Array, Array, Array, float, float] | None = None
-        while done < iterations and not settled:
-            image = self._sample(matrix)
-            linearised, image = self._at(image)
-            yield
-            if linearised.count < self._least * self._blocks.values.size:
-                break
-            scores, gain, ecc = linearised.fit(image)
-            delta = (
-                linearised.inverse @ scores.sum(0) / gain if gain else np.zeros(scores.shape[1])
-            )
-            jacobian = corner_slopes(matrix, self._frame, self._motions)
-            moved = float(np.sqrt(np.sum((jacobian @ delta) ** 2) / 4))
-            if not (np.isfinite(ecc) and np.isfinite(moved)):
-                break
-            settled = convergence.reached(moved, ecc)
-            last = linearised, scores, delta, jacobian, gain, ecc
-            step = delta if moved <= self._limit else delta * (self._limit / moved)
-            matrix = compose(matrix, self._model, self._frame, step)
-            done += 1
-            if convergence.hopeless(done):
-                break
-        if last is None:
-            return no_solution(matrix, self._model.n_parameters)
-        linearised, scores, delta, jacobian, gain, ecc = last
-        covariance, corner = sandwich(
-            linearised.normals * gain**2,
-            scores * gain,
-            linearised.normal * gain**2,
-            delta,
-            jacobian,
+    def _step(self, matrix: Array) -> Generator[None, None, Step | None]:
+        found, image = linearised_for(
+            self._sample(matrix),
+            self._blocks,
+            self._linearised,
+            partial(LinearisedLevel, self._blocks, self._model, self._frame),
         )
-        return Solution(matrix, ecc, gain, covariance, corner, done, settled)
+        self._linearised = found
+        yield
+        if found.count < self._least * self._blocks.values.size:
+            return None
+        scores, gain, ecc = found.fit(image)
+        if not np.isfinite(ecc):
+            return None
+        delta = found.inverse @ scores.sum(0) / gain if gain else np.zeros(scores.shape[1])
+        return Step(
+            found.normals * gain**2,
+            scores * gain,
+            found.normal * gain**2,
+            delta,
+            self._jacobian(matrix),
+            ecc,
+            gain,
+        )
 
-    def _at(self, image: Floats) -> tuple[_Linearised, Floats]:
-        """Return the linearisation for the pixels that an image shows, and those alone of it."""
-        seen = seen_pixels(self._blocks, image)
-        found = self._linearised
-        if found is None or not covers(seen, found.seen):
-            # One pixel less than is seen: the next small step then does not change what is used.
-            used = None if seen is None else withdrawn(seen)
-            found = self._linearised = _Linearised(self._blocks, self._model, self._frame, used)
-        return found, image if found.seen is None else np.where(found.seen, image, np.float32(0))
 
-
-class _Linearised:
+class LinearisedLevel:
     """What depends only on the reference and on which pixels are seen."""
 
     def __init__(self, blocks: Blocks, model: Model, frame: Frame, seen: Bools | None) -> None:
@@ -161,7 +124,7 @@ class _Linearised:
         residual = pairs - self._photometric @ whole
         scores = sums[:, :p] - self._cross @ whole - residual @ self._coupling.T
         square = float(np.matmul(flat.transpose(0, 2, 1), flat).sum(dtype=np.float64))
-        return scores, float(whole[0]), correlation(self._pooled, pair, square)
+        return scores, float(whole[0]), ecc_of_sums(self._pooled, pair, square)
 
 
 @lru_cache(maxsize=16)

@@ -170,6 +170,29 @@ def strips(shape: tuple[int, ...]) -> Iterator[slice]:
         yield slice(top, min(top + step, shape[0]))
 
 
+class PixelSource(Protocol):
+    """One channel of pixels that come when sliced: an array, or what computes or reads them."""
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Height and width."""
+
+    @property
+    def size(self) -> int:
+        """Number of pixels."""
+
+    @property
+    def ndim(self) -> int:
+        """Number of axes, 2."""
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """Type of the pixels."""
+
+    def __getitem__(self, key: Any, /) -> NDArray[Any]:
+        """Return the pixels below two slices."""
+
+
 class GrayView:
     """One gray channel of a colour image in memory, computed only where it is asked for.
 

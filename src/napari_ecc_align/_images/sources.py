@@ -11,12 +11,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from .._common.errors import InputError
+from .limits import LIMITS
 from .pixels import as_array, check_mask, check_shape, check_size
-
-# Reading fewer pixels than these at once costs less than choosing among them.
-_SMALL_PIXELS = 2**21
-# What has to be read whole anyway, because it comes without a pyramid, may as well be kept.
-_SMALL_BYTES = 2**26
 
 
 class LazyArray(Protocol):
@@ -124,7 +120,7 @@ def _is_small(levels: tuple[LazyArray, ...]) -> bool:
     """Tell whether an image had better be read whole."""
     pixels = int(np.prod(levels[0].shape[:2]))
     size = int(np.prod(levels[0].shape)) * levels[0].dtype.itemsize
-    return pixels <= _SMALL_PIXELS or (len(levels) == 1 and size <= _SMALL_BYTES)
+    return pixels <= LIMITS.small_pixels or (len(levels) == 1 and size <= LIMITS.small_bytes)
 
 
 def _checked_mask(mask: Any, shape: tuple[int, ...], name: str) -> Any:

@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 from .._common.errors import InputError
 from .._transform.transform import Transform, map_points
 from .coverage import covered_pixels
+from .limits import LIMITS
 from .pixels import as_array
 from .pixels import check_shape as check_array
 from .sources import LazyArray, is_lazy
@@ -25,8 +26,6 @@ _BLOCK = 8192
 _REACH = 8
 # Shifts by more pixels than this leave nothing to copy.
 _FARTHEST = 2.0**31
-# Of a lazy image, what a block of the result needs is read in one piece.
-_LAZY_BLOCK = 2048
 
 
 @dataclass(frozen=True)
@@ -124,7 +123,7 @@ def _warped_lazily(
     border = fill_values(frame[0], fill, frame)
     outside = border * 255 if frame[0].dtype.kind == "b" else border
     result = np.empty((*shape, *frame[0].shape[2:]), frame[0].dtype)
-    for rows, columns in _blocks(shape, _LAZY_BLOCK):
+    for rows, columns in _blocks(shape, LIMITS.warped_side):
         window = _source_window(matrix, rows, columns, size, whole_below=0)
         if window is None:
             result[rows, columns] = _restored(outside, result.dtype).reshape(result.shape[2:])

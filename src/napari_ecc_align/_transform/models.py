@@ -16,6 +16,8 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from .transform import corners
+
 Array: TypeAlias = NDArray[np.float64]
 
 
@@ -149,24 +151,8 @@ class Frame:
 
     @cached_property
     def corners(self) -> Array:
-        """The (4, 2) corner pixels (x, y)."""
-        h, w = self.shape
-        return np.array([[0, 0], [w - 1, 0], [w - 1, h - 1], [0, h - 1]], dtype=np.float64)
-
-
-def apply(matrix: Array, points: ArrayLike) -> Array:
-    """Map (n, 2) points (x, y) through a 3x3 matrix."""
-    points = np.asarray(points, dtype=np.float64)
-    homogeneous = points @ matrix[:, :2].T + matrix[:, 2]
-    return np.asarray(homogeneous[:, :2] / homogeneous[:, 2:])
-
-
-def scaled(matrix: Array, factor: float) -> Array:
-    """Return `matrix` for images whose pixel coordinates were both multiplied by `factor`."""
-    out = matrix.copy()
-    out[:2, 2] *= factor
-    out[2, :2] /= factor
-    return out
+        """The (4, 2) corner pixels (x, y), one after the other around the image."""
+        return corners(self.shape)[[0, 1, 3, 2]]
 
 
 def compose(matrix: Array, model: Model, frame: Frame, delta: Array) -> Array:

@@ -225,14 +225,15 @@ def corner_error(a: ArrayLike, b: ArrayLike, shape: tuple[int, ...]) -> float:
     return float(np.sqrt((gap**2).sum(axis=1).mean()))
 
 
-def magnify(matrix: NDArray[np.float64], factor: float) -> NDArray[np.float64]:
-    """Carry a matrix between grids on which both images are `factor` times as fine.
+def scaled(matrix: NDArray[np.float64], factor: float) -> NDArray[np.float64]:
+    """Return a matrix for images whose pixel coordinates were both multiplied by `factor`.
 
     Pixel 0 stays pixel 0, as in OpenCV's ``pyrDown``, so there is no half-pixel term.
     """
-    scale = np.diag([factor, factor, 1.0])
-    carried: NDArray[np.float64] = scale @ matrix @ np.linalg.inv(scale)
-    return carried
+    out = matrix.copy()
+    out[:2, 2] *= factor
+    out[2, :2] /= factor
+    return out
 
 
 def transform_of(matrix: ArrayLike) -> Transform:

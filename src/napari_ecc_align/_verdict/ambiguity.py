@@ -7,9 +7,11 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-from .._images.pyramid.blocks import warp
+from .._common.opencv import cv2
+from .._ecc.correlation import cross_correlation, spectrum
+from .._images.pyramid.filters import warp
 from .._images.pyramid.levels import Bools, Floats, Level, floats
-from .._transform.models import scaled
+from .._transform.transform import scaled
 
 # What is coarser than this many pixels of the level is shading, not detail.
 _DETAIL = 6.0
@@ -18,7 +20,7 @@ _PATCH = 25
 # A place is looked at where the windows still share so much of what they share unmoved.
 _LEAST_SHARED = 0.2
 # Closer than this (px of the level) is the same place.
-_NEAR = 3.0
+_SAME_PLACE_RADIUS = 3.0
 # Places that might correlate so well, relative to here, are looked at one by one; at most so many.
 _WORTH_A_LOOK, _MOST_LOOKS = 0.6, 12
 
@@ -47,8 +49,8 @@ def rival_place(
         they do not correlate where they lie.
     """
     height, width = reference.shape
-    fixed = _windowed(*reference.patch(0, height, 0, width))
-    values, valid = moving.patch(0, moving.shape[0], 0, moving.shape[1])
+    fixed = _windowed(*reference.whole())
+    values, valid = moving.whole()
     if valid is not None:
         values[~valid] = np.nan
     image = warp(values, scaled(matrix, 2.0**-reference.index), (width, height))
@@ -74,8 +76,6 @@ def rival_place(
 
 def _windowed(image: Floats, valid: Bools | None) -> tuple[Floats, Floats]:
     """Return an image's detail under a window that falls to nothing at its border, and it."""
-    from .._common.opencv import cv2
-
     small = (0, 0)
     if valid is not None:
         weight = valid.astype(np.float32)
@@ -105,20 +105,9 @@ def _flat_top(shape: tuple[int, ...]) -> Floats:
 
 
 def _correlated(a: Floats, b: Floats) -> Floats:
-    from .._common.opencv import cv2
-
-    height, width = (cv2.getOptimalDFTSize(length) for length in a.shape)
-    below, right = height - a.shape[0], width - a.shape[1]
-    spectra = [
-        cv2.dft(
-            image
-            if below == right == 0
-            else cv2.copyMakeBorder(image, 0, below, 0, right, cv2.BORDER_CONSTANT)
-        )
-        for image in (a, b)
-    ]
-    product = cv2.mulSpectrums(spectra[1], spectra[0], 0, conjB=True)
-    return np.asarray(cv2.idft(product, flags=cv2.DFT_SCALE | cv2.DFT_REAL_OUTPUT))
+    """Return the circular cross correlation of two planes of one shape, not much enlarged."""
+    size = cv2.getOptimalDFTSize(a.shape[0]), cv2.getOptimalDFTSize(a.shape[1])
+    return cross_correlation(spectrum(b, size), spectrum(a, size))
 
 
 def _unwrapped(
@@ -154,8 +143,8 @@ def _kept_share(shape: tuple[int, ...], size: tuple[int, ...]) -> Floats:
     window = _flat_top(shape)
     padded = np.zeros((2 * size[0], 2 * size[1]), np.float32)
     padded[: shape[0], : shape[1]] = window
-    (height, width), spectrum = size, np.fft.rfft2(padded)
-    apart = np.fft.fftshift(np.fft.irfft2(np.abs(spectrum) ** 2))
+    (height, width), transform = size, np.fft.rfft2(padded)
+    apart = np.fft.fftshift(np.fft.irfft2(np.abs(transform) ** 2))
     top, left = height - height // 2, width - width // 2
     apart = apart[top : top + height, left : left + width]
     wrapped = np.fft.fftshift(_correlated(window, window))
@@ -186,14 +175,12 @@ def _shared_range(length: int, shift: int) -> tuple[slice, slice]:
 
 def _peaks_away(surface: Floats) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
     """Return the places (y, x) of the local maxima of a centred surface away from its middle."""
-    from .._common.opencv import cv2
-
     around = cv2.dilate(surface, np.ones((5, 5), np.uint8))
     peaks = (surface >= around) & np.isfinite(surface)
     peaks[[0, -1]] = peaks[:, [0, -1]] = False
     y, x = np.nonzero(peaks)
     middle_y, middle_x = (length // 2 for length in surface.shape)
-    away = np.hypot(x - middle_x, y - middle_y) > _NEAR
+    away = np.hypot(x - middle_x, y - middle_y) > _SAME_PLACE_RADIUS
     return y[away], x[away]
 
 

@@ -7,9 +7,11 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-from .._images.pyramid.blocks import TileSampler, halo, smoothed, tile_values, warp
+from .._ecc.correlation import ecc
+from .._images.pyramid.blocks import TileSampler, smoothed, tile_values
+from .._images.pyramid.filters import halo, warp
 from .._images.pyramid.levels import Floats, Level
-from .._images.pyramid.windows import at_hand
+from .._images.pyramid.windows import OnDemand
 from .._transform.transform import map_points
 
 _TILE = 44
@@ -22,7 +24,6 @@ _FARTHEST = 0.75
 # What the tiles' smoothing and sampling read around them, at most.
 _AROUND = 16
 _POINTS_A_SIDE = 48
-_LEAST_PIXELS = 100
 _MOST_PIXELS = 12_000
 
 
@@ -51,7 +52,7 @@ def sampled_ecc(
     whole, other = smoothed(reference), smoothed(moving)
     if whole is not None and other is not None:
         return _sparse_ecc(whole, other, matrices)
-    if _on_demand(reference) or _on_demand(moving):
+    if any(isinstance(level.image, OnDemand) for level in (reference, moving)):
         origins = _tiles_at_hand(reference, moving, matrices)
     else:
         origins = _even_tiles(reference.shape, _TILES_A_SIDE)
@@ -59,7 +60,7 @@ def sampled_ecc(
         return [0.0 for _ in matrices]
     values, valid = tile_values(reference, origins, _tile_side(reference.shape))
     return [
-        _pooled(values, valid, _sampled(moving, reference.shape, origins, matrix))
+        ecc(values, valid, _sampled(moving, reference.shape, origins, matrix))
         for matrix in matrices
     ]
 
@@ -88,7 +89,7 @@ def _sparse_ecc(whole: Floats, other: Floats, matrices: list[NDArray[np.float64]
     """Return the ECC of two smoothed images under each matrix, over a lattice of pixels."""
     lattice, size = _lattice(whole.shape)
     values = warp(whole, lattice, size)
-    return [_pooled(values, None, warp(other, matrix @ lattice, size)) for matrix in matrices]
+    return [ecc(values, None, warp(other, matrix @ lattice, size)) for matrix in matrices]
 
 
 def _lattice(shape: tuple[int, int]) -> tuple[NDArray[np.float64], tuple[int, int]]:
@@ -150,10 +151,6 @@ def _even_tiles(shape: tuple[int, int], most: int) -> NDArray[np.float64]:
     return origins
 
 
-def _on_demand(level: Level) -> bool:
-    return hasattr(level.image, "at_hand")
-
-
 def _tiles_at_hand(
     reference: Level, moving: Level, matrices: list[NDArray[np.float64]]
 ) -> NDArray[np.float64]:
@@ -166,8 +163,8 @@ def _tiles_at_hand(
     boxes = others[:, None] + box
     costs = np.zeros(len(others))
     for level, matrix in ((reference, np.eye(3)), *((moving, matrix) for matrix in matrices)):
-        there = at_hand(level, map_points(matrix, boxes))
-        costs += 0 if there is None else ~there
+        if isinstance(level.image, OnDemand):
+            costs += ~level.image.reader.at_hand(map_points(matrix, boxes))
     apart = np.array(reference.shape[::-1]) / _FEW_A_SIDE
     chosen = []
     for origin in origins:
@@ -175,23 +172,6 @@ def _tiles_at_hand(
         near = distances <= _FARTHEST
         chosen.append(others[np.where(near, costs + distances, np.inf).argmin()])
     return np.unique(chosen, axis=0)
-
-
-def _pooled(
-    values: NDArray[np.float32], valid: NDArray[np.bool_] | None, image: NDArray[np.float32]
-) -> float:
-    inside = np.isfinite(values + image)
-    if valid is not None:
-        inside &= valid
-    a, b = values[inside], image[inside]
-    if len(a) < _LEAST_PIXELS:
-        return 0.0
-    a, b = a - a.mean(), b - b.mean()
-    # Not by matrix products, whose threads take longer to wake than this. Products of single
-    # precision: either image may be far stronger than the other.
-    aa, ab, bb = (float((one * two).sum()) for one, two in ((a, a), (a, b), (b, b)))
-    norm = np.sqrt(aa) * np.sqrt(bb)
-    return float(ab / norm) if norm > 0 else 0.0
 
 
 def _valid_at(level: Level, points: NDArray[np.float64]) -> NDArray[np.bool_]:

@@ -11,11 +11,14 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from .._common.opencv import cv2
 from .._common.quantiles import middle
+from .._ecc.correlation import template_correlations
 from .._images.pyramid import tile_choice as tiles
-from .._images.pyramid.blocks import SIGMA, TileSampler, halo, tile_values
+from .._images.pyramid.blocks import TileSampler, tile_values
+from .._images.pyramid.filters import SIGMA, halo
 from .._images.pyramid.levels import Level, overview
-from .._transform.models import scaled
+from .._transform.transform import scaled
 
 AGREEMENT_RADIUS = 1.5
 """A tile agrees when it fits best within this many pixels (of its level) of where it is."""
@@ -187,17 +190,13 @@ def _matched(
     inverted: bool,
 ) -> tuple[NDArray[np.float32], NDArray[np.float64]]:
     """Return the correlation surface of every tile that can be matched, and the tiles' centres."""
-    from .._common.opencv import cv2
-
     templates, valid = tile_values(reference, origins, side)
     around = TileSampler(moving, origins - reach, side + 2 * reach)(matrix)
     # What is NaN anywhere has no extent, not even a small one.
     usable = (_extent(templates) >= _FLAT) & (_extent(around) >= _FLAT)
     if valid is not None:
         usable &= valid.all(axis=(1, 2))
-    surfaces = np.empty((int(usable.sum()), 2 * reach + 1, 2 * reach + 1), np.float32)
-    for region, template, surface in zip(around[usable], templates[usable], surfaces, strict=True):
-        cv2.matchTemplate(region, template, cv2.TM_CCOEFF_NORMED, surface)
+    surfaces = template_correlations(around[usable], templates[usable])
     finite = np.isfinite(surfaces).all(axis=(1, 2))
     surfaces, centres = surfaces[finite], origins[usable][finite] + (side - 1) / 2
     return -surfaces if inverted else surfaces, centres
@@ -348,8 +347,6 @@ def _vertex(
 
 def _rival(joint: NDArray[np.float32], best: NDArray[np.float64]) -> float:
     """Return the highest local maximum away from the best one, relative to it."""
-    from .._common.opencv import cv2
-
     top = float(joint.max())
     if top <= 0:
         return 1.0

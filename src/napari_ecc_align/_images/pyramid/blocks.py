@@ -18,17 +18,25 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..._common.opencv import cv2
-from ..._transform.models import Array, apply
+from ..._transform.models import Array
+from ..._transform.transform import corners, map_points
+from .filters import (
+    KERNEL,
+    LINEAR,
+    NAN,
+    RADIUS,
+    SIGMA,
+    eroded,
+    gradients,
+    halo,
+    inner_gradients,
+    represent,
+    smoothed_whole,
+    warp,
+)
 from .levels import Bools, Floats, Image, Level, floats
+from .windows import OnDemand
 
-KERNEL = 5
-SIGMA = 0.8
-RADIUS = KERNEL // 2
-# The halving filter mirrors the image at its border: that many pixels of a level are not data.
-BORDER = 2
-# Between the pixels, by ``matrix @ (x, y, 1)``; NaN outside.
-_LINEAR = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
-_NAN = (float("nan"),)
 # What smoothing to single precision loses nothing of.
 _NARROW = (np.dtype(np.uint8), np.dtype(np.uint16))
 # A level of at most so many pixels is smoothed whole, once.
@@ -67,74 +75,6 @@ class Blocks:
         return int(self.values.shape[-1])
 
 
-def _smoothed_inside(image: Floats, valid: Bools | None) -> tuple[Floats, Bools]:
-    """Smooth; what the kernel ring of the border or of an invalid pixel touches is not valid."""
-    out = floats(cv2.GaussianBlur(image, (KERNEL, KERNEL), SIGMA))
-    if valid is not None:
-        return out, _eroded(valid, RADIUS)
-    ok = np.zeros(image.shape, bool)
-    ok[RADIUS:-RADIUS, RADIUS:-RADIUS] = True
-    return out, ok
-
-
-def _smoothed_whole(image: Floats, valid: Bools | None) -> Floats:
-    """Smooth by a kernel normalised by the valid weight below it, which loses no pixel.
-
-    Good enough for a coarse level that is a start for a finer one.
-    """
-    kernel = (KERNEL, KERNEL)
-    out = floats(cv2.GaussianBlur(image, kernel, SIGMA, borderType=cv2.BORDER_CONSTANT))
-    out /= (
-        _full_weight((image.shape[0], image.shape[1]))
-        if valid is None
-        else _weight(valid.astype(np.float32))
-    )
-    return out
-
-
-def _weight(valid: Floats) -> Floats:
-    """Return how much of the kernel around each pixel lies on valid pixels."""
-    total = cv2.GaussianBlur(valid, (KERNEL, KERNEL), SIGMA, borderType=cv2.BORDER_CONSTANT)
-    return floats(np.maximum(total, np.float32(1e-6)))
-
-
-@lru_cache(maxsize=16)
-def _full_weight(shape: tuple[int, int]) -> Floats:
-    weight = _weight(np.ones(shape, np.float32))
-    weight.setflags(write=False)
-    return weight
-
-
-def _eroded(valid: Bools, radius: int) -> Bools:
-    element = np.ones((2 * radius + 1, 2 * radius + 1), np.uint8)
-    out = cv2.erode(valid.view(np.uint8), element, borderType=cv2.BORDER_CONSTANT, borderValue=0)
-    return np.asarray(out.view(bool))
-
-
-_DERIVATIVE = np.array([[-0.5, 0.0, 0.5]], np.float32)
-
-
-def gradients(image: Floats) -> tuple[Floats, Floats]:
-    """Return the central differences by x and y, per px."""
-    gx = cv2.filter2D(image, cv2.CV_32F, _DERIVATIVE)
-    gy = cv2.filter2D(image, cv2.CV_32F, _DERIVATIVE.T)
-    return floats(gx), floats(gy)
-
-
-def inner_gradients(blocks: Floats, step: int = 1) -> Floats:
-    """Return the same of blocks (n, b, b) but for their outermost pixels, shape (2, n, h, b - 2).
-
-    Of every `step`-th row.
-    """
-    n, b, _ = blocks.shape
-    rows = slice(1, b - 1, step)
-    out = np.empty((2, n, len(range(b)[rows]), b - 2), np.float32)
-    np.subtract(blocks[:, rows, 2:], blocks[:, rows, :-2], out=out[0])
-    np.subtract(blocks[:, 2::step, 1:-1], blocks[:, : b - 2 : step, 1:-1], out=out[1])
-    out *= np.float32(0.5)
-    return out
-
-
 def _blocks_of(image: NDArray[Scalar], size: int) -> NDArray[Scalar]:
     """Look at (h, w), padded with zeros, as blocks (rows, columns, size, size)."""
     h, w = image.shape
@@ -149,25 +89,15 @@ def _cut(image: NDArray[Scalar], size: int) -> NDArray[Scalar]:
     return np.ascontiguousarray(_blocks_of(image, size).reshape(-1, size, size))
 
 
-def represent(image: Floats, valid: Bools | None, gradient: bool) -> tuple[Floats, Bools | None]:
-    """Return the image, or its gradient magnitude, which outlives other stains and bands."""
-    if not gradient:
-        return image, valid
-    out, ok = _smoothed_inside(image, valid)
-    gx, gy = gradients(out)
-    # Not cv2.magnitude, whose last bits depend on where in memory its arguments lie.
-    return floats(np.sqrt(gx * gx + gy * gy)), _eroded(ok, 1)
-
-
 def _whole(level: Level, gradient: bool) -> tuple[Floats, Bools | None]:
-    image, valid = represent(*level.patch(0, level.shape[0], 0, level.shape[1]), gradient)
-    return _smoothed_whole(image, valid), valid
+    image, valid = represent(*level.whole(), gradient)
+    return smoothed_whole(image, valid), valid
 
 
 def whole_reference(level: Level, size: int, *, gradient: bool = False) -> Blocks:
     """Return all of a level as blocks of `size` px."""
     image, valid = _whole(level, gradient)
-    inside = _interior(level.shape, size) if valid is None else _cut(_eroded(valid, 1), size)
+    inside = _interior(level.shape, size) if valid is None else _cut(eroded(valid, 1), size)
     blocks = np.empty((3, *inside.shape), np.float32)
     for out, plane in zip(blocks, (image, *gradients(image)), strict=True):
         cut = _blocks_of(plane, size)
@@ -178,7 +108,7 @@ def whole_reference(level: Level, size: int, *, gradient: bool = False) -> Block
 @lru_cache(maxsize=32)
 def _interior(shape: tuple[int, int], size: int) -> Bools:
     """Return where a whole image has derivatives, in blocks."""
-    inside = _cut(_eroded(np.ones(shape, bool), 1), size)
+    inside = _cut(eroded(np.ones(shape, bool), 1), size)
     inside.setflags(write=False)
     return inside
 
@@ -204,15 +134,6 @@ def whole_moving(
         return _cut(warp(image, matrix, (shape[1], shape[0])), size)
 
     return sample
-
-
-def warp(image: Floats, matrix: Array, size: tuple[int, int]) -> Floats:
-    """Sample `image` at ``matrix @ (x, y, 1)`` for the pixels of a (w, h) image; NaN outside."""
-    if matrix[2, 0] == 0 and matrix[2, 1] == 0:
-        return floats(
-            cv2.warpAffine(image, matrix[:2] / matrix[2, 2], size, flags=_LINEAR, borderValue=_NAN)
-        )
-    return floats(cv2.warpPerspective(image, matrix, size, flags=_LINEAR, borderValue=_NAN))
 
 
 def tile_reference(level: Level, origins: Array, size: int, *, gradient: bool = False) -> Blocks:
@@ -249,12 +170,12 @@ def _smoothed_tiles(
         for out, (x, y) in zip(tiles, (first - 1).tolist(), strict=True):
             out[:] = whole[y : y + side, x : x + side]
         image: Floats = tiles.reshape(-1, side)
-        return image, None if level.valid is None else _eroded(~np.isnan(image), 1), 1
+        return image, None if level.valid is None else eroded(~np.isnan(image), 1), 1
     ring = halo(gradient)
     image, mask = _blurred(level, *_stack(level, first - ring, size + 2 * ring), gradient)
     if mask is None or level.valid is None:
         return image, None, ring
-    return image, _eroded(mask, RADIUS + 1), ring
+    return image, eroded(mask, RADIUS + 1), ring
 
 
 def smoothed(level: Level, *, gradient: bool = False) -> Floats | None:
@@ -267,9 +188,10 @@ def smoothed(level: Level, *, gradient: bool = False) -> Floats | None:
     name = f"smoothed {gradient}"
     kept = level.kept.get(name)
     if kept is None:
-        kept, valid = _blurred(level, level.image, level.valid, gradient)
+        valid = None if level.valid is None else level.valid[:, :]
+        kept, valid = _blurred(level, level.image, valid, gradient)
         if valid is not None:
-            kept[~_eroded(valid, RADIUS)] = np.nan
+            kept[~eroded(valid, RADIUS)] = np.nan
         for edge in (slice(None, RADIUS), slice(-RADIUS, None)):
             kept[edge] = np.nan
             kept[:, edge] = np.nan
@@ -300,8 +222,8 @@ def _stack(level: Level, first: NDArray[np.int_], side: int) -> tuple[Image, Boo
     raw = np.empty((n, side, side), level.image.dtype)
     valid = None if level.valid is None else np.empty((n, side, side), bool)
     # What is read chunk by chunk knows in which order it had better be.
-    order = getattr(level.image, "order", None)
-    for k in range(n) if order is None else order(first).tolist():
+    order = level.image.reader.order(first) if isinstance(level.image, OnDemand) else range(n)
+    for k in order:
         x, y = first[k].tolist()
         raw[k] = level.image[y : y + side, x : x + side]
         if valid is not None and level.valid is not None:
@@ -317,11 +239,6 @@ def _within(stack: NDArray[Scalar], size: int, ring: int) -> NDArray[Scalar]:
 
 def _inner(stack: NDArray[Scalar], size: int, ring: int) -> NDArray[Scalar]:
     return np.ascontiguousarray(_within(stack, size, ring))
-
-
-def halo(gradient: bool) -> int:
-    """Pixels around a tile that its smoothing and derivatives read."""
-    return RADIUS + 1 + (RADIUS + 1 if gradient else 0)
 
 
 class TileSampler:
@@ -354,15 +271,13 @@ class TileSampler:
         sample = cv2.warpAffine if flat else cv2.warpPerspective
         out = np.empty((len(local), size, size), np.float32)
         for patch, own, tile in zip(patches, local, out, strict=True):
-            sample(patch, own, (size, size), tile, _LINEAR, cv2.BORDER_CONSTANT, _NAN)
+            sample(patch, own, (size, size), tile, LINEAR, cv2.BORDER_CONSTANT, NAN)
         return out
 
     def _follow(self, matrix: Array) -> None:
         """Read again what lies below the tiles if they have wandered off."""
-        last = self._size - 1
-        square = np.array([[0, 0], [last, 0], [last, last], [0, last]], dtype=np.float64)
-        corners = (self._origins[:, None] + square).reshape(-1, 2)
-        mapped = apply(matrix, corners).reshape(-1, 4, 2)
+        boxes = self._origins[:, None] + corners((self._size, self._size))
+        mapped = map_points(matrix, boxes)
         low, high = mapped.min(axis=1), mapped.max(axis=1)
         if not self._patches.size or (low < self._low).any() or (high > self._high).any():
             self._read(low, high)
@@ -382,7 +297,7 @@ class TileSampler:
     def _read_padded(self, side: int) -> None:
         """Read from an image smaller than a patch: everything around it is missing."""
         h, w = self._level.shape
-        values, valid = self._level.patch(0, h, 0, w)
+        values, valid = self._level.whole()
         padded, inside = (
             np.zeros((side + h, side + w), np.float32),
             np.zeros((side + h, side + w), bool),
@@ -399,7 +314,7 @@ class TileSampler:
         ring = halo(self._gradient) - 1
         image, valid = _blurred(level, *_stack(level, first, side), self._gradient)
         if valid is not None:
-            image[~_eroded(valid, RADIUS)] = np.nan
+            image[~eroded(valid, RADIUS)] = np.nan
         patches = image.reshape(-1, side, side)
         for edge in (slice(None, ring), slice(-ring, None)):
             patches[:, edge] = np.nan

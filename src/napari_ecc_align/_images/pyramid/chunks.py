@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from ..._common.opencv import cv2
 from .levels import Bools, Image
-from .windows import Window
+from .windows import Window, WindowReader
 
 # Chunks of at most so many bytes are read whole and kept, up to so many bytes.
 _CHUNK_BYTES = 2**25
@@ -20,7 +20,7 @@ _KEPT_BYTES = 3 * 2**24
 _STRIP = 512
 
 
-class GivenArray:
+class GivenArray(WindowReader):
     """A lazy array of one or more channels as a gray image.
 
     Parameters

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..._common.opencv import cv2
-from .blocks import gradients
+from .filters import gradients
 from .levels import Floats, Level, floats
 from .windows import interpolated
 
@@ -25,7 +25,7 @@ _PATCH = 48
 _CELLS = 3
 _MOST = 4
 # A level that lies further (px of it) from every known convention is not trusted.
-_NEAR = 0.15
+_FARTHEST_FROM_CONVENTION = 0.15
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,7 +53,7 @@ class Placement:
     @property
     def known(self) -> bool:
         """Tell whether the level follows a known convention."""
-        return self.distance < _NEAR
+        return self.distance < _FARTHEST_FROM_CONVENTION
 
 
 def spots(guide: Level) -> Vector:
@@ -62,7 +62,7 @@ def spots(guide: Level) -> Vector:
     `guide` is any level of it in memory.
     """
     height, width = guide.shape
-    image, valid = guide.patch(0, height, 0, width)
+    image, valid = guide.whole()
     texture = cv2.cornerMinEigenVal(image, max(3, min(height, width) // 40), 3)
     if valid is not None:
         reach = np.ones((9, 9), np.uint8)

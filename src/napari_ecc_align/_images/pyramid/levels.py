@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ..._common.opencv import cv2
+from ..pixels import PixelSource
 
 Bools = NDArray[np.bool_]
 Floats = NDArray[np.float32]
@@ -44,9 +45,9 @@ class Level:
 
     Attributes
     ----------
-    image : (h, w) array
-        Any real dtype.
-    valid : (h, w) bool array or None
+    image : PixelSource, shape (h, w)
+        An array of any real dtype, or what is sliced like one.
+    valid : PixelSource of bool, shape (h, w), or None
         Pixels that may be used; None if all.
     offset, scale : float
         `patch` returns ``(image - offset) / scale``.
@@ -59,8 +60,8 @@ class Level:
         What has been made of the level once and may be wanted again, by name.
     """
 
-    image: Image
-    valid: Bools | None
+    image: PixelSource
+    valid: PixelSource | None
     offset: float
     scale: float
     index: int
@@ -71,6 +72,10 @@ class Level:
     def shape(self) -> tuple[int, int]:
         """Height and width in px of this level."""
         return self.image.shape[0], self.image.shape[1]
+
+    def whole(self) -> tuple[Floats, Bools | None]:
+        """Return all pixels as `patch` does."""
+        return self.patch(0, self.shape[0], 0, self.shape[1])
 
     def patch(self, y0: int, y1: int, x0: int, x1: int) -> tuple[Floats, Bools | None]:
         """Return rows y0:y1 and columns x0:x1 in single precision, and their validity.
@@ -94,7 +99,7 @@ class Level:
         return out
 
 
-def _finite(image: Image, mask: Bools | None) -> Bools | None:
+def _finite(image: PixelSource, mask: Bools | None) -> Bools | None:
     """Return the pixels that are used and finite, or None if that is all of them."""
     # What is only sliced like an array comes with its finite pixels counted.
     if image.dtype.kind == "f" and isinstance(image, np.ndarray):
@@ -107,7 +112,7 @@ def _finite(image: Image, mask: Bools | None) -> Bools | None:
     return None if mask is None or mask.all() else mask
 
 
-def _contrast(image: Image, valid: Bools | None) -> tuple[float, float]:
+def _contrast(image: PixelSource, valid: Bools | None) -> tuple[float, float]:
     """Return mean and standard deviation of a sample of the valid pixels."""
     step = max(1, int(np.sqrt(image.size / 4096)))
     if valid is None and image.dtype == np.uint8:
@@ -127,7 +132,7 @@ def _contrast(image: Image, valid: Bools | None) -> tuple[float, float]:
     return offset, scale
 
 
-def base(image: Image, mask: Bools | None = None) -> Level:
+def base(image: PixelSource, mask: Bools | None = None) -> Level:
     """Wrap an image as level 0.
 
     Parameters
@@ -141,7 +146,7 @@ def base(image: Image, mask: Bools | None = None) -> Level:
         raise ValueError(
             f"expected a 2-D real image, got {image.ndim} dimensions of {image.dtype}"
         )
-    if image.dtype == bool:
+    if image.dtype == bool and isinstance(image, np.ndarray):
         image = image.view(np.uint8)
     if mask is not None and mask.shape != image.shape:
         raise ValueError(f"the mask's shape {mask.shape} is not the image's {image.shape}")
@@ -155,11 +160,11 @@ def halved(level: Level) -> Level:
 
     Masked pixels have no weight at all (normalised convolution), so what they hold cannot leak.
     """
-    array = isinstance(level.image, np.ndarray)
-    native = array and level.image.dtype in _NATIVE and level.image.dtype.isnative
-    exact = level.image.dtype.kind == "f" or level.scale >= _MIN_INTEGER_CONTRAST
+    pixels, dtype = level.image, level.image.dtype
+    native = isinstance(pixels, np.ndarray) and dtype in _NATIVE and dtype.isnative
+    exact = dtype.kind == "f" or level.scale >= _MIN_INTEGER_CONTRAST
     if level.valid is None and native and exact and (level.index > 0 or _moderate(level)):
-        coarse = np.asarray(cv2.pyrDown(level.image))
+        coarse = np.asarray(cv2.pyrDown(pixels))
         return Level(coarse, None, level.offset, level.scale, level.index + 1, level.own)
     h, w = (level.shape[0] + 1) // 2, (level.shape[1] + 1) // 2
     image = np.empty((h, w), np.float32)
@@ -201,7 +206,7 @@ def pyramid(level: Level, smallest: int) -> list[Level]:
     return levels
 
 
-def image_pyramid(image: Image, mask: Bools | None = None) -> list[Level]:
+def image_pyramid(image: PixelSource, mask: Bools | None = None) -> list[Level]:
     """Return the pyramid of an image, full resolution first, down to about 24 px.
 
     Parameters

@@ -15,20 +15,17 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ..limits import LIMITS
 from .chunks import GivenArray, mask_reader
 from .grids import WHOLE, Grid, placed, spots
 from .levels import Image, Level, base, halved, pyramid
 from .streaming import Rows, gathered, halved_rows
-from .windows import Halved, Magnified, Placed, windowed
+from .windows import Halved, Placed, magnified, on_demand_level
 
-# A given level of at most so many pixels is read whole.
-_WHOLE_PIXELS = 2**22
-# Of an image without a pyramid, the finest level that is kept has at most so many bytes.
-_KEPT_BYTES = 2**27
 # Places to compare levels at are chosen on a level of at most so many pixels.
 _GUIDE_PIXELS = 2**19
 # A level may be made from a given one that is finer by this factor.
-_NEAR = 1.5
+_NEAR_FACTOR = 1.5
 # Sizes are rounded: what is coarser by no more than this is not coarser.
 _ROUNDED = 1.02
 
@@ -67,12 +64,12 @@ def lazy_pyramid(
         No level gets a side below so many px.
     """
     given = _readable(arrays, gray, mask)
-    image, valid, times = _kept(given[-1], _KEPT_BYTES if len(given) == 1 else None)
+    image, valid, times = _kept(given[-1], LIMITS.kept_bytes if len(given) == 1 else None)
     known = base(image, valid)
     if len(given) == 1:
         return _magnified(replace(known, index=times), given[0].shape, smallest)
     fine = [
-        windowed(array, 0, known, known.offset, known.scale, own=array is given[0])
+        on_demand_level(array, 0, known, known.offset, known.scale, own=array is given[0])
         for array in given
     ]
     levels = _on_grids(fine, known)
@@ -99,7 +96,7 @@ def _readable(
         if mask is not None:
             inside = mask_reader(mask, (width / columns, height / rows))
         given.append(GivenArray(array, gray, inside))
-        if rows * columns <= _WHOLE_PIXELS:
+        if rows * columns <= LIMITS.whole_pixels:
             break
     return given
 
@@ -117,7 +114,7 @@ def _kept(array: GivenArray, most_bytes: int | None) -> tuple[Image, Any, int]:
     itemsize = array.dtype.itemsize if narrow else 4
     times = 0
     while (
-        height * width > _WHOLE_PIXELS
+        height * width > LIMITS.whole_pixels
         if most_bytes is None
         else times == 0 or height * width * itemsize > most_bytes
     ):
@@ -138,7 +135,7 @@ def _magnified(kept: Level, shape: tuple[int, int], smallest: int) -> list[Level
     """Return the pyramid of an image of which nothing finer than a level in memory was kept."""
     shapes = _shapes(shape, kept.index)
     fine = [
-        windowed(Magnified(kept, shapes[k], kept.index - k), k, kept, 0.0, 1.0, own=False)
+        on_demand_level(magnified(kept, shapes[k], kept.index - k), k, kept, 0.0, 1.0, own=False)
         for k in range(kept.index)
     ]
     return fine + pyramid(kept, smallest)
@@ -173,14 +170,14 @@ def _read_at(
     near = [
         level
         for level in given
-        if level.known and factor / _NEAR <= level.factor <= factor * _ROUNDED
+        if level.known and factor / _NEAR_FACTOR <= level.factor <= factor * _ROUNDED
     ]
     if not near:
-        return windowed(Halved(finer), index, known, 0.0, 1.0, own=finer.own)
+        return on_demand_level(Halved(finer), index, known, 0.0, 1.0, own=finer.own)
     source, step, start = _relative(near[-1], index)
     if _same(source, step, start, shape):
         return replace(source, index=index)
-    return windowed(Placed(source, shape, step, start), index, known, 0.0, 1.0, own=False)
+    return on_demand_level(Placed(source, shape, step, start), index, known, 0.0, 1.0, own=False)
 
 
 def _in_memory(given: _Given, shape: tuple[int, int], index: int) -> Level:

@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Generator
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ..pixels import LUMINANCE, GrayView, channel_weights, counted_pixels, mixed, to_gray
 from ..sources import LazyImage, Source
@@ -68,7 +67,7 @@ def _levels(source: Source) -> list[Level]:
         data = to_gray(data, np.ones(data.shape[:2], bool) if valid is None else valid)
     elif image.ndim == 3:
         # A gray copy of the whole would be larger than all else that is needed.
-        data = cast("NDArray[Any]", GrayView(data, channel_weights(data, valid)))
+        return image_pyramid(GrayView(data, channel_weights(data, valid)), valid)
     return image_pyramid(data, valid)
 
 

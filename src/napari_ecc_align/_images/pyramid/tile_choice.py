@@ -8,8 +8,9 @@ import numpy as np
 
 from ..._common.opencv import cv2
 from ..._common.quantiles import quantile
-from ..._transform.models import Array, apply
-from .blocks import BORDER, halo
+from ..._transform.models import Array
+from ..._transform.transform import corners, map_points
+from .filters import BORDER, halo
 from .levels import Level
 
 # Tiles weaker than this share of a strong one are paper, sky or noise; so many are not stronger.
@@ -87,7 +88,7 @@ def _structure(level: Level) -> Array:
     kept = level.kept.get("structure")
     if kept is not None:
         return kept
-    image, valid = level.patch(0, level.shape[0], 0, level.shape[1])
+    image, valid = level.whole()
     gx = cv2.Sobel(image, cv2.CV_32F, 1, 0)
     gy = cv2.Sobel(image, cv2.CV_32F, 0, 1)
     planes = np.empty((*image.shape, 3 if valid is None else 4), np.float32)
@@ -122,12 +123,12 @@ def _mapped(origins: Array, size: int, matrix: Array) -> tuple[Array, Array]:
     """Return the middles of mapped tiles, (2, n) as (x, y), and how far these reach from them."""
     last = size - 1
     if matrix[2, 0] == matrix[2, 1] == 0:
-        middles = apply(matrix, origins + last / 2).T
+        middles = map_points(matrix, origins + last / 2).T
         return middles, np.abs(matrix[:2, :2] / matrix[2, 2]).sum(axis=1) * (last / 2)
-    square = np.array([[0, 0], [last, 0], [last, last], [0, last]], dtype=np.float64)
-    corners = apply(matrix, (square[:, None] + origins).reshape(-1, 2)).T.reshape(2, 4, -1)
-    middles = corners.sum(axis=1) / 4
-    return middles, np.abs(corners - middles[:, None]).max(axis=1)
+    boxes = origins + corners((size, size))[[0, 1, 3, 2], None]
+    mapped = np.moveaxis(map_points(matrix, boxes), -1, 0)
+    middles = mapped.sum(axis=1) / 4
+    return middles, np.abs(mapped - middles[:, None]).max(axis=1)
 
 
 def order(origins: Array, strengths: Array, overlaps: Array, shape: tuple[int, int]) -> Array:

@@ -6,13 +6,15 @@ disk, a coarser one made of it on the fly, or a finer one that was never kept ca
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections import OrderedDict
-from typing import Any, Protocol, cast
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..._common.opencv import cv2
+from .filters import BORDER
 from .levels import Bools, Floats, Image, Level, floats
 
 Window = tuple[int, int, int, int]
@@ -24,85 +26,77 @@ _RECENT = 4
 _REACH = 3
 
 
-class Readable(Protocol):
-    """Pixels that can be had window by window, with their validity (None if all count)."""
+class WindowReader(ABC):
+    """Pixels that can be had window by window, with their validity.
+
+    Attributes
+    ----------
+    shape : tuple of int
+        Height and width.
+    dtype : dtype
+    masked : bool
+        Whether some pixels may not count.
+    """
 
     shape: tuple[int, int]
     dtype: np.dtype[Any]
     masked: bool
 
+    @abstractmethod
     def read(self, window: Window) -> tuple[Image, Bools | None]:
-        """Return the pixels of a window inside the image."""
+        """Return the pixels of a window inside the image, and which count (None if all)."""
+
+    def order(self, first: NDArray[np.int_]) -> NDArray[np.int_]:
+        """Return an order in which to read at some (x, y), (n, 2)."""
+        return np.arange(len(first))
+
+    def at_hand(self, corners: NDArray[np.float64]) -> Bools:
+        """Tell which boxes, (n, 4, 2) by the (x, y) of their corners, cost no reading."""
+        return np.ones(len(corners), bool)
 
 
-class _Recent:
-    """What was read last."""
+class OnDemand:
+    """The pixels of a reader, sliced as an array is; the last windows are kept."""
 
-    def __init__(self, source: Readable) -> None:
-        self.source = source
+    ndim = 2
+
+    def __init__(self, reader: WindowReader) -> None:
+        self.reader = reader
+        self.shape, self.dtype = reader.shape, reader.dtype
+        self.size = self.shape[0] * self.shape[1]
         self._kept: OrderedDict[Window, tuple[Image, Bools | None]] = OrderedDict()
 
     def read(self, key: tuple[slice, slice]) -> tuple[Image, Bools | None]:
         """Return values and validity below two slices."""
         (y0, y1, _), (x0, x1, _) = (
-            part.indices(length) for part, length in zip(key, self.source.shape, strict=True)
+            part.indices(length) for part, length in zip(key, self.shape, strict=True)
         )
         window = y0, max(y0, y1), x0, max(x0, x1)
         found = self._kept.pop(window, None)
-        self._kept[window] = found = found or self.source.read(window)
+        self._kept[window] = found = found or self.reader.read(window)
         if len(self._kept) > _RECENT:
             self._kept.popitem(last=False)
         return found
 
-
-class _Values:
-    """The pixels, sliced as an array is."""
-
-    def __init__(self, recent: _Recent) -> None:
-        self._recent = recent
-        self.shape = recent.source.shape
-        self.dtype = recent.source.dtype
-        self.size = self.shape[0] * self.shape[1]
-        self.ndim = 2
-
     def __getitem__(self, key: tuple[slice, slice]) -> Image:
-        return self._recent.read(key)[0]
-
-    def order(self, first: NDArray[np.int_]) -> NDArray[np.int_]:
-        """Return an order in which to read at some (x, y), (n, 2)."""
-        find = getattr(self._recent.source, "order", None)
-        return np.arange(len(first)) if find is None else find(first)
-
-    def at_hand(self, corners: NDArray[np.float64]) -> Bools:
-        """Tell which boxes, (n, 4, 2) by the (x, y) of their corners, cost no reading."""
-        find = getattr(self._recent.source, "at_hand", None)
-        return np.ones(len(corners), bool) if find is None else find(corners)
-
-
-def at_hand(level: Level, corners: NDArray[np.float64]) -> Bools | None:
-    """Tell which boxes of a level, (n, 4, 2) by the (x, y) of their corners, cost no reading.
-
-    None for a level in memory, where nothing does.
-    """
-    find = getattr(level.image, "at_hand", None)
-    return None if find is None else find(corners)
+        return self.read(key)[0]
 
 
 class _Validity:
     """Which pixels count, sliced as an array is; single pixels are looked up on a coarse level."""
 
-    def __init__(self, recent: _Recent, coarse: Level) -> None:
-        self._recent = recent
+    ndim = 2
+    dtype = np.dtype(bool)
+
+    def __init__(self, pixels: OnDemand, coarse: Level) -> None:
+        self._pixels = pixels
         self._coarse = coarse
-        self.shape = recent.source.shape
-        self.dtype = np.dtype(bool)
-        self.size = self.shape[0] * self.shape[1]
-        self.ndim = 2
+        self.shape, self.size = pixels.shape, pixels.size
 
     def __getitem__(self, key: tuple[Any, Any]) -> Bools:
         y, x = key
         if isinstance(y, slice):
-            values, valid = self._recent.read((y, x))
+            values, valid = self._pixels.read((y, x))
             return np.ones(values.shape, bool) if valid is None else valid
         if self._coarse.valid is None:
             return np.ones(np.shape(y), bool)
@@ -113,14 +107,14 @@ class _Validity:
         return np.asarray(self._coarse.valid[row, column])
 
 
-def windowed(
-    source: Readable, index: int, coarse: Level, offset: float, scale: float, *, own: bool
+def on_demand_level(
+    reader: WindowReader, index: int, coarse: Level, offset: float, scale: float, *, own: bool
 ) -> Level:
-    """Return a level that reads its pixels from `source`.
+    """Return a level whose pixels come from `reader`.
 
     Parameters
     ----------
-    source : Readable
+    reader : WindowReader
         The pixels of the level.
     index : int
         Of the level.
@@ -129,15 +123,12 @@ def windowed(
     offset, scale, own : float, bool
         As in `Level`.
     """
-    recent = _Recent(source)
-    # A level is typed as what it nearly always is: arrays. Nothing but the shape, the dtype and
-    # rectangles of a fine level is ever asked for.
-    values = cast("Image", _Values(recent))
-    validity = _Validity(recent, coarse) if source.masked else None
-    return Level(values, cast("Bools | None", validity), offset, scale, index, own)
+    pixels = OnDemand(reader)
+    validity = _Validity(pixels, coarse) if reader.masked else None
+    return Level(pixels, validity, offset, scale, index, own)
 
 
-class Halved:
+class Halved(WindowReader):
     """The next coarser level, made on the fly from the surroundings of a window."""
 
     def __init__(self, level: Level) -> None:
@@ -164,7 +155,7 @@ class Halved:
         return np.where(valid, coarse / np.maximum(weight, 1e-6), 0).astype(np.float32), valid
 
 
-class Placed:
+class Placed(WindowReader):
     """A level on its own grid, interpolated from one that lies on another grid.
 
     Parameters
@@ -175,6 +166,8 @@ class Placed:
         Of the result.
     step, start : ndarray of float64, shape (2,)
         Pixel (x, y) of the result lies at ``step * (x, y) + start`` of `level`, by (x, y).
+    ring : int, default: 0
+        So many of the outermost pixels of the result do not count.
     """
 
     def __init__(
@@ -183,11 +176,13 @@ class Placed:
         shape: tuple[int, int],
         step: NDArray[np.float64],
         start: NDArray[np.float64],
+        ring: int = 0,
     ) -> None:
         self._level = level
         self.shape = shape
         self.dtype = np.dtype(np.float32)
-        self.masked = level.valid is not None
+        self.masked = level.valid is not None or ring > 0
+        self._ring = ring
         self._step = step
         self._start = start
 
@@ -202,7 +197,15 @@ class Placed:
         right, bottom = np.clip(last, (left + 1, top + 1), limits).tolist()
         values, valid = self._level.patch(top, bottom, left, right)
         shift = self._step * (x0, y0) + self._start - (left, top)
-        return interpolated(values, valid, self._step, shift, (y1 - y0, x1 - x0))
+        found, inside = interpolated(values, valid, self._step, shift, (y1 - y0, x1 - x0))
+        if self._ring:
+            y, x = np.arange(y0, y1), np.arange(x0, x1)
+            counted = np.outer(
+                (y >= self._ring) & (y < self.shape[0] - self._ring),
+                (x >= self._ring) & (x < self.shape[1] - self._ring),
+            )
+            inside = counted if inside is None else counted & inside
+        return found, inside
 
 
 def interpolated(
@@ -233,8 +236,8 @@ def interpolated(
     return out, inside
 
 
-class Magnified:
-    """A fine level that was not kept, as far as a coarser one in memory knows it.
+def magnified(level: Level, shape: tuple[int, int], times: int) -> Placed:
+    """Return a fine level that was not kept, as far as a coarser one in memory knows it.
 
     Parameters
     ----------
@@ -245,23 +248,6 @@ class Magnified:
     times : int
         How many halvings lie between.
     """
-
-    masked = True
-
-    def __init__(self, level: Level, shape: tuple[int, int], times: int) -> None:
-        step = 2.0**-times
-        self._placed = Placed(level, shape, np.full(2, step), np.zeros(2))
-        self.shape = shape
-        self.dtype = np.dtype(np.float32)
-        # The halving filter mirrors the image at its border: that ring is not data.
-        self._ring = 2 * 2**times
-
-    def read(self, window: Window) -> tuple[Floats, Bools | None]:
-        """Return the pixels of a window, in units of the level's scale."""
-        values, valid = self._placed.read(window)
-        y0, y1, x0, x1 = window
-        height, width = self.shape
-        ring = self._ring
-        y, x = np.arange(y0, y1), np.arange(x0, x1)
-        inside = np.outer((y >= ring) & (y < height - ring), (x >= ring) & (x < width - ring))
-        return values, inside if valid is None else inside & valid
+    # The halving filter mirrors the image at its border: that ring is not data.
+    ring = BORDER * 2**times
+    return Placed(level, shape, np.full(2, 2.0**-times), np.zeros(2), ring)

@@ -1,0 +1,331 @@
+"""Gauss-Newton iterations of one level: steps, when they have converged, how certain they are."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Generator
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Protocol, TypeVar
+
+import numpy as np
+
+from .._common.opencv import cv2
+from .._images.pyramid.blocks import Blocks
+from .._images.pyramid.levels import Bools, Floats
+from .._transform.models import Array, Frame, Model, compose, corner_motions, corner_slopes
+from .normal_equations import withdrawn
+
+# A Gauss-Newton step is trusted this far (corner RMS as a share of the normalised radius).
+_LONGEST_STEP = 0.2
+# A linearisation is kept while it uses this share of the pixels that are seen.
+_STILL_SEEN = 0.8
+# Closer than this (px of the level), the moving image's gradients are those at the solution.
+CLOSE = 0.2
+# Each step is taken to be shorter than the last by a factor within these limits, and the second
+# by this one if the first is close already and the images correlate like this.
+_RATES = (0.05, 0.98)
+_FIRST_RATE = 0.07
+_ALIKE = 0.99
+# After so many iterations, steps that are not `CLOSE` lead nowhere.
+_LAST_CHANCE = 25
+
+
+@dataclass(frozen=True)
+class Solution:
+    """State of a solve.
+
+    Attributes
+    ----------
+    matrix : (3, 3) array
+        Reference pixel of the level to moving pixel of the level.
+    ecc : float
+        Correlation of reference and sampled moving image, gain and offset fitted globally; NaN if
+        undefined.
+    gain : float
+        Sign tells the polarity.
+    covariance : (p, p) array
+        Of the parameters around `matrix`, in normalised coordinates.
+    corner_uncertainty : float
+        RMS over the reference's corners, one sigma, in px of the level; inf if undetermined.
+    iterations : int
+    converged : bool
+    """
+
+    matrix: Array
+    ecc: float
+    gain: float
+    covariance: Array
+    corner_uncertainty: float
+    iterations: int
+    converged: bool
+
+
+def no_solution(matrix: Array, parameters: int) -> Solution:
+    """Return what is known where nothing could be fitted."""
+    covariance = np.full((parameters, parameters), np.inf)
+    return Solution(matrix, float("nan"), 1.0, covariance, float("inf"), 0, False)
+
+
+class Convergence:
+    """Whether the steps so far leave anything to be expected.
+
+    Parameters
+    ----------
+    epsilon : float
+        A change of the ECC by less ends a run.
+    tolerance : float
+        So does the prospect of moving the corners by less (RMS, px of the level).
+    """
+
+    def __init__(self, epsilon: float, tolerance: float) -> None:
+        self._epsilon = epsilon
+        self.tolerance = tolerance
+        self.moved, self.left, self._rate = np.inf, np.inf, _RATES[1]
+        self._ecc: float | None = None
+
+    def resume(self) -> None:
+        """Begin anew, but from where the last run ended: what it learned still holds."""
+        self._ecc = None
+
+    def reached(self, moved: float, ecc: float) -> bool:
+        """Tell whether nothing that matters is to be expected after a step."""
+        if self._ecc is not None:
+            self._rate = min(max(moved / self.moved, _RATES[0]), _RATES[1])
+        elif self.moved == np.inf and moved < CLOSE and abs(ecc) > _ALIKE:
+            self._rate = _FIRST_RATE
+        self.moved = moved
+        # Steps that shrink by a factor each add up to this.
+        self.left = moved * self._rate / (1 - self._rate)
+        before, self._ecc = -2.0 if self._ecc is None else self._ecc, abs(ecc)
+        return self.left < self.tolerance or abs(self._ecc - before) < self._epsilon
+
+    def diverges(self, done: int) -> bool:
+        """Tell whether so many steps should have come closer."""
+        return done >= _LAST_CHANCE and self.moved > CLOSE
+
+
+def sandwich(
+    normals: Array, scores: Array, normal: Array, delta: Array, jacobian: Array
+) -> tuple[Array, float]:
+    """Return the covariance of the parameters, and what it means at the corners (px).
+
+    Residuals are correlated between neighbouring pixels, so that their variance alone would
+    promise too much.  The blocks' scores are nearly independent: their outer products give the
+    sandwich covariance, and, averaged over directions, a scale for the inverse normal matrix.
+    The mean of both is less noisy than the first and less blind than the second.
+
+    Parameters
+    ----------
+    normals : (n, p, p) array
+    scores : (n, p) array
+        Of each block.
+    normal : (p, p) array
+        Of all of them.
+    delta : (p,) array
+        The step that solves the equations.
+    jacobian : (8, p) array
+        How the parameters move the corners.
+    """
+    p = len(normal)
+    normal = (normal + normal.T) / 2
+    n = int((normals[:, 0, 0] > 0).sum())
+    values, vectors = eigen(normal)
+    if n <= p or values[0] <= 1e-9 * values[-1]:
+        return np.full((p, p), np.inf), float("inf")
+    inverse = (vectors / values) @ vectors.T
+    residual = scores - normals @ delta
+    half = inverse @ (residual.T @ residual * (n / (n - p)))
+    covariance = 0.5 * (half @ inverse + np.trace(half) / p * inverse)
+    return covariance, float(np.sqrt(np.sum((jacobian @ covariance) * jacobian) / 4))
+
+
+@dataclass(frozen=True)
+class Step:
+    """One Gauss-Newton step.
+
+    Attributes
+    ----------
+    normals : (n, p, p) array
+        Each block's contribution to the normal matrix.
+    scores : (n, p) array
+        Each block's contribution to the right-hand side.
+    normal : (p, p) array
+        The normal matrix that was solved.
+    delta : (p,) array
+        The solution.
+    jacobian : (8, p) array
+        How the parameters move the corners.
+    ecc, gain : float
+        At the transform that the step starts from; see `Solution`.
+    """
+
+    normals: Array
+    scores: Array
+    normal: Array
+    delta: Array
+    jacobian: Array
+    ecc: float
+    gain: float
+
+    @cached_property
+    def moved(self) -> float:
+        """How far the step moves the corners (RMS, px of the level)."""
+        return float(np.sqrt(np.sum((self.jacobian @ self.delta) ** 2) / 4))
+
+    def limited(self, limit: float) -> Array:
+        """Return the step, shortened so that it moves the corners by `limit` at most."""
+        moved = self.moved
+        return self.delta if moved <= limit else self.delta * (limit / moved)
+
+    def uncertainty(self) -> tuple[Array, float]:
+        """Return the covariance of the parameters, and what it means at the corners (px)."""
+        return sandwich(self.normals, self.scores, self.normal, self.delta, self.jacobian)
+
+
+class GaussNewton(ABC):
+    """Refines transforms of one level; what the equations are is up to the subclass.
+
+    Parameters
+    ----------
+    model : Model
+    frame : Frame
+        Of the reference level.
+    epsilon : float
+        Stop when the ECC changes by less.
+    """
+
+    def __init__(self, model: Model, frame: Frame, *, epsilon: float) -> None:
+        self._model = model
+        self._frame = frame
+        self._epsilon = epsilon
+        self._motions = corner_motions(model, frame)
+        self._limit = _LONGEST_STEP * frame.radius
+        self._convergence = Convergence(epsilon, 0.0)
+        # The last step of a run, if it was too small to sample the same blocks again.
+        self._unsampled_step: Array | None = None
+
+    def run(
+        self, matrix: Array, *, iterations: int, tolerance: float, resumed: bool = False
+    ) -> Generator[None, None, Solution]:
+        """Refine `matrix`, in px of the level.
+
+        Parameters
+        ----------
+        matrix : (3, 3) array
+            Start.
+        iterations : int
+            At most so many.
+        tolerance : float
+            Stop when all further steps are expected to move the corners by less (RMS, px of the
+            level).
+        resumed : bool
+            `matrix` is where the last run ended, and what that learned still holds.
+
+        Yields
+        ------
+        None
+            At least once in every iteration.
+        """
+        if resumed:
+            self._convergence.resume()
+        else:
+            self._convergence = Convergence(self._epsilon, tolerance)
+            self._unsampled_step = None
+        last: Step | None = None
+        done, converged = 0, False
+        while done < iterations and not converged:
+            step = yield from self._step(matrix)
+            if step is None or not np.isfinite(step.moved):
+                break
+            self._convergence.tolerance = self._tolerance(tolerance, done, step)
+            converged = self._convergence.reached(step.moved, step.ecc)
+            matrix = compose(matrix, self._model, self._frame, step.limited(self._limit))
+            last = step
+            done += 1
+            if self._convergence.diverges(done):
+                break
+        if last is None:
+            return no_solution(matrix, self._model.n_parameters)
+        if self._convergence.left < tolerance:
+            self._unsampled_step = last.limited(self._limit)
+        covariance, corner = last.uncertainty()
+        return Solution(matrix, last.ecc, last.gain, covariance, corner, done, converged)
+
+    @abstractmethod
+    def _step(self, matrix: Array) -> Generator[None, None, Step | None]:
+        """Return the step at `matrix`, None where the images share too little."""
+
+    def _tolerance(self, tolerance: float, done: int, step: Step) -> float:
+        """Return the tolerance that holds after so many iterations and this step."""
+        return tolerance
+
+    def _jacobian(self, matrix: Array) -> Array:
+        """Return how the parameters move the corners at `matrix`, (8, p)."""
+        return corner_slopes(matrix, self._frame, self._motions)
+
+
+class _SeesPixels(Protocol):
+    seen: Bools | None
+
+
+_Linearised = TypeVar("_Linearised", bound=_SeesPixels)
+
+
+def linearised_for(
+    image: Floats,
+    blocks: Blocks,
+    current: _Linearised | None,
+    linearise: Callable[[Bools | None], _Linearised],
+) -> tuple[_Linearised, Floats]:
+    """Return a linearisation for the pixels that an image shows, and those alone of it.
+
+    Parameters
+    ----------
+    image : (n, b, b) array
+        Samples of the moving image; NaN where there are none.
+    blocks : Blocks
+        Of the reference.
+    current : linearisation or None
+        Kept while its pixels are still seen and nearly all that are.
+    linearise : callable
+        Makes one for the pixels it is given.
+    """
+    seen = _seen_pixels(blocks, image)
+    if current is None or not _covers(seen, current.seen):
+        # One pixel less than is seen: the next small step then does not change what is used.
+        current = linearise(None if seen is None else withdrawn(seen))
+    return current, image if current.seen is None else np.where(current.seen, image, np.float32(0))
+
+
+def _seen_pixels(blocks: Blocks, image: Floats) -> Bools | None:
+    """Return the pixels valid in both images, None if all."""
+    if not np.isnan(image.sum()):
+        return blocks.valid
+    finite = ~np.isnan(image)
+    return finite if blocks.valid is None else finite & blocks.valid
+
+
+def _covers(now: Bools | None, before: Bools | None) -> bool:
+    """Tell whether the pixels seen `before` are still seen and nearly all of those seen `now`."""
+    if now is None:
+        return before is None
+    if before is None:
+        return False
+    if np.any(before > now):
+        return False
+    return bool(np.count_nonzero(before) > _STILL_SEEN * np.count_nonzero(now))
+
+
+def pseudoinverse(normal: Array) -> Array:
+    """Invert a normal matrix, but move nothing in directions the image is silent about."""
+    values, vectors = eigen((normal + normal.T) / 2)
+    keep = values > 1e-7 * max(values[-1], 1e-30)
+    inverse = np.where(keep, 1 / np.where(keep, values, 1), 0)
+    return np.asarray((vectors * inverse) @ vectors.T)
+
+
+def eigen(symmetric: Array) -> tuple[Array, Array]:
+    """Return eigenvalues, ascending, and eigenvectors as columns; numpy's way in takes longer."""
+    _, values, vectors = cv2.eigen(symmetric)
+    return values[::-1, 0], vectors[::-1].T

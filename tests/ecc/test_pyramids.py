@@ -1,0 +1,158 @@
+"""Levels in memory and on demand, and the choice of tiles."""
+
+import numpy as np
+import pytest
+
+from napari_ecc_align._images.limits import LIMITS
+from napari_ecc_align._images.pyramid import tile_choice
+from napari_ecc_align._images.pyramid.blocks import TileSampler, tile_reference, whole_reference
+from napari_ecc_align._images.pyramid.filters import gradients, halo
+from napari_ecc_align._images.pyramid.levels import image_pyramid
+from napari_ecc_align._images.pyramid.on_demand import lazy_pyramid
+from pairs import picture
+
+
+class Counting:
+    """A lazy image that counts how often each of its pixels is asked for."""
+
+    def __init__(self, array, chunk=None):
+        self.array, self.shape, self.dtype, self.ndim = array, array.shape, array.dtype, array.ndim
+        if chunk:
+            self.chunks = (chunk, chunk)
+        self.times = np.zeros(array.shape, int)
+
+    def __getitem__(self, key):
+        self.times[key] += 1
+        return self.array[key]
+
+
+@pytest.fixture
+def small_limits(monkeypatch):
+    monkeypatch.setattr(LIMITS, "whole_pixels", 150**2)
+    monkeypatch.setattr(LIMITS, "kept_bytes", 2**30)
+
+
+def camera(dtype=np.uint8):
+    return np.rint(picture("camera")[:451, :398]).astype(dtype)
+
+
+def unchanged(pixels):
+    return pixels
+
+
+@pytest.mark.usefixtures("small_limits")
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.float32])
+@pytest.mark.parametrize("chunk", [None, 64, 100])
+def test_without_a_pyramid_every_pixel_is_asked_for_once(dtype, chunk):
+    image = camera(dtype)
+    counted = Counting(image, chunk)
+    levels = lazy_pyramid([counted], unchanged, None, 24)
+    assert (counted.times == 1).all()
+    for level, expected in zip(levels[1:], image_pyramid(image)[1:], strict=True):
+        assert level.shape == expected.shape
+        assert np.array_equal(level.image, expected.image)
+
+
+@pytest.mark.usefixtures("small_limits")
+def test_levels_between_given_ones_are_halved_where_they_are_asked_for():
+    image = camera()
+    expected = image_pyramid(image)
+    given = [Counting(image, 64), Counting(np.asarray(expected[2].image), 64)]
+    levels = lazy_pyramid(given, unchanged, None, 24)
+    assert [level.shape for level in levels] == [level.shape for level in expected]
+    given[0].times[:] = 0
+    found, valid = levels[1].patch(40, 90, 30, 100)
+    exact, _ = expected[1].patch(40, 90, 30, 100)
+    assert valid is None
+    # Up to the rounding of what is kept in 8 bits, and in the units of each level.
+    correlation = np.corrcoef(found.ravel(), exact.ravel())[0, 1]
+    assert correlation > 0.9999
+    assert (given[0].times > 0).mean() < 0.25
+
+
+def test_levels_keep_pixel_zero_at_pixel_zero():
+    x = np.arange(256, dtype=np.float32)
+    levels = image_pyramid(np.tile(x, (256, 1)))
+    for level in levels:
+        ramp = level.image[level.shape[0] // 2, 4:-4].astype(float)
+        np.testing.assert_allclose(ramp, 2**level.index * np.arange(4, 4 + len(ramp)), atol=1e-3)
+
+
+def test_what_is_masked_has_no_weight():
+    image = camera(np.float32)
+    mask = np.ones(image.shape, bool)
+    mask[100:200, 50:170] = False
+    leaky = np.where(mask, image, np.nan)
+    for level, other in zip(image_pyramid(image, mask), image_pyramid(leaky), strict=True):
+        assert (level.valid is None) == (other.valid is None)
+        values, valid = level.patch(0, level.shape[0], 0, level.shape[1])
+        others, _ = other.patch(0, level.shape[0], 0, level.shape[1])
+        assert np.array_equal(values, others)
+        if valid is not None:
+            assert not values[~valid].any()
+
+
+def test_tiles_are_cut_from_the_smoothed_level():
+    level = image_pyramid(camera())[0]
+    origins = np.array([[50.0, 60.0], [200.0, 300.0]])
+    tiles = tile_reference(level, origins, 32)
+    whole = whole_reference(level, 16)
+    # The block that begins at (64, 64) lies in the first tile.
+    block = (64 // 16) * -(-level.shape[1] // 16) + 64 // 16
+    np.testing.assert_allclose(tiles.values[0, 4:20, 14:30], whole.values[block], atol=1e-5)
+    np.testing.assert_allclose(tiles.slopes[:, 0, 4:20, 14:30], whole.slopes[:, block], atol=1e-5)
+    gx, gy = gradients(tiles.values[1])
+    np.testing.assert_allclose(tiles.slopes[0, 1, 1:-1, 1:-1], gx[1:-1, 1:-1], atol=1e-6)
+    np.testing.assert_allclose(tiles.slopes[1, 1, 1:-1, 1:-1], gy[1:-1, 1:-1], atol=1e-6)
+
+
+def test_tiles_sampled_at_whole_pixels_are_tiles():
+    level = image_pyramid(camera())[0]
+    origins = np.array([[50.0, 60.0], [200.0, 300.0]])
+    matrix = np.array([[1, 0, 7], [0, 1, -9], [0, 0, 1.0]])
+    sampled = TileSampler(level, origins, 32)(matrix)
+    there = tile_reference(level, origins + np.array([7, -9]), 32)
+    np.testing.assert_allclose(sampled, there.values, atol=1e-5)
+    outside = TileSampler(level, origins, 32)(
+        matrix + np.array([[0, 0, 380], [0, 0, 0], [0, 0, 0]])
+    )
+    assert np.isnan(outside[1]).all()
+
+
+@pytest.mark.parametrize("margin", [0, 9])
+def test_tiles_to_choose_from_lie_side_by_side_inside_the_margin(margin):
+    origins = tile_choice.grid((300, 500), 48, margin)
+    assert origins.min() >= margin
+    assert (origins + 48 <= np.array([500, 300]) - margin).all()
+    assert len(origins) == ((500 - 2 * margin) // 48) * ((300 - 2 * margin) // 48)
+
+
+def test_only_what_has_texture_in_both_directions_is_strong():
+    rng = np.random.default_rng(0)
+    image = np.zeros((256, 256), np.float32)
+    image[:, 64:128] = np.sin(np.arange(64))
+    image[:, 192:] = rng.normal(size=(256, 64))
+    level = image_pyramid(image)[0]
+    origins = np.array([[8.0, 96], [72, 96], [200, 96]])
+    flat, striped, textured = tile_choice.strength(level, 1, origins, 40)
+    assert flat == pytest.approx(0, abs=1e-6)
+    assert striped < 1e-4 * textured
+
+
+def test_any_leading_part_of_the_chosen_tiles_covers_the_image():
+    shape = (600, 600)
+    origins = tile_choice.grid(shape, 40, 8)
+    strengths = np.random.default_rng(0).uniform(1, 2, len(origins))
+    order = tile_choice.order(origins, strengths, np.ones(len(origins)), shape)
+    assert sorted(order) == list(range(len(origins)))
+    first = origins[order[:36]] // 100
+    assert len(np.unique(first, axis=0)) == 36
+
+
+def test_tiles_are_told_by_how_well_they_land():
+    moving = image_pyramid(camera())[0]
+    size, ring = 40, halo(False)
+    width = moving.shape[1]
+    origins = np.array([[100.0, 100], [width - size / 2 - ring - 8, 100], [width + 5.0, 100]])
+    found = tile_choice.overlap(origins, size, np.eye(3), moving, False)
+    assert found.tolist() == [1, 0.5, 0]

@@ -1,0 +1,162 @@
+"""Initial guesses, and what is asked of them before they are believed."""
+
+import cv2
+import numpy as np
+import pytest
+
+from napari_ecc_align import Transform
+from napari_ecc_align._common.steps import outcome_of
+from napari_ecc_align._ecc.correlation import (
+    cross_correlation,
+    ecc,
+    spectrum,
+    template_correlations,
+)
+from napari_ecc_align._ecc.features import initial_guesses
+from napari_ecc_align._ecc.global_search import similarities, translations
+from napari_ecc_align._ecc.quick_check import agreement
+from napari_ecc_align._images.pyramid.levels import image_pyramid
+from napari_ecc_align._transform.models import MODELS
+from napari_ecc_align._transform.plausible import SEARCHED, Limits, distortion, is_plausible
+from napari_ecc_align._transform.transform import corner_error
+from pairs import known_pair
+
+SHAPE = (256, 256)
+
+
+def turned(degrees, scale):
+    """Return a similarity about the centre of SHAPE."""
+    matrix = np.eye(3)
+    matrix[:2] = cv2.getRotationMatrix2D((127.5, 127.5), degrees, scale)
+    return matrix
+
+
+def levels_of(matrix, sign, index):
+    known = known_pair("camera", Transform(matrix, "homography"), shape=SHAPE)
+    pyramids = image_pyramid(known.reference), image_pyramid(sign * known.moving)
+    return [levels[index] for levels in pyramids]
+
+
+@pytest.mark.parametrize("sign", [1, -1])
+@pytest.mark.parametrize("gradient", [False, True])
+@pytest.mark.parametrize("shift", [(23, -14), (-60, 40)])
+def test_phase_correlation_finds_a_shift(sign, gradient, shift):
+    matrix = np.eye(3)
+    matrix[:2, 2] = shift
+    guesses = translations(*levels_of(matrix, sign, 1), gradient=gradient, count=3)
+    assert len(guesses) == 3
+    # A pixel of a level of half the size.
+    assert corner_error(guesses[0], matrix, SHAPE) <= 2
+
+
+@pytest.mark.parametrize("sign", [1, -1])
+@pytest.mark.parametrize(("degrees", "scale"), [(70, 1.19), (-120, 1.0)])
+def test_the_search_finds_a_turn_and_a_scale(sign, degrees, scale):
+    truth = turned(degrees, scale)
+    guesses = outcome_of(similarities(*levels_of(truth, sign, 2), gradient=False, count=6))
+    assert min(corner_error(guess, truth, SHAPE) for guess in guesses) < 12
+
+
+@pytest.mark.parametrize("sign", [1, -1])
+@pytest.mark.parametrize("model", ["similarity", "affine", "homography"])
+def test_features_find_a_turn_and_a_scale(sign, model):
+    truth = turned(75, 1.15)
+    guesses = outcome_of(initial_guesses(*levels_of(truth, sign, 0), MODELS[model]))
+    assert min(corner_error(guess, truth, SHAPE) for guess in guesses) < 2
+
+
+@pytest.mark.parametrize("gradient", [False, True])
+@pytest.mark.parametrize("sign", [1, -1])
+def test_tiles_agree_at_the_right_place_only(sign, gradient):
+    truth = np.array([[1.01, 0.02, 5], [-0.01, 0.99, -4], [0, 0, 1]])
+    known = known_pair("camera", Transform(truth), shape=SHAPE)
+    reference, moving = image_pyramid(known.reference), image_pyramid(sign * known.moving)
+    elsewhere = truth.copy()
+    elsewhere[:2, 2] += 17, 11
+    shares = [
+        agreement(
+            reference[0],
+            reference[2],
+            moving[0],
+            matrix,
+            inverted=sign < 0 and not gradient,
+            gradient=gradient,
+        ).share
+        for matrix in (truth, elsewhere)
+    ]
+    assert shares[0] > 0.9
+    assert shares[1] < 0.3
+
+
+@pytest.mark.parametrize(
+    ("matrix", "believed"),
+    [
+        (np.eye(3), True),
+        (turned(130, 0.5), True),
+        (np.diag([-1.0, 1, 1]), False),
+        (np.diag([5.0, 5, 1]), False),
+        (np.diag([4.0, 1, 1]), False),
+        ([[1, 0, 400], [0, 1, 0], [0, 0, 1]], False),
+        ([[1, 0, 0], [0, 1, 0], [-0.01, 0, 1]], False),
+        (np.full((3, 3), np.nan), False),
+    ],
+    ids=["identity", "turn", "mirror", "growth", "shear", "outside", "fold", "not finite"],
+)
+def test_what_is_plausible(matrix, believed):
+    assert is_plausible(np.array(matrix, float), SHAPE, SHAPE, SEARCHED) is believed
+
+
+def test_limits_are_what_is_said():
+    matrix = np.diag([2.0, 1.5, 1])
+    for stretch, believed in ((2.1, True), (1.9, False)):
+        limits = Limits(stretch=stretch, shear=2, area=16, overlap=0)
+        assert is_plausible(matrix, SHAPE, SHAPE, limits) is believed
+
+
+def test_a_distortion_is_that_of_the_derivative():
+    matrix = np.array([[1.1, 0.2, 5], [-0.1, 0.9, 3], [1e-3, -2e-3, 1]])
+    step = 1e-5
+
+    def there(x, y):
+        return (matrix @ (x, y, 1))[:2] / (matrix @ (x, y, 1))[2]
+
+    derivative = np.stack(
+        [
+            (there(40 + step, 70) - there(40 - step, 70)) / (2 * step),
+            (there(40, 70 + step) - there(40, 70 - step)) / (2 * step),
+        ],
+        axis=1,
+    )
+    found = distortion(matrix, 40, 70)
+    expected = np.linalg.svd(derivative, compute_uv=False)
+    np.testing.assert_allclose((found.stretch, found.squeeze), expected, rtol=1e-6)
+    assert found.determinant == pytest.approx(np.linalg.det(derivative), rel=1e-6)
+
+
+def test_the_coefficient_is_pearsons_over_what_is_shared():
+    rng = np.random.default_rng(0)
+    a, b = rng.normal(size=(2, 30, 40)).astype(np.float32)
+    b += a
+    valid = rng.random(a.shape) > 0.2
+    b[:3] = np.nan
+    shared = valid & np.isfinite(b)
+    assert ecc(a, valid, b) == pytest.approx(np.corrcoef(a[shared], b[shared])[0, 1], abs=1e-6)
+    assert ecc(a[:9, :9], None, b[:9, :9]) == 0
+    assert ecc(np.ones_like(a), None, a) == 0
+
+
+def test_cross_correlation_is_the_sum_of_products():
+    a, b = np.random.default_rng(0).normal(size=(2, 12, 15)).astype(np.float32)
+    found = cross_correlation(spectrum(a, (12, 15)), spectrum(b, (12, 15)))
+    for dy, dx in ((0, 0), (2, 5), (11, 14)):
+        expected = (np.roll(a, (-dy, -dx), (0, 1)) * b).sum()
+        assert found[dy, dx] == pytest.approx(expected, abs=1e-4)
+
+
+def test_a_template_is_found_where_it_was_cut():
+    regions = np.random.default_rng(0).normal(size=(2, 20, 20)).astype(np.float32)
+    surfaces = template_correlations(regions, regions[:, 3:11, 5:13])
+    assert surfaces.shape == (2, 13, 13)
+    for surface in surfaces:
+        assert np.unravel_index(surface.argmax(), surface.shape) == (3, 5)
+        assert surface.max() == pytest.approx(1, abs=1e-5)

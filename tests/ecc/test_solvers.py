@@ -1,0 +1,122 @@
+"""Solvers and refinement on pairs whose motion is known."""
+
+import numpy as np
+import pytest
+
+from napari_ecc_align import Transform
+from napari_ecc_align._common.steps import outcome_of
+from napari_ecc_align._ecc.gauss_newton import Convergence, pseudoinverse, sandwich
+from napari_ecc_align._ecc.options import SearchOptions
+from napari_ecc_align._ecc.refine import Refiner
+from napari_ecc_align._ecc.solver import BlockSolver
+from napari_ecc_align._ecc.whole_level import WholeLevelSolver
+from napari_ecc_align._images.pyramid.blocks import whole_moving, whole_reference
+from napari_ecc_align._images.pyramid.levels import image_pyramid
+from napari_ecc_align._transform.models import MODELS, Frame
+from napari_ecc_align._transform.transform import MOTION_MODELS, corner_error
+from pairs import known_pair, random_transform
+
+SHAPE = (128, 144)
+
+
+def solver_of(kind, model, known, sign=1):
+    reference = image_pyramid(known.reference)[0]
+    moving = image_pyramid(sign * known.moving)[0]
+    blocks = whole_reference(reference, 16)
+    sample = whole_moving(moving, SHAPE, 16)
+    options = {"epsilon": 1e-9, "least": 0.1}
+    if kind == "whole level":
+        return WholeLevelSolver(MODELS[model], Frame(SHAPE), blocks, sample, **options)
+    solver = BlockSolver(MODELS[model], Frame(SHAPE), **options)
+    solver.add(blocks, sample)
+    return solver
+
+
+@pytest.mark.parametrize("kind", ["blocks", "whole level"])
+@pytest.mark.parametrize("model", MOTION_MODELS)
+def test_a_small_motion_is_found_in_every_model(kind, model):
+    known = known_pair("camera", random_transform(4, model, SHAPE, size=1.5), shape=SHAPE)
+    solver = solver_of(kind, model, known)
+    solution = outcome_of(solver.run(np.eye(3), iterations=60, tolerance=1e-4))
+    assert solution.converged
+    assert solution.ecc > 0.99
+    assert solution.gain > 0
+    error = corner_error(solution.matrix, known.truth.matrix, SHAPE)
+    assert error < 0.05
+    assert error < 5 * solution.corner_uncertainty + 0.02
+    assert Transform(solution.matrix, model).model == model
+
+
+@pytest.mark.parametrize("kind", ["blocks", "whole level"])
+def test_a_negative_has_a_negative_gain(kind):
+    known = known_pair("camera", random_transform(4, "affine", SHAPE, size=1.5), shape=SHAPE)
+    solver = solver_of(kind, "affine", known, sign=-1)
+    solution = outcome_of(solver.run(np.eye(3), iterations=60, tolerance=1e-4))
+    assert solution.gain < 0 and solution.ecc < -0.99
+    assert corner_error(solution.matrix, known.truth.matrix, SHAPE) < 0.05
+
+
+@pytest.mark.parametrize("kind", ["blocks", "whole level"])
+def test_without_overlap_nothing_is_solved(kind):
+    known = known_pair("camera", random_transform(4, "affine", SHAPE), shape=SHAPE)
+    away = np.array([[1, 0, 500], [0, 1, 0], [0, 0, 1.0]])
+    solution = outcome_of(solver_of(kind, "affine", known).run(away, iterations=5, tolerance=1e-4))
+    assert np.isnan(solution.ecc) and not solution.converged
+    assert solution.corner_uncertainty == np.inf
+    assert np.array_equal(solution.matrix, away)
+
+
+def test_a_pause_follows_every_iteration():
+    known = known_pair("camera", random_transform(4, "affine", SHAPE, size=1.5), shape=SHAPE)
+    solver = solver_of("blocks", "affine", known)
+    pauses = []
+    solution = outcome_of(solver.run(np.eye(3), iterations=60, tolerance=1e-4), pauses.append)
+    assert len(pauses) == solution.iterations
+
+
+@pytest.mark.parametrize("precision", [0.2, 0.02])
+def test_the_refiner_reaches_the_stated_precision(precision):
+    shape = (300, 320)
+    known = known_pair("astronaut", random_transform(2, "affine", shape, size=4.0), shape=shape)
+    pyramids = [image_pyramid(image) for image in (known.reference, known.moving)]
+    refiner = Refiner(*pyramids, SearchOptions(precision=precision), gradient=False)
+    refined = outcome_of(refiner.fine(refiner.coarse(np.eye(3))))
+    assert refined.uncertainty < 1.1 * precision
+    assert corner_error(refined.matrix, known.truth.matrix, shape) < 4 * precision
+
+
+def test_steps_that_shrink_have_converged_before_they_are_small():
+    convergence = Convergence(0.0, 0.1)
+    assert not convergence.reached(1.0, 0.5)
+    assert not convergence.reached(0.5, 0.6)
+    # All that would follow a step of 0.05, each a tenth of the one before.
+    assert convergence.reached(0.05, 0.7)
+
+
+def test_no_more_correlation_is_convergence_too():
+    convergence = Convergence(1e-3, 0.0)
+    assert not convergence.reached(1.0, 0.5)
+    assert convergence.reached(1.0, 0.5005)
+
+
+def test_steps_that_stay_long_diverge():
+    convergence = Convergence(0.0, 0.0)
+    convergence.reached(3.0, 0.1)
+    assert not convergence.diverges(10)
+    assert convergence.diverges(25)
+
+
+def test_a_silent_direction_is_not_moved():
+    normal = np.diag([4.0, 2.0, 0.0])
+    np.testing.assert_allclose(pseudoinverse(normal), np.diag([0.25, 0.5, 0]), atol=1e-12)
+
+
+def test_the_sandwich_is_the_covariance_of_repeated_fits():
+    rng = np.random.default_rng(0)
+    design = rng.normal(size=(200, 5, 2))
+    normals = design.transpose(0, 2, 1) @ design
+    scores = (design.transpose(0, 2, 1) @ rng.normal(0, 0.5, (200, 5, 1)))[..., 0]
+    normal = normals.sum(0)
+    delta = np.linalg.solve(normal, scores.sum(0))
+    covariance, _ = sandwich(normals, scores, normal, delta, np.ones((8, 2)))
+    np.testing.assert_allclose(covariance, 0.25 * np.linalg.inv(normal), rtol=0.25, atol=3e-5)
