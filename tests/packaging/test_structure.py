@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ast
+
 import pytest
 from imports_of import SOURCE, between_folders, circles, imports, modules, outside_imports
 
@@ -80,3 +82,24 @@ def test_every_folder_says_what_it_holds() -> None:
 def test_a_circle_is_found() -> None:
     assert circles({"a": {"b"}, "b": {"c"}, "c": {"a"}, "d": {"a"}}) == [["a", "b", "c"]]
     assert between_folders({"x.a": {"y.b"}, "y.c": {"x.d"}}, "") == {"x": {"y"}, "y": {"x"}}
+
+
+FRONT_DOORS = {"align", "align_stack", "inspect_alignment"}
+MOST_PARAMETERS = 8
+
+
+def test_options_travel_as_values() -> None:
+    long = {
+        f"{name}.{node.name}"
+        for name, path in modules().items()
+        for node in ast.walk(ast.parse(path.read_text("utf-8")))
+        if isinstance(node, ast.FunctionDef) and _parameters(node) > MOST_PARAMETERS
+    }
+    assert {name.rpartition(".")[2] for name in long} <= FRONT_DOORS, long
+
+
+def _parameters(function: ast.FunctionDef) -> int:
+    """Return how many parameters a function has, but for `self` and `cls`."""
+    every = function.args
+    names = [one.arg for one in (*every.posonlyargs, *every.args, *every.kwonlyargs)]
+    return len(set(names) - {"self", "cls"}) + bool(every.vararg) + bool(every.kwarg)
