@@ -1,4 +1,4 @@
-"""Where to start: from cheap to dear, each start refined on coarse levels and asked by tiles."""
+"""Initial guesses from cheap to dear, each refined on coarse levels and checked by tiles."""
 
 from __future__ import annotations
 
@@ -114,10 +114,7 @@ class InitialGuesses:
         self._refined_from: list[tuple[Refiner, Array]] = []
 
     def _at_most(self, pixels: int) -> int:
-        sizes = [
-            max(a.image.size, b.image.size)
-            for a, b in zip(self.reference, self.moving, strict=True)
-        ]
+        sizes = [max(a.size, b.size) for a, b in zip(self.reference, self.moving, strict=True)]
         return next((k for k, size in enumerate(sizes) if size <= pixels), len(sizes) - 1)
 
     def sources(self) -> Iterator[tuple[str, Callable[[], Candidates]]]:

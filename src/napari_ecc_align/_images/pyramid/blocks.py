@@ -183,7 +183,7 @@ def smoothed(level: Level, *, gradient: bool = False) -> Floats | None:
 
     Tiles of a small level overlap, and are wanted more than once.
     """
-    if level.image.size > _SMOOTHED_PIXELS or not isinstance(level.image, np.ndarray):
+    if level.size > _SMOOTHED_PIXELS or not isinstance(level.image, np.ndarray):
         return None
     name = f"smoothed {gradient}"
     kept = level.kept.get(name)

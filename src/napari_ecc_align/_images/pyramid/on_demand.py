@@ -143,7 +143,7 @@ def _magnified(kept: Level, shape: tuple[int, int], smallest: int) -> list[Level
 
 def _on_grids(fine: list[Level], guide: Level) -> list[_Given]:
     """Return the given levels with their grids; but for the last, only those that are known."""
-    while guide.image.size > _GUIDE_PIXELS:
+    while guide.size > _GUIDE_PIXELS:
         guide = halved(guide)
     places = spots(guide)
     levels = [_Given(fine[0], WHOLE, True)]

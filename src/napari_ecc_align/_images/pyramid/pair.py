@@ -37,7 +37,7 @@ class Pyramids:
         """Return the finest level on which neither image has more pixels than that."""
         depth = min(len(self.reference), len(self.moving))
         for index in range(depth):
-            if max(self.reference[index].image.size, self.moving[index].image.size) <= pixels:
+            if max(self.reference[index].size, self.moving[index].size) <= pixels:
                 return index
         return depth - 1
 
