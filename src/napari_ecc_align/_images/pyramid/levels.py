@@ -56,7 +56,7 @@ class Level:
     own : bool
         Halved from the original by `halved`, as the same level of another image is; not given, nor
         interpolated.
-    kept : dict
+    cache : dict
         What has been made of the level once and may be wanted again, by name.
     """
 
@@ -66,7 +66,7 @@ class Level:
     scale: float
     index: int
     own: bool = True
-    kept: dict[str, NDArray[Any]] = field(default_factory=dict, repr=False, compare=False)
+    cache: dict[str, NDArray[Any]] = field(default_factory=dict, repr=False, compare=False)
 
     @property
     def shape(self) -> tuple[int, int]:

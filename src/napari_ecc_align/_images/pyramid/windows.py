@@ -151,7 +151,7 @@ class Halved(WindowReader):
         return coarse[inner], None if valid is None else valid[inner]
 
 
-class Placed(WindowReader):
+class Resampled(WindowReader):
     """A level on its own grid, interpolated from one that lies on another grid.
 
     Parameters
@@ -232,7 +232,7 @@ def interpolated(
     return out, inside
 
 
-def magnified(level: Level, shape: tuple[int, int], times: int) -> Placed:
+def magnified(level: Level, shape: tuple[int, int], times: int) -> Resampled:
     """Return a fine level that was not kept, as far as a coarser one in memory knows it.
 
     Parameters
@@ -246,4 +246,4 @@ def magnified(level: Level, shape: tuple[int, int], times: int) -> Placed:
     """
     # The halving filter mirrors the image at its border: that ring is not data.
     ring = BORDER * 2**times
-    return Placed(level, shape, np.full(2, 2.0**-times), np.zeros(2), ring)
+    return Resampled(level, shape, np.full(2, 2.0**-times), np.zeros(2), ring)
