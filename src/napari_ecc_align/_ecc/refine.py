@@ -19,7 +19,7 @@ from .._images.pyramid.blocks import (
     whole_reference,
 )
 from .._images.pyramid.filters import BORDER, halo
-from .._images.pyramid.levels import Level, overview
+from .._images.pyramid.levels import Level, index_below, overview
 from .._transform.models import MODELS, Array, Model, frame_of
 from .._transform.plausible import SEARCHED, is_plausible
 from .._transform.transform import scaled
@@ -120,8 +120,7 @@ class Refiner:
         self._whole_solvers: dict[int, WholeLevelSolver] = {}
         # A small moving image covers little of the reference even if all of it lies there.
         self._least = MIN_OVERLAP * min(1.0, moving[0].size / reference[0].size)
-        small = [k for k, level in enumerate(reference) if level.size <= _WHOLE_PIXELS]
-        self.finest_whole = small[0] if small else len(reference) - 1
+        self.finest_whole = index_below(_WHOLE_PIXELS, reference)
 
     def _whole_solver(self, index: int) -> WholeLevelSolver:
         """Return the solver of a whole level."""

@@ -235,6 +235,12 @@ def image_pyramid(image: PixelSource, mask: Bools | None = None) -> list[Level]:
     return pyramid(base(image, mask), SMALLEST)
 
 
+def index_below(pixels: int, *pyramids: list[Level]) -> int:
+    """Return the finest level on which no image has more pixels than that, or the coarsest."""
+    sizes = [max(level.size for level in levels) for levels in zip(*pyramids, strict=False)]
+    return next((k for k, size in enumerate(sizes) if size <= pixels), len(sizes) - 1)
+
+
 def overview(levels: list[Level], first: int) -> Level:
     """Return the finest level from `first` on that can be looked at whole, or the coarsest."""
     rest = levels[min(first, len(levels) - 1) :]
