@@ -12,7 +12,7 @@ import pytest
 
 from napari_ecc_align import InputError, Transform, align, warp
 from napari_ecc_align._images.limits import LIMITS
-from napari_ecc_align._images.pyramid.grids import placed, spots
+from napari_ecc_align._images.pyramid.grids import located, textured_places
 from napari_ecc_align._images.pyramid.levels import base
 from napari_ecc_align._images.pyramid.streaming import gathered, halved_rows
 from napari_ecc_align._images.sources import LazyImage, LoadedImage, checked_source
@@ -250,7 +250,7 @@ def test_nan_is_masked(pyramid):
 def test_where_a_level_lies_is_measured(halve, factor):
     image = large_pair()[0][:1001, :907]
     finer, coarser = base(image), base(halve(image, factor))
-    found = placed(finer, coarser, spots(coarser))
+    found = located(finer, coarser, textured_places(coarser))
     assert found.known
     expected = (factor - 1) / 2 if halve is not striding else 0
     assert found.grid.start == pytest.approx(np.full(2, expected), abs=0.05)

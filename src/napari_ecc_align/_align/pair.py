@@ -203,7 +203,7 @@ def _within_field(job: Job, pyramids: Pyramids) -> Job | None:
     for source, levels in ((job.reference, pyramids.reference), (job.moving, pyramids.moving)):
         if not isinstance(source, LoadedImage):
             return None
-        coarse = next((one for one in levels if one.image.size <= _FIELD_PIXELS), levels[-1])
+        coarse = next((one for one in levels if one.size <= _FIELD_PIXELS), levels[-1])
         field = field_of_view(coarse, levels[0].shape)
         if field is None:
             return None

@@ -1,4 +1,4 @@
-"""Starts from matched features, for pairs that correlation over small images cannot place."""
+"""Initial guesses from features, for pairs that correlation of small images cannot place."""
 
 from __future__ import annotations
 
@@ -24,9 +24,14 @@ _NEIGHBOURHOOD = 12.0
 def initial_guesses(
     reference: Level, moving: Level, model: Model
 ) -> Generator[None, None, list[Array]]:
-    """Return transforms (px of level 0) from SIFT matches, for either contrast (Lowe 2004).
+    """Return transforms (px of level 0) from SIFT matches [1]_, for either contrast.
 
     Yields after every image and every matching.
+
+    References
+    ----------
+    .. [1] D. G. Lowe, "Distinctive Image Features from Scale-Invariant Keypoints", IJCV 60(2),
+       2004.
     """
     sift = cv2.SIFT.create(nfeatures=_MOST)
     points, descriptors = _detect(sift, reference)

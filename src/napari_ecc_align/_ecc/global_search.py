@@ -1,4 +1,4 @@
-"""Starts for the estimator, from images of about a hundred pixels."""
+"""Initial guesses from images of about a hundred pixels."""
 
 from __future__ import annotations
 
@@ -24,11 +24,28 @@ _LARGEST = 768
 
 
 def translations(reference: Level, moving: Level, *, gradient: bool, count: int) -> list[Array]:
-    """Return starts (px of level 0) from peaks of the signed phase correlation.
-
-    After Kuglin and Hines (1975).
+    """Return guesses (px of level 0) from peaks of the signed phase correlation [1]_.
 
     Both signs count, because contrast may be inverted, and several peaks, because texture repeats.
+
+    Parameters
+    ----------
+    reference, moving : Level
+        One level of both images, small enough to be transformed whole.
+    gradient : bool
+        Correlate the magnitudes of the gradients.
+    count : int
+        Of peaks.
+
+    Returns
+    -------
+    list of (3, 3) arrays
+        Strongest first.
+
+    References
+    ----------
+    .. [1] C. D. Kuglin and D. C. Hines, "The Phase Correlation Image Alignment Method", Proc. IEEE
+       Int. Conf. Cybernetics and Society, 1975.
     """
     first, _ = _prepared(reference, gradient)
     second, _ = _prepared(moving, gradient)
@@ -56,11 +73,26 @@ def translations(reference: Level, moving: Level, *, gradient: bool, count: int)
 def similarities(
     reference: Level, moving: Level, *, gradient: bool, count: int
 ) -> Generator[None, None, list[Array]]:
-    """Return starts (px of level 0) from a full search over rotation, scale and shift.
+    """Return guesses (px of level 0) from a full search over rotation, scale and shift.
 
     For each of 36 rotations and 5 scales one normalised cross correlation over all shifts, by
-    Fourier transforms, of the overlap only (Padfield 2012, without the local means).  Yields every
-    few transforms.
+    Fourier transforms, of the overlap only ([1]_, without the local means).  Yields every few
+    transforms.
+
+    Parameters
+    ----------
+    reference, moving, gradient, count
+        As for `translations`.
+
+    Returns
+    -------
+    list of (3, 3) arrays
+        Best first; empty where the images are too long for it.
+
+    References
+    ----------
+    .. [1] D. Padfield, "Masked Object Registration in the Fourier Domain", IEEE Trans. Image
+       Processing 21(5), 2012.
     """
     first, seen = _prepared(reference, gradient)
     second, covered = _prepared(moving, gradient)

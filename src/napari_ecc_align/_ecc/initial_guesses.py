@@ -1,4 +1,4 @@
-"""Where to start: from cheap to dear, each start refined on coarse levels and asked by tiles."""
+"""Initial guesses from cheap to dear, each refined on coarse levels and checked by tiles."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from functools import partial
 
 import numpy as np
 
-from .._images.pyramid.levels import Level
+from .._images.pyramid.levels import Level, index_below
 from .._transform.models import Array, frame_of
 from .._transform.plausible import SEARCHED, is_plausible
 from .._transform.transform import map_points, scaled
@@ -114,11 +114,7 @@ class InitialGuesses:
         self._refined_from: list[tuple[Refiner, Array]] = []
 
     def _at_most(self, pixels: int) -> int:
-        sizes = [
-            max(a.image.size, b.image.size)
-            for a, b in zip(self.reference, self.moving, strict=True)
-        ]
-        return next((k for k, size in enumerate(sizes) if size <= pixels), len(sizes) - 1)
+        return index_below(pixels, self.reference, self.moving)
 
     def sources(self) -> Iterator[tuple[str, Callable[[], Candidates]]]:
         """Yield names and sources of candidates, from cheap to dear, which wait to be asked."""

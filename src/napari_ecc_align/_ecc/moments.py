@@ -14,14 +14,9 @@ from functools import cache
 import numpy as np
 from numpy.typing import NDArray
 
-from .._transform.models import Array
+from .._transform.models import Array, exponents
 
 Planes = NDArray[np.float32]
-
-
-def exponents(degree: int) -> list[tuple[int, int]]:
-    """Return the (i, j) of the monomials ``x^i y^j`` up to `degree`: 1, x, y, x², xy, y²."""
-    return [(i, d - i) for d in range(degree + 1) for i in range(d, -1, -1)]
 
 
 @cache

@@ -84,9 +84,9 @@ def opencv_steps(
     gradient: bool,
     initial: Array | None,
 ) -> Generator[Step, None, Estimate]:
-    """Estimate a transform with ``cv2.findTransformECCWithMask``, yielding after every iteration.
+    """Estimate a transform with ``cv2.findTransformECCWithMask`` [1]_, one iteration at a time.
 
-    OpenCV's function cannot be interrupted, so it is called for one iteration at a time. At the
+    OpenCV's function cannot be interrupted, so it is called for one iteration only. At the
     coarsest level it starts from `initial` if given, from identity and from the peaks of phase
     correlation, as a positive and as a negative; the best few starts go on to the next level and
     the best one to full resolution, unless hardly a tile says that it is right.
@@ -111,6 +111,11 @@ def opencv_steps(
     Returns
     -------
     Estimate
+
+    References
+    ----------
+    .. [1] G. D. Evangelidis and E. Z. Psarakis, "Parametric Image Alignment Using Enhanced
+       Correlation Coefficient Maximization", IEEE TPAMI 30(10), 2008.
     """
     coarsest = _coarsest_level(reference, moving)
     guesses = _starts(
@@ -169,7 +174,7 @@ def _is_hopeless(
     reference: list[Level], moving: list[Level], guess: _Guess, index: int, gradient: bool
 ) -> bool:
     """Return whether a level is not worth its time: hardly a tile of the coarser one agrees."""
-    if reference[index].image.size < _CHEAP_PIXELS:
+    if reference[index].size < _CHEAP_PIXELS:
         return False
     if not is_plausible(guess.matrix, reference[0].shape, moving[0].shape, SEARCHED):
         return True

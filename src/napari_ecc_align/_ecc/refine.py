@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Generator
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -18,11 +19,11 @@ from .._images.pyramid.blocks import (
     whole_reference,
 )
 from .._images.pyramid.filters import BORDER, halo
-from .._images.pyramid.levels import Level, overview
+from .._images.pyramid.levels import Level, index_below, overview
 from .._transform.models import MODELS, Array, Model, frame_of
 from .._transform.plausible import SEARCHED, is_plausible
 from .._transform.transform import scaled
-from .gauss_newton import Solution
+from .gauss_newton import GaussNewton, Solution
 from .options import SearchOptions
 from .solver import MIN_OVERLAP, BlockSolver
 from .whole_level import WholeLevelSolver
@@ -116,12 +117,10 @@ class Refiner:
         self._options = options
         self.gradient = gradient
         self._whole: dict[int, tuple[Blocks, Sampler]] = {}
-        self._solvers: dict[int, BlockSolver] = {}
         self._whole_solvers: dict[int, WholeLevelSolver] = {}
         # A small moving image covers little of the reference even if all of it lies there.
-        self._least = MIN_OVERLAP * min(1.0, moving[0].image.size / reference[0].image.size)
-        small = [k for k, level in enumerate(reference) if level.image.size <= _WHOLE_PIXELS]
-        self.finest_whole = small[0] if small else len(reference) - 1
+        self._least = MIN_OVERLAP * min(1.0, moving[0].size / reference[0].size)
+        self.finest_whole = index_below(_WHOLE_PIXELS, reference)
 
     def _whole_solver(self, index: int) -> WholeLevelSolver:
         """Return the solver of a whole level."""
@@ -135,17 +134,17 @@ class Refiner:
             )
         return self._whole_solvers[index]
 
-    def _solver(self, index: int) -> BlockSolver:
-        """Return the solver of a whole level with a gain and offset per block."""
-        if index not in self._solvers:
-            self._solvers[index] = BlockSolver(
-                self._coarse_model(index),
-                frame_of(self._reference[index].shape),
-                epsilon=self._options.tolerance,
-                least=self._least,
-            )
-            self._solvers[index].add(*self._prepared(index))
-        return self._solvers[index]
+    @cached_property
+    def _local_solver(self) -> BlockSolver:
+        """The solver of the finest whole level with a gain and offset per block."""
+        solver = self._block_solver(self.finest_whole, self._least)
+        solver.add(*self._prepared(self.finest_whole))
+        return solver
+
+    def _block_solver(self, index: int, least: float = MIN_OVERLAP) -> BlockSolver:
+        frame = frame_of(self._reference[index].shape)
+        options = self._options
+        return BlockSolver(options.motion, frame, epsilon=options.tolerance, least=least)
 
     def _prepared(self, index: int) -> tuple[Blocks, Sampler]:
         if index not in self._whole:
@@ -157,24 +156,19 @@ class Refiner:
             )
         return self._whole[index]
 
-    def _empty(self, index: int, model: Model) -> BlockSolver:
-        frame = frame_of(self._reference[index].shape)
-        return BlockSolver(model, frame, epsilon=self._options.tolerance)
-
     def coarse(self, start: Array, *, first: int | None = None) -> Refined:
         """Refine on whole levels from `first` (the coarsest) to the finest whole one."""
         index = first = len(self._reference) - 1 if first is None else first
         matrix = start
         while True:
             result = outcome_of(
-                self._between(
-                    self._whole_solver(index).run(
-                        scaled(matrix, 2.0**-index),
-                        iterations=min(_COARSE_ITERATIONS, self._options.max_iterations),
-                        # What is no start for a finer level is the result.
-                        tolerance=_LOOSE if index else self._tight(0),
-                    ),
+                self._run(
+                    self._whole_solver(index),
                     index,
+                    matrix,
+                    iterations=_COARSE_ITERATIONS,
+                    # What is no start for a finer level is the result.
+                    tolerance=_LOOSE if index else self._tight(0),
                 )
             )
             ecc = abs(result.solution.ecc)
@@ -191,7 +185,7 @@ class Refiner:
         index = self.finest_whole
         return outcome_of(
             self._run(
-                self._solver(index),
+                self._local_solver,
                 index,
                 start,
                 iterations=_FINE_ITERATIONS,
@@ -214,7 +208,7 @@ class Refiner:
 
     def _run(
         self,
-        solver: BlockSolver,
+        solver: GaussNewton,
         index: int,
         matrix: Array,
         *,
@@ -223,19 +217,12 @@ class Refiner:
         resumed: bool = False,
     ) -> Generator[None, None, Refined]:
         """Run a solver of a level from and to transforms in px of level 0."""
-        steps = solver.run(
+        solution = yield from solver.run(
             scaled(matrix, 2.0**-index),
             iterations=min(iterations, self._options.max_iterations),
             tolerance=tolerance,
             resumed=resumed,
         )
-        return (yield from self._between(steps, index))
-
-    def _between(
-        self, steps: Generator[None, None, Solution], index: int
-    ) -> Generator[None, None, Refined]:
-        """Carry what a run on a level returns to px of level 0."""
-        solution = yield from steps
         return Refined(scaled(solution.matrix, 2.0**index), solution, index)
 
     def fine(self, coarse: Refined) -> Generator[Refined, None, Refined]:
@@ -282,9 +269,7 @@ class Refiner:
     def _suffices(self, index: int, result: Refined) -> bool:
         """Tell whether a level, below that of a result, promises to be precise."""
         return (
-            index < result.level
-            and self._final(index)
-            and self._reference[index].image.size >= _PLENTY
+            index < result.level and self._final(index) and self._reference[index].size >= _PLENTY
         )
 
     def _final(self, index: int) -> bool:
@@ -295,7 +280,7 @@ class Refiner:
     def _tiled(self, start: Refined, index: int) -> Generator[Refined, None, Refined | None]:
         """Refine on tiles of one level, adding some until it is precise; None without tiles."""
         size, choice = self._choice(start, index)
-        solver = self._empty(index, self._options.motion)
+        solver = self._block_solver(index)
         result: Refined | None = None
 
         def reached(_: None) -> Refined:

@@ -14,10 +14,9 @@ import numpy as np
 
 from .._images.pyramid.blocks import Blocks, Sampler
 from .._images.pyramid.levels import Bools, Floats
-from .._transform.models import MODELS, Array, Frame, Model
+from .._transform.models import Array, Frame, Model, exponents
 from .correlation import ecc_of_sums
 from .gauss_newton import GaussNewton, Step, linearised_for, pseudoinverse
-from .moments import exponents
 from .normal_equations import inverse2
 
 
@@ -90,7 +89,7 @@ class LinearisedLevel:
         p = model.n_parameters
         rows = np.empty((n, p + 2, b, b), np.float32)
         gx, gy = blocks.slopes
-        for k, (across, down) in enumerate(_fields(model.name, frame.shape, b)):
+        for k, (across, down) in enumerate(_fields(model, frame, b)):
             if across is None or down is None:
                 field, slope = (down, gy) if across is None else (across, gx)
                 assert field is not None
@@ -129,14 +128,13 @@ class LinearisedLevel:
 
 @lru_cache(maxsize=16)
 def _fields(
-    name: str, shape: tuple[int, int], size: int
+    model: Model, frame: Frame, size: int
 ) -> tuple[tuple[Floats | None, Floats | None], ...]:
     """Return how each parameter displaces the pixels of all blocks by x and by y, in px.
 
     None where it does not.
     """
-    model, frame = MODELS[name], Frame(shape)
-    rows, columns = (-(-length // size) for length in shape)
+    rows, columns = (-(-length // size) for length in frame.shape)
     (cx, cy), radius = frame.centre, frame.radius
     x = ((np.arange(columns * size) - cx) / radius).reshape(columns, 1, size)
     y = ((np.arange(rows * size) - cy) / radius).reshape(rows, 1, size, 1)

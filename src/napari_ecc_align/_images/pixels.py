@@ -171,26 +171,22 @@ def strips(shape: tuple[int, ...]) -> Iterator[slice]:
 
 
 class PixelSource(Protocol):
-    """One channel of pixels that come when sliced: an array, or what computes or reads them."""
+    """Pixels that come when sliced: an array, or what computes or reads them."""
 
     @property
     def shape(self) -> tuple[int, ...]:
-        """Height and width."""
-
-    @property
-    def size(self) -> int:
-        """Number of pixels."""
+        """Lengths of the axes."""
 
     @property
     def ndim(self) -> int:
-        """Number of axes, 2."""
+        """Number of axes."""
 
     @property
     def dtype(self) -> np.dtype[Any]:
         """Type of the pixels."""
 
-    def __getitem__(self, key: Any, /) -> NDArray[Any]:
-        """Return the pixels below two slices."""
+    def __getitem__(self, key: Any, /) -> Any:
+        """Return a part."""
 
 
 class GrayView:

@@ -5,33 +5,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from .._common.errors import InputError
 from .limits import LIMITS
-from .pixels import as_array, check_mask, check_shape, check_size
+from .pixels import PixelSource, as_array, check_mask, check_shape, check_size
 
-
-class LazyArray(Protocol):
-    """What dask, zarr, h5py and their like have in common: pixels come when sliced."""
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        """Lengths of the axes."""
-
-    @property
-    def dtype(self) -> np.dtype[Any]:
-        """Type of the pixels."""
-
-    @property
-    def ndim(self) -> int:
-        """Number of axes."""
-
-    def __getitem__(self, key: Any, /) -> Any:
-        """Return a part."""
+LazyArray = PixelSource
+"""What dask, zarr, h5py and their like have in common: pixels come when sliced."""
 
 
 @dataclass(frozen=True, eq=False)

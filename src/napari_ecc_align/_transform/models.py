@@ -28,7 +28,12 @@ def _rows(size: int, entries: dict[tuple[int, int], float], parameters: int) -> 
     return matrix
 
 
-@dataclass(frozen=True)
+def exponents(degree: int) -> list[tuple[int, int]]:
+    """Return the (i, j) of the monomials ``x^i y^j`` up to `degree`: 1, x, y, x², xy, y²."""
+    return [(i, d - i) for d in range(degree + 1) for i in range(d, -1, -1)]
+
+
+@dataclass(frozen=True, eq=False)
 class Model:
     """A motion model near its identity.
 
@@ -156,9 +161,13 @@ class Frame:
 
 
 def compose(matrix: Array, model: Model, frame: Frame, delta: Array) -> Array:
-    """Inverse compositional update ``W <- W o dW^-1`` (Baker and Matthews 2004, eq. 36)."""
-    from .._common.opencv import cv2
+    """Return the inverse compositional update ``W <- W o dW^-1`` [1]_ (eq. 36).
 
+    References
+    ----------
+    .. [1] S. Baker and I. Matthews, "Lucas-Kanade 20 Years On: A Unifying Framework", IJCV 56(3),
+       2004.
+    """
     back = cv2.invert(model.increment(delta))[1]
     out = matrix @ frame.inverse @ back @ frame.matrix
     return np.asarray(out / out[2, 2])
@@ -170,19 +179,11 @@ def frame_of(shape: tuple[int, int]) -> Frame:
     return Frame(shape)
 
 
+@lru_cache(maxsize=64)
 def corner_motions(model: Model, frame: Frame) -> Array:
     """Return d(displacement of the corners) / d(parameters), shape (4, 2, p), in px."""
-    return _corner_motions(model.name, frame.shape)
-
-
-@lru_cache(maxsize=64)
-def _corner_motions(name: str, shape: tuple[int, int]) -> Array:
-    model, frame = MODELS[name], Frame(shape)
     x, y = ((frame.corners - frame.centre) / frame.radius).T
-    one = np.ones(4)
-    monomials = np.stack(
-        [one, x, y] if model.degree == 1 else [one, x, y, x * x, x * y, y * y], axis=1
-    )
+    monomials = np.stack([x**i * y**j for i, j in exponents(model.degree)], axis=1)
     halves = model.basis.reshape(2, monomials.shape[1], -1)
     out = np.asarray(frame.radius * (monomials @ halves).transpose(1, 0, 2))
     out.setflags(write=False)

@@ -183,10 +183,10 @@ def smoothed(level: Level, *, gradient: bool = False) -> Floats | None:
 
     Tiles of a small level overlap, and are wanted more than once.
     """
-    if level.image.size > _SMOOTHED_PIXELS or not isinstance(level.image, np.ndarray):
+    if level.size > _SMOOTHED_PIXELS or not isinstance(level.image, np.ndarray):
         return None
     name = f"smoothed {gradient}"
-    kept = level.kept.get(name)
+    kept = level.cache.get(name)
     if kept is None:
         valid = None if level.valid is None else level.valid[:, :]
         kept, valid = _blurred(level, level.image, valid, gradient)
@@ -195,7 +195,7 @@ def smoothed(level: Level, *, gradient: bool = False) -> Floats | None:
         for edge in (slice(None, RADIUS), slice(-RADIUS, None)):
             kept[edge] = np.nan
             kept[:, edge] = np.nan
-        level.kept[name] = kept
+        level.cache[name] = kept
     return kept
 
 

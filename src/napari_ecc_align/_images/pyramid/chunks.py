@@ -20,7 +20,7 @@ _KEPT_BYTES = 3 * 2**24
 _STRIP = 512
 
 
-class GivenArray(WindowReader):
+class ChunkedArray(WindowReader):
     """A lazy array of one or more channels as a gray image.
 
     Parameters

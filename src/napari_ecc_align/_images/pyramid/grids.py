@@ -56,7 +56,7 @@ class Placement:
         return self.distance < _FARTHEST_FROM_CONVENTION
 
 
-def spots(guide: Level) -> Vector:
+def textured_places(guide: Level) -> Vector:
     """Return places with texture, spread over an image, (n, 2) as shares of its width and height.
 
     `guide` is any level of it in memory.
@@ -78,7 +78,7 @@ def spots(guide: Level) -> Vector:
     return np.array(found, np.float64).reshape(-1, 3)[:_MOST, 1:]
 
 
-def placed(finer: Level, coarser: Level, places: Vector) -> Placement:
+def located(finer: Level, coarser: Level, places: Vector) -> Placement:
     """Return the grid of a level in px of a finer one, by comparing them at some `places`."""
     grids = conventions(finer.shape, coarser.shape)
     if not len(places):

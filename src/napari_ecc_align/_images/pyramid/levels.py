@@ -56,7 +56,7 @@ class Level:
     own : bool
         Halved from the original by `halved`, as the same level of another image is; not given, nor
         interpolated.
-    kept : dict
+    cache : dict
         What has been made of the level once and may be wanted again, by name.
     """
 
@@ -66,12 +66,17 @@ class Level:
     scale: float
     index: int
     own: bool = True
-    kept: dict[str, NDArray[Any]] = field(default_factory=dict, repr=False, compare=False)
+    cache: dict[str, NDArray[Any]] = field(default_factory=dict, repr=False, compare=False)
 
     @property
     def shape(self) -> tuple[int, int]:
         """Height and width in px of this level."""
         return self.image.shape[0], self.image.shape[1]
+
+    @property
+    def size(self) -> int:
+        """Number of pixels."""
+        return self.shape[0] * self.shape[1]
 
     def whole(self) -> tuple[Floats, Bools | None]:
         """Return all pixels as `patch` does."""
@@ -114,7 +119,7 @@ def _finite(image: PixelSource, mask: Bools | None) -> Bools | None:
 
 def _contrast(image: PixelSource, valid: Bools | None) -> tuple[float, float]:
     """Return mean and standard deviation of a sample of the valid pixels."""
-    step = max(1, int(np.sqrt(image.size / 4096)))
+    step = max(1, int(np.sqrt(image.shape[0] * image.shape[1] / 4096)))
     if valid is None and image.dtype == np.uint8:
         mean, deviation = cv2.meanStdDev(np.ascontiguousarray(image[::step, ::step]))
         return float(mean[0, 0]), float(deviation[0, 0]) or 1.0
@@ -189,13 +194,23 @@ def _halve_strip(level: Level, y0: int, y1: int, image: Floats, valid: Bools | N
     bottom = min(level.shape[0], 2 * y1 + 4)
     values, mask = level.patch(top, bottom, 0, level.shape[1])
     rows = slice(y0 - top // 2, y1 - top // 2)
-    if mask is None or valid is None:
-        image[y0:y1] = cv2.pyrDown(values)[rows]
-        return
-    weight = cv2.pyrDown(mask.astype(np.float32))[rows]
-    image[y0:y1] = cv2.pyrDown(values)[rows] / np.maximum(weight, 1e-6)
-    valid[y0:y1] = weight >= _MIN_COVERAGE
-    image[y0:y1][~valid[y0:y1]] = 0
+    coarse, counted = halved_pixels(values, mask)
+    image[y0:y1] = coarse[rows]
+    if valid is not None and counted is not None:
+        valid[y0:y1] = counted[rows]
+
+
+def halved_pixels(values: Floats, valid: Bools | None) -> tuple[Floats, Bools | None]:
+    """Return pixels at half the resolution and which of them count.
+
+    Normalised convolution (Knutsson and Westin 1993): what is not valid, and zero, has no weight.
+    """
+    coarse = floats(cv2.pyrDown(values))
+    if valid is None:
+        return coarse, None
+    weight = floats(cv2.pyrDown(valid.astype(np.float32)))
+    counted = weight >= _MIN_COVERAGE
+    return np.where(counted, coarse / np.maximum(weight, np.float32(1e-6)), np.float32(0)), counted
 
 
 def pyramid(level: Level, smallest: int) -> list[Level]:
@@ -220,7 +235,13 @@ def image_pyramid(image: PixelSource, mask: Bools | None = None) -> list[Level]:
     return pyramid(base(image, mask), SMALLEST)
 
 
+def index_below(pixels: int, *pyramids: list[Level]) -> int:
+    """Return the finest level on which no image has more pixels than that, or the coarsest."""
+    sizes = [max(level.size for level in levels) for levels in zip(*pyramids, strict=False)]
+    return next((k for k, size in enumerate(sizes) if size <= pixels), len(sizes) - 1)
+
+
 def overview(levels: list[Level], first: int) -> Level:
     """Return the finest level from `first` on that can be looked at whole, or the coarsest."""
     rest = levels[min(first, len(levels) - 1) :]
-    return next((level for level in rest if level.image.size <= _OVERVIEW_PIXELS), rest[-1])
+    return next((level for level in rest if level.size <= _OVERVIEW_PIXELS), rest[-1])

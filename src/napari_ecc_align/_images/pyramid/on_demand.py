@@ -16,11 +16,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..limits import LIMITS
-from .chunks import GivenArray, mask_reader
-from .grids import WHOLE, Grid, placed, spots
+from .chunks import ChunkedArray, mask_reader
+from .grids import WHOLE, Grid, located, textured_places
 from .levels import Image, Level, base, halved, pyramid
 from .streaming import Rows, gathered, halved_rows
-from .windows import Halved, Placed, magnified, on_demand_level
+from .windows import Halved, Resampled, magnified, on_demand_level
 
 # Places to compare levels at are chosen on a level of at most so many pixels.
 _GUIDE_PIXELS = 2**19
@@ -64,7 +64,7 @@ def lazy_pyramid(
         No level gets a side below so many px.
     """
     given = _readable(arrays, gray, mask)
-    image, valid, times = _kept(given[-1], LIMITS.kept_bytes if len(given) == 1 else None)
+    image, valid, times = _read_once(given[-1], LIMITS.kept_bytes if len(given) == 1 else None)
     known = base(image, valid)
     if len(given) == 1:
         return _magnified(replace(known, index=times), given[0].shape, smallest)
@@ -86,7 +86,7 @@ def lazy_pyramid(
 
 def _readable(
     arrays: Sequence[Any], gray: Callable[[NDArray[Any]], Image], mask: Any
-) -> list[GivenArray]:
+) -> list[ChunkedArray]:
     """Return the given arrays down to the first that is small enough to be read whole."""
     height, width = arrays[0].shape[:2]
     given = []
@@ -95,13 +95,13 @@ def _readable(
         inside = None
         if mask is not None:
             inside = mask_reader(mask, (width / columns, height / rows))
-        given.append(GivenArray(array, gray, inside))
+        given.append(ChunkedArray(array, gray, inside))
         if rows * columns <= LIMITS.whole_pixels:
             break
     return given
 
 
-def _kept(array: GivenArray, most_bytes: int | None) -> tuple[Image, Any, int]:
+def _read_once(array: ChunkedArray, most_bytes: int | None) -> tuple[Image, Any, int]:
     """Return a given level in memory, its valid pixels, and how often it had to be halved.
 
     Each of its pixels is read once.  With `most_bytes` it is halved at least once, and until it
@@ -143,12 +143,12 @@ def _magnified(kept: Level, shape: tuple[int, int], smallest: int) -> list[Level
 
 def _on_grids(fine: list[Level], guide: Level) -> list[_Given]:
     """Return the given levels with their grids; but for the last, only those that are known."""
-    while guide.image.size > _GUIDE_PIXELS:
+    while guide.size > _GUIDE_PIXELS:
         guide = halved(guide)
-    places = spots(guide)
+    places = textured_places(guide)
     levels = [_Given(fine[0], WHOLE, True)]
     for level in fine[1:]:
-        placement = placed(levels[-1].level, level, places)
+        placement = located(levels[-1].level, level, places)
         if placement.known or level is fine[-1]:
             grid = placement.grid.after(levels[-1].grid)
             levels.append(_Given(level, grid, placement.known))
@@ -177,14 +177,16 @@ def _read_at(
     source, step, start = _relative(near[-1], index)
     if _same(source, step, start, shape):
         return replace(source, index=index)
-    return on_demand_level(Placed(source, shape, step, start), index, known, 0.0, 1.0, own=False)
+    return on_demand_level(
+        Resampled(source, shape, step, start), index, known, 0.0, 1.0, own=False
+    )
 
 
 def _in_memory(given: _Given, shape: tuple[int, int], index: int) -> Level:
     source, step, start = _relative(given, index)
     if _same(source, step, start, shape):
         return replace(source, index=index)
-    values, valid = Placed(source, shape, step, start).read((0, shape[0], 0, shape[1]))
+    values, valid = Resampled(source, shape, step, start).read((0, shape[0], 0, shape[1]))
     return Level(values, valid, 0.0, 1.0, index, own=False)
 
 

@@ -11,7 +11,7 @@ import numpy as np
 
 from ..pixels import LUMINANCE, GrayView, channel_weights, counted_pixels, mixed, to_gray
 from ..sources import LazyImage, Source
-from .levels import SMALLEST, Image, Level, image_pyramid
+from .levels import SMALLEST, Image, Level, image_pyramid, index_below
 from .on_demand import lazy_pyramid
 
 _FLAT = 1e-7
@@ -35,11 +35,7 @@ class Pyramids:
 
     def index_below(self, pixels: int) -> int:
         """Return the finest level on which neither image has more pixels than that."""
-        depth = min(len(self.reference), len(self.moving))
-        for index in range(depth):
-            if max(self.reference[index].image.size, self.moving[index].image.size) <= pixels:
-                return index
-        return depth - 1
+        return index_below(pixels, self.reference, self.moving)
 
 
 def make_pyramids(reference: Source, moving: Source) -> Generator[None, None, Pyramids]:

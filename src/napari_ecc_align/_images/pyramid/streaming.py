@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 import numpy as np
 
 from ..._common.opencv import cv2
-from .levels import Bools, Image, floats
+from .levels import Bools, Image, halved_pixels
 
 Rows = tuple[Image, Bools | None]
 
@@ -44,13 +44,8 @@ def halved_rows(strips: Iterable[Rows], height: int) -> Iterator[Rows]:
 def _halved(rows: Image, mask: Bools | None) -> Rows:
     if mask is None:
         return np.asarray(cv2.pyrDown(rows)), None
-    weight = floats(cv2.pyrDown(mask.astype(np.float32)))
-    total = floats(cv2.pyrDown(np.where(mask, rows, 0).astype(np.float32)))
-    inside = weight >= 0.5
-    coarse = np.where(inside, total / np.maximum(weight, 1e-6), 0)
-    if rows.dtype.kind == "u":
-        return np.rint(coarse).astype(rows.dtype), inside
-    return coarse.astype(np.float32), inside
+    coarse, inside = halved_pixels(np.where(mask, rows, 0).astype(np.float32), mask)
+    return np.rint(coarse).astype(rows.dtype) if rows.dtype.kind == "u" else coarse, inside
 
 
 def gathered(strips: Iterable[Rows], height: int) -> Rows:

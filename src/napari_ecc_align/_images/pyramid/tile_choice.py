@@ -85,7 +85,7 @@ def _structure(level: Level) -> Array:
 
     That of a small level is kept, because several sorts of tiles are chosen on it.
     """
-    kept = level.kept.get("structure")
+    kept = level.cache.get("structure")
     if kept is not None:
         return kept
     image, valid = level.whole()
@@ -100,7 +100,7 @@ def _structure(level: Level) -> Array:
         planes[..., 3] = valid
     table = np.asarray(cv2.integral(planes, sdepth=cv2.CV_64F))
     if image.size <= _KEPT_PIXELS:
-        level.kept["structure"] = table
+        level.cache["structure"] = table
     return table
 
 

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from ..._common.opencv import cv2
 from .filters import BORDER
-from .levels import Bools, Floats, Image, Level, floats
+from .levels import Bools, Floats, Image, Level, floats, halved_pixels
 
 Window = tuple[int, int, int, int]
 """Rows y0:y1 and columns x0:x1, as (y0, y1, x0, x1)."""
@@ -147,15 +147,11 @@ class Halved(WindowReader):
             top, min(height, 2 * y1 + 4), left, min(width, 2 * x1 + 4)
         )
         inner = slice(y0 - top // 2, y1 - top // 2), slice(x0 - left // 2, x1 - left // 2)
-        coarse = floats(cv2.pyrDown(values))[inner]
-        if mask is None:
-            return coarse, None
-        weight = floats(cv2.pyrDown(mask.astype(np.float32)))[inner]
-        valid = weight >= 0.5
-        return np.where(valid, coarse / np.maximum(weight, 1e-6), 0).astype(np.float32), valid
+        coarse, valid = halved_pixels(values, mask)
+        return coarse[inner], None if valid is None else valid[inner]
 
 
-class Placed(WindowReader):
+class Resampled(WindowReader):
     """A level on its own grid, interpolated from one that lies on another grid.
 
     Parameters
@@ -236,7 +232,7 @@ def interpolated(
     return out, inside
 
 
-def magnified(level: Level, shape: tuple[int, int], times: int) -> Placed:
+def magnified(level: Level, shape: tuple[int, int], times: int) -> Resampled:
     """Return a fine level that was not kept, as far as a coarser one in memory knows it.
 
     Parameters
@@ -250,4 +246,4 @@ def magnified(level: Level, shape: tuple[int, int], times: int) -> Placed:
     """
     # The halving filter mirrors the image at its border: that ring is not data.
     ring = BORDER * 2**times
-    return Placed(level, shape, np.full(2, 2.0**-times), np.zeros(2), ring)
+    return Resampled(level, shape, np.full(2, 2.0**-times), np.zeros(2), ring)
