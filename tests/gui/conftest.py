@@ -7,7 +7,7 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from napari_ecc_align._gui.align_widget import AlignWidget
+from napari_ecc_align._gui.align.widget import AlignWidget
 from pairs import KnownPair, known_pair, random_transform
 
 SHAPE = (160, 200)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from skimage import data
 
-from napari_ecc_align._gui.help_window import docs_folder
+from napari_ecc_align._gui.shared.help_window import docs_folder
 
 PLUGIN = "napari-ecc-align"
 

@@ -7,7 +7,7 @@ from npe2 import PluginManager
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QApplication, QFileDialog
 
-from napari_ecc_align._gui.docks import docked
+from napari_ecc_align._gui.shared.docks import docked
 
 PLUGIN = "napari-ecc-align"
 WIDGETS = ("Align images", "Apply transform", "Compare binarised", "Align a dataset")

@@ -9,7 +9,7 @@ from napari.layers import Image
 
 from napari_ecc_align import Transform
 from napari_ecc_align._common.errors import InputError
-from napari_ecc_align._gui.layers import placement, snapshot, world_start
+from napari_ecc_align._gui.layers.snapshots import placement, snapshot, world_start
 
 AWKWARD = {
     "scale": (0.5, 0.3),

@@ -7,12 +7,12 @@ from awkward import MOVING, POINTS, REFERENCE, TRANSFORM, moving_points, pair, w
 from napari.layers import Layer
 
 from napari_ecc_align import align
-from napari_ecc_align._gui.applying import apply_to_layer
-from napari_ecc_align._gui.layers import snapshot
-from napari_ecc_align._gui.outputs import aligned_layer, move_layer
-from napari_ecc_align._gui.regions import region_in_view
-from napari_ecc_align._gui.residuals import residual_layer
-from napari_ecc_align._gui.world import layer_grid
+from napari_ecc_align._gui.layers.aligned_layers import aligned_layer, move_layer
+from napari_ecc_align._gui.layers.apply_transform import apply_to_layer
+from napari_ecc_align._gui.layers.regions import region_in_view
+from napari_ecc_align._gui.layers.snapshots import snapshot
+from napari_ecc_align._gui.layers.world import layer_grid
+from napari_ecc_align._gui.results.residual_layer import residual_layer
 from pairs import known_pair, random_transform
 
 

@@ -22,10 +22,10 @@ from napari.components import ViewerModel
 from napari.layers import Image, Layer
 
 from napari_ecc_align import InputError, align
-from napari_ecc_align._gui.layers import is_result, snapshot
-from napari_ecc_align._gui.outputs import aligned_layer, move_layer
-from napari_ecc_align._gui.provenance import plain, provenance
-from napari_ecc_align._gui.world import grid_from, grid_record, layer_grid
+from napari_ecc_align._gui.layers.aligned_layers import aligned_layer, move_layer
+from napari_ecc_align._gui.layers.snapshots import is_result, snapshot
+from napari_ecc_align._gui.layers.world import grid_from, grid_record, layer_grid
+from napari_ecc_align._gui.runs.provenance import plain, provenance
 from napari_ecc_align._images.sources import is_lazy
 from pairs import known_pair, random_transform
 

@@ -9,12 +9,16 @@ from napari_ecc_align._gui.thresholding import Thresholding
 
 from napari_ecc_align import InputError, Transform
 from napari_ecc_align._align.stack import FrameProgress
-from napari_ecc_align._gui.layers import snapshot
-from napari_ecc_align._gui.run import Refusal
-from napari_ecc_align._gui.stack_layers import is_stack, stack_layer, stack_snapshot
-from napari_ecc_align._gui.stack_run import run_stack_steps
-from napari_ecc_align._gui.task import Parameters
-from napari_ecc_align._gui.world import layer_grid
+from napari_ecc_align._gui.layers.snapshots import snapshot
+from napari_ecc_align._gui.layers.stack_snapshots import (
+    is_stack,
+    stack_layer,
+    stack_snapshot,
+)
+from napari_ecc_align._gui.layers.world import layer_grid
+from napari_ecc_align._gui.runs.stack_run import run_stack_steps
+from napari_ecc_align._gui.runs.task import Parameters
+from napari_ecc_align._gui.shared.refusal import Refusal
 from pairs import known_pair
 
 SHAPE = (120, 140)

@@ -11,8 +11,8 @@ from skimage import data
 from superqt.utils import WorkerBase
 
 from napari_ecc_align._align.progress import Progress
-from napari_ecc_align._gui import run as pair_run
-from napari_ecc_align._gui import stack_run
+from napari_ecc_align._gui.runs import run as pair_run
+from napari_ecc_align._gui.runs import stack_run
 
 KEY = "napari-ecc-align"
 IMAGE = data.camera()
