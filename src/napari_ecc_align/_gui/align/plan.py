@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..layers.aligned_layers import Output
-from ..layers.world import Grid, layer_grid, start_between, unit_factors, units_note
-from ..runs.stack_choice import StackChoice
+from ..layers.world import PixelGrid, layer_grid, start_between, unit_factors, units_note
+from ..runs.frame_choice import FrameChoice
 from .stack_form import describe_stack
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ _SAME_SIZE = 1e-3
 def describe_pair(
     reference: Image,
     moving: Image,
-    choice: StackChoice | None = None,
+    choice: FrameChoice | None = None,
     output: Output = "resample",
 ) -> list[str]:
     """Return what is worth knowing of two layers before they are aligned, a sentence each.
@@ -39,7 +39,7 @@ def describe_pair(
     return [note for note in [*frames, *notes] if note]
 
 
-def _unmoved(choice: StackChoice | None, output: Output) -> str | None:
+def _unmoved(choice: FrameChoice | None, output: Output) -> str | None:
     if choice is None or choice.mode != "every frame" or output == "resample":
         return None
     return "Frames cannot be moved one by one: they are resampled."
@@ -55,7 +55,7 @@ def _colour(reference: Image, moving: Image) -> str | None:
     return None
 
 
-def _sizes(reference: Grid, moving: Grid) -> str | None:
+def _sizes(reference: PixelGrid, moving: PixelGrid) -> str | None:
     sizes = [_pixel_size(grid) for grid in (reference, moving)]
     sizes[1] = sizes[1] * unit_factors(moving.units, reference.units)
     if np.allclose(sizes[0], sizes[1], rtol=_SAME_SIZE):
@@ -66,7 +66,7 @@ def _sizes(reference: Grid, moving: Grid) -> str | None:
     return f"Different pixel sizes ({first} and {second}{named}): taken from the layers' scale."
 
 
-def _pixel_size(grid: Grid) -> np.ndarray:
+def _pixel_size(grid: PixelGrid) -> np.ndarray:
     return np.hypot(grid.matrix[0, :2], grid.matrix[1, :2])
 
 
@@ -76,7 +76,7 @@ def _as_text(size: np.ndarray) -> str:
     return f"{size[0]:.4g} x {size[1]:.4g}"
 
 
-def _large(reference: Grid, moving: Grid) -> str | None:
+def _large(reference: PixelGrid, moving: PixelGrid) -> str | None:
     if max(int(np.prod(grid.shape)) for grid in (reference, moving)) <= _LARGE:
         return None
     height, width = max(reference.shape, moving.shape)

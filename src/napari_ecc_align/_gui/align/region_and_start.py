@@ -11,8 +11,9 @@ from magicgui.widgets import ComboBox, Container, PushButton
 from ..._common.errors import InputError
 from ..._transform.points import transform_from_points
 from ..._transform.transform import Transform
+from ..layers.attributes import is_result
 from ..layers.frame_regions import Regions, constant, region_at, regions_of_frames
-from ..layers.regions import Region, region_in_view
+from ..layers.regions import region_in_view
 from ..layers.snapshots import LayerSnapshot
 from ..layers.stack_snapshots import StackSnapshot
 from ..layers.world import as_rows, plane_matrix, start_between, unit_factors
@@ -27,7 +28,7 @@ AS_THEY_LIE = "where the layers lie"
 POINTS = "point pairs"
 
 
-class WhereForm(Container):  # type: ignore[type-arg]
+class RegionAndStartForm(Container):  # type: ignore[type-arg]
     """Regions of either image, and the start of the search.
 
     Parameters
@@ -91,22 +92,7 @@ class WhereForm(Container):  # type: ignore[type-arg]
         self._show_points()
 
     def regions(
-        self, reference: LayerSnapshot, moving: LayerSnapshot
-    ) -> tuple[Region | None, Region | None]:
-        """Return where each image is compared; None is everywhere.
-
-        Raises
-        ------
-        InputError
-            If a region marks nothing.
-        """
-        return (
-            self._region(self.region.value, reference.index),
-            self._region(self.moving_region.value, moving.index),
-        )
-
-    def regions_of_stack(
-        self, reference: LayerSnapshot, moving: StackSnapshot, *, many: bool
+        self, reference: LayerSnapshot, moving: StackSnapshot, *, frames: bool, many: bool
     ) -> tuple[Regions | None, Regions | None]:
         """Return where each frame, and what it is aligned to, is compared; None is everywhere.
 
@@ -115,7 +101,9 @@ class WhereForm(Container):  # type: ignore[type-arg]
         reference : LayerSnapshot
             What is on show of the reference.
         moving : StackSnapshot
-            The stack that is aligned.
+            What is aligned.
+        frames : bool
+            Whether each frame may have a region of its own; else only that on show counts.
         many : bool
             Whether the reference is a stack too, such as the moving one itself.
 
@@ -124,19 +112,22 @@ class WhereForm(Container):  # type: ignore[type-arg]
         InputError
             If a region marks nothing.
         """
-        own = self._regions(self.moving_region.value, moving.shown.index, moving.axis)
-        if many:
-            return self._regions(self.region.value, reference.index, moving.axis), own
-        one = self._region(self.region.value, reference.index)
-        return None if one is None else constant(one), own
+        axis = moving.axis if frames else None
+        return (
+            self._regions(self.region.value, reference.index, axis if many else None),
+            self._regions(self.moving_region.value, moving.shown.index, axis),
+        )
 
-    def _regions(self, chosen: Any, index: tuple[int, ...], axis: int) -> Regions | None:
-        if chosen in (EVERYWHERE, VIEW):
-            one = self._region(chosen, index)
-            return None if one is None else constant(one)
+    def _regions(self, chosen: Any, index: tuple[int, ...], axis: int | None) -> Regions | None:
+        if chosen == EVERYWHERE:
+            return None
+        if chosen == VIEW:
+            return constant(region_in_view(self._viewer))
+        if axis is None:
+            return constant(region_at(chosen, index))
         return regions_of_frames(chosen, index, axis)
 
-    def told(self) -> str | None:
+    def region_note(self) -> str | None:
         """Return in a sentence where images are compared, as the form may be folded away."""
         chosen = [box.value for box in (self.region, self.moving_region)]
         names = [
@@ -164,13 +155,6 @@ class WhereForm(Container):  # type: ignore[type-arg]
             )
         return transform_from_points(_in_pixels(first, reference), _in_pixels(second, moving))
 
-    def _region(self, chosen: Any, index: tuple[int, ...]) -> Region | None:
-        if chosen == EVERYWHERE:
-            return None
-        if chosen == VIEW:
-            return region_in_view(self._viewer)
-        return region_at(chosen, index)
-
     def _areas(self, _: object = None) -> list[Any]:
         return [EVERYWHERE, VIEW, *self._of_kind(lambda layer: _kind(layer) in _AREAS)]
 
@@ -178,8 +162,6 @@ class WhereForm(Container):  # type: ignore[type-arg]
         return self._of_kind(lambda layer: _kind(layer) == "Points")
 
     def _of_kind(self, wanted: Callable[[Layer], bool]) -> list[Any]:
-        from ..layers.attributes import is_result
-
         return [layer for layer in self._viewer.layers if wanted(layer) and not is_result(layer)]
 
     def _follow(self, _: object = None) -> None:

@@ -9,9 +9,11 @@ from magicgui.widgets.bases import ValueWidget
 
 from ..._common.errors import InputError
 from ..._compare.difference import DIFFERENCE_MODES
-from ..._ecc.options import DEFAULTS, ENGINES
-from ..._images.warping import INTERPOLATIONS
+from ..._ecc.options import DEFAULTS, ENGINES, SearchOptions
+from ..._images.warping import INTERPOLATIONS, Resampling
+from ..._transform.transform import MotionModel
 from ..layers.aligned_layers import OUTPUTS
+from ..runs.task import Parameters
 from ..shared.threshold_settings import ThresholdSettings
 
 
@@ -85,26 +87,23 @@ class SettingsForm(Container):  # type: ignore[type-arg]
             "epsilon": self.epsilon,
         }
 
-    def chosen(self) -> dict[str, Any]:
-        """Return the settings as keywords of `Parameters`.
+    def chosen(self, model: MotionModel) -> Parameters:
+        """Return what is chosen.
 
         Raises
         ------
         InputError
-            If the epsilon or the precision is not a number.
+            If the epsilon or the precision is not a number, or a value cannot be used.
         """
         epsilon = _number(self.epsilon, "Epsilon must be a number such as 1e-7.")
         precision = _number(self.precision, "Precision must be a number such as 0.02.")
-        return {
-            "engine": self.engine.value,
-            "precision": precision,
-            "max_iterations": self.iterations.value,
-            "tolerance": epsilon,
-            "thresholding": self.threshold.chosen(),
-            "difference": self.difference.value,
-            "interpolation": self.interpolation.value,
-            "output": self.output.value,
-        }
+        return Parameters(
+            SearchOptions(model, self.engine.value, precision, self.iterations.value, epsilon),
+            Resampling(self.interpolation.value),
+            self.threshold.chosen(),
+            self.difference.value,
+            self.output.value,
+        )
 
 
 def _number(box: LiteralEvalLineEdit, complaint: str) -> float:

@@ -8,7 +8,7 @@ from magicgui.widgets import ComboBox, Container
 
 from ..layers.attributes import plane_count
 from ..layers.stack_snapshots import is_stack
-from ..runs.stack_choice import TO_ANOTHER, TO_ITSELF, StackChoice
+from ..runs.frame_choice import TO_ANOTHER, TO_ITSELF, FrameChoice
 
 if TYPE_CHECKING:
     from napari.layers import Image
@@ -18,7 +18,7 @@ class StackForm(Container):  # type: ignore[type-arg]
     """The choice of what happens to the frames of the moving layer."""
 
     def __init__(self) -> None:
-        self._choices: tuple[StackChoice, ...] = ()
+        self._choices: tuple[FrameChoice, ...] = ()
         self.frames = ComboBox(
             choices=lambda _: list(self._choices),
             nullable=True,
@@ -30,14 +30,14 @@ class StackForm(Container):  # type: ignore[type-arg]
         self.follow(None, None)
 
     @property
-    def choice(self) -> StackChoice | None:
+    def choice(self) -> FrameChoice | None:
         """What is to happen to the frames; None if the moving layer is a single image."""
-        chosen: StackChoice | None = self.frames.value
+        chosen: FrameChoice | None = self.frames.value
         return chosen if self._choices else None
 
     def follow(self, reference: Image | None, moving: Image | None) -> None:
         """Offer what suits the two layers, if the moving one is a stack."""
-        choices: tuple[StackChoice, ...] = ()
+        choices: tuple[FrameChoice, ...] = ()
         if reference is not None and moving is not None and is_stack(moving):
             choices = TO_ITSELF if reference.unique_id == moving.unique_id else TO_ANOTHER
         if choices != self._choices:
@@ -47,7 +47,7 @@ class StackForm(Container):  # type: ignore[type-arg]
         self.visible = bool(choices)
 
 
-def describe_stack(reference: Image, moving: Image, choice: StackChoice | None) -> str | None:
+def describe_stack(reference: Image, moving: Image, choice: FrameChoice | None) -> str | None:
     """Return in a sentence what will happen to the frames, or None if there are none."""
     if choice is None:
         if is_stack(reference):

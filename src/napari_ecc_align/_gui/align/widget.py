@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import partial
 from typing import TYPE_CHECKING
 
 from magicgui.widgets import ComboBox, Container, Label, ProgressBar, PushButton
@@ -11,16 +10,12 @@ from ..._align.progress import Progress
 from ..._common.errors import InputError
 from ..._transform.transform import MOTION_MODELS
 from ..layers.snapshots import snapshot
-from ..layers.stack_snapshots import is_stack, stack_snapshot
+from ..layers.stack_snapshots import is_stack, single_frame, stack_snapshot
 from ..results.actions import BLINK_KEY
 from ..results.panel import ResultPanel
 from ..runs.finished_run import FinishedRun
-from ..runs.finished_stack import FinishedStack
-from ..runs.run import Outcome, run_steps
-from ..runs.stack_choice import StackChoice
-from ..runs.stack_run import StackOutcome, run_stack_steps
-from ..runs.stack_task import StackTask
-from ..runs.task import Parameters, Task
+from ..runs.run import run_steps
+from ..runs.task import Task
 from ..shared.background import Background
 from ..shared.collapsible import Fold
 from ..shared.keyboard import Keys, anywhere_in, tab_from_top_to_bottom
@@ -31,7 +26,7 @@ from ..shared.remembered_settings import remember
 from ..shared.scrolling import Scroll
 from .plan import describe_pair
 from .preview import Preview
-from .region_and_start import WhereForm
+from .region_and_start import RegionAndStartForm
 from .settings import SettingsForm
 from .stack_form import StackForm
 
@@ -78,7 +73,7 @@ class AlignWidget(Container):  # type: ignore[type-arg]
         )
         self.progress = ProgressBar(max=_PER_MILLE, value=0)
         self.settings = SettingsForm()
-        self.where = WhereForm(napari_viewer)
+        self.where = RegionAndStartForm(napari_viewer)
         self.after = ResultPanel(napari_viewer, on_seen=self._follow_threshold)
         self.help = PushButton(text="Help", tooltip="What all of this means, with pictures")
         super().__init__(
@@ -104,16 +99,6 @@ class AlignWidget(Container):  # type: ignore[type-arg]
     def running(self) -> bool:
         """Whether an alignment is under way."""
         return self._work.running
-
-    def parameters(self) -> Parameters:
-        """Return what is chosen.
-
-        Raises
-        ------
-        InputError
-            If the epsilon or the precision is not a number.
-        """
-        return Parameters(model=self.model.value, **self.settings.chosen())
 
     def run(self) -> None:
         """Start aligning the chosen layers in a worker thread."""
@@ -205,87 +190,48 @@ class AlignWidget(Container):  # type: ignore[type-arg]
 
     def _start(self) -> None:
         reference, moving = self._chosen()
-        choice = self.stack.choice
-        if choice is not None and choice.mode != "the frame on show":
-            self._start_stack(reference, moving, choice)
-            return
         task = self._task(reference, moving)
-        self._preview = Preview(moving, task.reference, task.moving)
+        if task.choice is None:
+            self._preview = Preview(moving, task.reference, task.moving)
         self.after.say("")
         self._work.start(
             run_steps,
             task,
             on_step=self._advance,
-            on_end=lambda outcome: self._end(task, outcome),
+            on_end=self._end,
             on_cancel=lambda: self.after.say("Cancelled: nothing was changed."),
         )
 
-    def _start_stack(self, reference: Image, moving: Image, choice: StackChoice) -> None:
-        task = self._stack_task(reference, moving, choice)
-        self.after.say("")
-        steps = partial(
-            run_stack_steps,
-            task.stack,
-            task.parameters,
-            reference=task.reference,
-            to=choice.to or "first",
-            mode=choice.mode,
-            initial=task.initial,
-            masks=task.masks,
-            resample=task.resamples,
-        )
-        self._work.start(
-            steps,
-            on_step=self._advance,
-            on_end=lambda outcome: self._end_stack(task, outcome),
-            on_cancel=lambda: self.after.say("Cancelled: nothing was changed."),
-        )
-
-    def _stack_task(self, reference: Image, moving: Image, choice: StackChoice) -> StackTask:
-        itself, every = choice.to is not None, choice.mode == "every frame"
-        task = self._task(reference, moving, begins=not itself, regions=not every)
-        stack = stack_snapshot(
-            moving, self._viewer, target=None if itself else task.reference.grid
-        )
-        if not every:
-            return StackTask(task, stack, choice)
-        many = is_stack(reference)
-        return StackTask(
-            task,
-            stack,
-            choice,
-            stack_snapshot(reference, self._viewer) if many and not itself else None,
-            *self.where.regions_of_stack(task.reference, stack, many=many),
-        )
-
-    def _end_stack(self, task: StackTask, outcome: StackOutcome | Refusal) -> None:
-        try:
-            if isinstance(outcome, Refusal):
-                raise InputError(outcome.message)
-            self.after.present_stack(FinishedStack(task, outcome))
-            self._scroll.bring(self.after.results.native)
-        except InputError as error:
-            self._refuse(str(error))
-
-    def _task(
-        self, reference: Image, moving: Image, *, begins: bool = True, regions: bool = True
-    ) -> Task:
-        fixed, other = snapshot(reference, self._viewer), snapshot(moving, self._viewer)
+    def _task(self, reference: Image, moving: Image) -> Task:
+        choice = self.stack.choice
+        if choice is not None and choice.mode == "the frame on show":
+            # Which then is a single image as any other.
+            choice = None
+        fixed = snapshot(reference, self._viewer)
+        itself = choice is not None and choice.to is not None
+        every = choice is not None and choice.mode == "every frame"
+        many = every and is_stack(reference)
+        if choice is None:
+            frames = single_frame(snapshot(moving, self._viewer), fixed.grid)
+        else:
+            frames = stack_snapshot(moving, self._viewer, target=None if itself else fixed.grid)
         return Task(
             (reference.unique_id, moving.unique_id),
             fixed,
-            other,
-            self.parameters(),
-            self.where.initial(fixed, other) if begins else None,
-            *(self.where.regions(fixed, other) if regions else ()),
+            frames,
+            self.settings.chosen(self.model.value),
+            None if itself else self.where.initial(fixed, frames.shown),
+            *self.where.regions(fixed, frames, frames=every, many=many),
+            choice,
+            stack_snapshot(reference, self._viewer) if many and not itself else None,
         )
 
-    def _end(self, task: Task, outcome: Outcome | Refusal) -> None:
+    def _end(self, run: FinishedRun | Refusal) -> None:
         self._end_preview()
         try:
-            if isinstance(outcome, Refusal):
-                raise InputError(outcome.message)
-            self.after.present(FinishedRun(task, outcome.result, outcome.inspection))
+            if isinstance(run, Refusal):
+                raise InputError(run.message)
+            self.after.present(run)
             self._scroll.bring(self.after.results.native)
         except InputError as error:
             self._refuse(str(error))
@@ -314,7 +260,7 @@ class AlignWidget(Container):  # type: ignore[type-arg]
 
     def _look_again(self) -> None:
         try:
-            self.after.look_again(self.parameters())
+            self.after.look_again(self.settings.chosen(self.model.value))
         except InputError:
             # A number that is half typed; Align will complain of it.
             return
@@ -331,7 +277,7 @@ class AlignWidget(Container):  # type: ignore[type-arg]
             notes = describe_pair(*self._chosen(), self.stack.choice, self.settings.output.value)
         except InputError:
             notes = []
-        region = self.where.told()
+        region = self.where.region_note()
         if region is not None:
             notes.append(region)
         self.plan.value = " ".join(notes)

@@ -13,7 +13,7 @@ from ..._transform.files.content import transform_of
 from ..._transform.transform import Transform
 from ..layers.attributes import METADATA_KEY
 from ..layers.frame_transforms import FrameTransforms
-from ..layers.world import Grid, grid_from
+from ..layers.world import PixelGrid, grid_from
 
 if TYPE_CHECKING:
     from napari.layers import Layer
@@ -29,14 +29,14 @@ class KnownTransform:
         What it is called in a list.
     transform : Transform or FrameTransforms
         Reference pixel (x, y) to moving pixel; or one such for each frame of a stack.
-    reference, moving : Grid or None
+    reference, moving : PixelGrid or None
         Where those pixels lay when it was found; None of a file, which does not say.
     """
 
     label: str
     transform: Transform | FrameTransforms
-    reference: Grid | None = None
-    moving: Grid | None = None
+    reference: PixelGrid | None = None
+    moving: PixelGrid | None = None
 
     @property
     def all(self) -> tuple[Transform, ...]:

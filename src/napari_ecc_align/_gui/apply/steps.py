@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Generator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from ..._common.errors import InputError
-from ..._images.warping import Interpolation
+from ..._images.warping import Resampling
 from ..._transform.transform import Transform
 from ..layers.apply_transform import apply_to_layer
 from ..layers.frame_transforms import FrameTransforms
-from ..layers.world import Grid
+from ..layers.world import PixelGrid
 from ..shared.refusal import Refusal
 
 if TYPE_CHECKING:
@@ -20,14 +20,14 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, eq=False)
-class Way:
+class ApplyOptions:
     """How layers are to be transformed: what `apply_to_layer` takes."""
 
     transform: Transform | FrameTransforms
-    reference: Grid
-    moving: Grid | None
+    reference: PixelGrid
+    moving: PixelGrid | None
     inverse: bool
-    interpolation: Interpolation
+    resampling: Resampling
 
 
 def detached(layer: Layer) -> Layer:
@@ -42,31 +42,33 @@ def detached(layer: Layer) -> Layer:
     return Layer.create(data, {**options, "visible": False}, kind)
 
 
-def apply_steps(layers: Sequence[Layer], way: Way) -> Generator[LayerData | Refusal, None, None]:
+def apply_steps(
+    layers: Sequence[Layer], options: ApplyOptions
+) -> Generator[LayerData | Refusal, None, None]:
     """Yield a new layer, as a layer data tuple, or a refusal for each; no exception leaves here.
 
     Parameters
     ----------
     layers : sequence of Layer
         Detached ones.
-    way : Way
+    options : ApplyOptions
         How to transform them.
     """
     for layer in layers:
-        yield _applied(layer, way)
+        yield _applied(layer, options)
 
 
-def _applied(layer: Layer, way: Way) -> LayerData | Refusal:
-    options: dict[str, Any] = {"name": f"{layer.name} back"} if way.inverse else {}
+def _applied(layer: Layer, options: ApplyOptions) -> LayerData | Refusal:
+    name = f"{layer.name} back" if options.inverse else None
     try:
         data, look, kind = apply_to_layer(
             layer,
-            way.transform,
-            way.reference,
-            moving=way.moving,
-            inverse=way.inverse,
-            interpolation=way.interpolation,
-            **options,
+            options.transform,
+            options.reference,
+            moving=options.moving,
+            inverse=options.inverse,
+            resampling=options.resampling,
+            name=name,
         )
         return data, {**look, "visible": True}, kind
     except InputError as error:

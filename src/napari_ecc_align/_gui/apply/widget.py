@@ -10,7 +10,7 @@ import numpy as np
 from magicgui.widgets import ComboBox, Container, Label, PushButton, Select
 
 from ..._common.errors import InputError
-from ..._images.warping import INTERPOLATIONS
+from ..._images.warping import INTERPOLATIONS, Resampling
 from ..._transform.files import STACK_FORMATS, save_transform, save_transforms
 from ..layers.apply_transform import moved_affine
 from ..layers.frame_transforms import FrameTransforms
@@ -21,7 +21,7 @@ from ..shared.keyboard import Keys, tab_from_top_to_bottom
 from ..shared.labels import fill_width
 from ..shared.refusal import Refusal
 from .known_transforms import KnownTransform, transform_in, transforms_of
-from .steps import Way, apply_steps, detached
+from .steps import ApplyOptions, apply_steps, detached
 
 if TYPE_CHECKING:
     import napari
@@ -71,7 +71,7 @@ class ApplyWidget(Container):  # type: ignore[type-arg]
         self.direction = ComboBox(
             choices=(_FORWARD, _INVERSE),
             label="direction",
-            tooltip="Onto the reference, as the moving image went; or the other way, to bring "
+            tooltip="Onto the reference, as the moving image went; or the other options, to bring "
             "what lies on the reference to the moving image",
         )
         self.output = ComboBox(
@@ -90,7 +90,7 @@ class ApplyWidget(Container):  # type: ignore[type-arg]
             text="Apply", tooltip="Transform the layers that are chosen (Return)"
         )
         self.cancel_button = PushButton(
-            text="Cancel", enabled=False, tooltip="Stop after the layer under way (Escape)"
+            text="Cancel", enabled=False, tooltip="Stop after the layer under options (Escape)"
         )
         self.undo_button = PushButton(
             text="Undo move", enabled=False, tooltip="Put the layers back where they were"
@@ -127,16 +127,16 @@ class ApplyWidget(Container):  # type: ignore[type-arg]
         if self.running:
             return
         try:
-            way, layers = self._way(), self._chosen_layers()
+            options, layers = self._options(), self._chosen_layers()
             if self.output.value == _MOVE:
-                self._move(layers, way)
+                self._move(layers, options)
             else:
-                self._resample(layers, way)
+                self._resample(layers, options)
         except InputError as error:
             self._say(str(error))
 
     def cancel(self) -> None:
-        """Stop after the layer under way; those that are there already stay."""
+        """Stop after the layer under options; those that are there already stay."""
         self._work.cancel()
 
     def undo(self) -> None:
@@ -256,7 +256,7 @@ class ApplyWidget(Container):  # type: ignore[type-arg]
             raise InputError("Choose the layers to transform in the list; Ctrl chooses several.")
         return layers
 
-    def _way(self) -> Way:
+    def _options(self) -> ApplyOptions:
         known = self.chosen
         if known is None:
             raise InputError("There is no transform yet: align two images, or load a file.")
@@ -265,21 +265,21 @@ class ApplyWidget(Container):  # type: ignore[type-arg]
             if self.reference.value is None:
                 raise InputError("Choose the reference: the image that the file's pixels are of.")
             reference = layer_grid(self.reference.value)
-        return Way(
+        return ApplyOptions(
             transform=known.transform,
             reference=reference,
             moving=known.moving,
             inverse=self.direction.value == _INVERSE,
-            interpolation=self.interpolation.value,
+            resampling=Resampling(self.interpolation.value),
         )
 
-    def _resample(self, layers: list[Layer], way: Way) -> None:
+    def _resample(self, layers: list[Layer], options: ApplyOptions) -> None:
         self._count, self._problems = 0, []
         copies = [detached(layer) for layer in layers]
         self._work.start(
             apply_steps,
             copies,
-            way,
+            options,
             on_step=self._add,
             on_end=lambda _: self._tell("new"),
             on_cancel=lambda: self._tell("new"),
@@ -294,12 +294,16 @@ class ApplyWidget(Container):  # type: ignore[type-arg]
         self._viewer.add_layer(Layer.create(*cast("Any", made)))
         self._count += 1
 
-    def _move(self, layers: list[Layer], way: Way) -> None:
+    def _move(self, layers: list[Layer], options: ApplyOptions) -> None:
         self._count, self._problems, moves = 0, [], []
         for layer in layers:
             try:
                 after = moved_affine(
-                    layer, way.transform, way.reference, moving=way.moving, inverse=way.inverse
+                    layer,
+                    options.transform,
+                    options.reference,
+                    moving=options.moving,
+                    inverse=options.inverse,
                 )
             except InputError as error:
                 self._problems.append(str(error))

@@ -17,8 +17,9 @@ from ..._compare.inspection import Inspection, inspect_alignment
 from ..._images.files.headers import check_image_file
 from ..._images.files.images import read_image
 from ..layers.attributes import METADATA_KEY
-from ..layers.comparison_layers import result_layers
+from ..layers.comparison_layers import comparison_layers
 from ..layers.snapshots import snapshot
+from ..layers.stack_snapshots import single_frame
 from ..results.views import show_only
 from ..shared.refusal import Refusal, refusing
 
@@ -185,7 +186,9 @@ class OpenPair:
             "matrix": transform.matrix.tolist(),
             "layers": {"reference": fixed.origin, "moving": other.origin},
         }
-        for role, (data, options, kind) in result_layers(fixed, other, inspection, note).items():
+        frames = single_frame(other, fixed.grid)
+        layers = comparison_layers(fixed, frames, inspection, note)
+        for role, (data, options, kind) in layers.items():
             if role == "aligned":
                 options["name"] = f"{images.record.name} aligned"
                 data = data if images.aligned is None else images.aligned

@@ -176,7 +176,7 @@ class ReviewForm(Container):  # type: ignore[type-arg]
 
         run = None if self._align is None else self._align.after.run
         try:
-            if self._record is None or run is None or run.task.pair != self._pair.ids:
+            if self._record is None or run is None or run.task.layer_ids != self._pair.ids:
                 raise InputError("Press Align first, with this pair's two images chosen.")
         except InputError as error:
             show_warning(str(error))

@@ -8,59 +8,42 @@ from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import numpy as np
 
-from ..._images.sources import is_lazy
-from ..._images.warping import Interpolation, warp
 from ..._transform.transform import Transform
 from .apply_transform import moved_affine
 from .attributes import METADATA_KEY
-from .snapshots import LayerSnapshot
-from .world import Grid, Matrix
+from .stack_snapshots import StackSnapshot
+from .world import Matrix, PixelGrid
 
 if TYPE_CHECKING:
     from napari.layers import Layer
-    from napari.types import LayerData
+
+LayerTuple = tuple[Any, dict[str, Any], str]
 
 Output = Literal["resample", "move", "both"]
 OUTPUTS: tuple[Output, ...] = get_args(Output)
 
 
-def aligned_layer(
-    reference: LayerSnapshot,
-    moving: LayerSnapshot,
-    transform: Transform,
-    provenance: dict[str, Any],
-    *,
-    interpolation: Interpolation = "linear",
-    fill: float | Literal["background"] = "background",
-    data: Any = None,
-) -> LayerData:
-    """Return the moving plane resampled exactly over the reference, as a layer data tuple.
+def aligned_layer(frames: StackSnapshot, data: Any, provenance: dict[str, Any]) -> LayerTuple:
+    """Return an aligned image or stack as a layer data tuple.
 
     Parameters
     ----------
-    reference, moving : LayerSnapshot
-        The planes that were aligned.
-    transform : Transform
-        Maps reference pixels to moving pixels.
+    frames : StackSnapshot
+        What was aligned; it knows where the new layer lies.
+    data : array_like or list of array_like
+        As its `resample_steps` returns them.
     provenance : dict
         For the new layer's metadata.
-    interpolation, fill
-        As in `warp`.
-    data : ndarray, optional
-        The moving image resampled already.
 
     Returns
     -------
     tuple of data, dict, "image"
-        Looks as the moving layer does. The data are lazy, and at several sizes, if the moving
-        layer's are: nothing of them is computed here.
+        Looks as the moving layer does. Nothing of lazy data is computed here.
     """
-    if data is None:
-        data = _resampled(moving.source, transform, reference.grid, interpolation, fill)
     options = {
-        "name": f"{moving.name} aligned",
-        **moving.display,
-        **reference.grid.placement,
+        "name": f"{frames.shown.name} aligned",
+        **frames.shown.display,
+        **frames.placement,
         "multiscale": isinstance(data, list),
         "metadata": {METADATA_KEY: provenance},
     }
@@ -102,7 +85,7 @@ class Move:
 def move_layer(
     layer: Layer,
     transform: Transform,
-    reference: Grid,
+    reference: PixelGrid,
     provenance: dict[str, Any],
 ) -> Move:
     """Set a layer's `affine` so that it lies on the reference; its data stay as they are.
@@ -113,7 +96,7 @@ def move_layer(
         The moving layer, of any number of axes.
     transform : Transform
         Maps reference pixels to moving pixels.
-    reference : Grid
+    reference : PixelGrid
         The reference's pixels.
     provenance : dict
         For the layer's metadata.
@@ -130,20 +113,3 @@ def move_layer(
     layer.affine = after
     layer.metadata = {**metadata, METADATA_KEY: {**provenance, "moved": {"from": before.tolist()}}}
     return Move(before, after, metadata, weakref.ref(layer))
-
-
-def _resampled(
-    source: Any,
-    transform: Transform,
-    grid: Grid,
-    interpolation: Interpolation,
-    fill: float | Literal["background"],
-) -> Any:
-    from ..._images.lazy_warping import lazy_warp, warp_pyramid
-
-    way: Any = warp
-    if isinstance(source, list):
-        way = warp_pyramid
-    elif is_lazy(source):
-        way = lazy_warp
-    return way(source, transform, output_shape=grid.shape, interpolation=interpolation, fill=fill)

@@ -14,15 +14,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..._common.errors import InputError
-from ..._images.warping import Interpolation
+from ..._common.steps import outcome_of
+from ..._images.warping import Resampling
 from ..._transform.transform import Transform, map_points
 from .attributes import METADATA_KEY, look, plane_count
 from .frame_transforms import Change, FrameTransforms
-from .resampling import resampled, stacked_placement
+from .resampling import resample_steps, stacked_placement
 from .shapes import moved_shapes
 from .world import (
-    Grid,
     Matrix,
+    PixelGrid,
     as_rows,
     in_units,
     layer_grid,
@@ -35,20 +36,18 @@ if TYPE_CHECKING:
     from napari.layers import Layer
     from napari.types import LayerData
 
-Fill = float | Literal["background"]
-
+_RESAMPLING = Resampling()
 _AFFINE = 1e-12
 
 
 def apply_to_layer(
     layer: Layer,
     transform: Transform | FrameTransforms,
-    reference: Grid,
+    reference: PixelGrid,
     *,
-    moving: Grid | None = None,
+    moving: PixelGrid | None = None,
     inverse: bool = False,
-    interpolation: Interpolation = "linear",
-    fill: Fill | None = None,
+    resampling: Resampling = _RESAMPLING,
     name: str | None = None,
 ) -> LayerData:
     """Return a new layer that is where a transform says, as a layer data tuple.
@@ -64,17 +63,15 @@ def apply_to_layer(
     transform : Transform or FrameTransforms
         Maps reference pixels to moving pixels, as `align` returns it; or one such for each frame
         of a stack, for a layer that has as many frames.
-    reference : Grid
+    reference : PixelGrid
         The reference's pixels, from `layer_grid`.
-    moving : Grid, optional
+    moving : PixelGrid, optional
         The moving image's pixels, before it was moved. Left out, they are the layer's own, or with
         `inverse` those of the reference.
     inverse : bool, default: False
         Bring something that lies on the reference to the moving image instead.
-    interpolation : {"linear", "nearest", "cubic", "lanczos"}
-        Of images; labels are always "nearest".
-    fill : float or "background", optional
-        Value where an image has no data; the median of its border when left out. Labels get 0.
+    resampling : Resampling
+        Of images; labels are always "nearest", and 0 where they have no data.
     name : str, optional
         Of the new layer; that of the old one with "aligned" after it when left out.
 
@@ -107,12 +104,15 @@ def apply_to_layer(
             here = to_layer @ _to_target(one, reference, moving, inverse)
             return Transform(as_rows(here), _wide(one))
 
-        data = resampled(
-            layer,
-            to_own,
-            target.shape,
-            interpolation="nearest" if kind == "labels" else interpolation,
-            fill=0 if kind == "labels" else ("background" if fill is None else fill),
+        data = outcome_of(
+            resample_steps(
+                list(layer.data) if layer.multiscale else [layer.data],
+                plane_count(layer),
+                to_own,
+                target.shape,
+                Resampling("nearest", 0) if kind == "labels" else resampling,
+                multiscale=bool(layer.multiscale),
+            )
         )
         placed = stacked_placement(layer, target)
         return data, {**look(layer), **placed, **common, "multiscale": type(data) is list}, kind
@@ -137,9 +137,9 @@ def apply_to_layer(
 def moved_affine(
     layer: Layer,
     transform: Transform | FrameTransforms,
-    reference: Grid,
+    reference: PixelGrid,
     *,
-    moving: Grid | None = None,
+    moving: PixelGrid | None = None,
     inverse: bool = False,
 ) -> Matrix:
     """Return the `affine` that puts a layer where a transform says, its data as they are.
@@ -194,7 +194,9 @@ def _of_plane(
     return transform.of_plane(layer, index) if not isinstance(transform, Transform) else transform
 
 
-def _moving_grid(layer: Layer, reference: Grid, moving: Grid | None, inverse: bool) -> Grid:
+def _moving_grid(
+    layer: Layer, reference: PixelGrid, moving: PixelGrid | None, inverse: bool
+) -> PixelGrid:
     if moving is not None:
         return moving
     return reference if inverse else layer_grid(layer)
@@ -204,7 +206,9 @@ def _wide(transform: Transform) -> Literal["affine", "homography"]:
     return "affine" if is_affine(transform) else "homography"
 
 
-def _to_target(transform: Transform, reference: Grid, moving: Grid, inverse: bool) -> Matrix:
+def _to_target(
+    transform: Transform, reference: PixelGrid, moving: PixelGrid, inverse: bool
+) -> Matrix:
     """Return the matrix from a pixel of the target's grid to the world before the change."""
     matrix = as_rows(transform.matrix)
     there: Matrix
@@ -215,7 +219,7 @@ def _to_target(transform: Transform, reference: Grid, moving: Grid, inverse: boo
     return there
 
 
-def _in_layer_units(layer: Layer, change: Matrix, reference: Grid) -> Matrix:
+def _in_layer_units(layer: Layer, change: Matrix, reference: PixelGrid) -> Matrix:
     factors = _layer_factors(layer, reference.units)
     own: Matrix = np.linalg.inv(factors) @ change @ factors
     return own
@@ -227,7 +231,7 @@ def _layer_factors(layer: Layer, units: Sequence[str]) -> Matrix:
 
 
 def _data_change(
-    layer: Layer, transform: Transform, reference: Grid, moving: Grid, inverse: bool
+    layer: Layer, transform: Transform, reference: PixelGrid, moving: PixelGrid, inverse: bool
 ) -> Change:
     """Return the function that moves points of shape (..., n) in the layer's data coordinates."""
     change = _in_layer_units(

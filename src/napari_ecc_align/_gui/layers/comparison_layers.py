@@ -8,50 +8,69 @@ import numpy as np
 
 from ..._compare.binary import COLOURS
 from ..._compare.inspection import Inspection
-from ..._transform.transform import Transform
-from .aligned_layers import aligned_layer
+from .aligned_layers import LayerTuple, aligned_layer
 from .attributes import METADATA_KEY
 from .snapshots import LayerSnapshot
+from .stack_snapshots import StackSnapshot
 
 if TYPE_CHECKING:
     from napari.layers import Layer
     from napari.utils import DirectLabelColormap
 
+# One with a sign is neutral in the middle.
+_ABSOLUTE, _SIGNED = "gray", "PiYG"
 
-def result_layers(
+
+def comparison_layers(
     reference: LayerSnapshot,
-    moving: LayerSnapshot,
+    frames: StackSnapshot,
     inspection: Inspection,
     provenance: dict[str, Any],
-) -> dict[str, tuple[Any, dict[str, Any], str]]:
-    """Return the layers that show an alignment, by role, as layer data tuples.
+) -> dict[str, LayerTuple]:
+    """Return the layers that show how two images were aligned, by role, as layer data tuples.
 
     All lie exactly on the reference, with its scale, translate, rotate, shear, affine and units.
     """
-    common = {**reference.placement, "metadata": {METADATA_KEY: provenance}}
-    span = intensity_span(reference.data)
+    options = {**frames.placement, "metadata": {METADATA_KEY: provenance}}
     signed = bool((inspection.difference < 0).any())
     return {
-        "aligned": aligned_layer(
-            reference, moving, Transform.identity(), provenance, data=inspection.aligned
+        "aligned": aligned_layer(frames, inspection.aligned, provenance),
+        "difference": difference_layer(
+            inspection.difference, reference.data, options, signed=signed
         ),
-        "difference": (
-            inspection.difference,
-            {
-                "name": "difference",
-                "colormap": difference_colours(signed),
-                # Fixed to the reference's contrast: what agrees stays dark, noise included.
-                "contrast_limits": [-span if signed else 0.0, span],
-                **common,
-            },
-            "image",
-        ),
-        "binary difference": (
-            inspection.after.map,
-            {"name": "binary difference", "colormap": label_colours(), **common},
-            "labels",
-        ),
+        "binary difference": binary_difference_layer(inspection.after.map, options),
     }
+
+
+def difference_layer(
+    data: Any, compared_to: Any, options: dict[str, Any], *, signed: bool
+) -> LayerTuple:
+    """Return a difference as a layer data tuple.
+
+    Parameters
+    ----------
+    data : array_like
+        The difference.
+    compared_to : array_like, shape (h, w) or (h, w, 3 or 4)
+        The reference, whose contrast is that of the layer.
+    options : dict
+        Keywords for the layer: its place and metadata.
+    signed : bool
+        Whether the difference has a sign.
+    """
+    span = _intensity_span(compared_to)
+    look = {
+        "name": "difference",
+        "colormap": _SIGNED if signed else _ABSOLUTE,
+        # Fixed to the reference's contrast: what agrees stays dark, noise included.
+        "contrast_limits": [-span if signed else 0.0, span],
+    }
+    return data, {**look, **options}, "image"
+
+
+def binary_difference_layer(data: Any, options: dict[str, Any]) -> LayerTuple:
+    """Return the map of a comparison as a layer data tuple, with keywords for its place."""
+    return data, {"name": "binary difference", "colormap": label_colours(), **options}, "labels"
 
 
 def label_colours() -> DirectLabelColormap:
@@ -61,14 +80,6 @@ def label_colours() -> DirectLabelColormap:
     colours: dict[int | None, tuple[float, ...]] = {None: (0.0, 0.0, 0.0, 0.0)}
     colours.update({label: (*(part / 255 for part in rgb), 1.0) for label, rgb in COLOURS.items()})
     return DirectLabelColormap(color_dict=colours)
-
-
-_ABSOLUTE, _SIGNED = "gray", "PiYG"
-
-
-def difference_colours(signed: bool) -> str:
-    """Return the colormap of a difference; one with a sign is neutral in the middle."""
-    return _SIGNED if signed else _ABSOLUTE
 
 
 def renew(layer: Layer, data: Any, options: dict[str, Any]) -> None:
@@ -88,7 +99,7 @@ def renew(layer: Layer, data: Any, options: dict[str, Any]) -> None:
         layer.colormap = colours
 
 
-def intensity_span(data: Any) -> float:
+def _intensity_span(data: Any) -> float:
     """Return the contrast of an image: the distance of its 1st and 99.9th percentile."""
     step = max(1, max(data.shape[:2]) // 1000)
     sample = np.asarray(data[::step, ::step], dtype=np.float64)

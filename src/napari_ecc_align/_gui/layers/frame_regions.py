@@ -11,7 +11,7 @@ import numpy as np
 from ..._common.errors import InputError
 from .lazy_planes import plane_of
 from .regions import Mask, Region, painted_pixels, painted_region, region_of
-from .world import Grid, grid_record
+from .world import PixelGrid, grid_record
 
 if TYPE_CHECKING:
     from napari.layers import Layer
@@ -38,7 +38,7 @@ class FrameRegions:
     record: dict[str, Any]
     drawn: dict[int, Region]
 
-    def masks(self, grid: Grid, count: int) -> Mask | FrameMasks:
+    def masks(self, grid: PixelGrid, count: int) -> Mask | FrameMasks:
         """Return the mask of `align_stack`: one for all frames, or one for each.
 
         Raises
@@ -65,7 +65,7 @@ class PaintedFrames:
     _length: int
     _empty: set[int] = field(default_factory=set)
 
-    def masks(self, grid: Grid, count: int) -> FrameMasks:
+    def masks(self, grid: PixelGrid, count: int) -> FrameMasks:
         """Return the masks of `align_stack`, one for each frame."""
         return FrameMasks(self.at, grid, count)
 
@@ -95,7 +95,7 @@ class FrameMasks:
 
     ndim = 3
 
-    def __init__(self, region: Callable[[int], Region], grid: Grid, count: int) -> None:
+    def __init__(self, region: Callable[[int], Region], grid: PixelGrid, count: int) -> None:
         self._region = region
         self._grid = grid
         self._count = count

@@ -29,6 +29,22 @@ def plane_of(array: Any, index: tuple[int, ...] = ()) -> Any:
     return _Plane(array, index)
 
 
+def plane_at_level(level: Any, index: tuple[int, ...], leading: tuple[int, ...]) -> Any:
+    """Return the plane of a smaller size of an array, which may have fewer planes as well.
+
+    Parameters
+    ----------
+    level : array_like
+        One size of the array.
+    index : tuple of int
+        Which plane of the full resolution, one number per leading axis.
+    leading : tuple of int
+        Lengths of the leading axes at full resolution.
+    """
+    here = (at * int(level.shape[axis]) // leading[axis] for axis, at in enumerate(index))
+    return plane_of(level, tuple(here))
+
+
 class _Plane:
     """A part of a lazy array that is read when it is sliced, which zarr would do at once."""
 

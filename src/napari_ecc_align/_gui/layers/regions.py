@@ -22,8 +22,8 @@ from ..._transform.transform import Transform
 from .lazy_planes import plane_of
 from .shapes import outline
 from .world import (
-    Grid,
     Matrix,
+    PixelGrid,
     as_rows,
     grid_record,
     in_units,
@@ -65,12 +65,12 @@ class Region:
     record: dict[str, Any]
     _inside: Callable[[Matrix, Sequence[str], tuple[int, int]], NDArray[np.bool_]]
 
-    def mask(self, grid: Grid) -> Mask:
+    def mask(self, grid: PixelGrid) -> Mask:
         """Return the region on an image's own pixels.
 
         Parameters
         ----------
-        grid : Grid
+        grid : PixelGrid
             The image's pixels, from `layer_grid`.
 
         Returns
@@ -203,7 +203,7 @@ def _painted(layer: Labels, index: Sequence[int] | None) -> Region:
     return painted_region(layer.name, plane_of(pixels, at), grid, at)
 
 
-def painted_pixels(layer: Labels) -> tuple[Any, Grid]:
+def painted_pixels(layer: Labels) -> tuple[Any, PixelGrid]:
     """Return the full resolution of a layer whose pixels mark a region, and where it lies.
 
     Raises
@@ -216,7 +216,7 @@ def painted_pixels(layer: Labels) -> tuple[Any, Grid]:
     return layer.data[0] if layer.multiscale else layer.data, layer_grid(layer)
 
 
-def painted_region(name: str, plane: Any, grid: Grid, index: Sequence[int]) -> Region:
+def painted_region(name: str, plane: Any, grid: PixelGrid, index: Sequence[int]) -> Region:
     """Return the region that the pixels of a plane mark which are not 0.
 
     Parameters
@@ -225,7 +225,7 @@ def painted_region(name: str, plane: Any, grid: Grid, index: Sequence[int]) -> R
         Of the layer.
     plane : array_like, shape (h, w)
         Perhaps lazy.
-    grid : Grid
+    grid : PixelGrid
         Where its pixels lie.
     index : sequence of int
         Which plane of the layer it is.
@@ -256,7 +256,7 @@ class _LazyMask:
 
     def __init__(
         self,
-        grid: Grid,
+        grid: PixelGrid,
         inside: Callable[[Matrix, Sequence[str], tuple[int, int]], NDArray[np.bool_]],
     ) -> None:
         self._grid = grid

@@ -2,72 +2,71 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Generator, Sequence
 from itertools import product
-from typing import TYPE_CHECKING, Any, Literal
+from math import prod
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ..._align.progress import Progress
 from ..._images.sources import is_lazy
-from ..._images.warping import Interpolation, warp
+from ..._images.warping import Resampling, warp
 from ..._transform.transform import Transform
-from .lazy_planes import plane_of
-from .world import Grid, Matrix
+from .lazy_planes import plane_at_level
+from .world import Matrix, PixelGrid
 
 if TYPE_CHECKING:
     from napari.layers import Layer
 
 
-def resampled(
-    layer: Layer,
+def resample_steps(
+    levels: Sequence[Any],
+    leading: tuple[int, ...],
     transform_of: Callable[[tuple[int, ...]], Transform],
     shape: tuple[int, int],
+    resampling: Resampling,
     *,
-    interpolation: Interpolation,
-    fill: float | Literal["background"],
-) -> Any:
-    """Return a layer's data on another grid, plane by plane.
+    multiscale: bool,
+) -> Generator[Progress, None, Any]:
+    """Put data on another grid, one plane at a time.
 
     Parameters
     ----------
-    layer : napari.layers.Image or Labels
-        Of two or more axes; the last two (before colour) are resampled.
+    levels : sequence of array_like, shapes (..., h, w) or (..., h, w, 3 or 4)
+        The data at every size there is, full resolution first; perhaps lazy.
+    leading : tuple of int
+        Lengths of the axes before the plane's.
     transform_of : callable
         Returns, for the index of a plane, the transform from the pixels of the new grid to those
         of the plane.
     shape : tuple of int
         (height, width) of the new grid.
-    interpolation, fill
-        As in `warp`.
+    resampling : Resampling
+        Between the pixels, and beyond them.
+    multiscale : bool
+        Whether the new data are wanted at several sizes.
 
     Returns
     -------
-    ndarray, dask array, or a list of those
-        A list if the layer is multiscale, dask if its data are not in memory.
+    generator
+        Yields a `Progress` before every plane and returns an ndarray, or a dask array if the data
+        are not in memory; a list of those if `multiscale`.
     """
-    levels = list(layer.data) if layer.multiscale else [layer.data]
-    leading = tuple(int(length) for length in levels[0].shape[: layer.ndim - 2])
-    planes = {}
-    for index in product(*map(range, leading)):
-        sources = [plane_of(level, _index_at(level, index, leading)) for level in levels]
-        planes[index] = plane_levels(
-            sources,
-            transform_of(index),
-            shape,
-            interpolation=interpolation,
-            fill=fill,
-            multiscale=bool(layer.multiscale),
+    planes, count = [], prod(leading)
+    for number, index in enumerate(product(*map(range, leading))):
+        yield Progress(number / count, f"resampling plane {number + 1} of {count}")
+        sources = [plane_at_level(level, index, leading) for level in levels]
+        planes.append(
+            _resampled(sources, transform_of(index), shape, resampling, multiscale=multiscale)
         )
-    if not leading:
-        return planes[()] if layer.multiscale else planes[()][0]
     whole = [
-        stacked([plane[number] for plane in planes.values()], leading)
-        for number in range(len(next(iter(planes.values()))))
+        _stacked([plane[level] for plane in planes], leading) for level in range(len(planes[0]))
     ]
-    return whole if layer.multiscale else whole[0]
+    return whole if multiscale else whole[0]
 
 
-def stacked_placement(layer: Layer, target: Grid) -> dict[str, Any]:
+def stacked_placement(layer: Layer, target: PixelGrid) -> dict[str, Any]:
     """Return the keywords that lay a resampled layer over a grid.
 
     The leading axes of a stack keep what is the layer's own: where a plane lies among the others.
@@ -102,33 +101,28 @@ def _diagonal(affine: Matrix) -> bool:
     return bool((linear == np.diag(np.diag(linear))).all() and (np.diag(linear) > 0).all())
 
 
-def _index_at(level: Any, index: tuple[int, ...], leading: tuple[int, ...]) -> tuple[int, ...]:
-    """Return the plane of a level, which may have fewer planes than the full resolution."""
-    return tuple(at * int(level.shape[axis]) // leading[axis] for axis, at in enumerate(index))
-
-
-def plane_levels(
+def _resampled(
     sources: list[Any],
     transform: Transform,
     shape: tuple[int, int],
+    resampling: Resampling,
     *,
-    interpolation: Interpolation,
-    fill: float | Literal["background"],
     multiscale: bool,
 ) -> list[Any]:
-    """Return one plane on another grid, at one size or, if it has several, at several."""
+    """Return one plane on another grid, at one size or at several."""
     from ..._images.lazy_warping import lazy_warp, warp_pyramid
 
+    options: dict[str, Any] = {"output_shape": shape, **vars(resampling)}
     if multiscale:
-        return warp_pyramid(
-            sources, transform, output_shape=shape, interpolation=interpolation, fill=fill
-        )
-    way = lazy_warp if is_lazy(sources[0]) else warp
-    return [way(sources[0], transform, output_shape=shape, interpolation=interpolation, fill=fill)]
+        return warp_pyramid(sources, transform, **options)
+    way: Any = lazy_warp if is_lazy(sources[0]) else warp
+    return [way(sources[0], transform, **options)]
 
 
-def stacked(planes: list[Any], leading: tuple[int, ...]) -> Any:
+def _stacked(planes: list[Any], leading: tuple[int, ...]) -> Any:
     """Return planes, in order of their leading axes, as one array; lazy if they are."""
+    if not leading:
+        return planes[0]
     if is_lazy(planes[0]):
         import dask.array as da
 

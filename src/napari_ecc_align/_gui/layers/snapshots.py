@@ -9,10 +9,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..._common.errors import InputError
-from ..._transform.transform import Transform
 from .attributes import look, plane_count
-from .lazy_planes import plane_of
-from .world import Grid, grid_record, layer_grid, start_between, unit_factors
+from .lazy_planes import plane_at_level
+from .world import PixelGrid, grid_record, layer_grid, unit_factors
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel
@@ -31,7 +30,7 @@ class LayerSnapshot:
         The plane on show at full resolution; perhaps lazy.
     source : array_like or list of array_like
         What to align by: the plane at every size that the layer has, or just `data`.
-    grid : Grid
+    grid : PixelGrid
         Where the plane's pixels lie in the world.
     display : dict
         Keywords for a layer that looks the same.
@@ -44,7 +43,7 @@ class LayerSnapshot:
     name: str
     data: Any
     source: Any
-    grid: Grid
+    grid: PixelGrid
     display: dict[str, Any]
     index: tuple[int, ...]
     origin: dict[str, Any]
@@ -104,33 +103,7 @@ def planes_at(layer: Image, index: tuple[int, ...]) -> list[Any]:
     """Return one plane at every size that a layer has, full resolution first; perhaps lazy."""
     # numpy would silently take the coarsest level of a multiscale layer.
     levels = list(layer.data) if layer.multiscale else [layer.data]
-    if not index:
-        return [plane_of(level) for level in levels]
-    full = plane_count(layer)
-    # Levels may have fewer planes as well.
-    return [
-        plane_of(
-            level, tuple(at * level.shape[axis] // full[axis] for axis, at in enumerate(index))
-        )
-        for level in levels
-    ]
-
-
-def placement(layer: Layer) -> dict[str, Any]:
-    """Return the keywords that put a plane of a layer's last two axes where the layer is."""
-    return layer_grid(layer).placement
-
-
-def world_start(reference: Layer, moving: Layer) -> Transform | None:
-    """Return where the layers' places in the world say that the images lie on each other.
-
-    Returns
-    -------
-    Transform or None
-        Reference pixel (x, y) to moving pixel; None where both layers lie pixel on pixel, or
-        where the places say nothing that an image could follow.
-    """
-    return start_between(layer_grid(reference), layer_grid(moving))
+    return [plane_at_level(level, index, plane_count(layer)) for level in levels]
 
 
 def layer_origin(layer: Layer, index: Sequence[int] = ()) -> dict[str, Any]:

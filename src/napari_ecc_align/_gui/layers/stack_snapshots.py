@@ -1,4 +1,4 @@
-"""Stack layers: what is taken of one before a run, and the aligned one after it.
+"""Stack layers: what is taken of one before a run.
 
 A stack is an Image layer with an axis before its last two (and its colours): time, depth or
 channels. A transform belongs to a number along that axis; further axes share it.
@@ -8,30 +8,30 @@ from __future__ import annotations
 
 from collections.abc import Generator, Sequence
 from dataclasses import dataclass
-from itertools import product
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ..._align.progress import Progress
 from ..._common.errors import InputError
-from ..._images.warping import Interpolation
+from ..._images.warping import Resampling
 from ..._transform.transform import Transform
-from .attributes import METADATA_KEY, plane_count
+from .attributes import plane_count
 from .lazy_planes import plane_of
-from .resampling import plane_levels, stacked, stacked_placement
+from .resampling import resample_steps, stacked_placement
 from .snapshots import LayerSnapshot, snapshot
-from .world import Grid, own_placement
+from .world import PixelGrid, own_placement
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel
     from napari.layers import Image
-    from napari.types import LayerData
 
 
 @dataclass(frozen=True, eq=False)
-class StackSnapshot:
+class StackSnapshot(Sequence[Any]):
     """What a run needs of a stack, taken before it starts so that the layer may go.
+
+    A single image is a stack of one frame, without leading axes.
 
     Attributes
     ----------
@@ -57,13 +57,69 @@ class StackSnapshot:
     frame_places: tuple[float, float]
 
     def __len__(self) -> int:
-        return self.leading[self.axis]
+        return self.leading[self.axis] if self.leading else 1
 
-    def frame(self, number: int) -> Any:
+    def __getitem__(self, number: Any) -> Any:
         """Return one frame at full resolution; other leading axes stay at what is on show."""
-        index = list(self.shown.index)
-        index[self.axis] = number
-        return plane_of(self.levels[0], tuple(index))
+        return plane_of(self.levels[0], self.at(self.on_show, number))
+
+    @property
+    def on_show(self) -> tuple[int, ...]:
+        """Which plane was on show, one number per leading axis."""
+        return self.shown.index if self.leading else ()
+
+    def number(self, index: tuple[int, ...]) -> int:
+        """Return which frame a plane belongs to."""
+        return index[self.axis] if self.leading else 0
+
+    def at(self, index: tuple[int, ...], number: int) -> tuple[int, ...]:
+        """Return the plane that lies as another one does, on a frame."""
+        if not self.leading:
+            return ()
+        return (*index[: self.axis], number, *index[self.axis + 1 :])
+
+    def resample_steps(
+        self, transforms: Sequence[Transform], shape: tuple[int, int], resampling: Resampling
+    ) -> Generator[Progress, None, Any]:
+        """Put every plane where the transform of its frame says, one step at a time.
+
+        Parameters
+        ----------
+        transforms : sequence of Transform
+            One per frame: reference pixels to those of the frame.
+        shape : tuple of int
+            (height, width) of the reference.
+        resampling : Resampling
+            Between the pixels, and beyond them.
+
+        Returns
+        -------
+        generator
+            Yields a `Progress` before every plane and returns the data: an array, a lazy one if
+            the stack is, or a list of those if it has several sizes.
+        """
+        return resample_steps(
+            self.levels,
+            self.leading,
+            lambda index: transforms[self.number(index)],
+            shape,
+            resampling,
+            multiscale=len(self.levels) > 1,
+        )
+
+
+def single_frame(shown: LayerSnapshot, target: PixelGrid) -> StackSnapshot:
+    """Return one plane as a stack of one frame.
+
+    Parameters
+    ----------
+    shown : LayerSnapshot
+        The plane.
+    target : PixelGrid
+        Where it is to lie when it is aligned.
+    """
+    levels = tuple(shown.source) if isinstance(shown.source, list) else (shown.source,)
+    return StackSnapshot(shown, levels, (), 0, target.placement, (0.0, 1.0))
 
 
 def is_stack(layer: Image) -> bool:
@@ -72,7 +128,7 @@ def is_stack(layer: Image) -> bool:
 
 
 def stack_snapshot(
-    layer: Image, viewer: ViewerModel, *, axis: int | None = None, target: Grid | None = None
+    layer: Image, viewer: ViewerModel, *, axis: int | None = None, target: PixelGrid | None = None
 ) -> StackSnapshot:
     """Take what a run needs of a stack.
 
@@ -84,7 +140,7 @@ def stack_snapshot(
         Which planes are on show.
     axis : int, optional
         Which leading axis to follow; the first one that is longer than 1 when left out.
-    target : Grid, optional
+    target : PixelGrid, optional
         Where the aligned stack is to lie; on the stack itself when left out.
 
     Raises
@@ -115,81 +171,3 @@ def _frame_places(layer: Image, axis: int) -> tuple[float, float]:
     second[axis] = 1
     start = float(layer.data_to_world(first)[axis])
     return start, float(layer.data_to_world(second)[axis]) - start
-
-
-def resample_steps(
-    stack: StackSnapshot,
-    transforms: Sequence[Transform],
-    shape: tuple[int, int],
-    *,
-    interpolation: Interpolation = "linear",
-    fill: float | Literal["background"] = "background",
-) -> Generator[Progress, None, Any]:
-    """Resample every plane of a stack, one step at a time.
-
-    Parameters
-    ----------
-    stack : StackSnapshot
-        The stack.
-    transforms : sequence of Transform
-        One per frame: reference pixels to those of the frame.
-    shape : tuple of int
-        (height, width) of the reference.
-    interpolation, fill
-        As in `warp`.
-
-    Returns
-    -------
-    generator
-        Yields a `Progress` before every plane and returns the data: an array, a lazy one if the
-        stack is, or a list of those if it has several sizes.
-    """
-    many = len(stack.levels) > 1
-    planes = []
-    count = int(np.prod(stack.leading))
-    for number, index in enumerate(product(*map(range, stack.leading))):
-        yield Progress(number / count, f"resampling plane {number + 1} of {count}")
-        sources = [
-            plane_of(
-                level,
-                tuple(at * level.shape[n] // stack.leading[n] for n, at in enumerate(index)),
-            )
-            for level in stack.levels
-        ]
-        planes.append(
-            plane_levels(
-                sources,
-                transforms[index[stack.axis]],
-                shape,
-                interpolation=interpolation,
-                fill=fill,
-                multiscale=many,
-            )
-        )
-    levels = [
-        stacked([plane[level] for plane in planes], stack.leading)
-        for level in range(len(planes[0]))
-    ]
-    return levels if many else levels[0]
-
-
-def stack_layer(stack: StackSnapshot, data: Any, provenance: dict[str, Any]) -> LayerData:
-    """Return the aligned stack as a layer data tuple, looking as the stack does.
-
-    Parameters
-    ----------
-    stack : StackSnapshot
-        The stack; `target` of `stack_snapshot` has decided where the new one lies.
-    data : array_like or list of array_like
-        As `resample_steps` returns them.
-    provenance : dict
-        For the new layer's metadata.
-    """
-    options = {
-        "name": f"{stack.shown.name} aligned",
-        **stack.shown.display,
-        **stack.placement,
-        "multiscale": isinstance(data, list),
-        "metadata": {METADATA_KEY: provenance},
-    }
-    return data, options, "image"

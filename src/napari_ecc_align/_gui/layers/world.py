@@ -32,7 +32,7 @@ _STEP = 2.0**16
 
 
 @dataclass(frozen=True, eq=False)
-class Grid:
+class PixelGrid:
     """Where the pixels of a plane lie in the world.
 
     Attributes
@@ -56,7 +56,7 @@ class Grid:
     placement: dict[str, Any]
 
 
-def layer_grid(layer: Layer) -> Grid:
+def layer_grid(layer: Layer) -> PixelGrid:
     """Return where the planes of a layer's last two axes lie.
 
     Parameters
@@ -67,7 +67,7 @@ def layer_grid(layer: Layer) -> Grid:
     matrix = plane_matrix(layer)
     units = tuple(str(unit) for unit in layer.units)[-2:]
     labels = tuple(layer.axis_labels)[-2:]
-    return Grid(
+    return PixelGrid(
         matrix=matrix,
         shape=_plane_shape(layer),
         units=(units[0], units[1]),
@@ -81,12 +81,12 @@ def grid_from(
     shape: Sequence[int],
     units: Sequence[str] = ("pixel", "pixel"),
     axis_labels: Sequence[str] = ("-2", "-1"),
-) -> Grid:
+) -> PixelGrid:
     """Return a grid from numbers, such as those that `grid_record` has written."""
     checked = np.array(matrix, np.float64)
     if checked.shape != (3, 3) or abs(np.linalg.det(checked)) == 0:
         raise InputError("a grid's matrix must be of shape (3, 3) and invertible")
-    return Grid(
+    return PixelGrid(
         matrix=checked,
         shape=(int(shape[0]), int(shape[1])),
         units=(str(units[0]), str(units[1])),
@@ -95,7 +95,7 @@ def grid_from(
     )
 
 
-def grid_record(grid: Grid) -> dict[str, Any]:
+def grid_record(grid: PixelGrid) -> dict[str, Any]:
     """Return a grid as plain values that JSON can hold and `grid_from` takes."""
     return {
         "matrix": grid.matrix.tolist(),
@@ -118,7 +118,7 @@ def plane_matrix(layer: Layer) -> Matrix:
     return matrix
 
 
-def start_between(reference: Grid, moving: Grid) -> Transform | None:
+def start_between(reference: PixelGrid, moving: PixelGrid) -> Transform | None:
     """Return where two planes' places in the world say that they lie on each other.
 
     Returns
@@ -140,7 +140,7 @@ def start_between(reference: Grid, moving: Grid) -> Transform | None:
 
 
 def world_change(
-    transform: Transform, reference: Grid, moving: Grid, *, inverse: bool = False
+    transform: Transform, reference: PixelGrid, moving: PixelGrid, *, inverse: bool = False
 ) -> Matrix:
     """Return how the world of the moving image has to change so that it lies on the reference.
 
@@ -148,7 +148,7 @@ def world_change(
     ----------
     transform : Transform
         Maps reference pixels to moving pixels.
-    reference, moving : Grid
+    reference, moving : PixelGrid
         Where these pixels lie.
     inverse : bool, default: False
         How the reference's world has to change to lie on the moving image instead.
@@ -173,7 +173,7 @@ def as_rows(matrix: Matrix) -> Matrix:
     return turned
 
 
-def in_units(grid: Grid, units: Sequence[str]) -> Matrix:
+def in_units(grid: PixelGrid, units: Sequence[str]) -> Matrix:
     """Return a grid's matrix into a world that is measured in other units."""
     matrix: Matrix = np.diag([*unit_factors(grid.units, units), 1.0]) @ grid.matrix
     return matrix
@@ -194,7 +194,7 @@ def unit_factors(units: Sequence[str], to: Sequence[str]) -> NDArray[np.float64]
         return np.ones(len(units))
 
 
-def units_note(reference: Grid, moving: Grid) -> str | None:
+def units_note(reference: PixelGrid, moving: PixelGrid) -> str | None:
     """Return what a person should know of the units of two planes, or None if all is plain."""
     if _comparable(reference.units, moving.units):
         return None

@@ -11,7 +11,7 @@ from .views import STACK_VIEWS, VIEWS
 BLINK_KEY = "Alt-B"
 
 
-class NextSteps(Container):  # type: ignore[type-arg]
+class Actions(Container):  # type: ignore[type-arg]
     """The ways to look at a result, and buttons for what comes next."""
 
     def __init__(self) -> None:
@@ -66,12 +66,11 @@ class NextSteps(Container):  # type: ignore[type-arg]
         super().__init__(widgets=rows, labels=False)
         self.margins = (0, 0, 0, 0)
 
-    def of_a_pair(self, shown: bool) -> None:
-        """Show what there is for a pair of images and not for a stack, or the other way round."""
-        self.view.visible = shown
-        self.stack_view.visible = not shown
-        self.drift.visible = not shown
-        self.save.text = "Save transf&orm…" if shown else "Save transf&orms…"
+    def of_a_stack(self, stack: bool) -> None:
+        """Show what there is for a stack and not for a single image, or the other way round."""
+        self.view.visible = not stack
+        self.stack_view.visible = self.drift.visible = stack
+        self.save.text = "Save transf&orms…" if stack else "Save transf&orm…"
 
     @property
     def needing_a_transform(self) -> list[PushButton]:

@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from ..layers.aligned_layers import LayerTuple
 from ..layers.comparison_layers import renew
-from ..runs.task import Pair
+from ..runs.task import LayerIds
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel
     from napari.layers import Layer
-
-LayerTuple = tuple[Any, dict[str, Any], str]
 
 _PLACEMENT = ("scale", "translate", "rotate", "shear", "affine", "units", "axis_labels")
 
@@ -31,7 +30,7 @@ class ResultLayers:
 
     def __init__(self, viewer: ViewerModel) -> None:
         self._viewer = viewer
-        self._ids: dict[tuple[Pair, str], object] = {}
+        self._ids: dict[tuple[LayerIds, str], object] = {}
         self._steps_back: list[Callable[[], object]] = []
         # What this run has made, or renewed once: how it was in between is nothing to go back to,
         # and would keep every picture of a stack in memory.
@@ -55,11 +54,11 @@ class ResultLayers:
         for step in steps:
             step()
 
-    def get(self, pair: Pair, role: str) -> Layer | None:
+    def get(self, pair: LayerIds, role: str) -> Layer | None:
         """Return a pair's layer of a role, if it is still there."""
         return self._layer(self._ids.get((pair, role)))
 
-    def put(self, pair: Pair, role: str, layer: LayerTuple) -> Layer:
+    def put(self, pair: LayerIds, role: str, layer: LayerTuple) -> Layer:
         """Add a layer, or renew the one that an earlier run of the same pair has left."""
         from napari.layers import Layer
 
@@ -81,7 +80,7 @@ class ResultLayers:
         self._steps_back.append(lambda: self._remove_by_id(identity))
         return new
 
-    def remove(self, pair: Pair) -> None:
+    def remove(self, pair: LayerIds) -> None:
         """Remove all layers of a pair."""
         for key in [key for key in self._ids if key[0] == pair]:
             layer = self._layer(self._ids[key])
@@ -90,7 +89,7 @@ class ResultLayers:
             else:
                 del self._ids[key]
 
-    def remove_role(self, pair: Pair, role: str) -> None:
+    def remove_role(self, pair: LayerIds, role: str) -> None:
         """Remove a pair's layer of one role, if it is still there."""
         layer = self.get(pair, role)
         if layer is not None:
@@ -100,7 +99,7 @@ class ResultLayers:
         """Add something to take back, done elsewhere."""
         self._steps_back.append(step)
 
-    def _drop(self, layer: Layer, key: tuple[Pair, str]) -> None:
+    def _drop(self, layer: Layer, key: tuple[LayerIds, str]) -> None:
         """Remove a layer such that `undo` brings it back, if it was there before the run."""
         place = list(self._viewer.layers).index(layer)
         self._viewer.layers.remove(layer)

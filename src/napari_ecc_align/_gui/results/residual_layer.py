@@ -9,7 +9,7 @@ import numpy as np
 from ..._common.errors import InputError
 from ..._verdict.result import AlignmentResult
 from ..layers.attributes import METADATA_KEY
-from ..layers.world import Grid
+from ..layers.world import PixelGrid
 
 if TYPE_CHECKING:
     from napari.types import LayerData
@@ -21,7 +21,7 @@ _ROUND = (1, 2, 5)
 
 def residual_layer(
     result: AlignmentResult,
-    reference: Grid,
+    reference: PixelGrid,
     provenance: dict[str, Any],
     *,
     exaggeration: float | None = None,
@@ -32,7 +32,7 @@ def residual_layer(
     ----------
     result : AlignmentResult
         With `residuals`.
-    reference : Grid
+    reference : PixelGrid
         The reference's pixels.
     provenance : dict
         For the layer's metadata.

@@ -9,7 +9,7 @@ from qtpy.QtCore import Qt
 
 from ..._compare.binary import COLOURS, ONLY_ALIGNED, ONLY_REFERENCE
 from ..._compare.inspection import Row
-from ..._verdict.result import AlignmentResult, Verdict
+from ..._verdict.result import Verdict
 from ..shared.labels import fill_width
 
 # Readable on napari's dark and light themes alike.
@@ -17,7 +17,7 @@ _COLOURS: dict[Verdict, str] = {"aligned": "#2a9d4a", "doubtful": "#d98a00", "fa
 _WIDTH = 300
 
 
-class ResultsView(Container):  # type: ignore[type-arg]
+class VerdictTable(Container):  # type: ignore[type-arg]
     """A verdict line above a table that says what the alignment changed."""
 
     def __init__(self) -> None:
@@ -38,15 +38,10 @@ class ResultsView(Container):  # type: ignore[type-arg]
         """Show a plain message in place of a verdict and its table."""
         self._fill(escape(message), "")
 
-    def show_result(self, result: AlignmentResult, rows: list[Row]) -> None:
-        """Show a verdict and the table before/after, if it has rows."""
-        note = " The moving image is a negative." if result.inverted and rows else ""
-        self.show_verdict(result.verdict, result.reason + note, rows, legend=True)
-
     def show_verdict(
         self, verdict: Verdict, reason: str, rows: list[Row], *, legend: bool = False
     ) -> None:
-        """Show any verdict, why it was given, and a table if it has rows.
+        """Show a verdict, why it was given, and the table before/after if it has rows.
 
         With a legend the colours of the binary difference are explained below.
         """

@@ -7,15 +7,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import fields, is_dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from ..._transform.transform import Transform
 from ..._verdict.result import AlignmentResult
-
-if TYPE_CHECKING:
-    from ..layers.snapshots import LayerSnapshot
+from ..layers.snapshots import LayerSnapshot
 
 _PACKAGES = ("napari-ecc-align", "napari", "numpy", "opencv-python-headless", "scikit-image")
 # Large, or told elsewhere.

@@ -1,31 +1,28 @@
-"""What runs in a worker thread: arrays in, an outcome out, never a layer in between.
-
-An exception in a worker thread can take the whole process with it, so none leaves here.
-"""
+"""What runs in a worker thread: arrays in, a finished run out, never a layer in between."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Generator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ..._align.drift import frame_transforms
 from ..._align.pair import align_steps
 from ..._align.progress import Progress
+from ..._align.stack import FrameProgress, stack_steps
+from ..._common.errors import InputError
+from ..._common.steps import retold
 from ..._compare.inspection import Inspection, inspection_steps
-from ..._compare.views import checkerboard, overlay
-from ..._ecc.options import SearchOptions
 from ..._images.sources import is_lazy, is_multiscale
-from ..._images.warping import Resampling, overlap
 from ..._transform.transform import Transform
-from ..._verdict.result import AlignmentResult
 from ..shared.refusal import Refusal, refusing
+from .finished_run import FinishedRun
 from .task import Task
 
-Step = TypeVar("Step")
 Result = TypeVar("Result")
 
 _INTERVAL = 0.03
@@ -33,16 +30,16 @@ _INTERVAL = 0.03
 _MOST_PIXELS = 2**27
 
 
-@dataclass(frozen=True, eq=False)
-class Outcome:
-    """How a run ended: with a result and, unless it failed, what there is to look at."""
+def run_steps(task: Task) -> Generator[Progress, None, FinishedRun | Refusal]:
+    """Align, and resample or compare, what a task says.
 
-    result: AlignmentResult
-    inspection: Inspection | None
-
-
-def run_steps(task: Task) -> Generator[Progress, None, Outcome | Refusal]:
-    """Align and inspect, yielding progress often enough to cancel and rarely enough to draw."""
+    Returns
+    -------
+    generator
+        Yields a `Progress` often enough to cancel and rarely enough to draw, of a stack a
+        `FrameProgress` after every frame, and returns the run, or a `Refusal`. No exception
+        leaves it.
+    """
     return (yield from refusing(lambda: _steps(task)))
 
 
@@ -51,66 +48,81 @@ def inspect_steps(task: Task, transform: Transform) -> Generator[str, None, Insp
 
     def steps() -> Generator[str, None, Inspection]:
         yield "comparing"
-        reference, moving = task.reference.data, task.moving.data
-        return (yield from _inspected(task, reference, moving, transform, task.masks()))
+        reference, moving = np.asarray(task.reference.data), np.asarray(task.moving.data)
+        return (yield from _inspection_steps(task, reference, moving, transform, task.masks()))
 
     return (yield from refusing(steps))
 
 
-def view_steps(
-    task: Task, transform: Transform, aligned: Any, view: str
-) -> Generator[None, None, NDArray[Any] | Refusal]:
-    """Draw a picture of two aligned images, whole: "overlay" or "checkerboard"."""
-
-    def steps() -> Generator[None, None, NDArray[Any]]:
-        yield
-        draw = overlay if view == "overlay" else checkerboard
-        reference = np.asarray(task.reference.data)
-        inside = overlap(
-            transform, output_shape=reference.shape, moving_shape=task.moving.data.shape
-        )
-        return draw(reference, aligned, mask=inside)
-
-    return (yield from refusing(steps))
-
-
-def _steps(task: Task) -> Generator[Progress, None, Outcome]:
+def _steps(task: Task) -> Generator[Progress, None, FinishedRun]:
     yield Progress(0.0, "reading the layers")
-    reference, moving = task.reference.source, task.moving.source
-    fixed, other = _in_memory(reference), _in_memory(moving)
-    masks = task.masks()
-    steps = align_steps(
-        reference if fixed is None else fixed,
-        moving if other is None else other,
-        SearchOptions(**task.parameters.of_align()),
-        initial=task.initial,
-        **masks,
+    align = _align_frames if task.frame_by_frame else _align_plane
+    run = yield from align(task, task.masks())
+    if run.verdict == "failed" or run.inspection is not None or not task.resamples:
+        return run
+    data = yield from task.frames.resample_steps(
+        run.transforms, task.shape, task.parameters.resampling
     )
+    return replace(run, data=data)
+
+
+def _align_frames(task: Task, masks: dict[str, Any]) -> Generator[Progress, None, FinishedRun]:
+    reference = task.to
+    if task.references is not None:
+        reference = task.references
+        if len(reference) != len(task.frames):
+            raise InputError(
+                f"The reference has {len(reference)} frames and the moving stack "
+                f"{len(task.frames)}: choose stacks of the same length, or a single image as the "
+                "reference"
+            )
+    elif reference is None:
+        reference = np.asarray(task.reference.data)
+    steps = stack_steps(
+        task.frames, task.parameters.search, reference=reference, initial=task.initial, **masks
+    )
+    results = yield from _seldom(steps)
+    return FinishedRun(task, results, frame_transforms(results))
+
+
+def _align_plane(task: Task, masks: dict[str, Any]) -> Generator[Progress, None, FinishedRun]:
+    """Align the plane on show, whose transform goes for all frames, and compare a single image."""
+    sources = task.reference.source, task.moving.source
+    held = [_in_memory(image) for image in sources]
+    reference, moving = (
+        there if here is None else here for here, there in zip(held, sources, strict=True)
+    )
+    steps = align_steps(reference, moving, task.parameters.search, initial=task.initial, **masks)
     result = yield from _seldom(steps)
-    if result.verdict == "failed":
-        return Outcome(result, None)
-    if fixed is None or other is None:
+    transform = result.transform
+    run = FinishedRun(task, [result], [transform] * len(task.frames))
+    if result.verdict == "failed" or task.choice is not None:
+        return run
+    if any(image is None for image in held):
         reason = f"{result.reason} The images are too large to be compared here."
-        return Outcome(replace(result, reason=reason), None)
-    steps_of_looking = _inspected(task, fixed, other, result.transform, masks)
-    while True:
-        yield Progress(1.0, "comparing", result.transform)
-        try:
-            next(steps_of_looking)
-        except StopIteration as stop:
-            return Outcome(result, stop.value)
+        return replace(run, results=[replace(result, reason=reason)])
+    comparing = Progress(1.0, "comparing", transform)
+    yield comparing
+    inspection = yield from retold(
+        _inspection_steps(task, reference, moving, transform, masks), lambda _: comparing
+    )
+    return replace(run, inspection=inspection, data=inspection.aligned)
 
 
-def _inspected(
-    task: Task, reference: Any, moving: Any, transform: Transform, masks: dict[str, Any]
+def _inspection_steps(
+    task: Task,
+    reference: NDArray[Any],
+    moving: NDArray[Any],
+    transform: Transform,
+    masks: dict[str, Any],
 ) -> Generator[str, None, Inspection]:
     return inspection_steps(
-        np.asarray(reference),
-        np.asarray(moving),
+        reference,
+        moving,
         transform,
         thresholding=task.parameters.thresholding,
         mode=task.parameters.difference,
-        resampling=Resampling(task.parameters.interpolation),
+        resampling=task.parameters.resampling,
         **masks,
     )
 
@@ -123,16 +135,15 @@ def _in_memory(image: Any) -> NDArray[Any] | None:
     return np.asarray(finest)
 
 
-def _seldom(
-    steps: Generator[Progress, None, AlignmentResult],
-) -> Generator[Progress, None, AlignmentResult]:
+def _seldom(steps: Generator[Progress, None, Result]) -> Generator[Progress, None, Result]:
+    """Drop steps that come sooner after another than a person could see; no whole frame's."""
     last = 0.0
     while True:
         try:
             step = next(steps)
         except StopIteration as stop:
-            result: AlignmentResult = stop.value
+            result: Result = stop.value
             return result
-        if time.perf_counter() - last >= _INTERVAL:
+        if isinstance(step, FrameProgress) or time.perf_counter() - last >= _INTERVAL:
             yield step
             last = time.perf_counter()

@@ -2,45 +2,128 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from importlib.resources import files
 from typing import Any
 
 import numpy as np
 
-from ..._compare.thresholding import Thresholding
-from ..._transform.transform import Transform
-from ..layers.world import Grid, unit_factors
+from ..layers.frame_regions import PaintedFrames, Regions
+from ..layers.stack_snapshots import StackSnapshot
+from ..layers.world import PixelGrid, unit_factors
+from .task import Task
 
 _TIFF = (".tif", ".tiff", ".lsm")
+_OWN = (
+    "align",
+    "align_stack",
+    "before_after",
+    "frame_transforms",
+    "inspect_alignment",
+    "polygon_mask",
+    "sample",
+)
+_OTHERS = {
+    "iio.imread": "import imageio.v3 as iio",
+    "np.load": "import numpy as np",
+    "zarr.open_group": "import zarr",
+    "imread": "from tifffile import imread",
+}
 
 
 @dataclass(frozen=True)
-class Origin:
+class ImageSource:
     """Where a script finds an image.
 
     Attributes
     ----------
-    lines : tuple of str
-        Imports it needs.
     expression : str
         What yields the array.
     note : str
         A comment for the reader; empty if the expression works as it is.
     """
 
-    lines: tuple[str, ...]
     expression: str
     note: str = ""
 
 
-def image_origin(record: Mapping[str, Any]) -> Origin:
+def align_script(task: Task, *, compared: bool) -> str:
+    """Return a script that finds the same transforms to the last bit.
+
+    Parameters
+    ----------
+    task : Task
+        What was asked.
+    compared : bool
+        Whether the two images are compared afterwards.
+    """
+    from jinja2 import Environment, StrictUndefined, select_autoescape
+
+    frames = "moving" if task.choice is None else "frames"
+    images = {frames: _stack_source(task.frames)}
+    options = {name: repr(value) for name, value in vars(task.parameters.search).items()}
+    fixed = "reference"
+    if task.references is not None:
+        fixed = "references"
+        images[fixed] = _stack_source(task.references)
+    elif task.to is None:
+        images = {fixed: image_source(task.reference.origin), **images}
+    if task.frame_by_frame:
+        options = {"reference": fixed if task.to is None else repr(task.to), **options}
+    if task.initial is not None:
+        options["initial"] = repr(task.initial.matrix.tolist())
+    sides = {
+        "reference": (frames if task.to is not None else fixed, task.reference.grid),
+        "moving": (frames, task.moving.grid),
+    }
+    masks = {
+        f"{role}_mask": _mask_lines(regions, *sides[role])
+        for role, regions in task.regions.items()
+    }
+    # Nothing of it is HTML.
+    environment = Environment(
+        autoescape=select_autoescape(default_for_string=False),
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    template = files(__package__).joinpath("templates", "script.py.j2").read_text("utf-8")
+    one = "moving" if task.choice is None else f"frames[{task.frames.number(task.frames.on_show)}]"
+    thresholding = task.parameters.thresholding.keywords()
+    body = environment.from_string(template).render(
+        images=images,
+        masks=masks,
+        options=options,
+        frame_by_frame=task.frame_by_frame,
+        stack=task.choice is not None,
+        moving=one,
+        compared=compared,
+        thresholding={name: repr(value) for name, value in thresholding.items()},
+    )
+    return f"{_imports(body)}\n\n{body}"
+
+
+def _imports(body: str) -> str:
+    """Return the lines that import what a script calls."""
+
+    def called(name: str) -> bool:
+        return re.search(rf"(?<![\w.]){re.escape(name)}\(", body) is not None
+
+    own = ", ".join(name for name in _OWN if called(name))
+    others = [line for name, line in _OTHERS.items() if called(name)]
+    return "\n".join([*others, f"from napari_ecc_align import {own}"])
+
+
+def image_source(record: Mapping[str, Any]) -> ImageSource:
     """Return where a script finds an image: in a file, a sample, or nowhere that is known.
 
     Parameters
     ----------
     record : mapping
-        What `provenance.layer_origin` says of the layer.
+        What `layer_origin` says of the layer.
     """
     index = record["index"]
     plane = f"[{', '.join(str(number) for number in index)}]" if index else ""
@@ -51,97 +134,57 @@ def image_origin(record: Mapping[str, Any]) -> Origin:
             return found
     if path is not None and record["levels"] == 1 and _is_plain_image(path):
         if path.lower().endswith(_TIFF):
-            return Origin(("from tifffile import imread",), f"imread({path!r}){plane}")
-        return Origin(("import imageio.v3 as iio",), f"iio.imread({path!r}){plane}")
+            return ImageSource(f"imread({path!r}){plane}")
+        return ImageSource(f"iio.imread({path!r}){plane}")
     if path is not None and record["levels"] > 1 and not index and _is_zarr(path):
         opened = f"zarr.open_group({path!r}, mode='r')"
         levels = f"[{opened}[key] for key in sorted({opened}.array_keys())]"
-        return Origin(("import zarr",), levels)
+        return ImageSource(levels)
     sizes = f" and {record['levels'] - 1} smaller sizes of it" if record["levels"] > 1 else ""
-    return Origin(
-        ("import numpy as np",),
+    return ImageSource(
         f"np.load({record['name'] + '.npy'!r}){plane}",
         f"layer {record['name']!r}, shape {tuple(record['shape'])}{sizes}: put your own file here",
     )
 
 
-def alignment_script(
-    reference: Origin,
-    moving: Origin,
-    arguments: dict[str, Any],
-    initial: Transform | None,
-    *,
-    thresholding: Thresholding | None,
-    masks: dict[str, str] | None = None,
-) -> str:
-    """Return a script that finds the same transform to the last bit.
-
-    Parameters
-    ----------
-    reference, moving : Origin
-        Where the images are.
-    arguments : dict
-        Keyword arguments of `align`, plain values.
-    initial : Transform or None
-        Where the search began.
-    thresholding : Thresholding or None
-        How the images are compared afterwards; None if they are too large for that.
-    masks : dict of str to str, optional
-        Expressions for the masks of `align`, by argument, that may use both images.
-    """
-    lines = sorted({"from napari_ecc_align import align", *reference.lines, *moving.lines})
-    if any("polygon_mask(" in mask for mask in (masks or {}).values()):
-        lines.append("from napari_ecc_align import polygon_mask")
-    if any("np.load(" in mask for mask in (masks or {}).values()):
-        lines.append("import numpy as np")
-    if thresholding is not None:
-        lines.append("from napari_ecc_align import before_after, inspect_alignment")
-    lines.append("")
-    for name, origin in (("reference", reference), ("moving", moving)):
-        comment = f"  # {origin.note}" if origin.note else ""
-        lines.append(f"{name} = {origin.expression}{comment}")
-    lines.append("")
-    lines.append("result = align(")
-    lines.append("    reference,")
-    lines.append("    moving,")
-    lines.extend(f"    {name}={value!r}," for name, value in arguments.items())
-    if initial is not None:
-        lines.append(f"    initial={initial.matrix.tolist()!r},")
-    lines.extend(f"    {name}={expression}," for name, expression in (masks or {}).items())
-    lines.append(")")
-    lines.append("print(result.verdict, result.reason)")
-    lines.append("print(result.transform.matrix.tolist())")
-    if thresholding is not None:
-        lines.extend(_comparison(thresholding, masks or {}))
-    return "\n".join(lines) + "\n"
+def _stack_source(frames: StackSnapshot) -> ImageSource:
+    """Return where a script finds the frames of a stack, or a single image."""
+    index: list[Any] = list(frames.shown.index)
+    if frames.leading:
+        index[frames.axis] = ":"
+    while index and index[-1] == ":":
+        index.pop()
+    return image_source({**frames.shown.origin, "index": index})
 
 
-def _comparison(thresholding: Thresholding, masks: Mapping[str, str]) -> list[str]:
-    """Return lines that print the table before/after."""
-    return [
-        "",
-        "seen = inspect_alignment(",
-        "    reference,",
-        "    moving,",
-        "    result.transform,",
-        *(f"    {name}={value!r}," for name, value in thresholding.keywords().items()),
-        *(f"    {name}={expression}," for name, expression in masks.items()),
-        ")",
-        "for row in before_after(result, seen):",
-        '    print(f"{row.label:20} {row.before:>12} {row.after:>12}")',
+def _mask_lines(regions: Regions, image: str, grid: PixelGrid) -> list[str]:
+    """Return lines of which the last one is an expression for a mask, or one for each frame."""
+    if isinstance(regions, PaintedFrames):
+        note = (
+            f"# not 0 where a pixel of {image} counts, of the same shape: put your own file here"
+        )
+        return [note, f"np.load({regions.record['name'] + '.npy'!r})"]
+    plane = f"{image}[0]" if image in ("frames", "references") else image
+    if len(regions.drawn) == 1:
+        return [_mask_expression(plane, regions.record, grid)]
+    drawn = [
+        f"    {frame}: {_mask_expression(plane, region.record, grid)},"
+        for frame, region in regions.drawn.items()
     ]
+    chosen = "drawn[min(drawn, key=lambda at: abs(at - number))]"
+    return ["drawn = {", *drawn, "}", f"[{chosen} for number in range(len({image}))]"]
 
 
-def mask_expression(role: str, region: Mapping[str, Any], grid: Grid) -> str:
+def _mask_expression(image: str, region: Mapping[str, Any], grid: PixelGrid) -> str:
     """Return what yields the mask of a region on an image's pixels.
 
     Parameters
     ----------
-    role : str
-        The image's name in the script.
+    image : str
+        What yields the image in the script.
     region : mapping
         From `Region.record`.
-    grid : Grid
+    grid : PixelGrid
         The image's pixels.
     """
     if "polygons" not in region:
@@ -152,20 +195,19 @@ def mask_expression(role: str, region: Mapping[str, Any], grid: Grid) -> str:
     parts = []
     for polygon in region["polygons"]:
         vertices = (np.array(polygon) * factors) @ back[:2, :2].T + back[:2, 2]
-        parts.append(f"polygon_mask({role}.shape[:2], {vertices.tolist()!r})")
+        parts.append(f"polygon_mask({image}.shape[:2], {vertices.tolist()!r})")
     return " | ".join(parts)
 
 
-def _from_sample(key: str, layer_name: str) -> Origin | None:
+def _from_sample(key: str, layer_name: str) -> ImageSource | None:
     from ..._images.samples import sample
 
     pair = sample(key)
-    imports = ("from napari_ecc_align import sample",)
     for attribute in ("reference", "moving"):
         if layer_name == getattr(pair, f"{attribute}_name"):
-            return Origin(imports, f"sample({key!r}).{attribute}")
+            return ImageSource(f"sample({key!r}).{attribute}")
     if layer_name in pair.siblings:
-        return Origin(imports, f"sample({key!r}).siblings[{layer_name!r}]")
+        return ImageSource(f"sample({key!r}).siblings[{layer_name!r}]")
     return None
 
 
