@@ -5,7 +5,7 @@ import pytest
 from napari.utils.notifications import notification_manager
 from skimage import data
 
-from napari_ecc_align._gui.runs import run as run_module
+from napari_ecc_align._gui.runs import steps as run_module
 from napari_ecc_align._transform.transform import Transform
 
 RESULTS = ["second aligned", "difference", "binary difference"]

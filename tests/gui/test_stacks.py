@@ -21,7 +21,7 @@ from napari_ecc_align._gui.layers.stack_snapshots import (
 )
 from napari_ecc_align._gui.layers.world import layer_grid
 from napari_ecc_align._gui.runs.frame_choice import FrameChoice
-from napari_ecc_align._gui.runs.run import run_steps
+from napari_ecc_align._gui.runs.steps import run_steps
 from napari_ecc_align._gui.runs.task import Parameters, Task
 from napari_ecc_align._gui.shared.refusal import Refusal
 from napari_ecc_align._images.warping import Resampling

@@ -11,7 +11,7 @@ from skimage import data
 from superqt.utils import WorkerBase
 
 from napari_ecc_align._align.progress import Progress
-from napari_ecc_align._gui.runs import run
+from napari_ecc_align._gui.runs import steps as run
 
 KEY = "napari-ecc-align"
 IMAGE = data.camera()

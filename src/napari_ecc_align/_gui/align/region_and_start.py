@@ -11,7 +11,7 @@ from magicgui.widgets import ComboBox, Container, PushButton
 from ..._common.errors import InputError
 from ..._transform.points import transform_from_points
 from ..._transform.transform import Transform
-from ..layers.attributes import is_result
+from ..layers.attributes import is_result, on_layer_changes
 from ..layers.frame_regions import Regions, constant, region_at, regions_of_frames
 from ..layers.regions import region_in_view
 from ..layers.snapshots import LayerSnapshot
@@ -85,9 +85,7 @@ class RegionAndStartForm(Container):  # type: ignore[type-arg]
         )
         self.names = [row.label for row in self]
         self.margins = (0, 0, 0, 0)
-        events = viewer.layers.events
-        for emitter in (events.inserted, events.removed, events.reordered, events.renamed):
-            emitter.connect(self._follow)
+        on_layer_changes(viewer, self._follow)
         self.start.changed.connect(self._show_points)
         self._show_points()
 

@@ -14,10 +14,10 @@ from ..layers.stack_snapshots import is_stack, single_frame, stack_snapshot
 from ..results.actions import BLINK_KEY
 from ..results.panel import ResultPanel
 from ..runs.finished_run import FinishedRun
-from ..runs.run import run_steps
+from ..runs.steps import run_steps
 from ..runs.task import Task
 from ..shared.background import Background
-from ..shared.collapsible import Fold
+from ..shared.collapsible import CollapsiblePart
 from ..shared.keyboard import Keys, anywhere_in, tab_from_top_to_bottom
 from ..shared.labels import align_names, fill_width
 from ..shared.layer_pair import LayerPair
@@ -121,13 +121,13 @@ class AlignWidget(Container):  # type: ignore[type-arg]
 
     def _arrange(self) -> None:
         self.folds = {
-            "Where": Fold(
+            "Where": CollapsiblePart(
                 "Region and start",
                 self.where.native,
                 self.native,
                 tooltip="Compare only a part of the images; say where the search begins",
             ),
-            "Settings": Fold(
+            "Settings": CollapsiblePart(
                 "Settings",
                 self.settings.native,
                 self.native,

@@ -56,7 +56,7 @@ def transforms_of(layers: Iterable[Layer]) -> list[KnownTransform]:
             key = known.label, str([each.matrix.tolist() for each in known.all])
             found.pop(key, None)
             found[key] = known
-    return _told_apart(list(reversed(found.values())))
+    return _with_labels_of_their_own(list(reversed(found.values())))
 
 
 def transform_in(path: Path) -> KnownTransform:
@@ -103,7 +103,7 @@ def _of_frames(note: Any) -> FrameTransforms | None:
     )
 
 
-def _told_apart(known: list[KnownTransform]) -> list[KnownTransform]:
+def _with_labels_of_their_own(known: list[KnownTransform]) -> list[KnownTransform]:
     counts: dict[str, int] = {}
     apart = []
     for one in known:

@@ -13,6 +13,7 @@ from ..._common.errors import InputError
 from ..._images.warping import INTERPOLATIONS, Resampling
 from ..._transform.files import STACK_FORMATS, save_transform, save_transforms
 from ..layers.apply_transform import moved_affine
+from ..layers.attributes import layer_with_id, on_layer_changes
 from ..layers.frame_transforms import FrameTransforms
 from ..layers.world import Matrix, layer_grid
 from ..shared.background import Background
@@ -71,7 +72,7 @@ class ApplyWidget(Container):  # type: ignore[type-arg]
         self.direction = ComboBox(
             choices=(_FORWARD, _INVERSE),
             label="direction",
-            tooltip="Onto the reference, as the moving image went; or the other options, to bring "
+            tooltip="Onto the reference, as the moving image went; or the other way, to bring "
             "what lies on the reference to the moving image",
         )
         self.output = ComboBox(
@@ -90,7 +91,7 @@ class ApplyWidget(Container):  # type: ignore[type-arg]
             text="Apply", tooltip="Transform the layers that are chosen (Return)"
         )
         self.cancel_button = PushButton(
-            text="Cancel", enabled=False, tooltip="Stop after the layer under options (Escape)"
+            text="Cancel", enabled=False, tooltip="Stop after the layer under way (Escape)"
         )
         self.undo_button = PushButton(
             text="Undo move", enabled=False, tooltip="Put the layers back where they were"
@@ -142,7 +143,7 @@ class ApplyWidget(Container):  # type: ignore[type-arg]
     def undo(self) -> None:
         """Put the layers that were moved last back, unless they have been moved since."""
         for identity, before, after in self._moves:
-            layer = self._by_id(identity)
+            layer = layer_with_id(self._viewer, identity)
             if layer is not None and np.allclose(layer.affine.affine_matrix, after):
                 layer.affine = before
         self._moves = []
@@ -212,9 +213,7 @@ class ApplyWidget(Container):  # type: ignore[type-arg]
         self.save_button.changed.connect(self._ask_to_save)
         self.source.changed.connect(self._show_what_counts)
         self.output.changed.connect(self._show_what_counts)
-        events = self._viewer.layers.events
-        for emitter in (events.inserted, events.removed, events.reordered, events.renamed):
-            emitter.connect(self._follow)
+        on_layer_changes(self._viewer, self._follow)
         self.native.destroyed.connect(self._work.leave)
 
     def _follow(self, _: object = None) -> None:
@@ -330,13 +329,6 @@ class ApplyWidget(Container):  # type: ignore[type-arg]
     def _set_running(self, running: bool) -> None:
         self.apply_button.enabled = not running
         self.cancel_button.enabled = running
-
-    def _by_id(self, identity: object) -> Layer | None:
-        # napari hands plugins a proxy of its viewer, so layers are told apart by their ids.
-        for layer in self._viewer.layers:
-            if layer.unique_id == identity:
-                return layer
-        return None
 
     def _ask_to_load(self) -> None:
         path = ask_what_to_load(self.native)

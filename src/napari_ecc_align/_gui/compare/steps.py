@@ -13,7 +13,7 @@ from ..._compare.binary import Comparison, compare
 from ..._compare.thresholding import Thresholding
 from ..._images.warping import overlap, warp
 from ..._transform.transform import Transform
-from ..shared.refusal import Refusal
+from ..shared.refusal import Refusal, refusing
 
 _MOST_PIXELS = 2**27
 
@@ -32,11 +32,12 @@ def compare_steps(
     thresholding : Thresholding
         How they are binarised.
     """
-    try:
+
+    def steps() -> Generator[None, None, Comparison]:
         # A turn for the thread's owner to stop it, before each of the two long steps.
         yield
         if prod(reference.shape[:2]) > _MOST_PIXELS:
-            return Refusal("The reference is too large to be compared whole; crop it first.")
+            raise InputError("The reference is too large to be compared whole; crop it first.")
         fixed = np.asarray(reference)
         placed = start or Transform.identity("translation")
         laid = np.asarray(
@@ -46,14 +47,10 @@ def compare_steps(
         )
         inside = overlap(placed, output_shape=fixed.shape, moving_shape=moving.shape)
         if not inside.any():
-            return Refusal(
+            raise InputError(
                 "The two layers do not overlap in the world: there is nothing to compare."
             )
         yield
         return compare(fixed, laid, mask=inside, **vars(thresholding))
-    except InputError as error:
-        return Refusal(str(error))
-    except MemoryError:
-        return Refusal("There is not enough memory for images of this size.")
-    except Exception as error:
-        return Refusal(f"The comparison stopped with an unexpected error: {error!r}")
+
+    return (yield from refusing(steps, "comparison"))

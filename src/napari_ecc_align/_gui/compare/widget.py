@@ -9,12 +9,13 @@ from magicgui.widgets import CheckBox, ComboBox, Container, Label, PushButton
 from qtpy.QtCore import QTimer
 
 from ..._common.errors import InputError
-from ..._compare.binary import COLOURS, ONLY_ALIGNED, ONLY_REFERENCE, Comparison
-from ..layers.attributes import METADATA_KEY
+from ..._compare.binary import ONLY_ALIGNED, ONLY_REFERENCE, Comparison
+from ..layers.attributes import METADATA_KEY, layer_with_id
 from ..layers.comparison_layers import label_colours, renew
 from ..layers.snapshots import LayerSnapshot, snapshot
 from ..layers.world import start_between
 from ..shared.background import Background
+from ..shared.html import MEANINGS, legend, table
 from ..shared.keyboard import Keys, tab_from_top_to_bottom
 from ..shared.labels import fill_width
 from ..shared.layer_pair import LayerPair
@@ -28,7 +29,6 @@ if TYPE_CHECKING:
 
 _PAUSE_MS = 150
 _PLACE = ("data", "scale", "translate", "rotate", "shear", "affine", "units")
-_SAID = {ONLY_REFERENCE: "only in reference", ONLY_ALIGNED: "only in moving"}
 _BOTH = "both"
 
 
@@ -50,7 +50,7 @@ class CompareWidget(Container):  # type: ignore[type-arg]
         self.pair = LayerPair(napari_viewer)
         self.settings = ThresholdSettings()
         self.kind_shown = ComboBox(
-            choices=(_BOTH, *_SAID.values()),
+            choices=(_BOTH, *MEANINGS.values()),
             value=_BOTH,
             label="show",
             tooltip="Which differing pixels are drawn",
@@ -186,7 +186,7 @@ class CompareWidget(Container):  # type: ignore[type-arg]
                 name="binary difference",
                 colormap=label_colours(),
                 # napari's status bar says it under the pointer.
-                features={"index": [*_SAID], "meaning": [*_SAID.values()]},
+                features={"index": [*MEANINGS], "meaning": [*MEANINGS.values()]},
                 **options,
             )
             self._map_id = layer.unique_id
@@ -198,16 +198,12 @@ class CompareWidget(Container):  # type: ignore[type-arg]
         self.results.visible = True
 
     def _map(self) -> Labels | None:
-        # napari hands plugins a proxy of its viewer, so layers are told apart by their ids.
-        for layer in self._viewer.layers:
-            if layer.unique_id == self._map_id:
-                return layer
-        return None
+        return layer_with_id(self._viewer, self._map_id)
 
     def _show_chosen(self, _: object = None) -> None:
         layer = self._map()
         if layer is not None:
-            chosen = {words: label for label, words in _SAID.items()}.get(self.kind_shown.value)
+            chosen = {words: label for label, words in MEANINGS.items()}.get(self.kind_shown.value)
             layer.selected_label = chosen or ONLY_REFERENCE
             layer.show_selected_label = chosen is not None
 
@@ -218,8 +214,8 @@ class CompareWidget(Container):  # type: ignore[type-arg]
 
 def _as_html(found: Comparison) -> str:
     rows = [
-        (_legend(ONLY_REFERENCE), f"{found.only_reference:,}"),
-        (_legend(ONLY_ALIGNED), f"{found.only_aligned:,}"),
+        (legend(ONLY_REFERENCE), f"{found.only_reference:,}"),
+        (legend(ONLY_ALIGNED), f"{found.only_aligned:,}"),
         ("differing pixels", f"{found.different:,}"),
         ("share of overlap", f"{found.fraction:.2%}"),
         ("pixels compared", f"{found.compared:,}"),
@@ -230,11 +226,6 @@ def _as_html(found: Comparison) -> str:
     for name, value in zip(names, found.thresholds, strict=True):
         if value is not None:
             rows.append((name, f"{value:.4g}"))
-    body = "".join(
+    return table(
         f'<tr><td>{label}</td><td align="right"><b>{value}</b></td></tr>' for label, value in rows
     )
-    return f'<table cellspacing="0" cellpadding="4" width="100%">{body}</table>'
-
-
-def _legend(label: int) -> str:
-    return f'<span style="color: rgb{COLOURS[label]}">&#9632;</span> {_SAID[label]}'

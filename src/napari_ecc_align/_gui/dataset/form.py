@@ -14,7 +14,7 @@ from ..._batch.reopening import Folders
 from ..._batch.running import cores
 from ..._batch.settings import DOUBTFUL, BatchSettings
 from ..._transform.transform import MOTION_MODELS
-from .run import Request
+from .processes import Request
 
 _SIBLINGS_HEIGHT = 58
 

@@ -16,7 +16,7 @@ from ..._common.errors import InputError
 from ..._compare.inspection import Inspection, inspect_alignment
 from ..._images.files.headers import check_image_file
 from ..._images.files.images import read_image
-from ..layers.attributes import METADATA_KEY
+from ..layers.attributes import METADATA_KEY, layer_with_id
 from ..layers.comparison_layers import comparison_layers
 from ..layers.snapshots import snapshot
 from ..layers.stack_snapshots import single_frame
@@ -125,11 +125,7 @@ class OpenPair:
 
     def layer(self, role: str) -> Layer | None:
         """Return the layer of a role, if it is still there."""
-        wanted = self._ids.get(role)
-        for layer in self._viewer.layers:
-            if wanted is not None and layer.unique_id == wanted:
-                return layer
-        return None
+        return layer_with_id(self._viewer, self._ids.get(role))
 
     def close(self) -> None:
         """Take the layers away."""

@@ -16,7 +16,7 @@ from ..shared.background import Background
 from ..shared.labels import fill_width
 from ..shared.refusal import Refusal
 from .open_pair import OpenPair, PairImages, read_steps
-from .run import Review
+from .processes import Decision
 from .texts import pair_text
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ class ReviewForm(Container):  # type: ignore[type-arg]
     """
 
     def __init__(
-        self, viewer: napari.viewer.Viewer, on_decision: Callable[[Review], object]
+        self, viewer: napari.viewer.Viewer, on_decision: Callable[[Decision], object]
     ) -> None:
         self._viewer = viewer
         self._decide = on_decision
@@ -147,7 +147,7 @@ class ReviewForm(Container):  # type: ignore[type-arg]
 
     def _decided(self, decision: str) -> None:
         if self._record is not None:
-            self._decide(Review(decision, self._record.name, self.note.value))  # type: ignore[arg-type]
+            self._decide(Decision(decision, self._record.name, self.note.value))  # type: ignore[arg-type]
 
     def _begin_correction(self) -> None:
         """Dock the Align form with the pair's two layers chosen."""
@@ -182,7 +182,7 @@ class ReviewForm(Container):  # type: ignore[type-arg]
             show_warning(str(error))
             return
         transform = run.result.transform
-        self._decide(Review("correct", self._record.name, self.note.value, transform))
+        self._decide(Decision("correct", self._record.name, self.note.value, transform))
 
     def _forget_correction(self) -> None:
         """Take away what the Align form has made of the open pair."""

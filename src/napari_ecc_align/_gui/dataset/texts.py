@@ -5,16 +5,11 @@ from __future__ import annotations
 from html import escape
 
 from ..._batch.pairing import Plan
-from ..._batch.records import Outcome, Record
+from ..._batch.records import Record
 from ..._batch.running import Counts
+from ..shared.html import VERDICT_COLOURS
 
-COLOURS: dict[Outcome, str] = {
-    "aligned": "#2a9d4a",
-    "passed through": "#2a9d4a",
-    "doubtful": "#d98a00",
-    "failed": "#e0484d",
-}
-"""Readable on napari's dark and light themes alike."""
+COLOURS = {**VERDICT_COLOURS, "passed through": VERDICT_COLOURS["aligned"]}
 _MOST_PROBLEMS = 6
 
 

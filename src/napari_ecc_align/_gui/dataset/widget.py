@@ -22,8 +22,8 @@ from ..shared.help_window import open_help
 from ..shared.labels import align_names, fill_width
 from ..shared.refusal import Refusal
 from .form import FolderForm, RunForm, request_of
+from .processes import DatasetRuns, Decision, PairsDone, Reopened, Request, check_request
 from .review import ReviewForm
-from .run import Advance, DatasetRuns, Reopened, Request, Review, check_request
 from .table import PairTable
 from .texts import counts_text, plan_text, progress_text
 
@@ -121,7 +121,7 @@ class DatasetWidget(Container):  # type: ignore[type-arg]
 
         layout = self.native.layout()
         layout.insertWidget(layout.indexOf(self.review.native), self.table)
-        fold = QCollapsible("BatchSettings", self.native)
+        fold = QCollapsible("Settings", self.native)
         fold.setContent(self.settings.native)
         fold.collapse(animate=False)
         layout.insertWidget(layout.indexOf(self._first.native), fold)
@@ -184,7 +184,7 @@ class DatasetWidget(Container):  # type: ignore[type-arg]
             on_cancel=self._cancelled,
         )
 
-    def _advance(self, step: Plan | Advance | None) -> None:
+    def _advance(self, step: Plan | PairsDone | None) -> None:
         if isinstance(step, Plan):
             self._keep(step)
             self._say(f"{self._plan_words()}<br>Starting…")
@@ -283,7 +283,7 @@ class DatasetWidget(Container):  # type: ignore[type-arg]
         if record is not None:
             self.review.open(record)
 
-    def _decide(self, review: Review) -> None:
+    def _decide(self, review: Decision) -> None:
         """Carry out what a person has decided on the open pair."""
         if self._work.running or self._plan is None:
             return

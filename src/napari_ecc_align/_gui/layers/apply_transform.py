@@ -17,7 +17,7 @@ from ..._common.errors import InputError
 from ..._common.steps import outcome_of
 from ..._images.warping import Resampling
 from ..._transform.transform import Transform, map_points
-from .attributes import METADATA_KEY, look, plane_count
+from .attributes import METADATA_KEY, appearance, plane_count
 from .frame_transforms import Change, FrameTransforms
 from .resampling import resample_steps, stacked_placement
 from .shapes import moved_shapes
@@ -115,7 +115,11 @@ def apply_to_layer(
             )
         )
         placed = stacked_placement(layer, target)
-        return data, {**look(layer), **placed, **common, "multiscale": type(data) is list}, kind
+        return (
+            data,
+            {**appearance(layer), **placed, **common, "multiscale": type(data) is list},
+            kind,
+        )
     if kind not in _MOVERS:
         raise InputError(
             f"{layer.name!r} is a {type(layer).__name__} layer, which cannot be transformed: "

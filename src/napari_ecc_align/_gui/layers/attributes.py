@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from napari.components import ViewerModel
     from napari.layers import Layer
 
 METADATA_KEY = "napari-ecc-align"
@@ -24,7 +26,7 @@ _KEPT = (
 )
 
 
-def look(layer: Layer) -> dict[str, Any]:
+def appearance(layer: Layer) -> dict[str, Any]:
     """Return the keywords for an Image or Labels layer that looks as this one does."""
     options = {key: getattr(layer, key) for key in _KEPT if hasattr(layer, key)}
     if "contrast_limits" in options:
@@ -39,6 +41,21 @@ def plane_count(layer: Layer) -> tuple[int, ...]:
     """Return the lengths of the leading axes of a layer with pixels."""
     finest = layer.data[0] if layer.multiscale else layer.data
     return tuple(int(length) for length in finest.shape[: layer.ndim - 2])
+
+
+def layer_with_id(viewer: ViewerModel, identity: object) -> Any:
+    """Return the layer that has an id, or None if it is no more.
+
+    napari hands plugins a proxy of its viewer, and people rename layers: only the id tells.
+    """
+    return next((layer for layer in viewer.layers if layer.unique_id == identity), None)
+
+
+def on_layer_changes(viewer: ViewerModel, action: Callable[[object], object]) -> None:
+    """Have something done whenever layers come, go, change places or are renamed."""
+    events = viewer.layers.events
+    for emitter in (events.inserted, events.removed, events.reordered, events.renamed):
+        emitter.connect(action)
 
 
 def is_result(layer: Layer) -> bool:

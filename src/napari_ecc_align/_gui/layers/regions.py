@@ -54,14 +54,11 @@ class Region:
     ----------
     name : str
         What to call it.
-    kind : {"shapes", "pixels", "view"}
-        What it was made of.
     record : dict
         The same in plain values, for the provenance.
     """
 
     name: str
-    kind: str
     record: dict[str, Any]
     _inside: Callable[[Matrix, Sequence[str], tuple[int, int]], NDArray[np.bool_]]
 
@@ -194,7 +191,7 @@ def _outlined(
         "polygons": [polygon.tolist() for polygon in polygons],
         "units": None if units is None else list(units),
     }
-    return Region(name, kind, record, inside)
+    return Region(name, record, inside)
 
 
 def _painted(layer: Labels, index: Sequence[int] | None) -> Region:
@@ -248,7 +245,7 @@ def painted_region(name: str, plane: Any, grid: PixelGrid, index: Sequence[int])
         return painted
 
     record = {"kind": "pixels", "name": name, "index": list(index), "grid": grid_record(grid)}
-    return Region(repr(name), "pixels", record, inside)
+    return Region(repr(name), record, inside)
 
 
 class _LazyMask:

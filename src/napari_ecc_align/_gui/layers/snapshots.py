@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..._common.errors import InputError
-from .attributes import look, plane_count
+from .attributes import appearance, plane_count
 from .lazy_planes import plane_at_level
 from .world import PixelGrid, grid_record, layer_grid, unit_factors
 
@@ -69,7 +69,7 @@ def snapshot(layer: Image, viewer: ViewerModel) -> LayerSnapshot:
         data=planes[0],
         source=planes if len(planes) > 1 else planes[0],
         grid=layer_grid(layer),
-        display=look(layer),
+        display=appearance(layer),
         index=index,
         origin=layer_origin(layer, index),
     )

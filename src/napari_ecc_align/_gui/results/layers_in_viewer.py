@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from ..layers.aligned_layers import LayerTuple
+from ..layers.attributes import layer_with_id
 from ..layers.comparison_layers import renew
 from ..runs.task import LayerIds
 
@@ -56,7 +57,7 @@ class ResultLayers:
 
     def get(self, pair: LayerIds, role: str) -> Layer | None:
         """Return a pair's layer of a role, if it is still there."""
-        return self._layer(self._ids.get((pair, role)))
+        return layer_with_id(self._viewer, self._ids.get((pair, role)))
 
     def put(self, pair: LayerIds, role: str, layer: LayerTuple) -> Layer:
         """Add a layer, or renew the one that an earlier run of the same pair has left."""
@@ -83,7 +84,7 @@ class ResultLayers:
     def remove(self, pair: LayerIds) -> None:
         """Remove all layers of a pair."""
         for key in [key for key in self._ids if key[0] == pair]:
-            layer = self._layer(self._ids[key])
+            layer = layer_with_id(self._viewer, self._ids[key])
             if layer is not None:
                 self._drop(layer, key)
             else:
@@ -124,22 +125,16 @@ class ResultLayers:
             options["colormap"] = layer.colormap.name
 
         def restore() -> None:
-            still = self._layer(identity)
+            still = layer_with_id(self._viewer, identity)
             if still is not None:
                 renew(still, data, options)
 
         return restore
 
     def _remove_by_id(self, identity: object) -> None:
-        layer = self._layer(identity)
+        layer = layer_with_id(self._viewer, identity)
         if layer is not None:
             self._viewer.layers.remove(layer)
-
-    def _layer(self, identity: object) -> Layer | None:
-        for layer in self._viewer.layers:
-            if identity is not None and layer.unique_id == identity:
-                return layer
-        return None
 
 
 def _alike(layer: Layer, data: Any, options: dict[str, Any]) -> bool:

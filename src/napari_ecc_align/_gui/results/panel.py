@@ -10,6 +10,7 @@ from magicgui.widgets import Container
 from ..._common.errors import InputError
 from ..._compare.inspection import Inspection
 from ..layers.aligned_layers import move_layer
+from ..layers.attributes import layer_with_id
 from ..runs.finished_run import FinishedRun
 from ..runs.task import LayerIds, Parameters
 from ..shared.docks import open_dock
@@ -23,7 +24,6 @@ from .views import Blink
 
 if TYPE_CHECKING:
     import napari
-    from napari.layers import Layer
 
 # Of red, green and blue together.
 _MIDDLE = 384
@@ -144,12 +144,12 @@ class ResultPanel(Container):  # type: ignore[type-arg]
     def _tell(self, run: FinishedRun) -> None:
         """Show the verdict and the table."""
         rows = run.rows()
-        self.results.show_verdict(run.verdict, run.reason(), rows, legend=not run.is_stack)
+        self.results.show_verdict(run.verdict, run.reason(), rows, explained=not run.is_stack)
         if run.inspection is not None:
             self._on_seen(run.inspection)
 
     def _move(self, run: FinishedRun) -> None:
-        layer = self._by_id(run.task.layer_ids[1])
+        layer = layer_with_id(self._viewer, run.task.layer_ids[1])
         if layer is not None:
             move = move_layer(layer, run.transforms[0], run.task.reference.grid, run.record())
             self._layers.on_undo(move.undo)
@@ -159,7 +159,7 @@ class ResultPanel(Container):  # type: ignore[type-arg]
         if not wanted or run is None:
             self._blink.stop()
             return
-        back, moving = (self._by_id(identity) for identity in run.task.layer_ids)
+        back, moving = (layer_with_id(self._viewer, identity) for identity in run.task.layer_ids)
         front = self._views.roles().get("aligned") or moving
         if back is None or front is None:
             self.next.blink.value = False
@@ -202,12 +202,6 @@ class ResultPanel(Container):  # type: ignore[type-arg]
         from napari.utils.notifications import show_warning
 
         show_warning(message)
-
-    def _by_id(self, identity: object) -> Layer | None:
-        for layer in self._viewer.layers:
-            if layer.unique_id == identity:
-                return layer
-        return None
 
     def _offer(self) -> None:
         """Enable what makes sense now."""

@@ -46,7 +46,7 @@ class Pictures:
 
 
 @dataclass(frozen=True)
-class _Way:
+class _Drawing:
     """How a plane is drawn: by what, of which dtype, and its axes beyond height and width."""
 
     draw: Draw
@@ -78,7 +78,7 @@ def picture_steps(
         layers, notes = {}, []
         for role in roles:
             planes = _AlignedPlanes(run, within_regions=role in _WITHIN_REGIONS)
-            data, note = yield from _drawn(planes, role, _way(run, role))
+            data, note = yield from _drawn(planes, role, _drawing(run, role))
             layers[role] = _layer(run, role, data)
             notes += [note] if note else []
         return Pictures(layers, " ".join(notes))
@@ -164,43 +164,47 @@ class _AlignedPlanes:
         return gray
 
 
-def _way(run: FinishedRun, role: str) -> _Way:
+def _drawing(run: FinishedRun, role: str) -> _Drawing:
     """Return how the planes of a view are drawn."""
     chosen = run.task.parameters
     ways = {
-        "difference": _Way(
+        "difference": _Drawing(
             lambda a, b, inside: difference(a, b, mode=chosen.difference, mask=inside),
             np.dtype(np.float32),
         ),
-        "binary difference": _Way(
+        "binary difference": _Drawing(
             lambda a, b, inside: compare(a, b, mask=inside, **vars(chosen.thresholding)).map,
             np.dtype(np.uint8),
         ),
-        "overlay": _Way(lambda a, b, inside: overlay(a, b, mask=inside), np.dtype(np.uint8), (3,)),
-        "checkerboard": _Way(
+        "overlay": _Drawing(
+            lambda a, b, inside: overlay(a, b, mask=inside), np.dtype(np.uint8), (3,)
+        ),
+        "checkerboard": _Drawing(
             lambda a, b, inside: checkerboard(a, b, mask=inside), np.dtype(np.float32)
         ),
     }
     return ways[role]
 
 
-def _drawn(planes: _AlignedPlanes, role: str, way: _Way) -> Generator[str, None, tuple[Any, str]]:
+def _drawn(
+    planes: _AlignedPlanes, role: str, drawing: _Drawing
+) -> Generator[str, None, tuple[Any, str]]:
     """Draw all planes, or have them drawn when they are asked for; tell which cannot be."""
     frames = planes.frames
-    shape = (*frames.leading, *planes.shape, *way.beyond)
+    shape = (*frames.leading, *planes.shape, *drawing.beyond)
     yield from planes.prepared()
-    size = np.prod(shape, dtype=float) * way.dtype.itemsize
+    size = np.prod(shape, dtype=float) * drawing.dtype.itemsize
     if frames.leading and (planes.lazy or size > _AT_ONCE):
         yield role
         # What does not suit the plane on show is refused in words; later there is nobody to ask.
-        way.draw(*planes.pair(frames.on_show))
-        return _drawn_later(planes, way), ""
-    out = np.zeros(shape, way.dtype)
+        drawing.draw(*planes.pair(frames.on_show))
+        return _drawn_later(planes, drawing), ""
+    out = np.zeros(shape, drawing.dtype)
     refused: dict[int, str] = {}
     for at, index in enumerate(planes.indices):
         yield f"{role}: frame {at + 1} of {len(planes.indices)}" if frames.leading else role
         try:
-            out[index] = way.draw(*planes.pair(index))
+            out[index] = drawing.draw(*planes.pair(index))
         except InputError as error:
             refused[frames.number(index)] = str(error)
     if len(refused) == len(frames):
@@ -208,21 +212,21 @@ def _drawn(planes: _AlignedPlanes, role: str, way: _Way) -> Generator[str, None,
     return out, _blank_frames(refused)
 
 
-def _drawn_later(planes: _AlignedPlanes, way: _Way) -> Any:
+def _drawn_later(planes: _AlignedPlanes, drawing: _Drawing) -> Any:
     import dask
     import dask.array as da
 
-    shape = (*planes.shape, *way.beyond)
+    shape = (*planes.shape, *drawing.beyond)
 
     def plane(index: Index) -> NDArray[Any]:
         try:
-            return way.draw(*planes.pair(index))
+            return drawing.draw(*planes.pair(index))
         except InputError:
             # The canvas asks, and an error would leave it empty for good.
-            return np.zeros(shape, way.dtype)
+            return np.zeros(shape, drawing.dtype)
 
     later = dask.delayed(plane, pure=False)
-    drawn = [da.from_delayed(later(index), shape, way.dtype) for index in planes.indices]
+    drawn = [da.from_delayed(later(index), shape, drawing.dtype) for index in planes.indices]
     return da.stack(drawn).reshape((*planes.frames.leading, *shape))
 
 

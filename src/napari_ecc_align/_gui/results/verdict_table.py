@@ -7,13 +7,11 @@ from html import escape
 from magicgui.widgets import Container, Label
 from qtpy.QtCore import Qt
 
-from ..._compare.binary import COLOURS, ONLY_ALIGNED, ONLY_REFERENCE
 from ..._compare.inspection import Row
 from ..._verdict.result import Verdict
+from ..shared.html import MEANINGS, VERDICT_COLOURS, legend, table
 from ..shared.labels import fill_width
 
-# Readable on napari's dark and light themes alike.
-_COLOURS: dict[Verdict, str] = {"aligned": "#2a9d4a", "doubtful": "#d98a00", "failed": "#e0484d"}
 _WIDTH = 300
 
 
@@ -39,15 +37,15 @@ class VerdictTable(Container):  # type: ignore[type-arg]
         self._fill(escape(message), "")
 
     def show_verdict(
-        self, verdict: Verdict, reason: str, rows: list[Row], *, legend: bool = False
+        self, verdict: Verdict, reason: str, rows: list[Row], *, explained: bool = False
     ) -> None:
         """Show a verdict, why it was given, and the table before/after if it has rows.
 
-        With a legend the colours of the binary difference are explained below.
+        If `explained`, the colours of the binary difference are explained below.
         """
-        title = f'<b style="color: {_COLOURS[verdict]}">{verdict.capitalize()}.</b>'
-        table = _as_html(rows) + (_legend() if legend and rows else "")
-        self._fill(f"{title} {escape(reason)}", table)
+        title = f'<b style="color: {VERDICT_COLOURS[verdict]}">{verdict.capitalize()}.</b>'
+        below = "&nbsp; ".join(map(legend, MEANINGS)) if explained and rows else ""
+        self._fill(f"{title} {escape(reason)}", _as_html(rows) + below)
 
     def _fill(self, verdict: str, table: str) -> None:
         for label, text in ((self.verdict, verdict), (self.table, table)):
@@ -59,18 +57,10 @@ def _as_html(rows: list[Row]) -> str:
     if not rows:
         return ""
     head = '<tr><th></th><th align="right">before</th><th align="right">after</th></tr>'
-    body = "".join(
+    body = (
         f"<tr><td>{escape(row.label)}</td>"
         f'<td align="right">{escape(row.before)}</td>'
         f'<td align="right"><b>{escape(row.after)}</b></td></tr>'
         for row in rows
     )
-    return f'<table cellspacing="0" cellpadding="4" width="100%">{head}{body}</table>'
-
-
-def _legend() -> str:
-    said = {ONLY_REFERENCE: "only in reference", ONLY_ALIGNED: "only in moving"}
-    return "&nbsp; ".join(
-        f'<span style="color: rgb{COLOURS[label]}">&#9632;</span> {words}'
-        for label, words in said.items()
-    )
+    return table([head, *body])

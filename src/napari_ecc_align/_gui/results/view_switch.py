@@ -11,7 +11,7 @@ from ..._compare.inspection import Inspection
 from ..layers.aligned_layers import LayerTuple, aligned_layer
 from ..layers.comparison_layers import comparison_layers
 from ..runs.finished_run import FinishedRun
-from ..runs.run import inspect_steps
+from ..runs.steps import inspect_steps
 from ..runs.task import Parameters
 from ..shared.background import Background
 from ..shared.refusal import Refusal

@@ -13,7 +13,7 @@ QPushButton:focus { text-decoration: underline; }
 """
 
 
-class Fold(QCollapsible):
+class CollapsiblePart(QCollapsible):
     """A title that shows and hides what is below it.
 
     What is folded away is hidden and not only flat, so that Tab passes it over; and what is shown

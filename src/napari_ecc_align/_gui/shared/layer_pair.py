@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from magicgui.widgets import ComboBox, Container, Widget
 
-from ..layers.attributes import is_result
+from ..layers.attributes import is_result, layer_with_id, on_layer_changes
 from ..layers.stack_snapshots import is_stack
 
 if TYPE_CHECKING:
@@ -45,17 +45,15 @@ class LayerPair(Container):  # type: ignore[type-arg]
         )
         super().__init__(widgets=[self.reference, self.moving, *more])
         self.margins = (0, 0, 0, 0)
-        events = viewer.layers.events
-        for emitter in (events.inserted, events.removed, events.reordered, events.renamed):
-            emitter.connect(self._follow)
+        on_layer_changes(viewer, self._follow)
         self._follow()
 
     def choose(self, reference: object, moving: object) -> None:
         """Choose two layers by their ids."""
         for box, identity in ((self.reference, reference), (self.moving, moving)):
-            for layer in box.choices:
-                if layer is not None and layer.unique_id == identity:
-                    box.value = layer
+            layer = layer_with_id(self._viewer, identity)
+            if layer in box.choices:
+                box.value = layer
 
     def _images(self, _: object = None) -> list[Image]:
         from napari.layers import Image

@@ -23,9 +23,22 @@ class Refusal:
 
 
 def refusing(
-    steps: Callable[[], Generator[Step, None, Result]],
+    steps: Callable[[], Generator[Step, None, Result]], what: str = "alignment"
 ) -> Generator[Step, None, Result | Refusal]:
-    """Run steps of which no exception leaves."""
+    """Run steps of which no exception leaves.
+
+    Parameters
+    ----------
+    steps : callable
+        Returns a generator.
+    what : str, default: "alignment"
+        What to call it in words.
+
+    Returns
+    -------
+    generator
+        Yields what the steps yield and returns what they return, or a `Refusal`.
+    """
     try:
         return (yield from steps())
     except InputError as error:
@@ -33,4 +46,4 @@ def refusing(
     except MemoryError:
         return Refusal("There is not enough memory for images of this size.")
     except Exception as error:
-        return Refusal(f"The alignment stopped with an unexpected error: {error!r}")
+        return Refusal(f"The {what} stopped with an unexpected error: {error!r}")

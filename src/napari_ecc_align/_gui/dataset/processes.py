@@ -71,7 +71,7 @@ class Reopened:
 
 
 @dataclass(frozen=True, eq=False)
-class Advance:
+class PairsDone:
     """Pairs that are done.
 
     Attributes
@@ -93,10 +93,10 @@ class Advance:
 
 
 @dataclass(frozen=True)
-class Review:
+class Decision:
     """A person's decision on a pair, to be carried out."""
 
-    decision: Literal["accept", "correct", "reject"]
+    kind: Literal["accept", "correct", "reject"]
     name: str
     note: str = ""
     transform: Transform | None = None
@@ -121,10 +121,10 @@ class DatasetRuns:
 
         return (yield from refusing(steps))
 
-    def run(self, request: Request) -> Generator[Plan | Advance | None, None, Refusal | None]:
+    def run(self, request: Request) -> Generator[Plan | PairsDone | None, None, Refusal | None]:
         """Make a plan and run it, yielding the plan and then the pairs that are done."""
 
-        def steps() -> Generator[Plan | Advance | None, None, None]:
+        def steps() -> Generator[Plan | PairsDone | None, None, None]:
             yield from self._apart.steps(run_folders, request)
 
         return (yield from refusing(steps))
@@ -141,12 +141,12 @@ class DatasetRuns:
 
         return (yield from refusing(steps))
 
-    def review(self, plan: Plan, review: Review) -> Generator[None, None, Record | Refusal]:
+    def review(self, plan: Plan, decision: Decision) -> Generator[None, None, Record | Refusal]:
         """Carry out a decision; once begun it is brought to its end."""
 
         def steps() -> Generator[None, None, Record]:
-            pair = replace(plan, pairs=tuple(p for p in plan.pairs if p.name == review.name))
-            found = yield from _gathered(self._apart.steps(decide, pair, review))
+            pair = replace(plan, pairs=tuple(p for p in plan.pairs if p.name == decision.name))
+            found = yield from _gathered(self._apart.steps(decide, pair, decision))
             return _only(Record, found)
 
         return (yield from refusing(steps))
@@ -179,7 +179,7 @@ def plan_folders(_: Stopping, request: Request) -> Iterator[Plan]:
     )
 
 
-def run_folders(stopping: Stopping, request: Request) -> Iterator[Plan | Advance]:
+def run_folders(stopping: Stopping, request: Request) -> Iterator[Plan | PairsDone]:
     """Yield the plan, then what is done of it."""
     (plan,) = plan_folders(stopping, request)
     yield plan
@@ -197,10 +197,10 @@ def run_folders(stopping: Stopping, request: Request) -> Iterator[Plan | Advance
         yield _advance(done)
 
 
-def _advance(done: list[Finished]) -> Advance:
+def _advance(done: list[Finished]) -> PairsDone:
     records = [_light(finished.record) for finished in done]
     fresh = sum(not finished.resumed for finished in done)
-    return Advance(records, fresh, done[-1].counts, done[-1].total)
+    return PairsDone(records, fresh, done[-1].counts, done[-1].total)
 
 
 def reopen_folder(_: Stopping, out: Path) -> Iterator[list[Record] | Reopened]:
@@ -212,15 +212,15 @@ def reopen_folder(_: Stopping, out: Path) -> Iterator[list[Record] | Reopened]:
     yield Reopened(folders_of(records), plan_of(out, records), settings_of(records))
 
 
-def decide(_: Stopping, plan: Plan, review: Review) -> Iterator[Record]:
+def decide(_: Stopping, plan: Plan, decision: Decision) -> Iterator[Record]:
     """Carry out a decision and yield the pair's new record."""
-    if review.decision == "accept":
-        record = accept(plan, review.name, note=review.note)
-    elif review.decision == "reject":
-        record = reject(plan, review.name, note=review.note)
+    if decision.kind == "accept":
+        record = accept(plan, decision.name, note=decision.note)
+    elif decision.kind == "reject":
+        record = reject(plan, decision.name, note=decision.note)
     else:
-        assert review.transform is not None
-        record = correct(plan, review.name, review.transform, note=review.note)
+        assert decision.transform is not None
+        record = correct(plan, decision.name, decision.transform, note=decision.note)
     yield _light(record)
 
 
