@@ -54,9 +54,9 @@ def viewer():
     return ViewerModel()
 
 
-def task_of(stack, *, reference=None, to="first", mode="every frame"):
+def task_of(stack, *, reference=None, anchor="first", mode="every frame"):
     """Return what aligns a stack to itself, to a snapshot, or to another stack."""
-    choice = FrameChoice("as the test says", mode, to if reference is None else None)
+    choice = FrameChoice("as the test says", mode, anchor if reference is None else None)
     others = reference if isinstance(reference, StackSnapshot) else None
     fixed = stack.shown if reference is None else reference if others is None else others.shown
     return Task(("a", "b"), fixed, stack, PARAMETERS, choice=choice, references=others)
@@ -103,7 +103,7 @@ def test_drift_is_corrected_and_told(viewer, frames):
 @pytest.mark.parametrize("to", ["previous", "mean", 2])
 def test_other_ways_to_correct_drift(viewer, frames, to):
     stack = stack_snapshot(viewer.add_image(frames), viewer)
-    _, outcome = run(task_of(stack, to=to))
+    _, outcome = run(task_of(stack, anchor=to))
     base = frames[2] if to == 2 else frames[0]
     assert all(agrees(frame, base) for frame in outcome.data)
 

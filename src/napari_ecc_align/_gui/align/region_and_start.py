@@ -73,16 +73,8 @@ class RegionAndStartForm(Container):  # type: ignore[type-arg]
             text="Drag into place",
             tooltip="Move, turn and scale the moving layer by hand until it roughly fits",
         )
-        super().__init__(
-            widgets=[
-                self.region,
-                self.moving_region,
-                self.start,
-                self.reference_points,
-                self.moving_points,
-                self.drag,
-            ]
-        )
+        points = self.reference_points, self.moving_points
+        super().__init__(widgets=[self.region, self.moving_region, self.start, *points, self.drag])
         self.names = [row.label for row in self]
         self.margins = (0, 0, 0, 0)
         on_layer_changes(viewer, self._follow)

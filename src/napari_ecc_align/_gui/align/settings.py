@@ -14,6 +14,7 @@ from ..._images.warping import INTERPOLATIONS, Resampling
 from ..._transform.transform import MotionModel
 from ..layers.aligned_layers import OUTPUTS
 from ..runs.task import Parameters
+from ..shared.rows import form
 from ..shared.threshold_settings import ThresholdSettings
 
 
@@ -65,13 +66,15 @@ class SettingsForm(Container):  # type: ignore[type-arg]
             label="epsilon",
             tooltip="Stop when a step changes the correlation by less than this",
         )
-        look = Container(widgets=[self.output, self.interpolation, self.difference])
-        search = Container(widgets=[self.engine, self.precision, self.iterations, self.epsilon])
-        groups = [look, self.threshold, search]
-        super().__init__(widgets=groups, labels=False)
-        self.names = [row.label for group in groups for row in group]
-        for each in (self, look, search):
-            each.margins = (0, 0, 0, 0)
+        result = form(self.output, self.interpolation, self.difference)
+        search = self.engine, self.precision, self.iterations, self.epsilon
+        super().__init__(widgets=[result, self.threshold, form(*search)], labels=False)
+        self.margins = (0, 0, 0, 0)
+
+    @property
+    def names(self) -> list[str]:
+        """The labels of all rows."""
+        return [row.label for group in self for row in group]
 
     @property
     def kept(self) -> dict[str, ValueWidget[Any]]:

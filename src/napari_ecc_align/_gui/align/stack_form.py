@@ -55,7 +55,7 @@ def describe_stack(reference: Image, moving: Image, choice: FrameChoice | None) 
         return None
     count = max(plane_count(moving))
     words = choice.words
-    if choice.to is None and choice.mode == "every frame":
+    if choice.anchor is None and choice.mode == "every frame":
         other = "its own in the reference" if is_stack(reference) else "the reference"
         words = f"every frame to {other}"
     return f"Stack of {count}: {words}."

@@ -208,7 +208,7 @@ class AlignWidget(Container):  # type: ignore[type-arg]
             # Which then is a single image as any other.
             choice = None
         fixed = snapshot(reference, self._viewer)
-        itself = choice is not None and choice.to is not None
+        itself = choice is not None and choice.anchor is not None
         every = choice is not None and choice.mode == "every frame"
         many = every and is_stack(reference)
         if choice is None:

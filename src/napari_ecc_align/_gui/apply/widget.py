@@ -21,6 +21,7 @@ from ..shared.file_dialogs import ask_what_to_load, ask_where_to_save
 from ..shared.keyboard import Keys, tab_from_top_to_bottom
 from ..shared.labels import fill_width
 from ..shared.refusal import Refusal
+from ..shared.rows import form, row
 from .known_transforms import KnownTransform, transform_in, transforms_of
 from .steps import ApplyOptions, apply_steps, detached
 
@@ -50,61 +51,8 @@ class ApplyWidget(Container):  # type: ignore[type-arg]
         self._moves: list[tuple[object, Matrix, Matrix]] = []
         self._count = 0
         self._problems: list[str] = []
-        self.source = ComboBox(
-            choices=self._transform_names,
-            nullable=True,
-            label="transform",
-            tooltip="An alignment whose layers are here, or a transform file that was loaded",
-        )
-        self.reference = ComboBox(
-            choices=self._images,
-            nullable=True,
-            label="reference",
-            tooltip="The image whose pixels the transform of the file starts from: new images "
-            "get its size and place",
-        )
-        self.layers = Select(
-            choices=self._layers,
-            label="layers",
-            tooltip="Which layers to transform: images, labels, points, shapes, vectors… "
-            "Ctrl or Shift chooses several",
-        )
-        self.direction = ComboBox(
-            choices=(_FORWARD, _INVERSE),
-            label="direction",
-            tooltip="Onto the reference, as the moving image went; or the other way, to bring "
-            "what lies on the reference to the moving image",
-        )
-        self.output = ComboBox(
-            choices=(_RESAMPLE, _MOVE),
-            label="do",
-            tooltip="New layers on the other image's pixels; or set where the layers lie and "
-            "leave their data as they are",
-        )
-        self.interpolation = ComboBox(
-            choices=INTERPOLATIONS,
-            value="linear",
-            label="interpolation",
-            tooltip="How images are resampled; labels keep their values",
-        )
-        self.apply_button = PushButton(
-            text="Apply", tooltip="Transform the layers that are chosen (Return)"
-        )
-        self.cancel_button = PushButton(
-            text="Cancel", enabled=False, tooltip="Stop after the layer under way (Escape)"
-        )
-        self.undo_button = PushButton(
-            text="Undo move", enabled=False, tooltip="Put the layers back where they were"
-        )
-        self.load_button = PushButton(
-            text="Load…",
-            tooltip="A transform from a file, or those of a stack: JSON, OME-NGFF, ITK .tfm, CSV, "
-            "NumPy, or affinder's file",
-        )
-        self.save_button = PushButton(
-            text="Save…", tooltip="Save the transform; the suffix chooses the format"
-        )
-        self.message = Label(value="", visible=False)
+        self._make_choices()
+        self._make_buttons()
         super().__init__(widgets=self._rows(), labels=False)
         self._arrange()
         self._connect()
@@ -180,21 +128,72 @@ class ApplyWidget(Container):  # type: ignore[type-arg]
             return
         self._say(f"Saved to {path}.")
 
+    def _make_choices(self) -> None:
+        self.source = ComboBox(
+            choices=self._transform_names,
+            nullable=True,
+            label="transform",
+            tooltip="An alignment whose layers are here, or a transform file that was loaded",
+        )
+        self.reference = ComboBox(
+            choices=self._images,
+            nullable=True,
+            label="reference",
+            tooltip="The image whose pixels the transform of the file starts from: new images "
+            "get its size and place",
+        )
+        self.layers = Select(
+            choices=self._layers,
+            label="layers",
+            tooltip="Which layers to transform: images, labels, points, shapes, vectors… "
+            "Ctrl or Shift chooses several",
+        )
+        self.direction = ComboBox(
+            choices=(_FORWARD, _INVERSE),
+            label="direction",
+            tooltip="Onto the reference, as the moving image went; or the other way, to bring "
+            "what lies on the reference to the moving image",
+        )
+        self.output = ComboBox(
+            choices=(_RESAMPLE, _MOVE),
+            label="do",
+            tooltip="New layers on the other image's pixels; or set where the layers lie and "
+            "leave their data as they are",
+        )
+        self.interpolation = ComboBox(
+            choices=INTERPOLATIONS,
+            value="linear",
+            label="interpolation",
+            tooltip="How images are resampled; labels keep their values",
+        )
+
+    def _make_buttons(self) -> None:
+        self.apply_button = PushButton(
+            text="Apply", tooltip="Transform the layers that are chosen (Return)"
+        )
+        self.cancel_button = PushButton(
+            text="Cancel", enabled=False, tooltip="Stop after the layer under way (Escape)"
+        )
+        self.undo_button = PushButton(
+            text="Undo move", enabled=False, tooltip="Put the layers back where they were"
+        )
+        self.load_button = PushButton(
+            text="Load…",
+            tooltip="A transform from a file, or those of a stack: JSON, OME-NGFF, ITK .tfm, CSV, "
+            "NumPy, or affinder's file",
+        )
+        self.save_button = PushButton(
+            text="Save…", tooltip="Save the transform; the suffix chooses the format"
+        )
+        self.message = Label(value="", visible=False)
+
     def _rows(self) -> list[Container[Any] | Label]:
         files = [self.load_button, self.save_button]
-        form = [self.source, self.reference, self.layers, self.direction, self.output]
+        choices = [self.source, self.reference, self.layers, self.direction, self.output]
         work = [self.apply_button, self.cancel_button, self.undo_button]
-        return [
-            Container(widgets=[*form, self.interpolation]),
-            Container(widgets=work, layout="horizontal", labels=False),
-            Container(widgets=files, layout="horizontal", labels=False),
-            self.message,
-        ]
+        return [form(*choices, self.interpolation), row(*work), row(*files), self.message]
 
     def _arrange(self) -> None:
-        for row in self:
-            if isinstance(row, Container):
-                row.margins = (0, 0, 0, 0)
         fill_width(self.message)
         tab_from_top_to_bottom(self.native)
         self._keys = Keys(self.native, self.run, self._escape)

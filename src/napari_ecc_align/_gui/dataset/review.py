@@ -15,6 +15,7 @@ from ..align.widget import AlignWidget
 from ..shared.background import Background
 from ..shared.labels import fill_width
 from ..shared.refusal import Refusal
+from ..shared.rows import form, row
 from .open_pair import OpenPair, PairImages, read_steps
 from .processes import Decision
 from .texts import pair_text
@@ -61,13 +62,9 @@ class ReviewForm(Container):  # type: ignore[type-arg]
             text="Use this alignment",
             tooltip="Write this pair as the Align form has aligned it",
         )
-        buttons: Container[PushButton] = Container(
-            widgets=[self.accept, self.correct, self.reject], layout="horizontal", labels=False
-        )
-        noted: Container[LineEdit] = Container(widgets=[self.note])
-        super().__init__(widgets=[self.text, noted, buttons, self.use], labels=False)
-        for row in (self, noted, buttons):
-            row.margins = (0, 0, 0, 0)
+        buttons = row(self.accept, self.correct, self.reject)
+        super().__init__(widgets=[self.text, form(self.note), buttons, self.use], labels=False)
+        self.margins = (0, 0, 0, 0)
         fill_width(self.text, lines=4)
         self.accept.changed.connect(lambda: self._decided("accept"))
         self.reject.changed.connect(lambda: self._decided("reject"))

@@ -21,6 +21,7 @@ from ..shared.background import Background, Steps
 from ..shared.help_window import open_help
 from ..shared.labels import align_names, fill_width
 from ..shared.refusal import Refusal
+from ..shared.rows import row
 from .form import FolderForm, RunForm, request_of
 from .processes import DatasetRuns, Decision, PairsDone, Reopened, Request, check_request
 from .review import ReviewForm
@@ -71,12 +72,8 @@ class DatasetWidget(Container):  # type: ignore[type-arg]
             text="Open report", tooltip="The report of all pairs, in the browser"
         )
         self.help = PushButton(text="Help", tooltip="A dataset from the first look to the last")
-        self._first: Container[PushButton] = Container(
-            widgets=[self.plan_button, self.run_button], layout="horizontal", labels=False
-        )
-        self._last: Container[PushButton] = Container(
-            widgets=[self.report_button, self.help], layout="horizontal", labels=False
-        )
+        self._first = row(self.plan_button, self.run_button)
+        self._last = row(self.report_button, self.help)
         super().__init__(
             widgets=[
                 self.folders,
@@ -126,8 +123,6 @@ class DatasetWidget(Container):  # type: ignore[type-arg]
         fold.collapse(animate=False)
         layout.insertWidget(layout.indexOf(self._first.native), fold)
         layout.setStretchFactor(self.table, 1)
-        for row in (self._first, self._last):
-            row.margins = (0, 0, 0, 0)
         self.run_button.native.setMinimumHeight(_BUTTON_HEIGHT)
         self.plan_button.native.setMinimumHeight(_BUTTON_HEIGHT)
         font = self.run_button.native.font()

@@ -96,30 +96,10 @@ def apply_to_layer(
     if isinstance(transform, FrameTransforms):
         transform.check(layer, plane_count(layer) if kind in ("image", "labels") else None)
     if kind in ("image", "labels"):
-        target = moving if inverse else reference
-        to_layer = np.linalg.inv(_layer_factors(layer, target.units) @ plane_matrix(layer))
-
-        def to_own(index: tuple[int, ...]) -> Transform:
-            one = _of_plane(transform, layer, index)
-            here = to_layer @ _to_target(one, reference, moving, inverse)
-            return Transform(as_rows(here), _wide(one))
-
-        data = outcome_of(
-            resample_steps(
-                list(layer.data) if layer.multiscale else [layer.data],
-                plane_count(layer),
-                to_own,
-                target.shape,
-                Resampling("nearest", 0) if kind == "labels" else resampling,
-                multiscale=bool(layer.multiscale),
-            )
-        )
-        placed = stacked_placement(layer, target)
-        return (
-            data,
-            {**appearance(layer), **placed, **common, "multiscale": type(data) is list},
-            kind,
-        )
+        if kind == "labels":
+            resampling = Resampling("nearest", 0)
+        data, placed = _resampled(layer, transform, reference, moving, inverse, resampling)
+        return data, {**appearance(layer), **placed, **common}, kind
     if kind not in _MOVERS:
         raise InputError(
             f"{layer.name!r} is a {type(layer).__name__} layer, which cannot be transformed: "
@@ -136,6 +116,36 @@ def apply_to_layer(
     data, options, kind = layer.as_layer_data_tuple()
     data, changed = _MOVERS[kind](layer, data, change)
     return data, {**options, **changed, **common}, kind
+
+
+def _resampled(
+    layer: Layer,
+    transform: Transform | FrameTransforms,
+    reference: PixelGrid,
+    moving: PixelGrid,
+    inverse: bool,
+    resampling: Resampling,
+) -> tuple[Any, dict[str, Any]]:
+    """Return the data of a layer with pixels on the other grid, and where they lie."""
+    target = moving if inverse else reference
+    to_layer = np.linalg.inv(_layer_factors(layer, target.units) @ plane_matrix(layer))
+
+    def to_own(index: tuple[int, ...]) -> Transform:
+        one = transform if isinstance(transform, Transform) else transform.of_plane(layer, index)
+        here = to_layer @ _to_target(one, reference, moving, inverse)
+        return Transform(as_rows(here), _wide(one))
+
+    multiscale = bool(layer.multiscale)
+    steps = resample_steps(
+        list(layer.data) if multiscale else [layer.data],
+        plane_count(layer),
+        to_own,
+        target.shape,
+        resampling,
+        multiscale=multiscale,
+    )
+    placed = {**stacked_placement(layer, target), "multiscale": multiscale}
+    return outcome_of(steps), placed
 
 
 def moved_affine(
@@ -190,12 +200,6 @@ def is_affine(transform: Transform) -> bool:
 
 def _kind(layer: Layer) -> str:
     return type(layer).__name__.lower()
-
-
-def _of_plane(
-    transform: Transform | FrameTransforms, layer: Layer, index: tuple[int, ...]
-) -> Transform:
-    return transform.of_plane(layer, index) if not isinstance(transform, Transform) else transform
 
 
 def _moving_grid(

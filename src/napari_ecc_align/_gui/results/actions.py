@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from magicgui.widgets import CheckBox, ComboBox, Container, PushButton
 
+from ..shared.rows import form, row
 from .views import STACK_VIEWS, VIEWS
 
 BLINK_KEY = "Alt-B"
@@ -54,15 +53,13 @@ class Actions(Container):  # type: ignore[type-arg]
         self.undo = PushButton(
             text="&Undo", tooltip="Take the last run back, layers and all (Alt+U)"
         )
-        rows: list[Container[Any]] = [
-            Container(widgets=[self.drift], labels=False),
-            Container(widgets=[self.view, self.stack_view]),
-            Container(widgets=[self.blink], labels=False),
-            Container(widgets=[self.apply, self.save], layout="horizontal", labels=False),
-            Container(widgets=[self.copy, self.undo], layout="horizontal", labels=False),
+        rows = [
+            row(self.drift),
+            form(self.view, self.stack_view),
+            row(self.blink),
+            row(self.apply, self.save),
+            row(self.copy, self.undo),
         ]
-        for row in rows:
-            row.margins = (0, 0, 0, 0)
         super().__init__(widgets=rows, labels=False)
         self.margins = (0, 0, 0, 0)
 

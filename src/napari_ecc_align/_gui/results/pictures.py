@@ -114,7 +114,7 @@ class _AlignedPlanes:
 
     def prepared(self) -> Generator[str, None, None]:
         """Look up beforehand what takes all frames."""
-        if self._task.to == "mean":
+        if self._task.anchor == "mean":
             for index in self.indices:
                 if self.frames.number(index) == 0:
                     yield "the mean of all frames"
@@ -123,14 +123,16 @@ class _AlignedPlanes:
     def _reference(self, index: Index) -> tuple[NDArray[Any], NDArray[np.bool_]]:
         task, frame = self._task, self.frames.number(index)
         everywhere = np.ones(self.shape, bool)
-        if task.to is None:
+        if task.anchor is None:
             image = task.reference.data if task.references is None else task.references[frame]
             mask = self._reference_masks[frame if task.one_reference_each else 0]
             return np.asarray(image), everywhere if mask is None else np.asarray(mask, bool)
-        before = max(0, frame - 1) if task.to == "previous" else 0
-        there = self.frames.at(index, before)
-        mask = self._reference_masks[before]
-        if task.to == "mean":
+        other = task.anchor if isinstance(task.anchor, int) else 0
+        if task.anchor == "previous":
+            other = max(0, frame - 1)
+        there = self.frames.at(index, other)
+        mask = self._reference_masks[other]
+        if task.anchor == "mean":
             # Pixels that no frame covers are NaN in the mean, those of other frames are not.
             return self._mean(index), everywhere if mask is None else self._covered(there, mask)
         return self._aligned(there), self._covered(there, mask)

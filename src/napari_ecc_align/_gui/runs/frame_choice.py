@@ -22,7 +22,7 @@ class FrameChoice:
     mode : {"every frame", "the frame on show", "one transform for all"}
         Align every frame; or only the one on show, and it alone is resampled; or that one, and
         all frames follow it.
-    to : {"first", "previous", "mean"}, int or None
+    anchor : {"first", "previous", "mean"}, int or None
         What the frames of a stack are aligned to when it is aligned to itself.
 
     Raises
@@ -33,10 +33,10 @@ class FrameChoice:
 
     words: str
     mode: FrameMode
-    to: Anchor | int | None = None
+    anchor: Anchor | int | None = None
 
     def __post_init__(self) -> None:
-        if self.to is not None and self.mode != "every frame":
+        if self.anchor is not None and self.mode != "every frame":
             raise InputError("A stack can be aligned to itself only frame by frame")
 
     def __str__(self) -> str:

@@ -68,14 +68,14 @@ def align_script(task: Task, *, compared: bool) -> str:
     if task.references is not None:
         fixed = "references"
         images[fixed] = _stack_source(task.references)
-    elif task.to is None:
+    elif task.anchor is None:
         images = {fixed: image_source(task.reference.origin), **images}
     if task.frame_by_frame:
-        options = {"reference": fixed if task.to is None else repr(task.to), **options}
+        options = {"reference": fixed if task.anchor is None else repr(task.anchor), **options}
     if task.initial is not None:
         options["initial"] = repr(task.initial.matrix.tolist())
     sides = {
-        "reference": (frames if task.to is not None else fixed, task.reference.grid),
+        "reference": (frames if task.anchor is not None else fixed, task.reference.grid),
         "moving": (frames, task.moving.grid),
     }
     masks = {

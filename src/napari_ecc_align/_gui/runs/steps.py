@@ -67,17 +67,15 @@ def _steps(task: Task) -> Generator[Progress, None, FinishedRun]:
 
 
 def _align_frames(task: Task, masks: dict[str, Any]) -> Generator[Progress, None, FinishedRun]:
-    reference = task.to
-    if task.references is not None:
-        reference = task.references
-        if len(reference) != len(task.frames):
-            raise InputError(
-                f"The reference has {len(reference)} frames and the moving stack "
-                f"{len(task.frames)}: choose stacks of the same length, or a single image as the "
-                "reference"
-            )
-    elif reference is None:
-        reference = np.asarray(task.reference.data)
+    others = task.references
+    reference: Any = task.anchor
+    if others is not None and len(others) != len(task.frames):
+        raise InputError(
+            f"The reference has {len(others)} frames and the moving stack {len(task.frames)}: "
+            "choose stacks of the same length, or a single image as the reference"
+        )
+    if reference is None:
+        reference = np.asarray(task.reference.data) if others is None else others
     steps = stack_steps(
         task.frames, task.parameters.search, reference=reference, initial=task.initial, **masks
     )

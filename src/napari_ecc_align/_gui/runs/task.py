@@ -6,6 +6,7 @@ from collections.abc import Hashable
 from dataclasses import dataclass, replace
 from typing import Any
 
+from ..._align.stack import Anchor
 from ..._compare.difference import DifferenceMode
 from ..._compare.thresholding import Thresholding
 from ..._ecc.options import SearchOptions
@@ -92,14 +93,14 @@ class Task:
         return self.choice is not None and self.choice.mode == "every frame"
 
     @property
-    def to(self) -> Any:
+    def anchor(self) -> Anchor | int | None:
         """What the frames of a stack that is aligned to itself are aligned to; None of others."""
-        return None if self.choice is None else self.choice.to
+        return None if self.choice is None else self.choice.anchor
 
     @property
     def one_reference_each(self) -> bool:
         """Whether each frame has a mask of its own on what it is aligned to."""
-        return self.frame_by_frame and (self.to is not None or self.references is not None)
+        return self.frame_by_frame and (self.anchor is not None or self.references is not None)
 
     @property
     def resamples(self) -> bool:
