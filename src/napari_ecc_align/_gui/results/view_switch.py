@@ -88,12 +88,16 @@ class ViewSwitch:
         self.show()
 
     def look_again(self, parameters: Parameters) -> None:
-        """Compare in another way what was aligned already; only the latest wish is kept."""
+        """Compare in another way what was aligned already.
+
+        While a single image is compared, only the latest wish is kept.
+        """
         run = self._wanted
         if run is None or not run.comparable:
             return
         self._wanted = replace(run, task=run.task.compared_as(parameters))
-        self._work.cancel()
+        if run.is_stack:
+            self._work.cancel()
         self.show()
 
     def roles(self) -> dict[str, Layer]:
@@ -143,22 +147,25 @@ class ViewSwitch:
     def _put(self, run: FinishedRun) -> None:
         """Add or renew the layers that a run brings, and take away what others have left."""
         brought = _layers_of(run)
+        for role, layer in brought.items():
+            self._layers.put(run.task.layer_ids, role, layer)
         for role in VIEWS:
-            if role in brought:
-                self._layers.put(run.task.layer_ids, role, brought[role])
-            elif role != _ALIGNED:
+            if role not in (_ALIGNED, *brought):
                 self._layers.remove_role(run.task.layer_ids, role)
 
     def _compared(self, run: FinishedRun, seen: Inspection | Refusal) -> None:
-        if run is not self._wanted:
+        if self._wanted is None or run.results is not self._wanted.results:
             return
+        # What is wanted since then is compared next.
+        last = run is self._wanted
         if isinstance(seen, Refusal):
-            self._wanted = self._run
             self._warn(seen.message)
-            return
-        self._run = self._wanted = replace(run, inspection=seen, data=seen.aligned)
-        self._put(self._run)
-        self._on_compared(self._run)
+        else:
+            self._run = replace(run, inspection=seen, data=seen.aligned)
+            self._put(self._run)
+            self._on_compared(self._run)
+        if last:
+            self._wanted = self._run
 
     def _add(self, run: FinishedRun, drawn: Pictures | Refusal) -> None:
         if run is not self._wanted:
