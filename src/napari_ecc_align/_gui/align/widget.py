@@ -15,7 +15,7 @@ from ..results.actions import BLINK_KEY
 from ..results.panel import ResultPanel
 from ..runs.finished_run import FinishedRun
 from ..runs.steps import run_steps
-from ..runs.task import Task
+from ..runs.task import Parameters, Task
 from ..shared.background import Background
 from ..shared.collapsible import CollapsiblePart
 from ..shared.keyboard import Keys, anywhere_in, tab_from_top_to_bottom
@@ -99,6 +99,16 @@ class AlignWidget(Container):  # type: ignore[type-arg]
     def running(self) -> bool:
         """Whether an alignment is under way."""
         return self._work.running
+
+    def parameters(self) -> Parameters:
+        """Return what is chosen.
+
+        Raises
+        ------
+        InputError
+            If the epsilon or the precision is not a number, or a value cannot be used.
+        """
+        return self.settings.chosen(self.model.value)
 
     def run(self) -> None:
         """Start aligning the chosen layers in a worker thread."""
@@ -219,7 +229,7 @@ class AlignWidget(Container):  # type: ignore[type-arg]
             (reference.unique_id, moving.unique_id),
             fixed,
             frames,
-            self.settings.chosen(self.model.value),
+            self.parameters(),
             None if itself else self.where.initial(fixed, frames.shown),
             *self.where.regions(fixed, frames, frames=every, many=many),
             choice,
@@ -260,7 +270,7 @@ class AlignWidget(Container):  # type: ignore[type-arg]
 
     def _look_again(self) -> None:
         try:
-            self.after.look_again(self.settings.chosen(self.model.value))
+            self.after.look_again(self.parameters())
         except InputError:
             # A number that is half typed; Align will complain of it.
             return

@@ -18,9 +18,9 @@ from ..._common.steps import outcome_of
 from ..._images.warping import Resampling
 from ..._transform.transform import Transform, map_points
 from .attributes import METADATA_KEY, appearance, plane_count
-from .frame_transforms import Change, FrameTransforms
+from .frame_transforms import FrameTransforms
 from .resampling import resample_steps, stacked_placement
-from .shapes import moved_shapes
+from .shapes import Change, moved_shapes
 from .world import (
     Matrix,
     PixelGrid,

@@ -11,11 +11,10 @@ from numpy.typing import NDArray
 
 from ..._common.errors import InputError
 from ..._transform.transform import Transform
+from .shapes import Change
 
 if TYPE_CHECKING:
     from napari.layers import Layer
-
-Change = Callable[[NDArray[Any]], NDArray[np.float64]]
 
 
 @dataclass(frozen=True, eq=False)
