@@ -27,11 +27,11 @@ from skimage.filters import gaussian
 
 from napari_ecc_align import Transform, align, make_plan, run_plan, warp
 from napari_ecc_align._compare.inspection import inspect_alignment
-from napari_ecc_align._gui.align_widget import AlignWidget
-from napari_ecc_align._gui.apply_widget import ApplyWidget
-from napari_ecc_align._gui.dataset_widget import DatasetWidget
+from napari_ecc_align._gui.align.widget import AlignWidget
+from napari_ecc_align._gui.apply.widget import ApplyWidget
+from napari_ecc_align._gui.dataset.widget import DatasetWidget
 from napari_ecc_align._gui.demo import open_demo
-from napari_ecc_align._gui.docks import open_dock
+from napari_ecc_align._gui.shared.docks import open_dock
 from napari_ecc_align._images.files.images import write_image
 from napari_ecc_align._images.samples import sample
 

@@ -7,6 +7,10 @@ from napari.layers import Image, Layer
 from numpy.typing import NDArray
 
 from napari_ecc_align import Transform
+from napari_ecc_align._common.steps import outcome_of
+from napari_ecc_align._gui.layers.aligned_layers import aligned_layer
+from napari_ecc_align._gui.layers.stack_snapshots import single_frame
+from napari_ecc_align._images.warping import Resampling
 
 REFERENCE = {
     "scale": (0.5, 0.3),
@@ -58,6 +62,13 @@ def centres(image: NDArray[np.float64], near: NDArray[np.float64]) -> NDArray[np
 def moving_points(transform: Transform = TRANSFORM) -> NDArray[np.float64]:
     """Return where the points lie in the moving image, (row, column)."""
     return transform.map(POINTS[:, ::-1])[:, ::-1]
+
+
+def resampled_over(reference, moving, transform, note):
+    """Return one snapshot resampled over another, as a layer data tuple."""
+    frames = single_frame(moving, reference.grid)
+    steps = frames.resample_steps([transform], reference.grid.shape, Resampling())
+    return aligned_layer(frames, outcome_of(steps), note)
 
 
 def pair(transform: Transform = TRANSFORM) -> tuple[Image, Image]:

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 from napari_ecc_align._common.steps import retold
-from napari_ecc_align._gui.align_widget import AlignWidget
-from napari_ecc_align._gui.background import Background
+from napari_ecc_align._gui.align.widget import AlignWidget
+from napari_ecc_align._gui.shared.background import Background
 from pairs import KnownPair, known_pair, random_transform
 
 SHAPE = (160, 200)

@@ -10,7 +10,7 @@ import tifffile
 from qtpy.QtWidgets import QApplication, QFileDialog
 from skimage import data
 
-from napari_ecc_align._gui.stack_form import TO_ANOTHER, TO_ITSELF
+from napari_ecc_align._gui.runs.frame_choice import TO_ANOTHER, TO_ITSELF
 from napari_ecc_align._transform.files import load_transforms
 
 IMAGE = data.camera()

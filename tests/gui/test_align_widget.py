@@ -6,7 +6,7 @@ from heart import Heart, assert_short, napari_adds
 from napari.utils.notifications import notification_manager
 from skimage import data
 
-from napari_ecc_align._gui import run as run_module
+from napari_ecc_align._gui.runs import steps as run_module
 from napari_ecc_align._transform.transform import Transform
 
 RESULTS = ["second aligned", "difference", "binary difference"]

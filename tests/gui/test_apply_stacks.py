@@ -6,7 +6,7 @@ import pytest
 from qtpy.QtWidgets import QFileDialog
 from skimage import data
 
-from napari_ecc_align._gui.stack_form import TO_ANOTHER
+from napari_ecc_align._gui.runs.frame_choice import TO_ANOTHER
 from napari_ecc_align._transform.files import load_transforms
 
 KEY = "napari-ecc-align"

@@ -6,7 +6,7 @@ from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QFileDialog
 
 from napari_ecc_align import Transform, warp
-from napari_ecc_align._gui.apply_widget import _INVERSE, _MOVE
+from napari_ecc_align._gui.apply.widget import _INVERSE, _MOVE
 
 HOMOGRAPHY = Transform([[1, 0, 2], [0, 1, 3], [1e-4, 0, 1]], "homography")
 

@@ -18,8 +18,8 @@ from awkward import (
 from napari.layers import Image, Labels, Layer, Points, Shapes, Surface, Tracks, Vectors
 
 from napari_ecc_align import InputError, Transform
-from napari_ecc_align._gui.applying import apply_to_layer, moved_affine
-from napari_ecc_align._gui.world import layer_grid
+from napari_ecc_align._gui.layers.apply_transform import apply_to_layer, moved_affine
+from napari_ecc_align._gui.layers.world import layer_grid
 
 BOTH = pytest.mark.parametrize("transform", [TRANSFORM, HOMOGRAPHY], ids=["affine", "homography"])
 HUNDREDTH = 0.01 * pixel_size()

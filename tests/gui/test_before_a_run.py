@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from skimage import data
 
-from napari_ecc_align._gui.help_window import docs_folder
+from napari_ecc_align._gui.shared.help_window import docs_folder
 
 PLUGIN = "napari-ecc-align"
 
@@ -59,7 +59,7 @@ def test_choices_survive_a_restart(make_napari_viewer, settings_file):
     again = open_form(make_napari_viewer())
     assert again.model.value == "translation"
     assert again.settings.threshold.method.value == "li"
-    assert again.parameters().precision == 0.05
+    assert again.parameters().search.precision == 0.05
 
 
 def test_a_spoilt_settings_file_does_no_harm(make_napari_viewer, settings_file):

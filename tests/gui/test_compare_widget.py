@@ -6,8 +6,8 @@ import pytest
 from skimage import data
 
 from napari_ecc_align import Transform, compare, warp
-from napari_ecc_align._gui import comparing
-from napari_ecc_align._gui.threshold_settings import MANUAL
+from napari_ecc_align._gui.compare import steps as comparing
+from napari_ecc_align._gui.shared.threshold_settings import MANUAL
 from napari_ecc_align._images.warping import overlap
 
 PAGE = data.page()

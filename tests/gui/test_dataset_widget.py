@@ -17,7 +17,7 @@ from napari.utils.notifications import notification_manager
 from music.page import make_page
 from napari_ecc_align import make_plan, read_records, run_plan
 from napari_ecc_align._batch.records.record import read_record
-from napari_ecc_align._gui import dataset_run
+from napari_ecc_align._gui.dataset import processes as dataset_run
 from napari_ecc_align._images.files.images import read_image, write_image
 from napari_ecc_align._transform.transform import corner_error
 

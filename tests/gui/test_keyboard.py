@@ -7,7 +7,7 @@ from npe2 import PluginManager
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QApplication, QFileDialog
 
-from napari_ecc_align._gui.docks import docked
+from napari_ecc_align._gui.shared.docks import docked
 
 PLUGIN = "napari-ecc-align"
 WIDGETS = ("Align images", "Apply transform", "Compare binarised", "Align a dataset")
@@ -196,7 +196,7 @@ def test_return_in_a_number_takes_what_was_typed(keys, qtbot, finish):
     qtbot.keyClicks(box, "37")
     qtbot.keyClick(box, Qt.Key.Key_Return)
     finish(widget)
-    assert widget.after.run.task.parameters.max_iterations == 37
+    assert widget.after.run.task.parameters.search.max_iterations == 37
 
 
 def test_return_on_a_button_presses_that_button(keys, qtbot, finish):

@@ -9,7 +9,8 @@ from napari.layers import Image
 
 from napari_ecc_align import Transform
 from napari_ecc_align._common.errors import InputError
-from napari_ecc_align._gui.layers import placement, snapshot, world_start
+from napari_ecc_align._gui.layers.snapshots import snapshot
+from napari_ecc_align._gui.layers.world import layer_grid, start_between
 
 AWKWARD = {
     "scale": (0.5, 0.3),
@@ -28,9 +29,13 @@ def world(layer, points):
     return np.array([layer.data_to_world(point) for point in points])
 
 
+def start_of(reference, moving):
+    return start_between(layer_grid(reference), layer_grid(moving))
+
+
 def test_a_copy_of_the_placement_lies_exactly_over_an_awkward_layer():
     layer = Image(DATA, **AWKWARD)
-    copy = Image(DATA, **placement(layer))
+    copy = Image(DATA, **layer_grid(layer).placement)
     np.testing.assert_array_equal(world(copy, CORNERS), world(layer, CORNERS))
     assert copy.units == layer.units
     assert copy.axis_labels == layer.axis_labels
@@ -47,7 +52,7 @@ def test_a_plane_of_an_awkward_stack_lies_over_it():
         shear=(0.1, 0.2, 0.3),
         units=("um",) * 3,
     )
-    plane = Image(DATA, **placement(stack))
+    plane = Image(DATA, **layer_grid(stack).placement)
     at_zero = np.hstack([np.zeros((len(CORNERS), 1)), CORNERS])
     np.testing.assert_allclose(
         world(plane, CORNERS), world(stack, at_zero)[:, 1:], rtol=0, atol=1e-12
@@ -56,12 +61,12 @@ def test_a_plane_of_an_awkward_stack_lies_over_it():
 
 
 def test_layers_that_lie_pixel_on_pixel_need_no_start():
-    assert world_start(Image(DATA, **AWKWARD), Image(DATA, **AWKWARD)) is None
+    assert start_of(Image(DATA, **AWKWARD), Image(DATA, **AWKWARD)) is None
 
 
 def test_the_start_is_where_the_layers_lie_in_the_world():
     reference, moving = Image(DATA, **AWKWARD), Image(DATA, scale=(2, 3), translate=(1, 1))
-    start = world_start(reference, moving)
+    start = start_of(reference, moving)
     for row, column in CORNERS:
         x, y = start.map((column, row))
         np.testing.assert_allclose(
@@ -71,7 +76,7 @@ def test_the_start_is_where_the_layers_lie_in_the_world():
 
 def test_a_start_from_an_asymmetric_pair_has_x_before_y():
     moved = Image(DATA, translate=(0, 7))
-    start = world_start(Image(DATA), moved)
+    start = start_of(Image(DATA), moved)
     assert np.allclose(start.matrix[:2, 2], [-7, 0])
     assert isinstance(start, Transform)
 

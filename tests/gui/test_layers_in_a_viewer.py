@@ -3,16 +3,25 @@
 import dask.array as da
 import numpy as np
 import pytest
-from awkward import MOVING, POINTS, REFERENCE, TRANSFORM, moving_points, pair, world
+from awkward import (
+    MOVING,
+    POINTS,
+    REFERENCE,
+    TRANSFORM,
+    moving_points,
+    pair,
+    resampled_over,
+    world,
+)
 from napari.layers import Layer
 
 from napari_ecc_align import align
-from napari_ecc_align._gui.applying import apply_to_layer
-from napari_ecc_align._gui.layers import snapshot
-from napari_ecc_align._gui.outputs import aligned_layer, move_layer
-from napari_ecc_align._gui.regions import region_in_view
-from napari_ecc_align._gui.residuals import residual_layer
-from napari_ecc_align._gui.world import layer_grid
+from napari_ecc_align._gui.layers.aligned_layers import move_layer
+from napari_ecc_align._gui.layers.apply_transform import apply_to_layer
+from napari_ecc_align._gui.layers.regions import region_in_view
+from napari_ecc_align._gui.layers.snapshots import snapshot
+from napari_ecc_align._gui.layers.world import layer_grid
+from napari_ecc_align._gui.results.residual_layer import residual_layer
 from pairs import known_pair, random_transform
 
 
@@ -32,7 +41,8 @@ def test_what_the_canvas_draws_is_what_was_computed(viewer):
     reference, moving = viewer.layers
     move_layer(moving, TRANSFORM, layer_grid(reference), {})
     aligned = add(
-        viewer, aligned_layer(snapshot(reference, viewer), snapshot(moving, viewer), TRANSFORM, {})
+        viewer,
+        resampled_over(snapshot(reference, viewer), snapshot(moving, viewer), TRANSFORM, {}),
     )
     canvas = viewer.window._qt_viewer.canvas
     canvas._update_world_units()
@@ -88,7 +98,7 @@ def test_a_lazy_pyramid_is_drawn(make_napari_viewer):
     for name in ("first", "second"):
         viewer.add_image(levels, name=name, multiscale=True, contrast_limits=(0, 8192))
     taken = [snapshot(layer, viewer) for layer in viewer.layers]
-    layer = add(viewer, aligned_layer(*taken, TRANSFORM, {}))
+    layer = add(viewer, resampled_over(*taken, TRANSFORM, {}))
     viewer.reset_view()
     assert layer.multiscale
     assert layer.data_level > 0

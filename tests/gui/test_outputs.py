@@ -16,16 +16,18 @@ from awkward import (
     moving_points,
     pair,
     pixel_size,
+    resampled_over,
     world,
 )
 from napari.components import ViewerModel
 from napari.layers import Image, Layer
 
 from napari_ecc_align import InputError, align
-from napari_ecc_align._gui.layers import is_result, snapshot
-from napari_ecc_align._gui.outputs import aligned_layer, move_layer
-from napari_ecc_align._gui.provenance import plain, provenance
-from napari_ecc_align._gui.world import grid_from, grid_record, layer_grid
+from napari_ecc_align._gui.layers.aligned_layers import move_layer
+from napari_ecc_align._gui.layers.attributes import is_result
+from napari_ecc_align._gui.layers.snapshots import snapshot
+from napari_ecc_align._gui.layers.world import grid_from, grid_record, layer_grid
+from napari_ecc_align._gui.runs.provenance import plain, provenance
 from napari_ecc_align._images.sources import is_lazy
 from pairs import known_pair, random_transform
 
@@ -44,8 +46,8 @@ def snapshots(viewer):
     return tuple(snapshot(viewer.layers[name], viewer) for name in ("first", "second"))
 
 
-def resampled(viewer, **options):
-    return Layer.create(*aligned_layer(*snapshots(viewer), TRANSFORM, NOTE, **options))
+def resampled(viewer):
+    return Layer.create(*resampled_over(*snapshots(viewer), TRANSFORM, NOTE))
 
 
 def test_moved_and_resampled_agree_to_a_hundredth_of_a_pixel(viewer):
@@ -134,7 +136,7 @@ def test_a_pyramid_stays_a_lazy_pyramid_that_nobody_has_read():
     viewer.add_image(levels, name="second", colormap="magma", **options)
     taken = snapshots(viewer)
     before = [level.read for level in watched]
-    data, keywords, _ = aligned_layer(*taken, TRANSFORM, NOTE)
+    data, keywords, _ = resampled_over(*taken, TRANSFORM, NOTE)
     assert [level.shape for level in data][:3] == [(20_000,) * 2, (10_000,) * 2, (5000,) * 2]
     assert all(isinstance(level, da.Array) and is_lazy(level) for level in data)
     assert [level.read for level in watched[:-1]] == before[:-1]

@@ -10,9 +10,9 @@ from napari.components import ViewerModel
 from napari.layers import Image, Labels, Points, Shapes
 
 from napari_ecc_align import InputError, align
-from napari_ecc_align._gui.provenance import plain
-from napari_ecc_align._gui.regions import region_in_view, region_of
-from napari_ecc_align._gui.world import grid_from, in_units, layer_grid
+from napari_ecc_align._gui.layers.regions import region_in_view, region_of
+from napari_ecc_align._gui.layers.world import grid_from, in_units, layer_grid
+from napari_ecc_align._gui.runs.provenance import plain
 from pairs import known_pair, random_transform
 
 BOX = np.array([[30, 20], [30, 70], [80, 70], [80, 20]]) + 0.4

@@ -9,8 +9,8 @@ from napari.layers import Image, Layer
 from skimage import data
 
 from napari_ecc_align import InputError, align
-from napari_ecc_align._gui.residuals import residual_layer
-from napari_ecc_align._gui.world import layer_grid
+from napari_ecc_align._gui.layers.world import layer_grid
+from napari_ecc_align._gui.results.residual_layer import residual_layer
 
 
 @pytest.fixture(scope="module")

@@ -11,7 +11,7 @@ from skimage import data
 
 from napari_ecc_align import Transform, compare, difference
 from napari_ecc_align._compare.views import checkerboard, overlay
-from napari_ecc_align._gui.stack_form import TO_ANOTHER, TO_ITSELF
+from napari_ecc_align._gui.runs.frame_choice import TO_ANOTHER, TO_ITSELF
 from napari_ecc_align._images.warping import overlap
 
 IMAGE = data.camera()

@@ -5,22 +5,30 @@ import numpy as np
 import pytest
 from napari.components import ViewerModel
 from napari.layers import Layer
-from napari_ecc_align._gui.thresholding import Thresholding
 
 from napari_ecc_align import InputError, Transform
 from napari_ecc_align._align.stack import FrameProgress
-from napari_ecc_align._gui.layers import snapshot
-from napari_ecc_align._gui.run import Refusal
-from napari_ecc_align._gui.stack_layers import is_stack, stack_layer, stack_snapshot
-from napari_ecc_align._gui.stack_run import run_stack_steps
-from napari_ecc_align._gui.task import Parameters
-from napari_ecc_align._gui.world import layer_grid
+from napari_ecc_align._common.steps import outcome_of
+from napari_ecc_align._compare.thresholding import Thresholding
+from napari_ecc_align._ecc.options import SearchOptions
+from napari_ecc_align._gui.layers.aligned_layers import aligned_layer
+from napari_ecc_align._gui.layers.snapshots import snapshot
+from napari_ecc_align._gui.layers.stack_snapshots import (
+    StackSnapshot,
+    is_stack,
+    single_frame,
+    stack_snapshot,
+)
+from napari_ecc_align._gui.layers.world import layer_grid
+from napari_ecc_align._gui.runs.frame_choice import FrameChoice
+from napari_ecc_align._gui.runs.steps import run_steps
+from napari_ecc_align._gui.runs.task import Parameters, Task
+from napari_ecc_align._gui.shared.refusal import Refusal
+from napari_ecc_align._images.warping import Resampling
 from pairs import known_pair
 
 SHAPE = (120, 140)
-PARAMETERS = Parameters(
-    "euclidean", "pyramid", 0.02, 100, 1e-7, Thresholding(), "absolute", "linear"
-)
+PARAMETERS = Parameters(SearchOptions("euclidean"), Resampling(), Thresholding(), "absolute")
 SHIFTS = [(0.0, 0.0, 0.0), (1.5, -2.25, 1.0), (3.0, -4.0, 2.0), (5.25, -5.5, -1.5)]
 
 
@@ -46,18 +54,22 @@ def viewer():
     return ViewerModel()
 
 
-def run(*args, **options):
-    """Run to the end; return what was told and the outcome."""
-    steps, told = run_stack_steps(*args, **options), []
-    while True:
-        try:
-            told.append(next(steps))
-        except StopIteration as stop:
-            return told, stop.value
+def task_of(stack, *, reference=None, anchor="first", mode="every frame"):
+    """Return what aligns a stack to itself, to a snapshot, or to another stack."""
+    choice = FrameChoice("as the test says", mode, anchor if reference is None else None)
+    others = reference if isinstance(reference, StackSnapshot) else None
+    fixed = stack.shown if reference is None else reference if others is None else others.shown
+    return Task(("a", "b"), fixed, stack, PARAMETERS, choice=choice, references=others)
+
+
+def run(task):
+    """Run to the end; return what was told and the run."""
+    told = []
+    return told, outcome_of(run_steps(task), told.append)
 
 
 def layer_of(stack, outcome):
-    return Layer.create(*stack_layer(stack, outcome.data, {"any": "thing"}))
+    return Layer.create(*aligned_layer(stack, outcome.data, {"any": "thing"}))
 
 
 def agrees(frame, first, margin=12):
@@ -70,7 +82,7 @@ def test_drift_is_corrected_and_told(viewer, frames):
         frames, scale=(5, 0.5, 0.5), units=("s", "um", "um"), colormap="magma", name="film"
     )
     stack = stack_snapshot(layer, viewer)
-    told, outcome = run(stack, PARAMETERS)
+    told, outcome = run(task_of(stack))
     expected = np.array(SHIFTS)
     np.testing.assert_allclose(outcome.drift.x, expected[:, 0], atol=0.1)
     np.testing.assert_allclose(outcome.drift.y, expected[:, 1], atol=0.1)
@@ -91,7 +103,7 @@ def test_drift_is_corrected_and_told(viewer, frames):
 @pytest.mark.parametrize("to", ["previous", "mean", 2])
 def test_other_ways_to_correct_drift(viewer, frames, to):
     stack = stack_snapshot(viewer.add_image(frames), viewer)
-    _, outcome = run(stack, PARAMETERS, to=to)
+    _, outcome = run(task_of(stack, anchor=to))
     base = frames[2] if to == 2 else frames[0]
     assert all(agrees(frame, base) for frame in outcome.data)
 
@@ -101,7 +113,7 @@ def test_a_stack_on_a_single_image_that_lies_elsewhere(viewer, frames):
     moving = viewer.add_image(frames, scale=(5, 500, 500), units=("s", "nm", "nm"))
     reference = snapshot(fixed, viewer)
     stack = stack_snapshot(moving, viewer, target=reference.grid)
-    _, outcome = run(stack, PARAMETERS, reference=reference)
+    _, outcome = run(task_of(stack, reference=reference))
     aligned = layer_of(stack, outcome)
     assert [str(unit) for unit in aligned.units] == ["second", "micrometer", "micrometer"]
     np.testing.assert_allclose(aligned.data_to_world((3, 10, 20)), (15, 35, 50))
@@ -111,10 +123,10 @@ def test_a_stack_on_a_single_image_that_lies_elsewhere(viewer, frames):
 def test_a_stack_on_a_stack_frame_by_frame(viewer, frames):
     fixed = stack_snapshot(viewer.add_image(frames), viewer)
     moving = stack_snapshot(viewer.add_image(frames[::-1].copy()), viewer)
-    _, outcome = run(moving, PARAMETERS, reference=fixed)
+    _, outcome = run(task_of(moving, reference=fixed))
     assert all(agrees(*pair) for pair in zip(outcome.data, frames, strict=True))
     short = stack_snapshot(viewer.add_image(frames[:3]), viewer)
-    _, refusal = run(moving, PARAMETERS, reference=short)
+    _, refusal = run(task_of(moving, reference=short))
     assert isinstance(refusal, Refusal)
     assert "3 frames and the moving stack 4" in refusal.message
 
@@ -124,12 +136,13 @@ def test_one_transform_for_all(viewer, frames):
     moving = viewer.add_image(np.stack([frames[2]] * 3))
     viewer.dims.set_point(0, 1)
     stack = stack_snapshot(moving, viewer)
-    _, outcome = run(stack, PARAMETERS, reference=fixed, mode="one transform for all")
+    _, outcome = run(task_of(stack, reference=fixed, mode="one transform for all"))
     assert len(outcome.results) == 1
     assert len(outcome.transforms) == 3
     assert all(agrees(frame, frames[0]) for frame in outcome.data)
-    _, shown = run(stack, PARAMETERS, reference=fixed, mode="the frame on show")
-    assert shown.data is None
+    alone = single_frame(snapshot(moving, viewer), fixed.grid)
+    _, shown = run(Task(("a", "b"), fixed, alone, PARAMETERS))
+    assert shown.data.shape == SHAPE
     assert shown.results[0].verdict == "aligned"
 
 
@@ -137,7 +150,7 @@ def test_a_frame_that_fails_does_not_spoil_the_others(viewer, frames):
     spoilt = frames.copy()
     spoilt[2] = np.random.default_rng(1).integers(0, 255, SHAPE)
     stack = stack_snapshot(viewer.add_image(spoilt), viewer)
-    _, outcome = run(stack, PARAMETERS)
+    _, outcome = run(task_of(stack))
     assert outcome.drift.aligned.tolist() == [True, True, False, True]
     assert np.isnan(outcome.drift.x[2])
     assert outcome.transforms[2] is outcome.transforms[1]
@@ -147,7 +160,7 @@ def test_a_frame_that_fails_does_not_spoil_the_others(viewer, frames):
 def test_a_lazy_stack_gives_a_lazy_layer(viewer, frames):
     layer = viewer.add_image(da.from_array(frames, chunks=(1, 60, 70)))
     stack = stack_snapshot(layer, viewer)
-    _, outcome = run(stack, PARAMETERS)
+    _, outcome = run(task_of(stack))
     assert isinstance(outcome.data, da.Array)
     assert agrees(outcome.data[3].compute(), frames[0])
 
@@ -157,7 +170,7 @@ def test_time_and_depth(viewer, frames):
     layer = viewer.add_image(data, scale=(5, 2, 1, 1))
     stack = stack_snapshot(layer, viewer)
     assert (len(stack), stack.leading, stack.axis) == (4, (4, 2), 0)
-    _, outcome = run(stack, PARAMETERS)
+    _, outcome = run(task_of(stack))
     assert outcome.data.shape == data.shape
     assert agrees(outcome.data[3, 0], frames[0])
     assert len(stack_snapshot(layer, viewer, axis=1)) == 2
@@ -168,13 +181,13 @@ def test_channels_follow_the_one_on_show(viewer, frames):
     channels = viewer.add_image(np.stack([frames[2], 255 - frames[2]]))
     viewer.dims.set_point(0, 0)
     stack = stack_snapshot(channels, viewer)
-    _, outcome = run(stack, PARAMETERS, reference=fixed, mode="one transform for all")
+    _, outcome = run(task_of(stack, reference=fixed, mode="one transform for all"))
     assert agrees(outcome.data[0], frames[0])
     assert agrees(255 - outcome.data[1], frames[0])
 
 
 def test_a_run_can_be_left_at_any_step(viewer, frames):
-    steps = run_stack_steps(stack_snapshot(viewer.add_image(frames), viewer), PARAMETERS)
+    steps = run_steps(task_of(stack_snapshot(viewer.add_image(frames), viewer)))
     for _ in range(3):
         next(steps)
     steps.close()
@@ -191,6 +204,6 @@ def test_what_is_no_stack_is_refused(viewer, frames):
     assert is_stack(stack)
     with pytest.raises(InputError, match="axis must be one of"):
         stack_snapshot(stack, viewer, axis=1)
-    _, refusal = run(stack_snapshot(stack, viewer), PARAMETERS, mode="one transform for all")
-    assert "frame by frame" in refusal.message
+    with pytest.raises(InputError, match="frame by frame"):
+        FrameChoice("no choice", "one transform for all", "first")
     assert layer_grid(stack).shape == SHAPE

@@ -5,7 +5,7 @@ import pytest
 from napari.utils.notifications import notification_manager
 from skimage import data
 
-from napari_ecc_align._gui.stack_form import TO_ANOTHER, TO_ITSELF
+from napari_ecc_align._gui.runs.frame_choice import TO_ANOTHER, TO_ITSELF
 
 IMAGE = data.camera()
 SHIFTS = [(0, 0), (2, -1), (3, 1), (5, 2)]

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from napari_ecc_align import compare
-from napari_ecc_align._gui.threshold_settings import MANUAL
+from napari_ecc_align._gui.shared.threshold_settings import MANUAL
 from pairs import known_pair, random_transform
 
 SHAPE = (160, 200)

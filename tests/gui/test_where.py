@@ -10,7 +10,7 @@ from qtpy.QtWidgets import QApplication
 from skimage import data
 
 from napari_ecc_align import Transform
-from napari_ecc_align._gui.where_form import EVERYWHERE, POINTS, VIEW
+from napari_ecc_align._gui.align.region_and_start import EVERYWHERE, POINTS, VIEW
 
 IMAGE = data.camera()
 

@@ -11,8 +11,7 @@ from skimage import data
 from superqt.utils import WorkerBase
 
 from napari_ecc_align._align.progress import Progress
-from napari_ecc_align._gui import run as pair_run
-from napari_ecc_align._gui import stack_run
+from napari_ecc_align._gui.runs import steps as run
 
 KEY = "napari-ecc-align"
 IMAGE = data.camera()
@@ -37,8 +36,8 @@ def unhurried(monkeypatch):
 
         return steps
 
-    for module, name in ((pair_run, "align_steps"), (stack_run, "stack_steps")):
-        monkeypatch.setattr(module, name, slowed(getattr(module, name)))
+    for name in ("align_steps", "stack_steps"):
+        monkeypatch.setattr(run, name, slowed(getattr(run, name)))
 
 
 @pytest.fixture(params=["pair", "stack"])
@@ -197,8 +196,8 @@ def test_an_exception_in_the_worker(form, finish, nothing_behind, monkeypatch, e
     def fail(*args, **options):
         raise error
 
-    monkeypatch.setattr(pair_run, "align_steps", fail)
-    monkeypatch.setattr(stack_run, "stack_steps", fail)
+    monkeypatch.setattr(run, "align_steps", fail)
+    monkeypatch.setattr(run, "stack_steps", fail)
     widget.align_button.native.click()
     finish(widget)
     assert names(viewer) == before

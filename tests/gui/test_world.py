@@ -7,8 +7,8 @@ from napari.components import ViewerModel
 from napari.layers import Image
 
 from napari_ecc_align import InputError
-from napari_ecc_align._gui.layers import shown_index
-from napari_ecc_align._gui.world import (
+from napari_ecc_align._gui.layers.snapshots import shown_index
+from napari_ecc_align._gui.layers.world import (
     grid_from,
     layer_grid,
     start_between,

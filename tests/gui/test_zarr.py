@@ -11,7 +11,7 @@ from skimage import data
 from zarr.storage import LocalStore
 
 from napari_ecc_align import Transform, warp
-from napari_ecc_align._gui import run
+from napari_ecc_align._gui.runs import steps as run
 from napari_ecc_align._transform.transform import corner_error
 
 KEY = "napari-ecc-align"

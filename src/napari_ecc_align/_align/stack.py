@@ -352,20 +352,46 @@ def _align(
 
 
 def _mean_frame(images: _Stack, results: list[AlignmentResult]) -> NDArray[np.float32]:
-    """Return the mean of the frames that were aligned, on the first frame; NaN where none is."""
     shape = images[0].shape[:2]
+
+    def on_the_first(index: int) -> tuple[NDArray[Any], NDArray[np.bool_]]:
+        image, transform = images[index], results[index].transform
+        gray = warp(to_gray(image).astype(np.float32), transform, output_shape=shape)
+        return gray, overlap(transform, output_shape=shape, moving_shape=image.shape)
+
+    return mean_image(results, shape, on_the_first).astype(np.float32)
+
+
+def mean_image(
+    results: Sequence[AlignmentResult],
+    shape: tuple[int, ...],
+    gray_at: Callable[[int], tuple[NDArray[Any], NDArray[np.bool_]]],
+) -> NDArray[np.float64]:
+    """Return the mean of the frames that were aligned, on the grid of the first one.
+
+    Parameters
+    ----------
+    results : sequence of AlignmentResult
+        One per frame.
+    shape : tuple of int
+        (height, width) of the first frame.
+    gray_at : callable
+        Returns, for the number of a frame, its gray values on that grid and where they hold.
+
+    Returns
+    -------
+    ndarray of float64, shape ``shape``
+        Negatives count with their sign turned. NaN where no frame holds data.
+    """
     total, count = np.zeros(shape), np.zeros(shape)
     for index, result in enumerate(results):
         if index and result.verdict != "aligned":
             continue
-        image = images[index]
-        sign = -1 if result.inverted else 1
-        gray = sign * to_gray(image).astype(np.float32)
-        inside = overlap(result.transform, output_shape=shape, moving_shape=image.shape)
-        total += np.where(inside, warp(gray, result.transform, output_shape=shape), 0)
+        gray, inside = gray_at(index)
+        total += np.where(inside, -gray if result.inverted else gray, 0)
         count += inside
-    with np.errstate(invalid="ignore"):
-        return (total / np.where(count > 0, count, np.nan)).astype(np.float32)
+    mean: NDArray[np.float64] = total / np.where(count > 0, count, np.nan)
+    return mean
 
 
 def _anchor(to: object, count: int) -> int:

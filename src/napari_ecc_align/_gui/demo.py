@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from .docks import open_dock
+from .shared.docks import open_dock
 
 if TYPE_CHECKING:
     import napari
 
-    from .align_widget import AlignWidget
+    from .align.widget import AlignWidget
 
 _PLUGIN = "napari-ecc-align"
 

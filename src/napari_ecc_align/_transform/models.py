@@ -168,6 +168,8 @@ def compose(matrix: Array, model: Model, frame: Frame, delta: Array) -> Array:
     .. [1] S. Baker and I. Matthews, "Lucas-Kanade 20 Years On: A Unifying Framework", IJCV 56(3),
        2004.
     """
+    from .._common.opencv import cv2
+
     back = cv2.invert(model.increment(delta))[1]
     out = matrix @ frame.inverse @ back @ frame.matrix
     return np.asarray(out / out[2, 2])

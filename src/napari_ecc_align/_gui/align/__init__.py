@@ -1,0 +1,1 @@
+"""The form that aligns two layers, or a stack."""

@@ -1,0 +1,86 @@
+"""What the command palette offers of the Align form, without the mouse.
+
+Each opens the form if it is not there yet.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+# napari passes the viewer by the type, so it must be there at run time.
+from napari.viewer import Viewer
+
+from ..shared.docks import open_dock
+
+if TYPE_CHECKING:
+    from magicgui.widgets import PushButton
+
+    from .widget import AlignWidget
+
+_NOTHING = "There is nothing to {} yet: align two images first."
+
+
+def align_now(viewer: Viewer) -> None:
+    """Align the two layers that the form has chosen."""
+    _form(viewer).run()
+
+
+def cancel(viewer: Viewer) -> None:
+    """Stop the alignment that is under way."""
+    _form(viewer).cancel()
+
+
+def undo(viewer: Viewer) -> None:
+    """Take the last run back."""
+    form = _form(viewer)
+    _press(form, form.after.next.undo, "undo")
+
+
+def blink(viewer: Viewer) -> None:
+    """Begin or end showing reference and aligned image in turn."""
+    form = _form(viewer)
+    if form.after.next.blink.enabled:
+        form.after.toggle_blink()
+    else:
+        form.tell(_NOTHING.format("blink"))
+
+
+def apply_to_layers(viewer: Viewer) -> None:
+    """Give other layers the transform that was found."""
+    open_dock(viewer, "Apply transform", tabify=True)
+
+
+def save(viewer: Viewer) -> None:
+    """Ask where to save the transform that was found."""
+    form = _form(viewer)
+    _press(form, form.after.next.save, "save")
+
+
+def copy_as_python(viewer: Viewer) -> None:
+    """Put a script that repeats the last run on the clipboard."""
+    form = _form(viewer)
+    _press(form, form.after.next.copy, "copy")
+
+
+def drag(viewer: Viewer) -> None:
+    """Put napari's transform tool on the moving layer."""
+    form = _form(viewer)
+    form.where.drag.native.click()
+
+
+def open_help(viewer: Viewer) -> None:
+    """Open the documentation."""
+    form = _form(viewer)
+    form.help.native.click()
+
+
+def _form(viewer: Viewer) -> AlignWidget:
+    form: AlignWidget = open_dock(viewer, "Align images")
+    return form
+
+
+def _press(form: AlignWidget, button: PushButton, verb: str) -> None:
+    if button.enabled:
+        button.native.click()
+    else:
+        form.tell(_NOTHING.format(verb))

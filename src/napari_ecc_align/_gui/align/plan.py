@@ -1,0 +1,83 @@
+"""What will happen when Align is pressed, in a few words, before it is."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ..layers.aligned_layers import Output
+from ..layers.world import PixelGrid, layer_grid, start_between, unit_factors, units_note
+from ..runs.frame_choice import FrameChoice
+from .stack_form import describe_stack
+
+if TYPE_CHECKING:
+    from napari.layers import Image
+
+_LARGE = 2**27
+_SAME_SIZE = 1e-3
+
+
+def describe_pair(
+    reference: Image,
+    moving: Image,
+    choice: FrameChoice | None = None,
+    output: Output = "resample",
+) -> list[str]:
+    """Return what is worth knowing of two layers before they are aligned, a sentence each.
+
+    Nothing is said of what a person would expect anyway.
+    """
+    frames = [describe_stack(reference, moving, choice), _unmoved(choice, output)]
+    if reference.unique_id == moving.unique_id:
+        return [note for note in frames if note]
+    fixed, other = layer_grid(reference), layer_grid(moving)
+    notes = [_colour(reference, moving), _sizes(fixed, other), units_note(fixed, other)]
+    if notes[1] is None and start_between(fixed, other) is not None:
+        notes.append("Starts from where the layers lie.")
+    notes.append(_large(fixed, other))
+    return [note for note in [*frames, *notes] if note]
+
+
+def _unmoved(choice: FrameChoice | None, output: Output) -> str | None:
+    if choice is None or choice.mode != "every frame" or output == "resample":
+        return None
+    return "Frames cannot be moved one by one: they are resampled."
+
+
+def _colour(reference: Image, moving: Image) -> str | None:
+    coloured = [layer.rgb for layer in (reference, moving)]
+    if all(coloured):
+        return "Colour: both are compared by what their channels show together."
+    if any(coloured):
+        which = "reference" if reference.rgb else "moving image"
+        return f"Colour: the {which} is compared by its brightness."
+    return None
+
+
+def _sizes(reference: PixelGrid, moving: PixelGrid) -> str | None:
+    sizes = [_pixel_size(grid) for grid in (reference, moving)]
+    sizes[1] = sizes[1] * unit_factors(moving.units, reference.units)
+    if np.allclose(sizes[0], sizes[1], rtol=_SAME_SIZE):
+        return None
+    unit = reference.units[0]
+    named = "" if unit == "pixel" else f" {unit}"
+    first, second = (_as_text(size) for size in sizes)
+    return f"Different pixel sizes ({first} and {second}{named}): taken from the layers' scale."
+
+
+def _pixel_size(grid: PixelGrid) -> np.ndarray:
+    return np.hypot(grid.matrix[0, :2], grid.matrix[1, :2])
+
+
+def _as_text(size: np.ndarray) -> str:
+    if np.allclose(size[0], size[1], rtol=_SAME_SIZE):
+        return f"{size[0]:.4g}"
+    return f"{size[0]:.4g} x {size[1]:.4g}"
+
+
+def _large(reference: PixelGrid, moving: PixelGrid) -> str | None:
+    if max(int(np.prod(grid.shape)) for grid in (reference, moving)) <= _LARGE:
+        return None
+    height, width = max(reference.shape, moving.shape)
+    return f"Large ({width:,} x {height:,}): only the parts that are needed are read."

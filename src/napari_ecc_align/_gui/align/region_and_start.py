@@ -1,0 +1,186 @@
+"""Where images are compared, and where the search begins: folded away until it is needed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from magicgui.widgets import ComboBox, Container, PushButton
+
+from ..._common.errors import InputError
+from ..._transform.points import transform_from_points
+from ..._transform.transform import Transform
+from ..layers.attributes import is_result, on_layer_changes
+from ..layers.frame_regions import Regions, constant, region_at, regions_of_frames
+from ..layers.regions import region_in_view
+from ..layers.snapshots import LayerSnapshot
+from ..layers.stack_snapshots import StackSnapshot
+from ..layers.world import as_rows, plane_matrix, start_between, unit_factors
+
+if TYPE_CHECKING:
+    from napari.components import ViewerModel
+    from napari.layers import Layer, Points
+
+EVERYWHERE = "everywhere"
+VIEW = "the current view"
+AS_THEY_LIE = "where the layers lie"
+POINTS = "point pairs"
+
+
+class RegionAndStartForm(Container):  # type: ignore[type-arg]
+    """Regions of either image, and the start of the search.
+
+    Parameters
+    ----------
+    viewer : napari.components.ViewerModel
+        Whose layers are offered.
+    """
+
+    def __init__(self, viewer: ViewerModel) -> None:
+        self._viewer = viewer
+        self.region = ComboBox(
+            choices=self._areas,
+            label="compare",
+            tooltip="Only what lies in this region of the reference counts: draw it in a Shapes "
+            "layer or paint it in a Labels layer",
+        )
+        self.moving_region = ComboBox(
+            choices=self._areas,
+            label="in moving",
+            tooltip="Only what lies in this region of the moving image counts",
+        )
+        self.start = ComboBox(
+            choices=[AS_THEY_LIE, POINTS],
+            value=AS_THEY_LIE,
+            label="start",
+            tooltip="Where the search begins: as the layers lie in the viewer, or from two or "
+            "more places marked in both images",
+        )
+        self.reference_points = ComboBox(
+            choices=self._points,
+            nullable=True,
+            label="in reference",
+            tooltip="A Points layer with places in the reference",
+        )
+        self.moving_points = ComboBox(
+            choices=self._points,
+            nullable=True,
+            label="in moving",
+            tooltip="A Points layer with the same places in the moving image, in the same order",
+        )
+        self.drag = PushButton(
+            text="Drag into place",
+            tooltip="Move, turn and scale the moving layer by hand until it roughly fits",
+        )
+        points = self.reference_points, self.moving_points
+        super().__init__(widgets=[self.region, self.moving_region, self.start, *points, self.drag])
+        self.names = [row.label for row in self]
+        self.margins = (0, 0, 0, 0)
+        on_layer_changes(viewer, self._follow)
+        self.start.changed.connect(self._show_points)
+        self._show_points()
+
+    def regions(
+        self, reference: LayerSnapshot, moving: StackSnapshot, *, frames: bool, many: bool
+    ) -> tuple[Regions | None, Regions | None]:
+        """Return where each frame, and what it is aligned to, is compared; None is everywhere.
+
+        Parameters
+        ----------
+        reference : LayerSnapshot
+            What is on show of the reference.
+        moving : StackSnapshot
+            What is aligned.
+        frames : bool
+            Whether each frame may have a region of its own; else only that on show counts.
+        many : bool
+            Whether the reference is a stack too, such as the moving one itself.
+
+        Raises
+        ------
+        InputError
+            If a region marks nothing.
+        """
+        axis = moving.axis if frames else None
+        return (
+            self._regions(self.region.value, reference.index, axis if many else None),
+            self._regions(self.moving_region.value, moving.shown.index, axis),
+        )
+
+    def _regions(self, chosen: Any, index: tuple[int, ...], axis: int | None) -> Regions | None:
+        if chosen == EVERYWHERE:
+            return None
+        if chosen == VIEW:
+            return constant(region_in_view(self._viewer))
+        if axis is None:
+            return constant(region_at(chosen, index))
+        return regions_of_frames(chosen, index, axis)
+
+    def region_note(self) -> str | None:
+        """Return in a sentence where images are compared, as the form may be folded away."""
+        chosen = [box.value for box in (self.region, self.moving_region)]
+        names = [
+            "the current view" if area == VIEW else repr(area.name)
+            for area in chosen
+            if area not in (EVERYWHERE, None)
+        ]
+        return f"Compared only in {' and '.join(dict.fromkeys(names))}." if names else None
+
+    def initial(self, reference: LayerSnapshot, moving: LayerSnapshot) -> Transform | None:
+        """Return where the search begins, reference pixel to moving pixel.
+
+        Raises
+        ------
+        InputError
+            If the points chosen do not pair up, or determine nothing.
+        """
+        if self.start.value == AS_THEY_LIE:
+            return start_between(reference.grid, moving.grid)
+        first, second = self.reference_points.value, self.moving_points.value
+        if first is None or second is None or first.unique_id == second.unique_id:
+            raise InputError(
+                "Choose two Points layers: the places in the reference, and the same places in "
+                "the same order in the moving image."
+            )
+        return transform_from_points(_in_pixels(first, reference), _in_pixels(second, moving))
+
+    def _areas(self, _: object = None) -> list[Any]:
+        return [EVERYWHERE, VIEW, *self._of_kind(lambda layer: _kind(layer) in _AREAS)]
+
+    def _points(self, _: object = None) -> list[Points]:
+        return self._of_kind(lambda layer: _kind(layer) == "Points")
+
+    def _of_kind(self, wanted: Callable[[Layer], bool]) -> list[Any]:
+        return [layer for layer in self._viewer.layers if wanted(layer) and not is_result(layer)]
+
+    def _follow(self, _: object = None) -> None:
+        for box in (self.region, self.moving_region, self.reference_points, self.moving_points):
+            box.reset_choices()
+        for box, at in ((self.reference_points, 0), (self.moving_points, 1)):
+            points = self._points()
+            if box.value is None and len(points) > at:
+                box.value = points[at]
+
+    def _show_points(self, _: object = None) -> None:
+        wanted = self.start.value == POINTS
+        self.reference_points.visible = self.moving_points.visible = wanted
+        self._follow()
+
+
+_AREAS = ("Shapes", "Labels")
+
+
+def _kind(layer: Layer) -> str:
+    return type(layer).__name__
+
+
+def _in_pixels(points: Points, image: LayerSnapshot) -> np.ndarray:
+    """Return a Points layer's (x, y) in the pixels of an image, wherever both lie."""
+    units = tuple(str(unit) for unit in points.units)[-2:]
+    factors = np.diag([*unit_factors(units, image.grid.units), 1.0])
+    to_pixels = np.linalg.inv(image.grid.matrix) @ factors @ plane_matrix(points)
+    places = as_rows(to_pixels)
+    flat = np.asarray(points.data, np.float64)[:, -2:][:, ::-1]
+    mapped: np.ndarray = flat @ places[:2, :2].T + places[:2, 2]
+    return mapped

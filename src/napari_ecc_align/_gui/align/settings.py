@@ -1,0 +1,116 @@
+"""What few people need to change, folded away under the button."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from magicgui.widgets import ComboBox, Container, LiteralEvalLineEdit, SpinBox
+from magicgui.widgets.bases import ValueWidget
+
+from ..._common.errors import InputError
+from ..._compare.difference import DIFFERENCE_MODES
+from ..._ecc.options import DEFAULTS, ENGINES, SearchOptions
+from ..._images.warping import INTERPOLATIONS, Resampling
+from ..._transform.transform import MotionModel
+from ..layers.aligned_layers import OUTPUTS
+from ..runs.task import Parameters
+from ..shared.rows import form
+from ..shared.threshold_settings import ThresholdSettings
+
+
+class SettingsForm(Container):  # type: ignore[type-arg]
+    """How the result is made and compared, and how the search runs."""
+
+    def __init__(self) -> None:
+        self.output = ComboBox(
+            choices=OUTPUTS,
+            value="resample",
+            label="output",
+            tooltip="Resample: a new layer on the reference's pixels. "
+            "Move: the moving layer itself is put in its place, its pixels stay as they are",
+        )
+        self.interpolation = ComboBox(
+            choices=INTERPOLATIONS,
+            value="linear",
+            label="interpolation",
+            tooltip="How the aligned image is resampled",
+        )
+        self.difference = ComboBox(
+            choices=DIFFERENCE_MODES,
+            value="absolute",
+            label="difference",
+            tooltip="Absolute: dark where all agrees. "
+            "Signed: reference minus aligned, in two colours",
+        )
+        self.threshold = ThresholdSettings()
+        self.engine = ComboBox(
+            choices=ENGINES,
+            value="pyramid",
+            label="engine",
+            tooltip="Pyramid: fast, from any start, with an uncertainty. Opencv: OpenCV's own ECC",
+        )
+        self.precision = LiteralEvalLineEdit(
+            value=repr(DEFAULTS.precision),
+            label="precision, px",
+            tooltip="How exactly the corners must lie, in pixels; finer takes longer",
+        )
+        self.iterations = SpinBox(
+            value=DEFAULTS.max_iterations,
+            min=1,
+            max=10_000,
+            label="iterations",
+            tooltip="At most so many steps at each size of the images",
+        )
+        self.epsilon = LiteralEvalLineEdit(
+            value=repr(DEFAULTS.tolerance),
+            label="epsilon",
+            tooltip="Stop when a step changes the correlation by less than this",
+        )
+        result = form(self.output, self.interpolation, self.difference)
+        search = self.engine, self.precision, self.iterations, self.epsilon
+        super().__init__(widgets=[result, self.threshold, form(*search)], labels=False)
+        self.margins = (0, 0, 0, 0)
+
+    @property
+    def names(self) -> list[str]:
+        """The labels of all rows."""
+        return [row.label for group in self for row in group]
+
+    @property
+    def kept(self) -> dict[str, ValueWidget[Any]]:
+        """The widgets whose values are remembered, by their names in the manifest."""
+        return {
+            "output": self.output,
+            "interpolation": self.interpolation,
+            "difference": self.difference,
+            **self.threshold.kept,
+            "engine": self.engine,
+            "precision": self.precision,
+            "iterations": self.iterations,
+            "epsilon": self.epsilon,
+        }
+
+    def chosen(self, model: MotionModel) -> Parameters:
+        """Return what is chosen.
+
+        Raises
+        ------
+        InputError
+            If the epsilon or the precision is not a number, or a value cannot be used.
+        """
+        epsilon = _number(self.epsilon, "Epsilon must be a number such as 1e-7.")
+        precision = _number(self.precision, "Precision must be a number such as 0.02.")
+        return Parameters(
+            SearchOptions(model, self.engine.value, precision, self.iterations.value, epsilon),
+            Resampling(self.interpolation.value),
+            self.threshold.chosen(),
+            self.difference.value,
+            self.output.value,
+        )
+
+
+def _number(box: LiteralEvalLineEdit, complaint: str) -> float:
+    try:
+        return float(box.value)
+    except (TypeError, ValueError, SyntaxError) as error:
+        raise InputError(complaint) from error

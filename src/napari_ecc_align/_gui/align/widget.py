@@ -1,0 +1,321 @@
+"""The widget: two layers, one button, and what came of it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from magicgui.widgets import ComboBox, Container, Label, ProgressBar, PushButton
+
+from ..._align.progress import Progress
+from ..._common.errors import InputError
+from ..._transform.transform import MOTION_MODELS
+from ..layers.snapshots import snapshot
+from ..layers.stack_snapshots import is_stack, single_frame, stack_snapshot
+from ..results.actions import BLINK_KEY
+from ..results.panel import ResultPanel
+from ..runs.finished_run import FinishedRun
+from ..runs.steps import run_steps
+from ..runs.task import Parameters, Task
+from ..shared.background import Background
+from ..shared.collapsible import CollapsiblePart
+from ..shared.keyboard import Keys, anywhere_in, tab_from_top_to_bottom
+from ..shared.labels import align_names, fill_width
+from ..shared.layer_pair import LayerPair
+from ..shared.refusal import Refusal
+from ..shared.remembered_settings import remember
+from ..shared.scrolling import Scroll
+from .plan import describe_pair
+from .preview import Preview
+from .region_and_start import RegionAndStartForm
+from .settings import SettingsForm
+from .stack_form import StackForm
+
+if TYPE_CHECKING:
+    import napari
+    from napari.layers import Image
+
+    from ..._compare.inspection import Inspection
+
+_PER_MILLE = 1000
+_BUTTON_HEIGHT = 36
+
+
+class AlignWidget(Container):  # type: ignore[type-arg]
+    """Align one image layer to another, show the difference, and say whether to trust it.
+
+    Parameters
+    ----------
+    napari_viewer : napari.viewer.Viewer
+        The viewer whose layers are aligned; napari passes it.
+    """
+
+    def __init__(self, napari_viewer: napari.viewer.Viewer) -> None:
+        self._viewer = napari_viewer
+        self._work = Background(self._set_running)
+        self._preview: Preview | None = None
+        self.model = ComboBox(
+            choices=MOTION_MODELS,
+            value="affine",
+            label="motion model",
+            tooltip="What may have happened to the moving image: shifted (translation), also "
+            "turned (euclidean), also scaled (similarity), also sheared (affine), also tilted "
+            "(homography). The fewer freedoms, the more exact",
+        )
+        self.pair = LayerPair(napari_viewer, self.model)
+        self.stack = StackForm()
+        self.plan = Label(value="")
+        self.align_button = PushButton(
+            text="&Align",
+            tooltip="Lay the moving image on the reference (Return or Alt+A)",
+        )
+        self.cancel_button = PushButton(
+            text="Cancel", tooltip="Stop, and leave all as it was (Escape)"
+        )
+        self.progress = ProgressBar(max=_PER_MILLE, value=0)
+        self.settings = SettingsForm()
+        self.where = RegionAndStartForm(napari_viewer)
+        self.after = ResultPanel(napari_viewer, on_seen=self._follow_threshold)
+        self.help = PushButton(text="Help", tooltip="What all of this means, with pictures")
+        super().__init__(
+            widgets=[
+                self.pair,
+                self.stack,
+                self.plan,
+                self.align_button,
+                self.progress,
+                self.cancel_button,
+                self.after,
+                self.help,
+            ],
+            labels=False,
+        )
+        self._arrange()
+        remember("align", {"model": self.model, **self.settings.kept})
+        self._connect()
+        self._set_running(False)
+        self._tell_plan()
+
+    @property
+    def running(self) -> bool:
+        """Whether an alignment is under way."""
+        return self._work.running
+
+    def parameters(self) -> Parameters:
+        """Return what is chosen.
+
+        Raises
+        ------
+        InputError
+            If the epsilon or the precision is not a number, or a value cannot be used.
+        """
+        return self.settings.chosen(self.model.value)
+
+    def run(self) -> None:
+        """Start aligning the chosen layers in a worker thread."""
+        if self.running:
+            return
+        try:
+            self._start()
+        except InputError as error:
+            self._refuse(str(error))
+
+    def cancel(self) -> None:
+        """Stop the alignment that is under way, if any; nothing is added."""
+        self._work.cancel()
+
+    def tell(self, message: str) -> None:
+        """Show a message in napari's corner, the result as it is."""
+        from napari.utils.notifications import show_warning
+
+        show_warning(message)
+
+    def _arrange(self) -> None:
+        self.folds = {
+            "Where": CollapsiblePart(
+                "Region and start",
+                self.where.native,
+                self.native,
+                tooltip="Compare only a part of the images; say where the search begins",
+            ),
+            "Settings": CollapsiblePart(
+                "Settings",
+                self.settings.native,
+                self.native,
+                tooltip="What is made of the result, how it is compared, how the search runs",
+            ),
+        }
+        # What a run needs stays in sight, the rest scrolls below it.
+        below = [*self.folds.values(), self.after.native, self.help.native]
+        self._scroll = Scroll(below, self.native)
+        self.native.layout().addWidget(self._scroll)
+        self.align_button.native.setMinimumHeight(_BUTTON_HEIGHT)
+        font = self.align_button.native.font()
+        font.setBold(True)
+        self.align_button.native.setFont(font)
+        tab_from_top_to_bottom(self.native)
+        self._keys = Keys(self.native, self.run, self._escape)
+        fill_width(self.plan)
+        align_names(self.native, [box.label for box in (*self.pair, *self.stack)])
+        for form in (self.where, self.settings):
+            align_names(form.native, form.names)
+
+    def _escape(self) -> bool:
+        running = self.running
+        self.cancel()
+        return running
+
+    def _connect(self) -> None:
+        self.align_button.changed.connect(self.run)
+        self.cancel_button.changed.connect(self.cancel)
+        self.where.drag.changed.connect(self._drag)
+        self.help.changed.connect(self._open_help)
+        for box in (self.pair.reference, self.pair.moving):
+            box.changed.connect(self._tell_plan)
+        for choice in (
+            self.stack.frames,
+            self.settings.output,
+            self.where.region,
+            self.where.moving_region,
+        ):
+            choice.changed.connect(self._tell_plan)
+        for look in (
+            # Of a threshold, its parameters too.
+            self.settings.threshold,
+            self.settings.difference,
+            self.settings.interpolation,
+        ):
+            look.changed.connect(self._look_again)
+        # napari's own keys are for its canvas alone.
+        self._viewer.bind_key(BLINK_KEY, self._blink, overwrite=True)
+        anywhere_in(self.native, BLINK_KEY.replace("-", "+"), self._blink)
+        self.native.destroyed.connect(self._leave)
+
+    def _chosen(self) -> tuple[Image, Image]:
+        reference, moving = self.pair.reference.value, self.pair.moving.value
+        if reference is None or moving is None:
+            raise InputError("Choose two image layers: open a pair from File > Open Sample, say.")
+        if reference.unique_id == moving.unique_id and not is_stack(moving):
+            raise InputError("Reference and moving are one layer; choose two.")
+        return reference, moving
+
+    def _start(self) -> None:
+        reference, moving = self._chosen()
+        task = self._task(reference, moving)
+        if task.choice is None:
+            self._preview = Preview(moving, task.reference, task.moving)
+        self.after.say("")
+        self._work.start(
+            run_steps,
+            task,
+            on_step=self._advance,
+            on_end=self._end,
+            on_cancel=lambda: self.after.say("Cancelled: nothing was changed."),
+        )
+
+    def _task(self, reference: Image, moving: Image) -> Task:
+        choice = self.stack.choice
+        if choice is not None and choice.mode == "the frame on show":
+            # Which then is a single image as any other.
+            choice = None
+        fixed = snapshot(reference, self._viewer)
+        itself = choice is not None and choice.anchor is not None
+        every = choice is not None and choice.mode == "every frame"
+        many = every and is_stack(reference)
+        if choice is None:
+            frames = single_frame(snapshot(moving, self._viewer), fixed.grid)
+        else:
+            frames = stack_snapshot(moving, self._viewer, target=None if itself else fixed.grid)
+        return Task(
+            (reference.unique_id, moving.unique_id),
+            fixed,
+            frames,
+            self.parameters(),
+            None if itself else self.where.initial(fixed, frames.shown),
+            *self.where.regions(fixed, frames, frames=every, many=many),
+            choice,
+            stack_snapshot(reference, self._viewer) if many and not itself else None,
+        )
+
+    def _end(self, run: FinishedRun | Refusal) -> None:
+        self._end_preview()
+        try:
+            if isinstance(run, Refusal):
+                raise InputError(run.message)
+            self.after.present(run)
+            self._scroll.bring(self.after.results.native)
+        except InputError as error:
+            self._refuse(str(error))
+
+    def _advance(self, step: Progress) -> None:
+        self.progress.value = round(step.fraction * _PER_MILLE)
+        self.progress.native.setFormat(f"{step.stage}  %p%")
+        if step.transform is not None and self._preview is not None:
+            self._preview.show(step.transform)
+
+    def _set_running(self, running: bool) -> None:
+        self.align_button.enabled = not running
+        self.progress.visible = self.cancel_button.visible = running
+        self.progress.value = 0
+        if not running:
+            self._end_preview()
+
+    def _end_preview(self) -> None:
+        if self._preview is not None:
+            self._preview.remove()
+        self._preview = None
+
+    def _refuse(self, message: str) -> None:
+        self.after.say(message)
+        self.tell(message)
+
+    def _look_again(self) -> None:
+        try:
+            self.after.look_again(self.parameters())
+        except InputError:
+            # A number that is half typed; Align will complain of it.
+            return
+
+    def _follow_threshold(self, seen: Inspection) -> None:
+        self.settings.threshold.start_by_hand_at(seen.after.thresholds)
+
+    def _tell_plan(self) -> None:
+        """Say at once what is special about the two layers."""
+        reference, moving = self.pair.reference.value, self.pair.moving.value
+        self.settings.threshold.suit(reference, moving)
+        self.stack.follow(reference, moving)
+        try:
+            notes = describe_pair(*self._chosen(), self.stack.choice, self.settings.output.value)
+        except InputError:
+            notes = []
+        region = self.where.region_note()
+        if region is not None:
+            notes.append(region)
+        self.plan.value = " ".join(notes)
+        self.plan.visible = bool(notes)
+
+    def _drag(self) -> None:
+        """Put napari's transform tool on the moving layer."""
+        layer = self.pair.moving.value
+        if layer is None:
+            self._refuse("Choose a moving layer first.")
+            return
+        self._viewer.layers.selection.active = layer
+        layer.visible = True
+        layer.mode = "transform"
+        self.after.say(
+            "Drag, turn and scale the moving image until it roughly fits, then press Align."
+        )
+
+    def _blink(self, _: object = None) -> None:
+        self.after.toggle_blink()
+
+    def _open_help(self) -> None:
+        from ..shared.help_window import open_help
+
+        open_help(self.native)
+
+    def _leave(self) -> None:
+        self._work.leave()
+        self.after.leave()
+        if self._viewer.keymap.get(BLINK_KEY) is not None:
+            self._viewer.bind_key(BLINK_KEY, None, overwrite=True)

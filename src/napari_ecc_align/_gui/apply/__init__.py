@@ -1,0 +1,1 @@
+"""The form that applies, saves and loads transforms."""

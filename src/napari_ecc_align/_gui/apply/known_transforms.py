@@ -1,0 +1,113 @@
+"""The transforms that a viewer's layers know of, from the alignments that made them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ..._common.errors import InputError
+from ..._transform.files import holds_a_stack, load_transforms
+from ..._transform.transform import Transform, transform_of
+from ..layers.attributes import METADATA_KEY
+from ..layers.frame_transforms import FrameTransforms
+from ..layers.world import PixelGrid, grid_from
+
+if TYPE_CHECKING:
+    from napari.layers import Layer
+
+
+@dataclass(frozen=True, eq=False)
+class KnownTransform:
+    """A transform and, if it is known, between which pixels it is.
+
+    Attributes
+    ----------
+    label : str
+        What it is called in a list.
+    transform : Transform or FrameTransforms
+        Reference pixel (x, y) to moving pixel; or one such for each frame of a stack.
+    reference, moving : PixelGrid or None
+        Where those pixels lay when it was found; None of a file, which does not say.
+    """
+
+    label: str
+    transform: Transform | FrameTransforms
+    reference: PixelGrid | None = None
+    moving: PixelGrid | None = None
+
+    @property
+    def all(self) -> tuple[Transform, ...]:
+        """The transform, or those of all frames."""
+        if isinstance(self.transform, FrameTransforms):
+            return self.transform.transforms
+        return (self.transform,)
+
+
+def transforms_of(layers: Iterable[Layer]) -> list[KnownTransform]:
+    """Return the transforms in the metadata of layers, each once, that of the top layer first."""
+    found: dict[tuple[str, str], KnownTransform] = {}
+    for layer in layers:
+        known = _from_note(layer.metadata.get(METADATA_KEY))
+        if known is not None:
+            # Several layers come from one alignment; the top one counts.
+            key = known.label, str([each.matrix.tolist() for each in known.all])
+            found.pop(key, None)
+            found[key] = known
+    return _with_labels_of_their_own(list(reversed(found.values())))
+
+
+def transform_in(path: Path) -> KnownTransform:
+    """Return the transform of a file, or those of all frames of a stack.
+
+    Raises
+    ------
+    InputError
+        If the file holds neither.
+    """
+    label = f"{path.name} (file)"
+    if holds_a_stack(path):
+        return KnownTransform(label, FrameTransforms(tuple(load_transforms(path))))
+    return KnownTransform(label, Transform.load(path))
+
+
+def _from_note(note: Any) -> KnownTransform | None:
+    """Return the transform of a layer's record, or None if it holds none or is not ours."""
+    try:
+        ends = [note["layers"][role] for role in ("reference", "moving")]
+        reference, moving = (
+            grid_from(*(end["grid"][key] for key in ("matrix", "shape", "units", "axis_labels")))
+            for end in ends
+        )
+        transform = _of_frames(note) or Transform(note["matrix"], note["model"])
+        label = f"{note['moving']} onto {note['reference']}"
+        if isinstance(transform, FrameTransforms):
+            label += f", {len(transform)} frames"
+    except (InputError, KeyError, TypeError, ValueError, IndexError):
+        return None
+    return KnownTransform(label, transform, reference, moving)
+
+
+def _of_frames(note: Any) -> FrameTransforms | None:
+    """Return the transforms of a stack's frames; None of a pair, or where one goes for all."""
+    matrices = note.get("frame_matrices")
+    if not matrices or all(matrix == matrices[0] for matrix in matrices):
+        return None
+    start, step = note["frame_places"]
+    return FrameTransforms(
+        tuple(transform_of(matrix) for matrix in matrices),
+        note["axis"] - len(note["layers"]["moving"]["index"]) - 2,
+        (float(start), float(step)),
+    )
+
+
+def _with_labels_of_their_own(known: list[KnownTransform]) -> list[KnownTransform]:
+    counts: dict[str, int] = {}
+    apart = []
+    for one in known:
+        counts[one.label] = counts.get(one.label, 0) + 1
+        number = counts[one.label]
+        label = one.label if number == 1 else f"{one.label} ({number})"
+        apart.append(KnownTransform(label, one.transform, one.reference, one.moving))
+    return apart

@@ -1,0 +1,56 @@
+"""One comparison in a worker thread: two planes in, counts and a map out."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from math import prod
+from typing import Any
+
+import numpy as np
+
+from ..._common.errors import InputError
+from ..._compare.binary import Comparison, compare
+from ..._compare.thresholding import Thresholding
+from ..._images.warping import overlap, warp
+from ..._transform.transform import Transform
+from ..shared.refusal import Refusal, refusing
+
+_MOST_PIXELS = 2**27
+
+
+def compare_steps(
+    reference: Any, moving: Any, start: Transform | None, thresholding: Thresholding
+) -> Generator[None, None, Comparison | Refusal]:
+    """Compare two planes where they lie, on the reference's grid; no exception leaves here.
+
+    Parameters
+    ----------
+    reference, moving : array_like, shape (h, w) or (h, w, 3 or 4)
+        Perhaps lazy.
+    start : Transform or None
+        Reference pixel to moving pixel by their places in the world; None if pixel on pixel.
+    thresholding : Thresholding
+        How they are binarised.
+    """
+
+    def steps() -> Generator[None, None, Comparison]:
+        # A turn for the thread's owner to stop it, before each of the two long steps.
+        yield
+        if prod(reference.shape[:2]) > _MOST_PIXELS:
+            raise InputError("The reference is too large to be compared whole; crop it first.")
+        fixed = np.asarray(reference)
+        placed = start or Transform.identity("translation")
+        laid = np.asarray(
+            warp(
+                moving, placed, output_shape=fixed.shape, fill="background", interpolation="linear"
+            )
+        )
+        inside = overlap(placed, output_shape=fixed.shape, moving_shape=moving.shape)
+        if not inside.any():
+            raise InputError(
+                "The two layers do not overlap in the world: there is nothing to compare."
+            )
+        yield
+        return compare(fixed, laid, mask=inside, **vars(thresholding))
+
+    return (yield from refusing(steps, "comparison"))

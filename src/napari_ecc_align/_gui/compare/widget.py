@@ -1,0 +1,231 @@
+"""The widget that compares two layers in black and white where they lie, aligned here or not."""
+
+from __future__ import annotations
+
+from html import escape
+from typing import TYPE_CHECKING, Any
+
+from magicgui.widgets import CheckBox, ComboBox, Container, Label, PushButton
+from qtpy.QtCore import QTimer
+
+from ..._common.errors import InputError
+from ..._compare.binary import ONLY_ALIGNED, ONLY_REFERENCE, Comparison
+from ..layers.attributes import METADATA_KEY, layer_with_id
+from ..layers.comparison_layers import label_colours, renew
+from ..layers.snapshots import LayerSnapshot, snapshot
+from ..layers.world import start_between
+from ..shared.background import Background
+from ..shared.html import MEANINGS, legend, table
+from ..shared.keyboard import Keys, tab_from_top_to_bottom
+from ..shared.labels import fill_width
+from ..shared.layer_pair import LayerPair
+from ..shared.refusal import Refusal
+from ..shared.threshold_settings import ThresholdSettings
+from .steps import compare_steps
+
+if TYPE_CHECKING:
+    import napari
+    from napari.layers import Image, Labels, Layer
+
+_PAUSE_MS = 150
+_PLACE = ("data", "scale", "translate", "rotate", "shear", "affine", "units")
+_BOTH = "both"
+
+
+class CompareWidget(Container):  # type: ignore[type-arg]
+    """Binarise two image layers and count and show where they differ, without aligning them.
+
+    Parameters
+    ----------
+    napari_viewer : napari.viewer.Viewer
+        The viewer whose layers are compared; napari passes it.
+    """
+
+    def __init__(self, napari_viewer: napari.viewer.Viewer) -> None:
+        self._viewer = napari_viewer
+        self._work = Background(self._ended)
+        self._again = self._started = False
+        self._watched: list[Layer] = []
+        self._map_id: object = None
+        self.pair = LayerPair(napari_viewer)
+        self.settings = ThresholdSettings()
+        self.kind_shown = ComboBox(
+            choices=(_BOTH, *MEANINGS.values()),
+            value=_BOTH,
+            label="show",
+            tooltip="Which differing pixels are drawn",
+        )
+        self.live = CheckBox(
+            value=True,
+            text="follow changes",
+            tooltip="Compare again as soon as a setting, a layer's place or the slice changes",
+        )
+        self.compare_button = PushButton(
+            text="Compare", tooltip="Count and show where the two differ, as they lie (Return)"
+        )
+        self.results = Label(value="", visible=False)
+        super().__init__(
+            widgets=[
+                self.pair,
+                self.settings,
+                Container(widgets=[self.kind_shown]),
+                self.live,
+                self.compare_button,
+                self.results,
+            ],
+            labels=False,
+        )
+        self._arrange()
+        self._connect()
+
+    @property
+    def running(self) -> bool:
+        """Whether a comparison is under way or about to be."""
+        return self._work.running or self._timer.isActive()
+
+    def run(self) -> None:
+        """Compare the chosen layers in a worker thread."""
+        self._started = True
+        self._timer.stop()
+        if self._work.running:
+            self._again = True
+            return
+        try:
+            self._start()
+        except InputError as error:
+            self._say(str(error))
+
+    def _arrange(self) -> None:
+        self.native.layout().addStretch()
+        for row in self:
+            if isinstance(row, Container):
+                row.margins = (0, 0, 0, 0)
+        fill_width(self.results)
+        tab_from_top_to_bottom(self.native)
+        self._keys = Keys(self.native, self.run, lambda: False)
+        self._timer = QTimer(self.native)
+        self._timer.setSingleShot(True)
+        self._timer.setInterval(_PAUSE_MS)
+
+    def _connect(self) -> None:
+        self._timer.timeout.connect(self.run)
+        self.compare_button.changed.connect(self.run)
+        self.settings.changed.connect(self._changed)
+        self.pair.changed.connect(self._follow_pair)
+        self.kind_shown.changed.connect(self._show_chosen)
+        self._viewer.dims.events.point.connect(self._stepped)
+        self.native.destroyed.connect(self._work.leave)
+        self._follow_pair()
+
+    def _changed(self, _: object = None) -> None:
+        """Compare again soon, once a person has asked for it at all."""
+        if self._started and self.live.value:
+            self._timer.start()
+
+    def _stepped(self, _: object = None) -> None:
+        if any(layer.ndim > 2 for layer in self._watched):
+            self._changed()
+
+    def _follow_pair(self, _: object = None) -> None:
+        for layer in self._watched:
+            for name in _PLACE:
+                getattr(layer.events, name).disconnect(self._changed)
+        reference, moving = self.pair.reference.value, self.pair.moving.value
+        self._watched = list({id(x): x for x in (reference, moving) if x is not None}.values())
+        for layer in self._watched:
+            for name in _PLACE:
+                getattr(layer.events, name).connect(self._changed)
+        self.settings.suit(reference, moving)
+        self._changed()
+
+    def _chosen_pair(self) -> tuple[Image, Image]:
+        reference, moving = self.pair.reference.value, self.pair.moving.value
+        if reference is None or moving is None:
+            raise InputError("Choose two image layers: open a pair from File > Open Sample, say.")
+        if reference.unique_id == moving.unique_id:
+            raise InputError("Reference and moving are one layer; choose two.")
+        return reference, moving
+
+    def _start(self) -> None:
+        reference, moving = self._chosen_pair()
+        fixed, other = snapshot(reference, self._viewer), snapshot(moving, self._viewer)
+
+        def finish(found: Comparison | Refusal) -> None:
+            if isinstance(found, Refusal):
+                self._say(found.message)
+            else:
+                self._put(found, fixed, other)
+
+        self._work.start(
+            compare_steps,
+            fixed.data,
+            other.data,
+            start_between(fixed.grid, other.grid),
+            self.settings.chosen(),
+            on_end=finish,
+        )
+
+    def _ended(self, running: bool) -> None:
+        if not running and self._again:
+            self._again = False
+            self.run()
+
+    def _put(self, found: Comparison, reference: LayerSnapshot, moving: LayerSnapshot) -> None:
+        note = {
+            "compared": [reference.name, moving.name],
+            "method": found.method,
+            "different": found.different,
+            "iou": found.iou,
+            "dice": found.dice,
+        }
+        options: dict[str, Any] = {**reference.grid.placement, "metadata": {METADATA_KEY: note}}
+        layer = self._map()
+        if layer is None:
+            layer = self._viewer.add_labels(
+                found.map,
+                name="binary difference",
+                colormap=label_colours(),
+                # napari's status bar says it under the pointer.
+                features={"index": [*MEANINGS], "meaning": [*MEANINGS.values()]},
+                **options,
+            )
+            self._map_id = layer.unique_id
+        else:
+            renew(layer, found.map, options)
+        self._show_chosen()
+        self.settings.start_by_hand_at(found.thresholds)
+        self.results.value = _as_html(found)
+        self.results.visible = True
+
+    def _map(self) -> Labels | None:
+        return layer_with_id(self._viewer, self._map_id)
+
+    def _show_chosen(self, _: object = None) -> None:
+        layer = self._map()
+        if layer is not None:
+            chosen = {words: label for label, words in MEANINGS.items()}.get(self.kind_shown.value)
+            layer.selected_label = chosen or ONLY_REFERENCE
+            layer.show_selected_label = chosen is not None
+
+    def _say(self, message: str) -> None:
+        self.results.value = escape(message)
+        self.results.visible = True
+
+
+def _as_html(found: Comparison) -> str:
+    rows = [
+        (legend(ONLY_REFERENCE), f"{found.only_reference:,}"),
+        (legend(ONLY_ALIGNED), f"{found.only_aligned:,}"),
+        ("differing pixels", f"{found.different:,}"),
+        ("share of overlap", f"{found.fraction:.2%}"),
+        ("pixels compared", f"{found.compared:,}"),
+        ("IoU", f"{found.iou:.3f}"),
+        ("Dice", f"{found.dice:.3f}"),
+    ]
+    names = ("threshold of reference", "threshold of moving")
+    for name, value in zip(names, found.thresholds, strict=True):
+        if value is not None:
+            rows.append((name, f"{value:.4g}"))
+    return table(
+        f'<tr><td>{label}</td><td align="right"><b>{value}</b></td></tr>' for label, value in rows
+    )

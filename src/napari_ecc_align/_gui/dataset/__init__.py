@@ -1,0 +1,1 @@
+"""The form that aligns folders of pairs, with a table and a review."""

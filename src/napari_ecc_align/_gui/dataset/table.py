@@ -1,0 +1,240 @@
+"""The pairs of a dataset as a table, those to look at first."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any, NamedTuple
+
+from qtpy.QtCore import QAbstractTableModel, QModelIndex, QSortFilterProxyModel, Qt
+from qtpy.QtGui import QColor, QShowEvent
+from qtpy.QtWidgets import QAbstractItemView, QHeaderView, QTableView
+
+from ..._batch.records.record import Record
+from ..._batch.report.report import worst_first
+from ..._batch.run.run_plan import Counts
+from .texts import COLOURS
+
+SORT_ROLE = Qt.ItemDataRole.UserRole
+_ROWS_SHOWN = 6
+_CELL_MARGIN = 18
+
+
+class Column(NamedTuple):
+    """A column: its title, what it means, and how a record is shown and sorted in it."""
+
+    title: str
+    meaning: str
+    widest: str
+    text: Callable[[Record], str]
+    key: Callable[[Record], Any]
+
+
+def _number(record: Record, name: str) -> float:
+    value = record.numbers.get(name)
+    known = isinstance(value, int | float) and record.transform is not None
+    return float(value) if known and value is not None else -1.0
+
+
+def _shown(value: float, how: str) -> str:
+    return "" if value < 0 else format(value, how)
+
+
+def _verdict(record: Record) -> str:
+    return record.outcome if record.review is None else f"{record.outcome} ✓"
+
+
+def _worst_first(record: Record) -> float:
+    rank, differing, _ = worst_first(record)
+    return rank * 1e12 + differing
+
+
+COLUMNS = (
+    Column("pair", "Its name", "", lambda r: r.name, lambda r: r.name),
+    Column("verdict", "✓: a person has decided", "passed through", _verdict, _worst_first),
+    Column(
+        "moved",
+        "How far the corners were moved, in pixels",
+        "9999.9",
+        lambda r: _shown(_number(r, "corner_shift"), ".1f"),
+        lambda r: _number(r, "corner_shift"),
+    ),
+    Column(
+        "differing",
+        "Differing pixels after the alignment",
+        "9,999,999",
+        lambda r: _shown(_number(r, "differing_after"), ",.0f"),
+        lambda r: _number(r, "differing_after"),
+    ),
+)
+VERDICT = 1
+
+
+class PairModel(QAbstractTableModel):
+    """The records of an output folder, a row each."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._records: list[Record] = []
+        self._rows: dict[str, int] = {}
+
+    def rowCount(self, parent: QModelIndex | None = None) -> int:
+        """Return how many pairs there are."""
+        return 0 if parent is not None and parent.isValid() else len(self._records)
+
+    def columnCount(self, parent: QModelIndex | None = None) -> int:
+        """Return how many columns there are."""
+        return 0 if parent is not None and parent.isValid() else len(COLUMNS)
+
+    def data(self, index: QModelIndex, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
+        """Return what a cell shows."""
+        record, column = self._records[index.row()], COLUMNS[index.column()]
+        if role == Qt.ItemDataRole.DisplayRole:
+            return column.text(record)
+        if role == SORT_ROLE:
+            return column.key(record)
+        if role == Qt.ItemDataRole.ToolTipRole:
+            return f"{record.name}: {record.reason}"
+        if role == Qt.ItemDataRole.ForegroundRole and index.column() == VERDICT:
+            return QColor(COLOURS[record.outcome])
+        if role == Qt.ItemDataRole.TextAlignmentRole and index.column() > VERDICT:
+            return int(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
+        return None
+
+    def headerData(
+        self, section: int, orientation: Qt.Orientation, role: int = Qt.ItemDataRole.DisplayRole
+    ) -> Any:
+        """Return the title of a column, or what it means."""
+        if orientation == Qt.Orientation.Horizontal:
+            if role == Qt.ItemDataRole.DisplayRole:
+                return COLUMNS[section].title
+            if role == Qt.ItemDataRole.ToolTipRole:
+                return COLUMNS[section].meaning
+        return None
+
+    @property
+    def counts(self) -> Counts:
+        """How many pairs came to what."""
+        counts = Counts()
+        for record in self._records:
+            counts = counts.plus(record.outcome)
+        return counts
+
+    def clear(self) -> None:
+        """Take all rows away."""
+        self.beginResetModel()
+        self._records, self._rows = [], {}
+        self.endResetModel()
+
+    def put(self, records: Iterable[Record]) -> None:
+        """Add records, or renew those of pairs that are there."""
+        fresh = []
+        for record in records:
+            row = self._rows.get(record.name)
+            if row is None:
+                fresh.append(record)
+                continue
+            self._records[row] = record
+            self.dataChanged.emit(self.index(row, 0), self.index(row, len(COLUMNS) - 1))
+        if not fresh:
+            return
+        first = len(self._records)
+        self.beginInsertRows(QModelIndex(), first, first + len(fresh) - 1)
+        self._records += fresh
+        self._rows.update({record.name: first + at for at, record in enumerate(fresh)})
+        self.endInsertRows()
+
+    def record(self, row: int) -> Record:
+        """Return the record of a row."""
+        return self._records[row]
+
+    def named(self, name: str) -> Record | None:
+        """Return the record of a pair, or None."""
+        row = self._rows.get(name)
+        return None if row is None else self._records[row]
+
+
+class _Sorted(QSortFilterProxyModel):
+    """The rows in order, all of them or those to look at."""
+
+    def __init__(self, model: PairModel) -> None:
+        super().__init__()
+        self._model = model
+        self._only_unsure = False
+        self.setSourceModel(model)
+        self.setSortRole(SORT_ROLE)
+        self.setDynamicSortFilter(True)
+
+    def show_only_unsure(self, wanted: bool) -> None:
+        """Leave out the pairs that nobody needs to look at."""
+        self._only_unsure = wanted
+        self.invalidate()
+
+    def filterAcceptsRow(self, row: int, parent: QModelIndex) -> bool:
+        """Return whether a row is shown."""
+        return not (self._only_unsure and self._model.record(row).fine)
+
+
+class PairTable(QTableView):
+    """The table; `model` holds the records."""
+
+    def __init__(self, on_choice: Callable[[str], object]) -> None:
+        super().__init__()
+        self.pairs = PairModel()
+        self._order = _Sorted(self.pairs)
+        self._on_choice = on_choice
+        self.setModel(self._order)
+        self.setSortingEnabled(True)
+        self.sortByColumn(VERDICT, Qt.SortOrder.AscendingOrder)
+        self.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
+        self.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
+        self.setWordWrap(False)
+        self.setTextElideMode(Qt.TextElideMode.ElideLeft)
+        self.setAlternatingRowColors(False)
+        header, side, selection = (
+            self.horizontalHeader(),
+            self.verticalHeader(),
+            self.selectionModel(),
+        )
+        assert header is not None and side is not None and selection is not None
+        side.hide()
+        header.setSectionResizeMode(0, QHeaderView.ResizeMode.Stretch)
+        header.setMinimumSectionSize(1)
+        self.setMinimumHeight((_ROWS_SHOWN + 1) * side.defaultSectionSize())
+        selection.currentRowChanged.connect(self._choose)
+
+    @property
+    def chosen(self) -> str | None:
+        """The name of the pair whose row is chosen."""
+        return self._name(self.currentIndex())
+
+    def names(self) -> list[str]:
+        """Return the pairs in the order in which they are shown."""
+        rows = range(self._order.rowCount())
+        return [str(self._order.index(row, 0).data()) for row in rows]
+
+    def choose(self, name: str) -> None:
+        """Choose the row of a pair, if it is shown."""
+        names = self.names()
+        if name in names:
+            self.setCurrentIndex(self._order.index(names.index(name), 0))
+
+    def show_only_unsure(self, wanted: bool) -> None:
+        """Leave out the pairs that nobody needs to look at."""
+        self._order.show_only_unsure(wanted)
+
+    def showEvent(self, event: QShowEvent | None) -> None:
+        """Give the columns their widths, once napari has dressed the table in its font."""
+        super().showEvent(event)
+        for number, column in enumerate(COLUMNS):
+            width = max(map(self.fontMetrics().horizontalAdvance, (column.title, column.widest)))
+            self.setColumnWidth(number, width + _CELL_MARGIN)
+
+    def _choose(self, current: QModelIndex, _: QModelIndex) -> None:
+        name = self._name(current)
+        if name is not None:
+            self._on_choice(name)
+
+    def _name(self, index: QModelIndex) -> str | None:
+        if not index.isValid():
+            return None
+        return self.pairs.record(self._order.mapToSource(index).row()).name

@@ -1,0 +1,292 @@
+"""Apply a transform that was found between two images to any other layer.
+
+Images and labels are resampled on the target's grid; points, shapes, vectors, tracks and surfaces
+keep the coordinates of their own layer and move exactly. `moved_affine` does it for any layer
+without touching its data.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..._common.errors import InputError
+from ..._common.steps import outcome_of
+from ..._images.warping import Resampling
+from ..._transform.transform import Transform, map_points
+from .attributes import METADATA_KEY, appearance, plane_count
+from .frame_transforms import FrameTransforms
+from .resampling import resample_steps, stacked_placement
+from .shapes import Change, moved_shapes
+from .world import (
+    Matrix,
+    PixelGrid,
+    as_rows,
+    in_units,
+    layer_grid,
+    plane_matrix,
+    unit_factors,
+    world_change,
+)
+
+if TYPE_CHECKING:
+    from napari.layers import Layer
+    from napari.types import LayerData
+
+_RESAMPLING = Resampling()
+_AFFINE = 1e-12
+
+
+def apply_to_layer(
+    layer: Layer,
+    transform: Transform | FrameTransforms,
+    reference: PixelGrid,
+    *,
+    moving: PixelGrid | None = None,
+    inverse: bool = False,
+    resampling: Resampling = _RESAMPLING,
+    name: str | None = None,
+) -> LayerData:
+    """Return a new layer that is where a transform says, as a layer data tuple.
+
+    The layer moves as the moving image does when it is laid on the reference. If it lies elsewhere
+    than the moving image, at another scale or in other units, that is taken into account.
+
+    Parameters
+    ----------
+    layer : napari.layers.Layer
+        Image, Labels, Points, Shapes, Vectors, Tracks or Surface, of two or more axes; the last
+        two are transformed. It is not changed.
+    transform : Transform or FrameTransforms
+        Maps reference pixels to moving pixels, as `align` returns it; or one such for each frame
+        of a stack, for a layer that has as many frames.
+    reference : PixelGrid
+        The reference's pixels, from `layer_grid`.
+    moving : PixelGrid, optional
+        The moving image's pixels, before it was moved. Left out, they are the layer's own, or with
+        `inverse` those of the reference.
+    inverse : bool, default: False
+        Bring something that lies on the reference to the moving image instead.
+    resampling : Resampling
+        Of images; labels are always "nearest", and 0 where they have no data.
+    name : str, optional
+        Of the new layer; that of the old one with "aligned" after it when left out.
+
+    Returns
+    -------
+    tuple of data, dict, str
+        Image and Labels come on the grid of the reference (with `inverse`, of the moving image),
+        lazy and multiscale if they were; all others with the data of the same layer moved and its
+        placement as it was. All look as before.
+
+    Raises
+    ------
+    InputError
+        If the layer cannot be transformed; the message says what to do.
+    """
+    kind = layer.as_layer_data_tuple()[2] if _kind(layer) in _MOVERS else _kind(layer)
+    moving = _moving_grid(layer, reference, moving, inverse)
+    common = {
+        "name": name or f"{layer.name} aligned",
+        "metadata": {**layer.metadata, METADATA_KEY: _record(layer, transform, inverse)},
+    }
+    if isinstance(transform, FrameTransforms):
+        transform.check(layer, plane_count(layer) if kind in ("image", "labels") else None)
+    if kind in ("image", "labels"):
+        if kind == "labels":
+            resampling = Resampling("nearest", 0)
+        data, placed = _resampled(layer, transform, reference, moving, inverse, resampling)
+        return data, {**appearance(layer), **placed, **common}, kind
+    if kind not in _MOVERS:
+        raise InputError(
+            f"{layer.name!r} is a {type(layer).__name__} layer, which cannot be transformed: "
+            "choose images, labels, points, shapes, vectors, tracks or surfaces"
+        )
+
+    def change_of(one: Transform) -> Change:
+        return _data_change(layer, one, reference, moving, inverse)
+
+    if isinstance(transform, FrameTransforms):
+        change = transform.change(layer, change_of)
+    else:
+        change = change_of(transform)
+    data, options, kind = layer.as_layer_data_tuple()
+    data, changed = _MOVERS[kind](layer, data, change)
+    return data, {**options, **changed, **common}, kind
+
+
+def _resampled(
+    layer: Layer,
+    transform: Transform | FrameTransforms,
+    reference: PixelGrid,
+    moving: PixelGrid,
+    inverse: bool,
+    resampling: Resampling,
+) -> tuple[Any, dict[str, Any]]:
+    """Return the data of a layer with pixels on the other grid, and where they lie."""
+    target = moving if inverse else reference
+    to_layer = np.linalg.inv(_layer_factors(layer, target.units) @ plane_matrix(layer))
+
+    def to_own(index: tuple[int, ...]) -> Transform:
+        one = transform if isinstance(transform, Transform) else transform.of_plane(layer, index)
+        here = to_layer @ _to_target(one, reference, moving, inverse)
+        return Transform(as_rows(here), _wide(one))
+
+    multiscale = bool(layer.multiscale)
+    steps = resample_steps(
+        list(layer.data) if multiscale else [layer.data],
+        plane_count(layer),
+        to_own,
+        target.shape,
+        resampling,
+        multiscale=multiscale,
+    )
+    placed = {**stacked_placement(layer, target), "multiscale": multiscale}
+    return outcome_of(steps), placed
+
+
+def moved_affine(
+    layer: Layer,
+    transform: Transform | FrameTransforms,
+    reference: PixelGrid,
+    *,
+    moving: PixelGrid | None = None,
+    inverse: bool = False,
+) -> Matrix:
+    """Return the `affine` that puts a layer where a transform says, its data as they are.
+
+    Parameters
+    ----------
+    layer, transform, reference, moving, inverse
+        As in `apply_to_layer`.
+
+    Returns
+    -------
+    ndarray, shape (n + 1, n + 1)
+        To be set as ``layer.affine``; n is the layer's number of axes. Its scale, translate,
+        rotate and shear stay. Setting what ``layer.affine`` was before undoes it.
+
+    Raises
+    ------
+    InputError
+        If the transform is a homography, which no affine can express, or one for each frame.
+    """
+    if isinstance(transform, FrameTransforms):
+        raise InputError(
+            "Each frame has a transform of its own, so no layer can be moved as a whole: "
+            "add new layers instead"
+        )
+    if not is_affine(transform):
+        raise InputError(
+            "A homography bends the layer's straight grid, so the layer cannot be moved as it is: "
+            "resample it, or align with the affine model"
+        )
+    moving = _moving_grid(layer, reference, moving, inverse)
+    change = world_change(transform, reference, moving, inverse=inverse)
+    own = _in_layer_units(layer, change, reference)
+    before: Matrix = np.asarray(layer.affine.affine_matrix, np.float64)
+    embedded = np.eye(layer.ndim + 1)
+    embedded[-3:, -3:] = own / own[2, 2]
+    return embedded @ before
+
+
+def is_affine(transform: Transform) -> bool:
+    """Return whether a transform has no perspective part, whatever its model is called."""
+    return bool(np.abs(transform.matrix[2, :2]).max() <= _AFFINE)
+
+
+def _kind(layer: Layer) -> str:
+    return type(layer).__name__.lower()
+
+
+def _moving_grid(
+    layer: Layer, reference: PixelGrid, moving: PixelGrid | None, inverse: bool
+) -> PixelGrid:
+    if moving is not None:
+        return moving
+    return reference if inverse else layer_grid(layer)
+
+
+def _wide(transform: Transform) -> Literal["affine", "homography"]:
+    return "affine" if is_affine(transform) else "homography"
+
+
+def _to_target(
+    transform: Transform, reference: PixelGrid, moving: PixelGrid, inverse: bool
+) -> Matrix:
+    """Return the matrix from a pixel of the target's grid to the world before the change."""
+    matrix = as_rows(transform.matrix)
+    there: Matrix
+    if inverse:
+        there = in_units(reference, moving.units) @ np.linalg.inv(matrix)
+    else:
+        there = in_units(moving, reference.units) @ matrix
+    return there
+
+
+def _in_layer_units(layer: Layer, change: Matrix, reference: PixelGrid) -> Matrix:
+    factors = _layer_factors(layer, reference.units)
+    own: Matrix = np.linalg.inv(factors) @ change @ factors
+    return own
+
+
+def _layer_factors(layer: Layer, units: Sequence[str]) -> Matrix:
+    own = tuple(str(unit) for unit in layer.units)[-2:]
+    return np.diag([*unit_factors(own, units), 1.0])
+
+
+def _data_change(
+    layer: Layer, transform: Transform, reference: PixelGrid, moving: PixelGrid, inverse: bool
+) -> Change:
+    """Return the function that moves points of shape (..., n) in the layer's data coordinates."""
+    change = _in_layer_units(
+        layer, world_change(transform, reference, moving, inverse=inverse), reference
+    )
+    own = plane_matrix(layer)
+    matrix = as_rows(np.linalg.inv(own) @ change @ own)
+
+    def moved(points: NDArray[Any]) -> NDArray[np.float64]:
+        there = np.array(points, np.float64)
+        # Core and napari differ in the order of the axes.
+        there[..., -2:] = map_points(matrix, there[..., :-3:-1])[..., ::-1]
+        return there
+
+    return moved
+
+
+def _record(layer: Layer, transform: Transform | FrameTransforms, inverse: bool) -> dict[str, Any]:
+    applied = {"applied_to": layer.name, "inverse": inverse}
+    if isinstance(transform, FrameTransforms):
+        matrices = [each.matrix.tolist() for each in transform.transforms]
+        return {**applied, "frame_matrices": matrices, "model": transform.transforms[0].model}
+    return {**applied, "matrix": transform.matrix.tolist(), "model": transform.model}
+
+
+def _moved_points(layer: Layer, data: Any, change: Change) -> tuple[Any, dict[str, Any]]:
+    return change(np.asarray(data)), {}
+
+
+def _moved_vectors(layer: Layer, data: Any, change: Change) -> tuple[Any, dict[str, Any]]:
+    begin = change(data[:, 0])
+    return np.stack([begin, change(data[:, 0] + data[:, 1]) - begin], axis=1), {}
+
+
+def _moved_tracks(layer: Layer, data: Any, change: Change) -> tuple[Any, dict[str, Any]]:
+    # The first column tells the tracks apart.
+    return np.column_stack([data[:, 0], change(data[:, 1:])]), {}
+
+
+def _moved_surface(layer: Layer, data: Any, change: Change) -> tuple[Any, dict[str, Any]]:
+    return (change(data[0]), *data[1:]), {}
+
+
+_MOVERS: dict[str, Callable[[Any, Any, Change], tuple[Any, dict[str, Any]]]] = {
+    "points": _moved_points,
+    "shapes": moved_shapes,
+    "vectors": _moved_vectors,
+    "tracks": _moved_tracks,
+    "surface": _moved_surface,
+}

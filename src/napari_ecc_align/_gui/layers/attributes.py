@@ -1,0 +1,65 @@
+"""What a layer is: how it looks, how many planes it has, whether an alignment has made it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from napari.components import ViewerModel
+    from napari.layers import Layer
+
+METADATA_KEY = "napari-ecc-align"
+"""Where a layer's metadata hold what this plugin has to say of it."""
+
+_KEPT = (
+    "colormap",
+    "contrast_limits",
+    "gamma",
+    "interpolation2d",
+    "interpolation3d",
+    "rendering",
+    "blending",
+    "opacity",
+    "rgb",
+    "features",
+)
+
+
+def appearance(layer: Layer) -> dict[str, Any]:
+    """Return the keywords for an Image or Labels layer that looks as this one does."""
+    options = {key: getattr(layer, key) for key in _KEPT if hasattr(layer, key)}
+    if "contrast_limits" in options:
+        options["contrast_limits"] = [float(limit) for limit in options["contrast_limits"]]
+    for mode in ("interpolation2d", "interpolation3d", "rendering", "blending"):
+        if mode in options:
+            options[mode] = str(options[mode])
+    return options
+
+
+def plane_count(layer: Layer) -> tuple[int, ...]:
+    """Return the lengths of the leading axes of a layer with pixels."""
+    finest = layer.data[0] if layer.multiscale else layer.data
+    return tuple(int(length) for length in finest.shape[: layer.ndim - 2])
+
+
+def layer_with_id(viewer: ViewerModel, identity: object) -> Any:
+    """Return the layer that has an id, or None if it is no more.
+
+    napari hands plugins a proxy of its viewer, and people rename layers: only the id tells.
+    """
+    return next((layer for layer in viewer.layers if layer.unique_id == identity), None)
+
+
+def on_layer_changes(viewer: ViewerModel, action: Callable[[object], object]) -> None:
+    """Have something done whenever layers come, go, change places or are renamed."""
+    events = viewer.layers.events
+    for emitter in (events.inserted, events.removed, events.reordered, events.renamed):
+        emitter.connect(action)
+
+
+def is_result(layer: Layer) -> bool:
+    """Return whether a layer came from an alignment, so that it is not offered first."""
+    note = layer.metadata.get(METADATA_KEY)
+    # A layer that was only moved is still a person's own.
+    return note is not None and "moved" not in note

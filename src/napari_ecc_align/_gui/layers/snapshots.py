@@ -1,0 +1,132 @@
+"""The bridge between napari's layers and the core's arrays: what a run takes, what it gives."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ..._common.errors import InputError
+from .attributes import appearance, plane_count
+from .lazy_planes import plane_at_level
+from .world import PixelGrid, grid_record, layer_grid, unit_factors
+
+if TYPE_CHECKING:
+    from napari.components import ViewerModel
+    from napari.layers import Image, Layer
+
+
+@dataclass(frozen=True, eq=False)
+class LayerSnapshot:
+    """What a run needs of a layer, taken before it starts so that the layer may go.
+
+    Attributes
+    ----------
+    name : str
+        The layer's name.
+    data : array_like, shape (h, w) or (h, w, 3 or 4)
+        The plane on show at full resolution; perhaps lazy.
+    source : array_like or list of array_like
+        What to align by: the plane at every size that the layer has, or just `data`.
+    grid : PixelGrid
+        Where the plane's pixels lie in the world.
+    display : dict
+        Keywords for a layer that looks the same.
+    index : tuple of int
+        Which plane it is, one number per leading axis of the layer.
+    origin : dict
+        Where the layer came from, in plain values, for the provenance.
+    """
+
+    name: str
+    data: Any
+    source: Any
+    grid: PixelGrid
+    display: dict[str, Any]
+    index: tuple[int, ...]
+    origin: dict[str, Any]
+
+    @property
+    def placement(self) -> dict[str, Any]:
+        """Keywords that put another layer of the same grid at the same place in the world."""
+        return self.grid.placement
+
+
+def snapshot(layer: Image, viewer: ViewerModel) -> LayerSnapshot:
+    """Take what a run needs of an image layer: the plane on show.
+
+    Raises
+    ------
+    InputError
+        If the layer shows other axes than its last two.
+    """
+    index = shown_index(layer, viewer)
+    planes = planes_at(layer, index)
+    return LayerSnapshot(
+        name=layer.name,
+        data=planes[0],
+        source=planes if len(planes) > 1 else planes[0],
+        grid=layer_grid(layer),
+        display=appearance(layer),
+        index=index,
+        origin=layer_origin(layer, index),
+    )
+
+
+def shown_index(layer: Layer, viewer: ViewerModel) -> tuple[int, ...]:
+    """Return which plane of a layer is on show, one number per leading axis.
+
+    Raises
+    ------
+    InputError
+        If the viewer shows other axes than the last two, in their order.
+    """
+    if layer.ndim == 2:
+        return ()
+    hidden = viewer.dims.ndim - 2
+    if tuple(viewer.dims.order[hidden:]) != (hidden, hidden + 1):
+        raise InputError(
+            f"{layer.name!r} is shown across its other axes; show its last two to align them"
+        )
+    point = np.array(viewer.dims.point, np.float64)[-layer.ndim :]
+    if viewer.dims.units is not None:
+        units = [str(unit) for unit in viewer.dims.units][-layer.ndim :]
+        point *= unit_factors(units, [str(unit) for unit in layer.units])
+    count = np.array(plane_count(layer))
+    place = np.round(layer.world_to_data(point)).astype(int)[: layer.ndim - 2]
+    return tuple(int(number) for number in np.clip(place, 0, count - 1))
+
+
+def planes_at(layer: Image, index: tuple[int, ...]) -> list[Any]:
+    """Return one plane at every size that a layer has, full resolution first; perhaps lazy."""
+    # numpy would silently take the coarsest level of a multiscale layer.
+    levels = list(layer.data) if layer.multiscale else [layer.data]
+    return [plane_at_level(level, index, plane_count(layer)) for level in levels]
+
+
+def layer_origin(layer: Layer, index: Sequence[int] = ()) -> dict[str, Any]:
+    """Return where a layer's pixels came from, in plain values.
+
+    Parameters
+    ----------
+    layer : napari.layers.Image
+        The layer.
+    index : sequence of int
+        Which plane of it, one number per leading axis.
+    """
+    finest = layer.data[0] if layer.multiscale else layer.data
+    source = layer.source
+    return {
+        "name": layer.name,
+        "path": None if source.path is None else str(source.path),
+        "reader": source.reader_plugin,
+        "sample": None if source.sample is None else list(source.sample),
+        "shape": [int(length) for length in finest.shape],
+        "dtype": str(finest.dtype),
+        "rgb": bool(layer.rgb),
+        "levels": len(layer.data) if layer.multiscale else 1,
+        "index": [int(number) for number in index],
+        "grid": grid_record(layer_grid(layer)),
+    }

@@ -1,0 +1,173 @@
+"""Stack layers: what is taken of one before a run.
+
+A stack is an Image layer with an axis before its last two (and its colours): time, depth or
+channels. A transform belongs to a number along that axis; further axes share it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ..._align.progress import Progress
+from ..._common.errors import InputError
+from ..._images.warping import Resampling
+from ..._transform.transform import Transform
+from .attributes import plane_count
+from .lazy_planes import plane_of
+from .resampling import resample_steps, stacked_placement
+from .snapshots import LayerSnapshot, snapshot
+from .world import PixelGrid, own_placement
+
+if TYPE_CHECKING:
+    from napari.components import ViewerModel
+    from napari.layers import Image
+
+
+@dataclass(frozen=True, eq=False)
+class StackSnapshot(Sequence[Any]):
+    """What a run needs of a stack, taken before it starts so that the layer may go.
+
+    A single image is a stack of one frame, without leading axes.
+
+    Attributes
+    ----------
+    shown : LayerSnapshot
+        The plane on show.
+    levels : tuple of array_like, shapes (..., h, w) or (..., h, w, 3 or 4)
+        All of the data at every size that the layer has, full resolution first; perhaps lazy.
+    leading : tuple of int
+        Lengths of the axes before the plane's.
+    axis : int
+        Which of those is the one that frames follow each other along.
+    placement : dict
+        Keywords that put another stack like this one exactly where it is.
+    frame_places : tuple of float
+        Where the first frame lies in the world along that axis, and how far apart frames are.
+    """
+
+    shown: LayerSnapshot
+    levels: tuple[Any, ...]
+    leading: tuple[int, ...]
+    axis: int
+    placement: dict[str, Any]
+    frame_places: tuple[float, float]
+
+    def __len__(self) -> int:
+        return self.leading[self.axis] if self.leading else 1
+
+    def __getitem__(self, number: Any) -> Any:
+        """Return one frame at full resolution; other leading axes stay at what is on show."""
+        return plane_of(self.levels[0], self.at(self.on_show, number))
+
+    @property
+    def on_show(self) -> tuple[int, ...]:
+        """Which plane was on show, one number per leading axis."""
+        return self.shown.index if self.leading else ()
+
+    def number(self, index: tuple[int, ...]) -> int:
+        """Return which frame a plane belongs to."""
+        return index[self.axis] if self.leading else 0
+
+    def at(self, index: tuple[int, ...], number: int) -> tuple[int, ...]:
+        """Return the plane that lies as another one does, on a frame."""
+        if not self.leading:
+            return ()
+        return (*index[: self.axis], number, *index[self.axis + 1 :])
+
+    def resample_steps(
+        self, transforms: Sequence[Transform], shape: tuple[int, int], resampling: Resampling
+    ) -> Generator[Progress, None, Any]:
+        """Put every plane where the transform of its frame says, one step at a time.
+
+        Parameters
+        ----------
+        transforms : sequence of Transform
+            One per frame: reference pixels to those of the frame.
+        shape : tuple of int
+            (height, width) of the reference.
+        resampling : Resampling
+            Between the pixels, and beyond them.
+
+        Returns
+        -------
+        generator
+            Yields a `Progress` before every plane and returns the data: an array, a lazy one if
+            the stack is, or a list of those if it has several sizes.
+        """
+        return resample_steps(
+            self.levels,
+            self.leading,
+            lambda index: transforms[self.number(index)],
+            shape,
+            resampling,
+            multiscale=len(self.levels) > 1,
+        )
+
+
+def single_frame(shown: LayerSnapshot, target: PixelGrid) -> StackSnapshot:
+    """Return one plane as a stack of one frame.
+
+    Parameters
+    ----------
+    shown : LayerSnapshot
+        The plane.
+    target : PixelGrid
+        Where it is to lie when it is aligned.
+    """
+    levels = tuple(shown.source) if isinstance(shown.source, list) else (shown.source,)
+    return StackSnapshot(shown, levels, (), 0, target.placement, (0.0, 1.0))
+
+
+def is_stack(layer: Image) -> bool:
+    """Return whether a layer has more than one plane."""
+    return any(length > 1 for length in plane_count(layer))
+
+
+def stack_snapshot(
+    layer: Image, viewer: ViewerModel, *, axis: int | None = None, target: PixelGrid | None = None
+) -> StackSnapshot:
+    """Take what a run needs of a stack.
+
+    Parameters
+    ----------
+    layer : napari.layers.Image
+        Of three or more axes.
+    viewer : napari.components.ViewerModel
+        Which planes are on show.
+    axis : int, optional
+        Which leading axis to follow; the first one that is longer than 1 when left out.
+    target : PixelGrid, optional
+        Where the aligned stack is to lie; on the stack itself when left out.
+
+    Raises
+    ------
+    InputError
+        If the layer is no stack, or shows other axes than its last two.
+    """
+    leading = plane_count(layer)
+    long = [number for number, length in enumerate(leading) if length > 1]
+    if not long:
+        raise InputError(f"{layer.name!r} is a single image, not a stack")
+    chosen = long[0] if axis is None else axis
+    if chosen not in long:
+        raise InputError(f"axis must be one of {long} for {layer.name!r}, not {axis}")
+    return StackSnapshot(
+        shown=snapshot(layer, viewer),
+        levels=tuple(layer.data) if layer.multiscale else (layer.data,),
+        leading=leading,
+        axis=chosen,
+        placement=own_placement(layer) if target is None else stacked_placement(layer, target),
+        frame_places=_frame_places(layer, chosen),
+    )
+
+
+def _frame_places(layer: Image, axis: int) -> tuple[float, float]:
+    first = np.zeros(layer.ndim)
+    second = first.copy()
+    second[axis] = 1
+    start = float(layer.data_to_world(first)[axis])
+    return start, float(layer.data_to_world(second)[axis]) - start

@@ -1,0 +1,262 @@
+"""Where pixels lie: between a layer's data, napari's world and the core's (x, y) matrices.
+
+napari's coordinates are (row, column), the core's are (x, y). This is the one module that
+converts. Only the last two axes are converted: those of an image's plane.
+
+napari 0.9 composes ``affine @ (translate + rotate @ shear @ scale)``, all of it in the layer's own
+units, and draws lengths of different units (nm, um) to scale as long as all of a kind; units of
+different kinds (pixel, um) are drawn as bare numbers. It draws every plane of a stack where the
+first one lies, also where the stack is sheared or turned out of its planes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from ..._common.errors import InputError
+from ..._transform.axes import SWAP
+from ..._transform.transform import Transform
+
+if TYPE_CHECKING:
+    from napari.layers import Layer
+
+Matrix = NDArray[np.float64]
+
+# Measured over a long step, so that an origin far away costs no digits.
+_STEP = 2.0**16
+
+
+@dataclass(frozen=True, eq=False)
+class PixelGrid:
+    """Where the pixels of a plane lie in the world.
+
+    Attributes
+    ----------
+    matrix : ndarray of float64, shape (3, 3)
+        Maps (row, column, 1) of a pixel to the last two world coordinates, in `units`.
+    shape : tuple of int
+        (height, width) of the plane, or of what a layer without pixels covers.
+    units : tuple of str
+        Of the two axes, as pint names them.
+    axis_labels : tuple of str
+        Of the two axes.
+    placement : dict
+        Keywords that lay another layer with these pixels exactly there.
+    """
+
+    matrix: Matrix
+    shape: tuple[int, int]
+    units: tuple[str, str]
+    axis_labels: tuple[str, str]
+    placement: dict[str, Any]
+
+
+def layer_grid(layer: Layer) -> PixelGrid:
+    """Return where the planes of a layer's last two axes lie.
+
+    Parameters
+    ----------
+    layer : napari.layers.Layer
+        Of any kind.
+    """
+    matrix = plane_matrix(layer)
+    units = tuple(str(unit) for unit in layer.units)[-2:]
+    labels = tuple(layer.axis_labels)[-2:]
+    return PixelGrid(
+        matrix=matrix,
+        shape=_plane_shape(layer),
+        units=(units[0], units[1]),
+        axis_labels=(labels[0], labels[1]),
+        placement=own_placement(layer) if layer.ndim == 2 else _placement(matrix, units, labels),
+    )
+
+
+def grid_from(
+    matrix: ArrayLike,
+    shape: Sequence[int],
+    units: Sequence[str] = ("pixel", "pixel"),
+    axis_labels: Sequence[str] = ("-2", "-1"),
+) -> PixelGrid:
+    """Return a grid from numbers, such as those that `grid_record` has written."""
+    checked = np.array(matrix, np.float64)
+    if checked.shape != (3, 3) or abs(np.linalg.det(checked)) == 0:
+        raise InputError("a grid's matrix must be of shape (3, 3) and invertible")
+    return PixelGrid(
+        matrix=checked,
+        shape=(int(shape[0]), int(shape[1])),
+        units=(str(units[0]), str(units[1])),
+        axis_labels=(str(axis_labels[0]), str(axis_labels[1])),
+        placement=_placement(checked, units, axis_labels),
+    )
+
+
+def grid_record(grid: PixelGrid) -> dict[str, Any]:
+    """Return a grid as plain values that JSON can hold and `grid_from` takes."""
+    return {
+        "matrix": grid.matrix.tolist(),
+        "shape": list(grid.shape),
+        "units": list(grid.units),
+        "axis_labels": list(grid.axis_labels),
+    }
+
+
+def plane_matrix(layer: Layer) -> Matrix:
+    """Return the (row, column, 1) matrix of a layer's planes to the world's last two axes."""
+    origin = np.zeros(layer.ndim)
+    start = np.asarray(layer.data_to_world(origin))[-2:]
+    matrix = np.eye(3)
+    matrix[:2, 2] = start
+    for axis in (0, 1):
+        step = origin.copy()
+        step[axis - 2] = _STEP
+        matrix[:2, axis] = (np.asarray(layer.data_to_world(step))[-2:] - start) / _STEP
+    return matrix
+
+
+def start_between(reference: PixelGrid, moving: PixelGrid) -> Transform | None:
+    """Return where two planes' places in the world say that they lie on each other.
+
+    Returns
+    -------
+    Transform or None
+        Reference pixel (x, y) to moving pixel; None where they lie pixel on pixel, or where
+        their places say nothing that an image could follow.
+    """
+    try:
+        matrix = np.linalg.inv(in_units(moving, reference.units)) @ reference.matrix
+    except np.linalg.LinAlgError:
+        return None
+    if np.allclose(matrix, np.eye(3), atol=1e-6):
+        return None
+    try:
+        return Transform(SWAP @ matrix @ SWAP, "affine")
+    except InputError:
+        return None
+
+
+def world_change(
+    transform: Transform, reference: PixelGrid, moving: PixelGrid, *, inverse: bool = False
+) -> Matrix:
+    """Return how the world of the moving image has to change so that it lies on the reference.
+
+    Parameters
+    ----------
+    transform : Transform
+        Maps reference pixels to moving pixels.
+    reference, moving : PixelGrid
+        Where these pixels lie.
+    inverse : bool, default: False
+        How the reference's world has to change to lie on the moving image instead.
+
+    Returns
+    -------
+    ndarray, shape (3, 3)
+        World (row, column, 1) to world, in the reference's units; projective if the transform is.
+    """
+    matrix = as_rows(transform.matrix)
+    back = np.linalg.inv(in_units(moving, reference.units) @ matrix)
+    change: Matrix = reference.matrix @ back
+    if not inverse:
+        return change
+    turned: Matrix = np.linalg.inv(change).astype(np.float64, copy=False)
+    return turned
+
+
+def as_rows(matrix: Matrix) -> Matrix:
+    """Turn a matrix on (x, y, 1) into the same one on (row, column, 1), or the other way round."""
+    turned: Matrix = SWAP @ matrix @ SWAP
+    return turned
+
+
+def in_units(grid: PixelGrid, units: Sequence[str]) -> Matrix:
+    """Return a grid's matrix into a world that is measured in other units."""
+    matrix: Matrix = np.diag([*unit_factors(grid.units, units), 1.0]) @ grid.matrix
+    return matrix
+
+
+def unit_factors(units: Sequence[str], to: Sequence[str]) -> NDArray[np.float64]:
+    """Return what lengths in `units` must be multiplied by to be in the units `to`.
+
+    Ones where they are not of one kind: napari then draws bare numbers too.
+    """
+    import pint
+
+    registry = pint.get_application_registry()
+    try:
+        pairs = zip(units, to, strict=True)
+        return np.array([registry.Quantity(1.0, a).to(b).magnitude for a, b in pairs])
+    except pint.DimensionalityError:
+        return np.ones(len(units))
+
+
+def units_note(reference: PixelGrid, moving: PixelGrid) -> str | None:
+    """Return what a person should know of the units of two planes, or None if all is plain."""
+    if _comparable(reference.units, moving.units):
+        return None
+    return (
+        f"The reference is measured in {_named(reference.units)} and the moving image in "
+        f"{_named(moving.units)}: they are compared where their bare numbers put them."
+    )
+
+
+def _comparable(units: Sequence[str], others: Sequence[str]) -> bool:
+    import pint
+
+    registry = pint.get_application_registry()
+    return all(
+        registry.Unit(a).is_compatible_with(registry.Unit(b))
+        for a, b in zip(units, others, strict=True)
+    )
+
+
+def _named(units: Sequence[str]) -> str:
+    return units[0] if units[0] == units[1] else " and ".join(units)
+
+
+def own_placement(layer: Layer) -> dict[str, Any]:
+    """Return the keywords that lay another layer of the same data exactly where this one is."""
+    # The parts as they are, not their product: a person may want to go on with them.
+    return {
+        "scale": np.array(layer.scale),
+        "translate": np.array(layer.translate),
+        "rotate": np.array(layer.rotate),
+        "shear": np.array(layer.shear),
+        "affine": np.array(layer.affine.affine_matrix),
+        "units": tuple(layer.units),
+        "axis_labels": tuple(layer.axis_labels),
+    }
+
+
+def _placement(
+    matrix: Matrix, units: Sequence[object], axis_labels: Sequence[str]
+) -> dict[str, Any]:
+    # Where a stack is turned or sheared out of the plane its parts say less than their product.
+    straight = abs(matrix[0, 1]) + abs(matrix[1, 0]) == 0 and (np.diag(matrix) > 0).all()
+    return {
+        "scale": np.diag(matrix)[:2].copy() if straight else np.ones(2),
+        "translate": matrix[:2, 2].copy() if straight else np.zeros(2),
+        "rotate": np.eye(2),
+        "shear": np.zeros(1),
+        "affine": np.eye(3) if straight else matrix.copy(),
+        "units": tuple(str(unit) for unit in units),
+        "axis_labels": tuple(axis_labels),
+    }
+
+
+def _plane_shape(layer: Layer) -> tuple[int, int]:
+    data = layer.data
+    if getattr(layer, "multiscale", False):
+        data = data[0]
+    if hasattr(layer, "rgb") or type(layer).__name__ == "Labels":
+        shape = data.shape[:-1] if getattr(layer, "rgb", False) else data.shape
+        return int(shape[-2]), int(shape[-1])
+    extent = np.asarray(layer.extent.data)[1, -2:]
+    if not np.isfinite(extent).all():
+        return 1, 1
+    height, width = np.maximum(np.ceil(extent).astype(int) + 1, 1)
+    return int(height), int(width)

@@ -1,0 +1,75 @@
+"""What people do after an alignment: look at it, take it elsewhere, or take it back."""
+
+from __future__ import annotations
+
+from magicgui.widgets import CheckBox, ComboBox, Container, PushButton
+
+from ..shared.rows import form, row
+from .views import STACK_VIEWS, VIEWS
+
+BLINK_KEY = "Alt-B"
+
+
+class Actions(Container):  # type: ignore[type-arg]
+    """The ways to look at a result, and buttons for what comes next."""
+
+    def __init__(self) -> None:
+        self.view = ComboBox(
+            choices=VIEWS,
+            value="binary difference",
+            label="show",
+            tooltip="Which way of comparing the two images is on show",
+        )
+        self.stack_view = ComboBox(
+            choices=STACK_VIEWS,
+            value="aligned",
+            label="show",
+            tooltip="The aligned frames, or each beside what it was aligned to: the frame before "
+            "it, as that was aligned, where you chose so",
+            visible=False,
+        )
+        self.blink = CheckBox(
+            value=False,
+            text=f"blink ({BLINK_KEY.replace('-', '+')})",
+            tooltip="Show reference and aligned image in turn: what jumps does not lie right. "
+            "Alt+B begins and ends it, over the image and in this form",
+        )
+        self.apply = PushButton(
+            text="Apply &to layers…", tooltip="Give other layers the same transform (Alt+T)"
+        )
+        self.save = PushButton(
+            text="Save transf&orm…",
+            tooltip="Keep it in a file: JSON, ITK .tfm, OME-NGFF, CSV or NumPy (Alt+O)",
+        )
+        self.copy = PushButton(
+            text="Copy as P&ython",
+            tooltip="Put a script on the clipboard that finds the same transform (Alt+Y)",
+        )
+        self.drift = PushButton(
+            text="Plot the drift",
+            tooltip="Draw the shift and the turn of every frame",
+            visible=False,
+        )
+        self.undo = PushButton(
+            text="&Undo", tooltip="Take the last run back, layers and all (Alt+U)"
+        )
+        rows = [
+            row(self.drift),
+            form(self.view, self.stack_view),
+            row(self.blink),
+            row(self.apply, self.save),
+            row(self.copy, self.undo),
+        ]
+        super().__init__(widgets=rows, labels=False)
+        self.margins = (0, 0, 0, 0)
+
+    def of_a_stack(self, stack: bool) -> None:
+        """Show what there is for a stack and not for a single image, or the other way round."""
+        self.view.visible = not stack
+        self.stack_view.visible = self.drift.visible = stack
+        self.save.text = "Save transf&orms…" if stack else "Save transf&orm…"
+
+    @property
+    def needing_a_transform(self) -> list[PushButton]:
+        """The buttons that make sense only with a transform at hand."""
+        return [self.apply, self.save, self.copy]

@@ -1,0 +1,256 @@
+"""Aligned frames beside what they were aligned to, as layers of their own."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Sequence
+from dataclasses import dataclass
+from itertools import product
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..._align.stack import mean_image
+from ..._align.stack_masks import StackMasks
+from ..._common.errors import InputError
+from ..._compare.binary import compare
+from ..._compare.difference import difference
+from ..._compare.views import checkerboard, overlay
+from ..._images.pixels import to_gray, valid_pixels
+from ..._images.sources import is_lazy
+from ..._images.warping import overlap
+from ..layers.aligned_layers import LayerTuple
+from ..layers.attributes import METADATA_KEY
+from ..layers.comparison_layers import binary_difference_layer, difference_layer
+from ..layers.lazy_planes import plane_of
+from ..runs.finished_run import FinishedRun
+from ..shared.refusal import Refusal, refusing
+
+# Regions bound what is counted and subtracted, not the pictures of both images.
+_WITHIN_REGIONS = ("difference", "binary difference")
+# So many bytes of pictures are drawn at once; more, and those of lazy stacks, frame by frame as
+# they are shown.
+_AT_ONCE = 2**29
+_NAMED = 5
+
+Index = tuple[int, ...]
+Draw = Callable[[NDArray[Any], NDArray[Any], NDArray[np.bool_]], NDArray[Any]]
+
+
+@dataclass(frozen=True, eq=False)
+class Pictures:
+    """The layers of what was drawn, by role, and a sentence on what could not be."""
+
+    layers: dict[str, LayerTuple]
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class _Drawing:
+    """How a plane is drawn: by what, of which dtype, and its axes beyond height and width."""
+
+    draw: Draw
+    dtype: np.dtype[Any]
+    beyond: tuple[int, ...] = ()
+
+
+def picture_steps(
+    run: FinishedRun, roles: Sequence[str]
+) -> Generator[str, None, Pictures | Refusal]:
+    """Draw every aligned frame beside what it was aligned to.
+
+    Parameters
+    ----------
+    run : FinishedRun
+        With something aligned.
+    roles : sequence of str
+        Of the views "difference", "binary difference", "overlay" and "checkerboard"; also the
+        layers' names.
+
+    Returns
+    -------
+    generator
+        Yields what is being drawn before every frame and returns the layers, which lie exactly
+        on what was aligned; lazy where that is.
+    """
+
+    def steps() -> Generator[str, None, Pictures]:
+        layers, notes = {}, []
+        for role in roles:
+            planes = _AlignedPlanes(run, within_regions=role in _WITHIN_REGIONS)
+            data, note = yield from _drawn(planes, role, _drawing(run, role))
+            layers[role] = _layer(run, role, data)
+            notes += [note] if note else []
+        return Pictures(layers, " ".join(notes))
+
+    return (yield from refusing(steps))
+
+
+class _AlignedPlanes:
+    """Looks up each aligned plane, and what it was aligned to."""
+
+    def __init__(self, run: FinishedRun, *, within_regions: bool) -> None:
+        task = run.task
+        self._run, self._task = run, task
+        self.frames = task.frames
+        masks = task.masks() if within_regions else {}
+        count = len(self.frames)
+        self._reference_masks = StackMasks(
+            masks.get("reference_mask"), count if task.one_reference_each else 1, "reference_mask"
+        )
+        self._moving_masks = StackMasks(masks.get("moving_mask"), count, "moving_mask")
+        self._data = run.data[0] if isinstance(run.data, list) else run.data
+        self._means: dict[Index, NDArray[Any]] = {}
+        self.indices = list(product(*map(range, self.frames.leading)))
+        self.shape = task.shape
+        # A single image is drawn at once, however large it is: it was compared so already.
+        self.lazy = is_lazy(self._data)
+
+    def pair(self, index: Index) -> tuple[NDArray[Any], NDArray[Any], NDArray[np.bool_]]:
+        """Return what a plane was aligned to, the plane, and where both hold data."""
+        reference, inside = self._reference(index)
+        mask = self._moving_masks[self.frames.number(index)]
+        return reference, self._aligned(index), inside & self._covered(index, mask)
+
+    def prepared(self) -> Generator[str, None, None]:
+        """Look up beforehand what takes all frames."""
+        if self._task.anchor == "mean":
+            for index in self.indices:
+                if self.frames.number(index) == 0:
+                    yield "the mean of all frames"
+                    self._mean(index)
+
+    def _reference(self, index: Index) -> tuple[NDArray[Any], NDArray[np.bool_]]:
+        task, frame = self._task, self.frames.number(index)
+        everywhere = np.ones(self.shape, bool)
+        if task.anchor is None:
+            image = task.reference.data if task.references is None else task.references[frame]
+            mask = self._reference_masks[frame if task.one_reference_each else 0]
+            return np.asarray(image), everywhere if mask is None else np.asarray(mask, bool)
+        other = task.anchor if isinstance(task.anchor, int) else 0
+        if task.anchor == "previous":
+            other = max(0, frame - 1)
+        there = self.frames.at(index, other)
+        mask = self._reference_masks[other]
+        if task.anchor == "mean":
+            # Pixels that no frame covers are NaN in the mean, those of other frames are not.
+            return self._mean(index), everywhere if mask is None else self._covered(there, mask)
+        return self._aligned(there), self._covered(there, mask)
+
+    def _aligned(self, index: Index) -> NDArray[Any]:
+        return np.asarray(plane_of(self._data, index))
+
+    def _covered(self, index: Index, mask: Any) -> NDArray[np.bool_]:
+        """Return where a frame holds data, and counts, on the grid of the aligned stack."""
+        return overlap(
+            self._run.transforms[self.frames.number(index)],
+            output_shape=self.shape,
+            moving_shape=self._task.moving.grid.shape,
+            moving_valid=None if mask is None else np.asarray(mask, bool),
+        )
+
+    def _mean(self, index: Index) -> NDArray[Any]:
+        """Return the mean of the frames that were aligned."""
+        key = self.frames.at(index, 0)
+        if key not in self._means:
+            self._means[key] = mean_image(self._run.results, self.shape, self._gray_at(key))
+        return self._means[key]
+
+    def _gray_at(self, index: Index) -> Callable[[int], tuple[NDArray[Any], NDArray[np.bool_]]]:
+        def gray(frame: int) -> tuple[NDArray[Any], NDArray[np.bool_]]:
+            there = self.frames.at(index, frame)
+            plane = self._aligned(there)
+            inside = self._covered(there, None) & valid_pixels(plane)
+            return to_gray(plane).astype(np.float64), inside
+
+        return gray
+
+
+def _drawing(run: FinishedRun, role: str) -> _Drawing:
+    """Return how the planes of a view are drawn."""
+    chosen = run.task.parameters
+    ways = {
+        "difference": _Drawing(
+            lambda a, b, inside: difference(a, b, mode=chosen.difference, mask=inside),
+            np.dtype(np.float32),
+        ),
+        "binary difference": _Drawing(
+            lambda a, b, inside: compare(a, b, mask=inside, **vars(chosen.thresholding)).map,
+            np.dtype(np.uint8),
+        ),
+        "overlay": _Drawing(
+            lambda a, b, inside: overlay(a, b, mask=inside), np.dtype(np.uint8), (3,)
+        ),
+        "checkerboard": _Drawing(
+            lambda a, b, inside: checkerboard(a, b, mask=inside), np.dtype(np.float32)
+        ),
+    }
+    return ways[role]
+
+
+def _drawn(
+    planes: _AlignedPlanes, role: str, drawing: _Drawing
+) -> Generator[str, None, tuple[Any, str]]:
+    """Draw all planes, or have them drawn when they are asked for; tell which cannot be."""
+    frames = planes.frames
+    shape = (*frames.leading, *planes.shape, *drawing.beyond)
+    yield from planes.prepared()
+    size = np.prod(shape, dtype=float) * drawing.dtype.itemsize
+    if frames.leading and (planes.lazy or size > _AT_ONCE):
+        yield role
+        # What does not suit the plane on show is refused in words; later there is nobody to ask.
+        drawing.draw(*planes.pair(frames.on_show))
+        return _drawn_later(planes, drawing), ""
+    out = np.zeros(shape, drawing.dtype)
+    refused: dict[int, str] = {}
+    for at, index in enumerate(planes.indices):
+        yield f"{role}: frame {at + 1} of {len(planes.indices)}" if frames.leading else role
+        try:
+            out[index] = drawing.draw(*planes.pair(index))
+        except InputError as error:
+            refused[frames.number(index)] = str(error)
+    if len(refused) == len(frames):
+        raise InputError(next(iter(refused.values())))
+    return out, _blank_frames(refused)
+
+
+def _drawn_later(planes: _AlignedPlanes, drawing: _Drawing) -> Any:
+    import dask
+    import dask.array as da
+
+    shape = (*planes.shape, *drawing.beyond)
+
+    def plane(index: Index) -> NDArray[Any]:
+        try:
+            return drawing.draw(*planes.pair(index))
+        except InputError:
+            # The canvas asks, and an error would leave it empty for good.
+            return np.zeros(shape, drawing.dtype)
+
+    later = dask.delayed(plane, pure=False)
+    drawn = [da.from_delayed(later(index), shape, drawing.dtype) for index in planes.indices]
+    return da.stack(drawn).reshape((*planes.frames.leading, *shape))
+
+
+def _blank_frames(refused: dict[int, str]) -> str:
+    """Return which frames stay blank, and why, in a sentence."""
+    if not refused:
+        return ""
+    some = [str(frame) for frame in list(refused)[:_NAMED]]
+    frames = ", ".join(some) + (", …" if len(refused) > _NAMED else "")
+    which = f"Frame {frames} stays" if len(refused) == 1 else f"Frames {frames} stay"
+    return f"{which} blank: {next(iter(refused.values()))}"
+
+
+def _layer(run: FinishedRun, role: str, data: Any) -> LayerTuple:
+    # Marked as ours, so that no form offers it as an image to align.
+    options = {"metadata": {METADATA_KEY: {"view": role}}, **run.task.frames.placement}
+    if role == "difference":
+        signed = run.task.parameters.difference == "signed"
+        return difference_layer(data, run.task.reference.data, options, signed=signed)
+    if role == "binary difference":
+        return binary_difference_layer(data, options)
+    look: dict[str, Any] = {"rgb": True}
+    if role == "checkerboard":
+        look = {"colormap": "gray", "contrast_limits": [0.0, 1.0]}
+    return data, {"name": role, **look, **options}, "image"

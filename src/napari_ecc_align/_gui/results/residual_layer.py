@@ -1,0 +1,81 @@
+"""The displacements that an alignment leaves, as arrows over the reference."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ..._common.errors import InputError
+from ..._verdict.result import AlignmentResult
+from ..layers.attributes import METADATA_KEY
+from ..layers.world import PixelGrid
+
+if TYPE_CHECKING:
+    from napari.types import LayerData
+
+# Arrows of a usual length cover this share of the image.
+_VISIBLE = 1 / 25
+_ROUND = (1, 2, 5)
+
+
+def residual_layer(
+    result: AlignmentResult,
+    reference: PixelGrid,
+    provenance: dict[str, Any],
+    *,
+    exaggeration: float | None = None,
+) -> LayerData:
+    """Return a Vectors layer of how far each tile still is from fitting, coloured by size.
+
+    Parameters
+    ----------
+    result : AlignmentResult
+        With `residuals`.
+    reference : PixelGrid
+        The reference's pixels.
+    provenance : dict
+        For the layer's metadata.
+    exaggeration : float, optional
+        How many times longer than they are the arrows are drawn; a round number that makes them
+        visible when left out. The layer's `length`, so a person can change it.
+
+    Returns
+    -------
+    tuple of data, dict, "vectors"
+        In reference pixels, placed over the reference; the arrows' true size in the data. The
+        features are "size" and "uncertainty", in pixels.
+
+    Raises
+    ------
+    InputError
+        If the result has no evidence, or no tile was compared.
+    """
+    tiles = result.evidence
+    if tiles is None or not tiles.tested:
+        raise InputError("There are no residuals: no tiles were compared in this alignment")
+    residuals = tiles.displacements
+    # Core and napari differ in the order of the axes.
+    data = np.stack([residuals[:, 1::-1], residuals[:, :1:-1]], axis=1)
+    size = np.hypot(residuals[:, 2], residuals[:, 3])
+    longer = max(reference.shape)
+    options = {
+        "name": "residuals",
+        "features": {"size": size, "uncertainty": tiles.uncertainties},
+        "edge_color": "size",
+        "edge_colormap": "viridis",
+        "edge_width": max(1.0, longer / 600),
+        "vector_style": "arrow",
+        "length": exaggeration or _visible(size, longer),
+        **reference.placement,
+        "metadata": {METADATA_KEY: provenance},
+    }
+    return data, options, "vectors"
+
+
+def _visible(size: np.ndarray, longer: int) -> float:
+    """Return a round factor that makes the larger arrows a share of the image."""
+    usual = float(np.percentile(size, 90))
+    wanted = longer * _VISIBLE / max(usual, 1e-3)
+    decade = 10.0 ** np.floor(np.log10(wanted))
+    return float(max(1.0, *(decade * step for step in _ROUND if decade * step <= wanted)))

@@ -1,0 +1,226 @@
+"""The ways to look at what was aligned: drawn when they are chosen, one on show at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from ..._common.errors import InputError
+from ..._compare.inspection import Inspection
+from ..layers.aligned_layers import LayerTuple, aligned_layer
+from ..layers.comparison_layers import comparison_layers
+from ..runs.finished_run import FinishedRun
+from ..runs.steps import inspect_steps
+from ..runs.task import Parameters
+from ..shared.background import Background
+from ..shared.refusal import Refusal
+from .actions import Actions
+from .layers_in_viewer import ResultLayers
+from .pictures import Pictures, picture_steps
+from .residual_layer import residual_layer
+from .views import VIEWS, drawn_together, show_only
+
+if TYPE_CHECKING:
+    from magicgui.widgets import ComboBox
+    from napari.components import ViewerModel
+    from napari.layers import Layer
+
+_ALIGNED = "aligned"
+_PICTURES = ("overlay", "checkerboard")
+
+
+class ViewSwitch:
+    """Draws what is chosen of the last run, in a worker thread, and shows it alone.
+
+    Parameters
+    ----------
+    viewer : napari.components.ViewerModel
+        Whose status tells what is being drawn.
+    layers : ResultLayers
+        Where the layers are kept.
+    actions : Actions
+        With the two choices of a view: of a single image, and of a stack.
+    on_compared : callable
+        Called with the run when a single image was compared in another way.
+    warn : callable
+        Given a sentence where something cannot be drawn.
+    """
+
+    def __init__(
+        self,
+        viewer: ViewerModel,
+        layers: ResultLayers,
+        actions: Actions,
+        on_compared: Callable[[FinishedRun], object],
+        warn: Callable[[str], object],
+    ) -> None:
+        self._viewer = viewer
+        self._layers = layers
+        self._actions = actions
+        self._on_compared = on_compared
+        self._warn = warn
+        # As it is on show, and as it is to be looked at.
+        self._run: FinishedRun | None = None
+        self._wanted: FinishedRun | None = None
+        self._drawn: dict[str, object] = {}
+        self._work = Background(self._work_changed)
+        for choice in (actions.view, actions.stack_view):
+            choice.changed.connect(lambda _: self.show())
+
+    @property
+    def busy(self) -> bool:
+        """Whether something is being drawn or compared."""
+        return self._work.running
+
+    @property
+    def run(self) -> FinishedRun | None:
+        """The run that is looked at."""
+        return self._run
+
+    def begin(self, run: FinishedRun | None) -> None:
+        """Look at another run from now on, or at none."""
+        self._run = self._wanted = run
+        self._drawn.clear()
+        self._work.cancel()
+        if run is not None:
+            self._put(run)
+        self.show()
+
+    def look_again(self, parameters: Parameters) -> None:
+        """Compare in another way what was aligned already.
+
+        While a single image is compared, only the latest wish is kept.
+        """
+        run = self._wanted
+        if run is None or not run.comparable:
+            return
+        self._wanted = replace(run, task=run.task.compared_as(parameters))
+        if run.is_stack:
+            self._work.cancel()
+        self.show()
+
+    def roles(self) -> dict[str, Layer]:
+        """Return the layers of the last run, by role."""
+        if self._run is None:
+            return {}
+        pair = self._run.task.layer_ids
+        found = {role: self._layers.get(pair, role) for role in VIEWS}
+        return {role: layer for role, layer in found.items() if layer is not None}
+
+    def show(self) -> None:
+        """Show what is chosen, once it is drawn."""
+        run = self._wanted
+        # Where work is under way, its end comes back here.
+        if run is None or not run.comparable or self._work.running:
+            return
+        if not run.is_stack and run is not self._run:
+            self._work.start(
+                inspect_steps,
+                run.task,
+                run.result.transform,
+                on_end=lambda seen: self._compared(run, seen),
+            )
+            return
+        view = str(self._choice(run).value)
+        missing = [role for role in drawn_together(view) if self._due(run, role)]
+        if missing:
+            self._work.start(
+                picture_steps,
+                run,
+                missing,
+                on_step=self._tell,
+                on_end=lambda drawn: self._add(run, drawn),
+            )
+            return
+        if view == "residuals" and view not in self.roles():
+            self._add_residuals(run)
+        show_only(view, self.roles())
+
+    def leave(self) -> None:
+        """Let nothing come back: Qt is about to delete the panel."""
+        self._work.leave()
+
+    def _choice(self, run: FinishedRun) -> ComboBox:
+        return self._actions.stack_view if run.is_stack else self._actions.view
+
+    def _put(self, run: FinishedRun) -> None:
+        """Add or renew the layers that a run brings, and take away what others have left."""
+        brought = _layers_of(run)
+        for role, layer in brought.items():
+            self._layers.put(run.task.layer_ids, role, layer)
+        for role in VIEWS:
+            if role not in (_ALIGNED, *brought):
+                self._layers.remove_role(run.task.layer_ids, role)
+
+    def _compared(self, run: FinishedRun, seen: Inspection | Refusal) -> None:
+        if self._wanted is None or run.results is not self._wanted.results:
+            return
+        # What is wanted since then is compared next.
+        last = run is self._wanted
+        if isinstance(seen, Refusal):
+            self._warn(seen.message)
+        else:
+            self._run = replace(run, inspection=seen, data=seen.aligned)
+            self._put(self._run)
+            self._on_compared(self._run)
+        if last:
+            self._wanted = self._run
+
+    def _add(self, run: FinishedRun, drawn: Pictures | Refusal) -> None:
+        if run is not self._wanted:
+            return
+        if isinstance(drawn, Refusal):
+            self._choice(run).value = _ALIGNED
+            self._warn(drawn.message)
+            return
+        for role, layer in drawn.layers.items():
+            self._layers.put(run.task.layer_ids, role, layer)
+            self._drawn[role] = _settings_of(run, role)
+        if drawn.note:
+            self._warn(drawn.note)
+        self._tell("")
+
+    def _add_residuals(self, run: FinishedRun) -> None:
+        try:
+            layer = residual_layer(run.result, run.task.reference.grid, run.record())
+        except InputError as error:
+            self._warn(str(error))
+            return
+        self._layers.put(run.task.layer_ids, "residuals", layer)
+
+    def _due(self, run: FinishedRun, role: str) -> bool:
+        """Tell whether a picture is missing, or was drawn in another way than is wanted now."""
+        if role not in _PICTURES and (not run.is_stack or role == _ALIGNED):
+            return False
+        return role not in self.roles() or self._drawn.get(role) != _settings_of(run, role)
+
+    def _tell(self, what: str) -> None:
+        self._viewer.status = what
+
+    def _work_changed(self, running: bool) -> None:
+        if not running:
+            self.show()
+
+
+def _layers_of(run: FinishedRun) -> dict[str, LayerTuple]:
+    """Return the layers that a run brings, by role."""
+    task = run.task
+    layers: dict[str, LayerTuple] = {}
+    if run.inspection is not None:
+        layers = comparison_layers(task.reference, task.frames, run.inspection, run.record())
+    elif run.data is not None:
+        layers = {_ALIGNED: aligned_layer(task.frames, run.data, run.record())}
+    if not task.resamples:
+        layers.pop(_ALIGNED, None)
+    return layers
+
+
+def _settings_of(run: FinishedRun, role: str) -> object:
+    """Return the settings that a picture depends on."""
+    chosen = run.task.parameters
+    settings: dict[str, object] = {
+        "difference": chosen.difference,
+        "binary difference": chosen.thresholding,
+    }
+    return settings.get(role, role)

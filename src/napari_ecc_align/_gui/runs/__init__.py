@@ -1,0 +1,1 @@
+"""One run of the Align form: what is asked, the work in a thread, what came of it."""

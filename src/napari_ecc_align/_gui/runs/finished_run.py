@@ -1,0 +1,176 @@
+"""A run of the Align form that has ended, in words and numbers."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..._align.drift import Drift, drift_of
+from ..._compare.inspection import Inspection, Row, before_after
+from ..._transform.files import FORMATS, STACK_FORMATS, save_transforms
+from ..._transform.transform import Transform
+from ..._verdict.result import AlignmentResult, Verdict
+from .provenance import plain, provenance
+from .script import align_script
+from .task import Task
+
+_ORDER: tuple[Verdict, ...] = ("aligned", "doubtful", "failed")
+_NAMED = 5
+# A frame of more pixels takes too long to be drawn while a person waits for it.
+_MOST_PIXELS = 2**24
+
+
+@dataclass(frozen=True, eq=False)
+class FinishedRun:
+    """What there is to look at, to repeat and to take elsewhere after a run.
+
+    Attributes
+    ----------
+    task : Task
+        What was asked.
+    results : list of AlignmentResult
+        One per frame that was aligned: of all, or the one that goes for all.
+    transforms : list of Transform
+        One per frame. Where a frame could not be aligned, that of the nearest frame that was, or
+        the identity where there is none.
+    data : array_like, list of array_like, or None
+        The aligned frames, for `aligned_layer`; None if every frame has failed, or they are not
+        wanted.
+    inspection : Inspection or None
+        How a single image differs from the reference; None after a failure, of images too large
+        to compare, and of stacks, whose frames are compared when they are looked at.
+    """
+
+    task: Task
+    results: list[AlignmentResult]
+    transforms: list[Transform]
+    data: Any = None
+    inspection: Inspection | None = None
+
+    @property
+    def is_stack(self) -> bool:
+        """Whether it was a stack that was aligned, and not a single image."""
+        return self.task.choice is not None
+
+    @property
+    def formats(self) -> dict[str, str]:
+        """The formats that `save` knows, by suffix."""
+        return STACK_FORMATS if self.is_stack else FORMATS
+
+    @property
+    def result(self) -> AlignmentResult:
+        """The result of the image, or of the worst frame."""
+        return max(self.results, key=lambda result: _ORDER.index(result.verdict))
+
+    @property
+    def verdict(self) -> Verdict:
+        """The verdict of the worst frame; "doubtful" where some frames have failed."""
+        worst = self.result.verdict
+        some = any(result.verdict != "failed" for result in self.results)
+        return "doubtful" if worst == "failed" and some else worst
+
+    @property
+    def drift(self) -> Drift:
+        """One number per result."""
+        return drift_of(self.results, self.task.shape)
+
+    @property
+    def comparable(self) -> bool:
+        """Whether there is something aligned that can be compared with the reference."""
+        if not self.is_stack:
+            return self.inspection is not None
+        height, width = self.task.shape
+        return self.data is not None and height * width <= _MOST_PIXELS
+
+    def reason(self) -> str:
+        """Return the verdict's reason; of a stack which frames lie right, and which do not."""
+        if not self.is_stack:
+            negative = self.result.inverted and self.inspection is not None
+            return self.result.reason + " The moving image is a negative." * negative
+        counts = Counter(result.verdict for result in self.results)
+        parts = [f"{counts[verdict]} {verdict}" for verdict in _ORDER if counts[verdict]]
+        count = len(self.results)
+        said = [f"{count} frame{'s' * (count != 1)}: {', '.join(parts)}."]
+        wrong = [at for at, result in enumerate(self.results) if result.verdict != "aligned"]
+        if wrong:
+            named = ", ".join(map(str, wrong[:_NAMED])) + ", …" * (len(wrong) > _NAMED)
+            reason = self.results[wrong[0]].reason
+            said.append(f"Frame{'s' * (len(wrong) != 1)} {named}: {reason}")
+        if self.data is not None and not self.comparable:
+            said.append("The frames are too large to be compared here.")
+        return " ".join(said)
+
+    def rows(self) -> list[Row]:
+        """Return the table before and after."""
+        if self.is_stack:
+            return self._rows_of_frames()
+        return [] if self.inspection is None else before_after(self.result, self.inspection)
+
+    def _rows_of_frames(self) -> list[Row]:
+        good = [result for result in self.results if result.verdict != "failed"]
+        rows = [
+            Row(
+                "ECC, median",
+                _median([result.ecc_before for result in good]),
+                _median([result.ecc for result in good]),
+            ),
+            Row("uncertainty, px", "", _median([result.corner_uncertainty for result in good])),
+            Row("time, s", "", f"{sum(result.seconds for result in self.results):.2g}"),
+        ]
+        if good:
+            drift = self.drift
+            span = [f"{np.nanmax(np.abs(axis)):.2f}" for axis in (drift.x, drift.y)]
+            rows.insert(1, Row("largest shift (x, y), px", "", " / ".join(span)))
+        return rows
+
+    def record(self) -> dict[str, Any]:
+        """Return how the result came about, as plain values that JSON can hold."""
+        task = self.task
+        shared = provenance(
+            task.reference,
+            task.moving,
+            task.parameters.record(),
+            self.result,
+            initial=task.initial,
+            region={role: regions.record for role, regions in task.regions.items()} or None,
+        )
+        if not self.is_stack:
+            return shared
+        return {
+            **shared,
+            "frames": str(task.choice),
+            "axis": task.frames.axis,
+            # Where the frames follow each other in the world, along that axis.
+            "frame_places": list(task.frames.frame_places),
+            "frame_matrices": [each.matrix.tolist() for each in self.transforms],
+            "frame_verdicts": [result.verdict for result in self.results],
+            "drift": plain(self.drift),
+        }
+
+    def script(self) -> str:
+        """Return a Python script that finds the same transforms."""
+        return align_script(self.task, compared=self.inspection is not None)
+
+    def save(self, path: Path) -> None:
+        """Write the transform, or those of all frames, in the format that the suffix names.
+
+        Raises
+        ------
+        InputError
+            If it cannot be written.
+        """
+        if not self.is_stack:
+            self.result.transform.save(path)
+            return
+        verdicts = [result.verdict for result in self.results]
+        if not self.task.frame_by_frame:
+            verdicts *= len(self.transforms)
+        save_transforms(self.transforms, path, verdicts=verdicts)
+
+
+def _median(values: list[float]) -> str:
+    return f"{np.median(values):.3g}" if values else ""

@@ -1,0 +1,102 @@
+"""How a result came about, as plain values: enough to repeat the run."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import fields, is_dataclass
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..._transform.transform import Transform
+from ..._verdict.result import AlignmentResult
+from ..layers.snapshots import LayerSnapshot
+
+_PACKAGES = ("napari-ecc-align", "napari", "numpy", "opencv-python-headless", "scikit-image")
+# Large, or told elsewhere.
+_LEFT_OUT = {"transform", "covariance", "evidence"}
+
+
+def provenance(
+    reference: LayerSnapshot,
+    moving: LayerSnapshot,
+    parameters: Mapping[str, Any],
+    result: AlignmentResult,
+    *,
+    initial: Transform | None = None,
+    region: Mapping[str, Any] | None = None,
+) -> dict[str, Any]:
+    """Return how a result came about, as values that JSON can hold.
+
+    Parameters
+    ----------
+    reference, moving : LayerSnapshot
+        The images as they were.
+    parameters : mapping
+        What was chosen, by name.
+    result : AlignmentResult
+        What came of it.
+    initial : Transform, optional
+        Where the alignment was told to start.
+    region : mapping, optional
+        What the comparison was restricted to; see `regions.Region.record`.
+
+    Returns
+    -------
+    dict
+        Numbers that JSON has not (infinity, NaN) are None.
+    """
+    return {
+        "version": version("napari-ecc-align"),
+        "packages": _versions(),
+        "reference": reference.name,
+        "moving": moving.name,
+        "layers": {"reference": plain(reference.origin), "moving": plain(moving.origin)},
+        "parameters": plain(parameters),
+        "initial": None if initial is None else plain(initial),
+        "region": plain(region),
+        "matrix": result.transform.matrix.tolist(),
+        "model": result.transform.model,
+        **{
+            field.name: plain(getattr(result, field.name))
+            for field in fields(result)
+            if field.name not in _LEFT_OUT
+        },
+    }
+
+
+def plain(value: Any) -> Any:
+    """Return a value as what JSON can hold and gives back the same."""
+    if isinstance(value, Transform):
+        return {"matrix": value.matrix.tolist(), "model": value.model}
+    if is_dataclass(value) and not isinstance(value, type):
+        return {field.name: plain(getattr(value, field.name)) for field in fields(value)}
+    if isinstance(value, Mapping):
+        return {str(key): plain(item) for key, item in value.items()}
+    if isinstance(value, np.generic):
+        return plain(value.item())
+    if isinstance(value, np.ndarray):
+        return plain(value.tolist())
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if value is None or isinstance(value, (str, int)):
+        return value
+    if isinstance(value, (Path, complex)):
+        return str(value)
+    if isinstance(value, (Sequence, set, frozenset)):
+        return [plain(item) for item in value]
+    return str(value)
+
+
+def _versions() -> dict[str, str | None]:
+    found: dict[str, str | None] = {}
+    for name in _PACKAGES:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            # OpenCV goes by several names.
+            found[name] = None
+    return found

@@ -1,0 +1,219 @@
+"""The Python script that repeats what was clicked."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib.resources import files
+from typing import Any
+
+import numpy as np
+
+from ..layers.frame_regions import PaintedFrames, Regions
+from ..layers.stack_snapshots import StackSnapshot
+from ..layers.world import PixelGrid, unit_factors
+from .task import Task
+
+_TIFF = (".tif", ".tiff", ".lsm")
+_OWN = (
+    "align",
+    "align_stack",
+    "before_after",
+    "frame_transforms",
+    "inspect_alignment",
+    "polygon_mask",
+    "sample",
+)
+_OTHERS = {
+    "iio.imread": "import imageio.v3 as iio",
+    "np.load": "import numpy as np",
+    "zarr.open_group": "import zarr",
+    "imread": "from tifffile import imread",
+}
+
+
+@dataclass(frozen=True)
+class ImageSource:
+    """Where a script finds an image.
+
+    Attributes
+    ----------
+    expression : str
+        What yields the array.
+    note : str
+        A comment for the reader; empty if the expression works as it is.
+    """
+
+    expression: str
+    note: str = ""
+
+
+def align_script(task: Task, *, compared: bool) -> str:
+    """Return a script that finds the same transforms to the last bit.
+
+    Parameters
+    ----------
+    task : Task
+        What was asked.
+    compared : bool
+        Whether the two images are compared afterwards.
+    """
+    from jinja2 import Environment, StrictUndefined, select_autoescape
+
+    frames = "moving" if task.choice is None else "frames"
+    images = {frames: _stack_source(task.frames)}
+    options = {name: repr(value) for name, value in vars(task.parameters.search).items()}
+    fixed = "reference"
+    if task.references is not None:
+        fixed = "references"
+        images[fixed] = _stack_source(task.references)
+    elif task.anchor is None:
+        images = {fixed: image_source(task.reference.origin), **images}
+    if task.frame_by_frame:
+        options = {"reference": fixed if task.anchor is None else repr(task.anchor), **options}
+    if task.initial is not None:
+        options["initial"] = repr(task.initial.matrix.tolist())
+    sides = {
+        "reference": (frames if task.anchor is not None else fixed, task.reference.grid),
+        "moving": (frames, task.moving.grid),
+    }
+    masks = {
+        f"{role}_mask": _mask_lines(regions, *sides[role])
+        for role, regions in task.regions.items()
+    }
+    # Nothing of it is HTML.
+    environment = Environment(
+        autoescape=select_autoescape(default_for_string=False),
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    template = files(__package__).joinpath("templates", "script.py.j2").read_text("utf-8")
+    one = "moving" if task.choice is None else f"frames[{task.frames.number(task.frames.on_show)}]"
+    thresholding = task.parameters.thresholding.keywords()
+    body = environment.from_string(template).render(
+        images=images,
+        masks=masks,
+        options=options,
+        frame_by_frame=task.frame_by_frame,
+        stack=task.choice is not None,
+        moving=one,
+        compared=compared,
+        thresholding={name: repr(value) for name, value in thresholding.items()},
+    )
+    return f"{_imports(body)}\n\n{body}"
+
+
+def _imports(body: str) -> str:
+    """Return the lines that import what a script calls."""
+
+    def called(name: str) -> bool:
+        return re.search(rf"(?<![\w.]){re.escape(name)}\(", body) is not None
+
+    own = ", ".join(name for name in _OWN if called(name))
+    others = [line for name, line in _OTHERS.items() if called(name)]
+    return "\n".join([*others, f"from napari_ecc_align import {own}"])
+
+
+def image_source(record: Mapping[str, Any]) -> ImageSource:
+    """Return where a script finds an image: in a file, a sample, or nowhere that is known.
+
+    Parameters
+    ----------
+    record : mapping
+        What `layer_origin` says of the layer.
+    """
+    index = record["index"]
+    plane = f"[{', '.join(str(number) for number in index)}]" if index else ""
+    sample, path = record["sample"], record["path"]
+    if sample is not None and sample[0] == "napari-ecc-align":
+        found = _from_sample(sample[1], record["name"])
+        if found is not None:
+            return found
+    if path is not None and record["levels"] == 1 and _is_plain_image(path):
+        if path.lower().endswith(_TIFF):
+            return ImageSource(f"imread({path!r}){plane}")
+        return ImageSource(f"iio.imread({path!r}){plane}")
+    if path is not None and record["levels"] > 1 and not index and _is_zarr(path):
+        opened = f"zarr.open_group({path!r}, mode='r')"
+        levels = f"[{opened}[key] for key in sorted({opened}.array_keys())]"
+        return ImageSource(levels)
+    sizes = f" and {record['levels'] - 1} smaller sizes of it" if record["levels"] > 1 else ""
+    return ImageSource(
+        f"np.load({record['name'] + '.npy'!r}){plane}",
+        f"layer {record['name']!r}, shape {tuple(record['shape'])}{sizes}: put your own file here",
+    )
+
+
+def _stack_source(frames: StackSnapshot) -> ImageSource:
+    """Return where a script finds the frames of a stack, or a single image."""
+    index: list[Any] = list(frames.shown.index)
+    if frames.leading:
+        index[frames.axis] = ":"
+    while index and index[-1] == ":":
+        index.pop()
+    return image_source({**frames.shown.origin, "index": index})
+
+
+def _mask_lines(regions: Regions, image: str, grid: PixelGrid) -> list[str]:
+    """Return lines of which the last one is an expression for a mask, or one for each frame."""
+    if isinstance(regions, PaintedFrames):
+        note = (
+            f"# not 0 where a pixel of {image} counts, of the same shape: put your own file here"
+        )
+        return [note, f"np.load({regions.record['name'] + '.npy'!r})"]
+    plane = f"{image}[0]" if image in ("frames", "references") else image
+    if len(regions.drawn) == 1:
+        return [_mask_expression(plane, regions.record, grid)]
+    drawn = [
+        f"    {frame}: {_mask_expression(plane, region.record, grid)},"
+        for frame, region in regions.drawn.items()
+    ]
+    chosen = "drawn[min(drawn, key=lambda at: abs(at - number))]"
+    return ["drawn = {", *drawn, "}", f"[{chosen} for number in range(len({image}))]"]
+
+
+def _mask_expression(image: str, region: Mapping[str, Any], grid: PixelGrid) -> str:
+    """Return what yields the mask of a region on an image's pixels.
+
+    Parameters
+    ----------
+    image : str
+        What yields the image in the script.
+    region : mapping
+        From `Region.record`.
+    grid : PixelGrid
+        The image's pixels.
+    """
+    if "polygons" not in region:
+        return f"np.load({region['name'] + '.npy'!r})"
+    units = region["units"]
+    factors = np.ones(2) if units is None else unit_factors(units, grid.units)
+    back = np.linalg.inv(grid.matrix)
+    parts = []
+    for polygon in region["polygons"]:
+        vertices = (np.array(polygon) * factors) @ back[:2, :2].T + back[:2, 2]
+        parts.append(f"polygon_mask({image}.shape[:2], {vertices.tolist()!r})")
+    return " | ".join(parts)
+
+
+def _from_sample(key: str, layer_name: str) -> ImageSource | None:
+    from ..._images.samples import sample
+
+    pair = sample(key)
+    for attribute in ("reference", "moving"):
+        if layer_name == getattr(pair, f"{attribute}_name"):
+            return ImageSource(f"sample({key!r}).{attribute}")
+    if layer_name in pair.siblings:
+        return ImageSource(f"sample({key!r}).siblings[{layer_name!r}]")
+    return None
+
+
+def _is_zarr(path: str) -> bool:
+    return path.rstrip("/\\").lower().endswith(".zarr")
+
+
+def _is_plain_image(path: str) -> bool:
+    return path.lower().endswith((*_TIFF, ".png", ".jpg", ".jpeg", ".bmp", ".gif"))

@@ -1,0 +1,147 @@
+"""What runs in a worker thread: arrays in, a finished run out, never a layer in between."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Generator
+from dataclasses import replace
+from typing import Any, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..._align.drift import frame_transforms
+from ..._align.pair import align_steps
+from ..._align.progress import Progress
+from ..._align.stack import FrameProgress, stack_steps
+from ..._common.errors import InputError
+from ..._common.steps import retold
+from ..._compare.inspection import Inspection, inspection_steps
+from ..._images.sources import is_lazy, is_multiscale
+from ..._transform.transform import Transform
+from ..shared.refusal import Refusal, refusing
+from .finished_run import FinishedRun
+from .task import Task
+
+Result = TypeVar("Result")
+
+_INTERVAL = 0.03
+# Of a lazy image no more than this is computed whole, as a comparison needs it.
+_MOST_PIXELS = 2**27
+
+
+def run_steps(task: Task) -> Generator[Progress, None, FinishedRun | Refusal]:
+    """Align, and resample or compare, what a task says.
+
+    Returns
+    -------
+    generator
+        Yields a `Progress` often enough to cancel and rarely enough to draw, of a stack a
+        `FrameProgress` after every frame, and returns the run, or a `Refusal`. No exception
+        leaves it.
+    """
+    return (yield from refusing(lambda: _steps(task)))
+
+
+def inspect_steps(task: Task, transform: Transform) -> Generator[str, None, Inspection | Refusal]:
+    """Compare two images as they lie, with another threshold or difference than before."""
+
+    def steps() -> Generator[str, None, Inspection]:
+        yield "comparing"
+        reference, moving = np.asarray(task.reference.data), np.asarray(task.moving.data)
+        return (yield from _inspection_steps(task, reference, moving, transform, task.masks()))
+
+    return (yield from refusing(steps))
+
+
+def _steps(task: Task) -> Generator[Progress, None, FinishedRun]:
+    yield Progress(0.0, "reading the layers")
+    align = _align_frames if task.frame_by_frame else _align_plane
+    run = yield from align(task, task.masks())
+    if run.verdict == "failed" or run.inspection is not None or not task.resamples:
+        return run
+    data = yield from task.frames.resample_steps(
+        run.transforms, task.shape, task.parameters.resampling
+    )
+    return replace(run, data=data)
+
+
+def _align_frames(task: Task, masks: dict[str, Any]) -> Generator[Progress, None, FinishedRun]:
+    others = task.references
+    reference: Any = task.anchor
+    if others is not None and len(others) != len(task.frames):
+        raise InputError(
+            f"The reference has {len(others)} frames and the moving stack {len(task.frames)}: "
+            "choose stacks of the same length, or a single image as the reference"
+        )
+    if reference is None:
+        reference = np.asarray(task.reference.data) if others is None else others
+    steps = stack_steps(
+        task.frames, task.parameters.search, reference=reference, initial=task.initial, **masks
+    )
+    results = yield from _seldom(steps)
+    return FinishedRun(task, results, frame_transforms(results))
+
+
+def _align_plane(task: Task, masks: dict[str, Any]) -> Generator[Progress, None, FinishedRun]:
+    """Align the plane on show, whose transform goes for all frames, and compare a single image."""
+    sources = task.reference.source, task.moving.source
+    held = [_in_memory(image) for image in sources]
+    reference, moving = (
+        there if here is None else here for here, there in zip(held, sources, strict=True)
+    )
+    steps = align_steps(reference, moving, task.parameters.search, initial=task.initial, **masks)
+    result = yield from _seldom(steps)
+    transform = result.transform
+    run = FinishedRun(task, [result], [transform] * len(task.frames))
+    if result.verdict == "failed" or task.choice is not None:
+        return run
+    if any(image is None for image in held):
+        reason = f"{result.reason} The images are too large to be compared here."
+        return replace(run, results=[replace(result, reason=reason)])
+    comparing = Progress(1.0, "comparing", transform)
+    yield comparing
+    inspection = yield from retold(
+        _inspection_steps(task, reference, moving, transform, masks), lambda _: comparing
+    )
+    return replace(run, inspection=inspection, data=inspection.aligned)
+
+
+def _inspection_steps(
+    task: Task,
+    reference: NDArray[Any],
+    moving: NDArray[Any],
+    transform: Transform,
+    masks: dict[str, Any],
+) -> Generator[str, None, Inspection]:
+    return inspection_steps(
+        reference,
+        moving,
+        transform,
+        thresholding=task.parameters.thresholding,
+        mode=task.parameters.difference,
+        resampling=task.parameters.resampling,
+        **masks,
+    )
+
+
+def _in_memory(image: Any) -> NDArray[Any] | None:
+    """Return an image's full resolution, or None if it is not in memory and had better not be."""
+    finest = image[0] if is_multiscale(image) else image
+    if is_lazy(finest) and finest.shape[0] * finest.shape[1] > _MOST_PIXELS:
+        return None
+    return np.asarray(finest)
+
+
+def _seldom(steps: Generator[Progress, None, Result]) -> Generator[Progress, None, Result]:
+    """Drop steps that come sooner after another than a person could see; no whole frame's."""
+    last = 0.0
+    while True:
+        try:
+            step = next(steps)
+        except StopIteration as stop:
+            result: Result = stop.value
+            return result
+        if isinstance(step, FrameProgress) or time.perf_counter() - last >= _INTERVAL:
+            yield step
+            last = time.perf_counter()

@@ -1,0 +1,148 @@
+"""One run of the Align form: all that it needs, taken before it starts."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+from dataclasses import dataclass, replace
+from typing import Any
+
+from ..._align.stack import Anchor
+from ..._compare.difference import DifferenceMode
+from ..._compare.thresholding import Thresholding
+from ..._ecc.options import SearchOptions
+from ..._images.warping import Resampling
+from ..._transform.transform import Transform
+from ..layers.aligned_layers import Output
+from ..layers.frame_regions import Regions
+from ..layers.snapshots import LayerSnapshot
+from ..layers.stack_snapshots import StackSnapshot
+from .frame_choice import FrameChoice
+
+LayerIds = tuple[Hashable, Hashable]
+"""The ids of a reference and a moving layer."""
+
+
+@dataclass(frozen=True)
+class Parameters:
+    """What a person chose: how to search, how to resample, how to compare, what to make."""
+
+    search: SearchOptions
+    resampling: Resampling
+    thresholding: Thresholding
+    difference: DifferenceMode
+    output: Output = "resample"
+
+    def record(self) -> dict[str, Any]:
+        """Return what was chosen, by name, for the provenance."""
+        return {
+            **vars(self.search),
+            "thresholding": self.thresholding,
+            "difference": self.difference,
+            "interpolation": self.resampling.interpolation,
+            "output": self.output,
+        }
+
+
+@dataclass(frozen=True, eq=False)
+class Task:
+    """What to align, and how.
+
+    Attributes
+    ----------
+    layer_ids : tuple
+        The ids of the reference and the moving layer.
+    reference : LayerSnapshot
+        The reference's plane on show.
+    frames : StackSnapshot
+        What is aligned: the frames of a stack, or a single image as a stack of one.
+    parameters : Parameters
+        What was chosen.
+    initial : Transform or None
+        Where the search begins.
+    reference_regions, moving_regions : FrameRegions, PaintedFrames or None
+        Where what a frame is aligned to, and the frame, are compared; None is everywhere.
+    choice : FrameChoice or None
+        What is to happen to the frames; None of a single image.
+    references : StackSnapshot or None
+        The reference, if it is another stack whose frames go with those of the moving one.
+    """
+
+    layer_ids: LayerIds
+    reference: LayerSnapshot
+    frames: StackSnapshot
+    parameters: Parameters
+    initial: Transform | None = None
+    reference_regions: Regions | None = None
+    moving_regions: Regions | None = None
+    choice: FrameChoice | None = None
+    references: StackSnapshot | None = None
+
+    @property
+    def moving(self) -> LayerSnapshot:
+        """The moving layer's plane on show."""
+        return self.frames.shown
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """(height, width) of the reference, and so of what is resampled on it."""
+        return self.reference.grid.shape
+
+    @property
+    def frame_by_frame(self) -> bool:
+        """Whether every frame of a stack is aligned."""
+        return self.choice is not None and self.choice.mode == "every frame"
+
+    @property
+    def anchor(self) -> Anchor | int | None:
+        """What the frames of a stack that is aligned to itself are aligned to; None of others."""
+        return None if self.choice is None else self.choice.anchor
+
+    @property
+    def one_reference_each(self) -> bool:
+        """Whether each frame has a mask of its own on what it is aligned to."""
+        return self.frame_by_frame and (self.anchor is not None or self.references is not None)
+
+    @property
+    def resamples(self) -> bool:
+        """Whether a new layer is wanted: the frames of one cannot be moved each on its own."""
+        return self.frame_by_frame or self.parameters.output != "move"
+
+    @property
+    def moves(self) -> bool:
+        """Whether the moving layer itself is to be moved."""
+        return not self.frame_by_frame and self.parameters.output in ("move", "both")
+
+    def compared_as(self, parameters: Parameters) -> Task:
+        """Return the task with another way to look at what it finds."""
+        chosen = replace(
+            self.parameters,
+            resampling=parameters.resampling,
+            thresholding=parameters.thresholding,
+            difference=parameters.difference,
+        )
+        return replace(self, parameters=chosen)
+
+    def masks(self) -> dict[str, Any]:
+        """Return the masks of `align`, or of `align_stack` if all frames are aligned.
+
+        Raises
+        ------
+        InputError
+            If a region lies outside its image.
+        """
+        every = len(self.frames) if self.frame_by_frame else 1
+        sides = (
+            ("reference", self.reference, every if self.one_reference_each else 1),
+            ("moving", self.moving, every),
+        )
+        return {
+            f"{role}_mask": self.regions[role].masks(image.grid, count)
+            for role, image, count in sides
+            if role in self.regions
+        }
+
+    @property
+    def regions(self) -> dict[str, Regions]:
+        """The regions by image; of an image that is compared everywhere there is none."""
+        sides = {"reference": self.reference_regions, "moving": self.moving_regions}
+        return {role: regions for role, regions in sides.items() if regions is not None}

@@ -1,0 +1,44 @@
+"""The dialogs that ask where a transform is to be saved, or which one to load."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from qtpy.QtWidgets import QFileDialog, QWidget
+
+from ..._transform.files import FORMATS
+
+_ALL = "Transforms (" + " ".join(f"*{suffix}" for suffix in FORMATS) + ")"
+
+
+def ask_where_to_save(
+    parent: QWidget, name: str, formats: Mapping[str, str] = FORMATS
+) -> Path | None:
+    """Return the file that a person chose, with a suffix; None if they thought better of it.
+
+    Parameters
+    ----------
+    parent : QWidget
+        What the dialog is in front of.
+    name : str
+        What the file is called at first, without a suffix.
+    formats : mapping of str to str
+        What each suffix stands for; the first is offered.
+    """
+    kinds = {f"{words} (*{suffix})": suffix for suffix, words in formats.items()}
+    title = "Save the transform" if formats is FORMATS else "Save the transforms of all frames"
+    chosen, kind = QFileDialog.getSaveFileName(parent, title, f"{name}.json", ";;".join(kinds))
+    if not chosen:
+        return None
+    if any(chosen.lower().endswith(suffix) for suffix in formats):
+        return Path(chosen)
+    return Path(chosen + kinds.get(kind, ".json"))
+
+
+def ask_what_to_load(parent: QWidget) -> Path | None:
+    """Return the file that a person chose, or None."""
+    chosen, _ = QFileDialog.getOpenFileName(
+        parent, "Load a transform", "", f"{_ALL};;All files (*)"
+    )
+    return Path(chosen) if chosen else None

@@ -1,0 +1,27 @@
+"""Pieces of HTML that several forms show."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from ..._compare.binary import COLOURS, ONLY_ALIGNED, ONLY_REFERENCE
+
+VERDICT_COLOURS: dict[str, str] = {
+    "aligned": "#2a9d4a",
+    "doubtful": "#d98a00",
+    "failed": "#e0484d",
+}
+"""Readable on napari's dark and light themes alike."""
+
+MEANINGS = {ONLY_REFERENCE: "only in reference", ONLY_ALIGNED: "only in moving"}
+"""What the labels of a binary difference say."""
+
+
+def legend(label: int) -> str:
+    """Return the colour of a label of a binary difference, and what it says."""
+    return f'<span style="color: rgb{COLOURS[label]}">&#9632;</span> {MEANINGS[label]}'
+
+
+def table(rows: Iterable[str]) -> str:
+    """Return a table as wide as the form."""
+    return f'<table cellspacing="0" cellpadding="4" width="100%">{"".join(rows)}</table>'

@@ -1,0 +1,83 @@
+"""Two combo boxes that follow the viewer's image layers without losing the person's choice."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from magicgui.widgets import ComboBox, Container, Widget
+
+from ..layers.attributes import is_result, layer_with_id, on_layer_changes
+from ..layers.stack_snapshots import is_stack
+
+if TYPE_CHECKING:
+    from napari.components import ViewerModel
+    from napari.layers import Image
+
+
+class LayerPair(Container):  # type: ignore[type-arg]
+    """A reference and a moving layer, chosen from the images of a viewer.
+
+    The first two images are chosen already. A choice lasts as long as its layer does, whatever
+    else is added, removed, renamed or moved.
+
+    Parameters
+    ----------
+    viewer : napari.components.ViewerModel
+        Whose images are offered.
+    *more : magicgui widget
+        Shown below the two, in the same form.
+    """
+
+    def __init__(self, viewer: ViewerModel, *more: Widget) -> None:
+        self._viewer = viewer
+        self._alone = False
+        self.reference = ComboBox(
+            choices=self._images,
+            nullable=True,
+            label="reference",
+            tooltip="The image that stays where it is",
+        )
+        self.moving = ComboBox(
+            choices=self._images,
+            nullable=True,
+            label="moving",
+            tooltip="The image that is laid on the reference",
+        )
+        super().__init__(widgets=[self.reference, self.moving, *more])
+        self.margins = (0, 0, 0, 0)
+        on_layer_changes(viewer, self._follow)
+        self._follow()
+
+    def choose(self, reference: object, moving: object) -> None:
+        """Choose two layers by their ids."""
+        for box, identity in ((self.reference, reference), (self.moving, moving)):
+            layer = layer_with_id(self._viewer, identity)
+            if layer in box.choices:
+                box.value = layer
+
+    def _images(self, _: object = None) -> list[Image]:
+        from napari.layers import Image
+
+        return [layer for layer in self._viewer.layers if isinstance(layer, Image)]
+
+    def _follow(self, _: object = None) -> None:
+        """Offer the layers there are, and fill an empty choice with the first that fits."""
+        self.reference.reset_choices()
+        self.moving.reset_choices()
+        candidates = [layer for layer in self._images() if not is_result(layer)]
+        for box, other in ((self.reference, self.moving), (self.moving, self.reference)):
+            free = [layer for layer in candidates if layer != other.value]
+            if box.value is None and free:
+                box.value = free[0]
+        self._follow_alone(candidates)
+
+    def _follow_alone(self, candidates: list[Image]) -> None:
+        """Choose a lone stack twice, to be aligned to itself, until there is another image."""
+        if len(candidates) == 1 and self.moving.value is None and is_stack(candidates[0]):
+            self.moving.value = candidates[0]
+            self._alone = True
+        elif len(candidates) > 1 and self._alone:
+            self._alone = False
+            if self.moving.value == self.reference.value:
+                others = [layer for layer in candidates if layer != self.reference.value]
+                self.moving.value = others[0]
