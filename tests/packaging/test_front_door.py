@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
+import runpy
 from pathlib import Path
 
 import pytest
@@ -59,3 +60,15 @@ def test_the_version_is_that_of_the_distribution() -> None:
     from importlib.metadata import version
 
     assert napari_ecc_align.__version__ == version("napari-ecc-align")
+
+
+def test_the_map_of_the_house_is_as_the_house_is() -> None:
+    drawn = runpy.run_path(str(ROOT / "docs" / "make_house_map.py"))
+    page = (ROOT / "docs" / "house.md").read_text("utf-8")
+    assert drawn["written"](page) == page, "run docs/make_house_map.py"
+
+
+def test_every_place_that_the_map_names_is_there() -> None:
+    page = (ROOT / "docs" / "house.md").read_text("utf-8")
+    for place in re.findall(r"`(_\w+(?:/\w+)*)`", page):
+        assert (SOURCE / place).is_dir() or (SOURCE / f"{place}.py").is_file(), place
