@@ -59,11 +59,7 @@ class PairFiles:
     @property
     def images(self) -> list[tuple[str, Path]]:
         """The role or flavour, and the file, of every image of the pair."""
-        return [
-            ("reference", self.reference),
-            ("moving", self.moving),
-            *self.siblings.items(),
-        ]
+        return [("reference", self.reference), ("moving", self.moving), *self.siblings.items()]
 
     @property
     def flavours(self) -> list[tuple[str, Path]]:

@@ -44,7 +44,7 @@ class PairJob:
     Attributes
     ----------
     pair : PairFiles
-        Paths in it are with_absolute_paths.
+        The paths in it are absolute.
     settings : BatchSettings
         How.
     out : Path
