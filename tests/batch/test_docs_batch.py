@@ -76,7 +76,7 @@ def test_there_is_something_to_check():
 
 @pytest.mark.parametrize("arguments", of("ecc-align"), ids=" ".join)
 def test_our_own_commands_parse(arguments):
-    assert build_parser().parse_args(arguments).run
+    assert build_parser().parse_args(arguments).command == arguments[0]
 
 
 @pytest.mark.parametrize("part", ["scheduler", "worker"])

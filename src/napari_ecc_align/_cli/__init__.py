@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import traceback
 from collections.abc import Sequence
+from importlib import import_module
 
 from .._common.errors import InputError
 from .console import complain, flush, never_fail_to_encode
@@ -65,7 +66,9 @@ def _run(arguments: Sequence[str] | None) -> int:
     except BrokenPipeError:
         # Some versions of argparse let it through when the reader of the help has gone.
         return 0
-    code: int = chosen.run(chosen)
+    # What a command needs, such as OpenCV, is loaded when there is work for it.
+    command = import_module(f".{chosen.command}", __package__)
+    code: int = getattr(command, f"run_{chosen.command}")(chosen)
     return code
 
 

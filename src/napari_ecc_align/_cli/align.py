@@ -12,14 +12,14 @@ from numpy.typing import NDArray
 from .._align.pair import align_steps
 from .._common.errors import InputError
 from .._common.steps import outcome_of
-from .._compare.inspection import before_after, inspect_alignment
+from .._compare.inspection import inspect_alignment
 from .._ecc.options import SearchOptions
 from .._images.files.images import read_image
 from .._transform.files import AFFINE_ONLY, check_suffix
 from .._transform.transform import Transform
 from .console import progress_bar, say
 from .outputs import check_folder, check_outputs, result_paths, write_results
-from .show import EXIT_CODES, report, table_lines, to_json, verdict_line, written_line
+from .show import EXIT_CODES, report, result_text, to_json
 from .values import check_fill
 
 
@@ -29,44 +29,42 @@ def run_align(chosen: argparse.Namespace) -> int:
     _check_transform_out(chosen.transform_out, chosen.out, chosen.model)
     initial = Transform.load(chosen.initial) if chosen.initial else None
     reference, moving = read_image(chosen.reference), read_image(chosen.moving)
-    reference_mask = _read_mask(chosen.mask, chosen.reference, reference)
-    moving_mask = _read_mask(chosen.moving_mask, chosen.moving, moving)
+    masks: dict[str, Any] = {
+        "reference_mask": _read_mask(chosen.mask, chosen.reference, reference),
+        "moving_mask": _read_mask(chosen.moving_mask, chosen.moving, moving),
+    }
     check_fill(chosen.fill, moving)
-    given = [chosen.reference, chosen.moving, chosen.mask, chosen.moving_mask, chosen.initial]
+    optional = [chosen.mask, chosen.moving_mask, chosen.initial]
+    given = [chosen.reference, chosen.moving, *filter(None, optional)]
     paths = result_paths(chosen.out, chosen.moving, moving.dtype)
-    check_outputs(paths.values(), filter(None, given), overwrite=chosen.overwrite)
+    check_outputs(paths.values(), given, overwrite=chosen.overwrite)
     if chosen.transform_out:
-        taken = [*filter(None, given), *paths.values()]
+        taken = [*given, *paths.values()]
         check_outputs([chosen.transform_out], taken, overwrite=chosen.overwrite)
     options = SearchOptions(**{f.name: getattr(chosen, f.name) for f in fields(SearchOptions)})
-    masks: dict[str, Any] = {"reference_mask": reference_mask, "moving_mask": moving_mask}
     with progress_bar() as show:
         steps = align_steps(reference, moving, options, initial=initial, **masks)
         result = outcome_of(steps, show)
-    if result.verdict == "failed":
-        say(to_json(report(result, None, {})) if chosen.json else verdict_line(result))
-        if not chosen.json:
-            say("Nothing was written.")
-        return EXIT_CODES[result.verdict]
-    inspection = inspect_alignment(
-        reference,
-        moving,
-        result.transform,
-        method=chosen.method,
-        mode=chosen.difference,
-        interpolation=chosen.interpolation,
-        fill=chosen.fill,
-        **masks,
-    )
-    write_results(paths, result, inspection, overwrite=chosen.overwrite)
-    if chosen.transform_out:
-        result.transform.save(chosen.transform_out, overwrite=chosen.overwrite)
+    inspection, written = None, dict[str, Path]()
+    if result.verdict != "failed":
+        inspection = inspect_alignment(
+            reference,
+            moving,
+            result.transform,
+            method=chosen.method,
+            mode=chosen.difference,
+            interpolation=chosen.interpolation,
+            fill=chosen.fill,
+            **masks,
+        )
+        written = paths
+        write_results(paths, result, inspection, overwrite=chosen.overwrite)
+        if chosen.transform_out:
+            result.transform.save(chosen.transform_out, overwrite=chosen.overwrite)
     if chosen.json:
-        say(to_json(report(result, inspection, paths)))
+        say(to_json(report(result, inspection, written)))
     else:
-        say(verdict_line(result))
-        say("\n".join(table_lines(before_after(result, inspection))))
-        say(written_line(chosen.out, paths))
+        say(result_text(result, inspection, written))
     return EXIT_CODES[result.verdict]
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import sys
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import asdict, fields
@@ -16,7 +15,7 @@ from .._batch.report.report import CSV, HTML, row, worst_first
 from .._batch.run.run_plan import Counts, Finished, done_already, run_plan
 from .._batch.settings import BatchSettings
 from .._common.errors import InputError
-from .console import complain, say
+from .console import complain, say, terminal_bar
 from .show import finite
 
 _MOST_LINES = 20
@@ -42,7 +41,8 @@ def run_batch(chosen: argparse.Namespace) -> int:
     if chosen.dry_run:
         if chosen.json:
             for pair in plan.pairs:
-                _say_line(_pair_line(pair))
+                images = {role: str(path) for role, path in pair.images}
+                _say_line({"event": "planned", "name": pair.name, "images": images})
         else:
             _say_some([_pair_text(pair) for pair in plan.pairs], " (--json lists all)")
         return int(any(problem.pair is not None for problem in plan.problems))
@@ -65,9 +65,8 @@ def _run(plan: Plan, chosen: argparse.Namespace) -> int:
                 counts = finished.counts
                 show(finished)
                 if chosen.json:
-                    progress = {"done": counts.done, "total": finished.total}
-                    document = {"event": "pair", **progress, **row(finished.record)}
-                    _say_line({**document, "resumed": finished.resumed})
+                    said = {"event": "pair", "done": counts.done, "total": finished.total}
+                    _say_line({**said, **row(finished.record), "resumed": finished.resumed})
                 if not finished.record.fine:
                     not_fine.append(finished.record)
         except InputError as error:
@@ -79,56 +78,37 @@ def _run(plan: Plan, chosen: argparse.Namespace) -> int:
     if chosen.json:
         _say_line({"event": "done", **asdict(counts), "report": files})
     else:
-        _say_some([_verdict_text(record) for record in sorted(not_fine, key=worst_first)])
-        say(f"{_counts_text(counts)}. Report: {files['html']}")
+        ordered = sorted(not_fine, key=worst_first)
+        _say_some([f"{record.outcome}: {record.name}: {record.reason}" for record in ordered])
+        say(
+            f"{counts.aligned} aligned, {counts.passed_through} passed through, "
+            f"{counts.doubtful} doubtful, {counts.failed} failed. Report: {files['html']}"
+        )
     return 0 if counts.all_fine else 1
 
 
 @contextmanager
 def _progress(total: int) -> Iterator[Any]:
     """Show rate, remaining time and counts on a terminal's standard error."""
-    from tqdm import tqdm
-
-    hidden = sys.stderr is None or not sys.stderr.isatty()
     # The bar comes last: where there is little room, it is the one to shrink.
     shape = "{n_fmt}/{total_fmt} [{elapsed}<{remaining}, {rate_fmt}{postfix}] |{bar}|"
-    options = {"unit": "pair", "smoothing": 0.1, "dynamic_ncols": True, "bar_format": shape}
-    with tqdm(total=total, disable=hidden, **options) as bar:
+    with terminal_bar(total, shape, unit="pair", smoothing=0.1, dynamic_ncols=True) as bar:
 
         def show(finished: Finished) -> None:
-            if finished.resumed and not hidden:
+            if finished.resumed and not bar.disable:
                 # What an earlier run has done says nothing of the rate.
                 bar.initial += 1
             bar.update(1)
-            bar.set_postfix_str(_worst_first(finished.counts), refresh=False)
+            counts = finished.counts
+            text = f"{counts.doubtful} doubtful, {counts.failed} failed, "
+            text += f"{counts.aligned} aligned, {counts.passed_through} passed"
+            bar.set_postfix_str(text, refresh=False)
 
         yield show
 
 
-def _counts_text(counts: Counts) -> str:
-    return (
-        f"{counts.aligned} aligned, {counts.passed_through} passed through, "
-        f"{counts.doubtful} doubtful, {counts.failed} failed"
-    )
-
-
-def _worst_first(counts: Counts) -> str:
-    return (
-        f"{counts.doubtful} doubtful, {counts.failed} failed, "
-        f"{counts.aligned} aligned, {counts.passed_through} passed"
-    )
-
-
-def _verdict_text(record: Record) -> str:
-    return f"{record.outcome}: {record.name}: {record.reason}"
-
-
 def _plan_text(plan: Plan, done: int | None) -> list[str]:
-    flavours = dict.fromkeys(
-        flavour
-        for pair in plan.pairs
-        for flavour in (pair.flavour, *(sibling.flavour for sibling in pair.siblings))
-    )
+    flavours = dict.fromkeys(flavour for pair in plan.pairs for flavour, _ in pair.flavours)
     lines = [f"{len(plan.pairs)} pairs; {', '.join(flavours)} to {plan.out}"]
     if done:
         lines.append(f"  {done} of them are done already")
@@ -140,7 +120,7 @@ def _plan_text(plan: Plan, done: int | None) -> list[str]:
 
 
 def _pair_text(pair: PairFiles) -> str:
-    siblings = "".join(f" + {sibling.path}" for sibling in pair.siblings)
+    siblings = "".join(f" + {path}" for path in pair.siblings.values())
     return f"{pair.name}: {pair.reference} <- {pair.moving}{siblings}"
 
 
@@ -150,16 +130,8 @@ def _plan_line(plan: Plan, done: int | None) -> dict[str, Any]:
         "pairs": len(plan.pairs),
         **({} if done is None else {"done": done}),
         "out": str(plan.out),
-        "problems": [
-            {"path": str(problem.path), "reason": problem.reason, "pair": problem.pair}
-            for problem in plan.problems
-        ],
+        "problems": [{**vars(problem), "path": str(problem.path)} for problem in plan.problems],
     }
-
-
-def _pair_line(pair: PairFiles) -> dict[str, Any]:
-    images = {role: str(path) for role, path in pair.images}
-    return {"event": "planned", "name": pair.name, "images": images}
 
 
 def _some(lines: list[str], hint: str = "") -> list[str]:

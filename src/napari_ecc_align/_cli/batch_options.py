@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import argparse
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from .._batch.settings import BINARY_RESAMPLINGS, DOUBTFUL, MISSING_SIBLINGS, BatchSettings
-from .options import add_estimation_options, add_resampling_options
+from .options import add_estimation_options, add_resampling_options, add_value
 from .values import count, seconds, small_number
 
 _DESCRIPTION = """\
@@ -31,7 +32,6 @@ def add_batch(commands: Any) -> None:
     """Add the command ``batch`` to the parser's commands."""
     command = commands.add_parser(
         "batch",
-        allow_abbrev=False,
         help="align a whole dataset, every flavour of it, and report every doubtful pair",
         description=_DESCRIPTION,
         epilog=_EPILOG,
@@ -43,46 +43,33 @@ def add_batch(commands: Any) -> None:
     add_resampling_options(resampling)
     _add_outputs(resampling)
     _add_running(command.add_argument_group("how to run"))
-    command.set_defaults(run=_run_batch, **BatchSettings().as_document())
+    command.set_defaults(**asdict(BatchSettings()))
 
 
 def _add_inputs(group: argparse._ArgumentGroup) -> None:
+    many: dict[str, Any] = {"action": "append", "default": []}
     group.add_argument("--reference", metavar="REFERENCE", help="the images that stay")
     group.add_argument("--moving", metavar="MOVING", help="the images to be aligned")
-    group.add_argument(
-        "--sibling",
-        action="append",
-        default=[],
-        metavar="SIBLING",
-        help="other flavours of the moving images, which get the same transform (repeatable)",
+    text = "other flavours of the moving images, which get the same transform (repeatable)"
+    add_value(group, "--sibling", str, "SIBLING", text, **many)
+    text = (
+        "in place of these: a CSV or TSV file with the columns reference, moving and, if wanted, "
+        "sibling:FLAVOUR and name"
     )
-    group.add_argument(
-        "--pairs",
-        type=Path,
-        metavar="TABLE",
-        help="in place of these: a CSV or TSV file with the columns reference, moving and, if "
-        "wanted, sibling:FLAVOUR and name",
+    add_value(group, "--pairs", Path, "TABLE", text)
+    add_value(group, "--out", Path, "DIR", "the output folder", required=True)
+    text = (
+        "only pairs whose name matches, or COLUMN=GLOB of a table; !GLOB for those that do not "
+        "(repeatable: all must hold)"
     )
-    group.add_argument("--out", type=Path, required=True, metavar="DIR", help="the output folder")
-    group.add_argument(
-        "--where",
-        action="append",
-        default=[],
-        metavar="GLOB",
-        help="only pairs whose name matches, or COLUMN=GLOB of a table; !GLOB for those that do "
-        "not (repeatable: all must hold)",
-    )
+    add_value(group, "--where", str, "GLOB", text, **many)
     group.add_argument(
         "--missing-siblings",
         choices=MISSING_SIBLINGS,
         help="what becomes of a pair that lacks a sibling (default: %(default)s)",
     )
-    group.add_argument(
-        "--max-pixels",
-        type=count,
-        metavar="N",
-        help="refuse images with more pixels (default: %(default)s)",
-    )
+    text = "refuse images with more pixels (default: %(default)s)"
+    add_value(group, "--max-pixels", count, "N", text)
 
 
 def _add_outputs(group: argparse._ArgumentGroup) -> None:
@@ -92,13 +79,11 @@ def _add_outputs(group: argparse._ArgumentGroup) -> None:
         help="for images of two values, which stay so: the value that covers more of a pixel, or "
         "the nearest (default: %(default)s)",
     )
-    group.add_argument(
-        "--pass-through",
-        type=small_number,
-        metavar="PX",
-        help="pass a pair through if its corners would move by less, or by less than three times "
-        "their uncertainty (default: %(default)s)",
+    text = (
+        "pass a pair through if its corners would move by less, or by less than three times "
+        "their uncertainty (default: %(default)s)"
     )
+    add_value(group, "--pass-through", small_number, "PX", text)
     group.add_argument(
         "--doubtful",
         choices=DOUBTFUL,
@@ -108,36 +93,14 @@ def _add_outputs(group: argparse._ArgumentGroup) -> None:
 
 
 def _add_running(group: argparse._ArgumentGroup) -> None:
-    group.add_argument(
-        "--workers",
-        type=count,
-        metavar="N",
-        help="processes, each using one core (default: one per core)",
-    )
-    group.add_argument(
-        "--timeout",
-        type=seconds,
-        default=600.0,
-        metavar="S",
-        help="seconds after which a pair is tried once more, then given up (default: 600)",
-    )
-    group.add_argument(
-        "--cluster",
-        metavar="ADDRESS",
-        help="run on the dask.distributed cluster of this scheduler (the extra 'cluster')",
-    )
-    group.add_argument(
-        "--overwrite",
-        action="store_true",
-        help="replace files in the output folder that no run has written",
-    )
+    text = "processes, each using one core (default: one per core)"
+    add_value(group, "--workers", count, "N", text)
+    text = "seconds after which a pair is tried once more, then given up (default: 600)"
+    add_value(group, "--timeout", seconds, "S", text, default=600.0)
+    text = "run on the dask.distributed cluster of this scheduler (the extra 'cluster')"
+    add_value(group, "--cluster", str, "ADDRESS", text)
+    text = "replace files in the output folder that no run has written"
+    group.add_argument("--overwrite", action="store_true", help=text)
     group.add_argument("--dry-run", action="store_true", help="show the plan and write nothing")
-    group.add_argument(
-        "--json", action="store_true", help="print one JSON document a line, and nothing else"
-    )
-
-
-def _run_batch(chosen: argparse.Namespace) -> int:
-    from .batch import run_batch
-
-    return run_batch(chosen)
+    text = "print one JSON document a line, and nothing else"
+    group.add_argument("--json", action="store_true", help=text)

@@ -7,22 +7,21 @@ import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from .._common.errors import InputError
 
 if TYPE_CHECKING:
+    from tqdm import tqdm
+
     from .._align.progress import Progress
 
 
 @contextmanager
 def progress_bar() -> Iterator[Callable[[Progress], None]]:
     """Yield what shows a step on a terminal's standard error, and nothing anywhere else."""
-    from tqdm import tqdm
-
-    hidden = sys.stderr is None or not sys.stderr.isatty()
     shape = "{percentage:3.0f}%|{bar:30}| {desc}"
-    with tqdm(total=1.0, disable=hidden, leave=False, bar_format=shape) as bar:
+    with terminal_bar(1.0, shape, leave=False) as bar:
 
         def show(step: Progress) -> None:
             bar.set_description_str(step.stage, refresh=False)
@@ -31,6 +30,14 @@ def progress_bar() -> Iterator[Callable[[Progress], None]]:
             bar.refresh()
 
         yield show
+
+
+def terminal_bar(total: float, shape: str, **options: Any) -> tqdm[Any]:
+    """Return a bar on standard error, disabled where that is no terminal."""
+    from tqdm import tqdm
+
+    hidden = sys.stderr is None or not sys.stderr.isatty()
+    return tqdm(total=total, disable=hidden, bar_format=shape, **options)
 
 
 def say(text: str) -> None:

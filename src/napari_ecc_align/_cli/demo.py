@@ -7,14 +7,15 @@ import importlib.util
 import os
 import subprocess
 import sys
+from itertools import count
 from pathlib import Path
 
 from .._align.pair import align
-from .._compare.inspection import before_after, inspect_alignment
+from .._compare.inspection import inspect_alignment
 from .._images.samples import SamplePair, sample
 from .console import progress_bar, say
 from .outputs import check_folder, check_outputs, result_paths, write_results
-from .show import EXIT_CODES, table_lines, verdict_line, written_line
+from .show import EXIT_CODES, result_text
 
 _FOLDER = "ecc-align-demo"
 # Qt ends the process when it finds no display it can use, and so do errors while it draws. So a
@@ -80,22 +81,17 @@ def _show(name: str) -> int:
 
 def _write(sample: SamplePair, folder: Path, *, overwrite: bool) -> int:
     check_folder(folder)
-    paths = result_paths(folder, Path(f"{sample.name}.png"), sample.moving.dtype)
+    paths = result_paths(folder.resolve(), Path(f"{sample.name}.png"), sample.moving.dtype)
     check_outputs(paths.values(), [], overwrite=overwrite)
     with progress_bar() as show:
         result = align(sample.reference, sample.moving, progress=show)
     inspection = inspect_alignment(sample.reference, sample.moving, result.transform)
     write_results(paths, result, inspection, overwrite=overwrite)
-    say(sample.title)
-    say(verdict_line(result))
-    say("\n".join(table_lines(before_after(result, inspection))))
-    say(written_line(folder.resolve(), paths))
+    say(f"{sample.title}\n{result_text(result, inspection, paths)}")
     return EXIT_CODES[result.verdict]
 
 
 def _new_folder() -> Path:
     """Return a folder that is not there yet: earlier results are not overwritten."""
-    number = 1
-    while (folder := Path(_FOLDER if number == 1 else f"{_FOLDER}-{number}")).exists():
-        number += 1
-    return folder
+    folders = (Path(_FOLDER if number == 1 else f"{_FOLDER}-{number}") for number in count(1))
+    return next(folder for folder in folders if not folder.exists())

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Callable
 from dataclasses import asdict
+from typing import Any
 
 from .._compare.thresholding import THRESHOLD_METHODS
 from .._ecc.options import DEFAULTS, ENGINES
@@ -12,30 +14,30 @@ from .._transform.transform import MOTION_MODELS
 from .values import count, fill_value, precision, small_number
 
 
+def add_value(
+    group: argparse._ActionsContainer,
+    name: str,
+    kind: Callable[[str], object],
+    metavar: str,
+    text: str,
+    **more: Any,
+) -> None:
+    """Add an option or argument whose value is read by `kind`, with `text` for its help."""
+    group.add_argument(name, type=kind, metavar=metavar, help=text, **more)
+
+
 def add_estimation_options(group: argparse._ActionsContainer) -> None:
     """Add how two images are aligned, under the names of `SearchOptions`, and binarised."""
     group.add_argument(
         "--model", choices=MOTION_MODELS, help="motion model (default: %(default)s)"
     )
     group.add_argument("--engine", choices=ENGINES, help="the estimator (default: %(default)s)")
-    group.add_argument(
-        "--precision",
-        type=precision,
-        metavar="PX",
-        help="corner uncertainty to reach, in pixels (default: %(default)g)",
-    )
-    group.add_argument(
-        "--max-iterations",
-        type=count,
-        metavar="N",
-        help="most iterations on a level (default: %(default)s)",
-    )
-    group.add_argument(
-        "--tolerance",
-        type=small_number,
-        metavar="GAIN",
-        help="stop when an iteration changes the correlation by less (default: %(default)g)",
-    )
+    text = "corner uncertainty to reach, in pixels (default: %(default)g)"
+    add_value(group, "--precision", precision, "PX", text)
+    text = "most iterations on a level (default: %(default)s)"
+    add_value(group, "--max-iterations", count, "N", text)
+    text = "stop when an iteration changes the correlation by less (default: %(default)g)"
+    add_value(group, "--tolerance", small_number, "GAIN", text)
     group.add_argument(
         "--threshold",
         dest="method",
@@ -52,13 +54,11 @@ def add_resampling_options(group: argparse._ActionsContainer) -> None:
         choices=INTERPOLATIONS,
         help="how to resample; nearest for labels (default: %(default)s)",
     )
-    group.add_argument(
-        "--fill",
-        type=fill_value,
-        metavar="VALUE",
-        help="value outside the moving image: a number, or background for the median along its "
-        "border (default: %(default)s)",
+    text = (
+        "value outside the moving image: a number, or background for the median along its border "
+        "(default: %(default)s)"
     )
+    add_value(group, "--fill", fill_value, "VALUE", text)
     group.set_defaults(**asdict(Resampling()))
 
 

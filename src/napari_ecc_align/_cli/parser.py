@@ -5,17 +5,20 @@ from __future__ import annotations
 import argparse
 from importlib.metadata import version
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from .._compare.difference import DIFFERENCE_MODES
 from .._images.samples import sample_names
 from .._transform.files import FORMATS
 from .batch_options import add_batch
-from .options import add_estimation_options, add_overwrite, add_resampling_options
+from .options import add_estimation_options, add_overwrite, add_resampling_options, add_value
 
 
 class _Parser(argparse.ArgumentParser):
-    """A parser whose errors are one line."""
+    """A parser of options that are written out, whose errors are one line."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(allow_abbrev=False, **options)
 
     def error(self, message: str) -> NoReturn:
         line = " ".join(message.split())
@@ -28,12 +31,11 @@ def build_parser() -> argparse.ArgumentParser:
         prog="ecc-align",
         description="Align two images of one thing, and say whether to trust it.",
         epilog="Exit code: 0 aligned, 1 doubtful or failed, 2 bad usage or input.",
-        allow_abbrev=False,
     )
     parser.add_argument(
         "--version", action="version", version=f"%(prog)s {version('napari-ecc-align')}"
     )
-    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND", dest="command")
     _add_align(commands)
     _add_apply(commands)
     add_batch(commands)
@@ -44,24 +46,19 @@ def build_parser() -> argparse.ArgumentParser:
 def _add_align(commands: argparse._SubParsersAction[_Parser]) -> None:
     command = commands.add_parser(
         "align",
-        allow_abbrev=False,
         help="align MOVING to REFERENCE",
         description="Align MOVING to REFERENCE; write the aligned image, the difference, "
         "the binary difference and the transform to a folder.",
     )
-    command.add_argument("reference", type=Path, metavar="REFERENCE", help="the image that stays")
-    command.add_argument("moving", type=Path, metavar="MOVING", help="the image to be aligned")
-    command.add_argument(
-        "--out", type=Path, required=True, metavar="DIR", help="folder for the results"
-    )
+    add_value(command, "reference", Path, "REFERENCE", "the image that stays")
+    add_value(command, "moving", Path, "MOVING", "the image to be aligned")
+    add_value(command, "--out", Path, "DIR", "folder for the results", required=True)
     add_estimation_options(command)
-    _add_masks_and_start(command)
-    command.add_argument(
-        "--transform-out",
-        type=Path,
-        metavar="FILE",
-        help=f"write the transform here too, in the format of the suffix: {', '.join(FORMATS)}",
-    )
+    add_value(command, "--mask", Path, "IMAGE", "pixels of REFERENCE that count: those not 0")
+    add_value(command, "--moving-mask", Path, "IMAGE", "pixels of MOVING that count")
+    add_value(command, "--initial", Path, "TRANSFORM", "a transform file to start from")
+    text = f"write the transform here too, in the format of the suffix: {', '.join(FORMATS)}"
+    add_value(command, "--transform-out", Path, "FILE", text)
     command.add_argument(
         "--difference",
         choices=DIFFERENCE_MODES,
@@ -73,54 +70,26 @@ def _add_align(commands: argparse._SubParsersAction[_Parser]) -> None:
     command.add_argument(
         "--json", action="store_true", help="print the result as JSON, and nothing else"
     )
-    command.set_defaults(run=_run_align)
-
-
-def _add_masks_and_start(command: _Parser) -> None:
-    command.add_argument(
-        "--mask", type=Path, metavar="IMAGE", help="pixels of REFERENCE that count: those not 0"
-    )
-    command.add_argument(
-        "--moving-mask", type=Path, metavar="IMAGE", help="pixels of MOVING that count"
-    )
-    command.add_argument(
-        "--initial", type=Path, metavar="TRANSFORM", help="a transform file to start from"
-    )
 
 
 def _add_apply(commands: argparse._SubParsersAction[_Parser]) -> None:
     command = commands.add_parser(
         "apply",
-        allow_abbrev=False,
         help="apply a transform to another image, such as another flavour of the page",
         description="Resample IMAGE through TRANSFORM on the grid of REFERENCE.",
     )
-    command.add_argument(
-        "transform",
-        type=Path,
-        metavar="TRANSFORM",
-        help=f"a transform file: {', '.join(FORMATS)}",
-    )
-    command.add_argument("image", type=Path, metavar="IMAGE", help="the image to be resampled")
-    command.add_argument(
-        "--like",
-        type=Path,
-        required=True,
-        metavar="REFERENCE",
-        help="image whose height and width the result gets",
-    )
-    command.add_argument(
-        "--out", type=Path, required=True, metavar="FILE", help="where to write the result"
-    )
+    add_value(command, "transform", Path, "TRANSFORM", f"a transform file: {', '.join(FORMATS)}")
+    add_value(command, "image", Path, "IMAGE", "the image to be resampled")
+    text = "image whose height and width the result gets"
+    add_value(command, "--like", Path, "REFERENCE", text, required=True)
+    add_value(command, "--out", Path, "FILE", "where to write the result", required=True)
     add_resampling_options(command)
     add_overwrite(command)
-    command.set_defaults(run=_run_apply)
 
 
 def _add_demo(commands: argparse._SubParsersAction[_Parser]) -> None:
     command = commands.add_parser(
         "demo",
-        allow_abbrev=False,
         help="align a pair of images that comes with the package",
         description="Open napari on a sample pair, aligned. Without a display, align it all the "
         "same, print the table and write the results to a folder.",
@@ -128,31 +97,7 @@ def _add_demo(commands: argparse._SubParsersAction[_Parser]) -> None:
     command.add_argument(
         "--sample", choices=sample_names(), default="page", help="which pair (default: page)"
     )
-    command.add_argument(
-        "--out",
-        type=Path,
-        metavar="DIR",
-        help="folder for the results (default: a new ecc-align-demo here); implies --no-gui",
-    )
+    text = "folder for the results (default: a new ecc-align-demo here); implies --no-gui"
+    add_value(command, "--out", Path, "DIR", text)
     command.add_argument("--no-gui", action="store_true", help="do not open napari")
     add_overwrite(command)
-    command.set_defaults(run=_run_demo)
-
-
-# Estimating needs OpenCV, scikit-image and more: they are loaded when there is work for them.
-def _run_align(chosen: argparse.Namespace) -> int:
-    from .align import run_align
-
-    return run_align(chosen)
-
-
-def _run_apply(chosen: argparse.Namespace) -> int:
-    from .apply import run_apply
-
-    return run_apply(chosen)
-
-
-def _run_demo(chosen: argparse.Namespace) -> int:
-    from .demo import run_demo
-
-    return run_demo(chosen)

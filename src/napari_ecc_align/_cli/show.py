@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from .._compare.binary import Comparison
-from .._compare.inspection import Inspection, Row
+from .._compare.inspection import Inspection, before_after
 from .._verdict.result import AlignmentResult, Verdict
 
 _SUMMARY = (
@@ -20,25 +20,23 @@ _COUNTS = ("different", "fraction", "iou", "dice", "compared", "method")
 EXIT_CODES: dict[Verdict, int] = {"aligned": 0, "doubtful": 1, "failed": 1}
 
 
-def verdict_line(result: AlignmentResult) -> str:
-    """Return the verdict and its reason in one line."""
-    negative = " The moving image is a negative." if result.inverted else ""
-    return f"{result.verdict}: {result.reason}{'' if result.verdict == 'failed' else negative}"
-
-
-def table_lines(rows: list[Row]) -> list[str]:
-    """Return the table before/after as lines of text."""
-    width = max(len(row.label) for row in rows)
-    column = max(len("before"), *(len(text) for row in rows for text in (row.before, row.after)))
-    cells = [("", "before", "after"), *((row.label, row.before, row.after) for row in rows)]
-    return [
+def result_text(result: AlignmentResult, seen: Inspection | None, written: dict[str, Path]) -> str:
+    """Return what is printed for people; with the arguments of `report`."""
+    verdict = f"{result.verdict}: {result.reason}"
+    if seen is None:
+        return f"{verdict}\nNothing was written."
+    if result.inverted and result.verdict != "failed":
+        verdict += " The moving image is a negative."
+    rows = ((row.label, row.before, row.after) for row in before_after(result, seen))
+    cells = [("", "before", "after"), *rows]
+    width = max(len(label) for label, *_ in cells)
+    column = max(len(text) for _, *texts in cells for text in texts)
+    table = [
         f"{label:{width}}  {left:>{column}}  {right:>{column}}" for label, left, right in cells
     ]
-
-
-def written_line(folder: Path, paths: dict[str, Path]) -> str:
-    """Return where the results are in one line."""
-    return f"Written to {folder}: {', '.join(path.name for path in paths.values())}"
+    names = ", ".join(path.name for path in written.values())
+    folder = written["transform"].parent
+    return "\n".join([verdict, *table, f"Written to {folder}: {names}"])
 
 
 def summary(result: AlignmentResult) -> dict[str, Any]:
@@ -50,30 +48,25 @@ def summary(result: AlignmentResult) -> dict[str, Any]:
 
 
 def report(
-    result: AlignmentResult, inspection: Inspection | None, written: dict[str, Path]
+    result: AlignmentResult, seen: Inspection | None, written: dict[str, Path]
 ) -> dict[str, Any]:
     """Return what ``--json`` prints: the same keys whatever the verdict.
 
     Parameters
     ----------
     result : AlignmentResult
-    inspection : Inspection or None
+    seen : Inspection or None
         None where the alignment failed; "before", "after" and "corner_shift" are then null.
     written : dict of str to Path
         The files written, by role.
     """
-    before = after = shift = None
-    if inspection is not None:
-        before = _counts(inspection.before, inspection.mean_difference_before)
-        after = _counts(inspection.after, inspection.mean_difference)
-        shift = inspection.corner_shift
     return {
         **summary(result),
         "model": result.transform.model,
         "matrix": result.transform.matrix.tolist(),
-        "before": before,
-        "after": after,
-        "corner_shift": shift,
+        "before": seen and _counts(seen.before, seen.mean_difference_before),
+        "after": seen and _counts(seen.after, seen.mean_difference),
+        "corner_shift": seen and seen.corner_shift,
         "files": {role: str(path) for role, path in written.items()},
     }
 

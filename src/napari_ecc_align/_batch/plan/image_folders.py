@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
@@ -25,18 +26,19 @@ class ImageFolder:
         What it is called: the folder of its outputs.
     root : Path
         The folder below which all its images lie.
-    pattern : str or None
-        Of a pattern: the path below `root`, with ``{name}`` where the pair's name stands.
+    pattern : str
+        The path of an image below `root`, with ``{name}`` where the pair's name stands.
     """
 
     flavour: str
     root: Path
-    pattern: str | None = None
+    pattern: str = PLACEHOLDER
 
     def files(self) -> dict[str, Path]:
         """Return every image file by the name of its pair.
 
-        Of a folder, the name is the path below it. Hidden files are left out.
+        Of a folder, the name is the path below it, and files of other kinds are left out, as
+        hidden files always are.
 
         Raises
         ------
@@ -45,27 +47,19 @@ class ImageFolder:
         """
         if not self.root.is_dir():
             raise InputError(f"{self.root} is not a folder; name one that holds images")
-        match = self._matcher()
+        first, last, *others = (re.escape(part) for part in self.pattern.split(PLACEHOLDER))
+        again = "".join(f"(?P=name){part}" for part in others)
+        match = re.compile(f"{first}(?P<name>.+){last}{again}", re.DOTALL)
         found = {}
         for path in _walk(self.root):
-            relative = path.relative_to(self.root).as_posix()
-            if match is None:
-                if path.suffix.lower() in SUFFIXES:
-                    found[relative] = path
-            elif named := match.fullmatch(relative):
+            named = match.fullmatch(path.relative_to(self.root).as_posix())
+            if named and (self.pattern != PLACEHOLDER or path.suffix.lower() in SUFFIXES):
                 found[named["name"]] = path
         return dict(sorted(found.items()))
 
     def expected(self, name: str) -> Path:
         """Return where the image of a pair should be."""
-        return self.root / (self.pattern.replace(PLACEHOLDER, name) if self.pattern else name)
-
-    def _matcher(self) -> re.Pattern[str] | None:
-        if self.pattern is None:
-            return None
-        first, *others = (re.escape(part) for part in self.pattern.split(PLACEHOLDER))
-        again = "".join(f"(?P=name){part}" for part in others[1:])
-        return re.compile(f"{first}(?P<name>.+){others[0]}{again}", re.DOTALL)
+        return self.root / self.pattern.replace(PLACEHOLDER, name)
 
 
 def parse_image_folder(text: str | os.PathLike[str]) -> ImageFolder:
@@ -83,15 +77,14 @@ def parse_image_folder(text: str | os.PathLike[str]) -> ImageFolder:
         flavour, given = named.groups()
     if not given:
         raise InputError("a folder of images has no name; give its path")
-    if PLACEHOLDER not in given:
-        root = Path(given)
-        return ImageFolder(flavour or root.resolve().name or "images", root)
-    fixed = Path(given[: given.index(PLACEHOLDER)] + "x").parent
-    below = PurePosixPath(Path(given).as_posix()).relative_to(fixed.as_posix())
-    if flavour is None:
-        rest = "".join(part for part in below.with_suffix("").as_posix().split(PLACEHOLDER))
-        flavour = re.sub(r"\W+", "-", rest).strip("-_") or fixed.resolve().name or "images"
-    return ImageFolder(flavour, fixed, below.as_posix())
+    root, pattern, rest = Path(given), PLACEHOLDER, ""
+    if PLACEHOLDER in given:
+        root = Path(given[: given.index(PLACEHOLDER)] + "x").parent
+        below = PurePosixPath(Path(given).as_posix()).relative_to(root.as_posix())
+        pattern = below.as_posix()
+        rest = below.with_suffix("").as_posix().replace(PLACEHOLDER, "")
+        rest = re.sub(r"\W+", "-", rest).strip("-_")
+    return ImageFolder(flavour or rest or root.resolve().name or "images", root, pattern)
 
 
 def distinct_flavours(folders: list[ImageFolder]) -> list[ImageFolder]:
@@ -102,23 +95,21 @@ def distinct_flavours(folders: list[ImageFolder]) -> list[ImageFolder]:
     InputError
         If two folders are one, or were given one name.
     """
-    depth = 1
     named = folders
-    while len({folder.flavour.casefold() for folder in named}) < len(named):
-        depth += 1
-        if depth > 20:
-            raise InputError(
-                f"two flavours are both called {named[0].flavour!r}; "
-                "name them apart: --sibling NAME=FOLDER"
-            )
-        taken = [folder.flavour.casefold() for folder in named]
+    for depth in range(2, 22):
+        taken = Counter(folder.flavour.casefold() for folder in named)
+        if len(taken) == len(named):
+            return named
         named = [
             replace(folder, flavour="-".join(folder.root.resolve().parts[-depth:]))
-            if taken.count(now.flavour.casefold()) > 1
-            else now
-            for folder, now in zip(folders, named, strict=True)
+            if taken[folder.flavour.casefold()] > 1
+            else folder
+            for folder in named
         ]
-    return named
+    raise InputError(
+        f"two flavours are both called {named[0].flavour!r}; "
+        "name them apart: --sibling NAME=FOLDER"
+    )
 
 
 def _walk(root: Path) -> Iterator[Path]:

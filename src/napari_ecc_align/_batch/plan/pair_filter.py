@@ -2,64 +2,42 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
 from fnmatch import fnmatchcase
-from typing import Self
 
 from ..._common.errors import InputError
 
 
-@dataclass(frozen=True)
-class PairFilter:
-    """One condition on a pair.
+def pair_filter(text: str) -> Callable[[str, Mapping[str, str]], bool]:
+    """Return what tells whether a pair, given its name and its table's cells, is chosen.
 
-    Attributes
+    Parameters
     ----------
-    glob : str
-        What the text must match, with ``*``, ``?`` and ``[...]``; ``*`` goes across folders.
-    column : str or None
-        The column of the table whose cell is looked at, or None for the name.
-    wanted : bool
-        Whether those that match are taken, or the others.
+    text : str
+        A glob that the name matches, with ``*``, ``?`` and ``[...]``, where ``*`` goes across
+        folders, or ``COLUMN=GLOB`` for a cell; with ``!`` before it for the opposite.
+
+    Returns
+    -------
+    callable
+        Raises `InputError` if the pair's table has no such column.
+
+    Raises
+    ------
+    InputError
+        If there is nothing to match.
     """
-
-    glob: str
-    column: str | None = None
-    wanted: bool = True
-
-    @classmethod
-    def parse(cls, text: str) -> Self:
-        """Read ``GLOB`` or ``COLUMN=GLOB``, with ``!`` before it for the opposite.
-
-        Raises
-        ------
-        InputError
-            If there is nothing to match.
-        """
-        wanted = not text.startswith("!")
-        rest = text.removeprefix("!")
-        column, equals, glob = rest.partition("=")
-        if not equals:
-            column, glob = "", rest
-        if not glob and not equals:
+    wanted = not text.startswith("!")
+    column, equals, glob = text.removeprefix("!").partition("=")
+    if not equals:
+        column, glob = "", column
+        if not glob:
             raise InputError("--where needs a pattern, such as 'w-01/*'")
-        return cls(glob, column or None, wanted)
 
-    def takes(self, name: str, columns: Mapping[str, str]) -> bool:
-        """Return whether a pair passes.
+    def takes(name: str, columns: Mapping[str, str]) -> bool:
+        if column and column not in columns:
+            there = f"; there are {', '.join(columns)}" if columns else ", nor a table"
+            raise InputError(f"--where: there is no column {column!r}{there}")
+        return fnmatchcase(columns[column] if column else name, glob) == wanted
 
-        Raises
-        ------
-        InputError
-            If its table has no such column.
-        """
-        text = name
-        if self.column is not None:
-            if self.column not in columns:
-                raise InputError(
-                    f"--where: there is no column {self.column!r}"
-                    + (f"; there are {', '.join(columns)}" if columns else ", nor a table")
-                )
-            text = columns[self.column]
-        return fnmatchcase(text, self.glob) == self.wanted
+    return takes

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..._common.errors import InputError
+from ..._common.opening import opened
 
 _SIBLING = "sibling"
 _LARGEST_TABLE = 200_000_000
@@ -44,11 +45,10 @@ def read_table(path: Path) -> list[TableRow]:
         If the file cannot be read or is no such table.
     """
     try:
-        if path.stat().st_size > _LARGEST_TABLE:
-            raise InputError(f"{path} is too large to be a table of pairs")
-        text = path.read_text(encoding="utf-8-sig")
-    except OSError as error:
-        raise InputError(f"cannot read {path}: {error.strerror or error}") from error
+        with opened(path, "a CSV or TSV"):
+            if path.stat().st_size > _LARGEST_TABLE:
+                raise InputError(f"{path} is too large to be a table of pairs")
+            text = path.read_text(encoding="utf-8-sig")
     except UnicodeDecodeError as error:
         raise InputError(f"{path} is not a text in UTF-8; save it as one") from error
     head = text.partition("\n")[0]
@@ -79,12 +79,8 @@ def _row(path: Path, number: int, cells: dict[str, str]) -> TableRow:
         raise InputError(f"{path}, line {number}: it has not as many cells as the first line")
     cells = {column: text.strip() for column, text in cells.items()}
     siblings = {
-        _flavour(column): text
+        column.removeprefix(_SIBLING).lstrip(":_- ") or _SIBLING: text
         for column, text in cells.items()
         if column.startswith(_SIBLING) and text
     }
     return TableRow(number, cells, siblings)
-
-
-def _flavour(column: str) -> str:
-    return column[len(_SIBLING) :].lstrip(":_- ") or _SIBLING

@@ -13,28 +13,12 @@ from ..._images.files.images import SUFFIXES
 from ..settings import BatchSettings
 from .image_folders import ImageFolder, distinct_flavours, parse_image_folder
 from .output_folder import check_output_folder
-from .pair_filter import PairFilter
+from .pair_filter import pair_filter
 from .pair_table import TableRow, read_table
 
 RESERVED = ("records", "report.html", "report.csv", ".ecc-align")
 """What else is in an output folder; no flavour may be called so."""
 _JPEG = (".jpg", ".jpeg")
-
-
-@dataclass(frozen=True)
-class SiblingFile:
-    """Another flavour of a pair's moving image.
-
-    Attributes
-    ----------
-    flavour : str
-        The folder of its outputs.
-    path : Path
-        The file; it may be missing.
-    """
-
-    flavour: str
-    path: Path
 
 
 @dataclass(frozen=True)
@@ -49,8 +33,9 @@ class PairFiles:
         The files; they may be missing.
     flavour : str
         The folder of the aligned moving image.
-    siblings : tuple of SiblingFile
-        Files that get the same transform.
+    siblings : dict of str to Path
+        Files that get the same transform, by flavour, the folder of their outputs; they may be
+        missing.
     columns : dict of str to str
         The cells of its row, if it comes from a table.
     """
@@ -59,7 +44,7 @@ class PairFiles:
     reference: Path
     moving: Path
     flavour: str
-    siblings: tuple[SiblingFile, ...] = ()
+    siblings: Mapping[str, Path] = field(default_factory=dict, hash=False)
     columns: Mapping[str, str] = field(default_factory=dict, hash=False)
 
     def output(self, flavour: str, path: Path, *, resampled: bool) -> str:
@@ -68,19 +53,18 @@ class PairFiles:
         It keeps its suffix, but a resampled JPEG becomes a PNG: written as JPEG again, it would
         lose more than by resampling.
         """
-        suffix = path.suffix
-        if resampled and suffix.lower() in _JPEG:
-            suffix = ".png"
+        suffix = ".png" if resampled and path.suffix.lower() in _JPEG else path.suffix
         return f"{flavour}/{_stem(self.name)}{suffix}"
 
     @property
     def images(self) -> list[tuple[str, Path]]:
         """The role or flavour, and the file, of every image of the pair."""
-        return [
-            ("reference", self.reference),
-            ("moving", self.moving),
-            *((sibling.flavour, sibling.path) for sibling in self.siblings),
-        ]
+        return [("reference", self.reference), ("moving", self.moving), *self.siblings.items()]
+
+    @property
+    def flavours(self) -> list[tuple[str, Path]]:
+        """The flavour and the file of every image that gets an output."""
+        return [(self.flavour, self.moving), *self.siblings.items()]
 
 
 @dataclass(frozen=True)
@@ -185,15 +169,16 @@ def make_plan(
     if table is not None:
         if reference is not None or moving is not None or list(siblings):
             raise InputError("give folders or a table of pairs, not both")
-        pairs, roots = _from_table(Path(table)), list[Path]()
+        pairs = [_pair_of_row(Path(table), row) for row in read_table(Path(table))]
+        roots = list[Path]()
     elif reference is None or moving is None:
         raise InputError("a batch needs a folder of references and one of moving images")
     else:
         folders = [parse_image_folder(given) for given in (reference, moving, *siblings)]
         pairs = _from_folders(folders[0], folders[1], folders[2:])
         roots = [folder.root for folder in folders]
-    choices = [PairFilter.parse(text) for text in where]
-    chosen = [pair for pair in pairs if all(c.takes(pair.name, pair.columns) for c in choices)]
+    choices = [pair_filter(text) for text in where]
+    chosen = [pair for pair in pairs if all(takes(pair.name, pair.columns) for takes in choices)]
     if not chosen:
         advice = "; --where chooses none of them" if pairs else ""
         raise InputError(f"there is no pair to align{advice}")
@@ -240,7 +225,7 @@ def _from_folders(
             reference=fixed.path(name),
             moving=moved.path(name),
             flavour=moving.flavour,
-            siblings=tuple(SiblingFile(o.folder.flavour, o.path(name)) for o in others),
+            siblings={other.folder.flavour: other.path(name) for other in others},
         )
         for name in sorted([*moved.files, *without_moving])
     ]
@@ -257,12 +242,8 @@ def _unpaired_siblings(pairs: list[PairFiles], folders: list[ImageFolder]) -> li
     ]
 
 
-def _from_table(table: Path) -> list[PairFiles]:
+def _pair_of_row(table: Path, row: TableRow) -> PairFiles:
     folder = table.parent
-    return [_pair_of_row(table, folder, row) for row in read_table(table)]
-
-
-def _pair_of_row(table: Path, folder: Path, row: TableRow) -> PairFiles:
     where = f"{table}, line {row.number}"
     for column in ("reference", "moving"):
         if not row.cells[column]:
@@ -280,7 +261,7 @@ def _pair_of_row(table: Path, folder: Path, row: TableRow) -> PairFiles:
         reference=folder / row.cells["reference"],
         moving=folder / moving,
         flavour="moving",
-        siblings=tuple(SiblingFile(f, folder / cell) for f, cell in row.siblings.items()),
+        siblings={flavour: folder / cell for flavour, cell in row.siblings.items()},
         columns=row.cells,
     )
 
@@ -288,8 +269,7 @@ def _pair_of_row(table: Path, folder: Path, row: TableRow) -> PairFiles:
 def _check_names(pairs: list[PairFiles]) -> None:
     taken: dict[str, str] = {}
     for pair in pairs:
-        images = [(pair.flavour, pair.moving), *((s.flavour, s.path) for s in pair.siblings)]
-        for flavour, path in images:
+        for flavour, path in pair.flavours:
             if flavour.casefold() in RESERVED or flavour in (".", "..") or "/" in flavour:
                 raise InputError(f"a flavour cannot be called {flavour!r}; name it: NAME=FOLDER")
             for resampled in (True, False):
@@ -313,19 +293,12 @@ def _unreadable(pairs: list[PairFiles], settings: BatchSettings) -> list[Problem
             except InputError as error:
                 needed = role in ("reference", "moving") or settings.missing_siblings == "fail"
                 fails = needed or path.exists()
-                named = pair.name if fails else None
-                found.append(Problem(path, _without(str(error), path), named))
+                # The file is named beside its reason.
+                reason = str(error).removeprefix(f"cannot read {path}: ").removeprefix(f"{path} ")
+                found.append(Problem(path, reason, pair.name if fails else None))
                 if fails:
                     break
     return found
-
-
-def _without(message: str, path: Path) -> str:
-    """Return a message about a file without the file's name at its start."""
-    for start in (f"cannot read {path}: ", f"{path} "):
-        if message.startswith(start):
-            return message[len(start) :]
-    return message
 
 
 def _stem(name: str) -> str:

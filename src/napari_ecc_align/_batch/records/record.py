@@ -6,6 +6,7 @@ import hashlib
 import json
 import math
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path, PurePosixPath
@@ -51,13 +52,12 @@ class InputFile:
 
     def unchanged(self, path: Path) -> bool:
         """Return whether a file still is this one; its content is read only if in doubt."""
-        try:
+        with suppress(OSError):
             status = path.stat()
-            if status.st_size != self.size:
-                return False
-            return status.st_mtime_ns == self.modified or digest(path.read_bytes()) == self.sha256
-        except OSError:
-            return False
+            return status.st_size == self.size and (
+                status.st_mtime_ns == self.modified or digest(path.read_bytes()) == self.sha256
+            )
+        return False
 
 
 @dataclass(frozen=True)
@@ -68,12 +68,17 @@ class OutputFile:
     size: int
     sha256: str
 
+    def has_size_at(self, path: Path) -> bool:
+        """Return whether a file has this size."""
+        with suppress(OSError):
+            return path.stat().st_size == self.size
+        return False
+
     def is_at(self, path: Path) -> bool:
         """Return whether a file has this content."""
-        try:
-            return path.stat().st_size == self.size and digest(path.read_bytes()) == self.sha256
-        except OSError:
-            return False
+        with suppress(OSError):
+            return self.has_size_at(path) and digest(path.read_bytes()) == self.sha256
+        return False
 
 
 @dataclass(frozen=True)
@@ -136,14 +141,11 @@ class Record:
 
     def as_document(self) -> dict[str, Any]:
         """Return the record as plain values; with a transform, also a transform document."""
-        head = {"format": FORMAT, "version": VERSION}
-        if self.transform is not None:
-            head = as_document(self.transform)
-        program = f"napari-ecc-align {version('napari-ecc-align')}"
+        plain = {"format": FORMAT, "version": VERSION}
         return {
-            **head,
+            **(plain if self.transform is None else as_document(self.transform)),
             "record": VERSION,
-            "program": program,
+            "program": f"napari-ecc-align {version('napari-ecc-align')}",
             **{name: value for name, value in vars(self).items() if name != "transform"},
             "numbers": {key: _finite(value) for key, value in self.numbers.items()},
             "inputs": [vars(file) for file in self.inputs],
@@ -222,15 +224,8 @@ def is_current(record: Record | None, pair: PairFiles, settings: BatchSettings, 
     if set(given) != {file.role for file in record.inputs}:
         return False
     return all(file.unchanged(given[file.role]) for file in record.inputs) and all(
-        _has_size(out / PurePosixPath(file.path), file.size) for file in record.outputs
+        file.has_size_at(out / PurePosixPath(file.path)) for file in record.outputs
     )
-
-
-def _has_size(path: Path, size: int) -> bool:
-    try:
-        return path.stat().st_size == size
-    except OSError:
-        return False
 
 
 def _from_document(document: Any) -> Record:

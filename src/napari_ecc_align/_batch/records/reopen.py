@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from ..._common.errors import InputError
-from ..plan.pairing import PairFiles, Plan, SiblingFile
+from ..plan.pairing import PairFiles, Plan
 from ..settings import BatchSettings
 from .record import Record
 
@@ -83,7 +83,7 @@ def _pair(record: Record) -> PairFiles | None:
         reference=files.pop("reference"),
         moving=files.pop("moving"),
         flavour=_flavour(record) or "moving",
-        siblings=tuple(SiblingFile(role, path) for role, path in files.items()),
+        siblings=files,
     )
 
 

@@ -1,4 +1,4 @@
-"""Histograms as inline SVG."""
+"""Histograms, to be drawn by the report."""
 
 from __future__ import annotations
 
@@ -9,46 +9,28 @@ from dataclasses import dataclass
 import numpy as np
 
 _BINS = 24
-_WIDTH, _HEIGHT = 420, 130
-
-
-@dataclass(frozen=True)
-class Bar:
-    """One bar: where it stands, how high it is, and what it says when pointed at."""
-
-    x: float
-    y: float
-    width: float
-    height: float
-    series: int
-    title: str
 
 
 @dataclass(frozen=True)
 class Histogram:
-    """Bars on a canvas of `width` by `height`, and the labels below them.
+    """How many pairs have which values.
 
     Attributes
     ----------
     title : str
         What is counted.
-    series : tuple of str
-        What the colours mean, if there is more than one.
-    bars : tuple of Bar
-        Not those of height 0.
-    ticks : tuple of (float, str)
-        Positions and labels on the axis.
-    most : int
-        Height of the highest bar, in pairs.
+    counts : dict of str to list of int
+        Pairs in each bin, by what the values are called.
+    edges : list of str
+        Labels of the bins' edges, one more than bins.
+    ticks : list of (float, str)
+        Positions on the axis, from 0 to 1, and labels.
     """
 
     title: str
-    series: tuple[str, ...]
-    bars: tuple[Bar, ...]
-    ticks: tuple[tuple[float, str], ...]
-    most: int
-    width: int = _WIDTH
-    height: int = _HEIGHT
+    counts: dict[str, list[int]]
+    edges: list[str]
+    ticks: list[tuple[float, str]]
 
 
 def histogram(
@@ -65,35 +47,16 @@ def histogram(
     logarithmic : bool, default: False
         Bins of equal ratio, with 1 added to every value so that 0 has a place.
     """
-    values = [np.asarray(some, float) for some in series.values()]
-    if not any(some.size for some in values):
+    scale, back = (np.log1p, np.expm1) if logarithmic else (np.positive, np.positive)
+    values = {name: scale(np.asarray(some, float)) for name, some in series.items()}
+    if not any(some.size for some in values.values()):
         return None
-    if logarithmic:
-        values = [np.log10(some + 1) for some in values]
-    top = max(float(some.max(initial=0)) for some in values) or 1.0
-    counts = [np.histogram(some, _BINS, (0, top))[0].tolist() for some in values]
-    edges = np.linspace(0, top, _BINS + 1)
-    edges = 10**edges - 1 if logarithmic else edges
-    most = max(map(max, counts))
-    step = _WIDTH / _BINS
-    thin = step / len(counts)
-    bars = tuple(
-        Bar(
-            x=round(place * step + number * thin, 1),
-            y=round(_HEIGHT * (1 - n / most), 1),
-            width=round(thin - 0.8, 1),
-            height=round(_HEIGHT * n / most, 1),
-            series=number,
-            title=f"{name}: {n} from {_label(edges[place])} to {_label(edges[place + 1])}",
-        )
-        for number, (name, count) in enumerate(zip(series, counts, strict=True))
-        for place, n in enumerate(count)
-        if n
-    )
+    top = max(some.max(initial=0) for some in values.values()) or scale(1.0)
+    counts = {n: np.histogram(some, _BINS, (0, top))[0].tolist() for n, some in values.items()}
+    edges = back(np.linspace(0, top, _BINS + 1)).tolist()
     marks = _decades(edges[-1]) if logarithmic else _steps(edges[-1])
-    places = np.log10(np.add(marks, 1)) if logarithmic else np.asarray(marks)
-    ticks = zip(np.round(_WIDTH * places / top, 1).tolist(), map(_label, marks), strict=True)
-    return Histogram(title, tuple(series) if len(series) > 1 else (), bars, tuple(ticks), most)
+    ticks = zip((scale(np.array(marks)) / top).tolist(), map(_label, marks), strict=True)
+    return Histogram(title, counts, [*map(_label, edges)], [*ticks])
 
 
 def _steps(most: float) -> list[float]:

@@ -9,7 +9,6 @@ from collections.abc import Iterable, Sequence
 from importlib.metadata import version
 from importlib.resources import files
 from pathlib import Path
-from typing import Any
 
 from ..._common.atomic import write_atomically
 from ..plan.pairing import Problem
@@ -66,10 +65,8 @@ def row(record: Record) -> dict[str, Number]:
     found = {
         **record.numbers,
         **record.times,
+        **vars(record),
         **dict(zip(_MATRIX, matrix, strict=True)),
-        "name": record.name,
-        "outcome": record.outcome,
-        "reason": record.reason,
         "review": review and review.decision,
         "note": review and review.note,
         "model": transform and transform.model,
@@ -112,21 +109,12 @@ def as_html(out: Path, records: Sequence[Record], problems: Sequence[Problem] = 
         before=_median(_known(aligned, "differing_before")),
         after=_median(_known(aligned, "differing_after")),
         worst=max(_known(aligned, "differing_after"), default=None),
-        charts=[chart for chart in charts if chart is not None],
+        charts=[*filter(None, charts)],
         problems=[problem for problem in problems if problem.pair is None],
-        rows=[_html_row(record, number) for number, record in enumerate(records)],
+        rows=zip(records, map(row, records), strict=True),
+        most_thumbnails=_MOST_THUMBNAILS,
         story=MANY_DIFFERING,
     )
-
-
-def _html_row(record: Record, number: int) -> dict[str, Any]:
-    return {
-        **row(record),
-        "kind": record.outcome.replace(" ", "-"),
-        # Where an alignment failed, what it found says nothing.
-        **({} if record.transform else {"corner_shift": None, "corner_uncertainty": None}),
-        "thumbnail": record.thumbnail if number < _MOST_THUMBNAILS else "",
-    }
 
 
 def worst_first(record: Record) -> tuple[int, float, str]:

@@ -15,7 +15,7 @@ from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
-from ..._common.atomic import move_into_place
+from ..._common.atomic import move_into_place, write_atomically
 from ..._common.errors import InputError
 from ..records.record import OutputFile, Record, digest, read_record, read_record_file, record_path
 from .folder_lock import HIDDEN, holds
@@ -76,20 +76,14 @@ def _stage(
     try:
         folder.mkdir(parents=True)
         for number, content in enumerate(files.values()):
-            _write(folder / str(number), content)
+            with (folder / str(number)).open("xb") as file:
+                file.write(content)
+                file.flush()
+                os.fsync(file.fileno())
         # Its name appears only once it is whole, so that a part is never taken for a record.
-        _write(folder / "record", record.as_bytes())
-        (folder / "record").rename(folder / _RECORD)
+        write_atomically(folder / _RECORD, record.as_bytes())
     except OSError as error:
         raise InputError(f"cannot write {folder}: {error.strerror or error}") from error
-
-
-def _write(path: Path, content: bytes) -> None:
-    """Write a file that nobody else looks at, down to the disk."""
-    with path.open("xb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
 
 
 def finish_all(out: Path) -> None:
@@ -101,9 +95,7 @@ def finish_all(out: Path) -> None:
         The output folder.
     """
     staging = _staging(out)
-    if not staging.is_dir():
-        return
-    for folder in sorted(staging.iterdir()):
+    for folder in sorted(staging.glob("*")):
         record = read_record_file(folder / _RECORD)
         if record is not None:
             # If something is in the way, the pair is done again, and says what.
@@ -136,15 +128,12 @@ def _finish(out: Path, folder: Path, record: Record, *, overwrite: bool) -> None
             if file.is_at(path):
                 continue
             raise InputError(f"{path} has gone while it was being written")
-        _make_folder(path.parent)
-        move_into_place(staged, path, overwrite=overwrite or os.path.lexists(path))
+        _move(staged, path, overwrite=overwrite or os.path.lexists(path))
     kept = {file.path for file in record.outputs}
     if earlier is not None:
         stale = tuple(file for file in earlier.outputs if file.path not in kept)
         withdraw(out, replace(earlier, outputs=stale))
-    path = record_path(out, record.name)
-    _make_folder(path.parent)
-    move_into_place(folder / _RECORD, path, overwrite=True)
+    _move(folder / _RECORD, record_path(out, record.name), overwrite=True)
 
 
 def _check_free(out: Path, record: Record, earlier: Record | None) -> None:
@@ -169,8 +158,10 @@ def _place(out: Path, relative: str) -> Path:
     return path
 
 
-def _make_folder(folder: Path) -> None:
+def _move(staged: Path, path: Path, *, overwrite: bool) -> None:
+    """Rename a file to its place, whose folder is made if need be."""
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        path.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise InputError(f"cannot make the folder {folder}: {error.strerror}") from error
+        raise InputError(f"cannot make the folder {path.parent}: {error.strerror}") from error
+    move_into_place(staged, path, overwrite=overwrite)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import secrets
 import socket
@@ -10,13 +9,12 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, Any
+from typing import IO
 
 from ..._common.errors import InputError
 
 HIDDEN = ".ecc-align"
 """The folder below the output folder for what no person needs to see."""
-_OWNER = {"token", "process", "host"}
 
 
 def lock_path(out: Path) -> Path:
@@ -55,38 +53,34 @@ def locked(out: Path) -> Iterator[str]:
         ) from error
     with file:
         if not _acquire(file):
-            known = _owner(path)
-            who = f" (process {known['process']} on {known['host']})" if known else ""
+            _, known = _owner(path)
+            who = f" ({known})" if known else ""
             raise InputError(f"another run{who} is writing to {out}; wait for it to end")
         token = secrets.token_hex(8)
-        owner = {"token": token, "process": os.getpid(), "host": socket.gethostname()}
-        file.seek(0)
-        file.truncate()
-        json.dump(owner, file)
+        file.truncate(0)
+        file.write(f"{token}\nprocess {os.getpid()} on {socket.gethostname()}")
         file.flush()
         # Or another machine might not see it.
         os.fsync(file.fileno())
         try:
             yield token
         finally:
-            file.seek(0)
-            file.truncate()
-            file.flush()
+            file.truncate(0)
             _release(file)
 
 
 def holds(out: Path, token: str) -> bool:
     """Return whether a run still has an output folder, asked from any process or machine."""
-    return _owner(lock_path(out)).get("token") == token
+    return _owner(lock_path(out))[0] == token
 
 
-def _owner(path: Path) -> dict[str, Any]:
-    """Return what a lock file says of the run that has it; nothing, if none has."""
+def _owner(path: Path) -> tuple[str, str]:
+    """Return the token of the run that has a lock file, and who that is; "" if none has."""
     try:
-        owner: dict[str, Any] = json.loads(path.read_text())
+        token, _, who = path.read_text().partition("\n")
     except (OSError, ValueError):
-        return {}
-    return owner if isinstance(owner, dict) and owner.keys() >= _OWNER else {}
+        return "", ""
+    return token, who
 
 
 if sys.platform == "win32":

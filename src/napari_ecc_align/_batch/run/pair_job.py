@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from ..._align.pair import align_steps
 from ..._common.errors import InputError
+from ..._common.opening import opened
 from ..._common.steps import outcome_of
 from ..._images.files.headers import check_image_file, tiff_style
 from ..._images.files.images import decode_image, encode_image
@@ -43,7 +44,7 @@ class PairJob:
     Attributes
     ----------
     pair : PairFiles
-        Paths in it are with_absolute_paths.
+        The paths in it are absolute.
     settings : BatchSettings
         How.
     out : Path
@@ -71,11 +72,9 @@ class PairJob:
 class _Loaded:
     """An image in memory, and the file that it was."""
 
-    role: str
-    path: Path
+    file: InputFile
     content: bytes
     image: NDArray[Any]
-    file: InputFile
 
 
 def process_pair(job: PairJob) -> Record:
@@ -164,42 +163,37 @@ def _flavour(
 
     Its images are let go of before those of the next are read.
     """
-    pair, settings, shape = job.pair, job.settings, reference.image.shape
+    pair, settings = job.pair, job.settings
     loaded = moving if role == "moving" else _sibling(role, path, moving, settings)
     flavour = pair.flavour if role == "moving" else role
-    if outcome == "failed":
-        return loaded.file, {}, None
+    written, compared = dict[str, bytes](), None
     if outcome == "passed through":
-        return loaded.file, {pair.output(flavour, path, resampled=False): loaded.content}, None
-    aligned = resample(loaded.image, transform, shape, settings)
-    compared = None
-    if role == "moving":
-        compared = differences_after(
-            reference.image, aligned, transform, moving.image.shape, settings
-        )
-    if outcome != "aligned" and settings.doubtful != "write":
-        return loaded.file, {}, compared
-    name = pair.output(flavour, path, resampled=True)
-    content = encode_image(name, aligned, style=tiff_style(path), quick=True)
-    return loaded.file, {name: content}, compared
+        written[pair.output(flavour, path, resampled=False)] = loaded.content
+    elif outcome != "failed":
+        aligned = resample(loaded.image, transform, reference.image.shape, settings)
+        if role == "moving":
+            shape = moving.image.shape
+            compared = differences_after(reference.image, aligned, transform, shape, settings)
+        if outcome == "aligned" or settings.doubtful == "write":
+            name = pair.output(flavour, path, resampled=True)
+            written[name] = encode_image(name, aligned, style=tiff_style(path), quick=True)
+    return loaded.file, written, compared
 
 
 def _load(role: str, path: Path, settings: BatchSettings) -> _Loaded:
     check_image_file(path, settings.max_pixels)
-    try:
-        status, content = path.stat(), path.read_bytes()
-    except OSError as error:
-        raise InputError(f"cannot read {path}: {error.strerror or error}") from error
-    file = InputFile(role, str(path), len(content), status.st_mtime_ns, digest(content))
-    return _Loaded(role, path, content, decode_image(content, path), file)
+    with opened(path, "an image"):
+        modified, content = path.stat().st_mtime_ns, path.read_bytes()
+    file = InputFile(role, str(path), len(content), modified, digest(content))
+    return _Loaded(file, content, decode_image(content, path))
 
 
 def _sibling(flavour: str, path: Path, moving: _Loaded, settings: BatchSettings) -> _Loaded:
     loaded = _load(flavour, path, settings)
     if loaded.image.shape[:2] != moving.image.shape[:2]:
         raise InputError(
-            f"{path} is {_size(loaded.image)} pixels, but {moving.path}, on whose grid it should "
-            f"lie, is {_size(moving.image)}"
+            f"{path} is {_size(loaded.image)} pixels, but {moving.file.path}, on whose grid it "
+            f"should lie, is {_size(moving.image)}"
         )
     return loaded
 

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,12 +13,12 @@ from ..._transform.transform import Transform
 from ..settings import BatchSettings
 
 
-@dataclass(frozen=True, eq=False)
-class TwoValues:
+class TwoValues(NamedTuple):
     """An image of two values: which pixels have the higher one, and the values."""
 
-    high: NDArray[np.bool_]
-    values: tuple[NDArray[Any], NDArray[Any]]
+    is_high: NDArray[np.bool_]
+    low: NDArray[Any]
+    high: NDArray[Any]
 
 
 def two_values(image: NDArray[Any]) -> TwoValues | None:
@@ -30,36 +29,26 @@ def two_values(image: NDArray[Any]) -> TwoValues | None:
     image : ndarray, shape (h, w) or (h, w, 3 or 4)
         Of colour, two colours are two values.
     """
-    if image.ndim == 2:
-        if image.dtype == bool:
-            return TwoValues(image, (np.asarray(False), np.asarray(True)))
-        if image.dtype == np.uint8:
-            return _two_bytes(image)
-        low, high = image.min(), image.max()
+    if image.ndim == 3:
+        first = image[0, 0]
+        others = (image != first).any(axis=2)
+        second = image[np.unravel_index(others.argmax(), others.shape)]
+        same = (image == np.where(others[..., np.newaxis], second, first)).all()
+        return TwoValues(others, first, second) if same else None
+    if image.dtype == bool:
+        return TwoValues(image, np.asarray(False), np.asarray(True))
+    if image.dtype == np.uint8:
+        found = two_byte_values(image)
+        if found is None:
+            return None
+        low, high = (np.asarray(value, np.uint8) for value in found)
+    else:
+        low, high = np.asarray(image.min()), np.asarray(image.max())
         # A glance at a few rows spares most gray images the look at all of them.
         for part in (image[:: max(1, len(image) // 8)], image):
-            above = part == high
-            if np.count_nonzero(above) + np.count_nonzero(part == low) < part.size * (
-                1 + (low == high)
-            ):
+            if not ((part == low) | (part == high)).all():
                 return None
-        return TwoValues(above, (np.asarray(low), np.asarray(high)))
-    first = image[0, 0]
-    others = (image != first).any(axis=2)
-    if not others.any():
-        return TwoValues(others, (first, first))
-    second = image[np.unravel_index(others.argmax(), others.shape)]
-    if not (image == np.where(others[..., np.newaxis], second, first)).all():
-        return None
-    return TwoValues(others, (first, second))
-
-
-def _two_bytes(image: NDArray[np.uint8]) -> TwoValues | None:
-    found = two_byte_values(image)
-    if found is None:
-        return None
-    low, high = (np.asarray(value, np.uint8) for value in found)
-    return TwoValues(np.asarray(image == high), (low, high))
+    return TwoValues(np.asarray(image == high), low, high)
 
 
 def resample(
@@ -90,52 +79,28 @@ def resample(
             interpolation=settings.interpolation,
             fill=settings.fill,
         )
-    if image.dtype == np.uint8 and image.ndim == 2 and settings.binary == "area":
-        return _resampled_bytes(image, pair, transform, shape, settings)
-    low, high = pair.values
-    fill: Any = "background" if settings.fill == "background" else _side(pair, settings.fill)
+    is_high, low, high = pair
+    of_bytes = image.ndim == 2 and image.dtype == np.uint8
+    sharp = of_bytes and low == 0 and high == 255
     covered = warp(
-        pair.high,
+        image if sharp else is_high.view(np.uint8) * np.uint8(255),
         transform,
         output_shape=shape,
         interpolation="nearest" if settings.binary == "nearest" else "linear",
-        fill=fill,
-    )
-    if image.dtype == bool:
-        return covered
-    if image.ndim == 3:
-        covered = covered[..., np.newaxis]
-    return np.where(covered, high, low).astype(image.dtype, copy=False)
-
-
-def _resampled_bytes(
-    image: NDArray[np.uint8],
-    pair: TwoValues,
-    transform: Transform,
-    shape: tuple[int, ...],
-    settings: BatchSettings,
-) -> NDArray[Any]:
-    """Resample bytes of two values by the share of a pixel that each covers, in few passes."""
-    from ..._common.opencv import cv2
-
-    low, high = (int(value) for value in pair.values)
-    sharp = (low, high) == (0, 255)
-    covered = warp(
-        image if sharp else pair.high.view(np.uint8) * np.uint8(255),
-        transform,
-        output_shape=shape,
         fill="background" if settings.fill == "background" else 255 * _side(pair, settings.fill),
     )
-    if not sharp:
-        # A look-up writes into the values of the pixels at once.
-        levels = np.where(np.arange(256) < 128, low, high).astype(np.uint8)
-        looked_up: NDArray[Any] = cv2.LUT(covered, levels)
-        return looked_up
-    _, written = cv2.threshold(covered, 127, 255, cv2.THRESH_BINARY)
-    return np.asarray(written)
+    if of_bytes:
+        from ..._common.opencv import cv2
+
+        _, written = cv2.threshold(covered, 127, float(high - low), cv2.THRESH_BINARY)
+        return np.asarray(written + low if low else written)
+    more = covered > 127
+    if image.ndim == 3:
+        more = more[..., np.newaxis]
+    return np.where(more, high, low).astype(image.dtype, copy=False)
 
 
-def _side(pair: TwoValues, fill: float | str) -> bool:
+def _side(pair: TwoValues, fill: float) -> bool:
     """Return which of two values a fill is nearer to."""
-    low, high = (float(np.mean(value)) for value in pair.values)
-    return abs(float(fill) - high) <= abs(float(fill) - low)
+    low, high = float(np.mean(pair.low)), float(np.mean(pair.high))
+    return abs(fill - high) <= abs(fill - low)

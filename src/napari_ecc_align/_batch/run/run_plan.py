@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ..._common.errors import InputError
-from ..plan.pairing import PairFiles, Plan, SiblingFile
+from ..plan.pairing import PairFiles, Plan
 from ..records.record import PairOutcome, Record, is_current, read_record
 from ..report.report import write_report
 from ..workers.loop import Executor, Lost, work
@@ -201,7 +201,7 @@ def with_absolute_paths(pair: PairFiles) -> PairFiles:
         pair,
         reference=_full(pair.reference),
         moving=_full(pair.moving),
-        siblings=tuple(SiblingFile(s.flavour, _full(s.path)) for s in pair.siblings),
+        siblings={flavour: _full(path) for flavour, path in pair.siblings.items()},
         columns={},
     )
 

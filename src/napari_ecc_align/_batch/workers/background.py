@@ -14,12 +14,10 @@ from multiprocessing.connection import Connection
 from typing import Any, TypeVar
 
 from ..._common.errors import InputError
-from .loop import Task, work
 from .process import Child, Message
 
 Step = TypeVar("Step")
 Stopping = Callable[[], bool]
-_Call = tuple[Callable[..., Iterator[Any]], tuple[Any, ...]]
 
 _PAUSE = 0.03
 _NICENESS = 10
@@ -30,17 +28,11 @@ class BackgroundProcess:
 
     def __init__(self) -> None:
         self._child: Child | None = None
-        self._task: Task[_Call] | None = None
 
     @property
     def busy(self) -> bool:
         """Whether a process is there, perhaps one that brings to its end what was left."""
         return self._child is not None and self._child.alive
-
-    @property
-    def has_room(self) -> bool:
-        """Whether none is there."""
-        return not self.busy
 
     def steps(
         self, function: Callable[..., Iterator[Step]], *arguments: Any
@@ -64,41 +56,24 @@ class BackgroundProcess:
         RuntimeError
             If it fails otherwise.
         """
-        with contextlib.closing(work(self, [(function, arguments)], attempts=1)) as steps:
-            for step in steps:
-                value: Any = None if step is None else step[1]
-                yield value
-
-    def start(self, task: Task[_Call]) -> None:
-        """Start a process that calls a function."""
-        self._task = task
-        self._child = Child(_call, *task.item, daemon=False)
-
-    def poll(self) -> list[tuple[Task[_Call], Any]]:
-        """Return the next step, if one comes, or wait for the process to end."""
-        assert self._child is not None
-        if self._task is None:
-            self._child.join(_PAUSE)
-            return []
-        message = self._child.heard(_PAUSE)
-        if message is None:
-            return []
-        if message.kind == "step":
-            return [(self._task, message.value)]
-        self.close()
-        if message.kind == "lost":
-            raise InputError(f"The process that did the work {message.value}.")
-        if message.kind == "refused":
-            raise InputError(message.value)
+        yield from self._until_ended()
+        child = self._child = Child(_call, function, arguments, daemon=False)
+        with contextlib.closing(child.connection):
+            while (message := child.heard(_PAUSE)) is None or message.kind == "step":
+                yield None if message is None else message.value
         if message.kind == "broken":
             raise RuntimeError(message.value)
-        return []
+        if message.kind == "refused":
+            raise InputError(message.value)
+        if message.kind == "lost":
+            raise InputError(f"The process that did the work {message.value}.")
+        yield from self._until_ended()
 
-    def close(self) -> None:
-        """Tell the function to stop, if it has not ended."""
-        if self._child is not None and self._task is not None:
-            self._child.connection.close()
-        self._task = None
+    def _until_ended(self) -> Iterator[None]:
+        """Yield None for as long as a process is there."""
+        while self._child is not None and self._child.alive:
+            self._child.join(_PAUSE)
+            yield None
 
 
 def _call(

@@ -23,11 +23,7 @@ def plan_text(plan: Plan, done: int) -> str:
     done : int
         How many of its pairs have a record.
     """
-    flavours = dict.fromkeys(
-        flavour
-        for pair in plan.pairs
-        for flavour in (pair.flavour, *(sibling.flavour for sibling in pair.siblings))
-    )
+    flavours = dict.fromkeys(flavour for pair in plan.pairs for flavour, _ in pair.flavours)
     head = f"<b>{_pairs(len(plan.pairs))}</b>"
     if done:
         head += f", {done:,} of them done"
