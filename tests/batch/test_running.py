@@ -66,6 +66,17 @@ def test_a_pair_that_was_given_up_is_recorded_and_tried_again(plan, monkeypatch)
     assert [s.record.outcome for s in run_plan(chosen, workers=1)] == ["aligned"]
 
 
+def test_what_a_worker_that_died_had_begun_is_gone_when_the_run_ends(plan, finished):
+    steps = run_plan(plan(), workers=1)
+    next(steps)
+    begun = plan().out / HIDDEN / "unfinished" / "of-a-worker-that-was-killed"
+    begun.mkdir(parents=True)
+    (begun / "0").write_bytes(b"half a page")
+    list(steps)
+    assert not begun.exists()
+    assert contents(plan().out) == contents(finished)
+
+
 def test_cancelling_ends_a_run(plan):
     assert list(run_plan(plan(), workers=1, cancel=lambda: True)) == []
     assert list(read_records(plan().out)) == []

@@ -153,6 +153,8 @@ def run_plan(
                             unrecorded.append(record)
                         counts = counts.plus(record.outcome)
                         yield Finished(job.pair, record, counts, total, resumed=False)
+                # What a worker that died had begun; its pair has been done by another.
+                finish_all(out)
             complete = True
         finally:
             try:
