@@ -17,7 +17,8 @@ from .._ecc.opencv import opencv_steps
 from .._ecc.options import DEFAULTS, Engine, SearchOptions
 from .._images.pyramid.pair import Pyramids, make_pyramids
 from .._images.sources import ImageLike, LazyArray, LoadedImage
-from .._transform.transform import MotionModel, Transform, as_transform
+from .._transform.matrices import MotionModel
+from .._transform.transform import Transform, as_transform
 from .._verdict.assess import assess, doubt_rivalled, trust_key
 from .._verdict.result import AlignmentResult
 from .field_of_view import field_of_view

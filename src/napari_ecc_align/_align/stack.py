@@ -16,7 +16,8 @@ from .._images.pixels import as_array, to_gray
 from .._images.pixels import check_shape as check_array
 from .._images.sources import LazyArray, is_lazy
 from .._images.warping import overlap, warp
-from .._transform.transform import MotionModel, Transform
+from .._transform.matrices import MotionModel
+from .._transform.transform import Transform
 from .._verdict.result import VERDICTS, AlignmentResult
 from .pair import Cancelled, align_steps, cancelled_result
 from .progress import Progress

@@ -11,10 +11,15 @@ from numpy.typing import ArrayLike, NDArray
 
 from .._common.errors import InputError
 from .formats.registry import read_matrices, write_matrix
-from .matrices import MOTION_MODELS as MOTION_MODELS
-from .matrices import MotionModel as MotionModel
-from .matrices import check_belongs, checked_matrix, inverse_of, narrowest_model
-from .matrices import check_model as check_model
+from .matrices import (
+    MOTION_MODELS,
+    MotionModel,
+    check_belongs,
+    check_model,
+    checked_matrix,
+    inverse_of,
+    narrowest_model,
+)
 
 
 @dataclass(frozen=True, eq=False)

@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .._common.quantiles import middle
-from .._transform.transform import MotionModel, corners
+from .._transform.matrices import MotionModel
+from .._transform.transform import corners
 from .residual_pattern import ResidualPattern, part_of
 from .result import Verdict
 from .tile_matching import TileEvidence
