@@ -5,7 +5,7 @@ import pytest
 
 from napari_ecc_align import Transform
 from napari_ecc_align._common.steps import outcome_of
-from napari_ecc_align._ecc.gauss_newton import Convergence, pseudoinverse, sandwich
+from napari_ecc_align._ecc.gauss_newton import Convergence, Step, pseudoinverse
 from napari_ecc_align._ecc.options import SearchOptions
 from napari_ecc_align._ecc.refine import Refiner
 from napari_ecc_align._ecc.solver import BlockSolver
@@ -119,5 +119,6 @@ def test_the_sandwich_is_the_covariance_of_repeated_fits():
     scores = (design.transpose(0, 2, 1) @ rng.normal(0, 0.5, (200, 5, 1)))[..., 0]
     normal = normals.sum(0)
     delta = np.linalg.solve(normal, scores.sum(0))
-    covariance, _ = sandwich(normals, scores, normal, delta, np.ones((8, 2)))
+    step = Step(normals, scores, normal, delta, np.ones((8, 2)), ecc=0.0, gain=1.0)
+    covariance, _ = step.uncertainty()
     np.testing.assert_allclose(covariance, 0.25 * np.linalg.inv(normal), rtol=0.25, atol=3e-5)

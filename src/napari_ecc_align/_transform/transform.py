@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
@@ -257,18 +258,13 @@ def as_transform(
     One that is a motion of the model after the initial transform is usable too: it belongs to the
     narrowest model that contains it.
     """
-    try:
+    with suppress(InputError):
         return Transform(matrix, model)
-    except InputError:
-        if initial is None:
-            return None
-    try:
-        Transform(np.linalg.inv(initial) @ matrix, model)
-    except InputError:
+    if initial is None:
         return None
-    for wider in MOTION_MODELS[MOTION_MODELS.index(model) + 1 :]:
-        try:
-            return Transform(matrix, wider)
-        except InputError:
-            continue
+    with suppress(InputError):
+        Transform(np.linalg.inv(initial) @ matrix, model)
+        for wider in MOTION_MODELS[MOTION_MODELS.index(model) + 1 :]:
+            with suppress(InputError):
+                return Transform(matrix, wider)
     return None

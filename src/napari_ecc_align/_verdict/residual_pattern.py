@@ -232,8 +232,6 @@ def part_of(place: Array, shape: tuple[int, int]) -> str:
     x, y = 3 * np.asarray(place) / np.array(shape[::-1])
     row = ("upper", "", "lower")[int(np.clip(y, 0, 2))]
     column = ("left", "", "right")[int(np.clip(x, 0, 2))]
-    if not row and not column:
-        return "middle"
-    if not column:
-        return f"{row} part"
-    return f"{row} {column}" if row else f"{column} part"
+    if row and column:
+        return f"{row} {column}"
+    return f"{row or column} part" if row or column else "middle"
