@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from ..._common.opencv import cv2
 from .filters import gradients
-from .levels import Floats, Level, floats
+from .levels import Floats, Grid, Level, floats
 from .windows import interpolated
 
 Vector = NDArray[np.float64]
@@ -26,21 +26,6 @@ _CELLS = 3
 _MOST = 4
 # A level that lies further (px of it) from every known convention is not trusted.
 _FARTHEST_FROM_CONVENTION = 0.15
-
-
-@dataclass(frozen=True, eq=False)
-class Grid:
-    """Pixel (x, y) of a level lies at ``step * (x, y) + start`` of a finer one, by (x, y)."""
-
-    step: Vector
-    start: Vector
-
-    def after(self, finer: Grid) -> Grid:
-        """Return the grid in px of what `finer` is a level of."""
-        return Grid(finer.step * self.step, finer.step * self.start + finer.start)
-
-
-WHOLE = Grid(np.ones(2), np.zeros(2))
 
 
 @dataclass(frozen=True, eq=False)

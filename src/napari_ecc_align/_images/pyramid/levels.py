@@ -39,6 +39,18 @@ def floats(array: ArrayLike) -> Floats:
     return np.asarray(array, dtype=np.float32)
 
 
+@dataclass(frozen=True, eq=False)
+class Grid:
+    """Pixel (x, y) of one level lies at ``step * (x, y) + start`` of another one, by (x, y)."""
+
+    step: NDArray[np.float64]
+    start: NDArray[np.float64]
+
+    def after(self, finer: Grid) -> Grid:
+        """Return the grid in px of what `finer` is a level of."""
+        return Grid(finer.step * self.step, finer.step * self.start + finer.start)
+
+
 @dataclass(frozen=True)
 class Level:
     """One level of a pyramid.
@@ -147,17 +159,16 @@ def base(image: PixelSource, mask: Bools | None = None) -> Level:
     mask : (h, w) bool array or None
         True where a pixel may be used.  Pixels that are not finite never are.
     """
-    if image.dtype.kind not in "buif" or image.ndim != 2:
-        raise ValueError(
-            f"expected a 2-D real image, got {image.ndim} dimensions of {image.dtype}"
-        )
     if image.dtype == bool and isinstance(image, np.ndarray):
         image = image.view(np.uint8)
-    if mask is not None and mask.shape != image.shape:
-        raise ValueError(f"the mask's shape {mask.shape} is not the image's {image.shape}")
     valid = _finite(image, mask)
     offset, scale = _contrast(image, valid)
     return Level(image, valid, offset, scale, 0)
+
+
+def halved_shape(shape: tuple[int, int]) -> tuple[int, int]:
+    """Return the shape of the next coarser level."""
+    return (shape[0] + 1) // 2, (shape[1] + 1) // 2
 
 
 def halved(level: Level) -> Level:
@@ -171,11 +182,11 @@ def halved(level: Level) -> Level:
     if level.valid is None and native and exact and (level.index > 0 or _moderate(level)):
         coarse = np.asarray(cv2.pyrDown(pixels))
         return Level(coarse, None, level.offset, level.scale, level.index + 1, level.own)
-    h, w = (level.shape[0] + 1) // 2, (level.shape[1] + 1) // 2
-    image = np.empty((h, w), np.float32)
-    valid = None if level.valid is None else np.empty((h, w), bool)
-    for y in range(0, h, _STRIP):
-        _halve_strip(level, y, min(h, y + _STRIP), image, valid)
+    shape = halved_shape(level.shape)
+    image = np.empty(shape, np.float32)
+    valid = None if level.valid is None else np.empty(shape, bool)
+    for y in range(0, shape[0], _STRIP):
+        _halve_strip(level, y, min(shape[0], y + _STRIP), image, valid)
     if valid is not None and valid.all():
         valid = None
     return Level(image, valid, 0.0, 1.0, level.index + 1, level.own)
@@ -244,4 +255,4 @@ def index_below(pixels: int, *pyramids: list[Level]) -> int:
 def overview(levels: list[Level], first: int) -> Level:
     """Return the finest level from `first` on that can be looked at whole, or the coarsest."""
     rest = levels[min(first, len(levels) - 1) :]
-    return next((level for level in rest if level.size <= _OVERVIEW_PIXELS), rest[-1])
+    return rest[index_below(_OVERVIEW_PIXELS, rest)]
