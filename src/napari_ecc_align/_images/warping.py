@@ -13,7 +13,6 @@ from numpy.typing import ArrayLike, NDArray
 from .._common.errors import InputError
 from .._transform.matrices import Matrix
 from .._transform.transform import Transform, map_points
-from .coverage import covered_pixels
 from .limits import LIMITS
 from .pixels import as_array
 from .pixels import check_shape as check_array
@@ -179,39 +178,6 @@ def _shifted(
     if all(part.stop > part.start for part in here):
         result[tuple(here)] = image[tuple(there)]
     return result
-
-
-def overlap(
-    transform: Transform,
-    *,
-    output_shape: tuple[int, ...],
-    moving_shape: tuple[int, ...],
-    moving_valid: NDArray[np.bool_] | None = None,
-) -> NDArray[np.bool_]:
-    """Return the reference pixels that a valid moving pixel falls on.
-
-    Parameters
-    ----------
-    transform : Transform
-        Maps reference pixels to moving pixels.
-    output_shape, moving_shape : tuple of int
-        Shapes (height, width, ...) of the reference and of the moving image.
-    moving_valid : ndarray of bool, shape (h, w), optional
-        Moving pixels that hold data; all of them when left out.
-
-    Returns
-    -------
-    ndarray of bool, shape (height, width)
-        True where all the moving pixels that interpolation needs are there.
-    """
-    if moving_valid is None or moving_valid.all():
-        if np.array_equal(transform.matrix[2], [0, 0, 1]):
-            return covered_pixels(transform.matrix, check_shape(output_shape), moving_shape)
-        moving_valid = np.ones(moving_shape[:2], bool)
-    covered: NDArray[np.uint8] = warp(
-        moving_valid.view(np.uint8) * np.uint8(255), transform, output_shape=output_shape, fill=0
-    )
-    return covered >= 254
 
 
 def check_shape(output_shape: Sequence[int]) -> tuple[int, int]:

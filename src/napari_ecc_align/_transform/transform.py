@@ -214,6 +214,14 @@ def corners(shape: tuple[int, ...]) -> NDArray[np.float64]:
     return np.array([[0.0, 0.0], [right, 0.0], [0.0, bottom], [right, bottom]])
 
 
+def crossings(xs: ArrayLike, ys: ArrayLike) -> NDArray[np.float64]:
+    """Return all (x, y) of two axes, row by row, as a read-only array of shape (n, 2)."""
+    x, y = np.meshgrid(xs, ys)
+    points = np.stack([x.ravel(), y.ravel()], axis=1, dtype=np.float64)
+    points.setflags(write=False)
+    return points
+
+
 def corner_error(a: ArrayLike, b: ArrayLike, shape: tuple[int, ...]) -> float:
     """Return the RMS distance between two matrices over the corners of an image, in pixels.
 

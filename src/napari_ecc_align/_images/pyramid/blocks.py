@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from ..._common.opencv import cv2
 from ..._transform.models import Array
-from ..._transform.transform import corners, map_points
+from ..._transform.transform import corners, crossings, map_points
 from .filters import (
     KERNEL,
     LINEAR,
@@ -115,11 +115,8 @@ def _interior(shape: tuple[int, int], size: int) -> Bools:
 
 @lru_cache(maxsize=32)
 def _cut_centres(shape: tuple[int, int], size: int) -> Array:
-    rows, columns = -(-shape[0] // size), -(-shape[1] // size)
-    y, x = np.mgrid[:rows, :columns]
-    centres = np.stack([x.ravel(), y.ravel()], axis=1) * float(size) + (size - 1) / 2
-    centres.setflags(write=False)
-    return np.asarray(centres)
+    y, x = (np.arange(-(-length // size)) * float(size) + (size - 1) / 2 for length in shape)
+    return crossings(x, y)
 
 
 def whole_moving(
