@@ -135,7 +135,6 @@ def align(
     try:
         return outcome_of(steps, told)
     except Cancelled as cancelled:
-        steps.close()
         seconds = time.perf_counter() - began
         return cancelled_result(options, cancelled.reached, seconds=seconds)
 

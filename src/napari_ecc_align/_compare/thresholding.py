@@ -119,10 +119,8 @@ def binarised_pair(
             for image, value in zip((reference, aligned), how.threshold, strict=True)
         )
         return first, second
-    return (
-        binarise(reference, inside, how, "reference"),
-        binarise(aligned, inside, how, "aligned"),
-    )
+    first = binarise(reference, inside, how, "reference")
+    return first, binarise(aligned, inside, how, "aligned")
 
 
 def binarise(

@@ -168,12 +168,15 @@ class GaussNewton(ABC):
         Of the reference level.
     epsilon : float
         Stop when the ECC changes by less.
+    least : float
+        Share of the blocks' pixels that must see the moving image.
     """
 
-    def __init__(self, model: Model, frame: Frame, *, epsilon: float) -> None:
+    def __init__(self, model: Model, frame: Frame, *, epsilon: float, least: float) -> None:
         self._model = model
         self._frame = frame
         self._epsilon = epsilon
+        self._least = least
         self._motions = corner_motions(model, frame)
         self._limit = _LONGEST_STEP * frame.radius
         self._convergence = Convergence(epsilon, 0.0)
