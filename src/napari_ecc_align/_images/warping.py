@@ -100,11 +100,7 @@ def warp(
 
 
 def _warped_lazily(
-    moving: Any,
-    matrix: Matrix,
-    shape: tuple[int, int],
-    interpolation: Interpolation,
-    fill: Fill,
+    moving: Any, matrix: Matrix, shape: tuple[int, int], interpolation: Interpolation, fill: Fill
 ) -> NDArray[Any]:
     """Resample block by block, reading only the window that each block needs."""
     size = int(moving.shape[0]), int(moving.shape[1])
@@ -161,10 +157,7 @@ def _is_whole_shift(matrix: Matrix) -> bool:
 
 
 def _shifted(
-    image: NDArray[Any],
-    shift: NDArray[np.int_],
-    shape: tuple[int, int],
-    border: Matrix,
+    image: NDArray[Any], shift: NDArray[np.int_], shape: tuple[int, int], border: Matrix
 ) -> NDArray[Any]:
     """Copy pixels to where they fall."""
     outside = _as_pixel(border, image.dtype)
@@ -192,9 +185,7 @@ def check_shape(output_shape: Sequence[int]) -> tuple[int, int]:
 
 
 def fill_values(
-    image: NDArray[Any],
-    fill: Fill,
-    border: list[NDArray[Any]] | None = None,
+    image: NDArray[Any], fill: Fill, border: list[NDArray[Any]] | None = None
 ) -> Matrix:
     """Return the value outside an image, one per channel, or raise `InputError`.
 
@@ -302,11 +293,7 @@ def _smooth_block(
 
 
 def _source_window(
-    matrix: Matrix,
-    rows: slice,
-    columns: slice,
-    shape: tuple[int, ...],
-    whole_below: int = _BLOCK,
+    matrix: Matrix, rows: slice, columns: slice, shape: tuple[int, ...], whole_below: int = _BLOCK
 ) -> tuple[slice, slice] | None:
     """Return the part of the moving image that a block of the result needs, or None."""
     height, width = shape[:2]
@@ -336,10 +323,7 @@ def _between(matrix: Matrix, window: tuple[slice, slice], rows: slice, columns: 
 
 
 def _nearest(
-    image: NDArray[Any],
-    matrix: Matrix,
-    shape: tuple[int, int],
-    border: Matrix,
+    image: NDArray[Any], matrix: Matrix, shape: tuple[int, int], border: Matrix
 ) -> NDArray[Any]:
     """Copy the nearest pixel: exact for every dtype, unlike OpenCV's, which knows six of them."""
     height, width = image.shape[:2]
@@ -354,12 +338,7 @@ def _nearest(
     return result
 
 
-def _linear(
-    image: NDArray[Any],
-    matrix: Matrix,
-    shape: tuple[int, int],
-    border: Matrix,
-) -> Matrix:
+def _linear(image: NDArray[Any], matrix: Matrix, shape: tuple[int, int], border: Matrix) -> Matrix:
     """Interpolate in float64, where OpenCV would round positions to 1/32 pixel."""
     from scipy.ndimage import map_coordinates
 

@@ -165,13 +165,7 @@ class Resampled(WindowReader):
         So many of the outermost pixels of the result do not count.
     """
 
-    def __init__(
-        self,
-        level: Level,
-        shape: tuple[int, int],
-        grid: Grid,
-        ring: int = 0,
-    ) -> None:
+    def __init__(self, level: Level, shape: tuple[int, int], grid: Grid, ring: int = 0) -> None:
         self._level = level
         self.shape = shape
         self.masked = level.valid is not None or ring > 0
