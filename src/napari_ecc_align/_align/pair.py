@@ -186,8 +186,10 @@ def _run(job: Job) -> Generator[Progress, None, AlignmentResult]:
     job = replace(job, initial=start.matrix)
     pyramids = yield from _prepared(job)
     if pyramids.flaw:
-        seconds = time.perf_counter() - began
-        return _without_estimate(job.options, None, pyramids.flaw, seconds=seconds)
+        nothing, seconds = Transform.identity(job.options.model), time.perf_counter() - began
+        return AlignmentResult(
+            nothing, "failed", pyramids.flaw, engine=job.options.engine, seconds=seconds
+        )
     run = _run_pyramid if job.options.engine == "pyramid" else _run_opencv
     results = yield from run(job, pyramids)
     if all(result.verdict != "aligned" for result in results):
@@ -297,24 +299,11 @@ def cancelled_result(
     options: SearchOptions, reached: Transform | None = None, *, seconds: float = 0.0
 ) -> AlignmentResult:
     """Return the result of an alignment that was cancelled, with the best transform so far."""
-    return _without_estimate(
-        options, reached, "The alignment was cancelled.", seconds=seconds, cancelled=True
-    )
-
-
-def _without_estimate(
-    options: SearchOptions,
-    transform: Transform | None,
-    reason: str,
-    *,
-    seconds: float,
-    cancelled: bool = False,
-) -> AlignmentResult:
     return AlignmentResult(
-        transform or Transform.identity(options.model),
+        reached or Transform.identity(options.model),
         "failed",
-        reason,
+        "The alignment was cancelled.",
         engine=options.engine,
         seconds=seconds,
-        cancelled=cancelled,
+        cancelled=True,
     )

@@ -6,7 +6,7 @@ Needs dask, which napari brings along.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 import numpy as np
@@ -15,8 +15,9 @@ from numpy.typing import NDArray
 from .._common.errors import InputError
 from .._transform.matrices import Matrix
 from .._transform.transform import Transform, map_points
+from .pyramid.levels import halved_shape
 from .sources import LazyArray, is_lazy
-from .warping import Interpolation, border_pixels, check_shape, fill_values, shifted_by, warp
+from .warping import Fill, Interpolation, border_pixels, check_shape, fill_values, shifted_by, warp
 
 if TYPE_CHECKING:
     import dask.array as da
@@ -25,7 +26,6 @@ _CHUNK = 1024
 # Coarser levels than this are of no use to a viewer.
 _COARSEST = 512
 
-Fill = float | Sequence[float] | Literal["background"]
 _Warping = Callable[[Any, Matrix, tuple[int, int]], NDArray[Any]]
 
 
@@ -181,8 +181,7 @@ def _level_shapes(shape: tuple[int, int], most: int) -> list[tuple[int, int]]:
     """Return halved shapes, as many as the moving image has or until one fits on a screen."""
     shapes = [shape]
     while max(shapes[-1]) > _COARSEST and (len(shapes) < most or max(shapes[-1]) > 4 * _COARSEST):
-        height, width = shapes[-1]
-        shapes.append((max(1, -(-height // 2)), max(1, -(-width // 2))))
+        shapes.append(halved_shape(shapes[-1]))
     return shapes
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from .._common.opencv import cv2
 from .._common.quantiles import middle
 from .._transform.transform import corners
 from .tile_matching import TileEvidence
@@ -191,16 +192,12 @@ def _corner_shift(
 
 def _determined(design: Array) -> bool:
     """Tell whether the columns of a design are well apart from each other."""
-    from .._common.opencv import cv2
-
     _, values, _ = cv2.eigen(design.T @ design)
     return bool(values[-1, 0] * _LARGEST_CONDITION**2 >= values[0, 0])
 
 
 def _fitted(design: Array, seen: Array, sigma: Array) -> tuple[Array, Array]:
     """Solve by least squares with Cauchy's weights; return the solution and its covariance."""
-    from .._common.opencv import cv2
-
     certain = 1 / sigma**2
     weights = certain
     for _ in range(_REWEIGHTINGS):

@@ -182,7 +182,11 @@ def _read_tiff(file: BinaryIO, path: Path) -> NDArray[Any]:
         elif page.photometric == PHOTOMETRIC.MINISWHITE and image.dtype.kind in "bu":
             image = ~image
         tag = page.tags.get(_ORIENTATION_TAG)
-        return _upright(_channels_last(image, axes), 1 if tag is None else int(tag.value))
+        if axes == "SYX":
+            image = np.moveaxis(image, 0, -1)
+        if image.shape[2:] == (2,):
+            image = image[..., [0, 0, 0, 1]]
+        return _upright(image, 1 if tag is None else int(tag.value))
 
 
 def _only_series(tif: TiffFile, path: Path) -> TiffPageSeries:
@@ -224,14 +228,6 @@ def _check_intact(series: TiffPageSeries, path: Path) -> None:
         for offset, count in zip(page.dataoffsets, page.databytecounts, strict=True):
             if count == 0 or offset + count > size:
                 raise _damaged(path)
-
-
-def _channels_last(image: NDArray[Any], axes: str) -> NDArray[Any]:
-    if axes == "SYX":
-        image = np.moveaxis(image, 0, -1)
-    if image.shape[2:] == (2,):
-        image = image[..., [0, 0, 0, 1]]
-    return image
 
 
 def _read_tiff_pillow(file: BinaryIO, dtype: np.dtype[Any] | None, path: Path) -> NDArray[Any]:

@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..._common.opencv import cv2
-from .levels import Bools, Image
-from .windows import Window, WindowReader
+from .levels import Bools, Image, Window
+from .windows import WindowReader
 
 # Chunks of at most so many bytes are read whole and kept, up to so many bytes.
 _CHUNK_BYTES = 2**25

@@ -20,6 +20,9 @@ Bools = NDArray[np.bool_]
 Floats = NDArray[np.float32]
 Image = NDArray[np.bool_ | np.integer[Any] | np.floating[Any]]
 
+Window = tuple[int, int, int, int]
+"""Rows y0:y1 and columns x0:x1, as (y0, y1, x0, x1)."""
+
 SMALLEST = 24
 """No level of a pyramid has a side below so many px."""
 
@@ -185,8 +188,11 @@ def halved(level: Level) -> Level:
     shape = halved_shape(level.shape)
     image = np.empty(shape, np.float32)
     valid = None if level.valid is None else np.empty(shape, bool)
-    for y in range(0, shape[0], _STRIP):
-        _halve_strip(level, y, min(shape[0], y + _STRIP), image, valid)
+    for y0 in range(0, shape[0], _STRIP):
+        y1 = min(shape[0], y0 + _STRIP)
+        image[y0:y1], counted = halved_window(level, (y0, y1, 0, shape[1]))
+        if valid is not None:
+            valid[y0:y1] = counted
     if valid is not None and valid.all():
         valid = None
     return Level(image, valid, 0.0, 1.0, level.index + 1, level.own)
@@ -199,16 +205,15 @@ def _moderate(level: Level) -> bool:
     )
 
 
-def _halve_strip(level: Level, y0: int, y1: int, image: Floats, valid: Bools | None) -> None:
-    """Fill rows y0:y1 of the coarser level, reading the halo its kernel needs."""
-    top = max(0, 2 * y0 - 4)
-    bottom = min(level.shape[0], 2 * y1 + 4)
-    values, mask = level.patch(top, bottom, 0, level.shape[1])
-    rows = slice(y0 - top // 2, y1 - top // 2)
-    coarse, counted = halved_pixels(values, mask)
-    image[y0:y1] = coarse[rows]
-    if valid is not None and counted is not None:
-        valid[y0:y1] = counted[rows]
+def halved_window(level: Level, window: Window) -> tuple[Floats, Bools | None]:
+    """Return a window of the next coarser level, from as much around it as its kernel needs."""
+    y0, y1, x0, x1 = window
+    height, width = level.shape
+    top, left = max(0, 2 * y0 - 4), max(0, 2 * x0 - 4)
+    values, mask = level.patch(top, min(height, 2 * y1 + 4), left, min(width, 2 * x1 + 4))
+    inner = slice(y0 - top // 2, y1 - top // 2), slice(x0 - left // 2, x1 - left // 2)
+    coarse, valid = halved_pixels(values, mask)
+    return coarse[inner], None if valid is None else valid[inner]
 
 
 def halved_pixels(values: Floats, valid: Bools | None) -> tuple[Floats, Bools | None]:

@@ -148,10 +148,9 @@ def _on_grids(fine: list[Level], guide: Level) -> list[_Given]:
     places = textured_places(guide)
     levels = [_Given(fine[0], Grid(np.ones(2), np.zeros(2)), True)]
     for level in fine[1:]:
-        placement = located(levels[-1].level, level, places)
-        if placement.known or level is fine[-1]:
-            grid = placement.grid.after(levels[-1].grid)
-            levels.append(_Given(level, grid, placement.known))
+        grid, known = located(levels[-1].level, level, places)
+        if known or level is fine[-1]:
+            levels.append(_Given(level, grid.after(levels[-1].grid), known))
     return levels
 
 

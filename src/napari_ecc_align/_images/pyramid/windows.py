@@ -15,10 +15,17 @@ from numpy.typing import NDArray
 
 from ..._common.opencv import cv2
 from .filters import BORDER
-from .levels import Bools, Floats, Grid, Image, Level, floats, halved_pixels, halved_shape
-
-Window = tuple[int, int, int, int]
-"""Rows y0:y1 and columns x0:x1, as (y0, y1, x0, x1)."""
+from .levels import (
+    Bools,
+    Floats,
+    Grid,
+    Image,
+    Level,
+    Window,
+    floats,
+    halved_shape,
+    halved_window,
+)
 
 # The last windows are kept: a level asks for values and validity one after the other.
 _RECENT = 4
@@ -139,15 +146,7 @@ class Halved(WindowReader):
 
     def read(self, window: Window) -> tuple[Floats, Bools | None]:
         """Return the pixels of a window, in units of the level's scale."""
-        y0, y1, x0, x1 = window
-        height, width = self._level.shape
-        top, left = max(0, 2 * y0 - 4), max(0, 2 * x0 - 4)
-        values, mask = self._level.patch(
-            top, min(height, 2 * y1 + 4), left, min(width, 2 * x1 + 4)
-        )
-        inner = slice(y0 - top // 2, y1 - top // 2), slice(x0 - left // 2, x1 - left // 2)
-        coarse, valid = halved_pixels(values, mask)
-        return coarse[inner], None if valid is None else valid[inner]
+        return halved_window(self._level, window)
 
 
 class Resampled(WindowReader):
