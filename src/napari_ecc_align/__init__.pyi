@@ -19,8 +19,9 @@ from ._images.polygons import polygon_mask
 from ._images.samples import SamplePair, sample
 from ._images.warping import Interpolation, warp
 from ._transform.files import load_transforms, save_transforms
+from ._transform.matrices import MotionModel
 from ._transform.points import transform_from_points
-from ._transform.transform import MotionModel, Transform
+from ._transform.transform import Transform
 from ._verdict.result import AlignmentResult, Verdict
 from ._verdict.tile_matching import TileEvidence
 

@@ -22,7 +22,7 @@ from scenes import (
 )
 from scipy import ndimage
 
-from napari_ecc_align._transform.transform import MOTION_MODELS, MotionModel
+from napari_ecc_align._transform.matrices import MOTION_MODELS, MotionModel
 from pairs import random_transform
 
 Random = np.random.Generator

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from scenes import PHOTOGRAPHS, TEXTURES, Image, Pair, eight_bit, page, views
 from scipy import ndimage
 
-from napari_ecc_align._transform.transform import MOTION_MODELS, MotionModel
+from napari_ecc_align._transform.matrices import MOTION_MODELS, MotionModel
 from pairs import random_transform
 
 Random = np.random.Generator

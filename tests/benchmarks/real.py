@@ -27,7 +27,8 @@ from numpy.typing import NDArray
 
 from napari_ecc_align import align
 from napari_ecc_align._images.files.images import read_image
-from napari_ecc_align._transform.transform import MotionModel, corner_error, map_points
+from napari_ecc_align._transform.matrices import MotionModel
+from napari_ecc_align._transform.transform import corner_error, map_points
 
 Error = Callable[[NDArray[np.float64]], float]
 

@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from music.page import Page, make_page
-from napari_ecc_align._transform.transform import MotionModel, corners, map_points
+from napari_ecc_align._transform.matrices import MotionModel
+from napari_ecc_align._transform.transform import corners, map_points
 from pairs import picture
 
 Image = NDArray[np.float64]

@@ -9,8 +9,8 @@ from processes import SCRIPT, ecc_align, names_in
 
 from napari_ecc_align import Transform, warp
 from napari_ecc_align._compare import binary as comparison
+from napari_ecc_align._images.coverage import overlap
 from napari_ecc_align._images.files.images import read_image, write_image
-from napari_ecc_align._images.warping import overlap
 from napari_ecc_align._transform.transform import corner_error
 
 COLOURS = {(255, 255, 255), *comparison.COLOURS.values()}

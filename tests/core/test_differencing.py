@@ -4,8 +4,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from napari_ecc_align import InputError, Transform, difference, warp
+from napari_ecc_align._images.coverage import overlap
 from napari_ecc_align._images.samples import sample
-from napari_ecc_align._images.warping import overlap
 from pairs import picture
 
 IMAGE = picture("camera")[100:200, 100:220]

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from skimage.transform import AffineTransform
 
 from napari_ecc_align import InputError, Transform, warp
-from napari_ecc_align._transform.files import FORMATS
-from napari_ecc_align._transform.transform import MOTION_MODELS
+from napari_ecc_align._transform.formats.registry import FORMATS
+from napari_ecc_align._transform.matrices import MOTION_MODELS
 from pairs import picture, random_transform
 
 SHAPE = (200, 240)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from napari_ecc_align import InputError, Transform, load_transforms, save_transforms
-from napari_ecc_align._transform.files import AFFINE_ONLY, STACK_FORMATS, holds_a_stack
+from napari_ecc_align._transform.formats.registry import AFFINE_ONLY, STACK_FORMATS, holds_a_stack
 from pairs import random_transform
 
 SHAPE = (200, 240)

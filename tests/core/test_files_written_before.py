@@ -6,7 +6,12 @@ import numpy as np
 import pytest
 
 from napari_ecc_align import Transform, load_transforms, save_transforms
-from napari_ecc_align._transform.files import AFFINE_ONLY, FORMATS, STACK_FORMATS, holds_a_stack
+from napari_ecc_align._transform.formats.registry import (
+    AFFINE_ONLY,
+    FORMATS,
+    STACK_FORMATS,
+    holds_a_stack,
+)
 
 RECORDED = Path(__file__).parent / "recorded_transforms"
 TRANSFORMS = {

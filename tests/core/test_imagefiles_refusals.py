@@ -12,7 +12,8 @@ from arrays import check_same, picture, smooth
 from PIL import Image, ImageFile
 
 from napari_ecc_align._common.errors import InputError
-from napari_ecc_align._images.files.images import MAX_PIXELS, read_image, write_image
+from napari_ecc_align._images.files.decoding import MAX_PIXELS
+from napari_ecc_align._images.files.images import read_image, write_image
 
 
 class TestRefusal:

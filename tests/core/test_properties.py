@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 from scipy import ndimage
 
 from napari_ecc_align import Transform, align
-from napari_ecc_align._transform.transform import MOTION_MODELS, corner_error
+from napari_ecc_align._transform.matrices import MOTION_MODELS
+from napari_ecc_align._transform.transform import corner_error
 from pairs import known_pair, picture, random_transform
 
 SHAPE = (180, 220)

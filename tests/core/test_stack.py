@@ -4,7 +4,8 @@ import pytest
 
 from napari_ecc_align import InputError, Transform, align_stack
 from napari_ecc_align._align.drift import frame_transforms
-from napari_ecc_align._align.stack import FrameProgress, stack_steps
+from napari_ecc_align._align.progress import FrameProgress
+from napari_ecc_align._align.stack import stack_steps
 from napari_ecc_align._transform.transform import corner_error
 from pairs import known_pair, random_transform
 

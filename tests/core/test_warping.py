@@ -3,7 +3,8 @@ import pytest
 from scipy import ndimage
 
 from napari_ecc_align import InputError, Transform, warp
-from napari_ecc_align._images.warping import INTERPOLATIONS, overlap
+from napari_ecc_align._images.coverage import overlap
+from napari_ecc_align._images.warping import INTERPOLATIONS
 from pairs import known_pair, picture, random_transform
 
 SHIFT = Transform([[1, 0, 2], [0, 1, 1], [0, 0, 1]], "translation")

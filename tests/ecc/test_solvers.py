@@ -5,15 +5,16 @@ import pytest
 
 from napari_ecc_align import Transform
 from napari_ecc_align._common.steps import outcome_of
-from napari_ecc_align._ecc.gauss_newton import Convergence, pseudoinverse, sandwich
+from napari_ecc_align._ecc.gauss_newton import Convergence, Step, pseudoinverse
 from napari_ecc_align._ecc.options import SearchOptions
 from napari_ecc_align._ecc.refine import Refiner
 from napari_ecc_align._ecc.solver import BlockSolver
 from napari_ecc_align._ecc.whole_level import WholeLevelSolver
 from napari_ecc_align._images.pyramid.blocks import whole_moving, whole_reference
 from napari_ecc_align._images.pyramid.levels import image_pyramid
+from napari_ecc_align._transform.matrices import MOTION_MODELS
 from napari_ecc_align._transform.models import MODELS, Frame
-from napari_ecc_align._transform.transform import MOTION_MODELS, corner_error
+from napari_ecc_align._transform.transform import corner_error
 from pairs import known_pair, random_transform
 
 SHAPE = (128, 144)
@@ -118,5 +119,6 @@ def test_the_sandwich_is_the_covariance_of_repeated_fits():
     scores = (design.transpose(0, 2, 1) @ rng.normal(0, 0.5, (200, 5, 1)))[..., 0]
     normal = normals.sum(0)
     delta = np.linalg.solve(normal, scores.sum(0))
-    covariance, _ = sandwich(normals, scores, normal, delta, np.ones((8, 2)))
+    step = Step(normals, scores, normal, delta, np.ones((8, 2)), ecc=0.0, gain=1.0)
+    covariance, _ = step.uncertainty()
     np.testing.assert_allclose(covariance, 0.25 * np.linalg.inv(normal), rtol=0.25, atol=3e-5)

@@ -8,7 +8,7 @@ from skimage import data
 from napari_ecc_align import Transform, compare, warp
 from napari_ecc_align._gui.compare import steps as comparing
 from napari_ecc_align._gui.shared.threshold_settings import MANUAL
-from napari_ecc_align._images.warping import overlap
+from napari_ecc_align._images.coverage import overlap
 
 PAGE = data.page()
 

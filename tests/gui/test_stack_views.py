@@ -12,7 +12,7 @@ from skimage import data
 from napari_ecc_align import Transform, compare, difference
 from napari_ecc_align._compare.views import checkerboard, overlay
 from napari_ecc_align._gui.runs.frame_choice import TO_ANOTHER, TO_ITSELF
-from napari_ecc_align._images.warping import overlap
+from napari_ecc_align._images.coverage import overlap
 
 IMAGE = data.camera()
 SHIFTS = [(0, 0), (2, -1), (3, 1), (5, 2)]

@@ -7,7 +7,7 @@ from napari.components import ViewerModel
 from napari.layers import Layer
 
 from napari_ecc_align import InputError, Transform
-from napari_ecc_align._align.stack import FrameProgress
+from napari_ecc_align._align.progress import FrameProgress
 from napari_ecc_align._common.steps import outcome_of
 from napari_ecc_align._compare.thresholding import Thresholding
 from napari_ecc_align._ecc.options import SearchOptions

@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from .._common.errors import InputError
 from .._ecc.options import SearchOptions
-from .._images.sources import ImageLike, LazyArray, Source, checked_source
+from .._images.sources import Source
 from .._transform.transform import Transform
 
 
@@ -23,27 +23,8 @@ class Job:
     initial: NDArray[np.float64] | None
 
 
-def checked_job(
-    reference: ImageLike,
-    moving: ImageLike,
-    options: SearchOptions,
-    *,
-    reference_mask: ArrayLike | LazyArray | None,
-    moving_mask: ArrayLike | LazyArray | None,
-    initial: Transform | ArrayLike | None,
-) -> Job:
-    """Return the arguments of `align` as a `Job`, or raise an `InputError` that names one."""
-    # OpenCV's ECC reads every pixel on every iteration.
-    whole = options.engine == "opencv"
-    return Job(
-        reference=checked_source(reference, reference_mask, "reference", whole=whole),
-        moving=checked_source(moving, moving_mask, "moving", whole=whole),
-        options=options,
-        initial=_checked_initial(initial),
-    )
-
-
-def _checked_initial(initial: Transform | ArrayLike | None) -> NDArray[np.float64] | None:
+def checked_initial(initial: Transform | ArrayLike | None) -> NDArray[np.float64] | None:
+    """Return the matrix of a start, None if there is none, or raise `InputError`."""
     if initial is None:
         return None
     if isinstance(initial, Transform):

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Generator
 from dataclasses import replace
 from functools import partial
+from itertools import count
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -15,13 +16,15 @@ from .._ecc.estimate import Estimate, Step
 from .._ecc.estimator import estimate_steps
 from .._ecc.opencv import opencv_steps
 from .._ecc.options import DEFAULTS, Engine, SearchOptions
+from .._images.pyramid.levels import index_below
 from .._images.pyramid.pair import Pyramids, make_pyramids
-from .._images.sources import ImageLike, LazyArray, LoadedImage
-from .._transform.transform import MotionModel, Transform, as_transform
+from .._images.sources import ImageLike, LazyArray, LoadedImage, checked_source
+from .._transform.matrices import MotionModel
+from .._transform.transform import Transform, as_transform
 from .._verdict.assess import assess, doubt_rivalled, trust_key
 from .._verdict.result import AlignmentResult
 from .field_of_view import field_of_view
-from .options import Job, checked_job
+from .options import Job, checked_initial
 from .progress import Progress
 from .region_start import start_in_region
 
@@ -132,7 +135,6 @@ def align(
     try:
         return outcome_of(steps, told)
     except Cancelled as cancelled:
-        steps.close()
         seconds = time.perf_counter() - began
         return cancelled_result(options, cancelled.reached, seconds=seconds)
 
@@ -165,14 +167,14 @@ def align_steps(
         Yields a `Progress` after every step and returns the `AlignmentResult`. Closing it
         cancels the alignment.
     """
+    # OpenCV's ECC reads every pixel on every iteration.
+    whole = options.engine == "opencv"
     return _run(
-        checked_job(
-            reference,
-            moving,
+        Job(
+            checked_source(reference, reference_mask, "reference", whole=whole),
+            checked_source(moving, moving_mask, "moving", whole=whole),
             options,
-            reference_mask=reference_mask,
-            moving_mask=moving_mask,
-            initial=initial,
+            checked_initial(initial),
         )
     )
 
@@ -184,8 +186,10 @@ def _run(job: Job) -> Generator[Progress, None, AlignmentResult]:
     job = replace(job, initial=start.matrix)
     pyramids = yield from _prepared(job)
     if pyramids.flaw:
-        seconds = time.perf_counter() - began
-        return _without_estimate(job.options, None, pyramids.flaw, seconds=seconds)
+        nothing, seconds = Transform.identity(job.options.model), time.perf_counter() - began
+        return AlignmentResult(
+            nothing, "failed", pyramids.flaw, engine=job.options.engine, seconds=seconds
+        )
     run = _run_pyramid if job.options.engine == "pyramid" else _run_opencv
     results = yield from run(job, pyramids)
     if all(result.verdict != "aligned" for result in results):
@@ -203,8 +207,7 @@ def _within_field(job: Job, pyramids: Pyramids) -> Job | None:
     for source, levels in ((job.reference, pyramids.reference), (job.moving, pyramids.moving)):
         if not isinstance(source, LoadedImage):
             return None
-        coarse = next((one for one in levels if one.size <= _FIELD_PIXELS), levels[-1])
-        field = field_of_view(coarse, levels[0].shape)
+        field = field_of_view(levels[index_below(_FIELD_PIXELS, levels)], levels[0].shape)
         if field is None:
             return None
         mask = field if source.mask is None else field & source.mask
@@ -241,7 +244,7 @@ def _run_pyramid(job: Job, pyramids: Pyramids) -> Generator[Progress, None, list
     steps = estimate_steps(
         pyramids.reference, pyramids.moving, job.options, initial=job.initial, accept=accept
     )
-    estimate = yield from retold(steps, _Approach(job).told)
+    estimate = yield from retold(steps, _approach(job))
     if not any(one is estimate.matrix for one in tried):
         results.append(assess(pyramids, estimate, job.options, job.initial))
     results = doubt_rivalled(results, pyramids.reference[0].shape)
@@ -249,29 +252,24 @@ def _run_pyramid(job: Job, pyramids: Pyramids) -> Generator[Progress, None, list
     return [replace(result, timings=estimate.timings) for result in results]
 
 
-class _Approach:
-    """Tells the steps of the estimator, of which nobody knows how many there will be.
+def _approach(job: Job) -> Callable[[Step], Progress]:
+    """Return what tells the steps of the estimator, of which nobody knows how many there will be.
 
     The bar approaches its end.
     """
+    steps = count(1)
+    matrix: NDArray[np.float64] | None = None
+    reached: Transform | None = None
 
-    def __init__(self, job: Job) -> None:
-        self._job = job
-        self._taken = 0
-        self._matrix: NDArray[np.float64] | None = None
-        self._reached: Transform | None = None
+    def told(step: Step) -> Progress:
+        nonlocal matrix, reached
+        if step.matrix is not matrix:
+            matrix = step.matrix
+            known = None if matrix is None else (matrix, job.options.model, job.initial)
+            reached = as_transform(*known) if known else None
+        return Progress(1 - _PACE / (_PACE + next(steps)), step.stage, reached)
 
-    def told(self, step: Step) -> Progress:
-        """Return the progress that a step is."""
-        self._taken += 1
-        if step.matrix is not self._matrix:
-            self._matrix = step.matrix
-            self._reached = (
-                None
-                if step.matrix is None
-                else as_transform(step.matrix, self._job.options.model, self._job.initial)
-            )
-        return Progress(1 - _PACE / (_PACE + self._taken), step.stage, self._reached)
+    return told
 
 
 def _run_opencv(job: Job, pyramids: Pyramids) -> Generator[Progress, None, list[AlignmentResult]]:
@@ -301,35 +299,11 @@ def cancelled_result(
     options: SearchOptions, reached: Transform | None = None, *, seconds: float = 0.0
 ) -> AlignmentResult:
     """Return the result of an alignment that was cancelled, with the best transform so far."""
-    return _without_estimate(
-        options, reached, "The alignment was cancelled.", seconds=seconds, cancelled=True
-    )
-
-
-def _without_estimate(
-    options: SearchOptions,
-    transform: Transform | None,
-    reason: str,
-    *,
-    seconds: float,
-    cancelled: bool = False,
-) -> AlignmentResult:
     return AlignmentResult(
-        transform=transform or Transform.identity(options.model),
-        verdict="failed",
-        reason=reason,
-        ecc=0.0,
-        ecc_before=0.0,
-        inverted=False,
-        overlap=0.0,
-        corner_uncertainty=float("inf"),
-        covariance=None,
-        iterations=0,
-        converged=False,
-        start="none",
-        timings={},
-        representation="intensity",
+        reached or Transform.identity(options.model),
+        "failed",
+        "The alignment was cancelled.",
         engine=options.engine,
         seconds=seconds,
-        cancelled=cancelled,
+        cancelled=True,
     )

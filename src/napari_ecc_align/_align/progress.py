@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from .._transform.transform import Transform
+from .._verdict.result import AlignmentResult
 
 
 @dataclass(frozen=True)
@@ -22,3 +23,16 @@ class Progress:
     fraction: float
     stage: str
     transform: Transform | None = None
+
+
+@dataclass(frozen=True)
+class FrameProgress(Progress):
+    """The progress of a whole stack, told when a frame is done.
+
+    Attributes
+    ----------
+    result : AlignmentResult or None
+        Of the frame that is done.
+    """
+
+    result: AlignmentResult | None = None

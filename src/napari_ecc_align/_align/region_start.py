@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from .._common.opencv import cv2
 from .._common.steps import retold
 from .._images.sources import LoadedImage, Source
 from .._transform.transform import map_points
@@ -80,13 +81,12 @@ def start_in_region(job: Job, run: Run) -> Generator[Progress, None, Start]:
         region alone does not fit anywhere near.
     """
     began = time.perf_counter()
-    boxes = _boxes(job)
-    if boxes is not None:
-        name, found = "region", (yield from _found_by_region(job, boxes, run))
-    elif _is_smaller(job):
-        name, found = "smaller image", (yield from _found_in_reference(job, run))
-    else:
-        return Start(job.initial)
+    name, found = "initial", None
+    if job.options.engine == "pyramid":
+        if boxes := _boxes(job):
+            name, found = "region", (yield from _found_by_region(job, boxes, run))
+        elif _area(_whole(job.moving)) <= _PART * _area(_whole(job.reference)):
+            name, found = "smaller image", (yield from _found_in_reference(job, run))
     if found is None:
         return Start(job.initial)
     return Start(found / found[2, 2], name, time.perf_counter() - began)
@@ -112,12 +112,6 @@ def _found_by_region(
     return np.asarray(to_moving @ result.transform.matrix @ np.linalg.inv(to_reference))
 
 
-def _is_smaller(job: Job) -> bool:
-    """Tell whether the moving image shows at most a part of the reference."""
-    areas = [_area(_whole(source)) for source in (job.moving, job.reference)]
-    return job.options.engine == "pyramid" and areas[0] <= _PART * areas[1]
-
-
 def _found_in_reference(job: Job, run: Run) -> Generator[Progress, None, Matrix | None]:
     """Find where to start by aligning the reference to a smaller moving image, or None."""
     initial = None if job.initial is None else np.asarray(np.linalg.inv(job.initial), np.float64)
@@ -137,21 +131,13 @@ def _as_preparation(
 
 def _boxes(job: Job) -> tuple[Matrix, Matrix] | None:
     """Return the corners of what to cut out of both images, or None if nothing is small."""
-    if job.options.engine != "pyramid":
-        return None
-    own = [_box(source) for source in (job.reference, job.moving)]
-    shares = [
-        1.0 if box is None else _area(box) / _area(_whole(source))
-        for box, source in zip(own, (job.reference, job.moving), strict=True)
-    ]
-    if min(shares) > _SMALL:
+    first, second = _box(job.reference), _box(job.moving)
+    share = _area(first) / _area(_whole(job.reference))
+    share_there = _area(second) / _area(_whole(job.moving))
+    if min(share, share_there) > _SMALL:
         return None
     there = np.eye(3) if job.initial is None else job.initial
-    first, second = (
-        _whole(source) if box is None else box
-        for box, source in zip(own, (job.reference, job.moving), strict=True)
-    )
-    if shares[0] <= shares[1]:
+    if share <= share_there:
         second = _around(first, there, second)
     else:
         first = _around(second, np.linalg.inv(there), first)
@@ -159,20 +145,22 @@ def _boxes(job: Job) -> tuple[Matrix, Matrix] | None:
     return (first, second) if sides.min() >= _LEAST_SIDE else None
 
 
-def _box(source: Source) -> Matrix | None:
-    """Return the first and the last (x, y) of what counts of an image, the last one excluded."""
-    mask = source.mask
+def _box(source: Source) -> Matrix:
+    """Return the first and the last (x, y) of what counts of an image, the last one excluded.
+
+    Of an image of which nothing counts, it is all.
+    """
+    whole, mask = _whole(source), source.mask
     if mask is None:
-        return None
+        return whole
     step = max(1, min(source.shape[:2]) // _OVERVIEW)
     seen = np.asarray(mask[::step, ::step]) != 0
     if not seen.any():
-        return None
+        return whole
     rows, columns = (np.flatnonzero(seen.any(axis=axis)) for axis in (1, 0))
     first = np.array([columns[0], rows[0]]) * step - step + 1
     last = np.array([columns[-1], rows[-1]]) * step + step
-    box: Matrix = np.clip(np.array([first, last], np.float64), 0.0, _whole(source)[1])
-    return box
+    return np.asarray(np.clip(np.array([first, last], np.float64), 0.0, whole[1]))
 
 
 def _whole(source: Source) -> Matrix:
@@ -191,8 +179,7 @@ def _around(box: Matrix, matrix: NDArray[Any], within: Matrix) -> Matrix:
     )
     reach = np.ptp(corners, axis=0) / 2
     found = np.array([corners.min(axis=0) - reach, corners.max(axis=0) + reach])
-    box_there: Matrix = np.rint(np.clip(found, *within))
-    return box_there
+    return np.asarray(np.rint(np.clip(found, *within)))
 
 
 def _cut(source: Source, box: Matrix) -> tuple[LoadedImage, Matrix]:
@@ -204,20 +191,17 @@ def _cut(source: Source, box: Matrix) -> tuple[LoadedImage, Matrix]:
         level, scale = _level(source.levels, side)
     x0, y0, x1, y1 = np.rint(box / scale).astype(int).ravel().tolist()
     part = np.asarray(level[y0:y1, x0:x1])
-    mask = _mask_of(source.mask, box, part.shape[:2])
-    from .._common.opencv import cv2
-
+    origin = np.array([x0, y0]) * scale
     factor = max(1, int(max(part.shape[:2]) // _MOST_SIDE))
     if factor > 1 and part.dtype.kind in "uf" and part.dtype.itemsize <= 4:
         height, width = part.shape[0] // factor, part.shape[1] // factor
         part = part[: height * factor, : width * factor]
         part = cv2.resize(part, (width, height), interpolation=cv2.INTER_AREA)
-        mask = _mask_of(source.mask, box, part.shape[:2])
         scale = scale * factor
     to_whole = np.diag([*scale, 1.0])
     # A pixel of a coarser level lies at the middle of those it stands for.
-    to_whole[:2, 2] = np.array([x0, y0]) * scale / max(1, factor) + (scale - 1) / 2
-    return LoadedImage(part, mask), to_whole
+    to_whole[:2, 2] = origin + (scale - 1) / 2
+    return LoadedImage(part, _mask_of(source.mask, box, part.shape[:2])), to_whole
 
 
 def _level(levels: tuple[Any, ...], side: float) -> tuple[Any, NDArray[np.float64]]:
@@ -235,12 +219,7 @@ def _mask_of(mask: Any, box: Matrix, shape: tuple[int, ...]) -> NDArray[np.bool_
         return None
     (left, top), (right, bottom) = box
     step = np.maximum(1, np.array([bottom - top, right - left]) // shape).astype(int)
-    from .._common.opencv import cv2
-
     part = np.asarray(mask[int(top) : int(bottom) : step[0], int(left) : int(right) : step[1]])
     size = shape[1], shape[0]
-    grown: NDArray[np.uint8] = cv2.resize(
-        (part != 0).view(np.uint8), size, interpolation=cv2.INTER_NEAREST
-    )
-    whole: NDArray[np.bool_] = grown != 0
-    return whole
+    grown = cv2.resize((part != 0).view(np.uint8), size, interpolation=cv2.INTER_NEAREST)
+    return np.asarray(grown != 0)

@@ -12,14 +12,16 @@ from numpy.typing import ArrayLike, NDArray
 from .._common.errors import InputError
 from .._common.steps import outcome_of, retold
 from .._ecc.options import DEFAULTS, Engine, SearchOptions
+from .._images.coverage import overlap
 from .._images.pixels import as_array, to_gray
 from .._images.pixels import check_shape as check_array
 from .._images.sources import LazyArray, is_lazy
-from .._images.warping import overlap, warp
-from .._transform.transform import MotionModel, Transform
+from .._images.warping import warp
+from .._transform.matrices import MotionModel
+from .._transform.transform import Transform
 from .._verdict.result import VERDICTS, AlignmentResult
 from .pair import Cancelled, align_steps, cancelled_result
-from .progress import Progress
+from .progress import FrameProgress, Progress
 from .stack_masks import StackMasks
 
 Anchor = Literal["first", "previous", "mean"]
@@ -29,19 +31,6 @@ Masks = ArrayLike | LazyArray | Sequence[ArrayLike | LazyArray | None]
 StackReference = Anchor | int | Frames
 Steps = Generator[Progress, None, AlignmentResult]
 AllSteps = Generator[Progress, None, list[AlignmentResult]]
-
-
-@dataclass(frozen=True)
-class FrameProgress(Progress):
-    """The progress of a whole stack, told when a frame is done.
-
-    Attributes
-    ----------
-    result : AlignmentResult or None
-        Of the frame that is done.
-    """
-
-    result: AlignmentResult | None = None
 
 
 @dataclass(frozen=True)
@@ -158,7 +147,7 @@ def stack_steps(
         Yields a `Progress` after every step, a `FrameProgress` after every frame, and returns one
         `AlignmentResult` per frame. Closing it cancels the alignment.
     """
-    itself = _is_of_the_stack(reference)
+    itself = isinstance(reference, (str, int, np.integer))
     images = _Stack(frames, "frames", 2 if itself else 1)
     others = images if itself else _others(reference, len(images))
     options_of_all = _Options(
@@ -167,21 +156,21 @@ def stack_steps(
         StackMasks(moving_mask, len(images), "moving_mask"),
         cancel,
     )
-    if itself:
-        return _to_itself(images, reference, options_of_all)
-    return _one_by_one(others, images, options_of_all, initial=initial)
-
-
-def _is_of_the_stack(reference: object) -> bool:
-    return isinstance(reference, (str, int, np.integer))
+    if not itself:
+        return _one_by_one(others, images, options_of_all, initial=initial)
+    anchor = _anchor(reference, len(images))
+    if reference == "previous":
+        return _chained(images, options_of_all)
+    if reference == "mean":
+        return _to_mean(images, options_of_all)
+    return _one_by_one([images[anchor]], images, options_of_all, own=anchor)
 
 
 def _others(reference: Any, count: int) -> _Stack:
     """Return the images that frames are aligned to: one for all, or one for each."""
     shape = tuple(getattr(reference, "shape", ()))
-    if shape and (len(shape) == 2 or (len(shape) == 3 and shape[2] in (1, 3, 4))):
-        return _Stack([reference], "reference", 1)
-    if not shape and not _holds_images(reference):
+    one = len(shape) == 2 or (len(shape) == 3 and shape[2] in (1, 3, 4))
+    if one if shape else not _holds_images(reference):
         return _Stack([reference], "reference", 1)
     others = _Stack(reference, "reference", 1)
     if len(others) not in (1, count):
@@ -221,15 +210,6 @@ class _Stack:
 
     def __getitem__(self, index: int) -> NDArray[Any]:
         return as_array(self._frames[index], f"{self._name}[{index}]")
-
-
-def _to_itself(images: _Stack, to: Any, options: _Options) -> AllSteps:
-    anchor = _anchor(to, len(images))
-    if to == "previous":
-        return _chained(images, options)
-    if to == "mean":
-        return _to_mean(images, options)
-    return _one_by_one([images[anchor]], images, options, own=anchor)
 
 
 def _to_mean(images: _Stack, options: _Options) -> AllSteps:
@@ -390,8 +370,7 @@ def mean_image(
         gray, inside = gray_at(index)
         total += np.where(inside, -gray if result.inverted else gray, 0)
         count += inside
-    mean: NDArray[np.float64] = total / np.where(count > 0, count, np.nan)
-    return mean
+    return np.asarray(total / np.where(count > 0, count, np.nan))
 
 
 def _anchor(to: object, count: int) -> int:

@@ -15,7 +15,7 @@ from .._common.steps import outcome_of
 from .._compare.inspection import inspect_alignment
 from .._ecc.options import SearchOptions
 from .._images.files.images import read_image
-from .._transform.files import AFFINE_ONLY, check_suffix
+from .._transform.formats.registry import AFFINE_ONLY, check_suffix
 from .._transform.transform import Transform
 from .console import progress_bar, say
 from .outputs import check_folder, check_outputs, result_paths, write_results

@@ -10,7 +10,7 @@ from typing import Any
 from .._compare.thresholding import THRESHOLD_METHODS
 from .._ecc.options import DEFAULTS, ENGINES
 from .._images.warping import INTERPOLATIONS, Resampling
-from .._transform.transform import MOTION_MODELS
+from .._transform.matrices import MOTION_MODELS
 from .values import count, fill_value, precision, small_number
 
 

@@ -9,7 +9,7 @@ from typing import Any, NoReturn
 
 from .._compare.difference import DIFFERENCE_MODES
 from .._images.samples import sample_names
-from .._transform.files import FORMATS
+from .._transform.formats.registry import FORMATS
 from .batch_options import add_batch
 from .options import add_estimation_options, add_overwrite, add_resampling_options, add_value
 

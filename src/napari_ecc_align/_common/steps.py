@@ -13,7 +13,7 @@ Outcome = TypeVar("Outcome")
 def outcome_of(
     steps: Generator[Step, None, Outcome], tell: Callable[[Step], object] | None = None
 ) -> Outcome:
-    """Run a generator to its end and return what it returns.
+    """Run a generator to its end and return what it returns; an error on the way closes it.
 
     Parameters
     ----------
@@ -38,14 +38,13 @@ def outcome_of(
     2
     'done'
     """
+    told = retold(steps, tell or (lambda _: None))
     while True:
         try:
-            step = next(steps)
+            next(told)
         except StopIteration as stop:
             outcome: Outcome = stop.value
             return outcome
-        if tell is not None:
-            tell(step)
 
 
 def retold(

@@ -10,8 +10,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from .._common.steps import outcome_of
+from .._images.coverage import overlap
 from .._images.pixels import as_array, check_mask, strips, valid_pixels
-from .._images.warping import Interpolation, Resampling, overlap, warp
+from .._images.warping import Interpolation, Resampling, warp
 from .._transform.transform import Transform, corner_error
 from .._verdict.result import AlignmentResult
 from .binary import Comparison, compare
@@ -47,6 +48,9 @@ class Inspection:
     mean_difference_before: float
     mean_difference: float
     corner_shift: float
+
+
+_Seen = tuple[Comparison, float, NDArray[np.float32], NDArray[np.bool_], NDArray[Any]]
 
 
 @dataclass(frozen=True)
@@ -141,7 +145,7 @@ def inspection_steps(
     fixed_valid = valid_pixels(fixed, check_mask(reference_mask, fixed.shape, "reference_mask"))
     other_valid = valid_pixels(other, check_mask(moving_mask, other.shape, "moving_mask"))
 
-    def resampled(by: Transform) -> tuple[NDArray[Any], NDArray[np.bool_]]:
+    def seen(by: Transform, when: str) -> Generator[str, None, _Seen]:
         image = warp(
             other,
             by,
@@ -152,28 +156,23 @@ def inspection_steps(
         inside = overlap(
             by, output_shape=fixed.shape, moving_shape=other.shape, moving_valid=other_valid
         )
-        return image, inside & fixed_valid
+        inside &= fixed_valid
+        yield "resampled"
+        comparison = compare(fixed, image, mask=inside, **thresholding.keywords())
+        yield f"compared {when}"
+        gap = difference(fixed, image, mode=mode, mask=inside)
+        return comparison, _mean_inside(gap, inside), gap, inside, image
 
-    unmoved, inside_before = resampled(Transform.identity())
-    yield "resampled"
-    way = thresholding.keywords()
-    before = compare(fixed, unmoved, mask=inside_before, **way)
-    yield "compared before"
-    gap_before = difference(fixed, unmoved, mode=mode, mask=inside_before)
-    mean_before = _mean_inside(gap_before, inside_before)
-    del unmoved, gap_before
+    # What was resampled without the alignment is as large as the images, and not kept.
+    before, mean_before = (yield from seen(Transform.identity(), "before"))[:2]
     yield "difference before"
-    aligned, inside = resampled(transform)
-    yield "resampled"
-    after = compare(fixed, aligned, mask=inside, **way)
-    yield "compared after"
-    gap = difference(fixed, aligned, mode=mode, mask=inside)
+    after, mean, gap, inside, aligned = yield from seen(transform, "after")
     return Inspection(
         aligned=aligned,
         overlap=inside,
         difference=gap,
         mean_difference_before=mean_before,
-        mean_difference=_mean_inside(gap, inside),
+        mean_difference=mean,
         before=before,
         after=after,
         corner_shift=corner_error(transform.matrix, np.eye(3), fixed.shape),

@@ -119,10 +119,8 @@ def binarised_pair(
             for image, value in zip((reference, aligned), how.threshold, strict=True)
         )
         return first, second
-    return (
-        binarise(reference, inside, how, "reference"),
-        binarise(aligned, inside, how, "aligned"),
-    )
+    first = binarise(reference, inside, how, "reference")
+    return first, binarise(aligned, inside, how, "aligned")
 
 
 def binarise(
@@ -185,19 +183,19 @@ def _binarised_by_counts(
     """Binarise integers of 8 or 16 bits by how often each value occurs."""
     if gray.dtype == np.uint8 and (two := two_byte_values(gray, inside)):
         return Binary(_more_than(gray, two[0], inside), None)
-    counted = count_values(gray, inside)
-    if len(counted.values) < 2:
+    values, counts = count_values(gray, inside)
+    if len(values) < 2:
         return Binary(np.zeros(gray.shape, bool), None)
-    low, high = counted.values[[0, -1]].astype(float).tolist()
-    if len(counted.values) == 2:
-        return Binary(_more_than(gray, counted.values[0], inside), None)
-    scaled = _scaled(counted.values.astype(np.float32), low, high).astype(np.float32)
+    low, high = values[[0, -1]].astype(float).tolist()
+    if len(values) == 2:
+        return Binary(_more_than(gray, values[0], inside), None)
+    scaled = _scaled(values.astype(np.float32), low, high).astype(np.float32)
     if how.method in _BY_HISTOGRAM:
-        threshold = _threshold_of(how.method, scaled, counted.counts)
+        threshold = _threshold_of(how.method, scaled, counts)
         above = scaled > threshold
         if not above.any():
             return Binary(np.zeros(gray.shape, bool), None)
-        lies_above = _more_than(gray, counted.values[above.argmax() - 1], inside)
+        lies_above = _more_than(gray, values[above.argmax() - 1], inside)
         return Binary(lies_above, _in_own_values(threshold, low, high))
     plane = np.where(inside, _scaled(gray.astype(np.float32), low, high), 0).astype(np.float32)
     found = _threshold(plane, inside, how)
@@ -219,8 +217,7 @@ def _in_own_values(
 
 def _scaled(values: NDArray[np.floating], low: float, high: float) -> NDArray[np.floating]:
     """Bring values to 0 to 1: scikit-image's histograms overflow on extreme ranges."""
-    scaled: NDArray[np.floating] = (values / 2 - low / 2) / (high / 2 - low / 2)
-    return scaled
+    return np.asarray((values / 2 - low / 2) / (high / 2 - low / 2))
 
 
 def _threshold_of(
@@ -253,8 +250,7 @@ def _threshold(
     if how.method == "sauvola":
         # R is half the range of the data, which is 1 here; scikit-image assumes 2.
         options["r"] = 0.5
-    thresholds: NDArray[np.floating] = find(ground, window, **options)
-    return thresholds
+    return np.asarray(find(ground, window, **options))
 
 
 def _two_thresholds(threshold: object) -> tuple[float, float] | None:

@@ -110,8 +110,7 @@ def checkerboard(
     side = max(1.0, max(first.shape) / squares)
     row, column = (np.arange(length) // side for length in first.shape)
     other = (row[:, np.newaxis] + column) % 2 == 1
-    board: NDArray[np.float32] = np.where(other & inside, second, first).astype(np.float32)
-    return board
+    return np.where(other & inside, second, first).astype(np.float32)
 
 
 def _matched(
@@ -142,5 +141,4 @@ def _range(image: NDArray[np.floating]) -> tuple[float, float]:
 def _between(image: NDArray[np.floating], low: float, high: float) -> NDArray[np.float32]:
     span = (high - low) or 1.0
     scaled = np.clip((image - low) / span, 0, 1).astype(np.float32)
-    finite: NDArray[np.float32] = np.nan_to_num(scaled, copy=False)
-    return finite
+    return np.asarray(np.nan_to_num(scaled, copy=False))

@@ -61,12 +61,6 @@ class Solution:
     converged: bool
 
 
-def no_solution(matrix: Array, parameters: int) -> Solution:
-    """Return what is known where nothing could be fitted."""
-    covariance = np.full((parameters, parameters), np.inf)
-    return Solution(matrix, float("nan"), 1.0, covariance, float("inf"), 0, False)
-
-
 class Convergence:
     """Whether the steps so far leave anything to be expected.
 
@@ -103,41 +97,6 @@ class Convergence:
     def diverges(self, done: int) -> bool:
         """Tell whether so many steps should have come closer."""
         return done >= _LAST_CHANCE and self.moved > CLOSE
-
-
-def sandwich(
-    normals: Array, scores: Array, normal: Array, delta: Array, jacobian: Array
-) -> tuple[Array, float]:
-    """Return the covariance of the parameters, and what it means at the corners (px).
-
-    Residuals are correlated between neighbouring pixels, so that their variance alone would
-    promise too much.  The blocks' scores are nearly independent: their outer products give the
-    sandwich covariance, and, averaged over directions, a scale for the inverse normal matrix.
-    The mean of both is less noisy than the first and less blind than the second.
-
-    Parameters
-    ----------
-    normals : (n, p, p) array
-    scores : (n, p) array
-        Of each block.
-    normal : (p, p) array
-        Of all of them.
-    delta : (p,) array
-        The step that solves the equations.
-    jacobian : (8, p) array
-        How the parameters move the corners.
-    """
-    p = len(normal)
-    normal = (normal + normal.T) / 2
-    n = int((normals[:, 0, 0] > 0).sum())
-    values, vectors = eigen(normal)
-    if n <= p or values[0] <= 1e-9 * values[-1]:
-        return np.full((p, p), np.inf), float("inf")
-    inverse = (vectors / values) @ vectors.T
-    residual = scores - normals @ delta
-    half = inverse @ (residual.T @ residual * (n / (n - p)))
-    covariance = 0.5 * (half @ inverse + np.trace(half) / p * inverse)
-    return covariance, float(np.sqrt(np.sum((jacobian @ covariance) * jacobian) / 4))
 
 
 @dataclass(frozen=True)
@@ -179,8 +138,24 @@ class Step:
         return self.delta if moved <= limit else self.delta * (limit / moved)
 
     def uncertainty(self) -> tuple[Array, float]:
-        """Return the covariance of the parameters, and what it means at the corners (px)."""
-        return sandwich(self.normals, self.scores, self.normal, self.delta, self.jacobian)
+        """Return the covariance of the parameters, and what it means at the corners (px).
+
+        Residuals are correlated between neighbouring pixels, so that their variance alone would
+        promise too much.  The blocks' scores are nearly independent: their outer products give
+        the sandwich covariance, and, averaged over directions, a scale for the inverse normal
+        matrix.  The mean of both is less noisy than the first and less blind than the second.
+        """
+        p = len(self.normal)
+        n = int((self.normals[:, 0, 0] > 0).sum())
+        values, vectors = eigen((self.normal + self.normal.T) / 2)
+        if n <= p or values[0] <= 1e-9 * values[-1]:
+            return np.full((p, p), np.inf), float("inf")
+        inverse = (vectors / values) @ vectors.T
+        residual = self.scores - self.normals @ self.delta
+        half = inverse @ (residual.T @ residual * (n / (n - p)))
+        covariance = 0.5 * (half @ inverse + np.trace(half) / p * inverse)
+        spread = np.sum((self.jacobian @ covariance) * self.jacobian) / 4
+        return covariance, float(np.sqrt(spread))
 
 
 class GaussNewton(ABC):
@@ -193,12 +168,15 @@ class GaussNewton(ABC):
         Of the reference level.
     epsilon : float
         Stop when the ECC changes by less.
+    least : float
+        Share of the blocks' pixels that must see the moving image.
     """
 
-    def __init__(self, model: Model, frame: Frame, *, epsilon: float) -> None:
+    def __init__(self, model: Model, frame: Frame, *, epsilon: float, least: float) -> None:
         self._model = model
         self._frame = frame
         self._epsilon = epsilon
+        self._least = least
         self._motions = corner_motions(model, frame)
         self._limit = _LONGEST_STEP * frame.radius
         self._convergence = Convergence(epsilon, 0.0)
@@ -246,7 +224,8 @@ class GaussNewton(ABC):
             if self._convergence.diverges(done):
                 break
         if last is None:
-            return no_solution(matrix, self._model.n_parameters)
+            nothing = np.full((self._model.n_parameters,) * 2, np.inf)
+            return Solution(matrix, float("nan"), 1.0, nothing, float("inf"), 0, False)
         if self._convergence.left < tolerance:
             self._unsampled_step = last.limited(self._limit)
         covariance, corner = last.uncertainty()

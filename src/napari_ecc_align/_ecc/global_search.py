@@ -8,7 +8,7 @@ import numpy as np
 
 from .._common.opencv import cv2
 from .._images.pyramid.filters import represent
-from .._images.pyramid.levels import Floats, Level, floats
+from .._images.pyramid.levels import Floats, Level, floats, halved_shape
 from .._transform.models import Array
 from .._transform.transform import scaled
 from .correlation import cross_correlation, padded, spectrum
@@ -97,7 +97,7 @@ def similarities(
     first, seen = _prepared(reference, gradient)
     second, covered = _prepared(moving, gradient)
     reach = int(np.ceil(np.hypot(*second.shape) * max(_SCALES)))
-    half = _fft_size(_half(first.shape), (-(-reach // 2),) * 2, share=0.6)
+    half = _fft_size(halved_shape(reference.shape), (-(-reach // 2),) * 2, share=0.6)
     if 2 * max(half) > _LARGEST:
         return []
     search = _Search(first, seen, second, covered, half)
@@ -149,7 +149,7 @@ class _Search:
         image = floats(cv2.warpAffine(self._second, turn[:2], (width, height), flags=flags))
         surface = np.abs(cross_correlation(self._spectrum, spectrum(image, self._size)))
         small = (_HALVING @ turn @ _DOUBLING)[:2]
-        size = _half((height, width))
+        size = halved_shape((height, width))
         square, mask = (
             floats(cv2.warpAffine(plane, small, size[::-1], flags=flags))
             for plane in (self._square, self._covered)
@@ -189,10 +189,6 @@ class _Search:
 
 _DOUBLING = np.array([[2, 0, 0.5], [0, 2, 0.5], [0, 0, 1]])
 _HALVING = np.linalg.inv(_DOUBLING)
-
-
-def _half(shape: tuple[int, ...]) -> tuple[int, int]:
-    return -(-shape[0] // 2), -(-shape[1] // 2)
 
 
 def _halved(plane: Floats) -> Floats:

@@ -196,20 +196,16 @@ class InitialGuesses:
     def _reached_before(self, matrix: Array, refiner: Refiner) -> bool:
         """Tell whether an earlier start led to the same transform, and remember this one."""
         corners = map_points(matrix, self.frame.corners)
-        for other, before in self._tried:
-            if other is refiner and np.abs(corners - before).max() < _SAME * 2.0**self.checked:
-                return True
-        self._tried.append((refiner, corners))
-        return False
+        known = _is_among(self._tried, refiner, corners, _SAME * 2.0**self.checked)
+        if not known:
+            self._tried.append((refiner, corners))
+        return known
 
     def refined_before(self, candidate: Candidate) -> bool:
         """Tell whether the fine levels were reached from here before, and went nowhere good."""
         corners = map_points(candidate.refined.matrix, self.frame.corners)
         near = _SAME_BASIN * 2.0**candidate.refined.level
-        return any(
-            other is candidate.refiner and np.abs(corners - before).max() < near
-            for other, before in self._refined_from
-        )
+        return _is_among(self._refined_from, candidate.refiner, corners, near)
 
     def note_refined(self, candidate: Candidate, refined: Refined) -> None:
         """Remember from where the fine levels settled."""
@@ -286,3 +282,10 @@ class InitialGuesses:
     def _plausible(self, matrix: Array) -> bool:
         """Tell whether a matrix in px of level 0 could be the transform."""
         return is_plausible(matrix, self.reference[0].shape, self.moving[0].shape, SEARCHED)
+
+
+def _is_among(
+    known: list[tuple[Refiner, Array]], refiner: Refiner, corners: Array, near: float
+) -> bool:
+    """Tell whether corners lie nearer than that to some known ones of the same refiner."""
+    return any(other is refiner and np.abs(corners - at).max() < near for other, at in known)

@@ -8,8 +8,8 @@ from typing import Literal, get_args
 import numpy as np
 
 from .._common.errors import InputError
+from .._transform.matrices import MotionModel, check_model
 from .._transform.models import MODELS, Model
-from .._transform.transform import MotionModel, check_model
 
 Engine = Literal["pyramid", "opencv"]
 ENGINES: tuple[Engine, ...] = get_args(Engine)

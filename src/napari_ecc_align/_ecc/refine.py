@@ -279,6 +279,7 @@ class Refiner:
 
     def _tiled(self, start: Refined, index: int) -> Generator[Refined, None, Refined | None]:
         """Refine on tiles of one level, adding some until it is precise; None without tiles."""
+        reference, moving = self._reference[index], self._moving[index]
         size, choice = self._choice(start, index)
         solver = self._block_solver(index)
         result: Refined | None = None
@@ -290,7 +291,11 @@ class Refiner:
         count, used = min(first, len(choice)), 0
         while used < count:
             for begin in range(used, count, _TOGETHER):
-                self._add(solver, index, choice[begin : min(count, begin + _TOGETHER)], size)
+                origins = choice[begin : min(count, begin + _TOGETHER)]
+                solver.add(
+                    tile_reference(reference, origins, size, gradient=self.gradient),
+                    TileSampler(moving, origins, size, gradient=self.gradient),
+                )
                 yield result or start
             used = count
             # Where few tiles did not settle, they are no start for more.
@@ -326,13 +331,6 @@ class Refiner:
         if model.n_parameters <= 4:
             return _FEW_TILES
         return _FIRST_TILES if model.degree == 1 else _MANY_TILES
-
-    def _add(self, solver: BlockSolver, index: int, origins: Array, size: int) -> None:
-        """Give some tiles to a solver."""
-        solver.add(
-            tile_reference(self._reference[index], origins, size, gradient=self.gradient),
-            TileSampler(self._moving[index], origins, size, gradient=self.gradient),
-        )
 
     def _aim(self, result: Refined, used: int, most: int) -> float:
         """Return the uncertainty (px of level 0) at which a level has done its part.

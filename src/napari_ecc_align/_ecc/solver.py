@@ -94,8 +94,7 @@ class BlockSolver(GaussNewton):
     def __init__(
         self, model: Model, frame: Frame, *, epsilon: float, least: float = MIN_OVERLAP
     ) -> None:
-        super().__init__(model, frame, epsilon=epsilon)
-        self._least = least
+        super().__init__(model, frame, epsilon=epsilon, least=least)
         self._parts: list[_Part] = []
 
     def add(self, blocks: Blocks, sample: Sampler) -> None:

@@ -48,10 +48,9 @@ class WholeLevelSolver(GaussNewton):
         epsilon: float,
         least: float,
     ) -> None:
-        super().__init__(model, frame, epsilon=epsilon)
+        super().__init__(model, frame, epsilon=epsilon, least=least)
         self._blocks = blocks
         self._sample = sample
-        self._least = least
         self._linearised: LinearisedLevel | None = None
 
     def _step(self, matrix: Array) -> Generator[None, None, Step | None]:

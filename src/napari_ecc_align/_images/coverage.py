@@ -5,12 +5,49 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from .._transform.matrices import Matrix
+from .._transform.transform import Transform
+from .warping import check_shape, warp
+
 # So little beyond the outermost pixels, interpolation gives those.
 _BARELY = 1 / 255
 
 
-def covered_pixels(
-    matrix: NDArray[np.float64], shape: tuple[int, int], moving_shape: tuple[int, ...]
+def overlap(
+    transform: Transform,
+    *,
+    output_shape: tuple[int, ...],
+    moving_shape: tuple[int, ...],
+    moving_valid: NDArray[np.bool_] | None = None,
+) -> NDArray[np.bool_]:
+    """Return the reference pixels that a valid moving pixel falls on.
+
+    Parameters
+    ----------
+    transform : Transform
+        Maps reference pixels to moving pixels.
+    output_shape, moving_shape : tuple of int
+        Shapes (height, width, ...) of the reference and of the moving image.
+    moving_valid : ndarray of bool, shape (h, w), optional
+        Moving pixels that hold data; all of them when left out.
+
+    Returns
+    -------
+    ndarray of bool, shape (height, width)
+        True where all the moving pixels that interpolation needs are there.
+    """
+    if moving_valid is None or moving_valid.all():
+        if np.array_equal(transform.matrix[2], [0, 0, 1]):
+            return _covered_pixels(transform.matrix, check_shape(output_shape), moving_shape)
+        moving_valid = np.ones(moving_shape[:2], bool)
+    covered: NDArray[np.uint8] = warp(
+        moving_valid.view(np.uint8) * np.uint8(255), transform, output_shape=output_shape, fill=0
+    )
+    return covered >= 254
+
+
+def _covered_pixels(
+    matrix: Matrix, shape: tuple[int, int], moving_shape: tuple[int, ...]
 ) -> NDArray[np.bool_]:
     """Return which pixels an affine matrix maps into an image: in each row, from one to another.
 

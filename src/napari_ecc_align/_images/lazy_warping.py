@@ -6,16 +6,18 @@ Needs dask, which napari brings along.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 import numpy as np
 from numpy.typing import NDArray
 
 from .._common.errors import InputError
+from .._transform.matrices import Matrix
 from .._transform.transform import Transform, map_points
+from .pyramid.levels import halved_shape
 from .sources import LazyArray, is_lazy
-from .warping import Interpolation, check_shape, fill_values, warp
+from .warping import Fill, Interpolation, border_pixels, check_shape, fill_values, shifted_by, warp
 
 if TYPE_CHECKING:
     import dask.array as da
@@ -24,8 +26,7 @@ _CHUNK = 1024
 # Coarser levels than this are of no use to a viewer.
 _COARSEST = 512
 
-Fill = float | Sequence[float] | Literal["background"]
-_Warping = Callable[[Any, NDArray[np.float64], tuple[int, int]], NDArray[Any]]
+_Warping = Callable[[Any, Matrix, tuple[int, int]], NDArray[Any]]
 
 
 def lazy_warp(
@@ -130,7 +131,7 @@ def _warping(levels: tuple[Any, ...], interpolation: Interpolation, fill: Fill) 
     border = _border(levels, fill)
     values = border.tolist() if len(border) > 1 else float(border[0])
 
-    def warped(source: Any, matrix: NDArray[np.float64], shape: tuple[int, int]) -> NDArray[Any]:
+    def warped(source: Any, matrix: Matrix, shape: tuple[int, int]) -> NDArray[Any]:
         transform = Transform(matrix, "homography")
         return warp(
             source, transform, output_shape=shape, interpolation=interpolation, fill=values
@@ -139,9 +140,7 @@ def _warping(levels: tuple[Any, ...], interpolation: Interpolation, fill: Fill) 
     return warped
 
 
-def _lazily(
-    warped: _Warping, source: Any, matrix: NDArray[np.float64], shape: tuple[int, int]
-) -> da.Array:
+def _lazily(warped: _Warping, source: Any, matrix: Matrix, shape: tuple[int, int]) -> da.Array:
     import dask.array as da
 
     window = _Window(source)
@@ -149,10 +148,9 @@ def _lazily(
 
     def block(block_info: Any = None) -> NDArray[Any]:
         (top, bottom), (left, right) = block_info[None]["array-location"][:2]
-        shift = np.array([[1.0, 0.0, left], [0.0, 1.0, top], [0.0, 0.0, 1.0]])
-        return warped(window, matrix @ shift, (bottom - top, right - left))
+        return warped(window, matrix @ shifted_by(left, top), (bottom - top, right - left))
 
-    chunks: Any = tuple(_chunks(side) for side in shape) + tuple((count,) for count in channels)
+    chunks: Any = da.core.normalize_chunks((_CHUNK, _CHUNK, *channels), (*shape, *channels))
     dtype = window.dtype.newbyteorder("=")
     return da.map_blocks(
         block,
@@ -171,41 +169,29 @@ def _checked_levels(moving: Any) -> tuple[Any, ...]:
     return levels
 
 
-def _border(levels: tuple[Any, ...], fill: Fill) -> NDArray[np.float64]:
+def _border(levels: tuple[Any, ...], fill: Fill) -> Matrix:
     """Return the value outside; the background is told from the coarsest level there is."""
-    coarsest = _Window(levels[-1])
-    if not isinstance(fill, str):
-        return fill_values(coarsest[0:1, 0:1], fill)
-    first, every = slice(0, 1), slice(None)
-    last = [slice(length - 1, length) for length in coarsest.shape[:2]]
-    edges = [coarsest[rows, every] for rows in (first, last[0])]
-    edges += [coarsest[every, columns] for columns in (first, last[1])]
+    edges = border_pixels(_Window(levels[-1]), fill)
     values = fill_values(edges[0], fill, edges)
     # What a whole number cannot hold would be refused; the median of an even count is such.
-    return np.rint(values) if coarsest.dtype.kind in "iu" else values
-
-
-def _chunks(side: int) -> tuple[int, ...]:
-    whole, rest = divmod(side, _CHUNK)
-    return (_CHUNK,) * whole + ((rest,) if rest else ())
+    return np.rint(values) if edges[0].dtype.kind in "iu" and isinstance(fill, str) else values
 
 
 def _level_shapes(shape: tuple[int, int], most: int) -> list[tuple[int, int]]:
     """Return halved shapes, as many as the moving image has or until one fits on a screen."""
     shapes = [shape]
     while max(shapes[-1]) > _COARSEST and (len(shapes) < most or max(shapes[-1]) > 4 * _COARSEST):
-        height, width = shapes[-1]
-        shapes.append((max(1, -(-height // 2)), max(1, -(-width // 2))))
+        shapes.append(halved_shape(shapes[-1]))
     return shapes
 
 
-def _to_full(shape: Sequence[int], full: Sequence[int]) -> NDArray[np.float64]:
+def _to_full(shape: Sequence[int], full: Sequence[int]) -> Matrix:
     """Return the matrix from (x, y) of a level to those of full resolution."""
     x, y = full[1] / shape[1], full[0] / shape[0]
     return np.array([[x, 0.0, (x - 1) / 2], [0.0, y, (y - 1) / 2], [0.0, 0.0, 1.0]])
 
 
-def _level_for(levels: tuple[Any, ...], matrix: NDArray[np.float64], shape: Sequence[int]) -> Any:
+def _level_for(levels: tuple[Any, ...], matrix: Matrix, shape: Sequence[int]) -> Any:
     """Return the coarsest level that is at least as fine as the pixels asked for."""
     middle = np.array([shape[1] / 2, shape[0] / 2])
     steps = map_points(matrix, middle + np.array([[0.0, 0.0], [1.0, 0.0], [0.0, 1.0]]))

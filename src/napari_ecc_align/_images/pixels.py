@@ -56,14 +56,9 @@ def check_shape(shape: tuple[int, ...], dtype: np.dtype[Any], name: str) -> None
         )
 
 
-class _Shaped(Protocol):
-    @property
-    def shape(self) -> tuple[int, ...]: ...
-
-
-def check_size(image: _Shaped, name: str) -> None:
+def check_size(shape: tuple[int, ...], name: str) -> None:
     """Raise `InputError` if an image has fewer than `SMALLEST_SIDE` pixels on a side."""
-    height, width = image.shape[:2]
+    height, width = shape[:2]
     if min(height, width) < SMALLEST_SIDE:
         raise InputError(
             f"{name} must be at least {SMALLEST_SIDE} pixels on a side, not {height} x {width}"
@@ -89,8 +84,7 @@ def check_mask(
         raise InputError(
             f"{name} must have the shape of its image, {shape[:2]}, not {array.shape}"
         )
-    inside: NDArray[np.bool_] = array if array.dtype.kind == "b" else array != 0
-    return inside
+    return np.asarray(array if array.dtype.kind == "b" else array != 0)
 
 
 def valid_pixels(image: NDArray[Any], mask: NDArray[np.bool_] | None = None) -> NDArray[np.bool_]:
@@ -237,5 +231,4 @@ def channel_weights(
         return LUMINANCE
     strongest = directions[:, -1]
     # The sign of an eigenvector is arbitrary; this one is not.
-    weights: NDArray[np.float64] = strongest * np.sign(strongest[np.abs(strongest).argmax()])
-    return weights
+    return np.asarray(strongest * np.sign(strongest[np.abs(strongest).argmax()]))

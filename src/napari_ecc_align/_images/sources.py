@@ -92,11 +92,11 @@ def checked_source(
     if whole or not is_lazy(finest) or _is_small(levels):
         # Of an image in memory, halving is more exact than whatever made the other levels.
         array = as_array(finest, name)
-        check_size(array, name)
+        check_size(array.shape, name)
         return LoadedImage(array, check_mask(mask, array.shape, f"{name}_mask"))
     shape = tuple(int(length) for length in finest.shape)
     check_shape(shape[:2] if shape[2:] == (1,) else shape, finest.dtype, name)
-    check_size(finest, name)
+    check_size(shape, name)
     return LazyImage(levels, _checked_mask(mask, shape, f"{name}_mask"))
 
 
@@ -130,13 +130,10 @@ def is_multiscale(image: object) -> bool:
     if not isinstance(image, Sequence) or isinstance(image, (str, bytes)):
         return False
     return all(
-        hasattr(level, "shape") and len(level.shape) > 1 and not _is_row_of_colours(level.shape)
+        # What is (n, 3 or 4) is a row of colours.
+        len(getattr(level, "shape", ())) > 1 and tuple(level.shape[1:]) not in ((3,), (4,))
         for level in image
     )
-
-
-def _is_row_of_colours(shape: tuple[int, ...]) -> bool:
-    return len(shape) == 2 and shape[1] in (3, 4)
 
 
 def _levels(image: Any, name: str) -> tuple[Any, ...]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -10,22 +9,6 @@ from numpy.typing import NDArray
 
 # OpenCV counts in single precision, which is exact up to so many pixels.
 _EXACT = 2**24
-
-
-@dataclass(frozen=True, eq=False)
-class ValueCounts:
-    """The values of some pixels.
-
-    Attributes
-    ----------
-    values : ndarray, shape (n,)
-        Those that occur, ascending, in the image's dtype.
-    counts : ndarray of int64, shape (n,)
-        How often each does.
-    """
-
-    values: NDArray[Any]
-    counts: NDArray[np.int64]
 
 
 def has_few_values(dtype: np.dtype[Any]) -> bool:
@@ -62,7 +45,9 @@ def two_byte_values(
     return None if cv2.countNonZero(between) else (low, high)
 
 
-def count_values(image: NDArray[Any], inside: NDArray[np.bool_]) -> ValueCounts:
+def count_values(
+    image: NDArray[Any], inside: NDArray[np.bool_]
+) -> tuple[NDArray[Any], NDArray[np.int64]]:
     """Count the values of an image of 8 or 16 bits.
 
     Parameters
@@ -71,6 +56,13 @@ def count_values(image: NDArray[Any], inside: NDArray[np.bool_]) -> ValueCounts:
         The image.
     inside : ndarray of bool, shape (h, w)
         Pixels that count.
+
+    Returns
+    -------
+    values : ndarray, shape (n,)
+        Those that occur, ascending, in the image's dtype.
+    counts : ndarray of int64, shape (n,)
+        How often each does.
     """
     from .._common.opencv import cv2
 
@@ -87,4 +79,4 @@ def count_values(image: NDArray[Any], inside: NDArray[np.bool_]) -> ValueCounts:
     occurring = np.flatnonzero(counts)
     values = occurring.astype(unsigned.dtype).view(image.dtype)
     order = np.argsort(values)
-    return ValueCounts(values[order], counts[occurring][order])
+    return values[order], counts[occurring][order]

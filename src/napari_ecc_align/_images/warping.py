@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import product
 from typing import Any, Literal, cast, get_args
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from .._common.errors import InputError
+from .._transform.matrices import Matrix
 from .._transform.transform import Transform, map_points
-from .coverage import covered_pixels
 from .limits import LIMITS
 from .pixels import as_array
 from .pixels import check_shape as check_array
@@ -99,11 +100,7 @@ def warp(
 
 
 def _warped_lazily(
-    moving: Any,
-    matrix: NDArray[np.float64],
-    shape: tuple[int, int],
-    interpolation: Interpolation,
-    fill: Fill,
+    moving: Any, matrix: Matrix, shape: tuple[int, int], interpolation: Interpolation, fill: Fill
 ) -> NDArray[Any]:
     """Resample block by block, reading only the window that each block needs."""
     size = int(moving.shape[0]), int(moving.shape[1])
@@ -112,35 +109,28 @@ def _warped_lazily(
     extent = tuple(moving.shape)
     check_array(size if extent[2:] == (1,) else extent, moving.dtype, "moving")
 
-    def part(rows: slice, columns: slice) -> NDArray[Any]:
-        return np.ma.getdata(as_array(moving[rows, columns], "moving"))
-
-    (height, width), first = size, slice(0, 1)
-    frame = [part(first, first)]
-    if isinstance(fill, str):
-        frame = [part(rows, slice(0, width)) for rows in (first, slice(height - 1, height))]
-        frame += [part(slice(0, height), columns) for columns in (first, slice(width - 1, width))]
+    frame = [np.ma.getdata(as_array(pixels, "moving")) for pixels in border_pixels(moving, fill)]
     border = fill_values(frame[0], fill, frame)
-    outside = border * 255 if frame[0].dtype.kind == "b" else border
     result = np.empty((*shape, *frame[0].shape[2:]), frame[0].dtype)
+    outside = _as_pixel(border, result.dtype).reshape(result.shape[2:])
     for rows, columns in _blocks(shape, LIMITS.warped_side):
         window = _source_window(matrix, rows, columns, size, whole_below=0)
         if window is None:
-            result[rows, columns] = _restored(outside, result.dtype).reshape(result.shape[2:])
+            result[rows, columns] = outside
             continue
-        local = _shift(-window[1].start, -window[0].start) @ matrix
-        local = local @ _shift(columns.start, rows.start)
+        local = _between(matrix, window, rows, columns)
         block = rows.stop - rows.start, columns.stop - columns.start
-        result[rows, columns] = _warped(part(*window), local, block, interpolation, border)
+        part = np.ma.getdata(as_array(moving[window], "moving"))
+        result[rows, columns] = _warped(part, local, block, interpolation, border)
     return result
 
 
 def _warped(
     image: NDArray[Any],
-    matrix: NDArray[np.float64],
+    matrix: Matrix,
     shape: tuple[int, int],
     interpolation: Interpolation,
-    border: NDArray[np.float64],
+    border: Matrix,
 ) -> NDArray[Any]:
     if _is_whole_shift(matrix):
         return _shifted(image, matrix[:2, 2].astype(int), shape, border)
@@ -157,7 +147,7 @@ def _warped(
     return _restored(result, image.dtype)
 
 
-def _is_whole_shift(matrix: NDArray[np.float64]) -> bool:
+def _is_whole_shift(matrix: Matrix) -> bool:
     """Tell whether pixels fall on pixels, so that nothing has to be interpolated."""
     shift = matrix[:2, 2]
     turned = matrix[:, :2] != np.eye(3)[:, :2]
@@ -167,13 +157,10 @@ def _is_whole_shift(matrix: NDArray[np.float64]) -> bool:
 
 
 def _shifted(
-    image: NDArray[Any],
-    shift: NDArray[np.int_],
-    shape: tuple[int, int],
-    border: NDArray[np.float64],
+    image: NDArray[Any], shift: NDArray[np.int_], shape: tuple[int, int], border: Matrix
 ) -> NDArray[Any]:
     """Copy pixels to where they fall."""
-    outside = _restored(border * 255 if image.dtype.kind == "b" else border, image.dtype)
+    outside = _as_pixel(border, image.dtype)
     result = np.empty((*shape, *image.shape[2:]), image.dtype)
     result[:] = outside if image.ndim == 3 else outside[0]
     there, here = [], []
@@ -184,39 +171,6 @@ def _shifted(
     if all(part.stop > part.start for part in here):
         result[tuple(here)] = image[tuple(there)]
     return result
-
-
-def overlap(
-    transform: Transform,
-    *,
-    output_shape: tuple[int, ...],
-    moving_shape: tuple[int, ...],
-    moving_valid: NDArray[np.bool_] | None = None,
-) -> NDArray[np.bool_]:
-    """Return the reference pixels that a valid moving pixel falls on.
-
-    Parameters
-    ----------
-    transform : Transform
-        Maps reference pixels to moving pixels.
-    output_shape, moving_shape : tuple of int
-        Shapes (height, width, ...) of the reference and of the moving image.
-    moving_valid : ndarray of bool, shape (h, w), optional
-        Moving pixels that hold data; all of them when left out.
-
-    Returns
-    -------
-    ndarray of bool, shape (height, width)
-        True where all the moving pixels that interpolation needs are there.
-    """
-    if moving_valid is None or moving_valid.all():
-        if np.array_equal(transform.matrix[2], [0, 0, 1]):
-            return covered_pixels(transform.matrix, check_shape(output_shape), moving_shape)
-        moving_valid = np.ones(moving_shape[:2], bool)
-    covered: NDArray[np.uint8] = warp(
-        moving_valid.view(np.uint8) * np.uint8(255), transform, output_shape=output_shape, fill=0
-    )
-    return covered >= 254
 
 
 def check_shape(output_shape: Sequence[int]) -> tuple[int, int]:
@@ -231,10 +185,8 @@ def check_shape(output_shape: Sequence[int]) -> tuple[int, int]:
 
 
 def fill_values(
-    image: NDArray[Any],
-    fill: Fill,
-    border: list[NDArray[Any]] | None = None,
-) -> NDArray[np.float64]:
+    image: NDArray[Any], fill: Fill, border: list[NDArray[Any]] | None = None
+) -> Matrix:
     """Return the value outside an image, one per channel, or raise `InputError`.
 
     Parameters
@@ -264,6 +216,18 @@ def fill_values(
     return np.broadcast_to(values, (channels,))
 
 
+def border_pixels(image: LazyArray, fill: Fill) -> list[NDArray[Any]]:
+    """Return what has to be read of an image for `fill_values`: its edges, or a pixel.
+
+    As (1, w), (1, w), (h, 1) and (h, 1) with the channels, or (1, 1).
+    """
+    if not isinstance(fill, str):
+        return [image[:1, :1]]
+    height, width = image.shape[:2]
+    rows, columns = ((slice(0, 1), slice(side - 1, side)) for side in (height, width))
+    return [image[part, :] for part in rows] + [image[:, part] for part in columns]
+
+
 def _working_dtype(dtype: np.dtype[Any]) -> np.dtype[Any]:
     if dtype in (np.uint8, np.uint16, np.float32):
         return dtype
@@ -275,8 +239,7 @@ def _working_dtype(dtype: np.dtype[Any]) -> np.dtype[Any]:
 
 def _restored(result: NDArray[Any], dtype: np.dtype[Any]) -> NDArray[Any]:
     if dtype.kind == "b":
-        whole: NDArray[Any] = result >= 128
-        return whole
+        return np.asarray(result >= 128)
     if dtype.kind in "iu" and result.dtype != dtype:
         limits = np.iinfo(dtype)
         rounded = np.rint(result)
@@ -288,22 +251,26 @@ def _restored(result: NDArray[Any], dtype: np.dtype[Any]) -> NDArray[Any]:
     return result.astype(dtype, copy=False)
 
 
+def _as_pixel(border: Matrix, dtype: np.dtype[Any]) -> NDArray[Any]:
+    """Return the value outside, one per channel, as pixels of a type hold it."""
+    return _restored(border * 255 if dtype.kind == "b" else border, dtype)
+
+
+def _parts(length: int, size: int) -> list[slice]:
+    return [slice(first, min(first + size, length)) for first in range(0, length, size)]
+
+
 def _blocks(shape: tuple[int, int], size: int) -> Iterator[tuple[slice, slice]]:
-    for top in range(0, shape[0], size):
-        for left in range(0, shape[1], size):
-            yield (
-                slice(top, min(top + size, shape[0])),
-                slice(left, min(left + size, shape[1])),
-            )
+    return product(_parts(shape[0], size), _parts(shape[1], size))
 
 
 def _smooth_block(
     source: NDArray[Any],
-    matrix: NDArray[np.float64],
+    matrix: Matrix,
     rows: slice,
     columns: slice,
     interpolation: Interpolation,
-    border: NDArray[np.float64],
+    border: Matrix,
 ) -> NDArray[Any]:
     from .._common.opencv import cv2
 
@@ -314,31 +281,19 @@ def _smooth_block(
     window = _source_window(matrix, rows, columns, source.shape)
     if window is None:
         return empty
-    top, left, piece = window[0].start, window[1].start, source[window]
+    piece = source[window]
     if max(piece.shape[:2]) >= 2**15 - 1:
         raise InputError("transform shrinks the moving image too much to resample it in one go")
-    local = _shift(-left, -top) @ matrix @ _shift(columns.start, rows.start)
-    flag = {
-        "linear": cv2.INTER_LINEAR,
-        "cubic": cv2.INTER_CUBIC,
-        "lanczos": cv2.INTER_LANCZOS4,
-    }[interpolation]
-    flags = flag | cv2.WARP_INVERSE_MAP
-    value = tuple(border.tolist())
-    block: NDArray[Any]
-    if np.array_equal(matrix[2], [0, 0, 1]):
-        block = cv2.warpAffine(piece, local[:2], (width, height), flags=flags, borderValue=value)
-    else:
-        block = cv2.warpPerspective(piece, local, (width, height), flags=flags, borderValue=value)
-    return block
+    local = _between(matrix, window, rows, columns)
+    names = {"linear": cv2.INTER_LINEAR, "cubic": cv2.INTER_CUBIC, "lanczos": cv2.INTER_LANCZOS4}
+    flags, value = names[interpolation] | cv2.WARP_INVERSE_MAP, tuple(border.tolist())
+    affine = np.array_equal(matrix[2], [0, 0, 1])
+    resample, local = (cv2.warpAffine, local[:2]) if affine else (cv2.warpPerspective, local)
+    return np.asarray(resample(piece, local, (width, height), flags=flags, borderValue=value))
 
 
 def _source_window(
-    matrix: NDArray[np.float64],
-    rows: slice,
-    columns: slice,
-    shape: tuple[int, ...],
-    whole_below: int = _BLOCK,
+    matrix: Matrix, rows: slice, columns: slice, shape: tuple[int, ...], whole_below: int = _BLOCK
 ) -> tuple[slice, slice] | None:
     """Return the part of the moving image that a block of the result needs, or None."""
     height, width = shape[:2]
@@ -356,15 +311,19 @@ def _source_window(
     return slice(top, bottom), slice(left, right)
 
 
-def _shift(x: float, y: float) -> NDArray[np.float64]:
+def shifted_by(x: float, y: float) -> Matrix:
+    """Return the matrix that adds to the coordinates of a point."""
     return np.array([[1.0, 0.0, x], [0.0, 1.0, y], [0.0, 0.0, 1.0]])
 
 
+def _between(matrix: Matrix, window: tuple[slice, slice], rows: slice, columns: slice) -> Matrix:
+    """Return a matrix as it is from a block of the result to a window of the moving image."""
+    back = shifted_by(-window[1].start, -window[0].start)
+    return back @ matrix @ shifted_by(columns.start, rows.start)
+
+
 def _nearest(
-    image: NDArray[Any],
-    matrix: NDArray[np.float64],
-    shape: tuple[int, int],
-    border: NDArray[np.float64],
+    image: NDArray[Any], matrix: Matrix, shape: tuple[int, int], border: Matrix
 ) -> NDArray[Any]:
     """Copy the nearest pixel: exact for every dtype, unlike OpenCV's, which knows six of them."""
     height, width = image.shape[:2]
@@ -379,12 +338,7 @@ def _nearest(
     return result
 
 
-def _linear(
-    image: NDArray[Any],
-    matrix: NDArray[np.float64],
-    shape: tuple[int, int],
-    border: NDArray[np.float64],
-) -> NDArray[np.float64]:
+def _linear(image: NDArray[Any], matrix: Matrix, shape: tuple[int, int], border: Matrix) -> Matrix:
     """Interpolate in float64, where OpenCV would round positions to 1/32 pixel."""
     from scipy.ndimage import map_coordinates
 
@@ -403,14 +357,11 @@ def _linear(
     return result.reshape(*shape, *image.shape[2:])
 
 
-def _mapped_strips(
-    matrix: NDArray[np.float64], shape: tuple[int, int]
-) -> Iterator[tuple[slice, NDArray[np.float64]]]:
+def _mapped_strips(matrix: Matrix, shape: tuple[int, int]) -> Iterator[tuple[slice, Matrix]]:
     """Yield strips of result rows and the moving (x, y) of their pixels, a few MB at a time."""
     columns = np.arange(shape[1], dtype=np.float64)
     step = max(1, 2**20 // shape[1])
-    for top in range(0, shape[0], step):
-        rows = slice(top, min(top + step, shape[0]))
+    for rows in _parts(shape[0], step):
         y = np.arange(rows.start, rows.stop, dtype=np.float64)
         with np.errstate(all="ignore"):
             yield rows, map_points(matrix, np.stack(np.meshgrid(columns, y), axis=-1))

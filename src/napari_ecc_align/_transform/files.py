@@ -11,11 +11,6 @@ from typing import Any
 
 from .._common.errors import InputError
 from .formats import own_json
-from .formats.registry import AFFINE_ONLY as AFFINE_ONLY
-from .formats.registry import FORMATS as FORMATS
-from .formats.registry import STACK_FORMATS as STACK_FORMATS
-from .formats.registry import check_suffix as check_suffix
-from .formats.registry import holds_a_stack as holds_a_stack
 from .formats.registry import read_matrices, write_stack
 from .formats.stored import StoredMatrix
 from .transform import Transform

@@ -119,22 +119,14 @@ def _check_spread(points: _Points, model: MotionModel, name: str) -> None:
     """Raise `InputError` if points do not determine a model, whatever their partners are."""
     if model == "translation":
         return
-    if _spread(points)[0] <= _NARROW:
+    along, across = np.linalg.svd(points - points.mean(axis=0), compute_uv=False)
+    if along <= _NARROW:
         raise InputError(f"the {name} points coincide; set them far apart")
-    if model in ("affine", "homography") and _in_line(points):
+    if model in ("affine", "homography") and across <= _NARROW * along:
         raise InputError(
             f"the {name} points lie on one line, which leaves open what happens beside it; "
             "set one away from it, or choose the model 'similarity'"
         )
-
-
-def _spread(points: _Points) -> _Points:
-    return np.linalg.svd(points - points.mean(axis=0), compute_uv=False)
-
-
-def _in_line(points: _Points) -> bool:
-    along, across = _spread(points)
-    return bool(across <= _NARROW * along)
 
 
 def _estimate(first: _Points, second: _Points, model: MotionModel) -> _Points:

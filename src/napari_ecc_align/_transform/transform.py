@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
@@ -11,10 +12,15 @@ from numpy.typing import ArrayLike, NDArray
 
 from .._common.errors import InputError
 from .formats.registry import read_matrices, write_matrix
-from .matrices import MOTION_MODELS as MOTION_MODELS
-from .matrices import MotionModel as MotionModel
-from .matrices import check_belongs, checked_matrix, inverse_of, narrowest_model
-from .matrices import check_model as check_model
+from .matrices import (
+    MOTION_MODELS,
+    MotionModel,
+    check_belongs,
+    check_model,
+    checked_matrix,
+    inverse_of,
+    narrowest_model,
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -208,6 +214,14 @@ def corners(shape: tuple[int, ...]) -> NDArray[np.float64]:
     return np.array([[0.0, 0.0], [right, 0.0], [0.0, bottom], [right, bottom]])
 
 
+def crossings(xs: ArrayLike, ys: ArrayLike) -> NDArray[np.float64]:
+    """Return all (x, y) of two axes, row by row, as a read-only array of shape (n, 2)."""
+    x, y = np.meshgrid(xs, ys)
+    points = np.stack([x.ravel(), y.ravel()], axis=1, dtype=np.float64)
+    points.setflags(write=False)
+    return points
+
+
 def corner_error(a: ArrayLike, b: ArrayLike, shape: tuple[int, ...]) -> float:
     """Return the RMS distance between two matrices over the corners of an image, in pixels.
 
@@ -252,18 +266,13 @@ def as_transform(
     One that is a motion of the model after the initial transform is usable too: it belongs to the
     narrowest model that contains it.
     """
-    try:
+    with suppress(InputError):
         return Transform(matrix, model)
-    except InputError:
-        if initial is None:
-            return None
-    try:
-        Transform(np.linalg.inv(initial) @ matrix, model)
-    except InputError:
+    if initial is None:
         return None
-    for wider in MOTION_MODELS[MOTION_MODELS.index(model) + 1 :]:
-        try:
-            return Transform(matrix, wider)
-        except InputError:
-            continue
+    with suppress(InputError):
+        Transform(np.linalg.inv(initial) @ matrix, model)
+        for wider in MOTION_MODELS[MOTION_MODELS.index(model) + 1 :]:
+            with suppress(InputError):
+                return Transform(matrix, wider)
     return None

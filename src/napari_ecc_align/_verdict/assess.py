@@ -11,7 +11,8 @@ from .._ecc.estimate import Estimate
 from .._ecc.options import SearchOptions
 from .._images.pyramid.levels import Level
 from .._images.pyramid.pair import Pyramids
-from .._transform.transform import MotionModel, Transform, as_transform, corner_error
+from .._transform.matrices import MotionModel
+from .._transform.transform import Transform, as_transform, corner_error
 from .ambiguity import rival_place
 from .model_check import homography_shift
 from .residual_pattern import residual_pattern

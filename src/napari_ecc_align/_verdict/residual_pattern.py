@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from .._common.opencv import cv2
 from .._common.quantiles import middle
 from .._transform.transform import corners
 from .tile_matching import TileEvidence
@@ -191,16 +192,12 @@ def _corner_shift(
 
 def _determined(design: Array) -> bool:
     """Tell whether the columns of a design are well apart from each other."""
-    from .._common.opencv import cv2
-
     _, values, _ = cv2.eigen(design.T @ design)
     return bool(values[-1, 0] * _LARGEST_CONDITION**2 >= values[0, 0])
 
 
 def _fitted(design: Array, seen: Array, sigma: Array) -> tuple[Array, Array]:
     """Solve by least squares with Cauchy's weights; return the solution and its covariance."""
-    from .._common.opencv import cv2
-
     certain = 1 / sigma**2
     weights = certain
     for _ in range(_REWEIGHTINGS):
@@ -232,8 +229,6 @@ def part_of(place: Array, shape: tuple[int, int]) -> str:
     x, y = 3 * np.asarray(place) / np.array(shape[::-1])
     row = ("upper", "", "lower")[int(np.clip(y, 0, 2))]
     column = ("left", "", "right")[int(np.clip(x, 0, 2))]
-    if not row and not column:
-        return "middle"
-    if not column:
-        return f"{row} part"
-    return f"{row} {column}" if row else f"{column} part"
+    if row and column:
+        return f"{row} {column}"
+    return f"{row or column} part" if row or column else "middle"

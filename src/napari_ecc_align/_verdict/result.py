@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 import numpy as np
@@ -19,7 +19,7 @@ VERDICTS: tuple[Verdict, ...] = ("failed", "doubtful", "aligned")
 
 @dataclass(frozen=True, eq=False)
 class AlignmentResult:
-    """A transform, and whether to trust it.
+    """A transform, and whether to trust it; by default one for which nothing was measured.
 
     Attributes
     ----------
@@ -59,10 +59,9 @@ class AlignmentResult:
         is small and was aligned by itself first, or "none".
     timings : dict of str to float
         Seconds spent on each start.
-    representation : {"intensity", "gradient", "detail"}
+    representation : {"intensity", "gradient"}
         What was correlated: the images themselves or, where that led nowhere, the magnitude of
-        their gradients ("pyramid") or their detail with brightness and contrast evened out
-        ("opencv").
+        their gradients.
     engine : str
         Which estimator ran.
     seconds : float
@@ -78,18 +77,18 @@ class AlignmentResult:
     transform: Transform
     verdict: Verdict
     reason: str
-    ecc: float
-    ecc_before: float
-    inverted: bool
-    overlap: float
-    corner_uncertainty: float
-    covariance: NDArray[np.float64] | None
-    iterations: int
-    converged: bool
-    start: str
-    timings: dict[str, float]
-    representation: Representation
-    engine: str
+    ecc: float = 0.0
+    ecc_before: float = 0.0
+    inverted: bool = False
+    overlap: float = 0.0
+    corner_uncertainty: float = float("inf")
+    covariance: NDArray[np.float64] | None = None
+    iterations: int = 0
+    converged: bool = False
+    start: str = "none"
+    timings: dict[str, float] = field(default_factory=dict)
+    representation: Representation = "intensity"
+    engine: str = "pyramid"
     seconds: float = 0.0
     cancelled: bool = False
     evidence: TileEvidence | None = None

@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .._common.quantiles import middle
-from .._transform.transform import MotionModel, corners
+from .._transform.matrices import MotionModel
+from .._transform.plausible import distortions
 from .residual_pattern import ResidualPattern, part_of
 from .result import Verdict
 from .tile_matching import TileEvidence
@@ -118,19 +119,13 @@ def why_implausible(matrix: NDArray[np.float64], shape: tuple[int, int] = (1, 1)
     shape : tuple of int
         Height and width of the reference; by default only its first pixel is looked at.
     """
-    # A perspective stretches most in a corner, anything else alike everywhere.
-    for x, y in corners(shape) if matrix[2, :2].any() else ((0, 0),):
-        depth = matrix[2] @ (x, y, 1)
-        if not depth > 0:
+    for found in distortions(matrix, shape):
+        if not found.depth > 0:
             return "The transform found folds the image."
-        there = matrix[:2] @ (x, y, 1) / depth
-        local = (matrix[:2, :2] - there[:, None] * matrix[2, :2]) / depth
-        (a, b), (c, d) = local.tolist()
         # Also where something is not finite.
-        if not a * d - b * c > 0:
+        if not found.determinant > 0:
             return "The transform found would mirror the image."
-        both, apart = hypot(a + d, b - c), hypot(a - d, b + c)
-        large, small = (both + apart) / 2, (both - apart) / 2
+        large, small = found.stretch, found.squeeze
         if large > LARGEST_STRETCH or small < 1 / LARGEST_STRETCH or large > LARGEST_SHEAR * small:
             return (
                 f"The transform found stretches the image by {large:.2g} and {small:.2g}, "

@@ -12,7 +12,7 @@ from .._images.pyramid.blocks import TileSampler, smoothed, tile_values
 from .._images.pyramid.filters import halo, warp
 from .._images.pyramid.levels import Floats, Level
 from .._images.pyramid.windows import OnDemand
-from .._transform.transform import map_points
+from .._transform.transform import crossings, map_points
 
 _TILE = 44
 _TILES_A_SIDE = 7
@@ -125,11 +125,8 @@ def _sampled(
 
 @lru_cache(maxsize=8)
 def _even_points(shape: tuple[int, int]) -> NDArray[np.float64]:
-    axes = (np.linspace(0, n - 1, min(n, _POINTS_A_SIDE)).round() for n in shape)
-    y, x = np.meshgrid(*axes, indexing="ij")
-    points = np.stack([x.ravel(), y.ravel()], axis=1)
-    points.setflags(write=False)
-    return points
+    y, x = (np.linspace(0, n - 1, min(n, _POINTS_A_SIDE)).round() for n in shape)
+    return crossings(x, y)
 
 
 def _tile_side(shape: tuple[int, int]) -> int:
@@ -145,10 +142,7 @@ def _even_tiles(shape: tuple[int, int], most: int) -> NDArray[np.float64]:
         room = length - 2 * margin - side
         count = min(most, 1 + room // side) if room >= 0 else 0
         axes.append(margin + np.linspace(0, room, count).round())
-    x, y = np.meshgrid(*axes)
-    origins = np.stack([x.ravel(), y.ravel()], axis=1)
-    origins.setflags(write=False)
-    return origins
+    return crossings(*axes)
 
 
 def _tiles_at_hand(

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from ..._common.errors import InputError
 from ..._compare.binary import COLOURS, ONLY_ALIGNED, ONLY_REFERENCE, Comparison, compare
-from ..._images.warping import overlap
+from ..._images.coverage import overlap
 from ..._transform.transform import Transform, corner_error
 from ..._verdict.result import AlignmentResult
 from ..records.record import Number

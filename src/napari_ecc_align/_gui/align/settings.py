@@ -11,7 +11,7 @@ from ..._common.errors import InputError
 from ..._compare.difference import DIFFERENCE_MODES
 from ..._ecc.options import DEFAULTS, ENGINES, SearchOptions
 from ..._images.warping import INTERPOLATIONS, Resampling
-from ..._transform.transform import MotionModel
+from ..._transform.matrices import MotionModel
 from ..layers.aligned_layers import OUTPUTS
 from ..runs.task import Parameters
 from ..shared.rows import form

@@ -8,7 +8,7 @@ from magicgui.widgets import ComboBox, Container, Label, ProgressBar, PushButton
 
 from ..._align.progress import Progress
 from ..._common.errors import InputError
-from ..._transform.transform import MOTION_MODELS
+from ..._transform.matrices import MOTION_MODELS
 from ..layers.snapshots import snapshot
 from ..layers.stack_snapshots import is_stack, single_frame, stack_snapshot
 from ..results.actions import BLINK_KEY

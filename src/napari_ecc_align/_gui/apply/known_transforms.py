@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..._common.errors import InputError
-from ..._transform.files import holds_a_stack, load_transforms
+from ..._transform.files import load_transforms
+from ..._transform.formats.registry import holds_a_stack
 from ..._transform.transform import Transform, transform_of
 from ..layers.attributes import METADATA_KEY
 from ..layers.frame_transforms import FrameTransforms

@@ -11,7 +11,8 @@ from magicgui.widgets import ComboBox, Container, Label, PushButton, Select
 
 from ..._common.errors import InputError
 from ..._images.warping import INTERPOLATIONS, Resampling
-from ..._transform.files import STACK_FORMATS, save_transforms
+from ..._transform.files import save_transforms
+from ..._transform.formats.registry import STACK_FORMATS
 from ..layers.apply_transform import moved_affine
 from ..layers.attributes import layer_with_id, on_layer_changes
 from ..layers.frame_transforms import FrameTransforms

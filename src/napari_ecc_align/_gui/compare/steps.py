@@ -11,7 +11,8 @@ import numpy as np
 from ..._common.errors import InputError
 from ..._compare.binary import Comparison, compare
 from ..._compare.thresholding import Thresholding
-from ..._images.warping import overlap, warp
+from ..._images.coverage import overlap
+from ..._images.warping import warp
 from ..._transform.transform import Transform
 from ..shared.refusal import Refusal, refusing
 

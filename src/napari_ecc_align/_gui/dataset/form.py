@@ -13,7 +13,7 @@ from qtpy.QtWidgets import QFileDialog
 from ..._batch.records.reopen import Folders
 from ..._batch.run.run_plan import cores
 from ..._batch.settings import DOUBTFUL, BatchSettings
-from ..._transform.transform import MOTION_MODELS
+from ..._transform.matrices import MOTION_MODELS
 from .processes import Request
 
 _SIBLINGS_HEIGHT = 58

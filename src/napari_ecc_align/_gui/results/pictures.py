@@ -16,9 +16,9 @@ from ..._common.errors import InputError
 from ..._compare.binary import compare
 from ..._compare.difference import difference
 from ..._compare.views import checkerboard, overlay
+from ..._images.coverage import overlap
 from ..._images.pixels import to_gray, valid_pixels
 from ..._images.sources import is_lazy
-from ..._images.warping import overlap
 from ..layers.aligned_layers import LayerTuple
 from ..layers.attributes import METADATA_KEY
 from ..layers.comparison_layers import binary_difference_layer, difference_layer

@@ -11,7 +11,8 @@ import numpy as np
 
 from ..._align.drift import Drift, drift_of
 from ..._compare.inspection import Inspection, Row, before_after
-from ..._transform.files import FORMATS, STACK_FORMATS, save_transforms
+from ..._transform.files import save_transforms
+from ..._transform.formats.registry import FORMATS, STACK_FORMATS
 from ..._transform.transform import Transform
 from ..._verdict.result import AlignmentResult, Verdict
 from .provenance import plain, provenance

@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 
 from ..._align.drift import frame_transforms
 from ..._align.pair import align_steps
-from ..._align.progress import Progress
-from ..._align.stack import FrameProgress, stack_steps
+from ..._align.progress import FrameProgress, Progress
+from ..._align.stack import stack_steps
 from ..._common.errors import InputError
 from ..._common.steps import retold
 from ..._compare.inspection import Inspection, inspection_steps

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from qtpy.QtWidgets import QFileDialog, QWidget
 
-from ..._transform.files import FORMATS
+from ..._transform.formats.registry import FORMATS
 
 _ALL = "Transforms (" + " ".join(f"*{suffix}" for suffix in FORMATS) + ")"
 

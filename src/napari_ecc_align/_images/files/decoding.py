@@ -16,6 +16,7 @@ from ..._common.errors import InputError
 
 if TYPE_CHECKING:
     from PIL.Image import Image
+    from PIL.ImageFile import ImageFile
     from tifffile import TiffFile, TiffPageSeries
 
 MAX_PIXELS = 2**29
@@ -40,24 +41,10 @@ def decode(file: BinaryIO, path: Path) -> NDArray[Any]:
     InputError
         As `read_image` does.
     """
-    head = file.read(26)
-    file.seek(0)
-    if not head:
-        raise InputError(f"{path} is empty; make or download it again")
-    try:
-        if head.startswith((_PNG, _JPEG)):
-            image = _read_pillow(file, path, head)
-        elif head.startswith(_TIFF):
-            image = _read_tiff(file, path)
-        else:
-            raise InputError(f"{path} is not a PNG, TIFF or JPEG image; convert it to one")
-    except InputError:
-        raise
-    except MemoryError as error:
-        raise InputError(f"{path} is too large for this computer's memory; crop it") from error
-    # The decoders raise whatever they stumble over: struct.error, KeyError, SyntaxError, ...
-    except Exception as error:
-        raise _damaged(path) from error
+    head = _head(file, path)
+    with _damage_told(path):
+        tiff = head.startswith(_TIFF)
+        image = _read_tiff(file, path) if tiff else _read_pillow(file, path, head)
     if image.dtype.kind not in "biuf":
         raise InputError(f"{path} holds {image.dtype} values; convert them to real numbers")
     return np.ascontiguousarray(image, image.dtype.newbyteorder("="))
@@ -71,43 +58,62 @@ def header_size(file: BinaryIO, path: Path) -> tuple[int, int]:
     InputError
         If the file is empty or damaged, or no PNG, TIFF or JPEG.
     """
-    from PIL.JpegImagePlugin import JpegImageFile
-    from PIL.PngImagePlugin import PngImageFile
-
-    head = file.read(4)
-    file.seek(0)
-    if not head:
-        raise InputError(f"{path} is empty; make or download it again")
-    try:
+    head = _head(file, path)
+    with _damage_told(path):
         if head.startswith(_TIFF):
             from tifffile import TiffFile
 
             with quiet_tifffile(), TiffFile(file) as tif:
                 page: Any = tif.pages[0]
                 return int(page.imagelength), int(page.imagewidth)
-        if head.startswith((_PNG[:4], _JPEG)):
-            opener = PngImageFile if head.startswith(_PNG[:4]) else JpegImageFile
-            with _strict_pillow(), opener(file) as image:
-                return image.height, image.width
+        with _opened_by_pillow(file, head) as image:
+            return image.height, image.width
+
+
+def _head(file: BinaryIO, path: Path) -> bytes:
+    """Return the first bytes of a file, which tell its kind; refuse what is no image."""
+    head = file.read(26)
+    file.seek(0)
+    if not head:
+        raise InputError(f"{path} is empty; make or download it again")
+    if not head.startswith((_PNG, _JPEG, *_TIFF)):
+        raise InputError(f"{path} is not a PNG, TIFF or JPEG image; convert it to one")
+    return head
+
+
+@contextlib.contextmanager
+def _damage_told(path: Path) -> Iterator[None]:
+    """Turn what decoders raise over a broken file into an `InputError`."""
+    try:
+        yield
+    except InputError:
+        raise
+    except MemoryError as error:
+        raise InputError(f"{path} is too large for this computer's memory; crop it") from error
+    # They raise whatever they stumble over: struct.error, KeyError, SyntaxError, ...
     except Exception as error:
         raise _damaged(path) from error
-    raise InputError(f"{path} is not a PNG, TIFF or JPEG image; convert it to one")
 
 
-def _read_pillow(file: BinaryIO, path: Path, head: bytes) -> NDArray[Any]:
+@contextlib.contextmanager
+def _opened_by_pillow(file: BinaryIO, head: bytes) -> Iterator[ImageFile]:
     from PIL.JpegImagePlugin import JpegImageFile
     from PIL.PngImagePlugin import PngImageFile
 
-    png = head.startswith(_PNG)
     # Not Image.open: that has a pixel limit of its own, which is global to the process.
-    opener = PngImageFile if png else JpegImageFile
+    opener = PngImageFile if head.startswith(_PNG) else JpegImageFile
     with _strict_pillow(), opener(file) as image:
+        yield image
+
+
+def _read_pillow(file: BinaryIO, path: Path, head: bytes) -> NDArray[Any]:
+    with _opened_by_pillow(file, head) as image:
         check_size(path, image.height, image.width)
-        if isinstance(image, PngImageFile) and image.is_animated:
-            raise InputError(f"{path} holds {image.n_frames} frames; save one by itself")
+        if (frames := getattr(image, "n_frames", 1)) > 1:
+            raise InputError(f"{path} holds {frames} frames; save one by itself")
         image.load()
         orientation = _orientation(image)
-        depth, colour = (head[24], head[25]) if png else (8, 0)
+        depth, colour = (head[24], head[25]) if head.startswith(_PNG) else (8, 0)
         # Pillow cuts 16-bit colour down to 8 bits; it has proven the file whole, though.
         deep = depth == 16 and colour != 0
         array = _decode_deep_png(file) if deep else _pillow_array(image)
@@ -136,8 +142,7 @@ def _decode_deep_png(file: BinaryIO) -> NDArray[Any]:
     image = cv2.imdecode(encoded, cv2.IMREAD_UNCHANGED)
     if image is None or image.dtype != np.uint16:
         raise ValueError("OpenCV could not decode a 16-bit PNG")
-    rgb: NDArray[Any] = image[..., [2, 1, 0, 3][: image.shape[2]]]
-    return rgb
+    return np.asarray(image[..., [2, 1, 0, 3][: image.shape[2]]])
 
 
 def _upright(image: NDArray[Any], orientation: int) -> NDArray[Any]:
@@ -177,7 +182,11 @@ def _read_tiff(file: BinaryIO, path: Path) -> NDArray[Any]:
         elif page.photometric == PHOTOMETRIC.MINISWHITE and image.dtype.kind in "bu":
             image = ~image
         tag = page.tags.get(_ORIENTATION_TAG)
-        return _upright(_channels_last(image, axes), 1 if tag is None else int(tag.value))
+        if axes == "SYX":
+            image = np.moveaxis(image, 0, -1)
+        if image.shape[2:] == (2,):
+            image = image[..., [0, 0, 0, 1]]
+        return _upright(image, 1 if tag is None else int(tag.value))
 
 
 def _only_series(tif: TiffFile, path: Path) -> TiffPageSeries:
@@ -219,14 +228,6 @@ def _check_intact(series: TiffPageSeries, path: Path) -> None:
         for offset, count in zip(page.dataoffsets, page.databytecounts, strict=True):
             if count == 0 or offset + count > size:
                 raise _damaged(path)
-
-
-def _channels_last(image: NDArray[Any], axes: str) -> NDArray[Any]:
-    if axes == "SYX":
-        image = np.moveaxis(image, 0, -1)
-    if image.shape[2:] == (2,):
-        image = image[..., [0, 0, 0, 1]]
-    return image
 
 
 def _read_tiff_pillow(file: BinaryIO, dtype: np.dtype[Any] | None, path: Path) -> NDArray[Any]:

@@ -15,20 +15,11 @@ from ..._common.atomic import write_atomically
 from ..._common.errors import InputError
 from ..._common.opening import opened
 from ..value_counts import two_byte_values
-from .decoding import MAX_PIXELS, decode
+from .decoding import decode
 from .tiff import as_pillow, tiff_encoder, unfit
 
 if TYPE_CHECKING:
     from .headers import TiffStyle
-
-__all__ = [
-    "MAX_PIXELS",
-    "SUFFIXES",
-    "decode_image",
-    "encode_image",
-    "read_image",
-    "write_image",
-]
 
 SUFFIXES = (".png", ".tif", ".tiff", ".jpg", ".jpeg")
 """Suffixes of the files that are read and written."""

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from ..._common.opencv import cv2
 from ..._transform.models import Array
-from ..._transform.transform import corners, map_points
+from ..._transform.transform import corners, crossings, map_points
 from .filters import (
     KERNEL,
     LINEAR,
@@ -115,11 +115,8 @@ def _interior(shape: tuple[int, int], size: int) -> Bools:
 
 @lru_cache(maxsize=32)
 def _cut_centres(shape: tuple[int, int], size: int) -> Array:
-    rows, columns = -(-shape[0] // size), -(-shape[1] // size)
-    y, x = np.mgrid[:rows, :columns]
-    centres = np.stack([x.ravel(), y.ravel()], axis=1) * float(size) + (size - 1) / 2
-    centres.setflags(write=False)
-    return np.asarray(centres)
+    y, x = (np.arange(-(-length // size)) * float(size) + (size - 1) / 2 for length in shape)
+    return crossings(x, y)
 
 
 def whole_moving(
@@ -139,11 +136,9 @@ def whole_moving(
 def tile_reference(level: Level, origins: Array, size: int, *, gradient: bool = False) -> Blocks:
     """Return the tiles that begin at `origins`, (n, 2) as (x, y), `halo` px off the border."""
     image, mask, ring = _smoothed_tiles(level, origins, size, gradient)
-    values, valid = _inner(image, size, ring), None
+    values, valid = _inner_tiles(image, mask, size, ring)
     slopes = inner_gradients(_within(image, size + 2, ring - 1))
-    if mask is not None:
-        valid = _inner(mask, size, ring)
-        values[~valid] = 0
+    if valid is not None:
         slopes[:, ~valid] = 0
     return Blocks(origins + (size - 1) / 2, values, slopes, valid)
 
@@ -151,11 +146,7 @@ def tile_reference(level: Level, origins: Array, size: int, *, gradient: bool = 
 def tile_values(level: Level, origins: Array, size: int) -> tuple[Floats, Bools | None]:
     """Return the values and validity of `tile_reference`, without the derivatives."""
     image, mask, ring = _smoothed_tiles(level, origins, size, False)
-    values, valid = _inner(image, size, ring), None
-    if mask is not None:
-        valid = _inner(mask, size, ring)
-        values[~valid] = 0
-    return values, valid
+    return _inner_tiles(image, mask, size, ring)
 
 
 def _smoothed_tiles(
@@ -237,8 +228,16 @@ def _within(stack: NDArray[Scalar], size: int, ring: int) -> NDArray[Scalar]:
     return blocks[:, ring : ring + size, ring : ring + size]
 
 
-def _inner(stack: NDArray[Scalar], size: int, ring: int) -> NDArray[Scalar]:
-    return np.ascontiguousarray(_within(stack, size, ring))
+def _inner_tiles(
+    image: Floats, mask: Bools | None, size: int, ring: int
+) -> tuple[Floats, Bools | None]:
+    """Return tiles without the ring around them, zero where they are not valid."""
+    values = np.ascontiguousarray(_within(image, size, ring))
+    if mask is None:
+        return values, None
+    valid = np.ascontiguousarray(_within(mask, size, ring))
+    values[~valid] = 0
+    return values, valid
 
 
 class TileSampler:
@@ -298,13 +297,8 @@ class TileSampler:
         """Read from an image smaller than a patch: everything around it is missing."""
         h, w = self._level.shape
         values, valid = self._level.whole()
-        padded, inside = (
-            np.zeros((side + h, side + w), np.float32),
-            np.zeros((side + h, side + w), bool),
-        )
-        padded[:h, :w] = values
-        inside[:h, :w] = True if valid is None else valid
-        whole = Level(padded, inside, 0.0, 1.0, self._level.index)
+        inside = np.pad(np.ones((h, w), bool) if valid is None else valid, (0, side))
+        whole = Level(np.pad(values, (0, side)), inside, 0.0, 1.0, self._level.index)
         first = np.clip(
             np.floor(self._low).astype(int) - halo(self._gradient), 0, np.array([w, h])
         )

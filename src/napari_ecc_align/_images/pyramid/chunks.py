@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..._common.opencv import cv2
-from .levels import Bools, Image
-from .windows import Window, WindowReader
+from .levels import Bools, Image, Window
+from .windows import WindowReader
 
 # Chunks of at most so many bytes are read whole and kept, up to so many bytes.
 _CHUNK_BYTES = 2**25
@@ -47,11 +47,13 @@ class ChunkedArray(WindowReader):
         alpha = len(array.shape) == 3 and array.shape[2] == 4
         self.dtype = gray(np.zeros((1, 1, *array.shape[2:]), native)).dtype
         self.masked = native.kind == "f" or alpha or mask is not None
-        self._edges = chunk_edges(array, 0), chunk_edges(array, 1)
+        self._edges = _chunk_edges(array)
         self._chunks: OrderedDict[tuple[int, int], NDArray[Any]] = OrderedDict()
-        largest = np.prod([np.inf if e is None else np.diff(e).max() for e in self._edges])
-        size = float(largest) * native.itemsize * int(np.prod(array.shape[2:]))
-        self._room = int(_KEPT_BYTES / size) if size <= _CHUNK_BYTES else 0
+        self._room = 0
+        if self._edges is not None:
+            largest = int(np.prod([np.diff(edges).max() for edges in self._edges]))
+            size = largest * native.itemsize * int(np.prod(array.shape[2:]))
+            self._room = _KEPT_BYTES // size if size <= _CHUNK_BYTES else 0
 
     def read(self, window: Window) -> tuple[Image, Bools | None]:
         """Return the gray pixels of a window and which of them count."""
@@ -70,22 +72,22 @@ class ChunkedArray(WindowReader):
 
     def order(self, first: NDArray[np.int_]) -> NDArray[np.int_]:
         """Return an order in which to read at some (x, y), (n, 2), each chunk only once."""
-        rows, columns = self._edges
-        if rows is None or columns is None:
-            return np.arange(len(first))
-        x, y = first.T
-        return np.lexsort(
-            (np.searchsorted(columns, x, "right"), np.searchsorted(rows, y, "right"))
+        if self._edges is None:
+            return super().order(first)
+        rows, columns = (
+            np.searchsorted(edges, at, "right")
+            for edges, at in zip(self._edges, first.T[::-1], strict=True)
         )
+        return np.lexsort((columns, rows))
 
     def at_hand(self, corners: NDArray[np.float64]) -> Bools:
         """Tell which boxes, (n, 4, 2) by the (x, y) of their corners, are in memory already.
 
         Boxes are smaller than chunks; what has none is never in memory.
         """
-        rows, columns = self._edges
-        if not self._room or rows is None or columns is None:
+        if self._edges is None or not self._room:
             return np.zeros(len(corners), bool)
+        rows, columns = self._edges
         kept = np.zeros((len(rows) + 1, len(columns) + 1), bool)
         for i, j in self._chunks:
             kept[i + 1, j + 1] = True
@@ -96,8 +98,8 @@ class ChunkedArray(WindowReader):
     def strips(self) -> Iterator[tuple[int, int]]:
         """Yield rows y0:y1 that cover the image, each whole chunks."""
         height = self.shape[0]
-        edges = self._edges[0]
-        cuts = range(0, height, _STRIP) if edges is None else edges.tolist()[:-1]
+        edges = self._edges
+        cuts = range(0, height, _STRIP) if edges is None else edges[0].tolist()[:-1]
         top = 0
         for cut in [*cuts[1:], height]:
             if cut - top >= min(_STRIP, height - top):
@@ -106,53 +108,47 @@ class ChunkedArray(WindowReader):
 
     def _pixels(self, window: Window) -> NDArray[Any]:
         y0, y1, x0, x1 = window
-        rows, columns = self._edges
-        if not self._room or rows is None or columns is None or y1 <= y0 or x1 <= x0:
+        if self._edges is None or y1 <= y0 or x1 <= x0:
             return _loaded(self._array[y0:y1, x0:x1])
+        rows, columns = self._edges
         first, last = (int(np.searchsorted(rows, y, "right")) - 1 for y in (y0, y1 - 1))
         begin, end = (int(np.searchsorted(columns, x, "right")) - 1 for x in (x0, x1 - 1))
         if (last - first + 1) * (end - begin + 1) > min(9, self._room):
             return _loaded(self._array[y0:y1, x0:x1])
-        parts = [
-            [self._part(i, j, window) for j in range(begin, end + 1)]
-            for i in range(first, last + 1)
-        ]
-        # Not a copy of all of a large chunk for the sake of a small window.
-        across = [row[0] if len(row) == 1 else np.concatenate(row, axis=1) for row in parts]
+        across = []
+        for i in range(first, last + 1):
+            row = []
+            for j in range(begin, end + 1):
+                top, bottom = rows[i : i + 2].tolist()
+                left, right = columns[j : j + 2].tolist()
+                chunk = self._chunk((i, j), slice(top, bottom), slice(left, right))
+                row.append(chunk[max(0, y0 - top) : y1 - top, max(0, x0 - left) : x1 - left])
+            # Not a copy of all of a large chunk for the sake of a small window.
+            across.append(row[0] if len(row) == 1 else np.concatenate(row, axis=1))
         return across[0] if len(across) == 1 else np.concatenate(across)
 
-    def _part(self, i: int, j: int, window: Window) -> NDArray[Any]:
-        """Return what a chunk holds of a window."""
-        rows, columns = self._edges
-        assert rows is not None and columns is not None
-        y0, y1, x0, x1 = window
-        top, left = int(rows[i]), int(columns[j])
-        chunk = self._chunk(i, j)
-        return chunk[max(0, y0 - top) : y1 - top, max(0, x0 - left) : x1 - left]
-
-    def _chunk(self, i: int, j: int) -> NDArray[Any]:
-        found = self._chunks.pop((i, j), None)
+    def _chunk(self, number: tuple[int, int], rows: slice, columns: slice) -> NDArray[Any]:
+        found = self._chunks.pop(number, None)
         if found is None:
-            rows, columns = self._edges
-            assert rows is not None and columns is not None
-            found = _loaded(
-                self._array[int(rows[i]) : int(rows[i + 1]), int(columns[j]) : int(columns[j + 1])]
-            )
-        self._chunks[i, j] = found
+            found = _loaded(self._array[rows, columns])
+        self._chunks[number] = found
         if len(self._chunks) > self._room:
             self._chunks.popitem(last=False)
         return found
 
 
-def chunk_edges(array: Any, axis: int) -> NDArray[np.int_] | None:
-    """Return where the chunks of an axis begin and end, None for an array without chunks."""
+def _chunk_edges(array: Any) -> tuple[NDArray[np.int_], NDArray[np.int_]] | None:
+    """Return where the chunks begin and end by rows and columns, None for an array without."""
     chunks = getattr(array, "chunks", None)
     if not isinstance(chunks, (tuple, list)) or len(chunks) != len(array.shape):
         return None
-    length, along = int(array.shape[axis]), chunks[axis]
-    if isinstance(along, (tuple, list)):
-        return np.concatenate([[0], np.cumsum(along)]).astype(int)
-    return np.append(np.arange(0, length, max(1, int(along))), length)
+    rows, columns = (
+        np.concatenate([[0], np.cumsum(along)]).astype(int)
+        if isinstance(along, (tuple, list))
+        else np.append(np.arange(0, int(length), max(1, int(along))), int(length))
+        for along, length in zip(chunks[:2], array.shape[:2], strict=True)
+    )
+    return rows, columns
 
 
 def mask_reader(mask: Any, step: tuple[float, float]) -> Callable[[Window], Bools]:

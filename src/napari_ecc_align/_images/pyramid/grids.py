@@ -7,14 +7,12 @@ four at full resolution, more than the next finer level forgives.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 from numpy.typing import NDArray
 
 from ..._common.opencv import cv2
 from .filters import gradients
-from .levels import Floats, Level, floats
+from .levels import Floats, Grid, Level, floats
 from .windows import interpolated
 
 Vector = NDArray[np.float64]
@@ -26,34 +24,6 @@ _CELLS = 3
 _MOST = 4
 # A level that lies further (px of it) from every known convention is not trusted.
 _FARTHEST_FROM_CONVENTION = 0.15
-
-
-@dataclass(frozen=True, eq=False)
-class Grid:
-    """Pixel (x, y) of a level lies at ``step * (x, y) + start`` of a finer one, by (x, y)."""
-
-    step: Vector
-    start: Vector
-
-    def after(self, finer: Grid) -> Grid:
-        """Return the grid in px of what `finer` is a level of."""
-        return Grid(finer.step * self.step, finer.step * self.start + finer.start)
-
-
-WHOLE = Grid(np.ones(2), np.zeros(2))
-
-
-@dataclass(frozen=True, eq=False)
-class Placement:
-    """The best grid for a level, and how far (px of it) its pixels are from there."""
-
-    grid: Grid
-    distance: float
-
-    @property
-    def known(self) -> bool:
-        """Tell whether the level follows a known convention."""
-        return self.distance < _FARTHEST_FROM_CONVENTION
 
 
 def textured_places(guide: Level) -> Vector:
@@ -78,14 +48,15 @@ def textured_places(guide: Level) -> Vector:
     return np.array(found, np.float64).reshape(-1, 3)[:_MOST, 1:]
 
 
-def located(finer: Level, coarser: Level, places: Vector) -> Placement:
-    """Return the grid of a level in px of a finer one, by comparing them at some `places`."""
+def located(finer: Level, coarser: Level, places: Vector) -> tuple[Grid, bool]:
+    """Return the grid of a level in px of a finer one, and whether it follows that convention.
+
+    They are compared at some `places`.
+    """
     grids = conventions(finer.shape, coarser.shape)
-    if not len(places):
-        return Placement(grids[0], np.inf)
     distances = [_distance(finer, coarser, places, grid) for grid in grids]
     best = int(np.argmin(distances))
-    return Placement(grids[best], distances[best])
+    return grids[best], distances[best] < _FARTHEST_FROM_CONVENTION
 
 
 def conventions(finer: tuple[int, int], coarser: tuple[int, int]) -> list[Grid]:

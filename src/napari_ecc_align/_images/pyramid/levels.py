@@ -20,6 +20,9 @@ Bools = NDArray[np.bool_]
 Floats = NDArray[np.float32]
 Image = NDArray[np.bool_ | np.integer[Any] | np.floating[Any]]
 
+Window = tuple[int, int, int, int]
+"""Rows y0:y1 and columns x0:x1, as (y0, y1, x0, x1)."""
+
 SMALLEST = 24
 """No level of a pyramid has a side below so many px."""
 
@@ -37,6 +40,18 @@ _MIN_INTEGER_CONTRAST = 8.0
 def floats(array: ArrayLike) -> Floats:
     """Return `array` in single precision, itself if it already is."""
     return np.asarray(array, dtype=np.float32)
+
+
+@dataclass(frozen=True, eq=False)
+class Grid:
+    """Pixel (x, y) of one level lies at ``step * (x, y) + start`` of another one, by (x, y)."""
+
+    step: NDArray[np.float64]
+    start: NDArray[np.float64]
+
+    def after(self, finer: Grid) -> Grid:
+        """Return the grid in px of what `finer` is a level of."""
+        return Grid(finer.step * self.step, finer.step * self.start + finer.start)
 
 
 @dataclass(frozen=True)
@@ -147,17 +162,16 @@ def base(image: PixelSource, mask: Bools | None = None) -> Level:
     mask : (h, w) bool array or None
         True where a pixel may be used.  Pixels that are not finite never are.
     """
-    if image.dtype.kind not in "buif" or image.ndim != 2:
-        raise ValueError(
-            f"expected a 2-D real image, got {image.ndim} dimensions of {image.dtype}"
-        )
     if image.dtype == bool and isinstance(image, np.ndarray):
         image = image.view(np.uint8)
-    if mask is not None and mask.shape != image.shape:
-        raise ValueError(f"the mask's shape {mask.shape} is not the image's {image.shape}")
     valid = _finite(image, mask)
     offset, scale = _contrast(image, valid)
     return Level(image, valid, offset, scale, 0)
+
+
+def halved_shape(shape: tuple[int, int]) -> tuple[int, int]:
+    """Return the shape of the next coarser level."""
+    return (shape[0] + 1) // 2, (shape[1] + 1) // 2
 
 
 def halved(level: Level) -> Level:
@@ -171,11 +185,14 @@ def halved(level: Level) -> Level:
     if level.valid is None and native and exact and (level.index > 0 or _moderate(level)):
         coarse = np.asarray(cv2.pyrDown(pixels))
         return Level(coarse, None, level.offset, level.scale, level.index + 1, level.own)
-    h, w = (level.shape[0] + 1) // 2, (level.shape[1] + 1) // 2
-    image = np.empty((h, w), np.float32)
-    valid = None if level.valid is None else np.empty((h, w), bool)
-    for y in range(0, h, _STRIP):
-        _halve_strip(level, y, min(h, y + _STRIP), image, valid)
+    shape = halved_shape(level.shape)
+    image = np.empty(shape, np.float32)
+    valid = None if level.valid is None else np.empty(shape, bool)
+    for y0 in range(0, shape[0], _STRIP):
+        y1 = min(shape[0], y0 + _STRIP)
+        image[y0:y1], counted = halved_window(level, (y0, y1, 0, shape[1]))
+        if valid is not None:
+            valid[y0:y1] = counted
     if valid is not None and valid.all():
         valid = None
     return Level(image, valid, 0.0, 1.0, level.index + 1, level.own)
@@ -188,16 +205,15 @@ def _moderate(level: Level) -> bool:
     )
 
 
-def _halve_strip(level: Level, y0: int, y1: int, image: Floats, valid: Bools | None) -> None:
-    """Fill rows y0:y1 of the coarser level, reading the halo its kernel needs."""
-    top = max(0, 2 * y0 - 4)
-    bottom = min(level.shape[0], 2 * y1 + 4)
-    values, mask = level.patch(top, bottom, 0, level.shape[1])
-    rows = slice(y0 - top // 2, y1 - top // 2)
-    coarse, counted = halved_pixels(values, mask)
-    image[y0:y1] = coarse[rows]
-    if valid is not None and counted is not None:
-        valid[y0:y1] = counted[rows]
+def halved_window(level: Level, window: Window) -> tuple[Floats, Bools | None]:
+    """Return a window of the next coarser level, from as much around it as its kernel needs."""
+    y0, y1, x0, x1 = window
+    height, width = level.shape
+    top, left = max(0, 2 * y0 - 4), max(0, 2 * x0 - 4)
+    values, mask = level.patch(top, min(height, 2 * y1 + 4), left, min(width, 2 * x1 + 4))
+    inner = slice(y0 - top // 2, y1 - top // 2), slice(x0 - left // 2, x1 - left // 2)
+    coarse, valid = halved_pixels(values, mask)
+    return coarse[inner], None if valid is None else valid[inner]
 
 
 def halved_pixels(values: Floats, valid: Bools | None) -> tuple[Floats, Bools | None]:
@@ -244,4 +260,4 @@ def index_below(pixels: int, *pyramids: list[Level]) -> int:
 def overview(levels: list[Level], first: int) -> Level:
     """Return the finest level from `first` on that can be looked at whole, or the coarsest."""
     rest = levels[min(first, len(levels) - 1) :]
-    return next((level for level in rest if level.size <= _OVERVIEW_PIXELS), rest[-1])
+    return rest[index_below(_OVERVIEW_PIXELS, rest)]

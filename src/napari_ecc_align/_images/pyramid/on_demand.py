@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 
 from ..limits import LIMITS
 from .chunks import ChunkedArray, mask_reader
-from .grids import WHOLE, Grid, located, textured_places
-from .levels import Image, Level, base, halved, pyramid
+from .grids import located, textured_places
+from .levels import Grid, Image, Level, base, halved, halved_shape, pyramid
 from .streaming import Rows, gathered, halved_rows
 from .windows import Halved, Resampled, magnified, on_demand_level
 
@@ -119,7 +119,7 @@ def _read_once(array: ChunkedArray, most_bytes: int | None) -> tuple[Image, Any,
         else times == 0 or height * width * itemsize > most_bytes
     ):
         strips = halved_rows(strips, height)
-        height, width = (height + 1) // 2, (width + 1) // 2
+        height, width = halved_shape((height, width))
         times += 1
     image, valid = gathered(strips, height)
     return image, valid, times
@@ -146,19 +146,18 @@ def _on_grids(fine: list[Level], guide: Level) -> list[_Given]:
     while guide.size > _GUIDE_PIXELS:
         guide = halved(guide)
     places = textured_places(guide)
-    levels = [_Given(fine[0], WHOLE, True)]
+    levels = [_Given(fine[0], Grid(np.ones(2), np.zeros(2)), True)]
     for level in fine[1:]:
-        placement = located(levels[-1].level, level, places)
-        if placement.known or level is fine[-1]:
-            grid = placement.grid.after(levels[-1].grid)
-            levels.append(_Given(level, grid, placement.known))
+        grid, known = located(levels[-1].level, level, places)
+        if known or level is fine[-1]:
+            levels.append(_Given(level, grid.after(levels[-1].grid), known))
     return levels
 
 
 def _shapes(shape: tuple[int, int], times: int) -> list[tuple[int, int]]:
     shapes = [shape]
     for _ in range(times):
-        shapes.append(((shapes[-1][0] + 1) // 2, (shapes[-1][1] + 1) // 2))
+        shapes.append(halved_shape(shapes[-1]))
     return shapes
 
 
@@ -174,28 +173,22 @@ def _read_at(
     ]
     if not near:
         return on_demand_level(Halved(finer), index, known, 0.0, 1.0, own=finer.own)
-    source, step, start = _relative(near[-1], index)
-    if _same(source, step, start, shape):
-        return replace(source, index=index)
-    return on_demand_level(
-        Resampled(source, shape, step, start), index, known, 0.0, 1.0, own=False
-    )
+    reader = _resampled(near[-1], shape, index)
+    if reader is None:
+        return replace(near[-1].level, index=index)
+    return on_demand_level(reader, index, known, 0.0, 1.0, own=False)
 
 
 def _in_memory(given: _Given, shape: tuple[int, int], index: int) -> Level:
-    source, step, start = _relative(given, index)
-    if _same(source, step, start, shape):
-        return replace(source, index=index)
-    values, valid = Resampled(source, shape, step, start).read((0, shape[0], 0, shape[1]))
-    return Level(values, valid, 0.0, 1.0, index, own=False)
+    reader = _resampled(given, shape, index)
+    if reader is None:
+        return replace(given.level, index=index)
+    return Level(*reader.read((0, shape[0], 0, shape[1])), 0.0, 1.0, index, own=False)
 
 
-def _relative(given: _Given, index: int) -> tuple[Level, NDArray[np.float64], NDArray[np.float64]]:
-    """Return where in a given level the pixels of a level of the pyramid lie."""
-    return given.level, 2.0**index / given.grid.step, -given.grid.start / given.grid.step
-
-
-def _same(
-    source: Level, step: NDArray[np.float64], start: NDArray[np.float64], shape: tuple[int, int]
-) -> bool:
-    return source.shape == shape and bool((step == 1).all() and (start == 0).all())
+def _resampled(given: _Given, shape: tuple[int, int], index: int) -> Resampled | None:
+    """Return a level of the pyramid made of a given one, None if that is the same."""
+    step, start = 2.0**index / given.grid.step, -given.grid.start / given.grid.step
+    if given.level.shape == shape and (step == 1).all() and (start == 0).all():
+        return None
+    return Resampled(given.level, shape, Grid(step, start))

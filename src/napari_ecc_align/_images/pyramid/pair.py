@@ -11,7 +11,7 @@ import numpy as np
 
 from ..pixels import LUMINANCE, GrayView, channel_weights, counted_pixels, mixed, to_gray
 from ..sources import LazyImage, Source
-from .levels import SMALLEST, Image, Level, image_pyramid, index_below
+from .levels import SMALLEST, Level, image_pyramid, index_below
 from .on_demand import lazy_pyramid
 
 _FLAT = 1e-7
@@ -71,15 +71,11 @@ def _mixer(source: LazyImage) -> Any:
     """Return what makes one channel of a lazy image's pixels."""
     last = source.levels[-1]
     if len(source.shape) == 2 or source.shape[2] == 1:
-        return _unchanged
+        return np.asarray
     if len(source.levels) > 1 and last.shape[0] * last.shape[1] <= _SAMPLE_PIXELS:
         return partial(mixed, weights=channel_weights(np.asarray(last[:, :])))
     # Weighing its colours would take reading it twice.
     return partial(mixed, weights=LUMINANCE)
-
-
-def _unchanged(pixels: Image) -> Image:
-    return pixels
 
 
 def _flaw(levels: list[Level]) -> str | None:

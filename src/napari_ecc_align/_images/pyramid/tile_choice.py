@@ -9,7 +9,7 @@ import numpy as np
 from ..._common.opencv import cv2
 from ..._common.quantiles import quantile
 from ..._transform.models import Array
-from ..._transform.transform import corners, map_points
+from ..._transform.transform import corners, crossings, map_points
 from .filters import BORDER, halo
 from .levels import Level
 
@@ -38,10 +38,7 @@ def grid(shape: tuple[int, int], size: int, margin: int) -> Array:
         count = -(-count * size // apart)
         first = (length - (count - 1) * apart - size) // 2
         axes.append(first + apart * np.arange(count))
-    x, y = np.meshgrid(*axes)
-    origins = np.stack([x.ravel(), y.ravel()], axis=1).astype(np.float64)
-    origins.setflags(write=False)
-    return origins
+    return crossings(*axes)
 
 
 def best_size(shape: tuple[int, int], margin: int, around: int) -> int:

@@ -15,10 +15,17 @@ from numpy.typing import NDArray
 
 from ..._common.opencv import cv2
 from .filters import BORDER
-from .levels import Bools, Floats, Image, Level, floats, halved_pixels
-
-Window = tuple[int, int, int, int]
-"""Rows y0:y1 and columns x0:x1, as (y0, y1, x0, x1)."""
+from .levels import (
+    Bools,
+    Floats,
+    Grid,
+    Image,
+    Level,
+    Window,
+    floats,
+    halved_shape,
+    halved_window,
+)
 
 # The last windows are kept: a level asks for values and validity one after the other.
 _RECENT = 4
@@ -34,12 +41,13 @@ class WindowReader(ABC):
     shape : tuple of int
         Height and width.
     dtype : dtype
+        Single precision by default.
     masked : bool
         Whether some pixels may not count.
     """
 
     shape: tuple[int, int]
-    dtype: np.dtype[Any]
+    dtype: np.dtype[Any] = np.dtype(np.float32)
     masked: bool
 
     @abstractmethod
@@ -133,22 +141,12 @@ class Halved(WindowReader):
 
     def __init__(self, level: Level) -> None:
         self._level = level
-        height, width = level.shape
-        self.shape = (height + 1) // 2, (width + 1) // 2
-        self.dtype = np.dtype(np.float32)
+        self.shape = halved_shape(level.shape)
         self.masked = level.valid is not None
 
     def read(self, window: Window) -> tuple[Floats, Bools | None]:
         """Return the pixels of a window, in units of the level's scale."""
-        y0, y1, x0, x1 = window
-        height, width = self._level.shape
-        top, left = max(0, 2 * y0 - 4), max(0, 2 * x0 - 4)
-        values, mask = self._level.patch(
-            top, min(height, 2 * y1 + 4), left, min(width, 2 * x1 + 4)
-        )
-        inner = slice(y0 - top // 2, y1 - top // 2), slice(x0 - left // 2, x1 - left // 2)
-        coarse, valid = halved_pixels(values, mask)
-        return coarse[inner], None if valid is None else valid[inner]
+        return halved_window(self._level, window)
 
 
 class Resampled(WindowReader):
@@ -160,40 +158,32 @@ class Resampled(WindowReader):
         Holds the pixels.
     shape : tuple of int
         Of the result.
-    step, start : ndarray of float64, shape (2,)
-        Pixel (x, y) of the result lies at ``step * (x, y) + start`` of `level`, by (x, y).
+    grid : Grid
+        Where in `level` the pixels of the result lie.
     ring : int, default: 0
         So many of the outermost pixels of the result do not count.
     """
 
-    def __init__(
-        self,
-        level: Level,
-        shape: tuple[int, int],
-        step: NDArray[np.float64],
-        start: NDArray[np.float64],
-        ring: int = 0,
-    ) -> None:
+    def __init__(self, level: Level, shape: tuple[int, int], grid: Grid, ring: int = 0) -> None:
         self._level = level
         self.shape = shape
-        self.dtype = np.dtype(np.float32)
         self.masked = level.valid is not None or ring > 0
         self._ring = ring
-        self._step = step
-        self._start = start
+        self._grid = grid
 
     def read(self, window: Window) -> tuple[Floats, Bools | None]:
         """Return the pixels of a window, in units of the level's scale."""
         y0, y1, x0, x1 = window
         height, width = self._level.shape
         limits = np.array([width, height])
-        first = np.floor(self._step * (x0, y0) + self._start).astype(int) - _REACH
-        last = np.ceil(self._step * (x1 - 1, y1 - 1) + self._start).astype(int) + _REACH + 1
+        step, start = self._grid.step, self._grid.start
+        first = np.floor(step * (x0, y0) + start).astype(int) - _REACH
+        last = np.ceil(step * (x1 - 1, y1 - 1) + start).astype(int) + _REACH + 1
         left, top = np.clip(first, 0, limits - 1).tolist()
         right, bottom = np.clip(last, (left + 1, top + 1), limits).tolist()
         values, valid = self._level.patch(top, bottom, left, right)
-        shift = self._step * (x0, y0) + self._start - (left, top)
-        found, inside = interpolated(values, valid, self._step, shift, (y1 - y0, x1 - x0))
+        shift = step * (x0, y0) + start - (left, top)
+        found, inside = interpolated(values, valid, step, shift, (y1 - y0, x1 - x0))
         if self._ring:
             y, x = np.arange(y0, y1), np.arange(x0, x1)
             counted = np.outer(
@@ -246,4 +236,4 @@ def magnified(level: Level, shape: tuple[int, int], times: int) -> Resampled:
     """
     # The halving filter mirrors the image at its border: that ring is not data.
     ring = BORDER * 2**times
-    return Resampled(level, shape, np.full(2, 2.0**-times), np.zeros(2), ring)
+    return Resampled(level, shape, Grid(np.full(2, 2.0**-times), np.zeros(2)), ring)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from importlib.resources import as_file, files
 from typing import Any
 
@@ -107,67 +108,40 @@ def sample(name: str) -> SamplePair:
     """
     if name not in _TITLES:
         raise InputError(f"name must be one of {', '.join(_TITLES)}, not {name!r}")
+    made = partial(SamplePair, name, _TITLES[name])
     if name == "page":
-        return _page()
+        from .paper import scan
+
+        ink = np.divide(_load("page_scan_ink.png"), 255, dtype=np.float32)
+        return made(
+            reference=_two_tone(_load("page.png")),
+            moving=scan(ink, np.random.default_rng(0).spawn(3)[-1], _STAFF_SPACE),
+            reference_name="page",
+            moving_name="scan",
+            source=_PAGE_SOURCE,
+            matrix=np.array(_PAGE_MATRIX),
+            siblings={
+                "scan, binary": _two_tone(ink <= 0.5),
+                "scan, staffless": _two_tone(_load("page_scan_staffless.png")),
+            },
+            siblings_follow=True,
+        )
     if name == "lung":
-        return _lung()
-    return _plate(name)
-
-
-def _page() -> SamplePair:
-    from .paper import scan
-
-    ink = np.divide(_load("page_scan_ink.png"), 255, dtype=np.float32)
-    return SamplePair(
-        name="page",
-        title=_TITLES["page"],
-        reference=_two_tone(_load("page.png")),
-        moving=scan(ink, np.random.default_rng(0).spawn(3)[-1], _STAFF_SPACE),
-        reference_name="page",
-        moving_name="scan",
-        source=_PAGE_SOURCE,
-        matrix=np.array(_PAGE_MATRIX),
-        siblings={
-            "scan, binary": _two_tone(ink <= 0.5),
-            "scan, staffless": _two_tone(_load("page_scan_staffless.png")),
-        },
-        siblings_follow=True,
-    )
+        third, fourth = _load("lung_section_3.png"), _load("lung_section_4.png")
+        return made(third, fourth, "lung section 3", "lung section 4", _LUNG_SOURCE)
+    green, red, blue = (_exposure(name, colour) for colour in ("green", "red", "blue"))
+    siblings = {f"{name} blue": blue}
+    return made(green, red, f"{name} green", f"{name} red", _PLATE_SOURCE, siblings=siblings)
 
 
 def _two_tone(white: NDArray[np.bool_]) -> NDArray[np.uint8]:
     return white.astype(np.uint8) * np.uint8(255)
 
 
-def _plate(name: str) -> SamplePair:
-    return SamplePair(
-        name=name,
-        title=_TITLES[name],
-        reference=_exposure(name, "green"),
-        moving=_exposure(name, "red"),
-        reference_name=f"{name} green",
-        moving_name=f"{name} red",
-        source=_PLATE_SOURCE,
-        siblings={f"{name} blue": _exposure(name, "blue")},
-    )
-
-
 def _exposure(name: str, colour: str) -> NDArray[Any]:
     # The plate's edge and the tape around it are no part of the scene.
     border = slice(_PLATE_BORDER, -_PLATE_BORDER)
     return np.ascontiguousarray(_load(f"{name}_{colour}.jpg")[border, border])
-
-
-def _lung() -> SamplePair:
-    return SamplePair(
-        name="lung",
-        title=_TITLES["lung"],
-        reference=_load("lung_section_3.png"),
-        moving=_load("lung_section_4.png"),
-        reference_name="lung section 3",
-        moving_name="lung section 4",
-        source=_LUNG_SOURCE,
-    )
 
 
 def _load(filename: str) -> NDArray[Any]:

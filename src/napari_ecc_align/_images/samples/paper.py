@@ -34,5 +34,4 @@ def scan(ink: NDArray[np.float32], rng: np.random.Generator, space: float) -> ND
     soaked = cv2.GaussianBlur(ink, (0, 0), 0.07 * space)
     paper = uneven(228, 5, 5) + uneven(0, 1.5, 60)
     gray = paper - uneven(150, 12, 12) * soaked + rng.normal(0, 3.5, ink.shape)
-    levels: NDArray[np.uint8] = np.clip(np.rint(gray), 0, 255).astype(np.uint8)
-    return levels
+    return np.asarray(np.clip(np.rint(gray), 0, 255).astype(np.uint8))

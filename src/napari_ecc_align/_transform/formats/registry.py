@@ -75,23 +75,22 @@ class Format(NamedTuple):
         return self.stack is not None and self.stack.recognise(content)
 
 
-_JSON_STACK = StackFormat("napari-ecc-align", own_json.dump_stack, own_json.holds_a_stack)
-_CSV_STACK = StackFormat(
-    "one line of numbers per frame", matrix_csv.dump_stack, matrix_csv.holds_a_stack
-)
-_NPY_STACK = StackFormat("NumPy array (n, 3, 3)", matrix_npy.dump_stack, matrix_npy.holds_a_stack)
-
 # fmt: off
 _TABLE = (
     Format(".json", "napari-ecc-align", own_json.parse, own_json.dump,
-           also_in=(".ome.json",), stack=_JSON_STACK),
+           also_in=(".ome.json",),
+           stack=StackFormat("napari-ecc-align", own_json.dump_stack, own_json.holds_a_stack)),
     Format(".ome.json", "OME-NGFF", ome_ngff.parse, ome_ngff.dump,
            also_in=(".json",), recognise=ome_ngff.recognise, affine_only=True),
     Format(".tfm", "ITK", itk.parse, itk.dump,
            also_in=(".csv", ".txt"), recognise=itk.recognise, affine_only=True),
     Format(".csv", "matrix as text", matrix_csv.parse, matrix_csv.dump,
-           also_in=(".txt",), recognise=matrix_csv.recognise, stack=_CSV_STACK),
-    Format(".npy", "matrix as NumPy array", matrix_npy.parse, matrix_npy.dump, stack=_NPY_STACK),
+           also_in=(".txt",), recognise=matrix_csv.recognise,
+           stack=StackFormat("one line of numbers per frame",
+                             matrix_csv.dump_stack, matrix_csv.holds_a_stack)),
+    Format(".npy", "matrix as NumPy array", matrix_npy.parse, matrix_npy.dump,
+           stack=StackFormat("NumPy array (n, 3, 3)",
+                             matrix_npy.dump_stack, matrix_npy.holds_a_stack)),
     Format(".txt", "napari affine (affinder)", napari_affine.parse, napari_affine.dump,
            also_in=(".csv",), affine_only=True),
 )
