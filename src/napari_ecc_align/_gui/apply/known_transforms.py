@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -103,11 +104,10 @@ def _of_frames(note: Any) -> FrameTransforms | None:
 
 
 def _with_labels_of_their_own(known: list[KnownTransform]) -> list[KnownTransform]:
-    counts: dict[str, int] = {}
+    counts: Counter[str] = Counter()
     apart = []
     for one in known:
-        counts[one.label] = counts.get(one.label, 0) + 1
+        counts[one.label] += 1
         number = counts[one.label]
-        label = one.label if number == 1 else f"{one.label} ({number})"
-        apart.append(KnownTransform(label, one.transform, one.reference, one.moving))
+        apart.append(one if number == 1 else replace(one, label=f"{one.label} ({number})"))
     return apart

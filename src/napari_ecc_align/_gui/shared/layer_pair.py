@@ -14,6 +14,13 @@ if TYPE_CHECKING:
     from napari.layers import Image
 
 
+def images_in(viewer: ViewerModel) -> list[Image]:
+    """Return the image layers of a viewer."""
+    from napari.layers import Image
+
+    return [layer for layer in viewer.layers if isinstance(layer, Image)]
+
+
 class LayerPair(Container):  # type: ignore[type-arg]
     """A reference and a moving layer, chosen from the images of a viewer.
 
@@ -32,13 +39,13 @@ class LayerPair(Container):  # type: ignore[type-arg]
         self._viewer = viewer
         self._alone = False
         self.reference = ComboBox(
-            choices=self._images,
+            choices=lambda _: images_in(viewer),
             nullable=True,
             label="reference",
             tooltip="The image that stays where it is",
         )
         self.moving = ComboBox(
-            choices=self._images,
+            choices=lambda _: images_in(viewer),
             nullable=True,
             label="moving",
             tooltip="The image that is laid on the reference",
@@ -55,16 +62,11 @@ class LayerPair(Container):  # type: ignore[type-arg]
             if layer in box.choices:
                 box.value = layer
 
-    def _images(self, _: object = None) -> list[Image]:
-        from napari.layers import Image
-
-        return [layer for layer in self._viewer.layers if isinstance(layer, Image)]
-
     def _follow(self, _: object = None) -> None:
         """Offer the layers there are, and fill an empty choice with the first that fits."""
         self.reference.reset_choices()
         self.moving.reset_choices()
-        candidates = [layer for layer in self._images() if not is_result(layer)]
+        candidates = [layer for layer in images_in(self._viewer) if not is_result(layer)]
         for box, other in ((self.reference, self.moving), (self.moving, self.reference)):
             free = [layer for layer in candidates if layer != other.value]
             if box.value is None and free:

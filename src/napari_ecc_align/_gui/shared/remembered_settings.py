@@ -7,6 +7,7 @@ Preferences, and napari writes them to a file beside its own.
 from __future__ import annotations
 
 from contextlib import suppress
+from functools import partial
 from typing import Any
 
 from magicgui.widgets.bases import ValueWidget
@@ -32,23 +33,15 @@ def remember(group: str, widgets: dict[str, ValueWidget[Any]]) -> None:
     for name, widget in widgets.items():
         with suppress(ValueError, TypeError):
             widget.value = getattr(kept, name)
-        widget.changed.connect(_keeper(group, name))
+        widget.changed.connect(partial(_keep, group, name))
 
 
-def _keeper(group: str, name: str) -> Any:
-    def keep(value: object) -> None:
-        from pydantic import ValidationError
+def _keep(group: str, name: str, value: object) -> None:
+    from pydantic import ValidationError
 
-        kept = _settings(group)
-        if kept is None:
-            return
-        try:
-            setattr(kept, name, value)
-        except ValidationError:
-            # Half a number that is still being typed.
-            return
-
-    return keep
+    # Half a number that is still being typed, or the plugin is registered no more.
+    with suppress(ValidationError, AttributeError):
+        setattr(_settings(group), name, value)
 
 
 def _settings(group: str) -> Any:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
-from magicgui.widgets import Container, Widget
+from magicgui.widgets import Container, PushButton, Widget
+from qtpy.QtCore import QObject, QTimer
 
 
 def form(*widgets: Widget) -> Container[Any]:
@@ -15,6 +17,32 @@ def form(*widgets: Widget) -> Container[Any]:
 def row(*widgets: Widget) -> Container[Any]:
     """Return widgets beside each other, without labels and margins."""
     return _without_margins(Container(widgets=list(widgets), layout="horizontal", labels=False))
+
+
+def button(text: str, tooltip: str, action: Callable[[], object]) -> PushButton:
+    """Return a button that does something when it is pressed."""
+    made = PushButton(text=text, tooltip=tooltip)
+    made.changed.connect(action)
+    return made
+
+
+def timer(parent: QObject, action: Callable[[], object], milliseconds: int = 0) -> QTimer:
+    """Return a timer that does something once whenever it is started.
+
+    Parameters
+    ----------
+    parent : QObject
+        Whose life it shares.
+    action : callable
+        What it does.
+    milliseconds : int, default: 0
+        When, counted from its last start; 0 is as soon as what is under way has been done.
+    """
+    made = QTimer(parent)
+    made.setSingleShot(True)
+    made.setInterval(milliseconds)
+    made.timeout.connect(action)
+    return made
 
 
 def _without_margins(container: Container[Any]) -> Container[Any]:
