@@ -6,7 +6,9 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+from napari.layers import Layer
 
 from ..._common.errors import InputError
 from ..._transform.files import holds_a_stack, load_transforms
@@ -14,9 +16,6 @@ from ..._transform.transform import Transform, transform_of
 from ..layers.attributes import METADATA_KEY
 from ..layers.frame_transforms import FrameTransforms
 from ..layers.world import PixelGrid, grid_from
-
-if TYPE_CHECKING:
-    from napari.layers import Layer
 
 
 @dataclass(frozen=True, eq=False)

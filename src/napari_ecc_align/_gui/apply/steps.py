@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Sequence
-from typing import TYPE_CHECKING
+
+from napari.layers import Layer
+from napari.types import LayerData
 
 from ..._common.errors import InputError
 from ..layers.apply_transform import Application, apply_to_layer
 from ..shared.refusal import Refusal
-
-if TYPE_CHECKING:
-    from napari.layers import Layer
-    from napari.types import LayerData
 
 
 def detached(layer: Layer) -> Layer:
@@ -19,8 +17,6 @@ def detached(layer: Layer) -> Layer:
 
     A thread may read it while a person goes on with the layer itself.
     """
-    from napari.layers import Layer
-
     data, options, kind = layer.as_layer_data_tuple()
     # Not visible, or napari would slice it and draw its thumbnail.
     return Layer.create(data, {**options, "visible": False}, kind)

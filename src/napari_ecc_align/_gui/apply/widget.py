@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from html import escape
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any, cast
 
+import napari
 import numpy as np
 from magicgui.widgets import ComboBox, Container, Label, Select
+from napari.layers import Layer
+from napari.types import LayerData
 
 from ..._common.errors import InputError
 from ..._images.warping import INTERPOLATIONS, Resampling
@@ -21,15 +24,10 @@ from ..shared.file_dialogs import ask_what_to_load, ask_where_to_save
 from ..shared.keyboard import Keys, tab_from_top_to_bottom
 from ..shared.labels import fill_width
 from ..shared.layer_pair import images_in
-from ..shared.refusal import Refusal
-from ..shared.rows import button, form, row
+from ..shared.refusal import Refusal, refusals_to
+from ..shared.rows import Form, button, row
 from .known_transforms import KnownTransform, transform_in, transforms_of
 from .steps import apply_steps, detached
-
-if TYPE_CHECKING:
-    import napari
-    from napari.layers import Layer
-    from napari.types import LayerData
 
 _FORWARD, _INVERSE = "onto the reference", "inverse: back onto the moving image"
 _RESAMPLE, _MOVE = "add new layers, resampled", "move the layers themselves"
@@ -46,7 +44,7 @@ class ApplyWidget(Container):  # type: ignore[type-arg]
 
     def __init__(self, napari_viewer: napari.viewer.Viewer) -> None:
         self._viewer = napari_viewer
-        self._work = Background(self._set_running)
+        self._work = Background(self._set_running, self._say)
         self._loaded: dict[str, KnownTransform] = {}
         self._known: dict[str, KnownTransform] = {}
         self._moves: list[tuple[object, Matrix, Matrix]] = []
@@ -76,8 +74,12 @@ class ApplyWidget(Container):  # type: ignore[type-arg]
         """Transform the chosen layers."""
         if self.running:
             return
-        try:
-            application, layers = self._application(), self._chosen_layers()
+        with refusals_to(self._say):
+            application, layers = self._application(), list(self.layers.value)
+            if not layers:
+                raise InputError(
+                    "Choose the layers to transform in the list; Ctrl chooses several."
+                )
             self._count, self._problems = 0, []
             if self.output.value == _MOVE:
                 self._move(layers, application)
@@ -90,8 +92,6 @@ class ApplyWidget(Container):  # type: ignore[type-arg]
                     on_end=lambda _: self._tell("added"),
                     on_cancel=lambda: self._tell("added"),
                 )
-        except InputError as error:
-            self._say(str(error))
 
     def undo(self) -> None:
         """Put the layers that were moved last back, unless they have been moved since."""
@@ -105,33 +105,26 @@ class ApplyWidget(Container):  # type: ignore[type-arg]
 
     def load(self, path: Path) -> None:
         """Offer the transform of a file, or those of a stack, and choose it."""
-        try:
+        with refusals_to(self._say):
             known = transform_in(path)
-        except InputError as error:
-            self._say(str(error))
-            return
-        self._loaded[known.label] = known
-        self._follow()
-        self.source.value = known.label
-        what = f"a transform of the model {known.all[0].model!r}"
-        if isinstance(known.transform, FrameTransforms):
-            what = f"the transforms of {len(known.all)} frames"
-        self._say(f"Loaded {what}.")
+            self._loaded[known.label] = known
+            self._follow()
+            self.source.value = known.label
+            what = f"a transform of the model {known.all[0].model!r}"
+            if isinstance(known.transform, FrameTransforms):
+                what = f"the transforms of {len(known.all)} frames"
+            self._say(f"Loaded {what}.")
 
     def save(self, path: Path) -> None:
         """Write the chosen transform; the dialog has asked whether to replace a file."""
-        if self.chosen is None:
-            self._say("There is no transform to save: align two images or load a file.")
-            return
-        try:
+        with refusals_to(self._say):
+            if self.chosen is None:
+                raise InputError("There is no transform to save: align two images or load a file.")
             if isinstance(self.chosen.transform, FrameTransforms):
                 save_transforms(self.chosen.all, path)
             else:
                 self.chosen.transform.save(path)
-        except InputError as error:
-            self._say(str(error))
-            return
-        self._say(f"Saved to {path}.")
+            self._say(f"Saved to {path}.")
 
     def _make_choices(self) -> Container[Any]:
         self.source = ComboBox(
@@ -174,8 +167,8 @@ class ApplyWidget(Container):  # type: ignore[type-arg]
         )
         self.source.changed.connect(self._show_what_counts)
         self.output.changed.connect(self._show_what_counts)
-        lies = self.source, self.reference, self.layers, self.direction
-        return form(*lies, self.output, self.interpolation)
+        which = self.source, self.reference, self.layers
+        return Form(*which, self.direction, self.output, self.interpolation)
 
     def _make_buttons(self) -> list[Container[Any]]:
         self.apply_button = button(
@@ -228,12 +221,6 @@ class ApplyWidget(Container):  # type: ignore[type-arg]
         self.reference.visible = known is not None and known.reference is None
         self.interpolation.visible = self.output.value == _RESAMPLE
 
-    def _chosen_layers(self) -> list[Layer]:
-        layers = list(self.layers.value)
-        if not layers:
-            raise InputError("Choose the layers to transform in the list; Ctrl chooses several.")
-        return layers
-
     def _application(self) -> Application:
         known = self.chosen
         if known is None:
@@ -248,8 +235,6 @@ class ApplyWidget(Container):  # type: ignore[type-arg]
         return Application(known.transform, reference, known.moving, inverse, resampling)
 
     def _add(self, made: LayerData | Refusal) -> None:
-        from napari.layers import Layer
-
         if isinstance(made, Refusal):
             self._problems.append(made.message)
             return
@@ -259,13 +244,10 @@ class ApplyWidget(Container):  # type: ignore[type-arg]
     def _move(self, layers: list[Layer], application: Application) -> None:
         moves = []
         for layer in layers:
-            try:
+            with refusals_to(self._problems.append):
                 after = moved_affine(layer, application)
-            except InputError as error:
-                self._problems.append(str(error))
-                continue
-            moves.append((layer.unique_id, np.array(layer.affine.affine_matrix), after))
-            layer.affine = after
+                moves.append((layer.unique_id, np.array(layer.affine.affine_matrix), after))
+                layer.affine = after
         self._count = len(moves)
         self._moves = moves or self._moves
         self.undo_button.enabled = bool(self._moves)

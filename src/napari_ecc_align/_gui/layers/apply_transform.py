@@ -10,9 +10,11 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 import numpy as np
+from napari.layers import Layer
+from napari.types import LayerData
 from numpy.typing import NDArray
 
 from ..._common.errors import InputError
@@ -33,10 +35,6 @@ from .world import (
     unit_factors,
     world_change,
 )
-
-if TYPE_CHECKING:
-    from napari.layers import Layer
-    from napari.types import LayerData
 
 _RESAMPLING = Resampling()
 _AFFINE = 1e-12
@@ -121,7 +119,7 @@ def apply_to_layer(layer: Layer, application: Application) -> LayerData:
     InputError
         If the layer cannot be transformed; the message says what to do.
     """
-    kind = layer.as_layer_data_tuple()[2] if _kind(layer) in _MOVERS else _kind(layer)
+    kind = type(layer).__name__.lower()
     transform = application.transform
     common = {
         "name": f"{layer.name} {'back' if application.inverse else 'aligned'}",
@@ -214,10 +212,6 @@ def moved_affine(layer: Layer, application: Application) -> Matrix:
 def is_affine(transform: Transform) -> bool:
     """Return whether a transform has no perspective part, whatever its model is called."""
     return bool(np.abs(transform.matrix[2, :2]).max() <= _AFFINE)
-
-
-def _kind(layer: Layer) -> str:
-    return type(layer).__name__.lower()
 
 
 def _wide(transform: Transform) -> Literal["affine", "homography"]:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Generator
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+from napari.qt.threading import create_worker
+from qtpy.QtCore import Qt
+from superqt.utils import GeneratorWorker
 
 from .refusal import Refusal, refusing
-
-if TYPE_CHECKING:
-    from superqt.utils import GeneratorWorker
 
 Steps = Callable[..., Generator[Any, None, Any]]
 
@@ -22,6 +23,8 @@ class Background:
     ----------
     on_change : callable
         Called with True when work has begun and with False when it has ended.
+    on_refusal : callable, optional
+        Called with why work has come to nothing; left out, `on_end` gets the `Refusal`.
     what : str, default: "alignment"
         What to call the work in words.
     """
@@ -29,8 +32,10 @@ class Background:
     def __init__(
         self,
         on_change: Callable[[bool], object] = lambda running: None,
+        on_refusal: Callable[[str], object] | None = None,
         what: str = "alignment",
     ) -> None:
+        self._on_refusal = on_refusal
         self._what = what
         self._worker: GeneratorWorker[Any, None, Any] | None = None
         self._on_change = on_change
@@ -66,13 +71,11 @@ class Background:
         on_step, on_end : callable
             Called with what it yields and with what it returns.
         on_refusal : callable, optional
-            Called with why there is nothing to return; left out, `on_end` gets the `Refusal`.
+            Called instead of that which the worker has been given for all its work.
         on_cancel : callable
             Called after a cancellation.
         """
-        from napari.qt.threading import create_worker
-        from qtpy.QtCore import Qt
-
+        refuse = on_refusal or self._on_refusal
         work = refusing(lambda: steps(*arguments), self._what)
         ended = False
 
@@ -82,8 +85,8 @@ class Background:
         def end(outcome: object) -> None:
             nonlocal ended
             ended = True
-            if isinstance(outcome, Refusal) and on_refusal is not None:
-                on_refusal(outcome.message)
+            if isinstance(outcome, Refusal) and refuse is not None:
+                refuse(outcome.message)
             else:
                 on_end(outcome)
 

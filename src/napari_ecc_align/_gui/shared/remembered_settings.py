@@ -11,6 +11,8 @@ from functools import partial
 from typing import Any
 
 from magicgui.widgets.bases import ValueWidget
+from napari.settings import get_plugin_settings
+from pydantic import ValidationError
 
 _PLUGIN = "napari-ecc-align"
 
@@ -37,8 +39,6 @@ def remember(group: str, widgets: dict[str, ValueWidget[Any]]) -> None:
 
 
 def _keep(group: str, name: str, value: object) -> None:
-    from pydantic import ValidationError
-
     # Half a number that is still being typed, or the plugin is registered no more.
     with suppress(ValidationError, AttributeError):
         setattr(_settings(group), name, value)
@@ -46,8 +46,6 @@ def _keep(group: str, name: str, value: object) -> None:
 
 def _settings(group: str) -> Any:
     """Return napari's settings of a group, or None where the plugin is not registered."""
-    from napari.settings import get_plugin_settings
-
     try:
         return getattr(get_plugin_settings(_PLUGIN), group)
     except (KeyError, AttributeError):

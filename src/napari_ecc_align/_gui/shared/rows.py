@@ -9,14 +9,30 @@ from magicgui.widgets import Container, PushButton, Widget
 from qtpy.QtCore import QObject, QTimer
 
 
-def form(*widgets: Widget) -> Container[Any]:
+class Form(Container):  # type: ignore[type-arg]
+    """Widgets below each other, with their labels and without margins.
+
+    Parameters
+    ----------
+    *widgets : magicgui widget
+        From top to bottom.
+    **options
+        As a `Container` takes them.
+    """
+
+    def __init__(self, *widgets: Widget, **options: Any) -> None:
+        super().__init__(widgets=list(widgets), **options)
+        self.margins = (0, 0, 0, 0)
+
+
+def form(*widgets: Widget) -> Form:
     """Return widgets below each other, with their labels and without margins."""
-    return _without_margins(Container(widgets=list(widgets)))
+    return Form(*widgets)
 
 
-def row(*widgets: Widget) -> Container[Any]:
+def row(*widgets: Widget) -> Form:
     """Return widgets beside each other, without labels and margins."""
-    return _without_margins(Container(widgets=list(widgets), layout="horizontal", labels=False))
+    return Form(*widgets, layout="horizontal", labels=False)
 
 
 def button(text: str, tooltip: str, action: Callable[[], object]) -> PushButton:
@@ -43,8 +59,3 @@ def timer(parent: QObject, action: Callable[[], object], milliseconds: int = 0) 
     made.setInterval(milliseconds)
     made.timeout.connect(action)
     return made
-
-
-def _without_margins(container: Container[Any]) -> Container[Any]:
-    container.margins = (0, 0, 0, 0)
-    return container
