@@ -115,9 +115,10 @@ def outcome_apart(
         As `BackgroundProcess.steps`.
     """
     last: Step | None = None
-    for step in process.steps(function, *arguments):
-        last = last if step is None else step
-        yield step
+    with closing(process.steps(function, *arguments)) as steps:
+        for step in steps:
+            last = last if step is None else step
+            yield step
     return last
 
 

@@ -71,7 +71,7 @@ class Background:
         on_step, on_end : callable
             Called with what it yields and with what it returns.
         on_refusal : callable, optional
-            Called instead of that which the worker has been given for all its work.
+            Called instead of the one that was given for all work.
         on_cancel : callable
             Called after a cancellation.
         """
