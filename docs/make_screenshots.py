@@ -208,7 +208,7 @@ def shoot_dataset(theme: str = "dark", name: str = "dataset") -> None:
         settle(widget)
         viewer.window.resize(*SIZE)
         settle(widget)
-        widget.table.choose(widget.table.names()[0])
+        widget.table.setCurrentIndex(widget.table.model().index(0, 0))
         settle(widget)
         viewer.reset_view()
         settle(widget)

@@ -35,3 +35,13 @@ def layers_of(name):
 
 def layer_names(viewer):
     return [layer.name for layer in viewer.layers]
+
+
+def names_in(table):
+    """The pairs in the order in which they are shown."""
+    rows = table.model()
+    return [rows.index(row, 0).data() for row in range(rows.rowCount())]
+
+
+def choose_row(table, name):
+    table.setCurrentIndex(table.model().index(names_in(table).index(name), 0))

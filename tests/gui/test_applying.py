@@ -18,7 +18,7 @@ from awkward import (
 from napari.layers import Image, Labels, Layer, Points, Shapes, Surface, Tracks, Vectors
 
 from napari_ecc_align import InputError, Transform
-from napari_ecc_align._gui.layers.apply_transform import apply_to_layer, moved_affine
+from napari_ecc_align._gui.layers.apply_transform import Application, apply_to_layer, moved_affine
 from napari_ecc_align._gui.layers.world import layer_grid
 
 BOTH = pytest.mark.parametrize("transform", [TRANSFORM, HOMOGRAPHY], ids=["affine", "homography"])
@@ -32,7 +32,7 @@ def grids():
 
 
 def there(layer, grids, transform=TRANSFORM, **options):
-    return Layer.create(*apply_to_layer(layer, transform, grids[0], moving=grids[1], **options))
+    return Layer.create(*apply_to_layer(layer, Application(transform, *grids, **options)))
 
 
 def on_reference():
@@ -54,7 +54,7 @@ def test_a_resampled_image_lies_right_to_a_hundredth_of_a_pixel(transform):
 def test_a_moved_layer_agrees_with_the_resampled_one_to_a_hundredth_of_a_pixel(grids):
     moving = pair()[1]
     result = there(moving, grids)
-    moving.affine = moved_affine(moving, TRANSFORM, grids[0], moving=grids[1])
+    moving.affine = moved_affine(moving, Application(TRANSFORM, *grids))
     found = world(moving, centres(moving.data, moving_points()))
     resampled = world(result, centres(result.data, POINTS))
     assert np.linalg.norm(found - resampled, axis=1).max() < HUNDREDTH
@@ -64,8 +64,8 @@ def test_a_moved_layer_agrees_with_the_resampled_one_to_a_hundredth_of_a_pixel(g
 def test_moving_needs_no_grid_of_the_moving_image_if_it_is_the_layer_itself(grids):
     moving = pair()[1]
     np.testing.assert_array_equal(
-        moved_affine(moving, TRANSFORM, grids[0]),
-        moved_affine(moving, TRANSFORM, grids[0], moving=grids[1]),
+        moved_affine(moving, Application(TRANSFORM, grids[0])),
+        moved_affine(moving, Application(TRANSFORM, *grids)),
     )
 
 
@@ -99,7 +99,7 @@ def test_the_inverse_lays_the_reference_on_the_moving_image(grids):
     places = moving_points()
     np.testing.assert_array_equal(world(result, places), world(moving, places))
     assert np.abs(centres(result.data, places) - places).max() < 0.01
-    reference.affine = moved_affine(reference, TRANSFORM, grids[0], moving=grids[1], inverse=True)
+    reference.affine = moved_affine(reference, Application(TRANSFORM, *grids, inverse=True))
     np.testing.assert_allclose(world(reference, POINTS), world(moving, places), atol=1e-9)
 
 
@@ -206,7 +206,7 @@ def test_every_plane_of_a_stack_is_resampled_where_it_lies(grids):
 
 def test_a_lazy_stack_stays_lazy(grids):
     stack = Image(da.zeros((3, 130, 110), chunks=(1, 50, 50), dtype=np.uint16))
-    data, _, _ = apply_to_layer(stack, TRANSFORM, grids[0])
+    data, _, _ = apply_to_layer(stack, Application(TRANSFORM, grids[0]))
     assert isinstance(data, da.Array)
     assert (data.shape, data.dtype) == ((3, 120, 140), np.uint16)
 
@@ -235,7 +235,7 @@ def test_the_look_is_kept(grids):
 
 def test_a_homography_cannot_be_a_move(grids):
     with pytest.raises(InputError, match="resample it, or align with the affine model"):
-        moved_affine(pair()[1], HOMOGRAPHY, grids[0])
+        moved_affine(pair()[1], Application(HOMOGRAPHY, grids[0]))
 
 
 def test_bare_pixels_are_taken_as_their_numbers():

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from datasets import children, choose, layer_names, layers_of, report_rows
+from datasets import children, choose, choose_row, layer_names, layers_of, names_in, report_rows
 from heart import Heart, assert_short, napari_adds
 from many import make_many
 from napari.utils.notifications import notification_manager
@@ -17,7 +17,8 @@ from napari.utils.notifications import notification_manager
 from music.page import make_page
 from napari_ecc_align import make_plan, read_records, run_plan
 from napari_ecc_align._batch.records.record import read_record
-from napari_ecc_align._gui.dataset import processes as dataset_run
+from napari_ecc_align._gui.dataset import widget as dataset_widget
+from napari_ecc_align._gui.shared.docks import docked
 from napari_ecc_align._images.files.images import read_image, write_image
 from napari_ecc_align._transform.transform import corner_error
 
@@ -95,7 +96,7 @@ def test_plan_run_and_a_table_with_the_worst_first(widget, settle, dataset, tmp_
     settle()
     assert "3 aligned" in widget.message.value
     assert children() == []
-    names = widget.table.names()
+    names = names_in(widget.table)
     assert set(names[:2]) == {DOUBTED, "p4.png"}
     assert set(names[2:]) == set(GOOD)
     for name in GOOD:
@@ -104,7 +105,7 @@ def test_plan_run_and_a_table_with_the_worst_first(widget, settle, dataset, tmp_
         assert read_image(out / "bw" / name).shape == SHAPE
     assert widget.report_button.enabled
     widget.only_unsure.native.click()
-    assert set(widget.table.names()) == {DOUBTED, "p4.png"}
+    assert set(names_in(widget.table)) == {DOUBTED, "p4.png"}
 
 
 @pytest.mark.either_binding
@@ -152,7 +153,7 @@ def test_a_pair_opens_with_its_differences_and_the_next_takes_its_place(
 ):
     widget.folders.out.value = finished
     settle()
-    widget.table.choose("p1.png")
+    choose_row(widget.table, "p1.png")
     settle()
     assert layer_names(viewer) == layers_of("p1.png")
     written = read_image(finished / "gray" / "p1.png")
@@ -163,13 +164,13 @@ def test_a_pair_opens_with_its_differences_and_the_next_takes_its_place(
     assert widget.folders.siblings.folders.choices == widget.folders.siblings.chosen != ()
     viewer.layers["p1.png aligned"].visible = True
     viewer.layers["difference"].visible = False
-    widget.table.choose("p2.png")
+    choose_row(widget.table, "p2.png")
     settle()
     assert layer_names(viewer) == layers_of("p2.png")
     assert viewer.layers["p2.png aligned"].visible
     assert not viewer.layers["difference"].visible
     # Of one that failed there is what can be read, and why not the rest.
-    widget.table.choose("p4.png")
+    choose_row(widget.table, "p4.png")
     settle()
     assert layer_names(viewer) == ["p4.png reference"]
     assert "No such file" in widget.review.text.value
@@ -185,7 +186,7 @@ def test_reopening_shows_the_table_fills_the_form_and_does_nothing_again(
     before = {record.name: record.times for record in read_records(copied)}
     widget.folders.out.value = copied
     settle()
-    assert set(widget.table.names()) == {*GOOD, DOUBTED, "p4.png"}
+    assert set(names_in(widget.table)) == {*GOOD, DOUBTED, "p4.png"}
     assert Path(widget.folders.reference.value) == root / "ideal"
     assert Path(widget.folders.moving.value) == root / "gray"
     assert widget.folders.siblings.chosen == (str(root / "bw"),)
@@ -220,7 +221,7 @@ def test_an_old_folder_whose_images_have_gone_is_still_shown(widget, settle, dat
     settle()
     assert widget.table.pairs.rowCount() == 5
     assert "is not a folder" in widget.message.value
-    widget.table.choose("p0.png")
+    choose_row(widget.table, "p0.png")
     settle()
     assert "No such file" in widget.review.text.value
 
@@ -229,7 +230,7 @@ def test_an_old_folder_whose_images_have_gone_is_still_shown(widget, settle, dat
 def test_reject_and_accept_reach_the_record_and_the_report(widget, settle, copied):
     widget.folders.out.value = copied
     settle()
-    widget.table.choose("p0.png")
+    choose_row(widget.table, "p0.png")
     settle()
     assert not widget.review.accept.enabled
     widget.review.note.value = "smudged"
@@ -241,7 +242,7 @@ def test_reject_and_accept_reach_the_record_and_the_report(widget, settle, copie
     assert report_rows(copied)["p0.png"]["note"] == "smudged"
     assert "Rejected by a person: smudged" in widget.review.text.value
     assert not widget.review.reject.enabled
-    assert "p0.png" in widget.table.names()[:3]
+    assert "p0.png" in names_in(widget.table)[:3]
 
 
 @pytest.mark.either_binding
@@ -251,8 +252,8 @@ def test_a_doubtful_pair_is_accepted(widget, settle, copied):
     path.write_text(json.dumps({**document, "outcome": "doubtful"}))
     widget.folders.out.value = copied
     settle()
-    assert widget.table.names()[0] in {"p1.png", DOUBTED}
-    widget.table.choose("p1.png")
+    assert names_in(widget.table)[0] in {"p1.png", DOUBTED}
+    choose_row(widget.table, "p1.png")
     settle()
     widget.review.accept.native.click()
     settle()
@@ -269,11 +270,11 @@ def test_a_pair_is_corrected_with_the_align_form(widget, viewer, settle, dataset
     name = "p2.png"
     widget.folders.out.value = copied
     settle()
-    widget.table.choose(name)
+    choose_row(widget.table, name)
     settle()
     assert not widget.review.use.native.isVisibleTo(widget.native)
     widget.review.correct.native.click()
-    form = viewer.window.add_plugin_dock_widget("napari-ecc-align", "Align images")[1]
+    form = docked(viewer, "Align images")
     assert form.pair.reference.value.name == f"{name} reference"
     assert form.pair.moving.value.name == f"{name} moving"
     widget.review.use.native.click()
@@ -341,7 +342,7 @@ def dies(stopping, request):
 def test_an_unexpected_error_is_told_and_not_raised(
     widget, settle, dataset, tmp_path, monkeypatch, work, told
 ):
-    monkeypatch.setattr(dataset_run, "run_folders", work)
+    monkeypatch.setattr(dataset_widget, "run_folders", work)
     choose(widget, dataset[0], tmp_path / "out")
     widget.run_button.native.click()
     settle()
@@ -378,7 +379,7 @@ def test_a_batch_of_a_thousand_pairs_lets_napari_go_on(
     assert_short(stalls, adding)
     qtbot.waitUntil(lambda: children() == [], timeout=120_000)
     # What was just being finished is in the report, too.
-    assert set(widget.table.names()) <= report_rows(out).keys()
+    assert set(names_in(widget.table)) <= report_rows(out).keys()
 
 
 def test_closing_the_viewer_ends_the_run_and_leaves_no_process(

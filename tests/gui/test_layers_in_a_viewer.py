@@ -17,7 +17,7 @@ from napari.layers import Layer
 
 from napari_ecc_align import align
 from napari_ecc_align._gui.layers.aligned_layers import move_layer
-from napari_ecc_align._gui.layers.apply_transform import apply_to_layer
+from napari_ecc_align._gui.layers.apply_transform import Application, apply_to_layer
 from napari_ecc_align._gui.layers.regions import region_in_view
 from napari_ecc_align._gui.layers.snapshots import snapshot
 from napari_ecc_align._gui.layers.world import layer_grid
@@ -72,9 +72,8 @@ def test_every_kind_of_layer_can_be_added_after_a_transform(viewer):
         viewer.add_shapes([box] * 2, shape_type=["ellipse", "rectangle"], name="s", **MOVING),
         viewer.add_vectors(np.stack([moving_points()] * 2, axis=1), name="vectors", **MOVING),
     ]
-    results = [
-        add(viewer, apply_to_layer(layer, TRANSFORM, grids[0], moving=grids[1])) for layer in added
-    ]
+    application = Application(TRANSFORM, *grids)
+    results = [add(viewer, apply_to_layer(layer, application)) for layer in added]
     assert [layer.name for layer in results] == [f"{layer.name} aligned" for layer in added]
     np.testing.assert_allclose(
         world(results[1], results[1].data), world(reference, POINTS), atol=1e-9

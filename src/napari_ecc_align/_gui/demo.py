@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import napari
 
+from .align.widget import AlignWidget
 from .shared.docks import open_dock
-
-if TYPE_CHECKING:
-    import napari
-
-    from .align.widget import AlignWidget
 
 _PLUGIN = "napari-ecc-align"
 
@@ -28,8 +24,6 @@ def open_demo(name: str) -> tuple[napari.Viewer, AlignWidget]:
     widget : AlignWidget
         Already running.
     """
-    import napari
-
     viewer = napari.Viewer(title="ECC Align")
     viewer.open_sample(_PLUGIN, name)
     widget: AlignWidget = open_dock(viewer, "Align images")

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from napari.types import LayerData
 
 from .._images.samples import sample
-
-if TYPE_CHECKING:
-    from napari.types import LayerData
 
 
 def sample_layers(name: str) -> list[LayerData]:

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..._transform.transform import Transform
-from ..layers.apply_transform import moved_affine
+from ..layers.apply_transform import Application, moved_affine
 
 if TYPE_CHECKING:
     from napari.layers import Image
@@ -47,9 +47,8 @@ class Preview:
             return
         self._last = time.monotonic()
         grid = self._reference.grid
-        self._layer.affine = moved_affine(
-            self._layer, _as_affine(transform, grid.shape), grid, moving=self._moving.grid
-        )
+        application = Application(_as_affine(transform, grid.shape), grid, self._moving.grid)
+        self._layer.affine = moved_affine(self._layer, application)
         self._shown = np.array(self._layer.affine.affine_matrix)
 
     def remove(self) -> None:

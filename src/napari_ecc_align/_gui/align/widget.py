@@ -190,16 +190,8 @@ class AlignWidget(Container):  # type: ignore[type-arg]
         anywhere_in(self.native, BLINK_KEY.replace("-", "+"), self._blink)
         self.native.destroyed.connect(self._leave)
 
-    def _chosen(self) -> tuple[Image, Image]:
-        reference, moving = self.pair.reference.value, self.pair.moving.value
-        if reference is None or moving is None:
-            raise InputError("Choose two image layers: open a pair from File > Open Sample, say.")
-        if reference.unique_id == moving.unique_id and not is_stack(moving):
-            raise InputError("Reference and moving are one layer; choose two.")
-        return reference, moving
-
     def _start(self) -> None:
-        reference, moving = self._chosen()
+        reference, moving = self.pair.chosen(stack_to_itself=True)
         task = self._task(reference, moving)
         if task.choice is None:
             self._preview = Preview(moving, task.reference, task.moving)
@@ -284,7 +276,8 @@ class AlignWidget(Container):  # type: ignore[type-arg]
         self.settings.threshold.suit(reference, moving)
         self.stack.follow(reference, moving)
         try:
-            notes = describe_pair(*self._chosen(), self.stack.choice, self.settings.output.value)
+            pair = self.pair.chosen(stack_to_itself=True)
+            notes = describe_pair(*pair, self.stack.choice, self.settings.output.value)
         except InputError:
             notes = []
         region = self.where.region_note()

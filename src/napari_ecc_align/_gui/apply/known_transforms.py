@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+from napari.layers import Layer
 
 from ..._common.errors import InputError
 from ..._transform.files import load_transforms
@@ -14,9 +17,6 @@ from ..._transform.transform import Transform, transform_of
 from ..layers.attributes import METADATA_KEY
 from ..layers.frame_transforms import FrameTransforms
 from ..layers.world import PixelGrid, grid_from
-
-if TYPE_CHECKING:
-    from napari.layers import Layer
 
 
 @dataclass(frozen=True, eq=False)
@@ -104,11 +104,10 @@ def _of_frames(note: Any) -> FrameTransforms | None:
 
 
 def _with_labels_of_their_own(known: list[KnownTransform]) -> list[KnownTransform]:
-    counts: dict[str, int] = {}
+    counts: Counter[str] = Counter()
     apart = []
     for one in known:
-        counts[one.label] = counts.get(one.label, 0) + 1
+        counts[one.label] += 1
         number = counts[one.label]
-        label = one.label if number == 1 else f"{one.label} ({number})"
-        apart.append(KnownTransform(label, one.transform, one.reference, one.moving))
+        apart.append(one if number == 1 else replace(one, label=f"{one.label} ({number})"))
     return apart

@@ -3,31 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+
+from napari.layers import Layer
+from napari.types import LayerData
 
 from ..._common.errors import InputError
-from ..._images.warping import Resampling
-from ..._transform.transform import Transform
-from ..layers.apply_transform import apply_to_layer
-from ..layers.frame_transforms import FrameTransforms
-from ..layers.world import PixelGrid
+from ..layers.apply_transform import Application, apply_to_layer
 from ..shared.refusal import Refusal
-
-if TYPE_CHECKING:
-    from napari.layers import Layer
-    from napari.types import LayerData
-
-
-@dataclass(frozen=True, eq=False)
-class ApplyOptions:
-    """How layers are to be transformed: what `apply_to_layer` takes."""
-
-    transform: Transform | FrameTransforms
-    reference: PixelGrid
-    moving: PixelGrid | None
-    inverse: bool
-    resampling: Resampling
 
 
 def detached(layer: Layer) -> Layer:
@@ -35,15 +17,13 @@ def detached(layer: Layer) -> Layer:
 
     A thread may read it while a person goes on with the layer itself.
     """
-    from napari.layers import Layer
-
     data, options, kind = layer.as_layer_data_tuple()
     # Not visible, or napari would slice it and draw its thumbnail.
     return Layer.create(data, {**options, "visible": False}, kind)
 
 
 def apply_steps(
-    layers: Sequence[Layer], options: ApplyOptions
+    layers: Sequence[Layer], application: Application
 ) -> Generator[LayerData | Refusal, None, None]:
     """Yield a new layer, as a layer data tuple, or a refusal for each; no exception leaves here.
 
@@ -51,25 +31,16 @@ def apply_steps(
     ----------
     layers : sequence of Layer
         Detached ones.
-    options : ApplyOptions
-        How to transform them.
+    application : Application
+        What to apply to them.
     """
     for layer in layers:
-        yield _applied(layer, options)
+        yield _applied(layer, application)
 
 
-def _applied(layer: Layer, options: ApplyOptions) -> LayerData | Refusal:
-    name = f"{layer.name} back" if options.inverse else None
+def _applied(layer: Layer, application: Application) -> LayerData | Refusal:
     try:
-        data, look, kind = apply_to_layer(
-            layer,
-            options.transform,
-            options.reference,
-            moving=options.moving,
-            inverse=options.inverse,
-            resampling=options.resampling,
-            name=name,
-        )
+        data, look, kind = apply_to_layer(layer, application)
         return data, {**look, "visible": True}, kind
     except InputError as error:
         return Refusal(str(error))

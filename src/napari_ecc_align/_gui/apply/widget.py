@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from html import escape
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any, cast
 
+import napari
 import numpy as np
-from magicgui.widgets import ComboBox, Container, Label, PushButton, Select
+from magicgui.widgets import ComboBox, Container, Label, Select
+from napari.layers import Layer
+from napari.types import LayerData
 
 from ..._common.errors import InputError
 from ..._images.warping import INTERPOLATIONS, Resampling
 from ..._transform.files import save_transforms
-from ..._transform.formats.registry import STACK_FORMATS
-from ..layers.apply_transform import moved_affine
+from ..._transform.formats.registry import FORMATS, STACK_FORMATS
+from ..layers.apply_transform import Application, moved_affine
 from ..layers.attributes import layer_with_id, on_layer_changes
 from ..layers.frame_transforms import FrameTransforms
 from ..layers.world import Matrix, layer_grid
@@ -21,15 +24,11 @@ from ..shared.background import Background
 from ..shared.file_dialogs import ask_what_to_load, ask_where_to_save
 from ..shared.keyboard import Keys, tab_from_top_to_bottom
 from ..shared.labels import fill_width
-from ..shared.refusal import Refusal
-from ..shared.rows import form, row
+from ..shared.layer_pair import images_in
+from ..shared.refusal import Refusal, refusals_to
+from ..shared.rows import Form, button, row
 from .known_transforms import KnownTransform, transform_in, transforms_of
-from .steps import ApplyOptions, apply_steps, detached
-
-if TYPE_CHECKING:
-    import napari
-    from napari.layers import Image, Layer
-    from napari.types import LayerData
+from .steps import apply_steps, detached
 
 _FORWARD, _INVERSE = "onto the reference", "inverse: back onto the moving image"
 _RESAMPLE, _MOVE = "add new layers, resampled", "move the layers themselves"
@@ -46,17 +45,17 @@ class ApplyWidget(Container):  # type: ignore[type-arg]
 
     def __init__(self, napari_viewer: napari.viewer.Viewer) -> None:
         self._viewer = napari_viewer
-        self._work = Background(self._set_running)
+        self._work = Background(self._set_running, self._say)
         self._loaded: dict[str, KnownTransform] = {}
         self._known: dict[str, KnownTransform] = {}
         self._moves: list[tuple[object, Matrix, Matrix]] = []
         self._count = 0
         self._problems: list[str] = []
-        self._make_choices()
-        self._make_buttons()
-        super().__init__(widgets=self._rows(), labels=False)
+        choices = self._make_choices()
+        buttons = self._make_buttons()
+        self.message = Label(value="", visible=False)
+        super().__init__(widgets=[choices, *buttons, self.message], labels=False)
         self._arrange()
-        self._connect()
         self._follow()
         self.layers.value = [
             layer for layer in self._viewer.layers if layer in self._viewer.layers.selection
@@ -76,18 +75,24 @@ class ApplyWidget(Container):  # type: ignore[type-arg]
         """Transform the chosen layers."""
         if self.running:
             return
-        try:
-            options, layers = self._options(), self._chosen_layers()
+        with refusals_to(self._say):
+            application, layers = self._application(), list(self.layers.value)
+            if not layers:
+                raise InputError(
+                    "Choose the layers to transform in the list; Ctrl chooses several."
+                )
+            self._count, self._problems = 0, []
             if self.output.value == _MOVE:
-                self._move(layers, options)
+                self._move(layers, application)
             else:
-                self._resample(layers, options)
-        except InputError as error:
-            self._say(str(error))
-
-    def cancel(self) -> None:
-        """Stop after the layer under options; those that are there already stay."""
-        self._work.cancel()
+                self._work.start(
+                    apply_steps,
+                    [detached(layer) for layer in layers],
+                    application,
+                    on_step=self._add,
+                    on_end=lambda _: self._tell("added"),
+                    on_cancel=lambda: self._tell("added"),
+                )
 
     def undo(self) -> None:
         """Put the layers that were moved last back, unless they have been moved since."""
@@ -101,50 +106,44 @@ class ApplyWidget(Container):  # type: ignore[type-arg]
 
     def load(self, path: Path) -> None:
         """Offer the transform of a file, or those of a stack, and choose it."""
-        try:
+        with refusals_to(self._say):
             known = transform_in(path)
-        except InputError as error:
-            self._say(str(error))
-            return
-        self._loaded[known.label] = known
-        self._follow()
-        self.source.value = known.label
-        what = f"a transform of the model {known.all[0].model!r}"
-        if isinstance(known.transform, FrameTransforms):
-            what = f"the transforms of {len(known.all)} frames"
-        self._say(f"Loaded {what}.")
+            self._loaded[known.label] = known
+            self._follow()
+            self.source.value = known.label
+            what = f"a transform of the model {known.all[0].model!r}"
+            if isinstance(known.transform, FrameTransforms):
+                what = f"the transforms of {len(known.all)} frames"
+            self._say(f"Loaded {what}.")
 
     def save(self, path: Path) -> None:
         """Write the chosen transform; the dialog has asked whether to replace a file."""
-        if self.chosen is None:
-            self._say("There is no transform to save: align two images or load a file.")
-            return
-        try:
+        with refusals_to(self._say):
+            if self.chosen is None:
+                raise InputError("There is no transform to save: align two images or load a file.")
             if isinstance(self.chosen.transform, FrameTransforms):
                 save_transforms(self.chosen.all, path)
             else:
                 self.chosen.transform.save(path)
-        except InputError as error:
-            self._say(str(error))
-            return
-        self._say(f"Saved to {path}.")
+            self._say(f"Saved to {path}.")
 
-    def _make_choices(self) -> None:
+    def _make_choices(self) -> Container[Any]:
         self.source = ComboBox(
-            choices=self._transform_names,
+            choices=lambda _: list(self._known),
             nullable=True,
             label="transform",
             tooltip="An alignment whose layers are here, or a transform file that was loaded",
         )
         self.reference = ComboBox(
-            choices=self._images,
+            choices=lambda _: images_in(self._viewer),
             nullable=True,
             label="reference",
             tooltip="The image whose pixels the transform of the file starts from: new images "
             "get its size and place",
         )
         self.layers = Select(
-            choices=self._layers,
+            # The top one first, as in the viewer's own list.
+            choices=lambda _: list(reversed(self._viewer.layers)),
             label="layers",
             tooltip="Which layers to transform: images, labels, points, shapes, vectors… "
             "Ctrl or Shift chooses several",
@@ -167,52 +166,37 @@ class ApplyWidget(Container):  # type: ignore[type-arg]
             label="interpolation",
             tooltip="How images are resampled; labels keep their values",
         )
+        self.source.changed.connect(self._show_what_counts)
+        self.output.changed.connect(self._show_what_counts)
+        which = self.source, self.reference, self.layers
+        return Form(*which, self.direction, self.output, self.interpolation)
 
-    def _make_buttons(self) -> None:
-        self.apply_button = PushButton(
-            text="Apply", tooltip="Transform the layers that are chosen (Return)"
+    def _make_buttons(self) -> list[Container[Any]]:
+        self.apply_button = button(
+            "Apply", "Transform the layers that are chosen (Return)", self.run
         )
-        self.cancel_button = PushButton(
-            text="Cancel", enabled=False, tooltip="Stop after the layer under way (Escape)"
+        self.cancel_button = button(
+            "Cancel", "Stop after the layer under way (Escape)", self._work.cancel
         )
-        self.undo_button = PushButton(
-            text="Undo move", enabled=False, tooltip="Put the layers back where they were"
-        )
-        self.load_button = PushButton(
-            text="Load…",
-            tooltip="A transform from a file, or those of a stack: JSON, OME-NGFF, ITK .tfm, CSV, "
+        self.undo_button = button("Undo move", "Put the layers back where they were", self.undo)
+        self.load_button = button(
+            "Load…",
+            "A transform from a file, or those of a stack: JSON, OME-NGFF, ITK .tfm, CSV, "
             "NumPy, or affinder's file",
+            self._ask_to_load,
         )
-        self.save_button = PushButton(
-            text="Save…", tooltip="Save the transform; the suffix chooses the format"
+        self.save_button = button(
+            "Save…", "Save the transform; the suffix chooses the format", self._ask_to_save
         )
-        self.message = Label(value="", visible=False)
-
-    def _rows(self) -> list[Container[Any] | Label]:
-        files = [self.load_button, self.save_button]
-        choices = [self.source, self.reference, self.layers, self.direction, self.output]
-        work = [self.apply_button, self.cancel_button, self.undo_button]
-        return [form(*choices, self.interpolation), row(*work), row(*files), self.message]
+        self.cancel_button.enabled = self.undo_button.enabled = False
+        work = row(self.apply_button, self.cancel_button, self.undo_button)
+        return [work, row(self.load_button, self.save_button)]
 
     def _arrange(self) -> None:
         fill_width(self.message)
         tab_from_top_to_bottom(self.native)
-        self._keys = Keys(self.native, self.run, self._escape)
+        self._keys = Keys(self.native, self.run, self._work.cancel)
         self.native.layout().addStretch()
-
-    def _escape(self) -> bool:
-        running = self.running
-        self.cancel()
-        return running
-
-    def _connect(self) -> None:
-        self.apply_button.changed.connect(self.run)
-        self.cancel_button.changed.connect(self.cancel)
-        self.undo_button.changed.connect(self.undo)
-        self.load_button.changed.connect(self._ask_to_load)
-        self.save_button.changed.connect(self._ask_to_save)
-        self.source.changed.connect(self._show_what_counts)
-        self.output.changed.connect(self._show_what_counts)
         on_layer_changes(self._viewer, self._follow)
         self.native.destroyed.connect(self._work.leave)
 
@@ -228,8 +212,9 @@ class ApplyWidget(Container):  # type: ignore[type-arg]
         self.layers.value = kept
         if self.source.value is None and self._known:
             self.source.value = next(iter(self._known))
-        if self.reference.value is None and self._images():
-            self.reference.value = self._images()[0]
+        images = images_in(self._viewer)
+        if self.reference.value is None and images:
+            self.reference.value = images[0]
         self._show_what_counts()
 
     def _show_what_counts(self, _: object = None) -> None:
@@ -237,25 +222,7 @@ class ApplyWidget(Container):  # type: ignore[type-arg]
         self.reference.visible = known is not None and known.reference is None
         self.interpolation.visible = self.output.value == _RESAMPLE
 
-    def _transform_names(self, _: object = None) -> list[str]:
-        return list(self._known)
-
-    def _images(self, _: object = None) -> list[Image]:
-        from napari.layers import Image
-
-        return [layer for layer in self._viewer.layers if isinstance(layer, Image)]
-
-    def _layers(self, _: object = None) -> list[Layer]:
-        # The top one first, as in the viewer's own list.
-        return list(reversed(self._viewer.layers))
-
-    def _chosen_layers(self) -> list[Layer]:
-        layers = list(self.layers.value)
-        if not layers:
-            raise InputError("Choose the layers to transform in the list; Ctrl chooses several.")
-        return layers
-
-    def _options(self) -> ApplyOptions:
+    def _application(self) -> Application:
         known = self.chosen
         if known is None:
             raise InputError("There is no transform yet: align two images, or load a file.")
@@ -264,60 +231,32 @@ class ApplyWidget(Container):  # type: ignore[type-arg]
             if self.reference.value is None:
                 raise InputError("Choose the reference: the image that the file's pixels are of.")
             reference = layer_grid(self.reference.value)
-        return ApplyOptions(
-            transform=known.transform,
-            reference=reference,
-            moving=known.moving,
-            inverse=self.direction.value == _INVERSE,
-            resampling=Resampling(self.interpolation.value),
-        )
-
-    def _resample(self, layers: list[Layer], options: ApplyOptions) -> None:
-        self._count, self._problems = 0, []
-        copies = [detached(layer) for layer in layers]
-        self._work.start(
-            apply_steps,
-            copies,
-            options,
-            on_step=self._add,
-            on_end=lambda _: self._tell("new"),
-            on_cancel=lambda: self._tell("new"),
-        )
+        inverse = self.direction.value == _INVERSE
+        resampling = Resampling(self.interpolation.value)
+        return Application(known.transform, reference, known.moving, inverse, resampling)
 
     def _add(self, made: LayerData | Refusal) -> None:
-        from napari.layers import Layer
-
         if isinstance(made, Refusal):
             self._problems.append(made.message)
             return
         self._viewer.add_layer(Layer.create(*cast("Any", made)))
         self._count += 1
 
-    def _move(self, layers: list[Layer], options: ApplyOptions) -> None:
-        self._count, self._problems, moves = 0, [], []
+    def _move(self, layers: list[Layer], application: Application) -> None:
+        moves = []
         for layer in layers:
-            try:
-                after = moved_affine(
-                    layer,
-                    options.transform,
-                    options.reference,
-                    moving=options.moving,
-                    inverse=options.inverse,
-                )
-            except InputError as error:
-                self._problems.append(str(error))
-                continue
-            moves.append((layer.unique_id, np.array(layer.affine.affine_matrix), after))
-            layer.affine = after
-            self._count += 1
-        if moves:
-            self._moves = moves
+            with refusals_to(self._problems.append):
+                after = moved_affine(layer, application)
+                moves.append((layer.unique_id, np.array(layer.affine.affine_matrix), after))
+                layer.affine = after
+        self._count = len(moves)
+        self._moves = moves or self._moves
         self.undo_button.enabled = bool(self._moves)
         self._tell("moved")
 
     def _tell(self, what: str) -> None:
         layers = "1 layer" if self._count == 1 else f"{self._count} layers"
-        said = [f"{layers} {'added' if what == 'new' else 'moved'}."] if self._count else []
+        said = [f"{layers} {what}."] if self._count else []
         # A homography is refused in the same words for every layer.
         said += dict.fromkeys(self._problems)
         self._say(" ".join(said) or "Cancelled: nothing was added.")
@@ -337,10 +276,7 @@ class ApplyWidget(Container):  # type: ignore[type-arg]
 
     def _ask_to_save(self) -> None:
         many = self.chosen is not None and isinstance(self.chosen.transform, FrameTransforms)
-        path = (
-            ask_where_to_save(self.native, "transforms", STACK_FORMATS)
-            if many
-            else ask_where_to_save(self.native, "transform")
-        )
+        name, formats = ("transforms", STACK_FORMATS) if many else ("transform", FORMATS)
+        path = ask_where_to_save(self.native, name, formats)
         if path is not None:
             self.save(path)

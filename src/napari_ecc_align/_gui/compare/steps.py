@@ -14,15 +14,14 @@ from ..._compare.thresholding import Thresholding
 from ..._images.coverage import overlap
 from ..._images.warping import warp
 from ..._transform.transform import Transform
-from ..shared.refusal import Refusal, refusing
 
 _MOST_PIXELS = 2**27
 
 
 def compare_steps(
     reference: Any, moving: Any, start: Transform | None, thresholding: Thresholding
-) -> Generator[None, None, Comparison | Refusal]:
-    """Compare two planes where they lie, on the reference's grid; no exception leaves here.
+) -> Generator[None, None, Comparison]:
+    """Compare two planes where they lie, on the reference's grid.
 
     Parameters
     ----------
@@ -32,26 +31,25 @@ def compare_steps(
         Reference pixel to moving pixel by their places in the world; None if pixel on pixel.
     thresholding : Thresholding
         How they are binarised.
+
+    Raises
+    ------
+    InputError
+        If the reference is too large or the two do not overlap.
     """
-
-    def steps() -> Generator[None, None, Comparison]:
-        # A turn for the thread's owner to stop it, before each of the two long steps.
-        yield
-        if prod(reference.shape[:2]) > _MOST_PIXELS:
-            raise InputError("The reference is too large to be compared whole; crop it first.")
-        fixed = np.asarray(reference)
-        placed = start or Transform.identity("translation")
-        laid = np.asarray(
-            warp(
-                moving, placed, output_shape=fixed.shape, fill="background", interpolation="linear"
-            )
+    # A turn for the thread's owner to stop it, before each of the two long steps.
+    yield
+    if prod(reference.shape[:2]) > _MOST_PIXELS:
+        raise InputError("The reference is too large to be compared whole; crop it first.")
+    fixed = np.asarray(reference)
+    placed = start or Transform.identity("translation")
+    laid = np.asarray(
+        warp(moving, placed, output_shape=fixed.shape, fill="background", interpolation="linear")
+    )
+    inside = overlap(placed, output_shape=fixed.shape, moving_shape=moving.shape)
+    if not inside.any():
+        raise InputError(
+            "The two layers do not overlap in the world: there is nothing to compare."
         )
-        inside = overlap(placed, output_shape=fixed.shape, moving_shape=moving.shape)
-        if not inside.any():
-            raise InputError(
-                "The two layers do not overlap in the world: there is nothing to compare."
-            )
-        yield
-        return compare(fixed, laid, mask=inside, **vars(thresholding))
-
-    return (yield from refusing(steps, "comparison"))
+    yield
+    return compare(fixed, laid, mask=inside, **vars(thresholding))

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from functools import partial
 from html import escape
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from magicgui.widgets import CheckBox, ComboBox, Container, Label, PushButton
-from qtpy.QtCore import QTimer
+import napari
+from magicgui.widgets import CheckBox, ComboBox, Container, Label
+from napari.layers import Labels, Layer
 
-from ..._common.errors import InputError
 from ..._compare.binary import ONLY_ALIGNED, ONLY_REFERENCE, Comparison
 from ..layers.attributes import METADATA_KEY, layer_with_id
 from ..layers.comparison_layers import label_colours, renew
@@ -19,13 +20,10 @@ from ..shared.html import MEANINGS, legend, table
 from ..shared.keyboard import Keys, tab_from_top_to_bottom
 from ..shared.labels import fill_width
 from ..shared.layer_pair import LayerPair
-from ..shared.refusal import Refusal
+from ..shared.refusal import refusals_to
+from ..shared.rows import Form, button, timer
 from ..shared.threshold_settings import ThresholdSettings
 from .steps import compare_steps
-
-if TYPE_CHECKING:
-    import napari
-    from napari.layers import Image, Labels, Layer
 
 _PAUSE_MS = 150
 _PLACE = ("data", "scale", "translate", "rotate", "shear", "affine", "units")
@@ -43,7 +41,7 @@ class CompareWidget(Container):  # type: ignore[type-arg]
 
     def __init__(self, napari_viewer: napari.viewer.Viewer) -> None:
         self._viewer = napari_viewer
-        self._work = Background(self._ended)
+        self._work = Background(self._ended, self._say, "comparison")
         self._again = self._started = False
         self._watched: list[Layer] = []
         self._map_id: object = None
@@ -60,15 +58,15 @@ class CompareWidget(Container):  # type: ignore[type-arg]
             text="follow changes",
             tooltip="Compare again as soon as a setting, a layer's place or the slice changes",
         )
-        self.compare_button = PushButton(
-            text="Compare", tooltip="Count and show where the two differ, as they lie (Return)"
+        self.compare_button = button(
+            "Compare", "Count and show where the two differ, as they lie (Return)", self.run
         )
         self.results = Label(value="", visible=False)
         super().__init__(
             widgets=[
                 self.pair,
                 self.settings,
-                Container(widgets=[self.kind_shown]),
+                Form(self.kind_shown),
                 self.live,
                 self.compare_button,
                 self.results,
@@ -76,7 +74,6 @@ class CompareWidget(Container):  # type: ignore[type-arg]
             labels=False,
         )
         self._arrange()
-        self._connect()
 
     @property
     def running(self) -> bool:
@@ -90,26 +87,23 @@ class CompareWidget(Container):  # type: ignore[type-arg]
         if self._work.running:
             self._again = True
             return
-        try:
-            self._start()
-        except InputError as error:
-            self._say(str(error))
+        with refusals_to(self._say):
+            fixed, other = (snapshot(layer, self._viewer) for layer in self.pair.chosen())
+            self._work.start(
+                compare_steps,
+                fixed.data,
+                other.data,
+                start_between(fixed.grid, other.grid),
+                self.settings.chosen(),
+                on_end=partial(self._put, fixed, other),
+            )
 
     def _arrange(self) -> None:
         self.native.layout().addStretch()
-        for row in self:
-            if isinstance(row, Container):
-                row.margins = (0, 0, 0, 0)
         fill_width(self.results)
         tab_from_top_to_bottom(self.native)
-        self._keys = Keys(self.native, self.run, lambda: False)
-        self._timer = QTimer(self.native)
-        self._timer.setSingleShot(True)
-        self._timer.setInterval(_PAUSE_MS)
-
-    def _connect(self) -> None:
-        self._timer.timeout.connect(self.run)
-        self.compare_button.changed.connect(self.run)
+        self._keys = Keys(self.native, self.run)
+        self._timer = timer(self.native, self.run, _PAUSE_MS)
         self.settings.changed.connect(self._changed)
         self.pair.changed.connect(self._follow_pair)
         self.kind_shown.changed.connect(self._show_chosen)
@@ -138,39 +132,12 @@ class CompareWidget(Container):  # type: ignore[type-arg]
         self.settings.suit(reference, moving)
         self._changed()
 
-    def _chosen_pair(self) -> tuple[Image, Image]:
-        reference, moving = self.pair.reference.value, self.pair.moving.value
-        if reference is None or moving is None:
-            raise InputError("Choose two image layers: open a pair from File > Open Sample, say.")
-        if reference.unique_id == moving.unique_id:
-            raise InputError("Reference and moving are one layer; choose two.")
-        return reference, moving
-
-    def _start(self) -> None:
-        reference, moving = self._chosen_pair()
-        fixed, other = snapshot(reference, self._viewer), snapshot(moving, self._viewer)
-
-        def finish(found: Comparison | Refusal) -> None:
-            if isinstance(found, Refusal):
-                self._say(found.message)
-            else:
-                self._put(found, fixed, other)
-
-        self._work.start(
-            compare_steps,
-            fixed.data,
-            other.data,
-            start_between(fixed.grid, other.grid),
-            self.settings.chosen(),
-            on_end=finish,
-        )
-
     def _ended(self, running: bool) -> None:
         if not running and self._again:
             self._again = False
             self.run()
 
-    def _put(self, found: Comparison, reference: LayerSnapshot, moving: LayerSnapshot) -> None:
+    def _put(self, reference: LayerSnapshot, moving: LayerSnapshot, found: Comparison) -> None:
         note = {
             "compared": [reference.name, moving.name],
             "method": found.method,

@@ -4,45 +4,40 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from magicgui.types import FileDialogMode
-from magicgui.widgets import ComboBox, Container, FileEdit, PushButton, Select, SpinBox
+from magicgui.widgets import ComboBox, FileEdit, Select, SpinBox
 from qtpy.QtWidgets import QFileDialog
 
 from ..._batch.records.reopen import Folders
 from ..._batch.run.run_plan import cores
 from ..._batch.settings import DOUBTFUL, BatchSettings
+from ..._common.errors import InputError
 from ..._transform.matrices import MOTION_MODELS
+from ..shared.rows import Form, button
 from .processes import Request
 
 _SIBLINGS_HEIGHT = 58
 
 
-class Siblings(Container):  # type: ignore[type-arg]
+class Siblings(Form):
     """A list of folders, to which some are added and from which some are taken."""
 
     def __init__(self) -> None:
         self._chosen: tuple[str, ...] = ()
         # A function, as napari has all choices made anew whenever a layer comes or goes.
-        self.folders = Select(choices=self._offered, allow_multiple=True)
-        self.add_button = PushButton(
-            text="Add…",
-            tooltip="A folder with another flavour of the moving images: they get the same "
-            "transform",
+        self.folders = Select(choices=lambda _: self._chosen, allow_multiple=True)
+        self.add_button = button(
+            "Add…",
+            "A folder with another flavour of the moving images: they get the same transform",
+            self._ask,
         )
-        self.remove_button = PushButton(text="Remove", tooltip="Take the chosen folders out")
-        buttons: Container[Any] = Container(
-            widgets=[self.add_button, self.remove_button], labels=False
-        )
-        buttons.margins = (0, 0, 0, 0)
+        self.remove_button = button("Remove", "Take the chosen folders out", self._remove)
+        buttons = Form(self.add_button, self.remove_button, labels=False)
         super().__init__(
-            widgets=[self.folders, buttons], layout="horizontal", labels=False, label="siblings"
+            self.folders, buttons, layout="horizontal", labels=False, label="siblings"
         )
-        self.margins = (0, 0, 0, 0)
         self.folders.max_height = _SIBLINGS_HEIGHT
-        self.add_button.changed.connect(self._ask)
-        self.remove_button.changed.connect(self._remove)
 
     @property
     def chosen(self) -> tuple[str, ...]:
@@ -54,9 +49,6 @@ class Siblings(Container):  # type: ignore[type-arg]
         self._chosen = folders
         self.folders.reset_choices()
 
-    def _offered(self, _: object = None) -> tuple[str, ...]:
-        return self._chosen
-
     def _ask(self) -> None:
         folder = QFileDialog.getExistingDirectory(self.native, "Another flavour", "")
         if folder and folder not in self.chosen:
@@ -67,7 +59,7 @@ class Siblings(Container):  # type: ignore[type-arg]
         self.chosen = tuple(folder for folder in self.chosen if folder not in gone)
 
 
-class FolderForm(Container):  # type: ignore[type-arg]
+class FolderForm(Form):
     """The folders of a dataset and the motion model."""
 
     def __init__(self) -> None:
@@ -85,15 +77,12 @@ class FolderForm(Container):  # type: ignore[type-arg]
             label="motion model",
             tooltip="What may have happened to the moving images",
         )
-        super().__init__(
-            widgets=[self.reference, self.moving, self.siblings, self.out, self.model]
-        )
-        self.margins = (0, 0, 0, 0)
+        super().__init__(self.reference, self.moving, self.siblings, self.out, self.model)
 
     @property
     def empty(self) -> bool:
         """Whether no folder of images is chosen."""
-        return not (_text(self.reference) or _text(self.moving) or self.siblings.chosen)
+        return not (text_of(self.reference) or text_of(self.moving) or self.siblings.chosen)
 
     def fill(self, folders: Folders) -> None:
         """Show the folders that an earlier run was made from."""
@@ -107,7 +96,7 @@ class FolderForm(Container):  # type: ignore[type-arg]
         )
 
 
-class RunForm(Container):  # type: ignore[type-arg]
+class RunForm(Form):
     """What is seldom changed."""
 
     def __init__(self) -> None:
@@ -125,17 +114,28 @@ class RunForm(Container):  # type: ignore[type-arg]
             label="processes",
             tooltip="How many pairs are done at once, each on a core",
         )
-        super().__init__(widgets=[self.doubtful, self.workers])
-        self.margins = (0, 0, 0, 0)
+        super().__init__(self.doubtful, self.workers)
 
 
 def request_of(folders: FolderForm, run: RunForm, settings: BatchSettings) -> Request:
-    """Return what is chosen; what the forms do not offer is as in `settings`."""
+    """Return what is chosen; what the forms do not offer is as in `settings`.
+
+    Raises
+    ------
+    InputError
+        If a folder that is needed was not chosen.
+    """
+    for role, box in (("reference", folders.reference), ("moving", folders.moving)):
+        if not text_of(box):
+            raise InputError(f"Choose the folder of the {role} images.")
+    out = Path(text_of(folders.out))
+    if out == Path():
+        raise InputError("Choose a folder for the results; it may be a new one.")
     return Request(
-        reference=_text(folders.reference),
-        moving=_text(folders.moving),
+        reference=text_of(folders.reference),
+        moving=text_of(folders.moving),
         siblings=folders.siblings.chosen,
-        out=Path(_text(folders.out)),
+        out=out,
         settings=replace(settings, model=folders.model.value, doubtful=run.doubtful.value),
         workers=run.workers.value,
     )
@@ -145,5 +145,6 @@ def _folder(label: str, tooltip: str) -> FileEdit:
     return FileEdit(mode=FileDialogMode.EXISTING_DIRECTORY, label=label, tooltip=tooltip)
 
 
-def _text(box: FileEdit) -> str:
+def text_of(box: FileEdit) -> str:
+    """Return what is written in a box, which may be a folder that is not there."""
     return str(box.line_edit.value).strip()

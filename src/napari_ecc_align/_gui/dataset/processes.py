@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Any, TypeVar
 
 from ..._batch.plan.pairing import Plan, make_plan
 from ..._batch.records.record import Record, read_records
 from ..._batch.records.reopen import Folders, folders_of, plan_of, settings_of
-from ..._batch.run.review import accept, correct, reject
 from ..._batch.run.run_plan import Counts, Finished, run_plan
 from ..._batch.settings import BatchSettings
 from ..._batch.workers.background import BackgroundProcess, Stopping
-from ..._common.errors import InputError
-from ..._transform.transform import Transform
-from ..shared.refusal import Refusal, refusing
 
-Value = TypeVar("Value")
+Step = TypeVar("Step")
+Decision = Callable[[], Record]
+"""Carries out what a person has decided on a pair, and returns its new record."""
 
 # So few records that the table takes them in without a pause.
 _AT_ONCE = 50
@@ -92,80 +90,36 @@ class PairsDone:
     total: int
 
 
-@dataclass(frozen=True)
-class Decision:
-    """A person's decision on a pair, to be carried out."""
+def outcome_apart(
+    process: BackgroundProcess, function: Callable[..., Iterator[Step]], *arguments: Any
+) -> Generator[Step | None, None, Step | None]:
+    """Call a generator function in a process.
 
-    kind: Literal["accept", "correct", "reject"]
-    name: str
-    note: str = ""
-    transform: Transform | None = None
+    Parameters
+    ----------
+    process : BackgroundProcess
+        Where it runs.
+    function : callable
+        One of those below. Its first argument, which is not given here, tells whether to stop.
+    *arguments
+        The others.
 
+    Returns
+    -------
+    generator
+        Yields what the function yields, or None meanwhile, and returns the last that it yielded.
 
-class DatasetRuns:
-    """What the form has done elsewhere: each piece of work in a process of its own."""
-
-    def __init__(self) -> None:
-        self._apart = BackgroundProcess()
-
-    @property
-    def busy(self) -> bool:
-        """Whether a process still is there: after a cancellation, it writes the report."""
-        return self._apart.busy
-
-    def plan(self, request: Request) -> Generator[None, None, Plan | Refusal]:
-        """Make a plan, yielding meanwhile."""
-
-        def steps() -> Generator[None, None, Plan]:
-            return _only(Plan, (yield from _gathered(self._apart.steps(plan_folders, request))))
-
-        return (yield from refusing(steps))
-
-    def run(self, request: Request) -> Generator[Plan | PairsDone | None, None, Refusal | None]:
-        """Make a plan and run it, yielding the plan and then the pairs that are done."""
-
-        def steps() -> Generator[Plan | PairsDone | None, None, None]:
-            yield from self._apart.steps(run_folders, request)
-
-        return (yield from refusing(steps))
-
-    def reopen(self, out: Path) -> Generator[list[Record] | None, None, Reopened | Refusal]:
-        """Read the records of an output folder, and yield some after the other."""
-
-        def steps() -> Generator[list[Record] | None, None, Reopened]:
-            for step in self._apart.steps(reopen_folder, out):
-                if isinstance(step, Reopened):
-                    return step
-                yield step
-            raise InputError(f"{out} could not be read")
-
-        return (yield from refusing(steps))
-
-    def review(self, plan: Plan, decision: Decision) -> Generator[None, None, Record | Refusal]:
-        """Carry out a decision; once begun it is brought to its end."""
-
-        def steps() -> Generator[None, None, Record]:
-            pair = replace(plan, pairs=tuple(p for p in plan.pairs if p.name == decision.name))
-            found = yield from _gathered(self._apart.steps(decide, pair, decision))
-            return _only(Record, found)
-
-        return (yield from refusing(steps))
-
-
-def _gathered(steps: Iterator[Value | None]) -> Generator[None, None, list[Value]]:
-    """Return all that steps yield but None, yielding meanwhile."""
-    found = []
-    for step in steps:
-        if step is not None:
-            found.append(step)
-        yield
-    return found
-
-
-def _only(kind: type[Value], found: list[Any]) -> Value:
-    (value,) = found
-    assert isinstance(value, kind)
-    return value
+    Raises
+    ------
+    InputError, RuntimeError
+        As `BackgroundProcess.steps`.
+    """
+    last: Step | None = None
+    with closing(process.steps(function, *arguments)) as steps:
+        for step in steps:
+            last = last if step is None else step
+            yield step
+    return last
 
 
 def plan_folders(_: Stopping, request: Request) -> Iterator[Plan]:
@@ -212,16 +166,9 @@ def reopen_folder(_: Stopping, out: Path) -> Iterator[list[Record] | Reopened]:
     yield Reopened(folders_of(records), plan_of(out, records), settings_of(records))
 
 
-def decide(_: Stopping, plan: Plan, decision: Decision) -> Iterator[Record]:
+def decide(_: Stopping, decision: Decision) -> Iterator[Record]:
     """Carry out a decision and yield the pair's new record."""
-    if decision.kind == "accept":
-        record = accept(plan, decision.name, note=decision.note)
-    elif decision.kind == "reject":
-        record = reject(plan, decision.name, note=decision.note)
-    else:
-        assert decision.transform is not None
-        record = correct(plan, decision.name, decision.transform, note=decision.note)
-    yield _light(record)
+    yield _light(decision())
 
 
 def _light(record: Record) -> Record:
@@ -231,19 +178,3 @@ def _light(record: Record) -> Record:
     garbage is collected.
     """
     return replace(record, inputs=(), settings={}, times={}, thumbnail="")
-
-
-def check_request(request: Request) -> None:
-    """Refuse what can be seen to be wrong before any thread starts.
-
-    Raises
-    ------
-    InputError
-        If a folder was not chosen or is none.
-    """
-    named = [("reference", request.reference), ("moving", request.moving)]
-    for role, folder in named:
-        if not folder:
-            raise InputError(f"Choose the folder of the {role} images.")
-    if not str(request.out).strip() or request.out == Path():
-        raise InputError("Choose a folder for the results; it may be a new one.")

@@ -3,30 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
 from html import escape
-from typing import TYPE_CHECKING
 
-from magicgui.widgets import Container, Label, LineEdit, PushButton
+import napari
+from magicgui.widgets import Label, LineEdit
+from napari.utils.notifications import show_warning
 
 from ..._batch.plan.pairing import Plan
 from ..._batch.records.record import Record
-from ..._common.errors import InputError
+from ..._batch.run.review import accept, correct, reject
+from ..._transform.transform import Transform
 from ..align.widget import AlignWidget
 from ..shared.background import Background
+from ..shared.docks import open_dock
 from ..shared.labels import fill_width
-from ..shared.refusal import Refusal
-from ..shared.rows import form, row
+from ..shared.rows import Form, button, row
 from .open_pair import OpenPair, PairImages, read_steps
 from .processes import Decision
 from .texts import pair_text
 
-if TYPE_CHECKING:
-    import napari
 
-_PLUGIN = "napari-ecc-align"
-
-
-class ReviewForm(Container):  # type: ignore[type-arg]
+class ReviewForm(Form):
     """Opens pairs in the viewer, and says what a person decides on them.
 
     Parameters
@@ -42,7 +41,7 @@ class ReviewForm(Container):  # type: ignore[type-arg]
     ) -> None:
         self._viewer = viewer
         self._decide = on_decision
-        self._work = Background(self._read_on)
+        self._work = Background(self._read_on, self._refused)
         self._pair = OpenPair(viewer)
         self._record: Record | None = None
         self._next: Record | None = None
@@ -51,25 +50,26 @@ class ReviewForm(Container):  # type: ignore[type-arg]
         self.plan: Plan | None = None
         self.text = Label(value="")
         self.note = LineEdit(label="note", tooltip="Kept with the decision")
-        self.accept = PushButton(text="Accept", tooltip="It lies right: call it aligned")
-        self.correct = PushButton(
-            text="Correct…", tooltip="Open the Align form with this pair, to align it by hand"
+        self.accept = button(
+            "Accept", "It lies right: call it aligned", lambda: self._decided(accept)
         )
-        self.reject = PushButton(
-            text="Reject", tooltip="It is no pair, or cannot be aligned: its results are removed"
+        self.correct = button(
+            "Correct…",
+            "Open the Align form with this pair, to align it by hand",
+            self._begin_correction,
         )
-        self.use = PushButton(
-            text="Use this alignment",
-            tooltip="Write this pair as the Align form has aligned it",
+        self.reject = button(
+            "Reject",
+            "It is no pair, or cannot be aligned: its results are removed",
+            lambda: self._decided(reject),
+        )
+        self.use = button(
+            "Use this alignment", "Write this pair as the Align form has aligned it", self._use
         )
         buttons = row(self.accept, self.correct, self.reject)
-        super().__init__(widgets=[self.text, form(self.note), buttons, self.use], labels=False)
-        self.margins = (0, 0, 0, 0)
+        super().__init__(self.text, Form(self.note), buttons, self.use, labels=False)
         fill_width(self.text, lines=4)
-        self.accept.changed.connect(lambda: self._decided("accept"))
-        self.reject.changed.connect(lambda: self._decided("reject"))
-        self.correct.changed.connect(self._begin_correction)
-        self.use.changed.connect(self._use)
+        self.native.destroyed.connect(self._work.leave)
         self._offer()
 
     @property
@@ -77,18 +77,8 @@ class ReviewForm(Container):  # type: ignore[type-arg]
         """Whether a pair is being read."""
         return self._work.running
 
-    @property
-    def record(self) -> Record | None:
-        """That of the open pair."""
-        return self._record
-
-    @property
-    def allowed(self) -> bool:
-        """Whether decisions can be made now."""
-        return self._allowed
-
-    @allowed.setter
-    def allowed(self, allowed: bool) -> None:
+    def allow(self, allowed: bool) -> None:
+        """Let decisions be made, or not, for now."""
         self._allowed = allowed
         self._offer()
 
@@ -122,40 +112,35 @@ class ReviewForm(Container):  # type: ignore[type-arg]
         self._record = self._next = None
         self._offer()
 
-    def leave(self) -> None:
-        """Let nothing come back: Qt is about to delete the form."""
-        self._work.leave()
-
-    def _show(self, images: PairImages | Refusal) -> None:
-        record = self._record
-        if isinstance(images, Refusal):
-            self._pair.close()
-            self._add_text(images.message)
-        elif record is not None and images.record is record:
+    def _show(self, images: PairImages) -> None:
+        if images.record is self._record:
             self._pair.show(images)
             for note in images.notes:
-                if note not in record.reason:
+                if note not in images.record.reason:
                     self._add_text(note)
+
+    def _refused(self, message: str) -> None:
+        self._pair.close()
+        self._add_text(message)
 
     def _read_on(self, running: bool) -> None:
         if not running and self._next is not None:
             self.open(self._next)
         self._offer()
 
-    def _decided(self, decision: str) -> None:
-        if self._record is not None:
-            self._decide(Decision(decision, self._record.name, self.note.value))  # type: ignore[arg-type]
+    def _decided(self, how: Callable[..., Record], **more: Transform) -> None:
+        if self._record is None or self.plan is None:
+            return
+        name = self._record.name
+        plan = replace(self.plan, pairs=tuple(p for p in self.plan.pairs if p.name == name))
+        self._decide(partial(how, plan, name, note=self.note.value, **more))
 
     def _begin_correction(self) -> None:
         """Dock the Align form with the pair's two layers chosen."""
         ids = self._pair.ids
         if ids is None or self.plan is None:
             return
-        dock, align = self._viewer.window.add_plugin_dock_widget(
-            _PLUGIN, "Align images", tabify=True
-        )
-        dock.show()
-        dock.raise_()
+        align: AlignWidget = open_dock(self._viewer, "Align images", tabify=True)
         self._align = align
         align.pair.choose(*ids)
         align.model.value = self.plan.settings.model
@@ -169,17 +154,11 @@ class ReviewForm(Container):  # type: ignore[type-arg]
 
     def _use(self) -> None:
         """Write the pair with the transform that the Align form has found."""
-        from napari.utils.notifications import show_warning
-
         run = None if self._align is None else self._align.after.run
-        try:
-            if self._record is None or run is None or run.task.layer_ids != self._pair.ids:
-                raise InputError("Press Align first, with this pair's two images chosen.")
-        except InputError as error:
-            show_warning(str(error))
-            return
-        transform = run.result.transform
-        self._decide(Decision("correct", self._record.name, self.note.value, transform))
+        if run is None or run.task.layer_ids != self._pair.ids:
+            show_warning("Press Align first, with this pair's two images chosen.")
+        else:
+            self._decided(correct, transform=run.result.transform)
 
     def _forget_correction(self) -> None:
         """Take away what the Align form has made of the open pair."""
@@ -194,13 +173,11 @@ class ReviewForm(Container):  # type: ignore[type-arg]
     def _offer(self) -> None:
         record = self._record
         self.visible = record is not None
-        ready = self._allowed and not self.busy and record is not None
-        rejected = (
-            record is not None
-            and record.review is not None
-            and record.review.decision == "rejected"
-        )
-        self.accept.enabled = ready and record is not None and record.outcome == "doubtful"
+        if record is None:
+            return
+        ready = self._allowed and not self.busy
+        rejected = record.review is not None and record.review.decision == "rejected"
+        self.accept.enabled = ready and record.outcome == "doubtful"
         self.correct.enabled = ready and self._pair.ids is not None
         self.reject.enabled = ready and not rejected
         self.use.visible = self._align is not None

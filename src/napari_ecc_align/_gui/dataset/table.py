@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from functools import reduce
 from typing import Any, NamedTuple
 
 from qtpy.QtCore import QAbstractTableModel, QModelIndex, QSortFilterProxyModel, Qt
@@ -15,6 +16,8 @@ from ..._batch.run.run_plan import Counts
 from .texts import COLOURS
 
 SORT_ROLE = Qt.ItemDataRole.UserRole
+FILTER_ROLE = SORT_ROLE + 1
+_UNSURE = "unsure"
 _ROWS_SHOWN = 6
 _CELL_MARGIN = 18
 
@@ -29,14 +32,19 @@ class Column(NamedTuple):
     key: Callable[[Record], Any]
 
 
-def _number(record: Record, name: str) -> float:
-    value = record.numbers.get(name)
-    known = isinstance(value, int | float) and record.transform is not None
-    return float(value) if known and value is not None else -1.0
+def _measured(title: str, meaning: str, widest: str, name: str, how: str) -> Column:
+    """Return the column of a measured number, which is empty where there is no transform."""
 
+    def number(record: Record) -> float:
+        value = record.numbers.get(name)
+        known = isinstance(value, int | float) and record.transform is not None
+        return float(value) if known and value is not None else -1.0
 
-def _shown(value: float, how: str) -> str:
-    return "" if value < 0 else format(value, how)
+    def text(record: Record) -> str:
+        value = number(record)
+        return "" if value < 0 else format(value, how)
+
+    return Column(title, meaning, widest, text, number)
 
 
 def _verdict(record: Record) -> str:
@@ -51,19 +59,15 @@ def _worst_first(record: Record) -> float:
 COLUMNS = (
     Column("pair", "Its name", "", lambda r: r.name, lambda r: r.name),
     Column("verdict", "✓: a person has decided", "passed through", _verdict, _worst_first),
-    Column(
-        "moved",
-        "How far the corners were moved, in pixels",
-        "9999.9",
-        lambda r: _shown(_number(r, "corner_shift"), ".1f"),
-        lambda r: _number(r, "corner_shift"),
+    _measured(
+        "moved", "How far the corners were moved, in pixels", "9999.9", "corner_shift", ".1f"
     ),
-    Column(
+    _measured(
         "differing",
         "Differing pixels after the alignment",
         "9,999,999",
-        lambda r: _shown(_number(r, "differing_after"), ",.0f"),
-        lambda r: _number(r, "differing_after"),
+        "differing_after",
+        ",.0f",
     ),
 )
 VERDICT = 1
@@ -92,6 +96,8 @@ class PairModel(QAbstractTableModel):
             return column.text(record)
         if role == SORT_ROLE:
             return column.key(record)
+        if role == FILTER_ROLE:
+            return "" if record.fine else _UNSURE
         if role == Qt.ItemDataRole.ToolTipRole:
             return f"{record.name}: {record.reason}"
         if role == Qt.ItemDataRole.ForegroundRole and index.column() == VERDICT:
@@ -114,10 +120,7 @@ class PairModel(QAbstractTableModel):
     @property
     def counts(self) -> Counts:
         """How many pairs came to what."""
-        counts = Counts()
-        for record in self._records:
-            counts = counts.plus(record.outcome)
-        return counts
+        return reduce(Counts.plus, (record.outcome for record in self._records), Counts())
 
     def clear(self) -> None:
         """Take all rows away."""
@@ -147,40 +150,20 @@ class PairModel(QAbstractTableModel):
         """Return the record of a row."""
         return self._records[row]
 
-    def named(self, name: str) -> Record | None:
-        """Return the record of a pair, or None."""
-        row = self._rows.get(name)
-        return None if row is None else self._records[row]
-
-
-class _Sorted(QSortFilterProxyModel):
-    """The rows in order, all of them or those to look at."""
-
-    def __init__(self, model: PairModel) -> None:
-        super().__init__()
-        self._model = model
-        self._only_unsure = False
-        self.setSourceModel(model)
-        self.setSortRole(SORT_ROLE)
-        self.setDynamicSortFilter(True)
-
-    def show_only_unsure(self, wanted: bool) -> None:
-        """Leave out the pairs that nobody needs to look at."""
-        self._only_unsure = wanted
-        self.invalidate()
-
-    def filterAcceptsRow(self, row: int, parent: QModelIndex) -> bool:
-        """Return whether a row is shown."""
-        return not (self._only_unsure and self._model.record(row).fine)
+    def __contains__(self, name: str) -> bool:
+        return name in self._rows
 
 
 class PairTable(QTableView):
     """The table; `model` holds the records."""
 
-    def __init__(self, on_choice: Callable[[str], object]) -> None:
+    def __init__(self, on_choice: Callable[[Record], object]) -> None:
         super().__init__()
         self.pairs = PairModel()
-        self._order = _Sorted(self.pairs)
+        self._order = QSortFilterProxyModel()
+        self._order.setSourceModel(self.pairs)
+        self._order.setSortRole(SORT_ROLE)
+        self._order.setFilterRole(FILTER_ROLE)
         self._on_choice = on_choice
         self.setModel(self._order)
         self.setSortingEnabled(True)
@@ -189,7 +172,6 @@ class PairTable(QTableView):
         self.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
         self.setWordWrap(False)
         self.setTextElideMode(Qt.TextElideMode.ElideLeft)
-        self.setAlternatingRowColors(False)
         header, side, selection = (
             self.horizontalHeader(),
             self.verticalHeader(),
@@ -202,25 +184,9 @@ class PairTable(QTableView):
         self.setMinimumHeight((_ROWS_SHOWN + 1) * side.defaultSectionSize())
         selection.currentRowChanged.connect(self._choose)
 
-    @property
-    def chosen(self) -> str | None:
-        """The name of the pair whose row is chosen."""
-        return self._name(self.currentIndex())
-
-    def names(self) -> list[str]:
-        """Return the pairs in the order in which they are shown."""
-        rows = range(self._order.rowCount())
-        return [str(self._order.index(row, 0).data()) for row in rows]
-
-    def choose(self, name: str) -> None:
-        """Choose the row of a pair, if it is shown."""
-        names = self.names()
-        if name in names:
-            self.setCurrentIndex(self._order.index(names.index(name), 0))
-
     def show_only_unsure(self, wanted: bool) -> None:
         """Leave out the pairs that nobody needs to look at."""
-        self._order.show_only_unsure(wanted)
+        self._order.setFilterFixedString(_UNSURE if wanted else "")
 
     def showEvent(self, event: QShowEvent | None) -> None:
         """Give the columns their widths, once napari has dressed the table in its font."""
@@ -230,11 +196,5 @@ class PairTable(QTableView):
             self.setColumnWidth(number, width + _CELL_MARGIN)
 
     def _choose(self, current: QModelIndex, _: QModelIndex) -> None:
-        name = self._name(current)
-        if name is not None:
-            self._on_choice(name)
-
-    def _name(self, index: QModelIndex) -> str | None:
-        if not index.isValid():
-            return None
-        return self.pairs.record(self._order.mapToSource(index).row()).name
+        if current.isValid():
+            self._on_choice(self.pairs.record(self._order.mapToSource(current).row()))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from html import escape
 
 from ..._batch.plan.pairing import Plan
@@ -24,7 +25,8 @@ def plan_text(plan: Plan, done: int) -> str:
         How many of its pairs have a record.
     """
     flavours = dict.fromkeys(flavour for pair in plan.pairs for flavour, _ in pair.flavours)
-    head = f"<b>{_pairs(len(plan.pairs))}</b>"
+    count = len(plan.pairs)
+    head = f"<b>{count:,} {'pair' if count == 1 else 'pairs'}</b>"
     if done:
         head += f", {done:,} of them done"
     lines = [f"{head}; writes {escape(', '.join(flavours))}"]
@@ -40,12 +42,7 @@ def plan_text(plan: Plan, done: int) -> str:
 
 def counts_text(counts: Counts) -> str:
     """Return how many pairs came to what."""
-    parts = {
-        "aligned": counts.aligned,
-        "passed through": counts.passed_through,
-        "doubtful": counts.doubtful,
-        "failed": counts.failed,
-    }
+    parts = {name.replace("_", " "): number for name, number in asdict(counts).items()}
     return ", ".join(f"{number:,} {what}" for what, number in parts.items() if number) or "none"
 
 
@@ -81,10 +78,6 @@ def pair_text(record: Record) -> str:
         note = f": {escape(record.review.note)}" if record.review.note else ""
         lines.append(f"<i>{record.review.decision.capitalize()} by a person{note}</i>")
     return "<br>".join(lines)
-
-
-def _pairs(count: int) -> str:
-    return "1 pair" if count == 1 else f"{count:,} pairs"
 
 
 def _duration(seconds: float) -> str:

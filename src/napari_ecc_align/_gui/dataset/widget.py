@@ -4,32 +4,42 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from functools import partial
 from html import escape
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from magicgui.widgets import CheckBox, Container, Label, ProgressBar, PushButton
-from qtpy.QtCore import QTimer, QUrl
+import napari
+from magicgui.widgets import CheckBox, Container, Label, ProgressBar
+from napari.utils.notifications import show_warning
+from qtpy.QtCore import QUrl
 from qtpy.QtGui import QDesktopServices
+from superqt import QCollapsible
 
 from ..._batch.plan.pairing import Plan
 from ..._batch.records.record import FOLDER, Record
 from ..._batch.report.report import HTML
 from ..._batch.settings import BatchSettings
+from ..._batch.workers.background import BackgroundProcess
 from ..._common.errors import InputError
-from ..shared.background import Background, Steps
+from ..shared.background import Background
 from ..shared.help_window import open_help
 from ..shared.labels import align_names, fill_width
-from ..shared.refusal import Refusal
-from ..shared.rows import row
-from .form import FolderForm, RunForm, request_of
-from .processes import DatasetRuns, Decision, PairsDone, Reopened, Request, check_request
+from ..shared.rows import button, row, timer
+from .form import FolderForm, RunForm, request_of, text_of
+from .processes import (
+    Decision,
+    PairsDone,
+    Reopened,
+    decide,
+    outcome_apart,
+    plan_folders,
+    reopen_folder,
+    run_folders,
+)
 from .review import ReviewForm
 from .table import PairTable
 from .texts import counts_text, plan_text, progress_text
-
-if TYPE_CHECKING:
-    import napari
 
 _PAUSE_MS = 300
 _BUTTON_HEIGHT = 36
@@ -45,33 +55,35 @@ class DatasetWidget(Container):  # type: ignore[type-arg]
     """
 
     def __init__(self, napari_viewer: napari.viewer.Viewer) -> None:
-        self._work = Background(self._set_running)
-        self._runs = DatasetRuns()
+        self._work = Background(self._set_running, self._refuse)
+        self._process = BackgroundProcess()
         self._settings = BatchSettings()
         self._plan: Plan | None = None
         self._shown_out: Path | None = None
-        self._fresh, self._began, self._said = 0, 0.0, ""
-        self._due: tuple[Steps, Callable[[Any], object]] | None = None
+        self._fresh, self._began = 0, 0.0
+        self._due: Callable[[], None] | None = None
         self.folders = FolderForm()
         self.settings = RunForm()
-        self.plan_button = PushButton(
-            text="See the plan", tooltip="Which images belong together; nothing is written"
+        self.plan_button = button(
+            "See the plan", "Which images belong together; nothing is written", self.see_plan
         )
-        self.run_button = PushButton(text="Run")
+        self.run_button = button("Run", "", self.run)
         self.progress = ProgressBar(max=1, value=0)
-        self.cancel_button = PushButton(
-            text="Cancel", tooltip="Stop; the next run goes on from here"
-        )
+        self.cancel_button = button("Cancel", "Stop; the next run goes on from here", self.cancel)
         self.message = Label(value="")
         self.only_unsure = CheckBox(
             value=False, text="only those to look at", tooltip="Leave out what is aligned"
         )
-        self.table = PairTable(self._open)
         self.review = ReviewForm(napari_viewer, self._decide)
-        self.report_button = PushButton(
-            text="Open report", tooltip="The report of all pairs, in the browser"
+        self.table = PairTable(self.review.open)
+        self.report_button = button(
+            "Open report", "The report of all pairs, in the browser", self._open_report
         )
-        self.help = PushButton(text="Help", tooltip="A dataset from the first look to the last")
+        self.help = button(
+            "Help",
+            "A dataset from the first look to the last",
+            lambda: open_help(self.native, "batch.md"),
+        )
         self._first = row(self.plan_button, self.run_button)
         self._last = row(self.report_button, self.help)
         super().__init__(
@@ -88,9 +100,7 @@ class DatasetWidget(Container):  # type: ignore[type-arg]
             labels=False,
         )
         self._arrange()
-        self._connect()
         self._set_running(False)
-        self._offer()
 
     @property
     def running(self) -> bool:
@@ -98,13 +108,13 @@ class DatasetWidget(Container):  # type: ignore[type-arg]
         return self._work.running or self.review.busy or self._timer.isActive()
 
     def see_plan(self) -> None:
-        """PairFiles the images of the chosen folders and say what there is."""
-        self._start(self._runs.plan, self._planned)
+        """Pair the images of the chosen folders and say what there is."""
+        self._start(plan_folders, self._planned)
 
     def run(self) -> None:
         """Do every pair that is not done yet, in processes of its own."""
         self._fresh, self._began = 0, time.monotonic()
-        self._start(self._runs.run, self._ended)
+        self._start(run_folders, self._ended, on_step=self._advance)
 
     def cancel(self) -> None:
         """Stop what is under way; what is done stays done."""
@@ -114,8 +124,6 @@ class DatasetWidget(Container):  # type: ignore[type-arg]
         self._work.cancel()
 
     def _arrange(self) -> None:
-        from superqt import QCollapsible
-
         layout = self.native.layout()
         layout.insertWidget(layout.indexOf(self.review.native), self.table)
         fold = QCollapsible("Settings", self.native)
@@ -130,39 +138,30 @@ class DatasetWidget(Container):  # type: ignore[type-arg]
         self.run_button.native.setFont(font)
         fill_width(self.message)
         align_names(self.native, [box.label for box in (*self.folders, *self.settings)])
-        self._timer = QTimer(self.native)
-        self._timer.setSingleShot(True)
-        self._timer.setInterval(_PAUSE_MS)
-        self._report_due = QTimer(self.native)
-        self._report_due.setInterval(_PAUSE_MS)
-
-    def _connect(self) -> None:
-        self.plan_button.changed.connect(self.see_plan)
-        self.run_button.changed.connect(self.run)
-        self.cancel_button.changed.connect(self.cancel)
         self.only_unsure.changed.connect(self.table.show_only_unsure)
-        self.report_button.changed.connect(self._open_report)
-        self.help.changed.connect(lambda: open_help(self.native, "batch.md"))
         # Every key that is typed is a change.
+        self._timer = timer(self.native, self._reopen, _PAUSE_MS)
         self.folders.out.changed.connect(lambda: self._timer.start())
-        self._timer.timeout.connect(self._reopen)
-        self._report_due.timeout.connect(self._await_report)
-        self.native.destroyed.connect(self._leave)
+        self._report_due = timer(self.native, self._await_report, _PAUSE_MS)
+        self.native.destroyed.connect(self._work.leave)
 
-    def _request(self) -> Request:
-        request = request_of(self.folders, self.settings, self._settings)
-        check_request(request)
-        return request
-
-    def _start(self, steps: Steps, on_end: Callable[[Any], object]) -> None:
+    def _start(
+        self,
+        function: Callable[..., Any],
+        on_end: Callable[[Any], object],
+        *,
+        on_step: Callable[[Any], object] = lambda step: None,
+        on_refusal: Callable[[str], object] | None = None,
+    ) -> None:
+        """Have something done with the chosen folders, in a process."""
         if self._work.running:
             return
         # The folder of results may just have been chosen: first see what is in it.
         if self._timer.isActive() and self._reopen():
-            self._due = (steps, on_end)
+            self._due = partial(self._start, function, on_end, on_step=on_step)
             return
         try:
-            request = self._request()
+            request = request_of(self.folders, self.settings, self._settings)
         except InputError as error:
             self._refuse(str(error))
             return
@@ -172,10 +171,13 @@ class DatasetWidget(Container):  # type: ignore[type-arg]
             self._shown_out = request.out
         self._say("Looking at the files…")
         self._work.start(
-            steps,
+            outcome_apart,
+            self._process,
+            function,
             request,
-            on_step=self._advance,
+            on_step=on_step,
             on_end=on_end,
+            on_refusal=on_refusal,
             on_cancel=self._cancelled,
         )
 
@@ -186,23 +188,15 @@ class DatasetWidget(Container):  # type: ignore[type-arg]
         elif step is not None:
             self.table.pairs.put(step.records)
             self._fresh += step.fresh
-            if self.progress.max != step.total:
-                self.progress.max = step.total
             self.progress.value = step.counts.done
             seconds = time.monotonic() - self._began
             self._say(progress_text(step.counts, step.total, self._fresh, seconds))
 
-    def _planned(self, plan: Plan | Refusal) -> None:
-        if isinstance(plan, Refusal):
-            self._refuse(plan.message)
-            return
+    def _planned(self, plan: Plan, before: str = "") -> None:
         self._keep(plan)
-        self._say(self._plan_words())
+        self._say(f"{before}{self._plan_words()}")
 
-    def _ended(self, refusal: Refusal | None) -> None:
-        if refusal is not None:
-            self._refuse(refusal.message)
-            return
+    def _ended(self, _: object) -> None:
         self._say(f"Done: {counts_text(self.table.pairs.counts)}.")
 
     def _cancelled(self) -> None:
@@ -217,7 +211,7 @@ class DatasetWidget(Container):  # type: ignore[type-arg]
     def _reopen(self) -> bool:
         """Show what an earlier run has left in the folder; return whether reading has begun."""
         self._timer.stop()
-        text = str(self.folders.out.line_edit.value).strip()
+        text = text_of(self.folders.out)
         out = Path(text)
         if self._work.running or not text or out == self._shown_out:
             return False
@@ -228,21 +222,20 @@ class DatasetWidget(Container):  # type: ignore[type-arg]
         if not (out / FOLDER).is_dir():
             return False
         self._work.start(
-            self._runs.reopen,
+            outcome_apart,
+            self._process,
+            reopen_folder,
             out,
-            on_step=lambda records: self.table.pairs.put(records or []),
-            on_end=lambda found: self._reopened(out, found),
+            on_step=lambda found: self.table.pairs.put(found if isinstance(found, list) else []),
+            on_end=partial(self._reopened, out),
             on_cancel=lambda: self._say(""),
         )
         return True
 
-    def _reopened(self, out: Path, found: Reopened | Refusal) -> None:
-        if isinstance(found, Refusal):
-            self._refuse(found.message)
-            return
+    def _reopened(self, out: Path, found: Reopened) -> None:
         self._shown_out = out
         self._keep(found.plan)
-        self._said = f"An earlier run: {counts_text(self.table.pairs.counts)}."
+        said = f"An earlier run: {counts_text(self.table.pairs.counts)}."
         if found.settings is not None:
             self._settings = found.settings
             self.folders.model.value = found.settings.model
@@ -250,17 +243,15 @@ class DatasetWidget(Container):  # type: ignore[type-arg]
         if self.folders.empty and found.folders is not None:
             self.folders.fill(found.folders)
         if self.folders.empty:
-            self._say(f"{self._said} It was not made from folders: the command goes on with it.")
+            self._say(f"{said} It was not made from folders: the command goes on with it.")
         else:
             # What is not done yet is in no record.
-            self._due = self._due or (self._runs.plan, self._planned_again)
-
-    def _planned_again(self, plan: Plan | Refusal) -> None:
-        if isinstance(plan, Refusal):
-            self._say(f"{self._said}<br>{escape(plan.message)}")
-            return
-        self._keep(plan)
-        self._say(f"{self._said}<br>{self._plan_words()}")
+            self._due = self._due or partial(
+                self._start,
+                plan_folders,
+                partial(self._planned, before=f"{said}<br>"),
+                on_refusal=lambda message: self._say(f"{said}<br>{escape(message)}"),
+            )
 
     def _keep(self, plan: Plan) -> None:
         self._plan = plan
@@ -270,25 +261,23 @@ class DatasetWidget(Container):  # type: ignore[type-arg]
 
     def _plan_words(self) -> str:
         assert self._plan is not None
-        done = sum(self.table.pairs.named(pair.name) is not None for pair in self._plan.pairs)
+        done = sum(pair.name in self.table.pairs for pair in self._plan.pairs)
         return plan_text(self._plan, done)
 
-    def _open(self, name: str) -> None:
-        record = self.table.pairs.named(name)
-        if record is not None:
-            self.review.open(record)
-
-    def _decide(self, review: Decision) -> None:
+    def _decide(self, decision: Decision) -> None:
         """Carry out what a person has decided on the open pair."""
         if self._work.running or self._plan is None:
             return
         self._say("Writing…")
-        self._work.start(self._runs.review, self._plan, review, on_end=self._decided)
+        self._work.start(
+            outcome_apart,
+            self._process,
+            decide,
+            decision,
+            on_end=self._decided,
+        )
 
-    def _decided(self, record: Record | Refusal) -> None:
-        if isinstance(record, Refusal):
-            self._refuse(record.message)
-            return
+    def _decided(self, record: Record) -> None:
         self.table.pairs.put([record])
         self.review.open(record, again=True)
         self._say(f"{counts_text(self.table.pairs.counts)}.")
@@ -296,21 +285,21 @@ class DatasetWidget(Container):  # type: ignore[type-arg]
     def _set_running(self, running: bool) -> None:
         for widget in (self.plan_button, self.run_button, self.folders, self.settings):
             widget.enabled = not running
-        self.review.allowed = not running
+        self.review.allow(not running)
         self.progress.visible = self.cancel_button.visible = running
         self.progress.value = 0
         self._offer()
         if not running and self._due is not None:
             due, self._due = self._due, None
-            self._start(*due)
-
-        if not running and self._runs.busy:
+            due()
+        if not running and self._process.busy:
             self._report_due.start()
 
     def _await_report(self) -> None:
         """Offer the report once the process that was told to stop has written it."""
-        if not self._runs.busy:
-            self._report_due.stop()
+        if self._process.busy:
+            self._report_due.start()
+        else:
             self._offer()
 
     def _offer(self) -> None:
@@ -326,11 +315,5 @@ class DatasetWidget(Container):  # type: ignore[type-arg]
         self.message.visible = bool(html)
 
     def _refuse(self, message: str) -> None:
-        from napari.utils.notifications import show_warning
-
         self._say(escape(message))
         show_warning(message)
-
-    def _leave(self) -> None:
-        self._work.leave()
-        self.review.leave()

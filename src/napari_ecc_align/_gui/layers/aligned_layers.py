@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal, get_args
 import numpy as np
 
 from ..._transform.transform import Transform
-from .apply_transform import moved_affine
+from .apply_transform import Application, moved_affine
 from .attributes import METADATA_KEY
 from .stack_snapshots import StackSnapshot
 from .world import Matrix, PixelGrid
@@ -107,7 +107,7 @@ def move_layer(
         If the transform is a homography.
     """
     # Where the layer lies now counts: it may have been dragged while the alignment ran.
-    after = moved_affine(layer, transform, reference)
+    after = moved_affine(layer, Application(transform, reference))
     before: Matrix = np.array(layer.affine.affine_matrix)
     metadata = dict(layer.metadata)
     layer.affine = after

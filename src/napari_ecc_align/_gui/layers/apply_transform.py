@@ -8,9 +8,13 @@ without touching its data.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any, Literal
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any, Literal
 
 import numpy as np
+from napari.layers import Layer
+from napari.types import LayerData
 from numpy.typing import NDArray
 
 from ..._common.errors import InputError
@@ -32,34 +36,16 @@ from .world import (
     world_change,
 )
 
-if TYPE_CHECKING:
-    from napari.layers import Layer
-    from napari.types import LayerData
-
 _RESAMPLING = Resampling()
 _AFFINE = 1e-12
 
 
-def apply_to_layer(
-    layer: Layer,
-    transform: Transform | FrameTransforms,
-    reference: PixelGrid,
-    *,
-    moving: PixelGrid | None = None,
-    inverse: bool = False,
-    resampling: Resampling = _RESAMPLING,
-    name: str | None = None,
-) -> LayerData:
-    """Return a new layer that is where a transform says, as a layer data tuple.
+@dataclass(frozen=True, eq=False)
+class Application:
+    """A transform as it is to be applied to layers.
 
-    The layer moves as the moving image does when it is laid on the reference. If it lies elsewhere
-    than the moving image, at another scale or in other units, that is taken into account.
-
-    Parameters
+    Attributes
     ----------
-    layer : napari.layers.Layer
-        Image, Labels, Points, Shapes, Vectors, Tracks or Surface, of two or more axes; the last
-        two are transformed. It is not changed.
     transform : Transform or FrameTransforms
         Maps reference pixels to moving pixels, as `align` returns it; or one such for each frame
         of a stack, for a layer that has as many frames.
@@ -72,33 +58,79 @@ def apply_to_layer(
         Bring something that lies on the reference to the moving image instead.
     resampling : Resampling
         Of images; labels are always "nearest", and 0 where they have no data.
-    name : str, optional
-        Of the new layer; that of the old one with "aligned" after it when left out.
+    """
+
+    transform: Transform | FrameTransforms
+    reference: PixelGrid
+    moving: PixelGrid | None = None
+    inverse: bool = False
+    resampling: Resampling = _RESAMPLING
+
+    def moving_grid(self, layer: Layer) -> PixelGrid:
+        """Return the moving image's pixels when this is applied to a layer."""
+        if self.moving is not None:
+            return self.moving
+        return self.reference if self.inverse else layer_grid(layer)
+
+    def change(self, layer: Layer, transform: Transform) -> Matrix:
+        """Return the matrix from where a layer lies to where one transform says, in its units."""
+        change = world_change(
+            transform, self.reference, self.moving_grid(layer), inverse=self.inverse
+        )
+        factors = _layer_factors(layer, self.reference.units)
+        own: Matrix = np.linalg.inv(factors) @ change @ factors
+        return own
+
+    def record(self, layer: Layer) -> dict[str, Any]:
+        """Return what the metadata of a layer that this made of another say of it."""
+        applied = {"applied_to": layer.name, "inverse": self.inverse}
+        if isinstance(self.transform, FrameTransforms):
+            transforms = self.transform.transforms
+            matrices = [each.matrix.tolist() for each in transforms]
+            return {**applied, "frame_matrices": matrices, "model": transforms[0].model}
+        matrix = self.transform.matrix.tolist()
+        return {**applied, "matrix": matrix, "model": self.transform.model}
+
+
+def apply_to_layer(layer: Layer, application: Application) -> LayerData:
+    """Return a new layer that is where a transform says, as a layer data tuple.
+
+    The layer moves as the moving image does when it is laid on the reference. If it lies elsewhere
+    than the moving image, at another scale or in other units, that is taken into account.
+
+    Parameters
+    ----------
+    layer : napari.layers.Layer
+        Image, Labels, Points, Shapes, Vectors, Tracks or Surface, of two or more axes; the last
+        two are transformed. It is not changed.
+    application : Application
+        The transform, and how it is to be applied.
 
     Returns
     -------
     tuple of data, dict, str
         Image and Labels come on the grid of the reference (with `inverse`, of the moving image),
         lazy and multiscale if they were; all others with the data of the same layer moved and its
-        placement as it was. All look as before.
+        placement as it was. All look as before, and are named as the layer, with "aligned" (with
+        `inverse`, "back") after it.
 
     Raises
     ------
     InputError
         If the layer cannot be transformed; the message says what to do.
     """
-    kind = layer.as_layer_data_tuple()[2] if _kind(layer) in _MOVERS else _kind(layer)
-    moving = _moving_grid(layer, reference, moving, inverse)
+    kind = type(layer).__name__.lower()
+    transform = application.transform
     common = {
-        "name": name or f"{layer.name} aligned",
-        "metadata": {**layer.metadata, METADATA_KEY: _record(layer, transform, inverse)},
+        "name": f"{layer.name} {'back' if application.inverse else 'aligned'}",
+        "metadata": {**layer.metadata, METADATA_KEY: application.record(layer)},
     }
     if isinstance(transform, FrameTransforms):
         transform.check(layer, plane_count(layer) if kind in ("image", "labels") else None)
     if kind in ("image", "labels"):
         if kind == "labels":
-            resampling = Resampling("nearest", 0)
-        data, placed = _resampled(layer, transform, reference, moving, inverse, resampling)
+            application = replace(application, resampling=Resampling("nearest", 0))
+        data, placed = _resampled(layer, application)
         return data, {**appearance(layer), **placed, **common}, kind
     if kind not in _MOVERS:
         raise InputError(
@@ -106,9 +138,7 @@ def apply_to_layer(
             "choose images, labels, points, shapes, vectors, tracks or surfaces"
         )
 
-    def change_of(one: Transform) -> Change:
-        return _data_change(layer, one, reference, moving, inverse)
-
+    change_of = partial(_data_change, layer, application)
     if isinstance(transform, FrameTransforms):
         change = transform.change(layer, change_of)
     else:
@@ -118,21 +148,15 @@ def apply_to_layer(
     return data, {**options, **changed, **common}, kind
 
 
-def _resampled(
-    layer: Layer,
-    transform: Transform | FrameTransforms,
-    reference: PixelGrid,
-    moving: PixelGrid,
-    inverse: bool,
-    resampling: Resampling,
-) -> tuple[Any, dict[str, Any]]:
+def _resampled(layer: Layer, application: Application) -> tuple[Any, dict[str, Any]]:
     """Return the data of a layer with pixels on the other grid, and where they lie."""
-    target = moving if inverse else reference
+    transform, moving = application.transform, application.moving_grid(layer)
+    target = moving if application.inverse else application.reference
     to_layer = np.linalg.inv(_layer_factors(layer, target.units) @ plane_matrix(layer))
 
     def to_own(index: tuple[int, ...]) -> Transform:
         one = transform if isinstance(transform, Transform) else transform.of_plane(layer, index)
-        here = to_layer @ _to_target(one, reference, moving, inverse)
+        here = to_layer @ _to_target(one, application, moving)
         return Transform(as_rows(here), _wide(one))
 
     multiscale = bool(layer.multiscale)
@@ -141,26 +165,19 @@ def _resampled(
         plane_count(layer),
         to_own,
         target.shape,
-        resampling,
+        application.resampling,
         multiscale=multiscale,
     )
     placed = {**stacked_placement(layer, target), "multiscale": multiscale}
     return outcome_of(steps), placed
 
 
-def moved_affine(
-    layer: Layer,
-    transform: Transform | FrameTransforms,
-    reference: PixelGrid,
-    *,
-    moving: PixelGrid | None = None,
-    inverse: bool = False,
-) -> Matrix:
+def moved_affine(layer: Layer, application: Application) -> Matrix:
     """Return the `affine` that puts a layer where a transform says, its data as they are.
 
     Parameters
     ----------
-    layer, transform, reference, moving, inverse
+    layer, application
         As in `apply_to_layer`.
 
     Returns
@@ -174,6 +191,7 @@ def moved_affine(
     InputError
         If the transform is a homography, which no affine can express, or one for each frame.
     """
+    transform = application.transform
     if isinstance(transform, FrameTransforms):
         raise InputError(
             "Each frame has a transform of its own, so no layer can be moved as a whole: "
@@ -184,9 +202,7 @@ def moved_affine(
             "A homography bends the layer's straight grid, so the layer cannot be moved as it is: "
             "resample it, or align with the affine model"
         )
-    moving = _moving_grid(layer, reference, moving, inverse)
-    change = world_change(transform, reference, moving, inverse=inverse)
-    own = _in_layer_units(layer, change, reference)
+    own = application.change(layer, transform)
     before: Matrix = np.asarray(layer.affine.affine_matrix, np.float64)
     embedded = np.eye(layer.ndim + 1)
     embedded[-3:, -3:] = own / own[2, 2]
@@ -198,39 +214,19 @@ def is_affine(transform: Transform) -> bool:
     return bool(np.abs(transform.matrix[2, :2]).max() <= _AFFINE)
 
 
-def _kind(layer: Layer) -> str:
-    return type(layer).__name__.lower()
-
-
-def _moving_grid(
-    layer: Layer, reference: PixelGrid, moving: PixelGrid | None, inverse: bool
-) -> PixelGrid:
-    if moving is not None:
-        return moving
-    return reference if inverse else layer_grid(layer)
-
-
 def _wide(transform: Transform) -> Literal["affine", "homography"]:
     return "affine" if is_affine(transform) else "homography"
 
 
-def _to_target(
-    transform: Transform, reference: PixelGrid, moving: PixelGrid, inverse: bool
-) -> Matrix:
+def _to_target(transform: Transform, application: Application, moving: PixelGrid) -> Matrix:
     """Return the matrix from a pixel of the target's grid to the world before the change."""
     matrix = as_rows(transform.matrix)
     there: Matrix
-    if inverse:
-        there = in_units(reference, moving.units) @ np.linalg.inv(matrix)
+    if application.inverse:
+        there = in_units(application.reference, moving.units) @ np.linalg.inv(matrix)
     else:
-        there = in_units(moving, reference.units) @ matrix
+        there = in_units(moving, application.reference.units) @ matrix
     return there
-
-
-def _in_layer_units(layer: Layer, change: Matrix, reference: PixelGrid) -> Matrix:
-    factors = _layer_factors(layer, reference.units)
-    own: Matrix = np.linalg.inv(factors) @ change @ factors
-    return own
 
 
 def _layer_factors(layer: Layer, units: Sequence[str]) -> Matrix:
@@ -238,13 +234,9 @@ def _layer_factors(layer: Layer, units: Sequence[str]) -> Matrix:
     return np.diag([*unit_factors(own, units), 1.0])
 
 
-def _data_change(
-    layer: Layer, transform: Transform, reference: PixelGrid, moving: PixelGrid, inverse: bool
-) -> Change:
+def _data_change(layer: Layer, application: Application, transform: Transform) -> Change:
     """Return the function that moves points of shape (..., n) in the layer's data coordinates."""
-    change = _in_layer_units(
-        layer, world_change(transform, reference, moving, inverse=inverse), reference
-    )
+    change = application.change(layer, transform)
     own = plane_matrix(layer)
     matrix = as_rows(np.linalg.inv(own) @ change @ own)
 
@@ -255,14 +247,6 @@ def _data_change(
         return there
 
     return moved
-
-
-def _record(layer: Layer, transform: Transform | FrameTransforms, inverse: bool) -> dict[str, Any]:
-    applied = {"applied_to": layer.name, "inverse": inverse}
-    if isinstance(transform, FrameTransforms):
-        matrices = [each.matrix.tolist() for each in transform.transforms]
-        return {**applied, "frame_matrices": matrices, "model": transform.transforms[0].model}
-    return {**applied, "matrix": transform.matrix.tolist(), "model": transform.model}
 
 
 def _moved_points(layer: Layer, data: Any, change: Change) -> tuple[Any, dict[str, Any]]:

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Generator
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-if TYPE_CHECKING:
-    from superqt.utils import GeneratorWorker
+from napari.qt.threading import create_worker
+from qtpy.QtCore import Qt
+from superqt.utils import GeneratorWorker
+
+from .refusal import Refusal, refusing
 
 Steps = Callable[..., Generator[Any, None, Any]]
 
@@ -20,9 +23,20 @@ class Background:
     ----------
     on_change : callable
         Called with True when work has begun and with False when it has ended.
+    on_refusal : callable, optional
+        Called with why work has come to nothing; left out, `on_end` gets the `Refusal`.
+    what : str, default: "alignment"
+        What to call the work in words.
     """
 
-    def __init__(self, on_change: Callable[[bool], object] = lambda running: None) -> None:
+    def __init__(
+        self,
+        on_change: Callable[[bool], object] = lambda running: None,
+        on_refusal: Callable[[str], object] | None = None,
+        what: str = "alignment",
+    ) -> None:
+        self._on_refusal = on_refusal
+        self._what = what
         self._worker: GeneratorWorker[Any, None, Any] | None = None
         self._on_change = on_change
         self._gone = False
@@ -31,12 +45,6 @@ class Background:
     def running(self) -> bool:
         """Whether work is under way."""
         return self._worker is not None
-
-    @property
-    def stopping(self) -> bool:
-        """Whether the work under way should end; its thread may ask."""
-        worker = self._worker
-        return self._gone or (worker is not None and worker.abort_requested)
 
     @property
     def worker(self) -> GeneratorWorker[Any, None, Any] | None:
@@ -49,6 +57,7 @@ class Background:
         *arguments: Any,
         on_step: Callable[[Any], object] = lambda step: None,
         on_end: Callable[[Any], object],
+        on_refusal: Callable[[str], object] | None = None,
         on_cancel: Callable[[], object] = lambda: None,
     ) -> None:
         """Run a generator function in a thread.
@@ -56,30 +65,30 @@ class Background:
         Parameters
         ----------
         steps : callable
-            Returns a generator; must not raise, and must yield often to be cancellable.
+            Returns a generator, which must yield often to be cancellable.
         *arguments
             Its arguments.
-        on_step, on_end, on_cancel : callable
-            Called with what it yields, with what it returns, and after a cancellation.
+        on_step, on_end : callable
+            Called with what it yields and with what it returns.
+        on_refusal : callable, optional
+            Called instead of the one that was given for all work.
+        on_cancel : callable
+            Called after a cancellation.
         """
-        from napari.qt.threading import create_worker
-        from qtpy.QtCore import Qt
-
-        made: list[Generator[Any, None, Any]] = []
+        refuse = on_refusal or self._on_refusal
+        work = refusing(lambda: steps(*arguments), self._what)
         ended = False
 
         def kept() -> Generator[Any, None, Any]:
-            made.append(steps(*arguments))
-            return (yield from made[0])
+            return (yield from work)
 
         def end(outcome: object) -> None:
             nonlocal ended
             ended = True
-            on_end(outcome)
-
-        def let_go() -> None:
-            for each in made:
-                each.close()
+            if isinstance(outcome, Refusal) and refuse is not None:
+                refuse(outcome.message)
+            else:
+                on_end(outcome)
 
         def finish() -> None:
             self._worker = None
@@ -91,18 +100,18 @@ class Background:
         worker = create_worker(kept)
         worker.yielded.connect(self._unless_gone(on_step))
         worker.returned.connect(self._unless_gone(end))
-        # In its own thread and at once, so that what the steps hold is let go. A worker that is
-        # stopped before it has begun has made none.
-        worker.aborted.connect(let_go, type=Qt.ConnectionType.DirectConnection)
+        # In its own thread and at once, so that what the steps hold is let go.
+        worker.aborted.connect(lambda: work.close(), type=Qt.ConnectionType.DirectConnection)
         worker.finished.connect(self._unless_gone(finish))
         self._worker = worker
         self._on_change(True)
         worker.start()
 
-    def cancel(self) -> None:
-        """Stop at the next step."""
+    def cancel(self) -> bool:
+        """Stop at the next step; return whether work is under way."""
         if self._worker is not None:
             self._worker.quit()
+        return self.running
 
     def leave(self) -> None:
         """Stop, and let nothing come back: Qt is about to delete the widget."""

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+import napari
 from npe2 import PluginManager
-
-if TYPE_CHECKING:
-    import napari
 
 _PLUGIN = "napari-ecc-align"
 
@@ -24,10 +22,7 @@ def docked(viewer: napari.viewer.Viewer, title: str) -> Any:
     """
     here = viewer.window.dock_widgets
     # napari's menus name it by the plugin's display name, its Python by the package.
-    for name in (_full_name(title), f"{title} ({_PLUGIN})"):
-        if name in here:
-            return here[name]
-    return None
+    return here.get(_full_name(title), here.get(f"{title} ({_PLUGIN})"))
 
 
 def open_dock(viewer: napari.viewer.Viewer, title: str, *, tabify: bool = False) -> Any:

@@ -44,7 +44,10 @@ class Keys(QObject):
     """
 
     def __init__(
-        self, form: QWidget, on_return: Callable[[], object], on_escape: Callable[[], bool]
+        self,
+        form: QWidget,
+        on_return: Callable[[], object],
+        on_escape: Callable[[], bool] = lambda: False,
     ) -> None:
         super().__init__(form)
         self._form = form

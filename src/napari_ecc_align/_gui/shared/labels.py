@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Collection
 
 from magicgui.widgets import Label
-from qtpy.QtCore import Qt, QTimer
+from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QLabel, QSizePolicy, QWidget
+
+from .rows import timer
 
 _GAP = 6
 
@@ -57,7 +59,4 @@ def align_names(form: QWidget, names: Collection[str]) -> None:
         for label in labels:
             label.setFixedWidth(width + _GAP)
 
-    timer = QTimer(form)
-    timer.setSingleShot(True)
-    timer.timeout.connect(even)
-    timer.start(0)
+    timer(form, even).start()

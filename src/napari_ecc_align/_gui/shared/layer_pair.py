@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from magicgui.widgets import ComboBox, Widget
+from napari.components import ViewerModel
+from napari.layers import Image
 
-from magicgui.widgets import ComboBox, Container, Widget
-
+from ..._common.errors import InputError
 from ..layers.attributes import is_result, layer_with_id, on_layer_changes
 from ..layers.stack_snapshots import is_stack
-
-if TYPE_CHECKING:
-    from napari.components import ViewerModel
-    from napari.layers import Image
+from .rows import Form
 
 
-class LayerPair(Container):  # type: ignore[type-arg]
+def images_in(viewer: ViewerModel) -> list[Image]:
+    """Return the image layers of a viewer."""
+    return [layer for layer in viewer.layers if isinstance(layer, Image)]
+
+
+class LayerPair(Form):
     """A reference and a moving layer, chosen from the images of a viewer.
 
     The first two images are chosen already. A choice lasts as long as its layer does, whatever
@@ -32,21 +35,40 @@ class LayerPair(Container):  # type: ignore[type-arg]
         self._viewer = viewer
         self._alone = False
         self.reference = ComboBox(
-            choices=self._images,
+            choices=lambda _: images_in(viewer),
             nullable=True,
             label="reference",
             tooltip="The image that stays where it is",
         )
         self.moving = ComboBox(
-            choices=self._images,
+            choices=lambda _: images_in(viewer),
             nullable=True,
             label="moving",
             tooltip="The image that is laid on the reference",
         )
-        super().__init__(widgets=[self.reference, self.moving, *more])
-        self.margins = (0, 0, 0, 0)
+        super().__init__(self.reference, self.moving, *more)
         on_layer_changes(viewer, self._follow)
         self._follow()
+
+    def chosen(self, *, stack_to_itself: bool = False) -> tuple[Image, Image]:
+        """Return the two layers.
+
+        Parameters
+        ----------
+        stack_to_itself : bool, default: False
+            They may be one and the same stack.
+
+        Raises
+        ------
+        InputError
+            If there are no two.
+        """
+        reference, moving = self.reference.value, self.moving.value
+        if reference is None or moving is None:
+            raise InputError("Choose two image layers: open a pair from File > Open Sample, say.")
+        if reference == moving and not (stack_to_itself and is_stack(moving)):
+            raise InputError("Reference and moving are one layer; choose two.")
+        return reference, moving
 
     def choose(self, reference: object, moving: object) -> None:
         """Choose two layers by their ids."""
@@ -55,16 +77,11 @@ class LayerPair(Container):  # type: ignore[type-arg]
             if layer in box.choices:
                 box.value = layer
 
-    def _images(self, _: object = None) -> list[Image]:
-        from napari.layers import Image
-
-        return [layer for layer in self._viewer.layers if isinstance(layer, Image)]
-
     def _follow(self, _: object = None) -> None:
         """Offer the layers there are, and fill an empty choice with the first that fits."""
         self.reference.reset_choices()
         self.moving.reset_choices()
-        candidates = [layer for layer in self._images() if not is_result(layer)]
+        candidates = [layer for layer in images_in(self._viewer) if not is_result(layer)]
         for box, other in ((self.reference, self.moving), (self.moving, self.reference)):
             free = [layer for layer in candidates if layer != other.value]
             if box.value is None and free:

@@ -5,7 +5,8 @@ An exception in a worker thread can take the whole process with it, so none leav
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -20,6 +21,15 @@ class Refusal:
     """Why a run could not be made, for the person who asked for it."""
 
     message: str
+
+
+@contextmanager
+def refusals_to(say: Callable[[str], object]) -> Iterator[None]:
+    """Hand the words of an `InputError` to a function rather than raise it."""
+    try:
+        yield
+    except InputError as error:
+        say(str(error))
 
 
 def refusing(

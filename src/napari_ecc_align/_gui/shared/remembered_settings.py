@@ -7,9 +7,12 @@ Preferences, and napari writes them to a file beside its own.
 from __future__ import annotations
 
 from contextlib import suppress
+from functools import partial
 from typing import Any
 
 from magicgui.widgets.bases import ValueWidget
+from napari.settings import get_plugin_settings
+from pydantic import ValidationError
 
 _PLUGIN = "napari-ecc-align"
 
@@ -32,29 +35,17 @@ def remember(group: str, widgets: dict[str, ValueWidget[Any]]) -> None:
     for name, widget in widgets.items():
         with suppress(ValueError, TypeError):
             widget.value = getattr(kept, name)
-        widget.changed.connect(_keeper(group, name))
+        widget.changed.connect(partial(_keep, group, name))
 
 
-def _keeper(group: str, name: str) -> Any:
-    def keep(value: object) -> None:
-        from pydantic import ValidationError
-
-        kept = _settings(group)
-        if kept is None:
-            return
-        try:
-            setattr(kept, name, value)
-        except ValidationError:
-            # Half a number that is still being typed.
-            return
-
-    return keep
+def _keep(group: str, name: str, value: object) -> None:
+    # Half a number that is still being typed, or the plugin is registered no more.
+    with suppress(ValidationError, AttributeError):
+        setattr(_settings(group), name, value)
 
 
 def _settings(group: str) -> Any:
     """Return napari's settings of a group, or None where the plugin is not registered."""
-    from napari.settings import get_plugin_settings
-
     try:
         return getattr(get_plugin_settings(_PLUGIN), group)
     except (KeyError, AttributeError):

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import partial
 
-from qtpy.QtCore import QEvent, QObject, QSize, Qt, QTimer
+from qtpy.QtCore import QEvent, QObject, QSize, Qt
 from qtpy.QtWidgets import QFrame, QScrollArea, QVBoxLayout, QWidget
+
+from .rows import timer
 
 _LEAST_HEIGHT = 60
 
@@ -38,11 +40,9 @@ class Scroll(QScrollArea):
 
     def bring(self, widget: QWidget) -> None:
         """Scroll until a widget inside is in sight, once it has been laid out."""
-        timer = QTimer(self)
-        timer.setSingleShot(True)
-        timer.timeout.connect(partial(self.ensureWidgetVisible, widget))
-        timer.timeout.connect(timer.deleteLater)
-        timer.start(0)
+        once = timer(self, partial(self.ensureWidgetVisible, widget))
+        once.timeout.connect(once.deleteLater)
+        once.start()
 
     def sizeHint(self) -> QSize:
         """Ask for room for all."""

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from magicgui.widgets import ComboBox, Container, FloatSlider, FloatSpinBox, SpinBox
+from magicgui.widgets import ComboBox, FloatSlider, FloatSpinBox, SpinBox
+from magicgui.widgets.bases import ValueWidget
+from napari.layers import Image
 
 from ..._compare.thresholding import LOCAL_METHODS, METHODS_WITH_K, THRESHOLD_METHODS, Thresholding
-
-if TYPE_CHECKING:
-    from magicgui.widgets.bases import ValueWidget
-    from napari.layers import Image
+from .rows import Form
 
 MANUAL = "by hand"
 
 
-class ThresholdSettings(Container):  # type: ignore[type-arg]
+class ThresholdSettings(Form):
     """A threshold method and, below it, just the parameters that this method has."""
 
     def __init__(self) -> None:
@@ -50,10 +49,7 @@ class ThresholdSettings(Container):  # type: ignore[type-arg]
         self.of_moving = FloatSlider(
             label="moving at", tooltip="What lies above this value is white in the moving image"
         )
-        super().__init__(
-            widgets=[self.method, self.window, self.k, self.of_reference, self.of_moving]
-        )
-        self.margins = (0, 0, 0, 0)
+        super().__init__(self.method, self.window, self.k, self.of_reference, self.of_moving)
         self.method.changed.connect(self._show_what_counts)
         self._show_what_counts()
 
