@@ -5,17 +5,13 @@ Each opens the form if it is not there yet.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from magicgui.widgets import PushButton
 
 # napari passes the viewer by the type, so it must be there at run time.
 from napari.viewer import Viewer
 
 from ..shared.docks import open_dock
-
-if TYPE_CHECKING:
-    from magicgui.widgets import PushButton
-
-    from .widget import AlignWidget
+from .widget import AlignWidget
 
 _NOTHING = "There is nothing to {} yet: align two images first."
 

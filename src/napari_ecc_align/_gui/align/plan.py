@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
+from napari.layers import Image
 
 from ..layers.aligned_layers import Output
 from ..layers.world import PixelGrid, layer_grid, start_between, unit_factors, units_note
 from ..runs.frame_choice import FrameChoice
 from .stack_form import describe_stack
-
-if TYPE_CHECKING:
-    from napari.layers import Image
 
 _LARGE = 2**27
 _SAME_SIZE = 1e-3

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from magicgui.widgets import ComboBox, Container, PushButton
+from napari.components import ViewerModel
+from napari.layers import Layer, Points
 
 from ..._common.errors import InputError
 from ..._transform.points import transform_from_points
@@ -17,10 +19,6 @@ from ..layers.regions import region_in_view
 from ..layers.snapshots import LayerSnapshot
 from ..layers.stack_snapshots import StackSnapshot
 from ..layers.world import as_rows, plane_matrix, start_between, unit_factors
-
-if TYPE_CHECKING:
-    from napari.components import ViewerModel
-    from napari.layers import Layer, Points
 
 EVERYWHERE = "everywhere"
 VIEW = "the current view"

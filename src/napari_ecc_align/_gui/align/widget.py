@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
+import napari
 from magicgui.widgets import ComboBox, Container, Label, ProgressBar, PushButton
+from napari.layers import Image
 
 from ..._align.progress import Progress
 from ..._common.errors import InputError
+from ..._compare.inspection import Inspection
 from ..._transform.transform import MOTION_MODELS
 from ..layers.snapshots import snapshot
 from ..layers.stack_snapshots import is_stack, single_frame, stack_snapshot
@@ -29,12 +30,6 @@ from .preview import Preview
 from .region_and_start import RegionAndStartForm
 from .settings import SettingsForm
 from .stack_form import StackForm
-
-if TYPE_CHECKING:
-    import napari
-    from napari.layers import Image
-
-    from ..._compare.inspection import Inspection
 
 _PER_MILLE = 1000
 _BUTTON_HEIGHT = 36

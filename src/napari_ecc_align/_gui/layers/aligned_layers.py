@@ -4,18 +4,16 @@ from __future__ import annotations
 
 import weakref
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal, get_args
+from typing import Any, Literal, get_args
 
 import numpy as np
+from napari.layers import Layer
 
 from ..._transform.transform import Transform
 from .apply_transform import moved_affine
 from .attributes import METADATA_KEY
 from .stack_snapshots import StackSnapshot
 from .world import Matrix, PixelGrid
-
-if TYPE_CHECKING:
-    from napari.layers import Layer
 
 LayerTuple = tuple[Any, dict[str, Any], str]
 

@@ -8,9 +8,11 @@ without touching its data.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 import numpy as np
+from napari.layers import Layer
+from napari.types import LayerData
 from numpy.typing import NDArray
 
 from ..._common.errors import InputError
@@ -31,10 +33,6 @@ from .world import (
     unit_factors,
     world_change,
 )
-
-if TYPE_CHECKING:
-    from napari.layers import Layer
-    from napari.types import LayerData
 
 _RESAMPLING = Resampling()
 _AFFINE = 1e-12

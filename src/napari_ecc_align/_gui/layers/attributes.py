@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-if TYPE_CHECKING:
-    from napari.components import ViewerModel
-    from napari.layers import Layer
+from napari.components import ViewerModel
+from napari.layers import Layer
 
 METADATA_KEY = "napari-ecc-align"
 """Where a layer's metadata hold what this plugin has to say of it."""

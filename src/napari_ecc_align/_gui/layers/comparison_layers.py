@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+from napari.layers import Layer
+from napari.utils import DirectLabelColormap
 
 from ..._compare.binary import COLOURS
 from ..._compare.inspection import Inspection
@@ -12,10 +14,6 @@ from .aligned_layers import LayerTuple, aligned_layer
 from .attributes import METADATA_KEY
 from .snapshots import LayerSnapshot
 from .stack_snapshots import StackSnapshot
-
-if TYPE_CHECKING:
-    from napari.layers import Layer
-    from napari.utils import DirectLabelColormap
 
 # One with a sign is neutral in the middle.
 _ABSOLUTE, _SIGNED = "gray", "PiYG"

@@ -4,17 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+from napari.layers import Layer
 
 from ..._common.errors import InputError
 from .lazy_planes import plane_of
 from .regions import Mask, Region, painted_pixels, painted_region, region_of
 from .world import PixelGrid, grid_record
-
-if TYPE_CHECKING:
-    from napari.layers import Layer
 
 
 @dataclass(frozen=True, eq=False)

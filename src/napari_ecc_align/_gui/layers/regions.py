@@ -9,9 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+from napari.components import ViewerModel
+from napari.layers import Labels, Layer, Shapes
 from numpy.typing import NDArray
 
 from ..._common.errors import InputError
@@ -31,10 +33,6 @@ from .world import (
     plane_matrix,
     unit_factors,
 )
-
-if TYPE_CHECKING:
-    from napari.components import ViewerModel
-    from napari.layers import Labels, Layer, Shapes
 
 _AREAS = ("rectangle", "ellipse", "polygon")
 # Larger masks are made only where they are looked at.

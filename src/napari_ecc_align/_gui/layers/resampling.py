@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Generator, Sequence
 from itertools import product
 from math import prod
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+from napari.layers import Layer
 
 from ..._align.progress import Progress
 from ..._images.sources import is_lazy
@@ -15,9 +16,6 @@ from ..._images.warping import Resampling, warp
 from ..._transform.transform import Transform
 from .lazy_planes import plane_at_level
 from .world import Matrix, PixelGrid
-
-if TYPE_CHECKING:
-    from napari.layers import Layer
 
 
 def resample_steps(

@@ -4,18 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+from napari.components import ViewerModel
+from napari.layers import Image, Layer
 
 from ..._common.errors import InputError
 from .attributes import appearance, plane_count
 from .lazy_planes import plane_at_level
 from .world import PixelGrid, grid_record, layer_grid, unit_factors
-
-if TYPE_CHECKING:
-    from napari.components import ViewerModel
-    from napari.layers import Image, Layer
 
 
 @dataclass(frozen=True, eq=False)

@@ -8,9 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Generator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+from napari.components import ViewerModel
+from napari.layers import Image
 
 from ..._align.progress import Progress
 from ..._common.errors import InputError
@@ -21,10 +23,6 @@ from .lazy_planes import plane_of
 from .resampling import resample_steps, stacked_placement
 from .snapshots import LayerSnapshot, snapshot
 from .world import PixelGrid, own_placement
-
-if TYPE_CHECKING:
-    from napari.components import ViewerModel
-    from napari.layers import Image
 
 
 @dataclass(frozen=True, eq=False)

@@ -13,17 +13,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+from napari.layers import Layer
 from numpy.typing import ArrayLike, NDArray
 
 from ..._common.errors import InputError
 from ..._transform.axes import SWAP
 from ..._transform.transform import Transform
-
-if TYPE_CHECKING:
-    from napari.layers import Layer
 
 Matrix = NDArray[np.float64]
 

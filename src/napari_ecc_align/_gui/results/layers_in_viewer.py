@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+from napari.components import ViewerModel
+from napari.layers import Layer
 
 from ..layers.aligned_layers import LayerTuple
 from ..layers.attributes import layer_with_id
 from ..layers.comparison_layers import renew
 from ..runs.task import LayerIds
-
-if TYPE_CHECKING:
-    from napari.components import ViewerModel
-    from napari.layers import Layer
 
 _PLACEMENT = ("scale", "translate", "rotate", "shear", "affine", "units", "axis_labels")
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
+import napari
 from magicgui.widgets import Container
 
 from ..._common.errors import InputError
@@ -21,9 +21,6 @@ from .layers_in_viewer import ResultLayers
 from .verdict_table import VerdictTable
 from .view_switch import ViewSwitch
 from .views import Blink
-
-if TYPE_CHECKING:
-    import napari
 
 # Of red, green and blue together.
 _MIDDLE = 384

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+from napari.types import LayerData
 
 from ..._common.errors import InputError
 from ..._verdict.result import AlignmentResult
 from ..layers.attributes import METADATA_KEY
 from ..layers.world import PixelGrid
-
-if TYPE_CHECKING:
-    from napari.types import LayerData
 
 # Arrows of a usual length cover this share of the image.
 _VISIBLE = 1 / 25

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from typing import TYPE_CHECKING
+
+from magicgui.widgets import ComboBox
+from napari.components import ViewerModel
+from napari.layers import Layer
 
 from ..._common.errors import InputError
 from ..._compare.inspection import Inspection
@@ -20,11 +23,6 @@ from .layers_in_viewer import ResultLayers
 from .pictures import Pictures, picture_steps
 from .residual_layer import residual_layer
 from .views import VIEWS, drawn_together, show_only
-
-if TYPE_CHECKING:
-    from magicgui.widgets import ComboBox
-    from napari.components import ViewerModel
-    from napari.layers import Layer
 
 _ALIGNED = "aligned"
 _PICTURES = ("overlay", "checkerboard")

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Literal, get_args
+from typing import Literal, get_args
 
+from napari.layers import Layer
 from qtpy.QtCore import QObject, QTimer
-
-if TYPE_CHECKING:
-    from napari.layers import Layer
 
 View = Literal[
     "binary difference", "difference", "aligned", "overlay", "checkerboard", "residuals"
