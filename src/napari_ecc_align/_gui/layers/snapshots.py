@@ -11,7 +11,7 @@ from napari.components import ViewerModel
 from napari.layers import Image, Layer
 
 from ..._common.errors import InputError
-from .attributes import appearance, plane_count
+from .attributes import appearance, levels_of, plane_count
 from .lazy_planes import plane_at_level
 from .world import PixelGrid, grid_record, layer_grid, unit_factors
 
@@ -46,11 +46,6 @@ class LayerSnapshot:
     index: tuple[int, ...]
     origin: dict[str, Any]
 
-    @property
-    def placement(self) -> dict[str, Any]:
-        """Keywords that put another layer of the same grid at the same place in the world."""
-        return self.grid.placement
-
 
 def snapshot(layer: Image, viewer: ViewerModel) -> LayerSnapshot:
     """Take what a run needs of an image layer: the plane on show.
@@ -61,7 +56,7 @@ def snapshot(layer: Image, viewer: ViewerModel) -> LayerSnapshot:
         If the layer shows other axes than its last two.
     """
     index = shown_index(layer, viewer)
-    planes = planes_at(layer, index)
+    planes = [plane_at_level(level, index, plane_count(layer)) for level in levels_of(layer)]
     return LayerSnapshot(
         name=layer.name,
         data=planes[0],
@@ -97,13 +92,6 @@ def shown_index(layer: Layer, viewer: ViewerModel) -> tuple[int, ...]:
     return tuple(int(number) for number in np.clip(place, 0, count - 1))
 
 
-def planes_at(layer: Image, index: tuple[int, ...]) -> list[Any]:
-    """Return one plane at every size that a layer has, full resolution first; perhaps lazy."""
-    # numpy would silently take the coarsest level of a multiscale layer.
-    levels = list(layer.data) if layer.multiscale else [layer.data]
-    return [plane_at_level(level, index, plane_count(layer)) for level in levels]
-
-
 def layer_origin(layer: Layer, index: Sequence[int] = ()) -> dict[str, Any]:
     """Return where a layer's pixels came from, in plain values.
 
@@ -114,17 +102,16 @@ def layer_origin(layer: Layer, index: Sequence[int] = ()) -> dict[str, Any]:
     index : sequence of int
         Which plane of it, one number per leading axis.
     """
-    finest = layer.data[0] if layer.multiscale else layer.data
-    source = layer.source
+    levels, source = levels_of(layer), layer.source
     return {
         "name": layer.name,
         "path": None if source.path is None else str(source.path),
         "reader": source.reader_plugin,
         "sample": None if source.sample is None else list(source.sample),
-        "shape": [int(length) for length in finest.shape],
-        "dtype": str(finest.dtype),
+        "shape": [int(length) for length in levels[0].shape],
+        "dtype": str(levels[0].dtype),
         "rgb": bool(layer.rgb),
-        "levels": len(layer.data) if layer.multiscale else 1,
+        "levels": len(levels),
         "index": [int(number) for number in index],
         "grid": grid_record(layer_grid(layer)),
     }

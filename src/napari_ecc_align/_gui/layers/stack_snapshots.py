@@ -10,7 +10,6 @@ from collections.abc import Generator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
 from napari.components import ViewerModel
 from napari.layers import Image
 
@@ -18,11 +17,11 @@ from ..._align.progress import Progress
 from ..._common.errors import InputError
 from ..._images.warping import Resampling
 from ..._transform.transform import Transform
-from .attributes import plane_count
+from .attributes import levels_of, plane_count
 from .lazy_planes import plane_of
 from .resampling import resample_steps, stacked_placement
 from .snapshots import LayerSnapshot, snapshot
-from .world import PixelGrid, own_placement
+from .world import PixelGrid, data_matrix, own_placement
 
 
 @dataclass(frozen=True, eq=False)
@@ -155,7 +154,7 @@ def stack_snapshot(
         raise InputError(f"axis must be one of {long} for {layer.name!r}, not {axis}")
     return StackSnapshot(
         shown=snapshot(layer, viewer),
-        levels=tuple(layer.data) if layer.multiscale else (layer.data,),
+        levels=tuple(levels_of(layer)),
         leading=leading,
         axis=chosen,
         placement=own_placement(layer) if target is None else stacked_placement(layer, target),
@@ -164,8 +163,5 @@ def stack_snapshot(
 
 
 def _frame_places(layer: Image, axis: int) -> tuple[float, float]:
-    first = np.zeros(layer.ndim)
-    second = first.copy()
-    second[axis] = 1
-    start = float(layer.data_to_world(first)[axis])
-    return start, float(layer.data_to_world(second)[axis]) - start
+    matrix = data_matrix(layer)
+    return float(matrix[axis, -1]), float(matrix[axis, axis])

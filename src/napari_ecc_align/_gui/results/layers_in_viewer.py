@@ -11,9 +11,8 @@ from napari.layers import Layer
 from ..layers.aligned_layers import LayerTuple
 from ..layers.attributes import layer_with_id
 from ..layers.comparison_layers import renew
+from ..layers.world import own_placement
 from ..runs.task import LayerIds
-
-_PLACEMENT = ("scale", "translate", "rotate", "shear", "affine", "units", "axis_labels")
 
 
 class ResultLayers:
@@ -116,7 +115,7 @@ class ResultLayers:
     def _renewal(self, layer: Layer) -> Callable[[], None]:
         identity = layer.unique_id
         data = layer.data
-        options = {name: getattr(layer, name) for name in _PLACEMENT}
+        options = own_placement(layer)
         # napari empties the dict that a layer has when it is given another.
         options["metadata"] = dict(layer.metadata)
         if hasattr(layer, "contrast_limits"):

@@ -148,8 +148,8 @@ class ResultPanel(Container):  # type: ignore[type-arg]
     def _move(self, run: FinishedRun) -> None:
         layer = layer_with_id(self._viewer, run.task.layer_ids[1])
         if layer is not None:
-            move = move_layer(layer, run.transforms[0], run.task.reference.grid, run.record())
-            self._layers.on_undo(move.undo)
+            grid = run.task.reference.grid
+            self._layers.on_undo(move_layer(layer, run.transforms[0], grid, run.record()))
 
     def _set_blinking(self, wanted: bool) -> None:
         run = self.run
