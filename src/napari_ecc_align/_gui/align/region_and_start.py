@@ -14,11 +14,11 @@ from ..._common.errors import InputError
 from ..._transform.points import transform_from_points
 from ..._transform.transform import Transform
 from ..layers.attributes import is_result, on_layer_changes
-from ..layers.frame_regions import Regions, constant, region_at, regions_of_frames
+from ..layers.frame_regions import Regions, constant, regions_of_frames
 from ..layers.regions import region_in_view
 from ..layers.snapshots import LayerSnapshot
 from ..layers.stack_snapshots import StackSnapshot
-from ..layers.world import as_rows, plane_matrix, start_between, unit_factors
+from ..layers.world import as_rows, in_units, layer_grid, start_between
 
 EVERYWHERE = "everywhere"
 VIEW = "the current view"
@@ -111,8 +111,6 @@ class RegionAndStartForm(Container):  # type: ignore[type-arg]
             return None
         if chosen == VIEW:
             return constant(region_in_view(self._viewer))
-        if axis is None:
-            return constant(region_at(chosen, index))
         return regions_of_frames(chosen, index, axis)
 
     def region_note(self) -> str | None:
@@ -175,9 +173,8 @@ def _kind(layer: Layer) -> str:
 
 def _in_pixels(points: Points, image: LayerSnapshot) -> np.ndarray:
     """Return a Points layer's (x, y) in the pixels of an image, wherever both lie."""
-    units = tuple(str(unit) for unit in points.units)[-2:]
-    factors = np.diag([*unit_factors(units, image.grid.units), 1.0])
-    to_pixels = np.linalg.inv(image.grid.matrix) @ factors @ plane_matrix(points)
+    own = in_units(layer_grid(points), image.grid.units)
+    to_pixels = np.linalg.inv(image.grid.matrix) @ own
     places = as_rows(to_pixels)
     flat = np.asarray(points.data, np.float64)[:, -2:][:, ::-1]
     mapped: np.ndarray = flat @ places[:2, :2].T + places[:2, 2]

@@ -8,11 +8,9 @@ from dataclasses import dataclass
 from importlib.resources import files
 from typing import Any
 
-import numpy as np
-
-from ..layers.frame_regions import PaintedFrames, Regions
+from ..layers.regions import polygons_on
 from ..layers.stack_snapshots import StackSnapshot
-from ..layers.world import PixelGrid, unit_factors
+from ..layers.world import PixelGrid
 from .task import Task
 
 _TIFF = (".tif", ".tiff", ".lsm")
@@ -79,7 +77,7 @@ def align_script(task: Task, *, compared: bool) -> str:
         "moving": (frames, task.moving.grid),
     }
     masks = {
-        f"{role}_mask": _mask_lines(regions, *sides[role])
+        f"{role}_mask": _mask_lines(regions.record, *sides[role])
         for role, regions in task.regions.items()
     }
     # Nothing of it is HTML.
@@ -157,46 +155,43 @@ def _stack_source(frames: StackSnapshot) -> ImageSource:
     return image_source({**frames.shown.origin, "index": index})
 
 
-def _mask_lines(regions: Regions, image: str, grid: PixelGrid) -> list[str]:
-    """Return lines of which the last one is an expression for a mask, or one for each frame."""
-    if isinstance(regions, PaintedFrames):
-        note = (
-            f"# not 0 where a pixel of {image} counts, of the same shape: put your own file here"
-        )
-        return [note, f"np.load({regions.record['name'] + '.npy'!r})"]
-    plane = f"{image}[0]" if image in ("frames", "references") else image
-    if len(regions.drawn) == 1:
-        return [_mask_expression(plane, regions.record, grid)]
-    drawn = [
-        f"    {frame}: {_mask_expression(plane, region.record, grid)},"
-        for frame, region in regions.drawn.items()
-    ]
-    chosen = "drawn[min(drawn, key=lambda at: abs(at - number))]"
-    return ["drawn = {", *drawn, "}", f"[{chosen} for number in range(len({image}))]"]
-
-
-def _mask_expression(image: str, region: Mapping[str, Any], grid: PixelGrid) -> str:
-    """Return what yields the mask of a region on an image's pixels.
+def _mask_lines(record: Mapping[str, Any], image: str, grid: PixelGrid) -> list[str]:
+    """Return lines of which the last one is an expression for a mask, or one for each frame.
 
     Parameters
     ----------
+    record : mapping
+        From `Regions.record`.
     image : str
-        What yields the image in the script.
-    region : mapping
-        From `Region.record`.
+        What yields the image, or the stack, in the script.
     grid : PixelGrid
         The image's pixels.
     """
+    if record["kind"] == "pixels" and "index" not in record:
+        note = (
+            f"# not 0 where a pixel of {image} counts, of the same shape: put your own file here"
+        )
+        return [note, _mask_expression(image, record, grid)]
+    plane = f"{image}[0]" if image in ("frames", "references") else image
+    drawn = {
+        frame: _mask_expression(plane, region, grid)
+        for frame, region in record.get("frames", {0: record}).items()
+    }
+    if len(drawn) == 1:
+        return [*drawn.values()]
+    lines = [f"    {frame}: {mask}," for frame, mask in drawn.items()]
+    chosen = "drawn[min(drawn, key=lambda at: abs(at - number))]"
+    return ["drawn = {", *lines, "}", f"[{chosen} for number in range(len({image}))]"]
+
+
+def _mask_expression(image: str, region: Mapping[str, Any], grid: PixelGrid) -> str:
+    """Return what yields the mask of a region on an image's pixels."""
     if "polygons" not in region:
         return f"np.load({region['name'] + '.npy'!r})"
-    units = region["units"]
-    factors = np.ones(2) if units is None else unit_factors(units, grid.units)
-    back = np.linalg.inv(grid.matrix)
-    parts = []
-    for polygon in region["polygons"]:
-        vertices = (np.array(polygon) * factors) @ back[:2, :2].T + back[:2, 2]
-        parts.append(f"polygon_mask({image}.shape[:2], {vertices.tolist()!r})")
-    return " | ".join(parts)
+    return " | ".join(
+        f"polygon_mask({image}.shape[:2], {vertices.tolist()!r})"
+        for vertices in polygons_on(grid.matrix, grid.units, region)
+    )
 
 
 def _from_sample(key: str, layer_name: str) -> ImageSource | None:

@@ -59,7 +59,7 @@ class Task:
         What was chosen.
     initial : Transform or None
         Where the search begins.
-    reference_regions, moving_regions : FrameRegions, PaintedFrames or None
+    reference_regions, moving_regions : Regions or None
         Where what a frame is aligned to, and the frame, are compared; None is everywhere.
     choice : FrameChoice or None
         What is to happen to the frames; None of a single image.
