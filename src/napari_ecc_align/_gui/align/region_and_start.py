@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 from magicgui.widgets import ComboBox, Container, PushButton
 from napari.components import ViewerModel
-from napari.layers import Layer, Points
+from napari.layers import Labels, Layer, Points, Shapes
 
 from ..._common.errors import InputError
 from ..._transform.points import transform_from_points
@@ -50,7 +49,6 @@ class RegionAndStartForm(Container):  # type: ignore[type-arg]
         )
         self.start = ComboBox(
             choices=[AS_THEY_LIE, POINTS],
-            value=AS_THEY_LIE,
             label="start",
             tooltip="Where the search begins: as the layers lie in the viewer, or from two or "
             "more places marked in both images",
@@ -81,8 +79,8 @@ class RegionAndStartForm(Container):  # type: ignore[type-arg]
 
     def regions(
         self, reference: LayerSnapshot, moving: StackSnapshot, *, frames: bool, many: bool
-    ) -> tuple[Regions | None, Regions | None]:
-        """Return where each frame, and what it is aligned to, is compared; None is everywhere.
+    ) -> dict[str, Regions]:
+        """Return where each frame, and what it is aligned to, is compared, if not everywhere.
 
         Parameters
         ----------
@@ -95,20 +93,24 @@ class RegionAndStartForm(Container):  # type: ignore[type-arg]
         many : bool
             Whether the reference is a stack too, such as the moving one itself.
 
+        Returns
+        -------
+        dict of str to Regions
+            By "reference" and "moving".
+
         Raises
         ------
         InputError
             If a region marks nothing.
         """
         axis = moving.axis if frames else None
-        return (
-            self._regions(self.region.value, reference.index, axis if many else None),
-            self._regions(self.moving_region.value, moving.shown.index, axis),
+        sides = (
+            ("reference", self.region.value, reference.index, axis if many else None),
+            ("moving", self.moving_region.value, moving.shown.index, axis),
         )
+        return {role: self._regions(*side) for role, *side in sides if side[0] != EVERYWHERE}
 
-    def _regions(self, chosen: Any, index: tuple[int, ...], axis: int | None) -> Regions | None:
-        if chosen == EVERYWHERE:
-            return None
+    def _regions(self, chosen: Any, index: tuple[int, ...], axis: int | None) -> Regions:
         if chosen == VIEW:
             return constant(region_in_view(self._viewer))
         return regions_of_frames(chosen, index, axis)
@@ -142,13 +144,14 @@ class RegionAndStartForm(Container):  # type: ignore[type-arg]
         return transform_from_points(_in_pixels(first, reference), _in_pixels(second, moving))
 
     def _areas(self, _: object = None) -> list[Any]:
-        return [EVERYWHERE, VIEW, *self._of_kind(lambda layer: _kind(layer) in _AREAS)]
+        return [EVERYWHERE, VIEW, *self._of_kind(Shapes, Labels)]
 
     def _points(self, _: object = None) -> list[Points]:
-        return self._of_kind(lambda layer: _kind(layer) == "Points")
+        return self._of_kind(Points)
 
-    def _of_kind(self, wanted: Callable[[Layer], bool]) -> list[Any]:
-        return [layer for layer in self._viewer.layers if wanted(layer) and not is_result(layer)]
+    def _of_kind(self, *kinds: type[Layer]) -> list[Any]:
+        here = (layer for layer in self._viewer.layers if isinstance(layer, kinds))
+        return [layer for layer in here if not is_result(layer)]
 
     def _follow(self, _: object = None) -> None:
         for box in (self.region, self.moving_region, self.reference_points, self.moving_points):
@@ -162,13 +165,6 @@ class RegionAndStartForm(Container):  # type: ignore[type-arg]
         wanted = self.start.value == POINTS
         self.reference_points.visible = self.moving_points.visible = wanted
         self._follow()
-
-
-_AREAS = ("Shapes", "Labels")
-
-
-def _kind(layer: Layer) -> str:
-    return type(layer).__name__
 
 
 def _in_pixels(points: Points, image: LayerSnapshot) -> np.ndarray:

@@ -8,11 +8,9 @@ without touching its data.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
-from napari.layers import Layer
-from napari.types import LayerData
 from numpy.typing import NDArray
 
 from ..._common.errors import InputError
@@ -33,6 +31,10 @@ from .world import (
     unit_factors,
     world_change,
 )
+
+if TYPE_CHECKING:
+    from napari.layers import Layer
+    from napari.types import LayerData
 
 _RESAMPLING = Resampling()
 _AFFINE = 1e-12

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -55,16 +54,28 @@ def snapshot(layer: Image, viewer: ViewerModel) -> LayerSnapshot:
     InputError
         If the layer shows other axes than its last two.
     """
-    index = shown_index(layer, viewer)
-    planes = [plane_at_level(level, index, plane_count(layer)) for level in levels_of(layer)]
+    index, grid = shown_index(layer, viewer), layer_grid(layer)
+    levels, source = levels_of(layer), layer.source
+    planes = [plane_at_level(level, index, plane_count(layer)) for level in levels]
     return LayerSnapshot(
         name=layer.name,
         data=planes[0],
         source=planes if len(planes) > 1 else planes[0],
-        grid=layer_grid(layer),
+        grid=grid,
         display=appearance(layer),
         index=index,
-        origin=layer_origin(layer, index),
+        origin={
+            "name": layer.name,
+            "path": None if source.path is None else str(source.path),
+            "reader": source.reader_plugin,
+            "sample": None if source.sample is None else list(source.sample),
+            "shape": [int(length) for length in levels[0].shape],
+            "dtype": str(levels[0].dtype),
+            "rgb": bool(layer.rgb),
+            "levels": len(levels),
+            "index": list(index),
+            "grid": grid_record(grid),
+        },
     )
 
 
@@ -90,28 +101,3 @@ def shown_index(layer: Layer, viewer: ViewerModel) -> tuple[int, ...]:
     count = np.array(plane_count(layer))
     place = np.round(layer.world_to_data(point)).astype(int)[: layer.ndim - 2]
     return tuple(int(number) for number in np.clip(place, 0, count - 1))
-
-
-def layer_origin(layer: Layer, index: Sequence[int] = ()) -> dict[str, Any]:
-    """Return where a layer's pixels came from, in plain values.
-
-    Parameters
-    ----------
-    layer : napari.layers.Image
-        The layer.
-    index : sequence of int
-        Which plane of it, one number per leading axis.
-    """
-    levels, source = levels_of(layer), layer.source
-    return {
-        "name": layer.name,
-        "path": None if source.path is None else str(source.path),
-        "reader": source.reader_plugin,
-        "sample": None if source.sample is None else list(source.sample),
-        "shape": [int(length) for length in levels[0].shape],
-        "dtype": str(levels[0].dtype),
-        "rgb": bool(layer.rgb),
-        "levels": len(levels),
-        "index": [int(number) for number in index],
-        "grid": grid_record(layer_grid(layer)),
-    }

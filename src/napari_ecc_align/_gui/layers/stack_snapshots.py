@@ -125,18 +125,17 @@ def is_stack(layer: Image) -> bool:
 
 
 def stack_snapshot(
-    layer: Image, viewer: ViewerModel, *, axis: int | None = None, target: PixelGrid | None = None
+    layer: Image, viewer: ViewerModel, *, target: PixelGrid | None = None
 ) -> StackSnapshot:
     """Take what a run needs of a stack.
 
     Parameters
     ----------
     layer : napari.layers.Image
-        Of three or more axes.
+        Of three or more axes; its frames follow each other along the first one before the
+        plane's that is longer than 1.
     viewer : napari.components.ViewerModel
         Which planes are on show.
-    axis : int, optional
-        Which leading axis to follow; the first one that is longer than 1 when left out.
     target : PixelGrid, optional
         Where the aligned stack is to lie; on the stack itself when left out.
 
@@ -146,22 +145,15 @@ def stack_snapshot(
         If the layer is no stack, or shows other axes than its last two.
     """
     leading = plane_count(layer)
-    long = [number for number, length in enumerate(leading) if length > 1]
-    if not long:
+    if not is_stack(layer):
         raise InputError(f"{layer.name!r} is a single image, not a stack")
-    chosen = long[0] if axis is None else axis
-    if chosen not in long:
-        raise InputError(f"axis must be one of {long} for {layer.name!r}, not {axis}")
+    axis = next(number for number, length in enumerate(leading) if length > 1)
+    matrix = data_matrix(layer)
     return StackSnapshot(
         shown=snapshot(layer, viewer),
         levels=tuple(levels_of(layer)),
         leading=leading,
-        axis=chosen,
+        axis=axis,
         placement=own_placement(layer) if target is None else stacked_placement(layer, target),
-        frame_places=_frame_places(layer, chosen),
+        frame_places=(float(matrix[axis, -1]), float(matrix[axis, axis])),
     )
-
-
-def _frame_places(layer: Image, axis: int) -> tuple[float, float]:
-    matrix = data_matrix(layer)
-    return float(matrix[axis, -1]), float(matrix[axis, axis])

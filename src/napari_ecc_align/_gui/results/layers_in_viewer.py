@@ -69,24 +69,25 @@ class ResultLayers:
                 self._renewed.add(old.unique_id)
             renew(old, data, options)
             return old
-        if old is not None:
-            self._drop(old, (pair, role))
+        self.remove_role(pair, role)
         new: Layer = self._viewer.add_layer(Layer.create(data, options, kind))
         self._ids[pair, role] = new.unique_id
         self._own.add(new.unique_id)
         # By its id alone: a layer that a person removes is to be let go.
         identity = new.unique_id
-        self._steps_back.append(lambda: self._remove_by_id(identity))
+
+        def take_away() -> None:
+            still = layer_with_id(self._viewer, identity)
+            if still is not None:
+                self._viewer.layers.remove(still)
+
+        self._steps_back.append(take_away)
         return new
 
     def remove(self, pair: LayerIds) -> None:
         """Remove all layers of a pair."""
-        for key in [key for key in self._ids if key[0] == pair]:
-            layer = layer_with_id(self._viewer, self._ids[key])
-            if layer is not None:
-                self._drop(layer, key)
-            else:
-                del self._ids[key]
+        for role in [role for owner, role in self._ids if owner == pair]:
+            self.remove_role(pair, role)
 
     def remove_role(self, pair: LayerIds, role: str) -> None:
         """Remove a pair's layer of one role, if it is still there."""
@@ -129,17 +130,9 @@ class ResultLayers:
 
         return restore
 
-    def _remove_by_id(self, identity: object) -> None:
-        layer = layer_with_id(self._viewer, identity)
-        if layer is not None:
-            self._viewer.layers.remove(layer)
-
 
 def _alike(layer: Layer, data: Any, options: dict[str, Any]) -> bool:
     """Return whether a layer can take new data, rather than be replaced."""
-    many = bool(options.get("multiscale", False))
-    return (
-        getattr(layer, "rgb", False) == options.get("rgb", False)
-        and getattr(layer, "multiscale", False) == many
-        and layer.ndim == len(options["scale"])
-    )
+    kinds = ("rgb", "multiscale")
+    alike = all(getattr(layer, kind, False) == options.get(kind, False) for kind in kinds)
+    return alike and layer.ndim == len(options["scale"])
