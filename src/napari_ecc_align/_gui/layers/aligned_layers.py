@@ -13,7 +13,7 @@ from ..._transform.transform import Transform
 from .apply_transform import moved_affine
 from .attributes import METADATA_KEY
 from .stack_snapshots import StackSnapshot
-from .world import PixelGrid
+from .world import Matrix, PixelGrid
 
 LayerTuple = tuple[Any, dict[str, Any], str]
 
@@ -80,7 +80,7 @@ def move_layer(
     """
     # Where the layer lies now counts: it may have been dragged while the alignment ran.
     after = moved_affine(layer, transform, reference)
-    before = np.array(layer.affine.affine_matrix)
+    before: Matrix = np.array(layer.affine.affine_matrix)
     metadata = dict(layer.metadata)
     layer.affine = after
     layer.metadata = {**metadata, METADATA_KEY: {**provenance, "moved": {"from": before.tolist()}}}
