@@ -173,7 +173,6 @@ def test_time_and_depth(viewer, frames):
     _, outcome = run(task_of(stack))
     assert outcome.data.shape == data.shape
     assert agrees(outcome.data[3, 0], frames[0])
-    assert len(stack_snapshot(layer, viewer, axis=1)) == 2
 
 
 def test_channels_follow_the_one_on_show(viewer, frames):
@@ -202,8 +201,6 @@ def test_what_is_no_stack_is_refused(viewer, frames):
         stack_snapshot(single, viewer)
     stack = viewer.add_image(frames)
     assert is_stack(stack)
-    with pytest.raises(InputError, match="axis must be one of"):
-        stack_snapshot(stack, viewer, axis=1)
     with pytest.raises(InputError, match="frame by frame"):
         FrameChoice("no choice", "one transform for all", "first")
     assert layer_grid(stack).shape == SHAPE

@@ -5,19 +5,14 @@ Each opens the form if it is not there yet.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from magicgui.widgets import CheckBox, PushButton
+from napari.utils.notifications import show_warning
 
 # napari passes the viewer by the type, so it must be there at run time.
 from napari.viewer import Viewer
 
 from ..shared.docks import open_dock
-
-if TYPE_CHECKING:
-    from magicgui.widgets import PushButton
-
-    from .widget import AlignWidget
-
-_NOTHING = "There is nothing to {} yet: align two images first."
+from .widget import AlignWidget
 
 
 def align_now(viewer: Viewer) -> None:
@@ -32,17 +27,12 @@ def cancel(viewer: Viewer) -> None:
 
 def undo(viewer: Viewer) -> None:
     """Take the last run back."""
-    form = _form(viewer)
-    _press(form, form.after.next.undo, "undo")
+    _press(_form(viewer).after.next.undo, "undo")
 
 
 def blink(viewer: Viewer) -> None:
     """Begin or end showing reference and aligned image in turn."""
-    form = _form(viewer)
-    if form.after.next.blink.enabled:
-        form.after.toggle_blink()
-    else:
-        form.tell(_NOTHING.format("blink"))
+    _press(_form(viewer).after.next.blink, "blink")
 
 
 def apply_to_layers(viewer: Viewer) -> None:
@@ -52,26 +42,22 @@ def apply_to_layers(viewer: Viewer) -> None:
 
 def save(viewer: Viewer) -> None:
     """Ask where to save the transform that was found."""
-    form = _form(viewer)
-    _press(form, form.after.next.save, "save")
+    _press(_form(viewer).after.next.save, "save")
 
 
 def copy_as_python(viewer: Viewer) -> None:
     """Put a script that repeats the last run on the clipboard."""
-    form = _form(viewer)
-    _press(form, form.after.next.copy, "copy")
+    _press(_form(viewer).after.next.copy, "copy")
 
 
 def drag(viewer: Viewer) -> None:
     """Put napari's transform tool on the moving layer."""
-    form = _form(viewer)
-    form.where.drag.native.click()
+    _form(viewer).where.drag.native.click()
 
 
 def open_help(viewer: Viewer) -> None:
     """Open the documentation."""
-    form = _form(viewer)
-    form.help.native.click()
+    _form(viewer).help.native.click()
 
 
 def _form(viewer: Viewer) -> AlignWidget:
@@ -79,8 +65,8 @@ def _form(viewer: Viewer) -> AlignWidget:
     return form
 
 
-def _press(form: AlignWidget, button: PushButton, verb: str) -> None:
+def _press(button: PushButton | CheckBox, verb: str) -> None:
     if button.enabled:
         button.native.click()
     else:
-        form.tell(_NOTHING.format(verb))
+        show_warning(f"There is nothing to {verb} yet: align two images first.")

@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
+from napari.layers import Image
 
 from ..layers.aligned_layers import Output
 from ..layers.world import PixelGrid, layer_grid, start_between, unit_factors, units_note
 from ..runs.frame_choice import FrameChoice
 from .stack_form import describe_stack
-
-if TYPE_CHECKING:
-    from napari.layers import Image
 
 _LARGE = 2**27
 _SAME_SIZE = 1e-3
@@ -23,20 +19,19 @@ def describe_pair(
     moving: Image,
     choice: FrameChoice | None = None,
     output: Output = "resample",
-) -> list[str]:
+) -> list[str | None]:
     """Return what is worth knowing of two layers before they are aligned, a sentence each.
 
-    Nothing is said of what a person would expect anyway.
+    Nothing is said, that is None, of what a person would expect anyway.
     """
     frames = [describe_stack(reference, moving, choice), _unmoved(choice, output)]
     if reference.unique_id == moving.unique_id:
-        return [note for note in frames if note]
+        return frames
     fixed, other = layer_grid(reference), layer_grid(moving)
     notes = [_colour(reference, moving), _sizes(fixed, other), units_note(fixed, other)]
     if notes[1] is None and start_between(fixed, other) is not None:
         notes.append("Starts from where the layers lie.")
-    notes.append(_large(fixed, other))
-    return [note for note in [*frames, *notes] if note]
+    return [*frames, *notes, _large(fixed, other)]
 
 
 def _unmoved(choice: FrameChoice | None, output: Output) -> str | None:

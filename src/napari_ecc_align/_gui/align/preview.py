@@ -3,18 +3,14 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING
 
 import numpy as np
+from napari.layers import Image
 from numpy.typing import NDArray
 
 from ..._transform.transform import Transform
 from ..layers.apply_transform import Application, moved_affine
-
-if TYPE_CHECKING:
-    from napari.layers import Image
-
-    from ..layers.snapshots import LayerSnapshot
+from ..layers.snapshots import LayerSnapshot
 
 _INTERVAL = 0.1
 

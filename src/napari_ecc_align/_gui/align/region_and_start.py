@@ -2,25 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from magicgui.widgets import ComboBox, Container, PushButton
+from napari.components import ViewerModel
+from napari.layers import Labels, Layer, Points, Shapes
 
 from ..._common.errors import InputError
 from ..._transform.points import transform_from_points
 from ..._transform.transform import Transform
 from ..layers.attributes import is_result, on_layer_changes
-from ..layers.frame_regions import Regions, constant, region_at, regions_of_frames
+from ..layers.frame_regions import Regions, constant, regions_of_frames
 from ..layers.regions import region_in_view
 from ..layers.snapshots import LayerSnapshot
 from ..layers.stack_snapshots import StackSnapshot
-from ..layers.world import as_rows, plane_matrix, start_between, unit_factors
-
-if TYPE_CHECKING:
-    from napari.components import ViewerModel
-    from napari.layers import Layer, Points
+from ..layers.world import as_rows, in_units, layer_grid, start_between
 
 EVERYWHERE = "everywhere"
 VIEW = "the current view"
@@ -52,7 +49,6 @@ class RegionAndStartForm(Container):  # type: ignore[type-arg]
         )
         self.start = ComboBox(
             choices=[AS_THEY_LIE, POINTS],
-            value=AS_THEY_LIE,
             label="start",
             tooltip="Where the search begins: as the layers lie in the viewer, or from two or "
             "more places marked in both images",
@@ -83,8 +79,8 @@ class RegionAndStartForm(Container):  # type: ignore[type-arg]
 
     def regions(
         self, reference: LayerSnapshot, moving: StackSnapshot, *, frames: bool, many: bool
-    ) -> tuple[Regions | None, Regions | None]:
-        """Return where each frame, and what it is aligned to, is compared; None is everywhere.
+    ) -> dict[str, Regions]:
+        """Return where each frame, and what it is aligned to, is compared, if not everywhere.
 
         Parameters
         ----------
@@ -97,24 +93,26 @@ class RegionAndStartForm(Container):  # type: ignore[type-arg]
         many : bool
             Whether the reference is a stack too, such as the moving one itself.
 
+        Returns
+        -------
+        dict of str to Regions
+            By "reference" and "moving".
+
         Raises
         ------
         InputError
             If a region marks nothing.
         """
         axis = moving.axis if frames else None
-        return (
-            self._regions(self.region.value, reference.index, axis if many else None),
-            self._regions(self.moving_region.value, moving.shown.index, axis),
+        sides = (
+            ("reference", self.region.value, reference.index, axis if many else None),
+            ("moving", self.moving_region.value, moving.shown.index, axis),
         )
+        return {role: self._regions(*side) for role, *side in sides if side[0] != EVERYWHERE}
 
-    def _regions(self, chosen: Any, index: tuple[int, ...], axis: int | None) -> Regions | None:
-        if chosen == EVERYWHERE:
-            return None
+    def _regions(self, chosen: Any, index: tuple[int, ...], axis: int | None) -> Regions:
         if chosen == VIEW:
             return constant(region_in_view(self._viewer))
-        if axis is None:
-            return constant(region_at(chosen, index))
         return regions_of_frames(chosen, index, axis)
 
     def region_note(self) -> str | None:
@@ -146,13 +144,14 @@ class RegionAndStartForm(Container):  # type: ignore[type-arg]
         return transform_from_points(_in_pixels(first, reference), _in_pixels(second, moving))
 
     def _areas(self, _: object = None) -> list[Any]:
-        return [EVERYWHERE, VIEW, *self._of_kind(lambda layer: _kind(layer) in _AREAS)]
+        return [EVERYWHERE, VIEW, *self._of_kind(Shapes, Labels)]
 
     def _points(self, _: object = None) -> list[Points]:
-        return self._of_kind(lambda layer: _kind(layer) == "Points")
+        return self._of_kind(Points)
 
-    def _of_kind(self, wanted: Callable[[Layer], bool]) -> list[Any]:
-        return [layer for layer in self._viewer.layers if wanted(layer) and not is_result(layer)]
+    def _of_kind(self, *kinds: type[Layer]) -> list[Any]:
+        here = (layer for layer in self._viewer.layers if isinstance(layer, kinds))
+        return [layer for layer in here if not is_result(layer)]
 
     def _follow(self, _: object = None) -> None:
         for box in (self.region, self.moving_region, self.reference_points, self.moving_points):
@@ -168,18 +167,10 @@ class RegionAndStartForm(Container):  # type: ignore[type-arg]
         self._follow()
 
 
-_AREAS = ("Shapes", "Labels")
-
-
-def _kind(layer: Layer) -> str:
-    return type(layer).__name__
-
-
 def _in_pixels(points: Points, image: LayerSnapshot) -> np.ndarray:
     """Return a Points layer's (x, y) in the pixels of an image, wherever both lie."""
-    units = tuple(str(unit) for unit in points.units)[-2:]
-    factors = np.diag([*unit_factors(units, image.grid.units), 1.0])
-    to_pixels = np.linalg.inv(image.grid.matrix) @ factors @ plane_matrix(points)
+    own = in_units(layer_grid(points), image.grid.units)
+    to_pixels = np.linalg.inv(image.grid.matrix) @ own
     places = as_rows(to_pixels)
     flat = np.asarray(points.data, np.float64)[:, -2:][:, ::-1]
     mapped: np.ndarray = flat @ places[:2, :2].T + places[:2, 2]

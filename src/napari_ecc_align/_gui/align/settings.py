@@ -17,6 +17,8 @@ from ..runs.task import Parameters
 from ..shared.rows import form
 from ..shared.threshold_settings import ThresholdSettings
 
+_KEPT = ("output", "interpolation", "difference", "engine", "precision", "iterations", "epsilon")
+
 
 class SettingsForm(Container):  # type: ignore[type-arg]
     """How the result is made and compared, and how the search runs."""
@@ -24,7 +26,6 @@ class SettingsForm(Container):  # type: ignore[type-arg]
     def __init__(self) -> None:
         self.output = ComboBox(
             choices=OUTPUTS,
-            value="resample",
             label="output",
             tooltip="Resample: a new layer on the reference's pixels. "
             "Move: the moving layer itself is put in its place, its pixels stay as they are",
@@ -37,7 +38,6 @@ class SettingsForm(Container):  # type: ignore[type-arg]
         )
         self.difference = ComboBox(
             choices=DIFFERENCE_MODES,
-            value="absolute",
             label="difference",
             tooltip="Absolute: dark where all agrees. "
             "Signed: reference minus aligned, in two colours",
@@ -45,7 +45,6 @@ class SettingsForm(Container):  # type: ignore[type-arg]
         self.threshold = ThresholdSettings()
         self.engine = ComboBox(
             choices=ENGINES,
-            value="pyramid",
             label="engine",
             tooltip="Pyramid: fast, from any start, with an uncertainty. Opencv: OpenCV's own ECC",
         )
@@ -79,16 +78,7 @@ class SettingsForm(Container):  # type: ignore[type-arg]
     @property
     def kept(self) -> dict[str, ValueWidget[Any]]:
         """The widgets whose values are remembered, by their names in the manifest."""
-        return {
-            "output": self.output,
-            "interpolation": self.interpolation,
-            "difference": self.difference,
-            **self.threshold.kept,
-            "engine": self.engine,
-            "precision": self.precision,
-            "iterations": self.iterations,
-            "epsilon": self.epsilon,
-        }
+        return {**{name: getattr(self, name) for name in _KEPT}, **self.threshold.kept}
 
     def chosen(self, model: MotionModel) -> Parameters:
         """Return what is chosen.

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from magicgui.widgets import ComboBox, Container
+from napari.layers import Image
 
 from ..layers.attributes import plane_count
 from ..layers.stack_snapshots import is_stack
 from ..runs.frame_choice import TO_ANOTHER, TO_ITSELF, FrameChoice
-
-if TYPE_CHECKING:
-    from napari.layers import Image
 
 
 class StackForm(Container):  # type: ignore[type-arg]

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from contextlib import suppress
 
+import napari
 from magicgui.widgets import ComboBox, Container, Label, ProgressBar, PushButton
+from napari.layers import Image
+from napari.utils.notifications import show_warning
 
 from ..._align.progress import Progress
 from ..._common.errors import InputError
+from ..._compare.inspection import Inspection
 from ..._transform.matrices import MOTION_MODELS
 from ..layers.snapshots import snapshot
 from ..layers.stack_snapshots import is_stack, single_frame, stack_snapshot
@@ -18,6 +22,7 @@ from ..runs.steps import run_steps
 from ..runs.task import Parameters, Task
 from ..shared.background import Background
 from ..shared.collapsible import CollapsiblePart
+from ..shared.help_window import open_help
 from ..shared.keyboard import Keys, anywhere_in, tab_from_top_to_bottom
 from ..shared.labels import align_names, fill_width
 from ..shared.layer_pair import LayerPair
@@ -29,12 +34,6 @@ from .preview import Preview
 from .region_and_start import RegionAndStartForm
 from .settings import SettingsForm
 from .stack_form import StackForm
-
-if TYPE_CHECKING:
-    import napari
-    from napari.layers import Image
-
-    from ..._compare.inspection import Inspection
 
 _PER_MILLE = 1000
 _BUTTON_HEIGHT = 36
@@ -123,12 +122,6 @@ class AlignWidget(Container):  # type: ignore[type-arg]
         """Stop the alignment that is under way, if any; nothing is added."""
         self._work.cancel()
 
-    def tell(self, message: str) -> None:
-        """Show a message in napari's corner, the result as it is."""
-        from napari.utils.notifications import show_warning
-
-        show_warning(message)
-
     def _arrange(self) -> None:
         self.folds = {
             "Where": CollapsiblePart(
@@ -168,10 +161,10 @@ class AlignWidget(Container):  # type: ignore[type-arg]
         self.align_button.changed.connect(self.run)
         self.cancel_button.changed.connect(self.cancel)
         self.where.drag.changed.connect(self._drag)
-        self.help.changed.connect(self._open_help)
-        for box in (self.pair.reference, self.pair.moving):
-            box.changed.connect(self._tell_plan)
+        self.help.changed.connect(lambda: open_help(self.native))
         for choice in (
+            self.pair.reference,
+            self.pair.moving,
             self.stack.frames,
             self.settings.output,
             self.where.region,
@@ -186,8 +179,8 @@ class AlignWidget(Container):  # type: ignore[type-arg]
         ):
             look.changed.connect(self._look_again)
         # napari's own keys are for its canvas alone.
-        self._viewer.bind_key(BLINK_KEY, self._blink, overwrite=True)
-        anywhere_in(self.native, BLINK_KEY.replace("-", "+"), self._blink)
+        self._viewer.bind_key(BLINK_KEY, self.after.toggle_blink, overwrite=True)
+        anywhere_in(self.native, BLINK_KEY.replace("-", "+"), self.after.toggle_blink)
         self.native.destroyed.connect(self._leave)
 
     def _start(self) -> None:
@@ -223,7 +216,7 @@ class AlignWidget(Container):  # type: ignore[type-arg]
             frames,
             self.parameters(),
             None if itself else self.where.initial(fixed, frames.shown),
-            *self.where.regions(fixed, frames, frames=every, many=many),
+            self.where.regions(fixed, frames, frames=every, many=many),
             choice,
             stack_snapshot(reference, self._viewer) if many and not itself else None,
         )
@@ -258,14 +251,12 @@ class AlignWidget(Container):  # type: ignore[type-arg]
 
     def _refuse(self, message: str) -> None:
         self.after.say(message)
-        self.tell(message)
+        show_warning(message)
 
     def _look_again(self) -> None:
-        try:
+        # A number may be half typed; Align will complain of it.
+        with suppress(InputError):
             self.after.look_again(self.parameters())
-        except InputError:
-            # A number that is half typed; Align will complain of it.
-            return
 
     def _follow_threshold(self, seen: Inspection) -> None:
         self.settings.threshold.start_by_hand_at(seen.after.thresholds)
@@ -275,16 +266,12 @@ class AlignWidget(Container):  # type: ignore[type-arg]
         reference, moving = self.pair.reference.value, self.pair.moving.value
         self.settings.threshold.suit(reference, moving)
         self.stack.follow(reference, moving)
-        try:
+        notes: list[str | None] = []
+        with suppress(InputError):
             pair = self.pair.chosen(stack_to_itself=True)
             notes = describe_pair(*pair, self.stack.choice, self.settings.output.value)
-        except InputError:
-            notes = []
-        region = self.where.region_note()
-        if region is not None:
-            notes.append(region)
-        self.plan.value = " ".join(notes)
-        self.plan.visible = bool(notes)
+        self.plan.value = " ".join(note for note in (*notes, self.where.region_note()) if note)
+        self.plan.visible = bool(self.plan.value)
 
     def _drag(self) -> None:
         """Put napari's transform tool on the moving layer."""
@@ -298,14 +285,6 @@ class AlignWidget(Container):  # type: ignore[type-arg]
         self.after.say(
             "Drag, turn and scale the moving image until it roughly fits, then press Align."
         )
-
-    def _blink(self, _: object = None) -> None:
-        self.after.toggle_blink()
-
-    def _open_help(self) -> None:
-        from ..shared.help_window import open_help
-
-        open_help(self.native)
 
     def _leave(self) -> None:
         self._work.leave()

@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import weakref
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal, get_args
+from collections.abc import Callable
+from typing import Any, Literal, get_args
 
 import numpy as np
+from napari.layers import Layer
 
 from ..._transform.transform import Transform
 from .apply_transform import Application, moved_affine
 from .attributes import METADATA_KEY
 from .stack_snapshots import StackSnapshot
 from .world import Matrix, PixelGrid
-
-if TYPE_CHECKING:
-    from napari.layers import Layer
 
 LayerTuple = tuple[Any, dict[str, Any], str]
 
@@ -50,44 +48,12 @@ def aligned_layer(frames: StackSnapshot, data: Any, provenance: dict[str, Any]) 
     return data, options, "image"
 
 
-@dataclass(frozen=True, eq=False)
-class Move:
-    """A layer that was moved, and what it takes to undo that.
-
-    Attributes
-    ----------
-    before, after : ndarray, shape (n + 1, n + 1)
-        The layer's `affine`.
-    metadata : dict
-        The layer's metadata before.
-    """
-
-    before: Matrix
-    after: Matrix
-    metadata: dict[str, Any]
-    _layer: weakref.ref[Layer]
-
-    @property
-    def layer(self) -> Layer | None:
-        """The layer, or None if it is no more."""
-        return self._layer()
-
-    def undo(self) -> bool:
-        """Put the layer back where it was; return whether it still stood where it was moved."""
-        layer = self.layer
-        if layer is None or not np.allclose(layer.affine.affine_matrix, self.after):
-            return False
-        layer.affine = self.before
-        layer.metadata = dict(self.metadata)
-        return True
-
-
 def move_layer(
     layer: Layer,
     transform: Transform,
     reference: PixelGrid,
     provenance: dict[str, Any],
-) -> Move:
+) -> Callable[[], bool]:
     """Set a layer's `affine` so that it lies on the reference; its data stay as they are.
 
     Parameters
@@ -101,6 +67,12 @@ def move_layer(
     provenance : dict
         For the layer's metadata.
 
+    Returns
+    -------
+    callable
+        Puts the layer back where it was, and returns whether it still was there and stood where
+        it was moved.
+
     Raises
     ------
     InputError
@@ -112,4 +84,14 @@ def move_layer(
     metadata = dict(layer.metadata)
     layer.affine = after
     layer.metadata = {**metadata, METADATA_KEY: {**provenance, "moved": {"from": before.tolist()}}}
-    return Move(before, after, metadata, weakref.ref(layer))
+    kept = weakref.ref(layer)
+
+    def undo() -> bool:
+        still = kept()
+        if still is None or not np.allclose(still.affine.affine_matrix, after):
+            return False
+        still.affine = before
+        still.metadata = dict(metadata)
+        return True
+
+    return undo

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-if TYPE_CHECKING:
-    from napari.components import ViewerModel
-    from napari.layers import Layer
+from napari.components import ViewerModel
+from napari.layers import Layer
 
 METADATA_KEY = "napari-ecc-align"
 """Where a layer's metadata hold what this plugin has to say of it."""
@@ -37,10 +36,15 @@ def appearance(layer: Layer) -> dict[str, Any]:
     return options
 
 
+def levels_of(layer: Layer) -> list[Any]:
+    """Return the data of a layer with pixels at every size there is, full resolution first."""
+    # numpy would silently take the coarsest level of a multiscale layer.
+    return list(layer.data) if layer.multiscale else [layer.data]
+
+
 def plane_count(layer: Layer) -> tuple[int, ...]:
     """Return the lengths of the leading axes of a layer with pixels."""
-    finest = layer.data[0] if layer.multiscale else layer.data
-    return tuple(int(length) for length in finest.shape[: layer.ndim - 2])
+    return tuple(int(length) for length in levels_of(layer)[0].shape[: layer.ndim - 2])
 
 
 def layer_with_id(viewer: ViewerModel, identity: object) -> Any:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+from napari.layers import Layer
+from napari.utils import DirectLabelColormap
 
 from ..._compare.binary import COLOURS
 from ..._compare.inspection import Inspection
@@ -12,10 +14,7 @@ from .aligned_layers import LayerTuple, aligned_layer
 from .attributes import METADATA_KEY
 from .snapshots import LayerSnapshot
 from .stack_snapshots import StackSnapshot
-
-if TYPE_CHECKING:
-    from napari.layers import Layer
-    from napari.utils import DirectLabelColormap
+from .world import PLACEMENT
 
 # One with a sign is neutral in the middle.
 _ABSOLUTE, _SIGNED = "gray", "PiYG"
@@ -75,8 +74,6 @@ def binary_difference_layer(data: Any, options: dict[str, Any]) -> LayerTuple:
 
 def label_colours() -> DirectLabelColormap:
     """Return the colours of a comparison's map: the rest is transparent."""
-    from napari.utils import DirectLabelColormap
-
     colours: dict[int | None, tuple[float, ...]] = {None: (0.0, 0.0, 0.0, 0.0)}
     colours.update({label: (*(part / 255 for part in rgb), 1.0) for label, rgb in COLOURS.items()})
     return DirectLabelColormap(color_dict=colours)
@@ -89,7 +86,7 @@ def renew(layer: Layer, data: Any, options: dict[str, Any]) -> None:
     chosen others.
     """
     layer.data = data
-    for key in ("scale", "translate", "rotate", "shear", "affine", "units", "axis_labels"):
+    for key in PLACEMENT:
         setattr(layer, key, options[key])
     layer.metadata = options["metadata"]
     if "contrast_limits" in options:

@@ -4,17 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+from napari.layers import Layer
 from numpy.typing import NDArray
 
 from ..._common.errors import InputError
 from ..._transform.transform import Transform
 from .shapes import Change
-
-if TYPE_CHECKING:
-    from napari.layers import Layer
 
 
 @dataclass(frozen=True, eq=False)

@@ -7,11 +7,13 @@ scale and in any units.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+from napari.components import ViewerModel
+from napari.layers import Labels, Layer, Shapes
 from numpy.typing import NDArray
 
 from ..._common.errors import InputError
@@ -19,6 +21,7 @@ from ..._images.polygons import polygon_mask
 from ..._images.sources import is_lazy
 from ..._images.warping import warp
 from ..._transform.transform import Transform
+from .attributes import levels_of
 from .lazy_planes import plane_of
 from .shapes import outline
 from .world import (
@@ -28,13 +31,8 @@ from .world import (
     grid_record,
     in_units,
     layer_grid,
-    plane_matrix,
     unit_factors,
 )
-
-if TYPE_CHECKING:
-    from napari.components import ViewerModel
-    from napari.layers import Labels, Layer, Shapes
 
 _AREAS = ("rectangle", "ellipse", "polygon")
 # Larger masks are made only where they are looked at.
@@ -42,6 +40,8 @@ _MOST_PIXELS = 2**26
 # On so coarse a grid it is told whether a region meets an image.
 _COARSE = 512
 
+Inside = Callable[[Matrix, Sequence[str], tuple[int, int]], NDArray[np.bool_]]
+"""Given a pixel grid's matrix, units and shape, returns which of its pixels are inside."""
 Mask = Any
 """An array of bool, or something lazy that gives one when it is sliced."""
 
@@ -60,7 +60,7 @@ class Region:
 
     name: str
     record: dict[str, Any]
-    _inside: Callable[[Matrix, Sequence[str], tuple[int, int]], NDArray[np.bool_]]
+    _inside: Inside
 
     def mask(self, grid: PixelGrid) -> Mask:
         """Return the region on an image's own pixels.
@@ -80,32 +80,29 @@ class Region:
         InputError
             If nothing of the image is inside.
         """
-        lazy = _LazyMask(grid, self._inside)
-        if int(np.prod(grid.shape)) > _MOST_PIXELS:
-            self._check(bool(lazy.overview().any()))
-            return lazy
-        mask = lazy[:, :]
-        self._check(bool(mask.any()))
-        return mask
-
-    def _check(self, met: bool) -> None:
-        if not met:
+        mask = _LazyMask(grid, self._inside)
+        large = int(np.prod(grid.shape)) > _MOST_PIXELS
+        step = max(1, max(grid.shape) // _COARSE) if large else 1
+        seen = mask[::step, ::step]
+        if not seen.any():
             raise InputError(
                 f"{self.name} lies outside the image, so there is nothing to compare: "
                 "move or draw it over both images"
             )
+        return mask if large else seen
 
 
-def region_of(layer: Layer, index: Sequence[int] | None = None) -> Region:
-    """Return the region that a layer marks.
+def region_of(layer: Layer, index: Sequence[int] = ()) -> Region:
+    """Return the region that a layer marks on one plane of an image.
 
     Parameters
     ----------
     layer : napari.layers.Shapes, Labels or Image
-        Closed shapes, filled or not; or pixels that are not 0.
-    index : sequence of int, optional
-        Which plane of a stack, one number per leading axis; the first one when left out. Of
-        shapes, those whose leading coordinates round to it count.
+        Closed shapes, filled or not; or pixels that are not 0. With as many leading axes as the
+        image, or fewer or more.
+    index : sequence of int
+        Which plane of the image, one number per leading axis. Of shapes, those whose leading
+        coordinates round to it count, or all if the image has but one plane.
 
     Raises
     ------
@@ -113,13 +110,22 @@ def region_of(layer: Layer, index: Sequence[int] | None = None) -> Region:
         If the layer marks nothing.
     """
     kind = type(layer).__name__
+    here = fitted(index, layer.ndim - 2)
     if kind == "Shapes":
-        return _drawn(layer, index)
+        return _drawn(layer, here if index else None)
     if kind in ("Labels", "Image"):
-        return _painted(layer, index)
+        pixels, grid = painted_pixels(layer)
+        return painted_region(layer.name, plane_of(pixels, here), grid, here)
     raise InputError(
         f"{layer.name!r} is a {kind} layer, which has no area: choose shapes, labels or a mask"
     )
+
+
+def fitted(index: Sequence[int], leading: int) -> tuple[int, ...]:
+    """Return which plane of a layer with so many leading axes goes with a plane of an image."""
+    # Axes are alike from the last one on.
+    missing = max(0, leading - len(index))
+    return (0,) * missing + tuple(index)[len(index) + missing - leading :]
 
 
 def region_in_view(viewer: ViewerModel) -> Region:
@@ -147,57 +153,63 @@ def region_in_view(viewer: ViewerModel) -> Region:
     )
 
 
-def _drawn(layer: Shapes, index: Sequence[int] | None) -> Region:
-    wanted = np.zeros(layer.ndim - 2) if index is None else np.asarray(index, np.float64)
+def _drawn(layer: Shapes, index: tuple[int, ...] | None) -> Region:
     shapes = [
         outline(shape, kind)
         for shape, kind in zip(layer.data, layer.shape_type, strict=True)
-        if kind in _AREAS and (np.rint(shape[:, :-2]) == wanted).all()
+        if kind in _AREAS and (index is None or (np.rint(shape[:, :-2]) == index).all())
     ]
     if not shapes:
         raise InputError(
             f"{layer.name!r} has no closed shape here: draw a rectangle, an ellipse or a polygon "
             "around what is to be compared"
         )
-    matrix = plane_matrix(layer)
-    return _outlined(
-        repr(layer.name),
-        "shapes",
-        [shape[:, -2:] @ matrix[:2, :2].T + matrix[:2, 2] for shape in shapes],
-        tuple(str(unit) for unit in layer.units)[-2:],
-    )
+    grid = layer_grid(layer)
+    polygons = [shape[:, -2:] @ grid.matrix[:2, :2].T + grid.matrix[:2, 2] for shape in shapes]
+    return _outlined(repr(layer.name), "shapes", polygons, grid.units)
 
 
 def _outlined(
-    name: str,
-    kind: str,
-    polygons: list[NDArray[np.float64]],
-    units: Sequence[str] | None,
+    name: str, kind: str, polygons: list[NDArray[np.float64]], units: Sequence[str] | None
 ) -> Region:
     """Return the region inside polygons, each (row, column) in the world."""
-
-    def inside(matrix: Matrix, of: Sequence[str], shape: tuple[int, int]) -> NDArray[np.bool_]:
-        factors = np.ones(2) if units is None else unit_factors(units, of)
-        back = np.linalg.inv(matrix)
-        mask = np.zeros(shape, bool)
-        for polygon in polygons:
-            vertices = (polygon * factors) @ back[:2, :2].T + back[:2, 2]
-            mask |= polygon_mask(shape, vertices)
-        return mask
-
     record = {
         "kind": kind,
         "name": name,
         "polygons": [polygon.tolist() for polygon in polygons],
         "units": None if units is None else list(units),
     }
+
+    def inside(matrix: Matrix, of: Sequence[str], shape: tuple[int, int]) -> NDArray[np.bool_]:
+        mask = np.zeros(shape, bool)
+        for vertices in polygons_on(matrix, of, record):
+            mask |= polygon_mask(shape, vertices)
+        return mask
+
     return Region(name, record, inside)
 
 
-def _painted(layer: Labels, index: Sequence[int] | None) -> Region:
-    at = tuple(index) if index is not None else (0,) * (layer.ndim - 2)
-    pixels, grid = painted_pixels(layer)
-    return painted_region(layer.name, plane_of(pixels, at), grid, at)
+def polygons_on(
+    matrix: Matrix, units: Sequence[str], record: Mapping[str, Any]
+) -> list[NDArray[np.float64]]:
+    """Return the polygons of a drawn region's record, each (row, column) on a grid of pixels.
+
+    Parameters
+    ----------
+    matrix : ndarray of float64, shape (3, 3)
+        Maps a pixel's (row, column, 1) to the world.
+    units : sequence of str
+        In which the grid lies in the world.
+    record : mapping
+        From `Region.record`.
+    """
+    own = record["units"]
+    factors = np.ones(2) if own is None else unit_factors(own, units)
+    back = np.linalg.inv(matrix)
+    return [
+        (np.array(polygon) * factors) @ back[:2, :2].T + back[:2, 2]
+        for polygon in record["polygons"]
+    ]
 
 
 def painted_pixels(layer: Labels) -> tuple[Any, PixelGrid]:
@@ -210,7 +222,7 @@ def painted_pixels(layer: Labels) -> tuple[Any, PixelGrid]:
     """
     if getattr(layer, "rgb", False):
         raise InputError(f"{layer.name!r} is in colour: choose a mask of one channel")
-    return layer.data[0] if layer.multiscale else layer.data, layer_grid(layer)
+    return levels_of(layer)[0], layer_grid(layer)
 
 
 def painted_region(name: str, plane: Any, grid: PixelGrid, index: Sequence[int]) -> Region:
@@ -251,11 +263,7 @@ def painted_region(name: str, plane: Any, grid: PixelGrid, index: Sequence[int])
 class _LazyMask:
     """A region on a grid of pixels, made where it is sliced."""
 
-    def __init__(
-        self,
-        grid: PixelGrid,
-        inside: Callable[[Matrix, Sequence[str], tuple[int, int]], NDArray[np.bool_]],
-    ) -> None:
+    def __init__(self, grid: PixelGrid, inside: Inside) -> None:
         self._grid = grid
         self._inside = inside
         self.shape = grid.shape
@@ -269,18 +277,8 @@ class _LazyMask:
         height, width = max(0, -(-(bottom - top) // down)), max(0, -(-(right - left) // across))
         if not height or not width:
             return np.zeros((height, width), bool)
-        return self._part(top, left, down, across, (height, width))
+        local = np.array([[down, 0.0, top], [0.0, across, left], [0.0, 0.0, 1.0]])
+        return self._inside(self._grid.matrix @ local, self._grid.units, (height, width))
 
     def __array__(self, dtype: Any = None, copy: Any = None) -> NDArray[np.bool_]:
         return self[:, :]
-
-    def overview(self) -> NDArray[np.bool_]:
-        """Return the mask at every so many pixels."""
-        step = max(1, max(self.shape) // _COARSE)
-        return self[::step, ::step]
-
-    def _part(
-        self, top: int, left: int, down: int, across: int, shape: tuple[int, int]
-    ) -> NDArray[np.bool_]:
-        local = np.array([[down, 0.0, top], [0.0, across, left], [0.0, 0.0, 1.0]])
-        return self._inside(self._grid.matrix @ local, self._grid.units, shape)

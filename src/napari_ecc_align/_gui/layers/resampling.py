@@ -5,19 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable, Generator, Sequence
 from itertools import product
 from math import prod
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+from napari.layers import Layer
 
 from ..._align.progress import Progress
 from ..._images.sources import is_lazy
 from ..._images.warping import Resampling, warp
 from ..._transform.transform import Transform
 from .lazy_planes import plane_at_level
-from .world import Matrix, PixelGrid
-
-if TYPE_CHECKING:
-    from napari.layers import Layer
+from .world import PixelGrid, data_matrix, placement_by
 
 
 def resample_steps(
@@ -72,33 +70,16 @@ def stacked_placement(layer: Layer, target: PixelGrid) -> dict[str, Any]:
     The leading axes of a stack keep what is the layer's own: where a plane lies among the others.
     """
     if layer.ndim == 2:
-        return dict(target.placement)
-    size = layer.ndim
-    origin = np.asarray(layer.data_to_world(np.zeros(size)))
-    affine = np.eye(size + 1)
-    for axis in range(size - 2):
-        step = np.zeros(size)
-        step[axis] = 1
-        affine[: size - 2, axis] = (np.asarray(layer.data_to_world(step)) - origin)[: size - 2]
-    affine[: size - 2, size] = origin[: size - 2]
-    affine[size - 2 : size, size - 2 :] = target.matrix[:2]
-    straight = _diagonal(affine)
-    scale = np.diag(affine)[:size] if straight else np.ones(size)
-    units = (*(str(unit) for unit in layer.units[: size - 2]), *target.units)
-    return {
-        "scale": scale.copy(),
-        "translate": affine[:size, size].copy() if straight else np.zeros(size),
-        "rotate": np.eye(size),
-        "shear": np.zeros(size * (size - 1) // 2),
-        "affine": np.eye(size + 1) if straight else affine,
-        "units": units,
-        "axis_labels": (*layer.axis_labels[: size - 2], *target.axis_labels),
-    }
-
-
-def _diagonal(affine: Matrix) -> bool:
-    linear = affine[:-1, :-1]
-    return bool((linear == np.diag(np.diag(linear))).all() and (np.diag(linear) > 0).all())
+        return target.placement
+    leading = layer.ndim - 2
+    affine = data_matrix(layer)
+    affine[leading:-1, :leading] = affine[:leading, leading:-1] = 0
+    affine[leading:-1, leading:] = target.matrix[:2]
+    return placement_by(
+        affine,
+        (*layer.units[:leading], *target.units),
+        (*layer.axis_labels[:leading], *target.axis_labels),
+    )
 
 
 def _resampled(

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+from napari.layers import Shapes
 from numpy.typing import NDArray
-
-if TYPE_CHECKING:
-    from napari.layers import Shapes
 
 Change = Callable[[NDArray[Any]], NDArray[np.float64]]
 

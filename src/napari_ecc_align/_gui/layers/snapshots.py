@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+from napari.components import ViewerModel
+from napari.layers import Image, Layer
 
 from ..._common.errors import InputError
-from .attributes import appearance, plane_count
+from .attributes import appearance, levels_of, plane_count
 from .lazy_planes import plane_at_level
 from .world import PixelGrid, grid_record, layer_grid, unit_factors
-
-if TYPE_CHECKING:
-    from napari.components import ViewerModel
-    from napari.layers import Image, Layer
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,11 +45,6 @@ class LayerSnapshot:
     index: tuple[int, ...]
     origin: dict[str, Any]
 
-    @property
-    def placement(self) -> dict[str, Any]:
-        """Keywords that put another layer of the same grid at the same place in the world."""
-        return self.grid.placement
-
 
 def snapshot(layer: Image, viewer: ViewerModel) -> LayerSnapshot:
     """Take what a run needs of an image layer: the plane on show.
@@ -62,16 +54,28 @@ def snapshot(layer: Image, viewer: ViewerModel) -> LayerSnapshot:
     InputError
         If the layer shows other axes than its last two.
     """
-    index = shown_index(layer, viewer)
-    planes = planes_at(layer, index)
+    index, grid = shown_index(layer, viewer), layer_grid(layer)
+    levels, source = levels_of(layer), layer.source
+    planes = [plane_at_level(level, index, plane_count(layer)) for level in levels]
     return LayerSnapshot(
         name=layer.name,
         data=planes[0],
         source=planes if len(planes) > 1 else planes[0],
-        grid=layer_grid(layer),
+        grid=grid,
         display=appearance(layer),
         index=index,
-        origin=layer_origin(layer, index),
+        origin={
+            "name": layer.name,
+            "path": None if source.path is None else str(source.path),
+            "reader": source.reader_plugin,
+            "sample": None if source.sample is None else list(source.sample),
+            "shape": [int(length) for length in levels[0].shape],
+            "dtype": str(levels[0].dtype),
+            "rgb": bool(layer.rgb),
+            "levels": len(levels),
+            "index": list(index),
+            "grid": grid_record(grid),
+        },
     )
 
 
@@ -97,36 +101,3 @@ def shown_index(layer: Layer, viewer: ViewerModel) -> tuple[int, ...]:
     count = np.array(plane_count(layer))
     place = np.round(layer.world_to_data(point)).astype(int)[: layer.ndim - 2]
     return tuple(int(number) for number in np.clip(place, 0, count - 1))
-
-
-def planes_at(layer: Image, index: tuple[int, ...]) -> list[Any]:
-    """Return one plane at every size that a layer has, full resolution first; perhaps lazy."""
-    # numpy would silently take the coarsest level of a multiscale layer.
-    levels = list(layer.data) if layer.multiscale else [layer.data]
-    return [plane_at_level(level, index, plane_count(layer)) for level in levels]
-
-
-def layer_origin(layer: Layer, index: Sequence[int] = ()) -> dict[str, Any]:
-    """Return where a layer's pixels came from, in plain values.
-
-    Parameters
-    ----------
-    layer : napari.layers.Image
-        The layer.
-    index : sequence of int
-        Which plane of it, one number per leading axis.
-    """
-    finest = layer.data[0] if layer.multiscale else layer.data
-    source = layer.source
-    return {
-        "name": layer.name,
-        "path": None if source.path is None else str(source.path),
-        "reader": source.reader_plugin,
-        "sample": None if source.sample is None else list(source.sample),
-        "shape": [int(length) for length in finest.shape],
-        "dtype": str(finest.dtype),
-        "rgb": bool(layer.rgb),
-        "levels": len(layer.data) if layer.multiscale else 1,
-        "index": [int(number) for number in index],
-        "grid": grid_record(layer_grid(layer)),
-    }

@@ -8,23 +8,20 @@ from __future__ import annotations
 
 from collections.abc import Generator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-import numpy as np
+from napari.components import ViewerModel
+from napari.layers import Image
 
 from ..._align.progress import Progress
 from ..._common.errors import InputError
 from ..._images.warping import Resampling
 from ..._transform.transform import Transform
-from .attributes import plane_count
+from .attributes import levels_of, plane_count
 from .lazy_planes import plane_of
 from .resampling import resample_steps, stacked_placement
 from .snapshots import LayerSnapshot, snapshot
-from .world import PixelGrid, own_placement
-
-if TYPE_CHECKING:
-    from napari.components import ViewerModel
-    from napari.layers import Image
+from .world import PixelGrid, data_matrix, own_placement
 
 
 @dataclass(frozen=True, eq=False)
@@ -128,18 +125,17 @@ def is_stack(layer: Image) -> bool:
 
 
 def stack_snapshot(
-    layer: Image, viewer: ViewerModel, *, axis: int | None = None, target: PixelGrid | None = None
+    layer: Image, viewer: ViewerModel, *, target: PixelGrid | None = None
 ) -> StackSnapshot:
     """Take what a run needs of a stack.
 
     Parameters
     ----------
     layer : napari.layers.Image
-        Of three or more axes.
+        Of three or more axes; its frames follow each other along the first one before the
+        plane's that is longer than 1.
     viewer : napari.components.ViewerModel
         Which planes are on show.
-    axis : int, optional
-        Which leading axis to follow; the first one that is longer than 1 when left out.
     target : PixelGrid, optional
         Where the aligned stack is to lie; on the stack itself when left out.
 
@@ -149,25 +145,15 @@ def stack_snapshot(
         If the layer is no stack, or shows other axes than its last two.
     """
     leading = plane_count(layer)
-    long = [number for number, length in enumerate(leading) if length > 1]
-    if not long:
+    if not is_stack(layer):
         raise InputError(f"{layer.name!r} is a single image, not a stack")
-    chosen = long[0] if axis is None else axis
-    if chosen not in long:
-        raise InputError(f"axis must be one of {long} for {layer.name!r}, not {axis}")
+    axis = next(number for number, length in enumerate(leading) if length > 1)
+    matrix = data_matrix(layer)
     return StackSnapshot(
         shown=snapshot(layer, viewer),
-        levels=tuple(layer.data) if layer.multiscale else (layer.data,),
+        levels=tuple(levels_of(layer)),
         leading=leading,
-        axis=chosen,
+        axis=axis,
         placement=own_placement(layer) if target is None else stacked_placement(layer, target),
-        frame_places=_frame_places(layer, chosen),
+        frame_places=(float(matrix[axis, -1]), float(matrix[axis, axis])),
     )
-
-
-def _frame_places(layer: Image, axis: int) -> tuple[float, float]:
-    first = np.zeros(layer.ndim)
-    second = first.copy()
-    second[axis] = 1
-    start = float(layer.data_to_world(first)[axis])
-    return start, float(layer.data_to_world(second)[axis]) - start

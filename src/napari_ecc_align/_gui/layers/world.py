@@ -12,20 +12,22 @@ first one lies, also where the stack is sheared or turned out of its planes.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from copy import copy
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
+from napari.layers import Image, Labels, Layer
 from numpy.typing import ArrayLike, NDArray
 
 from ..._common.errors import InputError
 from ..._transform.axes import SWAP
 from ..._transform.transform import Transform
-
-if TYPE_CHECKING:
-    from napari.layers import Layer
+from .attributes import levels_of
 
 Matrix = NDArray[np.float64]
+PLACEMENT = ("scale", "translate", "rotate", "shear", "affine", "units", "axis_labels")
+"""The keywords of a layer that say where it lies."""
 
 # Measured over a long step, so that an origin far away costs no digits.
 _STEP = 2.0**16
@@ -64,16 +66,10 @@ def layer_grid(layer: Layer) -> PixelGrid:
     layer : napari.layers.Layer
         Of any kind.
     """
-    matrix = plane_matrix(layer)
-    units = tuple(str(unit) for unit in layer.units)[-2:]
-    labels = tuple(layer.axis_labels)[-2:]
-    return PixelGrid(
-        matrix=matrix,
-        shape=_plane_shape(layer),
-        units=(units[0], units[1]),
-        axis_labels=(labels[0], labels[1]),
-        placement=own_placement(layer) if layer.ndim == 2 else _placement(matrix, units, labels),
+    grid = _grid(
+        plane_matrix(layer), _plane_shape(layer), layer.units[-2:], layer.axis_labels[-2:]
     )
+    return replace(grid, placement=own_placement(layer)) if layer.ndim == 2 else grid
 
 
 def grid_from(
@@ -86,12 +82,18 @@ def grid_from(
     checked = np.array(matrix, np.float64)
     if checked.shape != (3, 3) or abs(np.linalg.det(checked)) == 0:
         raise InputError("a grid's matrix must be of shape (3, 3) and invertible")
+    return _grid(checked, shape, units, axis_labels)
+
+
+def _grid(
+    matrix: Matrix, shape: Sequence[int], units: Sequence[object], axis_labels: Sequence[str]
+) -> PixelGrid:
     return PixelGrid(
-        matrix=checked,
+        matrix=matrix,
         shape=(int(shape[0]), int(shape[1])),
         units=(str(units[0]), str(units[1])),
         axis_labels=(str(axis_labels[0]), str(axis_labels[1])),
-        placement=_placement(checked, units, axis_labels),
+        placement=placement_by(matrix, units, axis_labels),
     )
 
 
@@ -105,17 +107,20 @@ def grid_record(grid: PixelGrid) -> dict[str, Any]:
     }
 
 
+def data_matrix(layer: Layer) -> Matrix:
+    """Return the matrix of a layer's data coordinates, with a 1 after them, to the world."""
+    size = layer.ndim
+    start = np.asarray(layer.data_to_world(np.zeros(size)))
+    matrix = np.eye(size + 1)
+    matrix[:size, size] = start
+    for axis, step in enumerate(_STEP * np.eye(size)):
+        matrix[:size, axis] = (np.asarray(layer.data_to_world(step)) - start) / _STEP
+    return matrix
+
+
 def plane_matrix(layer: Layer) -> Matrix:
     """Return the (row, column, 1) matrix of a layer's planes to the world's last two axes."""
-    origin = np.zeros(layer.ndim)
-    start = np.asarray(layer.data_to_world(origin))[-2:]
-    matrix = np.eye(3)
-    matrix[:2, 2] = start
-    for axis in (0, 1):
-        step = origin.copy()
-        step[axis - 2] = _STEP
-        matrix[:2, axis] = (np.asarray(layer.data_to_world(step))[-2:] - start) / _STEP
-    return matrix
+    return data_matrix(layer)[-3:, -3:]
 
 
 def start_between(reference: PixelGrid, moving: PixelGrid) -> Transform | None:
@@ -129,13 +134,10 @@ def start_between(reference: PixelGrid, moving: PixelGrid) -> Transform | None:
     """
     try:
         matrix = np.linalg.inv(in_units(moving, reference.units)) @ reference.matrix
-    except np.linalg.LinAlgError:
-        return None
-    if np.allclose(matrix, np.eye(3), atol=1e-6):
-        return None
-    try:
-        return Transform(SWAP @ matrix @ SWAP, "affine")
-    except InputError:
+        if np.allclose(matrix, np.eye(3), atol=1e-6):
+            return None
+        return Transform(as_rows(matrix), "affine")
+    except (np.linalg.LinAlgError, InputError):
         return None
 
 
@@ -158,13 +160,11 @@ def world_change(
     ndarray, shape (3, 3)
         World (row, column, 1) to world, in the reference's units; projective if the transform is.
     """
-    matrix = as_rows(transform.matrix)
-    back = np.linalg.inv(in_units(moving, reference.units) @ matrix)
-    change: Matrix = reference.matrix @ back
-    if not inverse:
-        return change
-    turned: Matrix = np.linalg.inv(change).astype(np.float64, copy=False)
-    return turned
+    there = in_units(moving, reference.units) @ as_rows(transform.matrix)
+    change: Matrix = reference.matrix @ np.linalg.inv(there)
+    if inverse:
+        change = np.linalg.inv(change).astype(np.float64, copy=False)
+    return change
 
 
 def as_rows(matrix: Matrix) -> Matrix:
@@ -184,6 +184,12 @@ def unit_factors(units: Sequence[str], to: Sequence[str]) -> NDArray[np.float64]
 
     Ones where they are not of one kind: napari then draws bare numbers too.
     """
+    factors = _factors(units, to)
+    return np.ones(len(units)) if factors is None else factors
+
+
+def _factors(units: Sequence[str], to: Sequence[str]) -> NDArray[np.float64] | None:
+    """Return the factors of lengths that are of one kind, or None where they are not."""
     import pint
 
     registry = pint.get_application_registry()
@@ -191,70 +197,58 @@ def unit_factors(units: Sequence[str], to: Sequence[str]) -> NDArray[np.float64]
         pairs = zip(units, to, strict=True)
         return np.array([registry.Quantity(1.0, a).to(b).magnitude for a, b in pairs])
     except pint.DimensionalityError:
-        return np.ones(len(units))
+        return None
 
 
 def units_note(reference: PixelGrid, moving: PixelGrid) -> str | None:
     """Return what a person should know of the units of two planes, or None if all is plain."""
-    if _comparable(reference.units, moving.units):
+    if _factors(reference.units, moving.units) is not None:
         return None
+    here, there = (" and ".join(dict.fromkeys(grid.units)) for grid in (reference, moving))
     return (
-        f"The reference is measured in {_named(reference.units)} and the moving image in "
-        f"{_named(moving.units)}: they are compared where their bare numbers put them."
+        f"The reference is measured in {here} and the moving image in {there}: "
+        "they are compared where their bare numbers put them."
     )
-
-
-def _comparable(units: Sequence[str], others: Sequence[str]) -> bool:
-    import pint
-
-    registry = pint.get_application_registry()
-    return all(
-        registry.Unit(a).is_compatible_with(registry.Unit(b))
-        for a, b in zip(units, others, strict=True)
-    )
-
-
-def _named(units: Sequence[str]) -> str:
-    return units[0] if units[0] == units[1] else " and ".join(units)
 
 
 def own_placement(layer: Layer) -> dict[str, Any]:
     """Return the keywords that lay another layer of the same data exactly where this one is."""
     # The parts as they are, not their product: a person may want to go on with them.
-    return {
-        "scale": np.array(layer.scale),
-        "translate": np.array(layer.translate),
-        "rotate": np.array(layer.rotate),
-        "shear": np.array(layer.shear),
-        "affine": np.array(layer.affine.affine_matrix),
-        "units": tuple(layer.units),
-        "axis_labels": tuple(layer.axis_labels),
-    }
+    parts = {name: copy(getattr(layer, name)) for name in PLACEMENT}
+    return {**parts, "affine": np.array(layer.affine.affine_matrix)}
 
 
-def _placement(
+def placement_by(
     matrix: Matrix, units: Sequence[object], axis_labels: Sequence[str]
 ) -> dict[str, Any]:
+    """Return the keywords that lay a layer of n axes as a matrix says.
+
+    Parameters
+    ----------
+    matrix : ndarray of float64, shape (n + 1, n + 1)
+        Of data coordinates, with a 1 after them, to the world.
+    units, axis_labels : sequence of str
+        Of the n axes.
+    """
+    size = len(matrix) - 1
+    linear, scale = matrix[:size, :size], np.diag(matrix)[:size]
     # Where a stack is turned or sheared out of the plane its parts say less than their product.
-    straight = abs(matrix[0, 1]) + abs(matrix[1, 0]) == 0 and (np.diag(matrix) > 0).all()
+    straight = (linear == np.diag(scale)).all() and (scale > 0).all()
     return {
-        "scale": np.diag(matrix)[:2].copy() if straight else np.ones(2),
-        "translate": matrix[:2, 2].copy() if straight else np.zeros(2),
-        "rotate": np.eye(2),
-        "shear": np.zeros(1),
-        "affine": np.eye(3) if straight else matrix.copy(),
+        "scale": scale.copy() if straight else np.ones(size),
+        "translate": matrix[:size, size].copy() if straight else np.zeros(size),
+        "rotate": np.eye(size),
+        "shear": np.zeros(size * (size - 1) // 2),
+        "affine": np.eye(size + 1) if straight else matrix.copy(),
         "units": tuple(str(unit) for unit in units),
         "axis_labels": tuple(axis_labels),
     }
 
 
 def _plane_shape(layer: Layer) -> tuple[int, int]:
-    data = layer.data
-    if getattr(layer, "multiscale", False):
-        data = data[0]
-    if hasattr(layer, "rgb") or type(layer).__name__ == "Labels":
-        shape = data.shape[:-1] if getattr(layer, "rgb", False) else data.shape
-        return int(shape[-2]), int(shape[-1])
+    if isinstance(layer, (Image, Labels)):
+        height, width = levels_of(layer)[0].shape[layer.ndim - 2 : layer.ndim]
+        return int(height), int(width)
     extent = np.asarray(layer.extent.data)[1, -2:]
     if not np.isfinite(extent).all():
         return 1, 1

@@ -16,13 +16,11 @@ class Actions(Container):  # type: ignore[type-arg]
     def __init__(self) -> None:
         self.view = ComboBox(
             choices=VIEWS,
-            value="binary difference",
             label="show",
             tooltip="Which way of comparing the two images is on show",
         )
         self.stack_view = ComboBox(
             choices=STACK_VIEWS,
-            value="aligned",
             label="show",
             tooltip="The aligned frames, or each beside what it was aligned to: the frame before "
             "it, as that was aligned, where you chose so",

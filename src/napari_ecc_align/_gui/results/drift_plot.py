@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
+from qtpy.QtWidgets import QWidget
 
-if TYPE_CHECKING:
-    from matplotlib.backends.backend_qtagg import FigureCanvasQTAgg
-
-    from ..._align.drift import Drift
+from ..._align.drift import Drift
 
 _SIZE = (4, 2.2)
 _LEAST_HEIGHT = 220
 
 
-def drift_canvas(drift: Drift, *, dark: bool) -> FigureCanvasQTAgg:
+def drift_canvas(drift: Drift, *, dark: bool) -> QWidget:
     """Return a Qt widget with the shift and the rotation of every frame.
 
     Frames that are not called aligned are marked.

@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+from napari.components import ViewerModel
+from napari.layers import Layer
 
 from ..layers.aligned_layers import LayerTuple
 from ..layers.attributes import layer_with_id
 from ..layers.comparison_layers import renew
+from ..layers.world import own_placement
 from ..runs.task import LayerIds
-
-if TYPE_CHECKING:
-    from napari.components import ViewerModel
-    from napari.layers import Layer
-
-_PLACEMENT = ("scale", "translate", "rotate", "shear", "affine", "units", "axis_labels")
 
 
 class ResultLayers:
@@ -71,24 +69,25 @@ class ResultLayers:
                 self._renewed.add(old.unique_id)
             renew(old, data, options)
             return old
-        if old is not None:
-            self._drop(old, (pair, role))
+        self.remove_role(pair, role)
         new: Layer = self._viewer.add_layer(Layer.create(data, options, kind))
         self._ids[pair, role] = new.unique_id
         self._own.add(new.unique_id)
         # By its id alone: a layer that a person removes is to be let go.
         identity = new.unique_id
-        self._steps_back.append(lambda: self._remove_by_id(identity))
+
+        def take_away() -> None:
+            still = layer_with_id(self._viewer, identity)
+            if still is not None:
+                self._viewer.layers.remove(still)
+
+        self._steps_back.append(take_away)
         return new
 
     def remove(self, pair: LayerIds) -> None:
         """Remove all layers of a pair."""
-        for key in [key for key in self._ids if key[0] == pair]:
-            layer = layer_with_id(self._viewer, self._ids[key])
-            if layer is not None:
-                self._drop(layer, key)
-            else:
-                del self._ids[key]
+        for role in [role for owner, role in self._ids if owner == pair]:
+            self.remove_role(pair, role)
 
     def remove_role(self, pair: LayerIds, role: str) -> None:
         """Remove a pair's layer of one role, if it is still there."""
@@ -117,7 +116,7 @@ class ResultLayers:
     def _renewal(self, layer: Layer) -> Callable[[], None]:
         identity = layer.unique_id
         data = layer.data
-        options = {name: getattr(layer, name) for name in _PLACEMENT}
+        options = own_placement(layer)
         # napari empties the dict that a layer has when it is given another.
         options["metadata"] = dict(layer.metadata)
         if hasattr(layer, "contrast_limits"):
@@ -131,17 +130,9 @@ class ResultLayers:
 
         return restore
 
-    def _remove_by_id(self, identity: object) -> None:
-        layer = layer_with_id(self._viewer, identity)
-        if layer is not None:
-            self._viewer.layers.remove(layer)
-
 
 def _alike(layer: Layer, data: Any, options: dict[str, Any]) -> bool:
     """Return whether a layer can take new data, rather than be replaced."""
-    many = bool(options.get("multiscale", False))
-    return (
-        getattr(layer, "rgb", False) == options.get("rgb", False)
-        and getattr(layer, "multiscale", False) == many
-        and layer.ndim == len(options["scale"])
-    )
+    kinds = ("rgb", "multiscale")
+    alike = all(getattr(layer, kind, False) == options.get(kind, False) for kind in kinds)
+    return alike and layer.ndim == len(options["scale"])

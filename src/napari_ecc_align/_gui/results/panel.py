@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
+import napari
 from magicgui.widgets import Container
+from napari.utils.notifications import show_info, show_warning
+from napari.utils.theme import get_theme
+from qtpy.QtWidgets import QApplication
 
 from ..._common.errors import InputError
 from ..._compare.inspection import Inspection
@@ -21,9 +24,6 @@ from .layers_in_viewer import ResultLayers
 from .verdict_table import VerdictTable
 from .view_switch import ViewSwitch
 from .views import Blink
-
-if TYPE_CHECKING:
-    import napari
 
 # Of red, green and blue together.
 _MIDDLE = 384
@@ -55,7 +55,7 @@ class ResultPanel(Container):  # type: ignore[type-arg]
         self._blink = Blink(self.native)
         for choice in (self.next.view, self.next.stack_view):
             choice.changed.connect(self._end_blinking)
-        self._views = ViewSwitch(viewer, self._layers, self.next, self._compared, self._warn)
+        self._views = ViewSwitch(viewer, self._layers, self.next, self._compared)
         self.next.blink.changed.connect(self._set_blinking)
         self.next.apply.changed.connect(self._open_apply)
         self.next.save.changed.connect(self._save)
@@ -116,9 +116,6 @@ class ResultPanel(Container):  # type: ignore[type-arg]
 
     def copy_script(self) -> str:
         """Put a script that repeats the last run on the clipboard, and return it."""
-        from napari.utils.notifications import show_info
-        from qtpy.QtWidgets import QApplication
-
         if self.run is None:
             raise InputError("align two images first: there is nothing to repeat yet")
         text = self.run.script()
@@ -128,7 +125,7 @@ class ResultPanel(Container):  # type: ignore[type-arg]
         show_info("The script is on the clipboard.")
         return text
 
-    def toggle_blink(self) -> None:
+    def toggle_blink(self, _: object = None) -> None:
         """Begin or end showing reference and aligned image in turn."""
         if self.next.blink.enabled:
             self.next.blink.value = not self.next.blink.value
@@ -151,8 +148,8 @@ class ResultPanel(Container):  # type: ignore[type-arg]
     def _move(self, run: FinishedRun) -> None:
         layer = layer_with_id(self._viewer, run.task.layer_ids[1])
         if layer is not None:
-            move = move_layer(layer, run.transforms[0], run.task.reference.grid, run.record())
-            self._layers.on_undo(move.undo)
+            grid = run.task.reference.grid
+            self._layers.on_undo(move_layer(layer, run.transforms[0], grid, run.record()))
 
     def _set_blinking(self, wanted: bool) -> None:
         run = self.run
@@ -163,7 +160,7 @@ class ResultPanel(Container):  # type: ignore[type-arg]
         front = self._views.roles().get("aligned") or moving
         if back is None or front is None:
             self.next.blink.value = False
-            self._warn("To blink, the reference and the aligned layer must both be there.")
+            show_warning("To blink, the reference and the aligned layer must both be there.")
             return
         others = [layer for layer in self._viewer.layers if layer not in (back, front)]
         self._blink.start(back, front, others)
@@ -176,13 +173,10 @@ class ResultPanel(Container):  # type: ignore[type-arg]
         open_dock(self._viewer, "Apply transform", tabify=True)
 
     def _plot_drift(self) -> None:
-        from napari.utils.theme import get_theme
-
         if self.run is None:
             return
         ground = get_theme(self._viewer.theme).background.as_rgb_tuple()
-        dark = sum(ground[:3]) < _MIDDLE
-        canvas = drift_canvas(self.run.drift, dark=dark)
+        canvas = drift_canvas(self.run.drift, dark=sum(ground[:3]) < _MIDDLE)
         self._viewer.window.add_dock_widget(canvas, name="Drift", area="bottom")
 
     def _save(self) -> None:
@@ -191,17 +185,11 @@ class ResultPanel(Container):  # type: ignore[type-arg]
             return
         name = f"{run.task.moving.name}_transform{'s' if run.is_stack else ''}"
         path = ask_where_to_save(self.native, name, run.formats)
-        if path is None:
-            return
         try:
-            run.save(path)
+            if path is not None:
+                run.save(path)
         except InputError as error:
-            self._warn(str(error))
-
-    def _warn(self, message: str) -> None:
-        from napari.utils.notifications import show_warning
-
-        show_warning(message)
+            show_warning(str(error))
 
     def _offer(self) -> None:
         """Enable what makes sense now."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import product
 from typing import Any
 
@@ -23,7 +24,7 @@ from ..layers.aligned_layers import LayerTuple
 from ..layers.attributes import METADATA_KEY
 from ..layers.comparison_layers import binary_difference_layer, difference_layer
 from ..layers.lazy_planes import plane_of
-from ..runs.finished_run import FinishedRun
+from ..runs.finished_run import FinishedRun, first_few
 from ..shared.refusal import Refusal, refusing
 
 # Regions bound what is counted and subtracted, not the pictures of both images.
@@ -31,10 +32,8 @@ _WITHIN_REGIONS = ("difference", "binary difference")
 # So many bytes of pictures are drawn at once; more, and those of lazy stacks, frame by frame as
 # they are shown.
 _AT_ONCE = 2**29
-_NAMED = 5
 
 Index = tuple[int, ...]
-Draw = Callable[[NDArray[Any], NDArray[Any], NDArray[np.bool_]], NDArray[Any]]
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,9 +48,13 @@ class Pictures:
 class _Drawing:
     """How a plane is drawn: by what, of which dtype, and its axes beyond height and width."""
 
-    draw: Draw
+    draw: Callable[..., NDArray[Any]]
     dtype: np.dtype[Any]
     beyond: tuple[int, ...] = ()
+
+    def of(self, planes: _AlignedPlanes, index: Index) -> NDArray[Any]:
+        reference, aligned, inside = planes.pair(index)
+        return self.draw(reference, aligned, mask=inside)
 
 
 def picture_steps(
@@ -94,11 +97,10 @@ class _AlignedPlanes:
         self._run, self._task = run, task
         self.frames = task.frames
         masks = task.masks() if within_regions else {}
-        count = len(self.frames)
-        self._reference_masks = StackMasks(
-            masks.get("reference_mask"), count if task.one_reference_each else 1, "reference_mask"
+        self._reference_masks, self._moving_masks = (
+            StackMasks(masks.get(name), len(self.frames), name)
+            for name in ("reference_mask", "moving_mask")
         )
-        self._moving_masks = StackMasks(masks.get("moving_mask"), count, "moving_mask")
         self._data = run.data[0] if isinstance(run.data, list) else run.data
         self._means: dict[Index, NDArray[Any]] = {}
         self.indices = list(product(*map(range, self.frames.leading)))
@@ -114,18 +116,17 @@ class _AlignedPlanes:
 
     def prepared(self) -> Generator[str, None, None]:
         """Look up beforehand what takes all frames."""
-        if self._task.anchor == "mean":
-            for index in self.indices:
-                if self.frames.number(index) == 0:
-                    yield "the mean of all frames"
-                    self._mean(index)
+        for index in self.indices if self._task.anchor == "mean" else ():
+            if self.frames.number(index) == 0:
+                yield "the mean of all frames"
+                self._mean(index)
 
     def _reference(self, index: Index) -> tuple[NDArray[Any], NDArray[np.bool_]]:
         task, frame = self._task, self.frames.number(index)
         everywhere = np.ones(self.shape, bool)
         if task.anchor is None:
             image = task.reference.data if task.references is None else task.references[frame]
-            mask = self._reference_masks[frame if task.one_reference_each else 0]
+            mask = self._reference_masks[frame]
             return np.asarray(image), everywhere if mask is None else np.asarray(mask, bool)
         other = task.anchor if isinstance(task.anchor, int) else 0
         if task.anchor == "previous":
@@ -153,39 +154,32 @@ class _AlignedPlanes:
         """Return the mean of the frames that were aligned."""
         key = self.frames.at(index, 0)
         if key not in self._means:
-            self._means[key] = mean_image(self._run.results, self.shape, self._gray_at(key))
+            gray = partial(self._gray, key)
+            self._means[key] = mean_image(self._run.results, self.shape, gray)
         return self._means[key]
 
-    def _gray_at(self, index: Index) -> Callable[[int], tuple[NDArray[Any], NDArray[np.bool_]]]:
-        def gray(frame: int) -> tuple[NDArray[Any], NDArray[np.bool_]]:
-            there = self.frames.at(index, frame)
-            plane = self._aligned(there)
-            inside = self._covered(there, None) & valid_pixels(plane)
-            return to_gray(plane).astype(np.float64), inside
-
-        return gray
+    def _gray(self, index: Index, frame: int) -> tuple[NDArray[Any], NDArray[np.bool_]]:
+        """Return the gray values of another frame, and where they hold."""
+        there = self.frames.at(index, frame)
+        plane = self._aligned(there)
+        inside = self._covered(there, None) & valid_pixels(plane)
+        return to_gray(plane).astype(np.float64), inside
 
 
 def _drawing(run: FinishedRun, role: str) -> _Drawing:
     """Return how the planes of a view are drawn."""
     chosen = run.task.parameters
-    ways = {
-        "difference": _Drawing(
-            lambda a, b, inside: difference(a, b, mode=chosen.difference, mask=inside),
-            np.dtype(np.float32),
-        ),
-        "binary difference": _Drawing(
-            lambda a, b, inside: compare(a, b, mask=inside, **vars(chosen.thresholding)).map,
-            np.dtype(np.uint8),
-        ),
-        "overlay": _Drawing(
-            lambda a, b, inside: overlay(a, b, mask=inside), np.dtype(np.uint8), (3,)
-        ),
-        "checkerboard": _Drawing(
-            lambda a, b, inside: checkerboard(a, b, mask=inside), np.dtype(np.float32)
-        ),
-    }
-    return ways[role]
+
+    def binary(*images: NDArray[Any], mask: NDArray[np.bool_]) -> NDArray[np.uint8]:
+        return compare(*images, mask=mask, **vars(chosen.thresholding)).map
+
+    gray, colour = np.dtype(np.float32), np.dtype(np.uint8)
+    return {
+        "difference": _Drawing(partial(difference, mode=chosen.difference), gray),
+        "binary difference": _Drawing(binary, colour),
+        "overlay": _Drawing(overlay, colour, (3,)),
+        "checkerboard": _Drawing(checkerboard, gray),
+    }[role]
 
 
 def _drawn(
@@ -199,14 +193,14 @@ def _drawn(
     if frames.leading and (planes.lazy or size > _AT_ONCE):
         yield role
         # What does not suit the plane on show is refused in words; later there is nobody to ask.
-        drawing.draw(*planes.pair(frames.on_show))
+        drawing.of(planes, frames.on_show)
         return _drawn_later(planes, drawing), ""
     out = np.zeros(shape, drawing.dtype)
     refused: dict[int, str] = {}
     for at, index in enumerate(planes.indices):
         yield f"{role}: frame {at + 1} of {len(planes.indices)}" if frames.leading else role
         try:
-            out[index] = drawing.draw(*planes.pair(index))
+            out[index] = drawing.of(planes, index)
         except InputError as error:
             refused[frames.number(index)] = str(error)
     if len(refused) == len(frames):
@@ -222,7 +216,7 @@ def _drawn_later(planes: _AlignedPlanes, drawing: _Drawing) -> Any:
 
     def plane(index: Index) -> NDArray[Any]:
         try:
-            return drawing.draw(*planes.pair(index))
+            return drawing.of(planes, index)
         except InputError:
             # The canvas asks, and an error would leave it empty for good.
             return np.zeros(shape, drawing.dtype)
@@ -236,8 +230,7 @@ def _blank_frames(refused: dict[int, str]) -> str:
     """Return which frames stay blank, and why, in a sentence."""
     if not refused:
         return ""
-    some = [str(frame) for frame in list(refused)[:_NAMED]]
-    frames = ", ".join(some) + (", …" if len(refused) > _NAMED else "")
+    frames = first_few([*refused])
     which = f"Frame {frames} stays" if len(refused) == 1 else f"Frames {frames} stay"
     return f"{which} blank: {next(iter(refused.values()))}"
 
@@ -250,7 +243,6 @@ def _layer(run: FinishedRun, role: str, data: Any) -> LayerTuple:
         return difference_layer(data, run.task.reference.data, options, signed=signed)
     if role == "binary difference":
         return binary_difference_layer(data, options)
-    look: dict[str, Any] = {"rgb": True}
-    if role == "checkerboard":
-        look = {"colormap": "gray", "contrast_limits": [0.0, 1.0]}
+    gray = {"colormap": "gray", "contrast_limits": [0.0, 1.0]}
+    look = gray if role == "checkerboard" else {"rgb": True}
     return data, {"name": role, **look, **options}, "image"

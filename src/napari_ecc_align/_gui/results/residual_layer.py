@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+from napari.types import LayerData
 
 from ..._common.errors import InputError
 from ..._verdict.result import AlignmentResult
 from ..layers.attributes import METADATA_KEY
 from ..layers.world import PixelGrid
-
-if TYPE_CHECKING:
-    from napari.types import LayerData
 
 # Arrows of a usual length cover this share of the image.
 _VISIBLE = 1 / 25
@@ -23,8 +21,6 @@ def residual_layer(
     result: AlignmentResult,
     reference: PixelGrid,
     provenance: dict[str, Any],
-    *,
-    exaggeration: float | None = None,
 ) -> LayerData:
     """Return a Vectors layer of how far each tile still is from fitting, coloured by size.
 
@@ -36,15 +32,13 @@ def residual_layer(
         The reference's pixels.
     provenance : dict
         For the layer's metadata.
-    exaggeration : float, optional
-        How many times longer than they are the arrows are drawn; a round number that makes them
-        visible when left out. The layer's `length`, so a person can change it.
 
     Returns
     -------
     tuple of data, dict, "vectors"
-        In reference pixels, placed over the reference; the arrows' true size in the data. The
-        features are "size" and "uncertainty", in pixels.
+        In reference pixels, placed over the reference; the arrows' true size in the data. They are
+        drawn longer by a round number that makes them visible: the layer's `length`, so a person
+        can change it. The features are "size" and "uncertainty", in pixels.
 
     Raises
     ------
@@ -66,7 +60,7 @@ def residual_layer(
         "edge_colormap": "viridis",
         "edge_width": max(1.0, longer / 600),
         "vector_style": "arrow",
-        "length": exaggeration or _visible(size, longer),
+        "length": _visible(size, longer),
         **reference.placement,
         "metadata": {METADATA_KEY: provenance},
     }

@@ -26,10 +26,6 @@ class VerdictTable(Container):  # type: ignore[type-arg]
         self.min_width = _WIDTH
         self.table.native.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
         fill_width(self.verdict, lines=3)
-        self.clear()
-
-    def clear(self) -> None:
-        """Show nothing."""
         self.say("")
 
     def say(self, message: str) -> None:

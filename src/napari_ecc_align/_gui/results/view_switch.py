@@ -4,7 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from typing import TYPE_CHECKING
+
+from magicgui.widgets import ComboBox
+from napari.components import ViewerModel
+from napari.layers import Layer
+from napari.utils.notifications import show_warning
 
 from ..._common.errors import InputError
 from ..._compare.inspection import Inspection
@@ -20,11 +24,6 @@ from .layers_in_viewer import ResultLayers
 from .pictures import Pictures, picture_steps
 from .residual_layer import residual_layer
 from .views import VIEWS, drawn_together, show_only
-
-if TYPE_CHECKING:
-    from magicgui.widgets import ComboBox
-    from napari.components import ViewerModel
-    from napari.layers import Layer
 
 _ALIGNED = "aligned"
 _PICTURES = ("overlay", "checkerboard")
@@ -43,8 +42,6 @@ class ViewSwitch:
         With the two choices of a view: of a single image, and of a stack.
     on_compared : callable
         Called with the run when a single image was compared in another way.
-    warn : callable
-        Given a sentence where something cannot be drawn.
     """
 
     def __init__(
@@ -53,18 +50,16 @@ class ViewSwitch:
         layers: ResultLayers,
         actions: Actions,
         on_compared: Callable[[FinishedRun], object],
-        warn: Callable[[str], object],
     ) -> None:
         self._viewer = viewer
         self._layers = layers
         self._actions = actions
         self._on_compared = on_compared
-        self._warn = warn
         # As it is on show, and as it is to be looked at.
         self._run: FinishedRun | None = None
         self._wanted: FinishedRun | None = None
         self._drawn: dict[str, object] = {}
-        self._work = Background(self._work_changed)
+        self._work = Background(lambda _: self.show())
         for choice in (actions.view, actions.stack_view):
             choice.changed.connect(lambda _: self.show())
 
@@ -104,9 +99,8 @@ class ViewSwitch:
         """Return the layers of the last run, by role."""
         if self._run is None:
             return {}
-        pair = self._run.task.layer_ids
-        found = {role: self._layers.get(pair, role) for role in VIEWS}
-        return {role: layer for role, layer in found.items() if layer is not None}
+        found = ((role, self._layers.get(self._run.task.layer_ids, role)) for role in VIEWS)
+        return {role: layer for role, layer in found if layer is not None}
 
     def show(self) -> None:
         """Show what is chosen, once it is drawn."""
@@ -159,7 +153,7 @@ class ViewSwitch:
         # What is wanted since then is compared next.
         last = run is self._wanted
         if isinstance(seen, Refusal):
-            self._warn(seen.message)
+            show_warning(seen.message)
         else:
             self._run = replace(run, inspection=seen, data=seen.aligned)
             self._put(self._run)
@@ -172,22 +166,21 @@ class ViewSwitch:
             return
         if isinstance(drawn, Refusal):
             self._choice(run).value = _ALIGNED
-            self._warn(drawn.message)
+            show_warning(drawn.message)
             return
         for role, layer in drawn.layers.items():
             self._layers.put(run.task.layer_ids, role, layer)
             self._drawn[role] = _settings_of(run, role)
         if drawn.note:
-            self._warn(drawn.note)
+            show_warning(drawn.note)
         self._tell("")
 
     def _add_residuals(self, run: FinishedRun) -> None:
         try:
             layer = residual_layer(run.result, run.task.reference.grid, run.record())
+            self._layers.put(run.task.layer_ids, "residuals", layer)
         except InputError as error:
-            self._warn(str(error))
-            return
-        self._layers.put(run.task.layer_ids, "residuals", layer)
+            show_warning(str(error))
 
     def _due(self, run: FinishedRun, role: str) -> bool:
         """Tell whether a picture is missing, or was drawn in another way than is wanted now."""
@@ -198,19 +191,16 @@ class ViewSwitch:
     def _tell(self, what: str) -> None:
         self._viewer.status = what
 
-    def _work_changed(self, running: bool) -> None:
-        if not running:
-            self.show()
-
 
 def _layers_of(run: FinishedRun) -> dict[str, LayerTuple]:
     """Return the layers that a run brings, by role."""
     task = run.task
-    layers: dict[str, LayerTuple] = {}
     if run.inspection is not None:
         layers = comparison_layers(task.reference, task.frames, run.inspection, run.record())
     elif run.data is not None:
         layers = {_ALIGNED: aligned_layer(task.frames, run.data, run.record())}
+    else:
+        return {}
     if not task.resamples:
         layers.pop(_ALIGNED, None)
     return layers
@@ -219,8 +209,8 @@ def _layers_of(run: FinishedRun) -> dict[str, LayerTuple]:
 def _settings_of(run: FinishedRun, role: str) -> object:
     """Return the settings that a picture depends on."""
     chosen = run.task.parameters
-    settings: dict[str, object] = {
+    own: dict[str, object] = {
         "difference": chosen.difference,
         "binary difference": chosen.thresholding,
     }
-    return settings.get(role, role)
+    return own.get(role, role)

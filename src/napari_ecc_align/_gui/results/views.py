@@ -2,20 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Literal, get_args
-
+from napari.layers import Layer
 from qtpy.QtCore import QObject, QTimer
 
-if TYPE_CHECKING:
-    from napari.layers import Layer
-
-View = Literal[
-    "binary difference", "difference", "aligned", "overlay", "checkerboard", "residuals"
-]
-VIEWS: tuple[View, ...] = get_args(View)
-StackView = Literal["aligned", "difference", "binary difference", "overlay", "checkerboard"]
-STACK_VIEWS: tuple[StackView, ...] = get_args(StackView)
+VIEWS = ("binary difference", "difference", "aligned", "overlay", "checkerboard", "residuals")
+STACK_VIEWS = ("aligned", "difference", "binary difference", "overlay", "checkerboard")
 
 # The binary difference is drawn over the gray one.
 _TOGETHER = {"binary difference": ("difference",), "residuals": ("aligned",)}
@@ -55,37 +46,26 @@ class Blink:
         self._timer = QTimer(parent)
         self._timer.setInterval(_BLINK_MILLISECONDS)
         self._timer.timeout.connect(self._turn)
-        self._front: Layer | None = None
-        self._restore: Callable[[], None] | None = None
-
-    @property
-    def running(self) -> bool:
-        """Whether the layers take turns."""
-        return bool(self._timer.isActive())
+        # The front layer first.
+        self._before: list[tuple[Layer, bool]] = []
 
     def start(self, back: Layer, front: Layer, others: list[Layer]) -> None:
         """Let `front` appear and disappear over `back`, with all other layers hidden."""
         self.stop()
-        before = [(layer, layer.visible) for layer in (back, front, *others)]
-
-        def restore() -> None:
-            for layer, visible in before:
-                layer.visible = visible
-
-        self._restore = restore
+        self._before = [(layer, layer.visible) for layer in (front, back, *others)]
         for layer in others:
             layer.visible = False
         back.visible = front.visible = True
-        self._front = front
         self._timer.start()
 
     def stop(self) -> None:
         """Show all layers as before."""
         self._timer.stop()
-        if self._restore is not None:
-            self._restore()
-        self._front = self._restore = None
+        for layer, visible in self._before:
+            layer.visible = visible
+        self._before = []
 
     def _turn(self) -> None:
-        if self._front is not None:
-            self._front.visible = not self._front.visible
+        if self._before:
+            front, _ = self._before[0]
+            front.visible = not front.visible

@@ -98,9 +98,8 @@ class FinishedRun:
         said = [f"{count} frame{'s' * (count != 1)}: {', '.join(parts)}."]
         wrong = [at for at, result in enumerate(self.results) if result.verdict != "aligned"]
         if wrong:
-            named = ", ".join(map(str, wrong[:_NAMED])) + ", …" * (len(wrong) > _NAMED)
             reason = self.results[wrong[0]].reason
-            said.append(f"Frame{'s' * (len(wrong) != 1)} {named}: {reason}")
+            said.append(f"Frame{'s' * (len(wrong) != 1)} {first_few(wrong)}: {reason}")
         if self.data is not None and not self.comparable:
             said.append("The frames are too large to be compared here.")
         return " ".join(said)
@@ -113,13 +112,13 @@ class FinishedRun:
 
     def _rows_of_frames(self) -> list[Row]:
         good = [result for result in self.results if result.verdict != "failed"]
+        before, after, unsure = (
+            f"{np.median([getattr(result, name) for result in good]):.3g}" if good else ""
+            for name in ("ecc_before", "ecc", "corner_uncertainty")
+        )
         rows = [
-            Row(
-                "ECC, median",
-                _median([result.ecc_before for result in good]),
-                _median([result.ecc for result in good]),
-            ),
-            Row("uncertainty, px", "", _median([result.corner_uncertainty for result in good])),
+            Row("ECC, median", before, after),
+            Row("uncertainty, px", "", unsure),
             Row("time, s", "", f"{sum(result.seconds for result in self.results):.2g}"),
         ]
         if good:
@@ -173,5 +172,6 @@ class FinishedRun:
         save_transforms(self.transforms, path, verdicts=verdicts)
 
 
-def _median(values: list[float]) -> str:
-    return f"{np.median(values):.3g}" if values else ""
+def first_few(frames: list[int]) -> str:
+    """Return the numbers of frames as text, no more than a person would read."""
+    return ", ".join(map(str, frames[:_NAMED])) + ", …" * (len(frames) > _NAMED)

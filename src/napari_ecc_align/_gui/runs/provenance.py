@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import fields, is_dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -49,23 +50,24 @@ def provenance(
     dict
         Numbers that JSON has not (infinity, NaN) are None.
     """
-    return {
+    kept = {
+        field.name: getattr(result, field.name)
+        for field in fields(result)
+        if field.name not in _LEFT_OUT
+    }
+    record = {
         "version": version("napari-ecc-align"),
         "packages": _versions(),
         "reference": reference.name,
         "moving": moving.name,
-        "layers": {"reference": plain(reference.origin), "moving": plain(moving.origin)},
-        "parameters": plain(parameters),
-        "initial": None if initial is None else plain(initial),
-        "region": plain(region),
-        "matrix": result.transform.matrix.tolist(),
-        "model": result.transform.model,
-        **{
-            field.name: plain(getattr(result, field.name))
-            for field in fields(result)
-            if field.name not in _LEFT_OUT
-        },
+        "layers": {"reference": reference.origin, "moving": moving.origin},
+        "parameters": parameters,
+        "initial": initial,
+        "region": region,
+        **plain(result.transform),
+        **kept,
     }
+    return {name: plain(value) for name, value in record.items()}
 
 
 def plain(value: Any) -> Any:
@@ -92,11 +94,9 @@ def plain(value: Any) -> Any:
 
 
 def _versions() -> dict[str, str | None]:
-    found: dict[str, str | None] = {}
+    # OpenCV goes by several names.
+    found: dict[str, str | None] = dict.fromkeys(_PACKAGES)
     for name in _PACKAGES:
-        try:
+        with suppress(PackageNotFoundError):
             found[name] = version(name)
-        except PackageNotFoundError:
-            # OpenCV goes by several names.
-            found[name] = None
     return found

@@ -4,18 +4,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from importlib.resources import files
 from typing import Any
 
-import numpy as np
-
-from ..layers.frame_regions import PaintedFrames, Regions
+from ..layers.regions import polygons_on
 from ..layers.stack_snapshots import StackSnapshot
-from ..layers.world import PixelGrid, unit_factors
+from ..layers.world import PixelGrid
 from .task import Task
 
 _TIFF = (".tif", ".tiff", ".lsm")
+_PLAIN = (*_TIFF, ".png", ".jpg", ".jpeg", ".bmp", ".gif")
 _OWN = (
     "align",
     "align_stack",
@@ -31,22 +29,6 @@ _OTHERS = {
     "zarr.open_group": "import zarr",
     "imread": "from tifffile import imread",
 }
-
-
-@dataclass(frozen=True)
-class ImageSource:
-    """Where a script finds an image.
-
-    Attributes
-    ----------
-    expression : str
-        What yields the array.
-    note : str
-        A comment for the reader; empty if the expression works as it is.
-    """
-
-    expression: str
-    note: str = ""
 
 
 def align_script(task: Task, *, compared: bool) -> str:
@@ -69,7 +51,7 @@ def align_script(task: Task, *, compared: bool) -> str:
         fixed = "references"
         images[fixed] = _stack_source(task.references)
     elif task.anchor is None:
-        images = {fixed: image_source(task.reference.origin), **images}
+        images = {fixed: _image_source(task.reference.origin), **images}
     if task.frame_by_frame:
         options = {"reference": fixed if task.anchor is None else repr(task.anchor), **options}
     if task.initial is not None:
@@ -79,7 +61,7 @@ def align_script(task: Task, *, compared: bool) -> str:
         "moving": (frames, task.moving.grid),
     }
     masks = {
-        f"{role}_mask": _mask_lines(regions, *sides[role])
+        f"{role}_mask": _mask_lines(regions.record, *sides[role])
         for role, regions in task.regions.items()
     }
     # Nothing of it is HTML.
@@ -117,103 +99,88 @@ def _imports(body: str) -> str:
     return "\n".join([*others, f"from napari_ecc_align import {own}"])
 
 
-def image_source(record: Mapping[str, Any]) -> ImageSource:
-    """Return where a script finds an image: in a file, a sample, or nowhere that is known.
+def _image_source(record: Mapping[str, Any]) -> str:
+    """Return what yields an image: of a file, a sample, or, with a comment, of what is unknown.
 
     Parameters
     ----------
     record : mapping
-        What `layer_origin` says of the layer.
+        What `LayerSnapshot.origin` says of the layer.
     """
-    index = record["index"]
+    index, levels = record["index"], record["levels"]
     plane = f"[{', '.join(str(number) for number in index)}]" if index else ""
     sample, path = record["sample"], record["path"]
+    is_zarr = path is not None and path.rstrip("/\\").lower().endswith(".zarr")
     if sample is not None and sample[0] == "napari-ecc-align":
         found = _from_sample(sample[1], record["name"])
         if found is not None:
             return found
-    if path is not None and record["levels"] == 1 and _is_plain_image(path):
-        if path.lower().endswith(_TIFF):
-            return ImageSource(f"imread({path!r}){plane}")
-        return ImageSource(f"iio.imread({path!r}){plane}")
-    if path is not None and record["levels"] > 1 and not index and _is_zarr(path):
+    if path is not None and levels == 1 and path.lower().endswith(_PLAIN):
+        read = "imread" if path.lower().endswith(_TIFF) else "iio.imread"
+        return f"{read}({path!r}){plane}"
+    if is_zarr and levels > 1 and not index:
         opened = f"zarr.open_group({path!r}, mode='r')"
-        levels = f"[{opened}[key] for key in sorted({opened}.array_keys())]"
-        return ImageSource(levels)
-    sizes = f" and {record['levels'] - 1} smaller sizes of it" if record["levels"] > 1 else ""
-    return ImageSource(
-        f"np.load({record['name'] + '.npy'!r}){plane}",
-        f"layer {record['name']!r}, shape {tuple(record['shape'])}{sizes}: put your own file here",
+        return f"[{opened}[key] for key in sorted({opened}.array_keys())]"
+    sizes = f" and {levels - 1} smaller sizes of it" if levels > 1 else ""
+    return (
+        f"np.load({record['name'] + '.npy'!r}){plane}  # layer {record['name']!r}, "
+        f"shape {tuple(record['shape'])}{sizes}: put your own file here"
     )
 
 
-def _stack_source(frames: StackSnapshot) -> ImageSource:
+def _stack_source(frames: StackSnapshot) -> str:
     """Return where a script finds the frames of a stack, or a single image."""
     index: list[Any] = list(frames.shown.index)
     if frames.leading:
         index[frames.axis] = ":"
     while index and index[-1] == ":":
         index.pop()
-    return image_source({**frames.shown.origin, "index": index})
+    return _image_source({**frames.shown.origin, "index": index})
 
 
-def _mask_lines(regions: Regions, image: str, grid: PixelGrid) -> list[str]:
-    """Return lines of which the last one is an expression for a mask, or one for each frame."""
-    if isinstance(regions, PaintedFrames):
-        note = (
-            f"# not 0 where a pixel of {image} counts, of the same shape: put your own file here"
-        )
-        return [note, f"np.load({regions.record['name'] + '.npy'!r})"]
-    plane = f"{image}[0]" if image in ("frames", "references") else image
-    if len(regions.drawn) == 1:
-        return [_mask_expression(plane, regions.record, grid)]
-    drawn = [
-        f"    {frame}: {_mask_expression(plane, region.record, grid)},"
-        for frame, region in regions.drawn.items()
-    ]
-    chosen = "drawn[min(drawn, key=lambda at: abs(at - number))]"
-    return ["drawn = {", *drawn, "}", f"[{chosen} for number in range(len({image}))]"]
-
-
-def _mask_expression(image: str, region: Mapping[str, Any], grid: PixelGrid) -> str:
-    """Return what yields the mask of a region on an image's pixels.
+def _mask_lines(record: Mapping[str, Any], image: str, grid: PixelGrid) -> list[str]:
+    """Return lines of which the last one is an expression for a mask, or one for each frame.
 
     Parameters
     ----------
+    record : mapping
+        From `Regions.record`.
     image : str
-        What yields the image in the script.
-    region : mapping
-        From `Region.record`.
+        What yields the image, or the stack, in the script.
     grid : PixelGrid
         The image's pixels.
     """
+    if record["kind"] == "pixels" and "index" not in record:
+        note = (
+            f"# not 0 where a pixel of {image} counts, of the same shape: put your own file here"
+        )
+        return [note, _mask_expression(image, record, grid)]
+    plane = f"{image}[0]" if image in ("frames", "references") else image
+    drawn = {
+        frame: _mask_expression(plane, region, grid)
+        for frame, region in record.get("frames", {0: record}).items()
+    }
+    if len(drawn) == 1:
+        return [*drawn.values()]
+    lines = [f"    {frame}: {mask}," for frame, mask in drawn.items()]
+    chosen = "drawn[min(drawn, key=lambda at: abs(at - number))]"
+    return ["drawn = {", *lines, "}", f"[{chosen} for number in range(len({image}))]"]
+
+
+def _mask_expression(image: str, region: Mapping[str, Any], grid: PixelGrid) -> str:
+    """Return what yields the mask of a region on an image's pixels."""
     if "polygons" not in region:
         return f"np.load({region['name'] + '.npy'!r})"
-    units = region["units"]
-    factors = np.ones(2) if units is None else unit_factors(units, grid.units)
-    back = np.linalg.inv(grid.matrix)
-    parts = []
-    for polygon in region["polygons"]:
-        vertices = (np.array(polygon) * factors) @ back[:2, :2].T + back[:2, 2]
-        parts.append(f"polygon_mask({image}.shape[:2], {vertices.tolist()!r})")
-    return " | ".join(parts)
+    return " | ".join(
+        f"polygon_mask({image}.shape[:2], {vertices.tolist()!r})"
+        for vertices in polygons_on(grid.matrix, grid.units, region)
+    )
 
 
-def _from_sample(key: str, layer_name: str) -> ImageSource | None:
+def _from_sample(key: str, layer_name: str) -> str | None:
     from ..._images.samples import sample
 
     pair = sample(key)
-    for attribute in ("reference", "moving"):
-        if layer_name == getattr(pair, f"{attribute}_name"):
-            return ImageSource(f"sample({key!r}).{attribute}")
-    if layer_name in pair.siblings:
-        return ImageSource(f"sample({key!r}).siblings[{layer_name!r}]")
-    return None
-
-
-def _is_zarr(path: str) -> bool:
-    return path.rstrip("/\\").lower().endswith(".zarr")
-
-
-def _is_plain_image(path: str) -> bool:
-    return path.lower().endswith((*_TIFF, ".png", ".jpg", ".jpeg", ".bmp", ".gif"))
+    parts = {name: f".siblings[{name!r}]" for name in pair.siblings}
+    parts |= {pair.moving_name: ".moving", pair.reference_name: ".reference"}
+    return f"sample({key!r}){parts[layer_name]}" if layer_name in parts else None

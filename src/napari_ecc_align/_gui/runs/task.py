@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable
-from dataclasses import dataclass, replace
+from collections.abc import Hashable, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from ..._align.stack import Anchor
@@ -59,8 +59,9 @@ class Task:
         What was chosen.
     initial : Transform or None
         Where the search begins.
-    reference_regions, moving_regions : FrameRegions, PaintedFrames or None
-        Where what a frame is aligned to, and the frame, are compared; None is everywhere.
+    regions : dict of str to Regions
+        Where what a frame is aligned to ("reference") and the frame ("moving") are compared; one
+        that is not there is compared everywhere.
     choice : FrameChoice or None
         What is to happen to the frames; None of a single image.
     references : StackSnapshot or None
@@ -72,8 +73,7 @@ class Task:
     frames: StackSnapshot
     parameters: Parameters
     initial: Transform | None = None
-    reference_regions: Regions | None = None
-    moving_regions: Regions | None = None
+    regions: Mapping[str, Regions] = field(default_factory=dict)
     choice: FrameChoice | None = None
     references: StackSnapshot | None = None
 
@@ -98,11 +98,6 @@ class Task:
         return None if self.choice is None else self.choice.anchor
 
     @property
-    def one_reference_each(self) -> bool:
-        """Whether each frame has a mask of its own on what it is aligned to."""
-        return self.frame_by_frame and (self.anchor is not None or self.references is not None)
-
-    @property
     def resamples(self) -> bool:
         """Whether a new layer is wanted: the frames of one cannot be moved each on its own."""
         return self.frame_by_frame or self.parameters.output != "move"
@@ -114,12 +109,8 @@ class Task:
 
     def compared_as(self, parameters: Parameters) -> Task:
         """Return the task with another way to look at what it finds."""
-        chosen = replace(
-            self.parameters,
-            resampling=parameters.resampling,
-            thresholding=parameters.thresholding,
-            difference=parameters.difference,
-        )
+        own = self.parameters
+        chosen = replace(parameters, search=own.search, output=own.output)
         return replace(self, parameters=chosen)
 
     def masks(self) -> dict[str, Any]:
@@ -130,19 +121,8 @@ class Task:
         InputError
             If a region lies outside its image.
         """
-        every = len(self.frames) if self.frame_by_frame else 1
-        sides = (
-            ("reference", self.reference, every if self.one_reference_each else 1),
-            ("moving", self.moving, every),
-        )
+        grids = {"reference": self.reference.grid, "moving": self.moving.grid}
         return {
-            f"{role}_mask": self.regions[role].masks(image.grid, count)
-            for role, image, count in sides
-            if role in self.regions
+            f"{role}_mask": regions.masks(grids[role], len(self.frames))
+            for role, regions in self.regions.items()
         }
-
-    @property
-    def regions(self) -> dict[str, Regions]:
-        """The regions by image; of an image that is compared everywhere there is none."""
-        sides = {"reference": self.reference_regions, "moving": self.moving_regions}
-        return {role: regions for role, regions in sides.items() if regions is not None}
