@@ -11,7 +11,7 @@ from skimage import data
 from zarr.storage import LocalStore
 
 from napari_ecc_align import Transform, warp
-from napari_ecc_align._gui.runs import steps as run
+from napari_ecc_align._images.limits import LIMITS
 from napari_ecc_align._transform.transform import corner_error
 
 KEY = "napari-ecc-align"
@@ -69,7 +69,7 @@ def folder(tmp_path_factory):
 @pytest.fixture
 def large(monkeypatch):
     """Let images of this size be too large to be read whole."""
-    monkeypatch.setattr(run, "_MOST_PIXELS", 2**20)
+    monkeypatch.setattr(LIMITS, "compared_pixels", 2**20)
 
 
 @pytest.fixture

@@ -19,6 +19,8 @@ class Limits:
         Of an image without a pyramid, the finest level that is kept has at most so many bytes.
     warped_side : int
         A lazy image is warped in squares of so many pixels a side.
+    compared_pixels : int
+        An image of more is not computed whole, as a comparison needs it.
     """
 
     small_pixels: int = 2**21
@@ -26,6 +28,7 @@ class Limits:
     whole_pixels: int = 2**22
     kept_bytes: int = 2**27
     warped_side: int = 2048
+    compared_pixels: int = 2**27
 
 
 LIMITS = Limits()

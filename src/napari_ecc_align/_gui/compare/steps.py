@@ -12,10 +12,9 @@ from ..._common.errors import InputError
 from ..._compare.binary import Comparison, compare
 from ..._compare.thresholding import Thresholding
 from ..._images.coverage import overlap
+from ..._images.limits import LIMITS
 from ..._images.warping import warp
 from ..._transform.transform import Transform
-
-_MOST_PIXELS = 2**27
 
 
 def compare_steps(
@@ -39,7 +38,7 @@ def compare_steps(
     """
     # A turn for the thread's owner to stop it, before each of the two long steps.
     yield
-    if prod(reference.shape[:2]) > _MOST_PIXELS:
+    if prod(reference.shape[:2]) > LIMITS.compared_pixels:
         raise InputError("The reference is too large to be compared whole; crop it first.")
     fixed = np.asarray(reference)
     placed = start or Transform.identity("translation")

@@ -36,7 +36,7 @@ from .world import (
 
 _AREAS = ("rectangle", "ellipse", "polygon")
 # Larger masks are made only where they are looked at.
-_MOST_PIXELS = 2**26
+_KEPT_MASK_PIXELS = 2**26
 # On so coarse a grid it is told whether a region meets an image.
 _COARSE = 512
 
@@ -81,7 +81,7 @@ class Region:
             If nothing of the image is inside.
         """
         mask = _LazyMask(grid, self._inside)
-        large = int(np.prod(grid.shape)) > _MOST_PIXELS
+        large = int(np.prod(grid.shape)) > _KEPT_MASK_PIXELS
         step = max(1, max(grid.shape) // _COARSE) if large else 1
         seen = mask[::step, ::step]
         if not seen.any():

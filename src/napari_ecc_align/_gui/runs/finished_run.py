@@ -14,15 +14,14 @@ from ..._compare.inspection import Inspection, Row, before_after
 from ..._transform.files import save_transforms
 from ..._transform.formats.registry import FORMATS, STACK_FORMATS
 from ..._transform.transform import Transform
-from ..._verdict.result import AlignmentResult, Verdict
+from ..._verdict.result import VERDICTS, AlignmentResult, Verdict
 from .provenance import plain, provenance
 from .script import align_script
 from .task import Task
 
-_ORDER: tuple[Verdict, ...] = ("aligned", "doubtful", "failed")
 _NAMED = 5
 # A frame of more pixels takes too long to be drawn while a person waits for it.
-_MOST_PIXELS = 2**24
+_DRAWN_PIXELS = 2**24
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,7 +64,7 @@ class FinishedRun:
     @property
     def result(self) -> AlignmentResult:
         """The result of the image, or of the worst frame."""
-        return max(self.results, key=lambda result: _ORDER.index(result.verdict))
+        return min(self.results, key=lambda result: VERDICTS.index(result.verdict))
 
     @property
     def verdict(self) -> Verdict:
@@ -85,7 +84,7 @@ class FinishedRun:
         if not self.is_stack:
             return self.inspection is not None
         height, width = self.task.shape
-        return self.data is not None and height * width <= _MOST_PIXELS
+        return self.data is not None and height * width <= _DRAWN_PIXELS
 
     def reason(self) -> str:
         """Return the verdict's reason; of a stack which frames lie right, and which do not."""
@@ -93,7 +92,9 @@ class FinishedRun:
             negative = self.result.inverted and self.inspection is not None
             return self.result.reason + " The moving image is a negative." * negative
         counts = Counter(result.verdict for result in self.results)
-        parts = [f"{counts[verdict]} {verdict}" for verdict in _ORDER if counts[verdict]]
+        parts = [
+            f"{counts[verdict]} {verdict}" for verdict in reversed(VERDICTS) if counts[verdict]
+        ]
         count = len(self.results)
         said = [f"{count} frame{'s' * (count != 1)}: {', '.join(parts)}."]
         wrong = [at for at, result in enumerate(self.results) if result.verdict != "aligned"]

@@ -17,6 +17,7 @@ from ..._align.stack import stack_steps
 from ..._common.errors import InputError
 from ..._common.steps import retold
 from ..._compare.inspection import Inspection, inspection_steps
+from ..._images.limits import LIMITS
 from ..._images.sources import is_lazy, is_multiscale
 from ..._transform.transform import Transform
 from ..shared.refusal import Refusal, refusing
@@ -26,8 +27,6 @@ from .task import Task
 Result = TypeVar("Result")
 
 _INTERVAL = 0.03
-# Of a lazy image no more than this is computed whole, as a comparison needs it.
-_MOST_PIXELS = 2**27
 
 
 def run_steps(task: Task) -> Generator[Progress, None, FinishedRun | Refusal]:
@@ -128,7 +127,7 @@ def _inspection_steps(
 def _in_memory(image: Any) -> NDArray[Any] | None:
     """Return an image's full resolution, or None if it is not in memory and had better not be."""
     finest = image[0] if is_multiscale(image) else image
-    if is_lazy(finest) and finest.shape[0] * finest.shape[1] > _MOST_PIXELS:
+    if is_lazy(finest) and finest.shape[0] * finest.shape[1] > LIMITS.compared_pixels:
         return None
     return np.asarray(finest)
 
