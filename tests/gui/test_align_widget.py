@@ -203,7 +203,9 @@ def test_the_viewer_stays_responsive(widget, viewer, finish, qtbot, steps_taken)
         steps_taken.clear()
         heart.start()
         widget.run()
-        qtbot.waitUntil(lambda: len(steps_taken) >= 40, timeout=120_000)
+        # Steps are told no more often than can be seen: a quick machine ends with few.
+        qtbot.waitUntil(lambda: len(steps_taken) >= 40 or not widget.running, timeout=120_000)
+        assert len(steps_taken) > 3
         stalls.append(heart.stop())
         widget.cancel()
         finish(widget)

@@ -58,18 +58,21 @@ def test_the_longest_stall_of_a_large_pair(widget, viewer, large, qtbot):
 
 
 def test_cancel_is_obeyed_at_the_next_step(widget, qtbot, steps_taken):
-    widget.run()
-    qtbot.waitUntil(lambda: not widget.running, timeout=120_000)
-    whole = len(steps_taken)
-    for share in (0.1, 0.3, 0.5, 0.7):
+    cut_short = 0
+    for count in (1, 2, 3, 5, 8):
         steps_taken.clear()
         widget.run()
-        qtbot.waitUntil(lambda n=share * whole: len(steps_taken) >= n, timeout=120_000)
+        # The later ones a quick machine may never come to.
+        qtbot.waitUntil(
+            lambda n=count: len(steps_taken) >= n or not widget.running, timeout=120_000
+        )
+        cut_short += widget.running
         widget.cancel()
         before = len(steps_taken)
         qtbot.waitUntil(lambda: not widget.running, timeout=120_000)
         # The one that was being taken.
         assert len(steps_taken) <= before + 1
+    assert cut_short >= 3
 
 
 def test_many_alignments_leave_nothing_behind(make_napari_viewer, qtbot, capsys):
@@ -86,12 +89,12 @@ def test_many_alignments_leave_nothing_behind(make_napari_viewer, qtbot, capsys)
         gc.collect()
         return psutil.Process().memory_info().rss / 1e6
 
-    before = align(20)
+    before = align(15)
     names, threads = [layer.name for layer in viewer.layers], threading.active_count()
-    after = align(80)
+    after = align(45)
     with capsys.disabled():
-        print(f"\nmemory after 20 alignments {before:.0f} MB, after 100 {after:.0f} MB")
+        print(f"\nmemory after 15 alignments {before:.0f} MB, after 60 {after:.0f} MB")
     assert [layer.name for layer in viewer.layers] == names
     assert threading.active_count() <= threads
-    # Each run makes 0.5 MB of layers: 80 of them would be 40 MB.
+    # Each run makes 0.5 MB of layers: 45 of them would be 22 MB.
     assert after - before < 15
