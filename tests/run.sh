@@ -63,9 +63,9 @@ done
 if [ $# -gt 0 ]; then
     check "pytest" test_with pyqt6 "$@"
 else
-    check "pytest" test_with pyqt6 -n 3 -m "not alone"
+    check "pytest" test_with pyqt6 -n 3 --dist worksteal -m "not alone"
     check "pytest, one at a time" test_with pyqt6 -m alone
-    check "pytest, PySide6" test_with pyside6 -n 3 -m "not alone and not either_binding" \
+    check "pytest, PySide6" test_with pyside6 -n 3 --dist worksteal -m "not alone and not either_binding" \
         "${forms[@]}"
 fi
 
