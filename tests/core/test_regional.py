@@ -9,6 +9,8 @@ from scipy.ndimage import zoom
 from skimage import data
 
 from napari_ecc_align import Transform, align, warp
+from napari_ecc_align._align.region_start import _cut
+from napari_ecc_align._images.sources import LoadedImage
 from napari_ecc_align._transform.transform import corner_error, map_points
 from pairs import picture
 
@@ -113,3 +115,15 @@ def test_a_small_moving_image_is_found_in_a_large_reference(side, first):
     assert result.start == "smaller image"
     turned = align(moving, whole, model="euclidean")
     assert turned.verdict == "aligned"
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_a_part_that_is_cut_out_knows_where_it_was(dtype):
+    """Of an image whose pixels hold their own x, shrunk (single precision) or not (double)."""
+    across = np.tile(np.arange(2400, dtype=dtype), (2300, 1))
+    box = np.array([[100.0, 150.0], [2300.0, 2250.0]])
+    part, to_whole = _cut(LoadedImage(across, None), box)
+    assert (part.shape[0] < 2100) == (dtype == np.float32)
+    for x, y in ((0, 0), (40, 30)):
+        there = to_whole @ (x, y, 1)
+        assert part.image[y, x] == pytest.approx(there[0])
