@@ -13,10 +13,11 @@ import shutil
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import replace
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 from ..._common.atomic import move_into_place, write_atomically
 from ..._common.errors import InputError
+from ..._common.own_files import path_below
 from ..records.record import OutputFile, Record, digest, read_record, read_record_file, record_path
 from .folder_lock import HIDDEN, holds
 
@@ -71,6 +72,7 @@ def commit(
 def _stage(
     out: Path, folder: Path, record: Record, files: Mapping[str, bytes], *, overwrite: bool
 ) -> None:
+    record_path(out, record.name)
     if not overwrite:
         _check_free(out, record, read_record(out, record.name))
     try:
@@ -96,6 +98,7 @@ def finish_all(out: Path) -> None:
     """
     staging = _staging(out)
     for folder in sorted(staging.glob("*")):
+        path_below(staging, folder.name)
         record = read_record_file(folder / _RECORD)
         if record is not None:
             # If something is in the way, the pair is done again, and says what.
@@ -108,22 +111,24 @@ def finish_all(out: Path) -> None:
 def withdraw(out: Path, record: Record) -> None:
     """Remove a pair's outputs, as far as they still are what the record says."""
     for file in record.outputs:
-        path = _place(out, file.path)
-        if file.is_at(path):
-            path.unlink(missing_ok=True)
+        # What is a link by now is not what was written.
+        with suppress(InputError):
+            path = path_below(out, file.path)
+            if file.is_at(path):
+                path.unlink(missing_ok=True)
 
 
 def _staging(out: Path) -> Path:
-    return out / HIDDEN / "unfinished"
+    return path_below(out, f"{HIDDEN}/unfinished")
 
 
 def _finish(out: Path, folder: Path, record: Record, *, overwrite: bool) -> None:
     """Rename staged files to their places, remove earlier ones, then rename the record."""
-    earlier = read_record(out, record.name)
+    place, earlier = record_path(out, record.name), read_record(out, record.name)
     if not overwrite:
         _check_free(out, record, earlier)
     for number, file in enumerate(record.outputs):
-        staged, path = folder / str(number), _place(out, file.path)
+        staged, path = path_below(folder, str(number)), path_below(out, file.path)
         if not staged.exists():
             if file.is_at(path):
                 continue
@@ -133,29 +138,20 @@ def _finish(out: Path, folder: Path, record: Record, *, overwrite: bool) -> None
     if earlier is not None:
         stale = tuple(file for file in earlier.outputs if file.path not in kept)
         withdraw(out, replace(earlier, outputs=stale))
-    _move(folder / _RECORD, record_path(out, record.name), overwrite=True)
+    _move(folder / _RECORD, place, overwrite=True)
 
 
 def _check_free(out: Path, record: Record, earlier: Record | None) -> None:
     """Refuse to replace a file that is neither of an earlier run nor what would be written."""
     ours = {file.path: file for file in earlier.outputs} if earlier else {}
     for file in record.outputs:
-        path = _place(out, file.path)
+        path = path_below(out, file.path)
         if not os.path.lexists(path) or file.is_at(path):
             continue
         if path.is_dir():
             raise InputError(f"{path} is a folder, and in the way")
         if file.path not in ours or not ours[file.path].is_at(path):
             raise InputError(f"{path} exists and is not of this batch; ask to overwrite it")
-
-
-def _place(out: Path, relative: str) -> Path:
-    """Return where an output goes; a link that leads out of the output folder is refused."""
-    path, real = out / PurePosixPath(relative), out.resolve()
-    folder = path.parent.resolve()
-    if folder != real and real not in folder.parents:
-        raise InputError(f"{path} is not in {out}: a link leads elsewhere; remove it")
-    return path
 
 
 def _move(staged: Path, path: Path, *, overwrite: bool) -> None:
