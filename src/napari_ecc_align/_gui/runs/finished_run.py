@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -159,18 +159,22 @@ class FinishedRun:
     def save(self, path: Path) -> None:
         """Write the transform, or those of all frames, in the format that the suffix names.
 
+        The dialog has asked whether to replace a file.
+
         Raises
         ------
         InputError
             If it cannot be written.
         """
         if not self.is_stack:
-            self.result.transform.save(path)
+            self.result.transform.save(path, overwrite=True)
             return
-        verdicts = [result.verdict for result in self.results]
+        results = self.results
         if not self.task.frame_by_frame:
-            verdicts *= len(self.transforms)
-        save_transforms(self.transforms, path, verdicts=verdicts)
+            results = results * len(self.transforms)
+        pairs = zip(results, self.transforms, strict=True)
+        drawn = [replace(result, transform=transform) for result, transform in pairs]
+        save_transforms(drawn, path, overwrite=True)
 
 
 def first_few(frames: list[int]) -> str:
