@@ -1,16 +1,23 @@
-"""What the records of an output folder say of the batch that wrote them."""
+"""What an output folder says of the batch that wrote to it: its plan, folders and settings."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import json
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
+from typing import Any
 
+from ..._common.atomic import write_atomically
 from ..._common.errors import InputError
-from ..plan.pairing import PairFiles, Plan
+from ..plan.output_folder import HIDDEN
+from ..plan.pairing import make_plan, unreadable
+from ..plan.pairs import PairFiles, Plan, Problem, with_absolute_paths
 from ..settings import BatchSettings
-from .record import Record
+from .record import Record, read_records
+
+_VERSION = 1
 
 
 @dataclass(frozen=True)
@@ -22,75 +29,179 @@ class Folders:
     reference, moving : Path
         Of the two images.
     siblings : dict of str to Path
-        Of the other flavours, by flavour.
-    flavour : str
-        Of the moving images, as their outputs' folder is called; empty if it is not known.
+        Of the siblings, by name.
+    name : str
+        Of the moving images, as their outputs' folder is called.
     """
 
     reference: Path
     moving: Path
     siblings: dict[str, Path]
-    flavour: str = ""
+    name: str
+
+    @property
+    def named_moving(self) -> str:
+        """The folder of the moving images, after its name if that is not the folder's own."""
+        return _named(self.name, self.moving)
+
+    @property
+    def named_siblings(self) -> tuple[str, ...]:
+        """The folders of the siblings, each after its name if that is not the folder's own."""
+        return tuple(_named(name, folder) for name, folder in self.siblings.items())
 
 
-def folders_of(records: Iterable[Record]) -> Folders | None:
-    """Return the folders whose images have these records.
+def folders_of(plan: Plan) -> Folders | None:
+    """Return the folders whose images are a plan's pairs.
 
     Returns
     -------
     Folders or None
-        None if no record names its files, or they come from a table or from patterns.
+        None if there is no pair, or they come from a table or from patterns.
     """
     roots: dict[str, Path] = {}
-    flavour = ""
-    for record in records:
-        for file in record.inputs:
-            root = _root(Path(file.path), record.name)
-            if root is None or roots.setdefault(file.role, root) != root:
+    for pair in plan.pairs:
+        for role, path in pair.images:
+            root = _root(path, pair.name)
+            if root is None or roots.setdefault(role, root) != root:
                 return None
-        flavour = flavour or _flavour(record)
-    if "reference" not in roots or "moving" not in roots:
+    if not roots:
         return None
     reference, moving = roots.pop("reference"), roots.pop("moving")
-    return Folders(reference, moving, roots, flavour)
+    return Folders(reference, moving, roots, plan.pairs[0].folder)
 
 
-def settings_of(records: Iterable[Record]) -> BatchSettings | None:
-    """Return the settings of the first record that holds some of this version."""
-    for record in records:
-        with suppress(InputError, TypeError):
-            return BatchSettings.from_document(dict(record.settings))
-    return None
+def record_plan(plan: Plan) -> None:
+    """Write what is planned into the output folder, beside what was planned there before.
+
+    Raises
+    ------
+    InputError
+        If the folder cannot be written to.
+    """
+    pairs = {pair.name: _pair_document(with_absolute_paths(pair)) for pair in plan.pairs}
+    former = _read(plan.out)
+    for document in former.get("pairs", ()):
+        pairs.setdefault(document["name"], document)
+    left_out = [
+        {"path": str(problem.path.absolute()), "reason": problem.reason}
+        for problem in plan.problems
+        if problem.pair is None
+    ]
+    document = {
+        "plan": _VERSION,
+        "settings": plan.settings.as_document(),
+        "pairs": list(pairs.values()),
+        "left_out": left_out,
+    }
+    if document != former:
+        text = json.dumps(document, indent=1, allow_nan=False) + "\n"
+        write_atomically(_path(plan.out), text.encode(), overwrite=True)
+
+
+def reopened(out: Path) -> Plan:
+    """Return what was planned in an output folder, with the problems that there are now.
+
+    Raises
+    ------
+    InputError
+        If no run has written to the folder.
+    """
+    plan = plan_of(out, (replace(record, thumbnail="") for record in read_records(out)))
+    folders = None if _read(out) else folders_of(plan)
+    if folders is not None:
+        # A folder of before, whose records say nothing of pairs that are not done.
+        with suppress(InputError):
+            named, siblings = folders.named_moving, folders.siblings
+            found = make_plan(
+                folders.reference, named, out, siblings=siblings, settings=plan.settings
+            )
+            pairs = {pair.name: pair for pair in (*plan.pairs, *found.pairs)}
+            plan = replace(found, pairs=tuple(pairs.values()))
+    if not plan.pairs:
+        raise InputError(
+            f"{out} holds no batch; name the output folder of a run, or plan one with Batch.plan"
+        )
+    left_out = [problem for problem in plan.problems if problem.pair is None]
+    return replace(plan, problems=(*unreadable(plan.pairs, plan.settings), *left_out))
 
 
 def plan_of(out: Path, records: Iterable[Record]) -> Plan:
-    """Return a plan of those pairs whose records name their files, without looking at these.
+    """Return what was planned in a folder, as far as it says, without looking at the inputs.
 
-    It serves to decide on pairs; what is not done yet is not in it.
+    Folders of before hold no plan: of these, it has the pairs whose records name their files.
     """
-    records = list(records)
-    pairs = (_pair(record) for record in records)
-    settings = settings_of(records) or BatchSettings()
-    return Plan(out, tuple(pair for pair in pairs if pair is not None), (), settings)
+    records, document = list(records), _read(out)
+    pairs = {stored["name"]: _pair_from(stored) for stored in document.get("pairs", ())}
+    for record in records:
+        pair = None if record.name in pairs else _pair_of(record)
+        if pair is not None:
+            pairs[pair.name] = pair
+    left_out = (
+        Problem(Path(one["path"]), one["reason"], None) for one in document.get("left_out", ())
+    )
+    problems = tuple(problem for problem in left_out if problem.path.exists())
+    settings = _settings(document.get("settings", {})) or settings_of(records) or BatchSettings()
+    return Plan(out, tuple(pairs.values()), problems, settings)
 
 
-def _pair(record: Record) -> PairFiles | None:
-    files = {file.role: Path(file.path) for file in record.inputs}
-    if "reference" not in files or "moving" not in files:
-        return None
+def settings_of(records: Iterable[Record]) -> BatchSettings | None:
+    """Return the batch's settings by the first record that holds some of this version."""
+    found = (_settings(record.batch_settings or record.settings) for record in records)
+    return next((settings for settings in found if settings is not None), None)
+
+
+def _settings(document: Mapping[str, Any]) -> BatchSettings | None:
+    with suppress(InputError, TypeError):
+        return BatchSettings.from_document(document)
+    return None
+
+
+def _path(out: Path) -> Path:
+    return out / HIDDEN / "plan.json"
+
+
+def _read(out: Path) -> dict[str, Any]:
+    """Return the document of a recorded plan, or an empty one."""
+    with suppress(OSError, ValueError, RecursionError, KeyError, TypeError, AttributeError):
+        document = json.loads(_path(out).read_bytes())
+        if document["plan"] == _VERSION and [*map(_pair_from, document["pairs"])]:
+            return dict(document)
+    return {}
+
+
+def _pair_document(pair: PairFiles) -> dict[str, Any]:
+    return {
+        "name": pair.name,
+        "reference": str(pair.reference),
+        "moving": str(pair.moving),
+        "folder": pair.folder,
+        "siblings": {name: str(path) for name, path in pair.siblings.items()},
+        "columns": dict(pair.columns),
+    }
+
+
+def _pair_from(document: Mapping[str, Any]) -> PairFiles:
     return PairFiles(
-        name=record.name,
-        reference=files.pop("reference"),
-        moving=files.pop("moving"),
-        flavour=_flavour(record) or "moving",
-        siblings=files,
+        name=document["name"],
+        reference=Path(document["reference"]),
+        moving=Path(document["moving"]),
+        folder=document["folder"],
+        siblings={name: Path(path) for name, path in document["siblings"].items()},
+        columns=document["columns"],
     )
 
 
-def _flavour(record: Record) -> str:
-    siblings = {file.role for file in record.inputs}
+def _pair_of(record: Record) -> PairFiles | None:
+    files = {file.role: Path(file.path) for file in record.inputs}
+    if "reference" not in files or "moving" not in files:
+        return None
+    reference, moving = files.pop("reference"), files.pop("moving")
     folders = (PurePosixPath(file.path).parts[0] for file in record.outputs)
-    return next((folder for folder in folders if folder not in siblings), "")
+    root = _root(moving, record.name)
+    # A pair without outputs gets them where it would by default.
+    default = "moving" if root is None else root.name
+    folder = next((folder for folder in folders if folder not in files), default)
+    return PairFiles(record.name, reference, moving, folder, siblings=files)
 
 
 def _root(path: Path, name: str) -> Path | None:
@@ -99,3 +210,7 @@ def _root(path: Path, name: str) -> Path | None:
     if path.with_suffix("").parts[-len(below) :] != below:
         return None
     return path.parents[len(below) - 1]
+
+
+def _named(name: str, folder: Path) -> str:
+    return str(folder) if folder.name == name else f"{name}={folder}"

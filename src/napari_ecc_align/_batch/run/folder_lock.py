@@ -12,9 +12,7 @@ from pathlib import Path
 from typing import IO
 
 from ..._common.errors import InputError
-
-HIDDEN = ".ecc-align"
-"""The folder below the output folder for what no person needs to see."""
+from ..plan.output_folder import HIDDEN
 
 
 def lock_path(out: Path) -> Path:
