@@ -19,8 +19,9 @@ from ._images.samples import SamplePair, sample
 from ._images.warping import Interpolation, warp
 from ._transform.files import load_transforms, save_transforms
 from ._transform.matrices import MotionModel
-from ._transform.points import transform_from_points
+from ._transform.parts import Parts
 from ._transform.transform import Transform
+from ._transform.transform_like import TransformLike
 from ._verdict.result import AlignmentResult, Verdict
 from ._verdict.tile_matching import Tiles
 
@@ -40,12 +41,14 @@ __all__ = [
     "Interpolation",
     "MotionModel",
     "Outcome",
+    "Parts",
     "Progress",
     "Record",
     "SamplePair",
     "ThresholdMethod",
     "Tiles",
     "Transform",
+    "TransformLike",
     "Verdict",
     "align",
     "align_stack",
@@ -62,7 +65,6 @@ __all__ = [
     "read_image",
     "sample",
     "save_transforms",
-    "transform_from_points",
     "warp",
     "write_image",
 ]

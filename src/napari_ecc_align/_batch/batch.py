@@ -6,7 +6,7 @@ from collections.abc import Callable, Generator, Iterable
 from pathlib import Path
 from typing import Self, overload
 
-from .._transform.transform import Transform
+from .._transform.transform_like import TransformLike
 from .plan.image_folders import GivenPath, Siblings, path_text
 from .plan.pairing import make_plan
 from .plan.pairs import Plan, find_pairs
@@ -308,7 +308,7 @@ class Batch(Plan):
         """
         return review.accept(self, name, note=note)
 
-    def correct(self, name: str, transform: Transform, *, note: str = "") -> Record:
+    def correct(self, name: str, transform: TransformLike, *, note: str = "") -> Record:
         """Do a pair with a transform that a person has found.
 
         Parameters

@@ -10,6 +10,7 @@ from dataclasses import replace
 
 from ..._common.errors import InputError
 from ..._transform.transform import Transform
+from ..._transform.transform_like import TransformLike, as_transform
 from ..plan.pairs import PairFiles, Plan, find_pairs
 from ..records.record import Record, RecordedReview, read_record
 from ..report.report import write_report
@@ -35,12 +36,16 @@ def accept(plan: Plan, name: str, *, note: str = "") -> Record:
     return _rewritten(plan, pair, record.transform, review)
 
 
-def correct(plan: Plan, name: str, transform: Transform, *, note: str = "") -> Record:
+def correct(plan: Plan, name: str, transform: TransformLike, *, note: str = "") -> Record:
     """Do a pair with a transform that a person has found; see `Batch.correct`."""
     pair, review = _decision(plan, name, RecordedReview("corrected", note))
-    if not isinstance(transform, Transform):
-        transform = Transform(transform)
-    return _rewritten(plan, pair, transform, review)
+    found = as_transform(transform)
+    if getattr(transform, "verdict", None) in ("failed", "cancelled"):
+        raise InputError(
+            f"{name}: this alignment did not succeed either; if its transform is right all the "
+            "same, give the transform itself"
+        )
+    return _rewritten(plan, pair, found, review)
 
 
 def reject(plan: Plan, name: str, *, note: str = "") -> Record:
