@@ -144,7 +144,7 @@ def test_the_script_for_slurm_runs_to_its_end(folder, finished):
 
 
 def test_the_python_of_a_whole_run_runs(folder):
-    script = next(text for text in PYTHON if "run_plan" in text)
+    script = next(text for text in PYTHON if "batch.run" in text)
     done = subprocess.run(
         [sys.executable, "-c", script],
         env=environment(),

@@ -6,6 +6,7 @@ from collections.abc import Callable, Generator, Iterable
 from pathlib import Path
 from typing import Self, overload
 
+from .._common.errors import InputError
 from .._transform.transform_like import TransformLike
 from .plan.image_folders import GivenPath, Siblings, path_text
 from .plan.pairing import make_plan
@@ -238,6 +239,8 @@ class Batch(Plan):
         [True, True]
         """
         pairs = self.pairs if names is None else find_pairs(self.pairs, names)
+        if workers is not None and not (isinstance(workers, int) and workers > 0):
+            raise InputError(f"workers must be a number of processes, not {workers!r}")
         return run_plan(
             self,
             pairs,

@@ -134,7 +134,7 @@ class Plan(Sequence[str]):
     def __getitem__(self, index: slice) -> Self: ...
     def __getitem__(self, index: int | slice) -> str | Self:
         if isinstance(index, slice):
-            return replace(self, pairs=self.pairs[index])
+            return self._of(self.pairs[index])
         return self.pairs[index].name
 
     def __repr__(self) -> str:
@@ -159,12 +159,19 @@ class Plan(Sequence[str]):
 
         Examples
         --------
-        >>> from napari_ecc_align import Batch
-        >>> batch = Batch.open("aligned")
-        >>> list(batch.where("*2*")), list(batch.where("!*2*")), list(batch[:1])
+        >>> files = [(name, Path("a", name), Path("b", name)) for name in ("p1.png", "p2.png")]
+        >>> pairs = tuple(PairFiles(*three, folder="b") for three in files)
+        >>> plan = Plan(Path("out"), pairs, (), BatchSettings())
+        >>> list(plan.where("*2*")), list(plan.where("!*2*")), list(plan[:1])
         (['p2.png'], ['p1.png'], ['p1.png'])
         """
-        return replace(self, pairs=tuple(pairs_where(self.pairs, one_or_more(patterns, "where"))))
+        return self._of(pairs_where(self.pairs, one_or_more(patterns, "where")))
+
+    def _of(self, pairs: Sequence[PairFiles]) -> Self:
+        """Return the plan of some of the pairs, with the problems that are not of others."""
+        names = {None, *(pair.name for pair in pairs)}
+        problems = (problem for problem in self.problems if problem.pair in names)
+        return replace(self, pairs=tuple(pairs), problems=tuple(problems))
 
 
 def stem(name: str) -> str:
