@@ -152,7 +152,7 @@ def digests(folder):
 
 
 def contents(out):
-    """Return what a run has written but for times and plans: images by digest, records by value."""
+    """Return what a run has written, times and plans aside: images by digest, records by value."""
     found = {}
     for name, value in digests(out).items():
         if name.startswith("records/"):

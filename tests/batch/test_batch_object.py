@@ -1,4 +1,4 @@
-"""The batch as an object: what it is made from, its parts, its table, and runs with other settings."""
+"""The batch as an object: what it is made from, its parts and table, runs with other settings."""
 
 from __future__ import annotations
 
