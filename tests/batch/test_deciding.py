@@ -122,6 +122,28 @@ def test_a_rewriting_that_the_disk_refuses_is_taken_back(batch, good, monkeypatc
         batch.correct(NAME, good.truth[NAME])
 
 
+def test_what_was_killed_while_it_kept_the_former_files_is_brought_to_its_end(
+    batch, good, monkeypatch
+):
+    """Killed just before the second rename; the folder of unfinished files is still there."""
+    real, calls = committing.move_into_place, []
+
+    def killed(*arguments, **options):
+        calls.append(arguments)
+        if len(calls) == 2:
+            raise KeyboardInterrupt
+        real(*arguments, **options)
+
+    monkeypatch.setattr(committing, "move_into_place", killed)
+    with pytest.raises(KeyboardInterrupt):
+        batch.correct(NAME, good.truth[NAME])
+    monkeypatch.undo()
+    assert all(step.resumed for step in batch.run())
+    record = batch.records()[NAME]
+    assert record.review.decision == "corrected"
+    assert all(file.is_at(batch.out / file.path) for file in record.outputs)
+
+
 @pytest.mark.parametrize("links", [True, False])
 @pytest.mark.usefixtures("unchanged")
 def test_a_rejection_that_the_disk_refuses_is_taken_back(batch, monkeypatch, links):

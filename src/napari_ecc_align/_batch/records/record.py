@@ -5,28 +5,36 @@ from __future__ import annotations
 import hashlib
 import json
 import math
+import stat
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import cache
 from importlib.metadata import version
-from pathlib import Path, PurePosixPath
-from typing import Any, Literal, cast, get_args
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from ..._common.errors import InputError
+from ..._common.own_files import is_path_below, open_own, path_below
 from ..._transform.files import as_document, from_document
 from ..._transform.transform import Transform
 from ..plan.pairs import PairFiles
 from ..settings import BatchSettings, with_present_names
+
+if TYPE_CHECKING:
+    from pydantic import TypeAdapter
 
 Outcome = Literal["aligned", "passed through", "doubtful", "failed"]
 OUTCOMES: tuple[Outcome, ...] = get_args(Outcome)
 Number = float | int | bool | str | None
 Decision = Literal["accepted", "rejected", "corrected"]
 
+_LARGEST = 2**24
 FORMAT = "napari-ecc-align batch record"
 VERSION = 1
 FOLDER = "records"
 MATRIX = tuple(f"m{row}{column}" for row in range(3) for column in range(3))
+THUMBNAIL_START = "data:image/webp;base64,"
 
 
 @dataclass(frozen=True)
@@ -55,8 +63,12 @@ class InputFile:
         """Return whether a file still is this one; its content is read only if in doubt."""
         with suppress(OSError):
             status = path.stat()
-            return status.st_size == self.size and (
-                status.st_mtime_ns == self.modified or digest(path.read_bytes()) == self.sha256
+            return (
+                stat.S_ISREG(status.st_mode)
+                and status.st_size == self.size
+                and (
+                    status.st_mtime_ns == self.modified or digest(path.read_bytes()) == self.sha256
+                )
             )
         return False
 
@@ -70,9 +82,10 @@ class OutputFile:
     sha256: str
 
     def has_size_at(self, path: Path) -> bool:
-        """Return whether a file has this size."""
+        """Return whether a file, and no link to one, has this size."""
         with suppress(OSError):
-            return path.stat().st_size == self.size
+            status = path.lstat()
+            return stat.S_ISREG(status.st_mode) and status.st_size == self.size
         return False
 
     def is_at(self, path: Path) -> bool:
@@ -198,20 +211,25 @@ def digest(content: bytes) -> str:
 
 
 def record_path(out: Path, name: str) -> Path:
-    """Return where the record of a pair is."""
-    return out / FOLDER / f"{name}.json"
+    """Return where the record of a pair is; raise `InputError` if a link is on the way."""
+    return path_below(out, f"{FOLDER}/{name}.json")
 
 
 def read_record(out: Path, name: str) -> Record | None:
     """Return the record of a pair, or None if there is none that can be read."""
-    return read_record_file(record_path(out, name))
+    try:
+        return read_record_file(record_path(out, name))
+    except InputError:
+        return None
 
 
 def read_record_file(path: Path) -> Record | None:
     """Return the record in a file, or None if it holds none."""
     try:
-        return _from_document(json.loads(path.read_bytes()))
-    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+        with open_own(path) as file:
+            content = file.read(_LARGEST + 1)
+        return _from_content(content) if len(content) <= _LARGEST else None
+    except (OSError, ValueError, RecursionError):
         return None
 
 
@@ -219,7 +237,7 @@ def read_records(out: Path) -> Iterator[Record]:
     """Yield every record of an output folder, by name; files that hold none are passed over."""
     for path in sorted((out / FOLDER).rglob("*.json")):
         record = read_record_file(path)
-        if record is not None and record_path(out, record.name) == path:
+        if record is not None and out / FOLDER / f"{record.name}.json" == path:
             yield record
 
 
@@ -242,7 +260,7 @@ def is_current(record: Record | None, pair: PairFiles, settings: BatchSettings, 
     if set(given) != {file.role for file in record.inputs}:
         return False
     return all(file.unchanged(given[file.role]) for file in record.inputs) and all(
-        file.has_size_at(out / PurePosixPath(file.path)) for file in record.outputs
+        file.has_size_at(out / file.path) for file in record.outputs
     )
 
 
@@ -254,27 +272,54 @@ def settings_for(record: Record | None, settings: BatchSettings) -> BatchSetting
     return settings
 
 
-def _from_document(document: Any) -> Record:
-    if not isinstance(document, dict) or document.get("record") != VERSION:
+@dataclass(frozen=True, eq=False)
+class _Stored:
+    """What a file of a record holds, but for the transform."""
+
+    __pydantic_config__ = {"allow_inf_nan": False}  # noqa: RUF012 - pydantic's word
+
+    record: int
+    name: str
+    outcome: Outcome
+    reason: str
+    inputs: tuple[InputFile, ...]
+    outputs: tuple[OutputFile, ...]
+    settings: dict[str, Number | list[float]]
+    numbers: dict[str, Number]
+    times: dict[str, float | str]
+    review: RecordedReview | None
+    thumbnail: str
+    batch_settings: dict[str, Number | list[float]] = field(default_factory=dict)
+    temporary: bool = False
+    # What `temporary` was called before.
+    passing: bool = False
+
+
+@cache
+def _stored() -> TypeAdapter[_Stored]:
+    from pydantic import TypeAdapter
+
+    return TypeAdapter(_Stored)
+
+
+def _from_content(content: bytes) -> Record:
+    """Return the record in a file's content; raise `ValueError` if it holds none."""
+    found, document = _stored().validate_json(content, strict=True), json.loads(content)
+    paths = [found.name, *(file.path for file in found.outputs)]
+    picture = not found.thumbnail or found.thumbnail.startswith(THUMBNAIL_START)
+    if found.record != VERSION or not picture or not all(map(is_path_below, paths)):
         raise InputError(f"it is no record of version {VERSION}")
-    if document["outcome"] not in OUTCOMES:
-        raise InputError(f"its outcome is {document['outcome']!r}")
-    review = document["review"]
+    kept = {
+        name: value for name, value in vars(found).items() if name not in ("record", "passing")
+    }
     return Record(
-        name=str(document["name"]),
-        outcome=cast("Outcome", document["outcome"]),
-        reason=str(document["reason"]),
-        # Files of before call it "passing".
-        temporary=bool(document.get("temporary", document.get("passing"))),
-        transform=None if document["format"] == FORMAT else from_document(document),
-        inputs=tuple(InputFile(**file) for file in document["inputs"]),
-        outputs=tuple(OutputFile(**file) for file in document["outputs"]),
-        settings=with_present_names(document["settings"]),
-        batch_settings=with_present_names(document.get("batch_settings", {})),
-        numbers=dict(document["numbers"]),
-        times=dict(document["times"]),
-        review=None if review is None else RecordedReview(**review),
-        thumbnail=str(document["thumbnail"]),
+        **kept
+        | {
+            "temporary": found.temporary or found.passing,
+            "transform": None if document.get("format") == FORMAT else from_document(document),
+            "settings": with_present_names(found.settings),
+            "batch_settings": with_present_names(found.batch_settings),
+        }
     )
 
 

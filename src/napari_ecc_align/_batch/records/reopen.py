@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path, PurePosixPath
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..._common.atomic import write_atomically
 from ..._common.errors import InputError
+from ..._common.own_files import is_path_below, open_own, path_below
 from ..plan.output_folder import HIDDEN
 from ..plan.pairing import make_plan, unreadable
 from ..plan.pairs import PairFiles, Plan, Problem, with_absolute_paths
 from ..settings import BatchSettings
-from .record import Record, read_records
+from .record import Number, Record, read_records
+
+if TYPE_CHECKING:
+    from pydantic import TypeAdapter
 
 _VERSION = 1
 
@@ -70,6 +74,23 @@ def folders_of(plan: Plan) -> Folders | None:
     return Folders(reference, moving, roots, plan.pairs[0].folder)
 
 
+@dataclass(frozen=True)
+class _Stored:
+    """What was planned in a folder, as its file holds it."""
+
+    plan: int
+    settings: dict[str, Number | list[float]]
+    pairs: tuple[PairFiles, ...]
+    left_out: tuple[Problem, ...]
+
+
+@cache
+def _stored() -> TypeAdapter[_Stored]:
+    from pydantic import TypeAdapter
+
+    return TypeAdapter(_Stored)
+
+
 def record_plan(plan: Plan) -> None:
     """Write what is planned into the output folder, beside what was planned there before.
 
@@ -78,24 +99,19 @@ def record_plan(plan: Plan) -> None:
     InputError
         If the folder cannot be written to.
     """
-    pairs = {pair.name: _pair_document(with_absolute_paths(pair)) for pair in plan.pairs}
+    pairs = {pair.name: with_absolute_paths(pair) for pair in plan.pairs}
     former = _read(plan.out)
-    for document in former.get("pairs", ()):
-        pairs.setdefault(document["name"], document)
-    left_out = [
-        {"path": str(problem.path.absolute()), "reason": problem.reason}
+    if former is not None:
+        pairs = {**pairs, **{p.name: p for p in former.pairs if p.name not in pairs}}
+    left_out = tuple(
+        replace(problem, path=problem.path.absolute())
         for problem in plan.problems
         if problem.pair is None
-    ]
-    document = {
-        "plan": _VERSION,
-        "settings": plan.settings.as_document(),
-        "pairs": list(pairs.values()),
-        "left_out": left_out,
-    }
-    if document != former:
-        text = json.dumps(document, indent=1, allow_nan=False) + "\n"
-        write_atomically(_path(plan.out), text.encode(), overwrite=True)
+    )
+    stored = _Stored(_VERSION, plan.settings.as_document(), tuple(pairs.values()), left_out)
+    if stored != former:
+        content = _stored().dump_json(stored, indent=1)
+        write_atomically(_path(plan.out), content, overwrite=True)
 
 
 def reopened(out: Path) -> Plan:
@@ -107,7 +123,7 @@ def reopened(out: Path) -> Plan:
         If no run has written to the folder.
     """
     plan = plan_of(out, (replace(record, thumbnail="") for record in read_records(out)))
-    folders = None if _read(out) else folders_of(plan)
+    folders = folders_of(plan) if _read(out) is None else None
     if folders is not None:
         # A folder of before, whose records say nothing of pairs that are not done.
         with suppress(InputError):
@@ -130,18 +146,20 @@ def plan_of(out: Path, records: Iterable[Record]) -> Plan:
 
     Folders of before hold no plan: of these, it has the pairs whose records name their files.
     """
-    records, document = list(records), _read(out)
-    pairs = {stored["name"]: _pair_from(stored) for stored in document.get("pairs", ())}
+    records, stored = list(records), _read(out)
+    pairs = {} if stored is None else {pair.name: pair for pair in stored.pairs}
     for record in records:
         pair = None if record.name in pairs else _pair_of(record)
         if pair is not None:
             pairs[pair.name] = pair
-    left_out = (
-        Problem(Path(one["path"]), one["reason"], None) for one in document.get("left_out", ())
+    problems = () if stored is None else stored.left_out
+    settings = None if stored is None else _settings(stored.settings)
+    return Plan(
+        out,
+        tuple(pairs.values()),
+        tuple(problem for problem in problems if problem.path.exists()),
+        settings or settings_of(records) or BatchSettings(),
     )
-    problems = tuple(problem for problem in left_out if problem.path.exists())
-    settings = _settings(document.get("settings", {})) or settings_of(records) or BatchSettings()
-    return Plan(out, tuple(pairs.values()), problems, settings)
 
 
 def settings_of(records: Iterable[Record]) -> BatchSettings | None:
@@ -157,38 +175,18 @@ def _settings(document: Mapping[str, Any]) -> BatchSettings | None:
 
 
 def _path(out: Path) -> Path:
-    return out / HIDDEN / "plan.json"
+    return path_below(out, f"{HIDDEN}/plan.json")
 
 
-def _read(out: Path) -> dict[str, Any]:
-    """Return the document of a recorded plan, or an empty one."""
-    with suppress(OSError, ValueError, RecursionError, KeyError, TypeError, AttributeError):
-        document = json.loads(_path(out).read_bytes())
-        if document["plan"] == _VERSION and [*map(_pair_from, document["pairs"])]:
-            return dict(document)
-    return {}
-
-
-def _pair_document(pair: PairFiles) -> dict[str, Any]:
-    return {
-        "name": pair.name,
-        "reference": str(pair.reference),
-        "moving": str(pair.moving),
-        "folder": pair.folder,
-        "siblings": {name: str(path) for name, path in pair.siblings.items()},
-        "columns": dict(pair.columns),
-    }
-
-
-def _pair_from(document: Mapping[str, Any]) -> PairFiles:
-    return PairFiles(
-        name=document["name"],
-        reference=Path(document["reference"]),
-        moving=Path(document["moving"]),
-        folder=document["folder"],
-        siblings={name: Path(path) for name, path in document["siblings"].items()},
-        columns=document["columns"],
-    )
+def _read(out: Path) -> _Stored | None:
+    """Return what was planned in a folder, or None if no file says so."""
+    with suppress(OSError, ValueError):
+        with open_own(_path(out)) as file:
+            stored = _stored().validate_json(file.read(), strict=True)
+        names = [name for pair in stored.pairs for name in (pair.name, pair.folder)]
+        if stored.plan == _VERSION and all(map(is_path_below, names)):
+            return stored
+    return None
 
 
 def _pair_of(record: Record) -> PairFiles | None:

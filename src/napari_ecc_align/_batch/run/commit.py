@@ -13,10 +13,11 @@ import shutil
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import replace
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 from ..._common.atomic import move_into_place, write_atomically
 from ..._common.errors import InputError
+from ..._common.own_files import path_below
 from ..plan.output_folder import HIDDEN
 from ..records.record import OutputFile, Record, digest, read_record, read_record_file, record_path
 from .folder_lock import holds
@@ -77,6 +78,7 @@ def commit(
 def _stage(
     out: Path, folder: Path, record: Record, files: Mapping[str, bytes], *, overwrite: bool
 ) -> None:
+    record_path(out, record.name)
     if not overwrite:
         _check_free(out, record, read_record(out, record.name))
     try:
@@ -102,6 +104,7 @@ def finish_all(out: Path) -> None:
     """
     staging = _staging(out)
     for folder in sorted(staging.glob("*")):
+        path_below(staging, folder.name)
         record = read_record_file(folder / _RECORD)
         if record is not None:
             # If something is in the way, the pair is done again, and says what.
@@ -112,7 +115,7 @@ def finish_all(out: Path) -> None:
 
 
 def _staging(out: Path) -> Path:
-    return out / HIDDEN / "unfinished"
+    return path_below(out, f"{HIDDEN}/unfinished")
 
 
 def _finish(out: Path, folder: Path, record: Record, *, overwrite: bool) -> None:
@@ -120,23 +123,22 @@ def _finish(out: Path, folder: Path, record: Record, *, overwrite: bool) -> None
 
     If one of these is refused, all that was there before is put back.
     """
-    earlier = read_record(out, record.name)
+    place, earlier = record_path(out, record.name), read_record(out, record.name)
     if not overwrite:
         _check_free(out, record, earlier)
     changes = _Changes(folder)
     try:
         for number, file in enumerate(record.outputs):
-            staged, path = folder / str(number), _place(out, file.path)
+            staged, path = path_below(folder, str(number)), path_below(out, file.path)
             if staged.exists():
                 changes.move(staged, path, overwrite=overwrite or os.path.lexists(path))
             elif not file.is_at(path):
                 raise InputError(f"{path} has gone while it was being written")
         kept = {file.path for file in record.outputs}
         for file in earlier.outputs if earlier else ():
-            path = _place(out, file.path)
-            if file.path not in kept and file.is_at(path):
-                changes.remove(path)
-        changes.move(folder / _RECORD, record_path(out, record.name), overwrite=True)
+            if file.path not in kept and is_there(out, file):
+                changes.remove(out / file.path)
+        changes.move(folder / _RECORD, place, overwrite=True)
     except Exception:
         changes.undo()
         raise
@@ -179,6 +181,7 @@ class _Changes:
         """Keep a file as it is, if it is there, before it is changed."""
         former = self._folder / f"{len(self._made)}.former"
         try:
+            former.unlink(missing_ok=True)  # of a run that was killed
             if path.is_file():
                 try:
                     os.link(path, former)
@@ -189,23 +192,21 @@ class _Changes:
         self._made.append((path, former, new))
 
 
+def is_there(out: Path, file: OutputFile) -> bool:
+    """Return whether an output is as it was written; what is a link by now is not."""
+    with suppress(InputError):
+        return file.is_at(path_below(out, file.path))
+    return False
+
+
 def _check_free(out: Path, record: Record, earlier: Record | None) -> None:
     """Refuse to replace a file that is neither of an earlier run nor what would be written."""
     ours = {file.path: file for file in earlier.outputs} if earlier else {}
     for file in record.outputs:
-        path = _place(out, file.path)
+        path = path_below(out, file.path)
         if not os.path.lexists(path) or file.is_at(path):
             continue
         if path.is_dir():
             raise InputError(f"{path} is a folder, and in the way")
         if file.path not in ours or not ours[file.path].is_at(path):
             raise InputError(f"{path} exists and is not of this batch; ask to overwrite it")
-
-
-def _place(out: Path, relative: str) -> Path:
-    """Return where an output goes; a link that leads out of the output folder is refused."""
-    path, real = out / PurePosixPath(relative), out.resolve()
-    folder = path.parent.resolve()
-    if folder != real and real not in folder.parents:
-        raise InputError(f"{path} is not in {out}: a link leads elsewhere; remove it")
-    return path

@@ -14,7 +14,7 @@ from ..._compare.binary import COLOURS, ONLY_MOVING, ONLY_REFERENCE, Comparison,
 from ..._images.coverage import overlap
 from ..._transform.transform import Transform, corner_error
 from ..._verdict.result import AlignmentResult
-from ..records.record import Number
+from ..records.record import THUMBNAIL_START, Number
 from ..settings import BatchSettings
 
 THUMBNAIL_SIDE = 200
@@ -111,7 +111,7 @@ def thumbnail(before: Differences, after: Differences | None) -> str:
     done, encoded = cv2.imencode(".webp", sheet[..., ::-1], options)
     if not done:
         return ""
-    return "data:image/webp;base64," + base64.b64encode(encoded.tobytes()).decode()
+    return THUMBNAIL_START + base64.b64encode(encoded.tobytes()).decode()
 
 
 def _compared(

@@ -14,7 +14,7 @@ from ..._transform.transform_like import TransformLike, as_transform
 from ..plan.pairs import PairFiles, Plan, find_pairs
 from ..records.record import Record, RecordedReview, read_record
 from ..report.report import write_report
-from .commit import commit, finish_all
+from .commit import commit, finish_all, is_there
 from .folder_lock import locked
 from .pair_job import pair_job, record_and_files
 
@@ -25,7 +25,7 @@ def accept(plan: Plan, name: str, *, note: str = "") -> Record:
     record = _record_of(plan, name, "accepted")
     if record.transform is None:
         raise InputError(f"{name} has no transform that could be accepted; correct it")
-    if record.outputs and all(file.is_at(plan.out / file.path) for file in record.outputs):
+    if record.outputs and all(is_there(plan.out, file) for file in record.outputs):
         accepted = replace(
             record,
             outcome="passed through" if record.outcome == "passed through" else "aligned",
