@@ -2,10 +2,9 @@ from ._align.drift import Drift, drift_of, frame_transforms
 from ._align.pair import align
 from ._align.progress import Progress
 from ._align.stack import align_stack
-from ._batch.plan.pairing import Plan, make_plan
-from ._batch.records.record import Record, read_records
-from ._batch.run.review import accept, correct, reject
-from ._batch.run.run_plan import run_plan
+from ._batch.batch import Batch
+from ._batch.records.record import Outcome, Record
+from ._batch.run.run_plan import BatchStep
 from ._batch.settings import BatchSettings
 from ._common.errors import InputError
 from ._compare.binary import Comparison, compare
@@ -30,7 +29,9 @@ __version__: str
 
 __all__ = [
     "AlignmentResult",
+    "Batch",
     "BatchSettings",
+    "BatchStep",
     "Comparison",
     "DifferenceMode",
     "Drift",
@@ -39,8 +40,8 @@ __all__ = [
     "Inspection",
     "Interpolation",
     "MotionModel",
+    "Outcome",
     "Parts",
-    "Plan",
     "Progress",
     "Record",
     "SamplePair",
@@ -49,25 +50,19 @@ __all__ = [
     "Transform",
     "TransformLike",
     "Verdict",
-    "accept",
     "align",
     "align_stack",
     "before_after",
     "checkerboard",
     "compare",
-    "correct",
     "difference",
     "drift_of",
     "frame_transforms",
     "inspect_alignment",
     "load_transforms",
-    "make_plan",
     "overlay",
     "polygon_mask",
     "read_image",
-    "read_records",
-    "reject",
-    "run_plan",
     "sample",
     "save_transforms",
     "warp",

@@ -202,7 +202,7 @@ def test_a_dry_run_writes_nothing(good, broken, tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "complaint"),
     [
-        (["--where", "nothing/*"], "--where chooses none of them"),
+        (["--where", "nothing/*"], "where chooses none of the 4"),
         (["--sibling", "{root}/nowhere"], "is not a folder"),
         (["--out", "{root}/ideal"], "is a folder of inputs"),
         (["--out", "{root}/ideal/w-1"], "lies inside"),

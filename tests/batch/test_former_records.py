@@ -8,8 +8,9 @@ import shutil
 import pytest
 from dataset import digests
 
-from napari_ecc_align import BatchSettings, read_records, run_plan
-from napari_ecc_align._batch.records.record import record_path
+from napari_ecc_align import BatchSettings
+from napari_ecc_align._batch.plan.output_folder import HIDDEN
+from napari_ecc_align._batch.records.record import read_records, record_path
 from napari_ecc_align._batch.records.reopen import settings_of
 
 # Of `ecc-align batch --iterations 50 --epsilon 1e-6 --tolerance 0.1 --threshold li --model
@@ -69,6 +70,7 @@ def former(plan, finished):
     """The output folder of a finished run, its records as they were written before."""
     out = plan().out
     shutil.copytree(finished, out)
+    (out / HIDDEN / "plan.json").unlink()
     settings = json.loads(RECORD)["settings"]
     for record in read_records(finished):
         path = record_path(out, record.name)
@@ -87,7 +89,7 @@ def test_a_former_record_is_read_as_the_same_settings(tmp_path):
 
 def test_a_former_run_is_resumed_byte_for_byte(plan, former):
     before = {name: value for name, value in digests(former).items() if "report" not in name}
-    assert all(step.resumed for step in run_plan(plan(**SAME)))
+    assert all(step.resumed for step in plan(**SAME).run())
     after = digests(former)
     assert {name: after[name] for name in before if not name.endswith("/lock")} == {
         name: value for name, value in before.items() if not name.endswith("/lock")
@@ -95,6 +97,6 @@ def test_a_former_run_is_resumed_byte_for_byte(plan, former):
 
 
 def test_pairs_of_a_former_run_are_done_again_with_other_settings(plan, former):
-    (step,) = run_plan(plan(where=["w-1/p0.png"], **{**SAME, "pass_through": 0.05}), workers=1)
+    (step,) = plan(where=["w-1/p0.png"], **{**SAME, "pass_through": 0.05}).run(workers=1)
     assert not step.resumed
     assert settings_of([step.record]).pass_through == 0.05

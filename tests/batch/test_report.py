@@ -16,7 +16,7 @@ import pytest
 
 from clock import processor_time
 from napari_ecc_align import Transform, compare
-from napari_ecc_align._batch.plan.pairing import Problem
+from napari_ecc_align._batch.plan.pairs import Problem
 from napari_ecc_align._batch.records.record import Record
 from napari_ecc_align._batch.report.histogram import histogram
 from napari_ecc_align._batch.report.report import COLUMNS, write_report

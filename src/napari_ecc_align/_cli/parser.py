@@ -75,7 +75,7 @@ def _add_align(commands: argparse._SubParsersAction[_Parser]) -> None:
 def _add_apply(commands: argparse._SubParsersAction[_Parser]) -> None:
     command = commands.add_parser(
         "apply",
-        help="apply a transform to another image, such as another flavour of the page",
+        help="apply a transform to another image, such as a sibling of the moving one",
         description="Resample IMAGE through TRANSFORM on the grid of REFERENCE.",
     )
     add_value(command, "transform", Path, "TRANSFORM", f"a transform file: {', '.join(FORMATS)}")

@@ -18,14 +18,14 @@ from ..._common.errors import InputError
 from ..._common.own_files import is_path_below, open_own, path_below
 from ..._transform.files import as_document, from_document
 from ..._transform.transform import Transform
-from ..plan.pairing import PairFiles
+from ..plan.pairs import PairFiles
 from ..settings import BatchSettings, with_present_names
 
 if TYPE_CHECKING:
     from pydantic import TypeAdapter
 
-PairOutcome = Literal["aligned", "passed through", "doubtful", "failed"]
-PAIR_OUTCOMES: tuple[PairOutcome, ...] = get_args(PairOutcome)
+Outcome = Literal["aligned", "passed through", "doubtful", "failed"]
+OUTCOMES: tuple[Outcome, ...] = get_args(Outcome)
 Number = float | int | bool | str | None
 Decision = Literal["accepted", "rejected", "corrected"]
 
@@ -33,6 +33,7 @@ _LARGEST = 2**24
 FORMAT = "napari-ecc-align batch record"
 VERSION = 1
 FOLDER = "records"
+MATRIX = tuple(f"m{row}{column}" for row in range(3) for column in range(3))
 THUMBNAIL_START = "data:image/webp;base64,"
 
 
@@ -43,7 +44,7 @@ class InputFile:
     Attributes
     ----------
     role : str
-        "reference", "moving", or the flavour of a sibling.
+        "reference", "moving", or the name of a sibling.
     path : str
         The file.
     size, modified : int
@@ -124,6 +125,8 @@ class Record:
         What was written.
     settings : dict
         How it was made.
+    batch_settings : dict
+        Those of its batch, if it was asked to be done with other ones; else empty.
     numbers : dict
         Everything that was measured.
     times : dict
@@ -135,13 +138,14 @@ class Record:
     """
 
     name: str
-    outcome: PairOutcome
+    outcome: Outcome
     reason: str
     temporary: bool = False
     transform: Transform | None = None
     inputs: tuple[InputFile, ...] = ()
     outputs: tuple[OutputFile, ...] = ()
     settings: Mapping[str, Any] = field(default_factory=dict)
+    batch_settings: Mapping[str, Any] = field(default_factory=dict)
     numbers: Mapping[str, Number] = field(default_factory=dict)
     times: Mapping[str, Any] = field(default_factory=dict)
     review: RecordedReview | None = None
@@ -151,6 +155,36 @@ class Record:
     def needs_review(self) -> bool:
         """Whether somebody had better look at the pair."""
         return self.outcome not in ("aligned", "passed through")
+
+    def to_dict(self) -> dict[str, Number]:
+        """Return what came of the pair as one flat row.
+
+        Returns
+        -------
+        dict
+            The name, the outcome and its reason, a person's review and note, every number that
+            was measured, the model and the matrix of the transform (m00, m01, ... m22), and when
+            and how long; None of what is not known.
+
+        Examples
+        --------
+        >>> record = Record("p1.png", "failed", "It has no contrast.", numbers={"ecc": 0.1})
+        >>> record.to_dict()["outcome"], record.to_dict()["ecc"], record.to_dict()["m00"]
+        ('failed', 0.1, None)
+        """
+        transform, review = self.transform, self.review
+        matrix = [None] * 9 if transform is None else transform.matrix.ravel().tolist()
+        return {
+            "name": self.name,
+            "outcome": self.outcome,
+            "reason": self.reason,
+            "review": review and review.decision,
+            "note": review and review.note,
+            **self.numbers,
+            "model": transform and transform.model,
+            **dict(zip(MATRIX, matrix, strict=True)),
+            **self.times,
+        }
 
     def as_document(self) -> dict[str, Any]:
         """Return the record as plain values; with a transform, also a transform document."""
@@ -200,23 +234,7 @@ def read_record_file(path: Path) -> Record | None:
 
 
 def read_records(out: Path) -> Iterator[Record]:
-    """Yield every record of an output folder, by name.
-
-    Parameters
-    ----------
-    out : Path
-        The output folder.
-
-    Yields
-    ------
-    Record
-        Files that hold none are passed over.
-
-    Examples
-    --------
-    >>> list(read_records(Path("nowhere")))
-    []
-    """
+    """Yield every record of an output folder, by name; files that hold none are passed over."""
     for path in sorted((out / FOLDER).rglob("*.json")):
         record = read_record_file(path)
         if record is not None and out / FOLDER / f"{record.name}.json" == path:
@@ -246,6 +264,14 @@ def is_current(record: Record | None, pair: PairFiles, settings: BatchSettings, 
     )
 
 
+def settings_for(record: Record | None, settings: BatchSettings) -> BatchSettings:
+    """Return how a pair of a batch is to be done: as it was asked for by itself, if it was."""
+    if record is not None and record.batch_settings == settings.as_document():
+        with suppress(InputError, TypeError):
+            return BatchSettings.from_document(record.settings)
+    return settings
+
+
 @dataclass(frozen=True, eq=False)
 class _Stored:
     """What a file of a record holds, but for the transform."""
@@ -254,7 +280,7 @@ class _Stored:
 
     record: int
     name: str
-    outcome: PairOutcome
+    outcome: Outcome
     reason: str
     inputs: tuple[InputFile, ...]
     outputs: tuple[OutputFile, ...]
@@ -263,6 +289,7 @@ class _Stored:
     times: dict[str, float | str]
     review: RecordedReview | None
     thumbnail: str
+    batch_settings: dict[str, Number | list[float]] = field(default_factory=dict)
     temporary: bool = False
     # What `temporary` was called before.
     passing: bool = False
@@ -291,6 +318,7 @@ def _from_content(content: bytes) -> Record:
             "temporary": found.temporary or found.passing,
             "transform": None if document.get("format") == FORMAT else from_document(document),
             "settings": with_present_names(found.settings),
+            "batch_settings": with_present_names(found.batch_settings),
         }
     )
 

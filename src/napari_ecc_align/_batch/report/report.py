@@ -11,8 +11,8 @@ from importlib.resources import files
 from pathlib import Path
 
 from ..._common.atomic import write_atomically
-from ..plan.pairing import Problem
-from ..records.record import PAIR_OUTCOMES, Number, Record, read_records
+from ..plan.pairs import Problem
+from ..records.record import MATRIX, OUTCOMES, Number, Record, read_records
 from .histogram import histogram
 
 HTML, CSV = "report.html", "report.csv"
@@ -33,10 +33,9 @@ _ESTIMATED = (
 _SEARCHED = ("converged", "iterations", "start", "representation")
 _SIZES = ("width", "height", "moving_width", "moving_height")
 _NUMBERS = ("verdict", *_COMPARED, *_ESTIMATED, *_SEARCHED, *_SIZES)
-_MATRIX = tuple(f"m{row}{column}" for row in range(3) for column in range(3))
 COLUMNS = (
     *("name", "outcome", "reason", "review", "note", *_NUMBERS),
-    *("model", *_MATRIX, "seconds", "finished"),
+    *("model", *MATRIX, "seconds", "finished"),
 )
 
 
@@ -67,17 +66,7 @@ def write_report(
 
 def row(record: Record) -> dict[str, Number]:
     """Return a record as one flat row, with every column of `COLUMNS`."""
-    transform, review = record.transform, record.review
-    matrix = [None] * 9 if transform is None else transform.matrix.ravel().tolist()
-    found = {
-        **record.numbers,
-        **record.times,
-        **vars(record),
-        **dict(zip(_MATRIX, matrix, strict=True)),
-        "review": review and review.decision,
-        "note": review and review.note,
-        "model": transform and transform.model,
-    }
+    found = record.to_dict()
     return {column: found.get(column) for column in COLUMNS}
 
 
@@ -110,7 +99,7 @@ def as_html(out: Path, records: Sequence[Record], problems: Sequence[Problem] = 
         title=out.resolve().name,
         folder=str(out.resolve()),
         version=version("napari-ecc-align"),
-        counts={name: sum(r.outcome == name for r in records) for name in PAIR_OUTCOMES},
+        counts={name: sum(r.outcome == name for r in records) for name in OUTCOMES},
         total=len(records),
         moved=_median(_known(aligned, "corner_shift")),
         before=_median(_known(aligned, "differing_before")),

@@ -13,10 +13,7 @@ from typing import IO
 
 from ..._common.errors import InputError
 from ..._common.own_files import open_own, path_below
-
-HIDDEN = ".ecc-align"
-"""The folder below the output folder for what no person needs to see."""
-
+from ..plan.output_folder import HIDDEN
 
 _LONGEST = 1000
 

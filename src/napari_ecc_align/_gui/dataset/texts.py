@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict
 from html import escape
 
-from ..._batch.plan.pairing import Plan
+from ..._batch.plan.pairs import Plan
 from ..._batch.records.record import Record
 from ..._batch.run.run_plan import Counts
 from ..shared.html import VERDICT_COLOURS
@@ -24,12 +24,12 @@ def plan_text(plan: Plan, done: int) -> str:
     done : int
         How many of its pairs have a record.
     """
-    flavours = dict.fromkeys(flavour for pair in plan.pairs for flavour, _ in pair.flavours)
-    count = len(plan.pairs)
+    folders = dict.fromkeys(name for pair in plan.pairs for name, _ in pair.warped_images)
+    count = len(plan)
     head = f"<b>{count:,} {'pair' if count == 1 else 'pairs'}</b>"
     if done:
         head += f", {done:,} of them done"
-    lines = [f"{head}; writes {escape(', '.join(flavours))}"]
+    lines = [f"{head}; writes {escape(', '.join(folders))}"]
     listed = plan.problems[:_MOST_PROBLEMS]
     for problem in listed:
         outcome = "will fail" if problem.pair else "left out"
