@@ -336,7 +336,8 @@ def _mean_frame(images: _Stack, results: list[AlignmentResult]) -> NDArray[np.fl
 
     def on_the_first(index: int) -> tuple[NDArray[Any], NDArray[np.bool_]]:
         image, transform = images[index], results[index].transform
-        gray = warp(to_gray(image).astype(np.float32), transform, output_shape=shape)
+        gray = to_gray(image).astype(np.float32)
+        gray = warp(gray, transform, output_shape=shape, interpolation="linear", fill=0)
         return gray, overlap(transform, output_shape=shape, moving_shape=image.shape)
 
     return mean_image(results, shape, on_the_first).astype(np.float32)

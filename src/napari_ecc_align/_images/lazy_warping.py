@@ -135,9 +135,10 @@ def _warping(levels: tuple[Any, ...], interpolation: Interpolation, fill: Fill) 
 
     def warped(source: Any, matrix: Matrix, shape: tuple[int, int]) -> NDArray[Any]:
         transform = Transform(matrix, model="homography")
-        return warp(
+        pixels: NDArray[Any] = warp(
             source, transform, output_shape=shape, interpolation=interpolation, fill=values
         )
+        return pixels
 
     return warped
 

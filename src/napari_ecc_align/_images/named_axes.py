@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from .._common.errors import InputError
 from .pixels import array_of, refuse_paths
@@ -142,9 +141,7 @@ def named_axes(image: Any, name: str, channel_axis: int | None = None) -> NamedA
     return NamedAxes(pixels, order, where, bool(colours), given)
 
 
-def _channel_axis(
-    axis: int | None, dims: Sequence[str], pixels: Any, name: str
-) -> int | None:
+def _channel_axis(axis: int | None, dims: Sequence[str], pixels: Any, name: str) -> int | None:
     if axis is None:
         return next((number for number, dim in enumerate(dims) if dim in _CHANNELS), None)
     count = len(pixels.shape)

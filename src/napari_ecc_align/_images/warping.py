@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from .._common.errors import InputError
 from .._transform.matrices import Matrix
-from .._transform.transform import Transform
+from .._transform.transform_like import TransformLike, as_transform
 from .filling import Fill, border_pixels, fill_values
 from .interpolation import (
     INTERPOLATIONS,
