@@ -401,7 +401,9 @@ GOOD = np.random.default_rng(0).normal(size=(40, 40))
         ({"moving": np.zeros((5, 64, 64))}, "moving must have shape"),
         ({"moving": np.zeros((64, 64, 2))}, "moving must have shape"),
         ({"reference": None}, "reference must hold real numbers"),
-        ({"reference": "picture.png"}, "reference must hold real numbers"),
+        ({"reference": "picture.png"}, r"reference is a path, 'picture.png'.*read_image"),
+        ({"moving": Path("picture.png")}, "moving is a path.*read_image"),
+        ({"moving": ["fine.png", "coarse.png"]}, "moving is a list of paths.*read_image"),
         ({"moving": GOOD.astype(complex)}, "moving must hold real numbers"),
         ({"moving": GOOD.astype(object)}, "moving must hold real numbers"),
         ({"moving": [[1, 2], [3]]}, "moving is not an array"),
@@ -423,7 +425,7 @@ GOOD = np.random.default_rng(0).normal(size=(40, 40))
         ({"initial": np.zeros((3, 3))}, "initial cannot be used.*singular"),
         ({"initial": np.eye(2)}, "initial cannot be used.*shape"),
         ({"initial": [[1, 0, np.inf], [0, 1, 0]]}, "initial cannot be used.*NaN"),
-        ({"initial": "left"}, "initial cannot be used"),
+        ({"initial": "left"}, "initial must be a Transform"),
     ],
 )
 def test_bad_input_is_told_by_the_name_of_the_argument(arguments, message):

@@ -46,6 +46,11 @@ class NamedAxes:
         return tuple(self.pixels.shape[: self.pixels.ndim - 2 - self.colour])
 
     @property
+    def others(self) -> list[int]:
+        """The axes before those of a plane, but for the channels'."""
+        return [axis for axis in range(len(self.leading)) if axis != self.channels]
+
+    @property
     def plane(self) -> tuple[int, int]:
         """Height and width."""
         height, width = self.pixels.shape[len(self.leading) :][:2]
@@ -187,9 +192,7 @@ def one_plane(
             return image
     axes = named_axes(image, name, channel_axis)
     pixels, channels = axes.pixels, axes.channels
-    for axis in reversed(range(len(axes.leading))):
-        if axis == channels:
-            continue
+    for axis in reversed(axes.others):
         if axes.leading[axis] > 1:
             names = "" if axes.given is None else f" {tuple(map(str, axes.given.dims))}"
             raise InputError(
@@ -203,11 +206,10 @@ def one_plane(
 def one_channel(pixels: Any, axis: int, chosen: int | None, name: str) -> Any:
     """Return one of the channels along an axis, or their mean."""
     count = pixels.shape[axis]
-    if chosen is None and count > 1:
-        small = pixels.dtype.kind == "b" or pixels.dtype.itemsize <= 2
-        lazy = as_dask(pixels) if is_lazy(pixels) else pixels
-        return lazy.mean(axis=axis, dtype=np.float32 if small else np.float64)
     if not -count <= (chosen or 0) < count:
         raise InputError(f"align_channel {chosen} is none of the {count} channels of {name}")
-    lazy = as_dask(pixels) if is_lazy(pixels) else pixels
-    return lazy[(slice(None),) * axis + ((chosen or 0),)]
+    pixels = as_dask(pixels) if is_lazy(pixels) else pixels
+    if chosen is None and count > 1:
+        small = pixels.dtype.kind == "b" or pixels.dtype.itemsize <= 2
+        return pixels.mean(axis=axis, dtype=np.float32 if small else np.float64)
+    return pixels[(slice(None),) * axis + (chosen or 0,)]
