@@ -1,5 +1,7 @@
 import re
 import threading
+from dataclasses import replace
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -196,7 +198,8 @@ def test_an_initial_transform_is_where_it_starts(engine):
         assert lost.verdict == "failed"
     else:
         assert (lost.verdict, lost.start) == ("aligned", "rotation and scale")
-    for initial in (turn, turn[:2], Transform(turn, model="euclidean")):
+    start = Transform(turn, model="euclidean")
+    for initial in (turn, turn[:2].tolist(), start, replace(lost, transform=start)):
         found = align(
             known.reference, known.moving, model="euclidean", initial=initial, engine=engine
         )

@@ -255,7 +255,7 @@ def _one_by_one(
         The frames.
     options : _Options
         What they have in common.
-    initial : Transform or array_like of shape (3, 3), optional
+    initial : Transform, AlignmentResult or array_like, optional
         Where the first one starts.
     starts : sequence of Transform, optional
         Where each of them starts instead.
@@ -322,7 +322,7 @@ class _Turn:
 def _align(
     reference: NDArray[Any],
     moving: NDArray[Any],
-    start: Transform | ArrayLike | None,
+    start: TransformLike | None,
     options: _Options,
     turn: _Turn,
 ) -> Steps:

@@ -14,7 +14,8 @@ from .._images.coverage import overlap
 from .._images.interpolation import Interpolation
 from .._images.pixels import as_array, check_mask, strips, valid_pixels
 from .._images.warping import Resampling, warp
-from .._transform.transform import Transform, corner_error
+from .._transform.transform import Transform
+from .._transform.transform_like import TransformLike, as_transform
 from .._verdict.result import AlignmentResult
 from .binary import Comparison, compare
 from .difference import DifferenceMode, difference
@@ -66,7 +67,7 @@ class Row:
 def inspect_alignment(
     reference: ArrayLike,
     moving: ArrayLike,
-    transform: Transform,
+    transform: TransformLike,
     *,
     method: ThresholdMethod = "otsu",
     threshold: float | tuple[float, float] | None = None,
@@ -84,7 +85,7 @@ def inspect_alignment(
     ----------
     reference, moving : array_like, shape (h, w) or (h, w, 3 or 4)
         The two images.
-    transform : Transform
+    transform : Transform, AlignmentResult or array_like, shape (3, 3) or (2, 3)
         Maps reference pixels to moving pixels.
     method, threshold, window_size, k
         As in `compare`.
@@ -125,7 +126,7 @@ def inspect_alignment(
 def inspection_steps(
     reference: ArrayLike,
     moving: ArrayLike,
-    transform: Transform,
+    transform: TransformLike,
     *,
     thresholding: Thresholding,
     mode: DifferenceMode = "absolute",
@@ -142,6 +143,7 @@ def inspection_steps(
     generator
         Yields what was done, in a word or two, and returns the `Inspection`.
     """
+    found = as_transform(transform)
     fixed, other = as_array(reference, "reference"), as_array(moving, "moving")
     fixed_valid = valid_pixels(fixed, check_mask(reference_mask, fixed.shape, "reference_mask"))
     other_valid = valid_pixels(other, check_mask(moving_mask, other.shape, "moving_mask"))
@@ -167,7 +169,7 @@ def inspection_steps(
     # What was resampled without the alignment is as large as the images, and not kept.
     before, mean_before = (yield from seen(Transform.identity(), "before"))[:2]
     yield "difference before"
-    after, mean, gap, inside, warped = yield from seen(transform, "after")
+    after, mean, gap, inside, warped = yield from seen(found, "after")
     return Inspection(
         warped=warped,
         valid=inside,
@@ -176,7 +178,7 @@ def inspection_steps(
         mean_difference=mean,
         before=before,
         after=after,
-        corner_shift=corner_error(transform.matrix, np.eye(3), fixed.shape),
+        corner_shift=found.corner_distance(np.eye(3), fixed.shape),
     )
 
 

@@ -95,7 +95,8 @@ def warp(
         such as a posterised photograph, is linear with a warning.
     fill : float, sequence of float, or "background", default: "background"
         Value outside the moving image: one number, one per channel, or the median of the pixels
-        along its border, such as the white of a page; 0 for labels.
+        along its border, such as the white of a page; 0 for labels (of a lazy image if
+        `interpolation` is left out).
     channel_axis : int, optional
         The axis of `moving`, and of a `like` with as many axes, that holds channels, of which
         there may be any number; each is resampled on its own. Colours at the end need none.
@@ -188,7 +189,9 @@ def fitting(
 ) -> tuple[Interpolation, Fill]:
     """Return how an image is interpolated and what is beyond it, if that is left to us."""
     background = isinstance(fill, str) and fill == "background"
-    if interpolation is not None and not (interpolation == "nearest" and background):
+    # A lazy image is not read for its background alone.
+    asked = interpolation == "nearest" and background and not is_lazy(image)
+    if interpolation is not None and not asked:
         return interpolation, fill
     kind = kind_of(image)
     if interpolation is None and kind == "perhaps labels":

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -169,10 +169,12 @@ class FinishedRun:
         if not self.is_stack:
             self.result.transform.save(path, overwrite=True)
             return
-        verdicts = [result.verdict for result in self.results]
+        results = self.results
         if not self.task.frame_by_frame:
-            verdicts *= len(self.transforms)
-        save_transforms(self.transforms, path, verdicts=verdicts, overwrite=True)
+            results = results * len(self.transforms)
+        pairs = zip(results, self.transforms, strict=True)
+        drawn = [replace(result, transform=transform) for result, transform in pairs]
+        save_transforms(drawn, path, overwrite=True)
 
 
 def first_few(frames: list[int]) -> str:
