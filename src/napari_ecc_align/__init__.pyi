@@ -14,9 +14,10 @@ from ._compare.thresholding import ThresholdMethod
 from ._compare.views import checkerboard, overlay
 from ._ecc.options import Engine
 from ._images.files.images import read_image, write_image
+from ._images.interpolation import Interpolation
 from ._images.polygons import polygon_mask
 from ._images.samples import SamplePair, sample
-from ._images.warping import Interpolation, warp
+from ._images.warping import warp
 from ._transform.files import load_transforms, save_transforms
 from ._transform.matrices import MotionModel
 from ._transform.parts import Parts

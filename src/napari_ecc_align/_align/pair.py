@@ -16,6 +16,7 @@ from .._ecc.estimate import Estimate, Step
 from .._ecc.estimator import estimate_steps
 from .._ecc.opencv import opencv_steps
 from .._ecc.options import DEFAULTS, Engine, SearchOptions
+from .._images.named_axes import one_plane
 from .._images.pyramid.levels import index_below
 from .._images.pyramid.pair import Pyramids, make_pyramids
 from .._images.sources import ImageLike, LazyArray, LoadedImage, checked_source
@@ -48,6 +49,8 @@ def align(
     reference_mask: ArrayLike | LazyArray | None = None,
     moving_mask: ArrayLike | LazyArray | None = None,
     initial: TransformLike | None = None,
+    channel_axis: int | None = None,
+    align_channel: int | None = None,
     progress: Callable[[Progress], object] | None = None,
     cancel: Callable[[], bool] | None = None,
 ) -> AlignmentResult:
@@ -62,7 +65,8 @@ def align(
         Images of at least 32 pixels on a side, of any real dtypes; their sizes may differ. NaN,
         infinity and full transparency mean "no data here". Lazy arrays (dask, zarr) are read only
         where they are needed, and a list of one image at decreasing sizes, finest first, is used
-        as the pyramid it is.
+        as the pyramid it is. Of an xarray DataArray "y" and "x" are the rows and columns, and "c",
+        "channel" or "band" the channels.
     model : {"affine", "translation", "euclidean", "similarity", "homography"}
         The motion model.
     engine : {"pyramid", "opencv"}
@@ -76,10 +80,15 @@ def align(
         Stop when an iteration changes the correlation by less.
     reference_mask, moving_mask : array_like, shape (h, w), optional
         Pixels of each image that count, as booleans or numbers (0 does not count).
-    initial : Transform, AlignmentResult or array_like, shape (3, 3) or (2, 3), optional
+    initial : Transform, AlignmentResult or array_like of shape (3, 3) or (2, 3), optional
         Where to start first. Reference (x, y, 1) to moving. The motion model is what may have
         happened beyond it: known pixel sizes of 0.5 and 0.4 with the model "translation" give a
         transform that scales by just that. ("opencv" knows the model's own motions only.)
+    channel_axis : int, optional
+        The axis that holds channels, of which there may be any number; an image of two axes has
+        none. Their mean is aligned, or one of them; colours at the end need none of this.
+    align_channel : int, optional
+        Which channel is aligned, of both images.
     progress : callable, optional
         Called with a `Progress` after every iteration.
     cancel : callable, optional
@@ -116,11 +125,11 @@ def align(
     options = SearchOptions(model, engine, precision, max_iterations, tolerance)
     began = time.perf_counter()
     steps = align_steps(
-        reference,
-        moving,
+        one_plane(reference, "reference", channel_axis, align_channel),
+        one_plane(moving, "moving", channel_axis, align_channel),
         options,
-        reference_mask=reference_mask,
-        moving_mask=moving_mask,
+        reference_mask=one_plane(reference_mask, "reference_mask"),
+        moving_mask=one_plane(moving_mask, "moving_mask"),
         initial=initial,
     )
     reached: Transform | None = None

@@ -13,14 +13,15 @@ from .._common.errors import InputError
 from .._common.steps import outcome_of, retold
 from .._ecc.options import DEFAULTS, Engine, SearchOptions
 from .._images.coverage import overlap
-from .._images.pixels import as_array, to_gray
+from .._images.pixels import as_array, refuse_paths, to_gray
 from .._images.pixels import check_shape as check_array
-from .._images.sources import LazyArray, is_lazy
+from .._images.sources import LazyArray, count_of, is_lazy
 from .._images.warping import warp
 from .._transform.matrices import MotionModel
 from .._transform.transform import Transform
 from .._transform.transform_like import TransformLike
 from .._verdict.result import VERDICTS, AlignmentResult
+from .frames import frames_of, masks_of, reference_of
 from .pair import Cancelled, align_steps, cancelled_result
 from .progress import FrameProgress, Progress
 from .stack_masks import StackMasks
@@ -56,6 +57,8 @@ def align_stack(
     initial: TransformLike | None = None,
     reference_mask: Masks | None = None,
     moving_mask: Masks | None = None,
+    channel_axis: int | None = None,
+    align_channel: int | None = None,
     progress: Callable[[Progress], object] | None = None,
     cancel: Callable[[], bool] | None = None,
 ) -> list[AlignmentResult]:
@@ -64,8 +67,10 @@ def align_stack(
     Parameters
     ----------
     frames : array_like, shape (n, h, w) or (n, h, w, 3 or 4), or a sequence of images
-        At least two frames; the images of a sequence may differ in size. Of what is lazy, a frame
-        is read when its turn comes. One is enough if it is aligned to another image.
+        At least two frames; the images of a sequence may differ in size. Of what is lazy (dask,
+        zarr), a frame is read when its turn comes. One is enough if it is aligned to another
+        image. Of an xarray DataArray "y" and "x" are the rows and columns, "c", "channel" or
+        "band" the channels, and the axis that is left the frames'.
     reference : {"first", "previous", "mean"}, int, array_like or a sequence, default: "first"
         What a frame is aligned to: the first frame, or the one of that index (negative ones count
         from the end); the frame before it, for stacks that change along the way; or the mean of
@@ -76,13 +81,19 @@ def align_stack(
         as there are frames, each for the frame of its number.
     model, engine, precision, max_iterations, tolerance
         As in `align`.
-    initial : Transform, AlignmentResult or array_like, shape (3, 3) or (2, 3), optional
+    initial : Transform, AlignmentResult or array_like of shape (3, 3) or (2, 3), optional
         Where to start first, if `reference` is none of the stack.
     reference_mask : array_like, shape (h, w) or (n, h, w), or a sequence of masks, optional
         Pixels that count of what a frame is aligned to: one mask for all, or one for each image
         of the stack that this is taken from (of the mean, that of the first frame).
     moving_mask : array_like, shape (h, w) or (n, h, w), or a sequence of masks, optional
         Pixels that count of a frame, when it is aligned: one mask for all, or one for each frame.
+    channel_axis : int, optional
+        The axis of an array of frames, or of each image of a sequence, that holds channels: 1 for
+        (n, c, h, w). Their mean is aligned, or one of them. A stack as `reference` has the same
+        axes; an image has those of a frame, or no channels.
+    align_channel : int, optional
+        Which channel is aligned.
     progress : callable, optional
         Called with a `Progress` after every frame.
     cancel : callable, optional
@@ -111,12 +122,12 @@ def align_stack(
     ['aligned', 'aligned', 'aligned']
     """
     steps = stack_steps(
-        frames,
+        frames_of(frames, "frames", channel_axis, align_channel),
         SearchOptions(model, engine, precision, max_iterations, tolerance),
-        reference=reference,
+        reference=reference_of(reference, frames, channel_axis, align_channel),
         initial=initial,
-        reference_mask=reference_mask,
-        moving_mask=moving_mask,
+        reference_mask=masks_of(reference_mask, "reference_mask"),
+        moving_mask=masks_of(moving_mask, "moving_mask"),
         cancel=cancel,
     )
 
@@ -192,13 +203,16 @@ class _Stack:
     """Frames that are read when they are asked for."""
 
     def __init__(self, frames: Any, name: str, least: int) -> None:
-        try:
-            count = len(frames)
-        except TypeError as error:
-            raise InputError(f"{name} must be a stack or a sequence of images") from error
+        refuse_paths(frames, name)
+        count = count_of(frames, name)
         if count < least:
             raise InputError(f"{name} must be at least two images, not {count}")
         self._frames, self._name, self._count = frames, name, count
+        shape = tuple(getattr(frames, "shape", ()))
+        if shape:
+            # Of a stack one frame tells of all, and none has to be read.
+            check_array(shape[1:3] if shape[3:] == (1,) else shape[1:], frames.dtype, f"{name}[0]")
+            return
         for index in range(count):
             frame = frames[index]
             if is_lazy(frame):
@@ -337,7 +351,8 @@ def _mean_frame(images: _Stack, results: list[AlignmentResult]) -> NDArray[np.fl
 
     def on_the_first(index: int) -> tuple[NDArray[Any], NDArray[np.bool_]]:
         image, transform = images[index], results[index].transform
-        gray = warp(to_gray(image).astype(np.float32), transform, output_shape=shape)
+        gray = to_gray(image).astype(np.float32)
+        gray = warp(gray, transform, output_shape=shape, interpolation="linear", fill=0)
         return gray, overlap(transform, output_shape=shape, moving_shape=image.shape)
 
     return mean_image(results, shape, on_the_first).astype(np.float32)

@@ -12,7 +12,7 @@ import numpy as np
 from .._common.errors import InputError
 from .._compare.thresholding import Thresholding, ThresholdMethod
 from .._ecc.options import SearchOptions
-from .._images.warping import INTERPOLATIONS, Interpolation
+from .._images.interpolation import INTERPOLATIONS, Interpolation
 
 BinaryResampling = Literal["area", "nearest"]
 BINARY_RESAMPLINGS: tuple[BinaryResampling, ...] = get_args(BinaryResampling)
@@ -47,7 +47,7 @@ class BatchSettings(SearchOptions):
     method : str, default: "otsu"
         How both images are binarised to count differing pixels; see `compare`.
     interpolation : {"linear", "nearest", "cubic", "lanczos"}
-        For images that are not binary.
+        For images that are neither binary nor labels, which are copied from the nearest pixel.
     binary : {"area", "nearest"}
         For images of two values, which keep these two: by the value that covers more than half
         of a pixel, or by the nearest pixel.

@@ -76,7 +76,8 @@ def _add_apply(commands: argparse._SubParsersAction[_Parser]) -> None:
     command = commands.add_parser(
         "apply",
         help="apply a transform to another image, such as a sibling of the moving one",
-        description="Resample IMAGE through TRANSFORM on the grid of REFERENCE.",
+        description="Resample IMAGE through TRANSFORM on the grid of REFERENCE. Without "
+        "--interpolation labels are copied and an image of two values keeps these.",
     )
     add_value(command, "transform", Path, "TRANSFORM", f"a transform file: {', '.join(FORMATS)}")
     add_value(command, "image", Path, "IMAGE", "the image to be resampled")
@@ -84,6 +85,7 @@ def _add_apply(commands: argparse._SubParsersAction[_Parser]) -> None:
     add_value(command, "--like", Path, "REFERENCE", text, required=True)
     add_value(command, "--out", Path, "FILE", "where to write the result", required=True)
     add_resampling_options(command)
+    command.set_defaults(interpolation=None)
     add_overwrite(command)
 
 

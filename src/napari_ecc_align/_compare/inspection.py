@@ -11,8 +11,9 @@ from numpy.typing import ArrayLike, NDArray
 
 from .._common.steps import outcome_of
 from .._images.coverage import overlap
+from .._images.interpolation import Interpolation
 from .._images.pixels import as_array, check_mask, strips, valid_pixels
-from .._images.warping import Interpolation, Resampling, warp
+from .._images.warping import Resampling, warp
 from .._transform.transform import Transform
 from .._transform.transform_like import TransformLike, as_transform
 from .._verdict.result import AlignmentResult

@@ -125,6 +125,15 @@ def is_lazy(image: object) -> bool:
     return named and isinstance(getattr(image, "dtype", None), np.dtype)
 
 
+def count_of(images: Any, name: str) -> int:
+    """Return how many images a stack or sequence holds; zarr's arrays have a shape, but no len."""
+    shape = getattr(images, "shape", None)
+    try:
+        return len(images) if shape is None else int(shape[0])
+    except (TypeError, IndexError) as error:
+        raise InputError(f"{name} must be a stack or a sequence of images") from error
+
+
 def is_multiscale(image: object) -> bool:
     """Tell whether something is a sequence of images rather than the numbers of one."""
     if not isinstance(image, Sequence) or isinstance(image, (str, bytes)):

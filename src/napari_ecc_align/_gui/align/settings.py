@@ -10,7 +10,8 @@ from magicgui.widgets.bases import ValueWidget
 from ..._common.errors import InputError
 from ..._compare.difference import DIFFERENCE_MODES
 from ..._ecc.options import DEFAULTS, ENGINES, SearchOptions
-from ..._images.warping import INTERPOLATIONS, Resampling
+from ..._images.interpolation import INTERPOLATIONS
+from ..._images.warping import Resampling
 from ..._transform.matrices import MotionModel
 from ..layers.aligned_layers import OUTPUTS
 from ..runs.task import Parameters
