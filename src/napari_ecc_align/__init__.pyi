@@ -1,7 +1,7 @@
-from ._align.drift import Drift, drift_of, frame_transforms
 from ._align.pair import align
 from ._align.progress import Progress
 from ._align.stack import align_stack
+from ._align.stack_result import StackResult
 from ._batch.plan.pairing import Plan, make_plan
 from ._batch.records.record import Record, read_records
 from ._batch.run.review import accept, correct, reject
@@ -9,8 +9,8 @@ from ._batch.run.run_plan import run_plan
 from ._batch.settings import BatchSettings
 from ._common.errors import InputError
 from ._compare.binary import Comparison, compare
-from ._compare.difference import DifferenceMode, difference
-from ._compare.inspection import Inspection, before_after, inspect_alignment
+from ._compare.difference import difference
+from ._compare.inspection import Inspection, inspect_alignment
 from ._compare.thresholding import ThresholdMethod
 from ._compare.views import checkerboard, overlay
 from ._ecc.options import Engine
@@ -22,17 +22,16 @@ from ._transform.files import load_transforms, save_transforms
 from ._transform.matrices import MotionModel
 from ._transform.points import transform_from_points
 from ._transform.transform import Transform
-from ._verdict.result import AlignmentResult, Verdict
+from ._verdict.result import AlignmentFailed, AlignmentResult, Verdict
 from ._verdict.tile_matching import Tiles
 
 __version__: str
 
 __all__ = [
+    "AlignmentFailed",
     "AlignmentResult",
     "BatchSettings",
     "Comparison",
-    "DifferenceMode",
-    "Drift",
     "Engine",
     "InputError",
     "Inspection",
@@ -42,6 +41,7 @@ __all__ = [
     "Progress",
     "Record",
     "SamplePair",
+    "StackResult",
     "ThresholdMethod",
     "Tiles",
     "Transform",
@@ -49,13 +49,10 @@ __all__ = [
     "accept",
     "align",
     "align_stack",
-    "before_after",
     "checkerboard",
     "compare",
     "correct",
     "difference",
-    "drift_of",
-    "frame_transforms",
     "inspect_alignment",
     "load_transforms",
     "make_plan",

@@ -77,6 +77,7 @@ def assess(
         transform=transform or Transform.identity(options.model),
         verdict=found.judgement.verdict,
         reason=found.judgement.reason,
+        shape=reference.shape,
         ecc=sign * found.ecc,
         ecc_before=sign * found.ecc_before,
         inverted=found.inverted,
