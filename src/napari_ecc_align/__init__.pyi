@@ -20,8 +20,9 @@ from ._images.samples import SamplePair, sample
 from ._images.warping import Interpolation, warp
 from ._transform.files import load_transforms, save_transforms
 from ._transform.matrices import MotionModel
-from ._transform.points import transform_from_points
+from ._transform.parts import Parts
 from ._transform.transform import Transform
+from ._transform.transform_like import TransformLike
 from ._verdict.result import AlignmentFailed, AlignmentResult, Verdict
 from ._verdict.tile_matching import Tiles
 
@@ -37,6 +38,7 @@ __all__ = [
     "Inspection",
     "Interpolation",
     "MotionModel",
+    "Parts",
     "Plan",
     "Progress",
     "Record",
@@ -45,6 +47,7 @@ __all__ = [
     "ThresholdMethod",
     "Tiles",
     "Transform",
+    "TransformLike",
     "Verdict",
     "accept",
     "align",
@@ -64,7 +67,6 @@ __all__ = [
     "run_plan",
     "sample",
     "save_transforms",
-    "transform_from_points",
     "warp",
     "write_image",
 ]

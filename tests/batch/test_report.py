@@ -150,9 +150,7 @@ def test_a_browser_shows_the_story_s_list(browser, report):
     visible = [row for row in rows if "hidden" not in row]
     differing = [float(re.search(r'data-differing="(\d+)"', row)[1]) for row in visible]
     assert len(rows) == PAIRS
-    assert len(differing) == sum(
-        (record.numbers["different"] or 0) > 5000 for record in records()
-    )
+    assert len(differing) == sum((record.numbers["different"] or 0) > 5000 for record in records())
     assert min(differing) > 5000
     assert f"{len(differing)} of 1,000 shown" in shown
 

@@ -92,8 +92,10 @@ def test_what_cannot_be_written_leaves_nothing(tmp_path):
     save_transforms(STACK, tmp_path / "film.json")
     before = (tmp_path / "film.json").read_bytes()
     with pytest.raises(InputError, match="exists"):
-        save_transforms(STACK[:2], tmp_path / "film.json", overwrite=False)
+        save_transforms(STACK[:2], tmp_path / "film.json")
     assert (tmp_path / "film.json").read_bytes() == before
+    save_transforms(STACK[:2], tmp_path / "film.json", overwrite=True)
+    assert len(load_transforms(tmp_path / "film.json")) == 2
     assert [path.name for path in tmp_path.iterdir()] == ["film.json"]
 
 

@@ -7,7 +7,6 @@ from dataclasses import replace
 import cv2
 import numpy as np
 import pytest
-from scipy import ndimage
 
 from napari_ecc_align import (
     AlignmentFailed,
@@ -21,6 +20,7 @@ from napari_ecc_align._common.tables import INSPECTION_KEYS, RESULT_KEYS, finite
 from napari_ecc_align._transform.matrices import MOTION_MODELS
 from napari_ecc_align._transform.models import MODELS, compose, frame_of
 from napari_ecc_align._transform.transform import corners
+from napari_ecc_align._verdict.uncertainty import spread_at
 from pairs import known_pair, picture, random_transform
 
 SHAPE = (200, 240)
@@ -41,8 +41,10 @@ def failed():
 def told(*parts, verdict="aligned", model="affine", reason="It is so. And more.", **more):
     """Return the line of a result whose transform has these elements."""
     matrix = np.eye(3)
-    matrix[: len(parts)] = parts
-    return repr(AlignmentResult(Transform(matrix, model=model), verdict, reason, (101, 201), **more))
+    matrix[: len(parts)] = np.reshape(parts, (-1, 3))
+    return repr(
+        AlignmentResult(Transform(matrix, model=model), verdict, reason, (101, 201), **more)
+    )
 
 
 def test_a_line_tells_what_is_not_nothing():
@@ -51,7 +53,10 @@ def test_a_line_tells_what_is_not_nothing():
     assert told((1, 0, 5), (0, 1, -3)) == "aligned: x +5.00 px, y -3.00"
     turn = np.deg2rad(0.5)
     cos, sin = 1.002 * np.cos(turn), 1.002 * np.sin(turn)
-    about_the_middle = (cos, -sin, 100 - cos * 100 + sin * 50), (sin, cos, 50 - sin * 100 - cos * 50)
+    about_the_middle = (
+        (cos, -sin, 100 - cos * 100 + sin * 50),
+        (sin, cos, 50 - sin * 100 - cos * 50),
+    )
     assert told(*about_the_middle) == "aligned: x +0.00 px, y +0.00, turned 0.50°, scaled 1.002"
     assert told((2, 0, -100), (0, 3, -100)).endswith(", scaled 2.000 x 3.000")
     assert "sheared" in told((1, 0.1, -5), (0, 1, 0))
@@ -83,17 +88,19 @@ def test_raise_if_not(known, failed):
     _, result = known
     assert result.raise_if_not() is result
     assert failed.raise_if_not("aligned", "failed") is failed
-    with pytest.raises(AlignmentFailed, match="failed: The moving image has no contrast") as raised:
+    with pytest.raises(
+        AlignmentFailed, match="failed: The moving image has no contrast"
+    ) as raised:
         failed.raise_if_not("aligned", "doubtful")
     assert raised.value.result is failed
     assert isinstance(raised.value, RuntimeError)
     assert pickle.loads(pickle.dumps(raised.value)).result.reason == failed.reason
-    with pytest.raises(InputError, match="verdict must be one of aligned.*'alinged'"):
+    with pytest.raises(InputError, match=r"verdict must be one of aligned.*'alinged'"):
         result.raise_if_not("alinged")
 
 
 def test_one_flat_row_with_the_keys_of_everywhere(known, failed):
-    pair, result = known
+    _, result = known
     row = result.to_dict()
     assert tuple(row) == RESULT_KEYS
     assert json.loads(json.dumps(finite(row), allow_nan=False))["verdict"] == "aligned"
@@ -121,74 +128,96 @@ def test_an_inspection_is_a_row_and_a_picture(known):
         seen.after.different,
     )
     assert row["mean_difference"] == seen.mean_difference < row["mean_difference_before"]
-    assert tuple(seen.after.to_dict()) == ("different", "fraction", "iou", "dice", "compared", "method")
+    assert tuple(seen.after.to_dict()) == (
+        "different",
+        "fraction",
+        "iou",
+        "dice",
+        "compared",
+        "method",
+    )
     assert seen.overlay().shape == (*SHAPE, 3)
     assert "data:image/webp;base64," in seen._repr_html_()
     assert repr(seen).startswith("before: ") and "\nafter: " in repr(seen)
     assert len(repr(seen)) < 200
 
 
-def drawn(result, count=4000):
-    """Return matrices drawn from the covariance of a result."""
-    rng = np.random.default_rng(0)
-    model = MODELS[result.model]
-    deltas = rng.multivariate_normal(np.zeros(len(result.covariance)), result.covariance, count)
-    frame = frame_of(SHAPE)
-    return [compose(result.transform.matrix, model, frame, delta) for delta in deltas]
-
-
-def test_the_uncertainty_of_parts_is_that_of_parameters_drawn_at_random(known):
+@pytest.fixture(scope="module")
+def drawn(known):
+    """A result of whose uncertainty its covariance is all, and transforms drawn from that."""
     _, result = known
-    parts = np.array([Transform(m, model="homography").parts((119.5, 99.5)) for m in drawn(result)])
-    spread = parts.std(axis=0) * raised(result)
-    fixed = spread < 1e-9
+    frame, rng = frame_of(SHAPE), np.random.default_rng(0)
+    deltas = rng.multivariate_normal(np.zeros(len(result.covariance)), result.covariance, 3000)
+    transforms = [
+        Transform(compose(result.transform.matrix, MODELS[result.model], frame, delta))
+        for delta in deltas
+    ]
+    own = rms(spread_at(corners(SHAPE), result.transform.matrix, result.covariance, SHAPE))
+    return replace(result, corner_uncertainty=own, contradiction=0.0), transforms
+
+
+def spread(transforms, points):
+    """Return how far transforms scatter in where they carry points."""
+    places = [transform.to_moving(points) for transform in transforms]
+    return np.sqrt(np.var(places, axis=0).sum(axis=1))
+
+
+def rms(values):
+    return np.sqrt(np.mean(np.square(values)))
+
+
+def test_the_uncertainty_of_parts_is_that_of_parameters_drawn_at_random(drawn):
+    result, transforms = drawn
+    expected = np.std([transform.parts((119.5, 99.5)) for transform in transforms], axis=0)
+    fixed = expected < 1e-9
     found = np.array(result.parts_uncertainty())
-    np.testing.assert_allclose(found[~fixed], spread[~fixed], rtol=0.05)
-    assert (found[fixed] < 1e-9).all()
+    np.testing.assert_allclose(found[~fixed], expected[~fixed], rtol=0.05)
     # What the model leaves as it is, is certain.
-    expected = {"translation": 4, "euclidean": 3, "similarity": 1}.get(result.model, 0)
-    assert fixed.sum() == expected
+    assert (found[fixed] < 1e-9).all()
+    assert fixed.sum() == {"translation": 4, "euclidean": 3, "similarity": 1}.get(result.model, 0)
+    aside = np.std([transform.parts((10, 150)) for transform in transforms], axis=0)
+    np.testing.assert_allclose(result.parts_uncertainty((10, 150))[:2], aside[:2], rtol=0.05)
 
 
-def raised(result):
-    """Return how much larger the corner uncertainty is than the covariance alone would have it."""
-    bare = replace(result, corner_uncertainty=1.0)
-    of_one = bare.uncertainty_at(corners(SHAPE)) / 1.0
-    places = [Transform(m, model="homography").to_moving(corners(SHAPE)) for m in drawn(result)]
-    own = np.sqrt(np.var(places, axis=0).sum(axis=1).mean())
-    assert np.sqrt((of_one**2).mean()) == pytest.approx(1.0)
-    return result.corner_uncertainty / own
-
-
-def test_the_uncertainty_at_points_is_that_of_parameters_drawn_at_random(known):
-    _, result = known
+def test_the_uncertainty_at_points_is_that_of_parameters_drawn_at_random(drawn):
+    result, transforms = drawn
     points = np.array([(0, 0), (120, 100), (239, 30), (300, 300)])
-    places = [Transform(m, model="homography").to_moving(points) for m in drawn(result)]
-    spread = np.sqrt(np.var(places, axis=0).sum(axis=1)) * raised(result)
-    np.testing.assert_allclose(result.uncertainty_at(points), spread, rtol=0.05)
-    assert result.uncertainty_at((120, 100)) == result.uncertainty_at(points)[1]
+    found = result.uncertainty_at(points)
+    np.testing.assert_allclose(found, spread(transforms, points), rtol=0.05)
+    assert result.uncertainty_at((120, 100)) == found[1]
     assert result.uncertainty_at((120, 100)).shape == ()
 
 
 def test_over_the_corners_it_is_the_corner_uncertainty(known):
     _, result = known
-    for one in (result, replace(result, corner_uncertainty=0.7)):
-        at_corners = one.uncertainty_at(corners(SHAPE))
-        assert np.sqrt((at_corners**2).mean()) == pytest.approx(one.corner_uncertainty)
-    # What the tiles contradict raises all of it alike.
-    raised_by = 0.7 / result.corner_uncertainty
-    more = replace(result, corner_uncertainty=0.7).parts_uncertainty()
-    np.testing.assert_allclose(more, np.array(result.parts_uncertainty()) * raised_by)
+    assert rms(result.uncertainty_at(corners(SHAPE))) == pytest.approx(result.corner_uncertainty)
+    more = replace(result, corner_uncertainty=0.7, contradiction=0.69)
+    assert rms(more.uncertainty_at(corners(SHAPE))) == pytest.approx(0.7)
 
 
-def test_where_the_estimator_adds_nothing_the_covariance_alone_says_it():
-    """Of white noise on every pixel the solver's own figure is the whole truth."""
-    rng = np.random.default_rng(2)
-    scene = ndimage.gaussian_filter(rng.normal(size=(260, 260)), 2) * 100
-    pair = [scene[20:220, 20:220] + rng.normal(0, 2, (200, 200)) for _ in range(2)]
-    result = align(*pair, model="translation")
-    x, y = result.parts_uncertainty()[:2]
-    assert np.hypot(x, y) == pytest.approx(result.corner_uncertainty)
+def test_what_sampling_is_off_by_is_a_shift_and_turns_nothing(drawn):
+    result, _ = drawn
+    own = result.corner_uncertainty
+    biased = replace(result, corner_uncertainty=float(np.hypot(own, 0.03)))
+    points = [(0, 0), (120, 100), (239, 199)]
+    added = biased.uncertainty_at(points) ** 2 - result.uncertainty_at(points) ** 2
+    np.testing.assert_allclose(np.sqrt(added), 0.03, rtol=0.2)
+    np.testing.assert_allclose(
+        biased.parts_uncertainty()[2:], result.parts_uncertainty()[2:], rtol=0.02, atol=1e-9
+    )
+
+
+def test_what_the_tiles_contradict_raises_all_alike(drawn):
+    result, _ = drawn
+    own = result.corner_uncertainty
+    total = float(np.hypot(own, 0.3))
+    doubted = replace(result, corner_uncertainty=total, contradiction=0.3)
+    points = [(0, 0), (120, 100), (239, 199)]
+    for found, before in (
+        (doubted.uncertainty_at(points), result.uncertainty_at(points)),
+        (doubted.parts_uncertainty(), result.parts_uncertainty()),
+    ):
+        np.testing.assert_allclose(found, np.array(before) * total / own, rtol=1e-3, atol=1e-9)
 
 
 def test_uncertainty_where_there_is_none(failed):

@@ -20,7 +20,7 @@ from .._images.pyramid.levels import index_below
 from .._images.pyramid.pair import Pyramids, make_pyramids
 from .._images.sources import ImageLike, LazyArray, LoadedImage, checked_source
 from .._transform.matrices import MotionModel
-from .._transform.transform import Transform, as_transform
+from .._transform.transform import Transform, usable_transform
 from .._verdict.assess import assess, doubt_rivalled, trust_key
 from .._verdict.result import AlignmentResult
 from .field_of_view import field_of_view
@@ -286,7 +286,7 @@ def _approach(job: Job) -> Callable[[Step], Progress]:
         if step.matrix is not matrix:
             matrix = step.matrix
             known = None if matrix is None else (matrix, job.options.model, job.initial)
-            reached = as_transform(*known) if known else None
+            reached = usable_transform(*known) if known else None
         return Progress(1 - _PACE / (_PACE + next(steps)), step.stage, reached)
 
     return told
@@ -311,7 +311,7 @@ def _run_opencv(job: Job, pyramids: Pyramids) -> Generator[Progress, None, list[
 
 
 def _half_told(job: Job, begin: float, step: Step) -> Progress:
-    reached = None if step.matrix is None else as_transform(step.matrix, job.options.model)
+    reached = None if step.matrix is None else usable_transform(step.matrix, job.options.model)
     return Progress(begin + step.fraction / 2, step.stage, reached)
 
 

@@ -1,4 +1,4 @@
-"""The results of the frames of a stack, together: how it drifted, where it could not be aligned."""
+"""The results of the frames of a stack together: how it drifted, and where it has gaps."""
 
 from __future__ import annotations
 
@@ -146,12 +146,7 @@ class StackResult(Sequence[AlignmentResult]):
         InputError
             If it cannot be written.
         """
-        filled = zip(self, self.filled_transforms, strict=True)
-        save_transforms(
-            [replace(result, transform=transform) for result, transform in filled],
-            path,
-            overwrite=overwrite,
-        )
+        save_transforms(self.filled_transforms, path, verdicts=self.verdicts, overwrite=overwrite)
 
     def save_table(self, path: str | Path, *, overwrite: bool = False) -> None:
         """Write the table of `to_dict` as CSV, a frame a line; what is not known is empty.

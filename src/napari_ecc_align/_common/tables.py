@@ -23,9 +23,10 @@ RESULT_KEYS = (
 """Of the result of an alignment."""
 COUNT_KEYS = ("different", "fraction", "iou", "dice", "compared")
 """Of two images in black and white."""
-INSPECTION_KEYS = tuple(
-    f"{key}{when}" for key in (*COUNT_KEYS, "mean_difference") for when in ("_before", "")
-) + ("method",)
+INSPECTION_KEYS = (
+    *(f"{key}{when}" for key in (*COUNT_KEYS, "mean_difference") for when in ("_before", "")),
+    "method",
+)
 """Of two images before and after an alignment."""
 
 

@@ -14,7 +14,8 @@ from .._common.tables import INSPECTION_KEYS
 from .._images.coverage import overlap
 from .._images.pixels import as_array, check_mask, strips, valid_pixels
 from .._images.warping import Interpolation, Resampling, warp
-from .._transform.transform import Transform, corner_error
+from .._transform.transform import Transform
+from .._transform.transform_like import TransformLike, as_transform
 from .._verdict.result import AlignmentResult
 from .._verdict.wording import html_row
 from .binary import Comparison, compare
@@ -113,7 +114,7 @@ class Row:
 def inspect_alignment(
     reference: ArrayLike,
     moving: ArrayLike,
-    transform: Transform,
+    transform: TransformLike,
     *,
     method: ThresholdMethod = "otsu",
     thresholds: float | tuple[float, float] | None = None,
@@ -131,7 +132,7 @@ def inspect_alignment(
     ----------
     reference, moving : array_like, shape (h, w) or (h, w, 3 or 4)
         The two images.
-    transform : Transform
+    transform : Transform, AlignmentResult or array_like of shape (3, 3) or (2, 3)
         Maps reference pixels to moving pixels.
     method, thresholds, window_size, k
         As in `compare`.
@@ -159,7 +160,7 @@ def inspect_alignment(
         inspection_steps(
             reference,
             moving,
-            transform,
+            as_transform(transform),
             thresholding=Thresholding(method, thresholds, window_size, k),
             signed=signed,
             resampling=Resampling(interpolation, fill),
@@ -224,7 +225,7 @@ def inspection_steps(
         mean_difference=mean,
         before=before,
         after=after,
-        corner_shift=corner_error(transform.matrix, np.eye(3), fixed.shape),
+        corner_shift=transform.corner_distance(Transform.identity(), fixed.shape),
     )
 
 

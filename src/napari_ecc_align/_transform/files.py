@@ -21,7 +21,7 @@ def save_transforms(
     path: str | Path,
     *,
     verdicts: Sequence[str] | None = None,
-    overwrite: bool = True,
+    overwrite: bool = False,
 ) -> None:
     """Write the transforms of a stack's frames, whole or not at all.
 
@@ -35,7 +35,7 @@ def save_transforms(
         row; ``.npy`` is a float64 array of shape (n, 3, 3).
     verdicts : sequence of str, optional
         What was said of each frame; ``.json`` alone holds it.
-    overwrite : bool, default: True
+    overwrite : bool, default: False
         Replace a file that is there already.
 
     Raises
@@ -109,4 +109,5 @@ def as_document(transform: Transform) -> dict[str, Any]:
 
 def from_document(document: Any) -> Transform:
     """Return the transform of a JSON document; raise `InputError` for any other document."""
-    return Transform(*own_json.matrix_of(document))
+    matrix, model = own_json.matrix_of(document)
+    return Transform(matrix, model=model)

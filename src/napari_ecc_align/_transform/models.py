@@ -16,6 +16,7 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from .parts import affine_at
 from .transform import corners
 
 Array: TypeAlias = NDArray[np.float64]
@@ -83,11 +84,8 @@ class Model:
         full /= full[2, 2]
         if self.name == "homography":
             return full
-        point = np.array([centre[0], centre[1], 1.0])
-        image = full @ point
-        weight = image[2]
-        image = image / weight
-        linear = (full[:2, :2] - np.outer(image[:2], full[2, :2])) / weight
+        point = np.array(centre)
+        image, linear = affine_at(full, point)
         if self.name == "translation":
             linear = np.eye(2)
         elif self.name in ("euclidean", "similarity"):
@@ -96,7 +94,7 @@ class Model:
             linear = rotation * (singular.mean() if self.name == "similarity" else 1.0)
         out = np.eye(3)
         out[:2, :2] = linear
-        out[:2, 2] = image[:2] - linear @ point[:2]
+        out[:2, 2] = image - linear @ point
         return out
 
 

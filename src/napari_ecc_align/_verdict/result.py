@@ -17,9 +17,9 @@ from .._ecc.estimate import Representation
 from .._transform.matrices import MotionModel
 from .._transform.models import frame_of
 from .._transform.parts import Parts
-from .._transform.transform import Transform, checked_points, corners
+from .._transform.transform import Transform, checked_points
 from .tile_matching import Tiles
-from .uncertainty import spread_at, spread_of_parts
+from .uncertainty import spread_at, spread_of_parts, whole_covariance
 from .wording import first_sentence, html_row, motion_line, parts_html
 
 Verdict = Literal["aligned", "doubtful", "failed", "cancelled"]
@@ -61,6 +61,8 @@ class AlignmentResult:
         One sigma of the error, in pixels: RMS over the reference's four corners, with what the
         tiles contradict beyond doubt. NaN from the "opencv" engine, which gives none, and infinite
         where nothing was found.
+    contradiction : float
+        What the tiles contradict beyond doubt, in pixels: that part of `corner_uncertainty`.
     covariance : ndarray of float64, shape (p, p), or None
         Of the model's parameters: translation (x, y), then rotation, then the logarithm of scale
         for the models up to "similarity"; the six affine coefficients (1, x, y) of the x and of
@@ -109,6 +111,7 @@ class AlignmentResult:
     inverted: bool = False
     overlap_fraction: float = 0.0
     corner_uncertainty: float = float("inf")
+    contradiction: float = 0.0
     covariance: NDArray[np.float64] | None = None
     iterations: int = 0
     converged: bool = False
@@ -199,8 +202,9 @@ class AlignmentResult:
     def parts_uncertainty(self, center: tuple[float, float] | None = None) -> Parts:
         """Return one sigma of each of the parts.
 
-        From the covariance of the parameters, raised by what `corner_uncertainty` holds beside
-        it, such as what the tiles contradict. What the motion model fixes is certain: 0.
+        They are those of the covariance of the parameters, with what `corner_uncertainty` holds
+        beside it: the bias of sampling, a shift alike everywhere, and what the tiles contradict,
+        which raises all of them alike. What the motion model fixes is certain: 0.
 
         Parameters
         ----------
@@ -229,9 +233,9 @@ class AlignmentResult:
     def uncertainty_at(self, points: ArrayLike) -> NDArray[np.float64]:
         """Return one sigma of where points of the reference lie in the moving image.
 
-        Its RMS over the reference's four corners is `corner_uncertainty`: where that holds more
-        than the covariance of the parameters, such as what the tiles contradict, it is raised by
-        as much everywhere.
+        Its RMS over the reference's four corners is `corner_uncertainty`. Where that holds more
+        than the covariance of the parameters, the bias of sampling is alike everywhere, and what
+        the tiles contradict raises it by the same factor everywhere.
 
         Parameters
         ----------
@@ -301,7 +305,9 @@ class AlignmentResult:
         told = []
         if self.found:
             perspective = bool(self.transform.matrix[2, :2].any())
-            told.append(motion_line(self.parts(), self.parts_uncertainty(), perspective=perspective))
+            told.append(
+                motion_line(self.parts(), self.parts_uncertainty(), perspective=perspective)
+            )
             if self.tiles is not None:
                 told.append(f"{self.tiles.agreeing} of {self.tiles.tested} tiles")
         line = f"{self.verdict}: {', '.join(told)}"
@@ -331,14 +337,16 @@ class AlignmentResult:
 
     @cached_property
     def _covariance(self) -> NDArray[np.float64] | None:
-        """The covariance, raised so that it gives `corner_uncertainty`; None if there is none."""
+        """All that `corner_uncertainty` holds as a covariance; None if there is none."""
         if self.covariance is None or not math.isfinite(self.corner_uncertainty):
             return None
-        spread = spread_at(
-            corners(self.shape), self.transform.matrix, self.covariance, self.shape
+        return whole_covariance(
+            self.transform.matrix,
+            self.covariance,
+            self.shape,
+            corner_uncertainty=self.corner_uncertainty,
+            contradiction=self.contradiction,
         )
-        own = float(np.sqrt((spread**2).mean()))
-        return self.covariance * (self.corner_uncertainty / own) ** 2 if own else self.covariance
 
 
 class AlignmentFailed(RuntimeError):

@@ -7,9 +7,14 @@ from html import escape
 
 from .._transform.parts import Parts
 
-_UNITS = Parts(" px", " px", "°", "", "", "°")
-_DIGITS = Parts(2, 2, 2, 3, 3, 2)
-_NAMES = Parts("x", "y", "turned", "scaled in x", "scaled in y", "sheared")
+_FORMATS = {
+    "x": "{:.2f} px",
+    "y": "{:.2f} px",
+    "rotation": "{:.2f}°",
+    "scale in x": "{:.4f}",
+    "scale in y": "{:.4f}",
+    "shear": "{:.2f}°",
+}
 
 
 def motion_line(parts: Parts, sigma: Parts, *, perspective: bool = False) -> str:
@@ -35,9 +40,10 @@ def first_sentence(reason: str) -> str:
 
 def parts_html(parts: Parts, sigma: Parts) -> str:
     """Return the rows of an HTML table with the parts of a transform and one sigma of each."""
+    rows = zip(_FORMATS.items(), parts, sigma, strict=True)
     return "".join(
-        html_row(name, f"{part:.{digits}f}{unit}", f"± {one:.2g}" if math.isfinite(one) else "")
-        for name, part, digits, unit, one in zip(_NAMES, parts, _DIGITS, _UNITS, sigma, strict=True)
+        html_row(name, text.format(part), f"± {one:.2g}" if math.isfinite(one) else "")
+        for (name, text), part, one in rows
     )
 
 

@@ -122,9 +122,9 @@ class ApplyWidget(Container):  # type: ignore[type-arg]
             if self.chosen is None:
                 raise InputError("There is no transform to save: align two images or load a file.")
             if isinstance(self.chosen.transform, FrameTransforms):
-                save_transforms(self.chosen.all, path)
+                save_transforms(self.chosen.all, path, overwrite=True)
             else:
-                self.chosen.transform.save(path)
+                self.chosen.transform.save(path, overwrite=True)
             self._say(f"Saved to {path}.")
 
     def _make_choices(self) -> Container[Any]:

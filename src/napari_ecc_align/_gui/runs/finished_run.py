@@ -155,18 +155,20 @@ class FinishedRun:
     def save(self, path: Path) -> None:
         """Write the transform, or those of all frames, in the format that the suffix names.
 
+        The dialog has asked whether to replace a file.
+
         Raises
         ------
         InputError
             If it cannot be written.
         """
         if not self.is_stack:
-            self.result.transform.save(path)
+            self.result.transform.save(path, overwrite=True)
             return
         verdicts = self.results.verdicts
         if not self.task.frame_by_frame:
             verdicts *= len(self.transforms)
-        save_transforms(self.transforms, path, verdicts=verdicts)
+        save_transforms(self.transforms, path, verdicts=verdicts, overwrite=True)
 
 
 def first_few(frames: list[int]) -> str:
