@@ -113,7 +113,7 @@ def align_stack(
     >>> stack
     3 frames to the first: 3 aligned; x up to 0.00, y up to 4.00 px
     >>> stack[2]
-    aligned: x +0.00 ± 0.01 px, y +4.00 ± 0.01, 16 of 16 tiles
+    aligned: x +0.00 ± 0.01 px, y -4.00 ± 0.01, 23 of 23 tiles
     """
     steps = stack_steps(
         frames,

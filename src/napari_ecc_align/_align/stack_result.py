@@ -49,7 +49,7 @@ class StackResult(Sequence[AlignmentResult]):
     >>> film = np.stack([camera[100 + 2 * k : 300 + 2 * k, 100:300] for k in range(3)])
     >>> stack = align_stack(film, model="translation")
     >>> stack.to_dict()["y"].round(1).tolist()
-    [0.0, 2.0, 4.0]
+    [0.0, -2.0, -4.0]
     >>> [result.verdict for result in stack[1:]]
     ['aligned', 'aligned']
     """

@@ -97,9 +97,9 @@ class AlignmentResult:
     >>> camera = data.camera()
     >>> result = align(camera[100:300, 100:350], camera[97:297, 105:355], model="translation")
     >>> result
-    aligned: x -5.00 ± 0.01 px, y +3.00 ± 0.01, 16 of 16 tiles
-    >>> result.raise_if_not("aligned").transform.to_moving((5, 0)).round(1).tolist()
-    [0.0, 3.0]
+    aligned: x -5.00 ± 0.01 px, y +3.00 ± 0.01, 37 of 37 tiles
+    >>> result.raise_if_not("aligned").transform.to_moving((6, 0)).round(1).tolist()
+    [1.0, 3.0]
     """
 
     transform: Transform
@@ -285,7 +285,7 @@ class AlignmentResult:
         >>> result = align(camera[100:300, 100:350], camera[97:297, 105:355], model="translation")
         >>> row = result.to_dict()
         >>> row["verdict"], round(row["x"], 1), row["rotation"], row["tiles_agreeing"]
-        ('aligned', -5.0, 0.0, 16)
+        ('aligned', -5.0, 0.0, 37)
         """
         numbers = transform_numbers(self.transform, self.shape)
         numbers |= zip(UNCERTAINTY_KEYS, self.parts_uncertainty(), strict=True)
