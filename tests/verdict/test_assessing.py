@@ -195,4 +195,4 @@ def test_a_wrong_estimate_fails(pyramids):
 def test_what_the_tiles_contradict_is_part_of_the_uncertainty(pyramids):
     result = assessed(pyramids, np.diag([1.008, 1, 1]))
     assert result.verdict != "aligned"
-    assert result.corner_uncertainty > 0.5
+    assert result.corner_uncertainty > result.contradiction > 0.5
