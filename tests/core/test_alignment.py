@@ -1,5 +1,6 @@
 import re
 import threading
+from dataclasses import replace
 
 import cv2
 import numpy as np
@@ -196,7 +197,8 @@ def test_an_initial_transform_is_where_it_starts(engine):
         assert lost.verdict == "failed"
     else:
         assert (lost.verdict, lost.start) == ("aligned", "rotation and scale")
-    for initial in (turn, turn[:2], Transform(turn, model="euclidean")):
+    start = Transform(turn, model="euclidean")
+    for initial in (turn, turn[:2].tolist(), start, replace(lost, transform=start)):
         found = align(
             known.reference, known.moving, model="euclidean", initial=initial, engine=engine
         )
@@ -424,7 +426,7 @@ GOOD = np.random.default_rng(0).normal(size=(40, 40))
         ({"initial": np.zeros((3, 3))}, "initial cannot be used.*singular"),
         ({"initial": np.eye(2)}, "initial cannot be used.*shape"),
         ({"initial": [[1, 0, np.inf], [0, 1, 0]]}, "initial cannot be used.*NaN"),
-        ({"initial": "left"}, "initial cannot be used"),
+        ({"initial": "left"}, "initial must be a Transform"),
     ],
 )
 def test_bad_input_is_told_by_the_name_of_the_argument(arguments, message):

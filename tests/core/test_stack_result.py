@@ -6,7 +6,14 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from napari_ecc_align import AlignmentResult, InputError, StackResult, Transform, load_transforms
+from napari_ecc_align import (
+    AlignmentResult,
+    InputError,
+    StackResult,
+    Transform,
+    load_transforms,
+    save_transforms,
+)
 from napari_ecc_align._common.tables import RESULT_KEYS
 
 SHAPE = (100, 200)
@@ -82,6 +89,8 @@ def test_transforms_as_a_file(film, tmp_path, suffix):
         assert '"cancelled"' in path.read_text()
     with pytest.raises(InputError, match="exists already"):
         film.save(path)
+    save_transforms(film, tmp_path / f"again{suffix}")
+    assert (tmp_path / f"again{suffix}").read_bytes() == path.read_bytes()
 
 
 def test_a_line(film):

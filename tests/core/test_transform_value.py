@@ -11,10 +11,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import ndimage
 
-from napari_ecc_align import InputError, Transform
+from napari_ecc_align import (
+    InputError,
+    Transform,
+    align,
+    align_stack,
+    inspect_alignment,
+    load_transforms,
+    save_transforms,
+    warp,
+)
 from napari_ecc_align._transform.matrices import MOTION_MODELS, MotionModel
 from napari_ecc_align._transform.transform_like import as_transform
-from pairs import random_transform
+from pairs import known_pair, random_transform
 
 SHAPE = (300, 400)
 SEEDS = st.integers(0, 2**32 - 1)
@@ -255,3 +264,36 @@ def test_itself_a_result_and_a_matrix_stand_for_a_transform():
 def test_what_stands_for_no_transform_is_refused_in_plain_words(bad, words):
     with pytest.raises(InputError, match=words):
         as_transform(bad, "start")
+
+
+def test_whatever_stands_for_a_transform_is_taken_everywhere(tmp_path):
+    known = known_pair("camera", Transform([[1, 0, 5], [0, 1, -3]]), shape=(120, 140))
+    reference, moving = known.reference, known.moving
+    result = align(reference, moving, model="translation")
+    found = result.transform
+    expected = warp(moving, found, output_shape=reference.shape)
+    seen = inspect_alignment(reference, moving, found)
+    for like in (result, found.matrix, found.matrix[:2].tolist()):
+        assert np.array_equal(warp(moving, like, output_shape=reference.shape), expected)
+        again = inspect_alignment(reference, moving, like)
+        assert again.after.different == seen.after.different
+        assert align(reference, moving, initial=like, model="translation").start == "initial"
+        (of_frame,) = align_stack([moving], reference=reference, initial=like)
+        assert of_frame.start == "initial"
+    path = tmp_path / "film.json"
+    save_transforms([result, found, found.matrix], path)
+    assert load_transforms(path) == [found] * 3
+    for bad in (None, "t.json", np.zeros((3, 3))):
+        for function in (
+            lambda bad: warp(moving, bad, output_shape=reference.shape),
+            lambda bad: inspect_alignment(reference, moving, bad),
+            lambda bad: save_transforms([bad], tmp_path / "none.json"),
+        ):
+            with pytest.raises(InputError, match="transform"):
+                function(bad)
+    for bad in ("t.json", np.zeros((3, 3))):
+        with pytest.raises(InputError, match="initial"):
+            align(reference, moving, initial=bad)
+        with pytest.raises(InputError, match="initial"):
+            align_stack([moving], reference=reference, initial=bad)
+    assert [each.name for each in tmp_path.iterdir()] == ["film.json"]

@@ -153,8 +153,11 @@ def test_refuses_a_fill_that_the_dtype_cannot_hold(fill, interpolation):
 
 
 def test_refuses_what_is_no_transform():
-    with pytest.raises(InputError, match="transform must be a Transform"):
-        warp(np.zeros((5, 5)), np.eye(3), output_shape=(5, 5))
+    for nothing in (None, "t.json"):
+        with pytest.raises(InputError, match="transform must be a Transform"):
+            warp(np.zeros((5, 5)), nothing, output_shape=(5, 5))
+    with pytest.raises(InputError, match="transform cannot be used"):
+        warp(np.zeros((5, 5)), np.eye(2), output_shape=(5, 5))
     with pytest.raises(InputError, match="moving must hold real numbers"):
         warp(np.zeros((5, 5), complex), SHIFT, output_shape=(5, 5))
     with pytest.raises(InputError, match="moving is empty"):

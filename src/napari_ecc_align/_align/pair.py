@@ -21,6 +21,7 @@ from .._images.pyramid.pair import Pyramids, make_pyramids
 from .._images.sources import ImageLike, LazyArray, LoadedImage, checked_source
 from .._transform.matrices import MotionModel
 from .._transform.transform import Transform, usable_transform
+from .._transform.transform_like import TransformLike
 from .._verdict.assess import assess, doubt_rivalled, trust_key
 from .._verdict.result import AlignmentResult
 from .field_of_view import field_of_view
@@ -46,7 +47,7 @@ def align(
     tolerance: float = DEFAULTS.tolerance,
     reference_mask: ArrayLike | LazyArray | None = None,
     moving_mask: ArrayLike | LazyArray | None = None,
-    initial: Transform | ArrayLike | None = None,
+    initial: TransformLike | None = None,
     progress: Callable[[Progress], object] | None = None,
     cancel: Callable[[], bool] | None = None,
 ) -> AlignmentResult:
@@ -75,7 +76,7 @@ def align(
         Stop when an iteration changes the correlation by less.
     reference_mask, moving_mask : array_like, shape (h, w), optional
         Pixels of each image that count, as booleans or numbers (0 does not count).
-    initial : Transform or array_like of shape (3, 3) or (2, 3), optional
+    initial : Transform, AlignmentResult or array_like, shape (3, 3) or (2, 3), optional
         Where to start first. Reference (x, y, 1) to moving. The motion model is what may have
         happened beyond it: known pixel sizes of 0.5 and 0.4 with the model "translation" give a
         transform that scales by just that. ("opencv" knows the model's own motions only.)
@@ -153,7 +154,7 @@ def align_steps(
     *,
     reference_mask: ArrayLike | LazyArray | None = None,
     moving_mask: ArrayLike | LazyArray | None = None,
-    initial: Transform | ArrayLike | None = None,
+    initial: TransformLike | None = None,
 ) -> Generator[Progress, None, AlignmentResult]:
     """Align as `align` does, one step at a time.
 
@@ -185,7 +186,7 @@ def checked_job(
     *,
     reference_mask: ArrayLike | LazyArray | None = None,
     moving_mask: ArrayLike | LazyArray | None = None,
-    initial: Transform | ArrayLike | None = None,
+    initial: TransformLike | None = None,
 ) -> Job:
     """Return the arguments of `align` as a job, or raise `InputError`."""
     # OpenCV's ECC reads every pixel on every iteration.

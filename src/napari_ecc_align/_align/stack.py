@@ -19,6 +19,7 @@ from .._images.sources import LazyArray, is_lazy
 from .._images.warping import warp
 from .._transform.matrices import MotionModel
 from .._transform.transform import Transform
+from .._transform.transform_like import TransformLike
 from .._verdict.result import VERDICTS, AlignmentResult
 from .pair import Cancelled, cancelled_result, checked_job, job_steps
 from .progress import FrameProgress, Progress
@@ -54,7 +55,7 @@ def align_stack(
     precision: float = DEFAULTS.precision,
     max_iterations: int = DEFAULTS.max_iterations,
     tolerance: float = DEFAULTS.tolerance,
-    initial: Transform | ArrayLike | None = None,
+    initial: TransformLike | None = None,
     reference_mask: Masks | None = None,
     moving_mask: Masks | None = None,
     progress: Callable[[Progress], object] | None = None,
@@ -77,7 +78,7 @@ def align_stack(
         as there are frames, each for the frame of its number.
     model, engine, precision, max_iterations, tolerance
         As in `align`.
-    initial : Transform or array_like of shape (3, 3) or (2, 3), optional
+    initial : Transform, AlignmentResult or array_like, shape (3, 3) or (2, 3), optional
         Where to start first, if `reference` is none of the stack.
     reference_mask : array_like, shape (h, w) or (n, h, w), or a sequence of masks, optional
         Pixels that count of what a frame is aligned to: one mask for all, or one for each image
@@ -137,7 +138,7 @@ def stack_steps(
     options: SearchOptions = DEFAULTS,
     *,
     reference: StackReference = "first",
-    initial: Transform | ArrayLike | None = None,
+    initial: TransformLike | None = None,
     reference_mask: Masks | None = None,
     moving_mask: Masks | None = None,
     cancel: Callable[[], bool] | None = None,
@@ -238,7 +239,7 @@ def _one_by_one(
     images: _Stack,
     options: _Options,
     *,
-    initial: Transform | ArrayLike | None = None,
+    initial: TransformLike | None = None,
     starts: Sequence[Transform] = (),
     own: int | None = None,
 ) -> FrameSteps:
@@ -254,7 +255,7 @@ def _one_by_one(
         The frames.
     options : _Options
         What they have in common.
-    initial : Transform or array_like of shape (3, 3), optional
+    initial : Transform, AlignmentResult or array_like, optional
         Where the first one starts.
     starts : sequence of Transform, optional
         Where each of them starts instead.
@@ -323,7 +324,7 @@ class _Turn:
 def _align(
     reference: NDArray[Any],
     moving: NDArray[Any],
-    start: Transform | ArrayLike | None,
+    start: TransformLike | None,
     options: _Options,
     turn: _Turn,
 ) -> Steps:

@@ -117,6 +117,13 @@ class StackResult(Sequence[AlignmentResult]):
         nearest = (min(good, key=lambda at: abs(at - here)) for here in range(len(self)))
         return [self[at].transform for at in nearest]
 
+    @property
+    def filled_results(self) -> StackResult:
+        """The results with `filled_transforms`; what `save_transforms` writes of a stack."""
+        pairs = zip(self, self.filled_transforms, strict=True)
+        filled = [replace(result, transform=transform) for result, transform in pairs]
+        return replace(self, results=tuple(filled))
+
     def to_dict(self) -> dict[str, NDArray[Any]]:
         """Return a table of all frames as columns, as ``pandas.DataFrame`` takes them.
 
@@ -146,7 +153,7 @@ class StackResult(Sequence[AlignmentResult]):
         InputError
             If it cannot be written.
         """
-        save_transforms(self.filled_transforms, path, verdicts=self.verdicts, overwrite=overwrite)
+        save_transforms(self.filled_results, path, overwrite=overwrite)
 
     def save_table(self, path: str | Path, *, overwrite: bool = False) -> None:
         """Write the table of `to_dict` as CSV, a frame a line; what is not known is empty.

@@ -132,7 +132,7 @@ def inspect_alignment(
     ----------
     reference, moving : array_like, shape (h, w) or (h, w, 3 or 4)
         The two images.
-    transform : Transform, AlignmentResult or array_like of shape (3, 3) or (2, 3)
+    transform : Transform, AlignmentResult or array_like, shape (3, 3) or (2, 3)
         Maps reference pixels to moving pixels.
     method, thresholds, window_size, k
         As in `compare`.
@@ -160,7 +160,7 @@ def inspect_alignment(
         inspection_steps(
             reference,
             moving,
-            as_transform(transform),
+            transform,
             thresholding=Thresholding(method, thresholds, window_size, k),
             signed=signed,
             resampling=Resampling(interpolation, fill),
@@ -173,7 +173,7 @@ def inspect_alignment(
 def inspection_steps(
     reference: ArrayLike,
     moving: ArrayLike,
-    transform: Transform,
+    transform: TransformLike,
     *,
     thresholding: Thresholding,
     signed: bool = False,
@@ -190,6 +190,7 @@ def inspection_steps(
     generator
         Yields what was done, in a word or two, and returns the `Inspection`.
     """
+    found = as_transform(transform)
     fixed, other = as_array(reference, "reference"), as_array(moving, "moving")
     fixed_valid = valid_pixels(fixed, check_mask(reference_mask, fixed.shape, "reference_mask"))
     other_valid = valid_pixels(other, check_mask(moving_mask, other.shape, "moving_mask"))
@@ -215,7 +216,7 @@ def inspection_steps(
     # What was resampled without the alignment is as large as the images, and not kept.
     before, mean_before = (yield from seen(Transform.identity(), "before"))[:2]
     yield "difference before"
-    after, mean, gap, inside, warped = yield from seen(transform, "after")
+    after, mean, gap, inside, warped = yield from seen(found, "after")
     return Inspection(
         reference=fixed,
         warped=warped,
@@ -225,7 +226,7 @@ def inspection_steps(
         mean_difference=mean,
         before=before,
         after=after,
-        corner_shift=transform.corner_distance(Transform.identity(), fixed.shape),
+        corner_shift=found.corner_distance(np.eye(3), fixed.shape),
     )
 
 

@@ -12,7 +12,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from .._common.errors import InputError
 from .._transform.matrices import Matrix
-from .._transform.transform import Transform, map_points
+from .._transform.transform import map_points
+from .._transform.transform_like import TransformLike, as_transform
 from .limits import LIMITS
 from .pixels import as_array
 from .pixels import check_shape as check_array
@@ -39,7 +40,7 @@ class Resampling:
 
 def warp(
     moving: ArrayLike | LazyArray,
-    transform: Transform,
+    transform: TransformLike,
     *,
     output_shape: tuple[int, ...],
     interpolation: Interpolation = "linear",
@@ -52,7 +53,7 @@ def warp(
     moving : array_like or lazy array, shape (h, w) or (h, w, 3 or 4)
         Any real dtype, which the result has too; integers are rounded and clipped to their range.
         A dask or zarr array is read a window at a time.
-    transform : Transform
+    transform : Transform, AlignmentResult or array_like, shape (3, 3) or (2, 3)
         Maps reference pixels to moving pixels.
     output_shape : tuple of int
         Height and width of the result, usually ``reference.shape``; further numbers are ignored.
@@ -84,19 +85,18 @@ def warp(
            [ 9, 10, 11, -1]])
     """
     shape = check_shape(output_shape)
-    if not isinstance(transform, Transform):
-        raise InputError(f"transform must be a Transform, not {type(transform).__name__}")
+    matrix = as_transform(transform).matrix
     if interpolation not in INTERPOLATIONS:
         raise InputError(
             f"interpolation must be one of {', '.join(INTERPOLATIONS)}, not {interpolation!r}"
         )
     if is_lazy(moving):
-        return _warped_lazily(moving, transform.matrix, shape, interpolation, fill)
+        return _warped_lazily(moving, matrix, shape, interpolation, fill)
     image = np.ma.getdata(as_array(cast("ArrayLike", moving), "moving"))
     if not image.size:
         raise InputError("moving is empty")
     border = fill_values(image, fill)
-    return _warped(image, transform.matrix, shape, interpolation, border)
+    return _warped(image, matrix, shape, interpolation, border)
 
 
 def _warped_lazily(

@@ -165,10 +165,10 @@ class FinishedRun:
         if not self.is_stack:
             self.result.transform.save(path, overwrite=True)
             return
-        verdicts = self.results.verdicts
-        if not self.task.frame_by_frame:
-            verdicts *= len(self.transforms)
-        save_transforms(self.transforms, path, verdicts=verdicts, overwrite=True)
+        if self.task.frame_by_frame:
+            self.results.save(path, overwrite=True)
+        else:
+            save_transforms([self.result] * len(self.transforms), path, overwrite=True)
 
 
 def first_few(frames: list[int]) -> str:
