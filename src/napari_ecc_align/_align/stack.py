@@ -22,9 +22,10 @@ from .._transform.transform import Transform
 from .._transform.transform_like import TransformLike
 from .._verdict.result import VERDICTS, AlignmentResult
 from .frames import frames_of, masks_of, reference_of
-from .pair import Cancelled, align_steps, cancelled_result
+from .pair import Cancelled, cancelled_result, checked_job, job_steps
 from .progress import FrameProgress, Progress
 from .stack_masks import StackMasks
+from .stack_result import StackResult
 
 Anchor = Literal["first", "previous", "mean"]
 
@@ -32,7 +33,8 @@ Frames = ArrayLike | LazyArray | Sequence[ArrayLike | LazyArray]
 Masks = ArrayLike | LazyArray | Sequence[ArrayLike | LazyArray | None]
 StackReference = Anchor | int | Frames
 Steps = Generator[Progress, None, AlignmentResult]
-AllSteps = Generator[Progress, None, list[AlignmentResult]]
+FrameSteps = Generator[Progress, None, list[AlignmentResult]]
+AllSteps = Generator[Progress, None, StackResult]
 
 
 @dataclass(frozen=True)
@@ -61,7 +63,7 @@ def align_stack(
     align_channel: int | None = None,
     progress: Callable[[Progress], object] | None = None,
     cancel: Callable[[], bool] | None = None,
-) -> list[AlignmentResult]:
+) -> StackResult:
     """Find one transform per frame that lays the frames of a stack on each other.
 
     Parameters
@@ -97,14 +99,15 @@ def align_stack(
     progress : callable, optional
         Called with a `Progress` after every frame.
     cancel : callable, optional
-        Asked often; when it returns True the frames that are left are "failed" and `cancelled`.
+        Asked often; when it returns True the frames that are left are "cancelled".
 
     Returns
     -------
-    list of AlignmentResult
-        One per frame. Each transform maps pixels of the first frame (of the frame `reference` if
-        that is an index, of the mean, which lies on the first, of the image) to the pixels of its
-        frame.
+    StackResult
+        A sequence of one `AlignmentResult` per frame. Each transform maps pixels of the first
+        frame (of the frame `reference` if that is an index, of the mean, which lies on the first,
+        of the image) to the pixels of its frame; that of the frame that the others are aligned to
+        is exactly the identity.
 
     Raises
     ------
@@ -118,8 +121,11 @@ def align_stack(
     >>> from napari_ecc_align import align_stack
     >>> camera = data.camera()
     >>> film = np.stack([camera[100 + 2 * k : 300 + 2 * k, 100:300] for k in range(3)])
-    >>> [result.verdict for result in align_stack(film, model="translation")]
-    ['aligned', 'aligned', 'aligned']
+    >>> stack = align_stack(film, model="translation")
+    >>> stack
+    3 frames to the first: 3 aligned; x up to 0.00, y up to 4.00 px
+    >>> stack[2]
+    aligned: x +0.00 ± 0.01 px, y -4.00 ± 0.01, 23 of 23 tiles
     """
     steps = stack_steps(
         frames_of(frames, "frames", channel_axis, align_channel),
@@ -156,8 +162,8 @@ def stack_steps(
     Returns
     -------
     generator
-        Yields a `Progress` after every step, a `FrameProgress` after every frame, and returns one
-        `AlignmentResult` per frame. Closing it cancels the alignment.
+        Yields a `Progress` after every step, a `FrameProgress` after every frame, and returns the
+        `StackResult`. Closing it cancels the alignment.
     """
     itself = isinstance(reference, (str, int, np.integer))
     images = _Stack(frames, "frames", 2 if itself else 1)
@@ -169,13 +175,21 @@ def stack_steps(
         cancel,
     )
     if not itself:
-        return _one_by_one(others, images, options_of_all, initial=initial)
+        steps = _one_by_one(others, images, options_of_all, initial=initial)
+        return _whole(steps, "image" if len(others) == 1 else "images")
     anchor = _anchor(reference, len(images))
     if reference == "previous":
-        return _chained(images, options_of_all)
-    if reference == "mean":
-        return _to_mean(images, options_of_all)
-    return _one_by_one([images[anchor]], images, options_of_all, own=anchor)
+        steps = _chained(images, options_of_all)
+    elif reference == "mean":
+        steps = _to_mean(images, options_of_all)
+    else:
+        steps = _one_by_one([images[anchor]], images, options_of_all, own=anchor)
+    return _whole(steps, reference if isinstance(reference, str) else anchor)
+
+
+def _whole(steps: FrameSteps, reference: str | int) -> AllSteps:
+    """Return the results of all frames together, with what they were aligned to."""
+    return StackResult(tuple((yield from steps)), reference)
 
 
 def _others(reference: Any, count: int) -> _Stack:
@@ -227,7 +241,7 @@ class _Stack:
         return as_array(self._frames[index], f"{self._name}[{index}]")
 
 
-def _to_mean(images: _Stack, options: _Options) -> AllSteps:
+def _to_mean(images: _Stack, options: _Options) -> FrameSteps:
     first = yield from _part(_one_by_one([images[0]], images, options, own=0), 0.0)
     mean = _mean_frame(images, first)
     known = [result.transform for result in first]
@@ -242,7 +256,7 @@ def _one_by_one(
     initial: TransformLike | None = None,
     starts: Sequence[Transform] = (),
     own: int | None = None,
-) -> AllSteps:
+) -> FrameSteps:
     """Align every frame to an image of its own, or all to one.
 
     Each starts where the frame before it was found.
@@ -270,21 +284,23 @@ def _one_by_one(
         against = index if many else own or 0
         if many and index:
             reference = references[index]
-        start = starts[index] if starts else (None if index == own else last)
-        turn = _Turn(index, against, len(images))
-        result = yield from _align(reference, images[index], start, options, turn)
-        if result.verdict == "aligned":
-            last = result.transform
+        if index == own:
+            result = _itself(reference.shape[:2], options.search)
+        else:
+            start = starts[index] if starts else last
+            turn = _Turn(index, against, len(images))
+            result = yield from _align(reference, images[index], start, options, turn)
+            if result.aligned:
+                last = result.transform
         results.append(result)
         yield _told(index, len(images), result)
     return results
 
 
-def _chained(images: _Stack, options: _Options) -> AllSteps:
+def _chained(images: _Stack, options: _Options) -> FrameSteps:
     """Align each frame to the one before it, and correct the composed transform for drift."""
     first = previous = images[0]
-    turn = _Turn(0, 0, len(images))
-    results = [(yield from _align(first, first, None, options, turn))]
+    results = [_itself(first.shape[:2], options.search)]
     yield _told(0, len(images), results[0])
     for index in range(1, len(images)):
         before, image = results[-1], images[index]
@@ -296,7 +312,7 @@ def _chained(images: _Stack, options: _Options) -> AllSteps:
         chained = replace(step, transform=composed, verdict=weakest.verdict, reason=weakest.reason)
         turn = _Turn(index, 0, len(images), 0.5, 0.5)
         direct = yield from _align(first, image, composed, options, turn)
-        results.append(direct if direct.verdict == "aligned" else chained)
+        results.append(direct if direct.aligned else chained)
         previous = image
         yield _told(index, len(images), results[-1])
     return results
@@ -326,7 +342,7 @@ def _align(
     options: _Options,
     turn: _Turn,
 ) -> Steps:
-    steps = align_steps(
+    job = checked_job(
         reference,
         moving,
         options.search,
@@ -341,9 +357,27 @@ def _align(
         return turn.of_all(step)
 
     try:
-        return (yield from retold(steps, told))
+        return (yield from retold(job_steps(job), told))
     except Cancelled as cancelled:
-        return cancelled_result(options.search, cancelled.reached)
+        return cancelled_result(job, cancelled.reached)
+
+
+def _itself(shape: tuple[int, ...], search: SearchOptions) -> AlignmentResult:
+    """Return the result of the frame that the others are aligned to, of shape (h, w)."""
+    return AlignmentResult(
+        Transform.identity(search.model),
+        "aligned",
+        "The frame that the others are aligned to.",
+        (shape[0], shape[1]),
+        ecc=1.0,
+        ecc_before=1.0,
+        overlap_fraction=1.0,
+        corner_uncertainty=0.0,
+        covariance=np.zeros((search.motion.n_parameters,) * 2),
+        converged=True,
+        start="identity",
+        engine=search.engine,
+    )
 
 
 def _mean_frame(images: _Stack, results: list[AlignmentResult]) -> NDArray[np.float32]:
@@ -381,7 +415,7 @@ def mean_image(
     """
     total, count = np.zeros(shape), np.zeros(shape)
     for index, result in enumerate(results):
-        if index and result.verdict != "aligned":
+        if index and not result.aligned:
             continue
         gray, inside = gray_at(index)
         total += np.where(inside, -gray if result.inverted else gray, 0)
@@ -400,7 +434,7 @@ def _anchor(to: object, count: int) -> int:
     )
 
 
-def _part(steps: AllSteps, begin: float) -> AllSteps:
+def _part(steps: FrameSteps, begin: float) -> FrameSteps:
     """Tell the progress of one of two passes."""
     return retold(steps, lambda step: replace(step, fraction=begin + step.fraction / 2))
 

@@ -17,8 +17,8 @@ from .._batch.report.report import CSV, row, worst_first
 from .._batch.run.run_plan import BatchStep, Counts, done_already
 from .._batch.settings import BatchSettings
 from .._common.errors import InputError
+from .._common.tables import finite
 from .console import complain, say, terminal_bar
-from .show import finite
 
 _MOST_LINES = 20
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import math
 import stat
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
@@ -16,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from ..._common.errors import InputError
 from ..._common.own_files import is_path_below, open_own, path_below
+from ..._common.tables import MATRIX_KEYS, finite
 from ..._transform.files import as_document, from_document
 from ..._transform.transform import Transform
 from ..plan.pairs import PairFiles
@@ -33,8 +33,16 @@ _LARGEST = 2**24
 FORMAT = "napari-ecc-align batch record"
 VERSION = 1
 FOLDER = "records"
-MATRIX = tuple(f"m{row}{column}" for row in range(3) for column in range(3))
 THUMBNAIL_START = "data:image/webp;base64,"
+# Of numbers in records of before.
+_FORMER_KEYS = {
+    "differing_before": "different_before",
+    "differing_after": "different",
+    "fraction_after": "fraction",
+    "iou_after": "iou",
+    "dice_after": "dice",
+    "overlap": "overlap_fraction",
+}
 
 
 @dataclass(frozen=True)
@@ -182,7 +190,7 @@ class Record:
             "note": review and review.note,
             **self.numbers,
             "model": transform and transform.model,
-            **dict(zip(MATRIX, matrix, strict=True)),
+            **dict(zip(MATRIX_KEYS, matrix, strict=True)),
             **self.times,
         }
 
@@ -194,7 +202,7 @@ class Record:
             "record": VERSION,
             "program": f"napari-ecc-align {version('napari-ecc-align')}",
             **{name: value for name, value in vars(self).items() if name != "transform"},
-            "numbers": {key: _finite(value) for key, value in self.numbers.items()},
+            "numbers": finite(self.numbers),
             "inputs": [vars(file) for file in self.inputs],
             "outputs": [vars(file) for file in self.outputs],
             "review": self.review and vars(self.review),
@@ -319,9 +327,6 @@ def _from_content(content: bytes) -> Record:
             "transform": None if document.get("format") == FORMAT else from_document(document),
             "settings": with_present_names(found.settings),
             "batch_settings": with_present_names(found.batch_settings),
+            "numbers": {_FORMER_KEYS.get(key, key): value for key, value in found.numbers.items()},
         }
     )
-
-
-def _finite(value: Number) -> Number:
-    return None if isinstance(value, float) and not math.isfinite(value) else value

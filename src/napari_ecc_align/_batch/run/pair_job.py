@@ -37,6 +37,7 @@ from .commit import commit
 from .measure import (
     Differences,
     alignment_numbers,
+    compared_numbers,
     differences_after,
     differences_before,
     thumbnail,
@@ -175,7 +176,6 @@ def _done(job: PairJob) -> tuple[Record, dict[str, bytes]]:
         _check_given(job, reference.image.shape, moving.image.shape)
     before = differences_before(reference.image, moving.image, settings)
     numbers = alignment_numbers(result, transform, reference.image, moving.image)
-    numbers |= before.numbers("before")
     outcome = _outcome(result, transform, reference.image.shape, moving.image.shape, settings)
     inputs, files, after = [reference.file, moving.file], dict[str, bytes](), None
     for role, path in pair.images[1:]:
@@ -187,7 +187,7 @@ def _done(job: PairJob) -> tuple[Record, dict[str, bytes]]:
         else:
             inputs.append(file)
         files |= written
-    numbers |= (after or Differences()).numbers("after")
+    numbers |= compared_numbers(before, after, settings)
     record = Record(
         name=pair.name,
         outcome=outcome,
@@ -279,7 +279,7 @@ def _outcome(
     if result is None:
         return "aligned"
     if result.verdict != "aligned":
-        return result.verdict
+        return "failed" if result.verdict == "cancelled" else result.verdict
     if reference_shape[:2] != moving_shape[:2]:
         return "aligned"
     shift = corner_error(transform.matrix, np.eye(3), reference_shape)
