@@ -2,6 +2,7 @@ from ._align.drift import Drift, drift_of, frame_transforms
 from ._align.pair import align
 from ._align.progress import Progress
 from ._align.stack import align_stack
+from ._align.warped_stack import warp_stack
 from ._batch.plan.pairing import Plan, make_plan
 from ._batch.records.record import Record, read_records
 from ._batch.run.review import accept, correct, reject
@@ -72,5 +73,6 @@ __all__ = [
     "sample",
     "save_transforms",
     "warp",
+    "warp_stack",
     "write_image",
 ]

@@ -49,7 +49,7 @@ def fill_values(
         limits = np.iinfo(image.dtype)
         # Of Python's numbers, which compare exactly.
         if not all(limits.min <= value <= limits.max for value in values):
-            raise InputError(f"fill must be a value that {image.dtype} can hold, not {fill}")
+            raise InputError(f"fill must be a value that {image.dtype} can hold, not {fill!s:.40}")
     exact = image.dtype.kind in "iu" and image.dtype.itemsize == 8
     whole = exact and all(value == int(value) for value in values)
     return np.array(values * (channels // len(values)), image.dtype if whole else np.float64)
