@@ -12,15 +12,13 @@ from fresh_process import ROOT
 from imports_of import PACKAGE, SOURCE, modules
 
 import napari_ecc_align
-
-PAGES = sorted([ROOT / "README.md", *(ROOT / "docs").glob("*.md")])
-BLOCK = re.compile(r"^```python\n(.*?)^```", re.DOTALL | re.MULTILINE)
+from docs_pages import PAGES, blocks
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_the_docs_import_from_the_package_alone(page: Path) -> None:
     text = page.read_text("utf-8")
-    for block in BLOCK.findall(text):
+    for block in blocks(page):
         for node in ast.walk(ast.parse(block)):
             if isinstance(node, ast.ImportFrom) and (node.module or "").startswith(PACKAGE):
                 assert node.module == PACKAGE
