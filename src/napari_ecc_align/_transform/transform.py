@@ -51,7 +51,7 @@ class Transform(ModelMatrix):
     >>> shift = Transform([[1, 0, 10], [0, 1, 0]])
     >>> double = Transform([[2, 0, 0], [0, 2, 0]])
     >>> double @ shift
-    Transform(similarity: x +20, y +0, scale 2.0000)
+    Transform(similarity: x +20.00, y +0.00, scaled 2.000)
     >>> (double @ shift)((1, 1)).tolist()
     [22.0, 2.0]
     """
