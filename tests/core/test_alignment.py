@@ -1,6 +1,7 @@
 import re
 import threading
 from dataclasses import replace
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -294,8 +295,9 @@ def test_cancel_is_obeyed_between_iterations(camera, engine):
         camera.reference, camera.moving, progress=progress, cancel=event.is_set, engine=engine
     )
     assert len(told) == 3
-    assert result.cancelled
-    assert result.verdict == "failed"
+    assert result.verdict == "cancelled"
+    assert not result.found
+    assert result.shape == SHAPE
     assert "cancelled" in result.reason
 
 
@@ -403,7 +405,9 @@ GOOD = np.random.default_rng(0).normal(size=(40, 40))
         ({"moving": np.zeros((5, 64, 64))}, "moving must have shape"),
         ({"moving": np.zeros((64, 64, 2))}, "moving must have shape"),
         ({"reference": None}, "reference must hold real numbers"),
-        ({"reference": "picture.png"}, "reference must hold real numbers"),
+        ({"reference": "picture.png"}, r"reference is a path, 'picture.png'.*read_image"),
+        ({"moving": Path("picture.png")}, "moving is a path.*read_image"),
+        ({"moving": ["fine.png", "coarse.png"]}, "moving is a list of paths.*read_image"),
         ({"moving": GOOD.astype(complex)}, "moving must hold real numbers"),
         ({"moving": GOOD.astype(object)}, "moving must hold real numbers"),
         ({"moving": [[1, 2], [3]]}, "moving is not an array"),

@@ -13,7 +13,8 @@ from napari.layers import Layer
 from napari.types import LayerData
 
 from ..._common.errors import InputError
-from ..._images.warping import INTERPOLATIONS, Resampling
+from ..._images.interpolation import INTERPOLATIONS
+from ..._images.warping import Resampling
 from ..._transform.files import save_transforms
 from ..._transform.formats.registry import FORMATS, STACK_FORMATS
 from ..layers.apply_transform import Application, moved_affine
