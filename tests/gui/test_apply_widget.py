@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QFileDialog
+from qtpy.QtWidgets import QFileDialog, QMessageBox
 
 from napari_ecc_align import Transform, warp
 from napari_ecc_align._gui.apply.widget import _INVERSE, _MOVE
@@ -154,6 +154,24 @@ def test_a_name_without_a_suffix_gets_that_of_the_format(aligned, tmp_path, monk
     monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_, **__: (name, "ITK (*.tfm)"))
     opened(aligned).save_button.native.click()
     assert [path.name for path in tmp_path.iterdir()] == ["saved.tfm"]
+
+
+@pytest.mark.parametrize("answer", ["Yes", "No"])
+def test_a_file_that_the_dialog_did_not_ask_about_is_asked_about(
+    aligned, tmp_path, monkeypatch, answer
+):
+    name, asked = str(tmp_path / "saved"), []
+    (tmp_path / "saved.tfm").write_text("precious")
+    monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_, **__: (name, "ITK (*.tfm)"))
+
+    def question(parent, title, text):
+        asked.append(text)
+        return QMessageBox.StandardButton[answer]
+
+    monkeypatch.setattr(QMessageBox, "question", question)
+    opened(aligned).save_button.native.click()
+    assert asked == ["saved.tfm exists already. Replace it?"]
+    assert ((tmp_path / "saved.tfm").read_text() == "precious") == (answer == "No")
 
 
 def test_a_dialog_that_is_cancelled_does_nothing(aligned, monkeypatch):

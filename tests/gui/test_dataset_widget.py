@@ -217,6 +217,9 @@ def test_an_old_folder_whose_images_have_gone_is_still_shown(widget, settle, dat
         for file in document["inputs"]:
             file["path"] = file["path"].replace(str(dataset[0]), "/gone")
         path.write_text(json.dumps(document))
+    planned = copied / ".ecc-align" / "plan.json"
+    here = json.dumps(str(dataset[0]))[1:-1]
+    planned.write_text(planned.read_text().replace(here, "/gone"))
     widget.folders.out.value = copied
     settle()
     assert widget.table.pairs.rowCount() == 5

@@ -66,6 +66,23 @@ def inverse_of(matrix: Matrix) -> Matrix:
     return checked_matrix(np.linalg.inv(matrix))
 
 
+def scaling(sizes: float | tuple[float, float], name: str) -> Matrix:
+    """Return the matrix from pixels to what their size, or (x, y) sizes, are measured in.
+
+    Raises
+    ------
+    InputError
+        If a size is no positive number; the message begins with `name`.
+    """
+    try:
+        checked = np.broadcast_to(np.asarray(sizes, np.float64), (2,))
+    except (TypeError, ValueError) as error:
+        raise InputError(f"{name} must be the size of a pixel, or its (x, y) sizes") from error
+    if not (np.isfinite(checked) & (checked > 0)).all():
+        raise InputError(f"{name} must be a positive pixel size, not {sizes}")
+    return np.diag([*checked, 1.0])
+
+
 def narrowest_model(matrix: Matrix) -> MotionModel:
     """Return the narrowest motion model that a 3x3 matrix belongs to, but for rounding."""
     return next(model for model in MOTION_MODELS if _departure(matrix, model) <= _ROUNDING)

@@ -21,9 +21,10 @@ from .matrices import (
     checked_matrix,
     narrowest_model,
 )
-from .parts import Parts, in_words, parts_of
+from .parts import Parts, parts_of, words_beyond_shift
 
 _INFINITY = 1e-12
+_SMALL = 0.1
 
 
 @dataclass(frozen=True, init=False, eq=False, repr=False)
@@ -60,8 +61,12 @@ class ModelMatrix:
         return np.array(self.matrix, dtype=dtype, copy=copy)
 
     def __repr__(self) -> str:
-        bent = ", perspective" if self._perspective() else ""
-        return f"{type(self).__name__}({self.model}: {in_words(self.parts())}{bent})"
+        parts = self.parts()
+        # In other units than pixels a shift may be small.
+        digits = ".2f" if max(abs(parts.x), abs(parts.y)) >= _SMALL else ".2g"
+        words = [f"x {parts.x + 0.0:+{digits}}, y {parts.y + 0.0:+{digits}}"]
+        words += words_beyond_shift(parts, perspective=self._perspective())
+        return f"{type(self).__name__}({self.model}: {', '.join(words)})"
 
     @property
     def params(self) -> NDArray[np.float64]:

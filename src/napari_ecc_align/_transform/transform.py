@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from .._common.errors import InputError
 from .formats.registry import read_matrices, write_matrix
-from .matrices import MOTION_MODELS, MotionModel, checked_matrix, inverse_of, model_from
+from .matrices import MOTION_MODELS, MotionModel, checked_matrix, inverse_of, model_from, scaling
 from .model_matrix import ModelMatrix
 from .points import estimate_from_points
 
@@ -51,7 +51,7 @@ class Transform(ModelMatrix):
     >>> shift = Transform([[1, 0, 10], [0, 1, 0]])
     >>> double = Transform([[2, 0, 0], [0, 2, 0]])
     >>> double @ shift
-    Transform(similarity: x +20, y +0, scale 2.0000)
+    Transform(similarity: x +20.00, y +0.00, scaled 2.000)
     >>> (double @ shift)((1, 1)).tolist()
     [22.0, 2.0]
     """
@@ -231,9 +231,9 @@ class Transform(ModelMatrix):
         >>> shift.in_units(0.5).parts().x
         5.0
         """
-        here = _sizes(reference, "reference")
-        there = here if moving is None else _sizes(moving, "moving")
-        matrix = np.diag([*there, 1.0]) @ self.matrix @ np.diag([*1 / here, 1.0])
+        here = scaling(reference, "reference")
+        there = here if moving is None else scaling(moving, "moving")
+        matrix = there @ self.matrix @ np.linalg.inv(here)
         return Transform(matrix, model=model_from(self.model, matrix))
 
     def save(self, path: str | Path, *, overwrite: bool = False) -> None:
@@ -389,14 +389,3 @@ def usable_transform(
         Transform(np.linalg.inv(initial) @ matrix, model=model)
         return Transform(matrix, model=model_from(model, matrix))
     return None
-
-
-def _sizes(sizes: float | tuple[float, float], name: str) -> NDArray[np.float64]:
-    """Return the (x, y) sizes of pixels, or raise `InputError`."""
-    try:
-        checked = np.broadcast_to(np.asarray(sizes, np.float64), (2,))
-    except (TypeError, ValueError) as error:
-        raise InputError(f"{name} must be the size of a pixel, or its (x, y) sizes") from error
-    if not (np.isfinite(checked) & (checked > 0)).all():
-        raise InputError(f"{name} must be a positive pixel size, not {sizes}")
-    return checked
