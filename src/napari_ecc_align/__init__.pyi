@@ -2,6 +2,7 @@ from ._align.pair import align
 from ._align.progress import Progress
 from ._align.stack import align_stack
 from ._align.stack_result import StackResult
+from ._align.warped_stack import warp_stack
 from ._batch.batch import Batch
 from ._batch.records.record import Outcome, Record
 from ._batch.run.run_plan import BatchStep
@@ -64,5 +65,6 @@ __all__ = [
     "sample",
     "save_transforms",
     "warp",
+    "warp_stack",
     "write_image",
 ]
