@@ -111,7 +111,7 @@ def test_a_dragged_slider_ends_at_its_last_value(settled, viewer, finish):
         threshold.of_moving.value = value
     finish(settled)
     note = viewer.layers["binary difference"].metadata["napari-ecc-align"]["parameters"]
-    assert note["thresholding"]["threshold"][1] == pytest.approx(192)
+    assert note["thresholding"]["thresholds"][1] == pytest.approx(192)
 
 
 def test_window_and_k_survive_a_restart(widget, make_napari_viewer):
