@@ -67,7 +67,7 @@ def known_pair(
     """
     splines = splines_of(source) if isinstance(source, str) else _splines(source)
     offset = (np.array(splines.shape[:0:-1]) - np.array(shape[::-1])) / 2.0
-    back = map_points(truth.inverse().matrix, _grid(moving_shape or shape)) + offset
+    back = map_points(truth.inverse.matrix, _grid(moving_shape or shape)) + offset
     return KnownPair(sampled(splines, _grid(shape) + offset), sampled(splines, back), truth)
 
 
@@ -81,7 +81,7 @@ def random_transform(
     if model == "translation":
         direction = rng.uniform(0, 2 * np.pi)
         matrix[:2, 2] = size * np.cos(direction), size * np.sin(direction)
-        return Transform(matrix, model)
+        return Transform(matrix, model=model)
     reach = np.hypot(*shape) / 2
     angle, growth = rng.normal(0, size / reach, 2) * 0.7
     turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
@@ -98,7 +98,7 @@ def random_transform(
         shift = np.eye(3)
         shift[:2, 2] = middle
         matrix = matrix @ shift @ tilt @ np.linalg.inv(shift)
-    return Transform(matrix, model)
+    return Transform(matrix, model=model)
 
 
 def _grid(shape: tuple[int, int]) -> NDArray[np.float64]:

@@ -17,4 +17,16 @@ def __getattr__(name: str) -> Any:
         from importlib.metadata import version
 
         return version("napari-ecc-align")
+    if name not in __all__:
+        raise AttributeError(_unknown(name), name=name)
     return _load(name)
+
+
+def _unknown(name: str) -> str:
+    from difflib import get_close_matches
+
+    said = f"napari_ecc_align has no {name!r}"
+    # By its lower case, as nobody confuses `align` with `Align` on purpose.
+    known = {public.lower(): public for public in __all__}
+    nearest = get_close_matches(name.lower(), known, n=1)
+    return f"{said}; did you mean {known[nearest[0]]!r}?" if nearest else said

@@ -23,7 +23,7 @@ from ._transform.matrices import MotionModel
 from ._transform.points import transform_from_points
 from ._transform.transform import Transform
 from ._verdict.result import AlignmentResult, Verdict
-from ._verdict.tile_matching import TileEvidence
+from ._verdict.tile_matching import Tiles
 
 __version__: str
 
@@ -43,7 +43,7 @@ __all__ = [
     "Record",
     "SamplePair",
     "ThresholdMethod",
-    "TileEvidence",
+    "Tiles",
     "Transform",
     "Verdict",
     "accept",

@@ -52,11 +52,11 @@ def test_an_image_of_two_values_keeps_them(page, kind, binary):
 def test_half_a_pixel_decides_what_a_binary_pixel_becomes():
     image = np.zeros((20, 20), np.uint8)
     image[:, 10:] = 200
-    third = Transform([[1, 0, 0.3], [0, 1, 0], [0, 0, 1]], "translation")
+    third = Transform([[1, 0, 0.3], [0, 1, 0], [0, 0, 1]], model="translation")
     assert np.array_equal(
         resample(image, third, image.shape, BatchSettings())[:, 1:19], image[:, 1:19]
     )
-    more = Transform([[1, 0, 0.7], [0, 1, 0], [0, 0, 1]], "translation")
+    more = Transform([[1, 0, 0.7], [0, 1, 0], [0, 0, 1]], model="translation")
     moved = resample(image, more, image.shape, BatchSettings())[:, 1:19]
     assert np.array_equal(moved, image[:, 2:20])
 

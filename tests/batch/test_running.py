@@ -97,7 +97,7 @@ def test_a_pair_that_cannot_be_written_leaves_nothing_and_is_tried_again(plan, m
         # Nothing can be written, not even the record.
         fails = 10**9
         record = process_pair(job(chosen, token))
-        assert record.passing
+        assert record.temporary
         assert "No space left on device" in record.reason
         assert digests(chosen.out).keys() == {f"{HIDDEN}/lock"}
         # The disk is full for a while: the record can be written again.
@@ -295,7 +295,7 @@ def test_a_page_is_passed_through_only_within_its_uncertainty():
     from napari_ecc_align._batch.run.pair_job import _outcome
 
     def outcome(shift, uncertainty, moving=SHAPE, verdict="aligned"):
-        transform = Transform([[1, 0, shift], [0, 1, 0], [0, 0, 1]], "translation")
+        transform = Transform([[1, 0, shift], [0, 1, 0], [0, 0, 1]], model="translation")
         result = SimpleNamespace(verdict=verdict, corner_uncertainty=uncertainty)
         return _outcome(result, transform, SHAPE, moving, BatchSettings())
 

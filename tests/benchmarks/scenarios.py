@@ -157,7 +157,7 @@ def _photo(
     def make() -> Pair:
         rng = np.random.default_rng([seed, zlib.crc32(name.encode())])
         source = _source(PHOTOGRAPHS[number % len(PHOTOGRAPHS)], int(max(shape) * 1.25) + 220)
-        known = known_pair(source, Transform(warp(rng, shape), model), shape=shape)
+        known = known_pair(source, Transform(warp(rng, shape), model=model), shape=shape)
         reference = known.reference + rng.normal(0, _NOISE, shape)
         gain, offset = rng.uniform(0.8, 1.1), rng.uniform(-10, 10)
         moving = gain * known.moving + offset + rng.normal(0, _NOISE, shape)

@@ -21,7 +21,7 @@ def page():
 
 @pytest.fixture(scope="session")
 def photograph():
-    slide = Transform([[1, 0, 3.3], [0, 1, -2.6], [0, 0, 1]], "translation")
+    slide = Transform([[1, 0, 3.3], [0, 1, -2.6], [0, 0, 1]], model="translation")
     return known_pair("camera", slide)
 
 

@@ -50,7 +50,7 @@ def test_recovers_the_transform_of_a_real_image(name, engine, model):
     assert result.ecc > 0.99
     assert result.ecc > result.ecc_before
     assert result.converged
-    assert 0.8 < result.overlap <= 1
+    assert 0.8 < result.overlap_fraction <= 1
 
 
 @pytest.mark.parametrize(
@@ -143,7 +143,7 @@ def test_different_sizes(engine):
 def test_tens_of_pixels(shift, engine):
     matrix = np.eye(3)
     matrix[:2, 2] = shift
-    known = known_pair("astronaut", Transform(matrix, "affine"), shape=(280, 300))
+    known = known_pair("astronaut", Transform(matrix, model="affine"), shape=(280, 300))
     result = align(known.reference, known.moving, engine=engine)
     assert known.error_of(result.transform) < 0.1
     assert result.verdict == "aligned"
@@ -190,13 +190,13 @@ def test_missing_data_counts_as_masked(camera, engine):
 def test_an_initial_transform_is_where_it_starts(engine):
     truth = random_transform(5, "euclidean", SHAPE, size=3.0)
     turn = np.array([[-1, 0, 239], [0, -1, 199], [0, 0, 1.0]])
-    known = known_pair("astronaut", Transform(truth.matrix @ turn, "euclidean"), shape=SHAPE)
+    known = known_pair("astronaut", Transform(truth.matrix @ turn, model="euclidean"), shape=SHAPE)
     lost = align(known.reference, known.moving, model="euclidean", engine=engine)
     if engine == "opencv":
         assert lost.verdict == "failed"
     else:
         assert (lost.verdict, lost.start) == ("aligned", "rotation and scale")
-    for initial in (turn, turn[:2], Transform(turn, "euclidean")):
+    for initial in (turn, turn[:2], Transform(turn, model="euclidean")):
         found = align(
             known.reference, known.moving, model="euclidean", initial=initial, engine=engine
         )
@@ -220,7 +220,7 @@ def test_the_model_is_what_may_happen_beyond_the_initial_transform(model, become
         "affine": np.array([[1, 0.02, 4], [0.01, 1, -3], [1e-4, -5e-5, 1]]),
     }[model]
     beyond = random_transform(3, model, SHAPE, size=4.0)
-    truth = Transform(known_part @ beyond.matrix, "homography")
+    truth = Transform(known_part @ beyond.matrix, model="homography")
     known = known_pair("camera", truth, shape=SHAPE)
     result = align(known.reference, known.moving, model=model, initial=known_part)
     assert (result.verdict, result.start) == ("aligned", "initial")
@@ -435,8 +435,8 @@ def test_bad_input_is_told_by_the_name_of_the_argument(arguments, message):
 
 def test_a_place_that_was_refused_is_not_visited_again():
     image = picture("camera")
-    bent = Transform([[1, 0, 0], [0, 1, 0], [1.2e-4, -0.8e-4, 1]], "homography")
-    moving = warp(image, bent.inverse(), output_shape=image.shape, fill="background")
+    bent = Transform([[1, 0, 0], [0, 1, 0], [1.2e-4, -0.8e-4, 1]], model="homography")
+    moving = warp(image, bent.inverse, output_shape=image.shape, fill="background")
     stages = []
     result = align(image, moving, progress=lambda step: stages.append(step.stage))
     assert result.verdict != "aligned"

@@ -24,9 +24,9 @@ def test_counts_of_a_known_case():
     assert found.iou == 150 / 250
     assert found.dice == 2 * 150 / 400
     assert found.compared == 4800
-    assert np.array_equal(found.map == 1, (first > 0) & (second == 0))
-    assert np.array_equal(found.map == 2, (second > 0) & (first == 0))
-    assert set(np.unique(found.map)) == {0, 1, 2}
+    assert np.array_equal(found.labels == 1, (first > 0) & (second == 0))
+    assert np.array_equal(found.labels == 2, (second > 0) & (first == 0))
+    assert set(np.unique(found.labels)) == {0, 1, 2}
 
 
 def test_a_negative_compares_as_the_positive():
@@ -35,7 +35,7 @@ def test_a_negative_compares_as_the_positive():
     for a, b in ((255 - first, second), (first, 255 - second), (255 - first, 255 - second)):
         found = compare(a, b)
         assert found.different == straight.different
-        assert np.array_equal(found.map, straight.map)
+        assert np.array_equal(found.labels, straight.labels)
 
 
 @pytest.mark.parametrize("method", THRESHOLD_METHODS)
@@ -65,7 +65,7 @@ def test_only_the_overlap_counts():
     found = compare(first, second, mask=mask)
     assert found.different == 0
     assert found.compared == 25 * 80
-    assert found.map.max() == 0
+    assert found.labels.max() == 0
     floats = second.astype(float)
     floats[25:] = np.nan
     assert compare(first, floats).different == 0
@@ -100,7 +100,7 @@ def test_the_thresholds_found_give_the_same_when_set_by_hand():
     again = compare(page.moving, other, threshold=found.thresholds)
     assert again.method == "manual"
     assert abs(again.different - found.different) <= 2e-5 * found.compared
-    assert again.only_reference + again.only_aligned == again.different
+    assert again.only_reference + again.only_moving == again.different
 
 
 def test_a_threshold_by_hand_counts_what_lies_above_it():
@@ -108,7 +108,7 @@ def test_a_threshold_by_hand_counts_what_lies_above_it():
     second = first * 2
     found = compare(first, second, threshold=(7.5, 11.0))
     # Above: columns 8 and 9 of the first, 6 to 9 of the second.
-    assert (found.different, found.only_reference, found.only_aligned) == (20, 0, 20)
+    assert (found.different, found.only_reference, found.only_moving) == (20, 0, 20)
     one_for_both = compare(first, second, threshold=7.5)
     # Columns 8 and 9 against 4 to 9.
     assert one_for_both.different == 40

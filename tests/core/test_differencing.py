@@ -42,14 +42,14 @@ def test_nothing_differs_outside_the_overlap():
 
 def test_an_aligned_scan_is_blank_and_a_shifted_one_shows_outlines():
     page = sample("page")
-    truth = Transform(page.matrix, "affine")
+    truth = Transform(page.matrix, model="affine")
 
     def gap(by):
         aligned = warp(page.moving, by, output_shape=page.reference.shape)
         inside = overlap(by, output_shape=page.reference.shape, moving_shape=page.moving.shape)
         return difference(page.reference, aligned, mask=inside)
 
-    half_a_pixel = Transform([[1, 0, 0.5], [0, 1, 0.5], [0, 0, 1]], "translation")
+    half_a_pixel = Transform([[1, 0, 0.5], [0, 1, 0.5], [0, 0, 1]], model="translation")
     right, shifted = gap(truth), gap(truth @ half_a_pixel)
     unaligned = gap(Transform.identity())
     assert (right > 128).sum() < 0.15 * (unaligned > 128).sum()
@@ -68,7 +68,7 @@ def test_flat_images_have_no_difference_in_contrast():
 def test_refusals():
     with pytest.raises(InputError, match="mode must be one of"):
         difference(IMAGE, IMAGE, mode="plain")
-    with pytest.raises(InputError, match="aligned must lie on the reference's grid"):
+    with pytest.raises(InputError, match="warped must lie on the reference's grid"):
         difference(IMAGE, IMAGE[:50])
     with pytest.raises(InputError, match="mask must have the shape"):
         difference(IMAGE, IMAGE, mask=np.ones((3, 3)))

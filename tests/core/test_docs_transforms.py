@@ -25,7 +25,7 @@ def test_the_code_of_the_page_lays_the_moving_image_on_the_reference(tmp_path, m
     for suffix in (".npy", ".csv", ".tfm", ".txt"):
         TRUTH.save(f"transform{suffix}")
     points = np.array([[20.0, 30], [25, 200], [170, 110]])
-    theirs = TRUTH.map(points[:, ::-1])[:, ::-1]
+    theirs = TRUTH.to_moving(points[:, ::-1])[:, ::-1]
     names = {
         "reference": known.reference,
         "moving": known.moving,
@@ -44,11 +44,11 @@ def test_the_code_of_the_page_lays_the_moving_image_on_the_reference(tmp_path, m
     for aligned in seen:
         gap = np.abs(aligned - known.reference)[12:-12, 12:-12]
         assert np.median(gap) < 1.5
-    x, y = TRUTH.map((60, 40))
+    x, y = TRUTH.to_moving((60, 40))
     assert (names["layer"].affine @ [y, x, 1])[:2] == pytest.approx([40, 60])
     assert known.error_of(names["start"]) < 1e-6
     assert known.error_of(names["result"].transform) < 0.1
-    assert known.error_of(Transform.load("back.tfm").inverse()) < 1e-9
+    assert known.error_of(Transform.load("back.tfm").inverse) < 1e-9
 
 
 def as_array(image):

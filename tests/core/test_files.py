@@ -18,7 +18,7 @@ from pairs import picture, random_transform
 SHAPE = (200, 240)
 POINTS = np.array([[0.0, 0.0], [239.0, 0.0], [17.0, 143.0], [120.5, 60.25]])
 AFFINE = Transform([[1.1, 0.2, 5.5], [-0.05, 0.9, -7.25], [0, 0, 1]])
-BENT = Transform([[1, 0.1, 3], [0, 1, 4], [1e-4, -2e-4, 1]], "homography")
+BENT = Transform([[1, 0.1, 3], [0, 1, 4], [1e-4, -2e-4, 1]], model="homography")
 EXACT = [".json", ".ome.json", ".tfm", ".csv", ".npy"]
 
 
@@ -64,7 +64,9 @@ def test_simpleitk_reads_the_same_transform_and_resamples_the_same_image(tmp_pat
     AFFINE.save(path)
     read = sitk.ReadTransform(str(path))
     for point in POINTS:
-        assert read.TransformPoint(point.tolist()) == pytest.approx(AFFINE.map(point), abs=1e-12)
+        assert read.TransformPoint(point.tolist()) == pytest.approx(
+            AFFINE.to_moving(point), abs=1e-12
+        )
     moving = picture("camera")[:150, :210]
     grid = sitk.GetImageFromArray(np.zeros(SHAPE))
     theirs = sitk.GetArrayFromImage(
@@ -105,7 +107,7 @@ def test_what_simpleitk_writes_is_read(tmp_path, theirs, suffix):
     sitk.WriteTransform(theirs, str(path))
     ours = Transform.load(path)
     expected = [theirs.TransformPoint(point.tolist()) for point in POINTS]
-    np.testing.assert_allclose(ours.map(POINTS), expected, atol=1e-9)
+    np.testing.assert_allclose(ours.to_moving(POINTS), expected, atol=1e-9)
 
 
 @pytest.mark.parametrize(
@@ -148,11 +150,11 @@ def test_ome_ngff_maps_reference_to_moving_in_the_order_of_its_axes(tmp_path):
     rows = np.array(found["affine"])
     assert rows.shape == (2, 3)
     x, y = 17, 143
-    assert (rows @ [y, x, 1])[::-1] == pytest.approx(AFFINE.map((x, y)))
+    assert (rows @ [y, x, 1])[::-1] == pytest.approx(AFFINE.to_moving((x, y)))
 
 
 def test_ome_ngff_writes_translations_as_such_for_readers_that_know_no_affine(tmp_path):
-    slide = Transform([[1, 0, 5], [0, 1, -2]], "translation")
+    slide = Transform([[1, 0, 5], [0, 1, -2]], model="translation")
     slide.save(tmp_path / "t.ome.json")
     (found,) = json.loads((tmp_path / "t.ome.json").read_text())["coordinateTransformations"]
     assert (found["type"], found["translation"]) == ("translation", [-2, 5])
@@ -231,7 +233,7 @@ def test_ome_ngff_of_others_is_read(tmp_path, name, suffix):
     text, point, expected = OME_CASES[name]
     path = tmp_path / f"t{suffix}"
     path.write_text(text)
-    assert Transform.load(path).map(point) == pytest.approx(expected)
+    assert Transform.load(path).to_moving(point) == pytest.approx(expected)
 
 
 # Matrices
@@ -243,13 +245,13 @@ def test_csv_and_npy_hold_what_scikit_image_takes_as_inverse_map(tmp_path):
     text = np.loadtxt(tmp_path / "t.csv", delimiter=",")
     binary = np.load(tmp_path / "t.npy", allow_pickle=False)
     np.testing.assert_array_equal(text, binary)
-    np.testing.assert_allclose(AffineTransform(binary)(POINTS), AFFINE.map(POINTS))
+    np.testing.assert_allclose(AffineTransform(binary)(POINTS), AFFINE.to_moving(POINTS))
 
 
 def test_npy_may_be_two_rows_of_any_real_dtype(tmp_path):
     np.save(tmp_path / "t.npy", np.array([[1, 0, 4], [0, 1, 5]], ">i2"))
     loaded = Transform.load(tmp_path / "t.npy")
-    assert loaded.map((0, 0)).tolist() == [4, 5]
+    assert loaded.to_moving((0, 0)).tolist() == [4, 5]
     assert loaded.model == "translation"
 
 
@@ -270,7 +272,9 @@ def test_affinder_s_file_moves_the_moving_layer_onto_the_reference(tmp_path, nam
     to_reference = np.vstack([np.linalg.solve(np.c_[corners, np.ones(3)], reference).T, [0, 0, 1]])
     np.savetxt(tmp_path / name, to_reference, delimiter=",")
     transform = Transform.load(tmp_path / name)
-    np.testing.assert_allclose(transform.map(reference[:, ::-1]), corners[:, ::-1], atol=1e-9)
+    np.testing.assert_allclose(
+        transform.to_moving(reference[:, ::-1]), corners[:, ::-1], atol=1e-9
+    )
     transform.save(tmp_path / "again.txt")
     np.testing.assert_allclose(
         np.loadtxt(tmp_path / "again.txt", delimiter=","), to_reference, atol=1e-12

@@ -11,7 +11,7 @@ from pairs import random_transform
 
 SHAPE = (200, 240)
 STACK = [random_transform(seed, "affine", SHAPE) for seed in range(5)]
-BENT = Transform([[1, 0.1, 3], [0, 1, 4], [1e-4, -2e-4, 1]], "homography")
+BENT = Transform([[1, 0.1, 3], [0, 1, 4], [1e-4, -2e-4, 1]], model="homography")
 
 
 def matrices(transforms):

@@ -15,11 +15,13 @@ from napari_ecc_align._transform.formats.registry import (
 
 RECORDED = Path(__file__).parent / "recorded_transforms"
 TRANSFORMS = {
-    "affine": Transform([[1.0123456789012345, 0.1 / 3, 5.5], [-0.05, 1 / 1.1, -7.25]], "affine"),
+    "affine": Transform(
+        [[1.0123456789012345, 0.1 / 3, 5.5], [-0.05, 1 / 1.1, -7.25]], model="affine"
+    ),
     # Its inverse, which a napari affine holds, is exact on any machine.
-    "halves": Transform([[2, 0.5, 5.5], [-0.5, 0.875, -7.25]], "affine"),
-    "translation": Transform([[1, 0, 0.1], [0, 1, -20 / 3]], "translation"),
-    "homography": Transform([[1, 0.1, 3], [0, 1, 4], [1e-4, -2e-4, 1]], "homography"),
+    "halves": Transform([[2, 0.5, 5.5], [-0.5, 0.875, -7.25]], model="affine"),
+    "translation": Transform([[1, 0, 0.1], [0, 1, -20 / 3]], model="translation"),
+    "homography": Transform([[1, 0.1, 3], [0, 1, 4], [1e-4, -2e-4, 1]], model="homography"),
 }
 VERDICTS = ["aligned", "doubtful", "failed", "aligned"]
 

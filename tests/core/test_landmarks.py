@@ -23,7 +23,7 @@ def some_points(seed, number):
 def test_pairs_give_back_the_transform_that_made_them(model, more, seed):
     truth = random_transform(seed, model, SHAPE)
     points = np.array([*SQUARE[: FEWEST[model]], *some_points(seed, more)])
-    found = transform_from_points(points, truth.map(points), model=model)
+    found = transform_from_points(points, truth.to_moving(points), model=model)
     assert found.model == model
     assert corner_error(found.matrix, truth.matrix, SHAPE) < 1e-6
 
@@ -33,7 +33,7 @@ def test_more_pairs_average_what_the_hand_did_wrong(model):
     truth = random_transform(5, model, SHAPE)
     points = some_points(1, 400)
     noise = np.random.default_rng(2).normal(0, 1.0, points.shape)
-    found = transform_from_points(points, truth.map(points) + noise, model=model)
+    found = transform_from_points(points, truth.to_moving(points) + noise, model=model)
     assert corner_error(found.matrix, truth.matrix, SHAPE) < 0.5
 
 
@@ -43,9 +43,9 @@ def test_no_nearby_transform_fits_better(model, seed):
     points, others = some_points(seed, 6), some_points(seed + 1, 6)
     found = transform_from_points(points, others, model=model)
     assume(found.model == model)
-    residual = ((found.map(points) - others) ** 2).sum()
+    residual = ((found.to_moving(points) - others) ** 2).sum()
     for shift in ((0.5, 0), (-0.5, 0), (0, 0.5), (0, -0.5)):
-        assert ((found.map(points) + shift - others) ** 2).sum() > residual
+        assert ((found.to_moving(points) + shift - others) ** 2).sum() > residual
 
 
 def test_the_number_of_pairs_suggests_the_model():
@@ -58,7 +58,7 @@ def test_the_number_of_pairs_suggests_the_model():
 def test_points_are_x_y():
     found = transform_from_points([(0, 0), (10, 0)], [(5, 7), (5, 17)])
     # Turned by a quarter: what lies to the right lies below.
-    assert found.map((0, 10)) == pytest.approx((-5, 7))
+    assert found.to_moving((0, 10)) == pytest.approx((-5, 7))
 
 
 LINE = [(0, 0), (10, 10), (20, 20), (30, 30)]

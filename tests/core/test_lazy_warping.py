@@ -15,7 +15,7 @@ from pairs import picture
 
 MATRIX = [[0.98, 0.06, 31.3], [-0.05, 1.03, -17.8], [0, 0, 1]]
 TRANSFORM = Transform(MATRIX)
-TILTED = Transform([*MATRIX[:2], [2e-5, -1e-5, 1]], "homography")
+TILTED = Transform([*MATRIX[:2], [2e-5, -1e-5, 1]], model="homography")
 SHAPE = (1060, 1200)
 
 

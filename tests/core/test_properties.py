@@ -65,7 +65,7 @@ def test_scaling_both_images_scales_the_transform(seed):
     # Pixel 0 stays pixel 0 under this zoom, so the transform is carried over by a pure scaling.
     factor = (np.array(large.shape) - 1) / (np.array(picture("camera").shape) - 1)
     scale = np.diag([factor[1], factor[0], 1.0])
-    carried = Transform(scale @ truth.matrix @ np.linalg.inv(scale), "affine")
+    carried = Transform(scale @ truth.matrix @ np.linalg.inv(scale), model="affine")
     zoomed = known_pair(large, carried, shape=(2 * SHAPE[0], 2 * SHAPE[1]))
     assert small.error_of(align(small.reference, small.moving).transform) < 0.1
     assert zoomed.error_of(align(zoomed.reference, zoomed.moving).transform) < 0.2

@@ -40,12 +40,12 @@ def gravel():
 @pytest.fixture(scope="module")
 def lost():
     """Return a pair that only the search over rotation and scale places."""
-    return known_pair("camera", Transform(turned(75, 1.15), "similarity"), shape=SHAPE)
+    return known_pair("camera", Transform(turned(75, 1.15), model="similarity"), shape=SHAPE)
 
 
 @pytest.mark.parametrize("degrees", [75.0, -120.0])
 def test_finds_any_rotation_and_scale_of_a_negative(degrees):
-    known = known_pair("camera", Transform(turned(degrees, 1.15), "similarity"), shape=SHAPE)
+    known = known_pair("camera", Transform(turned(degrees, 1.15), model="similarity"), shape=SHAPE)
     result = align(known.reference, 255 - known.moving, model="similarity")
     assert result.start == "rotation and scale"
     assert result.inverted

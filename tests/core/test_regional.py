@@ -26,7 +26,7 @@ def pair():
     rng = np.random.default_rng(3)
     fine = zoom(rng.normal(128, 60, (SIDE // 4, SIDE // 4)), 4, order=1)
     scene = np.clip(0.4 * fine + 0.6 * data.camera(), 0, 255).astype(np.uint8)
-    return scene, warp(scene, TRUTH.inverse(), output_shape=scene.shape, fill="background")
+    return scene, warp(scene, TRUTH.inverse, output_shape=scene.shape, fill="background")
 
 
 def region(side=SIDE, share=0.25):
@@ -38,7 +38,7 @@ def region(side=SIDE, share=0.25):
 
 
 def gap(result, truth, points):
-    return np.abs(result.transform.map(points) - truth.map(points)).max()
+    return np.abs(result.transform.to_moving(points) - truth.to_moving(points)).max()
 
 
 @pytest.mark.parametrize(
@@ -57,13 +57,13 @@ def test_a_region_of_the_moving_image(pair):
     mask, corners = region(share=0.45)
     result = align(*pair, model="euclidean", moving_mask=mask)
     assert result.verdict != "failed", result.reason
-    assert gap(result, TRUTH, TRUTH.inverse().map(corners)) < 0.1
+    assert gap(result, TRUTH, TRUTH.inverse.to_moving(corners)) < 0.1
 
 
 def test_beyond_a_start_that_scales(pair):
     scene, moving = pair
     half = Transform([[0.5, 0, -0.25], [0, 0.5, -0.25], [0, 0, 1]])
-    small = warp(moving, half.inverse(), output_shape=(SIDE // 2, SIDE // 2))
+    small = warp(moving, half.inverse, output_shape=(SIDE // 2, SIDE // 2))
     mask, corners = region(share=0.3)
     result = align(scene, small, model="euclidean", reference_mask=mask, initial=half)
     assert result.verdict != "failed", result.reason
@@ -80,7 +80,7 @@ def test_a_region_of_a_lazy_pyramid(pair, lazy_mask):
     result = align(*lazy, model="euclidean", reference_mask=given)
     four = Transform(np.diag([4.0, 4.0, 1.0]))
     assert result.verdict != "failed", result.reason
-    assert gap(result, four @ TRUTH @ four.inverse(), corners) < 3
+    assert gap(result, four @ TRUTH @ four.inverse, corners) < 3
 
 
 def test_another_thing_in_the_region_still_fails(pair):
@@ -95,7 +95,7 @@ def test_what_is_told_meanwhile_is_of_the_whole_image(pair):
     align(*pair, model="euclidean", reference_mask=mask, progress=told.append)
     assert any(step.stage == "looking at the region" for step in told)
     last = [step.transform for step in told if step.transform is not None][-1]
-    assert np.abs(last.map(corners) - TRUTH.map(corners)).max() < 0.1
+    assert np.abs(last.to_moving(corners) - TRUTH.to_moving(corners)).max() < 0.1
     fractions = [step.fraction for step in told]
     assert fractions == sorted(fractions)
 

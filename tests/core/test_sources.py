@@ -20,7 +20,7 @@ from napari_ecc_align._transform.transform import corner_error
 from pairs import picture
 
 SIDE = 2300
-TRUTH = Transform([[1.003, -0.004, 7.3], [0.005, 0.998, -4.6], [0, 0, 1]], "affine")
+TRUTH = Transform([[1.003, -0.004, 7.3], [0.005, 0.998, -4.6], [0, 0, 1]], model="affine")
 
 
 class Counting:
@@ -75,7 +75,7 @@ def scene(side, matrix):
 
 @cache
 def large_pair():
-    reference, moving = scene(SIDE, np.eye(3)), scene(SIDE, TRUTH.inverse().matrix)
+    reference, moving = scene(SIDE, np.eye(3)), scene(SIDE, TRUTH.inverse.matrix)
     return tuple(np.clip(np.rint(image), 0, 255).astype(np.uint8) for image in (reference, moving))
 
 

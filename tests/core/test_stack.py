@@ -48,7 +48,7 @@ def test_to_the_frame_of_an_index(drifting, to):
     frames, truths = drifting
     results = align_stack(frames, reference=to)
     for result, truth in zip(results, truths, strict=True):
-        expected = truth @ truths[to].inverse()
+        expected = truth @ truths[to].inverse
         assert corner_error(result.transform.matrix, expected.matrix, SHAPE) < 0.2
     assert corner_error(results[to].transform.matrix, np.eye(3), SHAPE) < 0.01
 
@@ -141,7 +141,7 @@ def test_frame_by_frame_to_another_stack(drifting):
     frames, truths = drifting
     _, results = drive(stack_steps(frames[::-1], reference=frames))
     for result, here, there in zip(results, truths, truths[::-1], strict=True):
-        expected = there @ here.inverse()
+        expected = there @ here.inverse
         assert corner_error(result.transform.matrix, expected.matrix, SHAPE) < 0.3
     with pytest.raises(InputError, match="one for each frame: 6 images, not 4"):
         stack_steps(frames, reference=frames[:4])
@@ -203,7 +203,7 @@ def test_only_what_a_mask_lets_through_counts(decoyed, to):
 
     def worst(results):
         gaps = [
-            result.transform.map(inside) - truth.map(inside)
+            result.transform.to_moving(inside) - truth.to_moving(inside)
             for result, truth in zip(results, truths, strict=True)
         ]
         return np.abs(gaps).max()

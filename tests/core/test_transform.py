@@ -17,17 +17,17 @@ points = hnp.arrays(np.float64, (5, 2), elements=st.floats(-500, 500))
 
 
 def test_maps_reference_xy_to_moving_xy():
-    transform = Transform([[0, -1, 10], [2, 0, 20], [0, 0, 1]], "affine")
-    assert transform.map((3, 4)).tolist() == [6, 26]
-    assert transform.map([(3, 4), (0, 0)]).tolist() == [[6, 26], [10, 20]]
+    transform = Transform([[0, -1, 10], [2, 0, 20], [0, 0, 1]], model="affine")
+    assert transform.to_moving((3, 4)).tolist() == [6, 26]
+    assert transform.to_moving([(3, 4), (0, 0)]).tolist() == [[6, 26], [10, 20]]
 
 
 @given(seeds, models, points)
 def test_inverse_undoes(seed, model, given_points):
     transform = random_transform(seed, model, (300, 400))
-    there = transform.map(given_points)
-    np.testing.assert_allclose(transform.inverse().map(there), given_points, atol=1e-6)
-    assert transform.inverse().model == model
+    there = transform.to_moving(given_points)
+    np.testing.assert_allclose(transform.inverse.to_moving(there), given_points, atol=1e-6)
+    assert transform.inverse.model == model
 
 
 @given(seeds, seeds, models, models, points)
@@ -35,7 +35,9 @@ def test_matmul_maps_through_the_right_one_first(seed_a, seed_b, model_a, model_
     a = random_transform(seed_a, model_a, (300, 400))
     b = random_transform(seed_b, model_b, (300, 400))
     both = a @ b
-    np.testing.assert_allclose(both.map(given_points), a.map(b.map(given_points)), atol=1e-6)
+    np.testing.assert_allclose(
+        both.to_moving(given_points), a.to_moving(b.to_moving(given_points)), atol=1e-6
+    )
     assert MOTION_MODELS.index(both.model) == max(
         MOTION_MODELS.index(model_a), MOTION_MODELS.index(model_b)
     )
@@ -61,7 +63,7 @@ def test_save_replaces_only_if_told(tmp_path):
 
 def test_matrix_is_read_only_float64_and_scaled():
     given_matrix = np.diag([4, 4, 2])
-    transform = Transform(given_matrix, "similarity")
+    transform = Transform(given_matrix, model="similarity")
     assert transform.matrix.dtype == np.float64
     assert transform.matrix[2, 2] == 1
     assert not transform.matrix.flags.writeable
@@ -87,12 +89,12 @@ def test_matrix_is_read_only_float64_and_scaled():
 )
 def test_refuses_bad_matrices(matrix, model, message):
     with pytest.raises(InputError, match=message):
-        Transform(matrix, model)
+        Transform(matrix, model=model)
 
 
 def test_refuses_bad_points():
     with pytest.raises(InputError, match="points must have shape"):
-        Transform.identity().map(np.zeros((3, 3)))
+        Transform.identity().to_moving(np.zeros((3, 3)))
 
 
 @pytest.mark.parametrize(

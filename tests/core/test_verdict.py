@@ -109,7 +109,7 @@ def test_a_deformed_pair_says_so(name):
     bent = ndimage.map_coordinates(crop(name), [rows, columns + bump], order=3)
     result = align(noisy(crop(name), 1), noisy(bent, 2), model="translation")
     assert "deformation of up to" in result.reason or "does not suffice" in result.reason
-    tiles = result.evidence
+    tiles = result.tiles
     sizes = np.hypot(*tiles.displacements[:, 2:].T)
     assert (sizes > 4 * tiles.uncertainties).sum() >= 2
     assert tiles.displacements.shape == (len(tiles.uncertainties), 4)
@@ -209,18 +209,18 @@ def test_another_place_with_like_evidence_is_not_forgotten():
     image = crop("astronaut")
     found = align(noisy(image, 1), noisy(image, 2), model="translation")
     assert found.verdict == "aligned"
-    away = Transform(shift(30, 0), "translation")
+    away = Transform(shift(30, 0), model="translation")
     doubt = replace(found, verdict="doubtful", transform=away)
     [told] = [
         one for one in doubt_rivalled([doubt, found], SHAPE) if one.transform is found.transform
     ]
     assert told.verdict == "doubtful"
     assert "another place" in told.reason
-    few = replace(found.evidence, agreeing=found.evidence.agreeing // 2)
+    few = replace(found.tiles, agreeing=found.tiles.agreeing // 2)
     for other in (
         replace(doubt, verdict="failed"),
-        replace(doubt, evidence=few),
-        replace(doubt, transform=Transform(shift(0.5, 0), "translation")),
+        replace(doubt, tiles=few),
+        replace(doubt, transform=Transform(shift(0.5, 0), model="translation")),
     ):
         assert doubt_rivalled([other, found], SHAPE)[1] is found
 

@@ -7,12 +7,12 @@ from napari_ecc_align._images.coverage import overlap
 from napari_ecc_align._images.warping import INTERPOLATIONS
 from pairs import known_pair, picture, random_transform
 
-SHIFT = Transform([[1, 0, 2], [0, 1, 1], [0, 0, 1]], "translation")
+SHIFT = Transform([[1, 0, 2], [0, 1, 1], [0, 0, 1]], model="translation")
 
 
 def expected_linear(image, transform, shape, fill):
     rows, columns = np.mgrid[: shape[0], : shape[1]]
-    points = transform.map(np.stack([columns.ravel(), rows.ravel()], axis=1).astype(float))
+    points = transform.to_moving(np.stack([columns.ravel(), rows.ravel()], axis=1).astype(float))
     return ndimage.map_coordinates(
         image.astype(float), points.T[::-1], order=1, mode="grid-constant", cval=fill
     ).reshape(shape)
@@ -59,7 +59,7 @@ def test_accuracy_of_the_resampling_itself():
 
 def test_nearest_copies_labels_exactly():
     labels = np.array([[0, 2**40, 7], [1, 2**41 + 1, 9], [3, 4, 5]], np.int64)
-    half = Transform([[1, 0, 0.4], [0, 1, -0.4], [0, 0, 1]], "translation")
+    half = Transform([[1, 0, 0.4], [0, 1, -0.4], [0, 0, 1]], model="translation")
     assert np.array_equal(warp(labels, half, output_shape=(3, 3), interpolation="nearest"), labels)
     moved = warp(labels, SHIFT, output_shape=(3, 3), interpolation="nearest", fill=-1)
     assert moved.tolist() == [[9, -1, -1], [5, -1, -1], [-1, -1, -1]]
@@ -105,7 +105,7 @@ def test_overlap_of_an_affine_motion_is_where_interpolation_has_all_its_pixels(s
     shapes = {"output_shape": (90, 100), "moving_shape": (80, 120)}
     inside = overlap(transform, **shapes)
     y, x = np.indices((90, 100))
-    mapped = transform.map(np.stack([x.ravel(), y.ravel()], axis=1).astype(float))
+    mapped = transform.to_moving(np.stack([x.ravel(), y.ravel()], axis=1).astype(float))
     least = np.minimum(mapped, [119, 79] - mapped).min(axis=1).reshape(90, 100)
     clear = np.abs(least) > 0.01
     assert 0 < inside.sum() < inside.size
@@ -170,7 +170,7 @@ def test_shifts_by_whole_pixels_copy_them(interpolation, dtype, shift):
     image = image > 60 if dtype == "?" else image
     moved = warp(
         image,
-        Transform([[1, 0, x], [0, 1, y]], "translation"),
+        Transform([[1, 0, x], [0, 1, y]], model="translation"),
         output_shape=(50, 70),
         interpolation=interpolation,
         fill=1,

@@ -32,7 +32,7 @@ def turned(degrees, scale):
 
 
 def levels_of(matrix, sign, index):
-    known = known_pair("camera", Transform(matrix, "homography"), shape=SHAPE)
+    known = known_pair("camera", Transform(matrix, model="homography"), shape=SHAPE)
     pyramids = image_pyramid(known.reference), image_pyramid(sign * known.moving)
     return [levels[index] for levels in pyramids]
 

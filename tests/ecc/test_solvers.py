@@ -45,7 +45,7 @@ def test_a_small_motion_is_found_in_every_model(kind, model):
     error = corner_error(solution.matrix, known.truth.matrix, SHAPE)
     assert error < 0.05
     assert error < 5 * solution.corner_uncertainty + 0.02
-    assert Transform(solution.matrix, model).model == model
+    assert Transform(solution.matrix, model=model).model == model
 
 
 @pytest.mark.parametrize("kind", ["blocks", "whole level"])

@@ -61,7 +61,7 @@ def centres(image: NDArray[np.float64], near: NDArray[np.float64]) -> NDArray[np
 
 def moving_points(transform: Transform = TRANSFORM) -> NDArray[np.float64]:
     """Return where the points lie in the moving image, (row, column)."""
-    return transform.map(POINTS[:, ::-1])[:, ::-1]
+    return transform.to_moving(POINTS[:, ::-1])[:, ::-1]
 
 
 def resampled_over(reference, moving, transform, note):

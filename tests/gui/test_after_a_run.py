@@ -176,7 +176,7 @@ def test_moving_the_layer_itself_and_back(widget, viewer, finish, known):
     finish(widget)
     assert "second aligned" not in viewer.layers
     points = np.array([[0.0, 0.0], [199, 0], [0, 159], [60, 90]])
-    landed = known.truth.map(points)
+    landed = known.truth.to_moving(points)
     for (x, y), (moved_x, moved_y) in zip(points, landed, strict=True):
         assert np.allclose(moving.data_to_world((moved_y, moved_x)), (y, x), atol=0.1)
     assert moving.data is not None

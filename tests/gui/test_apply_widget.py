@@ -8,7 +8,7 @@ from qtpy.QtWidgets import QFileDialog
 from napari_ecc_align import Transform, warp
 from napari_ecc_align._gui.apply.widget import _INVERSE, _MOVE
 
-HOMOGRAPHY = Transform([[1, 0, 2], [0, 1, 3], [1e-4, 0, 1]], "homography")
+HOMOGRAPHY = Transform([[1, 0, 2], [0, 1, 3], [1e-4, 0, 1]], model="homography")
 
 
 @pytest.fixture
@@ -69,7 +69,9 @@ def test_the_last_alignment_goes_to_any_number_of_layers_at_once(aligned, matrix
     assert type(cells).__name__ == "Labels"
     assert set(np.unique(cells.data)) == {0, 7}
     back = aligned.layers["marks aligned"].data[:, ::-1]
-    np.testing.assert_allclose(transform.map(back)[:, ::-1], [(40, 50), (100, 20)], atol=1e-6)
+    np.testing.assert_allclose(
+        transform.to_moving(back)[:, ::-1], [(40, 50), (100, 20)], atol=1e-6
+    )
     assert all(
         aligned.layers[f"{name} aligned"].visible for name in ("negative", "cells", "marks")
     )
@@ -83,7 +85,7 @@ def test_inverse_brings_what_lies_on_the_reference_to_the_moving_image(aligned, 
     widget.direction.value = _INVERSE
     widget.run()
     settle(widget)
-    expected = Transform(matrix).map((50, 40))[::-1]
+    expected = Transform(matrix).to_moving((50, 40))[::-1]
     np.testing.assert_allclose(aligned.layers["mark back"].data, [expected], atol=1e-6)
     widget.direction.value = widget.direction.choices[0]
     choose(widget, "mark back")
@@ -103,7 +105,7 @@ def test_moving_leaves_the_data_and_can_be_undone(aligned, matrix, known):
     assert "2 layers moved" in widget.message.value
     for name in ("second", "third"):
         layer = aligned.layers[name]
-        x, y = Transform(matrix).map((60, 70))
+        x, y = Transform(matrix).to_moving((60, 70))
         np.testing.assert_allclose(layer.data_to_world((y, x)), (70, 60), atol=1e-6)
     np.testing.assert_array_equal(aligned.layers["second"].data, data)
     widget.undo_button.native.click()

@@ -161,7 +161,7 @@ def test_a_sheared_rectangle_is_a_polygon_and_a_turned_one_is_a_rectangle():
     box = np.array([[10, 10], [10, 40], [30, 40], [30, 10]])
     shapes = Shapes([box], shape_type="rectangle")
     grid = layer_grid(Image(np.zeros((60, 60))))
-    turn = Transform([[0, -1, 59], [1, 0, 0], [0, 0, 1]], "euclidean")
+    turn = Transform([[0, -1, 59], [1, 0, 0], [0, 0, 1]], model="euclidean")
     shear = Transform([[1, 0.2, 0], [0, 1, 0], [0, 0, 1]])
     assert there(shapes, (grid, grid), turn).shape_type == ["rectangle"]
     assert there(shapes, (grid, grid), shear).shape_type == ["polygon"]
@@ -242,6 +242,6 @@ def test_bare_pixels_are_taken_as_their_numbers():
     reference = Image(np.zeros((50, 50)), scale=(0.5, 0.5), units="um")
     points = Points([[3.0, 4.0]])
     grid = layer_grid(reference)
-    shift = Transform([[1, 0, 10], [0, 1, 0], [0, 0, 1]], "translation")
+    shift = Transform([[1, 0, 10], [0, 1, 0], [0, 0, 1]], model="translation")
     result = there(points, (grid, grid), shift)
     np.testing.assert_allclose(result.data, [[3, -1]])

@@ -78,7 +78,7 @@ def test_half_a_number_is_not_kept(make_napari_viewer, settings_file):
 def test_the_moving_image_is_seen_to_move_and_is_put_back(widget, viewer, finish, known):
     moving = viewer.layers["second"]
     before, seen = moving.affine.affine_matrix.copy(), []
-    x, y = known.truth.map((30.0, 40.0))
+    x, y = known.truth.to_moving((30.0, 40.0))
     moving.events.affine.connect(lambda: seen.append(moving.data_to_world((y, x))))
     widget.run()
     finish(widget)

@@ -40,12 +40,12 @@ def test_one_click_counts_and_shows_what_differs(widget, viewer, settle):
     settle()
     expected = compare(PAGE, np.roll(PAGE, 2, axis=1))
     layer = viewer.layers["binary difference"]
-    np.testing.assert_array_equal(layer.data, expected.map)
+    np.testing.assert_array_equal(layer.data, expected.labels)
     text = widget.results.value
     for part in (
         f"{expected.different:,}",
         f"{expected.only_reference:,}",
-        f"{expected.only_aligned:,}",
+        f"{expected.only_moving:,}",
         f"{expected.iou:.3f}",
         f"{expected.dice:.3f}",
         f"{expected.thresholds[0]:.4g}",
@@ -54,7 +54,7 @@ def test_one_click_counts_and_shows_what_differs(widget, viewer, settle):
     ):
         assert part in text
     assert [layer.name for layer in viewer.layers] == ["first", "second", "binary difference"]
-    row, column = np.argwhere(expected.map == 2)[0]
+    row, column = np.argwhere(expected.labels == 2)[0]
     assert "only in moving" in layer.get_status((row, column))["value"]
 
 
@@ -75,13 +75,13 @@ def test_it_follows_a_method_and_its_window(widget, viewer, settle, method):
     settle()
     second = viewer.layers["second"].data
     expected = compare(PAGE, second, method=method, window_size=31)
-    np.testing.assert_array_equal(viewer.layers["binary difference"].data, expected.map)
+    np.testing.assert_array_equal(viewer.layers["binary difference"].data, expected.labels)
     assert len(viewer.layers) == 3
     if method != "local":
         widget.settings.k.value = 0.4
         settle()
         expected = compare(PAGE, second, method=method, window_size=31, k=0.4)
-        np.testing.assert_array_equal(viewer.layers["binary difference"].data, expected.map)
+        np.testing.assert_array_equal(viewer.layers["binary difference"].data, expected.labels)
 
 
 def test_by_hand_begins_where_the_method_was_and_follows_the_slider(widget, viewer, settle):
@@ -96,7 +96,7 @@ def test_by_hand_begins_where_the_method_was_and_follows_the_slider(widget, view
     widget.settings.of_reference.value = widget.settings.of_moving.value = 100
     settle()
     expected = compare(PAGE, viewer.layers["second"].data, threshold=100)
-    gap = viewer.layers["binary difference"].data != expected.map
+    gap = viewer.layers["binary difference"].data != expected.labels
     assert gap.mean() < 0.005
 
 
@@ -135,11 +135,11 @@ def test_layers_are_compared_where_they_lie_in_the_world(make_napari_viewer, qtb
     for point in ((0, 0), (190, 0), (33, 300)):
         np.testing.assert_allclose(layer.data_to_world(point), reference.data_to_world(point))
     assert layer.units == reference.units
-    start = Transform([[0.5, 0, -0.25], [0, 0.5, -0.25]], "similarity")
+    start = Transform([[0.5, 0, -0.25], [0, 0.5, -0.25]], model="similarity")
     laid = warp(halves, start, output_shape=PAGE.shape, fill="background")
     inside = overlap(start, output_shape=PAGE.shape, moving_shape=halves.shape)
     expected = compare(PAGE, laid, mask=inside)
-    assert (layer.data != expected.map).mean() < 1e-3
+    assert (layer.data != expected.labels).mean() < 1e-3
 
 
 def test_it_follows_a_layer_that_is_dragged(widget, viewer, settle):

@@ -68,7 +68,7 @@ def test_the_start_is_where_the_layers_lie_in_the_world():
     reference, moving = Image(DATA, **AWKWARD), Image(DATA, scale=(2, 3), translate=(1, 1))
     start = start_of(reference, moving)
     for row, column in CORNERS:
-        x, y = start.map((column, row))
+        x, y = start.to_moving((column, row))
         np.testing.assert_allclose(
             moving.data_to_world((y, x)), reference.data_to_world((row, column)), atol=1e-9
         )

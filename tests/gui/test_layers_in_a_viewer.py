@@ -110,4 +110,4 @@ def test_residuals_of_a_run_are_drawn(make_napari_viewer):
     layer = viewer.add_image(known.reference, **REFERENCE)
     result = align(known.reference, known.moving)
     arrows = add(viewer, residual_layer(result, layer_grid(layer), {}))
-    assert len(arrows.data) == len(result.evidence.displacements)
+    assert len(arrows.data) == len(result.tiles.displacements)

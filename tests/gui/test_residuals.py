@@ -26,7 +26,7 @@ def reference():
 
 def test_arrows_lie_over_the_reference_with_their_true_size(result, reference):
     layer = Layer.create(*residual_layer(result, layer_grid(reference), {"a": 1}))
-    x, y, dx, dy = result.evidence.displacements.T
+    x, y, dx, dy = result.tiles.displacements.T
     np.testing.assert_array_equal(layer.data[:, 0], np.column_stack([y, x]))
     np.testing.assert_array_equal(layer.data[:, 1], np.column_stack([dy, dx]))
     np.testing.assert_array_equal(layer.features["size"], np.hypot(dx, dy))
@@ -41,14 +41,12 @@ def test_arrows_lie_over_the_reference_with_their_true_size(result, reference):
 @pytest.mark.parametrize(("size", "factor"), [(0.01, 2000), (0.5, 20), (30.0, 1)])
 def test_small_arrows_are_drawn_longer_by_a_round_factor(result, reference, size, factor):
     residuals = np.tile([50.0, 60.0, size, 0.0], (8, 1))
-    tiles = replace(
-        result.evidence, tested=8, displacements=residuals, uncertainties=np.full(8, 0.1)
-    )
-    known = replace(result, evidence=tiles)
+    tiles = replace(result.tiles, tested=8, displacements=residuals, uncertainties=np.full(8, 0.1))
+    known = replace(result, tiles=tiles)
     grid = layer_grid(reference)
     assert residual_layer(known, grid, {})[1]["length"] == factor
 
 
 def test_no_residuals_no_layer(result, reference):
     with pytest.raises(InputError, match="no residuals"):
-        residual_layer(replace(result, evidence=None), layer_grid(reference), {})
+        residual_layer(replace(result, tiles=None), layer_grid(reference), {})

@@ -52,7 +52,7 @@ def look(form, finish, view):
 
 def inside(layer, frame):
     matrix = layer.metadata[KEY]["frame_matrices"][frame]
-    transform = Transform(matrix, "translation")
+    transform = Transform(matrix, model="translation")
     return overlap(transform, output_shape=SHAPE, moving_shape=SHAPE)
 
 
@@ -63,7 +63,7 @@ def test_every_way_of_comparing_a_film(form, finish):
     assert widget.after.next.stack_view.value == "aligned"
     ways = {
         "difference": difference,
-        "binary difference": lambda *args, mask: compare(*args, mask=mask).map,
+        "binary difference": lambda *args, mask: compare(*args, mask=mask).labels,
         "overlay": overlay,
         "checkerboard": checkerboard,
     }
@@ -154,7 +154,7 @@ def test_another_threshold_and_a_signed_difference(form, finish):
     expected = compare(
         aligned.data[0], aligned.data[3], mask=inside(aligned, 3), method="triangle"
     )
-    np.testing.assert_array_equal(viewer.layers["binary difference"].data[3], expected.map)
+    np.testing.assert_array_equal(viewer.layers["binary difference"].data[3], expected.labels)
     assert (viewer.layers["binary difference"].data != before).any()
     widget.settings.difference.value = "signed"
     finish(widget)
@@ -301,7 +301,7 @@ def test_a_signed_difference_follows_frames_of_a_multiscale_stack(form, finish):
     assert isinstance(layer.data, da.Array)
     viewer.dims.set_point(0, 2)
     first, frame = (np.asarray(aligned.data[0][at]) for at in (0, 2))
-    matrix = Transform(aligned.metadata[KEY]["frame_matrices"][2], "translation")
+    matrix = Transform(aligned.metadata[KEY]["frame_matrices"][2], model="translation")
     mask = overlap(matrix, output_shape=fine.shape[1:], moving_shape=fine.shape[1:])
     expected = difference(first, frame, mode="signed", mask=mask)
     np.testing.assert_array_equal(np.asarray(layer.data[2]), expected)

@@ -39,7 +39,7 @@ def turned(x, y, degrees):
     middle = (np.array(SHAPE[::-1]) - 1) / 2
     matrix = np.eye(3)
     matrix[:2, :2], matrix[:2, 2] = turn, middle - turn @ middle + np.array([x, y])
-    return Transform(matrix, "euclidean")
+    return Transform(matrix, model="euclidean")
 
 
 @pytest.fixture(scope="module")

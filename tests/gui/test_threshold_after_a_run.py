@@ -22,8 +22,8 @@ def shown(widget, viewer):
     run = widget.after.run
     expected = compare(
         run.task.reference.data,
-        run.inspection.aligned,
-        mask=run.inspection.overlap,
+        run.inspection.warped,
+        mask=run.inspection.valid,
         **run.task.parameters.thresholding.keywords(),
     )
     return viewer.layers["binary difference"].data, expected
@@ -48,13 +48,13 @@ def test_a_parameter_counts_at_once(settled, viewer, finish, method, name):
     settled.settings.threshold.method.value = method
     finish(settled)
     before, expected = shown(settled, viewer)
-    assert np.array_equal(before, expected.map)
+    assert np.array_equal(before, expected.labels)
     before, matrix = before.copy(), settled.after.run.result.transform.matrix
     box = getattr(settled.settings.threshold, name)
     box.value = {"window": 15, "k": 0.9}[name]
     finish(settled)
     after, expected = shown(settled, viewer)
-    assert np.array_equal(after, expected.map)
+    assert np.array_equal(after, expected.labels)
     assert not np.array_equal(after, before)
     assert settled.after.run.result.transform.matrix is matrix
     note = viewer.layers["binary difference"].metadata["napari-ecc-align"]["parameters"]
@@ -74,7 +74,7 @@ def test_by_hand_begins_where_the_method_was_and_follows_the_slider(settled, vie
     threshold.of_reference.value = found[0] + 30
     finish(settled)
     after, expected = shown(settled, viewer)
-    assert np.array_equal(after, expected.map)
+    assert np.array_equal(after, expected.labels)
     assert expected.method == "manual"
     assert settled.after.results.table.value != before
 
@@ -86,7 +86,7 @@ def test_the_threshold_of_the_form_counts_in_the_first_comparison(widget, viewer
     widget.run()
     finish(widget)
     after, expected = shown(widget, viewer)
-    assert np.array_equal(after, expected.map)
+    assert np.array_equal(after, expected.labels)
     script = widget.after.run.script()
     for line in ("method='sauvola',", "window_size=21,", "k=0.4,"):
         assert line in script

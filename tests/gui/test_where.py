@@ -138,7 +138,7 @@ def test_point_pairs_are_a_start(turned, finish):
     viewer, widget = turned
     truth = np.array([[-1, 0, 196.0], [0, -1, 203.0], [0, 0, 1]])
     places = np.array([[30.0, 40], [160, 50], [90, 170]])
-    there = Transform(truth).map(places[:, ::-1])[:, ::-1]
+    there = Transform(truth).to_moving(places[:, ::-1])[:, ::-1]
     viewer.add_points(places + np.array([[1, -2], [2, 1], [-1, 1]]), name="here")
     viewer.add_points(there / 2, scale=(2, 2), name="there")
     widget.where.start.value = POINTS

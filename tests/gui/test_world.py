@@ -27,7 +27,7 @@ def grid(**placing):
 def test_the_start_is_where_awkward_layers_of_other_units_lie():
     reference, moving = pair()
     start = start_between(layer_grid(reference), layer_grid(moving))
-    there = start.map(POINTS[:, ::-1])[:, ::-1]
+    there = start.to_moving(POINTS[:, ::-1])[:, ::-1]
     np.testing.assert_allclose(world(moving, there), world(reference, POINTS), rtol=0, atol=1e-9)
 
 
@@ -59,7 +59,7 @@ def test_an_origin_far_away_costs_no_digits():
     stage = {"scale": (0.325, 0.325), "translate": (8.7e8, -3.1e9), "rotate": 30, "units": "nm"}
     start = start_between(grid(**stage), grid(**{**stage, "scale": (0.65, 0.65)}))
     far = np.array([20_000.0, 20_000.0])
-    np.testing.assert_allclose(start.map(far), far / 2, atol=2e-3)
+    np.testing.assert_allclose(start.to_moving(far), far / 2, atol=2e-3)
 
 
 @pytest.mark.filterwarnings("ignore:Non-orthogonal slicing")

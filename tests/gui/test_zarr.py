@@ -61,7 +61,7 @@ def folder(tmp_path_factory):
     spots = zoom(rng.normal(0, 40, (512, 512)).astype(np.float32), 8, order=1)
     scene = np.clip(0.4 * fine + 0.5 * coarse + spots, 0, 255).astype(np.uint8)
     write(folder / "reference.zarr", scene)
-    back = TRUTH.inverse()
+    back = TRUTH.inverse
     write(folder / "moving.zarr", warp(scene, back, output_shape=scene.shape, fill="background"))
     return folder
 
@@ -134,7 +134,7 @@ def test_moving_a_zarr_pyramid_reads_and_writes_nothing_more(pyramids, finish):
     assert [layer.name for layer in viewer.layers] == ["reference", "moving"]
     moving = viewer.layers["moving"]
     for x, y in ((0, 0), (4095, 0), (700, 3000)):
-        there = TRUTH.map((x, y))[::-1]
+        there = TRUTH.to_moving((x, y))[::-1]
         assert np.allclose(moving.data_to_world(there), (y / 2, x / 2), atol=0.06)
 
 
@@ -211,7 +211,7 @@ def test_a_region_on_a_zarr_pyramid(pyramids, finish):
     assert "Failed" not in widget.after.results.verdict.value
     layer = viewer.layers["moving aligned"]
     inside = box[:, ::-1]
-    gap = Transform(found(layer)).map(inside) - TRUTH.map(inside)
+    gap = Transform(found(layer)).to_moving(inside) - TRUTH.to_moving(inside)
     assert np.abs(gap).max() < 0.5
     assert all(store.share < 0.4 for store in stores)
 

@@ -38,6 +38,21 @@ def test_every_name_is_there_and_listed() -> None:
         assert getattr(napari_ecc_align, name) is not None
 
 
+def test_completion_offers_the_public_names_and_nothing_else() -> None:
+    offered = {name for name in dir(napari_ecc_align) if not name.startswith("_")}
+    assert offered == set(napari_ecc_align.__all__)
+
+
+@pytest.mark.parametrize(
+    "misspelt, meant", [("alig", "align"), ("Align", "align"), ("transform", "Transform")]
+)
+def test_a_misspelt_name_is_answered_with_the_nearest(misspelt: str, meant: str) -> None:
+    with pytest.raises(AttributeError, match=f"did you mean '{meant}'"):
+        getattr(napari_ecc_align, misspelt)
+    with pytest.raises(AttributeError, match=r"has no 'xyzzy'$"):
+        napari_ecc_align.xyzzy  # noqa: B018
+
+
 def test_the_stub_types_every_name_from_where_it_lives() -> None:
     stub = ast.parse((SOURCE / "__init__.pyi").read_text("utf-8"))
     typed = {

@@ -4,7 +4,7 @@ import numpy as np
 
 from napari_ecc_align._verdict.residual_pattern import ResidualPattern
 from napari_ecc_align._verdict.rules import Evidence
-from napari_ecc_align._verdict.tile_matching import TileEvidence
+from napari_ecc_align._verdict.tile_matching import Tiles
 
 SHAPE = (400, 500)
 SIDE = 40.0
@@ -48,7 +48,7 @@ def make_tiles(agreeing=16, tested=16, *, places=None, moves=None, fits=0.9, sig
         "radius": radius,
         "side": SIDE,
     }
-    return TileEvidence(**{**values, **known})
+    return Tiles(**{**values, **known})
 
 
 def make_wide(agreeing=16, tested=16, **known):

@@ -25,13 +25,13 @@ def shift(x, y):
 
 def make_result(verdict="aligned", matrix=None, tiles=None, **known):
     values = {
-        "transform": Transform(np.eye(3) if matrix is None else matrix, "translation"),
+        "transform": Transform(np.eye(3) if matrix is None else matrix, model="translation"),
         "verdict": verdict,
         "reason": "It is so.",
         "ecc": 0.9,
         "ecc_before": 0.1,
         "inverted": False,
-        "overlap": 1.0,
+        "overlap_fraction": 1.0,
         "corner_uncertainty": 0.02,
         "covariance": None,
         "iterations": 1,
@@ -40,7 +40,7 @@ def make_result(verdict="aligned", matrix=None, tiles=None, **known):
         "timings": {},
         "representation": "intensity",
         "engine": "pyramid",
-        "evidence": make_tiles() if tiles is None else tiles,
+        "tiles": make_tiles() if tiles is None else tiles,
     }
     return AlignmentResult(**{**values, **known})
 
@@ -90,7 +90,7 @@ def test_results_are_believed_by_verdict_and_then_by_share(share):
     assert VERDICTS == ("failed", "doubtful", "aligned")
     better = make_result("doubtful", tiles=make_tiles(16))
     assert trust_key(by_verdict[1]) <= trust_key(better) < trust_key(by_verdict[2])
-    assert trust_key(replace(by_verdict[0], evidence=None)) == (0, 0.0)
+    assert trust_key(replace(by_verdict[0], tiles=None)) == (0, 0.0)
 
 
 def test_an_aligned_result_that_a_doubtful_one_elsewhere_rivals_is_doubted():
@@ -113,7 +113,7 @@ def test_an_aligned_result_that_a_doubtful_one_elsewhere_rivals_is_doubted():
         # Its evidence is less, in share or in number.
         make_result("doubtful", shift(10, 0), make_tiles(13)),
         make_result("doubtful", shift(10, 0), make_tiles(8, 8)),
-        replace(make_result("doubtful", shift(10, 0)), evidence=None),
+        replace(make_result("doubtful", shift(10, 0)), tiles=None),
     ],
 )
 def test_no_other_result_makes_it_doubted(other):
@@ -137,7 +137,7 @@ def test_a_right_estimate_is_aligned_with_its_evidence(pyramids):
     result = assessed(pyramids, np.eye(3))
     assert result.verdict == "aligned"
     assert (result.iterations, result.start, result.engine) == (7, "identity", "pyramid")
-    assert result.evidence.share > 0.9
+    assert result.tiles.share > 0.9
     assert result.ecc == result.ecc_before > 0.95
     assert result.corner_uncertainty == pytest.approx(0.02)
     # Who called knows how long it took.
@@ -159,7 +159,7 @@ def test_a_right_estimate_is_aligned_with_its_evidence(pyramids):
 def test_what_is_refused_fails_and_asks_no_tiles(pyramids, matrix, model, reason):
     result = assessed(pyramids, matrix, model)
     assert (result.verdict, result.reason) == ("failed", reason)
-    assert result.evidence is None
+    assert result.tiles is None
     assert result.ecc == 0
     assert result.ecc_before > 0.95
 
@@ -172,8 +172,8 @@ def test_what_is_small_covers_little_however_well_it_lies(pyramids):
         SearchOptions("translation"),
         None,
     )
-    assert result.overlap < 0.15
-    assert result.evidence is not None
+    assert result.overlap_fraction < 0.15
+    assert result.tiles is not None
 
 
 def test_gradients_that_fit_in_the_negative_are_of_a_negative(pyramids):

@@ -59,7 +59,7 @@ def drift_of(results: Sequence[AlignmentResult], shape: Sequence[int]) -> Drift:
         if result.verdict != "failed":
             linear = result.transform.matrix[:2, :2]
             turn = np.arctan2(linear[1, 0] - linear[0, 1], linear[0, 0] + linear[1, 1])
-            row[:] = *(result.transform.map(middle) - middle), np.degrees(turn)
+            row[:] = *(result.transform.to_moving(middle) - middle), np.degrees(turn)
     aligned = np.array([result.verdict == "aligned" for result in results])
     return Drift(rows[:, 0], rows[:, 1], rows[:, 2], aligned)
 

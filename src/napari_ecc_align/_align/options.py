@@ -30,6 +30,6 @@ def checked_initial(initial: Transform | ArrayLike | None) -> NDArray[np.float64
     if isinstance(initial, Transform):
         return initial.matrix
     try:
-        return Transform(np.asarray(initial), "homography").matrix
+        return Transform(np.asarray(initial), model="homography").matrix
     except InputError as error:
         raise InputError(f"initial cannot be used: {error}") from error

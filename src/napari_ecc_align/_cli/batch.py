@@ -67,7 +67,7 @@ def _run(plan: Plan, chosen: argparse.Namespace) -> int:
                 if chosen.json:
                     said = {"event": "pair", "done": counts.done, "total": finished.total}
                     _say_line({**said, **row(finished.record), "resumed": finished.resumed})
-                if not finished.record.fine:
+                if finished.record.needs_review:
                     not_fine.append(finished.record)
         except InputError as error:
             if counts.done < len(plan.pairs):

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from .._common.atomic import move_into_place, same_file, write_atomically
 from .._common.errors import InputError
-from .._compare.binary import COLOURS, ONLY_ALIGNED, ONLY_REFERENCE
+from .._compare.binary import COLOURS, ONLY_MOVING, ONLY_REFERENCE
 from .._compare.inspection import Inspection
 from .._images.files.images import write_image
 from .._transform.files import as_document
@@ -82,9 +82,9 @@ def write_results(
     document = {**as_document(result.transform), "alignment": summary(result)}
     with TemporaryDirectory(prefix=".ecc-align-", dir=folder) as staging:
         staged = {role: Path(staging, path.name) for role, path in paths.items()}
-        write_image(staged["aligned"], inspection.aligned)
+        write_image(staged["aligned"], inspection.warped)
         write_image(staged["difference"], inspection.difference)
-        write_image(staged["binary difference"], coloured(inspection.after.map))
+        write_image(staged["binary difference"], coloured(inspection.after.labels))
         write_atomically(staged["transform"], f"{to_json(document)}\n".encode())
         if overwrite:
             paths["transform"].unlink(missing_ok=True)
@@ -94,6 +94,6 @@ def write_results(
 
 def coloured(labels: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """Return a map of differing pixels as RGB on white, shape (h, w, 3)."""
-    palette = np.array([(255, 255, 255), COLOURS[ONLY_REFERENCE], COLOURS[ONLY_ALIGNED]], np.uint8)
+    palette = np.array([(255, 255, 255), COLOURS[ONLY_REFERENCE], COLOURS[ONLY_MOVING]], np.uint8)
     picture: NDArray[np.uint8] = palette[labels]
     return picture

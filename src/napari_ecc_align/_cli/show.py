@@ -12,8 +12,8 @@ from .._compare.inspection import Inspection, before_after
 from .._verdict.result import AlignmentResult, Verdict
 
 _SUMMARY = (
-    *("verdict", "reason", "ecc", "ecc_before", "inverted", "overlap", "corner_uncertainty"),
-    *("iterations", "converged", "start", "representation", "engine"),
+    *("verdict", "reason", "ecc", "ecc_before", "inverted", "overlap_fraction"),
+    *("corner_uncertainty", "iterations", "converged", "start", "representation", "engine"),
 )
 _COUNTS = ("different", "fraction", "iou", "dice", "compared", "method")
 

@@ -11,9 +11,9 @@ from .difference import on_one_grid
 from .thresholding import Thresholding, ThresholdMethod, binarised_pair
 
 ONLY_REFERENCE = 1
-ONLY_ALIGNED = 2
+ONLY_MOVING = 2
 
-COLOURS = {ONLY_REFERENCE: (230, 97, 0), ONLY_ALIGNED: (64, 176, 228)}
+COLOURS = {ONLY_REFERENCE: (230, 97, 0), ONLY_MOVING: (64, 176, 228)}
 """RGB in which the labels of a map are shown, told apart by colour-blind eyes too."""
 
 
@@ -33,7 +33,7 @@ class Comparison:
         Dice coefficient of the two foregrounds; 1 when both are empty.
     compared : int
         Pixels compared, that is, in the overlap.
-    map : ndarray of uint8, shape (h, w)
+    labels : ndarray of uint8, shape (h, w)
         Labels: 1 where only the reference has foreground, 2 where only the other image has,
         0 where they agree and outside the overlap.
     method : str
@@ -48,24 +48,24 @@ class Comparison:
     iou: float
     dice: float
     compared: int
-    map: NDArray[np.uint8]
+    labels: NDArray[np.uint8]
     method: str
     thresholds: tuple[float | None, float | None] = (None, None)
 
     @property
     def only_reference(self) -> int:
         """Pixels that are foreground in the reference only."""
-        return int(np.count_nonzero(self.map == ONLY_REFERENCE))
+        return int(np.count_nonzero(self.labels == ONLY_REFERENCE))
 
     @property
-    def only_aligned(self) -> int:
+    def only_moving(self) -> int:
         """Pixels that are foreground in the other image only."""
-        return int(np.count_nonzero(self.map == ONLY_ALIGNED))
+        return int(np.count_nonzero(self.labels == ONLY_MOVING))
 
 
 def compare(
     reference: ArrayLike,
-    aligned: ArrayLike,
+    warped: ArrayLike,
     *,
     method: ThresholdMethod = "otsu",
     mask: ArrayLike | None = None,
@@ -81,7 +81,7 @@ def compare(
 
     Parameters
     ----------
-    reference, aligned : array_like, shape (h, w) or (h, w, 3 or 4)
+    reference, warped : array_like, shape (h, w) or (h, w, 3 or 4)
         Images on the same grid, any real dtypes. Of colour, the luminance is compared.
     method : str, default: "otsu"
         A threshold of `skimage.filters`: "otsu", "li", "yen", "isodata", "triangle", "minimum",
@@ -118,7 +118,7 @@ def compare(
     (40, 1600, 0.82)
     """
     how = Thresholding(method, threshold, window_size, k)
-    first, second, inside = on_one_grid(reference, aligned, mask)
+    first, second, inside = on_one_grid(reference, warped, mask)
     found, found_other = binarised_pair(first, second, inside, how)
     ink, other = found.above, found_other.above
     compared = int(np.count_nonzero(inside))
@@ -139,7 +139,7 @@ def compare(
         iou=agreed / union if union else 1.0,
         dice=2 * agreed / (2 * agreed + different) if union else 1.0,
         compared=compared,
-        map=labels,
+        labels=labels,
         method=method if how.threshold is None else "manual",
         thresholds=(found.threshold, found_other.threshold),
     )
@@ -155,7 +155,7 @@ def _labels(
     ink: NDArray[np.bool_], other: NDArray[np.bool_], both: NDArray[np.bool_]
 ) -> NDArray[np.uint8]:
     """Return the map of what is in one of two sets only; `both` is used up."""
-    labels = other.view(np.uint8) * np.uint8(ONLY_ALIGNED)
+    labels = other.view(np.uint8) * np.uint8(ONLY_MOVING)
     labels |= ink.view(np.uint8) * np.uint8(ONLY_REFERENCE)
     np.logical_not(both, out=both)
     labels *= both.view(np.uint8)

@@ -27,23 +27,23 @@ class Contrast:
 
 def difference(
     reference: ArrayLike,
-    aligned: ArrayLike,
+    warped: ArrayLike,
     *,
     mode: DifferenceMode = "absolute",
     mask: ArrayLike | None = None,
 ) -> NDArray[np.float32]:
     """Return what differs between two images that lie on one grid.
 
-    The aligned image's contrast is matched to the reference first: gain, offset and sign are
+    The warped image's contrast is matched to the reference first: gain, offset and sign are
     fitted over the overlap. A gray scan and a binary page of the same ink, dark on white against
     white on black, thus differ only where their ink does.
 
     Parameters
     ----------
-    reference, aligned : array_like, shape (h, w) or (h, w, 3 or 4)
+    reference, warped : array_like, shape (h, w) or (h, w, 3 or 4)
         Images on the same grid, any real dtypes. Of colour, the luminance is compared.
     mode : {"absolute", "signed"}
-        "signed" is reference minus aligned, in the reference's units; "absolute" its magnitude.
+        "signed" is reference minus warped, in the reference's units; "absolute" its magnitude.
     mask : array_like, shape (h, w), optional
         Where the two overlap; elsewhere there is no difference. NaN counts as outside.
 
@@ -72,7 +72,7 @@ def difference(
     """
     if mode not in DIFFERENCE_MODES:
         raise InputError(f"mode must be one of {', '.join(DIFFERENCE_MODES)}, not {mode!r}")
-    first, second, inside = on_one_grid(reference, aligned, mask)
+    first, second, inside = on_one_grid(reference, warped, mask)
     contrast = match_contrast(first, second, inside)
     gap = np.zeros(inside.shape, np.float32)
     for rows in strips(inside.shape):
@@ -87,9 +87,9 @@ def difference(
 
 
 def match_contrast(
-    reference: NDArray[Any], aligned: NDArray[Any], inside: NDArray[np.bool_]
+    reference: NDArray[Any], warped: NDArray[Any], inside: NDArray[np.bool_]
 ) -> Contrast:
-    """Fit ``reference = gain * aligned + offset`` by least squares over a mask.
+    """Fit ``reference = gain * warped + offset`` by least squares over a mask.
 
     The gain is zero where either image is flat or nothing is inside.
     """
@@ -97,11 +97,11 @@ def match_contrast(
     if not count:
         return Contrast(0.0, 0.0)
     x_sum = y_sum = 0.0
-    for x, y in _pairs(reference, aligned, inside):
+    for x, y in _pairs(reference, warped, inside):
         x_sum, y_sum = x_sum + float(x.sum()), y_sum + float(y.sum())
     x_mean, y_mean = x_sum / count, y_sum / count
     variance = covariance = 0.0
-    for x, y in _pairs(reference, aligned, inside):
+    for x, y in _pairs(reference, warped, inside):
         x -= x_mean
         y -= y_mean
         variance, covariance = variance + _product(x, x), covariance + _product(x, y)
@@ -115,16 +115,16 @@ def _product(a: NDArray[np.float64], b: NDArray[np.float64]) -> float:
 
 
 def _pairs(
-    reference: NDArray[Any], aligned: NDArray[Any], inside: NDArray[np.bool_]
+    reference: NDArray[Any], warped: NDArray[Any], inside: NDArray[np.bool_]
 ) -> Iterator[tuple[NDArray[np.float64], NDArray[np.float64]]]:
-    """Yield the values (aligned, reference) of the pixels inside, some rows at a time."""
+    """Yield the values (warped, reference) of the pixels inside, some rows at a time."""
     for rows in strips(inside.shape):
         chosen = inside[rows]
-        yield aligned[rows][chosen].astype(np.float64), reference[rows][chosen].astype(np.float64)
+        yield warped[rows][chosen].astype(np.float64), reference[rows][chosen].astype(np.float64)
 
 
 def on_one_grid(
-    reference: ArrayLike, aligned: ArrayLike, mask: ArrayLike | None
+    reference: ArrayLike, warped: ArrayLike, mask: ArrayLike | None
 ) -> tuple[NDArray[Any], NDArray[Any], NDArray[np.bool_]]:
     """Return two images as gray planes of one shape, and where both hold data.
 
@@ -135,10 +135,10 @@ def on_one_grid(
     InputError
         If the images do not have one height and width, or the mask does not have them too.
     """
-    first, second = as_array(reference, "reference"), as_array(aligned, "aligned")
+    first, second = as_array(reference, "reference"), as_array(warped, "warped")
     if first.shape[:2] != second.shape[:2]:
         raise InputError(
-            f"aligned must lie on the reference's grid: it is {second.shape[:2]}, "
+            f"warped must lie on the reference's grid: it is {second.shape[:2]}, "
             f"the reference {first.shape[:2]}; warp it first"
         )
     if not first.size:

@@ -26,9 +26,9 @@ class Inspection:
 
     Attributes
     ----------
-    aligned : ndarray
+    warped : ndarray
         The moving image on the reference's grid, in its own dtype.
-    overlap : ndarray of bool, shape (h, w)
+    valid : ndarray of bool, shape (h, w)
         Where both images hold data.
     difference : ndarray of float32, shape (h, w)
         What differs once contrast is matched; 0 outside the overlap.
@@ -40,8 +40,8 @@ class Inspection:
         How far the alignment moves the corners of the reference, RMS in pixels.
     """
 
-    aligned: NDArray[Any]
-    overlap: NDArray[np.bool_]
+    warped: NDArray[Any]
+    valid: NDArray[np.bool_]
     difference: NDArray[np.float32]
     before: Comparison
     after: Comparison
@@ -102,7 +102,7 @@ def inspect_alignment(
     >>> from skimage import data
     >>> from napari_ecc_align import Transform, inspect_alignment
     >>> camera = data.camera()
-    >>> known = Transform([[1, 0, -5], [0, 1, 3], [0, 0, 1]], "translation")
+    >>> known = Transform([[1, 0, -5], [0, 1, 3], [0, 0, 1]], model="translation")
     >>> seen = inspect_alignment(camera[100:300, 100:350], camera[97:297, 105:355], known)
     >>> seen.before.different > 1000, seen.after.different
     (True, 0)
@@ -166,10 +166,10 @@ def inspection_steps(
     # What was resampled without the alignment is as large as the images, and not kept.
     before, mean_before = (yield from seen(Transform.identity(), "before"))[:2]
     yield "difference before"
-    after, mean, gap, inside, aligned = yield from seen(transform, "after")
+    after, mean, gap, inside, warped = yield from seen(transform, "after")
     return Inspection(
-        aligned=aligned,
-        overlap=inside,
+        warped=warped,
+        valid=inside,
         difference=gap,
         mean_difference_before=mean_before,
         mean_difference=mean,

@@ -108,7 +108,7 @@ class Binary:
 
 def binarised_pair(
     reference: NDArray[Any],
-    aligned: NDArray[Any],
+    warped: NDArray[Any],
     inside: NDArray[np.bool_],
     how: Thresholding,
 ) -> tuple[Binary, Binary]:
@@ -116,11 +116,11 @@ def binarised_pair(
     if isinstance(how.threshold, tuple):
         first, second = (
             Binary((image > value) & inside, value)
-            for image, value in zip((reference, aligned), how.threshold, strict=True)
+            for image, value in zip((reference, warped), how.threshold, strict=True)
         )
         return first, second
     first = binarise(reference, inside, how, "reference")
-    return first, binarise(aligned, inside, how, "aligned")
+    return first, binarise(warped, inside, how, "warped")
 
 
 def binarise(

@@ -7,7 +7,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from .._common.errors import InputError
 from .._images.pixels import to_gray
-from .binary import COLOURS, ONLY_ALIGNED, ONLY_REFERENCE
+from .binary import COLOURS, ONLY_MOVING, ONLY_REFERENCE
 from .difference import match_contrast, on_one_grid
 
 _PERCENTILES = (0.5, 99.5)
@@ -16,7 +16,7 @@ _MOST_SQUARES = 1000
 
 
 def overlay(
-    reference: ArrayLike, aligned: ArrayLike, *, mask: ArrayLike | None = None
+    reference: ArrayLike, warped: ArrayLike, *, mask: ArrayLike | None = None
 ) -> NDArray[np.uint8]:
     """Lay two images on one grid over each other in two colours.
 
@@ -26,7 +26,7 @@ def overlay(
 
     Parameters
     ----------
-    reference, aligned : array_like, shape (h, w) or (h, w, 3 or 4)
+    reference, warped : array_like, shape (h, w) or (h, w, 3 or 4)
         Images on the same grid, any real dtypes. Of colour, the luminance is shown.
     mask : array_like, shape (h, w), optional
         Where the two overlap; elsewhere only the reference is drawn.
@@ -49,8 +49,8 @@ def overlay(
     >>> picture.shape, picture.dtype
     ((512, 512, 3), dtype('uint8'))
     """
-    first, second, inside = _matched(reference, aligned, mask)
-    hues = [np.array(COLOURS[label], np.float32) for label in (ONLY_REFERENCE, ONLY_ALIGNED)]
+    first, second, inside = _matched(reference, warped, mask)
+    hues = [np.array(COLOURS[label], np.float32) for label in (ONLY_REFERENCE, ONLY_MOVING)]
     # Half of the other colour is taken away, so that equal parts of both make gray.
     both = sum(hues)
     parts = [255 * hue / both for hue in hues]
@@ -64,7 +64,7 @@ def overlay(
 
 def checkerboard(
     reference: ArrayLike,
-    aligned: ArrayLike,
+    warped: ArrayLike,
     *,
     squares: int = 8,
     mask: ArrayLike | None = None,
@@ -76,7 +76,7 @@ def checkerboard(
 
     Parameters
     ----------
-    reference, aligned : array_like, shape (h, w) or (h, w, 3 or 4)
+    reference, warped : array_like, shape (h, w) or (h, w, 3 or 4)
         Images on the same grid, any real dtypes. Of colour, the luminance is shown.
     squares : int, default: 8
         Number of squares along the longer side.
@@ -106,7 +106,7 @@ def checkerboard(
         raise InputError(f"squares must be a whole number, not {squares!r}")
     if not 2 <= squares <= _MOST_SQUARES:
         raise InputError(f"squares must be from 2 to {_MOST_SQUARES}, not {squares}")
-    first, second, inside = _matched(reference, aligned, mask)
+    first, second, inside = _matched(reference, warped, mask)
     side = max(1.0, max(first.shape) / squares)
     row, column = (np.arange(length) // side for length in first.shape)
     other = (row[:, np.newaxis] + column) % 2 == 1
@@ -114,10 +114,10 @@ def checkerboard(
 
 
 def _matched(
-    reference: ArrayLike, aligned: ArrayLike, mask: ArrayLike | None
+    reference: ArrayLike, warped: ArrayLike, mask: ArrayLike | None
 ) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.bool_]]:
     """Return both images between 0 and 1 in the reference's contrast, and where they overlap."""
-    first, second, inside = on_one_grid(reference, aligned, mask)
+    first, second, inside = on_one_grid(reference, warped, mask)
     first, second = to_gray(first), to_gray(second)
     contrast = match_contrast(first, second, inside)
     low, high = _range(first)

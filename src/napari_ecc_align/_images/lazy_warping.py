@@ -132,7 +132,7 @@ def _warping(levels: tuple[Any, ...], interpolation: Interpolation, fill: Fill) 
     values = border.tolist() if len(border) > 1 else float(border[0])
 
     def warped(source: Any, matrix: Matrix, shape: tuple[int, int]) -> NDArray[Any]:
-        transform = Transform(matrix, "homography")
+        transform = Transform(matrix, model="homography")
         return warp(
             source, transform, output_shape=shape, interpolation=interpolation, fill=values
         )

@@ -77,7 +77,7 @@ def warp(
     >>> import numpy as np
     >>> from napari_ecc_align import Transform, warp
     >>> moving = np.arange(12).reshape(3, 4)
-    >>> right = Transform([[1, 0, 1], [0, 1, 0], [0, 0, 1]], "translation")
+    >>> right = Transform([[1, 0, 1], [0, 1, 0], [0, 0, 1]], model="translation")
     >>> warp(moving, right, output_shape=(3, 4), fill=-1)
     array([[ 1,  2,  3, -1],
            [ 5,  6,  7, -1],

@@ -52,7 +52,7 @@ def save_transforms(
     --------
     >>> from tempfile import TemporaryDirectory
     >>> from napari_ecc_align import Transform, load_transforms, save_transforms
-    >>> drift = [Transform([[1, 0, 0.5 * n], [0, 1, 0]], "translation") for n in range(3)]
+    >>> drift = [Transform([[1, 0, 0.5 * n], [0, 1, 0]], model="translation") for n in range(3)]
     >>> with TemporaryDirectory() as folder:
     ...     save_transforms(drift, f"{folder}/film.json", verdicts=["aligned"] * 3)
     ...     [each.matrix[0, 2].item() for each in load_transforms(f"{folder}/film.json")]
@@ -99,7 +99,7 @@ def load_transforms(path: str | Path) -> list[Transform]:
     ...     [each.model for each in load_transforms(f"{folder}/one.tfm")]
     ['translation']
     """
-    return [Transform(matrix, model) for matrix, model in read_matrices(path)]
+    return [Transform(matrix, model=model) for matrix, model in read_matrices(path)]
 
 
 def as_document(transform: Transform) -> dict[str, Any]:

@@ -76,7 +76,7 @@ def transform_from_points(
     --------
     >>> from napari_ecc_align import transform_from_points
     >>> found = transform_from_points([(0, 0), (10, 0)], [(5, 7), (25, 7)])
-    >>> found.model, found.map((0, 10)).round(9).tolist()
+    >>> found.model, found.to_moving((0, 10)).round(9).tolist()
     ('similarity', [5.0, 27.0])
     """
     first = _checked(reference_points, "reference_points")
@@ -94,7 +94,7 @@ def transform_from_points(
         )
     _check_spread(first, chosen, "reference")
     _check_spread(second, chosen, "moving")
-    return Transform(_estimate(first, second, chosen), chosen)
+    return Transform(_estimate(first, second, chosen), model=chosen)
 
 
 def _suggested(pairs: int) -> MotionModel:

@@ -50,9 +50,9 @@ class Transform:
     Transforms are composed with ``@``; the right one comes first.
 
     >>> from napari_ecc_align import Transform
-    >>> shift = Transform([[1, 0, 10], [0, 1, 0]], "translation")
-    >>> double = Transform([[2, 0, 0], [0, 2, 0]], "similarity")
-    >>> (double @ shift).map((1, 1)).tolist(), (double @ shift).model
+    >>> shift = Transform([[1, 0, 10], [0, 1, 0]], model="translation")
+    >>> double = Transform([[2, 0, 0], [0, 2, 0]], model="similarity")
+    >>> (double @ shift).to_moving((1, 1)).tolist(), (double @ shift).model
     ([22.0, 2.0], 'similarity')
     """
 
@@ -73,30 +73,32 @@ class Transform:
         Examples
         --------
         >>> from napari_ecc_align import Transform
-        >>> Transform.identity("translation").map((3, 4)).tolist()
+        >>> Transform.identity("translation").to_moving((3, 4)).tolist()
         [3.0, 4.0]
         """
         return cls(np.eye(3), model)
 
+    @property
     def inverse(self) -> Transform:
-        """Return the transform from moving pixels back to reference pixels.
+        """The transform from moving pixels back to reference pixels.
 
         Examples
         --------
         >>> from napari_ecc_align import Transform
-        >>> Transform([[1, 0, 2], [0, 1, 3]], "translation").inverse().map((2, 3)).tolist()
+        >>> shift = Transform([[1, 0, 2], [0, 1, 3]], model="translation")
+        >>> shift.inverse.to_moving((2, 3)).tolist()
         [0.0, 0.0]
         """
-        return Transform(inverse_of(self.matrix), self.model)
+        return Transform(inverse_of(self.matrix), model=self.model)
 
     def __matmul__(self, other: Transform) -> Transform:
-        """Compose: ``(a @ b).map(p)`` is ``a.map(b.map(p))``; the wider motion model is kept."""
+        """Compose: ``(a @ b)(p)`` is ``a(b(p))``; the wider motion model is kept."""
         if not isinstance(other, Transform):
             return NotImplemented
         wider = max(self.model, other.model, key=MOTION_MODELS.index)
-        return Transform(self.matrix @ other.matrix, wider)
+        return Transform(self.matrix @ other.matrix, model=wider)
 
-    def map(self, points: ArrayLike) -> NDArray[np.float64]:
+    def to_moving(self, points: ArrayLike) -> NDArray[np.float64]:
         """Map reference points to the moving image.
 
         Parameters
@@ -117,7 +119,7 @@ class Transform:
         Examples
         --------
         >>> from napari_ecc_align import Transform
-        >>> Transform([[2, 0, 10], [0, 2, 20]], "similarity").map([(0, 0), (5, 1)])
+        >>> Transform([[2, 0, 10], [0, 2, 20]], model="similarity").to_moving([(0, 0), (5, 1)])
         array([[10., 20.],
                [20., 22.]])
         """
@@ -150,7 +152,7 @@ class Transform:
         >>> from tempfile import TemporaryDirectory
         >>> from napari_ecc_align import Transform
         >>> with TemporaryDirectory() as folder:
-        ...     Transform([[1, 0, 2], [0, 1, 3]], "translation").save(f"{folder}/shift.tfm")
+        ...     Transform([[1, 0, 2], [0, 1, 3]], model="translation").save(f"{folder}/shift.tfm")
         ...     print(Path(folder, "shift.tfm").read_text())
         #Insight Transform File V1.0
         #Transform 0
@@ -195,7 +197,7 @@ class Transform:
         'translation'
         """
         ((matrix, model),) = read_matrices(path, stack=False)
-        return Transform(matrix, model)
+        return Transform(matrix, model=model)
 
 
 def map_points(matrix: NDArray[np.float64], points: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -253,7 +255,7 @@ def scaled(matrix: NDArray[np.float64], factor: float) -> NDArray[np.float64]:
 def transform_of(matrix: ArrayLike) -> Transform:
     """Return a matrix as a transform of the narrowest model that it belongs to."""
     checked = checked_matrix(matrix)
-    return Transform(checked, narrowest_model(checked))
+    return Transform(checked, model=narrowest_model(checked))
 
 
 def as_transform(
@@ -267,12 +269,12 @@ def as_transform(
     narrowest model that contains it.
     """
     with suppress(InputError):
-        return Transform(matrix, model)
+        return Transform(matrix, model=model)
     if initial is None:
         return None
     with suppress(InputError):
-        Transform(np.linalg.inv(initial) @ matrix, model)
+        Transform(np.linalg.inv(initial) @ matrix, model=model)
         for wider in MOTION_MODELS[MOTION_MODELS.index(model) + 1 :]:
             with suppress(InputError):
-                return Transform(matrix, wider)
+                return Transform(matrix, model=wider)
     return None

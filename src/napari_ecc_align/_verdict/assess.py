@@ -19,7 +19,7 @@ from .residual_pattern import residual_pattern
 from .result import VERDICTS, AlignmentResult
 from .rules import Evidence, Judgement, judge, why_implausible, why_too_little
 from .sampling import overlap_share, sampled_ecc
-from .tile_matching import FIRST_TILES, NO_RIVAL, TileEvidence, is_clear, tile_evidence
+from .tile_matching import FIRST_TILES, NO_RIVAL, Tiles, is_clear, tile_evidence
 
 # Tiles of a level of at most so many pixels see far: of about 550 px on a side, where the largest
 # tiles are a twelfth of it. Of a side of at least 140 px, where tiles of 17 px are still many.
@@ -49,7 +49,7 @@ class _Finding:
     inverted: bool
     ecc: float
     ecc_before: float
-    fine: TileEvidence | None = None
+    fine: Tiles | None = None
     contradiction: float = 0.0
 
 
@@ -80,7 +80,7 @@ def assess(
         ecc=sign * found.ecc,
         ecc_before=sign * found.ecc_before,
         inverted=found.inverted,
-        overlap=overlap,
+        overlap_fraction=overlap,
         corner_uncertainty=float(np.hypot(estimate.corner_uncertainty, found.contradiction)),
         covariance=estimate.covariance,
         iterations=estimate.iterations,
@@ -89,7 +89,7 @@ def assess(
         timings=estimate.timings,
         representation=estimate.representation,
         engine=options.engine,
-        evidence=found.fine,
+        tiles=found.fine,
     )
 
 
@@ -127,7 +127,7 @@ def _gathered(
     model: MotionModel,
     ecc: float,
     inverted: bool,
-    fine: TileEvidence,
+    fine: Tiles,
 ) -> Evidence:
     """Add to the tiles at full resolution what else the verdict needs."""
     shape = pyramids.reference[0].shape
@@ -170,8 +170,8 @@ def _with_model_checked(
 
 
 def _wide_tiles(
-    pyramids: Pyramids, estimate: Estimate, inverted: bool, fine: TileEvidence, rival: float
-) -> TileEvidence:
+    pyramids: Pyramids, estimate: Estimate, inverted: bool, fine: Tiles, rival: float
+) -> Tiles:
     """Ask tiles that see far, if those at full resolution and the whole leave a doubt."""
     if max(rival, fine.rival) < NO_RIVAL and is_clear(fine, max(FIRST_TILES, fine.tested), 0):
         return fine
@@ -182,7 +182,7 @@ def _wide_tiles(
 
 def _matched(
     pyramids: Pyramids, estimate: Estimate, index: int, inverted: bool, *, far: bool
-) -> TileEvidence:
+) -> Tiles:
     return tile_evidence(
         pyramids.reference, pyramids.moving, index, estimate.matrix, inverted=inverted, far=far
     )
@@ -198,7 +198,7 @@ def _wide_level(pyramids: Pyramids) -> int:
 
 def trust_key(result: AlignmentResult) -> tuple[int, float]:
     """Return a key that sorts results by how much they are to be trusted."""
-    share = result.evidence.share if result.evidence else 0.0
+    share = result.tiles.share if result.tiles else 0.0
     return VERDICTS.index(result.verdict), share
 
 
@@ -228,7 +228,7 @@ def doubt_rivalled(
 
 def _rivals(other: AlignmentResult, result: AlignmentResult, shape: tuple[int, int]) -> bool:
     """Tell whether another result, though doubtful, lies elsewhere with like evidence."""
-    theirs, own = other.evidence, result.evidence
+    theirs, own = other.tiles, result.tiles
     if other.verdict != "doubtful" or theirs is None or own is None:
         return False
     like = min(theirs.share / own.share, theirs.agreeing / own.agreeing)

@@ -12,7 +12,7 @@ from .._ecc.refine import Refiner
 from .._images.pyramid.pair import Pyramids
 from .._transform.transform import corner_error, map_points
 from .residual_pattern import CLEAR_SIGMAS
-from .tile_matching import TileEvidence
+from .tile_matching import Tiles
 
 # It starts at what was found for a smaller model, and is not to be more exact than is asked.
 _ITERATIONS = 8
@@ -24,7 +24,7 @@ _OUTLIER = 4.0
 
 
 def homography_shift(
-    pyramids: Pyramids, estimate: Estimate, evidence: TileEvidence
+    pyramids: Pyramids, estimate: Estimate, evidence: Tiles
 ) -> tuple[float, float] | None:
     """Return how far an estimate moves the corners when it may become a homography.
 
@@ -37,7 +37,7 @@ def homography_shift(
         Of both images.
     estimate : Estimate
         Of any smaller motion model.
-    evidence : TileEvidence
+    evidence : Tiles
         Of the estimate, at full resolution.
 
     Returns
@@ -65,7 +65,7 @@ def homography_shift(
     return shift, found.uncertainty
 
 
-def _brings_nearer(evidence: TileEvidence, motion: NDArray[np.float64]) -> bool:
+def _brings_nearer(evidence: Tiles, motion: NDArray[np.float64]) -> bool:
     """Tell whether a motion of the reference moves tiles towards where they fit best."""
     used = evidence.agree & np.isfinite(evidence.uncertainties)
     places, moves = evidence.displacements[used, :2], evidence.displacements[used, 2:]

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from .._common.opencv import cv2
 from .._common.quantiles import middle
 from .._transform.transform import corners
-from .tile_matching import TileEvidence
+from .tile_matching import Tiles
 
 Array = NDArray[np.float64]
 
@@ -95,12 +95,12 @@ class ResidualPattern:
         return f"The model explains the images to {max(self.scatter, 0.01):.2f} px."
 
 
-def residual_pattern(evidence: TileEvidence, shape: tuple[int, int]) -> ResidualPattern:
+def residual_pattern(evidence: Tiles, shape: tuple[int, int]) -> ResidualPattern:
     """Look for a pattern in the displacements of the tiles.
 
     Parameters
     ----------
-    evidence : TileEvidence
+    evidence : Tiles
         Of an alignment, best at full resolution.
     shape : tuple of int
         Height and width of the reference.

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from .._ecc.estimate import Representation
 from .._transform.transform import Transform
-from .tile_matching import TileEvidence
+from .tile_matching import Tiles
 
 Verdict = Literal["aligned", "doubtful", "failed"]
 VERDICTS: tuple[Verdict, ...] = ("failed", "doubtful", "aligned")
@@ -38,7 +38,7 @@ class AlignmentResult:
     inverted : bool
         The moving image is a negative of the reference, as dark ink on white is of white ink on
         black.
-    overlap : float
+    overlap_fraction : float
         Share of the reference's valid pixels that valid moving pixels cover.
     corner_uncertainty : float
         One sigma of the error, in pixels: RMS over the reference's four corners, with what the
@@ -68,7 +68,7 @@ class AlignmentResult:
         How long everything took, as `align` measures it; 0 where nobody did.
     cancelled : bool
         The caller cancelled; the verdict is then "failed".
-    evidence : TileEvidence or None
+    tiles : Tiles or None
         What small tiles say of the alignment, each on its own: its `displacements` are how far
         from where the transform puts them they fit best in the moving image laid on the
         reference, its `uncertainties` one sigma of that.
@@ -80,7 +80,7 @@ class AlignmentResult:
     ecc: float = 0.0
     ecc_before: float = 0.0
     inverted: bool = False
-    overlap: float = 0.0
+    overlap_fraction: float = 0.0
     corner_uncertainty: float = float("inf")
     covariance: NDArray[np.float64] | None = None
     iterations: int = 0
@@ -91,4 +91,4 @@ class AlignmentResult:
     engine: str = "pyramid"
     seconds: float = 0.0
     cancelled: bool = False
-    evidence: TileEvidence | None = None
+    tiles: Tiles | None = None

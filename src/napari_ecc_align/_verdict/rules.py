@@ -13,7 +13,7 @@ from .._transform.matrices import MotionModel
 from .._transform.plausible import distortions
 from .residual_pattern import ResidualPattern, part_of
 from .result import Verdict
-from .tile_matching import TileEvidence
+from .tile_matching import Tiles
 
 # "Tuned" below: chosen by hand until, of the hostile pairs of tests/benchmarks/trust.py, none was
 # wrong and called aligned, and of the known ones nearly all that are right were.
@@ -78,9 +78,9 @@ class Evidence:
         The motion model.
     shape : tuple of int
         Height and width of the reference.
-    fine : TileEvidence
+    fine : Tiles
         Tiles at full resolution: is it exact?
-    wide : TileEvidence
+    wide : Tiles
         Tiles that see farther: is it the right place at all? `fine` itself where none were asked.
     pattern : ResidualPattern
         The pattern in the displacements of the fine tiles.
@@ -94,8 +94,8 @@ class Evidence:
     corner_uncertainty: float
     model: MotionModel
     shape: tuple[int, int]
-    fine: TileEvidence
-    wide: TileEvidence
+    fine: Tiles
+    wide: Tiles
     pattern: ResidualPattern
     displaced_wide: int
     rival: float
@@ -171,7 +171,7 @@ def judge(evidence: Evidence) -> Judgement:
     return Judgement("aligned", " ".join([counted, *differing, evidence.pattern.sentence]))
 
 
-def p_value(tiles: TileEvidence) -> float:
+def p_value(tiles: Tiles) -> float:
     """Return how likely it is that as many tiles agree by chance: a binomial tail."""
     tested = round(tiles.independent)
     agreeing = int(tested * tiles.share + 1e-9)
@@ -182,14 +182,14 @@ def p_value(tiles: TileEvidence) -> float:
     )
 
 
-def _joint_p_value(fine: TileEvidence, wide: TileEvidence) -> float:
+def _joint_p_value(fine: Tiles, wide: Tiles) -> float:
     if wide.radius == fine.radius:
         # The same pixels; those that were looked for farther say more.
         return p_value(wide)
     return max(p_value(fine), p_value(wide))
 
 
-def _fits_roughly(fine: TileEvidence, wide: TileEvidence) -> bool:
+def _fits_roughly(fine: Tiles, wide: Tiles) -> bool:
     """Tell whether tiles of a coarser level agree, as those of tissue that has stretched do."""
     return (
         wide.radius > fine.radius
@@ -199,7 +199,7 @@ def _fits_roughly(fine: TileEvidence, wide: TileEvidence) -> bool:
     )
 
 
-def _is_inconclusive(fine: TileEvidence, wide: TileEvidence) -> bool:
+def _is_inconclusive(fine: Tiles, wide: Tiles) -> bool:
     """Tell whether even unanimous tiles could not have convinced, and most do agree."""
     if fine.tested < LEAST_AGREEING:
         return True
@@ -207,7 +207,7 @@ def _is_inconclusive(fine: TileEvidence, wide: TileEvidence) -> bool:
     return unanimous > SIGNIFICANT and fine.share > CLEAR_SHARE
 
 
-def _why_failed(fine: TileEvidence, wide: TileEvidence, ecc: float) -> str | None:
+def _why_failed(fine: Tiles, wide: Tiles, ecc: float) -> str | None:
     if fine.tested < LEAST_AGREEING:
         return "There is too little detail in the overlap to tell."
     if (
@@ -222,16 +222,16 @@ def _why_failed(fine: TileEvidence, wide: TileEvidence, ecc: float) -> str | Non
     return None
 
 
-def _counted(tiles: TileEvidence) -> str:
+def _counted(tiles: Tiles) -> str:
     return f"{tiles.agreeing} of {tiles.tested} tiles fit best where they lie"
 
 
-def _agreed_correlation(tiles: TileEvidence) -> float:
+def _agreed_correlation(tiles: Tiles) -> float:
     """Return the typical correlation of the tiles that agree."""
     return middle(tiles.fits[tiles.agree]) if tiles.agreeing else 0.0
 
 
-def _why_ambiguous(fine: TileEvidence, wide: TileEvidence, rival: float) -> str | None:
+def _why_ambiguous(fine: Tiles, wide: Tiles, rival: float) -> str | None:
     for tiles in (wide, fine):
         distance = float(np.hypot(*tiles.offset))
         if distance > FAR_SHARE * tiles.reach and tiles.share < MAJORITY:
@@ -268,7 +268,7 @@ def _why_inexact(
     return None
 
 
-def _why_sparse(fine: TileEvidence, wide: TileEvidence, pattern: ResidualPattern) -> str | None:
+def _why_sparse(fine: Tiles, wide: Tiles, pattern: ResidualPattern) -> str | None:
     counted = _counted(fine)
     if pattern.displaced > LARGEST_DISPLACED * fine.agreeing:
         return f"Only {counted}. {pattern.sentence}"
@@ -281,7 +281,7 @@ def _why_sparse(fine: TileEvidence, wide: TileEvidence, pattern: ResidualPattern
     return None
 
 
-def _why_moved_in_part(wide: TileEvidence, displaced: int) -> str | None:
+def _why_moved_in_part(wide: Tiles, displaced: int) -> str | None:
     if displaced > LARGEST_DISPLACED * wide.agreeing:
         return (
             f"A part of the images moved otherwise than the rest: {displaced} tiles of "
@@ -290,7 +290,7 @@ def _why_moved_in_part(wide: TileEvidence, displaced: int) -> str | None:
     return None
 
 
-def _where_different(fine: TileEvidence, shape: tuple[int, int]) -> list[str]:
+def _where_different(fine: Tiles, shape: tuple[int, int]) -> list[str]:
     """Say which part of the images differs, if much of them does."""
     different = ~fine.agree
     if fine.share > CLEAR_SHARE or different.sum() < LEAST_AGREEING:

@@ -53,7 +53,7 @@ _SQUARE = np.ones((3, 3), np.uint8)
 
 
 @dataclass(frozen=True, eq=False)
-class TileEvidence:
+class Tiles:
     """What the tiles of one level say.
 
     Attributes
@@ -123,7 +123,7 @@ def tile_evidence(
     *,
     inverted: bool,
     far: bool = False,
-) -> TileEvidence:
+) -> Tiles:
     """Match small tiles of the reference in the moving image around where a matrix puts them.
 
     Only the pixels below the tiles are read.
@@ -171,7 +171,7 @@ def tile_evidence(
     return said
 
 
-def is_clear(said: TileEvidence, asked: int, index: int) -> bool:
+def is_clear(said: Tiles, asked: int, index: int) -> bool:
     """Tell whether the tiles asked so far leave no need to ask more."""
     if asked == _FEWEST_TILES and (said.agreeing < asked or said.rival > NO_RIVAL):
         return False
@@ -248,14 +248,14 @@ def _weighed(
     reach: int,
     index: int,
     apart: int,
-) -> TileEvidence:
+) -> Tiles:
     factor = 2**index
     width = 2 * reach + 1
     joint = surfaces.mean(axis=0) if len(surfaces) else np.zeros((width, width), np.float32)
     # One more surface: all tiles together.
     tops = _Peaks.of(np.concatenate([surfaces, joint[None]]))
     found, best = tops.places[:-1] - reach, tops.places[-1]
-    return TileEvidence(
+    return Tiles(
         tested=len(surfaces),
         independent=_independent(centres, apart) if apart < side else float(len(surfaces)),
         agreeing=int((np.hypot(*found.T) <= AGREEMENT_RADIUS).sum()),

@@ -101,7 +101,7 @@ class Record:
         What was done. "passed through": aligned already, the files were copied as they are.
     reason : str
         Why, in a sentence.
-    passing : bool
+    temporary : bool
         The pair failed for a reason that may pass, such as a full disk: it is tried again.
     transform : Transform or None
         Reference pixels to moving pixels; None of a pair that failed.
@@ -124,7 +124,7 @@ class Record:
     name: str
     outcome: PairOutcome
     reason: str
-    passing: bool = False
+    temporary: bool = False
     transform: Transform | None = None
     inputs: tuple[InputFile, ...] = ()
     outputs: tuple[OutputFile, ...] = ()
@@ -135,9 +135,9 @@ class Record:
     thumbnail: str = ""
 
     @property
-    def fine(self) -> bool:
-        """Whether nobody needs to look at the pair."""
-        return self.outcome in ("aligned", "passed through")
+    def needs_review(self) -> bool:
+        """Whether somebody had better look at the pair."""
+        return self.outcome not in ("aligned", "passed through")
 
     def as_document(self) -> dict[str, Any]:
         """Return the record as plain values; with a transform, also a transform document."""
@@ -212,7 +212,7 @@ def is_current(record: Record | None, pair: PairFiles, settings: BatchSettings, 
     inputs, unchanged since, and its outputs are there. What a person has decided stays decided
     while the inputs are the same.
     """
-    if record is None or record.passing:
+    if record is None or record.temporary:
         return False
     if record.review is None and record.settings != settings.as_document():
         return False
@@ -238,7 +238,8 @@ def _from_document(document: Any) -> Record:
         name=str(document["name"]),
         outcome=cast("PairOutcome", document["outcome"]),
         reason=str(document["reason"]),
-        passing=bool(document["passing"]),
+        # Files of before call it "passing".
+        temporary=bool(document.get("temporary", document.get("passing"))),
         transform=None if document["format"] == FORMAT else from_document(document),
         inputs=tuple(InputFile(**file) for file in document["inputs"]),
         outputs=tuple(OutputFile(**file) for file in document["outputs"]),

@@ -22,7 +22,14 @@ _MOST_THUMBNAILS = 3000
 _WORST_FIRST = ("doubtful", "failed", "aligned", "passed through")
 _COUNTED = ("differing", "fraction", "iou", "dice")
 _COMPARED = tuple(f"{what}_{when}" for what in _COUNTED for when in ("before", "after"))
-_ESTIMATED = ("corner_shift", "corner_uncertainty", "ecc_before", "ecc", "overlap", "inverted")
+_ESTIMATED = (
+    "corner_shift",
+    "corner_uncertainty",
+    "ecc_before",
+    "ecc",
+    "overlap_fraction",
+    "inverted",
+)
 _SEARCHED = ("converged", "iterations", "start", "representation")
 _SIZES = ("width", "height", "moving_width", "moving_height")
 _NUMBERS = ("verdict", *_COMPARED, *_ESTIMATED, *_SEARCHED, *_SIZES)

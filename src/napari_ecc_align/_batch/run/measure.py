@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..._common.errors import InputError
-from ..._compare.binary import COLOURS, ONLY_ALIGNED, ONLY_REFERENCE, Comparison, compare
+from ..._compare.binary import COLOURS, ONLY_MOVING, ONLY_REFERENCE, Comparison, compare
 from ..._images.coverage import overlap
 from ..._transform.transform import Transform, corner_error
 from ..._verdict.result import AlignmentResult
@@ -21,7 +21,7 @@ THUMBNAIL_SIDE = 200
 _QUALITY = 60
 _GAP = 4
 _OF_RESULT = (
-    *("verdict", "corner_uncertainty", "ecc_before", "ecc", "overlap", "inverted"),
+    *("verdict", "corner_uncertainty", "ecc_before", "ecc", "overlap_fraction", "inverted"),
     *("converged", "iterations", "start", "representation"),
 )
 # A displaced stroke covers little of a thumbnail's pixel, and must be seen all the same.
@@ -47,7 +47,7 @@ class Differences:
     def of(cls, found: Comparison) -> Self:
         """Keep of a comparison what the record needs."""
         values = found.different, found.fraction, found.iou, found.dice
-        return cls(values, _small(found.map))
+        return cls(values, _small(found.labels))
 
     def numbers(self, when: str) -> dict[str, Number]:
         """Return what was counted, under names that end in `when`."""
@@ -137,7 +137,7 @@ def _small(labels: NDArray[np.uint8]) -> NDArray[np.uint8]:
     width, height = (max(1, side // step) for side in labels.shape[::-1])
     labels = labels[: height * step, : width * step]
     picture = np.full((height, width, 3), 255, np.float32)
-    for label in (ONLY_REFERENCE, ONLY_ALIGNED):
+    for label in (ONLY_REFERENCE, ONLY_MOVING):
         cover = cv2.inRange(labels, np.array([label]), np.array([label]))
         for factor in (2, 2, step // 4) if step % 4 == 0 else (step,):
             size = cover.shape[1] // factor, cover.shape[0] // factor

@@ -101,7 +101,7 @@ def record_failure(job: PairJob, reason: str, began: float | None = None) -> Rec
         name=job.pair.name,
         outcome="failed",
         reason=" ".join(reason.split()),
-        passing=True,
+        temporary=True,
         settings=job.settings.as_document(),
     )
     record = _timed(record, time.perf_counter() if began is None else began)

@@ -105,7 +105,7 @@ def correct(
     ...     image = data.camera()[top : top + 200, 100:350]
     ...     write_image(f"{folder}/p1.png", image, overwrite=True)
     >>> plan = make_plan("ideal", "scan", out="aligned")
-    >>> by_hand = Transform([[1, 0, 0], [0, 1, 3], [0, 0, 1]], "translation")
+    >>> by_hand = Transform([[1, 0, 0], [0, 1, 3], [0, 0, 1]], model="translation")
     >>> correct(plan, "p1.png", by_hand).review.decision
     'corrected'
     """

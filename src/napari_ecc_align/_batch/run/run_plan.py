@@ -149,7 +149,7 @@ def run_plan(
                 with closing(work(executor, jobs, cancel=cancel)) as results:
                     for job, result in filter(None, results):
                         record = _record(job, result)
-                        if record.passing:
+                        if record.temporary:
                             unrecorded.append(record)
                         counts = counts.plus(record.outcome)
                         yield Finished(job.pair, record, counts, total, resumed=False)

@@ -67,10 +67,10 @@ def _as_affine(transform: Transform, shape: tuple[int, int]) -> Transform:
     if transform.model != "homography":
         return transform
     middle = np.array([(shape[1] - 1) / 2, (shape[0] - 1) / 2])
-    place = transform.map(middle)
+    place = transform.to_moving(middle)
     matrix = transform.matrix
     weight = matrix[2, :2] @ middle + 1
     affine = np.eye(3)
     affine[:2, :2] = (matrix[:2, :2] - np.outer(place, matrix[2, :2])) / weight
     affine[:2, 2] = place - affine[:2, :2] @ middle
-    return Transform(affine, "affine")
+    return Transform(affine, model="affine")

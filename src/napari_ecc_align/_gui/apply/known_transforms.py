@@ -81,7 +81,7 @@ def _from_note(note: Any) -> KnownTransform | None:
             grid_from(*(end["grid"][key] for key in ("matrix", "shape", "units", "axis_labels")))
             for end in ends
         )
-        transform = _of_frames(note) or Transform(note["matrix"], note["model"])
+        transform = _of_frames(note) or Transform(note["matrix"], model=note["model"])
         label = f"{note['moving']} onto {note['reference']}"
         if isinstance(transform, FrameTransforms):
             label += f", {len(transform)} frames"

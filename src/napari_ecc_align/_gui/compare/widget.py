@@ -10,7 +10,7 @@ import napari
 from magicgui.widgets import CheckBox, ComboBox, Container, Label
 from napari.layers import Labels, Layer
 
-from ..._compare.binary import ONLY_ALIGNED, ONLY_REFERENCE, Comparison
+from ..._compare.binary import ONLY_MOVING, ONLY_REFERENCE, Comparison
 from ..layers.attributes import METADATA_KEY, layer_with_id
 from ..layers.comparison_layers import label_colours, renew
 from ..layers.snapshots import LayerSnapshot, snapshot
@@ -149,7 +149,7 @@ class CompareWidget(Container):  # type: ignore[type-arg]
         layer = self._map()
         if layer is None:
             layer = self._viewer.add_labels(
-                found.map,
+                found.labels,
                 name="binary difference",
                 colormap=label_colours(),
                 # napari's status bar says it under the pointer.
@@ -158,7 +158,7 @@ class CompareWidget(Container):  # type: ignore[type-arg]
             )
             self._map_id = layer.unique_id
         else:
-            renew(layer, found.map, options)
+            renew(layer, found.labels, options)
         self._show_chosen()
         self.settings.start_by_hand_at(found.thresholds)
         self.results.value = _as_html(found)
@@ -182,7 +182,7 @@ class CompareWidget(Container):  # type: ignore[type-arg]
 def _as_html(found: Comparison) -> str:
     rows = [
         (legend(ONLY_REFERENCE), f"{found.only_reference:,}"),
-        (legend(ONLY_ALIGNED), f"{found.only_aligned:,}"),
+        (legend(ONLY_MOVING), f"{found.only_moving:,}"),
         ("differing pixels", f"{found.different:,}"),
         ("share of overlap", f"{found.fraction:.2%}"),
         ("pixels compared", f"{found.compared:,}"),

@@ -79,7 +79,7 @@ def read_steps(plan: Plan, record: Record) -> Generator[None, None, PairImages]:
         else:
             written = _output(plan.out, pair, record)
             if written is not None:
-                inspection = replace(inspection, aligned=written)
+                inspection = replace(inspection, warped=written)
     return PairImages(record, reference, moving, inspection, tuple(notes))
 
 

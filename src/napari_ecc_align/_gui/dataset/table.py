@@ -97,7 +97,7 @@ class PairModel(QAbstractTableModel):
         if role == SORT_ROLE:
             return column.key(record)
         if role == FILTER_ROLE:
-            return "" if record.fine else _UNSURE
+            return _UNSURE if record.needs_review else ""
         if role == Qt.ItemDataRole.ToolTipRole:
             return f"{record.name}: {record.reason}"
         if role == Qt.ItemDataRole.ForegroundRole and index.column() == VERDICT:

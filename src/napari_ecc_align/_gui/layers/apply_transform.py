@@ -157,7 +157,7 @@ def _resampled(layer: Layer, application: Application) -> tuple[Any, dict[str, A
     def to_own(index: tuple[int, ...]) -> Transform:
         one = transform if isinstance(transform, Transform) else transform.of_plane(layer, index)
         here = to_layer @ _to_target(one, application, moving)
-        return Transform(as_rows(here), _wide(one))
+        return Transform(as_rows(here), model=_wide(one))
 
     multiscale = bool(layer.multiscale)
     steps = resample_steps(

@@ -33,11 +33,11 @@ def comparison_layers(
     options = {**frames.placement, "metadata": {METADATA_KEY: provenance}}
     signed = bool((inspection.difference < 0).any())
     return {
-        "aligned": aligned_layer(frames, inspection.aligned, provenance),
+        "aligned": aligned_layer(frames, inspection.warped, provenance),
         "difference": difference_layer(
             inspection.difference, reference.data, options, signed=signed
         ),
-        "binary difference": binary_difference_layer(inspection.after.map, options),
+        "binary difference": binary_difference_layer(inspection.after.labels, options),
     }
 
 

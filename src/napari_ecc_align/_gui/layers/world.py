@@ -136,7 +136,7 @@ def start_between(reference: PixelGrid, moving: PixelGrid) -> Transform | None:
         matrix = np.linalg.inv(in_units(moving, reference.units)) @ reference.matrix
         if np.allclose(matrix, np.eye(3), atol=1e-6):
             return None
-        return Transform(as_rows(matrix), "affine")
+        return Transform(as_rows(matrix), model="affine")
     except (np.linalg.LinAlgError, InputError):
         return None
 

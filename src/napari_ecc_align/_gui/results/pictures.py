@@ -171,7 +171,7 @@ def _drawing(run: FinishedRun, role: str) -> _Drawing:
     chosen = run.task.parameters
 
     def binary(*images: NDArray[Any], mask: NDArray[np.bool_]) -> NDArray[np.uint8]:
-        return compare(*images, mask=mask, **vars(chosen.thresholding)).map
+        return compare(*images, mask=mask, **vars(chosen.thresholding)).labels
 
     gray, colour = np.dtype(np.float32), np.dtype(np.uint8)
     return {

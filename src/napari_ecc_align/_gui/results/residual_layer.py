@@ -45,7 +45,7 @@ def residual_layer(
     InputError
         If the result has no evidence, or no tile was compared.
     """
-    tiles = result.evidence
+    tiles = result.tiles
     if tiles is None or not tiles.tested:
         raise InputError("There are no residuals: no tiles were compared in this alignment")
     residuals = tiles.displacements

@@ -155,7 +155,7 @@ class ViewSwitch:
         if isinstance(seen, Refusal):
             show_warning(seen.message)
         else:
-            self._run = replace(run, inspection=seen, data=seen.aligned)
+            self._run = replace(run, inspection=seen, data=seen.warped)
             self._put(self._run)
             self._on_compared(self._run)
         if last:

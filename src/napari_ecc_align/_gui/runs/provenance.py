@@ -18,7 +18,7 @@ from ..layers.snapshots import LayerSnapshot
 
 _PACKAGES = ("napari-ecc-align", "napari", "numpy", "opencv-python-headless", "scikit-image")
 # Large, or told elsewhere.
-_LEFT_OUT = {"transform", "covariance", "evidence"}
+_LEFT_OUT = {"transform", "covariance", "tiles"}
 
 
 def provenance(

@@ -103,7 +103,7 @@ def _align_plane(task: Task, masks: dict[str, Any]) -> Generator[Progress, None,
     inspection = yield from retold(
         _inspection_steps(task, reference, moving, transform, masks), lambda _: comparing
     )
-    return replace(run, inspection=inspection, data=inspection.aligned)
+    return replace(run, inspection=inspection, data=inspection.warped)
 
 
 def _inspection_steps(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from ..._compare.binary import COLOURS, ONLY_ALIGNED, ONLY_REFERENCE
+from ..._compare.binary import COLOURS, ONLY_MOVING, ONLY_REFERENCE
 
 VERDICT_COLOURS: dict[str, str] = {
     "aligned": "#2a9d4a",
@@ -13,7 +13,7 @@ VERDICT_COLOURS: dict[str, str] = {
 }
 """Readable on napari's dark and light themes alike."""
 
-MEANINGS = {ONLY_REFERENCE: "only in reference", ONLY_ALIGNED: "only in moving"}
+MEANINGS = {ONLY_REFERENCE: "only in reference", ONLY_MOVING: "only in moving"}
 """What the labels of a binary difference say."""
 
 
