@@ -25,7 +25,7 @@ from qtpy.QtWidgets import QApplication
 from scipy.ndimage import map_coordinates
 from skimage.filters import gaussian
 
-from napari_ecc_align import Transform, align, make_plan, run_plan, warp
+from napari_ecc_align import Batch, Transform, align, warp
 from napari_ecc_align._compare.inspection import inspect_alignment
 from napari_ecc_align._gui.align.widget import AlignWidget
 from napari_ecc_align._gui.apply.widget import ApplyWidget
@@ -219,8 +219,8 @@ def shoot_report() -> None:
     """Take a picture of the report of that dataset, as Chromium shows it."""
     with tempfile.TemporaryDirectory() as folder, contextlib.chdir(folder):
         write_dataset(Path("scans"))
-        plan = make_plan("scans/ideal", "scans/gray", siblings=["scans/binary"], out="aligned")
-        for _ in run_plan(plan):
+        plan = Batch.plan("scans/ideal", "scans/gray", siblings=["scans/binary"], out="aligned")
+        for _ in plan.run():
             pass
         page = Path("aligned", "report.html").resolve()
         here = Path(folder).resolve()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from dataset import add_broken, digests, make_good
 
-from napari_ecc_align import make_plan, run_plan
+from napari_ecc_align import Batch
 from napari_ecc_align._batch.settings import BatchSettings
 
 
@@ -42,7 +42,7 @@ def broken(tmp_path_factory):
 def finished(good, tmp_path_factory):
     """The output folder of a whole run; not to be changed."""
     out = tmp_path_factory.mktemp("finished") / "out"
-    list(run_plan(make_plan(**good.folders, out=out), workers=2))
+    list(Batch.plan(**good.folders, out=out).run(workers=2))
     before = digests(out)
     yield out
     assert digests(out) == before
@@ -53,7 +53,7 @@ def plan(good, tmp_path):
     """A plan for the good pages, with an output folder of the test's own."""
 
     def planned(where=(), **settings):
-        return make_plan(
+        return Batch.plan(
             **good.folders, out=tmp_path / "out", where=where, settings=BatchSettings(**settings)
         )
 

@@ -36,7 +36,7 @@ class Dataset:
 
     @property
     def folders(self):
-        """The same for `make_plan`."""
+        """The same for `Batch.plan`."""
         moving, *siblings = (self.root / "scan" / flavour for flavour in FLAVOURS)
         return {"reference": self.root / "ideal", "moving": moving, "siblings": siblings}
 
@@ -152,13 +152,13 @@ def digests(folder):
 
 
 def contents(out):
-    """Return what a run's outputs are but for their times: images by digest, records by value."""
+    """Return what a run has written, times and plans aside: images by digest, records by value."""
     found = {}
     for name, value in digests(out).items():
         if name.startswith("records/"):
             document = json.loads((out / name).read_bytes())
             assert document.pop("times")
             found[name] = document
-        elif not name.startswith(("report.", ".ecc-align/lock")):
+        elif not name.startswith(("report.", ".ecc-align/lock", ".ecc-align/plan")):
             found[name] = value
     return found

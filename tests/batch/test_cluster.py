@@ -13,7 +13,6 @@ from dataset import contents
 from jobs import square
 
 from cli.processes import environment
-from napari_ecc_align import run_plan
 from napari_ecc_align._batch.workers.cluster import Cluster
 from napari_ecc_align._common.errors import InputError
 
@@ -60,13 +59,13 @@ def cluster():
 
 def test_a_cluster_gives_what_one_machine_gives_though_a_worker_is_killed(cluster, plan, finished):
     address, workers = cluster
-    steps = run_plan(plan(), cluster=address, timeout=120)
+    steps = plan().run(cluster=address, timeout=120)
     names = [next(steps).pair.name]
     os.kill(workers[0].pid, signal.SIGKILL)
     names += [step.pair.name for step in steps]
     assert sorted(names) == sorted(pair.name for pair in plan().pairs)
     assert contents(plan().out) == contents(finished)
-    assert all(step.resumed for step in run_plan(plan(), workers=1))
+    assert all(step.resumed for step in plan().run(workers=1))
 
 
 def test_a_scheduler_that_does_not_answer_is_an_input_error():

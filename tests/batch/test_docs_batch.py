@@ -16,6 +16,7 @@ import pytest
 from dataset import contents
 
 from cli.processes import environment
+from napari_ecc_align import Batch
 from napari_ecc_align._cli.parser import build_parser
 
 PAGE = Path(__file__).parents[2] / "docs" / "batch.md"
@@ -144,7 +145,7 @@ def test_the_script_for_slurm_runs_to_its_end(folder, finished):
 
 
 def test_the_python_of_a_whole_run_runs(folder):
-    script = next(text for text in PYTHON if "run_plan" in text)
+    script = "\n".join(text for text in PYTHON if "batch.run" in text)
     done = subprocess.run(
         [sys.executable, "-c", script],
         env=environment(),
@@ -152,5 +153,24 @@ def test_the_python_of_a_whole_run_runs(folder):
         text=True,
         check=True,
     )
-    assert done.stdout.startswith("4 pairs\n")
-    assert "4 of 4" in done.stdout
+    said = done.stdout.splitlines()
+    assert said[0] == "Batch of 4 pairs, to 'aligned'"
+    assert any(line.startswith("4 of 4") for line in said)
+    assert "0 of 4 want eyes" in said
+    assert {"w-1/p0.png aligned", "w-1/p1.png aligned"} <= {*said}
+    assert said[-1] == str(Path("aligned", "report.html"))
+    assert (folder / "aligned" / "binary" / "w-1" / "p0.png").exists()
+
+
+def test_the_python_of_a_review_runs(folder, good):
+    """With pairs of this dataset in place of the page's."""
+    script = next(text for text in PYTHON if "batch.accept" in text)
+    for theirs, ours in zip(("w-03/p004", "w-03/p009", "w-03/p011"), good.truth, strict=False):
+        script = script.replace(f"{theirs}.png", ours)
+    batch = Batch.plan("ideal", "scan/gray", "aligned")
+    assert len(list(batch.run(workers=2))) == 4
+    exec(script, {"transform": good.truth["w-1/p1.png"]})
+    decided = {
+        name: record.review.decision for name, record in batch.records().items() if record.review
+    }
+    assert list(decided.values()) == ["accepted", "corrected", "rejected"]

@@ -9,10 +9,11 @@ from tifffile import TiffFile
 
 from music.page import make_page
 from napari_ecc_align import Transform
-from napari_ecc_align._batch.run.resample import resample, two_values
+from napari_ecc_align._batch.run.resample import resample
 from napari_ecc_align._batch.settings import BatchSettings
 from napari_ecc_align._images.files.headers import TiffStyle, tiff_style
 from napari_ecc_align._images.files.images import decode_image, encode_image, read_image
+from napari_ecc_align._images.kinds import two_values
 
 SHIFT = Transform([[1, 0.001, 0.5], [0, 1, -0.3], [0, 0, 1]])
 

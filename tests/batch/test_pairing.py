@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from napari_ecc_align import BatchSettings, make_plan
+from napari_ecc_align import Batch, BatchSettings
 from napari_ecc_align._common.errors import InputError
 from napari_ecc_align._images.files.images import write_image
 
@@ -37,7 +37,7 @@ def test_folders_pair_by_relative_path_and_then_without_the_suffix(folder):
     root = folder(
         "a/x/1.png", "a/x/2.png", "a/2.png", "b/x/1.png", "b/x/2.tif", "b/2.png", "s/x/1.jpg"
     )
-    plan = make_plan(
+    plan = Batch.plan(
         root / "a",
         root / "b",
         siblings=[root / "s"],
@@ -59,7 +59,7 @@ def test_files_without_a_partner_are_listed_on_either_side(folder):
         "a/1.png", "a/2.png", "b/1.png", "b/3.png", "s/1.png", "s/4.png", "a/.hidden.png"
     )
     (root / "a" / "notes.txt").write_text("no image")
-    plan = make_plan(root / "a", root / "b", siblings=[root / "s"], out=root / "out")
+    plan = Batch.plan(root / "a", root / "b", siblings=[root / "s"], out=root / "out")
     listed = {(p.path.relative_to(root).as_posix(), p.pair) for p in plan.problems}
     assert listed == {
         ("b/2.png", "2.png"),
@@ -72,7 +72,7 @@ def test_patterns_say_what_folders_cannot(folder):
     root = folder(
         "p/1_ideal.png", "p/1_gray.png", "p/w/2_ideal.png", "p/w/2_gray.png", "p/1_bw.tif"
     )
-    plan = make_plan(
+    plan = Batch.plan(
         f"{root}/p/{{name}}_ideal.png",
         f"{root}/p/{{name}}_gray.png",
         siblings=[f"two={root}/p/{{name}}_bw.tif"],
@@ -81,7 +81,7 @@ def test_patterns_say_what_folders_cannot(folder):
     assert paired(plan, root)["1"] == ["p/1_ideal.png", "p/1_gray.png", "p/1_bw.tif"]
     assert set(paired(plan, root)) == {"1", "w/2"}
     pair = plan.pairs[0]
-    assert pair.output(pair.flavour, pair.moving, resampled=True) == "gray/1.png"
+    assert pair.output(pair.folder, pair.moving, resampled=True) == "gray/1.png"
     assert [*pair.siblings] == ["two"]
 
 
@@ -95,11 +95,11 @@ def test_a_table_says_anything(folder, separator):
     ]
     table = root / "pairs.csv"
     table.write_text("".join(separator.join(row) + "\n" for row in rows), encoding="utf-8-sig")
-    assert paired(make_plan(table=table, out=root / "out"), root) == {
+    assert paired(Batch.plan(table=table, out=root / "out"), root) == {
         "b.png": ["a.png", "b.png", "c.tif"],
         "other/d.png": ["a.png", "d.png"],
     }
-    chosen = make_plan(table=table, out=root / "out", where=["writer=w2"])
+    chosen = Batch.plan(table=table, out=root / "out", where=["writer=w2"])
     assert [pair.name for pair in chosen.pairs] == ["other/d.png"]
 
 
@@ -119,14 +119,14 @@ def test_a_table_says_anything(folder, separator):
 def test_a_table_that_cannot_be_used_is_refused(tmp_path, text, complaint):
     (tmp_path / "pairs.csv").write_text(text)
     with pytest.raises(InputError, match=complaint):
-        make_plan(table=tmp_path / "pairs.csv", out=tmp_path / "out")
+        Batch.plan(table=tmp_path / "pairs.csv", out=tmp_path / "out")
 
 
 def test_where_chooses_by_name(folder):
     root = folder(*(f"{side}/{name}.png" for side in "ab" for name in ("w1/1", "w1/2", "w2/1")))
 
     def names(*where):
-        plan = make_plan(root / "a", root / "b", out=root / "out", where=where)
+        plan = Batch.plan(root / "a", root / "b", out=root / "out", where=where)
         return [pair.name for pair in plan.pairs]
 
     assert names("w1/*") == ["w1/1.png", "w1/2.png"]
@@ -135,12 +135,12 @@ def test_where_chooses_by_name(folder):
         names("writer=1")
 
 
-def test_flavours_of_one_name_are_told_apart(folder):
+def test_siblings_of_one_name_are_told_apart(folder):
     root = folder("a/1.png", "x/bw/1.png", "y/bw/1.png")
-    plan = make_plan(root / "a", root / "x/bw", siblings=[root / "y/bw"], out=root / "out")
-    assert [flavour for flavour, _ in plan.pairs[0].flavours] == ["x-bw", "y-bw"]
-    with pytest.raises(InputError, match="a flavour cannot be called 'records'"):
-        make_plan(root / "a", f"records={root}/x/bw", out=root / "out")
+    plan = Batch.plan(root / "a", root / "x/bw", siblings=[root / "y/bw"], out=root / "out")
+    assert [name for name, _ in plan.pairs[0].warped_images] == ["x-bw", "y-bw"]
+    with pytest.raises(InputError, match="a sibling cannot be called 'records'"):
+        Batch.plan(root / "a", f"records={root}/x/bw", out=root / "out")
 
 
 @pytest.mark.parametrize("where", ["in", "in/a", "in/a/deep", "in/b/new", "link", "link/new"])
@@ -148,11 +148,11 @@ def test_an_output_folder_never_touches_an_input(folder, where):
     root = folder("in/a/1.png", "in/b/1.png", "in/a/deep/2.png")
     (root / "link").symlink_to(root / "in" / "a")
     with pytest.raises(InputError, match=r"(inputs|an input); choose another"):
-        make_plan(root / "in/a", root / "in/b", out=root / where)
+        Batch.plan(root / "in/a", root / "in/b", out=root / where)
 
 
 def test_an_output_folder_with_a_file_of_a_table_is_refused(folder):
     root = folder("out/deep/b.png", "a.png")
     (root / "pairs.csv").write_text("reference,moving\na.png,out/deep/b.png\n")
     with pytest.raises(InputError, match="contains"):
-        make_plan(table=root / "pairs.csv", out=root / "out")
+        Batch.plan(table=root / "pairs.csv", out=root / "out")

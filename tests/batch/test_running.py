@@ -11,20 +11,12 @@ import numpy as np
 import pytest
 from dataset import SHAPE, contents, digests
 
-from napari_ecc_align import (
-    BatchSettings,
-    Transform,
-    accept,
-    correct,
-    make_plan,
-    read_records,
-    reject,
-    run_plan,
-)
-from napari_ecc_align._batch.records.record import Record, read_record, record_path
+from napari_ecc_align import Batch, BatchSettings, Transform
+from napari_ecc_align._batch.plan.output_folder import HIDDEN
+from napari_ecc_align._batch.records.record import Record, read_record, read_records, record_path
 from napari_ecc_align._batch.run import run_plan as running
 from napari_ecc_align._batch.run.commit import commit, finish_all
-from napari_ecc_align._batch.run.folder_lock import HIDDEN, locked
+from napari_ecc_align._batch.run.folder_lock import locked
 from napari_ecc_align._batch.run.pair_job import PairJob, process_pair
 from napari_ecc_align._batch.workers.loop import Lost
 from napari_ecc_align._common.errors import InputError
@@ -41,13 +33,13 @@ def job(plan, token, name=NAME, **more):
 
 
 def test_a_run_tells_of_each_pair_and_can_be_broken_off_and_resumed(plan, finished):
-    steps = run_plan(plan(), workers=1)
+    steps = plan().run(workers=1)
     first = next(steps)
-    assert (first.counts.done, first.total, first.resumed) == (1, 4, False)
+    assert (first.done, first.total, first.resumed) == (1, 4, False)
     steps.close()
     assert (plan().out / "report.html").exists()
-    assert {record.name for record in read_records(plan().out)} == {first.pair.name}
-    again = list(run_plan(plan(), workers=2))
+    assert {record.name for record in read_records(plan().out)} == {first.record.name}
+    again = list(plan().run(workers=2))
     assert [step.resumed for step in again] == [True, False, False, False]
     assert again[-1].counts.all_fine
     assert contents(plan().out) == contents(finished)
@@ -58,16 +50,16 @@ def test_a_pair_that_was_given_up_is_recorded_and_tried_again(plan, monkeypatch)
     with monkeypatch.context() as patch:
         lost = Lost("it took longer than 1 s")
         patch.setattr(running, "work", lambda pool, jobs, **how: ((job, lost) for job in jobs))
-        (step,) = run_plan(chosen)
+        (step,) = chosen.run()
     assert step.record.outcome == "failed"
     assert read_record(chosen.out, NAME).reason == (
         "Given up after a second try: it took longer than 1 s."
     )
-    assert [s.record.outcome for s in run_plan(chosen, workers=1)] == ["aligned"]
+    assert [s.record.outcome for s in chosen.run(workers=1)] == ["aligned"]
 
 
 def test_what_a_worker_that_died_had_begun_is_gone_when_the_run_ends(plan, finished):
-    steps = run_plan(plan(), workers=1)
+    steps = plan().run(workers=1)
     next(steps)
     begun = plan().out / HIDDEN / "unfinished" / "of-a-worker-that-was-killed"
     begun.mkdir(parents=True)
@@ -78,7 +70,7 @@ def test_what_a_worker_that_died_had_begun_is_gone_when_the_run_ends(plan, finis
 
 
 def test_cancelling_ends_a_run(plan):
-    assert list(run_plan(plan(), workers=1, cancel=lambda: True)) == []
+    assert list(plan().run(workers=1, cancel=lambda: True)) == []
     assert list(read_records(plan().out)) == []
 
 
@@ -105,7 +97,7 @@ def test_a_pair_that_cannot_be_written_leaves_nothing_and_is_tried_again(plan, m
         fails = 1
         assert process_pair(job(chosen, token)).outcome == "failed"
         assert digests(chosen.out).keys() == {f"{HIDDEN}/lock", f"records/{NAME}.json"}
-    assert next(run_plan(chosen, workers=1)).record.outcome == "aligned"
+    assert next(chosen.run(workers=1)).record.outcome == "aligned"
 
 
 @pytest.mark.parametrize("moved", [0, 1, 2])
@@ -149,8 +141,8 @@ def test_a_link_out_of_the_output_folder_is_not_followed(plan, tmp_path):
     chosen = plan(where=[NAME])
     chosen.out.mkdir()
     (chosen.out / "bw").symlink_to(elsewhere)
-    (step,) = run_plan(chosen, workers=1)
-    assert "a link leads elsewhere" in step.record.reason
+    (step,) = chosen.run(workers=1)
+    assert "is a link, which is never followed" in step.record.reason
     assert list(elsewhere.iterdir()) == []
 
 
@@ -170,45 +162,45 @@ def test_doubtful_pairs_are_written_or_not_as_asked(plan, monkeypatch):
         assert (record.outcome, record.reason) == ("doubtful", "hm")
         assert (chosen.out / "bw" / NAME).exists() == (choice == "write")
         assert record.thumbnail
-        assert record.numbers["differing_after"] < record.numbers["differing_before"]
+        assert record.numbers["different"] < record.numbers["different_before"]
 
 
 def test_a_person_rejects_corrects_and_accepts(plan, good, finished):
     chosen = plan(where=["w-1/*"])
     shutil.copytree(finished, chosen.out)
-    rejected = reject(chosen, NAME, note="another hand")
+    rejected = chosen.reject(NAME, note="another hand")
     assert rejected.outcome == "failed"
     assert not any((chosen.out / flavour / NAME).exists() for flavour in ("gray", "bw", "nostaff"))
     # It stays so in later runs.
-    assert all(step.resumed for step in run_plan(chosen, workers=1))
+    assert all(step.resumed for step in chosen.run(workers=1))
     assert "another hand" in (chosen.out / "report.csv").read_text()
 
     by_hand = Transform(good.truth[NAME])
-    corrected = correct(chosen, NAME, by_hand)
+    corrected = chosen.correct(NAME, by_hand)
     assert (corrected.outcome, corrected.review.decision) == ("aligned", "corrected")
     assert read_image(chosen.out / "bw" / NAME).shape == SHAPE
     loaded = Transform.load(record_path(chosen.out, NAME))
     assert corner_error(loaded.matrix, by_hand.matrix, SHAPE) < 1e-9
 
-    accepted = accept(chosen, NAME, note="good enough")
+    accepted = chosen.accept(NAME, note="good enough")
     assert (accepted.outcome, accepted.review.decision) == ("aligned", "accepted")
-    assert all(step.resumed for step in run_plan(chosen, workers=1))
+    assert all(step.resumed for step in chosen.run(workers=1))
     assert "(accepted)" in (chosen.out / "report.html").read_text()
-    with pytest.raises(InputError, match="the plan has no pair"):
-        reject(chosen, "nothing.png")
+    with pytest.raises(InputError, match="the batch has no pair"):
+        chosen.reject("nothing.png")
 
 
 def test_a_missing_sibling_may_be_left_out(broken, tmp_path):
     dataset, _ = broken
     settings = BatchSettings(missing_siblings="skip")
-    chosen = make_plan(
+    chosen = Batch.plan(
         **dataset.folders, out=tmp_path / "out", where=["x/sibling.png"], settings=settings
     )
-    (step,) = run_plan(chosen, workers=1)
+    (step,) = chosen.run(workers=1)
     assert step.record.outcome == "aligned"
     assert (chosen.out / "nostaff/x/sibling.png").exists()
     assert not (chosen.out / "bw").exists()
-    assert [s.resumed for s in run_plan(chosen, workers=1)] == [True]
+    assert [s.resumed for s in chosen.run(workers=1)] == [True]
 
 
 def test_a_damaged_record_is_no_record(plan, finished):
@@ -217,13 +209,13 @@ def test_a_damaged_record_is_no_record(plan, finished):
     for damage in (b"", b"[]", b'{"record": 1}', b"\xff\xfe", b'{"record": 99}', b"{"):
         record_path(chosen.out, NAME).write_bytes(damage)
         assert read_record(chosen.out, NAME) is None
-    (step,) = run_plan(chosen, workers=1)
+    (step,) = chosen.run(workers=1)
     assert not step.resumed
     assert step.record.outcome == "aligned"
     assert contents(chosen.out) == contents(finished)
 
 
-def test_flavours_of_any_depth_and_colour_keep_it(good, tmp_path):
+def test_siblings_of_any_depth_and_colour_keep_it(good, tmp_path):
     """A 16-bit colour TIFF to align, with a JPEG, a palette and a fax page beside it."""
     from PIL import Image
 
@@ -239,7 +231,7 @@ def test_flavours_of_any_depth_and_colour_keep_it(good, tmp_path):
         f"{good.file('ideal', NAME)}\tcolour.tif\tgray.jpg\tpalette.png\tfax.tif\n"
     )
     out = tmp_path / "out"
-    (step,) = run_plan(make_plan(table=tmp_path / "pairs.tsv", out=out), workers=1)
+    (step,) = Batch.plan(table=tmp_path / "pairs.tsv", out=out).run(workers=1)
     assert step.record.outcome == "aligned", step.record.reason
     found = {
         name: read_image(out / name)

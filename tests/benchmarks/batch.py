@@ -203,14 +203,14 @@ def _folders() -> list[str]:
 
 def check(dataset: Path, out: Path) -> None:
     """Run the batch on every page and print how it compares with the truth."""
-    from napari_ecc_align import read_records
+    from napari_ecc_align import Batch
     from napari_ecc_align._transform.transform import corner_error
 
     began = time.perf_counter()
     code = subprocess.run(command(dataset, out), check=False).returncode
     print(f"exit code {code} after {time.perf_counter() - began:.0f} s, {os.cpu_count()} cores")
     truth = json.loads((dataset / "truth.json").read_text())
-    records = {record.name: record for record in read_records(out)}
+    records = Batch.open(out).records()
     outcomes = Counter((truth[name]["kind"], record.outcome) for name, record in records.items())
     for (kind, outcome), number in sorted(outcomes.items()):
         print(f"{kind:12} {outcome:15} {number:4}")
@@ -227,8 +227,7 @@ def check(dataset: Path, out: Path) -> None:
         f"shifted: {len(shifted)}; error px median {np.median(errors):.3f}, most {max(errors):.3f}"
     )
     before, after = (
-        np.median([r.numbers[f"differing_{when}"] for r in shifted])
-        for when in ("before", "after")
+        np.median([r.numbers[key] for r in shifted]) for key in ("different_before", "different")
     )
     print(
         f"differing pixels, median: {before:.0f} before, {after:.0f} after ({after / before:.1%})"

@@ -1,5 +1,7 @@
 import re
 import threading
+from dataclasses import replace
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -196,7 +198,8 @@ def test_an_initial_transform_is_where_it_starts(engine):
         assert lost.verdict == "failed"
     else:
         assert (lost.verdict, lost.start) == ("aligned", "rotation and scale")
-    for initial in (turn, turn[:2], Transform(turn, model="euclidean")):
+    start = Transform(turn, model="euclidean")
+    for initial in (turn, turn[:2].tolist(), start, replace(lost, transform=start)):
         found = align(
             known.reference, known.moving, model="euclidean", initial=initial, engine=engine
         )
@@ -292,8 +295,9 @@ def test_cancel_is_obeyed_between_iterations(camera, engine):
         camera.reference, camera.moving, progress=progress, cancel=event.is_set, engine=engine
     )
     assert len(told) == 3
-    assert result.cancelled
-    assert result.verdict == "failed"
+    assert result.verdict == "cancelled"
+    assert not result.found
+    assert result.shape == SHAPE
     assert "cancelled" in result.reason
 
 
@@ -402,7 +406,9 @@ GOOD = np.random.default_rng(0).normal(size=(40, 40))
         ({"moving": np.zeros((5, 64, 64))}, "moving must have shape"),
         ({"moving": np.zeros((64, 64, 2))}, "moving must have shape"),
         ({"reference": None}, "reference must hold real numbers"),
-        ({"reference": "picture.png"}, "reference must hold real numbers"),
+        ({"reference": "picture.png"}, r"reference is a path, 'picture.png'.*read_image"),
+        ({"moving": Path("picture.png")}, "moving is a path.*read_image"),
+        ({"moving": ["fine.png", "coarse.png"]}, "moving is a list of paths.*read_image"),
         ({"moving": GOOD.astype(complex)}, "moving must hold real numbers"),
         ({"moving": GOOD.astype(object)}, "moving must hold real numbers"),
         ({"moving": [[1, 2], [3]]}, "moving is not an array"),
@@ -424,7 +430,7 @@ GOOD = np.random.default_rng(0).normal(size=(40, 40))
         ({"initial": np.zeros((3, 3))}, "initial cannot be used.*singular"),
         ({"initial": np.eye(2)}, "initial cannot be used.*shape"),
         ({"initial": [[1, 0, np.inf], [0, 1, 0]]}, "initial cannot be used.*NaN"),
-        ({"initial": "left"}, "initial cannot be used"),
+        ({"initial": "left"}, "initial must be a Transform"),
     ],
 )
 def test_bad_input_is_told_by_the_name_of_the_argument(arguments, message):

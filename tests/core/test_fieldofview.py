@@ -93,3 +93,16 @@ def test_masks_still_count_where_the_surround_is_left_out():
     result = align(reference, moving, model="euclidean", reference_mask=mask)
     assert result.verdict == "aligned", result.reason
     assert pair.error_of(result.transform) < 4 * result.corner_uncertainty
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.float32, np.float64])
+def test_an_image_that_lies_column_by_column_in_memory_is_as_good(dtype):
+    rng = np.random.default_rng(1)
+    rows, columns = np.indices((200, 200))
+    field = (rows - 100) ** 2 + (columns - 100) ** 2 < 90**2
+    image = cv2.GaussianBlur(rng.random((200, 200)), (0, 0), 2) * 255 * field
+    image = image.astype(dtype)
+    straight = align(image, np.roll(image, 3, 0))
+    turned = align(np.asfortranarray(image), np.asfortranarray(np.roll(image, 3, 0)))
+    assert turned.verdict == straight.verdict
+    assert np.array_equal(turned.transform.matrix, straight.transform.matrix)

@@ -417,9 +417,9 @@ def test_nothing_is_replaced_unless_told(tmp_path, suffix):
     path = tmp_path / f"t{suffix}"
     path.write_bytes(b"precious")
     with pytest.raises(InputError, match="exists already"):
-        AFFINE.save(path, overwrite=False)
+        AFFINE.save(path)
     assert path.read_bytes() == b"precious"
-    AFFINE.save(path)
+    AFFINE.save(path, overwrite=True)
     assert [entry.name for entry in tmp_path.iterdir()] == [path.name]
     np.testing.assert_allclose(Transform.load(path).matrix, AFFINE.matrix, atol=1e-12)
 

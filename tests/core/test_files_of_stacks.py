@@ -1,17 +1,30 @@
 """The transforms of a stack on disk: every bit survives, and bad files get one sentence."""
 
 import json
+from typing import NamedTuple
 
 import numpy as np
 import pytest
 
-from napari_ecc_align import InputError, Transform, load_transforms, save_transforms
+from napari_ecc_align import (
+    InputError,
+    Transform,
+    load_transforms,
+    save_transforms,
+)
 from napari_ecc_align._transform.formats.registry import AFFINE_ONLY, STACK_FORMATS, holds_a_stack
 from pairs import random_transform
 
 SHAPE = (200, 240)
 STACK = [random_transform(seed, "affine", SHAPE) for seed in range(5)]
 BENT = Transform([[1, 0.1, 3], [0, 1, 4], [1e-4, -2e-4, 1]], model="homography")
+
+
+class Judged(NamedTuple):
+    """What a result has that is saved."""
+
+    transform: Transform
+    verdict: str
 
 
 def matrices(transforms):
@@ -48,12 +61,37 @@ def test_a_table_that_a_spreadsheet_has_saved(tmp_path):
 def test_what_was_said_of_each_frame_is_kept(tmp_path):
     path = tmp_path / "film.json"
     said = ["aligned", "failed", "aligned", "doubtful", "aligned"]
-    save_transforms(STACK, path, verdicts=said)
+    save_transforms(map(Judged, STACK, said), path)
     document = json.loads(path.read_text())
     assert [frame["verdict"] for frame in document["frames"]] == said
     assert document["model"] == "affine"
-    with pytest.raises(InputError, match="one per transform"):
-        save_transforms(STACK, path, verdicts=said[:2])
+
+
+def test_what_stands_for_transforms_is_saved_as_they_are(tmp_path):
+    path = tmp_path / "film.json"
+    save_transforms(dict(zip("abcde", STACK, strict=True)), path)
+    assert [frame["name"] for frame in json.loads(path.read_text())["frames"]] == list("abcde")
+    for given in (matrices(STACK), matrices(STACK).tolist(), load_transforms(path)):
+        save_transforms(given, path, overwrite=True)
+        assert load_transforms(path) == STACK
+
+
+@pytest.mark.parametrize(
+    ("bad", "words"),
+    [
+        (STACK[0], "must be many"),
+        (None, "must be many"),
+        ([STACK[0], None], r"transforms\[1\] must be a Transform.*not None"),
+        ("film.json", r"transforms\[0\] must be a Transform"),
+        (np.eye(3), r"transforms\[0\] cannot be used: matrix must have shape"),
+        ({"a": STACK[0], "b": 3}, r"transforms\['b'\] cannot be used"),
+        ({}, "at least one"),
+    ],
+)
+def test_what_is_no_transforms_is_refused(tmp_path, bad, words):
+    with pytest.raises(InputError, match=words):
+        save_transforms(bad, tmp_path / "film.json")
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize("suffix", STACK_FORMATS)
@@ -92,8 +130,10 @@ def test_what_cannot_be_written_leaves_nothing(tmp_path):
     save_transforms(STACK, tmp_path / "film.json")
     before = (tmp_path / "film.json").read_bytes()
     with pytest.raises(InputError, match="exists"):
-        save_transforms(STACK[:2], tmp_path / "film.json", overwrite=False)
+        save_transforms(STACK[:2], tmp_path / "film.json")
     assert (tmp_path / "film.json").read_bytes() == before
+    save_transforms(STACK[:2], tmp_path / "film.json", overwrite=True)
+    assert len(load_transforms(tmp_path / "film.json")) == 2
     assert [path.name for path in tmp_path.iterdir()] == ["film.json"]
 
 

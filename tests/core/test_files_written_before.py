@@ -1,6 +1,7 @@
 """Files of version 0.1.0: each still loads to the same bits, and is still written byte by byte."""
 
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -58,7 +59,11 @@ def test_the_transforms_of_a_stack(tmp_path, suffix):
     # The JSON names one model for all, the widest.
     expected = ["homography"] * 4 if suffix == ".json" else [each.model for each in stack]
     assert [each.model for each in loaded] == expected
-    save_transforms(stack, tmp_path / path.name, verdicts=VERDICTS)
+    judged = [
+        SimpleNamespace(transform=each, verdict=verdict)
+        for each, verdict in zip(stack, VERDICTS, strict=True)
+    ]
+    save_transforms(judged, tmp_path / path.name)
     assert (tmp_path / path.name).read_bytes() == path.read_bytes()
 
 

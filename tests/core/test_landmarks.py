@@ -3,7 +3,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from napari_ecc_align import InputError, transform_from_points
+from napari_ecc_align import InputError, Transform
 from napari_ecc_align._transform.matrices import MOTION_MODELS
 from napari_ecc_align._transform.points import FEWEST
 from napari_ecc_align._transform.transform import corner_error
@@ -23,7 +23,7 @@ def some_points(seed, number):
 def test_pairs_give_back_the_transform_that_made_them(model, more, seed):
     truth = random_transform(seed, model, SHAPE)
     points = np.array([*SQUARE[: FEWEST[model]], *some_points(seed, more)])
-    found = transform_from_points(points, truth.to_moving(points), model=model)
+    found = Transform.from_points(points, truth.to_moving(points), model=model)
     assert found.model == model
     assert corner_error(found.matrix, truth.matrix, SHAPE) < 1e-6
 
@@ -33,7 +33,7 @@ def test_more_pairs_average_what_the_hand_did_wrong(model):
     truth = random_transform(5, model, SHAPE)
     points = some_points(1, 400)
     noise = np.random.default_rng(2).normal(0, 1.0, points.shape)
-    found = transform_from_points(points, truth.to_moving(points) + noise, model=model)
+    found = Transform.from_points(points, truth.to_moving(points) + noise, model=model)
     assert corner_error(found.matrix, truth.matrix, SHAPE) < 0.5
 
 
@@ -41,7 +41,7 @@ def test_more_pairs_average_what_the_hand_did_wrong(model):
 @given(seed=st.integers(0, 2**32 - 1))
 def test_no_nearby_transform_fits_better(model, seed):
     points, others = some_points(seed, 6), some_points(seed + 1, 6)
-    found = transform_from_points(points, others, model=model)
+    found = Transform.from_points(points, others, model=model)
     assume(found.model == model)
     residual = ((found.to_moving(points) - others) ** 2).sum()
     for shift in ((0.5, 0), (-0.5, 0), (0, 0.5), (0, -0.5)):
@@ -50,13 +50,13 @@ def test_no_nearby_transform_fits_better(model, seed):
 
 def test_the_number_of_pairs_suggests_the_model():
     suggested = [
-        transform_from_points(SQUARE[:number], SQUARE[:number]).model for number in (1, 2, 3, 4)
+        Transform.from_points(SQUARE[:number], SQUARE[:number]).model for number in (1, 2, 3, 4)
     ]
     assert suggested == ["translation", "similarity", "affine", "affine"]
 
 
 def test_points_are_x_y():
-    found = transform_from_points([(0, 0), (10, 0)], [(5, 7), (5, 17)])
+    found = Transform.from_points([(0, 0), (10, 0)], [(5, 7), (5, 17)])
     # Turned by a quarter: what lies to the right lies below.
     assert found.to_moving((0, 10)) == pytest.approx((-5, 7))
 
@@ -86,4 +86,4 @@ LINE = [(0, 0), (10, 10), (20, 20), (30, 30)]
 )
 def test_what_determines_nothing_is_refused_in_plain_words(first, second, model, words):
     with pytest.raises(InputError, match=words):
-        transform_from_points(first, second, model=model)
+        Transform.from_points(first, second, model=model)

@@ -336,3 +336,32 @@ def test_what_is_a_sequence_of_levels_and_what_an_image():
     assert isinstance(checked_source(large, None, "reference"), LazyImage)
     with pytest.raises(InputError, match=r"moving_mask.*\(9000, 9000\)"):
         checked_source(large, da.ones((10, 10)), "moving")
+
+
+@pytest.mark.usefixtures("small_thresholds")
+@pytest.mark.parametrize("last", [(1, 1), (16, 16), (23, 900), (30, 30), (120, 100)])
+def test_a_level_that_is_of_no_use_does_no_harm(last):
+    pair = [
+        [Counting(image), Counting(cv2.resize(image, last[::-1], interpolation=cv2.INTER_AREA))]
+        for image in large_pair()
+    ]
+    result = align(*pair)
+    assert result.verdict == "aligned", result.reason
+    assert error_of(result) < max(0.02, 4 * result.corner_uncertainty)
+
+
+@pytest.mark.parametrize("channels", [(), (3,)])
+def test_the_last_level_of_a_pyramid_may_be_three_or_four_pixels_wide(channels):
+    image = np.random.default_rng(0).random((256, 256, *channels)).astype(np.float32)
+    levels = [image]
+    while levels[-1].shape[0] > 3:
+        levels.append(means(levels[-1], 2) if levels[-1].shape[0] > 4 else levels[-1][:3, :3])
+    assert levels[-2].shape[:2] == (4, 4)
+    assert align(levels, levels).verdict == "aligned"
+
+
+def test_a_list_of_rows_of_colours_is_one_image():
+    image = np.dstack([picture("astronaut")[100:180, 100:180]] * 3)
+    loaded = checked_source([row for row in image], None, "reference")  # noqa: C416
+    assert isinstance(loaded, LoadedImage)
+    assert loaded.shape == (80, 80, 3)

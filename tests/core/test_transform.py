@@ -27,6 +27,7 @@ def test_inverse_undoes(seed, model, given_points):
     transform = random_transform(seed, model, (300, 400))
     there = transform.to_moving(given_points)
     np.testing.assert_allclose(transform.inverse.to_moving(there), given_points, atol=1e-6)
+    np.testing.assert_allclose(transform.to_reference(there), given_points, atol=1e-6)
     assert transform.inverse.model == model
 
 
@@ -57,7 +58,7 @@ def test_save_replaces_only_if_told(tmp_path):
     path = tmp_path / "t.json"
     Transform.identity().save(path)
     with pytest.raises(InputError, match=r"t\.json"):
-        Transform.identity().save(path, overwrite=False)
+        Transform.identity().save(path)
     assert [entry.name for entry in tmp_path.iterdir()] == ["t.json"]
 
 
@@ -85,6 +86,8 @@ def test_matrix_is_read_only_float64_and_scaled():
         (np.diag([-1, 1, 1]), "similarity", "does not belong"),
         (np.diag([1, 2, 1]), "similarity", "does not belong"),
         (np.diag([1.1, 1.1, 1]), "translation", "does not belong"),
+        (np.eye(3) * 1j, None, "numbers"),
+        (None, None, "shape"),
     ],
 )
 def test_refuses_bad_matrices(matrix, model, message):
@@ -92,9 +95,11 @@ def test_refuses_bad_matrices(matrix, model, message):
         Transform(matrix, model=model)
 
 
-def test_refuses_bad_points():
-    with pytest.raises(InputError, match="points must have shape"):
-        Transform.identity().to_moving(np.zeros((3, 3)))
+@pytest.mark.parametrize("bad", [np.zeros((3, 3)), 5, "abc", None, [(1, 2), (3,)]])
+@pytest.mark.parametrize("mapped", ["to_moving", "to_reference", "__call__"])
+def test_refuses_bad_points(bad, mapped):
+    with pytest.raises(InputError, match="points must"):
+        getattr(Transform.identity(), mapped)(bad)
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ from scipy import ndimage
 
 from napari_ecc_align import InputError, Transform, warp
 from napari_ecc_align._images.coverage import overlap
-from napari_ecc_align._images.warping import INTERPOLATIONS
+from napari_ecc_align._images.interpolation import INTERPOLATIONS
 from pairs import known_pair, picture, random_transform
 
 SHIFT = Transform([[1, 0, 2], [0, 1, 1], [0, 0, 1]], model="translation")
@@ -153,8 +153,9 @@ def test_refuses_a_fill_that_the_dtype_cannot_hold(fill, interpolation):
 
 
 def test_refuses_what_is_no_transform():
-    with pytest.raises(InputError, match="transform must be a Transform"):
-        warp(np.zeros((5, 5)), np.eye(3), output_shape=(5, 5))
+    for nothing in (None, "transform.json", np.eye(4), object()):
+        with pytest.raises(InputError, match="transform"):
+            warp(np.zeros((5, 5)), nothing, output_shape=(5, 5))
     with pytest.raises(InputError, match="moving must hold real numbers"):
         warp(np.zeros((5, 5), complex), SHIFT, output_shape=(5, 5))
     with pytest.raises(InputError, match="moving is empty"):

@@ -7,7 +7,7 @@ import os
 from pathlib import Path
 
 from music.page import make_page
-from napari_ecc_align import make_plan, run_plan
+from napari_ecc_align import Batch
 from napari_ecc_align._images.files.images import write_image
 
 FOLDERS = ("ideal", "gray", "bw")
@@ -27,7 +27,7 @@ def make_many(root, *, done, left, shape=(300, 400)):
         (one / folder).mkdir(parents=True)
         (dataset / folder).mkdir(parents=True)
         write_image(one / folder / "a.png", image)
-    list(run_plan(make_plan(one / "ideal", one / "gray", siblings=[one / "bw"], out=first)))
+    list(Batch.plan(one / "ideal", one / "gray", siblings=[one / "bw"], out=first).run())
     record = json.loads((first / "records" / "a.png.json").read_bytes())
     for folder in ("records", "gray", "bw"):
         (out / folder).mkdir(parents=True)

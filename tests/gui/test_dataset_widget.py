@@ -15,8 +15,8 @@ from many import make_many
 from napari.utils.notifications import notification_manager
 
 from music.page import make_page
-from napari_ecc_align import make_plan, read_records, run_plan
-from napari_ecc_align._batch.records.record import read_record
+from napari_ecc_align import Batch
+from napari_ecc_align._batch.records.record import read_record, read_records
 from napari_ecc_align._gui.dataset import widget as dataset_widget
 from napari_ecc_align._gui.shared.docks import docked
 from napari_ecc_align._images.files.images import read_image, write_image
@@ -51,8 +51,8 @@ def finished(dataset, tmp_path_factory):
     """The output folder of a whole run, to be copied."""
     root, _ = dataset
     out = tmp_path_factory.mktemp("finished") / "out"
-    plan = make_plan(root / "ideal", root / "gray", siblings=[root / "bw"], out=out)
-    list(run_plan(plan, workers=2))
+    plan = Batch.plan(root / "ideal", root / "gray", siblings=[root / "bw"], out=out)
+    list(plan.run(workers=2))
     return out
 
 

@@ -26,7 +26,7 @@ USES = {
     "import": "import napari_ecc_align",
     "core": ALIGN,
     "samples": SAMPLES,
-    "batch": "from napari_ecc_align import correct, make_plan, run_plan; make_plan",
+    "batch": "from napari_ecc_align import Batch; Batch.plan",
     "command line": "from napari_ecc_align._cli.parser import build_parser; build_parser()",
 }
 

@@ -5,12 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
-from .._common.errors import InputError
 from .._ecc.options import SearchOptions
 from .._images.sources import Source
-from .._transform.transform import Transform
+from .._transform.transform_like import TransformLike, as_transform
 
 
 @dataclass(frozen=True, eq=False)
@@ -22,14 +21,13 @@ class Job:
     options: SearchOptions
     initial: NDArray[np.float64] | None
 
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Height and width of the reference."""
+        height, width = self.reference.shape[:2]
+        return height, width
 
-def checked_initial(initial: Transform | ArrayLike | None) -> NDArray[np.float64] | None:
+
+def checked_initial(initial: TransformLike | None) -> NDArray[np.float64] | None:
     """Return the matrix of a start, None if there is none, or raise `InputError`."""
-    if initial is None:
-        return None
-    if isinstance(initial, Transform):
-        return initial.matrix
-    try:
-        return Transform(np.asarray(initial), model="homography").matrix
-    except InputError as error:
-        raise InputError(f"initial cannot be used: {error}") from error
+    return None if initial is None else as_transform(initial, "initial").matrix

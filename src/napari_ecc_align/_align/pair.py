@@ -16,11 +16,13 @@ from .._ecc.estimate import Estimate, Step
 from .._ecc.estimator import estimate_steps
 from .._ecc.opencv import opencv_steps
 from .._ecc.options import DEFAULTS, Engine, SearchOptions
+from .._images.named_axes import one_plane
 from .._images.pyramid.levels import index_below
 from .._images.pyramid.pair import Pyramids, make_pyramids
 from .._images.sources import ImageLike, LazyArray, LoadedImage, checked_source
 from .._transform.matrices import MotionModel
-from .._transform.transform import Transform, as_transform
+from .._transform.transform import Transform, usable_transform
+from .._transform.transform_like import TransformLike
 from .._verdict.assess import assess, doubt_rivalled, trust_key
 from .._verdict.result import AlignmentResult
 from .field_of_view import field_of_view
@@ -46,7 +48,9 @@ def align(
     tolerance: float = DEFAULTS.tolerance,
     reference_mask: ArrayLike | LazyArray | None = None,
     moving_mask: ArrayLike | LazyArray | None = None,
-    initial: Transform | ArrayLike | None = None,
+    initial: TransformLike | None = None,
+    channel_axis: int | None = None,
+    align_channel: int | None = None,
     progress: Callable[[Progress], object] | None = None,
     cancel: Callable[[], bool] | None = None,
 ) -> AlignmentResult:
@@ -61,7 +65,8 @@ def align(
         Images of at least 32 pixels on a side, of any real dtypes; their sizes may differ. NaN,
         infinity and full transparency mean "no data here". Lazy arrays (dask, zarr) are read only
         where they are needed, and a list of one image at decreasing sizes, finest first, is used
-        as the pyramid it is.
+        as the pyramid it is. Of an xarray DataArray "y" and "x" are the rows and columns, and "c",
+        "channel" or "band" the channels.
     model : {"affine", "translation", "euclidean", "similarity", "homography"}
         The motion model.
     engine : {"pyramid", "opencv"}
@@ -75,10 +80,15 @@ def align(
         Stop when an iteration changes the correlation by less.
     reference_mask, moving_mask : array_like, shape (h, w), optional
         Pixels of each image that count, as booleans or numbers (0 does not count).
-    initial : Transform or array_like of shape (3, 3) or (2, 3), optional
+    initial : Transform, AlignmentResult or array_like of shape (3, 3) or (2, 3), optional
         Where to start first. Reference (x, y, 1) to moving. The motion model is what may have
         happened beyond it: known pixel sizes of 0.5 and 0.4 with the model "translation" give a
         transform that scales by just that. ("opencv" knows the model's own motions only.)
+    channel_axis : int, optional
+        The axis that holds channels, of which there may be any number; an image of two axes has
+        none. Their mean is aligned, or one of them; colours at the end need none of this.
+    align_channel : int, optional
+        Which channel is aligned, of both images.
     progress : callable, optional
         Called with a `Progress` after every iteration.
     cancel : callable, optional
@@ -112,14 +122,13 @@ def align(
     >>> result.transform.matrix[:2, 2].round(1).tolist()
     [-5.0, 3.0]
     """
-    options = SearchOptions(model, engine, precision, max_iterations, tolerance)
     began = time.perf_counter()
-    steps = align_steps(
-        reference,
-        moving,
-        options,
-        reference_mask=reference_mask,
-        moving_mask=moving_mask,
+    job = checked_job(
+        one_plane(reference, "reference", channel_axis, align_channel),
+        one_plane(moving, "moving", channel_axis, align_channel),
+        SearchOptions(model, engine, precision, max_iterations, tolerance),
+        reference_mask=one_plane(reference_mask, "reference_mask"),
+        moving_mask=one_plane(moving_mask, "moving_mask"),
         initial=initial,
     )
     reached: Transform | None = None
@@ -133,10 +142,10 @@ def align(
             raise Cancelled(reached)
 
     try:
-        return outcome_of(steps, told)
+        return outcome_of(job_steps(job), told)
     except Cancelled as cancelled:
         seconds = time.perf_counter() - began
-        return cancelled_result(options, cancelled.reached, seconds=seconds)
+        return cancelled_result(job, cancelled.reached, seconds=seconds)
 
 
 class Cancelled(Exception):
@@ -154,7 +163,7 @@ def align_steps(
     *,
     reference_mask: ArrayLike | LazyArray | None = None,
     moving_mask: ArrayLike | LazyArray | None = None,
-    initial: Transform | ArrayLike | None = None,
+    initial: TransformLike | None = None,
 ) -> Generator[Progress, None, AlignmentResult]:
     """Align as `align` does, one step at a time.
 
@@ -167,32 +176,53 @@ def align_steps(
         Yields a `Progress` after every step and returns the `AlignmentResult`. Closing it
         cancels the alignment.
     """
-    # OpenCV's ECC reads every pixel on every iteration.
-    whole = options.engine == "opencv"
-    return _run(
-        Job(
-            checked_source(reference, reference_mask, "reference", whole=whole),
-            checked_source(moving, moving_mask, "moving", whole=whole),
+    return job_steps(
+        checked_job(
+            reference,
+            moving,
             options,
-            checked_initial(initial),
+            reference_mask=reference_mask,
+            moving_mask=moving_mask,
+            initial=initial,
         )
     )
 
 
-def _run(job: Job) -> Generator[Progress, None, AlignmentResult]:
+def checked_job(
+    reference: ImageLike,
+    moving: ImageLike,
+    options: SearchOptions,
+    *,
+    reference_mask: ArrayLike | LazyArray | None = None,
+    moving_mask: ArrayLike | LazyArray | None = None,
+    initial: TransformLike | None = None,
+) -> Job:
+    """Return the arguments of `align` as a job, or raise `InputError`."""
+    # OpenCV's ECC reads every pixel on every iteration.
+    whole = options.engine == "opencv"
+    return Job(
+        checked_source(reference, reference_mask, "reference", whole=whole),
+        checked_source(moving, moving_mask, "moving", whole=whole),
+        options,
+        checked_initial(initial),
+    )
+
+
+def job_steps(job: Job) -> Generator[Progress, None, AlignmentResult]:
+    """Align what a job says, one step at a time; as `align_steps`."""
     began = time.perf_counter()
     yield Progress(0.0, "preparing the images")
-    start = yield from start_in_region(job, _run)
+    start = yield from start_in_region(job, job_steps)
     job = replace(job, initial=start.matrix)
     pyramids = yield from _prepared(job)
     if pyramids.flaw:
         nothing, seconds = Transform.identity(job.options.model), time.perf_counter() - began
         return AlignmentResult(
-            nothing, "failed", pyramids.flaw, engine=job.options.engine, seconds=seconds
+            nothing, "failed", pyramids.flaw, job.shape, engine=job.options.engine, seconds=seconds
         )
     run = _run_pyramid if job.options.engine == "pyramid" else _run_opencv
     results = yield from run(job, pyramids)
-    if all(result.verdict != "aligned" for result in results):
+    if not any(result.aligned for result in results):
         inside = _within_field(job, pyramids)
         if inside is not None:
             results += yield from _run_within_field(inside, run)
@@ -239,7 +269,7 @@ def _run_pyramid(job: Job, pyramids: Pyramids) -> Generator[Progress, None, list
     def accept(estimate: Estimate) -> bool:
         tried.append(estimate.matrix)
         results.append(assess(pyramids, estimate, job.options, job.initial))
-        return results[-1].verdict == "aligned"
+        return results[-1].aligned
 
     steps = estimate_steps(
         pyramids.reference, pyramids.moving, job.options, initial=job.initial, accept=accept
@@ -266,7 +296,7 @@ def _approach(job: Job) -> Callable[[Step], Progress]:
         if step.matrix is not matrix:
             matrix = step.matrix
             known = None if matrix is None else (matrix, job.options.model, job.initial)
-            reached = as_transform(*known) if known else None
+            reached = usable_transform(*known) if known else None
         return Progress(1 - _PACE / (_PACE + next(steps)), step.stage, reached)
 
     return told
@@ -285,25 +315,25 @@ def _run_opencv(job: Job, pyramids: Pyramids) -> Generator[Progress, None, list[
         )
         estimate = yield from retold(steps, partial(_half_told, job, half / 2))
         results.append(assess(pyramids, estimate, job.options, job.initial))
-        if results[-1].verdict == "aligned":
+        if results[-1].aligned:
             break
     return results
 
 
 def _half_told(job: Job, begin: float, step: Step) -> Progress:
-    reached = None if step.matrix is None else as_transform(step.matrix, job.options.model)
+    reached = None if step.matrix is None else usable_transform(step.matrix, job.options.model)
     return Progress(begin + step.fraction / 2, step.stage, reached)
 
 
 def cancelled_result(
-    options: SearchOptions, reached: Transform | None = None, *, seconds: float = 0.0
+    job: Job, reached: Transform | None = None, *, seconds: float = 0.0
 ) -> AlignmentResult:
     """Return the result of an alignment that was cancelled, with the best transform so far."""
     return AlignmentResult(
-        reached or Transform.identity(options.model),
-        "failed",
+        reached or Transform.identity(job.options.model),
+        "cancelled",
         "The alignment was cancelled.",
-        engine=options.engine,
+        job.shape,
+        engine=job.options.engine,
         seconds=seconds,
-        cancelled=True,
     )

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from .._common.errors import InputError
+from .._images.sources import count_of
 
 
 class StackMasks:
@@ -32,7 +33,7 @@ class StackMasks:
     def __init__(self, mask: Any, count: int, name: str) -> None:
         self._each = mask is not None and _is_one_each(mask, name)
         self._mask = mask
-        if self._each and len(mask) != count:
+        if self._each and count_of(mask, name) != count:
             images = "one image" if count == 1 else f"{count} images"
             raise InputError(f"{name} must be one mask, or one for each of {images}")
 

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
-from typing import Any, Literal, Self, get_args
+from typing import Any, Literal, Self, cast, get_args
+
+import numpy as np
 
 from .._common.errors import InputError
 from .._compare.thresholding import Thresholding, ThresholdMethod
 from .._ecc.options import SearchOptions
-from .._images.warping import INTERPOLATIONS, Interpolation
+from .._images.interpolation import INTERPOLATIONS, Interpolation
 
 BinaryResampling = Literal["area", "nearest"]
 BINARY_RESAMPLINGS: tuple[BinaryResampling, ...] = get_args(BinaryResampling)
@@ -44,7 +47,7 @@ class BatchSettings(SearchOptions):
     method : str, default: "otsu"
         How both images are binarised to count differing pixels; see `compare`.
     interpolation : {"linear", "nearest", "cubic", "lanczos"}
-        For images that are not binary.
+        For images that are neither binary nor labels, which are copied from the nearest pixel.
     binary : {"area", "nearest"}
         For images of two values, which keep these two: by the value that covers more than half
         of a pixel, or by the nearest pixel.
@@ -81,6 +84,9 @@ class BatchSettings(SearchOptions):
     max_pixels: int = 2**27
 
     def __post_init__(self) -> None:
+        for field in fields(self):
+            if isinstance(value := getattr(self, field.name), np.generic):
+                object.__setattr__(self, field.name, value.item())  # which a record can hold
         super().__post_init__()
         Thresholding(self.method)  # which refuses any other
         for name, choices in _CHOICES.items():
@@ -88,10 +94,10 @@ class BatchSettings(SearchOptions):
                 raise InputError(
                     f"{name} must be one of {', '.join(choices)}, not {getattr(self, name)!r}"
                 )
-        if not 0 <= self.pass_through < 1:
-            raise InputError(f"pass_through must be from 0 to 1 pixel, not {self.pass_through}")
-        if self.max_pixels < 1:
-            raise InputError(f"max_pixels must be positive, not {self.max_pixels}")
+        if not isinstance(self.fill, str) or self.fill != "background":
+            _check_number("fill", self.fill, -math.inf, math.inf, 'a number or "background"')
+        _check_number("pass_through", self.pass_through, 0, 1, "a number from 0 to 1, in pixels")
+        _check_number("max_pixels", self.max_pixels, 1, math.inf, "a positive number")
 
     def as_document(self) -> dict[str, Any]:
         """Return the settings as plain values that JSON can hold."""
@@ -103,6 +109,21 @@ class BatchSettings(SearchOptions):
         if set(document) != {field.name for field in fields(cls)}:
             raise InputError("these are not the settings of this version")
         return cls(**document)
+
+
+def checked_settings(settings: object) -> BatchSettings:
+    """Return settings as they are; raise `InputError` for anything else."""
+    if isinstance(settings, BatchSettings):
+        return settings
+    raise InputError(f"settings must be BatchSettings(...), not {settings!r}")
+
+
+def _check_number(name: str, value: object, least: float, most: float, wanted: str) -> None:
+    """Refuse what is no number, not finite, or not from `least` to below `most`."""
+    number = isinstance(value, int | float | np.integer | np.floating)
+    if number and not isinstance(value, bool) and least <= cast("float", value) < most:
+        return
+    raise InputError(f"{name} must be {wanted}, not {value!r}")
 
 
 def with_present_names(document: Mapping[str, Any]) -> dict[str, Any]:

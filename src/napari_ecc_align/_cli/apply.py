@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import warnings
 
 from .._images.files.images import read_image, write_image
 from .._images.warping import warp
@@ -19,13 +20,13 @@ def run_apply(chosen: argparse.Namespace) -> int:
     transform = Transform.load(chosen.transform)
     image, like = read_image(chosen.image), read_image(chosen.like)
     check_fill(chosen.fill, image)
-    aligned = warp(
-        image,
-        transform,
-        output_shape=like.shape,
-        interpolation=chosen.interpolation,
-        fill=chosen.fill,
-    )
-    write_image(chosen.out, aligned, overwrite=chosen.overwrite)
+    with warnings.catch_warnings(record=True) as doubts:
+        warnings.simplefilter("always", UserWarning)
+        warped = warp(
+            image, transform, like=like, interpolation=chosen.interpolation, fill=chosen.fill
+        )
+    write_image(chosen.out, warped, overwrite=chosen.overwrite)
+    for doubt in doubts:
+        say(f"{chosen.image}: {doubt.message}")
     say(f"Written to {chosen.out}")
     return 0

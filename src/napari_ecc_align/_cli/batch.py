@@ -9,14 +9,16 @@ from contextlib import closing, contextmanager
 from dataclasses import asdict, fields
 from typing import Any
 
-from .._batch.plan.pairing import PairFiles, Plan, make_plan
+from .._batch.batch import Batch
+from .._batch.plan.pairing import make_plan
+from .._batch.plan.pairs import PairFiles
 from .._batch.records.record import Record
-from .._batch.report.report import CSV, HTML, row, worst_first
-from .._batch.run.run_plan import Counts, Finished, done_already, run_plan
+from .._batch.report.report import CSV, row, worst_first
+from .._batch.run.run_plan import BatchStep, Counts, done_already
 from .._batch.settings import BatchSettings
 from .._common.errors import InputError
+from .._common.tables import finite
 from .console import complain, say, terminal_bar
-from .show import finite
 
 _MOST_LINES = 20
 
@@ -27,54 +29,54 @@ def run_batch(chosen: argparse.Namespace) -> int:
     plan = make_plan(
         chosen.reference,
         chosen.moving,
+        chosen.out,
         siblings=chosen.sibling,
         table=chosen.pairs,
-        out=chosen.out,
         where=chosen.where,
         settings=settings,
     )
-    done = done_already(plan) if chosen.dry_run else None
+    batch = Batch(**vars(plan))
+    done = done_already(batch) if chosen.dry_run else None
     if chosen.json:
-        _say_line(_plan_line(plan, done))
+        _say_line(_plan_line(batch, done))
     else:
-        say("\n".join(_plan_text(plan, done)))
+        say("\n".join(_plan_text(batch, done)))
     if chosen.dry_run:
         if chosen.json:
-            for pair in plan.pairs:
+            for pair in batch.pairs:
                 images = {role: str(path) for role, path in pair.images}
                 _say_line({"event": "planned", "name": pair.name, "images": images})
         else:
-            _say_some([_pair_text(pair) for pair in plan.pairs], " (--json lists all)")
-        return int(any(problem.pair is not None for problem in plan.problems))
-    return _run(plan, chosen)
+            _say_some([_pair_text(pair) for pair in batch.pairs], " (--json lists all)")
+        return int(any(problem.pair is not None for problem in batch.problems))
+    return _run(batch, chosen)
 
 
-def _run(plan: Plan, chosen: argparse.Namespace) -> int:
+def _run(batch: Batch, chosen: argparse.Namespace) -> int:
     counts = Counts()
     not_fine: list[Record] = []
-    steps = run_plan(
-        plan,
+    steps = batch.run(
         workers=chosen.workers,
         timeout=chosen.timeout,
         cluster=chosen.cluster,
         overwrite=chosen.overwrite,
     )
-    with closing(steps), _progress(len(plan.pairs)) as show:
+    with closing(steps), _progress(len(batch)) as show:
         try:
             for finished in steps:
                 counts = finished.counts
                 show(finished)
                 if chosen.json:
-                    said = {"event": "pair", "done": counts.done, "total": finished.total}
+                    said = {"event": "pair", "done": finished.done, "total": finished.total}
                     _say_line({**said, **row(finished.record), "resumed": finished.resumed})
                 if finished.record.needs_review:
                     not_fine.append(finished.record)
         except InputError as error:
-            if counts.done < len(plan.pairs):
+            if counts.done < len(batch):
                 raise
             complain(str(error))  # the report cannot be written, but the pairs are done
             return 1
-    files = {"html": str(plan.out / HTML), "csv": str(plan.out / CSV)}
+    files = {"html": str(batch.report), "csv": str(batch.out / CSV)}
     if chosen.json:
         _say_line({"event": "done", **asdict(counts), "report": files})
     else:
@@ -94,7 +96,7 @@ def _progress(total: int) -> Iterator[Any]:
     shape = "{n_fmt}/{total_fmt} [{elapsed}<{remaining}, {rate_fmt}{postfix}] |{bar}|"
     with terminal_bar(total, shape, unit="pair", smoothing=0.1, dynamic_ncols=True) as bar:
 
-        def show(finished: Finished) -> None:
+        def show(finished: BatchStep) -> None:
             if finished.resumed and not bar.disable:
                 # What an earlier run has done says nothing of the rate.
                 bar.initial += 1
@@ -107,14 +109,14 @@ def _progress(total: int) -> Iterator[Any]:
         yield show
 
 
-def _plan_text(plan: Plan, done: int | None) -> list[str]:
-    flavours = dict.fromkeys(flavour for pair in plan.pairs for flavour, _ in pair.flavours)
-    lines = [f"{len(plan.pairs)} pairs; {', '.join(flavours)} to {plan.out}"]
+def _plan_text(batch: Batch, done: int | None) -> list[str]:
+    folders = dict.fromkeys(name for pair in batch.pairs for name, _ in pair.warped_images)
+    lines = [f"{len(batch)} pairs; {', '.join(folders)} to {batch.out}"]
     if done:
         lines.append(f"  {done} of them are done already")
     listed = [
         f"  {problem.path}: {problem.reason}" + (", its pair will fail" if problem.pair else "")
-        for problem in plan.problems
+        for problem in batch.problems
     ]
     return lines + _some(listed)
 
@@ -124,13 +126,13 @@ def _pair_text(pair: PairFiles) -> str:
     return f"{pair.name}: {pair.reference} <- {pair.moving}{siblings}"
 
 
-def _plan_line(plan: Plan, done: int | None) -> dict[str, Any]:
+def _plan_line(batch: Batch, done: int | None) -> dict[str, Any]:
     return {
         "event": "plan",
-        "pairs": len(plan.pairs),
+        "pairs": len(batch),
         **({} if done is None else {"done": done}),
-        "out": str(plan.out),
-        "problems": [{**vars(problem), "path": str(problem.path)} for problem in plan.problems],
+        "out": str(batch.out),
+        "problems": [{**vars(problem), "path": str(problem.path)} for problem in batch.problems],
     }
 
 

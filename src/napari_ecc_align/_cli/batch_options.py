@@ -32,7 +32,7 @@ def add_batch(commands: Any) -> None:
     """Add the command ``batch`` to the parser's commands."""
     command = commands.add_parser(
         "batch",
-        help="align a whole dataset, every flavour of it, and report every doubtful pair",
+        help="align a whole dataset, each image with its siblings, and report doubtful pairs",
         description=_DESCRIPTION,
         epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
@@ -50,11 +50,11 @@ def _add_inputs(group: argparse._ArgumentGroup) -> None:
     many: dict[str, Any] = {"action": "append", "default": []}
     group.add_argument("--reference", metavar="REFERENCE", help="the images that stay")
     group.add_argument("--moving", metavar="MOVING", help="the images to be aligned")
-    text = "other flavours of the moving images, which get the same transform (repeatable)"
+    text = "images that lie on the moving ones and get the same transform (repeatable)"
     add_value(group, "--sibling", str, "SIBLING", text, **many)
     text = (
         "in place of these: a CSV or TSV file with the columns reference, moving and, if wanted, "
-        "sibling:FLAVOUR and name"
+        "sibling:NAME and name"
     )
     add_value(group, "--pairs", Path, "TABLE", text)
     add_value(group, "--out", Path, "DIR", "the output folder", required=True)

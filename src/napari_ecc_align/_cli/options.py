@@ -9,7 +9,8 @@ from typing import Any
 
 from .._compare.thresholding import THRESHOLD_METHODS
 from .._ecc.options import DEFAULTS, ENGINES
-from .._images.warping import INTERPOLATIONS, Resampling
+from .._images.interpolation import INTERPOLATIONS
+from .._images.warping import Resampling
 from .._transform.matrices import MOTION_MODELS
 from .values import count, fill_value, precision, small_number
 
@@ -52,7 +53,7 @@ def add_resampling_options(group: argparse._ActionsContainer) -> None:
     group.add_argument(
         "--interpolation",
         choices=INTERPOLATIONS,
-        help="how to resample; nearest for labels (default: %(default)s)",
+        help="how to resample; nearest for labels (default: linear)",
     )
     text = (
         "value outside the moving image: a number, or background for the median along its border "

@@ -7,7 +7,6 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any, NoReturn
 
-from .._compare.difference import DIFFERENCE_MODES
 from .._images.samples import sample_names
 from .._transform.formats.registry import FORMATS
 from .batch_options import add_batch
@@ -59,12 +58,8 @@ def _add_align(commands: argparse._SubParsersAction[_Parser]) -> None:
     add_value(command, "--initial", Path, "TRANSFORM", "a transform file to start from")
     text = f"write the transform here too, in the format of the suffix: {', '.join(FORMATS)}"
     add_value(command, "--transform-out", Path, "FILE", text)
-    command.add_argument(
-        "--difference",
-        choices=DIFFERENCE_MODES,
-        default="absolute",
-        help="kind of difference image (default: absolute)",
-    )
+    text = "write reference minus aligned as the difference, rather than its magnitude"
+    command.add_argument("--signed", action="store_true", help=text)
     add_resampling_options(command)
     add_overwrite(command)
     command.add_argument(
@@ -75,8 +70,9 @@ def _add_align(commands: argparse._SubParsersAction[_Parser]) -> None:
 def _add_apply(commands: argparse._SubParsersAction[_Parser]) -> None:
     command = commands.add_parser(
         "apply",
-        help="apply a transform to another image, such as another flavour of the page",
-        description="Resample IMAGE through TRANSFORM on the grid of REFERENCE.",
+        help="apply a transform to another image, such as a sibling of the moving one",
+        description="Resample IMAGE through TRANSFORM on the grid of REFERENCE. Without "
+        "--interpolation labels are copied and an image of two values keeps these.",
     )
     add_value(command, "transform", Path, "TRANSFORM", f"a transform file: {', '.join(FORMATS)}")
     add_value(command, "image", Path, "IMAGE", "the image to be resampled")
@@ -84,6 +80,7 @@ def _add_apply(commands: argparse._SubParsersAction[_Parser]) -> None:
     add_value(command, "--like", Path, "REFERENCE", text, required=True)
     add_value(command, "--out", Path, "FILE", "where to write the result", required=True)
     add_resampling_options(command)
+    command.set_defaults(interpolation=None)
     add_overwrite(command)
 
 

@@ -8,15 +8,15 @@ from .._images.samples import sample
 
 
 def sample_layers(name: str) -> list[LayerData]:
-    """Return a sample pair as layers: reference, moving, and the moving image's other flavours.
+    """Return a sample pair as layers: reference, moving, and the moving image's siblings.
 
-    The flavours are not visible at first, and lie below the pair.
+    The siblings are not visible at first, and lie below the pair.
     """
     pair = sample(name)
     shown = {"metadata": {"source": pair.source}, "colormap": "gray"}
     hidden = [
-        (image, {"name": flavour, "visible": False, **shown}, "image")
-        for flavour, image in pair.siblings.items()
+        (image, {"name": name, "visible": False, **shown}, "image")
+        for name, image in pair.siblings.items()
     ]
     return [
         (pair.reference, {"name": pair.reference_name, **shown}, "image"),

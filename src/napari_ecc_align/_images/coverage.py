@@ -41,7 +41,11 @@ def overlap(
             return _covered_pixels(transform.matrix, check_shape(output_shape), moving_shape)
         moving_valid = np.ones(moving_shape[:2], bool)
     covered: NDArray[np.uint8] = warp(
-        moving_valid.view(np.uint8) * np.uint8(255), transform, output_shape=output_shape, fill=0
+        moving_valid.view(np.uint8) * np.uint8(255),
+        transform,
+        output_shape=output_shape,
+        interpolation="linear",
+        fill=0,
     )
     return covered >= 254
 

@@ -15,9 +15,11 @@ from numpy.typing import NDArray
 from .._common.errors import InputError
 from .._transform.matrices import Matrix
 from .._transform.transform import Transform, map_points
+from .filling import Fill, border_pixels, fill_values
+from .interpolation import Interpolation, shifted_by
 from .pyramid.levels import halved_shape
 from .sources import LazyArray, is_lazy
-from .warping import Fill, Interpolation, border_pixels, check_shape, fill_values, shifted_by, warp
+from .warping import check_shape, warp
 
 if TYPE_CHECKING:
     import dask.array as da
@@ -35,7 +37,7 @@ def lazy_warp(
     *,
     output_shape: tuple[int, ...],
     interpolation: Interpolation = "linear",
-    fill: Fill = 0,
+    fill: Fill = "background",
 ) -> da.Array:
     """Resample a moving image on the reference's grid when, and where, it is looked at.
 
@@ -68,7 +70,7 @@ def warp_pyramid(
     *,
     output_shape: tuple[int, ...],
     interpolation: Interpolation = "linear",
-    fill: Fill = 0,
+    fill: Fill = "background",
 ) -> list[Any]:
     """Resample a multiscale image on the reference's grid, as a multiscale image.
 
@@ -129,13 +131,14 @@ class _Window:
 def _warping(levels: tuple[Any, ...], interpolation: Interpolation, fill: Fill) -> _Warping:
     """Return `warp` with a matrix, and with the values that are outside."""
     border = _border(levels, fill)
-    values = border.tolist() if len(border) > 1 else float(border[0])
+    values = border.tolist() if len(border) > 1 else border.tolist()[0]
 
     def warped(source: Any, matrix: Matrix, shape: tuple[int, int]) -> NDArray[Any]:
         transform = Transform(matrix, model="homography")
-        return warp(
+        pixels: NDArray[Any] = warp(
             source, transform, output_shape=shape, interpolation=interpolation, fill=values
         )
+        return pixels
 
     return warped
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from os import PathLike
 from typing import Any, Protocol
 
 import numpy as np
@@ -35,14 +36,33 @@ def as_array(image: ArrayLike, name: str) -> NDArray[Any]:
     InputError
         If the image is not real numbers or has another shape.
     """
-    try:
-        array = image if isinstance(image, np.ma.MaskedArray) else np.asarray(image)
-    except ValueError as error:
-        raise InputError(f"{name} is not an array: {error}") from error
+    array = array_of(image, name)
     if array.ndim == 3 and array.shape[2] == 1:
         array = array[..., 0]
     check_shape(array.shape, array.dtype, name)
     return array.astype(array.dtype.newbyteorder("="), copy=False)
+
+
+def array_of(image: ArrayLike, name: str) -> NDArray[Any]:
+    """Return anything as an array, perhaps a masked one, or raise `InputError`."""
+    refuse_paths(image, name)
+    try:
+        return image if isinstance(image, np.ma.MaskedArray) else np.asarray(image)
+    except ValueError as error:
+        raise InputError(f"{name} is not an array: {error}") from error
+
+
+def refuse_paths(image: object, name: str) -> None:
+    """Raise `InputError` if the name of a file, or several, is given for an image."""
+    if isinstance(image, (str, bytes, PathLike)):
+        raise InputError(
+            f"{name} is a path, {str(image)!r}; give the image in it: {name}=read_image(path)"
+        )
+    if isinstance(image, Sequence) and image and isinstance(image[0], (str, bytes, PathLike)):
+        raise InputError(
+            f"{name} is a list of paths; give the images in them: "
+            f"{name}=[read_image(path) for path in paths]"
+        )
 
 
 def check_shape(shape: tuple[int, ...], dtype: np.dtype[Any], name: str) -> None:

@@ -125,15 +125,24 @@ def is_lazy(image: object) -> bool:
     return named and isinstance(getattr(image, "dtype", None), np.dtype)
 
 
+def count_of(images: Any, name: str) -> int:
+    """Return how many images a stack or sequence holds; zarr's arrays have a shape, but no len."""
+    shape = getattr(images, "shape", None)
+    try:
+        return len(images) if shape is None else int(shape[0])
+    except (TypeError, IndexError) as error:
+        raise InputError(f"{name} must be a stack or a sequence of images") from error
+
+
 def is_multiscale(image: object) -> bool:
     """Tell whether something is a sequence of images rather than the numbers of one."""
     if not isinstance(image, Sequence) or isinstance(image, (str, bytes)):
         return False
-    return all(
-        # What is (n, 3 or 4) is a row of colours.
-        len(getattr(level, "shape", ())) > 1 and tuple(level.shape[1:]) not in ((3,), (4,))
-        for level in image
-    )
+    shapes = [tuple(getattr(level, "shape", ())) for level in image]
+    # Of a row of colours, (n, 3 or 4), there are as many as the image has rows; the first level
+    # of a pyramid is never that narrow, the last may be.
+    rows_of_colours = bool(shapes) and shapes[0][1:] in ((3,), (4,))
+    return not rows_of_colours and all(len(shape) > 1 for shape in shapes)
 
 
 def _levels(image: Any, name: str) -> tuple[Any, ...]:

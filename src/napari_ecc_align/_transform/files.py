@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -14,35 +14,36 @@ from .formats import own_json
 from .formats.registry import read_matrices, write_stack
 from .formats.stored import StoredMatrix
 from .transform import Transform
+from .transform_like import TransformLike, as_transform
 
 
 def save_transforms(
-    transforms: Sequence[Transform],
+    transforms: Iterable[TransformLike] | Mapping[str, TransformLike],
     path: str | Path,
     *,
-    verdicts: Sequence[str] | None = None,
-    overwrite: bool = True,
+    overwrite: bool = False,
 ) -> None:
-    """Write the transforms of a stack's frames, whole or not at all.
+    """Write many transforms, such as those of a stack's frames, whole or not at all.
 
     Parameters
     ----------
-    transforms : sequence of Transform
-        One per frame; each maps a reference pixel (x, y) to the pixel of its frame.
+    transforms : sequence, or mapping of str
+        One Transform, AlignmentResult or array_like of shape (3, 3) or (2, 3) per frame, such as
+        what `align_stack` returns; or per name. Each maps a reference pixel (x, y) to the pixel of
+        its frame. Results are saved with their verdicts, and the gaps of a `StackResult` with the
+        transforms of their neighbours.
     path : str or Path
         Where to write them. The suffix names the format: ``.json`` is ours, with the motion model
-        and the verdicts; ``.csv`` has a header line, then a line of nine numbers per frame, row by
-        row; ``.npy`` is a float64 array of shape (n, 3, 3).
-    verdicts : sequence of str, optional
-        What was said of each frame; ``.json`` alone holds it.
-    overwrite : bool, default: True
+        and, of what has them, verdicts and names; ``.csv`` has a header line, then a line of nine
+        numbers per frame, row by row; ``.npy`` is a float64 array of shape (n, 3, 3).
+    overwrite : bool, default: False
         Replace a file that is there already.
 
     Raises
     ------
     InputError
-        If the suffix is none of those, there is nothing to write, the folder does not exist, or
-        the file does and `overwrite` is false.
+        If something is no transform, the suffix is none of those, there is nothing to write, the
+        folder does not exist, or the file does and `overwrite` is false.
 
     See Also
     --------
@@ -52,21 +53,27 @@ def save_transforms(
     --------
     >>> from tempfile import TemporaryDirectory
     >>> from napari_ecc_align import Transform, load_transforms, save_transforms
-    >>> drift = [Transform([[1, 0, 0.5 * n], [0, 1, 0]], model="translation") for n in range(3)]
+    >>> drift = [Transform([[1, 0, 0.5 * n], [0, 1, 0]]) for n in range(3)]
     >>> with TemporaryDirectory() as folder:
-    ...     save_transforms(drift, f"{folder}/film.json", verdicts=["aligned"] * 3)
+    ...     save_transforms(drift, f"{folder}/film.json")
     ...     [each.matrix[0, 2].item() for each in load_transforms(f"{folder}/film.json")]
     [0.0, 0.5, 1.0]
     """
-    if not transforms:
+    transforms = getattr(transforms, "filled_results", transforms)
+    names = [str(name) for name in transforms] if isinstance(transforms, Mapping) else None
+    try:
+        given = [*(transforms.values() if isinstance(transforms, Mapping) else transforms)]
+    except TypeError as error:
+        raise InputError("transforms must be many; one is saved by its own save") from error
+    if not given:
         raise InputError("transforms must be at least one")
-    if verdicts is not None and len(verdicts) != len(transforms):
-        raise InputError(f"verdicts must be one per transform, {len(transforms)}")
-    said: Sequence[str | None] = verdicts or [None] * len(transforms)
-    stored = [
-        StoredMatrix(transform.matrix, transform.model, verdict)
-        for transform, verdict in zip(transforms, said, strict=True)
-    ]
+    stored = []
+    for key, each in zip(names or range(len(given)), given, strict=True):
+        found = as_transform(each, f"transforms[{key!r}]")
+        name = key if isinstance(key, str) else None
+        stored.append(
+            StoredMatrix(found.matrix, found.model, getattr(each, "verdict", None), name)
+        )
     write_stack(path, stored, overwrite=overwrite)
 
 
@@ -109,4 +116,5 @@ def as_document(transform: Transform) -> dict[str, Any]:
 
 def from_document(document: Any) -> Transform:
     """Return the transform of a JSON document; raise `InputError` for any other document."""
-    return Transform(*own_json.matrix_of(document))
+    matrix, model = own_json.matrix_of(document)
+    return Transform(matrix, model=model)

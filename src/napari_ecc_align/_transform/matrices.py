@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from contextlib import suppress
 from typing import Literal, TypeAlias, get_args
 
 import numpy as np
@@ -38,7 +39,10 @@ def checked_matrix(matrix: ArrayLike) -> Matrix:
         Two rows are those of an affine map.
     """
     try:
-        checked = np.array(matrix, dtype=np.float64)
+        given = np.asarray(matrix)
+        if given.dtype.kind == "c":
+            raise TypeError("complex")
+        checked = np.array(given, dtype=np.float64)
     except (TypeError, ValueError, OverflowError) as error:
         raise InputError("matrix must be numbers of shape (3, 3) or (2, 3)") from error
     if checked.shape == (2, 3):
@@ -65,6 +69,15 @@ def inverse_of(matrix: Matrix) -> Matrix:
 def narrowest_model(matrix: Matrix) -> MotionModel:
     """Return the narrowest motion model that a 3x3 matrix belongs to, but for rounding."""
     return next(model for model in MOTION_MODELS if _departure(matrix, model) <= _ROUNDING)
+
+
+def model_from(least: MotionModel, matrix: Matrix) -> MotionModel:
+    """Return the narrowest motion model that contains both a model and a 3x3 matrix."""
+    for model in MOTION_MODELS[MOTION_MODELS.index(least) :]:
+        with suppress(InputError):
+            check_belongs(matrix, model)
+            return model
+    return "homography"
 
 
 def check_belongs(matrix: Matrix, model: MotionModel) -> None:

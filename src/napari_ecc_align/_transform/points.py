@@ -1,15 +1,14 @@
-"""A transform from pairs of points that somebody has set by hand."""
+"""A matrix from pairs of points that somebody has set by hand."""
 
 from __future__ import annotations
 
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from .._common.errors import InputError
-from .matrices import MotionModel, check_model
-from .transform import Transform
+from .matrices import Matrix, MotionModel, check_model
 
 FEWEST: dict[MotionModel, int] = {
     "translation": 1,
@@ -23,42 +22,11 @@ FEWEST: dict[MotionModel, int] = {
 # Set by hand a point is a pixel or so off: on a narrower band than this it says nothing across.
 _NARROW = 1e-3
 
-_Points = NDArray[np.float64]
 
-
-def transform_from_points(
-    reference_points: ArrayLike,
-    moving_points: ArrayLike,
-    *,
-    model: MotionModel | None = None,
-) -> Transform:
-    """Estimate the transform that carries points of the reference to points of the moving image.
-
-    With the fewest pairs that a model needs all points are met exactly, with more of them by
-    least squares.
-
-    Parameters
-    ----------
-    reference_points, moving_points : array_like, shape (N, 2)
-        The same N places in both images as (x, y), that is (column, row), in pixels with pixel
-        centres at integers. napari's Points layers hold (row, column): turn them round with
-        ``points[:, ::-1]``.
-    model : {"translation", "euclidean", "similarity", "affine", "homography"}, optional
-        The motion model: 1, 2, 2, 3 and 4 pairs are needed. Left out, it is the one that the
-        number of pairs suggests: a translation for one pair, a similarity for two, an affine
-        transform for three or more. A homography has to be asked for, as points set by hand
-        seldom determine perspective.
-
-    Returns
-    -------
-    Transform
-        Maps reference pixels to moving pixels, for example as ``align(..., initial=transform)``.
-
-    Raises
-    ------
-    InputError
-        If there are too few pairs, or points that coincide or lie on one line so that they do
-        not determine the transform.
+def estimate_from_points(
+    reference_points: ArrayLike, moving_points: ArrayLike, model: MotionModel | None
+) -> tuple[Matrix, MotionModel]:
+    """Return the matrix and the model of `Transform.from_points`.
 
     Notes
     -----
@@ -71,13 +39,6 @@ def transform_from_points(
            patterns, IEEE TPAMI 13(4), 1991. :DOI:`10.1109/34.88573`
     .. [2] R. Hartley, In defense of the eight-point algorithm, IEEE TPAMI 19(6), 1997.
            :DOI:`10.1109/34.601246`
-
-    Examples
-    --------
-    >>> from napari_ecc_align import transform_from_points
-    >>> found = transform_from_points([(0, 0), (10, 0)], [(5, 7), (25, 7)])
-    >>> found.model, found.to_moving((0, 10)).round(9).tolist()
-    ('similarity', [5.0, 27.0])
     """
     first = _checked(reference_points, "reference_points")
     second = _checked(moving_points, "moving_points")
@@ -94,7 +55,7 @@ def transform_from_points(
         )
     _check_spread(first, chosen, "reference")
     _check_spread(second, chosen, "moving")
-    return Transform(_estimate(first, second, chosen), model=chosen)
+    return _estimate(first, second, chosen), chosen
 
 
 def _suggested(pairs: int) -> MotionModel:
@@ -103,7 +64,7 @@ def _suggested(pairs: int) -> MotionModel:
     return "similarity" if pairs == 2 else "affine"
 
 
-def _checked(points: ArrayLike, name: str) -> _Points:
+def _checked(points: ArrayLike, name: str) -> Matrix:
     try:
         checked = np.asarray(points, np.float64)
     except (TypeError, ValueError) as error:
@@ -115,7 +76,7 @@ def _checked(points: ArrayLike, name: str) -> _Points:
     return checked
 
 
-def _check_spread(points: _Points, model: MotionModel, name: str) -> None:
+def _check_spread(points: Matrix, model: MotionModel, name: str) -> None:
     """Raise `InputError` if points do not determine a model, whatever their partners are."""
     if model == "translation":
         return
@@ -129,7 +90,7 @@ def _check_spread(points: _Points, model: MotionModel, name: str) -> None:
         )
 
 
-def _estimate(first: _Points, second: _Points, model: MotionModel) -> _Points:
+def _estimate(first: Matrix, second: Matrix, model: MotionModel) -> Matrix:
     from skimage.transform import EuclideanTransform, SimilarityTransform
 
     if model == "homography":
@@ -148,7 +109,7 @@ def _estimate(first: _Points, second: _Points, model: MotionModel) -> _Points:
     return np.column_stack([linear, there - linear @ here])
 
 
-def _homography(first: _Points, second: _Points) -> _Points:
+def _homography(first: Matrix, second: Matrix) -> Matrix:
     from skimage.transform import ProjectiveTransform
 
     matrix = _estimated(ProjectiveTransform, first, second)
@@ -162,13 +123,13 @@ def _homography(first: _Points, second: _Points) -> _Points:
     )
 
 
-def _estimated(kind: Any, first: _Points, second: _Points) -> _Points | None:
+def _estimated(kind: Any, first: Matrix, second: Matrix) -> Matrix | None:
     """Return the matrix that a class of scikit-image estimates, or None if it cannot."""
     found = kind.from_estimate(first, second)
     return np.asarray(found.params) if found else None
 
 
-def _in_line_but_for_one(points: _Points) -> bool:
+def _in_line_but_for_one(points: Matrix) -> bool:
     centred = points - points.mean(axis=0)
     # What the scatter loses with each point, whose mean goes with it.
     lost = centred[:, :, None] * centred[:, None, :] * (len(points) / (len(points) - 1))

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
@@ -12,20 +12,13 @@ from numpy.typing import ArrayLike, NDArray
 
 from .._common.errors import InputError
 from .formats.registry import read_matrices, write_matrix
-from .matrices import (
-    MOTION_MODELS,
-    MotionModel,
-    check_belongs,
-    check_model,
-    checked_matrix,
-    inverse_of,
-    narrowest_model,
-)
+from .matrices import MOTION_MODELS, MotionModel, checked_matrix, inverse_of, model_from
+from .model_matrix import ModelMatrix
+from .points import estimate_from_points
 
 
-@dataclass(frozen=True, eq=False)
-class Transform:
-    """A map from reference pixels to moving pixels.
+class Transform(ModelMatrix):
+    """A map from reference pixels to moving pixels, which cannot be changed.
 
     The direction is that of OpenCV's ``WARP_INVERSE_MAP``, of scikit-image's ``inverse_map``
     and of ITK's fixed-to-moving transforms. Coordinates are (x, y), that is (column, row),
@@ -35,9 +28,9 @@ class Transform:
     ----------
     matrix : array_like, shape (3, 3) or (2, 3)
         Maps (x, y, 1) in the reference to the moving image. Kept as a read-only float64 array of
-        shape (3, 3) whose last element is 1.
-    model : {"translation", "euclidean", "similarity", "affine", "homography"}
-        The motion model that the matrix belongs to.
+        shape (3, 3) whose last element is 1, the attribute `matrix`.
+    model : {"translation", "euclidean", "similarity", "affine", "homography"}, optional
+        The motion model that the matrix belongs to; by default the narrowest one.
 
     Raises
     ------
@@ -45,38 +38,75 @@ class Transform:
         If the matrix has another shape, is not finite or not invertible, or does not belong to
         the model.
 
+    Notes
+    -----
+    Two transforms are equal if matrix and model are. NumPy takes one as its matrix, scikit-image
+    calls one as it calls its own: ``skimage.transform.warp(moving, transform)``.
+
     Examples
     --------
     Transforms are composed with ``@``; the right one comes first.
 
     >>> from napari_ecc_align import Transform
-    >>> shift = Transform([[1, 0, 10], [0, 1, 0]], model="translation")
-    >>> double = Transform([[2, 0, 0], [0, 2, 0]], model="similarity")
-    >>> (double @ shift).to_moving((1, 1)).tolist(), (double @ shift).model
-    ([22.0, 2.0], 'similarity')
+    >>> shift = Transform([[1, 0, 10], [0, 1, 0]])
+    >>> double = Transform([[2, 0, 0], [0, 2, 0]])
+    >>> double @ shift
+    Transform(similarity: x +20, y +0, scale 2.0000)
+    >>> (double @ shift)((1, 1)).tolist()
+    [22.0, 2.0]
     """
 
-    matrix: NDArray[np.float64]
-    model: MotionModel = "affine"
-
-    def __post_init__(self) -> None:
-        model = check_model(self.model)
-        matrix = checked_matrix(self.matrix)
-        check_belongs(matrix, model)
-        matrix.setflags(write=False)
-        object.__setattr__(self, "matrix", matrix)
-
     @classmethod
-    def identity(cls, model: MotionModel = "affine") -> Self:
+    def identity(cls, model: MotionModel = "translation") -> Self:
         """Return the transform that maps every pixel to itself.
 
         Examples
         --------
         >>> from napari_ecc_align import Transform
-        >>> Transform.identity("translation").to_moving((3, 4)).tolist()
+        >>> Transform.identity().to_moving((3, 4)).tolist()
         [3.0, 4.0]
         """
-        return cls(np.eye(3), model)
+        return cls(np.eye(3), model=model)
+
+    @classmethod
+    def from_points(
+        cls,
+        reference_points: ArrayLike,
+        moving_points: ArrayLike,
+        *,
+        model: MotionModel | None = None,
+    ) -> Self:
+        """Estimate the transform that carries points of the reference to the moving image.
+
+        With the fewest pairs that a model needs all points are met exactly, with more of them by
+        least squares.
+
+        Parameters
+        ----------
+        reference_points, moving_points : array_like, shape (N, 2)
+            The same N places in both images as (x, y) in pixels. napari's Points layers hold
+            (row, column): turn them round with ``points[:, ::-1]``.
+        model : {"translation", "euclidean", "similarity", "affine", "homography"}, optional
+            The motion model: 1, 2, 2, 3 and 4 pairs are needed. Left out, it is the one that the
+            number of pairs suggests: a translation for one pair, a similarity for two, an affine
+            transform for three or more. A homography has to be asked for, as points set by hand
+            seldom determine perspective.
+
+        Raises
+        ------
+        InputError
+            If there are too few pairs, or points that coincide or lie on one line so that they do
+            not determine the transform.
+
+        Examples
+        --------
+        >>> from napari_ecc_align import Transform
+        >>> found = Transform.from_points([(0, 0), (10, 0)], [(5, 7), (25, 7)])
+        >>> found.model, found.to_moving((0, 10)).round(9).tolist()
+        ('similarity', [5.0, 27.0])
+        """
+        matrix, chosen = estimate_from_points(reference_points, moving_points, model)
+        return cls(matrix, model=chosen)
 
     @property
     def inverse(self) -> Transform:
@@ -114,7 +144,7 @@ class Transform:
         Raises
         ------
         InputError
-            If the points have another shape.
+            If the points are no numbers of that shape.
 
         Examples
         --------
@@ -123,12 +153,90 @@ class Transform:
         array([[10., 20.],
                [20., 22.]])
         """
-        given = np.asarray(points, dtype=np.float64)
-        if given.ndim not in (1, 2) or given.shape[-1] != 2:
-            raise InputError(f"points must have shape (2,) or (N, 2), not {given.shape}")
-        return map_points(self.matrix, given)
+        return map_points(self.matrix, checked_points(points))
 
-    def save(self, path: str | Path, *, overwrite: bool = True) -> None:
+    def __call__(self, points: ArrayLike) -> NDArray[np.float64]:
+        """Map reference points to the moving image, as `to_moving` does."""
+        return self.to_moving(points)
+
+    def to_reference(self, points: ArrayLike) -> NDArray[np.float64]:
+        """Map points (x, y) of the moving image back to the reference, as `inverse` does.
+
+        Examples
+        --------
+        >>> from napari_ecc_align import Transform
+        >>> Transform([[2, 0, 10], [0, 2, 20]]).to_reference((20, 22)).tolist()
+        [5.0, 1.0]
+        """
+        return self.inverse.to_moving(points)
+
+    def corner_distance(self, other: Self | ArrayLike, shape: Sequence[int]) -> float:
+        """Return how far two transforms are apart: RMS over the reference's corners, in pixels.
+
+        Parameters
+        ----------
+        other : Transform or array_like, shape (3, 3)
+            What to compare with, such as a known truth.
+        shape : sequence of int
+            Height and width of the reference; further numbers are ignored.
+
+        Raises
+        ------
+        InputError
+            If one of them cannot be used.
+
+        Examples
+        --------
+        >>> from napari_ecc_align import Transform
+        >>> Transform([[1, 0, 3], [0, 1, 4]]).corner_distance(Transform.identity(), (100, 200))
+        5.0
+        """
+        try:
+            height, width = (int(side) for side in tuple(shape)[:2])
+        except (TypeError, ValueError) as error:
+            raise InputError("shape must be (height, width)") from error
+        return corner_error(self.matrix, checked_matrix(other), (height, width))
+
+    def in_units(
+        self,
+        reference: float | tuple[float, float],
+        moving: float | tuple[float, float] | None = None,
+    ) -> Transform:
+        """Return the same transform between coordinates in micrometres, or what pixels measure.
+
+        Pixel 0 lies at 0, so that its center is the origin, as SimpleITK has it.
+
+        Parameters
+        ----------
+        reference : float or tuple of float
+            Size of the reference's pixels, or their sizes (x, y): width, height.
+        moving : float or tuple of float, optional
+            Size of the moving image's pixels; by default that of the reference's.
+
+        Returns
+        -------
+        Transform
+            From reference to moving points, both (x, y) in those units. The motion model is wider
+            if the sizes demand it.
+
+        Raises
+        ------
+        InputError
+            If a size is no positive number.
+
+        Examples
+        --------
+        >>> from napari_ecc_align import Transform
+        >>> shift = Transform([[1, 0, 10], [0, 1, 0]])
+        >>> shift.in_units(0.5).parts().x
+        5.0
+        """
+        here = _sizes(reference, "reference")
+        there = here if moving is None else _sizes(moving, "moving")
+        matrix = np.diag([*there, 1.0]) @ self.matrix @ np.diag([*1 / here, 1.0])
+        return Transform(matrix, model=model_from(self.model, matrix))
+
+    def save(self, path: str | Path, *, overwrite: bool = False) -> None:
         """Write the transform in the format of the suffix, whole or not at all.
 
         Parameters
@@ -137,7 +245,7 @@ class Transform:
             Where to write it. The suffix is ``.json`` (ours, with the motion model), ``.ome.json``
             (OME-NGFF), ``.tfm`` (ITK), ``.csv`` (numbers), ``.npy`` (NumPy array) or ``.txt``
             (napari affine, as affinder saves it: moving to reference, in (row, column)).
-        overwrite : bool, default: True
+        overwrite : bool, default: False
             Replace a file that is there already.
 
         Raises
@@ -200,6 +308,17 @@ class Transform:
         return Transform(matrix, model=model)
 
 
+def checked_points(points: ArrayLike) -> NDArray[np.float64]:
+    """Return points (x, y) of shape (2,) or (N, 2) as numbers, or raise `InputError`."""
+    try:
+        given = np.asarray(points, dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        raise InputError("points must be numbers of shape (2,) or (N, 2)") from error
+    if given.ndim not in (1, 2) or given.shape[-1] != 2:
+        raise InputError(f"points must have shape (2,) or (N, 2), not {given.shape}")
+    return given
+
+
 def map_points(matrix: NDArray[np.float64], points: NDArray[np.float64]) -> NDArray[np.float64]:
     """Apply a 3x3 matrix to (x, y) points of shape (..., 2)."""
     mapped: NDArray[np.float64] = points @ matrix[:2, :2].T + matrix[:2, 2]
@@ -252,13 +371,7 @@ def scaled(matrix: NDArray[np.float64], factor: float) -> NDArray[np.float64]:
     return out
 
 
-def transform_of(matrix: ArrayLike) -> Transform:
-    """Return a matrix as a transform of the narrowest model that it belongs to."""
-    checked = checked_matrix(matrix)
-    return Transform(checked, model=narrowest_model(checked))
-
-
-def as_transform(
+def usable_transform(
     matrix: NDArray[np.float64],
     model: MotionModel,
     initial: NDArray[np.float64] | None = None,
@@ -274,7 +387,16 @@ def as_transform(
         return None
     with suppress(InputError):
         Transform(np.linalg.inv(initial) @ matrix, model=model)
-        for wider in MOTION_MODELS[MOTION_MODELS.index(model) + 1 :]:
-            with suppress(InputError):
-                return Transform(matrix, model=wider)
+        return Transform(matrix, model=model_from(model, matrix))
     return None
+
+
+def _sizes(sizes: float | tuple[float, float], name: str) -> NDArray[np.float64]:
+    """Return the (x, y) sizes of pixels, or raise `InputError`."""
+    try:
+        checked = np.broadcast_to(np.asarray(sizes, np.float64), (2,))
+    except (TypeError, ValueError) as error:
+        raise InputError(f"{name} must be the size of a pixel, or its (x, y) sizes") from error
+    if not (np.isfinite(checked) & (checked > 0)).all():
+        raise InputError(f"{name} must be a positive pixel size, not {sizes}")
+    return checked

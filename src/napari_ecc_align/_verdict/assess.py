@@ -12,7 +12,7 @@ from .._ecc.options import SearchOptions
 from .._images.pyramid.levels import Level
 from .._images.pyramid.pair import Pyramids
 from .._transform.matrices import MotionModel
-from .._transform.transform import Transform, as_transform, corner_error
+from .._transform.transform import Transform, corner_error, usable_transform
 from .ambiguity import rival_place
 from .model_check import homography_shift
 from .residual_pattern import residual_pattern
@@ -61,7 +61,7 @@ def assess(
 ) -> AlignmentResult:
     """Return the result that an estimate amounts to; who called knows its `seconds`."""
     reference, moving = pyramids.reference[0], pyramids.moving[0]
-    transform = as_transform(estimate.matrix, options.model, initial)
+    transform = usable_transform(estimate.matrix, options.model, initial)
     overlap = overlap_share(reference, moving, estimate.matrix)
     flaw = _why_refused(reference, moving, estimate.matrix, overlap)
     if transform is None:
@@ -77,11 +77,13 @@ def assess(
         transform=transform or Transform.identity(options.model),
         verdict=found.judgement.verdict,
         reason=found.judgement.reason,
+        shape=reference.shape,
         ecc=sign * found.ecc,
         ecc_before=sign * found.ecc_before,
         inverted=found.inverted,
         overlap_fraction=overlap,
         corner_uncertainty=float(np.hypot(estimate.corner_uncertainty, found.contradiction)),
+        contradiction=found.contradiction,
         covariance=estimate.covariance,
         iterations=estimate.iterations,
         converged=estimate.converged,

@@ -1,28 +1,32 @@
-"""Where the images of a flavour are: a folder, or a pattern with ``{name}`` in it."""
+"""Where images are that belong together: a folder, or a pattern with ``{name}`` in it."""
 
 from __future__ import annotations
 
 import os
 import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from os import PathLike
 from pathlib import Path, PurePosixPath
+from typing import cast
 
 from ..._common.errors import InputError
 from ..._images.files.images import SUFFIXES
 
+GivenPath = str | PathLike[str]
+Siblings = GivenPath | Iterable[GivenPath] | Mapping[str, GivenPath]
 PLACEHOLDER = "{name}"
 _NAMED = re.compile(r"([A-Za-z][\w.-]*)=(.+)", re.DOTALL)
 
 
 @dataclass(frozen=True)
 class ImageFolder:
-    """The images of one flavour.
+    """Images of one kind, such as the gray scans of all pages.
 
     Attributes
     ----------
-    flavour : str
+    name : str
         What it is called: the folder of its outputs.
     root : Path
         The folder below which all its images lie.
@@ -30,7 +34,7 @@ class ImageFolder:
         The path of an image below `root`, with ``{name}`` where the pair's name stands.
     """
 
-    flavour: str
+    name: str
     root: Path
     pattern: str = PLACEHOLDER
 
@@ -62,21 +66,57 @@ class ImageFolder:
         return self.root / self.pattern.replace(PLACEHOLDER, name)
 
 
-def parse_image_folder(text: str | os.PathLike[str]) -> ImageFolder:
-    """Read ``FOLDER``, ``FOLDER/{name}_scan.png``, or either with ``FLAVOUR=`` before it.
+def path_text(given: object, what: str) -> str:
+    """Return a path as text; raise `InputError`, which says what it is for, if it is none."""
+    text = os.fspath(given) if isinstance(given, PathLike) else given
+    if isinstance(text, str) and text:
+        return text
+    raise InputError(f"{what} must be the path of a file or folder, not {given!r}")
+
+
+def one_or_more(given: object, what: str) -> list[str]:
+    """Return paths or names as texts, where one alone may stand for a list of one.
 
     Raises
     ------
     InputError
-        If the text is empty.
+        If it is, or holds, something else.
     """
-    given = os.fspath(text)
-    flavour = None
+    if isinstance(given, str | PathLike):
+        return [path_text(given, what)]
+    if not isinstance(given, Iterable):
+        raise InputError(f"{what} must be one text or several, not {given!r}")
+    return [path_text(one, f"each of {what}") for one in given]
+
+
+def parse_siblings(given: Siblings) -> list[ImageFolder]:
+    """Read one folder or pattern, several, or a mapping of names to them.
+
+    Raises
+    ------
+    InputError
+        If it is, or holds, something else.
+    """
+    if not isinstance(given, Mapping):
+        return [parse_image_folder(one) for one in one_or_more(given, "siblings")]
+    names = one_or_more(given.keys(), "the names of siblings")
+    folders = (parse_image_folder(one) for one in cast("Mapping[str, GivenPath]", given).values())
+    return [replace(folder, name=name) for name, folder in zip(names, folders, strict=True)]
+
+
+def parse_image_folder(text: GivenPath) -> ImageFolder:
+    """Read ``FOLDER``, ``FOLDER/{name}_scan.png``, or either with ``NAME=`` before it.
+
+    Raises
+    ------
+    InputError
+        If the text is empty or none.
+    """
+    given = path_text(text, "a folder of images")
+    name = None
     named = _NAMED.fullmatch(given)
     if named and not Path(given).exists():
-        flavour, given = named.groups()
-    if not given:
-        raise InputError("a folder of images has no name; give its path")
+        name, given = named.groups()
     root, pattern, rest = Path(given), PLACEHOLDER, ""
     if PLACEHOLDER in given:
         root = Path(given[: given.index(PLACEHOLDER)] + "x").parent
@@ -84,11 +124,11 @@ def parse_image_folder(text: str | os.PathLike[str]) -> ImageFolder:
         pattern = below.as_posix()
         rest = below.with_suffix("").as_posix().replace(PLACEHOLDER, "")
         rest = re.sub(r"\W+", "-", rest).strip("-_")
-    return ImageFolder(flavour or rest or root.resolve().name or "images", root, pattern)
+    return ImageFolder(name or rest or root.resolve().name or "images", root, pattern)
 
 
-def distinct_flavours(folders: list[ImageFolder]) -> list[ImageFolder]:
-    """Return folders with flavours that differ, from more of their paths where need be.
+def distinct_names(folders: list[ImageFolder]) -> list[ImageFolder]:
+    """Return folders with names that differ, from more of their paths where need be.
 
     Raises
     ------
@@ -97,18 +137,17 @@ def distinct_flavours(folders: list[ImageFolder]) -> list[ImageFolder]:
     """
     named = folders
     for depth in range(2, 22):
-        taken = Counter(folder.flavour.casefold() for folder in named)
+        taken = Counter(folder.name.casefold() for folder in named)
         if len(taken) == len(named):
             return named
         named = [
-            replace(folder, flavour="-".join(folder.root.resolve().parts[-depth:]))
-            if taken[folder.flavour.casefold()] > 1
+            replace(folder, name="-".join(folder.root.resolve().parts[-depth:]))
+            if taken[folder.name.casefold()] > 1
             else folder
             for folder in named
         ]
     raise InputError(
-        f"two flavours are both called {named[0].flavour!r}; "
-        "name them apart: --sibling NAME=FOLDER"
+        f"two siblings are both called {named[0].name!r}; name them apart: NAME=FOLDER"
     )
 
 

@@ -7,6 +7,9 @@ from pathlib import Path
 
 from ..._common.errors import InputError
 
+HIDDEN = ".ecc-align"
+"""The folder below the output folder for what no person needs to see."""
+
 
 def check_output_folder(out: Path, roots: Iterable[Path], files: Iterable[Path]) -> None:
     """Refuse an output folder that could touch an input; links are followed.

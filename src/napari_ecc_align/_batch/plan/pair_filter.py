@@ -32,12 +32,12 @@ def pair_filter(text: str) -> Callable[[str, Mapping[str, str]], bool]:
     if not equals:
         column, glob = "", column
         if not glob:
-            raise InputError("--where needs a pattern, such as 'w-01/*'")
+            raise InputError("where needs a pattern, such as 'w-01/*'")
 
     def takes(name: str, columns: Mapping[str, str]) -> bool:
         if column and column not in columns:
             there = f"; there are {', '.join(columns)}" if columns else ", nor a table"
-            raise InputError(f"--where: there is no column {column!r}{there}")
+            raise InputError(f"where: there is no column {column!r}{there}")
         return fnmatchcase(columns[column] if column else name, glob) == wanted
 
     return takes

@@ -25,7 +25,7 @@ class TableRow:
     cells : dict of str to str
         Every cell by the name of its column.
     siblings : dict of str to str
-        The cells of the sibling columns that are not empty, by flavour.
+        The cells of the sibling columns that are not empty, by what their column calls them.
     """
 
     number: int
@@ -37,7 +37,7 @@ def read_table(path: Path) -> list[TableRow]:
     """Read a table of pairs, separated by commas, semicolons or tabs.
 
     It has the columns ``reference`` and ``moving``, and may have ``name`` and any number of
-    ``sibling:FLAVOUR``. Other columns are there to choose by.
+    ``sibling:NAME``. Other columns are there to choose by.
 
     Raises
     ------

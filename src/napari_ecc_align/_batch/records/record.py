@@ -4,28 +4,45 @@ from __future__ import annotations
 
 import hashlib
 import json
-import math
+import stat
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import cache
 from importlib.metadata import version
-from pathlib import Path, PurePosixPath
-from typing import Any, Literal, cast, get_args
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from ..._common.errors import InputError
+from ..._common.own_files import is_path_below, open_own, path_below
+from ..._common.tables import MATRIX_KEYS, finite
 from ..._transform.files import as_document, from_document
 from ..._transform.transform import Transform
-from ..plan.pairing import PairFiles
+from ..plan.pairs import PairFiles
 from ..settings import BatchSettings, with_present_names
 
-PairOutcome = Literal["aligned", "passed through", "doubtful", "failed"]
-PAIR_OUTCOMES: tuple[PairOutcome, ...] = get_args(PairOutcome)
+if TYPE_CHECKING:
+    from pydantic import TypeAdapter
+
+Outcome = Literal["aligned", "passed through", "doubtful", "failed"]
+OUTCOMES: tuple[Outcome, ...] = get_args(Outcome)
 Number = float | int | bool | str | None
 Decision = Literal["accepted", "rejected", "corrected"]
 
+_LARGEST = 2**24
 FORMAT = "napari-ecc-align batch record"
 VERSION = 1
 FOLDER = "records"
+THUMBNAIL_START = "data:image/webp;base64,"
+# Of numbers in records of before.
+_FORMER_KEYS = {
+    "differing_before": "different_before",
+    "differing_after": "different",
+    "fraction_after": "fraction",
+    "iou_after": "iou",
+    "dice_after": "dice",
+    "overlap": "overlap_fraction",
+}
 
 
 @dataclass(frozen=True)
@@ -35,7 +52,7 @@ class InputFile:
     Attributes
     ----------
     role : str
-        "reference", "moving", or the flavour of a sibling.
+        "reference", "moving", or the name of a sibling.
     path : str
         The file.
     size, modified : int
@@ -54,8 +71,12 @@ class InputFile:
         """Return whether a file still is this one; its content is read only if in doubt."""
         with suppress(OSError):
             status = path.stat()
-            return status.st_size == self.size and (
-                status.st_mtime_ns == self.modified or digest(path.read_bytes()) == self.sha256
+            return (
+                stat.S_ISREG(status.st_mode)
+                and status.st_size == self.size
+                and (
+                    status.st_mtime_ns == self.modified or digest(path.read_bytes()) == self.sha256
+                )
             )
         return False
 
@@ -69,9 +90,10 @@ class OutputFile:
     sha256: str
 
     def has_size_at(self, path: Path) -> bool:
-        """Return whether a file has this size."""
+        """Return whether a file, and no link to one, has this size."""
         with suppress(OSError):
-            return path.stat().st_size == self.size
+            status = path.lstat()
+            return stat.S_ISREG(status.st_mode) and status.st_size == self.size
         return False
 
     def is_at(self, path: Path) -> bool:
@@ -111,6 +133,8 @@ class Record:
         What was written.
     settings : dict
         How it was made.
+    batch_settings : dict
+        Those of its batch, if it was asked to be done with other ones; else empty.
     numbers : dict
         Everything that was measured.
     times : dict
@@ -122,13 +146,14 @@ class Record:
     """
 
     name: str
-    outcome: PairOutcome
+    outcome: Outcome
     reason: str
     temporary: bool = False
     transform: Transform | None = None
     inputs: tuple[InputFile, ...] = ()
     outputs: tuple[OutputFile, ...] = ()
     settings: Mapping[str, Any] = field(default_factory=dict)
+    batch_settings: Mapping[str, Any] = field(default_factory=dict)
     numbers: Mapping[str, Number] = field(default_factory=dict)
     times: Mapping[str, Any] = field(default_factory=dict)
     review: RecordedReview | None = None
@@ -139,6 +164,36 @@ class Record:
         """Whether somebody had better look at the pair."""
         return self.outcome not in ("aligned", "passed through")
 
+    def to_dict(self) -> dict[str, Number]:
+        """Return what came of the pair as one flat row.
+
+        Returns
+        -------
+        dict
+            The name, the outcome and its reason, a person's review and note, every number that
+            was measured, the model and the matrix of the transform (m00, m01, ... m22), and when
+            and how long; None of what is not known.
+
+        Examples
+        --------
+        >>> record = Record("p1.png", "failed", "It has no contrast.", numbers={"ecc": 0.1})
+        >>> record.to_dict()["outcome"], record.to_dict()["ecc"], record.to_dict()["m00"]
+        ('failed', 0.1, None)
+        """
+        transform, review = self.transform, self.review
+        matrix = [None] * 9 if transform is None else transform.matrix.ravel().tolist()
+        return {
+            "name": self.name,
+            "outcome": self.outcome,
+            "reason": self.reason,
+            "review": review and review.decision,
+            "note": review and review.note,
+            **self.numbers,
+            "model": transform and transform.model,
+            **dict(zip(MATRIX_KEYS, matrix, strict=True)),
+            **self.times,
+        }
+
     def as_document(self) -> dict[str, Any]:
         """Return the record as plain values; with a transform, also a transform document."""
         plain = {"format": FORMAT, "version": VERSION}
@@ -147,7 +202,7 @@ class Record:
             "record": VERSION,
             "program": f"napari-ecc-align {version('napari-ecc-align')}",
             **{name: value for name, value in vars(self).items() if name != "transform"},
-            "numbers": {key: _finite(value) for key, value in self.numbers.items()},
+            "numbers": finite(self.numbers),
             "inputs": [vars(file) for file in self.inputs],
             "outputs": [vars(file) for file in self.outputs],
             "review": self.review and vars(self.review),
@@ -164,44 +219,33 @@ def digest(content: bytes) -> str:
 
 
 def record_path(out: Path, name: str) -> Path:
-    """Return where the record of a pair is."""
-    return out / FOLDER / f"{name}.json"
+    """Return where the record of a pair is; raise `InputError` if a link is on the way."""
+    return path_below(out, f"{FOLDER}/{name}.json")
 
 
 def read_record(out: Path, name: str) -> Record | None:
     """Return the record of a pair, or None if there is none that can be read."""
-    return read_record_file(record_path(out, name))
+    try:
+        return read_record_file(record_path(out, name))
+    except InputError:
+        return None
 
 
 def read_record_file(path: Path) -> Record | None:
     """Return the record in a file, or None if it holds none."""
     try:
-        return _from_document(json.loads(path.read_bytes()))
-    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+        with open_own(path) as file:
+            content = file.read(_LARGEST + 1)
+        return _from_content(content) if len(content) <= _LARGEST else None
+    except (OSError, ValueError, RecursionError):
         return None
 
 
 def read_records(out: Path) -> Iterator[Record]:
-    """Yield every record of an output folder, by name.
-
-    Parameters
-    ----------
-    out : Path
-        The output folder.
-
-    Yields
-    ------
-    Record
-        Files that hold none are passed over.
-
-    Examples
-    --------
-    >>> list(read_records(Path("nowhere")))
-    []
-    """
+    """Yield every record of an output folder, by name; files that hold none are passed over."""
     for path in sorted((out / FOLDER).rglob("*.json")):
         record = read_record_file(path)
-        if record is not None and record_path(out, record.name) == path:
+        if record is not None and out / FOLDER / f"{record.name}.json" == path:
             yield record
 
 
@@ -224,32 +268,65 @@ def is_current(record: Record | None, pair: PairFiles, settings: BatchSettings, 
     if set(given) != {file.role for file in record.inputs}:
         return False
     return all(file.unchanged(given[file.role]) for file in record.inputs) and all(
-        file.has_size_at(out / PurePosixPath(file.path)) for file in record.outputs
+        file.has_size_at(out / file.path) for file in record.outputs
     )
 
 
-def _from_document(document: Any) -> Record:
-    if not isinstance(document, dict) or document.get("record") != VERSION:
+def settings_for(record: Record | None, settings: BatchSettings) -> BatchSettings:
+    """Return how a pair of a batch is to be done: as it was asked for by itself, if it was."""
+    if record is not None and record.batch_settings == settings.as_document():
+        with suppress(InputError, TypeError):
+            return BatchSettings.from_document(record.settings)
+    return settings
+
+
+@dataclass(frozen=True, eq=False)
+class _Stored:
+    """What a file of a record holds, but for the transform."""
+
+    __pydantic_config__ = {"allow_inf_nan": False}  # noqa: RUF012 - pydantic's word
+
+    record: int
+    name: str
+    outcome: Outcome
+    reason: str
+    inputs: tuple[InputFile, ...]
+    outputs: tuple[OutputFile, ...]
+    settings: dict[str, Number | list[float]]
+    numbers: dict[str, Number]
+    times: dict[str, float | str]
+    review: RecordedReview | None
+    thumbnail: str
+    batch_settings: dict[str, Number | list[float]] = field(default_factory=dict)
+    temporary: bool = False
+    # What `temporary` was called before.
+    passing: bool = False
+
+
+@cache
+def _stored() -> TypeAdapter[_Stored]:
+    from pydantic import TypeAdapter
+
+    return TypeAdapter(_Stored)
+
+
+def _from_content(content: bytes) -> Record:
+    """Return the record in a file's content; raise `ValueError` if it holds none."""
+    found, document = _stored().validate_json(content, strict=True), json.loads(content)
+    paths = [found.name, *(file.path for file in found.outputs)]
+    picture = not found.thumbnail or found.thumbnail.startswith(THUMBNAIL_START)
+    if found.record != VERSION or not picture or not all(map(is_path_below, paths)):
         raise InputError(f"it is no record of version {VERSION}")
-    if document["outcome"] not in PAIR_OUTCOMES:
-        raise InputError(f"its outcome is {document['outcome']!r}")
-    review = document["review"]
+    kept = {
+        name: value for name, value in vars(found).items() if name not in ("record", "passing")
+    }
     return Record(
-        name=str(document["name"]),
-        outcome=cast("PairOutcome", document["outcome"]),
-        reason=str(document["reason"]),
-        # Files of before call it "passing".
-        temporary=bool(document.get("temporary", document.get("passing"))),
-        transform=None if document["format"] == FORMAT else from_document(document),
-        inputs=tuple(InputFile(**file) for file in document["inputs"]),
-        outputs=tuple(OutputFile(**file) for file in document["outputs"]),
-        settings=with_present_names(document["settings"]),
-        numbers=dict(document["numbers"]),
-        times=dict(document["times"]),
-        review=None if review is None else RecordedReview(**review),
-        thumbnail=str(document["thumbnail"]),
+        **kept
+        | {
+            "temporary": found.temporary or found.passing,
+            "transform": None if document.get("format") == FORMAT else from_document(document),
+            "settings": with_present_names(found.settings),
+            "batch_settings": with_present_names(found.batch_settings),
+            "numbers": {_FORMER_KEYS.get(key, key): value for key, value in found.numbers.items()},
+        }
     )
-
-
-def _finite(value: Number) -> Number:
-    return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -12,14 +12,15 @@ from pathlib import Path
 from typing import IO
 
 from ..._common.errors import InputError
+from ..._common.own_files import open_own, path_below
+from ..plan.output_folder import HIDDEN
 
-HIDDEN = ".ecc-align"
-"""The folder below the output folder for what no person needs to see."""
+_LONGEST = 1000
 
 
 def lock_path(out: Path) -> Path:
-    """Return the lock file of an output folder."""
-    return out / HIDDEN / "lock"
+    """Return the lock file of an output folder; raise `InputError` if a link is in its place."""
+    return path_below(out, f"{HIDDEN}/lock")
 
 
 @contextmanager
@@ -46,7 +47,7 @@ def locked(out: Path) -> Iterator[str]:
     path = lock_path(out)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        file = path.open("a+")
+        file = open_own(path, os.O_RDWR | os.O_CREAT)
     except OSError as error:
         raise InputError(
             f"cannot write to the folder {out}: {error.strerror or error}; choose another"
@@ -58,7 +59,8 @@ def locked(out: Path) -> Iterator[str]:
             raise InputError(f"another run{who} is writing to {out}; wait for it to end")
         token = secrets.token_hex(8)
         file.truncate(0)
-        file.write(f"{token}\nprocess {os.getpid()} on {socket.gethostname()}")
+        file.seek(0)
+        file.write(f"{token}\nprocess {os.getpid()} on {socket.gethostname()}".encode())
         file.flush()
         # Or another machine might not see it.
         os.fsync(file.fileno())
@@ -77,7 +79,8 @@ def holds(out: Path, token: str) -> bool:
 def _owner(path: Path) -> tuple[str, str]:
     """Return the token of the run that has a lock file, and who that is; "" if none has."""
     try:
-        token, _, who = path.read_text().partition("\n")
+        with open_own(path) as file:
+            token, _, who = file.read(_LONGEST).decode().partition("\n")
     except (OSError, ValueError):
         return "", ""
     return token, who
@@ -89,7 +92,7 @@ if sys.platform == "win32":
     # Windows forbids others to read locked bytes: far behind the text, nobody does.
     _FAR = 2**30
 
-    def _acquire(file: IO[str]) -> bool:
+    def _acquire(file: IO[bytes]) -> bool:
         file.seek(_FAR)
         try:
             msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
@@ -97,14 +100,14 @@ if sys.platform == "win32":
             return False
         return True
 
-    def _release(file: IO[str]) -> None:
+    def _release(file: IO[bytes]) -> None:
         file.seek(_FAR)
         msvcrt.locking(file.fileno(), msvcrt.LK_UNLCK, 1)
 
 else:
     import fcntl
 
-    def _acquire(file: IO[str]) -> bool:
+    def _acquire(file: IO[bytes]) -> bool:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -116,5 +119,5 @@ else:
             ) from error
         return True
 
-    def _release(file: IO[str]) -> None:
+    def _release(file: IO[bytes]) -> None:
         fcntl.flock(file, fcntl.LOCK_UN)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -15,17 +16,28 @@ from ..._align.pair import align_steps
 from ..._common.errors import InputError
 from ..._common.opening import opened
 from ..._common.steps import outcome_of
+from ..._images.coverage import overlap
 from ..._images.files.headers import check_image_file, tiff_style
 from ..._images.files.images import decode_image, encode_image
+from ..._transform.plausible import distortions
 from ..._transform.transform import Transform, corner_error
 from ..._verdict.result import AlignmentResult
-from ..plan.pairing import PairFiles
-from ..records.record import InputFile, Number, PairOutcome, Record, RecordedReview, digest
+from ..plan.pairs import PairFiles, Plan, with_absolute_paths
+from ..records.record import (
+    InputFile,
+    Number,
+    Outcome,
+    Record,
+    RecordedReview,
+    digest,
+    settings_for,
+)
 from ..settings import BatchSettings
 from .commit import commit
 from .measure import (
     Differences,
     alignment_numbers,
+    compared_numbers,
     differences_after,
     differences_before,
     thumbnail,
@@ -57,6 +69,8 @@ class PairJob:
         A transform that a person has found, which is taken as it is.
     review : RecordedReview or None
         What that person says of it.
+    batch_settings : BatchSettings or None
+        Those of its batch, if they may be others.
     """
 
     pair: PairFiles
@@ -66,6 +80,28 @@ class PairJob:
     overwrite: bool = False
     transform: Transform | None = None
     review: RecordedReview | None = None
+    batch_settings: BatchSettings | None = None
+
+    @property
+    def noted_batch_settings(self) -> dict[str, Any]:
+        """What the record says of the batch's settings: nothing if they are the pair's."""
+        batch = self.batch_settings
+        return {} if batch in (None, self.settings) else batch.as_document()
+
+
+def pair_job(
+    plan: Plan,
+    pair: PairFiles,
+    record: Record | None,
+    token: str,
+    *,
+    settings: BatchSettings | None = None,
+    **more: Any,
+) -> PairJob:
+    """Return the job of a pair of a plan, with other settings if they were or are asked for."""
+    settings = settings or settings_for(record, plan.settings)
+    whole, out = with_absolute_paths(pair), plan.out.resolve()
+    return PairJob(whole, settings, out, token, batch_settings=plan.settings, **more)
 
 
 @dataclass(frozen=True, eq=False)
@@ -84,12 +120,10 @@ def process_pair(job: PairJob) -> Record:
     """
     began = time.perf_counter()
     try:
-        record, files = _record_and_files(job)
-        return commit(job.out, job.token, _timed(record, began), files, overwrite=job.overwrite)
+        record, files = record_and_files(job)
+        return commit(job.out, job.token, record, files, overwrite=job.overwrite)
     except InputError as error:
         reason = str(error)
-    except MemoryError:
-        reason = "there is not enough memory for images of this size; crop or shrink them"
     except Exception as error:  # one bad pair costs that pair alone
         reason = f"unexpected {type(error).__name__}: {error}"
     return record_failure(job, reason, began)
@@ -103,6 +137,7 @@ def record_failure(job: PairJob, reason: str, began: float | None = None) -> Rec
         reason=" ".join(reason.split()),
         temporary=True,
         settings=job.settings.as_document(),
+        batch_settings=job.noted_batch_settings,
     )
     record = _timed(record, time.perf_counter() if began is None else began)
     try:
@@ -111,8 +146,25 @@ def record_failure(job: PairJob, reason: str, began: float | None = None) -> Rec
         return record
 
 
-def _record_and_files(job: PairJob) -> tuple[Record, dict[str, bytes]]:
-    """Return a pair's record and the contents of its outputs, by path."""
+def record_and_files(job: PairJob) -> tuple[Record, dict[str, bytes]]:
+    """Return a pair's record and the contents of its outputs, by path; nothing is written.
+
+    Raises
+    ------
+    InputError
+        If a file cannot be used, a given transform cannot be right, or there is no memory.
+    """
+    began = time.perf_counter()
+    try:
+        record, files = _done(job)
+    except MemoryError as error:
+        raise InputError(
+            "there is not enough memory for images of this size; crop or shrink them"
+        ) from error
+    return _timed(record, began), files
+
+
+def _done(job: PairJob) -> tuple[Record, dict[str, bytes]]:
     pair, settings = job.pair, job.settings
     reference = _load("reference", pair.reference, settings)
     moving = _load("moving", pair.moving, settings)
@@ -121,21 +173,21 @@ def _record_and_files(job: PairJob) -> tuple[Record, dict[str, bytes]]:
         transform = result.transform
     else:
         result, transform = None, job.transform
+        _check_given(job, reference.image.shape, moving.image.shape)
     before = differences_before(reference.image, moving.image, settings)
     numbers = alignment_numbers(result, transform, reference.image, moving.image)
-    numbers |= before.numbers("before")
     outcome = _outcome(result, transform, reference.image.shape, moving.image.shape, settings)
     inputs, files, after = [reference.file, moving.file], dict[str, bytes](), None
     for role, path in pair.images[1:]:
         if role != "moving" and settings.missing_siblings == "skip" and not path.exists():
             continue
-        file, written, compared = _flavour(job, role, path, moving, reference, outcome, transform)
+        file, written, compared = _warped(job, role, path, moving, reference, outcome, transform)
         if role == "moving":
             after = before if outcome == "passed through" else compared
         else:
             inputs.append(file)
         files |= written
-    numbers |= (after or Differences()).numbers("after")
+    numbers |= compared_numbers(before, after, settings)
     record = Record(
         name=pair.name,
         outcome=outcome,
@@ -143,6 +195,7 @@ def _record_and_files(job: PairJob) -> tuple[Record, dict[str, bytes]]:
         transform=_applied(outcome, transform),
         inputs=tuple(inputs),
         settings=settings.as_document(),
+        batch_settings=job.noted_batch_settings,
         numbers=numbers,
         review=job.review,
         thumbnail=thumbnail(before, after),
@@ -150,32 +203,32 @@ def _record_and_files(job: PairJob) -> tuple[Record, dict[str, bytes]]:
     return record, files
 
 
-def _flavour(
+def _warped(
     job: PairJob,
     role: str,
     path: Path,
     moving: _Loaded,
     reference: _Loaded,
-    outcome: PairOutcome,
+    outcome: Outcome,
     transform: Transform,
 ) -> tuple[InputFile, dict[str, bytes], Differences | None]:
-    """Return the file of a flavour, its output by path, and how the moving image now compares.
+    """Return the file of an image, its output by path, and how the moving image now compares.
 
     Its images are let go of before those of the next are read.
     """
     pair, settings = job.pair, job.settings
     loaded = moving if role == "moving" else _sibling(role, path, moving, settings)
-    flavour = pair.flavour if role == "moving" else role
+    folder = pair.folder if role == "moving" else role
     written, compared = dict[str, bytes](), None
     if outcome == "passed through":
-        written[pair.output(flavour, path, resampled=False)] = loaded.content
+        written[pair.output(folder, path, resampled=False)] = loaded.content
     elif outcome != "failed":
         aligned = resample(loaded.image, transform, reference.image.shape, settings)
         if role == "moving":
             shape = moving.image.shape
             compared = differences_after(reference.image, aligned, transform, shape, settings)
         if outcome == "aligned" or settings.doubtful == "write":
-            name = pair.output(flavour, path, resampled=True)
+            name = pair.output(folder, path, resampled=True)
             written[name] = encode_image(name, aligned, style=tiff_style(path), quick=True)
     return loaded.file, written, compared
 
@@ -188,8 +241,8 @@ def _load(role: str, path: Path, settings: BatchSettings) -> _Loaded:
     return _Loaded(file, content, decode_image(content, path))
 
 
-def _sibling(flavour: str, path: Path, moving: _Loaded, settings: BatchSettings) -> _Loaded:
-    loaded = _load(flavour, path, settings)
+def _sibling(name: str, path: Path, moving: _Loaded, settings: BatchSettings) -> _Loaded:
+    loaded = _load(name, path, settings)
     if loaded.image.shape[:2] != moving.image.shape[:2]:
         raise InputError(
             f"{path} is {_size(loaded.image)} pixels, but {moving.file.path}, on whose grid it "
@@ -198,18 +251,35 @@ def _sibling(flavour: str, path: Path, moving: _Loaded, settings: BatchSettings)
     return loaded
 
 
+def _check_given(job: PairJob, reference: tuple[int, ...], moving: tuple[int, ...]) -> None:
+    """Refuse a given transform that folds the image, or lays none of it on the reference."""
+    transform = job.transform
+    assert transform is not None
+    name, found = job.pair.name, distortions(transform.matrix, reference)
+    if not all(0 < place.depth < math.inf and abs(place.determinant) > 0 for place in found):
+        raise InputError(
+            f"{name}: the transform folds the image or flattens it; give one that maps reference "
+            "pixels to moving pixels"
+        )
+    if not overlap(transform, output_shape=reference, moving_shape=moving).any():
+        raise InputError(
+            f"{name}: the transform lays no pixel of the moving image on the reference; give one "
+            "that maps reference pixels (x, y) to moving pixels"
+        )
+
+
 def _outcome(
     result: AlignmentResult | None,
     transform: Transform,
     reference_shape: tuple[int, ...],
     moving_shape: tuple[int, ...],
     settings: BatchSettings,
-) -> PairOutcome:
+) -> Outcome:
     """Decide what becomes of a pair: pairs that lie right already are not resampled."""
     if result is None:
         return "aligned"
     if result.verdict != "aligned":
-        return result.verdict
+        return "failed" if result.verdict == "cancelled" else result.verdict
     if reference_shape[:2] != moving_shape[:2]:
         return "aligned"
     shift = corner_error(transform.matrix, np.eye(3), reference_shape)
@@ -218,7 +288,7 @@ def _outcome(
     return "passed through" if shift <= max(settings.pass_through, unmoved) else "aligned"
 
 
-def _applied(outcome: PairOutcome, transform: Transform) -> Transform | None:
+def _applied(outcome: Outcome, transform: Transform) -> Transform | None:
     """Return the transform between the reference and the outputs' originals, if there is one."""
     if outcome == "passed through":
         return Transform.identity(transform.model)
@@ -226,7 +296,7 @@ def _applied(outcome: PairOutcome, transform: Transform) -> Transform | None:
 
 
 def _reason(
-    job: PairJob, result: AlignmentResult | None, outcome: PairOutcome, numbers: dict[str, Number]
+    job: PairJob, result: AlignmentResult | None, outcome: Outcome, numbers: dict[str, Number]
 ) -> str:
     if result is None:
         return "A person has found the transform."

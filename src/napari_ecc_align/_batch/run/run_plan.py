@@ -4,20 +4,21 @@ from __future__ import annotations
 
 import functools
 import os
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 from ..._common.errors import InputError
-from ..plan.pairing import PairFiles, Plan
-from ..records.record import PairOutcome, Record, is_current, read_record
+from ..plan.pairs import PairFiles, Plan
+from ..records.record import Outcome, Record, is_current, read_record, settings_for
+from ..records.reopen import record_plan
 from ..report.report import write_report
+from ..settings import BatchSettings
 from ..workers.loop import Executor, Lost, work
 from ..workers.pool import Pool
 from .commit import finish_all
 from .folder_lock import holds, locked
-from .pair_job import PairJob, process_pair, record_failure
+from .pair_job import PairJob, pair_job, process_pair, record_failure
 
 DEFAULT_TIMEOUT = 600.0
 
@@ -41,109 +42,81 @@ class Counts:
         """Whether none is doubtful or failed."""
         return not self.doubtful and not self.failed
 
-    def plus(self, outcome: PairOutcome) -> Counts:
+    def plus(self, outcome: Outcome) -> Counts:
         """Return the counts with one more pair."""
         name = outcome.replace(" ", "_")
         return replace(self, **{name: getattr(self, name) + 1})
 
 
 @dataclass(frozen=True, eq=False)
-class Finished:
+class BatchStep:
     """A pair that is done.
 
     Attributes
     ----------
-    pair : PairFiles
-        The pair.
     record : Record
         What came of it.
     counts : Counts
-        Of all pairs done so far, this one included.
+        Of all pairs done so far, this one included: `aligned`, `passed_through`, `doubtful` and
+        `failed`.
     total : int
         How many pairs there are.
     resumed : bool
         An earlier run had done it.
     """
 
-    pair: PairFiles
     record: Record
     counts: Counts
     total: int
     resumed: bool
 
+    @property
+    def done(self) -> int:
+        """How many pairs are done so far."""
+        return self.counts.done
+
 
 def run_plan(
     plan: Plan,
+    pairs: Sequence[PairFiles],
     *,
+    settings: BatchSettings | None = None,
     workers: int | None = None,
     timeout: float = DEFAULT_TIMEOUT,
     cluster: str | None = None,
     overwrite: bool = False,
     cancel: Callable[[], bool] | None = None,
-) -> Generator[Finished, None, None]:
-    """Do every pair of a plan and yield each as it is finished; those done earlier come first.
+) -> Generator[BatchStep, None, None]:
+    """Do some pairs of a plan and yield each as it is finished; those done earlier come first.
 
-    Closing the generator, or `cancel`, ends the work; running the plan again goes on where it
-    was. Either way the report says how far it came. The processes do not import the script that
-    calls this.
+    The other parameters, and what is raised, are those of `Batch.run`.
 
     Parameters
     ----------
     plan : Plan
-        From `make_plan`.
-    workers : int, optional
-        Processes, each of which uses one core; by default one per core.
-    timeout : float, default: 600
-        Seconds after which the process of a pair is ended and the pair tried once more.
-    cluster : str, optional
-        Address of a dask.distributed scheduler, whose workers are used in place of processes
-        here.
-    overwrite : bool, default: False
-        Replace files in the output folder that no run has written.
-    cancel : callable, optional
-        Asked about ten times a second; returns True to end the run.
-
-    Yields
-    ------
-    Finished
-
-    Raises
-    ------
-    InputError
-        If another run has the output folder, it cannot be written to, or no process or cluster
-        can be had; at the end, if the report cannot be written.
-
-    Examples
-    --------
-    >>> from pathlib import Path
-    >>> from skimage import data
-    >>> from napari_ecc_align import make_plan, run_plan, write_image
-    >>> for folder, top in (("ideal", 100), ("scan", 97)):
-    ...     Path(folder).mkdir(exist_ok=True)
-    ...     image = data.camera()[top : top + 200, 100:350]
-    ...     write_image(f"{folder}/p1.png", image, overwrite=True)
-    >>> plan = make_plan("ideal", "scan", out="aligned")
-    >>> for finished in run_plan(plan, workers=1):
-    ...     print(finished.counts.done, "of", finished.total, finished.record.outcome)
-    1 of 1 aligned
+        What all is planned in its folder.
+    pairs : sequence of PairFiles
+        Those to do.
+    settings : BatchSettings, optional
+        How these are done, if not as the plan says.
     """
-    total, counts = len(plan.pairs), Counts()
+    total, counts = len(pairs), Counts()
     out = plan.out.resolve()
     with locked(out) as token:
         finish_all(out)
+        record_plan(replace(plan, out=out))
         unrecorded: list[Record] = []
         complete = False
         try:
             jobs = []
-            for pair in plan.pairs:
+            for pair in pairs:
                 record = read_record(out, pair.name)
-                if record is not None and is_current(record, pair, plan.settings, out):
+                job = pair_job(plan, pair, record, token, settings=settings, overwrite=overwrite)
+                if record is not None and _stays(record, job, asked=settings is not None):
                     counts = counts.plus(record.outcome)
-                    yield Finished(pair, record, counts, total, resumed=True)
+                    yield BatchStep(record, counts, total, resumed=True)
                 else:
-                    jobs.append(
-                        PairJob(with_absolute_paths(pair), plan.settings, out, token, overwrite)
-                    )
+                    jobs.append(job)
             if jobs:
                 executor = _executor(jobs, workers, timeout, cluster)
                 with closing(work(executor, jobs, cancel=cancel)) as results:
@@ -152,7 +125,7 @@ def run_plan(
                         if record.temporary:
                             unrecorded.append(record)
                         counts = counts.plus(record.outcome)
-                        yield Finished(job.pair, record, counts, total, resumed=False)
+                        yield BatchStep(record, counts, total, resumed=False)
                 # What a worker that died had begun; its pair has been done by another.
                 finish_all(out)
             complete = True
@@ -166,10 +139,19 @@ def run_plan(
 
 def done_already(plan: Plan) -> int:
     """Return how many pairs of a plan an earlier run has done, and need not be done again."""
-    out = plan.out.resolve()
-    return sum(
-        is_current(read_record(out, pair.name), pair, plan.settings, out) for pair in plan.pairs
-    )
+    done = 0
+    for pair in plan.pairs:
+        record = read_record(plan.out, pair.name)
+        done += is_current(record, pair, settings_for(record, plan.settings), plan.out)
+    return done
+
+
+def _stays(record: Record, job: PairJob, *, asked: bool) -> bool:
+    """Return whether a pair need not be done again."""
+    # If other settings were asked for, its record must know that they were.
+    if asked and record.review is None and record.batch_settings != job.noted_batch_settings:
+        return False
+    return is_current(record, job.pair, job.settings, job.out)
 
 
 def _executor(
@@ -195,18 +177,3 @@ def _record(job: PairJob, result: Record | Lost) -> Record:
     if isinstance(result, Record):
         return result
     return record_failure(job, f"Given up after a second try: {result.reason}.")
-
-
-def with_absolute_paths(pair: PairFiles) -> PairFiles:
-    """Return a pair that means the same in a process with another working folder."""
-    return replace(
-        pair,
-        reference=_full(pair.reference),
-        moving=_full(pair.moving),
-        siblings={flavour: _full(path) for flavour, path in pair.siblings.items()},
-        columns={},
-    )
-
-
-def _full(path: Path) -> Path:
-    return Path(os.path.abspath(path))  # noqa: PTH100 - links are kept, ".." is not

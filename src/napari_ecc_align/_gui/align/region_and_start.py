@@ -10,14 +10,14 @@ from napari.components import ViewerModel
 from napari.layers import Labels, Layer, Points, Shapes
 
 from ..._common.errors import InputError
-from ..._transform.points import transform_from_points
+from ..._transform.axes import in_row_column
 from ..._transform.transform import Transform
 from ..layers.attributes import is_result, on_layer_changes
 from ..layers.frame_regions import Regions, constant, regions_of_frames
 from ..layers.regions import region_in_view
 from ..layers.snapshots import LayerSnapshot
 from ..layers.stack_snapshots import StackSnapshot
-from ..layers.world import as_rows, in_units, layer_grid, start_between
+from ..layers.world import in_units, layer_grid, start_between
 
 EVERYWHERE = "everywhere"
 VIEW = "the current view"
@@ -141,7 +141,7 @@ class RegionAndStartForm(Container):  # type: ignore[type-arg]
                 "Choose two Points layers: the places in the reference, and the same places in "
                 "the same order in the moving image."
             )
-        return transform_from_points(_in_pixels(first, reference), _in_pixels(second, moving))
+        return Transform.from_points(_in_pixels(first, reference), _in_pixels(second, moving))
 
     def _areas(self, _: object = None) -> list[Any]:
         return [EVERYWHERE, VIEW, *self._of_kind(Shapes, Labels)]
@@ -171,7 +171,7 @@ def _in_pixels(points: Points, image: LayerSnapshot) -> np.ndarray:
     """Return a Points layer's (x, y) in the pixels of an image, wherever both lie."""
     own = in_units(layer_grid(points), image.grid.units)
     to_pixels = np.linalg.inv(image.grid.matrix) @ own
-    places = as_rows(to_pixels)
+    places = in_row_column(to_pixels)
     flat = np.asarray(points.data, np.float64)[:, -2:][:, ::-1]
     mapped: np.ndarray = flat @ places[:2, :2].T + places[:2, 2]
     return mapped

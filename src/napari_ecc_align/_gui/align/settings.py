@@ -8,9 +8,9 @@ from magicgui.widgets import ComboBox, Container, LiteralEvalLineEdit, SpinBox
 from magicgui.widgets.bases import ValueWidget
 
 from ..._common.errors import InputError
-from ..._compare.difference import DIFFERENCE_MODES
 from ..._ecc.options import DEFAULTS, ENGINES, SearchOptions
-from ..._images.warping import INTERPOLATIONS, Resampling
+from ..._images.interpolation import INTERPOLATIONS
+from ..._images.warping import Resampling
 from ..._transform.matrices import MotionModel
 from ..layers.aligned_layers import OUTPUTS
 from ..runs.task import Parameters
@@ -37,7 +37,7 @@ class SettingsForm(Container):  # type: ignore[type-arg]
             tooltip="How the aligned image is resampled",
         )
         self.difference = ComboBox(
-            choices=DIFFERENCE_MODES,
+            choices=("absolute", "signed"),
             label="difference",
             tooltip="Absolute: dark where all agrees. "
             "Signed: reference minus aligned, in two colours",
@@ -94,7 +94,7 @@ class SettingsForm(Container):  # type: ignore[type-arg]
             SearchOptions(model, self.engine.value, precision, self.iterations.value, epsilon),
             Resampling(self.interpolation.value),
             self.threshold.chosen(),
-            self.difference.value,
+            self.difference.value == "signed",
             self.output.value,
         )
 

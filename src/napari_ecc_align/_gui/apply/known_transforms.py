@@ -13,7 +13,7 @@ from napari.layers import Layer
 from ..._common.errors import InputError
 from ..._transform.files import load_transforms
 from ..._transform.formats.registry import holds_a_stack
-from ..._transform.transform import Transform, transform_of
+from ..._transform.transform import Transform
 from ..layers.attributes import METADATA_KEY
 from ..layers.frame_transforms import FrameTransforms
 from ..layers.world import PixelGrid, grid_from
@@ -97,7 +97,7 @@ def _of_frames(note: Any) -> FrameTransforms | None:
         return None
     start, step = note["frame_places"]
     return FrameTransforms(
-        tuple(transform_of(matrix) for matrix in matrices),
+        tuple(Transform(matrix) for matrix in matrices),
         note["axis"] - len(note["layers"]["moving"]["index"]) - 2,
         (float(start), float(step)),
     )

@@ -13,7 +13,8 @@ from napari.layers import Layer
 from napari.types import LayerData
 
 from ..._common.errors import InputError
-from ..._images.warping import INTERPOLATIONS, Resampling
+from ..._images.interpolation import INTERPOLATIONS
+from ..._images.warping import Resampling
 from ..._transform.files import save_transforms
 from ..._transform.formats.registry import FORMATS, STACK_FORMATS
 from ..layers.apply_transform import Application, moved_affine
@@ -122,9 +123,9 @@ class ApplyWidget(Container):  # type: ignore[type-arg]
             if self.chosen is None:
                 raise InputError("There is no transform to save: align two images or load a file.")
             if isinstance(self.chosen.transform, FrameTransforms):
-                save_transforms(self.chosen.all, path)
+                save_transforms(self.chosen.all, path, overwrite=True)
             else:
-                self.chosen.transform.save(path)
+                self.chosen.transform.save(path, overwrite=True)
             self._say(f"Saved to {path}.")
 
     def _make_choices(self) -> Container[Any]:

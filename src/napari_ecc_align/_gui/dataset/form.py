@@ -29,7 +29,7 @@ class Siblings(Form):
         self.folders = Select(choices=lambda _: self._chosen, allow_multiple=True)
         self.add_button = button(
             "Add…",
-            "A folder with another flavour of the moving images: they get the same transform",
+            "A folder of images that lie on the moving ones: they get the same transform",
             self._ask,
         )
         self.remove_button = button("Remove", "Take the chosen folders out", self._remove)
@@ -41,7 +41,7 @@ class Siblings(Form):
 
     @property
     def chosen(self) -> tuple[str, ...]:
-        """The folders, perhaps with their flavours before them."""
+        """The folders, perhaps with their names before them."""
         return self._chosen
 
     @chosen.setter
@@ -50,7 +50,7 @@ class Siblings(Form):
         self.folders.reset_choices()
 
     def _ask(self) -> None:
-        folder = QFileDialog.getExistingDirectory(self.native, "Another flavour", "")
+        folder = QFileDialog.getExistingDirectory(self.native, "Siblings of the moving images", "")
         if folder and folder not in self.chosen:
             self.chosen = (*self.chosen, folder)
 
@@ -87,13 +87,8 @@ class FolderForm(Form):
     def fill(self, folders: Folders) -> None:
         """Show the folders that an earlier run was made from."""
         self.reference.value = folders.reference
-        flavour = folders.flavour
-        named = flavour and flavour != folders.moving.name
-        self.moving.line_edit.value = (f"{flavour}=" if named else "") + str(folders.moving)
-        self.siblings.chosen = tuple(
-            str(folder) if folder.name == flavour else f"{flavour}={folder}"
-            for flavour, folder in folders.siblings.items()
-        )
+        self.moving.line_edit.value = folders.named_moving
+        self.siblings.chosen = folders.named_siblings
 
 
 class RunForm(Form):

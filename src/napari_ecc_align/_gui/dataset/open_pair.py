@@ -12,7 +12,7 @@ from napari.components import ViewerModel
 from napari.layers import Layer
 from numpy.typing import NDArray
 
-from ..._batch.plan.pairing import PairFiles, Plan
+from ..._batch.plan.pairs import PairFiles, Plan
 from ..._batch.records.record import Record
 from ..._common.errors import InputError
 from ..._compare.inspection import Inspection, inspect_alignment
@@ -85,7 +85,7 @@ def read_steps(plan: Plan, record: Record) -> Generator[None, None, PairImages]:
 
 def _output(out: Path, pair: PairFiles, record: Record) -> NDArray[Any] | None:
     """Return the moving image's output as it was written, or None."""
-    names = {pair.output(pair.flavour, pair.moving, resampled=done) for done in (True, False)}
+    names = {pair.output(pair.folder, pair.moving, resampled=done) for done in (True, False)}
     for file in record.outputs:
         if file.path in names:
             with suppress(InputError):

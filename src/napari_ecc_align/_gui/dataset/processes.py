@@ -8,10 +8,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
-from ..._batch.plan.pairing import Plan, make_plan
+from ..._batch.batch import Batch
 from ..._batch.records.record import Record, read_records
 from ..._batch.records.reopen import Folders, folders_of, plan_of, settings_of
-from ..._batch.run.run_plan import Counts, Finished, run_plan
+from ..._batch.run.run_plan import BatchStep, Counts
 from ..._batch.settings import BatchSettings
 from ..._batch.workers.background import BackgroundProcess, Stopping
 
@@ -32,7 +32,7 @@ class Request:
     reference, moving : str
         Folders.
     siblings : tuple of str
-        Folders, perhaps with their flavours before them.
+        Folders, perhaps with their names before them.
     out : Path
         The output folder.
     settings : BatchSettings
@@ -57,14 +57,14 @@ class Reopened:
     ----------
     folders : Folders or None
         What they came from, if it was folders.
-    plan : Plan
+    plan : Batch
         Of the pairs that are done.
     settings : BatchSettings or None
         How they were done.
     """
 
     folders: Folders | None
-    plan: Plan
+    plan: Batch
     settings: BatchSettings | None
 
 
@@ -122,23 +122,23 @@ def outcome_apart(
     return last
 
 
-def plan_folders(_: Stopping, request: Request) -> Iterator[Plan]:
+def plan_folders(_: Stopping, request: Request) -> Iterator[Batch]:
     """Yield the plan."""
-    yield make_plan(
+    yield Batch.plan(
         request.reference,
         request.moving,
+        request.out,
         siblings=request.siblings,
-        out=request.out,
         settings=request.settings,
     )
 
 
-def run_folders(stopping: Stopping, request: Request) -> Iterator[Plan | PairsDone]:
+def run_folders(stopping: Stopping, request: Request) -> Iterator[Batch | PairsDone]:
     """Yield the plan, then what is done of it."""
     (plan,) = plan_folders(stopping, request)
     yield plan
-    done: list[Finished] = []
-    with closing(run_plan(plan, workers=request.workers, cancel=stopping)) as steps:
+    done: list[BatchStep] = []
+    with closing(plan.run(workers=request.workers, cancel=stopping)) as steps:
         for finished in steps:
             done.append(finished)
             # What an earlier run has done comes by the hundred.
@@ -151,7 +151,7 @@ def run_folders(stopping: Stopping, request: Request) -> Iterator[Plan | PairsDo
         yield _advance(done)
 
 
-def _advance(done: list[Finished]) -> PairsDone:
+def _advance(done: list[BatchStep]) -> PairsDone:
     records = [_light(finished.record) for finished in done]
     fresh = sum(not finished.resumed for finished in done)
     return PairsDone(records, fresh, done[-1].counts, done[-1].total)
@@ -163,7 +163,8 @@ def reopen_folder(_: Stopping, out: Path) -> Iterator[list[Record] | Reopened]:
     light = [_light(record) for record in records]
     for first in range(0, len(light), _AT_ONCE):
         yield light[first : first + _AT_ONCE]
-    yield Reopened(folders_of(records), plan_of(out, records), settings_of(records))
+    plan = plan_of(out, records)
+    yield Reopened(folders_of(plan), Batch(**vars(plan)), settings_of(records))
 
 
 def decide(_: Stopping, decision: Decision) -> Iterator[Record]:

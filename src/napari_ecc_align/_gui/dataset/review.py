@@ -11,9 +11,8 @@ import napari
 from magicgui.widgets import Label, LineEdit
 from napari.utils.notifications import show_warning
 
-from ..._batch.plan.pairing import Plan
+from ..._batch.batch import Batch
 from ..._batch.records.record import Record
-from ..._batch.run.review import accept, correct, reject
 from ..._transform.transform import Transform
 from ..align.widget import AlignWidget
 from ..shared.background import Background
@@ -47,11 +46,11 @@ class ReviewForm(Form):
         self._next: Record | None = None
         self._align: AlignWidget | None = None
         self._allowed = True
-        self.plan: Plan | None = None
+        self.plan: Batch | None = None
         self.text = Label(value="")
         self.note = LineEdit(label="note", tooltip="Kept with the decision")
         self.accept = button(
-            "Accept", "It lies right: call it aligned", lambda: self._decided(accept)
+            "Accept", "It lies right: call it aligned", lambda: self._decided(Batch.accept)
         )
         self.correct = button(
             "Correct…",
@@ -61,7 +60,7 @@ class ReviewForm(Form):
         self.reject = button(
             "Reject",
             "It is no pair, or cannot be aligned: its results are removed",
-            lambda: self._decided(reject),
+            lambda: self._decided(Batch.reject),
         )
         self.use = button(
             "Use this alignment", "Write this pair as the Align form has aligned it", self._use
@@ -158,7 +157,7 @@ class ReviewForm(Form):
         if run is None or run.task.layer_ids != self._pair.ids:
             show_warning("Press Align first, with this pair's two images chosen.")
         else:
-            self._decided(correct, transform=run.result.transform)
+            self._decided(Batch.correct, transform=run.result.transform)
 
     def _forget_correction(self) -> None:
         """Take away what the Align form has made of the open pair."""

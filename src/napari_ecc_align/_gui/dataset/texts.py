@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict
 from html import escape
 
-from ..._batch.plan.pairing import Plan
+from ..._batch.plan.pairs import Plan
 from ..._batch.records.record import Record
 from ..._batch.run.run_plan import Counts
 from ..shared.html import VERDICT_COLOURS
@@ -24,12 +24,12 @@ def plan_text(plan: Plan, done: int) -> str:
     done : int
         How many of its pairs have a record.
     """
-    flavours = dict.fromkeys(flavour for pair in plan.pairs for flavour, _ in pair.flavours)
-    count = len(plan.pairs)
+    folders = dict.fromkeys(name for pair in plan.pairs for name, _ in pair.warped_images)
+    count = len(plan)
     head = f"<b>{count:,} {'pair' if count == 1 else 'pairs'}</b>"
     if done:
         head += f", {done:,} of them done"
-    lines = [f"{head}; writes {escape(', '.join(flavours))}"]
+    lines = [f"{head}; writes {escape(', '.join(folders))}"]
     listed = plan.problems[:_MOST_PROBLEMS]
     for problem in listed:
         outcome = "will fail" if problem.pair else "left out"
@@ -71,7 +71,7 @@ def pair_text(record: Record) -> str:
     """Return what is known of a pair, in HTML."""
     title = f'<b style="color: {COLOURS[record.outcome]}">{record.outcome.capitalize()}.</b>'
     lines = [f"<b>{escape(record.name)}</b>", f"{title} {escape(record.reason)}"]
-    before, after = (record.numbers.get(f"differing_{when}") for when in ("before", "after"))
+    before, after = (record.numbers.get(key) for key in ("different_before", "different"))
     if isinstance(before, int | float) and isinstance(after, int | float):
         lines.append(f"{before:,.0f} differing pixels before, {after:,.0f} after")
     if record.review is not None:

@@ -16,7 +16,7 @@ from qtpy.QtCore import QUrl
 from qtpy.QtGui import QDesktopServices
 from superqt import QCollapsible
 
-from ..._batch.plan.pairing import Plan
+from ..._batch.batch import Batch
 from ..._batch.records.record import FOLDER, Record
 from ..._batch.report.report import HTML
 from ..._batch.settings import BatchSettings
@@ -58,7 +58,7 @@ class DatasetWidget(Container):  # type: ignore[type-arg]
         self._work = Background(self._set_running, self._refuse)
         self._process = BackgroundProcess()
         self._settings = BatchSettings()
-        self._plan: Plan | None = None
+        self._plan: Batch | None = None
         self._shown_out: Path | None = None
         self._fresh, self._began = 0, 0.0
         self._due: Callable[[], None] | None = None
@@ -181,8 +181,8 @@ class DatasetWidget(Container):  # type: ignore[type-arg]
             on_cancel=self._cancelled,
         )
 
-    def _advance(self, step: Plan | PairsDone | None) -> None:
-        if isinstance(step, Plan):
+    def _advance(self, step: Batch | PairsDone | None) -> None:
+        if isinstance(step, Batch):
             self._keep(step)
             self._say(f"{self._plan_words()}<br>Starting…")
         elif step is not None:
@@ -192,7 +192,7 @@ class DatasetWidget(Container):  # type: ignore[type-arg]
             seconds = time.monotonic() - self._began
             self._say(progress_text(step.counts, step.total, self._fresh, seconds))
 
-    def _planned(self, plan: Plan, before: str = "") -> None:
+    def _planned(self, plan: Batch, before: str = "") -> None:
         self._keep(plan)
         self._say(f"{before}{self._plan_words()}")
 
@@ -253,7 +253,7 @@ class DatasetWidget(Container):  # type: ignore[type-arg]
                 on_refusal=lambda message: self._say(f"{said}<br>{escape(message)}"),
             )
 
-    def _keep(self, plan: Plan) -> None:
+    def _keep(self, plan: Batch) -> None:
         self._plan = plan
         self.review.plan = plan
         self.progress.max = max(1, len(plan.pairs))

@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from ..._common.errors import InputError
 from ..._common.steps import outcome_of
 from ..._images.warping import Resampling
+from ..._transform.axes import in_row_column
 from ..._transform.transform import Transform, map_points
 from .attributes import METADATA_KEY, appearance, plane_count
 from .frame_transforms import FrameTransforms
@@ -28,7 +29,6 @@ from .shapes import Change, moved_shapes
 from .world import (
     Matrix,
     PixelGrid,
-    as_rows,
     in_units,
     layer_grid,
     plane_matrix,
@@ -157,7 +157,7 @@ def _resampled(layer: Layer, application: Application) -> tuple[Any, dict[str, A
     def to_own(index: tuple[int, ...]) -> Transform:
         one = transform if isinstance(transform, Transform) else transform.of_plane(layer, index)
         here = to_layer @ _to_target(one, application, moving)
-        return Transform(as_rows(here), model=_wide(one))
+        return Transform(in_row_column(here), model=_wide(one))
 
     multiscale = bool(layer.multiscale)
     steps = resample_steps(
@@ -220,7 +220,7 @@ def _wide(transform: Transform) -> Literal["affine", "homography"]:
 
 def _to_target(transform: Transform, application: Application, moving: PixelGrid) -> Matrix:
     """Return the matrix from a pixel of the target's grid to the world before the change."""
-    matrix = as_rows(transform.matrix)
+    matrix = in_row_column(transform.matrix)
     there: Matrix
     if application.inverse:
         there = in_units(application.reference, moving.units) @ np.linalg.inv(matrix)
@@ -238,7 +238,7 @@ def _data_change(layer: Layer, application: Application, transform: Transform) -
     """Return the function that moves points of shape (..., n) in the layer's data coordinates."""
     change = application.change(layer, transform)
     own = plane_matrix(layer)
-    matrix = as_rows(np.linalg.inv(own) @ change @ own)
+    matrix = in_row_column(np.linalg.inv(own) @ change @ own)
 
     def moved(points: NDArray[Any]) -> NDArray[np.float64]:
         there = np.array(points, np.float64)

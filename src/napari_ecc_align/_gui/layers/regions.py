@@ -20,6 +20,7 @@ from ..._common.errors import InputError
 from ..._images.polygons import polygon_mask
 from ..._images.sources import is_lazy
 from ..._images.warping import warp
+from ..._transform.axes import in_row_column
 from ..._transform.transform import Transform
 from .attributes import levels_of
 from .lazy_planes import plane_of
@@ -27,7 +28,6 @@ from .shapes import outline
 from .world import (
     Matrix,
     PixelGrid,
-    as_rows,
     grid_record,
     in_units,
     layer_grid,
@@ -249,7 +249,7 @@ def painted_region(name: str, plane: Any, grid: PixelGrid, index: Sequence[int])
         raise InputError(f"{name!r} is empty here: paint what is to be compared")
 
     def inside(matrix: Matrix, of: Sequence[str], shape: tuple[int, int]) -> NDArray[np.bool_]:
-        there = as_rows(np.linalg.inv(in_units(grid, of)) @ matrix)
+        there = in_row_column(np.linalg.inv(in_units(grid, of)) @ matrix)
         pixels = warp(
             marked, Transform(there), output_shape=shape, interpolation="nearest", fill=0
         )

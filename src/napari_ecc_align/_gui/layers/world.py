@@ -21,7 +21,7 @@ from napari.layers import Image, Labels, Layer
 from numpy.typing import ArrayLike, NDArray
 
 from ..._common.errors import InputError
-from ..._transform.axes import SWAP
+from ..._transform.axes import in_row_column
 from ..._transform.transform import Transform
 from .attributes import levels_of
 
@@ -136,7 +136,7 @@ def start_between(reference: PixelGrid, moving: PixelGrid) -> Transform | None:
         matrix = np.linalg.inv(in_units(moving, reference.units)) @ reference.matrix
         if np.allclose(matrix, np.eye(3), atol=1e-6):
             return None
-        return Transform(as_rows(matrix), model="affine")
+        return Transform(in_row_column(matrix), model="affine")
     except (np.linalg.LinAlgError, InputError):
         return None
 
@@ -160,17 +160,11 @@ def world_change(
     ndarray, shape (3, 3)
         World (row, column, 1) to world, in the reference's units; projective if the transform is.
     """
-    there = in_units(moving, reference.units) @ as_rows(transform.matrix)
+    there = in_units(moving, reference.units) @ in_row_column(transform.matrix)
     change: Matrix = reference.matrix @ np.linalg.inv(there)
     if inverse:
         change = np.linalg.inv(change).astype(np.float64, copy=False)
     return change
-
-
-def as_rows(matrix: Matrix) -> Matrix:
-    """Turn a matrix on (x, y, 1) into the same one on (row, column, 1), or the other way round."""
-    turned: Matrix = SWAP @ matrix @ SWAP
-    return turned
 
 
 def in_units(grid: PixelGrid, units: Sequence[str]) -> Matrix:

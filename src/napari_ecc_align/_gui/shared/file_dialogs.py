@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from qtpy.QtWidgets import QFileDialog, QWidget
+from qtpy.QtWidgets import QFileDialog, QMessageBox, QWidget
 
 from ..._transform.formats.registry import FORMATS
 
@@ -16,6 +16,8 @@ def ask_where_to_save(
     parent: QWidget, name: str, formats: Mapping[str, str] = FORMATS
 ) -> Path | None:
     """Return the file that a person chose, with a suffix; None if they thought better of it.
+
+    A file that is there already they have agreed to replace.
 
     Parameters
     ----------
@@ -33,7 +35,13 @@ def ask_where_to_save(
         return None
     if any(chosen.lower().endswith(suffix) for suffix in formats):
         return Path(chosen)
-    return Path(chosen + kinds.get(kind, ".json"))
+    path = Path(chosen + kinds.get(kind, ".json"))
+    # The dialog has asked about the name as it was typed.
+    question = f"{path.name} exists already. Replace it?"
+    yes = QMessageBox.StandardButton.Yes
+    if path.exists() and QMessageBox.question(parent, title, question) != yes:
+        return None
+    return path
 
 
 def ask_what_to_load(parent: QWidget) -> Path | None:

@@ -108,9 +108,10 @@ class Level:
     def convert(self, values: Image, valid: Bools | None) -> Floats:
         """Bring pixels of this level to single precision, zero where invalid."""
         if values.dtype.itemsize > 2 and values.dtype != np.float32:
-            out = floats((values.astype(np.float64) - self.offset) / self.scale)
+            # OpenCV changes in place only what lies row by row.
+            out = floats((values.astype(np.float64, order="C") - self.offset) / self.scale)
         else:
-            out = values.astype(np.float32)
+            out = values.astype(np.float32, order="C")
             out -= np.float32(self.offset)
             if self.scale != 1:
                 out *= np.float32(1 / self.scale)

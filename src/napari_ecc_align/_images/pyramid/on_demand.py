@@ -26,6 +26,8 @@ from .windows import Halved, Resampled, magnified, on_demand_level
 _GUIDE_PIXELS = 2**19
 # A level may be made from a given one that is finer by this factor.
 _NEAR_FACTOR = 1.5
+# What is coarser by more says too little of where its pixels lie on the finer level.
+_LARGEST_JUMP = 16
 # Sizes are rounded: what is coarser by no more than this is not coarser.
 _ROUNDED = 1.02
 
@@ -63,7 +65,7 @@ def lazy_pyramid(
     smallest : int
         No level gets a side below so many px.
     """
-    given = _readable(arrays, gray, mask)
+    given = _readable(arrays, gray, mask, smallest)
     image, valid, times = _read_once(given[-1], LIMITS.kept_bytes if len(given) == 1 else None)
     known = base(image, valid)
     if len(given) == 1:
@@ -85,13 +87,19 @@ def lazy_pyramid(
 
 
 def _readable(
-    arrays: Sequence[Any], gray: Callable[[NDArray[Any]], Image], mask: Any
+    arrays: Sequence[Any], gray: Callable[[NDArray[Any]], Image], mask: Any, smallest: int
 ) -> list[ChunkedArray]:
-    """Return the given arrays down to the first that is small enough to be read whole."""
+    """Return the given arrays down to the first that is small enough to be read whole.
+
+    One that is too small to be of use, or so much smaller than the one before that its pixels
+    cannot be told to lie on it, is not needed: what it would hold is made of that one.
+    """
     height, width = arrays[0].shape[:2]
-    given = []
+    given: list[ChunkedArray] = []
     for array in arrays:
         rows, columns = array.shape[:2]
+        if given and not _is_useful((rows, columns), given[-1].shape, smallest):
+            break
         inside = None
         if mask is not None:
             inside = mask_reader(mask, (width / columns, height / rows))
@@ -99,6 +107,11 @@ def _readable(
         if rows * columns <= LIMITS.whole_pixels:
             break
     return given
+
+
+def _is_useful(shape: tuple[int, int], finer: tuple[int, int], smallest: int) -> bool:
+    jump = max(large / small for large, small in zip(finer, shape, strict=True))
+    return min(shape) >= smallest and jump <= _LARGEST_JUMP
 
 
 def _read_once(array: ChunkedArray, most_bytes: int | None) -> tuple[Image, Any, int]:

@@ -19,16 +19,20 @@ _MOST_PARTS = 100
 
 def dump(matrix: Matrix, model: MotionModel) -> bytes:
     """Return the file that holds one matrix."""
-    values = [*matrix[:2, :2].ravel().tolist(), *matrix[:2, 2].tolist()]
     lines = [
         _MAGIC,
         "#Transform 0",
         "Transform: AffineTransform_double_2_2",
-        f"Parameters: {' '.join(map(repr, values))}",
+        f"Parameters: {' '.join(map(repr, parameters_of(matrix)))}",
         "FixedParameters: 0 0",
         "",
     ]
     return "\n".join(lines).encode()
+
+
+def parameters_of(matrix: Matrix) -> tuple[float, ...]:
+    """Return the parameters of ITK's affine transform: the linear part, then the translation."""
+    return (*matrix[:2, :2].ravel().tolist(), *matrix[:2, 2].tolist())
 
 
 def recognise(content: bytes) -> bool:

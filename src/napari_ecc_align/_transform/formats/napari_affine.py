@@ -7,7 +7,7 @@ are in the units of napari's world: pixels where both layers have scale 1 and no
 from __future__ import annotations
 
 from ..._common.errors import InputError
-from ..axes import SWAP
+from ..axes import in_row_column
 from ..matrices import Matrix, MotionModel, checked_matrix, inverse_of
 from .matrix_csv import lines_of, matrix_of
 from .stored import StoredMatrix
@@ -15,9 +15,14 @@ from .stored import StoredMatrix
 
 def dump(matrix: Matrix, model: MotionModel) -> bytes:
     """Return the file that holds one matrix."""
-    affine = SWAP @ inverse_of(matrix) @ SWAP
+    return lines_of(affine_of(matrix).tolist()).encode()
+
+
+def affine_of(matrix: Matrix) -> Matrix:
+    """Return the affine of a layer that lays the moving image on the reference."""
+    affine = in_row_column(inverse_of(matrix))
     affine[2] = [0, 0, 1]
-    return lines_of(affine.tolist()).encode()
+    return affine
 
 
 def parse(content: bytes) -> list[StoredMatrix]:
@@ -28,4 +33,4 @@ def parse(content: bytes) -> list[StoredMatrix]:
             "without the header of a matrix that this program wrote it is read as a napari "
             "affine, whose last row must be 0,0,1"
         )
-    return [StoredMatrix(SWAP @ inverse_of(checked_matrix(rows)) @ SWAP)]
+    return [StoredMatrix(in_row_column(inverse_of(checked_matrix(rows))))]

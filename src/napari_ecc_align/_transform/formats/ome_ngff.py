@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from ..._common.errors import InputError
-from ..axes import SWAP
+from ..axes import SWAP, in_row_column
 from ..matrices import Matrix, MotionModel, checked_matrix, inverse_of
 from .stored import StoredMatrix, json_of
 
@@ -23,7 +23,7 @@ _DEEPEST = 20
 
 def dump(matrix: Matrix, model: MotionModel) -> bytes:
     """Return the file that holds one matrix."""
-    matrix = SWAP @ matrix @ SWAP
+    matrix = in_row_column(matrix)
     # Every reader knows translations; affine ones are only recommended to it.
     if model == "translation":
         kind: dict[str, Any] = {"type": "translation", "translation": matrix[:2, 2].tolist()}

@@ -1,7 +1,7 @@
 """Our own format: a small JSON document with a format name and a version.
 
 Direction: reference pixel to moving pixel. Axis order: (x, y). That of a stack has a matrix for
-each frame, and what was said of it.
+each frame, and what it is called and was said of it, where that is known.
 """
 
 from __future__ import annotations
@@ -30,8 +30,12 @@ def dump_stack(stored: Sequence[StoredMatrix]) -> bytes:
     """Return the file that holds the matrices of a stack's frames."""
     frames: list[dict[str, Any]] = []
     for each in stored:
-        said = {} if each.verdict is None else {"verdict": each.verdict}
-        frames.append({"matrix": np.asarray(each.matrix).tolist(), **said})
+        frame = {
+            "name": each.name,
+            "matrix": np.asarray(each.matrix).tolist(),
+            "verdict": each.verdict,
+        }
+        frames.append({key: value for key, value in frame.items() if value is not None})
     models = [each.model for each in stored if each.model is not None]
     head = json.dumps(
         {

@@ -21,13 +21,14 @@ class StoredMatrix(NamedTuple):
         axis order. Not yet checked if it was read.
     model : str, optional
         The motion model, if the file names one.
-    verdict : str, optional
-        What was said of a frame, if the file holds that.
+    verdict, name : str, optional
+        What was said of a frame and what it is called, if that is known.
     """
 
     matrix: ArrayLike
     model: MotionModel | None = None
     verdict: str | None = None
+    name: str | None = None
 
 
 def text_of(content: bytes) -> str:

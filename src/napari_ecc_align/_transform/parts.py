@@ -1,0 +1,80 @@
+"""What a matrix does to an image, in numbers that people understand."""
+
+from __future__ import annotations
+
+import math
+from typing import NamedTuple
+
+import numpy as np
+
+from .matrices import Matrix
+
+# What is less is not worth a word: in pixels and degrees, and in scales.
+_NOTHING, _NO_SCALE = 5e-4, 5e-5
+
+
+class Parts(NamedTuple):
+    """Shift, rotation, scales and shear of a transform from the reference to the moving image.
+
+    They are those of ``skimage.transform.AffineTransform``, whose angles are in radians:
+    ``AffineTransform(scale=(scale_x, scale_y), rotation=..., shear=..., translation=...)`` has
+    the same matrix.
+
+    Attributes
+    ----------
+    x, y : float
+        How far the point that was asked about is moved, in the units of the transform: pixels, but
+        for what `Transform.in_units` returns.
+    rotation : float
+        Of the x axis, in degrees, from x to y: clockwise on the screen.
+    scale_x, scale_y : float
+        How much longer things are in the moving image; `scale_y` is negative of a mirror image.
+    shear : float
+        In degrees, between -90 and 90: how far the y axis is from a right angle to the x axis.
+    """
+
+    x: float
+    y: float
+    rotation: float
+    scale_x: float
+    scale_y: float
+    shear: float
+
+
+def parts_of(matrix: Matrix, center: tuple[float, float]) -> Parts:
+    """Return the parts of an invertible matrix; of a homography, of the affine map at `center`."""
+    point = np.array(center, np.float64)
+    image, linear = affine_at(matrix, point)
+    x, y = (image - point).tolist()
+    (a, b), (c, d) = linear.tolist()
+    determinant, scale_x = a * d - b * c, math.hypot(a, c)
+    return Parts(
+        x=x,
+        y=y,
+        rotation=math.degrees(math.atan2(c, a)),
+        scale_x=scale_x,
+        scale_y=determinant / scale_x,
+        shear=math.degrees(math.atan(-(a * b + c * d) / determinant)),
+    )
+
+
+def affine_at(matrix: Matrix, point: Matrix) -> tuple[Matrix, Matrix]:
+    """Return where a matrix carries a point (x, y), and its derivative there, shape (2, 2)."""
+    x, y, weight = matrix @ [*point, 1.0]
+    image = np.array([x, y]) / weight
+    return image, (matrix[:2, :2] - np.outer(image, matrix[2, :2])) / weight
+
+
+def in_words(parts: Parts) -> str:
+    """Return in a few words what parts do, without what they do not."""
+    x, y, rotation, scale_x, scale_y, shear = parts
+    words = [f"x {x:+.4g}, y {y:+.4g}"] if max(abs(x), abs(y)) >= _NOTHING else []
+    if abs(rotation) >= _NOTHING:
+        words.append(f"rotation {rotation:.3f}°")
+    if abs(scale_x - scale_y) >= _NO_SCALE:
+        words.append(f"scale {scale_x:.4f} and {scale_y:.4f}")
+    elif abs(scale_x - 1) >= _NO_SCALE:
+        words.append(f"scale {scale_x:.4f}")
+    if abs(shear) >= _NOTHING:
+        words.append(f"shear {shear:.3f}°")
+    return ", ".join(words) or "nothing moves"

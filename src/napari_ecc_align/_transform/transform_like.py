@@ -1,0 +1,46 @@
+"""What stands for a transform wherever one is asked for: itself, a result, or a matrix."""
+
+from __future__ import annotations
+
+from typing import Any, Protocol, TypeAlias
+
+from numpy.typing import ArrayLike
+
+from .._common.errors import InputError
+from .transform import Transform
+
+
+class HasTransform(Protocol):
+    """What holds a transform, such as the result of an alignment or the record of a pair."""
+
+    @property
+    def transform(self) -> Transform | None:
+        """From the reference to the moving image."""
+
+
+TransformLike: TypeAlias = Transform | HasTransform | ArrayLike
+
+
+def as_transform(given: TransformLike, name: str = "transform") -> Transform:
+    """Return what stands for a transform as one, or raise `InputError`.
+
+    Parameters
+    ----------
+    given : Transform, something with a `transform`, or array_like of shape (3, 3) or (2, 3)
+        A matrix has the narrowest motion model that it belongs to.
+    name : str
+        Of the argument, for the message.
+    """
+    held: Any = getattr(given, "transform", given)
+    if isinstance(held, Transform):
+        return held
+    if held is None or isinstance(given, (str, bytes)):
+        what = "None" if held is None else f"{given!r:.60}"
+        raise InputError(
+            f"{name} must be a Transform, a result that holds one, or a matrix, not {what}"
+            + ("" if held is None else "; Transform.load reads a file")
+        )
+    try:
+        return Transform(given)  # type: ignore[arg-type]
+    except InputError as error:
+        raise InputError(f"{name} cannot be used: {error}") from error
