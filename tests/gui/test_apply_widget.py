@@ -47,6 +47,7 @@ def settle(qtbot):
     return wait
 
 
+@pytest.mark.both_bindings
 def test_the_last_alignment_goes_to_any_number_of_layers_at_once(aligned, matrix, settle, qtbot):
     second = aligned.layers["second"].data
     aligned.add_image(255 - second, name="negative")
@@ -75,7 +76,6 @@ def test_the_last_alignment_goes_to_any_number_of_layers_at_once(aligned, matrix
     )
 
 
-@pytest.mark.either_binding
 def test_inverse_brings_what_lies_on_the_reference_to_the_moving_image(aligned, matrix, settle):
     aligned.add_points([(40.0, 50.0)], name="mark")
     widget = opened(aligned)
@@ -112,7 +112,6 @@ def test_moving_leaves_the_data_and_can_be_undone(aligned, matrix, known):
     assert not widget.undo_button.enabled
 
 
-@pytest.mark.either_binding
 def test_what_was_moved_does_not_change_what_the_transform_means(aligned, matrix):
     """A second layer moved later, by itself, lies right too."""
     aligned.add_image(aligned.layers["second"].data.copy(), name="third")
@@ -126,7 +125,6 @@ def test_what_was_moved_does_not_change_what_the_transform_means(aligned, matrix
     )
 
 
-@pytest.mark.either_binding
 @pytest.mark.parametrize("suffix", [".json", ".ome.json", ".tfm", ".csv", ".npy", ".txt"])
 def test_save_and_load_in_every_format(aligned, matrix, settle, tmp_path, monkeypatch, suffix):
     path = tmp_path / f"saved{suffix}"
@@ -154,6 +152,7 @@ def test_a_name_without_a_suffix_gets_that_of_the_format(aligned, tmp_path, monk
     assert [path.name for path in tmp_path.iterdir()] == ["saved.tfm"]
 
 
+@pytest.mark.both_bindings
 def test_a_dialog_that_is_cancelled_does_nothing(aligned, monkeypatch):
     for name in ("getSaveFileName", "getOpenFileName"):
         monkeypatch.setattr(QFileDialog, name, lambda *_, **__: ("", ""))
@@ -164,9 +163,8 @@ def test_a_dialog_that_is_cancelled_does_nothing(aligned, monkeypatch):
     assert widget.source.value == "second onto first"
 
 
-@pytest.mark.either_binding
-def test_what_cannot_be_done_is_said(viewer, tmp_path, settle):
-    widget = opened(viewer)
+def test_what_cannot_be_done_is_said(pair, tmp_path, settle):
+    widget = opened(pair)
     choose(widget)
     widget.run()
     assert "no transform yet" in widget.message.value
@@ -186,13 +184,14 @@ def test_what_cannot_be_done_is_said(viewer, tmp_path, settle):
     assert not widget.undo_button.enabled
     widget.save(tmp_path / "bent.tfm")
     assert "cannot hold a homography" in widget.message.value
-    assert [layer.name for layer in viewer.layers] == ["first", "second"]
+    assert [layer.name for layer in pair.layers] == ["first", "second"]
     widget.output.value = widget.output.choices[0]
     widget.run()
     settle(widget)
     assert "2 layers added" in widget.message.value
 
 
+@pytest.mark.both_bindings
 def test_the_choice_of_layers_survives_what_happens_to_others(aligned):
     widget = opened(aligned)
     choose(widget, "first", "second")
@@ -206,18 +205,17 @@ def test_the_choice_of_layers_survives_what_happens_to_others(aligned):
     assert listed == [layer.name for layer in reversed(aligned.layers)]
 
 
-@pytest.mark.either_binding
 def test_an_alignment_of_the_same_pair_is_offered_once(aligned):
     assert opened(aligned).source.choices == (None, "second onto first")
 
 
-@pytest.mark.either_binding
-def test_foreign_metadata_is_passed_over(viewer):
+def test_foreign_metadata_is_passed_over(pair):
     for number, note in enumerate((3, {}, {"layers": 5}, {"layers": {"reference": None}})):
-        viewer.layers[number % 2].metadata = {"napari-ecc-align": note}
-        assert opened(viewer).source.choices == (None,)
+        pair.layers[number % 2].metadata = {"napari-ecc-align": note}
+        assert opened(pair).source.choices == (None,)
 
 
+@pytest.mark.both_bindings
 def test_the_viewer_may_close_while_it_runs(aligned, qtbot):
     widget = opened(aligned)
     choose(widget, "first", "second")

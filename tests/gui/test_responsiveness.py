@@ -31,16 +31,10 @@ def large():
 
 
 @pytest.fixture
-def viewer(make_napari_viewer, large):
-    viewer = make_napari_viewer()
+def pair(viewer, large):
     for name, image in zip(("first", "second"), large, strict=True):
         viewer.add_image(image, name=name)
     return viewer
-
-
-@pytest.fixture
-def widget(viewer):
-    return viewer.window.add_plugin_dock_widget("napari-ecc-align", "Align images")[1]
 
 
 def test_the_longest_stall_of_a_large_pair(widget, viewer, large, qtbot):
@@ -75,8 +69,7 @@ def test_cancel_is_obeyed_at_the_next_step(widget, qtbot, steps_taken):
     assert cut_short >= 3
 
 
-def test_many_alignments_leave_nothing_behind(make_napari_viewer, qtbot, capsys):
-    viewer = make_napari_viewer()
+def test_many_alignments_leave_nothing_behind(viewer, qtbot, capsys):
     image = data.camera()
     viewer.add_image(image[100:300, 100:300], name="first")
     viewer.add_image(image[103:303, 98:298], name="second")
