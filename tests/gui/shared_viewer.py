@@ -33,7 +33,6 @@ class SharedViewer:
             self._viewer = napari.Viewer(show=False, show_welcome_screen=False)
             self._start = _state(self._viewer)
             self._size = self._viewer.window._qt_window.size()
-            self._parts = {name: attrgetter(name)(self._viewer).model_dump() for name in _PARTS}
             # What stays need not be looked at whenever garbage is collected.
             gc.collect()
             gc.freeze()
@@ -62,11 +61,12 @@ class SharedViewer:
         _close_forms(viewer.window)
         wait_for_work(qtbot)
         viewer.layers.clear()
-        for name, values in self._parts.items():
-            attrgetter(name)(viewer).update(values)
+        # What is told of the mouse and the window comes late.
+        QApplication.processEvents()
+        for name in _PARTS:
+            attrgetter(name)(viewer).update(self._start[name])
         for name in _TEXTS:
             setattr(viewer, name, self._start[name])
-        QApplication.processEvents()
         gc.collect()
         changed = {k: value for k, value in _state(viewer).items() if value != self._start[k]}
         assert not changed, f"the test has changed the viewer: {changed}"
@@ -112,7 +112,8 @@ def _close_forms(window):
 def _state(viewer):
     """Return all that a test can have changed, in a form that can be compared."""
     return {
-        **{name: str(value) for name, value in viewer.model_dump().items()},
+        **{name: attrgetter(name)(viewer).model_dump() for name in _PARTS},
+        **{name: getattr(viewer, name) for name in _TEXTS},
         **{name: list(getattr(viewer, name)) for name in _CALLBACKS},
         "keymap": dict(viewer.keymap),
         "docked": list(viewer.window.dock_widgets),
