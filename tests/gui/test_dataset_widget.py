@@ -63,13 +63,7 @@ def copied(finished, tmp_path):
 
 
 @pytest.fixture
-def viewer(make_napari_viewer):
-    return make_napari_viewer()
-
-
-@pytest.fixture
 def widget(viewer):
-    notification_manager.records.clear()
     return viewer.window.add_plugin_dock_widget("napari-ecc-align", "Align a dataset")[1]
 
 
@@ -81,6 +75,7 @@ def settle(qtbot, widget):
     return wait
 
 
+@pytest.mark.both_bindings
 def test_plan_run_and_a_table_with_the_worst_first(widget, settle, dataset, tmp_path):
     root, truth = dataset
     out = tmp_path / "out"
@@ -108,7 +103,6 @@ def test_plan_run_and_a_table_with_the_worst_first(widget, settle, dataset, tmp_
     assert set(names_in(widget.table)) == {DOUBTED, "p4.png"}
 
 
-@pytest.mark.either_binding
 def test_a_cancelled_run_is_gone_on_with(widget, settle, dataset, tmp_path, qtbot, steps_taken):
     root, _ = dataset
     out = tmp_path / "out"
@@ -138,7 +132,8 @@ def test_a_run_begun_while_the_last_one_writes_its_report_waits_for_it(
     widget, settle, dataset, tmp_path, qtbot
 ):
     choose(widget, dataset[0], tmp_path / "out")
-    for _ in range(3):
+    widget.settings.workers.value = 1
+    for _ in range(2):
         widget.run_button.native.click()
         qtbot.waitUntil(lambda: widget.table.pairs.rowCount() > 0, timeout=120_000)
         widget.cancel_button.native.click()
@@ -148,6 +143,7 @@ def test_a_run_begun_while_the_last_one_writes_its_report_waits_for_it(
     assert widget.message.value.startswith("Done: 3 aligned")
 
 
+@pytest.mark.both_bindings
 def test_a_pair_opens_with_its_differences_and_the_next_takes_its_place(
     widget, viewer, settle, finished
 ):
@@ -178,7 +174,6 @@ def test_a_pair_opens_with_its_differences_and_the_next_takes_its_place(
     assert not widget.review.correct.enabled
 
 
-@pytest.mark.either_binding
 def test_reopening_shows_the_table_fills_the_form_and_does_nothing_again(
     widget, settle, dataset, copied
 ):
@@ -210,7 +205,6 @@ def test_what_is_pressed_before_an_old_folder_is_read_waits_for_it(
     assert widget.table.pairs.rowCount() == 5
 
 
-@pytest.mark.either_binding
 def test_an_old_folder_whose_images_have_gone_is_still_shown(widget, settle, dataset, copied):
     for path in (copied / "records").glob("*.json"):
         document = json.loads(path.read_bytes())
@@ -229,7 +223,6 @@ def test_an_old_folder_whose_images_have_gone_is_still_shown(widget, settle, dat
     assert "No such file" in widget.review.text.value
 
 
-@pytest.mark.either_binding
 def test_reject_and_accept_reach_the_record_and_the_report(widget, settle, copied):
     widget.folders.out.value = copied
     settle()
@@ -248,7 +241,6 @@ def test_reject_and_accept_reach_the_record_and_the_report(widget, settle, copie
     assert "p0.png" in names_in(widget.table)[:3]
 
 
-@pytest.mark.either_binding
 def test_a_doubtful_pair_is_accepted(widget, settle, copied):
     path = copied / "records" / "p1.png.json"
     document = json.loads(path.read_bytes())
@@ -299,7 +291,6 @@ def test_a_pair_is_corrected_with_the_align_form(widget, viewer, settle, dataset
     assert form.after.run is None
 
 
-@pytest.mark.either_binding
 def test_bad_folders_are_refused_in_words(widget, settle, dataset, tmp_path):
     root, _ = dataset
 
@@ -338,7 +329,6 @@ def dies(stopping, request):
     os.kill(os.getpid(), signal.SIGKILL)
 
 
-@pytest.mark.either_binding
 @pytest.mark.parametrize(
     ("work", "told"), [(breaks, "all broken"), (dies, "was ended by SIGKILL")]
 )
@@ -385,6 +375,7 @@ def test_a_batch_of_a_thousand_pairs_lets_napari_go_on(
     assert set(names_in(widget.table)) <= report_rows(out).keys()
 
 
+@pytest.mark.both_bindings
 def test_closing_the_viewer_ends_the_run_and_leaves_no_process(
     widget, viewer, dataset, tmp_path, qtbot
 ):
