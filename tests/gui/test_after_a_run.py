@@ -200,7 +200,6 @@ def test_a_homography_cannot_move_a_layer(widget, viewer, finish):
     assert len(viewer.layers) == 2
 
 
-@pytest.mark.alone
 def test_the_script_gives_the_same_transform_to_the_last_bit(viewer, known, tmp_path, finish):
     for name, image in (("first.png", known.reference), ("second.tif", known.moving)):
         Image.fromarray(image.astype(np.uint8)).save(tmp_path / name)

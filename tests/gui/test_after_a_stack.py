@@ -60,7 +60,6 @@ def rectangle(top, left, bottom, right, frame=None):
     return [corner if frame is None else [frame, *corner] for corner in corners]
 
 
-@pytest.mark.alone
 @pytest.mark.parametrize("choice", TO_ITSELF, ids=str)
 def test_the_script_of_a_film_gives_the_same_transforms_to_the_last_bit(opened, finish, choice):
     viewer, widget = opened
@@ -73,7 +72,6 @@ def test_the_script_of_a_film_gives_the_same_transforms_to_the_last_bit(opened, 
     assert "max_iterations=31," in widget.after.copy_script()
 
 
-@pytest.mark.alone
 def test_the_script_of_a_film_with_regions_on_some_frames(opened, finish):
     viewer, widget = opened
     drawn = [rectangle(20, 20, 140, 90, frame=0), rectangle(30, 60, 150, 170, frame=3)]
@@ -88,7 +86,6 @@ def test_the_script_of_a_film_with_regions_on_some_frames(opened, finish):
     assert repeated(widget) == matrices(layer)
 
 
-@pytest.mark.alone
 def test_the_script_of_a_stack_against_others(form, finish, tmp_path):
     viewer, widget = form
     tifffile.imwrite(tmp_path / "still.tif", film()[0])
@@ -108,7 +105,6 @@ def test_the_script_of_a_stack_against_others(form, finish, tmp_path):
         viewer.dims.set_point(0, 2)
 
 
-@pytest.mark.alone
 def test_the_script_of_a_stack_against_a_stack(opened, finish, tmp_path):
     viewer, widget = opened
     tifffile.imwrite(tmp_path / "other.tif", film(52, 57), photometric="minisblack")

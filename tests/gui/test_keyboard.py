@@ -225,7 +225,6 @@ def test_escape_is_left_alone_while_nothing_runs(keys, qtbot):
     assert widget.after.results.verdict.value == ""
 
 
-@pytest.mark.alone
 def test_the_keys_of_the_buttons(keys, qtbot, finish):
     viewer, widget = keys
     window = viewer.window._qt_window

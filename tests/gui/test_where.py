@@ -105,7 +105,6 @@ def test_a_region_that_is_removed_is_no_longer_chosen(two_motions):
     assert widget.where.region.value == EVERYWHERE
 
 
-@pytest.mark.alone
 def test_the_script_knows_the_region(two_motions, finish):
     viewer, widget = two_motions
     polygon = np.array([[0.25, 3], [188, 10.1], [170, 390], [5, 350]])

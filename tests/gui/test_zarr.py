@@ -162,7 +162,6 @@ def test_what_the_canvas_reads_meanwhile_does_no_harm(viewer, folder, large, qtb
         assert "Aligned" in widget.after.results.verdict.value
 
 
-@pytest.mark.alone
 def test_the_script_of_a_pyramid_gives_the_same_transform_to_the_last_bit(
     viewer, folder, large, finish
 ):
