@@ -1,7 +1,7 @@
-from ._align.drift import Drift, drift_of, frame_transforms
 from ._align.pair import align
 from ._align.progress import Progress
 from ._align.stack import align_stack
+from ._align.stack_result import StackResult
 from ._align.warped_stack import warp_stack
 from ._batch.plan.pairing import Plan, make_plan
 from ._batch.records.record import Record, read_records
@@ -10,8 +10,8 @@ from ._batch.run.run_plan import run_plan
 from ._batch.settings import BatchSettings
 from ._common.errors import InputError
 from ._compare.binary import Comparison, compare
-from ._compare.difference import DifferenceMode, difference
-from ._compare.inspection import Inspection, before_after, inspect_alignment
+from ._compare.difference import difference
+from ._compare.inspection import Inspection, inspect_alignment
 from ._compare.thresholding import ThresholdMethod
 from ._compare.views import checkerboard, overlay
 from ._ecc.options import Engine
@@ -25,17 +25,16 @@ from ._transform.matrices import MotionModel
 from ._transform.parts import Parts
 from ._transform.transform import Transform
 from ._transform.transform_like import TransformLike
-from ._verdict.result import AlignmentResult, Verdict
+from ._verdict.result import AlignmentFailed, AlignmentResult, Verdict
 from ._verdict.tile_matching import Tiles
 
 __version__: str
 
 __all__ = [
+    "AlignmentFailed",
     "AlignmentResult",
     "BatchSettings",
     "Comparison",
-    "DifferenceMode",
-    "Drift",
     "Engine",
     "InputError",
     "Inspection",
@@ -46,6 +45,7 @@ __all__ = [
     "Progress",
     "Record",
     "SamplePair",
+    "StackResult",
     "ThresholdMethod",
     "Tiles",
     "Transform",
@@ -54,13 +54,10 @@ __all__ = [
     "accept",
     "align",
     "align_stack",
-    "before_after",
     "checkerboard",
     "compare",
     "correct",
     "difference",
-    "drift_of",
-    "frame_transforms",
     "inspect_alignment",
     "load_transforms",
     "make_plan",

@@ -11,6 +11,7 @@ from dataset import digests
 from napari_ecc_align import BatchSettings, read_records, run_plan
 from napari_ecc_align._batch.records.record import record_path
 from napari_ecc_align._batch.records.reopen import settings_of
+from napari_ecc_align._batch.report.report import row
 
 # Of `ecc-align batch --iterations 50 --epsilon 1e-6 --tolerance 0.1 --threshold li --model
 # euclidean`, but for the inputs and the thumbnail.
@@ -27,6 +28,15 @@ RECORD = """{
   "verdict": "failed",
   "corner_shift": 0.0,
   "corner_uncertainty": null,
+  "overlap": 0.25,
+  "differing_before": 1234,
+  "fraction_before": 0.5,
+  "iou_before": 0.25,
+  "dice_before": 0.125,
+  "differing_after": 56,
+  "fraction_after": 0.0625,
+  "iou_after": 0.75,
+  "dice_after": 0.875,
   "converged": false,
   "iterations": 0
  },
@@ -83,6 +93,23 @@ def test_a_former_record_is_read_as_the_same_settings(tmp_path):
     (record,) = read_records(tmp_path)
     assert record.settings == BatchSettings(**SAME).as_document()
     assert settings_of([record]) == BatchSettings(**SAME)
+    assert record.numbers == {
+        "verdict": "failed",
+        "corner_shift": 0.0,
+        "corner_uncertainty": None,
+        "overlap_fraction": 0.25,
+        "different_before": 1234,
+        "fraction_before": 0.5,
+        "iou_before": 0.25,
+        "dice_before": 0.125,
+        "different": 56,
+        "fraction": 0.0625,
+        "iou": 0.75,
+        "dice": 0.875,
+        "converged": False,
+        "iterations": 0,
+    }
+    assert row(record)["different"] == 56
 
 
 def test_a_former_run_is_resumed_byte_for_byte(plan, former):

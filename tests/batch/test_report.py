@@ -42,8 +42,8 @@ def records(pairs=PAIRS):
             reason="<b>because</b> & so",
             transform=None if failed else Transform.identity(),
             numbers={
-                "differing_before": int(rng.integers(20_000, 40_000)),
-                "differing_after": None if failed else 40 * number % 8000,
+                "different_before": int(rng.integers(20_000, 40_000)),
+                "different": None if failed else 40 * number % 8000,
                 "corner_shift": float(rng.gamma(4, 3)),
                 "corner_uncertainty": 0.02,
             },
@@ -78,8 +78,8 @@ def test_the_table_has_a_row_for_each_pair_and_a_column_for_each_number(report):
     assert len(rows) == PAIRS
     assert tuple(rows[0]) == COLUMNS
     assert [row["outcome"] for row in rows[:20]] == ["doubtful"] * 10 + ["failed"] * 10
-    assert rows[10]["differing_after"] == ""
-    fine = [int(row["differing_after"]) for row in rows if row["outcome"] == "aligned"]
+    assert rows[10]["different"] == ""
+    fine = [int(row["different"]) for row in rows if row["outcome"] == "aligned"]
     assert fine == sorted(fine, reverse=True)
 
 
@@ -150,9 +150,7 @@ def test_a_browser_shows_the_story_s_list(browser, report):
     visible = [row for row in rows if "hidden" not in row]
     differing = [float(re.search(r'data-differing="(\d+)"', row)[1]) for row in visible]
     assert len(rows) == PAIRS
-    assert len(differing) == sum(
-        (record.numbers["differing_after"] or 0) > 5000 for record in records()
-    )
+    assert len(differing) == sum((record.numbers["different"] or 0) > 5000 for record in records())
     assert min(differing) > 5000
     assert f"{len(differing)} of 1,000 shown" in shown
 

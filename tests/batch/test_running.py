@@ -170,7 +170,7 @@ def test_doubtful_pairs_are_written_or_not_as_asked(plan, monkeypatch):
         assert (record.outcome, record.reason) == ("doubtful", "hm")
         assert (chosen.out / "bw" / NAME).exists() == (choice == "write")
         assert record.thumbnail
-        assert record.numbers["differing_after"] < record.numbers["differing_before"]
+        assert record.numbers["different"] < record.numbers["different_before"]
 
 
 def test_a_person_rejects_corrects_and_accepts(plan, good, finished):

@@ -227,8 +227,7 @@ def check(dataset: Path, out: Path) -> None:
         f"shifted: {len(shifted)}; error px median {np.median(errors):.3f}, most {max(errors):.3f}"
     )
     before, after = (
-        np.median([r.numbers[f"differing_{when}"] for r in shifted])
-        for when in ("before", "after")
+        np.median([r.numbers[key] for r in shifted]) for key in ("different_before", "different")
     )
     print(
         f"differing pixels, median: {before:.0f} before, {after:.0f} after ({after / before:.1%})"

@@ -8,12 +8,18 @@ import pytest
 from processes import SCRIPT, ecc_align, names_in
 
 from napari_ecc_align import Transform, warp
+from napari_ecc_align._common.tables import INSPECTION_KEYS, MATRIX_KEYS, RESULT_KEYS
 from napari_ecc_align._compare import binary as comparison
 from napari_ecc_align._images.coverage import overlap
 from napari_ecc_align._images.files.images import read_image, write_image
 from napari_ecc_align._transform.transform import corner_error
 
 COLOURS = {(255, 255, 255), *comparison.COLOURS.values()}
+
+
+def matrix_of(answer):
+    """Return the matrix in the JSON of a result, shape (3, 3)."""
+    return np.reshape([answer[key] for key in MATRIX_KEYS], (3, 3))
 
 
 @pytest.fixture(scope="module")
@@ -96,10 +102,9 @@ def test_a_glass_plate_in_jpeg_with_json(inputs, tmp_path):
     assert answer["verdict"] == "aligned"
     assert answer["inverted"] is False
     assert answer["ecc_before"] < answer["ecc"] <= 1
-    assert answer["after"]["different"] < 0.8 * answer["before"]["different"]
-    assert answer["after"]["mean_difference"] < 0.8 * answer["before"]["mean_difference"]
+    assert answer["different"] < 0.8 * answer["different_before"]
+    assert answer["mean_difference"] < 0.8 * answer["mean_difference_before"]
     assert 2 < answer["corner_shift"] < 12
-    assert np.shape(answer["matrix"]) == (3, 3)
     written = {
         role: tmp_path / "out" / name
         for role, name in {
@@ -110,9 +115,10 @@ def test_a_glass_plate_in_jpeg_with_json(inputs, tmp_path):
         }.items()
     }
     assert answer["files"] == {role: str(path) for role, path in written.items()}
+    assert list(answer) == [*RESULT_KEYS, *INSPECTION_KEYS, "files"]
     assert all(path.is_file() for path in written.values())
     loaded = Transform.load(written["transform"])
-    np.testing.assert_array_equal(loaded.matrix, answer["matrix"])
+    np.testing.assert_array_equal(loaded.matrix, matrix_of(answer))
     assert loaded.model == answer["model"] == "affine"
 
 
@@ -161,17 +167,17 @@ def test_masks_a_start_and_a_signed_difference(inputs, photograph, tmp_path):
         *("--mask", tmp_path / "m.png", "--moving-mask", inputs / "mask.png"),
         *("--initial", inputs / "slide.json", "--model", "euclidean", "--engine", "opencv"),
         *("--max-iterations", "30", "--tolerance", "1e-6", "--threshold", "li"),
-        *("--difference", "signed", "--json"),
+        *("--signed", "--json"),
     )
     assert done.code == 0
     answer = json.loads(done.out)
     assert answer["start"] == "initial"
     assert answer["iterations"] <= 30
-    assert answer["after"]["method"] == "li"
+    assert answer["method"] == "li"
     gap = read_image(tmp_path / "out" / "shifted_difference.tif")
     assert gap.min() < 0 < gap.max()
     assert (gap[:, 180:] == 0).all()
-    assert photograph.error_of(Transform(answer["matrix"])) < 0.1
+    assert photograph.error_of(Transform(matrix_of(answer))) < 0.1
 
 
 class TestNotAligned:
@@ -195,6 +201,8 @@ class TestNotAligned:
         assert answer["verdict"] == "failed"
         assert "contrast" in answer["reason"]
         assert answer["files"] == {}
+        assert list(answer) == [*RESULT_KEYS, *INSPECTION_KEYS, "files"]
+        assert answer["x"] is answer["m02"] is answer["different"] is None
         assert names_in(tmp_path) == []
 
     def test_doubtful_writes_its_files(self, inputs, tmp_path):

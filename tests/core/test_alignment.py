@@ -295,8 +295,9 @@ def test_cancel_is_obeyed_between_iterations(camera, engine):
         camera.reference, camera.moving, progress=progress, cancel=event.is_set, engine=engine
     )
     assert len(told) == 3
-    assert result.cancelled
-    assert result.verdict == "failed"
+    assert result.verdict == "cancelled"
+    assert not result.found
+    assert result.shape == SHAPE
     assert "cancelled" in result.reason
 
 

@@ -97,7 +97,7 @@ def test_the_thresholds_found_give_the_same_when_set_by_hand():
     other = np.roll(page.moving, 3, axis=1) / 255.0
     found = compare(page.moving, other, method="li")
     assert found.thresholds[0] == pytest.approx(255 * found.thresholds[1], rel=1e-3)
-    again = compare(page.moving, other, threshold=found.thresholds)
+    again = compare(page.moving, other, thresholds=found.thresholds)
     assert again.method == "manual"
     assert abs(again.different - found.different) <= 2e-5 * found.compared
     assert again.only_reference + again.only_moving == again.different
@@ -106,10 +106,10 @@ def test_the_thresholds_found_give_the_same_when_set_by_hand():
 def test_a_threshold_by_hand_counts_what_lies_above_it():
     first = np.tile(np.arange(10.0), (10, 1))
     second = first * 2
-    found = compare(first, second, threshold=(7.5, 11.0))
+    found = compare(first, second, thresholds=(7.5, 11.0))
     # Above: columns 8 and 9 of the first, 6 to 9 of the second.
     assert (found.different, found.only_reference, found.only_moving) == (20, 0, 20)
-    one_for_both = compare(first, second, threshold=7.5)
+    one_for_both = compare(first, second, thresholds=7.5)
     # Columns 8 and 9 against 4 to 9.
     assert one_for_both.different == 40
     assert one_for_both.thresholds == (7.5, 7.5)
@@ -148,9 +148,9 @@ def test_k_matters_where_it_is_used(method):
         ({"method": "local", "k": 0.2}, "sauvola and niblack"),
         ({"method": "sauvola", "k": np.nan}, "k must be a number"),
         ({"method": "sauvola", "k": "a"}, "k must be a number"),
-        ({"threshold": np.nan}, "finite"),
-        ({"threshold": (1, 2, 3)}, "one finite number or two"),
-        ({"threshold": "high"}, "one number or two"),
+        ({"thresholds": np.nan}, "finite"),
+        ({"thresholds": (1, 2, 3)}, "one finite number or two"),
+        ({"thresholds": "high"}, "one number or two"),
     ],
 )
 def test_refuses_parameters_that_cannot_be_used(options, words):

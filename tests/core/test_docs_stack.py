@@ -19,6 +19,7 @@ def test_the_code_of_the_page_lays_the_frames_on_the_first(tmp_path, monkeypatch
     names = {"frames": frames}
     exec(compile(BLOCKS[0], str(PAGE), "exec"), names)
     assert (tmp_path / "film.json").exists()
-    for frame in names["aligned"]:
+    assert (tmp_path / "drift.csv").read_text().startswith("frame,verdict,")
+    for frame in names["warped"]:
         inner = (slice(8, -8), slice(8, -8))
         assert np.abs(frame[inner].astype(int) - frames[0][inner]).mean() < 2

@@ -95,7 +95,7 @@ def test_by_hand_begins_where_the_method_was_and_follows_the_slider(widget, view
     assert changed < 0.02 * before.size
     widget.settings.of_reference.value = widget.settings.of_moving.value = 100
     settle()
-    expected = compare(PAGE, viewer.layers["second"].data, threshold=100)
+    expected = compare(PAGE, viewer.layers["second"].data, thresholds=100)
     gap = viewer.layers["binary difference"].data != expected.labels
     assert gap.mean() < 0.005
 

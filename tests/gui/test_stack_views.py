@@ -303,7 +303,7 @@ def test_a_signed_difference_follows_frames_of_a_multiscale_stack(form, finish):
     first, frame = (np.asarray(aligned.data[0][at]) for at in (0, 2))
     matrix = Transform(aligned.metadata[KEY]["frame_matrices"][2], model="translation")
     mask = overlap(matrix, output_shape=fine.shape[1:], moving_shape=fine.shape[1:])
-    expected = difference(first, frame, mode="signed", mask=mask)
+    expected = difference(first, frame, signed=True, mask=mask)
     np.testing.assert_array_equal(np.asarray(layer.data[2]), expected)
     assert layer.contrast_limits[0] == -layer.contrast_limits[1]
     np.testing.assert_allclose(layer.data_to_world((2, 7, 9)), aligned.data_to_world((2, 7, 9)))

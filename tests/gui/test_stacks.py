@@ -28,7 +28,7 @@ from napari_ecc_align._images.warping import Resampling
 from pairs import known_pair
 
 SHAPE = (120, 140)
-PARAMETERS = Parameters(SearchOptions("euclidean"), Resampling(), Thresholding(), "absolute")
+PARAMETERS = Parameters(SearchOptions("euclidean"), Resampling(), Thresholding(), signed=False)
 SHIFTS = [(0.0, 0.0, 0.0), (1.5, -2.25, 1.0), (3.0, -4.0, 2.0), (5.25, -5.5, -1.5)]
 
 
@@ -84,10 +84,11 @@ def test_drift_is_corrected_and_told(viewer, frames):
     stack = stack_snapshot(layer, viewer)
     told, outcome = run(task_of(stack))
     expected = np.array(SHIFTS)
-    np.testing.assert_allclose(outcome.drift.x, expected[:, 0], atol=0.1)
-    np.testing.assert_allclose(outcome.drift.y, expected[:, 1], atol=0.1)
-    np.testing.assert_allclose(outcome.drift.rotation, expected[:, 2], atol=0.1)
-    assert outcome.drift.aligned.all()
+    drift = outcome.results.to_dict()
+    np.testing.assert_allclose(drift["x"], expected[:, 0], atol=0.1)
+    np.testing.assert_allclose(drift["y"], expected[:, 1], atol=0.1)
+    np.testing.assert_allclose(drift["rotation"], expected[:, 2], atol=0.1)
+    assert outcome.results.verdicts == ["aligned"] * len(frames)
     assert sum(isinstance(step, FrameProgress) for step in told) == len(frames)
     aligned = layer_of(stack, outcome)
     assert aligned.name == "film aligned"
@@ -151,8 +152,8 @@ def test_a_frame_that_fails_does_not_spoil_the_others(viewer, frames):
     spoilt[2] = np.random.default_rng(1).integers(0, 255, SHAPE)
     stack = stack_snapshot(viewer.add_image(spoilt), viewer)
     _, outcome = run(task_of(stack))
-    assert outcome.drift.aligned.tolist() == [True, True, False, True]
-    assert np.isnan(outcome.drift.x[2])
+    assert outcome.results.verdicts == ["aligned", "aligned", "failed", "aligned"]
+    assert np.isnan(outcome.results.to_dict()["x"][2])
     assert outcome.transforms[2] is outcome.transforms[1]
     assert agrees(outcome.data[3], frames[0])
 

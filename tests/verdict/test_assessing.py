@@ -28,6 +28,7 @@ def make_result(verdict="aligned", matrix=None, tiles=None, **known):
         "transform": Transform(np.eye(3) if matrix is None else matrix, model="translation"),
         "verdict": verdict,
         "reason": "It is so.",
+        "shape": SHAPE,
         "ecc": 0.9,
         "ecc_before": 0.1,
         "inverted": False,
@@ -87,9 +88,9 @@ def test_results_are_believed_by_verdict_and_then_by_share(share):
     tiles = make_tiles(round(16 * share))
     by_verdict = [make_result(verdict, tiles=tiles) for verdict in VERDICTS]
     assert sorted(by_verdict, key=trust_key) == by_verdict
-    assert VERDICTS == ("failed", "doubtful", "aligned")
+    assert VERDICTS == ("cancelled", "failed", "doubtful", "aligned")
     better = make_result("doubtful", tiles=make_tiles(16))
-    assert trust_key(by_verdict[1]) <= trust_key(better) < trust_key(by_verdict[2])
+    assert trust_key(by_verdict[2]) <= trust_key(better) < trust_key(by_verdict[3])
     assert trust_key(replace(by_verdict[0], tiles=None)) == (0, 0.0)
 
 
@@ -140,6 +141,8 @@ def test_a_right_estimate_is_aligned_with_its_evidence(pyramids):
     assert result.tiles.share > 0.9
     assert result.ecc == result.ecc_before > 0.95
     assert result.corner_uncertainty == pytest.approx(0.02)
+    assert result.contradiction == 0
+    assert result.shape == (200, 240)
     # Who called knows how long it took.
     assert result.seconds == 0
 
@@ -192,4 +195,4 @@ def test_a_wrong_estimate_fails(pyramids):
 def test_what_the_tiles_contradict_is_part_of_the_uncertainty(pyramids):
     result = assessed(pyramids, np.diag([1.008, 1, 1]))
     assert result.verdict != "aligned"
-    assert result.corner_uncertainty > 0.5
+    assert result.corner_uncertainty > result.contradiction > 0.5

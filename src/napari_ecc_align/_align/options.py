@@ -21,6 +21,12 @@ class Job:
     options: SearchOptions
     initial: NDArray[np.float64] | None
 
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Height and width of the reference."""
+        height, width = self.reference.shape[:2]
+        return height, width
+
 
 def checked_initial(initial: TransformLike | None) -> NDArray[np.float64] | None:
     """Return the matrix of a start, None if there is none, or raise `InputError`."""

@@ -122,12 +122,11 @@ def align(
     >>> result.transform.matrix[:2, 2].round(1).tolist()
     [-5.0, 3.0]
     """
-    options = SearchOptions(model, engine, precision, max_iterations, tolerance)
     began = time.perf_counter()
-    steps = align_steps(
+    job = checked_job(
         one_plane(reference, "reference", channel_axis, align_channel),
         one_plane(moving, "moving", channel_axis, align_channel),
-        options,
+        SearchOptions(model, engine, precision, max_iterations, tolerance),
         reference_mask=one_plane(reference_mask, "reference_mask"),
         moving_mask=one_plane(moving_mask, "moving_mask"),
         initial=initial,
@@ -143,10 +142,10 @@ def align(
             raise Cancelled(reached)
 
     try:
-        return outcome_of(steps, told)
+        return outcome_of(job_steps(job), told)
     except Cancelled as cancelled:
         seconds = time.perf_counter() - began
-        return cancelled_result(options, cancelled.reached, seconds=seconds)
+        return cancelled_result(job, cancelled.reached, seconds=seconds)
 
 
 class Cancelled(Exception):
@@ -177,32 +176,53 @@ def align_steps(
         Yields a `Progress` after every step and returns the `AlignmentResult`. Closing it
         cancels the alignment.
     """
-    # OpenCV's ECC reads every pixel on every iteration.
-    whole = options.engine == "opencv"
-    return _run(
-        Job(
-            checked_source(reference, reference_mask, "reference", whole=whole),
-            checked_source(moving, moving_mask, "moving", whole=whole),
+    return job_steps(
+        checked_job(
+            reference,
+            moving,
             options,
-            checked_initial(initial),
+            reference_mask=reference_mask,
+            moving_mask=moving_mask,
+            initial=initial,
         )
     )
 
 
-def _run(job: Job) -> Generator[Progress, None, AlignmentResult]:
+def checked_job(
+    reference: ImageLike,
+    moving: ImageLike,
+    options: SearchOptions,
+    *,
+    reference_mask: ArrayLike | LazyArray | None = None,
+    moving_mask: ArrayLike | LazyArray | None = None,
+    initial: TransformLike | None = None,
+) -> Job:
+    """Return the arguments of `align` as a job, or raise `InputError`."""
+    # OpenCV's ECC reads every pixel on every iteration.
+    whole = options.engine == "opencv"
+    return Job(
+        checked_source(reference, reference_mask, "reference", whole=whole),
+        checked_source(moving, moving_mask, "moving", whole=whole),
+        options,
+        checked_initial(initial),
+    )
+
+
+def job_steps(job: Job) -> Generator[Progress, None, AlignmentResult]:
+    """Align what a job says, one step at a time; as `align_steps`."""
     began = time.perf_counter()
     yield Progress(0.0, "preparing the images")
-    start = yield from start_in_region(job, _run)
+    start = yield from start_in_region(job, job_steps)
     job = replace(job, initial=start.matrix)
     pyramids = yield from _prepared(job)
     if pyramids.flaw:
         nothing, seconds = Transform.identity(job.options.model), time.perf_counter() - began
         return AlignmentResult(
-            nothing, "failed", pyramids.flaw, engine=job.options.engine, seconds=seconds
+            nothing, "failed", pyramids.flaw, job.shape, engine=job.options.engine, seconds=seconds
         )
     run = _run_pyramid if job.options.engine == "pyramid" else _run_opencv
     results = yield from run(job, pyramids)
-    if all(result.verdict != "aligned" for result in results):
+    if not any(result.aligned for result in results):
         inside = _within_field(job, pyramids)
         if inside is not None:
             results += yield from _run_within_field(inside, run)
@@ -249,7 +269,7 @@ def _run_pyramid(job: Job, pyramids: Pyramids) -> Generator[Progress, None, list
     def accept(estimate: Estimate) -> bool:
         tried.append(estimate.matrix)
         results.append(assess(pyramids, estimate, job.options, job.initial))
-        return results[-1].verdict == "aligned"
+        return results[-1].aligned
 
     steps = estimate_steps(
         pyramids.reference, pyramids.moving, job.options, initial=job.initial, accept=accept
@@ -295,7 +315,7 @@ def _run_opencv(job: Job, pyramids: Pyramids) -> Generator[Progress, None, list[
         )
         estimate = yield from retold(steps, partial(_half_told, job, half / 2))
         results.append(assess(pyramids, estimate, job.options, job.initial))
-        if results[-1].verdict == "aligned":
+        if results[-1].aligned:
             break
     return results
 
@@ -306,14 +326,14 @@ def _half_told(job: Job, begin: float, step: Step) -> Progress:
 
 
 def cancelled_result(
-    options: SearchOptions, reached: Transform | None = None, *, seconds: float = 0.0
+    job: Job, reached: Transform | None = None, *, seconds: float = 0.0
 ) -> AlignmentResult:
     """Return the result of an alignment that was cancelled, with the best transform so far."""
     return AlignmentResult(
-        reached or Transform.identity(options.model),
-        "failed",
+        reached or Transform.identity(job.options.model),
+        "cancelled",
         "The alignment was cancelled.",
-        engine=options.engine,
+        job.shape,
+        engine=job.options.engine,
         seconds=seconds,
-        cancelled=True,
     )

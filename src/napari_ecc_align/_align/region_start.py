@@ -107,7 +107,7 @@ def _found_by_region(
         initial=np.linalg.inv(to_moving) @ initial @ to_reference,
     )
     result = yield from _as_preparation(run(part), "looking at the region")
-    if result.verdict == "failed":
+    if not result.found:
         return None
     return np.asarray(to_moving @ result.transform.matrix @ np.linalg.inv(to_reference))
 
@@ -117,7 +117,7 @@ def _found_in_reference(job: Job, run: Run) -> Generator[Progress, None, Matrix 
     initial = None if job.initial is None else np.asarray(np.linalg.inv(job.initial), np.float64)
     turned = replace(job, reference=job.moving, moving=job.reference, initial=initial)
     result = yield from _as_preparation(run(turned), "looking for the smaller image")
-    if result.verdict == "failed":
+    if not result.found:
         return None
     return np.asarray(np.linalg.inv(result.transform.matrix), np.float64)
 

@@ -13,18 +13,19 @@ from .._common.errors import InputError
 from .._common.steps import outcome_of, retold
 from .._ecc.options import DEFAULTS, Engine, SearchOptions
 from .._images.coverage import overlap
-from .._images.pixels import as_array, refuse_paths, to_gray
-from .._images.pixels import check_shape as check_array
-from .._images.sources import LazyArray, count_of, is_lazy
+from .._images.pixels import to_gray
+from .._images.sources import LazyArray
 from .._images.warping import warp
 from .._transform.matrices import MotionModel
 from .._transform.transform import Transform
 from .._transform.transform_like import TransformLike
 from .._verdict.result import VERDICTS, AlignmentResult
 from .frames import frames_of, masks_of, reference_of
-from .pair import Cancelled, align_steps, cancelled_result
+from .pair import Cancelled, cancelled_result, checked_job, job_steps
 from .progress import FrameProgress, Progress
+from .read_frames import ReadFrames, other_images
 from .stack_masks import StackMasks
+from .stack_result import StackResult
 
 Anchor = Literal["first", "previous", "mean"]
 
@@ -32,7 +33,8 @@ Frames = ArrayLike | LazyArray | Sequence[ArrayLike | LazyArray]
 Masks = ArrayLike | LazyArray | Sequence[ArrayLike | LazyArray | None]
 StackReference = Anchor | int | Frames
 Steps = Generator[Progress, None, AlignmentResult]
-AllSteps = Generator[Progress, None, list[AlignmentResult]]
+FrameSteps = Generator[Progress, None, list[AlignmentResult]]
+AllSteps = Generator[Progress, None, StackResult]
 
 
 @dataclass(frozen=True)
@@ -61,7 +63,7 @@ def align_stack(
     align_channel: int | None = None,
     progress: Callable[[Progress], object] | None = None,
     cancel: Callable[[], bool] | None = None,
-) -> list[AlignmentResult]:
+) -> StackResult:
     """Find one transform per frame that lays the frames of a stack on each other.
 
     Parameters
@@ -97,14 +99,15 @@ def align_stack(
     progress : callable, optional
         Called with a `Progress` after every frame.
     cancel : callable, optional
-        Asked often; when it returns True the frames that are left are "failed" and `cancelled`.
+        Asked often; when it returns True the frames that are left are "cancelled".
 
     Returns
     -------
-    list of AlignmentResult
-        One per frame. Each transform maps pixels of the first frame (of the frame `reference` if
-        that is an index, of the mean, which lies on the first, of the image) to the pixels of its
-        frame.
+    StackResult
+        A sequence of one `AlignmentResult` per frame. Each transform maps pixels of the first
+        frame (of the frame `reference` if that is an index, of the mean, which lies on the first,
+        of the image) to the pixels of its frame; that of the frame that the others are aligned to
+        is exactly the identity.
 
     Raises
     ------
@@ -118,8 +121,11 @@ def align_stack(
     >>> from napari_ecc_align import align_stack
     >>> camera = data.camera()
     >>> film = np.stack([camera[100 + 2 * k : 300 + 2 * k, 100:300] for k in range(3)])
-    >>> [result.verdict for result in align_stack(film, model="translation")]
-    ['aligned', 'aligned', 'aligned']
+    >>> stack = align_stack(film, model="translation")
+    >>> stack
+    3 frames to the first: 3 aligned; x up to 0.00, y up to 4.00 px
+    >>> stack[2]
+    aligned: x +0.00 ± 0.01 px, y -4.00 ± 0.01, 23 of 23 tiles
     """
     steps = stack_steps(
         frames_of(frames, "frames", channel_axis, align_channel),
@@ -156,12 +162,12 @@ def stack_steps(
     Returns
     -------
     generator
-        Yields a `Progress` after every step, a `FrameProgress` after every frame, and returns one
-        `AlignmentResult` per frame. Closing it cancels the alignment.
+        Yields a `Progress` after every step, a `FrameProgress` after every frame, and returns the
+        `StackResult`. Closing it cancels the alignment.
     """
     itself = isinstance(reference, (str, int, np.integer))
-    images = _Stack(frames, "frames", 2 if itself else 1)
-    others = images if itself else _others(reference, len(images))
+    images = ReadFrames(frames, "frames", 2 if itself else 1)
+    others = images if itself else other_images(reference, len(images))
     options_of_all = _Options(
         options,
         StackMasks(reference_mask, len(others), "reference_mask"),
@@ -169,65 +175,24 @@ def stack_steps(
         cancel,
     )
     if not itself:
-        return _one_by_one(others, images, options_of_all, initial=initial)
+        steps = _one_by_one(others, images, options_of_all, initial=initial)
+        return _whole(steps, "image" if len(others) == 1 else "images")
     anchor = _anchor(reference, len(images))
     if reference == "previous":
-        return _chained(images, options_of_all)
-    if reference == "mean":
-        return _to_mean(images, options_of_all)
-    return _one_by_one([images[anchor]], images, options_of_all, own=anchor)
+        steps = _chained(images, options_of_all)
+    elif reference == "mean":
+        steps = _to_mean(images, options_of_all)
+    else:
+        steps = _one_by_one([images[anchor]], images, options_of_all, own=anchor)
+    return _whole(steps, reference if isinstance(reference, str) else anchor)
 
 
-def _others(reference: Any, count: int) -> _Stack:
-    """Return the images that frames are aligned to: one for all, or one for each."""
-    shape = tuple(getattr(reference, "shape", ()))
-    one = len(shape) == 2 or (len(shape) == 3 and shape[2] in (1, 3, 4))
-    if one if shape else not _holds_images(reference):
-        return _Stack([reference], "reference", 1)
-    others = _Stack(reference, "reference", 1)
-    if len(others) not in (1, count):
-        raise InputError(
-            "reference must be one image, or one for each frame: "
-            f"{count} images, not {len(others)}"
-        )
-    return others
+def _whole(steps: FrameSteps, reference: str | int) -> AllSteps:
+    """Return the results of all frames together, with what they were aligned to."""
+    return StackResult(tuple((yield from steps)), reference)
 
 
-def _holds_images(reference: Any) -> bool:
-    """Tell whether a sequence holds images and is not, nested, the numbers of one."""
-    first = next(iter(reference), None) if isinstance(reference, Sequence) else None
-    return first is not None and (len(getattr(first, "shape", ())) > 1 or np.ndim(first) > 1)
-
-
-class _Stack:
-    """Frames that are read when they are asked for."""
-
-    def __init__(self, frames: Any, name: str, least: int) -> None:
-        refuse_paths(frames, name)
-        count = count_of(frames, name)
-        if count < least:
-            raise InputError(f"{name} must be at least two images, not {count}")
-        self._frames, self._name, self._count = frames, name, count
-        shape = tuple(getattr(frames, "shape", ()))
-        if shape:
-            # Of a stack one frame tells of all, and none has to be read.
-            check_array(shape[1:3] if shape[3:] == (1,) else shape[1:], frames.dtype, f"{name}[0]")
-            return
-        for index in range(count):
-            frame = frames[index]
-            if is_lazy(frame):
-                check_array(tuple(frame.shape), frame.dtype, f"{name}[{index}]")
-            else:
-                as_array(frame, f"{name}[{index}]")
-
-    def __len__(self) -> int:
-        return self._count
-
-    def __getitem__(self, index: int) -> NDArray[Any]:
-        return as_array(self._frames[index], f"{self._name}[{index}]")
-
-
-def _to_mean(images: _Stack, options: _Options) -> AllSteps:
+def _to_mean(images: ReadFrames, options: _Options) -> FrameSteps:
     first = yield from _part(_one_by_one([images[0]], images, options, own=0), 0.0)
     mean = _mean_frame(images, first)
     known = [result.transform for result in first]
@@ -235,14 +200,14 @@ def _to_mean(images: _Stack, options: _Options) -> AllSteps:
 
 
 def _one_by_one(
-    references: Sequence[NDArray[Any]] | _Stack,
-    images: _Stack,
+    references: Sequence[NDArray[Any]] | ReadFrames,
+    images: ReadFrames,
     options: _Options,
     *,
     initial: TransformLike | None = None,
     starts: Sequence[Transform] = (),
     own: int | None = None,
-) -> AllSteps:
+) -> FrameSteps:
     """Align every frame to an image of its own, or all to one.
 
     Each starts where the frame before it was found.
@@ -251,7 +216,7 @@ def _one_by_one(
     ----------
     references : sequence of ndarray
         One for each frame, or one for all.
-    images : _Stack
+    images : ReadFrames
         The frames.
     options : _Options
         What they have in common.
@@ -270,21 +235,23 @@ def _one_by_one(
         against = index if many else own or 0
         if many and index:
             reference = references[index]
-        start = starts[index] if starts else (None if index == own else last)
-        turn = _Turn(index, against, len(images))
-        result = yield from _align(reference, images[index], start, options, turn)
-        if result.verdict == "aligned":
-            last = result.transform
+        if index == own:
+            result = _itself(reference.shape[:2], options.search)
+        else:
+            start = starts[index] if starts else last
+            turn = _Turn(index, against, len(images))
+            result = yield from _align(reference, images[index], start, options, turn)
+            if result.aligned:
+                last = result.transform
         results.append(result)
         yield _told(index, len(images), result)
     return results
 
 
-def _chained(images: _Stack, options: _Options) -> AllSteps:
+def _chained(images: ReadFrames, options: _Options) -> FrameSteps:
     """Align each frame to the one before it, and correct the composed transform for drift."""
     first = previous = images[0]
-    turn = _Turn(0, 0, len(images))
-    results = [(yield from _align(first, first, None, options, turn))]
+    results = [_itself(first.shape[:2], options.search)]
     yield _told(0, len(images), results[0])
     for index in range(1, len(images)):
         before, image = results[-1], images[index]
@@ -296,7 +263,7 @@ def _chained(images: _Stack, options: _Options) -> AllSteps:
         chained = replace(step, transform=composed, verdict=weakest.verdict, reason=weakest.reason)
         turn = _Turn(index, 0, len(images), 0.5, 0.5)
         direct = yield from _align(first, image, composed, options, turn)
-        results.append(direct if direct.verdict == "aligned" else chained)
+        results.append(direct if direct.aligned else chained)
         previous = image
         yield _told(index, len(images), results[-1])
     return results
@@ -326,7 +293,7 @@ def _align(
     options: _Options,
     turn: _Turn,
 ) -> Steps:
-    steps = align_steps(
+    job = checked_job(
         reference,
         moving,
         options.search,
@@ -341,12 +308,30 @@ def _align(
         return turn.of_all(step)
 
     try:
-        return (yield from retold(steps, told))
+        return (yield from retold(job_steps(job), told))
     except Cancelled as cancelled:
-        return cancelled_result(options.search, cancelled.reached)
+        return cancelled_result(job, cancelled.reached)
 
 
-def _mean_frame(images: _Stack, results: list[AlignmentResult]) -> NDArray[np.float32]:
+def _itself(shape: tuple[int, ...], search: SearchOptions) -> AlignmentResult:
+    """Return the result of the frame that the others are aligned to, of shape (h, w)."""
+    return AlignmentResult(
+        Transform.identity(search.model),
+        "aligned",
+        "The frame that the others are aligned to.",
+        (shape[0], shape[1]),
+        ecc=1.0,
+        ecc_before=1.0,
+        overlap_fraction=1.0,
+        corner_uncertainty=0.0,
+        covariance=np.zeros((search.motion.n_parameters,) * 2),
+        converged=True,
+        start="identity",
+        engine=search.engine,
+    )
+
+
+def _mean_frame(images: ReadFrames, results: list[AlignmentResult]) -> NDArray[np.float32]:
     shape = images[0].shape[:2]
 
     def on_the_first(index: int) -> tuple[NDArray[Any], NDArray[np.bool_]]:
@@ -381,7 +366,7 @@ def mean_image(
     """
     total, count = np.zeros(shape), np.zeros(shape)
     for index, result in enumerate(results):
-        if index and result.verdict != "aligned":
+        if index and not result.aligned:
             continue
         gray, inside = gray_at(index)
         total += np.where(inside, -gray if result.inverted else gray, 0)
@@ -400,7 +385,7 @@ def _anchor(to: object, count: int) -> int:
     )
 
 
-def _part(steps: AllSteps, begin: float) -> AllSteps:
+def _part(steps: FrameSteps, begin: float) -> FrameSteps:
     """Tell the progress of one of two passes."""
     return retold(steps, lambda step: replace(step, fraction=begin + step.fraction / 2))
 

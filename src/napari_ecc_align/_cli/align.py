@@ -46,13 +46,13 @@ def run_align(chosen: argparse.Namespace) -> int:
         steps = align_steps(reference, moving, options, initial=initial, **masks)
         result = outcome_of(steps, show)
     inspection, written = None, dict[str, Path]()
-    if result.verdict != "failed":
+    if result.found:
         inspection = inspect_alignment(
             reference,
             moving,
             result.transform,
             method=chosen.method,
-            mode=chosen.difference,
+            signed=chosen.signed,
             interpolation=chosen.interpolation,
             fill=chosen.fill,
             **masks,

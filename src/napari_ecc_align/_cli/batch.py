@@ -15,8 +15,8 @@ from .._batch.report.report import CSV, HTML, row, worst_first
 from .._batch.run.run_plan import Counts, Finished, done_already, run_plan
 from .._batch.settings import BatchSettings
 from .._common.errors import InputError
+from .._common.tables import finite
 from .console import complain, say, terminal_bar
-from .show import finite
 
 _MOST_LINES = 20
 

@@ -18,7 +18,7 @@ from .._compare.inspection import Inspection
 from .._images.files.images import write_image
 from .._transform.files import as_document
 from .._verdict.result import AlignmentResult
-from .show import summary, to_json
+from .show import to_json
 
 
 def result_paths(folder: Path, moving: Path, dtype: np.dtype[Any]) -> dict[str, Path]:
@@ -79,7 +79,7 @@ def write_results(
     """
     folder = paths["transform"].parent
     folder.mkdir(parents=True, exist_ok=True)
-    document = {**as_document(result.transform), "alignment": summary(result)}
+    document = {**as_document(result.transform), "alignment": result.to_dict()}
     with TemporaryDirectory(prefix=".ecc-align-", dir=folder) as staging:
         staged = {role: Path(staging, path.name) for role, path in paths.items()}
         write_image(staged["aligned"], inspection.warped)

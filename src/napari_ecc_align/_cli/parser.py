@@ -7,7 +7,6 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any, NoReturn
 
-from .._compare.difference import DIFFERENCE_MODES
 from .._images.samples import sample_names
 from .._transform.formats.registry import FORMATS
 from .batch_options import add_batch
@@ -59,12 +58,8 @@ def _add_align(commands: argparse._SubParsersAction[_Parser]) -> None:
     add_value(command, "--initial", Path, "TRANSFORM", "a transform file to start from")
     text = f"write the transform here too, in the format of the suffix: {', '.join(FORMATS)}"
     add_value(command, "--transform-out", Path, "FILE", text)
-    command.add_argument(
-        "--difference",
-        choices=DIFFERENCE_MODES,
-        default="absolute",
-        help="kind of difference image (default: absolute)",
-    )
+    text = "write reference minus aligned as the difference, rather than its magnitude"
+    command.add_argument("--signed", action="store_true", help=text)
     add_resampling_options(command)
     add_overwrite(command)
     command.add_argument(

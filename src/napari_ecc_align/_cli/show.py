@@ -3,21 +3,14 @@
 from __future__ import annotations
 
 import json
-import math
 from pathlib import Path
 from typing import Any
 
-from .._compare.binary import Comparison
+from .._common.tables import INSPECTION_KEYS, finite
 from .._compare.inspection import Inspection, before_after
 from .._verdict.result import AlignmentResult, Verdict
 
-_SUMMARY = (
-    *("verdict", "reason", "ecc", "ecc_before", "inverted", "overlap_fraction"),
-    *("corner_uncertainty", "iterations", "converged", "start", "representation", "engine"),
-)
-_COUNTS = ("different", "fraction", "iou", "dice", "compared", "method")
-
-EXIT_CODES: dict[Verdict, int] = {"aligned": 0, "doubtful": 1, "failed": 1}
+EXIT_CODES: dict[Verdict, int] = {"aligned": 0, "doubtful": 1, "failed": 1, "cancelled": 130}
 
 
 def result_text(result: AlignmentResult, seen: Inspection | None, written: dict[str, Path]) -> str:
@@ -25,7 +18,7 @@ def result_text(result: AlignmentResult, seen: Inspection | None, written: dict[
     verdict = f"{result.verdict}: {result.reason}"
     if seen is None:
         return f"{verdict}\nNothing was written."
-    if result.inverted and result.verdict != "failed":
+    if result.inverted and result.found:
         verdict += " The moving image is a negative."
     rows = ((row.label, row.before, row.after) for row in before_after(result, seen))
     cells = [("", "before", "after"), *rows]
@@ -39,14 +32,6 @@ def result_text(result: AlignmentResult, seen: Inspection | None, written: dict[
     return "\n".join([verdict, *table, f"Written to {folder}: {names}"])
 
 
-def summary(result: AlignmentResult) -> dict[str, Any]:
-    """Return an alignment's outcome as plain values that JSON can hold."""
-    return {
-        **{name: getattr(result, name) for name in _SUMMARY},
-        "seconds": round(result.seconds, 4),
-    }
-
-
 def report(
     result: AlignmentResult, seen: Inspection | None, written: dict[str, Path]
 ) -> dict[str, Any]:
@@ -56,17 +41,13 @@ def report(
     ----------
     result : AlignmentResult
     seen : Inspection or None
-        None where the alignment failed; "before", "after" and "corner_shift" are then null.
+        None where the alignment failed; what was to be compared is then null.
     written : dict of str to Path
         The files written, by role.
     """
     return {
-        **summary(result),
-        "model": result.transform.model,
-        "matrix": result.transform.matrix.tolist(),
-        "before": seen and _counts(seen.before, seen.mean_difference_before),
-        "after": seen and _counts(seen.after, seen.mean_difference),
-        "corner_shift": seen and seen.corner_shift,
+        **result.to_dict(),
+        **(dict.fromkeys(INSPECTION_KEYS) if seen is None else seen.to_dict()),
         "files": {role: str(path) for role, path in written.items()},
     }
 
@@ -74,17 +55,3 @@ def report(
 def to_json(document: dict[str, Any]) -> str:
     """Return a document as JSON, in which a number that is not finite is null."""
     return json.dumps(finite(document), indent=2, allow_nan=False)
-
-
-def _counts(comparison: Comparison, mean_difference: float) -> dict[str, Any]:
-    counted = {name: getattr(comparison, name) for name in _COUNTS}
-    return {**counted, "mean_difference": mean_difference}
-
-
-def finite(value: Any) -> Any:
-    """Return a document in which a number that is not finite is None."""
-    if isinstance(value, dict):
-        return {key: finite(item) for key, item in value.items()}
-    if isinstance(value, list):
-        return [finite(item) for item in value]
-    return None if isinstance(value, float) and not math.isfinite(value) else value

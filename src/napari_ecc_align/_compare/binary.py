@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from .._common.tables import COUNT_KEYS
 from .difference import on_one_grid
 from .thresholding import Thresholding, ThresholdMethod, binarised_pair
 
@@ -52,6 +54,23 @@ class Comparison:
     method: str
     thresholds: tuple[float | None, float | None] = (None, None)
 
+    def to_dict(self) -> dict[str, Any]:
+        """Return the counts as one flat row of numbers, and the method.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from napari_ecc_align import compare
+        >>> page = np.eye(40)
+        >>> compare(page, page).to_dict()["different"]
+        0
+        """
+        return {key: getattr(self, key) for key in (*COUNT_KEYS, "method")}
+
+    def __repr__(self) -> str:
+        share = f"{self.different:,} of {self.compared:,} pixels differ ({self.fraction:.2%})"
+        return f"{share}, IoU {self.iou:.3f}, by {self.method}"
+
     @property
     def only_reference(self) -> int:
         """Pixels that are foreground in the reference only."""
@@ -69,7 +88,7 @@ def compare(
     *,
     method: ThresholdMethod = "otsu",
     mask: ArrayLike | None = None,
-    threshold: float | tuple[float, float] | None = None,
+    thresholds: float | tuple[float, float] | None = None,
     window_size: int | None = None,
     k: float | None = None,
 ) -> Comparison:
@@ -88,9 +107,9 @@ def compare(
         "mean", or the local ones "sauvola", "niblack", "local".
     mask : array_like, shape (h, w), optional
         Where the two overlap; the rest is not counted. NaN counts as outside.
-    threshold : float or tuple of float, optional
-        Use this threshold instead of a method's: one number for both images or one for each, in
-        their own values.
+    thresholds : float or tuple of float, optional
+        Use these instead of a method's: one number for both images or one for each, in their own
+        values.
     window_size : int, optional
         Side in pixels of the window of a local method, odd; a sixteenth of the image when left
         out.
@@ -114,10 +133,10 @@ def compare(
     >>> page = np.full((40, 40), 255, np.uint8)
     >>> page[10:20, 10:30] = 0
     >>> found = compare(page, np.roll(page, 1, axis=0))
-    >>> found.different, found.compared, round(found.iou, 2)
-    (40, 1600, 0.82)
+    >>> found
+    40 of 1,600 pixels differ (2.50%), IoU 0.818, by otsu
     """
-    how = Thresholding(method, threshold, window_size, k)
+    how = Thresholding(method, thresholds, window_size, k)
     first, second, inside = on_one_grid(reference, warped, mask)
     found, found_other = binarised_pair(first, second, inside, how)
     ink, other = found.above, found_other.above
@@ -140,7 +159,7 @@ def compare(
         dice=2 * agreed / (2 * agreed + different) if union else 1.0,
         compared=compared,
         labels=labels,
-        method=method if how.threshold is None else "manual",
+        method=method if how.thresholds is None else "manual",
         thresholds=(found.threshold, found_other.threshold),
     )
 

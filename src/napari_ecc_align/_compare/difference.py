@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, Literal, get_args
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -12,9 +12,6 @@ from numpy.typing import ArrayLike, NDArray
 from .._common.errors import InputError
 from .._images.pixels import as_array, check_mask, strips, to_gray, valid_pixels
 from .._images.value_counts import has_few_values
-
-DifferenceMode = Literal["absolute", "signed"]
-DIFFERENCE_MODES: tuple[DifferenceMode, ...] = get_args(DifferenceMode)
 
 
 @dataclass(frozen=True)
@@ -29,7 +26,7 @@ def difference(
     reference: ArrayLike,
     warped: ArrayLike,
     *,
-    mode: DifferenceMode = "absolute",
+    signed: bool = False,
     mask: ArrayLike | None = None,
 ) -> NDArray[np.float32]:
     """Return what differs between two images that lie on one grid.
@@ -42,8 +39,8 @@ def difference(
     ----------
     reference, warped : array_like, shape (h, w) or (h, w, 3 or 4)
         Images on the same grid, any real dtypes. Of colour, the luminance is compared.
-    mode : {"absolute", "signed"}
-        "signed" is reference minus warped, in the reference's units; "absolute" its magnitude.
+    signed : bool, default: False
+        Return reference minus warped, in the reference's units, rather than its magnitude.
     mask : array_like, shape (h, w), optional
         Where the two overlap; elsewhere there is no difference. NaN counts as outside.
 
@@ -70,8 +67,8 @@ def difference(
     >>> bool(np.abs(difference(page, negative)).max() < 1e-3)
     True
     """
-    if mode not in DIFFERENCE_MODES:
-        raise InputError(f"mode must be one of {', '.join(DIFFERENCE_MODES)}, not {mode!r}")
+    if not isinstance(signed, (bool, np.bool_)):
+        raise InputError(f"signed must be True or False, not {signed!r}")
     first, second, inside = on_one_grid(reference, warped, mask)
     contrast = match_contrast(first, second, inside)
     gap = np.zeros(inside.shape, np.float32)
@@ -80,7 +77,7 @@ def difference(
         # Outside the overlap there may be NaN or infinity.
         with np.errstate(invalid="ignore", over="ignore"):
             part = y - (contrast.gain * x + contrast.offset)
-            if mode == "absolute":
+            if not signed:
                 np.abs(part, out=part)
             np.copyto(gap[rows], part, where=inside[rows], casting="same_kind")
     return gap

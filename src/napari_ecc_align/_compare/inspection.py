@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from .._common.steps import outcome_of
+from .._common.tables import INSPECTION_KEYS
 from .._images.coverage import overlap
 from .._images.interpolation import Interpolation
 from .._images.pixels import as_array, check_mask, strips, valid_pixels
@@ -17,9 +18,14 @@ from .._images.warping import Resampling, warp
 from .._transform.transform import Transform
 from .._transform.transform_like import TransformLike, as_transform
 from .._verdict.result import AlignmentResult
+from .._verdict.wording import html_row
 from .binary import Comparison, compare
-from .difference import DifferenceMode, difference
+from .difference import difference
 from .thresholding import Thresholding, ThresholdMethod
+from .views import data_uri, overlay
+
+# Of the overlay in a notebook, in pixels.
+_THUMBNAIL_SIDE = 400
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,6 +34,8 @@ class Inspection:
 
     Attributes
     ----------
+    reference : ndarray
+        The reference itself.
     warped : ndarray
         The moving image on the reference's grid, in its own dtype.
     valid : ndarray of bool, shape (h, w)
@@ -42,6 +50,7 @@ class Inspection:
         How far the alignment moves the corners of the reference, RMS in pixels.
     """
 
+    reference: NDArray[Any]
     warped: NDArray[Any]
     valid: NDArray[np.bool_]
     difference: NDArray[np.float32]
@@ -50,6 +59,45 @@ class Inspection:
     mean_difference_before: float
     mean_difference: float
     corner_shift: float
+
+    def overlay(self) -> NDArray[np.uint8]:
+        """Return the two images over each other in two colours, as `overlay` draws them.
+
+        Returns
+        -------
+        ndarray of uint8, shape (h, w, 3)
+        """
+        return overlay(self.reference, self.warped, mask=self.valid)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the numbers before and after the alignment as one flat row.
+
+        Those before it have the keys of those after it, with "_before" behind them.
+
+        Examples
+        --------
+        >>> from skimage import data
+        >>> from napari_ecc_align import Transform, inspect_alignment
+        >>> camera = data.camera()
+        >>> row = inspect_alignment(camera, camera, Transform.identity()).to_dict()
+        >>> row["different_before"], row["different"], row["iou"], row["method"]
+        (0, 0, 1.0, 'otsu')
+        """
+        before = {f"{key}_before": value for key, value in self.before.to_dict().items()}
+        found = {**vars(self), **before, **self.after.to_dict()}
+        return {key: found[key] for key in INSPECTION_KEYS}
+
+    def __repr__(self) -> str:
+        return f"before: {self.before}\nafter: {self.after}"
+
+    def _repr_html_(self) -> str:
+        """Return the numbers and the overlay, for a notebook."""
+        rows = "".join(html_row(row.label, row.before, row.after) for row in _counted(self))
+        step = -(-max(self.valid.shape) // _THUMBNAIL_SIDE)
+        small = (slice(None, None, step),) * 2
+        picture = overlay(self.reference[small], self.warped[small], mask=self.valid[small])
+        head = html_row("", "before", "after")
+        return f'<img src="{data_uri(picture)}" alt="overlay"><table>{head}{rows}</table>'
 
 
 _Seen = tuple[Comparison, float, NDArray[np.float32], NDArray[np.bool_], NDArray[Any]]
@@ -70,10 +118,10 @@ def inspect_alignment(
     transform: TransformLike,
     *,
     method: ThresholdMethod = "otsu",
-    threshold: float | tuple[float, float] | None = None,
+    thresholds: float | tuple[float, float] | None = None,
     window_size: int | None = None,
     k: float | None = None,
-    mode: DifferenceMode = "absolute",
+    signed: bool = False,
     interpolation: Interpolation = "linear",
     fill: float | Literal["background"] = "background",
     reference_mask: ArrayLike | None = None,
@@ -87,9 +135,9 @@ def inspect_alignment(
         The two images.
     transform : Transform, AlignmentResult or array_like, shape (3, 3) or (2, 3)
         Maps reference pixels to moving pixels.
-    method, threshold, window_size, k
+    method, thresholds, window_size, k
         As in `compare`.
-    mode, interpolation, fill
+    signed, interpolation, fill
         As in `difference` and `warp`.
     reference_mask, moving_mask : array_like, shape (h, w), optional
         Pixels of each image that count.
@@ -114,8 +162,8 @@ def inspect_alignment(
             reference,
             moving,
             transform,
-            thresholding=Thresholding(method, threshold, window_size, k),
-            mode=mode,
+            thresholding=Thresholding(method, thresholds, window_size, k),
+            signed=signed,
             resampling=Resampling(interpolation, fill),
             reference_mask=reference_mask,
             moving_mask=moving_mask,
@@ -129,7 +177,7 @@ def inspection_steps(
     transform: TransformLike,
     *,
     thresholding: Thresholding,
-    mode: DifferenceMode = "absolute",
+    signed: bool = False,
     resampling: Resampling,
     reference_mask: ArrayLike | None = None,
     moving_mask: ArrayLike | None = None,
@@ -163,7 +211,7 @@ def inspection_steps(
         yield "resampled"
         comparison = compare(fixed, image, mask=inside, **thresholding.keywords())
         yield f"compared {when}"
-        gap = difference(fixed, image, mode=mode, mask=inside)
+        gap = difference(fixed, image, signed=signed, mask=inside)
         return comparison, _mean_inside(gap, inside), gap, inside, image
 
     # What was resampled without the alignment is as large as the images, and not kept.
@@ -171,6 +219,7 @@ def inspection_steps(
     yield "difference before"
     after, mean, gap, inside, warped = yield from seen(found, "after")
     return Inspection(
+        reference=fixed,
         warped=warped,
         valid=inside,
         difference=gap,
@@ -208,18 +257,17 @@ def before_after(result: AlignmentResult, inspection: Inspection) -> list[Row]:
     -------
     list of Row
         Each with a `label`, and the texts `before` and `after`.
-
-    Examples
-    --------
-    >>> from skimage import data
-    >>> from napari_ecc_align import align, before_after, inspect_alignment
-    >>> camera = data.camera()
-    >>> images = camera[100:300, 100:350], camera[97:297, 105:355]
-    >>> result = align(*images, model="translation")
-    >>> rows = before_after(result, inspect_alignment(*images, result.transform))
-    >>> rows[0].label, rows[0].after
-    ('differing pixels', '0')
     """
+    return [
+        *_counted(inspection),
+        Row("ECC", f"{result.ecc_before:.4f}", f"{result.ecc:.4f}"),
+        Row("corners moved, px", "0", _with_uncertainty(inspection.corner_shift, result)),
+        Row("time, s", "", f"{result.seconds:.2g}"),
+    ]
+
+
+def _counted(inspection: Inspection) -> list[Row]:
+    """Return the lines that need no more than the images."""
     before, after = inspection.before, inspection.after
     return [
         Row("differing pixels", f"{before.different:,}", f"{after.different:,}"),
@@ -231,7 +279,4 @@ def before_after(result: AlignmentResult, inspection: Inspection) -> list[Row]:
             f"{inspection.mean_difference_before:.3g}",
             f"{inspection.mean_difference:.3g}",
         ),
-        Row("ECC", f"{result.ecc_before:.4f}", f"{result.ecc:.4f}"),
-        Row("corners moved, px", "0", _with_uncertainty(inspection.corner_shift, result)),
-        Row("time, s", "", f"{result.seconds:.2g}"),
     ]

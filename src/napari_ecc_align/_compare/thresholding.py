@@ -44,9 +44,9 @@ class Thresholding:
     method : str, default: "otsu"
         A threshold of `skimage.filters`: "otsu", "li", "yen", "isodata", "triangle", "minimum",
         "mean", or the local ones "sauvola", "niblack", "local".
-    threshold : float or tuple of float, optional
-        Use this threshold instead of a method's: one number for both images or one for each, in
-        their own values. Kept as two.
+    thresholds : float or tuple of float, optional
+        Use these instead of a method's: one number for both images or one for each, in their own
+        values. Kept as two.
     window_size : int, optional
         Side in pixels of the window of a local method, odd; a sixteenth of the image when left
         out.
@@ -61,14 +61,14 @@ class Thresholding:
 
     Examples
     --------
-    >>> Thresholding(threshold=0.5).threshold
+    >>> Thresholding(thresholds=0.5).thresholds
     (0.5, 0.5)
     >>> Thresholding("sauvola", window_size=25).keywords()
     {'method': 'sauvola', 'window_size': 25}
     """
 
     method: ThresholdMethod = "otsu"
-    threshold: float | tuple[float, float] | None = None
+    thresholds: float | tuple[float, float] | None = None
     window_size: int | None = None
     k: float | None = None
 
@@ -77,15 +77,15 @@ class Thresholding:
             raise InputError(
                 f"method must be one of {', '.join(THRESHOLD_METHODS)}, not {self.method!r}"
             )
-        object.__setattr__(self, "threshold", _two_thresholds(self.threshold))
-        if self.threshold is None:
+        object.__setattr__(self, "thresholds", _two_thresholds(self.thresholds))
+        if self.thresholds is None:
             _check_window(self.method, self.window_size)
             _check_k(self.method, self.k)
 
     def keywords(self) -> dict[str, Any]:
         """Return the keywords of `compare` that say the same."""
-        if self.threshold is not None:
-            return {"threshold": self.threshold}
+        if self.thresholds is not None:
+            return {"thresholds": self.thresholds}
         given = {"method": self.method, "window_size": self.window_size, "k": self.k}
         return {name: value for name, value in given.items() if value is not None}
 
@@ -113,10 +113,10 @@ def binarised_pair(
     how: Thresholding,
 ) -> tuple[Binary, Binary]:
     """Return two gray images in black and white, each by its own threshold."""
-    if isinstance(how.threshold, tuple):
+    if isinstance(how.thresholds, tuple):
         first, second = (
             Binary((image > value) & inside, value)
-            for image, value in zip((reference, warped), how.threshold, strict=True)
+            for image, value in zip((reference, warped), how.thresholds, strict=True)
         )
         return first, second
     first = binarise(reference, inside, how, "reference")
@@ -253,15 +253,15 @@ def _threshold(
     return np.asarray(find(ground, window, **options))
 
 
-def _two_thresholds(threshold: object) -> tuple[float, float] | None:
-    if threshold is None:
+def _two_thresholds(thresholds: object) -> tuple[float, float] | None:
+    if thresholds is None:
         return None
     try:
-        values = np.asarray(threshold, np.float64)
+        values = np.asarray(thresholds, np.float64)
     except (TypeError, ValueError) as error:
-        raise InputError(f"threshold must be one number or two, not {threshold!r}") from error
+        raise InputError(f"thresholds must be one number or two, not {thresholds!r}") from error
     if values.shape not in ((), (2,)) or not np.isfinite(values).all():
-        raise InputError(f"threshold must be one finite number or two, not {threshold!r}")
+        raise InputError(f"thresholds must be one finite number or two, not {thresholds!r}")
     first, second = np.broadcast_to(values, 2).tolist()
     return first, second
 

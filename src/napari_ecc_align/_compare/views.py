@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from base64 import b64encode
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
@@ -13,6 +15,7 @@ from .difference import match_contrast, on_one_grid
 _PERCENTILES = (0.5, 99.5)
 _SAMPLE = 1000
 _MOST_SQUARES = 1000
+_QUALITY = 60
 
 
 def overlay(
@@ -111,6 +114,15 @@ def checkerboard(
     row, column = (np.arange(length) // side for length in first.shape)
     other = (row[:, np.newaxis] + column) % 2 == 1
     return np.where(other & inside, second, first).astype(np.float32)
+
+
+def data_uri(picture: NDArray[np.uint8]) -> str:
+    """Return a picture in RGB as a small data URI, empty where it cannot be encoded."""
+    from .._common.opencv import cv2
+
+    options = [cv2.IMWRITE_WEBP_QUALITY, _QUALITY]
+    done, encoded = cv2.imencode(".webp", picture[..., ::-1], options)
+    return "data:image/webp;base64," + b64encode(encoded.tobytes()).decode() if done else ""
 
 
 def _matched(

@@ -47,7 +47,8 @@ def ecc(reference: Floats, valid: Bools | None, moving: Floats) -> float:
     # precision: either image may be far stronger than the other.
     aa, ab, bb = (float((one * two).sum()) for one, two in ((a, a), (a, b), (b, b)))
     norm = np.sqrt(aa) * np.sqrt(bb)
-    return float(ab / norm) if norm > 0 else 0.0
+    # Rounding may carry it beyond.
+    return float(min(1.0, max(-1.0, ab / norm))) if norm > 0 else 0.0
 
 
 def ecc_of_sums(photometric: Array, pair: Array, square: float) -> float:

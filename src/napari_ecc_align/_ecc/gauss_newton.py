@@ -13,7 +13,7 @@ import numpy as np
 from .._common.opencv import cv2
 from .._images.pyramid.blocks import Blocks
 from .._images.pyramid.levels import Bools, Floats
-from .._transform.models import Array, Frame, Model, compose, corner_motions, corner_slopes
+from .._transform.models import Array, Frame, Model, compose, corner_motions, slopes
 from .normal_equations import withdrawn
 
 # A Gauss-Newton step is trusted this far (corner RMS as a share of the normalised radius).
@@ -241,7 +241,7 @@ class GaussNewton(ABC):
 
     def _jacobian(self, matrix: Array) -> Array:
         """Return how the parameters move the corners at `matrix`, (8, p)."""
-        return corner_slopes(matrix, self._frame, self._motions)
+        return slopes(matrix, self._frame.corners, self._motions)
 
 
 class _SeesPixels(Protocol):

@@ -30,7 +30,8 @@ def save_transforms(
     transforms : sequence, or mapping of str
         One Transform, AlignmentResult or array_like of shape (3, 3) or (2, 3) per frame, such as
         what `align_stack` returns; or per name. Each maps a reference pixel (x, y) to the pixel of
-        its frame. Results are saved with their verdicts.
+        its frame. Results are saved with their verdicts, and the gaps of a `StackResult` with the
+        transforms of their neighbours.
     path : str or Path
         Where to write them. The suffix names the format: ``.json`` is ours, with the motion model
         and, of what has them, verdicts and names; ``.csv`` has a header line, then a line of nine
@@ -58,6 +59,7 @@ def save_transforms(
     ...     [each.matrix[0, 2].item() for each in load_transforms(f"{folder}/film.json")]
     [0.0, 0.5, 1.0]
     """
+    transforms = getattr(transforms, "filled_results", transforms)
     names = [str(name) for name in transforms] if isinstance(transforms, Mapping) else None
     try:
         given = [*(transforms.values() if isinstance(transforms, Mapping) else transforms)]

@@ -179,24 +179,29 @@ def frame_of(shape: tuple[int, int]) -> Frame:
     return Frame(shape)
 
 
-@lru_cache(maxsize=64)
-def corner_motions(model: Model, frame: Frame) -> Array:
-    """Return d(displacement of the corners) / d(parameters), shape (4, 2, p), in px."""
-    x, y = ((frame.corners - frame.centre) / frame.radius).T
+def motions(model: Model, frame: Frame, points: Array) -> Array:
+    """Return d(displacement) / d(parameters) at points (x, y), shape (n, 2, p), in px."""
+    x, y = ((points - frame.centre) / frame.radius).T
     monomials = np.stack([x**i * y**j for i, j in exponents(model.degree)], axis=1)
     halves = model.basis.reshape(2, monomials.shape[1], -1)
-    out = np.asarray(frame.radius * (monomials @ halves).transpose(1, 0, 2))
+    return np.asarray(frame.radius * (monomials @ halves).transpose(1, 0, 2))
+
+
+@lru_cache(maxsize=64)
+def corner_motions(model: Model, frame: Frame) -> Array:
+    """Return the `motions` of the corners, shape (4, 2, p)."""
+    out = motions(model, frame, frame.corners)
     out.setflags(write=False)
     return out
 
 
-def corner_slopes(matrix: Array, frame: Frame, motions: Array) -> Array:
-    """Return d(corner positions in the moving image) / d(parameters), shape (8, p), in px.
+def slopes(matrix: Array, points: Array, moved: Array) -> Array:
+    """Return d(positions in the moving image) / d(parameters) at points (x, y), shape (2 n, p).
 
-    `compose` moves a reference point by minus the model's displacement (`corner_motions`), which
-    the derivative of `matrix` there carries over to the moving image.
+    In px. `compose` moves a reference point by minus the model's displacement, of which `moved`
+    are the `motions` there, and the derivative of `matrix` carries that over to the moving image.
     """
-    homogeneous = frame.corners @ matrix[:, :2].T + matrix[:, 2]
+    homogeneous = points @ matrix[:, :2].T + matrix[:, 2]
     weight = homogeneous[:, 2, None, None]
     derivative = (matrix[:2, :2] - homogeneous[:, :2, None] / weight * matrix[2, :2]) / weight
-    return np.asarray(-(derivative @ motions).reshape(8, -1))
+    return np.asarray(-(derivative @ moved).reshape(2 * len(points), -1))

@@ -153,13 +153,7 @@ class Transform(ModelMatrix):
         array([[10., 20.],
                [20., 22.]])
         """
-        try:
-            given = np.asarray(points, dtype=np.float64)
-        except (TypeError, ValueError) as error:
-            raise InputError("points must be numbers of shape (2,) or (N, 2)") from error
-        if given.ndim not in (1, 2) or given.shape[-1] != 2:
-            raise InputError(f"points must have shape (2,) or (N, 2), not {given.shape}")
-        return map_points(self.matrix, given)
+        return map_points(self.matrix, checked_points(points))
 
     def __call__(self, points: ArrayLike) -> NDArray[np.float64]:
         """Map reference points to the moving image, as `to_moving` does."""
@@ -312,6 +306,17 @@ class Transform(ModelMatrix):
         """
         ((matrix, model),) = read_matrices(path, stack=False)
         return Transform(matrix, model=model)
+
+
+def checked_points(points: ArrayLike) -> NDArray[np.float64]:
+    """Return points (x, y) of shape (2,) or (N, 2) as numbers, or raise `InputError`."""
+    try:
+        given = np.asarray(points, dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        raise InputError("points must be numbers of shape (2,) or (N, 2)") from error
+    if given.ndim not in (1, 2) or given.shape[-1] != 2:
+        raise InputError(f"points must have shape (2,) or (N, 2), not {given.shape}")
+    return given
 
 
 def map_points(matrix: NDArray[np.float64], points: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import math
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -13,6 +12,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any, Literal, cast, get_args
 
 from ..._common.errors import InputError
+from ..._common.tables import finite
 from ..._transform.files import as_document, from_document
 from ..._transform.transform import Transform
 from ..plan.pairing import PairFiles
@@ -26,6 +26,15 @@ Decision = Literal["accepted", "rejected", "corrected"]
 FORMAT = "napari-ecc-align batch record"
 VERSION = 1
 FOLDER = "records"
+# Of numbers in records of before.
+_FORMER_KEYS = {
+    "differing_before": "different_before",
+    "differing_after": "different",
+    "fraction_after": "fraction",
+    "iou_after": "iou",
+    "dice_after": "dice",
+    "overlap": "overlap_fraction",
+}
 
 
 @dataclass(frozen=True)
@@ -147,7 +156,7 @@ class Record:
             "record": VERSION,
             "program": f"napari-ecc-align {version('napari-ecc-align')}",
             **{name: value for name, value in vars(self).items() if name != "transform"},
-            "numbers": {key: _finite(value) for key, value in self.numbers.items()},
+            "numbers": finite(self.numbers),
             "inputs": [vars(file) for file in self.inputs],
             "outputs": [vars(file) for file in self.outputs],
             "review": self.review and vars(self.review),
@@ -244,12 +253,8 @@ def _from_document(document: Any) -> Record:
         inputs=tuple(InputFile(**file) for file in document["inputs"]),
         outputs=tuple(OutputFile(**file) for file in document["outputs"]),
         settings=with_present_names(document["settings"]),
-        numbers=dict(document["numbers"]),
+        numbers={_FORMER_KEYS.get(key, key): value for key, value in document["numbers"].items()},
         times=dict(document["times"]),
         review=None if review is None else RecordedReview(**review),
         thumbnail=str(document["thumbnail"]),
     )
-
-
-def _finite(value: Number) -> Number:
-    return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import statistics
 from collections.abc import Iterable, Sequence
 from importlib.metadata import version
@@ -11,6 +9,7 @@ from importlib.resources import files
 from pathlib import Path
 
 from ..._common.atomic import write_atomically
+from ..._common.tables import INSPECTION_KEYS, MATRIX_KEYS, RESULT_KEYS, csv_text
 from ..plan.pairing import Problem
 from ..records.record import PAIR_OUTCOMES, Number, Record, read_records
 from .histogram import histogram
@@ -20,23 +19,11 @@ MANY_DIFFERING = 5000
 """Differing pixels at which the report's filter starts when it is asked for."""
 _MOST_THUMBNAILS = 3000
 _WORST_FIRST = ("doubtful", "failed", "aligned", "passed through")
-_COUNTED = ("differing", "fraction", "iou", "dice")
-_COMPARED = tuple(f"{what}_{when}" for what in _COUNTED for when in ("before", "after"))
-_ESTIMATED = (
-    "corner_shift",
-    "corner_uncertainty",
-    "ecc_before",
-    "ecc",
-    "overlap_fraction",
-    "inverted",
-)
-_SEARCHED = ("converged", "iterations", "start", "representation")
-_SIZES = ("width", "height", "moving_width", "moving_height")
-_NUMBERS = ("verdict", *_COMPARED, *_ESTIMATED, *_SEARCHED, *_SIZES)
-_MATRIX = tuple(f"m{row}{column}" for row in range(3) for column in range(3))
+_COMPARED = tuple(key for key in INSPECTION_KEYS if not key.startswith("mean_difference"))
 COLUMNS = (
-    *("name", "outcome", "reason", "review", "note", *_NUMBERS),
-    *("model", *_MATRIX, "seconds", "finished"),
+    *("name", "outcome", "reason", "review", "note", "verdict", *_COMPARED),
+    *(key for key in RESULT_KEYS if key not in ("verdict", "reason", "seconds")),
+    *("width", "height", "moving_width", "moving_height", "seconds", "finished"),
 )
 
 
@@ -73,7 +60,7 @@ def row(record: Record) -> dict[str, Number]:
         **record.numbers,
         **record.times,
         **vars(record),
-        **dict(zip(_MATRIX, matrix, strict=True)),
+        **dict(zip(MATRIX_KEYS, matrix, strict=True)),
         "review": review and review.decision,
         "note": review and review.note,
         "model": transform and transform.model,
@@ -83,11 +70,7 @@ def row(record: Record) -> dict[str, Number]:
 
 def as_csv(records: Iterable[Record]) -> str:
     """Return one row a pair; what is not known is empty."""
-    text = io.StringIO()
-    writer = csv.DictWriter(text, COLUMNS, lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(row(record) for record in records)
-    return text.getvalue()
+    return csv_text(COLUMNS, map(row, records))
 
 
 def as_html(out: Path, records: Sequence[Record], problems: Sequence[Problem] = ()) -> str:
@@ -99,7 +82,7 @@ def as_html(out: Path, records: Sequence[Record], problems: Sequence[Problem] = 
     )
     environment.filters["count"] = _count
     template = files(__package__).joinpath("templates", "report.html.j2").read_text("utf-8")
-    before, after = (_known(records, f"differing_{when}") for when in ("before", "after"))
+    before, after = (_known(records, key) for key in ("different_before", "different"))
     aligned = [record for record in records if record.outcome == "aligned"]
     found = [record for record in records if record.transform is not None]
     charts = [
@@ -113,9 +96,9 @@ def as_html(out: Path, records: Sequence[Record], problems: Sequence[Problem] = 
         counts={name: sum(r.outcome == name for r in records) for name in PAIR_OUTCOMES},
         total=len(records),
         moved=_median(_known(aligned, "corner_shift")),
-        before=_median(_known(aligned, "differing_before")),
-        after=_median(_known(aligned, "differing_after")),
-        worst=max(_known(aligned, "differing_after"), default=None),
+        before=_median(_known(aligned, "different_before")),
+        after=_median(_known(aligned, "different")),
+        worst=max(_known(aligned, "different"), default=None),
         charts=[*filter(None, charts)],
         problems=[problem for problem in problems if problem.pair is None],
         rows=zip(records, map(row, records), strict=True),
@@ -126,7 +109,7 @@ def as_html(out: Path, records: Sequence[Record], problems: Sequence[Problem] = 
 
 def worst_first(record: Record) -> tuple[int, float, str]:
     """Return what sorts records such that those to look at come first."""
-    after = record.numbers.get("differing_after")
+    after = record.numbers.get("different")
     differing = float(after) if isinstance(after, int | float) else 0.0
     return _WORST_FIRST.index(record.outcome), -differing, record.name
 

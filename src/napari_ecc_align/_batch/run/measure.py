@@ -2,28 +2,27 @@
 
 from __future__ import annotations
 
-import base64
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..._common.errors import InputError
+from ..._common.tables import COUNT_KEYS, MATRIX_KEYS
 from ..._compare.binary import COLOURS, ONLY_MOVING, ONLY_REFERENCE, Comparison, compare
+from ..._compare.views import data_uri
 from ..._images.coverage import overlap
-from ..._transform.transform import Transform, corner_error
-from ..._verdict.result import AlignmentResult
+from ..._transform.transform import Transform
+from ..._verdict.result import AlignmentResult, transform_numbers
 from ..records.record import Number
 from ..settings import BatchSettings
 
 THUMBNAIL_SIDE = 200
-_QUALITY = 60
 _GAP = 4
-_OF_RESULT = (
-    *("verdict", "corner_uncertainty", "ecc_before", "ecc", "overlap_fraction", "inverted"),
-    *("converged", "iterations", "start", "representation"),
-)
+# What the record has in a place of its own.
+_TOLD_ELSEWHERE = {"reason", "model", "seconds", *MATRIX_KEYS}
 # A displaced stroke covers little of a thumbnail's pixel, and must be seen all the same.
 _BOOST = 3.0
 
@@ -34,25 +33,19 @@ class Differences:
 
     Attributes
     ----------
-    values : tuple
-        Differing pixels, their share, and the intersection and Dice coefficient of the ink.
+    counts : mapping
+        As `Comparison.to_dict` returns them.
     picture : ndarray of uint8, shape (h, w, 3), or None
         The differing pixels, small.
     """
 
-    values: tuple[float | None, ...] = (None, None, None, None)
+    counts: Mapping[str, Number] = field(default_factory=lambda: dict.fromkeys(COUNT_KEYS))
     picture: NDArray[np.uint8] | None = None
 
     @classmethod
     def of(cls, found: Comparison) -> Self:
         """Keep of a comparison what the record needs."""
-        values = found.different, found.fraction, found.iou, found.dice
-        return cls(values, _small(found.labels))
-
-    def numbers(self, when: str) -> dict[str, Number]:
-        """Return what was counted, under names that end in `when`."""
-        names = ("differing", "fraction", "iou", "dice")
-        return {f"{name}_{when}": value for name, value in zip(names, self.values, strict=True)}
+        return cls(found.to_dict(), _small(found.labels))
 
 
 def differences_before(
@@ -82,20 +75,31 @@ def alignment_numbers(
     moving: NDArray[Any],
 ) -> dict[str, Number]:
     """Return what an alignment, if there was one, says of itself, and the sizes of its images."""
+    height, width = reference.shape[:2]
+    row = transform_numbers(transform, (height, width)) if result is None else result.to_dict()
     return {
-        **{name: getattr(result, name) for name in _OF_RESULT if result is not None},
-        "corner_shift": corner_error(transform.matrix, np.eye(3), reference.shape),
-        "width": reference.shape[1],
-        "height": reference.shape[0],
+        **{key: value for key, value in row.items() if key not in _TOLD_ELSEWHERE},
+        "width": width,
+        "height": height,
         "moving_width": moving.shape[1],
         "moving_height": moving.shape[0],
     }
 
 
+def compared_numbers(
+    before: Differences, after: Differences | None, settings: BatchSettings
+) -> dict[str, Number]:
+    """Return what was counted before and, if it is known, after an alignment."""
+    counts = (after or Differences()).counts
+    return {
+        **{f"{key}_before": before.counts[key] for key in COUNT_KEYS},
+        **{key: counts[key] for key in COUNT_KEYS},
+        "method": settings.method,
+    }
+
+
 def thumbnail(before: Differences, after: Differences | None) -> str:
     """Return the differing pixels before and, beside them, after if known, as a small data URI."""
-    from ..._common.opencv import cv2
-
     pictures = [None if one is None else one.picture for one in (before, after)]
     drawn = [picture for picture in pictures if picture is not None]
     if not drawn:
@@ -107,11 +111,7 @@ def thumbnail(before: Differences, after: Differences | None) -> str:
     for left, picture in zip(columns, pictures, strict=False):
         if picture is not None:
             sheet[: picture.shape[0], left : left + picture.shape[1]] = picture
-    options = [cv2.IMWRITE_WEBP_QUALITY, _QUALITY]
-    done, encoded = cv2.imencode(".webp", sheet[..., ::-1], options)
-    if not done:
-        return ""
-    return "data:image/webp;base64," + base64.b64encode(encoded.tobytes()).decode()
+    return data_uri(sheet)
 
 
 def _compared(

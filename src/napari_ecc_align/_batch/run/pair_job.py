@@ -26,6 +26,7 @@ from .commit import commit
 from .measure import (
     Differences,
     alignment_numbers,
+    compared_numbers,
     differences_after,
     differences_before,
     thumbnail,
@@ -123,7 +124,6 @@ def _record_and_files(job: PairJob) -> tuple[Record, dict[str, bytes]]:
         result, transform = None, job.transform
     before = differences_before(reference.image, moving.image, settings)
     numbers = alignment_numbers(result, transform, reference.image, moving.image)
-    numbers |= before.numbers("before")
     outcome = _outcome(result, transform, reference.image.shape, moving.image.shape, settings)
     inputs, files, after = [reference.file, moving.file], dict[str, bytes](), None
     for role, path in pair.images[1:]:
@@ -135,7 +135,7 @@ def _record_and_files(job: PairJob) -> tuple[Record, dict[str, bytes]]:
         else:
             inputs.append(file)
         files |= written
-    numbers |= (after or Differences()).numbers("after")
+    numbers |= compared_numbers(before, after, settings)
     record = Record(
         name=pair.name,
         outcome=outcome,
@@ -209,7 +209,7 @@ def _outcome(
     if result is None:
         return "aligned"
     if result.verdict != "aligned":
-        return result.verdict
+        return "failed" if result.verdict == "cancelled" else result.verdict
     if reference_shape[:2] != moving_shape[:2]:
         return "aligned"
     shift = corner_error(transform.matrix, np.eye(3), reference_shape)

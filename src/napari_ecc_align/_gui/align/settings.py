@@ -8,7 +8,6 @@ from magicgui.widgets import ComboBox, Container, LiteralEvalLineEdit, SpinBox
 from magicgui.widgets.bases import ValueWidget
 
 from ..._common.errors import InputError
-from ..._compare.difference import DIFFERENCE_MODES
 from ..._ecc.options import DEFAULTS, ENGINES, SearchOptions
 from ..._images.interpolation import INTERPOLATIONS
 from ..._images.warping import Resampling
@@ -38,7 +37,7 @@ class SettingsForm(Container):  # type: ignore[type-arg]
             tooltip="How the aligned image is resampled",
         )
         self.difference = ComboBox(
-            choices=DIFFERENCE_MODES,
+            choices=("absolute", "signed"),
             label="difference",
             tooltip="Absolute: dark where all agrees. "
             "Signed: reference minus aligned, in two colours",
@@ -95,7 +94,7 @@ class SettingsForm(Container):  # type: ignore[type-arg]
             SearchOptions(model, self.engine.value, precision, self.iterations.value, epsilon),
             Resampling(self.interpolation.value),
             self.threshold.chosen(),
-            self.difference.value,
+            self.difference.value == "signed",
             self.output.value,
         )
 

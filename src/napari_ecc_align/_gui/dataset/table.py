@@ -66,7 +66,7 @@ COLUMNS = (
         "differing",
         "Differing pixels after the alignment",
         "9,999,999",
-        "differing_after",
+        "different",
         ",.0f",
     ),
 )

@@ -71,7 +71,7 @@ def pair_text(record: Record) -> str:
     """Return what is known of a pair, in HTML."""
     title = f'<b style="color: {COLOURS[record.outcome]}">{record.outcome.capitalize()}.</b>'
     lines = [f"<b>{escape(record.name)}</b>", f"{title} {escape(record.reason)}"]
-    before, after = (record.numbers.get(f"differing_{when}") for when in ("before", "after"))
+    before, after = (record.numbers.get(key) for key in ("different_before", "different"))
     if isinstance(before, int | float) and isinstance(after, int | float):
         lines.append(f"{before:,.0f} differing pixels before, {after:,.0f} after")
     if record.review is not None:

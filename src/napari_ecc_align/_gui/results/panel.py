@@ -12,6 +12,7 @@ from qtpy.QtWidgets import QApplication
 
 from ..._common.errors import InputError
 from ..._compare.inspection import Inspection
+from ..._verdict.result import FOUND
 from ..layers.aligned_layers import move_layer
 from ..layers.attributes import layer_with_id
 from ..runs.finished_run import FinishedRun
@@ -83,7 +84,7 @@ class ResultPanel(Container):  # type: ignore[type-arg]
         self._end_blinking()
         self._layers.start()
         self._views.begin(None)
-        if run.verdict == "failed":
+        if run.verdict not in FOUND:
             self._layers.remove(run.task.layer_ids)
         else:
             if run.task.moves:
@@ -176,7 +177,7 @@ class ResultPanel(Container):  # type: ignore[type-arg]
         if self.run is None:
             return
         ground = get_theme(self._viewer.theme).background.as_rgb_tuple()
-        canvas = drift_canvas(self.run.drift, dark=sum(ground[:3]) < _MIDDLE)
+        canvas = drift_canvas(self.run.results, dark=sum(ground[:3]) < _MIDDLE)
         self._viewer.window.add_dock_widget(canvas, name="Drift", area="bottom")
 
     def _save(self) -> None:

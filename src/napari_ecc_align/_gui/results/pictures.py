@@ -175,7 +175,7 @@ def _drawing(run: FinishedRun, role: str) -> _Drawing:
 
     gray, colour = np.dtype(np.float32), np.dtype(np.uint8)
     return {
-        "difference": _Drawing(partial(difference, mode=chosen.difference), gray),
+        "difference": _Drawing(partial(difference, signed=chosen.signed), gray),
         "binary difference": _Drawing(binary, colour),
         "overlay": _Drawing(overlay, colour, (3,)),
         "checkerboard": _Drawing(checkerboard, gray),
@@ -239,7 +239,7 @@ def _layer(run: FinishedRun, role: str, data: Any) -> LayerTuple:
     # Marked as ours, so that no form offers it as an image to align.
     options = {"metadata": {METADATA_KEY: {"view": role}}, **run.task.frames.placement}
     if role == "difference":
-        signed = run.task.parameters.difference == "signed"
+        signed = run.task.parameters.signed
         return difference_layer(data, run.task.reference.data, options, signed=signed)
     if role == "binary difference":
         return binary_difference_layer(data, options)

@@ -210,7 +210,7 @@ def _settings_of(run: FinishedRun, role: str) -> object:
     """Return the settings that a picture depends on."""
     chosen = run.task.parameters
     own: dict[str, object] = {
-        "difference": chosen.difference,
+        "difference": chosen.signed,
         "binary difference": chosen.thresholding,
     }
     return own.get(role, role)

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from ..._align.drift import Drift, drift_of
+from ..._align.stack_result import StackResult
 from ..._compare.inspection import Inspection, Row, before_after
 from ..._transform.files import save_transforms
 from ..._transform.formats.registry import FORMATS, STACK_FORMATS
@@ -32,7 +32,7 @@ class FinishedRun:
     ----------
     task : Task
         What was asked.
-    results : list of AlignmentResult
+    results : StackResult
         One per frame that was aligned: of all, or the one that goes for all.
     transforms : list of Transform
         One per frame. Where a frame could not be aligned, that of the nearest frame that was, or
@@ -46,7 +46,7 @@ class FinishedRun:
     """
 
     task: Task
-    results: list[AlignmentResult]
+    results: StackResult
     transforms: list[Transform]
     data: Any = None
     inspection: Inspection | None = None
@@ -70,13 +70,8 @@ class FinishedRun:
     def verdict(self) -> Verdict:
         """The verdict of the worst frame; "doubtful" where some frames have failed."""
         worst = self.result.verdict
-        some = any(result.verdict != "failed" for result in self.results)
-        return "doubtful" if worst == "failed" and some else worst
-
-    @property
-    def drift(self) -> Drift:
-        """One number per result."""
-        return drift_of(self.results, self.task.shape)
+        some = len(self.results.gaps) < len(self.results)
+        return "doubtful" if not self.result.found and some else worst
 
     @property
     def comparable(self) -> bool:
@@ -91,13 +86,13 @@ class FinishedRun:
         if not self.is_stack:
             negative = self.result.inverted and self.inspection is not None
             return self.result.reason + " The moving image is a negative." * negative
-        counts = Counter(result.verdict for result in self.results)
+        counts = Counter(self.results.verdicts)
         parts = [
             f"{counts[verdict]} {verdict}" for verdict in reversed(VERDICTS) if counts[verdict]
         ]
         count = len(self.results)
         said = [f"{count} frame{'s' * (count != 1)}: {', '.join(parts)}."]
-        wrong = [at for at, result in enumerate(self.results) if result.verdict != "aligned"]
+        wrong = [at for at, result in enumerate(self.results) if not result.aligned]
         if wrong:
             reason = self.results[wrong[0]].reason
             said.append(f"Frame{'s' * (len(wrong) != 1)} {first_few(wrong)}: {reason}")
@@ -112,7 +107,7 @@ class FinishedRun:
         return [] if self.inspection is None else before_after(self.result, self.inspection)
 
     def _rows_of_frames(self) -> list[Row]:
-        good = [result for result in self.results if result.verdict != "failed"]
+        good = [result for result in self.results if result.found]
         before, after, unsure = (
             f"{np.median([getattr(result, name) for result in good]):.3g}" if good else ""
             for name in ("ecc_before", "ecc", "corner_uncertainty")
@@ -123,8 +118,8 @@ class FinishedRun:
             Row("time, s", "", f"{sum(result.seconds for result in self.results):.2g}"),
         ]
         if good:
-            drift = self.drift
-            span = [f"{np.nanmax(np.abs(axis)):.2f}" for axis in (drift.x, drift.y)]
+            drift = self.results.to_dict()
+            span = [f"{np.nanmax(np.abs(drift[axis])):.2f}" for axis in "xy"]
             rows.insert(1, Row("largest shift (x, y), px", "", " / ".join(span)))
         return rows
 
@@ -141,6 +136,7 @@ class FinishedRun:
         )
         if not self.is_stack:
             return shared
+        drift = self.results.to_dict()
         return {
             **shared,
             "frames": str(task.choice),
@@ -148,8 +144,8 @@ class FinishedRun:
             # Where the frames follow each other in the world, along that axis.
             "frame_places": list(task.frames.frame_places),
             "frame_matrices": [each.matrix.tolist() for each in self.transforms],
-            "frame_verdicts": [result.verdict for result in self.results],
-            "drift": plain(self.drift),
+            "frame_verdicts": self.results.verdicts,
+            "drift": {axis: plain(drift[axis]) for axis in ("x", "y", "rotation")},
         }
 
     def script(self) -> str:
@@ -169,12 +165,10 @@ class FinishedRun:
         if not self.is_stack:
             self.result.transform.save(path, overwrite=True)
             return
-        results = self.results
-        if not self.task.frame_by_frame:
-            results = results * len(self.transforms)
-        pairs = zip(results, self.transforms, strict=True)
-        drawn = [replace(result, transform=transform) for result, transform in pairs]
-        save_transforms(drawn, path, overwrite=True)
+        if self.task.frame_by_frame:
+            self.results.save(path, overwrite=True)
+        else:
+            save_transforms([self.result] * len(self.transforms), path, overwrite=True)
 
 
 def first_few(frames: list[int]) -> str:

@@ -17,8 +17,6 @@ _PLAIN = (*_TIFF, ".png", ".jpg", ".jpeg", ".bmp", ".gif")
 _OWN = (
     "align",
     "align_stack",
-    "before_after",
-    "frame_transforms",
     "inspect_alignment",
     "polygon_mask",
     "sample",

@@ -10,16 +10,17 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from ..._align.drift import frame_transforms
 from ..._align.pair import align_steps
 from ..._align.progress import FrameProgress, Progress
 from ..._align.stack import stack_steps
+from ..._align.stack_result import StackResult
 from ..._common.errors import InputError
 from ..._common.steps import retold
 from ..._compare.inspection import Inspection, inspection_steps
 from ..._images.limits import LIMITS
 from ..._images.sources import is_lazy, is_multiscale
 from ..._transform.transform import Transform
+from ..._verdict.result import FOUND, AlignmentResult
 from ..shared.refusal import Refusal, refusing
 from .finished_run import FinishedRun
 from .task import Task
@@ -57,7 +58,7 @@ def _steps(task: Task) -> Generator[Progress, None, FinishedRun]:
     yield Progress(0.0, "reading the layers")
     align = _align_frames if task.frame_by_frame else _align_plane
     run = yield from align(task, task.masks())
-    if run.verdict == "failed" or run.inspection is not None or not task.resamples:
+    if run.verdict not in FOUND or run.inspection is not None or not task.resamples:
         return run
     data = yield from task.frames.resample_steps(
         run.transforms, task.shape, task.parameters.resampling
@@ -79,7 +80,7 @@ def _align_frames(task: Task, masks: dict[str, Any]) -> Generator[Progress, None
         task.frames, task.parameters.search, reference=reference, initial=task.initial, **masks
     )
     results = yield from _seldom(steps)
-    return FinishedRun(task, results, frame_transforms(results))
+    return FinishedRun(task, results, results.filled_transforms)
 
 
 def _align_plane(task: Task, masks: dict[str, Any]) -> Generator[Progress, None, FinishedRun]:
@@ -92,18 +93,22 @@ def _align_plane(task: Task, masks: dict[str, Any]) -> Generator[Progress, None,
     steps = align_steps(reference, moving, task.parameters.search, initial=task.initial, **masks)
     result = yield from _seldom(steps)
     transform = result.transform
-    run = FinishedRun(task, [result], [transform] * len(task.frames))
-    if result.verdict == "failed" or task.choice is not None:
+    run = FinishedRun(task, _alone(result), [transform] * len(task.frames))
+    if not result.found or task.choice is not None:
         return run
     if any(image is None for image in held):
         reason = f"{result.reason} The images are too large to be compared here."
-        return replace(run, results=[replace(result, reason=reason)])
+        return replace(run, results=_alone(replace(result, reason=reason)))
     comparing = Progress(1.0, "comparing", transform)
     yield comparing
     inspection = yield from retold(
         _inspection_steps(task, reference, moving, transform, masks), lambda _: comparing
     )
     return replace(run, inspection=inspection, data=inspection.warped)
+
+
+def _alone(result: AlignmentResult) -> StackResult:
+    return StackResult((result,), "image")
 
 
 def _inspection_steps(
@@ -118,7 +123,7 @@ def _inspection_steps(
         moving,
         transform,
         thresholding=task.parameters.thresholding,
-        mode=task.parameters.difference,
+        signed=task.parameters.signed,
         resampling=task.parameters.resampling,
         **masks,
     )

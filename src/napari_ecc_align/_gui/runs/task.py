@@ -7,7 +7,6 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from ..._align.stack import Anchor
-from ..._compare.difference import DifferenceMode
 from ..._compare.thresholding import Thresholding
 from ..._ecc.options import SearchOptions
 from ..._images.warping import Resampling
@@ -29,7 +28,7 @@ class Parameters:
     search: SearchOptions
     resampling: Resampling
     thresholding: Thresholding
-    difference: DifferenceMode
+    signed: bool
     output: Output = "resample"
 
     def record(self) -> dict[str, Any]:
@@ -37,7 +36,7 @@ class Parameters:
         return {
             **vars(self.search),
             "thresholding": self.thresholding,
-            "difference": self.difference,
+            "signed": self.signed,
             "interpolation": self.resampling.interpolation,
             "output": self.output,
         }

@@ -10,6 +10,7 @@ VERDICT_COLOURS: dict[str, str] = {
     "aligned": "#2a9d4a",
     "doubtful": "#d98a00",
     "failed": "#e0484d",
+    "cancelled": "#e0484d",
 }
 """Readable on napari's dark and light themes alike."""
 

@@ -88,7 +88,7 @@ class ThresholdSettings(Form):
         method = self.method.value
         if method == MANUAL:
             values = self.of_reference.value, self.of_moving.value
-            return Thresholding(threshold=values)
+            return Thresholding(thresholds=values)
         return Thresholding(
             method=method,
             # Windows have a middle pixel; an even number typed in means the next one.

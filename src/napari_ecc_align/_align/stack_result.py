@@ -1,0 +1,241 @@
+"""The results of the frames of a stack together: how it drifted, and where it has gaps."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from html import escape
+from pathlib import Path
+from typing import Any, overload
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .._common.atomic import write_atomically
+from .._common.errors import InputError
+from .._common.tables import RESULT_KEYS, csv_text
+from .._transform.files import save_transforms
+from .._transform.transform import Transform
+from .._verdict.result import VERDICTS, AlignmentResult, Verdict
+
+# Of the plot in a notebook, in pixels.
+_WIDTH, _HEIGHT, _MARGIN = 420, 110, 6
+_AXES = {"x": "#e66100", "y": "#40b0e4"}
+_NAMED = 5
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class StackResult(Sequence[AlignmentResult]):
+    """A sequence of one result per frame of a stack; a slice of it is one, too.
+
+    Attributes
+    ----------
+    results : tuple of AlignmentResult
+        One per frame.
+    reference : str or int
+        What the frames were aligned to: "first", "previous", "mean" or the index of a frame;
+        "image" for one that is none of the stack, "images" for one for each frame.
+    frames : sequence of int
+        The number of each frame in the stack that was aligned; all of them by default.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skimage import data
+    >>> from napari_ecc_align import align_stack
+    >>> camera = data.camera()
+    >>> film = np.stack([camera[100 + 2 * k : 300 + 2 * k, 100:300] for k in range(3)])
+    >>> stack = align_stack(film, model="translation")
+    >>> stack.to_dict()["y"].round(1).tolist()
+    [0.0, -2.0, -4.0]
+    >>> [result.verdict for result in stack[1:]]
+    ['aligned', 'aligned']
+    """
+
+    results: tuple[AlignmentResult, ...]
+    reference: str | int
+    frames: Sequence[int] = ()
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "frames", self.frames or range(len(self.results)))
+
+    @overload
+    def __getitem__(self, index: int) -> AlignmentResult: ...
+    @overload
+    def __getitem__(self, index: slice) -> StackResult: ...
+    def __getitem__(self, index: int | slice) -> AlignmentResult | StackResult:
+        if isinstance(index, slice):
+            return replace(self, results=self.results[index], frames=self.frames[index])
+        return self.results[index]
+
+    def __len__(self) -> int:
+        return len(self.results)
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Height and width of what the frames were aligned to; of the first, if of many."""
+        return self.results[0].shape
+
+    @property
+    def verdicts(self) -> list[Verdict]:
+        """The verdict of every frame."""
+        return [result.verdict for result in self]
+
+    @property
+    def transforms(self) -> list[Transform]:
+        """The transform of every frame, as it was found."""
+        return [result.transform for result in self]
+
+    @property
+    def gaps(self) -> list[int]:
+        """The numbers of the frames that could not be aligned: "failed" or "cancelled"."""
+        return [frame for frame, result in zip(self.frames, self, strict=True) if not result.found]
+
+    @property
+    def filled_transforms(self) -> list[Transform]:
+        """A transform for every frame, also for those that could not be aligned.
+
+        A gap takes that of the nearest frame that is none (of two as near, the earlier one); the
+        identity where all are.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from skimage import data
+        >>> from napari_ecc_align import align_stack
+        >>> camera = data.camera()
+        >>> film = np.stack([camera[100:300, 100:300], np.zeros((200, 200), np.uint8)])
+        >>> stack = align_stack(film, model="translation")
+        >>> stack.verdicts, stack.gaps, len(stack.filled_transforms)
+        (['aligned', 'failed'], [1], 2)
+        """
+        good = [at for at, result in enumerate(self) if result.found]
+        if not good:
+            return [Transform.identity(result.model) for result in self]
+        nearest = (min(good, key=lambda at: abs(at - here)) for here in range(len(self)))
+        return [self[at].transform for at in nearest]
+
+    @property
+    def filled_results(self) -> StackResult:
+        """The results with `filled_transforms`; what `save_transforms` writes of a stack."""
+        pairs = zip(self, self.filled_transforms, strict=True)
+        filled = [replace(result, transform=transform) for result, transform in pairs]
+        return replace(self, results=tuple(filled))
+
+    def to_dict(self) -> dict[str, NDArray[Any]]:
+        """Return a table of all frames as columns, as ``pandas.DataFrame`` takes them.
+
+        Returns
+        -------
+        dict of str to ndarray, shape (n,)
+            "frame" is the number of the frame; the others have the keys of
+            `AlignmentResult.to_dict`. NaN stands for the transform of a frame that could not be
+            aligned.
+        """
+        rows = self._rows()
+        return {key: np.array([row[key] for row in rows]) for key in ("frame", *RESULT_KEYS)}
+
+    def save(self, path: str | Path, *, overwrite: bool = False) -> None:
+        """Write the transforms of all frames and, where the format holds them, the verdicts.
+
+        Parameters
+        ----------
+        path : str or Path
+            The suffix names the format, as in `save_transforms`. A frame that could not be
+            aligned has the transform of its neighbour; see `filled_transforms`.
+        overwrite : bool, default: False
+            Replace a file that is there already.
+
+        Raises
+        ------
+        InputError
+            If it cannot be written.
+        """
+        save_transforms(self.filled_results, path, overwrite=overwrite)
+
+    def save_table(self, path: str | Path, *, overwrite: bool = False) -> None:
+        """Write the table of `to_dict` as CSV, a frame a line; what is not known is empty.
+
+        Parameters
+        ----------
+        path : str or Path
+            Where to write it; the suffix is ``.csv``.
+        overwrite : bool, default: False
+            Replace a file that is there already.
+
+        Raises
+        ------
+        InputError
+            If the suffix is another one, or it cannot be written.
+        """
+        if Path(path).suffix.lower() != ".csv":
+            raise InputError(f"a table is written as .csv, not as {Path(path).name}")
+        text = csv_text(("frame", *RESULT_KEYS), self._rows())
+        write_atomically(path, text.encode(), overwrite=overwrite)
+
+    def __repr__(self) -> str:
+        to = self.reference
+        what = {"image": "an image", "images": "an image each", "previous": "the previous one"}
+        said = what.get(to, f"the {to}") if isinstance(to, str) else f"frame {to}"
+        counts = Counter(self.verdicts)
+        verdicts = [f"{counts[name]} {name}" for name in reversed(VERDICTS) if counts[name]]
+        line = f"{len(self)} frame{'s' * (len(self) != 1)} to {said}: {', '.join(verdicts)}"
+        if wrong := self._not_aligned():
+            line += f" ({', '.join(str(frame) for frame, _ in wrong[:_NAMED])}"
+            line += ", …)" if len(wrong) > _NAMED else ")"
+        if len(self.gaps) == len(self):
+            return line
+        columns = self.to_dict()
+        x, y = (f"{axis} up to {np.nanmax(np.abs(columns[axis])):.2f}" for axis in "xy")
+        return f"{line}; {x}, {y} px"
+
+    def _repr_html_(self) -> str:
+        """Return the line, a plot of the shift, and why frames are not aligned, for a notebook."""
+        wrong = "".join(
+            f"<li>{frame}: {result.verdict}: {escape(result.reason)}</li>"
+            for frame, result in self._not_aligned()[:_NAMED]
+        )
+        return f"<div>{escape(repr(self))}</div>{self._plot()}<ul>{wrong}</ul>"
+
+    def _not_aligned(self) -> list[tuple[int, AlignmentResult]]:
+        pairs = zip(self.frames, self, strict=True)
+        return [(frame, result) for frame, result in pairs if not result.aligned]
+
+    def _rows(self) -> list[dict[str, Any]]:
+        pairs = zip(self.frames, self, strict=True)
+        return [{"frame": frame, **result.to_dict()} for frame, result in pairs]
+
+    def _plot(self) -> str:
+        """Return the shift of every frame as a small picture, broken where there is a gap."""
+        columns = self.to_dict()
+        shifts = np.stack([columns[axis] for axis in _AXES])
+        if len(self) < 2 or not np.isfinite(shifts).any():
+            return ""
+        low, high = float(np.nanmin(shifts)), float(np.nanmax(shifts))
+        across = _MARGIN + (_WIDTH - 2 * _MARGIN) * np.arange(len(self)) / (len(self) - 1)
+        down = _MARGIN + (_HEIGHT - 2 * _MARGIN) * (high - shifts) / ((high - low) or 1.0)
+        lines = "".join(
+            f'<path d="{_path(across, axis)}" fill="none" stroke="{colour}"/>'
+            for axis, colour in zip(down, _AXES.values(), strict=True)
+        )
+        names = ", ".join(
+            f'<span style="color: {colour}">{name}</span>' for name, colour in _AXES.items()
+        )
+        return (
+            f'<svg width="{_WIDTH}" height="{_HEIGHT}" role="img" aria-label="shift per frame">'
+            f"{lines}</svg><div>{names}: from {low:.2f} to {high:.2f} px</div>"
+        )
+
+
+def _path(across: Iterable[float], down: Iterable[float]) -> str:
+    """Return the path of a polyline; it is broken where a height is NaN."""
+    path, command = "", "M"
+    for x, y in zip(across, down, strict=True):
+        if math.isnan(y):
+            command = "M"
+            continue
+        path += f"{command}{x:.1f} {y:.1f}"
+        command = "L"
+    return path

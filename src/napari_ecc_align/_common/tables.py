@@ -1,0 +1,48 @@
+"""Flat tables: the one name of every number in dictionaries, JSON, CSV and records."""
+
+from __future__ import annotations
+
+import csv
+import io
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+PART_KEYS = ("x", "y", "rotation", "scale_x", "scale_y", "shear")
+"""Of a transform, at the middle of the reference."""
+UNCERTAINTY_KEYS = tuple(f"{part}_uncertainty" for part in PART_KEYS)
+"""One sigma of each of them."""
+MATRIX_KEYS = tuple(f"m{row}{column}" for row in range(3) for column in range(3))
+"""Of a matrix, row by row."""
+RESULT_KEYS = (
+    *("verdict", "reason", "model", *PART_KEYS, *UNCERTAINTY_KEYS),
+    *("corner_shift", "corner_uncertainty", "ecc_before", "ecc", "inverted", "overlap_fraction"),
+    *("tiles", "tiles_agreeing", "iterations", "converged", "start", "representation", "engine"),
+    *("seconds", *MATRIX_KEYS),
+)
+"""Of the result of an alignment."""
+COUNT_KEYS = ("different", "fraction", "iou", "dice", "compared")
+"""Of two images in black and white."""
+INSPECTION_KEYS = (
+    *(f"{key}{when}" for key in (*COUNT_KEYS, "mean_difference") for when in ("_before", "")),
+    "method",
+)
+"""Of two images before and after an alignment."""
+
+
+def finite(value: Any) -> Any:
+    """Return plain values in which a number that is not finite is None, as JSON wants it."""
+    if isinstance(value, Mapping):
+        return {key: finite(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [finite(item) for item in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def csv_text(columns: Sequence[str], rows: Iterable[Mapping[str, Any]]) -> str:
+    """Return a table as CSV with a header line; what is not known is empty."""
+    text = io.StringIO()
+    writer = csv.DictWriter(text, columns, lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(finite(row) for row in rows)
+    return text.getvalue()

@@ -1,0 +1,63 @@
+"""A result in a line for people, and in a few lines of HTML."""
+
+from __future__ import annotations
+
+import math
+from html import escape
+
+from .._transform.parts import Parts
+
+_FORMATS = {
+    "x": "{:.2f} px",
+    "y": "{:.2f} px",
+    "rotation": "{:.2f}°",
+    "scale in x": "{:.4f}",
+    "scale in y": "{:.4f}",
+    "shear": "{:.2f}°",
+}
+
+
+def motion_line(parts: Parts, sigma: Parts, *, perspective: bool = False) -> str:
+    """Return how a transform moves an image in words: the shift, and what else there is."""
+    said = [
+        f"x {_signed(parts.x)}{_give_or_take(sigma.x)} px",
+        f"y {_signed(parts.y)}{_give_or_take(sigma.y)}",
+    ]
+    turned, scale_x, scale_y, sheared = (round(part, 3) for part in parts[2:])
+    if abs(turned) >= 0.005:
+        said.append(f"turned {turned:.2f}°")
+    if scale_x != 1 or scale_y != 1:
+        said.append(f"scaled {scale_x:.3f}" + f" x {scale_y:.3f}" * (scale_x != scale_y))
+    if abs(sheared) >= 0.005:
+        said.append(f"sheared {sheared:.2f}°")
+    return ", ".join(said + ["in perspective"] * perspective)
+
+
+def first_sentence(reason: str) -> str:
+    """Return the first sentence of a reason, without its full stop."""
+    return reason.split(". ")[0].removesuffix(".")
+
+
+def parts_html(parts: Parts, sigma: Parts) -> str:
+    """Return the rows of an HTML table with the parts of a transform and one sigma of each."""
+    rows = zip(_FORMATS.items(), parts, sigma, strict=True)
+    return "".join(
+        html_row(name, text.format(part), f"± {one:.2g}" if math.isfinite(one) else "")
+        for (name, text), part, one in rows
+    )
+
+
+def html_row(name: str, *texts: str) -> str:
+    """Return a row of an HTML table: a name, and texts flush right."""
+    cells = "".join(f'<td style="text-align: right">{escape(text)}</td>' for text in texts)
+    return f'<tr><th style="text-align: left">{escape(name)}</th>{cells}</tr>'
+
+
+def _signed(value: float) -> str:
+    # Nothing has no sign that says something.
+    return f"{round(value, 2) + 0.0:+.2f}"
+
+
+def _give_or_take(sigma: float) -> str:
+    """Return an uncertainty, rounded up; nothing where there is none."""
+    return f" ± {math.ceil(100 * sigma) / 100:.2f}" if 0 < sigma < math.inf else ""
