@@ -241,8 +241,8 @@ def _one_by_one(
             start = starts[index] if starts else last
             turn = _Turn(index, against, len(images))
             result = yield from _align(reference, images[index], start, options, turn)
-            if result.aligned:
-                last = result.transform
+        if result.aligned:
+            last = result.transform
         results.append(result)
         yield _told(index, len(images), result)
     return results
