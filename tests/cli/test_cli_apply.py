@@ -2,7 +2,8 @@
 
 import numpy as np
 import pytest
-from processes import ecc_align, names_in
+from processes import ecc_align, names_in, run_main
+from skimage import measure
 
 from napari_ecc_align import Transform, warp
 from napari_ecc_align._images.files.images import read_image, write_image
@@ -35,7 +36,7 @@ def test_labels_stay_labels(inputs, page, truth, tmp_path):
     labels = np.where(page.binary == 0, 1000 + np.arange(page.binary.shape[1]) // 50, 0)
     labels = labels.astype(np.int32)
     write_image(tmp_path / "labels.tif", labels)
-    done = ecc_align(
+    done = run_main(
         *("apply", truth, tmp_path / "labels.tif", "--like", inputs / "page.png"),
         *("--out", tmp_path / "moved.tif", "--interpolation", "nearest", "--fill", "-1"),
     )
@@ -45,8 +46,26 @@ def test_labels_stay_labels(inputs, page, truth, tmp_path):
     assert set(np.unique(found)) == {-1, *np.unique(labels)}
 
 
+def test_labels_are_noticed_and_what_may_be_labels_is_told(inputs, tmp_path):
+    photograph = read_image(inputs / "shifted.png")
+    write_image(tmp_path / "labels.tif", measure.label(photograph > 150))
+    write_image(tmp_path / "poster.png", photograph // 64 * 64)
+    np.save(tmp_path / "turn.npy", [[1, 0.05, 3.3], [-0.05, 1, 2.2], [0, 0, 1]])
+    said = {}
+    for name in ("labels.tif", "poster.png"):
+        done = run_main(
+            *("apply", tmp_path / "turn.npy", tmp_path / name, "--like", inputs / "camera.png"),
+            *("--out", tmp_path / f"moved_{name}"),
+        )
+        assert done.code == 0
+        said[name] = done.out
+    before, after = (read_image(tmp_path / name) for name in ("labels.tif", "moved_labels.tif"))
+    assert set(np.unique(after)) <= set(np.unique(before))
+    assert "may hold labels" in said["poster.png"] and "labels," not in said["labels.tif"]
+
+
 def test_like_may_be_in_colour(inputs, tmp_path):
-    done = ecc_align(
+    done = run_main(
         *("apply", inputs / "slide.json", inputs / "shifted.png"),
         *("--like", inputs / "colour.png", "--out", tmp_path / "a.tif", "--fill", "7"),
     )
@@ -65,16 +84,16 @@ def test_an_output_is_replaced_only_when_asked(inputs, tmp_path):
     out.write_bytes(b"precious")
     command = ("apply", inputs / "slide.json", inputs / "shifted.png")
     command += ("--like", inputs / "camera.png", "--out", out)
-    assert "a.png exists; use --overwrite" in ecc_align(*command).complaint
+    assert "a.png exists; use --overwrite" in run_main(*command).complaint
     assert out.read_bytes() == b"precious"
-    assert ecc_align(*command, "--overwrite").code == 0
+    assert run_main(*command, "--overwrite").code == 0
     assert read_image(out).shape == (200, 240)
 
 
 @pytest.mark.parametrize("name", ["slide.json", "shifted.png", "camera.png"])
 def test_an_input_is_never_replaced(inputs, tmp_path, name):
     (tmp_path / "a.png").symlink_to(inputs / name)
-    done = ecc_align(
+    done = run_main(
         *("apply", inputs / "slide.json", inputs / "shifted.png", "--like", inputs / "camera.png"),
         *("--out", tmp_path / "a.png", "--overwrite"),
     )
@@ -91,7 +110,7 @@ def test_an_input_is_never_replaced(inputs, tmp_path, name):
     ],
 )
 def test_refused(inputs, tmp_path, out, fill, words):
-    done = ecc_align(
+    done = run_main(
         *("apply", inputs / "slide.json", inputs / "shifted.png", "--like", inputs / "camera.png"),
         *("--out", tmp_path / out, "--fill", fill),
     )
@@ -103,7 +122,7 @@ def test_refused(inputs, tmp_path, out, fill, words):
 def test_a_transform_in_any_format_does_the_same(inputs, tmp_path, suffix):
     path = tmp_path / f"slide{suffix}"
     Transform.load(inputs / "slide.json").save(path)
-    done = ecc_align(
+    done = run_main(
         *("apply", path, inputs / "shifted.png", "--like", inputs / "camera.png"),
         *("--out", tmp_path / "a.png"),
     )

@@ -21,14 +21,13 @@ from .._images.sources import LazyArray, is_lazy
 from .._images.warping import channel_fill, checked_axes, fitting, target_grid, warp
 from .._transform.transform import Transform
 from .._transform.transform_like import TransformLike, as_transform
-from .._verdict.result import AlignmentResult
 from .stack import Frames
 from .stack_result import StackResult
 
 
 def warp_stack(
     frames: Frames,
-    transforms: Sequence[TransformLike],
+    transforms: StackResult | Sequence[TransformLike],
     *,
     like: ArrayLike | LazyArray | None = None,
     output_shape: Sequence[int] | None = None,
@@ -44,11 +43,12 @@ def warp_stack(
         The frames, or a sequence of images. Further axes of a DataArray, such as depth, and the
         channels are resampled along with the frame that they belong to; "t" or "time" are its
         frames, or else its first axis.
-    transforms : sequence of Transform, AlignmentResult or array_like of shape (3, 3) or (2, 3)
-        One per frame, such as what `align_stack` returns: of results, a frame that has failed
-        takes the transform of the nearest frame that has not.
+    transforms : StackResult or sequence of Transform or array_like of shape (3, 3) or (2, 3)
+        One per frame. Of what `align_stack` returns these are the `filled_transforms`: a frame
+        that has failed takes that of the nearest frame that has not.
     like, output_shape
-        As in `warp`; the grid of the first frame, if both are left out.
+        As in `warp`; if both are left out, the grid of what a `StackResult` was aligned to, or
+        of the first frame.
     interpolation, fill
         As in `warp`; what fits the images is told from the first frame that is not blank.
     channel_axis : int, optional
@@ -79,6 +79,8 @@ def warp_stack(
     axes = _frame_axes(frames, channel_axis)
     number = _frame_axis(axes)
     steps = _one_each(transforms, axes.leading[number])
+    if like is None and output_shape is None and isinstance(transforms, StackResult):
+        output_shape = transforms.shape
     shape, target = target_grid(axes, like, output_shape, channel_axis)
     ways: dict[tuple[int, ...], tuple[Interpolation | None, Fill]] = {}
     warped = []
@@ -148,7 +150,7 @@ def _frame_axis(axes: NamedAxes) -> int:
     return axes.others[0]
 
 
-def _one_each(transforms: Sequence[TransformLike], count: int) -> list[Transform]:
+def _one_each(transforms: StackResult | Sequence[TransformLike], count: int) -> list[Transform]:
     """Return one transform for each frame, or raise `InputError`."""
     try:
         given: list[Any] = list(transforms)
@@ -156,8 +158,8 @@ def _one_each(transforms: Sequence[TransformLike], count: int) -> list[Transform
         raise InputError("transforms must be a sequence of them, one per frame") from error
     if len(given) != count:
         raise InputError(f"transforms must be one for each of {count} frames, not {len(given)}")
-    if all(isinstance(one, AlignmentResult) for one in given):
-        return StackResult(tuple(given), "first").filled_transforms
+    if isinstance(transforms, StackResult):
+        return transforms.filled_transforms
     return [as_transform(one, f"transforms[{index}]") for index, one in enumerate(given)]
 
 
