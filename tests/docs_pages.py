@@ -27,7 +27,7 @@ def script(page: Path | str) -> str:
 
 
 def run(page: Path | str, **names: object) -> dict[str, Any]:
-    """Run a page in the current folder, with the names that it takes as given; return all names."""
+    """Run a page in the current folder, which takes some names as given, and return all names."""
     known: dict[str, Any] = {"__name__": "__main__", **names}
     exec(compile(script(page), str(page), "exec"), known)
     return known

@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import Self, overload
 
 from .._common.errors import InputError
+from .._common.given import GivenPath
 from .._transform.transform_like import TransformLike
-from .plan.image_folders import GivenPath, Siblings, path_text
+from .plan.image_folders import Siblings, path_text
 from .plan.pairing import make_plan
 from .plan.pairs import Plan, find_pairs
 from .records.record import Number, Record, read_record

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from .._common.tables import COUNT_KEYS
+from .._images.sources import LazyArray
 from .difference import on_one_grid
 from .thresholding import Thresholding, ThresholdMethod, binarised_pair
 
@@ -83,11 +84,11 @@ class Comparison:
 
 
 def compare(
-    reference: ArrayLike,
-    warped: ArrayLike,
+    reference: ArrayLike | LazyArray,
+    warped: ArrayLike | LazyArray,
     *,
     method: ThresholdMethod = "otsu",
-    mask: ArrayLike | None = None,
+    mask: ArrayLike | LazyArray | None = None,
     thresholds: float | tuple[float, float] | None = None,
     window_size: int | None = None,
     k: float | None = None,

@@ -14,6 +14,7 @@ from .._common.tables import INSPECTION_KEYS
 from .._images.coverage import overlap
 from .._images.interpolation import Interpolation
 from .._images.pixels import as_array, check_mask, strips, valid_pixels
+from .._images.sources import LazyArray
 from .._images.warping import Resampling, warp
 from .._transform.transform import Transform
 from .._transform.transform_like import TransformLike, as_transform
@@ -113,8 +114,8 @@ class Row:
 
 
 def inspect_alignment(
-    reference: ArrayLike,
-    moving: ArrayLike,
+    reference: ArrayLike | LazyArray,
+    moving: ArrayLike | LazyArray,
     transform: TransformLike,
     *,
     method: ThresholdMethod = "otsu",
@@ -124,8 +125,8 @@ def inspect_alignment(
     signed: bool = False,
     interpolation: Interpolation = "linear",
     fill: float | Literal["background"] = "background",
-    reference_mask: ArrayLike | None = None,
-    moving_mask: ArrayLike | None = None,
+    reference_mask: ArrayLike | LazyArray | None = None,
+    moving_mask: ArrayLike | LazyArray | None = None,
 ) -> Inspection:
     """Resample the moving image and compare it with the reference before and after.
 
@@ -172,15 +173,15 @@ def inspect_alignment(
 
 
 def inspection_steps(
-    reference: ArrayLike,
-    moving: ArrayLike,
+    reference: ArrayLike | LazyArray,
+    moving: ArrayLike | LazyArray,
     transform: TransformLike,
     *,
     thresholding: Thresholding,
     signed: bool = False,
     resampling: Resampling,
-    reference_mask: ArrayLike | None = None,
-    moving_mask: ArrayLike | None = None,
+    reference_mask: ArrayLike | LazyArray | None = None,
+    moving_mask: ArrayLike | LazyArray | None = None,
 ) -> Generator[str, None, Inspection]:
     """Inspect as `inspect_alignment` does, one step at a time.
 

@@ -9,9 +9,10 @@ from html import escape
 from typing import Any, Literal, NoReturn, Self, get_args
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
 from .._common.errors import InputError
+from .._common.given import Numbers
 from .._common.tables import MATRIX_KEYS, PART_KEYS, RESULT_KEYS, UNCERTAINTY_KEYS
 from .._ecc.estimate import Representation
 from .._transform.matrices import MotionModel
@@ -230,7 +231,7 @@ class AlignmentResult:
         place = frame_of(self.shape).centre if center is None else center
         return spread_of_parts(self.transform.matrix, self._covariance, self.shape, place)
 
-    def uncertainty_at(self, points: ArrayLike) -> NDArray[np.float64]:
+    def uncertainty_at(self, points: Numbers) -> NDArray[np.float64]:
         """Return one sigma of where points of the reference lie in the moving image.
 
         Its RMS over the reference's four corners is `corner_uncertainty`. Where that holds more
