@@ -51,8 +51,12 @@ class StackResult(Sequence[AlignmentResult]):
     >>> stack = align_stack(film, model="translation")
     >>> stack.to_dict()["y"].round(1).tolist()
     [0.0, -2.0, -4.0]
-    >>> [result.verdict for result in stack[1:]]
-    ['aligned', 'aligned']
+    >>> stack.shape, stack[1:].verdicts, stack.transforms[0].matrix[:2, 2].tolist(), stack.gaps
+    ((200, 200), ['aligned', 'aligned'], [0.0, 0.0], [])
+    >>> stack.save("film.json")
+    >>> stack.save_table("drift.csv")
+    >>> stack.filled_results.verdicts == stack.verdicts
+    True
     """
 
     results: tuple[AlignmentResult, ...]

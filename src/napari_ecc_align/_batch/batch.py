@@ -52,6 +52,8 @@ class Batch(Plan):
     >>> batch = Batch.plan("ideal", "scan", "aligned")
     >>> batch
     Batch of 2 pairs, to 'aligned'
+    >>> batch.names, batch.report.name
+    (('p1.png', 'p2.png'), 'report.html')
     >>> for step in batch.run(workers=1):
     ...     print(step.done, "of", step.total, step.record.name, step.record.outcome)
     1 of 2 p1.png aligned

@@ -44,6 +44,16 @@ class Comparison:
     thresholds : tuple of float or None
         The threshold of each image in its own values; None where it was a local one, or where
         none was needed because the image was binary already.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from napari_ecc_align import compare
+    >>> page = np.full((40, 40), 255, np.uint8)
+    >>> page[10:20, 10:30] = 0
+    >>> found = compare(page, np.roll(page, 1, axis=0))
+    >>> found.only_reference, found.only_moving, found.labels[[10, 20], 10].tolist()
+    (20, 20, [1, 2])
     """
 
     different: int

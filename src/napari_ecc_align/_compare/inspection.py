@@ -49,6 +49,15 @@ class Inspection:
         Mean of the absolute difference over the overlap, in the reference's units.
     corner_shift : float
         How far the alignment moves the corners of the reference, RMS in pixels.
+
+    Examples
+    --------
+    >>> from skimage import data
+    >>> from napari_ecc_align import inspect_alignment
+    >>> camera = data.camera()
+    >>> seen = inspect_alignment(camera[:200], camera[3:203], [[1, 0, 0], [0, 1, -3]])
+    >>> seen.warped.shape, seen.overlay().shape, int(seen.valid[:, 0].argmax())
+    ((200, 512), (200, 512, 3), 3)
     """
 
     reference: NDArray[Any]

@@ -54,6 +54,8 @@ class Transform(ModelMatrix):
     Transform(similarity: x +20.00, y +0.00, scaled 2.000)
     >>> (double @ shift)((1, 1)).tolist()
     [22.0, 2.0]
+    >>> double == Transform(double.params), double.params is double.matrix
+    (True, True)
     """
 
     @classmethod

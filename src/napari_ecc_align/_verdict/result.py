@@ -101,6 +101,8 @@ class AlignmentResult:
     aligned: x -5.00 ± 0.01 px, y +3.00 ± 0.01, 37 of 37 tiles
     >>> result.raise_if_not("aligned").transform.to_moving((6, 0)).round(1).tolist()
     [1.0, 3.0]
+    >>> result.aligned, result.found, result.model, round(result.corner_shift, 1)
+    (True, True, 'translation', 5.8)
     """
 
     transform: Transform
@@ -351,7 +353,18 @@ class AlignmentResult:
 
 
 class AlignmentFailed(RuntimeError):
-    """An alignment whose verdict was not accepted; `result` is what came of it."""
+    """An alignment whose verdict was not accepted; `result` is what came of it.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from napari_ecc_align import AlignmentFailed, align
+    >>> try:
+    ...     align(np.eye(64), np.zeros((64, 64))).raise_if_not("aligned")
+    ... except AlignmentFailed as failure:
+    ...     print(failure.result.verdict)
+    failed
+    """
 
     def __init__(self, result: AlignmentResult) -> None:
         super().__init__(result)
