@@ -8,7 +8,8 @@ from typing import Any
 
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
-PAGES = sorted([ROOT / "README.md", *DOCS.rglob("*.md")])
+README = ROOT / "README.md"
+PAGES = sorted([README, *DOCS.rglob("*.md")])
 WORKFLOWS = sorted((DOCS / "python").glob("*.md"))
 """The pages whose code needs nothing but itself."""
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import csv
+import re
 from collections.abc import Callable
+from doctest import ELLIPSIS, NORMALIZE_WHITESPACE, OutputChecker
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +14,7 @@ import pytest
 import zarr
 from skimage import data
 
-from docs_pages import DOCS, WORKFLOWS, run
+from docs_pages import README, WORKFLOWS, run, script
 from napari_ecc_align import Batch, Transform, read_image
 
 Names = dict[str, Any]
@@ -27,6 +29,14 @@ def unlike(warped: Any, reference: Any, inner: Any = INNER) -> float:
 
 def shift(parts: Any) -> Any:
     return pytest.approx((parts.x, parts.y), abs=0.02)
+
+
+def check_readme(names: Names) -> None:
+    result, seen = names["result"], names["seen"]
+    assert Transform.load("transform.json") == result.transform
+    assert seen.after.different < seen.before.different / 3
+    assert names["row"]["corner_uncertainty"] == result.corner_uncertainty < 0.2
+    assert np.array_equal(names["warped"], seen.warped)
 
 
 def check_pair(names: Names) -> None:
@@ -145,25 +155,39 @@ def check_saving(names: Names) -> None:
 
 
 CHECKS: dict[str, Callable[[Names], None]] = {
-    name.removeprefix("check_").replace("scikit_image", "scikit-image"): check
+    {"scikit_image": "scikit-image", "readme": "README"}.get(name[6:], name[6:]): check
     for name, check in list(globals().items())
     if name.startswith("check_")
 }
 
 
+# What a page says that a line prints, if it says nothing more.
+SAID = re.compile(
+    r"^print\(.*\)  # (aligned: .*|\d+ frames .*|\[.*|\(.*|Transform.*|Parts.*)$", re.M
+)
+
+
 # napari's own modules, and zarr's, warn of what they import.
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
-@pytest.mark.parametrize("page", WORKFLOWS, ids=lambda page: page.stem)
+@pytest.mark.parametrize("page", [README, *WORKFLOWS], ids=lambda page: page.stem)
 def test_the_page_does_what_it_says(
-    page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    page: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    CHECKS[page.stem](run(page))
+    names = run(page)
+    printed, same = capsys.readouterr().out.splitlines(), OutputChecker().check_output
+    for line in SAID.findall(script(page)):
+        assert any(same(line, got, ELLIPSIS | NORMALIZE_WHITESPACE) for got in printed), line
+    CHECKS[page.stem](names)
 
 
 def test_every_page_is_found_from_the_readme() -> None:
-    readme = (DOCS.parent / "README.md").read_text(encoding="utf-8")
-    assert len(WORKFLOWS) == len(CHECKS) == 9
+    readme = README.read_text(encoding="utf-8")
+    assert {page.stem for page in WORKFLOWS} == {*CHECKS} - {"README"}
+    assert len(WORKFLOWS) == 9
     for page in WORKFLOWS:
         assert f"(docs/python/{page.name})" in readme, page.name
         assert page.read_text(encoding="utf-8").split("\n\n")[1].startswith("You ")

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from docs_pages import ROOT, WORKFLOWS, script
+from docs_pages import README, ROOT, WORKFLOWS, script
 
 # Libraries without types, or with types of which their own users have to know much.
 UNTYPED = (
@@ -50,7 +50,7 @@ MISTAKES = {
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder of programs, right and wrong ones."""
     folder = tmp_path_factory.mktemp("programs")
-    for page in [ROOT / "README.md", *WORKFLOWS]:
+    for page in [README, *WORKFLOWS]:
         name = f"page_{page.stem.lower().replace('-', '_')}.py"
         (folder / name).write_text(script(page), "utf-8")
     for name in ("arrays", "transforms"):
