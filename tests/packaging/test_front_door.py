@@ -29,6 +29,20 @@ def test_the_docs_import_from_the_package_alone(page: Path) -> None:
     assert not re.search(rf"{PACKAGE}\.[a-z]", text), "a module is named"
 
 
+def anchors(page: Path) -> set[str]:
+    """Return what the headings of a page are called in links."""
+    titles = re.findall(r"^#+ (.*)$", page.read_text("utf-8"), re.MULTILINE)
+    return {re.sub(r"[^\w -]", "", title.lower()).replace(" ", "-") for title in titles}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_the_links_of_the_docs_lead_somewhere(page: Path) -> None:
+    for target, anchor in re.findall(r"\]\((?!http)([^)#]*)#?([^)]*)\)", page.read_text("utf-8")):
+        other = page.parent / target if target else page
+        assert other.exists(), target
+        assert not anchor or anchor in anchors(other), anchor
+
+
 def test_every_name_is_there_and_listed() -> None:
     assert sorted(set(napari_ecc_align.__all__)) == list(napari_ecc_align.__all__)
     assert set(napari_ecc_align.__all__) <= set(dir(napari_ecc_align))
