@@ -19,6 +19,6 @@ def pytest_addoption(parser):
     parser.addoption(
         "--kills",
         type=int,
-        default=int(os.environ.get("ECC_ALIGN_KILLS", "6")),
+        default=int(os.environ.get("ECC_ALIGN_KILLS", "4")),
         help="how often a batch is killed, each time at another moment (or ECC_ALIGN_KILLS)",
     )

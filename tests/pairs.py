@@ -65,12 +65,10 @@ def known_pair(
     AssertionError
         If a pixel of either image would lie outside the picture.
     """
-    picture_ = picture(source) if isinstance(source, str) else source
-    moving_shape = moving_shape or shape
-    offset = (np.array(picture_.shape[1::-1]) - np.array(shape[::-1])) / 2.0
-    reference = _sampled(picture_, _grid(shape) + offset)
-    back = map_points(truth.inverse.matrix, _grid(moving_shape)) + offset
-    return KnownPair(reference, _sampled(picture_, back), truth)
+    splines = splines_of(source) if isinstance(source, str) else _splines(source)
+    offset = (np.array(splines.shape[:0:-1]) - np.array(shape[::-1])) / 2.0
+    back = map_points(truth.inverse.matrix, _grid(moving_shape or shape)) + offset
+    return KnownPair(sampled(splines, _grid(shape) + offset), sampled(splines, back), truth)
 
 
 def random_transform(
@@ -108,15 +106,32 @@ def _grid(shape: tuple[int, int]) -> NDArray[np.float64]:
     return np.stack([columns, rows], axis=-1)
 
 
-def _sampled(image: NDArray[np.float64], points: NDArray[np.float64]) -> NDArray[np.float64]:
-    height, width = image.shape[:2]
+@cache
+def splines_of(name: str) -> NDArray[np.float64]:
+    """Return what `sampled` needs of one of scikit-image's pictures, gray."""
+    return _splines(picture(name))
+
+
+def _splines(image: NDArray[np.float64]) -> NDArray[np.float64]:
+    channels = image[..., np.newaxis] if image.ndim == 2 else image
+    return np.stack([ndimage.spline_filter(plane, 5) for plane in np.moveaxis(channels, -1, 0)])
+
+
+def sampled(splines: NDArray[np.float64], points: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the values at (x, y) that lie inside the picture, its channels last if it has some.
+
+    Raises
+    ------
+    AssertionError
+        If one lies outside.
+    """
+    height, width = splines.shape[1:]
     assert points[..., 0].min() >= 0 and points[..., 0].max() <= width - 1, "outside the picture"
     assert points[..., 1].min() >= 0 and points[..., 1].max() <= height - 1, "outside the picture"
-    channels = image[..., np.newaxis] if image.ndim == 2 else image
     positions = points[..., ::-1].transpose(2, 0, 1)
-    sampled = [
-        ndimage.map_coordinates(channels[..., channel], positions, order=5, mode="nearest")
-        for channel in range(channels.shape[2])
+    values = [
+        ndimage.map_coordinates(plane, positions, order=5, mode="mirror", prefilter=False)
+        for plane in splines
     ]
-    stacked = np.clip(np.stack(sampled, axis=-1), 0, 255)
-    return stacked[..., 0] if image.ndim == 2 else stacked
+    stacked = np.clip(np.stack(values, axis=-1), 0, 255)
+    return stacked[..., 0] if len(splines) == 1 else stacked

@@ -1,4 +1,4 @@
-"""Runs ``ecc-align batch`` as a process, and looks at the processes that it starts."""
+"""Runs ``ecc-align batch``, and looks at the processes that it starts."""
 
 from __future__ import annotations
 
@@ -7,14 +7,20 @@ import json
 import time
 from pathlib import Path
 
-from cli.processes import ecc_align
+from cli.processes import ecc_align, run_main
+
+
+def batch_here(dataset, out, *more):
+    """Run it in this process, with one worker if there is work."""
+    return run_main("batch", *dataset.arguments, "--out", out, "--workers", "1", *more)
 
 
 def batch(dataset, out, *more, **options):
+    """Run it as a process."""
     return ecc_align("batch", *dataset.arguments, "--out", out, *more, **options)
 
 
-def write_many(dataset, folder, count=60):
+def write_many(dataset, folder, count=20):
     """Write a table of one pair under many names, which keep a process busy for a while."""
     table = folder / "many.csv"
     name = next(iter(dataset.truth))

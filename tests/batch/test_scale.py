@@ -44,7 +44,6 @@ def hopeless(tmp_path_factory):
     return Dataset(root, {})
 
 
-@pytest.mark.alone
 def test_hopeless_pages_side_by_side_stay_within_the_memory_promised(hopeless, tmp_path, capsys):
     command = [*MODULE, "batch", *map(str, hopeless.arguments), "--workers", "2", "--json"]
     process = subprocess.Popen(

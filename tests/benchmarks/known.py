@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,7 +17,7 @@ _SIDES = (128, 160, 200, 256, 320, 400, 512)
 _LARGE = {"retina": 1300, "hubble_deep_field": 800}
 
 
-def known_pairs(count: int, seed: int) -> Iterator[Pair]:
+def known_pairs(count: int, seed: int, *, without: Sequence[str] = ()) -> Iterator[Pair]:
     """Yield pairs of every kind in turn, each kind with all models in turn.
 
     Parameters
@@ -26,13 +26,15 @@ def known_pairs(count: int, seed: int) -> Iterator[Pair]:
         How many.
     seed : int
         Decides them; the same pair results whatever the count.
+    without : sequence of str
+        Kinds that are passed over.
     """
     kinds = list(_KINDS.items())
     for number in range(count):
         kind, make = kinds[number % len(kinds)]
         model = MOTION_MODELS[number // len(kinds) % len(MOTION_MODELS)]
-        rng = np.random.default_rng([seed, number, 1])
-        yield make(kind, rng, model)
+        if kind not in without:
+            yield make(kind, np.random.default_rng([seed, number, 1]), model)
 
 
 def _scene(

@@ -174,12 +174,16 @@ def _page(
 
     def make() -> Pair:
         drawn = zlib.crc32(f"{shape}, {size}, {number}, {seed}".encode())
-        page = make_page(shape=shape, seed=drawn, displacement=size)
+        page = _drawn(shape=shape, seed=drawn, displacement=size)
         # The reference is white ink on black and the scan dark ink on white.
         moving = page.gray if negative else 255 - page.gray
         return Pair(column, name, "affine", page.reference, moving, page.matrix)
 
     return Scenario(column, name, make)
+
+
+# The one and its negative follow each other.
+_drawn = lru_cache(maxsize=1)(make_page)
 
 
 @lru_cache(maxsize=3)

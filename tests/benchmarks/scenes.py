@@ -11,12 +11,11 @@ from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import ndimage
 
 from music.page import Page, make_page
 from napari_ecc_align._transform.matrices import MotionModel
 from napari_ecc_align._transform.transform import corners, map_points
-from pairs import picture
+from pairs import sampled, splines_of
 
 Image = NDArray[np.float64]
 
@@ -62,11 +61,6 @@ class Pair:
     initial: NDArray[np.float64] | None = None
 
 
-@cache
-def _spline(name: str) -> Image:
-    return np.asarray(ndimage.spline_filter(picture(name), order=5, mode="mirror"))
-
-
 def grid(shape: tuple[int, int]) -> Image:
     """Return the (x, y) of every pixel, shape (h, w, 2)."""
     rows, columns = np.mgrid[: shape[0], : shape[1]].astype(np.float64)
@@ -106,27 +100,17 @@ def views(
     back = np.linalg.inv(truth)
     around = np.concatenate([corners(shape), map_points(back, corners(moving_shape or shape))])
     low, high = around.min(axis=0), around.max(axis=0)
-    size = np.array(_spline(name).shape[::-1]) - 1
+    splines = splines_of(name)
+    size = np.array(splines.shape[:0:-1]) - 1
     zoom = min(zoom, 0.999 * float((size / (high - low)).min()))
     first = rng.uniform(0, 1, 2) * (size - zoom * (high - low)) - zoom * low
     points = map_points(back, grid(moving_shape or shape))
-    return _at(name, zoom * grid(shape) + first), _at(name, zoom * points + first)
+    return sampled(splines, zoom * grid(shape) + first), sampled(splines, zoom * points + first)
 
 
 def view(name: str, rng: np.random.Generator, shape: tuple[int, int], zoom: float = 1.0) -> Image:
     """Sample one image at a random place of a picture."""
     return views(name, rng, shape, np.eye(3), zoom=zoom)[0]
-
-
-def _at(name: str, points: Image) -> Image:
-    spline = _spline(name)
-    height, width = spline.shape
-    assert points.min() >= 0 and points[..., 0].max() <= width - 1, "outside the picture"
-    assert points[..., 1].max() <= height - 1, "outside the picture"
-    found = ndimage.map_coordinates(
-        spline, points[..., ::-1].transpose(2, 0, 1), order=5, prefilter=False, mode="mirror"
-    )
-    return np.clip(found, 0, 255)
 
 
 @cache

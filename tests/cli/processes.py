@@ -1,7 +1,9 @@
-"""Runs ``ecc-align`` as a process of its own."""
+"""Runs ``ecc-align``, in this process or as one of its own."""
 
 from __future__ import annotations
 
+import contextlib
+import io
 import os
 import signal
 import subprocess
@@ -10,13 +12,15 @@ import sysconfig
 from dataclasses import dataclass
 from pathlib import Path
 
+from napari_ecc_align._cli import main
+
 MODULE = [sys.executable, "-m", "napari_ecc_align"]
 SCRIPT = [str(Path(sysconfig.get_path("scripts"), "ecc-align"))]
 
 
 @dataclass(frozen=True)
 class Finished:
-    """How a process ended and what it said."""
+    """How the command ended and what it said."""
 
     code: int
     out: str
@@ -47,8 +51,18 @@ def heed_interrupts():
     signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
+def run_main(*arguments, cwd="."):
+    """Run the command in this process, where it need not start Python and load OpenCV."""
+    out, err = io.StringIO(), io.StringIO()
+    streams = contextlib.redirect_stdout(out), contextlib.redirect_stderr(err)
+    with contextlib.chdir(cwd), streams[0], streams[1]:
+        code = main([*map(str, arguments)])
+    assert "Traceback" not in err.getvalue(), err.getvalue()
+    return Finished(code, out.getvalue(), err.getvalue())
+
+
 def ecc_align(*arguments, program=MODULE, **options):
-    """Run the command to its end."""
+    """Run the command to its end, as a process."""
     done = subprocess.run(
         [*program, *map(str, arguments)],
         stdin=subprocess.DEVNULL,

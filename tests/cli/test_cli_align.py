@@ -5,7 +5,7 @@ import re
 
 import numpy as np
 import pytest
-from processes import SCRIPT, ecc_align, names_in
+from processes import SCRIPT, ecc_align, names_in, run_main
 
 from napari_ecc_align import Transform, warp
 from napari_ecc_align._common.tables import INSPECTION_KEYS, MATRIX_KEYS, RESULT_KEYS
@@ -94,7 +94,7 @@ class TestPage:
 
 
 def test_a_glass_plate_in_jpeg_with_json(inputs, tmp_path):
-    done = ecc_align(
+    done = run_main(
         "align", inputs / "green.jpg", inputs / "red.jpg", "--out", tmp_path / "out", "--json"
     )
     assert (done.code, done.err) == (0, "")
@@ -142,7 +142,7 @@ def test_depth_is_kept(inputs, photograph, tmp_path, name, dtype, top, channels,
         write_image(tmp_path / name, image)
     else:
         (tmp_path / "written.tif").rename(tmp_path / name)
-    done = ecc_align(
+    done = run_main(
         *("align", inputs / "camera.png", tmp_path / name, "--out", tmp_path / "out"),
         *("--model", "translation", "--fill", "0", "--interpolation", "cubic"),
     )
@@ -162,7 +162,7 @@ def test_masks_a_start_and_a_signed_difference(inputs, photograph, tmp_path):
     covered = read_image(inputs / "mask.png").copy()
     covered[:, 180:] = 0
     write_image(tmp_path / "m.png", covered)
-    done = ecc_align(
+    done = run_main(
         *("align", inputs / "camera.png", inputs / "shifted.png", "--out", tmp_path / "out"),
         *("--mask", tmp_path / "m.png", "--moving-mask", inputs / "mask.png"),
         *("--initial", inputs / "slide.json", "--model", "euclidean", "--engine", "opencv"),
@@ -182,7 +182,7 @@ def test_masks_a_start_and_a_signed_difference(inputs, photograph, tmp_path):
 
 class TestNotAligned:
     def test_failed_writes_nothing(self, inputs, tmp_path):
-        done = ecc_align(
+        done = run_main(
             "align", inputs / "camera.png", inputs / "coffee.png", "--out", tmp_path / "out"
         )
         assert (done.code, done.err) == (1, "")
@@ -207,7 +207,7 @@ class TestNotAligned:
 
     def test_doubtful_writes_its_files(self, inputs, tmp_path):
         """Three fifths of the moving image show something else."""
-        done = ecc_align(
+        done = run_main(
             *("align", inputs / "camera.png", inputs / "half_other.png"),
             *("--out", tmp_path, "--model", "translation"),
         )

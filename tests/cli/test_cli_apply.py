@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from processes import ecc_align, names_in
+from processes import ecc_align, names_in, run_main
 
 from napari_ecc_align import Transform, warp
 from napari_ecc_align._images.files.images import read_image, write_image
@@ -35,7 +35,7 @@ def test_labels_stay_labels(inputs, page, truth, tmp_path):
     labels = np.where(page.binary == 0, 1000 + np.arange(page.binary.shape[1]) // 50, 0)
     labels = labels.astype(np.int32)
     write_image(tmp_path / "labels.tif", labels)
-    done = ecc_align(
+    done = run_main(
         *("apply", truth, tmp_path / "labels.tif", "--like", inputs / "page.png"),
         *("--out", tmp_path / "moved.tif", "--interpolation", "nearest", "--fill", "-1"),
     )
@@ -46,7 +46,7 @@ def test_labels_stay_labels(inputs, page, truth, tmp_path):
 
 
 def test_like_may_be_in_colour(inputs, tmp_path):
-    done = ecc_align(
+    done = run_main(
         *("apply", inputs / "slide.json", inputs / "shifted.png"),
         *("--like", inputs / "colour.png", "--out", tmp_path / "a.tif", "--fill", "7"),
     )
@@ -65,16 +65,16 @@ def test_an_output_is_replaced_only_when_asked(inputs, tmp_path):
     out.write_bytes(b"precious")
     command = ("apply", inputs / "slide.json", inputs / "shifted.png")
     command += ("--like", inputs / "camera.png", "--out", out)
-    assert "a.png exists; use --overwrite" in ecc_align(*command).complaint
+    assert "a.png exists; use --overwrite" in run_main(*command).complaint
     assert out.read_bytes() == b"precious"
-    assert ecc_align(*command, "--overwrite").code == 0
+    assert run_main(*command, "--overwrite").code == 0
     assert read_image(out).shape == (200, 240)
 
 
 @pytest.mark.parametrize("name", ["slide.json", "shifted.png", "camera.png"])
 def test_an_input_is_never_replaced(inputs, tmp_path, name):
     (tmp_path / "a.png").symlink_to(inputs / name)
-    done = ecc_align(
+    done = run_main(
         *("apply", inputs / "slide.json", inputs / "shifted.png", "--like", inputs / "camera.png"),
         *("--out", tmp_path / "a.png", "--overwrite"),
     )
@@ -91,7 +91,7 @@ def test_an_input_is_never_replaced(inputs, tmp_path, name):
     ],
 )
 def test_refused(inputs, tmp_path, out, fill, words):
-    done = ecc_align(
+    done = run_main(
         *("apply", inputs / "slide.json", inputs / "shifted.png", "--like", inputs / "camera.png"),
         *("--out", tmp_path / out, "--fill", fill),
     )
@@ -103,7 +103,7 @@ def test_refused(inputs, tmp_path, out, fill, words):
 def test_a_transform_in_any_format_does_the_same(inputs, tmp_path, suffix):
     path = tmp_path / f"slide{suffix}"
     Transform.load(inputs / "slide.json").save(path)
-    done = ecc_align(
+    done = run_main(
         *("apply", path, inputs / "shifted.png", "--like", inputs / "camera.png"),
         *("--out", tmp_path / "a.png"),
     )

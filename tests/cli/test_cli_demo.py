@@ -3,7 +3,7 @@
 import re
 
 import pytest
-from processes import ecc_align, names_in
+from processes import ecc_align, names_in, run_main
 
 from napari_ecc_align import Transform
 from napari_ecc_align._cli.demo import why_no_gui
@@ -16,8 +16,11 @@ def runs(tmp_path_factory):
     folder = tmp_path_factory.mktemp("demo")
     first, *others = sample_names()
     runs = {first: ecc_align("demo", cwd=folder)}
-    for name in others:
-        runs[name] = ecc_align("demo", "--sample", name, cwd=folder)
+    with pytest.MonkeyPatch.context() as patch:
+        for variable in ("DISPLAY", "WAYLAND_DISPLAY"):
+            patch.delenv(variable, raising=False)
+        for name in others:
+            runs[name] = run_main("demo", "--sample", name, cwd=folder)
     return folder, runs
 
 
@@ -50,7 +53,7 @@ def test_every_run_has_a_folder_of_its_own(runs):
 
 def test_earlier_results_in_a_named_folder_are_kept(tmp_path):
     (tmp_path / "page_transform.json").write_text("precious")
-    done = ecc_align("demo", "--out", tmp_path)
+    done = run_main("demo", "--out", tmp_path)
     assert "page_transform.json exists; use --overwrite" in done.complaint
     assert names_in(tmp_path) == ["page_transform.json"]
 

@@ -5,7 +5,7 @@ import shutil
 from pathlib import Path
 
 import pytest
-from processes import MODULE, ecc_align, names_in
+from processes import MODULE, ecc_align, names_in, run_main
 
 from napari_ecc_align import Transform
 
@@ -30,10 +30,10 @@ def test_results_are_replaced_only_when_asked(pair, tmp_path):
     (out / "moving_aligned.png").write_bytes(b"precious")
     (out / "moving_transform.json").write_bytes(b"old")
     before = contents(out)
-    refused = ecc_align("align", *pair, "--out", out, *QUICK)
+    refused = run_main("align", *pair, "--out", out, *QUICK)
     assert "moving_aligned.png exists; use --overwrite" in refused.complaint
     assert contents(out) == before
-    assert ecc_align("align", *pair, "--out", out, *QUICK, "--overwrite").code == 0
+    assert run_main("align", *pair, "--out", out, *QUICK, "--overwrite").code == 0
     assert len(names_in(out)) == 4
     assert contents(out).keys() > before.keys()
     assert all(contents(out)[name] != old for name, old in before.items())
@@ -43,7 +43,7 @@ def test_a_failure_leaves_earlier_results_alone(pair, inputs, tmp_path):
     out = tmp_path / "out"
     out.mkdir()
     (out / "blank_transform.json").write_bytes(b"old")
-    done = ecc_align("align", pair[0], inputs / "blank.png", "--out", out, "--overwrite")
+    done = run_main("align", pair[0], inputs / "blank.png", "--out", out, "--overwrite")
     assert done.code == 1
     assert contents(out) == {"blank_transform.json": b"old"}
 
@@ -66,7 +66,7 @@ def test_an_output_that_is_an_input_by_another_name(pair, tmp_path, link):
     out.mkdir()
     link(out / "moving_aligned.png", pair[0])
     before = contents(tmp_path)
-    done = ecc_align("align", *pair, "--out", out, *QUICK, "--overwrite")
+    done = run_main("align", *pair, "--out", out, *QUICK, "--overwrite")
     assert "is an input" in done.complaint
     assert contents(tmp_path) == before
     assert names_in(out) == ["moving_aligned.png"]
@@ -85,7 +85,7 @@ def test_every_input_is_safe(pair, inputs, tmp_path, role):
         reference = pair[0]
         options = [role, shutil.copy(inputs / "slide.json", tmp_path / "moving_transform.json")]
     before = contents(tmp_path)
-    done = ecc_align(
+    done = run_main(
         *("align", Path("..", tmp_path.name, reference.name), moving.name, *options),
         *("--out", ".", *QUICK, "--overwrite"),
         cwd=tmp_path,
@@ -96,18 +96,18 @@ def test_every_input_is_safe(pair, inputs, tmp_path, role):
 
 def test_out_is_a_file(pair, tmp_path):
     for out in (pair[0], pair[0] / "below"):
-        done = ecc_align("align", *pair, "--out", out, "--overwrite")
+        done = run_main("align", *pair, "--out", out, "--overwrite")
         assert "not a folder" in done.complaint
     assert names_in(tmp_path) == ["fixed.png", "moving.png"]
 
 
 def test_a_dangling_link_and_a_folder_in_the_way(pair, tmp_path):
     (tmp_path / "moving_difference.tif").symlink_to("nowhere")
-    done = ecc_align("align", *pair, "--out", tmp_path)
+    done = run_main("align", *pair, "--out", tmp_path)
     assert "moving_difference.tif exists" in done.complaint
     (tmp_path / "moving_difference.tif").unlink()
     (tmp_path / "moving_transform.json").mkdir()
-    done = ecc_align("align", *pair, "--out", tmp_path, "--overwrite")
+    done = run_main("align", *pair, "--out", tmp_path, "--overwrite")
     assert "is a folder" in done.complaint
 
 
@@ -118,7 +118,7 @@ def test_a_folder_that_may_not_be_written(pair, tmp_path):
     locked.chmod(0o555)
     # To root nothing is locked, but the kernel's own folders hold nobody's files.
     out = locked if os.geteuid() else Path("/proc/self")
-    done = ecc_align("align", *pair, "--out", out / "out", *QUICK)
+    done = run_main("align", *pair, "--out", out / "out", *QUICK)
     assert str(out) in done.complaint
     assert names_in(locked) == []
 
@@ -138,17 +138,15 @@ def test_a_full_disk_leaves_everything_as_it_was(pair, tmp_path):
 
 def test_the_transform_may_be_written_in_another_format_too(pair, tmp_path):
     command = ("align", *pair, "--out", tmp_path / "out", *QUICK)
-    assert ecc_align(*command, "--transform-out", tmp_path / "t.tfm").code == 0
+    assert run_main(*command, "--transform-out", tmp_path / "t.tfm").code == 0
     ours = Transform.load(tmp_path / "out" / "moving_transform.json")
     beside = tmp_path / "made" / "t.csv"
-    done = ecc_align("align", *pair, "--out", beside.parent, *QUICK, "--transform-out", beside)
+    done = run_main("align", *pair, "--out", beside.parent, *QUICK, "--transform-out", beside)
     assert done.code == 0
     assert (Transform.load(beside).matrix == ours.matrix).all()
     assert (Transform.load(tmp_path / "t.tfm").matrix == ours.matrix).all()
     (tmp_path / "t.tfm").write_text("precious")
-    again = ecc_align(
-        *command[:4], tmp_path / "new", *QUICK, "--transform-out", tmp_path / "t.tfm"
-    )
+    again = run_main(*command[:4], tmp_path / "new", *QUICK, "--transform-out", tmp_path / "t.tfm")
     assert "t.tfm exists" in again.complaint
     assert (tmp_path / "t.tfm").read_text() == "precious"
     assert not (tmp_path / "new").exists()

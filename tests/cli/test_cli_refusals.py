@@ -1,13 +1,10 @@
 """Bad usage and bad input: exit code 2, one line that says why, nothing written."""
 
-import os
-from concurrent.futures import ThreadPoolExecutor
-
 import numpy as np
 import pytest
 import tifffile
 from PIL import Image
-from processes import ecc_align, names_in
+from processes import ecc_align, names_in, run_main
 
 
 @pytest.fixture(scope="module")
@@ -92,22 +89,19 @@ CASES = {
 }
 
 
-@pytest.fixture(scope="module")
-def finished(inputs, bad, tmp_path_factory):
-    """How each case ended, and its folder: side by side, as they do little but start up."""
-
-    folders = {case: tmp_path_factory.mktemp("case") for case in CASES}
-
-    def run(case):
-        filled = [argument.format(inputs=inputs, bad=bad) for argument in CASES[case][0]]
-        return ecc_align(*filled, cwd=folders[case]), folders[case]
-
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
-        return dict(zip(CASES, pool.map(run, CASES), strict=True))
+def filled(case, inputs, bad):
+    return [argument.format(inputs=inputs, bad=bad) for argument in CASES[case][0]]
 
 
 @pytest.mark.parametrize("case", CASES)
-def test_refused(case, finished):
-    done, folder = finished[case]
+def test_refused(case, inputs, bad, tmp_path):
+    done = run_main(*filled(case, inputs, bad), cwd=tmp_path)
     assert CASES[case][1] in done.complaint
-    assert names_in(folder) == []
+    assert names_in(tmp_path) == []
+
+
+@pytest.mark.parametrize("case", ["missing file", "option"])
+def test_a_process_ends_as_the_function_does(case, inputs, bad, tmp_path):
+    arguments = filled(case, inputs, bad)
+    assert ecc_align(*arguments, cwd=tmp_path) == run_main(*arguments, cwd=tmp_path)
+    assert names_in(tmp_path) == []

@@ -41,8 +41,9 @@ def gap(result, truth, points):
     return np.abs(result.transform.to_moving(points) - truth.to_moving(points)).max()
 
 
-@pytest.mark.parametrize("share", [0.15, 0.25, 0.45])
-@pytest.mark.parametrize("model", ["euclidean", "affine"])
+@pytest.mark.parametrize(
+    ("share", "model"), [(0.15, "euclidean"), (0.25, "affine"), (0.45, "affine")]
+)
 def test_a_region_of_the_reference(pair, share, model):
     mask, corners = region(share=share)
     result = align(*pair, model=model, reference_mask=mask)

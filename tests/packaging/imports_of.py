@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterable, Mapping
+from functools import cache
 from pathlib import Path
 
 from fresh_process import ROOT
@@ -14,6 +15,7 @@ SOURCE = ROOT / "src" / PACKAGE
 Graph = dict[str, set[str]]
 
 
+@cache
 def modules() -> dict[str, Path]:
     """Return the modules of the package by their names below it, dots between."""
     found = {}
