@@ -41,8 +41,8 @@ def decode(file: BinaryIO, path: Path) -> NDArray[Any]:
     InputError
         As `read_image` does.
     """
-    head = _head(file, path)
-    with _damage_told(path):
+    head = image_head(file, path)
+    with damage_told(path):
         tiff = head.startswith(_TIFF)
         image = _read_tiff(file, path) if tiff else _read_pillow(file, path, head)
     if image.dtype.kind not in "biuf":
@@ -58,8 +58,8 @@ def header_size(file: BinaryIO, path: Path) -> tuple[int, int]:
     InputError
         If the file is empty or damaged, or no PNG, TIFF or JPEG.
     """
-    head = _head(file, path)
-    with _damage_told(path):
+    head = image_head(file, path)
+    with damage_told(path):
         if head.startswith(_TIFF):
             from tifffile import TiffFile
 
@@ -70,7 +70,7 @@ def header_size(file: BinaryIO, path: Path) -> tuple[int, int]:
             return image.height, image.width
 
 
-def _head(file: BinaryIO, path: Path) -> bytes:
+def image_head(file: BinaryIO, path: Path) -> bytes:
     """Return the first bytes of a file, which tell its kind; refuse what is no image."""
     head = file.read(26)
     file.seek(0)
@@ -82,7 +82,7 @@ def _head(file: BinaryIO, path: Path) -> bytes:
 
 
 @contextlib.contextmanager
-def _damage_told(path: Path) -> Iterator[None]:
+def damage_told(path: Path) -> Iterator[None]:
     """Turn what decoders raise over a broken file into an `InputError`."""
     try:
         yield
@@ -162,7 +162,7 @@ def _read_tiff(file: BinaryIO, path: Path) -> NDArray[Any]:
     with quiet_tifffile(), TiffFile(file) as tif:
         series = _only_series(tif, path)
         axes, shape = _layout(series, len(tif.pages), path)
-        _check_intact(series, path)
+        check_intact(series, path)
         page = series.keyframe
         plain = (PHOTOMETRIC.MINISWHITE, PHOTOMETRIC.MINISBLACK, PHOTOMETRIC.RGB)
         if page.photometric not in (*plain, PHOTOMETRIC.PALETTE):
@@ -219,7 +219,7 @@ def _layout(series: TiffPageSeries, pages: int, path: Path) -> tuple[str, tuple[
     return names.replace("C", "S"), kept
 
 
-def _check_intact(series: TiffPageSeries, path: Path) -> None:
+def check_intact(series: TiffPageSeries, path: Path) -> None:
     """Refuse a file that ends before its data do: tifffile would fill in zeros."""
     for page in series.pages:
         if page is None:
