@@ -28,7 +28,7 @@ camera; aligning an image that large as affine takes OpenCV some 36 GB.
 
 _PNG = b"\x89PNG\r\n\x1a\n"
 _JPEG = b"\xff\xd8\xff"
-_TIFF = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
+TIFF_HEADS = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 _ORIENTATION_TAG = 274
 _PLAIN_MODES = ("1", "L", "I", "I;16", "I;16B", "I;16L", "F", "RGB", "RGBA")
 
@@ -43,7 +43,7 @@ def decode(file: BinaryIO, path: Path) -> NDArray[Any]:
     """
     head = image_head(file, path)
     with damage_told(path):
-        tiff = head.startswith(_TIFF)
+        tiff = head.startswith(TIFF_HEADS)
         image = _read_tiff(file, path) if tiff else _read_pillow(file, path, head)
     if image.dtype.kind not in "biuf":
         raise InputError(f"{path} holds {image.dtype} values; convert them to real numbers")
@@ -60,7 +60,7 @@ def header_size(file: BinaryIO, path: Path) -> tuple[int, int]:
     """
     head = image_head(file, path)
     with damage_told(path):
-        if head.startswith(_TIFF):
+        if head.startswith(TIFF_HEADS):
             from tifffile import TiffFile
 
             with quiet_tifffile(), TiffFile(file) as tif:
@@ -76,7 +76,7 @@ def image_head(file: BinaryIO, path: Path) -> bytes:
     file.seek(0)
     if not head:
         raise InputError(f"{path} is empty; make or download it again")
-    if not head.startswith((_PNG, _JPEG, *_TIFF)):
+    if not head.startswith((_PNG, _JPEG, *TIFF_HEADS)):
         raise InputError(f"{path} is not a PNG, TIFF or JPEG image; convert it to one")
     return head
 

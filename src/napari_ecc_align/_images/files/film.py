@@ -13,12 +13,13 @@ from numpy.typing import NDArray
 
 from ..._common.errors import InputError
 from ..._common.opening import opened
-from .decoding import check_intact, check_size, damage_told, image_head, quiet_tifffile
+from .decoding import TIFF_HEADS, check_intact, check_size, damage_told, image_head, quiet_tifffile
 
 if TYPE_CHECKING:
     from tifffile import TiffFile
 
-_FRAMES = ("T", "Z", "I", "Q")
+# Time, depth, pages, what is not said; channels by themselves may be aligned, too.
+_FRAMES = ("T", "Z", "I", "Q", "C")
 _WHITE_IS_ZERO = 0
 _PLAIN = (_WHITE_IS_ZERO, 1, 2)
 _LARGEST_CLASSIC = 2**31
@@ -28,7 +29,8 @@ _LARGEST_CLASSIC = 2**31
 def opened_film(path: Path) -> Iterator[TiffFilm]:
     """Open a TIFF of many pages; raise `InputError` if it is none, as `TiffFilm` does."""
     with opened(path, "a TIFF") as file:
-        image_head(file, path)
+        if not image_head(file, path).startswith(TIFF_HEADS):
+            raise InputError(f"{path} holds no film but one image; give many, or a TIFF of many")
     from tifffile import TiffFile
 
     with damage_told(path), quiet_tifffile():
@@ -43,7 +45,7 @@ class TiffFilm:
     Parameters
     ----------
     tiff : TiffFile
-        With one axis beside rows, columns and colours, be it time, depth or just pages.
+        With one axis beside rows, columns and colours, be it time, depth, channels or just pages.
     path : Path
         What to call it in an error.
 
