@@ -8,6 +8,7 @@ import pytest
 from processes import names_in, run_main
 
 from napari_ecc_align import Transform, load_transforms, save_transforms
+from napari_ecc_align._common.tables import MATRIX_KEYS
 
 TURNED = Transform([[0.98, -0.17, 12.5], [0.18, 1.01, -4.25]])
 WIDE = Transform([[1.01, 0.02, 3], [-0.01, 0.99, -2], [1e-5, -2e-5, 1]], model="homography")
@@ -82,6 +83,38 @@ class TestInfo:
         said = run_main("info", tmp_path / "result.json").out
         assert "result.json: euclidean, aligned: " in said
         assert "±" in said
+
+    def test_of_a_films_result_each_frame(self, inputs, tmp_path):
+        frames = inputs / "camera.png", inputs / "shifted.png", inputs / "blank.png"
+        done = run_main("stack", *frames, "--json")
+        (tmp_path / "film.json").write_text(done.out)
+        rows = info(tmp_path / "film.json")
+        answer = json.loads(done.out)["frames"][:2]
+        assert [row["frame"] for row in rows] == [0, 1]
+        assert [row["x"] for row in rows] == pytest.approx([row["x"] for row in answer])
+
+    @pytest.mark.parametrize(
+        "text",
+        [
+            "[1, 2]",
+            '"text"',
+            '{"frames": 3}',
+            '{"frames": [1], "alignment": "x"}',
+            json.dumps(dict.fromkeys(MATRIX_KEYS, "x")),
+            json.dumps(dict.fromkeys(MATRIX_KEYS, 1)),
+            json.dumps({**dict.fromkeys(MATRIX_KEYS, 1), "m01": None}),
+            "[" * 100_000,
+        ],
+    )
+    def test_of_a_file_that_is_no_result(self, tmp_path, text):
+        (tmp_path / "a.json").write_text(text)
+        assert "a.json is not a usable" in run_main("info", tmp_path / "a.json").complaint
+
+    def test_what_a_file_says_beside_its_matrix_may_be_anything(self, turned):
+        document = json.loads(turned.read_text())
+        for said in ("x", [1], {"x_uncertainty": "wide", "width": "w", "height": 3, "verdict": 7}):
+            turned.write_text(json.dumps({**document, "alignment": said, "numbers": 5}))
+            assert run_main("info", turned).code == 0
 
     def test_of_a_failed_result_there_is_nothing_to_say(self, inputs, tmp_path):
         done = run_main("align", inputs / "camera.png", inputs / "blank.png", "--json")

@@ -23,7 +23,7 @@ from napari_ecc_align import Transform, load_transforms, read_image, write_image
 DOCS = Path(__file__).parents[2] / "docs"
 PAGE = (DOCS / "shell.md").read_text(encoding="utf-8")
 LINES = [line for block in re.findall(r"```bash\n(.*?)```", PAGE, re.DOTALL)
-         for line in block.splitlines()]  # fmt: skip
+         for line in block.replace("\\\n", "").splitlines()]  # fmt: skip
 
 
 @pytest.fixture

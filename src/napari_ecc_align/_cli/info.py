@@ -14,7 +14,7 @@ import numpy as np
 
 from .._common.errors import InputError
 from .._common.tables import MATRIX_KEYS, PART_KEYS, UNCERTAINTY_KEYS
-from .._images.files.headers import image_size
+from .._images.files.images import read_image
 from .._transform.files import load_transforms
 from .._transform.formats.registry import holds_a_stack
 from .._transform.models import frame_of
@@ -41,7 +41,7 @@ class _Found:
 
 def run_info(chosen: argparse.Namespace) -> int:
     """Say what transforms do; return the exit code."""
-    size = image_size(chosen.like) if chosen.like else chosen.size and (*chosen.size[::-1],)
+    size = _size(chosen)
     rows = [_row(each, size, chosen) for path in chosen.files for each in _found_in(path)]
     if chosen.json:
         say(to_json({"transforms": rows}))
@@ -53,33 +53,56 @@ def run_info(chosen: argparse.Namespace) -> int:
 def _found_in(path: Path) -> Iterator[_Found]:
     """Yield the transforms in a transform file, or in the JSON of a result."""
     document = _document(path)
-    if not set(MATRIX_KEYS) <= document.keys():
-        many = holds_a_stack(path)
-        # What a result's own transform file, or the record of a pair, says beside the matrix.
-        known = {**document.get("numbers", {}), **document.get("alignment", {})}
-        frames = document.get("frames", ())
-        for number, transform in enumerate(load_transforms(path)):
-            if not many:
-                yield _Found(path, transform, None, known)
-            else:
-                yield _Found(path, transform, number, frames[number] if frames else {})
+    frames = document.get("frames")
+    frames = [*map(_mapping, frames)] if isinstance(frames, list) else []
+    rows = [row for row in frames or [document] if row.keys() >= {*MATRIX_KEYS}]
+    if not rows:
+        yield from _found_in_transform_file(path, document, frames)
         return
-    if document["m00"] is None:
+    found = [row for row in rows if row["m00"] is not None]
+    if not found:
         raise InputError(f"{path} holds no transform: the alignment has failed")
-    try:
-        matrix = np.array([document[key] for key in MATRIX_KEYS], np.float64).reshape(3, 3)
-        yield _Found(path, Transform(matrix, model=document.get("model")), None, document)
-    except (TypeError, ValueError) as error:
-        raise InputError(f"{path} is not a usable result: {error}") from error
+    for row in found:
+        try:
+            matrix = np.array([row[key] for key in MATRIX_KEYS], np.float64).reshape(3, 3)
+            transform = Transform(matrix, model=row.get("model"))
+        except (TypeError, ValueError) as error:
+            raise InputError(f"{path} is not a usable result: {error}") from error
+        yield _Found(path, transform, row.get("frame"), row)
+
+
+def _found_in_transform_file(
+    path: Path, document: dict[str, Any], frames: list[dict[str, Any]]
+) -> Iterator[_Found]:
+    many = holds_a_stack(path)
+    # What a result's own transform file, or the record of a pair, says beside the matrix.
+    known = {**_mapping(document.get("numbers")), **_mapping(document.get("alignment"))}
+    for number, transform in enumerate(load_transforms(path)):
+        if many:
+            yield _Found(path, transform, number, frames[number] if frames else {})
+        else:
+            yield _Found(path, transform, None, known)
 
 
 def _document(path: Path) -> dict[str, Any]:
     """Return the JSON in a file, or nothing where there is none."""
     with suppress(OSError, ValueError, RecursionError):
         if path.suffix.lower() == ".json" and path.stat().st_size <= _LARGEST:
-            document = json.loads(path.read_text("utf-8-sig"))
-            return document if isinstance(document, dict) else {}
+            return _mapping(json.loads(path.read_text("utf-8-sig")))
     return {}
+
+
+def _size(chosen: argparse.Namespace) -> tuple[int, int] | None:
+    """Return the height and width of the reference that were asked for, if any."""
+    if chosen.like is not None:
+        height, width = read_image(chosen.like).shape[:2]
+        return height, width
+    return None if chosen.size is None else (chosen.size[1], chosen.size[0])
+
+
+def _mapping(value: Any) -> dict[str, Any]:
+    """Return a part of a document, or an empty one where it is something else."""
+    return value if isinstance(value, dict) else {}
 
 
 def _row(
@@ -88,7 +111,7 @@ def _row(
     """Return a transform as one flat row, under the keys of every other table."""
     known = found.known or {}
     own = (known.get("height"), known.get("width"))
-    shape = size or (own if all(isinstance(side, int) for side in own) else None)
+    shape = size or (own if all(isinstance(side, int) and side > 0 for side in own) else None)
     center = frame_of(shape).centre if shape else (0.0, 0.0)
     x, y = chosen.pixel_size or (1.0, 1.0)
     transform = in_units(found.transform, chosen)
@@ -97,7 +120,10 @@ def _row(
     certain = shape == own and len({x, y, *(chosen.moving_pixel_size or ())}) == 1
     spread = [known.get(key) if certain else None for key in UNCERTAINTY_KEYS]
     factors = (x, x, 1.0, 1.0, 1.0, 1.0)
-    scaled = [value and value * factor for value, factor in zip(spread, factors, strict=True)]
+    scaled = [
+        value * factor if isinstance(value, int | float) else None
+        for value, factor in zip(spread, factors, strict=True)
+    ]
     return {
         "file": str(found.file),
         "frame": found.frame,

@@ -39,7 +39,7 @@ def read_mask(
         raise InputError(f"{path} is in colour; a mask has one channel, 0 where nothing counts")
     if mask.shape != shape[:2]:
         raise InputError(
-            f"{path} is {_size(mask.shape)} pixels, but its image {image_path} is {_size(shape)}"
+            f"{path} is {_size(mask.shape)} pixels, but {image_path} is {_size(shape)}"
         )
     return mask
 

@@ -53,20 +53,9 @@ def check_image_file(path: str | os.PathLike[str], max_pixels: int = MAX_PIXELS)
         If the file is missing, may not be read, is empty, is no PNG, TIFF or JPEG, has a header
         that is damaged, or claims too many pixels.
     """
-    check_size(Path(path), *image_size(path), max_pixels)
-
-
-def image_size(path: str | os.PathLike[str]) -> tuple[int, int]:
-    """Return the height and width that the header of an image file claims.
-
-    Raises
-    ------
-    InputError
-        As `check_image_file`, but for its size.
-    """
     path = Path(path)
     with opened(path, "an image") as file:
-        return header_size(file, path)
+        check_size(path, *header_size(file, path), max_pixels)
 
 
 def tiff_style(path: str | os.PathLike[str]) -> TiffStyle | None:
