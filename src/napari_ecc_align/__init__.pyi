@@ -18,6 +18,7 @@ from ._images.files.images import read_image, write_image
 from ._images.interpolation import Interpolation
 from ._images.polygons import polygon_mask
 from ._images.samples import SamplePair, sample
+from ._images.sources import ImageLike
 from ._images.warping import warp
 from ._transform.files import load_transforms, save_transforms
 from ._transform.matrices import MotionModel
@@ -37,6 +38,7 @@ __all__ = [
     "BatchStep",
     "Comparison",
     "Engine",
+    "ImageLike",
     "InputError",
     "Inspection",
     "Interpolation",

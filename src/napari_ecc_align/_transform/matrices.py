@@ -7,9 +7,10 @@ from contextlib import suppress
 from typing import Literal, TypeAlias, get_args
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
 from .._common.errors import InputError
+from .._common.given import Numbers
 
 Matrix: TypeAlias = NDArray[np.float64]
 MotionModel = Literal["translation", "euclidean", "similarity", "affine", "homography"]
@@ -30,7 +31,7 @@ def check_model(model: str) -> MotionModel:
     raise InputError(f"model must be one of {', '.join(MOTION_MODELS)}, not {model!r}")
 
 
-def checked_matrix(matrix: ArrayLike) -> Matrix:
+def checked_matrix(matrix: Numbers) -> Matrix:
     """Return an invertible matrix as a new (3, 3) array that ends in 1, or raise `InputError`.
 
     Parameters

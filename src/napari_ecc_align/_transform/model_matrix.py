@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, DTypeLike, NDArray
+from numpy.typing import DTypeLike, NDArray
 
 from .._common.errors import InputError
+from .._common.given import Numbers
 from .axes import in_row_column
 from .formats.itk import parameters_of
 from .formats.napari_affine import affine_of
@@ -37,7 +38,7 @@ class ModelMatrix:
     # An operator between a transform and an array is an error or unequal, and nobody's surprise.
     __array_ufunc__ = None
 
-    def __init__(self, matrix: ArrayLike, *, model: MotionModel | None = None) -> None:
+    def __init__(self, matrix: Numbers, *, model: MotionModel | None = None) -> None:
         checked = checked_matrix(matrix)
         checked.setflags(write=False)
         if model is not None:

@@ -30,6 +30,13 @@ class Parts(NamedTuple):
         How much longer things are in the moving image; `scale_y` is negative of a mirror image.
     shear : float
         In degrees, between -90 and 90: how far the y axis is from a right angle to the x axis.
+
+    Examples
+    --------
+    >>> from napari_ecc_align import Transform
+    >>> parts = Transform([[0, -2, 5], [2, 0, 0]]).parts()
+    >>> parts.x, parts.y, parts.rotation, parts.scale_x, parts.scale_y
+    (5.0, 0.0, 90.0, 2.0, 2.0)
     """
 
     x: float

@@ -6,11 +6,11 @@ from collections.abc import Iterable
 from pathlib import Path, PurePosixPath
 
 from ..._common.errors import InputError
+from ..._common.given import GivenPath
 from ..._common.opening import printable
 from ..._images.files.headers import check_image_file
 from ..settings import BatchSettings, checked_settings
 from .image_folders import (
-    GivenPath,
     ImageFolder,
     Siblings,
     distinct_names,
