@@ -108,14 +108,14 @@ def test_a_glass_plate_in_jpeg_with_json(inputs, tmp_path):
     written = {
         role: tmp_path / "out" / name
         for role, name in {
-            "aligned": "red_aligned.png",
+            "warped": "red_aligned.png",
             "difference": "red_difference.tif",
-            "binary difference": "red_binary_difference.png",
+            "binary_difference": "red_binary_difference.png",
             "transform": "red_transform.json",
         }.items()
     }
     assert answer["files"] == {role: str(path) for role, path in written.items()}
-    assert list(answer) == [*RESULT_KEYS, *INSPECTION_KEYS, "files"]
+    assert list(answer) == [*RESULT_KEYS, "width", "height", *INSPECTION_KEYS, "files"]
     assert all(path.is_file() for path in written.values())
     loaded = Transform.load(written["transform"])
     np.testing.assert_array_equal(loaded.matrix, matrix_of(answer))
@@ -166,7 +166,7 @@ def test_masks_a_start_and_a_signed_difference(inputs, photograph, tmp_path):
         *("align", inputs / "camera.png", inputs / "shifted.png", "--out", tmp_path / "out"),
         *("--mask", tmp_path / "m.png", "--moving-mask", inputs / "mask.png"),
         *("--initial", inputs / "slide.json", "--model", "euclidean", "--engine", "opencv"),
-        *("--max-iterations", "30", "--tolerance", "1e-6", "--threshold", "li"),
+        *("--max-iterations", "30", "--tolerance", "1e-6", "--method", "li"),
         *("--signed", "--json"),
     )
     assert done.code == 0
@@ -201,7 +201,7 @@ class TestNotAligned:
         assert answer["verdict"] == "failed"
         assert "contrast" in answer["reason"]
         assert answer["files"] == {}
-        assert list(answer) == [*RESULT_KEYS, *INSPECTION_KEYS, "files"]
+        assert list(answer) == [*RESULT_KEYS, "width", "height", *INSPECTION_KEYS, "files"]
         assert answer["x"] is answer["m02"] is answer["different"] is None
         assert names_in(tmp_path) == []
 

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from processes import ecc_align, names_in, run_main
+from scipy.ndimage import binary_erosion
 from skimage import measure
 
 from napari_ecc_align import Transform, warp
@@ -25,10 +26,13 @@ def test_a_sibling_lands_on_the_reference(inputs, page, truth, tmp_path):
     assert done.out == f"Written to {out}\n"
     found = read_image(out)
     assert found.shape == page.reference.shape
-    # Signs are black on the sibling's white; on the reference they are white.
-    signs = found < 64
+    # Signs are black on the sibling's white; on the reference they are white. Of the pixels along
+    # their edges, which take the value that covers more of them, some are on the other side.
+    signs = found == 0
+    assert set(np.unique(found)) == {0, 255}
     assert signs.sum() > 1000
-    assert (page.reference[signs] == 255).mean() > 0.97
+    assert (page.reference[binary_erosion(signs)] == 255).mean() > 0.97
+    assert (page.reference[signs] == 255).mean() > 0.85
     assert names_in(tmp_path) == ["staffless.png"]
 
 
@@ -105,7 +109,6 @@ def test_an_input_is_never_replaced(inputs, tmp_path, name):
     [
         ("none/a.png", "0", "folder does not exist"),
         ("a.bmp", "0", "must end in"),
-        (".", "0", "is a folder"),
         ("a.png", "-1", "from 0 to 255"),
     ],
 )
@@ -134,3 +137,54 @@ def test_a_transform_in_any_format_does_the_same(inputs, tmp_path, suffix):
         fill="background",
     )
     np.testing.assert_array_equal(read_image(tmp_path / "a.png"), expected)
+
+
+class TestManyImages:
+    def test_each_in_the_folder_under_its_own_name(self, inputs, tmp_path):
+        done = run_main(
+            *("apply", inputs / "slide.json", inputs / "shifted.png", inputs / "green.jpg"),
+            *(inputs / "staffless.tif", "--like", inputs / "camera.png"),
+            *("--out", tmp_path / "new" / "warped"),
+        )
+        assert (done.code, done.err) == (0, "")
+        names = ["green_aligned.png", "shifted_aligned.png", "staffless_aligned.tif"]
+        assert names_in(tmp_path / "new" / "warped") == names
+        said = ", ".join([names[1], names[0], names[2]])
+        assert done.out == f"Written to {tmp_path / 'new' / 'warped'}: {said}\n"
+        transform = Transform.load(inputs / "slide.json")
+        expected = warp(read_image(inputs / "green.jpg"), transform, output_shape=(200, 240))
+        found = read_image(tmp_path / "new" / "warped" / "green_aligned.png")
+        np.testing.assert_array_equal(found, expected)
+
+    @pytest.mark.parametrize(
+        ("pattern", "name"),
+        [("{name}_2", "shifted_2.png"), ("a {name}.tif", "a shifted.tif"), ("x.v2", "x.v2.png")],
+    )
+    def test_a_pattern_names_them(self, inputs, tmp_path, pattern, name):
+        done = run_main(
+            *("apply", inputs / "slide.json", inputs / "shifted.png"),
+            *("--like", inputs / "camera.png", "--out", tmp_path, "--name", pattern),
+        )
+        assert done.code == 0
+        assert names_in(tmp_path) == [name]
+
+    def test_one_that_is_damaged_leaves_none(self, inputs, tmp_path):
+        (tmp_path / "text.png").write_text("no image")
+        done = run_main(
+            *("apply", inputs / "slide.json", inputs / "shifted.png", tmp_path / "text.png"),
+            *("--like", inputs / "camera.png", "--out", tmp_path / "a" / "b"),
+        )
+        assert "text.png is not a PNG" in done.complaint
+        assert names_in(tmp_path) == ["text.png"]
+
+    def test_the_inverse_goes_the_other_way(self, inputs, tmp_path):
+        done = run_main(
+            *("apply", inputs / "slide.json", inputs / "camera.png", "--inverse"),
+            *("--like", inputs / "shifted.png", "--out", tmp_path / "a.png", "--fill", "0"),
+        )
+        assert done.code == 0
+        inverse = Transform.load(inputs / "slide.json").inverse
+        expected = warp(
+            read_image(inputs / "camera.png"), inverse, output_shape=(200, 240), fill=0
+        )
+        np.testing.assert_array_equal(read_image(tmp_path / "a.png"), expected)

@@ -138,7 +138,9 @@ def test_a_full_disk_leaves_everything_as_it_was(pair, tmp_path):
 
 def test_the_transform_may_be_written_in_another_format_too(pair, tmp_path):
     command = ("align", *pair, "--out", tmp_path / "out", *QUICK)
-    assert run_main(*command, "--transform-out", tmp_path / "t.tfm").code == 0
+    done = run_main(*command, "--transform-out", tmp_path / "t.tfm")
+    assert done.code == 0
+    assert f"Written to {tmp_path}: t.tfm\n" in done.out
     ours = Transform.load(tmp_path / "out" / "moving_transform.json")
     beside = tmp_path / "made" / "t.csv"
     done = run_main("align", *pair, "--out", beside.parent, *QUICK, "--transform-out", beside)

@@ -21,11 +21,21 @@ def bad(inputs, tmp_path_factory):
     frames[0].save(folder / "animated.png", save_all=True, append_images=frames[1:])
     tifffile.imwrite(folder / "complex.tif", np.zeros((40, 40), np.complex64))
     (folder / "other.json").write_text('{"format": "something else"}')
+    tables = {
+        "bare": "1,2\n3,4\n",
+        "words": "x,y\n1,2\n3,here\n",
+        "short": "name,x,y\na,1\n",
+        "deep": "axis-0,axis-1,axis-2\n0,1,2\n",
+    }
+    for name, text in tables.items():
+        (folder / f"{name}.csv").write_text(text)
     (folder / "line\nbreak.png").write_text("not an image")
     return folder
 
 
 ALIGN = ("align", "--out", "out")
+APPLY = ("--like", "{inputs}/camera.png", "--out", "out")
+MANY = ("apply", "{inputs}/slide.json", *APPLY, "{inputs}/shifted.png", "{inputs}/coffee.png")
 PAIR = (*ALIGN, "{inputs}/camera.png", "{inputs}/shifted.png")
 
 CASES = {
@@ -43,7 +53,12 @@ CASES = {
     "abbreviation": ((*PAIR, "--max-iter", "5"), "--max-iter"),
     "model": ((*PAIR, "--model", "bent"), "affine"),
     "engine": ((*PAIR, "--engine", "steam"), "opencv"),
-    "threshold": ((*PAIR, "--threshold", "guess"), "otsu"),
+    "method": ((*PAIR, "--method", "guess"), "otsu"),
+    "a former spelling": ((*PAIR, "--threshold", "otsu"), "--threshold"),
+    "thresholds": ((*PAIR, "--thresholds", "1,2,3"), "--thresholds: '1,2,3'"),
+    "thresholds in words": ((*PAIR, "--thresholds", "otsu"), "--thresholds: 'otsu'"),
+    "accept": ((*PAIR, "--accept", "failed"), "doubtful"),
+    "quiet and verbose": ((*PAIR, "-q", "-v"), "not allowed"),
     "similarity": ((*PAIR, "--model", "similarity", "--engine", "opencv"), "euclidean"),
     "iterations": ((*PAIR, "--max-iterations", "0"), "--max-iterations: '0'"),
     "iterations in words": ((*PAIR, "--max-iterations", "many"), "--max-iterations: 'many'"),
@@ -71,7 +86,6 @@ CASES = {
     ),
     "nothing": ((), "COMMAND"),
     "command": (("straighten",), "straighten"),
-    "no out": (("align", "a.png", "b.png"), "--out"),
     "sample": (("demo", "--sample", "moon"), "page"),
     "no like": (("apply", "{inputs}/slide.json", "{inputs}/camera.png", "--out", "a.png"), "like"),
     "not a transform": (
@@ -85,6 +99,71 @@ CASES = {
         ),
         "must end in one of .json",
     ),
+    "no images": (("apply", "{inputs}/slide.json", *APPLY), "IMAGE"),
+    "twice the same": ((*MANY, "{inputs}/shifted.png"), "would be written twice"),
+    "two of one name": ((*MANY, "--name", "same.png"), "would be written twice"),
+    "a name elsewhere": ((*MANY, "--name", "../{{name}}"), "without any folder"),
+    "many to one": (
+        (
+            "apply",
+            "{inputs}/slide.json",
+            *("{inputs}/shifted.png",) * 2,
+            *APPLY[:2],
+            "--out",
+            "a.png",
+        ),
+        "give a folder",
+    ),
+    "one of many": ((*MANY, "{bad}/truncated.png"), "damaged or cut off"),
+    "an image as a film": (("stack", "{inputs}/camera.png"), "holds no film"),
+    "one page": (("stack", "{inputs}/staffless.tif"), "holds no film"),
+    "a frame of another kind": (
+        ("stack", "{inputs}/camera.png", "{bad}/text.png", "--out", "out"),
+        "not a PNG, TIFF or",
+    ),
+    "no such frame": (
+        ("stack", "{inputs}/camera.png", "{inputs}/shifted.png", "--reference", "7"),
+        "the index of one of 2",
+    ),
+    "a mask of a film": (
+        ("stack", "{inputs}/camera.png", "{inputs}/shifted.png", "--mask", "{inputs}/tiny.png"),
+        "20 x 20",
+    ),
+    "transforms in one": (
+        ("stack", "{inputs}/camera.png", "{inputs}/shifted.png", "--transform-out", "a.tfm"),
+        "ends in .json, .csv, .npy",
+    ),
+    "other grids": (("compare", "{inputs}/camera.png", "{inputs}/page.png"), "reference's grid"),
+    "info of an image": (("info", "{inputs}/camera.png"), "must end in one of .json"),
+    "info of no size": (("info", "{inputs}/slide.json", "--size", "0", "5"), "--size: '0'"),
+    "info sized twice": (
+        ("info", "{inputs}/slide.json", "--size", "5", "5", "--like", "{inputs}/camera.png"),
+        "not allowed",
+    ),
+    "pixel size": (("info", "{inputs}/slide.json", "--pixel-size", "0"), "a size above 0"),
+    "moving pixels alone": (
+        ("convert", "{inputs}/slide.json", "a.csv", "--moving-pixel-size", "2"),
+        "needs --pixel-size",
+    ),
+    "convert in place": (
+        ("convert", "{inputs}/slide.json", "{inputs}/slide.json", "--overwrite"),
+        "is an input",
+    ),
+    "convert to nothing known": (("convert", "{inputs}/slide.json", "a.xml"), "must end in"),
+    "compose one": (("compose", "{inputs}/slide.json", "--out", "a.json"), "B"),
+    "compose onto one": (
+        ("compose", *("{inputs}/slide.json",) * 2, "--out", "{inputs}/slide.json", "--overwrite"),
+        "is an input",
+    ),
+    "points of an image": (("points", "{inputs}/slide.json", "{inputs}/camera.png"), "no text"),
+    "points without names": (("points", "{inputs}/slide.json", "{bad}/bare.csv"), "line of names"),
+    "points in words": (("points", "{inputs}/slide.json", "{bad}/words.csv"), "line 3: x and y"),
+    "points that are missing": (
+        ("points", "{inputs}/slide.json", "{bad}/short.csv"),
+        "line 2: x and y",
+    ),
+    "points in depth": (("points", "{inputs}/slide.json", "{bad}/deep.csv"), "line of names"),
+    "no points": (("points", "{inputs}/slide.json", "{bad}/empty.png"), "line of names"),
     "json": ((*ALIGN, "{inputs}/none.png", "{inputs}/camera.png", "--json"), "none.png"),
 }
 

@@ -27,8 +27,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Returns
     -------
     int
-        The exit code. 0: aligned. 1: doubtful or failed. 2: the usage or an input is bad, and
-        one line on standard error says why. 130: interrupted. 70: a bug, with its traceback.
+        The exit code. 0: aligned, or done. 1: doubtful or failed. 2: the usage or an input is
+        bad, and one line on standard error says why. 130: interrupted. 70: a bug, with its
+        traceback.
     """
     never_fail_to_encode()
     try:

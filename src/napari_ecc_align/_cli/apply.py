@@ -3,30 +3,84 @@
 from __future__ import annotations
 
 import argparse
+import os
 import warnings
+from pathlib import Path
 
-from .._images.files.images import read_image, write_image
+import numpy as np
+
+from .._common.errors import InputError
+from .._images.files.images import SUFFIXES, read_image, write_image
 from .._images.warping import warp
 from .._transform.transform import Transform
-from .console import say
-from .outputs import check_outputs
+from .console import narrate, say, tell
+from .outputs import all_or_none, check_folder, check_outputs, warped_suffix
+from .show import files, to_json, written_text
 from .values import check_fill
+
+DEFAULT_NAME = "{name}_aligned"
 
 
 def run_apply(chosen: argparse.Namespace) -> int:
-    """Resample one file through a transform; return the exit code."""
-    inputs = [chosen.transform, chosen.image, chosen.like]
-    check_outputs([chosen.out], inputs, overwrite=chosen.overwrite)
+    """Resample files through a transform; return the exit code."""
     transform = Transform.load(chosen.transform)
-    image, like = read_image(chosen.image), read_image(chosen.like)
-    check_fill(chosen.fill, image)
+    if chosen.inverse:
+        transform = transform.inverse
+    outputs = _outputs(chosen)
+    inputs = [chosen.transform, *chosen.images, chosen.like]
+    check_outputs(outputs, inputs, overwrite=chosen.overwrite)
+    like = read_image(chosen.like)
+    doubts: list[str] = []
+    with all_or_none(outputs, overwrite=chosen.overwrite) as staged:
+        for path, out in zip(chosen.images, staged, strict=True):
+            narrate(chosen, f"{path}")
+            doubts += _warp_file(path, out, transform, like.shape, chosen)
+    written = {"warped": outputs}
+    if chosen.json:
+        say(to_json({"files": files(written), "warnings": doubts}))
+    else:
+        tell(chosen, "\n".join([*doubts, *written_text(written)]))
+    return 0
+
+
+def _warp_file(
+    path: Path, out: Path, transform: Transform, shape: tuple[int, ...], chosen: argparse.Namespace
+) -> list[str]:
+    """Write an image resampled, and return what is to be said of it."""
+    image = read_image(path)
+    check_fill(chosen.fill, image.dtype)
     with warnings.catch_warnings(record=True) as doubts:
         warnings.simplefilter("always", UserWarning)
         warped = warp(
-            image, transform, like=like, interpolation=chosen.interpolation, fill=chosen.fill
+            image,
+            transform,
+            output_shape=shape,
+            interpolation=chosen.interpolation,
+            fill=chosen.fill,
         )
-    write_image(chosen.out, warped, overwrite=chosen.overwrite)
-    for doubt in doubts:
-        say(f"{chosen.image}: {doubt.message}")
-    say(f"Written to {chosen.out}")
-    return 0
+    write_image(out, warped)
+    return [f"{path}: {doubt.message}" for doubt in doubts]
+
+
+def _outputs(chosen: argparse.Namespace) -> list[Path]:
+    """Return where each image goes; refuse what leads elsewhere."""
+    out = Path(chosen.out)
+    named = chosen.name is not None or len(chosen.images) > 1
+    is_folder = out.is_dir() or chosen.out.endswith(("/", os.sep)) or not out.suffix
+    if not is_folder and not named:
+        if out.suffix.lower() not in SUFFIXES:
+            raise InputError(f"{out} must end in one of {', '.join(SUFFIXES)}")
+        if not out.parent.is_dir():
+            raise InputError(f"cannot write {out}: its folder does not exist; create it first")
+        return [out]
+    if out.suffix.lower() in SUFFIXES and not is_folder:
+        raise InputError(f"{out} is the name of one image; give a folder for --out")
+    check_folder(out)
+    pattern = chosen.name or DEFAULT_NAME
+    names = [pattern.replace("{name}", path.stem) for path in chosen.images]
+    for name in names:
+        if Path(name).name != name:
+            raise InputError(f"--name {pattern!r} must name a file, without any folder")
+    own = Path(pattern).suffix.lower() in SUFFIXES
+    suffixes = ["" if own else warped_suffix(path, np.dtype(np.uint8)) for path in chosen.images]
+    return [out / f"{name}{suffix}" for name, suffix in zip(names, suffixes, strict=True)]

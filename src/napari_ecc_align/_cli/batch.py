@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import asdict, fields
@@ -17,10 +16,8 @@ from .._batch.report.report import CSV, row, worst_first
 from .._batch.run.run_plan import BatchStep, Counts, done_already
 from .._batch.settings import BatchSettings
 from .._common.errors import InputError
-from .._common.tables import finite
-from .console import complain, say, terminal_bar
-
-_MOST_LINES = 20
+from .console import complain, narrate, say, tell, terminal_bar
+from .show import some, to_json
 
 
 def run_batch(chosen: argparse.Namespace) -> int:
@@ -40,14 +37,14 @@ def run_batch(chosen: argparse.Namespace) -> int:
     if chosen.json:
         _say_line(_plan_line(batch, done))
     else:
-        say("\n".join(_plan_text(batch, done)))
+        tell(chosen, "\n".join(_plan_text(batch, done)))
     if chosen.dry_run:
         if chosen.json:
             for pair in batch.pairs:
                 images = {role: str(path) for role, path in pair.images}
                 _say_line({"event": "planned", "name": pair.name, "images": images})
         else:
-            _say_some([_pair_text(pair) for pair in batch.pairs], " (--json lists all)")
+            _tell_some(chosen, [*map(_pair_text, batch.pairs)], " (--json lists all)")
         return int(any(problem.pair is not None for problem in batch.problems))
     return _run(batch, chosen)
 
@@ -61,16 +58,18 @@ def _run(batch: Batch, chosen: argparse.Namespace) -> int:
         cluster=chosen.cluster,
         overwrite=chosen.overwrite,
     )
-    with closing(steps), _progress(len(batch)) as show:
+    with closing(steps), _progress(len(batch), hidden=chosen.quiet or chosen.verbose) as show:
         try:
             for finished in steps:
                 counts = finished.counts
                 show(finished)
+                record = finished.record
+                narrate(chosen, f"{finished.done} of {finished.total}: {_said(record)}")
                 if chosen.json:
-                    said = {"event": "pair", "done": finished.done, "total": finished.total}
-                    _say_line({**said, **row(finished.record), "resumed": finished.resumed})
-                if finished.record.needs_review:
-                    not_fine.append(finished.record)
+                    step = {"event": "pair", "done": finished.done, "total": finished.total}
+                    _say_line({**step, **row(record), "resumed": finished.resumed})
+                if record.needs_review:
+                    not_fine.append(record)
         except InputError as error:
             if counts.done < len(batch):
                 raise
@@ -81,20 +80,23 @@ def _run(batch: Batch, chosen: argparse.Namespace) -> int:
         _say_line({"event": "done", **asdict(counts), "report": files})
     else:
         ordered = sorted(not_fine, key=worst_first)
-        _say_some([f"{record.outcome}: {record.name}: {record.reason}" for record in ordered])
-        say(
+        _tell_some(chosen, [*map(_said, ordered)])
+        tell(
+            chosen,
             f"{counts.aligned} aligned, {counts.passed_through} passed through, "
-            f"{counts.doubtful} doubtful, {counts.failed} failed. Report: {files['html']}"
+            f"{counts.doubtful} doubtful, {counts.failed} failed. Report: {files['html']}",
         )
-    return 0 if counts.all_fine else 1
+    accepted = chosen.accept == "doubtful" and not counts.failed
+    return 0 if counts.all_fine or accepted else 1
 
 
 @contextmanager
-def _progress(total: int) -> Iterator[Any]:
+def _progress(total: int, *, hidden: bool) -> Iterator[Any]:
     """Show rate, remaining time and counts on a terminal's standard error."""
     # The bar comes last: where there is little room, it is the one to shrink.
     shape = "{n_fmt}/{total_fmt} [{elapsed}<{remaining}, {rate_fmt}{postfix}] |{bar}|"
-    with terminal_bar(total, shape, unit="pair", smoothing=0.1, dynamic_ncols=True) as bar:
+    kept = {"unit": "pair", "smoothing": 0.1, "dynamic_ncols": True}
+    with terminal_bar(total, shape, hidden=hidden, **kept) as bar:
 
         def show(finished: BatchStep) -> None:
             if finished.resumed and not bar.disable:
@@ -118,7 +120,11 @@ def _plan_text(batch: Batch, done: int | None) -> list[str]:
         f"  {problem.path}: {problem.reason}" + (", its pair will fail" if problem.pair else "")
         for problem in batch.problems
     ]
-    return lines + _some(listed)
+    return lines + some(listed)
+
+
+def _said(record: Record) -> str:
+    return f"{record.outcome}: {record.name}: {record.reason}"
 
 
 def _pair_text(pair: PairFiles) -> str:
@@ -136,16 +142,10 @@ def _plan_line(batch: Batch, done: int | None) -> dict[str, Any]:
     }
 
 
-def _some(lines: list[str], hint: str = "") -> list[str]:
-    if len(lines) <= _MOST_LINES:
-        return lines
-    return [*lines[:_MOST_LINES], f"  ... and {len(lines) - _MOST_LINES} more{hint}"]
-
-
-def _say_some(lines: list[str], hint: str = "") -> None:
+def _tell_some(chosen: argparse.Namespace, lines: list[str], hint: str = "") -> None:
     if lines:
-        say("\n".join(_some(lines, hint)))
+        tell(chosen, "\n".join(some(lines, hint)))
 
 
 def _say_line(document: dict[str, Any]) -> None:
-    say(json.dumps(finite(document), allow_nan=False))
+    say(to_json(document, indent=None))

@@ -8,7 +8,16 @@ from pathlib import Path
 from typing import Any
 
 from .._batch.settings import BINARY_RESAMPLINGS, DOUBTFUL, MISSING_SIBLINGS, BatchSettings
-from .options import add_estimation_options, add_resampling_options, add_value
+from .options import (
+    add_accept,
+    add_command,
+    add_estimation_options,
+    add_json,
+    add_loudness,
+    add_method,
+    add_resampling_options,
+    add_value,
+)
 from .values import count, seconds, small_number
 
 _DESCRIPTION = """\
@@ -17,32 +26,38 @@ transform, and write everything to a new folder with a report. Pairs that are al
 copied as they are. No input is ever changed.
 """
 
-_EPILOG = """\
+_MORE = """\
 REFERENCE, MOVING and SIBLING are folders, whose images pair by their paths below them, or
 patterns with {name} in them: 'scans/{name}_gray.png'. NAME=FOLDER says what the folder of the
 outputs is called.
 
 An interrupted or killed run goes on where it was when it is given the same command.
-
-Exit code: 0 all fine, 1 some pairs doubtful or failed, 2 bad usage.
 """
 
 
 def add_batch(commands: Any) -> None:
     """Add the command ``batch`` to the parser's commands."""
-    command = commands.add_parser(
+    command = add_command(
+        commands,
         "batch",
-        help="align a whole dataset, each image with its siblings, and report doubtful pairs",
-        description=_DESCRIPTION,
-        epilog=_EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        "align a whole dataset, each image with its siblings, and report doubtful pairs",
+        f"{_DESCRIPTION}\n{_MORE}",
+        "ecc-align batch --reference ideal --moving scan/gray --sibling scan/bw --out aligned",
+        fine="every pair is aligned or passed through; with --accept doubtful, none failed",
+        other="some pairs are doubtful or failed",
     )
     _add_inputs(command.add_argument_group("which images"))
-    add_estimation_options(command.add_argument_group("how to align"))
+    estimation = command.add_argument_group("how to align")
+    add_estimation_options(estimation)
+    add_method(estimation)
     resampling = command.add_argument_group("how to resample")
     add_resampling_options(resampling)
     _add_outputs(resampling)
-    _add_running(command.add_argument_group("how to run"))
+    running = command.add_argument_group("how to run")
+    _add_running(running)
+    add_accept(running)
+    add_json(running, "one JSON document a line")
+    add_loudness(command)
     command.set_defaults(**asdict(BatchSettings()))
 
 
@@ -102,5 +117,3 @@ def _add_running(group: argparse._ArgumentGroup) -> None:
     text = "replace files in the output folder that no run has written"
     group.add_argument("--overwrite", action="store_true", help=text)
     group.add_argument("--dry-run", action="store_true", help="show the plan and write nothing")
-    text = "print one JSON document a line, and nothing else"
-    group.add_argument("--json", action="store_true", help=text)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import io
 import os
 import sys
@@ -18,12 +19,20 @@ if TYPE_CHECKING:
 
 
 @contextmanager
-def progress_bar() -> Iterator[Callable[[Progress], None]]:
-    """Yield what shows a step on a terminal's standard error, and nothing anywhere else."""
-    shape = "{percentage:3.0f}%|{bar:30}| {desc}"
-    with terminal_bar(1.0, shape, leave=False) as bar:
+def progress_bar(chosen: argparse.Namespace) -> Iterator[Callable[[Progress], None]]:
+    """Yield what shows a step on a terminal's standard error, and nothing anywhere else.
+
+    With ``--verbose`` it says a line for each stage instead, wherever standard error goes.
+    """
+    shape, told = "{percentage:3.0f}%|{bar:30}| {desc}", ""
+    hidden = chosen.quiet or chosen.verbose
+    with terminal_bar(1.0, shape, hidden=hidden, leave=False) as bar:
 
         def show(step: Progress) -> None:
+            nonlocal told
+            if step.stage != told:
+                told = step.stage
+                narrate(chosen, told)
             bar.set_description_str(step.stage, refresh=False)
             # A second representation starts again, and a bar that goes back would puzzle.
             bar.n = max(bar.n, step.fraction)
@@ -32,17 +41,29 @@ def progress_bar() -> Iterator[Callable[[Progress], None]]:
         yield show
 
 
-def terminal_bar(total: float, shape: str, **options: Any) -> tqdm[Any]:
-    """Return a bar on standard error, disabled where that is no terminal."""
+def terminal_bar(total: float, shape: str, *, hidden: bool, **options: Any) -> tqdm[Any]:
+    """Return a bar on standard error, disabled if `hidden` or where that is no terminal."""
     from tqdm import tqdm
 
-    hidden = sys.stderr is None or not sys.stderr.isatty()
+    hidden = hidden or sys.stderr is None or not sys.stderr.isatty()
     return tqdm(total=total, disable=hidden, bar_format=shape, **options)
 
 
 def say(text: str) -> None:
     """Print to standard output at once; a reader that has gone, as `head` does, is no error."""
     _on_stdout(lambda: print(text, flush=True))
+
+
+def tell(chosen: argparse.Namespace, text: str) -> None:
+    """Print for people to standard output, unless ``--quiet`` was given."""
+    if not chosen.quiet:
+        say(text)
+
+
+def narrate(chosen: argparse.Namespace, text: str) -> None:
+    """Print what is being done to standard error, if ``--verbose`` was given."""
+    if chosen.verbose:
+        complain(text)
 
 
 def flush() -> None:

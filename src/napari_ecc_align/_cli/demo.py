@@ -13,9 +13,9 @@ from pathlib import Path
 from .._align.pair import align
 from .._compare.inspection import inspect_alignment
 from .._images.samples import SamplePair, sample
-from .console import progress_bar, say
+from .console import progress_bar, tell
 from .outputs import check_folder, check_outputs, result_paths, write_results
-from .show import EXIT_CODES, result_text
+from .show import exit_code, result_text
 
 _FOLDER = "ecc-align-demo"
 # Qt ends the process when it finds no display it can use, and so do errors while it draws. So a
@@ -43,9 +43,9 @@ def run_demo(chosen: argparse.Namespace) -> int:
         obstacle = why_no_gui()
         if obstacle is None:
             return _show(chosen.sample)
-        say(f"{obstacle}: aligning without napari's window.")
+        tell(chosen, f"{obstacle}: aligning without napari's window.")
     folder = _new_folder() if chosen.out is None else chosen.out
-    return _write(sample(chosen.sample), folder, overwrite=chosen.overwrite)
+    return _write(sample(chosen.sample), folder, chosen)
 
 
 def why_no_gui() -> str | None:
@@ -79,16 +79,16 @@ def _show(name: str) -> int:
     return 0
 
 
-def _write(sample: SamplePair, folder: Path, *, overwrite: bool) -> int:
+def _write(sample: SamplePair, folder: Path, chosen: argparse.Namespace) -> int:
     check_folder(folder)
     paths = result_paths(folder.resolve(), Path(f"{sample.name}.png"), sample.moving.dtype)
-    check_outputs(paths.values(), [], overwrite=overwrite)
-    with progress_bar() as show:
+    check_outputs(paths.values(), [], overwrite=chosen.overwrite)
+    with progress_bar(chosen) as show:
         result = align(sample.reference, sample.moving, progress=show)
     inspection = inspect_alignment(sample.reference, sample.moving, result.transform)
-    write_results(paths, result, inspection, overwrite=overwrite)
-    say(f"{sample.title}\n{result_text(result, inspection, paths)}")
-    return EXIT_CODES[result.verdict]
+    write_results(paths, result, inspection, overwrite=chosen.overwrite)
+    tell(chosen, f"{sample.title}\n{result_text(result, inspection, paths)}")
+    return exit_code(chosen, [result.verdict])
 
 
 def _new_folder() -> Path:

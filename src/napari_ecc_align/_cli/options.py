@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
 from .._compare.thresholding import THRESHOLD_METHODS
@@ -12,7 +13,50 @@ from .._ecc.options import DEFAULTS, ENGINES
 from .._images.interpolation import INTERPOLATIONS
 from .._images.warping import Resampling
 from .._transform.matrices import MOTION_MODELS
-from .values import count, fill_value, precision, small_number
+from .values import count, fill_value, pixel_size, precision, small_number, thresholds
+
+_CODES = """\
+Exit code: 0 {fine}
+{other}           2 bad usage or input, said in one line on standard error
+           70 a bug of this program, with its traceback
+           130 interrupted
+"""
+
+
+def add_command(
+    commands: Any,
+    name: str,
+    text: str,
+    description: str,
+    *examples: str,
+    fine: str = "done",
+    other: str = "",
+) -> argparse.ArgumentParser:
+    """Return the parser of a new command.
+
+    Parameters
+    ----------
+    commands : subparsers action
+        What it is added to.
+    name, text : str
+        The command, and what it does in a few words.
+    description : str
+        The same in whole sentences, in lines of less than 80 characters.
+    *examples : str
+        Command lines that work, for the end of the help.
+    fine, other : str
+        What the exit codes 0 and 1 mean; no `other` if 1 never is one.
+    """
+    codes = _CODES.format(fine=fine, other=f"           1 {other}\n" if other else "")
+    lines = "\n".join(f"  {example}" for example in examples)
+    command: argparse.ArgumentParser = commands.add_parser(
+        name,
+        help=text,
+        description=description,
+        epilog=f"Example:\n{lines}\n\n{codes}",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    return command
 
 
 def add_value(
@@ -28,7 +72,7 @@ def add_value(
 
 
 def add_estimation_options(group: argparse._ActionsContainer) -> None:
-    """Add how two images are aligned, under the names of `SearchOptions`, and binarised."""
+    """Add how two images are aligned, under the names of `SearchOptions`."""
     group.add_argument(
         "--model", choices=MOTION_MODELS, help="motion model (default: %(default)s)"
     )
@@ -39,13 +83,32 @@ def add_estimation_options(group: argparse._ActionsContainer) -> None:
     add_value(group, "--max-iterations", count, "N", text)
     text = "stop when an iteration changes the correlation by less (default: %(default)g)"
     add_value(group, "--tolerance", small_number, "GAIN", text)
+    group.set_defaults(**asdict(DEFAULTS))
+
+
+def add_method(group: argparse._ActionsContainer) -> None:
+    """Add how images are binarised to count what differs."""
     group.add_argument(
-        "--threshold",
-        dest="method",
+        "--method",
         choices=THRESHOLD_METHODS,
+        default="otsu",
         help="how both are binarised to count differing pixels (default: %(default)s)",
     )
-    group.set_defaults(**asdict(DEFAULTS), method="otsu")
+
+
+def add_comparison_options(group: argparse._ActionsContainer) -> None:
+    """Add how two images are compared: binarised, and subtracted."""
+    add_method(group)
+    text = "binarise at these numbers instead: one for both images, or REFERENCE,MOVING"
+    add_value(group, "--thresholds", thresholds, "A[,B]", text)
+    text = "write reference minus warped as the difference, rather than its magnitude"
+    group.add_argument("--signed", action="store_true", help=text)
+
+
+def add_mask_options(group: argparse._ActionsContainer, moving: str) -> None:
+    """Add which pixels count, of the reference and of what is named `moving`."""
+    add_value(group, "--mask", Path, "IMAGE", "pixels of the reference that count: those not 0")
+    add_value(group, "--moving-mask", Path, "IMAGE", f"pixels of {moving} that count")
 
 
 def add_resampling_options(group: argparse._ActionsContainer) -> None:
@@ -68,3 +131,38 @@ def add_overwrite(group: argparse._ActionsContainer) -> None:
     group.add_argument(
         "--overwrite", action="store_true", help="replace results that are there already"
     )
+
+
+def add_transform_out(group: argparse._ActionsContainer, formats: Iterable[str]) -> None:
+    """Add a further file for what is found, in the format of its suffix."""
+    text = f"write what is found here too, in the format of the suffix: {', '.join(formats)}"
+    add_value(group, "--transform-out", Path, "FILE", text)
+
+
+def add_accept(group: argparse._ActionsContainer) -> None:
+    """Add which verdict is good enough."""
+    text = "exit with 0 for what is doubtful, too"
+    group.add_argument("--accept", choices=["doubtful"], help=text)
+
+
+def add_json(group: argparse._ActionsContainer, what: str = "the result as JSON") -> None:
+    """Add whether programs read what is printed."""
+    text = f"print {what}, and nothing else (its schema: docs/ecc-align.schema.json)"
+    group.add_argument("--json", action="store_true", help=text)
+
+
+def add_loudness(command: argparse.ArgumentParser) -> None:
+    """Add how much is said beside the results."""
+    either = command.add_mutually_exclusive_group()
+    text = "say nothing but errors and --json: no text, no progress bar"
+    either.add_argument("-q", "--quiet", action="store_true", help=text)
+    text = "say each step in a line on standard error"
+    either.add_argument("-v", "--verbose", action="store_true", help=text)
+
+
+def add_pixel_sizes(group: argparse._ActionsContainer) -> None:
+    """Add between which units a transform is taken to map."""
+    text = "size of the reference's pixels, or X,Y: give the transform in its unit, not in pixels"
+    add_value(group, "--pixel-size", pixel_size, "SIZE", text)
+    text = "the same of the moving image (default: that of the reference)"
+    add_value(group, "--moving-pixel-size", pixel_size, "SIZE", text)

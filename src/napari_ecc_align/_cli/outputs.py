@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -17,36 +18,50 @@ from .._compare.binary import COLOURS, ONLY_MOVING, ONLY_REFERENCE
 from .._compare.inspection import Inspection
 from .._images.files.images import write_image
 from .._transform.files import as_document
+from .._transform.formats.registry import AFFINE_ONLY, FORMATS, check_suffix
 from .._verdict.result import AlignmentResult
-from .show import to_json
+from .show import result_numbers, to_json
 
 
-def result_paths(folder: Path, moving: Path, dtype: np.dtype[Any]) -> dict[str, Path]:
+def warped_suffix(moving: Path, dtype: np.dtype[Any]) -> str:
+    """Return the suffix of an image that keeps the values of another, whose file is `moving`."""
+    # A JPEG becomes a PNG: written as JPEG again, it would lose more than by resampling.
+    in_tiff = moving.suffix.lower() in (".tif", ".tiff")
+    return ".png" if dtype in (bool, np.uint8, np.uint16) and not in_tiff else ".tif"
+
+
+def result_paths(folder: Path | None, moving: Path, dtype: np.dtype[Any]) -> dict[str, Path]:
     """Return where the results of one alignment go, by role, in the order of writing.
 
     Parameters
     ----------
-    folder : Path
-        Where the results go.
+    folder : Path or None
+        Where the results go; None if nowhere.
     moving : Path
         The file of the moving image, after which they are named.
     dtype : dtype
-        Of the moving image, which the aligned image keeps.
+        Of the moving image, which the warped image keeps.
     """
-    # A JPEG becomes a PNG: written as JPEG again, it would lose more than by resampling.
-    in_tiff = moving.suffix.lower() in (".tif", ".tiff")
-    aligned = ".png" if dtype in (bool, np.uint8, np.uint16) and not in_tiff else ".tif"
+    if folder is None:
+        return {}
     return {
-        "aligned": folder / f"{moving.stem}_aligned{aligned}",
-        "difference": folder / f"{moving.stem}_difference.tif",
-        "binary difference": folder / f"{moving.stem}_binary_difference.png",
+        "warped": folder / f"{moving.stem}_aligned{warped_suffix(moving, dtype)}",
+        **difference_paths(folder, moving),
         "transform": folder / f"{moving.stem}_transform.json",
     }
 
 
+def difference_paths(folder: Path, moving: Path) -> dict[str, Path]:
+    """Return where the pictures of what differs go, by role."""
+    return {
+        "difference": folder / f"{moving.stem}_difference.tif",
+        "binary_difference": folder / f"{moving.stem}_binary_difference.png",
+    }
+
+
 def check_outputs(outputs: Iterable[Path], inputs: Iterable[Path], *, overwrite: bool) -> None:
-    """Raise `InputError` if an output is an input, or is there and may not be replaced."""
-    inputs = list(inputs)
+    """Raise `InputError` if an output is an input or another output, or may not be replaced."""
+    inputs, taken = list(inputs), set[str]()
     for output in outputs:
         for given in inputs:
             if same_file(output, given):
@@ -55,6 +70,11 @@ def check_outputs(outputs: Iterable[Path], inputs: Iterable[Path], *, overwrite:
             raise InputError(f"{output} is a folder; give the name of a file")
         if not overwrite and os.path.lexists(output):
             raise InputError(f"{output} exists; use --overwrite to replace it")
+        # Some file systems do not tell small letters from capitals.
+        name = str(output.resolve()).casefold()
+        if name in taken:
+            raise InputError(f"{output} would be written twice; choose another name for one")
+        taken.add(name)
 
 
 def check_folder(folder: Path) -> None:
@@ -68,32 +88,92 @@ def check_folder(folder: Path) -> None:
         raise InputError(f"cannot write to the folder {place}; choose another with --out")
 
 
-def write_results(
-    paths: dict[str, Path], result: AlignmentResult, inspection: Inspection, *, overwrite: bool
-) -> None:
-    """Write the images of an alignment and its transform, making their folder if need be.
+def check_transform_out(
+    path: Path | None, folder: Path | None, model: str, formats: Iterable[str] = FORMATS
+) -> dict[str, Path]:
+    """Return where a transform goes beside the results, by role, if anywhere.
 
-    Everything is written to a temporary folder first, so that a full disk or an interrupt
-    leaves what was there. The transform comes last: where it is, the images beside it are its
-    own.
+    Raises
+    ------
+    InputError
+        Before any work, for what could only be refused after it.
     """
-    folder = paths["transform"].parent
-    folder.mkdir(parents=True, exist_ok=True)
-    document = {**as_document(result.transform), "alignment": result.to_dict()}
-    with TemporaryDirectory(prefix=".ecc-align-", dir=folder) as staging:
-        staged = {role: Path(staging, path.name) for role, path in paths.items()}
-        write_image(staged["aligned"], inspection.warped)
-        write_image(staged["difference"], inspection.difference)
-        write_image(staged["binary difference"], coloured(inspection.after.labels))
-        write_atomically(staged["transform"], f"{to_json(document)}\n".encode())
-        if overwrite:
-            paths["transform"].unlink(missing_ok=True)
-        for role, path in paths.items():
-            move_into_place(staged[role], path, overwrite=overwrite)
+    if path is None:
+        return {}
+    suffix = check_suffix(path)
+    if suffix not in formats:
+        raise InputError(f"{path}: a file of many transforms ends in {', '.join(formats)}")
+    if suffix in AFFINE_ONLY and model == "homography":
+        raise InputError(f"{path} cannot hold a homography; choose .json, .csv or .npy")
+    # The folder for the results is made if need be.
+    made = folder is not None and path.parent.resolve() == folder.resolve()
+    if not (path.parent.is_dir() or made):
+        raise InputError(f"cannot write {path}: its folder does not exist; create it first")
+    return {"transform_out": path}
 
 
-def coloured(labels: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Return a map of differing pixels as RGB on white, shape (h, w, 3)."""
+@contextmanager
+def all_or_none(paths: Sequence[Path], *, overwrite: bool) -> Iterator[list[Path]]:
+    """Yield where to write files that get their names once all of them are written.
+
+    A full disk or an interrupt leaves what was there, and no new folder. The last one is moved
+    last, and an old one of its name removed first: where it is, the others are of the same run.
+
+    Parameters
+    ----------
+    paths : sequence of Path
+        Where they go, checked by `check_outputs`; their folders are made if need be.
+    overwrite : bool
+        Replace files that are there already.
+    """
+    folders = dict.fromkeys(path.parent for path in paths)
+    missing = [each for folder in folders for each in _missing(folder)]
+    try:
+        with ExitStack() as stack:
+            staging = {}
+            for folder in folders:
+                folder.mkdir(parents=True, exist_ok=True)
+                temporary = TemporaryDirectory(prefix=".ecc-align-", dir=folder)
+                staging[folder] = Path(stack.enter_context(temporary))
+            staged = [staging[path.parent] / path.name for path in paths]
+            yield staged
+            if overwrite:
+                paths[-1].unlink(missing_ok=True)
+            for finished, path in zip(staged, paths, strict=True):
+                move_into_place(finished, path, overwrite=overwrite)
+    except BaseException:
+        for folder in missing:
+            with suppress(OSError):  # it is not empty
+                folder.rmdir()
+        raise
+
+
+def write_results(
+    paths: Mapping[str, Path], result: AlignmentResult, inspection: Inspection, *, overwrite: bool
+) -> None:
+    """Write the images of an alignment and its transform, those that have a path, or none."""
+    with all_or_none([*paths.values()], overwrite=overwrite) as staged:
+        where = dict(zip(paths, staged, strict=True))
+        if "warped" in where:
+            write_image(where["warped"], inspection.warped)
+        if "difference" in where:
+            write_differences(where, inspection.difference, inspection.after.labels)
+        if "transform_out" in where:
+            result.transform.save(where["transform_out"])
+        if "transform" in where:
+            document = {**as_document(result.transform), "alignment": result_numbers(result)}
+            write_atomically(where["transform"], f"{to_json(document)}\n".encode())
+
+
+def write_differences(
+    where: Mapping[str, Path], difference: NDArray[np.float32], labels: NDArray[np.uint8]
+) -> None:
+    """Write the two pictures of `difference_paths`."""
+    write_image(where["difference"], difference)
     palette = np.array([(255, 255, 255), COLOURS[ONLY_REFERENCE], COLOURS[ONLY_MOVING]], np.uint8)
-    picture: NDArray[np.uint8] = palette[labels]
-    return picture
+    write_image(where["binary_difference"], palette[labels])
+
+
+def _missing(folder: Path) -> list[Path]:
+    """Return a folder and those above it that are not there, the innermost first."""
+    return [each for each in (folder, *folder.parents) if not os.path.lexists(each)]

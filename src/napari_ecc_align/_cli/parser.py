@@ -8,9 +8,19 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from .._images.samples import sample_names
-from .._transform.formats.registry import FORMATS
 from .batch_options import add_batch
-from .options import add_estimation_options, add_overwrite, add_resampling_options, add_value
+from .image_options import add_align, add_apply, add_compare, add_stack
+from .options import add_command, add_loudness, add_overwrite, add_value
+from .transform_options import add_compose, add_convert, add_info, add_points
+
+_EPILOG = """\
+Each command has its own --help, with an example. Exit code: 0 aligned or done,
+1 doubtful or failed, 2 bad usage or input, 70 a bug of this program, 130 interrupted.
+"""
+
+
+# What is a file or folder among other things.
+_ALSO_FILES = ("out", "reference", "moving", "sibling")
 
 
 class _Parser(argparse.ArgumentParser):
@@ -24,72 +34,51 @@ class _Parser(argparse.ArgumentParser):
         self.exit(2, f"{self.prog}: {line} (see {self.prog} --help)\n")
 
 
+class _PrintCompletion(argparse.Action):
+    """Prints the script by which a shell completes the command."""
+
+    def __call__(self, parser: argparse.ArgumentParser, *given: Any) -> NoReturn:
+        try:
+            import shtab
+        except ImportError:
+            parser.error("completion needs shtab: pip install 'napari-ecc-align[completion]'")
+        _mark_files(parser, shtab.FILE)
+        print(shtab.complete(parser, shell=given[1]))
+        parser.exit()
+
+
 def build_parser() -> argparse.ArgumentParser:
     """Return the parser of the whole command."""
     parser = _Parser(
         prog="ecc-align",
-        description="Align two images of one thing, and say whether to trust it.",
-        epilog="Exit code: 0 aligned, 1 doubtful or failed, 2 bad usage or input.",
+        description="Align images of one thing, and say whether to trust it.",
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
+    said = f"%(prog)s {version('napari-ecc-align')}"
+    parser.add_argument("-V", "--version", action="version", version=said)
+    text = "print what makes the shell complete this command, and nothing else"
     parser.add_argument(
-        "--version", action="version", version=f"%(prog)s {version('napari-ecc-align')}"
+        "--print-completion", choices=("bash", "zsh"), action=_PrintCompletion, help=text
     )
     commands = parser.add_subparsers(required=True, metavar="COMMAND", dest="command")
-    _add_align(commands)
-    _add_apply(commands)
-    add_batch(commands)
-    _add_demo(commands)
+    for add in (add_align, add_stack, add_apply, add_compare, add_batch):
+        add(commands)
+    for add in (add_info, add_convert, add_compose, add_points, _add_demo):
+        add(commands)
     return parser
 
 
-def _add_align(commands: argparse._SubParsersAction[_Parser]) -> None:
-    command = commands.add_parser(
-        "align",
-        help="align MOVING to REFERENCE",
-        description="Align MOVING to REFERENCE; write the aligned image, the difference, "
-        "the binary difference and the transform to a folder.",
-    )
-    add_value(command, "reference", Path, "REFERENCE", "the image that stays")
-    add_value(command, "moving", Path, "MOVING", "the image to be aligned")
-    add_value(command, "--out", Path, "DIR", "folder for the results", required=True)
-    add_estimation_options(command)
-    add_value(command, "--mask", Path, "IMAGE", "pixels of REFERENCE that count: those not 0")
-    add_value(command, "--moving-mask", Path, "IMAGE", "pixels of MOVING that count")
-    add_value(command, "--initial", Path, "TRANSFORM", "a transform file to start from")
-    text = f"write the transform here too, in the format of the suffix: {', '.join(FORMATS)}"
-    add_value(command, "--transform-out", Path, "FILE", text)
-    text = "write reference minus aligned as the difference, rather than its magnitude"
-    command.add_argument("--signed", action="store_true", help=text)
-    add_resampling_options(command)
-    add_overwrite(command)
-    command.add_argument(
-        "--json", action="store_true", help="print the result as JSON, and nothing else"
-    )
-
-
-def _add_apply(commands: argparse._SubParsersAction[_Parser]) -> None:
-    command = commands.add_parser(
-        "apply",
-        help="apply a transform to another image, such as a sibling of the moving one",
-        description="Resample IMAGE through TRANSFORM on the grid of REFERENCE. Without "
-        "--interpolation labels are copied and an image of two values keeps these.",
-    )
-    add_value(command, "transform", Path, "TRANSFORM", f"a transform file: {', '.join(FORMATS)}")
-    add_value(command, "image", Path, "IMAGE", "the image to be resampled")
-    text = "image whose height and width the result gets"
-    add_value(command, "--like", Path, "REFERENCE", text, required=True)
-    add_value(command, "--out", Path, "FILE", "where to write the result", required=True)
-    add_resampling_options(command)
-    command.set_defaults(interpolation=None)
-    add_overwrite(command)
-
-
-def _add_demo(commands: argparse._SubParsersAction[_Parser]) -> None:
-    command = commands.add_parser(
+def _add_demo(commands: Any) -> None:
+    command = add_command(
+        commands,
         "demo",
-        help="align a pair of images that comes with the package",
-        description="Open napari on a sample pair, aligned. Without a display, align it all the "
-        "same, print the table and write the results to a folder.",
+        "align a pair of images that comes with the package",
+        "Open napari on a sample pair, aligned. Without a display, align it all the same,\n"
+        "print the table and write the results to a folder.",
+        "ecc-align demo --sample page --out demo/",
+        fine="aligned",
+        other="doubtful or failed",
     )
     command.add_argument(
         "--sample", choices=sample_names(), default="page", help="which pair (default: page)"
@@ -98,3 +87,15 @@ def _add_demo(commands: argparse._SubParsersAction[_Parser]) -> None:
     add_value(command, "--out", Path, "DIR", text)
     command.add_argument("--no-gui", action="store_true", help="do not open napari")
     add_overwrite(command)
+    add_loudness(command)
+    command.set_defaults(accept=None)
+
+
+def _mark_files(parser: argparse.ArgumentParser, mark: Any) -> None:
+    """Have the shell complete the names of files where a command takes one."""
+    for action in parser._actions:
+        if action.type is Path or action.dest in _ALSO_FILES:
+            action.complete = mark  # type: ignore[attr-defined]
+        if isinstance(action, argparse._SubParsersAction):
+            for command in action.choices.values():
+                _mark_files(command, mark)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import argparse
 import json
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,32 +12,62 @@ from .._common.tables import INSPECTION_KEYS, finite
 from .._compare.inspection import Inspection, before_after
 from .._verdict.result import AlignmentResult, Verdict
 
-EXIT_CODES: dict[Verdict, int] = {"aligned": 0, "doubtful": 1, "failed": 1, "cancelled": 130}
+_EXIT_CODES: dict[Verdict, int] = {"aligned": 0, "doubtful": 1, "failed": 1, "cancelled": 130}
+_MOST_LINES = 20
 
 
-def result_text(result: AlignmentResult, seen: Inspection | None, written: dict[str, Path]) -> str:
+def exit_code(chosen: argparse.Namespace, verdicts: Iterable[Verdict]) -> int:
+    """Return the exit code of the worst verdict, where ``--accept`` may have made one good."""
+    return max((_EXIT_CODES[each] for each in verdicts if each != chosen.accept), default=0)
+
+
+def result_text(
+    result: AlignmentResult, seen: Inspection | None, written: Mapping[str, Path]
+) -> str:
     """Return what is printed for people; with the arguments of `report`."""
     verdict = f"{result.verdict}: {result.reason}"
     if seen is None:
-        return f"{verdict}\nNothing was written."
+        return verdict
     if result.inverted and result.found:
         verdict += " The moving image is a negative."
     rows = ((row.label, row.before, row.after) for row in before_after(result, seen))
-    cells = [("", "before", "after"), *rows]
+    return "\n".join([verdict, *table([("", "before", "after"), *rows]), *written_text(written)])
+
+
+def written_text(written: Mapping[str, Path | list[Path]]) -> list[str]:
+    """Return a line for each folder that something was written to, with what it was."""
+    lists = ([paths] if isinstance(paths, Path) else paths for paths in written.values())
+    every = [path for paths in lists for path in paths]
+    if len(every) == 1:
+        return [f"Written to {every[0]}"]
+    names: dict[Path, list[str]] = {}
+    for path in every:
+        names.setdefault(path.parent, []).append(path.name)
+    return [
+        f"Written to {folder}: {', '.join([*these[:_MOST_LINES], *_and_more(these)])}"
+        for folder, these in names.items()
+    ]
+
+
+def table(cells: Sequence[Sequence[str]]) -> list[str]:
+    """Return lines of texts in columns, the first to the left and the others to the right."""
     width = max(len(label) for label, *_ in cells)
     column = max(len(text) for _, *texts in cells for text in texts)
-    table = [
-        f"{label:{width}}  {left:>{column}}  {right:>{column}}" for label, left, right in cells
+    return [
+        "  ".join([f"{label:{width}}", *(f"{text:>{column}}" for text in texts)]).rstrip()
+        for label, *texts in cells
     ]
-    names = ", ".join(path.name for path in written.values())
-    folder = written["transform"].parent
-    return "\n".join([verdict, *table, f"Written to {folder}: {names}"])
+
+
+def some(lines: list[str], hint: str = "") -> list[str]:
+    """Return lines, of many only the first, and how many more there are."""
+    return [*lines[:_MOST_LINES], *(f"  ... {more}{hint}" for more in _and_more(lines))]
 
 
 def report(
-    result: AlignmentResult, seen: Inspection | None, written: dict[str, Path]
+    result: AlignmentResult, seen: Inspection | None, written: Mapping[str, Path]
 ) -> dict[str, Any]:
-    """Return what ``--json`` prints: the same keys whatever the verdict.
+    """Return what ``align --json`` prints: the same keys whatever the verdict.
 
     Parameters
     ----------
@@ -46,12 +78,30 @@ def report(
         The files written, by role.
     """
     return {
-        **result.to_dict(),
+        **result_numbers(result),
         **(dict.fromkeys(INSPECTION_KEYS) if seen is None else seen.to_dict()),
-        "files": {role: str(path) for role, path in written.items()},
+        "files": files(written),
     }
 
 
-def to_json(document: dict[str, Any]) -> str:
+def result_numbers(result: AlignmentResult) -> dict[str, Any]:
+    """Return the flat row of a result, with the size of its reference."""
+    height, width = result.shape
+    return {**result.to_dict(), "width": width, "height": height}
+
+
+def files(written: Mapping[str, Path | list[Path]]) -> dict[str, str | list[str]]:
+    """Return what was written, by role, as JSON can hold it."""
+    return {
+        role: str(paths) if isinstance(paths, Path) else [*map(str, paths)]
+        for role, paths in written.items()
+    }
+
+
+def to_json(document: Mapping[str, Any], indent: int | None = 2) -> str:
     """Return a document as JSON, in which a number that is not finite is null."""
-    return json.dumps(finite(document), indent=2, allow_nan=False)
+    return json.dumps(finite(document), indent=indent, allow_nan=False)
+
+
+def _and_more(items: Sequence[str]) -> list[str]:
+    return [f"and {len(items) - _MOST_LINES} more"] if len(items) > _MOST_LINES else []

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import argparse
 from argparse import ArgumentTypeError
 from collections.abc import Callable
-from typing import Any, Literal, TypeVar
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 import numpy as np
-from numpy.typing import NDArray
 
 from .._common.errors import InputError
 from .._ecc.options import FINEST_PRECISION
+
+if TYPE_CHECKING:
+    from .._transform.transform import Transform
 
 Fill = float | Literal["background"]
 Number = TypeVar("Number", int, float)
@@ -43,6 +47,33 @@ precision = _number(
 )
 
 
+def one_or_two(wanted: str, least: float) -> Callable[[str], tuple[float, float]]:
+    """Return a function that reads A or A,B as two numbers above `least`."""
+
+    def read(text: str) -> tuple[float, float]:
+        try:
+            first, *others = map(float, text.split(","))
+        except ValueError:
+            first, others = np.nan, []
+        (second,) = others if len(others) == 1 else (first if not others else np.nan,)
+        if not (least < first < np.inf and least < second < np.inf):
+            raise ArgumentTypeError(f"{text!r} is not {wanted}")
+        return first, second
+
+    return read
+
+
+thresholds = one_or_two("a number, or two with a comma between them", -np.inf)
+pixel_size = one_or_two("a size above 0, or two (x,y) with a comma between them", 0)
+
+
+def stack_reference(text: str) -> str | int | Path:
+    """Return a word, the number of a frame, or else a file."""
+    if text in ("first", "previous", "mean"):
+        return text
+    return int(text) if text.lstrip("-").isdecimal() else Path(text)
+
+
 def fill_value(text: str) -> Fill:
     """Return a number or the word background, or raise `ArgumentTypeError`."""
     if text == "background":
@@ -53,16 +84,25 @@ def fill_value(text: str) -> Fill:
         raise ArgumentTypeError(f"{text!r} is neither a number nor the word background") from None
 
 
-def check_fill(fill: Fill, image: NDArray[Any]) -> None:
-    """Raise `InputError` if an image's pixels cannot take a value."""
-    if isinstance(fill, str) or image.dtype.kind == "f":
+def check_fill(fill: Fill, dtype: np.dtype[Any]) -> None:
+    """Raise `InputError` if the pixels of an image cannot take a value."""
+    if isinstance(fill, str) or dtype.kind == "f":
         return
     low, high = 0, 1
-    if image.dtype.kind != "b":
-        limits = np.iinfo(image.dtype)
+    if dtype.kind != "b":
+        limits = np.iinfo(dtype)
         low, high = int(limits.min), int(limits.max)
     if not (low <= fill <= high and fill == np.rint(fill)):
         raise InputError(
-            f"--fill {fill:g} is no value of a {image.dtype} image; "
+            f"--fill {fill:g} is no value of a {dtype} image; "
             f"choose a whole number from {low} to {high}"
         )
+
+
+def in_units(transform: Transform, chosen: argparse.Namespace) -> Transform:
+    """Return a transform between the units that ``--pixel-size`` names; in pixels without it."""
+    if chosen.pixel_size is None:
+        if chosen.moving_pixel_size is not None:
+            raise InputError("--moving-pixel-size needs --pixel-size, that of the reference")
+        return transform
+    return transform.in_units(chosen.pixel_size, chosen.moving_pixel_size)

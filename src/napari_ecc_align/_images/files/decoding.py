@@ -28,7 +28,7 @@ camera; aligning an image that large as affine takes OpenCV some 36 GB.
 
 _PNG = b"\x89PNG\r\n\x1a\n"
 _JPEG = b"\xff\xd8\xff"
-_TIFF = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
+TIFF_HEADS = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 _ORIENTATION_TAG = 274
 _PLAIN_MODES = ("1", "L", "I", "I;16", "I;16B", "I;16L", "F", "RGB", "RGBA")
 
@@ -41,9 +41,9 @@ def decode(file: BinaryIO, path: Path) -> NDArray[Any]:
     InputError
         As `read_image` does.
     """
-    head = _head(file, path)
-    with _damage_told(path):
-        tiff = head.startswith(_TIFF)
+    head = image_head(file, path)
+    with damage_told(path):
+        tiff = head.startswith(TIFF_HEADS)
         image = _read_tiff(file, path) if tiff else _read_pillow(file, path, head)
     if image.dtype.kind not in "biuf":
         raise InputError(f"{path} holds {image.dtype} values; convert them to real numbers")
@@ -58,9 +58,9 @@ def header_size(file: BinaryIO, path: Path) -> tuple[int, int]:
     InputError
         If the file is empty or damaged, or no PNG, TIFF or JPEG.
     """
-    head = _head(file, path)
-    with _damage_told(path):
-        if head.startswith(_TIFF):
+    head = image_head(file, path)
+    with damage_told(path):
+        if head.startswith(TIFF_HEADS):
             from tifffile import TiffFile
 
             with quiet_tifffile(), TiffFile(file) as tif:
@@ -70,19 +70,19 @@ def header_size(file: BinaryIO, path: Path) -> tuple[int, int]:
             return image.height, image.width
 
 
-def _head(file: BinaryIO, path: Path) -> bytes:
+def image_head(file: BinaryIO, path: Path) -> bytes:
     """Return the first bytes of a file, which tell its kind; refuse what is no image."""
     head = file.read(26)
     file.seek(0)
     if not head:
         raise InputError(f"{path} is empty; make or download it again")
-    if not head.startswith((_PNG, _JPEG, *_TIFF)):
+    if not head.startswith((_PNG, _JPEG, *TIFF_HEADS)):
         raise InputError(f"{path} is not a PNG, TIFF or JPEG image; convert it to one")
     return head
 
 
 @contextlib.contextmanager
-def _damage_told(path: Path) -> Iterator[None]:
+def damage_told(path: Path) -> Iterator[None]:
     """Turn what decoders raise over a broken file into an `InputError`."""
     try:
         yield
@@ -162,7 +162,7 @@ def _read_tiff(file: BinaryIO, path: Path) -> NDArray[Any]:
     with quiet_tifffile(), TiffFile(file) as tif:
         series = _only_series(tif, path)
         axes, shape = _layout(series, len(tif.pages), path)
-        _check_intact(series, path)
+        check_intact(series, path)
         page = series.keyframe
         plain = (PHOTOMETRIC.MINISWHITE, PHOTOMETRIC.MINISBLACK, PHOTOMETRIC.RGB)
         if page.photometric not in (*plain, PHOTOMETRIC.PALETTE):
@@ -219,7 +219,7 @@ def _layout(series: TiffPageSeries, pages: int, path: Path) -> tuple[str, tuple[
     return names.replace("C", "S"), kept
 
 
-def _check_intact(series: TiffPageSeries, path: Path) -> None:
+def check_intact(series: TiffPageSeries, path: Path) -> None:
     """Refuse a file that ends before its data do: tifffile would fill in zeros."""
     for page in series.pages:
         if page is None:

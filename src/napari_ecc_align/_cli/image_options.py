@@ -1,0 +1,135 @@
+"""The options of the commands that read images: align, stack, apply, compare."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from .._transform.formats.registry import FORMATS, STACK_FORMATS
+from .options import (
+    add_accept,
+    add_command,
+    add_comparison_options,
+    add_estimation_options,
+    add_json,
+    add_loudness,
+    add_mask_options,
+    add_overwrite,
+    add_resampling_options,
+    add_transform_out,
+    add_value,
+)
+from .values import stack_reference
+
+
+def add_align(commands: Any) -> None:
+    """Add the command ``align``."""
+    command = add_command(
+        commands,
+        "align",
+        "align MOVING to REFERENCE",
+        "Align MOVING to REFERENCE and print the verdict, and what differed before and after.\n"
+        "With --out, write the warped image, the difference, the binary difference and the\n"
+        "transform to a folder; without it, nothing is written.",
+        "ecc-align align reference.png moving.png --out results/",
+        fine="aligned; with --accept doubtful, doubtful too",
+        other="doubtful or failed; nothing is written if it failed",
+    )
+    add_value(command, "reference", Path, "REFERENCE", "the image that stays")
+    add_value(command, "moving", Path, "MOVING", "the image to be aligned")
+    add_value(command, "--out", Path, "DIR", "folder for the results (default: none are written)")
+    add_estimation_options(command)
+    add_mask_options(command, "MOVING")
+    add_value(command, "--initial", Path, "TRANSFORM", "a transform file to start from")
+    add_transform_out(command, FORMATS)
+    add_comparison_options(command)
+    add_resampling_options(command)
+    add_overwrite(command)
+    add_accept(command)
+    add_json(command)
+    add_loudness(command)
+
+
+def add_stack(commands: Any) -> None:
+    """Add the command ``stack``."""
+    command = add_command(
+        commands,
+        "stack",
+        "align the frames of a film",
+        "Align every frame of a film, given as files or as one TIFF of many pages, and print how\n"
+        "it drifts. With --out, write the warped frames (as one TIFF, if they came so), all\n"
+        "transforms, and a table of the drift, to a folder. A frame that cannot be aligned gets\n"
+        "the transform of its neighbour.",
+        "ecc-align stack film.tif --model translation --out registered/",
+        "ecc-align stack frames/*.png --reference previous --out registered/",
+        fine="every frame is aligned; with --accept doubtful, none failed",
+        other="some frames are doubtful or failed; nothing is written if all failed",
+    )
+    text = "the frames in their order, or one TIFF of them"
+    add_value(command, "frames", Path, "FRAME", text, nargs="+")
+    text = (
+        "what frames are aligned to: first, previous, mean, the number of a frame (from 0), or an "
+        "image file (default: %(default)s)"
+    )
+    add_value(command, "--reference", stack_reference, "WHAT", text, default="first")
+    add_value(command, "--out", Path, "DIR", "folder for the results (default: none are written)")
+    add_estimation_options(command)
+    add_mask_options(command, "every frame")
+    add_transform_out(command, STACK_FORMATS)
+    add_resampling_options(command)
+    add_overwrite(command)
+    add_accept(command)
+    add_json(command)
+    add_loudness(command)
+
+
+def add_apply(commands: Any) -> None:
+    """Add the command ``apply``."""
+    command = add_command(
+        commands,
+        "apply",
+        "apply a transform to other images, such as siblings of the moving one",
+        "Resample each IMAGE through TRANSFORM on the grid of REFERENCE. Without --interpolation\n"
+        "labels are copied and an image of two values keeps these. All are written, or none.",
+        "ecc-align apply moving_transform.json sibling.png --like reference.png --out new.png",
+        "ecc-align apply moving_transform.json a.tif b.tif --like reference.png --out warped/",
+    )
+    add_value(command, "transform", Path, "TRANSFORM", f"a transform file: {', '.join(FORMATS)}")
+    add_value(command, "images", Path, "IMAGE", "an image to be resampled", nargs="+")
+    text = "image whose height and width the results get"
+    add_value(command, "--like", Path, "REFERENCE", text, required=True)
+    text = "where to write: the file of one image, or a folder"
+    add_value(command, "--out", str, "FILE|DIR", text, required=True)
+    text = (
+        "what files in the folder are called, {name} being the image's own name; a suffix names "
+        "the format (default: {name}_aligned, as PNG, or as TIFF if the image is one)"
+    )
+    add_value(command, "--name", str, "PATTERN", text)
+    text = "apply the inverse: carry what lies on the reference to the moving image"
+    command.add_argument("--inverse", action="store_true", help=text)
+    add_resampling_options(command)
+    command.set_defaults(interpolation=None)
+    add_overwrite(command)
+    add_json(command)
+    add_loudness(command)
+
+
+def add_compare(commands: Any) -> None:
+    """Add the command ``compare``."""
+    command = add_command(
+        commands,
+        "compare",
+        "count where two images differ that lie on each other",
+        "Binarise two images on one grid and count the pixels that differ; nothing is aligned.\n"
+        "With --out, write the difference and the binary difference to a folder.",
+        "ecc-align compare reference.png results/moving_aligned.png --method sauvola",
+        fine="compared, whatever differs",
+    )
+    add_value(command, "reference", Path, "REFERENCE", "an image")
+    add_value(command, "warped", Path, "WARPED", "another one of the same height and width")
+    add_comparison_options(command)
+    add_value(command, "--mask", Path, "IMAGE", "pixels that count: those not 0")
+    add_value(command, "--out", Path, "DIR", "folder for the pictures (default: none are written)")
+    add_overwrite(command)
+    add_json(command)
+    add_loudness(command)

@@ -1,0 +1,168 @@
+"""``ecc-align info``."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from .._common.errors import InputError
+from .._common.tables import MATRIX_KEYS, PART_KEYS, UNCERTAINTY_KEYS
+from .._images.files.images import read_image
+from .._transform.files import load_transforms
+from .._transform.formats.registry import holds_a_stack
+from .._transform.models import frame_of
+from .._transform.parts import Parts, in_words
+from .._transform.transform import Transform
+from .console import say
+from .show import table, to_json
+from .values import in_units
+
+_LARGEST = 2**24
+_PIXELS = "px"
+_NOTHING = 1e-12
+
+
+@dataclass(frozen=True)
+class _Found:
+    """A transform in a file: of which frame, if of many, and what else is known of it."""
+
+    file: Path
+    transform: Transform
+    frame: int | None = None
+    known: Mapping[str, Any] | None = None
+
+
+def run_info(chosen: argparse.Namespace) -> int:
+    """Say what transforms do; return the exit code."""
+    size = _size(chosen)
+    rows = [_row(each, size, chosen) for path in chosen.files for each in _found_in(path)]
+    if chosen.json:
+        say(to_json({"transforms": rows}))
+    else:
+        say("\n".join(line for row in rows for line in _text(row)))
+    return 0
+
+
+def _found_in(path: Path) -> Iterator[_Found]:
+    """Yield the transforms in a transform file, or in the JSON of a result."""
+    document = _document(path)
+    frames = document.get("frames")
+    frames = [*map(_mapping, frames)] if isinstance(frames, list) else []
+    rows = [row for row in frames or [document] if row.keys() >= {*MATRIX_KEYS}]
+    if not rows:
+        yield from _found_in_transform_file(path, document, frames)
+        return
+    found = [row for row in rows if row["m00"] is not None]
+    if not found:
+        raise InputError(f"{path} holds no transform: the alignment has failed")
+    for row in found:
+        try:
+            matrix = np.array([row[key] for key in MATRIX_KEYS], np.float64).reshape(3, 3)
+            transform = Transform(matrix, model=row.get("model"))
+        except (TypeError, ValueError) as error:
+            raise InputError(f"{path} is not a usable result: {error}") from error
+        yield _Found(path, transform, row.get("frame"), row)
+
+
+def _found_in_transform_file(
+    path: Path, document: dict[str, Any], frames: list[dict[str, Any]]
+) -> Iterator[_Found]:
+    many = holds_a_stack(path)
+    # What a result's own transform file, or the record of a pair, says beside the matrix.
+    known = {**_mapping(document.get("numbers")), **_mapping(document.get("alignment"))}
+    for number, transform in enumerate(load_transforms(path)):
+        if many:
+            yield _Found(path, transform, number, frames[number] if frames else {})
+        else:
+            yield _Found(path, transform, None, known)
+
+
+def _document(path: Path) -> dict[str, Any]:
+    """Return the JSON in a file, or nothing where there is none."""
+    with suppress(OSError, ValueError, RecursionError):
+        if path.suffix.lower() == ".json" and path.stat().st_size <= _LARGEST:
+            return _mapping(json.loads(path.read_text("utf-8-sig")))
+    return {}
+
+
+def _size(chosen: argparse.Namespace) -> tuple[int, int] | None:
+    """Return the height and width of the reference that were asked for, if any."""
+    if chosen.like is not None:
+        height, width = read_image(chosen.like).shape[:2]
+        return height, width
+    return None if chosen.size is None else (chosen.size[1], chosen.size[0])
+
+
+def _mapping(value: Any) -> dict[str, Any]:
+    """Return a part of a document, or an empty one where it is something else."""
+    return value if isinstance(value, dict) else {}
+
+
+def _row(
+    found: _Found, size: tuple[int, int] | None, chosen: argparse.Namespace
+) -> dict[str, Any]:
+    """Return a transform as one flat row, under the keys of every other table."""
+    known = found.known or {}
+    own = (known.get("height"), known.get("width"))
+    shape = size or (own if all(isinstance(side, int) and side > 0 for side in own) else None)
+    center = frame_of(shape).centre if shape else (0.0, 0.0)
+    x, y = chosen.pixel_size or (1.0, 1.0)
+    transform = in_units(found.transform, chosen)
+    there = center[0] * x, center[1] * y
+    # What a result says is of the middle of its own reference, and of square pixels.
+    certain = shape == own and len({x, y, *(chosen.moving_pixel_size or ())}) == 1
+    spread = [known.get(key) if certain else None for key in UNCERTAINTY_KEYS]
+    factors = (x, x, 1.0, 1.0, 1.0, 1.0)
+    scaled = [
+        value * factor if isinstance(value, int | float) else None
+        for value, factor in zip(spread, factors, strict=True)
+    ]
+    return {
+        "file": str(found.file),
+        "frame": found.frame,
+        "verdict": known.get("verdict"),
+        "reason": known.get("reason"),
+        "model": transform.model,
+        **dict(zip(PART_KEYS, transform.parts(there), strict=True)),
+        **dict(zip(UNCERTAINTY_KEYS, scaled, strict=True)),
+        "center_x": there[0],
+        "center_y": there[1],
+        "unit": _PIXELS if chosen.pixel_size is None else chosen.unit,
+        **dict(zip(MATRIX_KEYS, transform.matrix.ravel().tolist(), strict=True)),
+    }
+
+
+def _text(row: dict[str, Any]) -> list[str]:
+    unit, at = row["unit"], f"at ({row['center_x']:.6g}, {row['center_y']:.6g})"
+    if row["frame"] is not None:
+        parts = Parts(*[row[key] for key in PART_KEYS])
+        return [f"{row['file']}, frame {row['frame']}, {at}, in {unit}: {in_words(parts)}"]
+    head = f"{row['file']}: {row['model']}"
+    if row["verdict"]:
+        head += f", {row['verdict']}: {row['reason']}"
+    units = (f" {unit}", f" {unit}", "°", "", "", "°")
+    digits = (4, 4, 5, 6, 6, 5)
+    cells = [
+        (f"  {key}", f"{_number(row[key]):.{place}f}{mark}", _spread(row[f"{key}_uncertainty"]))
+        for key, mark, place in zip(PART_KEYS, units, digits, strict=True)
+    ]
+    numbers = [f"{_number(row[key]):.8g}" for key in MATRIX_KEYS]
+    matrix = table([("  matrix", *numbers[:3]), ("", *numbers[3:6]), ("", *numbers[6:])])
+    return [head, f"  {at} of the reference", *table(cells), *matrix]
+
+
+def _spread(value: float | None) -> str:
+    """Return an uncertainty, and nothing where there is none or none is left."""
+    return f"± {value:.2g}" if value is not None and value > _NOTHING else ""
+
+
+def _number(value: float) -> float:
+    """Return a number without what is left of rounding."""
+    return value if abs(value) > _NOTHING else 0.0

@@ -1,0 +1,77 @@
+"""The files that ``ecc-align`` reads, and what they are read for."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import fields
+from pathlib import Path
+from typing import Any, overload
+
+from numpy.typing import NDArray
+
+from .._common.errors import InputError
+from .._ecc.options import SearchOptions
+from .._images.files.film import TiffFilm, opened_film
+from .._images.files.images import read_image
+
+
+def search_options(chosen: argparse.Namespace) -> SearchOptions:
+    """Return how to align, of a command with the options of `add_estimation_options`."""
+    return SearchOptions(**{f.name: getattr(chosen, f.name) for f in fields(SearchOptions)})
+
+
+def read_mask(
+    path: Path | None, image_path: Path | str, shape: tuple[int, ...]
+) -> NDArray[Any] | None:
+    """Return the mask in a file, or None without one.
+
+    Raises
+    ------
+    InputError
+        If it is no mask of an image of that shape, which `image_path` names.
+    """
+    if path is None:
+        return None
+    mask = read_image(path)
+    if mask.ndim != 2:
+        raise InputError(f"{path} is in colour; a mask has one channel, 0 where nothing counts")
+    if mask.shape != shape[:2]:
+        raise InputError(
+            f"{path} is {_size(mask.shape)} pixels, but {image_path} is {_size(shape)}"
+        )
+    return mask
+
+
+class ImageFiles(Sequence[NDArray[Any]]):
+    """Images in files of one each, which are read when they are asked for."""
+
+    def __init__(self, paths: Sequence[Path]) -> None:
+        self._paths = paths
+
+    def __len__(self) -> int:
+        return len(self._paths)
+
+    @overload
+    def __getitem__(self, index: int) -> NDArray[Any]: ...
+    @overload
+    def __getitem__(self, index: slice) -> ImageFiles: ...
+    def __getitem__(self, index: int | slice) -> NDArray[Any] | ImageFiles:
+        if isinstance(index, slice):
+            return ImageFiles(self._paths[index])
+        return read_image(self._paths[index])
+
+
+@contextmanager
+def opened_frames(paths: Sequence[Path]) -> Iterator[ImageFiles | TiffFilm]:
+    """Open the frames in many files, or in one TIFF of many pages."""
+    if len(paths) > 1:
+        yield ImageFiles(paths)
+        return
+    with opened_film(paths[0]) as film:
+        yield film
+
+
+def _size(shape: tuple[int, ...]) -> str:
+    return f"{shape[1]} x {shape[0]}"

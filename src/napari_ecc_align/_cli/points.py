@@ -1,0 +1,97 @@
+"""``ecc-align points``."""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import io
+import sys
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .._common.atomic import write_atomically
+from .._common.errors import InputError
+from .._common.opening import opened
+from .._transform.transform import Transform
+from .console import say, tell
+from .outputs import check_outputs
+
+STREAM = Path("-")
+# Ours, and those of napari's own tables of points.
+_NAMES = (("x", "y"), ("axis-1", "axis-0"))
+
+
+def run_points(chosen: argparse.Namespace) -> int:
+    """Map the points of a table through a transform; return the exit code."""
+    to_file = chosen.out is not None and chosen.out != STREAM
+    if to_file:
+        inputs = [path for path in (chosen.transform, chosen.points) if path != STREAM]
+        check_outputs([chosen.out], inputs, overwrite=chosen.overwrite)
+    transform = Transform.load(chosen.transform)
+    name, text = _read(chosen.points)
+    delimiter = next((mark for mark in "\t;" if mark in text.partition("\n")[0]), ",")
+    header, *rows = csv.reader(io.StringIO(text), delimiter=delimiter) if text.strip() else [[]]
+    columns = _columns(header, name)
+    points = np.array(
+        [
+            _point(row, columns, f"{name}, line {line}")
+            for line, row in enumerate(rows, start=2)
+            if row
+        ]
+    ).reshape(-1, 2)
+    mapped = (transform.to_reference if chosen.to_reference else transform.to_moving)(points)
+    result = _written(header, [row for row in rows if row], columns, mapped, delimiter)
+    if to_file:
+        write_atomically(chosen.out, result.encode(), overwrite=chosen.overwrite)
+        tell(chosen, f"Written to {chosen.out}")
+    else:
+        say(result.removesuffix("\n"))
+    return 0
+
+
+def _read(path: Path) -> tuple[str, str]:
+    """Return what to call a table, and its text."""
+    try:
+        if path == STREAM:
+            return "standard input", "" if sys.stdin is None else sys.stdin.read()
+        with opened(path, "a table of points") as file:
+            return str(path), file.read().decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise InputError(f"{path} is no text; give a table of points as CSV") from error
+
+
+def _columns(header: list[str], name: str) -> tuple[int, int]:
+    """Return which columns hold x and y."""
+    names = [each.strip().lower() for each in header]
+    for x, y in _NAMES:
+        if names.count(x) == names.count(y) == 1 and "axis-2" not in names:
+            return names.index(x), names.index(y)
+    raise InputError(f"{name} must begin with a line of names, of which one is x and one y")
+
+
+def _point(row: list[str], columns: tuple[int, int], where: str) -> list[float]:
+    try:
+        return [float(row[column]) for column in columns]
+    except (ValueError, IndexError) as error:
+        raise InputError(f"{where}: x and y must be numbers") from error
+
+
+def _written(
+    header: list[str],
+    rows: list[list[str]],
+    columns: tuple[int, int],
+    points: NDArray[np.float64],
+    delimiter: str,
+) -> str:
+    """Return the table with other points, and all else as it was."""
+    text = io.StringIO()
+    writer = csv.writer(text, delimiter=delimiter, lineterminator="\n")
+    writer.writerow(header)
+    for row, point in zip(rows, points.tolist(), strict=True):
+        cells = row.copy()
+        for column, value in zip(columns, point, strict=True):
+            cells[column] = repr(value)
+        writer.writerow(cells)
+    return text.getvalue()

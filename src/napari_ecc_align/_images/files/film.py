@@ -1,0 +1,151 @@
+"""TIFF files of many pages, read a page at a time and written so."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..._common.errors import InputError
+from ..._common.opening import opened
+from .decoding import TIFF_HEADS, check_intact, check_size, damage_told, image_head, quiet_tifffile
+
+if TYPE_CHECKING:
+    from tifffile import TiffFile
+
+# Time, depth, pages, what is not said; channels by themselves may be aligned, too.
+_FRAMES = ("T", "Z", "I", "Q", "C")
+_WHITE_IS_ZERO = 0
+_PLAIN = (_WHITE_IS_ZERO, 1, 2)
+_LARGEST_CLASSIC = 2**31
+
+
+@contextmanager
+def opened_film(path: Path) -> Iterator[TiffFilm]:
+    """Open a TIFF of many pages; raise `InputError` if it is none, as `TiffFilm` does."""
+    with opened(path, "a TIFF") as file:
+        if not image_head(file, path).startswith(TIFF_HEADS):
+            raise InputError(f"{path} holds no film but one image; give many, or a TIFF of many")
+    from tifffile import TiffFile
+
+    with damage_told(path), quiet_tifffile():
+        tiff = TiffFile(path)
+    with tiff:
+        yield TiffFilm(tiff, path)
+
+
+class TiffFilm:
+    """The frames of an open TIFF: an array whose pages are read when they are asked for.
+
+    Parameters
+    ----------
+    tiff : TiffFile
+        With one axis beside rows, columns and colours, be it time, depth, channels or just pages.
+    path : Path
+        What to call it in an error.
+
+    Attributes
+    ----------
+    shape : tuple of int
+        (n, h, w) or (n, h, w, 3 or 4).
+    dtype : dtype
+        Of the pixels.
+
+    Raises
+    ------
+    InputError
+        If it is damaged or has other axes; also when a frame is read.
+    """
+
+    def __init__(self, tiff: TiffFile, path: Path) -> None:
+        self._path = path
+        with damage_told(path), quiet_tifffile():
+            self._series = tiff.series[0]
+            axes, shape = self._series.axes, self._series.shape
+            sizes = [(a, n) for a, n in zip(axes, shape, strict=True) if n > 1 or a in "YX"]
+            names = "".join(a for a, _ in sizes)
+            if len(tiff.series) > 1 or names[:1] not in _FRAMES or names[1:] not in ("YX", "YXS"):
+                raise InputError(
+                    f"{path} holds no film, which is two pages or more of one size along one "
+                    f"axis, but {len(tiff.pages)} with the axes {axes}"
+                )
+            self.shape = tuple(n for _, n in sizes)
+            check_size(path, *self.shape[1:3])
+            check_intact(self._series, path)
+            self._photometric = int(self._series.keyframe.photometric)
+        if self._photometric not in _PLAIN:
+            raise InputError(f"{path} has rare colours; save it as gray or RGB")
+        self.dtype = np.dtype(self._series.dtype).newbyteorder("=")
+        self.ndim = len(self.shape)
+
+    def __len__(self) -> int:
+        return self.shape[0]
+
+    def __getitem__(self, index: int) -> NDArray[Any]:
+        number = range(len(self))[index]
+        if len(self._series.pages) != len(self):
+            # One page stands for all of them, as ImageJ writes large films.
+            frame: NDArray[Any] = self._whole[number]
+            return frame
+        return self._decoded(lambda: self._series.pages[number], self.shape[1:])
+
+    @cached_property
+    def _whole(self) -> NDArray[Any]:
+        return self._decoded(lambda: self._series, self.shape)
+
+    def _decoded(self, part: Callable[[], Any], shape: tuple[int, ...]) -> NDArray[Any]:
+        with damage_told(self._path), quiet_tifffile():
+            try:
+                pixels: NDArray[Any] = part().asarray().reshape(shape)
+            except ValueError as error:
+                if "imagecodecs" not in str(error):
+                    raise
+                raise InputError(
+                    f"{self._path} uses a rare compression; save it with zip compression or none"
+                ) from error
+        pixels = pixels.astype(self.dtype, copy=False)
+        inverted = self._photometric == _WHITE_IS_ZERO and pixels.dtype.kind in "bu"
+        return ~pixels if inverted else pixels
+
+
+def write_film(
+    path: Path, frames: Iterable[NDArray[Any]], shape: tuple[int, ...], dtype: np.dtype[Any]
+) -> None:
+    """Write images of one shape and dtype as the pages of a new TIFF, compressed with zlib.
+
+    Parameters
+    ----------
+    path : Path
+        Of a file that is not there.
+    frames : iterable of ndarray
+        Read one at a time.
+    shape : tuple of int
+        (n, h, w) or (n, h, w, 3 or 4).
+    dtype : dtype
+        Of the pixels.
+
+    Raises
+    ------
+    InputError
+        If the disk refuses.
+    """
+    from tifffile import imwrite
+
+    try:
+        imwrite(
+            path,
+            iter(frames),
+            shape=shape,
+            dtype=dtype,
+            bigtiff=int(np.prod(shape)) * dtype.itemsize > _LARGEST_CLASSIC,
+            photometric="rgb" if len(shape) > 3 else "minisblack",
+            compression="zlib",
+            metadata={"axes": "TYXS"[: len(shape)]},
+        )
+    except OSError as error:
+        raise InputError(f"cannot write {path}: {error.strerror or error}") from error
