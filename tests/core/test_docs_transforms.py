@@ -70,7 +70,7 @@ def test_each_neighbour_lays_the_f_on_the_reference(tmp_path, monkeypatch):
     assert len(ways) == 10
     x, y, rotation, scale = names["in_pixels"]
     assert (x, y) == pytest.approx(transform((31.5, 23.5)) - (31.5, 23.5))
-    assert names["in_micrometres"] == pytest.approx((x / 2, y / 2, rotation, scale))
+    assert names["as_lengths"] == pytest.approx((x / 2, y / 2, rotation, scale))
     # Each mistake that is drawn shows: none of them would pass.
     swapped = transform.ndimage_matrix()
     for wrong in (transform.inverse.matrix, swapped, np.linalg.inv(swapped)):

@@ -13,13 +13,24 @@ from pathlib import Path
 
 import pytest
 
-from docs_pages import README, ROOT, WORKFLOWS, script
+from docs_pages import PAGES, README, ROOT, WORKFLOWS, script
 
 # Libraries without types, or with types of which their own users have to know much.
 UNTYPED = (
     *("skimage", "scipy", "SimpleITK", "napari", "napari.components", "cv2", "pint", "matplotlib"),
     *("distributed", "tifffile", "PIL", "pydantic", "jinja2", "tqdm", "lazy_loader"),
 )
+# What the other pages of the docs take as given.
+GIVEN = """\
+from typing import Any
+import numpy as np
+from napari_ecc_align import Transform
+reference = moving = np.zeros((64, 64), np.uint8)
+frames = np.zeros((3, 64, 64), np.uint8)
+reference_points: Any = None
+moving_points: Any = None
+transform = Transform.identity()
+"""
 START = """\
 import numpy as np
 from napari_ecc_align import *
@@ -50,9 +61,9 @@ MISTAKES = {
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder of programs, right and wrong ones."""
     folder = tmp_path_factory.mktemp("programs")
-    for page in [README, *WORKFLOWS]:
-        name = f"page_{page.stem.lower().replace('-', '_')}.py"
-        (folder / name).write_text(script(page), "utf-8")
+    for page in PAGES:
+        code = script(page) if page in (README, *WORKFLOWS) else GIVEN + script(page)
+        (folder / f"page_{page.stem.lower().replace('-', '_')}.py").write_text(code, "utf-8")
     for name in ("arrays", "transforms"):
         shutil.copy(ROOT / "tests" / "typed" / f"{name}.py", folder / f"typed_{name}.py")
     for name, line in MISTAKES.items():
