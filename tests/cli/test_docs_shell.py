@@ -22,8 +22,11 @@ from napari_ecc_align import Transform, load_transforms, read_image, write_image
 
 DOCS = Path(__file__).parents[2] / "docs"
 PAGE = (DOCS / "shell.md").read_text(encoding="utf-8")
-LINES = [line for block in re.findall(r"```bash\n(.*?)```", PAGE, re.DOTALL)
-         for line in block.replace("\\\n", "").splitlines()]  # fmt: skip
+LINES = [
+    line
+    for block in re.findall(r"```bash\n(.*?)```", PAGE, re.DOTALL)
+    for line in block.replace("\\\n", "").splitlines()
+]
 
 
 @pytest.fixture
@@ -96,8 +99,10 @@ def test_every_line_of_the_page_does_what_it_says(folder):
         said[line] = done.out
     assert len(said) >= 20
     assert len(set(np.unique(read_image("warped/labels_on_reference.tif"))) - {0}) == 16
-    assert np.array_equal(read_image("warped/spots_on_reference.tif")[5:-5, 10:-10],
-                          read_image("reference.png")[5:-5, 10:-10])  # fmt: skip
+    assert np.array_equal(
+        read_image("warped/spots_on_reference.tif")[5:-5, 10:-10],
+        read_image("reference.png")[5:-5, 10:-10],
+    )
     assert tifffile.imread("registered/film_aligned.tif").shape == (3, 160, 180)
     assert len(load_transforms("registered/film_transforms.json")) == 3
     both = Transform.load("1_to_3.json")
@@ -110,8 +115,9 @@ def test_every_line_of_the_page_does_what_it_says(folder):
 
 
 def test_the_page_has_every_command_and_exit_code():
-    commands = {line.split("`")[1].split()[0] for line in PAGE.splitlines()
-                if line.startswith("| `")}  # fmt: skip
+    commands = {
+        line.split("`")[1].split()[0] for line in PAGE.splitlines() if line.startswith("| `")
+    }
     from napari_ecc_align._cli.parser import build_parser
 
     parser = build_parser()

@@ -107,7 +107,7 @@ def add_apply(commands: Any) -> None:
     add_value(command, "--name", str, "PATTERN", text)
     text = "apply the inverse: carry what lies on the reference to the moving image"
     command.add_argument("--inverse", action="store_true", help=text)
-    add_resampling_options(command)
+    add_resampling_options(command, "what fits each image")
     command.set_defaults(interpolation=None)
     add_overwrite(command)
     add_json(command)
