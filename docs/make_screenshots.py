@@ -116,7 +116,7 @@ def shoot_stack() -> None:
             [np.sin(turn), np.cos(turn), down + 40],
             [0, 0, 1],
         ]
-        frame = warp(image, Transform(np.array(matrix)), output_shape=(430, 560))
+        frame = warp(image, Transform(np.array(matrix)), output_shape=(430, 560), fill=0)
         frames.append(frame + rng.normal(0, 3, frame.shape))
     viewer.add_image(np.stack(frames), name="film", colormap="gray")
     widget.model.value = "euclidean"

@@ -7,8 +7,13 @@ import sys
 from pathlib import Path
 
 import hypothesis
+import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
+
+from screen import own_screen
+
+_SCREEN = pytest.StashKey()
 
 # The machine that runs the tests may be slow and shared: no deadline, and the same examples.
 hypothesis.settings.register_profile("calm", deadline=None, derandomize=True, max_examples=40)
@@ -22,3 +27,14 @@ def pytest_addoption(parser):
         default=int(os.environ.get("ECC_ALIGN_KILLS", "4")),
         help="how often a batch is killed, each time at another moment (or ECC_ALIGN_KILLS)",
     )
+
+
+def pytest_configure(config):
+    # The process that only hands out the tests shows nothing.
+    if config.getoption("dist", "no") == "no":
+        config.stash[_SCREEN] = own_screen()
+
+
+def pytest_unconfigure(config):
+    if (screen := config.stash.get(_SCREEN, None)) is not None:
+        screen.communicate()

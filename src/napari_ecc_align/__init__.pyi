@@ -2,6 +2,7 @@ from ._align.pair import align
 from ._align.progress import Progress
 from ._align.stack import align_stack
 from ._align.stack_result import StackResult
+from ._align.warped_stack import warp_stack
 from ._batch.batch import Batch
 from ._batch.records.record import Outcome, Record
 from ._batch.run.run_plan import BatchStep
@@ -17,6 +18,7 @@ from ._images.files.images import read_image, write_image
 from ._images.interpolation import Interpolation
 from ._images.polygons import polygon_mask
 from ._images.samples import SamplePair, sample
+from ._images.sources import ImageLike
 from ._images.warping import warp
 from ._transform.files import load_transforms, save_transforms
 from ._transform.matrices import MotionModel
@@ -36,6 +38,7 @@ __all__ = [
     "BatchStep",
     "Comparison",
     "Engine",
+    "ImageLike",
     "InputError",
     "Inspection",
     "Interpolation",
@@ -64,5 +67,6 @@ __all__ = [
     "sample",
     "save_transforms",
     "warp",
+    "warp_stack",
     "write_image",
 ]

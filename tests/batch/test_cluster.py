@@ -60,9 +60,9 @@ def cluster():
 def test_a_cluster_gives_what_one_machine_gives_though_a_worker_is_killed(cluster, plan, finished):
     address, workers = cluster
     steps = plan().run(cluster=address, timeout=120)
-    names = [next(steps).pair.name]
+    names = [next(steps).record.name]
     os.kill(workers[0].pid, signal.SIGKILL)
-    names += [step.pair.name for step in steps]
+    names += [step.record.name for step in steps]
     assert sorted(names) == sorted(pair.name for pair in plan().pairs)
     assert contents(plan().out) == contents(finished)
     assert all(step.resumed for step in plan().run(workers=1))

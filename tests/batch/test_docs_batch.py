@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import shlex
 import shutil
 import signal
@@ -16,15 +15,14 @@ import pytest
 from dataset import contents
 
 from cli.processes import environment
+from docs_pages import blocks
 from napari_ecc_align import Batch
 from napari_ecc_align._cli.parser import build_parser
 
-PAGE = Path(__file__).parents[2] / "docs" / "batch.md"
-BLOCKS = re.findall(r"```(\w+)\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL)
-SHELL = [text for kind, text in BLOCKS if kind == "bash"]
+SHELL = blocks("batch.md", "bash")
 SLURM = next(text for text in SHELL if "#SBATCH" in text)
-KUBERNETES = next(text for kind, text in BLOCKS if kind == "yaml")
-PYTHON = [text for kind, text in BLOCKS if kind == "python"]
+(KUBERNETES,) = blocks("batch.md", "yaml")
+PYTHON = blocks("batch.md")
 
 # What SLURM does, for one task: it runs the command that follows its own options.
 SRUN = """#!/bin/sh

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import os
+import sys
+
 import numpy as np
 import pytest
+from skimage import data
 
 from napari_ecc_align import Batch, BatchSettings
 from napari_ecc_align._common.errors import InputError
 from napari_ecc_align._images.files.images import write_image
 
+PAGE = data.camera()[100:200, 100:250]
 PIXELS = np.arange(64, dtype=np.uint8).reshape(8, 8)
 
 
@@ -156,3 +161,49 @@ def test_an_output_folder_with_a_file_of_a_table_is_refused(folder):
     (root / "pairs.csv").write_text("reference,moving\na.png,out/deep/b.png\n")
     with pytest.raises(InputError, match="contains"):
         Batch.plan(table=root / "pairs.csv", out=root / "out")
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems have no such names")
+def test_a_file_that_is_not_named_in_utf8_costs_its_own_pair(tmp_path):
+    strange = os.fsdecode(b"\xff.png")
+    for folder in ("ideal", "scan", "more"):
+        (tmp_path / folder).mkdir()
+        for name in ("a.png", strange):
+            write_image(tmp_path / folder / "x.png", PAGE, overwrite=True)
+            (tmp_path / folder / "x.png").rename(tmp_path / folder / name)
+    out = tmp_path / os.fsdecode(b"out\xff")
+    batch = Batch.plan(tmp_path / "ideal", tmp_path / "scan", out, siblings=tmp_path / "more")
+    assert batch.names == ("a.png",)
+    (problem,) = batch.problems
+    assert problem.pair == "\\xff.png"
+    assert "not named in UTF-8" in problem.reason
+    (step,) = batch.run(workers=1)
+    assert step.record.outcome == "passed through"
+    assert "\\xff.png" in batch.report.read_text("utf-8")
+    (step,) = batch.run(workers=1)
+    assert step.resumed
+    with pytest.raises(InputError, match="not named in UTF-8"):
+        batch.plan(tmp_path / "ideal", tmp_path / "scan", out, where=strange)
+
+
+def test_a_link_to_itself_costs_its_own_pair(tmp_path):
+    for folder in ("ideal", "scan"):
+        (tmp_path / folder).mkdir()
+        write_image(tmp_path / folder / "a.png", PAGE)
+    (tmp_path / "scan" / "l.png").symlink_to("l.png")
+    batch = Batch.plan(tmp_path / "ideal", tmp_path / "scan", tmp_path / "out")
+    assert [problem.pair for problem in batch.problems] == ["l.png"]
+    outcomes = {step.record.name: step.record.outcome for step in batch.run(workers=1)}
+    assert outcomes == {"a.png": "passed through", "l.png": "failed"}
+
+
+@pytest.mark.parametrize("name", ["moving", "reference", "Reference"])
+def test_a_sibling_is_not_called_as_the_other_images_are(tmp_path, name):
+    for folder in ("ideal", "scan", name):
+        (tmp_path / folder).mkdir()
+        write_image(tmp_path / folder / "a.png", PAGE)
+    given = [tmp_path / "ideal", tmp_path / "scan", tmp_path / "out"]
+    with pytest.raises(InputError, match=f"cannot be called {name!r}; name it: NAME=FOLDER"):
+        Batch.plan(*given, siblings=tmp_path / name)
+    batch = Batch.plan(*given, siblings={"other": tmp_path / name})
+    assert [*batch.pairs[0].siblings] == ["other"]

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from processes import ecc_align, names_in, run_main
 from scipy.ndimage import binary_erosion
+from skimage import measure
 
 from napari_ecc_align import Transform, warp
 from napari_ecc_align._images.files.images import read_image, write_image
@@ -47,6 +48,24 @@ def test_labels_stay_labels(inputs, page, truth, tmp_path):
     found = read_image(tmp_path / "moved.tif")
     assert found.dtype == np.int32
     assert set(np.unique(found)) == {-1, *np.unique(labels)}
+
+
+def test_labels_are_noticed_and_what_may_be_labels_is_told(inputs, tmp_path):
+    photograph = read_image(inputs / "shifted.png")
+    write_image(tmp_path / "labels.tif", measure.label(photograph > 150))
+    write_image(tmp_path / "poster.png", photograph // 64 * 64)
+    np.save(tmp_path / "turn.npy", [[1, 0.05, 3.3], [-0.05, 1, 2.2], [0, 0, 1]])
+    said = {}
+    for name in ("labels.tif", "poster.png"):
+        done = run_main(
+            *("apply", tmp_path / "turn.npy", tmp_path / name, "--like", inputs / "camera.png"),
+            *("--out", tmp_path / f"moved_{name}"),
+        )
+        assert done.code == 0
+        said[name] = done.out
+    before, after = (read_image(tmp_path / name) for name in ("labels.tif", "moved_labels.tif"))
+    assert set(np.unique(after)) <= set(np.unique(before))
+    assert "may hold labels" in said["poster.png"] and "labels," not in said["labels.tif"]
 
 
 def test_like_may_be_in_colour(inputs, tmp_path):

@@ -1,13 +1,10 @@
 """The code of docs/stack.md, run as it stands there."""
 
-import re
-from pathlib import Path
-
 import numpy as np
 from skimage import data
 
-PAGE = Path(__file__).parents[2] / "docs" / "stack.md"
-BLOCKS = re.findall(r"```python\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL)
+from docs_pages import run
+
 SHIFTS = [(0, 0), (2, -1), (3, 1)]
 
 
@@ -15,9 +12,7 @@ def test_the_code_of_the_page_lays_the_frames_on_the_first(tmp_path, monkeypatch
     monkeypatch.chdir(tmp_path)
     image = data.camera()
     frames = np.stack([image[50 + y : 210 + y, 60 + x : 240 + x] for y, x in SHIFTS])
-    assert len(BLOCKS) == 1
-    names = {"frames": frames}
-    exec(compile(BLOCKS[0], str(PAGE), "exec"), names)
+    names = run("stack.md", frames=frames)
     assert (tmp_path / "film.json").exists()
     assert (tmp_path / "drift.csv").read_text().startswith("frame,verdict,")
     for frame in names["warped"]:

@@ -1,22 +1,16 @@
 """The code of docs/transforms.md and docs/directions.md, run as it stands there."""
 
-import re
-from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from scipy import ndimage
 
+from docs_pages import DOCS, blocks, run
 from napari_ecc_align import Transform, warp
 from pairs import known_pair
 
-DOCS = Path(__file__).parents[2] / "docs"
 TRUTH = Transform([[1.02, 0.03, 3.5], [-0.02, 0.99, -2.25], [0, 0, 1]])
-
-
-def blocks(page):
-    return re.findall(r"```python\n(.*?)```", (DOCS / page).read_text(encoding="utf-8"), re.DOTALL)
 
 
 def test_the_code_of_the_page_lays_the_moving_image_on_the_reference(tmp_path, monkeypatch):
@@ -25,14 +19,13 @@ def test_the_code_of_the_page_lays_the_moving_image_on_the_reference(tmp_path, m
     TRUTH.save("transform.tfm")
     points = np.array([[20.0, 30], [25, 200], [170, 110]])
     theirs = TRUTH.to_moving(points[:, ::-1])[:, ::-1]
-    names = {
-        "reference": known.reference,
-        "moving": known.moving,
-        "reference_points": SimpleNamespace(data=points),
-        "moving_points": SimpleNamespace(data=theirs),
-    }
-    for block in blocks("transforms.md"):
-        exec(block, names)
+    names = run(
+        "transforms.md",
+        reference=known.reference,
+        moving=known.moving,
+        reference_points=SimpleNamespace(data=points),
+        moving_points=SimpleNamespace(data=theirs),
+    )
     gap = np.abs(names["aligned"] - known.reference)[12:-12, 12:-12]
     assert np.median(gap) < 1.5
     assert known.error_of(names["start"]) < 1e-6

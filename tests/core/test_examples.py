@@ -6,6 +6,8 @@ import doctest
 import importlib
 import inspect
 import pkgutil
+import re
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -18,11 +20,12 @@ CORE = sorted(
     for module in pkgutil.walk_packages(napari_ecc_align.__path__, "napari_ecc_align.")
     if "._gui" not in module.name and "__main__" not in module.name
 )
-FUNCTIONS = sorted(
-    name
+PUBLIC = {
+    name: thing
     for name in napari_ecc_align.__all__
-    if inspect.isfunction(getattr(napari_ecc_align, name))
-)
+    if inspect.isroutine(thing := getattr(napari_ecc_align, name)) or inspect.isclass(thing)
+}
+EXAMPLES = "Examples\n--------"
 
 
 @pytest.mark.parametrize("name", CORE)
@@ -35,8 +38,26 @@ def test_the_examples_run(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyP
     assert not runner.failures, "".join(said)
 
 
-@pytest.mark.parametrize("name", FUNCTIONS)
-def test_every_public_function_has_an_example(name: str) -> None:
-    documentation = inspect.getdoc(getattr(napari_ecc_align, name)) or ""
-    assert "Examples\n--------" in documentation
-    assert f"{name}(" in documentation.split("Examples\n--------")[1]
+def members(thing: type) -> Iterator[tuple[str, object]]:
+    """Yield the public methods and properties of a class that are ours."""
+    for base in thing.__mro__:
+        if base.__module__.startswith(napari_ecc_align.__name__):
+            for name, member in vars(base).items():
+                called = inspect.isfunction(member) or isinstance(member, classmethod)
+                if not name.startswith("_") and (called or isinstance(member, property)):
+                    yield name, member
+
+
+@pytest.mark.parametrize("name", PUBLIC)
+def test_every_public_name_has_an_example(name: str) -> None:
+    thing = PUBLIC[name]
+    documentation = inspect.getdoc(thing) or ""
+    assert EXAMPLES in documentation
+    shown = documentation.split(EXAMPLES)[1]
+    if not inspect.isclass(thing):
+        assert f"{name}(" in shown
+        return
+    for attribute, member in members(thing):
+        # What is short is shown with its class.
+        own = EXAMPLES in (member.__doc__ or "").replace("    ", "")
+        assert own or re.search(rf"\.{attribute}\b", shown), f"{name}.{attribute}"

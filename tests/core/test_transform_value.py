@@ -213,17 +213,18 @@ def test_perspective_is_refused_where_there_can_be_none(way):
 @pytest.mark.parametrize(
     ("transform", "line"),
     [
-        (Transform.identity(), "Transform(translation: nothing moves)"),
-        (Transform([[1, 0, 5], [0, 1, -3.25]]), "Transform(translation: x +5, y -3.25)"),
+        (Transform.identity(), "Transform(translation: x +0, y +0)"),
+        (Transform([[1, 0, 5], [0, 1, -3.25]]), "Transform(translation: x +5.00, y -3.25)"),
         (
             TURNED,
-            "Transform(similarity: x +10, y +0, rotation 90.000°, scale 2.0000)",
+            "Transform(similarity: x +10.00, y +0.00, turned 90.00°, scaled 2.000)",
         ),
         (
             Transform([[1.5, 0.5, 0], [0, 2, 0]]),
-            "Transform(affine: scale 1.5000 and 2.0000, shear -14.036°)",
+            "Transform(affine: x +0, y +0, scaled 1.500 x 2.000, sheared -14.04°)",
         ),
-        (BENT, "Transform(homography: x +5, y +0, scale 0.9995 and 1.0000, perspective)"),
+        (BENT, "Transform(homography: x +5.00, y +0.00, in perspective)"),
+        (Transform([[1, 0, 0.004], [0, 1, 0]]), "Transform(translation: x +0.004, y +0)"),
     ],
 )
 def test_the_repr_is_a_line_that_says_what_it_does(transform, line):

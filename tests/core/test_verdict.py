@@ -80,7 +80,6 @@ def test_a_mark_tells_periods_apart():
     [
         ("camera", "immunohistochemistry", "translation"),
         ("chelsea", "coffee", "affine"),
-        ("coffee", "camera", "homography"),
     ],
 )
 def test_the_verdict_never_falls_as_more_of_the_image_agrees(name, other, model):
@@ -185,8 +184,9 @@ def test_a_small_image_is_aligned_where_its_detail_can_tell(side, name, model):
     assert result.verdict == "aligned", result.reason
 
 
-@pytest.mark.parametrize("side", [32, 48, 64, 80])
-@pytest.mark.parametrize("model", ["translation", "affine"])
+@pytest.mark.parametrize(
+    ("side", "model"), [(32, "affine"), (48, "translation"), (64, "affine"), (80, "translation")]
+)
 def test_small_crops_of_other_pictures_are_not_aligned(side, model):
     images = [crop(name, (side, side)) for name in ("coffee", "immunohistochemistry")]
     assert align(noisy(images[0], 1), noisy(images[1], 2), model=model).verdict != "aligned"
@@ -199,7 +199,8 @@ def test_a_large_part_that_moved_otherwise_is_told():
     first = noisy(np.where(inside, thing, ground), 1)
     moved, shown = (np.roll(plane, (9, 14), (0, 1)) for plane in (inside, thing))
     second = noisy(np.where(moved, shown, ground), 2)
-    for start in (None, np.eye(3), shift(14, 9)):
+    # By itself it starts where both lie, at the ground.
+    for start in (None, shift(14, 9)):
         result = align(first, second, model="translation", initial=start)
         assert result.verdict == "doubtful"
         assert "moved otherwise" in result.reason

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import functools
-import gc
 from collections.abc import Callable
 
 import numpy as np
@@ -17,24 +15,20 @@ from pairs import KnownPair, known_pair, random_transform
 SHAPE = (160, 200)
 
 
-@pytest.fixture(scope="session", autouse=True)
-def napari_made_cheap():
-    """Let every test have a viewer of its own, but what never changes be read and visited once.
+@pytest.fixture(scope="session")
+def shared_viewer(qapp):
+    """The viewer of this process, with settings that no file keeps."""
+    from napari import settings
+    from shared_viewer import SharedViewer
 
-    Napari reads the manifests of all plugins anew for each viewer in a test, and collects garbage
-    before and after: together a quarter of the time that a small test takes.
-    """
-    import napari.viewer  # noqa: F401
-    from npe2 import PluginManifest
-
-    read_once = functools.cache(PluginManifest.from_file)
+    shared = SharedViewer()
     with pytest.MonkeyPatch.context() as patch:
-        copied = staticmethod(lambda path: read_once(path).model_copy(deep=True))
-        patch.setattr(PluginManifest, "from_file", copied)
-        gc.collect()
-        gc.freeze()
-        yield
-        gc.unfreeze()
+        patch.setattr(settings, "_SETTINGS", None)
+        settings.get_settings(None)
+        # It looks at what lies under the mouse, which no test moves.
+        patch.setattr("napari._qt.threads.status_checker.StatusChecker.start", lambda self: None)
+        yield shared
+        shared.close()
 
 
 @pytest.fixture(autouse=True)
@@ -55,16 +49,50 @@ def known() -> KnownPair:
 
 
 @pytest.fixture
-def viewer(make_napari_viewer, known):
-    viewer = make_napari_viewer()
+def emptied(shared_viewer, qtbot):
+    """Let the viewer be as if it were new, before the test and after it."""
+    from napari.settings import get_settings
+    from napari.utils.notifications import notification_manager
+
+    notification_manager.records.clear()
+    yield
+    get_settings().reset()
+    shared_viewer.empty(qtbot)
+
+
+@pytest.fixture
+def viewer(shared_viewer, emptied):
+    """An empty viewer, whose window is not on the screen."""
+    return shared_viewer.open()
+
+
+@pytest.fixture
+def start_over(shared_viewer, qtbot):
+    """Close all forms and layers, as if napari were started again."""
+    return lambda: shared_viewer.empty(qtbot)
+
+
+@pytest.fixture
+def window(viewer, qtbot):
+    """The viewer's window, on the screen."""
+    window = viewer.window._qt_window
+    with qtbot.waitExposed(window, timeout=120_000):
+        viewer.window.show()
+    return window
+
+
+@pytest.fixture
+def pair(viewer, known):
+    """The viewer, with the layers "first" and "second" in it."""
     viewer.add_image(known.reference.astype(np.uint8), name="first")
     viewer.add_image(known.moving.astype(np.uint8), name="second", colormap="green")
     return viewer
 
 
 @pytest.fixture
-def widget(viewer) -> AlignWidget:
-    _, widget = viewer.window.add_plugin_dock_widget("napari-ecc-align", "Align images")
+def widget(pair) -> AlignWidget:
+    """The form beside the pair."""
+    _, widget = pair.window.add_plugin_dock_widget("napari-ecc-align", "Align images")
     return widget
 
 

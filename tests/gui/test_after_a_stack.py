@@ -27,8 +27,7 @@ def matrices(layer):
 
 
 @pytest.fixture
-def form(make_napari_viewer):
-    viewer = make_napari_viewer()
+def form(viewer):
     widget = viewer.window.add_plugin_dock_widget(KEY, "Align images")[1]
     widget.model.value = "euclidean"
     return viewer, widget
@@ -61,7 +60,6 @@ def rectangle(top, left, bottom, right, frame=None):
     return [corner if frame is None else [frame, *corner] for corner in corners]
 
 
-@pytest.mark.alone
 @pytest.mark.parametrize("choice", TO_ITSELF, ids=str)
 def test_the_script_of_a_film_gives_the_same_transforms_to_the_last_bit(opened, finish, choice):
     viewer, widget = opened
@@ -74,7 +72,6 @@ def test_the_script_of_a_film_gives_the_same_transforms_to_the_last_bit(opened, 
     assert "max_iterations=31," in widget.after.copy_script()
 
 
-@pytest.mark.alone
 def test_the_script_of_a_film_with_regions_on_some_frames(opened, finish):
     viewer, widget = opened
     drawn = [rectangle(20, 20, 140, 90, frame=0), rectangle(30, 60, 150, 170, frame=3)]
@@ -89,7 +86,6 @@ def test_the_script_of_a_film_with_regions_on_some_frames(opened, finish):
     assert repeated(widget) == matrices(layer)
 
 
-@pytest.mark.alone
 def test_the_script_of_a_stack_against_others(form, finish, tmp_path):
     viewer, widget = form
     tifffile.imwrite(tmp_path / "still.tif", film()[0])
@@ -109,7 +105,6 @@ def test_the_script_of_a_stack_against_others(form, finish, tmp_path):
         viewer.dims.set_point(0, 2)
 
 
-@pytest.mark.alone
 def test_the_script_of_a_stack_against_a_stack(opened, finish, tmp_path):
     viewer, widget = opened
     tifffile.imwrite(tmp_path / "other.tif", film(52, 57), photometric="minisblack")
@@ -133,15 +128,13 @@ def test_a_script_says_where_an_image_from_memory_belongs(form, finish):
     compile(script, "script", "exec")
 
 
-@pytest.mark.parametrize("suffix", ["json", "csv", "npy"])
-def test_saving_the_transforms_of_all_frames(form, finish, tmp_path, monkeypatch, suffix):
+def test_saving_the_transforms_of_all_frames(form, finish, tmp_path, monkeypatch):
     viewer, widget = form
     frames = film()
     frames[2] = data.gravel()[:160, :180]
     viewer.add_image(frames, name="film")
     widget.run()
     finish(widget)
-    path = tmp_path / f"film.{suffix}"
     offered = []
     assert widget.after.next.save.text.replace("&", "") == "Save transforms…"
 
@@ -150,14 +143,15 @@ def test_saving_the_transforms_of_all_frames(form, finish, tmp_path, monkeypatch
         return str(path), ""
 
     monkeypatch.setattr(QFileDialog, "getSaveFileName", ask)
-    widget.after.next.save.native.click()
+    for suffix in ("json", "csv", "npy"):
+        path = tmp_path / f"film.{suffix}"
+        widget.after.next.save.native.click()
+        loaded = [each.matrix.tolist() for each in load_transforms(path)]
+        assert loaded == matrices(viewer.layers["film aligned"])
     assert offered[0] == "film_transforms.json"
     assert ".tfm" not in offered[1]
-    loaded = [each.matrix.tolist() for each in load_transforms(path)]
-    assert loaded == matrices(viewer.layers["film aligned"])
-    if suffix == "json":
-        said = [frame["verdict"] for frame in json.loads(path.read_text())["frames"]]
-        assert said == ["aligned", "aligned", "failed", "aligned"]
+    said = json.loads((tmp_path / "film.json").read_text())["frames"]
+    assert [frame["verdict"] for frame in said] == ["aligned", "aligned", "failed", "aligned"]
 
 
 def test_blinking_shows_the_film_and_the_aligned_one_in_turn(form, finish):

@@ -28,6 +28,7 @@ def test_the_first_two_images_are_chosen(widget):
     assert widget.pair.moving.value.name == "second"
 
 
+@pytest.mark.both_bindings
 def test_two_layers_one_button_three_layers_and_a_verdict(widget, viewer, finish, known):
     widget.align_button.native.click()
     assert widget.running
@@ -49,7 +50,6 @@ def test_two_layers_one_button_three_layers_and_a_verdict(widget, viewer, finish
     assert type(viewer.layers["binary difference"]).__name__ == "Labels"
 
 
-@pytest.mark.either_binding
 def test_results_lie_over_an_awkward_reference(widget, viewer, finish):
     reference = viewer.layers["first"]
     reference.scale, reference.rotate, reference.shear = (0.5, 0.4), 15, (0.1,)
@@ -64,6 +64,7 @@ def test_results_lie_over_an_awkward_reference(widget, viewer, finish):
         assert layer.units == reference.units
 
 
+@pytest.mark.both_bindings
 def test_the_choice_survives_what_happens_to_other_layers(widget, viewer):
     viewer.add_image(np.zeros((50, 50)), name="third")
     widget.pair.reference.value = viewer.layers["third"]
@@ -79,8 +80,7 @@ def test_the_choice_survives_what_happens_to_other_layers(widget, viewer):
     assert widget.pair.moving.value.name == "first"
 
 
-def test_layers_that_come_later_are_chosen(make_napari_viewer):
-    viewer = make_napari_viewer()
+def test_layers_that_come_later_are_chosen(viewer):
     _, widget = viewer.window.add_plugin_dock_widget("napari-ecc-align", "Align images")
     assert widget.pair.reference.value is None
     viewer.add_labels(np.zeros((50, 50), int))
@@ -100,14 +100,12 @@ def test_one_layer_twice_is_refused(widget, viewer, notes):
     assert len(viewer.layers) == 2
 
 
-def test_nothing_chosen_is_refused(make_napari_viewer, notes):
-    viewer = make_napari_viewer()
+def test_nothing_chosen_is_refused(viewer, notes):
     _, widget = viewer.window.add_plugin_dock_widget("napari-ecc-align", "Align images")
     widget.run()
     assert "Choose two image layers" in notes[-1].message
 
 
-@pytest.mark.either_binding
 def test_a_bad_epsilon_is_refused_in_words(widget, finish, notes):
     for epsilon in ("tiny", "", "[1", "-1"):
         notes.clear()
@@ -135,7 +133,6 @@ def test_running_again_renews_its_own_layers_only(widget, viewer, finish):
     assert ours.metadata["napari-ecc-align"]["model"] == "translation"
 
 
-@pytest.mark.either_binding
 def test_another_pair_gets_its_own_layers(widget, viewer, finish, known):
     widget.run()
     finish(widget)
@@ -161,6 +158,7 @@ def test_a_failed_run_says_why_and_leaves_no_layers(widget, viewer, finish, note
     assert not notes
 
 
+@pytest.mark.both_bindings
 def test_cancel_adds_nothing(widget, viewer, finish, qtbot, monkeypatch):
     rng = np.random.default_rng(0)
     viewer.layers["first"].data = rng.random((1500, 1500))
@@ -182,6 +180,7 @@ def test_layers_removed_meanwhile_do_no_harm(widget, viewer, finish, notes):
     assert not notes
 
 
+@pytest.mark.both_bindings
 def test_the_viewer_may_close_meanwhile(viewer, widget, qtbot, notes):
     widget.run()
     worker = widget._work.worker
@@ -212,6 +211,7 @@ def test_the_viewer_stays_responsive(widget, viewer, finish, qtbot, steps_taken)
     assert_short(stalls, adding)
 
 
+@pytest.mark.both_bindings
 def test_an_unexpected_error_is_a_sentence(widget, finish, notes, monkeypatch):
     def broken(*args, **kwargs):
         raise RuntimeError("out of order")
@@ -224,9 +224,7 @@ def test_an_unexpected_error_is_a_sentence(widget, finish, notes, monkeypatch):
     assert "Traceback" not in widget.after.results.verdict.value
 
 
-@pytest.mark.either_binding
-def test_colour_layers(make_napari_viewer, finish):
-    viewer = make_napari_viewer()
+def test_colour_layers(viewer, finish):
     image = data.astronaut()
     viewer.add_image(image[100:300, 100:300], name="first")
     viewer.add_image(image[105:305, 97:297], name="second")
@@ -238,9 +236,7 @@ def test_colour_layers(make_napari_viewer, finish):
     assert np.abs(aligned.data[20:-20, 20:-20].astype(int) - image[120:280, 120:280]).max() < 6
 
 
-@pytest.mark.either_binding
-def test_layers_dragged_roughly_into_place_start_there(make_napari_viewer, finish):
-    viewer = make_napari_viewer()
+def test_layers_dragged_roughly_into_place_start_there(viewer, finish):
     image = data.astronaut()[..., 1]
     viewer.add_image(image[100:300, 100:300], name="first")
     viewer.add_image(np.rot90(image[104:304, 97:297], 2).copy(), name="second")
@@ -251,7 +247,6 @@ def test_layers_dragged_roughly_into_place_start_there(make_napari_viewer, finis
     assert "Aligned" in widget.after.results.verdict.value
 
 
-@pytest.mark.either_binding
 def test_signed_difference(widget, viewer, finish):
     widget.settings.difference.value = "signed"
     widget.run()

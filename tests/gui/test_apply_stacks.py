@@ -20,9 +20,8 @@ def film(image=IMAGE):
 
 
 @pytest.fixture
-def aligned(make_napari_viewer, finish):
+def aligned(viewer, finish):
     """A film that has been aligned to its first frame, and the form that applies transforms."""
-    viewer = make_napari_viewer()
     viewer.add_image(film(), name="film", scale=(3, 0.5, 0.5), translate=(7, 1, 2))
     widget = viewer.window.add_plugin_dock_widget(KEY, "Align images")[1]
     widget.model.value = "translation"
@@ -133,7 +132,7 @@ def test_moving_a_stack_as_a_whole_is_refused(aligned, apply):
 
 @pytest.mark.parametrize("suffix", ["json", "csv", "npy"])
 def test_saved_and_loaded_in_another_session(
-    aligned, make_napari_viewer, monkeypatch, tmp_path, qtbot, suffix
+    aligned, start_over, monkeypatch, tmp_path, qtbot, suffix
 ):
     viewer, form = aligned
     path = tmp_path / f"drift.{suffix}"
@@ -142,9 +141,9 @@ def test_saved_and_loaded_in_another_session(
     assert f"Saved to {path}" in form.message.value
     assert len(load_transforms(path)) == 4
     expected = viewer.layers["film aligned"].data.copy()
-    second = make_napari_viewer()
-    layer = second.add_image(film(), name="again")
-    later = second.window.add_plugin_dock_widget(KEY, "Apply transform")[1]
+    start_over()
+    layer = viewer.add_image(film(), name="again")
+    later = viewer.window.add_plugin_dock_widget(KEY, "Apply transform")[1]
     monkeypatch.setattr(QFileDialog, "getOpenFileName", lambda *args: (str(path), ""))
     later.load_button.native.click()
     assert "Loaded the transforms of 4 frames" in later.message.value
@@ -152,11 +151,10 @@ def test_saved_and_loaded_in_another_session(
     later.layers.value = [layer]
     later.apply_button.native.click()
     qtbot.waitUntil(lambda: not later.running, timeout=120_000)
-    assert np.array_equal(second.layers["again aligned"].data, expected)
+    assert np.array_equal(viewer.layers["again aligned"].data, expected)
 
 
-def test_one_transform_for_all_can_be_given_to_single_images(make_napari_viewer, finish, qtbot):
-    viewer = make_napari_viewer()
+def test_one_transform_for_all_can_be_given_to_single_images(viewer, finish, qtbot):
     viewer.add_image(film()[0], name="still")
     viewer.add_image(film(), name="film")
     viewer.dims.set_point(0, 2)

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QFileDialog
+from qtpy.QtWidgets import QFileDialog, QMessageBox
 
 from napari_ecc_align import Transform, warp
 from napari_ecc_align._gui.apply.widget import _INVERSE, _MOVE
@@ -47,6 +47,7 @@ def settle(qtbot):
     return wait
 
 
+@pytest.mark.both_bindings
 def test_the_last_alignment_goes_to_any_number_of_layers_at_once(aligned, matrix, settle, qtbot):
     second = aligned.layers["second"].data
     aligned.add_image(255 - second, name="negative")
@@ -77,7 +78,6 @@ def test_the_last_alignment_goes_to_any_number_of_layers_at_once(aligned, matrix
     )
 
 
-@pytest.mark.either_binding
 def test_inverse_brings_what_lies_on_the_reference_to_the_moving_image(aligned, matrix, settle):
     aligned.add_points([(40.0, 50.0)], name="mark")
     widget = opened(aligned)
@@ -114,7 +114,6 @@ def test_moving_leaves_the_data_and_can_be_undone(aligned, matrix, known):
     assert not widget.undo_button.enabled
 
 
-@pytest.mark.either_binding
 def test_what_was_moved_does_not_change_what_the_transform_means(aligned, matrix):
     """A second layer moved later, by itself, lies right too."""
     aligned.add_image(aligned.layers["second"].data.copy(), name="third")
@@ -128,25 +127,27 @@ def test_what_was_moved_does_not_change_what_the_transform_means(aligned, matrix
     )
 
 
-@pytest.mark.either_binding
-@pytest.mark.parametrize("suffix", [".json", ".ome.json", ".tfm", ".csv", ".npy", ".txt"])
-def test_save_and_load_in_every_format(aligned, matrix, settle, tmp_path, monkeypatch, suffix):
-    path = tmp_path / f"saved{suffix}"
-    monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_, **__: (str(path), ""))
-    monkeypatch.setattr(QFileDialog, "getOpenFileName", lambda *_, **__: (str(path), ""))
+def test_save_and_load_in_every_format(aligned, matrix, settle, tmp_path, monkeypatch):
     widget = opened(aligned)
-    widget.save_button.native.click()
-    assert "Saved to" in widget.message.value
-    np.testing.assert_allclose(Transform.load(path).matrix, matrix, atol=1e-12)
-    widget.load_button.native.click()
-    assert widget.source.value == f"saved{suffix} (file)"
-    assert widget.reference.native.isVisibleTo(widget.native)
-    assert widget.reference.value.name == "first"
-    choose(widget, "second")
-    widget.run()
-    settle(widget)
-    gap = aligned.layers["second aligned [1]"].data.astype(int)
-    assert np.abs(gap - aligned.layers["second aligned"].data).max() <= 1
+    found = widget.source.value
+    for suffix in (".json", ".ome.json", ".tfm", ".csv", ".npy", ".txt"):
+        name = str(tmp_path / f"saved{suffix}")
+        monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_, n=name, **__: (n, ""))
+        monkeypatch.setattr(QFileDialog, "getOpenFileName", lambda *_, n=name, **__: (n, ""))
+        widget.source.value = found
+        widget.save_button.native.click()
+        assert "Saved to" in widget.message.value
+        np.testing.assert_allclose(Transform.load(name).matrix, matrix, atol=1e-12)
+        widget.load_button.native.click()
+        assert widget.source.value == f"saved{suffix} (file)"
+        assert widget.reference.native.isVisibleTo(widget.native)
+        assert widget.reference.value.name == "first"
+        choose(widget, "second")
+        widget.run()
+        settle(widget)
+        gap = aligned.layers["second aligned [1]"].data.astype(int)
+        assert np.abs(gap - aligned.layers["second aligned"].data).max() <= 1
+        aligned.layers.remove("second aligned [1]")
 
 
 def test_a_name_without_a_suffix_gets_that_of_the_format(aligned, tmp_path, monkeypatch):
@@ -156,6 +157,25 @@ def test_a_name_without_a_suffix_gets_that_of_the_format(aligned, tmp_path, monk
     assert [path.name for path in tmp_path.iterdir()] == ["saved.tfm"]
 
 
+@pytest.mark.parametrize("answer", ["Yes", "No"])
+def test_a_file_that_the_dialog_did_not_ask_about_is_asked_about(
+    aligned, tmp_path, monkeypatch, answer
+):
+    name, asked = str(tmp_path / "saved"), []
+    (tmp_path / "saved.tfm").write_text("precious")
+    monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_, **__: (name, "ITK (*.tfm)"))
+
+    def question(parent, title, text):
+        asked.append(text)
+        return QMessageBox.StandardButton[answer]
+
+    monkeypatch.setattr(QMessageBox, "question", question)
+    opened(aligned).save_button.native.click()
+    assert asked == ["saved.tfm exists already. Replace it?"]
+    assert ((tmp_path / "saved.tfm").read_text() == "precious") == (answer == "No")
+
+
+@pytest.mark.both_bindings
 def test_a_dialog_that_is_cancelled_does_nothing(aligned, monkeypatch):
     for name in ("getSaveFileName", "getOpenFileName"):
         monkeypatch.setattr(QFileDialog, name, lambda *_, **__: ("", ""))
@@ -166,9 +186,8 @@ def test_a_dialog_that_is_cancelled_does_nothing(aligned, monkeypatch):
     assert widget.source.value == "second onto first"
 
 
-@pytest.mark.either_binding
-def test_what_cannot_be_done_is_said(viewer, tmp_path, settle):
-    widget = opened(viewer)
+def test_what_cannot_be_done_is_said(pair, tmp_path, settle):
+    widget = opened(pair)
     choose(widget)
     widget.run()
     assert "no transform yet" in widget.message.value
@@ -188,13 +207,14 @@ def test_what_cannot_be_done_is_said(viewer, tmp_path, settle):
     assert not widget.undo_button.enabled
     widget.save(tmp_path / "bent.tfm")
     assert "cannot hold a homography" in widget.message.value
-    assert [layer.name for layer in viewer.layers] == ["first", "second"]
+    assert [layer.name for layer in pair.layers] == ["first", "second"]
     widget.output.value = widget.output.choices[0]
     widget.run()
     settle(widget)
     assert "2 layers added" in widget.message.value
 
 
+@pytest.mark.both_bindings
 def test_the_choice_of_layers_survives_what_happens_to_others(aligned):
     widget = opened(aligned)
     choose(widget, "first", "second")
@@ -208,18 +228,17 @@ def test_the_choice_of_layers_survives_what_happens_to_others(aligned):
     assert listed == [layer.name for layer in reversed(aligned.layers)]
 
 
-@pytest.mark.either_binding
 def test_an_alignment_of_the_same_pair_is_offered_once(aligned):
     assert opened(aligned).source.choices == (None, "second onto first")
 
 
-@pytest.mark.either_binding
-def test_foreign_metadata_is_passed_over(viewer):
+def test_foreign_metadata_is_passed_over(pair):
     for number, note in enumerate((3, {}, {"layers": 5}, {"layers": {"reference": None}})):
-        viewer.layers[number % 2].metadata = {"napari-ecc-align": note}
-        assert opened(viewer).source.choices == (None,)
+        pair.layers[number % 2].metadata = {"napari-ecc-align": note}
+        assert opened(pair).source.choices == (None,)
 
 
+@pytest.mark.both_bindings
 def test_the_viewer_may_close_while_it_runs(aligned, qtbot):
     widget = opened(aligned)
     choose(widget, "first", "second")

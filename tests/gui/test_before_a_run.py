@@ -21,8 +21,7 @@ def test_nothing_is_said_of_a_plain_pair(widget):
     assert not widget.after.next.visible
 
 
-def test_pixel_sizes_that_differ_are_told_of(make_napari_viewer):
-    viewer = make_napari_viewer()
+def test_pixel_sizes_that_differ_are_told_of(viewer):
     viewer.add_image(np.zeros((50, 50)), scale=(0.5, 0.5), units="um")
     viewer.add_image(np.zeros((50, 50)), scale=(400, 400), units="nm")
     widget = open_form(viewer)
@@ -32,47 +31,47 @@ def test_pixel_sizes_that_differ_are_told_of(make_napari_viewer):
     assert "pixel sizes" not in widget.plan.value
 
 
-def test_colour_is_told_of(make_napari_viewer):
-    viewer = make_napari_viewer()
+def test_colour_is_told_of(viewer):
     viewer.add_image(data.astronaut(), name="colour")
     viewer.add_image(data.camera(), name="gray")
     assert "Colour: the reference is compared" in open_form(viewer).plan.value
 
 
-def test_units_that_cannot_be_compared_are_told_of(make_napari_viewer):
-    viewer = make_napari_viewer()
+def test_units_that_cannot_be_compared_are_told_of(viewer):
     viewer.add_image(np.zeros((50, 50)), units="um")
     viewer.add_image(np.zeros((50, 50)))
     assert "pixel" in open_form(viewer).plan.value
 
 
-def test_choices_survive_a_restart(make_napari_viewer, settings_file):
+def test_choices_survive_a_restart(viewer, start_over, settings_file):
     from napari import settings
 
-    widget = open_form(make_napari_viewer())
+    widget = open_form(viewer)
     widget.model.value = "translation"
     widget.settings.threshold.method.value = "li"
     widget.settings.precision.value = "0.05"
     assert "translation" in settings_file.read_text()
     # What a new process begins with: nothing but the file.
     settings._clear_plugin_settings_cache()
-    again = open_form(make_napari_viewer())
+    start_over()
+    again = open_form(viewer)
     assert again.model.value == "translation"
     assert again.settings.threshold.method.value == "li"
     assert again.parameters().search.precision == 0.05
 
 
-def test_a_spoilt_settings_file_does_no_harm(make_napari_viewer, settings_file):
+def test_a_spoilt_settings_file_does_no_harm(viewer, settings_file):
     settings_file.parent.mkdir(parents=True)
     settings_file.write_text("align:\n  model: sideways\n  iterations: many\n")
-    widget = open_form(make_napari_viewer())
+    widget = open_form(viewer)
     assert widget.model.value == "affine"
 
 
-def test_half_a_number_is_not_kept(make_napari_viewer, settings_file):
-    widget = open_form(make_napari_viewer())
+def test_half_a_number_is_not_kept(viewer, start_over):
+    widget = open_form(viewer)
     widget.settings.epsilon.native.setText("1e-")
-    assert open_form(make_napari_viewer()).settings.epsilon.value == 1e-7
+    start_over()
+    assert open_form(viewer).settings.epsilon.value == 1e-7
 
 
 def test_the_moving_image_is_seen_to_move_and_is_put_back(widget, viewer, finish, known):
@@ -96,8 +95,7 @@ def test_a_tilt_is_seen_as_what_an_affine_can_show_of_it(widget, viewer, finish)
 
 
 @pytest.fixture
-def slow(make_napari_viewer):
-    viewer = make_napari_viewer()
+def slow(viewer):
     rng = np.random.default_rng(0)
     for name in ("first", "second"):
         viewer.add_image(rng.random((1500, 1500)), name=name)
@@ -139,6 +137,7 @@ def test_the_bar_says_what_is_being_done(slow, qtbot, finish):
     assert any(rung in said for rung in ("reading", "preparing", "identity", "phase", "rotation"))
 
 
+@pytest.mark.both_bindings
 def test_the_help_opens_its_page(widget):
     widget.help.native.click()
     from qtpy.QtWidgets import QTextBrowser
@@ -161,13 +160,12 @@ def _local_links(text):
     return [link for link in found if not link.startswith(("http", "../"))]
 
 
-def test_a_small_window_scrolls_and_keeps_the_button_in_sight(make_napari_viewer, qtbot, finish):
-    viewer = make_napari_viewer(show=True)
+@pytest.mark.both_bindings
+def test_a_small_window_scrolls_and_keeps_the_button_in_sight(viewer, window, qtbot, finish):
     image = data.camera()[:200, :220]
     viewer.add_image(image, name="one")
     viewer.add_image(np.roll(image, 2, axis=0), name="two")
     widget = open_form(viewer)
-    window = viewer.window._qt_window
     window.resize(1000, 620)
     for fold in widget.folds.values():
         fold.expand(animate=False)
@@ -181,8 +179,7 @@ def test_a_small_window_scrolls_and_keeps_the_button_in_sight(make_napari_viewer
 
 
 @pytest.mark.parametrize("start", ["otsu", "sauvola"])
-def test_rows_that_come_later_have_room(make_napari_viewer, qtbot, start):
-    viewer = make_napari_viewer(show=True)
+def test_rows_that_come_later_have_room(viewer, window, qtbot, start):
     widget = open_form(viewer)
     threshold = widget.settings.threshold
     threshold.method.value = start

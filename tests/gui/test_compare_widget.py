@@ -14,16 +14,15 @@ PAGE = data.page()
 
 
 @pytest.fixture
-def viewer(make_napari_viewer):
-    viewer = make_napari_viewer()
+def pair(viewer):
     viewer.add_image(PAGE, name="first")
     viewer.add_image(np.roll(PAGE, 2, axis=1), name="second")
     return viewer
 
 
 @pytest.fixture
-def widget(viewer):
-    _, widget = viewer.window.add_plugin_dock_widget("napari-ecc-align", "Compare binarised")
+def widget(pair):
+    _, widget = pair.window.add_plugin_dock_widget("napari-ecc-align", "Compare binarised")
     return widget
 
 
@@ -35,6 +34,7 @@ def settle(qtbot, widget):
     return wait
 
 
+@pytest.mark.both_bindings
 def test_one_click_counts_and_shows_what_differs(widget, viewer, settle):
     widget.compare_button.native.click()
     settle()
@@ -65,7 +65,6 @@ def test_nothing_happens_before_it_is_asked_for(widget, viewer, qtbot):
     assert len(viewer.layers) == 2
 
 
-@pytest.mark.either_binding
 @pytest.mark.parametrize("method", ["sauvola", "niblack", "local"])
 def test_it_follows_a_method_and_its_window(widget, viewer, settle, method):
     widget.compare_button.native.click()
@@ -84,6 +83,7 @@ def test_it_follows_a_method_and_its_window(widget, viewer, settle, method):
         np.testing.assert_array_equal(viewer.layers["binary difference"].data, expected.labels)
 
 
+@pytest.mark.both_bindings
 def test_by_hand_begins_where_the_method_was_and_follows_the_slider(widget, viewer, settle):
     widget.compare_button.native.click()
     settle()
@@ -115,9 +115,7 @@ def test_only_the_parameters_of_the_method_are_shown(widget, viewer):
     assert shown() == ["of_reference", "of_moving"]
 
 
-@pytest.mark.either_binding
-def test_layers_are_compared_where_they_lie_in_the_world(make_napari_viewer, qtbot):
-    viewer = make_napari_viewer()
+def test_layers_are_compared_where_they_lie_in_the_world(viewer, qtbot):
     reference = viewer.add_image(
         PAGE, scale=(0.5, 0.5), translate=(10, 20), rotate=10, units=("um", "um")
     )
@@ -142,6 +140,7 @@ def test_layers_are_compared_where_they_lie_in_the_world(make_napari_viewer, qtb
     assert (layer.data != expected.labels).mean() < 1e-3
 
 
+@pytest.mark.both_bindings
 def test_it_follows_a_layer_that_is_dragged(widget, viewer, settle):
     widget.run()
     settle()
@@ -163,7 +162,6 @@ def test_it_need_not_follow(widget, viewer, settle, qtbot):
     np.testing.assert_array_equal(viewer.layers["binary difference"].data, before)
 
 
-@pytest.mark.either_binding
 def test_one_kind_of_difference_can_be_shown_alone(widget, viewer, settle):
     widget.run()
     settle()
@@ -174,9 +172,7 @@ def test_one_kind_of_difference_can_be_shown_alone(widget, viewer, settle):
     assert not layer.show_selected_label
 
 
-@pytest.mark.either_binding
-def test_of_a_stack_the_slice_on_show_is_compared(make_napari_viewer, qtbot):
-    viewer = make_napari_viewer()
+def test_of_a_stack_the_slice_on_show_is_compared(viewer, qtbot):
     viewer.add_image(da.from_array(np.stack([PAGE, 255 - PAGE[::-1]])), name="stack")
     viewer.add_image(PAGE, name="page")
     _, widget = viewer.window.add_plugin_dock_widget("napari-ecc-align", "Compare binarised")
@@ -189,7 +185,6 @@ def test_of_a_stack_the_slice_on_show_is_compared(make_napari_viewer, qtbot):
     assert "0.00%" not in widget.results.value
 
 
-@pytest.mark.either_binding
 def test_what_cannot_be_compared_is_said(widget, viewer, settle):
     widget.pair.moving.value = viewer.layers["first"]
     widget.run()

@@ -1,6 +1,5 @@
 """By the keyboard alone: the command palette, Tab, Return, Escape and the keys of the buttons."""
 
-import numpy as np
 import pytest
 from napari._app_model import get_app_model
 from npe2 import PluginManager
@@ -65,6 +64,7 @@ def test_every_command_is_in_the_palette_by_a_title_that_says_what_it_does(viewe
     assert all(command in registered for command in offered.values())
 
 
+@pytest.mark.both_bindings
 @pytest.mark.parametrize("title", WIDGETS)
 def test_the_palette_opens_each_form(viewer, title):
     from_palette(viewer, title.lower(), title)
@@ -73,25 +73,26 @@ def test_the_palette_opens_each_form(viewer, title):
     assert isinstance(docked(viewer, title), declared[title].get_callable())
 
 
-def test_a_whole_session_from_the_palette(viewer, finish, monkeypatch, tmp_path):
-    from_palette(viewer, "align now")
-    form = docked(viewer, "Align images")
+@pytest.mark.both_bindings
+def test_a_whole_session_from_the_palette(pair, finish, monkeypatch, tmp_path):
+    from_palette(pair, "align now")
+    form = docked(pair, "Align images")
     finish(form)
     assert "Aligned" in form.after.results.verdict.value
-    from_palette(viewer, "ecc blink")
+    from_palette(pair, "ecc blink")
     assert form.after.next.blink.value
-    from_palette(viewer, "ecc blink")
+    from_palette(pair, "ecc blink")
     assert not form.after.next.blink.value
     path = tmp_path / "found.json"
     monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *args: (str(path), ""))
-    from_palette(viewer, "ecc save")
+    from_palette(pair, "ecc save")
     assert path.exists()
-    from_palette(viewer, "ecc other layers")
-    assert docked(viewer, "Apply transform").source.value == "second onto first"
-    from_palette(viewer, "ecc undo")
-    assert [layer.name for layer in viewer.layers] == ["first", "second"]
-    from_palette(viewer, "ecc drag")
-    assert viewer.layers["second"].mode == "transform"
+    from_palette(pair, "ecc other layers")
+    assert docked(pair, "Apply transform").source.value == "second onto first"
+    from_palette(pair, "ecc undo")
+    assert [layer.name for layer in pair.layers] == ["first", "second"]
+    from_palette(pair, "ecc drag")
+    assert pair.layers["second"].mode == "transform"
 
 
 @pytest.mark.parametrize("wish", ["undo", "blink", "save", "copy the last"])
@@ -103,26 +104,27 @@ def test_the_palette_says_when_there_is_nothing_to_do(viewer, wish):
     assert "align two images first" in notification_manager.records[-1].message
 
 
-def test_a_form_is_there_once_however_it_is_opened(viewer, finish):
-    from_palette(viewer, "align images", "Align images")
-    form = docked(viewer, "Align images")
+@pytest.mark.both_bindings
+def test_a_form_is_there_once_however_it_is_opened(pair, finish):
+    from_palette(pair, "align images", "Align images")
+    form = docked(pair, "Align images")
     form.run()
     finish(form)
     form.after.next.apply.native.click()
     get_app_model().commands.execute_command(f"{PLUGIN}.apply_to_layers")
-    names = [name for name in viewer.window.dock_widgets if "Apply" in name]
+    names = [name for name in pair.window.dock_widgets if "Apply" in name]
     assert names == ["Apply transform (ECC Align)"]
 
 
 @pytest.fixture
-def keys(make_napari_viewer, known, qtbot):
-    """A window that is on the screen, as only such a one has a keyboard."""
-    viewer = make_napari_viewer(show=True)
-    viewer.add_image(known.reference.astype(np.uint8), name="first")
-    viewer.add_image(known.moving.astype(np.uint8), name="second")
-    widget = viewer.window.add_plugin_dock_widget(PLUGIN, "Align images")[1]
-    viewer.window._qt_window.activateWindow()
-    qtbot.waitUntil(viewer.window._qt_window.isActiveWindow, timeout=120_000)
+def keys(viewer, widget, window, qtbot):
+    """A form that keys go to, as they do to a window on the screen only."""
+
+    def active():
+        window.activateWindow()
+        return window.isActiveWindow()
+
+    qtbot.waitUntil(active, timeout=120_000)
     return viewer, widget
 
 
@@ -131,6 +133,7 @@ def focus_on(widget):
     assert QApplication.focusWidget() is widget
 
 
+@pytest.mark.both_bindings
 def test_tab_goes_from_top_to_bottom(keys, qtbot):
     _, widget = keys
     seen = []
@@ -148,6 +151,7 @@ def test_tab_goes_from_top_to_bottom(keys, qtbot):
     assert widget.help.native is seen[6]
 
 
+@pytest.mark.both_bindings
 def test_tab_reaches_what_is_unfolded_in_its_place(keys, qtbot):
     _, widget = keys
     widget.folds["Settings"].expand(animate=False)
@@ -172,6 +176,7 @@ def test_tab_reaches_what_is_unfolded_in_its_place(keys, qtbot):
     assert seen[start : start + len(wanted)] == wanted
 
 
+@pytest.mark.both_bindings
 def test_return_aligns_and_escape_cancels(keys, qtbot, finish):
     viewer, widget = keys
     for start in (widget.pair.moving.native, widget.model.native):
@@ -187,6 +192,7 @@ def test_return_aligns_and_escape_cancels(keys, qtbot, finish):
     assert "Aligned" in widget.after.results.verdict.value
 
 
+@pytest.mark.both_bindings
 def test_return_in_a_number_takes_what_was_typed(keys, qtbot, finish):
     _, widget = keys
     widget.folds["Settings"].expand(animate=False)
@@ -199,6 +205,7 @@ def test_return_in_a_number_takes_what_was_typed(keys, qtbot, finish):
     assert widget.after.run.task.parameters.search.max_iterations == 37
 
 
+@pytest.mark.both_bindings
 def test_return_on_a_button_presses_that_button(keys, qtbot, finish):
     viewer, widget = keys
     widget.run()
@@ -210,6 +217,7 @@ def test_return_on_a_button_presses_that_button(keys, qtbot, finish):
     assert not widget.running
 
 
+@pytest.mark.both_bindings
 def test_escape_is_left_alone_while_nothing_runs(keys, qtbot):
     _, widget = keys
     focus_on(widget.model.native)
@@ -217,7 +225,6 @@ def test_escape_is_left_alone_while_nothing_runs(keys, qtbot):
     assert widget.after.results.verdict.value == ""
 
 
-@pytest.mark.alone
 def test_the_keys_of_the_buttons(keys, qtbot, finish):
     viewer, widget = keys
     window = viewer.window._qt_window
@@ -260,6 +267,7 @@ def test_every_key_is_told_by_a_tooltip(widget):
             assert f"&{mnemonic}" in button.text.lower()
 
 
+@pytest.mark.both_bindings
 def test_compare_and_apply_by_return(keys, qtbot, finish):
     viewer, widget = keys
     widget.run()
@@ -275,6 +283,7 @@ def test_compare_and_apply_by_return(keys, qtbot, finish):
     assert "1 layer added" in apply.message.value
 
 
+@pytest.mark.both_bindings
 def test_no_key_is_one_of_napari_s_own(keys):
     viewer, widget = keys
     window = viewer.window._qt_window

@@ -26,8 +26,7 @@ from pairs import known_pair, random_transform
 
 
 @pytest.fixture
-def viewer(make_napari_viewer):
-    viewer = make_napari_viewer()
+def filled(viewer):
     for layer in pair():
         viewer.add_layer(layer)
     return viewer
@@ -37,14 +36,14 @@ def add(viewer, layer):
     return viewer.add_layer(Layer.create(*layer))
 
 
-def test_what_the_canvas_draws_is_what_was_computed(viewer):
-    reference, moving = viewer.layers
+def test_what_the_canvas_draws_is_what_was_computed(filled):
+    reference, moving = filled.layers
     move_layer(moving, TRANSFORM, layer_grid(reference), {})
     aligned = add(
-        viewer,
-        resampled_over(snapshot(reference, viewer), snapshot(moving, viewer), TRANSFORM, {}),
+        filled,
+        resampled_over(snapshot(reference, filled), snapshot(moving, filled), TRANSFORM, {}),
     )
-    canvas = viewer.window._qt_viewer.canvas
+    canvas = filled.window._qt_viewer.canvas
     canvas._update_world_units()
     matrices = {
         name: canvas.layer_to_visual[layer]._master_transform.matrix
@@ -62,35 +61,34 @@ def test_what_the_canvas_draws_is_what_was_computed(viewer):
     assert gap < 1e-4 * size
 
 
-def test_every_kind_of_layer_can_be_added_after_a_transform(viewer):
-    reference, moving = viewer.layers
+def test_every_kind_of_layer_can_be_added_after_a_transform(filled):
+    reference, moving = filled.layers
     grids = layer_grid(reference), layer_grid(moving)
     box = np.array([[40, 30], [40, 80], [70, 80], [70, 30]])
     added = [
-        viewer.add_labels((moving.data > 0.5).astype(int), name="labels", **MOVING),
-        viewer.add_points(moving_points(), name="points", **MOVING),
-        viewer.add_shapes([box] * 2, shape_type=["ellipse", "rectangle"], name="s", **MOVING),
-        viewer.add_vectors(np.stack([moving_points()] * 2, axis=1), name="vectors", **MOVING),
+        filled.add_labels((moving.data > 0.5).astype(int), name="labels", **MOVING),
+        filled.add_points(moving_points(), name="points", **MOVING),
+        filled.add_shapes([box] * 2, shape_type=["ellipse", "rectangle"], name="s", **MOVING),
+        filled.add_vectors(np.stack([moving_points()] * 2, axis=1), name="vectors", **MOVING),
     ]
     application = Application(TRANSFORM, *grids)
-    results = [add(viewer, apply_to_layer(layer, application)) for layer in added]
+    results = [add(filled, apply_to_layer(layer, application)) for layer in added]
     assert [layer.name for layer in results] == [f"{layer.name} aligned" for layer in added]
     np.testing.assert_allclose(
         world(results[1], results[1].data), world(reference, POINTS), atol=1e-9
     )
 
 
-def test_the_view_follows_the_camera(viewer):
-    reference = viewer.layers["first"]
-    viewer.reset_view()
-    assert region_in_view(viewer).mask(layer_grid(reference)).all()
-    viewer.scene.camera.zoom *= 6
-    share = region_in_view(viewer).mask(layer_grid(reference)).mean()
+def test_the_view_follows_the_camera(filled):
+    reference = filled.layers["first"]
+    filled.reset_view()
+    assert region_in_view(filled).mask(layer_grid(reference)).all()
+    filled.scene.camera.zoom *= 6
+    share = region_in_view(filled).mask(layer_grid(reference)).mean()
     assert 0 < share < 0.5
 
 
-def test_a_lazy_pyramid_is_drawn(make_napari_viewer):
-    viewer = make_napari_viewer()
+def test_a_lazy_pyramid_is_drawn(viewer):
     side = 4096
     rows = np.add.outer(np.arange(side), np.arange(side)).astype(np.uint16)
     levels = [da.from_array(rows[::step, ::step], chunks=512) for step in (1, 2, 4, 8)]
@@ -104,8 +102,7 @@ def test_a_lazy_pyramid_is_drawn(make_napari_viewer):
     assert np.asarray(layer._slice.image.view).any()
 
 
-def test_residuals_of_a_run_are_drawn(make_napari_viewer):
-    viewer = make_napari_viewer()
+def test_residuals_of_a_run_are_drawn(viewer):
     known = known_pair("camera", random_transform(5, "affine", (250, 260)), shape=(250, 260))
     layer = viewer.add_image(known.reference, **REFERENCE)
     result = align(known.reference, known.moving)

@@ -32,8 +32,7 @@ def test_the_plugins_menu_offers_the_widget(viewer):
 
 
 @pytest.mark.parametrize("name", sample_names())
-def test_open_sample_gives_a_pair_that_aligns(make_napari_viewer, finish, name):
-    viewer = make_napari_viewer()
+def test_open_sample_gives_a_pair_that_aligns(viewer, finish, name):
     viewer.open_sample("napari-ecc-align", name)
     assert len(viewer.layers) >= 2
     assert [layer.visible for layer in viewer.layers][:2] == [True, True]
@@ -46,8 +45,9 @@ def test_open_sample_gives_a_pair_that_aligns(make_napari_viewer, finish, name):
     assert viewer.layers[0].metadata["source"]
 
 
-def test_the_demo_opens_aligned(make_napari_viewer, finish, monkeypatch):
-    monkeypatch.setattr("napari.Viewer", lambda **_: make_napari_viewer())
-    viewer, widget = open_demo("lung")
+@pytest.mark.both_bindings
+def test_the_demo_opens_aligned(viewer, finish, monkeypatch):
+    monkeypatch.setattr("napari.Viewer", lambda **_: viewer)
+    _, widget = open_demo("lung")
     finish(widget)
     assert "difference" in viewer.layers

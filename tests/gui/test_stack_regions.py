@@ -44,8 +44,7 @@ def painted(below):
 
 
 @pytest.fixture
-def form(make_napari_viewer):
-    viewer = make_napari_viewer()
+def form(viewer):
     widget = viewer.window.add_plugin_dock_widget(KEY, "Align images")[1]
     widget.model.value = "translation"
     return viewer, widget

@@ -20,8 +20,7 @@ def matrices(layer):
 
 
 @pytest.fixture
-def form(make_napari_viewer):
-    viewer = make_napari_viewer()
+def form(viewer):
     widget = viewer.window.add_plugin_dock_widget("napari-ecc-align", "Align images")[1]
     widget.model.value = "translation"
     return viewer, widget
@@ -122,6 +121,7 @@ def test_a_stack_without_a_match_adds_nothing(form, finish):
     assert len(viewer.layers) == 2
 
 
+@pytest.mark.both_bindings
 def test_the_drift_is_plotted(form, finish):
     viewer, widget = form
     viewer.add_image(film(), name="film")

@@ -111,16 +111,16 @@ def test_a_dragged_slider_ends_at_its_last_value(settled, viewer, finish):
         threshold.of_moving.value = value
     finish(settled)
     note = viewer.layers["binary difference"].metadata["napari-ecc-align"]["parameters"]
-    assert note["thresholding"]["threshold"][1] == pytest.approx(192)
+    assert note["thresholding"]["thresholds"][1] == pytest.approx(192)
 
 
-def test_window_and_k_survive_a_restart(widget, make_napari_viewer):
+def test_window_and_k_survive_a_restart(widget, viewer, start_over):
     from napari import settings
 
     widget.settings.threshold.window.value = 33
     widget.settings.threshold.k.value = 0.35
     settings._clear_plugin_settings_cache()
-    viewer = make_napari_viewer()
+    start_over()
     again = viewer.window.add_plugin_dock_widget("napari-ecc-align", "Align images")[1]
     assert again.settings.threshold.window.value == 33
     assert again.settings.threshold.k.value == pytest.approx(0.35)

@@ -16,7 +16,7 @@ IMAGE = data.camera()
 
 
 @pytest.fixture
-def two_motions(make_napari_viewer, tmp_path):
+def two_motions(viewer, tmp_path):
     """Two images whose upper half has moved by (4, 6) and whose lower half by (-7, 2)."""
     first, second = IMAGE[20:420, 20:420], IMAGE[24:424, 26:426].copy()
     second[200:] = IMAGE[213:413, 22:422]
@@ -24,7 +24,6 @@ def two_motions(make_napari_viewer, tmp_path):
         from PIL import Image
 
         Image.fromarray(image).save(tmp_path / f"{name}.png")
-    viewer = make_napari_viewer()
     viewer.open([tmp_path / "first.png", tmp_path / "second.png"], stack=False, plugin="napari")
     widget = viewer.window.add_plugin_dock_widget("napari-ecc-align", "Align images")[1]
     widget.model.value = "translation"
@@ -106,7 +105,6 @@ def test_a_region_that_is_removed_is_no_longer_chosen(two_motions):
     assert widget.where.region.value == EVERYWHERE
 
 
-@pytest.mark.alone
 def test_the_script_knows_the_region(two_motions, finish):
     viewer, widget = two_motions
     polygon = np.array([[0.25, 3], [188, 10.1], [170, 390], [5, 350]])
@@ -126,9 +124,8 @@ def test_the_script_knows_the_region(two_motions, finish):
 
 
 @pytest.fixture
-def turned(make_napari_viewer):
+def turned(viewer):
     """A moving image turned half round and at half the pixel size."""
-    viewer = make_napari_viewer()
     viewer.add_image(IMAGE[100:300, 100:300], name="first")
     viewer.add_image(np.rot90(IMAGE[104:304, 97:297], 2).copy(), name="second")
     return viewer, viewer.window.add_plugin_dock_widget("napari-ecc-align", "Align images")[1]

@@ -1,14 +1,12 @@
 """What may happen while a pair or a stack is being aligned: all of it leaves the viewer usable."""
 
-import threading
 import time
 
 import numpy as np
 import pytest
 from napari.utils.notifications import notification_manager
-from qtpy.QtCore import QThreadPool
+from shared_viewer import threads_at_work, wait_for_work
 from skimage import data
-from superqt.utils import WorkerBase
 
 from napari_ecc_align._align.progress import Progress
 from napari_ecc_align._gui.runs import steps as run
@@ -41,9 +39,8 @@ def unhurried(monkeypatch):
 
 
 @pytest.fixture(params=["pair", "stack"])
-def form(request, make_napari_viewer):
+def form(request, viewer):
     """A form with something to do that is called "second" and becomes "second aligned"."""
-    viewer = make_napari_viewer()
     frames = film()
     if request.param == "pair":
         viewer.add_image(frames[0], name="first")
@@ -59,19 +56,11 @@ def form(request, make_napari_viewer):
 @pytest.fixture
 def nothing_behind(qtbot):
     """Tell whether all threads that a test has begun have ended."""
-    before = set(threading.enumerate())
+    before = threads_at_work()
 
     def check():
-        pool = QThreadPool.globalInstance()
-        qtbot.waitUntil(lambda: pool.activeThreadCount() == 0, timeout=120_000)
-        qtbot.waitUntil(lambda: not WorkerBase._worker_set, timeout=120_000)
-        left = {
-            thread
-            for thread in set(threading.enumerate()) - before
-            # Pools of dask and napari wait for the next piece of work.
-            if not thread.daemon and "ThreadPoolExecutor" not in thread.name
-        }
-        assert not {thread for thread in left if not isinstance(thread, threading._DummyThread)}
+        wait_for_work(qtbot)
+        assert threads_at_work() <= before
 
     return check
 
@@ -96,6 +85,7 @@ def names(viewer):
     return [layer.name for layer in viewer.layers]
 
 
+@pytest.mark.both_bindings
 def test_cancel(form, finish, nothing_behind):
     viewer, widget = form
     before = names(viewer)
@@ -188,6 +178,7 @@ def test_other_choices_are_made(form, finish, nothing_behind):
     nothing_behind()
 
 
+@pytest.mark.both_bindings
 @pytest.mark.parametrize("error", [RuntimeError("broken"), MemoryError()])
 def test_an_exception_in_the_worker(form, finish, nothing_behind, monkeypatch, error):
     viewer, widget = form
@@ -208,6 +199,7 @@ def test_an_exception_in_the_worker(form, finish, nothing_behind, monkeypatch, e
     again(viewer, widget, finish)
 
 
+@pytest.mark.both_bindings
 def test_the_viewer_is_closed(form, qtbot, nothing_behind):
     viewer, widget = form
     widget.align_button.native.click()
@@ -216,6 +208,7 @@ def test_the_viewer_is_closed(form, qtbot, nothing_behind):
     nothing_behind()
 
 
+@pytest.mark.both_bindings
 def test_the_form_is_closed(form, qtbot, nothing_behind):
     viewer, widget = form
     before = names(viewer)

@@ -73,9 +73,9 @@ def large(monkeypatch):
 
 
 @pytest.fixture
-def pyramids(make_napari_viewer, folder, large):
+def pyramids(viewer, folder, large):
     """Two layers straight from zarr arrays, and their stores."""
-    viewer, stores = make_napari_viewer(), []
+    stores = []
     for name in ("reference", "moving"):
         stores.append(Counting(folder / f"{name}.zarr", read_only=True))
         root = zarr.open_group(stores[-1], mode="r")
@@ -138,8 +138,7 @@ def test_moving_a_zarr_pyramid_reads_and_writes_nothing_more(pyramids, finish):
         assert np.allclose(moving.data_to_world(there), (y / 2, x / 2), atol=0.06)
 
 
-def test_opened_by_napari_from_the_folder(make_napari_viewer, folder, large, finish):
-    viewer = make_napari_viewer()
+def test_opened_by_napari_from_the_folder(viewer, folder, large, finish):
     for name in ("reference", "moving"):
         viewer.open(folder / f"{name}.zarr", plugin="napari", multiscale=True)
     widget = align(viewer, finish)
@@ -149,8 +148,7 @@ def test_opened_by_napari_from_the_folder(make_napari_viewer, folder, large, fin
     assert len(viewer.layers) == 2
 
 
-def test_what_the_canvas_reads_meanwhile_does_no_harm(make_napari_viewer, folder, large, qtbot):
-    viewer = make_napari_viewer()
+def test_what_the_canvas_reads_meanwhile_does_no_harm(viewer, folder, large, qtbot):
     for name in ("reference", "moving"):
         viewer.open(folder / f"{name}.zarr", plugin="napari", multiscale=True)
     widget = viewer.window.add_plugin_dock_widget(KEY, "Align images")[1]
@@ -164,11 +162,9 @@ def test_what_the_canvas_reads_meanwhile_does_no_harm(make_napari_viewer, folder
         assert "Aligned" in widget.after.results.verdict.value
 
 
-@pytest.mark.alone
 def test_the_script_of_a_pyramid_gives_the_same_transform_to_the_last_bit(
-    make_napari_viewer, folder, large, finish
+    viewer, folder, large, finish
 ):
-    viewer = make_napari_viewer()
     for name in ("reference", "moving"):
         viewer.open(folder / f"{name}.zarr", plugin="napari", multiscale=True)
     widget = align(viewer, finish)
@@ -216,12 +212,11 @@ def test_a_region_on_a_zarr_pyramid(pyramids, finish):
     assert all(store.share < 0.4 for store in stores)
 
 
-def test_a_zarr_stack(make_napari_viewer, tmp_path, finish):
+def test_a_zarr_stack(viewer, tmp_path, finish):
     image = data.camera()
     shifts = [(0, 0), (2, -1), (3, 1)]
     frames = np.stack([image[50 + y : 210 + y, 60 + x : 240 + x] for y, x in shifts])
     array = zarr.create_array(tmp_path / "film.zarr", data=frames, chunks=(1, 80, 90))
-    viewer = make_napari_viewer()
     viewer.add_image(array, name="film")
     widget = align(viewer, finish)
     assert "3 frames: 3 aligned" in widget.after.results.verdict.value

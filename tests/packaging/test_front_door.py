@@ -12,15 +12,13 @@ from fresh_process import ROOT
 from imports_of import PACKAGE, SOURCE, modules
 
 import napari_ecc_align
-
-PAGES = sorted([ROOT / "README.md", *(ROOT / "docs").glob("*.md")])
-BLOCK = re.compile(r"^```python\n(.*?)^```", re.DOTALL | re.MULTILINE)
+from docs_pages import PAGES, blocks
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_the_docs_import_from_the_package_alone(page: Path) -> None:
     text = page.read_text("utf-8")
-    for block in BLOCK.findall(text):
+    for block in blocks(page):
         for node in ast.walk(ast.parse(block)):
             if isinstance(node, ast.ImportFrom) and (node.module or "").startswith(PACKAGE):
                 assert node.module == PACKAGE
@@ -29,6 +27,20 @@ def test_the_docs_import_from_the_package_alone(page: Path) -> None:
             elif isinstance(node, ast.Import):
                 assert not any(alias.name.startswith(f"{PACKAGE}.") for alias in node.names)
     assert not re.search(rf"{PACKAGE}\.[a-z]", text), "a module is named"
+
+
+def anchors(page: Path) -> set[str]:
+    """Return what the headings of a page are called in links."""
+    titles = re.findall(r"^#+ (.*)$", page.read_text("utf-8"), re.MULTILINE)
+    return {re.sub(r"[^\w -]", "", title.lower()).replace(" ", "-") for title in titles}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_the_links_of_the_docs_lead_somewhere(page: Path) -> None:
+    for target, anchor in re.findall(r"\]\((?!http)([^)#]*)#?([^)]*)\)", page.read_text("utf-8")):
+        other = page.parent / target if target else page
+        assert other.exists(), target
+        assert not anchor or anchor in anchors(other), anchor
 
 
 def test_every_name_is_there_and_listed() -> None:

@@ -18,6 +18,15 @@ class Progress:
         What is being done, in words.
     transform : Transform or None
         The best transform so far, at full resolution.
+
+    Examples
+    --------
+    >>> from skimage import data
+    >>> from napari_ecc_align import align
+    >>> steps, camera = [], data.camera()
+    >>> found = align(camera, camera[2:], model="translation", progress=steps.append)
+    >>> steps[-1].stage, steps[-1].transform.parts()[:2] == found.transform.parts()[:2]
+    ('done', True)
     """
 
     fraction: float

@@ -13,9 +13,8 @@ from .._common.errors import InputError
 from .._common.steps import outcome_of, retold
 from .._ecc.options import DEFAULTS, Engine, SearchOptions
 from .._images.coverage import overlap
-from .._images.pixels import as_array, refuse_paths, to_gray
-from .._images.pixels import check_shape as check_array
-from .._images.sources import LazyArray, count_of, is_lazy
+from .._images.pixels import to_gray
+from .._images.sources import LazyArray
 from .._images.warping import warp
 from .._transform.matrices import MotionModel
 from .._transform.transform import Transform
@@ -24,6 +23,7 @@ from .._verdict.result import VERDICTS, AlignmentResult
 from .frames import frames_of, masks_of, reference_of
 from .pair import Cancelled, cancelled_result, checked_job, job_steps
 from .progress import FrameProgress, Progress
+from .read_frames import ReadFrames, other_images
 from .stack_masks import StackMasks
 from .stack_result import StackResult
 
@@ -166,8 +166,8 @@ def stack_steps(
         `StackResult`. Closing it cancels the alignment.
     """
     itself = isinstance(reference, (str, int, np.integer))
-    images = _Stack(frames, "frames", 2 if itself else 1)
-    others = images if itself else _others(reference, len(images))
+    images = ReadFrames(frames, "frames", 2 if itself else 1)
+    others = images if itself else other_images(reference, len(images))
     options_of_all = _Options(
         options,
         StackMasks(reference_mask, len(others), "reference_mask"),
@@ -192,56 +192,7 @@ def _whole(steps: FrameSteps, reference: str | int) -> AllSteps:
     return StackResult(tuple((yield from steps)), reference)
 
 
-def _others(reference: Any, count: int) -> _Stack:
-    """Return the images that frames are aligned to: one for all, or one for each."""
-    shape = tuple(getattr(reference, "shape", ()))
-    one = len(shape) == 2 or (len(shape) == 3 and shape[2] in (1, 3, 4))
-    if one if shape else not _holds_images(reference):
-        return _Stack([reference], "reference", 1)
-    others = _Stack(reference, "reference", 1)
-    if len(others) not in (1, count):
-        raise InputError(
-            "reference must be one image, or one for each frame: "
-            f"{count} images, not {len(others)}"
-        )
-    return others
-
-
-def _holds_images(reference: Any) -> bool:
-    """Tell whether a sequence holds images and is not, nested, the numbers of one."""
-    first = next(iter(reference), None) if isinstance(reference, Sequence) else None
-    return first is not None and (len(getattr(first, "shape", ())) > 1 or np.ndim(first) > 1)
-
-
-class _Stack:
-    """Frames that are read when they are asked for."""
-
-    def __init__(self, frames: Any, name: str, least: int) -> None:
-        refuse_paths(frames, name)
-        count = count_of(frames, name)
-        if count < least:
-            raise InputError(f"{name} must be at least two images, not {count}")
-        self._frames, self._name, self._count = frames, name, count
-        shape = tuple(getattr(frames, "shape", ()))
-        if shape:
-            # Of a stack one frame tells of all, and none has to be read.
-            check_array(shape[1:3] if shape[3:] == (1,) else shape[1:], frames.dtype, f"{name}[0]")
-            return
-        for index in range(count):
-            frame = frames[index]
-            if is_lazy(frame):
-                check_array(tuple(frame.shape), frame.dtype, f"{name}[{index}]")
-            else:
-                as_array(frame, f"{name}[{index}]")
-
-    def __len__(self) -> int:
-        return self._count
-
-    def __getitem__(self, index: int) -> NDArray[Any]:
-        return as_array(self._frames[index], f"{self._name}[{index}]")
-
-
-def _to_mean(images: _Stack, options: _Options) -> FrameSteps:
+def _to_mean(images: ReadFrames, options: _Options) -> FrameSteps:
     first = yield from _part(_one_by_one([images[0]], images, options, own=0), 0.0)
     mean = _mean_frame(images, first)
     known = [result.transform for result in first]
@@ -249,8 +200,8 @@ def _to_mean(images: _Stack, options: _Options) -> FrameSteps:
 
 
 def _one_by_one(
-    references: Sequence[NDArray[Any]] | _Stack,
-    images: _Stack,
+    references: Sequence[NDArray[Any]] | ReadFrames,
+    images: ReadFrames,
     options: _Options,
     *,
     initial: TransformLike | None = None,
@@ -265,7 +216,7 @@ def _one_by_one(
     ----------
     references : sequence of ndarray
         One for each frame, or one for all.
-    images : _Stack
+    images : ReadFrames
         The frames.
     options : _Options
         What they have in common.
@@ -290,14 +241,14 @@ def _one_by_one(
             start = starts[index] if starts else last
             turn = _Turn(index, against, len(images))
             result = yield from _align(reference, images[index], start, options, turn)
-            if result.aligned:
-                last = result.transform
+        if result.aligned:
+            last = result.transform
         results.append(result)
         yield _told(index, len(images), result)
     return results
 
 
-def _chained(images: _Stack, options: _Options) -> FrameSteps:
+def _chained(images: ReadFrames, options: _Options) -> FrameSteps:
     """Align each frame to the one before it, and correct the composed transform for drift."""
     first = previous = images[0]
     results = [_itself(first.shape[:2], options.search)]
@@ -380,7 +331,7 @@ def _itself(shape: tuple[int, ...], search: SearchOptions) -> AlignmentResult:
     )
 
 
-def _mean_frame(images: _Stack, results: list[AlignmentResult]) -> NDArray[np.float32]:
+def _mean_frame(images: ReadFrames, results: list[AlignmentResult]) -> NDArray[np.float32]:
     shape = images[0].shape[:2]
 
     def on_the_first(index: int) -> tuple[NDArray[Any], NDArray[np.bool_]]:

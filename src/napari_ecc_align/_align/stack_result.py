@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from .._common.atomic import write_atomically
 from .._common.errors import InputError
+from .._common.given import GivenPath
 from .._common.tables import RESULT_KEYS, csv_text
 from .._transform.files import save_transforms
 from .._transform.transform import Transform
@@ -50,8 +51,12 @@ class StackResult(Sequence[AlignmentResult]):
     >>> stack = align_stack(film, model="translation")
     >>> stack.to_dict()["y"].round(1).tolist()
     [0.0, -2.0, -4.0]
-    >>> [result.verdict for result in stack[1:]]
-    ['aligned', 'aligned']
+    >>> stack.shape, stack[1:].verdicts, stack.transforms[0].matrix[:2, 2].tolist(), stack.gaps
+    ((200, 200), ['aligned', 'aligned'], [0.0, 0.0], [])
+    >>> stack.save("film.json")
+    >>> stack.save_table("drift.csv")
+    >>> stack.filled_results.verdicts == stack.verdicts
+    True
     """
 
     results: tuple[AlignmentResult, ...]
@@ -137,7 +142,7 @@ class StackResult(Sequence[AlignmentResult]):
         rows = self._rows()
         return {key: np.array([row[key] for row in rows]) for key in ("frame", *RESULT_KEYS)}
 
-    def save(self, path: str | Path, *, overwrite: bool = False) -> None:
+    def save(self, path: GivenPath, *, overwrite: bool = False) -> None:
         """Write the transforms of all frames and, where the format holds them, the verdicts.
 
         Parameters
@@ -155,7 +160,7 @@ class StackResult(Sequence[AlignmentResult]):
         """
         save_transforms(self.filled_results, path, overwrite=overwrite)
 
-    def save_table(self, path: str | Path, *, overwrite: bool = False) -> None:
+    def save_table(self, path: GivenPath, *, overwrite: bool = False) -> None:
         """Write the table of `to_dict` as CSV, a frame a line; what is not known is empty.
 
         Parameters

@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import Self, overload
 
 from .._common.errors import InputError
+from .._common.given import GivenPath
 from .._transform.transform_like import TransformLike
-from .plan.image_folders import GivenPath, Siblings, path_text
+from .plan.image_folders import Siblings, path_text
 from .plan.pairing import make_plan
 from .plan.pairs import Plan, find_pairs
 from .records.record import Number, Record, read_record
@@ -51,6 +52,8 @@ class Batch(Plan):
     >>> batch = Batch.plan("ideal", "scan", "aligned")
     >>> batch
     Batch of 2 pairs, to 'aligned'
+    >>> batch.names, batch.report.name
+    (('p1.png', 'p2.png'), 'report.html')
     >>> for step in batch.run(workers=1):
     ...     print(step.done, "of", step.total, step.record.name, step.record.outcome)
     1 of 2 p1.png aligned

@@ -70,8 +70,11 @@ class BatchSettings(SearchOptions):
 
     Examples
     --------
-    >>> BatchSettings(model="euclidean", max_iterations=50).pass_through
-    0.05
+    >>> settings = BatchSettings(model="euclidean", max_iterations=50)
+    >>> settings.pass_through, settings.motion.n_parameters
+    (0.05, 3)
+    >>> BatchSettings.from_document(settings.as_document()) == settings
+    True
     """
 
     method: ThresholdMethod = "otsu"

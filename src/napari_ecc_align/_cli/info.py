@@ -18,7 +18,7 @@ from .._images.files.images import read_image
 from .._transform.files import load_transforms
 from .._transform.formats.registry import holds_a_stack
 from .._transform.models import frame_of
-from .._transform.parts import Parts, in_words
+from .._transform.parts import Parts, words_beyond_shift
 from .._transform.transform import Transform
 from .console import say
 from .show import table, to_json
@@ -143,7 +143,8 @@ def _text(row: dict[str, Any]) -> list[str]:
     unit, at = row["unit"], f"at ({row['center_x']:.6g}, {row['center_y']:.6g})"
     if row["frame"] is not None:
         parts = Parts(*[row[key] for key in PART_KEYS])
-        return [f"{row['file']}, frame {row['frame']}, {at}, in {unit}: {in_words(parts)}"]
+        said = ", ".join([f"x {parts.x:+.4g}, y {parts.y:+.4g}", *words_beyond_shift(parts)])
+        return [f"{row['file']}, frame {row['frame']}, {at}, in {unit}: {said}"]
     head = f"{row['file']}: {row['model']}"
     if row["verdict"]:
         head += f", {row['verdict']}: {row['reason']}"

@@ -9,10 +9,11 @@ from pathlib import Path
 from typing import BinaryIO
 
 from .errors import InputError
+from .given import GivenPath
 
 
 def write_atomically(
-    path: str | os.PathLike[str],
+    path: GivenPath,
     content: bytes | Callable[[BinaryIO], object],
     *,
     overwrite: bool = False,
@@ -89,7 +90,7 @@ def move_into_place(finished: Path, path: Path, *, overwrite: bool) -> None:
         raise InputError(f"cannot write {path}: {error.strerror or error}") from error
 
 
-def same_file(a: str | os.PathLike[str], b: str | os.PathLike[str]) -> bool:
+def same_file(a: GivenPath, b: GivenPath) -> bool:
     """Return whether two paths lead to one file, through links too, or would if it existed."""
     a, b = Path(a), Path(b)
     try:

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
 from .errors import InputError
+
+
+def printable(path: str | os.PathLike[str]) -> str:
+    """Return a path as text that any file or terminal takes; what is not UTF-8 is escaped."""
+    return os.fsencode(path).decode("utf-8", "backslashreplace")
 
 
 @contextmanager

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from .._common.tables import COUNT_KEYS
+from .._images.sources import LazyArray
 from .difference import on_one_grid
 from .thresholding import Thresholding, ThresholdMethod, binarised_pair
 
@@ -43,6 +44,16 @@ class Comparison:
     thresholds : tuple of float or None
         The threshold of each image in its own values; None where it was a local one, or where
         none was needed because the image was binary already.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from napari_ecc_align import compare
+    >>> page = np.full((40, 40), 255, np.uint8)
+    >>> page[10:20, 10:30] = 0
+    >>> found = compare(page, np.roll(page, 1, axis=0))
+    >>> found.only_reference, found.only_moving, found.labels[[10, 20], 10].tolist()
+    (20, 20, [1, 2])
     """
 
     different: int
@@ -83,11 +94,11 @@ class Comparison:
 
 
 def compare(
-    reference: ArrayLike,
-    warped: ArrayLike,
+    reference: ArrayLike | LazyArray,
+    warped: ArrayLike | LazyArray,
     *,
     method: ThresholdMethod = "otsu",
-    mask: ArrayLike | None = None,
+    mask: ArrayLike | LazyArray | None = None,
     thresholds: float | tuple[float, float] | None = None,
     window_size: int | None = None,
     k: float | None = None,

@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from .._common.errors import InputError
 from .._images.pixels import as_array, check_mask, strips, to_gray, valid_pixels
+from .._images.sources import LazyArray
 from .._images.value_counts import has_few_values
 
 
@@ -23,11 +24,11 @@ class Contrast:
 
 
 def difference(
-    reference: ArrayLike,
-    warped: ArrayLike,
+    reference: ArrayLike | LazyArray,
+    warped: ArrayLike | LazyArray,
     *,
     signed: bool = False,
-    mask: ArrayLike | None = None,
+    mask: ArrayLike | LazyArray | None = None,
 ) -> NDArray[np.float32]:
     """Return what differs between two images that lie on one grid.
 
@@ -121,7 +122,9 @@ def _pairs(
 
 
 def on_one_grid(
-    reference: ArrayLike, warped: ArrayLike, mask: ArrayLike | None
+    reference: ArrayLike | LazyArray,
+    warped: ArrayLike | LazyArray,
+    mask: ArrayLike | LazyArray | None,
 ) -> tuple[NDArray[Any], NDArray[Any], NDArray[np.bool_]]:
     """Return two images as gray planes of one shape, and where both hold data.
 

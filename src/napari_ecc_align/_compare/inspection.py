@@ -14,6 +14,7 @@ from .._common.tables import INSPECTION_KEYS
 from .._images.coverage import overlap
 from .._images.interpolation import Interpolation
 from .._images.pixels import as_array, check_mask, strips, valid_pixels
+from .._images.sources import LazyArray
 from .._images.warping import Resampling, warp
 from .._transform.transform import Transform
 from .._transform.transform_like import TransformLike, as_transform
@@ -48,6 +49,15 @@ class Inspection:
         Mean of the absolute difference over the overlap, in the reference's units.
     corner_shift : float
         How far the alignment moves the corners of the reference, RMS in pixels.
+
+    Examples
+    --------
+    >>> from skimage import data
+    >>> from napari_ecc_align import inspect_alignment
+    >>> camera = data.camera()
+    >>> seen = inspect_alignment(camera[:200], camera[3:203], [[1, 0, 0], [0, 1, -3]])
+    >>> seen.warped.shape, seen.overlay().shape, int(seen.valid[:, 0].argmax())
+    ((200, 512), (200, 512, 3), 3)
     """
 
     reference: NDArray[Any]
@@ -113,8 +123,8 @@ class Row:
 
 
 def inspect_alignment(
-    reference: ArrayLike,
-    moving: ArrayLike,
+    reference: ArrayLike | LazyArray,
+    moving: ArrayLike | LazyArray,
     transform: TransformLike,
     *,
     method: ThresholdMethod = "otsu",
@@ -124,8 +134,8 @@ def inspect_alignment(
     signed: bool = False,
     interpolation: Interpolation = "linear",
     fill: float | Literal["background"] = "background",
-    reference_mask: ArrayLike | None = None,
-    moving_mask: ArrayLike | None = None,
+    reference_mask: ArrayLike | LazyArray | None = None,
+    moving_mask: ArrayLike | LazyArray | None = None,
 ) -> Inspection:
     """Resample the moving image and compare it with the reference before and after.
 
@@ -172,15 +182,15 @@ def inspect_alignment(
 
 
 def inspection_steps(
-    reference: ArrayLike,
-    moving: ArrayLike,
+    reference: ArrayLike | LazyArray,
+    moving: ArrayLike | LazyArray,
     transform: TransformLike,
     *,
     thresholding: Thresholding,
     signed: bool = False,
     resampling: Resampling,
-    reference_mask: ArrayLike | None = None,
-    moving_mask: ArrayLike | None = None,
+    reference_mask: ArrayLike | LazyArray | None = None,
+    moving_mask: ArrayLike | LazyArray | None = None,
 ) -> Generator[str, None, Inspection]:
     """Inspect as `inspect_alignment` does, one step at a time.
 

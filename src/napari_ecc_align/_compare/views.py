@@ -9,6 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from .._common.errors import InputError
 from .._images.pixels import to_gray
+from .._images.sources import LazyArray
 from .binary import COLOURS, ONLY_MOVING, ONLY_REFERENCE
 from .difference import match_contrast, on_one_grid
 
@@ -19,7 +20,10 @@ _QUALITY = 60
 
 
 def overlay(
-    reference: ArrayLike, warped: ArrayLike, *, mask: ArrayLike | None = None
+    reference: ArrayLike | LazyArray,
+    warped: ArrayLike | LazyArray,
+    *,
+    mask: ArrayLike | LazyArray | None = None,
 ) -> NDArray[np.uint8]:
     """Lay two images on one grid over each other in two colours.
 
@@ -66,11 +70,11 @@ def overlay(
 
 
 def checkerboard(
-    reference: ArrayLike,
-    warped: ArrayLike,
+    reference: ArrayLike | LazyArray,
+    warped: ArrayLike | LazyArray,
     *,
     squares: int = 8,
-    mask: ArrayLike | None = None,
+    mask: ArrayLike | LazyArray | None = None,
 ) -> NDArray[np.float32]:
     """Show two images on one grid in turn, on the squares of a checkerboard.
 
@@ -126,7 +130,9 @@ def data_uri(picture: NDArray[np.uint8]) -> str:
 
 
 def _matched(
-    reference: ArrayLike, warped: ArrayLike, mask: ArrayLike | None
+    reference: ArrayLike | LazyArray,
+    warped: ArrayLike | LazyArray,
+    mask: ArrayLike | LazyArray | None,
 ) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.bool_]]:
     """Return both images between 0 and 1 in the reference's contrast, and where they overlap."""
     first, second, inside = on_one_grid(reference, warped, mask)

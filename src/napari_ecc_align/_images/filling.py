@@ -49,7 +49,7 @@ def fill_values(
         limits = np.iinfo(image.dtype)
         # Of Python's numbers, which compare exactly.
         if not all(limits.min <= value <= limits.max for value in values):
-            raise InputError(f"fill must be a value that {image.dtype} can hold, not {fill}")
+            raise InputError(f"fill must be a value that {image.dtype} can hold, not {fill!s:.40}")
     exact = image.dtype.kind in "iu" and image.dtype.itemsize == 8
     whole = exact and all(value == int(value) for value in values)
     return np.array(values * (channels // len(values)), image.dtype if whole else np.float64)
@@ -65,12 +65,12 @@ def _numbers(fill: Any) -> list[Any]:
 
 
 def border_pixels(image: PixelSource, fill: Fill) -> list[NDArray[Any]]:
-    """Return what has to be read of an image for `fill_values`: its edges, or a pixel.
+    """Return what `fill_values` wants of a lazy image: its edges, or a pixel, which is not read.
 
     As (1, w), (1, w), (h, 1) and (h, 1) with the channels, or (1, 1).
     """
     if not isinstance(fill, str):
-        return [image[:1, :1]]
+        return [np.zeros((1, 1, *image.shape[2:]), image.dtype)]
     height, width = image.shape[:2]
     rows, columns = ((slice(0, 1), slice(side - 1, side)) for side in (height, width))
     return [image[part, :] for part in rows] + [image[:, part] for part in columns]

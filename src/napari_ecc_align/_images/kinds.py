@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from .pixels import PixelSource
 from .value_counts import two_byte_values
 
-Kind = Literal["image", "two values", "perhaps labels", "labels"]
+Kind = Literal["image", "blank", "two values", "perhaps labels", "labels"]
 
 # An image is judged by its whole, or by so many windows of that many pixels a side, squared.
 _WINDOWS, _WINDOW = 3, 256
@@ -79,24 +79,24 @@ def kind_of(image: PixelSource) -> Kind:
 
     Returns
     -------
-    {"image", "two values", "perhaps labels", "labels"}
-        "perhaps labels" of what has all of that but might be a posterised photograph.
+    {"image", "blank", "two values", "perhaps labels", "labels"}
+        "blank" if all pixels have one value; "perhaps labels" of what has all that labels have,
+        but might be a posterised photograph.
     """
     if image.ndim != 2 or image.dtype.kind not in "iu" or min(image.shape) < 3:
         return "image"
     kind = _kind_of(_windows(image))
-    if kind is None and isinstance(image, np.ndarray):
+    if kind in ("blank", "two values") and isinstance(image, np.ndarray):
         kind = _kind_of([image])
-    return kind or "image"
+    return kind
 
 
-def _kind_of(windows: list[NDArray[Any]]) -> Kind | None:
-    """Return what the pixels of windows are; None if all have one value."""
+def _kind_of(windows: list[NDArray[Any]]) -> Kind:
     if np.mean([np.mean(part[::8, 1:] == part[::8, :-1]) for part in windows]) < _FLAT:
         return "image"
     values, numbers = np.unique(np.stack(windows), return_inverse=True)
     if len(values) < 3:
-        return None if len(values) == 1 else "two values"
+        return "blank" if len(values) == 1 else "two values"
     seen = numbers.reshape(len(windows), *windows[0].shape)
     right, down = (np.diff(seen, axis=axis) for axis in (2, 1))
     steps = np.abs(np.concatenate([right[right != 0], down[down != 0]]))

@@ -130,11 +130,14 @@ class _Window:
 
 def _warping(levels: tuple[Any, ...], interpolation: Interpolation, fill: Fill) -> _Warping:
     """Return `warp` with a matrix, and with the values that are outside."""
-    border = _border(levels, fill)
-    values = border.tolist() if len(border) > 1 else border.tolist()[0]
+    # Of the background the edges have to be read, which waits until the first pixels are.
+    known = [] if isinstance(fill, str) and fill == "background" else [_border(levels, fill)]
 
     def warped(source: Any, matrix: Matrix, shape: tuple[int, int]) -> NDArray[Any]:
         transform = Transform(matrix, model="homography")
+        if not known:
+            known.append(_border(levels, fill))
+        values = known[0].tolist()
         pixels: NDArray[Any] = warp(
             source, transform, output_shape=shape, interpolation=interpolation, fill=values
         )

@@ -20,7 +20,7 @@ _STRIP = 256
 _STRIP_PIXELS = 2**16
 
 
-def as_array(image: ArrayLike, name: str) -> NDArray[Any]:
+def as_array(image: ArrayLike | PixelSource, name: str) -> NDArray[Any]:
     """Return an image as a real numpy array of shape (h, w) or (h, w, 3 or 4).
 
     Parameters
@@ -43,7 +43,7 @@ def as_array(image: ArrayLike, name: str) -> NDArray[Any]:
     return array.astype(array.dtype.newbyteorder("="), copy=False)
 
 
-def array_of(image: ArrayLike, name: str) -> NDArray[Any]:
+def array_of(image: ArrayLike | PixelSource, name: str) -> NDArray[Any]:
     """Return anything as an array, perhaps a masked one, or raise `InputError`."""
     refuse_paths(image, name)
     try:
@@ -86,7 +86,7 @@ def check_size(shape: tuple[int, ...], name: str) -> None:
 
 
 def check_mask(
-    mask: ArrayLike | None, shape: tuple[int, ...], name: str
+    mask: ArrayLike | PixelSource | None, shape: tuple[int, ...], name: str
 ) -> NDArray[np.bool_] | None:
     """Return a mask as booleans, True (or any number but 0) where a pixel counts.
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
 from .._common.errors import InputError
+from .._common.given import Numbers
 
 
-def polygon_mask(shape: Sequence[int], vertices: ArrayLike) -> NDArray[np.bool_]:
+def polygon_mask(shape: Sequence[int], vertices: Numbers) -> NDArray[np.bool_]:
     """Return which pixels of an image have their centre inside a polygon.
 
     Parameters

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -55,7 +55,8 @@ class LoadedImage:
 
 Source = LoadedImage | LazyImage
 
-ImageLike = ArrayLike | LazyArray | Sequence[LazyArray]
+ImageLike: TypeAlias = ArrayLike | LazyArray | Sequence[LazyArray]
+"""What `align` takes for an image: in memory, on demand, or one at several sizes."""
 
 
 def checked_source(

@@ -23,7 +23,7 @@ from .interpolation import (
     resampled,
     source_window,
 )
-from .kinds import TwoValues, kind_of, two_values
+from .kinds import Kind, TwoValues, kind_of, two_values
 from .limits import LIMITS
 from .named_axes import NamedAxes, named_axes
 from .pixels import as_array
@@ -185,22 +185,16 @@ def channel_fill(fill: Fill, axes: NamedAxes, index: tuple[int, ...]) -> Fill:
 
 
 def fitting(
-    image: Any, interpolation: Interpolation | None, fill: Fill
+    kind: Kind, interpolation: Interpolation | None, fill: Fill
 ) -> tuple[Interpolation, Fill]:
     """Return how an image is interpolated and what is beyond it, if that is left to us."""
-    background = isinstance(fill, str) and fill == "background"
-    # A lazy image is not read for its background alone.
-    asked = interpolation == "nearest" and background and not is_lazy(image)
-    if interpolation is not None and not asked:
-        return interpolation, fill
-    kind = kind_of(image)
     if interpolation is None and kind == "perhaps labels":
         warnings.warn(
             "moving may hold labels, but is interpolated linearly; choose interpolation="
             '"nearest" to keep its values, or "linear" if they are none',
             stacklevel=4,
         )
-    if kind == "labels" and background:
+    if kind == "labels" and isinstance(fill, str) and fill == "background":
         fill = 0
     copied = ("labels", "two values")
     return interpolation or ("nearest" if kind in copied else "linear"), fill
@@ -215,13 +209,16 @@ def _warp_plane(
 ) -> NDArray[Any]:
     """Resample (h, w) or (h, w, 3 or 4)."""
     if is_lazy(plane):
-        return _warped_lazily(plane, matrix, shape, *fitting(plane, interpolation, fill))
+        if interpolation is None:
+            interpolation, fill = fitting(kind_of(plane), None, fill)
+        return _warped_lazily(plane, matrix, shape, interpolation, fill)
     image = np.ma.getdata(as_array(plane, "moving"))
     if interpolation is None and image.ndim == 2 and image.dtype.kind in "iu":
         pair = two_values(image)
         if pair is not None:
             return _warped_two_values(image, pair, matrix, shape, fill)
-    interpolation, fill = fitting(image, interpolation, fill)
+    if interpolation is None or (interpolation == "nearest" and isinstance(fill, str)):
+        interpolation, fill = fitting(kind_of(image), interpolation, fill)
     return resampled(image, matrix, shape, interpolation, fill_values(image, fill))
 
 

@@ -6,10 +6,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from pathlib import Path
 from typing import Any
 
 from .._common.errors import InputError
+from .._common.given import GivenPath
 from .formats import own_json
 from .formats.registry import read_matrices, write_stack
 from .formats.stored import StoredMatrix
@@ -19,7 +19,7 @@ from .transform_like import TransformLike, as_transform
 
 def save_transforms(
     transforms: Iterable[TransformLike] | Mapping[str, TransformLike],
-    path: str | Path,
+    path: GivenPath,
     *,
     overwrite: bool = False,
 ) -> None:
@@ -77,7 +77,7 @@ def save_transforms(
     write_stack(path, stored, overwrite=overwrite)
 
 
-def load_transforms(path: str | Path) -> list[Transform]:
+def load_transforms(path: GivenPath) -> list[Transform]:
     """Read the transforms of a stack's frames, or the one of any transform file.
 
     Parameters

@@ -7,9 +7,10 @@ from contextlib import suppress
 from typing import Literal, TypeAlias, get_args
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
 from .._common.errors import InputError
+from .._common.given import Numbers
 
 Matrix: TypeAlias = NDArray[np.float64]
 MotionModel = Literal["translation", "euclidean", "similarity", "affine", "homography"]
@@ -30,7 +31,7 @@ def check_model(model: str) -> MotionModel:
     raise InputError(f"model must be one of {', '.join(MOTION_MODELS)}, not {model!r}")
 
 
-def checked_matrix(matrix: ArrayLike) -> Matrix:
+def checked_matrix(matrix: Numbers) -> Matrix:
     """Return an invertible matrix as a new (3, 3) array that ends in 1, or raise `InputError`.
 
     Parameters
@@ -64,6 +65,23 @@ def checked_matrix(matrix: ArrayLike) -> Matrix:
 def inverse_of(matrix: Matrix) -> Matrix:
     """Return the inverse of a checked matrix, which ends in 1 too."""
     return checked_matrix(np.linalg.inv(matrix))
+
+
+def scaling(sizes: float | tuple[float, float], name: str) -> Matrix:
+    """Return the matrix from pixels to what their size, or (x, y) sizes, are measured in.
+
+    Raises
+    ------
+    InputError
+        If a size is no positive number; the message begins with `name`.
+    """
+    try:
+        checked = np.broadcast_to(np.asarray(sizes, np.float64), (2,))
+    except (TypeError, ValueError) as error:
+        raise InputError(f"{name} must be the size of a pixel, or its (x, y) sizes") from error
+    if not (np.isfinite(checked) & (checked > 0)).all():
+        raise InputError(f"{name} must be a positive pixel size, not {sizes}")
+    return np.diag([*checked, 1.0])
 
 
 def narrowest_model(matrix: Matrix) -> MotionModel:

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, DTypeLike, NDArray
+from numpy.typing import DTypeLike, NDArray
 
 from .._common.errors import InputError
+from .._common.given import Numbers
 from .axes import in_row_column
 from .formats.itk import parameters_of
 from .formats.napari_affine import affine_of
@@ -21,9 +22,10 @@ from .matrices import (
     checked_matrix,
     narrowest_model,
 )
-from .parts import Parts, in_words, parts_of
+from .parts import Parts, parts_of, words_beyond_shift
 
 _INFINITY = 1e-12
+_SMALL = 0.1
 
 
 @dataclass(frozen=True, init=False, eq=False, repr=False)
@@ -36,7 +38,7 @@ class ModelMatrix:
     # An operator between a transform and an array is an error or unequal, and nobody's surprise.
     __array_ufunc__ = None
 
-    def __init__(self, matrix: ArrayLike, *, model: MotionModel | None = None) -> None:
+    def __init__(self, matrix: Numbers, *, model: MotionModel | None = None) -> None:
         checked = checked_matrix(matrix)
         checked.setflags(write=False)
         if model is not None:
@@ -60,8 +62,12 @@ class ModelMatrix:
         return np.array(self.matrix, dtype=dtype, copy=copy)
 
     def __repr__(self) -> str:
-        bent = ", perspective" if self._perspective() else ""
-        return f"{type(self).__name__}({self.model}: {in_words(self.parts())}{bent})"
+        parts = self.parts()
+        # In other units than pixels a shift may be small.
+        digits = ".2f" if max(abs(parts.x), abs(parts.y)) >= _SMALL else ".2g"
+        words = [f"x {parts.x + 0.0:+{digits}}, y {parts.y + 0.0:+{digits}}"]
+        words += words_beyond_shift(parts, perspective=self._perspective())
+        return f"{type(self).__name__}({self.model}: {', '.join(words)})"
 
     @property
     def params(self) -> NDArray[np.float64]:

@@ -9,8 +9,7 @@ import numpy as np
 
 from .matrices import Matrix
 
-# What is less is not worth a word: in pixels and degrees, and in scales.
-_NOTHING, _NO_SCALE = 5e-4, 5e-5
+_LEAST_ANGLE = 0.005
 
 
 class Parts(NamedTuple):
@@ -31,6 +30,13 @@ class Parts(NamedTuple):
         How much longer things are in the moving image; `scale_y` is negative of a mirror image.
     shear : float
         In degrees, between -90 and 90: how far the y axis is from a right angle to the x axis.
+
+    Examples
+    --------
+    >>> from napari_ecc_align import Transform
+    >>> parts = Transform([[0, -2, 5], [2, 0, 0]]).parts()
+    >>> parts.x, parts.y, parts.rotation, parts.scale_x, parts.scale_y
+    (5.0, 0.0, 90.0, 2.0, 2.0)
     """
 
     x: float
@@ -65,16 +71,12 @@ def affine_at(matrix: Matrix, point: Matrix) -> tuple[Matrix, Matrix]:
     return image, (matrix[:2, :2] - np.outer(image, matrix[2, :2])) / weight
 
 
-def in_words(parts: Parts) -> str:
-    """Return in a few words what parts do, without what they do not."""
-    x, y, rotation, scale_x, scale_y, shear = parts
-    words = [f"x {x:+.4g}, y {y:+.4g}"] if max(abs(x), abs(y)) >= _NOTHING else []
-    if abs(rotation) >= _NOTHING:
-        words.append(f"rotation {rotation:.3f}°")
-    if abs(scale_x - scale_y) >= _NO_SCALE:
-        words.append(f"scale {scale_x:.4f} and {scale_y:.4f}")
-    elif abs(scale_x - 1) >= _NO_SCALE:
-        words.append(f"scale {scale_x:.4f}")
-    if abs(shear) >= _NOTHING:
-        words.append(f"shear {shear:.3f}°")
-    return ", ".join(words) or "nothing moves"
+def words_beyond_shift(parts: Parts, *, perspective: bool = False) -> list[str]:
+    """Return in a few words what parts do but shift; nothing of what rounds to nothing."""
+    turned, scale_x, scale_y, sheared = (round(part, 3) for part in parts[2:])
+    words = [f"turned {turned:.2f}°"] if abs(turned) >= _LEAST_ANGLE else []
+    if scale_x != 1 or scale_y != 1:
+        words.append(f"scaled {scale_x:.3f}" + f" x {scale_y:.3f}" * (scale_x != scale_y))
+    if abs(sheared) >= _LEAST_ANGLE:
+        words.append(f"sheared {sheared:.2f}°")
+    return words + ["in perspective"] * perspective

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike
 
 from .._common.errors import InputError
+from .._common.given import Numbers
 from .matrices import Matrix, MotionModel, check_model
 
 FEWEST: dict[MotionModel, int] = {
@@ -24,7 +24,7 @@ _NARROW = 1e-3
 
 
 def estimate_from_points(
-    reference_points: ArrayLike, moving_points: ArrayLike, model: MotionModel | None
+    reference_points: Numbers, moving_points: Numbers, model: MotionModel | None
 ) -> tuple[Matrix, MotionModel]:
     """Return the matrix and the model of `Transform.from_points`.
 
@@ -64,7 +64,7 @@ def _suggested(pairs: int) -> MotionModel:
     return "similarity" if pairs == 2 else "affine"
 
 
-def _checked(points: ArrayLike, name: str) -> Matrix:
+def _checked(points: Numbers, name: str) -> Matrix:
     try:
         checked = np.asarray(points, np.float64)
     except (TypeError, ValueError) as error:

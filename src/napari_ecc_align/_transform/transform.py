@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import suppress
-from pathlib import Path
 from typing import Self
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
 from .._common.errors import InputError
+from .._common.given import GivenPath, Numbers
 from .formats.registry import read_matrices, write_matrix
-from .matrices import MOTION_MODELS, MotionModel, checked_matrix, inverse_of, model_from
+from .matrices import MOTION_MODELS, MotionModel, checked_matrix, inverse_of, model_from, scaling
 from .model_matrix import ModelMatrix
 from .points import estimate_from_points
 
@@ -51,9 +51,11 @@ class Transform(ModelMatrix):
     >>> shift = Transform([[1, 0, 10], [0, 1, 0]])
     >>> double = Transform([[2, 0, 0], [0, 2, 0]])
     >>> double @ shift
-    Transform(similarity: x +20, y +0, scale 2.0000)
+    Transform(similarity: x +20.00, y +0.00, scaled 2.000)
     >>> (double @ shift)((1, 1)).tolist()
     [22.0, 2.0]
+    >>> double == Transform(double.params), double.params is double.matrix
+    (True, True)
     """
 
     @classmethod
@@ -71,8 +73,8 @@ class Transform(ModelMatrix):
     @classmethod
     def from_points(
         cls,
-        reference_points: ArrayLike,
-        moving_points: ArrayLike,
+        reference_points: Numbers,
+        moving_points: Numbers,
         *,
         model: MotionModel | None = None,
     ) -> Self:
@@ -128,7 +130,7 @@ class Transform(ModelMatrix):
         wider = max(self.model, other.model, key=MOTION_MODELS.index)
         return Transform(self.matrix @ other.matrix, model=wider)
 
-    def to_moving(self, points: ArrayLike) -> NDArray[np.float64]:
+    def to_moving(self, points: Numbers) -> NDArray[np.float64]:
         """Map reference points to the moving image.
 
         Parameters
@@ -155,11 +157,11 @@ class Transform(ModelMatrix):
         """
         return map_points(self.matrix, checked_points(points))
 
-    def __call__(self, points: ArrayLike) -> NDArray[np.float64]:
+    def __call__(self, points: Numbers) -> NDArray[np.float64]:
         """Map reference points to the moving image, as `to_moving` does."""
         return self.to_moving(points)
 
-    def to_reference(self, points: ArrayLike) -> NDArray[np.float64]:
+    def to_reference(self, points: Numbers) -> NDArray[np.float64]:
         """Map points (x, y) of the moving image back to the reference, as `inverse` does.
 
         Examples
@@ -170,7 +172,7 @@ class Transform(ModelMatrix):
         """
         return self.inverse.to_moving(points)
 
-    def corner_distance(self, other: Self | ArrayLike, shape: Sequence[int]) -> float:
+    def corner_distance(self, other: Self | Numbers, shape: Sequence[int]) -> float:
         """Return how far two transforms are apart: RMS over the reference's corners, in pixels.
 
         Parameters
@@ -231,12 +233,12 @@ class Transform(ModelMatrix):
         >>> shift.in_units(0.5).parts().x
         5.0
         """
-        here = _sizes(reference, "reference")
-        there = here if moving is None else _sizes(moving, "moving")
-        matrix = np.diag([*there, 1.0]) @ self.matrix @ np.diag([*1 / here, 1.0])
+        here = scaling(reference, "reference")
+        there = here if moving is None else scaling(moving, "moving")
+        matrix = there @ self.matrix @ np.linalg.inv(here)
         return Transform(matrix, model=model_from(self.model, matrix))
 
-    def save(self, path: str | Path, *, overwrite: bool = False) -> None:
+    def save(self, path: GivenPath, *, overwrite: bool = False) -> None:
         """Write the transform in the format of the suffix, whole or not at all.
 
         Parameters
@@ -272,7 +274,7 @@ class Transform(ModelMatrix):
         write_matrix(path, self.matrix, self.model, overwrite=overwrite)
 
     @classmethod
-    def load(cls, path: str | Path) -> Transform:
+    def load(cls, path: GivenPath) -> Transform:
         """Read a transform file of any format that `save` writes.
 
         Its content tells OME-NGFF from our own ``.json``, and ITK's text and our header line from
@@ -308,7 +310,7 @@ class Transform(ModelMatrix):
         return Transform(matrix, model=model)
 
 
-def checked_points(points: ArrayLike) -> NDArray[np.float64]:
+def checked_points(points: Numbers) -> NDArray[np.float64]:
     """Return points (x, y) of shape (2,) or (N, 2) as numbers, or raise `InputError`."""
     try:
         given = np.asarray(points, dtype=np.float64)
@@ -335,7 +337,7 @@ def corners(shape: tuple[int, ...]) -> NDArray[np.float64]:
     return np.array([[0.0, 0.0], [right, 0.0], [0.0, bottom], [right, bottom]])
 
 
-def crossings(xs: ArrayLike, ys: ArrayLike) -> NDArray[np.float64]:
+def crossings(xs: Numbers, ys: Numbers) -> NDArray[np.float64]:
     """Return all (x, y) of two axes, row by row, as a read-only array of shape (n, 2)."""
     x, y = np.meshgrid(xs, ys)
     points = np.stack([x.ravel(), y.ravel()], axis=1, dtype=np.float64)
@@ -343,7 +345,7 @@ def crossings(xs: ArrayLike, ys: ArrayLike) -> NDArray[np.float64]:
     return points
 
 
-def corner_error(a: ArrayLike, b: ArrayLike, shape: tuple[int, ...]) -> float:
+def corner_error(a: Numbers, b: Numbers, shape: tuple[int, ...]) -> float:
     """Return the RMS distance between two matrices over the corners of an image, in pixels.
 
     Parameters
@@ -389,14 +391,3 @@ def usable_transform(
         Transform(np.linalg.inv(initial) @ matrix, model=model)
         return Transform(matrix, model=model_from(model, matrix))
     return None
-
-
-def _sizes(sizes: float | tuple[float, float], name: str) -> NDArray[np.float64]:
-    """Return the (x, y) sizes of pixels, or raise `InputError`."""
-    try:
-        checked = np.broadcast_to(np.asarray(sizes, np.float64), (2,))
-    except (TypeError, ValueError) as error:
-        raise InputError(f"{name} must be the size of a pixel, or its (x, y) sizes") from error
-    if not (np.isfinite(checked) & (checked > 0)).all():
-        raise InputError(f"{name} must be a positive pixel size, not {sizes}")
-    return checked

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import Any, Protocol, TypeAlias
 
-from numpy.typing import ArrayLike
-
 from .._common.errors import InputError
+from .._common.given import Numbers
 from .transform import Transform
 
 
@@ -18,7 +17,7 @@ class HasTransform(Protocol):
         """From the reference to the moving image."""
 
 
-TransformLike: TypeAlias = Transform | HasTransform | ArrayLike
+TransformLike: TypeAlias = Transform | HasTransform | Numbers
 
 
 def as_transform(given: TransformLike, name: str = "transform") -> Transform:

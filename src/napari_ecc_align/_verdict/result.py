@@ -9,9 +9,10 @@ from html import escape
 from typing import Any, Literal, NoReturn, Self, get_args
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
 from .._common.errors import InputError
+from .._common.given import Numbers
 from .._common.tables import MATRIX_KEYS, PART_KEYS, RESULT_KEYS, UNCERTAINTY_KEYS
 from .._ecc.estimate import Representation
 from .._transform.matrices import MotionModel
@@ -100,6 +101,8 @@ class AlignmentResult:
     aligned: x -5.00 ± 0.01 px, y +3.00 ± 0.01, 37 of 37 tiles
     >>> result.raise_if_not("aligned").transform.to_moving((6, 0)).round(1).tolist()
     [1.0, 3.0]
+    >>> result.aligned, result.found, result.model, round(result.corner_shift, 1)
+    (True, True, 'translation', 5.8)
     """
 
     transform: Transform
@@ -230,7 +233,7 @@ class AlignmentResult:
         place = frame_of(self.shape).centre if center is None else center
         return spread_of_parts(self.transform.matrix, self._covariance, self.shape, place)
 
-    def uncertainty_at(self, points: ArrayLike) -> NDArray[np.float64]:
+    def uncertainty_at(self, points: Numbers) -> NDArray[np.float64]:
         """Return one sigma of where points of the reference lie in the moving image.
 
         Its RMS over the reference's four corners is `corner_uncertainty`. Where that holds more
@@ -350,7 +353,18 @@ class AlignmentResult:
 
 
 class AlignmentFailed(RuntimeError):
-    """An alignment whose verdict was not accepted; `result` is what came of it."""
+    """An alignment whose verdict was not accepted; `result` is what came of it.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from napari_ecc_align import AlignmentFailed, align
+    >>> try:
+    ...     align(np.eye(64), np.zeros((64, 64))).raise_if_not("aligned")
+    ... except AlignmentFailed as failure:
+    ...     print(failure.result.verdict)
+    failed
+    """
 
     def __init__(self, result: AlignmentResult) -> None:
         super().__init__(result)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from html import escape
 
-from .._transform.parts import Parts
+from .._transform.parts import Parts, words_beyond_shift
 
 _FORMATS = {
     "x": "{:.2f} px",
@@ -23,14 +23,7 @@ def motion_line(parts: Parts, sigma: Parts, *, perspective: bool = False) -> str
         f"x {_signed(parts.x)}{_give_or_take(sigma.x)} px",
         f"y {_signed(parts.y)}{_give_or_take(sigma.y)}",
     ]
-    turned, scale_x, scale_y, sheared = (round(part, 3) for part in parts[2:])
-    if abs(turned) >= 0.005:
-        said.append(f"turned {turned:.2f}°")
-    if scale_x != 1 or scale_y != 1:
-        said.append(f"scaled {scale_x:.3f}" + f" x {scale_y:.3f}" * (scale_x != scale_y))
-    if abs(sheared) >= 0.005:
-        said.append(f"sheared {sheared:.2f}°")
-    return ", ".join(said + ["in perspective"] * perspective)
+    return ", ".join(said + words_beyond_shift(parts, perspective=perspective))
 
 
 def first_sentence(reason: str) -> str:

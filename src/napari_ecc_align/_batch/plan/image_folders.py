@@ -12,9 +12,9 @@ from pathlib import Path, PurePosixPath
 from typing import cast
 
 from ..._common.errors import InputError
+from ..._common.given import GivenPath
 from ..._images.files.images import SUFFIXES
 
-GivenPath = str | PathLike[str]
 Siblings = GivenPath | Iterable[GivenPath] | Mapping[str, GivenPath]
 PLACEHOLDER = "{name}"
 _NAMED = re.compile(r"([A-Za-z][\w.-]*)=(.+)", re.DOTALL)

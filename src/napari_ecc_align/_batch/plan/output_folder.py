@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Hashable, Iterable
 from pathlib import Path
 
@@ -41,7 +42,7 @@ def check_output_folder(out: Path, roots: Iterable[Path], files: Iterable[Path])
             raise InputError(f"{out} lies inside {root}, a folder of inputs; choose another")
         if own & _with_parents(folder):
             raise InputError(f"{out} contains {root}, a folder of inputs; choose another")
-    for folder, file in {file.resolve().parent: file for file in files}.items():
+    for folder, file in {Path(os.path.realpath(file)).parent: file for file in files}.items():
         if own & _with_parents(folder):
             raise InputError(f"{out} contains {file}, an input; choose another folder")
 

@@ -6,10 +6,11 @@ from collections.abc import Iterable
 from pathlib import Path, PurePosixPath
 
 from ..._common.errors import InputError
+from ..._common.given import GivenPath
+from ..._common.opening import printable
 from ..._images.files.headers import check_image_file
 from ..settings import BatchSettings, checked_settings
 from .image_folders import (
-    GivenPath,
     ImageFolder,
     Siblings,
     distinct_names,
@@ -24,6 +25,10 @@ from .pairs import PairFiles, Plan, Problem, pairs_where, stem
 
 RESERVED = ("records", "report.html", "report.csv", HIDDEN)
 """What else is in an output folder; no sibling may be called so."""
+
+
+ROLES = ("reference", "moving")
+"""What a record calls the other images of a pair; no sibling may be called so, either."""
 
 
 def make_plan(
@@ -61,13 +66,14 @@ def make_plan(
         folders = [parse_image_folder(reference), parse_image_folder(moving), *others]
         pairs = _from_folders(folders[0], folders[1], others)
     patterns = one_or_more(where, "where")
-    chosen = pairs_where(pairs, patterns)
+    wanted = pairs_where(pairs, patterns)
+    chosen, unnameable = _nameable(wanted)
     _check_names(chosen)
     roots = [folder.root for folder in folders]
     check_output_folder(target, roots, (path for pair in chosen for _, path in pair.images))
-    problems = unreadable(chosen, settings)
+    problems = unnameable + unreadable(chosen, settings)
     if not patterns:
-        problems += _unpaired_siblings(chosen, folders[2:])
+        problems += _unpaired_siblings(wanted, folders[2:])
     return Plan(target, tuple(chosen), tuple(problems), settings)
 
 
@@ -113,6 +119,28 @@ def _from_folders(
     ]
 
 
+def _nameable(pairs: list[PairFiles]) -> tuple[list[PairFiles], list[Problem]]:
+    """Return the pairs that a record and a report can name, and what is wrong with the others.
+
+    Raises
+    ------
+    InputError
+        If there are only others.
+    """
+    named, problems = list[PairFiles](), list[Problem]()
+    for pair in pairs:
+        paths = [path for _, path in pair.images]
+        strange = next((path for path in paths if printable(path) != str(path)), None)
+        if strange is None:
+            named.append(pair)
+        else:
+            reason = "is not named in UTF-8; rename it"
+            problems.append(Problem(strange, reason, printable(pair.name)))
+    if not named:
+        raise InputError(f"{printable(problems[0].path)} {problems[0].reason}; so are all others")
+    return named, problems
+
+
 def _unpaired_siblings(pairs: list[PairFiles], siblings: list[ImageFolder]) -> list[Problem]:
     """Return the sibling files that belong to no pair."""
     used = {path for pair in pairs for _, path in pair.images}
@@ -152,7 +180,8 @@ def _check_names(pairs: list[PairFiles]) -> None:
     taken: dict[str, str] = {}
     for pair in pairs:
         for folder, path in pair.warped_images:
-            if folder.casefold() in RESERVED or folder in ("", ".", "..") or "/" in folder:
+            taken_names = RESERVED if folder == pair.folder else (*RESERVED, *ROLES)
+            if folder.casefold() in taken_names or folder in ("", ".", "..") or "/" in folder:
                 raise InputError(f"a sibling cannot be called {folder!r}; name it: NAME=FOLDER")
             for resampled in (True, False):
                 output = pair.output(folder, path, resampled=resampled).casefold()

@@ -143,6 +143,15 @@ class Record:
         What a person has decided.
     thumbnail : str
         The difference before and after, as a data URI.
+
+    Examples
+    --------
+    >>> from napari_ecc_align import Record
+    >>> record = Record("p1.png", "doubtful", "The images repeat.")
+    >>> record.needs_review, record.transform, record.temporary
+    (True, None, False)
+    >>> record.as_document()["reason"], json.loads(record.as_bytes()) == record.as_document()
+    ('The images repeat.', True)
     """
 
     name: str

@@ -110,7 +110,10 @@ def record_plan(plan: Plan) -> None:
     )
     stored = _Stored(_VERSION, plan.settings.as_document(), tuple(pairs.values()), left_out)
     if stored != former:
-        content = _stored().dump_json(stored, indent=1)
+        try:
+            content = _stored().dump_json(stored, indent=1)
+        except ValueError:
+            return  # the working folder is not named in UTF-8; the records say enough
         write_atomically(_path(plan.out), content, overwrite=True)
 
 

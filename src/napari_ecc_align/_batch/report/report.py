@@ -9,6 +9,7 @@ from importlib.resources import files
 from pathlib import Path
 
 from ..._common.atomic import write_atomically
+from ..._common.opening import printable
 from ..._common.tables import INSPECTION_KEYS, RESULT_KEYS, csv_text
 from ..plan.pairs import Problem
 from ..records.record import OUTCOMES, Number, Record, read_records
@@ -67,10 +68,11 @@ def as_html(out: Path, records: Sequence[Record], problems: Sequence[Problem] = 
     """Return the report as one HTML file that needs nothing else."""
     from jinja2 import Environment, StrictUndefined
 
+    full, names = out.resolve(), {record.name for record in records}
     environment = Environment(
         autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
-    environment.filters["count"] = _count
+    environment.filters |= {"count": _count, "printable": printable}
     template = files(__package__).joinpath("templates", "report.html.j2").read_text("utf-8")
     before, after = (_known(records, key) for key in ("different_before", "different"))
     aligned = [record for record in records if record.outcome == "aligned"]
@@ -80,8 +82,8 @@ def as_html(out: Path, records: Sequence[Record], problems: Sequence[Problem] = 
         histogram("differing pixels", {"before": before, "after": after}, logarithmic=True),
     ]
     return environment.from_string(template).render(
-        title=out.resolve().name,
-        folder=str(out.resolve()),
+        title=printable(full.name),
+        folder=printable(full),
         version=version("napari-ecc-align"),
         counts={name: sum(r.outcome == name for r in records) for name in OUTCOMES},
         total=len(records),
@@ -90,7 +92,7 @@ def as_html(out: Path, records: Sequence[Record], problems: Sequence[Problem] = 
         after=_median(_known(aligned, "different")),
         worst=max(_known(aligned, "different"), default=None),
         charts=[*filter(None, charts)],
-        problems=[problem for problem in problems if problem.pair is None],
+        problems=[problem for problem in problems if problem.pair not in names],
         rows=zip(records, map(row, records), strict=True),
         most_thumbnails=_MOST_THUMBNAILS,
         story=MANY_DIFFERING,

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from ..._align.pair import align_steps
 from ..._common.errors import InputError
-from ..._common.opening import opened
+from ..._common.opening import opened, printable
 from ..._common.steps import outcome_of
 from ..._images.coverage import overlap
 from ..._images.files.headers import check_image_file, tiff_style
@@ -237,7 +237,7 @@ def _load(role: str, path: Path, settings: BatchSettings) -> _Loaded:
     check_image_file(path, settings.max_pixels)
     with opened(path, "an image"):
         modified, content = path.stat().st_mtime_ns, path.read_bytes()
-    file = InputFile(role, str(path), len(content), modified, digest(content))
+    file = InputFile(role, printable(path), len(content), modified, digest(content))
     return _Loaded(file, content, decode_image(content, path))
 
 

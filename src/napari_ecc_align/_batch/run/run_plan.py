@@ -63,6 +63,14 @@ class BatchStep:
         How many pairs there are.
     resumed : bool
         An earlier run had done it.
+
+    Examples
+    --------
+    >>> from napari_ecc_align import BatchStep, Record
+    >>> counts = Counts().plus("aligned").plus("doubtful")
+    >>> step = BatchStep(Record("p2.png", "doubtful", "It repeats."), counts, 40, False)
+    >>> f"{step.done} of {step.total}, {step.counts.doubtful} doubtful: {step.record.name}"
+    '2 of 40, 1 doubtful: p2.png'
     """
 
     record: Record

@@ -289,5 +289,6 @@ class AlignWidget(Container):  # type: ignore[type-arg]
     def _leave(self) -> None:
         self._work.leave()
         self.after.leave()
-        if self._viewer.keymap.get(BLINK_KEY) is not None:
-            self._viewer.bind_key(BLINK_KEY, None, overwrite=True)
+        # Unless a later form has taken it.
+        for key in [k for k, do in self._viewer.keymap.items() if do == self.after.toggle_blink]:
+            self._viewer.bind_key(key, None)

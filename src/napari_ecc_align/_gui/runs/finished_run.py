@@ -64,7 +64,8 @@ class FinishedRun:
     @property
     def result(self) -> AlignmentResult:
         """The result of the image, or of the worst frame."""
-        return min(self.results, key=lambda result: VERDICTS.index(result.verdict))
+        # Of equal ones the last: the first frame may be what the others are aligned to.
+        return min(reversed(self.results), key=lambda result: VERDICTS.index(result.verdict))
 
     @property
     def verdict(self) -> Verdict:

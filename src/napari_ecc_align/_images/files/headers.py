@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ..._common.given import GivenPath
 from ..._common.opening import opened
 from .decoding import MAX_PIXELS, check_size, header_size
 
@@ -37,7 +37,7 @@ class TiffStyle:
     unit: int = 2
 
 
-def check_image_file(path: str | os.PathLike[str], max_pixels: int = MAX_PIXELS) -> None:
+def check_image_file(path: GivenPath, max_pixels: int = MAX_PIXELS) -> None:
     """Refuse a file that cannot be an image, or is too large, after a look at its header.
 
     Parameters
@@ -58,7 +58,7 @@ def check_image_file(path: str | os.PathLike[str], max_pixels: int = MAX_PIXELS)
         check_size(path, *header_size(file, path), max_pixels)
 
 
-def tiff_style(path: str | os.PathLike[str]) -> TiffStyle | None:
+def tiff_style(path: GivenPath) -> TiffStyle | None:
     """Return how a TIFF is stored, or None for another kind of file."""
     if Path(path).suffix.lower() not in (".tif", ".tiff"):
         return None

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
@@ -13,6 +12,7 @@ from numpy.typing import NDArray
 
 from ..._common.atomic import write_atomically
 from ..._common.errors import InputError
+from ..._common.given import GivenPath
 from ..._common.opening import opened
 from ..value_counts import two_byte_values
 from .decoding import decode
@@ -29,7 +29,7 @@ _LARGEST_JPEG_SIDE = 65500
 _Encoder = Callable[[BinaryIO], object]
 
 
-def read_image(path: str | os.PathLike[str]) -> NDArray[Any]:
+def read_image(path: GivenPath) -> NDArray[Any]:
     """Read a PNG, TIFF or JPEG image.
 
     The format is told by the content, not by the suffix. The orientation that a camera or
@@ -75,9 +75,7 @@ def read_image(path: str | os.PathLike[str]) -> NDArray[Any]:
         return decode(file, path)
 
 
-def write_image(
-    path: str | os.PathLike[str], image: NDArray[Any], *, overwrite: bool = False
-) -> None:
+def write_image(path: GivenPath, image: NDArray[Any], *, overwrite: bool = False) -> None:
     """Write an image whole or not at all, in the format that the suffix names.
 
     Values are never scaled and never cast to another dtype. PNG holds bool, uint8 and uint16;
@@ -114,7 +112,7 @@ def write_image(
     write_atomically(path, _encoder(path, image), overwrite=overwrite)
 
 
-def decode_image(content: bytes, path: str | os.PathLike[str]) -> NDArray[Any]:
+def decode_image(content: bytes, path: GivenPath) -> NDArray[Any]:
     """Read the image in the bytes of a file, as `read_image` does.
 
     Parameters
@@ -133,7 +131,7 @@ def decode_image(content: bytes, path: str | os.PathLike[str]) -> NDArray[Any]:
 
 
 def encode_image(
-    path: str | os.PathLike[str],
+    path: GivenPath,
     image: NDArray[Any],
     *,
     style: TiffStyle | None = None,

@@ -38,6 +38,13 @@ class SamplePair:
         Further images by name. They lie where `moving` lies if `siblings_follow`.
     siblings_follow : bool
         Whether the transform of `moving` is the transform of the siblings too.
+
+    Examples
+    --------
+    >>> from napari_ecc_align import sample
+    >>> pair = sample("lung")
+    >>> pair.title, pair.reference.shape, pair.matrix
+    ('Serial sections of a lung', (800, 800), None)
     """
 
     name: str

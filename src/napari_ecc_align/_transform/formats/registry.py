@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 from ..._common.atomic import write_atomically
 from ..._common.errors import InputError
+from ..._common.given import GivenPath
 from ..._common.opening import opened
 from ..matrices import Matrix, MotionModel, check_belongs, checked_matrix, narrowest_model
 from . import itk, matrix_csv, matrix_npy, napari_affine, ome_ngff, own_json
@@ -106,12 +107,12 @@ AFFINE_ONLY = tuple(each.suffix for each in _TABLE if each.affine_only)
 """The suffixes of the formats that cannot hold a homography."""
 
 
-def check_suffix(path: str | Path) -> str:
+def check_suffix(path: GivenPath) -> str:
     """Return the suffix of `FORMATS` that a path has, or raise an `InputError` that lists them."""
     return _format_of(path).suffix
 
 
-def write_matrix(path: str | Path, matrix: Matrix, model: MotionModel, *, overwrite: bool) -> None:
+def write_matrix(path: GivenPath, matrix: Matrix, model: MotionModel, *, overwrite: bool) -> None:
     """Write one checked matrix, whole or not at all; raise `InputError` as `Transform.save`."""
     form = _format_of(path)
     if form.affine_only and model == "homography" and matrix[2, :2].any():
@@ -122,7 +123,7 @@ def write_matrix(path: str | Path, matrix: Matrix, model: MotionModel, *, overwr
     write_atomically(path, form.dump(matrix, model), overwrite=overwrite)
 
 
-def write_stack(path: str | Path, stored: Sequence[StoredMatrix], *, overwrite: bool) -> None:
+def write_stack(path: GivenPath, stored: Sequence[StoredMatrix], *, overwrite: bool) -> None:
     """Write the checked matrices of a stack's frames, each with its model, whole or not at all.
 
     Raises
@@ -135,7 +136,7 @@ def write_stack(path: str | Path, stored: Sequence[StoredMatrix], *, overwrite: 
     write_atomically(path, stack.dump(stored), overwrite=overwrite)
 
 
-def read_matrices(path: str | Path, *, stack: bool = True) -> list[tuple[Matrix, MotionModel]]:
+def read_matrices(path: GivenPath, *, stack: bool = True) -> list[tuple[Matrix, MotionModel]]:
     """Return the matrices of a file, checked, and the motion model of each.
 
     Parameters
@@ -168,7 +169,7 @@ def read_matrices(path: str | Path, *, stack: bool = True) -> list[tuple[Matrix,
         raise InputError(f"{path} is not a usable transform file: {error}") from error
 
 
-def holds_a_stack(path: str | Path) -> bool:
+def holds_a_stack(path: GivenPath) -> bool:
     """Return whether a file looks as if it held the transforms of a stack rather than one.
 
     Raises
@@ -181,7 +182,7 @@ def holds_a_stack(path: str | Path) -> bool:
 
 
 def _format_of(
-    path: str | Path, suffixes: Iterable[str] = FORMATS, what: str = "a transform file"
+    path: GivenPath, suffixes: Iterable[str] = FORMATS, what: str = "a transform file"
 ) -> Format:
     """Return the format whose suffix a path has: the longest one, as .ome.json ends in .json."""
     name = Path(path).name.lower()
@@ -192,7 +193,7 @@ def _format_of(
     return form
 
 
-def _recognised(path: str | Path) -> tuple[Format, bytes]:
+def _recognised(path: GivenPath) -> tuple[Format, bytes]:
     """Return which format a file has, and its content."""
     suffix, path = check_suffix(path), Path(path)
     with opened(path, "a transform") as file:

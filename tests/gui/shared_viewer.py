@@ -1,0 +1,127 @@
+"""One viewer for all tests of a process: to make and end one takes longer than most tests.
+
+It is emptied after each test, and what a test has left behind is an error of that test.
+"""
+
+from __future__ import annotations
+
+import gc
+import threading
+from operator import attrgetter
+
+import napari
+from napari._qt.qt_viewer import QtViewer
+from qtpy.compat import isalive
+from qtpy.QtCore import QEvent, QThreadPool, QTimer
+from qtpy.QtWidgets import QApplication
+from superqt.utils import WorkerBase
+
+_PARTS = ("scene.camera", "cursor", "dims", "tooltip", "canvas.grid")
+_TEXTS = ("help", "status", "theme", "title")
+_CALLBACKS = tuple(f"mouse_{name}_callbacks" for name in ("move", "drag", "wheel", "double_click"))
+
+
+class SharedViewer:
+    """A viewer that is made anew only after a test has closed it."""
+
+    def __init__(self):
+        self._viewer = None
+
+    def open(self):
+        """Return the viewer, with nothing in it."""
+        if self._viewer is None:
+            self._viewer = napari.Viewer(show=False, show_welcome_screen=False)
+            self._start = _state(self._viewer)
+            self._size = self._viewer.window._qt_window.size()
+            # What stays need not be looked at whenever garbage is collected.
+            gc.collect()
+            gc.freeze()
+        return self._viewer
+
+    def empty(self, qtbot):
+        """Take out what is in the viewer, as it was when it was new.
+
+        Raises
+        ------
+        AssertionError
+            If something is left that is not the viewer's own.
+        """
+        viewer = self._viewer
+        if not hasattr(viewer.window, "_qt_window"):
+            self._viewer = None
+            wait_for_work(qtbot)
+            gc.unfreeze()
+            gc.collect()
+            left = len(QtViewer._instances)
+            QtViewer._instances.clear()
+            assert not left, "the window of a viewer that was closed is still there"
+            return
+        viewer.window._qt_window.hide()
+        viewer.window._qt_window.resize(self._size)
+        _close_forms(viewer.window)
+        wait_for_work(qtbot)
+        viewer.layers.clear()
+        # What is told of the mouse and the window comes late.
+        QApplication.processEvents()
+        for name in _PARTS:
+            attrgetter(name)(viewer).update(self._start[name])
+        for name in _TEXTS:
+            setattr(viewer, name, self._start[name])
+        gc.collect()
+        changed = {k: value for k, value in _state(viewer).items() if value != self._start[k]}
+        assert not changed, f"the test has changed the viewer: {changed}"
+        shown = [window for window in QApplication.topLevelWidgets() if window.isVisible()]
+        assert not shown, f"the test has left windows open: {shown}"
+        timers = _active_timers()
+        assert not timers, f"the test has left timers running: {timers}"
+
+    def close(self):
+        """End the viewer, if there is one."""
+        if self._viewer is not None:
+            self._viewer.close()
+
+
+def threads_at_work():
+    """Return the threads that would keep Python from ending."""
+    return {
+        thread
+        for thread in threading.enumerate()
+        # Pools of dask and napari wait for the next piece of work.
+        if not thread.daemon and "ThreadPoolExecutor" not in thread.name
+        if not isinstance(thread, threading._DummyThread)
+    }
+
+
+def wait_for_work(qtbot):
+    """Wait until no worker is left in the background."""
+    pool = QThreadPool.globalInstance()
+    qtbot.waitUntil(
+        lambda: not pool.activeThreadCount() and not WorkerBase._worker_set, timeout=120_000
+    )
+
+
+def _close_forms(window):
+    for dock in list(window._wrapped_dock_widgets.values()):
+        form = dock.widget()
+        window.remove_dock_widget(dock)
+        form.deleteLater()
+    # Not before the event loop that they are deleted in, as it is with napari's own.
+    QApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete)
+
+
+def _state(viewer):
+    """Return all that a test can have changed, in a form that can be compared."""
+    return {
+        **{name: attrgetter(name)(viewer).model_dump() for name in _PARTS},
+        **{name: getattr(viewer, name) for name in _TEXTS},
+        **{name: list(getattr(viewer, name)) for name in _CALLBACKS},
+        "keymap": dict(viewer.keymap),
+        "docked": list(viewer.window.dock_widgets),
+        "threads": threads_at_work(),
+    }
+
+
+def _active_timers():
+    """Return those that were made since the viewer was and have not stopped."""
+    timers = [each for each in gc.get_objects() if issubclass(type(each), QTimer)]
+    return [each for each in timers if isalive(each) and each.isActive()]
