@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import shlex
 import shutil
 import subprocess
@@ -18,15 +17,11 @@ from processes import environment, run_main
 from skimage import data
 
 import napari_ecc_align
+from docs_pages import DOCS, blocks
 from napari_ecc_align import Transform, load_transforms, read_image, write_image
 
-DOCS = Path(__file__).parents[2] / "docs"
 PAGE = (DOCS / "shell.md").read_text(encoding="utf-8")
-LINES = [
-    line
-    for block in re.findall(r"```bash\n(.*?)```", PAGE, re.DOTALL)
-    for line in block.replace("\\\n", "").splitlines()
-]
+LINES = "".join(blocks("shell.md", "bash")).replace("\\\n", "").splitlines()
 
 
 @pytest.fixture
@@ -43,8 +38,10 @@ def folder(tmp_path, monkeypatch):
         "spots.tif": moving.astype(np.uint16),
         "labels.tif": labels.astype(np.uint16),
         **{f"frames/{number}.png": frame for number, frame in enumerate(frames)},
+        **{f"red/{number}.png": frame // 2 for number, frame in enumerate(frames)},
     }
-    (tmp_path / "frames").mkdir()
+    for name in ("frames", "red"):
+        (tmp_path / name).mkdir()
     for name, image in images.items():
         write_image(tmp_path / name, image)
     tifffile.imwrite(tmp_path / "film.tif", np.stack(frames), photometric="minisblack")
@@ -104,6 +101,7 @@ def test_every_line_of_the_page_does_what_it_says(folder):
         read_image("reference.png")[5:-5, 10:-10],
     )
     assert tifffile.imread("registered/film_aligned.tif").shape == (3, 160, 180)
+    assert len(list(Path("red_registered").iterdir())) == 3
     assert len(load_transforms("registered/film_transforms.json")) == 3
     both = Transform.load("1_to_3.json")
     assert both.to_moving((0, 0)).tolist() == [10.0, 0.0]
