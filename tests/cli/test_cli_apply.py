@@ -6,7 +6,7 @@ from processes import ecc_align, names_in, run_main
 from scipy.ndimage import binary_erosion
 from skimage import measure
 
-from napari_ecc_align import Transform, warp
+from napari_ecc_align import Transform, save_transforms, warp
 from napari_ecc_align._images.files.images import read_image, write_image
 
 
@@ -188,3 +188,15 @@ class TestManyImages:
             read_image(inputs / "camera.png"), inverse, output_shape=(200, 240), fill=0
         )
         np.testing.assert_array_equal(read_image(tmp_path / "a.png"), expected)
+
+    def test_the_transforms_of_a_film_are_for_one_each(self, inputs, tmp_path):
+        slide = Transform.load(inputs / "slide.json")
+        save_transforms([slide, slide.inverse], tmp_path / "film.json")
+        apply = "apply", tmp_path / "film.json", "--like", inputs / "camera.png", "--out", tmp_path
+        images = inputs / "shifted.png", inputs / "coffee.png"
+        assert "of 2 frames" in run_main(*apply, images[0]).complaint
+        assert run_main(*apply, *images).code == 0
+        for path, transform in zip(images, (slide, slide.inverse), strict=True):
+            expected = warp(read_image(path), transform, output_shape=(200, 240))
+            found = read_image(tmp_path / f"{path.stem}_aligned.png")
+            np.testing.assert_array_equal(found, expected)

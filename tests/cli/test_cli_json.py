@@ -26,8 +26,13 @@ def check(part, document):
 def printed(*arguments, code=0):
     done = run_main(*arguments, "--json")
     assert (done.code, done.err) == (code, "")
-    assert " " not in "".join(keys_of(json.loads(f"[{','.join(done.out.splitlines())}]")
-                              if arguments[0] == "batch" else json.loads(done.out)))  # fmt: skip
+    assert " " not in "".join(
+        keys_of(
+            json.loads(f"[{','.join(done.out.splitlines())}]")
+            if arguments[0] == "batch"
+            else json.loads(done.out)
+        )
+    )
     return done.out
 
 

@@ -30,8 +30,11 @@ class TestHelp:
         done = run_main(name, "--help")
         assert (done.code, done.err) == (0, "")
         epilog = done.out[done.out.index("\nExample:\n  ecc-align ") :]
-        codes = [line.split("Exit code: ")[-1].split()[0] for line in epilog.splitlines()
-                 if line.startswith(("Exit code: ", " " * 11))]  # fmt: skip
+        codes = [
+            line.split("Exit code: ")[-1].split()[0]
+            for line in epilog.splitlines()
+            if line.startswith(("Exit code: ", " " * 11))
+        ]
         verdicts = {"align", "stack", "batch", "demo"}
         assert codes == ["0", *(["1"] if name in verdicts else []), "2", "70", "130"]
 

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 from processes import MODULE, ecc_align, names_in, run_main
 
-from napari_ecc_align import Transform
+from napari_ecc_align import InputError, Transform
+from napari_ecc_align._cli.outputs import all_or_none
 
 QUICK = ("--model", "translation")
 
@@ -152,3 +153,28 @@ def test_the_transform_may_be_written_in_another_format_too(pair, tmp_path):
     assert "t.tfm exists" in again.complaint
     assert (tmp_path / "t.tfm").read_text() == "precious"
     assert not (tmp_path / "new").exists()
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt, OSError, InputError])
+@pytest.mark.parametrize("at", [0, 1])
+def test_what_is_interrupted_leaves_all_as_it_was(tmp_path, error, at):
+    (tmp_path / "old.txt").write_text("old")
+    paths = [tmp_path / "new" / "folder" / "a.txt", tmp_path / "old.txt"]
+    with pytest.raises(error), all_or_none(paths, overwrite=True) as staged:
+        for path in staged[: at + 1]:
+            path.write_text("half")
+        raise error
+    assert contents(tmp_path) == {"old.txt": b"old"}
+    assert names_in(tmp_path) == ["old.txt"]
+
+
+def test_all_are_written_together(tmp_path):
+    (tmp_path / "a.txt").write_text("old")
+    paths = [tmp_path / "new" / "b.txt", tmp_path / "a.txt"]
+    with all_or_none(paths, overwrite=True) as staged:
+        for path in staged:
+            path.write_text("new")
+        assert (tmp_path / "a.txt").read_text() == "old"
+    assert [path.read_text() for path in paths] == ["new", "new"]
+    assert names_in(tmp_path) == ["a.txt", "new"]
+    assert names_in(tmp_path / "new") == ["b.txt"]

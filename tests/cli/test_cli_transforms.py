@@ -208,6 +208,13 @@ class TestPoints:
         _, y, x = map(float, done.out.splitlines()[1].split(","))
         assert (x, y) == pytest.approx(tuple(TURNED((1, 2))))
 
+    def test_perspective_may_carry_one_to_infinity(self, tmp_path):
+        matrix = [[1, 0, 0], [0, 1, 0], [-0.01, 0, 1]]
+        Transform(matrix, model="homography").save(tmp_path / "a.json")
+        (tmp_path / "p.csv").write_text("x,y\n100,50\n50,50\n")
+        done = run_main("points", tmp_path / "a.json", tmp_path / "p.csv")
+        assert done.out.splitlines() == ["x,y", "inf,inf", "100.0,100.0"]
+
     def test_none_are_none(self, turned, tmp_path):
         (tmp_path / "p.csv").write_text("x,y\n")
         assert run_main("points", turned, tmp_path / "p.csv").out == "x,y\n"

@@ -40,8 +40,10 @@ def folder(tmp_path, monkeypatch):
         "spots.tif": moving.astype(np.uint16),
         "labels.tif": labels.astype(np.uint16),
         **{f"frames/{number}.png": frame for number, frame in enumerate(frames)},
+        **{f"red/{number}.png": frame // 2 for number, frame in enumerate(frames)},
     }
-    (tmp_path / "frames").mkdir()
+    for name in ("frames", "red"):
+        (tmp_path / name).mkdir()
     for name, image in images.items():
         write_image(tmp_path / name, image)
     tifffile.imwrite(tmp_path / "film.tif", np.stack(frames), photometric="minisblack")
@@ -96,9 +98,12 @@ def test_every_line_of_the_page_does_what_it_says(folder):
         said[line] = done.out
     assert len(said) >= 20
     assert len(set(np.unique(read_image("warped/labels_on_reference.tif"))) - {0}) == 16
-    assert np.array_equal(read_image("warped/spots_on_reference.tif")[5:-5, 10:-10],
-                          read_image("reference.png")[5:-5, 10:-10])  # fmt: skip
+    assert np.array_equal(
+        read_image("warped/spots_on_reference.tif")[5:-5, 10:-10],
+        read_image("reference.png")[5:-5, 10:-10],
+    )
     assert tifffile.imread("registered/film_aligned.tif").shape == (3, 160, 180)
+    assert len(list(Path("red_registered").iterdir())) == 3
     assert len(load_transforms("registered/film_transforms.json")) == 3
     both = Transform.load("1_to_3.json")
     assert both.to_moving((0, 0)).tolist() == [10.0, 0.0]
@@ -110,8 +115,9 @@ def test_every_line_of_the_page_does_what_it_says(folder):
 
 
 def test_the_page_has_every_command_and_exit_code():
-    commands = {line.split("`")[1].split()[0] for line in PAGE.splitlines()
-                if line.startswith("| `")}  # fmt: skip
+    commands = {
+        line.split("`")[1].split()[0] for line in PAGE.splitlines() if line.startswith("| `")
+    }
     from napari_ecc_align._cli.parser import build_parser
 
     parser = build_parser()

@@ -12,6 +12,8 @@ import numpy as np
 from .._common.errors import InputError
 from .._images.files.images import SUFFIXES, read_image, write_image
 from .._images.warping import warp
+from .._transform.files import load_transforms
+from .._transform.formats.registry import holds_a_stack
 from .._transform.transform import Transform
 from .console import narrate, say, tell
 from .outputs import all_or_none, check_folder, check_outputs, warped_suffix
@@ -23,16 +25,14 @@ DEFAULT_NAME = "{name}_aligned"
 
 def run_apply(chosen: argparse.Namespace) -> int:
     """Resample files through a transform; return the exit code."""
-    transform = Transform.load(chosen.transform)
-    if chosen.inverse:
-        transform = transform.inverse
+    transforms = _transforms(chosen)
     outputs = _outputs(chosen)
     inputs = [chosen.transform, *chosen.images, chosen.like]
     check_outputs(outputs, inputs, overwrite=chosen.overwrite)
     like = read_image(chosen.like)
     doubts: list[str] = []
     with all_or_none(outputs, overwrite=chosen.overwrite) as staged:
-        for path, out in zip(chosen.images, staged, strict=True):
+        for path, transform, out in zip(chosen.images, transforms, staged, strict=True):
             narrate(chosen, f"{path}")
             doubts += _warp_file(path, out, transform, like.shape, chosen)
     written = {"warped": outputs}
@@ -41,6 +41,19 @@ def run_apply(chosen: argparse.Namespace) -> int:
     else:
         tell(chosen, "\n".join([*doubts, *written_text(written)]))
     return 0
+
+
+def _transforms(chosen: argparse.Namespace) -> list[Transform]:
+    """Return the transform of each image: one for all, or those of a film's frames."""
+    found, count = load_transforms(chosen.transform), len(chosen.images)
+    if not holds_a_stack(chosen.transform):
+        found *= count
+    if len(found) != count:
+        raise InputError(
+            f"{chosen.transform} holds the transforms of {len(found)} frames, which need as many "
+            f"images, not {count}"
+        )
+    return [each.inverse for each in found] if chosen.inverse else found
 
 
 def _warp_file(

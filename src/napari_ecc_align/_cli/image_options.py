@@ -90,7 +90,8 @@ def add_apply(commands: Any) -> None:
         "apply",
         "apply a transform to other images, such as siblings of the moving one",
         "Resample each IMAGE through TRANSFORM on the grid of REFERENCE. Without --interpolation\n"
-        "labels are copied and an image of two values keeps these. All are written, or none.",
+        "labels are copied and an image of two values keeps these. All are written, or none.\n"
+        "The transforms of a film's frames are for as many images, in their order.",
         "ecc-align apply moving_transform.json sibling.png --like reference.png --out new.png",
         "ecc-align apply moving_transform.json a.tif b.tif --like reference.png --out warped/",
     )
@@ -107,7 +108,7 @@ def add_apply(commands: Any) -> None:
     add_value(command, "--name", str, "PATTERN", text)
     text = "apply the inverse: carry what lies on the reference to the moving image"
     command.add_argument("--inverse", action="store_true", help=text)
-    add_resampling_options(command)
+    add_resampling_options(command, "what fits each image")
     command.set_defaults(interpolation=None)
     add_overwrite(command)
     add_json(command)

@@ -111,12 +111,22 @@ def add_mask_options(group: argparse._ActionsContainer, moving: str) -> None:
     add_value(group, "--moving-mask", Path, "IMAGE", f"pixels of {moving} that count")
 
 
-def add_resampling_options(group: argparse._ActionsContainer) -> None:
-    """Add how images are resampled, under the names of `Resampling`."""
+def add_resampling_options(
+    group: argparse._ActionsContainer, interpolation: str = "linear"
+) -> None:
+    """Add how images are resampled, under the names of `Resampling`.
+
+    Parameters
+    ----------
+    group : container of arguments
+        What they are added to.
+    interpolation : str
+        What is done by default, in words.
+    """
     group.add_argument(
         "--interpolation",
         choices=INTERPOLATIONS,
-        help="how to resample; nearest for labels (default: linear)",
+        help=f"how to resample; nearest for labels (default: {interpolation})",
     )
     text = (
         "value outside the moving image: a number, or background for the median along its border "

@@ -41,7 +41,8 @@ def run_points(chosen: argparse.Namespace) -> int:
             if row
         ]
     ).reshape(-1, 2)
-    mapped = (transform.to_reference if chosen.to_reference else transform.to_moving)(points)
+    with np.errstate(divide="ignore", invalid="ignore"):  # perspective carries some to infinity
+        mapped = (transform.to_reference if chosen.to_reference else transform.to_moving)(points)
     result = _written(header, [row for row in rows if row], columns, mapped, delimiter)
     if to_file:
         write_atomically(chosen.out, result.encode(), overwrite=chosen.overwrite)
