@@ -10,6 +10,7 @@ import pytest
 from skimage import data
 
 from napari_ecc_align import Batch, BatchSettings
+from napari_ecc_align._cli import main
 from napari_ecc_align._common.errors import InputError
 from napari_ecc_align._images.files.images import write_image
 
@@ -182,6 +183,8 @@ def test_a_file_that_is_not_named_in_utf8_costs_its_own_pair(tmp_path):
     assert "\\xff.png" in batch.report.read_text("utf-8")
     (step,) = batch.run(workers=1)
     assert step.resumed
+    folders = ("--reference", tmp_path / "ideal", "--moving", tmp_path / "scan", "--out", out)
+    assert main(["batch", *map(str, folders), "--workers", "1"]) == 1
     with pytest.raises(InputError, match="not named in UTF-8"):
         batch.plan(tmp_path / "ideal", tmp_path / "scan", out, where=strange)
 

@@ -86,8 +86,11 @@ def _run(batch: Batch, chosen: argparse.Namespace) -> int:
             f"{counts.aligned} aligned, {counts.passed_through} passed through, "
             f"{counts.doubtful} doubtful, {counts.failed} failed. Report: {files['html']}",
         )
-    accepted = chosen.accept == "doubtful" and not counts.failed
-    return 0 if counts.all_fine or accepted else 1
+    names = {None, *batch.names}
+    # Of a pair that no record can name there is none.
+    lost = any(problem.pair not in names for problem in batch.problems)
+    accepted = counts.all_fine or (chosen.accept == "doubtful" and not counts.failed)
+    return 0 if accepted and not lost else 1
 
 
 @contextmanager
