@@ -299,3 +299,16 @@ def test_a_page_is_passed_through_only_within_its_uncertainty():
     assert outcome(0.04, np.nan) == "passed through"
     assert outcome(0.0, 0.001, moving=(SHAPE[0], SHAPE[1] - 1)) == "aligned"
     assert outcome(0.0, 0.001, verdict="doubtful") == "doubtful"
+
+
+def test_what_a_killed_run_left_of_its_report_or_plan_goes_with_the_next(plan):
+    chosen = plan(where=[NAME])
+    list(chosen.run(workers=1))
+    left = [".report.csv.tmp-1-ab", ".report.html.tmp-1-ab", ".ecc-align/.plan.json.tmp-1-ab"]
+    others = ["report.csv.tmp-1-ab", ".mine.csv.tmp-1-ab"]
+    for name in left + others:
+        (chosen.out / name).write_text("half")
+    more = plan(where=["w-1/*"])
+    list(more.run(workers=1))
+    assert not any((chosen.out / name).exists() for name in left)
+    assert all((chosen.out / name).exists() for name in others)

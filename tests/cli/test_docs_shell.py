@@ -60,7 +60,7 @@ def in_a_shell(line, folder):
     program = folder / "bin" / "ecc-align"
     if not program.exists():
         program.parent.mkdir()
-        program.write_text(f'#!/bin/sh\nexec {sys.executable} -m napari_ecc_align "$@"\n')
+        program.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m napari_ecc_align "$@"\n')
         program.chmod(0o755)
     source = Path(napari_ecc_align.__file__).parents[1]
     search = os.pathsep.join([str(program.parent), os.environ["PATH"]])

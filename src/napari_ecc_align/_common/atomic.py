@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import glob
 import os
 import secrets
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO
 
@@ -44,9 +46,8 @@ def write_atomically(
         raise InputError(f"cannot write {path}: it is a folder")
     if not overwrite and os.path.lexists(path):
         raise _exists(path)
-    # Unique per process and call; the name is cut because file systems limit its length.
-    token = f"{os.getpid()}-{secrets.token_hex(4)}"
-    temporary = path.with_name(f".{path.name[:50]}.tmp-{token}")
+    # Unique per process and call.
+    temporary = path.with_name(f"{_temporary_start(path)}{os.getpid()}-{secrets.token_hex(4)}")
     try:
         try:
             with temporary.open("x+b") as file:
@@ -61,6 +62,27 @@ def write_atomically(
             temporary.unlink(missing_ok=True)
     except OSError as error:
         raise InputError(f"cannot write {path}: {error.strerror or error}") from error
+
+
+def rewrite(path: Path, content: bytes) -> None:
+    """Write a file that nobody else writes, replacing what is there.
+
+    What a process that was killed meanwhile has left beside it goes, too.
+
+    Raises
+    ------
+    InputError
+        As `write_atomically` does.
+    """
+    for leftover in path.parent.glob(f"{glob.escape(_temporary_start(path))}*"):
+        with suppress(OSError):
+            leftover.unlink()
+    write_atomically(path, content, overwrite=True)
+
+
+def _temporary_start(path: Path) -> str:
+    """Return how the temporary name of a file begins; file systems limit the length of names."""
+    return f".{path.name[:50]}.tmp-"
 
 
 def move_into_place(finished: Path, path: Path, *, overwrite: bool) -> None:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from functools import cache
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
-from ..._common.atomic import write_atomically
+from ..._common.atomic import rewrite
 from ..._common.errors import InputError
 from ..._common.own_files import is_path_below, open_own, path_below
 from ..plan.output_folder import HIDDEN
@@ -110,11 +111,8 @@ def record_plan(plan: Plan) -> None:
     )
     stored = _Stored(_VERSION, plan.settings.as_document(), tuple(pairs.values()), left_out)
     if stored != former:
-        try:
-            content = _stored().dump_json(stored, indent=1)
-        except ValueError:
-            return  # the working folder is not named in UTF-8; the records say enough
-        write_atomically(_path(plan.out), content, overwrite=True)
+        document = json.dumps(asdict(stored), default=str, indent=1)
+        rewrite(_path(plan.out), document.encode())
 
 
 def reopened(out: Path) -> Plan:

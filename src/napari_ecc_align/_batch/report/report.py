@@ -8,7 +8,7 @@ from importlib.metadata import version
 from importlib.resources import files
 from pathlib import Path
 
-from ..._common.atomic import write_atomically
+from ..._common.atomic import rewrite
 from ..._common.opening import printable
 from ..._common.tables import INSPECTION_KEYS, RESULT_KEYS, csv_text
 from ..plan.pairs import Problem
@@ -49,8 +49,8 @@ def write_report(
     """
     records = {record.name: record for record in (*read_records(out), *more)}
     ordered = sorted(records.values(), key=worst_first)
-    write_atomically(out / CSV, as_csv(ordered).encode(), overwrite=True)
-    write_atomically(out / HTML, as_html(out, ordered, problems).encode(), overwrite=True)
+    rewrite(out / CSV, as_csv(ordered).encode())
+    rewrite(out / HTML, as_html(out, ordered, problems).encode())
 
 
 def row(record: Record) -> dict[str, Number]:
