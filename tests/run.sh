@@ -61,8 +61,8 @@ if [ $# -gt 0 ]; then
     check "pytest" test_with pyqt6 "$@"
 else
     check "pytest" test_with pyqt6 -n 3 --dist worksteal -m "not alone"
-    check "pytest, one at a time" test_with pyqt6 -m alone
-    check "pytest, PySide6" test_with pyside6 -n 3 --dist worksteal -m "both_bindings and not alone" \
+    check "pytest, one at a time" test_with pyqt6 -m alone tests/gui
+    check "pytest, PySide6" test_with pyside6 -n 2 --dist worksteal -m "both_bindings and not alone" \
         tests/gui
 fi
 

@@ -19,6 +19,7 @@ SHAPE = (160, 200)
 def shared_viewer(qapp):
     """The viewer of this process, with settings that no file keeps."""
     from napari import settings
+    from npe2 import PluginManager
     from shared_viewer import SharedViewer
 
     shared = SharedViewer()
@@ -27,6 +28,9 @@ def shared_viewer(qapp):
         settings.get_settings(None)
         # It looks at what lies under the mouse, which no test moves.
         patch.setattr("napari._qt.threads.status_checker.StatusChecker.start", lambda self: None)
+        # No plugin is installed meanwhile: their manifests are read once, not for every form.
+        PluginManager.instance().discover()
+        patch.setattr(PluginManager, "discover", lambda self, *arguments, **options: 0)
         yield shared
         shared.close()
 

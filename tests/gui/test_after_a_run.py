@@ -72,7 +72,6 @@ def test_a_new_run_draws_its_pictures_anew(aligned, viewer, finish):
     assert viewer.layers["checkerboard"].data.shape != before.shape
 
 
-@pytest.mark.both_bindings
 def test_blinking_shows_the_two_in_turn_and_restores_all(aligned, viewer, qtbot):
     before = {layer.name: layer.visible for layer in viewer.layers}
     aligned.after.next.blink.value = True
@@ -120,7 +119,6 @@ def test_another_threshold_without_aligning_again(aligned, viewer, finish):
     assert "Aligned" in aligned.after.results.verdict.value
 
 
-@pytest.mark.both_bindings
 def test_the_last_of_many_wishes_is_granted(aligned, viewer, qtbot, finish):
     for threshold in ("li", "mean", "triangle", "isodata", "yen"):
         aligned.settings.threshold.method.value = threshold

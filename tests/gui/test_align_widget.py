@@ -64,7 +64,6 @@ def test_results_lie_over_an_awkward_reference(widget, viewer, finish):
         assert layer.units == reference.units
 
 
-@pytest.mark.both_bindings
 def test_the_choice_survives_what_happens_to_other_layers(widget, viewer):
     viewer.add_image(np.zeros((50, 50)), name="third")
     widget.pair.reference.value = viewer.layers["third"]

@@ -175,7 +175,6 @@ def test_a_file_that_the_dialog_did_not_ask_about_is_asked_about(
     assert ((tmp_path / "saved.tfm").read_text() == "precious") == (answer == "No")
 
 
-@pytest.mark.both_bindings
 def test_a_dialog_that_is_cancelled_does_nothing(aligned, monkeypatch):
     for name in ("getSaveFileName", "getOpenFileName"):
         monkeypatch.setattr(QFileDialog, name, lambda *_, **__: ("", ""))
@@ -214,7 +213,6 @@ def test_what_cannot_be_done_is_said(pair, tmp_path, settle):
     assert "2 layers added" in widget.message.value
 
 
-@pytest.mark.both_bindings
 def test_the_choice_of_layers_survives_what_happens_to_others(aligned):
     widget = opened(aligned)
     choose(widget, "first", "second")

@@ -83,7 +83,6 @@ def test_it_follows_a_method_and_its_window(widget, viewer, settle, method):
         np.testing.assert_array_equal(viewer.layers["binary difference"].data, expected.labels)
 
 
-@pytest.mark.both_bindings
 def test_by_hand_begins_where_the_method_was_and_follows_the_slider(widget, viewer, settle):
     widget.compare_button.native.click()
     settle()

@@ -144,7 +144,6 @@ def test_a_run_begun_while_the_last_one_writes_its_report_waits_for_it(
     assert widget.message.value.startswith("Done: 3 aligned")
 
 
-@pytest.mark.both_bindings
 def test_a_pair_opens_with_its_differences_and_the_next_takes_its_place(
     widget, viewer, settle, finished
 ):
@@ -376,7 +375,6 @@ def test_a_batch_of_a_thousand_pairs_lets_napari_go_on(
     assert set(names_in(widget.table)) <= report_rows(out).keys()
 
 
-@pytest.mark.both_bindings
 def test_closing_the_viewer_ends_the_run_and_leaves_no_process(
     widget, viewer, dataset, tmp_path, qtbot
 ):

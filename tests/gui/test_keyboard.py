@@ -73,7 +73,6 @@ def test_the_palette_opens_each_form(viewer, title):
     assert isinstance(docked(viewer, title), declared[title].get_callable())
 
 
-@pytest.mark.both_bindings
 def test_a_whole_session_from_the_palette(pair, finish, monkeypatch, tmp_path):
     from_palette(pair, "align now")
     form = docked(pair, "Align images")
@@ -104,7 +103,6 @@ def test_the_palette_says_when_there_is_nothing_to_do(viewer, wish):
     assert "align two images first" in notification_manager.records[-1].message
 
 
-@pytest.mark.both_bindings
 def test_a_form_is_there_once_however_it_is_opened(pair, finish):
     from_palette(pair, "align images", "Align images")
     form = docked(pair, "Align images")
@@ -151,7 +149,6 @@ def test_tab_goes_from_top_to_bottom(keys, qtbot):
     assert widget.help.native is seen[6]
 
 
-@pytest.mark.both_bindings
 def test_tab_reaches_what_is_unfolded_in_its_place(keys, qtbot):
     _, widget = keys
     widget.folds["Settings"].expand(animate=False)
@@ -192,7 +189,6 @@ def test_return_aligns_and_escape_cancels(keys, qtbot, finish):
     assert "Aligned" in widget.after.results.verdict.value
 
 
-@pytest.mark.both_bindings
 def test_return_in_a_number_takes_what_was_typed(keys, qtbot, finish):
     _, widget = keys
     widget.folds["Settings"].expand(animate=False)
@@ -217,7 +213,6 @@ def test_return_on_a_button_presses_that_button(keys, qtbot, finish):
     assert not widget.running
 
 
-@pytest.mark.both_bindings
 def test_escape_is_left_alone_while_nothing_runs(keys, qtbot):
     _, widget = keys
     focus_on(widget.model.native)
@@ -283,7 +278,6 @@ def test_compare_and_apply_by_return(keys, qtbot, finish):
     assert "1 layer added" in apply.message.value
 
 
-@pytest.mark.both_bindings
 def test_no_key_is_one_of_napari_s_own(keys):
     viewer, widget = keys
     window = viewer.window._qt_window

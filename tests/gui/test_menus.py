@@ -45,7 +45,6 @@ def test_open_sample_gives_a_pair_that_aligns(viewer, finish, name):
     assert viewer.layers[0].metadata["source"]
 
 
-@pytest.mark.both_bindings
 def test_the_demo_opens_aligned(viewer, finish, monkeypatch):
     monkeypatch.setattr("napari.Viewer", lambda **_: viewer)
     _, widget = open_demo("lung")

@@ -85,7 +85,6 @@ def names(viewer):
     return [layer.name for layer in viewer.layers]
 
 
-@pytest.mark.both_bindings
 def test_cancel(form, finish, nothing_behind):
     viewer, widget = form
     before = names(viewer)
