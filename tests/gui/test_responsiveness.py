@@ -13,8 +13,6 @@ from skimage.transform import resize
 
 from napari_ecc_align import Transform, warp
 
-pytestmark = pytest.mark.alone
-
 LARGE = (3500, 2480)
 
 
@@ -37,6 +35,7 @@ def pair(viewer, large):
     return viewer
 
 
+@pytest.mark.alone
 def test_the_longest_stall_of_a_large_pair(widget, viewer, large, qtbot):
     """What napari itself needs for the new layers is not counted, but what a stall may take."""
     heart, stalls, adding = Heart(), [], []
@@ -51,6 +50,7 @@ def test_the_longest_stall_of_a_large_pair(widget, viewer, large, qtbot):
     assert_short(stalls, adding)
 
 
+@pytest.mark.alone
 def test_cancel_is_obeyed_at_the_next_step(widget, qtbot, steps_taken):
     cut_short = 0
     for count in (1, 2, 3, 5, 8):
