@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
-from napari_ecc_align import InputError, Transform, warp
+from napari_ecc_align import InputError, Transform, align, warp
 from napari_ecc_align._images.coverage import overlap
 from napari_ecc_align._images.interpolation import INTERPOLATIONS
 from pairs import known_pair, picture, random_transform
@@ -182,3 +182,12 @@ def test_shifts_by_whole_pixels_copy_them(interpolation, dtype, shift):
     assert (moved[~inside] == 1).all()
     at = rows[inside].astype(int), columns[inside].astype(int)
     assert np.array_equal(moved[inside], image[at])
+
+
+def test_a_result_knows_the_grid_of_its_reference():
+    known = known_pair("camera", Transform([[1, 0, 4], [0, 1, -3]]), moving_shape=(150, 210))
+    result = align(known.reference, known.moving, model="translation")
+    assert known.reference.shape != known.moving.shape
+    warped = warp(known.moving, result)
+    assert np.array_equal(warped, warp(known.moving, result, like=known.reference))
+    assert warp(known.moving, result.transform).shape == known.moving.shape

@@ -84,8 +84,8 @@ def warp(
     transform : Transform, AlignmentResult or array_like of shape (3, 3) or (2, 3)
         Maps reference pixels (x, y) to moving pixels.
     like : array_like, lazy array or DataArray, optional
-        The reference, whose height and width the result gets; those of `moving`, if neither this
-        nor `output_shape` is given.
+        The reference, whose height and width the result gets. If neither this nor `output_shape`
+        is given, they are those of the reference that an AlignmentResult knows, or of `moving`.
     output_shape : sequence of int, optional
         Height and width of the result instead; further numbers are ignored.
     interpolation : {"linear", "nearest", "cubic", "lanczos"}, optional
@@ -129,6 +129,9 @@ def warp(
            [ 9, 10, 11, -1]])
     """
     axes = checked_axes(moving, "moving", channel_axis)
+    if like is None and output_shape is None and hasattr(transform, "transform"):
+        # Of a result: the reference's.
+        output_shape = getattr(transform, "shape", None)
     shape, target = target_grid(axes, like, output_shape, channel_axis)
     matrix = as_transform(transform).matrix
     if interpolation not in (None, *INTERPOLATIONS):
