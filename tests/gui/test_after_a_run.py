@@ -9,6 +9,7 @@ from PIL import Image
 from qtpy.QtWidgets import QApplication
 
 from napari_ecc_align import Transform
+from napari_ecc_align._compare.inspection import Row
 
 LAYERS = {
     "aligned": "second aligned",
@@ -250,3 +251,13 @@ def test_a_cancelled_dialog_saves_nothing(aligned, monkeypatch):
 
     monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *args: ("", ""))
     aligned.after.next.save.native.click()
+
+
+def test_the_form_is_as_wide_as_its_table_needs(widget):
+    """In a large font, or with large numbers, it needs more than the line above it."""
+    results = widget.after.results
+    wide = "1,234,567,890 ± 0.0123456789"
+    results.show_verdict("aligned", "All is well.", [Row("differing pixels", wide, wide)])
+    needed = results.table.native.sizeHint().width()
+    assert needed > 400
+    assert results.native.minimumSizeHint().width() >= needed

@@ -23,9 +23,10 @@ class VerdictTable(Container):  # type: ignore[type-arg]
         self.table = Label(value="")
         super().__init__(widgets=[self.verdict, self.table], labels=False)
         self.margins = (0, 0, 0, 0)
-        self.min_width = _WIDTH
         self.table.native.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
         fill_width(self.verdict, lines=3)
+        # Of the line alone: one of the whole would count in place of what the table needs.
+        self.verdict.min_width = _WIDTH
         self.say("")
 
     def say(self, message: str) -> None:
