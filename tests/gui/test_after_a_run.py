@@ -6,10 +6,11 @@ import sys
 import numpy as np
 import pytest
 from PIL import Image
-from qtpy.QtWidgets import QApplication
+from qtpy.QtWidgets import QApplication, QVBoxLayout, QWidget
 
 from napari_ecc_align import Transform
 from napari_ecc_align._compare.inspection import Row
+from napari_ecc_align._gui.results.verdict_table import VerdictTable
 
 LAYERS = {
     "aligned": "second aligned",
@@ -253,11 +254,14 @@ def test_a_cancelled_dialog_saves_nothing(aligned, monkeypatch):
     aligned.after.next.save.native.click()
 
 
-def test_the_form_is_as_wide_as_its_table_needs(widget):
+def test_the_form_is_as_wide_as_its_table_needs(qtbot):
     """In a large font, or with large numbers, it needs more than the line above it."""
-    results = widget.after.results
+    form, results = QWidget(), VerdictTable()
+    qtbot.addWidget(form)
+    layout = QVBoxLayout(form)
+    layout.addWidget(results.native)
     wide = "1,234,567,890 ± 0.0123456789"
     results.show_verdict("aligned", "All is well.", [Row("differing pixels", wide, wide)])
     needed = results.table.native.sizeHint().width()
     assert needed > 400
-    assert results.native.minimumSizeHint().width() >= needed
+    assert layout.minimumSize().width() >= needed
