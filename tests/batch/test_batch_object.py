@@ -6,6 +6,7 @@ import pickle
 import shutil
 
 import numpy as np
+import pandas
 import pytest
 
 from napari_ecc_align import Batch, BatchSettings, InputError
@@ -131,7 +132,6 @@ def test_a_name_that_is_not_there_is_refused_before_anything_is_done(good, tmp_p
 
 
 def test_its_table_has_a_row_for_each_pair(good, batch, tmp_path):
-    pandas = pytest.importorskip("pandas")
     table = pandas.DataFrame(batch.to_dict())
     assert list(table["name"]) == list(NAMES)
     assert list(table["outcome"]) == ["aligned"] * 3 + ["passed through"]

@@ -14,7 +14,8 @@ import pytest
 
 from docs_pages import PAGES, README, ROOT, WORKFLOWS, script
 
-# Libraries without types, or with types of which their own users have to know much.
+# Libraries without types, or with types of which their own users have to know much: for pyright,
+# as the settings of the package say it to mypy.
 UNTYPED = (
     *("skimage", "scipy", "SimpleITK", "napari", "napari.components", "cv2", "pint", "matplotlib"),
     *("distributed", "tifffile", "PIL", "pydantic", "jinja2", "tqdm", "lazy_loader"),
