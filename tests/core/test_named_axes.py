@@ -77,7 +77,11 @@ def test_a_data_array_is_read_by_the_names_of_its_axes(dims):
         assert np.array_equal(warped[dim], reference[dim])
     plain = warped.transpose(*sorted(dims, key=str.lower, reverse=True)).to_numpy()
     assert np.array_equal(plain, warp(MOVING, result, like=REFERENCE))
-    assert np.array_equal(warp(moving, result)[dims[0]], moving[dims[0]])
+    known = warp(moving, result)  # a result knows the size of its reference, not its coordinates
+    assert np.array_equal(known, warped)
+    assert not known.coords
+    own = warp(moving, result.transform)
+    assert np.array_equal(own[dims[0]], moving[dims[0]])
 
 
 def test_a_data_array_knows_its_channels_and_keeps_its_other_axes():
