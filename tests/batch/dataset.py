@@ -95,7 +95,7 @@ def bomb(side=40_000):
 
 def add_broken(root):
     """Add a page of each broken kind; return a word of the reason that each must be given."""
-    kinds = "blank wrong truncated missing empty bomb text channels folder dangling sibling size"
+    kinds = "blank wrong truncated missing empty bomb text sizes folder dangling sibling size"
     for kind in kinds.split():
         add_page(root, f"x/{kind}.png", 1, blank=kind == "blank")
     gray = root / "scan" / "gray" / "x"
@@ -107,7 +107,8 @@ def add_broken(root):
     (gray / "bomb.png").write_bytes(bomb())
     (gray / "text.png").write_bytes(b"no image at all")
     # Whatever it is called: the content tells what a file is.
-    imwrite(gray / "channels.png", np.zeros((*SHAPE, 5), np.uint8), photometric="rgb")
+    for side in (40, 50):
+        imwrite(gray / "sizes.png", np.zeros((side, 50), np.uint8), append=side > 40)
     for name in ("missing", "folder", "dangling"):
         (gray / f"{name}.png").unlink()
     (gray / "folder.png").mkdir()
@@ -124,7 +125,7 @@ def add_broken(root):
         "empty": "is empty",
         "bomb": "claims 40000 x 40000 pixels",
         "text": "is not a PNG, TIFF or JPEG",
-        "channels": "holds 5 channels",
+        "sizes": "holds 2 pages",
         "folder": "is not a file",
         "dangling": "No such file",
         "sibling": "bw/x/sibling.png: No such file",

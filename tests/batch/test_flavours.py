@@ -11,8 +11,9 @@ from music.page import make_page
 from napari_ecc_align import Transform
 from napari_ecc_align._batch.run.resample import resample
 from napari_ecc_align._batch.settings import BatchSettings
-from napari_ecc_align._images.files.headers import TiffStyle, tiff_style
-from napari_ecc_align._images.files.images import decode_image, encode_image, read_image
+from napari_ecc_align._images.files.image_file import ImageFile
+from napari_ecc_align._images.files.images import decode_image, encode_image, read_file
+from napari_ecc_align._images.files.tags import GridTags, TiffStyle
 from napari_ecc_align._images.kinds import two_values
 
 SHIFT = Transform([[1, 0.001, 0.5], [0, 1, -0.3], [0, 0, 1]])
@@ -97,18 +98,20 @@ def test_a_blank_image_stays_blank(value):
 )
 def test_a_tiff_keeps_its_depth_compression_and_resolution(page, tmp_path, dtype, compression):
     image = page.binary > 0 if dtype is bool else page.gray.astype(dtype)
-    style = TiffStyle(compression, predictor=False, resolution=(300.0, 300.0), unit=2)
+    style, grid = TiffStyle(compression), GridTags((300.0, 300.0), unit=2)
     path = tmp_path / "scan.tif"
-    path.write_bytes(encode_image(path, image, style=style))
-    assert tiff_style(path) == style
+    path.write_bytes(encode_image(path, ImageFile(image, grid, style)))
+    found = read_file(path)
+    assert (found.style, found.grid) == (style, grid)
     with TiffFile(path) as tif:
         assert tif.pages[0].bitspersample == (1 if dtype is bool else 8 * np.dtype(dtype).itemsize)
-    assert np.array_equal(read_image(path), image)
-    again = encode_image(path, read_image(path), style=tiff_style(path))
-    assert np.array_equal(decode_image(again, path), image)
+    assert np.array_equal(found.pixels, image)
+    again = encode_image(path, found)
+    assert np.array_equal(decode_image(again, path).pixels, image)
 
 
 def test_a_compression_that_cannot_be_written_becomes_zlib(page, tmp_path):
     path = tmp_path / "scan.tif"
-    path.write_bytes(encode_image(path, page.gray.astype(np.float32), style=TiffStyle(5)))
-    assert tiff_style(path).compression == 8
+    image = ImageFile(page.gray.astype(np.float32), style=TiffStyle(5))
+    path.write_bytes(encode_image(path, image))
+    assert read_file(path).style == TiffStyle(8)

@@ -20,8 +20,9 @@ from napari_ecc_align._batch.run.folder_lock import locked
 from napari_ecc_align._batch.run.pair_job import PairJob, process_pair
 from napari_ecc_align._batch.workers.loop import Lost
 from napari_ecc_align._common.errors import InputError
-from napari_ecc_align._images.files.headers import TiffStyle, tiff_style
-from napari_ecc_align._images.files.images import encode_image, read_image
+from napari_ecc_align._images.files.image_file import ImageFile
+from napari_ecc_align._images.files.images import encode_image, read_file, read_image
+from napari_ecc_align._images.files.tags import GridTags, TiffStyle
 from napari_ecc_align._transform.transform import corner_error
 
 NAME = "w-1/p0.png"
@@ -223,9 +224,12 @@ def test_siblings_of_any_depth_and_colour_keep_it(good, tmp_path):
     colour = np.dstack([gray, gray, 200 * np.ones_like(gray)]).astype(np.uint16) * 257
     Image.fromarray(gray).save(tmp_path / "gray.jpg", quality=95)
     Image.fromarray(bw).convert("P").save(tmp_path / "palette.png")
-    style = TiffStyle(4, resolution=(600.0, 600.0))
-    (tmp_path / "fax.tif").write_bytes(encode_image("fax.tif", bw > 0, style=style))
-    (tmp_path / "colour.tif").write_bytes(encode_image("c.tif", colour, style=TiffStyle(1)))
+    style, grid = TiffStyle(4), GridTags((600.0, 600.0))
+    for name, file in (
+        ("fax.tif", ImageFile(bw > 0, grid, style)),
+        ("colour.tif", ImageFile(colour, style=TiffStyle(1))),
+    ):
+        (tmp_path / name).write_bytes(encode_image(name, file))
     (tmp_path / "pairs.tsv").write_text(
         "reference\tmoving\tsibling:j\tsibling:p\tsibling:f\n"
         f"{good.file('ideal', NAME)}\tcolour.tif\tgray.jpg\tpalette.png\tfax.tif\n"
@@ -243,8 +247,35 @@ def test_siblings_of_any_depth_and_colour_keep_it(good, tmp_path):
         "p/colour.png": ("uint8", (3,)),
         "f/colour.tif": ("bool", ()),
     }
-    assert tiff_style(out / "moving/colour.tif") == TiffStyle(1)
-    assert tiff_style(out / "f/colour.tif") == style
+    assert read_file(out / "moving/colour.tif").style == TiffStyle(1)
+    fax = read_file(out / "f/colour.tif")
+    assert (fax.style, fax.grid) == (style, grid)
+
+
+def test_channels_and_where_they_lie_are_kept(good, tmp_path):
+    """A file of two channels, aligned by their mean, with one of bands beside it, on a map."""
+    import tifffile
+
+    reference, gray = (read_image(good.file(flavour, NAME)) for flavour in ("ideal", "gray"))
+    place = [(33550, 12, 3, (2.0, 2.0, 0.0), True), (33922, 12, 6, (0.0,) * 6, True)]
+    tifffile.imwrite(tmp_path / "a.tif", reference, extratags=place, resolution=(600, 600))
+    two = np.stack([gray, gray // 2])
+    tifffile.imwrite(tmp_path / "b.tif", two, photometric="minisblack", metadata={"axes": "CYX"})
+    bands = np.dstack([gray] * 4)
+    tifffile.imwrite(tmp_path / "bands.tif", bands, photometric="rgb", extrasamples=[0])
+    (tmp_path / "pairs.tsv").write_text("reference\tmoving\tsibling:s\na.tif\tb.tif\tbands.tif\n")
+    out = tmp_path / "out"
+    (step,) = Batch.plan(table=tmp_path / "pairs.tsv", out=out).run(workers=1)
+    assert step.record.outcome == "aligned", step.record.reason
+    for name, axes, extra in (("moving/b.tif", "CYX", ()), ("s/b.tif", "YXS", (0,))):
+        with tifffile.TiffFile(out / name) as tif:
+            page = tif.pages[0]
+            assert (tif.series[0].axes, page.extrasamples) == (axes, extra)
+            assert page.tags[33550].value == (2.0, 2.0, 0.0)
+            assert page.tags[282].value == (600, 1)
+    pixels = read_image(out / "moving/b.tif")
+    assert pixels.shape == (2, *SHAPE)
+    assert np.abs(pixels[0] // 2 - pixels[1].astype(int)).max() <= 1
 
 
 def test_a_file_that_may_not_be_read_costs_its_pair_alone(plan, good, monkeypatch):

@@ -21,6 +21,8 @@ def bad(inputs, tmp_path_factory):
     frames[0].save(folder / "animated.png", save_all=True, append_images=frames[1:])
     tifffile.imwrite(folder / "complex.tif", np.zeros((40, 40), np.complex64))
     (folder / "other.json").write_text('{"format": "something else"}')
+    for side in (40, 50):
+        tifffile.imwrite(folder / "sizes.tif", np.zeros((side, 50), np.uint8), append=side > 40)
     tables = {
         "bare": "1,2\n3,4\n",
         "words": "x,y\n1,2\n3,here\n",
@@ -44,7 +46,9 @@ CASES = {
     "truncated": ((*ALIGN, "{inputs}/camera.png", "{bad}/truncated.png"), "damaged or cut off"),
     "not an image": ((*ALIGN, "{inputs}/camera.png", "{bad}/text.png"), "not a PNG, TIFF or"),
     "empty": ((*ALIGN, "{bad}/empty.png", "{inputs}/camera.png"), "empty"),
-    "stack": ((*ALIGN, "{inputs}/camera.png", "{bad}/stack.tif"), "5 pages"),
+    "sizes": ((*ALIGN, "{inputs}/camera.png", "{bad}/sizes.tif"), "2 pages"),
+    "channel": ((*PAIR[:-1], "{bad}/stack.tif", "--channel", "5"), "no channel 5, but 0 to 4"),
+    "channel in words": ((*PAIR, "--channel", "red"), "--channel: 'red'"),
     "animation": ((*ALIGN, "{bad}/animated.png", "{inputs}/camera.png"), "3 frames"),
     "complex": ((*ALIGN, "{bad}/complex.tif", "{inputs}/camera.png"), "complex64"),
     "line break": ((*ALIGN, "{bad}/line\nbreak.png", "{inputs}/camera.png"), "not a PNG"),

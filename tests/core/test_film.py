@@ -6,6 +6,7 @@ import tifffile
 
 from napari_ecc_align import InputError, align_stack
 from napari_ecc_align._images.files.film import opened_film, write_film
+from napari_ecc_align._images.files.tags import GridTags
 
 rng = np.random.default_rng(0)
 GRAY = rng.integers(0, 2**16, (5, 40, 50), np.uint16)
@@ -22,6 +23,14 @@ WAYS = {
     "BigTIFF": (GRAY, {"bigtiff": True, "photometric": "minisblack"}),
     "colour": (RGB, {"photometric": "rgb"}),
     "colour of ImageJ": (RGB, {"imagej": True}),
+    "channels": (
+        np.stack([GRAY, ~GRAY], axis=1),
+        {"photometric": "minisblack", "metadata": {"axes": "TCYX"}},
+    ),
+    "channels of ImageJ": (
+        np.stack([GRAY, ~GRAY], axis=1),
+        {"imagej": True, "metadata": {"axes": "TCYX"}},
+    ),
     "float": (GRAY.astype(np.float32), {"photometric": "minisblack"}),
     "two frames": (GRAY[:2], {"photometric": "minisblack"}),
 }
@@ -55,6 +64,16 @@ def test_what_is_written_is_read(tmp_path, frames):
         assert np.array_equal(np.stack([film[index] for index in range(5)]), frames)
 
 
+def test_channels_are_written_as_such(tmp_path):
+    frames = np.stack([GRAY, ~GRAY], axis=1)
+    grid = GridTags((300.0, 200.0), 3)
+    path = tmp_path / "a.tif"
+    write_film(path, frames, frames.shape, frames.dtype, channels=True, grid=grid)
+    with opened_film(path) as film:
+        assert (film.channel_axis, film.grid) == (0, grid)
+        assert np.array_equal(np.stack([film[index] for index in range(5)]), frames)
+
+
 def test_a_film_is_a_stack(tmp_path):
     page = np.kron(rng.integers(0, 256, (24, 24), np.uint8), np.ones((4, 4), np.uint8))
     frames = np.stack([page, page])
@@ -71,11 +90,11 @@ def two_sizes(path):
 REFUSED = {
     "one page": (lambda path: tifffile.imwrite(path, GRAY[0]), "holds no film"),
     "pages of two sizes": (two_sizes, "holds no film"),
-    "channels and times": (
+    "depths and times": (
         lambda path: tifffile.imwrite(
-            path, np.stack([GRAY, GRAY], axis=1), imagej=True, metadata={"axes": "TCYX"}
+            path, np.stack([GRAY, GRAY], axis=1), imagej=True, metadata={"axes": "TZYX"}
         ),
-        "axes TCYX",
+        "axes TZYX",
     ),
     "text": (lambda path: path.write_text("a film"), "not a PNG, TIFF or JPEG"),
     "nothing": (lambda path: path.touch(), "is empty"),

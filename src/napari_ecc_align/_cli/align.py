@@ -9,7 +9,8 @@ from typing import Any
 from .._align.pair import align_steps
 from .._common.steps import outcome_of
 from .._compare.inspection import inspect_alignment
-from .._images.files.images import read_image
+from .._images.files.images import read_file
+from .._images.warping import warp
 from .._transform.transform import Transform
 from .console import progress_bar, say, tell
 from .inputs import read_mask, search_options
@@ -30,15 +31,19 @@ def run_align(chosen: argparse.Namespace) -> int:
         check_folder(chosen.out)
     beside = check_transform_out(chosen.transform_out, chosen.out, chosen.model)
     initial = Transform.load(chosen.initial) if chosen.initial else None
-    reference, moving = read_image(chosen.reference), read_image(chosen.moving)
+    files = [read_file(path) for path in (chosen.reference, chosen.moving)]
+    reference, moving = (
+        file.plane(chosen.channel, path)
+        for file, path in zip(files, (chosen.reference, chosen.moving), strict=True)
+    )
     masks: dict[str, Any] = {
         "reference_mask": read_mask(chosen.mask, chosen.reference, reference.shape),
         "moving_mask": read_mask(chosen.moving_mask, chosen.moving, moving.shape),
     }
-    check_fill(chosen.fill, moving.dtype)
+    check_fill(chosen.fill, files[1].pixels.dtype)
     optional = [chosen.mask, chosen.moving_mask, chosen.initial]
     given = [chosen.reference, chosen.moving, *filter(None, optional)]
-    paths = {**beside, **result_paths(chosen.out, chosen.moving, moving.dtype)}
+    paths = {**beside, **result_paths(chosen.out, chosen.moving, files[1])}
     check_outputs(paths.values(), given, overwrite=chosen.overwrite)
     with progress_bar(chosen) as show:
         steps = align_steps(reference, moving, search_options(chosen), initial=initial, **masks)
@@ -57,7 +62,17 @@ def run_align(chosen: argparse.Namespace) -> int:
             **masks,
         )
         if paths:
-            write_results(paths, result, inspection, overwrite=chosen.overwrite)
+            warped = inspection.warped
+            if moving is not files[1].pixels:
+                warped = warp(
+                    files[1].pixels,
+                    result,
+                    interpolation=chosen.interpolation,
+                    fill=chosen.fill,
+                    channel_axis=files[1].channel_axis,
+                )
+            written_file = files[1].resampled(warped, files[0].grid)
+            write_results(paths, result, inspection, written_file, overwrite=chosen.overwrite)
         written = paths
     if chosen.json:
         say(to_json(report(result, inspection, written)))

@@ -10,7 +10,8 @@ from pathlib import Path
 import numpy as np
 
 from .._common.errors import InputError
-from .._images.files.images import SUFFIXES, read_image, write_image
+from .._images.files.image_file import ImageFile
+from .._images.files.images import SUFFIXES, read_file, write_file
 from .._images.warping import warp
 from .._transform.files import load_transforms
 from .._transform.formats.registry import holds_a_stack
@@ -29,12 +30,12 @@ def run_apply(chosen: argparse.Namespace) -> int:
     outputs = _outputs(chosen)
     inputs = [chosen.transform, *chosen.images, chosen.like]
     check_outputs(outputs, inputs, overwrite=chosen.overwrite)
-    like = read_image(chosen.like)
+    like = read_file(chosen.like)
     doubts: list[str] = []
     with all_or_none(outputs, overwrite=chosen.overwrite) as staged:
         for path, transform, out in zip(chosen.images, transforms, staged, strict=True):
             narrate(chosen, f"{path}")
-            doubts += _warp_file(path, out, transform, like.shape, chosen)
+            doubts += _warp_file(path, out, transform, like, chosen)
     written = {"warped": outputs}
     if chosen.json:
         say(to_json({"files": files(written), "warnings": doubts}))
@@ -57,21 +58,22 @@ def _transforms(chosen: argparse.Namespace) -> list[Transform]:
 
 
 def _warp_file(
-    path: Path, out: Path, transform: Transform, shape: tuple[int, ...], chosen: argparse.Namespace
+    path: Path, out: Path, transform: Transform, like: ImageFile, chosen: argparse.Namespace
 ) -> list[str]:
     """Write an image resampled, and return what is to be said of it."""
-    image = read_image(path)
-    check_fill(chosen.fill, image.dtype)
+    file = read_file(path)
+    check_fill(chosen.fill, file.pixels.dtype)
     with warnings.catch_warnings(record=True) as doubts:
         warnings.simplefilter("always", UserWarning)
         warped = warp(
-            image,
+            file.pixels,
             transform,
-            output_shape=shape,
+            output_shape=like.shape,
             interpolation=chosen.interpolation,
             fill=chosen.fill,
+            channel_axis=file.channel_axis,
         )
-    write_image(out, warped)
+    write_file(out, file.resampled(warped, like.grid))
     return [f"{path}: {doubt.message}" for doubt in doubts]
 
 

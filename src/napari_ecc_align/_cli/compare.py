@@ -8,7 +8,7 @@ import numpy as np
 
 from .._compare.binary import compare
 from .._compare.difference import difference
-from .._images.files.images import read_image
+from .._images.files.images import read_file
 from .console import say, tell
 from .inputs import read_mask
 from .outputs import all_or_none, check_folder, check_outputs, difference_paths, write_differences
@@ -23,7 +23,9 @@ def run_compare(chosen: argparse.Namespace) -> int:
         paths = difference_paths(chosen.out, chosen.warped)
     inputs = [chosen.reference, chosen.warped, *filter(None, [chosen.mask])]
     check_outputs(paths.values(), inputs, overwrite=chosen.overwrite)
-    reference, warped = read_image(chosen.reference), read_image(chosen.warped)
+    file = read_file(chosen.reference)
+    reference = file.plane(chosen.channel, chosen.reference)
+    warped = read_file(chosen.warped).plane(chosen.channel, chosen.warped)
     mask = read_mask(chosen.mask, chosen.reference, reference.shape)
     found = compare(
         reference, warped, method=chosen.method, thresholds=chosen.thresholds, mask=mask
@@ -33,7 +35,7 @@ def run_compare(chosen: argparse.Namespace) -> int:
     mean = float(np.abs(gap).sum(dtype=np.float64)) / max(1, found.compared)
     if paths:
         with all_or_none([*paths.values()], overwrite=chosen.overwrite) as staged:
-            write_differences(dict(zip(paths, staged, strict=True)), gap, found.labels)
+            write_differences(dict(zip(paths, staged, strict=True)), gap, found.labels, file.grid)
     numbers = {**found.to_dict(), "mean_difference": mean}
     if chosen.json:
         thresholds = [*found.thresholds]

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from .._align.pair import align
 from .._compare.inspection import inspect_alignment
+from .._images.files.image_file import ImageFile
 from .._images.samples import SamplePair, sample
 from .console import progress_bar, tell
 from .outputs import check_folder, check_outputs, result_paths, write_results
@@ -81,12 +82,13 @@ def _show(name: str) -> int:
 
 def _write(sample: SamplePair, folder: Path, chosen: argparse.Namespace) -> int:
     check_folder(folder)
-    paths = result_paths(folder.resolve(), Path(f"{sample.name}.png"), sample.moving.dtype)
+    paths = result_paths(folder.resolve(), Path(f"{sample.name}.png"), ImageFile(sample.moving))
     check_outputs(paths.values(), [], overwrite=chosen.overwrite)
     with progress_bar(chosen) as show:
         result = align(sample.reference, sample.moving, progress=show)
     inspection = inspect_alignment(sample.reference, sample.moving, result.transform)
-    write_results(paths, result, inspection, overwrite=chosen.overwrite)
+    warped = ImageFile(inspection.warped)
+    write_results(paths, result, inspection, warped, overwrite=chosen.overwrite)
     tell(chosen, f"{sample.title}\n{result_text(result, inspection, paths)}")
     return exit_code(chosen, [result.verdict])
 

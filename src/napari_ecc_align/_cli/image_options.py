@@ -8,6 +8,7 @@ from typing import Any
 from .._transform.formats.registry import FORMATS, STACK_FORMATS
 from .options import (
     add_accept,
+    add_channel,
     add_command,
     add_comparison_options,
     add_estimation_options,
@@ -39,6 +40,7 @@ def add_align(commands: Any) -> None:
     add_value(command, "moving", Path, "MOVING", "the image to be aligned")
     add_value(command, "--out", Path, "DIR", "folder for the results (default: none are written)")
     add_estimation_options(command)
+    add_channel(command)
     add_mask_options(command, "MOVING")
     add_value(command, "--initial", Path, "TRANSFORM", "a transform file to start from")
     add_transform_out(command, FORMATS)
@@ -74,6 +76,7 @@ def add_stack(commands: Any) -> None:
     add_value(command, "--reference", stack_reference, "WHAT", text, default="first")
     add_value(command, "--out", Path, "DIR", "folder for the results (default: none are written)")
     add_estimation_options(command)
+    add_channel(command)
     add_mask_options(command, "every frame")
     add_transform_out(command, STACK_FORMATS)
     add_resampling_options(command)
@@ -89,8 +92,9 @@ def add_apply(commands: Any) -> None:
         commands,
         "apply",
         "apply a transform to other images, such as siblings of the moving one",
-        "Resample each IMAGE through TRANSFORM on the grid of REFERENCE. Without --interpolation\n"
-        "labels are copied and an image of two values keeps these. All are written, or none.\n"
+        "Resample each IMAGE, all its channels and pages, through TRANSFORM on the grid of\n"
+        "REFERENCE. Without --interpolation labels are copied and an image of two values keeps\n"
+        "these. All are written, or none.\n"
         "The transforms of a film's frames are for as many images, in their order.",
         "ecc-align apply moving_transform.json sibling.png --like reference.png --out new.png",
         "ecc-align apply moving_transform.json a.tif b.tif --like reference.png --out warped/",
@@ -129,6 +133,7 @@ def add_compare(commands: Any) -> None:
     add_value(command, "reference", Path, "REFERENCE", "an image")
     add_value(command, "warped", Path, "WARPED", "another one of the same height and width")
     add_comparison_options(command)
+    add_channel(command)
     add_value(command, "--mask", Path, "IMAGE", "pixels that count: those not 0")
     add_value(command, "--out", Path, "DIR", "folder for the pictures (default: none are written)")
     add_overwrite(command)

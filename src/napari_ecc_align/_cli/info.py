@@ -14,7 +14,7 @@ import numpy as np
 
 from .._common.errors import InputError
 from .._common.tables import MATRIX_KEYS, PART_KEYS, UNCERTAINTY_KEYS
-from .._images.files.images import read_image
+from .._images.files.images import read_file
 from .._transform.files import load_transforms
 from .._transform.formats.registry import holds_a_stack
 from .._transform.models import frame_of
@@ -95,8 +95,7 @@ def _document(path: Path) -> dict[str, Any]:
 def _size(chosen: argparse.Namespace) -> tuple[int, int] | None:
     """Return the height and width of the reference that were asked for, if any."""
     if chosen.like is not None:
-        height, width = read_image(chosen.like).shape[:2]
-        return height, width
+        return read_file(chosen.like).shape
     return None if chosen.size is None else (chosen.size[1], chosen.size[0])
 
 

@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 from .._common.errors import InputError
 from .._ecc.options import SearchOptions
 from .._images.files.film import TiffFilm, opened_film
-from .._images.files.images import read_image
+from .._images.files.image_file import ImageFile
+from .._images.files.images import read_file, read_image
 
 
 def search_options(chosen: argparse.Namespace) -> SearchOptions:
@@ -44,7 +45,42 @@ def read_mask(
     return mask
 
 
-class ImageFiles(Sequence[NDArray[Any]]):
+class _FramePlanes(Sequence[NDArray[Any]]):
+    """The images by which frames are aligned, read when they are asked for.
+
+    Parameters
+    ----------
+    frames : ImageFiles or TiffFilm
+        The frames with all their channels.
+    channel : int or None
+        Which of them decides; see `ImageFile.plane`.
+    """
+
+    def __init__(self, frames: ImageFiles | TiffFilm, channel: int | None) -> None:
+        self._frames, self._channel = frames, channel
+
+    def __len__(self) -> int:
+        return len(self._frames)
+
+    @overload
+    def __getitem__(self, index: int) -> NDArray[Any]: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[NDArray[Any]]: ...
+    def __getitem__(self, index: int | slice) -> NDArray[Any] | list[NDArray[Any]]:
+        if isinstance(index, slice):
+            return [self[number] for number in range(len(self))[index]]
+        return self._frames.file(index).plane(self._channel, f"frame {index}")
+
+
+def aligned_planes(frames: ImageFiles | TiffFilm, channel: int | None) -> _FramePlanes | TiffFilm:
+    """Return what of the frames decides: a channel or colours."""
+    if isinstance(frames, TiffFilm) and frames.channel_axis is None and channel is None:
+        # Its shape is known before any frame is read.
+        return frames
+    return _FramePlanes(frames, channel)
+
+
+class ImageFiles:
     """Images in files of one each, which are read when they are asked for."""
 
     def __init__(self, paths: Sequence[Path]) -> None:
@@ -53,14 +89,9 @@ class ImageFiles(Sequence[NDArray[Any]]):
     def __len__(self) -> int:
         return len(self._paths)
 
-    @overload
-    def __getitem__(self, index: int) -> NDArray[Any]: ...
-    @overload
-    def __getitem__(self, index: slice) -> ImageFiles: ...
-    def __getitem__(self, index: int | slice) -> NDArray[Any] | ImageFiles:
-        if isinstance(index, slice):
-            return ImageFiles(self._paths[index])
-        return read_image(self._paths[index])
+    def file(self, index: int) -> ImageFile:
+        """Return a frame as its file holds it."""
+        return read_file(self._paths[index])
 
 
 @contextmanager

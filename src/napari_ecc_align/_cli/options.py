@@ -13,7 +13,7 @@ from .._ecc.options import DEFAULTS, ENGINES
 from .._images.interpolation import INTERPOLATIONS
 from .._images.warping import Resampling
 from .._transform.matrices import MOTION_MODELS
-from .values import count, fill_value, pixel_size, precision, small_number, thresholds
+from .values import channel, count, fill_value, pixel_size, precision, small_number, thresholds
 
 _CODES = """\
 Exit code: 0 {fine}
@@ -103,6 +103,15 @@ def add_comparison_options(group: argparse._ActionsContainer) -> None:
     add_value(group, "--thresholds", thresholds, "A[,B]", text)
     text = "write reference minus warped as the difference, rather than its magnitude"
     group.add_argument("--signed", action="store_true", help=text)
+
+
+def add_channel(group: argparse._ActionsContainer) -> None:
+    """Add which channel of files with several decides."""
+    text = (
+        "which channel or page of a file with several is looked at, from 0 (default: its colours, "
+        "or the mean of all); all of them are resampled"
+    )
+    add_value(group, "--channel", channel, "N", text)
 
 
 def add_mask_options(group: argparse._ActionsContainer, moving: str) -> None:

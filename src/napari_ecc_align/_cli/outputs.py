@@ -16,7 +16,9 @@ from .._common.atomic import move_into_place, same_file, write_atomically
 from .._common.errors import InputError
 from .._compare.binary import COLOURS, ONLY_MOVING, ONLY_REFERENCE
 from .._compare.inspection import Inspection
-from .._images.files.images import write_image
+from .._images.files.image_file import ImageFile
+from .._images.files.images import write_file
+from .._images.files.tags import GridTags
 from .._transform.files import as_document
 from .._transform.formats.registry import AFFINE_ONLY, FORMATS, check_suffix
 from .._verdict.result import AlignmentResult
@@ -30,7 +32,7 @@ def warped_suffix(moving: Path, dtype: np.dtype[Any]) -> str:
     return ".png" if dtype in (bool, np.uint8, np.uint16) and not in_tiff else ".tif"
 
 
-def result_paths(folder: Path | None, moving: Path, dtype: np.dtype[Any]) -> dict[str, Path]:
+def result_paths(folder: Path | None, moving: Path, file: ImageFile) -> dict[str, Path]:
     """Return where the results of one alignment go, by role, in the order of writing.
 
     Parameters
@@ -39,13 +41,15 @@ def result_paths(folder: Path | None, moving: Path, dtype: np.dtype[Any]) -> dic
         Where the results go; None if nowhere.
     moving : Path
         The file of the moving image, after which they are named.
-    dtype : dtype
-        Of the moving image, which the warped image keeps.
+    file : ImageFile
+        What it holds, whose dtype and channels the warped image keeps.
     """
     if folder is None:
         return {}
+    one = file.channel_axis is None
+    suffix = warped_suffix(moving, file.pixels.dtype) if one else ".tif"
     return {
-        "warped": folder / f"{moving.stem}_aligned{warped_suffix(moving, dtype)}",
+        "warped": folder / f"{moving.stem}_aligned{suffix}",
         **difference_paths(folder, moving),
         "transform": folder / f"{moving.stem}_transform.json",
     }
@@ -149,15 +153,21 @@ def all_or_none(paths: Sequence[Path], *, overwrite: bool) -> Iterator[list[Path
 
 
 def write_results(
-    paths: Mapping[str, Path], result: AlignmentResult, inspection: Inspection, *, overwrite: bool
+    paths: Mapping[str, Path],
+    result: AlignmentResult,
+    inspection: Inspection,
+    warped: ImageFile,
+    *,
+    overwrite: bool,
 ) -> None:
     """Write the images of an alignment and its transform, those that have a path, or none."""
     with all_or_none([*paths.values()], overwrite=overwrite) as staged:
         where = dict(zip(paths, staged, strict=True))
         if "warped" in where:
-            write_image(where["warped"], inspection.warped)
+            write_file(where["warped"], warped)
         if "difference" in where:
-            write_differences(where, inspection.difference, inspection.after.labels)
+            labels = inspection.after.labels
+            write_differences(where, inspection.difference, labels, warped.grid)
         if "transform_out" in where:
             result.transform.save(where["transform_out"])
         if "transform" in where:
@@ -166,12 +176,15 @@ def write_results(
 
 
 def write_differences(
-    where: Mapping[str, Path], difference: NDArray[np.float32], labels: NDArray[np.uint8]
+    where: Mapping[str, Path],
+    difference: NDArray[np.float32],
+    labels: NDArray[np.uint8],
+    grid: GridTags,
 ) -> None:
-    """Write the two pictures of `difference_paths`."""
-    write_image(where["difference"], difference)
+    """Write the two pictures of `difference_paths`, which lie on a grid."""
+    write_file(where["difference"], ImageFile(difference, grid))
     palette = np.array([(255, 255, 255), COLOURS[ONLY_REFERENCE], COLOURS[ONLY_MOVING]], np.uint8)
-    write_image(where["binary_difference"], palette[labels])
+    write_file(where["binary_difference"], ImageFile(palette[labels], grid))
 
 
 def _missing(folder: Path) -> list[Path]:

@@ -9,17 +9,18 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from .._align.stack import stack_steps
 from .._align.stack_result import StackResult
 from .._common.steps import outcome_of
 from .._images.files.film import TiffFilm, write_film
-from .._images.files.images import read_image, write_image
+from .._images.files.image_file import ImageFile
+from .._images.files.images import read_file, write_file
+from .._images.files.tags import GridTags
 from .._images.warping import warp
 from .._transform.formats.registry import STACK_FORMATS
 from .console import progress_bar, say, tell
-from .inputs import ImageFiles, opened_frames, read_mask, search_options
+from .inputs import ImageFiles, aligned_planes, opened_frames, read_mask, search_options
 from .outputs import (
     all_or_none,
     check_folder,
@@ -39,26 +40,27 @@ def run_stack(chosen: argparse.Namespace) -> int:
     lists = (each if isinstance(each, list) else [each] for each in paths.values())
     outputs = [path for each in lists for path in each]
     with opened_frames(chosen.frames) as frames:
-        first = frames[0]
-        check_fill(chosen.fill, first.dtype)
+        first = like = frames.file(0)
+        check_fill(chosen.fill, first.pixels.dtype)
         reference: Any = chosen.reference
         if isinstance(reference, Path):
-            reference = read_image(reference)
-        grid = first if isinstance(reference, str | int) else reference
+            like = read_file(reference)
+            reference = like.plane(chosen.channel, reference)
         masks: dict[str, Any] = {
-            "reference_mask": read_mask(chosen.mask, "what is aligned to", grid.shape),
+            "reference_mask": read_mask(chosen.mask, "what is aligned to", like.shape),
             "moving_mask": read_mask(chosen.moving_mask, "a frame", first.shape),
         }
         optional = [chosen.mask, chosen.moving_mask, chosen.reference]
         given = [*chosen.frames, *(each for each in optional if isinstance(each, Path))]
         check_outputs(outputs, given, overwrite=chosen.overwrite)
         with progress_bar(chosen) as show:
-            steps = stack_steps(frames, search_options(chosen), reference=reference, **masks)
+            planes = aligned_planes(frames, chosen.channel)
+            steps = stack_steps(planes, search_options(chosen), reference=reference, **masks)
             stack = outcome_of(steps, show)
         found = len(stack.gaps) < len(stack)
         if outputs and found:
             with all_or_none(outputs, overwrite=chosen.overwrite) as staged:
-                _write(staged, paths, stack, frames, chosen)
+                _write(staged, paths, stack, frames, like.grid, chosen)
     written = paths if found else {}
     if chosen.json:
         say(to_json(_report(stack, chosen.frames, written)))
@@ -87,36 +89,45 @@ def _write(
     paths: dict[str, Path | list[Path]],
     stack: StackResult,
     frames: ImageFiles | TiffFilm,
+    grid: GridTags,
     chosen: argparse.Namespace,
 ) -> None:
     where = iter(staged)
     if "warped" in paths:
-        warped = _warped(stack, frames, chosen)
+        warped = _warped(stack, frames, grid, chosen)
         if isinstance(frames, TiffFilm):
-            shape = (len(frames), *stack.shape, *frames.shape[3:])
-            write_film(next(where), warped, shape, frames.dtype)
+            write_film(
+                next(where),
+                (file.pixels for file in warped),
+                frames.shape_on(stack.shape),
+                frames.dtype,
+                channels=frames.channel_axis is not None,
+                grid=grid.of_result(frames.grid),
+            )
         else:
-            for image in warped:
-                write_image(next(where), image)
+            for file in warped:
+                write_file(next(where), file)
         stack.save_table(next(where))
     for path in where:
         stack.save(path)
 
 
 def _warped(
-    stack: StackResult, frames: ImageFiles | TiffFilm, chosen: argparse.Namespace
-) -> Iterator[NDArray[Any]]:
+    stack: StackResult, frames: ImageFiles | TiffFilm, grid: GridTags, chosen: argparse.Namespace
+) -> Iterator[ImageFile]:
     """Yield the frames on the grid of the reference, a gap by the transform of its neighbour."""
     for index, transform in enumerate(stack.filled_transforms):
-        frame = frames[index]
-        check_fill(chosen.fill, frame.dtype)
-        yield warp(
-            frame,
+        frame = frames.file(index)
+        check_fill(chosen.fill, frame.pixels.dtype)
+        pixels = warp(
+            frame.pixels,
             transform,
             output_shape=stack.shape,
             interpolation=chosen.interpolation,
             fill=chosen.fill,
+            channel_axis=frame.channel_axis,
         )
+        yield frame.resampled(pixels, grid)
 
 
 def _report(

@@ -17,7 +17,8 @@ from ..._common.errors import InputError
 from ..._common.opening import opened, printable
 from ..._common.steps import outcome_of
 from ..._images.coverage import overlap
-from ..._images.files.headers import check_image_file, tiff_style
+from ..._images.files.headers import check_image_file
+from ..._images.files.image_file import ImageFile
 from ..._images.files.images import decode_image, encode_image
 from ..._transform.plausible import distortions
 from ..._transform.transform import Transform, corner_error
@@ -42,7 +43,7 @@ from .measure import (
     differences_before,
     thumbnail,
 )
-from .resample import resample
+from .resample import resample_file
 
 SIGMAS = 3.0
 LARGEST_UNMOVED = 0.25
@@ -106,10 +107,11 @@ def pair_job(
 
 @dataclass(frozen=True, eq=False)
 class _Loaded:
-    """An image in memory, and the file that it was."""
+    """An image in memory, the file that it was, and what is aligned of it."""
 
     file: InputFile
     content: bytes
+    read: ImageFile
     image: NDArray[Any]
 
 
@@ -223,13 +225,14 @@ def _warped(
     if outcome == "passed through":
         written[pair.output(folder, path, resampled=False)] = loaded.content
     elif outcome != "failed":
-        aligned = resample(loaded.image, transform, reference.image.shape, settings)
+        pixels = resample_file(loaded.read, transform, reference.image.shape, settings)
+        aligned = loaded.read.resampled(pixels, reference.read.grid)
         if role == "moving":
-            shape = moving.image.shape
-            compared = differences_after(reference.image, aligned, transform, shape, settings)
+            shape, plane = moving.image.shape, aligned.plane()
+            compared = differences_after(reference.image, plane, transform, shape, settings)
         if outcome == "aligned" or settings.doubtful == "write":
             name = pair.output(folder, path, resampled=True)
-            written[name] = encode_image(name, aligned, style=tiff_style(path), quick=True)
+            written[name] = encode_image(name, aligned, quick=True)
     return loaded.file, written, compared
 
 
@@ -238,7 +241,8 @@ def _load(role: str, path: Path, settings: BatchSettings) -> _Loaded:
     with opened(path, "an image"):
         modified, content = path.stat().st_mtime_ns, path.read_bytes()
     file = InputFile(role, printable(path), len(content), modified, digest(content))
-    return _Loaded(file, content, decode_image(content, path))
+    read = decode_image(content, path, settings.max_pixels)
+    return _Loaded(file, content, read, read.plane())
 
 
 def _sibling(name: str, path: Path, moving: _Loaded, settings: BatchSettings) -> _Loaded:

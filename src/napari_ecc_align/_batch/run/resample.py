@@ -7,10 +7,20 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ..._images.files.image_file import ImageFile
 from ..._images.kinds import TwoValues, kind_of, two_values
 from ..._images.warping import warp
 from ..._transform.transform import Transform
 from ..settings import BatchSettings
+
+
+def resample_file(
+    file: ImageFile, transform: Transform, shape: tuple[int, ...], settings: BatchSettings
+) -> NDArray[Any]:
+    """Resample all channels and pages of a file as `resample` does."""
+    if file.channel_axis is None:
+        return resample(file.pixels, transform, shape, settings)
+    return np.stack([resample(plane, transform, shape, settings) for plane in file.pixels])
 
 
 def resample(

@@ -17,7 +17,7 @@ from ..._batch.records.record import Record
 from ..._common.errors import InputError
 from ..._compare.inspection import Inspection, inspect_alignment
 from ..._images.files.headers import check_image_file
-from ..._images.files.images import read_image
+from ..._images.files.images import read_file
 from ..layers.attributes import layer_with_id
 from ..layers.comparison_layers import comparison_layers
 from ..layers.snapshots import snapshot
@@ -62,7 +62,7 @@ def read_steps(plan: Plan, record: Record) -> Generator[None, None, PairImages]:
         yield
         try:
             check_image_file(path, plan.settings.max_pixels)
-            images.append(read_image(path))
+            images.append(read_file(path).plane())
         except InputError as error:
             notes.append(str(error))
             images.append(None)
@@ -89,7 +89,7 @@ def _output(out: Path, pair: PairFiles, record: Record) -> NDArray[Any] | None:
     for file in record.outputs:
         if file.path in names:
             with suppress(InputError):
-                return read_image(out / file.path)
+                return read_file(out / file.path).plane()
     return None
 
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import math
 import warnings
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
@@ -13,10 +15,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..._common.errors import InputError
+from .image_file import ImageFile
+from .layout import Layout
+from .tags import grid_of_pillow, grid_of_tiff, style_of_tiff
 
 if TYPE_CHECKING:
     from PIL.Image import Image
-    from PIL.ImageFile import ImageFile
+    from PIL.ImageFile import ImageFile as PillowFile
     from tifffile import TiffFile, TiffPageSeries
 
 MAX_PIXELS = 2**29
@@ -30,11 +35,11 @@ _PNG = b"\x89PNG\r\n\x1a\n"
 _JPEG = b"\xff\xd8\xff"
 TIFF_HEADS = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 _ORIENTATION_TAG = 274
-_PLAIN_MODES = ("1", "L", "I", "I;16", "I;16B", "I;16L", "F", "RGB", "RGBA")
+_PLAIN_MODES = ("1", "L", "I", "I;16", "I;16B", "I;16L", "F", "RGB", "RGBA", "RGBX")
 
 
-def decode(file: BinaryIO, path: Path) -> NDArray[Any]:
-    """Return the image in an open file; `path` is for the error messages.
+def decode(file: BinaryIO, path: Path, max_pixels: int = MAX_PIXELS) -> ImageFile:
+    """Return what is in an open file; `path` is for the error messages.
 
     Raises
     ------
@@ -44,10 +49,12 @@ def decode(file: BinaryIO, path: Path) -> NDArray[Any]:
     head = image_head(file, path)
     with damage_told(path):
         tiff = head.startswith(TIFF_HEADS)
-        image = _read_tiff(file, path) if tiff else _read_pillow(file, path, head)
-    if image.dtype.kind not in "biuf":
-        raise InputError(f"{path} holds {image.dtype} values; convert them to real numbers")
-    return np.ascontiguousarray(image, image.dtype.newbyteorder("="))
+        read = _read_tiff if tiff else _read_pillow
+        found = read(file, path, max_pixels)
+    pixels = found.pixels
+    if pixels.dtype.kind not in "biuf":
+        raise InputError(f"{path} holds {pixels.dtype} values; convert them to real numbers")
+    return replace(found, pixels=np.ascontiguousarray(pixels, pixels.dtype.newbyteorder("=")))
 
 
 def header_size(file: BinaryIO, path: Path) -> tuple[int, int]:
@@ -96,7 +103,7 @@ def damage_told(path: Path) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _opened_by_pillow(file: BinaryIO, head: bytes) -> Iterator[ImageFile]:
+def _opened_by_pillow(file: BinaryIO, head: bytes) -> Iterator[PillowFile]:
     from PIL.JpegImagePlugin import JpegImageFile
     from PIL.PngImagePlugin import PngImageFile
 
@@ -106,18 +113,19 @@ def _opened_by_pillow(file: BinaryIO, head: bytes) -> Iterator[ImageFile]:
         yield image
 
 
-def _read_pillow(file: BinaryIO, path: Path, head: bytes) -> NDArray[Any]:
+def _read_pillow(file: BinaryIO, path: Path, max_pixels: int) -> ImageFile:
+    head = image_head(file, path)
     with _opened_by_pillow(file, head) as image:
-        check_size(path, image.height, image.width)
+        check_size(path, image.height, image.width, max_pixels)
         if (frames := getattr(image, "n_frames", 1)) > 1:
             raise InputError(f"{path} holds {frames} frames; save one by itself")
         image.load()
-        orientation = _orientation(image)
+        orientation, grid = _orientation(image), grid_of_pillow(image)
         depth, colour = (head[24], head[25]) if head.startswith(_PNG) else (8, 0)
         # Pillow cuts 16-bit colour down to 8 bits; it has proven the file whole, though.
         deep = depth == 16 and colour != 0
         array = _decode_deep_png(file) if deep else _pillow_array(image)
-    return _upright(array, orientation)
+    return ImageFile(_upright(array, orientation), grid)
 
 
 def _orientation(image: Image) -> int:
@@ -156,37 +164,53 @@ def _upright(image: NDArray[Any], orientation: int) -> NDArray[Any]:
     return image
 
 
-def _read_tiff(file: BinaryIO, path: Path) -> NDArray[Any]:
+def _read_tiff(file: BinaryIO, path: Path, max_pixels: int) -> ImageFile:
     from tifffile import PHOTOMETRIC, TiffFile
 
     with quiet_tifffile(), TiffFile(file) as tif:
         series = _only_series(tif, path)
-        axes, shape = _layout(series, len(tif.pages), path)
+        layout = _layout(series, path, max_pixels)
         check_intact(series, path)
-        page = series.keyframe
-        plain = (PHOTOMETRIC.MINISWHITE, PHOTOMETRIC.MINISBLACK, PHOTOMETRIC.RGB)
-        if page.photometric not in (*plain, PHOTOMETRIC.PALETTE):
-            return _read_tiff_pillow(file, page.dtype, path)
-        try:
-            image = series.asarray().reshape(shape)
-        except ValueError as error:
-            # Without the optional imagecodecs, tifffile lacks LZW, JPEG and the fax codecs.
-            if "imagecodecs" not in str(error):
-                raise
-            return _read_tiff_pillow(file, page.dtype, path)
+        page: Any = series.keyframe
+        grid = grid_of_tiff(tif, page)
+        if (stored := _by_tifffile(series)) is None:
+            pixels, found = _by_pillow(file, tif, layout, path)
+            return ImageFile(pixels, grid, style_of_tiff(page, found))
+        tag = page.tags.get(_ORIENTATION_TAG)
+        orientation = 1 if tag is None else int(tag.value)
         if page.photometric == PHOTOMETRIC.PALETTE:
             if page.colormap is None:
                 raise _damaged(path)
-            image = (page.colormap[:, image] >> 8).astype(np.uint8)
-            axes = "SYX"
-        elif page.photometric == PHOTOMETRIC.MINISWHITE and image.dtype.kind in "bu":
-            image = ~image
-        tag = page.tags.get(_ORIENTATION_TAG)
-        if axes == "SYX":
-            image = np.moveaxis(image, 0, -1)
-        if image.shape[2:] == (2,):
-            image = image[..., [0, 0, 0, 1]]
-        return _upright(image, 1 if tag is None else int(tag.value))
+            stored = np.moveaxis((page.colormap[:, stored] >> 8).astype(np.uint8), 0, -1)
+            layout = Layout(f"{layout.axes}S", (*layout.lengths, 3), rgb=True)
+        elif page.photometric == PHOTOMETRIC.MINISWHITE and stored.dtype.kind in "bu":
+            stored = ~stored
+        pixels = layout.pixels(stored)
+        if layout.is_veiled_gray:
+            pixels = np.moveaxis(pixels[[0, 0, 0, 1]], 0, -1)
+            layout = Layout("YXS", (4,), rgb=True, extra=layout.extra)
+        if layout.planes:
+            pixels = np.moveaxis(_upright(np.moveaxis(pixels, 0, -1), orientation), -1, 0)
+        else:
+            pixels = _upright(pixels, orientation)
+        return ImageFile(pixels, grid, style_of_tiff(page, layout))
+
+
+def _by_tifffile(series: TiffPageSeries) -> NDArray[Any] | None:
+    """Return the pixels of a TIFF; None if tifffile leaves its codec or colours to others."""
+    from tifffile import PHOTOMETRIC
+
+    plain = (PHOTOMETRIC.MINISWHITE, PHOTOMETRIC.MINISBLACK, PHOTOMETRIC.RGB, PHOTOMETRIC.PALETTE)
+    if series.keyframe.photometric not in plain:
+        return None
+    try:
+        kept = zip(series.axes, series.shape, strict=True)
+        return series.asarray().reshape([n for axis, n in kept if n > 1 or axis in "YX"])
+    except ValueError as error:
+        # Without the optional imagecodecs, tifffile lacks LZW, JPEG and the fax codecs.
+        if "imagecodecs" not in str(error):
+            raise
+        return None
 
 
 def _only_series(tif: TiffFile, path: Path) -> TiffPageSeries:
@@ -197,26 +221,27 @@ def _only_series(tif: TiffFile, path: Path) -> TiffPageSeries:
     return tif.series[0]
 
 
-def _layout(series: TiffPageSeries, pages: int, path: Path) -> tuple[str, tuple[int, ...]]:
-    """Return the axes of an image, as YX, YXS or SYX, and its shape; refuse other layouts."""
+def _layout(series: TiffPageSeries, path: Path, max_pixels: int) -> Layout:
+    """Return how the pixels of a TIFF lie in it; refuse one that holds no image."""
     from tifffile import PHOTOMETRIC
 
-    axes, shape = series.axes, series.shape
-    sizes = [(a, n) for a, n in zip(axes, shape, strict=True) if n > 1 or a in "YX"]
-    names, kept = "".join(a for a, _ in sizes), tuple(n for _, n in sizes)
-    if names not in ("YX", "YXS", "SYX", "CYX"):
-        raise InputError(
-            f"{path} holds {pages} page{'s'[: pages != 1]} with the axes {axes}; "
-            "save the image you want by itself"
-        )
-    channels = 1 if names == "YX" else kept[names.index("S" if "S" in names else "C")]
-    # A fourth channel is transparency only where the file calls the first three colours.
-    most = 4 if series.keyframe.photometric == PHOTOMETRIC.RGB and "S" in names else 3
-    if channels > most or (channels == 2 and "C" in names):
-        raise InputError(f"{path} holds {channels} channels; save one, or three, by themselves")
-    height, width = (kept[names.index(a)] for a in "YX")
-    check_size(path, height, width)
-    return names.replace("C", "S"), kept
+    page: Any = series.keyframe
+    sizes = [(a, n) for a, n in zip(series.axes, series.shape, strict=True) if n > 1 or a in "YX"]
+    names = [axis for axis, _ in sizes]
+    if names.count("Y") != 1 or names.count("X") != 1 or names.count("S") > 1:
+        raise InputError(f"{path} has the axes {series.axes}; save the image you want by itself")
+    # What is not said of several axes is not the same.
+    axes = "".join(str(k) if names.count(axis) > 1 else axis for k, axis in enumerate(names))
+    layout = Layout(
+        axes,
+        tuple(n for axis, n in sizes if axis not in "YX"),
+        rgb=page.photometric == PHOTOMETRIC.RGB,
+        extra=tuple(int(kind) for kind in page.extrasamples),
+    )
+    length = dict(zip(axes, (n for _, n in sizes), strict=True))
+    many = math.prod(length[axis] for axis in layout.planes)
+    check_size(path, length["Y"] * many, length["X"], max_pixels)
+    return layout
 
 
 def check_intact(series: TiffPageSeries, path: Path) -> None:
@@ -230,18 +255,34 @@ def check_intact(series: TiffPageSeries, path: Path) -> None:
                 raise _damaged(path)
 
 
-def _read_tiff_pillow(file: BinaryIO, dtype: np.dtype[Any] | None, path: Path) -> NDArray[Any]:
-    """Read a TIFF whose codec or colours tifffile leaves to others."""
+def _by_pillow(
+    file: BinaryIO, tif: TiffFile, layout: Layout, path: Path
+) -> tuple[NDArray[Any], Layout | None]:
+    """Return the pixels of a TIFF that tifffile cannot decode, and how they lie."""
     from PIL.TiffImagePlugin import TiffImageFile
 
     file.seek(0)
+    frames = []
     # Pillow sets a TIFF upright by itself.
     with _strict_pillow(), TiffImageFile(file) as image:
-        image.load()
-        array = _pillow_array(image)
-    if array.dtype.newbyteorder("=") != np.dtype(dtype).newbyteorder("="):
-        raise InputError(f"{path} uses a rare compression; save it with zip compression or none")
-    return array
+        for number in range(len(tif.pages)):
+            image.seek(number)
+            image.load()
+            frames.append(_pillow_array(image))
+    page: Any = tif.series[0].keyframe
+    rare = InputError(f"{path} uses a rare compression; save it with zip compression or none")
+    if any(f.dtype.newbyteorder("=") != page.dtype.newbyteorder("=") for f in frames):
+        raise rare
+    samples = frames[0].shape[2:]
+    if samples == (() if page.samplesperpixel == 1 else (page.samplesperpixel,)):
+        found = replace(layout.interleaved(), rgb=layout.rgb or samples == (3,))
+        leading = found.lengths[: len(found.lengths) - len(samples)]
+        stored = np.stack(frames).reshape(*leading, *frames[0].shape)
+        return found.pixels(stored), found
+    # Colours that it has converted: a palette, four inks, gray with opacity.
+    if len(frames) > 1 or (layout.rgb and page.samplesperpixel > samples[0]):
+        raise rare
+    return frames[0], None
 
 
 def check_size(path: Path, height: int, width: int, max_pixels: int = MAX_PIXELS) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from functools import cached_property
@@ -14,12 +15,18 @@ from numpy.typing import NDArray
 from ..._common.errors import InputError
 from ..._common.opening import opened
 from .decoding import TIFF_HEADS, check_intact, check_size, damage_told, image_head, quiet_tifffile
+from .image_file import ImageFile
+from .layout import Layout
+from .tags import UNKNOWN_GRID, GridTags, TiffStyle, grid_of_tiff
+from .tiff import tags_for_tifffile
 
 if TYPE_CHECKING:
     from tifffile import TiffFile
 
 # Time, depth, pages, what is not said; channels by themselves may be aligned, too.
 _FRAMES = ("T", "Z", "I", "Q", "C")
+_FRAME = ("YX", "YXS", "CYX")
+_ZLIB = 8
 _WHITE_IS_ZERO = 0
 _PLAIN = (_WHITE_IS_ZERO, 1, 2)
 _LARGEST_CLASSIC = 2**31
@@ -45,16 +52,21 @@ class TiffFilm:
     Parameters
     ----------
     tiff : TiffFile
-        With one axis beside rows, columns and colours, be it time, depth, channels or just pages.
+        With one axis beside rows, columns and colours, be it time, depth, channels or just pages;
+        or with two, of which the second is the channels'.
     path : Path
         What to call it in an error.
 
     Attributes
     ----------
     shape : tuple of int
-        (n, h, w) or (n, h, w, 3 or 4).
+        (n, h, w) or (n, h, w, 3 or 4), or with c channels (n, c, h, w).
     dtype : dtype
         Of the pixels.
+    channel_axis : int or None
+        The axis of a frame that holds channels, if there is one.
+    grid : GridTags
+        What the file says of the grid of its pixels.
 
     Raises
     ------
@@ -69,13 +81,15 @@ class TiffFilm:
             axes, shape = self._series.axes, self._series.shape
             sizes = [(a, n) for a, n in zip(axes, shape, strict=True) if n > 1 or a in "YX"]
             names = "".join(a for a, _ in sizes)
-            if len(tiff.series) > 1 or names[:1] not in _FRAMES or names[1:] not in ("YX", "YXS"):
+            if len(tiff.series) > 1 or names[:1] not in _FRAMES or names[1:] not in _FRAME:
                 raise InputError(
                     f"{path} holds no film, which is two pages or more of one size along one "
                     f"axis, but {len(tiff.pages)} with the axes {axes}"
                 )
             self.shape = tuple(n for _, n in sizes)
-            check_size(path, *self.shape[1:3])
+            self.channel_axis = 0 if names[1] == "C" else None
+            self.grid = grid_of_tiff(tiff, self._series.keyframe)
+            check_size(path, *self.shape[names.index("Y") :][:2])
             check_intact(self._series, path)
             self._photometric = int(self._series.keyframe.photometric)
         if self._photometric not in _PLAIN:
@@ -88,11 +102,31 @@ class TiffFilm:
 
     def __getitem__(self, index: int) -> NDArray[Any]:
         number = range(len(self))[index]
+        if self.channel_axis is not None and len(self._series.pages) == math.prod(self.shape[:2]):
+            count = self.shape[1]
+            pages = range(number * count, (number + 1) * count)
+            return np.stack([self._page(page) for page in pages])
         if len(self._series.pages) != len(self):
             # One page stands for all of them, as ImageJ writes large films.
             frame: NDArray[Any] = self._whole[number]
             return frame
-        return self._decoded(lambda: self._series.pages[number], self.shape[1:])
+        return self._page(number)
+
+    def shape_on(self, grid: tuple[int, int]) -> tuple[int, ...]:
+        """Return the shape that the frames have on a grid of (h, w)."""
+        at = 1 if self.channel_axis is None else 2
+        return (*self.shape[:at], *grid, *self.shape[at + 2 :])
+
+    def file(self, index: int) -> ImageFile:
+        """Return a frame as a file of its own would hold it."""
+        frame = self[index]
+        if self.channel_axis is None:
+            return ImageFile(frame, self.grid)
+        return ImageFile(frame, self.grid, TiffStyle(_ZLIB, layout=Layout("CYX", frame.shape[:1])))
+
+    def _page(self, number: int) -> NDArray[Any]:
+        shape = self.shape[1 if self.channel_axis is None else 2 :]
+        return self._decoded(lambda: self._series.pages[number], shape)
 
     @cached_property
     def _whole(self) -> NDArray[Any]:
@@ -114,7 +148,13 @@ class TiffFilm:
 
 
 def write_film(
-    path: Path, frames: Iterable[NDArray[Any]], shape: tuple[int, ...], dtype: np.dtype[Any]
+    path: Path,
+    frames: Iterable[NDArray[Any]],
+    shape: tuple[int, ...],
+    dtype: np.dtype[Any],
+    *,
+    channels: bool = False,
+    grid: GridTags = UNKNOWN_GRID,
 ) -> None:
     """Write images of one shape and dtype as the pages of a new TIFF, compressed with zlib.
 
@@ -125,9 +165,13 @@ def write_film(
     frames : iterable of ndarray
         Read one at a time.
     shape : tuple of int
-        (n, h, w) or (n, h, w, 3 or 4).
+        (n, h, w) or (n, h, w, 3 or 4), or with c channels (n, c, h, w).
     dtype : dtype
         Of the pixels.
+    channels : bool, default: False
+        Whether the second axis is that of channels.
+    grid : GridTags, optional
+        What to say of the grid of the pixels.
 
     Raises
     ------
@@ -136,16 +180,19 @@ def write_film(
     """
     from tifffile import imwrite
 
+    pages = (page for frame in frames for page in (frame if channels else [frame]))
+    axes = "TCYX" if channels else "TYXS"[: len(shape)]
     try:
         imwrite(
             path,
-            iter(frames),
+            pages,
             shape=shape,
             dtype=dtype,
             bigtiff=int(np.prod(shape)) * dtype.itemsize > _LARGEST_CLASSIC,
-            photometric="rgb" if len(shape) > 3 else "minisblack",
+            photometric="rgb" if "S" in axes else "minisblack",
             compression="zlib",
-            metadata={"axes": "TYXS"[: len(shape)]},
+            metadata={"axes": axes},
+            **tags_for_tifffile(grid),
         )
     except OSError as error:
         raise InputError(f"cannot write {path}: {error.strerror or error}") from error

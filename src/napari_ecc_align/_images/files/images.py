@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import Any, BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,11 +15,10 @@ from ..._common.errors import InputError
 from ..._common.given import GivenPath
 from ..._common.opening import opened
 from ..value_counts import two_byte_values
-from .decoding import decode
+from .decoding import MAX_PIXELS, decode
+from .image_file import ImageFile
+from .tags import GridTags, with_density
 from .tiff import as_pillow, tiff_encoder, unfit
-
-if TYPE_CHECKING:
-    from .headers import TiffStyle
 
 SUFFIXES = (".png", ".tif", ".tiff", ".jpg", ".jpeg")
 """Suffixes of the files that are read and written."""
@@ -43,16 +42,18 @@ def read_image(path: GivenPath) -> NDArray[Any]:
 
     Returns
     -------
-    ndarray, shape (h, w), (h, w, 3) or (h, w, 4)
+    ndarray, shape (h, w), (h, w, 3), (h, w, 4), (n, h, w), (n, h, w, 3) or (n, h, w, 4)
         Rows, columns and, in colour, RGB or RGBA. The dtype is that of the file in native byte
         order: bool for 1 bit, an integer type, or a float type. A palette becomes its colours
-        in uint8, gray with transparency becomes RGBA.
+        in uint8, gray with transparency becomes RGBA. Of a TIFF of many channels or pages all,
+        along the first axis: the ``channel_axis=0`` of `align` and `warp`. A fourth sample is
+        such a channel, unless the file says that it is opacity.
 
     Raises
     ------
     InputError
-        If the file is missing, empty, damaged, cut off or of another kind, holds several
-        pages or frames, or has more than `MAX_PIXELS` pixels.
+        If the file is missing, empty, damaged, cut off or of another kind, holds images of
+        several sizes, or has more than `MAX_PIXELS` pixels.
 
     Notes
     -----
@@ -69,6 +70,17 @@ def read_image(path: GivenPath) -> NDArray[Any]:
     ...     read_image(f"{folder}/dark.png")
     array([[0, 0, 0],
            [0, 0, 0]], dtype=uint16)
+    """
+    return read_file(path).pixels
+
+
+def read_file(path: GivenPath) -> ImageFile:
+    """Read an image as `read_image` does, with what its file says of it.
+
+    Raises
+    ------
+    InputError
+        As `read_image`.
     """
     path = Path(path)
     with opened(path, "an image") as file:
@@ -108,12 +120,25 @@ def write_image(path: GivenPath, image: NDArray[Any], *, overwrite: bool = False
     array([[ True, False],
            [False,  True]])
     """
+    write_file(path, ImageFile(np.asarray(image)), overwrite=overwrite)
+
+
+def write_file(path: GivenPath, file: ImageFile, *, overwrite: bool = False) -> None:
+    """Write an image as `write_image` does, with what its file says of it.
+
+    A TIFF gets all of that and as many channels or pages; PNG and JPEG get the resolution.
+
+    Raises
+    ------
+    InputError
+        As `write_image`.
+    """
     path = Path(path)
-    write_atomically(path, _encoder(path, image), overwrite=overwrite)
+    write_atomically(path, _encoder(path, file), overwrite=overwrite)
 
 
-def decode_image(content: bytes, path: GivenPath) -> NDArray[Any]:
-    """Read the image in the bytes of a file, as `read_image` does.
+def decode_image(content: bytes, path: GivenPath, max_pixels: int = MAX_PIXELS) -> ImageFile:
+    """Read the image in the bytes of a file, as `read_file` does.
 
     Parameters
     ----------
@@ -121,32 +146,26 @@ def decode_image(content: bytes, path: GivenPath) -> NDArray[Any]:
         The whole file.
     path : str or path-like
         What to call it in an error.
+    max_pixels : int, optional
+        More pixels, of all channels and pages, are refused.
 
     Raises
     ------
     InputError
         As `read_image`.
     """
-    return decode(io.BytesIO(content), Path(path))
+    return decode(io.BytesIO(content), Path(path), max_pixels)
 
 
-def encode_image(
-    path: GivenPath,
-    image: NDArray[Any],
-    *,
-    style: TiffStyle | None = None,
-    quick: bool = False,
-) -> bytes:
-    """Return the bytes that `write_image` would write.
+def encode_image(path: GivenPath, file: ImageFile, *, quick: bool = False) -> bytes:
+    """Return the bytes that `write_file` would write.
 
     Parameters
     ----------
     path : str or path-like
         Whose suffix names the format.
-    image : ndarray, shape (h, w), (h, w, 3) or (h, w, 4)
-        As for `write_image`.
-    style : TiffStyle, optional
-        How a TIFF is stored: with this compression where it can be written, and resolution.
+    file : ImageFile
+        As for `write_file`: a TIFF is stored with its compression where that can be written.
     quick : bool, default: False
         Compress a PNG in a fraction of the time, to a few per cent more.
 
@@ -156,36 +175,39 @@ def encode_image(
         If the format cannot hold the image.
     """
     memory = io.BytesIO()
-    _encoder(Path(path), image, style, quick)(memory)
+    _encoder(Path(path), file, quick)(memory)
     return memory.getvalue()
 
 
-def _encoder(
-    path: Path, image: NDArray[Any], style: TiffStyle | None = None, quick: bool = False
-) -> _Encoder:
-    image = np.asarray(image)
+def _encoder(path: Path, file: ImageFile, quick: bool = False) -> _Encoder:
+    image, many = file.pixels, file.channel_axis is not None
     suffix = path.suffix.lower()
     if suffix not in SUFFIXES:
         raise InputError(f"{path} must end in one of {', '.join(SUFFIXES)}")
-    if image.ndim not in (2, 3) or image.shape[2:] not in ((), (3,), (4,)) or image.size == 0:
+    tiff = suffix in (".tif", ".tiff")
+    if many and not tiff:
+        raise InputError(f"{path} cannot hold {len(image)} channels or pages; use .tif")
+    shape = image.shape[many:]
+    if len(shape) not in (2, 3) or shape[2:] not in ((), (3,), (4,)) or image.size == 0:
         raise InputError(
             f"{path} cannot hold an array of shape {image.shape}: "
             "an image has shape (h, w), (h, w, 3) or (h, w, 4)"
         )
     image = np.ascontiguousarray(image, image.dtype.newbyteorder("="))
     if suffix == ".png":
-        return _png_encoder(path, image, quick)
-    if suffix in (".jpg", ".jpeg"):
-        return _jpeg_encoder(path, image)
-    return tiff_encoder(path, image, style)
+        return _png_encoder(path, image, file.grid, quick)
+    if not tiff:
+        return _jpeg_encoder(path, image, file.grid)
+    return tiff_encoder(path, image, file.style, file.grid)
 
 
-def _png_encoder(path: Path, image: NDArray[Any], quick: bool) -> _Encoder:
+def _png_encoder(path: Path, image: NDArray[Any], grid: GridTags, quick: bool) -> _Encoder:
     if image.dtype not in (bool, np.uint8, np.uint16) or (image.dtype == bool and image.ndim > 2):
         raise unfit(path, image, "PNG")
     if (image.dtype == np.uint16 and image.ndim > 2) or (quick and image.dtype != bool):
-        return lambda file: file.write(_encode_with_opencv(image))
-    return lambda file: as_pillow(image).save(file, format="PNG")
+        return lambda file: file.write(with_density(_encode_with_opencv(image), grid))
+    dpi = {} if grid.per_inch is None else {"dpi": grid.per_inch}
+    return lambda file: as_pillow(image).save(file, format="PNG", **dpi)
 
 
 def _encode_with_opencv(image: NDArray[Any]) -> bytes:
@@ -204,9 +226,12 @@ def _encode_with_opencv(image: NDArray[Any]) -> bytes:
     return encoded.tobytes()
 
 
-def _jpeg_encoder(path: Path, image: NDArray[Any]) -> _Encoder:
+def _jpeg_encoder(path: Path, image: NDArray[Any], grid: GridTags) -> _Encoder:
     if image.dtype != np.uint8 or image.shape[2:] == (4,):
         raise unfit(path, image, "JPEG")
     if max(image.shape) > _LARGEST_JPEG_SIDE:
         raise InputError(f"{path}: a JPEG side has at most {_LARGEST_JPEG_SIDE} pixels; use .tif")
-    return lambda file: as_pillow(image).save(file, format="JPEG", quality=95, subsampling=0)
+    options: dict[str, Any] = {"quality": 95, "subsampling": 0}
+    if grid.per_inch is not None:
+        options["dpi"] = tuple(round(number) for number in grid.per_inch)
+    return lambda file: as_pillow(image).save(file, format="JPEG", **options)

@@ -10,21 +10,29 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..._common.errors import InputError
+from .layout import Layout
+from .tags import GridTags, Tag, TiffStyle
 
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-    from .headers import TiffStyle
 
 _NONE, _ZLIB = 1, 8
 # What tifffile writes by itself, and what Pillow's libtiff writes for it.
 _OWN = {_NONE: None, _ZLIB: "zlib", 32946: "zlib"}
 _LIBTIFF = {2: "tiff_ccitt", 3: "group3", 4: "group4", 5: "tiff_lzw", 32773: "packbits"}
 _FOR_BITS = (2, 3, 4)
+_NAMED = set("TZCYXS")
+# The axes of an image with so many channels, their number, and whether they are colours.
+_PLAIN: dict[tuple[int, ...], tuple[Any, ...]] = {
+    (): ("YX", ()),
+    (3,): ("YXS", (3,), True),
+    (4,): ("YXS", (4,), True, (2,)),
+}
 
 
 def tiff_encoder(
-    path: Path, image: NDArray[Any], style: TiffStyle | None
+    path: Path, image: NDArray[Any], style: TiffStyle | None, grid: GridTags
 ) -> Callable[[BinaryIO], object]:
     """Return a function that writes an image as TIFF, compressed as `style` says or with zlib.
 
@@ -33,31 +41,61 @@ def tiff_encoder(
     InputError
         If TIFF cannot hold the image.
     """
-    colour = image.ndim > 2
+    style = style or TiffStyle(_ZLIB)
+    layout = style.layout or Layout(*_PLAIN[image.shape[2:]])
+    colour = bool(layout.colours)
     if image.dtype.kind not in "biuf" or image.itemsize > 8 or (colour and image.dtype == bool):
         raise unfit(path, image, "TIFF")
-    codec = None if style is None else _LIBTIFF.get(style.compression)
-    if style is not None and codec and _pillow_holds(image, style.compression):
-        return _libtiff_writer(image, codec, style)
-    compression = "zlib" if style is None else _OWN.get(style.compression, "zlib")
+    codec = _LIBTIFF.get(style.compression)
+    if codec and style.layout is None and _pillow_holds(image, style.compression):
+        return _libtiff_writer(image, codec, style, grid)
+    compression = _OWN.get(style.compression, "zlib")
+    ome = set(layout.axes) <= _NAMED and path.name.lower().endswith((".ome.tif", ".ome.tiff"))
 
     def write(file: BinaryIO) -> None:
         import tifffile
 
-        predictor = style is not None and style.predictor and compression is not None
+        planar = None
+        if "S" in layout.axes:
+            planar = "contig" if layout.axes[-1] == "S" else "separate"
         tifffile.imwrite(
             file,
-            image,
-            photometric="rgb" if colour else "minisblack",
-            extrasamples=["unassalpha"] if image.shape[2:] == (4,) else None,
+            layout.stored(image),
+            photometric="rgb" if layout.rgb else "minisblack",
+            planarconfig=planar,
+            extrasamples=layout.extra or None,
             compression=compression,
-            predictor=predictor and image.dtype.kind in "iu",
-            resolution=style.resolution if style else None,
-            resolutionunit=style.unit if style and style.resolution else None,
-            metadata=None,
+            predictor=style.predictor and compression is not None and image.dtype.kind in "iu",
+            ome=ome,
+            metadata=_metadata(layout, grid, ome=ome),
+            **tags_for_tifffile(grid, style.tags),
         )
 
     return write
+
+
+def tags_for_tifffile(grid: GridTags, more: tuple[Tag, ...] = ()) -> dict[str, Any]:
+    """Return what writes the tags of a grid, and more of them, as arguments of `imwrite`."""
+    tags = (*grid.georeference, *more)
+    counts = [len(value) if hasattr(value, "__len__") else 1 for _, _, value in tags]
+    return {
+        "resolution": grid.resolution,
+        "resolutionunit": grid.unit if grid.resolution else None,
+        "extratags": [
+            (*tag[:2], count, tag[2], True) for tag, count in zip(tags, counts, strict=True)
+        ],
+    }
+
+
+def _metadata(layout: Layout, grid: GridTags, *, ome: bool) -> dict[str, Any] | None:
+    """Return what tifffile writes of axes, and for OME of the size of a pixel; None if plain."""
+    if not set(layout.axes) <= _NAMED:
+        return {}
+    found: dict[str, Any] = {"axes": layout.axes}
+    if ome and grid.per_inch is not None:
+        for axis, number in zip("XY", grid.per_inch, strict=True):
+            found |= {f"PhysicalSize{axis}": 25400 / number, f"PhysicalSize{axis}Unit": "µm"}
+    return found if ome or set(layout.axes) & set("TZC") else None
 
 
 def as_pillow(image: NDArray[Any]) -> Image:
@@ -74,15 +112,21 @@ def _pillow_holds(image: NDArray[Any], compression: int) -> bool:
 
 
 def _libtiff_writer(
-    image: NDArray[Any], codec: str, style: TiffStyle
+    image: NDArray[Any], codec: str, style: TiffStyle, grid: GridTags
 ) -> Callable[[BinaryIO], object]:
-    options: dict[str, Any] = {"compression": codec}
+    from PIL.TiffImagePlugin import ImageFileDirectory_v2
+
+    tags = ImageFileDirectory_v2()
+    for code, kind, value in (*grid.georeference, *style.tags):
+        tags.tagtype[code] = kind
+        tags[code] = value
     if style.predictor and codec == "tiff_lzw":
-        options["tiffinfo"] = {317: 2}
-    if style.resolution is not None:
-        x, y = style.resolution
+        tags[317] = 2
+    options: dict[str, Any] = {"compression": codec, "tiffinfo": tags}
+    if grid.resolution is not None:
+        x, y = grid.resolution
         options |= {"x_resolution": x, "y_resolution": y}
-        options["resolution_unit"] = {2: "inch", 3: "cm"}.get(style.unit, "inch")
+        options["resolution_unit"] = {2: "inch", 3: "cm"}.get(grid.unit, "inch")
     return lambda file: as_pillow(image).save(file, format="TIFF", **options)
 
 
@@ -97,5 +141,5 @@ def unfit(path: Path, image: NDArray[Any], name: str) -> InputError:
         advice = "use .png or .tif"
     else:
         advice = "use .tif"
-    kind = {(): "", (3,): " RGB", (4,): " RGBA"}[image.shape[2:]]
+    kind = {(3,): " RGB", (4,): " RGBA"}.get(image.shape[2:], "")
     return InputError(f"{path}: {name} cannot hold a {image.dtype}{kind} image; {advice}")

@@ -1,0 +1,78 @@
+"""What is read of an image file: its pixels, what it says of them, and what is aligned of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from numpy.typing import NDArray
+
+from ..._common.errors import InputError
+from .layout import Layout
+from .tags import UNKNOWN_GRID, GridTags, TiffStyle
+
+
+@dataclass(frozen=True, eq=False)
+class ImageFile:
+    """An image as its file holds it.
+
+    Attributes
+    ----------
+    pixels : ndarray, shape (h, w), (h, w, 3 or 4), (n, h, w) or (n, h, w, 3 or 4)
+        One image, or many channels or pages of one size.
+    grid : GridTags
+        What the file says of the grid of its pixels.
+    style : TiffStyle or None
+        How it is stored, if it is a TIFF.
+    """
+
+    pixels: NDArray[Any]
+    grid: GridTags = UNKNOWN_GRID
+    style: TiffStyle | None = None
+
+    @property
+    def layout(self) -> Layout | None:
+        """How its pixels lie in it, if there is more to say than their shape."""
+        return None if self.style is None else self.style.layout
+
+    @property
+    def channel_axis(self) -> int | None:
+        """The axis of `pixels` along which there are many images, if there is one."""
+        return 0 if self.layout is not None and self.layout.planes else None
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Height and width."""
+        height, width = self.pixels.shape[0 if self.channel_axis is None else 1 :][:2]
+        return int(height), int(width)
+
+    def resampled(self, pixels: NDArray[Any], grid: GridTags) -> ImageFile:
+        """Return what to write of this image resampled on the grid of a reference."""
+        return ImageFile(pixels, grid.of_result(self.grid), self.style)
+
+    def plane(self, channel: int | None = None, name: object = "the image") -> NDArray[Any]:
+        """Return the image that is aligned: (h, w) or (h, w, 3 or 4).
+
+        Parameters
+        ----------
+        channel : int, optional
+            Which channel or page, from 0, or which colour; an image of gray has but one. If left
+            out, the colours of a file that has some, else the mean of all.
+        name : object
+            What to call the file in an error.
+
+        Raises
+        ------
+        InputError
+            If there is no such channel.
+        """
+        if self.pixels.ndim == 2:
+            return self.pixels
+        many = self.channel_axis is not None
+        count = self.pixels.shape[0 if many else 2]
+        if channel is not None and not 0 <= channel < count:
+            raise InputError(f"{name} has no channel {channel}, but 0 to {count - 1}")
+        if many:
+            assert self.layout is not None
+            return self.layout.plane(self.pixels, channel)
+        return self.pixels if channel is None else self.pixels[..., channel]

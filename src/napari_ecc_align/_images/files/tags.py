@@ -1,0 +1,173 @@
+"""What an image file says beside its pixels: of their grid, of how they are stored, of values."""
+
+from __future__ import annotations
+
+import struct
+import zlib
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from .layout import Layout
+
+if TYPE_CHECKING:
+    from PIL.ImageFile import ImageFile as PillowFile
+    from tifffile import TiffFile, TiffPage
+
+Tag = tuple[int, int, Any]
+"""Number, type and value of a TIFF tag."""
+
+_RESOLUTION = ("XResolution", "YResolution", "ResolutionUnit")
+_INCH, _CENTIMETRE = 2, 3
+# What programs write that know of no resolution.
+_UNSET = ((1.0, 1.0), 1)
+# GeoTIFF: pixel scale, tie points, transformation, keys and their numbers and texts.
+_OF_GRID = (33550, 33922, 34264, 34735, 34736, 34737)
+# Colour profile, and GDAL's metadata of bands and value of no data.
+_OF_VALUES = (34675, 42112, 42113)
+_PER_CENTIMETRE = {"m": 0.01, "mm": 10.0, "cm": 1.0, "nm": 1e7, "inch": 1 / 2.54}
+_PER_CENTIMETRE |= dict.fromkeys(("um", "µm", "\u03bcm", "micron", "microns", "\\u00b5m"), 1e4)
+_PNG_HEAD = 33
+
+
+@dataclass(frozen=True)
+class GridTags:
+    """What an image file says of the grid of its pixels.
+
+    Attributes
+    ----------
+    resolution : tuple of float, or None
+        Pixels per unit in x and y.
+    unit : int
+        TIFF's ResolutionUnit: 1 none, 2 inch, 3 centimetre.
+    georeference : tuple
+        The tags of a GeoTIFF that say where the grid lies.
+    """
+
+    resolution: tuple[float, float] | None = None
+    unit: int = _INCH
+    georeference: tuple[Tag, ...] = ()
+
+    @property
+    def per_inch(self) -> tuple[float, float] | None:
+        """Pixels per inch in x and y, if the file says so."""
+        if self.resolution is None or self.unit not in (_INCH, _CENTIMETRE):
+            return None
+        factor = 2.54 if self.unit == _CENTIMETRE else 1.0
+        x, y = self.resolution
+        return x * factor, y * factor
+
+    def of_result(self, own: GridTags) -> GridTags:
+        """Return what to say of an image that was resampled on this grid, and had its own.
+
+        Its own resolution is kept where this grid has none: the scale of two images that can be
+        aligned is mostly the same.
+        """
+        if self.resolution is not None or own.resolution is None:
+            return self
+        return replace(self, resolution=own.resolution, unit=own.unit)
+
+
+UNKNOWN_GRID = GridTags()
+"""Nothing is said of the grid."""
+
+
+@dataclass(frozen=True)
+class TiffStyle:
+    """How a TIFF is stored, beside its pixels.
+
+    Attributes
+    ----------
+    compression : int
+        The number of TIFF's Compression tag: 1 none, 4 CCITT G4, 5 LZW, 8 zlib, ...
+    predictor : bool
+        Whether differences of pixels are stored.
+    layout : Layout or None
+        How its pixels lie in it, where they are more than one image of gray or colour.
+    tags : tuple
+        Those that say what values mean: colour profile, GDAL's metadata and value of no data.
+    """
+
+    compression: int
+    predictor: bool = False
+    layout: Layout | None = None
+    tags: tuple[Tag, ...] = ()
+
+
+def style_of_tiff(page: TiffPage, layout: Layout | None) -> TiffStyle:
+    """Return how an open TIFF is stored."""
+    return TiffStyle(
+        compression=int(page.compression),
+        predictor=int(page.predictor) == 2,
+        layout=None if layout is None or layout.is_plain else layout,
+        tags=_tags(page, _OF_VALUES),
+    )
+
+
+def grid_of_tiff(tiff: TiffFile, page: TiffPage) -> GridTags:
+    """Return what an open TIFF says of its grid; nothing where that is broken."""
+    try:
+        x, y, unit = (page.tags.get(name) for name in _RESOLUTION)
+        resolution = _resolution(x and x.value, y and y.value)
+        units = _INCH if unit is None else int(unit.value)
+        if (resolution, units) == _UNSET:
+            resolution, units = None, _INCH
+        if (found := _physical(tiff, resolution)) is not None:
+            resolution, units = found, _CENTIMETRE
+        return GridTags(resolution, units, _tags(page, _OF_GRID))
+    except Exception:  # broken metadata are no reason to refuse a whole image
+        return GridTags()
+
+
+def grid_of_pillow(image: PillowFile) -> GridTags:
+    """Return what an open PNG or JPEG says of its grid."""
+    try:
+        x, y = image.info["dpi"]
+        return GridTags(_resolution((x, 1), (y, 1)))
+    except (KeyError, TypeError, ValueError):
+        return GridTags()
+
+
+def with_density(png: bytes, grid: GridTags) -> bytes:
+    """Return the bytes of a PNG with its pixels per metre, if they are known."""
+    if grid.per_inch is None:
+        return png
+    x, y = (min(2**31 - 1, round(number / 0.0254)) for number in grid.per_inch)
+    chunk = b"pHYs" + struct.pack(">IIB", x, y, 1)
+    whole = struct.pack(">I", len(chunk) - 4) + chunk + struct.pack(">I", zlib.crc32(chunk))
+    return png[:_PNG_HEAD] + whole + png[_PNG_HEAD:]
+
+
+def _tags(page: TiffPage, codes: tuple[int, ...]) -> tuple[Tag, ...]:
+    found = (page.tags.get(code) for code in codes)
+    return tuple((tag.code, int(tag.dtype), tag.value) for tag in found if tag is not None)
+
+
+def _resolution(x: Any, y: Any) -> tuple[float, float] | None:
+    try:
+        (a, b), (c, d) = x, y
+        found = float(a / b), float(c / d)
+    except (TypeError, ValueError, ZeroDivisionError):
+        return None
+    return found if min(found) > 0 else None
+
+
+def _physical(
+    tiff: TiffFile, resolution: tuple[float, float] | None
+) -> tuple[float, float] | None:
+    """Return the pixels per centimetre that the metadata of OME or ImageJ name, or None."""
+    if tiff.is_ome and tiff.ome_metadata:
+        from xml.etree import ElementTree
+
+        pixels = next(ElementTree.fromstring(tiff.ome_metadata).iterfind(".//{*}Pixels"), None)
+        sizes = [] if pixels is None else [_size(pixels.attrib, axis) for axis in "XY"]
+        return (1 / sizes[0], 1 / sizes[1]) if sizes and min(sizes) > 0 else None
+    if tiff.is_imagej and resolution is not None:
+        per = _PER_CENTIMETRE.get(str((tiff.imagej_metadata or {}).get("unit")))
+        return None if per is None else (resolution[0] * per, resolution[1] * per)
+    return None
+
+
+def _size(pixels: dict[str, str], axis: str) -> float:
+    """Return the size of a pixel of OME's in centimetres, 0 where it is not said."""
+    per = _PER_CENTIMETRE.get(pixels.get(f"PhysicalSize{axis}Unit", "µm"))
+    return 0.0 if per is None else float(pixels.get(f"PhysicalSize{axis}", 0)) / per
