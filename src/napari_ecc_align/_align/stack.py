@@ -13,6 +13,7 @@ from .._common.errors import InputError
 from .._common.steps import outcome_of, retold
 from .._ecc.options import DEFAULTS, Engine, SearchOptions
 from .._images.coverage import overlap
+from .._images.opacity import flattened
 from .._images.pixels import to_gray
 from .._images.sources import LazyArray
 from .._images.warping import warp
@@ -336,7 +337,7 @@ def _mean_frame(images: ReadFrames, results: list[AlignmentResult]) -> NDArray[n
 
     def on_the_first(index: int) -> tuple[NDArray[Any], NDArray[np.bool_]]:
         image, transform = images[index], results[index].transform
-        gray = to_gray(image).astype(np.float32)
+        gray = to_gray(flattened(image)).astype(np.float32)
         gray = warp(gray, transform, output_shape=shape, interpolation="linear", fill=0)
         return gray, overlap(transform, output_shape=shape, moving_shape=image.shape)
 

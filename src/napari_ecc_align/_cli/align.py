@@ -6,12 +6,16 @@ import argparse
 from pathlib import Path
 from typing import Any
 
+from numpy.typing import NDArray
+
 from .._align.pair import align_steps
 from .._common.steps import outcome_of
 from .._compare.inspection import inspect_alignment
+from .._images.files.image_file import ImageFile
 from .._images.files.images import read_file
 from .._images.warping import warp
 from .._transform.transform import Transform
+from .._verdict.result import AlignmentResult
 from .console import progress_bar, say, tell
 from .inputs import read_mask, search_options
 from .outputs import (
@@ -62,17 +66,10 @@ def run_align(chosen: argparse.Namespace) -> int:
             **masks,
         )
         if paths:
-            warped = inspection.warped
-            if moving is not files[1].pixels:
-                warped = warp(
-                    files[1].pixels,
-                    result,
-                    interpolation=chosen.interpolation,
-                    fill=chosen.fill,
-                    channel_axis=files[1].channel_axis,
-                )
-            written_file = files[1].resampled(warped, files[0].grid)
-            write_results(paths, result, inspection, written_file, overwrite=chosen.overwrite)
+            alone = moving is files[1].pixels
+            pixels = inspection.warped if alone else _warped(files[1], result, chosen)
+            warped = files[1].resampled(pixels, files[0].grid)
+            write_results(paths, result, inspection, warped, overwrite=chosen.overwrite)
         written = paths
     if chosen.json:
         say(to_json(report(result, inspection, written)))
@@ -80,3 +77,15 @@ def run_align(chosen: argparse.Namespace) -> int:
         unwritten = "\nNothing was written." if paths and not written else ""
         tell(chosen, result_text(result, inspection, written) + unwritten)
     return exit_code(chosen, [result.verdict])
+
+
+def _warped(file: ImageFile, result: AlignmentResult, chosen: argparse.Namespace) -> NDArray[Any]:
+    """Return all channels of a file on the grid of the reference."""
+    pixels: NDArray[Any] = warp(
+        file.pixels,
+        result,
+        interpolation=chosen.interpolation,
+        fill=chosen.fill,
+        channel_axis=file.channel_axis,
+    )
+    return pixels

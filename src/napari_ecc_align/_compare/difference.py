@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from .._common.errors import InputError
+from .._images.opacity import flattened
 from .._images.pixels import as_array, check_mask, strips, to_gray, valid_pixels
 from .._images.sources import LazyArray
 from .._images.value_counts import has_few_values
@@ -135,7 +136,10 @@ def on_one_grid(
     InputError
         If the images do not have one height and width, or the mask does not have them too.
     """
-    first, second = as_array(reference, "reference"), as_array(warped, "warped")
+    first, second = (
+        flattened(as_array(image, name))
+        for image, name in ((reference, "reference"), (warped, "warped"))
+    )
     if first.shape[:2] != second.shape[:2]:
         raise InputError(
             f"warped must lie on the reference's grid: it is {second.shape[:2]}, "

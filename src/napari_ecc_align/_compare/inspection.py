@@ -12,7 +12,9 @@ from numpy.typing import ArrayLike, NDArray
 from .._common.steps import outcome_of
 from .._common.tables import INSPECTION_KEYS
 from .._images.coverage import overlap
+from .._images.filling import Fill
 from .._images.interpolation import Interpolation
+from .._images.opacity import flattened
 from .._images.pixels import as_array, check_mask, strips, valid_pixels
 from .._images.sources import LazyArray
 from .._images.warping import Resampling, warp
@@ -203,25 +205,26 @@ def inspection_steps(
     """
     found = as_transform(transform)
     fixed, other = as_array(reference, "reference"), as_array(moving, "moving")
-    fixed_valid = valid_pixels(fixed, check_mask(reference_mask, fixed.shape, "reference_mask"))
-    other_valid = valid_pixels(other, check_mask(moving_mask, other.shape, "moving_mask"))
+    shown, other_shown = flattened(fixed), flattened(other)
+    fixed_valid = valid_pixels(shown, check_mask(reference_mask, fixed.shape, "reference_mask"))
+    other_valid = valid_pixels(other_shown, check_mask(moving_mask, other.shape, "moving_mask"))
+
+    def resampled(image: NDArray[Any], by: Transform, fill: Fill) -> NDArray[Any]:
+        how = resampling.interpolation
+        return np.asarray(warp(image, by, output_shape=fixed.shape, interpolation=how, fill=fill))
 
     def seen(by: Transform, when: str) -> Generator[str, None, _Seen]:
-        image = warp(
-            other,
-            by,
-            output_shape=fixed.shape,
-            interpolation=resampling.interpolation,
-            fill=resampling.fill,
-        )
+        image = resampled(other, by, resampling.fill)
+        # What is drawn on nothing is compared as it looks, beyond it, too.
+        drawn = image if other_shown is other else resampled(other_shown, by, "background")
         inside = overlap(
             by, output_shape=fixed.shape, moving_shape=other.shape, moving_valid=other_valid
         )
         inside &= fixed_valid
         yield "resampled"
-        comparison = compare(fixed, image, mask=inside, **thresholding.keywords())
+        comparison = compare(shown, drawn, mask=inside, **thresholding.keywords())
         yield f"compared {when}"
-        gap = difference(fixed, image, signed=signed, mask=inside)
+        gap = difference(shown, drawn, signed=signed, mask=inside)
         return comparison, _mean_inside(gap, inside), gap, inside, image
 
     # What was resampled without the alignment is as large as the images, and not kept.

@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from .._common.errors import InputError
 from .limits import LIMITS
+from .opacity import flattened
 from .pixels import PixelSource, as_array, check_mask, check_shape, check_size
 
 LazyArray = PixelSource
@@ -92,7 +93,7 @@ def checked_source(
         )
     if whole or not is_lazy(finest) or _is_small(levels):
         # Of an image in memory, halving is more exact than whatever made the other levels.
-        array = as_array(finest, name)
+        array = flattened(as_array(finest, name))
         check_size(array.shape, name)
         return LoadedImage(array, check_mask(mask, array.shape, f"{name}_mask"))
     shape = tuple(int(length) for length in finest.shape)
