@@ -301,6 +301,18 @@ def boundless(path):
     )
 
 
+def npy_header(header, version=(1, 0)):
+    """Write a .npy file with a header of one's own, and the numbers of a matrix."""
+    text = header.encode("latin-1") + b"\n"
+    length = len(text).to_bytes(2 if version[0] == 1 else 4, "little")
+    content = b"\x93NUMPY" + bytes(version) + length + text + np.eye(3).tobytes()
+    return lambda path: path.write_bytes(content)
+
+
+def npy_of(descr="'<f8'", shape="(3, 3)"):
+    return npy_header(f"{{'descr': {descr}, 'fortran_order': False, 'shape': {shape}}}")
+
+
 ITK = "#Insight Transform File V1.0\n#Transform 0\n"
 HEADER = "# napari-ecc-align transform: reference pixel (x, y, 1) to moving pixel\n"
 BAD = {
@@ -318,6 +330,13 @@ BAD = {
     "npy complex": ("t.npy", lambda path: np.save(path, np.eye(3) * 1j), "type complex128"),
     "npy cut": ("t.npy", lambda path: path.write_bytes(b"\x93NUMPY\x01\x00v\x00{'de"), "whole"),
     "npy nan": ("t.npy", lambda path: np.save(path, np.full((3, 3), np.nan)), "NaN"),
+    "npy key of bytes": ("t.npy", npy_header("{b'descr': '<f8', 'shape': (3, 3)}"), "whole"),
+    "npy deep": ("t.npy", npy_header("1" + "+1" * 4000), "whole"),
+    "npy nested": ("t.npy", npy_header("(" * 300), "whole"),
+    "npy open": ("t.npy", npy_header("{'descr': '<f8',", version=(3, 0)), "whole"),
+    "npy no type": ("t.npy", npy_of(descr="[]"), "type \\[\\]"),
+    "npy no such type": ("t.npy", npy_of(descr="'<f8\\u1234'"), "whole"),
+    "npy long type": ("t.npy", npy_of(descr=f"[('{'a' * 900}', '<f8')]"), "type "),
     "npy other": ("t.npy", "PK\x03\x04", "not a whole .npy file"),
     "csv binary": ("t.csv", lambda path: path.write_bytes(b"\xff\x00\xfe"), "not text"),
     "csv words": ("t.csv", HEADER + "a,b,c\n", "'a' is not a number"),
@@ -327,6 +346,12 @@ BAD = {
     "csv nan": ("t.csv", HEADER + "nan,0,0\n0,1,0\n0,0,1\n", "NaN"),
     "csv singular": ("t.csv", HEADER + "1,1,0\n1,1,0\n0,0,1\n", "singular"),
     "csv empty": ("t.csv", "", "three rows of three numbers"),
+    "csv overflow": ("t.csv", HEADER + "1e305,0,0\n0,1,0\n0,0,1e-8\n", "divided by its last"),
+    "csv rounding": (
+        "t.txt",
+        "-7959028169.797236,57718100716.65257,0\n-2456849878.271868,17816837143.246838,0\n",
+        "singular",
+    ),
     "affinder 3-D": ("t.txt", "1,0,0,0\n0,1,0,0\n0,0,1,0\n0,0,0,1\n", "more than the three rows"),
     "bare homography": ("t.csv", "1,0,0\n0,1,0\n0.1,0,1\n", "without the header"),
     "itk other": ("t.tfm", "hello", "does not begin as ITK"),
@@ -361,6 +386,27 @@ BAD = {
             f'"matrix": [[1{"0" * 400}, 0, 0], [0, 1, 0], [0, 0, 1]]}}'
         ),
         "matrix must be numbers",
+    ),
+    "json model": (
+        "t.json",
+        (
+            '{"format": "napari-ecc-align transform", "version": 1, "matrix": [], '
+            f'"model": {"9" * 900}}}'
+        ),
+        "model must be one of",
+    ),
+    "json squeezed": (
+        "t.json",
+        (
+            '{"format": "napari-ecc-align transform", "version": 1, "model": "euclidean", '
+            '"matrix": [[1e160, 0, 0], [0, 1e-160, 0], [0, 0, 1]]}'
+        ),
+        "singular",
+    ),
+    "ome overflow": (
+        "t.ome.json",
+        ome({"type": "sequence", "transformations": [{"type": "scale", "scale": [1e200, 1]}] * 2}),
+        "infinity",
     ),
     "ome many": ("t.json", ome({"type": "identity"}, {"type": "identity"}), "list of one"),
     "ome type": ("t.json", ome({"type": "displacements", "path": "a"}), "'displacements' cannot"),

@@ -148,6 +148,12 @@ def document(frames, version=1, model='"affine"'):
     )
 
 
+def npy_of(shape):
+    header = f"{{'descr': '<f8', 'fortran_order': False, 'shape': {shape}}}\n".encode()
+    start = b"\x93NUMPY\x01\x00" + len(header).to_bytes(2, "little")
+    return lambda path: path.write_bytes(start + header + np.eye(3).tobytes())
+
+
 BAD = {
     "suffix": ("t.yaml", "", "must end in one of"),
     "not itk": ("t.tfm", "", "does not begin as ITK"),
@@ -171,15 +177,9 @@ BAD = {
     ),
     "npy shape": ("t.npy", lambda path: np.save(path, np.zeros((4, 2, 2))), "not \\(n, 3, 3"),
     "npy singular": ("t.npy", lambda path: np.save(path, np.zeros((4, 3, 3))), "frame 0: "),
-    "npy boundless": (
-        "t.npy",
-        lambda path: path.write_bytes(
-            b"\x93NUMPY\x01\x00v\x00"
-            + b"{'descr': '<f8', 'fortran_order': False, 'shape': (100000000, 3, 3), }".ljust(117)
-            + b"\n"
-        ),
-        "not a whole .npy file",
-    ),
+    "npy boundless": ("t.npy", npy_of("(100000000, 3, 3)"), "not a whole .npy file"),
+    "npy beyond": ("t.npy", npy_of(f"({'9' * 400}, 3, 3)"), "not a whole .npy file"),
+    "npy less than none": ("t.npy", npy_of("(-1, 3, 3)"), "array of shape \\(-1, 3, 3\\)"),
 }
 
 

@@ -147,3 +147,44 @@ def test_corner_error_is_the_rms_over_four_corners():
 def test_scaled_keeps_pixel_zero_at_pixel_zero():
     matrix = np.array([[1, 0, 3.0], [0, 1, 5], [0, 0, 1]])
     assert scaled(matrix, 4)[:2, 2].tolist() == [12, 20]
+
+
+UNITS = [1e-200, 1e-12, 1e-7, 1e7, 1e12, 1e200]
+
+
+@pytest.mark.parametrize("here", UNITS)
+@pytest.mark.parametrize("there", [1, 1e-7, 1e7])
+def test_whether_a_matrix_is_singular_does_not_depend_on_its_units(here, there):
+    first, second = np.diag([here, here, 1]), np.diag([there, there, 1])
+    turned, bent = [[0, -1, 40], [1, 0, 20], [0, 0, 1]], [[1, 0.1, 3], [0, 1, 4], [1e-4, -2e-4, 1]]
+    for matrix in (turned, [[1, 0.2, 3], [0, 1e-7, 4], [0, 0, 1]], bent):
+        model = "homography" if matrix is bent else None
+        transform = Transform(second @ matrix @ np.linalg.inv(first), model=model)
+        back = np.linalg.inv(first) @ transform.inverse.matrix @ transform.matrix @ first
+        assert back / back[2, 2] == pytest.approx(np.eye(3), abs=1e-6)
+        assert np.isfinite(transform.parts()).all()
+    flat = [[1, 2, 0], [2, 4, 0], [0, 0, 1]]
+    nearly = [[1, 1, 5], [1, 1 + 1e-12, 0], [0, 0, 1]]
+    horizon = [[2, 0, 1e5], [0, 1, 0], [2e-5, 0, 1]]
+    for matrix in (flat, nearly, horizon):
+        with pytest.raises(InputError, match="singular"):
+            Transform(second @ matrix @ np.linalg.inv(first))
+
+
+def test_pixels_of_a_tenth_of_a_micrometre_are_aligned_in_metres():
+    pixels = Transform([[0, -1, 40], [1, 0, 20]])
+    metres = pixels.in_units(1e-7)
+    assert metres.model == "euclidean"
+    assert metres.to_moving((1e-6, 0)) == pytest.approx([4e-6, 3e-6])
+    to_pixels = pixels.in_units(1e-7, 1)
+    assert to_pixels.to_moving((1e-6, 0)) == pytest.approx([40, 30])
+    assert to_pixels.inverse.to_moving((40, 30)) == pytest.approx([1e-6, 0])
+    assert to_pixels.parts().scale_x == pytest.approx(1e7)
+
+
+def test_numbers_beyond_all_measure_are_refused_in_a_sentence():
+    huge = Transform([[1e300, 0, 0], [0, 1e300, 0]])
+    for too_much in (lambda: huge @ huge, lambda: huge.in_units(1, 1e300)):
+        with pytest.raises(InputError, match="finite"):
+            too_much()
+    assert huge.to_moving((1e200, 0)).tolist() == [np.inf, 0]

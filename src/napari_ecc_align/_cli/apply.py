@@ -17,7 +17,7 @@ from .._transform.files import load_transforms
 from .._transform.formats.registry import holds_a_stack
 from .._transform.transform import Transform
 from .console import narrate, say, tell
-from .outputs import all_or_none, check_folder, check_outputs, warped_suffix
+from .outputs import all_or_none, check_folder, check_outputs, check_parent, warped_suffix
 from .show import files, to_json, written_text
 from .values import check_fill
 
@@ -85,8 +85,7 @@ def _outputs(chosen: argparse.Namespace) -> list[Path]:
     if not is_folder and not named:
         if out.suffix.lower() not in SUFFIXES:
             raise InputError(f"{out} must end in one of {', '.join(SUFFIXES)}")
-        if not out.parent.is_dir():
-            raise InputError(f"cannot write {out}: its folder does not exist; create it first")
+        check_parent(out)
         return [out]
     if out.suffix.lower() in SUFFIXES and not is_folder:
         raise InputError(f"{out} is the name of one image; give a folder for --out")

@@ -11,6 +11,7 @@ from itertools import count
 from pathlib import Path
 
 from .._align.pair import align
+from .._common.atomic import real_path
 from .._compare.inspection import inspect_alignment
 from .._images.files.image_file import ImageFile
 from .._images.samples import SamplePair, sample
@@ -82,7 +83,7 @@ def _show(name: str) -> int:
 
 def _write(sample: SamplePair, folder: Path, chosen: argparse.Namespace) -> int:
     check_folder(folder)
-    paths = result_paths(folder.resolve(), Path(f"{sample.name}.png"), ImageFile(sample.moving))
+    paths = result_paths(real_path(folder), Path(f"{sample.name}.png"), ImageFile(sample.moving))
     check_outputs(paths.values(), [], overwrite=chosen.overwrite)
     with progress_bar(chosen) as show:
         result = align(sample.reference, sample.moving, progress=show)

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from .._common.errors import InputError
+from .._common.opening import opened
 from .._common.tables import MATRIX_KEYS, PART_KEYS, UNCERTAINTY_KEYS
 from .._images.files.images import read_file
 from .._transform.files import load_transforms
@@ -86,9 +87,12 @@ def _found_in_transform_file(
 
 def _document(path: Path) -> dict[str, Any]:
     """Return the JSON in a file, or nothing where there is none."""
-    with suppress(OSError, ValueError, RecursionError):
-        if path.suffix.lower() == ".json" and path.stat().st_size <= _LARGEST:
-            return _mapping(json.loads(path.read_text("utf-8-sig")))
+    with suppress(ValueError, RecursionError):
+        if path.suffix.lower() == ".json":
+            with opened(path, "a transform") as file:
+                content = file.read(_LARGEST + 1)
+            if len(content) <= _LARGEST:
+                return _mapping(json.loads(content.decode("utf-8-sig")))
     return {}
 
 
@@ -110,7 +114,7 @@ def _row(
     """Return a transform as one flat row, under the keys of every other table."""
     known = found.known or {}
     own = (known.get("height"), known.get("width"))
-    shape = size or (own if all(isinstance(side, int) and side > 0 for side in own) else None)
+    shape = size or (own if all(isinstance(n, int) and 0 < n < _LARGEST for n in own) else None)
     center = frame_of(shape).centre if shape else (0.0, 0.0)
     x, y = chosen.pixel_size or (1.0, 1.0)
     transform = in_units(found.transform, chosen)
@@ -120,7 +124,7 @@ def _row(
     spread = [known.get(key) if certain else None for key in UNCERTAINTY_KEYS]
     factors = (x, x, 1.0, 1.0, 1.0, 1.0)
     scaled = [
-        value * factor if isinstance(value, int | float) else None
+        value * factor if isinstance(value, float) else None
         for value, factor in zip(spread, factors, strict=True)
     ]
     return {

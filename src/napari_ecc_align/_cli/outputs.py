@@ -6,14 +6,14 @@ import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from .._common.atomic import move_into_place, same_file, write_atomically
+from .._common.atomic import is_no_file, move_into_place, real_path, same_file, write_atomically
 from .._common.errors import InputError
+from .._common.staging import remove_leftovers, staging_folder
 from .._compare.binary import COLOURS, ONLY_MOVING, ONLY_REFERENCE
 from .._compare.inspection import Inspection
 from .._images.files.image_file import ImageFile
@@ -64,21 +64,27 @@ def difference_paths(folder: Path, moving: Path) -> dict[str, Path]:
 
 
 def check_outputs(outputs: Iterable[Path], inputs: Iterable[Path], *, overwrite: bool) -> None:
-    """Raise `InputError` if an output is an input or another output, or may not be replaced."""
-    inputs, taken = list(inputs), set[str]()
+    """Raise `InputError` if an output is an input or another output, or may not be replaced.
+
+    What a command that was killed has left of these outputs is removed.
+    """
+    outputs, inputs, taken = list(outputs), list(inputs), set[str]()
     for output in outputs:
         for given in inputs:
             if same_file(output, given):
                 raise InputError(f"{output} is an input and is not overwritten; choose another")
-        if output.is_dir():
-            raise InputError(f"{output} is a folder; give the name of a file")
-        if not overwrite and os.path.lexists(output):
-            raise InputError(f"{output} exists; use --overwrite to replace it")
+        if is_no_file(output):
+            raise InputError(f"{output} is a folder, or no regular file; give the name of a file")
         # Some file systems do not tell small letters from capitals.
-        name = str(output.resolve()).casefold()
+        name = str(real_path(output)).casefold()
         if name in taken:
             raise InputError(f"{output} would be written twice; choose another name for one")
         taken.add(name)
+    for folder in dict.fromkeys(output.parent for output in outputs):
+        remove_leftovers(folder, [output for output in outputs if output.parent == folder])
+    for output in outputs:
+        if not overwrite and os.path.lexists(output):
+            raise InputError(f"{output} exists; use --overwrite to replace it")
 
 
 def check_folder(folder: Path) -> None:
@@ -90,6 +96,12 @@ def check_folder(folder: Path) -> None:
         raise InputError(f"{place} is not a folder; results need one")
     if not os.access(place, os.W_OK | os.X_OK):
         raise InputError(f"cannot write to the folder {place}; choose another with --out")
+
+
+def check_parent(path: Path) -> None:
+    """Raise `InputError` if the folder of an output is not there."""
+    if not path.parent.is_dir():
+        raise InputError(f"cannot write {path}: its folder does not exist; create it first")
 
 
 def check_transform_out(
@@ -110,9 +122,8 @@ def check_transform_out(
     if suffix in AFFINE_ONLY and model == "homography":
         raise InputError(f"{path} cannot hold a homography; choose .json, .csv or .npy")
     # The folder for the results is made if need be.
-    made = folder is not None and path.parent.resolve() == folder.resolve()
-    if not (path.parent.is_dir() or made):
-        raise InputError(f"cannot write {path}: its folder does not exist; create it first")
+    if folder is None or real_path(path.parent) != real_path(folder):
+        check_parent(path)
     return {"transform_out": path}
 
 
@@ -137,10 +148,10 @@ def all_or_none(paths: Sequence[Path], *, overwrite: bool) -> Iterator[list[Path
             staging = {}
             for folder in folders:
                 folder.mkdir(parents=True, exist_ok=True)
-                temporary = TemporaryDirectory(prefix=".ecc-align-", dir=folder)
-                staging[folder] = Path(stack.enter_context(temporary))
+                staging[folder] = stack.enter_context(staging_folder(folder))
             staged = [staging[path.parent] / path.name for path in paths]
-            yield staged
+            with _told_where(dict(zip(staged, paths, strict=True))):
+                yield staged
             if overwrite:
                 paths[-1].unlink(missing_ok=True)
             for finished, path in zip(staged, paths, strict=True):
@@ -150,6 +161,18 @@ def all_or_none(paths: Sequence[Path], *, overwrite: bool) -> Iterator[list[Path
             with suppress(OSError):  # it is not empty
                 folder.rmdir()
         raise
+
+
+@contextmanager
+def _told_where(places: Mapping[Path, Path]) -> Iterator[None]:
+    """Let errors name the places where files go, not those where they wait."""
+    try:
+        yield
+    except InputError as error:
+        message = str(error)
+        for staged, path in places.items():
+            message = message.replace(str(staged), str(path))
+        raise InputError(message) from error
 
 
 def write_results(

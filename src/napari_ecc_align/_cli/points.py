@@ -16,7 +16,7 @@ from .._common.errors import InputError
 from .._common.opening import opened
 from .._transform.transform import Transform
 from .console import say, tell
-from .outputs import check_outputs
+from .outputs import all_or_none, check_outputs, check_parent
 
 STREAM = Path("-")
 # Ours, and those of napari's own tables of points.
@@ -28,6 +28,7 @@ def run_points(chosen: argparse.Namespace) -> int:
     to_file = chosen.out is not None and chosen.out != STREAM
     if to_file:
         inputs = [path for path in (chosen.transform, chosen.points) if path != STREAM]
+        check_parent(chosen.out)
         check_outputs([chosen.out], inputs, overwrite=chosen.overwrite)
     transform = Transform.load(chosen.transform)
     name, text = _read(chosen.points)
@@ -41,11 +42,11 @@ def run_points(chosen: argparse.Namespace) -> int:
             if row
         ]
     ).reshape(-1, 2)
-    with np.errstate(divide="ignore", invalid="ignore"):  # perspective carries some to infinity
-        mapped = (transform.to_reference if chosen.to_reference else transform.to_moving)(points)
+    mapped = (transform.to_reference if chosen.to_reference else transform.to_moving)(points)
     result = _written(header, [row for row in rows if row], columns, mapped, delimiter)
     if to_file:
-        write_atomically(chosen.out, result.encode(), overwrite=chosen.overwrite)
+        with all_or_none([chosen.out], overwrite=chosen.overwrite) as (staged,):
+            write_atomically(staged, result.encode())
         tell(chosen, f"Written to {chosen.out}")
     else:
         say(result.removesuffix("\n"))

@@ -42,8 +42,14 @@ def write_atomically(
     path = Path(path)
     if not path.parent.is_dir():
         raise InputError(f"cannot write {path}: its folder does not exist; create it first")
-    if path.is_dir():
-        raise InputError(f"cannot write {path}: it is a folder")
+    try:
+        os.lstat(path)
+    except OSError:
+        pass
+    except ValueError as error:  # such as a NUL
+        raise InputError(f"cannot write {str(path)!r}: no file can be called so") from error
+    if is_no_file(path):
+        raise InputError(f"cannot write {path}: it is a folder, or no regular file")
     if not overwrite and os.path.lexists(path):
         raise _exists(path)
     # Unique per process and call.
@@ -112,13 +118,26 @@ def move_into_place(finished: Path, path: Path, *, overwrite: bool) -> None:
         raise InputError(f"cannot write {path}: {error.strerror or error}") from error
 
 
+def is_no_file(path: Path) -> bool:
+    """Return whether something is at a path, or at the end of its links, that is no regular file.
+
+    Never replace it: a device, such as the terminal, would be gone.
+    """
+    return path.exists() and not path.is_file()
+
+
 def same_file(a: GivenPath, b: GivenPath) -> bool:
     """Return whether two paths lead to one file, through links too, or would if it existed."""
     a, b = Path(a), Path(b)
     try:
         return a.samefile(b)
     except OSError:
-        return a.resolve() == b.resolve()
+        return real_path(a) == real_path(b)
+
+
+def real_path(path: Path) -> Path:
+    """Return a path without links; of one that leads to itself, whatever is left."""
+    return Path(os.path.realpath(path))  # which, unlike Path.resolve, refuses none
 
 
 def _exists(path: Path) -> InputError:

@@ -33,9 +33,17 @@ def opened(path: Path, what: str) -> Iterator[BinaryIO]:
         If it is missing, is no file, or cannot be opened or read, also in the ``with`` block.
     """
     try:
-        if path.exists() and not path.is_file():
-            raise InputError(f"{path} is not a file; name {what} file")
-        with path.open("rb") as file:
+        with _open(path, what) as file:
             yield file
     except OSError as error:
         raise InputError(f"cannot read {path}: {error.strerror or error}") from error
+
+
+def _open(path: Path, what: str) -> BinaryIO:
+    """Open a file; a pipe, which might be waited for for ever, or a device is refused."""
+    try:
+        if path.is_file() or not path.exists():
+            return path.open("rb")
+    except ValueError as error:  # such as a NUL
+        raise InputError(f"cannot read {str(path)!r}: no file can be called so") from error
+    raise InputError(f"{path} is not a file; name {what} file")

@@ -19,7 +19,11 @@ MOTION_MODELS: tuple[MotionModel, ...] = get_args(MotionModel)
 """Every motion model, each one containing those before it."""
 
 _MODEL_TOLERANCE = 1e-4
+_PERSPECTIVE = 1e-9
+# Of the squeeze of an image, to its stretch.
 _SINGULAR = 1e-9
+# Where shift and perspective cancel the linear part but for this, rounding is what is left.
+_CANCELLED = 1e-2
 _ROUNDING = 1e-12
 
 
@@ -28,7 +32,7 @@ def check_model(model: str) -> MotionModel:
     for known in MOTION_MODELS:
         if model == known:
             return known
-    raise InputError(f"model must be one of {', '.join(MOTION_MODELS)}, not {model!r}")
+    raise InputError(f"model must be one of {', '.join(MOTION_MODELS)}, not {model!r:.80}")
 
 
 def checked_matrix(matrix: Numbers) -> Matrix:
@@ -43,7 +47,8 @@ def checked_matrix(matrix: Numbers) -> Matrix:
         given = np.asarray(matrix)
         if given.dtype.kind == "c":
             raise TypeError("complex")
-        checked = np.array(given, dtype=np.float64)
+        with np.errstate(over="ignore"):
+            checked = np.array(given, dtype=np.float64)
     except (TypeError, ValueError, OverflowError) as error:
         raise InputError("matrix must be numbers of shape (3, 3) or (2, 3)") from error
     if checked.shape == (2, 3):
@@ -52,19 +57,42 @@ def checked_matrix(matrix: Numbers) -> Matrix:
         raise InputError(f"matrix must have shape (3, 3) or (2, 3), not {checked.shape}")
     if not np.isfinite(checked).all():
         raise InputError("matrix must be finite, but it holds NaN or infinity")
-    if abs(checked[2, 2]) < _SINGULAR:
+    if checked[2, 2] == 0:
         raise InputError("matrix is singular: its last element must not be zero")
-    checked /= checked[2, 2]
-    (a, b, c), (d, e, f), (g, h, i) = checked.tolist()
-    determinant = a * (e * i - f * h) - b * (d * i - f * g) + c * (d * h - e * g)
-    if not math.isfinite(determinant) or abs(determinant) < _SINGULAR:
+    if checked[2, 2] != 1:
+        with np.errstate(over="ignore"):
+            checked /= checked[2, 2]
+        if not np.isfinite(checked).all():
+            raise InputError("matrix must be finite, also divided by its last element")
+    if _is_singular(checked):
         raise InputError("matrix is singular: it squeezes the image onto a line")
     return checked
 
 
+def _is_singular(matrix: Matrix) -> bool:
+    """Return whether a matrix that ends in 1 has no usable inverse, in whatever units it is.
+
+    Units multiply its derivative at the origin, which decides.
+    """
+    (a, b, x), (c, d, y), (g, h, _) = matrix.tolist()
+    linear, moved = (a, b, c, d), (x * g, x * h, y * g, y * h)
+    largest = max(map(abs, linear + moved))
+    if not 0 < largest < math.inf:
+        return True
+    a, b, c, d = (
+        one / largest - other / largest for one, other in zip(linear, moved, strict=True)
+    )
+    size = max(math.hypot(a, b, c, d), _CANCELLED * math.hypot(*moved) / largest)
+    return bool(abs(a * d - b * c) <= _SINGULAR * size**2)
+
+
 def inverse_of(matrix: Matrix) -> Matrix:
     """Return the inverse of a checked matrix, which ends in 1 too."""
-    return checked_matrix(np.linalg.inv(matrix))
+    with np.errstate(all="ignore"):
+        try:
+            return checked_matrix(np.linalg.inv(matrix))
+        except np.linalg.LinAlgError as error:
+            raise InputError("matrix has no inverse that numbers can hold") from error
 
 
 def scaling(sizes: float | tuple[float, float], name: str) -> Matrix:
@@ -102,7 +130,7 @@ def check_belongs(matrix: Matrix, model: MotionModel) -> None:
     """Raise `InputError` if a checked matrix is no motion of a model."""
     if model == "homography":
         return
-    if np.abs(matrix[2, :2]).max() > _SINGULAR:
+    if np.abs(matrix[2, :2]).max() > _PERSPECTIVE:
         raise InputError(f"matrix has a perspective part, so its model cannot be {model!r}")
     if _departure(matrix, model) > _MODEL_TOLERANCE:
         raise InputError(f"matrix does not belong to the model {model!r}; choose a wider one")
@@ -118,8 +146,11 @@ def _departure(matrix: Matrix, model: MotionModel) -> float:
     linear = matrix[:2, :2]
     if model == "translation":
         return float(np.abs(linear - np.eye(2)).max()) + perspective
-    gram = linear.T @ linear
+    if model == "similarity":
+        linear = linear / np.abs(linear).max()
+    with np.errstate(over="ignore"):
+        gram = linear.T @ linear
+        mirrored = linear[0, 0] * linear[1, 1] < linear[0, 1] * linear[1, 0]
     if model == "similarity":
         gram = gram / (np.trace(gram) / 2)
-    mirrored = linear[0, 0] * linear[1, 1] < linear[0, 1] * linear[1, 0]
     return float(np.abs(gram - np.eye(2)).max() + mirrored) + perspective

@@ -109,7 +109,12 @@ class ModelMatrix:
         weight = self.matrix[2] @ (x, y, 1.0)
         if not np.isfinite(weight) or abs(weight) < _INFINITY:
             raise InputError(f"center must be a point that is carried somewhere, not {(x, y)}")
-        return parts_of(self.matrix, (x, y))
+        try:
+            return parts_of(self.matrix, (x, y))
+        except ZeroDivisionError as error:
+            raise InputError(
+                f"center must be where the image has an area, not {(x, y)}"
+            ) from error
 
     def napari_affine(self) -> NDArray[np.float64]:
         """Return what lays the moving layer on the reference in napari, as its ``affine``.

@@ -53,14 +53,16 @@ def parts_of(matrix: Matrix, center: tuple[float, float]) -> Parts:
     image, linear = affine_at(matrix, point)
     x, y = (image - point).tolist()
     (a, b), (c, d) = linear.tolist()
-    determinant, scale_x = a * d - b * c, math.hypot(a, c)
+    scale_x = math.hypot(a, c)
+    cosine, sine = a / scale_x, c / scale_x
+    scale_y = cosine * d - sine * b
     return Parts(
         x=x,
         y=y,
         rotation=math.degrees(math.atan2(c, a)),
         scale_x=scale_x,
-        scale_y=determinant / scale_x,
-        shear=math.degrees(math.atan(-(a * b + c * d) / determinant)),
+        scale_y=scale_y,
+        shear=math.degrees(math.atan(-(cosine * b + sine * d) / scale_y)),
     )
 
 

@@ -128,7 +128,9 @@ class Transform(ModelMatrix):
         if not isinstance(other, Transform):
             return NotImplemented
         wider = max(self.model, other.model, key=MOTION_MODELS.index)
-        return Transform(self.matrix @ other.matrix, model=wider)
+        with np.errstate(all="ignore"):
+            matrix = checked_matrix(self.matrix @ other.matrix)
+        return Transform(matrix, model=wider)
 
     def to_moving(self, points: Numbers) -> NDArray[np.float64]:
         """Map reference points to the moving image.
@@ -235,7 +237,8 @@ class Transform(ModelMatrix):
         """
         here = scaling(reference, "reference")
         there = here if moving is None else scaling(moving, "moving")
-        matrix = there @ self.matrix @ np.linalg.inv(here)
+        with np.errstate(all="ignore"):
+            matrix = checked_matrix(there @ self.matrix @ np.linalg.inv(here))
         return Transform(matrix, model=model_from(self.model, matrix))
 
     def save(self, path: GivenPath, *, overwrite: bool = False) -> None:
@@ -323,11 +326,12 @@ def checked_points(points: Numbers) -> NDArray[np.float64]:
 
 def map_points(matrix: NDArray[np.float64], points: NDArray[np.float64]) -> NDArray[np.float64]:
     """Apply a 3x3 matrix to (x, y) points of shape (..., 2)."""
-    mapped: NDArray[np.float64] = points @ matrix[:2, :2].T + matrix[:2, 2]
-    if matrix[2, 0] == matrix[2, 1] == 0:
-        mapped /= matrix[2, 2]
-    else:
-        mapped /= (points @ matrix[2, :2] + matrix[2, 2])[..., np.newaxis]
+    with np.errstate(all="ignore"):  # some may be carried to infinity
+        mapped: NDArray[np.float64] = points @ matrix[:2, :2].T + matrix[:2, 2]
+        if matrix[2, 0] == matrix[2, 1] == 0:
+            mapped /= matrix[2, 2]
+        else:
+            mapped /= (points @ matrix[2, :2] + matrix[2, 2])[..., np.newaxis]
     return mapped
 
 

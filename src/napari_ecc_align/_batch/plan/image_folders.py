@@ -11,6 +11,7 @@ from os import PathLike
 from pathlib import Path, PurePosixPath
 from typing import cast
 
+from ..._common.atomic import real_path
 from ..._common.errors import InputError
 from ..._common.given import GivenPath
 from ..._images.files.images import SUFFIXES
@@ -69,7 +70,7 @@ class ImageFolder:
 def path_text(given: object, what: str) -> str:
     """Return a path as text; raise `InputError`, which says what it is for, if it is none."""
     text = os.fspath(given) if isinstance(given, PathLike) else given
-    if isinstance(text, str) and text:
+    if isinstance(text, str) and text and "\0" not in text:
         return text
     raise InputError(f"{what} must be the path of a file or folder, not {given!r}")
 
@@ -124,7 +125,7 @@ def parse_image_folder(text: GivenPath) -> ImageFolder:
         pattern = below.as_posix()
         rest = below.with_suffix("").as_posix().replace(PLACEHOLDER, "")
         rest = re.sub(r"\W+", "-", rest).strip("-_")
-    return ImageFolder(name or rest or root.resolve().name or "images", root, pattern)
+    return ImageFolder(name or rest or real_path(root).name or "images", root, pattern)
 
 
 def distinct_names(folders: list[ImageFolder]) -> list[ImageFolder]:
@@ -141,7 +142,7 @@ def distinct_names(folders: list[ImageFolder]) -> list[ImageFolder]:
         if len(taken) == len(named):
             return named
         named = [
-            replace(folder, name="-".join(folder.root.resolve().parts[-depth:]))
+            replace(folder, name="-".join(real_path(folder.root).parts[-depth:]))
             if taken[folder.name.casefold()] > 1
             else folder
             for folder in named

@@ -6,6 +6,7 @@ import os
 from collections.abc import Hashable, Iterable
 from pathlib import Path
 
+from ..._common.atomic import real_path
 from ..._common.errors import InputError
 
 HIDDEN = ".ecc-align"
@@ -29,13 +30,13 @@ def check_output_folder(out: Path, roots: Iterable[Path], files: Iterable[Path])
     InputError
         If it is a file, or is, contains or lies inside an input.
     """
-    real = out.resolve()
-    existing = next(place for place in (real, *real.parents) if place.exists())
+    real = real_path(out)
+    existing = next(place for place in (real, *real.parents) if os.path.lexists(place))
     if not existing.is_dir():
-        raise InputError(f"{existing} is not a folder; results need one")
+        raise InputError(f"{out}: {existing} is not a folder; results need one")
     own, above = _names(real), _with_parents(real)
     for root in roots:
-        folder = root.resolve()
+        folder = real_path(root)
         if own & _names(folder):
             raise InputError(f"{out} is a folder of inputs; choose another")
         if above & _names(folder):

@@ -8,7 +8,7 @@ from importlib.metadata import version
 from importlib.resources import files
 from pathlib import Path
 
-from ..._common.atomic import rewrite
+from ..._common.atomic import real_path, rewrite
 from ..._common.opening import printable
 from ..._common.tables import INSPECTION_KEYS, RESULT_KEYS, csv_text
 from ..plan.pairs import Problem
@@ -68,7 +68,7 @@ def as_html(out: Path, records: Sequence[Record], problems: Sequence[Problem] = 
     """Return the report as one HTML file that needs nothing else."""
     from jinja2 import Environment, StrictUndefined
 
-    full, names = out.resolve(), {record.name for record in records}
+    full, names = real_path(out), {record.name for record in records}
     environment = Environment(
         autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )

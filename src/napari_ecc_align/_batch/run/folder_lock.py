@@ -5,13 +5,13 @@ from __future__ import annotations
 import os
 import secrets
 import socket
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
 from ..._common.errors import InputError
+from ..._common.file_lock import acquire, release
 from ..._common.own_files import open_own, path_below
 from ..plan.output_folder import HIDDEN
 
@@ -53,7 +53,7 @@ def locked(out: Path) -> Iterator[str]:
             f"cannot write to the folder {out}: {error.strerror or error}; choose another"
         ) from error
     with file:
-        if not _acquire(file):
+        if not _acquired(file):
             _, known = _owner(path)
             who = f" ({known})" if known else ""
             raise InputError(f"another run{who} is writing to {out}; wait for it to end")
@@ -68,7 +68,7 @@ def locked(out: Path) -> Iterator[str]:
             yield token
         finally:
             file.truncate(0)
-            _release(file)
+            release(file)
 
 
 def holds(out: Path, token: str) -> bool:
@@ -86,38 +86,11 @@ def _owner(path: Path) -> tuple[str, str]:
     return token, who
 
 
-if sys.platform == "win32":
-    import msvcrt
-
-    # Windows forbids others to read locked bytes: far behind the text, nobody does.
-    _FAR = 2**30
-
-    def _acquire(file: IO[bytes]) -> bool:
-        file.seek(_FAR)
-        try:
-            msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
-        except OSError:
-            return False
-        return True
-
-    def _release(file: IO[bytes]) -> None:
-        file.seek(_FAR)
-        msvcrt.locking(file.fileno(), msvcrt.LK_UNLCK, 1)
-
-else:
-    import fcntl
-
-    def _acquire(file: IO[bytes]) -> bool:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return False
-        except OSError as error:
-            raise InputError(
-                f"cannot lock {file.name}: {error.strerror or error}; "
-                "put the output folder on a file system with locks"
-            ) from error
-        return True
-
-    def _release(file: IO[bytes]) -> None:
-        fcntl.flock(file, fcntl.LOCK_UN)
+def _acquired(file: IO[bytes]) -> bool:
+    try:
+        return acquire(file)
+    except OSError as error:
+        raise InputError(
+            f"cannot lock {file.name}: {error.strerror or error}; "
+            "put the output folder on a file system with locks"
+        ) from error

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..._align.pair import align_steps
+from ..._common.atomic import real_path
 from ..._common.errors import InputError
 from ..._common.opening import opened, printable
 from ..._common.steps import outcome_of
@@ -101,7 +102,7 @@ def pair_job(
 ) -> PairJob:
     """Return the job of a pair of a plan, with other settings if they were or are asked for."""
     settings = settings or settings_for(record, plan.settings)
-    whole, out = with_absolute_paths(pair), plan.out.resolve()
+    whole, out = with_absolute_paths(pair), real_path(plan.out)
     return PairJob(whole, settings, out, token, batch_settings=plan.settings, **more)
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
+from ..._common.atomic import real_path
 from ..._common.errors import InputError
 from ..._transform.transform import Transform
 from ..._transform.transform_like import TransformLike, as_transform
@@ -87,7 +88,7 @@ def _rewritten(
 
 def _written(plan: Plan, record: Record, files: Mapping[str, bytes] | None) -> Record:
     """Write a pair's record and outputs, and then the report."""
-    out = plan.out.resolve()
+    out = real_path(plan.out)
     with locked(out) as token:
         finish_all(out)
         record = commit(out, token, record, files, overwrite=False)

@@ -8,6 +8,7 @@ from collections.abc import Callable, Generator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
 
+from ..._common.atomic import real_path
 from ..._common.errors import InputError
 from ..plan.pairs import PairFiles, Plan
 from ..records.record import Outcome, Record, is_current, read_record, settings_for
@@ -109,7 +110,7 @@ def run_plan(
         How these are done, if not as the plan says.
     """
     total, counts = len(pairs), Counts()
-    out = plan.out.resolve()
+    out = real_path(plan.out)
     with locked(out) as token:
         finish_all(out)
         record_plan(replace(plan, out=out))

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import io
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from math import prod
 from typing import Any
 
@@ -20,8 +21,6 @@ from numpy.typing import NDArray
 from ..._common.errors import InputError
 from ..matrices import Matrix, MotionModel
 from .stored import StoredMatrix
-
-_UNREADABLE = (ValueError, OSError, EOFError, SyntaxError, MemoryError, OverflowError)
 
 
 def dump(matrix: Matrix, model: MotionModel) -> bytes:
@@ -36,21 +35,17 @@ def dump_stack(stored: Sequence[StoredMatrix]) -> bytes:
 
 def parse(content: bytes) -> list[StoredMatrix]:
     """Return the matrices that a file holds, or raise `InputError`."""
-    try:
-        shape, dtype = _header_of(content)
-        if dtype.kind not in "iuf":
-            kind = "Python objects" if dtype.hasobject else f"values of type {dtype}"
-            raise InputError(f"it holds {kind}, not real numbers")
-        if len(shape) not in (2, 3) or shape[-2:] not in ((3, 3), (2, 3)):
-            raise InputError(f"it holds an array of shape {shape}, not (3, 3) and not (n, 3, 3)")
-        # Before any memory is set aside for what the file says it holds.
-        if prod(shape) * dtype.itemsize > len(content):
-            raise InputError("it is not a whole .npy file")
+    shape, dtype = _header_of(content)
+    if dtype.kind not in "iuf":
+        kind = "Python objects" if dtype.hasobject else f"values of type {dtype!s:.40}"
+        raise InputError(f"it holds {kind}, not real numbers")
+    if len(shape) not in (2, 3) or shape[-2:] not in ((3, 3), (2, 3)) or shape[0] < 0:
+        raise InputError(f"it holds an array of shape {shape!s:.40}, not (3, 3) and not (n, 3, 3)")
+    # Before any memory is set aside for what the file says it holds.
+    if prod(shape) * dtype.itemsize > len(content):
+        raise InputError("it is not a whole .npy file")
+    with _damage_told():
         array: NDArray[Any] = np.load(io.BytesIO(content), allow_pickle=False)
-    except InputError:
-        raise
-    except _UNREADABLE as error:
-        raise InputError("it is not a whole .npy file") from error
     return [StoredMatrix(matrix) for matrix in (array if array.ndim == 3 else [array])]
 
 
@@ -58,7 +53,7 @@ def holds_a_stack(content: bytes) -> bool:
     """Return whether a file holds a matrix per frame."""
     try:
         return len(_header_of(content)[0]) == 3
-    except _UNREADABLE:
+    except InputError:
         return False
 
 
@@ -70,9 +65,20 @@ def _saved(array: NDArray[np.float64]) -> bytes:
 
 def _header_of(content: bytes) -> tuple[tuple[int, ...], np.dtype[Any]]:
     file = io.BytesIO(content)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
+    with _damage_told():
         version = npy.read_magic(file)
         read = npy.read_array_header_1_0 if version == (1, 0) else npy.read_array_header_2_0
         shape, _, dtype = read(file)
     return shape, dtype
+
+
+@contextmanager
+def _damage_told() -> Iterator[None]:
+    """Keep what NumPy warns of, and turn whatever it raises into an `InputError`."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    # The header is Python, and it raises whatever the parser does: TokenError, TypeError, ...
+    except Exception as error:
+        raise InputError("it is not a whole .npy file") from error

@@ -51,10 +51,10 @@ def parse(content: bytes) -> list[StoredMatrix]:
     if not isinstance(found, list) or len(found) != 1 or not isinstance(found[0], dict):
         raise InputError("its coordinateTransformations must be a list of one transformation")
     item = found[0]
-    matrix = _matrix(item)
     source, target = _name(item.get("input")), _name(item.get("output"))
     into, out_of = (_order(document, name) for name in (source, target))
-    matrix = checked_matrix(out_of @ matrix @ into)
+    with np.errstate(all="ignore"):
+        matrix = checked_matrix(out_of @ _matrix(item) @ into)
     if source == "moving" or target == "reference":
         matrix = inverse_of(matrix)
     return [StoredMatrix(matrix)]

@@ -1,0 +1,107 @@
+"""Hidden folders where files wait for their names, and those that a killed process has left."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import shutil
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import IO
+
+from .errors import InputError
+from .file_lock import acquire
+from .own_files import open_own, path_below
+
+_START = ".ecc-align-"
+_LOCK, _FILES, _DONE = "lock", "files", "done"
+
+
+@contextmanager
+def staging_folder(folder: Path) -> Iterator[Path]:
+    """Make a hidden folder in another one, which goes at the end of the block.
+
+    A file in it may get its name by `move_into_place`. If the process is killed meanwhile,
+    `remove_leftovers` takes back what it had begun.
+
+    Parameters
+    ----------
+    folder : Path
+        Where the files will be.
+
+    Yields
+    ------
+    Path
+        The hidden folder.
+    """
+    place, lock = _new(folder)
+    try:
+        yield place / _FILES
+    finally:
+        with lock:
+            _finish(place)
+        shutil.rmtree(place, ignore_errors=True)
+
+
+def remove_leftovers(folder: Path, files: Collection[Path]) -> None:
+    """Remove what processes that were killed have left in a folder.
+
+    Parameters
+    ----------
+    folder : Path
+        It need not exist.
+    files : collection of Path
+        Those that are about to be written there. What a killed process has written of them goes:
+        not all that belong together may be there.
+    """
+    for place in folder.glob(f"{_START}*"):
+        with suppress(OSError, InputError):
+            left = path_below(folder, place.name)
+            try:
+                lock = open_own(left / _LOCK, os.O_RDWR)
+            except FileNotFoundError:
+                if path_below(left, _DONE).is_dir():
+                    shutil.rmtree(left)
+                else:
+                    left.rmdir()  # its owner, if it is not dead, makes another
+                continue
+            with lock:
+                alone = acquire(lock)
+                if alone:
+                    _take_back(path_below(left, _FILES), files)
+                    _finish(left)
+            if alone:
+                shutil.rmtree(left)
+
+
+def _finish(place: Path) -> None:
+    """Let nothing be taken back from now on."""
+    with suppress(OSError):
+        (place / _FILES).rename(place / _DONE)
+
+
+def _take_back(staged: Path, files: Collection[Path]) -> None:
+    for path in files:
+        with suppress(OSError):
+            if os.path.samestat((staged / path.name).lstat(), path.lstat()):
+                path.unlink()
+
+
+def _new(folder: Path) -> tuple[Path, IO[bytes]]:
+    """Return a new hidden folder, and the lock on it that says that this process lives."""
+    while True:
+        place = folder / f"{_START}{secrets.token_hex(8)}"
+        place.mkdir(mode=0o700)
+        # Until it is locked, another process may take it for a leftover and remove it.
+        with suppress(FileNotFoundError):
+            lock = (place / _LOCK).open("xb")
+            try:
+                with suppress(OSError):  # a file system without locks, where nobody has one
+                    if not acquire(lock):
+                        raise FileNotFoundError
+                (place / _FILES).mkdir()
+            except BaseException:
+                lock.close()
+                raise
+            return place, lock
