@@ -40,7 +40,7 @@ class AlignmentResult:
     ----------
     transform : Transform
         Maps reference pixels to moving pixels. When `verdict` is "failed", the best one met, or
-        identity; when it is "cancelled", the best so far.
+        identity; when it is "cancelled", the best so far. Of `judge`, the one it was given.
     verdict : {"aligned", "doubtful", "failed", "cancelled"}
         Whether the transform is right, as far as the images can tell; "cancelled" where the
         caller did not let them.
@@ -63,7 +63,8 @@ class AlignmentResult:
         tiles contradict beyond doubt. NaN from the "opencv" engine, which gives none, and infinite
         where nothing was found.
     contradiction : float
-        What the tiles contradict beyond doubt, in pixels: that part of `corner_uncertainty`.
+        What the tiles, or all pixels of what `judge` was given, contradict beyond doubt, in
+        pixels: that part of `corner_uncertainty`.
     covariance : ndarray of float64, shape (p, p), or None
         Of the model's parameters: translation (x, y), then rotation, then the logarithm of scale
         for the models up to "similarity"; the six affine coefficients (1, x, y) of the x and of
@@ -76,7 +77,7 @@ class AlignmentResult:
     start : str
         Which start led to it: "initial", "identity", "phase correlation", "rotation and scale",
         "features", "region" or "smaller image" where the region that counts or the moving image
-        is small and was aligned by itself first, or "none".
+        is small and was aligned by itself first, "given" by the caller of `judge`, or "none".
     timings : dict of str to float
         Seconds spent on each start.
     representation : {"intensity", "gradient"}
