@@ -22,7 +22,7 @@ from .._transform.parts import parts_of, words_beyond_shift
 from .._transform.transform import Transform, corner_error
 from .._transform.transform_like import TransformLike, as_transform
 from .._verdict.assess import assess
-from .._verdict.result import AlignmentResult, Verdict
+from .._verdict.result import GIVEN, AlignmentResult, Verdict
 from .options import Job
 from .pair import best_result, checked_job, result_of
 from .progress import Progress
@@ -148,7 +148,7 @@ def judge_steps(job: Job) -> Generator[Progress, None, AlignmentResult]:
     given = Transform(_given(job), model=job.options.model)
     yield Progress(0.0, "preparing the images", given)
     best = yield from best_result(job, _looks)
-    return replace(best, transform=given, start="given", seconds=time.perf_counter() - began)
+    return replace(best, transform=given, start=GIVEN, seconds=time.perf_counter() - began)
 
 
 def _given(job: Job) -> Matrix:

@@ -26,6 +26,8 @@ from .wording import first_sentence, html_row, motion_line, parts_html
 Verdict = Literal["aligned", "doubtful", "failed", "cancelled"]
 VERDICTS: tuple[Verdict, ...] = get_args(Verdict)[::-1]
 """All verdicts, the worst first."""
+GIVEN = "given"
+"""The start of what was not searched for."""
 FOUND: tuple[Verdict, ...] = ("aligned", "doubtful")
 """The verdicts of those that come with a transform worth looking at."""
 
@@ -135,6 +137,11 @@ class AlignmentResult:
     def found(self) -> bool:
         """Whether there is a transform worth looking at: "aligned" or "doubtful"."""
         return self.verdict in FOUND
+
+    @property
+    def judged(self) -> bool:
+        """Whether the transform was given to `judge`, and not searched for."""
+        return self.start == GIVEN
 
     @property
     def model(self) -> MotionModel:
@@ -279,7 +286,7 @@ class AlignmentResult:
         The keys are those of the command's JSON, of a batch's tables and of `StackResult`: x, y,
         rotation, scale_x, scale_y and shear at the middle of the reference, each with its
         uncertainty, the elements m00 to m22 of the matrix, and the rest as the attributes say.
-        Where nothing was found, NaN stands for the transform.
+        Where nothing was found, NaN stands for the transform, unless it was given.
 
         Examples
         --------
@@ -293,7 +300,7 @@ class AlignmentResult:
         """
         numbers = transform_numbers(self.transform, self.shape)
         numbers |= zip(UNCERTAINTY_KEYS, self.parts_uncertainty(), strict=True)
-        if not self.found:
+        if not (self.found or self.judged):
             numbers = dict.fromkeys(numbers, math.nan)
         tested, agreeing = (self.tiles.tested, self.tiles.agreeing) if self.tiles else (0, 0)
         numbers |= {"tiles": tested, "tiles_agreeing": agreeing}
