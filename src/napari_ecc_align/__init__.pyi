@@ -1,3 +1,4 @@
+from ._align.judged import judge
 from ._align.pair import align
 from ._align.progress import Progress
 from ._align.stack import align_stack
@@ -60,6 +61,7 @@ __all__ = [
     "compare",
     "difference",
     "inspect_alignment",
+    "judge",
     "load_transforms",
     "overlay",
     "polygon_mask",

@@ -73,6 +73,16 @@ def test_align(inputs, pair, tmp_path):
     check("align", json.loads(printed("align", pair[0], inputs / "blank.png", code=1)))
 
 
+def test_judge(inputs, pair, tmp_path):
+    assert PARTS["judge"] == {"$ref": "#/$defs/align"}
+    slide = "--transform", inputs / "slide.json"
+    answer = json.loads(printed("judge", *pair, *slide, "--out", tmp_path / "out"))
+    check("judge", answer)
+    assert answer["start"] == "given" and answer["corner_uncertainty"] < 0.05
+    check("judge", json.loads(printed("judge", *pair, code=1)))
+    check("judge", json.loads(printed("judge", pair[0], inputs / "blank.png", code=1)))
+
+
 def test_stack(inputs, pair, tmp_path):
     frames = *pair, inputs / "blank.png"
     check("stack", json.loads(printed("stack", *frames, "--out", tmp_path / "out", code=1)))

@@ -50,6 +50,7 @@ def test_every_command_is_in_the_palette_by_a_title_that_says_what_it_does(viewe
         "Compare binarised (ECC Align)",
         "Align a dataset (ECC Align)",
         "Align now, as the form is set (ECC Align)",
+        "Judge whether two images lie right as they are (ECC Align)",
         "Cancel the alignment (ECC Align)",
         "Undo the last alignment (ECC Align)",
         "Blink reference and aligned image (ECC Align)",
@@ -137,16 +138,16 @@ def test_tab_goes_from_top_to_bottom(keys, qtbot):
     seen = []
     stop = widget.pair.reference.native
     focus_on(stop)
-    for _ in range(8):
+    for _ in range(9):
         seen.append(stop)
         qtbot.keyClick(stop, Qt.Key.Key_Tab)
         stop = QApplication.focusWidget()
-    expected = [box.native for box in (*widget.pair, widget.align_button)]
-    assert seen[:4] == expected
+    expected = (*widget.pair, widget.align_button, widget.judge_button)
+    assert seen[:5] == [box.native for box in expected]
     # Then the two folds and the help, for all else is out of sight.
-    tops = [each.mapTo(widget.native, each.rect().topLeft()).y() for each in seen[:7]]
+    tops = [each.mapTo(widget.native, each.rect().topLeft()).y() for each in seen[:8]]
     assert tops == sorted(tops)
-    assert widget.help.native is seen[6]
+    assert widget.help.native is seen[7]
 
 
 def test_tab_reaches_what_is_unfolded_in_its_place(keys, qtbot):

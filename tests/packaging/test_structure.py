@@ -75,7 +75,7 @@ def test_a_circle_is_found() -> None:
     assert between_folders({"x.a": {"y.b"}, "y.c": {"x.d"}}, "") == {"x": {"y"}, "y": {"x"}}
 
 
-FRONT_DOORS = {"align", "align_stack", "inspect_alignment"}
+FRONT_DOORS = {"align", "align_stack", "inspect_alignment", "judge"}
 MOST_PARAMETERS = 8
 
 

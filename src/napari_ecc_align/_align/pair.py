@@ -123,7 +123,6 @@ def align(
     >>> result.transform.matrix[:2, 2].round(1).tolist()
     [-5.0, 3.0]
     """
-    began = time.perf_counter()
     job = checked_job(
         one_plane(reference, "reference", channel_axis, align_channel),
         one_plane(moving, "moving", channel_axis, align_channel),
@@ -132,6 +131,17 @@ def align(
         moving_mask=one_plane(moving_mask, "moving_mask"),
         initial=initial,
     )
+    return result_of(job, job_steps(job), progress, cancel)
+
+
+def result_of(
+    job: Job,
+    steps: Generator[Progress, None, AlignmentResult],
+    progress: Callable[[Progress], object] | None,
+    cancel: Callable[[], bool] | None,
+) -> AlignmentResult:
+    """Return what the steps of a job lead to, telling and asking the caller after each of them."""
+    began = time.perf_counter()
     reached: Transform | None = None
 
     def told(step: Progress) -> None:
@@ -143,7 +153,7 @@ def align(
             raise Cancelled(reached)
 
     try:
-        return outcome_of(job_steps(job), told)
+        return outcome_of(steps, told)
     except Cancelled as cancelled:
         seconds = time.perf_counter() - began
         return cancelled_result(job, cancelled.reached, seconds=seconds)
@@ -214,22 +224,32 @@ def job_steps(job: Job) -> Generator[Progress, None, AlignmentResult]:
     began = time.perf_counter()
     yield Progress(0.0, "preparing the images")
     start = yield from start_in_region(job, job_steps)
-    job = replace(job, initial=start.matrix)
+    run = _run_pyramid if job.options.engine == "pyramid" else _run_opencv
+    best = yield from best_result(replace(job, initial=start.matrix), run)
+    return replace(start.noted_in(best), seconds=time.perf_counter() - began)
+
+
+def best_result(job: Job, run: Runner) -> Generator[Progress, None, AlignmentResult]:
+    """Run on both pyramids and, if no result is aligned, without flat surrounds.
+
+    Returns
+    -------
+    generator
+        Yields `Progress` and returns the result that is to be trusted most.
+    """
     pyramids = yield from _prepared(job)
     if pyramids.flaw:
-        nothing, seconds = Transform.identity(job.options.model), time.perf_counter() - began
+        nothing = Transform.identity(job.options.model)
         return AlignmentResult(
-            nothing, "failed", pyramids.flaw, job.shape, engine=job.options.engine, seconds=seconds
+            nothing, "failed", pyramids.flaw, job.shape, engine=job.options.engine
         )
-    run = _run_pyramid if job.options.engine == "pyramid" else _run_opencv
     results = yield from run(job, pyramids)
     if not any(result.aligned for result in results):
         inside = _within_field(job, pyramids)
         if inside is not None:
             results += yield from _run_within_field(inside, run)
     yield Progress(1.0, "done", results[-1].transform)
-    best = start.noted_in(max(results, key=trust_key))
-    return replace(best, seconds=time.perf_counter() - began)
+    return max(results, key=trust_key)
 
 
 def _within_field(job: Job, pyramids: Pyramids) -> Job | None:

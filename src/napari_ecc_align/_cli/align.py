@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Callable, Generator
 from pathlib import Path
 from typing import Any
 
 from numpy.typing import NDArray
 
 from .._align.pair import align_steps
+from .._align.progress import Progress
 from .._common.steps import outcome_of
-from .._compare.inspection import inspect_alignment
+from .._compare.inspection import inspect_alignment, worth_a_look
 from .._images.files.image_file import ImageFile
 from .._images.files.images import read_file
+from .._images.sources import ImageLike
 from .._images.warping import warp
 from .._transform.transform import Transform
 from .._verdict.result import AlignmentResult
@@ -28,13 +31,43 @@ from .outputs import (
 from .show import exit_code, report, result_text, to_json
 from .values import check_fill
 
+Steps = Callable[..., Generator[Progress, None, AlignmentResult]]
+
 
 def run_align(chosen: argparse.Namespace) -> int:
     """Align two files and write what there is to look at; return the exit code."""
-    if chosen.out is not None:
-        check_folder(chosen.out)
     beside = check_transform_out(chosen.transform_out, chosen.out, chosen.model)
     initial = Transform.load(chosen.initial) if chosen.initial else None
+
+    def steps(
+        reference: ImageLike, moving: ImageLike, **masks: Any
+    ) -> Generator[Progress, None, AlignmentResult]:
+        return align_steps(reference, moving, search_options(chosen), initial=initial, **masks)
+
+    return run_pair(chosen, steps, chosen.initial, beside)
+
+
+def run_pair(
+    chosen: argparse.Namespace,
+    steps: Steps,
+    transform: Path | None,
+    beside: dict[str, Path] | None = None,
+) -> int:
+    """Run steps on two files, print what comes of it, and write it; return the exit code.
+
+    Parameters
+    ----------
+    chosen : Namespace
+        With the options of ``align`` but for those of the search.
+    steps : callable
+        Of both images and their masks, whose result it is.
+    transform : Path or None
+        A transform file that was read.
+    beside : dict of str to Path, optional
+        Further files to write, by role.
+    """
+    if chosen.out is not None:
+        check_folder(chosen.out)
     files = [read_file(path) for path in (chosen.reference, chosen.moving)]
     reference, moving = (
         file.plane(chosen.channel, path)
@@ -45,15 +78,14 @@ def run_align(chosen: argparse.Namespace) -> int:
         "moving_mask": read_mask(chosen.moving_mask, chosen.moving, moving.shape),
     }
     check_fill(chosen.fill, files[1].pixels.dtype)
-    optional = [chosen.mask, chosen.moving_mask, chosen.initial]
+    optional = [chosen.mask, chosen.moving_mask, transform]
     given = [chosen.reference, chosen.moving, *filter(None, optional)]
-    paths = {**beside, **result_paths(chosen.out, chosen.moving, files[1])}
+    paths = {**(beside or {}), **result_paths(chosen.out, chosen.moving, files[1])}
     check_outputs(paths.values(), given, overwrite=chosen.overwrite)
     with progress_bar(chosen) as show:
-        steps = align_steps(reference, moving, search_options(chosen), initial=initial, **masks)
-        result = outcome_of(steps, show)
+        result = outcome_of(steps(reference, moving, **masks), show)
     inspection, written = None, dict[str, Path]()
-    if result.found:
+    if worth_a_look(result):
         inspection = inspect_alignment(
             reference,
             moving,

@@ -1,11 +1,13 @@
-"""The options of the commands that read images: align, stack, apply, compare."""
+"""The options of the commands that read images: align, judge, stack, apply, compare."""
 
 from __future__ import annotations
 
+from argparse import ArgumentParser
 from pathlib import Path
 from typing import Any
 
 from .._transform.formats.registry import FORMATS, STACK_FORMATS
+from .._transform.matrices import MOTION_MODELS
 from .options import (
     add_accept,
     add_channel,
@@ -16,6 +18,7 @@ from .options import (
     add_loudness,
     add_mask_options,
     add_overwrite,
+    add_pixel_sizes,
     add_resampling_options,
     add_transform_out,
     add_value,
@@ -36,14 +39,48 @@ def add_align(commands: Any) -> None:
         fine="aligned; with --accept doubtful, doubtful too",
         other="doubtful or failed; nothing is written if it failed",
     )
-    add_value(command, "reference", Path, "REFERENCE", "the image that stays")
-    add_value(command, "moving", Path, "MOVING", "the image to be aligned")
-    add_value(command, "--out", Path, "DIR", "folder for the results (default: none are written)")
+    _add_pair(command, "the image to be aligned")
     add_estimation_options(command)
-    add_channel(command)
-    add_mask_options(command, "MOVING")
     add_value(command, "--initial", Path, "TRANSFORM", "a transform file to start from")
     add_transform_out(command, FORMATS)
+    _add_looks(command)
+
+
+def add_judge(commands: Any) -> None:
+    """Add the command ``judge``."""
+    command = add_command(
+        commands,
+        "judge",
+        "say whether a transform, of any program, lays MOVING on REFERENCE",
+        "Judge an alignment that is known, by the evidence that align judges its own by, and\n"
+        "print the verdict. Without --transform, the images are judged as they lie, pixel on\n"
+        "pixel, as after being warped elsewhere. Where they fit better close by, the reason\n"
+        "says where. With --out, write to a folder what align writes there.",
+        "ecc-align judge fixed.png moving.png --transform from_itk.tfm",
+        "ecc-align judge fixed.png warped_elsewhere.png --json",
+        fine="aligned; with --accept doubtful, doubtful too",
+        other="doubtful or failed; nothing is written if nothing could be compared",
+    )
+    _add_pair(command, "the image that is laid on it")
+    text = f"a transform file: {', '.join(FORMATS)} (default: pixel on pixel)"
+    add_value(command, "--transform", Path, "TRANSFORM", text)
+    text = "motion model that is uncertain (default: the narrowest that contains the transform)"
+    command.add_argument("--model", choices=MOTION_MODELS, help=text)
+    add_pixel_sizes(command, "the transform is in its unit, not in pixels")
+    _add_looks(command)
+
+
+def _add_pair(command: ArgumentParser, moving: str) -> None:
+    """Add two images, which of their pixels count, and where results go."""
+    add_value(command, "reference", Path, "REFERENCE", "the image that stays")
+    add_value(command, "moving", Path, "MOVING", moving)
+    add_value(command, "--out", Path, "DIR", "folder for the results (default: none are written)")
+    add_channel(command)
+    add_mask_options(command, "MOVING")
+
+
+def _add_looks(command: ArgumentParser) -> None:
+    """Add how the result of a pair is looked at, written and told."""
     add_comparison_options(command)
     add_resampling_options(command)
     add_overwrite(command)

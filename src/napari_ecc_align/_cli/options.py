@@ -179,9 +179,11 @@ def add_loudness(command: argparse.ArgumentParser) -> None:
     either.add_argument("-v", "--verbose", action="store_true", help=text)
 
 
-def add_pixel_sizes(group: argparse._ActionsContainer) -> None:
-    """Add between which units a transform is taken to map."""
-    text = "size of the reference's pixels, or X,Y: give the transform in its unit, not in pixels"
+def add_pixel_sizes(
+    group: argparse._ActionsContainer, what: str = "give the transform in its unit, not in pixels"
+) -> None:
+    """Add between which units a transform is taken to map, and `what` is done with it."""
+    text = f"size of the reference's pixels, or X,Y: {what}"
     add_value(group, "--pixel-size", pixel_size, "SIZE", text)
     text = "the same of the moving image (default: that of the reference)"
     add_value(group, "--moving-pixel-size", pixel_size, "SIZE", text)

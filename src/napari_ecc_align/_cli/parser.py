@@ -9,7 +9,7 @@ from typing import Any, NoReturn
 
 from .._images.samples import sample_names
 from .batch_options import add_batch
-from .image_options import add_align, add_apply, add_compare, add_stack
+from .image_options import add_align, add_apply, add_compare, add_judge, add_stack
 from .options import add_command, add_loudness, add_overwrite, add_value
 from .transform_options import add_compose, add_convert, add_info, add_points
 
@@ -62,7 +62,7 @@ def build_parser() -> argparse.ArgumentParser:
         "--print-completion", choices=("bash", "zsh"), action=_PrintCompletion, help=text
     )
     commands = parser.add_subparsers(required=True, metavar="COMMAND", dest="command")
-    for add in (add_align, add_stack, add_apply, add_compare, add_batch):
+    for add in (add_align, add_judge, add_stack, add_apply, add_compare, add_batch):
         add(commands)
     for add in (add_info, add_convert, add_compose, add_points, _add_demo):
         add(commands)

@@ -30,8 +30,11 @@ def result_text(
         return verdict
     if result.inverted and result.found:
         verdict += " The moving image is a negative."
-    rows = ((row.label, row.before, row.after) for row in before_after(result, seen))
-    return "\n".join([verdict, *table([("", "before", "after"), *rows]), *written_text(written)])
+    rows = before_after(result, seen)
+    cells: list[tuple[str, ...]] = [(row.label, row.after) for row in rows]
+    if any(row.before for row in rows):
+        cells = [("", "before", "after"), *((row.label, row.before, row.after) for row in rows)]
+    return "\n".join([verdict, *table(cells), *written_text(written)])
 
 
 def written_text(written: Mapping[str, Path | list[Path]]) -> list[str]:

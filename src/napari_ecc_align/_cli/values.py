@@ -102,8 +102,25 @@ def check_fill(fill: Fill, dtype: np.dtype[Any]) -> None:
 
 def in_units(transform: Transform, chosen: argparse.Namespace) -> Transform:
     """Return a transform between the units that ``--pixel-size`` names; in pixels without it."""
+    sizes = _pixel_sizes(chosen)
+    return transform if sizes is None else transform.in_units(*sizes)
+
+
+def in_pixels(transform: Transform, chosen: argparse.Namespace) -> Transform:
+    """Return a transform between pixels that is one between the units of ``--pixel-size``."""
+    sizes = _pixel_sizes(chosen)
+    if sizes is None:
+        return transform
+    here, there = ((1 / x, 1 / y) for x, y in sizes)
+    return transform.in_units(here, there)
+
+
+def _pixel_sizes(
+    chosen: argparse.Namespace,
+) -> tuple[tuple[float, float], tuple[float, float]] | None:
+    """Return the (x, y) pixel sizes of reference and moving image, None if none are given."""
     if chosen.pixel_size is None:
         if chosen.moving_pixel_size is not None:
             raise InputError("--moving-pixel-size needs --pixel-size, that of the reference")
-        return transform
-    return transform.in_units(chosen.pixel_size, chosen.moving_pixel_size)
+        return None
+    return chosen.pixel_size, chosen.moving_pixel_size or chosen.pixel_size

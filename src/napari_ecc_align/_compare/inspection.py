@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Generator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -269,14 +269,28 @@ def before_after(result: AlignmentResult, inspection: Inspection) -> list[Row]:
     Returns
     -------
     list of Row
-        Each with a `label`, and the texts `before` and `after`.
+        Each with a `label`, and the texts `before` and `after`; nothing before what was judged as
+        it is.
     """
-    return [
+    moved = _with_uncertainty(inspection.corner_shift, result)
+    rows = [
         *_counted(inspection),
         Row("ECC", f"{result.ecc_before:.4f}", f"{result.ecc:.4f}"),
-        Row("corners moved, px", "0", _with_uncertainty(inspection.corner_shift, result)),
+        Row("corners moved, px", "0", moved),
         Row("time, s", "", f"{result.seconds:.2g}"),
     ]
+    if not result.judged:
+        return rows
+    rows[-2] = Row("uncertainty, px", "", f"{result.corner_uncertainty:.2g}")
+    return [replace(row, before="") for row in rows]
+
+
+def worth_a_look(result: AlignmentResult) -> bool:
+    """Tell whether images are to be compared under the transform of a result.
+
+    What was judged is, though it failed: it is somebody's, who may want to see why.
+    """
+    return result.found or (result.judged and result.tiles is not None)
 
 
 def _counted(inspection: Inspection) -> list[Row]:

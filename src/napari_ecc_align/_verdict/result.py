@@ -26,6 +26,8 @@ from .wording import first_sentence, html_row, motion_line, parts_html
 Verdict = Literal["aligned", "doubtful", "failed", "cancelled"]
 VERDICTS: tuple[Verdict, ...] = get_args(Verdict)[::-1]
 """All verdicts, the worst first."""
+GIVEN = "given"
+"""The start of what was not searched for."""
 FOUND: tuple[Verdict, ...] = ("aligned", "doubtful")
 """The verdicts of those that come with a transform worth looking at."""
 
@@ -40,7 +42,7 @@ class AlignmentResult:
     ----------
     transform : Transform
         Maps reference pixels to moving pixels. When `verdict` is "failed", the best one met, or
-        identity; when it is "cancelled", the best so far.
+        identity; when it is "cancelled", the best so far. Of `judge`, the one it was given.
     verdict : {"aligned", "doubtful", "failed", "cancelled"}
         Whether the transform is right, as far as the images can tell; "cancelled" where the
         caller did not let them.
@@ -63,7 +65,8 @@ class AlignmentResult:
         tiles contradict beyond doubt. NaN from the "opencv" engine, which gives none, and infinite
         where nothing was found.
     contradiction : float
-        What the tiles contradict beyond doubt, in pixels: that part of `corner_uncertainty`.
+        What the tiles, or all pixels of what `judge` was given, contradict beyond doubt, in
+        pixels: that part of `corner_uncertainty`.
     covariance : ndarray of float64, shape (p, p), or None
         Of the model's parameters: translation (x, y), then rotation, then the logarithm of scale
         for the models up to "similarity"; the six affine coefficients (1, x, y) of the x and of
@@ -76,7 +79,7 @@ class AlignmentResult:
     start : str
         Which start led to it: "initial", "identity", "phase correlation", "rotation and scale",
         "features", "region" or "smaller image" where the region that counts or the moving image
-        is small and was aligned by itself first, or "none".
+        is small and was aligned by itself first, "given" by the caller of `judge`, or "none".
     timings : dict of str to float
         Seconds spent on each start.
     representation : {"intensity", "gradient"}
@@ -134,6 +137,11 @@ class AlignmentResult:
     def found(self) -> bool:
         """Whether there is a transform worth looking at: "aligned" or "doubtful"."""
         return self.verdict in FOUND
+
+    @property
+    def judged(self) -> bool:
+        """Whether the transform was given to `judge`, and not searched for."""
+        return self.start == GIVEN
 
     @property
     def model(self) -> MotionModel:
@@ -278,7 +286,7 @@ class AlignmentResult:
         The keys are those of the command's JSON, of a batch's tables and of `StackResult`: x, y,
         rotation, scale_x, scale_y and shear at the middle of the reference, each with its
         uncertainty, the elements m00 to m22 of the matrix, and the rest as the attributes say.
-        Where nothing was found, NaN stands for the transform.
+        Where nothing was found, NaN stands for the transform, unless it was given.
 
         Examples
         --------
@@ -292,7 +300,7 @@ class AlignmentResult:
         """
         numbers = transform_numbers(self.transform, self.shape)
         numbers |= zip(UNCERTAINTY_KEYS, self.parts_uncertainty(), strict=True)
-        if not self.found:
+        if not (self.found or self.judged):
             numbers = dict.fromkeys(numbers, math.nan)
         tested, agreeing = (self.tiles.tested, self.tiles.agreeing) if self.tiles else (0, 0)
         numbers |= {"tiles": tested, "tiles_agreeing": agreeing}

@@ -20,6 +20,11 @@ def align_now(viewer: Viewer) -> None:
     _form(viewer).run()
 
 
+def judge_now(viewer: Viewer) -> None:
+    """Say whether the two layers that the form has chosen lie right as they are."""
+    _form(viewer).judge()
+
+
 def cancel(viewer: Viewer) -> None:
     """Stop the alignment that is under way."""
     _form(viewer).cancel()

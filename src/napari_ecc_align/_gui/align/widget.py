@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import suppress
 
 import napari
@@ -15,6 +16,7 @@ from ..._compare.inspection import Inspection
 from ..._transform.matrices import MOTION_MODELS
 from ..layers.snapshots import snapshot
 from ..layers.stack_snapshots import is_stack, single_frame, stack_snapshot
+from ..layers.world import start_between
 from ..results.actions import BLINK_KEY
 from ..results.panel import ResultPanel
 from ..runs.finished_run import FinishedRun
@@ -28,6 +30,7 @@ from ..shared.labels import align_names, fill_width
 from ..shared.layer_pair import LayerPair
 from ..shared.refusal import Refusal
 from ..shared.remembered_settings import remember
+from ..shared.rows import row
 from ..shared.scrolling import Scroll
 from .plan import describe_pair
 from .preview import Preview
@@ -67,6 +70,11 @@ class AlignWidget(Container):  # type: ignore[type-arg]
             text="&Align",
             tooltip="Lay the moving image on the reference (Return or Alt+A)",
         )
+        self.judge_button = PushButton(
+            text="&Judge as they lie",
+            tooltip="Say whether the two images lie right where they are, whoever has aligned "
+            "them; nothing is searched or moved (Alt+J)",
+        )
         self.cancel_button = PushButton(
             text="Cancel", tooltip="Stop, and leave all as it was (Escape)"
         )
@@ -80,7 +88,7 @@ class AlignWidget(Container):  # type: ignore[type-arg]
                 self.pair,
                 self.stack,
                 self.plan,
-                self.align_button,
+                row(self.align_button, self.judge_button),
                 self.progress,
                 self.cancel_button,
                 self.after,
@@ -111,12 +119,19 @@ class AlignWidget(Container):  # type: ignore[type-arg]
 
     def run(self) -> None:
         """Start aligning the chosen layers in a worker thread."""
+        self._try(self._start)
+
+    def _try(self, start: Callable[[], object]) -> None:
         if self.running:
             return
         try:
-            self._start()
+            start()
         except InputError as error:
             self._refuse(str(error))
+
+    def judge(self) -> None:
+        """Start judging the chosen layers where they lie, in a worker thread."""
+        self._try(self._start_judging)
 
     def cancel(self) -> None:
         """Stop the alignment that is under way, if any; nothing is added."""
@@ -159,6 +174,7 @@ class AlignWidget(Container):  # type: ignore[type-arg]
 
     def _connect(self) -> None:
         self.align_button.changed.connect(self.run)
+        self.judge_button.changed.connect(self.judge)
         self.cancel_button.changed.connect(self.cancel)
         self.where.drag.changed.connect(self._drag)
         self.help.changed.connect(lambda: open_help(self.native))
@@ -188,6 +204,25 @@ class AlignWidget(Container):  # type: ignore[type-arg]
         task = self._task(reference, moving)
         if task.choice is None:
             self._preview = Preview(moving, task.reference, task.moving)
+        self._begin(task)
+
+    def _start_judging(self) -> None:
+        reference, moving = self.pair.chosen()
+        fixed = snapshot(reference, self._viewer)
+        frames = single_frame(snapshot(moving, self._viewer), fixed.grid)
+        self._begin(
+            Task(
+                (reference.unique_id, moving.unique_id),
+                fixed,
+                frames,
+                self.parameters(),
+                start_between(fixed.grid, frames.shown.grid),
+                self.where.regions(fixed, frames, frames=False, many=False),
+                judged=True,
+            )
+        )
+
+    def _begin(self, task: Task) -> None:
         self.after.say("")
         self._work.start(
             run_steps,
@@ -238,7 +273,7 @@ class AlignWidget(Container):  # type: ignore[type-arg]
             self._preview.show(step.transform)
 
     def _set_running(self, running: bool) -> None:
-        self.align_button.enabled = not running
+        self.align_button.enabled = self.judge_button.enabled = not running
         self.progress.visible = self.cancel_button.visible = running
         self.progress.value = 0
         if not running:

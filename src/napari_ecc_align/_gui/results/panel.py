@@ -49,6 +49,7 @@ class ResultPanel(Container):  # type: ignore[type-arg]
         self._viewer = viewer
         self._on_seen = on_seen
         self._layers = ResultLayers(viewer)
+        self._view_before: str | None = None
         self.results = VerdictTable()
         self.next = Actions()
         super().__init__(widgets=[self.results, self.next], labels=False)
@@ -84,9 +85,10 @@ class ResultPanel(Container):  # type: ignore[type-arg]
         self._end_blinking()
         self._layers.start()
         self._views.begin(None)
-        if run.verdict not in FOUND:
+        if run.verdict not in FOUND and run.inspection is None:
             self._layers.remove(run.task.layer_ids)
         else:
+            self._choose_view(run)
             if run.task.moves:
                 self._move(run)
             self._views.begin(run)
@@ -145,6 +147,14 @@ class ResultPanel(Container):  # type: ignore[type-arg]
         self.results.show_verdict(run.verdict, run.reason(), rows, explained=not run.is_stack)
         if run.inspection is not None:
             self._on_seen(run.inspection)
+
+    def _choose_view(self, run: FinishedRun) -> None:
+        """Show the tiles of what is judged, and afterwards what was on show before."""
+        view = self.next.view
+        if run.task.judged and self._view_before is None:
+            self._view_before, view.value = view.value, "residuals"
+        elif not run.task.judged and self._view_before is not None:
+            view.value, self._view_before = self._view_before, None
 
     def _move(self, run: FinishedRun) -> None:
         layer = layer_with_id(self._viewer, run.task.layer_ids[1])

@@ -53,11 +53,12 @@ class VerdictTable(Container):  # type: ignore[type-arg]
 def _as_html(rows: list[Row]) -> str:
     if not rows:
         return ""
-    head = '<tr><th></th><th align="right">before</th><th align="right">after</th></tr>'
+    compared = any(row.before for row in rows)
+    head = ['<tr><th></th><th align="right">before</th><th align="right">after</th></tr>']
     body = (
         f"<tr><td>{escape(row.label)}</td>"
-        f'<td align="right">{escape(row.before)}</td>'
-        f'<td align="right"><b>{escape(row.after)}</b></td></tr>'
+        + f'<td align="right">{escape(row.before)}</td>' * compared
+        + f'<td align="right"><b>{escape(row.after)}</b></td></tr>'
         for row in rows
     )
-    return table([head, *body])
+    return table([*head * compared, *body])

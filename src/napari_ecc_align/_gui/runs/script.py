@@ -18,6 +18,7 @@ _OWN = (
     "align",
     "align_stack",
     "inspect_alignment",
+    "judge",
     "polygon_mask",
     "sample",
 )
@@ -44,6 +45,8 @@ def align_script(task: Task, *, compared: bool) -> str:
     frames = "moving" if task.choice is None else "frames"
     images = {frames: _stack_source(task.frames)}
     options = {name: repr(value) for name, value in vars(task.parameters.search).items()}
+    if task.judged:
+        options = {}
     fixed = "reference"
     if task.references is not None:
         fixed = "references"
@@ -53,7 +56,8 @@ def align_script(task: Task, *, compared: bool) -> str:
     if task.frame_by_frame:
         options = {"reference": fixed if task.anchor is None else repr(task.anchor), **options}
     if task.initial is not None:
-        options["initial"] = repr(task.initial.matrix.tolist())
+        name = "transform" if task.judged else "initial"
+        options[name] = repr(task.initial.matrix.tolist())
     sides = {
         "reference": (frames if task.anchor is not None else fixed, task.reference.grid),
         "moving": (frames, task.moving.grid),
@@ -78,6 +82,7 @@ def align_script(task: Task, *, compared: bool) -> str:
         masks=masks,
         options=options,
         frame_by_frame=task.frame_by_frame,
+        judged=task.judged,
         stack=task.choice is not None,
         moving=one,
         compared=compared,

@@ -10,13 +10,14 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from ..._align.judged import judge_job, judge_steps
 from ..._align.pair import align_steps
 from ..._align.progress import FrameProgress, Progress
 from ..._align.stack import stack_steps
 from ..._align.stack_result import StackResult
 from ..._common.errors import InputError
 from ..._common.steps import retold
-from ..._compare.inspection import Inspection, inspection_steps
+from ..._compare.inspection import Inspection, inspection_steps, worth_a_look
 from ..._images.limits import LIMITS
 from ..._images.sources import is_lazy, is_multiscale
 from ..._transform.transform import Transform
@@ -90,11 +91,16 @@ def _align_plane(task: Task, masks: dict[str, Any]) -> Generator[Progress, None,
     reference, moving = (
         there if here is None else here for here, there in zip(held, sources, strict=True)
     )
-    steps = align_steps(reference, moving, task.parameters.search, initial=task.initial, **masks)
+    if task.judged:
+        given = None if task.initial is None else task.initial.matrix
+        steps = judge_steps(judge_job(reference, moving, given, **masks))
+    else:
+        search = task.parameters.search
+        steps = align_steps(reference, moving, search, initial=task.initial, **masks)
     result = yield from _seldom(steps)
     transform = result.transform
     run = FinishedRun(task, _alone(result), [transform] * len(task.frames))
-    if not result.found or task.choice is not None:
+    if not worth_a_look(result) or task.choice is not None:
         return run
     if any(image is None for image in held):
         reason = f"{result.reason} The images are too large to be compared here."

@@ -65,6 +65,8 @@ class Task:
         What is to happen to the frames; None of a single image.
     references : StackSnapshot or None
         The reference, if it is another stack whose frames go with those of the moving one.
+    judged : bool
+        Nothing is searched for: `initial`, or none, is judged as it is.
     """
 
     layer_ids: LayerIds
@@ -75,6 +77,7 @@ class Task:
     regions: Mapping[str, Regions] = field(default_factory=dict)
     choice: FrameChoice | None = None
     references: StackSnapshot | None = None
+    judged: bool = False
 
     @property
     def moving(self) -> LayerSnapshot:
@@ -99,12 +102,13 @@ class Task:
     @property
     def resamples(self) -> bool:
         """Whether a new layer is wanted: the frames of one cannot be moved each on its own."""
-        return self.frame_by_frame or self.parameters.output != "move"
+        return self.frame_by_frame or (self.parameters.output != "move" and not self.judged)
 
     @property
     def moves(self) -> bool:
         """Whether the moving layer itself is to be moved."""
-        return not self.frame_by_frame and self.parameters.output in ("move", "both")
+        wanted = self.parameters.output in ("move", "both")
+        return wanted and not self.frame_by_frame and not self.judged
 
     def compared_as(self, parameters: Parameters) -> Task:
         """Return the task with another way to look at what it finds."""

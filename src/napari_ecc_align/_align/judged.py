@@ -1,0 +1,235 @@
+"""Judging an alignment that is known: the transform stays as it is, the images say if it holds."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Generator
+from dataclasses import replace
+from math import hypot, nan
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from .._common.steps import retold
+from .._ecc.estimator import nearby_steps
+from .._ecc.options import SearchOptions
+from .._images.named_axes import one_plane
+from .._images.pyramid.pair import Pyramids
+from .._images.sources import ImageLike, LazyArray
+from .._transform.matrices import MOTION_MODELS, MotionModel
+from .._transform.models import frame_of
+from .._transform.parts import parts_of, words_beyond_shift
+from .._transform.transform import Transform, corner_error
+from .._transform.transform_like import TransformLike, as_transform
+from .._verdict.assess import assess
+from .._verdict.result import GIVEN, AlignmentResult, Verdict
+from .options import Job
+from .pair import best_result, checked_job, result_of
+from .progress import Progress
+
+Matrix = NDArray[np.float64]
+
+# What is off by more (px, RMS at the corners) is wrong, as for all verdicts.
+_WRONG = 1.0
+# So many sigmas are no accident.
+_CLEAR_SIGMAS = 3.0
+# A shift of less (px) is not worth a word.
+_NO_SHIFT = 0.05
+_ALONG_X = (("to the left", "to the left of"), ("to the right", "to the right of"))
+_ALONG_Y = (("up", "above"), ("down", "below"))
+_AFFINE = MOTION_MODELS.index("affine")
+
+
+def judge(
+    reference: ImageLike,
+    moving: ImageLike,
+    transform: TransformLike | None = None,
+    *,
+    model: MotionModel | None = None,
+    reference_mask: ArrayLike | LazyArray | None = None,
+    moving_mask: ArrayLike | LazyArray | None = None,
+    channel_axis: int | None = None,
+    align_channel: int | None = None,
+    progress: Callable[[Progress], object] | None = None,
+    cancel: Callable[[], bool] | None = None,
+) -> AlignmentResult:
+    """Say whether a transform lays the moving image on the reference, whoever has found it.
+
+    The verdict rests on what `align` judges its own results by. The images are looked at where
+    the transform lays them, and nothing is searched for but whether they fit better close by:
+    if they do, the reason says where.
+
+    Parameters
+    ----------
+    reference, moving : array_like, shape (h, w) or (h, w, 3 or 4)
+        Images as `align` takes them: of any real dtypes and different sizes, lazy, or at several
+        sizes.
+    transform : Transform, AlignmentResult or array_like of shape (3, 3) or (2, 3), optional
+        Maps reference pixels (x, y, 1) to moving pixels, as OpenCV's ``WARP_INVERSE_MAP`` and
+        scikit-image's ``inverse_map`` do. Left out, the images are judged as they lie.
+    model : {"translation", "euclidean", "similarity", "affine", "homography"}, optional
+        The motion model whose freedoms are uncertain; by default that of the transform, and of a
+        matrix the narrowest that contains it.
+    reference_mask, moving_mask : array_like, shape (h, w), optional
+        Pixels of each image that count, as booleans or numbers (0 does not count).
+    channel_axis : int, optional
+        The axis that holds channels, as in `align`.
+    align_channel : int, optional
+        Which channel is looked at, of both images.
+    progress : callable, optional
+        Called with a `Progress` after every step.
+    cancel : callable, optional
+        Asked after every step; the judging ends when it returns True.
+
+    Returns
+    -------
+    AlignmentResult
+        With the transform as it was given. Its `corner_uncertainty` holds how far the images fit
+        from there, too; it is not finite where they fit nowhere close by.
+
+    Raises
+    ------
+    InputError
+        If an argument cannot be used; a `ValueError` whose message names it.
+
+    See Also
+    --------
+    align : Finds the transform.
+
+    Examples
+    --------
+    >>> from skimage import data
+    >>> from napari_ecc_align import judge
+    >>> camera = data.camera()
+    >>> reference, moving = camera[100:300, 100:350], camera[97:297, 105:355]
+    >>> judge(reference, moving, [[1, 0, -5], [0, 1, 3]])
+    aligned: x -5.00 ± 0.01 px, y +3.00 ± 0.01, 37 of 37 tiles
+    >>> wrong = judge(reference, moving, [[1, 0, -3], [0, 1, 3]])
+    >>> wrong.verdict, wrong.reason
+    ('failed', 'The tiles lie 2.0 px to the left of where the transform puts them. ...')
+    """
+    job = judge_job(
+        one_plane(reference, "reference", channel_axis, align_channel),
+        one_plane(moving, "moving", channel_axis, align_channel),
+        transform,
+        model,
+        reference_mask=one_plane(reference_mask, "reference_mask"),
+        moving_mask=one_plane(moving_mask, "moving_mask"),
+    )
+    return result_of(job, judge_steps(job), progress, cancel)
+
+
+def judge_job(
+    reference: ImageLike,
+    moving: ImageLike,
+    transform: TransformLike | None = None,
+    model: MotionModel | None = None,
+    *,
+    reference_mask: ArrayLike | LazyArray | None = None,
+    moving_mask: ArrayLike | LazyArray | None = None,
+) -> Job:
+    """Return the arguments of `judge` as a job whose start is judged, or raise `InputError`."""
+    given = Transform.identity() if transform is None else as_transform(transform)
+    if model is not None:
+        given = Transform(given.matrix, model=model)
+    return checked_job(
+        reference,
+        moving,
+        SearchOptions(given.model),
+        reference_mask=reference_mask,
+        moving_mask=moving_mask,
+        initial=given,
+    )
+
+
+def judge_steps(job: Job) -> Generator[Progress, None, AlignmentResult]:
+    """Judge the start of a job, one step at a time; returns the result."""
+    began = time.perf_counter()
+    given = Transform(_given(job), model=job.options.model)
+    yield Progress(0.0, "preparing the images", given)
+    best = yield from best_result(job, _looks)
+    return replace(best, transform=given, start=GIVEN, seconds=time.perf_counter() - began)
+
+
+def _given(job: Job) -> Matrix:
+    assert job.initial is not None
+    return job.initial
+
+
+def _looks(job: Job, pyramids: Pyramids) -> Generator[Progress, None, list[AlignmentResult]]:
+    """Look at intensities, then at gradients, then with more freedoms, until all is clear."""
+    results: list[AlignmentResult] = []
+    own = MOTION_MODELS.index(job.options.model)
+    for model in dict.fromkeys((MOTION_MODELS[own], MOTION_MODELS[max(own, _AFFINE)])):
+        for gradient in (False, True):
+            options = replace(job.options, model=model)
+            result, clear = yield from _look(_given(job), pyramids, options, gradient)
+            if clear:
+                return [result]
+            results.append(result)
+    return results
+
+
+def _look(
+    given: Matrix, pyramids: Pyramids, options: SearchOptions, gradient: bool
+) -> Generator[Progress, None, tuple[AlignmentResult, bool]]:
+    """Judge a matrix in one representation; tell whether it is right, or where it should be."""
+    steps = nearby_steps(pyramids.reference, pyramids.moving, options, given, gradient=gradient)
+    nearby = yield from retold(steps, lambda step: Progress(0.5, step.stage))
+    sigma = nearby.corner_uncertainty
+    off = corner_error(nearby.matrix, given, pyramids.reference[0].shape)
+    clear = off > _CLEAR_SIGMAS * sigma
+    near = off + _CLEAR_SIGMAS * sigma < _WRONG or off <= _CLEAR_SIGMAS * sigma
+    here = replace(nearby, matrix=given)
+    result = assess(pyramids, here, options, None)
+    if near and result.aligned:
+        return _with_distance(result, off, sigma), True
+    there = assess(pyramids, nearby, options, None)
+    if clear and there.aligned:
+        surely = off - _CLEAR_SIGMAS * sigma > _WRONG and not result.aligned
+        verdict: Verdict = "failed" if surely or not result.found else "doubtful"
+        told = replace(result, verdict=verdict, reason=_where(given, nearby.matrix, there))
+        return _with_distance(told, off, sigma), True
+    if near:
+        return _with_distance(result, off, sigma), False
+    # What the images do not hold on to says nothing of the transform.
+    here = replace(here, corner_uncertainty=nan, covariance=None)
+    result = assess(pyramids, here, options, None)
+    return result, result.aligned
+
+
+def _with_distance(result: AlignmentResult, off: float, sigma: float) -> AlignmentResult:
+    """Return a result that knows how far off (px) the images fit, known to sigma."""
+    return replace(
+        result,
+        corner_uncertainty=max(result.corner_uncertainty, hypot(off, sigma)),
+        contradiction=max(result.contradiction, off if off > _CLEAR_SIGMAS * sigma else 0.0),
+    )
+
+
+def _where(given: Matrix, found: Matrix, there: AlignmentResult) -> str:
+    """Say where tiles lie that a matrix puts elsewhere, as seen once it has warped the image."""
+    shape, tiles = there.shape, there.tiles
+    motion = np.linalg.inv(given) @ found
+    motion /= motion[2, 2]
+    parts = parts_of(motion, frame_of(shape).centre)
+    off = corner_error(motion, np.eye(3), shape)
+    moved = [
+        (f"{abs(by):.1f} px", *words[by > 0])
+        for by, words in ((parts.x, _ALONG_X), (parts.y, _ALONG_Y))
+        if abs(by) >= _NO_SHIFT
+    ]
+    beyond = []
+    if Transform([[1, 0, parts.x], [0, 1, parts.y]]).corner_distance(motion, shape) > off / 5:
+        beyond = words_beyond_shift(parts, perspective=bool(motion[2, :2].any()))
+    if len(moved) == 1 and not beyond:
+        where = " ".join(moved[0][::2])
+    else:
+        where = f"{off:.1f} px (RMS of the corners) from"
+        beyond = [" ".join(words[:2]) for words in moved] + beyond
+    listed = f": {', '.join(beyond)}" * bool(beyond)
+    assert tiles is not None
+    return (
+        f"The tiles lie {where} where the transform puts them{listed}. "
+        f"There {tiles.agreeing} of {tiles.tested} fit."
+    )
