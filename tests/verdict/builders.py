@@ -3,6 +3,7 @@
 import numpy as np
 
 from napari_ecc_align._verdict.residual_pattern import ResidualPattern
+from napari_ecc_align._verdict.rival import NO_RIVAL, Rival
 from napari_ecc_align._verdict.rules import Evidence
 from napari_ecc_align._verdict.tile_matching import Tiles
 
@@ -25,6 +26,11 @@ def scattered(count, radius=5.0):
     return radius * np.stack([np.cos(angles), np.sin(angles)], axis=1)
 
 
+def rival(likeness, here=0.9):
+    """Return another place that correlates so well relative to here."""
+    return Rival(here, likeness * here)
+
+
 def make_tiles(agreeing=16, tested=16, *, places=None, moves=None, fits=0.9, sigma=0.1, **known):
     """Return tiles, of which the first `agreeing` lie where they fit; or those of given moves."""
     if moves is None:
@@ -41,7 +47,7 @@ def make_tiles(agreeing=16, tested=16, *, places=None, moves=None, fits=0.9, sig
         "uncertainties": np.full(tested, sigma),
         "fits": np.broadcast_to(np.asarray(fits, float), (tested,)),
         "offset": (0.0, 0.0),
-        "rival": 0.3,
+        "rival": rival(0.3),
         "fit": 0.9,
         "chance": 0.02,
         "reach": 10.0,
@@ -84,6 +90,10 @@ def make_evidence(**known):
         "wide": make_wide(),
         "pattern": make_pattern(),
         "displaced_wide": 0,
-        "rival": 0.3,
+        "matrix": np.array([[1, 0, 20.0], [0, 1, 10.0], [0, 0, 1]]),
+        "still": 0,
+        "shifted": rival(0.3),
+        "turned": NO_RIVAL,
+        "second": None,
     }
     return Evidence(**{**values, **known})

@@ -2,12 +2,14 @@
 
 import numpy as np
 import pytest
-from builders import make_evidence, make_pattern, make_tiles, make_wide
+from builders import make_evidence, make_pattern, make_tiles, make_wide, rival
 from hypothesis import given
 from hypothesis import strategies as st
 
 from napari_ecc_align._verdict.result import VERDICTS
+from napari_ecc_align._verdict.rival import Rival
 from napari_ecc_align._verdict.rules import judge, p_value
+from napari_ecc_align._verdict.second_motion import SecondMotion
 
 
 def verdict_of(**known):
@@ -71,7 +73,7 @@ FAILURE = (
         ),
         # Not where another place is better, and not if the wide tiles hardly correlate.
         (
-            {"fine": UNRELATED, "wide": make_wide(14, 16), "rival": 1.1},
+            {"fine": UNRELATED, "wide": make_wide(14, 16), "shifted": rival(1.1)},
             "failed",
             FAILURE.format(1, 16),
         ),
@@ -122,13 +124,13 @@ REPEAT = "The images repeat: another place fits almost as well ({} of the correl
             {"fine": make_tiles(8, 20, offset=(0.0, 2.5)), "wide": make_wide(8, 20)},
             "The tiles together fit better 2.5 px from where they lie.",
         ),
-        ({"rival": 1.01}, "The images fit better at another place."),
-        ({"rival": 0.94}, REPEAT.format("94%")),
-        ({"fine": make_tiles(rival=0.92)}, REPEAT.format("92%")),
-        ({"wide": make_wide(rival=0.92)}, REPEAT.format("92%")),
+        ({"shifted": rival(1.01)}, "The images fit better at another place."),
+        ({"shifted": rival(0.94)}, REPEAT.format("94%")),
+        ({"fine": make_tiles(rival=rival(0.92))}, REPEAT.format("92%")),
+        ({"wide": make_wide(rival=rival(0.92))}, REPEAT.format("92%")),
         # Where few agree, less of a rival will do.
         (
-            {"fine": make_tiles(10, 20), "wide": make_wide(10, 20), "rival": 0.85},
+            {"fine": make_tiles(10, 20), "wide": make_wide(10, 20), "shifted": rival(0.85, 0.6)},
             REPEAT.format("85%"),
         ),
     ],
@@ -142,8 +144,8 @@ def test_another_place_that_fits_makes_doubtful(known, reason):
     [
         # The mean of all tiles may lie anywhere if most of them, each by itself, agree.
         {"wide": make_wide(offset=(6.0, 8.0))},
-        {"rival": 0.92},
-        {"fine": make_tiles(rival=0.89), "wide": make_wide(rival=0.89)},
+        {"shifted": rival(0.92)},
+        {"fine": make_tiles(rival=rival(0.89)), "wide": make_wide(rival=rival(0.89))},
     ],
 )
 def test_a_lesser_rival_does_not(known):
@@ -254,18 +256,65 @@ def test_lesser_flaws_do_not(known):
     assert verdict_of(**known)[0] == "aligned"
 
 
+def motion(x, y, precision=3.0):
+    return SecondMotion(np.array([x, y], float), 0.2, 30.0, precision)
+
+
+def moved(x, y):
+    return np.array([[1, 0, x], [0, 1, y], [0, 0, 1.0]])
+
+
+def test_what_lies_still_while_something_else_moves_is_doubtful():
+    verdict, reason = verdict_of(matrix=np.eye(3), second=motion(6, -8))
+    assert verdict == "doubtful"
+    assert reason == (
+        "What lies still may belong to the camera: something else that is seen moved by about "
+        "10 px."
+    )
+
+
+def test_what_moves_while_something_else_lies_still_is_aligned_and_told():
+    verdict, reason = verdict_of(matrix=moved(6, -8), second=motion(-5, 9))
+    assert verdict == "aligned"
+    assert "Something else that is seen did not move." in reason
+    assert verdict_of(matrix=moved(6, -8), still=7)[1] == reason
+
+
+def test_two_things_that_both_move_are_doubtful():
+    verdict, reason = verdict_of(matrix=moved(6, -8), second=motion(12, 0))
+    assert verdict == "doubtful"
+    assert reason.startswith("Two motions are seen: a part of what is seen lies about 12 px from")
+
+
+def test_fewer_tiles_that_moved_than_did_not_are_doubtful():
+    tiles = make_tiles(12, 14)
+    assert verdict_of(fine=tiles, still=12)[0] == "aligned"
+    assert verdict_of(fine=tiles, still=13)[0] == "doubtful"
+
+
+@pytest.mark.parametrize(("likeness", "verdict"), [(0.94, "doubtful"), (0.92, "aligned")])
+def test_what_fits_when_turned_is_doubtful(likeness, verdict):
+    assert verdict_of(turned=rival(likeness))[0] == verdict
+
+
+@pytest.mark.parametrize("where", ["shifted", "turned"])
+def test_a_place_that_leaves_twice_as_much_unexplained_is_no_rival(where):
+    assert verdict_of(**{where: Rival(0.99, 0.981)})[0] == "doubtful"
+    assert verdict_of(**{where: Rival(0.99, 0.979)})[0] == "aligned"
+
+
 counts = st.integers(4, 40).flatmap(
     lambda tested: st.tuples(st.just(tested), st.integers(0, tested), st.integers(0, tested))
 )
 
 
 @given(counts, st.integers(0, 40), st.floats(0, 1.2), st.sampled_from([0.2, 0.5, 0.95]))
-def test_more_agreeing_tiles_never_make_it_worse(counted, more, rival, ecc):
+def test_more_agreeing_tiles_never_make_it_worse(counted, more, likeness, ecc):
     """Both at full resolution and of those that see farther."""
     tested, fine, wide = counted
 
     def rank(fine, wide):
-        known = {"rival": rival, "ecc": ecc}
+        known = {"shifted": rival(likeness), "ecc": ecc}
         tiles = {"fine": make_tiles(fine, tested), "wide": make_wide(wide, tested)}
         return VERDICTS.index(verdict_of(**tiles, **known)[0])
 
@@ -279,7 +328,10 @@ def test_a_better_rival_never_makes_it_better(counted, one, other):
     tested, fine, wide = counted
     tiles = {"fine": make_tiles(fine, tested), "wide": make_wide(wide, tested)}
     less, more = sorted([one, other])
-    ranks = [VERDICTS.index(verdict_of(**tiles, rival=rival)[0]) for rival in (less, more)]
+    ranks = [
+        VERDICTS.index(verdict_of(**tiles, shifted=rival(likeness))[0])
+        for likeness in (less, more)
+    ]
     assert ranks[1] <= ranks[0]
 
 

@@ -13,13 +13,15 @@ from .._images.pyramid.levels import Level
 from .._images.pyramid.pair import Pyramids
 from .._transform.matrices import MotionModel
 from .._transform.transform import Transform, corner_error, usable_transform
-from .ambiguity import rival_place
 from .model_check import homography_shift
 from .residual_pattern import residual_pattern
 from .result import VERDICTS, AlignmentResult
 from .rules import Evidence, Judgement, judge, why_implausible, why_too_little
 from .sampling import overlap_share, sampled_ecc
-from .tile_matching import FIRST_TILES, NO_RIVAL, Tiles, is_clear, tile_evidence
+from .second_motion import second_motion, still_tiles
+from .shifted_rival import shifted_rival
+from .tile_matching import FIRST_TILES, UNLIKE, Tiles, is_clear, tile_evidence, without
+from .turned_rival import turned_rival
 
 # Tiles of a level of at most so many pixels see far: of about 550 px on a side, where the largest
 # tiles are a twelfth of it. Of a side of at least 140 px, where tiles of 17 px are still many.
@@ -30,6 +32,9 @@ _FEW_TILES = 6
 # The whole of a level of at most so many pixels is correlated at every displacement: 200 by 200,
 # chosen for its cost.
 _WHOLE_PIXELS = 40_000
+# A second motion is looked for on a level of at most so many pixels, 316 by 316: chosen for its
+# cost; one of three times as many found no more of them.
+_SECOND_PIXELS = 100_000
 # Where the tiles place the corners less exactly than this (px), all pixels are asked, too. Of a
 # result that would be aligned: with more than 0.377, the rules would overlook a pixel at the
 # corners, which is then no third of a pixel beyond 2.5 sigma. Of one that would be doubtful, a
@@ -134,21 +139,38 @@ def _gathered(
     """Add to the tiles at full resolution what else the verdict needs."""
     shape = pyramids.reference[0].shape
     whole = pyramids.index_below(_WHOLE_PIXELS)
-    rival = rival_place(
+    shifted = shifted_rival(
         pyramids.reference[whole], pyramids.moving[whole], estimate.matrix, inverted=inverted
     )
-    wide = _wide_tiles(pyramids, estimate, inverted, fine, rival)
+    wide = _wide_tiles(pyramids, estimate, inverted, fine, shifted.likeness)
+    still = still_tiles(fine, estimate.matrix)
+    same = wide is fine
+    fine, wide = (without(tiles, still_tiles(tiles, estimate.matrix)) for tiles in (fine, wide))
+    wide = fine if same else wide
+    index = pyramids.index_below(_SECOND_PIXELS)
+    levels = pyramids.reference[index], pyramids.moving[index]
+    turned = turned_rival(
+        pyramids,
+        estimate.matrix,
+        model,
+        inverted=inverted,
+        gradient=estimate.representation == "gradient",
+    )
     return Evidence(
         ecc=ecc,
         corner_uncertainty=estimate.corner_uncertainty,
         model=model,
         shape=shape,
+        matrix=estimate.matrix,
         fine=fine,
         wide=wide,
+        still=int(still.sum()),
         pattern=residual_pattern(fine, shape),
         # Tiles that see farther also find what has moved farther.
         displaced_wide=0 if wide is fine else residual_pattern(wide, shape).displaced,
-        rival=rival,
+        shifted=shifted,
+        turned=turned,
+        second=second_motion(*levels, estimate.matrix, inverted=inverted),
     )
 
 
@@ -175,7 +197,9 @@ def _wide_tiles(
     pyramids: Pyramids, estimate: Estimate, inverted: bool, fine: Tiles, rival: float
 ) -> Tiles:
     """Ask tiles that see far, if those at full resolution and the whole leave a doubt."""
-    if max(rival, fine.rival) < NO_RIVAL and is_clear(fine, max(FIRST_TILES, fine.tested), 0):
+    if max(rival, fine.rival.likeness) < UNLIKE and is_clear(
+        fine, max(FIRST_TILES, fine.tested), 0
+    ):
         return fine
     wide = _matched(pyramids, estimate, _wide_level(pyramids), inverted, far=True)
     # Where little overlaps, and near the borders, only those that do not see far fit in.

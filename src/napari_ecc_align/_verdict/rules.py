@@ -11,8 +11,11 @@ from numpy.typing import NDArray
 from .._common.quantiles import middle
 from .._transform.matrices import MotionModel
 from .._transform.plausible import distortions
+from .._transform.transform import corner_error
 from .residual_pattern import ResidualPattern, part_of
 from .result import Verdict
+from .rival import Rival
+from .second_motion import SecondMotion
 from .tile_matching import Tiles
 
 # "Tuned" below: chosen by hand until, of the hostile pairs of tests/benchmarks/trust.py, none was
@@ -53,6 +56,9 @@ HIGH_ECC = 0.9
 # from 0.67 to 0.93 as from no to nearly all tiles agree. Tuned on gratings, walls and staves.
 LARGEST_RIVAL = 0.9
 LARGEST_RIVAL_PLACE = 0.93
+# In px: with less, everything lies where it did. What does not move is found to be there to a
+# fraction of a pixel.
+STILL = 1.0
 # As a share of how far the tiles were looked for. Tuned.
 FAR_SHARE = 0.2
 # Share of the tiles that may be displaced by more than a pixel. Tuned on a lens's distortion.
@@ -78,6 +84,10 @@ class Evidence:
         The motion model.
     shape : tuple of int
         Height and width of the reference.
+    matrix : ndarray of float64, shape (3, 3)
+        Maps reference pixels to moving pixels.
+    still : int
+        Tiles at full resolution, not among the others, that did not move.
     fine : Tiles
         Tiles at full resolution: is it exact?
     wide : Tiles
@@ -86,19 +96,26 @@ class Evidence:
         The pattern in the displacements of the fine tiles.
     displaced_wide : int
         Wide tiles that, with their neighbours, fit well at another place.
-    rival : float
-        How well the images correlate at the best other place, relative to where they lie.
+    shifted, turned : Rival
+        How well they correlate where they lie and where they would if they were moved on, or
+        turned or enlarged.
+    second : SecondMotion or None
+        What moves otherwise.
     """
 
     ecc: float
     corner_uncertainty: float
     model: MotionModel
     shape: tuple[int, int]
+    matrix: NDArray[np.float64]
     fine: Tiles
     wide: Tiles
+    still: int
     pattern: ResidualPattern
     displaced_wide: int
-    rival: float
+    shifted: Rival
+    turned: Rival
+    second: SecondMotion | None
 
 
 @dataclass(frozen=True)
@@ -150,7 +167,7 @@ def judge(evidence: Evidence) -> Judgement:
             f"There is too little detail in the overlap to be sure (ECC {evidence.ecc:.3f}).",
         )
     why = _why_failed(fine, wide, evidence.ecc)
-    if why and evidence.rival <= 1 and _fits_roughly(fine, wide):
+    if why and evidence.shifted.likeness <= 1 and _fits_roughly(fine, wide):
         return Judgement(
             "doubtful",
             f"Only {_counted(fine)}, but {wide.agreeing} of {wide.tested} to within "
@@ -159,8 +176,10 @@ def judge(evidence: Evidence) -> Judgement:
     if why:
         return Judgement("failed", why)
     why = (
-        _why_ambiguous(fine, wide, evidence.rival)
+        _why_ambiguous(fine, wide, evidence.shifted)
+        or _why_turned(evidence.turned)
         or _why_inexact(evidence.pattern, evidence.corner_uncertainty, evidence.model)
+        or _why_two_motions(evidence)
         or _why_sparse(fine, wide, evidence.pattern)
         or _why_moved_in_part(wide, evidence.displaced_wide)
     )
@@ -168,7 +187,38 @@ def judge(evidence: Evidence) -> Judgement:
         return Judgement("doubtful", why)
     counted = f"{_counted(fine)}, with ECC {evidence.ecc:.3f}."
     differing = _where_different(fine, evidence.shape)
+    if evidence.still or evidence.second is not None:
+        differing.append("Something else that is seen did not move.")
     return Judgement("aligned", " ".join([counted, *differing, evidence.pattern.sentence]))
+
+
+def _why_two_motions(evidence: Evidence) -> str | None:
+    """Say why nobody can know which of two motions is meant, or None if it is clear."""
+    if evidence.still > evidence.fine.agreeing:
+        return (
+            f"{_counted(evidence.fine)}, but {evidence.still} others fit best where they were "
+            "before anything moved."
+        )
+    second, matrix, shape = evidence.second, evidence.matrix, evidence.shape
+    if second is None:
+        return None
+    if corner_error(matrix, np.eye(3), shape) <= STILL:
+        return (
+            "What lies still may belong to the camera: something else that is seen moved by "
+            f"about {second.distance:.0f} px."
+        )
+    if second.is_still(matrix, shape):
+        return None
+    return (
+        "Two motions are seen: a part of what is seen lies about "
+        f"{second.distance:.0f} px from where the rest puts it."
+    )
+
+
+def _why_turned(turned: Rival) -> str | None:
+    if turned.is_like(LARGEST_RIVAL_PLACE):
+        return "The images fit almost as well when one is turned or enlarged."
+    return None
 
 
 def p_value(tiles: Tiles) -> float:
@@ -231,21 +281,22 @@ def _agreed_correlation(tiles: Tiles) -> float:
     return middle(tiles.fits[tiles.agree]) if tiles.agreeing else 0.0
 
 
-def _why_ambiguous(fine: Tiles, wide: Tiles, rival: float) -> str | None:
+def _why_ambiguous(fine: Tiles, wide: Tiles, shifted: Rival) -> str | None:
     for tiles in (wide, fine):
         distance = float(np.hypot(*tiles.offset))
         if distance > FAR_SHARE * tiles.reach and tiles.share < MAJORITY:
             return f"The tiles together fit better {distance:.1f} px from where they lie."
-    if rival > 1:
+    if shifted.likeness > 1:
         return "The images fit better at another place."
     # Where some tiles fit and others do not, the place at which all fit may be another.
     largest = min(LARGEST_RIVAL_PLACE, (2 + min(fine.share, wide.share)) / 3)
-    most = max(fine.rival / LARGEST_RIVAL, wide.rival / LARGEST_RIVAL, rival / largest)
-    if most > 1:
-        likeness = max(fine.rival, wide.rival, rival)
+    like = [rival for rival in (fine.rival, wide.rival) if rival.is_like(LARGEST_RIVAL)]
+    if shifted.is_like(largest):
+        like.append(shifted)
+    if like:
         return (
             "The images repeat: another place fits almost as well "
-            f"({likeness:.0%} of the correlation)."
+            f"({max(rival.likeness for rival in like):.0%} of the correlation)."
         )
     return None
 

@@ -6,7 +6,7 @@ places. Where an alignment is right, most tiles fit best where they are.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +19,7 @@ from .._images.pyramid.blocks import TileSampler, tile_values
 from .._images.pyramid.filters import SIGMA, halo
 from .._images.pyramid.levels import Level, overview
 from .._transform.transform import scaled
+from .rival import NO_RIVAL, Rival
 
 AGREEMENT_RADIUS = 1.5
 """A tile agrees when it fits best within this many pixels (of its level) of where it is."""
@@ -31,7 +32,7 @@ _CLEAR_SHARE = 0.9
 # Where full resolution is asked as well, so few tiles that look far do if all of them agree and
 # nothing rivals them by far.
 _FEWEST_TILES = 8
-NO_RIVAL = 0.6
+UNLIKE = 0.6
 # Tiles that are typically displaced by more than this (px of the level) make a pattern.
 _EXACT = 0.35
 _SMALLEST_TILE = 16
@@ -43,6 +44,8 @@ _SMALL, _SPARSE = 100, 12
 _SMALLEST_OVERLAPPING = 12
 # Smoothing correlates the noise of this many pixels: 4 pi sigma squared.
 _CORRELATED = 4 * np.pi * SIGMA**2
+# By so much a peak is lower where it lies between pixels.
+_KNOWN_TO = 0.005
 # What the parabola through a peak is off by at best (px of the level).
 _PEAK_ERROR = 0.04
 # Tiles are chosen by their texture on a coarser level, where they still measure so many pixels.
@@ -75,9 +78,8 @@ class Tiles:
     offset : tuple of float
         The one displacement (dx, dy) at which the tiles together fit best, in full-resolution
         pixels; (0, 0) when the alignment is right.
-    rival : float
-        Highest joint fit at another place, relative to the highest: near 1 when the images
-        repeat, so that a shift by a period fits as well.
+    rival : Rival
+        The highest joint fit, and that at another place.
     fit : float
         Joint fit of the tiles where they are: their mean normalised correlation.
     chance : float
@@ -108,7 +110,7 @@ class Tiles:
     uncertainties: NDArray[np.float64]
     fits: NDArray[np.float64]
     offset: tuple[float, float]
-    rival: float
+    rival: Rival
     fit: float
     chance: float
     reach: float
@@ -124,6 +126,20 @@ class Tiles:
     def share(self) -> float:
         """Share of the tested tiles that agree."""
         return self.agreeing / self.tested if self.tested else 0.0
+
+
+def without(said: Tiles, others: NDArray[np.bool_]) -> Tiles:
+    """Return what tiles say without some of them, shape (tested,)."""
+    left = ~others
+    return replace(
+        said,
+        tested=int(left.sum()),
+        independent=said.independent * float(left.mean()) if len(left) else 0.0,
+        agreeing=int((said.agree & left).sum()),
+        displacements=said.displacements[left],
+        uncertainties=said.uncertainties[left],
+        fits=said.fits[left],
+    )
 
 
 def tile_evidence(
@@ -184,7 +200,7 @@ def tile_evidence(
 
 def is_clear(said: Tiles, asked: int, index: int) -> bool:
     """Tell whether the tiles asked so far leave no need to ask more."""
-    if asked == _FEWEST_TILES and (said.agreeing < asked or said.rival > NO_RIVAL):
+    if asked == _FEWEST_TILES and (said.agreeing < asked or said.rival.likeness > UNLIKE):
         return False
     if not said.agreeing >= _CLEAR_SHARE * asked:
         return False
@@ -274,7 +290,7 @@ def _weighed(
         uncertainties=tops.uncertainties(side)[:-1] * factor,
         fits=tops.heights[:-1],
         offset=tuple(((best - reach) * factor).tolist()) if len(surfaces) else (0.0, 0.0),
-        rival=_rival(joint, best) if len(surfaces) else 0.0,
+        rival=_rival(joint, best) if len(surfaces) else NO_RIVAL,
         fit=float(joint[reach, reach]),
         chance=float(np.pi * AGREEMENT_RADIUS**2 / width**2),
         reach=float(reach * factor),
@@ -356,12 +372,13 @@ def _vertex(
     return np.where(peaked, 0.5 * (before - after) / np.where(peaked, bend, 1), 0.0)
 
 
-def _rival(joint: NDArray[np.float32], best: NDArray[np.float64]) -> float:
-    """Return the highest local maximum away from the best one, relative to it."""
+def _rival(joint: NDArray[np.float32], best: NDArray[np.float64]) -> Rival:
+    """Return the highest value and the highest local maximum away from it."""
     top = float(joint.max())
     if top <= 0:
-        return 1.0
+        return Rival(0.0, 1.0)
     around = cv2.dilate(joint, _SQUARE)
     y, x = np.nonzero(joint >= around)
     away = np.hypot(x - best[0], y - best[1]) > 2 * AGREEMENT_RADIUS
-    return max(0.0, float(joint[y[away], x[away]].max()) / top) if away.any() else 0.0
+    there = max(0.0, float(joint[y[away], x[away]].max())) if away.any() else 0.0
+    return Rival(top, there, _KNOWN_TO)

@@ -9,26 +9,25 @@ from numpy.typing import NDArray
 
 from .._common.opencv import cv2
 from .._ecc.correlation import cross_correlation, spectrum
-from .._images.pyramid.filters import warp
-from .._images.pyramid.levels import Bools, Floats, Level, floats
-from .._transform.transform import scaled
+from .._images.pyramid.levels import Floats, Level, floats
+from .detail import aligned_details, flat_top
+from .rival import Rival
 
-# What is coarser than this many pixels of the level is shading, not detail.
-_DETAIL = 6.0
-# Contrast is evened out over squares of this side.
-_PATCH = 25
 # A place is looked at where the windows still share so much of what they share unmoved.
 _LEAST_SHARED = 0.2
 # Closer than this (px of the level) is the same place.
 _SAME_PLACE_RADIUS = 3.0
+# Windows that share a part of an image, and peaks between pixels, are as exact as this: that much
+# correlations of a lattice at its periods differ.
+_KNOWN_TO = 0.005
 # Places that might correlate so well, relative to here, are looked at one by one; at most so many.
 _WORTH_A_LOOK, _MOST_LOOKS = 0.6, 12
 
 
-def rival_place(
+def shifted_rival(
     reference: Level, moving: Level, matrix: NDArray[np.float64], *, inverted: bool
-) -> float:
-    """Return how well the images correlate at the best other place, relative to where they lie.
+) -> Rival:
+    """Return how well two images correlate where they lie, and at the best other place.
 
     The detail of the whole level is correlated at all displacements at once, through the Fourier
     transform, each displacement weighed by what the two images share there.
@@ -44,64 +43,24 @@ def rival_place(
 
     Returns
     -------
-    float
-        Above 1 where another place fits better, near 1 where the images repeat; infinite where
-        they do not correlate where they lie.
+    Rival
+        Of their detail.
     """
-    height, width = reference.shape
-    fixed = _windowed(*reference.whole())
-    values, valid = moving.whole()
-    if valid is not None:
-        values[~valid] = np.nan
-    image = warp(values, scaled(matrix, 2.0**-reference.index), (width, height))
-    seen = None if np.isfinite(image.sum()) else np.isfinite(image)
-    if seen is not None:
-        image[~seen] = 0
-    other = _windowed(image, seen)
-    if inverted:
-        other = (-other[0], other[1])
+    fixed, other = aligned_details(reference, moving, matrix, inverted=inverted)
     joint, shared = (_correlated(a, b) for a, b in zip(fixed, other, strict=True))
     surface = floats(joint / np.maximum(shared, 1e-6))
     surface[shared <= _LEAST_SHARED * shared[0, 0]] = -np.inf
     here = float(surface[0, 0])
     if not here > 0:
-        return float("inf")
+        return Rival(0.0, 1.0)
     surface = floats(np.fft.fftshift(surface) / here)
     y, x = _peaks_away(surface)
-    if not len(y):
-        return 0.0
+    here = _correlation_at(fixed, other, 0, 0)
+    if not len(y) or not here > 0:
+        return Rival(max(0.0, here), float(here <= 0))
     heights = _heights(surface, y, x)
-    return max(float(heights.max()), _unwrapped(fixed, other, surface, heights, (y, x)))
-
-
-def _windowed(image: Floats, valid: Bools | None) -> tuple[Floats, Floats]:
-    """Return an image's detail under a window that falls to nothing at its border, and it."""
-    small = (0, 0)
-    if valid is not None:
-        weight = valid.astype(np.float32)
-        image = image * weight
-    near = cv2.GaussianBlur(image, small, 1.0)
-    far = cv2.blur(image, (2 * int(_DETAIL) + 1,) * 2)
-    if valid is not None:
-        near /= np.maximum(cv2.GaussianBlur(weight, small, 1.0), 1e-3)
-        far /= np.maximum(cv2.blur(weight, (2 * int(_DETAIL) + 1,) * 2), 1e-3)
-    window = _flat_top(image.shape)
-    detail = near - far
-    if valid is not None:
-        window, detail = window * weight, detail * weight
-    # Strong detail in one part of an image must not outvote the rest of it.
-    strength = np.sqrt(np.maximum(cv2.blur(detail * detail, (_PATCH, _PATCH)), 0))
-    strength += max(1e-6, float(strength.mean()))
-    return np.asarray(detail / strength * window, np.float32), window
-
-
-@lru_cache(maxsize=8)
-def _flat_top(shape: tuple[int, ...]) -> Floats:
-    """Return a window under which most of an image counts in full."""
-    rows, columns = (np.hanning(length + 2)[1:-1] for length in shape)
-    window = np.sqrt(np.outer(rows, columns)).astype(np.float32)
-    window.setflags(write=False)
-    return window
+    likeness = max(float(heights.max()), _unwrapped(fixed, other, surface, heights, (y, x)) / here)
+    return Rival(here, likeness * here, _KNOWN_TO)
 
 
 def _correlated(a: Floats, b: Floats) -> Floats:
@@ -129,18 +88,17 @@ def _unwrapped(
         return 0.0
     middle_y, middle_x = (length // 2 for length in surface.shape)
     y, x = places
-    here = _correlation_at(fixed, other, 0, 0)
     best = 0.0
     for k in worth.tolist():
         found = _correlation_at(fixed, other, int(y[k]) - middle_y, int(x[k]) - middle_x)
         best = max(best, found * float(heights[k] / surface[y[k], x[k]]))
-    return best / here if here > 0 else float("inf")
+    return best
 
 
 @lru_cache(maxsize=8)
 def _kept_share(shape: tuple[int, ...], size: tuple[int, ...]) -> Floats:
     """Return which share of what two windows share at a displacement is not wrapped around."""
-    window = _flat_top(shape)
+    window = flat_top(shape)
     padded = np.zeros((2 * size[0], 2 * size[1]), np.float32)
     padded[: shape[0], : shape[1]] = window
     (height, width), transform = size, np.fft.rfft2(padded)

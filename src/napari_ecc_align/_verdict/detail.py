@@ -1,0 +1,75 @@
+"""The detail of two images that lie on each other, evened out, under a window."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .._common.opencv import cv2
+from .._images.pyramid.filters import warp
+from .._images.pyramid.levels import Bools, Floats, Level
+from .._transform.transform import scaled
+
+# What is coarser than this many pixels of the level is shading, not detail.
+_DETAIL = 6.0
+# Contrast is evened out over squares of this side.
+_PATCH = 25
+
+
+def aligned_details(
+    reference: Level, moving: Level, matrix: NDArray[np.float64], *, inverted: bool
+) -> tuple[tuple[Floats, Floats], tuple[Floats, Floats]]:
+    """Return the detail of both images on the pixels of the reference, each with its window.
+
+    Parameters
+    ----------
+    reference, moving : Level
+        The same level of both images.
+    matrix : ndarray of float64, shape (3, 3)
+        Maps reference pixels to moving pixels, at full resolution.
+    inverted : bool
+        The moving image is a negative of the reference.
+    """
+    height, width = reference.shape
+    fixed = _windowed(*reference.whole())
+    values, valid = moving.whole()
+    if valid is not None:
+        values[~valid] = np.nan
+    image = warp(values, scaled(matrix, 2.0**-reference.index), (width, height))
+    seen = None if np.isfinite(image.sum()) else np.isfinite(image)
+    if seen is not None:
+        image[~seen] = 0
+    detail, window = _windowed(image, seen)
+    return fixed, (-detail if inverted else detail, window)
+
+
+def _windowed(image: Floats, valid: Bools | None) -> tuple[Floats, Floats]:
+    """Return an image's detail under a window that falls to nothing at its border, and it."""
+    small = (0, 0)
+    if valid is not None:
+        weight = valid.astype(np.float32)
+        image = image * weight
+    near = cv2.GaussianBlur(image, small, 1.0)
+    far = cv2.blur(image, (2 * int(_DETAIL) + 1,) * 2)
+    if valid is not None:
+        near /= np.maximum(cv2.GaussianBlur(weight, small, 1.0), 1e-3)
+        far /= np.maximum(cv2.blur(weight, (2 * int(_DETAIL) + 1,) * 2), 1e-3)
+    window = flat_top(image.shape)
+    detail = near - far
+    if valid is not None:
+        window, detail = window * weight, detail * weight
+    # Strong detail in one part of an image must not outvote the rest of it.
+    strength = np.sqrt(np.maximum(cv2.blur(detail * detail, (_PATCH, _PATCH)), 0))
+    strength += max(1e-6, float(strength.mean()))
+    return np.asarray(detail / strength * window, np.float32), window
+
+
+@lru_cache(maxsize=8)
+def flat_top(shape: tuple[int, ...]) -> Floats:
+    """Return a window under which most of an image counts in full."""
+    rows, columns = (np.hanning(length + 2)[1:-1] for length in shape)
+    window = np.sqrt(np.outer(rows, columns)).astype(np.float32)
+    window.setflags(write=False)
+    return window

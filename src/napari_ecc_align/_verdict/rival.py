@@ -1,0 +1,42 @@
+"""Another place at which the images may belong."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+# Another place that leaves so many times as much unexplained is no rival, however well it
+# correlates: noise, which both leave, does not differ by that. Chosen by hand.
+_LEAST_LEFT = 2.0
+
+
+@dataclass(frozen=True)
+class Rival:
+    """How well two images correlate where they lie, and at the best other place.
+
+    Attributes
+    ----------
+    here, there : float
+        Normalised correlations; the second is 0 where nothing else comes near.
+    known_to : float
+        What they differ by, from 1 or from each other, for the way they are computed.
+    """
+
+    here: float
+    there: float
+    known_to: float = 0.0
+
+    @property
+    def likeness(self) -> float:
+        """Correlation there relative to here; infinite where there is none here."""
+        return self.there / self.here if self.here > 0 else float("inf")
+
+    def is_like(self, share: float) -> bool:
+        """Tell whether the images might belong there: it correlates to this share of here.
+
+        And does not leave twice as much unexplained.
+        """
+        left = _LEAST_LEFT * (1 - self.here) + self.known_to
+        return self.likeness > share and 1 - self.there < left
+
+
+NO_RIVAL = Rival(1.0, 0.0)

@@ -1,0 +1,139 @@
+"""Is there a second motion: does what one motion leaves unexplained lie on itself elsewhere."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .._common.opencv import cv2
+from .._images.pyramid.levels import Floats, Level, floats
+from .._transform.transform import corner_error, map_points
+from .detail import aligned_details
+from .tile_matching import Tiles
+
+# Closer than this (px of the level) is the same motion, less exactly.
+_SAME_MOTION = 3.0
+# Frequencies are weighed by their power to the minus this: between 0, where the coarse ones decide
+# alone, and 1, where the noise of all the others does.
+_WHITENING = 0.5
+_LEAST_POWER = 1e-3
+# A share of the detail below this is what interpolation and rasters leave.
+LEAST_SHARE = 0.03
+# In standard deviations of what other displacements show. The highest of as many places as a level
+# has pixels lies between 5 and 6 by chance where they are normally distributed.
+LEAST_SIGNIFICANCE = 8.5
+
+
+@dataclass(frozen=True)
+class SecondMotion:
+    """What moves otherwise than the first motion says.
+
+    Attributes
+    ----------
+    displacement : ndarray of float64, shape (2,)
+        How far (dx, dy) from where the first motion puts it, in px of the reference.
+    share : float
+        How much of the detail that is, from 0 to 1.
+    significance : float
+        How far that stands out of what other displacements show, in their standard deviations.
+    precision : float
+        To so many px the displacement is known.
+    """
+
+    displacement: NDArray[np.float64]
+    share: float
+    significance: float
+    precision: float
+
+    @property
+    def distance(self) -> float:
+        """How far apart the two motions are, in px."""
+        return float(np.hypot(*self.displacement))
+
+    def is_still(self, matrix: NDArray[np.float64], shape: tuple[int, int]) -> bool:
+        """Tell whether what moves otherwise than a matrix says stays where it is.
+
+        As what belongs to the camera does, not to what it sees: marks, dust, noise of the sensor.
+        """
+        move = np.eye(3)
+        move[:2, 2] = self.displacement
+        return corner_error(matrix @ move, np.eye(3), shape) <= self.precision
+
+
+def second_motion(
+    reference: Level, moving: Level, matrix: NDArray[np.float64], *, inverted: bool
+) -> SecondMotion | None:
+    """Return the second motion of two images that one motion lays on each other, if there is one.
+
+    Of two images that one motion explains, the cross correlation is the same at a displacement
+    and at its opposite, whatever they show, whether it repeats or not, and however much noise
+    there is: it is an autocorrelation. What moves otherwise is at one of the two only. The
+    difference between the correlation and its mirror image is therefore a search for a second
+    motion from which the first is gone, and all the displacements at which there is nothing are
+    what is to be expected by chance.
+
+    Parameters
+    ----------
+    reference, moving : Level
+        The same level of both images.
+    matrix : ndarray of float64, shape (3, 3)
+        Maps reference pixels to moving pixels, at full resolution: the first motion.
+    inverted : bool
+        The moving image is a negative of the reference.
+    """
+    (first, _), (second, _) = aligned_details(reference, moving, matrix, inverted=inverted)
+    odd = _odd_part(_of_length_one(first), _of_length_one(second))
+    height, width = odd.shape
+    reach = int(_SAME_MOTION)
+    near = np.arange(-reach, reach + 1)
+    disc = np.hypot(near[:, None], near) <= _SAME_MOTION
+    corner = np.ix_(near % height, near % width)
+    odd[corner] = np.where(disc, 0, odd[corner])
+    spread = 1.4826 * float(np.median(np.abs(odd)))
+    _, share, _, (x, y) = cv2.minMaxLoc(odd)
+    if not (share >= LEAST_SHARE and share >= LEAST_SIGNIFICANCE * spread):
+        return None
+    factor = 2.0**reference.index
+    there = np.array([x - width * (2 * x > width), y - height * (2 * y > height)])
+    significance = share / spread if spread else float("inf")
+    return SecondMotion(factor * there, share, significance, factor * _SAME_MOTION)
+
+
+def _of_length_one(detail: Floats) -> Floats:
+    return floats(detail / max(float(np.sqrt((detail * detail).sum())), 1e-6))
+
+
+def _odd_part(first: Floats, second: Floats) -> Floats:
+    """Return how much more two images correlate at each displacement than at its opposite.
+
+    Of their whitened autocorrelation where they do not move; circular, its first entry is there.
+    """
+    size = cv2.getOptimalDFTSize(first.shape[0]), cv2.getOptimalDFTSize(first.shape[1])
+    one, two = (
+        floats(cv2.dft(_padded(image, size), flags=cv2.DFT_COMPLEX_OUTPUT, nonzeroRows=rows))
+        for image, rows in ((first, first.shape[0]), (second, second.shape[0]))
+    )
+    power = ((one * one).sum(axis=2) + (two * two).sum(axis=2)) / 2
+    mean = max(float(power.mean()), 1e-12)
+    weight = np.maximum(power / mean, _LEAST_POWER) ** -_WHITENING
+    product = floats(cv2.mulSpectrums(two, one, 0, conjB=True))
+    # The odd part of a real function is the transform of the imaginary part.
+    product[..., 0] = 0
+    product[..., 1] *= weight * (2 / max(float((power * weight).mean()), 1e-12))
+    flags = cv2.DFT_REAL_OUTPUT | cv2.DFT_SCALE
+    return floats(cv2.idft(product, flags=flags))
+
+
+def _padded(image: Floats, size: tuple[int, int]) -> Floats:
+    below, right = size[0] - image.shape[0], size[1] - image.shape[1]
+    return floats(cv2.copyMakeBorder(image, 0, below, 0, right, cv2.BORDER_CONSTANT))
+
+
+def still_tiles(tiles: Tiles, matrix: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """Tell which tiles fit best where they were before, and not where a matrix puts them."""
+    places, moves = tiles.displacements[:, :2], tiles.displacements[:, 2:]
+    stays = np.hypot(*(map_points(matrix, places + moves) - places).T) <= tiles.radius
+    moved = np.hypot(*(map_points(matrix, places) - places).T) > 2 * tiles.radius
+    return np.asarray(stays & moved)

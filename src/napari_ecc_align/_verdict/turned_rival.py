@@ -1,0 +1,200 @@
+"""Would the images fit as well if one were turned, or enlarged: wheels, stars, spirals."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .._common.opencv import cv2
+from .._ecc.correlation import cross_correlation, spectrum
+from .._ecc.options import SearchOptions
+from .._ecc.refine import Refiner
+from .._images.pyramid.levels import Floats, floats
+from .._images.pyramid.pair import Pyramids
+from .._transform.matrices import MotionModel
+from .._transform.transform import corner_error, scaled
+from .detail import aligned_details
+from .rival import NO_RIVAL, Rival
+
+# What fits when turned is a matter of its large parts: the level has at most so many pixels.
+_PIXELS = 24_000
+# Half a turn in steps of two degrees, and radii from an eighth to all of the frequencies that the
+# level has.
+_ANGLES, _RADII = 90, 32
+_INNER = 1 / 8
+# The spectrum lies on itself in this neighbourhood (steps of angle, of radius) without being
+# turned or enlarged, and so well elsewhere only if it is symmetrical: that of a photograph
+# correlates with itself by 0.2 to 0.5.
+_NEAR = (4, 2)
+_ALIKE = 0.5
+_MOST = 4
+# What correlates, before it is refined, with less than this share of what it does here is no
+# rival: a turn is off by up to half a step, which costs detail.
+_PROMISING = 0.5
+# What it may be enlarged by: in steps in which the detail of half the level is still found.
+_SCALES = [1.05**k for k in range(2, 15)]
+# Refined from a step of the angles, for so many iterations.
+_ITERATIONS = 12
+# Nearer (px, RMS of the corners) it is the same place.
+_SAME_PLACE = 3.0
+
+
+def turned_rival(
+    pyramids: Pyramids,
+    matrix: NDArray[np.float64],
+    model: MotionModel,
+    *,
+    inverted: bool,
+    gradient: bool,
+) -> Rival:
+    """Return how well two images correlate where they lie, and at the best place when turned.
+
+    Other places are those at which one of them is turned, or enlarged, as well as moved. They are
+    looked for where the power spectrum lies on itself when turned or enlarged [1]_, which does not
+    depend on where the centre is, and after half a turn, which it cannot tell from none.
+
+    Parameters
+    ----------
+    pyramids : Pyramids
+        Of both images.
+    matrix : ndarray of float64, shape (3, 3)
+        Maps reference pixels to moving pixels, at full resolution.
+    model : str
+        The motion model; those that are turned are rivals only of one that may turn.
+    inverted : bool
+        The moving image is a negative of the reference.
+    gradient : bool
+        Correlate the magnitudes of the gradients.
+
+    Returns
+    -------
+    Rival
+        Of a small level.
+
+    References
+    ----------
+    .. [1] B. S. Reddy and B. N. Chatterji, "An FFT-based technique for translation, rotation, and
+       scale-invariant image registration", IEEE Transactions on Image Processing 5(8), 1996.
+    """
+    if model == "translation":
+        return NO_RIVAL
+    index = pyramids.index_below(_PIXELS)
+    reference, moving = pyramids.reference[index], pyramids.moving[index]
+    (first, _), (second, _) = aligned_details(reference, moving, matrix, inverted=inverted)
+    shape, factor = pyramids.reference[0].shape, 2.0**index
+
+    halves = [
+        cv2.resize(image, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA)
+        for image in (first, second)
+    ]
+
+    def promising(
+        turns: list[tuple[float, float]], *, halved: bool = False
+    ) -> list[tuple[float, NDArray[np.float64]]]:
+        one, two = halves if halved else (first, second)
+        unit = factor * (1 + halved)
+        least = _PROMISING * float((one * two).sum())
+        found = []
+        for turn in turns:
+            height, motion = _best_shift(one, two, _about_centre(shape, *turn), unit)
+            if height > least and corner_error(motion, np.eye(3), shape) > _SAME_PLACE * factor:
+                found.append((height / least, motion))
+        return found
+
+    starts = promising(_self_similarities(first, turning_only=model == "euclidean"))
+    if model != "euclidean":
+        starts += promising([(0.0, scale) for scale in _SCALES], halved=True)
+    if not starts:
+        return NO_RIVAL
+    starts.sort(key=lambda item: -item[0])
+    options = SearchOptions(model, max_iterations=_ITERATIONS)
+    refiner = Refiner(pyramids.reference, pyramids.moving, options, gradient=gradient)
+    found = [
+        refiner.coarse(matrix @ motion, first=refiner.finest_whole).matrix
+        for _, motion in starts[:_MOST]
+    ]
+
+    def correlation(place: NDArray[np.float64]) -> float:
+        (one, _), (two, _) = aligned_details(reference, moving, place, inverted=inverted)
+        power = float((one * one).sum()) * float((two * two).sum())
+        return float((one * two).sum()) / power**0.5 if power > 0 else 0.0
+
+    others = [
+        correlation(other)
+        for other in found
+        if corner_error(other, matrix, shape) > _SAME_PLACE * factor
+    ]
+    return Rival(max(0.0, correlation(matrix)), max(others, default=0.0))
+
+
+def _self_similarities(image: Floats, *, turning_only: bool) -> list[tuple[float, float]]:
+    """Return turns (radians) and scales under which an image's spectrum looks alike."""
+    side = cv2.getOptimalDFTSize(max(image.shape))
+    padded = np.zeros((side, side), np.float32)
+    padded[: image.shape[0], : image.shape[1]] = image
+    parts = floats(cv2.dft(padded, flags=cv2.DFT_COMPLEX_OUTPUT))
+    magnitude = np.fft.fftshift(np.sqrt(np.hypot(parts[..., 0], parts[..., 1])))
+    angles = np.pi * np.arange(_ANGLES) / _ANGLES
+    growth = (1 / _INNER) ** (1 / (_RADII - 1))
+    radii = side / 2 * _INNER * growth ** np.arange(_RADII)
+    x, y = (
+        (side // 2 + np.outer(turn(angles), radii)).astype(np.float32) for turn in (np.cos, np.sin)
+    )
+    polar = cv2.remap(cv2.GaussianBlur(magnitude, (0, 0), 0.8), x, y, cv2.INTER_LINEAR)
+    # Every photograph's spectrum falls with the frequency: that is no likeness.
+    polar = polar - polar.mean(axis=0)
+    polar /= np.maximum(np.sqrt((polar * polar).mean(axis=0)), 1e-9)
+    tall = np.zeros((_ANGLES, 2 * _RADII), np.float32)
+    tall[:, :_RADII] = polar
+    transform = np.fft.rfft2(tall)
+    alike = np.fft.irfft2(np.abs(transform) ** 2, tall.shape)
+    shared = _RADII - np.abs((np.arange(2 * _RADII) + _RADII) % (2 * _RADII) - _RADII)
+    alike /= _ANGLES * np.maximum(shared, 1)
+    most = 1 if turning_only else _RADII // 3
+    found = [(np.pi, 1.0)]
+    alike[:, most : 2 * _RADII - most + 1] = -1
+    _erase(alike, 0, 0)
+    for _ in range(_MOST):
+        k, r = np.unravel_index(int(alike.argmax()), alike.shape)
+        if alike[k, r] < _ALIKE:
+            break
+        angle, step = np.pi * int(k) / _ANGLES, int(r) - 2 * _RADII * (int(r) > _RADII)
+        scale = growth**step
+        found += [(angle, scale), (angle + np.pi, scale)]
+        _erase(alike, int(k), int(r))
+    return found
+
+
+def _erase(alike: NDArray[np.float64], angle: int, radius: int) -> None:
+    rows = (angle + np.arange(-_NEAR[0], _NEAR[0] + 1)) % alike.shape[0]
+    columns = (radius + np.arange(-_NEAR[1], _NEAR[1] + 1)) % alike.shape[1]
+    alike[np.ix_(rows, columns)] = -1
+
+
+def _about_centre(shape: tuple[int, int], angle: float, scale: float) -> NDArray[np.float64]:
+    """Return the motion that turns and enlarges about an image's centre."""
+    cos, sin = scale * np.cos(angle), scale * np.sin(angle)
+    x, y = (np.array(shape[::-1]) - 1) / 2
+    return np.array(
+        [
+            [cos, -sin, x - cos * x + sin * y],
+            [sin, cos, y - sin * x - cos * y],
+            [0, 0, 1.0],
+        ]
+    )
+
+
+def _best_shift(
+    first: Floats, second: Floats, motion: NDArray[np.float64], factor: float
+) -> tuple[float, NDArray[np.float64]]:
+    """Return how well both fit after a motion of the reference and the best shift, and both."""
+    height, width = first.shape
+    flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+    local = scaled(motion, 1 / factor)[:2]
+    turned = floats(cv2.warpAffine(second, local, (width, height), flags=flags))
+    size = cv2.getOptimalDFTSize(3 * height // 2), cv2.getOptimalDFTSize(3 * width // 2)
+    surface = cross_correlation(spectrum(turned, size), spectrum(first, size))
+    _, best, _, (x, y) = cv2.minMaxLoc(surface)
+    move = np.eye(3)
+    move[:2, 2] = x - size[1] * (2 * x > size[1]), y - size[0] * (2 * y > size[0])
+    return best, motion @ scaled(move, factor)

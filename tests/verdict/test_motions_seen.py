@@ -1,0 +1,126 @@
+"""A second motion in two images, and places where they fit when turned or enlarged."""
+
+import numpy as np
+import pytest
+from builders import make_tiles
+from scipy import ndimage
+
+from napari_ecc_align._images.pyramid.levels import image_pyramid
+from napari_ecc_align._images.pyramid.pair import Pyramids
+from napari_ecc_align._verdict.second_motion import second_motion, still_tiles
+from napari_ecc_align._verdict.turned_rival import turned_rival
+from pairs import picture
+
+SHAPE = (240, 300)
+
+
+def field(seed, fine=1.5):
+    """Return a texture larger than the images, of unit variance."""
+    rng = np.random.default_rng(seed)
+    image = ndimage.gaussian_filter(rng.normal(size=(SHAPE[0] + 80, SHAPE[1] + 80)), fine)
+    return image / image.std()
+
+
+def view(image, x=0, y=0):
+    """Return what is seen of a texture that has moved by so many px."""
+    return image[40 - y : 40 - y + SHAPE[0], 40 - x : 40 - x + SHAPE[1]]
+
+
+def seen(reference, moving, matrix=None, inverted=False):
+    rng = np.random.default_rng(3)
+    levels = (image_pyramid(image + rng.normal(0, 0.1, SHAPE))[0] for image in (reference, moving))
+    return second_motion(*levels, np.eye(3) if matrix is None else matrix, inverted=inverted)
+
+
+def shift(x, y):
+    return np.array([[1, 0, x], [0, 1, y], [0, 0, 1.0]])
+
+
+@pytest.mark.parametrize("strength", [1, 0.5, 0.3])
+@pytest.mark.parametrize("name", ["grass", "noise"])
+def test_a_faint_subject_below_what_stays_is_found(strength, name):
+    still, subject = view(field(1)), field(2)
+    if name == "grass":
+        subject = picture(name)[: SHAPE[0] + 80, : SHAPE[1] + 80].astype(float)
+        subject = (subject - subject.mean()) / subject.std()
+    pair = still + strength * view(subject), still + strength * view(subject, 9, -13)
+    found = seen(*pair)
+    assert found.displacement.tolist() == [9, -13]
+    assert found.distance == pytest.approx(250**0.5)
+    # And from the subject, what stays is the second motion.
+    other = seen(*pair, shift(9, -13))
+    assert other.displacement.tolist() == [-9, 13]
+    assert other.is_still(shift(9, -13), SHAPE)
+    assert not found.is_still(np.eye(3), SHAPE)
+
+
+@pytest.mark.parametrize("noise", [0, 0.5, 2])
+@pytest.mark.parametrize("inverted", [False, True])
+def test_noise_changes_and_repeats_are_no_second_motion(noise, inverted):
+    rng = np.random.default_rng(5)
+    rows, columns = np.mgrid[: SHAPE[0], : SHAPE[1]]
+    lattice = 2 * np.cos(rows / 2) * np.cos(columns / 3)
+    reference = view(field(1)) + lattice + noise * rng.normal(size=SHAPE)
+    moving = view(field(1)) + lattice + noise * rng.normal(size=SHAPE)
+    # What is new in one of them has moved nowhere.
+    moving[60:140, 80:200] = view(field(7))[60:140, 80:200]
+    assert seen(reference, -moving if inverted else moving, inverted=inverted) is None
+
+
+def test_flat_and_equal_images_have_no_second_motion():
+    image = view(field(1))
+    for pair in ((image, image), (np.zeros(SHAPE), np.ones(SHAPE)), (image, np.zeros(SHAPE))):
+        levels = (image_pyramid(one)[0] for one in pair)
+        assert second_motion(*levels, np.eye(3), inverted=False) is None
+
+
+def test_tiles_that_fit_where_they_were_are_still():
+    matrix = shift(20, 10)
+    tiles = make_tiles(moves=[(0, 0), (-20, -10), (-19, -10), (-17, -10), (20, 10), (0, 0)])
+    assert still_tiles(tiles, matrix).tolist() == [False, True, True, False, False, False]
+    assert not still_tiles(tiles, np.eye(3)).any()
+    assert not still_tiles(tiles, shift(2, 1)).any()
+
+
+def wheel(turned=0.0, spokes=9, rim=110, marked=True):
+    """Return a wheel, or a star, turned by so many degrees."""
+    y, x = np.mgrid[:260, :260] - 129.5
+    angle, radius = np.arctan2(y, x) - np.deg2rad(turned), np.hypot(x, y)
+    image = 100 + 60 * np.cos(spokes * angle) * (radius < rim) * np.clip(radius / 20, 0, 1)
+    mark = (np.abs(radius - 60) < 5) & (np.abs(np.sin(angle / 2)) < 0.03)
+    return ndimage.gaussian_filter(np.where(mark & marked, 200, image), 1)
+
+
+def turns(reference, moving, degrees, model="euclidean", noise=2.0, scale=1.0):
+    rng = np.random.default_rng(3)
+    pair = [image_pyramid(one + rng.normal(0, noise, one.shape)) for one in (reference, moving)]
+    cos, sin = scale * np.cos(np.deg2rad(degrees)), scale * np.sin(np.deg2rad(degrees))
+    x, y = (np.array(reference.shape[::-1]) - 1) / 2
+    matrix = np.array(
+        [[cos, -sin, x - cos * x + sin * y], [sin, cos, y - sin * x - cos * y], [0, 0, 1]]
+    )
+    return turned_rival(Pyramids(*pair, None), matrix, model, inverted=False, gradient=False)
+
+
+def test_a_wheel_fits_by_the_next_spoke():
+    off = turns(wheel(), wheel(5), 5 - 40)
+    assert off.is_like(0.93)
+    assert off.likeness > 1
+    bare = wheel(marked=False), wheel(5, marked=False)
+    assert turns(*bare, 5).is_like(0.93)
+    assert turns(wheel(), wheel(5), 5 - 40, model="translation").there == 0
+
+
+def test_the_mark_of_a_wheel_tells_its_spokes_apart():
+    assert not turns(wheel(), wheel(5), 5, noise=0.2).is_like(0.93)
+
+
+def test_a_star_fits_when_enlarged():
+    rays = wheel(spokes=24, rim=200, marked=False)
+    assert turns(rays, rays, 0, "similarity", noise=10).is_like(0.93)
+
+
+@pytest.mark.parametrize("name", ["camera", "grass", "coffee"])
+def test_a_photograph_fits_only_where_it_lies(name):
+    image = picture(name)[:260, :260]
+    assert not turns(image, image, 0, "affine").is_like(0.8)
