@@ -72,3 +72,18 @@ def test_refusals():
         difference(IMAGE, IMAGE[:50])
     with pytest.raises(InputError, match="mask must have the shape"):
         difference(IMAGE, IMAGE, mask=np.ones((3, 3)))
+
+
+@pytest.mark.parametrize("scale", [1.75e308, 1e200, 1e-200, 1e-300])
+def test_values_near_the_limits_of_their_type(scale):
+    """Neither sums nor squares leave the range: a change of contrast is no difference there."""
+    image = IMAGE / IMAGE.max()
+    for other in (-image * scale, 0.5 * image * scale + 0.1 * scale):
+        assert np.abs(difference(image, other)).max() < 1e-6
+    assert difference(image * scale, -image * scale).max() == 0
+    spot = image.copy()
+    spot[40:50, 40:50] = 0
+    gap = difference(image * scale, spot * scale)
+    assert np.isfinite(gap).all()
+    if scale > 1:
+        assert gap[40:50, 40:50].max() == np.finfo(np.float32).max

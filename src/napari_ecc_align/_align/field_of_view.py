@@ -17,7 +17,7 @@ from .._images.pyramid.levels import Bools, Floats, Level
 _FLAT = 0.08
 _PATCH = 3
 _LEAST_SURROUND = 0.03
-_LEAST_FIELD = 0.2
+_LEAST_FIELD = 0.02
 # What is left must be one piece, and hollow nowhere along its outline: ink on paper is neither.
 _ONE_PIECE = 0.95
 _LEAST_SOLIDITY = 0.9

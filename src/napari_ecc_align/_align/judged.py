@@ -23,6 +23,7 @@ from .._transform.transform import Transform, corner_error
 from .._transform.transform_like import TransformLike, as_transform
 from .._verdict.assess import assess
 from .._verdict.result import GIVEN, AlignmentResult, Verdict
+from .counted_part import counted_sources
 from .options import Job
 from .pair import best_result, checked_job, result_of
 from .progress import Progress
@@ -147,7 +148,7 @@ def judge_steps(job: Job) -> Generator[Progress, None, AlignmentResult]:
     began = time.perf_counter()
     given = Transform(_given(job), model=job.options.model)
     yield Progress(0.0, "preparing the images", given)
-    best = yield from best_result(job, _looks)
+    best = yield from best_result(counted_sources(job), _looks)
     return replace(best, transform=given, start=GIVEN, seconds=time.perf_counter() - began)
 
 

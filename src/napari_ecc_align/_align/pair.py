@@ -19,12 +19,13 @@ from .._ecc.options import DEFAULTS, Engine, SearchOptions
 from .._images.named_axes import one_plane
 from .._images.pyramid.levels import index_below
 from .._images.pyramid.pair import Pyramids, make_pyramids
-from .._images.sources import ImageLike, LazyArray, LoadedImage, checked_source
+from .._images.sources import ImageLike, LazyArray, LoadedImage, Source, checked_source
 from .._transform.matrices import MotionModel
 from .._transform.transform import Transform, usable_transform
 from .._transform.transform_like import TransformLike
 from .._verdict.assess import assess, doubt_rivalled, trust_key
 from .._verdict.result import AlignmentResult
+from .counted_part import CountedPart, counted_part, counted_sources
 from .field_of_view import field_of_view
 from .options import Job, checked_initial
 from .progress import Progress
@@ -223,6 +224,7 @@ def job_steps(job: Job) -> Generator[Progress, None, AlignmentResult]:
     """Align what a job says, one step at a time; as `align_steps`."""
     began = time.perf_counter()
     yield Progress(0.0, "preparing the images")
+    job = counted_sources(job)
     start = yield from start_in_region(job, job_steps)
     run = _run_pyramid if job.options.engine == "pyramid" else _run_opencv
     best = yield from best_result(replace(job, initial=start.matrix), run)
@@ -230,56 +232,82 @@ def job_steps(job: Job) -> Generator[Progress, None, AlignmentResult]:
 
 
 def best_result(job: Job, run: Runner) -> Generator[Progress, None, AlignmentResult]:
-    """Run on both pyramids and, if no result is aligned, without flat surrounds.
+    """Run on the parts of both images that count and, if none is aligned, without flat surrounds.
 
     Returns
     -------
     generator
         Yields `Progress` and returns the result that is to be trusted most.
     """
-    pyramids = yield from _prepared(job)
+    results = yield from _results(job, run)
+    yield Progress(1.0, "done", results[-1].transform)
+    return max(results, key=trust_key)
+
+
+def _results(job: Job, run: Runner) -> Generator[Progress, None, list[AlignmentResult]]:
+    """Return all results that were judged, of the parts of the images that count."""
+    part = counted_part(job)
+    results = yield from retold(_results_of_part(part, run), part.told)
+    given = job.initial is not None
+    return [_named(part.of_whole(result), given=given) for result in results]
+
+
+def _named(result: AlignmentResult, *, given: bool) -> AlignmentResult:
+    """Return a result whose start, where nobody has given one, was the identity of the whole."""
+    if given or "initial" not in (result.start, *result.timings):
+        return result
+    timings = dict(result.timings)
+    if "initial" in timings:
+        timings["identity"] = timings.pop("initial") + timings.get("identity", 0.0)
+    start = "identity" if result.start == "initial" else result.start
+    return replace(result, start=start, timings=timings)
+
+
+def _results_of_part(
+    part: CountedPart, run: Runner
+) -> Generator[Progress, None, list[AlignmentResult]]:
+    job = part.job
+    pyramids = yield from _prepared(part)
     if pyramids.flaw:
         nothing = Transform.identity(job.options.model)
-        return AlignmentResult(
-            nothing, "failed", pyramids.flaw, job.shape, engine=job.options.engine
-        )
+        return [
+            AlignmentResult(nothing, "failed", pyramids.flaw, job.shape, engine=job.options.engine)
+        ]
     results = yield from run(job, pyramids)
     if not any(result.aligned for result in results):
         inside = _within_field(job, pyramids)
         if inside is not None:
             results += yield from _run_within_field(inside, run)
-    yield Progress(1.0, "done", results[-1].transform)
-    return max(results, key=trust_key)
+    return results
 
 
 def _within_field(job: Job, pyramids: Pyramids) -> Job | None:
-    """Return the job without the flat surrounds of its images, None if not both have one."""
-    sources = []
+    """Return the job without the flat surrounds of its images, None if neither has one."""
+    sources: list[Source] = []
     for source, levels in ((job.reference, pyramids.reference), (job.moving, pyramids.moving)):
         if not isinstance(source, LoadedImage):
             return None
         field = field_of_view(levels[index_below(_FIELD_PIXELS, levels)], levels[0].shape)
-        if field is None:
-            return None
-        mask = field if source.mask is None else field & source.mask
-        sources.append(replace(source, mask=mask))
+        if field is not None:
+            field = field if source.mask is None else field & source.mask
+        sources.append(source if field is None else replace(source, mask=field))
+    if sources == [job.reference, job.moving]:
+        return None
     return replace(job, reference=sources[0], moving=sources[1])
 
 
 def _run_within_field(job: Job, run: Runner) -> Generator[Progress, None, list[AlignmentResult]]:
-    pyramids = yield from _prepared(job)
-    if pyramids.flaw:
-        return []
-    results = yield from run(job, pyramids)
+    results = yield from _results(job, run)
     return [
-        replace(result, reason=f"Without the flat surround: {result.reason}") for result in results
+        replace(result, reason=f"Without the flat surround: {result.reason}")
+        for result in results
+        if result.start != "none"
     ]
 
 
-def _prepared(job: Job) -> Generator[Progress, None, Pyramids]:
-    return retold(
-        make_pyramids(job.reference, job.moving), lambda _: Progress(0.0, "preparing the images")
-    )
+def _prepared(part: CountedPart) -> Generator[Progress, None, Pyramids]:
+    steps = make_pyramids(part.job.reference, part.job.moving, part.unmoved)
+    return retold(steps, lambda _: Progress(0.0, "preparing the images"))
 
 
 def _run_pyramid(job: Job, pyramids: Pyramids) -> Generator[Progress, None, list[AlignmentResult]]:

@@ -134,7 +134,7 @@ def _boxes(job: Job) -> tuple[Matrix, Matrix] | None:
     first, second = _box(job.reference), _box(job.moving)
     share = _area(first) / _area(_whole(job.reference))
     share_there = _area(second) / _area(_whole(job.moving))
-    if min(share, share_there) > _SMALL:
+    if min(share, share_there) > _SMALL or _are_cut_out(job, _area(first) / _area(second)):
         return None
     there = np.eye(3) if job.initial is None else job.initial
     if share <= share_there:
@@ -143,6 +143,12 @@ def _boxes(job: Job) -> tuple[Matrix, Matrix] | None:
         first = _around(second, np.linalg.inv(there), first)
     sides = np.concatenate([box[1] - box[0] for box in (first, second)])
     return (first, second) if sides.min() >= _LEAST_SIDE else None
+
+
+def _are_cut_out(job: Job, ratio: float) -> bool:
+    """Tell whether what counts of both is cut out anyway, and about as large."""
+    loaded = all(isinstance(source, LoadedImage) for source in (job.reference, job.moving))
+    return loaded and _SMALL < ratio < 1 / _SMALL
 
 
 def _box(source: Source) -> Matrix:

@@ -15,6 +15,8 @@ from .._images.pixels import as_array, check_mask, strips, to_gray, valid_pixels
 from .._images.sources import LazyArray
 from .._images.value_counts import has_few_values
 
+_LARGEST = float(np.finfo(np.float32).max)
+
 
 @dataclass(frozen=True)
 class Contrast:
@@ -49,7 +51,8 @@ def difference(
     Returns
     -------
     ndarray of float32, shape (h, w)
-        Zero where the images agree, and outside the overlap.
+        Zero where the images agree, and outside the overlap. What single precision cannot hold
+        is its largest number.
 
     Raises
     ------
@@ -81,6 +84,8 @@ def difference(
             part = y - (contrast.gain * x + contrast.offset)
             if not signed:
                 np.abs(part, out=part)
+            if part.dtype.itemsize > 4:
+                np.clip(part, -_LARGEST, _LARGEST, out=part)
             np.copyto(gap[rows], part, where=inside[rows], casting="same_kind")
     return gap
 
@@ -95,17 +100,27 @@ def match_contrast(
     count = int(np.count_nonzero(inside))
     if not count:
         return Contrast(0.0, 0.0)
+    units = _unit(warped, inside), _unit(reference, inside)
     x_sum = y_sum = 0.0
-    for x, y in _pairs(reference, warped, inside):
+    for x, y in _pairs(reference, warped, inside, units):
         x_sum, y_sum = x_sum + float(x.sum()), y_sum + float(y.sum())
     x_mean, y_mean = x_sum / count, y_sum / count
     variance = covariance = 0.0
-    for x, y in _pairs(reference, warped, inside):
+    for x, y in _pairs(reference, warped, inside, units):
         x -= x_mean
         y -= y_mean
         variance, covariance = variance + _product(x, x), covariance + _product(x, y)
     gain = covariance / variance if variance > 0 else 0.0
-    return Contrast(gain, y_mean - gain * x_mean)
+    return Contrast(gain * (units[1] / units[0]), (y_mean - gain * x_mean) * units[1])
+
+
+def _unit(image: NDArray[Any], inside: NDArray[np.bool_]) -> float:
+    """Return the unit in which squares and sums of an image's values stay in range."""
+    if image.dtype.kind != "f" or image.dtype.itemsize < 8:
+        return 1.0
+    parts = (image[rows][inside[rows]] for rows in strips(inside.shape))
+    largest = max(float(np.abs(part).max(initial=0.0)) for part in parts)
+    return 1.0 if largest == 0 or 1e-100 < largest < 1e100 else largest
 
 
 def _product(a: NDArray[np.float64], b: NDArray[np.float64]) -> float:
@@ -114,12 +129,19 @@ def _product(a: NDArray[np.float64], b: NDArray[np.float64]) -> float:
 
 
 def _pairs(
-    reference: NDArray[Any], warped: NDArray[Any], inside: NDArray[np.bool_]
+    reference: NDArray[Any],
+    warped: NDArray[Any],
+    inside: NDArray[np.bool_],
+    units: tuple[float, float],
 ) -> Iterator[tuple[NDArray[np.float64], NDArray[np.float64]]]:
     """Yield the values (warped, reference) of the pixels inside, some rows at a time."""
     for rows in strips(inside.shape):
         chosen = inside[rows]
-        yield warped[rows][chosen].astype(np.float64), reference[rows][chosen].astype(np.float64)
+        x, y = (image[rows][chosen].astype(np.float64) for image in (warped, reference))
+        for values, unit in zip((x, y), units, strict=True):
+            if unit != 1:
+                values /= unit
+        yield x, y
 
 
 def on_one_grid(

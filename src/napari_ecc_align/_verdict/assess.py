@@ -73,7 +73,7 @@ def assess(
         flaw = f"No motion of the model '{options.model}' lays the images on each other."
     if flaw:
         # Nothing is sampled through a matrix that may map a tile to a continent.
-        before = sampled_ecc(reference, moving, [np.eye(3)])[0]
+        before = sampled_ecc(reference, moving, [pyramids.unmoved])[0]
         found = _Finding(Judgement("failed", flaw), estimate.inverted, 0.0, before)
     else:
         found = _found_by_tiles(pyramids, estimate, options.model)
@@ -121,7 +121,7 @@ def _found_by_tiles(pyramids: Pyramids, estimate: Estimate, model: MotionModel) 
         fine = _matched(pyramids, estimate, 0, inverted, far=False)
     # After the tiles, whose pixels it may use if they had to be read.
     ecc, before = sampled_ecc(
-        pyramids.reference[0], pyramids.moving[0], [estimate.matrix, np.eye(3)]
+        pyramids.reference[0], pyramids.moving[0], [estimate.matrix, pyramids.unmoved]
     )
     evidence = _gathered(pyramids, estimate, model, -ecc if inverted else ecc, inverted, fine)
     evidence, judgement = _with_model_checked(pyramids, estimate, evidence)

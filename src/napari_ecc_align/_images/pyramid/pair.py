@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Generator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
 import numpy as np
 
+from ..._transform.matrices import Matrix
 from ..pixels import LUMINANCE, GrayView, channel_weights, counted_pixels, mixed, to_gray
 from ..sources import LazyImage, Source
 from .levels import SMALLEST, Level, image_pyramid, index_below
@@ -26,29 +27,33 @@ _SAMPLE_PIXELS = 2**23
 class Pyramids:
     """Both images as pyramids, full resolution first, and why nothing can be done with them.
 
-    `flaw` is a sentence, or None.
+    `flaw` is a sentence, or None. `unmoved` maps pixels of the reference to where they lie in the
+    moving image without any alignment.
     """
 
     reference: list[Level]
     moving: list[Level]
     flaw: str | None
+    unmoved: Matrix = field(default_factory=lambda: np.eye(3))
 
     def index_below(self, pixels: int) -> int:
         """Return the finest level on which neither image has more pixels than that."""
         return index_below(pixels, self.reference, self.moving)
 
 
-def make_pyramids(reference: Source, moving: Source) -> Generator[None, None, Pyramids]:
+def make_pyramids(
+    reference: Source, moving: Source, unmoved: Matrix
+) -> Generator[None, None, Pyramids]:
     """Return the pyramids of two images; yields between the two."""
     planes = []
     for name, source in (("reference", reference), ("moving image", moving)):
         levels = _levels(source)
         flaw = _flaw(levels)
         if flaw:
-            return Pyramids([], [], f"The {name} {flaw}.")
+            return Pyramids([], [], f"The {name} {flaw}.", unmoved)
         planes.append(levels)
         yield
-    return Pyramids(planes[0], planes[1], None)
+    return Pyramids(planes[0], planes[1], None, unmoved)
 
 
 def _levels(source: Source) -> list[Level]:
