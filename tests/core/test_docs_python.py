@@ -144,6 +144,14 @@ def check_napari(names: Names) -> None:
     assert shown == pytest.approx(names["spots"].extent.world, abs=0.02)
 
 
+def check_judge(names: Names) -> None:
+    assert names["found"][:, 2] == pytest.approx((-5, 3), abs=0.1)
+    assert names["wrong"].transform == Transform([[1, 0, -3], [0, 1, 3]])
+    # Of the wrong frame, and of no other.
+    assert names["n"] == 3 and names["result"].aligned
+    assert unlike(names["warped"], names["reference"]) < 0.5
+
+
 def check_saving(names: Names) -> None:
     shift_of, images, results = names["shift_of"], names["images"], names["results"]
     for n, image in enumerate(images):
@@ -163,7 +171,9 @@ CHECKS: dict[str, Callable[[Names], None]] = {
 
 # What a page says that a line prints, if it says nothing more.
 SAID = re.compile(
-    r"^print\(.*\)  # (aligned: .*|\d+ frames .*|\[.*|\(.*|Transform.*|Parts.*)$", re.M
+    r"^print\(.*\)  # "
+    r"(aligned.*|failed.*|The tiles.*|\d+ frames .*|\[.*|\(.*|Transform.*|Parts.*)$",
+    re.M,
 )
 
 
@@ -185,7 +195,7 @@ def test_the_page_does_what_it_says(
 def test_every_page_is_found_from_the_readme() -> None:
     readme = README.read_text(encoding="utf-8")
     assert {page.stem for page in WORKFLOWS} == {*CHECKS} - {"README"}
-    assert len(WORKFLOWS) == 9
+    assert len(WORKFLOWS) == 10
     for page in WORKFLOWS:
         assert f"(docs/python/{page.name})" in readme, page.name
         assert page.read_text(encoding="utf-8").split("\n\n")[1].startswith("You ")
