@@ -13,7 +13,7 @@ from napari_ecc_align._ecc.correlation import (
     template_correlations,
 )
 from napari_ecc_align._ecc.features import initial_guesses
-from napari_ecc_align._ecc.global_search import similarities, translations
+from napari_ecc_align._ecc.global_search import displacements, searched_turns, translations
 from napari_ecc_align._ecc.quick_check import agreement
 from napari_ecc_align._images.pyramid.levels import image_pyramid
 from napari_ecc_align._transform.models import MODELS
@@ -53,8 +53,21 @@ def test_phase_correlation_finds_a_shift(sign, gradient, shift):
 @pytest.mark.parametrize(("degrees", "scale"), [(70, 1.19), (-120, 1.0)])
 def test_the_search_finds_a_turn_and_a_scale(sign, degrees, scale):
     truth = turned(degrees, scale)
-    guesses = outcome_of(similarities(*levels_of(truth, sign, 2), gradient=False, count=6))
+    turns = searched_turns(MODELS["similarity"])
+    levels = levels_of(truth, sign, 2)
+    guesses = outcome_of(displacements(*levels, turns, gradient=False, count=6))
     assert min(corner_error(guess, truth, SHAPE) for guess in guesses) < 12
+
+
+@pytest.mark.parametrize(
+    ("model", "turns", "scales"),
+    [("translation", 1, 1), ("euclidean", 36, 1), ("similarity", 36, 5), ("homography", 36, 5)],
+)
+def test_the_search_is_among_what_the_model_can_do(model, turns, scales):
+    linear = searched_turns(MODELS[model])
+    angles = {round(np.degrees(np.arctan2(turn[1, 0], turn[0, 0]))) % 360 for turn in linear}
+    sizes = {round(float(np.linalg.det(turn)), 3) for turn in linear}
+    assert (len(linear), len(angles), len(sizes)) == (turns * scales, turns, scales)
 
 
 @pytest.mark.parametrize("sign", [1, -1])

@@ -26,7 +26,7 @@ def initial_guesses(
 ) -> Generator[None, None, list[Array]]:
     """Return transforms (px of level 0) from SIFT matches [1]_, for either contrast.
 
-    Yields after every image and every matching.
+    Yields after every image and every matching. They may be freer than the model.
 
     References
     ----------
@@ -45,8 +45,7 @@ def initial_guesses(
         matrix = _fit(points, descriptors, others, sought, model)
         yield
         if matrix is not None:
-            centre = ((reference.shape[1] - 1) / 2, (reference.shape[0] - 1) / 2)
-            out.append(scaled(model.project(matrix, centre), 2.0**reference.index))
+            out.append(scaled(matrix, 2.0**reference.index))
     return out
 
 

@@ -9,7 +9,7 @@ import numpy as np
 from .._common.opencv import cv2
 from .._images.pyramid.filters import represent
 from .._images.pyramid.levels import Floats, Level, floats, halved_shape
-from .._transform.models import Array
+from .._transform.models import Array, Model
 from .._transform.transform import scaled
 from .correlation import cross_correlation, padded, spectrum
 
@@ -70,19 +70,34 @@ def translations(reference: Level, moving: Level, *, gradient: bool, count: int)
     return starts
 
 
-def similarities(
-    reference: Level, moving: Level, *, gradient: bool, count: int
-) -> Generator[None, None, list[Array]]:
-    """Return guesses (px of level 0) from a full search over rotation, scale and shift.
+def searched_turns(model: Model) -> list[Array]:
+    """Return the linear parts, (2, 2) from reference to moving, among which a model is searched.
 
-    For each of 36 rotations and 5 scales one normalised cross correlation over all shifts, by
-    Fourier transforms, of the overlap only ([1]_, without the local means).  Yields every few
-    transforms.
+    36 rotations and 5 scales, of which a model may have only some.
+    """
+    if model.name == "translation":
+        return [np.eye(2)]
+    angles = 2 * np.pi * np.arange(_ANGLES) / _ANGLES
+    circle = zip(np.cos(angles).tolist(), np.sin(angles).tolist(), strict=True)
+    turns = [np.array([[cos, -sin], [sin, cos]]) for cos, sin in circle]
+    scales = (1.0,) if model.name == "euclidean" else _SCALES
+    return [turn / scale for scale in scales for turn in turns]
+
+
+def displacements(
+    reference: Level, moving: Level, turns: list[Array], *, gradient: bool, count: int
+) -> Generator[None, None, list[Array]]:
+    """Return guesses (px of level 0) from a full search over linear parts and shifts.
+
+    For each linear part one normalised cross correlation over all shifts, by Fourier transforms,
+    of the overlap only ([1]_, without the local means).  Yields every few transforms.
 
     Parameters
     ----------
     reference, moving, gradient, count
         As for `translations`.
+    turns : list of (2, 2) arrays
+        See `searched_turns`.
 
     Returns
     -------
@@ -96,17 +111,18 @@ def similarities(
     """
     first, seen = _prepared(reference, gradient)
     second, covered = _prepared(moving, gradient)
-    reach = int(np.ceil(np.hypot(*second.shape) * max(_SCALES)))
+    growth = max(np.linalg.norm(np.linalg.inv(turn), 2) for turn in turns)
+    reach = int(np.ceil(np.hypot(*second.shape) * growth))
     half = _fft_size(halved_shape(reference.shape), (-(-reach // 2),) * 2, share=0.6)
     if 2 * max(half) > _LARGEST:
         return []
     search = _Search(first, seen, second, covered, half)
     found: list[tuple[float, Array]] = []
-    for scale in _SCALES:
-        for k in range(_ANGLES):
-            if k % 9 == 0:
-                yield
-            found.append(search.best_shift(2 * np.pi * k / _ANGLES, scale))
+    each = -(-count // len(turns))
+    for k, turn in enumerate(turns):
+        if k % 9 == 0:
+            yield
+        found.extend(search.best_shifts(turn, each))
     found.sort(key=lambda item: -item[0])
     return [scaled(matrix, 2.0**reference.index) for _, matrix in found[:count]]
 
@@ -142,9 +158,9 @@ class _Search:
             spectrum(_halved(plane), half) for plane in (first * first, seen)
         )
 
-    def best_shift(self, angle: float, scale: float) -> tuple[float, Array]:
-        """Return the best score of one rotation and scale, and its reference-to-moving matrix."""
-        turn, (height, width) = self._canvas(angle, scale)
+    def best_shifts(self, linear: Array, count: int) -> list[tuple[float, Array]]:
+        """Return the best scores under one linear part, and their reference-to-moving matrices."""
+        turn, (height, width) = self._canvas(linear)
         flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
         image = floats(cv2.warpAffine(self._second, turn[:2], (width, height), flags=flags))
         surface = np.abs(cross_correlation(self._spectrum, spectrum(image, self._size)))
@@ -159,21 +175,23 @@ class _Search:
         surface *= self._weight(
             spectrum(square, self._half), spectrum(mask, self._half), float(mask.sum())
         )
-        dx, dy, score = _peak(surface, self._shape, (height, width))
-        move = np.eye(3)
-        move[:2, 2] = -dx, -dy
-        return score, turn @ move
+        found = []
+        for _ in range(count):
+            dx, dy, score = _peak(surface, self._shape, (height, width))
+            move = np.eye(3)
+            move[:2, 2] = -dx, -dy
+            found.append((score, turn @ move))
+        return found
 
-    def _canvas(self, angle: float, scale: float) -> tuple[Array, tuple[int, int]]:
+    def _canvas(self, linear: Array) -> tuple[Array, tuple[int, int]]:
         """Return a canvas that holds the turned moving image: its map to that, and (h, w)."""
         h, w = self._second.shape
-        cos, sin = abs(np.cos(angle)) * scale, abs(np.sin(angle)) * scale
-        width = min(int(np.ceil(cos * w + sin * h)), self._size[1])
-        height = min(int(np.ceil(sin * w + cos * h)), self._size[0])
-        cos, sin = np.cos(angle) / scale, np.sin(angle) / scale
-        turn = np.array([[cos, -sin, 0], [sin, cos, 0], [0, 0, 1.0]])
+        box = np.ceil(np.abs(np.linalg.inv(linear)) @ (w, h)).astype(int).tolist()
+        width, height = min(box[0], self._size[1]), min(box[1], self._size[0])
+        turn = np.eye(3)
+        turn[:2, :2] = linear
         middle = np.array([(width - 1) / 2, (height - 1) / 2])
-        turn[:2, 2] = np.array([(w - 1) / 2, (h - 1) / 2]) - turn[:2, :2] @ middle
+        turn[:2, 2] = np.array([(w - 1) / 2, (h - 1) / 2]) - linear @ middle
         return turn, (height, width)
 
     def _weight(self, square: Floats, mask: Floats, area: float) -> Floats:

@@ -10,8 +10,9 @@ import numpy as np
 
 from .._images.pyramid.levels import Level, index_below
 from .._transform.models import Array, frame_of
+from .._transform.parts import affine_at
 from .._transform.plausible import SEARCHED, is_plausible
-from .._transform.transform import map_points, scaled
+from .._transform.transform import corner_error, map_points, scaled
 from . import features, global_search
 from .options import SearchOptions
 from .quick_check import Agreement, agreement
@@ -107,6 +108,10 @@ class InitialGuesses:
         depth = min(len(reference), len(moving))
         self.reference, self.moving = reference[:depth], moving[:depth]
         self.frame = frame_of(reference[0].shape)
+        self._turns = global_search.searched_turns(options.motion)
+        if initial is not None and not np.allclose(initial, self._projected(initial)):
+            linear = affine_at(initial, np.array(self.frame.centre))[1]
+            self._turns = self._turns + [linear @ turn for turn in self._turns]
         self.intensity = Refiner(self.reference, self.moving, options, gradient=False)
         self.gradient = Refiner(self.reference, self.moving, options, gradient=True)
         self.checked = self._at_most(_CHECK_PIXELS)
@@ -122,7 +127,7 @@ class InitialGuesses:
             initial = self.initial
             yield "initial", lambda: self._polished("initial", [initial])
             yield "initial", lambda: self._refined("initial", lambda: [initial])
-        identity = self.options.motion.project(np.eye(3), self.frame.centre)
+        identity = self._projected(np.eye(3))
         for refiner in (self.intensity, self.gradient):
             yield "identity", partial(self._refined, "identity", lambda: [identity], refiner)
             if not self.textured:
@@ -152,8 +157,12 @@ class InitialGuesses:
     def _from_similarities(self, refiner: Refiner, level: int) -> Candidates:
         """Search rotation and scale on a level, and refine the best few from there."""
         guesses = yield from (
-            global_search.similarities(
-                self.reference[level], self.moving[level], gradient=refiner.gradient, count=6
+            global_search.displacements(
+                self.reference[level],
+                self.moving[level],
+                self._turns,
+                gradient=refiner.gradient,
+                count=6,
             )
         )
         yield from self._refined("rotation and scale", lambda: guesses, refiner, level)
@@ -175,7 +184,7 @@ class InitialGuesses:
         first: int | None = None,
     ) -> Candidates:
         """Refine and check each guess, in both representations if none is given."""
-        for guess in guesses():
+        for guess in map(self._within_model, guesses()):
             for chosen in (refiner,) if refiner else (self.intensity, self.gradient):
                 refined = chosen.coarse(guess, first=first)
                 if self._reached_before(refined.matrix, chosen):
@@ -189,9 +198,24 @@ class InitialGuesses:
 
     def _polished(self, start: str, guesses: list[Array]) -> Candidates:
         """Refine and check guesses that are too good for the coarsest levels."""
-        for guess in filter(self._plausible, guesses):
+        for guess in filter(self._plausible, map(self._within_model, guesses)):
             for refiner in (self.intensity, self.gradient):
                 yield self._in_intensities(self.candidate(refiner.polished(guess), refiner, start))
+
+    def _projected(self, matrix: Array) -> Array:
+        return self.options.motion.project(matrix, self.frame.centre)
+
+    def _within_model(self, guess: Array) -> Array:
+        """Return the motion nearest to a guess of those that the model has.
+
+        After the initial transform, if there is one, or alone.
+        """
+        own = self._projected(guess)
+        if self.initial is None:
+            return own
+        after = self.initial @ self._projected(np.linalg.inv(self.initial) @ guess)
+        shape = self.reference[0].shape
+        return min(own, after, key=lambda motion: corner_error(motion, guess, shape))
 
     def _reached_before(self, matrix: Array, refiner: Refiner) -> bool:
         """Tell whether an earlier start led to the same transform, and remember this one."""

@@ -72,7 +72,8 @@ def agreement(
     template, _ = represent(*reference.whole(), gradient)
     if inverted:
         template = -template
-    strengths = tiles.strength(coarser, 2 ** (coarser.index - reference.index), origins, tile)
+    shrink = 2 ** (coarser.index - reference.index)
+    strengths = tiles.detail(coarser, shrink, origins, tile, _MOST)
     agreeing = judged = 0
     for x, y in origins[tiles.order(origins, strengths, np.ones(len(origins)), shape)].astype(int):
         around = aligned[y - reach : y + tile + reach, x - reach : x + tile + reach]

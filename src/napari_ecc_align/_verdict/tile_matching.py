@@ -50,7 +50,6 @@ _KNOWN_TO = 0.005
 _PEAK_ERROR = 0.04
 # Tiles are chosen by their texture on a coarser level, where they still measure so many pixels.
 _COARSE_SIDE = 4
-_LEAST_DETAIL = 0.02
 _FLAT = 1e-5
 _SQUARE = np.ones((3, 3), np.uint8)
 
@@ -260,9 +259,9 @@ def _chosen(
         return origins
     halvings = int(np.log2(side / _COARSE_SIDE))
     coarser = overview(reference, index + halvings)
-    strengths = tiles.strength(coarser, 2 ** (coarser.index - index), origins, side)
+    shrink = 2 ** (coarser.index - index)
+    strengths = tiles.detail(coarser, shrink, origins, side, FIRST_TILES)
     covered = tiles.overlap(origins - reach, side + 2 * reach, local, moving, False)
-    strengths[strengths < _LEAST_DETAIL * strengths.max(initial=0)] = 0
     usable = np.where(covered == 1, strengths, 0)
     chosen: NDArray[np.float64] = origins[tiles.order(origins, usable, covered, level.shape)]
     return chosen[:MOST_TILES]

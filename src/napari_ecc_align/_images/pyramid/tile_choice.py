@@ -15,6 +15,11 @@ from .levels import Level
 
 # Tiles weaker than this share of a strong one are paper, sky or noise; so many are not stronger.
 _WEAKEST, _STRONG = 0.02, 0.9
+# With less than this share of the strongest, a tile shows nothing that could be matched; where
+# only few show more, all that are so many times as strong as an empty one, as the weakest tenth is
+# where there is little to see, and not only across an edge. Chosen on stars, and on marks in an
+# even field.
+_LEAST_DETAIL, _EMPTY, _ABOVE_EMPTY, _ROUND = 0.02, 0.1, 6.0, 0.1
 # A tile needs so much of its area unmasked.
 _MIN_VALID = 0.6
 # The image is divided into so many cells along its longer side; tiles are dealt out cell by cell.
@@ -63,6 +68,11 @@ def strength(level: Level, shrink: int, origins: Array, size: int) -> Array:
     origins : (n, 2) array
         Tiles, in px of their own level.
     """
+    return _eigenvalues(level, shrink, origins, size)[0]
+
+
+def _eigenvalues(level: Level, shrink: int, origins: Array, size: int) -> tuple[Array, Array]:
+    """Return the smaller and the larger eigenvalue of each tile's structure tensor."""
     h, w = level.shape
     first = np.rint(origins.T / shrink).astype(int)
     last = np.rint((origins.T + size) / shrink).astype(int)
@@ -70,11 +80,32 @@ def strength(level: Level, shrink: int, origins: Array, size: int) -> Array:
     table = _structure(level)
     sums = table[y1, x1] - table[y0, x1] - table[y1, x0] + table[y0, x0]
     xx, xy, yy = sums.T[:3]
-    smaller = (xx + yy) / 2 - np.sqrt(((xx - yy) / 2) ** 2 + xy**2)
+    mean, apart = (xx + yy) / 2, np.sqrt(((xx - yy) / 2) ** 2 + xy**2)
+    smaller = mean - apart
     if level.valid is not None:
         # A tile's corners are rounded here: it may measure a pixel less or more.
         smaller[sums[:, 3] < _MIN_VALID * (x1 - x0) * (y1 - y0)] = 0
-    return np.asarray(smaller)
+    return np.asarray(smaller), np.asarray(mean + apart)
+
+
+def detail(level: Level, shrink: int, origins: Array, size: int, enough: int) -> Array:
+    """Return the strength of each tile, 0 where a tile shows too little to be matched.
+
+    Parameters
+    ----------
+    level, shrink, origins, size
+        As for `strength`.
+    enough : int
+        If fewer tiles show something next to the strongest, those that stand out of the noise in
+        every direction do, too: a few bright stars do not make nothing of all others.
+    """
+    weak, strong = _eigenvalues(level, shrink, origins, size)
+    least = _LEAST_DETAIL * weak.max(initial=0)
+    shown = weak >= least
+    if 0 < np.count_nonzero(shown) < enough:
+        empty = quantile(weak[weak > 0], _EMPTY)
+        shown |= (weak > _ABOVE_EMPTY * empty) & (weak > _ROUND * strong)
+    return np.where(shown, weak, 0)
 
 
 def _structure(level: Level) -> Array:
