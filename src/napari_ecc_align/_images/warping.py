@@ -30,6 +30,8 @@ from .pixels import as_array
 from .pixels import check_shape as check_array
 from .sources import LazyArray, is_lazy, is_multiscale
 
+_MOST_PIXELS = 2**40
+
 Pixel = TypeVar("Pixel", bound=np.generic)
 
 
@@ -267,8 +269,12 @@ def check_shape(output_shape: Sequence[int]) -> tuple[int, int]:
     """Return (height, width) of `output_shape`, or raise `InputError`."""
     try:
         height, width = (int(side) for side in tuple(output_shape)[:2])
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, OverflowError) as error:
         raise InputError("output_shape must be (height, width)") from error
+    if (height, width) != tuple(output_shape)[:2]:
+        raise InputError(f"output_shape must be whole numbers, not {tuple(output_shape)[:2]}")
     if height < 1 or width < 1:
         raise InputError(f"output_shape must be positive, not {(height, width)}")
+    if height * width > _MOST_PIXELS:
+        raise InputError(f"output_shape {(height, width)} is more than any memory holds")
     return height, width
