@@ -97,7 +97,7 @@ def check_mask(
     """
     if mask is None:
         return None
-    array = np.asarray(mask)
+    array = np.ma.getdata(array_of(mask, name))
     if array.dtype.kind not in "buif":
         raise InputError(f"{name} must be booleans or numbers, but its dtype is {array.dtype}")
     if array.shape != shape[:2]:
@@ -170,7 +170,9 @@ def mixed(colours: NDArray[Any], weights: NDArray[np.float64]) -> NDArray[np.flo
     every[:3] = weights
     for top in range(0, len(colours), _STRIP):
         part = colours[top : top + _STRIP].astype(working)
-        np.matmul(part, every, out=gray[top : top + _STRIP])
+        # Where there is no data, there may be infinity.
+        with np.errstate(invalid="ignore", over="ignore"):
+            np.matmul(part, every, out=gray[top : top + _STRIP])
     return gray
 
 
