@@ -7,6 +7,7 @@ import time
 import warnings
 from collections.abc import Callable
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -67,6 +68,16 @@ def brief(value: Any) -> str:
     if isinstance(value, (list, tuple)):
         return f"({', '.join(map(brief, value[:9]))}{', ...' * (len(value) > 9)})"
     return repr(value)
+
+
+@dataclass(frozen=True, eq=False)
+class _Case:
+    """What is drawn, which would be too long to print whole."""
+
+    value: Any
+
+    def __repr__(self) -> str:
+        return brief(self.value)
 
 
 class Campaign:
@@ -131,12 +142,12 @@ class Campaign:
                 deadline=None,
                 suppress_health_check=list(HealthCheck),
             )
-            @given(cases)
-            def example(case: Any) -> None:
+            @given(cases.map(_Case))
+            def example(case: _Case) -> None:
                 try:
-                    check(case)
+                    check(case.value)
                 except BaseException as error:
-                    error.add_note(f"From: {brief(case)}"[:4000])
+                    error.add_note(f"From: {case!r}"[:4000])
                     raise
 
             example()

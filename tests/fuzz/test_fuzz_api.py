@@ -122,7 +122,8 @@ def stacks(draw):
     )
     numbers = all(isinstance(each, np.ndarray) and each.dtype.kind in "biuf" for each in frames)
     if draw(st.booleans()) and numbers and len({each.shape for each in frames}) == 1:
-        frames = np.stack([each.astype(float) for each in frames])
+        with np.errstate(all="ignore"):
+            frames = np.stack([each.astype(float) for each in frames])
     return frames, options
 
 

@@ -43,6 +43,14 @@ def as_array(image: ArrayLike | PixelSource, name: str) -> NDArray[Any]:
     return array.astype(array.dtype.newbyteorder("="), copy=False)
 
 
+def in_doubles(image: NDArray[Any]) -> NDArray[Any]:
+    """Return an image, but of longer floats as float64: what that cannot hold is no data."""
+    if image.dtype.kind != "f" or image.dtype.itemsize <= 8:
+        return image
+    with np.errstate(over="ignore", under="ignore"):
+        return image.astype(np.float64)
+
+
 def array_of(image: ArrayLike | PixelSource, name: str) -> NDArray[Any]:
     """Return anything as an array, perhaps a masked one, or raise `InputError`."""
     refuse_paths(image, name)
