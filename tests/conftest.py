@@ -27,6 +27,18 @@ def pytest_addoption(parser):
         default=int(os.environ.get("ECC_ALIGN_KILLS", "4")),
         help="how often a batch is killed, each time at another moment (or ECC_ALIGN_KILLS)",
     )
+    parser.addoption(
+        "--fuzz-minutes",
+        type=float,
+        default=0.0,
+        help="how long the tests in tests/fuzz try odd input, all together; 0: one short round",
+    )
+    parser.addoption(
+        "--fuzz-seed",
+        type=int,
+        default=0,
+        help="seed of the first round of each test in tests/fuzz; further rounds count on",
+    )
 
 
 def pytest_configure(config):

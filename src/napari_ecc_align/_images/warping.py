@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from .._common.errors import InputError
+from .._common.given import height_and_width
 from .._transform.matrices import Matrix
 from .._transform.transform_like import TransformLike, as_transform
 from .filling import Fill, border_pixels, fill_values
@@ -30,7 +31,6 @@ from .pixels import as_array
 from .pixels import check_shape as check_array
 from .sources import LazyArray, is_lazy, is_multiscale
 
-_MOST_PIXELS = 2**40
 
 Pixel = TypeVar("Pixel", bound=np.generic)
 
@@ -267,14 +267,7 @@ def _warped_lazily(
 
 def check_shape(output_shape: Sequence[int]) -> tuple[int, int]:
     """Return (height, width) of `output_shape`, or raise `InputError`."""
-    try:
-        height, width = (int(side) for side in tuple(output_shape)[:2])
-    except (TypeError, ValueError, OverflowError) as error:
-        raise InputError("output_shape must be (height, width)") from error
-    if (height, width) != tuple(output_shape)[:2]:
-        raise InputError(f"output_shape must be whole numbers, not {tuple(output_shape)[:2]}")
+    height, width = height_and_width(output_shape, "output_shape")
     if height < 1 or width < 1:
         raise InputError(f"output_shape must be positive, not {(height, width)}")
-    if height * width > _MOST_PIXELS:
-        raise InputError(f"output_shape {(height, width)} is more than any memory holds")
     return height, width
