@@ -16,7 +16,7 @@ from screen import own_screen
 _SCREEN = pytest.StashKey()
 
 # The machine that runs the tests may be slow and shared: no deadline, and the same examples.
-hypothesis.settings.register_profile("calm", deadline=None, derandomize=True, max_examples=40)
+hypothesis.settings.register_profile("calm", deadline=None, derandomize=True, max_examples=25)
 hypothesis.settings.load_profile("calm")
 
 
