@@ -32,8 +32,9 @@ from .progress import Progress
 
 Matrix = NDArray[np.float64]
 
-# What is off by more (px, RMS at the corners) is wrong, as for all verdicts.
-_WRONG = 1.0
+# What is off by more (px, RMS at the corners) is wrong, as for all verdicts; by less than half of
+# it right, and by less than a tenth not worth a sentence.
+_WRONG, _RIGHT, _TOLD = 1.0, 0.5, 0.1
 # So many sigmas are no accident.
 _CLEAR_SIGMAS = 3.0
 # A shift of less (px) is not worth a word.
@@ -218,6 +219,10 @@ def _look(given: Matrix, pyramids: Pyramids, options: SearchOptions, nearby: Est
         if result.aligned:
             return _Look(nearby, result, clear=True)
     there = assess(pyramids, nearby, options, None)
+    if near and there.aligned and hypot(off, sigma) <= _RIGHT:
+        # What is asked of the images at their best place is not to be asked beside it.
+        reason = there.reason if off < _TOLD else _where(given, nearby.matrix, there)
+        return _Look(nearby, replace(result, verdict="aligned", reason=reason), clear=True)
     if surely and there.aligned:
         wrong = off - _CLEAR_SIGMAS * sigma > _WRONG and not result.aligned
         verdict: Verdict = "failed" if wrong or not result.found else "doubtful"
