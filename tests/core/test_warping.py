@@ -243,7 +243,7 @@ def test_cubic_gets_the_value_outside_in_double_precision():
     [
         ({"output_shape": (10.5, 5)}, "whole numbers"),
         ({"output_shape": (0, 5)}, "positive"),
-        ({"output_shape": (1e10, 1e10)}, "any memory"),
+        ({"output_shape": (1e10, 1e10)}, "pixels, not"),
         ({"output_shape": (np.inf, 5)}, "height, width"),
         ({"output_shape": 5}, "height, width"),
         ({"fill": 10**400}, "a pixel can hold"),

@@ -31,7 +31,6 @@ from .pixels import as_array
 from .pixels import check_shape as check_array
 from .sources import LazyArray, is_lazy, is_multiscale
 
-
 Pixel = TypeVar("Pixel", bound=np.generic)
 
 
