@@ -154,7 +154,10 @@ def _expanded_bytes(data: bytes, codec: int, most: int) -> int:
             return len(zlib.decompressobj().decompress(data, most))
         if codec == _LZMA:
             return len(lzma.LZMADecompressor().decompress(data, most))
-        codecs: Any = importlib.import_module("imagecodecs")
-        return len(getattr(codecs, f"{_OPTIONAL[codec]}_decode")(data, out=most))
+        decode: Any = getattr(importlib.import_module("imagecodecs"), f"{_OPTIONAL[codec]}_decode")
     except Exception:  # whoever decodes it says what is wrong
         return 0
+    try:
+        return len(decode(data, out=most))
+    except Exception:  # some fill what they are given, others refuse, as they do broken data
+        return most
