@@ -49,7 +49,7 @@ class Thresholding:
         values. Kept as two.
     window_size : int, optional
         Side in pixels of the window of a local method, odd; a sixteenth of the image when left
-        out.
+        out. It never reaches beyond a window of the image's own size.
     k : float, optional
         How far below the local mean "sauvola" and "niblack" put the threshold, in local
         standard deviations; 0.2 when left out.
@@ -246,11 +246,13 @@ def _threshold(
     options = {} if how.k is None else {"k": how.k}
     # Wide enough to hold strokes and their ground, odd as scikit-image asks.
     window = how.window_size or max(15, min(scaled.shape) // 16) | 1
+    # scikit-image pads the image by half a window: of one beyond the image, without bound.
+    sides = tuple(min(window, side | 1) for side in scaled.shape)
     ground = np.where(inside, scaled, np.median(scaled[inside]))
     if how.method == "sauvola":
         # R is half the range of the data, which is 1 here; scikit-image assumes 2.
         options["r"] = 0.5
-    return np.asarray(find(ground, window, **options))
+    return np.asarray(find(ground, sides, **options))
 
 
 def _two_thresholds(thresholds: object) -> tuple[float, float] | None:
