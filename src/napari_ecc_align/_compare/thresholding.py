@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .._common.errors import InputError
+from .._common.given import as_floats
 from .._images.value_counts import count_values, has_few_values, two_byte_values
 
 ThresholdMethod = Literal[
@@ -256,10 +257,7 @@ def _threshold(
 def _two_thresholds(thresholds: object) -> tuple[float, float] | None:
     if thresholds is None:
         return None
-    try:
-        values = np.asarray(thresholds, np.float64)
-    except (TypeError, ValueError) as error:
-        raise InputError(f"thresholds must be one number or two, not {thresholds!r}") from error
+    values = as_floats(thresholds, f"thresholds must be one number or two, not {thresholds!r}")
     if values.shape not in ((), (2,)) or not np.isfinite(values).all():
         raise InputError(f"thresholds must be one finite number or two, not {thresholds!r}")
     first, second = np.broadcast_to(values, 2).tolist()

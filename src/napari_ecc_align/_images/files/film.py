@@ -14,7 +14,15 @@ from numpy.typing import NDArray
 
 from ..._common.errors import InputError
 from ..._common.opening import opened
-from .decoding import TIFF_HEADS, check_intact, check_size, damage_told, image_head, quiet_tifffile
+from .decoding import (
+    TIFF_HEADS,
+    check_chain,
+    check_intact,
+    check_size,
+    damage_told,
+    image_head,
+    quiet_tifffile,
+)
 from .image_file import ImageFile
 from .layout import Layout
 from .tags import UNKNOWN_GRID, GridTags, TiffStyle, grid_of_tiff
@@ -43,6 +51,8 @@ def opened_film(path: Path) -> Iterator[TiffFilm]:
     with damage_told(path), quiet_tifffile():
         tiff = TiffFile(path)
     with tiff:
+        with damage_told(path):
+            check_chain(tiff, path)
         yield TiffFilm(tiff, path)
 
 
