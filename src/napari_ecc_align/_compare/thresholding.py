@@ -115,10 +115,12 @@ def binarised_pair(
 ) -> tuple[Binary, Binary]:
     """Return two gray images in black and white, each by its own threshold."""
     if isinstance(how.thresholds, tuple):
-        first, second = (
-            Binary((image > value) & inside, value)
-            for image, value in zip((reference, warped), how.thresholds, strict=True)
-        )
+        # A threshold may be beyond what the image's type holds.
+        with np.errstate(over="ignore"):
+            first, second = (
+                Binary((image > value) & inside, value)
+                for image, value in zip((reference, warped), how.thresholds, strict=True)
+            )
         return first, second
     first = binarise(reference, inside, how, "reference")
     return first, binarise(warped, inside, how, "warped")
