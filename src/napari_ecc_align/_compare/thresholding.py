@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .._common.errors import InputError
+from .._common.given import as_floats
 from .._images.value_counts import count_values, has_few_values, two_byte_values
 
 ThresholdMethod = Literal[
@@ -114,10 +115,12 @@ def binarised_pair(
 ) -> tuple[Binary, Binary]:
     """Return two gray images in black and white, each by its own threshold."""
     if isinstance(how.thresholds, tuple):
-        first, second = (
-            Binary((image > value) & inside, value)
-            for image, value in zip((reference, warped), how.thresholds, strict=True)
-        )
+        # A threshold may be beyond what the image's type holds.
+        with np.errstate(over="ignore"):
+            first, second = (
+                Binary((image > value) & inside, value)
+                for image, value in zip((reference, warped), how.thresholds, strict=True)
+            )
         return first, second
     first = binarise(reference, inside, how, "reference")
     return first, binarise(warped, inside, how, "warped")
@@ -258,10 +261,7 @@ def _threshold(
 def _two_thresholds(thresholds: object) -> tuple[float, float] | None:
     if thresholds is None:
         return None
-    try:
-        values = np.asarray(thresholds, np.float64)
-    except (TypeError, ValueError) as error:
-        raise InputError(f"thresholds must be one number or two, not {thresholds!r}") from error
+    values = as_floats(thresholds, f"thresholds must be one number or two, not {thresholds!r}")
     if values.shape not in ((), (2,)) or not np.isfinite(values).all():
         raise InputError(f"thresholds must be one finite number or two, not {thresholds!r}")
     first, second = np.broadcast_to(values, 2).tolist()

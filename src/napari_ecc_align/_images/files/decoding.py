@@ -6,6 +6,7 @@ import contextlib
 import io
 import logging
 import math
+import struct
 import warnings
 from collections.abc import Iterator
 from dataclasses import replace
@@ -239,7 +240,24 @@ def _by_tifffile(series: TiffPageSeries, path: Path) -> NDArray[Any] | None:
         return None
 
 
+def check_chain(tif: TiffFile, path: Path) -> None:
+    """Refuse a file whose pages lead back to an earlier one: tifffile may follow them for ever."""
+    form, file = tif.tiff, tif.filehandle
+    offset, seen = tif.pages.first.offset, set[int]()
+    # An end that is cut off is an end.
+    with contextlib.suppress(struct.error):
+        while 0 < offset < file.size:
+            if offset in seen:
+                raise _damaged(path)
+            seen.add(offset)
+            file.seek(offset)
+            (tags,) = struct.unpack(form.tagnoformat, file.read(form.tagnosize))
+            file.seek(offset + form.tagnosize + tags * form.tagsize)
+            (offset,) = struct.unpack(form.offsetformat, file.read(form.offsetsize))
+
+
 def _only_series(tif: TiffFile, path: Path) -> TiffPageSeries:
+    check_chain(tif, path)
     if not tif.series:
         raise damaged(path)
     if len(tif.series) > 1:

@@ -15,7 +15,19 @@ from numpy.typing import NDArray
 
 from ..._common.errors import InputError
 from ..._common.opening import opened
+<<<<<<< HEAD
 from .decoding import TIFF_HEADS, check_intact, damage_told, image_head, quiet_tifffile
+=======
+from .decoding import (
+    TIFF_HEADS,
+    check_chain,
+    check_intact,
+    check_size,
+    damage_told,
+    image_head,
+    quiet_tifffile,
+)
+>>>>>>> fuzz
 from .image_file import ImageFile
 from .layout import Layout
 from .sizes import check_expansion, check_size, is_bounded
@@ -45,6 +57,8 @@ def opened_film(path: Path) -> Iterator[TiffFilm]:
     with damage_told(path), quiet_tifffile():
         tiff = TiffFile(path)
     with tiff:
+        with damage_told(path):
+            check_chain(tiff, path)
         yield TiffFilm(tiff, path)
 
 
