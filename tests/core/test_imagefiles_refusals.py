@@ -12,11 +12,7 @@ from arrays import check_same, picture, smooth
 from PIL import Image, ImageFile
 
 from napari_ecc_align._common.errors import InputError
-<<<<<<< HEAD
-=======
-from napari_ecc_align._images.files.decoding import MAX_PIXELS
 from napari_ecc_align._images.files.film import opened_film
->>>>>>> fuzz
 from napari_ecc_align._images.files.images import decode_image, read_image, write_image
 from napari_ecc_align._images.files.sizes import MAX_PIXELS
 

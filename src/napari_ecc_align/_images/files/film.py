@@ -15,19 +15,14 @@ from numpy.typing import NDArray
 
 from ..._common.errors import InputError
 from ..._common.opening import opened
-<<<<<<< HEAD
-from .decoding import TIFF_HEADS, check_intact, damage_told, image_head, quiet_tifffile
-=======
 from .decoding import (
     TIFF_HEADS,
     check_chain,
     check_intact,
-    check_size,
     damage_told,
     image_head,
     quiet_tifffile,
 )
->>>>>>> fuzz
 from .image_file import ImageFile
 from .layout import Layout
 from .sizes import check_expansion, check_size, is_bounded
