@@ -22,8 +22,7 @@ from contestants import Matrix, others
 from inviting_kinds import KINDS, inviting_pair
 from scenes import Motion, Pair, moved
 
-import napari_ecc_align
-from napari_ecc_align import align
+from napari_ecc_align import AlignmentResult, align, judge
 from napari_ecc_align._transform.transform import corners
 
 WRONG = 1.0
@@ -40,7 +39,8 @@ class Verdict:
     """What was said of one transform of one pair.
 
     `error` (px) is the distance to the nearest motion that may be meant, infinite if there is
-    none; `seconds` are the processor's.
+    none, and `moved` that to the identity; `size` is the shorter side, `contrast` the standard
+    deviation of the fainter image; `seconds` are the processor's.
     """
 
     family: str
@@ -48,10 +48,12 @@ class Verdict:
     seed: int
     truth: str
     size: int
+    contrast: float
     model: str
     tool: str
     verdict: str
     error: float
+    moved: float
     sigma: float
     seconds: float
     reason: str
@@ -73,10 +75,16 @@ class Verdict:
 
 
 def distance(matrix: Matrix, motion: Motion, shape: tuple[int, ...]) -> float:
-    """Return the RMS distance (px) of a matrix from a motion over the corners of an image."""
-    points = corners(shape[:2])
-    gap = moved(matrix, points) - moved(motion, points)
-    return float(np.sqrt((gap**2).sum(-1).mean()))
+    """Return how far (px, RMS) a matrix is from a motion over the corners of an image.
+
+    Where no matrix describes the motion, it may be near at the corners and not between them: the
+    distance is that over a lattice of the whole image, if that is more.
+    """
+    places = [corners(shape[:2])]
+    if callable(motion):
+        places.append((np.mgrid[0:11, 0:11].reshape(2, -1).T / 10) * np.subtract(shape[1::-1], 1))
+    gaps = [moved(matrix, points) - moved(motion, points) for points in places]
+    return max(float(np.sqrt((gap**2).sum(-1).mean())) for gap in gaps)
 
 
 def truth_of(pair: Pair) -> str:
@@ -88,19 +96,12 @@ def verdicts(task: tuple[str, int], judged: bool = False) -> list[Verdict]:
     """Return what is said of our transform of a pair (kind, seed), and of other tools' ones."""
     name, seed = task
     pair = inviting_pair(name, seed)
-    clock = time.process_time()
-    found = align(pair.reference, pair.moving, model=pair.model)
-    seconds = time.process_time() - clock
-    said = (found.verdict, found.corner_uncertainty, found.reason)
-    done = [_verdict(pair, seed, OURS, found.transform.matrix, said, seconds)]
-    judge = getattr(napari_ecc_align, "judge", None)
-    for tool, estimate in (others() if judged and judge else {}).items():
+    images = pair.reference, pair.moving
+    done = [_verdict(pair, seed, OURS, lambda: align(*images, model=pair.model))]
+    for tool, estimate in (others() if judged else {}).items():
         matrix = _estimated(estimate, pair)
         if matrix is not None:
-            clock = time.process_time()
-            of = judge(pair.reference, pair.moving, matrix, model=pair.model)
-            said = (of.verdict, of.corner_uncertainty, of.reason)
-            done.append(_verdict(pair, seed, tool, matrix, said, time.process_time() - clock))
+            done.append(_verdict(pair, seed, tool, partial(judge, *images, matrix)))
     return done
 
 
@@ -117,25 +118,29 @@ def _verdict(
     pair: Pair,
     seed: int,
     tool: str,
-    matrix: Matrix,
-    said: tuple[str, float, str],
-    seconds: float,
+    ask: Callable[[], AlignmentResult],
 ) -> Verdict:
+    clock = time.process_time()
+    result = ask()
+    seconds = time.process_time() - clock
+    matrix, shape = result.transform.matrix, pair.reference.shape
     meant = [] if pair.truth is None else [pair.truth, *pair.others]
-    errors = [distance(matrix, motion, pair.reference.shape) for motion in meant]
+    errors = [distance(matrix, motion, shape) for motion in meant]
     return Verdict(
         family=KINDS[pair.kind].__module__.split(".")[-1],
         kind=pair.kind,
         seed=seed,
         truth=truth_of(pair),
-        size=min(pair.reference.shape),
+        size=min(shape),
+        contrast=float(min(pair.reference.std(), pair.moving.std())),
         model=pair.model,
         tool=tool,
-        verdict=said[0],
+        verdict=result.verdict,
         error=min(errors, default=float("inf")),
-        sigma=float(said[1]),
+        moved=distance(matrix, np.eye(3), shape),
+        sigma=result.corner_uncertainty,
         seconds=seconds,
-        reason=said[2],
+        reason=result.reason,
     )
 
 
@@ -151,8 +156,6 @@ def run_inviting(
     unknown = set(kinds or ()) - set(KINDS)
     if unknown:
         raise SystemExit(f"no such kinds: {sorted(unknown)}; there are {sorted(KINDS)}")
-    if judged and not hasattr(napari_ecc_align, "judge"):
-        print("This version has no judge: other tools' transforms are left out.")
     tasks = [(name, seed) for name in kinds or KINDS for seed in seeds]
     done = [one for each in _mapped(partial(verdicts, judged=judged), tasks, jobs) for one in each]
     report(done)
@@ -194,17 +197,20 @@ def report(done: list[Verdict]) -> None:
         if one.misleading:
             print(
                 f"WRONG {one.tool}: {one.kind} {one.seed}, {one.size} px, {one.model}:"
-                f" {one.error:.2f} px ± {one.sigma:.2g}. {one.reason}"
+                f" {one.error:.2f} px ± {one.sigma:.2g}, moved {one.moved:.2f} px. {one.reason}"
             )
+
+
+def _below(value: float, ends: Sequence[int], unit: str) -> str:
+    return f"under {next(end for end in ends if value < end):4d}{unit}"
 
 
 _STRATA: dict[str, Callable[[Verdict], str]] = {
     "truth": lambda one: one.truth,
     "family": lambda one: one.family,
     "model": lambda one: one.model,
-    "shorter side": lambda one: next(
-        f"under {side:4d} px" for side in (128, 256, 400, 9999) if one.size < side
-    ),
+    "shorter side": lambda one: _below(one.size, (128, 256, 400, 1001), " px"),
+    "contrast": lambda one: _below(one.contrast, (8, 16, 32, 64, 128), ""),
 }
 
 
@@ -222,8 +228,9 @@ def _row(title: str, items: list[Verdict]) -> None:
     # As many as three times too far, but not wrong: part of how good the uncertainty is.
     z = [one.error / one.sigma for one in items if one.aligned and one.error < WRONG]
     spread = f"{np.sqrt(np.mean(np.square(z))):.2f}" if z else "-"
+    wrong = sum(one.misleading for one in items)
     print(
-        f"{title:28s} {len(items):5d} {sum(one.misleading for one in items):15d}"
+        f"{title:28s} {len(items):5d} {wrong:7d} {wrong / len(items):7.1%}"
         f" {len(right):6d} {share:>17s} {spread:>6s}"
         f" {np.median([one.seconds for one in items]):9.3f}"
     )

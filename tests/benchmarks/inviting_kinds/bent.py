@@ -199,7 +199,7 @@ def panorama(rng: Random) -> Pair:
     size = float(rng.uniform(1.5, 9)) * sign(rng)
 
     def field(points: Image) -> Image:
-        x, y = (2 * points / (shape[1], shape[0]) - 1).transpose(2, 0, 1)
+        x, y = np.moveaxis(2 * points / (shape[1], shape[0]) - 1, -1, 0)
         return size * np.stack([x**3, y * x**2], -1)
 
     return _bent(rng, shape, field)

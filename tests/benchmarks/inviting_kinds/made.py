@@ -222,8 +222,9 @@ def bumps(shape: tuple[int, int], at: Image, sigma: float, height: Image | float
         left, top = max(0, int(x) - reach), max(0, int(y) - reach)
         part = out[top : int(y) + reach + 1, left : int(x) + reach + 1]
         if part.size and x > -reach and y > -reach:
-            off = grid(part.shape) + (left - x, top - y)  # type: ignore[arg-type]
-            part += peak * np.exp(-(off**2).sum(-1) / (2 * sigma**2))
+            rows, columns = np.ogrid[: part.shape[0], : part.shape[1]]
+            far2 = (columns + left - x) ** 2 + (rows + top - y) ** 2
+            part += peak * np.exp(-far2 / (2 * sigma**2))
     return out
 
 

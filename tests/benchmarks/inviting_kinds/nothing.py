@@ -19,7 +19,6 @@ from .made import (
     kind,
     pair,
     photograph,
-    polar,
     seen,
     soft,
     strokes,
@@ -75,17 +74,6 @@ def ramps(rng: Random, shape: tuple[int, int]) -> Callable[[], Image]:
         return 128 + (grid(shape) / shape[::-1] - 0.5) @ slope
 
     return draw
-
-
-@unrelated
-def vignettes(rng: Random, shape: tuple[int, int]) -> Callable[[], Image]:
-    """One lens's fall of light over plain walls."""
-    middle, strength = (
-        np.array(shape[::-1]) * rng.uniform(0.4, 0.6, 2),
-        float(rng.uniform(20, 120)),
-    )
-    light = (((grid(shape) - middle) / max(shape)) ** 2).sum(-1)
-    return lambda: float(rng.uniform(160, 230)) - strength * light
 
 
 @unrelated
@@ -223,18 +211,6 @@ def blank_in_jpeg(rng: Random, shape: tuple[int, int]) -> Callable[[], Image]:
         wall = 128 + 20 * soft(rng, shape, 30.0) + rng.normal(0, 6, shape)
         code = cv2.imencode(".jpg", wall.astype(np.uint8), [cv2.IMWRITE_JPEG_QUALITY, quality])[1]
         return cv2.imdecode(code, cv2.IMREAD_GRAYSCALE).astype(np.float64)
-
-    return draw
-
-
-@unrelated
-def round_fields(rng: Random, shape: tuple[int, int]) -> Callable[[], Image]:
-    """Other things in a round field that lies elsewhere each time."""
-
-    def draw() -> Image:
-        radius, _ = polar(grid(shape) + rng.uniform(-20, 20, 2), shape)
-        inside = seen(photograph(rng, shape, mirrored=bool(rng.random() < 0.5)), shape)
-        return np.where(radius < 0.75, 60 + 0.3 * inside, 10)
 
     return draw
 

@@ -325,3 +325,29 @@ def other_music_same_staves(rng: Random) -> Pair:
         page[rows] = 40
         images.append(seen(sheet(ndimage.gaussian_filter(page, 0.8)), shape, motion))
     return pair(rng, (images[0], images[1]), truth)
+
+
+@kind
+def plain_walls(rng: Random) -> Pair:
+    """Walls with nothing on them: what they have in common is the lens's fall of light."""
+    shape = a_shape(rng)
+    middle = np.array(shape[::-1]) * rng.uniform(0.4, 0.6, 2)
+    light = 120 * (((grid(shape) - middle) / max(shape)) ** 2).sum(-1)
+    first, second = (float(rng.uniform(160, 230)) - light for _ in range(2))
+    return pair(rng, (first, second), _STILL)
+
+
+@kind
+def other_subject_in_field_stop(rng: Random) -> Pair:
+    """Other things in a round field that lies elsewhere: the field may be meant."""
+    shape, truth = a_shape(rng), a_shift(rng, 1, 25)
+
+    def field(points: Image) -> Image:
+        return 1 / (1 + np.exp((polar(points, shape)[0] - 0.75) * min(shape)))
+
+    inside = (seen(photograph(rng, shape, mirrored=side), shape) for side in (False, True))
+    first, second = (
+        10 + cover * (50 + 0.3 * one)
+        for cover, one in zip(both(field, shape, truth), inside, strict=True)
+    )
+    return pair(rng, (first, second), truth)
