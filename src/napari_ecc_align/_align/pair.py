@@ -23,7 +23,7 @@ from .._images.sources import ImageLike, LazyArray, LoadedImage, checked_source
 from .._transform.matrices import MotionModel
 from .._transform.transform import Transform, usable_transform
 from .._transform.transform_like import TransformLike
-from .._verdict.assess import assess, doubt_rivalled, trust_key
+from .._verdict.assess import assess, doubt_rivalled, most_trusted
 from .._verdict.result import AlignmentResult
 from .field_of_view import field_of_view
 from .options import Job, checked_initial
@@ -227,7 +227,7 @@ def job_steps(job: Job) -> Generator[Progress, None, AlignmentResult]:
         if inside is not None:
             results += yield from _run_within_field(inside, run)
     yield Progress(1.0, "done", results[-1].transform)
-    best = start.noted_in(max(results, key=trust_key))
+    best = start.noted_in(most_trusted(results))
     return replace(best, seconds=time.perf_counter() - began)
 
 
