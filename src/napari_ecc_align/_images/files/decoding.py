@@ -248,7 +248,7 @@ def check_chain(tif: TiffFile, path: Path) -> None:
     with contextlib.suppress(struct.error):
         while 0 < offset < file.size:
             if offset in seen:
-                raise _damaged(path)
+                raise damaged(path)
             seen.add(offset)
             file.seek(offset)
             (tags,) = struct.unpack(form.tagnoformat, file.read(form.tagnosize))
