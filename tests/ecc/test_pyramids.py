@@ -78,6 +78,19 @@ def test_levels_keep_pixel_zero_at_pixel_zero():
         np.testing.assert_allclose(ramp, 2**level.index * np.arange(4, 4 + len(ramp)), atol=1e-3)
 
 
+@pytest.mark.parametrize("dtype", [np.uint8, np.float32, np.float64])
+@pytest.mark.parametrize("period", [2, 3, 6])
+def test_contrast_is_seen_though_a_raster_hides_it_from_the_sample(dtype, period):
+    image = camera(dtype)[:400, :398]
+    image[::period, ::period] = image.dtype.type(0.1 * 255)
+    assert 0.7 < image_pyramid(image)[0].scale / image.std() < 1.3
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.float32, np.float64])
+def test_an_image_of_one_value_keeps_its_values(dtype):
+    assert image_pyramid(np.full((97, 130), 0.1 * 255).astype(dtype))[0].scale == 1
+
+
 def test_what_is_masked_has_no_weight():
     image = camera(np.float32)
     mask = np.ones(image.shape, bool)

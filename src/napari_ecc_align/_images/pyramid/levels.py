@@ -134,23 +134,32 @@ def _finite(image: PixelSource, mask: Bools | None) -> Bools | None:
 
 
 def _contrast(image: PixelSource, valid: Bools | None) -> tuple[float, float]:
-    """Return mean and standard deviation of a sample of the valid pixels."""
+    """Return mean and standard deviation of a sample of the valid pixels; 1 if all are equal."""
     step = max(1, int(np.sqrt(image.shape[0] * image.shape[1] / 4096)))
+    offset, scale = _sampled_contrast(image, valid, step)
+    if scale == 0 and step > 1:
+        # Every sample can lie alike on a raster, such as a dither's; no period divides both steps.
+        offset, scale = _sampled_contrast(image, valid, step - 1)
+    return offset, scale or 1.0
+
+
+def _sampled_contrast(image: PixelSource, valid: Bools | None, step: int) -> tuple[float, float]:
+    """Return mean and standard deviation of every `step`-th pixel of every `step`-th row."""
     if valid is None and image.dtype == np.uint8:
         mean, deviation = cv2.meanStdDev(np.ascontiguousarray(image[::step, ::step]))
-        return float(mean[0, 0]), float(deviation[0, 0]) or 1.0
+        # Equal bytes leave a rounding error.
+        return float(mean[0, 0]), float(deviation[0, 0]) if deviation[0, 0] > 1e-3 else 0.0
     sample = image[::step, ::step].astype(np.float64)
     if valid is not None:
         sample = sample[valid[::step, ::step]]
     if sample.size == 0:
-        return 0.0, 1.0
+        return 0.0, 0.0
     offset = float(sample.mean())
     spread = float(np.abs(sample - offset).max())
-    if spread == 0 or not np.isfinite(spread):
-        return offset, 1.0
+    if sample.min() == sample.max() or not np.isfinite(spread):
+        return offset, 0.0
     # Squares of extreme values would overflow: measure them in units of the largest.
-    scale = spread * float(np.sqrt(np.mean(((sample - offset) / spread) ** 2)))
-    return offset, scale
+    return offset, spread * float(np.sqrt(np.mean(((sample - offset) / spread) ** 2)))
 
 
 def base(image: PixelSource, mask: Bools | None = None) -> Level:
