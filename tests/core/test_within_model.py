@@ -24,16 +24,20 @@ def mark(kind, shift, seed):
     return np.clip(image + noise, 0, 255).astype(np.uint8)
 
 
-def stars(matrix, count=98, side=256):
-    """Return stars, of which few are a thousand times as bright as the others, under a matrix."""
+def star_pair(matrix, count=98, side=256):
+    """Return two exposures of stars, of which few are a thousand times as bright as the others."""
     rng = np.random.default_rng(0)
-    places = rng.uniform(-73, side + 73, (count, 2))
+    reach = side / 2**0.5 + 20
+    places = rng.uniform(-reach, reach, (2, count)).T + side / 2
     fluxes = np.minimum((1 + rng.pareto(0.8, count)) * 30, 5e4)
     y, x = np.mgrid[:side, :side]
-    image = np.ones((side, side))
-    for (u, v), flux in zip(Transform(matrix).to_moving(places), fluxes, strict=True):
-        image += flux / (4.5 * np.pi) * np.exp(-((x - u) ** 2 + (y - v) ** 2) / 4.5)
-    return rng.poisson(image).astype(np.uint16)
+    exposures = []
+    for seen in (places, Transform(matrix).to_moving(places)):
+        image = np.ones((side, side))
+        for (u, v), flux in zip(seen, fluxes, strict=True):
+            image += flux / (4.5 * np.pi) * np.exp(-((x - u) ** 2 + (y - v) ** 2) / 4.5)
+        exposures.append(rng.poisson(image).astype(np.uint16))
+    return exposures
 
 
 @pytest.mark.parametrize("kind", ["hole", "square"])
@@ -62,9 +66,11 @@ def test_a_few_bright_stars_do_not_outshine_all_others(degrees):
     cos, sin = np.cos(np.deg2rad(degrees)), np.sin(np.deg2rad(degrees))
     turn = np.array([[cos, -sin, 0], [sin, cos, 0], [0, 0, 1]])
     turn[:2, 2] = np.array([138, 108]) - turn[:2, :2] @ (128, 128)
-    reference, moving = stars(np.eye(3)), stars(turn)
+    reference, moving = star_pair(turn)
     result = align(reference, moving, model="euclidean")
-    assert result.aligned, result.reason
+    assert result.verdict in ("aligned", "doubtful")
+    assert "too little detail" not in result.reason
+    assert result.tiles.agreeing >= 9
     assert corner_error(result.transform.matrix, turn, reference.shape) < 0.5
 
 
