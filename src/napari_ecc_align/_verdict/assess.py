@@ -143,10 +143,11 @@ def _gathered(
         pyramids.reference[whole], pyramids.moving[whole], estimate.matrix, inverted=inverted
     )
     wide = _wide_tiles(pyramids, estimate, inverted, fine, shifted.likeness)
-    still = still_tiles(fine, estimate.matrix)
-    same = wide is fine
-    fine, wide = (without(tiles, still_tiles(tiles, estimate.matrix)) for tiles in (fine, wide))
-    wide = fine if same else wide
+    motion: NDArray[np.float64] = np.linalg.inv(pyramids.unmoved) @ estimate.matrix
+    still = still_tiles(fine, motion)
+    moving = without(fine, still)
+    wide = moving if wide is fine else without(wide, still_tiles(wide, motion))
+    fine = moving
     index = pyramids.index_below(_SECOND_PIXELS)
     levels = pyramids.reference[index], pyramids.moving[index]
     turned = turned_rival(
@@ -161,7 +162,7 @@ def _gathered(
         corner_uncertainty=estimate.corner_uncertainty,
         model=model,
         shape=shape,
-        matrix=estimate.matrix,
+        motion=motion,
         fine=fine,
         wide=wide,
         still=int(still.sum()),

@@ -84,8 +84,8 @@ class Evidence:
         The motion model.
     shape : tuple of int
         Height and width of the reference.
-    matrix : ndarray of float64, shape (3, 3)
-        Maps reference pixels to moving pixels.
+    motion : ndarray of float64, shape (3, 3)
+        Maps pixels from where they were before to where they are now.
     still : int
         Tiles at full resolution, not among the others, that did not move.
     fine : Tiles
@@ -107,7 +107,7 @@ class Evidence:
     corner_uncertainty: float
     model: MotionModel
     shape: tuple[int, int]
-    matrix: NDArray[np.float64]
+    motion: NDArray[np.float64]
     fine: Tiles
     wide: Tiles
     still: int
@@ -199,15 +199,15 @@ def _why_two_motions(evidence: Evidence) -> str | None:
             f"{_counted(evidence.fine)}, but {evidence.still} others fit best where they were "
             "before anything moved."
         )
-    second, matrix, shape = evidence.second, evidence.matrix, evidence.shape
+    second, motion, shape = evidence.second, evidence.motion, evidence.shape
     if second is None:
         return None
-    if corner_error(matrix, np.eye(3), shape) <= STILL:
+    if corner_error(motion, np.eye(3), shape) <= STILL:
         return (
             "What lies still may belong to the camera: something else that is seen moved by "
             f"about {second.distance:.0f} px."
         )
-    if second.is_still(matrix, shape):
+    if second.is_still(motion, shape):
         return None
     return (
         "Two motions are seen: a part of what is seen lies about "

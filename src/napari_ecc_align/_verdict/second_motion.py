@@ -52,14 +52,14 @@ class SecondMotion:
         """How far apart the two motions are, in px."""
         return float(np.hypot(*self.displacement))
 
-    def is_still(self, matrix: NDArray[np.float64], shape: tuple[int, int]) -> bool:
-        """Tell whether what moves otherwise than a matrix says stays where it is.
+    def is_still(self, first: NDArray[np.float64], shape: tuple[int, int]) -> bool:
+        """Tell whether what moves otherwise than the first motion says stays where it is.
 
         As what belongs to the camera does, not to what it sees: marks, dust, noise of the sensor.
         """
         move = np.eye(3)
         move[:2, 2] = self.displacement
-        return corner_error(matrix @ move, np.eye(3), shape) <= self.precision
+        return corner_error(first @ move, np.eye(3), shape) <= self.precision
 
 
 def second_motion(
@@ -131,9 +131,9 @@ def _padded(image: Floats, size: tuple[int, int]) -> Floats:
     return floats(cv2.copyMakeBorder(image, 0, below, 0, right, cv2.BORDER_CONSTANT))
 
 
-def still_tiles(tiles: Tiles, matrix: NDArray[np.float64]) -> NDArray[np.bool_]:
-    """Tell which tiles fit best where they were before, and not where a matrix puts them."""
+def still_tiles(tiles: Tiles, motion: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """Tell which tiles fit best where they were before, and not where a motion puts them."""
     places, moves = tiles.displacements[:, :2], tiles.displacements[:, 2:]
-    stays = np.hypot(*(map_points(matrix, places + moves) - places).T) <= tiles.radius
-    moved = np.hypot(*(map_points(matrix, places) - places).T) > 2 * tiles.radius
+    stays = np.hypot(*(map_points(motion, places + moves) - places).T) <= tiles.radius
+    moved = np.hypot(*(map_points(motion, places) - places).T) > 2 * tiles.radius
     return np.asarray(stays & moved)
