@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from .._common.opencv import cv2
 from .._images.pyramid.levels import Floats, Level, floats
 from .._transform.transform import corner_error, map_points
-from .detail import aligned_details
+from .detail import shared_details
 from .tile_matching import Tiles
 
 # Closer than this (px of the level) is the same motion, less exactly.
@@ -83,7 +83,8 @@ def second_motion(
     inverted : bool
         The moving image is a negative of the reference.
     """
-    (first, _), (second, _) = aligned_details(reference, moving, matrix, inverted=inverted)
+    # Where only one is seen, its autocorrelation alone would tell displacements apart.
+    first, second, _ = shared_details(reference, moving, matrix, inverted=inverted)
     odd = _odd_part(_of_length_one(first), _of_length_one(second))
     height, width = odd.shape
     reach = int(_SAME_MOTION)
