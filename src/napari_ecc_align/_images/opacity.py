@@ -7,7 +7,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .._common.opencv import cv2
 from .pixels import LUMINANCE, mixed
 
 # Of the range of colours: what differs by less is one colour.
@@ -70,6 +69,9 @@ def _is_drawing(data: NDArray[Any]) -> bool:
         return True
     if np.count_nonzero(seen) > _MOST_COVERED * seen.size:
         return False
+    # Only now, since help needs no OpenCV.
+    from .._common.opencv import cv2
+
     side = max(_LEAST_WIDTH, int(min(seen.shape) * _WIDEST))
     wide = cv2.erode(seen.view(np.uint8), np.ones((side, side), np.uint8), borderValue=0)
     return bool(np.count_nonzero(wide) <= _KNOTS * np.count_nonzero(seen))
