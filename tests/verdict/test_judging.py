@@ -256,8 +256,8 @@ def test_lesser_flaws_do_not(known):
     assert verdict_of(**known)[0] == "aligned"
 
 
-def other(x, y, precision=3.0):
-    return SecondMotion(np.array([x, y], float), 0.2, 30.0, precision)
+def other(x, y, precision=3.0, spread=0.8):
+    return SecondMotion(np.array([x, y], float), 0.2, 30.0, precision, spread)
 
 
 def moved(x, y):

@@ -150,6 +150,12 @@ def _gathered(
     fine = moving
     index = pyramids.index_below(_SECOND_PIXELS)
     levels = pyramids.reference[index], pyramids.moving[index]
+    second = second_motion(*levels, estimate.matrix, inverted=inverted)
+    # Where something lies still all over the image, tiles show that, or something between.
+    below = second is not None and second.is_everywhere and second.is_still(motion, shape)
+    moved, moved_wide = (
+        without(tiles, ~tiles.agree) if below else tiles for tiles in (fine, wide)
+    )
     turned = turned_rival(
         pyramids,
         estimate.matrix,
@@ -166,12 +172,12 @@ def _gathered(
         fine=fine,
         wide=wide,
         still=int(still.sum()),
-        pattern=residual_pattern(fine, shape),
+        pattern=residual_pattern(moved, shape),
         # Tiles that see farther also find what has moved farther.
-        displaced_wide=0 if wide is fine else residual_pattern(wide, shape).displaced,
+        displaced_wide=0 if wide is fine else residual_pattern(moved_wide, shape).displaced,
         shifted=shifted,
         turned=turned,
-        second=second_motion(*levels, estimate.matrix, inverted=inverted),
+        second=second,
     )
 
 

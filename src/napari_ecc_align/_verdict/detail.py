@@ -47,15 +47,15 @@ def aligned_details(
 
 def shared_details(
     reference: Level, moving: Level, matrix: NDArray[np.float64], *, inverted: bool
-) -> tuple[Floats, Floats, float]:
-    """Return the detail of both images where both are seen, and over how much, in pixels.
+) -> tuple[Floats, Floats, Floats]:
+    """Return the detail of both images where both are seen, and the window that they share.
 
     Takes what `aligned_details` does.
     """
     (first, window), (second, other) = aligned_details(
         reference, moving, matrix, inverted=inverted
     )
-    return first * other, second * window, float((window * other).sum())
+    return first * (other > 0), second * (window > 0), np.minimum(window, other)
 
 
 def _windowed(image: Floats, valid: Bools | None) -> tuple[Floats, Floats]:

@@ -187,8 +187,11 @@ def judge(evidence: Evidence) -> Judgement:
         return Judgement("doubtful", why)
     counted = f"{_counted(fine)}, with ECC {evidence.ecc:.3f}."
     differing = _where_different(fine, evidence.shape)
-    if evidence.still or evidence.second is not None:
+    second = evidence.second
+    if evidence.still or (second is not None and second.is_still(evidence.motion, evidence.shape)):
         differing.append("Something else that is seen did not move.")
+    elif second is not None:
+        differing.append(f"A part of it lies about {second.distance:.0f} px from there.")
     return Judgement("aligned", " ".join([counted, *differing, evidence.pattern.sentence]))
 
 
@@ -200,9 +203,12 @@ def _why_two_motions(evidence: Evidence) -> str | None:
             "before anything moved."
         )
     second, motion, shape = evidence.second, evidence.motion, evidence.shape
-    if second is None:
+    still = corner_error(motion, np.eye(3), shape) <= STILL
+    if still and evidence.fine.share < CLEAR_SHARE:
+        return f"Only {_counted(evidence.fine)}, and what lies still may belong to the camera."
+    if second is None or not second.is_everywhere:
         return None
-    if corner_error(motion, np.eye(3), shape) <= STILL:
+    if still:
         return (
             "What lies still may belong to the camera: something else that is seen moved by "
             f"about {second.distance:.0f} px."

@@ -19,6 +19,9 @@ _SAME_MOTION = 3.0
 # alone, and 1, where the noise of all the others does.
 _WHITENING = 0.5
 _LEAST_POWER = 1e-3
+_PARTS = 8
+# What is spread over less than this is a part, and the tiles there say so.
+_EVERYWHERE = 0.25
 # A share of the detail below this is what interpolation and rasters leave.
 LEAST_SHARE = 0.03
 # In standard deviations of what other displacements show. The highest of as many places as a level
@@ -40,17 +43,25 @@ class SecondMotion:
         How far that stands out of what other displacements show, in their standard deviations.
     precision : float
         To so many px the displacement is known.
+    spread : float
+        Over which share of the image it is spread: that of what is everywhere is 1.
     """
 
     displacement: NDArray[np.float64]
     share: float
     significance: float
     precision: float
+    spread: float
 
     @property
     def distance(self) -> float:
         """How far apart the two motions are, in px."""
         return float(np.hypot(*self.displacement))
+
+    @property
+    def is_everywhere(self) -> bool:
+        """Whether it is no mere part of the image that moved otherwise."""
+        return self.spread > _EVERYWHERE
 
     def is_still(self, first: NDArray[np.float64], shape: tuple[int, int]) -> bool:
         """Tell whether what moves otherwise than the first motion says stays where it is.
@@ -84,7 +95,7 @@ def second_motion(
         The moving image is a negative of the reference.
     """
     # Where only one is seen, its autocorrelation alone would tell displacements apart.
-    first, second, _ = shared_details(reference, moving, matrix, inverted=inverted)
+    first, second, window = shared_details(reference, moving, matrix, inverted=inverted)
     odd = _odd_part(_of_length_one(first), _of_length_one(second))
     height, width = odd.shape
     reach = int(_SAME_MOTION)
@@ -92,14 +103,39 @@ def second_motion(
     disc = np.hypot(near[:, None], near) <= _SAME_MOTION
     corner = np.ix_(near % height, near % width)
     odd[corner] = np.where(disc, 0, odd[corner])
-    spread = 1.4826 * float(np.median(np.abs(odd)))
+    deviation = 1.4826 * float(np.median(np.abs(odd)))
     _, share, _, (x, y) = cv2.minMaxLoc(odd)
-    if not (share >= LEAST_SHARE and share >= LEAST_SIGNIFICANCE * spread):
+    if not (share >= LEAST_SHARE and share >= LEAST_SIGNIFICANCE * deviation):
         return None
     factor = 2.0**reference.index
     there = np.array([x - width * (2 * x > width), y - height * (2 * y > height)])
-    significance = share / spread if spread else float("inf")
-    return SecondMotion(factor * there, share, significance, factor * _SAME_MOTION)
+    significance = share / deviation if deviation else float("inf")
+    spread = _spread(first, second, window, there.astype(int))
+    return SecondMotion(factor * there, share, significance, factor * _SAME_MOTION, spread)
+
+
+def _spread(
+    first: Floats, second: Floats, window: Floats, displacement: NDArray[np.intp]
+) -> float:
+    """Return over which share of what two images show what is displaced is spread.
+
+    By how unequally its part of the correlation comes from parts of them, beyond what noise, as it
+    is at a displacement across it, makes of that.
+    """
+
+    def parts(dx: int, dy: int) -> Floats:
+        odd = np.roll(second, (-dy, -dx), (0, 1)) - np.roll(second, (dy, dx), (0, 1))
+        return _in_parts(first * odd)
+
+    dx, dy = displacement.tolist()
+    own, chance, shown = parts(dx, dy), parts(-dy, dx), _in_parts(window * window)
+    power = max(float((own * own).sum() - (chance * chance).sum()), 1e-12)
+    whole = float(shown.sum()) ** 2 / max(float((shown * shown).sum()), 1e-12)
+    return float(min(1.0, float(own.sum()) ** 2 / power / max(whole, 1.0)))
+
+
+def _in_parts(plane: Floats) -> Floats:
+    return floats(cv2.resize(plane, (_PARTS, _PARTS), interpolation=cv2.INTER_AREA))
 
 
 def _of_length_one(detail: Floats) -> Floats:

@@ -82,7 +82,7 @@ def turned_rival(
         return NO_RIVAL
     index = pyramids.index_below(_PIXELS)
     reference, moving = pyramids.reference[index], pyramids.moving[index]
-    first, second, shared = shared_details(reference, moving, matrix, inverted=inverted)
+    first, second, window = shared_details(reference, moving, matrix, inverted=inverted)
     shape, factor = pyramids.reference[0].shape, 2.0**index
 
     halves = [
@@ -119,9 +119,9 @@ def turned_rival(
     others = [0.0]
     for other in found:
         if corner_error(other, matrix, shape) > _SAME_PLACE * factor:
-            *details, common = shared_details(reference, moving, other, inverted=inverted)
-            if common > _LEAST_SHARED * shared:
-                others.append(_correlation(*details))
+            one, two, common = shared_details(reference, moving, other, inverted=inverted)
+            if common.sum() > _LEAST_SHARED * window.sum():
+                others.append(_correlation(one, two))
     return Rival(_correlation(first, second), max(others))
 
 
