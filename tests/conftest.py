@@ -16,7 +16,7 @@ from screen import own_screen
 _SCREEN = pytest.StashKey()
 
 # The machine that runs the tests may be slow and shared: no deadline, and the same examples.
-hypothesis.settings.register_profile("calm", deadline=None, derandomize=True, max_examples=40)
+hypothesis.settings.register_profile("calm", deadline=None, derandomize=True, max_examples=25)
 hypothesis.settings.load_profile("calm")
 
 
@@ -26,6 +26,18 @@ def pytest_addoption(parser):
         type=int,
         default=int(os.environ.get("ECC_ALIGN_KILLS", "4")),
         help="how often a batch is killed, each time at another moment (or ECC_ALIGN_KILLS)",
+    )
+    parser.addoption(
+        "--fuzz-minutes",
+        type=float,
+        default=0.0,
+        help="how long the tests in tests/fuzz try odd input, all together; 0: one short round",
+    )
+    parser.addoption(
+        "--fuzz-seed",
+        type=int,
+        default=0,
+        help="seed of the first round of each test in tests/fuzz; further rounds count on",
     )
 
 

@@ -1,9 +1,69 @@
 #!/usr/bin/env bash
-# Install what the tests need and is missing, then run them all: ruff, mypy, pytest. Arguments
-# are passed to pytest, from the root of the checkout; PYTHON chooses the Python.
+# Install what the tests need and is missing, then run them all: ruff, mypy, pytest.
+#
+# Usage: bash tests/run.sh [--python VERSION] [--lowest | --constraints FILE] [PYTEST-ARGUMENT...]
+#        bash tests/run.sh --versions [PYTEST-ARGUMENT...]
+#
+#   --python VERSION    with this Python, such as 3.12 (PYTHON names a program instead)
+#   --lowest            with the lowest versions that pyproject.toml allows
+#   --constraints FILE  with those of a constraints file of pip's, or its address, such as one of
+#                       napari's; PySide6 is that of napari's bundle
+#   --versions          the lowest versions with Python 3.11, then napari's constraints with each
+#                       Python; NAPARI_CONSTRAINTS is the folder that has them, resources/constraints
+#                       of napari's repository, or its address
+#
+# Arguments are passed to pytest, from the root of the checkout. With other versions than the
+# newest only pytest runs; each set has an environment of its own.
 set -euo pipefail
 # shellcheck source=docs/python-env.sh
 source "$(dirname -- "${BASH_SOURCE[0]}")/../docs/python-env.sh"
+
+# python_of VERSION: print the program that is this Python.
+python_of() {
+    local candidate
+    for candidate in "python$1" "$(command -v pyenv >/dev/null && pyenv root)/versions/$1".*/bin/python \
+        "$(command -v uv >/dev/null && uv python find "$1" 2>/dev/null)"; do
+        if "$candidate" -c '' 2>/dev/null; then
+            printf '%s\n' "$candidate"
+            return
+        fi
+    done
+    die "no Python $1 here, neither on the path nor by pyenv or uv"
+}
+
+if [ "${1:-}" = --versions ]; then
+    shift
+    failed=() constraints=${NAPARI_CONSTRAINTS:-}
+    [ -n "$constraints" ] || die "NAPARI_CONSTRAINTS must name a folder; see the head of this file"
+    bash "$0" --python 3.11 --lowest "$@" || failed+=("the lowest versions")
+    for version in 3.11 3.12 3.13; do
+        bash "$0" --python "$version" --constraints "$constraints/constraints_py$version.txt" "$@" \
+            || failed+=("napari's constraints with Python $version")
+    done
+    [ ${#failed[@]} -eq 0 ] || die "failed: $(printf '%s; ' "${failed[@]}")"
+    exit
+fi
+
+folder=$root/.venv-test versions=newest ignored=()
+while [ $# -gt 0 ]; do
+    case $1 in
+        --python)
+            PYTHON=$(python_of "$2")
+            folder+=-$2
+            shift 2
+            ;;
+        --lowest)
+            folder+=-lowest versions=lowest
+            shift
+            ;;
+        --constraints)
+            folder+=-constraints versions=$2
+            [ ! -f "$2" ] || versions=$(realpath -- "$2")
+            shift 2
+            ;;
+        *) break ;;
+    esac
+done
 
 # What Qt's wheels, OpenGL in software and an X server without a screen need on Debian and Ubuntu.
 packages=(
@@ -30,7 +90,21 @@ fi
 
 find_browser || say "NO CHROMIUM HERE: the report will not be opened in a browser."
 
-make_environment "$root/.venv-test" --editable ".[gui]" --group dev
+case $versions in
+    newest) make_environment "$folder" --editable ".[gui]" --group dev ;;
+    lowest)
+        find_python
+        "$python" "$root/tests/floors.py" >"$folder.txt"
+        make_environment "$folder" --editable ".[gui]" --group dev --constraint "$folder.txt"
+        # The programs of the docs are checked with the types that libraries have now.
+        ignored=(--ignore tests/core/test_typed_programs.py)
+        ;;
+    *)
+        make_environment "$folder" --editable ".[gui]" --group test --constraint "$versions"
+        (cd -- "$root" && "$environment/python" -m pip install --quiet --group pyside) \
+            || die "pip could not install PySide6 (see above)"
+        ;;
+esac
 cd -- "$root"
 
 # Without its files of bytecode, Python would compile all tests again in each process.
@@ -43,18 +117,21 @@ check() {
     printf '== %s\n' "$name"
     "$@" || failed+=("$name")
 }
-check "ruff check" "$environment/python" -m ruff check docs src tests
-check "ruff format" "$environment/python" -m ruff format --check docs src tests
-if [ $# -eq 0 ]; then
-    # Written now, beside mypy, which uses one core, they are there when three processes begin.
-    "$environment/python" -m pytest --collect-only -qq >/dev/null 2>&1 &
+if [ "$versions" = newest ]; then
+    check "ruff check" "$environment/python" -m ruff check docs src tests
+    check "ruff format" "$environment/python" -m ruff format --check docs src tests
+    if [ $# -eq 0 ]; then
+        # Written now, beside mypy, which uses one core, they are there when three processes begin.
+        "$environment/python" -m pytest --collect-only -qq >/dev/null 2>&1 &
+    fi
+    check "mypy" "$environment/python" -m mypy
+    wait
 fi
-check "mypy" "$environment/python" -m mypy
-wait
 test_with() {
     local binding=$1
     shift
-    env QT_API="$binding" PYTEST_QT_API="$binding" "$environment/python" -m pytest "$@"
+    env QT_API="$binding" PYTEST_QT_API="$binding" \
+        "$environment/python" -m pytest ${ignored[@]+"${ignored[@]}"} "$@"
 }
 # More at a time than most machines have cores, because many wait, but for those that measure time.
 if [ $# -gt 0 ]; then

@@ -189,6 +189,24 @@ def test_a_file_that_is_not_named_in_utf8_costs_its_own_pair(tmp_path):
         batch.plan(tmp_path / "ideal", tmp_path / "scan", out, where=strange)
 
 
+@pytest.mark.parametrize("column", ["reference", "moving", "sibling:ink"])
+def test_a_nul_in_a_table_costs_its_own_pair(tmp_path, column):
+    for name in ("a.png", "b.png", "c.png"):
+        write_image(tmp_path / name, PAGE)
+    cells = {"reference": "a.png", "moving": "c.png", "sibling:ink": "b.png", column: "x\0.png"}
+    head = "reference,moving,sibling:ink\na.png,b.png,c.png\n"
+    (tmp_path / "t.csv").write_text(head + ",".join(cells.values()) + "\n")
+    batch = Batch.plan(table=tmp_path / "t.csv", out=tmp_path / "out")
+    assert batch.names == ("b.png",)
+    (problem,) = batch.problems
+    assert "NUL" in problem.reason
+    (step,) = batch.run(workers=1)
+    assert step.record.outcome == "passed through"
+    (tmp_path / "t.csv").write_text("reference,moving\na.png,x\0.png\n")
+    with pytest.raises(InputError, match="NUL"):
+        Batch.plan(table=tmp_path / "t.csv", out=tmp_path / "out")
+
+
 def test_a_link_to_itself_costs_its_own_pair(tmp_path):
     for folder in ("ideal", "scan"):
         (tmp_path / folder).mkdir()

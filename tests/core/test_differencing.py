@@ -65,6 +65,17 @@ def test_flat_images_have_no_difference_in_contrast():
     assert difference(np.full((9, 9), 5.0), np.full((9, 9), 80.0)).max() == 0
 
 
+@pytest.mark.parametrize("channels", [3, 4])
+@pytest.mark.parametrize("value", [np.inf, -np.inf, np.nan])
+def test_colours_without_data_are_passed_over(channels, value):
+    colours = np.stack([IMAGE] * channels, axis=2).astype(np.float32)
+    colours[..., 3:] = 255
+    colours[10:20, 5:9, 1] = value
+    colours[30, 30] = value
+    gap = difference(colours, 0.5 * colours + 7)
+    assert np.abs(gap).max() < 1e-2
+
+
 def test_refusals():
     with pytest.raises(InputError, match="signed must be True or False"):
         difference(IMAGE, IMAGE, signed="plain")
@@ -72,6 +83,8 @@ def test_refusals():
         difference(IMAGE, IMAGE[:50])
     with pytest.raises(InputError, match="mask must have the shape"):
         difference(IMAGE, IMAGE, mask=np.ones((3, 3)))
+    with pytest.raises(InputError, match="mask is not an array"):
+        difference(IMAGE, IMAGE, mask=[[1, 2], [3]])
 
 
 @pytest.mark.parametrize("scale", [1.75e308, 1e200, 1e-200, 1e-300])

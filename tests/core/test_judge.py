@@ -42,12 +42,19 @@ def test_a_right_transform_is_aligned_and_kept_as_it_is(name, model):
 
 @pytest.mark.parametrize("seed", range(5))
 def test_sigma_is_the_error_of_what_is_nearly_right(pair, seed):
-    error = random_transform(seed, "euclidean", SHAPE, size=0.2)
+    error = random_transform(seed, "euclidean", SHAPE, size=0.25)
     result = judge(pair.reference, pair.moving, pair.truth @ error)
     assert result.aligned, result.reason
     assert result.corner_uncertainty == pytest.approx(
         pair.error_of(result.transform), rel=0.1, abs=0.02
     )
+
+
+def test_what_is_right_to_half_a_pixel_is_told_by_how_much(pair):
+    result = judge(pair.reference, pair.moving, pair.truth @ off_by(x=0.4))
+    assert result.aligned
+    assert "lie 0.4 px to the left of where the transform puts them" in result.reason
+    assert result.corner_uncertainty == pytest.approx(0.4, abs=0.02)
 
 
 @pytest.mark.parametrize(

@@ -194,6 +194,10 @@ def test_labels_of_a_stack_are_copied_in_every_frame():
             lambda: align(COLOURS[0], MOVING, channel_axis=0, align_channel=5),
             "align_channel 5 is none of the 5 channels of reference",
         ),
+        (
+            lambda: align(COLOURS[0], MOVING, channel_axis=0, align_channel=0.5),
+            "align_channel must be a whole number, not 0.5",
+        ),
         (lambda: warp(FILM, SHIFT), "moving must have shape.*channel_axis"),
         (lambda: warp(MOVING, SHIFT, like=(200, 250)), "like has no rows and columns"),
         (lambda: warp(MOVING, SHIFT, like=MOVING, output_shape=(5, 5)), "not both"),

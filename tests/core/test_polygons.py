@@ -45,3 +45,11 @@ def test_bad_vertices_are_refused():
         polygon_mask(SHAPE, [[0, 0], [np.nan, 3], [4, 5]])
     with pytest.raises(InputError, match=r"shape \(n, 2\)"):
         polygon_mask(SHAPE, [1, 2, 3])
+    with pytest.raises(InputError, match=r"shape \(n, 2\)"):
+        polygon_mask(SHAPE, ["a", "b"])
+
+
+@pytest.mark.parametrize("shape", [3, (3,), (-1, 4), (2**40, 2), (np.inf, 2), "ab"])
+def test_a_shape_that_no_image_has_is_refused(shape):
+    with pytest.raises(InputError, match=r"shape must be \(height, width\)"):
+        polygon_mask(shape, [[0, 0], [0, 3], [4, 5]])

@@ -1,3 +1,4 @@
+import dask.array as da
 import numpy as np
 import pytest
 from scipy import ndimage
@@ -191,3 +192,72 @@ def test_a_result_knows_the_grid_of_its_reference():
     warped = warp(known.moving, result)
     assert np.array_equal(warped, warp(known.moving, result, like=known.reference))
     assert warp(known.moving, result.transform).shape == known.moving.shape
+
+
+@pytest.mark.parametrize("interpolation", ["linear", "cubic", "lanczos"])
+@pytest.mark.parametrize(
+    ("dtype", "value"),
+    [
+        ("float64", 0.3),
+        ("float64", -1e12),
+        ("float64", 1e200),
+        ("float64", np.finfo("float64").max),
+        ("float32", np.finfo("float32").max),
+        ("float16", np.finfo("float16").max),
+        ("int64", -(2**40)),
+        ("uint32", 2**32 - 1),
+        ("int64", 2**63 - 1),
+    ],
+)
+def test_one_value_everywhere_stays_so(interpolation, dtype, value):
+    """Within and beyond an image that is all of it; never a number out of the type's range."""
+    image = np.full((40, 50), value, dtype)
+    turn = Transform([[0.99, 0.01, 3.3], [-0.01, 0.99, 2.2], [0, 0, 1]])
+    with np.errstate(all="ignore"):
+        for fill in (value, "background"):
+            found = warp(image, turn, interpolation=interpolation, fill=fill)
+            assert np.isfinite(found).all()
+            relative = found.astype(np.longdouble) / np.longdouble(value) - 1
+            assert np.abs(relative).max() < (1e-3 if dtype == "float16" else 1e-6)
+    if np.dtype(dtype).kind == "f":
+        beyond = warp(image, turn, interpolation=interpolation, fill=np.nan)
+        assert np.isnan(beyond[-1, -1])
+        assert np.isfinite(beyond[5, 5])
+        with_infinity = image.copy()
+        with_infinity[20, 20] = np.inf
+        assert not np.isfinite(warp(with_infinity, turn, interpolation=interpolation)).all()
+
+
+def test_cubic_gets_the_value_outside_in_double_precision():
+    image = np.random.default_rng(0).random((60, 70, 3))
+    turn = Transform([[0.99, 0.01, 3.3], [-0.01, 0.99, 2.2], [0, 0, 1]])
+    fill = (0.25, 0.5, 0.75)
+    double = warp(image, turn, interpolation="cubic", fill=fill)
+    single = warp(image.astype(np.float32), turn, interpolation="cubic", fill=fill)
+    np.testing.assert_allclose(double, single, atol=1e-5)
+    assert double[-1, -1].tolist() == list(fill)
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"output_shape": (10.5, 5)}, "whole numbers"),
+        ({"output_shape": (0, 5)}, "positive"),
+        ({"output_shape": (1e10, 1e10)}, "pixels, not"),
+        ({"output_shape": (np.inf, 5)}, "height, width"),
+        ({"output_shape": 5}, "height, width"),
+        ({"fill": 10**400}, "a pixel can hold"),
+        ({"fill": None}, "numbers"),
+    ],
+)
+def test_what_no_result_can_be_is_refused(options, words):
+    with pytest.raises(InputError, match=words):
+        warp(np.ones((20, 20), np.float32), Transform.identity(), **options)
+
+
+@pytest.mark.parametrize("shape", [(), (100,)])
+def test_a_lazy_array_without_rows_and_columns_is_refused(shape):
+    pixels = da.ones(shape, chunks=10)
+    for use in (lambda: warp(pixels, Transform.identity()), lambda: align(pixels, pixels)):
+        with pytest.raises(InputError, match=r"rows|height"):
+            use()

@@ -19,8 +19,9 @@ SHAPE = (160, 200)
 def shared_viewer(qapp):
     """The viewer of this process, with settings that no file keeps."""
     from napari import settings
+    from napari.utils.events import EventEmitter
     from npe2 import PluginManager
-    from shared_viewer import SharedViewer
+    from shared_viewer import SharedViewer, signature_checked_once
 
     shared = SharedViewer()
     with pytest.MonkeyPatch.context() as patch:
@@ -31,6 +32,7 @@ def shared_viewer(qapp):
         # No plugin is installed meanwhile: their manifests are read once, not for every form.
         PluginManager.instance().discover()
         patch.setattr(PluginManager, "discover", lambda self, *arguments, **options: 0)
+        patch.setattr(EventEmitter, "_check_signature", staticmethod(signature_checked_once()))
         yield shared
         shared.close()
 

@@ -5,12 +5,16 @@ It is emptied after each test, and what a test has left behind is an error of th
 
 from __future__ import annotations
 
+import functools
 import gc
 import threading
+from inspect import ismethod
 from operator import attrgetter
+from types import MethodType
 
 import napari
 from napari._qt.qt_viewer import QtViewer
+from napari.utils.events import EventEmitter
 from qtpy.compat import isalive
 from qtpy.QtCore import QEvent, QThreadPool, QTimer
 from qtpy.QtWidgets import QApplication
@@ -74,11 +78,27 @@ class SharedViewer:
         assert not shown, f"the test has left windows open: {shown}"
         timers = _active_timers()
         assert not timers, f"the test has left timers running: {timers}"
+        # What the test has imported stays, too.
+        gc.freeze()
 
     def close(self):
         """End the viewer, if there is one."""
         if self._viewer is not None:
             self._viewer.close()
+
+
+def signature_checked_once():
+    """Return napari's check of a callback that looks at each method but once.
+
+    Each layer connects hundreds of them, the same for all layers.
+    """
+    check = EventEmitter._check_signature
+    of_method = functools.cache(lambda function: check(MethodType(function, object())))
+
+    def checked(callback):
+        return of_method(callback.__func__) if ismethod(callback) else check(callback)
+
+    return checked
 
 
 def threads_at_work():

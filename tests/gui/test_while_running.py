@@ -99,6 +99,7 @@ def test_cancel(form, finish, nothing_behind):
     again(viewer, widget, finish)
 
 
+@pytest.mark.parametrize("form", ["pair"], indirect=True)
 def test_a_second_click(form, finish, nothing_behind):
     viewer, widget = form
     widget.align_button.native.click()
@@ -164,6 +165,7 @@ def test_new_layers_come(form, finish, nothing_behind):
     nothing_behind()
 
 
+@pytest.mark.parametrize("form", ["stack"], indirect=True)
 def test_other_choices_are_made(form, finish, nothing_behind):
     viewer, widget = form
     widget.align_button.native.click()
@@ -178,7 +180,11 @@ def test_other_choices_are_made(form, finish, nothing_behind):
 
 
 @pytest.mark.both_bindings
-@pytest.mark.parametrize("error", [RuntimeError("broken"), MemoryError()])
+@pytest.mark.parametrize(
+    ("form", "error"),
+    [("pair", RuntimeError("broken")), ("stack", MemoryError())],
+    indirect=["form"],
+)
 def test_an_exception_in_the_worker(form, finish, nothing_behind, monkeypatch, error):
     viewer, widget = form
     before = names(viewer)

@@ -5,13 +5,15 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Generator
 from dataclasses import replace
-from math import hypot, nan
+from math import hypot, inf, nan
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from .._common.steps import retold
-from .._ecc.estimator import nearby_steps
+from .._ecc.estimate import Estimate
+from .._ecc.estimator import estimate_steps
 from .._ecc.options import SearchOptions
 from .._images.named_axes import one_plane
 from .._images.pyramid.pair import Pyramids
@@ -30,8 +32,9 @@ from .progress import Progress
 
 Matrix = NDArray[np.float64]
 
-# What is off by more (px, RMS at the corners) is wrong, as for all verdicts.
-_WRONG = 1.0
+# What is off by more (px, RMS at the corners) is wrong, as for all verdicts; by less than half of
+# it right, and by less than a tenth not worth a sentence.
+_WRONG, _RIGHT, _TOLD = 1.0, 0.5, 0.1
 # So many sigmas are no accident.
 _CLEAR_SIGMAS = 3.0
 # A shift of less (px) is not worth a word.
@@ -39,6 +42,14 @@ _NO_SHIFT = 0.05
 _ALONG_X = (("to the left", "to the left of"), ("to the right", "to the right of"))
 _ALONG_Y = (("up", "above"), ("down", "below"))
 _AFFINE = MOTION_MODELS.index("affine")
+
+
+class _Look(NamedTuple):
+    """Where the estimator comes to, the result for the matrix, and whether no more are needed."""
+
+    nearby: Estimate
+    result: AlignmentResult
+    clear: bool
 
 
 def judge(
@@ -86,7 +97,7 @@ def judge(
     -------
     AlignmentResult
         With the transform as it was given. Its `corner_uncertainty` holds how far the images fit
-        from there, too; it is not finite where they fit nowhere close by.
+        from there, too; it is infinite where they fit nowhere close by.
 
     Raises
     ------
@@ -158,45 +169,72 @@ def _given(job: Job) -> Matrix:
 
 
 def _looks(job: Job, pyramids: Pyramids) -> Generator[Progress, None, list[AlignmentResult]]:
-    """Look at intensities, then at gradients, then with more freedoms, until all is clear."""
+    """Look with the freedoms of the motion model, then with more, until it is clear."""
     results: list[AlignmentResult] = []
     own = MOTION_MODELS.index(job.options.model)
     for model in dict.fromkeys((MOTION_MODELS[own], MOTION_MODELS[max(own, _AFFINE)])):
-        for gradient in (False, True):
-            options = replace(job.options, model=model)
-            result, clear = yield from _look(_given(job), pyramids, options, gradient)
-            if clear:
-                return [result]
-            results.append(result)
+        options = replace(job.options, model=model)
+        looks = yield from _looks_nearby(_given(job), pyramids, options)
+        results = [*results, *(look.result for look in looks)]
+        if looks[-1].clear:
+            return [looks[-1].result]
     return results
 
 
-def _look(
-    given: Matrix, pyramids: Pyramids, options: SearchOptions, gradient: bool
-) -> Generator[Progress, None, tuple[AlignmentResult, bool]]:
-    """Judge a matrix in one representation; tell whether it is right, or where it should be."""
-    steps = nearby_steps(pyramids.reference, pyramids.moving, options, given, gradient=gradient)
-    nearby = yield from retold(steps, lambda step: Progress(0.5, step.stage))
+def _looks_nearby(
+    given: Matrix, pyramids: Pyramids, options: SearchOptions
+) -> Generator[Progress, None, list[_Look]]:
+    """Look at a matrix with each place that the estimator comes to from it, until it is clear."""
+    looks: list[_Look] = []
+
+    def accept(nearby: Estimate) -> bool:
+        looks.append(_look(given, pyramids, options, nearby))
+        return looks[-1].clear
+
+    steps = estimate_steps(
+        pyramids.reference,
+        pyramids.moving,
+        options,
+        initial=given,
+        accept=accept,
+        nearby=True,
+    )
+    best = yield from retold(steps, lambda step: Progress(0.5, step.stage))
+    if not any(look.nearby.matrix is best.matrix for look in looks):
+        accept(best)
+    return looks
+
+
+def _look(given: Matrix, pyramids: Pyramids, options: SearchOptions, nearby: Estimate) -> _Look:
+    """Judge a matrix, knowing where the estimator comes to from it."""
     sigma = nearby.corner_uncertainty
-    off = corner_error(nearby.matrix, given, pyramids.reference[0].shape)
-    clear = off > _CLEAR_SIGMAS * sigma
+    with np.errstate(all="ignore"):
+        off = corner_error(nearby.matrix, given, pyramids.reference[0].shape)
+    surely = off > _CLEAR_SIGMAS * sigma
     near = off + _CLEAR_SIGMAS * sigma < _WRONG or off <= _CLEAR_SIGMAS * sigma
     here = replace(nearby, matrix=given)
     result = assess(pyramids, here, options, None)
-    if near and result.aligned:
-        return _with_distance(result, off, sigma), True
-    there = assess(pyramids, nearby, options, None)
-    if clear and there.aligned:
-        surely = off - _CLEAR_SIGMAS * sigma > _WRONG and not result.aligned
-        verdict: Verdict = "failed" if surely or not result.found else "doubtful"
-        told = replace(result, verdict=verdict, reason=_where(given, nearby.matrix, there))
-        return _with_distance(told, off, sigma), True
     if near:
-        return _with_distance(result, off, sigma), False
-    # What the images do not hold on to says nothing of the transform.
-    here = replace(here, corner_uncertainty=nan, covariance=None)
-    result = assess(pyramids, here, options, None)
-    return result, result.aligned
+        result = _with_distance(result, off, sigma)
+        if result.aligned:
+            return _Look(nearby, result, clear=True)
+    there = assess(pyramids, nearby, options, None)
+    if near and there.aligned and hypot(off, sigma) <= _RIGHT:
+        # What is asked of the images at their best place is not to be asked beside it.
+        reason = there.reason if off < _TOLD else _where(given, nearby.matrix, there)
+        return _Look(nearby, replace(result, verdict="aligned", reason=reason), clear=True)
+    if surely and there.aligned:
+        wrong = off - _CLEAR_SIGMAS * sigma > _WRONG and not result.aligned
+        verdict: Verdict = "failed" if wrong or not result.found else "doubtful"
+        told = replace(result, verdict=verdict, reason=_where(given, nearby.matrix, there))
+        return _Look(nearby, _with_distance(told, off, sigma), clear=True)
+    if not near:
+        # What the images do not hold on to says nothing of the transform.
+        here = replace(here, corner_uncertainty=nan, covariance=None)
+        result = assess(pyramids, here, options, None)
+    if not result.found:
+        result = replace(result, corner_uncertainty=inf, covariance=None)
+    return _Look(nearby, result, clear=result.aligned)
 
 
 def _with_distance(result: AlignmentResult, off: float, sigma: float) -> AlignmentResult:

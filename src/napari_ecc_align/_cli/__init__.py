@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from importlib import import_module
 
 from .._common.errors import InputError
-from .console import complain, flush, never_fail_to_encode
+from .console import complain, flush, prepare_streams
 
 BAD_INPUT = 2
 INTERNAL_ERROR = 70
@@ -31,7 +31,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         bad, and one line on standard error says why. 130: interrupted. 70: a bug, with its
         traceback.
     """
-    never_fail_to_encode()
+    prepare_streams()
     try:
         code = _run(arguments)
         flush()

@@ -8,6 +8,7 @@ import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .._common.errors import InputError
@@ -45,7 +46,7 @@ def terminal_bar(total: float, shape: str, *, hidden: bool, **options: Any) -> t
     """Return a bar on standard error, disabled if `hidden` or where that is no terminal."""
     from tqdm import tqdm
 
-    hidden = hidden or sys.stderr is None or not sys.stderr.isatty()
+    hidden = hidden or not sys.stderr.isatty()
     return tqdm(total=total, disable=hidden, bar_format=shape, **options)
 
 
@@ -78,8 +79,11 @@ def complain(message: str) -> None:
         print(f"ecc-align: {' '.join(message.split())}", file=sys.stderr, flush=True)
 
 
-def never_fail_to_encode() -> None:
-    """Let file names in any encoding be printed, if need be with escapes."""
+def prepare_streams() -> None:
+    """Let file names in any encoding be printed, and libraries complain where nobody listens."""
+    if sys.stderr is None:
+        # Closed by whoever has started this; NumPy before 2.1 wants one when all of it is loaded.
+        sys.stderr = Path(os.devnull).open("w")  # noqa: SIM115
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")
 

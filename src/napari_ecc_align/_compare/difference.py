@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from .._common.errors import InputError
 from .._images.opacity import flattened
-from .._images.pixels import as_array, check_mask, strips, to_gray, valid_pixels
+from .._images.pixels import as_array, check_mask, in_doubles, strips, to_gray, valid_pixels
 from .._images.sources import LazyArray
 from .._images.value_counts import has_few_values
 
@@ -159,7 +159,7 @@ def on_one_grid(
         If the images do not have one height and width, or the mask does not have them too.
     """
     first, second = (
-        flattened(as_array(image, name))
+        flattened(in_doubles(as_array(image, name)))
         for image, name in ((reference, "reference"), (warped, "warped"))
     )
     if first.shape[:2] != second.shape[:2]:

@@ -15,7 +15,7 @@ from .._images.coverage import overlap
 from .._images.filling import Fill
 from .._images.interpolation import Interpolation
 from .._images.opacity import flattened
-from .._images.pixels import as_array, check_mask, strips, valid_pixels
+from .._images.pixels import as_array, check_mask, in_doubles, strips, valid_pixels
 from .._images.sources import LazyArray
 from .._images.warping import Resampling, warp
 from .._transform.transform import Transform
@@ -204,7 +204,8 @@ def inspection_steps(
         Yields what was done, in a word or two, and returns the `Inspection`.
     """
     found = as_transform(transform)
-    fixed, other = as_array(reference, "reference"), as_array(moving, "moving")
+    fixed = in_doubles(as_array(reference, "reference"))
+    other = in_doubles(as_array(moving, "moving"))
     shown, other_shown = flattened(fixed), flattened(other)
     fixed_valid = valid_pixels(shown, check_mask(reference_mask, fixed.shape, "reference_mask"))
     other_valid = valid_pixels(other_shown, check_mask(moving_mask, other.shape, "moving_mask"))

@@ -11,11 +11,10 @@ import numpy as np
 from .._common.steps import retold
 from .._images.pyramid.levels import Level
 from .._transform.models import Array
-from .._transform.plausible import SEARCHED, is_plausible
-from .estimate import Estimate, Representation, Step
+from .estimate import Estimate, Step
 from .initial_guesses import Candidate, InitialGuesses
 from .options import SearchOptions
-from .refine import Refined, Refiner
+from .refine import Refined
 
 Accept = Callable[[Estimate], bool]
 
@@ -30,6 +29,7 @@ def estimate_steps(
     *,
     initial: Array | None = None,
     accept: Accept | None = None,
+    nearby: bool = False,
 ) -> Generator[Step, None, Estimate]:
     """Align the finest level of `moving` to that of `reference`, one step at a time.
 
@@ -44,6 +44,8 @@ def estimate_steps(
     accept : callable, optional
         Given an estimate whose own tiles agree, tells whether to stop; otherwise the next source
         of guesses is tried.  Every such estimate is accepted by default.
+    nearby : bool, default: False
+        Try no other start than `initial`.
 
     Yields
     ------
@@ -65,7 +67,7 @@ def estimate_steps(
     timings: dict[str, float] = {}
     best: Candidate | None = None
     refused: Estimate | None = None
-    for start, candidates in guesses.sources():
+    for start, candidates in guesses.sources(nearby=nearby):
         clock = time.perf_counter()
         for candidate in candidates():
             if candidate is None:
@@ -76,7 +78,7 @@ def estimate_steps(
                 best = candidate
             if candidate.tried or not candidate.believed or guesses.refined_before(candidate):
                 continue
-            refined = yield from _fine_steps(candidate.refiner, candidate.refined, start)
+            refined = yield from _fine_steps(candidate, start)
             timings[start] = timings.get(start, 0.0) + time.perf_counter() - clock
             clock = time.perf_counter()
             if guesses.is_confirmed(candidate, refined):
@@ -91,45 +93,16 @@ def estimate_steps(
     assert best is not None
     refined = best.refined
     if best.agreement.share >= _WORTH_REFINING:
-        refined = yield from _fine_steps(best.refiner, refined, best.start)
+        refined = yield from _fine_steps(best, best.start)
     return _result(guesses, best, refined, timings, accepted=False)
 
 
-def _fine_steps(refiner: Refiner, coarse: Refined, start: str) -> Generator[Step, None, Refined]:
+def _fine_steps(candidate: Candidate, start: str) -> Generator[Step, None, Refined]:
     def step(reached: Refined) -> Step:
         where = f"1/{2**reached.level} of the resolution" if reached.level else "full resolution"
         return Step(f"{start}, {where}, ECC {abs(reached.solution.ecc):.3f}", reached.matrix)
 
-    return retold(refiner.fine(coarse), step)
-
-
-def nearby_steps(
-    reference: list[Level],
-    moving: list[Level],
-    options: SearchOptions,
-    start: Array,
-    *,
-    gradient: bool,
-) -> Generator[Step, None, Estimate]:
-    """Refine one start from the coarsest level on, wherever that leads; as `estimate_steps`.
-
-    Returns
-    -------
-    Estimate
-        With the start itself and no uncertainty where that leads to nothing plausible.
-    """
-    shapes = reference[0].shape, moving[0].shape
-    representation: Representation = "gradient" if gradient else "intensity"
-    yield Step("given", start)
-    if is_plausible(start, *shapes, SEARCHED):
-        refiner = Refiner(reference, moving, options, gradient=gradient)
-        refined = refiner.coarse(start)
-        if is_plausible(refined.matrix, *shapes, SEARCHED):
-            refined = yield from _fine_steps(refiner, refined, "given")
-        if is_plausible(refined.matrix, *shapes, SEARCHED):
-            converged = refined.solution.converged
-            return _estimate(refined, options, representation, "given", converged=converged)
-    return Estimate(start, False, 0, False, "given", representation)
+    return retold(candidate.refiner.fine(candidate.refined), step)
 
 
 def _result(
@@ -140,34 +113,19 @@ def _result(
     *,
     accepted: bool,
 ) -> Estimate:
-    representation: Representation = "gradient" if candidate.refiner.gradient else "intensity"
-    converged = accepted and refined.solution.converged
-    found = _estimate(
-        refined, guesses.options, representation, candidate.start, converged=converged
-    )
-    return replace(found, timings=dict(timings))
-
-
-def _estimate(
-    refined: Refined,
-    options: SearchOptions,
-    representation: Representation,
-    start: str,
-    *,
-    converged: bool,
-) -> Estimate:
     solution = refined.solution
     covariance = solution.covariance
-    if len(covariance) != options.motion.n_parameters:
+    if len(covariance) != guesses.options.motion.n_parameters:
         # The coarsest levels know a homography only by its affine part.
-        covariance = np.full((options.motion.n_parameters,) * 2, np.inf)
+        covariance = np.full((guesses.options.motion.n_parameters,) * 2, np.inf)
     return Estimate(
         matrix=refined.matrix,
         inverted=solution.gain < 0,
         iterations=solution.iterations,
-        converged=converged,
-        start=start,
-        representation=representation,
+        converged=accepted and solution.converged,
+        start=candidate.start,
+        representation="gradient" if candidate.refiner.gradient else "intensity",
         corner_uncertainty=float(np.hypot(refined.uncertainty, refined.bias)),
         covariance=covariance,
+        timings=dict(timings),
     )

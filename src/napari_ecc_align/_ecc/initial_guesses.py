@@ -121,12 +121,17 @@ class InitialGuesses:
     def _at_most(self, pixels: int) -> int:
         return index_below(pixels, self.reference, self.moving)
 
-    def sources(self) -> Iterator[tuple[str, Callable[[], Candidates]]]:
-        """Yield names and sources of candidates, from cheap to dear, which wait to be asked."""
+    def sources(self, *, nearby: bool = False) -> Iterator[tuple[str, Callable[[], Candidates]]]:
+        """Yield names and sources of candidates, from cheap to dear, which wait to be asked.
+
+        If `nearby`, those alone that begin at the first start.
+        """
         if self.initial is not None:
             initial = self.initial
             yield "initial", lambda: self._polished("initial", [initial])
             yield "initial", lambda: self._refined("initial", lambda: [initial])
+        if nearby:
+            return
         identity = self._projected(np.eye(3))
         for refiner in (self.intensity, self.gradient):
             yield "identity", partial(self._refined, "identity", lambda: [identity], refiner)

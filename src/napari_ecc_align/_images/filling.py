@@ -41,7 +41,8 @@ def fill_values(
         border = border or [image[0], image[-1], image[:, 0], image[:, -1]]
         edge = np.concatenate([side.reshape(-1, channels) for side in border]).astype(np.float64)
         edge = edge[np.isfinite(edge).all(axis=1)]
-        return np.median(edge, axis=0) if len(edge) else np.zeros(channels)
+        # The mean of the two in the middle must not leave the range.
+        return 2 * np.median(edge / 2, axis=0) if len(edge) else np.zeros(channels)
     values = _numbers(fill)
     if len(values) not in (1, channels):
         raise InputError(f"fill must be one number or {channels}, not {len(values)}")
@@ -61,6 +62,12 @@ def _numbers(fill: Any) -> list[Any]:
     values: list[Any] = numbers.reshape(-1).tolist()
     if numbers.ndim > 1 or not all(isinstance(value, Real) for value in values):
         raise InputError(f'fill must be numbers or "background", not {fill!r}')
+    try:
+        np.array(values, np.float64)
+    except OverflowError as error:
+        raise InputError(
+            f"fill must be a number that a pixel can hold, not {fill!s:.40}"
+        ) from error
     return values
 
 

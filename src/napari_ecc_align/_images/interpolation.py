@@ -19,6 +19,10 @@ INTERPOLATIONS: tuple[Interpolation, ...] = get_args(Interpolation)
 # OpenCV addresses the pixels of an image it warps with 16-bit integers.
 _BLOCK = 8192
 _REACH = 8
+# Beyond what `_fill_exactly` leaves by as much as a cubic kernel reads.
+_MARGIN = _REACH + 3
+# Interpolation overshoots, and its sums go further, by less than this factor.
+_HEADROOM = 16
 # Shifts by more pixels than this leave nothing to copy.
 _FARTHEST = 2.0**31
 
@@ -50,13 +54,59 @@ def resampled(
     if interpolation == "nearest":
         return _nearest(image, matrix, shape, border)
     values = border.astype(np.float64, copy=False)
-    if interpolation == "linear" and _working_dtype(image.dtype) == np.float64:
-        result = _restored(_linear(image, matrix, shape, values), image.dtype)
-    else:
-        result = _smooth(image, matrix, shape, interpolation, values)
+    result = _between_pixels(image, matrix, shape, interpolation, values)
+    if image.dtype.kind == "f" and not np.isfinite(result).all():
+        largest = np.finfo(image.dtype).max
+        if np.abs(image[np.isfinite(image)]).max(initial=0) > largest / _HEADROOM:
+            small = image / image.dtype.type(_HEADROOM), matrix, shape
+            result = _between_pixels(*small, interpolation, values / _HEADROOM)
+            part = np.isfinite(result)
+            limit = largest / _HEADROOM
+            result[part] = np.clip(result[part], -limit, limit) * _HEADROOM
+            result[~part] *= _HEADROOM
     if border.dtype.kind in "iu":
         _fill_exactly(result, matrix, image.shape, border)
     return result
+
+
+def _between_pixels(
+    image: NDArray[Any],
+    matrix: Matrix,
+    shape: tuple[int, int],
+    interpolation: Interpolation,
+    border: Matrix,
+) -> NDArray[Any]:
+    """Interpolate in the working type, and return the result in the image's own."""
+    exact = _working_dtype(image.dtype) == np.float64
+    if interpolation == "linear" and exact:
+        return _restored(_linear(image, matrix, shape, border), image.dtype)
+    if interpolation == "cubic" and exact:
+        found = _cubic(image.astype(np.float64), matrix, shape, border)
+        result = _restored(found, image.dtype)
+        _fill_exactly(result, matrix, image.shape, as_pixel(border, image.dtype))
+        return result
+    return _smooth(image, matrix, shape, interpolation, border)
+
+
+def _cubic(image: Matrix, matrix: Matrix, shape: tuple[int, int], border: Matrix) -> Matrix:
+    """Interpolate in float64, of which OpenCV keeps the range of float32.
+
+    It cuts the border's value to a whole number: within a margin around the image it is pixels.
+    """
+    finite = np.abs(image[np.isfinite(image)])
+    unit = 2.0 ** (int(np.frexp(finite.max(initial=0) or 1.0)[1]) - 1)
+    margin = [(_MARGIN, _MARGIN)] * 2
+    channels = image.reshape(*image.shape[:2], -1) / unit
+    wide = [
+        np.pad(channels[..., k], margin, constant_values=outside / unit)
+        for k, outside in enumerate(border)
+    ]
+    source = np.stack(wide, axis=-1).reshape(*wide[0].shape, *image.shape[2:])
+    further = shifted_by(_MARGIN, _MARGIN) @ matrix
+    found = _smooth(source, further, shape, "cubic", np.zeros_like(border))
+    with np.errstate(over="ignore"):
+        found *= unit
+    return found
 
 
 def _smooth(

@@ -150,13 +150,17 @@ def _channel_axis(axis: int | None, dims: Sequence[str], pixels: Any, name: str)
     if axis is None:
         return next((number for number, dim in enumerate(dims) if dim in _CHANNELS), None)
     count = len(pixels.shape)
-    if isinstance(axis, bool) or not isinstance(axis, (int, np.integer)):
+    if not _is_index(axis):
         raise InputError(f"channel_axis must be a whole number, not {axis!r}")
     if not -count <= axis < count:
         raise InputError(
             f"channel_axis {axis} is none of the {count} axes of {name}, {tuple(pixels.shape)}"
         )
     return int(axis) % count
+
+
+def _is_index(value: object) -> bool:
+    return isinstance(value, (int, np.integer)) and not isinstance(value, bool)
 
 
 def as_dask(pixels: Any) -> Any:
@@ -206,6 +210,8 @@ def one_plane(
 def one_channel(pixels: Any, axis: int, chosen: int | None, name: str) -> Any:
     """Return one of the channels along an axis, or their mean."""
     count = pixels.shape[axis]
+    if chosen is not None and not _is_index(chosen):
+        raise InputError(f"align_channel must be a whole number, not {chosen!r}")
     if not -count <= (chosen or 0) < count:
         raise InputError(f"align_channel {chosen} is none of the {count} channels of {name}")
     pixels = as_dask(pixels) if is_lazy(pixels) else pixels

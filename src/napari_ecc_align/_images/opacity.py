@@ -19,6 +19,7 @@ _LEAST_WIDTH = 9
 _KNOTS = 0.1
 
 
+@np.errstate(invalid="ignore", over="ignore")  # where there is no data
 def flattened(image: NDArray[Any]) -> NDArray[Any]:
     """Return a drawing on a transparent ground as it looks on white paper, any other as it is.
 

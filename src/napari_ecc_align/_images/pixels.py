@@ -43,6 +43,14 @@ def as_array(image: ArrayLike | PixelSource, name: str) -> NDArray[Any]:
     return array.astype(array.dtype.newbyteorder("="), copy=False)
 
 
+def in_doubles(image: NDArray[Any]) -> NDArray[Any]:
+    """Return an image, but of longer floats as float64: what that cannot hold is no data."""
+    if image.dtype.kind != "f" or image.dtype.itemsize <= 8:
+        return image
+    with np.errstate(over="ignore", under="ignore"):
+        return image.astype(np.float64)
+
+
 def array_of(image: ArrayLike | PixelSource, name: str) -> NDArray[Any]:
     """Return anything as an array, perhaps a masked one, or raise `InputError`."""
     refuse_paths(image, name)
@@ -97,7 +105,7 @@ def check_mask(
     """
     if mask is None:
         return None
-    array = np.asarray(mask)
+    array = np.ma.getdata(array_of(mask, name))
     if array.dtype.kind not in "buif":
         raise InputError(f"{name} must be booleans or numbers, but its dtype is {array.dtype}")
     if array.shape != shape[:2]:
@@ -170,7 +178,9 @@ def mixed(colours: NDArray[Any], weights: NDArray[np.float64]) -> NDArray[np.flo
     every[:3] = weights
     for top in range(0, len(colours), _STRIP):
         part = colours[top : top + _STRIP].astype(working)
-        np.matmul(part, every, out=gray[top : top + _STRIP])
+        # Where there is no data, there may be infinity.
+        with np.errstate(invalid="ignore", over="ignore"):
+            np.matmul(part, every, out=gray[top : top + _STRIP])
     return gray
 
 

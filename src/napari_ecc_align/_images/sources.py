@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 from .._common.errors import InputError
 from .limits import LIMITS
 from .opacity import flattened
-from .pixels import PixelSource, as_array, check_mask, check_shape, check_size
+from .pixels import PixelSource, as_array, check_mask, check_shape, check_size, in_doubles
 
 LazyArray = PixelSource
 """What dask, zarr, h5py and their like have in common: pixels come when sliced."""
@@ -93,7 +93,7 @@ def checked_source(
         )
     if whole or not is_lazy(finest) or _is_small(levels):
         # Of an image in memory, halving is more exact than whatever made the other levels.
-        array = flattened(as_array(finest, name))
+        array = flattened(in_doubles(as_array(finest, name)))
         check_size(array.shape, name)
         return LoadedImage(array, check_mask(mask, array.shape, f"{name}_mask"))
     shape = tuple(int(length) for length in finest.shape)

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from .._common.errors import InputError
+from .._common.given import height_and_width
 from .._transform.matrices import Matrix
 from .._transform.transform_like import TransformLike, as_transform
 from .filling import Fill, border_pixels, fill_values
@@ -265,10 +266,7 @@ def _warped_lazily(
 
 def check_shape(output_shape: Sequence[int]) -> tuple[int, int]:
     """Return (height, width) of `output_shape`, or raise `InputError`."""
-    try:
-        height, width = (int(side) for side in tuple(output_shape)[:2])
-    except (TypeError, ValueError) as error:
-        raise InputError("output_shape must be (height, width)") from error
+    height, width = height_and_width(output_shape, "output_shape")
     if height < 1 or width < 1:
         raise InputError(f"output_shape must be positive, not {(height, width)}")
     return height, width

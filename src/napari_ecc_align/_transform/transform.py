@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .._common.errors import InputError
-from .._common.given import GivenPath, Numbers
+from .._common.given import GivenPath, Numbers, height_and_width
 from .formats.registry import read_matrices, write_matrix
 from .matrices import MOTION_MODELS, MotionModel, checked_matrix, inverse_of, model_from, scaling
 from .model_matrix import ModelMatrix
@@ -195,11 +195,8 @@ class Transform(ModelMatrix):
         >>> Transform([[1, 0, 3], [0, 1, 4]]).corner_distance(Transform.identity(), (100, 200))
         5.0
         """
-        try:
-            height, width = (int(side) for side in tuple(shape)[:2])
-        except (TypeError, ValueError) as error:
-            raise InputError("shape must be (height, width)") from error
-        return corner_error(self.matrix, checked_matrix(other), (height, width))
+        sides = height_and_width(shape, "shape")
+        return corner_error(self.matrix, checked_matrix(other), sides)
 
     def in_units(
         self,

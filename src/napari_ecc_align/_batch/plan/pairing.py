@@ -130,15 +130,23 @@ def _nameable(pairs: list[PairFiles]) -> tuple[list[PairFiles], list[Problem]]:
     named, problems = list[PairFiles](), list[Problem]()
     for pair in pairs:
         paths = [path for _, path in pair.images]
-        strange = next((path for path in paths if printable(path) != str(path)), None)
+        strange = next((path for path in paths if _strange(path)), None)
         if strange is None:
             named.append(pair)
         else:
-            reason = "is not named in UTF-8; rename it"
-            problems.append(Problem(strange, reason, printable(pair.name)))
+            problems.append(Problem(strange, _strange(strange), printable(pair.name)))
     if not named:
-        raise InputError(f"{printable(problems[0].path)} {problems[0].reason}; so are all others")
+        raise InputError(
+            f"{printable(problems[0].path)} {problems[0].reason}; there is no other pair"
+        )
     return named, problems
+
+
+def _strange(path: Path) -> str:
+    """Return what is wrong with the name of a file, if anything is."""
+    if "\0" in str(path):
+        return "has a NUL character in it, as no file's name has; correct the table"
+    return "" if printable(path) == str(path) else "is not named in UTF-8; rename it"
 
 
 def _unpaired_siblings(pairs: list[PairFiles], siblings: list[ImageFolder]) -> list[Problem]:

@@ -207,8 +207,9 @@ def _by_tifffile(series: TiffPageSeries) -> NDArray[Any] | None:
         kept = zip(series.axes, series.shape, strict=True)
         return series.asarray().reshape([n for axis, n in kept if n > 1 or axis in "YX"])
     except ValueError as error:
-        # Without the optional imagecodecs, tifffile lacks LZW, JPEG and the fax codecs.
-        if "imagecodecs" not in str(error):
+        # Without the optional imagecodecs, tifffile lacks LZW, JPEG and the fax codecs; before
+        # 2024.9 it did not know of the last.
+        if not any(words in str(error) for words in ("imagecodecs", "not supported")):
             raise
         return None
 
@@ -286,7 +287,9 @@ def _by_pillow(
 
 
 def check_size(path: Path, height: int, width: int, max_pixels: int = MAX_PIXELS) -> None:
-    """Refuse an image of too many pixels, before it is decoded."""
+    """Refuse an image of too many pixels, or of none, before it is decoded."""
+    if min(height, width) < 1:
+        raise _damaged(path)
     if height * width > max_pixels:
         raise InputError(
             f"{path} claims {width} x {height} pixels, more than the {max_pixels:,} that are read;"
