@@ -195,3 +195,34 @@ def test_a_film_of_channels(parts, tmp_path):
         assert one.grid.resolution == (300, 300)
         for pixels in (found[number], one.pixels):
             np.testing.assert_array_equal(pixels[:, 5:-5], film[0][:, 5:-5])
+
+
+@pytest.mark.parametrize("dtype", [np.uint16, np.float32])
+@pytest.mark.parametrize("bands", [1, 2])
+def test_what_has_no_data_counts_nowhere(parts, tmp_path, dtype, bands):
+    """A mosaic's empty pixels are no image, and the result has their value where it is empty."""
+    names = {"a": (parts[0], 0, 10, "0"), "b": (parts[1], 300, 200, "9999")}
+    for name, (part, top, left, value) in names.items():
+        frame = np.full((520, 500), float(value), dtype)
+        frame[top : top + 200, left : left + 240] = part.astype(dtype) + 1
+        frames = np.stack([frame] * bands) if name == "b" and bands > 1 else frame
+        tag = [(42113, 2, len(value) + 1, value, True)]
+        path = tmp_path / f"{name}.tif"
+        tifffile.imwrite(path, frames, photometric="minisblack", extratags=tag)
+    out = tmp_path / "out"
+    answer = json.loads(
+        aligned(tmp_path / "a.tif", tmp_path / "b.tif", "--out", out, "--json").out
+    )
+    assert (answer["x"], answer["y"]) == pytest.approx((190 - 5, 300 - 7), abs=0.05)
+    assert answer["different"] < 100
+    found = read_image(out / "b_aligned.tif").reshape(-1, 520, 500)
+    assert len(found) == bands
+    for plane in found:
+        filled = plane != 9999
+        assert plane[filled].max() <= 257
+        assert filled[10:204, 18:252].all()
+        assert not filled[209:].any()
+    run = ("apply", out / "b_transform.json", tmp_path / "b.tif", "--like", tmp_path / "a.tif")
+    assert run_main(*run, "--fill", "7", "--out", tmp_path / "c.tif").code == 0
+    corner = read_image(tmp_path / "c.tif").reshape(-1, 520, 500)[:, -1, -1]
+    assert (corner == 7).all()

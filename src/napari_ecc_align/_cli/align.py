@@ -7,16 +7,14 @@ from collections.abc import Callable, Generator
 from pathlib import Path
 from typing import Any
 
-from numpy.typing import NDArray
-
 from .._align.pair import align_steps
 from .._align.progress import Progress
 from .._common.steps import outcome_of
-from .._compare.inspection import inspect_alignment, worth_a_look
+from .._compare.inspection import Inspection, inspect_alignment, worth_a_look
 from .._images.files.image_file import ImageFile
 from .._images.files.images import read_file
+from .._images.files.warped import warped_file
 from .._images.sources import ImageLike
-from .._images.warping import warp
 from .._transform.transform import Transform
 from .._verdict.result import AlignmentResult
 from .console import progress_bar, say, tell
@@ -98,9 +96,7 @@ def run_pair(
             **masks,
         )
         if paths:
-            alone = moving is files[1].pixels
-            pixels = inspection.warped if alone else _warped(files[1], result, chosen)
-            warped = files[1].resampled(pixels, files[0].grid)
+            warped = _warped(files, result, inspection, chosen)
             write_results(paths, result, inspection, warped, overwrite=chosen.overwrite)
         written = paths
     if chosen.json:
@@ -111,13 +107,21 @@ def run_pair(
     return exit_code(chosen, [result.verdict])
 
 
-def _warped(file: ImageFile, result: AlignmentResult, chosen: argparse.Namespace) -> NDArray[Any]:
-    """Return all channels of a file on the grid of the reference."""
-    pixels: NDArray[Any] = warp(
-        file.pixels,
-        result,
+def _warped(
+    files: list[ImageFile],
+    result: AlignmentResult,
+    inspection: Inspection,
+    chosen: argparse.Namespace,
+) -> ImageFile:
+    """Return the file of the moving image, with all its channels, on the reference's grid."""
+    reference, moving = files
+    if moving.channel_axis is None and chosen.channel is None and moving.no_data is None:
+        return moving.resampled(inspection.warped, reference.grid)
+    return warped_file(
+        moving,
+        result.transform,
+        reference.shape,
+        reference.grid,
         interpolation=chosen.interpolation,
         fill=chosen.fill,
-        channel_axis=file.channel_axis,
     )
-    return pixels

@@ -12,7 +12,7 @@ import numpy as np
 from .._common.errors import InputError
 from .._images.files.image_file import ImageFile
 from .._images.files.images import SUFFIXES, read_file, write_file
-from .._images.warping import warp
+from .._images.files.warped import warped_file
 from .._transform.files import load_transforms
 from .._transform.formats.registry import holds_a_stack
 from .._transform.transform import Transform
@@ -65,15 +65,15 @@ def _warp_file(
     check_fill(chosen.fill, file.pixels.dtype)
     with warnings.catch_warnings(record=True) as doubts:
         warnings.simplefilter("always", UserWarning)
-        warped = warp(
-            file.pixels,
+        warped = warped_file(
+            file,
             transform,
-            output_shape=like.shape,
+            like.shape,
+            like.grid,
             interpolation=chosen.interpolation,
             fill=chosen.fill,
-            channel_axis=file.channel_axis,
         )
-    write_file(out, file.resampled(warped, like.grid))
+    write_file(out, warped)
     return [f"{path}: {doubt.message}" for doubt in doubts]
 
 

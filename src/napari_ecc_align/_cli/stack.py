@@ -17,7 +17,7 @@ from .._images.files.film import TiffFilm, write_film
 from .._images.files.image_file import ImageFile
 from .._images.files.images import read_file, write_file
 from .._images.files.tags import GridTags
-from .._images.warping import warp
+from .._images.files.warped import warped_file
 from .._transform.formats.registry import STACK_FORMATS
 from .console import progress_bar, say, tell
 from .inputs import ImageFiles, aligned_planes, opened_frames, read_mask, search_options
@@ -119,15 +119,14 @@ def _warped(
     for index, transform in enumerate(stack.filled_transforms):
         frame = frames.file(index)
         check_fill(chosen.fill, frame.pixels.dtype)
-        pixels = warp(
-            frame.pixels,
+        yield warped_file(
+            frame,
             transform,
-            output_shape=stack.shape,
+            stack.shape,
+            grid,
             interpolation=chosen.interpolation,
             fill=chosen.fill,
-            channel_axis=frame.channel_axis,
         )
-        yield frame.resampled(pixels, grid)
 
 
 def _report(

@@ -21,6 +21,7 @@ from ..._images.coverage import overlap
 from ..._images.files.headers import check_image_file
 from ..._images.files.image_file import ImageFile
 from ..._images.files.images import decode_image, encode_image
+from ..._images.files.warped import blanked
 from ..._transform.plausible import distortions
 from ..._transform.transform import Transform, corner_error
 from ..._verdict.result import AlignmentResult
@@ -228,6 +229,7 @@ def _warped(
     elif outcome != "failed":
         pixels = resample_file(loaded.read, transform, reference.image.shape, settings)
         aligned = loaded.read.resampled(pixels, reference.read.grid)
+        aligned = blanked(loaded.read, aligned, transform, settings.fill)
         if role == "moving":
             shape, plane = moving.image.shape, aligned.plane()
             compared = differences_after(reference.image, plane, transform, shape, settings)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 from numpy.typing import NDArray
 
 from ..._common.errors import InputError
@@ -46,12 +47,32 @@ class ImageFile:
         height, width = self.pixels.shape[0 if self.channel_axis is None else 1 :][:2]
         return int(height), int(width)
 
+    @property
+    def no_data(self) -> float | None:
+        """The value of pixels that hold no data, where the file names one that they can have."""
+        named = None if self.style is None else self.style.no_data
+        if named is None or self.pixels.dtype.kind == "f":
+            return named
+        limits = np.iinfo(self.pixels.dtype) if self.pixels.dtype.kind in "iu" else None
+        fits = limits is not None and limits.min <= named <= limits.max and named == int(named)
+        return int(named) if fits else None
+
+    @property
+    def missing(self) -> NDArray[np.bool_] | None:
+        """Pixels, (h, w), of which no channel holds data; None where the file names no value."""
+        if self.no_data is None:
+            return None
+        missing = self.pixels == self.no_data
+        if self.channel_axis == 0:
+            missing = np.logical_and.reduce(missing, axis=0)
+        return np.asarray(missing if missing.ndim == 2 else missing.all(axis=2))
+
     def resampled(self, pixels: NDArray[Any], grid: GridTags) -> ImageFile:
         """Return what to write of this image resampled on the grid of a reference."""
         return ImageFile(pixels, grid.of_result(self.grid), self.style)
 
     def plane(self, channel: int | None = None, name: object = "the image") -> NDArray[Any]:
-        """Return the image that is aligned: (h, w) or (h, w, 3 or 4).
+        """Return the image that is aligned: (h, w) or (h, w, 3 or 4), masked where it has no data.
 
         Parameters
         ----------
@@ -66,6 +87,14 @@ class ImageFile:
         InputError
             If there is no such channel.
         """
+        image, missing = self._plane(channel, name), self.missing
+        if missing is None or not missing.any():
+            return image
+        if image.ndim > 2:
+            missing = missing[..., np.newaxis]
+        return np.ma.array(image, mask=np.ma.getmaskarray(image) | missing)
+
+    def _plane(self, channel: int | None, name: object) -> NDArray[Any]:
         if self.pixels.ndim == 2:
             return self.pixels
         many = self.channel_axis is not None

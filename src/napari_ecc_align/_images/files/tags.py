@@ -23,7 +23,8 @@ _UNSET = ((1.0, 1.0), 1)
 # GeoTIFF: pixel scale, tie points, transformation, keys and their numbers and texts.
 _OF_GRID = (33550, 33922, 34264, 34735, 34736, 34737)
 # Colour profile, and GDAL's metadata of bands and value of no data.
-_OF_VALUES = (34675, 42112, 42113)
+_NO_DATA = 42113
+_OF_VALUES = (34675, 42112, _NO_DATA)
 _PER_CENTIMETRE = {"m": 0.01, "mm": 10.0, "cm": 1.0, "nm": 1e7, "inch": 1 / 2.54}
 _PER_CENTIMETRE |= dict.fromkeys(("um", "µm", "\u03bcm", "micron", "microns", "\\u00b5m"), 1e4)
 _PNG_HEAD = 33
@@ -91,6 +92,15 @@ class TiffStyle:
     predictor: bool = False
     layout: Layout | None = None
     tags: tuple[Tag, ...] = ()
+
+    @property
+    def no_data(self) -> float | None:
+        """The value of pixels that hold no data, if the file names one."""
+        named = next((value for code, _, value in self.tags if code == _NO_DATA), None)
+        try:
+            return None if named is None else float(str(named).strip("\0 "))
+        except ValueError:
+            return None
 
 
 def style_of_tiff(page: TiffPage, layout: Layout | None) -> TiffStyle:

@@ -1,0 +1,73 @@
+"""Files resampled on the grid of a reference, with all that they hold and say."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from numpy.typing import NDArray
+
+from ..._transform.transform import Transform
+from ..coverage import overlap
+from ..filling import Fill
+from ..interpolation import Interpolation
+from ..warping import warp
+from .image_file import ImageFile
+from .tags import GridTags
+
+
+def warped_file(
+    file: ImageFile,
+    transform: Transform,
+    shape: tuple[int, int],
+    grid: GridTags,
+    *,
+    interpolation: Interpolation | None,
+    fill: Fill,
+) -> ImageFile:
+    """Return all channels and pages of a file on the grid of a reference, as `warp` does.
+
+    Parameters
+    ----------
+    file : ImageFile
+        The image.
+    transform : Transform
+        Maps reference pixels to its pixels.
+    shape, grid : tuple of int, GridTags
+        Height and width of the reference, and what its file says of its grid.
+    interpolation, fill
+        As in `warp`.
+    """
+    pixels = warp(
+        file.pixels,
+        transform,
+        output_shape=shape,
+        interpolation=interpolation,
+        fill=fill,
+        channel_axis=file.channel_axis,
+    )
+    return blanked(file, file.resampled(pixels, grid), transform, fill)
+
+
+def blanked(file: ImageFile, result: ImageFile, transform: Transform, fill: Fill) -> ImageFile:
+    """Put a file's value of no data, if it has one, where a result holds none of its data.
+
+    Parameters
+    ----------
+    file, result : ImageFile
+        An image, and the same resampled.
+    transform : Transform
+        Maps pixels of the result to those of `file`.
+    fill : float, sequence of float, or "background"
+        What was asked for outside the image: a number is left there.
+    """
+    missing, value = file.missing, file.no_data
+    if missing is None or value is None:
+        return result
+    held: NDArray[Any] = result.pixels
+    inside = overlap(transform, output_shape=result.shape, moving_shape=file.shape)
+    counted = overlap(
+        transform, output_shape=result.shape, moving_shape=file.shape, moving_valid=~missing
+    )
+    empty = ~counted if isinstance(fill, str) else inside & ~counted
+    held[(slice(None), empty) if file.channel_axis == 0 else empty] = value
+    return result
