@@ -66,6 +66,7 @@ def test_one_text_is_one_and_a_mapping_names_the_siblings(good, tmp_path):
         {"fill": "white"},
         {"fill": None},
         {"fill": np.nan},
+        {"fill": -np.inf},
         {"fill": (1, 2)},
         {"fill": np.zeros(3)},
         {"pass_through": "none"},

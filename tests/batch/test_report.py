@@ -13,9 +13,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from commands import rows
 
 from clock import processor_time
-from napari_ecc_align import Transform, compare
+from napari_ecc_align import Batch, Transform, compare
 from napari_ecc_align._batch.plan.pairs import Problem
 from napari_ecc_align._batch.records.record import Record
 from napari_ecc_align._batch.report.histogram import histogram
@@ -218,3 +219,20 @@ def test_a_thousand_pairs_scroll_and_filter_at_once(browser, report, tmp_path, w
     # Laying out a plain list of as many rows takes as long.
     assert found["longest"] < found["plain"]
     assert found["filtered"] < 4 * found["plain"]
+
+
+@pytest.mark.parametrize("start", ["=1+1", "+1", "-1", "@A1", "'=1"])
+def test_a_name_is_no_formula_in_the_table_and_still_the_name_of_its_pair(good, tmp_path, start):
+    name = next(iter(good.truth))
+    table = tmp_path / "pairs.csv"
+    files = f"{good.file('ideal', name)},{good.file('gray', name)}"
+    table.write_text(f"reference,moving,name\n{files},{start}.png\n")
+    batch = Batch.plan(table=table, out=tmp_path / "out")
+    (step,) = batch.run(workers=1)
+    assert step.record.name == f"{start}.png"
+    ((told, row),) = rows(tmp_path / "out").items()
+    assert told == f"'{start}.png"
+    assert float(row["m00"]) == step.record.transform.matrix[0, 0]
+    assert batch.accept(told, note="=2").name == f"{start}.png"
+    assert rows(tmp_path / "out")[told]["note"] == "'=2"
+    assert [step.resumed for step in Batch.open(tmp_path / "out").run(told)] == [True]

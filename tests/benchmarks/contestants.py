@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from importlib.util import find_spec
 
 import cv2
 import numpy as np
@@ -86,6 +87,63 @@ def turboreg(reference: NDArray[np.uint8], moving: NDArray[np.uint8], model: str
     register = StackReg(kinds.get(model, StackReg.AFFINE))
     first, second = ((image - image.mean()) / image.std() for image in (reference, moving))
     return np.asarray(register.register(first, second), np.float64)
+
+
+def phase_correlation(
+    reference: NDArray[np.uint8], moving: NDArray[np.uint8], model: str
+) -> Matrix:
+    """Run scikit-image's ``phase_cross_correlation``, to a tenth of a pixel; it only shifts."""
+    from skimage.registration import phase_cross_correlation
+
+    height, width = np.minimum(reference.shape, moving.shape)
+    first, second = reference[:height, :width], moving[:height, :width]
+    offset, _, _ = phase_cross_correlation(first, second, upsample_factor=10)
+    matrix = np.eye(3)
+    matrix[:2, 2] = -offset[::-1]
+    return matrix
+
+
+def simple_itk(reference: NDArray[np.uint8], moving: NDArray[np.uint8], model: str) -> Matrix:
+    """Run SimpleITK as its examples do: mutual information, gradient descent, three levels."""
+    import SimpleITK as sitk
+
+    kinds = {
+        "translation": sitk.TranslationTransform(2),
+        "euclidean": sitk.Euler2DTransform(),
+        "similarity": sitk.Similarity2DTransform(),
+    }
+    fixed, other = (sitk.GetImageFromArray(one.astype(np.float32)) for one in (reference, moving))
+    start = kinds.get(model, sitk.AffineTransform(2))
+    if model != "translation":
+        start = sitk.CenteredTransformInitializer(fixed, other, start)
+    method = sitk.ImageRegistrationMethod()
+    method.SetMetricAsMattesMutualInformation(32)
+    method.SetInterpolator(sitk.sitkLinear)
+    method.SetOptimizerAsRegularStepGradientDescent(1.0, 1e-3, 200)
+    method.SetOptimizerScalesFromPhysicalShift()
+    method.SetShrinkFactorsPerLevel([4, 2, 1])
+    method.SetSmoothingSigmasPerLevel([2, 1, 0])
+    method.SetInitialTransform(start, inPlace=False)
+    found = method.Execute(fixed, other)
+    ends = np.array(
+        [found.TransformPoint(point) for point in ((0.0, 0.0), (1.0, 0.0), (0.0, 1.0))]
+    )
+    matrix = np.eye(3)
+    matrix[:2] = np.stack([ends[1] - ends[0], ends[2] - ends[0], ends[0]], axis=1)
+    return matrix
+
+
+def others() -> dict[str, Estimator]:
+    """Return what others offer, as far as it is installed, by name."""
+    known: dict[str, tuple[str, Estimator]] = {
+        BASELINE: ("cv2", multi_scale),
+        "OpenCV ECC (100, 1e-7)": ("cv2", single_scale),
+        "SIFT, then ECC": ("cv2", sift_then_ecc),
+        "phase correlation": ("skimage", phase_correlation),
+        "TurboReg": ("pystackreg", turboreg),
+        "SimpleITK": ("SimpleITK", simple_itk),
+    }
+    return {name: tool for name, (module, tool) in known.items() if find_spec(module)}
 
 
 def available(*, slow: bool = True) -> dict[str, Estimator]:

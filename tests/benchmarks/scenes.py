@@ -6,6 +6,7 @@ inside it: no border is invented, and neither image is a resampling of the other
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 
@@ -18,6 +19,8 @@ from napari_ecc_align._transform.transform import corners, map_points
 from pairs import sampled, splines_of
 
 Image = NDArray[np.float64]
+Motion = NDArray[np.float64] | Callable[[Image], Image]
+"""A matrix, or a function of points (..., 2) where no matrix describes the motion."""
 
 PHOTOGRAPHS = (
     "camera",
@@ -44,27 +47,35 @@ class Pair:
         What sort of pair it is, and which one.
     reference, moving : ndarray
         The images.
-    truth : ndarray of float64, shape (3, 3), or None
+    truth : ndarray of float64, shape (3, 3), or function of points, or None
         Maps reference pixels to moving pixels; None if nothing does.
     model : str
         The motion model to ask for.
     initial : ndarray of float64, shape (3, 3), or None
         Where to start.
+    others : tuple of matrices and functions of points
+        What may be meant as well as the truth.
     """
 
     kind: str
     name: str
     reference: NDArray[np.generic]
     moving: NDArray[np.generic]
-    truth: NDArray[np.float64] | None
+    truth: Motion | None
     model: MotionModel = "affine"
     initial: NDArray[np.float64] | None = None
+    others: tuple[Motion, ...] = ()
 
 
 def grid(shape: tuple[int, int]) -> Image:
     """Return the (x, y) of every pixel, shape (h, w, 2)."""
     rows, columns = np.mgrid[: shape[0], : shape[1]].astype(np.float64)
     return np.stack([columns, rows], axis=-1)
+
+
+def moved(motion: Motion, points: Image) -> Image:
+    """Return where a motion takes points (..., 2)."""
+    return motion(points) if callable(motion) else map_points(motion, points)
 
 
 def views(

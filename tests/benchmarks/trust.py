@@ -1,6 +1,7 @@
 """How far the verdict and the uncertainty can be trusted: measured on hostile and known pairs.
 
 python tests/benchmarks/trust.py --pairs 1000 --seed 1
+python tests/benchmarks/trust.py inviting --seeds 3 [--kinds NAME ...] [--judged]
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ import numpy as np
 sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parents[1])]
 
 from hostile import hostile_pairs  # noqa: E402
+from inviting import run_inviting  # noqa: E402
 from known import known_pairs  # noqa: E402
 from scenes import Pair  # noqa: E402
 
@@ -113,20 +115,28 @@ def _story(item: Outcome) -> str:
 
 
 def main() -> None:
-    """Run both sets and print the tables."""
+    """Run the sets that were asked for and print their tables."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    names = ("hostile", "known", "inviting")
+    parser.add_argument("set", nargs="?", choices=names, help="hostile and known by default")
     parser.add_argument(
         "--pairs", type=int, default=1000, help="hostile pairs; half as many known"
     )
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--only", choices=["hostile", "known"])
-    arguments = parser.parse_args()
-    if arguments.only != "known":
-        count = arguments.pairs
-        report("hostile", outcomes(hostile_pairs(count, arguments.seed), count))
-    if arguments.only != "hostile":
-        count = arguments.pairs // 2
-        report("known", outcomes(known_pairs(count, arguments.seed), count))
+    parser.add_argument("--seed", type=int, default=0, help="of inviting pairs: the first one")
+    parser.add_argument("--seeds", type=int, default=3, help="inviting pairs of each kind")
+    parser.add_argument("--kinds", nargs="+", help="only these of the inviting ones")
+    parser.add_argument("--judged", action="store_true", help="other tools' transforms as well")
+    parser.add_argument("--jobs", type=int, default=1, help="processes, for the inviting ones")
+    parser.add_argument("--csv", type=Path, help="write a row for each inviting pair")
+    asked = parser.parse_args()
+    if asked.set in (None, "hostile"):
+        report("hostile", outcomes(hostile_pairs(asked.pairs, asked.seed), asked.pairs))
+    if asked.set in (None, "known"):
+        count = asked.pairs // 2
+        report("known", outcomes(known_pairs(count, asked.seed), count))
+    if asked.set == "inviting":
+        seeds = range(asked.seed, asked.seed + asked.seeds)
+        run_inviting(seeds, asked.kinds, judged=asked.judged, jobs=asked.jobs, table=asked.csv)
 
 
 if __name__ == "__main__":

@@ -1,3 +1,5 @@
+import tracemalloc
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -157,3 +159,23 @@ def test_refuses_parameters_that_cannot_be_used(options, words):
     image = picture("camera")[:60, :80]
     with pytest.raises(InputError, match=words):
         compare(image, image, **options)
+
+
+@pytest.mark.parametrize("method", ["sauvola", "niblack", "local"])
+@pytest.mark.parametrize("shape", [(64, 64), (40, 3000)])
+def test_a_window_beyond_the_image_takes_no_more_memory(method, shape):
+    image = (np.random.default_rng(0).random(shape) * 255).astype(np.uint8)
+
+    def taken(window_size):
+        tracemalloc.start()
+        found = compare(image, image[::-1], method=method, window_size=window_size).different
+        peak = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        return found, peak
+
+    taken(15)
+    different, least = taken(max(shape) | 1)
+    for window_size in (5001, 100_001):
+        found, peak = taken(window_size)
+        assert found == different
+        assert peak < 1.5 * least

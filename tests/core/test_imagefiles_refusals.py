@@ -12,8 +12,9 @@ from arrays import check_same, picture, smooth
 from PIL import Image, ImageFile
 
 from napari_ecc_align._common.errors import InputError
-from napari_ecc_align._images.files.decoding import MAX_PIXELS
+from napari_ecc_align._images.files.film import opened_film
 from napari_ecc_align._images.files.images import decode_image, read_image, write_image
+from napari_ecc_align._images.files.sizes import MAX_PIXELS
 
 
 class TestRefusal:
@@ -173,3 +174,24 @@ def bomb(path, side):
             format_ = "<H" if tag.dtype == 3 else "<I"
             struct.pack_into(format_, data, tag.valueoffset, side)
     path.write_bytes(data)
+
+
+@pytest.mark.parametrize("back_to", ["itself", "the first page"])
+@pytest.mark.parametrize("pages", [2, 150])
+def test_a_tiff_whose_pages_lead_back_is_refused(tmp_path, pages, back_to):
+    path = tmp_path / "loop.tif"
+    tifffile.imwrite(path, np.zeros((pages, 8, 9), np.uint8), photometric="minisblack")
+    with tifffile.TiffFile(path) as tif:
+        offsets = [page.offset for page in tif.pages]
+        last, form = offsets[-1], tif.tiff
+    content = bytearray(path.read_bytes())
+    (tags,) = struct.unpack_from(form.tagnoformat, content, last)
+    target = last if back_to == "itself" else offsets[0]
+    struct.pack_into(
+        form.offsetformat, content, last + form.tagnosize + tags * form.tagsize, target
+    )
+    path.write_bytes(content)
+    with pytest.raises(InputError, match="damaged"):
+        read_image(path)
+    with pytest.raises(InputError, match="damaged"), opened_film(path):
+        pass

@@ -53,3 +53,8 @@ def test_bad_vertices_are_refused():
 def test_a_shape_that_no_image_has_is_refused(shape):
     with pytest.raises(InputError, match=r"shape must be \(height, width\)"):
         polygon_mask(shape, [[0, 0], [0, 3], [4, 5]])
+
+
+def test_complex_vertices_are_refused():
+    with pytest.raises(InputError, match="finite numbers"):
+        polygon_mask(SHAPE, [[0, 1j], [0, 3], [4, 5]])

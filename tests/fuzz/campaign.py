@@ -7,12 +7,12 @@ import time
 import warnings
 from collections.abc import Callable
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from hypothesis import HealthCheck, Phase, Verbosity, given, settings
 from hypothesis import seed as seeded
+from hypothesis.errors import HypothesisWarning
 
 from napari_ecc_align import InputError
 
@@ -68,16 +68,6 @@ def brief(value: Any) -> str:
     if isinstance(value, (list, tuple)):
         return f"({', '.join(map(brief, value[:9]))}{', ...' * (len(value) > 9)})"
     return repr(value)
-
-
-@dataclass(frozen=True, eq=False)
-class _Case:
-    """What is drawn, which would be too long to print whole."""
-
-    value: Any
-
-    def __repr__(self) -> str:
-        return brief(self.value)
 
 
 class Campaign:
@@ -142,15 +132,18 @@ class Campaign:
                 deadline=None,
                 suppress_health_check=list(HealthCheck),
             )
-            @given(cases.map(_Case))
-            def example(case: _Case) -> None:
+            @given(cases)
+            def example(case: Any) -> None:
                 try:
-                    check(case.value)
+                    check(case)
                 except BaseException as error:
-                    error.add_note(f"From: {case!r}"[:4000])
+                    error.add_note(f"From: {brief(case)}"[:4000])
                     raise
 
-            example()
+            with warnings.catch_warnings():
+                # That it would print too much, which it is told not to.
+                warnings.simplefilter("ignore", HypothesisWarning)
+                example()
 
         self.run(one_round)
 

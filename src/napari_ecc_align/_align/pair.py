@@ -23,7 +23,7 @@ from .._images.sources import ImageLike, LazyArray, LoadedImage, Source, checked
 from .._transform.matrices import MotionModel
 from .._transform.transform import Transform, usable_transform
 from .._transform.transform_like import TransformLike
-from .._verdict.assess import assess, doubt_rivalled, trust_key
+from .._verdict.assess import assess, doubt_rivalled, most_trusted
 from .._verdict.result import AlignmentResult
 from .counted_part import CountedPart, counted_part, counted_sources
 from .field_of_view import field_of_view
@@ -241,7 +241,7 @@ def best_result(job: Job, run: Runner) -> Generator[Progress, None, AlignmentRes
     """
     results = yield from _results(job, run)
     yield Progress(1.0, "done", results[-1].transform)
-    return max(results, key=trust_key)
+    return most_trusted(results)
 
 
 def _results(job: Job, run: Runner) -> Generator[Progress, None, list[AlignmentResult]]:

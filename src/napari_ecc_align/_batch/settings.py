@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from typing import Any, Literal, Self, cast, get_args
@@ -98,7 +99,9 @@ class BatchSettings(SearchOptions):
                     f"{name} must be one of {', '.join(choices)}, not {getattr(self, name)!r}"
                 )
         if not isinstance(self.fill, str) or self.fill != "background":
-            _check_number("fill", self.fill, -math.inf, math.inf, 'a number or "background"')
+            _check_number(
+                "fill", self.fill, -sys.float_info.max, math.inf, 'a number or "background"'
+            )
         _check_number("pass_through", self.pass_through, 0, 1, "a number from 0 to 1, in pixels")
         _check_number("max_pixels", self.max_pixels, 1, math.inf, "a positive number")
 

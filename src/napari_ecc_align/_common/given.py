@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from os import PathLike
 from typing import Any, TypeAlias
 
-from numpy.typing import ArrayLike
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
 
 from .errors import InputError
 
@@ -17,6 +18,21 @@ GivenPath: TypeAlias = str | PathLike[str]
 
 Numbers: TypeAlias = ArrayLike | Sequence[Any]
 """Also nested lists of whole numbers and fractions, which mypy takes for lists of objects."""
+
+
+def as_floats(values: Any, refusal: str) -> NDArray[np.float64]:
+    """Return real numbers as float64, or raise an `InputError` that says `refusal`.
+
+    What float64 cannot hold is infinite.
+    """
+    try:
+        given = np.asarray(values)
+        if given.dtype.kind == "c":
+            raise TypeError("complex")
+        with np.errstate(over="ignore"):
+            return given.astype(np.float64)
+    except (TypeError, ValueError, OverflowError) as error:
+        raise InputError(refusal) from error
 
 
 def height_and_width(shape: Sequence[int], name: str) -> tuple[int, int]:

@@ -29,6 +29,9 @@ INSPECTION_KEYS = (
 )
 """Of two images before and after an alignment."""
 
+# As they begin, also in full width.
+_FORMULAS = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
+
 
 def finite(value: Any) -> Any:
     """Return plain values in which a number that is not finite is None, as JSON wants it."""
@@ -39,10 +42,20 @@ def finite(value: Any) -> Any:
     return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
+def spreadsheet_text(value: Any) -> Any:
+    """Return a text such that no spreadsheet takes it for a formula, and other values as they are.
+
+    Such a text, and one that could be taken for what this makes of one, gets an apostrophe.
+    """
+    formula = isinstance(value, str) and value.lstrip("'").startswith(_FORMULAS)
+    return f"'{value}" if formula else value
+
+
 def csv_text(columns: Sequence[str], rows: Iterable[Mapping[str, Any]]) -> str:
-    """Return a table as CSV with a header line; what is not known is empty."""
+    """Return a table as CSV with a header line; what is not known is empty, no text a formula."""
     text = io.StringIO()
     writer = csv.DictWriter(text, columns, lineterminator="\n")
     writer.writeheader()
-    writer.writerows(finite(row) for row in rows)
+    for row in rows:
+        writer.writerow({key: spreadsheet_text(finite(value)) for key, value in row.items()})
     return text.getvalue()

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .._common.errors import InputError
+from .._common.given import as_floats
 from .._images.value_counts import count_values, has_few_values, two_byte_values
 
 ThresholdMethod = Literal[
@@ -49,7 +50,7 @@ class Thresholding:
         values. Kept as two.
     window_size : int, optional
         Side in pixels of the window of a local method, odd; a sixteenth of the image when left
-        out.
+        out. It never reaches beyond a window of the image's own size.
     k : float, optional
         How far below the local mean "sauvola" and "niblack" put the threshold, in local
         standard deviations; 0.2 when left out.
@@ -114,10 +115,12 @@ def binarised_pair(
 ) -> tuple[Binary, Binary]:
     """Return two gray images in black and white, each by its own threshold."""
     if isinstance(how.thresholds, tuple):
-        first, second = (
-            Binary((image > value) & inside, value)
-            for image, value in zip((reference, warped), how.thresholds, strict=True)
-        )
+        # A threshold may be beyond what the image's type holds.
+        with np.errstate(over="ignore"):
+            first, second = (
+                Binary((image > value) & inside, value)
+                for image, value in zip((reference, warped), how.thresholds, strict=True)
+            )
         return first, second
     first = binarise(reference, inside, how, "reference")
     return first, binarise(warped, inside, how, "warped")
@@ -246,20 +249,19 @@ def _threshold(
     options = {} if how.k is None else {"k": how.k}
     # Wide enough to hold strokes and their ground, odd as scikit-image asks.
     window = how.window_size or max(15, min(scaled.shape) // 16) | 1
+    # scikit-image pads the image by half a window: of one beyond the image, without bound.
+    sides = tuple(min(window, side | 1) for side in scaled.shape)
     ground = np.where(inside, scaled, np.median(scaled[inside]))
     if how.method == "sauvola":
         # R is half the range of the data, which is 1 here; scikit-image assumes 2.
         options["r"] = 0.5
-    return np.asarray(find(ground, window, **options))
+    return np.asarray(find(ground, sides, **options))
 
 
 def _two_thresholds(thresholds: object) -> tuple[float, float] | None:
     if thresholds is None:
         return None
-    try:
-        values = np.asarray(thresholds, np.float64)
-    except (TypeError, ValueError) as error:
-        raise InputError(f"thresholds must be one number or two, not {thresholds!r}") from error
+    values = as_floats(thresholds, f"thresholds must be one number or two, not {thresholds!r}")
     if values.shape not in ((), (2,)) or not np.isfinite(values).all():
         raise InputError(f"thresholds must be one finite number or two, not {thresholds!r}")
     first, second = np.broadcast_to(values, 2).tolist()

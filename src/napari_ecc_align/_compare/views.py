@@ -144,6 +144,7 @@ def _matched(
     return _between(first, low, high), _between(second, low, high), inside
 
 
+@np.errstate(over="ignore", invalid="ignore")  # of values at the limits of their type
 def _range(image: NDArray[np.floating]) -> tuple[float, float]:
     step = max(1, max(image.shape) // _SAMPLE)
     sample = image[::step, ::step]
@@ -156,6 +157,7 @@ def _range(image: NDArray[np.floating]) -> tuple[float, float]:
     return float(low), float(high)
 
 
+@np.errstate(over="ignore", invalid="ignore")
 def _between(image: NDArray[np.floating], low: float, high: float) -> NDArray[np.float32]:
     span = (high - low) or 1.0
     scaled = np.clip((image - low) / span, 0, 1).astype(np.float32)

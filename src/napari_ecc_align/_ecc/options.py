@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
-from typing import Literal, get_args
+from typing import Literal, cast, get_args
 
 import numpy as np
 
@@ -76,7 +77,8 @@ class SearchOptions:
 
 
 def _check_precision(precision: object) -> None:
-    if isinstance(precision, (int, float, np.floating)) and precision >= FINEST_PRECISION:
+    number = isinstance(precision, (int, float, np.floating))
+    if number and FINEST_PRECISION <= cast("float", precision) < math.inf:
         return
     raise InputError(
         f"precision must be a number of pixels, {FINEST_PRECISION:g} or more, not {precision!r}"

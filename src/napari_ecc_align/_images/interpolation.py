@@ -180,7 +180,9 @@ def _restored(result: NDArray[Any], dtype: np.dtype[Any]) -> NDArray[Any]:
             restored: NDArray[Any] = np.clip(rounded, limits.min, limits.max).astype(dtype)
         restored[rounded >= limits.max] = limits.max
         return restored
-    return result.astype(dtype, copy=False)
+    # What a short float cannot hold is infinite.
+    with np.errstate(over="ignore"):
+        return result.astype(dtype, copy=False)
 
 
 def as_pixel(border: NDArray[Any], dtype: np.dtype[Any]) -> NDArray[Any]:

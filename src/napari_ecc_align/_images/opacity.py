@@ -65,6 +65,8 @@ def _is_drawing(data: NDArray[Any]) -> bool:
     if not opacity.size or not opacity.min() < opacity.max():
         return False
     seen = opacity > 0
+    if not seen.any():
+        return False
     colours = data[..., :3][seen].astype(np.float64)
     if (np.ptp(colours, axis=0) <= _ONE_COLOUR * _opaque(data)).all():
         return True

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .._common.errors import InputError
-from .._common.given import Numbers, height_and_width
+from .._common.given import Numbers, as_floats, height_and_width
 
 
 def polygon_mask(shape: Sequence[int], vertices: Numbers) -> NDArray[np.bool_]:
@@ -46,10 +46,7 @@ def polygon_mask(shape: Sequence[int], vertices: Numbers) -> NDArray[np.bool_]:
            [0, 0, 0, 0, 0]])
     """
     height, width = height_and_width(shape, "shape")
-    try:
-        corners = np.asarray(vertices, np.float64)
-    except (TypeError, ValueError) as error:
-        raise InputError("vertices must be finite numbers of shape (n, 2)") from error
+    corners = as_floats(vertices, "vertices must be finite numbers of shape (n, 2)")
     if corners.ndim != 2 or corners.shape[1] != 2 or not np.isfinite(corners).all():
         raise InputError("vertices must be finite numbers of shape (n, 2)")
     mask = np.zeros((height, width), bool)

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .._common.errors import InputError
-from .._common.given import Numbers
+from .._common.given import Numbers, as_floats
 
 Matrix: TypeAlias = NDArray[np.float64]
 MotionModel = Literal["translation", "euclidean", "similarity", "affine", "homography"]
@@ -43,14 +43,7 @@ def checked_matrix(matrix: Numbers) -> Matrix:
     matrix : array_like, shape (3, 3) or (2, 3)
         Two rows are those of an affine map.
     """
-    try:
-        given = np.asarray(matrix)
-        if given.dtype.kind == "c":
-            raise TypeError("complex")
-        with np.errstate(over="ignore"):
-            checked = np.array(given, dtype=np.float64)
-    except (TypeError, ValueError, OverflowError) as error:
-        raise InputError("matrix must be numbers of shape (3, 3) or (2, 3)") from error
+    checked = as_floats(matrix, "matrix must be numbers of shape (3, 3) or (2, 3)")
     if checked.shape == (2, 3):
         checked = np.vstack([checked, [0.0, 0.0, 1.0]])
     if checked.shape != (3, 3):
@@ -103,10 +96,11 @@ def scaling(sizes: float | tuple[float, float], name: str) -> Matrix:
     InputError
         If a size is no positive number; the message begins with `name`.
     """
-    try:
-        checked = np.broadcast_to(np.asarray(sizes, np.float64), (2,))
-    except (TypeError, ValueError) as error:
-        raise InputError(f"{name} must be the size of a pixel, or its (x, y) sizes") from error
+    refusal = f"{name} must be the size of a pixel, or its (x, y) sizes"
+    given = as_floats(sizes, refusal)
+    if given.shape not in ((), (1,), (2,)):
+        raise InputError(refusal)
+    checked = np.broadcast_to(given, (2,))
     if not (np.isfinite(checked) & (checked > 0)).all():
         raise InputError(f"{name} must be a positive pixel size, not {sizes}")
     return np.diag([*checked, 1.0])

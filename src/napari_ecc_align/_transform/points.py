@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from .._common.errors import InputError
-from .._common.given import Numbers
+from .._common.given import Numbers, as_floats
 from .matrices import Matrix, MotionModel, check_model
 
 FEWEST: dict[MotionModel, int] = {
@@ -65,10 +65,7 @@ def _suggested(pairs: int) -> MotionModel:
 
 
 def _checked(points: Numbers, name: str) -> Matrix:
-    try:
-        checked = np.asarray(points, np.float64)
-    except (TypeError, ValueError) as error:
-        raise InputError(f"{name} must be numbers of shape (N, 2)") from error
+    checked = as_floats(points, f"{name} must be numbers of shape (N, 2)")
     if checked.ndim != 2 or checked.shape[1] != 2:
         raise InputError(f"{name} must have shape (N, 2), not {checked.shape}")
     if not np.isfinite(checked).all():

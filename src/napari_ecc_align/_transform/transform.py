@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .._common.errors import InputError
-from .._common.given import GivenPath, Numbers, height_and_width
+from .._common.given import GivenPath, Numbers, as_floats, height_and_width
 from .formats.registry import read_matrices, write_matrix
 from .matrices import MOTION_MODELS, MotionModel, checked_matrix, inverse_of, model_from, scaling
 from .model_matrix import ModelMatrix
@@ -312,10 +312,7 @@ class Transform(ModelMatrix):
 
 def checked_points(points: Numbers) -> NDArray[np.float64]:
     """Return points (x, y) of shape (2,) or (N, 2) as numbers, or raise `InputError`."""
-    try:
-        given = np.asarray(points, dtype=np.float64)
-    except (TypeError, ValueError) as error:
-        raise InputError("points must be numbers of shape (2,) or (N, 2)") from error
+    given = as_floats(points, "points must be numbers of shape (2,) or (N, 2)")
     if given.ndim not in (1, 2) or given.shape[-1] != 2:
         raise InputError(f"points must have shape (2,) or (N, 2), not {given.shape}")
     return given

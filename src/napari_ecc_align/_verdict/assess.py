@@ -16,7 +16,7 @@ from .._transform.transform import Transform, corner_error, usable_transform
 from .model_check import homography_shift
 from .residual_pattern import residual_pattern
 from .result import VERDICTS, AlignmentResult
-from .rules import Evidence, Judgement, judge, why_implausible, why_too_little
+from .rules import HIGH_ECC, Evidence, Judgement, judge, why_implausible, why_too_little
 from .sampling import overlap_share, sampled_ecc
 from .second_motion import second_motion, still_tiles
 from .shifted_rival import shifted_rival
@@ -44,6 +44,9 @@ _CORNER_SIGMA_DOUBTFUL = 0.25
 # Another place counts if so many px away (RMS of the corners) it has this share of the evidence.
 # The first is twice the radius in which tiles agree; the second was tuned on known pairs.
 _OTHER_PLACE, _LIKE_EVIDENCE = 3.0, 0.85
+# Results correlate alike if the better one leaves so large a share of what the other one leaves
+# unexplained. Chosen on marks that are symmetric.
+_LIKE_RESIDUAL = 0.5
 
 
 @dataclass(frozen=True, eq=False)
@@ -227,6 +230,23 @@ def _wide_level(pyramids: Pyramids) -> int:
     while index > 0 and min(pyramids.reference[index].shape) < _WIDE_SIDE:
         index -= 1
     return index
+
+
+def most_trusted(results: list[AlignmentResult]) -> AlignmentResult:
+    """Return the result to be trusted most; of those that correlate alike, the first.
+
+    Starts are tried from little motion to much: a mark that looks the same turned by half is not
+    turned.
+    """
+    best = max(results, key=trust_key)
+    alike = (r for r in results if r.verdict == best.verdict and _correlates_like(r, best))
+    return next(alike, best)
+
+
+def _correlates_like(other: AlignmentResult, result: AlignmentResult) -> bool:
+    """Tell whether two results both correlate so well that neither is the better one."""
+    least = 1 - (1 - abs(result.ecc)) / _LIKE_RESIDUAL
+    return abs(other.ecc) >= max(HIGH_ECC, least)
 
 
 def trust_key(result: AlignmentResult) -> tuple[int, float]:

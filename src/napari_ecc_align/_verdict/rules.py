@@ -40,8 +40,8 @@ CHANCE_FACTOR = 2.5
 # fifth as many as agree. A half is the majority, the fifth tuned.
 MAJORITY = 0.5
 LARGEST_DISPLACED = 0.2
-# Where so many agree, too few tiles are to blame and not images that differ. It words a sentence,
-# and tells small images that cannot convince from those that contradict. Chosen by hand.
+# Where so many agree, too few tiles are to blame and not images that differ. It words a sentence.
+# Chosen by hand.
 CLEAR_SHARE = 0.75
 # Tiles at random within the radius of 1.5 px that agreement allows would scatter by half of that
 # along each axis, 0.75 px; of 100 known pairs that were right, 95 did by less than 0.13. Tuned.
@@ -260,7 +260,7 @@ def _is_inconclusive(fine: Tiles, wide: Tiles) -> bool:
     if fine.tested < LEAST_AGREEING:
         return True
     unanimous = min(0.5, CHANCE_FACTOR * wide.chance) ** round(wide.independent)
-    return unanimous > SIGNIFICANT and fine.share > CLEAR_SHARE
+    return unanimous > SIGNIFICANT and fine.share > MAJORITY
 
 
 def _why_failed(fine: Tiles, wide: Tiles, ecc: float) -> str | None:

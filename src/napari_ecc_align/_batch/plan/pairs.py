@@ -10,6 +10,7 @@ from pathlib import Path, PurePosixPath
 from typing import Self, overload
 
 from ..._common.errors import InputError
+from ..._common.tables import spreadsheet_text
 from ..._images.files.images import SUFFIXES
 from ..settings import BatchSettings
 from .image_folders import one_or_more
@@ -204,7 +205,9 @@ def find_pairs(pairs: Sequence[PairFiles], names: str | Iterable[str]) -> list[P
     InputError
         If there is none of a name; the message has the nearest.
     """
-    by_name = {pair.name: pair for pair in pairs}
+    # Also as the report's table has them.
+    by_name = {spreadsheet_text(pair.name): pair for pair in pairs}
+    by_name |= {pair.name: pair for pair in pairs}
     wanted = dict.fromkeys(one_or_more(names, "names"))
     for name in wanted:
         if name not in by_name:

@@ -23,7 +23,7 @@ from .pair_job import pair_job, record_and_files
 def accept(plan: Plan, name: str, *, note: str = "") -> Record:
     """Call a doubtful pair aligned, because a person has looked at it; see `Batch.accept`."""
     pair, review = _decision(plan, name, RecordedReview("accepted", note))
-    record = _record_of(plan, name, "accepted")
+    record = _record_of(plan, pair.name, "accepted")
     if record.transform is None:
         raise InputError(f"{name} has no transform that could be accepted; correct it")
     if record.outputs and all(is_there(plan.out, file) for file in record.outputs):
@@ -51,9 +51,9 @@ def correct(plan: Plan, name: str, transform: TransformLike, *, note: str = "") 
 
 def reject(plan: Plan, name: str, *, note: str = "") -> Record:
     """Call a pair failed, because a person has looked at it; see `Batch.reject`."""
-    _, review = _decision(plan, name, RecordedReview("rejected", note))
+    pair, review = _decision(plan, name, RecordedReview("rejected", note))
     rejected = replace(
-        _record_of(plan, name, "rejected"),
+        _record_of(plan, pair.name, "rejected"),
         outcome="failed",
         reason=f"Rejected by a person. {note}".strip(),
         review=review,

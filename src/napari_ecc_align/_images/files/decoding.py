@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import io
 import logging
 import math
+import struct
 import warnings
 from collections.abc import Iterator
 from dataclasses import replace
@@ -17,6 +19,7 @@ from numpy.typing import NDArray
 from ..._common.errors import InputError
 from .image_file import ImageFile
 from .layout import Layout
+from .sizes import check_expansion, check_size, damaged, is_bounded
 from .tags import grid_of_pillow, grid_of_tiff, style_of_tiff
 
 if TYPE_CHECKING:
@@ -24,21 +27,19 @@ if TYPE_CHECKING:
     from PIL.ImageFile import ImageFile as PillowFile
     from tifffile import TiffFile, TiffPageSeries
 
-MAX_PIXELS = 2**29
-"""Images with more pixels are refused before they are decoded.
-
-A few kilobytes can claim any size. This cap, 23170 pixels square, lies above any scanner or
-camera; aligning an image that large as affine takes OpenCV some 36 GB.
-"""
-
 _PNG = b"\x89PNG\r\n\x1a\n"
+_PIXEL_CHUNKS = (b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND")
 _JPEG = b"\xff\xd8\xff"
 TIFF_HEADS = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 _ORIENTATION_TAG = 274
+# As `cv2.Error.StsNoMem`.
+_CV2_NO_MEMORY = -4
+# Channels by the colour type of a PNG, once palettes are colours and transparency is a channel.
+_PNG_CHANNELS = {0: 1, 2: 3, 3: 4, 4: 4, 6: 4}
 _PLAIN_MODES = ("1", "L", "I", "I;16", "I;16B", "I;16L", "F", "RGB", "RGBA", "RGBX")
 
 
-def decode(file: BinaryIO, path: Path, max_pixels: int = MAX_PIXELS) -> ImageFile:
+def decode(file: BinaryIO, path: Path, max_pixels: int | None = None) -> ImageFile:
     """Return what is in an open file; `path` is for the error messages.
 
     Raises
@@ -95,11 +96,11 @@ def damage_told(path: Path) -> Iterator[None]:
         yield
     except InputError:
         raise
-    except MemoryError as error:
-        raise InputError(f"{path} is too large for this computer's memory; crop it") from error
     # They raise whatever they stumble over: struct.error, KeyError, SyntaxError, ...
     except Exception as error:
-        raise _damaged(path) from error
+        if isinstance(error, MemoryError) or getattr(error, "code", None) == _CV2_NO_MEMORY:
+            raise InputError(f"{path} is too large for this computer's memory; crop it") from error
+        raise damaged(path) from error
 
 
 @contextlib.contextmanager
@@ -113,19 +114,22 @@ def _opened_by_pillow(file: BinaryIO, head: bytes) -> Iterator[PillowFile]:
         yield image
 
 
-def _read_pillow(file: BinaryIO, path: Path, max_pixels: int) -> ImageFile:
+def _read_pillow(file: BinaryIO, path: Path, max_pixels: int | None) -> ImageFile:
     head = image_head(file, path)
     with _opened_by_pillow(file, head) as image:
-        check_size(path, image.height, image.width, max_pixels)
+        depth, colour = (head[24], head[25]) if head.startswith(_PNG) else (8, 2)
+        pixel_bytes = (depth + 7) // 8 * _PNG_CHANNELS.get(colour, 4)
+        check_size(path, image.height, image.width, pixel_bytes, max_pixels)
         if (frames := getattr(image, "n_frames", 1)) > 1:
             raise InputError(f"{path} holds {frames} frames; save one by itself")
         image.load()
         orientation, grid = _orientation(image), grid_of_pillow(image)
-        depth, colour = (head[24], head[25]) if head.startswith(_PNG) else (8, 0)
         # Pillow cuts 16-bit colour down to 8 bits; it has proven the file whole, though.
         deep = depth == 16 and colour != 0
-        array = _decode_deep_png(file) if deep else _pillow_array(image)
-    return ImageFile(_upright(array, orientation), grid)
+        array = None if deep else _pillow_array(image)
+    del image
+    pixels = _decode_deep_png(file) if array is None else array
+    return ImageFile(_upright(pixels, orientation), grid)
 
 
 def _orientation(image: Image) -> int:
@@ -145,12 +149,31 @@ def _pillow_array(image: Image) -> NDArray[Any]:
 def _decode_deep_png(file: BinaryIO) -> NDArray[Any]:
     from ..._common.opencv import cv2
 
-    file.seek(0)
-    encoded = np.frombuffer(file.read(), np.uint8)
+    encoded = np.frombuffer(_bare_png(file), np.uint8)
     image = cv2.imdecode(encoded, cv2.IMREAD_UNCHANGED)
     if image is None or image.dtype != np.uint16:
         raise ValueError("OpenCV could not decode a 16-bit PNG")
-    return np.asarray(image[..., [2, 1, 0, 3][: image.shape[2]]])
+    if image.ndim == 3:
+        # In place: a second copy of all is what memory may not have.
+        blue = image[..., 0].copy()
+        image[..., 0] = image[..., 2]
+        image[..., 2] = blue
+    return np.asarray(image)
+
+
+def _bare_png(file: BinaryIO) -> bytes:
+    """Return a PNG without all that is no pixel: of that libpng warns on the terminal."""
+    file.seek(0)
+    parts = [file.read(len(_PNG))]
+    while len(head := file.read(8)) == 8:
+        length, kind = int.from_bytes(head[:4], "big"), head[4:]
+        if kind in _PIXEL_CHUNKS:
+            parts += [head, file.read(length + 4)]
+        else:
+            file.seek(length + 4, io.SEEK_CUR)
+        if kind == b"IEND":
+            break
+    return b"".join(parts)
 
 
 def _upright(image: NDArray[Any], orientation: int) -> NDArray[Any]:
@@ -164,7 +187,7 @@ def _upright(image: NDArray[Any], orientation: int) -> NDArray[Any]:
     return image
 
 
-def _read_tiff(file: BinaryIO, path: Path, max_pixels: int) -> ImageFile:
+def _read_tiff(file: BinaryIO, path: Path, max_pixels: int | None) -> ImageFile:
     from tifffile import PHOTOMETRIC, TiffFile
 
     with quiet_tifffile(), TiffFile(file) as tif:
@@ -173,15 +196,15 @@ def _read_tiff(file: BinaryIO, path: Path, max_pixels: int) -> ImageFile:
         check_intact(series, path)
         page: Any = series.keyframe
         grid = grid_of_tiff(tif, page)
-        if (stored := _by_tifffile(series)) is None:
+        if (stored := _by_tifffile(series, path)) is None:
             pixels, found = _by_pillow(file, tif, layout, path)
             return ImageFile(pixels, grid, style_of_tiff(page, found))
         tag = page.tags.get(_ORIENTATION_TAG)
         orientation = 1 if tag is None else int(tag.value)
         if page.photometric == PHOTOMETRIC.PALETTE:
             if page.colormap is None:
-                raise _damaged(path)
-            stored = np.moveaxis((page.colormap[:, stored] >> 8).astype(np.uint8), 0, -1)
+                raise damaged(path)
+            stored = np.moveaxis((page.colormap >> 8).astype(np.uint8)[:, stored], 0, -1)
             layout = Layout(f"{layout.axes}S", (*layout.lengths, 3), rgb=True)
         elif page.photometric == PHOTOMETRIC.MINISWHITE and stored.dtype.kind in "bu":
             stored = ~stored
@@ -196,13 +219,16 @@ def _read_tiff(file: BinaryIO, path: Path, max_pixels: int) -> ImageFile:
         return ImageFile(pixels, grid, style_of_tiff(page, layout))
 
 
-def _by_tifffile(series: TiffPageSeries) -> NDArray[Any] | None:
+def _by_tifffile(series: TiffPageSeries, path: Path) -> NDArray[Any] | None:
     """Return the pixels of a TIFF; None if tifffile leaves its codec or colours to others."""
     from tifffile import PHOTOMETRIC
 
     plain = (PHOTOMETRIC.MINISWHITE, PHOTOMETRIC.MINISBLACK, PHOTOMETRIC.RGB, PHOTOMETRIC.PALETTE)
-    if series.keyframe.photometric not in plain:
+    if series.keyframe.photometric not in plain or not is_bounded(series.keyframe):
         return None
+    for page in series.pages:
+        if page is not None:
+            check_expansion(page, path)
     try:
         kept = zip(series.axes, series.shape, strict=True)
         return series.asarray().reshape([n for axis, n in kept if n > 1 or axis in "YX"])
@@ -214,15 +240,32 @@ def _by_tifffile(series: TiffPageSeries) -> NDArray[Any] | None:
         return None
 
 
+def check_chain(tif: TiffFile, path: Path) -> None:
+    """Refuse a file whose pages lead back to an earlier one: tifffile may follow them for ever."""
+    form, file = tif.tiff, tif.filehandle
+    offset, seen = tif.pages.first.offset, set[int]()
+    # An end that is cut off is an end.
+    with contextlib.suppress(struct.error):
+        while 0 < offset < file.size:
+            if offset in seen:
+                raise damaged(path)
+            seen.add(offset)
+            file.seek(offset)
+            (tags,) = struct.unpack(form.tagnoformat, file.read(form.tagnosize))
+            file.seek(offset + form.tagnosize + tags * form.tagsize)
+            (offset,) = struct.unpack(form.offsetformat, file.read(form.offsetsize))
+
+
 def _only_series(tif: TiffFile, path: Path) -> TiffPageSeries:
+    check_chain(tif, path)
     if not tif.series:
-        raise _damaged(path)
+        raise damaged(path)
     if len(tif.series) > 1:
         raise InputError(f"{path} holds {len(tif.pages)} pages; save the one you want by itself")
     return tif.series[0]
 
 
-def _layout(series: TiffPageSeries, path: Path, max_pixels: int) -> Layout:
+def _layout(series: TiffPageSeries, path: Path, max_pixels: int | None) -> Layout:
     """Return how the pixels of a TIFF lie in it; refuse one that holds no image."""
     from tifffile import PHOTOMETRIC
 
@@ -241,7 +284,10 @@ def _layout(series: TiffPageSeries, path: Path, max_pixels: int) -> Layout:
     )
     length = dict(zip(axes, (n for _, n in sizes), strict=True))
     many = math.prod(length[axis] for axis in layout.planes)
-    check_size(path, length["Y"] * many, length["X"], max_pixels)
+    # Several images are as large as one of all their rows.
+    samples = 3 if page.photometric == PHOTOMETRIC.PALETTE else math.prod(layout.lengths) // many
+    pixel_bytes = series.dtype.itemsize * samples
+    check_size(path, length["Y"] * many, length["X"], pixel_bytes, max_pixels)
     return layout
 
 
@@ -253,7 +299,7 @@ def check_intact(series: TiffPageSeries, path: Path) -> None:
         size = page.parent.filehandle.size
         for offset, count in zip(page.dataoffsets, page.databytecounts, strict=True):
             if count == 0 or offset + count > size:
-                raise _damaged(path)
+                raise damaged(path)
 
 
 def _by_pillow(
@@ -284,21 +330,6 @@ def _by_pillow(
     if len(frames) > 1 or (layout.rgb and page.samplesperpixel > samples[0]):
         raise rare
     return frames[0], None
-
-
-def check_size(path: Path, height: int, width: int, max_pixels: int = MAX_PIXELS) -> None:
-    """Refuse an image of too many pixels, or of none, before it is decoded."""
-    if min(height, width) < 1:
-        raise _damaged(path)
-    if height * width > max_pixels:
-        raise InputError(
-            f"{path} claims {width} x {height} pixels, more than the {max_pixels:,} that are read;"
-            " crop or shrink it"
-        )
-
-
-def _damaged(path: Path) -> InputError:
-    return InputError(f"{path} is damaged or cut off; make or download it again")
 
 
 @contextlib.contextmanager

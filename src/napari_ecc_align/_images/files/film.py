@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from functools import cached_property
+from math import prod
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,9 +15,17 @@ from numpy.typing import NDArray
 
 from ..._common.errors import InputError
 from ..._common.opening import opened
-from .decoding import TIFF_HEADS, check_intact, check_size, damage_told, image_head, quiet_tifffile
+from .decoding import (
+    TIFF_HEADS,
+    check_chain,
+    check_intact,
+    damage_told,
+    image_head,
+    quiet_tifffile,
+)
 from .image_file import ImageFile
 from .layout import Layout
+from .sizes import check_expansion, check_size, is_bounded
 from .tags import UNKNOWN_GRID, GridTags, TiffStyle, grid_of_tiff
 from .tiff import tags_for_tifffile
 
@@ -43,6 +52,8 @@ def opened_film(path: Path) -> Iterator[TiffFilm]:
     with damage_told(path), quiet_tifffile():
         tiff = TiffFile(path)
     with tiff:
+        with damage_told(path):
+            check_chain(tiff, path)
         yield TiffFilm(tiff, path)
 
 
@@ -89,7 +100,9 @@ class TiffFilm:
             self.shape = tuple(n for _, n in sizes)
             self.channel_axis = 0 if names[1] == "C" else None
             self.grid = grid_of_tiff(tiff, self._series.keyframe)
-            check_size(path, *self.shape[names.index("Y") :][:2])
+            height, width = self.shape[names.index("Y") :][:2]
+            pixel_bytes = self._series.dtype.itemsize * prod(self.shape[1:]) // (height * width)
+            check_size(path, height, width, pixel_bytes)
             check_intact(self._series, path)
             self._photometric = int(self._series.keyframe.photometric)
         if self._photometric not in _PLAIN:
@@ -126,16 +139,25 @@ class TiffFilm:
 
     def _page(self, number: int) -> NDArray[Any]:
         shape = self.shape[1 if self.channel_axis is None else 2 :]
-        return self._decoded(lambda: self._series.pages[number], shape)
+
+        def read() -> NDArray[Any]:
+            page: Any = self._series.pages[number]
+            if not is_bounded(page.keyframe):
+                raise ValueError("not even with imagecodecs")
+            check_expansion(page, self._path)
+            return np.asarray(page.asarray())
+
+        return self._decoded(read, shape)
 
     @cached_property
     def _whole(self) -> NDArray[Any]:
-        return self._decoded(lambda: self._series, self.shape)
+        # Not read but mapped, wherever the file holds the pixels as they are.
+        return self._decoded(lambda: self._series.asarray(out="memmap"), self.shape)
 
-    def _decoded(self, part: Callable[[], Any], shape: tuple[int, ...]) -> NDArray[Any]:
+    def _decoded(self, read: Callable[[], NDArray[Any]], shape: tuple[int, ...]) -> NDArray[Any]:
         with damage_told(self._path), quiet_tifffile():
             try:
-                pixels: NDArray[Any] = part().asarray().reshape(shape)
+                pixels = read().reshape(shape)
             except ValueError as error:
                 if "imagecodecs" not in str(error):
                     raise

@@ -6,10 +6,11 @@ from pathlib import Path
 
 from ..._common.given import GivenPath
 from ..._common.opening import opened
-from .decoding import MAX_PIXELS, check_size, header_size
+from .decoding import header_size
+from .sizes import check_size
 
 
-def check_image_file(path: GivenPath, max_pixels: int = MAX_PIXELS) -> None:
+def check_image_file(path: GivenPath, max_pixels: int | None = None) -> None:
     """Refuse a file that cannot be an image, or is too large, after a look at its header.
 
     Parameters
@@ -27,4 +28,4 @@ def check_image_file(path: GivenPath, max_pixels: int = MAX_PIXELS) -> None:
     """
     path = Path(path)
     with opened(path, "an image") as file:
-        check_size(path, *header_size(file, path), max_pixels)
+        check_size(path, *header_size(file, path), max_pixels=max_pixels)

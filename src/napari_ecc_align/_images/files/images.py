@@ -15,7 +15,7 @@ from ..._common.errors import InputError
 from ..._common.given import GivenPath
 from ..._common.opening import opened
 from ..value_counts import two_byte_values
-from .decoding import MAX_PIXELS, decode
+from .decoding import decode
 from .image_file import ImageFile
 from .tags import GridTags, with_density
 from .tiff import as_pillow, tiff_encoder, unfit
@@ -53,7 +53,8 @@ def read_image(path: GivenPath) -> NDArray[Any]:
     ------
     InputError
         If the file is missing, empty, damaged, cut off or of another kind, holds images of
-        several sizes, or has more than `MAX_PIXELS` pixels.
+        several sizes, or would take more than 2**30 bytes, or as many as the environment
+        variable ``ECC_ALIGN_IMAGE_BYTES`` says, such as 4e9.
 
     Notes
     -----
@@ -137,7 +138,7 @@ def write_file(path: GivenPath, file: ImageFile, *, overwrite: bool = False) -> 
     write_atomically(path, _encoder(path, file), overwrite=overwrite)
 
 
-def decode_image(content: bytes, path: GivenPath, max_pixels: int = MAX_PIXELS) -> ImageFile:
+def decode_image(content: bytes, path: GivenPath, max_pixels: int | None = None) -> ImageFile:
     """Read the image in the bytes of a file, as `read_file` does.
 
     Parameters

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Generator
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ..._transform.matrices import Matrix
-from ..pixels import LUMINANCE, GrayView, channel_weights, counted_pixels, mixed, to_gray
+from ..pixels import LUMINANCE, GrayView, channel_weights, counted_pixels, mixed
 from ..sources import LazyImage, Source
 from .levels import SMALLEST, Level, image_pyramid, index_below
 from .on_demand import lazy_pyramid
@@ -45,9 +45,15 @@ def make_pyramids(
     reference: Source, moving: Source, unmoved: Matrix
 ) -> Generator[None, None, Pyramids]:
     """Return the pyramids of two images; yields between the two."""
-    planes = []
+    planes: list[list[Level]] = []
+    before: NDArray[np.float64] | None = None
     for name, source in (("reference", reference), ("moving image", moving)):
-        levels = _levels(source)
+        weights = _weights(source)
+        if weights is not None and before is not None and weights @ before < 0:
+            # Colours that vary most come with either sign: one that makes a negative says nothing.
+            weights = -weights
+        before = weights
+        levels = _levels(source, weights)
         flaw = _flaw(levels)
         if flaw:
             return Pyramids([], [], f"The {name} {flaw}.", unmoved)
@@ -56,31 +62,36 @@ def make_pyramids(
     return Pyramids(planes[0], planes[1], None, unmoved)
 
 
-def _levels(source: Source) -> list[Level]:
+def _weights(source: Source) -> NDArray[np.float64] | None:
+    """Return how the colours of an image are weighed; None where it has none."""
+    if len(source.shape) == 2 or source.shape[2] == 1:
+        return None
+    if not isinstance(source, LazyImage):
+        return channel_weights(
+            np.ma.getdata(source.image), counted_pixels(source.image, source.mask)
+        )
+    last = source.levels[-1]
+    if len(source.levels) > 1 and last.shape[0] * last.shape[1] <= _SAMPLE_PIXELS:
+        return channel_weights(np.asarray(last[:, :]))
+    # Weighing its colours would take reading it twice.
+    return LUMINANCE
+
+
+def _levels(source: Source, weights: NDArray[np.float64] | None) -> list[Level]:
     if isinstance(source, LazyImage):
-        return lazy_pyramid(source.levels, _mixer(source), source.mask, SMALLEST)
+        mixer = np.asarray if weights is None else partial(mixed, weights=weights)
+        return lazy_pyramid(source.levels, mixer, source.mask, SMALLEST)
     image = source.image
-    if image.ndim == 2 and not isinstance(image, np.ma.MaskedArray):
+    if weights is None and not isinstance(image, np.ma.MaskedArray):
         return image_pyramid(image, source.mask)
     valid = counted_pixels(image, source.mask)
     data = np.ma.getdata(image)
-    if image.ndim == 3 and image.shape[0] * image.shape[1] <= _COPIED_PIXELS:
-        data = to_gray(data, np.ones(data.shape[:2], bool) if valid is None else valid)
-    elif image.ndim == 3:
-        # A gray copy of the whole would be larger than all else that is needed.
-        return image_pyramid(GrayView(data, channel_weights(data, valid)), valid)
-    return image_pyramid(data, valid)
-
-
-def _mixer(source: LazyImage) -> Any:
-    """Return what makes one channel of a lazy image's pixels."""
-    last = source.levels[-1]
-    if len(source.shape) == 2 or source.shape[2] == 1:
-        return np.asarray
-    if len(source.levels) > 1 and last.shape[0] * last.shape[1] <= _SAMPLE_PIXELS:
-        return partial(mixed, weights=channel_weights(np.asarray(last[:, :])))
-    # Weighing its colours would take reading it twice.
-    return partial(mixed, weights=LUMINANCE)
+    if weights is None:
+        return image_pyramid(data, valid)
+    if image.shape[0] * image.shape[1] <= _COPIED_PIXELS:
+        return image_pyramid(mixed(data, weights), valid)
+    # A gray copy of the whole would be larger than all else that is needed.
+    return image_pyramid(GrayView(data, weights), valid)
 
 
 def _flaw(levels: list[Level]) -> str | None:

@@ -1,0 +1,77 @@
+"""Right answers within the motion model: symmetric marks, faint stars, complementary colours."""
+
+import numpy as np
+import pytest
+from scipy import ndimage
+from skimage import data
+
+from napari_ecc_align import Transform, align
+from napari_ecc_align._transform.transform import corner_error
+
+SHIFT = (-1.2, 3.4)
+
+
+def mark(kind, shift, seed):
+    """Return a mark that looks the same turned by half, moved by (x, y), in noise."""
+    y, x = np.mgrid[-90:90, -60:70].astype(float)
+    shown = {
+        "hole": np.maximum(abs(y) - 35, 0) ** 2 + np.maximum(abs(x) - 22, 0) ** 2 < 12**2,
+        "square": np.maximum(abs(y), abs(x)) < 25,
+    }[kind]
+    image = ndimage.gaussian_filter(np.where(shown, 250.0, 18.0), 1.2)
+    image = ndimage.shift(image, shift[::-1], order=3, mode="nearest")[20:-20, 20:-20]
+    noise = 4 * np.random.default_rng(seed).standard_normal(image.shape)
+    return np.clip(image + noise, 0, 255).astype(np.uint8)
+
+
+def stars(matrix, count=98, side=256):
+    """Return stars, of which few are a thousand times as bright as the others, under a matrix."""
+    rng = np.random.default_rng(0)
+    places = rng.uniform(-73, side + 73, (count, 2))
+    fluxes = np.minimum((1 + rng.pareto(0.8, count)) * 30, 5e4)
+    y, x = np.mgrid[:side, :side]
+    image = np.ones((side, side))
+    for (u, v), flux in zip(Transform(matrix).to_moving(places), fluxes, strict=True):
+        image += flux / (4.5 * np.pi) * np.exp(-((x - u) ** 2 + (y - v) ** 2) / 4.5)
+    return rng.poisson(image).astype(np.uint16)
+
+
+@pytest.mark.parametrize("kind", ["hole", "square"])
+@pytest.mark.parametrize("model", ["translation", "euclidean"])
+def test_a_symmetric_mark_is_shifted_rather_than_turned(kind, model):
+    for seed in (2, 6):
+        result = align(mark(kind, (0, 0), seed), mark(kind, SHIFT, seed + 1), model=model)
+        matrix = result.transform.matrix
+        assert result.verdict in ("aligned", "doubtful"), result.reason
+        assert matrix[0, 0] > 0.99
+        if model == "translation":
+            np.testing.assert_allclose(matrix[:2, 2], SHIFT, atol=0.15)
+
+
+def test_what_a_known_scale_leaves_is_searched_after_it():
+    camera = ndimage.gaussian_filter(data.camera().astype(float), 1)
+    moving = ndimage.zoom(camera[120:440, 90:410], 0.8, order=3)
+    scale = np.diag([0.8, 0.8, 1])
+    result = align(camera[100:420, 100:420], moving, model="translation", initial=scale)
+    assert result.aligned, result.reason
+    np.testing.assert_allclose(result.transform.matrix[:2, :2], scale[:2, :2])
+
+
+@pytest.mark.parametrize("degrees", [0, 5, 50])
+def test_a_few_bright_stars_do_not_outshine_all_others(degrees):
+    cos, sin = np.cos(np.deg2rad(degrees)), np.sin(np.deg2rad(degrees))
+    turn = np.array([[cos, -sin, 0], [sin, cos, 0], [0, 0, 1]])
+    turn[:2, 2] = np.array([138, 108]) - turn[:2, :2] @ (128, 128)
+    reference, moving = stars(np.eye(3)), stars(turn)
+    result = align(reference, moving, model="euclidean")
+    assert result.aligned, result.reason
+    assert corner_error(result.transform.matrix, turn, reference.shape) < 0.5
+
+
+@pytest.mark.parametrize("k", range(8))
+def test_complementary_colours_are_no_negative(k):
+    gray = data.camera()[13 * k + 20 : 13 * k + 282, 17 * k + 30 : 17 * k + 289]
+    coloured = np.dstack([gray, 255 - gray, np.full_like(gray, 40)])
+    result = align(coloured[:250, :250], coloured[12:, 9:], model="translation")
+    assert result.aligned
+    assert not result.inverted
