@@ -59,6 +59,8 @@ LARGEST_RIVAL_PLACE = 0.93
 # In px: with less, everything lies where it did. What does not move is found to be there to a
 # fraction of a pixel.
 STILL = 1.0
+# What moves below something that lies still counts if it is more than such a part of the image.
+LEAST_PART = 0.1
 # As a share of how far the tiles were looked for. Tuned.
 FAR_SHARE = 0.2
 # Share of the tiles that may be displaced by more than a pixel. Tuned on a lens's distortion.
@@ -206,14 +208,14 @@ def _why_two_motions(evidence: Evidence) -> str | None:
     still = corner_error(motion, np.eye(3), shape) <= STILL
     if still and evidence.fine.share < CLEAR_SHARE:
         return f"Only {_counted(evidence.fine)}, and what lies still may belong to the camera."
-    if second is None or not second.is_everywhere:
+    if second is None or second.spread < LEAST_PART:
         return None
     if still:
         return (
             "What lies still may belong to the camera: something else that is seen moved by "
             f"about {second.distance:.0f} px."
         )
-    if second.is_still(motion, shape):
+    if second.is_still(motion, shape) or not second.is_everywhere:
         return None
     return (
         "Two motions are seen: a part of what is seen lies about "

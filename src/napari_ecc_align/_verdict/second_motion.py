@@ -19,6 +19,8 @@ _SAME_MOTION = 3.0
 # alone, and 1, where the noise of all the others does.
 _WHITENING = 0.5
 _LEAST_POWER = 1e-3
+# In standard deviations of the detail: what stands out farther counts no more than that.
+_BRIGHTEST = 8.0
 _PARTS = 8
 # What is spread over less than this is a part, and the tiles there say so.
 _EVERYWHERE = 0.25
@@ -26,7 +28,7 @@ _EVERYWHERE = 0.25
 LEAST_SHARE = 0.03
 # In standard deviations of what other displacements show. The highest of as many places as a level
 # has pixels lies between 5 and 6 by chance where they are normally distributed.
-LEAST_SIGNIFICANCE = 8.5
+LEAST_SIGNIFICANCE = 7.0
 
 
 @dataclass(frozen=True)
@@ -96,7 +98,8 @@ def second_motion(
     """
     # Where only one is seen, its autocorrelation alone would tell displacements apart.
     first, second, window = shared_details(reference, moving, matrix, inverted=inverted)
-    odd = _odd_part(_of_length_one(first), _of_length_one(second))
+    first, second = (_of_length_one(_clipped(image, window)) for image in (first, second))
+    odd = _odd_part(first, second)
     height, width = odd.shape
     reach = int(_SAME_MOTION)
     near = np.arange(-reach, reach + 1)
@@ -136,6 +139,14 @@ def _spread(
 
 def _in_parts(plane: Floats) -> Floats:
     return floats(cv2.resize(plane, (_PARTS, _PARTS), interpolation=cv2.INTER_AREA))
+
+
+def _clipped(detail: Floats, window: Floats) -> Floats:
+    """Return detail of which what is brightest, as stars and hot pixels are, does not decide."""
+    shown = np.abs(detail[window > 0])
+    typical = 1.4826 * float(np.median(shown)) if len(shown) else 0.0
+    most = _BRIGHTEST * max(typical, 0.1 * float(np.sqrt((detail * detail).mean())))
+    return floats(np.clip(detail, -most, most))
 
 
 def _of_length_one(detail: Floats) -> Floats:
