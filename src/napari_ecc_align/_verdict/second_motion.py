@@ -101,13 +101,15 @@ def second_motion(
     first, second = (_of_length_one(_clipped(image, window)) for image in (first, second))
     odd = _odd_part(first, second)
     height, width = odd.shape
+    deviation = 1.4826 * float(np.median(np.abs(odd)))
+    # Where both lie a little apart, what is near slopes towards a peak that is nearer still.
+    peaks = np.where(odd >= _around(odd), odd, 0)
     reach = int(_SAME_MOTION)
     near = np.arange(-reach, reach + 1)
     disc = np.hypot(near[:, None], near) <= _SAME_MOTION
-    corner = np.ix_(near % height, near % width)
-    odd[corner] = np.where(disc, 0, odd[corner])
-    deviation = 1.4826 * float(np.median(np.abs(odd)))
-    _, share, _, (x, y) = cv2.minMaxLoc(odd)
+    middle = np.ix_(near % height, near % width)
+    peaks[middle] = np.where(disc, 0, peaks[middle])
+    _, share, _, (x, y) = cv2.minMaxLoc(peaks)
     if not (share >= LEAST_SHARE and share >= LEAST_SIGNIFICANCE * deviation):
         return None
     factor = 2.0**reference.index
@@ -115,6 +117,12 @@ def second_motion(
     significance = share / deviation if deviation else float("inf")
     spread = _spread(first, second, window, there.astype(int))
     return SecondMotion(factor * there, share, significance, factor * _SAME_MOTION, spread)
+
+
+def _around(odd: Floats) -> Floats:
+    """Return the highest value at and around each place of a circular plane."""
+    border = cv2.copyMakeBorder(odd, 1, 1, 1, 1, cv2.BORDER_WRAP)
+    return floats(cv2.dilate(border, np.ones((3, 3), np.uint8))[1:-1, 1:-1])
 
 
 def _spread(
