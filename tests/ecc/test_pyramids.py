@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from napari_ecc_align._common.steps import outcome_of
 from napari_ecc_align._images.limits import LIMITS
 from napari_ecc_align._images.pyramid import tile_choice
 from napari_ecc_align._images.pyramid.blocks import TileSampler, tile_reference, whole_reference
@@ -46,7 +47,7 @@ def unchanged(pixels):
 def test_without_a_pyramid_every_pixel_is_asked_for_once(dtype, chunk):
     image = camera(dtype)
     counted = Counting(image, chunk)
-    levels = lazy_pyramid([counted], unchanged, None, 24)
+    levels = outcome_of(lazy_pyramid([counted], unchanged, None, 24))
     assert (counted.times == 1).all()
     for level, expected in zip(levels[1:], image_pyramid(image)[1:], strict=True):
         assert level.shape == expected.shape
@@ -58,7 +59,7 @@ def test_levels_between_given_ones_are_halved_where_they_are_asked_for():
     image = camera()
     expected = image_pyramid(image)
     given = [Counting(image, 64), Counting(np.asarray(expected[2].image), 64)]
-    levels = lazy_pyramid(given, unchanged, None, 24)
+    levels = outcome_of(lazy_pyramid(given, unchanged, None, 24))
     assert [level.shape for level in levels] == [level.shape for level in expected]
     given[0].times[:] = 0
     found, valid = levels[1].patch(40, 90, 30, 100)
