@@ -9,10 +9,13 @@ import dask.array as da
 import numpy as np
 import pytest
 
+from clock import longest_step, processor_time
 from napari_ecc_align import InputError, Transform, align, warp
+from napari_ecc_align._common.steps import outcome_of
 from napari_ecc_align._images.limits import LIMITS
 from napari_ecc_align._images.pyramid.grids import located, textured_places
 from napari_ecc_align._images.pyramid.levels import base
+from napari_ecc_align._images.pyramid.pair import make_pyramids
 from napari_ecc_align._images.pyramid.streaming import gathered, halved_rows
 from napari_ecc_align._images.sources import LazyImage, LoadedImage, checked_source
 from napari_ecc_align._transform.transform import corner_error
@@ -252,7 +255,7 @@ def test_nan_is_masked(pyramid):
 @pytest.mark.parametrize("factor", [2, 3, 4])
 def test_where_a_level_lies_is_measured(halve, factor):
     image = large_pair()[0][:1001, :907]
-    finer, coarser = base(image), base(halve(image, factor))
+    finer, coarser = (outcome_of(base(one)) for one in (image, halve(image, factor)))
     grid, known = located(finer, coarser, textured_places(coarser))
     assert known
     expected = (factor - 1) / 2 if halve is not striding else 0
@@ -264,7 +267,7 @@ def test_where_a_level_lies_is_measured(halve, factor):
 def test_halving_strip_by_strip_is_halving(height, cuts):
     image = large_pair()[0][:height, :70]
     strips = ((part, None) for part in np.split(image, cuts))
-    found, valid = gathered(halved_rows(strips, height), (height + 1) // 2)
+    found, valid = outcome_of(gathered(halved_rows(strips, height), (height + 1) // 2))
     assert valid is None
     assert np.array_equal(found, cv2.pyrDown(image))
 
@@ -365,3 +368,19 @@ def test_a_list_of_rows_of_colours_is_one_image():
     loaded = checked_source([row for row in image], None, "reference")  # noqa: C416
     assert isinstance(loaded, LoadedImage)
     assert loaded.shape == (80, 80, 3)
+
+
+@pytest.mark.parametrize("kind", ["double", "not finite", "masked", "opacity", "lazy"])
+def test_preparing_an_image_pauses_often(kind):
+    image = np.random.default_rng(0).random((3000, 3000), np.float32)
+    if kind == "not finite":
+        image[:, :100] = np.nan
+    source = {
+        "double": lambda: image.astype(np.float64),
+        "masked": lambda: np.ma.masked_less(image, 0.1),
+        "opacity": lambda: np.stack([image * 60_000] * 4, axis=-1).astype(np.uint16),
+        "lazy": lambda: [da.from_array(image, chunks=256)],
+    }.get(kind, lambda: image)()
+    sources = [checked_source(source, None, "image") for _ in range(2)]
+    whole = processor_time(lambda: outcome_of(make_pyramids(*sources, np.eye(3))))
+    assert longest_step(make_pyramids(*sources, np.eye(3))) < 0.25 * whole

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from napari_ecc_align._common.steps import outcome_of
 from napari_ecc_align._images.limits import LIMITS
 from napari_ecc_align._images.pyramid import tile_choice
 from napari_ecc_align._images.pyramid.blocks import TileSampler, tile_reference, whole_reference
@@ -46,7 +47,7 @@ def unchanged(pixels):
 def test_without_a_pyramid_every_pixel_is_asked_for_once(dtype, chunk):
     image = camera(dtype)
     counted = Counting(image, chunk)
-    levels = lazy_pyramid([counted], unchanged, None, 24)
+    levels = outcome_of(lazy_pyramid([counted], unchanged, None, 24))
     assert (counted.times == 1).all()
     for level, expected in zip(levels[1:], image_pyramid(image)[1:], strict=True):
         assert level.shape == expected.shape
@@ -58,7 +59,7 @@ def test_levels_between_given_ones_are_halved_where_they_are_asked_for():
     image = camera()
     expected = image_pyramid(image)
     given = [Counting(image, 64), Counting(np.asarray(expected[2].image), 64)]
-    levels = lazy_pyramid(given, unchanged, None, 24)
+    levels = outcome_of(lazy_pyramid(given, unchanged, None, 24))
     assert [level.shape for level in levels] == [level.shape for level in expected]
     given[0].times[:] = 0
     found, valid = levels[1].patch(40, 90, 30, 100)
@@ -76,6 +77,19 @@ def test_levels_keep_pixel_zero_at_pixel_zero():
     for level in levels:
         ramp = level.image[level.shape[0] // 2, 4:-4].astype(float)
         np.testing.assert_allclose(ramp, 2**level.index * np.arange(4, 4 + len(ramp)), atol=1e-3)
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.float32, np.float64])
+@pytest.mark.parametrize("period", [2, 3, 6])
+def test_contrast_is_seen_though_a_raster_hides_it_from_the_sample(dtype, period):
+    image = camera(dtype)[:400, :398]
+    image[::period, ::period] = image.dtype.type(0.1 * 255)
+    assert 0.7 < image_pyramid(image)[0].scale / image.std() < 1.3
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.float32, np.float64])
+def test_an_image_of_one_value_keeps_its_values(dtype):
+    assert image_pyramid(np.full((97, 130), 0.1 * 255).astype(dtype))[0].scale == 1
 
 
 def test_what_is_masked_has_no_weight():

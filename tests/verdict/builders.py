@@ -90,7 +90,7 @@ def make_evidence(**known):
         "wide": make_wide(),
         "pattern": make_pattern(),
         "displaced_wide": 0,
-        "matrix": np.array([[1, 0, 20.0], [0, 1, 10.0], [0, 0, 1]]),
+        "motion": np.array([[1, 0, 20.0], [0, 1, 10.0], [0, 0, 1]]),
         "still": 0,
         "shifted": rival(0.3),
         "turned": NO_RIVAL,

@@ -256,8 +256,8 @@ def test_lesser_flaws_do_not(known):
     assert verdict_of(**known)[0] == "aligned"
 
 
-def motion(x, y, precision=3.0):
-    return SecondMotion(np.array([x, y], float), 0.2, 30.0, precision)
+def other(x, y, precision=3.0, spread=0.8):
+    return SecondMotion(np.array([x, y], float), 0.2, 30.0, precision, spread)
 
 
 def moved(x, y):
@@ -265,7 +265,7 @@ def moved(x, y):
 
 
 def test_what_lies_still_while_something_else_moves_is_doubtful():
-    verdict, reason = verdict_of(matrix=np.eye(3), second=motion(6, -8))
+    verdict, reason = verdict_of(motion=np.eye(3), second=other(6, -8))
     assert verdict == "doubtful"
     assert reason == (
         "What lies still may belong to the camera: something else that is seen moved by about "
@@ -274,14 +274,14 @@ def test_what_lies_still_while_something_else_moves_is_doubtful():
 
 
 def test_what_moves_while_something_else_lies_still_is_aligned_and_told():
-    verdict, reason = verdict_of(matrix=moved(6, -8), second=motion(-5, 9))
+    verdict, reason = verdict_of(motion=moved(6, -8), second=other(-5, 9))
     assert verdict == "aligned"
     assert "Something else that is seen did not move." in reason
-    assert verdict_of(matrix=moved(6, -8), still=7)[1] == reason
+    assert verdict_of(motion=moved(6, -8), still=7)[1] == reason
 
 
 def test_two_things_that_both_move_are_doubtful():
-    verdict, reason = verdict_of(matrix=moved(6, -8), second=motion(12, 0))
+    verdict, reason = verdict_of(motion=moved(6, -8), second=other(12, 0))
     assert verdict == "doubtful"
     assert reason.startswith("Two motions are seen: a part of what is seen lies about 12 px from")
 

@@ -67,6 +67,14 @@ def test_noise_changes_and_repeats_are_no_second_motion(noise, inverted):
     assert seen(reference, -moving if inverted else moving, inverted=inverted) is None
 
 
+@pytest.mark.parametrize("off", [0.1, 0.4])
+def test_what_lies_a_little_apart_is_no_second_motion(off):
+    image = picture("coffee")[: SHAPE[0], : SHAPE[1]].astype(float)
+    moved = ndimage.shift(image, (0, off), order=3, mode="nearest")
+    levels = (image_pyramid(one)[0] for one in (image, moved))
+    assert second_motion(*levels, np.eye(3), inverted=False) is None
+
+
 def test_flat_and_equal_images_have_no_second_motion():
     image = view(field(1))
     for pair in ((image, image), (np.zeros(SHAPE), np.ones(SHAPE)), (image, np.zeros(SHAPE))):

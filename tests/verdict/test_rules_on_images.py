@@ -20,11 +20,12 @@ def noise(shape, seed, sigma):
 
 
 def verdict_where_they_lie(reference, moving, *, sigma=1.0):
-    """Judge two images of one field of view, each with noise of its own."""
+    """Judge two images of one field of view, each with noise of its own, that were apart before."""
     rng = np.random.default_rng(7)
     pair = [image_pyramid(one + rng.normal(0, sigma, one.shape)) for one in (reference, moving)]
     estimate = Estimate(np.eye(3), False, 1, True, "identity", "intensity", 0.02)
-    result = assess(Pyramids(*pair, None), estimate, SearchOptions("translation"), None)
+    before = np.array([[1, 0, 20.0], [0, 1, 10.0], [0, 0, 1]])
+    result = assess(Pyramids(*pair, None, before), estimate, SearchOptions("translation"), None)
     return result.verdict, result.reason
 
 

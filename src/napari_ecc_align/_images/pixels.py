@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from os import PathLike
 from typing import Any, Protocol
 
@@ -135,12 +135,19 @@ def valid_pixels(image: NDArray[Any], mask: NDArray[np.bool_] | None = None) -> 
 
 def counted_pixels(
     image: NDArray[Any], mask: NDArray[np.bool_] | None = None
-) -> NDArray[np.bool_] | None:
-    """Return where an image has data, as `valid_pixels`, or None where that is everywhere."""
+) -> Generator[None, None, NDArray[np.bool_] | None]:
+    """Return where an image has data, as `valid_pixels`, or None where that is everywhere.
+
+    Yields after every strip.
+    """
     plain = image.dtype.kind != "f" and not (image.ndim == 3 and image.shape[2] == 4)
     if plain and mask is None and not isinstance(image, np.ma.MaskedArray):
         return None
-    valid = valid_pixels(image, mask)
+    valid = np.empty(image.shape[:2], bool)
+    for top in range(0, len(image), _STRIP):
+        rows = slice(top, top + _STRIP)
+        valid[rows] = valid_pixels(image[rows], None if mask is None else mask[rows])
+        yield
     return None if valid.all() else valid
 
 

@@ -146,12 +146,19 @@ def _gathered(
         pyramids.reference[whole], pyramids.moving[whole], estimate.matrix, inverted=inverted
     )
     wide = _wide_tiles(pyramids, estimate, inverted, fine, shifted.likeness)
-    still = still_tiles(fine, estimate.matrix)
-    same = wide is fine
-    fine, wide = (without(tiles, still_tiles(tiles, estimate.matrix)) for tiles in (fine, wide))
-    wide = fine if same else wide
+    motion: NDArray[np.float64] = np.linalg.inv(pyramids.unmoved) @ estimate.matrix
+    still = still_tiles(fine, motion)
+    moving = without(fine, still)
+    wide = moving if wide is fine else without(wide, still_tiles(wide, motion))
+    fine = moving
     index = pyramids.index_below(_SECOND_PIXELS)
     levels = pyramids.reference[index], pyramids.moving[index]
+    second = second_motion(*levels, estimate.matrix, inverted=inverted)
+    # Where something lies still all over the image, tiles show that, or something between.
+    below = second is not None and second.is_everywhere and second.is_still(motion, shape)
+    moved, moved_wide = (
+        without(tiles, ~tiles.agree) if below else tiles for tiles in (fine, wide)
+    )
     turned = turned_rival(
         pyramids,
         estimate.matrix,
@@ -164,16 +171,16 @@ def _gathered(
         corner_uncertainty=estimate.corner_uncertainty,
         model=model,
         shape=shape,
-        matrix=estimate.matrix,
+        motion=motion,
         fine=fine,
         wide=wide,
         still=int(still.sum()),
-        pattern=residual_pattern(fine, shape),
+        pattern=residual_pattern(moved, shape),
         # Tiles that see farther also find what has moved farther.
-        displaced_wide=0 if wide is fine else residual_pattern(wide, shape).displaced,
+        displaced_wide=0 if wide is fine else residual_pattern(moved_wide, shape).displaced,
         shifted=shifted,
         turned=turned,
-        second=second_motion(*levels, estimate.matrix, inverted=inverted),
+        second=second,
     )
 
 

@@ -45,6 +45,19 @@ def aligned_details(
     return fixed, (-detail if inverted else detail, window)
 
 
+def shared_details(
+    reference: Level, moving: Level, matrix: NDArray[np.float64], *, inverted: bool
+) -> tuple[Floats, Floats, Floats]:
+    """Return the detail of both images where both are seen, and the window that they share.
+
+    Takes what `aligned_details` does.
+    """
+    (first, window), (second, other) = aligned_details(
+        reference, moving, matrix, inverted=inverted
+    )
+    return first * (other > 0), second * (window > 0), np.minimum(window, other)
+
+
 def _windowed(image: Floats, valid: Bools | None) -> tuple[Floats, Floats]:
     """Return an image's detail under a window that falls to nothing at its border, and it."""
     small = (0, 0)

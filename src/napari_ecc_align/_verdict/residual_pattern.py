@@ -32,6 +32,8 @@ _NOTABLE = 0.5
 _MISPLACED, _MANY_MISPLACED = 1.0, 3
 # Six give twice the equations that an affine displacement has unknowns.
 _LEAST_TILES = 6
+# Parameters of an affine displacement, one with perspective, and a quadratic one.
+_FREEDOMS = (6, 8, 12)
 CLEAR_SIGMAS = 2.5
 """So many sigmas from zero is no accident, of a transform fitted to tiles: one in eighty."""
 # Tiles in a line, or in a corner, determine no homography: the ratio of the design's singular
@@ -165,7 +167,9 @@ def _like_a_neighbour(
 def _corner_shift(
     places: Array, moves: Array, sigma: Array, shape: tuple[int, int]
 ) -> tuple[float, float, float]:
-    """Fit an affine displacement, and one with perspective; return the clearer RMS at the corners.
+    """Fit motions that are more and more free; return the clearest RMS at the corners.
+
+    An affine one, one with perspective, and a quadratic one, as a lens or a slope leaves.
 
     Returns
     -------
@@ -177,8 +181,9 @@ def _corner_shift(
     if len(places) < _LEAST_TILES:
         return *clearest, homography_sigma
     design, at_corners = (_motions((at - centre) / half) for at in (places, corners(shape)))
-    most = 8 if _determined(design) else 6 if _determined(design[:, :6]) else 0
-    for parameters in range(6, most + 1, 2):
+    for parameters in _FREEDOMS:
+        if len(places) < parameters or not _determined(design[:, :parameters]):
+            break
         columns, there = design[:, :parameters], at_corners[:, :parameters]
         fit, covariance = _fitted(columns, moves.ravel(), np.repeat(sigma, 2))
         shift = float(np.sqrt(np.sum((there @ fit) ** 2) / 4))
@@ -213,15 +218,17 @@ def _fitted(design: Array, seen: Array, sigma: Array) -> tuple[Array, Array]:
 
 
 def _motions(places: Array) -> Array:
-    """Return how a homography's parameters displace points, perspective last, shape (2 n, 8)."""
+    """Return how parameters displace points, shape (2 n, 12): six affine, two of perspective."""
     x, y = places.T
-    out = np.zeros((len(x), 2, 8))
+    out = np.zeros((len(x), 2, 12))
     out[:, 0, 0] = out[:, 1, 3] = 1
     out[:, 0, 1] = out[:, 1, 4] = x
     out[:, 0, 2] = out[:, 1, 5] = y
     out[:, 0, 6], out[:, 0, 7] = x * x, x * y
     out[:, 1, 6], out[:, 1, 7] = x * y, y * y
-    return out.reshape(-1, 8)
+    # With those two, all that is quadratic.
+    out[:, 0, 8], out[:, 0, 9], out[:, 1, 10], out[:, 1, 11] = x * y, y * y, x * x, x * y
+    return out.reshape(-1, 12)
 
 
 def part_of(place: Array, shape: tuple[int, int]) -> str:

@@ -59,6 +59,8 @@ LARGEST_RIVAL_PLACE = 0.93
 # In px: with less, everything lies where it did. What does not move is found to be there to a
 # fraction of a pixel.
 STILL = 1.0
+# What moves below something that lies still counts if it is more than such a part of the image.
+LEAST_PART = 0.1
 # As a share of how far the tiles were looked for. Tuned.
 FAR_SHARE = 0.2
 # Share of the tiles that may be displaced by more than a pixel. Tuned on a lens's distortion.
@@ -84,8 +86,8 @@ class Evidence:
         The motion model.
     shape : tuple of int
         Height and width of the reference.
-    matrix : ndarray of float64, shape (3, 3)
-        Maps reference pixels to moving pixels.
+    motion : ndarray of float64, shape (3, 3)
+        Maps pixels from where they were before to where they are now.
     still : int
         Tiles at full resolution, not among the others, that did not move.
     fine : Tiles
@@ -107,7 +109,7 @@ class Evidence:
     corner_uncertainty: float
     model: MotionModel
     shape: tuple[int, int]
-    matrix: NDArray[np.float64]
+    motion: NDArray[np.float64]
     fine: Tiles
     wide: Tiles
     still: int
@@ -187,8 +189,11 @@ def judge(evidence: Evidence) -> Judgement:
         return Judgement("doubtful", why)
     counted = f"{_counted(fine)}, with ECC {evidence.ecc:.3f}."
     differing = _where_different(fine, evidence.shape)
-    if evidence.still or evidence.second is not None:
+    second = evidence.second
+    if evidence.still or (second is not None and second.is_still(evidence.motion, evidence.shape)):
         differing.append("Something else that is seen did not move.")
+    elif second is not None:
+        differing.append(f"A part of it lies about {second.distance:.0f} px from there.")
     return Judgement("aligned", " ".join([counted, *differing, evidence.pattern.sentence]))
 
 
@@ -199,15 +204,18 @@ def _why_two_motions(evidence: Evidence) -> str | None:
             f"{_counted(evidence.fine)}, but {evidence.still} others fit best where they were "
             "before anything moved."
         )
-    second, matrix, shape = evidence.second, evidence.matrix, evidence.shape
-    if second is None:
+    second, motion, shape = evidence.second, evidence.motion, evidence.shape
+    still = corner_error(motion, np.eye(3), shape) <= STILL
+    if still and evidence.fine.share < CLEAR_SHARE:
+        return f"Only {_counted(evidence.fine)}, and what lies still may belong to the camera."
+    if second is None or second.spread < LEAST_PART:
         return None
-    if corner_error(matrix, np.eye(3), shape) <= STILL:
+    if still:
         return (
             "What lies still may belong to the camera: something else that is seen moved by "
             f"about {second.distance:.0f} px."
         )
-    if second.is_still(matrix, shape):
+    if second.is_still(motion, shape) or not second.is_everywhere:
         return None
     return (
         "Two motions are seen: a part of what is seen lies about "

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from .._common.opencv import cv2
 from .._images.pyramid.levels import Floats, Level, floats
 from .._transform.transform import corner_error, map_points
-from .detail import aligned_details
+from .detail import shared_details
 from .tile_matching import Tiles
 
 # Closer than this (px of the level) is the same motion, less exactly.
@@ -19,11 +19,16 @@ _SAME_MOTION = 3.0
 # alone, and 1, where the noise of all the others does.
 _WHITENING = 0.5
 _LEAST_POWER = 1e-3
+# In standard deviations of the detail: what stands out farther counts no more than that.
+_BRIGHTEST = 8.0
+_PARTS = 8
+# What is spread over less than this is a part, and the tiles there say so.
+_EVERYWHERE = 0.25
 # A share of the detail below this is what interpolation and rasters leave.
 LEAST_SHARE = 0.03
 # In standard deviations of what other displacements show. The highest of as many places as a level
 # has pixels lies between 5 and 6 by chance where they are normally distributed.
-LEAST_SIGNIFICANCE = 8.5
+LEAST_SIGNIFICANCE = 7.0
 
 
 @dataclass(frozen=True)
@@ -40,26 +45,34 @@ class SecondMotion:
         How far that stands out of what other displacements show, in their standard deviations.
     precision : float
         To so many px the displacement is known.
+    spread : float
+        Over which share of the image it is spread: that of what is everywhere is 1.
     """
 
     displacement: NDArray[np.float64]
     share: float
     significance: float
     precision: float
+    spread: float
 
     @property
     def distance(self) -> float:
         """How far apart the two motions are, in px."""
         return float(np.hypot(*self.displacement))
 
-    def is_still(self, matrix: NDArray[np.float64], shape: tuple[int, int]) -> bool:
-        """Tell whether what moves otherwise than a matrix says stays where it is.
+    @property
+    def is_everywhere(self) -> bool:
+        """Whether it is no mere part of the image that moved otherwise."""
+        return self.spread > _EVERYWHERE
+
+    def is_still(self, first: NDArray[np.float64], shape: tuple[int, int]) -> bool:
+        """Tell whether what moves otherwise than the first motion says stays where it is.
 
         As what belongs to the camera does, not to what it sees: marks, dust, noise of the sensor.
         """
         move = np.eye(3)
         move[:2, 2] = self.displacement
-        return corner_error(matrix @ move, np.eye(3), shape) <= self.precision
+        return corner_error(first @ move, np.eye(3), shape) <= self.precision
 
 
 def second_motion(
@@ -83,22 +96,65 @@ def second_motion(
     inverted : bool
         The moving image is a negative of the reference.
     """
-    (first, _), (second, _) = aligned_details(reference, moving, matrix, inverted=inverted)
-    odd = _odd_part(_of_length_one(first), _of_length_one(second))
+    # Where only one is seen, its autocorrelation alone would tell displacements apart.
+    first, second, window = shared_details(reference, moving, matrix, inverted=inverted)
+    first, second = (_of_length_one(_clipped(image, window)) for image in (first, second))
+    odd = _odd_part(first, second)
     height, width = odd.shape
+    deviation = 1.4826 * float(np.median(np.abs(odd)))
+    # Where both lie a little apart, what is near slopes towards a peak that is nearer still.
+    peaks = np.where(odd >= _around(odd), odd, 0)
     reach = int(_SAME_MOTION)
     near = np.arange(-reach, reach + 1)
     disc = np.hypot(near[:, None], near) <= _SAME_MOTION
-    corner = np.ix_(near % height, near % width)
-    odd[corner] = np.where(disc, 0, odd[corner])
-    spread = 1.4826 * float(np.median(np.abs(odd)))
-    _, share, _, (x, y) = cv2.minMaxLoc(odd)
-    if not (share >= LEAST_SHARE and share >= LEAST_SIGNIFICANCE * spread):
+    middle = np.ix_(near % height, near % width)
+    peaks[middle] = np.where(disc, 0, peaks[middle])
+    _, share, _, (x, y) = cv2.minMaxLoc(peaks)
+    if not (share >= LEAST_SHARE and share >= LEAST_SIGNIFICANCE * deviation):
         return None
     factor = 2.0**reference.index
     there = np.array([x - width * (2 * x > width), y - height * (2 * y > height)])
-    significance = share / spread if spread else float("inf")
-    return SecondMotion(factor * there, share, significance, factor * _SAME_MOTION)
+    significance = share / deviation if deviation else float("inf")
+    spread = _spread(first, second, window, there.astype(int))
+    return SecondMotion(factor * there, share, significance, factor * _SAME_MOTION, spread)
+
+
+def _around(odd: Floats) -> Floats:
+    """Return the highest value at and around each place of a circular plane."""
+    border = cv2.copyMakeBorder(odd, 1, 1, 1, 1, cv2.BORDER_WRAP)
+    return floats(cv2.dilate(border, np.ones((3, 3), np.uint8))[1:-1, 1:-1])
+
+
+def _spread(
+    first: Floats, second: Floats, window: Floats, displacement: NDArray[np.intp]
+) -> float:
+    """Return over which share of what two images show what is displaced is spread.
+
+    By how unequally its part of the correlation comes from parts of them, beyond what noise, as it
+    is at a displacement across it, makes of that.
+    """
+
+    def parts(dx: int, dy: int) -> Floats:
+        odd = np.roll(second, (-dy, -dx), (0, 1)) - np.roll(second, (dy, dx), (0, 1))
+        return _in_parts(first * odd)
+
+    dx, dy = displacement.tolist()
+    own, chance, shown = parts(dx, dy), parts(-dy, dx), _in_parts(window * window)
+    power = max(float((own * own).sum() - (chance * chance).sum()), 1e-12)
+    whole = float(shown.sum()) ** 2 / max(float((shown * shown).sum()), 1e-12)
+    return float(min(1.0, float(own.sum()) ** 2 / power / max(whole, 1.0)))
+
+
+def _in_parts(plane: Floats) -> Floats:
+    return floats(cv2.resize(plane, (_PARTS, _PARTS), interpolation=cv2.INTER_AREA))
+
+
+def _clipped(detail: Floats, window: Floats) -> Floats:
+    """Return detail of which what is brightest, as stars and hot pixels are, does not decide."""
+    shown = np.abs(detail[window > 0])
+    typical = 1.4826 * float(np.median(shown)) if len(shown) else 0.0
+    most = _BRIGHTEST * max(typical, 0.1 * float(np.sqrt((detail * detail).mean())))
+    return floats(np.clip(detail, -most, most))
 
 
 def _of_length_one(detail: Floats) -> Floats:
@@ -131,9 +187,9 @@ def _padded(image: Floats, size: tuple[int, int]) -> Floats:
     return floats(cv2.copyMakeBorder(image, 0, below, 0, right, cv2.BORDER_CONSTANT))
 
 
-def still_tiles(tiles: Tiles, matrix: NDArray[np.float64]) -> NDArray[np.bool_]:
-    """Tell which tiles fit best where they were before, and not where a matrix puts them."""
+def still_tiles(tiles: Tiles, motion: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """Tell which tiles fit best where they were before, and not where a motion puts them."""
     places, moves = tiles.displacements[:, :2], tiles.displacements[:, 2:]
-    stays = np.hypot(*(map_points(matrix, places + moves) - places).T) <= tiles.radius
-    moved = np.hypot(*(map_points(matrix, places) - places).T) > 2 * tiles.radius
+    stays = np.hypot(*(map_points(motion, places + moves) - places).T) <= tiles.radius
+    moved = np.hypot(*(map_points(motion, places) - places).T) > 2 * tiles.radius
     return np.asarray(stays & moved)

@@ -13,7 +13,7 @@ from .._images.pyramid.levels import Floats, floats
 from .._images.pyramid.pair import Pyramids
 from .._transform.matrices import MotionModel
 from .._transform.transform import corner_error, scaled
-from .detail import aligned_details
+from .detail import shared_details
 from .rival import NO_RIVAL, Rival
 
 # What fits when turned is a matter of its large parts: the level has at most so many pixels.
@@ -35,6 +35,8 @@ _PROMISING = 0.5
 _SCALES = [1.05**k for k in range(2, 15)]
 # Refined from a step of the angles, for so many iterations.
 _ITERATIONS = 12
+# Of what both images show where they lie, so much is to be shown there.
+_LEAST_SHARED = 0.5
 # Nearer (px, RMS of the corners) it is the same place.
 _SAME_PLACE = 3.0
 
@@ -80,7 +82,7 @@ def turned_rival(
         return NO_RIVAL
     index = pyramids.index_below(_PIXELS)
     reference, moving = pyramids.reference[index], pyramids.moving[index]
-    (first, _), (second, _) = aligned_details(reference, moving, matrix, inverted=inverted)
+    first, second, window = shared_details(reference, moving, matrix, inverted=inverted)
     shape, factor = pyramids.reference[0].shape, 2.0**index
 
     halves = [
@@ -114,17 +116,18 @@ def turned_rival(
         for _, motion in starts[:_MOST]
     ]
 
-    def correlation(place: NDArray[np.float64]) -> float:
-        (one, _), (two, _) = aligned_details(reference, moving, place, inverted=inverted)
-        power = float((one * one).sum()) * float((two * two).sum())
-        return float((one * two).sum()) / power**0.5 if power > 0 else 0.0
+    others = [0.0]
+    for other in found:
+        if corner_error(other, matrix, shape) > _SAME_PLACE * factor:
+            one, two, common = shared_details(reference, moving, other, inverted=inverted)
+            if common.sum() > _LEAST_SHARED * window.sum():
+                others.append(_correlation(one, two))
+    return Rival(_correlation(first, second), max(others))
 
-    others = [
-        correlation(other)
-        for other in found
-        if corner_error(other, matrix, shape) > _SAME_PLACE * factor
-    ]
-    return Rival(max(0.0, correlation(matrix)), max(others, default=0.0))
+
+def _correlation(first: Floats, second: Floats) -> float:
+    power = float((first * first).sum()) * float((second * second).sum())
+    return max(0.0, float((first * second).sum())) / power**0.5 if power > 0 else 0.0
 
 
 def _self_similarities(image: Floats, *, turning_only: bool) -> list[tuple[float, float]]:

@@ -7,13 +7,15 @@ after removing an offset and a scale so that any dynamic range fits.  Pixel i of
 
 from __future__ import annotations
 
+from collections.abc import Generator, Iterator
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ..._common.opencv import cv2
+from ..._common.steps import outcome_of
 from ..pixels import PixelSource
 
 Bools = NDArray[np.bool_]
@@ -23,12 +25,17 @@ Image = NDArray[np.bool_ | np.integer[Any] | np.floating[Any]]
 Window = tuple[int, int, int, int]
 """Rows y0:y1 and columns x0:x1, as (y0, y1, x0, x1)."""
 
+Made = TypeVar("Made")
+InSteps = Generator[None, None, Made]
+"""What yields between parts of its work, none of them long, and returns what it made."""
+
 SMALLEST = 24
 """No level of a pyramid has a side below so many px."""
 
 # What cv2.pyrDown halves as it is; everything else becomes float32 on the way to the first level.
 _NATIVE = (np.dtype(np.uint8), np.dtype(np.uint16), np.dtype(np.float32))
-_STRIP = 256
+# Rows of so many pixels are worked on at a time.
+_STRIP_PIXELS = 2**20
 # A level of at most so many pixels can be looked at whole.
 _OVERVIEW_PIXELS = 2**21
 # Coarse pixels count when at least half of their weight came from valid pixels.
@@ -120,41 +127,58 @@ class Level:
         return out
 
 
-def _finite(image: PixelSource, mask: Bools | None) -> Bools | None:
+def row_strips(shape: tuple[int, ...]) -> Iterator[tuple[int, int]]:
+    """Yield rows y0:y1 that cover an image, few enough to be worked on without a pause."""
+    step = max(1, _STRIP_PIXELS // shape[1])
+    for top in range(0, shape[0], step):
+        yield top, min(shape[0], top + step)
+
+
+def _finite(image: PixelSource, mask: Bools | None) -> InSteps[Bools | None]:
     """Return the pixels that are used and finite, or None if that is all of them."""
     # What is only sliced like an array comes with its finite pixels counted.
     if image.dtype.kind == "f" and isinstance(image, np.ndarray):
         finite = np.empty(image.shape, dtype=bool)
-        for y in range(0, image.shape[0], _STRIP):
-            np.isfinite(image[y : y + _STRIP], out=finite[y : y + _STRIP])
-        if mask is not None:
-            finite &= mask
+        for y0, y1 in row_strips(image.shape):
+            np.isfinite(image[y0:y1], out=finite[y0:y1])
+            if mask is not None:
+                finite[y0:y1] &= mask[y0:y1]
+            yield
         mask = finite
     return None if mask is None or mask.all() else mask
 
 
 def _contrast(image: PixelSource, valid: Bools | None) -> tuple[float, float]:
-    """Return mean and standard deviation of a sample of the valid pixels."""
+    """Return mean and standard deviation of a sample of the valid pixels; 1 if all are equal."""
     step = max(1, int(np.sqrt(image.shape[0] * image.shape[1] / 4096)))
+    offset, scale = _sampled_contrast(image, valid, step)
+    if scale == 0 and step > 1:
+        # Every sample can lie alike on a raster, such as a dither's; no period divides both steps.
+        offset, scale = _sampled_contrast(image, valid, step - 1)
+    return offset, scale or 1.0
+
+
+def _sampled_contrast(image: PixelSource, valid: Bools | None, step: int) -> tuple[float, float]:
+    """Return mean and standard deviation of every `step`-th pixel of every `step`-th row."""
     if valid is None and image.dtype == np.uint8:
         mean, deviation = cv2.meanStdDev(np.ascontiguousarray(image[::step, ::step]))
-        return float(mean[0, 0]), float(deviation[0, 0]) or 1.0
+        # Equal bytes leave a rounding error.
+        return float(mean[0, 0]), float(deviation[0, 0]) if deviation[0, 0] > 1e-3 else 0.0
     sample = image[::step, ::step].astype(np.float64)
     if valid is not None:
         sample = sample[valid[::step, ::step]]
     if sample.size == 0:
-        return 0.0, 1.0
+        return 0.0, 0.0
     offset = float(sample.mean())
     spread = float(np.abs(sample - offset).max())
-    if spread == 0 or not np.isfinite(spread):
-        return offset, 1.0
+    if sample.min() == sample.max() or not np.isfinite(spread):
+        return offset, 0.0
     # Squares of extreme values would overflow: measure them in units of the largest.
-    scale = spread * float(np.sqrt(np.mean(((sample - offset) / spread) ** 2)))
-    return offset, scale
+    return offset, spread * float(np.sqrt(np.mean(((sample - offset) / spread) ** 2)))
 
 
-def base(image: PixelSource, mask: Bools | None = None) -> Level:
-    """Wrap an image as level 0.
+def base(image: PixelSource, mask: Bools | None = None) -> InSteps[Level]:
+    """Wrap an image as level 0, in steps.
 
     Parameters
     ----------
@@ -165,7 +189,7 @@ def base(image: PixelSource, mask: Bools | None = None) -> Level:
     """
     if image.dtype == bool and isinstance(image, np.ndarray):
         image = image.view(np.uint8)
-    valid = _finite(image, mask)
+    valid = yield from _finite(image, mask)
     offset, scale = _contrast(image, valid)
     return Level(image, valid, offset, scale, 0)
 
@@ -175,25 +199,31 @@ def halved_shape(shape: tuple[int, int]) -> tuple[int, int]:
     return (shape[0] + 1) // 2, (shape[1] + 1) // 2
 
 
-def halved(level: Level) -> Level:
-    """Return the next coarser level.
+def halved(level: Level) -> InSteps[Level]:
+    """Return the next coarser level, strip by strip.
 
     Masked pixels have no weight at all (normalised convolution), so what they hold cannot leak.
     """
+    shape = halved_shape(level.shape)
     pixels, dtype = level.image, level.image.dtype
     native = isinstance(pixels, np.ndarray) and dtype in _NATIVE and dtype.isnative
     exact = dtype.kind == "f" or level.scale >= _MIN_INTEGER_CONTRAST
     if level.valid is None and native and exact and (level.index > 0 or _moderate(level)):
-        coarse = np.asarray(cv2.pyrDown(pixels))
+        coarse = np.empty(shape, dtype)
+        for y0, y1 in row_strips(shape):
+            # As much around it as the kernel needs.
+            top = max(0, 2 * y0 - 4)
+            part = cv2.pyrDown(pixels[top : 2 * y1 + 4])
+            coarse[y0:y1] = part[y0 - top // 2 : y1 - top // 2]
+            yield
         return Level(coarse, None, level.offset, level.scale, level.index + 1, level.own)
-    shape = halved_shape(level.shape)
     image = np.empty(shape, np.float32)
     valid = None if level.valid is None else np.empty(shape, bool)
-    for y0 in range(0, shape[0], _STRIP):
-        y1 = min(shape[0], y0 + _STRIP)
+    for y0, y1 in row_strips(shape):
         image[y0:y1], counted = halved_window(level, (y0, y1, 0, shape[1]))
         if valid is not None:
             valid[y0:y1] = counted
+        yield
     if valid is not None and valid.all():
         valid = None
     return Level(image, valid, 0.0, 1.0, level.index + 1, level.own)
@@ -230,11 +260,11 @@ def halved_pixels(values: Floats, valid: Bools | None) -> tuple[Floats, Bools | 
     return np.where(counted, coarse / np.maximum(weight, np.float32(1e-6)), np.float32(0)), counted
 
 
-def pyramid(level: Level, smallest: int) -> list[Level]:
+def pyramid(level: Level, smallest: int) -> InSteps[list[Level]]:
     """Return `level` and its halvings, finest first, none with a side below `smallest` px."""
     levels = [level]
     while min(levels[-1].shape) >= 2 * smallest:
-        levels.append(halved(levels[-1]))
+        levels.append((yield from halved(levels[-1])))
     return levels
 
 
@@ -249,7 +279,12 @@ def image_pyramid(image: PixelSource, mask: Bools | None = None) -> list[Level]:
     mask : (h, w) bool array, optional
         True where a pixel may be used.
     """
-    return pyramid(base(image, mask), SMALLEST)
+    return outcome_of(image_pyramid_steps(image, mask))
+
+
+def image_pyramid_steps(image: PixelSource, mask: Bools | None = None) -> InSteps[list[Level]]:
+    """Make the pyramid of an image as `image_pyramid` does, strip by strip."""
+    return (yield from pyramid((yield from base(image, mask)), SMALLEST))
 
 
 def index_below(pixels: int, *pyramids: list[Level]) -> int:

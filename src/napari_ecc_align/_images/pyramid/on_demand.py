@@ -18,7 +18,17 @@ from numpy.typing import NDArray
 from ..limits import LIMITS
 from .chunks import ChunkedArray, mask_reader
 from .grids import located, textured_places
-from .levels import Grid, Image, Level, base, halved, halved_shape, pyramid
+from .levels import (
+    Grid,
+    Image,
+    InSteps,
+    Level,
+    base,
+    halved,
+    halved_shape,
+    pyramid,
+    row_strips,
+)
 from .streaming import Rows, gathered, halved_rows
 from .windows import Halved, Resampled, magnified, on_demand_level
 
@@ -51,8 +61,8 @@ def lazy_pyramid(
     gray: Callable[[NDArray[Any]], Image],
     mask: Any,
     smallest: int,
-) -> list[Level]:
-    """Return the pyramid of a lazy image, full resolution first, as `scalespace.pyramid` does.
+) -> InSteps[list[Level]]:
+    """Return the pyramid of a lazy image, full resolution first, in steps, as `pyramid` does.
 
     Parameters
     ----------
@@ -66,15 +76,17 @@ def lazy_pyramid(
         No level gets a side below so many px.
     """
     given = _readable(arrays, gray, mask, smallest)
-    image, valid, times = _read_once(given[-1], LIMITS.kept_bytes if len(given) == 1 else None)
-    known = base(image, valid)
+    image, valid, times = yield from _read_once(
+        given[-1], LIMITS.kept_bytes if len(given) == 1 else None
+    )
+    known = yield from base(image, valid)
     if len(given) == 1:
-        return _magnified(replace(known, index=times), given[0].shape, smallest)
+        return (yield from _magnified(replace(known, index=times), given[0].shape, smallest))
     fine = [
         on_demand_level(array, 0, known, known.offset, known.scale, own=array is given[0])
         for array in given
     ]
-    levels = _on_grids(fine, known)
+    levels = yield from _on_grids(fine, known)
     last = levels[-1].grid
     grid = Grid(last.step * 2.0**times, last.start)
     index = max(1, int(np.ceil(np.log2(grid.step.max() / _ROUNDED))))
@@ -82,8 +94,9 @@ def lazy_pyramid(
     result = [fine[0]]
     for k in range(1, index):
         result.append(_read_at(levels, result[-1], shapes[k], k, known))
+    yield
     coarse = _in_memory(_Given(replace(known, own=False), grid, True), shapes[index], index)
-    return result + pyramid(coarse, smallest)
+    return result + (yield from pyramid(coarse, smallest))
 
 
 def _readable(
@@ -114,14 +127,14 @@ def _is_useful(shape: tuple[int, int], finer: tuple[int, int], smallest: int) ->
     return min(shape) >= smallest and jump <= _LARGEST_JUMP
 
 
-def _read_once(array: ChunkedArray, most_bytes: int | None) -> tuple[Image, Any, int]:
+def _read_once(array: ChunkedArray, most_bytes: int | None) -> InSteps[tuple[Image, Any, int]]:
     """Return a given level in memory, its valid pixels, and how often it had to be halved.
 
     Each of its pixels is read once.  With `most_bytes` it is halved at least once, and until it
     has no more; otherwise until it is small.
     """
     height, width = array.shape
-    rows = (array.read((y0, y1, 0, array.shape[1])) for y0, y1 in array.strips())
+    rows = (part for strip in array.strips() for part in _parts(array, strip))
     narrow = array.dtype in (np.uint8, np.uint16)
     strips: Iterator[Rows] = rows if narrow else (_single(*strip) for strip in rows)
     itemsize = array.dtype.itemsize if narrow else 4
@@ -134,8 +147,15 @@ def _read_once(array: ChunkedArray, most_bytes: int | None) -> tuple[Image, Any,
         strips = halved_rows(strips, height)
         height, width = halved_shape((height, width))
         times += 1
-    image, valid = gathered(strips, height)
+    image, valid = yield from gathered(strips, height)
     return image, valid, times
+
+
+def _parts(array: ChunkedArray, strip: tuple[int, int]) -> Iterator[tuple[Image, Any]]:
+    """Read a strip, whose chunks may be large, and yield it in smaller ones."""
+    values, valid = array.read((*strip, 0, array.shape[1]))
+    for y0, y1 in row_strips(values.shape):
+        yield values[y0:y1], None if valid is None else valid[y0:y1]
 
 
 def _single(values: Image, valid: Any) -> Rows:
@@ -144,23 +164,24 @@ def _single(values: Image, valid: Any) -> Rows:
     return values.astype(np.float32), valid
 
 
-def _magnified(kept: Level, shape: tuple[int, int], smallest: int) -> list[Level]:
+def _magnified(kept: Level, shape: tuple[int, int], smallest: int) -> InSteps[list[Level]]:
     """Return the pyramid of an image of which nothing finer than a level in memory was kept."""
     shapes = _shapes(shape, kept.index)
     fine = [
         on_demand_level(magnified(kept, shapes[k], kept.index - k), k, kept, 0.0, 1.0, own=False)
         for k in range(kept.index)
     ]
-    return fine + pyramid(kept, smallest)
+    return fine + (yield from pyramid(kept, smallest))
 
 
-def _on_grids(fine: list[Level], guide: Level) -> list[_Given]:
+def _on_grids(fine: list[Level], guide: Level) -> InSteps[list[_Given]]:
     """Return the given levels with their grids; but for the last, only those that are known."""
     while guide.size > _GUIDE_PIXELS:
-        guide = halved(guide)
+        guide = yield from halved(guide)
     places = textured_places(guide)
     levels = [_Given(fine[0], Grid(np.ones(2), np.zeros(2)), True)]
     for level in fine[1:]:
+        yield
         grid, known = located(levels[-1].level, level, places)
         if known or level is fine[-1]:
             levels.append(_Given(level, grid.after(levels[-1].grid), known))

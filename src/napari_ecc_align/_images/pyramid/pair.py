@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
 from dataclasses import dataclass, field
 from functools import partial
 
@@ -12,11 +11,10 @@ from numpy.typing import NDArray
 from ..._transform.matrices import Matrix
 from ..pixels import LUMINANCE, GrayView, channel_weights, counted_pixels, mixed
 from ..sources import LazyImage, Source
-from .levels import SMALLEST, Level, image_pyramid, index_below
+from .levels import SMALLEST, InSteps, Level, image_pyramid_steps, index_below, row_strips
 from .on_demand import lazy_pyramid
 
 _FLAT = 1e-7
-_STRIP = 1024
 # A gray copy of a colour image of at most so many pixels is no burden.
 _COPIED_PIXELS = 2**20
 # Colours are weighed on a level of at most so many pixels, where there is one.
@@ -41,35 +39,31 @@ class Pyramids:
         return index_below(pixels, self.reference, self.moving)
 
 
-def make_pyramids(
-    reference: Source, moving: Source, unmoved: Matrix
-) -> Generator[None, None, Pyramids]:
-    """Return the pyramids of two images; yields between the two."""
+def make_pyramids(reference: Source, moving: Source, unmoved: Matrix) -> InSteps[Pyramids]:
+    """Return the pyramids of two images, strip by strip."""
     planes: list[list[Level]] = []
     before: NDArray[np.float64] | None = None
     for name, source in (("reference", reference), ("moving image", moving)):
-        weights = _weights(source)
+        weights = yield from _weights(source)
         if weights is not None and before is not None and weights @ before < 0:
             # Colours that vary most come with either sign: one that makes a negative says nothing.
             weights = -weights
         before = weights
-        levels = _levels(source, weights)
-        flaw = _flaw(levels)
+        levels = yield from _levels(source, weights)
+        flaw = yield from _flaw(levels)
         if flaw:
             return Pyramids([], [], f"The {name} {flaw}.", unmoved)
         planes.append(levels)
-        yield
     return Pyramids(planes[0], planes[1], None, unmoved)
 
 
-def _weights(source: Source) -> NDArray[np.float64] | None:
+def _weights(source: Source) -> InSteps[NDArray[np.float64] | None]:
     """Return how the colours of an image are weighed; None where it has none."""
     if len(source.shape) == 2 or source.shape[2] == 1:
         return None
     if not isinstance(source, LazyImage):
-        return channel_weights(
-            np.ma.getdata(source.image), counted_pixels(source.image, source.mask)
-        )
+        valid = yield from counted_pixels(source.image, source.mask)
+        return channel_weights(np.ma.getdata(source.image), valid)
     last = source.levels[-1]
     if len(source.levels) > 1 and last.shape[0] * last.shape[1] <= _SAMPLE_PIXELS:
         return channel_weights(np.asarray(last[:, :]))
@@ -77,34 +71,35 @@ def _weights(source: Source) -> NDArray[np.float64] | None:
     return LUMINANCE
 
 
-def _levels(source: Source, weights: NDArray[np.float64] | None) -> list[Level]:
+def _levels(source: Source, weights: NDArray[np.float64] | None) -> InSteps[list[Level]]:
     if isinstance(source, LazyImage):
         mixer = np.asarray if weights is None else partial(mixed, weights=weights)
-        return lazy_pyramid(source.levels, mixer, source.mask, SMALLEST)
+        return (yield from lazy_pyramid(source.levels, mixer, source.mask, SMALLEST))
     image = source.image
     if weights is None and not isinstance(image, np.ma.MaskedArray):
-        return image_pyramid(image, source.mask)
-    valid = counted_pixels(image, source.mask)
+        return (yield from image_pyramid_steps(image, source.mask))
+    valid = yield from counted_pixels(image, source.mask)
     data = np.ma.getdata(image)
     if weights is None:
-        return image_pyramid(data, valid)
+        return (yield from image_pyramid_steps(data, valid))
     if image.shape[0] * image.shape[1] <= _COPIED_PIXELS:
-        return image_pyramid(mixed(data, weights), valid)
+        return (yield from image_pyramid_steps(mixed(data, weights), valid))
     # A gray copy of the whole would be larger than all else that is needed.
-    return image_pyramid(GrayView(data, weights), valid)
+    return (yield from image_pyramid_steps(GrayView(data, weights), valid))
 
 
-def _flaw(levels: list[Level]) -> str | None:
+def _flaw(levels: list[Level]) -> InSteps[str | None]:
     # Of a large image the finest level in memory has to speak for it.
     level = next(level for level in levels if isinstance(level.image, np.ndarray))
     low, high, counted = np.inf, -np.inf, False
-    for top in range(0, level.shape[0], _STRIP):
-        values = level.image[top : top + _STRIP]
+    for top, bottom in row_strips(level.shape):
+        values = level.image[top:bottom]
         if level.valid is not None:
-            values = values[level.valid[top : top + _STRIP]]
+            values = values[level.valid[top:bottom]]
         if values.size:
             counted = True
             low, high = min(low, float(values.min())), max(high, float(values.max()))
+        yield
     if not counted:
         return "has no pixel that counts"
     if high / 2 - low / 2 <= _FLAT * max(abs(low), abs(high)):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
 
 import numpy as np
 
@@ -48,8 +48,11 @@ def _halved(rows: Image, mask: Bools | None) -> Rows:
     return np.rint(coarse).astype(rows.dtype) if rows.dtype.kind == "u" else coarse, inside
 
 
-def gathered(strips: Iterable[Rows], height: int) -> Rows:
-    """Return all rows of a level of `height` rows; None for validity if all pixels count."""
+def gathered(strips: Iterable[Rows], height: int) -> Generator[None, None, Rows]:
+    """Return all rows of a level of `height` rows; None for validity if all pixels count.
+
+    Yields after every strip.
+    """
     image: Image | None = None
     mask: Bools | None = None
     done = 0
@@ -61,5 +64,6 @@ def gathered(strips: Iterable[Rows], height: int) -> Rows:
         if mask is not None:
             mask[done : done + len(values)] = True if valid is None else valid
         done += len(values)
+        yield
     assert image is not None
     return image, None if mask is None or mask.all() else mask
