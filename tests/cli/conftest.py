@@ -47,7 +47,7 @@ def inputs(tmp_path_factory, page, photograph):
         "half_other.png": half_other,
         "coffee.png": np.rint(picture("coffee")[:200, :240]).astype(np.uint8),
         "blank.png": np.full((200, 240), 255, np.uint8),
-        "tiny.png": reference[:20, :20],
+        "tiny.png": reference[:7, :20],
         "mask.png": np.full((200, 240), 255, np.uint8),
         "colour.png": np.dstack([reference] * 3),
     }

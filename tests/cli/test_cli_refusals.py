@@ -52,7 +52,7 @@ CASES = {
     "animation": ((*ALIGN, "{bad}/animated.png", "{inputs}/camera.png"), "3 frames"),
     "complex": ((*ALIGN, "{bad}/complex.tif", "{inputs}/camera.png"), "complex64"),
     "line break": ((*ALIGN, "{bad}/line\nbreak.png", "{inputs}/camera.png"), "not a PNG"),
-    "too small": ((*ALIGN, "{inputs}/camera.png", "{inputs}/tiny.png"), "at least 32 pixels"),
+    "too small": ((*ALIGN, "{inputs}/camera.png", "{inputs}/tiny.png"), "at least 8 pixels"),
     "option": ((*PAIR, "--nonsense"), "--nonsense"),
     "abbreviation": ((*PAIR, "--max-iter", "5"), "--max-iter"),
     "model": ((*PAIR, "--model", "bent"), "affine"),
@@ -73,7 +73,7 @@ CASES = {
     "fill beyond": ((*PAIR, "--fill", "300"), "from 0 to 255"),
     "fill nan": ((*PAIR, "--fill", "nan"), "--fill nan"),
     "mask shape": ((*PAIR, "--mask", "{inputs}/page.png"), "600 x 450"),
-    "moving mask": ((*PAIR, "--moving-mask", "{inputs}/tiny.png"), "20 x 20"),
+    "moving mask": ((*PAIR, "--moving-mask", "{inputs}/tiny.png"), "20 x 7"),
     "colour mask": ((*PAIR, "--mask", "{inputs}/colour.png"), "in colour"),
     "initial missing": ((*PAIR, "--initial", "{bad}/none.json"), "No such file"),
     "initial image": ((*PAIR, "--initial", "{inputs}/camera.png"), "must end in one of .json"),
@@ -131,7 +131,7 @@ CASES = {
     ),
     "a mask of a film": (
         ("stack", "{inputs}/camera.png", "{inputs}/shifted.png", "--mask", "{inputs}/tiny.png"),
-        "20 x 20",
+        "20 x 7",
     ),
     "transforms in one": (
         ("stack", "{inputs}/camera.png", "{inputs}/shifted.png", "--transform-out", "a.tfm"),

@@ -399,9 +399,9 @@ GOOD = np.random.default_rng(0).normal(size=(40, 40))
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"reference": np.zeros((31, 100))}, "reference must be at least 32"),
-        ({"moving": np.zeros((100, 31))}, "moving must be at least 32"),
-        ({"reference": np.zeros((0, 0))}, "reference must be at least 32"),
+        ({"reference": np.zeros((7, 100))}, "reference must be at least 8"),
+        ({"moving": np.zeros((100, 7))}, "moving must be at least 8"),
+        ({"reference": np.zeros((0, 0))}, "reference must be at least 8"),
         ({"reference": np.zeros(100)}, "reference must have shape"),
         ({"moving": np.zeros((5, 64, 64))}, "moving must have shape"),
         ({"moving": np.zeros((64, 64, 2))}, "moving must have shape"),

@@ -101,7 +101,7 @@ def test_progress_and_cancel(drifting):
         (np.zeros((3, 64, 64)), 3, "reference must be"),
         (np.zeros((3, 64, 64)), True, "reference must be"),
         ([np.zeros((64, 64)), np.zeros(4)], "first", r"frames\[1\] must have shape"),
-        (np.zeros((2, 10, 10)), "first", "at least 32"),
+        (np.zeros((2, 7, 10)), "first", "at least 8"),
     ],
 )
 def test_refusals(frames, to, message):

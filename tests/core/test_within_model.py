@@ -1,4 +1,4 @@
-"""Right answers within the motion model: symmetric marks, faint stars, complementary colours."""
+"""Right answers within the motion model: symmetric marks, faint stars, colours, small frames."""
 
 import numpy as np
 import pytest
@@ -81,3 +81,36 @@ def test_complementary_colours_are_no_negative(k):
     result = align(coloured[:250, :250], coloured[12:, 9:], model="translation")
     assert result.aligned
     assert not result.inverted
+
+
+def profiles():
+    """Return two profiles of 100 x 10 px, the second moved down by 20."""
+    first, second = np.ones((2, 100, 10))
+    first[:40] = first[50:60] = second[:60] = second[70:80] = 0.5
+    return first, second
+
+
+def framed_square():
+    """Return a square in an image of 50 x 50 px, and the 30 x 30 px around it."""
+    image = np.zeros((50, 50), np.uint8)
+    image[20:30, 20:30] = 255
+    return image, image[10:40, 10:40]
+
+
+@pytest.mark.parametrize(("pair", "shift"), [(profiles, (0, 20)), (framed_square, (-10, -10))])
+def test_small_frames_and_templates_are_found(pair, shift):
+    result = align(*pair(), model="translation")
+    assert result.verdict in ("aligned", "doubtful")
+    np.testing.assert_allclose(result.transform.matrix[:2, 2], shift, atol=0.1)
+
+
+@pytest.mark.parametrize("engine", ["pyramid", "opencv"])
+@pytest.mark.parametrize("shape", [(8, 8), (36, 11), (8, 100), (16, 31)])
+def test_frames_down_to_eight_pixels_end_in_a_verdict(shape, engine):
+    camera = ndimage.gaussian_filter(data.camera().astype(float), 1)
+    height, width = shape
+    for y, x in ((150, 200), (230, 120), (60, 250)):
+        here, there = (camera[y + k : y + k + height, x : x + width] for k in (0, 1))
+        for model in ("translation", "affine", "homography"):
+            result = align(here, there, model=model, engine=engine)
+            assert result.verdict in ("aligned", "doubtful", "failed")

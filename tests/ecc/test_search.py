@@ -154,7 +154,7 @@ def test_the_coefficient_is_pearsons_over_what_is_shared():
     b[:3] = np.nan
     shared = valid & np.isfinite(b)
     assert ecc(a, valid, b) == pytest.approx(np.corrcoef(a[shared], b[shared])[0, 1], abs=1e-6)
-    assert ecc(a[:9, :9], None, b[:9, :9]) == 0
+    assert ecc(a[3:6, :5], None, b[3:6, :5]) == 0
     assert ecc(np.ones_like(a), None, a) == 0
 
 

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .._images.pixels import SMALLEST_SIDE, valid_pixels
+from .._images.pixels import valid_pixels
 from .._images.sources import LoadedImage, Source
 from .._transform.models import MODELS, frame_of, motions
 from .._transform.transform import Transform, corners
@@ -23,6 +23,9 @@ from .options import Job
 from .progress import Progress
 
 Matrix = NDArray[np.float64]
+
+# A part is cut out with so many pixels on a side at least, where the image has as many.
+_LEAST_SIDE = 32
 
 
 @dataclass(frozen=True, eq=False)
@@ -151,9 +154,10 @@ def _cut(source: Source) -> tuple[Source, tuple[int, int]]:
 def _range(counted: NDArray[np.bool_]) -> tuple[int, int]:
     """Return the first and last that counts, the last one excluded, and more if those are few."""
     first, last = int(counted.argmax()), len(counted) - int(counted[::-1].argmax())
-    missing = max(0, SMALLEST_SIDE - (last - first))
-    first = max(0, min(first - missing // 2, len(counted) - SMALLEST_SIDE))
-    return first, min(len(counted), max(last, first + SMALLEST_SIDE))
+    least = min(_LEAST_SIDE, len(counted))
+    missing = max(0, least - (last - first))
+    first = max(0, min(first - missing // 2, len(counted) - least))
+    return first, min(len(counted), max(last, first + least))
 
 
 def _shift(place: tuple[int, int], sign: int = 1) -> Matrix:

@@ -63,7 +63,7 @@ def align(
     Parameters
     ----------
     reference, moving : array_like, shape (h, w) or (h, w, 3 or 4)
-        Images of at least 32 pixels on a side, of any real dtypes; their sizes may differ. NaN,
+        Images of at least 8 pixels on a side, of any real dtypes; their sizes may differ. NaN,
         infinity and full transparency mean "no data here"; but lines or one colour on a
         transparent ground are seen as on paper. Lazy arrays (dask, zarr) are read only where they
         are needed, and a list of one image at decreasing sizes, finest first, is used as the

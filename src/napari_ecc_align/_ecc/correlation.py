@@ -11,7 +11,7 @@ from .._images.pyramid.levels import Bools, Floats, floats
 from .._transform.models import Array
 
 # Over fewer pixels than this a correlation means nothing.
-_LEAST_PIXELS = 100
+_LEAST_PIXELS = 16
 
 
 def ecc(reference: Floats, valid: Bools | None, moving: Floats) -> float:
@@ -29,7 +29,7 @@ def ecc(reference: Floats, valid: Bools | None, moving: Floats) -> float:
     Returns
     -------
     float
-        In [-1, 1]; 0 where fewer than 100 pixels are shared or an image is flat there.
+        In [-1, 1]; 0 where fewer than 16 pixels are shared or an image is flat there.
 
     References
     ----------

@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from .._common.errors import InputError
 
-SMALLEST_SIDE = 32
+SMALLEST_SIDE = 8
 """Below this many pixels on a side there is not enough to align."""
 
 LUMINANCE = np.array([0.2125, 0.7154, 0.0721])
