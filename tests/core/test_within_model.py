@@ -68,9 +68,7 @@ def test_a_few_bright_stars_do_not_outshine_all_others(degrees):
     turn[:2, 2] = np.array([138, 108]) - turn[:2, :2] @ (128, 128)
     reference, moving = star_pair(turn)
     result = align(reference, moving, model="euclidean")
-    assert result.verdict in ("aligned", "doubtful")
-    assert "too little detail" not in result.reason
-    assert result.tiles.agreeing >= 9
+    assert result.aligned, result.reason
     assert corner_error(result.transform.matrix, turn, reference.shape) < 0.5
 
 
