@@ -232,6 +232,9 @@ def _look(given: Matrix, pyramids: Pyramids, options: SearchOptions, nearby: Est
         # What the images do not hold on to says nothing of the transform.
         here = replace(here, corner_uncertainty=nan, covariance=None)
         result = assess(pyramids, here, options, None)
+        if result.aligned:
+            reason = f"{result.reason} But the images do not say how exactly it lies right."
+            result = replace(result, verdict="doubtful", reason=reason)
     if not result.found:
         result = replace(result, corner_uncertainty=inf, covariance=None)
     return _Look(nearby, result, clear=result.aligned)
