@@ -40,6 +40,13 @@ class Unreadable:
         return sys.exit, (3,)
 
 
+class Stuck:
+    """A function that a process never ends receiving."""
+
+    def __reduce__(self):
+        return time.sleep, (600,)
+
+
 def counts_until_told(stopping, path, most):
     """Yield numbers until told to stop, then take a while to note how far it came."""
     number = 0

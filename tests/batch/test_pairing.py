@@ -128,6 +128,49 @@ def test_a_table_that_cannot_be_used_is_refused(tmp_path, text, complaint):
         Batch.plan(table=tmp_path / "pairs.csv", out=tmp_path / "out")
 
 
+BAD_ROWS = {
+    "name": (b"a.png,b.png,../../evil", "cannot be the name of an output"),
+    "dot": (b"a.png,b.png,.", "cannot be the name of an output"),
+    "huge": (b"a.png," + b"x" * 200_000 + b",", "field larger than field limit"),
+    "not UTF-8": (b"a.png,b.png,\xed\xa0\x80", "not in UTF-8"),
+    "Latin-1": (b"M\xfcller.png,b.png,", "not in UTF-8"),
+    "NUL": (b"a.png,b.png,x\0y", "NUL"),
+    "open quote": (b'a.png,"b.png,', "unexpected end of data"),
+    "quote within": (b'a.png,"b"b.png,', "expected after"),
+    "few cells": (b"a.png", "not as many cells"),
+    "many cells": (b"a.png,b.png,c.png,d.png", "not as many cells"),
+    "empty cell": (b"a.png,,c.png", "the column moving is empty"),
+}
+
+
+@pytest.mark.parametrize("kind", BAD_ROWS)
+def test_a_bad_row_of_a_table_costs_itself_alone(tmp_path, capsys, kind):
+    for name in ("a.png", "b.png"):
+        write_image(tmp_path / name, PAGE)
+    row, complaint = BAD_ROWS[kind]
+    lines = [b"reference,moving,name", b"a.png,b.png,one.png", row, b"a.png,b.png,two.png", b""]
+    (tmp_path / "t.csv").write_bytes(b"\r\n".join(lines))
+    batch = Batch.plan(table=tmp_path / "t.csv", out=tmp_path / "out")
+    assert batch.names == ("one.png", "two.png")
+    (problem,) = batch.problems
+    assert problem.reason.startswith("line 3: ")
+    assert complaint in problem.reason
+    assert problem.pair == "line 3 of t.csv"
+    command = ["batch", "--pairs", tmp_path / "t.csv", "--out", tmp_path / "out", "--dry-run"]
+    assert main([*map(str, command)]) == 1
+    assert complaint in capsys.readouterr().out
+    (tmp_path / "t.csv").write_bytes(b"\n".join([lines[0], row]))
+    with pytest.raises(InputError, match=r"line 2: .*there is no other pair"):
+        Batch.plan(table=tmp_path / "t.csv", out=tmp_path / "out")
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be", "utf-32"])
+def test_a_table_in_another_encoding_is_refused_as_a_whole(tmp_path, encoding):
+    (tmp_path / "t.csv").write_text("reference,moving\na.png,b.png\n", encoding=encoding)
+    with pytest.raises(InputError, match="is not a text in UTF-8; save it as one"):
+        Batch.plan(table=tmp_path / "t.csv", out=tmp_path / "out")
+
+
 def test_where_chooses_by_name(folder):
     root = folder(*(f"{side}/{name}.png" for side in "ab" for name in ("w1/1", "w1/2", "w2/1")))
 

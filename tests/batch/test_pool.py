@@ -7,7 +7,7 @@ import subprocess
 import sys
 
 import pytest
-from jobs import Unreadable, slow, square, troubled
+from jobs import Stuck, Unreadable, slow, square, troubled
 
 from napari_ecc_align import InputError
 from napari_ecc_align._batch.workers.loop import Lost, work
@@ -73,6 +73,13 @@ def test_closing_and_cancelling_end_the_processes_at_once(tmp_path):
 def test_processes_that_do_not_start_are_an_input_error():
     with pytest.raises(InputError, match="processes do not start here: its process ended with"):
         results(Unreadable(), [1], workers=1, timeout=60)
+
+
+def test_processes_that_are_never_ready_are_an_input_error():
+    with pytest.raises(
+        InputError, match=r"processes do not start here: it took longer than 0.1 s"
+    ):
+        list(work(Pool(Stuck(), workers=1, timeout=600, start=0.1), [1]))
 
 
 def test_a_script_that_does_not_ask_for_its_name_is_run_once(tmp_path):

@@ -158,7 +158,8 @@ def test_failing_is_not_slow():
     """Unrelated pictures are given up in a bounded number of iterations."""
     images = [cv2.resize(picture(name), (512, 512)) for name in ("rocket", "coins")]
     taken = sum(1 for _ in align_steps(*images))
-    assert taken < 200
+    # A step is one iteration on a whole level.
+    assert taken < 1200
 
 
 @pytest.mark.parametrize("model", list(MODELS))

@@ -20,7 +20,7 @@ def noise(shape, seed, sigma):
 
 
 def verdict_where_they_lie(reference, moving, *, sigma=1.0):
-    """Judge two images of one field of view, each with noise of its own, that were apart before."""
+    """Judge two images of one field of view with noise of their own, that were apart before."""
     rng = np.random.default_rng(7)
     pair = [image_pyramid(one + rng.normal(0, sigma, one.shape)) for one in (reference, moving)]
     estimate = Estimate(np.eye(3), False, 1, True, "identity", "intensity", 0.02)

@@ -6,7 +6,6 @@ import time
 from collections.abc import Callable, Generator
 from dataclasses import replace
 from functools import partial
-from itertools import count
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -33,6 +32,7 @@ from .progress import Progress
 from .region_start import start_in_region
 
 _PACE = 8
+_PASSING = 0.2
 # The field of view is looked for on a level of at most so many pixels.
 _FIELD_PIXELS = 150_000
 
@@ -344,17 +344,19 @@ def _approach(job: Job) -> Callable[[Step], Progress]:
 
     The bar approaches its end.
     """
-    steps = count(1)
+    steps = 0.0
     matrix: NDArray[np.float64] | None = None
     reached: Transform | None = None
 
     def told(step: Step) -> Progress:
-        nonlocal matrix, reached
+        nonlocal matrix, reached, steps
+        # Of the steps that lead nowhere new, there are many.
+        steps += _PASSING if step.matrix is None else 1.0
         if step.matrix is not matrix:
             matrix = step.matrix
             known = None if matrix is None else (matrix, job.options.model, job.initial)
             reached = usable_transform(*known) if known else None
-        return Progress(1 - _PACE / (_PACE + next(steps)), step.stage, reached)
+        return Progress(1 - _PACE / (_PACE + steps), step.stage, reached)
 
     return told
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from .._batch.batch import Batch
 from .._batch.plan.pairing import make_plan
-from .._batch.plan.pairs import PairFiles
+from .._batch.plan.pairs import PairFiles, Problem
 from .._batch.records.record import Record
 from .._batch.report.report import CSV, row, worst_first
 from .._batch.run.run_plan import BatchStep, Counts, done_already
@@ -52,6 +52,7 @@ def run_batch(chosen: argparse.Namespace) -> int:
 def _run(batch: Batch, chosen: argparse.Namespace) -> int:
     counts = Counts()
     not_fine: list[Record] = []
+    damaged: list[Problem] = []
     steps = batch.run(
         workers=chosen.workers,
         timeout=chosen.timeout,
@@ -68,6 +69,8 @@ def _run(batch: Batch, chosen: argparse.Namespace) -> int:
                 if chosen.json:
                     step = {"event": "pair", "done": finished.done, "total": finished.total}
                     _say_line({**step, **row(record), "resumed": finished.resumed})
+                if finished.problem is not None:
+                    damaged.append(finished.problem)
                 if record.needs_review:
                     not_fine.append(record)
         except InputError as error:
@@ -77,9 +80,11 @@ def _run(batch: Batch, chosen: argparse.Namespace) -> int:
             return 1
     files = {"html": str(batch.report), "csv": str(batch.out / CSV)}
     if chosen.json:
-        _say_line({"event": "done", **asdict(counts), "report": files})
+        problems = [*map(_problem, damaged)]
+        _say_line({"event": "done", **asdict(counts), "problems": problems, "report": files})
     else:
         ordered = sorted(not_fine, key=worst_first)
+        _tell_some(chosen, [f"{problem.path}: {problem.reason}" for problem in damaged])
         _tell_some(chosen, [*map(_said, ordered)])
         tell(
             chosen,
@@ -141,8 +146,12 @@ def _plan_line(batch: Batch, done: int | None) -> dict[str, Any]:
         "pairs": len(batch),
         **({} if done is None else {"done": done}),
         "out": str(batch.out),
-        "problems": [{**vars(problem), "path": str(problem.path)} for problem in batch.problems],
+        "problems": [*map(_problem, batch.problems)],
     }
+
+
+def _problem(problem: Problem) -> dict[str, Any]:
+    return {**vars(problem), "path": str(problem.path)}
 
 
 def _tell_some(chosen: argparse.Namespace, lines: list[str], hint: str = "") -> None:

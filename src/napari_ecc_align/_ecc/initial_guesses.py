@@ -8,7 +8,7 @@ from functools import partial
 
 import numpy as np
 
-from .._images.pyramid.levels import Level, index_below
+from .._images.pyramid.levels import InSteps, Level, index_below
 from .._transform.models import Array, frame_of
 from .._transform.parts import affine_at
 from .._transform.plausible import SEARCHED, is_plausible
@@ -191,21 +191,24 @@ class InitialGuesses:
         """Refine and check each guess, in both representations if none is given."""
         for guess in map(self._within_model, guesses()):
             for chosen in (refiner,) if refiner else (self.intensity, self.gradient):
-                refined = chosen.coarse(guess, first=first)
+                refined = yield from chosen.coarse(guess, first=first)
                 if self._reached_before(refined.matrix, chosen):
                     yield None
                     continue
                 sure = self._is_certain(refined, chosen)
                 if sure:
                     yield Candidate(refined, Agreement(0, 0), chosen, start, sure=True)
-                found = self._in_intensities(self._checked(refined, chosen, start))
+                checked = yield from self._checked(refined, chosen, start)
+                found = yield from self._in_intensities(checked)
                 yield replace(found, tried=sure and found.refined is refined)
 
     def _polished(self, start: str, guesses: list[Array]) -> Candidates:
         """Refine and check guesses that are too good for the coarsest levels."""
         for guess in filter(self._plausible, map(self._within_model, guesses)):
             for refiner in (self.intensity, self.gradient):
-                yield self._in_intensities(self.candidate(refiner.polished(guess), refiner, start))
+                polished = yield from refiner.polished(guess)
+                found = self.candidate(polished, refiner, start)
+                yield (yield from self._in_intensities(found))
 
     def _projected(self, matrix: Array) -> Array:
         return self.options.motion.project(matrix, self.frame.centre)
@@ -255,7 +258,7 @@ class InitialGuesses:
             and self._plausible(refined.matrix)
         )
 
-    def _checked(self, refined: Refined, refiner: Refiner, start: str) -> Candidate:
+    def _checked(self, refined: Refined, refiner: Refiner, start: str) -> InSteps[Candidate]:
         """Check a coarsely refined start; if need be, once more with uneven light allowed for."""
         found = self.candidate(refined, refiner, start)
         if (
@@ -264,16 +267,16 @@ class InitialGuesses:
             or not self._plausible(refined.matrix)
         ):
             return found
-        again = self.candidate(refiner.polished(refined.matrix), refiner, start)
+        polished = yield from refiner.polished(refined.matrix)
+        again = self.candidate(polished, refiner, start)
         return again if again.rank > found.rank else found
 
-    def _in_intensities(self, found: Candidate) -> Candidate:
+    def _in_intensities(self, found: Candidate) -> InSteps[Candidate]:
         """Return to intensities, which are sharper, where they agree with the gradients."""
         if not found.refiner.gradient or not found.believed:
             return found
-        again = self.candidate(
-            self.intensity.polished(found.refined.matrix), self.intensity, found.start
-        )
+        polished = yield from self.intensity.polished(found.refined.matrix)
+        again = self.candidate(polished, self.intensity, found.start)
         return (
             again
             if again.believed and again.agreement.share > 0.9 * found.agreement.share

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from .._common.opencv import cv2
 from .._common.steps import retold
 from .._images.pyramid.filters import BORDER, eroded, represent, smoothed_inside, warp
-from .._images.pyramid.levels import Bools, Floats, Level
+from .._images.pyramid.levels import Bools, Floats, InSteps, Level, row_strips
 from .._transform.models import MODELS, Array, Model, frame_of
 from .._transform.plausible import SEARCHED, is_plausible
 from .._transform.transform import scaled
@@ -66,14 +66,27 @@ class _LevelPair:
     moving: Floats
     moving_valid: Bools
 
-    def correlation(self, matrix: Array, sign: int) -> tuple[float, float]:
-        """Return the ECC under a matrix in px of the level, and the share that is covered."""
+    def correlation(self, matrix: Array, sign: int) -> InSteps[tuple[float, float]]:
+        """Return the ECC under a matrix in px of the level, and the share that is covered.
+
+        Yields between passes over the level.
+        """
         moving = np.where(self.moving_valid, self.moving, np.float32(np.nan))
         height, width = self.reference.shape
+        yield
         moved = warp(moving, matrix, (width, height))
-        shared = int(np.count_nonzero(self.reference_valid & np.isfinite(moved)))
-        covered = shared / max(1, int(np.count_nonzero(self.reference_valid)))
-        return sign * ecc(self.reference, self.reference_valid, moved), covered
+        yield
+        pairs = []
+        for y0, y1 in row_strips(moved.shape):
+            shared = self.reference_valid[y0:y1] & np.isfinite(moved[y0:y1])
+            pairs.append((self.reference[y0:y1][shared], moved[y0:y1][shared]))
+            yield
+        first, second = (np.concatenate(parts) for parts in zip(*pairs, strict=True))
+        covered = len(first) / max(1, int(np.count_nonzero(self.reference_valid)))
+        yield
+        score = sign * ecc(first, None, second)
+        yield
+        return score, covered
 
 
 def opencv_steps(
@@ -125,10 +138,12 @@ def opencv_steps(
         if index < coarsest and _is_hopeless(reference, moving, guesses[0], index, gradient):
             guesses = [replace(guesses[0], iterations=0, converged=False)]
             break
-        pair = _LevelPair(
-            index, *_smoothed(reference[index], gradient), *_smoothed(moving[index], gradient)
-        )
         done, share = _work_done(index, coarsest + 1)
+        planes: list[tuple[Floats, Bools]] = []
+        for level in (reference[index], moving[index]):
+            planes.append(_smoothed(level, gradient))
+            yield Step("smoothing", None, done)
+        pair = _LevelPair(index, *planes[0], *planes[1])
         reached = []
         for number, guess in enumerate(guesses):
             span = done + share * number / len(guesses), share / len(guesses)
@@ -229,7 +244,8 @@ def _refined(
 
     begin = replace(guess, matrix=scaled(guess.matrix, 2.0**-index))
     found = yield from retold(_iterate(pair, begin, model, iterations, tolerance), step)
-    score, covered = pair.correlation(found.matrix, guess.sign)
+    scoring = pair.correlation(found.matrix, guess.sign)
+    score, covered = yield from retold(scoring, lambda _: step((iterations, found.matrix)))
     score *= min(1.0, covered / _WELL_COVERED) ** 0.5
     if covered <= _LEAST_COVERED:
         score = -1.0
@@ -272,7 +288,11 @@ def _iterate(
         yield iteration, best[1]
     # The last update was never scored: it is taken if it is no worse.
     candidates = [best[1], matrix] if np.isfinite(matrix).all() else [best[1]]
-    winner = max(candidates, key=lambda tried: pair.correlation(tried, guess.sign)[0])
+    scores = []
+    for tried in candidates:
+        scoring = pair.correlation(tried, guess.sign)
+        scores.append((yield from retold(scoring, lambda _: (iteration, best[1])))[0])
+    winner = candidates[int(np.argmax(scores))]
     return replace(guess, matrix=winner, iterations=iteration, converged=False)
 
 

@@ -8,7 +8,7 @@ from functools import cached_property
 
 import numpy as np
 
-from .._common.steps import outcome_of, retold
+from .._common.steps import retold
 from .._images.pyramid import tile_choice as tiles
 from .._images.pyramid.blocks import (
     Blocks,
@@ -19,7 +19,7 @@ from .._images.pyramid.blocks import (
     whole_reference,
 )
 from .._images.pyramid.filters import BORDER, halo
-from .._images.pyramid.levels import Level, index_below, overview
+from .._images.pyramid.levels import InSteps, Level, index_below, overview
 from .._transform.models import MODELS, Array, Model, frame_of
 from .._transform.plausible import SEARCHED, is_plausible
 from .._transform.transform import scaled
@@ -156,20 +156,21 @@ class Refiner:
             )
         return self._whole[index]
 
-    def coarse(self, start: Array, *, first: int | None = None) -> Refined:
-        """Refine on whole levels from `first` (the coarsest) to the finest whole one."""
+    def coarse(self, start: Array, *, first: int | None = None) -> InSteps[Refined]:
+        """Refine on whole levels from `first` (the coarsest) to the finest whole one.
+
+        Yields in every iteration.
+        """
         index = first = len(self._reference) - 1 if first is None else first
         matrix = start
         while True:
-            result = outcome_of(
-                self._run(
-                    self._whole_solver(index),
-                    index,
-                    matrix,
-                    iterations=_COARSE_ITERATIONS,
-                    # What is no start for a finer level is the result.
-                    tolerance=_LOOSE if index else self._tight(0),
-                )
+            result = yield from self._run(
+                self._whole_solver(index),
+                index,
+                matrix,
+                iterations=_COARSE_ITERATIONS,
+                # What is no start for a finer level is the result.
+                tolerance=_LOOSE if index else self._tight(0),
             )
             ecc = abs(result.solution.ecc)
             hopeless = index < first and ecc < _LEAST_COARSE_ECC
@@ -180,17 +181,18 @@ class Refiner:
             matrix = result.matrix
             index = max(self.finest_whole, self._next(result))
 
-    def polished(self, start: Array) -> Refined:
-        """Refine a good start on the finest whole level, with a gain and offset per block."""
+    def polished(self, start: Array) -> InSteps[Refined]:
+        """Refine a good start on the finest whole level, with a gain and offset per block.
+
+        Yields in every iteration.
+        """
         index = self.finest_whole
-        return outcome_of(
-            self._run(
-                self._local_solver,
-                index,
-                start,
-                iterations=_FINE_ITERATIONS,
-                tolerance=self._tight(index),
-            )
+        return self._run(
+            self._local_solver,
+            index,
+            start,
+            iterations=_FINE_ITERATIONS,
+            tolerance=self._tight(index),
         )
 
     def _tight(self, index: int) -> float:
@@ -215,7 +217,7 @@ class Refiner:
         iterations: int,
         tolerance: float,
         resumed: bool = False,
-    ) -> Generator[None, None, Refined]:
+    ) -> InSteps[Refined]:
         """Run a solver of a level from and to transforms in px of level 0."""
         solution = yield from solver.run(
             scaled(matrix, 2.0**-index),
@@ -234,7 +236,7 @@ class Refiner:
         # A gain per block costs some certainty, so that finer levels are often needed still.
         enough = self._options.precision * (_LOST_CERTAINTY if coarse.level else 1)
         if coarse.uncertainty < enough:
-            result = self.polished(coarse.matrix)
+            result = yield from retold(self.polished(coarse.matrix), lambda _: coarse)
         final: list[Refined] = []
         # Uneven light may have bent what only one gain was fitted to.
         while result.level > 0 and (result is coarse or not self._precise(result)):

@@ -54,7 +54,7 @@ def homography_shift(
         options,
         gradient=estimate.representation == "gradient",
     )
-    found = refiner.polished(estimate.matrix)
+    found = outcome_of(refiner.polished(estimate.matrix))
     if not found.uncertainty <= _PRECISION and found.level > 0:
         finer = outcome_of(refiner.fine(found))
         found = min(found, finer, key=lambda refined: refined.uncertainty)

@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .._common.opencv import cv2
+from .._common.steps import outcome_of
 from .._ecc.correlation import cross_correlation, spectrum
 from .._ecc.options import SearchOptions
 from .._ecc.refine import Refiner
@@ -112,7 +113,7 @@ def turned_rival(
     options = SearchOptions(model, max_iterations=_ITERATIONS)
     refiner = Refiner(pyramids.reference, pyramids.moving, options, gradient=gradient)
     found = [
-        refiner.coarse(matrix @ motion, first=refiner.finest_whole).matrix
+        outcome_of(refiner.coarse(matrix @ motion, first=refiner.finest_whole)).matrix
         for _, motion in starts[:_MOST]
     ]
 

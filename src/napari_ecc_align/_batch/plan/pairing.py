@@ -20,7 +20,7 @@ from .image_folders import (
     path_text,
 )
 from .output_folder import HIDDEN, check_output_folder
-from .pair_table import TableRow, read_table
+from .pair_table import TableRow, problem_of_line, read_table
 from .pairs import PairFiles, Plan, Problem, pairs_where, stem
 
 RESERVED = ("records", "report.html", "report.csv", HIDDEN)
@@ -29,6 +29,9 @@ RESERVED = ("records", "report.html", "report.csv", HIDDEN)
 
 ROLES = ("reference", "moving")
 """What a record calls the other images of a pair; no sibling may be called so, either."""
+
+
+_LONGEST_SHOWN = 200
 
 
 def make_plan(
@@ -55,11 +58,12 @@ def make_plan(
     target = Path(path_text(out, "out, the output folder,"))
     others = parse_siblings(siblings)
     folders: list[ImageFolder] = []
+    wrong: list[Problem] = []
     if table is not None:
         if reference is not None or moving is not None or others:
             raise InputError("give folders or a table of pairs, not both")
         source = Path(path_text(table, "table"))
-        pairs = [_pair_of_row(source, row) for row in read_table(source)]
+        pairs, wrong = _from_table(source)
     elif reference is None or moving is None:
         raise InputError("a batch needs a folder of references and one of moving images")
     else:
@@ -71,7 +75,7 @@ def make_plan(
     _check_names(chosen)
     roots = [folder.root for folder in folders]
     check_output_folder(target, roots, (path for pair in chosen for _, path in pair.images))
-    problems = unnameable + unreadable(chosen, settings)
+    problems = wrong + unnameable + unreadable(chosen, settings)
     if not patterns:
         problems += _unpaired_siblings(wanted, folders[2:])
     return Plan(target, tuple(chosen), tuple(problems), settings)
@@ -135,17 +139,19 @@ def _nameable(pairs: list[PairFiles]) -> tuple[list[PairFiles], list[Problem]]:
             named.append(pair)
         else:
             problems.append(Problem(strange, _strange(strange), printable(pair.name)))
-    if not named:
+    _check_some(named, problems)
+    return named, problems
+
+
+def _check_some(pairs: list[PairFiles], problems: list[Problem]) -> None:
+    if problems and not pairs:
         raise InputError(
             f"{printable(problems[0].path)} {problems[0].reason}; there is no other pair"
         )
-    return named, problems
 
 
 def _strange(path: Path) -> str:
     """Return what is wrong with the name of a file, if anything is."""
-    if "\0" in str(path):
-        return "has a NUL character in it, as no file's name has; correct the table"
     return "" if printable(path) == str(path) else "is not named in UTF-8; rename it"
 
 
@@ -160,18 +166,36 @@ def _unpaired_siblings(pairs: list[PairFiles], siblings: list[ImageFolder]) -> l
     ]
 
 
+def _from_table(table: Path) -> tuple[list[PairFiles], list[Problem]]:
+    """Return the pairs of a table, and what is wrong with its other lines.
+
+    Raises
+    ------
+    InputError
+        If it is no table of pairs, or there are only others.
+    """
+    rows, problems = read_table(table)
+    pairs = list[PairFiles]()
+    for row in rows:
+        try:
+            pairs.append(_pair_of_row(table, row))
+        except InputError as error:
+            problems.append(problem_of_line(table, row.number, str(error)))
+    _check_some(pairs, problems)
+    return pairs, problems
+
+
 def _pair_of_row(table: Path, row: TableRow) -> PairFiles:
     folder = table.parent
-    where = f"{table}, line {row.number}"
     for column in ("reference", "moving"):
         if not row.cells[column]:
-            raise InputError(f"{where}: the column {column} is empty")
+            raise InputError(f"the column {column} is empty")
     moving = Path(row.cells["moving"])
     name = row.cells.get("name") or (moving.name if moving.is_absolute() else moving.as_posix())
     parts = PurePosixPath(name).parts
     if not parts or name.startswith("/") or ".." in parts or "\\" in name:
         raise InputError(
-            f"{where}: {name!r} cannot be the name of an output; "
+            f"{name[:_LONGEST_SHOWN]!r} cannot be the name of an output; "
             "give another in a column called name"
         )
     return PairFiles(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import stat
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
@@ -15,10 +16,11 @@ from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from ..._common.errors import InputError
 from ..._common.own_files import is_path_below, open_own, path_below
-from ..._common.tables import MATRIX_KEYS, finite
+from ..._common.tables import INSPECTION_KEYS, MATRIX_KEYS, PART_KEYS, RESULT_KEYS, finite
 from ..._transform.files import as_document, from_document
 from ..._transform.transform import Transform
-from ..plan.pairs import PairFiles
+from ..._verdict.result import Verdict
+from ..plan.pairs import PairFiles, Problem
 from ..settings import BatchSettings, with_present_names
 
 if TYPE_CHECKING:
@@ -34,6 +36,12 @@ FORMAT = "napari-ecc-align batch record"
 VERSION = 1
 FOLDER = "records"
 THUMBNAIL_START = "data:image/webp;base64,"
+_HIGHEST_INTEGER = 2**63 - 1
+# No measured number may stand in place of these.
+_OWN_KEYS = {"name", "outcome", "reason", "review", "note", "model", *MATRIX_KEYS}
+_TEXT_KEYS = {"verdict", "reason", "model", "start", "representation", "engine", "method"}
+_SIGNED_KEYS = {*PART_KEYS, "ecc_before", "ecc"}
+_NUMBER_KEYS = {*RESULT_KEYS, *INSPECTION_KEYS, "width", "height"} - _TEXT_KEYS
 # Of numbers in records of before.
 _FORMER_KEYS = {
     "differing_before": "different_before",
@@ -235,9 +243,20 @@ def record_path(out: Path, name: str) -> Path:
 def read_record(out: Path, name: str) -> Record | None:
     """Return the record of a pair, or None if there is none that can be read."""
     try:
-        return read_record_file(record_path(out, name))
+        record = read_record_file(record_path(out, name))
     except InputError:
         return None
+    return record if record is not None and record.name == name else None
+
+
+def unreadable_record(out: Path, name: str) -> Problem | None:
+    """Return what is wrong with what is in place of the record of a pair; None if nothing is."""
+    path = out / FOLDER / f"{name}.json"
+    if read_record(out, name) is not None or not os.path.lexists(path):
+        return None
+    return Problem(
+        path, "holds no record of its pair that can be read; the pair is done again", None
+    )
 
 
 def read_record_file(path: Path) -> Record | None:
@@ -254,7 +273,7 @@ def read_records(out: Path) -> Iterator[Record]:
     """Yield every record of an output folder, by name; files that hold none are passed over."""
     for path in sorted((out / FOLDER).rglob("*.json")):
         record = read_record_file(path)
-        if record is not None and out / FOLDER / f"{record.name}.json" == path:
+        if record and f"{record.name}.json" == path.relative_to(out / FOLDER).as_posix():
             yield record
 
 
@@ -319,6 +338,18 @@ def _stored() -> TypeAdapter[_Stored]:
     return TypeAdapter(_Stored)
 
 
+def _is_measured(numbers: Mapping[str, Number]) -> bool:
+    """Return whether numbers can be those of a pair: none a text, negative or huge by damage."""
+    for key, value in numbers.items():
+        if key in _OWN_KEYS or (isinstance(value, int) and abs(value) > _HIGHEST_INTEGER):
+            return False
+        if key in _NUMBER_KEYS and (
+            isinstance(value, str) or (value is not None and value < 0 and key not in _SIGNED_KEYS)
+        ):
+            return False
+    return numbers.get("verdict") in (*get_args(Verdict), None)
+
+
 def _from_content(content: bytes) -> Record:
     """Return the record in a file's content; raise `ValueError` if it holds none."""
     found, document = _stored().validate_json(content, strict=True), json.loads(content)
@@ -326,6 +357,9 @@ def _from_content(content: bytes) -> Record:
     picture = not found.thumbnail or found.thumbnail.startswith(THUMBNAIL_START)
     if found.record != VERSION or not picture or not all(map(is_path_below, paths)):
         raise InputError(f"it is no record of version {VERSION}")
+    numbers = {_FORMER_KEYS.get(key, key): value for key, value in found.numbers.items()}
+    if not _is_measured(numbers) or not found.times.keys() <= {"finished", "seconds"}:
+        raise InputError("its numbers are not those of a pair")
     kept = {
         name: value for name, value in vars(found).items() if name not in ("record", "passing")
     }
@@ -336,6 +370,6 @@ def _from_content(content: bytes) -> Record:
             "transform": None if document.get("format") == FORMAT else from_document(document),
             "settings": with_present_names(found.settings),
             "batch_settings": with_present_names(found.batch_settings),
-            "numbers": {_FORMER_KEYS.get(key, key): value for key, value in found.numbers.items()},
+            "numbers": numbers,
         }
     )

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 _BINS = 24
+_LEAST = 1e-9
 
 
 @dataclass(frozen=True)
@@ -51,7 +52,8 @@ def histogram(
     values = {name: scale(np.asarray(some, float)) for name, some in series.items()}
     if not any(some.size for some in values.values()):
         return None
-    top = max(some.max(initial=0) for some in values.values()) or scale(1.0)
+    top = max(some.max(initial=0) for some in values.values())
+    top = top if top > _LEAST else scale(1.0)
     counts = {n: np.histogram(some, _BINS, (0, top))[0].tolist() for n, some in values.items()}
     edges = back(np.linspace(0, top, _BINS + 1)).tolist()
     marks = _decades(edges[-1]) if logarithmic else _steps(edges[-1])

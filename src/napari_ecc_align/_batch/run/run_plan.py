@@ -10,8 +10,15 @@ from dataclasses import dataclass, replace
 
 from ..._common.atomic import real_path
 from ..._common.errors import InputError
-from ..plan.pairs import PairFiles, Plan
-from ..records.record import Outcome, Record, is_current, read_record, settings_for
+from ..plan.pairs import PairFiles, Plan, Problem
+from ..records.record import (
+    Outcome,
+    Record,
+    is_current,
+    read_record,
+    settings_for,
+    unreadable_record,
+)
 from ..records.reopen import record_plan
 from ..report.report import write_report
 from ..settings import BatchSettings
@@ -64,6 +71,8 @@ class BatchStep:
         How many pairs there are.
     resumed : bool
         An earlier run had done it.
+    problem : Problem or None
+        An earlier run's record of it that could not be read, so that it had to be done again.
 
     Examples
     --------
@@ -78,6 +87,7 @@ class BatchStep:
     counts: Counts
     total: int
     resumed: bool
+    problem: Problem | None = None
 
     @property
     def done(self) -> int:
@@ -115,11 +125,14 @@ def run_plan(
         finish_all(out)
         record_plan(replace(plan, out=out))
         unrecorded: list[Record] = []
+        damaged: dict[str, Problem] = {}
         complete = False
         try:
             jobs = []
             for pair in pairs:
                 record = read_record(out, pair.name)
+                if record is None and (problem := unreadable_record(out, pair.name)):
+                    damaged[pair.name] = problem
                 job = pair_job(plan, pair, record, token, settings=settings, overwrite=overwrite)
                 if record is not None and _stays(record, job, asked=settings is not None):
                     counts = counts.plus(record.outcome)
@@ -134,13 +147,15 @@ def run_plan(
                         if record.temporary:
                             unrecorded.append(record)
                         counts = counts.plus(record.outcome)
-                        yield BatchStep(record, counts, total, resumed=False)
+                        problem = damaged.get(record.name)
+                        yield BatchStep(record, counts, total, resumed=False, problem=problem)
                 # What a worker that died had begun; its pair has been done by another.
                 finish_all(out)
             complete = True
         finally:
             try:
-                write_report(out, problems=plan.problems, more=unrecorded)
+                problems = (*plan.problems, *damaged.values())
+                write_report(out, problems=problems, more=unrecorded)
             except InputError:
                 if complete:
                     raise

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 _PAUSE = 0.02
 _REFRESH = 1.0
+# A call to the cluster that takes longer is made again, so that a run can be cancelled meanwhile.
+_CALL = 2.0
 CONNECT_SECONDS = 20.0
 
 
@@ -35,7 +37,8 @@ class Cluster(Generic[Item, Result]):
     check : callable, optional
         Called on every worker first; where it returns False, the worker does not see our files.
     patience : float, default: 20
-        Seconds that scheduler and workers may take to answer.
+        Seconds that scheduler and workers may take to answer, at the start and at any time. For
+        three times as long there may be no worker.
 
     Raises
     ------
@@ -58,6 +61,7 @@ class Cluster(Generic[Item, Result]):
         self._running: dict[Future, tuple[Task[Item], float]] = {}
         self._places, self._asked = 0, float("-inf")
         self._client = _connect(address, patience)
+        self._answered = self._manned = time.monotonic()
         if check is not None:
             try:
                 _check_workers(self._client, check, patience)
@@ -67,10 +71,15 @@ class Cluster(Generic[Item, Result]):
 
     @property
     def has_room(self) -> bool:
-        """Whether a worker's thread is free."""
+        """Whether a worker's thread is free.
+
+        Raises
+        ------
+        InputError
+            If the scheduler does not answer any more, or all workers have gone.
+        """
         if time.monotonic() - self._asked > _REFRESH:
-            workers = self._client.scheduler_info(n_workers=-1)["workers"].values()
-            self._places = sum(int(worker["nthreads"]) for worker in workers)
+            self._count_places()
             self._asked = time.monotonic()
         return len(self._running) < self._places
 
@@ -88,12 +97,10 @@ class Cluster(Generic[Item, Result]):
         """Yield the results that have come, and `Lost` for items whose workers have gone."""
         time.sleep(_PAUSE)
         for future, (task, deadline) in list(self._running.items()):
-            if future.status == "finished":
-                outcome = future.result()
+            if future.status == "finished" and (result := self._fetched(future)) is not None:
+                (outcome,) = result
             elif future.status in ("error", "cancelled", "lost"):
-                problem = future.exception() if future.status == "error" else None
-                what = f"{type(problem).__name__}: {problem}" if problem else future.status
-                outcome = Lost(f"its worker was lost ({what})")
+                outcome = Lost(f"its worker was lost ({_problem(future)})")
             elif time.monotonic() > deadline:
                 self._give_up(future)
                 outcome = Lost("it took too long")
@@ -105,16 +112,49 @@ class Cluster(Generic[Item, Result]):
     def close(self) -> None:
         """Let go of the cluster, and of what it is doing for us."""
         with contextlib.suppress(Exception):
-            self._client.cancel(list(self._running))
-        self._client.close()
+            _within(self._client, _CALL, self._client.cancel, list(self._running))
+        with contextlib.suppress(Exception):
+            self._client.close(timeout=self._patience)
+
+    def _count_places(self) -> None:
+        """Ask the scheduler for its workers' threads, and see that there are some."""
+        try:
+            threads = _within(self._client, _CALL, self._client.nthreads)
+            self._answered = time.monotonic()
+        except Exception as error:  # whatever a broken connection raises
+            self._places = 0
+            if time.monotonic() - self._answered > self._patience:
+                raise InputError(
+                    f"the cluster's scheduler has not answered for {self._patience:g} s; see that "
+                    "it runs, and run this again to go on"
+                ) from error
+            return
+        self._places = sum(threads.values())
+        if self._places:
+            self._manned = self._answered
+        elif self._answered - self._manned > 3 * self._patience:
+            raise InputError(
+                f"the cluster has had no workers for {3 * self._patience:g} s; start some, and "
+                "run this again to go on"
+            )
+
+    def _fetched(self, future: Future) -> tuple[Result | Lost] | None:
+        """Return what came of an item, or None if the worker that has it does not send it yet."""
+        try:
+            return (future.result(timeout=_CALL),)
+        except TimeoutError:
+            return None
+        except Exception as error:  # of the connection: the item itself is done
+            return (Lost(f"its worker was lost ({type(error).__name__}: {error})"),)
 
     def _give_up(self, future: Future) -> None:
         """Restart the worker of a task: only the process that it runs in can be stopped."""
         with contextlib.suppress(Exception):
-            processing = self._client.processing().items()
-            hung = [address for address, keys in processing if future.key in keys]
-            self._client.cancel([future], force=True)
-            self._client.restart_workers(hung, timeout=self._patience, raise_for_error=False)
+            processing = _within(self._client, _CALL, self._client.processing)
+            hung = [address for address, keys in processing.items() if future.key in keys]
+            _within(self._client, _CALL, self._client.cancel, [future], force=True)
+            how = {"timeout": self._patience, "raise_for_error": False}
+            _within(self._client, self._patience, self._client.restart_workers, hung, **how)
 
 
 def _connect(address: str, patience: float) -> Client:
@@ -130,12 +170,40 @@ def _connect(address: str, patience: float) -> Client:
         raise InputError(f"no scheduler answers at {address}: {error}") from error
 
 
+def _within(
+    client: Client, seconds: float, method: Callable[..., Any], *given: Any, **how: Any
+) -> Any:
+    """Call a method of a client; raise `TimeoutError` if no answer comes in time."""
+
+    async def answer() -> Any:
+        # In the client's own loop its methods return what has to be awaited.
+        return await method(*given, **how)
+
+    return client.sync(answer, callback_timeout=seconds)
+
+
+def _problem(future: Future) -> str:
+    if future.status != "error":
+        return str(future.status)
+    try:
+        problem = future.exception(timeout=_CALL)
+    except Exception as error:
+        problem = error
+    return f"{type(problem).__name__}: {problem}"
+
+
 def _check_workers(client: Client, check: Callable[[], bool], patience: float) -> None:
     try:
         client.wait_for_workers(1, timeout=patience)
-        seen: dict[str, Any] = client.run(check)
     except TimeoutError as error:
         raise InputError("the cluster has no workers") from error
+    try:
+        seen: dict[str, Any] = _within(client, patience, client.run, check)
+    except TimeoutError as error:
+        raise InputError(
+            f"a worker of the cluster has not answered for {patience:g} s; end it, and run this "
+            "again"
+        ) from error
     except Exception as error:
         raise InputError(
             "the cluster's workers cannot do this work; is napari-ecc-align of this version "

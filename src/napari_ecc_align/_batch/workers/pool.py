@@ -13,6 +13,7 @@ from .process import Child, Message, use_one_thread
 
 _PAUSE = 0.1
 _STARTS = 3
+START_SECONDS = 120.0
 
 
 class Pool(Generic[Item, Result]):
@@ -26,14 +27,22 @@ class Pool(Generic[Item, Result]):
         How many processes at most; each is started when there is work for it.
     timeout : float
         Seconds that an item may take.
+    start : float, default: 120
+        Seconds that a process may take until it is ready for items.
     """
 
     def __init__(
-        self, function: Callable[[Item], Result], *, workers: int, timeout: float
+        self,
+        function: Callable[[Item], Result],
+        *,
+        workers: int,
+        timeout: float,
+        start: float = START_SECONDS,
     ) -> None:
         self._function = function
         self._most = workers
         self._timeout = timeout
+        self._start = start
         self._workers: list[_Worker[Item]] = []
         self._failed_starts = 0
 
@@ -51,7 +60,8 @@ class Pool(Generic[Item, Result]):
         """Give an item to a process."""
         free = next((worker for worker in self._workers if worker.task is None), None)
         if free is None:
-            free = _Worker(Child(_call, self._function, daemon=True), self._timeout)
+            child = Child(_call, self._function, daemon=True)
+            free = _Worker(child, self._timeout, self._start)
             self._workers.append(free)
         free.give(task)
 
@@ -71,6 +81,7 @@ class Pool(Generic[Item, Result]):
             task = worker.task
             if message.kind == "result":
                 assert task is not None
+                self._failed_starts = 0
                 worker.give(None)
                 yield task, message.value
                 continue
@@ -93,18 +104,19 @@ class Pool(Generic[Item, Result]):
 class _Worker(Generic[Item]):
     """One process and what it is doing."""
 
-    def __init__(self, child: Child, timeout: float) -> None:
+    def __init__(self, child: Child, timeout: float, start: float) -> None:
         self.child = child
         self.ready = False
         self.task: Task[Item] | None = None
         self._timeout = timeout
-        self._deadline = float("inf")
+        self._allowed = start
+        self._deadline = time.monotonic() + start
 
     def give(self, task: Task[Item] | None) -> None:
         """Hand a task over as soon as the process is ready, or none."""
         self.task = task
-        self._deadline = float("inf")
         if self.ready:
+            self._deadline = float("inf")
             self._begin()
 
     def heard(self) -> Message | None:
@@ -112,16 +124,18 @@ class _Worker(Generic[Item]):
         message = self.child.heard()
         if message is not None and message.kind == "ready":
             self.ready = True
+            self._deadline = float("inf")
             self._begin()
             message = self.child.heard()
         if message is not None and message.kind == "lost":
             return Message("lost", f"its process {message.value}")
         if message is None and time.monotonic() > self._deadline:
-            return Message("lost", f"it took longer than {self._timeout:g} s")
+            return Message("lost", f"it took longer than {self._allowed:g} s")
         return message
 
     def _begin(self) -> None:
         if self.task is not None:
+            self._allowed = self._timeout
             self._deadline = time.monotonic() + self._timeout
             self.child.send(self.task.item)
 
