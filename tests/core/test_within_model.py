@@ -112,3 +112,28 @@ def test_frames_down_to_eight_pixels_end_in_a_verdict(shape, engine):
         for model in ("translation", "affine", "homography"):
             result = align(here, there, model=model, engine=engine)
             assert result.verdict in ("aligned", "doubtful", "failed")
+
+
+@pytest.mark.parametrize("shape", [(3000, 40), (40, 3000)])
+def test_a_long_strip_is_aligned_with_itself(shape):
+    noise = np.random.default_rng(0).normal(size=shape)
+    strip = ndimage.gaussian_filter(noise, 2)
+    result = align(strip, strip.copy())
+    assert result.aligned, result.reason
+    assert corner_error(result.transform.matrix, np.eye(3), shape) < 0.01
+
+
+@pytest.mark.parametrize("flip", [np.fliplr, np.flipud, np.transpose])
+@pytest.mark.parametrize("model", ["translation", "affine"])
+def test_a_mirror_image_is_named(flip, model):
+    section = data.immunohistochemistry()[..., 1]
+    moving = np.ascontiguousarray(flip(section))
+    result = align(section, moving, model=model)
+    assert result.verdict == "failed"
+    assert "The moving image is mirrored" in result.reason
+
+
+def test_what_is_only_turned_is_not_called_mirrored():
+    section = data.immunohistochemistry()
+    result = align(section, section[::-1, ::-1].copy(), model="translation")
+    assert "mirrored" not in result.reason

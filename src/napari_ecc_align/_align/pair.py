@@ -26,6 +26,7 @@ from .._verdict.assess import assess, doubt_rivalled, most_trusted
 from .._verdict.result import AlignmentResult
 from .counted_part import CountedPart, counted_part, counted_sources
 from .field_of_view import field_of_view
+from .mirrored import named_if_mirrored
 from .options import Job, checked_initial
 from .progress import Progress
 from .region_start import start_in_region
@@ -223,12 +224,19 @@ def checked_job(
 def job_steps(job: Job) -> Generator[Progress, None, AlignmentResult]:
     """Align what a job says, one step at a time; as `align_steps`."""
     began = time.perf_counter()
-    yield Progress(0.0, "preparing the images")
     job = counted_sources(job)
-    start = yield from start_in_region(job, job_steps)
+    result = yield from _as_they_are(job)
+    result = yield from named_if_mirrored(job, result, _as_they_are)
+    return replace(result, seconds=time.perf_counter() - began)
+
+
+def _as_they_are(job: Job) -> Generator[Progress, None, AlignmentResult]:
+    """Align sources of which is known what counts; the seconds are left to who called."""
+    yield Progress(0.0, "preparing the images")
+    start = yield from start_in_region(job, _as_they_are)
     run = _run_pyramid if job.options.engine == "pyramid" else _run_opencv
     best = yield from best_result(replace(job, initial=start.matrix), run)
-    return replace(start.noted_in(best), seconds=time.perf_counter() - began)
+    return start.noted_in(best)
 
 
 def best_result(job: Job, run: Runner) -> Generator[Progress, None, AlignmentResult]:

@@ -87,6 +87,16 @@ def searched_turns(model: Model) -> list[Array]:
 def displacements(
     reference: Level, moving: Level, turns: list[Array], *, gradient: bool, count: int
 ) -> Generator[None, None, list[Array]]:
+    """Return the guesses of `scored_displacements` alone."""
+    found = yield from scored_displacements(
+        reference, moving, turns, gradient=gradient, count=count
+    )
+    return [matrix for _, matrix in found]
+
+
+def scored_displacements(
+    reference: Level, moving: Level, turns: list[Array], *, gradient: bool, count: int
+) -> Generator[None, None, list[tuple[float, Array]]]:
     """Return guesses (px of level 0) from a full search over linear parts and shifts.
 
     For each linear part one normalised cross correlation over all shifts, by Fourier transforms,
@@ -101,8 +111,8 @@ def displacements(
 
     Returns
     -------
-    list of (3, 3) arrays
-        Best first; empty where the images are too long for it.
+    list of (float, (3, 3) array)
+        Scores and guesses, best first; empty where the images are too long for it.
 
     References
     ----------
@@ -124,7 +134,7 @@ def displacements(
             yield
         found.extend(search.best_shifts(turn, each))
     found.sort(key=lambda item: -item[0])
-    return [scaled(matrix, 2.0**reference.index) for _, matrix in found[:count]]
+    return [(score, scaled(matrix, 2.0**reference.index)) for score, matrix in found[:count]]
 
 
 class _Search:

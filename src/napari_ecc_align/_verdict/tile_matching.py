@@ -250,9 +250,10 @@ def _chosen(
     reach: int,
     apart: int,
 ) -> NDArray[np.float64]:
-    """Choose tiles with detail in both directions that lie, with their reach, on moving pixels."""
+    """Choose tiles with detail in both directions that lie, with their reach, on moving data."""
     level = reference[index]
-    margin = reach + halo(False) + 2
+    # Of a narrow image, those a pixel farther in lie on moving pixels; at its border none does.
+    margin = reach + halo(False) + 2 + (apart < side)
     origins = tiles.grid(level.shape, apart, margin)
     origins = origins[(origins + side <= np.array(level.shape[::-1]) - margin).all(axis=1)]
     if not len(origins):
