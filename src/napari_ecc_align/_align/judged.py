@@ -216,13 +216,15 @@ def _look(given: Matrix, pyramids: Pyramids, options: SearchOptions, nearby: Est
     result = assess(pyramids, here, options, None)
     if near:
         result = _with_distance(result, off, sigma)
-        if result.aligned:
+        if result.aligned and off < _TOLD:
             return _Look(nearby, result, clear=True)
     there = assess(pyramids, nearby, options, None)
     if near and there.aligned and hypot(off, sigma) <= _RIGHT:
         # What is asked of the images at their best place is not to be asked beside it.
         reason = there.reason if off < _TOLD else _where(given, nearby.matrix, there)
         return _Look(nearby, replace(result, verdict="aligned", reason=reason), clear=True)
+    if near and result.aligned:
+        return _Look(nearby, result, clear=True)
     if surely and there.aligned:
         wrong = off - _CLEAR_SIGMAS * sigma > _WRONG and not result.aligned
         verdict: Verdict = "failed" if wrong or not result.found else "doubtful"

@@ -12,7 +12,7 @@ from .._ecc.options import SearchOptions
 from .._images.pyramid.levels import Level
 from .._images.pyramid.pair import Pyramids
 from .._transform.matrices import MotionModel
-from .._transform.transform import Transform, corner_error, usable_transform
+from .._transform.transform import Transform, corner_error, map_points, usable_transform
 from .model_check import homography_shift
 from .residual_pattern import residual_pattern
 from .result import VERDICTS, AlignmentResult
@@ -153,7 +153,9 @@ def _gathered(
     fine = moving
     index = pyramids.index_below(_SECOND_PIXELS)
     levels = pyramids.reference[index], pyramids.moving[index]
-    second = second_motion(*levels, estimate.matrix, inverted=inverted)
+    middle = (np.array(shape[::-1]) - 1.0) / 2
+    back = map_points(np.asarray(np.linalg.inv(motion), np.float64), middle[None])[0] - middle
+    second = second_motion(*levels, estimate.matrix, inverted=inverted, still=back)
     # Where something lies still all over the image, tiles show that, or something between.
     below = second is not None and second.is_everywhere and second.is_still(motion, shape)
     moved, moved_wide = (
@@ -175,7 +177,7 @@ def _gathered(
         fine=fine,
         wide=wide,
         still=int(still.sum()),
-        pattern=residual_pattern(moved, shape),
+        pattern=residual_pattern(moved, shape, bent=model == "homography"),
         # Tiles that see farther also find what has moved farther.
         displaced_wide=0 if wide is fine else residual_pattern(moved_wide, shape).displaced,
         shifted=shifted,

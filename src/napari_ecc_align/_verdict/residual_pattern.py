@@ -97,7 +97,9 @@ class ResidualPattern:
         return f"The model explains the images to {max(self.scatter, 0.01):.2f} px."
 
 
-def residual_pattern(evidence: Tiles, shape: tuple[int, int]) -> ResidualPattern:
+def residual_pattern(
+    evidence: Tiles, shape: tuple[int, int], *, bent: bool = False
+) -> ResidualPattern:
     """Look for a pattern in the displacements of the tiles.
 
     Parameters
@@ -106,6 +108,9 @@ def residual_pattern(evidence: Tiles, shape: tuple[int, int]) -> ResidualPattern
         Of an alignment, best at full resolution.
     shape : tuple of int
         Height and width of the reference.
+    bent : bool, default: False
+        Fit a quadratic displacement, too: beyond a homography nothing else is asked. Of a smaller
+        model, the next wider one is the question.
     """
     agree = evidence.agree
     places, moves = evidence.displacements[:, :2], evidence.displacements[:, 2:]
@@ -119,7 +124,7 @@ def residual_pattern(evidence: Tiles, shape: tuple[int, int]) -> ResidualPattern
     # Tiles that overlap say the same twice.
     repeated = np.sqrt(evidence.tested / max(1.0, evidence.independent))
     shift, corner_sigma, homography_sigma = _corner_shift(
-        places[used], moves[used], np.maximum(sigma[used], _MOST_EXACT) * repeated, shape
+        places[used], moves[used], np.maximum(sigma[used], _MOST_EXACT) * repeated, shape, bent
     )
     certain = good & alike & (sizes > _SIGMAS * sigma)
     clear = certain & (sizes > _NOTABLE)
@@ -165,7 +170,7 @@ def _like_a_neighbour(
 
 
 def _corner_shift(
-    places: Array, moves: Array, sigma: Array, shape: tuple[int, int]
+    places: Array, moves: Array, sigma: Array, shape: tuple[int, int], bent: bool
 ) -> tuple[float, float, float]:
     """Fit motions that are more and more free; return the clearest RMS at the corners.
 
@@ -181,7 +186,7 @@ def _corner_shift(
     if len(places) < _LEAST_TILES:
         return *clearest, homography_sigma
     design, at_corners = (_motions((at - centre) / half) for at in (places, corners(shape)))
-    for parameters in _FREEDOMS:
+    for parameters in _FREEDOMS if bent else _FREEDOMS[:2]:
         if len(places) < parameters or not _determined(design[:, :parameters]):
             break
         columns, there = design[:, :parameters], at_corners[:, :parameters]

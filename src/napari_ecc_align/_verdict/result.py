@@ -104,8 +104,8 @@ class AlignmentResult:
     aligned: x -5.00 ± 0.01 px, y +3.00 ± 0.01, 37 of 37 tiles
     >>> result.raise_if_not("aligned").transform.to_moving((6, 0)).round(1).tolist()
     [1.0, 3.0]
-    >>> result.aligned, result.found, result.model, round(result.corner_shift, 1)
-    (True, True, 'translation', 5.8)
+    >>> result.judged, result.aligned, result.found, result.model, round(result.corner_shift, 1)
+    (False, True, True, 'translation', 5.8)
     """
 
     transform: Transform

@@ -21,6 +21,8 @@ _WHITENING = 0.5
 _LEAST_POWER = 1e-3
 # In standard deviations of the detail: what stands out farther counts no more than that.
 _BRIGHTEST = 8.0
+# Of the highest: what correlates like this may be meant as well.
+_LIKE_SHARE = 0.7
 _PARTS = 8
 # What is spread over less than this is a part, and the tiles there say so.
 _EVERYWHERE = 0.25
@@ -76,7 +78,12 @@ class SecondMotion:
 
 
 def second_motion(
-    reference: Level, moving: Level, matrix: NDArray[np.float64], *, inverted: bool
+    reference: Level,
+    moving: Level,
+    matrix: NDArray[np.float64],
+    *,
+    inverted: bool,
+    still: NDArray[np.float64] | None = None,
 ) -> SecondMotion | None:
     """Return the second motion of two images that one motion lays on each other, if there is one.
 
@@ -95,6 +102,9 @@ def second_motion(
         Maps reference pixels to moving pixels, at full resolution: the first motion.
     inverted : bool
         The moving image is a negative of the reference.
+    still : ndarray of float64, shape (2,), optional
+        The displacement, in px of the reference, of what did not move: of several that are alike,
+        as those of a grid are, that one is meant.
     """
     # Where only one is seen, its autocorrelation alone would tell displacements apart.
     first, second, window = shared_details(reference, moving, matrix, inverted=inverted)
@@ -114,6 +124,11 @@ def second_motion(
         return None
     factor = 2.0**reference.index
     there = np.array([x - width * (2 * x > width), y - height * (2 * y > height)])
+    if still is not None:
+        place = np.rint(still / factor).astype(int)
+        around = peaks[np.ix_((place[1] + near) % height, (place[0] + near) % width)]
+        if np.hypot(*place) > _SAME_MOTION and around.max() > _LIKE_SHARE * share:
+            there, share = place, float(around.max())
     significance = share / deviation if deviation else float("inf")
     spread = _spread(first, second, window, there.astype(int))
     return SecondMotion(factor * there, share, significance, factor * _SAME_MOTION, spread)
