@@ -10,6 +10,7 @@ from napari_ecc_align._verdict.result import VERDICTS
 from napari_ecc_align._verdict.rival import Rival
 from napari_ecc_align._verdict.rules import judge, p_value
 from napari_ecc_align._verdict.second_motion import SecondMotion
+from napari_ecc_align._verdict.shifted_rival import WholeFit
 
 
 def verdict_of(**known):
@@ -73,7 +74,7 @@ FAILURE = (
         ),
         # Not where another place is better, and not if the wide tiles hardly correlate.
         (
-            {"fine": UNRELATED, "wide": make_wide(14, 16), "shifted": rival(1.1)},
+            {"fine": UNRELATED, "wide": make_wide(14, 16), "whole": WholeFit(rival(1.1))},
             "failed",
             FAILURE.format(1, 16),
         ),
@@ -124,13 +125,13 @@ REPEAT = "The images repeat: another place fits almost as well ({} of the correl
             {"fine": make_tiles(8, 20, offset=(0.0, 2.5)), "wide": make_wide(8, 20)},
             "The tiles together fit better 2.5 px from where they lie.",
         ),
-        ({"shifted": rival(1.01)}, "The images fit better at another place."),
-        ({"shifted": rival(0.94)}, REPEAT.format("94%")),
+        ({"whole": WholeFit(rival(1.01))}, "The images fit better at another place."),
+        ({"whole": WholeFit(rival(0.94))}, REPEAT.format("94%")),
         ({"fine": make_tiles(rival=rival(0.92))}, REPEAT.format("92%")),
         ({"wide": make_wide(rival=rival(0.92))}, REPEAT.format("92%")),
         # Where few agree, less of a rival will do.
         (
-            {"fine": make_tiles(10, 20), "wide": make_wide(10, 20), "shifted": rival(0.85, 0.6)},
+            {"fine": make_tiles(10, 20), "wide": make_wide(10, 20), "whole": WholeFit(rival(0.85, 0.6))},
             REPEAT.format("85%"),
         ),
     ],
@@ -144,7 +145,7 @@ def test_another_place_that_fits_makes_doubtful(known, reason):
     [
         # The mean of all tiles may lie anywhere if most of them, each by itself, agree.
         {"wide": make_wide(offset=(6.0, 8.0))},
-        {"shifted": rival(0.92)},
+        {"whole": WholeFit(rival(0.92))},
         {"fine": make_tiles(rival=rival(0.89)), "wide": make_wide(rival=rival(0.89))},
     ],
 )
@@ -297,10 +298,10 @@ def test_what_fits_when_turned_is_doubtful(likeness, verdict):
     assert verdict_of(turned=rival(likeness))[0] == verdict
 
 
-@pytest.mark.parametrize("where", ["shifted", "turned"])
-def test_a_place_that_leaves_twice_as_much_unexplained_is_no_rival(where):
-    assert verdict_of(**{where: Rival(0.99, 0.981)})[0] == "doubtful"
-    assert verdict_of(**{where: Rival(0.99, 0.979)})[0] == "aligned"
+@pytest.mark.parametrize(("where", "known"), [("whole", WholeFit), ("turned", lambda it: it)])
+def test_a_place_that_leaves_twice_as_much_unexplained_is_no_rival(where, known):
+    assert verdict_of(**{where: known(Rival(0.99, 0.981))})[0] == "doubtful"
+    assert verdict_of(**{where: known(Rival(0.99, 0.979))})[0] == "aligned"
 
 
 counts = st.integers(4, 40).flatmap(
@@ -314,7 +315,7 @@ def test_more_agreeing_tiles_never_make_it_worse(counted, more, likeness, ecc):
     tested, fine, wide = counted
 
     def rank(fine, wide):
-        known = {"shifted": rival(likeness), "ecc": ecc}
+        known = {"whole": WholeFit(rival(likeness)), "ecc": ecc}
         tiles = {"fine": make_tiles(fine, tested), "wide": make_wide(wide, tested)}
         return VERDICTS.index(verdict_of(**tiles, **known)[0])
 
@@ -329,7 +330,7 @@ def test_a_better_rival_never_makes_it_better(counted, one, other):
     tiles = {"fine": make_tiles(fine, tested), "wide": make_wide(wide, tested)}
     less, more = sorted([one, other])
     ranks = [
-        VERDICTS.index(verdict_of(**tiles, shifted=rival(likeness))[0])
+        VERDICTS.index(verdict_of(**tiles, whole=WholeFit(rival(likeness)))[0])
         for likeness in (less, more)
     ]
     assert ranks[1] <= ranks[0]

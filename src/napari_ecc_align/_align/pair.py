@@ -286,6 +286,7 @@ def _results_of_part(
         inside = _within_field(job, pyramids)
         if inside is not None:
             results += yield from _run_within_field(inside, run)
+            results = doubt_rivalled(results, job.shape)
     return results
 
 

@@ -19,7 +19,7 @@ from .result import VERDICTS, AlignmentResult
 from .rules import HIGH_ECC, Evidence, Judgement, judge, why_implausible, why_too_little
 from .sampling import overlap_share, sampled_ecc
 from .second_motion import second_motion, still_tiles
-from .shifted_rival import shifted_rival
+from .shifted_rival import whole_fit
 from .tile_matching import FIRST_TILES, UNLIKE, Tiles, is_clear, tile_evidence, without
 from .turned_rival import turned_rival
 
@@ -142,10 +142,10 @@ def _gathered(
     """Add to the tiles at full resolution what else the verdict needs."""
     shape = pyramids.reference[0].shape
     whole = pyramids.index_below(_WHOLE_PIXELS)
-    shifted = shifted_rival(
+    together = whole_fit(
         pyramids.reference[whole], pyramids.moving[whole], estimate.matrix, inverted=inverted
     )
-    wide = _wide_tiles(pyramids, estimate, inverted, fine, shifted.likeness)
+    wide = _wide_tiles(pyramids, estimate, inverted, fine, together.rival.likeness)
     motion: NDArray[np.float64] = np.linalg.inv(pyramids.unmoved) @ estimate.matrix
     still = still_tiles(fine, motion)
     moving = without(fine, still)
@@ -180,7 +180,7 @@ def _gathered(
         pattern=residual_pattern(moved, shape, bent=model == "homography"),
         # Tiles that see farther also find what has moved farther.
         displaced_wide=0 if wide is fine else residual_pattern(moved_wide, shape).displaced,
-        shifted=shifted,
+        whole=together,
         turned=turned,
         second=second,
     )
@@ -286,7 +286,9 @@ def _rivals(other: AlignmentResult, result: AlignmentResult, shape: tuple[int, i
     theirs, own = other.tiles, result.tiles
     if other.verdict != "doubtful" or theirs is None or own is None:
         return False
-    like = min(theirs.share / own.share, theirs.agreeing / own.agreeing)
+    # Where so many agree, no more are asked.
+    enough = min(own.agreeing, FIRST_TILES)
+    like = min(theirs.share / own.share, theirs.agreeing / enough)
     apart = corner_error(other.transform.matrix, result.transform.matrix, shape)
     # What does not know its corners may lie at the same place.
     return like > _LIKE_EVIDENCE and apart > max(_OTHER_PLACE, 3 * other.corner_uncertainty)

@@ -16,6 +16,7 @@ from .residual_pattern import ResidualPattern, part_of
 from .result import Verdict
 from .rival import Rival
 from .second_motion import SecondMotion
+from .shifted_rival import WholeFit
 from .tile_matching import Tiles
 
 # "Tuned" below: chosen by hand until, of the hostile pairs of tests/benchmarks/trust.py, none was
@@ -68,6 +69,8 @@ LARGEST_MISPLACED = 0.1
 # If a homography places the corners less exactly than this (px), it says nothing of the model.
 # Tuned; three sigma of it are two pixels.
 LARGEST_HOMOGRAPHY_SIGMA = 0.75
+# The whole may lie so many px off: what is right is right to that.
+LARGEST_OFFSET = 0.5
 # One sigma in px: three of them must not make a pixel.
 LARGEST_UNCERTAINTY = 0.33
 
@@ -98,9 +101,10 @@ class Evidence:
         The pattern in the displacements of the fine tiles.
     displaced_wide : int
         Wide tiles that, with their neighbours, fit well at another place.
-    shifted, turned : Rival
-        How well they correlate where they lie and where they would if they were moved on, or
-        turned or enlarged.
+    whole : WholeFit
+        How the whole of a coarse level fits where they lie, close by, and if it is moved on.
+    turned : Rival
+        How well they correlate where they lie and where they would if turned or enlarged.
     second : SecondMotion or None
         What moves otherwise.
     """
@@ -115,7 +119,7 @@ class Evidence:
     still: int
     pattern: ResidualPattern
     displaced_wide: int
-    shifted: Rival
+    whole: WholeFit
     turned: Rival
     second: SecondMotion | None
 
@@ -169,7 +173,7 @@ def judge(evidence: Evidence) -> Judgement:
             f"There is too little detail in the overlap to be sure (ECC {evidence.ecc:.3f}).",
         )
     why = _why_failed(fine, wide, evidence.ecc)
-    if why and evidence.shifted.likeness <= 1 and _fits_roughly(fine, wide):
+    if why and evidence.whole.rival.likeness <= 1 and _fits_roughly(fine, wide):
         return Judgement(
             "doubtful",
             f"Only {_counted(fine)}, but {wide.agreeing} of {wide.tested} to within "
@@ -178,10 +182,11 @@ def judge(evidence: Evidence) -> Judgement:
     if why:
         return Judgement("failed", why)
     why = (
-        _why_ambiguous(fine, wide, evidence.shifted)
+        _why_ambiguous(fine, wide, evidence.whole.rival)
         or _why_turned(evidence.turned)
         or _why_inexact(evidence.pattern, evidence.corner_uncertainty, evidence.model)
         or _why_two_motions(evidence)
+        or _why_beside(evidence)
         or _why_sparse(fine, wide, evidence.pattern)
         or _why_moved_in_part(wide, evidence.displaced_wide)
     )
@@ -221,6 +226,21 @@ def _why_two_motions(evidence: Evidence) -> str | None:
         "Two motions are seen: a part of what is seen lies about "
         f"{second.distance:.0f} px from where the rest puts it."
     )
+
+
+def _why_beside(evidence: Evidence) -> str | None:
+    """Say if the whole of a coarse level does not lie where fine detail puts it.
+
+    A raster, or another fine pattern that both images have, holds them a period of it off. Where
+    there are two motions, the whole lies between them.
+    """
+    offset = evidence.whole.clear_offset
+    if offset > LARGEST_OFFSET and evidence.second is None:
+        return (
+            f"The fine detail fits, but the images as a whole fit better {offset:.1f} px from "
+            "where it puts them."
+        )
+    return None
 
 
 def _why_turned(turned: Rival) -> str | None:
@@ -314,6 +334,8 @@ def _why_inexact(
 ) -> str | None:
     uncertain = pattern.corner_sigma if np.isnan(corner_uncertainty) else corner_uncertainty
     if pattern.contradiction and hypot(uncertain, pattern.contradiction) > LARGEST_UNCERTAINTY:
+        if pattern.bends:
+            return f"The motion model does not suffice. {pattern.sentence}"
         return (
             "The motion model does not suffice: a freer one would move the image's corners by "
             f"{pattern.corner_shift:.1f} px."

@@ -9,12 +9,14 @@ from numpy.typing import NDArray
 
 from .._common.opencv import cv2
 from .._images.pyramid.levels import Floats, Level, floats
-from .._transform.transform import corner_error, map_points
+from .._transform.transform import map_points
 from .detail import shared_details
 from .tile_matching import Tiles
 
 # Closer than this (px of the level) is the same motion, less exactly.
 _SAME_MOTION = 3.0
+# To so much (px of the level) a peak is known that stands out as it has to.
+_KNOWN_TO = 0.5
 # Frequencies are weighed by their power to the minus this: between 0, where the coarse ones decide
 # alone, and 1, where the noise of all the others does.
 _WHITENING = 0.5
@@ -71,10 +73,11 @@ class SecondMotion:
         """Tell whether what moves otherwise than the first motion says stays where it is.
 
         As what belongs to the camera does, not to what it sees: marks, dust, noise of the sensor.
+        In the middle, where a displacement stands for what is turned, too.
         """
-        move = np.eye(3)
-        move[:2, 2] = self.displacement
-        return corner_error(first @ move, np.eye(3), shape) <= self.precision
+        middle = (np.array([shape[::-1]]) - 1.0) / 2
+        there = map_points(first, middle + self.displacement)
+        return float(np.hypot(*(there - middle)[0])) <= self.precision
 
 
 def second_motion(
@@ -128,10 +131,25 @@ def second_motion(
         place = np.rint(still / factor).astype(int)
         around = peaks[np.ix_((place[1] + near) % height, (place[0] + near) % width)]
         if np.hypot(*place) > _SAME_MOTION and around.max() > _LIKE_SHARE * share:
-            there, share = place, float(around.max())
+            down, right = np.unravel_index(int(around.argmax()), around.shape)
+            there, share = place + near[[right, down]], float(around.max())
     significance = share / deviation if deviation else float("inf")
     spread = _spread(first, second, window, there.astype(int))
-    return SecondMotion(factor * there, share, significance, factor * _SAME_MOTION, spread)
+    exact = there + _beside(odd, *there.astype(int).tolist())
+    return SecondMotion(factor * exact, share, significance, factor * _KNOWN_TO, spread)
+
+
+def _beside(odd: Floats, x: int, y: int) -> NDArray[np.float64]:
+    """Return how far (x, y) a peak of a circular plane is from its highest entry, by parabolas."""
+    height, width = odd.shape
+
+    def vertex(before: float, here: float, after: float) -> float:
+        bend = before - 2 * here + after
+        return 0.5 * (before - after) / bend if bend < 0 else 0.0
+
+    along = (float(odd[y % height, (x + step) % width]) for step in (-1, 0, 1))
+    across = (float(odd[(y + step) % height, x % width]) for step in (-1, 0, 1))
+    return np.array([vertex(*along), vertex(*across)])
 
 
 def _around(odd: Floats) -> Floats:
