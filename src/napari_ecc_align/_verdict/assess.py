@@ -16,7 +16,8 @@ from .._transform.transform import Transform, corner_error, map_points, usable_t
 from .model_check import homography_shift
 from .residual_pattern import residual_pattern
 from .result import VERDICTS, AlignmentResult
-from .rules import HIGH_ECC, Evidence, Judgement, judge, why_implausible, why_too_little
+from .rival import NO_RIVAL, Rival
+from .rules import HIGH_ECC, LEAST_RIVAL, Evidence, Judgement, judge, why_implausible, why_too_little
 from .sampling import overlap_share, sampled_ecc
 from .second_motion import second_motion, still_tiles
 from .shifted_rival import whole_fit
@@ -168,6 +169,8 @@ def _gathered(
         inverted=inverted,
         gradient=estimate.representation == "gradient",
     )
+    together = replace(together, rival=_seconded(pyramids, estimate, together.rival, inverted))
+    turned = _seconded(pyramids, estimate, turned, inverted)
     return Evidence(
         ecc=ecc,
         corner_uncertainty=estimate.corner_uncertainty,
@@ -184,6 +187,23 @@ def _gathered(
         turned=turned,
         second=second,
     )
+
+
+def _seconded(pyramids: Pyramids, estimate: Estimate, rival: Rival, inverted: bool) -> Rival:
+    """Return another place if tiles fit there, too, and else none.
+
+    The whole of a coarse level need not show what fine detail shows: it may be blurred away, or be
+    another layer.
+    """
+    if rival.matrix is None or not rival.likeness > LEAST_RIVAL:
+        return rival
+    # Of a level on which the place is known to within the tiles' reach.
+    index = max(0, pyramids.index_below(_WHOLE_PIXELS) - 2)
+    here = _matched(pyramids, estimate, index, inverted, far=False)
+    there = _matched(pyramids, replace(estimate, matrix=rival.matrix), index, inverted, far=False)
+    apart = np.hypot(*(there.displacements[:, 2:] - there.offset).T)
+    share = float((apart <= there.radius).mean()) if there.tested else 0.0
+    return rival if share > _LIKE_EVIDENCE * here.share else NO_RIVAL
 
 
 def _with_model_checked(

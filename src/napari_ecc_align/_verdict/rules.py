@@ -57,6 +57,8 @@ HIGH_ECC = 0.9
 # from 0.67 to 0.93 as from no to nearly all tiles agree. Tuned on gratings, walls and staves.
 LARGEST_RIVAL = 0.9
 LARGEST_RIVAL_PLACE = 0.93
+# What correlates less, relative to here, is no rival: as of the whole where no tiles agree.
+LEAST_RIVAL = 2 / 3
 # In px: with less, everything lies where it did. What does not move is found to be there to a
 # fraction of a pixel.
 STILL = 1.0
@@ -317,7 +319,7 @@ def _why_ambiguous(fine: Tiles, wide: Tiles, shifted: Rival) -> str | None:
     if shifted.likeness > 1:
         return "The images fit better at another place."
     # Where some tiles fit and others do not, the place at which all fit may be another.
-    largest = min(LARGEST_RIVAL_PLACE, (2 + min(fine.share, wide.share)) / 3)
+    largest = min(LARGEST_RIVAL_PLACE, LEAST_RIVAL + min(fine.share, wide.share) / 3)
     like = [rival for rival in (fine.rival, wide.rival) if rival.is_like(LARGEST_RIVAL)]
     if shifted.is_like(largest):
         like.append(shifted)

@@ -123,7 +123,9 @@ def second_motion(
     middle = np.ix_(near % height, near % width)
     peaks[middle] = np.where(disc, 0, peaks[middle])
     _, share, _, (x, y) = cv2.minMaxLoc(peaks)
-    if not (share >= LEAST_SHARE and share >= LEAST_SIGNIFICANCE * deviation):
+    # Where nothing moved, nothing was interpolated.
+    least = LEAST_SHARE if still is None or np.hypot(*still) > 1 else 0.0
+    if not share >= max(least, LEAST_SIGNIFICANCE * deviation):
         return None
     factor = 2.0**reference.index
     there = np.array([x - width * (2 * x > width), y - height * (2 * y > height)])

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from .._common.opencv import cv2
 from .._ecc.correlation import cross_correlation, spectrum
 from .._images.pyramid.levels import Floats, Level, floats
+from .._transform.transform import scaled
 from .detail import aligned_details, flat_top
 from .residual_pattern import CLEAR_SIGMAS
 from .rival import Rival
@@ -69,21 +70,24 @@ def whole_fit(
     """
     fixed, other = aligned_details(reference, moving, matrix, inverted=inverted)
     joint, shared = (_correlated(a, b) for a, b in zip(fixed, other, strict=True))
-    surface = floats(joint / np.maximum(shared, 1e-6))
-    surface[shared <= _LEAST_SHARED * shared[0, 0]] = -np.inf
-    here = float(surface[0, 0])
-    if not here > 0:
-        return WholeFit(Rival(0.0, 1.0))
-    surface = floats(np.fft.fftshift(surface) / here)
-    y, x = _peaks_away(surface)
-    here = _correlation_at(fixed, other, 0, 0)
-    if not len(y) or not here > 0:
-        return WholeFit(Rival(max(0.0, here), float(here <= 0)))
-    heights = _heights(surface, y, x)
-    likeness = max(float(heights.max()), _unwrapped(fixed, other, surface, heights, (y, x)) / here)
     factor = 2.0**reference.index
     offset, sigma = _offset(joint)
-    return WholeFit(Rival(here, likeness * here, _KNOWN_TO), factor * offset, factor * sigma)
+    surface = floats(joint / np.maximum(shared, 1e-6))
+    surface[shared <= _LEAST_SHARED * shared[0, 0]] = -np.inf
+    # What does not correlate here does not correlate.
+    surface = floats(np.fft.fftshift(surface) / max(float(surface[0, 0]), 1e-6))
+    y, x = _peaks_away(surface)
+    here = max(0.0, _correlation_at(fixed, other, 0, 0))
+    if not len(y):
+        return WholeFit(Rival(here, float(here <= 0)), factor * offset, factor * sigma)
+    heights = _heights(surface, y, x)
+    there, best = _unwrapped(fixed, other, surface, heights, (y, x))
+    if heights.max() * here > there:
+        there, best = float(heights.max()) * here, int(heights.argmax())
+    move = np.eye(3)
+    move[:2, 2] = x[best] - surface.shape[1] // 2, y[best] - surface.shape[0] // 2
+    rival = Rival(here, there, _KNOWN_TO, matrix @ scaled(move, factor))
+    return WholeFit(rival, factor * offset, factor * sigma)
 
 
 def _offset(joint: Floats) -> tuple[float, float]:
@@ -112,8 +116,10 @@ def _unwrapped(
     surface: Floats,
     heights: Floats,
     places: tuple[NDArray[np.intp], NDArray[np.intp]],
-) -> float:
+) -> tuple[float, int]:
     """Return the best correlation at the peaks worth it, without what the transform wraps around.
+
+    And which peak it is.
 
     Of a displaced image a part comes back on the other side, where it meets something else: a
     period that does not divide the image would not be noticed.
@@ -121,14 +127,12 @@ def _unwrapped(
     promise = heights / _kept_share(fixed[1].shape, surface.shape)[places]
     worth = np.flatnonzero(promise > _WORTH_A_LOOK)
     worth = worth[np.argsort(-promise[worth], kind="stable")[:_MOST_LOOKS]]
-    if not len(worth):
-        return 0.0
     middle_y, middle_x = (length // 2 for length in surface.shape)
     y, x = places
-    best = 0.0
+    best = 0.0, 0
     for k in worth.tolist():
         found = _correlation_at(fixed, other, int(y[k]) - middle_y, int(x[k]) - middle_x)
-        best = max(best, found * float(heights[k] / surface[y[k], x[k]]))
+        best = max(best, (found * float(heights[k] / surface[y[k], x[k]]), k))
     return best
 
 

@@ -38,9 +38,8 @@ _EXACT = 0.35
 _SMALLEST_TILE = 16
 _LARGEST_TILE = 44
 _LEAST_REACH = 6
-# On an image of fewer px on a side, fewer tiles side by side are replaced by smaller ones that
-# overlap by half.
-_SMALL, _SPARSE = 100, 12
+# Fewer tiles side by side are replaced by smaller ones that overlap by half.
+_SPARSE = 12
 _SMALLEST_OVERLAPPING = 12
 # Smoothing correlates the noise of this many pixels: 4 pi sigma squared.
 _CORRELATED = 4 * np.pi * SIGMA**2
@@ -172,7 +171,7 @@ def tile_evidence(
     side, reach = _tile_size((height, width), far)
     apart = side
     origins = _chosen(reference, moving[index], index, local, side, reach, apart)
-    if len(origins) < _SPARSE and min(level.shape) < _SMALL:
+    if len(origins) < _SPARSE:
         side = max(_SMALLEST_OVERLAPPING, 3 * side // 4)
         apart = side // 2
         origins = _chosen(reference, moving[index], index, local, side, reach, apart)

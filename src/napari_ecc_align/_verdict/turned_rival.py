@@ -117,13 +117,13 @@ def turned_rival(
         for _, motion in starts[:_MOST]
     ]
 
-    others = [0.0]
+    best: tuple[float, NDArray[np.float64] | None] = 0.0, None
     for other in found:
         if corner_error(other, matrix, shape) > _SAME_PLACE * factor:
             one, two, common = shared_details(reference, moving, other, inverted=inverted)
             if common.sum() > _LEAST_SHARED * window.sum():
-                others.append(_correlation(one, two))
-    return Rival(_correlation(first, second), max(others))
+                best = max(best, (_correlation(one, two), other), key=lambda item: item[0])
+    return Rival(_correlation(first, second), best[0], matrix=best[1])
 
 
 def _correlation(first: Floats, second: Floats) -> float:
