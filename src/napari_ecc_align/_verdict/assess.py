@@ -166,7 +166,7 @@ def _gathered(
         estimate.matrix,
         model,
         inverted=inverted,
-        gradient=estimate.representation == "gradient",
+        representation=estimate.representation,
     )
     return Evidence(
         ecc=ecc,
@@ -222,7 +222,14 @@ def _matched(
     pyramids: Pyramids, estimate: Estimate, index: int, inverted: bool, *, far: bool
 ) -> Tiles:
     return tile_evidence(
-        pyramids.reference, pyramids.moving, index, estimate.matrix, inverted=inverted, far=far
+        pyramids.reference,
+        pyramids.moving,
+        index,
+        estimate.matrix,
+        inverted=inverted,
+        far=far,
+        # Tiles see less of gradients than of intensities, of which they may be a negative.
+        representation="orientation" if estimate.representation == "orientation" else "intensity",
     )
 
 

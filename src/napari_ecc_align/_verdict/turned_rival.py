@@ -12,6 +12,7 @@ from .._ecc.options import SearchOptions
 from .._ecc.refine import Refiner
 from .._images.pyramid.levels import Floats, floats
 from .._images.pyramid.pair import Pyramids
+from .._images.pyramid.representations import Representation
 from .._transform.matrices import MotionModel
 from .._transform.transform import corner_error, scaled
 from .detail import shared_details
@@ -48,7 +49,7 @@ def turned_rival(
     model: MotionModel,
     *,
     inverted: bool,
-    gradient: bool,
+    representation: Representation = "intensity",
 ) -> Rival:
     """Return how well two images correlate where they lie, and at the best place when turned.
 
@@ -66,8 +67,8 @@ def turned_rival(
         The motion model; those that are turned are rivals only of one that may turn.
     inverted : bool
         The moving image is a negative of the reference.
-    gradient : bool
-        Correlate the magnitudes of the gradients.
+    representation : {"intensity", "gradient", "orientation"}
+        In which a turned image is refined.
 
     Returns
     -------
@@ -111,7 +112,7 @@ def turned_rival(
         return NO_RIVAL
     starts.sort(key=lambda item: -item[0])
     options = SearchOptions(model, max_iterations=_ITERATIONS)
-    refiner = Refiner(pyramids.reference, pyramids.moving, options, gradient=gradient)
+    refiner = Refiner(pyramids.reference, pyramids.moving, options, representation=representation)
     found = [
         outcome_of(refiner.coarse(matrix @ motion, first=refiner.finest_whole)).matrix
         for _, motion in starts[:_MOST]
