@@ -7,9 +7,10 @@ from napari_ecc_align._common.steps import outcome_of
 from napari_ecc_align._images.limits import LIMITS
 from napari_ecc_align._images.pyramid import tile_choice
 from napari_ecc_align._images.pyramid.blocks import TileSampler, tile_reference, whole_reference
-from napari_ecc_align._images.pyramid.filters import gradients, halo
+from napari_ecc_align._images.pyramid.filters import gradients
 from napari_ecc_align._images.pyramid.levels import image_pyramid
 from napari_ecc_align._images.pyramid.on_demand import lazy_pyramid
+from napari_ecc_align._images.pyramid.representations import halo
 from pairs import picture
 
 
@@ -165,8 +166,8 @@ def test_any_leading_part_of_the_chosen_tiles_covers_the_image():
 
 def test_tiles_are_told_by_how_well_they_land():
     moving = image_pyramid(camera())[0]
-    size, ring = 40, halo(False)
+    size, ring = 40, halo()
     width = moving.shape[1]
     origins = np.array([[100.0, 100], [width - size / 2 - ring - 8, 100], [width + 5.0, 100]])
-    found = tile_choice.overlap(origins, size, np.eye(3), moving, False)
+    found = tile_choice.overlap(origins, size, np.eye(3), moving)
     assert found.tolist() == [1, 0.5, 0]

@@ -38,12 +38,12 @@ def levels_of(matrix, sign, index):
 
 
 @pytest.mark.parametrize("sign", [1, -1])
-@pytest.mark.parametrize("gradient", [False, True])
+@pytest.mark.parametrize("representation", ["intensity", "gradient"])
 @pytest.mark.parametrize("shift", [(23, -14), (-60, 40)])
-def test_phase_correlation_finds_a_shift(sign, gradient, shift):
+def test_phase_correlation_finds_a_shift(sign, representation, shift):
     matrix = np.eye(3)
     matrix[:2, 2] = shift
-    guesses = translations(*levels_of(matrix, sign, 1), gradient=gradient, count=3)
+    guesses = translations(*levels_of(matrix, sign, 1), representation=representation, count=3)
     assert len(guesses) == 3
     # A pixel of a level of half the size.
     assert corner_error(guesses[0], matrix, SHAPE) <= 2
@@ -55,7 +55,7 @@ def test_the_search_finds_a_turn_and_a_scale(sign, degrees, scale):
     truth = turned(degrees, scale)
     turns = searched_turns(MODELS["similarity"])
     levels = levels_of(truth, sign, 2)
-    guesses = outcome_of(displacements(*levels, turns, gradient=False, count=6))
+    guesses = outcome_of(displacements(*levels, turns, representation="intensity", count=6))
     assert min(corner_error(guess, truth, SHAPE) for guess in guesses) < 12
 
 
@@ -78,9 +78,9 @@ def test_features_find_a_turn_and_a_scale(sign, model):
     assert min(corner_error(guess, truth, SHAPE) for guess in guesses) < 2
 
 
-@pytest.mark.parametrize("gradient", [False, True])
+@pytest.mark.parametrize("representation", ["intensity", "gradient"])
 @pytest.mark.parametrize("sign", [1, -1])
-def test_tiles_agree_at_the_right_place_only(sign, gradient):
+def test_tiles_agree_at_the_right_place_only(sign, representation):
     truth = np.array([[1.01, 0.02, 5], [-0.01, 0.99, -4], [0, 0, 1]])
     known = known_pair("camera", Transform(truth), shape=SHAPE)
     reference, moving = image_pyramid(known.reference), image_pyramid(sign * known.moving)
@@ -92,8 +92,8 @@ def test_tiles_agree_at_the_right_place_only(sign, gradient):
             reference[2],
             moving[0],
             matrix,
-            inverted=sign < 0 and not gradient,
-            gradient=gradient,
+            inverted=sign < 0 and representation == "intensity",
+            representation=representation,
         ).share
         for matrix in (truth, elsewhere)
     ]

@@ -80,7 +80,7 @@ def test_the_refiner_reaches_the_stated_precision(precision):
     shape = (300, 320)
     known = known_pair("astronaut", random_transform(2, "affine", shape, size=4.0), shape=shape)
     pyramids = [image_pyramid(image) for image in (known.reference, known.moving)]
-    refiner = Refiner(*pyramids, SearchOptions(precision=precision), gradient=False)
+    refiner = Refiner(*pyramids, SearchOptions(precision=precision), representation="intensity")
     refined = outcome_of(refiner.fine(outcome_of(refiner.coarse(np.eye(3)))))
     assert refined.uncertainty < 1.1 * precision
     assert corner_error(refined.matrix, known.truth.matrix, shape) < 4 * precision

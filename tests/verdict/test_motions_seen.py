@@ -107,7 +107,9 @@ def turns(reference, moving, degrees, model="euclidean", noise=2.0, scale=1.0):
     matrix = np.array(
         [[cos, -sin, x - cos * x + sin * y], [sin, cos, y - sin * x - cos * y], [0, 0, 1]]
     )
-    return turned_rival(Pyramids(*pair, None), matrix, model, inverted=False, gradient=False)
+    return turned_rival(
+        Pyramids(*pair, None), matrix, model, inverted=False, representation="intensity"
+    )
 
 
 def test_a_wheel_fits_by_the_next_spoke():

@@ -77,7 +77,7 @@ def _promises_more(other: Job, job: Job) -> Generator[Progress, None, bool]:
             return False
         index = index_below(_PIXELS, pyramids.reference, pyramids.moving)
         levels: tuple[Level, Level] = pyramids.reference[index], pyramids.moving[index]
-        search = scored_displacements(*levels, turns, gradient=True, count=1)
+        search = scored_displacements(*levels, turns, representation="gradient", count=1)
         found = yield from retold(search, lambda _: _PROGRESS)
         scores.append(found[0][0] if found else 0.0)
     return scores[0] > _BETTER * scores[1]

@@ -18,6 +18,7 @@ from .._ecc.options import DEFAULTS, Engine, SearchOptions
 from .._images.named_axes import one_plane
 from .._images.pyramid.levels import index_below
 from .._images.pyramid.pair import Pyramids, make_pyramids
+from .._images.pyramid.representations import Representation
 from .._images.sources import ImageLike, LazyArray, LoadedImage, Source, checked_source
 from .._transform.matrices import MotionModel
 from .._transform.transform import Transform, usable_transform
@@ -365,12 +366,13 @@ def _approach(job: Job) -> Callable[[Step], Progress]:
 def _run_opencv(job: Job, pyramids: Pyramids) -> Generator[Progress, None, list[AlignmentResult]]:
     """Correlate intensities, then gradients if those lead nowhere; return both results."""
     results: list[AlignmentResult] = []
-    for half, gradient in enumerate((False, True)):
+    kinds: tuple[Representation, ...] = ("intensity", "gradient")
+    for half, representation in enumerate(kinds):
         steps = opencv_steps(
             pyramids.reference,
             pyramids.moving,
             job.options,
-            gradient=gradient,
+            representation=representation,
             initial=job.initial,
         )
         estimate = yield from retold(steps, partial(_half_told, job, half / 2))

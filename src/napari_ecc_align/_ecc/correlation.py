@@ -74,14 +74,15 @@ def template_correlations(regions: Floats, templates: Floats) -> Floats:
 
     Parameters
     ----------
-    regions : ndarray of float32, shape (n, s, s)
-    templates : ndarray of float32, shape (n, b, b)
+    regions : ndarray of float32, shape (n, s, s) or (n, s, s, k)
+        Of k planes, at most four, all are correlated together.
+    templates : ndarray of float32, shape (n, b, b) or (n, b, b, k)
 
     Returns
     -------
     ndarray of float32, shape (n, s - b + 1, s - b + 1)
     """
-    width = regions.shape[-1] - templates.shape[-1] + 1
+    width = regions.shape[1] - templates.shape[1] + 1
     surfaces = np.empty((len(templates), width, width), np.float32)
     for region, template, surface in zip(regions, templates, surfaces, strict=True):
         cv2.matchTemplate(region, template, cv2.TM_CCOEFF_NORMED, surface)
@@ -105,10 +106,18 @@ def spectrum(image: Floats, size: tuple[int, int]) -> Floats:
     return floats(cv2.dft(padded(image, size), nonzeroRows=image.shape[0]))
 
 
-def cross_correlation(first: Floats, second: Floats) -> Floats:
+def cross_correlation(first: Floats | list[Floats], second: Floats | list[Floats]) -> Floats:
     """Return the circular cross correlation of two images given by their spectra.
 
-    Entry (dy, dx) is the sum over the pixels of ``first[y + dy, x + dx] * second[y, x]``.
+    Entry (dy, dx) is the sum over the pixels of ``first[y + dy, x + dx] * second[y, x]``, and of
+    lists the sum over their planes.
     """
-    product = cv2.mulSpectrums(first, second, 0, conjB=True)
+    planes = zip(
+        first if isinstance(first, list) else [first],
+        second if isinstance(second, list) else [second],
+        strict=True,
+    )
+    product, *others = (cv2.mulSpectrums(one, two, 0, conjB=True) for one, two in planes)
+    for other in others:
+        product += other
     return floats(cv2.idft(product, flags=cv2.DFT_REAL_OUTPUT | cv2.DFT_SCALE))

@@ -1,12 +1,11 @@
 """What an estimator returns."""
 
 from dataclasses import dataclass, field
-from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-Representation = Literal["intensity", "gradient"]
+from .._images.pyramid.representations import Representation
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,8 +44,9 @@ class Estimate:
     start : str
         Which start led here: "initial", "identity", "phase correlation", "rotation and scale" or
         "features".
-    representation : {"intensity", "gradient"}
-        What was correlated: the images, or the magnitude of their gradients.
+    representation : {"intensity", "gradient", "orientation"}
+        What was correlated: the images, the magnitude of their gradients, or which way these
+        point.
     corner_uncertainty : float
         One sigma of the RMS over the reference's four corners, in pixels of the moving image; NaN
         where the estimator gives none.

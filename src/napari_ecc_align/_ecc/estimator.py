@@ -124,7 +124,7 @@ def _result(
         iterations=solution.iterations,
         converged=accepted and solution.converged,
         start=candidate.start,
-        representation="gradient" if candidate.refiner.gradient else "intensity",
+        representation=candidate.refiner.representation,
         corner_uncertainty=float(np.hypot(refined.uncertainty, refined.bias)),
         covariance=covariance,
         timings=dict(timings),

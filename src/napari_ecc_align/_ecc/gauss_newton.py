@@ -11,7 +11,7 @@ from typing import Protocol, TypeVar
 import numpy as np
 
 from .._common.opencv import cv2
-from .._images.pyramid.blocks import Blocks
+from .._images.pyramid.blocks import Blocks, planes_apart
 from .._images.pyramid.levels import Bools, Floats
 from .._transform.models import Array, Frame, Model, compose, corner_motions, slopes
 from .normal_equations import withdrawn
@@ -261,7 +261,7 @@ def linearised_for(
 
     Parameters
     ----------
-    image : (n, b, b) array
+    image : (n, b, b) or (n, b, b, k) array
         Samples of the moving image; NaN where there are none.
     blocks : Blocks
         Of the reference.
@@ -270,6 +270,7 @@ def linearised_for(
     linearise : callable
         Makes one for the pixels it is given.
     """
+    image = planes_apart(image)
     seen = _seen_pixels(blocks, image)
     if current is None or not _covers(seen, current.seen):
         # One pixel less than is seen: the next small step then does not change what is used.

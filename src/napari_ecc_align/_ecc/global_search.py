@@ -7,8 +7,8 @@ from collections.abc import Generator
 import numpy as np
 
 from .._common.opencv import cv2
-from .._images.pyramid.filters import represent
 from .._images.pyramid.levels import Floats, Level, floats, halved_shape
+from .._images.pyramid.representations import Representation, whole_representation
 from .._transform.models import Array, Model
 from .._transform.transform import scaled
 from .correlation import cross_correlation, padded, spectrum
@@ -23,7 +23,9 @@ _APART = 4
 _LARGEST = 768
 
 
-def translations(reference: Level, moving: Level, *, gradient: bool, count: int) -> list[Array]:
+def translations(
+    reference: Level, moving: Level, *, representation: Representation, count: int
+) -> list[Array]:
     """Return guesses (px of level 0) from peaks of the signed phase correlation [1]_.
 
     Both signs count, because contrast may be inverted, and several peaks, because texture repeats.
@@ -32,8 +34,8 @@ def translations(reference: Level, moving: Level, *, gradient: bool, count: int)
     ----------
     reference, moving : Level
         One level of both images, small enough to be transformed whole.
-    gradient : bool
-        Correlate the magnitudes of the gradients.
+    representation : {"intensity", "gradient"}
+        What to correlate.
     count : int
         Of peaks.
 
@@ -47,8 +49,8 @@ def translations(reference: Level, moving: Level, *, gradient: bool, count: int)
     .. [1] C. D. Kuglin and D. C. Hines, "The Phase Correlation Image Alignment Method", Proc. IEEE
        Int. Conf. Cybernetics and Society, 1975.
     """
-    first, _ = _prepared(reference, gradient)
-    second, _ = _prepared(moving, gradient)
+    first, _ = _prepared(reference, representation)
+    second, _ = _prepared(moving, representation)
     size = _fft_size(first.shape, second.shape)
     one, two = (
         floats(cv2.dft(padded(_tapered(plane), size), flags=cv2.DFT_COMPLEX_OUTPUT))
@@ -85,17 +87,27 @@ def searched_turns(model: Model) -> list[Array]:
 
 
 def displacements(
-    reference: Level, moving: Level, turns: list[Array], *, gradient: bool, count: int
+    reference: Level,
+    moving: Level,
+    turns: list[Array],
+    *,
+    representation: Representation,
+    count: int,
 ) -> Generator[None, None, list[Array]]:
     """Return the guesses of `scored_displacements` alone."""
     found = yield from scored_displacements(
-        reference, moving, turns, gradient=gradient, count=count
+        reference, moving, turns, representation=representation, count=count
     )
     return [matrix for _, matrix in found]
 
 
 def scored_displacements(
-    reference: Level, moving: Level, turns: list[Array], *, gradient: bool, count: int
+    reference: Level,
+    moving: Level,
+    turns: list[Array],
+    *,
+    representation: Representation,
+    count: int,
 ) -> Generator[None, None, list[tuple[float, Array]]]:
     """Return guesses (px of level 0) from a full search over linear parts and shifts.
 
@@ -104,7 +116,7 @@ def scored_displacements(
 
     Parameters
     ----------
-    reference, moving, gradient, count
+    reference, moving, representation, count
         As for `translations`.
     turns : list of (2, 2) arrays
         See `searched_turns`.
@@ -119,8 +131,8 @@ def scored_displacements(
     .. [1] D. Padfield, "Masked Object Registration in the Fourier Domain", IEEE Trans. Image
        Processing 21(5), 2012.
     """
-    first, seen = _prepared(reference, gradient)
-    second, covered = _prepared(moving, gradient)
+    first, seen = _prepared(reference, representation)
+    second, covered = _prepared(moving, representation)
     growth = max(np.linalg.norm(np.linalg.inv(turn), 2) for turn in turns)
     reach = int(np.ceil(np.hypot(*second.shape) * growth))
     half = _fft_size(halved_shape(reference.shape), (-(-reach // 2),) * 2, share=0.6)
@@ -145,8 +157,8 @@ class _Search:
 
     Parameters
     ----------
-    first, second : (h, w) float32 arrays
-        With zero mean.
+    first, second : (h, w) or (h, w, 2) float32 arrays
+        With zero mean, or the two planes of orientations.
     seen, covered : (h, w) float32 arrays
         1 where `first` or `second` are valid, else 0.
     half : tuple of int
@@ -156,16 +168,16 @@ class _Search:
     def __init__(
         self, first: Floats, seen: Floats, second: Floats, covered: Floats, half: tuple[int, int]
     ) -> None:
-        self._shape = first.shape
+        self._shape = first.shape[:2]
         self._half, self._size = half, (2 * half[0], 2 * half[1])
         self._second, self._covered, self._square = (
             second,
             _halved(covered),
-            _halved(second * second),
+            _halved(_power(second)),
         )
-        self._spectrum = spectrum(first, self._size)
+        self._spectra = [spectrum(plane, self._size) for plane in _planes(first)]
         self._energy, self._seen = (
-            spectrum(_halved(plane), half) for plane in (first * first, seen)
+            spectrum(_halved(plane), half) for plane in (_power(first), seen)
         )
 
     def best_shifts(self, linear: Array, count: int) -> list[tuple[float, Array]]:
@@ -173,7 +185,7 @@ class _Search:
         turn, (height, width) = self._canvas(linear)
         flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
         image = floats(cv2.warpAffine(self._second, turn[:2], (width, height), flags=flags))
-        surface = np.abs(cross_correlation(self._spectrum, spectrum(image, self._size)))
+        surface = self._correlation(_turned(image, linear))
         small = (_HALVING @ turn @ _DOUBLING)[:2]
         size = halved_shape((height, width))
         square, mask = (
@@ -193,9 +205,18 @@ class _Search:
             found.append((score, turn @ move))
         return found
 
+    def _correlation(self, image: Floats) -> Floats:
+        """Return the size of the correlation at every shift.
+
+        Below zero it is nothing for orientations, which have no negative.
+        """
+        spectra = [spectrum(plane, self._size) for plane in _planes(image)]
+        surface = cross_correlation(self._spectra, spectra)
+        return np.abs(surface) if len(spectra) == 1 else np.maximum(surface, 0)
+
     def _canvas(self, linear: Array) -> tuple[Array, tuple[int, int]]:
         """Return a canvas that holds the turned moving image: its map to that, and (h, w)."""
-        h, w = self._second.shape
+        h, w = self._second.shape[:2]
         box = np.ceil(np.abs(np.linalg.inv(linear)) @ (w, h)).astype(int).tolist()
         width, height = min(box[0], self._size[1]), min(box[1], self._size[0])
         turn = np.eye(3)
@@ -215,6 +236,25 @@ class _Search:
         return floats(cv2.resize(weight, self._size[::-1]))
 
 
+def _planes(image: Floats) -> list[Floats]:
+    return [image] if image.ndim == 2 else list(np.ascontiguousarray(np.moveaxis(image, -1, 0)))
+
+
+def _power(image: Floats) -> Floats:
+    square = image * image
+    return square if image.ndim == 2 else floats(square.sum(axis=2))
+
+
+def _turned(image: Floats, linear: Array) -> Floats:
+    """Return orientations as they are seen once the image is turned; other planes as they are."""
+    if image.ndim == 2:
+        return image
+    # Gradients are carried over by the transpose, and the planes hold twice their angle.
+    angle = 2 * np.arctan2(linear[1, 0] - linear[0, 1], linear[0, 0] + linear[1, 1])
+    turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
+    return image @ floats(turn)
+
+
 _DOUBLING = np.array([[2, 0, 0.5], [0, 2, 0.5], [0, 0, 1]])
 _HALVING = np.linalg.inv(_DOUBLING)
 
@@ -228,12 +268,14 @@ def _halved(plane: Floats) -> Floats:
     )
 
 
-def _prepared(level: Level, gradient: bool) -> tuple[Floats, Floats]:
+def _prepared(level: Level, representation: Representation) -> tuple[Floats, Floats]:
     """Return the level with zero mean over its valid pixels, and those as 0 and 1.
 
-    It is zero where it is not valid.
+    It is zero where it is not valid. Orientations keep their mean, which turns with them.
     """
-    image, valid = represent(*level.whole(), gradient)
+    image, valid = whole_representation(level, representation)
+    if valid is not None and representation == "orientation":
+        return image * valid[..., None], valid.astype(np.float32)
     if valid is None:
         return image - image.mean(), np.ones(image.shape, np.float32)
     out = image - (image[valid].mean() if valid.any() else np.float32(0))

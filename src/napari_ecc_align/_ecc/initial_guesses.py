@@ -112,8 +112,8 @@ class InitialGuesses:
         if initial is not None and not np.allclose(initial, self._projected(initial)):
             linear = affine_at(initial, np.array(self.frame.centre))[1]
             self._turns = self._turns + [linear @ turn for turn in self._turns]
-        self.intensity = Refiner(self.reference, self.moving, options, gradient=False)
-        self.gradient = Refiner(self.reference, self.moving, options, gradient=True)
+        self.intensity = Refiner(self.reference, self.moving, options)
+        self.gradient = Refiner(self.reference, self.moving, options, representation="gradient")
         self.checked = self._at_most(_CHECK_PIXELS)
         self._tried: list[tuple[Refiner, Array]] = []
         self._refined_from: list[tuple[Refiner, Array]] = []
@@ -156,7 +156,10 @@ class InitialGuesses:
     def _translations(self, refiner: Refiner) -> list[Array]:
         small = self._at_most(_SHIFT_PIXELS)
         return global_search.translations(
-            self.reference[small], self.moving[small], gradient=refiner.gradient, count=3
+            self.reference[small],
+            self.moving[small],
+            representation=refiner.representation,
+            count=3,
         )
 
     def _from_similarities(self, refiner: Refiner, level: int) -> Candidates:
@@ -166,7 +169,7 @@ class InitialGuesses:
                 self.reference[level],
                 self.moving[level],
                 self._turns,
-                gradient=refiner.gradient,
+                representation=refiner.representation,
                 count=6,
             )
         )
@@ -251,7 +254,7 @@ class InitialGuesses:
         """Tell whether a coarsely refined start need not be checked before it is refined."""
         solution = refined.solution
         return (
-            not refiner.gradient
+            refiner is self.intensity
             and refined.level == refiner.finest_whole > 0
             and solution.converged
             and abs(solution.ecc) > _SURE_ECC
@@ -273,7 +276,7 @@ class InitialGuesses:
 
     def _in_intensities(self, found: Candidate) -> InSteps[Candidate]:
         """Return to intensities, which are sharper, where they agree with the gradients."""
-        if not found.refiner.gradient or not found.believed:
+        if found.refiner is self.intensity or not found.believed:
             return found
         polished = yield from self.intensity.polished(found.refined.matrix)
         again = self.candidate(polished, self.intensity, found.start)
@@ -294,7 +297,7 @@ class InitialGuesses:
                 self.moving[self.checked],
                 matrix,
                 inverted=refined.solution.gain < 0,
-                gradient=refiner.gradient,
+                representation=refiner.representation,
             )
         return Candidate(refined, said, refiner, start)
 

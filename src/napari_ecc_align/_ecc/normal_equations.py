@@ -5,6 +5,8 @@ by::
 
     moving = gain * R + offset + gain * grad R . displacement(parameters)
 
+Of several planes the equations are the sums over all of them, with one gain and offset.
+
 Gain and offset are eliminated (variable projection), either one pair for all blocks or one pair
 per block; with a pair per block, each block also has a noise level of its own, by which it is
 weighted.  Uneven light then bends nothing, and a block that shows something else hardly counts.
@@ -98,18 +100,19 @@ class LinearisedBlocks:
     model : Model
     frame : Frame
         Of the reference level.
-    seen : (n, b, b) bool array or None
+    seen : (k * n, b, b) bool array or None
         Pixels to use; None for all.
     """
 
     def __init__(self, blocks: Blocks, model: Model, frame: Frame, seen: Bools | None) -> None:
         self.seen = seen
         self._degree = model.degree
+        self._planes = blocks.planes
         self._values, self._slopes = blocks.values, blocks.slopes
         if seen is not None:
             self._values, self._slopes = self._values * seen, self._slopes * seen
         n, b = len(blocks.values), blocks.size
-        self.count = (
+        self.count = self._summed(
             np.full(n, float(b * b))
             if seen is None
             else np.array([np.count_nonzero(block) for block in seen], np.float64)
@@ -125,18 +128,22 @@ class LinearisedBlocks:
         )
         self._eliminate()
 
+    def _summed(self, values: Array) -> Array:
+        """Return the sums over the planes of what there is of each block of each."""
+        return over_planes(values, self._planes)
+
     def _eliminate(self) -> None:
         """Sum the reference's own moments and project gain and offset out of the motion."""
         values, slopes = self._values, self._slopes
         hessian = self._quadratic(slopes)
         self._cross = np.stack([self._descent(slopes * values), self._descent(slopes)], axis=2)
-        total, square = _sum(values), _dot(values, values)
+        total, square = self._summed(_sum(values)), self._summed(_dot(values, values))
         self._photometric = np.array([[square, total], [total, self.count]]).transpose(2, 0, 1)
         self._pooled = self._photometric.sum(0)
         sparse = slopes[:, :, ::_SPARSE, ::_SPARSE]
         self._sparse = np.ascontiguousarray(values[:, ::_SPARSE, ::_SPARSE])
         self._strength = sparse[0] ** 2 + sparse[1] ** 2
-        self._total_strength = np.maximum(_sum(self._strength), 1e-30)
+        self._total_strength = np.maximum(self._summed(_sum(self._strength)), 1e-30)
         self._inverse = inverse2(self._photometric)
         coupling = self._cross @ self._inverse
         self._projected = hessian - self._cross @ coupling.transpose(0, 2, 1)
@@ -147,7 +154,10 @@ class LinearisedBlocks:
         for out, first, second in zip(planes, (0, 0, 1), (0, 1, 1), strict=True):
             np.multiply(slopes[first], slopes[second], out=out)
         return self._restricted(
-            *moments.quadratic(moments.table(planes, 2 * self._degree), self._degree)
+            *moments.quadratic(
+                over_planes(moments.table(planes, 2 * self._degree), self._planes, 1),
+                self._degree,
+            )
         )
 
     def _restricted(self, a: Array, b: Array, c: Array) -> Array:
@@ -160,14 +170,15 @@ class LinearisedBlocks:
 
     def _descent(self, planes: Floats) -> Array:
         """Sum products with the gradients by x and by y against the motion: (n, p)."""
-        sums = moments.linear(moments.table(planes, self._degree), self._degree)
+        table = over_planes(moments.table(planes, self._degree), self._planes, 1)
+        sums = moments.linear(table, self._degree)
         both = sums.transpose(1, 0, 2).reshape(sums.shape[1], 1, -1)
         return np.asarray((both @ self._restrict)[:, 0])
 
     def fit(self, image: Floats) -> Fit:
-        """Fit `image`, (n, b, b), zero where not seen."""
+        """Fit `image`, (k * n, b, b), zero where not seen."""
         scores = self._descent(self._slopes * image)
-        pairs = np.stack([_dot(self._values, image), _sum(image)], axis=1)
+        pairs = self._summed(np.stack([_dot(self._values, image), _sum(image)], axis=1))
         pair = pairs.sum(0)
         fitted = (self._inverse @ pairs[:, :, None])[:, :, 0]
         scores = scores - (self._cross @ fitted[:, :, None])[:, :, 0]
@@ -181,12 +192,16 @@ class LinearisedBlocks:
         The noise is measured where the gradients are, because only there does it move anything:
         on a page, paper is quiet and the edges of the ink are not.
         """
-        gain, offset = fitted.astype(np.float32).T[:, :, None, None]
+        gain, offset = self._each(fitted).astype(np.float32).T[:, :, None, None]
         residual = self._sparse * gain
         residual += offset
         residual -= image[:, ::_SPARSE, ::_SPARSE]
         residual *= residual
-        return np.asarray(_dot(self._strength, residual) / self._total_strength)
+        return np.asarray(self._summed(_dot(self._strength, residual)) / self._total_strength)
+
+    def _each(self, values: Array) -> Array:
+        """Return for each block of each plane what holds for all planes."""
+        return values if self._planes == 1 else np.tile(values, (self._planes, 1))
 
     def noise(self, image: Floats, gains: Array) -> Array:
         """Return what noise in the reference's gradients adds to the normals, (n, p, p).
@@ -200,12 +215,12 @@ class LinearisedBlocks:
         b = image.shape[-1]
         inside = slice(1, b - 1, _SPARSE), slice(1, b - 1)
         own = self._slopes[:, :, *inside]
-        left = own * gains.astype(np.float32)[:, None, None]
+        left = own * self._each(gains[:, None]).astype(np.float32)[:, :, None]
         left -= inner_gradients(image, _SPARSE)
         if self.seen is not None:
             left *= withdrawn(self.seen)[:, *inside]
-        xx, yy = _dot(own[0], left[0]), _dot(own[1], left[1])
-        xy = (_dot(own[0], left[1]) + _dot(own[1], left[0])) / 2
+        xx, yy = (self._summed(_dot(own[k], left[k])) for k in (0, 1))
+        xy = self._summed(_dot(own[0], left[1]) + _dot(own[1], left[0])) / 2
         # Noise is much the same all over a block: its moments are those of the block's area.
         area = moments.area(b, self._degree) * (b**2 / own[0, 0].size)
         return self._restricted(*(sums[:, None, None] * area for sums in (xx, xy, yy)))
@@ -256,6 +271,14 @@ def withdrawn(seen: Bools) -> Bools:
     across[:, :, 1:] &= down[:, :, :-1]
     across[:, :, :-1] &= down[:, :, 1:]
     return across
+
+
+def over_planes(values: Array, planes: int, axis: int = 0) -> Array:
+    """Return the sums over the planes of what there is of each block of each, along an axis."""
+    if planes == 1:
+        return values
+    shape = values.shape
+    return np.asarray(values.reshape(*shape[:axis], planes, -1, *shape[axis + 1 :]).sum(axis=axis))
 
 
 def _dot(a: Floats, b: Floats) -> Array:

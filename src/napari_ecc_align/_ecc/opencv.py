@@ -10,8 +10,9 @@ from numpy.typing import NDArray
 
 from .._common.opencv import cv2
 from .._common.steps import retold
-from .._images.pyramid.filters import BORDER, eroded, represent, smoothed_inside, warp
+from .._images.pyramid.filters import BORDER, eroded, smoothed_inside, warp
 from .._images.pyramid.levels import Bools, Floats, InSteps, Level, row_strips
+from .._images.pyramid.representations import Representation, whole_representation
 from .._transform.models import MODELS, Array, Model, frame_of
 from .._transform.plausible import SEARCHED, is_plausible
 from .._transform.transform import scaled
@@ -94,7 +95,7 @@ def opencv_steps(
     moving: list[Level],
     options: SearchOptions,
     *,
-    gradient: bool,
+    representation: Representation,
     initial: Array | None,
 ) -> Generator[Step, None, Estimate]:
     """Estimate a transform with ``cv2.findTransformECCWithMask`` [1]_, one iteration at a time.
@@ -111,7 +112,7 @@ def opencv_steps(
     options : SearchOptions
         With any motion model but "similarity"; the iterations and the tolerance are OpenCV's
         criteria at full resolution.
-    gradient : bool
+    representation : {"intensity", "gradient"}
         Correlate the magnitudes of the gradients instead of the intensities; those of a negative
         are the same.
     initial : ndarray of float64, shape (3, 3), optional
@@ -132,16 +133,20 @@ def opencv_steps(
     """
     coarsest = _coarsest_level(reference, moving)
     guesses = _starts(
-        reference[coarsest], moving[coarsest], options.motion, initial, gradient=gradient
+        reference[coarsest],
+        moving[coarsest],
+        options.motion,
+        initial,
+        representation=representation,
     )
     for index in reversed(range(coarsest + 1)):
-        if index < coarsest and _is_hopeless(reference, moving, guesses[0], index, gradient):
+        if index < coarsest and _is_hopeless(reference, moving, guesses[0], index, representation):
             guesses = [replace(guesses[0], iterations=0, converged=False)]
             break
         done, share = _work_done(index, coarsest + 1)
         planes: list[tuple[Floats, Bools]] = []
         for level in (reference[index], moving[index]):
-            planes.append(_smoothed(level, gradient))
+            planes.append(_smoothed(level, representation))
             yield Step("smoothing", None, done)
         pair = _LevelPair(index, *planes[0], *planes[1])
         reached = []
@@ -157,7 +162,7 @@ def opencv_steps(
         best.iterations,
         best.converged,
         best.start,
-        "gradient" if gradient else "intensity",
+        representation,
     )
 
 
@@ -169,13 +174,13 @@ def _coarsest_level(reference: list[Level], moving: list[Level]) -> int:
     return min(len(reference), len(moving)) - 1
 
 
-def _smoothed(level: Level, gradient: bool) -> tuple[Floats, Bools]:
+def _smoothed(level: Level, representation: Representation) -> tuple[Floats, Bools]:
     """Smooth a level, and count no pixel that saw its border or a pixel that is not valid.
 
     OpenCV reflects an image at its border before it smooths, and the reflected ring biases the
     scale of an estimate (opencv/opencv #29774).
     """
-    image, valid = represent(*level.whole(), gradient)
+    image, valid = whole_representation(level, representation)
     if level.index:
         ring = np.zeros(image.shape, bool)
         ring[BORDER:-BORDER, BORDER:-BORDER] = True
@@ -186,7 +191,11 @@ def _smoothed(level: Level, gradient: bool) -> tuple[Floats, Bools]:
 
 
 def _is_hopeless(
-    reference: list[Level], moving: list[Level], guess: _Guess, index: int, gradient: bool
+    reference: list[Level],
+    moving: list[Level],
+    guess: _Guess,
+    index: int,
+    representation: Representation,
 ) -> bool:
     """Return whether a level is not worth its time: hardly a tile of the coarser one agrees."""
     if reference[index].size < _CHEAP_PIXELS:
@@ -199,13 +208,18 @@ def _is_hopeless(
         moving[index + 1],
         scaled(guess.matrix, 2.0 ** -(index + 1)),
         inverted=guess.sign < 0,
-        gradient=gradient,
+        representation=representation,
     )
     return said.share < _LEAST_AGREEMENT
 
 
 def _starts(
-    reference: Level, moving: Level, model: Model, initial: Array | None, *, gradient: bool
+    reference: Level,
+    moving: Level,
+    model: Model,
+    initial: Array | None,
+    *,
+    representation: Representation,
 ) -> list[_Guess]:
     starts = [("identity", np.eye(3))]
     if initial is not None:
@@ -213,9 +227,9 @@ def _starts(
         centre = frame_of(reference.shape).centre
         near = model.project(scaled(initial, 2.0**-reference.index), centre)
         starts.insert(0, ("initial", scaled(near, 2.0**reference.index)))
-    for matrix in translations(reference, moving, gradient=gradient, count=_PEAKS):
+    for matrix in translations(reference, moving, representation=representation, count=_PEAKS):
         starts.append(("phase correlation", matrix))
-    signs = (1,) if gradient else (1, -1)
+    signs = (1,) if representation == "gradient" else (1, -1)
     return [_Guess(matrix, sign, name) for name, matrix in starts for sign in signs]
 
 

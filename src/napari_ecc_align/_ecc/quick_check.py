@@ -8,8 +8,9 @@ import numpy as np
 
 from .._common.opencv import cv2
 from .._images.pyramid import tile_choice as tiles
-from .._images.pyramid.filters import represent, warp
+from .._images.pyramid.filters import warp
 from .._images.pyramid.levels import Level
+from .._images.pyramid.representations import Representation, whole_representation
 from .._transform.models import Array
 from .correlation import template_correlations
 
@@ -44,7 +45,7 @@ def agreement(
     matrix: Array,
     *,
     inverted: bool,
-    gradient: bool = False,
+    representation: Representation = "intensity",
 ) -> Agreement:
     """Search tiles of `reference` in `moving` around where `matrix` (px of the level) puts them.
 
@@ -58,6 +59,8 @@ def agreement(
         Reference pixel to moving pixel.
     inverted : bool
         Look for the negative.
+    representation : {"intensity", "gradient", "orientation"}
+        In which they are looked for.
     """
     shape = reference.shape
     tile = int(np.clip(min(shape) // 6, 8, _TILE))
@@ -65,11 +68,11 @@ def agreement(
     origins = tiles.grid(shape, tile, reach)
     if not len(origins):
         return Agreement(0, 0)
-    image, valid = represent(*moving.whole(), gradient)
+    image, valid = whole_representation(moving, representation)
     if valid is not None:
         image[~valid] = np.nan
     aligned = warp(image, matrix, (shape[1], shape[0]))
-    template, _ = represent(*reference.whole(), gradient)
+    template, _ = whole_representation(reference, representation)
     if inverted:
         template = -template
     shrink = 2 ** (coarser.index - reference.index)

@@ -18,8 +18,9 @@ from .._images.pyramid.blocks import (
     whole_moving,
     whole_reference,
 )
-from .._images.pyramid.filters import BORDER, halo
+from .._images.pyramid.filters import BORDER
 from .._images.pyramid.levels import InSteps, Level, index_below, overview
+from .._images.pyramid.representations import Representation, halo
 from .._transform.models import MODELS, Array, Model, frame_of
 from .._transform.plausible import SEARCHED, is_plausible
 from .._transform.transform import scaled
@@ -108,14 +109,14 @@ class Refiner:
         moving: list[Level],
         options: SearchOptions,
         *,
-        gradient: bool,
+        representation: Representation = "intensity",
     ) -> None:
         depth = min(len(reference), len(moving))
         self._reference = reference = reference[:depth]
         self._moving = moving[:depth]
         self._shape = reference[0].shape
         self._options = options
-        self.gradient = gradient
+        self.representation: Representation = representation
         self._whole: dict[int, tuple[Blocks, Sampler]] = {}
         self._whole_solvers: dict[int, WholeLevelSolver] = {}
         # A small moving image covers little of the reference even if all of it lies there.
@@ -151,8 +152,8 @@ class Refiner:
             reference, moving = self._reference[index], self._moving[index]
             size = _WHOLE_BLOCK if min(reference.shape) >= 4 * _WHOLE_BLOCK else _SMALL_BLOCK
             self._whole[index] = (
-                whole_reference(reference, size, gradient=self.gradient),
-                whole_moving(moving, reference.shape, size, gradient=self.gradient),
+                whole_reference(reference, size, representation=self.representation),
+                whole_moving(moving, reference.shape, size, representation=self.representation),
             )
         return self._whole[index]
 
@@ -295,8 +296,8 @@ class Refiner:
             for begin in range(used, count, _TOGETHER):
                 origins = choice[begin : min(count, begin + _TOGETHER)]
                 solver.add(
-                    tile_reference(reference, origins, size, gradient=self.gradient),
-                    TileSampler(moving, origins, size, gradient=self.gradient),
+                    tile_reference(reference, origins, size, representation=self.representation),
+                    TileSampler(moving, origins, size, representation=self.representation),
                 )
                 yield result or start
             used = count
@@ -349,12 +350,12 @@ class Refiner:
     def _choice(self, start: Refined, index: int) -> tuple[int, Array]:
         """Return the size of tiles on a level, and their first pixels (x, y), best first."""
         reference, moving = self._reference[index], self._moving[index]
-        margin = halo(self.gradient) + (BORDER if index else 0)
+        margin = halo(self.representation) + (BORDER if index else 0)
         around = _TILE if min(reference.shape) >= 6 * _TILE else _TILE // 2
         size = tiles.best_size(reference.shape, margin, around)
         origins = tiles.grid(reference.shape, size, margin)
         overlaps = tiles.overlap(
-            origins, size, scaled(start.matrix, 2.0**-index), moving, self.gradient
+            origins, size, scaled(start.matrix, 2.0**-index), moving, self.representation
         )
         measured = overview(self._reference, index + 3)
         strengths = tiles.strength(measured, 2 ** (measured.index - index), origins, size)

@@ -150,7 +150,7 @@ class BlockSolver(GaussNewton):
         """
         first = 0
         for part in self._parts:
-            after = first + len(part.blocks.values)
+            after = first + len(part.blocks.centres)
             if part.noise is None or self._convergence.moved > CLOSE:
                 part.measure_noise(equations.gains[first:after])
             first = after

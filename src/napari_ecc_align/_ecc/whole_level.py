@@ -17,7 +17,7 @@ from .._images.pyramid.levels import Bools, Floats
 from .._transform.models import Array, Frame, Model, exponents
 from .correlation import ecc_of_sums
 from .gauss_newton import GaussNewton, Step, linearised_for, pseudoinverse
-from .normal_equations import inverse2
+from .normal_equations import inverse2, over_planes
 
 
 class WholeLevelSolver(GaussNewton):
@@ -86,20 +86,25 @@ class LinearisedLevel:
         self.seen = seen
         n, b = len(blocks.values), blocks.size
         p = model.n_parameters
+        self._planes = blocks.planes
         rows = np.empty((n, p + 2, b, b), np.float32)
-        gx, gy = blocks.slopes
+        # The motion is the same in all planes.
+        shape = self._planes, -1, b, b
+        gx, gy = blocks.slopes.reshape(2, *shape)
         for k, (across, down) in enumerate(_fields(model, frame, b)):
+            row = rows[:, k].reshape(shape)
             if across is None or down is None:
                 field, slope = (down, gy) if across is None else (across, gx)
                 assert field is not None
-                np.multiply(slope, field, out=rows[:, k])
+                np.multiply(slope, field, out=row)
             else:
-                rows[:, k] = gx * across + gy * down
+                row[:] = gx * across + gy * down
         rows[:, p], rows[:, p + 1] = blocks.values, 1
         if seen is not None:
             rows *= seen[:, None]
         self._rows = rows.reshape(n, p + 2, b * b)
         squares = np.matmul(self._rows, self._rows.transpose(0, 2, 1)).astype(np.float64)
+        squares = over_planes(squares, self._planes)
         self._cross, self._photometric = squares[:, :p, p:], squares[:, p:, p:]
         self._pooled = self._photometric.sum(0)
         self.count = float(self._pooled[1, 1])
@@ -114,6 +119,7 @@ class LinearisedLevel:
         p = self._rows.shape[1] - 2
         flat = image.reshape(len(image), -1, 1)
         sums = np.matmul(self._rows, flat)[:, :, 0].astype(np.float64)
+        sums = over_planes(sums, self._planes)
         pairs = sums[:, p:]
         pair = pairs.sum(0)
         whole = self._photometric_inverse @ pair

@@ -167,7 +167,7 @@ def _gathered(
         estimate.matrix,
         model,
         inverted=inverted,
-        gradient=estimate.representation == "gradient",
+        representation=estimate.representation,
     )
     together = replace(together, rival=_seconded(pyramids, estimate, together.rival, inverted))
     turned = _seconded(pyramids, estimate, turned, inverted)
@@ -242,7 +242,14 @@ def _matched(
     pyramids: Pyramids, estimate: Estimate, index: int, inverted: bool, *, far: bool
 ) -> Tiles:
     return tile_evidence(
-        pyramids.reference, pyramids.moving, index, estimate.matrix, inverted=inverted, far=far
+        pyramids.reference,
+        pyramids.moving,
+        index,
+        estimate.matrix,
+        inverted=inverted,
+        far=far,
+        # Tiles see less of gradients than of intensities, of which they may be a negative.
+        representation="orientation" if estimate.representation == "orientation" else "intensity",
     )
 
 

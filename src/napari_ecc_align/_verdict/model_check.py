@@ -52,7 +52,7 @@ def homography_shift(
         pyramids.reference,
         pyramids.moving,
         options,
-        gradient=estimate.representation == "gradient",
+        representation=estimate.representation,
     )
     found = outcome_of(refiner.polished(estimate.matrix))
     if not found.uncertainty <= _PRECISION and found.level > 0:

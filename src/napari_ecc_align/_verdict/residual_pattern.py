@@ -243,6 +243,21 @@ def _corner_shift(
     return *clearest, homography_sigma
 
 
+def affine_of(evidence: Tiles, shape: tuple[int, int]) -> Array:
+    """Return the affine motion, shape (3, 3), that most tiles make; the identity if none is."""
+    places, moves = evidence.displacements[:, :2], evidence.displacements[:, 2:]
+    centre, half = (np.array(shape[::-1]) - 1) / 2, max(shape) / 2
+    motion = np.eye(3)
+    if len(places) < _LEAST_TILES:
+        return motion
+    design = _motions((places - centre) / half)[:, :6]
+    if _determined(design):
+        fit, _ = _fitted(design, moves.ravel(), np.ones(moves.size))
+        motion[:2, :2] += fit.reshape(2, 3)[:, 1:] / half
+        motion[:2, 2] = fit[[0, 3]] - motion[:2, :2] @ centre + centre
+    return motion
+
+
 def _determined(design: Array) -> bool:
     """Tell whether the columns of a design are well apart from each other."""
     _, values, _ = cv2.eigen(design.T @ design)

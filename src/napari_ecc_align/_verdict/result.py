@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from .._common.errors import InputError
 from .._common.given import Numbers
 from .._common.tables import MATRIX_KEYS, PART_KEYS, RESULT_KEYS, UNCERTAINTY_KEYS
-from .._ecc.estimate import Representation
+from .._images.pyramid.representations import Representation
 from .._transform.matrices import MotionModel
 from .._transform.models import frame_of
 from .._transform.parts import Parts

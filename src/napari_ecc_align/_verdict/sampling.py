@@ -9,8 +9,9 @@ from numpy.typing import NDArray
 
 from .._ecc.correlation import ecc
 from .._images.pyramid.blocks import TileSampler, smoothed, tile_values
-from .._images.pyramid.filters import halo, warp
+from .._images.pyramid.filters import warp
 from .._images.pyramid.levels import Floats, Level
+from .._images.pyramid.representations import halo
 from .._images.pyramid.windows import OnDemand
 from .._transform.transform import crossings, map_points
 
@@ -130,12 +131,12 @@ def _even_points(shape: tuple[int, int]) -> NDArray[np.float64]:
 
 
 def _tile_side(shape: tuple[int, int]) -> int:
-    return min(_TILE, max(1, min(shape) - 2 * halo(False)))
+    return min(_TILE, max(1, min(shape) - 2 * halo()))
 
 
 @lru_cache(maxsize=8)
 def _even_tiles(shape: tuple[int, int], most: int) -> NDArray[np.float64]:
-    margin = halo(False)
+    margin = halo()
     side = _tile_side(shape)
     axes = []
     for length in (shape[1], shape[0]):

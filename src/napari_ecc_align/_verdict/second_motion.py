@@ -51,6 +51,8 @@ class SecondMotion:
         To so many px the displacement is known.
     spread : float
         Over which share of the image it is spread: that of what is everywhere is 1.
+    distance : float
+        How far apart the two motions are, in px.
     """
 
     displacement: NDArray[np.float64]
@@ -58,11 +60,7 @@ class SecondMotion:
     significance: float
     precision: float
     spread: float
-
-    @property
-    def distance(self) -> float:
-        """How far apart the two motions are, in px."""
-        return float(np.hypot(*self.displacement))
+    distance: float
 
     @property
     def is_everywhere(self) -> bool:
@@ -110,8 +108,7 @@ def second_motion(
         as those of a grid are, that one is meant.
     """
     # Where only one is seen, its autocorrelation alone would tell displacements apart.
-    first, second, window = shared_details(reference, moving, matrix, inverted=inverted)
-    first, second = (_of_length_one(_clipped(image, window)) for image in (first, second))
+    first, second, window = evened(reference, moving, matrix, inverted=inverted)
     odd = _odd_part(first, second)
     height, width = odd.shape
     deviation = 1.4826 * float(np.median(np.abs(odd)))
@@ -138,7 +135,9 @@ def second_motion(
     significance = share / deviation if deviation else float("inf")
     spread = _spread(first, second, window, there.astype(int))
     exact = there + _beside(odd, *there.astype(int).tolist())
-    return SecondMotion(factor * exact, share, significance, factor * _KNOWN_TO, spread)
+    exact = factor * exact
+    distance = float(np.hypot(*exact))
+    return SecondMotion(exact, share, significance, factor * _KNOWN_TO, spread, distance)
 
 
 def _beside(odd: Floats, x: int, y: int) -> NDArray[np.float64]:
@@ -152,6 +151,15 @@ def _beside(odd: Floats, x: int, y: int) -> NDArray[np.float64]:
     along = (float(odd[y % height, (x + step) % width]) for step in (-1, 0, 1))
     across = (float(odd[(y + step) % height, x % width]) for step in (-1, 0, 1))
     return np.array([vertex(*along), vertex(*across)])
+
+
+def evened(
+    reference: Level, moving: Level, matrix: NDArray[np.float64], *, inverted: bool
+) -> tuple[Floats, Floats, Floats]:
+    """Return the details that `shared_details` does, of length one, nothing bright deciding."""
+    first, second, window = shared_details(reference, moving, matrix, inverted=inverted)
+    first, second = (_of_length_one(_clipped(image, window)) for image in (first, second))
+    return first, second, window
 
 
 def _around(odd: Floats) -> Floats:

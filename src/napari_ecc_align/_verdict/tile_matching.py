@@ -16,8 +16,9 @@ from .._common.quantiles import middle
 from .._ecc.correlation import template_correlations
 from .._images.pyramid import tile_choice as tiles
 from .._images.pyramid.blocks import TileSampler, tile_values
-from .._images.pyramid.filters import SIGMA, halo
+from .._images.pyramid.filters import SIGMA
 from .._images.pyramid.levels import Level, overview
+from .._images.pyramid.representations import Representation, halo
 from .._transform.transform import scaled
 from .rival import NO_RIVAL, Rival
 
@@ -148,6 +149,7 @@ def tile_evidence(
     *,
     inverted: bool,
     far: bool = False,
+    representation: Representation = "intensity",
 ) -> Tiles:
     """Match small tiles of the reference in the moving image around where a matrix puts them.
 
@@ -165,20 +167,23 @@ def tile_evidence(
         The moving image is a negative of the reference.
     far : bool, default: False
         Look twice as far, to see where else a repeating image would fit.
+    representation : {"intensity", "orientation"}
+        Planes that are matched, all together.
     """
     level, local = reference[index], scaled(matrix, 2.0**-index)
     height, width = np.minimum(level.shape, moving[index].shape).tolist()
-    side, reach = _tile_size((height, width), far)
+    side, reach = _tile_size((height, width), far, halo(representation))
     apart = side
-    origins = _chosen(reference, moving[index], index, local, side, reach, apart)
+    pair = reference, moving[index], index, representation
+    origins = _chosen(*pair, local, side, reach, apart)
     if len(origins) < _SPARSE:
         side = max(_SMALLEST_OVERLAPPING, 3 * side // 4)
         apart = side // 2
-        origins = _chosen(reference, moving[index], index, local, side, reach, apart)
+        origins = _chosen(*pair, local, side, reach, apart)
     surfaces = np.empty((0, 2 * reach + 1, 2 * reach + 1), np.float32)
     centres = np.empty((0, 2))
     if not len(origins):
-        return _weighed(surfaces, centres, side, reach, index, apart)
+        return weighed(surfaces, centres, side, reach, index, apart)
     used = 0
     stages = (FIRST_TILES, MOST_TILES)
     if not far:
@@ -187,9 +192,11 @@ def tile_evidence(
     for count in (_FEWEST_TILES, *stages) if far and index else stages:
         # Not all as it should be: it is worth the time to look closer.
         part = origins[used:count]
-        more = _matched(level, moving[index], local, part, side, reach, inverted)
+        more = _matched(*pair, local, part, side, reach)
+        if inverted:
+            more = -more[0], more[1]
         surfaces, centres = np.concatenate([surfaces, more[0]]), np.concatenate([centres, more[1]])
-        said = _weighed(surfaces, centres, side, reach, index, apart)
+        said = weighed(surfaces, centres, side, reach, index, apart)
         used = count
         if used >= len(origins) or is_clear(said, min(used, FIRST_TILES), index):
             break
@@ -206,25 +213,26 @@ def is_clear(said: Tiles, asked: int, index: int) -> bool:
 
 
 def _matched(
-    reference: Level,
+    reference: list[Level],
     moving: Level,
+    index: int,
+    representation: Representation,
     matrix: NDArray[np.float64],
     origins: NDArray[np.float64],
     side: int,
     reach: int,
-    inverted: bool,
 ) -> tuple[NDArray[np.float32], NDArray[np.float64]]:
     """Return the correlation surface of every tile that can be matched, and the tiles' centres."""
-    templates, valid = tile_values(reference, origins, side)
-    around = TileSampler(moving, origins - reach, side + 2 * reach)(matrix)
+    templates, valid = tile_values(reference[index], origins, side, representation)
+    sampler = TileSampler(moving, origins - reach, side + 2 * reach, representation=representation)
+    around = sampler(matrix)
     # What is NaN anywhere has no extent, not even a small one.
     usable = (_extent(templates) >= _FLAT) & (_extent(around) >= _FLAT)
     if valid is not None:
         usable &= valid.all(axis=(1, 2))
     surfaces = template_correlations(around[usable], templates[usable])
     finite = np.isfinite(surfaces).all(axis=(1, 2))
-    surfaces, centres = surfaces[finite], origins[usable][finite] + (side - 1) / 2
-    return -surfaces if inverted else surfaces, centres
+    return surfaces[finite], origins[usable][finite] + (side - 1) / 2
 
 
 def _extent(tiles: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -233,10 +241,10 @@ def _extent(tiles: NDArray[np.float32]) -> NDArray[np.float32]:
     return np.asarray(flat.max(axis=1) - flat.min(axis=1))
 
 
-def _tile_size(shape: tuple[int, int], far: bool) -> tuple[int, int]:
+def _tile_size(shape: tuple[int, int], far: bool, ring: int) -> tuple[int, int]:
     side = int(np.clip(min(shape) // 8, _SMALLEST_TILE, _LARGEST_TILE))
     least = 2 * _LEAST_REACH if far else _LEAST_REACH
-    room = (min(shape) - side) // 2 - halo(False) - 2
+    room = (min(shape) - side) // 2 - ring - 2
     return side, max(1, min(room, max(least, side // 2 if far else side // 4 - 1)))
 
 
@@ -244,6 +252,7 @@ def _chosen(
     reference: list[Level],
     moving: Level,
     index: int,
+    representation: Representation,
     local: NDArray[np.float64],
     side: int,
     reach: int,
@@ -252,7 +261,7 @@ def _chosen(
     """Choose tiles with detail in both directions that lie, with their reach, on moving data."""
     level = reference[index]
     # Of a narrow image, those a pixel farther in lie on moving pixels; at its border none does.
-    margin = reach + halo(False) + 2 + (apart < side)
+    margin = reach + halo(representation) + 2 + (apart < side)
     origins = tiles.grid(level.shape, apart, margin)
     origins = origins[(origins + side <= np.array(level.shape[::-1]) - margin).all(axis=1)]
     if not len(origins):
@@ -261,13 +270,13 @@ def _chosen(
     coarser = overview(reference, index + halvings)
     shrink = 2 ** (coarser.index - index)
     strengths = tiles.detail(coarser, shrink, origins, side, FIRST_TILES)
-    covered = tiles.overlap(origins - reach, side + 2 * reach, local, moving, False)
+    covered = tiles.overlap(origins - reach, side + 2 * reach, local, moving, representation)
     usable = np.where(covered == 1, strengths, 0)
     chosen: NDArray[np.float64] = origins[tiles.order(origins, usable, covered, level.shape)]
     return chosen[:MOST_TILES]
 
 
-def _weighed(
+def weighed(
     surfaces: NDArray[np.float32],
     centres: NDArray[np.float64],
     side: int,
@@ -275,6 +284,7 @@ def _weighed(
     index: int,
     apart: int,
 ) -> Tiles:
+    """Return what tiles of a level with some centres say by their correlation surfaces."""
     factor = 2**index
     width = 2 * reach + 1
     joint = surfaces.mean(axis=0) if len(surfaces) else np.zeros((width, width), np.float32)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from itertools import product
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,11 +11,12 @@ from .._common.opencv import cv2
 from .._ecc.correlation import cross_correlation, spectrum, template_correlations
 from .._images.pyramid.levels import Floats, floats
 from .._images.pyramid.pair import Pyramids
+from .._images.pyramid.tile_choice import grid
 from .._transform.transform import corner_error, map_points, scaled
-from .detail import shared_details
 from .residual_pattern import affine_of
-from .second_motion import SecondMotion, unexplained
-from .tile_matching import Tiles, weighed
+from .rules import p_value
+from .second_motion import SecondMotion, evened
+from .tile_matching import MOST_TILES, Tiles, weighed
 from .turned_rival import about_centre
 
 # Turns and growths are tried on a level of at most so many pixels, 158 by 158: chosen for its cost.
@@ -32,8 +33,8 @@ _SIDE, _REACH = 20, 6
 
 def turned_motion(
     pyramids: Pyramids, matrix: NDArray[np.float64], *, inverted: bool
-) -> tuple[SecondMotion, Tiles] | None:
-    """Return the motion that turns or enlarges what a first one leaves unexplained, if there is one.
+) -> SecondMotion:
+    """Return the motion that best turns or enlarges what a first one leaves unexplained.
 
     What either image shows beyond the other, each scaled to fit, is laid on that of the other in
     steps of turns and growths, wherever it correlates best; small tiles then say whether it lies
@@ -50,59 +51,74 @@ def turned_motion(
 
     Returns
     -------
-    SecondMotion, Tiles
-        The tiles are those at the motion.
+    SecondMotion
+        Its significance is the negative logarithm (base 10) of how likely the tiles agree by
+        chance.
     """
-    starts = _starts(*_left(pyramids, matrix, inverted, _PIXELS))
-    index, first, second = _left(pyramids, matrix, inverted, _TILE_PIXELS)
+    starts = _starts(*_unexplained(pyramids, matrix, inverted, _PIXELS))
+    index, first, second = _unexplained(pyramids, matrix, inverted, _TILE_PIXELS)
     best: tuple[NDArray[np.float64], Tiles] | None = None
     for start in starts[:_MOST]:
         motion = scaled(start, 2.0**-index)
-        for _ in range(2):
-            said = _tiles(first, second, motion)
-            motion = motion @ affine_of(said)
+        said = _tiles(first, second, motion)
+        motion = motion @ affine_of(said, first.shape)
+        said = _tiles(first, second, motion)
         if best is None or said.agreeing > best[1].agreeing:
             best = motion, said
-    if best is None:
-        return None
+    assert best is not None
     shape = pyramids.reference[0].shape
     motion, said = scaled(best[0], 2.0**index), best[1]
     middle = (np.array([shape[::-1]]) - 1.0) / 2
     return SecondMotion(
         map_points(motion, middle)[0] - middle[0],
         share=said.fit,
-        significance=float("inf"),
+        significance=-np.log10(max(p_value(said), 1e-300)),
         precision=2.0**index,
         spread=said.share,
-        apart=corner_error(motion, np.eye(3), shape),
-    ), said
+        distance=corner_error(motion, np.eye(3), shape),
+    )
 
 
-def _left(
+def _unexplained(
     pyramids: Pyramids, matrix: NDArray[np.float64], inverted: bool, pixels: int
 ) -> tuple[int, Floats, Floats]:
     """Return what either image shows beyond the other on a level of so many pixels, and which."""
     index = pyramids.index_below(pixels)
     levels = pyramids.reference[index], pyramids.moving[index]
-    first, second, window = shared_details(*levels, matrix, inverted=inverted)
-    return index, *unexplained(first, second, window)
+    first, second, _ = evened(*levels, matrix, inverted=inverted)
+    common = float((first * second).sum())
+    return index, floats(first - common * second), floats(second - common * first)
 
 
 def _starts(index: int, first: Floats, second: Floats) -> list[NDArray[np.float64]]:
     """Return motions, at full resolution, that lay one on the other, the best first."""
-    height, width = first.shape
-    size = cv2.getOptimalDFTSize(height), cv2.getOptimalDFTSize(width)
+    size = cv2.getOptimalDFTSize(first.shape[0]), cv2.getOptimalDFTSize(first.shape[1])
     there = spectrum(second, size)
     found = []
-    for turn in np.radians(_TURNS):
-        for scale in _SCALES:
-            motion = about_centre(first.shape, float(turn), scale)
-            turned = cv2.warpAffine(first, motion[:2], (width, height), flags=cv2.INTER_LINEAR)
-            surface = cross_correlation(there, spectrum(floats(turned), size))
-            deviation = float(np.median(np.abs(surface)))
-            _, height_of, _, (x, y) = cv2.minMaxLoc(surface)
-            move = np.eye(3)
-            move[:2, 2] = x - size[1] * (2 * x > size[1]), y - size[0] * (2 * y > size[0])
-            found.append((height_of / max(deviation, 1e-12), scaled(move @ motion, 2.0**index)))
+    for turn, scale in product(np.radians(_TURNS), _SCALES):
+        motion = about_centre(first.shape, float(turn), scale)
+        turned = floats(cv2.warpAffine(first, motion[:2], first.shape[::-1]))
+        surface = cross_correlation(there, spectrum(turned, size))
+        _, top, _, (x, y) = cv2.minMaxLoc(surface)
+        move = np.eye(3)
+        move[:2, 2] = x - size[1] * (2 * x > size[1]), y - size[0] * (2 * y > size[0])
+        strength = top / max(float(np.median(np.abs(surface))), 1e-12)
+        found.append((strength, scaled(move @ motion, 2.0**index)))
     found.sort(key=lambda item: -item[0])
     return [motion for _, motion in found]
+
+
+def _tiles(first: Floats, second: Floats, motion: NDArray[np.float64]) -> Tiles:
+    """Return what tiles of one plane say of a motion to the other, in px of the level."""
+    flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+    there = cv2.warpAffine(second, motion[:2], first.shape[::-1], flags=flags)
+    origins = grid(first.shape, _SIDE, _REACH).astype(np.intp)
+    templates = np.stack([first[y : y + _SIDE, x : x + _SIDE] for x, y in origins])
+    strengths = (templates * templates).sum(axis=(1, 2))
+    chosen = np.argsort(-strengths, kind="stable")[:MOST_TILES]
+    side = _SIDE + 2 * _REACH
+    around = np.stack(
+        [there[y : y + side, x : x + side] for x, y in origins[chosen] - _REACH]
+    )
+    surfaces = template_correlations(around, templates[chosen])
+    return weighed(surfaces, origins[chosen] + (_SIDE - 1) / 2, _SIDE, _REACH, 0, _SIDE)

@@ -12,6 +12,7 @@ from .._ecc.options import SearchOptions
 from .._ecc.refine import Refiner
 from .._images.pyramid.levels import Floats, floats
 from .._images.pyramid.pair import Pyramids
+from .._images.pyramid.representations import Representation
 from .._transform.matrices import MotionModel
 from .._transform.transform import corner_error, scaled
 from .detail import shared_details
@@ -48,7 +49,7 @@ def turned_rival(
     model: MotionModel,
     *,
     inverted: bool,
-    gradient: bool,
+    representation: Representation = "intensity",
 ) -> Rival:
     """Return how well two images correlate where they lie, and at the best place when turned.
 
@@ -66,8 +67,8 @@ def turned_rival(
         The motion model; those that are turned are rivals only of one that may turn.
     inverted : bool
         The moving image is a negative of the reference.
-    gradient : bool
-        Correlate the magnitudes of the gradients.
+    representation : {"intensity", "gradient", "orientation"}
+        In which a turned image is refined.
 
     Returns
     -------
@@ -99,7 +100,7 @@ def turned_rival(
         least = _PROMISING * float((one * two).sum())
         found = []
         for turn in turns:
-            height, motion = _best_shift(one, two, _about_centre(shape, *turn), unit)
+            height, motion = _best_shift(one, two, about_centre(shape, *turn), unit)
             if height > least and corner_error(motion, np.eye(3), shape) > _SAME_PLACE * factor:
                 found.append((height / least, motion))
         return found
@@ -111,7 +112,7 @@ def turned_rival(
         return NO_RIVAL
     starts.sort(key=lambda item: -item[0])
     options = SearchOptions(model, max_iterations=_ITERATIONS)
-    refiner = Refiner(pyramids.reference, pyramids.moving, options, gradient=gradient)
+    refiner = Refiner(pyramids.reference, pyramids.moving, options, representation=representation)
     found = [
         outcome_of(refiner.coarse(matrix @ motion, first=refiner.finest_whole)).matrix
         for _, motion in starts[:_MOST]
@@ -175,7 +176,7 @@ def _erase(alike: NDArray[np.float64], angle: int, radius: int) -> None:
     alike[np.ix_(rows, columns)] = -1
 
 
-def _about_centre(shape: tuple[int, int], angle: float, scale: float) -> NDArray[np.float64]:
+def about_centre(shape: tuple[int, int], angle: float, scale: float) -> NDArray[np.float64]:
     """Return the motion that turns and enlarges about an image's centre."""
     cos, sin = scale * np.cos(angle), scale * np.sin(angle)
     x, y = (np.array(shape[::-1]) - 1) / 2

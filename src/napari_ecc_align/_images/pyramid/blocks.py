@@ -1,9 +1,10 @@
 """Square blocks of a reference level with their gradients, and the moving image sampled on them.
 
 Two sources look alike to the solver: a whole (coarse) level cut into blocks, and chosen tiles of
-a fine one.  Both images are smoothed by the same Gaussian.  The moving image is sampled in single
-precision, bilinearly, after the smoothing; samples that would touch a pixel outside the image or
-a masked one come back as NaN.
+a fine one.  Of a representation of k planes there are k blocks at every place, those of the first
+plane before those of the second.  Both images are smoothed by the same Gaussian.  The moving image
+is sampled in single precision, bilinearly, after the smoothing; samples that would touch a pixel
+outside the image or a masked one come back as NaN.
 """
 
 from __future__ import annotations
@@ -28,13 +29,12 @@ from .filters import (
     SIGMA,
     eroded,
     gradients,
-    halo,
     inner_gradients,
-    represent,
     smoothed_whole,
     warp,
 )
 from .levels import Bools, Floats, Image, Level, floats
+from .representations import Representation, halo, represent, whole_representation
 from .windows import OnDemand
 
 # What smoothing to single precision loses nothing of.
@@ -56,11 +56,11 @@ class Blocks:
     ----------
     centres : (n, 2) array
         Centres (x, y) in px of the level.
-    values : (n, b, b) float32 array
-        Smoothed intensity; zero where not valid.
-    slopes : (2, n, b, b) float32 array
-        Its derivatives by x and y, per px; zero where not valid.
-    valid : (n, b, b) bool array or None
+    values : (k * n, b, b) float32 array
+        The smoothed planes; zero where not valid.
+    slopes : (2, k * n, b, b) float32 array
+        Their derivatives by x and y, per px; zero where not valid.
+    valid : (k * n, b, b) bool array or None
         None if all are.
     """
 
@@ -73,6 +73,22 @@ class Blocks:
     def size(self) -> int:
         """Side of a block in px."""
         return int(self.values.shape[-1])
+
+    @property
+    def planes(self) -> int:
+        """Number of planes."""
+        return len(self.values) // max(1, len(self.centres))
+
+
+def planes_apart(blocks: NDArray[Scalar]) -> NDArray[Scalar]:
+    """Return blocks (n, b, b, k) as (k * n, b, b); those of one plane, (n, b, b), as they are."""
+    if blocks.ndim == 3:
+        return blocks
+    return np.moveaxis(blocks, -1, 0).reshape(-1, *blocks.shape[1:3])
+
+
+def _planes(image: Floats) -> list[Floats]:
+    return [image] if image.ndim == 2 else list(np.moveaxis(image, -1, 0))
 
 
 def _blocks_of(image: NDArray[Scalar], size: int) -> NDArray[Scalar]:
@@ -89,19 +105,26 @@ def _cut(image: NDArray[Scalar], size: int) -> NDArray[Scalar]:
     return np.ascontiguousarray(_blocks_of(image, size).reshape(-1, size, size))
 
 
-def _whole(level: Level, gradient: bool) -> tuple[Floats, Bools | None]:
-    image, valid = represent(*level.whole(), gradient)
+def _whole(level: Level, representation: Representation) -> tuple[Floats, Bools | None]:
+    image, valid = whole_representation(level, representation)
     return smoothed_whole(image, valid), valid
 
 
-def whole_reference(level: Level, size: int, *, gradient: bool = False) -> Blocks:
+def whole_reference(
+    level: Level, size: int, *, representation: Representation = "intensity"
+) -> Blocks:
     """Return all of a level as blocks of `size` px."""
-    image, valid = _whole(level, gradient)
+    image, valid = _whole(level, representation)
     inside = _interior(level.shape, size) if valid is None else _cut(eroded(valid, 1), size)
-    blocks = np.empty((3, *inside.shape), np.float32)
-    for out, plane in zip(blocks, (image, *gradients(image)), strict=True):
-        cut = _blocks_of(plane, size)
-        np.multiply(cut, inside.reshape(cut.shape), out=out.reshape(cut.shape))
+    planes = _planes(image)
+    blocks = np.empty((3, len(planes), *inside.shape), np.float32)
+    for k, one in enumerate(planes):
+        for out, plane in zip(blocks[:, k], (one, *gradients(one)), strict=True):
+            cut = _blocks_of(plane, size)
+            np.multiply(cut, inside.reshape(cut.shape), out=out.reshape(cut.shape))
+    blocks = blocks.reshape(3, -1, size, size)
+    if len(planes) > 1:
+        inside = np.tile(inside, (len(planes), 1, 1))
     return Blocks(_cut_centres(level.shape, size), blocks[0], blocks[1:], inside)
 
 
@@ -120,67 +143,85 @@ def _cut_centres(shape: tuple[int, int], size: int) -> Array:
 
 
 def whole_moving(
-    level: Level, shape: tuple[int, int], size: int, *, gradient: bool = False
+    level: Level,
+    shape: tuple[int, int],
+    size: int,
+    *,
+    representation: Representation = "intensity",
 ) -> Sampler:
     """Return a sampler of a whole moving level on the blocks of a reference level of `shape`."""
-    image, valid = _whole(level, gradient)
+    image, valid = _whole(level, representation)
     if valid is not None:
         image[~valid] = np.nan
 
     def sample(matrix: Array) -> Floats:
-        return _cut(warp(image, matrix, (shape[1], shape[0])), size)
+        cut = [_cut(one, size) for one in _planes(warp(image, matrix, (shape[1], shape[0])))]
+        return cut[0] if len(cut) == 1 else np.concatenate(cut)
 
     return sample
 
 
-def tile_reference(level: Level, origins: Array, size: int, *, gradient: bool = False) -> Blocks:
+def tile_reference(
+    level: Level, origins: Array, size: int, *, representation: Representation = "intensity"
+) -> Blocks:
     """Return the tiles that begin at `origins`, (n, 2) as (x, y), `halo` px off the border."""
-    image, mask, ring = _smoothed_tiles(level, origins, size, gradient)
+    image, mask, ring = _smoothed_tiles(level, origins, size, representation)
     values, valid = _inner_tiles(image, mask, size, ring)
-    slopes = inner_gradients(_within(image, size + 2, ring - 1))
+    planes = 1 if values.ndim == 3 else values.shape[-1]
+    values, slopes = (planes_apart(part) for part in (values, _within(image, size + 2, ring - 1)))
+    slopes = inner_gradients(slopes)
+    if valid is not None and planes > 1:
+        valid = np.tile(valid, (planes, 1, 1))
     if valid is not None:
         slopes[:, ~valid] = 0
     return Blocks(origins + (size - 1) / 2, values, slopes, valid)
 
 
-def tile_values(level: Level, origins: Array, size: int) -> tuple[Floats, Bools | None]:
-    """Return the values and validity of `tile_reference`, without the derivatives."""
-    image, mask, ring = _smoothed_tiles(level, origins, size, False)
+def tile_values(
+    level: Level, origins: Array, size: int, representation: Representation = "intensity"
+) -> tuple[Floats, Bools | None]:
+    """Return the values, (n, b, b) or (n, b, b, k), and validity of tiles as `tile_reference`."""
+    image, mask, ring = _smoothed_tiles(level, origins, size, representation)
     return _inner_tiles(image, mask, size, ring)
 
 
 def _smoothed_tiles(
-    level: Level, origins: Array, size: int, gradient: bool
+    level: Level, origins: Array, size: int, representation: Representation
 ) -> tuple[Floats, Bools | None, int]:
     """Return tiles and a ring around them, one below the other, what is valid, and the ring."""
     first = origins.astype(int)
-    whole = smoothed(level, gradient=gradient)
+    whole = smoothed(level, representation)
     if whole is not None:
         side = size + 2
-        tiles = np.empty((len(first), side, side), np.float32)
+        tiles = np.empty((len(first), side, side, *whole.shape[2:]), np.float32)
         for out, (x, y) in zip(tiles, (first - 1).tolist(), strict=True):
             out[:] = whole[y : y + side, x : x + side]
-        image: Floats = tiles.reshape(-1, side)
-        return image, None if level.valid is None else eroded(~np.isnan(image), 1), 1
-    ring = halo(gradient)
-    image, mask = _blurred(level, *_stack(level, first - ring, size + 2 * ring), gradient)
+        image: Floats = tiles.reshape(-1, *tiles.shape[2:])
+        return image, None if level.valid is None else eroded(~_missing(image), 1), 1
+    ring = halo(representation)
+    image, mask = _blurred(level, *_stack(level, first - ring, size + 2 * ring), representation)
     if mask is None or level.valid is None:
         return image, None, ring
     return image, eroded(mask, RADIUS + 1), ring
 
 
-def smoothed(level: Level, *, gradient: bool = False) -> Floats | None:
+def _missing(image: Floats) -> Bools:
+    """Tell which pixels of an image are NaN, in all planes or in none."""
+    return np.isnan(image if image.ndim == 2 else image[..., 0])
+
+
+def smoothed(level: Level, representation: Representation = "intensity") -> Floats | None:
     """Return all of a small level smoothed, NaN where data are missing; None if it is not small.
 
     Tiles of a small level overlap, and are wanted more than once.
     """
     if level.size > _SMOOTHED_PIXELS or not isinstance(level.image, np.ndarray):
         return None
-    name = f"smoothed {gradient}"
+    name = f"smoothed {representation}"
     kept = level.cache.get(name)
     if kept is None:
         valid = None if level.valid is None else level.valid[:, :]
-        kept, valid = _blurred(level, level.image, valid, gradient)
+        kept, valid = _blurred(level, level.image, valid, representation)
         if valid is not None:
             kept[~eroded(valid, RADIUS)] = np.nan
         for edge in (slice(None, RADIUS), slice(-RADIUS, None)):
@@ -191,16 +232,17 @@ def smoothed(level: Level, *, gradient: bool = False) -> Floats | None:
 
 
 def _blurred(
-    level: Level, raw: Image, valid: Bools | None, gradient: bool
+    level: Level, raw: Image, valid: Bools | None, representation: Representation
 ) -> tuple[Floats, Bools | None]:
     """Smooth pixels of a level, and tell which of what was smoothed is valid."""
-    if valid is None and not gradient and raw.dtype in _NARROW and raw.dtype.isnative:
+    plain = valid is None and representation == "intensity"
+    if plain and raw.dtype in _NARROW and raw.dtype.isnative:
         # In one pass, which also brings the pixels to the level's units.
         kernel = np.asarray(cv2.getGaussianKernel(KERNEL, SIGMA))
         offset = -level.offset / level.scale
         smooth = cv2.sepFilter2D(raw, cv2.CV_32F, kernel / level.scale, kernel, delta=offset)
         return floats(smooth), None
-    values, valid = represent(level.convert(raw, valid), valid, gradient)
+    values, valid = represent(level, level.convert(raw, valid), valid, representation)
     return floats(cv2.GaussianBlur(values, (KERNEL, KERNEL), SIGMA)), valid
 
 
@@ -224,7 +266,7 @@ def _stack(level: Level, first: NDArray[np.int_], side: int) -> tuple[Image, Boo
 
 
 def _within(stack: NDArray[Scalar], size: int, ring: int) -> NDArray[Scalar]:
-    blocks = stack.reshape(-1, size + 2 * ring, size + 2 * ring)
+    blocks = stack.reshape(-1, size + 2 * ring, *stack.shape[1:])
     return blocks[:, ring : ring + size, ring : ring + size]
 
 
@@ -243,32 +285,42 @@ def _inner_tiles(
 class TileSampler:
     """Sample tiles of a moving level, reading and smoothing only the patch below each."""
 
-    def __init__(self, level: Level, origins: Array, size: int, *, gradient: bool = False) -> None:
+    def __init__(
+        self,
+        level: Level,
+        origins: Array,
+        size: int,
+        *,
+        representation: Representation = "intensity",
+    ) -> None:
         self._level = level
         self._origins = origins
         self._size = size
-        self._gradient = gradient
-        self._whole = smoothed(level, gradient=gradient)
+        self._representation = representation
+        self._whole = smoothed(level, representation)
         self._patches = np.empty((0, 0, 0), np.float32)
         self._first = self._low = self._high = origins
         self._shifts = np.tile(np.eye(3), (len(origins), 1, 1))
         self._shifts[:, :2, 2] = origins
 
     def __call__(self, matrix: Array) -> Floats:
-        """Return (n, b, b) samples at ``matrix`` of the tiles' pixels; NaN without data."""
+        """Return samples at ``matrix`` of the tiles' pixels, NaN without data.
+
+        They are of shape (n, b, b) or, of k planes, (n, b, b, k).
+        """
         size = self._size
         local = matrix @ self._shifts
         if self._whole is None:
             self._follow(matrix)
             local[:, :2] -= self._first[:, :, None] * local[:, 2:]
-            patches = iter(self._patches)
+            patches, planes = iter(self._patches), self._patches.shape[3:]
         else:
-            patches = repeat(self._whole, len(local))
+            patches, planes = repeat(self._whole, len(local)), self._whole.shape[2:]
         flat = matrix[2, 0] == 0 and matrix[2, 1] == 0
         if flat:
             local = local[:, :2] / local[:, 2:, 2:]
         sample = cv2.warpAffine if flat else cv2.warpPerspective
-        out = np.empty((len(local), size, size), np.float32)
+        out = np.empty((len(local), size, size, *planes), np.float32)
         for patch, own, tile in zip(patches, local, out, strict=True):
             sample(patch, own, (size, size), tile, LINEAR, cv2.BORDER_CONSTANT, NAN)
         return out
@@ -283,7 +335,7 @@ class TileSampler:
 
     def _read(self, low: Array, high: Array) -> None:
         """Read and smooth a square patch around each box, with room for the tiles to wander."""
-        ring = halo(self._gradient)
+        ring = halo(self._representation)
         self._low, self._high = low - _SLACK, high + _SLACK
         side = int(np.ceil((high - low).max())) + 2 * (_SLACK + ring) + 2
         h, w = self._level.shape
@@ -298,18 +350,25 @@ class TileSampler:
         h, w = self._level.shape
         values, valid = self._level.whole()
         inside = np.pad(np.ones((h, w), bool) if valid is None else valid, (0, side))
-        whole = Level(np.pad(values, (0, side)), inside, 0.0, 1.0, self._level.index)
+        whole = Level(
+            np.pad(values, (0, side)),
+            inside,
+            0.0,
+            1.0,
+            self._level.index,
+            cache=self._level.cache,
+        )
         first = np.clip(
-            np.floor(self._low).astype(int) - halo(self._gradient), 0, np.array([w, h])
+            np.floor(self._low).astype(int) - halo(self._representation), 0, np.array([w, h])
         )
         self._smooth(whole, side, first)
 
     def _smooth(self, level: Level, side: int, first: NDArray[np.int_]) -> None:
-        ring = halo(self._gradient) - 1
-        image, valid = _blurred(level, *_stack(level, first, side), self._gradient)
+        ring = halo(self._representation) - 1
+        image, valid = _blurred(level, *_stack(level, first, side), self._representation)
         if valid is not None:
             image[~eroded(valid, RADIUS)] = np.nan
-        patches = image.reshape(-1, side, side)
+        patches = image.reshape(-1, side, *image.shape[1:])
         for edge in (slice(None, ring), slice(-ring, None)):
             patches[:, edge] = np.nan
             patches[:, :, edge] = np.nan

@@ -15,9 +15,9 @@ SIGMA = 0.8
 RADIUS = KERNEL // 2
 # The halving filter mirrors the image at its border: that many pixels of a level are not data.
 BORDER = 2
-# Between the pixels, by ``matrix @ (x, y, 1)``; NaN outside.
+# Between the pixels, by ``matrix @ (x, y, 1)``; NaN outside, on up to four planes.
 LINEAR = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
-NAN = (float("nan"),)
+NAN = (float("nan"),) * 4
 
 
 def smoothed_inside(image: Floats, valid: Bools | None) -> tuple[Floats, Bools]:
@@ -88,25 +88,13 @@ def inner_gradients(blocks: Floats, step: int = 1) -> Floats:
     return out
 
 
-def represent(image: Floats, valid: Bools | None, gradient: bool) -> tuple[Floats, Bools | None]:
-    """Return the image, or its gradient magnitude, which outlives other stains and bands."""
-    if not gradient:
-        return image, valid
-    out, ok = smoothed_inside(image, valid)
-    gx, gy = gradients(out)
-    # Not cv2.magnitude, whose last bits depend on where in memory its arguments lie.
-    return floats(np.sqrt(gx * gx + gy * gy)), eroded(ok, 1)
-
-
 def warp(image: Floats, matrix: Array, size: tuple[int, int]) -> Floats:
-    """Sample `image` at ``matrix @ (x, y, 1)`` for the pixels of a (w, h) image; NaN outside."""
+    """Sample `image` at ``matrix @ (x, y, 1)`` for the pixels of a (w, h) image; NaN outside.
+
+    Of one plane, (h, w), or up to four, (h, w, k).
+    """
     if matrix[2, 0] == 0 and matrix[2, 1] == 0:
         return floats(
             cv2.warpAffine(image, matrix[:2] / matrix[2, 2], size, flags=LINEAR, borderValue=NAN)
         )
     return floats(cv2.warpPerspective(image, matrix, size, flags=LINEAR, borderValue=NAN))
-
-
-def halo(gradient: bool) -> int:
-    """Pixels around a tile that its smoothing and derivatives read."""
-    return RADIUS + 1 + (RADIUS + 1 if gradient else 0)

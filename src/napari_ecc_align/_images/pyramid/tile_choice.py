@@ -10,8 +10,9 @@ from ..._common.opencv import cv2
 from ..._common.quantiles import quantile
 from ..._transform.models import Array
 from ..._transform.transform import corners, crossings, map_points
-from .filters import BORDER, halo
+from .filters import BORDER
 from .levels import Level
+from .representations import Representation, halo
 
 # Tiles weaker than this share of a strong one are paper, sky or noise; so many are not stronger.
 _WEAKEST, _STRONG = 0.02, 0.9
@@ -132,9 +133,15 @@ def _structure(level: Level) -> Array:
     return table
 
 
-def overlap(origins: Array, size: int, matrix: Array, moving: Level, gradient: bool) -> Array:
+def overlap(
+    origins: Array,
+    size: int,
+    matrix: Array,
+    moving: Level,
+    representation: Representation = "intensity",
+) -> Array:
     """Tell how well tiles land inside the moving level: 1 entirely, 0.5 partly, 0 not."""
-    ring = halo(gradient) + BORDER + 1
+    ring = halo(representation) + BORDER + 1
     h, w = moving.shape
     (x, y), around = _mapped(origins, size, matrix)
     whole = (np.abs(x - (w - 1) / 2) + around[0] <= (w - 1) / 2 - ring) & (
