@@ -17,11 +17,20 @@ from .model_check import homography_shift
 from .residual_pattern import residual_pattern
 from .result import VERDICTS, AlignmentResult
 from .rival import NO_RIVAL, Rival
-from .rules import HIGH_ECC, LEAST_RIVAL, Evidence, Judgement, judge, why_implausible, why_too_little
+from .rules import (
+    HIGH_ECC,
+    LEAST_RIVAL,
+    Evidence,
+    Judgement,
+    judge,
+    why_implausible,
+    why_too_little,
+)
 from .sampling import overlap_share, sampled_ecc
 from .second_motion import second_motion, still_tiles
 from .shifted_rival import whole_fit
 from .tile_matching import FIRST_TILES, UNLIKE, Tiles, is_clear, tile_evidence, without
+from .turned_motion import turned_motion
 from .turned_rival import turned_rival
 
 # Tiles of a level of at most so many pixels see far: of about 550 px on a side, where the largest
@@ -45,6 +54,8 @@ _CORNER_SIGMA_DOUBTFUL = 0.25
 # Another place counts if so many px away (RMS of the corners) it has this share of the evidence.
 # The first is twice the radius in which tiles agree; the second was tuned on known pairs.
 _OTHER_PLACE, _LIKE_EVIDENCE = 3.0, 0.85
+# What belongs to the camera holds an alignment where it was, to less than this (px).
+_HELD = 0.2
 # Results correlate alike if the better one leaves so large a share of what the other one leaves
 # unexplained. Chosen on marks that are symmetric.
 _LIKE_RESIDUAL = 0.5
@@ -157,6 +168,8 @@ def _gathered(
     middle = (np.array(shape[::-1]) - 1.0) / 2
     back = map_points(np.asarray(np.linalg.inv(motion), np.float64), middle[None])[0] - middle
     second = second_motion(*levels, estimate.matrix, inverted=inverted, still=back)
+    if second is None and corner_error(motion, np.eye(3), shape) <= _HELD:
+        second = turned_motion(pyramids, estimate.matrix, inverted=inverted)
     # Where something lies still all over the image, tiles show that, or something between.
     below = second is not None and second.is_everywhere and second.is_still(motion, shape)
     moved, moved_wide = (

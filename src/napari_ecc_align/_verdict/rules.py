@@ -44,9 +44,6 @@ LARGEST_DISPLACED = 0.2
 # Where so many agree, too few tiles are to blame and not images that differ. It words a sentence.
 # Chosen by hand.
 CLEAR_SHARE = 0.75
-# Tiles at random within the radius of 1.5 px that agreement allows would scatter by half of that
-# along each axis, 0.75 px; of 100 known pairs that were right, 95 did by less than 0.13. Tuned.
-LARGEST_SCATTER = 0.55
 # What the largest unrelated tiles, without detail, reach at the best of some hundred places: with
 # less, agreement is significant only of what noise all but hides. Chosen by hand.
 LEAST_CORRELATION = 0.25
@@ -359,8 +356,6 @@ def _why_sparse(fine: Tiles, wide: Tiles, pattern: ResidualPattern) -> str | Non
         if fine.share > CLEAR_SHARE:
             return f"{counted}, which is too few to be sure."
         return f"Only {counted}; elsewhere the images differ."
-    if pattern.scatter > LARGEST_SCATTER:
-        return f"{counted}, but each only to about {pattern.scatter:.1f} px."
     return None
 
 

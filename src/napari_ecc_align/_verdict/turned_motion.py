@@ -14,18 +14,21 @@ from .._images.pyramid.pair import Pyramids
 from .._images.pyramid.tile_choice import grid
 from .._transform.transform import corner_error, map_points, scaled
 from .residual_pattern import affine_of
-from .rules import p_value
+from .rules import SIGNIFICANT_ALIGNED, p_value
 from .second_motion import SecondMotion, evened
 from .tile_matching import MOST_TILES, Tiles, weighed
 from .turned_rival import about_centre
 
-# Turns and growths are tried on a level of at most so many pixels, 158 by 158: chosen for its cost.
+# Turns and growths are tried on a level of at most so many pixels, 158 by 158: chosen for its
+# cost.
 _PIXELS = 25_000
 # In such steps (degrees, factor), with which the border of that level moves by a few pixels.
 _TURNS = np.arange(-14.0, 14.1, 2.0)
 _SCALES = (0.92, 0.96, 1.0, 1.04, 1.08)
-# So many of the best are asked on a level of at most so many pixels, by tiles of such a side, px of
-# the level, looked for so far around.
+# What is left of two images that are one but for noise is not searched: a share of the detail.
+_LEAST_LEFT = 0.01
+# So many of the best are asked on a level of at most so many pixels, by tiles of such a side,
+# looked for so far around (px of the level).
 _MOST = 3
 _TILE_PIXELS = 100_000
 _SIDE, _REACH = 20, 6
@@ -33,8 +36,8 @@ _SIDE, _REACH = 20, 6
 
 def turned_motion(
     pyramids: Pyramids, matrix: NDArray[np.float64], *, inverted: bool
-) -> SecondMotion:
-    """Return the motion that best turns or enlarges what a first one leaves unexplained.
+) -> SecondMotion | None:
+    """Return the motion that turns or enlarges what a first one leaves unexplained, if any.
 
     What either image shows beyond the other, each scaled to fit, is laid on that of the other in
     steps of turns and growths, wherever it correlates best; small tiles then say whether it lies
@@ -48,15 +51,11 @@ def turned_motion(
         Maps reference pixels to moving pixels: the first motion.
     inverted : bool
         The moving image is a negative of the reference.
-
-    Returns
-    -------
-    SecondMotion
-        Its significance is the negative logarithm (base 10) of how likely the tiles agree by
-        chance.
     """
-    starts = _starts(*_unexplained(pyramids, matrix, inverted, _PIXELS))
     index, first, second = _unexplained(pyramids, matrix, inverted, _TILE_PIXELS)
+    if float((first * first).sum()) < _LEAST_LEFT:
+        return None
+    starts = _starts(*_unexplained(pyramids, matrix, inverted, _PIXELS))
     best: tuple[NDArray[np.float64], Tiles] | None = None
     for start in starts[:_MOST]:
         motion = scaled(start, 2.0**-index)
@@ -65,14 +64,15 @@ def turned_motion(
         said = _tiles(first, second, motion)
         if best is None or said.agreeing > best[1].agreeing:
             best = motion, said
-    assert best is not None
+    if best is None or p_value(best[1]) > SIGNIFICANT_ALIGNED:
+        return None
     shape = pyramids.reference[0].shape
     motion, said = scaled(best[0], 2.0**index), best[1]
     middle = (np.array([shape[::-1]]) - 1.0) / 2
     return SecondMotion(
         map_points(motion, middle)[0] - middle[0],
         share=said.fit,
-        significance=-np.log10(max(p_value(said), 1e-300)),
+        significance=float("inf"),
         precision=2.0**index,
         spread=said.share,
         distance=corner_error(motion, np.eye(3), shape),
@@ -117,8 +117,13 @@ def _tiles(first: Floats, second: Floats, motion: NDArray[np.float64]) -> Tiles:
     strengths = (templates * templates).sum(axis=(1, 2))
     chosen = np.argsort(-strengths, kind="stable")[:MOST_TILES]
     side = _SIDE + 2 * _REACH
-    around = np.stack(
-        [there[y : y + side, x : x + side] for x, y in origins[chosen] - _REACH]
-    )
+    around = np.stack([there[y : y + side, x : x + side] for x, y in origins[chosen] - _REACH])
     surfaces = template_correlations(around, templates[chosen])
-    return weighed(surfaces, origins[chosen] + (_SIDE - 1) / 2, _SIDE, _REACH, 0, _SIDE)
+    return weighed(
+        surfaces,
+        np.asarray(origins[chosen] + (_SIDE - 1) / 2, np.float64),
+        _SIDE,
+        _REACH,
+        0,
+        _SIDE,
+    )
