@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 from .._common.opencv import cv2
 from .._ecc.correlation import cross_correlation, spectrum
 from .._images.pyramid.levels import Floats, Level, floats
-from .detail import aligned_details, flat_top
+from .._images.pyramid.representations import Representation
+from .detail import aligned_details, flat_top, over
 from .rival import Rival
 
 # A place is looked at where the windows still share so much of what they share unmoved.
@@ -25,7 +26,12 @@ _WORTH_A_LOOK, _MOST_LOOKS = 0.6, 12
 
 
 def shifted_rival(
-    reference: Level, moving: Level, matrix: NDArray[np.float64], *, inverted: bool
+    reference: Level,
+    moving: Level,
+    matrix: NDArray[np.float64],
+    *,
+    inverted: bool,
+    representation: Representation = "intensity",
 ) -> Rival:
     """Return how well two images correlate where they lie, and at the best other place.
 
@@ -40,13 +46,17 @@ def shifted_rival(
         Maps reference pixels to moving pixels, at full resolution.
     inverted : bool
         The moving image is a negative of the reference.
+    representation : {"intensity", "gradient", "orientation"}
+        As in `aligned_details`.
 
     Returns
     -------
     Rival
         Of their detail.
     """
-    fixed, other = aligned_details(reference, moving, matrix, inverted=inverted)
+    fixed, other = aligned_details(
+        reference, moving, matrix, inverted=inverted, representation=representation
+    )
     joint, shared = (_correlated(a, b) for a, b in zip(fixed, other, strict=True))
     surface = floats(joint / np.maximum(shared, 1e-6))
     surface[shared <= _LEAST_SHARED * shared[0, 0]] = -np.inf
@@ -120,7 +130,7 @@ def _correlation_at(
     a, window_a = (plane[rows, columns] for plane in fixed)
     b, window_b = (plane[rows_there, columns_there] for plane in other)
     ratio = np.maximum(window_b, 1e-3) / np.maximum(window_a, 1e-3)
-    energies = float((a * a * ratio).sum()) * float((b * b / ratio).sum())
+    energies = float(over(a * a, ratio).sum()) * float(over(b * b, 1 / ratio).sum())
     return float((a * b).sum()) / energies**0.5 if energies > 0 else 0.0
 
 
