@@ -8,6 +8,7 @@ import numpy as np
 
 from .._common.opencv import cv2
 from .._images.pyramid.levels import Bools, Floats, floats
+from .._images.pyramid.representations import planes_of
 from .._transform.models import Array
 
 # Over fewer pixels than this a correlation means nothing.
@@ -98,25 +99,23 @@ def padded(image: Floats, size: tuple[int, int]) -> Floats:
     return out
 
 
-def spectrum(image: Floats, size: tuple[int, int]) -> Floats:
-    """Return the Fourier transform of an image, padded with zeros to `size` (h, w).
+def spectrum(image: Floats, size: tuple[int, int]) -> list[Floats]:
+    """Return the Fourier transform of each plane of an image, padded with zeros to `size` (h, w).
 
-    In OpenCV's packed form, which needs half the time of a complex one.
+    Of shape (h, w) or (h, w, k). In OpenCV's packed form, which needs half the time of a complex
+    one.
     """
-    return floats(cv2.dft(padded(image, size), nonzeroRows=image.shape[0]))
+    rows = image.shape[0]
+    return [floats(cv2.dft(padded(one, size), nonzeroRows=rows)) for one in planes_of(image)]
 
 
-def cross_correlation(first: Floats | list[Floats], second: Floats | list[Floats]) -> Floats:
+def cross_correlation(first: list[Floats], second: list[Floats]) -> Floats:
     """Return the circular cross correlation of two images given by their spectra.
 
-    Entry (dy, dx) is the sum over the pixels of ``first[y + dy, x + dx] * second[y, x]``, and of
-    lists the sum over their planes.
+    Entry (dy, dx) is the sum over planes and pixels of
+    ``first[y + dy, x + dx] * second[y, x]``.
     """
-    planes = zip(
-        first if isinstance(first, list) else [first],
-        second if isinstance(second, list) else [second],
-        strict=True,
-    )
+    planes = zip(first, second, strict=True)
     product, *others = (cv2.mulSpectrums(one, two, 0, conjB=True) for one, two in planes)
     for other in others:
         product += other

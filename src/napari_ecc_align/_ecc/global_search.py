@@ -8,7 +8,7 @@ import numpy as np
 
 from .._common.opencv import cv2
 from .._images.pyramid.levels import Floats, Level, floats, halved_shape
-from .._images.pyramid.representations import Representation, whole_representation
+from .._images.pyramid.representations import Representation, turned, whole_representation
 from .._transform.models import Array, Model
 from .._transform.transform import scaled
 from .correlation import cross_correlation, padded, spectrum
@@ -134,7 +134,7 @@ def scored_displacements(
     first, seen = _prepared(reference, representation)
     second, covered = _prepared(moving, representation)
     growth = max(np.linalg.norm(np.linalg.inv(turn), 2) for turn in turns)
-    reach = int(np.ceil(np.hypot(*second.shape) * growth))
+    reach = int(np.ceil(np.hypot(*second.shape[:2]) * growth))
     half = _fft_size(halved_shape(reference.shape), (-(-reach // 2),) * 2, share=0.6)
     if 2 * max(half) > _LARGEST:
         return []
@@ -175,7 +175,7 @@ class _Search:
             _halved(covered),
             _halved(_power(second)),
         )
-        self._spectra = [spectrum(plane, self._size) for plane in _planes(first)]
+        self._spectrum = spectrum(first, self._size)
         self._energy, self._seen = (
             spectrum(_halved(plane), half) for plane in (_power(first), seen)
         )
@@ -185,7 +185,9 @@ class _Search:
         turn, (height, width) = self._canvas(linear)
         flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
         image = floats(cv2.warpAffine(self._second, turn[:2], (width, height), flags=flags))
-        surface = self._correlation(_turned(image, linear))
+        if image.ndim == 3:
+            image = turned(image, turn, np.zeros(2))
+        surface = self._correlation(image)
         small = (_HALVING @ turn @ _DOUBLING)[:2]
         size = halved_shape((height, width))
         square, mask = (
@@ -210,9 +212,8 @@ class _Search:
 
         Below zero it is nothing for orientations, which have no negative.
         """
-        spectra = [spectrum(plane, self._size) for plane in _planes(image)]
-        surface = cross_correlation(self._spectra, spectra)
-        return np.abs(surface) if len(spectra) == 1 else np.maximum(surface, 0)
+        surface = cross_correlation(self._spectrum, spectrum(image, self._size))
+        return np.abs(surface) if image.ndim == 2 else np.maximum(surface, 0)
 
     def _canvas(self, linear: Array) -> tuple[Array, tuple[int, int]]:
         """Return a canvas that holds the turned moving image: its map to that, and (h, w)."""
@@ -225,7 +226,7 @@ class _Search:
         turn[:2, 2] = np.array([(w - 1) / 2, (h - 1) / 2]) - linear @ middle
         return turn, (height, width)
 
-    def _weight(self, square: Floats, mask: Floats, area: float) -> Floats:
+    def _weight(self, square: list[Floats], mask: list[Floats], area: float) -> Floats:
         """Return the factor of the correlation at each shift, zero to rule it out."""
         overlap = cross_correlation(self._seen, mask)
         energy = np.maximum(cross_correlation(self._energy, mask), 1e-6)
@@ -236,23 +237,9 @@ class _Search:
         return floats(cv2.resize(weight, self._size[::-1]))
 
 
-def _planes(image: Floats) -> list[Floats]:
-    return [image] if image.ndim == 2 else list(np.ascontiguousarray(np.moveaxis(image, -1, 0)))
-
-
 def _power(image: Floats) -> Floats:
     square = image * image
     return square if image.ndim == 2 else floats(square.sum(axis=2))
-
-
-def _turned(image: Floats, linear: Array) -> Floats:
-    """Return orientations as they are seen once the image is turned; other planes as they are."""
-    if image.ndim == 2:
-        return image
-    # Gradients are carried over by the transpose, and the planes hold twice their angle.
-    angle = 2 * np.arctan2(linear[1, 0] - linear[0, 1], linear[0, 0] + linear[1, 1])
-    turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
-    return image @ floats(turn)
 
 
 _DOUBLING = np.array([[2, 0, 0.5], [0, 2, 0.5], [0, 0, 1]])

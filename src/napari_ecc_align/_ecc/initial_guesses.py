@@ -37,6 +37,16 @@ _SURE_ECC = 0.97
 _PROMISING = 0.5
 # Starts that lead to within so many px (of the level of the tiles) of each other are the same.
 _SAME = 0.5
+# Turns by less than 30 degrees are searched first.
+_NEAR = 1.7
+# So many places that the search by orientations finds are refined a little, and so many of them
+# from there.
+_MANY, _BEST = 8, 3
+# Tiles of which so many agree in orientations are no accident.
+_MIN_ORIENTED = 0.25
+# Where so many tiles agree in intensities, these suffice; also so near it (px of the level of the
+# tiles).
+_SETTLED, _SAME_PLACE = 0.75, 8.0
 # So near (px of the level on which they start), the fine levels lead to the same place.
 _SAME_BASIN = 1.5
 
@@ -71,7 +81,9 @@ class Candidate:
             return True
         if self.agreement.tiles < _MIN_AGREEING:
             return abs(self.refined.solution.ecc) > _MIN_ECC
-        return self.agreement.share >= _MIN_AGREEMENT and self.agreement.agreeing >= _MIN_AGREEING
+        oriented = self.refiner.representation == "orientation"
+        least = _MIN_ORIENTED if oriented else _MIN_AGREEMENT
+        return self.agreement.share >= least and self.agreement.agreeing >= _MIN_AGREEING
 
     @property
     def rank(self) -> tuple[float, float]:
@@ -113,10 +125,13 @@ class InitialGuesses:
             linear = affine_at(initial, np.array(self.frame.centre))[1]
             self._turns = self._turns + [linear @ turn for turn in self._turns]
         self.intensity = Refiner(self.reference, self.moving, options)
-        self.gradient = Refiner(self.reference, self.moving, options, representation="gradient")
+        self.orientation = Refiner(
+            self.reference, self.moving, options, representation="orientation"
+        )
         self.checked = self._at_most(_CHECK_PIXELS)
         self._tried: list[tuple[Refiner, Array]] = []
         self._refined_from: list[tuple[Refiner, Array]] = []
+        self._settled: list[tuple[Refiner, Array]] = []
 
     def _at_most(self, pixels: int) -> int:
         return index_below(pixels, self.reference, self.moving)
@@ -133,18 +148,29 @@ class InitialGuesses:
         if nearby:
             return
         identity = self._projected(np.eye(3))
-        for refiner in (self.intensity, self.gradient):
-            yield "identity", partial(self._refined, "identity", lambda: [identity], refiner)
-            if not self.textured:
-                return
-            start, shifts = "phase correlation", partial(self._translations, refiner)
-            yield start, partial(self._refined, start, shifts, refiner)
+        intensity, orientation = self.intensity, self.orientation
+        yield "identity", partial(self._refined, "identity", lambda: [identity], intensity)
+        if not self.textured:
+            return
+        yield (
+            "phase correlation",
+            partial(self._refined, "phase correlation", self._translations, intensity),
+        )
         rough, exact = (self._at_most(pixels) for pixels in _SEARCH_PIXELS)
-        yield "rotation and scale", partial(self._from_similarities, self.gradient, rough)
-        yield "rotation and scale", partial(self._from_similarities, self.intensity, rough)
+        yield (
+            "identity",
+            partial(self._refined, "identity", lambda: [identity], orientation, rough),
+        )
+        near = [turn for turn in self._turns if turn[0, 0] > abs(turn[1, 0]) * _NEAR]
+        far = [turn for turn in self._turns if not turn[0, 0] > abs(turn[1, 0]) * _NEAR]
+        name = "rotation and scale"
+        yield name, partial(self._from_orientations, rough, near)
+        if far:
+            yield name, partial(self._from_orientations, rough, far)
+        yield name, partial(self._from_similarities, intensity, rough)
         yield "features", self._from_features
         if exact != rough:
-            yield "rotation and scale", partial(self._from_similarities, self.gradient, exact)
+            yield name, partial(self._from_orientations, exact, self._turns)
 
     @property
     def textured(self) -> bool:
@@ -153,14 +179,32 @@ class InitialGuesses:
         patches = (level.whole()[0] for level in levels)
         return all(np.ptp(patch) > 0 for patch in patches)
 
-    def _translations(self, refiner: Refiner) -> list[Array]:
+    def _translations(self) -> list[Array]:
         small = self._at_most(_SHIFT_PIXELS)
         return global_search.translations(
-            self.reference[small],
-            self.moving[small],
-            representation=refiner.representation,
-            count=3,
+            self.reference[small], self.moving[small], representation="intensity", count=3
         )
+
+    def _from_orientations(self, level: int, turns: list[Array]) -> Candidates:
+        """Search by orientations on a level, refine many a little there, and then the best."""
+        refiner = self.orientation
+        guesses = yield from (
+            global_search.displacements(
+                self.reference[level],
+                self.moving[level],
+                turns,
+                representation="orientation",
+                count=_MANY,
+            )
+        )
+        reached = []
+        for guess in map(self._within_model, guesses):
+            refined = yield from refiner.coarse(guess, first=level, last=level)
+            if np.isfinite(refined.solution.ecc) and self._plausible(refined.matrix):
+                reached.append(refined)
+        reached.sort(key=lambda refined: -refined.solution.ecc)
+        best = [refined.matrix for refined in reached[:_BEST]]
+        yield from self._refined("rotation and scale", lambda: best, refiner, level)
 
     def _from_similarities(self, refiner: Refiner, level: int) -> Candidates:
         """Search rotation and scale on a level, and refine the best few from there."""
@@ -193,7 +237,7 @@ class InitialGuesses:
     ) -> Candidates:
         """Refine and check each guess, in both representations if none is given."""
         for guess in map(self._within_model, guesses()):
-            for chosen in (refiner,) if refiner else (self.intensity, self.gradient):
+            for chosen in (refiner,) if refiner else (self.intensity, self.orientation):
                 refined = yield from chosen.coarse(guess, first=first)
                 if self._reached_before(refined.matrix, chosen):
                     yield None
@@ -204,11 +248,13 @@ class InitialGuesses:
                 checked = yield from self._checked(refined, chosen, start)
                 found = yield from self._in_intensities(checked)
                 yield replace(found, tried=sure and found.refined is refined)
+                if found.refiner is not chosen:
+                    yield checked
 
     def _polished(self, start: str, guesses: list[Array]) -> Candidates:
         """Refine and check guesses that are too good for the coarsest levels."""
         for guess in filter(self._plausible, map(self._within_model, guesses)):
-            for refiner in (self.intensity, self.gradient):
+            for refiner in (self.intensity, self.orientation):
                 polished = yield from refiner.polished(guess)
                 found = self.candidate(polished, refiner, start)
                 yield (yield from self._in_intensities(found))
@@ -240,10 +286,19 @@ class InitialGuesses:
         """Tell whether the fine levels were reached from here before, and went nowhere good."""
         corners = map_points(candidate.refined.matrix, self.frame.corners)
         near = _SAME_BASIN * 2.0**candidate.refined.level
+        if candidate.refiner is self.orientation and _is_among(
+            self._settled, self.intensity, corners, _SAME_PLACE * 2.0**self.checked
+        ):
+            return True
         return _is_among(self._refined_from, candidate.refiner, corners, near)
 
     def note_refined(self, candidate: Candidate, refined: Refined) -> None:
         """Remember from where the fine levels settled."""
+        if candidate.refiner is self.intensity and (
+            candidate.sure or candidate.agreement.share >= _SETTLED
+        ):
+            # Where intensities suffice, what they say is not asked of the orientations again.
+            self._settled.append((self.intensity, map_points(refined.matrix, self.frame.corners)))
         if refined.solution.converged:
             for matrix in (candidate.refined.matrix, refined.matrix):
                 self._refined_from.append(
@@ -289,7 +344,9 @@ class InitialGuesses:
     def candidate(self, refined: Refined, refiner: Refiner, start: str) -> Candidate:
         """Check a coarsely refined start with tiles."""
         said = Agreement(0, 0)
-        if np.isfinite(refined.solution.ecc) and self._plausible(refined.matrix):
+        negative = refiner is self.orientation and refined.solution.gain < 0
+        known = np.isfinite(refined.solution.ecc) and not negative
+        if known and self._plausible(refined.matrix):
             matrix = scaled(refined.matrix, 2.0**-self.checked)
             said = agreement(
                 self.reference[self.checked],

@@ -8,9 +8,12 @@ import numpy as np
 
 from .._common.opencv import cv2
 from .._images.pyramid import tile_choice as tiles
-from .._images.pyramid.filters import warp
 from .._images.pyramid.levels import Level
-from .._images.pyramid.representations import Representation, whole_representation
+from .._images.pyramid.representations import (
+    Representation,
+    warped_planes,
+    whole_representation,
+)
 from .._transform.models import Array
 from .correlation import template_correlations
 
@@ -71,7 +74,7 @@ def agreement(
     image, valid = whole_representation(moving, representation)
     if valid is not None:
         image[~valid] = np.nan
-    aligned = warp(image, matrix, (shape[1], shape[0]))
+    aligned = warped_planes(image, matrix, (shape[1], shape[0]))
     template, _ = whole_representation(reference, representation)
     if inverted:
         template = -template

@@ -157,12 +157,15 @@ class Refiner:
             )
         return self._whole[index]
 
-    def coarse(self, start: Array, *, first: int | None = None) -> InSteps[Refined]:
-        """Refine on whole levels from `first` (the coarsest) to the finest whole one.
+    def coarse(
+        self, start: Array, *, first: int | None = None, last: int | None = None
+    ) -> InSteps[Refined]:
+        """Refine on whole levels from `first` (the coarsest) to `last` (the finest whole one).
 
         Yields in every iteration.
         """
         index = first = len(self._reference) - 1 if first is None else first
+        last = self.finest_whole if last is None else last
         matrix = start
         while True:
             result = yield from self._run(
@@ -175,7 +178,7 @@ class Refiner:
             )
             ecc = abs(result.solution.ecc)
             hopeless = index < first and ecc < _LEAST_COARSE_ECC
-            if index == self.finest_whole or hopeless or not np.isfinite(ecc):
+            if index <= last or hopeless or not np.isfinite(ecc):
                 return result
             if not is_plausible(result.matrix, self._shape, self._moving[0].shape, SEARCHED):
                 return result

@@ -60,6 +60,12 @@ _HELD = 0.2
 # unexplained. Chosen on marks that are symmetric.
 _LIKE_RESIDUAL = 0.5
 
+_BY = {
+    "intensity": "",
+    "gradient": "By the strength of edges: ",
+    "orientation": "By the direction of edges: ",
+}
+
 
 @dataclass(frozen=True, eq=False)
 class _Finding:
@@ -93,10 +99,11 @@ def assess(
     else:
         found = _found_by_tiles(pyramids, estimate, options.model)
     sign = -1 if found.inverted else 1
+    said = _BY[estimate.representation]
     return AlignmentResult(
         transform=transform or Transform.identity(options.model),
         verdict=found.judgement.verdict,
-        reason=found.judgement.reason,
+        reason=f"{said}{found.judgement.reason}",
         shape=reference.shape,
         ecc=sign * found.ecc,
         ecc_before=sign * found.ecc_before,
@@ -155,7 +162,11 @@ def _gathered(
     shape = pyramids.reference[0].shape
     whole = pyramids.index_below(_WHOLE_PIXELS)
     together = whole_fit(
-        pyramids.reference[whole], pyramids.moving[whole], estimate.matrix, inverted=inverted
+        pyramids.reference[whole],
+        pyramids.moving[whole],
+        estimate.matrix,
+        inverted=inverted,
+        representation=estimate.representation,
     )
     wide = _wide_tiles(pyramids, estimate, inverted, fine, together.rival.likeness)
     motion: NDArray[np.float64] = np.linalg.inv(pyramids.unmoved) @ estimate.matrix

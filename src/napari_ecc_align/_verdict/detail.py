@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from .._common.opencv import cv2
 from .._images.pyramid.filters import warp
-from .._images.pyramid.levels import Bools, Floats, Level
+from .._images.pyramid.levels import Bools, Floats, Level, floats
+from .._images.pyramid.representations import (
+    Representation,
+    warped_planes,
+    whole_representation,
+)
 from .._transform.transform import scaled
 
 # What is coarser than this many pixels of the level is shading, not detail.
@@ -19,7 +25,12 @@ _PATCH = 25
 
 
 def aligned_details(
-    reference: Level, moving: Level, matrix: NDArray[np.float64], *, inverted: bool
+    reference: Level,
+    moving: Level,
+    matrix: NDArray[np.float64],
+    *,
+    inverted: bool,
+    representation: Representation = "intensity",
 ) -> tuple[tuple[Floats, Floats], tuple[Floats, Floats]]:
     """Return the detail of both images on the pixels of the reference, each with its window.
 
@@ -31,7 +42,11 @@ def aligned_details(
         Maps reference pixels to moving pixels, at full resolution.
     inverted : bool
         The moving image is a negative of the reference.
+    representation : {"intensity", "gradient", "orientation"}
+        Orientations are as they are, in two planes; all else is the detail of intensities.
     """
+    if representation == "orientation":
+        return _aligned_orientations(reference, moving, matrix)
     height, width = reference.shape
     fixed = _windowed(*reference.whole())
     values, valid = moving.whole()
@@ -46,16 +61,44 @@ def aligned_details(
 
 
 def shared_details(
-    reference: Level, moving: Level, matrix: NDArray[np.float64], *, inverted: bool
+    reference: Level,
+    moving: Level,
+    matrix: NDArray[np.float64],
+    *,
+    inverted: bool,
+    representation: Representation = "intensity",
 ) -> tuple[Floats, Floats, Floats]:
     """Return the detail of both images where both are seen, and the window that they share.
 
     Takes what `aligned_details` does.
     """
     (first, window), (second, other) = aligned_details(
-        reference, moving, matrix, inverted=inverted
+        reference, moving, matrix, inverted=inverted, representation=representation
     )
-    return first * (other > 0), second * (window > 0), np.minimum(window, other)
+    shown = over(first, floats(other > 0)), over(second, floats(window > 0))
+    return *shown, np.minimum(window, other)
+
+
+def over(planes: Floats, weight: NDArray[np.floating[Any]]) -> Floats:
+    """Return an image, (h, w) or (h, w, k), times a weight (h, w)."""
+    return floats(planes * (weight if planes.ndim == 2 else weight[..., None]))
+
+
+def _aligned_orientations(
+    reference: Level, moving: Level, matrix: NDArray[np.float64]
+) -> tuple[tuple[Floats, Floats], tuple[Floats, Floats]]:
+    height, width = reference.shape
+    fixed, known = whole_representation(reference, "orientation")
+    planes, valid = whole_representation(moving, "orientation")
+    assert known is not None and valid is not None
+    planes[~valid] = np.nan
+    image = warped_planes(planes, scaled(matrix, 2.0**-reference.index), (width, height))
+    window = flat_top(reference.shape)
+    weights = window * known, window * ~np.isnan(image[..., 0])
+    return (
+        (over(fixed, weights[0]), weights[0]),
+        (over(np.nan_to_num(image), weights[1]), weights[1]),
+    )
 
 
 def _windowed(image: Floats, valid: Bools | None) -> tuple[Floats, Floats]:

@@ -11,8 +11,9 @@ from numpy.typing import NDArray
 from .._common.opencv import cv2
 from .._ecc.correlation import cross_correlation, spectrum
 from .._images.pyramid.levels import Floats, Level, floats
+from .._images.pyramid.representations import Representation
 from .._transform.transform import scaled
-from .detail import aligned_details, flat_top
+from .detail import aligned_details, flat_top, over
 from .residual_pattern import CLEAR_SIGMAS
 from .rival import Rival
 
@@ -52,7 +53,12 @@ class WholeFit:
 
 
 def whole_fit(
-    reference: Level, moving: Level, matrix: NDArray[np.float64], *, inverted: bool
+    reference: Level,
+    moving: Level,
+    matrix: NDArray[np.float64],
+    *,
+    inverted: bool,
+    representation: Representation = "intensity",
 ) -> WholeFit:
     """Return how well two images correlate where they lie, close by, and at other places.
 
@@ -67,8 +73,12 @@ def whole_fit(
         Maps reference pixels to moving pixels, at full resolution.
     inverted : bool
         The moving image is a negative of the reference.
+    representation : {"intensity", "gradient", "orientation"}
+        As in `aligned_details`.
     """
-    fixed, other = aligned_details(reference, moving, matrix, inverted=inverted)
+    fixed, other = aligned_details(
+        reference, moving, matrix, inverted=inverted, representation=representation
+    )
     joint, shared = (_correlated(a, b) for a, b in zip(fixed, other, strict=True))
     factor = 2.0**reference.index
     offset, sigma = _offset(joint)
@@ -161,7 +171,7 @@ def _correlation_at(
     a, window_a = (plane[rows, columns] for plane in fixed)
     b, window_b = (plane[rows_there, columns_there] for plane in other)
     ratio = np.maximum(window_b, 1e-3) / np.maximum(window_a, 1e-3)
-    energies = float((a * a * ratio).sum()) * float((b * b / ratio).sum())
+    energies = float(over(a * a, ratio).sum()) * float(over(b * b, 1 / ratio).sum())
     return float((a * b).sum()) / energies**0.5 if energies > 0 else 0.0
 
 

@@ -7,12 +7,12 @@ from numpy.typing import NDArray
 
 from .._common.opencv import cv2
 from .._common.steps import outcome_of
-from .._ecc.correlation import cross_correlation, spectrum
+from .._ecc.correlation import cross_correlation, padded, spectrum
 from .._ecc.options import SearchOptions
 from .._ecc.refine import Refiner
 from .._images.pyramid.levels import Floats, floats
 from .._images.pyramid.pair import Pyramids
-from .._images.pyramid.representations import Representation
+from .._images.pyramid.representations import Representation, planes_of, turned
 from .._transform.matrices import MotionModel
 from .._transform.transform import corner_error, scaled
 from .detail import shared_details
@@ -84,7 +84,9 @@ def turned_rival(
         return NO_RIVAL
     index = pyramids.index_below(_PIXELS)
     reference, moving = pyramids.reference[index], pyramids.moving[index]
-    first, second, window = shared_details(reference, moving, matrix, inverted=inverted)
+    first, second, window = shared_details(
+        reference, moving, matrix, inverted=inverted, representation=representation
+    )
     shape, factor = pyramids.reference[0].shape, 2.0**index
 
     halves = [
@@ -121,7 +123,9 @@ def turned_rival(
     best: tuple[float, NDArray[np.float64] | None] = 0.0, None
     for other in found:
         if corner_error(other, matrix, shape) > _SAME_PLACE * factor:
-            one, two, common = shared_details(reference, moving, other, inverted=inverted)
+            one, two, common = shared_details(
+                reference, moving, other, inverted=inverted, representation=representation
+            )
             if common.sum() > _LEAST_SHARED * window.sum():
                 best = max(best, (_correlation(one, two), other), key=lambda item: item[0])
     return Rival(_correlation(first, second), best[0], matrix=best[1])
@@ -135,10 +139,14 @@ def _correlation(first: Floats, second: Floats) -> float:
 def _self_similarities(image: Floats, *, turning_only: bool) -> list[tuple[float, float]]:
     """Return turns (radians) and scales under which an image's spectrum looks alike."""
     side = cv2.getOptimalDFTSize(max(image.shape))
-    padded = np.zeros((side, side), np.float32)
-    padded[: image.shape[0], : image.shape[1]] = image
-    parts = floats(cv2.dft(padded, flags=cv2.DFT_COMPLEX_OUTPUT))
-    magnitude = np.fft.fftshift(np.sqrt(np.hypot(parts[..., 0], parts[..., 1])))
+    magnitudes = []
+    for plane in planes_of(image):
+        parts = floats(cv2.dft(padded(plane, (side, side)), flags=cv2.DFT_COMPLEX_OUTPUT))
+        magnitudes.append(np.hypot(parts[..., 0], parts[..., 1]))
+    magnitude = magnitudes[0]
+    for other in magnitudes[1:]:
+        magnitude = np.hypot(magnitude, other)
+    magnitude = np.fft.fftshift(np.sqrt(magnitude))
     angles = np.pi * np.arange(_ANGLES) / _ANGLES
     growth = (1 / _INNER) ** (1 / (_RADII - 1))
     radii = side / 2 * _INNER * growth ** np.arange(_RADII)
@@ -193,12 +201,14 @@ def _best_shift(
     first: Floats, second: Floats, motion: NDArray[np.float64], factor: float
 ) -> tuple[float, NDArray[np.float64]]:
     """Return how well both fit after a motion of the reference and the best shift, and both."""
-    height, width = first.shape
+    height, width = first.shape[:2]
     flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
-    local = scaled(motion, 1 / factor)[:2]
-    turned = floats(cv2.warpAffine(second, local, (width, height), flags=flags))
+    local = scaled(motion, 1 / factor)
+    moved = floats(cv2.warpAffine(second, local[:2], (width, height), flags=flags))
+    if moved.ndim == 3:
+        moved = turned(moved, local, np.zeros(2))
     size = cv2.getOptimalDFTSize(3 * height // 2), cv2.getOptimalDFTSize(3 * width // 2)
-    surface = cross_correlation(spectrum(turned, size), spectrum(first, size))
+    surface = cross_correlation(spectrum(moved, size), spectrum(first, size))
     _, best, _, (x, y) = cv2.minMaxLoc(surface)
     move = np.eye(3)
     move[:2, 2] = x - size[1] * (2 * x > size[1]), y - size[0] * (2 * y > size[0])

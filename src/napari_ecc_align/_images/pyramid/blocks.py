@@ -31,10 +31,17 @@ from .filters import (
     gradients,
     inner_gradients,
     smoothed_whole,
-    warp,
 )
 from .levels import Bools, Floats, Image, Level, floats
-from .representations import Representation, halo, represent, whole_representation
+from .representations import (
+    Representation,
+    halo,
+    planes_of,
+    represent,
+    turned,
+    warped_planes,
+    whole_representation,
+)
 from .windows import OnDemand
 
 # What smoothing to single precision loses nothing of.
@@ -87,10 +94,6 @@ def planes_apart(blocks: NDArray[Scalar]) -> NDArray[Scalar]:
     return np.moveaxis(blocks, -1, 0).reshape(-1, *blocks.shape[1:3])
 
 
-def _planes(image: Floats) -> list[Floats]:
-    return [image] if image.ndim == 2 else list(np.moveaxis(image, -1, 0))
-
-
 def _blocks_of(image: NDArray[Scalar], size: int) -> NDArray[Scalar]:
     """Look at (h, w), padded with zeros, as blocks (rows, columns, size, size)."""
     h, w = image.shape
@@ -116,7 +119,7 @@ def whole_reference(
     """Return all of a level as blocks of `size` px."""
     image, valid = _whole(level, representation)
     inside = _interior(level.shape, size) if valid is None else _cut(eroded(valid, 1), size)
-    planes = _planes(image)
+    planes = planes_of(image)
     blocks = np.empty((3, len(planes), *inside.shape), np.float32)
     for k, one in enumerate(planes):
         for out, plane in zip(blocks[:, k], (one, *gradients(one)), strict=True):
@@ -155,7 +158,10 @@ def whole_moving(
         image[~valid] = np.nan
 
     def sample(matrix: Array) -> Floats:
-        cut = [_cut(one, size) for one in _planes(warp(image, matrix, (shape[1], shape[0])))]
+        cut = [
+            _cut(one, size)
+            for one in planes_of(warped_planes(image, matrix, (shape[1], shape[0])))
+        ]
         return cut[0] if len(cut) == 1 else np.concatenate(cut)
 
     return sample
@@ -310,6 +316,7 @@ class TileSampler:
         """
         size = self._size
         local = matrix @ self._shifts
+        planes: tuple[int, ...]
         if self._whole is None:
             self._follow(matrix)
             local[:, :2] -= self._first[:, :, None] * local[:, 2:]
@@ -323,7 +330,9 @@ class TileSampler:
         out = np.empty((len(local), size, size, *planes), np.float32)
         for patch, own, tile in zip(patches, local, out, strict=True):
             sample(patch, own, (size, size), tile, LINEAR, cv2.BORDER_CONSTANT, NAN)
-        return out
+        if not planes:
+            return out
+        return turned(out, matrix, self._origins.mean(axis=0) + (size - 1) / 2)
 
     def _follow(self, matrix: Array) -> None:
         """Read again what lies below the tiles if they have wandered off."""

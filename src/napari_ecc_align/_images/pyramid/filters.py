@@ -37,11 +37,12 @@ def smoothed_whole(image: Floats, valid: Bools | None) -> Floats:
     """
     kernel = (KERNEL, KERNEL)
     out = floats(cv2.GaussianBlur(image, kernel, SIGMA, borderType=cv2.BORDER_CONSTANT))
-    out /= (
+    weight = (
         _full_weight((image.shape[0], image.shape[1]))
         if valid is None
         else _weight(valid.astype(np.float32))
     )
+    out /= weight if out.ndim == 2 else weight[..., None]
     return out
 
 

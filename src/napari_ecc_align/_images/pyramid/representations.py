@@ -7,7 +7,9 @@ from typing import Literal, TypeAlias
 import numpy as np
 
 from ..._common.opencv import cv2
-from .filters import RADIUS, eroded, gradients, smoothed_inside
+from ..._transform.models import Array
+from ..._transform.parts import affine_at
+from .filters import RADIUS, eroded, gradients, smoothed_inside, warp
 from .levels import Bools, Floats, Level, floats
 
 Representation: TypeAlias = Literal["intensity", "gradient", "orientation"]
@@ -16,6 +18,9 @@ Representation: TypeAlias = Literal["intensity", "gradient", "orientation"]
 _SIGMA, _REACH = 1.5, 3
 # What is weaker than this share of the typical gradient has hardly an orientation.
 _WEAK = 0.3
+# Orientations of a level of at most so many pixels are kept.
+_KEPT_PIXELS = 2**17
+_KEPT = ("orientations", "where orientations are known")
 # The typical gradient is that of so many patches a side, of so many px each.
 _PATCHES, _PATCH = 4, 64
 
@@ -64,11 +69,48 @@ def represent(
     return floats(planes[..., :2] / (planes[..., 2:] + weak)), eroded(ok, 1 + _REACH)
 
 
+def planes_of(image: Floats) -> list[Floats]:
+    """Return the planes of an image, (h, w) or (h, w, k)."""
+    return [image] if image.ndim == 2 else list(np.moveaxis(image, -1, 0))
+
+
+def turned(planes: Floats, matrix: Array, place: Array) -> Floats:
+    """Return orientations of a moving image as they are seen from the reference.
+
+    Parameters
+    ----------
+    planes : ndarray of float32, shape (..., 2)
+        Sampled on pixels of the reference; their angles are those in the moving image.
+    matrix : ndarray of float64, shape (3, 3)
+        Maps reference pixels to moving pixels.
+    place : ndarray of float64, shape (2,)
+        The reference pixel (x, y) at which the turn is measured; it differs in a perspective.
+    """
+    linear = affine_at(matrix, place)[1]
+    # Gradients are carried over by the transpose, and the planes hold twice their angle.
+    angle = 2 * np.arctan2(linear[1, 0] - linear[0, 1], linear[0, 0] + linear[1, 1])
+    turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
+    return planes @ floats(turn)
+
+
+def warped_planes(planes: Floats, matrix: Array, size: tuple[int, int]) -> Floats:
+    """Return a moving image's planes as `warp` does, orientations as seen from the reference."""
+    out = warp(planes, matrix, size)
+    return out if out.ndim == 2 else turned(out, matrix, (np.array(size) - 1) / 2)
+
+
 def whole_representation(
     level: Level, representation: Representation
 ) -> tuple[Floats, Bools | None]:
-    """Return all of a level as `represent` does."""
-    return represent(level, *level.whole(), representation)
+    """Return all of a level as `represent` does, in arrays of the caller's own."""
+    if representation != "orientation" or level.size > _KEPT_PIXELS:
+        return represent(level, *level.whole(), representation)
+    planes, valid = (level.cache.get(name) for name in _KEPT)
+    if planes is None:
+        planes, valid = represent(level, *level.whole(), representation)
+        assert valid is not None
+        level.cache.update(zip(_KEPT, (planes, valid), strict=True))
+    return planes.copy(), valid
 
 
 def halo(representation: Representation = "intensity") -> int:
