@@ -19,6 +19,8 @@ from .result import VERDICTS, AlignmentResult
 from .rival import NO_RIVAL, Rival
 from .rules import (
     HIGH_ECC,
+    LARGEST_RIVAL,
+    LEAST_AGREEING,
     LEAST_RIVAL,
     Evidence,
     Judgement,
@@ -29,9 +31,10 @@ from .rules import (
 from .sampling import overlap_share, sampled_ecc
 from .second_motion import second_motion, still_tiles
 from .shifted_rival import whole_fit
-from .tile_matching import FIRST_TILES, UNLIKE, Tiles, is_clear, tile_evidence, without
+from .tile_matching import FIRST_TILES, MOST_TILES, UNLIKE, Tiles, is_clear, tile_evidence, without
 from .turned_motion import turned_motion
 from .turned_rival import turned_rival
+from .wrong_places import with_sampled_chance
 
 # Tiles of a level of at most so many pixels see far: of about 550 px on a side, where the largest
 # tiles are a twelfth of it. Of a side of at least 140 px, where tiles of 17 px are still many.
@@ -174,6 +177,7 @@ def _gathered(
     moving = without(fine, still)
     wide = moving if wide is fine else without(wide, still_tiles(wide, motion))
     fine = moving
+    fine, wide = _with_chance(pyramids, estimate, inverted, fine, wide)
     index = pyramids.index_below(_SECOND_PIXELS)
     levels = pyramids.reference[index], pyramids.moving[index]
     middle = (np.array(shape[::-1]) - 1.0) / 2
@@ -227,7 +231,9 @@ def _seconded(pyramids: Pyramids, estimate: Estimate, rival: Rival, inverted: bo
     there = _matched(pyramids, replace(estimate, matrix=rival.matrix), index, inverted, far=False)
     apart = np.hypot(*(there.displacements[:, 2:] - there.offset).T)
     share = float((apart <= there.radius).mean()) if there.tested else 0.0
-    return rival if share > _LIKE_EVIDENCE * here.share else NO_RIVAL
+    joint = Rival(here.rival.here, there.rival.here, rival.known_to)
+    like = share > _LIKE_EVIDENCE * here.share and joint.is_like(LARGEST_RIVAL)
+    return rival if like else NO_RIVAL
 
 
 def _with_model_checked(
@@ -262,8 +268,35 @@ def _wide_tiles(
     return fine if wide.tested < _FEW_TILES else wide
 
 
+def _with_chance(
+    pyramids: Pyramids, estimate: Estimate, inverted: bool, fine: Tiles, wide: Tiles
+) -> tuple[Tiles, Tiles]:
+    """Ask wrong places of the images what is chance, if so many agree that it matters."""
+
+    def sampled(tiles: Tiles, index: int, far: bool) -> Tiles:
+        if tiles.agreeing < LEAST_AGREEING or is_clear(tiles, max(FIRST_TILES, tiles.tested), 0):
+            return tiles
+
+        def matched(matrix: NDArray[np.float64], most: int) -> Tiles:
+            there = replace(estimate, matrix=matrix)
+            return _matched(pyramids, there, index, inverted, far=far, most=most)
+
+        return with_sampled_chance(tiles, estimate.matrix, matched)
+
+    asked = sampled(fine, 0, False)
+    if wide is fine:
+        return asked, asked
+    return asked, sampled(wide, _wide_level(pyramids), True)
+
+
 def _matched(
-    pyramids: Pyramids, estimate: Estimate, index: int, inverted: bool, *, far: bool
+    pyramids: Pyramids,
+    estimate: Estimate,
+    index: int,
+    inverted: bool,
+    *,
+    far: bool,
+    most: int = MOST_TILES,
 ) -> Tiles:
     return tile_evidence(
         pyramids.reference,
@@ -272,6 +305,7 @@ def _matched(
         estimate.matrix,
         inverted=inverted,
         far=far,
+        most=most,
         # Tiles see less of gradients than of intensities, of which they may be a negative.
         representation="orientation" if estimate.representation == "orientation" else "intensity",
     )

@@ -82,7 +82,10 @@ class Tiles:
     fit : float
         Joint fit of the tiles where they are: their mean normalised correlation.
     chance : float
-        Share of tiles that would agree by chance.
+        Share of tiles that would agree by chance: of the area that they are looked for in or,
+        where that leaves a doubt, as seen at wrong places of the same images.
+    chance_fit : float
+        What they typically correlate there at their best; 0 if that was not asked.
     reach : float
         How far the tiles were looked for, in full-resolution pixels.
     radius : float
@@ -112,6 +115,7 @@ class Tiles:
     rival: Rival
     fit: float
     chance: float
+    chance_fit: float
     reach: float
     radius: float
     side: float
@@ -150,6 +154,7 @@ def tile_evidence(
     inverted: bool,
     far: bool = False,
     representation: Representation = "intensity",
+    most: int = MOST_TILES,
 ) -> Tiles:
     """Match small tiles of the reference in the moving image around where a matrix puts them.
 
@@ -169,6 +174,8 @@ def tile_evidence(
         Look twice as far, to see where else a repeating image would fit.
     representation : {"intensity", "orientation"}
         Planes that are matched, all together.
+    most : int, default: 40
+        Tiles to ask.
     """
     level, local = reference[index], scaled(matrix, 2.0**-index)
     height, width = np.minimum(level.shape, moving[index].shape).tolist()
@@ -184,7 +191,7 @@ def tile_evidence(
     centres = np.empty((0, 2))
     if not len(origins):
         return weighed(surfaces, centres, side, reach, index, apart)
-    used = 0
+    used, origins = 0, origins[:most]
     stages = (FIRST_TILES, MOST_TILES)
     if not far:
         few = max(FIRST_TILES, FIRST_TILES * _FIRST_SIDE**2 // side**2)
@@ -302,6 +309,7 @@ def weighed(
         rival=_rival(joint, best) if len(surfaces) else NO_RIVAL,
         fit=float(joint[reach, reach]),
         chance=float(np.pi * AGREEMENT_RADIUS**2 / width**2),
+        chance_fit=0.0,
         reach=float(reach * factor),
         radius=AGREEMENT_RADIUS * factor,
         side=float(side * factor),

@@ -14,7 +14,7 @@ from .._images.pyramid.pair import Pyramids
 from .._images.pyramid.tile_choice import grid
 from .._transform.transform import corner_error, map_points, scaled
 from .residual_pattern import affine_of
-from .rules import SIGNIFICANT_ALIGNED, p_value
+from .rules import ALPHA, p_value
 from .second_motion import SecondMotion, evened
 from .tile_matching import MOST_TILES, Tiles, weighed
 from .turned_rival import about_centre
@@ -64,7 +64,7 @@ def turned_motion(
         said = _tiles(first, second, motion)
         if best is None or said.agreeing > best[1].agreeing:
             best = motion, said
-    if best is None or p_value(best[1]) > SIGNIFICANT_ALIGNED:
+    if best is None or p_value(best[1], "affine") > ALPHA:
         return None
     shape = pyramids.reference[0].shape
     motion, said = scaled(best[0], 2.0**index), best[1]
