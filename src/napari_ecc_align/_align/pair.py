@@ -25,6 +25,7 @@ from .._transform.transform import Transform, usable_transform
 from .._transform.transform_like import TransformLike
 from .._verdict.assess import assess, doubt_rivalled, most_trusted
 from .._verdict.result import AlignmentResult
+from .._verdict.rules import SIGNIFICANT_ALIGNED, p_value
 from .counted_part import CountedPart, counted_part, counted_sources
 from .field_of_view import field_of_view
 from .mirrored import named_if_mirrored
@@ -327,7 +328,7 @@ def _run_pyramid(job: Job, pyramids: Pyramids) -> Generator[Progress, None, list
     def accept(estimate: Estimate) -> bool:
         tried.append(estimate.matrix)
         results.append(assess(pyramids, estimate, job.options, job.initial))
-        return results[-1].aligned
+        return results[-1].aligned or _is_placed(results[-1])
 
     steps = estimate_steps(
         pyramids.reference, pyramids.moving, job.options, initial=job.initial, accept=accept
@@ -338,6 +339,12 @@ def _run_pyramid(job: Job, pyramids: Pyramids) -> Generator[Progress, None, list
     results = doubt_rivalled(results, pyramids.reference[0].shape)
     # Whichever is believed most: all guesses took their time.
     return [replace(result, timings=estimate.timings) for result in results]
+
+
+def _is_placed(result: AlignmentResult) -> bool:
+    """Tell whether the place is sure, whatever else is in doubt, where edges have led there."""
+    tiles, oriented = result.tiles, result.representation == "orientation"
+    return oriented and result.found and tiles is not None and p_value(tiles) < SIGNIFICANT_ALIGNED
 
 
 def _approach(job: Job) -> Callable[[Step], Progress]:

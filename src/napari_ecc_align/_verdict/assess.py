@@ -166,7 +166,13 @@ def _gathered(
     levels = pyramids.reference[index], pyramids.moving[index]
     middle = (np.array(shape[::-1]) - 1.0) / 2
     back = map_points(np.asarray(np.linalg.inv(motion), np.float64), middle[None])[0] - middle
-    second = second_motion(*levels, estimate.matrix, inverted=inverted, still=back)
+    second = second_motion(
+        *levels,
+        estimate.matrix,
+        inverted=inverted,
+        still=back,
+        representation=estimate.representation,
+    )
     # Where something lies still all over the image, tiles show that, or something between.
     below = second is not None and second.is_everywhere and second.is_still(motion, shape)
     moved, moved_wide = (
