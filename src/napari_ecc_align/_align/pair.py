@@ -14,7 +14,7 @@ from .._common.steps import outcome_of, retold
 from .._ecc.estimate import Estimate, Step
 from .._ecc.estimator import estimate_steps
 from .._ecc.opencv import opencv_steps
-from .._ecc.options import DEFAULTS, Engine, SearchOptions
+from .._ecc.options import DEFAULTS, Compared, Engine, SearchOptions
 from .._images.named_axes import one_plane
 from .._images.pyramid.levels import index_below
 from .._images.pyramid.pair import Pyramids, make_pyramids
@@ -50,6 +50,7 @@ def align(
     precision: float = DEFAULTS.precision,
     max_iterations: int = DEFAULTS.max_iterations,
     tolerance: float = DEFAULTS.tolerance,
+    representation: Compared = "auto",
     reference_mask: ArrayLike | LazyArray | None = None,
     moving_mask: ArrayLike | LazyArray | None = None,
     initial: TransformLike | None = None,
@@ -83,6 +84,10 @@ def align(
         Most iterations on a level ("pyramid"), or at full resolution ("opencv").
     tolerance : float, default: 1e-7
         Stop when an iteration changes the correlation by less.
+    representation : {"auto", "intensity", "orientation"}
+        What is compared: brightness or, of images that differ in kind (visible and thermal, two
+        stains, MRI weightings), the direction of edges. By default the first that convinces;
+        "opencv" knows no orientation.
     reference_mask, moving_mask : array_like, shape (h, w), optional
         Pixels of each image that count, as booleans or numbers (0 does not count).
     initial : Transform, AlignmentResult or array_like of shape (3, 3) or (2, 3), optional
@@ -130,7 +135,7 @@ def align(
     job = checked_job(
         one_plane(reference, "reference", channel_axis, align_channel),
         one_plane(moving, "moving", channel_axis, align_channel),
-        SearchOptions(model, engine, precision, max_iterations, tolerance),
+        SearchOptions(model, engine, precision, max_iterations, tolerance, representation),
         reference_mask=one_plane(reference_mask, "reference_mask"),
         moving_mask=one_plane(moving_mask, "moving_mask"),
         initial=initial,
@@ -372,7 +377,9 @@ def _approach(job: Job) -> Callable[[Step], Progress]:
 def _run_opencv(job: Job, pyramids: Pyramids) -> Generator[Progress, None, list[AlignmentResult]]:
     """Correlate intensities, then gradients if those lead nowhere; return both results."""
     results: list[AlignmentResult] = []
-    kinds: tuple[Representation, ...] = ("intensity", "gradient")
+    kinds: list[Representation] = ["intensity"]
+    if job.options.representation == "auto":
+        kinds.append("gradient")
     for half, representation in enumerate(kinds):
         steps = opencv_steps(
             pyramids.reference,

@@ -127,6 +127,12 @@ class InitialGuesses:
         self.orientation = Refiner(
             self.reference, self.moving, options, representation="orientation"
         )
+        wanted = options.representation
+        self.refiners = [
+            refiner
+            for refiner in (self.intensity, self.orientation)
+            if wanted in ("auto", refiner.representation)
+        ]
         self.checked = self._at_most(_CHECK_PIXELS)
         self._tried: list[tuple[Refiner, Array]] = []
         self._refined_from: list[tuple[Refiner, Array]] = []
@@ -146,27 +152,24 @@ class InitialGuesses:
             yield "initial", lambda: self._refined("initial", lambda: [initial])
         if nearby:
             return
-        identity = self._projected(np.eye(3))
-        intensity, orientation = self.intensity, self.orientation
-        yield "identity", partial(self._refined, "identity", lambda: [identity], intensity)
+        identity, by = [self._projected(np.eye(3))], partial(partial, self._refined)
+        if self.intensity in self.refiners:
+            yield "identity", by("identity", lambda: identity, self.intensity)
         if not self.textured:
             return
-        yield (
-            "phase correlation",
-            partial(self._refined, "phase correlation", self._translations, intensity),
-        )
+        if self.intensity in self.refiners:
+            yield "phase correlation", by("phase correlation", self._translations, self.intensity)
         rough, exact = (self._at_most(pixels) for pixels in _SEARCH_PIXELS)
-        yield (
-            "identity",
-            partial(self._refined, "identity", lambda: [identity], orientation, rough),
-        )
-        near = [turn for turn in self._turns if turn[0, 0] > abs(turn[1, 0]) * _NEAR]
-        far = [turn for turn in self._turns if not turn[0, 0] > abs(turn[1, 0]) * _NEAR]
-        name = "rotation and scale"
-        yield name, partial(self._from_similarities, orientation, exact, near)
-        if far:
-            yield name, partial(self._from_similarities, orientation, rough, far)
-        yield name, partial(self._from_similarities, intensity, rough, self._turns)
+        searched, search = "rotation and scale", partial(partial, self._from_similarities)
+        if self.orientation in self.refiners:
+            yield "identity", by("identity", lambda: identity, self.orientation, rough)
+            near = [turn for turn in self._turns if turn[0, 0] > abs(turn[1, 0]) * _NEAR]
+            far = [turn for turn in self._turns if not turn[0, 0] > abs(turn[1, 0]) * _NEAR]
+            yield searched, search(self.orientation, exact, near)
+            if far:
+                yield searched, search(self.orientation, rough, far)
+        if self.intensity in self.refiners:
+            yield searched, search(self.intensity, rough, self._turns)
         yield "features", self._from_features
 
     @property
@@ -211,9 +214,9 @@ class InitialGuesses:
         refiner: Refiner | None = None,
         first: int | None = None,
     ) -> Candidates:
-        """Refine and check each guess, in both representations if none is given."""
+        """Refine and check each guess, in all representations if none is given."""
         for guess in map(self._within_model, guesses()):
-            for chosen in (refiner,) if refiner else (self.intensity, self.orientation):
+            for chosen in (refiner,) if refiner else self.refiners:
                 refined = yield from chosen.coarse(guess, first=first)
                 if self._reached_before(refined.matrix, chosen):
                     yield None
@@ -230,7 +233,7 @@ class InitialGuesses:
     def _polished(self, start: str, guesses: list[Array]) -> Candidates:
         """Refine and check guesses that are too good for the coarsest levels."""
         for guess in filter(self._plausible, map(self._within_model, guesses)):
-            for refiner in (self.intensity, self.orientation):
+            for refiner in self.refiners:
                 polished = yield from refiner.polished(guess)
                 found = self.candidate(polished, refiner, start)
                 yield (yield from self._in_intensities(found))
@@ -307,7 +310,8 @@ class InitialGuesses:
 
     def _in_intensities(self, found: Candidate) -> InSteps[Candidate]:
         """Return to intensities, which are sharper, where they agree with the gradients."""
-        if found.refiner is self.intensity or not found.believed:
+        alone = self.intensity not in self.refiners
+        if found.refiner is self.intensity or alone or not found.believed:
             return found
         polished = yield from self.intensity.polished(found.refined.matrix)
         again = self.candidate(polished, self.intensity, found.start)
