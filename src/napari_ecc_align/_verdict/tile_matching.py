@@ -49,8 +49,8 @@ _CORRELATED = 4 * np.pi * SIGMA**2
 _KNOWN_TO = 0.005
 # What the parabola through a peak is off by at best (px of the level).
 _PEAK_ERROR = 0.04
-# Edges fit all along themselves, so that tiles of orientations agree more often by chance. Chosen on
-# pages of different music, whose staves lie on each other.
+# Edges fit all along themselves, so that tiles of orientations agree more often by chance. Chosen
+# on pages of different music, whose staves lie on each other.
 _ALONG_EDGES = 2.0
 # Tiles are chosen by their texture on a coarser level, where they still measure so many pixels.
 _COARSE_SIDE = 4
