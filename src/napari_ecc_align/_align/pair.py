@@ -14,7 +14,7 @@ from .._common.steps import outcome_of, retold
 from .._ecc.estimate import Estimate, Step
 from .._ecc.estimator import estimate_steps
 from .._ecc.opencv import opencv_steps
-from .._ecc.options import DEFAULTS, Engine, SearchOptions
+from .._ecc.options import DEFAULTS, Compared, Engine, SearchOptions
 from .._images.named_axes import one_plane
 from .._images.pyramid.levels import index_below
 from .._images.pyramid.pair import Pyramids, make_pyramids
@@ -25,6 +25,7 @@ from .._transform.transform import Transform, usable_transform
 from .._transform.transform_like import TransformLike
 from .._verdict.assess import assess, doubt_rivalled, most_trusted
 from .._verdict.result import AlignmentResult
+from .._verdict.rules import SIGNIFICANT_ALIGNED, p_value
 from .counted_part import CountedPart, counted_part, counted_sources
 from .field_of_view import field_of_view
 from .mirrored import named_if_mirrored
@@ -49,6 +50,7 @@ def align(
     precision: float = DEFAULTS.precision,
     max_iterations: int = DEFAULTS.max_iterations,
     tolerance: float = DEFAULTS.tolerance,
+    representation: Compared = "auto",
     reference_mask: ArrayLike | LazyArray | None = None,
     moving_mask: ArrayLike | LazyArray | None = None,
     initial: TransformLike | None = None,
@@ -82,6 +84,10 @@ def align(
         Most iterations on a level ("pyramid"), or at full resolution ("opencv").
     tolerance : float, default: 1e-7
         Stop when an iteration changes the correlation by less.
+    representation : {"auto", "intensity", "orientation"}
+        What is compared: brightness or, of images that differ in kind (visible and thermal, two
+        stains, MRI weightings), the direction of edges. By default the first that convinces;
+        "opencv" knows no orientation.
     reference_mask, moving_mask : array_like, shape (h, w), optional
         Pixels of each image that count, as booleans or numbers (0 does not count).
     initial : Transform, AlignmentResult or array_like of shape (3, 3) or (2, 3), optional
@@ -129,7 +135,7 @@ def align(
     job = checked_job(
         one_plane(reference, "reference", channel_axis, align_channel),
         one_plane(moving, "moving", channel_axis, align_channel),
-        SearchOptions(model, engine, precision, max_iterations, tolerance),
+        SearchOptions(model, engine, precision, max_iterations, tolerance, representation),
         reference_mask=one_plane(reference_mask, "reference_mask"),
         moving_mask=one_plane(moving_mask, "moving_mask"),
         initial=initial,
@@ -328,7 +334,7 @@ def _run_pyramid(job: Job, pyramids: Pyramids) -> Generator[Progress, None, list
     def accept(estimate: Estimate) -> bool:
         tried.append(estimate.matrix)
         results.append(assess(pyramids, estimate, job.options, job.initial))
-        return results[-1].aligned
+        return results[-1].aligned or _is_placed(results[-1])
 
     steps = estimate_steps(
         pyramids.reference, pyramids.moving, job.options, initial=job.initial, accept=accept
@@ -339,6 +345,12 @@ def _run_pyramid(job: Job, pyramids: Pyramids) -> Generator[Progress, None, list
     results = doubt_rivalled(results, pyramids.reference[0].shape)
     # Whichever is believed most: all guesses took their time.
     return [replace(result, timings=estimate.timings) for result in results]
+
+
+def _is_placed(result: AlignmentResult) -> bool:
+    """Tell whether the place is sure, whatever else is in doubt, where edges have led there."""
+    tiles, oriented = result.tiles, result.representation == "orientation"
+    return oriented and result.found and tiles is not None and p_value(tiles) < SIGNIFICANT_ALIGNED
 
 
 def _approach(job: Job) -> Callable[[Step], Progress]:
@@ -366,7 +378,9 @@ def _approach(job: Job) -> Callable[[Step], Progress]:
 def _run_opencv(job: Job, pyramids: Pyramids) -> Generator[Progress, None, list[AlignmentResult]]:
     """Correlate intensities, then gradients if those lead nowhere; return both results."""
     results: list[AlignmentResult] = []
-    kinds: tuple[Representation, ...] = ("intensity", "gradient")
+    kinds: list[Representation] = ["intensity"]
+    if job.options.representation == "auto":
+        kinds.append("gradient")
     for half, representation in enumerate(kinds):
         steps = opencv_steps(
             pyramids.reference,

@@ -12,7 +12,7 @@ import numpy as np
 
 from .._common.errors import InputError
 from .._compare.thresholding import Thresholding, ThresholdMethod
-from .._ecc.options import SearchOptions
+from .._ecc.options import DEFAULTS, SearchOptions
 from .._images.interpolation import INTERPOLATIONS, Interpolation
 
 BinaryResampling = Literal["area", "nearest"]
@@ -43,7 +43,7 @@ class BatchSettings(SearchOptions):
 
     Attributes
     ----------
-    model, engine, precision, max_iterations, tolerance
+    model, engine, precision, max_iterations, tolerance, representation
         As in `align`.
     method : str, default: "otsu"
         How both images are binarised to count differing pixels; see `compare`.
@@ -134,6 +134,7 @@ def _check_number(name: str, value: object, least: float, most: float, wanted: s
 
 def with_present_names(document: Mapping[str, Any]) -> dict[str, Any]:
     """Return the document of settings as it would be written now."""
-    if "epsilon" not in document:
-        return dict(document)
-    return {_FORMER_NAMES.get(name, name): value for name, value in document.items()}
+    former = _FORMER_NAMES if "epsilon" in document else {}
+    named = {former.get(name, name): value for name, value in document.items()}
+    # Where nobody could choose, both were tried.
+    return {"representation": DEFAULTS.representation, **named} if named else named

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from .._compare.thresholding import THRESHOLD_METHODS
-from .._ecc.options import DEFAULTS, ENGINES
+from .._ecc.options import COMPARED, DEFAULTS, ENGINES
 from .._images.interpolation import INTERPOLATIONS
 from .._images.warping import Resampling
 from .._transform.matrices import MOTION_MODELS
@@ -83,6 +83,12 @@ def add_estimation_options(group: argparse._ActionsContainer) -> None:
     add_value(group, "--max-iterations", count, "N", text)
     text = "stop when an iteration changes the correlation by less (default: %(default)g)"
     add_value(group, "--tolerance", small_number, "GAIN", text)
+    group.add_argument(
+        "--representation",
+        choices=COMPARED,
+        help="what is compared: brightness or the direction of edges (default: %(default)s, "
+        "the first that convinces)",
+    )
     group.set_defaults(**asdict(DEFAULTS))
 
 

@@ -9,6 +9,7 @@ from functools import partial
 import numpy as np
 
 from .._images.pyramid.levels import InSteps, Level, index_below
+from .._images.pyramid.representations import Representation
 from .._transform.models import Array, frame_of
 from .._transform.parts import affine_at
 from .._transform.plausible import SEARCHED, is_plausible
@@ -18,9 +19,8 @@ from .options import SearchOptions
 from .quick_check import Agreement, agreement
 from .refine import Refined, Refiner
 
-# The search over rotation and scale tries the smaller image first; phase correlation affords a
-# larger one.
-_SEARCH_PIXELS = (80 * 80, 140 * 140)
+# A search over all turns affords a smaller image than one over a few.
+_SEARCH_PIXELS = (80 * 80, 24_000)
 _SHIFT_PIXELS = 140 * 140
 # Tiles are asked on a level of at most so many pixels; half of them, and four, must agree.
 _CHECK_PIXELS = 300 * 300
@@ -39,9 +39,8 @@ _PROMISING = 0.5
 _SAME = 0.5
 # Turns by less than 30 degrees are searched first.
 _NEAR = 1.7
-# So many places that the search by orientations finds are refined a little, and so many of them
-# from there.
-_MANY, _BEST = 8, 3
+# So many of the places that a search finds are refined.
+_BEST: dict[Representation, int] = {"intensity": 6, "orientation": 4}
 # Tiles of which so many agree in orientations are no accident.
 _MIN_ORIENTED = 0.25
 # Where so many tiles agree in intensities, these suffice; also so near it (px of the level of the
@@ -128,6 +127,12 @@ class InitialGuesses:
         self.orientation = Refiner(
             self.reference, self.moving, options, representation="orientation"
         )
+        wanted = options.representation
+        self.refiners = [
+            refiner
+            for refiner in (self.intensity, self.orientation)
+            if wanted in ("auto", refiner.representation)
+        ]
         self.checked = self._at_most(_CHECK_PIXELS)
         self._tried: list[tuple[Refiner, Array]] = []
         self._refined_from: list[tuple[Refiner, Array]] = []
@@ -147,30 +152,25 @@ class InitialGuesses:
             yield "initial", lambda: self._refined("initial", lambda: [initial])
         if nearby:
             return
-        identity = self._projected(np.eye(3))
-        intensity, orientation = self.intensity, self.orientation
-        yield "identity", partial(self._refined, "identity", lambda: [identity], intensity)
+        identity, by = [self._projected(np.eye(3))], partial(partial, self._refined)
+        if self.intensity in self.refiners:
+            yield "identity", by("identity", lambda: identity, self.intensity)
         if not self.textured:
             return
-        yield (
-            "phase correlation",
-            partial(self._refined, "phase correlation", self._translations, intensity),
-        )
+        if self.intensity in self.refiners:
+            yield "phase correlation", by("phase correlation", self._translations, self.intensity)
         rough, exact = (self._at_most(pixels) for pixels in _SEARCH_PIXELS)
-        yield (
-            "identity",
-            partial(self._refined, "identity", lambda: [identity], orientation, rough),
-        )
-        near = [turn for turn in self._turns if turn[0, 0] > abs(turn[1, 0]) * _NEAR]
-        far = [turn for turn in self._turns if not turn[0, 0] > abs(turn[1, 0]) * _NEAR]
-        name = "rotation and scale"
-        yield name, partial(self._from_orientations, rough, near)
-        if far:
-            yield name, partial(self._from_orientations, rough, far)
-        yield name, partial(self._from_similarities, intensity, rough)
+        searched, search = "rotation and scale", partial(partial, self._from_similarities)
+        if self.orientation in self.refiners:
+            yield "identity", by("identity", lambda: identity, self.orientation, rough)
+            near = [turn for turn in self._turns if turn[0, 0] > abs(turn[1, 0]) * _NEAR]
+            far = [turn for turn in self._turns if not turn[0, 0] > abs(turn[1, 0]) * _NEAR]
+            yield searched, search(self.orientation, exact, near)
+            if far:
+                yield searched, search(self.orientation, rough, far)
+        if self.intensity in self.refiners:
+            yield searched, search(self.intensity, rough, self._turns)
         yield "features", self._from_features
-        if exact != rough:
-            yield name, partial(self._from_orientations, exact, self._turns)
 
     @property
     def textured(self) -> bool:
@@ -185,36 +185,15 @@ class InitialGuesses:
             self.reference[small], self.moving[small], representation="intensity", count=3
         )
 
-    def _from_orientations(self, level: int, turns: list[Array]) -> Candidates:
-        """Search by orientations on a level, refine many a little there, and then the best."""
-        refiner = self.orientation
+    def _from_similarities(self, refiner: Refiner, level: int, turns: list[Array]) -> Candidates:
+        """Search among some turns on a level, and refine the best few from there."""
         guesses = yield from (
             global_search.displacements(
                 self.reference[level],
                 self.moving[level],
                 turns,
-                representation="orientation",
-                count=_MANY,
-            )
-        )
-        reached = []
-        for guess in map(self._within_model, guesses):
-            refined = yield from refiner.coarse(guess, first=level, last=level)
-            if np.isfinite(refined.solution.ecc) and self._plausible(refined.matrix):
-                reached.append(refined)
-        reached.sort(key=lambda refined: -refined.solution.ecc)
-        best = [refined.matrix for refined in reached[:_BEST]]
-        yield from self._refined("rotation and scale", lambda: best, refiner, level)
-
-    def _from_similarities(self, refiner: Refiner, level: int) -> Candidates:
-        """Search rotation and scale on a level, and refine the best few from there."""
-        guesses = yield from (
-            global_search.displacements(
-                self.reference[level],
-                self.moving[level],
-                self._turns,
                 representation=refiner.representation,
-                count=6,
+                count=_BEST[refiner.representation],
             )
         )
         yield from self._refined("rotation and scale", lambda: guesses, refiner, level)
@@ -235,9 +214,9 @@ class InitialGuesses:
         refiner: Refiner | None = None,
         first: int | None = None,
     ) -> Candidates:
-        """Refine and check each guess, in both representations if none is given."""
+        """Refine and check each guess, in all representations if none is given."""
         for guess in map(self._within_model, guesses()):
-            for chosen in (refiner,) if refiner else (self.intensity, self.orientation):
+            for chosen in (refiner,) if refiner else self.refiners:
                 refined = yield from chosen.coarse(guess, first=first)
                 if self._reached_before(refined.matrix, chosen):
                     yield None
@@ -254,7 +233,7 @@ class InitialGuesses:
     def _polished(self, start: str, guesses: list[Array]) -> Candidates:
         """Refine and check guesses that are too good for the coarsest levels."""
         for guess in filter(self._plausible, map(self._within_model, guesses)):
-            for refiner in (self.intensity, self.orientation):
+            for refiner in self.refiners:
                 polished = yield from refiner.polished(guess)
                 found = self.candidate(polished, refiner, start)
                 yield (yield from self._in_intensities(found))
@@ -331,7 +310,8 @@ class InitialGuesses:
 
     def _in_intensities(self, found: Candidate) -> InSteps[Candidate]:
         """Return to intensities, which are sharper, where they agree with the gradients."""
-        if found.refiner is self.intensity or not found.believed:
+        alone = self.intensity not in self.refiners
+        if found.refiner is self.intensity or alone or not found.believed:
             return found
         polished = yield from self.intensity.polished(found.refined.matrix)
         again = self.candidate(polished, self.intensity, found.start)

@@ -14,6 +14,8 @@ from .._transform.models import MODELS, Model
 
 Engine = Literal["pyramid", "opencv"]
 ENGINES: tuple[Engine, ...] = get_args(Engine)
+Compared = Literal["auto", "intensity", "orientation"]
+COMPARED: tuple[Compared, ...] = get_args(Compared)
 
 FINEST_PRECISION = 1e-4
 MOST_ITERATIONS = 100_000
@@ -35,6 +37,9 @@ class SearchOptions:
         Most iterations on a level ("pyramid"), or at full resolution ("opencv").
     tolerance : float, default: 1e-7
         Stop when an iteration changes the correlation by less.
+    representation : {"auto", "intensity", "orientation"}
+        What is compared: brightness or, of images that differ in kind, the direction of edges.
+        By default the first that convinces; "opencv" knows no orientation.
 
     Raises
     ------
@@ -56,14 +61,23 @@ class SearchOptions:
     precision: float = 0.02
     max_iterations: int = 100
     tolerance: float = 1e-7
+    representation: Compared = "auto"
 
     def __post_init__(self) -> None:
         check_model(self.model)
         if self.engine not in ENGINES:
             raise InputError(f"engine must be one of {', '.join(ENGINES)}, not {self.engine!r}")
+        if self.representation not in COMPARED:
+            raise InputError(
+                f"representation must be one of {', '.join(COMPARED)}, not {self.representation!r}"
+            )
         _check_precision(self.precision)
         _check_iterations(self.max_iterations)
         _check_tolerance(self.tolerance)
+        if self.engine == "opencv" and self.representation == "orientation":
+            raise InputError(
+                "representation 'orientation' is not in OpenCV's ECC: use engine='pyramid'"
+            )
         if self.engine == "opencv" and self.model == "similarity":
             raise InputError(
                 "model 'similarity' is not in OpenCV's ECC: "

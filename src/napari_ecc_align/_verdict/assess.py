@@ -182,7 +182,13 @@ def _gathered(
     levels = pyramids.reference[index], pyramids.moving[index]
     middle = (np.array(shape[::-1]) - 1.0) / 2
     back = map_points(np.asarray(np.linalg.inv(motion), np.float64), middle[None])[0] - middle
-    second = second_motion(*levels, estimate.matrix, inverted=inverted, still=back)
+    second = second_motion(
+        *levels,
+        estimate.matrix,
+        inverted=inverted,
+        still=back,
+        representation=estimate.representation,
+    )
     if second is None and corner_error(motion, np.eye(3), shape) <= _HELD:
         second = turned_motion(pyramids, estimate.matrix, inverted=inverted)
     # Where something lies still all over the image, tiles show that, or something between.

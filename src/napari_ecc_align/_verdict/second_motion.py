@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from .._common.opencv import cv2
 from .._images.pyramid.levels import Floats, Level, floats
+from .._images.pyramid.representations import Representation, planes_of
 from .._transform.transform import map_points
 from .detail import shared_details
 from .tile_matching import Tiles
@@ -85,6 +86,7 @@ def second_motion(
     *,
     inverted: bool,
     still: NDArray[np.float64] | None = None,
+    representation: Representation = "intensity",
 ) -> SecondMotion | None:
     """Return the second motion of two images that one motion lays on each other, if there is one.
 
@@ -106,9 +108,13 @@ def second_motion(
     still : ndarray of float64, shape (2,), optional
         The displacement, in px of the reference, of what did not move: of several that are alike,
         as those of a grid are, that one is meant.
+    representation : {"intensity", "gradient", "orientation"}
+        As in `shared_details`.
     """
     # Where only one is seen, its autocorrelation alone would tell displacements apart.
-    first, second, window = evened(reference, moving, matrix, inverted=inverted)
+    first, second, window = evened(
+        reference, moving, matrix, inverted=inverted, representation=representation
+    )
     odd = _odd_part(first, second)
     height, width = odd.shape
     deviation = 1.4826 * float(np.median(np.abs(odd)))
@@ -154,10 +160,17 @@ def _beside(odd: Floats, x: int, y: int) -> NDArray[np.float64]:
 
 
 def evened(
-    reference: Level, moving: Level, matrix: NDArray[np.float64], *, inverted: bool
+    reference: Level,
+    moving: Level,
+    matrix: NDArray[np.float64],
+    *,
+    inverted: bool,
+    representation: Representation = "intensity",
 ) -> tuple[Floats, Floats, Floats]:
     """Return the details that `shared_details` does, of length one, nothing bright deciding."""
-    first, second, window = shared_details(reference, moving, matrix, inverted=inverted)
+    first, second, window = shared_details(
+        reference, moving, matrix, inverted=inverted, representation=representation
+    )
     first, second = (_of_length_one(_clipped(image, window)) for image in (first, second))
     return first, second, window
 
@@ -179,7 +192,8 @@ def _spread(
 
     def parts(dx: int, dy: int) -> Floats:
         odd = np.roll(second, (-dy, -dx), (0, 1)) - np.roll(second, (dy, dx), (0, 1))
-        return _in_parts(first * odd)
+        product = first * odd
+        return _in_parts(product if product.ndim == 2 else floats(product.sum(axis=2)))
 
     dx, dy = displacement.tolist()
     own, chance, shown = parts(dx, dy), parts(-dy, dx), _in_parts(window * window)
@@ -210,14 +224,16 @@ def _odd_part(first: Floats, second: Floats) -> Floats:
     Of their whitened autocorrelation where they do not move; circular, its first entry is there.
     """
     size = cv2.getOptimalDFTSize(first.shape[0]), cv2.getOptimalDFTSize(first.shape[1])
-    one, two = (
-        floats(cv2.dft(_padded(image, size), flags=cv2.DFT_COMPLEX_OUTPUT, nonzeroRows=rows))
-        for image, rows in ((first, first.shape[0]), (second, second.shape[0]))
-    )
-    power = ((one * one).sum(axis=2) + (two * two).sum(axis=2)) / 2
+    power, product = floats(0), floats(0)
+    for planes in zip(planes_of(first), planes_of(second), strict=True):
+        one, two = (
+            floats(cv2.dft(_padded(image, size), flags=cv2.DFT_COMPLEX_OUTPUT, nonzeroRows=rows))
+            for image, rows in zip(planes, (first.shape[0], second.shape[0]), strict=True)
+        )
+        power = power + ((one * one).sum(axis=2) + (two * two).sum(axis=2)) / 2
+        product = product + floats(cv2.mulSpectrums(two, one, 0, conjB=True))
     mean = max(float(power.mean()), 1e-12)
     weight = np.maximum(power / mean, _LEAST_POWER) ** -_WHITENING
-    product = floats(cv2.mulSpectrums(two, one, 0, conjB=True))
     # The odd part of a real function is the transform of the imaginary part.
     product[..., 0] = 0
     product[..., 1] *= weight * (2 / max(float((power * weight).mean()), 1e-12))

@@ -8,7 +8,7 @@ from magicgui.widgets import ComboBox, Container, LiteralEvalLineEdit, SpinBox
 from magicgui.widgets.bases import ValueWidget
 
 from ..._common.errors import InputError
-from ..._ecc.options import DEFAULTS, ENGINES, SearchOptions
+from ..._ecc.options import COMPARED, DEFAULTS, ENGINES, SearchOptions
 from ..._images.interpolation import INTERPOLATIONS
 from ..._images.warping import Resampling
 from ..._transform.matrices import MotionModel
@@ -17,7 +17,16 @@ from ..runs.task import Parameters
 from ..shared.rows import form
 from ..shared.threshold_settings import ThresholdSettings
 
-_KEPT = ("output", "interpolation", "difference", "engine", "precision", "iterations", "epsilon")
+_KEPT = (
+    "output",
+    "interpolation",
+    "difference",
+    "engine",
+    "representation",
+    "precision",
+    "iterations",
+    "epsilon",
+)
 
 
 class SettingsForm(Container):  # type: ignore[type-arg]
@@ -48,6 +57,12 @@ class SettingsForm(Container):  # type: ignore[type-arg]
             label="engine",
             tooltip="Pyramid: fast, from any start, with an uncertainty. Opencv: OpenCV's own ECC",
         )
+        self.representation = ComboBox(
+            choices=COMPARED,
+            label="compare",
+            tooltip="Intensity: brightness. Orientation: which way edges run, for images that "
+            "differ in kind. Auto: the first that convinces",
+        )
         self.precision = LiteralEvalLineEdit(
             value=repr(DEFAULTS.precision),
             label="precision, px",
@@ -66,7 +81,7 @@ class SettingsForm(Container):  # type: ignore[type-arg]
             tooltip="Stop when a step changes the correlation by less than this",
         )
         result = form(self.output, self.interpolation, self.difference)
-        search = self.engine, self.precision, self.iterations, self.epsilon
+        search = self.engine, self.representation, self.precision, self.iterations, self.epsilon
         super().__init__(widgets=[result, self.threshold, form(*search)], labels=False)
         self.margins = (0, 0, 0, 0)
 
@@ -91,7 +106,14 @@ class SettingsForm(Container):  # type: ignore[type-arg]
         epsilon = _number(self.epsilon, "Epsilon must be a number such as 1e-7.")
         precision = _number(self.precision, "Precision must be a number such as 0.02.")
         return Parameters(
-            SearchOptions(model, self.engine.value, precision, self.iterations.value, epsilon),
+            SearchOptions(
+                model,
+                self.engine.value,
+                precision,
+                self.iterations.value,
+                epsilon,
+                self.representation.value,
+            ),
             Resampling(self.interpolation.value),
             self.threshold.chosen(),
             self.difference.value == "signed",

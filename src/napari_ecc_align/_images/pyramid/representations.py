@@ -15,7 +15,7 @@ from .levels import Bools, Floats, Level, floats
 Representation: TypeAlias = Literal["intensity", "gradient", "orientation"]
 
 # Orientations are gathered by a Gaussian of this size, as sigma and radius (px of the level).
-_SIGMA, _REACH = 1.5, 3
+_SIGMA, _REACH = 0.7, 2
 # What is weaker than this share of the typical gradient has hardly an orientation.
 _WEAK = 0.3
 # Orientations of a level of at most so many pixels are kept.

@@ -1,0 +1,142 @@
+"""Images that differ in kind: brightness in one says nothing of brightness in the other."""
+
+from functools import cache
+
+import numpy as np
+import pytest
+from scipy import ndimage
+
+from napari_ecc_align import InputError, Transform, align, align_stack, judge
+from napari_ecc_align._transform.matrices import MOTION_MODELS
+from napari_ecc_align._transform.transform import corner_error
+from pairs import KnownPair, known_pair, picture, random_transform
+
+# Brightness (0 to 1) in another modality: no curve is monotone, and most tell apart what others
+# show alike.
+CURVES = {
+    "waves": lambda x: (np.sin(3 * np.pi * x) + 1) / 2,
+    "hills": lambda x: np.abs(np.sin(2.2 * np.pi * x)),
+    "jumps": lambda x: np.interp(x, [0, 0.3, 0.5, 0.8, 1], [0.2, 0.9, 0.1, 0.7, 0]),
+}
+SHAPE = (400, 400)
+
+
+@cache
+def cross_pair(name: str, curve: str, seed: int, model: str = "affine") -> KnownPair:
+    """Return a pair whose moving image shows another modality, with noise of its own in both."""
+    rng = np.random.default_rng(seed)
+    truth = random_transform(seed, model, SHAPE)
+    pair = known_pair(picture(name), truth, shape=SHAPE)
+    other = 255 * CURVES[curve](np.clip(pair.moving / 255, 0, 1))
+    noise = rng.normal(0, 3, (2, *SHAPE))
+    return KnownPair(pair.reference + noise[0], other + noise[1], truth)
+
+
+@pytest.mark.parametrize("curve", CURVES)
+@pytest.mark.parametrize("name", ["camera", "immunohistochemistry"])
+def test_another_modality_is_laid_on_exactly(name, curve):
+    pair = cross_pair(name, curve, 3)
+    result = align(pair.reference, pair.moving, representation="orientation")
+    assert result.verdict == "aligned", result.reason
+    assert pair.error_of(result.transform) < 0.1
+    assert result.representation == "orientation"
+    assert result.reason.startswith("By the direction of edges: ")
+
+
+@pytest.mark.parametrize("model", MOTION_MODELS)
+def test_every_motion_model_is_found_by_the_direction_of_edges(model):
+    pair = cross_pair("immunohistochemistry", "hills", 8, model)
+    result = align(pair.reference, pair.moving, model=model, representation="orientation")
+    assert result.verdict == "aligned", result.reason
+    assert pair.error_of(result.transform) < 0.1
+
+
+def test_the_uncertainty_is_honest():
+    z = []
+    for seed, curve in enumerate(CURVES):
+        pair = cross_pair("immunohistochemistry", curve, seed)
+        result = align(pair.reference, pair.moving, representation="orientation")
+        z.append(pair.error_of(result.transform) / result.corner_uncertainty)
+    assert 0.3 < np.sqrt(np.mean(np.square(z))) < 1.7
+
+
+def test_a_turned_image_shows_its_edges_turned():
+    reference = picture("camera")[100:400, 100:400]
+    moving = 255 * CURVES["hills"](np.rot90(reference) / 255)
+    result = align(reference, moving, representation="orientation")
+    assert result.verdict == "aligned", result.reason
+    truth = np.array([[0, 1, 0], [-1, 0, 299], [0, 0, 1.0]])
+    assert corner_error(result.transform.matrix, truth, reference.shape) < 0.3
+
+
+def test_where_brightness_suffices_nothing_else_is_tried():
+    pair = cross_pair("camera", "waves", 1)
+    same = known_pair(picture("camera"), pair.truth, shape=SHAPE)
+    asked = align(same.reference, same.moving)
+    insisted = align(same.reference, same.moving, representation="intensity")
+    assert asked.representation == "intensity"
+    assert "edges" not in asked.reason
+    assert np.array_equal(asked.transform.matrix, insisted.transform.matrix)
+
+
+def test_whatever_has_to_be_compared_is_found_without_asking():
+    pair = cross_pair("immunohistochemistry", "hills", 5)
+    result = align(pair.reference, pair.moving)
+    assert result.verdict == "aligned", result.reason
+    assert result.representation == "orientation"
+    assert pair.error_of(result.transform) < 0.1
+
+
+def test_a_masked_part_has_no_edges():
+    pair = cross_pair("immunohistochemistry", "hills", 5)
+    mask = np.ones(SHAPE, bool)
+    mask[:, 250:] = False
+    painted = np.where(mask, pair.moving, 0)
+    result = align(pair.reference, painted, moving_mask=mask, representation="orientation")
+    whole = align(pair.reference, pair.moving, representation="orientation")
+    assert result.verdict == "aligned", result.reason
+    gap = result.transform.corner_distance(whole.transform, SHAPE)
+    assert gap < 4 * np.hypot(result.corner_uncertainty, whole.corner_uncertainty)
+
+
+def test_unrelated_images_are_not_aligned_by_their_edges():
+    for first, second in (("camera", "astronaut"), ("chelsea", "coffee")):
+        images = (picture(name)[:240, :300] for name in (first, second))
+        assert align(*images, representation="orientation").verdict == "failed"
+
+
+def test_a_stack_of_two_modalities():
+    pair = cross_pair("immunohistochemistry", "hills", 5)
+    frames = np.stack([pair.reference, pair.moving])
+    stack = align_stack(frames)
+    assert stack.verdicts == ["aligned", "aligned"]
+    assert stack[1].representation == "orientation"
+
+
+def test_another_modality_is_judged_where_it_lies():
+    pair = cross_pair("immunohistochemistry", "hills", 5)
+    right = judge(pair.reference, pair.moving, pair.truth)
+    assert right.verdict == "aligned", right.reason
+    shifted = Transform(pair.truth.matrix @ [[1, 0, 6], [0, 1, 0], [0, 0, 1]])
+    assert judge(pair.reference, pair.moving, shifted).verdict != "aligned"
+
+
+def test_large_images_are_compared_tile_by_tile():
+    image = ndimage.zoom(picture("immunohistochemistry"), 3, order=1)
+    moving = 255 * CURVES["hills"](np.clip(image[7:, 11:] / 255, 0, 1))
+    result = align(image, moving, model="translation", representation="orientation")
+    assert result.verdict == "aligned", result.reason
+    assert np.allclose(result.transform.matrix[:2, 2], (-11, -7), atol=0.2)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"representation": "edges"}, "representation must be one of auto, intensity, orient"),
+        ({"representation": "orientation", "engine": "opencv"}, "is not in OpenCV's ECC"),
+    ],
+)
+def test_what_cannot_be_compared_is_refused(options, message):
+    images = np.zeros((2, 64, 64))
+    with pytest.raises(InputError, match=message):
+        align(*images, **options)
