@@ -130,7 +130,7 @@ def test_a_mirror_image_is_named(flip, model):
     moving = np.ascontiguousarray(flip(section))
     result = align(section, moving, model=model)
     assert result.verdict == "failed"
-    assert "The moving image is mirrored" in result.reason
+    assert "The moving image is mirrored, which is not allowed for" in result.reason
 
 
 def test_what_is_only_turned_is_not_called_mirrored():

@@ -26,7 +26,7 @@ from .._verdict.assess import assess, doubt_rivalled, most_trusted
 from .._verdict.result import AlignmentResult
 from .counted_part import CountedPart, counted_part, counted_sources
 from .field_of_view import field_of_view
-from .mirrored import named_if_mirrored
+from .mirrored import aligned_either_way
 from .options import Job, checked_initial
 from .progress import Progress
 from .region_start import start_in_region
@@ -48,6 +48,7 @@ def align(
     precision: float = DEFAULTS.precision,
     max_iterations: int = DEFAULTS.max_iterations,
     tolerance: float = DEFAULTS.tolerance,
+    mirrored: bool = False,
     reference_mask: ArrayLike | LazyArray | None = None,
     moving_mask: ArrayLike | LazyArray | None = None,
     initial: TransformLike | None = None,
@@ -81,6 +82,11 @@ def align(
         Most iterations on a level ("pyramid"), or at full resolution ("opencv").
     tolerance : float, default: 1e-7
         Stop when an iteration changes the correlation by less.
+    mirrored : bool, default: False
+        The moving image may be mirrored, as a section mounted upside down is. It is aligned as it
+        is and turned over; with the model "translation", left and right or top and bottom are
+        exchanged. The matrix of a mirror image has a negative determinant, so that its model is
+        "affine" or "homography" whatever was asked for.
     reference_mask, moving_mask : array_like, shape (h, w), optional
         Pixels of each image that count, as booleans or numbers (0 does not count).
     initial : Transform, AlignmentResult or array_like of shape (3, 3) or (2, 3), optional
@@ -128,7 +134,7 @@ def align(
     job = checked_job(
         one_plane(reference, "reference", channel_axis, align_channel),
         one_plane(moving, "moving", channel_axis, align_channel),
-        SearchOptions(model, engine, precision, max_iterations, tolerance),
+        SearchOptions(model, engine, precision, max_iterations, tolerance, mirrored),
         reference_mask=one_plane(reference_mask, "reference_mask"),
         moving_mask=one_plane(moving_mask, "moving_mask"),
         initial=initial,
@@ -225,8 +231,7 @@ def job_steps(job: Job) -> Generator[Progress, None, AlignmentResult]:
     """Align what a job says, one step at a time; as `align_steps`."""
     began = time.perf_counter()
     job = counted_sources(job)
-    result = yield from _as_they_are(job)
-    result = yield from named_if_mirrored(job, result, _as_they_are)
+    result = yield from aligned_either_way(job, _as_they_are)
     return replace(result, seconds=time.perf_counter() - began)
 
 

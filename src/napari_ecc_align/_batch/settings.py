@@ -43,7 +43,7 @@ class BatchSettings(SearchOptions):
 
     Attributes
     ----------
-    model, engine, precision, max_iterations, tolerance
+    model, engine, precision, max_iterations, tolerance, mirrored
         As in `align`.
     method : str, default: "otsu"
         How both images are binarised to count differing pixels; see `compare`.
@@ -134,6 +134,6 @@ def _check_number(name: str, value: object, least: float, most: float, wanted: s
 
 def with_present_names(document: Mapping[str, Any]) -> dict[str, Any]:
     """Return the document of settings as it would be written now."""
-    if "epsilon" not in document:
-        return dict(document)
-    return {_FORMER_NAMES.get(name, name): value for name, value in document.items()}
+    names = _FORMER_NAMES if "epsilon" in document else {}
+    former = {"mirrored": False} if document else {}
+    return former | {names.get(name, name): value for name, value in document.items()}

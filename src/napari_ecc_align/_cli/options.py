@@ -83,6 +83,8 @@ def add_estimation_options(group: argparse._ActionsContainer) -> None:
     add_value(group, "--max-iterations", count, "N", text)
     text = "stop when an iteration changes the correlation by less (default: %(default)g)"
     add_value(group, "--tolerance", small_number, "GAIN", text)
+    text = "the moving image may be mirrored: align it turned over, too"
+    group.add_argument("--mirrored", action="store_true", help=text)
     group.set_defaults(**asdict(DEFAULTS))
 
 

@@ -35,6 +35,8 @@ class SearchOptions:
         Most iterations on a level ("pyramid"), or at full resolution ("opencv").
     tolerance : float, default: 1e-7
         Stop when an iteration changes the correlation by less.
+    mirrored : bool, default: False
+        Whether the moving image may be mirrored. An estimator does not look at it.
 
     Raises
     ------
@@ -56,6 +58,7 @@ class SearchOptions:
     precision: float = 0.02
     max_iterations: int = 100
     tolerance: float = 1e-7
+    mirrored: bool = False
 
     def __post_init__(self) -> None:
         check_model(self.model)
@@ -64,6 +67,8 @@ class SearchOptions:
         _check_precision(self.precision)
         _check_iterations(self.max_iterations)
         _check_tolerance(self.tolerance)
+        if not isinstance(self.mirrored, bool | np.bool_):
+            raise InputError(f"mirrored must be True or False, not {self.mirrored!r}")
         if self.engine == "opencv" and self.model == "similarity":
             raise InputError(
                 "model 'similarity' is not in OpenCV's ECC: "
