@@ -10,12 +10,15 @@ from numpy.typing import NDArray
 from .._common.opencv import cv2
 from .._images.pyramid.filters import warp
 from .._images.pyramid.levels import Bools, Floats, Level
-from .._transform.transform import scaled
+from .._transform.transform import corners, map_points, scaled, shift
 
 # What is coarser than this many pixels of the level is shading, not detail.
 _DETAIL = 6.0
 # Contrast is evened out over squares of this side.
 _PATCH = 25
+# Of a long strip, which has few coarse levels, a part must do: so many pixels, and in the moving
+# image so many more on each side.
+_STRIP_PIXELS, _AROUND = 2**18, 4
 
 
 def aligned_details(
@@ -31,18 +34,39 @@ def aligned_details(
         Maps reference pixels to moving pixels, at full resolution.
     inverted : bool
         The moving image is a negative of the reference.
+
+    Notes
+    -----
+    Of a long strip, it is the pixels of the middle of what both show.
     """
-    height, width = reference.shape
-    fixed = _windowed(*reference.whole())
-    values, valid = moving.whole()
+    to_moving = scaled(matrix, 2.0**-reference.index)
+    (x0, y0, x1, y1), (left, top, right, bottom) = _boxes(reference.shape, moving.shape, to_moving)
+    fixed = _windowed(*reference.patch(y0, y1, x0, x1))
+    values, valid = moving.patch(top, bottom, left, right)
     if valid is not None:
         values[~valid] = np.nan
-    image = warp(values, scaled(matrix, 2.0**-reference.index), (width, height))
+    image = warp(values, shift(-left, -top) @ to_moving @ shift(x0, y0), (x1 - x0, y1 - y0))
     seen = None if np.isfinite(image.sum()) else np.isfinite(image)
     if seen is not None:
         image[~seen] = 0
     detail, window = _windowed(image, seen)
     return fixed, (-detail if inverted else detail, window)
+
+
+def _boxes(
+    reference: tuple[int, int], moving: tuple[int, int], matrix: NDArray[np.float64]
+) -> tuple[list[int], list[int]]:
+    """Return the (x0, y0, x1, y1) that are looked at, of images of shape (h, w)."""
+    size, there = np.array(reference[::-1]), np.array(moving[::-1])
+    if size.prod() <= _STRIP_PIXELS:
+        return [0, 0, *size.tolist()], [0, 0, *there.tolist()]
+    shown = np.clip(map_points(np.linalg.inv(matrix), corners(moving)), 0, size)
+    side = np.minimum(size, _STRIP_PIXELS // size.min())
+    first = np.clip((shown.min(0) + shown.max(0) - side) / 2, 0, size - side).astype(int)
+    ends = map_points(matrix, first + corners((side[1], side[0])))
+    begin = np.clip(np.floor(ends.min(0)) - _AROUND, 0, there - 1).astype(int)
+    end = np.clip(np.ceil(ends.max(0)) + _AROUND, begin + 1, there).astype(int)
+    return [*first.tolist(), *(first + side).tolist()], [*begin.tolist(), *end.tolist()]
 
 
 def shared_details(
