@@ -8,7 +8,7 @@ import numpy as np
 
 from .._common.opencv import cv2
 from .._images.pyramid.filters import represent
-from .._images.pyramid.levels import Floats, Level, floats, halved_shape
+from .._images.pyramid.levels import Floats, Level, floats, halved_shape, middle
 from .._transform.models import Array, Model
 from .._transform.transform import scaled
 from .correlation import cross_correlation, padded, spectrum
@@ -47,6 +47,7 @@ def translations(reference: Level, moving: Level, *, gradient: bool, count: int)
     .. [1] C. D. Kuglin and D. C. Hines, "The Phase Correlation Image Alignment Method", Proc. IEEE
        Int. Conf. Cybernetics and Society, 1975.
     """
+    (reference, here), (moving, there) = middle(reference), middle(moving)
     first, _ = _prepared(reference, gradient)
     second, _ = _prepared(moving, gradient)
     size = _fft_size(first.shape, second.shape)
@@ -65,7 +66,7 @@ def translations(reference: Level, moving: Level, *, gradient: bool, count: int)
     for _ in range(count):
         dx, dy, _score = _peak(surface, first.shape, second.shape)
         matrix = np.eye(3)
-        matrix[:2, 2] = -dx, -dy
+        matrix[:2, 2] = there - here - (dx, dy)
         starts.append(scaled(matrix, 2.0**reference.index))
     return starts
 

@@ -9,16 +9,15 @@ from numpy.typing import NDArray
 
 from .._common.opencv import cv2
 from .._images.pyramid.filters import warp
-from .._images.pyramid.levels import Bools, Floats, Level
+from .._images.pyramid.levels import STRIP, Bools, Floats, Level
 from .._transform.transform import corners, map_points, scaled, shift
 
 # What is coarser than this many pixels of the level is shading, not detail.
 _DETAIL = 6.0
 # Contrast is evened out over squares of this side.
 _PATCH = 25
-# Of a long strip, which has few coarse levels, a part must do: so many pixels, and in the moving
-# image so many more on each side.
-_STRIP_PIXELS, _AROUND = 2**18, 4
+# Of the moving image, so many px more on each side of what a part of the reference shows.
+_AROUND = 4
 
 
 def aligned_details(
@@ -58,15 +57,16 @@ def _boxes(
 ) -> tuple[list[int], list[int]]:
     """Return the (x0, y0, x1, y1) that are looked at, of images of shape (h, w)."""
     size, there = np.array(reference[::-1]), np.array(moving[::-1])
-    if size.prod() <= _STRIP_PIXELS:
+    if size.prod() <= STRIP:
         return [0, 0, *size.tolist()], [0, 0, *there.tolist()]
-    shown = np.clip(map_points(np.linalg.inv(matrix), corners(moving)), 0, size)
-    side = np.minimum(size, _STRIP_PIXELS // size.min())
-    first = np.clip((shown.min(0) + shown.max(0) - side) / 2, 0, size - side).astype(int)
-    ends = map_points(matrix, first + corners((side[1], side[0])))
+    back = np.asarray(np.linalg.inv(matrix), np.float64)
+    shown = np.clip(map_points(back, corners(moving)), 0, size)
+    side = np.minimum(size, STRIP // size.min())
+    first = np.floor(np.clip((shown.min(0) + shown.max(0) - side) / 2, 0, size - side))
+    ends = map_points(matrix, first + corners((int(side[1]), int(side[0]))))
     begin = np.clip(np.floor(ends.min(0)) - _AROUND, 0, there - 1).astype(int)
     end = np.clip(np.ceil(ends.max(0)) + _AROUND, begin + 1, there).astype(int)
-    return [*first.tolist(), *(first + side).tolist()], [*begin.tolist(), *end.tolist()]
+    return [*map(int, first), *map(int, first + side)], [*begin.tolist(), *end.tolist()]
 
 
 def shared_details(
