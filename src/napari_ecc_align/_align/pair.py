@@ -24,7 +24,7 @@ from .._transform.transform import Transform, usable_transform
 from .._transform.transform_like import TransformLike
 from .._verdict.assess import assess, doubt_rivalled, most_trusted
 from .._verdict.result import AlignmentResult
-from .counted_part import CountedPart, counted_part, counted_sources
+from .counted_part import CountedPart, counted_part, counted_sources, lazily_counted_part
 from .field_of_view import field_of_view
 from .mirrored import aligned_either_way
 from .options import Job, checked_initial
@@ -83,10 +83,9 @@ def align(
     tolerance : float, default: 1e-7
         Stop when an iteration changes the correlation by less.
     mirrored : bool, default: False
-        The moving image may be mirrored, as a section mounted upside down is. It is aligned as it
-        is and turned over; with the model "translation", left and right or top and bottom are
-        exchanged. The matrix of a mirror image has a negative determinant, so that its model is
-        "affine" or "homography" whatever was asked for.
+        The moving image may be mirrored, as a section mounted upside down is; with "translation",
+        left to right or top to bottom. Such a matrix has a negative determinant, so that its
+        model is "affine" or "homography" whatever was asked for.
     reference_mask, moving_mask : array_like, shape (h, w), optional
         Pixels of each image that count, as booleans or numbers (0 does not count).
     initial : Transform, AlignmentResult or array_like of shape (3, 3) or (2, 3), optional
@@ -195,16 +194,8 @@ def align_steps(
         Yields a `Progress` after every step and returns the `AlignmentResult`. Closing it
         cancels the alignment.
     """
-    return job_steps(
-        checked_job(
-            reference,
-            moving,
-            options,
-            reference_mask=reference_mask,
-            moving_mask=moving_mask,
-            initial=initial,
-        )
-    )
+    masks = {"reference_mask": reference_mask, "moving_mask": moving_mask}
+    return job_steps(checked_job(reference, moving, options, initial=initial, **masks))
 
 
 def checked_job(
@@ -260,7 +251,11 @@ def best_result(job: Job, run: Runner) -> Generator[Progress, None, AlignmentRes
 def _results(job: Job, run: Runner) -> Generator[Progress, None, list[AlignmentResult]]:
     """Return all results that were judged, of the parts of the images that count."""
     part = counted_part(job)
-    results = yield from retold(_results_of_part(part, run), part.told)
+    pyramids = yield from _prepared(part)
+    narrower = lazily_counted_part(job, part, pyramids)
+    if narrower is not part:
+        part, pyramids = narrower, (yield from _prepared(narrower))
+    results = yield from retold(_results_of_part(part.job, pyramids, run), part.told)
     given = job.initial is not None
     return [_named(part.of_whole(result), given=given) for result in results]
 
@@ -277,10 +272,8 @@ def _named(result: AlignmentResult, *, given: bool) -> AlignmentResult:
 
 
 def _results_of_part(
-    part: CountedPart, run: Runner
+    job: Job, pyramids: Pyramids, run: Runner
 ) -> Generator[Progress, None, list[AlignmentResult]]:
-    job = part.job
-    pyramids = yield from _prepared(part)
     if pyramids.flaw:
         nothing = Transform.identity(job.options.model)
         return [
