@@ -224,6 +224,29 @@ def test_the_script_gives_the_same_transform_to_the_last_bit(viewer, known, tmp_
     assert "of 30,000 pixels differ" in printed
 
 
+@pytest.mark.parametrize("output", ["resample", "move"])
+def test_a_mirrored_layer_is_aligned_where_the_settings_allow_it(
+    viewer, widget, known, finish, output
+):
+    mirrored = viewer.layers["second"]
+    mirrored.data = mirrored.data[:, ::-1].copy()
+    widget.settings.mirrored.value = True
+    widget.settings.output.value = output
+    widget.run()
+    finish(widget)
+    assert "Aligned" in widget.after.results.verdict.value
+    assert "mirrored=True," in widget.after.copy_script()
+    right = known.truth.matrix.copy()
+    right[0] = [0, 0, mirrored.data.shape[1] - 1] - right[0]
+    layer = mirrored if output == "move" else viewer.layers["second aligned"]
+    note = layer.metadata["napari-ecc-align"]
+    error = Transform(right).corner_distance(note["matrix"], known.reference.shape)
+    assert error < 0.1
+    if output == "move":
+        y, x = np.array(layer.data_to_world(Transform(right).to_moving((50, 40))[::-1]))[-2:]
+        assert (x, y) == pytest.approx((50, 40), abs=0.2)
+
+
 @pytest.mark.both_bindings
 def test_saving_the_transform(aligned, viewer, monkeypatch, tmp_path):
     from qtpy.QtWidgets import QFileDialog

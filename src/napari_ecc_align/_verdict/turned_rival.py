@@ -42,6 +42,9 @@ _LEAST_SHARED = 0.5
 # Nearer (px, RMS of the corners) it is the same place.
 _SAME_PLACE = 3.0
 
+# A strip so many times as long as wide is no wheel or ring, and would need a huge square.
+_LONGEST = 16
+
 
 def turned_rival(
     pyramids: Pyramids,
@@ -84,6 +87,8 @@ def turned_rival(
         return NO_RIVAL
     index = pyramids.index_below(_PIXELS)
     reference, moving = pyramids.reference[index], pyramids.moving[index]
+    if max(reference.shape) > _LONGEST * min(reference.shape):
+        return NO_RIVAL
     first, second, window = shared_details(
         reference, moving, matrix, inverted=inverted, representation=representation
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from magicgui.widgets import ComboBox, Container, LiteralEvalLineEdit, SpinBox
+from magicgui.widgets import CheckBox, ComboBox, Container, LiteralEvalLineEdit, SpinBox
 from magicgui.widgets.bases import ValueWidget
 
 from ..._common.errors import InputError
@@ -17,16 +17,8 @@ from ..runs.task import Parameters
 from ..shared.rows import form
 from ..shared.threshold_settings import ThresholdSettings
 
-_KEPT = (
-    "output",
-    "interpolation",
-    "difference",
-    "engine",
-    "representation",
-    "precision",
-    "iterations",
-    "epsilon",
-)
+_SEARCH = ("engine", "representation", "precision", "iterations", "epsilon", "mirrored")
+_KEPT = ("output", "interpolation", "difference", *_SEARCH)
 
 
 class SettingsForm(Container):  # type: ignore[type-arg]
@@ -80,8 +72,19 @@ class SettingsForm(Container):  # type: ignore[type-arg]
             label="epsilon",
             tooltip="Stop when a step changes the correlation by less than this",
         )
+        self.mirrored = CheckBox(
+            label="may be mirrored",
+            tooltip="Align the moving image turned over, too, as a section mounted upside down is",
+        )
         result = form(self.output, self.interpolation, self.difference)
-        search = self.engine, self.representation, self.precision, self.iterations, self.epsilon
+        search = (
+            self.engine,
+            self.representation,
+            self.precision,
+            self.iterations,
+            self.epsilon,
+            self.mirrored,
+        )
         super().__init__(widgets=[result, self.threshold, form(*search)], labels=False)
         self.margins = (0, 0, 0, 0)
 
@@ -113,6 +116,7 @@ class SettingsForm(Container):  # type: ignore[type-arg]
                 self.iterations.value,
                 epsilon,
                 self.representation.value,
+                self.mirrored.value,
             ),
             Resampling(self.interpolation.value),
             self.threshold.chosen(),
