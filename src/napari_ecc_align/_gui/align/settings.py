@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Any
 
 from magicgui.widgets import CheckBox, ComboBox, Container, LiteralEvalLineEdit, SpinBox
@@ -98,6 +99,11 @@ class SettingsForm(Container):  # type: ignore[type-arg]
         """The widgets whose values are remembered, by their names in the manifest."""
         return {**{name: getattr(self, name) for name in _KEPT}, **self.threshold.kept}
 
+    def basis(self) -> dict[str, object]:
+        """Return what a run depends on, by what it is in words; not how it is looked at."""
+        output, interpolation, _ = self[0]
+        return {f"the {box.label}": _value(box) for box in (output, interpolation, *self[2])}
+
     def chosen(self, model: MotionModel) -> Parameters:
         """Return what is chosen.
 
@@ -123,6 +129,13 @@ class SettingsForm(Container):  # type: ignore[type-arg]
             self.difference.value == "signed",
             self.output.value,
         )
+
+
+def _value(box: ValueWidget[Any]) -> object:
+    # None while it is half typed.
+    with suppress(ValueError, SyntaxError):
+        return box.value
+    return None
 
 
 def _number(box: LiteralEvalLineEdit, complaint: str) -> float:
