@@ -308,6 +308,12 @@ def test_what_fits_when_turned_is_doubtful(likeness, verdict):
     assert verdict_of(turned=rival(likeness))[0] == verdict
 
 
+def test_lines_scanned_there_and_back_are_doubtful():
+    verdict, reason = verdict_of(fields=3.0)
+    assert verdict == "doubtful"
+    assert reason.startswith("Every other line of one image is displaced by about 3 px")
+
+
 def test_a_whole_that_lies_beside_the_fine_detail_is_doubtful():
     beside = WholeFit(rival(0.3), offset=0.8, sigma=0.1)
     assert verdict_of(whole=beside) == (

@@ -13,6 +13,7 @@ from .._images.pyramid.levels import Level
 from .._images.pyramid.pair import Pyramids
 from .._transform.matrices import MotionModel
 from .._transform.transform import Transform, corner_error, map_points, usable_transform
+from .line_fields import field_offset
 from .model_check import homography_shift
 from .residual_pattern import residual_pattern
 from .result import VERDICTS, AlignmentResult
@@ -205,6 +206,11 @@ def _gathered(
     )
     together = replace(together, rival=_seconded(pyramids, estimate, together.rival, inverted))
     turned = _seconded(pyramids, estimate, turned, inverted)
+    places = fine.displacements[fine.agree, :2]
+    fields = (
+        field_offset(pyramids.reference[0], places),
+        field_offset(pyramids.moving[0], map_points(estimate.matrix, places)),
+    )
     return Evidence(
         ecc=ecc,
         corner_uncertainty=estimate.corner_uncertainty,
@@ -220,6 +226,7 @@ def _gathered(
         whole=together,
         turned=turned,
         second=second,
+        fields=abs(fields[0] - fields[1]),
     )
 
 

@@ -101,6 +101,8 @@ class Evidence:
         How well they correlate where they lie and where they would if turned or enlarged.
     second : SecondMotion or None
         What moves otherwise.
+    fields : float
+        How much more every other line is displaced in one of the images, in px.
     """
 
     ecc: float
@@ -116,6 +118,7 @@ class Evidence:
     whole: WholeFit
     turned: Rival
     second: SecondMotion | None
+    fields: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -180,6 +183,7 @@ def judge(evidence: Evidence) -> Judgement:
         or _why_turned(evidence.turned)
         or _why_inexact(evidence.pattern, evidence.corner_uncertainty, evidence.model)
         or _why_two_motions(evidence)
+        or _why_two_fields(evidence)
         or _why_beside(evidence)
         or _why_sparse(evidence)
         or _why_moved_in_part(wide, evidence.displaced_wide)
@@ -220,6 +224,15 @@ def _why_two_motions(evidence: Evidence) -> str | None:
         "Two motions are seen: a part of what is seen lies about "
         f"{second.distance:.0f} px from where the rest puts it."
     )
+
+
+def _why_two_fields(evidence: Evidence) -> str | None:
+    if evidence.fields:
+        return (
+            f"Every other line of one image is displaced by about {evidence.fields:.0f} px, as "
+            "where it was scanned there and back: it lies on the mean of the two."
+        )
+    return None
 
 
 def _why_beside(evidence: Evidence) -> str | None:
