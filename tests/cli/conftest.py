@@ -41,7 +41,7 @@ def inputs(tmp_path_factory, page, photograph):
         np.rint(image).astype(np.uint8) for image in (photograph.reference, photograph.moving)
     )
     half_other = moving.copy()
-    half_other[:, 92:] = picture("coffee")[:200, :148]
+    half_other[:, 116:] = picture("coffee")[:200, :124]
     plate = sample("cathedral")
     images = {
         "page.png": page.reference,

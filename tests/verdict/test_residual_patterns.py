@@ -128,7 +128,7 @@ def test_a_part_within_the_radius_of_agreement_is_not_displaced(size):
     found = of_field(lambda places: in_upper_left(places, size))
     assert found.displaced == 0
     assert found.largest == size
-    assert (found.misplaced_share > 0) == (size > 0.66)
+    assert (found.misplaced_share > 0) == (size > 1)
 
 
 def test_displacements_smaller_than_their_noise_are_no_deformation():

@@ -351,7 +351,12 @@ def _is_placed(result: AlignmentResult) -> bool:
     """Tell whether the place is sure, whatever else is in doubt, where edges have led there."""
     tiles, model = result.tiles, result.transform.model
     oriented = result.representation == "orientation"
-    return oriented and result.found and tiles is not None and p_value(tiles, model) < ALPHA
+    return (
+        oriented
+        and result.contradiction > 0
+        and tiles is not None
+        and p_value(tiles, model) < ALPHA
+    )
 
 
 def _approach(job: Job) -> Callable[[Step], Progress]:

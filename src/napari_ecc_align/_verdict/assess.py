@@ -30,7 +30,7 @@ from .rules import (
     why_too_little,
 )
 from .sampling import overlap_share, sampled_ecc
-from .second_motion import second_motion, still_tiles
+from .second_motion import LEAST_SHARE, second_motion, still_tiles
 from .shifted_rival import whole_fit
 from .tile_matching import FIRST_TILES, MOST_TILES, UNLIKE, Tiles, is_clear, tile_evidence, without
 from .turned_motion import turned_motion
@@ -139,12 +139,7 @@ def _why_refused(
 
 
 def _found_by_tiles(pyramids: Pyramids, estimate: Estimate, model: MotionModel) -> _Finding:
-    inverted = estimate.inverted
-    fine = _matched(pyramids, estimate, 0, inverted, far=False)
-    if estimate.representation == "gradient" and fine.fit < 0:
-        # Gradients are as strong in a negative.
-        inverted = not inverted
-        fine = _matched(pyramids, estimate, 0, inverted, far=False)
+    estimate, inverted, fine = _first_tiles(pyramids, estimate)
     # After the tiles, whose pixels it may use if they had to be read.
     ecc, before = sampled_ecc(
         pyramids.reference[0], pyramids.moving[0], [estimate.matrix, pyramids.unmoved]
@@ -152,6 +147,25 @@ def _found_by_tiles(pyramids: Pyramids, estimate: Estimate, model: MotionModel) 
     evidence = _gathered(pyramids, estimate, model, -ecc if inverted else ecc, inverted, fine)
     evidence, judgement = _with_model_checked(pyramids, estimate, evidence)
     return _Finding(judgement, inverted, ecc, before, fine, evidence.pattern.contradiction)
+
+
+def _first_tiles(pyramids: Pyramids, estimate: Estimate) -> tuple[Estimate, bool, Tiles]:
+    """Return the estimate as it is judged, whether it is inverted, and the tiles there.
+
+    What edges have found is judged by brightness where that says more.
+    """
+    inverted = estimate.inverted
+    fine = _matched(pyramids, estimate, 0, inverted, far=False)
+    if estimate.representation == "orientation" and not is_clear(fine, FIRST_TILES, 0):
+        other = replace(estimate, representation="gradient")
+        judged, turned_over, said = _first_tiles(pyramids, other)
+        if said.share > fine.share:
+            return judged, turned_over, said
+    if estimate.representation == "gradient" and fine.fit < 0:
+        # Gradients are as strong in a negative.
+        inverted = not inverted
+        fine = _matched(pyramids, estimate, 0, inverted, far=False)
+    return estimate, inverted, fine
 
 
 def _gathered(
@@ -183,14 +197,17 @@ def _gathered(
     levels = pyramids.reference[index], pyramids.moving[index]
     middle = (np.array(shape[::-1]) - 1.0) / 2
     back = map_points(np.asarray(np.linalg.inv(motion), np.float64), middle[None])[0] - middle
+    held = corner_error(motion, np.eye(3), shape) <= _HELD
     second = second_motion(
         *levels,
         estimate.matrix,
         inverted=inverted,
         still=back,
+        # Where nothing moved, nothing was interpolated.
+        least=0.0 if held else LEAST_SHARE,
         representation=estimate.representation,
     )
-    if second is None and corner_error(motion, np.eye(3), shape) <= _HELD:
+    if second is None and held:
         second = turned_motion(pyramids, estimate.matrix, inverted=inverted)
     # Where something lies still all over the image, tiles show that, or something between.
     below = second is not None and second.is_everywhere and second.is_still(motion, shape)

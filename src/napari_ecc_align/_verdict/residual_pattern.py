@@ -27,9 +27,9 @@ _OVERLAPPING = 0.9
 _SIGMAS = 4.0
 # In px: smaller ones are not worth a sentence. Chosen by hand.
 _NOTABLE = 0.5
-# So far (px) from where it lies no tile of a right alignment is: two of what a sigma may be. And
-# as many are no accident, where each already has a neighbour that agrees.
-_MISPLACED, _MANY_MISPLACED = 0.66, 3
+# So far (px) from where it lies no tile of a right alignment is, since a pixel is what is wrong;
+# and as many are no accident, where each already has a neighbour that agrees.
+_MISPLACED, _MANY_MISPLACED = 1.0, 3
 # Six give twice the equations that an affine displacement has unknowns.
 _LEAST_TILES = 6
 # Parameters of an affine displacement, one with perspective, and a quadratic one.

@@ -303,7 +303,7 @@ def _why_failed(evidence: Evidence) -> str | None:
     if fine.tested < LEAST_AGREEING:
         return "There is too little detail in the overlap to tell."
     if (
-        _joint_p_value(evidence) > ALPHA_DOUBTFUL
+        (_joint_p_value(evidence) > ALPHA_DOUBTFUL and p_value(fine, evidence.model) > ALPHA)
         or fine.agreeing < LEAST_AGREEING
         or not _fit_unlike_chance(fine)
     ):

@@ -86,6 +86,7 @@ def second_motion(
     *,
     inverted: bool,
     still: NDArray[np.float64] | None = None,
+    least: float = LEAST_SHARE,
     representation: Representation = "intensity",
 ) -> SecondMotion | None:
     """Return the second motion of two images that one motion lays on each other, if there is one.
@@ -108,6 +109,8 @@ def second_motion(
     still : ndarray of float64, shape (2,), optional
         The displacement, in px of the reference, of what did not move: of several that are alike,
         as those of a grid are, that one is meant.
+    least : float, default: 0.03
+        A smaller share of the detail is none.
     representation : {"intensity", "gradient", "orientation"}
         As in `shared_details`.
     """
@@ -126,8 +129,6 @@ def second_motion(
     middle = np.ix_(near % height, near % width)
     peaks[middle] = np.where(disc, 0, peaks[middle])
     _, share, _, (x, y) = cv2.minMaxLoc(peaks)
-    # Where nothing moved, nothing was interpolated.
-    least = LEAST_SHARE if still is None or np.hypot(*still) > 1 else 0.0
     if not share >= max(least, LEAST_SIGNIFICANCE * deviation):
         return None
     factor = 2.0**reference.index

@@ -53,7 +53,7 @@ def turned_motion(
         The moving image is a negative of the reference.
     """
     index, first, second = _unexplained(pyramids, matrix, inverted, _TILE_PIXELS)
-    if float((first * first).sum()) < _LEAST_LEFT:
+    if float((first * first).sum()) < _LEAST_LEFT or min(first.shape) < _SIDE + 2 * _REACH:
         return None
     starts = _starts(*_unexplained(pyramids, matrix, inverted, _PIXELS))
     best: tuple[NDArray[np.float64], Tiles] | None = None
