@@ -78,7 +78,7 @@ def test_different_things_in_the_same_field_are_not_aligned():
     first, second = (
         in_a_round_field(picture(name)[:300, :320]) for name in ("camera", "astronaut")
     )
-    assert align(first, second).verdict == "failed"
+    assert align(first, second, model="euclidean").verdict == "failed"
 
 
 def test_masks_still_count_where_the_surround_is_left_out():

@@ -37,7 +37,7 @@ def test_one_transform_per_frame_from_the_first(drifting, to):
 
 def test_small_errors_do_not_add_up(drifting):
     frames, _ = drifting
-    there_and_back = np.concatenate([frames, frames[::-1]] * 3)
+    there_and_back = np.concatenate([frames, frames[::-1]] * 2)
     last = align_stack(there_and_back, reference="previous")[-1]
     assert corner_error(last.transform.matrix, np.eye(3), SHAPE) < 0.1
 
@@ -67,7 +67,7 @@ def test_a_bad_frame_does_not_spoil_the_others(drifting, spoilt):
     assert [result.verdict for result in results].count("failed") == 1
     assert results[3].verdict == "failed"
     assert corner_error(results[5].transform.matrix, truths[5].matrix, SHAPE) < 0.2
-    chained = align_stack(frames[2:], reference="previous")
+    chained = align_stack(frames[2:5], reference="previous")
     assert chained[1].verdict == "failed"
 
 

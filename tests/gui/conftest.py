@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -32,6 +34,10 @@ def shared_viewer(qapp):
         # No plugin is installed meanwhile: their manifests are read once, not for every form.
         PluginManager.instance().discover()
         patch.setattr(PluginManager, "discover", lambda self, *arguments, **options: 0)
+        # A crash of some drivers of Windows is what napari collects garbage for at each layer that
+        # goes; here that is done once, after each test.
+        if os.name != "nt":
+            patch.setattr("napari._vispy.canvas.gc", SimpleNamespace(collect=lambda: 0))
         patch.setattr(EventEmitter, "_check_signature", staticmethod(signature_checked_once()))
         yield shared
         shared.close()

@@ -6,7 +6,9 @@ from contextlib import suppress
 import psutil
 
 
-def choose(widget, root, out):
+def choose(widget, root, out, *, workers=1):
+    """Fill in the form: one worker is enough for a few pairs."""
+    widget.settings.workers.value = workers
     widget.folders.reference.value = root / "ideal"
     widget.folders.moving.value = root / "gray"
     widget.folders.siblings.chosen = (str(root / "bw"),)

@@ -33,6 +33,8 @@ class SharedViewer:
         """Return the viewer, with nothing in it."""
         if self._viewer is None:
             self._viewer = napari.Viewer(show=False, show_welcome_screen=False)
+            # It looks at each event of the application, for a menu bar that no test hides.
+            QApplication.instance().removeEventFilter(self._viewer.window._qt_window)
             self._start = _state(self._viewer)
             self._size = self._viewer.window._qt_window.size()
             # What stays need not be looked at whenever garbage is collected.

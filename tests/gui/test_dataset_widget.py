@@ -109,7 +109,6 @@ def test_a_cancelled_run_is_gone_on_with(widget, settle, dataset, tmp_path, qtbo
     root, _ = dataset
     out = tmp_path / "out"
     choose(widget, root, out)
-    widget.settings.workers.value = 1
     widget.run_button.native.click()
     qtbot.waitUntil(lambda: widget.table.pairs.rowCount() > 0, timeout=PATIENCE)
     widget.cancel_button.native.click()
@@ -134,11 +133,10 @@ def test_a_run_begun_while_the_last_one_writes_its_report_waits_for_it(
     widget, settle, dataset, tmp_path, qtbot
 ):
     choose(widget, dataset[0], tmp_path / "out")
-    for _ in range(2):
-        widget.run_button.native.click()
-        qtbot.waitUntil(lambda: widget.table.pairs.rowCount() > 0, timeout=PATIENCE)
-        widget.cancel_button.native.click()
-        settle()
+    widget.run_button.native.click()
+    qtbot.waitUntil(lambda: widget.table.pairs.rowCount() > 0, timeout=PATIENCE)
+    widget.cancel_button.native.click()
+    settle()
     widget.run_button.native.click()
     settle()
     assert widget.message.value.startswith("Done: 3 aligned")
@@ -351,7 +349,7 @@ def test_a_batch_of_a_thousand_pairs_lets_napari_go_on(
     Anything may set that off, at any time; that nothing here makes so much garbage is the point.
     """
     dataset, out = make_many(tmp_path, done=1000, left=40)
-    choose(widget, dataset, out)
+    choose(widget, dataset, out, workers=2)
     settle()
     gc.collect()
     gc.freeze()
