@@ -10,7 +10,7 @@ import pytest
 from commands import batch_here, lines
 from dataset import contents
 
-from napari_ecc_align import Batch
+from napari_ecc_align import Batch, InputError
 from napari_ecc_align._batch.records.record import Record, read_record, read_records, record_path
 from napari_ecc_align._batch.report.report import as_csv, as_html
 
@@ -105,3 +105,23 @@ def test_a_record_of_another_pair_is_none_of_this_one(good, out, finished):
     assert contents(out) == contents(finished)
     record_path(out, NAME).write_bytes(b"")
     assert f"{NAME}.json: holds no record of its pair" in batch_here(good, out).out
+
+
+def test_a_damaged_record_outside_of_the_plan_is_said(good, out):
+    stray = record_path(out, "elsewhere/p9.png")
+    stray.parent.mkdir()
+    stray.write_text("{")
+    done = batch_here(good, out, "--json")
+    (problem,) = lines(done)[-1]["problems"]
+    assert problem["path"] == str(stray)
+    assert "missing in the report" in problem["reason"]
+    assert "elsewhere/p9.png.json: holds no record" in (out / "report.html").read_text()
+    assert stray.read_text() == "{"
+
+
+@pytest.mark.parametrize("decide", ["accept", "reject"])
+def test_a_damaged_record_is_not_decided_on(out, decide):
+    batch = Batch.open(out)
+    record_path(out, NAME).write_text("{")
+    with pytest.raises(InputError, match=r"has a record that cannot be read.*run it again"):
+        getattr(batch, decide)(NAME)

@@ -14,7 +14,7 @@ import tifffile
 from napari_ecc_align._common.errors import InputError
 from napari_ecc_align._images.files.film import opened_film
 from napari_ecc_align._images.files.images import read_image, write_image
-from napari_ecc_align._images.files.sizes import IMAGE_BYTES
+from napari_ecc_align._images.files.sizes import IMAGE_BYTES, whole_file
 
 MEGABYTE = 2**20
 
@@ -134,3 +134,15 @@ def test_colours_of_sixteen_bits_keep_their_order(tmp_path):
         np.testing.assert_array_equal(
             read_image(tmp_path / f"{channels}.png"), image[..., :channels]
         )
+
+
+def test_a_file_larger_than_any_image_is_not_read_whole(tmp_path, monkeypatch):
+    path = tmp_path / "sparse.png"
+    with path.open("wb") as file:
+        file.truncate(2 * 10**6 + 1)
+    monkeypatch.setenv(IMAGE_BYTES, "1e6")
+    with path.open("rb") as file, pytest.raises(InputError, match=r"2,000,001 bytes.*1,000,000"):
+        whole_file(file, path)
+    path.write_bytes(b"as it is")
+    with path.open("rb") as file:
+        assert whole_file(file, path) == b"as it is"

@@ -298,3 +298,18 @@ def test_whatever_stands_for_a_transform_is_taken_everywhere(tmp_path):
         with pytest.raises(InputError, match="initial"):
             align_stack([moving], reference=reference, initial=bad)
     assert [each.name for each in tmp_path.iterdir()] == ["film.json"]
+
+
+@pytest.mark.parametrize(
+    ("scale", "words"),
+    [
+        (1e-7, "scaled 1e-07"),
+        (2.54e-4, "scaled 0.000254"),
+        (0.5, "scaled 0.500"),
+        (1.0004, "x +0, y +0)"),
+        (123.4, "scaled 123.400"),
+        (1e6, "scaled 1e+06"),
+    ],
+)
+def test_a_scale_is_told_whatever_its_size(scale, words):
+    assert words in repr(Transform(np.diag([scale, scale, 1])))

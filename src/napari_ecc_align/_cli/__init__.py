@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from importlib import import_module
 
 from .._common.errors import InputError
+from .._common.printing import libraries_silenced
 from .console import complain, flush, prepare_streams
 
 BAD_INPUT = 2
@@ -33,7 +34,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     prepare_streams()
     try:
-        code = _run(arguments)
+        with libraries_silenced():
+            code = _run(arguments)
         flush()
     except InputError as error:
         complain(str(error))

@@ -11,7 +11,7 @@ from typing import Any
 from .._batch.batch import Batch
 from .._batch.plan.pairing import make_plan
 from .._batch.plan.pairs import PairFiles, Problem
-from .._batch.records.record import Record
+from .._batch.records.record import Record, unreadable_records
 from .._batch.report.report import CSV, row, worst_first
 from .._batch.run.run_plan import BatchStep, Counts, done_already
 from .._batch.settings import BatchSettings
@@ -78,6 +78,7 @@ def _run(batch: Batch, chosen: argparse.Namespace) -> int:
                 raise
             complain(str(error))  # the report cannot be written, but the pairs are done
             return 1
+    damaged += unreadable_records(batch.out, batch.names)
     files = {"html": str(batch.report), "csv": str(batch.out / CSV)}
     if chosen.json:
         problems = [*map(_problem, damaged)]

@@ -19,7 +19,7 @@ from .._images.files.images import read_file
 from .._transform.files import load_transforms
 from .._transform.formats.registry import holds_a_stack
 from .._transform.models import frame_of
-from .._transform.parts import Parts, words_beyond_shift
+from .._transform.parts import Parts, scale_words, words_beyond_shift
 from .._transform.transform import Transform
 from .console import say
 from .show import table, to_json
@@ -77,7 +77,8 @@ def _found_in_transform_file(
 ) -> Iterator[_Found]:
     many = holds_a_stack(path)
     # What a result's own transform file, or the record of a pair, says beside the matrix.
-    known = {**_mapping(document.get("numbers")), **_mapping(document.get("alignment"))}
+    parts = (document, _mapping(document.get("numbers")), _mapping(document.get("alignment")))
+    known = {key: value for part in parts for key, value in part.items()}
     for number, transform in enumerate(load_transforms(path)):
         if many:
             yield _Found(path, transform, number, frames[number] if frames else {})
@@ -154,7 +155,11 @@ def _text(row: dict[str, Any]) -> list[str]:
     units = (f" {unit}", f" {unit}", "°", "", "", "°")
     digits = (4, 4, 5, 6, 6, 5)
     cells = [
-        (f"  {key}", f"{_number(row[key]):.{place}f}{mark}", _spread(row[f"{key}_uncertainty"]))
+        (
+            f"  {key}",
+            _part(key, row[key], place, unit) + mark,
+            _spread(row[f"{key}_uncertainty"]),
+        )
         for key, mark, place in zip(PART_KEYS, units, digits, strict=True)
     ]
     numbers = [f"{_number(row[key]):.8g}" for key in MATRIX_KEYS]
@@ -165,6 +170,12 @@ def _text(row: dict[str, Any]) -> list[str]:
 def _spread(value: float | None) -> str:
     """Return an uncertainty, and nothing where there is none or none is left."""
     return f"± {value:.2g}" if value is not None and value > _NOTHING else ""
+
+
+def _part(key: str, value: float, place: int, unit: str) -> str:
+    """Return a part with its decimals; one that they would not show, with as many digits."""
+    small = key.startswith("scale") or (key in "xy" and unit != _PIXELS)
+    return scale_words(_number(value), place) if small else f"{_number(value):.{place}f}"
 
 
 def _number(value: float) -> float:

@@ -86,3 +86,34 @@ def retold(
             yield tell(step)
     finally:
         steps.close()
+
+
+def awaited(action: Callable[[], Outcome], pause: float = 0.02) -> Generator[None, None, Outcome]:
+    """Do what cannot be interrupted in a thread of its own, yielding while it works.
+
+    Parameters
+    ----------
+    action : callable
+        What is done; best one that lets other threads run.
+    pause : float, default: 0.02
+        Seconds of waiting between two steps.
+
+    Returns
+    -------
+    generator
+        Yields nothing in particular and returns, or raises, what the action does. If it is
+        closed, the action comes to its end by itself, and what it returns is dropped.
+
+    Examples
+    --------
+    >>> outcome_of(awaited(lambda: 6 * 7))
+    42
+    """
+    from concurrent.futures import ThreadPoolExecutor, wait
+
+    threads = ThreadPoolExecutor(1)
+    future = threads.submit(action)
+    threads.shutdown(wait=False)
+    while not wait([future], pause).done:
+        yield
+    return future.result()

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
 
 from .._common.opencv import cv2
-from .._common.steps import retold
+from .._common.steps import Outcome, awaited, retold
 from .._images.pyramid.filters import BORDER, eroded, smoothed_inside, warp
 from .._images.pyramid.levels import Bools, Floats, InSteps, Level, row_strips
 from .._images.pyramid.representations import Representation, whole_representation
@@ -37,6 +38,8 @@ _ITERATIONS_WITHOUT_GAIN = 6
 _TRUST_IN_CALLER = 1.1
 # A level of more pixels is refined only where this share of the coarser one's tiles agrees.
 _CHEAP_PIXELS, _LEAST_AGREEMENT = 200_000, 0.15
+# One call of OpenCV's on so many pixels takes a twentieth of a second.
+_LONG_CALL = 400_000
 _MOTIONS = {
     "translation": cv2.MOTION_TRANSLATION,
     "euclidean": cv2.MOTION_EUCLIDEAN,
@@ -85,9 +88,14 @@ class _LevelPair:
         first, second = (np.concatenate(parts) for parts in zip(*pairs, strict=True))
         covered = len(first) / max(1, int(np.count_nonzero(self.reference_valid)))
         yield
-        score = sign * ecc(first, None, second)
+        score = yield from _in_steps(partial(ecc, first, None, second), first.size)
         yield
-        return score, covered
+        return sign * score, covered
+
+
+def _in_steps(call: Callable[[], Outcome], pixels: int) -> InSteps[Outcome]:
+    """Return what a call on so many pixels does; one that takes long goes on in a thread."""
+    return (yield from awaited(call)) if pixels >= _LONG_CALL else call()
 
 
 def opencv_steps(
@@ -100,7 +108,8 @@ def opencv_steps(
 ) -> Generator[Step, None, Estimate]:
     """Estimate a transform with ``cv2.findTransformECCWithMask`` [1]_, one iteration at a time.
 
-    OpenCV's function cannot be interrupted, so it is called for one iteration only. At the
+    OpenCV's function cannot be interrupted, so it is called for one iteration only, and on a large
+    level in a thread: whoever closes the generator need not wait for its end. At the
     coarsest level it starts from `initial` if given, from identity and from the peaks of phase
     correlation, as a positive and as a negative; the best few starts go on to the next level and
     the best one to full resolution, unless hardly a tile says that it is right.
@@ -282,11 +291,13 @@ def _iterate(
     best, best_at, last, iteration = (-np.inf, matrix), 0, -np.inf, 0
     while iteration < limit:
         begin = np.ascontiguousarray((turn @ matrix)[:rows], dtype=np.float32)
+        # The levels are smoothed already: a kernel of 1 leaves them as they are.
+        find = partial(cv2.findTransformECCWithMask, pair.reference, values, *masks)
+        call = partial(find, begin, _MOTIONS[model.name], once, 1)
+        reached = iteration, best[1]
         try:
-            # The levels are smoothed already: a kernel of 1 leaves them as they are.
-            rho, found = cv2.findTransformECCWithMask(
-                pair.reference, values, masks[0], masks[1], begin, _MOTIONS[model.name], once, 1
-            )
+            steps = _in_steps(call, values.size)
+            rho, found = yield from retold(steps, partial(_unchanged, reached))
         except cv2.error as error:
             if error.code in (cv2.Error.StsNoConv, cv2.Error.StsBadArg, cv2.Error.StsAssert):
                 break
@@ -308,6 +319,10 @@ def _iterate(
         scores.append((yield from retold(scoring, lambda _: (iteration, best[1])))[0])
     winner = candidates[int(np.argmax(scores))]
     return replace(guess, matrix=winner, iterations=iteration, converged=False)
+
+
+def _unchanged(reached: tuple[int, Array], _: object) -> tuple[int, Array]:
+    return reached
 
 
 def _quarter_turned(pair: _LevelPair, matrix: Array, model: Model) -> tuple[Array, Floats, Bools]:

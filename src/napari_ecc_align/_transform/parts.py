@@ -10,6 +10,7 @@ import numpy as np
 from .matrices import Matrix
 
 _LEAST_ANGLE = 0.005
+_SMALL_SCALE = 0.01
 
 
 class Parts(NamedTuple):
@@ -82,12 +83,20 @@ def words_beyond_shift(parts: Parts, *, perspective: bool = False) -> list[str]:
         half = math.copysign(180.0, turned) if abs(turned) > 90 else 0.0
         words.append(f"mirrored {'left to right' if half else 'top to bottom'}")
         turned, scale_y = turned - half, -scale_y
-    turned, scale_x, scale_y, sheared = (
-        round(part, 3) for part in (turned, scale_x, scale_y, sheared)
-    )
+    turned, sheared = round(turned, 3), round(sheared, 3)
+    sizes = [scale_words(scale) for scale in (scale_x, scale_y)]
     words += [f"turned {turned:.2f}°"] if abs(turned) >= _LEAST_ANGLE else []
-    if scale_x != 1 or scale_y != 1:
-        words.append(f"scaled {scale_x:.3f}" + f" x {scale_y:.3f}" * (scale_x != scale_y))
+    if sizes != [scale_words(1.0)] * 2:
+        words.append(f"scaled {' x '.join(dict.fromkeys(sizes))}")
     if abs(sheared) >= _LEAST_ANGLE:
         words.append(f"sheared {sheared:.2f}°")
     return words + ["in perspective"] * perspective
+
+
+def scale_words(scale: float, digits: int = 3) -> str:
+    """Return a scale with so many decimals, or with as many digits where they would not show it.
+
+    Between pixels and units, a scale may be a millionth.
+    """
+    usual = _SMALL_SCALE <= abs(scale) < 1e4
+    return f"{scale:.{digits}f}" if usual else f"{scale:.{digits}g}"

@@ -6,7 +6,7 @@ import hashlib
 import json
 import os
 import stat
-from collections.abc import Iterator, Mapping
+from collections.abc import Container, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cache
@@ -257,6 +257,20 @@ def unreadable_record(out: Path, name: str) -> Problem | None:
     return Problem(
         path, "holds no record of its pair that can be read; the pair is done again", None
     )
+
+
+def unreadable_records(out: Path, besides: Container[str]) -> list[Problem]:
+    """Return what is no record in place of one, of all pairs but some of which it is known."""
+    said = "holds no record that can be read, so that its pair is missing in the report"
+    names = {
+        path: path.relative_to(out / FOLDER).as_posix().removesuffix(".json")
+        for path in sorted((out / FOLDER).rglob("*.json"))
+    }
+    return [
+        Problem(path, said, None)
+        for path, name in names.items()
+        if name not in besides and read_record(out, name) is None
+    ]
 
 
 def read_record_file(path: Path) -> Record | None:

@@ -12,7 +12,7 @@ from ..._common.atomic import real_path, rewrite
 from ..._common.opening import printable
 from ..._common.tables import INSPECTION_KEYS, RESULT_KEYS, csv_text
 from ..plan.pairs import Problem
-from ..records.record import OUTCOMES, Number, Record, read_records
+from ..records.record import OUTCOMES, Number, Record, read_records, unreadable_records
 from .histogram import histogram
 
 HTML, CSV = "report.html", "report.csv"
@@ -49,6 +49,9 @@ def write_report(
     """
     records = {record.name: record for record in (*read_records(out), *more)}
     ordered = sorted(records.values(), key=worst_first)
+    told = {problem.path for problem in problems}
+    lost = [problem for problem in unreadable_records(out, records) if problem.path not in told]
+    problems = (*problems, *lost)
     rewrite(out / CSV, as_csv(ordered).encode())
     rewrite(out / HTML, as_html(out, ordered, problems).encode())
 

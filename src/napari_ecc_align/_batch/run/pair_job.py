@@ -21,6 +21,7 @@ from ..._images.coverage import overlap
 from ..._images.files.headers import check_image_file
 from ..._images.files.image_file import ImageFile
 from ..._images.files.images import decode_image, encode_image
+from ..._images.files.sizes import whole_file
 from ..._images.files.warped import blanked
 from ..._transform.plausible import distortions
 from ..._transform.transform import Transform, corner_error
@@ -241,11 +242,11 @@ def _warped(
 
 def _load(role: str, path: Path, settings: BatchSettings) -> _Loaded:
     check_image_file(path, settings.max_pixels)
-    with opened(path, "an image"):
-        modified, content = path.stat().st_mtime_ns, path.read_bytes()
-    file = InputFile(role, printable(path), len(content), modified, digest(content))
+    with opened(path, "an image") as file:
+        modified, content = path.stat().st_mtime_ns, whole_file(file, path)
+    known = InputFile(role, printable(path), len(content), modified, digest(content))
     read = decode_image(content, path, settings.max_pixels)
-    return _Loaded(file, content, read, read.plane())
+    return _Loaded(known, content, read, read.plane())
 
 
 def _sibling(name: str, path: Path, moving: _Loaded, settings: BatchSettings) -> _Loaded:

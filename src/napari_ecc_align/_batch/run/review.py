@@ -13,7 +13,7 @@ from ..._common.errors import InputError
 from ..._transform.transform import Transform
 from ..._transform.transform_like import TransformLike, as_transform
 from ..plan.pairs import PairFiles, Plan, find_pairs
-from ..records.record import Record, RecordedReview, read_record
+from ..records.record import Record, RecordedReview, read_record, unreadable_record
 from ..report.report import write_report
 from .commit import commit, finish_all, is_there
 from .folder_lock import locked
@@ -72,6 +72,10 @@ def _decision(plan: Plan, name: str, review: RecordedReview) -> tuple[PairFiles,
 
 def _record_of(plan: Plan, name: str, decided: str) -> Record:
     record = read_record(plan.out, name)
+    if record is None and unreadable_record(plan.out, name):
+        raise InputError(
+            f"{name} has a record that cannot be read, so it cannot be {decided}; run it again"
+        )
     if record is None:
         raise InputError(f"{name} has not been done yet, so it cannot be {decided}; run it first")
     return record

@@ -15,6 +15,8 @@ from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
 from typing import Any, Literal
 
+from ..._common.printing import libraries_silenced
+
 _VARIABLES = {
     # Each process uses one core, so the libraries below must start no threads of their own.
     **dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1"),
@@ -111,7 +113,8 @@ def _serve(serve: Callable[..., None], connection: Connection, *arguments: Any) 
     # Ctrl-C reaches every process of a terminal; the first one decides.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_end_with_parent, daemon=True).start()
-    serve(connection, *arguments)
+    with libraries_silenced():
+        serve(connection, *arguments)
 
 
 def _end_with_parent() -> None:

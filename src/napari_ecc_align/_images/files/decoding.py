@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..._common.errors import InputError
+from ..._common.printing import unprinted
 from .image_file import ImageFile
 from .layout import Layout
 from .sizes import check_expansion, check_size, damaged, is_bounded
@@ -91,9 +92,12 @@ def image_head(file: BinaryIO, path: Path) -> bytes:
 
 @contextlib.contextmanager
 def damage_told(path: Path) -> Iterator[None]:
-    """Turn what decoders raise over a broken file into an `InputError`."""
+    """Turn what decoders raise, or print, over a broken file into an `InputError`."""
     try:
-        yield
+        with unprinted() as errors:
+            yield
+        if errors:
+            raise damaged(path)
     except InputError:
         raise
     # They raise whatever they stumble over: struct.error, KeyError, SyntaxError, ...

@@ -7,12 +7,13 @@ no further than the header says.
 from __future__ import annotations
 
 import importlib
+import io
 import lzma
 import os
 import zlib
 from math import prod
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 import numpy as np
 
@@ -94,6 +95,20 @@ def check_size(
         raise InputError(f"{claim}, more than the {most // 2:,} that are read; {advice}")
     if pixels * pixel_bytes > most:
         raise InputError(f"{claim} of {pixel_bytes} bytes, more than are read; {advice}")
+
+
+def whole_file(file: BinaryIO, path: Path) -> bytes:
+    """Return the content of an open file; raise `InputError` if no image needs so many bytes."""
+    # Twice what the pixels may take: what is said of them, and what could not be compressed.
+    most = 2 * most_image_bytes()
+    size = file.seek(0, io.SEEK_END)
+    if size > most:
+        raise InputError(
+            f"{path} holds {size:,} bytes, more than are read; shrink it, or set {IMAGE_BYTES} "
+            f"to more than {most // 2:,}"
+        )
+    file.seek(0)
+    return file.read(most)
 
 
 def damaged(path: Path) -> InputError:
