@@ -25,10 +25,12 @@ from ..runs.steps import run_steps
 from ..runs.task import Parameters, Task
 from ..shared.background import Background
 from ..shared.collapsible import CollapsiblePart
+from ..shared.docks import EndsWithItsDock
 from ..shared.help_window import open_help
 from ..shared.keyboard import Keys, anywhere_in, tab_from_top_to_bottom
 from ..shared.labels import align_names, fill_width
 from ..shared.layer_pair import LayerPair
+from ..shared.narrow import be_narrow
 from ..shared.refusal import Refusal
 from ..shared.remembered_settings import remember
 from ..shared.rows import row, timer
@@ -198,6 +200,8 @@ class AlignWidget(Container):  # type: ignore[type-arg]
         # napari's own keys are for its canvas alone.
         self._viewer.bind_key(BLINK_KEY, self.after.toggle_blink, overwrite=True)
         anywhere_in(self.native, BLINK_KEY.replace("-", "+"), self.after.toggle_blink)
+        be_narrow(self.native)
+        EndsWithItsDock(self, self._viewer)
         self.native.destroyed.connect(self._leave)
 
     def _start(self) -> None:

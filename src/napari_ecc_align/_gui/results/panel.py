@@ -23,6 +23,7 @@ from .actions import Actions
 from .drift_plot import drift_canvas
 from .history import History, Moved
 from .layers_in_viewer import ResultLayers
+from .legends import legend_of
 from .verdict_table import VerdictTable
 from .view_switch import ViewSwitch
 from .views import VIEWS, Blink
@@ -62,6 +63,7 @@ class ResultPanel(Container):  # type: ignore[type-arg]
         self._blink = Blink(self.native)
         for choice in (self.next.view, self.next.stack_view):
             choice.changed.connect(self._end_blinking)
+            choice.changed.connect(self._explain)
         self._views = ViewSwitch(viewer, self._layers, self.next, self._compared)
         self.next.blink.changed.connect(self._set_blinking)
         self.next.apply.changed.connect(self._open_apply)
@@ -210,7 +212,6 @@ class ResultPanel(Container):  # type: ignore[type-arg]
                 title=run.task.title,
                 note=self._note,
                 past=past,
-                explained=not run.is_stack,
             )
             if run.inspection is not None and not past:
                 self._on_seen(run.inspection)
@@ -241,6 +242,13 @@ class ResultPanel(Container):  # type: ignore[type-arg]
     def _end_blinking(self, _: object = None) -> None:
         self._blink.stop()
         self.next.blink.value = False
+
+    def _explain(self, _: object = None) -> None:
+        """Say what the colours on show mean."""
+        run = self.run
+        legend = "" if run is None or self.past() else legend_of(self.next.shown_view, run)
+        self.next.legend.value = legend
+        self.next.legend.visible = bool(legend)
 
     def _open_apply(self) -> None:
         open_dock(self._viewer, "Apply transform", tabify=True)
@@ -274,6 +282,7 @@ class ResultPanel(Container):  # type: ignore[type-arg]
             action.enabled = run is not None
         if run is None:
             self._end_blinking()
+        self._explain()
         for choice in (self.next.view, self.next.stack_view):
             choice.enabled = run is not None and run.comparable
         self.next.undo.enabled = back and not self._working
