@@ -67,11 +67,6 @@ class Actions(Container):  # type: ignore[type-arg]
         self.margins = (0, 0, 0, 0)
         fill_width(self.legend)
 
-    @property
-    def shown_view(self) -> str:
-        """The view that is chosen."""
-        return str((self.stack_view if self.stack_view.visible else self.view).value)
-
     def of_a_stack(self, stack: bool) -> None:
         """Show what there is for a stack and not for a single image, or the other way round."""
         self.view.visible = not stack
