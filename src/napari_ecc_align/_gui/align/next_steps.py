@@ -98,12 +98,15 @@ def mark_points(
         made.append(here[0] if here else viewer.add_points(ndim=2, name=name, size=size, **place))
     where.start.value = POINTS
     where.reference_points.value, where.moving_points.value = made
+    # One image alone, so that it is plain which one is clicked on.
+    for layer in viewer.layers:
+        layer.visible = layer in (reference, *made)
     viewer.layers.selection.active = made[0]
     made[0].mode = made[1].mode = "add"
     return (
-        f"Click two or more places in {reference.name!r}. Then choose the layer "
-        f"{made[1].name!r} and click the same places in {moving.name!r}, in the same order. "
-        "Then press Align."
+        f"Click two or more places in {reference.name!r}, which alone is on show. Then show "
+        f"{moving.name!r}, choose the layer {made[1].name!r} and click the same places, in the "
+        "same order. Then press Align."
     )
 
 
