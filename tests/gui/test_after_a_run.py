@@ -232,7 +232,7 @@ def test_a_mirrored_layer_is_aligned_where_the_settings_allow_it(
     assert "mirrored=True," in widget.after.copy_script()
     right = known.truth.matrix.copy()
     right[0] = [0, 0, mirrored.data.shape[1] - 1] - right[0]
-    layer = mirrored if output == "move" else viewer.layers["second aligned"]
+    layer = mirrored if output == "move" else viewer.layers["second → first: aligned"]
     note = layer.metadata["napari-ecc-align"]
     error = Transform(right).corner_distance(note["matrix"], known.reference.shape)
     assert error < 0.1
