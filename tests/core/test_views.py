@@ -5,6 +5,7 @@ import pytest
 from skimage import data
 
 from napari_ecc_align import InputError
+from napari_ecc_align._compare.binary import ONLY_MOVING, ONLY_REFERENCE, compare
 from napari_ecc_align._compare.views import checkerboard, overlay
 
 IMAGE = data.camera()[:200, :240]
@@ -24,14 +25,16 @@ def test_brightness_contrast_and_sign_do_not_matter(seen):
     assert np.abs(checkerboard(IMAGE, seen) - checkerboard(IMAGE, IMAGE)).max() < 1e-3
 
 
-def test_what_only_one_image_has_shows_in_its_colour():
-    first, second = IMAGE.copy(), IMAGE.copy()
+@pytest.mark.parametrize("image", [IMAGE, 255 - IMAGE], ids=["dark on light", "light on dark"])
+def test_what_only_one_image_has_is_of_one_colour_in_all_views(image):
+    first, second = image.copy(), image.copy()
     first[20:40, 20:40], second[20:40, 20:40] = 255, 0
     first[80:90, 20:40], second[80:90, 20:40] = 0, 255
-    red, _, blue = overlay(first, second)[30, 30].astype(int)
-    assert red > blue + 100
-    red, _, blue = overlay(first, second)[85, 30].astype(int)
-    assert blue > red + 100
+    picture, labels = overlay(first, second).astype(int), compare(first, second).labels
+    assert {labels[30, 30], labels[85, 30]} == {ONLY_REFERENCE, ONLY_MOVING}
+    for row in (30, 85):
+        red, _, blue = picture[row, 30]
+        assert red - blue > 100 if labels[row, 30] == ONLY_REFERENCE else blue - red > 100
 
 
 def test_the_squares_take_turns():

@@ -9,7 +9,7 @@ from skimage import data
 from napari_ecc_align._gui.runs import steps as run_module
 from napari_ecc_align._transform.transform import Transform
 
-RESULTS = ["second → first: aligned", "difference", "binary difference"]
+RESULTS = [f"second → first: {role}" for role in ("aligned", "difference", "binary difference")]
 
 
 def names(viewer):
@@ -116,10 +116,10 @@ def test_a_bad_epsilon_is_refused_in_words(widget, finish, notes):
 
 
 def test_running_again_renews_its_own_layers_only(widget, viewer, finish):
-    theirs = viewer.add_image(np.ones((20, 20)), name="difference")
+    theirs = viewer.add_image(np.ones((20, 20)), name="second → first: difference")
     widget.run()
     finish(widget)
-    ours = viewer.layers["difference [1]"]
+    ours = viewer.layers["second → first: difference [1]"]
     ours.colormap, ours.name = "magma", "my difference"
     count = len(viewer.layers)
     widget.model.value = "translation"
@@ -139,7 +139,7 @@ def test_another_pair_gets_its_own_layers(widget, viewer, finish, known):
     widget.pair.moving.value = viewer.layers["third"]
     widget.run()
     finish(widget)
-    assert {"second → first: aligned", "third aligned", "difference", "difference [1]"} <= set(
+    assert {f"{pair}: difference" for pair in ("second → first", "third → first")} <= set(
         names(viewer)
     )
 

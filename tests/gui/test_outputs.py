@@ -66,14 +66,15 @@ def test_moved_and_resampled_agree_to_a_hundredth_of_a_pixel(viewer):
 def test_a_move_is_undone(viewer):
     reference, moving = viewer.layers
     before, metadata = moving.affine.affine_matrix.copy(), dict(moving.metadata)
-    undo = move_layer(moving, TRANSFORM, layer_grid(reference), NOTE)
+    undone, moved = move_layer(moving, TRANSFORM, layer_grid(reference), NOTE)
     assert not np.allclose(moving.affine.affine_matrix, before)
     assert moving.metadata["napari-ecc-align"]["moved"]["from"] == before.tolist()
     assert not is_result(moving)
-    assert undo()
+    undone.put(moving)
     np.testing.assert_array_equal(moving.affine.affine_matrix, before)
     assert moving.metadata == metadata
-    assert not undo()
+    moved.put(moving)
+    assert not np.allclose(moving.affine.affine_matrix, before)
 
 
 def test_a_layer_that_was_dragged_meanwhile_still_lands_on_the_reference(viewer):

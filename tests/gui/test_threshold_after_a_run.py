@@ -26,7 +26,7 @@ def shown(widget, viewer):
         mask=run.inspection.valid,
         **run.task.parameters.thresholding.keywords(),
     )
-    return viewer.layers["binary difference"].data, expected
+    return viewer.layers["second → first: binary difference"].data, expected
 
 
 def test_a_parameter_shows_only_with_a_method_that_has_it(settled):
@@ -57,7 +57,9 @@ def test_a_parameter_counts_at_once(settled, viewer, finish, method, name):
     assert np.array_equal(after, expected.labels)
     assert not np.array_equal(after, before)
     assert settled.after.run.result.transform.matrix is matrix
-    note = viewer.layers["binary difference"].metadata["napari-ecc-align"]["parameters"]
+    note = viewer.layers["second → first: binary difference"].metadata["napari-ecc-align"][
+        "parameters"
+    ]
     assert note["thresholding"]["method"] == method
     assert note["thresholding"][{"window": "window_size", "k": "k"}[name]] == box.value
 
@@ -110,7 +112,9 @@ def test_a_dragged_slider_ends_at_its_last_value(settled, viewer, finish):
     for value in range(40, 200, 8):
         threshold.of_moving.value = value
     finish(settled)
-    note = viewer.layers["binary difference"].metadata["napari-ecc-align"]["parameters"]
+    note = viewer.layers["second → first: binary difference"].metadata["napari-ecc-align"][
+        "parameters"
+    ]
     assert note["thresholding"]["thresholds"][1] == pytest.approx(192)
 
 

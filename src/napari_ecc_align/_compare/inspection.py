@@ -188,8 +188,7 @@ def inspect_alignment(
             signed=signed,
             resampling=Resampling(interpolation, fill),
             start=start,
-            reference_mask=reference_mask,
-            moving_mask=moving_mask,
+            masks=(reference_mask, moving_mask),
         )
     )
 
@@ -203,12 +202,12 @@ def inspection_steps(
     signed: bool = False,
     resampling: Resampling,
     start: TransformLike | None = None,
-    reference_mask: ArrayLike | LazyArray | None = None,
-    moving_mask: ArrayLike | LazyArray | None = None,
+    masks: tuple[ArrayLike | LazyArray | None, ArrayLike | LazyArray | None] = (None, None),
 ) -> Generator[str, None, Inspection]:
     """Inspect as `inspect_alignment` does, one step at a time.
 
-    For callers that want to stop in between, such as a worker thread.
+    For callers that want to stop in between, such as a worker thread. `masks` are those of the
+    reference and of the moving image.
 
     Returns
     -------
@@ -220,8 +219,8 @@ def inspection_steps(
     fixed = in_doubles(as_array(reference, "reference"))
     other = in_doubles(as_array(moving, "moving"))
     shown, other_shown = flattened(fixed), flattened(other)
-    fixed_valid = valid_pixels(shown, check_mask(reference_mask, fixed.shape, "reference_mask"))
-    other_valid = valid_pixels(other_shown, check_mask(moving_mask, other.shape, "moving_mask"))
+    fixed_valid = valid_pixels(shown, check_mask(masks[0], fixed.shape, "reference_mask"))
+    other_valid = valid_pixels(other_shown, check_mask(masks[1], other.shape, "moving_mask"))
 
     def resampled(image: NDArray[Any], by: Transform, fill: Fill) -> NDArray[Any]:
         how = resampling.interpolation

@@ -28,15 +28,17 @@ def overlay(
     """Lay two images on one grid over each other in two colours.
 
     The reference is drawn in orange and the other image in blue, after its brightness, contrast
-    and sign have been matched: where they agree the sum is gray, where one of them is brighter
-    its colour shows. The colours are those of the binary difference.
+    and sign have been matched: where they agree the sum is gray, and what only one of them shows
+    has its colour, be it dark on light or light on dark. The colours and what counts as shown,
+    the side of Otsu's threshold that the reference has less of, are those of the binary
+    difference.
 
     Parameters
     ----------
     reference, warped : array_like, shape (h, w) or (h, w, 3 or 4)
         Images on the same grid, any real dtypes. Of colour, the luminance is shown.
     mask : array_like, shape (h, w), optional
-        Where the two overlap; elsewhere only the reference is drawn.
+        Where the two overlap; elsewhere only the reference is drawn, all of it in its colour.
 
     Returns
     -------
@@ -60,12 +62,14 @@ def overlay(
     hues = [np.array(COLOURS[label], np.float32) for label in (ONLY_REFERENCE, ONLY_MOVING)]
     # Half of the other colour is taken away, so that equal parts of both make gray.
     both = sum(hues)
-    parts = [255 * hue / both for hue in hues]
+    own, other = (255 * hue / both for hue in hues)
+    # What is darker than the rest of its image leaves the light of the other one.
+    parts = [other, own] if _dark_on_light(first, inside) else [own, other]
     picture = np.empty((*first.shape, 3), np.uint8)
     for channel in range(3):
         mixed = parts[0][channel] * first + parts[1][channel] * second
         picture[..., channel] = np.rint(mixed)
-    picture[~inside] = np.rint(first[~inside, np.newaxis] * parts[0])
+    picture[~inside] = np.rint(first[~inside, np.newaxis] * own)
     return picture
 
 
@@ -118,6 +122,17 @@ def checkerboard(
     row, column = (np.arange(length) // side for length in first.shape)
     other = (row[:, np.newaxis] + column) % 2 == 1
     return np.where(other & inside, second, first).astype(np.float32)
+
+
+def _dark_on_light(image: NDArray[np.float32], inside: NDArray[np.bool_]) -> bool:
+    """Return whether an image has less of what is darker than Otsu's threshold."""
+    from skimage.filters import threshold_otsu
+
+    step = max(1, max(image.shape) // _SAMPLE)
+    seen = image[::step, ::step][inside[::step, ::step]]
+    if not seen.size or seen.min() == seen.max():
+        return False
+    return bool(2 * np.count_nonzero(seen > threshold_otsu(seen)) > seen.size)
 
 
 def data_uri(picture: NDArray[np.uint8]) -> str:

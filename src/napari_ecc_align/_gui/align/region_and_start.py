@@ -118,14 +118,19 @@ class RegionAndStartForm(Container):  # type: ignore[type-arg]
         return regions_of_frames(chosen, index, axis)
 
     def region_note(self) -> str | None:
-        """Return in a sentence where images are compared, as the form may be folded away."""
+        """Return in words what is chosen here, as the form may be folded away."""
         chosen = [box.value for box in (self.region, self.moving_region)]
         names = [
             "the current view" if area == VIEW else repr(area.name)
             for area in chosen
             if area not in (EVERYWHERE, None)
         ]
-        return f"Compared only in {' and '.join(dict.fromkeys(names))}." if names else None
+        said = [f"Compared only in {' and '.join(dict.fromkeys(names))}."] if names else []
+        if self.start.value == POINTS:
+            points = [box.value for box in (self.reference_points, self.moving_points)]
+            named = [repr(layer.name) for layer in points if layer is not None]
+            said.append(f"Starts from point pairs: {' and '.join(named) or 'none chosen yet'}.")
+        return " ".join(said) or None
 
     @property
     def marked(self) -> list[Layer]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 
 import napari
 from magicgui.widgets import ComboBox, Container, Label, ProgressBar, PushButton
@@ -13,7 +14,7 @@ from napari.utils.notifications import show_warning
 from ..._align.progress import Progress
 from ..._common.errors import InputError
 from ..._compare.inspection import Inspection
-from ..._transform.matrices import MOTION_MODELS
+from ..._transform.matrices import MOTION_MODELS, MotionModel
 from ..layers.snapshots import snapshot
 from ..layers.stack_snapshots import is_stack, single_frame, stack_snapshot
 from ..layers.world import start_between
@@ -25,18 +26,21 @@ from ..runs.steps import run_steps
 from ..runs.task import Parameters, Task
 from ..shared.background import Background
 from ..shared.collapsible import CollapsiblePart
+from ..shared.docks import EndsWithItsDock
 from ..shared.help_window import open_help
 from ..shared.keyboard import Keys, anywhere_in, tab_from_top_to_bottom
 from ..shared.labels import align_names, fill_width
 from ..shared.layer_pair import LayerPair
+from ..shared.narrow import be_narrow
 from ..shared.refusal import Refusal
 from ..shared.remembered_settings import remember
 from ..shared.rows import row, timer
 from ..shared.scrolling import Scroll
 from ..shared.watching import Watch
+from .next_steps import NextSteps, draw_region, mark_points
 from .plan import describe_pair
 from .preview import Preview
-from .region_and_start import RegionAndStartForm
+from .region_and_start import POINTS, RegionAndStartForm
 from .settings import SettingsForm
 from .stack_form import StackForm
 
@@ -83,7 +87,15 @@ class AlignWidget(Container):  # type: ignore[type-arg]
         self.progress = ProgressBar(max=_PER_MILLE, value=0)
         self.settings = SettingsForm()
         self.where = RegionAndStartForm(napari_viewer)
-        self.after = ResultPanel(napari_viewer, on_seen=self._follow_threshold)
+        self.steps = NextSteps(
+            self._align_as,
+            lambda: self._by_hand(partial(mark_points, napari_viewer, self.where)),
+            self._drag,
+            lambda: self._by_hand(partial(draw_region, napari_viewer, self.where)),
+        )
+        self.after = ResultPanel(
+            napari_viewer, self._follow_threshold, self.steps, self.steps.follow
+        )
         self.help = PushButton(text="Help", tooltip="What all of this means, with pictures")
         super().__init__(
             widgets=[
@@ -189,6 +201,9 @@ class AlignWidget(Container):  # type: ignore[type-arg]
             self.settings.output,
             self.where.region,
             self.where.moving_region,
+            self.where.start,
+            self.where.reference_points,
+            self.where.moving_points,
         ):
             plan.changed.connect(self._tell_plan)
         for choice in (self.pair, self.stack, self.where, self.settings):
@@ -198,6 +213,8 @@ class AlignWidget(Container):  # type: ignore[type-arg]
         # napari's own keys are for its canvas alone.
         self._viewer.bind_key(BLINK_KEY, self.after.toggle_blink, overwrite=True)
         anywhere_in(self.native, BLINK_KEY.replace("-", "+"), self.after.toggle_blink)
+        be_narrow(self.native)
+        EndsWithItsDock(self, self._viewer)
         self.native.destroyed.connect(self._leave)
 
     def _start(self) -> None:
@@ -276,17 +293,16 @@ class AlignWidget(Container):  # type: ignore[type-arg]
             **self.settings.basis(),
         }
 
-    def _depends_on(self, *left_out: str) -> Basis:
-        return {words: was for words, was in self._basis().items() if words not in left_out}
+    def _depends_on(self, *but: str) -> Basis:
+        return {words: was for words, was in self._basis().items() if words not in but}
 
     def _compare_with_choice(self) -> None:
         """Let the panel tell whether its result is that of what is chosen."""
         if self.running:
             return
         layers = [self.pair.reference.value, self.pair.moving.value, *self.where.marked]
-        events = [layer.events for layer in layers if layer is not None]
         self._chosen.end()
-        self._chosen.begin(self._look_soon, *events)
+        self._chosen.begin(self._look_soon, *(each.events for each in layers if each is not None))
         # A number may be half typed; Align will complain of it.
         parameters = None
         with suppress(InputError):
@@ -328,6 +344,9 @@ class AlignWidget(Container):  # type: ignore[type-arg]
         self._preview = None
 
     def _refuse(self, message: str) -> None:
+        if self.where.start.value == POINTS:
+            # What is wrong may be in there, and nobody would look.
+            self.folds["Where"].expand(animate=False)
         self.after.say(message)
         show_warning(message)
 
@@ -345,6 +364,20 @@ class AlignWidget(Container):  # type: ignore[type-arg]
             notes = describe_pair(*pair, self.stack.choice, self.settings.output.value)
         self.plan.value = " ".join(note for note in (*notes, self.where.region_note()) if note)
         self.plan.visible = bool(self.plan.value)
+
+    def _align_as(self, model: MotionModel) -> None:
+        self.model.value = model
+        self.run()
+
+    def _by_hand(self, begin: Callable[[Image, Image], str]) -> None:
+        """Begin what a person goes on with in the viewer, and say how."""
+
+        def start() -> None:
+            message = begin(*self.pair.chosen(stack_to_itself=True))
+            self.folds["Where"].expand(animate=False)
+            self.after.say(message)
+
+        self._try(start)
 
     def _drag(self) -> None:
         """Put napari's transform tool on the moving layer."""

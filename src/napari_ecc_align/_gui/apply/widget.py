@@ -22,12 +22,15 @@ from ..layers.attributes import layer_with_id
 from ..layers.frame_transforms import FrameTransforms
 from ..layers.world import Matrix, layer_grid
 from ..shared.background import Background
+from ..shared.docks import EndsWithItsDock
 from ..shared.file_dialogs import ask_what_to_load, ask_where_to_save
 from ..shared.keyboard import Keys, tab_from_top_to_bottom
 from ..shared.labels import fill_width
 from ..shared.layer_pair import images_in
+from ..shared.narrow import be_narrow
 from ..shared.refusal import Refusal, refusals_to
 from ..shared.rows import Form, button, row
+from ..shared.scrolling import scroll_all
 from ..shared.watching import Watch
 from .known_transforms import KnownTransform, transform_in, transforms_of
 from .steps import apply_steps, detached
@@ -196,10 +199,12 @@ class ApplyWidget(Container):  # type: ignore[type-arg]
 
     def _arrange(self) -> None:
         fill_width(self.message)
+        scroll_all(self.native)
         tab_from_top_to_bottom(self.native)
         self._keys = Keys(self.native, self.run, self._work.cancel)
-        self.native.layout().addStretch()
         Watch(self.native).layer_list(self._viewer, self._follow)
+        be_narrow(self.native)
+        EndsWithItsDock(self, self._viewer)
         self.native.destroyed.connect(self._work.leave)
 
     def _follow(self, _: object = None) -> None:

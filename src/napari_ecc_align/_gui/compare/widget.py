@@ -16,12 +16,15 @@ from ..layers.comparison_layers import label_colours, renew
 from ..layers.snapshots import LayerSnapshot, snapshot
 from ..layers.world import start_between
 from ..shared.background import Background
+from ..shared.docks import EndsWithItsDock
 from ..shared.html import MEANINGS, legend, table
 from ..shared.keyboard import Keys, tab_from_top_to_bottom
 from ..shared.labels import fill_width
 from ..shared.layer_pair import LayerPair
+from ..shared.narrow import be_narrow
 from ..shared.refusal import refusals_to
 from ..shared.rows import Form, button, timer
+from ..shared.scrolling import scroll_all
 from ..shared.threshold_settings import ThresholdSettings
 from ..shared.watching import Watch
 from .steps import compare_steps
@@ -100,8 +103,8 @@ class CompareWidget(Container):  # type: ignore[type-arg]
             )
 
     def _arrange(self) -> None:
-        self.native.layout().addStretch()
         fill_width(self.results)
+        scroll_all(self.native)
         tab_from_top_to_bottom(self.native)
         self._keys = Keys(self.native, self.run)
         self._timer = timer(self.native, self.run, _PAUSE_MS)
@@ -110,6 +113,8 @@ class CompareWidget(Container):  # type: ignore[type-arg]
         self.kind_shown.changed.connect(self._show_chosen)
         Watch(self.native).begin(self._stepped, self._viewer.dims.events.point)
         self._places = Watch(self.native)
+        be_narrow(self.native)
+        EndsWithItsDock(self, self._viewer)
         self.native.destroyed.connect(self._work.leave)
         self._follow_pair()
 

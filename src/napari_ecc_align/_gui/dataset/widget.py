@@ -23,8 +23,10 @@ from ..._batch.settings import BatchSettings
 from ..._batch.workers.background import BackgroundProcess
 from ..._common.errors import InputError
 from ..shared.background import Background
+from ..shared.docks import EndsWithItsDock
 from ..shared.help_window import open_help
 from ..shared.labels import align_names, fill_width
+from ..shared.narrow import be_narrow
 from ..shared.rows import button, row, timer
 from .form import FolderForm, RunForm, request_of, text_of
 from .processes import (
@@ -55,6 +57,7 @@ class DatasetWidget(Container):  # type: ignore[type-arg]
     """
 
     def __init__(self, napari_viewer: napari.viewer.Viewer) -> None:
+        self._viewer = napari_viewer
         self._work = Background(self._set_running, self._refuse)
         self._process = BackgroundProcess()
         self._settings = BatchSettings()
@@ -143,6 +146,8 @@ class DatasetWidget(Container):  # type: ignore[type-arg]
         self._timer = timer(self.native, self._reopen, _PAUSE_MS)
         self.folders.out.changed.connect(lambda: self._timer.start())
         self._report_due = timer(self.native, self._await_report, _PAUSE_MS)
+        be_narrow(self.native)
+        EndsWithItsDock(self, self._viewer)
         self.native.destroyed.connect(self._work.leave)
 
     def _start(

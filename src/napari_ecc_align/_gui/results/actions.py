@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from magicgui.widgets import CheckBox, ComboBox, Container, PushButton
+from magicgui.widgets import CheckBox, ComboBox, Container, Label, PushButton
 
+from ..shared.labels import fill_width
 from ..shared.rows import form, row
 from .views import STACK_VIEWS, VIEWS
 
@@ -52,9 +53,11 @@ class Actions(Container):  # type: ignore[type-arg]
             text="&Undo", tooltip="Take the last run back, layers and all (Alt+U)"
         )
         self.redo = PushButton(text="&Redo", tooltip="Make the run again that was undone (Alt+R)")
+        self.legend = Label(value="", visible=False)
         rows = [
             row(self.drift),
             form(self.view, self.stack_view),
+            self.legend,
             row(self.blink),
             row(self.apply, self.save),
             row(self.copy),
@@ -62,6 +65,7 @@ class Actions(Container):  # type: ignore[type-arg]
         ]
         super().__init__(widgets=rows, labels=False)
         self.margins = (0, 0, 0, 0)
+        fill_width(self.legend)
 
     def of_a_stack(self, stack: bool) -> None:
         """Show what there is for a stack and not for a single image, or the other way round."""

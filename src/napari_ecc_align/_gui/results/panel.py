@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import napari
-from magicgui.widgets import Container
+from magicgui.widgets import Container, Widget
 from napari.utils.notifications import show_info, show_warning
 from napari.utils.theme import get_theme
 from qtpy.QtWidgets import QApplication
@@ -23,6 +23,7 @@ from .actions import Actions
 from .drift_plot import drift_canvas
 from .history import History, Moved
 from .layers_in_viewer import ResultLayers
+from .legends import legend_of
 from .verdict_table import VerdictTable
 from .view_switch import ViewSwitch
 from .views import VIEWS, Blink
@@ -40,13 +41,20 @@ class ResultPanel(Container):  # type: ignore[type-arg]
         Where the result layers are.
     on_seen : callable
         Called with every comparison of a result.
+    below : widget, optional
+        Shown below the verdict.
+    on_told : callable
+        Called with the run whose verdict is shown as that of what is chosen, or None.
     """
 
     def __init__(
         self,
         viewer: napari.viewer.Viewer,
         on_seen: Callable[[Inspection], object] = lambda seen: None,
+        below: Widget | None = None,
+        on_told: Callable[[FinishedRun | None], object] = lambda run: None,
     ) -> None:
+        self._on_told = on_told
         self._viewer = viewer
         self._on_seen = on_seen
         self._history = History(viewer)
@@ -57,11 +65,13 @@ class ResultPanel(Container):  # type: ignore[type-arg]
         self._working = False
         self.results = VerdictTable()
         self.next = Actions()
-        super().__init__(widgets=[self.results, self.next], labels=False)
+        between = [] if below is None else [below]
+        super().__init__(widgets=[self.results, *between, self.next], labels=False)
         self.margins = (0, 0, 0, 0)
         self._blink = Blink(self.native)
         for choice in (self.next.view, self.next.stack_view):
             choice.changed.connect(self._end_blinking)
+            choice.changed.connect(self._explain)
         self._views = ViewSwitch(viewer, self._layers, self.next, self._compared)
         self.next.blink.changed.connect(self._set_blinking)
         self.next.apply.changed.connect(self._open_apply)
@@ -210,10 +220,10 @@ class ResultPanel(Container):  # type: ignore[type-arg]
                 title=run.task.title,
                 note=self._note,
                 past=past,
-                explained=not run.is_stack,
             )
             if run.inspection is not None and not past:
                 self._on_seen(run.inspection)
+        self._on_told(None if past else run)
         self._offer(None if past else shown)
 
     def _choose_view(self, run: FinishedRun) -> None:
@@ -241,6 +251,16 @@ class ResultPanel(Container):  # type: ignore[type-arg]
     def _end_blinking(self, _: object = None) -> None:
         self._blink.stop()
         self.next.blink.value = False
+
+    def _explain(self, _: object = None) -> None:
+        """Say what the colours on show mean."""
+        run = self.run
+        legend = ""
+        if run is not None and not self.past():
+            view = self.next.stack_view if run.is_stack else self.next.view
+            legend = legend_of(str(view.value), run)
+        self.next.legend.value = legend
+        self.next.legend.visible = bool(legend)
 
     def _open_apply(self) -> None:
         open_dock(self._viewer, "Apply transform", tabify=True)
@@ -274,6 +294,7 @@ class ResultPanel(Container):  # type: ignore[type-arg]
             action.enabled = run is not None
         if run is None:
             self._end_blinking()
+        self._explain()
         for choice in (self.next.view, self.next.stack_view):
             choice.enabled = run is not None and run.comparable
         self.next.undo.enabled = back and not self._working

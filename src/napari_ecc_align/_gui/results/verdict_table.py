@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from html import escape
+from math import ceil
 
 from magicgui.widgets import Container, Label
-from qtpy.QtCore import Qt
+from qtpy.QtGui import QFont, QTextDocument, QTextOption
 
 from ..._compare.inspection import Row
 from ..._verdict.result import Verdict
-from ..shared.html import GRAY, MEANINGS, VERDICT_COLOURS, grayed, legend, table
+from ..shared.html import GRAY, VERDICT_COLOURS, grayed, table
 from ..shared.labels import fill_width
-
-_WIDTH = 300
 
 
 class VerdictTable(Container):  # type: ignore[type-arg]
@@ -23,10 +22,8 @@ class VerdictTable(Container):  # type: ignore[type-arg]
         self.table = Label(value="")
         super().__init__(widgets=[self.verdict, self.table], labels=False)
         self.margins = (0, 0, 0, 0)
-        self.table.native.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
         fill_width(self.verdict, lines=3)
-        # Of the line alone: one of the whole would count in place of what the table needs.
-        self.verdict.min_width = _WIDTH
+        fill_width(self.table)
         self.say("")
 
     def say(self, message: str) -> None:
@@ -42,7 +39,6 @@ class VerdictTable(Container):  # type: ignore[type-arg]
         title: str = "",
         note: str = "",
         past: str = "",
-        explained: bool = False,
     ) -> None:
         """Show a verdict, why it was given, and the table before/after if it has rows.
 
@@ -58,13 +54,10 @@ class VerdictTable(Container):  # type: ignore[type-arg]
             What is said above it.
         past : str
             Why it is no longer the result of what is chosen: then it is gray.
-        explained : bool, default: False
-            Explain the colours of the binary difference below.
         """
         colour = GRAY if past else VERDICT_COLOURS[verdict]
         said = f'<b style="color: {colour}">{verdict.capitalize()}.</b> {escape(reason)}'
-        below = "&nbsp; ".join(map(legend, MEANINGS)) if explained and rows and not past else ""
-        body = _as_html(rows) + below
+        body = _as_html(rows)
         head = [f"<b>{escape(title)}</b>" if title else "", said]
         if past:
             head, body = [*map(grayed, head), escape(past)], grayed(body, "div")
@@ -74,6 +67,22 @@ class VerdictTable(Container):  # type: ignore[type-arg]
         for label, text in ((self.verdict, verdict), (self.table, table)):
             label.value = text
             label.visible = bool(text)
+        native = self.table.native
+        native.ensurePolished()
+        # What is wider than lines of single words has to be scrolled to.
+        native.setMinimumWidth(_narrowest(table, native.font()))
+
+
+def _narrowest(html: str, font: QFont) -> int:
+    """Return the width of HTML with a line for every word, in pixels."""
+    document = QTextDocument()
+    option = document.defaultTextOption()
+    option.setWrapMode(QTextOption.WrapMode.WordWrap)
+    document.setDefaultTextOption(option)
+    document.setDefaultFont(font)
+    document.setHtml(html)
+    document.setTextWidth(0)
+    return ceil(document.size().width())
 
 
 def _as_html(rows: list[Row]) -> str:

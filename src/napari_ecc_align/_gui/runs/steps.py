@@ -132,7 +132,7 @@ def _inspection_steps(
         signed=task.parameters.signed,
         resampling=task.parameters.resampling,
         start=task.lay,
-        **masks,
+        masks=(masks.get("reference_mask"), masks.get("moving_mask")),
     )
 
 

@@ -5,9 +5,55 @@ from __future__ import annotations
 from typing import Any
 
 import napari
+from magicgui.widgets import Container
 from npe2 import PluginManager
+from qtpy.QtCore import QEvent, QObject
+from qtpy.QtWidgets import QWidget
+
+from .rows import timer
 
 _PLUGIN = "napari-ecc-align"
+
+
+class EndsWithItsDock(QObject):
+    """Lets Qt delete a form once its dock is closed, and with it all that it listens to.
+
+    napari takes a form out of a dock that is closed and forgets it, but goes on telling it of
+    layers.
+
+    Parameters
+    ----------
+    form : Container
+        What is docked.
+    viewer : napari.viewer.Viewer
+        Where.
+    """
+
+    def __init__(self, form: Container[Any], viewer: napari.viewer.Viewer) -> None:
+        native: QWidget = form.native
+        super().__init__(native)
+        self._native = native
+        # Not at once: a form may be on its way from one dock to another.
+        self._soon = timer(native, self._delete)
+        native.installEventFilter(self)
+        layers = viewer.layers.events
+        emitters = layers.inserted, layers.removed, layers.reordered, layers.renamed
+
+        def forget(_: object = None) -> None:
+            for emitter in emitters:
+                emitter.disconnect(form.reset_choices)
+
+        native.destroyed.connect(forget)
+
+    def eventFilter(self, watched: QObject | None, event: QEvent | None) -> bool:
+        """Look at where the form has gone."""
+        if event is not None and event.type() == QEvent.Type.ParentChange:
+            self._soon.start()
+        return False
+
+    def _delete(self) -> None:
+        if self._native.parent() is None:
+            self._native.deleteLater()
 
 
 def docked(viewer: napari.viewer.Viewer, title: str) -> Any:

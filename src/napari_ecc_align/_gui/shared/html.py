@@ -23,7 +23,12 @@ MEANINGS = {ONLY_REFERENCE: "only in reference", ONLY_MOVING: "only in moving"}
 
 def legend(label: int) -> str:
     """Return the colour of a label of a binary difference, and what it says."""
-    return f'<span style="color: rgb{COLOURS[label]}">&#9632;</span> {MEANINGS[label]}'
+    return f"{swatch(COLOURS[label])} {MEANINGS[label]}"
+
+
+def swatch(colour: tuple[int, int, int]) -> str:
+    """Return a square in a colour."""
+    return f'<span style="color: rgb{colour}">&#9632;</span>'
 
 
 def grayed(text: str, tag: str = "span") -> str:

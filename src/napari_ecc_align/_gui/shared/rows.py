@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
 from magicgui.widgets import Container, PushButton, Widget
-from qtpy.QtCore import QObject, QTimer
+from qtpy.QtCore import QEvent, QObject, QTimer
+from qtpy.QtWidgets import QBoxLayout, QWidget
 
 
 class Form(Container):  # type: ignore[type-arg]
@@ -31,8 +32,42 @@ def form(*widgets: Widget) -> Form:
 
 
 def row(*widgets: Widget) -> Form:
-    """Return widgets beside each other, without labels and margins."""
-    return Form(*widgets, layout="horizontal", labels=False)
+    """Return widgets beside each other, or below where that is too narrow; without labels."""
+    made = Form(*widgets, layout="horizontal", labels=False)
+    _FoldedRow(made.native)
+    return made
+
+
+class _FoldedRow(QObject):
+    """Puts what is in a row below each other where there is no room beside each other."""
+
+    def __init__(self, row: QWidget) -> None:
+        super().__init__(row)
+        # Else the row would claim the width of all that is in it.
+        row.setMinimumWidth(1)
+        row.installEventFilter(self)
+
+    def eventFilter(self, row: QObject | None, event: QEvent | None) -> bool:
+        """Look at the room there is."""
+        if event is not None and event.type() in (QEvent.Type.Resize, QEvent.Type.LayoutRequest):
+            _fold(cast("QWidget", row))
+        return False
+
+
+def _fold(row: QWidget) -> None:
+    layout = row.layout()
+    assert isinstance(layout, QBoxLayout)
+    items = [layout.itemAt(at) for at in range(layout.count())]
+    widths = [item.minimumSize().width() for item in items if item and not item.isEmpty()]
+    if not widths:
+        return
+    row.setMinimumWidth(max(widths))
+    wanted = sum(widths) + (len(widths) - 1) * layout.spacing()
+    directions = QBoxLayout.Direction
+    narrow = wanted > row.width()
+    direction = directions.TopToBottom if narrow else directions.LeftToRight
+    if layout.direction() != direction:
+        layout.setDirection(direction)
 
 
 def button(text: str, tooltip: str, action: Callable[[], object]) -> PushButton:

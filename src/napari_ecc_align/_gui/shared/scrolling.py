@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import partial
 
-from qtpy.QtCore import QEvent, QObject, QSize, Qt
+from qtpy.QtCore import QEvent, QObject, QSize
 from qtpy.QtWidgets import QFrame, QScrollArea, QVBoxLayout, QWidget
 
 from .rows import timer
 
-_LEAST_HEIGHT = 60
+_LEAST_WIDTH, _LEAST_HEIGHT = 120, 60
+# Characters.
+_USUAL_WIDTH = 45
 
 
 class Scroll(QScrollArea):
@@ -34,7 +36,6 @@ class Scroll(QScrollArea):
         layout.addStretch()
         self.setWidgetResizable(True)
         self.setFrameShape(QFrame.Shape.NoFrame)
-        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.setWidget(inner)
         inner.installEventFilter(self)
 
@@ -45,12 +46,13 @@ class Scroll(QScrollArea):
         once.start()
 
     def sizeHint(self) -> QSize:
-        """Ask for room for all."""
-        return self._wide(self._inner.sizeHint())
+        """Ask for room for all, and for lines that are good to read."""
+        usual = QSize(self.fontMetrics().averageCharWidth() * _USUAL_WIDTH, 0)
+        return self._wide(self._inner.sizeHint()).expandedTo(usual)
 
     def minimumSizeHint(self) -> QSize:
-        """Be content with less height, never with less width."""
-        return self._wide(QSize(self._inner.minimumSizeHint().width(), _LEAST_HEIGHT))
+        """Be content with less: what is cut off is scrolled to."""
+        return QSize(_LEAST_WIDTH, _LEAST_HEIGHT)
 
     def eventFilter(self, watched: QObject | None, event: QEvent | None) -> bool:
         """Ask anew when what is inside has changed."""
@@ -61,3 +63,12 @@ class Scroll(QScrollArea):
     def _wide(self, size: QSize) -> QSize:
         bar = self.verticalScrollBar()
         return size + QSize(0 if bar is None else bar.sizeHint().width(), 0)
+
+
+def scroll_all(form: QWidget) -> None:
+    """Let all that is in a form scroll where the window has no room for it."""
+    layout = form.layout()
+    assert layout is not None
+    items = [layout.takeAt(0) for _ in range(layout.count())]
+    widgets = [item.widget() for item in items if item is not None]
+    layout.addWidget(Scroll([widget for widget in widgets if widget is not None], form))

@@ -1,0 +1,121 @@
+"""What may help where an alignment is doubtful or has failed: one click each."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from magicgui.widgets import Container, PushButton
+from napari.components import ViewerModel
+from napari.layers import Image, Points, Shapes
+
+from ..._transform.matrices import MotionModel
+from ..layers.world import layer_grid
+from ..runs.finished_run import FinishedRun
+from ..shared.rows import row
+from .region_and_start import POINTS, RegionAndStartForm
+
+# Similarity and euclidean are affine, too: the next verdict tells whether that suffices.
+_FREER: dict[str, MotionModel] = {
+    "translation": "affine",
+    "euclidean": "affine",
+    "similarity": "affine",
+    "affine": "homography",
+}
+_TOO_STIFF = ("does not suffice", "deformed")
+
+
+class NextSteps(Container):  # type: ignore[type-arg]
+    """Buttons below a verdict that is not "aligned".
+
+    Parameters
+    ----------
+    align_as : callable
+        Aligns again with a motion model.
+    mark, drag, draw : callable
+        Begin to mark points, to drag the moving layer, and to draw a region.
+    """
+
+    def __init__(
+        self,
+        align_as: Callable[[MotionModel], object],
+        mark: Callable[[], object],
+        drag: Callable[[], object],
+        draw: Callable[[], object],
+    ) -> None:
+        self._model: MotionModel | None = None
+        self.freer = PushButton(tooltip="Align again with a motion model of more freedoms")
+        self.points = PushButton(
+            text="Mark points",
+            tooltip="Begin with places that you mark in both images, in the same order",
+        )
+        self.drag = PushButton(
+            text="Drag into place", tooltip="Begin where you put the moving image by hand"
+        )
+        self.region = PushButton(
+            text="Draw a region", tooltip="Compare only what lies in a part that you draw"
+        )
+        super().__init__(
+            widgets=[row(self.freer), row(self.points, self.drag, self.region)], labels=False
+        )
+        self.margins = (0, 0, 0, 0)
+        self._align_as = align_as
+        self.freer.changed.connect(self._align_freer)
+        for button, action in ((self.points, mark), (self.drag, drag), (self.region, draw)):
+            button.changed.connect(lambda _=None, action=action: action())
+        self.follow(None)
+
+    def _align_freer(self) -> None:
+        if self._model is not None:
+            self._align_as(self._model)
+
+    def follow(self, run: FinishedRun | None) -> None:
+        """Offer what may help with a run; nothing where it has found the place, or with none."""
+        if run is None or run.verdict not in ("doubtful", "failed"):
+            self.visible = False
+            return
+        self.visible = True
+        model = run.task.parameters.search.model
+        # Few images need more than affine, and only where the sentence says so.
+        stiff = model != "affine" or any(words in run.reason() for words in _TOO_STIFF)
+        self._model = _FREER.get(model) if stiff and not run.task.judged else None
+        self.freer.visible = self._model is not None
+        self.freer.text = f"Align as {self._model}"
+        itself = run.task.anchor is not None
+        self.points.visible = self.drag.visible = not itself and not run.task.judged
+
+
+def mark_points(
+    viewer: ViewerModel, where: RegionAndStartForm, reference: Image, moving: Image
+) -> str:
+    """Make a Points layer for each image, choose them as the start, and say what to do."""
+    made = []
+    for image in (reference, moving):
+        name = f"points in {image.name}"
+        here = [each for each in viewer.layers if isinstance(each, Points) and each.name == name]
+        # Of two axes, as large as a person can see them.
+        size = max(4.0, max(layer_grid(image).shape) / 60)
+        place = layer_grid(image).placement
+        made.append(here[0] if here else viewer.add_points(ndim=2, name=name, size=size, **place))
+    where.start.value = POINTS
+    where.reference_points.value, where.moving_points.value = made
+    # One image alone, so that it is plain which one is clicked on.
+    for layer in viewer.layers:
+        layer.visible = layer in (reference, *made)
+    viewer.layers.selection.active = made[0]
+    made[0].mode = made[1].mode = "add"
+    return (
+        f"Click two or more places in {reference.name!r}, which alone is on show. Then show "
+        f"{moving.name!r}, choose the layer {made[1].name!r} and click the same places, in the "
+        "same order. Then press Align."
+    )
+
+
+def draw_region(viewer: ViewerModel, where: RegionAndStartForm, reference: Image, _: Image) -> str:
+    """Make a Shapes layer for a region, choose it, and say what to do."""
+    layer: Shapes = viewer.add_shapes(
+        ndim=2, name=f"region of {reference.name}", opacity=0.4, **layer_grid(reference).placement
+    )
+    where.region.value = layer
+    viewer.layers.selection.active = layer
+    layer.mode = "add_rectangle"
+    return f"Draw a rectangle around what is to count in {reference.name!r}, then press Align."

@@ -1,0 +1,26 @@
+"""What the colours of each view say: one meaning for a colour in all of them."""
+
+from __future__ import annotations
+
+from ..runs.finished_run import FinishedRun
+from ..shared.html import MEANINGS, legend, swatch
+
+# As napari's map "PiYG" ends.
+_REFERENCE_BRIGHTER, _MOVING_BRIGHTER = (39, 100, 25), (142, 1, 82)
+
+
+def legend_of(view: str, run: FinishedRun) -> str:
+    """Return in a line of HTML how a view of a run is read."""
+    whose = "&nbsp; ".join(map(legend, MEANINGS))
+    if view == "difference" and run.task.parameters.signed:
+        return (
+            f"{swatch(_REFERENCE_BRIGHTER)} reference brighter&nbsp; "
+            f"{swatch(_MOVING_BRIGHTER)} moving brighter"
+        )
+    return {
+        "binary difference": whose,
+        "overlay": f"{whose}&nbsp; gray: both",
+        "difference": "Black where they agree, the lighter the more they differ.",
+        "checkerboard": "Reference and aligned image in turn: edges that run on lie right.",
+        "residuals": "Arrows: how far each tile is from fitting, and whither.",
+    }.get(view, "")

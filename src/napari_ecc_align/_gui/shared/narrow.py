@@ -1,0 +1,30 @@
+"""Forms that ask for no more width than they need, whatever layers and folders are called."""
+
+from __future__ import annotations
+
+from functools import partial
+
+from qtpy.QtWidgets import QComboBox, QLineEdit, QWidget
+
+# Characters that stay readable; the rest is cut, and stands in the tooltip.
+_LEAST = 3
+_LONG = 16
+
+
+def be_narrow(form: QWidget) -> None:
+    """Let what a form shows of choices and texts give way, and stand in full in its tooltip."""
+    for box in form.findChildren(QComboBox):
+        box.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
+        box.setMinimumContentsLength(_LEAST)
+        _tell_in_tooltip(box, box.currentText())
+        box.currentTextChanged.connect(partial(_tell_in_tooltip, box))
+    for line in form.findChildren(QLineEdit):
+        line.setMinimumWidth(line.fontMetrics().averageCharWidth() * _LEAST)
+        _tell_in_tooltip(line, line.text())
+        line.textChanged.connect(partial(_tell_in_tooltip, line))
+
+
+def _tell_in_tooltip(widget: QWidget, text: str) -> None:
+    own = widget.property("tip") or widget.toolTip()
+    widget.setProperty("tip", own)
+    widget.setToolTip(f"{text}\n{own}" if len(text) > _LONG else own)

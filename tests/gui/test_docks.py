@@ -1,0 +1,50 @@
+"""A form in its dock: how narrow it may be, and that it lets go of all when the dock is closed."""
+
+import numpy as np
+import pytest
+from qtpy.compat import isalive
+from qtpy.QtWidgets import QComboBox
+
+
+def listeners(viewer):
+    """Return how many callbacks each event of the viewer and of its layers has."""
+    here = {"layers": viewer.layers, "dims": viewer.dims, "viewer": viewer}
+    here |= {layer.name: layer for layer in viewer.layers}
+    return {
+        (name, event): len(emitter.callbacks)
+        for name, one in here.items()
+        for event, emitter in one.events.emitters.items()
+        if emitter is not None
+    }
+
+
+TITLES = ["Align images", "Apply transform", "Compare binarised", "Align a dataset"]
+
+
+@pytest.mark.both_bindings
+@pytest.mark.parametrize("title", TITLES)
+def test_a_closed_form_listens_to_nothing(viewer, qtbot, title):
+    for name in ("first", "second"):
+        viewer.add_image(np.eye(64), name=name)
+    before, keys = listeners(viewer), dict(viewer.keymap)
+    dock, form = viewer.window.add_plugin_dock_widget("napari-ecc-align", title)
+    if title != "Align a dataset":
+        assert listeners(viewer) != before
+    # As its cross does.
+    dock.destroyOnClose()
+    qtbot.waitUntil(lambda: not isalive(form.native), timeout=120_000)
+    assert listeners(viewer) == before
+    assert dict(viewer.keymap) == keys
+    viewer.add_image(np.eye(64), name="third")
+    viewer.layers["first"].translate = (1, 1)
+
+
+@pytest.mark.parametrize("title", TITLES)
+def test_a_form_asks_for_little_room_whatever_layers_are_called(viewer, title):
+    for letter in "ab":
+        viewer.add_image(np.eye(64), name=letter * 90)
+    dock, form = viewer.window.add_plugin_dock_widget("napari-ecc-align", title)
+    assert dock.minimumSizeHint().width() <= 260
+    assert dock.minimumSizeHint().height() <= 610
+    boxes = [box for box in form.native.findChildren(QComboBox) if box.currentText() == "a" * 90]
+    assert all("a" * 90 in box.toolTip() for box in boxes)
