@@ -5,8 +5,16 @@ from __future__ import annotations
 import pytest
 from dataset import add_broken, digests, make_good
 
+from here import pool_or_here
 from napari_ecc_align import Batch
+from napari_ecc_align._batch.run import run_plan
 from napari_ecc_align._batch.settings import BatchSettings
+
+
+@pytest.fixture(autouse=True)
+def one_worker_is_here(monkeypatch):
+    """Let this process be the one worker of a run that asks for no more."""
+    monkeypatch.setattr(run_plan, "Pool", pool_or_here)
 
 
 @pytest.fixture(scope="session")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 
 import numpy as np
@@ -23,24 +24,23 @@ def enlarged(image):
 
 @pytest.fixture(scope="module")
 def hopeless(tmp_path_factory):
-    """Scans of 8 megapixels that are blank or of another page, which are searched for longest."""
+    """Scans of 8 megapixels, blank and of another page, which are searched for longest."""
     root = tmp_path_factory.mktemp("hopeless")
-    pages = [make_page(shape=(600, 850), seed=seed) for seed in range(3)]
+    page, other = (make_page(shape=(600, 850), seed=seed) for seed in range(2))
     noise = np.random.default_rng(0)
-    for number in range(3):
-        page, other = pages[number % 2], pages[number % 2 + 1]
-        binary = enlarged(other.binary if number < 2 else np.full_like(page.binary, 255))
+    for name, small in (("other", other.binary), ("blank", np.full_like(page.binary, 255))):
+        binary = enlarged(small)
         gray = np.clip(binary * 0.7 + 40 + noise.normal(0, 4, binary.shape), 0, 255)
         images = {
             "ideal": enlarged(page.reference),
             "scan/gray": gray.astype(np.uint8),
             "scan/bw": binary,
-            "scan/nostaff": binary,
         }
         for folder, image in images.items():
-            path = root / folder / f"p{number}.png"
+            path = root / folder / f"{name}.png"
             path.parent.mkdir(parents=True, exist_ok=True)
             write_image(path, image)
+    shutil.copytree(root / "scan" / "bw", root / "scan" / "nostaff")
     return Dataset(root, {})
 
 
@@ -57,7 +57,7 @@ def test_hopeless_pages_side_by_side_stay_within_the_memory_promised(hopeless, t
     out, _ = process.communicate(timeout=300)
     watch.going = False
     done = lines(Finished(process.returncode, out, ""))
-    assert [line["outcome"] for line in done if line["event"] == "pair"] == ["failed"] * 3
+    assert [line["outcome"] for line in done if line["event"] == "pair"] == ["failed"] * 2
     with capsys.disabled():
         print(
             f"\ntwo hopeless pages of 8 megapixels at once: {watch.most_rss:.0f} MB, "

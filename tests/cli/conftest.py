@@ -7,11 +7,19 @@ import hashlib
 import numpy as np
 import pytest
 
+from here import pool_or_here
 from music.page import make_page
 from napari_ecc_align import Transform
+from napari_ecc_align._batch.run import run_plan
 from napari_ecc_align._images.files.images import write_image
 from napari_ecc_align._images.samples import sample
 from pairs import known_pair, picture
+
+
+@pytest.fixture(autouse=True)
+def one_worker_is_here(monkeypatch):
+    """Let this process be the one worker of a batch that asks for no more."""
+    monkeypatch.setattr(run_plan, "Pool", pool_or_here)
 
 
 @pytest.fixture(scope="session")

@@ -180,6 +180,32 @@ def test_masks_a_start_and_a_signed_difference(inputs, photograph, tmp_path):
     assert photograph.error_of(Transform(matrix_of(answer))) < 0.1
 
 
+@pytest.mark.parametrize("allowed", [True, False])
+def test_a_mirrored_image_where_it_is_allowed_for(inputs, photograph, tmp_path, allowed):
+    for folder, name in (("a", "camera.png"), ("b", "shifted.png")):
+        (tmp_path / folder).mkdir()
+        image = read_image(inputs / name)
+        write_image(tmp_path / folder / "0.png", image[:, ::-1] if folder == "b" else image)
+    options = ("--model", "translation", *["--mirrored"] * allowed, "--json")
+    files = (tmp_path / folder / "0.png" for folder in "ab")
+    done = run_main("align", *files, "--out", tmp_path / "out", *options)
+    answer = json.loads(done.out)
+    assert answer["verdict"] == ("aligned" if allowed else "failed")
+    batch = run_main(
+        "batch",
+        *("--reference", tmp_path / "a", "--moving", tmp_path / "b"),
+        *("--out", tmp_path / "many", *options),
+    )
+    (pair,) = (line for line in map(json.loads, batch.out.splitlines()) if "outcome" in line)
+    assert pair["outcome"] == answer["verdict"]
+    if allowed:
+        right = photograph.truth.matrix.copy()
+        right[0] = [0, 0, photograph.moving.shape[1] - 1] - right[0]
+        recorded = Transform.load(tmp_path / "many" / "records" / "0.png.json")
+        for found in (matrix_of(answer), recorded):
+            assert Transform(right).corner_distance(found, (200, 240)) < 0.1
+
+
 class TestNotAligned:
     def test_failed_writes_nothing(self, inputs, tmp_path):
         done = run_main(

@@ -4,7 +4,7 @@ from scipy import ndimage
 
 from napari_ecc_align._images.pyramid.levels import image_pyramid
 from napari_ecc_align._verdict.residual_pattern import part_of, residual_pattern
-from napari_ecc_align._verdict.shifted_rival import shifted_rival
+from napari_ecc_align._verdict.shifted_rival import whole_fit
 from napari_ecc_align._verdict.tile_matching import AGREEMENT_RADIUS, tile_evidence
 from pairs import known_pair, picture, random_transform
 
@@ -96,7 +96,7 @@ def levels(reference, moving, index=0):
 
 
 def likeness(reference, moving, matrix, index=0):
-    return shifted_rival(*levels(reference, moving, index), matrix, inverted=False).likeness
+    return whole_fit(*levels(reference, moving, index), matrix, inverted=False).rival.likeness
 
 
 def test_no_other_place_rivals_the_right_one(known):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cache, partial
+
 import dask.array as da
 import numpy as np
 import pytest
@@ -31,47 +33,79 @@ def posterised(image, levels):
     return (np.round(image / 255 * (levels - 1)) * (255 // (levels - 1))).astype(np.uint8)
 
 
-COINS = data.coins()
-OBJECTS = measure.label(filters.threshold_otsu(COINS) < COINS)
-GALAXIES = gray(data.hubble_deep_field())
-ASTRONAUT = data.astronaut()
+@cache
+def coins():
+    """Return the coins, and labels of what is brighter than the ground."""
+    image = data.coins()
+    return image, measure.label(filters.threshold_otsu(image) < image)
+
+
+@cache
+def galaxies():
+    return gray(data.hubble_deep_field())
+
+
+def opened_coins():
+    return measure.label(morphology.opening(coins()[1] > 0, np.ones((7, 7))))
+
+
+def basins():
+    image, _ = coins()
+    return segmentation.watershed(filters.sobel(image), measure.label(image > 150))
+
+
+def superpixels(count):
+    return segmentation.slic(data.astronaut(), n_segments=count, start_label=1)
+
+
 LABELS = {
-    "coins": OBJECTS,
-    "coins without specks": measure.label(
-        morphology.opening(filters.threshold_otsu(COINS) < COINS, np.ones((7, 7)))
-    ),
-    "coins that touch": segmentation.expand_labels(OBJECTS, 10),
-    "coins, hundreds": 100 * OBJECTS,
-    "watershed": segmentation.watershed(filters.sobel(COINS), measure.label(COINS > 150)),
-    "letters": measure.label(data.text() < filters.threshold_otsu(data.text())),
-    "galaxies": measure.label(GALAXIES > 100).astype(np.uint16),
-    "few superpixels": segmentation.slic(ASTRONAUT, n_segments=50, start_label=1),
-    "many superpixels": segmentation.slic(ASTRONAUT, n_segments=2000, start_label=1),
-    "regions": segmentation.felzenszwalb(ASTRONAUT, scale=100),
-    "points": seeds(),
-    "spots": ndimage.grey_dilation(seeds(), footprint=np.ones((3, 3))).astype(np.uint16),
-    "classes": np.digitize(COINS, filters.threshold_multiotsu(COINS, classes=3)),
-    "nested": np.pad(np.pad(np.full((90, 90), 2, np.uint8), 50, constant_values=1), 50),
+    "coins": lambda: coins()[1],
+    "coins without specks": opened_coins,
+    "coins that touch": lambda: segmentation.expand_labels(coins()[1], 10),
+    "coins, hundreds": lambda: 100 * coins()[1],
+    "watershed": basins,
+    "letters": lambda: measure.label(data.text() < filters.threshold_otsu(data.text())),
+    "galaxies": lambda: measure.label(galaxies() > 100).astype(np.uint16),
+    "few superpixels": lambda: superpixels(50),
+    "many superpixels": lambda: superpixels(2000),
+    "regions": lambda: segmentation.felzenszwalb(data.astronaut(), scale=100),
+    "points": seeds,
+    "spots": lambda: ndimage.grey_dilation(seeds(), footprint=np.ones((3, 3))).astype(np.uint16),
+    "classes": lambda: np.digitize(coins()[0], filters.threshold_multiotsu(coins()[0], classes=3)),
+    "nested": lambda: np.pad(np.pad(np.full((90, 90), 2, np.uint8), 50, constant_values=1), 50),
 }
-RNG = np.random.default_rng(0)
+
+
+def photons(image):
+    return np.random.default_rng(0).poisson(image)
+
+
+def nearly_even():
+    noise = np.random.default_rng(0).normal(size=(512, 512))
+    return (2000 * ndimage.gaussian_filter(noise, 40)).astype("i2")
+
+
 IMAGES = {
-    **{name: picture(name).astype(np.uint8) for name in ("camera", "coins", "moon", "page")},
-    "galaxies": GALAXIES,
-    "galaxies on black": np.clip(GALAXIES.astype(int) - 60, 0, 255).astype(np.uint8),
-    "clock": data.clock(),
-    "cell": data.cell(),
-    "rocket": gray(data.rocket()),
-    "music": make_page().gray,
-    "photons": RNG.poisson(0.05, (512, 512)),
-    "photons of the camera": RNG.poisson(data.camera() / 200).astype(np.uint16),
-    "ramp": np.tile(np.arange(400, dtype=np.uint16), (300, 1)),
-    "nearly even": (2000 * ndimage.gaussian_filter(RNG.normal(size=(512, 512)), 40)).astype("i2"),
+    **{
+        name: partial(lambda name: picture(name).astype(np.uint8), name)
+        for name in ("camera", "coins", "moon", "page")
+    },
+    "galaxies": galaxies,
+    "galaxies on black": lambda: np.clip(galaxies().astype(int) - 60, 0, 255).astype(np.uint8),
+    "clock": data.clock,
+    "cell": data.cell,
+    "rocket": lambda: gray(data.rocket()),
+    "music": lambda: make_page().gray,
+    "photons": lambda: photons(np.full((512, 512), 0.05)),
+    "photons of the camera": lambda: photons(data.camera() / 200).astype(np.uint16),
+    "ramp": lambda: np.tile(np.arange(400, dtype=np.uint16), (300, 1)),
+    "nearly even": nearly_even,
 }
 
 
 @pytest.mark.parametrize("name", LABELS)
 def test_labels_are_copied_and_nothing_but_labels_comes_out(name):
-    labels = LABELS[name]
+    labels = LABELS[name]()
     assert kind_of(labels) == "labels"
     warped = warp(labels, TURN)
     assert warped.dtype == labels.dtype
@@ -82,7 +116,7 @@ def test_labels_are_copied_and_nothing_but_labels_comes_out(name):
 
 @pytest.mark.parametrize("name", IMAGES)
 def test_measurements_are_interpolated(name):
-    image = IMAGES[name]
+    image = IMAGES[name]()
     assert kind_of(image) == "image"
     assert np.array_equal(warp(image, TURN), warp(image, TURN, interpolation="linear"))
 
@@ -109,7 +143,7 @@ def test_what_has_two_values_keeps_them(dtype):
 
 
 def test_lazy_labels_are_labels():
-    labels = LABELS["galaxies"]
+    labels = LABELS["galaxies"]()
     lazy = da.from_array(labels, chunks=200)
     assert np.array_equal(warp(lazy, TURN), warp(labels, TURN))
 

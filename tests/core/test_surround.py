@@ -7,6 +7,7 @@ import pytest
 from skimage import data
 
 from napari_ecc_align import align, align_stack
+from napari_ecc_align._images.limits import LIMITS
 from pairs import picture
 
 TRUTH = np.array([-30.0, -12.0])
@@ -146,3 +147,29 @@ def test_an_initial_transform_is_one_of_the_whole(pair):
     )
     last = [step.transform for step in told if step.transform is not None][-1]
     np.testing.assert_array_equal(last.matrix, result.transform.matrix)
+
+
+@pytest.mark.parametrize("levels", [1, 3])
+@pytest.mark.parametrize("masked", [False, True])
+def test_a_border_round_what_is_read_on_demand_changes_nothing(monkeypatch, levels, masked):
+    monkeypatch.setattr(LIMITS, "small_pixels", 1000)
+    monkeypatch.setattr(LIMITS, "small_bytes", 1000)
+    image = cv2.resize(picture("camera"), (1600, 1600), interpolation=cv2.INTER_CUBIC)
+    pair = image[100:1300, 100:1300], image[120:1320, 80:1280]
+    places = (700, 900), (730, 860)
+    frames = [
+        within(one, (2803, 2901), *at, outside=7.0 if masked else np.nan).astype(np.float32)
+        for one, at in zip(pair, places, strict=True)
+    ]
+    lazy = [
+        [da.from_array(frame[:: 2**k, :: 2**k], chunks=300) for k in range(levels)]
+        for frame in frames
+    ]
+    inside = [within(np.ones((1200, 1200)), (2803, 2901), *at, outside=0) for at in places]
+    names = ("reference_mask", "moving_mask")
+    result = align(
+        *lazy, model="euclidean", **dict(zip(names, inside, strict=True)) if masked else {}
+    )
+    assert result.aligned, result.reason
+    np.testing.assert_allclose(result.transform.matrix[:2, 2], (-20, 10), atol=0.1)
+    assert result.shape == (2803, 2901)

@@ -33,6 +33,7 @@ _SEARCH = {
     "representation": words("auto", "intensity", "orientation"),
     "max_iterations": NUMBERS,
     "tolerance": NUMBERS,
+    "mirrored": st.sampled_from((False, False, True, 1, None)),
     "initial": matrices(),
     "channel_axis": st.one_of(st.sampled_from((0, -1, 2)), NUMBERS),
     "align_channel": st.one_of(st.sampled_from((0, -1)), NUMBERS),

@@ -5,16 +5,14 @@ It is emptied after each test, and what a test has left behind is an error of th
 
 from __future__ import annotations
 
-import functools
 import gc
 import threading
-from inspect import ismethod
+from inspect import isfunction, ismethod
 from operator import attrgetter
-from types import MethodType
 
 import napari
 from napari._qt.qt_viewer import QtViewer
-from napari.utils.events import EventEmitter
+from napari.utils.events import EmitterGroup, EventEmitter
 from qtpy.compat import isalive
 from qtpy.QtCore import QEvent, QThreadPool, QTimer
 from qtpy.QtWidgets import QApplication
@@ -88,17 +86,31 @@ class SharedViewer:
 
 
 def signature_checked_once():
-    """Return napari's check of a callback that looks at each method but once.
+    """Return napari's check of a callback that looks once at all that are of the same code.
 
-    Each layer connects hundreds of them, the same for all layers.
+    Each layer connects hundreds of them, the same for all layers, and disconnects them again.
     """
-    check = EventEmitter._check_signature
-    of_method = functools.cache(lambda function: check(MethodType(function, object())))
+    check, known = EventEmitter._check_signature, {}
 
     def checked(callback):
-        return of_method(callback.__func__) if ismethod(callback) else check(callback)
+        code = _code_of(callback)
+        if code is None:
+            return check(callback)
+        if code not in known:
+            known[code] = check(callback)
+        return known[code]
 
     return checked
+
+
+def _code_of(callback):
+    """Return what alone decides how a callback is called, or None for what is rare."""
+    if ismethod(callback):
+        return callback.__func__
+    if isinstance(callback, EmitterGroup):
+        return type(callback)
+    # What another function is wrapped in is told by that one.
+    return callback.__code__ if isfunction(callback) and not vars(callback) else None
 
 
 def threads_at_work():

@@ -12,14 +12,6 @@ from napari_ecc_align import Transform
 from napari_ecc_align._compare.inspection import Row
 from napari_ecc_align._gui.results.verdict_table import VerdictTable
 
-LAYERS = {
-    "aligned": "second aligned",
-    "difference": "difference",
-    "binary difference": "binary difference",
-    "overlay": "overlay",
-    "checkerboard": "checkerboard",
-}
-
 
 @pytest.fixture
 def aligned(widget, finish):
@@ -30,18 +22,19 @@ def aligned(widget, finish):
 
 
 def visible(viewer):
-    return {layer.name for layer in viewer.layers if layer.visible} - {"first", "second"}
+    names = {layer.name for layer in viewer.layers if layer.visible} - {"first", "second"}
+    return {name.removeprefix("second → first: ") for name in names}
 
 
 def test_one_way_of_comparing_is_on_show(aligned, viewer, finish):
     for view, shown in (
         ("difference", {"difference"}),
-        ("aligned", {"second aligned"}),
+        ("aligned", {"aligned"}),
         ("binary difference", {"difference", "binary difference"}),
-        ("aligned", {"second aligned"}),
+        ("aligned", {"aligned"}),
         ("overlay", {"overlay"}),
         ("checkerboard", {"checkerboard"}),
-        ("aligned", {"second aligned"}),
+        ("aligned", {"aligned"}),
     ):
         aligned.after.next.view.value = view
         finish(aligned)
@@ -56,8 +49,9 @@ def test_pictures_lie_over_the_reference_and_are_made_once(aligned, viewer, fini
         aligned.after.next.view.value = view
         finish(aligned)
     names = [layer.name for layer in viewer.layers]
-    assert names.count("overlay") == names.count("checkerboard") == 1
-    layer = viewer.layers["overlay"]
+    for role in ("overlay", "checkerboard"):
+        assert names.count(f"second → first: {role}") == 1
+    layer = viewer.layers["second → first: overlay"]
     assert layer.rgb
     assert tuple(layer.scale) == (0.5, 0.5)
 
@@ -65,23 +59,23 @@ def test_pictures_lie_over_the_reference_and_are_made_once(aligned, viewer, fini
 def test_a_new_run_draws_its_pictures_anew(aligned, viewer, finish):
     aligned.after.next.view.value = "checkerboard"
     finish(aligned)
-    before = viewer.layers["checkerboard"].data.copy()
+    before = viewer.layers["second → first: checkerboard"].data.copy()
     viewer.layers["second"].data = viewer.layers["second"].data[:, 3:]
     viewer.layers["first"].data = viewer.layers["first"].data[5:]
     aligned.run()
     finish(aligned)
     assert visible(viewer) == {"checkerboard"}
-    assert viewer.layers["checkerboard"].data.shape != before.shape
+    assert viewer.layers["second → first: checkerboard"].data.shape != before.shape
 
 
 def test_blinking_shows_the_two_in_turn_and_restores_all(aligned, viewer, qtbot):
     before = {layer.name: layer.visible for layer in viewer.layers}
     aligned.after.next.blink.value = True
-    assert visible(viewer) == {"second aligned"}
+    assert visible(viewer) == {"aligned"}
     seen = set()
 
     def both_seen():
-        seen.add(viewer.layers["second aligned"].visible)
+        seen.add(viewer.layers["second → first: aligned"].visible)
         return seen == {True, False}
 
     qtbot.waitUntil(both_seen, timeout=120_000)
@@ -99,7 +93,7 @@ def test_the_blink_key(aligned, viewer):
 
 def test_blinking_survives_a_layer_that_goes(aligned, viewer, qtbot):
     aligned.after.next.blink.value = True
-    viewer.layers.remove("second aligned")
+    viewer.layers.remove("second → first: aligned")
     qtbot.wait(700)
     aligned.after.next.blink.value = False
     aligned.after.next.blink.value = True
@@ -108,7 +102,7 @@ def test_blinking_survives_a_layer_that_goes(aligned, viewer, qtbot):
 
 @pytest.mark.both_bindings
 def test_another_threshold_without_aligning_again(aligned, viewer, finish):
-    layer = viewer.layers["binary difference"]
+    layer = viewer.layers["second → first: binary difference"]
     before, matrix = layer.data.copy(), layer.metadata["napari-ecc-align"]["matrix"]
     table = aligned.after.results.table.value
     aligned.settings.threshold.method.value = "mean"
@@ -124,7 +118,7 @@ def test_another_threshold_without_aligning_again(aligned, viewer, finish):
 def test_the_last_of_many_wishes_is_granted(aligned, viewer, qtbot, finish):
     for threshold in ("li", "mean", "triangle", "isodata", "yen"):
         aligned.settings.threshold.method.value = threshold
-    note = viewer.layers["binary difference"]
+    note = viewer.layers["second → first: binary difference"]
 
     def granted():
         return note.metadata["napari-ecc-align"]["parameters"]["thresholding"]["method"] == "yen"
@@ -155,15 +149,15 @@ def test_undo_takes_the_layers_away(aligned, viewer):
 
 
 def test_undo_of_a_second_run_brings_the_first_back(aligned, viewer, finish):
-    note = viewer.layers["second aligned"].metadata["napari-ecc-align"]
-    data = viewer.layers["second aligned"].data.copy()
+    note = viewer.layers["second → first: aligned"].metadata["napari-ecc-align"]
+    data = viewer.layers["second → first: aligned"].data.copy()
     aligned.model.value = "translation"
     aligned.run()
     finish(aligned)
-    assert not np.array_equal(viewer.layers["second aligned"].data, data)
+    assert not np.array_equal(viewer.layers["second → first: aligned"].data, data)
     aligned.after.next.undo.native.click()
-    assert np.array_equal(viewer.layers["second aligned"].data, data)
-    assert viewer.layers["second aligned"].metadata["napari-ecc-align"] == note
+    assert np.array_equal(viewer.layers["second → first: aligned"].data, data)
+    assert viewer.layers["second → first: aligned"].metadata["napari-ecc-align"] == note
 
 
 def test_moving_the_layer_itself_and_back(widget, viewer, finish, known):
@@ -172,7 +166,7 @@ def test_moving_the_layer_itself_and_back(widget, viewer, finish, known):
     widget.settings.output.value = "move"
     widget.run()
     finish(widget)
-    assert "second aligned" not in viewer.layers
+    assert "second → first: aligned" not in viewer.layers
     points = np.array([[0.0, 0.0], [199, 0], [0, 159], [60, 90]])
     landed = known.truth.to_moving(points)
     for (x, y), (moved_x, moved_y) in zip(points, landed, strict=True):
@@ -219,9 +213,32 @@ def test_the_script_gives_the_same_transform_to_the_last_bit(viewer, known, tmp_
         timeout=300,
     ).stdout
     matrix = next(line for line in printed.splitlines() if line.startswith("[["))
-    note = viewer.layers["second aligned"].metadata["napari-ecc-align"]
+    note = viewer.layers["second → first: aligned"].metadata["napari-ecc-align"]
     assert matrix == str(note["matrix"])
     assert "of 30,000 pixels differ" in printed
+
+
+@pytest.mark.parametrize("output", ["resample", "move"])
+def test_a_mirrored_layer_is_aligned_where_the_settings_allow_it(
+    viewer, widget, known, finish, output
+):
+    mirrored = viewer.layers["second"]
+    mirrored.data = mirrored.data[:, ::-1].copy()
+    widget.settings.mirrored.value = True
+    widget.settings.output.value = output
+    widget.run()
+    finish(widget)
+    assert "Aligned" in widget.after.results.verdict.value
+    assert "mirrored=True," in widget.after.copy_script()
+    right = known.truth.matrix.copy()
+    right[0] = [0, 0, mirrored.data.shape[1] - 1] - right[0]
+    layer = mirrored if output == "move" else viewer.layers["second aligned"]
+    note = layer.metadata["napari-ecc-align"]
+    error = Transform(right).corner_distance(note["matrix"], known.reference.shape)
+    assert error < 0.1
+    if output == "move":
+        y, x = np.array(layer.data_to_world(Transform(right).to_moving((50, 40))[::-1]))[-2:]
+        assert (x, y) == pytest.approx((50, 40), abs=0.2)
 
 
 @pytest.mark.both_bindings
@@ -231,7 +248,7 @@ def test_saving_the_transform(aligned, viewer, monkeypatch, tmp_path):
     path = tmp_path / "transform.json"
     monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *args: (str(path), ""))
     aligned.after.next.save.native.click()
-    note = viewer.layers["second aligned"].metadata["napari-ecc-align"]
+    note = viewer.layers["second → first: aligned"].metadata["napari-ecc-align"]
     assert np.array_equal(Transform.load(path).matrix, note["matrix"])
 
 

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import tifffile
 from qtpy.QtWidgets import QApplication, QFileDialog
+from results import result
 from skimage import data
 
 from napari_ecc_align._gui.runs.frame_choice import TO_ANOTHER, TO_ITSELF
@@ -68,7 +69,7 @@ def test_the_script_of_a_film_gives_the_same_transforms_to_the_last_bit(opened, 
     widget.run()
     finish(widget)
     found = repeated(widget)
-    assert found == matrices(viewer.layers["film aligned"])
+    assert found == matrices(result(viewer))
     assert "max_iterations=31," in widget.after.copy_script()
 
 
@@ -81,7 +82,7 @@ def test_the_script_of_a_film_with_regions_on_some_frames(opened, finish):
     widget.where.region.value = held
     widget.run()
     finish(widget)
-    layer = viewer.layers["film aligned"]
+    layer = result(viewer)
     assert set(layer.metadata[KEY]["region"]["moving"]["frames"]) == {"0", "3"}
     assert repeated(widget) == matrices(layer)
 
@@ -101,7 +102,7 @@ def test_the_script_of_a_stack_against_others(form, finish, tmp_path):
         finish(widget)
         found = repeated(widget)
         assert len(found) == len(SHIFTS)
-        assert found == matrices(viewer.layers["deep aligned"])
+        assert found == matrices(result(viewer))
         viewer.dims.set_point(0, 2)
 
 
@@ -114,7 +115,7 @@ def test_the_script_of_a_stack_against_a_stack(opened, finish, tmp_path):
     widget.run()
     finish(widget)
     assert "4 frames: 4 aligned" in widget.after.results.verdict.value
-    assert repeated(widget) == matrices(viewer.layers["other aligned"])
+    assert repeated(widget) == matrices(result(viewer))
 
 
 def test_a_script_says_where_an_image_from_memory_belongs(form, finish):
@@ -147,7 +148,7 @@ def test_saving_the_transforms_of_all_frames(form, finish, tmp_path, monkeypatch
         path = tmp_path / f"film.{suffix}"
         widget.after.next.save.native.click()
         loaded = [each.matrix.tolist() for each in load_transforms(path)]
-        assert loaded == matrices(viewer.layers["film aligned"])
+        assert loaded == matrices(result(viewer))
     assert offered[0] == "film_transforms.json"
     assert ".tfm" not in offered[1]
     said = json.loads((tmp_path / "film.json").read_text())["frames"]
@@ -163,7 +164,7 @@ def test_blinking_shows_the_film_and_the_aligned_one_in_turn(form, finish):
     finish(widget)
     widget.after.next.blink.value = True
     assert not other.visible
-    assert viewer.layers["film"].visible and viewer.layers["film aligned"].visible
+    assert viewer.layers["film"].visible and result(viewer).visible
     widget.after.next.blink.value = False
     assert other.visible
 
@@ -173,7 +174,7 @@ def test_undo_of_a_second_run_brings_the_first_stack_back(form, finish):
     viewer.add_image(film(), name="film")
     widget.run()
     finish(widget)
-    layer = viewer.layers["film aligned"]
+    layer = result(viewer)
     before, note = layer.data.copy(), dict(layer.metadata[KEY])
     widget.stack.frames.value = TO_ITSELF[1]
     widget.model.value = "translation"
@@ -181,8 +182,8 @@ def test_undo_of_a_second_run_brings_the_first_stack_back(form, finish):
     finish(widget)
     assert layer.metadata[KEY]["frames"] == str(TO_ITSELF[1])
     widget.after.next.undo.native.click()
-    assert np.array_equal(viewer.layers["film aligned"].data, before)
-    assert viewer.layers["film aligned"].metadata[KEY] == note
+    assert np.array_equal(result(viewer).data, before)
+    assert result(viewer).metadata[KEY] == note
     assert not widget.after.next.save.enabled
 
 
@@ -211,7 +212,7 @@ def test_frames_cannot_be_moved_one_by_one_and_the_plan_says_so(form, finish):
     assert "resampled" in widget.plan.value
     widget.run()
     finish(widget)
-    assert "film aligned" in viewer.layers
+    assert result(viewer) is not None
 
 
 def test_iterations_and_epsilon_count_for_stacks(form, finish):
@@ -224,7 +225,7 @@ def test_iterations_and_epsilon_count_for_stacks(form, finish):
         widget.settings.epsilon.value = epsilon
         widget.run()
         finish(widget)
-        note = viewer.layers["film aligned"].metadata[KEY]
+        note = result(viewer).metadata[KEY]
         assert note["parameters"]["max_iterations"] == iterations
         taken.append(note["iterations"])
     assert taken[0] <= 3 < taken[1]

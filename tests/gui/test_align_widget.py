@@ -9,7 +9,7 @@ from skimage import data
 from napari_ecc_align._gui.runs import steps as run_module
 from napari_ecc_align._transform.transform import Transform
 
-RESULTS = ["second aligned", "difference", "binary difference"]
+RESULTS = ["second → first: aligned", "difference", "binary difference"]
 
 
 def names(viewer):
@@ -39,15 +39,15 @@ def test_two_layers_one_button_three_layers_and_a_verdict(widget, viewer, finish
     assert "Aligned" in widget.after.results.verdict.value
     for label in ("differing pixels", "IoU", "ECC", "before", "after"):
         assert label in widget.after.results.table.value
-    note = viewer.layers["difference"].metadata["napari-ecc-align"]
+    note = viewer.layers["second → first: difference"].metadata["napari-ecc-align"]
     assert known.error_of(Transform(note["matrix"])) < 0.1
     assert widget.align_button.enabled
     assert not widget.progress.visible
-    aligned = viewer.layers["second aligned"]
+    aligned = viewer.layers["second → first: aligned"]
     assert aligned.data.shape == known.reference.shape
     assert aligned.data.dtype == np.uint8
     assert aligned.colormap.name == "green"
-    assert type(viewer.layers["binary difference"]).__name__ == "Labels"
+    assert type(viewer.layers["second → first: binary difference"]).__name__ == "Labels"
 
 
 def test_results_lie_over_an_awkward_reference(widget, viewer, finish):
@@ -139,7 +139,7 @@ def test_another_pair_gets_its_own_layers(widget, viewer, finish, known):
     widget.pair.moving.value = viewer.layers["third"]
     widget.run()
     finish(widget)
-    assert {"second aligned", "third aligned", "difference", "difference [1]"} <= set(
+    assert {"second → first: aligned", "third aligned", "difference", "difference [1]"} <= set(
         names(viewer)
     )
 
@@ -230,7 +230,7 @@ def test_colour_layers(viewer, finish):
     _, widget = viewer.window.add_plugin_dock_widget("napari-ecc-align", "Align images")
     widget.run()
     finish(widget)
-    aligned = viewer.layers["second aligned"]
+    aligned = viewer.layers["second → first: aligned"]
     assert aligned.rgb
     assert np.abs(aligned.data[20:-20, 20:-20].astype(int) - image[120:280, 120:280]).max() < 6
 
@@ -250,7 +250,7 @@ def test_signed_difference(widget, viewer, finish):
     widget.settings.difference.value = "signed"
     widget.run()
     finish(widget)
-    layer = viewer.layers["difference"]
+    layer = viewer.layers["second → first: difference"]
     assert layer.data.min() < 0
     assert layer.contrast_limits[0] == -layer.contrast_limits[1]
     assert layer.colormap.name == "PiYG"

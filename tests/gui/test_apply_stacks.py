@@ -4,6 +4,7 @@ import dask.array as da
 import numpy as np
 import pytest
 from qtpy.QtWidgets import QFileDialog
+from results import result
 from skimage import data
 
 from napari_ecc_align._gui.runs.frame_choice import TO_ANOTHER
@@ -65,9 +66,9 @@ def test_a_second_channel_goes_as_the_first_did(aligned, apply, lazy):
     layer = viewer.add_image(other, name="other", colormap="red", **place(viewer))
     (new,) = apply(layer)
     assert hasattr(new.data, "compute") == lazy
-    assert np.array_equal(np.asarray(new.data), viewer.layers["film aligned"].data)
+    assert np.array_equal(np.asarray(new.data), result(viewer).data)
     assert new.colormap.name == "red"
-    assert np.array_equal(new.extent.world, viewer.layers["film aligned"].extent.world)
+    assert np.array_equal(new.extent.world, result(viewer).extent.world)
     assert len(new.metadata[KEY]["frame_matrices"]) == 4
 
 
@@ -140,7 +141,7 @@ def test_saved_and_loaded_in_another_session(
     form.save_button.native.click()
     assert f"Saved to {path}" in form.message.value
     assert len(load_transforms(path)) == 4
-    expected = viewer.layers["film aligned"].data.copy()
+    expected = result(viewer).data.copy()
     start_over()
     layer = viewer.add_image(film(), name="again")
     later = viewer.window.add_plugin_dock_widget(KEY, "Apply transform")[1]
@@ -169,7 +170,7 @@ def test_one_transform_for_all_can_be_given_to_single_images(viewer, finish, qtb
     form.layers.value = [layer]
     form.apply_button.native.click()
     qtbot.waitUntil(lambda: not form.running, timeout=120_000)
-    assert np.array_equal(viewer.layers["one aligned"].data, viewer.layers["film aligned"].data[2])
+    assert np.array_equal(viewer.layers["one aligned"].data, result(viewer).data[2])
 
 
 def test_a_damaged_stack_file_is_one_sentence(aligned, monkeypatch, tmp_path):

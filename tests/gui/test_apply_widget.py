@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QFileDialog, QMessageBox
+from results import result
 
 from napari_ecc_align import Transform, warp
 from napari_ecc_align._gui.apply.widget import _INVERSE, _MOVE
@@ -21,7 +22,7 @@ def aligned(viewer, widget, finish):
 
 @pytest.fixture
 def matrix(aligned):
-    return np.array(aligned.layers["second aligned"].metadata["napari-ecc-align"]["matrix"])
+    return np.array(result(aligned).metadata["napari-ecc-align"]["matrix"])
 
 
 def opened(viewer):
@@ -145,9 +146,9 @@ def test_save_and_load_in_every_format(aligned, matrix, settle, tmp_path, monkey
         choose(widget, "second")
         widget.run()
         settle(widget)
-        gap = aligned.layers["second aligned [1]"].data.astype(int)
-        assert np.abs(gap - aligned.layers["second aligned"].data).max() <= 1
-        aligned.layers.remove("second aligned [1]")
+        gap = aligned.layers["second aligned"].data.astype(int)
+        assert np.abs(gap - result(aligned).data).max() <= 1
+        aligned.layers.remove("second aligned")
 
 
 def test_a_name_without_a_suffix_gets_that_of_the_format(aligned, tmp_path, monkeypatch):
@@ -218,7 +219,7 @@ def test_the_choice_of_layers_survives_what_happens_to_others(aligned):
     choose(widget, "first", "second")
     aligned.add_points([(1, 1)], name="later")
     aligned.layers["first"].name = "renamed"
-    aligned.layers.remove("difference")
+    aligned.layers.remove(result(aligned, "difference"))
     assert {layer.name for layer in widget.layers.value} == {"renamed", "second"}
     aligned.layers.remove("second")
     assert [layer.name for layer in widget.layers.value] == ["renamed"]

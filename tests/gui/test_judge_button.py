@@ -40,7 +40,7 @@ def test_layers_that_lie_right_are_told_so_and_stay(judged, viewer):
     assert "Aligned." in said(widget)
     placed = viewer.layers["second"].affine.affine_matrix
     assert placed == pytest.approx(judged().after.run.task.frames.shown.grid.matrix)
-    assert "second aligned" not in viewer.layers
+    assert "second → first: aligned" not in viewer.layers
     table = widget.after.results.table.value
     assert "uncertainty, px" in table and "before" not in table
 
@@ -50,7 +50,7 @@ def test_layers_that_lie_wrong_are_told_by_how_much(judged, viewer):
     assert "Failed." in said(widget)
     assert "lie 2.0 px to the left of where the transform puts them" in said(widget)
     # Their tiles can be looked at all the same.
-    tiles = viewer.layers["residuals"]
+    tiles = viewer.layers["second → first: residuals"]
     assert tiles.visible
     assert np.median(tiles.data[:, 1], axis=0) == pytest.approx((0, -2), abs=0.1)
 
@@ -74,14 +74,14 @@ def test_the_map_of_tiles_gives_way_to_what_was_on_show(judged, viewer, finish):
     widget.run()
     finish(widget)
     assert widget.after.next.view.value == "binary difference"
-    assert "second aligned" in viewer.layers
+    assert "second → first: aligned" in viewer.layers
 
 
 def test_other_views_blinking_and_undo_are_there(judged, viewer, finish):
     widget = judged()
     widget.after.next.view.value = "overlay"
     finish(widget)
-    assert viewer.layers["overlay"].visible
+    assert viewer.layers["second → first: overlay"].visible
     widget.after.next.blink.value = True
     assert {layer.name for layer in viewer.layers if layer.visible} <= {"first", "second"}
     widget.after.next.blink.value = False

@@ -4,6 +4,7 @@ import dask.array as da
 import numpy as np
 import pytest
 from napari.utils.notifications import notification_manager
+from results import result
 from skimage import data
 
 KEY = "napari-ecc-align"
@@ -60,7 +61,7 @@ def wrong_frames(layer):
 def aligned(widget, viewer, finish):
     widget.align_button.native.click()
     finish(widget)
-    return viewer.layers["film aligned"]
+    return result(viewer)
 
 
 def test_without_a_region_the_board_decides(form, finish):
@@ -143,7 +144,7 @@ def test_a_region_that_marks_nothing_is_a_sentence(form, finish):
         widget.run()
         finish(widget)
         assert complaint in notification_manager.records[-1].message
-        assert "film aligned" not in viewer.layers
+        assert result(viewer) is None
 
 
 def test_the_layer_of_a_region_may_go_while_it_counts(form, finish):
@@ -154,7 +155,7 @@ def test_the_layer_of_a_region_may_go_while_it_counts(form, finish):
     widget.run()
     viewer.layers.remove(labels)
     finish(widget)
-    assert not wrong_frames(viewer.layers["film aligned"])
+    assert not wrong_frames(result(viewer))
     assert widget.where.moving_region.value == "everywhere"
 
 

@@ -7,6 +7,7 @@ import dask.array as da
 import numpy as np
 import pytest
 from napari.utils.notifications import notification_manager
+from results import result
 from skimage import data
 
 from napari_ecc_align import Transform, compare, difference
@@ -46,7 +47,7 @@ def look(form, finish, view):
     viewer, widget = form
     widget.after.next.stack_view.value = view
     finish(widget)
-    return viewer.layers[view]
+    return result(viewer, view)
 
 
 def inside(layer, frame):
@@ -58,7 +59,7 @@ def inside(layer, frame):
 def test_every_way_of_comparing_a_film(form, finish):
     viewer, widget = form
     align(form, finish, film())
-    aligned = viewer.layers["film aligned"]
+    aligned = result(viewer)
     assert widget.after.next.stack_view.value == "aligned"
     ways = {
         "difference": difference,
@@ -76,15 +77,15 @@ def test_every_way_of_comparing_a_film(form, finish):
     # The film is on show again, and nothing else of ours.
     widget.after.next.stack_view.value = "aligned"
     shown = [layer.name for layer in viewer.layers if layer.visible]
-    assert shown == ["film", "film aligned"]
+    assert shown == ["film", "film: aligned"]
 
 
 def test_the_binary_difference_lies_over_the_gray_one(form, finish):
     viewer, _ = form
     align(form, finish, film())
     look(form, finish, "binary difference")
-    assert viewer.layers["difference"].visible
-    assert np.count_nonzero(viewer.layers["binary difference"].data[0]) == 0
+    assert result(viewer, "difference").visible
+    assert np.count_nonzero(result(viewer, "binary difference").data[0]) == 0
 
 
 def test_each_frame_is_compared_with_the_one_before(form, finish):
@@ -100,7 +101,7 @@ def test_each_frame_is_compared_with_the_one_before(form, finish):
 def test_each_frame_is_compared_with_the_mean_of_all(form, finish):
     viewer, _ = form
     align(form, finish, film(), TO_ITSELF[2])
-    aligned = viewer.layers["film aligned"]
+    aligned = result(viewer)
     masks = np.stack([inside(aligned, frame) for frame in range(len(SHIFTS))])
     with np.errstate(invalid="ignore"):
         mean = (aligned.data * masks).sum(axis=0, dtype=np.float64) / masks.sum(axis=0)
@@ -117,7 +118,7 @@ def test_each_frame_is_compared_with_another_image(form, finish):
     widget.stack.frames.value = TO_ANOTHER[0]
     widget.align_button.native.click()
     finish(widget)
-    layer, aligned = look(form, finish, "difference"), viewer.layers["film aligned"]
+    layer, aligned = look(form, finish, "difference"), result(viewer)
     expected = difference(still.data, aligned.data[2], mask=inside(aligned, 2))
     np.testing.assert_array_equal(layer.data[2], expected)
     np.testing.assert_allclose(layer.data_to_world((2, 7, 9)), aligned.data_to_world((2, 7, 9)))
@@ -136,7 +137,7 @@ def test_each_frame_is_compared_with_its_own_in_another_stack(form, finish, choi
     viewer.dims.set_point(0, 1)
     widget.align_button.native.click()
     finish(widget)
-    layer, aligned = look(form, finish, "difference"), viewer.layers["film aligned"]
+    layer, aligned = look(form, finish, "difference"), result(viewer)
     beside = others[3] if count > 3 else others[1]
     expected = difference(beside, aligned.data[3], mask=inside(aligned, 3))
     np.testing.assert_array_equal(layer.data[3], expected)
@@ -149,15 +150,15 @@ def test_another_threshold_and_a_signed_difference(form, finish):
     before = layer.data.copy()
     widget.settings.threshold.method.value = "triangle"
     finish(widget)
-    aligned = viewer.layers["film aligned"]
+    aligned = result(viewer)
     expected = compare(
         aligned.data[0], aligned.data[3], mask=inside(aligned, 3), method="triangle"
     )
-    np.testing.assert_array_equal(viewer.layers["binary difference"].data[3], expected.labels)
-    assert (viewer.layers["binary difference"].data != before).any()
+    np.testing.assert_array_equal(result(viewer, "binary difference").data[3], expected.labels)
+    assert (result(viewer, "binary difference").data != before).any()
     widget.settings.difference.value = "signed"
     finish(widget)
-    gap = viewer.layers["difference"]
+    gap = result(viewer, "difference")
     assert gap.data.min() < 0
     assert gap.contrast_limits[0] == -gap.contrast_limits[1]
     assert gap.colormap.name == "PiYG"
@@ -170,8 +171,8 @@ def test_a_lazy_stack_is_drawn_frame_by_frame(form, finish):
     layer = look(form, finish, "difference")
     assert isinstance(layer.data, da.Array)
     viewer.dims.set_point(0, 3)
-    aligned = np.asarray(viewer.layers["film aligned"].data[[0, 3]])
-    expected = difference(*aligned, mask=inside(viewer.layers["film aligned"], 3))
+    aligned = np.asarray(result(viewer).data[[0, 3]])
+    expected = difference(*aligned, mask=inside(result(viewer), 3))
     np.testing.assert_array_equal(np.asarray(layer.data[3]), expected)
 
 
@@ -193,9 +194,9 @@ def test_another_run_draws_what_was_on_show_anew(form, finish):
     layer.data = film()[::-1].copy()
     widget.align_button.native.click()
     finish(widget)
-    assert [one.name for one in viewer.layers].count("difference") == 1
-    assert viewer.layers["difference"].visible
-    assert (viewer.layers["difference"].data != before).any()
+    assert [one.name for one in viewer.layers].count("film: difference") == 1
+    assert result(viewer, "difference").visible
+    assert (result(viewer, "difference").data != before).any()
 
 
 def test_a_lost_frame_is_no_part_of_the_mean(form, finish):
@@ -203,7 +204,7 @@ def test_a_lost_frame_is_no_part_of_the_mean(form, finish):
     frames = film()
     frames[2] = data.gravel()[:160, :180]
     align(form, finish, frames, TO_ITSELF[2])
-    aligned = viewer.layers["film aligned"]
+    aligned = result(viewer)
     verdicts = aligned.metadata[KEY]["frame_verdicts"]
     good = [frame for frame, verdict in enumerate(verdicts) if verdict == "aligned"]
     assert good == [0, 1, 3]
@@ -225,7 +226,7 @@ def test_a_region_bounds_the_difference_as_it_does_for_a_pair(form, finish):
     widget.where.region.value = viewer.add_shapes([corners], shape_type="polygon")
     widget.align_button.native.click()
     finish(widget)
-    aligned = viewer.layers["film aligned"]
+    aligned = result(viewer)
     region = np.zeros(SHAPE, bool)
     region[21:140, 31:150] = True
     gap = look(form, finish, "difference").data[2]
@@ -258,7 +259,7 @@ def test_a_threshold_that_suits_no_frame_is_refused_in_words(form, finish):
 def test_changing_the_threshold_again_and_again_keeps_no_old_pictures(form, finish):
     viewer, widget = form
     align(form, finish, film())
-    layer, gap = look(form, finish, "binary difference"), viewer.layers["difference"].data
+    layer, gap = look(form, finish, "binary difference"), result(viewer, "difference").data
     old = []
     for method in ("triangle", "mean", "li", "yen"):
         old.append(weakref.ref(layer.data))
@@ -267,7 +268,7 @@ def test_changing_the_threshold_again_and_again_keeps_no_old_pictures(form, fini
     gc.collect()
     assert [picture() for picture in old] == [None] * 4
     # The gray difference knows no threshold: it was not drawn again.
-    assert viewer.layers["difference"].data is gap
+    assert result(viewer, "difference").data is gap
     widget.after.next.undo.native.click()
     assert [each.name for each in viewer.layers] == ["film"]
 
@@ -282,7 +283,7 @@ def test_stacks_with_more_axes_are_compared_plane_by_plane(form, finish, kind):
     else:
         align(form, finish, np.stack([frames, 255 - frames], axis=1))
         there = (3, 1)
-    layer, aligned = look(form, finish, "difference"), viewer.layers["film aligned"]
+    layer, aligned = look(form, finish, "difference"), result(viewer)
     assert layer.data.shape == (*aligned.data.shape[: len(there)], *SHAPE)
     first = aligned.data[(0, *there[1:])]
     expected = difference(first, aligned.data[there], mask=inside(aligned, 3))
@@ -296,7 +297,7 @@ def test_a_signed_difference_follows_frames_of_a_multiscale_stack(form, finish):
     levels = [da.from_array(fine[:, ::step, ::step], chunks=(1, 80, 90)) for step in (1, 2, 4)]
     widget.settings.difference.value = "signed"
     align(form, finish, levels, multiscale=True)
-    layer, aligned = look(form, finish, "difference"), viewer.layers["film aligned"]
+    layer, aligned = look(form, finish, "difference"), result(viewer)
     assert isinstance(layer.data, da.Array)
     viewer.dims.set_point(0, 2)
     first, frame = (np.asarray(aligned.data[0][at]) for at in (0, 2))

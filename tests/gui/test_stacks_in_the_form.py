@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from napari.utils.notifications import notification_manager
+from results import result
 from skimage import data
 
 from napari_ecc_align._gui.runs.frame_choice import TO_ANOTHER, TO_ITSELF
@@ -34,7 +35,7 @@ def test_a_lone_stack_is_one_click(form, finish):
     widget.align_button.native.click()
     finish(widget)
     assert "4 frames: 4 aligned" in widget.after.results.verdict.value
-    layer = viewer.layers["film aligned"]
+    layer = result(viewer)
     assert layer.data.shape == film().shape
     assert tuple(layer.scale) == (3, 0.5, 0.5)
     assert layer.colormap.name == "magma"
@@ -61,7 +62,7 @@ def test_every_way_to_align_a_film(form, finish, choice):
     assert choice.words in widget.plan.value
     widget.run()
     finish(widget)
-    found = matrices(viewer.layers["film aligned"])[:, :2, 2]
+    found = matrices(result(viewer))[:, :2, 2]
     assert np.allclose(found - found[0], [(-x, -y) for y, x in SHIFTS], atol=0.1)
 
 
@@ -71,7 +72,7 @@ def test_a_stack_against_a_single_image(form, finish):
     viewer.add_image(film(), name="film", scale=(1, 0.5, 0.5))
     widget.run()
     finish(widget)
-    layer = viewer.layers["film aligned"]
+    layer = result(viewer)
     assert np.allclose(matrices(layer)[:, :2, 2], [(-x, -y) for y, x in SHIFTS], atol=0.05)
     assert layer.ndim == 3
     for corner in ((0, 0), (199, 219)):
@@ -87,13 +88,11 @@ def test_the_frame_on_show_for_all_and_alone(form, finish):
     widget.stack.frames.value = TO_ANOTHER[2]
     widget.run()
     finish(widget)
-    assert np.allclose(
-        matrices(viewer.layers["film aligned"])[:, :2, 2], [[-1, -3]] * 4, atol=0.05
-    )
+    assert np.allclose(matrices(result(viewer))[:, :2, 2], [[-1, -3]] * 4, atol=0.05)
     widget.stack.frames.value = TO_ANOTHER[1]
     widget.run()
     finish(widget)
-    alone = viewer.layers["film aligned"]
+    alone = result(viewer)
     assert alone.ndim == 2
     assert np.allclose(alone.metadata["napari-ecc-align"]["matrix"][0][2], -1, atol=0.05)
 
@@ -108,7 +107,7 @@ def test_a_lost_frame_is_named_and_the_rest_is_kept(form, finish):
     text = widget.after.results.verdict.value
     assert "Doubtful" in text
     assert "Frame 2:" in text
-    assert np.allclose(matrices(viewer.layers["film aligned"])[3, :2, 2], (-2, -5), atol=0.05)
+    assert np.allclose(matrices(result(viewer))[3, :2, 2], (-2, -5), atol=0.05)
 
 
 def test_a_stack_without_a_match_adds_nothing(form, finish):
@@ -151,7 +150,7 @@ def test_a_dask_stack_stays_lazy(form, finish):
     viewer.add_image(da.from_array(film(), chunks=(1, 100, 220)), name="film")
     widget.run()
     finish(widget)
-    layer = viewer.layers["film aligned"]
+    layer = result(viewer)
     assert hasattr(layer.data, "compute")
     assert np.allclose(matrices(layer)[3, :2, 2], (-2, -5), atol=0.05)
 

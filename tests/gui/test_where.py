@@ -31,7 +31,8 @@ def two_motions(viewer, tmp_path):
 
 
 def found(viewer):
-    return np.array(viewer.layers["second aligned"].metadata["napari-ecc-align"]["matrix"])
+    note = viewer.layers["second → first: aligned"].metadata["napari-ecc-align"]
+    return np.array(note["matrix"])
 
 
 def shift(viewer):
@@ -47,7 +48,7 @@ def test_a_drawn_region_says_which_half_counts(two_motions, finish):
         widget.run()
         finish(widget)
         assert shift(viewer) == expected or shift(viewer) == [-expected[0], -expected[1]]
-    note = viewer.layers["second aligned"].metadata["napari-ecc-align"]
+    note = viewer.layers["second → first: aligned"].metadata["napari-ecc-align"]
     assert note["region"]["reference"]["name"] == "'lower'"
 
 
@@ -94,7 +95,7 @@ def test_a_region_without_pixels_is_refused_in_words(two_motions, finish, place)
     finish(widget)
     text = notification_manager.records[-1].message
     assert ("closed shape" if place is None else "outside the image") in text
-    assert "second aligned" not in viewer.layers
+    assert "second → first: aligned" not in viewer.layers
 
 
 def test_a_region_that_is_removed_is_no_longer_chosen(two_motions):
@@ -143,7 +144,7 @@ def test_point_pairs_are_a_start(turned, finish):
     assert widget.where.moving_points.value.name == "there"
     widget.run()
     finish(widget)
-    note = viewer.layers["second aligned"].metadata["napari-ecc-align"]
+    note = viewer.layers["second → first: aligned"].metadata["napari-ecc-align"]
     assert note["start"] == "initial"
     assert np.allclose(found(viewer), truth, atol=0.05)
 

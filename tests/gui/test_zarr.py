@@ -6,6 +6,7 @@ import sys
 import numpy as np
 import pytest
 import zarr
+from results import result
 from scipy.ndimage import zoom
 from skimage import data
 from zarr.storage import LocalStore
@@ -103,7 +104,7 @@ def test_a_zarr_pyramid_aligns_and_its_aligned_layer_is_lazy_and_multiscale(
     viewer, stores = pyramids
     widget = align(viewer, finish)
     assert "Aligned" in widget.after.results.verdict.value
-    layer = viewer.layers["moving aligned"]
+    layer = result(viewer)
     assert corner_error(found(layer), TRUTH.matrix, (SIDE, SIDE)) < 0.1
     assert all(store.share < 0.7 for store in stores)
     assert layer.multiscale
@@ -119,7 +120,7 @@ def test_a_zarr_pyramid_aligns_and_its_aligned_layer_is_lazy_and_multiscale(
 def test_only_what_is_looked_at_is_resampled(pyramids, finish):
     viewer, stores = pyramids
     align(viewer, finish)
-    layer = viewer.layers["moving aligned"]
+    layer = result(viewer)
     stores[1].read.clear()
     np.asarray(layer.data[0][1200:1300, 1200:1300])
     assert 0 < stores[1].share < 0.3
@@ -143,7 +144,7 @@ def test_opened_by_napari_from_the_folder(viewer, folder, large, finish):
         viewer.open(folder / f"{name}.zarr", plugin="napari", multiscale=True)
     widget = align(viewer, finish)
     assert "Aligned" in widget.after.results.verdict.value
-    assert corner_error(found(viewer.layers["moving aligned"]), TRUTH.matrix, (SIDE, SIDE)) < 0.1
+    assert corner_error(found(result(viewer)), TRUTH.matrix, (SIDE, SIDE)) < 0.1
     widget.after.next.undo.native.click()
     assert len(viewer.layers) == 2
 
@@ -179,7 +180,7 @@ def test_the_script_of_a_pyramid_gives_the_same_transform_to_the_last_bit(
         timeout=300,
     ).stdout
     matrix = next(line for line in printed.splitlines() if line.startswith("[["))
-    assert matrix == str(found(viewer.layers["moving aligned"]))
+    assert matrix == str(found(result(viewer)))
 
 
 def test_blinking_large_images(pyramids, finish):
@@ -188,7 +189,7 @@ def test_blinking_large_images(pyramids, finish):
     assert not widget.after.next.view.enabled
     widget.after.next.blink.value = True
     assert not viewer.layers["moving"].visible
-    assert viewer.layers["moving aligned"].visible
+    assert result(viewer).visible
     widget.after.next.blink.value = False
     assert viewer.layers["moving"].visible
 
@@ -205,7 +206,7 @@ def test_a_region_on_a_zarr_pyramid(pyramids, finish):
     finish(widget)
     # A fifteenth of the image has little to say of its corners.
     assert "Failed" not in widget.after.results.verdict.value
-    layer = viewer.layers["moving aligned"]
+    layer = result(viewer)
     inside = box[:, ::-1]
     gap = Transform(found(layer)).to_moving(inside) - TRUTH.to_moving(inside)
     assert np.abs(gap).max() < 0.5
@@ -220,7 +221,7 @@ def test_a_zarr_stack(viewer, tmp_path, finish):
     viewer.add_image(array, name="film")
     widget = align(viewer, finish)
     assert "3 frames: 3 aligned" in widget.after.results.verdict.value
-    layer = viewer.layers["film aligned"]
+    layer = result(viewer)
     assert hasattr(layer.data, "compute")
     got = np.array(layer.metadata[KEY]["frame_matrices"])[:, :2, 2]
     assert np.allclose(got, [(-x, -y) for y, x in shifts], atol=0.1)

@@ -27,6 +27,7 @@ def modules() -> dict[str, Path]:
     return found
 
 
+@cache
 def imports() -> Graph:
     """Return what each module imports of the package, wherever in its text it does."""
     known = modules()

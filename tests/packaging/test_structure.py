@@ -21,8 +21,7 @@ FORBIDDEN = [
 ]
 WINDOWS = {"napari", "qtpy", "magicgui", "superqt", "PyQt5", "PyQt6", "PySide2", "PySide6"}
 
-GRAPH = imports()
-FOLDERS = sorted({name.rpartition(".")[0] for name in GRAPH} | {""})
+FOLDERS = sorted({name.rpartition(".")[0] for name in modules()} | {""})
 
 
 def test_the_package_has_at_most_twelve_entries() -> None:
@@ -32,7 +31,7 @@ def test_the_package_has_at_most_twelve_entries() -> None:
 
 
 def test_each_room_imports_only_those_below_it() -> None:
-    for room, used in between_folders(GRAPH, "").items():
+    for room, used in between_folders(imports(), "").items():
         if room in ROOMS:
             allowed = set(ROOMS[: ROOMS.index(room)])
             assert used <= allowed, f"{room} imports {sorted(used - allowed)}"
@@ -40,27 +39,27 @@ def test_each_room_imports_only_those_below_it() -> None:
 
 @pytest.mark.parametrize(("room", "other"), FORBIDDEN)
 def test_these_rooms_know_nothing_of_each_other(room: str, other: str) -> None:
-    assert other not in between_folders(GRAPH, "")[room]
+    assert other not in between_folders(imports(), "")[room]
 
 
 def test_no_module_imports_itself_through_others() -> None:
-    assert circles(GRAPH) == []
+    assert circles(imports()) == []
 
 
 @pytest.mark.parametrize("folder", FOLDERS)
 def test_what_lies_side_by_side_imports_in_one_direction(folder: str) -> None:
-    assert circles(between_folders(GRAPH, folder)) == []
+    assert circles(between_folders(imports(), folder)) == []
 
 
 def test_only_the_forms_know_napari_and_qt() -> None:
-    knowing = {name for name in GRAPH if outside_imports(name) & WINDOWS}
+    knowing = {name for name in imports() if outside_imports(name) & WINDOWS}
     # The demo opens a viewer if there is one.
     assert {name.split(".")[0] for name in knowing - {"_cli.demo"}} == {"_gui"}
 
 
 def test_qt_is_only_touched_through_its_wrappers() -> None:
     bindings = {"PyQt5", "PyQt6", "PySide2", "PySide6"}
-    assert {name for name in GRAPH if outside_imports(name) & bindings} == set()
+    assert {name for name in imports() if outside_imports(name) & bindings} == set()
 
 
 def test_every_folder_says_what_it_holds() -> None:

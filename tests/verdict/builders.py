@@ -5,6 +5,7 @@ import numpy as np
 from napari_ecc_align._verdict.residual_pattern import ResidualPattern
 from napari_ecc_align._verdict.rival import NO_RIVAL, Rival
 from napari_ecc_align._verdict.rules import Evidence
+from napari_ecc_align._verdict.shifted_rival import WholeFit
 from napari_ecc_align._verdict.tile_matching import Tiles
 
 SHAPE = (400, 500)
@@ -49,7 +50,8 @@ def make_tiles(agreeing=16, tested=16, *, places=None, moves=None, fits=0.9, sig
         "offset": (0.0, 0.0),
         "rival": rival(0.3),
         "fit": 0.9,
-        "chance": 0.02,
+        "chance": 0.05,
+        "chance_fit": 0.0,
         "reach": 10.0,
         "radius": radius,
         "side": SIDE,
@@ -75,6 +77,7 @@ def make_pattern(**known):
         "where": "",
         "scatter": 0.05,
         "misplaced_share": 0.0,
+        "shared": 0.0,
     }
     return ResidualPattern(**{**values, **known})
 
@@ -92,7 +95,7 @@ def make_evidence(**known):
         "displaced_wide": 0,
         "motion": np.array([[1, 0, 20.0], [0, 1, 10.0], [0, 0, 1]]),
         "still": 0,
-        "shifted": rival(0.3),
+        "whole": WholeFit(rival(0.3)),
         "turned": NO_RIVAL,
         "second": None,
     }

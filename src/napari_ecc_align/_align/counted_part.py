@@ -13,10 +13,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from .._images.named_axes import as_dask
 from .._images.pixels import valid_pixels
-from .._images.sources import LoadedImage, Source
+from .._images.pyramid.levels import Level
+from .._images.pyramid.pair import Pyramids
+from .._images.sources import LazyImage, LoadedImage, Source, is_lazy
 from .._transform.models import MODELS, frame_of, motions
-from .._transform.transform import Transform, corners
+from .._transform.transform import Transform, corners, shift
 from .._verdict.result import AlignmentResult
 from .._verdict.uncertainty import spread_at, whole_covariance
 from .options import Job
@@ -78,11 +81,11 @@ class CountedPart:
         return self._extrapolated(result, moved) if known else moved
 
     def _whole(self, transform: Transform) -> Transform:
-        matrix = _shift(self.moving) @ transform.matrix @ _shift(self.reference, -1)
+        matrix = shift(*self.moving) @ transform.matrix @ shift(*np.negative(self.reference))
         return Transform(matrix, model=transform.model)
 
     def _to_part(self, matrix: Matrix) -> Matrix:
-        return np.asarray(_shift(self.moving, -1) @ matrix @ _shift(self.reference))
+        return np.asarray(shift(*np.negative(self.moving)) @ matrix @ shift(*self.reference))
 
     def _extrapolated(self, result: AlignmentResult, moved: AlignmentResult) -> AlignmentResult:
         """Return the result of the whole with its uncertainty at the corners of the whole."""
@@ -119,13 +122,80 @@ def counted_sources(job: Job) -> Job:
 def counted_part(job: Job) -> CountedPart:
     """Return the parts that count, of a job as from `counted_sources`."""
     (reference, first), (moving, second) = _cut(job.reference), _cut(job.moving)
-    part = CountedPart(replace(job, reference=reference, moving=moving), job.shape, first, second)
+    return _part(job, job, (reference, moving), (first, second))
+
+
+def lazily_counted_part(job: Job, part: CountedPart, pyramids: Pyramids) -> CountedPart:
+    """Return a part of a job that is narrower where images read on demand count in a part alone.
+
+    Parameters
+    ----------
+    job : Job
+        The whole.
+    part : CountedPart
+        Of it, as from `counted_part`.
+    pyramids : Pyramids
+        Of the part, whose coarse levels say what counts.
+    """
+    (reference, first), (moving, second) = (
+        _cut_on_demand(source, levels)
+        for source, levels in (
+            (part.job.reference, pyramids.reference),
+            (part.job.moving, pyramids.moving),
+        )
+    )
+    if reference is part.job.reference and moving is part.job.moving:
+        return part
+    origins = (
+        (origin[0] + more[0], origin[1] + more[1])
+        for origin, more in ((part.reference, first), (part.moving, second))
+    )
+    return _part(job, part.job, (reference, moving), tuple(origins))
+
+
+def _part(job: Job, options: Job, sources: Any, origins: Any) -> CountedPart:
+    """Return the part that sources are of a job, from their origins (x, y) in the whole."""
+    cut = replace(options, reference=sources[0], moving=sources[1], initial=job.initial)
+    part = CountedPart(cut, job.shape, *origins)
     if part.is_whole:
         return part
     initial = part.unmoved if job.initial is None else part._to_part(job.initial)
     if job.initial is None and np.array_equal(initial, np.eye(3)):
         return part
     return replace(part, job=replace(part.job, initial=initial))
+
+
+def _cut_on_demand(source: Source, levels: list[Level]) -> tuple[Source, tuple[int, int]]:
+    """Return the part of an image that counts if it is half of it at most, and where it lies."""
+    known = ((one.index, one.valid) for one in levels if isinstance(one.valid, np.ndarray))
+    index, counts = next(known, (0, np.zeros((1, 1), bool)))
+    if not isinstance(source, LazyImage) or not counts.any():
+        return source, (0, 0)
+    # In steps of what a pixel of the coarsest level stands for, and as much around it.
+    step = 2 ** max(index, len(source.levels) - 1)
+    ranges = [
+        (max(0, (first << index) // step - 1), -(-(last << index) // step) + 1)
+        for first, last in (_range(np.logical_or.reduce(counts, axis=axis)) for axis in (1, 0))
+    ]
+    (top, bottom), (left, right) = (
+        (first * step, min(last * step, length))
+        for (first, last), length in zip(ranges, source.shape, strict=False)
+    )
+    if 2 * (bottom - top) * (right - left) > source.shape[0] * source.shape[1]:
+        return source, (0, 0)
+
+    def part(pixels: Any, times: int) -> Any:
+        box = slice(top // times, -(-bottom // times)), slice(left // times, -(-right // times))
+        return (as_dask(pixels) if is_lazy(pixels) else pixels)[box]
+
+    parts = [part(source.levels[0], 1)]
+    for pixels in source.levels[1:]:
+        times = round(source.shape[0] / pixels.shape[0])
+        if step % times:
+            break
+        parts.append(part(pixels, times))
+    mask = None if source.mask is None else part(source.mask, 1)
+    return LazyImage(tuple(parts), mask), (left, top)
 
 
 def _counted(source: Source) -> Source:
@@ -158,9 +228,3 @@ def _range(counted: NDArray[np.bool_]) -> tuple[int, int]:
     missing = max(0, least - (last - first))
     first = max(0, min(first - missing // 2, len(counted) - least))
     return first, min(len(counted), max(last, first + least))
-
-
-def _shift(place: tuple[int, int], sign: int = 1) -> Matrix:
-    matrix = np.eye(3)
-    matrix[:2, 2] = sign * np.array(place)
-    return matrix

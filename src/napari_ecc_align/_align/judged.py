@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Generator
 from dataclasses import replace
+from functools import partial
 from math import hypot, inf, nan
 from typing import NamedTuple
 
@@ -26,6 +27,7 @@ from .._transform.transform_like import TransformLike, as_transform
 from .._verdict.assess import assess
 from .._verdict.result import GIVEN, AlignmentResult, Verdict
 from .counted_part import counted_sources
+from .mirrored import result_of_side, side_of
 from .options import Job
 from .pair import best_result, checked_job, result_of
 from .progress import Progress
@@ -159,7 +161,8 @@ def judge_steps(job: Job) -> Generator[Progress, None, AlignmentResult]:
     began = time.perf_counter()
     given = Transform(_given(job), model=job.options.model)
     yield Progress(0.0, "preparing the images", given)
-    best = yield from best_result(counted_sources(job), _looks)
+    side = side_of(counted_sources(job))
+    best = yield from result_of_side(side, partial(best_result, run=_looks))
     return replace(best, transform=given, start=GIVEN, seconds=time.perf_counter() - began)
 
 

@@ -25,10 +25,10 @@ from .._transform.transform import Transform, usable_transform
 from .._transform.transform_like import TransformLike
 from .._verdict.assess import assess, doubt_rivalled, most_trusted
 from .._verdict.result import AlignmentResult
-from .._verdict.rules import SIGNIFICANT_ALIGNED, p_value
-from .counted_part import CountedPart, counted_part, counted_sources
+from .._verdict.rules import ALPHA, p_value
+from .counted_part import CountedPart, counted_part, counted_sources, lazily_counted_part
 from .field_of_view import field_of_view
-from .mirrored import named_if_mirrored
+from .mirrored import aligned_either_way
 from .options import Job, checked_initial
 from .progress import Progress
 from .region_start import start_in_region
@@ -51,6 +51,7 @@ def align(
     max_iterations: int = DEFAULTS.max_iterations,
     tolerance: float = DEFAULTS.tolerance,
     representation: Compared = "auto",
+    mirrored: bool = False,
     reference_mask: ArrayLike | LazyArray | None = None,
     moving_mask: ArrayLike | LazyArray | None = None,
     initial: TransformLike | None = None,
@@ -88,6 +89,10 @@ def align(
         What is compared: brightness or, of images that differ in kind (visible and thermal, two
         stains, MRI weightings), the direction of edges. By default the first that convinces;
         "opencv" knows no orientation.
+    mirrored : bool, default: False
+        The moving image may be mirrored, as a section mounted upside down is; with "translation",
+        left to right or top to bottom. Such a matrix has a negative determinant, so that its
+        model is "affine" or "homography" whatever was asked for.
     reference_mask, moving_mask : array_like, shape (h, w), optional
         Pixels of each image that count, as booleans or numbers (0 does not count).
     initial : Transform, AlignmentResult or array_like of shape (3, 3) or (2, 3), optional
@@ -135,7 +140,9 @@ def align(
     job = checked_job(
         one_plane(reference, "reference", channel_axis, align_channel),
         one_plane(moving, "moving", channel_axis, align_channel),
-        SearchOptions(model, engine, precision, max_iterations, tolerance, representation),
+        SearchOptions(
+            model, engine, precision, max_iterations, tolerance, representation, mirrored
+        ),
         reference_mask=one_plane(reference_mask, "reference_mask"),
         moving_mask=one_plane(moving_mask, "moving_mask"),
         initial=initial,
@@ -196,16 +203,8 @@ def align_steps(
         Yields a `Progress` after every step and returns the `AlignmentResult`. Closing it
         cancels the alignment.
     """
-    return job_steps(
-        checked_job(
-            reference,
-            moving,
-            options,
-            reference_mask=reference_mask,
-            moving_mask=moving_mask,
-            initial=initial,
-        )
-    )
+    masks = {"reference_mask": reference_mask, "moving_mask": moving_mask}
+    return job_steps(checked_job(reference, moving, options, initial=initial, **masks))
 
 
 def checked_job(
@@ -232,8 +231,7 @@ def job_steps(job: Job) -> Generator[Progress, None, AlignmentResult]:
     """Align what a job says, one step at a time; as `align_steps`."""
     began = time.perf_counter()
     job = counted_sources(job)
-    result = yield from _as_they_are(job)
-    result = yield from named_if_mirrored(job, result, _as_they_are)
+    result = yield from aligned_either_way(job, _as_they_are)
     return replace(result, seconds=time.perf_counter() - began)
 
 
@@ -262,7 +260,11 @@ def best_result(job: Job, run: Runner) -> Generator[Progress, None, AlignmentRes
 def _results(job: Job, run: Runner) -> Generator[Progress, None, list[AlignmentResult]]:
     """Return all results that were judged, of the parts of the images that count."""
     part = counted_part(job)
-    results = yield from retold(_results_of_part(part, run), part.told)
+    pyramids = yield from _prepared(part)
+    narrower = lazily_counted_part(job, part, pyramids)
+    if narrower is not part:
+        part, pyramids = narrower, (yield from _prepared(narrower))
+    results = yield from retold(_results_of_part(part.job, pyramids, run), part.told)
     given = job.initial is not None
     return [_named(part.of_whole(result), given=given) for result in results]
 
@@ -279,10 +281,8 @@ def _named(result: AlignmentResult, *, given: bool) -> AlignmentResult:
 
 
 def _results_of_part(
-    part: CountedPart, run: Runner
+    job: Job, pyramids: Pyramids, run: Runner
 ) -> Generator[Progress, None, list[AlignmentResult]]:
-    job = part.job
-    pyramids = yield from _prepared(part)
     if pyramids.flaw:
         nothing = Transform.identity(job.options.model)
         return [
@@ -293,6 +293,7 @@ def _results_of_part(
         inside = _within_field(job, pyramids)
         if inside is not None:
             results += yield from _run_within_field(inside, run)
+            results = doubt_rivalled(results, job.shape)
     return results
 
 
@@ -348,8 +349,9 @@ def _run_pyramid(job: Job, pyramids: Pyramids) -> Generator[Progress, None, list
 
 def _is_placed(result: AlignmentResult) -> bool:
     """Tell whether the place is sure, whatever else is in doubt, where edges have led there."""
-    tiles, oriented = result.tiles, result.representation == "orientation"
-    return oriented and result.found and tiles is not None and p_value(tiles) < SIGNIFICANT_ALIGNED
+    tiles, model = result.tiles, result.transform.model
+    oriented = result.representation == "orientation"
+    return oriented and result.found and tiles is not None and p_value(tiles, model) < ALPHA
 
 
 def _approach(job: Job) -> Callable[[Step], Progress]:

@@ -58,6 +58,7 @@ def align_stack(
     max_iterations: int = DEFAULTS.max_iterations,
     tolerance: float = DEFAULTS.tolerance,
     representation: Compared = "auto",
+    mirrored: bool = False,
     initial: TransformLike | None = None,
     reference_mask: Masks | None = None,
     moving_mask: Masks | None = None,
@@ -83,7 +84,7 @@ def align_stack(
         that still aligns, so that small errors do not add up. An image that is none of the stack,
         shape (h, w) or (h, w, 3 or 4), for all frames; or a stack or sequence of as many images
         as there are frames, each for the frame of its number.
-    model, engine, precision, max_iterations, tolerance, representation
+    model, engine, precision, max_iterations, tolerance, representation, mirrored
         As in `align`.
     initial : Transform, AlignmentResult or array_like of shape (3, 3) or (2, 3), optional
         Where to start first, if `reference` is none of the stack.
@@ -131,7 +132,9 @@ def align_stack(
     """
     steps = stack_steps(
         frames_of(frames, "frames", channel_axis, align_channel),
-        SearchOptions(model, engine, precision, max_iterations, tolerance, representation),
+        SearchOptions(
+            model, engine, precision, max_iterations, tolerance, representation, mirrored
+        ),
         reference=reference_of(reference, frames, channel_axis, align_channel),
         initial=initial,
         reference_mask=masks_of(reference_mask, "reference_mask"),

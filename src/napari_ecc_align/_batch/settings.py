@@ -43,7 +43,7 @@ class BatchSettings(SearchOptions):
 
     Attributes
     ----------
-    model, engine, precision, max_iterations, tolerance, representation
+    model, engine, precision, max_iterations, tolerance, representation, mirrored
         As in `align`.
     method : str, default: "otsu"
         How both images are binarised to count differing pixels; see `compare`.
@@ -134,7 +134,7 @@ def _check_number(name: str, value: object, least: float, most: float, wanted: s
 
 def with_present_names(document: Mapping[str, Any]) -> dict[str, Any]:
     """Return the document of settings as it would be written now."""
-    former = _FORMER_NAMES if "epsilon" in document else {}
-    named = {former.get(name, name): value for name, value in document.items()}
-    # Where nobody could choose, both were tried.
-    return {"representation": DEFAULTS.representation, **named} if named else named
+    names = _FORMER_NAMES if "epsilon" in document else {}
+    # Where nobody could choose, both representations were tried.
+    former = {"representation": DEFAULTS.representation, "mirrored": False} if document else {}
+    return former | {names.get(name, name): value for name, value in document.items()}

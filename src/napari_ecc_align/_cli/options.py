@@ -89,6 +89,8 @@ def add_estimation_options(group: argparse._ActionsContainer) -> None:
         help="what is compared: brightness or the direction of edges (default: %(default)s, "
         "the first that convinces)",
     )
+    text = "the moving image may be mirrored: align it turned over, too"
+    group.add_argument("--mirrored", action="store_true", help=text)
     group.set_defaults(**asdict(DEFAULTS))
 
 

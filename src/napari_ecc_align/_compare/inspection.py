@@ -15,7 +15,7 @@ from .._images.coverage import overlap
 from .._images.filling import Fill
 from .._images.interpolation import Interpolation
 from .._images.opacity import flattened
-from .._images.pixels import as_array, check_mask, in_doubles, strips, valid_pixels
+from .._images.pixels import as_array, check_mask, in_doubles, strips, to_gray, valid_pixels
 from .._images.sources import LazyArray
 from .._images.warping import Resampling, warp
 from .._transform.transform import Transform
@@ -50,7 +50,11 @@ class Inspection:
     mean_difference_before, mean_difference : float
         Mean of the absolute difference over the overlap, in the reference's units.
     corner_shift : float
-        How far the alignment moves the corners of the reference, RMS in pixels.
+        How far the alignment moves the corners of the reference from where the images lay, RMS in
+        pixels of the moving image.
+    ecc_before : float or None
+        Correlation of the two images over their overlap as they lay; None where that is pixel on
+        pixel, of which the result of the alignment tells.
 
     Examples
     --------
@@ -71,6 +75,7 @@ class Inspection:
     mean_difference_before: float
     mean_difference: float
     corner_shift: float
+    ecc_before: float | None = None
 
     def overlay(self) -> NDArray[np.uint8]:
         """Return the two images over each other in two colours, as `overlay` draws them.
@@ -112,7 +117,9 @@ class Inspection:
         return f'<img src="{data_uri(picture)}" alt="overlay"><table>{head}{rows}</table>'
 
 
-_Seen = tuple[Comparison, float, NDArray[np.float32], NDArray[np.bool_], NDArray[Any]]
+_Seen = tuple[
+    Comparison, float, float | None, NDArray[np.float32], NDArray[np.bool_], NDArray[Any]
+]
 
 
 @dataclass(frozen=True)
@@ -136,6 +143,7 @@ def inspect_alignment(
     signed: bool = False,
     interpolation: Interpolation = "linear",
     fill: float | Literal["background"] = "background",
+    start: TransformLike | None = None,
     reference_mask: ArrayLike | LazyArray | None = None,
     moving_mask: ArrayLike | LazyArray | None = None,
 ) -> Inspection:
@@ -151,6 +159,8 @@ def inspect_alignment(
         As in `compare`.
     signed, interpolation, fill
         As in `difference` and `warp`.
+    start : Transform or array_like, optional
+        How the images lay before, reference pixel to moving pixel; pixel on pixel when left out.
     reference_mask, moving_mask : array_like, shape (h, w), optional
         Pixels of each image that count.
 
@@ -177,6 +187,7 @@ def inspect_alignment(
             thresholding=Thresholding(method, thresholds, window_size, k),
             signed=signed,
             resampling=Resampling(interpolation, fill),
+            start=start,
             reference_mask=reference_mask,
             moving_mask=moving_mask,
         )
@@ -191,6 +202,7 @@ def inspection_steps(
     thresholding: Thresholding,
     signed: bool = False,
     resampling: Resampling,
+    start: TransformLike | None = None,
     reference_mask: ArrayLike | LazyArray | None = None,
     moving_mask: ArrayLike | LazyArray | None = None,
 ) -> Generator[str, None, Inspection]:
@@ -204,6 +216,7 @@ def inspection_steps(
         Yields what was done, in a word or two, and returns the `Inspection`.
     """
     found = as_transform(transform)
+    lay = Transform.identity() if start is None else as_transform(start)
     fixed = in_doubles(as_array(reference, "reference"))
     other = in_doubles(as_array(moving, "moving"))
     shown, other_shown = flattened(fixed), flattened(other)
@@ -226,12 +239,15 @@ def inspection_steps(
         comparison = compare(shown, drawn, mask=inside, **thresholding.keywords())
         yield f"compared {when}"
         gap = difference(shown, drawn, signed=signed, mask=inside)
-        return comparison, _mean_inside(gap, inside), gap, inside, image
+        ecc = None
+        if by is lay and start is not None:
+            ecc = _correlation(shown, drawn, inside)
+        return comparison, _mean_inside(gap, inside), ecc, gap, inside, image
 
     # What was resampled without the alignment is as large as the images, and not kept.
-    before, mean_before = (yield from seen(Transform.identity(), "before"))[:2]
+    before, mean_before, ecc_before = (yield from seen(lay, "before"))[:3]
     yield "difference before"
-    after, mean, gap, inside, warped = yield from seen(found, "after")
+    after, mean, _, gap, inside, warped = yield from seen(found, "after")
     return Inspection(
         reference=fixed,
         warped=warped,
@@ -241,7 +257,8 @@ def inspection_steps(
         mean_difference=mean,
         before=before,
         after=after,
-        corner_shift=found.corner_distance(np.eye(3), fixed.shape),
+        corner_shift=found.corner_distance(lay, fixed.shape),
+        ecc_before=ecc_before,
     )
 
 
@@ -251,13 +268,27 @@ def _with_uncertainty(shift: float, result: AlignmentResult) -> str:
     return f"{shift:.2f} ± {result.corner_uncertainty:.2g}"
 
 
+def _correlation(first: NDArray[Any], second: NDArray[Any], inside: NDArray[np.bool_]) -> float:
+    """Return the correlation coefficient of two images where they overlap; 0 of flat ones."""
+    sums, count = np.zeros((2, 3)), int(np.count_nonzero(inside))
+    for rows in strips(inside.shape):
+        within = inside[rows]
+        a, b = (to_gray(image[rows])[within].astype(np.float64) for image in (first, second))
+        sums += [[a.sum(), b.sum(), a @ b], [a @ a, b @ b, 0]]
+    (mean_a, mean_b, both), (square_a, square_b, _) = sums / max(1, count)
+    spread = (square_a - mean_a**2) * (square_b - mean_b**2)
+    return float((both - mean_a * mean_b) / np.sqrt(spread)) if spread > 0 else 0.0
+
+
 def _mean_inside(gap: NDArray[np.float32], inside: NDArray[np.bool_]) -> float:
     # Outside there is no difference to add.
     total = sum(float(np.abs(gap[rows]).sum(dtype=np.float64)) for rows in strips(gap.shape))
     return total / max(1, int(np.count_nonzero(inside)))
 
 
-def before_after(result: AlignmentResult, inspection: Inspection) -> list[Row]:
+def before_after(
+    result: AlignmentResult, inspection: Inspection, length: tuple[float, str] | None = None
+) -> list[Row]:
     """Return the table that says what an alignment changed, the headline first.
 
     Parameters
@@ -266,6 +297,8 @@ def before_after(result: AlignmentResult, inspection: Inspection) -> list[Row]:
         From `align`.
     inspection : Inspection
         From `inspect_alignment`, of the same images and transform.
+    length : tuple of float and str, optional
+        How far the corners were moved in another unit than pixels, and its name.
 
     Returns
     -------
@@ -273,11 +306,15 @@ def before_after(result: AlignmentResult, inspection: Inspection) -> list[Row]:
         Each with a `label`, and the texts `before` and `after`; nothing before what was judged as
         it is.
     """
-    moved = _with_uncertainty(inspection.corner_shift, result)
+    moved, unit = _with_uncertainty(inspection.corner_shift, result), "px"
+    if length is not None:
+        moved, unit = f"{length[0]:.4g} ({moved})", f"{length[1]} (px)"
+    ecc = inspection.ecc_before
+    before = result.ecc_before if ecc is None else ecc * (-1 if result.inverted else 1)
     rows = [
         *_counted(inspection),
-        Row("ECC", f"{result.ecc_before:.4f}", f"{result.ecc:.4f}"),
-        Row("corners moved, px", "0", moved),
+        Row("ECC", f"{before:.4f}", f"{result.ecc:.4f}"),
+        Row(f"corners moved, {unit}", "0", moved),
         Row("time, s", "", f"{result.seconds:.2g}"),
     ]
     if not result.judged:
@@ -297,7 +334,7 @@ def worth_a_look(result: AlignmentResult) -> bool:
 def _counted(inspection: Inspection) -> list[Row]:
     """Return the lines that need no more than the images."""
     before, after = inspection.before, inspection.after
-    return [
+    rows = [
         Row("differing pixels", f"{before.different:,}", f"{after.different:,}"),
         Row("share of overlap", f"{before.fraction:.2%}", f"{after.fraction:.2%}"),
         Row("IoU", f"{before.iou:.3f}", f"{after.iou:.3f}"),
@@ -308,3 +345,5 @@ def _counted(inspection: Inspection) -> list[Row]:
             f"{inspection.mean_difference:.3g}",
         ),
     ]
+    # Images that did not overlap did not agree either.
+    return rows if before.compared else [replace(row, before="") for row in rows]

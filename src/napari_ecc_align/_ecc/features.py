@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .._common.opencv import cv2
-from .._images.pyramid.levels import Floats, Level, floats
+from .._images.pyramid.levels import Floats, Level, floats, middle
 from .._transform.models import Array, Model
 from .._transform.transform import scaled
 
@@ -71,10 +71,11 @@ def _bytes(image: Floats) -> NDArray[np.uint8]:
 
 
 def _detect(sift: cv2.SIFT, level: Level) -> tuple[Array, Floats | None]:
+    level, origin = middle(level)
     image, valid = level.whole()
     mask = None if valid is None else valid.view(np.uint8) * np.uint8(255)
     keypoints, descriptors = sift.detectAndCompute(_bytes(image), mask)
-    points = np.array([point.pt for point in keypoints])
+    points = np.array([point.pt for point in keypoints]).reshape(-1, 2) + origin
     # Where strengths tie, more than asked for are returned.
     return points[:_MOST], None if descriptors is None else floats(descriptors)[:_MOST]
 

@@ -7,7 +7,7 @@ from collections.abc import Generator
 import numpy as np
 
 from .._common.opencv import cv2
-from .._images.pyramid.levels import Floats, Level, floats, halved_shape
+from .._images.pyramid.levels import Floats, Level, floats, halved_shape, middle
 from .._images.pyramid.representations import Representation, turned, whole_representation
 from .._transform.models import Array, Model
 from .._transform.transform import scaled
@@ -49,6 +49,7 @@ def translations(
     .. [1] C. D. Kuglin and D. C. Hines, "The Phase Correlation Image Alignment Method", Proc. IEEE
        Int. Conf. Cybernetics and Society, 1975.
     """
+    (reference, here), (moving, there) = middle(reference), middle(moving)
     first, _ = _prepared(reference, representation)
     second, _ = _prepared(moving, representation)
     size = _fft_size(first.shape, second.shape)
@@ -67,7 +68,7 @@ def translations(
     for _ in range(count):
         dx, dy, _score = _peak(surface, first.shape, second.shape)
         matrix = np.eye(3)
-        matrix[:2, 2] = -dx, -dy
+        matrix[:2, 2] = there - here - (dx, dy)
         starts.append(scaled(matrix, 2.0**reference.index))
     return starts
 

@@ -40,6 +40,8 @@ class SearchOptions:
     representation : {"auto", "intensity", "orientation"}
         What is compared: brightness or, of images that differ in kind, the direction of edges.
         By default the first that convinces; "opencv" knows no orientation.
+    mirrored : bool, default: False
+        Whether the moving image may be mirrored. An estimator does not look at it.
 
     Raises
     ------
@@ -62,6 +64,7 @@ class SearchOptions:
     max_iterations: int = 100
     tolerance: float = 1e-7
     representation: Compared = "auto"
+    mirrored: bool = False
 
     def __post_init__(self) -> None:
         check_model(self.model)
@@ -78,6 +81,8 @@ class SearchOptions:
             raise InputError(
                 "representation 'orientation' is not in OpenCV's ECC: use engine='pyramid'"
             )
+        if not isinstance(self.mirrored, bool | np.bool_):
+            raise InputError(f"mirrored must be True or False, not {self.mirrored!r}")
         if self.engine == "opencv" and self.model == "similarity":
             raise InputError(
                 "model 'similarity' is not in OpenCV's ECC: "

@@ -75,8 +75,17 @@ def affine_at(matrix: Matrix, point: Matrix) -> tuple[Matrix, Matrix]:
 
 def words_beyond_shift(parts: Parts, *, perspective: bool = False) -> list[str]:
     """Return in a few words what parts do but shift; nothing of what rounds to nothing."""
-    turned, scale_x, scale_y, sheared = (round(part, 3) for part in parts[2:])
-    words = [f"turned {turned:.2f}°"] if abs(turned) >= _LEAST_ANGLE else []
+    turned, scale_x, scale_y, sheared = parts[2:]
+    words = []
+    if scale_y < 0:
+        # By half a turn, top and bottom exchanged are left and right exchanged.
+        half = math.copysign(180.0, turned) if abs(turned) > 90 else 0.0
+        words.append(f"mirrored {'left to right' if half else 'top to bottom'}")
+        turned, scale_y = turned - half, -scale_y
+    turned, scale_x, scale_y, sheared = (
+        round(part, 3) for part in (turned, scale_x, scale_y, sheared)
+    )
+    words += [f"turned {turned:.2f}°"] if abs(turned) >= _LEAST_ANGLE else []
     if scale_x != 1 or scale_y != 1:
         words.append(f"scaled {scale_x:.3f}" + f" x {scale_y:.3f}" * (scale_x != scale_y))
     if abs(sheared) >= _LEAST_ANGLE:

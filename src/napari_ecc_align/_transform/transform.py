@@ -335,6 +335,11 @@ def corners(shape: tuple[int, ...]) -> NDArray[np.float64]:
     return np.array([[0.0, 0.0], [right, 0.0], [0.0, bottom], [right, bottom]])
 
 
+def shift(x: float, y: float) -> NDArray[np.float64]:
+    """Return the matrix that adds (x, y)."""
+    return np.array([[1.0, 0.0, x], [0.0, 1.0, y], [0.0, 0.0, 1.0]])
+
+
 def crossings(xs: Numbers, ys: Numbers) -> NDArray[np.float64]:
     """Return all (x, y) of two axes, row by row, as a read-only array of shape (n, 2)."""
     x, y = np.meshgrid(xs, ys)

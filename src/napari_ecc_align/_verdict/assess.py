@@ -16,12 +16,25 @@ from .._transform.transform import Transform, corner_error, map_points, usable_t
 from .model_check import homography_shift
 from .residual_pattern import residual_pattern
 from .result import VERDICTS, AlignmentResult
-from .rules import HIGH_ECC, Evidence, Judgement, judge, why_implausible, why_too_little
+from .rival import NO_RIVAL, Rival
+from .rules import (
+    HIGH_ECC,
+    LARGEST_RIVAL,
+    LEAST_AGREEING,
+    LEAST_RIVAL,
+    Evidence,
+    Judgement,
+    judge,
+    why_implausible,
+    why_too_little,
+)
 from .sampling import overlap_share, sampled_ecc
 from .second_motion import second_motion, still_tiles
-from .shifted_rival import shifted_rival
-from .tile_matching import FIRST_TILES, UNLIKE, Tiles, is_clear, tile_evidence, without
+from .shifted_rival import whole_fit
+from .tile_matching import FIRST_TILES, MOST_TILES, UNLIKE, Tiles, is_clear, tile_evidence, without
+from .turned_motion import turned_motion
 from .turned_rival import turned_rival
+from .wrong_places import with_sampled_chance
 
 # Tiles of a level of at most so many pixels see far: of about 550 px on a side, where the largest
 # tiles are a twelfth of it. Of a side of at least 140 px, where tiles of 17 px are still many.
@@ -44,6 +57,8 @@ _CORNER_SIGMA_DOUBTFUL = 0.25
 # Another place counts if so many px away (RMS of the corners) it has this share of the evidence.
 # The first is twice the radius in which tiles agree; the second was tuned on known pairs.
 _OTHER_PLACE, _LIKE_EVIDENCE = 3.0, 0.85
+# What belongs to the camera holds an alignment where it was, to less than this (px).
+_HELD = 0.2
 # Results correlate alike if the better one leaves so large a share of what the other one leaves
 # unexplained. Chosen on marks that are symmetric.
 _LIKE_RESIDUAL = 0.5
@@ -149,19 +164,20 @@ def _gathered(
     """Add to the tiles at full resolution what else the verdict needs."""
     shape = pyramids.reference[0].shape
     whole = pyramids.index_below(_WHOLE_PIXELS)
-    shifted = shifted_rival(
+    together = whole_fit(
         pyramids.reference[whole],
         pyramids.moving[whole],
         estimate.matrix,
         inverted=inverted,
         representation=estimate.representation,
     )
-    wide = _wide_tiles(pyramids, estimate, inverted, fine, shifted.likeness)
+    wide = _wide_tiles(pyramids, estimate, inverted, fine, together.rival.likeness)
     motion: NDArray[np.float64] = np.linalg.inv(pyramids.unmoved) @ estimate.matrix
     still = still_tiles(fine, motion)
     moving = without(fine, still)
     wide = moving if wide is fine else without(wide, still_tiles(wide, motion))
     fine = moving
+    fine, wide = _with_chance(pyramids, estimate, inverted, fine, wide)
     index = pyramids.index_below(_SECOND_PIXELS)
     levels = pyramids.reference[index], pyramids.moving[index]
     middle = (np.array(shape[::-1]) - 1.0) / 2
@@ -173,6 +189,8 @@ def _gathered(
         still=back,
         representation=estimate.representation,
     )
+    if second is None and corner_error(motion, np.eye(3), shape) <= _HELD:
+        second = turned_motion(pyramids, estimate.matrix, inverted=inverted)
     # Where something lies still all over the image, tiles show that, or something between.
     below = second is not None and second.is_everywhere and second.is_still(motion, shape)
     moved, moved_wide = (
@@ -185,6 +203,8 @@ def _gathered(
         inverted=inverted,
         representation=estimate.representation,
     )
+    together = replace(together, rival=_seconded(pyramids, estimate, together.rival, inverted))
+    turned = _seconded(pyramids, estimate, turned, inverted)
     return Evidence(
         ecc=ecc,
         corner_uncertainty=estimate.corner_uncertainty,
@@ -197,10 +217,29 @@ def _gathered(
         pattern=residual_pattern(moved, shape, bent=model == "homography"),
         # Tiles that see farther also find what has moved farther.
         displaced_wide=0 if wide is fine else residual_pattern(moved_wide, shape).displaced,
-        shifted=shifted,
+        whole=together,
         turned=turned,
         second=second,
     )
+
+
+def _seconded(pyramids: Pyramids, estimate: Estimate, rival: Rival, inverted: bool) -> Rival:
+    """Return another place if tiles fit there, too, and else none.
+
+    The whole of a coarse level need not show what fine detail shows: it may be blurred away, or be
+    another layer.
+    """
+    if rival.matrix is None or not rival.likeness > LEAST_RIVAL:
+        return rival
+    # Of a level on which the place is known to within the tiles' reach.
+    index = max(0, pyramids.index_below(_WHOLE_PIXELS) - 2)
+    here = _matched(pyramids, estimate, index, inverted, far=False)
+    there = _matched(pyramids, replace(estimate, matrix=rival.matrix), index, inverted, far=False)
+    apart = np.hypot(*(there.displacements[:, 2:] - there.offset).T)
+    share = float((apart <= there.radius).mean()) if there.tested else 0.0
+    joint = Rival(here.rival.here, there.rival.here, rival.known_to)
+    like = share > _LIKE_EVIDENCE * here.share and joint.is_like(LARGEST_RIVAL)
+    return rival if like else NO_RIVAL
 
 
 def _with_model_checked(
@@ -235,8 +274,35 @@ def _wide_tiles(
     return fine if wide.tested < _FEW_TILES else wide
 
 
+def _with_chance(
+    pyramids: Pyramids, estimate: Estimate, inverted: bool, fine: Tiles, wide: Tiles
+) -> tuple[Tiles, Tiles]:
+    """Ask wrong places of the images what is chance, if so many agree that it matters."""
+
+    def sampled(tiles: Tiles, index: int, far: bool) -> Tiles:
+        if tiles.agreeing < LEAST_AGREEING or is_clear(tiles, max(FIRST_TILES, tiles.tested), 0):
+            return tiles
+
+        def matched(matrix: NDArray[np.float64], most: int) -> Tiles:
+            there = replace(estimate, matrix=matrix)
+            return _matched(pyramids, there, index, inverted, far=far, most=most)
+
+        return with_sampled_chance(tiles, estimate.matrix, matched)
+
+    asked = sampled(fine, 0, False)
+    if wide is fine:
+        return asked, asked
+    return asked, sampled(wide, _wide_level(pyramids), True)
+
+
 def _matched(
-    pyramids: Pyramids, estimate: Estimate, index: int, inverted: bool, *, far: bool
+    pyramids: Pyramids,
+    estimate: Estimate,
+    index: int,
+    inverted: bool,
+    *,
+    far: bool,
+    most: int = MOST_TILES,
 ) -> Tiles:
     return tile_evidence(
         pyramids.reference,
@@ -245,6 +311,7 @@ def _matched(
         estimate.matrix,
         inverted=inverted,
         far=far,
+        most=most,
         # Tiles see less of gradients than of intensities, of which they may be a negative.
         representation="orientation" if estimate.representation == "orientation" else "intensity",
     )
@@ -310,7 +377,9 @@ def _rivals(other: AlignmentResult, result: AlignmentResult, shape: tuple[int, i
     theirs, own = other.tiles, result.tiles
     if other.verdict != "doubtful" or theirs is None or own is None:
         return False
-    like = min(theirs.share / own.share, theirs.agreeing / own.agreeing)
+    # Where so many agree, no more are asked.
+    enough = min(own.agreeing, FIRST_TILES)
+    like = min(theirs.share / own.share, theirs.agreeing / enough)
     apart = corner_error(other.transform.matrix, result.transform.matrix, shape)
     # What does not know its corners may lie at the same place.
     return like > _LIKE_EVIDENCE and apart > max(_OTHER_PLACE, 3 * other.corner_uncertainty)

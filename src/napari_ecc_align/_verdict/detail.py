@@ -10,18 +10,21 @@ from numpy.typing import NDArray
 
 from .._common.opencv import cv2
 from .._images.pyramid.filters import warp
-from .._images.pyramid.levels import Bools, Floats, Level, floats
+from .._images.pyramid.levels import STRIP, Bools, Floats, Level, floats
 from .._images.pyramid.representations import (
     Representation,
+    represent,
     warped_planes,
     whole_representation,
 )
-from .._transform.transform import scaled
+from .._transform.transform import corners, map_points, scaled, shift
 
 # What is coarser than this many pixels of the level is shading, not detail.
 _DETAIL = 6.0
 # Contrast is evened out over squares of this side.
 _PATCH = 25
+# Of the moving image, so many px more on each side of what a part of the reference shows.
+_AROUND = 4
 
 
 def aligned_details(
@@ -44,20 +47,46 @@ def aligned_details(
         The moving image is a negative of the reference.
     representation : {"intensity", "gradient", "orientation"}
         Orientations are as they are, in two planes; all else is the detail of intensities.
+
+    Notes
+    -----
+    Of a long strip, it is the pixels of the middle of what both show.
     """
+    to_moving = scaled(matrix, 2.0**-reference.index)
+    here, there = _boxes(reference.shape, moving.shape, to_moving)
+    to_moving = shift(-there[0], -there[1]) @ to_moving @ shift(*here[:2])
+    size = here[2] - here[0], here[3] - here[1]
     if representation == "orientation":
-        return _aligned_orientations(reference, moving, matrix)
-    height, width = reference.shape
-    fixed = _windowed(*reference.whole())
-    values, valid = moving.whole()
+        return _aligned_orientations(
+            _orientations(reference, here), _orientations(moving, there), to_moving, size
+        )
+    fixed = _windowed(*_patch(reference, here))
+    values, valid = _patch(moving, there)
     if valid is not None:
         values[~valid] = np.nan
-    image = warp(values, scaled(matrix, 2.0**-reference.index), (width, height))
+    image = warp(values, to_moving, size)
     seen = None if np.isfinite(image.sum()) else np.isfinite(image)
     if seen is not None:
         image[~seen] = 0
     detail, window = _windowed(image, seen)
     return fixed, (-detail if inverted else detail, window)
+
+
+def _boxes(
+    reference: tuple[int, int], moving: tuple[int, int], matrix: NDArray[np.float64]
+) -> tuple[list[int], list[int]]:
+    """Return the (x0, y0, x1, y1) that are looked at, of images of shape (h, w)."""
+    size, there = np.array(reference[::-1]), np.array(moving[::-1])
+    if size.prod() <= STRIP:
+        return [0, 0, *size.tolist()], [0, 0, *there.tolist()]
+    back = np.asarray(np.linalg.inv(matrix), np.float64)
+    shown = np.clip(map_points(back, corners(moving)), 0, size)
+    side = np.minimum(size, STRIP // size.min())
+    first = np.floor(np.clip((shown.min(0) + shown.max(0) - side) / 2, 0, size - side))
+    ends = map_points(matrix, first + corners((int(side[1]), int(side[0]))))
+    begin = np.clip(np.floor(ends.min(0)) - _AROUND, 0, there - 1).astype(int)
+    end = np.clip(np.ceil(ends.max(0)) + _AROUND, begin + 1, there).astype(int)
+    return [*map(int, first), *map(int, first + side)], [*begin.tolist(), *end.tolist()]
 
 
 def shared_details(
@@ -84,19 +113,33 @@ def over(planes: Floats, weight: NDArray[np.floating[Any]]) -> Floats:
     return floats(planes * (weight if planes.ndim == 2 else weight[..., None]))
 
 
+def _patch(level: Level, box: list[int]) -> tuple[Floats, Bools | None]:
+    x0, y0, x1, y1 = box
+    return level.patch(y0, y1, x0, x1)
+
+
+def _orientations(level: Level, box: list[int]) -> tuple[Floats, Bools]:
+    if box[2:] == [*level.shape[::-1]]:
+        planes, valid = whole_representation(level, "orientation")
+    else:
+        planes, valid = represent(level, *_patch(level, box), "orientation")
+    assert valid is not None
+    return planes, valid
+
+
 def _aligned_orientations(
-    reference: Level, moving: Level, matrix: NDArray[np.float64]
+    fixed: tuple[Floats, Bools],
+    moving: tuple[Floats, Bools],
+    matrix: NDArray[np.float64],
+    size: tuple[int, int],
 ) -> tuple[tuple[Floats, Floats], tuple[Floats, Floats]]:
-    height, width = reference.shape
-    fixed, known = whole_representation(reference, "orientation")
-    planes, valid = whole_representation(moving, "orientation")
-    assert known is not None and valid is not None
+    planes, valid = moving
     planes[~valid] = np.nan
-    image = warped_planes(planes, scaled(matrix, 2.0**-reference.index), (width, height))
-    window = flat_top(reference.shape)
-    weights = window * known, window * ~np.isnan(image[..., 0])
+    image = warped_planes(planes, matrix, size)
+    window = flat_top(size[::-1])
+    weights = window * fixed[1], window * ~np.isnan(image[..., 0])
     return (
-        (over(fixed, weights[0]), weights[0]),
+        (over(fixed[0], weights[0]), weights[0]),
         (over(np.nan_to_num(image), weights[1]), weights[1]),
     )
 

@@ -27,9 +27,9 @@ _OVERLAPPING = 0.9
 _SIGMAS = 4.0
 # In px: smaller ones are not worth a sentence. Chosen by hand.
 _NOTABLE = 0.5
-# So far (px) from where it lies no tile of a right alignment is, since a pixel is what is wrong;
-# and as many are no accident, where each already has a neighbour that agrees.
-_MISPLACED, _MANY_MISPLACED = 1.0, 3
+# So far (px) from where it lies no tile of a right alignment is: two of what a sigma may be. And
+# as many are no accident, where each already has a neighbour that agrees.
+_MISPLACED, _MANY_MISPLACED = 0.66, 3
 # Six give twice the equations that an affine displacement has unknowns.
 _LEAST_TILES = 6
 # Parameters of an affine displacement, one with perspective, and a quadratic one.
@@ -71,6 +71,9 @@ class ResidualPattern:
     misplaced_share : float
         Share of the tiles that fit well which, as their neighbours, fit best more than a pixel
         from where they lie, beyond doubt; 0 where those are so few that something may have moved.
+    shared : float
+        RMS displacement in px that tiles have in common with their neighbours: what no noise
+        makes, whatever its shape is. 0 where it is not beyond doubt.
     """
 
     displaced: int
@@ -81,10 +84,23 @@ class ResidualPattern:
     where: str
     scatter: float
     misplaced_share: float
+    shared: float
+
+    @property
+    def bends(self) -> bool:
+        """Whether tiles depart from where they lie in a way that no freer motion explains."""
+        return self.shared > self._at_corners
 
     @property
     def contradiction(self) -> float:
-        """How far (px, RMS at the corners) the tiles contradict the transform beyond doubt."""
+        """How far (px, RMS) the tiles contradict the transform beyond doubt.
+
+        At the corners, or where the tiles are, if that is more.
+        """
+        return max(self._at_corners, self.shared)
+
+    @property
+    def _at_corners(self) -> float:
         doubt = CLEAR_SIGMAS * self.corner_sigma
         return float(np.sqrt(max(0.0, self.corner_shift**2 - doubt**2)))
 
@@ -94,6 +110,8 @@ class ResidualPattern:
         if self.largest:
             size = f"{self.largest:.1f} px"
             return f"A local deformation of up to {size} remains in the {self.where}."
+        if self.bends:
+            return f"Parts of the images lie {self.shared:.1f} px from where it puts them."
         return f"The model explains the images to {max(self.scatter, 0.01):.2f} px."
 
 
@@ -146,27 +164,52 @@ def residual_pattern(
         where=where,
         scatter=float(np.sqrt(max(0.0, excess))),
         misplaced_share=misplaced / int(good.sum()) if misplaced >= _MANY_MISPLACED else 0.0,
+        shared=_shared(places, moves, good & (sizes <= 2 * evidence.radius), evidence.side),
     )
+
+
+def _shared(places: Array, moves: Array, near: NDArray[np.bool_], side: float) -> float:
+    """Return the RMS displacement that tiles share with their neighbours; 0 if it is in doubt.
+
+    The mean product of two tiles' displacements is without the noise of either.
+    """
+    indices = np.flatnonzero(near)
+    if len(indices) < _LEAST_TILES:
+        return 0.0
+    own = moves[indices]
+    nearest, apart = _neighbours(places[indices], side)
+    beside = np.where(np.isfinite(apart)[..., None], own[nearest], 0).mean(axis=1)
+    products = (own * beside).sum(axis=1)
+    # Each product is there twice.
+    doubt = CLEAR_SIGMAS * float(products.std()) / np.sqrt(len(products) / 2)
+    mean = float(products.mean())
+    return float(np.sqrt(mean)) if mean > doubt else 0.0
 
 
 def _like_a_neighbour(
     places: Array, moves: Array, good: NDArray[np.bool_], side: float
 ) -> NDArray[np.bool_]:
-    """Tell of each tile whether one of its nearest good neighbours is displaced alike.
-
-    Tiles that overlap show the same and are no neighbours.
-    """
+    """Tell of each tile whether one of its nearest good neighbours is displaced alike."""
     found = np.zeros(len(places), bool)
     indices = np.flatnonzero(good)
     if len(indices) < 2:
         return found
-    apart = np.hypot(*(places[indices, None] - places[indices]).transpose(2, 0, 1))
-    apart[apart < _OVERLAPPING * side] = np.inf
-    nearest = np.argsort(apart, axis=1, kind="stable")[:, :_NEIGHBOURS]
+    nearest, apart = _neighbours(places[indices], side)
     unlike = np.hypot(*(moves[indices, None] - moves[indices[nearest]]).transpose(2, 0, 1))
-    unlike[~np.isfinite(np.take_along_axis(apart, nearest, axis=1))] = np.inf
+    unlike[~np.isfinite(apart)] = np.inf
     found[indices] = (unlike <= _ALIKE * np.hypot(*moves[indices].T)[:, None]).any(axis=1)
     return found
+
+
+def _neighbours(places: Array, side: float) -> tuple[NDArray[np.intp], Array]:
+    """Return each tile's nearest others, shape (n, 3), and how far they are, infinite if none.
+
+    Tiles that overlap show the same and are no neighbours.
+    """
+    apart = np.hypot(*(places[:, None] - places).transpose(2, 0, 1))
+    apart[apart < _OVERLAPPING * side] = np.inf
+    nearest = np.argsort(apart, axis=1, kind="stable")[:, :_NEIGHBOURS]
+    return nearest, np.take_along_axis(apart, nearest, axis=1)
 
 
 def _corner_shift(
@@ -198,6 +241,21 @@ def _corner_shift(
         if parameters == 8:
             homography_sigma = spread
     return *clearest, homography_sigma
+
+
+def affine_of(evidence: Tiles, shape: tuple[int, int]) -> Array:
+    """Return the affine motion, shape (3, 3), that most tiles make; the identity if none is."""
+    places, moves = evidence.displacements[:, :2], evidence.displacements[:, 2:]
+    centre, half = (np.array(shape[::-1]) - 1) / 2, max(shape) / 2
+    motion = np.eye(3)
+    if len(places) < _LEAST_TILES:
+        return motion
+    design = _motions((places - centre) / half)[:, :6]
+    if _determined(design):
+        fit, _ = _fitted(design, moves.ravel(), np.ones(moves.size))
+        motion[:2, :2] += fit.reshape(2, 3)[:, 1:] / half
+        motion[:2, 2] = fit[[0, 3]] - motion[:2, :2] @ centre + centre
+    return motion
 
 
 def _determined(design: Array) -> bool:

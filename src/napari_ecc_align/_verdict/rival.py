@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
+from numpy.typing import NDArray
+
 # Another place that leaves so many times as much unexplained is no rival, however well it
 # correlates: noise, which both leave, does not differ by that. Chosen by hand.
 _LEAST_LEFT = 2.0
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Rival:
     """How well two images correlate where they lie, and at the best other place.
 
@@ -19,11 +22,14 @@ class Rival:
         Normalised correlations; the second is 0 where nothing else comes near.
     known_to : float
         What they differ by, from 1 or from each other, for the way they are computed.
+    matrix : ndarray of float64, shape (3, 3), or None
+        Maps reference pixels to moving pixels there, roughly; None where nothing comes near.
     """
 
     here: float
     there: float
     known_to: float = 0.0
+    matrix: NDArray[np.float64] | None = None
 
     @property
     def likeness(self) -> float:

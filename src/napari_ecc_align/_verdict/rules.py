@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import comb, hypot
 
 import numpy as np
@@ -10,12 +10,14 @@ from numpy.typing import NDArray
 
 from .._common.quantiles import middle
 from .._transform.matrices import MotionModel
+from .._transform.models import MODELS
 from .._transform.plausible import distortions
 from .._transform.transform import corner_error
 from .residual_pattern import ResidualPattern, part_of
 from .result import Verdict
 from .rival import Rival
 from .second_motion import SecondMotion
+from .shifted_rival import WholeFit
 from .tile_matching import Tiles
 
 # "Tuned" below: chosen by hand until, of the hostile pairs of tests/benchmarks/trust.py, none was
@@ -28,14 +30,11 @@ LARGEST_STRETCH = 4.0
 LARGEST_SHEAR = 2.5
 # As many points as determine a homography.
 LEAST_AGREEING = 4
-# The p-value at which agreeing tiles are no accident: for a doubt, for a doubt by the wide tiles
-# alone, and for "aligned". Tuned; the last is so small because many starts are judged of a pair.
-SIGNIFICANT = 1e-3
-SIGNIFICANT_WIDE = 1e-4
-SIGNIFICANT_ALIGNED = 2e-6
-# An estimator bends the images until some tiles agree, so that those agree more often than tiles
-# at random would. Tuned.
-CHANCE_FACTOR = 2.5
+# How likely it may be that tiles agree like this though the images do not belong together here: of
+# what is called aligned, and of what is called doubtful and not failed. The first is so small
+# because many places are judged of a pair, and many pairs of a dataset.
+ALPHA = 1e-6
+ALPHA_DOUBTFUL = 1e-3
 # Where fewer agree, the others must show something else and not merely lie elsewhere: at most a
 # fifth as many as agree. A half is the majority, the fifth tuned.
 MAJORITY = 0.5
@@ -43,12 +42,6 @@ LARGEST_DISPLACED = 0.2
 # Where so many agree, too few tiles are to blame and not images that differ. It words a sentence.
 # Chosen by hand.
 CLEAR_SHARE = 0.75
-# Tiles at random within the radius of 1.5 px that agreement allows would scatter by half of that
-# along each axis, 0.75 px; of 100 known pairs that were right, 95 did by less than 0.13. Tuned.
-LARGEST_SCATTER = 0.55
-# What the largest unrelated tiles, without detail, reach at the best of some hundred places: with
-# less, agreement is significant only of what noise all but hides. Chosen by hand.
-LEAST_CORRELATION = 0.25
 # Where tiles are too few to tell, images that correlate like this may lie right. Tuned on crops
 # of 32 to 48 px.
 HIGH_ECC = 0.9
@@ -56,6 +49,8 @@ HIGH_ECC = 0.9
 # from 0.67 to 0.93 as from no to nearly all tiles agree. Tuned on gratings, walls and staves.
 LARGEST_RIVAL = 0.9
 LARGEST_RIVAL_PLACE = 0.93
+# What correlates less, relative to here, is no rival: as of the whole where no tiles agree.
+LEAST_RIVAL = 2 / 3
 # In px: with less, everything lies where it did. What does not move is found to be there to a
 # fraction of a pixel.
 STILL = 1.0
@@ -68,6 +63,8 @@ LARGEST_MISPLACED = 0.1
 # If a homography places the corners less exactly than this (px), it says nothing of the model.
 # Tuned; three sigma of it are two pixels.
 LARGEST_HOMOGRAPHY_SIGMA = 0.75
+# The whole may lie so many px off: what is right is right to that.
+LARGEST_OFFSET = 0.5
 # One sigma in px: three of them must not make a pixel.
 LARGEST_UNCERTAINTY = 0.33
 
@@ -98,9 +95,10 @@ class Evidence:
         The pattern in the displacements of the fine tiles.
     displaced_wide : int
         Wide tiles that, with their neighbours, fit well at another place.
-    shifted, turned : Rival
-        How well they correlate where they lie and where they would if they were moved on, or
-        turned or enlarged.
+    whole : WholeFit
+        How the whole of a coarse level fits where they lie, close by, and if it is moved on.
+    turned : Rival
+        How well they correlate where they lie and where they would if turned or enlarged.
     second : SecondMotion or None
         What moves otherwise.
     """
@@ -115,7 +113,7 @@ class Evidence:
     still: int
     pattern: ResidualPattern
     displaced_wide: int
-    shifted: Rival
+    whole: WholeFit
     turned: Rival
     second: SecondMotion | None
 
@@ -163,13 +161,13 @@ def why_too_little(overlap: float) -> str | None:
 def judge(evidence: Evidence) -> Judgement:
     """Judge an alignment that is plausible by its evidence."""
     fine, wide = evidence.fine, evidence.wide
-    if evidence.ecc > HIGH_ECC and _is_inconclusive(fine, wide):
+    if evidence.ecc > HIGH_ECC and _is_inconclusive(evidence):
         return Judgement(
             "doubtful",
             f"There is too little detail in the overlap to be sure (ECC {evidence.ecc:.3f}).",
         )
-    why = _why_failed(fine, wide, evidence.ecc)
-    if why and evidence.shifted.likeness <= 1 and _fits_roughly(fine, wide):
+    why = _why_failed(evidence)
+    if why and evidence.whole.rival.likeness <= 1 and _fits_roughly(evidence):
         return Judgement(
             "doubtful",
             f"Only {_counted(fine)}, but {wide.agreeing} of {wide.tested} to within "
@@ -178,11 +176,12 @@ def judge(evidence: Evidence) -> Judgement:
     if why:
         return Judgement("failed", why)
     why = (
-        _why_ambiguous(fine, wide, evidence.shifted)
+        _why_ambiguous(fine, wide, evidence.whole.rival)
         or _why_turned(evidence.turned)
         or _why_inexact(evidence.pattern, evidence.corner_uncertainty, evidence.model)
         or _why_two_motions(evidence)
-        or _why_sparse(fine, wide, evidence.pattern)
+        or _why_beside(evidence)
+        or _why_sparse(evidence)
         or _why_moved_in_part(wide, evidence.displaced_wide)
     )
     if why:
@@ -223,58 +222,80 @@ def _why_two_motions(evidence: Evidence) -> str | None:
     )
 
 
+def _why_beside(evidence: Evidence) -> str | None:
+    """Say if the whole of a coarse level does not lie where fine detail puts it.
+
+    A raster, or another fine pattern that both images have, holds them a period of it off. Where
+    there are two motions, the whole lies between them.
+    """
+    offset = evidence.whole.clear_offset
+    if offset > LARGEST_OFFSET and evidence.second is None:
+        return (
+            f"The fine detail fits, but the images as a whole fit better {offset:.1f} px from "
+            "where it puts them."
+        )
+    return None
+
+
 def _why_turned(turned: Rival) -> str | None:
     if turned.is_like(LARGEST_RIVAL_PLACE):
         return "The images fit almost as well when one is turned or enlarged."
     return None
 
 
-def p_value(tiles: Tiles) -> float:
-    """Return how likely it is that as many tiles agree by chance: a binomial tail."""
-    tested = round(tiles.independent)
-    agreeing = int(tested * tiles.share + 1e-9)
-    chance = min(0.5, CHANCE_FACTOR * tiles.chance)
+def p_value(tiles: Tiles, model: MotionModel) -> float:
+    """Return how likely it is that as many tiles agree by chance: a binomial tail.
+
+    A motion can be laid through half as many tiles as it has parameters, whatever they show: those
+    are no witnesses.
+    """
+    laid = MODELS[model].n_parameters // 2
+    tested = max(0, round(tiles.independent) - laid)
+    agreeing = int((tested + laid) * tiles.share + 1e-9) - laid
+    chance = min(0.5, tiles.chance)
     return sum(
         comb(tested, k) * chance**k * (1 - chance) ** (tested - k)
-        for k in range(agreeing, tested + 1)
+        for k in range(max(0, agreeing), tested + 1)
     )
 
 
-def _joint_p_value(fine: Tiles, wide: Tiles) -> float:
-    if wide.radius == fine.radius:
-        # The same pixels; those that were looked for farther say more.
-        return p_value(wide)
-    return max(p_value(fine), p_value(wide))
+def _joint_p_value(evidence: Evidence) -> float:
+    fine, wide = (p_value(tiles, evidence.model) for tiles in (evidence.fine, evidence.wide))
+    # Of the same pixels, those that were looked for farther say more.
+    return wide if evidence.wide.radius == evidence.fine.radius else max(fine, wide)
 
 
-def _fits_roughly(fine: Tiles, wide: Tiles) -> bool:
+def _fits_roughly(evidence: Evidence) -> bool:
     """Tell whether tiles of a coarser level agree, as those of tissue that has stretched do."""
+    fine, wide = evidence.fine, evidence.wide
     return (
         wide.radius > fine.radius
         and fine.tested >= LEAST_AGREEING
-        and p_value(wide) < SIGNIFICANT_WIDE
-        and _agreed_correlation(wide) >= LEAST_CORRELATION
+        and p_value(wide, evidence.model) < ALPHA_DOUBTFUL
+        and _fit_unlike_chance(wide)
     )
 
 
-def _is_inconclusive(fine: Tiles, wide: Tiles) -> bool:
+def _is_inconclusive(evidence: Evidence) -> bool:
     """Tell whether even unanimous tiles could not have convinced, and most do agree."""
+    fine, wide = evidence.fine, evidence.wide
     if fine.tested < LEAST_AGREEING:
         return True
-    unanimous = min(0.5, CHANCE_FACTOR * wide.chance) ** round(wide.independent)
-    return unanimous > SIGNIFICANT and fine.share > MAJORITY
+    unanimous = replace(wide, agreeing=wide.tested)
+    return p_value(unanimous, evidence.model) > ALPHA_DOUBTFUL and fine.share > MAJORITY
 
 
-def _why_failed(fine: Tiles, wide: Tiles, ecc: float) -> str | None:
+def _why_failed(evidence: Evidence) -> str | None:
+    fine = evidence.fine
     if fine.tested < LEAST_AGREEING:
         return "There is too little detail in the overlap to tell."
     if (
-        _joint_p_value(fine, wide) > SIGNIFICANT
+        _joint_p_value(evidence) > ALPHA_DOUBTFUL
         or fine.agreeing < LEAST_AGREEING
-        or _agreed_correlation(fine) < LEAST_CORRELATION
+        or not _fit_unlike_chance(fine)
     ):
         return (
-            f"Only {_counted(fine)} (ECC {ecc:.2f}): the images do not seem to "
+            f"Only {_counted(fine)} (ECC {evidence.ecc:.2f}): the images do not seem to "
             "show one thing, or the alignment is wrong."
         )
     return None
@@ -284,9 +305,9 @@ def _counted(tiles: Tiles) -> str:
     return f"{tiles.agreeing} of {tiles.tested} tiles fit best where they lie"
 
 
-def _agreed_correlation(tiles: Tiles) -> float:
-    """Return the typical correlation of the tiles that agree."""
-    return middle(tiles.fits[tiles.agree]) if tiles.agreeing else 0.0
+def _fit_unlike_chance(tiles: Tiles) -> bool:
+    """Tell whether the tiles that agree fit better than tiles do at the best of a wrong place."""
+    return bool(tiles.agreeing) and middle(tiles.fits[tiles.agree]) > tiles.chance_fit
 
 
 def _why_ambiguous(fine: Tiles, wide: Tiles, shifted: Rival) -> str | None:
@@ -297,7 +318,7 @@ def _why_ambiguous(fine: Tiles, wide: Tiles, shifted: Rival) -> str | None:
     if shifted.likeness > 1:
         return "The images fit better at another place."
     # Where some tiles fit and others do not, the place at which all fit may be another.
-    largest = min(LARGEST_RIVAL_PLACE, (2 + min(fine.share, wide.share)) / 3)
+    largest = min(LARGEST_RIVAL_PLACE, LEAST_RIVAL + min(fine.share, wide.share) / 3)
     like = [rival for rival in (fine.rival, wide.rival) if rival.is_like(LARGEST_RIVAL)]
     if shifted.is_like(largest):
         like.append(shifted)
@@ -313,7 +334,11 @@ def _why_inexact(
     pattern: ResidualPattern, corner_uncertainty: float, model: MotionModel
 ) -> str | None:
     uncertain = pattern.corner_sigma if np.isnan(corner_uncertainty) else corner_uncertainty
-    if pattern.contradiction and hypot(uncertain, pattern.contradiction) > LARGEST_UNCERTAINTY:
+    if pattern.contradiction > uncertain and (
+        hypot(uncertain, pattern.contradiction) > LARGEST_UNCERTAINTY
+    ):
+        if pattern.bends:
+            return f"The motion model does not suffice. {pattern.sentence}"
         return (
             "The motion model does not suffice: a freer one would move the image's corners by "
             f"{pattern.corner_shift:.1f} px."
@@ -322,21 +347,21 @@ def _why_inexact(
         return f"The motion model does not suffice. {pattern.sentence}"
     if model != "homography" and not pattern.homography_sigma <= LARGEST_HOMOGRAPHY_SIGMA:
         return "There is too little detail to tell whether the motion model suffices."
+    uncertain = hypot(uncertain, pattern.contradiction)
     if not uncertain <= LARGEST_UNCERTAINTY:
         return f"There is too little detail to say more exactly than to {uncertain:.2g} px."
     return None
 
 
-def _why_sparse(fine: Tiles, wide: Tiles, pattern: ResidualPattern) -> str | None:
+def _why_sparse(evidence: Evidence) -> str | None:
+    fine, pattern = evidence.fine, evidence.pattern
     counted = _counted(fine)
     if pattern.displaced > LARGEST_DISPLACED * fine.agreeing:
         return f"Only {counted}. {pattern.sentence}"
-    if _joint_p_value(fine, wide) > SIGNIFICANT_ALIGNED:
+    if _joint_p_value(evidence) > ALPHA:
         if fine.share > CLEAR_SHARE:
             return f"{counted}, which is too few to be sure."
         return f"Only {counted}; elsewhere the images differ."
-    if pattern.scatter > LARGEST_SCATTER:
-        return f"{counted}, but each only to about {pattern.scatter:.1f} px."
     return None
 
 

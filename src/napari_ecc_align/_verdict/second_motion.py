@@ -10,12 +10,14 @@ from numpy.typing import NDArray
 from .._common.opencv import cv2
 from .._images.pyramid.levels import Floats, Level, floats
 from .._images.pyramid.representations import Representation, planes_of
-from .._transform.transform import corner_error, map_points
+from .._transform.transform import map_points
 from .detail import shared_details
 from .tile_matching import Tiles
 
 # Closer than this (px of the level) is the same motion, less exactly.
 _SAME_MOTION = 3.0
+# To so much (px of the level) a peak is known that stands out as it has to.
+_KNOWN_TO = 0.5
 # Frequencies are weighed by their power to the minus this: between 0, where the coarse ones decide
 # alone, and 1, where the noise of all the others does.
 _WHITENING = 0.5
@@ -50,6 +52,8 @@ class SecondMotion:
         To so many px the displacement is known.
     spread : float
         Over which share of the image it is spread: that of what is everywhere is 1.
+    distance : float
+        How far apart the two motions are, in px.
     """
 
     displacement: NDArray[np.float64]
@@ -57,11 +61,7 @@ class SecondMotion:
     significance: float
     precision: float
     spread: float
-
-    @property
-    def distance(self) -> float:
-        """How far apart the two motions are, in px."""
-        return float(np.hypot(*self.displacement))
+    distance: float
 
     @property
     def is_everywhere(self) -> bool:
@@ -72,10 +72,11 @@ class SecondMotion:
         """Tell whether what moves otherwise than the first motion says stays where it is.
 
         As what belongs to the camera does, not to what it sees: marks, dust, noise of the sensor.
+        In the middle, where a displacement stands for what is turned, too.
         """
-        move = np.eye(3)
-        move[:2, 2] = self.displacement
-        return corner_error(first @ move, np.eye(3), shape) <= self.precision
+        middle = (np.array([shape[::-1]]) - 1.0) / 2
+        there = map_points(first, middle + self.displacement)
+        return float(np.hypot(*(there - middle)[0])) <= self.precision
 
 
 def second_motion(
@@ -111,10 +112,9 @@ def second_motion(
         As in `shared_details`.
     """
     # Where only one is seen, its autocorrelation alone would tell displacements apart.
-    first, second, window = shared_details(
+    first, second, window = evened(
         reference, moving, matrix, inverted=inverted, representation=representation
     )
-    first, second = (_of_length_one(_clipped(image, window)) for image in (first, second))
     odd = _odd_part(first, second)
     height, width = odd.shape
     deviation = 1.4826 * float(np.median(np.abs(odd)))
@@ -126,7 +126,9 @@ def second_motion(
     middle = np.ix_(near % height, near % width)
     peaks[middle] = np.where(disc, 0, peaks[middle])
     _, share, _, (x, y) = cv2.minMaxLoc(peaks)
-    if not (share >= LEAST_SHARE and share >= LEAST_SIGNIFICANCE * deviation):
+    # Where nothing moved, nothing was interpolated.
+    least = LEAST_SHARE if still is None or np.hypot(*still) > 1 else 0.0
+    if not share >= max(least, LEAST_SIGNIFICANCE * deviation):
         return None
     factor = 2.0**reference.index
     there = np.array([x - width * (2 * x > width), y - height * (2 * y > height)])
@@ -134,10 +136,43 @@ def second_motion(
         place = np.rint(still / factor).astype(int)
         around = peaks[np.ix_((place[1] + near) % height, (place[0] + near) % width)]
         if np.hypot(*place) > _SAME_MOTION and around.max() > _LIKE_SHARE * share:
-            there, share = place, float(around.max())
+            down, right = np.unravel_index(int(around.argmax()), around.shape)
+            there, share = place + near[[right, down]], float(around.max())
     significance = share / deviation if deviation else float("inf")
     spread = _spread(first, second, window, there.astype(int))
-    return SecondMotion(factor * there, share, significance, factor * _SAME_MOTION, spread)
+    exact = there + _beside(odd, *there.astype(int).tolist())
+    exact = factor * exact
+    distance = float(np.hypot(*exact))
+    return SecondMotion(exact, share, significance, factor * _KNOWN_TO, spread, distance)
+
+
+def _beside(odd: Floats, x: int, y: int) -> NDArray[np.float64]:
+    """Return how far (x, y) a peak of a circular plane is from its highest entry, by parabolas."""
+    height, width = odd.shape
+
+    def vertex(before: float, here: float, after: float) -> float:
+        bend = before - 2 * here + after
+        return 0.5 * (before - after) / bend if bend < 0 else 0.0
+
+    along = (float(odd[y % height, (x + step) % width]) for step in (-1, 0, 1))
+    across = (float(odd[(y + step) % height, x % width]) for step in (-1, 0, 1))
+    return np.array([vertex(*along), vertex(*across)])
+
+
+def evened(
+    reference: Level,
+    moving: Level,
+    matrix: NDArray[np.float64],
+    *,
+    inverted: bool,
+    representation: Representation = "intensity",
+) -> tuple[Floats, Floats, Floats]:
+    """Return the details that `shared_details` does, of length one, nothing bright deciding."""
+    first, second, window = shared_details(
+        reference, moving, matrix, inverted=inverted, representation=representation
+    )
+    first, second = (_of_length_one(_clipped(image, window)) for image in (first, second))
+    return first, second, window
 
 
 def _around(odd: Floats) -> Floats:

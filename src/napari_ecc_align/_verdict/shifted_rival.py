@@ -1,7 +1,8 @@
-"""Would the images fit as well if one were moved on: by a period, or to another place."""
+"""Where the whole of two images fits best: here, close by, or as well a period away."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
@@ -11,7 +12,9 @@ from .._common.opencv import cv2
 from .._ecc.correlation import cross_correlation, spectrum
 from .._images.pyramid.levels import Floats, Level, floats
 from .._images.pyramid.representations import Representation
+from .._transform.transform import scaled
 from .detail import aligned_details, flat_top, over
+from .residual_pattern import CLEAR_SIGMAS
 from .rival import Rival
 
 # A place is looked at where the windows still share so much of what they share unmoved.
@@ -25,18 +28,42 @@ _KNOWN_TO = 0.005
 _WORTH_A_LOOK, _MOST_LOOKS = 0.6, 12
 
 
-def shifted_rival(
+@dataclass(frozen=True)
+class WholeFit:
+    """How the whole of two images fits where a motion lays them.
+
+    Attributes
+    ----------
+    rival : Rival
+        Of their detail: here, and at the best other place.
+    offset : float
+        How far away (px of the reference) it fits best.
+    sigma : float
+        One sigma of that, by what the correlation differs at opposite displacements.
+    """
+
+    rival: Rival
+    offset: float = 0.0
+    sigma: float = float("inf")
+
+    @property
+    def clear_offset(self) -> float:
+        """How far away (px of the reference) it fits best beyond doubt."""
+        return float(np.sqrt(max(0.0, self.offset**2 - (CLEAR_SIGMAS * self.sigma) ** 2)))
+
+
+def whole_fit(
     reference: Level,
     moving: Level,
     matrix: NDArray[np.float64],
     *,
     inverted: bool,
     representation: Representation = "intensity",
-) -> Rival:
-    """Return how well two images correlate where they lie, and at the best other place.
+) -> WholeFit:
+    """Return how well two images correlate where they lie, close by, and at other places.
 
     The detail of the whole level is correlated at all displacements at once, through the Fourier
-    transform, each displacement weighed by what the two images share there.
+    transform; of other places, each is weighed by what the two images share there.
 
     Parameters
     ----------
@@ -48,29 +75,43 @@ def shifted_rival(
         The moving image is a negative of the reference.
     representation : {"intensity", "gradient", "orientation"}
         As in `aligned_details`.
-
-    Returns
-    -------
-    Rival
-        Of their detail.
     """
     fixed, other = aligned_details(
         reference, moving, matrix, inverted=inverted, representation=representation
     )
     joint, shared = (_correlated(a, b) for a, b in zip(fixed, other, strict=True))
+    factor = 2.0**reference.index
+    offset, sigma = _offset(joint)
     surface = floats(joint / np.maximum(shared, 1e-6))
     surface[shared <= _LEAST_SHARED * shared[0, 0]] = -np.inf
-    here = float(surface[0, 0])
-    if not here > 0:
-        return Rival(0.0, 1.0)
-    surface = floats(np.fft.fftshift(surface) / here)
+    # What does not correlate here does not correlate.
+    surface = floats(np.fft.fftshift(surface) / max(float(surface[0, 0]), 1e-6))
     y, x = _peaks_away(surface)
-    here = _correlation_at(fixed, other, 0, 0)
-    if not len(y) or not here > 0:
-        return Rival(max(0.0, here), float(here <= 0))
+    here = max(0.0, _correlation_at(fixed, other, 0, 0))
+    if not len(y):
+        return WholeFit(Rival(here, float(here <= 0)), factor * offset, factor * sigma)
     heights = _heights(surface, y, x)
-    likeness = max(float(heights.max()), _unwrapped(fixed, other, surface, heights, (y, x)) / here)
-    return Rival(here, likeness * here, _KNOWN_TO)
+    there, best = _unwrapped(fixed, other, surface, heights, (y, x))
+    if heights.max() * here > there:
+        there, best = float(heights.max()) * here, int(heights.argmax())
+    move = np.eye(3)
+    move[:2, 2] = x[best] - surface.shape[1] // 2, y[best] - surface.shape[0] // 2
+    rival = Rival(here, there, _KNOWN_TO, matrix @ scaled(move, factor))
+    return WholeFit(rival, factor * offset, factor * sigma)
+
+
+def _offset(joint: Floats) -> tuple[float, float]:
+    """Return how far from its first entry a circular correlation is highest, and one sigma of it.
+
+    Where two images lie right, their correlation is even but for noise.
+    """
+    opposite = np.roll(joint[::-1, ::-1], (1, 1), (0, 1))
+    deviation = 1.4826 * float(np.median(np.abs(joint - opposite))) / 2
+    bends = 2 * joint[0, 0] - np.array([joint[0, 1] + joint[0, -1], joint[1, 0] + joint[-1, 0]])
+    if not (bends > 0).all():
+        return 0.0, float("inf")
+    slopes = np.array([joint[0, 1] - joint[0, -1], joint[1, 0] - joint[-1, 0]]) / 2
+    return float(np.hypot(*(slopes / bends))), deviation / float(bends.min())
 
 
 def _correlated(a: Floats, b: Floats) -> Floats:
@@ -85,8 +126,10 @@ def _unwrapped(
     surface: Floats,
     heights: Floats,
     places: tuple[NDArray[np.intp], NDArray[np.intp]],
-) -> float:
+) -> tuple[float, int]:
     """Return the best correlation at the peaks worth it, without what the transform wraps around.
+
+    And which peak it is.
 
     Of a displaced image a part comes back on the other side, where it meets something else: a
     period that does not divide the image would not be noticed.
@@ -94,14 +137,12 @@ def _unwrapped(
     promise = heights / _kept_share(fixed[1].shape, surface.shape)[places]
     worth = np.flatnonzero(promise > _WORTH_A_LOOK)
     worth = worth[np.argsort(-promise[worth], kind="stable")[:_MOST_LOOKS]]
-    if not len(worth):
-        return 0.0
     middle_y, middle_x = (length // 2 for length in surface.shape)
     y, x = places
-    best = 0.0
+    best = 0.0, 0
     for k in worth.tolist():
         found = _correlation_at(fixed, other, int(y[k]) - middle_y, int(x[k]) - middle_x)
-        best = max(best, found * float(heights[k] / surface[y[k], x[k]]))
+        best = max(best, (found * float(heights[k] / surface[y[k], x[k]]), k))
     return best
 
 

@@ -39,9 +39,8 @@ _EXACT = 0.35
 _SMALLEST_TILE = 16
 _LARGEST_TILE = 44
 _LEAST_REACH = 6
-# On an image of fewer px on a side, fewer tiles side by side are replaced by smaller ones that
-# overlap by half.
-_SMALL, _SPARSE = 100, 12
+# Fewer tiles side by side are replaced by smaller ones that overlap by half.
+_SPARSE = 12
 _SMALLEST_OVERLAPPING = 12
 # Smoothing correlates the noise of this many pixels: 4 pi sigma squared.
 _CORRELATED = 4 * np.pi * SIGMA**2
@@ -86,7 +85,10 @@ class Tiles:
     fit : float
         Joint fit of the tiles where they are: their mean normalised correlation.
     chance : float
-        Share of tiles that would agree by chance.
+        Share of tiles that would agree by chance: of the area that they are looked for in or,
+        where that leaves a doubt, as seen at wrong places of the same images.
+    chance_fit : float
+        What they typically correlate there at their best; 0 if that was not asked.
     reach : float
         How far the tiles were looked for, in full-resolution pixels.
     radius : float
@@ -116,6 +118,7 @@ class Tiles:
     rival: Rival
     fit: float
     chance: float
+    chance_fit: float
     reach: float
     radius: float
     side: float
@@ -154,6 +157,7 @@ def tile_evidence(
     inverted: bool,
     far: bool = False,
     representation: Representation = "intensity",
+    most: int = MOST_TILES,
 ) -> Tiles:
     """Match small tiles of the reference in the moving image around where a matrix puts them.
 
@@ -173,6 +177,8 @@ def tile_evidence(
         Look twice as far, to see where else a repeating image would fit.
     representation : {"intensity", "orientation"}
         Planes that are matched, all together.
+    most : int, default: 40
+        Tiles to ask.
     """
     level, local = reference[index], scaled(matrix, 2.0**-index)
     height, width = np.minimum(level.shape, moving[index].shape).tolist()
@@ -180,15 +186,15 @@ def tile_evidence(
     apart = side
     pair = reference, moving[index], index, representation
     origins = _chosen(*pair, local, side, reach, apart)
-    if len(origins) < _SPARSE and min(level.shape) < _SMALL:
+    if len(origins) < _SPARSE:
         side = max(_SMALLEST_OVERLAPPING, 3 * side // 4)
         apart = side // 2
         origins = _chosen(*pair, local, side, reach, apart)
     surfaces = np.empty((0, 2 * reach + 1, 2 * reach + 1), np.float32)
     centres = np.empty((0, 2))
     if not len(origins):
-        return _weighed(surfaces, centres, side, reach, index, apart)
-    used = 0
+        return weighed(surfaces, centres, side, reach, index, apart)
+    used, origins = 0, origins[:most]
     stages = (FIRST_TILES, MOST_TILES)
     if not far:
         few = max(FIRST_TILES, FIRST_TILES * _FIRST_SIDE**2 // side**2)
@@ -200,7 +206,7 @@ def tile_evidence(
         if inverted:
             more = -more[0], more[1]
         surfaces, centres = np.concatenate([surfaces, more[0]]), np.concatenate([centres, more[1]])
-        said = _weighed(surfaces, centres, side, reach, index, apart)
+        said = weighed(surfaces, centres, side, reach, index, apart)
         used = count
         if used >= len(origins) or is_clear(said, min(used, FIRST_TILES), index):
             break
@@ -282,7 +288,7 @@ def _chosen(
     return chosen[:MOST_TILES]
 
 
-def _weighed(
+def weighed(
     surfaces: NDArray[np.float32],
     centres: NDArray[np.float64],
     side: int,
@@ -290,6 +296,7 @@ def _weighed(
     index: int,
     apart: int,
 ) -> Tiles:
+    """Return what tiles of a level with some centres say by their correlation surfaces."""
     factor = 2**index
     width = 2 * reach + 1
     joint = surfaces.mean(axis=0) if len(surfaces) else np.zeros((width, width), np.float32)
@@ -307,6 +314,7 @@ def _weighed(
         rival=_rival(joint, best) if len(surfaces) else NO_RIVAL,
         fit=float(joint[reach, reach]),
         chance=float(np.pi * AGREEMENT_RADIUS**2 / width**2),
+        chance_fit=0.0,
         reach=float(reach * factor),
         radius=AGREEMENT_RADIUS * factor,
         side=float(side * factor),

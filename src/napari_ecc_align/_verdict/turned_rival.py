@@ -42,6 +42,9 @@ _LEAST_SHARED = 0.5
 # Nearer (px, RMS of the corners) it is the same place.
 _SAME_PLACE = 3.0
 
+# A strip so many times as long as wide is no wheel or ring, and would need a huge square.
+_LONGEST = 16
+
 
 def turned_rival(
     pyramids: Pyramids,
@@ -84,6 +87,8 @@ def turned_rival(
         return NO_RIVAL
     index = pyramids.index_below(_PIXELS)
     reference, moving = pyramids.reference[index], pyramids.moving[index]
+    if max(reference.shape) > _LONGEST * min(reference.shape):
+        return NO_RIVAL
     first, second, window = shared_details(
         reference, moving, matrix, inverted=inverted, representation=representation
     )
@@ -102,7 +107,7 @@ def turned_rival(
         least = _PROMISING * float((one * two).sum())
         found = []
         for turn in turns:
-            height, motion = _best_shift(one, two, _about_centre(shape, *turn), unit)
+            height, motion = _best_shift(one, two, about_centre(shape, *turn), unit)
             if height > least and corner_error(motion, np.eye(3), shape) > _SAME_PLACE * factor:
                 found.append((height / least, motion))
         return found
@@ -120,15 +125,15 @@ def turned_rival(
         for _, motion in starts[:_MOST]
     ]
 
-    others = [0.0]
+    best: tuple[float, NDArray[np.float64] | None] = 0.0, None
     for other in found:
         if corner_error(other, matrix, shape) > _SAME_PLACE * factor:
             one, two, common = shared_details(
                 reference, moving, other, inverted=inverted, representation=representation
             )
             if common.sum() > _LEAST_SHARED * window.sum():
-                others.append(_correlation(one, two))
-    return Rival(_correlation(first, second), max(others))
+                best = max(best, (_correlation(one, two), other), key=lambda item: item[0])
+    return Rival(_correlation(first, second), best[0], matrix=best[1])
 
 
 def _correlation(first: Floats, second: Floats) -> float:
@@ -184,7 +189,7 @@ def _erase(alike: NDArray[np.float64], angle: int, radius: int) -> None:
     alike[np.ix_(rows, columns)] = -1
 
 
-def _about_centre(shape: tuple[int, int], angle: float, scale: float) -> NDArray[np.float64]:
+def about_centre(shape: tuple[int, int], angle: float, scale: float) -> NDArray[np.float64]:
     """Return the motion that turns and enlarges about an image's centre."""
     cos, sin = scale * np.cos(angle), scale * np.sin(angle)
     x, y = (np.array(shape[::-1]) - 1) / 2

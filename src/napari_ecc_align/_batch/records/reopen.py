@@ -16,7 +16,7 @@ from ..._common.own_files import is_path_below, open_own, path_below
 from ..plan.output_folder import HIDDEN
 from ..plan.pairing import make_plan, unreadable
 from ..plan.pairs import PairFiles, Plan, Problem, with_absolute_paths
-from ..settings import BatchSettings
+from ..settings import BatchSettings, with_present_names
 from .record import Number, Record, read_records
 
 if TYPE_CHECKING:
@@ -171,7 +171,7 @@ def settings_of(records: Iterable[Record]) -> BatchSettings | None:
 
 def _settings(document: Mapping[str, Any]) -> BatchSettings | None:
     with suppress(InputError, TypeError):
-        return BatchSettings.from_document(document)
+        return BatchSettings.from_document(with_present_names(document))
     return None
 
 

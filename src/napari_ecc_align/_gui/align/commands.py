@@ -35,6 +35,11 @@ def undo(viewer: Viewer) -> None:
     _press(_form(viewer).after.next.undo, "undo")
 
 
+def redo(viewer: Viewer) -> None:
+    """Make the run again that was undone."""
+    _press(_form(viewer).after.next.redo, "redo")
+
+
 def blink(viewer: Viewer) -> None:
     """Begin or end showing reference and aligned image in turn."""
     _press(_form(viewer).after.next.blink, "blink")

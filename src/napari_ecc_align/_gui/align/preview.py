@@ -44,7 +44,8 @@ class Preview:
         self._last = time.monotonic()
         grid = self._reference.grid
         application = Application(_as_affine(transform, grid.shape), grid, self._moving.grid)
-        self._layer.affine = moved_affine(self._layer, application)
+        # From where it lay at first: where it is now is the preview's own doing.
+        self._layer.affine = moved_affine(self._layer, application, before=self._before)
         self._shown = np.array(self._layer.affine.affine_matrix)
 
     def remove(self) -> None:

@@ -12,12 +12,14 @@ from napari.layers import Labels, Layer, Points, Shapes
 from ..._common.errors import InputError
 from ..._transform.axes import in_row_column
 from ..._transform.transform import Transform
-from ..layers.attributes import is_result, on_layer_changes
+from ..layers.attributes import is_result
 from ..layers.frame_regions import Regions, constant, regions_of_frames
 from ..layers.regions import region_in_view
 from ..layers.snapshots import LayerSnapshot
 from ..layers.stack_snapshots import StackSnapshot
 from ..layers.world import in_units, layer_grid, start_between
+from ..runs.basis import marked_by
+from ..shared.watching import Watch
 
 EVERYWHERE = "everywhere"
 VIEW = "the current view"
@@ -73,7 +75,7 @@ class RegionAndStartForm(Container):  # type: ignore[type-arg]
         super().__init__(widgets=[self.region, self.moving_region, self.start, *points, self.drag])
         self.names = [row.label for row in self]
         self.margins = (0, 0, 0, 0)
-        on_layer_changes(viewer, self._follow)
+        Watch(self.native).layer_list(viewer, self._follow)
         self.start.changed.connect(self._show_points)
         self._show_points()
 
@@ -125,6 +127,24 @@ class RegionAndStartForm(Container):  # type: ignore[type-arg]
         ]
         return f"Compared only in {' and '.join(dict.fromkeys(names))}." if names else None
 
+    @property
+    def marked(self) -> list[Layer]:
+        """The layers that say where images are compared, and where the search begins."""
+        boxes = [self.region, self.moving_region]
+        if self.start.value == POINTS:
+            boxes += [self.reference_points, self.moving_points]
+        return [box.value for box in boxes if isinstance(box.value, Layer)]
+
+    def basis(self) -> dict[str, object]:
+        """Return what is chosen, by what it is in words, to tell it from what was chosen."""
+        points = (self.reference_points.value, self.moving_points.value)
+        start = points if self.start.value == POINTS else ()
+        return {
+            "the region": _mark(self.region.value),
+            "the region in moving": _mark(self.moving_region.value),
+            "the start": (self.start.value, *map(_mark, start)),
+        }
+
     def initial(self, reference: LayerSnapshot, moving: LayerSnapshot) -> Transform | None:
         """Return where the search begins, reference pixel to moving pixel.
 
@@ -165,6 +185,11 @@ class RegionAndStartForm(Container):  # type: ignore[type-arg]
         wanted = self.start.value == POINTS
         self.reference_points.visible = self.moving_points.visible = wanted
         self._follow()
+
+
+def _mark(chosen: object) -> object:
+    # The view is what it was when the run began: people look around in a result.
+    return marked_by(chosen) if isinstance(chosen, Layer) else chosen
 
 
 def _in_pixels(points: Points, image: LayerSnapshot) -> np.ndarray:

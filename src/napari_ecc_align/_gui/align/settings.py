@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Any
 
-from magicgui.widgets import ComboBox, Container, LiteralEvalLineEdit, SpinBox
+from magicgui.widgets import CheckBox, ComboBox, Container, LiteralEvalLineEdit, SpinBox
 from magicgui.widgets.bases import ValueWidget
 
 from ..._common.errors import InputError
@@ -17,16 +18,8 @@ from ..runs.task import Parameters
 from ..shared.rows import form
 from ..shared.threshold_settings import ThresholdSettings
 
-_KEPT = (
-    "output",
-    "interpolation",
-    "difference",
-    "engine",
-    "representation",
-    "precision",
-    "iterations",
-    "epsilon",
-)
+_SEARCH = ("engine", "representation", "precision", "iterations", "epsilon", "mirrored")
+_KEPT = ("output", "interpolation", "difference", *_SEARCH)
 
 
 class SettingsForm(Container):  # type: ignore[type-arg]
@@ -80,8 +73,19 @@ class SettingsForm(Container):  # type: ignore[type-arg]
             label="epsilon",
             tooltip="Stop when a step changes the correlation by less than this",
         )
+        self.mirrored = CheckBox(
+            label="may be mirrored",
+            tooltip="Align the moving image turned over, too, as a section mounted upside down is",
+        )
         result = form(self.output, self.interpolation, self.difference)
-        search = self.engine, self.representation, self.precision, self.iterations, self.epsilon
+        search = (
+            self.engine,
+            self.representation,
+            self.precision,
+            self.iterations,
+            self.epsilon,
+            self.mirrored,
+        )
         super().__init__(widgets=[result, self.threshold, form(*search)], labels=False)
         self.margins = (0, 0, 0, 0)
 
@@ -94,6 +98,11 @@ class SettingsForm(Container):  # type: ignore[type-arg]
     def kept(self) -> dict[str, ValueWidget[Any]]:
         """The widgets whose values are remembered, by their names in the manifest."""
         return {**{name: getattr(self, name) for name in _KEPT}, **self.threshold.kept}
+
+    def basis(self) -> dict[str, object]:
+        """Return what a run depends on, by what it is in words; not how it is looked at."""
+        output, interpolation, _ = self[0]
+        return {f"the {box.label}": _value(box) for box in (output, interpolation, *self[2])}
 
     def chosen(self, model: MotionModel) -> Parameters:
         """Return what is chosen.
@@ -113,12 +122,20 @@ class SettingsForm(Container):  # type: ignore[type-arg]
                 self.iterations.value,
                 epsilon,
                 self.representation.value,
+                self.mirrored.value,
             ),
             Resampling(self.interpolation.value),
             self.threshold.chosen(),
             self.difference.value == "signed",
             self.output.value,
         )
+
+
+def _value(box: ValueWidget[Any]) -> object:
+    # None while it is half typed.
+    with suppress(ValueError, SyntaxError):
+        return box.value
+    return None
 
 
 def _number(box: LiteralEvalLineEdit, complaint: str) -> float:

@@ -19,6 +19,7 @@ from ..layers.stack_snapshots import is_stack, single_frame, stack_snapshot
 from ..layers.world import start_between
 from ..results.actions import BLINK_KEY
 from ..results.panel import ResultPanel
+from ..runs.basis import MODEL, MOVING_PLANE, OTHER_AXES, PAIR, REFERENCE_PLANE, Basis, pair_basis
 from ..runs.finished_run import FinishedRun
 from ..runs.steps import run_steps
 from ..runs.task import Parameters, Task
@@ -30,8 +31,9 @@ from ..shared.labels import align_names, fill_width
 from ..shared.layer_pair import LayerPair
 from ..shared.refusal import Refusal
 from ..shared.remembered_settings import remember
-from ..shared.rows import row
+from ..shared.rows import row, timer
 from ..shared.scrolling import Scroll
+from ..shared.watching import Watch
 from .plan import describe_pair
 from .preview import Preview
 from .region_and_start import RegionAndStartForm
@@ -96,6 +98,8 @@ class AlignWidget(Container):  # type: ignore[type-arg]
             ],
             labels=False,
         )
+        self._soon = timer(self.native, self._compare_with_choice)
+        self._chosen = Watch(self.native)
         self._arrange()
         remember("align", {"model": self.model, **self.settings.kept})
         self._connect()
@@ -178,7 +182,7 @@ class AlignWidget(Container):  # type: ignore[type-arg]
         self.cancel_button.changed.connect(self.cancel)
         self.where.drag.changed.connect(self._drag)
         self.help.changed.connect(lambda: open_help(self.native))
-        for choice in (
+        for plan in (
             self.pair.reference,
             self.pair.moving,
             self.stack.frames,
@@ -186,14 +190,11 @@ class AlignWidget(Container):  # type: ignore[type-arg]
             self.where.region,
             self.where.moving_region,
         ):
-            choice.changed.connect(self._tell_plan)
-        for look in (
-            # Of a threshold, its parameters too.
-            self.settings.threshold,
-            self.settings.difference,
-            self.settings.interpolation,
-        ):
-            look.changed.connect(self._look_again)
+            plan.changed.connect(self._tell_plan)
+        for choice in (self.pair, self.stack, self.where, self.settings):
+            choice.changed.connect(self._compare_with_choice)
+        Watch(self.native).layer_list(self._viewer, self._look_soon)
+        Watch(self.native).begin(self._look_soon, self._viewer.dims.events.point)
         # napari's own keys are for its canvas alone.
         self._viewer.bind_key(BLINK_KEY, self.after.toggle_blink, overwrite=True)
         anywhere_in(self.native, BLINK_KEY.replace("-", "+"), self.after.toggle_blink)
@@ -219,11 +220,11 @@ class AlignWidget(Container):  # type: ignore[type-arg]
                 start_between(fixed.grid, frames.shown.grid),
                 self.where.regions(fixed, frames, frames=False, many=False),
                 judged=True,
+                basis=self._depends_on(OTHER_AXES, MODEL, "the start", *self.settings.basis()),
             )
         )
 
     def _begin(self, task: Task) -> None:
-        self.after.say("")
         self._work.start(
             run_steps,
             task,
@@ -254,7 +255,46 @@ class AlignWidget(Container):  # type: ignore[type-arg]
             self.where.regions(fixed, frames, frames=every, many=many),
             choice,
             stack_snapshot(reference, self._viewer) if many and not itself else None,
+            basis=self._depends_on(
+                MOVING_PLANE if every else OTHER_AXES,
+                *[REFERENCE_PLANE] * (itself or many),
+                # Of a single image the result follows it.
+                *["the interpolation"] * (choice is None),
+            ),
         )
+
+    def _basis(self) -> Basis:
+        """Return what a result depends on, in words, and what it is now."""
+        reference, moving = self.pair.reference.value, self.pair.moving.value
+        if reference is None or moving is None:
+            return {PAIR: None}
+        return {
+            **pair_basis(reference, moving, self._viewer),
+            MODEL: self.model.value,
+            "the frames": self.stack.choice,
+            **self.where.basis(),
+            **self.settings.basis(),
+        }
+
+    def _depends_on(self, *left_out: str) -> Basis:
+        return {words: was for words, was in self._basis().items() if words not in left_out}
+
+    def _compare_with_choice(self) -> None:
+        """Let the panel tell whether its result is that of what is chosen."""
+        if self.running:
+            return
+        layers = [self.pair.reference.value, self.pair.moving.value, *self.where.marked]
+        events = [layer.events for layer in layers if layer is not None]
+        self._chosen.end()
+        self._chosen.begin(self._look_soon, *events)
+        # A number may be half typed; Align will complain of it.
+        parameters = None
+        with suppress(InputError):
+            parameters = self.parameters()
+        self.after.follow(self._basis(), parameters)
+
+    def _look_soon(self, _: object = None) -> None:
+        self._soon.start()
 
     def _end(self, run: FinishedRun | Refusal) -> None:
         self._end_preview()
@@ -262,6 +302,7 @@ class AlignWidget(Container):  # type: ignore[type-arg]
             if isinstance(run, Refusal):
                 raise InputError(run.message)
             self.after.present(run)
+            self.after.follow(self._basis())
             self._scroll.bring(self.after.results.native)
         except InputError as error:
             self._refuse(str(error))
@@ -278,6 +319,8 @@ class AlignWidget(Container):  # type: ignore[type-arg]
         self.progress.value = 0
         if not running:
             self._end_preview()
+        self.after.work(running)
+        self._look_soon()
 
     def _end_preview(self) -> None:
         if self._preview is not None:
@@ -287,11 +330,6 @@ class AlignWidget(Container):  # type: ignore[type-arg]
     def _refuse(self, message: str) -> None:
         self.after.say(message)
         show_warning(message)
-
-    def _look_again(self) -> None:
-        # A number may be half typed; Align will complain of it.
-        with suppress(InputError):
-            self.after.look_again(self.parameters())
 
     def _follow_threshold(self, seen: Inspection) -> None:
         self.settings.threshold.start_by_hand_at(seen.after.thresholds)

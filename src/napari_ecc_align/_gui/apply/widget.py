@@ -18,7 +18,7 @@ from ..._images.warping import Resampling
 from ..._transform.files import save_transforms
 from ..._transform.formats.registry import FORMATS, STACK_FORMATS
 from ..layers.apply_transform import Application, moved_affine
-from ..layers.attributes import layer_with_id, on_layer_changes
+from ..layers.attributes import layer_with_id
 from ..layers.frame_transforms import FrameTransforms
 from ..layers.world import Matrix, layer_grid
 from ..shared.background import Background
@@ -28,6 +28,7 @@ from ..shared.labels import fill_width
 from ..shared.layer_pair import images_in
 from ..shared.refusal import Refusal, refusals_to
 from ..shared.rows import Form, button, row
+from ..shared.watching import Watch
 from .known_transforms import KnownTransform, transform_in, transforms_of
 from .steps import apply_steps, detached
 
@@ -198,7 +199,7 @@ class ApplyWidget(Container):  # type: ignore[type-arg]
         tab_from_top_to_bottom(self.native)
         self._keys = Keys(self.native, self.run, self._work.cancel)
         self.native.layout().addStretch()
-        on_layer_changes(self._viewer, self._follow)
+        Watch(self.native).layer_list(self._viewer, self._follow)
         self.native.destroyed.connect(self._work.leave)
 
     def _follow(self, _: object = None) -> None:

@@ -23,6 +23,7 @@ from ..shared.layer_pair import LayerPair
 from ..shared.refusal import refusals_to
 from ..shared.rows import Form, button, timer
 from ..shared.threshold_settings import ThresholdSettings
+from ..shared.watching import Watch
 from .steps import compare_steps
 
 _PAUSE_MS = 150
@@ -107,7 +108,8 @@ class CompareWidget(Container):  # type: ignore[type-arg]
         self.settings.changed.connect(self._changed)
         self.pair.changed.connect(self._follow_pair)
         self.kind_shown.changed.connect(self._show_chosen)
-        self._viewer.dims.events.point.connect(self._stepped)
+        Watch(self.native).begin(self._stepped, self._viewer.dims.events.point)
+        self._places = Watch(self.native)
         self.native.destroyed.connect(self._work.leave)
         self._follow_pair()
 
@@ -121,14 +123,11 @@ class CompareWidget(Container):  # type: ignore[type-arg]
             self._changed()
 
     def _follow_pair(self, _: object = None) -> None:
-        for layer in self._watched:
-            for name in _PLACE:
-                getattr(layer.events, name).disconnect(self._changed)
+        self._places.end()
         reference, moving = self.pair.reference.value, self.pair.moving.value
         self._watched = list({id(x): x for x in (reference, moving) if x is not None}.values())
         for layer in self._watched:
-            for name in _PLACE:
-                getattr(layer.events, name).connect(self._changed)
+            self._places.begin(self._changed, *(getattr(layer.events, name) for name in _PLACE))
         self.settings.suit(reference, moving)
         self._changed()
 

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import weakref
-from collections.abc import Callable
-from typing import Any, Literal, get_args
+from dataclasses import dataclass
+from typing import Any, Literal, Self, get_args
 
 import numpy as np
 from napari.layers import Layer
@@ -48,12 +47,30 @@ def aligned_layer(frames: StackSnapshot, data: Any, provenance: dict[str, Any]) 
     return data, options, "image"
 
 
+@dataclass(frozen=True, eq=False)
+class Placed:
+    """Where a layer lies, and what its metadata say of that."""
+
+    affine: Matrix
+    metadata: dict[str, Any]
+
+    @classmethod
+    def of(cls, layer: Layer) -> Self:
+        """Take down where a layer lies."""
+        return cls(np.array(layer.affine.affine_matrix), dict(layer.metadata))
+
+    def put(self, layer: Layer) -> None:
+        """Let a layer lie there."""
+        layer.affine = self.affine
+        layer.metadata = dict(self.metadata)
+
+
 def move_layer(
     layer: Layer,
     transform: Transform,
     reference: PixelGrid,
     provenance: dict[str, Any],
-) -> Callable[[], bool]:
+) -> tuple[Placed, Placed]:
     """Set a layer's `affine` so that it lies on the reference; its data stay as they are.
 
     Parameters
@@ -69,9 +86,8 @@ def move_layer(
 
     Returns
     -------
-    callable
-        Puts the layer back where it was, and returns whether it still was there and stood where
-        it was moved.
+    before, after : Placed
+        Where it was and where it is now.
 
     Raises
     ------
@@ -79,19 +95,7 @@ def move_layer(
         If the transform is a homography.
     """
     # Where the layer lies now counts: it may have been dragged while the alignment ran.
-    after = moved_affine(layer, Application(transform, reference))
-    before: Matrix = np.array(layer.affine.affine_matrix)
-    metadata = dict(layer.metadata)
-    layer.affine = after
-    layer.metadata = {**metadata, METADATA_KEY: {**provenance, "moved": {"from": before.tolist()}}}
-    kept = weakref.ref(layer)
-
-    def undo() -> bool:
-        still = kept()
-        if still is None or not np.allclose(still.affine.affine_matrix, after):
-            return False
-        still.affine = before
-        still.metadata = dict(metadata)
-        return True
-
-    return undo
+    before, affine = Placed.of(layer), moved_affine(layer, Application(transform, reference))
+    note = {**provenance, "moved": {"from": before.affine.tolist()}}
+    Placed(affine, {**before.metadata, METADATA_KEY: note}).put(layer)
+    return before, Placed.of(layer)

@@ -172,13 +172,18 @@ def _resampled(layer: Layer, application: Application) -> tuple[Any, dict[str, A
     return outcome_of(steps), placed
 
 
-def moved_affine(layer: Layer, application: Application) -> Matrix:
+def moved_affine(
+    layer: Layer, application: Application, *, before: Matrix | None = None
+) -> Matrix:
     """Return the `affine` that puts a layer where a transform says, its data as they are.
 
     Parameters
     ----------
     layer, application
         As in `apply_to_layer`.
+    before : ndarray, shape (n + 1, n + 1), optional
+        The layer's `affine` where the moving image's pixels are those of `application`; what it
+        is now when left out.
 
     Returns
     -------
@@ -203,10 +208,10 @@ def moved_affine(layer: Layer, application: Application) -> Matrix:
             "resample it, or align with the affine model"
         )
     own = application.change(layer, transform)
-    before: Matrix = np.asarray(layer.affine.affine_matrix, np.float64)
-    embedded = np.eye(layer.ndim + 1)
+    base = layer.affine.affine_matrix if before is None else before
+    embedded: Matrix = np.eye(layer.ndim + 1)
     embedded[-3:, -3:] = own / own[2, 2]
-    return embedded @ before
+    return embedded @ np.asarray(base, np.float64)
 
 
 def is_affine(transform: Transform) -> bool:

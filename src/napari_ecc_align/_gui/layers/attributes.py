@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 from napari.components import ViewerModel
@@ -53,13 +52,6 @@ def layer_with_id(viewer: ViewerModel, identity: object) -> Any:
     napari hands plugins a proxy of its viewer, and people rename layers: only the id tells.
     """
     return next((layer for layer in viewer.layers if layer.unique_id == identity), None)
-
-
-def on_layer_changes(viewer: ViewerModel, action: Callable[[object], object]) -> None:
-    """Have something done whenever layers come, go, change places or are renamed."""
-    events = viewer.layers.events
-    for emitter in (events.inserted, events.removed, events.reordered, events.renamed):
-        emitter.connect(action)
 
 
 def is_result(layer: Layer) -> bool:

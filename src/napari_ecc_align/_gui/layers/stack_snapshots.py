@@ -124,6 +124,11 @@ def is_stack(layer: Image) -> bool:
     return any(length > 1 for length in plane_count(layer))
 
 
+def frame_axis(layer: Image) -> int | None:
+    """Return the axis that the frames of a stack follow each other along: the first of several."""
+    return next((axis for axis, length in enumerate(plane_count(layer)) if length > 1), None)
+
+
 def stack_snapshot(
     layer: Image, viewer: ViewerModel, *, target: PixelGrid | None = None
 ) -> StackSnapshot:
@@ -145,9 +150,9 @@ def stack_snapshot(
         If the layer is no stack, or shows other axes than its last two.
     """
     leading = plane_count(layer)
-    if not is_stack(layer):
+    axis = frame_axis(layer)
+    if axis is None:
         raise InputError(f"{layer.name!r} is a single image, not a stack")
-    axis = next(number for number, length in enumerate(leading) if length > 1)
     matrix = data_matrix(layer)
     return StackSnapshot(
         shown=snapshot(layer, viewer),

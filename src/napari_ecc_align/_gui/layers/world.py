@@ -22,7 +22,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from ..._common.errors import InputError
 from ..._transform.axes import in_row_column
-from ..._transform.transform import Transform
+from ..._transform.transform import Transform, corners
 from .attributes import levels_of
 
 Matrix = NDArray[np.float64]
@@ -139,6 +139,35 @@ def start_between(reference: PixelGrid, moving: PixelGrid) -> Transform | None:
         return Transform(in_row_column(matrix), model="affine")
     except (np.linalg.LinAlgError, InputError):
         return None
+
+
+def distance_in_world(
+    first: Transform, second: Transform, shape: Sequence[int], moving: PixelGrid
+) -> tuple[float, str] | None:
+    """Return how far apart two transforms put the corners of a reference, RMS, in a unit.
+
+    Parameters
+    ----------
+    first, second : Transform
+        Map reference pixels to moving pixels.
+    shape : sequence of int
+        (height, width) of the reference.
+    moving : PixelGrid
+        The moving image's pixels.
+
+    Returns
+    -------
+    float and str, or None
+        The distance and the short name of the unit of the moving image; None where that has none.
+    """
+    import pint
+
+    if "pixel" in moving.units or len(set(moving.units)) > 1:
+        return None
+    ends = corners(tuple(shape))
+    gaps = (first.to_moving(ends) - second.to_moving(ends)) @ moving.matrix[:2, 1::-1].T
+    unit = pint.get_application_registry().Unit(moving.units[0])
+    return float(np.sqrt((gaps**2).sum(axis=1).mean())), f"{unit:~P}"
 
 
 def world_change(

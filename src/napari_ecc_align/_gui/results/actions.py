@@ -51,12 +51,14 @@ class Actions(Container):  # type: ignore[type-arg]
         self.undo = PushButton(
             text="&Undo", tooltip="Take the last run back, layers and all (Alt+U)"
         )
+        self.redo = PushButton(text="&Redo", tooltip="Make the run again that was undone (Alt+R)")
         rows = [
             row(self.drift),
             form(self.view, self.stack_view),
             row(self.blink),
             row(self.apply, self.save),
-            row(self.copy, self.undo),
+            row(self.copy),
+            row(self.undo, self.redo),
         ]
         super().__init__(widgets=rows, labels=False)
         self.margins = (0, 0, 0, 0)

@@ -4,20 +4,20 @@ from __future__ import annotations
 
 from qtpy.QtWidgets import QWidget
 
-from ..._align.stack_result import StackResult
+from ..runs.finished_run import FinishedRun
 
 _SIZE = (4, 2.2)
 _LEAST_HEIGHT = 220
 
 
-def drift_canvas(results: StackResult, *, dark: bool) -> QWidget:
+def drift_canvas(run: FinishedRun, *, dark: bool) -> QWidget:
     """Return a Qt widget with the shift and the rotation of every frame.
 
     Frames that are not called aligned are marked.
 
     Parameters
     ----------
-    results : StackResult
+    run : FinishedRun
         Of a stack.
     dark : bool
         Draw on a dark ground.
@@ -26,7 +26,7 @@ def drift_canvas(results: StackResult, *, dark: bool) -> QWidget:
     from matplotlib.backends.backend_qtagg import FigureCanvasQTAgg
     from matplotlib.figure import Figure
 
-    drift = results.to_dict()
+    drift = run.drift()
     frames, x, y = drift["frame"], drift["x"], drift["y"]
     with style.context("dark_background" if dark else "default"):
         canvas = FigureCanvasQTAgg(  # type: ignore[no-untyped-call]

@@ -12,19 +12,20 @@ from qtpy.QtWidgets import QApplication
 
 from ..._common.errors import InputError
 from ..._compare.inspection import Inspection
-from ..._verdict.result import FOUND
 from ..layers.aligned_layers import move_layer
 from ..layers.attributes import layer_with_id
+from ..runs.basis import PAIR, Basis, changes, place_of
 from ..runs.finished_run import FinishedRun
 from ..runs.task import LayerIds, Parameters
 from ..shared.docks import open_dock
 from ..shared.file_dialogs import ask_where_to_save
 from .actions import Actions
 from .drift_plot import drift_canvas
+from .history import History, Moved
 from .layers_in_viewer import ResultLayers
 from .verdict_table import VerdictTable
 from .view_switch import ViewSwitch
-from .views import Blink
+from .views import VIEWS, Blink
 
 # Of red, green and blue together.
 _MIDDLE = 384
@@ -48,8 +49,12 @@ class ResultPanel(Container):  # type: ignore[type-arg]
     ) -> None:
         self._viewer = viewer
         self._on_seen = on_seen
-        self._layers = ResultLayers(viewer)
+        self._history = History(viewer)
+        self._layers = ResultLayers(viewer, self._history)
         self._view_before: str | None = None
+        self._now: Basis = {}
+        self._note = ""
+        self._working = False
         self.results = VerdictTable()
         self.next = Actions()
         super().__init__(widgets=[self.results, self.next], labels=False)
@@ -63,8 +68,9 @@ class ResultPanel(Container):  # type: ignore[type-arg]
         self.next.save.changed.connect(self._save)
         self.next.copy.changed.connect(self.copy_script)
         self.next.undo.changed.connect(self.undo)
+        self.next.redo.changed.connect(self.redo)
         self.next.drift.changed.connect(self._plot_drift)
-        self._offer()
+        self._offer(None)
 
     @property
     def busy(self) -> bool:
@@ -77,45 +83,90 @@ class ResultPanel(Container):  # type: ignore[type-arg]
         return self._views.run
 
     def say(self, message: str) -> None:
-        """Show a plain message in place of the verdict."""
-        self.results.say(message)
+        """Show a plain message above the verdict."""
+        self._note = message
+        self._tell()
+
+    def work(self, running: bool) -> None:
+        """Offer nothing while a run is under way, whose result will take the place of this."""
+        self._working = running
+        if running:
+            self._end_blinking()
+            self._note = ""
+        self._tell()
+
+    def follow(self, now: Basis, parameters: Parameters | None = None) -> None:
+        """Show the result of what is chosen; if there is none, the last one, in gray.
+
+        Parameters
+        ----------
+        now : mapping of str to object
+            What a result depends on, as it is.
+        parameters : Parameters, optional
+            How a result is to be looked at.
+        """
+        if now == self._now and parameters is None:
+            return
+        self._now = now
+        self._tell()
+        if parameters is not None and not self.past():
+            self._views.look_again(parameters)
+
+    def past(self) -> str:
+        """Return why what is on show is no longer the result of what is chosen, if so."""
+        run = self._history.latest(self._now.get(PAIR))
+        if run is None or not self._now:
+            return ""
+        changed = changes(run.task.basis, self._now)
+        if changed == [PAIR]:
+            return "Another pair is chosen."
+        if not changed:
+            return ""
+        return f"Changed since: {', '.join(changed)}. Align again, or change it back."
 
     def present(self, run: FinishedRun) -> None:
         """Show how a run ended, and add or renew its layers."""
         self._end_blinking()
+        layer = layer_with_id(self._viewer, run.task.layer_ids[1])
+        move = None
+        if layer is not None and run.leaves_something and run.task.moves:
+            grid = run.task.reference.grid
+            placed = move_layer(layer, run.transforms[0], grid, run.record())
+            move = Moved(layer.unique_id, *placed)
+            run = run.moved_to(place_of(layer))
+        self._history.begin(run)
         self._layers.start()
-        self._views.begin(None)
-        if run.verdict not in FOUND and run.inspection is None:
-            self._layers.remove(run.task.layer_ids)
-        else:
+        if run.leaves_something:
             self._choose_view(run)
-            if run.task.moves:
-                self._move(run)
+            if move is not None:
+                self._history.add(move)
             self._views.begin(run)
-        self._tell(run)
-        self._offer()
-
-    def look_again(self, parameters: Parameters) -> None:
-        """Compare the last result in another way, without aligning again."""
-        self._views.look_again(parameters)
+        else:
+            for role in VIEWS:
+                self._layers.remove_role(run.task, role)
+        self.say("")
 
     def undo(self) -> None:
         """Take the last run back."""
+        if self._history.can_undo:
+            self._go(self._history.undo, "Undone: {}. The layers are as they were before it.")
+
+    def redo(self) -> None:
+        """Make the run again that was taken back last."""
+        if self._history.can_redo:
+            self._go(self._history.redo, "Done again: {}.")
+
+    def _go(self, way: Callable[[], FinishedRun], said: str) -> None:
         self._end_blinking()
-        self._views.begin(None)
-        self._layers.undo()
-        self.say("Undone: the layers are as they were before the last run.")
-        self._offer()
+        self._views.look_at(None)
+        self.say(said.format(way().task.title))
 
     def forget(self, layer_ids: LayerIds) -> None:
-        """Take the layers of a pair away, and its result, as something else takes their place."""
+        """Take the layers of a pair away, and its results, as something else takes their place."""
         self._end_blinking()
-        if self.run is not None and self.run.task.layer_ids == layer_ids:
-            self._views.begin(None)
-            self.say("")
-        self._layers.remove(layer_ids)
-        self._layers.start()
-        self._offer()
+        self._history.forget(layer_ids)
+        self._layers.forget(layer_ids)
+        self.say("")
 
     def copy_script(self) -> str:
         """Put a script that repeats the last run on the clipboard, and return it."""
@@ -139,14 +190,31 @@ class ResultPanel(Container):  # type: ignore[type-arg]
 
     def _compared(self, run: FinishedRun) -> None:
         self._end_blinking()
-        self._tell(run)
+        self._history.renew(run)
+        self._tell()
 
-    def _tell(self, run: FinishedRun) -> None:
-        """Show the verdict and the table."""
-        rows = run.rows()
-        self.results.show_verdict(run.verdict, run.reason(), rows, explained=not run.is_stack)
-        if run.inspection is not None:
-            self._on_seen(run.inspection)
+    def _tell(self) -> None:
+        """Show the result of the pair that is chosen, whether it still is, and what to do."""
+        run = None if self._working else self._history.latest(self._now.get(PAIR))
+        shown = run if run is not None and run.leaves_something else None
+        if not self._working and shown is not self.run:
+            self._views.look_at(shown)
+        past = self.past()
+        if run is None:
+            self.results.say(self._note)
+        else:
+            self.results.show_verdict(
+                run.verdict,
+                run.reason(),
+                run.rows(),
+                title=run.task.title,
+                note=self._note,
+                past=past,
+                explained=not run.is_stack,
+            )
+            if run.inspection is not None and not past:
+                self._on_seen(run.inspection)
+        self._offer(None if past else shown)
 
     def _choose_view(self, run: FinishedRun) -> None:
         """Show the tiles of what is judged, and afterwards what was on show before."""
@@ -155,12 +223,6 @@ class ResultPanel(Container):  # type: ignore[type-arg]
             self._view_before, view.value = view.value, "residuals"
         elif not run.task.judged and self._view_before is not None:
             view.value, self._view_before = self._view_before, None
-
-    def _move(self, run: FinishedRun) -> None:
-        layer = layer_with_id(self._viewer, run.task.layer_ids[1])
-        if layer is not None:
-            grid = run.task.reference.grid
-            self._layers.on_undo(move_layer(layer, run.transforms[0], grid, run.record()))
 
     def _set_blinking(self, wanted: bool) -> None:
         run = self.run
@@ -187,7 +249,7 @@ class ResultPanel(Container):  # type: ignore[type-arg]
         if self.run is None:
             return
         ground = get_theme(self._viewer.theme).background.as_rgb_tuple()
-        canvas = drift_canvas(self.run.results, dark=sum(ground[:3]) < _MIDDLE)
+        canvas = drift_canvas(self.run, dark=sum(ground[:3]) < _MIDDLE)
         self._viewer.window.add_dock_widget(canvas, name="Drift", area="bottom")
 
     def _save(self) -> None:
@@ -202,13 +264,17 @@ class ResultPanel(Container):  # type: ignore[type-arg]
         except InputError as error:
             show_warning(str(error))
 
-    def _offer(self) -> None:
-        """Enable what makes sense now."""
-        run = self.run
-        self.next.visible = run is not None or self._layers.can_undo
-        self.next.of_a_stack(run is not None and run.is_stack)
+    def _offer(self, run: FinishedRun | None) -> None:
+        """Enable what makes sense with the result of what is chosen, or without one."""
+        back, again = self._history.can_undo, self._history.can_redo
+        shown = self.run
+        self.next.visible = shown is not None or back or again
+        self.next.of_a_stack(shown is not None and shown.is_stack)
         for action in (*self.next.needing_a_transform, self.next.blink):
             action.enabled = run is not None
+        if run is None:
+            self._end_blinking()
         for choice in (self.next.view, self.next.stack_view):
             choice.enabled = run is not None and run.comparable
-        self.next.undo.enabled = self._layers.can_undo
+        self.next.undo.enabled = back and not self._working
+        self.next.redo.enabled = again and not self._working

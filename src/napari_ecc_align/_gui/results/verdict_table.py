@@ -9,7 +9,7 @@ from qtpy.QtCore import Qt
 
 from ..._compare.inspection import Row
 from ..._verdict.result import Verdict
-from ..shared.html import MEANINGS, VERDICT_COLOURS, legend, table
+from ..shared.html import GRAY, MEANINGS, VERDICT_COLOURS, grayed, legend, table
 from ..shared.labels import fill_width
 
 _WIDTH = 300
@@ -34,15 +34,41 @@ class VerdictTable(Container):  # type: ignore[type-arg]
         self._fill(escape(message), "")
 
     def show_verdict(
-        self, verdict: Verdict, reason: str, rows: list[Row], *, explained: bool = False
+        self,
+        verdict: Verdict,
+        reason: str,
+        rows: list[Row],
+        *,
+        title: str = "",
+        note: str = "",
+        past: str = "",
+        explained: bool = False,
     ) -> None:
         """Show a verdict, why it was given, and the table before/after if it has rows.
 
-        If `explained`, the colours of the binary difference are explained below.
+        Parameters
+        ----------
+        verdict, reason
+            Of a result.
+        rows : list of Row
+            The table.
+        title : str
+            Of what it is the result.
+        note : str
+            What is said above it.
+        past : str
+            Why it is no longer the result of what is chosen: then it is gray.
+        explained : bool, default: False
+            Explain the colours of the binary difference below.
         """
-        title = f'<b style="color: {VERDICT_COLOURS[verdict]}">{verdict.capitalize()}.</b>'
-        below = "&nbsp; ".join(map(legend, MEANINGS)) if explained and rows else ""
-        self._fill(f"{title} {escape(reason)}", _as_html(rows) + below)
+        colour = GRAY if past else VERDICT_COLOURS[verdict]
+        said = f'<b style="color: {colour}">{verdict.capitalize()}.</b> {escape(reason)}'
+        below = "&nbsp; ".join(map(legend, MEANINGS)) if explained and rows and not past else ""
+        body = _as_html(rows) + below
+        head = [f"<b>{escape(title)}</b>" if title else "", said]
+        if past:
+            head, body = [*map(grayed, head), escape(past)], grayed(body, "div")
+        self._fill("<br>".join(part for part in (escape(note), *head) if part), body)
 
     def _fill(self, verdict: str, table: str) -> None:
         for label, text in ((self.verdict, verdict), (self.table, table)):

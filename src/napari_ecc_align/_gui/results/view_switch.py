@@ -26,7 +26,8 @@ from .residual_layer import residual_layer
 from .views import VIEWS, drawn_together, show_only
 
 _ALIGNED = "aligned"
-_PICTURES = ("overlay", "checkerboard")
+_RESIDUALS = "residuals"
+_COMPARED = ("difference", "binary difference")
 
 
 class ViewSwitch:
@@ -75,12 +76,21 @@ class ViewSwitch:
 
     def begin(self, run: FinishedRun | None) -> None:
         """Look at another run from now on, or at none."""
-        self._run = self._wanted = run
-        self._drawn.clear()
-        self._work.cancel()
+        self.look_at(run)
         if run is not None:
             self._put(run)
+            # What is on show is drawn anew, in place; the rest when it is asked for.
+            kept = drawn_together(str(self._choice(run).value)) if run.comparable else ()
+            for role in VIEWS:
+                if role not in (_ALIGNED, *_brought(run), *kept):
+                    self._layers.remove_role(run.task, role)
         self.show()
+
+    def look_at(self, run: FinishedRun | None) -> None:
+        """Go back to a run whose layers are there already, or to none."""
+        self._work.cancel()
+        self._run = self._wanted = run
+        self._drawn.clear()
 
     def look_again(self, parameters: Parameters) -> None:
         """Compare in another way what was aligned already.
@@ -90,7 +100,10 @@ class ViewSwitch:
         run = self._wanted
         if run is None or not run.comparable:
             return
-        self._wanted = replace(run, task=run.task.compared_as(parameters))
+        task = run.task.compared_as(parameters)
+        if task.parameters == run.task.parameters:
+            return
+        self._wanted = replace(run, task=task)
         if run.is_stack:
             self._work.cancel()
         self.show()
@@ -99,7 +112,7 @@ class ViewSwitch:
         """Return the layers of the last run, by role."""
         if self._run is None:
             return {}
-        found = ((role, self._layers.get(self._run.task.layer_ids, role)) for role in VIEWS)
+        found = ((role, self._layers.get(self._run.task, role)) for role in VIEWS)
         return {role: layer for role, layer in found if layer is not None}
 
     def show(self) -> None:
@@ -117,7 +130,9 @@ class ViewSwitch:
             )
             return
         view = str(self._choice(run).value)
-        missing = [role for role in drawn_together(view) if self._due(run, role)]
+        missing = [
+            role for role in drawn_together(view) if role != _RESIDUALS and self._due(run, role)
+        ]
         if missing:
             self._work.start(
                 picture_steps,
@@ -127,7 +142,7 @@ class ViewSwitch:
                 on_end=lambda drawn: self._add(run, drawn),
             )
             return
-        if view == "residuals" and view not in self.roles():
+        if view == _RESIDUALS and self._due(run, view):
             self._add_residuals(run)
         show_only(view, self.roles())
 
@@ -139,13 +154,9 @@ class ViewSwitch:
         return self._actions.stack_view if run.is_stack else self._actions.view
 
     def _put(self, run: FinishedRun) -> None:
-        """Add or renew the layers that a run brings, and take away what others have left."""
-        brought = _layers_of(run)
-        for role, layer in brought.items():
-            self._layers.put(run.task.layer_ids, role, layer)
-        for role in VIEWS:
-            if role not in (_ALIGNED, *brought):
-                self._layers.remove_role(run.task.layer_ids, role)
+        """Add or renew the layers that a run brings."""
+        for role, layer in _layers_of(run).items():
+            self._layers.put(run.task, role, layer)
 
     def _compared(self, run: FinishedRun, seen: Inspection | Refusal) -> None:
         if self._wanted is None or run.results is not self._wanted.results:
@@ -169,7 +180,7 @@ class ViewSwitch:
             show_warning(drawn.message)
             return
         for role, layer in drawn.layers.items():
-            self._layers.put(run.task.layer_ids, role, layer)
+            self._layers.put(run.task, role, layer)
             self._drawn[role] = _settings_of(run, role)
         if drawn.note:
             show_warning(drawn.note)
@@ -178,13 +189,17 @@ class ViewSwitch:
     def _add_residuals(self, run: FinishedRun) -> None:
         try:
             layer = residual_layer(run.result, run.task.reference.grid, run.record())
-            self._layers.put(run.task.layer_ids, "residuals", layer)
+            self._layers.put(run.task, _RESIDUALS, layer)
+            self._drawn[_RESIDUALS] = _settings_of(run, _RESIDUALS)
         except InputError as error:
+            self._layers.remove_role(run.task, _RESIDUALS)
             show_warning(str(error))
 
     def _due(self, run: FinishedRun, role: str) -> bool:
         """Tell whether a picture is missing, or was drawn in another way than is wanted now."""
-        if role not in _PICTURES and (not run.is_stack or role == _ALIGNED):
+        if role == _ALIGNED:
+            return False
+        if role in self.roles() and role in _brought(run):
             return False
         return role not in self.roles() or self._drawn.get(role) != _settings_of(run, role)
 
@@ -206,11 +221,17 @@ def _layers_of(run: FinishedRun) -> dict[str, LayerTuple]:
     return layers
 
 
+def _brought(run: FinishedRun) -> tuple[str, ...]:
+    """Return the roles of the layers that come with a run, and are renewed with it."""
+    return _COMPARED if run.inspection is not None else ()
+
+
 def _settings_of(run: FinishedRun, role: str) -> object:
     """Return the settings that a picture depends on."""
     chosen = run.task.parameters
     own: dict[str, object] = {
         "difference": chosen.signed,
         "binary difference": chosen.thresholding,
+        _RESIDUALS: None,
     }
-    return own.get(role, role)
+    return own.get(role), None if role == _RESIDUALS else chosen.resampling

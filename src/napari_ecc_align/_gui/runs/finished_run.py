@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ..._align.stack_result import StackResult
 from ..._compare.inspection import Inspection, Row, before_after
 from ..._transform.files import save_transforms
 from ..._transform.formats.registry import FORMATS, STACK_FORMATS
 from ..._transform.transform import Transform
-from ..._verdict.result import VERDICTS, AlignmentResult, Verdict
+from ..._verdict.result import FOUND, VERDICTS, AlignmentResult, Verdict
+from ..layers.world import distance_in_world
+from .basis import MOVING_PLACE
 from .provenance import plain, provenance
 from .script import align_script
 from .task import Task
@@ -75,6 +78,16 @@ class FinishedRun:
         return "doubtful" if not self.result.found and some else worst
 
     @property
+    def leaves_something(self) -> bool:
+        """Whether there is a transform, or a picture of what was judged, to go on with."""
+        return self.verdict in FOUND or self.inspection is not None
+
+    def moved_to(self, place: object) -> FinishedRun:
+        """Return the run as the result of its moving layer where the run has put it."""
+        basis = {**self.task.basis, MOVING_PLACE: place}
+        return replace(self, task=replace(self.task, basis=basis))
+
+    @property
     def comparable(self) -> bool:
         """Whether there is something aligned that can be compared with the reference."""
         if not self.is_stack:
@@ -101,11 +114,25 @@ class FinishedRun:
             said.append("The frames are too large to be compared here.")
         return " ".join(said)
 
+    def drift(self) -> dict[str, NDArray[Any]]:
+        """Return how far each frame was moved from where it lay: `StackResult.to_dict`."""
+        lay = self.task.lay
+        if lay is None:
+            return self.results.to_dict()
+        back = lay.inverse
+        moved = [replace(each, transform=back @ each.transform) for each in self.results]
+        return replace(self.results, results=tuple(moved)).to_dict()
+
     def rows(self) -> list[Row]:
         """Return the table before and after."""
         if self.is_stack:
             return self._rows_of_frames()
-        return [] if self.inspection is None else before_after(self.result, self.inspection)
+        if self.inspection is None:
+            return []
+        task, found = self.task, self.result.transform
+        lay = task.lay or Transform.identity()
+        length = distance_in_world(found, lay, task.shape, task.moving.grid)
+        return before_after(self.result, self.inspection, length)
 
     def _rows_of_frames(self) -> list[Row]:
         good = [result for result in self.results if result.found]
@@ -113,13 +140,14 @@ class FinishedRun:
             f"{np.median([getattr(result, name) for result in good]):.3g}" if good else ""
             for name in ("ecc_before", "ecc", "corner_uncertainty")
         )
+        lay, drift = self.task.lay, self.drift()
+        # Of frames that lay elsewhere than pixel on pixel it was not asked.
         rows = [
-            Row("ECC, median", before, after),
+            Row("ECC, median", "" if lay is not None else before, after),
             Row("uncertainty, px", "", unsure),
             Row("time, s", "", f"{sum(result.seconds for result in self.results):.2g}"),
         ]
         if good:
-            drift = self.results.to_dict()
             span = [f"{np.nanmax(np.abs(drift[axis])):.2f}" for axis in "xy"]
             rows.insert(1, Row("largest shift (x, y), px", "", " / ".join(span)))
         return rows

@@ -76,7 +76,8 @@ def align_script(task: Task, *, compared: bool) -> str:
     )
     template = files(__package__).joinpath("templates", "script.py.j2").read_text("utf-8")
     one = "moving" if task.choice is None else f"frames[{task.frames.number(task.frames.on_show)}]"
-    thresholding = task.parameters.thresholding.keywords()
+    lay = {} if task.lay is None else {"start": task.lay.matrix.tolist()}
+    compared_by = {**task.parameters.thresholding.keywords(), **lay}
     body = environment.from_string(template).render(
         images=images,
         masks=masks,
@@ -86,7 +87,7 @@ def align_script(task: Task, *, compared: bool) -> str:
         stack=task.choice is not None,
         moving=one,
         compared=compared,
-        thresholding={name: repr(value) for name, value in thresholding.items()},
+        compared_by={name: repr(value) for name, value in compared_by.items()},
     )
     return f"{_imports(body)}\n\n{body}"
 

@@ -131,6 +131,7 @@ def _inspection_steps(
         thresholding=task.parameters.thresholding,
         signed=task.parameters.signed,
         resampling=task.parameters.resampling,
+        start=task.lay,
         **masks,
     )
 

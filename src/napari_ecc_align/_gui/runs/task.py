@@ -15,6 +15,9 @@ from ..layers.aligned_layers import Output
 from ..layers.frame_regions import Regions
 from ..layers.snapshots import LayerSnapshot
 from ..layers.stack_snapshots import StackSnapshot
+from ..layers.world import start_between
+from ..shared.labels import elided
+from .basis import Basis
 from .frame_choice import FrameChoice
 
 LayerIds = tuple[Hashable, Hashable]
@@ -67,6 +70,8 @@ class Task:
         The reference, if it is another stack whose frames go with those of the moving one.
     judged : bool
         Nothing is searched for: `initial`, or none, is judged as it is.
+    basis : mapping of str to object
+        What the result depends on, in words, and what it was when the run began.
     """
 
     layer_ids: LayerIds
@@ -78,11 +83,25 @@ class Task:
     choice: FrameChoice | None = None
     references: StackSnapshot | None = None
     judged: bool = False
+    basis: Basis = field(default_factory=dict)
+
+    @property
+    def title(self) -> str:
+        """What is aligned to what, by the layers' names, shortened if need be."""
+        moving, reference = (elided(each.name) for each in (self.moving, self.reference))
+        return moving if len(set(self.layer_ids)) == 1 else f"{moving} → {reference}"
 
     @property
     def moving(self) -> LayerSnapshot:
         """The moving layer's plane on show."""
         return self.frames.shown
+
+    @property
+    def lay(self) -> Transform | None:
+        """Where the two lie before, reference pixel to moving pixel; None if pixel on pixel."""
+        if self.anchor is not None:
+            return None
+        return start_between(self.reference.grid, self.moving.grid)
 
     @property
     def shape(self) -> tuple[int, int]:

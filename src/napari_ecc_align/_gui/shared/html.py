@@ -14,6 +14,9 @@ VERDICT_COLOURS: dict[str, str] = {
 }
 """Readable on napari's dark and light themes alike."""
 
+GRAY = "#888888"
+"""Of what is no longer so; readable on both themes."""
+
 MEANINGS = {ONLY_REFERENCE: "only in reference", ONLY_MOVING: "only in moving"}
 """What the labels of a binary difference say."""
 
@@ -21,6 +24,11 @@ MEANINGS = {ONLY_REFERENCE: "only in reference", ONLY_MOVING: "only in moving"}
 def legend(label: int) -> str:
     """Return the colour of a label of a binary difference, and what it says."""
     return f'<span style="color: rgb{COLOURS[label]}">&#9632;</span> {MEANINGS[label]}'
+
+
+def grayed(text: str, tag: str = "span") -> str:
+    """Return HTML in gray; what holds a table needs the tag "div"."""
+    return f'<{tag} style="color: {GRAY}">{text}</{tag}>' if text else ""
 
 
 def table(rows: Iterable[str]) -> str:

@@ -60,3 +60,11 @@ def align_names(form: QWidget, names: Collection[str]) -> None:
             label.setFixedWidth(width + _GAP)
 
     timer(form, even).start()
+
+
+def elided(text: str, longest: int = 28) -> str:
+    """Return a text without its middle, if it has more characters than may be shown."""
+    if len(text) <= longest:
+        return text
+    kept = longest - 1
+    return f"{text[: kept - kept // 2]}…{text[-(kept // 2) :]}"

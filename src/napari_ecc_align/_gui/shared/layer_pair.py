@@ -7,9 +7,10 @@ from napari.components import ViewerModel
 from napari.layers import Image
 
 from ..._common.errors import InputError
-from ..layers.attributes import is_result, layer_with_id, on_layer_changes
+from ..layers.attributes import is_result, layer_with_id
 from ..layers.stack_snapshots import is_stack
 from .rows import Form
+from .watching import Watch
 
 
 def images_in(viewer: ViewerModel) -> list[Image]:
@@ -47,7 +48,7 @@ class LayerPair(Form):
             tooltip="The image that is laid on the reference",
         )
         super().__init__(self.reference, self.moving, *more)
-        on_layer_changes(viewer, self._follow)
+        Watch(self.native).layer_list(viewer, self._follow)
         self._follow()
 
     def chosen(self, *, stack_to_itself: bool = False) -> tuple[Image, Image]:

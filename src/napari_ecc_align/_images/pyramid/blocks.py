@@ -255,18 +255,23 @@ def _blurred(
 def _stack(level: Level, first: NDArray[np.int_], side: int) -> tuple[Image, Bools | None]:
     """Read square patches, one below the other.
 
-    Filters then run once, and only the rings of the patches mix.
+    Filters then run once, and only the rings of the patches mix. What lies beyond the image is
+    not valid.
     """
     n = len(first)
-    raw = np.empty((n, side, side), level.image.dtype)
-    valid = None if level.valid is None else np.empty((n, side, side), bool)
+    raw = np.zeros((n, side, side), level.image.dtype)
+    beyond = (first + side > level.shape[::-1]).any()
+    valid = np.zeros((n, side, side), bool) if beyond or level.valid is not None else None
     # What is read chunk by chunk knows in which order it had better be.
     order = level.image.reader.order(first) if isinstance(level.image, OnDemand) else range(n)
     for k in order:
         x, y = first[k].tolist()
-        raw[k] = level.image[y : y + side, x : x + side]
-        if valid is not None and level.valid is not None:
-            valid[k] = level.valid[y : y + side, x : x + side]
+        part = level.image[y : y + side, x : x + side]
+        within = k, slice(part.shape[0]), slice(part.shape[1])
+        raw[within] = part
+        if valid is not None:
+            counted = level.valid
+            valid[within] = counted is None or counted[y : y + side, x : x + side]
     mask = None if valid is None else valid.reshape(n * side, side)
     return raw.reshape(n * side, side), mask
 
@@ -348,33 +353,13 @@ class TileSampler:
         self._low, self._high = low - _SLACK, high + _SLACK
         side = int(np.ceil((high - low).max())) + 2 * (_SLACK + ring) + 2
         h, w = self._level.shape
-        if side > min(h, w):
-            self._read_padded(side)
-            return
-        first = np.clip(np.floor(self._low).astype(int) - ring, 0, np.array([w, h]) - side)
-        self._smooth(self._level, side, first)
-
-    def _read_padded(self, side: int) -> None:
-        """Read from an image smaller than a patch: everything around it is missing."""
-        h, w = self._level.shape
-        values, valid = self._level.whole()
-        inside = np.pad(np.ones((h, w), bool) if valid is None else valid, (0, side))
-        whole = Level(
-            np.pad(values, (0, side)),
-            inside,
-            0.0,
-            1.0,
-            self._level.index,
-            cache=self._level.cache,
+        # Of an image smaller than a patch, everything around it is missing.
+        last = np.array([w, h]) - (0 if side > min(h, w) else side)
+        first = np.clip(np.floor(self._low).astype(int) - ring, 0, last)
+        ring -= 1
+        image, valid = _blurred(
+            self._level, *_stack(self._level, first, side), self._representation
         )
-        first = np.clip(
-            np.floor(self._low).astype(int) - halo(self._representation), 0, np.array([w, h])
-        )
-        self._smooth(whole, side, first)
-
-    def _smooth(self, level: Level, side: int, first: NDArray[np.int_]) -> None:
-        ring = halo(self._representation) - 1
-        image, valid = _blurred(level, *_stack(level, first, side), self._representation)
         if valid is not None:
             image[~eroded(valid, RADIUS)] = np.nan
         patches = image.reshape(-1, side, *image.shape[1:])

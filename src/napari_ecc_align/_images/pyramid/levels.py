@@ -8,7 +8,7 @@ after removing an offset and a scale so that any dynamic range fits.  Pixel i of
 from __future__ import annotations
 
 from collections.abc import Generator, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
 import numpy as np
@@ -30,6 +30,10 @@ InSteps = Generator[None, None, Made]
 """What yields between parts of its work, none of them long, and returns what it made."""
 
 SMALLEST = 24
+# What has more pixels on its coarsest level is a long strip, and halved until it is narrower than
+# so many px. What needs a level whole takes so many pixels of its middle.
+_LONG, _NARROW = 2**18, 8
+STRIP = 2**17
 """No level of a pyramid has a side below so many px."""
 
 # What cv2.pyrDown halves as it is; everything else becomes float32 on the way to the first level.
@@ -261,9 +265,12 @@ def halved_pixels(values: Floats, valid: Bools | None) -> tuple[Floats, Bools | 
 
 
 def pyramid(level: Level, smallest: int) -> InSteps[list[Level]]:
-    """Return `level` and its halvings, finest first, none with a side below `smallest` px."""
+    """Return `level` and its halvings, finest first, none with a side below `smallest` px.
+
+    But of a strip so long that it is large even then, some are narrower.
+    """
     levels = [level]
-    while min(levels[-1].shape) >= 2 * smallest:
+    while min(levels[-1].shape) >= (2 * smallest if levels[-1].size <= _LONG else _NARROW):
         levels.append((yield from halved(levels[-1])))
     return levels
 
@@ -291,6 +298,19 @@ def index_below(pixels: int, *pyramids: list[Level]) -> int:
     """Return the finest level on which no image has more pixels than that, or the coarsest."""
     sizes = [max(level.size for level in levels) for levels in zip(*pyramids, strict=False)]
     return next((k for k, size in enumerate(sizes) if size <= pixels), len(sizes) - 1)
+
+
+def middle(level: Level) -> tuple[Level, NDArray[np.float64]]:
+    """Return the middle of a long strip, and where (x, y) it begins; anything else whole."""
+    size = np.array(level.shape[::-1])
+    if level.size <= STRIP:
+        return level, np.zeros(2)
+    side = np.minimum(size, STRIP // size.min())
+    x, y = ((size - side) // 2).tolist()
+    part = slice(y, y + int(side[1])), slice(x, x + int(side[0]))
+    valid = None if level.valid is None else level.valid[part]
+    cut = replace(level, image=level.image[part], valid=valid, cache={})
+    return cut, np.array([x, y], np.float64)
 
 
 def overview(levels: list[Level], first: int) -> Level:

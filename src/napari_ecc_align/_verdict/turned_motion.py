@@ -1,0 +1,129 @@
+"""Does something turn or grow below what lies still: marks on a lens, a pattern of the sensor."""
+
+from __future__ import annotations
+
+from itertools import product
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .._common.opencv import cv2
+from .._ecc.correlation import cross_correlation, spectrum, template_correlations
+from .._images.pyramid.levels import Floats, floats
+from .._images.pyramid.pair import Pyramids
+from .._images.pyramid.tile_choice import grid
+from .._transform.transform import corner_error, map_points, scaled
+from .residual_pattern import affine_of
+from .rules import ALPHA, p_value
+from .second_motion import SecondMotion, evened
+from .tile_matching import MOST_TILES, Tiles, weighed
+from .turned_rival import about_centre
+
+# Turns and growths are tried on a level of at most so many pixels, 158 by 158: chosen for its
+# cost.
+_PIXELS = 25_000
+# In such steps (degrees, factor), with which the border of that level moves by a few pixels.
+_TURNS = np.arange(-14.0, 14.1, 2.0)
+_SCALES = (0.92, 0.96, 1.0, 1.04, 1.08)
+# What is left of two images that are one but for noise is not searched: a share of the detail.
+_LEAST_LEFT = 0.01
+# So many of the best are asked on a level of at most so many pixels, by tiles of such a side,
+# looked for so far around (px of the level).
+_MOST = 3
+_TILE_PIXELS = 100_000
+_SIDE, _REACH = 20, 6
+
+
+def turned_motion(
+    pyramids: Pyramids, matrix: NDArray[np.float64], *, inverted: bool
+) -> SecondMotion | None:
+    """Return the motion that turns or enlarges what a first one leaves unexplained, if any.
+
+    What either image shows beyond the other, each scaled to fit, is laid on that of the other in
+    steps of turns and growths, wherever it correlates best; small tiles then say whether it lies
+    there.
+
+    Parameters
+    ----------
+    pyramids : Pyramids
+        Of both images.
+    matrix : ndarray of float64, shape (3, 3)
+        Maps reference pixels to moving pixels: the first motion.
+    inverted : bool
+        The moving image is a negative of the reference.
+    """
+    index, first, second = _unexplained(pyramids, matrix, inverted, _TILE_PIXELS)
+    if float((first * first).sum()) < _LEAST_LEFT:
+        return None
+    starts = _starts(*_unexplained(pyramids, matrix, inverted, _PIXELS))
+    best: tuple[NDArray[np.float64], Tiles] | None = None
+    for start in starts[:_MOST]:
+        motion = scaled(start, 2.0**-index)
+        said = _tiles(first, second, motion)
+        motion = motion @ affine_of(said, first.shape)
+        said = _tiles(first, second, motion)
+        if best is None or said.agreeing > best[1].agreeing:
+            best = motion, said
+    if best is None or p_value(best[1], "affine") > ALPHA:
+        return None
+    shape = pyramids.reference[0].shape
+    motion, said = scaled(best[0], 2.0**index), best[1]
+    middle = (np.array([shape[::-1]]) - 1.0) / 2
+    return SecondMotion(
+        map_points(motion, middle)[0] - middle[0],
+        share=said.fit,
+        significance=float("inf"),
+        precision=2.0**index,
+        spread=said.share,
+        distance=corner_error(motion, np.eye(3), shape),
+    )
+
+
+def _unexplained(
+    pyramids: Pyramids, matrix: NDArray[np.float64], inverted: bool, pixels: int
+) -> tuple[int, Floats, Floats]:
+    """Return what either image shows beyond the other on a level of so many pixels, and which."""
+    index = pyramids.index_below(pixels)
+    levels = pyramids.reference[index], pyramids.moving[index]
+    first, second, _ = evened(*levels, matrix, inverted=inverted)
+    common = float((first * second).sum())
+    return index, floats(first - common * second), floats(second - common * first)
+
+
+def _starts(index: int, first: Floats, second: Floats) -> list[NDArray[np.float64]]:
+    """Return motions, at full resolution, that lay one on the other, the best first."""
+    size = cv2.getOptimalDFTSize(first.shape[0]), cv2.getOptimalDFTSize(first.shape[1])
+    there = spectrum(second, size)
+    found = []
+    for turn, scale in product(np.radians(_TURNS), _SCALES):
+        motion = about_centre(first.shape, float(turn), scale)
+        turned = floats(cv2.warpAffine(first, motion[:2], first.shape[::-1]))
+        surface = cross_correlation(there, spectrum(turned, size))
+        _, top, _, (x, y) = cv2.minMaxLoc(surface)
+        move = np.eye(3)
+        move[:2, 2] = x - size[1] * (2 * x > size[1]), y - size[0] * (2 * y > size[0])
+        strength = top / max(float(np.median(np.abs(surface))), 1e-12)
+        found.append((strength, scaled(move @ motion, 2.0**index)))
+    found.sort(key=lambda item: -item[0])
+    return [motion for _, motion in found]
+
+
+def _tiles(first: Floats, second: Floats, motion: NDArray[np.float64]) -> Tiles:
+    """Return what tiles of one plane say of a motion to the other, in px of the level."""
+    flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+    there = cv2.warpAffine(second, motion[:2], first.shape[::-1], flags=flags)
+    origins = grid(first.shape, _SIDE, _REACH).astype(np.intp)
+    templates = np.stack([first[y : y + _SIDE, x : x + _SIDE] for x, y in origins])
+    strengths = (templates * templates).sum(axis=(1, 2))
+    chosen = np.argsort(-strengths, kind="stable")[:MOST_TILES]
+    side = _SIDE + 2 * _REACH
+    around = np.stack([there[y : y + side, x : x + side] for x, y in origins[chosen] - _REACH])
+    surfaces = template_correlations(around, templates[chosen])
+    return weighed(
+        surfaces,
+        np.asarray(origins[chosen] + (_SIDE - 1) / 2, np.float64),
+        _SIDE,
+        _REACH,
+        0,
+        _SIDE,
+    )

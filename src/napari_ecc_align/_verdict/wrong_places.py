@@ -1,0 +1,62 @@
+"""How often tiles agree where the images do not belong: sampled from the pair itself."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .._common.quantiles import middle
+from .tile_matching import FIRST_TILES, Tiles
+
+# In so many directions, alternately so many times as far away as tiles are looked for: far enough
+# that an edge does not lead from there to where it belongs, and as near as the images are alike.
+_DIRECTIONS = 8
+_FARTHEST = 4.0, 6.0
+
+
+def with_sampled_chance(
+    said: Tiles, matrix: NDArray[np.float64], matched: Callable[[NDArray[np.float64], int], Tiles]
+) -> Tiles:
+    """Return what tiles say with the share and the fit that are to be expected by chance.
+
+    The same tiles are matched at wrong places of the same two images, in the same representation,
+    and may agree there about any common displacement, as an estimator would have found the best
+    one. So texture, repeats, noise and sizes need no constants of their own [1]_.
+
+    Parameters
+    ----------
+    said : Tiles
+        At the place that is judged.
+    matrix : ndarray of float64, shape (3, 3)
+        Maps reference pixels to moving pixels there.
+    matched : callable
+        Returns what so many tiles say of a matrix.
+
+    References
+    ----------
+    .. [1] J. Muhlich et al., "Stitching and registering highly multiplexed whole-slide images of
+       tissues and tumors using ASHLAR", Bioinformatics 38(19), 2022, take the threshold for a
+       pair of tiles from pairs that do not belong together.
+    """
+    agreeing, tested, fits = 0, 0, [np.empty(0)]
+    for k in range(_DIRECTIONS):
+        angle, far = 2 * np.pi * (k + 0.5) / _DIRECTIONS, _FARTHEST[k % 2] * said.reach
+        away = np.eye(3)
+        away[:2, 2] = far * np.cos(angle), far * np.sin(angle)
+        there = matched(matrix @ away, FIRST_TILES)
+        fits.append(there.fits)
+        if np.abs(there.offset).max() > there.reach - there.radius:
+            # At the border of what was searched, to which all point where they belong beyond it.
+            continue
+        apart = np.hypot(*(there.displacements[:, 2:] - there.offset).T)
+        inside = np.isfinite(there.uncertainties)
+        agreeing += int((inside & (apart <= there.radius)).sum())
+        tested += there.tested
+    # As if one had agreed before, as rarely as the area alone has it.
+    chance = max(said.chance, (agreeing + 1) / (tested + 1 / said.chance))
+    seen = np.concatenate(fits)
+    fit = middle(seen) if len(seen) else 0.0
+    return replace(said, chance=chance, chance_fit=fit)
