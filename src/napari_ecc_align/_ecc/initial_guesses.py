@@ -66,6 +66,8 @@ class Candidate:
         Where the start came from.
     sure, tried : bool
         Believed before any tile was asked; and already refined, in vain.
+    seconded : bool
+        Orientations have led there, too.
     """
 
     refined: Refined
@@ -74,6 +76,7 @@ class Candidate:
     start: str
     sure: bool = False
     tried: bool = False
+    seconded: bool = False
 
     @property
     def believed(self) -> bool:
@@ -82,8 +85,8 @@ class Candidate:
             return True
         if self.agreement.tiles < _MIN_AGREEING:
             return abs(self.refined.solution.ecc) > _MIN_ECC
-        oriented = self.refiner.representation == "orientation"
-        least = _MIN_ORIENTED if oriented else _MIN_AGREEMENT
+        edges = self.seconded or self.refiner.representation == "orientation"
+        least = _MIN_ORIENTED if edges else _MIN_AGREEMENT
         return self.agreement.share >= least and self.agreement.agreeing >= _MIN_AGREEING
 
     @property
@@ -324,7 +327,7 @@ class InitialGuesses:
         if found.refiner is self.intensity or alone or not found.believed:
             return found
         polished = yield from self.intensity.polished(found.refined.matrix)
-        again = self.candidate(polished, self.intensity, found.start)
+        again = replace(self.candidate(polished, self.intensity, found.start), seconded=True)
         return (
             again
             if again.believed and again.agreement.share > 0.9 * found.agreement.share
