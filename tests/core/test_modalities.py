@@ -61,7 +61,7 @@ def test_the_uncertainty_is_honest():
 
 
 def test_a_turned_image_shows_its_edges_turned():
-    reference = picture("camera")[100:400, 100:400]
+    reference = picture("immunohistochemistry")[100:400, 100:400]
     moving = 255 * CURVES["hills"](np.rot90(reference) / 255)
     result = align(reference, moving, representation="orientation")
     assert result.verdict == "aligned", result.reason

@@ -30,6 +30,7 @@ _SEARCH = {
     "model": _MODELS,
     "engine": words("pyramid", "pyramid", "opencv"),
     "precision": NUMBERS,
+    "representation": words("auto", "intensity", "orientation"),
     "max_iterations": NUMBERS,
     "tolerance": NUMBERS,
     "mirrored": st.sampled_from((False, False, True, 1, None)),

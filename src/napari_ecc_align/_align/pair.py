@@ -25,7 +25,7 @@ from .._transform.transform import Transform, usable_transform
 from .._transform.transform_like import TransformLike
 from .._verdict.assess import assess, doubt_rivalled, most_trusted
 from .._verdict.result import AlignmentResult
-from .._verdict.rules import ALPHA, p_value
+from .._verdict.rules import ALPHA, LARGEST_UNCERTAINTY, p_value
 from .counted_part import CountedPart, counted_part, counted_sources, lazily_counted_part
 from .field_of_view import field_of_view
 from .mirrored import aligned_either_way
@@ -348,15 +348,11 @@ def _run_pyramid(job: Job, pyramids: Pyramids) -> Generator[Progress, None, list
 
 
 def _is_placed(result: AlignmentResult) -> bool:
-    """Tell whether the place is sure, whatever else is in doubt, where edges have led there."""
+    """Tell whether edges have led to a sure place that is in doubt for want of exactness alone."""
     tiles, model = result.tiles, result.transform.model
-    oriented = result.representation == "orientation"
-    return (
-        oriented
-        and result.contradiction > 0
-        and tiles is not None
-        and p_value(tiles, model) < ALPHA
-    )
+    inexact = result.corner_uncertainty > LARGEST_UNCERTAINTY
+    oriented = result.representation == "orientation" and inexact
+    return oriented and result.found and tiles is not None and p_value(tiles, model) < ALPHA
 
 
 def _approach(job: Job) -> Callable[[Step], Progress]:

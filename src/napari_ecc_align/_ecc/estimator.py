@@ -10,6 +10,7 @@ import numpy as np
 
 from .._common.steps import retold
 from .._images.pyramid.levels import Level
+from .._images.pyramid.representations import Representation
 from .._transform.models import Array
 from .estimate import Estimate, Step
 from .initial_guesses import Candidate, InitialGuesses
@@ -65,7 +66,7 @@ def estimate_steps(
     """
     guesses = InitialGuesses(reference, moving, options, initial)
     timings: dict[str, float] = {}
-    best: Candidate | None = None
+    best: dict[Representation, Candidate] = {}
     refused: Estimate | None = None
     for start, candidates in guesses.sources(nearby=nearby):
         clock = time.perf_counter()
@@ -74,8 +75,9 @@ def estimate_steps(
                 yield Step(start, None)
                 continue
             yield Step(start, candidate.refined.matrix)
-            if best is None or candidate.rank > best.rank:
-                best = candidate
+            kept = best.setdefault(candidate.refiner.representation, candidate)
+            if candidate.rank > kept.rank:
+                best[candidate.refiner.representation] = candidate
             if candidate.tried or not candidate.believed or guesses.refined_before(candidate):
                 continue
             refined = yield from _fine_steps(candidate, start)
@@ -88,13 +90,17 @@ def estimate_steps(
                 refused = refused or found
                 guesses.note_refined(candidate, refined)
         timings[start] = timings.get(start, 0.0) + time.perf_counter() - clock
+    left = max(best.values(), key=lambda candidate: candidate.rank)
     if refused is not None:
-        return replace(refused, timings=timings)
-    assert best is not None
-    refined = best.refined
-    if best.agreement.share >= _WORTH_REFINING:
-        refined = yield from _fine_steps(best, best.start)
-    return _result(guesses, best, refined, timings, accepted=False)
+        # Where edges alone were believed, brightness may still say more.
+        left = best.get("intensity", left)
+        edges = refused.representation == "orientation" != left.refiner.representation
+        if not edges or left.believed or left.agreement.share < _WORTH_REFINING:
+            return replace(refused, timings=timings)
+    refined = left.refined
+    if left.agreement.share >= _WORTH_REFINING:
+        refined = yield from _fine_steps(left, left.start)
+    return _result(guesses, left, refined, timings, accepted=False)
 
 
 def _fine_steps(candidate: Candidate, start: str) -> Generator[Step, None, Refined]:

@@ -41,6 +41,8 @@ _SAME = 0.5
 _NEAR = 1.7
 # So many of the places that a search finds are refined.
 _BEST: dict[Representation, int] = {"intensity": 6, "orientation": 4}
+# Of one search, so many places are looked at closely by orientations.
+_MOST_ORIENTED = 2
 # Tiles of which so many agree in orientations are no accident.
 _MIN_ORIENTED = 0.25
 # Where so many tiles agree in intensities, these suffice; also so near it (px of the level of the
@@ -64,6 +66,8 @@ class Candidate:
         Where the start came from.
     sure, tried : bool
         Believed before any tile was asked; and already refined, in vain.
+    seconded : bool
+        Orientations have led there, too.
     """
 
     refined: Refined
@@ -72,6 +76,7 @@ class Candidate:
     start: str
     sure: bool = False
     tried: bool = False
+    seconded: bool = False
 
     @property
     def believed(self) -> bool:
@@ -80,8 +85,8 @@ class Candidate:
             return True
         if self.agreement.tiles < _MIN_AGREEING:
             return abs(self.refined.solution.ecc) > _MIN_ECC
-        oriented = self.refiner.representation == "orientation"
-        least = _MIN_ORIENTED if oriented else _MIN_AGREEMENT
+        edges = self.seconded or self.refiner.representation == "orientation"
+        least = _MIN_ORIENTED if edges else _MIN_AGREEMENT
         return self.agreement.share >= least and self.agreement.agreeing >= _MIN_AGREEING
 
     @property
@@ -215,20 +220,28 @@ class InitialGuesses:
         first: int | None = None,
     ) -> Candidates:
         """Refine and check each guess, in all representations if none is given."""
+        oriented: list[Candidate] = []
         for guess in map(self._within_model, guesses()):
             for chosen in (refiner,) if refiner else self.refiners:
                 refined = yield from chosen.coarse(guess, first=first)
                 if self._reached_before(refined.matrix, chosen):
                     yield None
                     continue
+                if chosen is self.orientation:
+                    oriented.append(self.candidate(refined, chosen, start))
+                    yield None
+                    continue
                 sure = self._is_certain(refined, chosen)
                 if sure:
                     yield Candidate(refined, Agreement(0, 0), chosen, start, sure=True)
-                checked = yield from self._checked(refined, chosen, start)
-                found = yield from self._in_intensities(checked)
+                found = yield from self._checked(refined, chosen, start)
                 yield replace(found, tried=sure and found.refined is refined)
-                if found.refiner is not chosen:
-                    yield checked
+        # Of several places a few tiles may agree with, the best is nearly always the right one.
+        for best in sorted(oriented, key=lambda found: found.rank, reverse=True)[:_MOST_ORIENTED]:
+            found = yield from self._in_intensities(best)
+            yield found
+            if found is not best:
+                yield best
 
     def _polished(self, start: str, guesses: list[Array]) -> Candidates:
         """Refine and check guesses that are too good for the coarsest levels."""
@@ -314,7 +327,7 @@ class InitialGuesses:
         if found.refiner is self.intensity or alone or not found.believed:
             return found
         polished = yield from self.intensity.polished(found.refined.matrix)
-        again = self.candidate(polished, self.intensity, found.start)
+        again = replace(self.candidate(polished, self.intensity, found.start), seconded=True)
         return (
             again
             if again.believed and again.agreement.share > 0.9 * found.agreement.share

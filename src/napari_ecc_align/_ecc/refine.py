@@ -43,7 +43,12 @@ _KNOWN_TO = 1.1
 _COARSE_ITERATIONS = 15
 # From inside the basin, tiles that show the same thing settle in a few; where they differ in part,
 # it may take long.
-_FINE_ITERATIONS = 40
+_FINE_ITERATIONS: dict[Representation, int] = {
+    "intensity": 40,
+    "gradient": 40,
+    # Of another modality most of what is seen may differ: what takes long leads nowhere.
+    "orientation": 12,
+}
 # This share of the precision does not matter, where it is added in squares.
 _NEGLIGIBLE_SHARE_OF_PRECISION = 0.3
 # A step (px of the level) that does not matter for a start.
@@ -195,7 +200,7 @@ class Refiner:
             self._local_solver,
             index,
             start,
-            iterations=_FINE_ITERATIONS,
+            iterations=_FINE_ITERATIONS[self.representation],
             tolerance=self._tight(index),
         )
 
@@ -310,7 +315,7 @@ class Refiner:
                 solver,
                 index,
                 result.matrix if result is not None and resumed else start.matrix,
-                iterations=_FINE_ITERATIONS,
+                iterations=_FINE_ITERATIONS[self.representation],
                 tolerance=self._tight(index),
                 resumed=resumed,
             )

@@ -19,12 +19,14 @@ from .residual_pattern import residual_pattern
 from .result import VERDICTS, AlignmentResult
 from .rival import NO_RIVAL, Rival
 from .rules import (
+    CLEAR_SHARE,
     HIGH_ECC,
     LARGEST_RIVAL,
     LEAST_AGREEING,
     LEAST_RIVAL,
     Evidence,
     Judgement,
+    doubted,
     judge,
     why_implausible,
     why_too_little,
@@ -146,6 +148,9 @@ def _found_by_tiles(pyramids: Pyramids, estimate: Estimate, model: MotionModel) 
     )
     evidence = _gathered(pyramids, estimate, model, -ecc if inverted else ecc, inverted, fine)
     evidence, judgement = _with_model_checked(pyramids, estimate, evidence)
+    if estimate.representation == "orientation" and fine.share < CLEAR_SHARE:
+        # Different music on the same staves has half of its edges in common.
+        judgement = doubted(judgement, "Edges that so many images have may lie alike by chance.")
     return _Finding(judgement, inverted, ecc, before, fine, evidence.pattern.contradiction)
 
 

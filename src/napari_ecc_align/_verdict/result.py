@@ -82,9 +82,9 @@ class AlignmentResult:
         is small and was aligned by itself first, "given" by the caller of `judge`, or "none".
     timings : dict of str to float
         Seconds spent on each start.
-    representation : {"intensity", "gradient"}
-        What was correlated: the images themselves or, where that led nowhere, the magnitude of
-        their gradients.
+    representation : {"intensity", "gradient", "orientation"}
+        What was correlated: the images themselves or, where that led nowhere, which way their
+        edges run; of the "opencv" engine, the magnitude of their gradients.
     engine : str
         Which estimator ran.
     seconds : float

@@ -129,6 +129,13 @@ class Judgement:
     reason: str
 
 
+def doubted(judgement: Judgement, why: str) -> Judgement:
+    """Return a judgement that is at most "doubtful", with what is doubted added to its reason."""
+    if judgement.verdict != "aligned":
+        return judgement
+    return Judgement("doubtful", f"{judgement.reason} {why}")
+
+
 def why_implausible(matrix: NDArray[np.float64], shape: tuple[int, int] = (1, 1)) -> str | None:
     """Return why no two images of one thing are related by a matrix, or None if they may be.
 

@@ -48,9 +48,6 @@ _CORRELATED = 4 * np.pi * SIGMA**2
 _KNOWN_TO = 0.005
 # What the parabola through a peak is off by at best (px of the level).
 _PEAK_ERROR = 0.04
-# Edges fit all along themselves, so that tiles of orientations agree more often by chance. Chosen
-# on pages of different music, whose staves lie on each other.
-_ALONG_EDGES = 2.0
 # Tiles are chosen by their texture on a coarser level, where they still measure so many pixels.
 _COARSE_SIDE = 4
 _FLAT = 1e-5
@@ -210,8 +207,6 @@ def tile_evidence(
         used = count
         if used >= len(origins) or is_clear(said, min(used, FIRST_TILES), index):
             break
-    if representation == "orientation":
-        return replace(said, chance=_ALONG_EDGES * said.chance)
     return said
 
 
