@@ -107,8 +107,8 @@ def test_a_colour_stack_gives_a_colour_plane():
 def test_provenance_is_plain_json(widget, viewer, finish):
     widget.run()
     finish(widget)
-    for name in ("second aligned", "difference", "binary difference"):
-        note = viewer.layers[name].metadata["napari-ecc-align"]
+    for role in ("aligned", "difference", "binary difference"):
+        note = viewer.layers[f"second → first: {role}"].metadata["napari-ecc-align"]
         assert json.loads(json.dumps(note)) == note
         assert note["verdict"] == "aligned"
         assert (note["reference"], note["moving"]) == ("first", "second")
