@@ -155,7 +155,7 @@ def test_the_python_of_a_whole_run_runs(folder):
     assert said[0] == "Batch of 4 pairs, to 'aligned'"
     assert any(line.startswith("4 of 4") for line in said)
     assert "0 of 4 want eyes" in said
-    assert {"w-1/p0.png aligned", "w-1/p1.png aligned"} <= {*said}
+    assert {"w-1/p0.png aligned", "w-1/p1.png aligned"} <= {*said}, said[7:]
     assert said[-1] == str(Path("aligned", "report.html"))
     assert (folder / "aligned" / "binary" / "w-1" / "p0.png").exists()
 

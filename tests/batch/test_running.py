@@ -5,7 +5,6 @@ from __future__ import annotations
 import errno
 import os
 import shutil
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -14,6 +13,7 @@ from dataset import SHAPE, contents, digests
 from napari_ecc_align import Batch, BatchSettings, Transform
 from napari_ecc_align._batch.plan.output_folder import HIDDEN
 from napari_ecc_align._batch.records.record import Record, read_record, read_records, record_path
+from napari_ecc_align._batch.run import pair_job
 from napari_ecc_align._batch.run import run_plan as running
 from napari_ecc_align._batch.run.commit import commit, finish_all
 from napari_ecc_align._batch.run.folder_lock import locked
@@ -280,16 +280,16 @@ def test_channels_and_where_they_lie_are_kept(good, tmp_path):
 
 def test_a_file_that_may_not_be_read_costs_its_pair_alone(plan, good, monkeypatch):
     """Root may read anything, so the refusal is put in the file's place."""
-    real = Path.read_bytes
+    real = pair_job.whole_file
 
-    def refused(path):
+    def refused(file, path):
         if path == good.file("bw", NAME):
             raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
-        return real(path)
+        return real(file, path)
 
     chosen = plan(where=["w-1/*"])
     with locked(chosen.out) as token, monkeypatch.context() as patch:
-        patch.setattr(Path, "read_bytes", refused)
+        patch.setattr(pair_job, "whole_file", refused)
         outcomes = [process_pair(job(chosen, token, pair.name)) for pair in chosen.pairs]
     assert [record.outcome for record in outcomes] == ["failed", "aligned"]
     assert "Permission denied" in outcomes[0].reason

@@ -28,10 +28,12 @@ def runs(tmp_path_factory):
 def test_each_sample_without_a_display(runs, name):
     folder, finished = runs
     done = finished[name]
-    assert (done.code, done.err) == (0, "")
+    # Tissue bends.
+    verdict = "doubtful" if name == "lung" else "aligned"
+    assert (done.code, done.err) == (int(verdict != "aligned"), "")
     lines = done.out.splitlines()
     assert lines[0] == "There is no display: aligning without napari's window."
-    assert lines[2].startswith("aligned: ")
+    assert lines[2].startswith(f"{verdict}: ")
     assert lines[3].split() == ["before", "after"]
     before, after = (int(n.replace(",", "")) for n in re.findall(r"[\d,]+", lines[4]))
     assert after < before

@@ -155,7 +155,7 @@ def test_tab_reaches_what_is_unfolded_in_its_place(keys, qtbot):
     widget.folds["Settings"].expand(animate=False)
     stop, seen = widget.align_button.native, []
     focus_on(stop)
-    for _ in range(12):
+    for _ in range(14):
         qtbot.keyClick(stop, Qt.Key.Key_Tab)
         stop = QApplication.focusWidget()
         seen.append(stop)
@@ -166,9 +166,11 @@ def test_tab_reaches_what_is_unfolded_in_its_place(keys, qtbot):
         widget.settings.difference.native,
         widget.settings.threshold.method.native,
         widget.settings.engine.native,
+        widget.settings.representation.native,
         widget.settings.precision.native,
         widget.settings.iterations.native,
         widget.settings.epsilon.native,
+        widget.settings.mirrored.native,
     ]
     start = seen.index(wanted[0])
     assert seen[start : start + len(wanted)] == wanted

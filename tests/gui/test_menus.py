@@ -42,7 +42,9 @@ def test_open_sample_gives_a_pair_that_aligns(viewer, finish, name):
     assert widget.pair.moving.value == viewer.layers[1]
     widget.run()
     finish(widget)
-    assert "Aligned" in widget.after.results.verdict.value
+    # Tissue bends.
+    verdict = "Doubtful" if name == "lung" else "Aligned"
+    assert verdict in widget.after.results.verdict.value
     assert viewer.layers[0].metadata["source"]
 
 

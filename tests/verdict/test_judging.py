@@ -64,8 +64,12 @@ FAILURE = (
             "There is too little detail in the overlap to be sure (ECC 0.910).",
         ),
         ({"fine": UNRELATED, "wide": make_wide(1, 16)}, "failed", FAILURE.format(1, 16)),
-        # By chance, one scale alone may agree.
-        ({"wide": make_wide(1, 16)}, "failed", FAILURE.format(16, 16)),
+        # By chance, one scale alone may agree, but not by so little chance.
+        (
+            {"fine": make_tiles(9, 20), "wide": make_wide(1, 16)},
+            "failed",
+            FAILURE.format(9, 20),
+        ),
         (
             {"fine": UNRELATED, "wide": make_wide(14, 16)},
             "doubtful",
@@ -312,6 +316,10 @@ def test_lines_scanned_there_and_back_are_doubtful():
     verdict, reason = verdict_of(fields=3.0)
     assert verdict == "doubtful"
     assert reason.startswith("Every other line of one image is displaced by about 3 px")
+
+
+def test_many_fine_tiles_keep_a_pair_from_failing():
+    assert verdict_of(wide=make_wide(1, 16))[0] == "doubtful"
 
 
 def test_a_whole_that_lies_beside_the_fine_detail_is_doubtful():

@@ -12,7 +12,13 @@ from .._ecc.options import SearchOptions
 from .._images.pyramid.levels import Level
 from .._images.pyramid.pair import Pyramids
 from .._transform.matrices import MotionModel
-from .._transform.transform import Transform, corner_error, map_points, usable_transform
+from .._transform.transform import (
+    Transform,
+    corner_error,
+    map_points,
+    shift,
+    usable_transform,
+)
 from .line_fields import field_offset
 from .model_check import homography_shift
 from .residual_pattern import residual_pattern
@@ -263,7 +269,11 @@ def _seconded(pyramids: Pyramids, estimate: Estimate, rival: Rival, inverted: bo
     # Of a level on which the place is known to within the tiles' reach.
     index = max(0, pyramids.index_below(_WHOLE_PIXELS) - 2)
     here = _matched(pyramids, estimate, index, inverted, far=False)
-    there = _matched(pyramids, replace(estimate, matrix=rival.matrix), index, inverted, far=False)
+    there, place = here, rival.matrix
+    for _ in range(2):
+        # A second time, from between the pixels, where they fit as well as they can.
+        there = _matched(pyramids, replace(estimate, matrix=place), index, inverted, far=False)
+        place = place @ shift(*there.offset)
     apart = np.hypot(*(there.displacements[:, 2:] - there.offset).T)
     share = float((apart <= there.radius).mean()) if there.tested else 0.0
     joint = Rival(here.rival.here, there.rival.here, rival.known_to)
