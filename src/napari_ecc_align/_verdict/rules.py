@@ -263,13 +263,13 @@ def _why_turned(turned: Rival) -> str | None:
     return None
 
 
-def p_value(tiles: Tiles, model: MotionModel) -> float:
+def p_value(tiles: Tiles, model: MotionModel | None) -> float:
     """Return how likely it is that as many tiles agree by chance: a binomial tail.
 
-    A motion can be laid through half as many tiles as it has parameters, whatever they show: those
-    are no witnesses.
+    A motion of a model can be laid through half as many tiles as it has parameters, whatever they
+    show: those are no witnesses.
     """
-    laid = MODELS[model].n_parameters // 2
+    laid = MODELS[model].n_parameters // 2 if model else 0
     tested = max(0, round(tiles.independent) - laid)
     agreeing = int((tested + laid) * tiles.share + 1e-9) - laid
     chance = min(0.5, tiles.chance)
@@ -280,9 +280,12 @@ def p_value(tiles: Tiles, model: MotionModel) -> float:
 
 
 def _joint_p_value(evidence: Evidence) -> float:
-    fine, wide = (p_value(tiles, evidence.model) for tiles in (evidence.fine, evidence.wide))
-    # Of the same pixels, those that were looked for farther say more.
-    return wide if evidence.wide.radius == evidence.fine.radius else max(fine, wide)
+    fine, wide, model = evidence.fine, evidence.wide, evidence.model
+    if wide.radius == fine.radius:
+        # Of the same pixels, those that were looked for farther say more.
+        return p_value(wide, model)
+    # What was laid through the fine ones was not laid through others as well.
+    return max(p_value(fine, model), p_value(wide, None))
 
 
 def _fits_roughly(evidence: Evidence) -> bool:
