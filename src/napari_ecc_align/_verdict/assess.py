@@ -25,7 +25,6 @@ from .residual_pattern import residual_pattern
 from .result import VERDICTS, AlignmentResult
 from .rival import NO_RIVAL, Rival
 from .rules import (
-    CLEAR_SHARE,
     HIGH_ECC,
     LARGEST_RIVAL,
     LEAST_AGREEING,
@@ -66,6 +65,9 @@ _CORNER_SIGMA_DOUBTFUL = 0.25
 # Another place counts if so many px away (RMS of the corners) it has this share of the evidence.
 # The first is twice the radius in which tiles agree; the second was tuned on known pairs.
 _OTHER_PLACE, _LIKE_EVIDENCE = 3.0, 0.85
+# Of tiles that are matched by the direction of edges, so many are to agree: on different music on
+# the same staves, three quarters of them did.
+_LEAST_EDGES = 0.9
 # What belongs to the camera holds an alignment where it was, to less than this (px).
 _HELD = 0.2
 # Results correlate alike if the better one leaves so large a share of what the other one leaves
@@ -154,8 +156,7 @@ def _found_by_tiles(pyramids: Pyramids, estimate: Estimate, model: MotionModel) 
     )
     evidence = _gathered(pyramids, estimate, model, -ecc if inverted else ecc, inverted, fine)
     evidence, judgement = _with_model_checked(pyramids, estimate, evidence)
-    if estimate.representation == "orientation" and fine.share < CLEAR_SHARE:
-        # Different music on the same staves has half of its edges in common.
+    if estimate.representation == "orientation" and fine.share < _LEAST_EDGES:
         judgement = doubted(judgement, "Edges that so many images have may lie alike by chance.")
     return _Finding(judgement, inverted, ecc, before, fine, evidence.pattern.contradiction)
 
