@@ -307,7 +307,7 @@ def test_the_smallest_images_align():
 
 @pytest.mark.parametrize("kind", ["gray", "colour", "float"])
 def test_the_bar_never_stands_still_for_long(kind):
-    image = cv2.resize(picture("camera"), (2400, 1900), interpolation=cv2.INTER_CUBIC)
+    image = cv2.resize(picture("camera"), (3600, 2800), interpolation=cv2.INTER_CUBIC)
     if kind == "colour":
         image = np.repeat(image[..., np.newaxis], 3, axis=2)
     image = image.astype(np.float32) if kind == "float" else image
