@@ -293,9 +293,9 @@ def _with_model_checked(
     enough = _CORNER_SIGMA_ALIGNED if aligned else _CORNER_SIGMA_DOUBTFUL
     if pattern.homography_sigma <= enough:
         return evidence, judgement
-    shift, sigma = homography_shift(pyramids, estimate, evidence.fine) or (0.0, np.inf)
+    moved, sigma = homography_shift(pyramids, estimate, evidence.fine) or (0.0, np.inf)
     if sigma < pattern.homography_sigma:
-        pattern = replace(pattern, corner_shift=shift, corner_sigma=sigma, homography_sigma=sigma)
+        pattern = replace(pattern, corner_shift=moved, corner_sigma=sigma, homography_sigma=sigma)
         evidence = replace(evidence, pattern=pattern)
         judgement = judge(evidence)
     return evidence, judgement

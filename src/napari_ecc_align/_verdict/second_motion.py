@@ -12,7 +12,7 @@ from .._images.pyramid.levels import Floats, Level, floats
 from .._images.pyramid.representations import Representation, planes_of
 from .._transform.transform import map_points
 from .detail import shared_details
-from .tile_matching import Tiles
+from .tile_matching import Tiles, vertex
 
 # Closer than this (px of the level) is the same motion, less exactly.
 _SAME_MOTION = 3.0
@@ -150,14 +150,9 @@ def second_motion(
 def _beside(odd: Floats, x: int, y: int) -> NDArray[np.float64]:
     """Return how far (x, y) a peak of a circular plane is from its highest entry, by parabolas."""
     height, width = odd.shape
-
-    def vertex(before: float, here: float, after: float) -> float:
-        bend = before - 2 * here + after
-        return 0.5 * (before - after) / bend if bend < 0 else 0.0
-
-    along = (float(odd[y % height, (x + step) % width]) for step in (-1, 0, 1))
-    across = (float(odd[(y + step) % height, x % width]) for step in (-1, 0, 1))
-    return np.array([vertex(*along), vertex(*across)])
+    steps = np.arange(-1, 2)
+    along, across = odd[y % height, (x + steps) % width], odd[(y + steps) % height, x % width]
+    return vertex(*np.stack([along, across], axis=1).astype(np.float64))
 
 
 def evened(

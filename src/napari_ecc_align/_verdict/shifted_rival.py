@@ -12,7 +12,7 @@ from .._common.opencv import cv2
 from .._ecc.correlation import cross_correlation, spectrum
 from .._images.pyramid.levels import Floats, Level, floats
 from .._images.pyramid.representations import Representation
-from .._transform.transform import scaled
+from .._transform.transform import scaled, shift
 from .detail import aligned_details, flat_top, over
 from .residual_pattern import CLEAR_SIGMAS
 from .rival import Rival
@@ -94,8 +94,7 @@ def whole_fit(
     there, best = _unwrapped(fixed, other, surface, heights, (y, x))
     if heights.max() * here > there:
         there, best = float(heights.max()) * here, int(heights.argmax())
-    move = np.eye(3)
-    move[:2, 2] = x[best] - surface.shape[1] // 2, y[best] - surface.shape[0] // 2
+    move = shift(x[best] - surface.shape[1] // 2, y[best] - surface.shape[0] // 2)
     rival = Rival(here, there, _KNOWN_TO, matrix @ scaled(move, factor))
     return WholeFit(rival, factor * offset, factor * sigma)
 

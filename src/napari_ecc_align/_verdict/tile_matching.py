@@ -353,8 +353,8 @@ class _Peaks:
         corner = (np.arange(count) * (width + 2) + y) * (width + 2) + x
         steps = ring[:, None] * (width + 2) + ring
         near = padded.ravel()[corner[:, None, None] + steps].astype(np.float64)
-        aside = _vertex(near[:, 1, 0], near[:, 1, 1], near[:, 1, 2])
-        along = _vertex(near[:, 0, 1], near[:, 1, 1], near[:, 2, 1])
+        aside = vertex(near[:, 1, 0], near[:, 1, 1], near[:, 1, 2])
+        along = vertex(near[:, 0, 1], near[:, 1, 1], near[:, 2, 1])
         return cls(np.stack([x + aside, y + along], axis=1), near)
 
     @property
@@ -380,7 +380,7 @@ class _Peaks:
         return np.where(known, np.sqrt(noise + _PEAK_ERROR**2), np.inf)
 
 
-def _vertex(
+def vertex(
     before: NDArray[np.float64], here: NDArray[np.float64], after: NDArray[np.float64]
 ) -> NDArray[np.float64]:
     """Return where parabolas through three points have their vertex; 0 where one is missing."""

@@ -12,7 +12,7 @@ from .._ecc.correlation import cross_correlation, spectrum, template_correlation
 from .._images.pyramid.levels import Floats, floats
 from .._images.pyramid.pair import Pyramids
 from .._images.pyramid.tile_choice import grid
-from .._transform.transform import corner_error, map_points, scaled
+from .._transform.transform import corner_error, map_points, scaled, shift
 from .residual_pattern import affine_of
 from .rules import ALPHA, p_value
 from .second_motion import SecondMotion, evened
@@ -100,8 +100,7 @@ def _starts(index: int, first: Floats, second: Floats) -> list[NDArray[np.float6
         turned = floats(cv2.warpAffine(first, motion[:2], first.shape[::-1]))
         surface = cross_correlation(there, spectrum(turned, size))
         _, top, _, (x, y) = cv2.minMaxLoc(surface)
-        move = np.eye(3)
-        move[:2, 2] = x - size[1] * (2 * x > size[1]), y - size[0] * (2 * y > size[0])
+        move = shift(x - size[1] * (2 * x > size[1]), y - size[0] * (2 * y > size[0]))
         strength = top / max(float(np.median(np.abs(surface))), 1e-12)
         found.append((strength, scaled(move @ motion, 2.0**index)))
     found.sort(key=lambda item: -item[0])

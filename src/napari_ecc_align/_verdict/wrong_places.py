@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .._common.quantiles import middle
+from .._transform.transform import shift
 from .tile_matching import FIRST_TILES, Tiles
 
 # In so many directions, alternately so many times as far away as tiles are looked for: far enough
@@ -44,8 +45,7 @@ def with_sampled_chance(
     agreeing, tested, fits = 0, 0, [np.empty(0)]
     for k in range(_DIRECTIONS):
         angle, far = 2 * np.pi * (k + 0.5) / _DIRECTIONS, _FARTHEST[k % 2] * said.reach
-        away = np.eye(3)
-        away[:2, 2] = far * np.cos(angle), far * np.sin(angle)
+        away = shift(far * np.cos(angle), far * np.sin(angle))
         there = matched(matrix @ away, FIRST_TILES)
         fits.append(there.fits)
         if np.abs(there.offset).max() > there.reach - there.radius:
