@@ -63,4 +63,6 @@ def test_hopeless_pages_side_by_side_stay_within_the_memory_promised(hopeless, t
             f"\ntwo hopeless pages of 8 megapixels at once: {watch.most_rss:.0f} MB, "
             f"{watch.most_pss:.0f} MB with what they share counted once"
         )
-    assert 100 < watch.most_pss <= watch.most_rss < MOST_MEGABYTES
+    # Counted once: the sum of all processes counts a library in each of them, and the child of a
+    # fork as a second parent for as long as it has not begun its own program.
+    assert 100 < watch.most_pss < MOST_MEGABYTES
