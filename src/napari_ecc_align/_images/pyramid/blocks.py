@@ -94,6 +94,11 @@ def planes_apart(blocks: NDArray[Scalar]) -> NDArray[Scalar]:
     return np.moveaxis(blocks, -1, 0).reshape(-1, *blocks.shape[1:3])
 
 
+def planes_first(sample: Sampler) -> Sampler:
+    """Return what samples blocks (n, b, b, k) as (k * n, b, b)."""
+    return lambda matrix: planes_apart(sample(matrix))
+
+
 def _blocks_of(image: NDArray[Scalar], size: int) -> NDArray[Scalar]:
     """Look at (h, w), padded with zeros, as blocks (rows, columns, size, size)."""
     h, w = image.shape
