@@ -1,0 +1,148 @@
+"""Which blocks of a level to look at: those with detail in all directions, spread over the volume."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from .._images.pyramid.filters import RADIUS
+from .._images.pyramid.levels import Floats
+from .._transform.models import Array
+from .levels import VolumeLevel
+from .motion import Shape, mapped, scaled
+
+# A block has so many of the level's shortest voxels on a side, and no fewer voxels along any axis.
+_SIDE, _LEAST_SIDE = 16, 4
+# Detail is measured on the finest level of at most so many voxels.
+_OVERVIEW_VOXELS = 300_000
+# Blocks are spread over so many parts of the volume along each axis.
+_PARTS = 3
+
+
+@dataclass(frozen=True, eq=False)
+class BlockChoice:
+    """Blocks of a level.
+
+    Attributes
+    ----------
+    origins : (n, 3) array
+        First voxel of each, best first.
+    shape : tuple of int
+        Voxels of a block along each axis.
+    """
+
+    origins: Array
+    shape: Shape
+
+    @classmethod
+    def of(
+        cls,
+        reference: list[VolumeLevel],
+        moving: list[VolumeLevel],
+        index: int,
+        matrix: Array,
+        *,
+        reach: int = 0,
+        side: int = _SIDE,
+    ) -> BlockChoice:
+        """Choose blocks that lie on the moving volume.
+
+        Parameters
+        ----------
+        reference, moving : list of VolumeLevel
+        index : int
+            The level.
+        matrix : (4, 4) array
+            Between voxels of level 0.
+        reach : int, default: 0
+            So many of the shortest voxels around a block lie on the moving volume too.
+        side : int, default: 16
+            Of a block, in the level's shortest voxels.
+        """
+        level, other = reference[index], moving[index]
+        ratio = level.frame.unit / level.spacing
+        shape = block_shape(level, side)
+        border = np.ceil(reach * ratio).astype(int) + RADIUS + 1
+        room = np.array(level.shape) - 2 * border - shape
+        if (room < 0).any():
+            return cls(np.empty((0, 3)), shape)
+        steps = [
+            border[k] + np.linspace(0, room[k], room[k] // shape[k] + 1).round()
+            for k in range(3)
+        ]
+        origins = np.stack(np.meshgrid(*steps, indexing="ij"), axis=-1).reshape(-1, 3)
+        local = scaled(matrix, other.step, level.step)
+        ends = origins[:, None] + _ends(np.array(shape), border - RADIUS - 1)
+        there = mapped(local, ends)
+        last = np.array(other.shape) - 1 - RADIUS
+        inside = ((there >= RADIUS) & (there <= last)).all(axis=(1, 2))
+        origins = origins[inside]
+        detail = _detail(reference, index, origins, shape)
+        origins, detail = origins[detail > 0], detail[detail > 0]
+        return cls(origins[_spread(origins, detail, level.shape)], shape)
+
+
+def block_shape(level: VolumeLevel, side: int) -> Shape:
+    """Return the voxels along each axis of a block of so many of the shortest ones."""
+    counts = np.clip(np.round(side * level.frame.unit / level.spacing), _LEAST_SIDE, side)
+    return tuple(int(n) for n in counts)
+
+
+def _ends(shape: Array, reach: Array) -> Array:
+    """Return the (8, 3) corners of a block that is larger by a reach, from its first voxel."""
+    grid = np.array(np.meshgrid(*[[0, 1]] * 3, indexing="ij")).reshape(3, -1).T
+    return np.where(grid, shape - 1 + reach, -reach)
+
+
+def _detail(
+    reference: list[VolumeLevel], index: int, origins: Array, shape: Shape
+) -> Array:
+    """Return the weakest mean squared derivative of each block in any direction, (n,)."""
+    coarse = next(
+        (n for n, one in enumerate(reference) if n >= index and one.size <= _OVERVIEW_VOXELS),
+        len(reference) - 1,
+    )
+    level, fine = reference[coarse], reference[index]
+    if "detail" not in level.cache:
+        level.cache["detail"] = _summed_products(level)
+    sums: Floats = level.cache["detail"]
+    shrink = level.step / fine.step
+    low = np.clip(np.floor(origins / shrink).astype(int), 0, np.array(level.shape) - 1)
+    high = np.clip(
+        np.ceil((origins + np.array(shape)) / shrink).astype(int), low + 1, np.array(level.shape)
+    )
+    total = np.zeros((len(origins), 6))
+    for signs in np.ndindex(2, 2, 2):
+        at = [np.where(sign, high[:, k], low[:, k]) for k, sign in enumerate(signs)]
+        total += (-1) ** (3 - sum(signs)) * sums[at[0], at[1], at[2]]
+    matrix = total[:, [0, 3, 4, 3, 1, 5, 4, 5, 2]].reshape(-1, 3, 3)
+    return np.asarray(np.linalg.eigvalsh(matrix)[:, 0] / np.prod(high - low, axis=1))
+
+
+def _summed_products(level: VolumeLevel) -> Array:
+    """Return cumulative sums of products of derivatives, (d + 1, h + 1, w + 1, 6), per length."""
+    values = np.asarray(level.values, np.float32)
+    slopes = [
+        np.nan_to_num(np.gradient(values, axis=k)) * np.float32(level.frame.unit / level.spacing[k])
+        for k in range(3)
+    ]
+    pairs = ((0, 0), (1, 1), (2, 2), (0, 1), (0, 2), (1, 2))
+    out = np.zeros((*(n + 1 for n in level.shape), 6))
+    for k, (i, j) in enumerate(pairs):
+        out[1:, 1:, 1:, k] = slopes[i] * slopes[j]
+    for axis in range(3):
+        np.cumsum(out, axis=axis, out=out)
+    return out
+
+
+def _spread(origins: Array, detail: Array, shape: Shape) -> Array:
+    """Return an order in which every part of the volume comes in turn, its best blocks first."""
+    parts = np.minimum(_PARTS - 1, (origins / (np.array(shape) / _PARTS)).astype(int))
+    part = parts @ np.array([_PARTS**2, _PARTS, 1])
+    best = np.argsort(-detail, kind="stable")
+    rank = np.empty(len(origins), int)
+    for one in np.unique(part):
+        own = best[part[best] == one]
+        rank[own] = np.arange(len(own))
+    return np.lexsort((-detail, rank))
