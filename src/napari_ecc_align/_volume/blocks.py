@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -116,9 +115,6 @@ def inner_gradients(stack: Floats) -> Floats:
     )
 
 
-
-
-
 def patches(level: VolumeLevel, first: NDArray[np.int_], shape: Shape) -> Floats:
     """Read patches of a level in single precision, (n, *shape); NaN beyond its border."""
     out = np.full((len(first), *shape), np.nan, np.float32)
@@ -191,11 +187,7 @@ class BlockSampler:
         """Return what lies below the blocks, read again if they have wandered off."""
         boxes = mapped(matrix, self._origins[:, None] + corners(self._shape))
         low, high = boxes.min(axis=1), boxes.max(axis=1)
-        if (
-            self._patches is None
-            or (low < self._low).any()
-            or (high > self._high).any()
-        ):
+        if self._patches is None or (low < self._low).any() or (high > self._high).any():
             self._low, self._high = low - _SLACK, high + _SLACK
             sides = np.ceil((high - low).max(axis=0)).astype(int) + 2 * (_SLACK + RADIUS) + 2
             first = np.floor(self._low).astype(int) - RADIUS

@@ -12,7 +12,7 @@ from .._ecc.normal_equations import Fit, inverse2, withdrawn
 from .._images.pyramid.levels import Bools, Floats
 from .._transform.models import Array
 from .blocks import VolumeBlocks, inner_gradients, rows_of
-from .motion import VolumeModel, VolumeFrame
+from .motion import VolumeFrame, VolumeModel
 
 # The noise of gradients is measured on every so many-th plane of a block.
 _SPARSE = 2

@@ -1,8 +1,8 @@
 """Motion models of volumes: linear restrictions of an affine displacement.
 
 Points are in the order of the array's axes, (z, y, x), here and in all modules of the room; only
-`VolumeTransform` turns them round. Lengths are those of the axes' spacing, so that a rigid motion is
-rigid in micrometres and not in voxels.
+`VolumeTransform` turns them round. Lengths are those of the axes' spacing, so that a rigid motion
+is rigid in micrometres and not in voxels.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from .._transform.models import Array
+from .transform import VolumeMotionModel
 
 Shape = tuple[int, ...]
 
@@ -31,7 +32,7 @@ class VolumeModel:
         Coefficients of the displacement along each axis over 1 and the coordinates, per parameter.
     """
 
-    name: str
+    name: VolumeMotionModel
     basis: Array = field(repr=False)
 
     @property
@@ -93,15 +94,13 @@ def _models() -> dict[str, VolumeModel]:
     shift[range(3), 0, range(3)] = 1
     turn[:, 1:] = _SKEW
     grow[range(3), range(1, 4), 0] = 1
-    parts = {
+    parts: dict[VolumeMotionModel, list[Array]] = {
         "translation": [shift],
         "euclidean": [shift, turn],
         "similarity": [shift, turn, grow],
         "affine": [np.eye(12).reshape(3, 4, 12)],
     }
-    return {
-        name: VolumeModel(name, np.concatenate(part, axis=2)) for name, part in parts.items()
-    }
+    return {name: VolumeModel(name, np.concatenate(part, axis=2)) for name, part in parts.items()}
 
 
 VOLUME_MODELS = _models()
@@ -174,6 +173,11 @@ def corners(shape: Shape) -> Array:
 def mapped(matrix: Array, points: Array) -> Array:
     """Return points (..., 3) where a (4, 4) matrix puts them."""
     return np.asarray(points @ matrix[:3, :3].T + matrix[:3, 3])
+
+
+def inverse(matrix: Array) -> Array:
+    """Return the inverse of a (4, 4) matrix."""
+    return np.asarray(np.linalg.inv(matrix), np.float64)
 
 
 def scaled(matrix: Array, moving_step: Array, reference_step: Array) -> Array:

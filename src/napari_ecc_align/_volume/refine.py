@@ -87,32 +87,31 @@ class VolumeRefiner:
             )
         return self._solvers[index]
 
-    def refined(
-        self, start: Array, *, first: int | None = None
-    ) -> Generator[RefinedVolume, None, RefinedVolume]:
-        """Refine a matrix between voxels of level 0, from level `first` to the finest.
+    def finished(self, found: RefinedVolume) -> Generator[RefinedVolume, None, RefinedVolume]:
+        """Refine what whole levels have found on tiles of the finer ones, down to the finest.
 
-        Yields what is reached, after every level at least, and returns the last.
+        Yields what is reached, and returns the last.
         """
-        index = len(self.reference) - 1 if first is None else first
-        result = yield from self.coarse(start, first=index)
-        yield result
-        for finer in range(min(result.level, self.finest_whole) - 1, -1, -1):
+        result = found
+        for finer in range(found.level - 1, -1, -1):
             if not np.isfinite(result.solution.ecc):
                 break
             result = yield from self._tiled(result, finer)
         return result
 
-    def coarse(self, start: Array, *, first: int) -> InSteps[RefinedVolume]:
-        """Refine on whole levels from `first` to the finest whole one."""
+    def coarse(
+        self, start: Array, *, first: int, last: int | None = None
+    ) -> InSteps[RefinedVolume]:
+        """Refine on whole levels from `first` to `last` (the finest whole one)."""
         matrix, index = start, first
+        last = self.finest_whole if last is None else last
         while True:
             result = yield from self._run(
                 self._whole_solver(index), index, matrix, iterations=_COARSE_ITERATIONS,
                 tolerance=_LOOSE if index else self._tight(0),
             )  # fmt: skip
             ecc = abs(result.solution.ecc)
-            if index <= self.finest_whole or not ecc >= _LEAST_COARSE_ECC:
+            if index <= last or not ecc >= _LEAST_COARSE_ECC:
                 return result
             matrix, index = result.matrix, index - 1
 
@@ -142,7 +141,9 @@ class VolumeRefiner:
         factor = reference.frame.unit / self.reference[0].frame.unit
         return RefinedVolume(back, solution, index, solution.corner_uncertainty * factor)
 
-    def _tiled(self, start: RefinedVolume, index: int) -> Generator[RefinedVolume, None, RefinedVolume]:
+    def _tiled(
+        self, start: RefinedVolume, index: int
+    ) -> Generator[RefinedVolume, None, RefinedVolume]:
         """Refine on tiles of one level, adding some until it is precise."""
         motion = self.motion(index)
 

@@ -1,10 +1,11 @@
-"""Which blocks of a level to look at: those with detail in all directions, spread over the volume."""
+"""Which blocks of a level to look at: those with detail all around, spread over the volume."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from .._images.pyramid.filters import RADIUS
 from .._images.pyramid.levels import Floats
@@ -14,6 +15,8 @@ from .motion import Shape, mapped, scaled
 
 # A block has so many of the level's shortest voxels on a side, and no fewer voxels along any axis.
 _SIDE, _LEAST_SIDE = 16, 4
+# But where there is no room for as many.
+_THINNEST = 2
 # Detail is measured on the finest level of at most so many voxels.
 _OVERVIEW_VOXELS = 300_000
 # Blocks are spread over so many parts of the volume along each axis.
@@ -30,10 +33,13 @@ class BlockChoice:
         First voxel of each, best first.
     shape : tuple of int
         Voxels of a block along each axis.
+    around : (3,) int array
+        Voxels around it that lie on the moving volume too.
     """
 
     origins: Array
     shape: Shape
+    around: NDArray[np.int_]
 
     @classmethod
     def of(
@@ -61,43 +67,46 @@ class BlockChoice:
             Of a block, in the level's shortest voxels.
         """
         level, other = reference[index], moving[index]
-        ratio = level.frame.unit / level.spacing
-        shape = block_shape(level, side)
-        border = np.ceil(reach * ratio).astype(int) + RADIUS + 1
+        shape, around = block_geometry(level, side, reach)
+        border = around + RADIUS + 1
         room = np.array(level.shape) - 2 * border - shape
         if (room < 0).any():
-            return cls(np.empty((0, 3)), shape)
+            return cls(np.empty((0, 3)), shape, around)
         steps = [
-            border[k] + np.linspace(0, room[k], room[k] // shape[k] + 1).round()
-            for k in range(3)
+            border[k] + np.linspace(0, room[k], room[k] // shape[k] + 1).round() for k in range(3)
         ]
         origins = np.stack(np.meshgrid(*steps, indexing="ij"), axis=-1).reshape(-1, 3)
         local = scaled(matrix, other.step, level.step)
-        ends = origins[:, None] + _ends(np.array(shape), border - RADIUS - 1)
+        ends = origins[:, None] + _ends(np.array(shape), around)
         there = mapped(local, ends)
         last = np.array(other.shape) - 1 - RADIUS
         inside = ((there >= RADIUS) & (there <= last)).all(axis=(1, 2))
         origins = origins[inside]
         detail = _detail(reference, index, origins, shape)
         origins, detail = origins[detail > 0], detail[detail > 0]
-        return cls(origins[_spread(origins, detail, level.shape)], shape)
+        return cls(origins[_spread(origins, detail, level.shape)], shape, around)
 
 
-def block_shape(level: VolumeLevel, side: int) -> Shape:
-    """Return the voxels along each axis of a block of so many of the shortest ones."""
-    counts = np.clip(np.round(side * level.frame.unit / level.spacing), _LEAST_SIDE, side)
-    return tuple(int(n) for n in counts)
+def block_geometry(level: VolumeLevel, side: int, reach: int) -> tuple[Shape, NDArray[np.int_]]:
+    """Return the voxels of a block along each axis, and those around it that a reach takes.
+
+    Of a volume of few planes both are as many as there is room for.
+    """
+    ratio = level.frame.unit / level.spacing
+    room = np.array(level.shape) - 2 * (RADIUS + 1)
+    wanted = np.clip(np.round(side * ratio), _LEAST_SIDE, side).astype(int)
+    shape = np.maximum(np.minimum(wanted, room - 2), np.minimum(wanted, _THINNEST))
+    around = np.clip((room - shape) // 2, 0, np.ceil(reach * ratio).astype(int))
+    return tuple(shape.tolist()), around
 
 
-def _ends(shape: Array, reach: Array) -> Array:
+def _ends(shape: NDArray[np.int_], reach: NDArray[np.int_]) -> Array:
     """Return the (8, 3) corners of a block that is larger by a reach, from its first voxel."""
     grid = np.array(np.meshgrid(*[[0, 1]] * 3, indexing="ij")).reshape(3, -1).T
-    return np.where(grid, shape - 1 + reach, -reach)
+    return np.where(grid, shape - 1.0 + reach, -reach)
 
 
-def _detail(
-    reference: list[VolumeLevel], index: int, origins: Array, shape: Shape
-) -> Array:
+def _detail(reference: list[VolumeLevel], index: int, origins: Array, shape: Shape) -> Array:
     """Return the weakest mean squared derivative of each block in any direction, (n,)."""
     coarse = next(
         (n for n, one in enumerate(reference) if n >= index and one.size <= _OVERVIEW_VOXELS),
@@ -124,7 +133,8 @@ def _summed_products(level: VolumeLevel) -> Array:
     """Return cumulative sums of products of derivatives, (d + 1, h + 1, w + 1, 6), per length."""
     values = np.asarray(level.values, np.float32)
     slopes = [
-        np.nan_to_num(np.gradient(values, axis=k)) * np.float32(level.frame.unit / level.spacing[k])
+        np.nan_to_num(np.gradient(values, axis=k))
+        * np.float32(level.frame.unit / level.spacing[k])
         for k in range(3)
     ]
     pairs = ((0, 0), (1, 1), (2, 2), (0, 1), (0, 2), (1, 2))
@@ -136,7 +146,7 @@ def _summed_products(level: VolumeLevel) -> Array:
     return out
 
 
-def _spread(origins: Array, detail: Array, shape: Shape) -> Array:
+def _spread(origins: Array, detail: Array, shape: Shape) -> NDArray[np.int_]:
     """Return an order in which every part of the volume comes in turn, its best blocks first."""
     parts = np.minimum(_PARTS - 1, (origins / (np.array(shape) / _PARTS)).astype(int))
     part = parts @ np.array([_PARTS**2, _PARTS, 1])
@@ -145,4 +155,4 @@ def _spread(origins: Array, detail: Array, shape: Shape) -> Array:
     for one in np.unique(part):
         own = best[part[best] == one]
         rank[own] = np.arange(len(own))
-    return np.lexsort((-detail, rank))
+    return np.asarray(np.lexsort((-detail, rank)))
