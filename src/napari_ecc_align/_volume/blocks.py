@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -199,29 +200,65 @@ class BlockSampler:
 
 
 def whole_blocks(level: VolumeLevel, side: int) -> VolumeBlocks:
-    """Return all of a level as blocks of `side` voxels."""
+    """Return all of a level as blocks of `side` voxels; its border has no derivatives."""
+    from scipy import ndimage
+
+    image, counted = smoothed(np.asarray(level.values, np.float32)[None])
+    valid = np.zeros(level.shape, bool)
+    inner = (slice(1, -1),) * 3
+    valid[inner] = True if counted is None else ndimage.minimum_filter(counted[0], 3)[inner]
+    slopes = np.zeros((3, *level.shape), np.float32)
+    slopes[:, *inner] = inner_gradients(image)[:, 0]
+    slopes[:, ~valid] = 0
     steps = [np.arange(0, length, side) for length in level.shape]
     origins = np.stack(np.meshgrid(*steps, indexing="ij"), axis=-1).reshape(-1, 3)
-    return reference_blocks(level, origins.astype(np.float64), (side,) * 3)
+    values = np.where(valid, image[0], np.float32(0))
+    return VolumeBlocks(
+        origins.astype(np.float64),
+        _cut(values, side),
+        np.stack([_cut(one, side) for one in slopes]),
+        _cut(valid, side),
+    )
+
+
+def _cut(volume: NDArray[Any], side: int) -> NDArray[Any]:
+    """Cut a volume, padded with zeros, into blocks (n, side, side, side)."""
+    volume = np.pad(volume, [(0, -length % side) for length in volume.shape])
+    a, b, c = (length // side for length in volume.shape)
+    blocks = volume.reshape(a, side, b, side, c, side).transpose(0, 2, 4, 1, 3, 5)
+    return np.ascontiguousarray(blocks).reshape(-1, side, side, side)
 
 
 def whole_sampler(level: VolumeLevel, shape: Shape, side: int) -> Sampler:
     """Return what samples a whole moving level on the blocks of a reference level of `shape`."""
-    padded = tuple(-(-length // side) * side for length in shape)
     image, valid = smoothed(np.asarray(level.values, np.float32)[None])
     if valid is not None:
         image[~valid] = np.nan
-    counts = tuple(length // side for length in padded)
 
     def sample(matrix: Array) -> Floats:
-        from scipy import ndimage
-
-        out = np.empty(padded, np.float32)
-        ndimage.affine_transform(
-            image[0], matrix[:3, :3], matrix[:3, 3], output=out, order=1, cval=np.nan,
-            prefilter=False,
-        )  # fmt: skip
-        cut = out.reshape(counts[0], side, counts[1], side, counts[2], side)
-        return np.ascontiguousarray(cut.transpose(0, 2, 4, 1, 3, 5)).reshape(-1, *(side,) * 3)
+        return _cut(resampled(image[0], matrix, shape), side)
 
     return sample
+
+
+def resampled(values: Floats, matrix: Array, shape: Shape, first: Array | None = None) -> Floats:
+    """Return a volume on a grid through a matrix; NaN without data.
+
+    Parameters
+    ----------
+    values : (d, h, w) float32 array
+    matrix : (4, 4) array
+        From the grid's voxels to the volume's.
+    shape : tuple of int
+        Of the grid.
+    first : (3,) array, optional
+        What the grid begins with, instead of the origin.
+    """
+    from scipy import ndimage
+
+    out = np.empty(shape, np.float32)
+    offset = matrix[:3, 3] if first is None else mapped(matrix, first)
+    ndimage.affine_transform(
+        values, matrix[:3, :3], offset, output=out, order=1, cval=np.nan, prefilter=False
+    )
+    return out

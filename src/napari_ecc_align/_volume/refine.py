@@ -18,7 +18,7 @@ from .blocks import BlockSampler, VolumeBlocks, reference_blocks, whole_blocks, 
 from .levels import VolumeLevel
 from .linearised import LinearisedVolume, level_rows
 from .motion import VOLUME_MODELS, VolumeModel, VolumeMotion, scaled
-from .tile_choice import BlockChoice
+from .tile_choice import BlockChoice, side_for
 
 # Levels of at most so many voxels are used whole, 40 on a side.
 _WHOLE_VOXELS = 64_000
@@ -30,6 +30,8 @@ _LOOSE = 0.05
 _NEGLIGIBLE_SHARE_OF_PRECISION = 0.3
 _LEAST_COARSE_ECC = 0.1
 _KNOWN_TO = 1.1
+# Of a tile's side, in the shortest voxels: at least, at most, and as a part of the volume's.
+_SMALLEST, _LARGEST, _ALONG = 8, 16, 5
 # Tiles of a level: at first, and at most, which bounds memory and time.
 _FIRST_TILES, _MOST_TILES = 32, 192
 # So many tiles are prepared and fitted in one go.
@@ -83,7 +85,7 @@ class VolumeRefiner:
                 blocks.valid,
                 whole_sampler(self.moving[index], level.shape, _WHOLE_BLOCK),
                 epsilon=self._options.tolerance,
-                least=self._least,
+                least=self._least * float(np.count_nonzero(blocks.values) / blocks.values.size),
             )
         return self._solvers[index]
 
@@ -151,7 +153,10 @@ class VolumeRefiner:
             return LinearisedVolume(blocks, self.model, motion.frame, seen)
 
         solver = BlockSolver(motion, linearise, epsilon=self._options.tolerance)
-        choice = BlockChoice.of(self.reference, self.moving, index, start.matrix)
+        side = side_for(self.reference[index], _SMALLEST, _LARGEST, _ALONG)
+        choice = BlockChoice.of(
+            self.reference, self.moving, index, start.matrix, side=side, partly=True
+        )
         result = start
         count, used = min(_FIRST_TILES, len(choice.origins)), 0
         while used < count:

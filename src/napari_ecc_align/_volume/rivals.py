@@ -7,6 +7,7 @@ import numpy as np
 from .._common.steps import outcome_of
 from .._images.pyramid.levels import Floats
 from .._transform.models import Array
+from .blocks import resampled
 from .levels import VolumeLevel
 from .motion import mapped, scaled
 from .refine import VolumeRefiner
@@ -47,14 +48,7 @@ def place_rival(reference: list[VolumeLevel], moving: list[VolumeLevel], matrix:
 
 def _laid_on(own: VolumeLevel, other: VolumeLevel, local: Array) -> Floats:
     """Return a moving level on the grid of a reference level."""
-    from scipy import ndimage
-
-    laid = np.empty(own.shape, np.float32)
-    values = np.asarray(other.values, np.float32)
-    ndimage.affine_transform(
-        values, local[:3, :3], local[:3, 3], output=laid, order=1, cval=np.nan, prefilter=False
-    )
-    return laid
+    return resampled(np.asarray(other.values, np.float32), local, own.shape)
 
 
 def turned_rival(refiner: VolumeRefiner, matrix: Array) -> float:

@@ -9,6 +9,7 @@ import numpy as np
 
 from .._images.pyramid.levels import Floats
 from .._transform.models import Array
+from .blocks import resampled
 from .levels import VolumeLevel
 from .motion import Shape, corners, inverse, mapped, rotation, scaled
 
@@ -124,18 +125,12 @@ def shifted_starts(
 
 def _laid(own: VolumeLevel, other: VolumeLevel, local: Array) -> tuple[Floats, Array]:
     """Return all of a moving level on the grid of a reference level, and its first voxel there."""
-    from scipy import ndimage
-
     back = mapped(inverse(local), corners(other.shape))
     first = np.floor(back.min(axis=0))
     # No larger than what an image of this size can need.
     most = 2 * np.array(own.shape) + np.array(other.shape)
     shape = np.minimum(np.ceil(back.max(axis=0)) - first + 1, most).astype(int)
-    laid = np.empty(shape, np.float32)
-    ndimage.affine_transform(
-        np.asarray(other.values, np.float32), local[:3, :3], mapped(local, first),
-        output=laid, order=1, cval=np.nan, prefilter=False,
-    )  # fmt: skip
+    laid = resampled(np.asarray(other.values, np.float32), local, tuple(shape.tolist()), first)
     return laid, first
 
 

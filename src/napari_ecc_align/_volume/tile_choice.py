@@ -13,8 +13,8 @@ from .._transform.models import Array
 from .levels import VolumeLevel
 from .motion import Shape, mapped, scaled
 
-# A block has so many of the level's shortest voxels on a side, and no fewer voxels along any axis.
-_SIDE, _LEAST_SIDE = 16, 4
+# A block has no fewer voxels along any axis.
+_LEAST_SIDE = 4
 # But where there is no room for as many.
 _THINNEST = 2
 # Detail is measured on the finest level of at most so many voxels.
@@ -49,8 +49,9 @@ class BlockChoice:
         index: int,
         matrix: Array,
         *,
+        side: int,
         reach: int = 0,
-        side: int = _SIDE,
+        partly: bool = False,
     ) -> BlockChoice:
         """Choose blocks that lie on the moving volume.
 
@@ -61,30 +62,41 @@ class BlockChoice:
             The level.
         matrix : (4, 4) array
             Between voxels of level 0.
+        side : int
+            Of a block, in the level's shortest voxels.
         reach : int, default: 0
             So many of the shortest voxels around a block lie on the moving volume too.
-        side : int, default: 16
-            Of a block, in the level's shortest voxels.
+        partly : bool, default: False
+            Choose also blocks of which only a half lies on the moving volume.
         """
         level, other = reference[index], moving[index]
         shape, around = block_geometry(level, side, reach)
-        border = around + RADIUS + 1
+        border = RADIUS + 1
         room = np.array(level.shape) - 2 * border - shape
         if (room < 0).any():
             return cls(np.empty((0, 3)), shape, around)
         steps = [
-            border[k] + np.linspace(0, room[k], room[k] // shape[k] + 1).round() for k in range(3)
+            border + np.linspace(0, room[k], room[k] // shape[k] + 1).round() for k in range(3)
         ]
         origins = np.stack(np.meshgrid(*steps, indexing="ij"), axis=-1).reshape(-1, 3)
         local = scaled(matrix, other.step, level.step)
         ends = origins[:, None] + _ends(np.array(shape), around)
         there = mapped(local, ends)
         last = np.array(other.shape) - 1 - RADIUS
-        inside = ((there >= RADIUS) & (there <= last)).all(axis=(1, 2))
-        origins = origins[inside]
+        inside = ((there >= RADIUS) & (there <= last)).all(axis=2).mean(axis=1)
+        origins = origins[inside >= (0.5 if partly else 1)]
         detail = _detail(reference, index, origins, shape)
         origins, detail = origins[detail > 0], detail[detail > 0]
         return cls(origins[_spread(origins, detail, level.shape)], shape, around)
+
+
+def side_for(level: VolumeLevel, smallest: int, largest: int, share: int) -> int:
+    """Return the side of a block that is such a part of the volume's shortest, within limits.
+
+    In the level's shortest voxels.
+    """
+    lengths = np.array(level.shape) * level.spacing / level.frame.unit
+    return int(np.clip(lengths.min() // share, smallest, largest))
 
 
 def block_geometry(level: VolumeLevel, side: int, reach: int) -> tuple[Shape, NDArray[np.int_]]:
@@ -96,7 +108,7 @@ def block_geometry(level: VolumeLevel, side: int, reach: int) -> tuple[Shape, ND
     room = np.array(level.shape) - 2 * (RADIUS + 1)
     wanted = np.clip(np.round(side * ratio), _LEAST_SIDE, side).astype(int)
     shape = np.maximum(np.minimum(wanted, room - 2), np.minimum(wanted, _THINNEST))
-    around = np.clip((room - shape) // 2, 0, np.ceil(reach * ratio).astype(int))
+    around = np.clip(room - shape, 0, np.ceil(reach * ratio).astype(int))
     return tuple(shape.tolist()), around
 
 

@@ -13,12 +13,13 @@ from .._transform.models import Array
 from .blocks import BlockSampler, patches, smoothed
 from .levels import VolumeLevel
 from .motion import Shape, scaled
-from .tile_choice import BlockChoice
+from .tile_choice import BlockChoice, side_for
 
-# Of a level's shortest voxels: a tile agrees within the first, is looked for within the second,
-# and has the third on a side. As in two dimensions.
+# Of a level's shortest voxels: a tile agrees within the first, as in two dimensions, and has
+# between the second and the third on a side, a sixth of the volume's shortest. It is looked for
+# within half of that.
 AGREEMENT_RADIUS = 1.5
-_REACH, _SIDE = 6, 14
+_SMALLEST, _LARGEST, _ALONG = 8, 14, 6
 FIRST_TILES, MOST_TILES = 20, 48
 _CLEAR_SHARE = 0.9
 # Smoothing correlates the noise of so many voxels.
@@ -110,7 +111,9 @@ class TileMatcher:
     ) -> None:
         self._level, self._other = reference[index], moving[index]
         self._sign = -1 if inverted else 1
-        choice = BlockChoice.of(reference, moving, index, matrix, reach=_REACH, side=_SIDE)
+        side = side_for(self._level, _SMALLEST, _LARGEST, _ALONG)
+        self._reach = side // 2
+        choice = BlockChoice.of(reference, moving, index, matrix, reach=self._reach, side=side)
         self._voxels = choice.around
         origins = choice.origins[:MOST_TILES]
         ring = 2
@@ -150,7 +153,7 @@ class TileMatcher:
         agreeing = tested = 0
         for k, signs in enumerate(np.ndindex(2, 2, 2)):
             direction = (2 * np.array(signs) - 1) / np.sqrt(3)
-            far = _FARTHEST[k % 2] * _REACH * self._level.frame.unit
+            far = _FARTHEST[k % 2] * self._reach * self._level.frame.unit
             moved = matrix.copy()
             length = direction * far / (self._level.spacing / self._level.step)
             moved[:3, 3] += matrix[:3, :3] @ length
@@ -160,7 +163,7 @@ class TileMatcher:
             found = _peaks(surfaces)[0]
             joint = _peaks(surfaces.mean(axis=0, keepdims=True))[0][0]
             ratio = self._level.spacing / self._level.frame.unit
-            if (np.abs(joint - self._voxels) * ratio > _REACH - AGREEMENT_RADIUS).any():
+            if (np.abs(joint - self._voxels) * ratio > self._reach - AGREEMENT_RADIUS).any():
                 # All point to where they belong, beyond what was searched.
                 continue
             apart = np.linalg.norm((found - joint) * ratio, axis=1)
@@ -200,7 +203,7 @@ class TileMatcher:
             fits=heights,
             rival=_rival(surfaces, lengths / unit),
             chance=min(0.5, 4 / 3 * np.pi * AGREEMENT_RADIUS**3 / room),
-            reach=_REACH * unit,
+            reach=self._reach * unit,
             radius=AGREEMENT_RADIUS * unit,
         )
 
@@ -210,8 +213,8 @@ def _larger(shape: Shape, ring: int) -> Shape:
 
 
 def _extent(tiles: Floats) -> Floats:
-    flat = tiles.reshape(len(tiles), -1)
-    return np.asarray(flat.max(axis=1, initial=-np.inf) - flat.min(axis=1, initial=np.inf))
+    axes = (1, 2, 3)
+    return np.asarray(tiles.max(axis=axes) - tiles.min(axis=axes))
 
 
 def template_surfaces(regions: Floats, templates: Floats) -> Floats:
@@ -287,7 +290,9 @@ def _peaks(
     peaked = bend < 0
     aside = np.where(peaked, 0.5 * (before - after) / np.where(peaked, bend, 1), 0.0)
     # Along an axis that was not searched there is nothing to either side.
-    flattest = np.nanmin(np.where(np.array(shape) > 1, -bend / ratio**2, np.inf), axis=1)
+    curved = np.where(np.array(shape) > 1, -bend / ratio**2, np.inf)
+    # Beside a peak at the border is nothing.
+    flattest = np.where(np.isnan(curved), -np.inf, curved).min(axis=1)
     known = (heights > 0) & (flattest > 0) & np.isfinite(flattest)
     noise = _CORRELATED * np.maximum(0, 1 - heights**2)
     variance = noise / np.where(known, heights * count * flattest, 1)
