@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from .._common.errors import InputError
-from .pixels import array_of, refuse_paths
+from .pixels import array_of, mean_type, refuse_paths
 from .sources import is_lazy, is_multiscale
 from .stack_axes import Axis, axis_number, role_of
 
@@ -230,6 +230,5 @@ def one_channel(pixels: Any, axis: int, chosen: int | None, name: str) -> Any:
         raise InputError(f"align_channel {chosen} is none of the {count} channels of {name}")
     pixels = as_dask(pixels) if is_lazy(pixels) else pixels
     if chosen is None and count > 1:
-        small = pixels.dtype.kind == "b" or pixels.dtype.itemsize <= 2
-        return pixels.mean(axis=axis, dtype=np.float32 if small else np.float64)
+        return pixels.mean(axis=axis, dtype=mean_type(pixels.dtype))
     return pixels[(slice(None),) * axis + (chosen or 0,)]

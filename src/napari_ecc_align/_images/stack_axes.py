@@ -95,8 +95,8 @@ class StackAxes:
         said = " x ".join(parts)
         if channels is not None:
             own = f"{self.counted(channels)} ({self.label(channels)})"
-            said = f"{said} of {own}" if said else own
-        return f"{said}, as guessed: nothing names the axes" if self.guessed else said
+            return f"{said} of {own}" if said else own
+        return said
 
 
 def stack_axes(
