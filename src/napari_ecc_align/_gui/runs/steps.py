@@ -20,6 +20,7 @@ from ..._common.steps import retold
 from ..._compare.inspection import Inspection, inspection_steps, worth_a_look
 from ..._images.limits import LIMITS
 from ..._images.sources import is_lazy, is_multiscale
+from ..._images.stack_axes import unpaired
 from ..._transform.transform import Transform
 from ..._verdict.result import FOUND, AlignmentResult
 from ..shared.refusal import Refusal, refusing
@@ -71,14 +72,16 @@ def _align_frames(task: Task, masks: dict[str, Any]) -> Generator[Progress, None
     others = task.references
     reference: Any = task.anchor
     if others is not None and len(others) != len(task.frames):
-        raise InputError(
-            f"The reference has {len(others)} frames and the moving stack {len(task.frames)}: "
-            "choose stacks of the same length, or a single image as the reference"
-        )
+        raise InputError(unpaired(len(others), len(task.frames), task.frames.called))
     if reference is None:
         reference = np.asarray(task.reference.data) if others is None else others
     steps = stack_steps(
-        task.frames, task.parameters.search, reference=reference, initial=task.initial, **masks
+        task.frames,
+        task.parameters.search,
+        reference=reference,
+        initial=task.initial,
+        called=task.frames.called,
+        **masks,
     )
     results = yield from _seldom(steps)
     return FinishedRun(task, results, results.filled_transforms)
