@@ -22,6 +22,7 @@ from ..._images.limits import LIMITS
 from ..._images.sources import is_lazy, is_multiscale
 from ..._transform.transform import Transform
 from ..._verdict.result import FOUND, AlignmentResult
+from ..layers.comparison_layers import blank_outside
 from ..shared.refusal import Refusal, refusing
 from .finished_run import FinishedRun
 from .task import Task
@@ -124,7 +125,7 @@ def _inspection_steps(
     transform: Transform,
     masks: dict[str, Any],
 ) -> Generator[str, None, Inspection]:
-    return inspection_steps(
+    seen = yield from inspection_steps(
         reference,
         moving,
         transform,
@@ -134,6 +135,7 @@ def _inspection_steps(
         start=task.lay,
         masks=(masks.get("reference_mask"), masks.get("moving_mask")),
     )
+    return blank_outside(seen)
 
 
 def _in_memory(image: Any) -> NDArray[Any] | None:
