@@ -84,13 +84,13 @@ def label_colours() -> DirectLabelColormap:
 
 
 def difference_colours(kind: str) -> Colormap:
-    """Return the colours of "difference", "signed difference" or "checkerboard"; NaN has its own."""
+    """Return the colours of a picture: "difference", "signed difference" or "checkerboard"."""
     colours = ensure_colormap(_BASES[kind]).colors
     return Colormap(colours, name=kind, nan_color=_fractions(OUTSIDE))
 
 
 def blank_outside(inspection: Inspection) -> Inspection:
-    """Let a difference be NaN, in place, where nothing was compared: no agreement was seen there."""
+    """Let a difference be NaN, in place, where nothing was compared, and so nothing agrees."""
     inspection.difference[~inspection.valid] = np.nan
     return inspection
 
