@@ -30,6 +30,9 @@ from .task import Task
 Result = TypeVar("Result")
 
 _INTERVAL = 0.03
+# Of the progress of a single image; the rest is comparing it, in so many steps.
+_SEARCH_SHARE = 0.75
+_COMPARING_STEPS = 6
 
 
 def run_steps(task: Task) -> Generator[Progress, None, FinishedRun | Refusal]:
@@ -98,7 +101,9 @@ def _align_plane(task: Task, masks: dict[str, Any]) -> Generator[Progress, None,
     else:
         search = task.parameters.search
         steps = align_steps(reference, moving, search, initial=task.initial, **masks)
-    result = yield from _seldom(steps)
+    result = yield from _seldom(
+        retold(steps, lambda step: replace(step, fraction=step.fraction * _SEARCH_SHARE))
+    )
     transform = result.transform
     run = FinishedRun(task, _alone(result), [transform] * len(task.frames))
     if not worth_a_look(result) or task.choice is not None:
@@ -106,10 +111,14 @@ def _align_plane(task: Task, masks: dict[str, Any]) -> Generator[Progress, None,
     if any(image is None for image in held):
         reason = f"{result.reason} The images are too large to be compared here."
         return replace(run, results=_alone(replace(result, reason=reason)))
-    comparing = Progress(1.0, "comparing", transform)
-    yield comparing
+    fractions = iter(np.linspace(_SEARCH_SHARE, 1.0, 1 + _COMPARING_STEPS))
+
+    def comparing(_: object = None) -> Progress:
+        return Progress(next(fractions, 1.0), "comparing", transform)
+
+    yield comparing()
     inspection = yield from retold(
-        _inspection_steps(task, reference, moving, transform, masks), lambda _: comparing
+        _inspection_steps(task, reference, moving, transform, masks), comparing
     )
     return replace(run, inspection=inspection, data=inspection.warped)
 
