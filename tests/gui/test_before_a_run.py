@@ -172,7 +172,9 @@ def test_the_help_opens_its_page(widget):
     assert "Align" in browser.toPlainText()
     # At any width no picture is cut off.
     assert browser.horizontalScrollBar().maximum() == 0
-    assert not browser.geometry().contains(widget.native.mapToGlobal(widget.native.rect().center()))
+    assert not browser.geometry().contains(
+        widget.native.mapToGlobal(widget.native.rect().center())
+    )
     browser.close()
 
 

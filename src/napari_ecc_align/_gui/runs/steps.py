@@ -20,6 +20,7 @@ from ..._common.steps import retold
 from ..._compare.inspection import Inspection, inspection_steps, worth_a_look
 from ..._images.limits import LIMITS
 from ..._images.sources import is_lazy, is_multiscale
+from ..._transform.matrices import MOTION_MODELS, MotionModel
 from ..._transform.transform import Transform
 from ..._verdict.result import FOUND, AlignmentResult
 from ..layers.comparison_layers import blank_outside
@@ -106,6 +107,9 @@ def _align_plane(task: Task, masks: dict[str, Any]) -> Generator[Progress, None,
     )
     transform = result.transform
     run = FinishedRun(task, _alone(result), [transform] * len(task.frames))
+    if run.is_too_stiff and not result.aligned and not task.judged:
+        suffices = yield from _model_that_suffices(task, reference, moving, transform, masks)
+        run = replace(run, suffices=suffices)
     if not worth_a_look(result) or task.choice is not None:
         return run
     if any(image is None for image in held):
@@ -121,6 +125,23 @@ def _align_plane(task: Task, masks: dict[str, Any]) -> Generator[Progress, None,
         _inspection_steps(task, reference, moving, transform, masks), comparing
     )
     return replace(run, inspection=inspection, data=inspection.warped)
+
+
+def _model_that_suffices(
+    task: Task, reference: Any, moving: Any, found: Transform, masks: dict[str, Any]
+) -> Generator[Progress, None, MotionModel | None]:
+    """Return the smallest freer motion model that aligns the images, if there is one."""
+    search = task.parameters.search
+    for model in MOTION_MODELS[MOTION_MODELS.index(search.model) + 1 :]:
+        if search.engine == "opencv" and model == "similarity":
+            continue
+        trying = Progress(_SEARCH_SHARE, f"trying the {model} model", found)
+        yield trying
+        freer = replace(search, model=model)
+        steps = align_steps(reference, moving, freer, initial=found, **masks)
+        if (yield from retold(_seldom(steps), lambda _, trying=trying: trying)).aligned:
+            return model
+    return None
 
 
 def _alone(result: AlignmentResult) -> StackResult:
