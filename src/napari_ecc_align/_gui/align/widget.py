@@ -7,14 +7,14 @@ from contextlib import suppress
 from functools import partial
 
 import napari
-from magicgui.widgets import ComboBox, Container, Label, ProgressBar, PushButton
+from magicgui.widgets import Container, Label, ProgressBar, PushButton
 from napari.layers import Image
 from napari.utils.notifications import show_warning
 
 from ..._align.progress import Progress
 from ..._common.errors import InputError
 from ..._compare.inspection import Inspection
-from ..._transform.matrices import MOTION_MODELS, MotionModel
+from ..._transform.matrices import MotionModel
 from ..layers.snapshots import snapshot
 from ..layers.stack_snapshots import is_stack, single_frame, stack_snapshot
 from ..layers.world import start_between
@@ -31,6 +31,7 @@ from ..shared.help_window import open_help
 from ..shared.keyboard import Keys, anywhere_in, tab_from_top_to_bottom
 from ..shared.labels import align_names, fill_width
 from ..shared.layer_pair import LayerPair
+from ..shared.model_box import model_box
 from ..shared.narrow import be_narrow
 from ..shared.refusal import Refusal
 from ..shared.remembered_settings import remember
@@ -61,13 +62,11 @@ class AlignWidget(Container):  # type: ignore[type-arg]
         self._viewer = napari_viewer
         self._work = Background(self._set_running)
         self._preview: Preview | None = None
-        self.model = ComboBox(
-            choices=MOTION_MODELS,
-            value="affine",
-            label="motion model",
-            tooltip="What may have happened to the moving image: shifted (translation), also "
+        self.model = model_box(
+            "What may have happened to the moving image: shifted (translation), also "
             "turned (euclidean), also scaled (similarity), also sheared (affine), also tilted "
-            "(homography). The fewer freedoms, the more exact",
+            "(homography). The fewer freedoms, the more exact. Automatic: the narrowest that "
+            "suffices"
         )
         self.pair = LayerPair(napari_viewer, self.model)
         self.stack = StackForm()
