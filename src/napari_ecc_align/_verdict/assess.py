@@ -101,21 +101,21 @@ def assess(
 ) -> AlignmentResult:
     """Return the result that an estimate amounts to; who called knows its `seconds`."""
     reference, moving = pyramids.reference[0], pyramids.moving[0]
-    transform = usable_transform(estimate.matrix, options.model, initial)
+    transform = usable_transform(estimate.matrix, options.freest, initial)
     overlap = overlap_share(reference, moving, estimate.matrix)
     flaw = _why_refused(reference, moving, estimate.matrix, overlap)
     if transform is None:
-        flaw = f"No motion of the model '{options.model}' lays the images on each other."
+        flaw = f"No motion of the model '{options.freest}' lays the images on each other."
     if flaw:
         # Nothing is sampled through a matrix that may map a tile to a continent.
         before = sampled_ecc(reference, moving, [pyramids.unmoved])[0]
         found = _Finding(Judgement("failed", flaw), estimate.inverted, 0.0, before)
     else:
-        found = _found_by_tiles(pyramids, estimate, options.model)
+        found = _found_by_tiles(pyramids, estimate, options.freest)
     sign = -1 if found.inverted else 1
     said = _BY[estimate.representation]
     return AlignmentResult(
-        transform=transform or Transform.identity(options.model),
+        transform=transform or Transform.identity(options.freest),
         verdict=found.judgement.verdict,
         reason=f"{said}{found.judgement.reason}",
         shape=reference.shape,
