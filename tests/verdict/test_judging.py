@@ -8,9 +8,10 @@ from builders import make_evidence, make_pattern, make_tiles, make_wide, rival
 from hypothesis import given
 from hypothesis import strategies as st
 
+from napari_ecc_align._verdict.chance import p_value
 from napari_ecc_align._verdict.result import VERDICTS
 from napari_ecc_align._verdict.rival import Rival
-from napari_ecc_align._verdict.rules import judge, p_value
+from napari_ecc_align._verdict.rules import judge
 from napari_ecc_align._verdict.second_motion import SecondMotion
 from napari_ecc_align._verdict.shifted_rival import WholeFit
 

@@ -220,26 +220,20 @@ def _odd_part(first: Floats, second: Floats) -> Floats:
     Of their whitened autocorrelation where they do not move; circular, its first entry is there.
     """
     size = cv2.getOptimalDFTSize(first.shape[0]), cv2.getOptimalDFTSize(first.shape[1])
-    power, product = floats(0), floats(0)
+    power, product = np.float32(0), np.complex64(0)
     for planes in zip(planes_of(first), planes_of(second), strict=True):
-        one, two = (
-            floats(cv2.dft(_padded(image, size), flags=cv2.DFT_COMPLEX_OUTPUT, nonzeroRows=rows))
-            for image, rows in zip(planes, (first.shape[0], second.shape[0]), strict=True)
-        )
-        power = power + ((one * one).sum(axis=2) + (two * two).sum(axis=2)) / 2
-        product = product + floats(cv2.mulSpectrums(two, one, 0, conjB=True))
-    mean = max(float(power.mean()), 1e-12)
+        one, two = (np.fft.rfft2(image, size) for image in planes)
+        power = power + (np.abs(one) ** 2 + np.abs(two) ** 2) / 2
+        product = product + two * one.conj()
+    # Of each column of frequencies but the outer ones there is a second, conjugate one.
+    columns = np.fft.rfftfreq(size[1])
+    twice = 2.0 - ((columns == 0) | (columns == 0.5))
+    mean = max(float((power * twice).sum()) / (size[0] * size[1]), 1e-12)
     weight = np.maximum(power / mean, _LEAST_POWER) ** -_WHITENING
+    whole = max(float((power * weight * twice).sum()) / (size[0] * size[1]), 1e-12)
     # The odd part of a real function is the transform of the imaginary part.
-    product[..., 0] = 0
-    product[..., 1] *= weight * (2 / max(float((power * weight).mean()), 1e-12))
-    flags = cv2.DFT_REAL_OUTPUT | cv2.DFT_SCALE
-    return floats(cv2.idft(product, flags=flags))
-
-
-def _padded(image: Floats, size: tuple[int, int]) -> Floats:
-    below, right = size[0] - image.shape[0], size[1] - image.shape[1]
-    return floats(cv2.copyMakeBorder(image, 0, below, 0, right, cv2.BORDER_CONSTANT))
+    odd = np.fft.irfft2(1j * product.imag * (weight * (2 / whole)), size)
+    return floats(odd)
 
 
 def still_tiles(tiles: Tiles, motion: NDArray[np.float64]) -> NDArray[np.bool_]:
