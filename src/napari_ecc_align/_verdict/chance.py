@@ -13,7 +13,8 @@ from .._common.quantiles import middle
 from .._transform.matrices import MotionModel
 from .._transform.models import MODELS
 from .._transform.transform import shift
-from .tile_matching import FIRST_TILES, Tiles
+from .rival import least_like
+from .tile_matching import FIRST_TILES, KNOWN_TO, Tiles
 
 # How likely it may be that tiles agree like this though the images do not belong together here: of
 # what is called aligned, and of what is called doubtful and not failed. The first is so small
@@ -51,6 +52,8 @@ def with_sampled_chance(
        pair of tiles from pairs that do not belong together.
     """
     agreeing, tested, fits = 0, 0, [np.empty(0)]
+    # One that fits there much worse than those do that agree here is no accident of that kind.
+    least = least_like(middle(said.fits[said.agree]), KNOWN_TO)
     for k in range(_DIRECTIONS):
         angle, far = 2 * np.pi * (k + 0.5) / _DIRECTIONS, _FARTHEST[k % 2] * said.reach
         away = shift(far * np.cos(angle), far * np.sin(angle))
@@ -61,7 +64,7 @@ def with_sampled_chance(
             continue
         apart = np.hypot(*(there.displacements[:, 2:] - there.offset).T)
         inside = np.isfinite(there.uncertainties)
-        agreeing += int((inside & (apart <= there.radius)).sum())
+        agreeing += int((inside & (apart <= there.radius) & (there.fits > least)).sum())
         tested += there.tested
     # As if one had agreed before, as rarely as the area alone has it.
     chance = max(said.chance, (agreeing + 1) / (tested + 1 / said.chance))

@@ -31,6 +31,10 @@ _PARTS = 8
 _EVERYWHERE = 0.25
 # A share of the detail below this is what interpolation and rasters leave.
 LEAST_SHARE = 0.03
+# Nor is it more than so many times what the first motion leaves of the detail: what moves
+# otherwise is a part of that. Whitened it may be more, by up to 1.4 where a second motion was real;
+# that of rasters and interpolation was 3 to 17.
+_MOST_OF_LEFT = 2.0
 # In standard deviations of what other displacements show. The highest of as many places as a level
 # has pixels lies between 5 and 6 by chance where they are normally distributed.
 LEAST_SIGNIFICANCE = 7.0
@@ -110,7 +114,7 @@ def second_motion(
         The displacement, in px of the reference, of what did not move: of several that are alike,
         as those of a grid are, that one is meant.
     least : float, default: 0.03
-        A smaller share of the detail is none.
+        A smaller share of the detail is none; 0 where nothing was interpolated.
     representation : {"intensity", "gradient", "orientation"}
         As in `shared_details`.
     """
@@ -129,7 +133,8 @@ def second_motion(
     middle = np.ix_(near % height, near % width)
     peaks[middle] = np.where(disc, 0, peaks[middle])
     _, share, _, (x, y) = cv2.minMaxLoc(peaks)
-    if not share >= max(least, LEAST_SIGNIFICANCE * deviation):
+    most = _MOST_OF_LEFT * (1 - float((first * second).sum())) if least else np.inf
+    if not max(least, LEAST_SIGNIFICANCE * deviation) <= share <= most:
         return None
     factor = 2.0**reference.index
     there = np.array([x - width * (2 * x > width), y - height * (2 * y > height)])
