@@ -55,7 +55,7 @@ def test_axes_can_be_said(form):
     viewer, widget = form
     viewer.add_image(FILM, name="film")
     assert widget.plan.value.startswith("Stack of 4 frames (axis 0): every frame to the first.")
-    words = {text: roles for text, roles in widget.stack.axes._choices(widget.stack.axes)}
+    words = dict(widget.stack.axes._choices(widget.stack.axes))
     assert [*words] == ["4 frames", "4 planes", "4 channels"]
     widget.stack.axes.value = words["4 planes"]
     assert widget.plan.value == (

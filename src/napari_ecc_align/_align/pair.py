@@ -24,8 +24,9 @@ from .._images.stack_axes import Axis
 from .._transform.transform import Transform, usable_transform
 from .._transform.transform_like import TransformLike
 from .._verdict.assess import assess, doubt_rivalled, most_trusted
+from .._verdict.chance import ALPHA, p_value
 from .._verdict.result import AlignmentResult
-from .._verdict.rules import ALPHA, LARGEST_UNCERTAINTY, p_value
+from .._verdict.rules import LARGEST_UNCERTAINTY
 from .counted_part import CountedPart, counted_part, counted_sources, lazily_counted_part
 from .field_of_view import field_of_view
 from .mirrored import aligned_either_way

@@ -135,14 +135,20 @@ def _model_that_suffices(
 ) -> Generator[Progress, None, MotionModel | None]:
     """Return the smallest freer motion model that aligns the images, if there is one."""
     search = task.parameters.search
+    if search.model == "auto":
+        return None
     for model in MOTION_MODELS[MOTION_MODELS.index(search.model) + 1 :]:
         if search.engine == "opencv" and model == "similarity":
             continue
         trying = Progress(_SEARCH_SHARE, f"trying the {model} model", found)
         yield trying
+
+        def told(_: Progress, trying: Progress = trying) -> Progress:
+            return trying
+
         freer = replace(search, model=model)
         steps = align_steps(reference, moving, freer, initial=found, **masks)
-        if (yield from retold(_seldom(steps), lambda _, trying=trying: trying)).aligned:
+        if (yield from retold(_seldom(steps), told)).aligned:
             return model
     return None
 
