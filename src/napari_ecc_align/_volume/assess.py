@@ -219,13 +219,14 @@ def _why_two_motions(
     level = refiner.reference[0]
     ends = corners(level.shape)
     moved = (mapped(found.matrix, ends) - mapped(before, ends)) * refiner.moving[0].spacing
-    still = float(np.linalg.norm(moved, axis=1).mean()) <= STILL * level.frame.unit
+    distance = float(np.linalg.norm(moved, axis=1).mean())
+    still = distance <= STILL * level.frame.unit
     counted = f"{tiles.agreeing} of {tiles.tested} tiles fit best where they lie"
     if still and tiles.share < CLEAR_SHARE:
         return f"Only {counted}, and what lies still may belong to the camera."
-    if not still and tiles.share < CLEAR_SHARE:
+    if distance > 2 * tiles.radius and tiles.share < CLEAR_SHARE:
         there = matcher.asked(before)
-        if there.agreeing > tiles.agreeing:
+        if there.agreeing > LARGEST_DISPLACED * tiles.agreeing:
             return (
                 f"{counted}, but {there.agreeing} of {there.tested} where they were before "
                 "anything moved."
