@@ -33,6 +33,7 @@ from .rules import (
     Judgement,
     doubted,
     judge,
+    why_failed,
     why_implausible,
     why_too_little,
 )
@@ -118,6 +119,7 @@ def assess(
         transform=transform or Transform.identity(options.model),
         verdict=found.judgement.verdict,
         reason=f"{said}{found.judgement.reason}",
+        placed=found.judgement.placed and estimate.converged,
         shape=reference.shape,
         ecc=sign * found.ecc,
         ecc_before=sign * found.ecc_before,
@@ -205,6 +207,22 @@ def _gathered(
     wide = moving if wide is fine else without(wide, still_tiles(wide, motion))
     fine = moving
     fine, wide = _with_chance(pyramids, estimate, inverted, fine, wide)
+    together = replace(together, rival=_seconded(pyramids, estimate, together.rival, inverted))
+    evidence = Evidence(
+        ecc=ecc,
+        corner_uncertainty=estimate.corner_uncertainty,
+        model=model,
+        shape=shape,
+        motion=motion,
+        fine=fine,
+        wide=wide,
+        still=int(still.sum()),
+        pattern=residual_pattern(fine, shape, bent=model == "homography"),
+        whole=together,
+    )
+    if why_failed(evidence):
+        # Whatever else moves, or fits elsewhere, does not matter then.
+        return evidence
     index = pyramids.index_below(_SECOND_PIXELS)
     levels = pyramids.reference[index], pyramids.moving[index]
     middle = (np.array(shape[::-1]) - 1.0) / 2
@@ -233,26 +251,19 @@ def _gathered(
         inverted=inverted,
         representation=estimate.representation,
     )
-    together = replace(together, rival=_seconded(pyramids, estimate, together.rival, inverted))
     turned = _seconded(pyramids, estimate, turned, inverted)
     places = fine.displacements[fine.agree, :2]
     fields = (
         field_offset(pyramids.reference[0], places),
         field_offset(pyramids.moving[0], map_points(estimate.matrix, places)),
     )
-    return Evidence(
-        ecc=ecc,
-        corner_uncertainty=estimate.corner_uncertainty,
-        model=model,
-        shape=shape,
-        motion=motion,
-        fine=fine,
-        wide=wide,
-        still=int(still.sum()),
-        pattern=residual_pattern(moved, shape, bent=model == "homography"),
+    if below:
+        bent = model == "homography"
+        evidence = replace(evidence, pattern=residual_pattern(moved, shape, bent=bent))
+    return replace(
+        evidence,
         # Tiles that see farther also find what has moved farther.
         displaced_wide=0 if wide is fine else residual_pattern(moved_wide, shape).displaced,
-        whole=together,
         turned=turned,
         second=second,
         fields=abs(fields[0] - fields[1]),
