@@ -110,6 +110,7 @@ def assess(
         transform=transform or Transform.identity(options.freest),
         verdict=found.judgement.verdict,
         reason=f"{said}{found.judgement.reason}",
+        placed=found.judgement.placed and estimate.converged,
         shape=reference.shape,
         ecc=sign * found.ecc,
         ecc_before=sign * found.ecc_before,
