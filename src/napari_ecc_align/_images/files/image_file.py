@@ -128,6 +128,8 @@ class ImageFile:
         count = self.pixels.shape[2] if held is None else 1
         if held is not None and held.channels is not None:
             count = held.lengths[held.channels]
+        elif held is not None:
+            channel = None
         if channel is not None and not 0 <= channel < count:
             raise InputError(f"{name} has no channel {channel}, but 0 to {count - 1}")
         if held is not None:

@@ -29,22 +29,28 @@ class Layout:
     extra : tuple of int
         What each further sample is, as the ExtraSamples tag says: 0 data, 1 opacity by which the
         colours are multiplied, 2 opacity.
-    roles : tuple of str
-        What the axes of `planes` hold, if a person has said so.
+    said : tuple of pairs
+        What axes of `planes`, by their numbers, hold because a person says so.
+    alone : str
+        What pages hold of which nothing is said.
+    apart : bool
+        Three channels are no colours.
     """
 
     axes: str
     lengths: tuple[int, ...]
     rgb: bool = False
     extra: tuple[int, ...] = ()
-    roles: tuple[Role, ...] = ()
+    said: tuple[tuple[int, Role], ...] = ()
+    alone: Role = "channels"
+    apart: bool = False
 
     @property
     def colours(self) -> str:
         """The axis that holds red, green, blue and perhaps opacity, or nothing."""
         samples = dict(zip(self.others, self.lengths, strict=True))
         if self.others == "C":
-            return "C" if samples["C"] == 3 else ""
+            return "C" if samples["C"] == 3 and not self.apart else ""
         opacity = self.extra[-1:] in ((1,), (2,))
         fits = samples.get("S") == (4 if opacity else 3) and (self.rgb or not opacity)
         return "S" if fits else ""
@@ -61,16 +67,13 @@ class Layout:
 
     @property
     def held(self) -> StackAxes:
-        """What the axes of `planes` hold; pages of which nothing is said are channels."""
-        return self._held("channels")
-
-    def _held(self, alone: Role, said: dict[int, Role] | None = None) -> StackAxes:
+        """What the axes of `planes` hold."""
         count = dict(zip(self.others, self.lengths, strict=True))
         names = ["" if axis not in "TZCS" else axis for axis in self.planes]
         if "S" in names and "C" not in names:
             names[names.index("S")] = "C"
-        known = dict(enumerate(self.roles)) if said is None else said
-        return stack_axes([count[axis] for axis in self.planes], names, known, alone)
+        lengths = [count[axis] for axis in self.planes]
+        return stack_axes(lengths, names, dict(self.said), self.alone)
 
     def meaning(
         self, frames: str | None, channels: str | None, owner: object, alone: Role = "channels"
@@ -98,7 +101,7 @@ class Layout:
                 number: int | str = int(axis) if axis.isdecimal() else axis
                 count = len(self.planes)
                 said[axis_number(number, self.planes, count, f"--{role}", str(owner))] = role
-        return replace(self, roles=self._held(alone, said).roles)
+        return replace(self, said=tuple(said.items()), alone=alone)
 
     @property
     def is_plain(self) -> bool:
