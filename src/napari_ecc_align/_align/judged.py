@@ -160,7 +160,7 @@ def judge_job(
 def judge_steps(job: Job) -> Generator[Progress, None, AlignmentResult]:
     """Judge the start of a job, one step at a time; returns the result."""
     began = time.perf_counter()
-    given = Transform(_given(job), model=job.options.model)
+    given = Transform(_given(job), model=job.options.freest)
     yield Progress(0.0, "preparing the images", given)
     side = side_of(counted_sources(job))
     best = yield from result_of_side(side, partial(best_result, run=_looks))
@@ -175,7 +175,7 @@ def _given(job: Job) -> Matrix:
 def _looks(job: Job, pyramids: Pyramids) -> Generator[Progress, None, list[AlignmentResult]]:
     """Look with the freedoms of the motion model, then with more, until it is clear."""
     results: list[AlignmentResult] = []
-    own = MOTION_MODELS.index(job.options.model)
+    own = MOTION_MODELS.index(job.options.freest)
     for model in dict.fromkeys((MOTION_MODELS[own], MOTION_MODELS[max(own, _AFFINE)])):
         options = replace(job.options, model=model)
         looks = yield from _looks_nearby(_given(job), pyramids, options)

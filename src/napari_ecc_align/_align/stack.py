@@ -11,14 +11,14 @@ from numpy.typing import ArrayLike, NDArray
 
 from .._common.errors import InputError
 from .._common.steps import outcome_of, retold
-from .._ecc.options import DEFAULTS, Compared, Engine, SearchOptions
+from .._ecc.options import DEFAULTS, Compared, Engine, ModelChoice, SearchOptions
 from .._images.coverage import overlap
 from .._images.opacity import flattened
 from .._images.pixels import to_gray
 from .._images.sources import LazyArray
 from .._images.stack_axes import Axis
 from .._images.warping import warp
-from .._transform.matrices import MotionModel
+from .._transform.models import MODELS
 from .._transform.transform import Transform
 from .._transform.transform_like import TransformLike
 from .._verdict.result import VERDICTS, AlignmentResult
@@ -54,7 +54,7 @@ def align_stack(
     frames: Frames,
     *,
     reference: StackReference = "first",
-    model: MotionModel = "affine",
+    model: ModelChoice = "affine",
     engine: Engine = "pyramid",
     precision: float = DEFAULTS.precision,
     max_iterations: int = DEFAULTS.max_iterations,
@@ -333,7 +333,7 @@ def _align(
 def _itself(shape: tuple[int, ...], search: SearchOptions) -> AlignmentResult:
     """Return the result of the frame that the others are aligned to, of shape (h, w)."""
     return AlignmentResult(
-        Transform.identity(search.model),
+        Transform.identity(search.narrowest),
         "aligned",
         "The frame that the others are aligned to.",
         (shape[0], shape[1]),
@@ -341,7 +341,7 @@ def _itself(shape: tuple[int, ...], search: SearchOptions) -> AlignmentResult:
         ecc_before=1.0,
         overlap_fraction=1.0,
         corner_uncertainty=0.0,
-        covariance=np.zeros((search.motion.n_parameters,) * 2),
+        covariance=np.zeros((MODELS[search.narrowest].n_parameters,) * 2),
         converged=True,
         start="identity",
         engine=search.engine,

@@ -9,10 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from .._compare.thresholding import THRESHOLD_METHODS
-from .._ecc.options import COMPARED, DEFAULTS, ENGINES
+from .._ecc.options import COMPARED, DEFAULTS, ENGINES, MODEL_CHOICES
 from .._images.interpolation import INTERPOLATIONS
 from .._images.warping import Resampling
-from .._transform.matrices import MOTION_MODELS
 from .values import channel, count, fill_value, pixel_size, precision, small_number, thresholds
 
 _CODES = """\
@@ -74,7 +73,9 @@ def add_value(
 def add_estimation_options(group: argparse._ActionsContainer) -> None:
     """Add how two images are aligned, under the names of `SearchOptions`."""
     group.add_argument(
-        "--model", choices=MOTION_MODELS, help="motion model (default: %(default)s)"
+        "--model",
+        choices=MODEL_CHOICES,
+        help="motion model; auto: the narrowest that suffices (default: %(default)s)",
     )
     group.add_argument("--engine", choices=ENGINES, help="the estimator (default: %(default)s)")
     text = "corner uncertainty to reach, in pixels (default: %(default)g)"

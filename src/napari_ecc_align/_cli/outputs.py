@@ -131,7 +131,7 @@ def check_transform_out(
     suffix = check_suffix(path)
     if suffix not in formats:
         raise InputError(f"{path}: a file of many transforms ends in {', '.join(formats)}")
-    if suffix in AFFINE_ONLY and model == "homography":
+    if suffix in AFFINE_ONLY and model in ("homography", "auto"):
         raise InputError(f"{path} cannot hold a homography; choose .json, .csv or .npy")
     # The folder for the results is made if need be.
     if folder is None or real_path(path.parent) != real_path(folder):

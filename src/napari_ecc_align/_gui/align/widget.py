@@ -7,14 +7,14 @@ from contextlib import suppress
 from functools import partial
 
 import napari
-from magicgui.widgets import ComboBox, Container, Label, ProgressBar, PushButton
+from magicgui.widgets import Container, Label, ProgressBar, PushButton
 from napari.layers import Image
 from napari.utils.notifications import show_warning
 
 from ..._align.progress import Progress
 from ..._common.errors import InputError
 from ..._compare.inspection import Inspection
-from ..._transform.matrices import MOTION_MODELS, MotionModel
+from ..._transform.matrices import MotionModel
 from ..layers.snapshots import snapshot
 from ..layers.stack_snapshots import single_frame
 from ..layers.world import start_between
@@ -38,6 +38,7 @@ from ..shared.remembered_settings import remember
 from ..shared.rows import row, timer
 from ..shared.scrolling import Scroll
 from ..shared.watching import Watch
+from .controls import model_choice, run_buttons
 from .next_steps import NextSteps, draw_region, mark_points
 from .plan import describe_pair
 from .preview import Preview
@@ -62,34 +63,17 @@ class AlignWidget(Container):  # type: ignore[type-arg]
         self._viewer = napari_viewer
         self._work = Background(self._set_running)
         self._preview: Preview | None = None
-        self.model = ComboBox(
-            choices=MOTION_MODELS,
-            value="affine",
-            label="motion model",
-            tooltip="What may have happened to the moving image: shifted (translation), also "
-            "turned (euclidean), also scaled (similarity), also sheared (affine), also tilted "
-            "(homography). The fewer freedoms, the more exact",
-        )
+        self.model = model_choice()
         self.pair = LayerPair(napari_viewer, self.model)
         self.stack = StackForm(napari_viewer)
         self.plan = Label(value="")
-        self.align_button = PushButton(
-            text="&Align",
-            tooltip="Lay the moving image on the reference (Return or Alt+A)",
-        )
-        self.judge_button = PushButton(
-            text="&Judge as they lie",
-            tooltip="Say whether the two images lie right where they are, whoever has aligned "
-            "them; nothing is searched or moved (Alt+J)",
-        )
-        self.cancel_button = PushButton(
-            text="Cancel", tooltip="Stop, and leave all as it was (Escape)"
-        )
+        self.align_button, self.judge_button, self.cancel_button = run_buttons()
         self.progress = ProgressBar(max=_PER_MILLE, value=0)
         self.settings = SettingsForm()
         self.where = RegionAndStartForm(napari_viewer)
         self.steps = NextSteps(
             self._align_as,
+            self._align_by_edges,
             lambda: self._by_hand(partial(mark_points, napari_viewer, self.where)),
             self._drag,
             lambda: self._by_hand(partial(draw_region, napari_viewer, self.where)),
@@ -366,6 +350,10 @@ class AlignWidget(Container):  # type: ignore[type-arg]
 
     def _align_as(self, model: MotionModel) -> None:
         self.model.value = model
+        self.run()
+
+    def _align_by_edges(self) -> None:
+        self.settings.compare_edges_too()
         self.run()
 
     def _by_hand(self, begin: Callable[[Image, Image], str]) -> None:
