@@ -180,7 +180,7 @@ def judge(evidence: Evidence) -> Judgement:
             "doubtful",
             f"There is too little detail in the overlap to be sure (ECC {evidence.ecc:.3f}).",
         )
-    why = why_failed(evidence)
+    why = _why_failed(evidence)
     if why and evidence.whole.rival.likeness <= 1 and _fits_roughly(evidence):
         return Judgement(
             "doubtful",
@@ -312,7 +312,7 @@ def _is_inconclusive(evidence: Evidence) -> bool:
     return p_value(unanimous, evidence.model) > ALPHA_DOUBTFUL and fine.share > MAJORITY
 
 
-def why_failed(evidence: Evidence) -> str | None:
+def _why_failed(evidence: Evidence) -> str | None:
     """Return why the tiles do not show one thing there, or None if they do."""
     fine = evidence.fine
     if fine.tested < LEAST_AGREEING:
