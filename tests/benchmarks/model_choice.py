@@ -3,7 +3,8 @@
 python tests/benchmarks/model_choice.py [--pairs 90] [--seed 0]
 
 The pairs are those of the other benchmarks but for the pages, whose displacement is affine
-whatever is asked. *Right* is the model by which the pair was made, or corners within 0.02 px of the truth.
+whatever is asked. *Right* is the model by which the pair was made, or corners within 0.02 px of
+the truth.
 """
 
 from __future__ import annotations
