@@ -19,6 +19,7 @@ from .._ecc.options import SearchOptions
 from .._images.named_axes import one_plane
 from .._images.pyramid.pair import Pyramids
 from .._images.sources import ImageLike, LazyArray
+from .._images.stack_axes import Axis
 from .._transform.matrices import MOTION_MODELS, MotionModel
 from .._transform.models import frame_of
 from .._transform.parts import parts_of, words_beyond_shift
@@ -62,7 +63,7 @@ def judge(
     model: MotionModel | None = None,
     reference_mask: ArrayLike | LazyArray | None = None,
     moving_mask: ArrayLike | LazyArray | None = None,
-    channel_axis: int | None = None,
+    channel_axis: Axis | None = None,
     align_channel: int | None = None,
     progress: Callable[[Progress], object] | None = None,
     cancel: Callable[[], bool] | None = None,
@@ -86,7 +87,7 @@ def judge(
         matrix the narrowest that contains it.
     reference_mask, moving_mask : array_like, shape (h, w), optional
         Pixels of each image that count, as booleans or numbers (0 does not count).
-    channel_axis : int, optional
+    channel_axis : int or str, optional
         The axis that holds channels, as in `align`.
     align_channel : int, optional
         Which channel is looked at, of both images.

@@ -20,11 +20,13 @@ from .._images.pyramid.levels import index_below
 from .._images.pyramid.pair import Pyramids, make_pyramids
 from .._images.pyramid.representations import Representation
 from .._images.sources import ImageLike, LazyArray, LoadedImage, Source, checked_source
+from .._images.stack_axes import Axis
 from .._transform.transform import Transform, usable_transform
 from .._transform.transform_like import TransformLike
 from .._verdict.assess import assess, doubt_rivalled, most_trusted
+from .._verdict.chance import ALPHA, p_value
 from .._verdict.result import AlignmentResult
-from .._verdict.rules import ALPHA, LARGEST_UNCERTAINTY, p_value
+from .._verdict.rules import LARGEST_UNCERTAINTY
 from .counted_part import CountedPart, counted_part, counted_sources, lazily_counted_part
 from .field_of_view import field_of_view
 from .mirrored import aligned_either_way
@@ -55,7 +57,7 @@ def align(
     reference_mask: ArrayLike | LazyArray | None = None,
     moving_mask: ArrayLike | LazyArray | None = None,
     initial: TransformLike | None = None,
-    channel_axis: int | None = None,
+    channel_axis: Axis | None = None,
     align_channel: int | None = None,
     progress: Callable[[Progress], object] | None = None,
     cancel: Callable[[], bool] | None = None,
@@ -100,7 +102,7 @@ def align(
         Where to start first. Reference (x, y, 1) to moving. The motion model is what may have
         happened beyond it: known pixel sizes of 0.5 and 0.4 with the model "translation" give a
         transform that scales by just that. ("opencv" knows the model's own motions only.)
-    channel_axis : int, optional
+    channel_axis : int or str, optional
         The axis that holds channels, of which there may be any number; an image of two axes has
         none. Their mean is aligned, or one of them; colours at the end need none of this.
     align_channel : int, optional

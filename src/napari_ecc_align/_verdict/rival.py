@@ -41,8 +41,12 @@ class Rival:
 
         And does not leave twice as much unexplained.
         """
-        left = _LEAST_LEFT * (1 - self.here) + self.known_to
-        return self.likeness > share and 1 - self.there < left
+        return self.likeness > share and self.there > least_like(self.here, self.known_to)
+
+
+def least_like(here: float, known_to: float) -> float:
+    """Return what correlates more than this where another place leaves not twice as much."""
+    return 1 - _LEAST_LEFT * (1 - here) - known_to
 
 
 NO_RIVAL = Rival(1.0, 0.0)

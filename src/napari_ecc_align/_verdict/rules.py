@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from math import comb, hypot
+from math import hypot
 
 import numpy as np
 from numpy.typing import NDArray
 
 from .._common.quantiles import middle
 from .._transform.matrices import MotionModel
-from .._transform.models import MODELS
 from .._transform.plausible import distortions
 from .._transform.transform import corner_error
+from .chance import ALPHA, ALPHA_DOUBTFUL, p_value
 from .residual_pattern import ResidualPattern, part_of
 from .result import Verdict
-from .rival import Rival
+from .rival import NO_RIVAL, Rival
 from .second_motion import SecondMotion
 from .shifted_rival import WholeFit
 from .tile_matching import Tiles
@@ -30,11 +30,6 @@ LARGEST_STRETCH = 4.0
 LARGEST_SHEAR = 2.5
 # As many points as determine a homography.
 LEAST_AGREEING = 4
-# How likely it may be that tiles agree like this though the images do not belong together here: of
-# what is called aligned, and of what is called doubtful and not failed. The first is so small
-# because many places are judged of a pair, and many pairs of a dataset.
-ALPHA = 1e-6
-ALPHA_DOUBTFUL = 1e-3
 # Where fewer agree, the others must show something else and not merely lie elsewhere: at most a
 # fifth as many as agree. A half is the majority, the fifth tuned.
 MAJORITY = 0.5
@@ -114,10 +109,10 @@ class Evidence:
     wide: Tiles
     still: int
     pattern: ResidualPattern
-    displaced_wide: int
     whole: WholeFit
-    turned: Rival
-    second: SecondMotion | None
+    displaced_wide: int = 0
+    turned: Rival = NO_RIVAL
+    second: SecondMotion | None = None
     fields: float = 0.0
 
 
@@ -261,22 +256,6 @@ def _why_turned(turned: Rival) -> str | None:
     if turned.is_like(LARGEST_RIVAL_PLACE):
         return "The images fit almost as well when one is turned or enlarged."
     return None
-
-
-def p_value(tiles: Tiles, model: MotionModel | None) -> float:
-    """Return how likely it is that as many tiles agree by chance: a binomial tail.
-
-    A motion of a model can be laid through half as many tiles as it has parameters, whatever they
-    show: those are no witnesses.
-    """
-    laid = MODELS[model].n_parameters // 2 if model else 0
-    tested = max(0, round(tiles.independent) - laid)
-    agreeing = int((tested + laid) * tiles.share + 1e-9) - laid
-    chance = min(0.5, tiles.chance)
-    return sum(
-        comb(tested, k) * chance**k * (1 - chance) ** (tested - k)
-        for k in range(max(0, agreeing), tested + 1)
-    )
 
 
 def _joint_p_value(evidence: Evidence) -> float:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,6 +32,10 @@ _PARTS = 8
 _EVERYWHERE = 0.25
 # A share of the detail below this is what interpolation and rasters leave.
 LEAST_SHARE = 0.03
+# Nor is it more than so many times what the first motion leaves of the detail: what moves
+# otherwise is a part of that. Whitened it may be more, by up to 1.4 where a second motion was
+# real; that of rasters and interpolation was 3 to 17.
+_MOST_OF_LEFT = 2.0
 # In standard deviations of what other displacements show. The highest of as many places as a level
 # has pixels lies between 5 and 6 by chance where they are normally distributed.
 LEAST_SIGNIFICANCE = 7.0
@@ -110,7 +115,7 @@ def second_motion(
         The displacement, in px of the reference, of what did not move: of several that are alike,
         as those of a grid are, that one is meant.
     least : float, default: 0.03
-        A smaller share of the detail is none.
+        A smaller share of the detail is none; 0 where nothing was interpolated.
     representation : {"intensity", "gradient", "orientation"}
         As in `shared_details`.
     """
@@ -129,7 +134,8 @@ def second_motion(
     middle = np.ix_(near % height, near % width)
     peaks[middle] = np.where(disc, 0, peaks[middle])
     _, share, _, (x, y) = cv2.minMaxLoc(peaks)
-    if not share >= max(least, LEAST_SIGNIFICANCE * deviation):
+    most = _MOST_OF_LEFT * (1 - float((first * second).sum())) if least else np.inf
+    if not max(least, LEAST_SIGNIFICANCE * deviation) <= share <= most:
         return None
     factor = 2.0**reference.index
     there = np.array([x - width * (2 * x > width), y - height * (2 * y > height)])
@@ -220,26 +226,21 @@ def _odd_part(first: Floats, second: Floats) -> Floats:
     Of their whitened autocorrelation where they do not move; circular, its first entry is there.
     """
     size = cv2.getOptimalDFTSize(first.shape[0]), cv2.getOptimalDFTSize(first.shape[1])
-    power, product = floats(0), floats(0)
+    power: NDArray[Any] = np.zeros((), np.float32)
+    product: NDArray[Any] = np.zeros((), np.complex64)
     for planes in zip(planes_of(first), planes_of(second), strict=True):
-        one, two = (
-            floats(cv2.dft(_padded(image, size), flags=cv2.DFT_COMPLEX_OUTPUT, nonzeroRows=rows))
-            for image, rows in zip(planes, (first.shape[0], second.shape[0]), strict=True)
-        )
-        power = power + ((one * one).sum(axis=2) + (two * two).sum(axis=2)) / 2
-        product = product + floats(cv2.mulSpectrums(two, one, 0, conjB=True))
-    mean = max(float(power.mean()), 1e-12)
+        one, two = (np.fft.rfft2(image, size) for image in planes)
+        power = power + (np.abs(one) ** 2 + np.abs(two) ** 2) / 2
+        product = product + two * one.conj()
+    # Of each column of frequencies but the outer ones there is a second, conjugate one.
+    columns = np.fft.rfftfreq(size[1])
+    twice = 2.0 - ((columns == 0) | (columns == 0.5))
+    mean = max(float((power * twice).sum()) / (size[0] * size[1]), 1e-12)
     weight = np.maximum(power / mean, _LEAST_POWER) ** -_WHITENING
+    whole = max(float((power * weight * twice).sum()) / (size[0] * size[1]), 1e-12)
     # The odd part of a real function is the transform of the imaginary part.
-    product[..., 0] = 0
-    product[..., 1] *= weight * (2 / max(float((power * weight).mean()), 1e-12))
-    flags = cv2.DFT_REAL_OUTPUT | cv2.DFT_SCALE
-    return floats(cv2.idft(product, flags=flags))
-
-
-def _padded(image: Floats, size: tuple[int, int]) -> Floats:
-    below, right = size[0] - image.shape[0], size[1] - image.shape[1]
-    return floats(cv2.copyMakeBorder(image, 0, below, 0, right, cv2.BORDER_CONSTANT))
+    odd = np.fft.irfft2(1j * product.imag * (weight * (2 / whole)), size)
+    return floats(odd)
 
 
 def still_tiles(tiles: Tiles, motion: NDArray[np.float64]) -> NDArray[np.bool_]:

@@ -45,7 +45,7 @@ _SMALLEST_OVERLAPPING = 12
 # Smoothing correlates the noise of this many pixels: 4 pi sigma squared.
 _CORRELATED = 4 * np.pi * SIGMA**2
 # By so much a peak is lower where it lies between pixels.
-_KNOWN_TO = 0.005
+KNOWN_TO = 0.005
 # What the parabola through a peak is off by at best (px of the level).
 _PEAK_ERROR = 0.04
 # Tiles are chosen by their texture on a coarser level, where they still measure so many pixels.
@@ -398,4 +398,4 @@ def _rival(joint: NDArray[np.float32], best: NDArray[np.float64]) -> Rival:
     y, x = np.nonzero(joint >= around)
     away = np.hypot(x - best[0], y - best[1]) > 2 * AGREEMENT_RADIUS
     there = max(0.0, float(joint[y[away], x[away]].max())) if away.any() else 0.0
-    return Rival(top, there, _KNOWN_TO)
+    return Rival(top, there, KNOWN_TO)

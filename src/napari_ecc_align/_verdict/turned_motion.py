@@ -13,8 +13,8 @@ from .._images.pyramid.levels import Floats, floats
 from .._images.pyramid.pair import Pyramids
 from .._images.pyramid.tile_choice import grid
 from .._transform.transform import corner_error, map_points, scaled, shift
+from .chance import ALPHA, p_value
 from .residual_pattern import affine_of
-from .rules import ALPHA, p_value
 from .second_motion import SecondMotion, evened
 from .tile_matching import MOST_TILES, Tiles, weighed
 from .turned_rival import about_centre

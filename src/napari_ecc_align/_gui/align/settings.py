@@ -103,6 +103,10 @@ class SettingsForm(Container):  # type: ignore[type-arg]
         output, interpolation, _ = self[0]
         return {f"the {box.label}": _value(box) for box in (output, interpolation, *self[2])}
 
+    def compare_edges_too(self) -> None:
+        """Choose what compares edges where brightness does not convince."""
+        self.engine.value, self.representation.value = "pyramid", "auto"
+
     def chosen(self, model: ModelChoice) -> Parameters:
         """Return what is chosen.
 

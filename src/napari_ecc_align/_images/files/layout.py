@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ..pixels import mean_type
+
 _ALPHA = (1, 2)
 
 
@@ -103,5 +105,4 @@ class Layout:
 
 
 def _mean(planes: NDArray[Any]) -> NDArray[Any]:
-    small = planes.dtype.kind == "b" or planes.dtype.itemsize <= 2
-    return np.asarray(planes.mean(axis=0, dtype=np.float32 if small else np.float64))
+    return np.asarray(planes.mean(axis=0, dtype=mean_type(planes.dtype)))
