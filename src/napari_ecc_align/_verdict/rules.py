@@ -365,8 +365,9 @@ def _why_insufficient(pattern: ResidualPattern, corner_uncertainty: float) -> st
     ):
         if pattern.bends:
             return f"The motion model does not suffice. {pattern.sentence}"
+        freer = "one that bends" if model == "homography" else "a freer one"
         return (
-            "The motion model does not suffice: a freer one would move the image's corners by "
+            f"The motion model does not suffice: {freer} would move the image's corners by "
             f"{pattern.corner_shift:.1f} px."
         )
     if pattern.misplaced_share > LARGEST_MISPLACED:
