@@ -16,7 +16,7 @@ from .._common.steps import outcome_of
 from .._ecc.options import DEFAULTS, SearchOptions
 from .._transform.models import Array
 from .._verdict.result import VERDICTS
-from .assess import assessed
+from .assess import assessed, is_likely
 from .levels import VolumeLevel, volume_pyramid
 from .motion import corners, mapped
 from .refine import RefinedVolume, VolumeRefiner
@@ -222,7 +222,10 @@ def _refined(
             best.append(found)
     out = []
     for found in best:
-        out.append((yield from _told(refiner.finished(found), told)))
+        likely = is_likely(refiner, found)
+        yield told()
+        # What tiles of the coarse level do not show, those of finer ones show no better.
+        out.append((yield from _told(refiner.finished(found), told)) if likely else found)
     return out
 
 

@@ -8,21 +8,21 @@ import numpy as np
 
 from .._common.quantiles import middle
 from .._transform.models import Array
+from .._verdict.chance import ALPHA, ALPHA_DOUBTFUL, binomial_tail
+from .._verdict.limits import (
+    LARGEST_UNCERTAINTY,
+    LEAST_AGREEING,
+    LEAST_LIKE,
+    LIKE,
+    WRONG,
+)
 from .._verdict.result import Verdict
 from .._verdict.rules import (
-    ALPHA,
-    ALPHA_DOUBTFUL,
     CLEAR_SHARE,
     HIGH_ECC,
     LARGEST_DISPLACED,
-    LARGEST_RIVAL,
-    LARGEST_RIVAL_PLACE,
     LARGEST_STRETCH,
-    LARGEST_UNCERTAINTY,
-    LEAST_AGREEING,
     LEAST_OVERLAP,
-    LEAST_RIVAL,
-    STILL,
 )
 from .levels import VolumeLevel
 from .motion import corners, inverse, mapped, scaled
@@ -34,6 +34,8 @@ from .sufficiency import freer_shift
 from .tiles import TileMatcher, VolumeTiles
 from .transform import VolumeTransform
 
+# How likely tiles of a coarse level may agree by chance where finer levels are worth the time.
+_LIKELY = 0.05
 # What no statistics of one pair show: sampling, in px, as in two dimensions.
 _BIAS = 0.01
 
@@ -95,6 +97,18 @@ def _along_axes(refiner: VolumeRefiner, found: RefinedVolume) -> Array:
     variances = np.einsum("ij,jk,ik->i", jacobian, covariance, jacobian).reshape(-1, 3)
     factor = level.frame.unit / refiner.reference[0].frame.unit
     return np.asarray(np.hypot(np.sqrt(variances.mean(axis=0)) * factor, _BIAS / np.sqrt(3)))
+
+
+def is_likely(refiner: VolumeRefiner, found: RefinedVolume) -> bool:
+    """Tell whether tiles of the level that a transform comes from speak for it, or cannot tell."""
+    if found.level == 0 or not np.isfinite(found.solution.ecc):
+        return found.level == 0
+    inverted = found.solution.gain < 0
+    pair = refiner.reference, refiner.moving, found.level
+    tiles = TileMatcher(*pair, found.matrix, inverted=inverted).asked(found.matrix)
+    if tiles.tested < LEAST_AGREEING:
+        return True
+    return p_value(tiles, 0) < _LIKELY
 
 
 def _judged(
@@ -167,24 +181,21 @@ def p_value(tiles: VolumeTiles, n_parameters: int) -> float:
 
     A motion can be laid through a third as many tiles as it has parameters, whatever they show.
     """
-    from scipy.special import bdtrc
-
     laid = n_parameters // 3
-    tested, agreeing = max(0, tiles.tested - laid), tiles.agreeing - laid
-    return float(bdtrc(agreeing - 1, tested, tiles.chance)) if agreeing > 0 else 1.0
+    return binomial_tail(max(0, tiles.tested - laid), tiles.agreeing - laid, tiles.chance)
 
 
 def _why_ambiguous(refiner: VolumeRefiner, found: RefinedVolume, tiles: VolumeTiles) -> str | None:
     places = place_rival(refiner.reference, refiner.moving, found.matrix)
     if places > 1:
         return "The volumes fit better at another place."
-    largest = min(LARGEST_RIVAL_PLACE, LEAST_RIVAL + tiles.share / 3)
-    if tiles.rival > LARGEST_RIVAL or places > largest:
+    largest = min(LIKE, LEAST_LIKE + tiles.share / 3)
+    if tiles.rival > LIKE or places > largest:
         return (
             "The volumes repeat: another place fits almost as well "
             f"({max(tiles.rival, places):.0%} of the correlation)."
         )
-    if turned_rival(refiner, found.matrix) > LARGEST_RIVAL_PLACE:
+    if turned_rival(refiner, found.matrix) > LIKE:
         return "The volumes fit almost as well when one is turned."
     return None
 
@@ -220,7 +231,7 @@ def _why_two_motions(
     ends = corners(level.shape)
     moved = (mapped(found.matrix, ends) - mapped(before, ends)) * refiner.moving[0].spacing
     distance = float(np.linalg.norm(moved, axis=1).mean())
-    still = distance <= STILL * level.frame.unit
+    still = distance <= WRONG * level.frame.unit
     counted = f"{tiles.agreeing} of {tiles.tested} tiles fit best where they lie"
     if still and tiles.share < CLEAR_SHARE:
         return f"Only {counted}, and what lies still may belong to the camera."

@@ -7,12 +7,12 @@ import numpy as np
 from .._common.steps import outcome_of
 from .._images.pyramid.levels import Floats
 from .._transform.models import Array
+from .._verdict.limits import SAME_PLACE
 from .blocks import resampled
 from .levels import VolumeLevel
 from .motion import mapped, scaled
 from .refine import VolumeRefiner
 from .search import level_below, masked_correlation, rotation_of
-from .tiles import AGREEMENT_RADIUS
 
 # The whole of a level of at most so many voxels is correlated at every displacement.
 _WHOLE_VOXELS = 40_000
@@ -41,7 +41,7 @@ def place_rival(reference: list[VolumeLevel], moving: list[VolumeLevel], matrix:
     places = np.argwhere(tops)
     size = np.array(surface.shape)
     signed = np.where(places > size // 2, places - size, places)
-    away = np.linalg.norm(signed, axis=1) > 2 * AGREEMENT_RADIUS
+    away = np.linalg.norm(signed, axis=1) > SAME_PLACE
     heights = surface[tuple(places[away].T)]
     return float(heights.max(initial=0) / here)
 
@@ -74,7 +74,7 @@ def turned_rival(refiner: VolumeRefiner, matrix: Array) -> float:
             - mapped(matrix, refiner.reference[0].frame.corners),
             axis=1,
         ).mean()
-        if away > 2 * AGREEMENT_RADIUS * own.step.max():
+        if away > SAME_PLACE * own.step.max():
             best = max(best, abs(float(np.nan_to_num(found.solution.ecc))))
     return best / here
 

@@ -10,18 +10,16 @@ from numpy.typing import NDArray
 from .._images.pyramid.filters import SIGMA
 from .._images.pyramid.levels import Floats
 from .._transform.models import Array
+from .._verdict.limits import AGREEMENT_RADIUS, CLEAR, SAME_PLACE
 from .blocks import BlockSampler, patches, smoothed
 from .levels import VolumeLevel
 from .motion import Shape, scaled
 from .tile_choice import BlockChoice, side_for
 
-# Of a level's shortest voxels: a tile agrees within the first, as in two dimensions, and has
-# between the second and the third on a side, a sixth of the volume's shortest. It is looked for
-# within half of that.
-AGREEMENT_RADIUS = 1.5
+# Of a level's shortest voxels, a tile has so many on a side, a sixth of the volume's shortest. It
+# is looked for within half of that.
 _SMALLEST, _LARGEST, _ALONG = 8, 14, 6
 FIRST_TILES, MOST_TILES = 20, 48
-_CLEAR_SHARE = 0.9
 # Smoothing correlates the noise of so many voxels.
 _CORRELATED = (4 * np.pi * SIGMA**2) ** 1.5
 # What the parabola through a peak is off by at best.
@@ -83,7 +81,7 @@ class VolumeTiles:
     @property
     def clear(self) -> bool:
         """Whether so many agree that more need not be asked."""
-        return self.tested >= FIRST_TILES and self.share >= _CLEAR_SHARE
+        return self.tested >= FIRST_TILES and self.share >= CLEAR
 
 
 class TileMatcher:
@@ -312,6 +310,6 @@ def _rival(surfaces: Floats, ratio: Array) -> float:
         return 1.0
     tops = joint >= ndimage.maximum_filter(joint, 3)
     places = np.argwhere(tops)
-    away = np.linalg.norm((places - np.array(best)) * ratio, axis=1) > 2 * AGREEMENT_RADIUS
+    away = np.linalg.norm((places - np.array(best)) * ratio, axis=1) > SAME_PLACE
     heights = joint[tuple(places[away].T)]
     return float(max(0.0, heights.max(initial=0.0)) / joint[best])
