@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from .._common.steps import outcome_of
-from .._images.pyramid.levels import Floats
-from .._transform.models import Array
-from .._verdict.limits import SAME_PLACE
+from ..._common.steps import outcome_of
+from ..._images.pyramid.levels import Floats
+from ..._transform.models import Array
+from ..._verdict.limits import SAME_PLACE
 from .blocks import resampled
 from .levels import VolumeLevel
 from .motion import mapped, scaled
@@ -81,7 +81,7 @@ def turned_rival(refiner: VolumeRefiner, matrix: Array) -> float:
 
 def _correlated(refiner: VolumeRefiner, index: int, matrix: Array) -> float:
     """Return the size of the correlation of a whole level at a matrix between level 0's voxels."""
-    from .._ecc.correlation import ecc
+    from ..._ecc.correlation import ecc
 
     own, other = refiner.reference[index], refiner.moving[index]
     laid = _laid_on(own, other, scaled(matrix, other.step, own.step))

@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .._images.pyramid.levels import Floats
-from .._transform.models import Array
+from ..._images.pyramid.levels import Floats
+from ..._transform.models import Array
 from .motion import Shape, VolumeFrame
 
 # No level has a side below so many voxels, but one that was shorter before.

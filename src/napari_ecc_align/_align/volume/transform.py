@@ -8,8 +8,8 @@ from typing import Literal, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from .._common.errors import InputError
-from .._common.given import Numbers, as_floats
+from ..._common.errors import InputError
+from ..._common.given import Numbers, as_floats
 
 VolumeMotionModel = Literal["translation", "euclidean", "similarity", "affine"]
 VOLUME_MOTION_MODELS: tuple[VolumeMotionModel, ...] = get_args(VolumeMotionModel)

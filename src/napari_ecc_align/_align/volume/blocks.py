@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .._images.pyramid.filters import RADIUS, SIGMA
-from .._images.pyramid.levels import Bools, Floats
-from .._transform.models import Array
+from ..._images.pyramid.filters import RADIUS, SIGMA
+from ..._images.pyramid.levels import Bools, Floats
+from ..._transform.models import Array
 from .levels import VolumeLevel
 from .motion import Shape, VolumeFrame, VolumeModel, corners, mapped
 

@@ -7,10 +7,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from .._images.pyramid.filters import SIGMA
-from .._images.pyramid.levels import Floats
-from .._transform.models import Array
-from .._verdict.limits import AGREEMENT_RADIUS, CLEAR, SAME_PLACE
+from ..._images.pyramid.filters import SIGMA
+from ..._images.pyramid.levels import Floats
+from ..._transform.models import Array
+from ..._verdict.limits import AGREEMENT_RADIUS, CLEAR, LEAST_AGREEING, SAME_PLACE
 from .blocks import BlockSampler, patches, smoothed
 from .levels import VolumeLevel
 from .motion import Shape, scaled
@@ -146,7 +146,7 @@ class TileMatcher:
 
         As `napari_ecc_align._verdict.wrong_places`.
         """
-        if said.clear:
+        if said.clear or said.agreeing < LEAST_AGREEING:
             return said
         agreeing = tested = 0
         for k, signs in enumerate(np.ndindex(2, 2, 2)):

@@ -9,13 +9,13 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from .._align.progress import Progress
-from .._common.errors import InputError
-from .._common.given import as_floats
-from .._common.steps import outcome_of
-from .._ecc.options import DEFAULTS, SearchOptions
-from .._transform.models import Array
-from .._verdict.result import VERDICTS
+from ..._common.errors import InputError
+from ..._common.given import as_floats
+from ..._common.steps import outcome_of
+from ..._ecc.options import DEFAULTS, SearchOptions
+from ..._transform.models import Array
+from ..._verdict.result import VERDICTS
+from ..progress import Progress
 from .assess import assessed, is_likely
 from .levels import VolumeLevel, volume_pyramid
 from .motion import corners, mapped
@@ -232,7 +232,7 @@ def _refined(
 def _told(
     steps: Generator[object, None, RefinedVolume], told: Callable[[], Progress]
 ) -> Generator[Progress, None, RefinedVolume]:
-    from .._common.steps import retold
+    from ..._common.steps import retold
 
     return (yield from retold(steps, lambda _: told()))
 

@@ -7,13 +7,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .._common.steps import retold
-from .._ecc.gauss_newton import GaussNewton, Solution
-from .._ecc.options import SearchOptions
-from .._ecc.solver import MIN_OVERLAP, BlockSolver
-from .._ecc.whole_level import WholeLevelSolver
-from .._images.pyramid.levels import Bools, InSteps
-from .._transform.models import Array
+from ..._common.steps import retold
+from ..._ecc.gauss_newton import GaussNewton, Solution
+from ..._ecc.options import SearchOptions
+from ..._ecc.solver import MIN_OVERLAP, BlockSolver
+from ..._ecc.whole_level import WholeLevelSolver
+from ..._images.pyramid.levels import Bools, InSteps
+from ..._transform.models import Array
 from .blocks import BlockSampler, VolumeBlocks, reference_blocks, whole_blocks, whole_sampler
 from .levels import VolumeLevel
 from .linearised import LinearisedVolume, level_rows
@@ -32,6 +32,8 @@ _LEAST_COARSE_ECC = 0.1
 _KNOWN_TO = 1.1
 # Of a tile's side, in the shortest voxels: at least, at most, and as a part of the volume's.
 _SMALLEST, _LARGEST, _ALONG = 8, 16, 5
+# Tiles that know the place no better than to so many px of their level show different things.
+_LOST = 2.0
 # Tiles of a level: at first, and at most, which bounds memory and time.
 _FIRST_TILES, _MOST_TILES = 32, 192
 # So many tiles are prepared and fitted in one go.
@@ -177,7 +179,8 @@ class VolumeRefiner:
             yield result
             enough = self._options.precision if index == 0 else 0.25 * 2.0**index
             excess = result.uncertainty / enough
-            if excess < _KNOWN_TO or not result.solution.converged:
+            lost = result.uncertainty > _LOST * 2.0**index
+            if excess < _KNOWN_TO or lost or not result.solution.converged:
                 break
             growth = min(_FASTEST_GROWTH, 1.2 * excess**2)
             count = min(_MOST_TILES, len(choice.origins), int(np.ceil(used * growth)))

@@ -6,18 +6,18 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .._common.quantiles import middle
-from .._transform.models import Array
-from .._verdict.chance import ALPHA, ALPHA_DOUBTFUL, binomial_tail
-from .._verdict.limits import (
+from ..._common.quantiles import middle
+from ..._transform.models import Array
+from ..._verdict.chance import ALPHA, ALPHA_DOUBTFUL, binomial_tail
+from ..._verdict.limits import (
     LARGEST_UNCERTAINTY,
     LEAST_AGREEING,
     LEAST_LIKE,
     LIKE,
     WRONG,
 )
-from .._verdict.result import Verdict
-from .._verdict.rules import (
+from ..._verdict.result import Verdict
+from ..._verdict.rules import (
     CLEAR_SHARE,
     HIGH_ECC,
     LARGEST_DISPLACED,
@@ -171,7 +171,8 @@ def _said(
     )
     if why:
         return "doubtful", why
-    if chance > ALPHA:
+    # What the others show may have moved farther than they were looked for.
+    if chance > ALPHA or tiles.share < CLEAR_SHARE:
         return "doubtful", f"Only {counted}; elsewhere the volumes differ."
     return "aligned", f"{counted}, with ECC {ecc:.3f}."
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from .._transform.models import Array
+from ..._transform.models import Array
 from .tiles import VolumeTiles
 
 # So many more tiles than coefficients along an axis.

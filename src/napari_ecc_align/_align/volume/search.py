@@ -7,8 +7,8 @@ from itertools import product
 
 import numpy as np
 
-from .._images.pyramid.levels import Floats
-from .._transform.models import Array
+from ..._images.pyramid.levels import Floats
+from ..._transform.models import Array
 from .blocks import resampled
 from .levels import VolumeLevel
 from .motion import Shape, corners, inverse, mapped, rotation, scaled
@@ -148,9 +148,10 @@ def turned_starts(
     index = level_below(reference, _TURN_VOXELS)
     own, other = reference[index], moving[index]
     local = scaled(around, other.step, own.step)
+    # What lies farther off than half a volume shares too little, and may wrap around.
     size = [
-        fft.next_fast_len(n + int(np.ceil(np.linalg.norm(_extent(own, other, local)))), real=True)
-        for n in own.shape
+        fft.next_fast_len(n + int(np.ceil(extent / 2)), real=True)
+        for n, extent in zip(own.shape, _extent(own, other, local), strict=True)
     ]
     spectrum = np.conj(fft.rfftn(_centred(np.asarray(own.values, np.float32)), size))
     found: list[tuple[float, Array]] = []

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from .._images.pyramid.filters import RADIUS
-from .._images.pyramid.levels import Floats
-from .._transform.models import Array
+from ..._images.pyramid.filters import RADIUS
+from ..._images.pyramid.levels import Floats
+from ..._transform.models import Array
 from .levels import VolumeLevel
 from .motion import Shape, mapped, scaled
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .._verdict.result import FOUND, Verdict
+from ..._verdict.result import FOUND, Verdict
 from .motion import Shape
 from .tiles import VolumeTiles
 from .transform import VolumeTransform

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from .._ecc.normal_equations import Fit, inverse2, withdrawn
-from .._images.pyramid.levels import Bools, Floats
-from .._transform.models import Array
+from ..._ecc.normal_equations import Fit, inverse2, withdrawn
+from ..._images.pyramid.levels import Bools, Floats
+from ..._transform.models import Array
 from .blocks import VolumeBlocks, inner_gradients, rows_of
 from .motion import VolumeFrame, VolumeModel
 

@@ -14,7 +14,7 @@ from itertools import product
 import numpy as np
 from numpy.typing import ArrayLike
 
-from .._transform.models import Array
+from ..._transform.models import Array
 from .transform import VolumeMotionModel
 
 Shape = tuple[int, ...]

@@ -1,1 +1,0 @@
-"""Aligning two volumes: the same equations, pyramids and tiles as of images, with an axis more."""
