@@ -4,18 +4,15 @@ from __future__ import annotations
 
 from magicgui.widgets import ComboBox, PushButton
 
-from ..._transform.matrices import MOTION_MODELS
+from ..shared.model_box import model_box
 
 
 def model_choice() -> ComboBox:
     """Return the choice of a motion model."""
-    return ComboBox(
-        choices=MOTION_MODELS,
-        value="affine",
-        label="motion model",
-        tooltip="What may have happened to the moving image: shifted (translation), also "
-        "turned (euclidean), also scaled (similarity), also sheared (affine), also tilted "
-        "(homography). The fewer freedoms, the more exact",
+    return model_box(
+        "What may have happened to the moving image: shifted (translation), also turned "
+        "(euclidean), also scaled (similarity), also sheared (affine), also tilted (homography). "
+        "The fewer freedoms, the more exact. Automatic: the narrowest that suffices"
     )
 
 

@@ -9,10 +9,9 @@ from magicgui.widgets import CheckBox, ComboBox, Container, LiteralEvalLineEdit,
 from magicgui.widgets.bases import ValueWidget
 
 from ..._common.errors import InputError
-from ..._ecc.options import COMPARED, DEFAULTS, ENGINES, SearchOptions
+from ..._ecc.options import COMPARED, DEFAULTS, ENGINES, ModelChoice, SearchOptions
 from ..._images.interpolation import INTERPOLATIONS
 from ..._images.warping import Resampling
-from ..._transform.matrices import MotionModel
 from ..layers.aligned_layers import OUTPUTS
 from ..runs.task import Parameters
 from ..shared.rows import Form, form
@@ -105,7 +104,7 @@ class SettingsForm(Container):  # type: ignore[type-arg]
         """Choose what compares edges where brightness does not convince."""
         self.engine.value, self.representation.value = "pyramid", "auto"
 
-    def chosen(self, model: MotionModel) -> Parameters:
+    def chosen(self, model: ModelChoice) -> Parameters:
         """Return what is chosen.
 
         Raises

@@ -113,18 +113,22 @@ class FinishedRun:
             if self.suffices is not None:
                 said.append(f"The {self.suffices} model suffices.")
             return " ".join(filter(None, said))
+        one = self.task.frames.called[:-1]
+        if not self.task.frame_by_frame:
+            many = len(self.task.frames)
+            return f"One transform for all {many} {one}{'s' * (many != 1)}. {self.result.reason}"
         counts = Counter(self.results.verdicts)
         parts = [
             f"{counts[verdict]} {verdict}" for verdict in reversed(VERDICTS) if counts[verdict]
         ]
         count = len(self.results)
-        said = [f"{count} frame{'s' * (count != 1)}: {', '.join(parts)}."]
+        said = [f"{count} {one}{'s' * (count != 1)}: {', '.join(parts)}."]
         wrong = [at for at, result in enumerate(self.results) if not result.aligned]
         if wrong:
             reason = self.results[wrong[0]].reason
-            said.append(f"Frame{'s' * (len(wrong) != 1)} {first_few(wrong)}: {reason}")
+            said.append(f"{one.title()}{'s' * (len(wrong) != 1)} {first_few(wrong)}: {reason}")
         if self.data is not None and not self.comparable:
-            said.append("The frames are too large to be compared here.")
+            said.append(f"The {one}s are too large to be compared here.")
         return " ".join(said)
 
     def drift(self) -> dict[str, NDArray[Any]]:

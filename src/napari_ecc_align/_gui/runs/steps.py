@@ -26,6 +26,7 @@ from ..._verdict.result import FOUND, AlignmentResult
 from ..layers.comparison_layers import blank_outside
 from ..shared.refusal import Refusal, refusing
 from .finished_run import FinishedRun
+from .frame_choice import unlike
 from .task import Task
 
 Result = TypeVar("Result")
@@ -76,14 +77,16 @@ def _align_frames(task: Task, masks: dict[str, Any]) -> Generator[Progress, None
     others = task.references
     reference: Any = task.anchor
     if others is not None and len(others) != len(task.frames):
-        raise InputError(
-            f"The reference has {len(others)} frames and the moving stack {len(task.frames)}: "
-            "choose stacks of the same length, or a single image as the reference"
-        )
+        raise InputError(unlike(len(others), len(task.frames), task.frames.called))
     if reference is None:
         reference = np.asarray(task.reference.data) if others is None else others
     steps = stack_steps(
-        task.frames, task.parameters.search, reference=reference, initial=task.initial, **masks
+        task.frames,
+        task.parameters.search,
+        reference=reference,
+        initial=task.initial,
+        called=task.frames.called,
+        **masks,
     )
     results = yield from _seldom(steps)
     return FinishedRun(task, results, results.filled_transforms)
@@ -132,14 +135,20 @@ def _model_that_suffices(
 ) -> Generator[Progress, None, MotionModel | None]:
     """Return the smallest freer motion model that aligns the images, if there is one."""
     search = task.parameters.search
+    if search.model == "auto":
+        return None
     for model in MOTION_MODELS[MOTION_MODELS.index(search.model) + 1 :]:
         if search.engine == "opencv" and model == "similarity":
             continue
         trying = Progress(_SEARCH_SHARE, f"trying the {model} model", found)
         yield trying
+
+        def told(_: Progress, trying: Progress = trying) -> Progress:
+            return trying
+
         freer = replace(search, model=model)
         steps = align_steps(reference, moving, freer, initial=found, **masks)
-        if (yield from retold(_seldom(steps), lambda _, trying=trying: trying)).aligned:
+        if (yield from retold(_seldom(steps), told)).aligned:
             return model
     return None
 

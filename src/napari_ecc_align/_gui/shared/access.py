@@ -62,7 +62,8 @@ class KeptFocus:
         had, self._had, now = self._had, None, self._focus()
         # Unless a person has gone elsewhere meanwhile.
         lost = now is None or now is self._went or not now.isVisibleTo(self._form.window())
-        if had is not None and lost and isalive(had) and had.isEnabled():
+        alive = had is not None and isalive(had)  # type: ignore[no-untyped-call]
+        if had is not None and alive and lost and had.isEnabled():
             had.setFocus()
 
     def _focus(self) -> QWidget | None:

@@ -57,7 +57,9 @@ class HelpWindow(QTextBrowser):
         found = super().loadResource(kind, name)
         if kind != QTextDocument.ResourceType.ImageResource.value or not found:
             return found
-        picture, width = QImage(), self.viewport().width() - _MARGIN
+        viewport = self.viewport()
+        assert viewport is not None
+        picture, width = QImage(), viewport.width() - _MARGIN
         picture.loadFromData(found)
         if picture.width() <= width:
             return picture
@@ -71,9 +73,10 @@ class HelpWindow(QTextBrowser):
 
     def _draw_again(self) -> None:
         self._drawn_at = self.width()
-        bar = self.verticalScrollBar()
+        bar, document = self.verticalScrollBar(), self.document()
+        assert bar is not None and document is not None
         seen = bar.value() / max(1, bar.maximum())
-        self.document().clear()
+        document.clear()
         self.reload()
         bar.setValue(round(seen * bar.maximum()))
 

@@ -7,7 +7,7 @@ from napari.components import ViewerModel
 from napari.layers import Image
 
 from ..._common.errors import InputError
-from ..layers.attributes import is_result, layer_with_id
+from ..layers.attributes import axes_of, is_result, layer_with_id
 from ..layers.stack_snapshots import is_stack
 from .rows import Form, button
 from .watching import Watch
@@ -117,9 +117,11 @@ class LayerPair(Form):
 
     def _follow_alone(self, candidates: list[Image]) -> None:
         """Choose a lone stack twice, to be aligned to itself, until there is another image."""
-        if len(candidates) == 1 and self.moving.value is None and is_stack(candidates[0]):
-            self.moving.value = candidates[0]
-            self._alone = True
+        if len(candidates) == 1 and self.moving.value is None:
+            # The channels of one image lie on each other unless a person says otherwise.
+            if axes_of(candidates[0], self._viewer).along is not None:
+                self.moving.value = candidates[0]
+                self._alone = True
         elif len(candidates) > 1 and self._alone:
             self._alone = False
             if self.moving.value == self.reference.value:

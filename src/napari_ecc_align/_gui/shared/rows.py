@@ -43,7 +43,8 @@ def named_rows(form: QWidget) -> Iterator[tuple[QLabel, QWidget]]:
         layout = row.layout()
         if not isinstance(layout, QHBoxLayout) or layout.count() != 2:
             continue
-        first, second = (item and item.widget() for item in map(layout.itemAt, range(2)))
+        items = map(layout.itemAt, range(2))
+        first, second = (item.widget() if item is not None else None for item in items)
         if isinstance(first, QLabel) and second is not None:
             yield first, second
 
