@@ -15,14 +15,15 @@ from .._ecc.options import DEFAULTS, Compared, Engine, SearchOptions
 from .._images.coverage import overlap
 from .._images.opacity import flattened
 from .._images.pixels import to_gray
-from .._images.sources import LazyArray
+from .._images.sources import LazyArray, Source, checked_source
 from .._images.warping import warp
 from .._transform.matrices import MotionModel
 from .._transform.transform import Transform
 from .._transform.transform_like import TransformLike
 from .._verdict.result import VERDICTS, AlignmentResult
 from .frames import frames_of, masks_of, reference_of
-from .pair import Cancelled, cancelled_result, checked_job, job_steps
+from .options import Job, checked_initial
+from .pair import Cancelled, cancelled_result, job_steps
 from .progress import FrameProgress, Progress
 from .read_frames import ReadFrames, other_images
 from .stack_masks import StackMasks
@@ -46,6 +47,11 @@ class _Options:
     reference_masks: StackMasks
     moving_masks: StackMasks
     cancel: Callable[[], bool] | None = None
+
+    def prepared(self, image: NDArray[Any], index: int) -> Source:
+        """Return an image that frames are aligned to, of a number, as a reference for all."""
+        whole = self.search.engine == "opencv"
+        return checked_source(image, self.reference_masks[index], "reference", whole=whole)
 
 
 def align_stack(
@@ -235,16 +241,15 @@ def _one_by_one(
     results: list[AlignmentResult] = []
     last = initial
     many = len(references) > 1
-    reference = references[0]
+    reference = options.prepared(references[0], own or 0)
     for index in range(len(images)):
-        against = index if many else own or 0
         if many and index:
-            reference = references[index]
+            reference = options.prepared(references[index], index)
         if index == own:
             result = _itself(reference.shape[:2], options.search)
         else:
             start = starts[index] if starts else last
-            turn = _Turn(index, against, len(images))
+            turn = _Turn(index, len(images))
             result = yield from _align(reference, images[index], start, options, turn)
         if result.aligned:
             last = result.transform
@@ -255,21 +260,21 @@ def _one_by_one(
 
 def _chained(images: ReadFrames, options: _Options) -> FrameSteps:
     """Align each frame to the one before it, and correct the composed transform for drift."""
-    first = previous = images[0]
+    first = previous = options.prepared(images[0], 0)
     results = [_itself(first.shape[:2], options.search)]
     yield _told(0, len(images), results[0])
     for index in range(1, len(images)):
         before, image = results[-1], images[index]
-        turn = _Turn(index, index - 1, len(images), 0.0, 0.5)
+        turn = _Turn(index, len(images), 0.0, 0.5)
         step = yield from _align(previous, image, None, options, turn)
         composed = step.transform @ before.transform
         # What the chain rests on is as good as its worst link.
         weakest = min(step, before, key=lambda result: VERDICTS.index(result.verdict))
         chained = replace(step, transform=composed, verdict=weakest.verdict, reason=weakest.reason)
-        turn = _Turn(index, 0, len(images), 0.5, 0.5)
+        turn = _Turn(index, len(images), 0.5, 0.5)
         direct = yield from _align(first, image, composed, options, turn)
         results.append(direct if direct.aligned else chained)
-        previous = image
+        previous = options.prepared(image, index)
         yield _told(index, len(images), results[-1])
     return results
 
@@ -279,7 +284,6 @@ class _Turn:
     """One alignment of the whole: of a frame to an image, perhaps as one of two for the frame."""
 
     index: int
-    against: int
     count: int
     begin: float = 0.0
     share: float = 1.0
@@ -292,20 +296,16 @@ class _Turn:
 
 
 def _align(
-    reference: NDArray[Any],
+    reference: Source,
     moving: NDArray[Any],
     start: TransformLike | None,
     options: _Options,
     turn: _Turn,
 ) -> Steps:
-    job = checked_job(
-        reference,
-        moving,
-        options.search,
-        reference_mask=options.reference_masks[turn.against],
-        moving_mask=options.moving_masks[turn.index],
-        initial=start,
-    )
+    mask = options.moving_masks[turn.index]
+    whole = options.search.engine == "opencv"
+    source = checked_source(moving, mask, "moving", whole=whole)
+    job = Job(reference, source, options.search, checked_initial(start))
 
     def told(step: Progress) -> Progress:
         if options.cancel is not None and options.cancel():

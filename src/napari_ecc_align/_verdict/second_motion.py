@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .._common.opencv import cv2
+from .._common.quantiles import median_size
 from .._images.pyramid.levels import Floats, Level, floats
 from .._images.pyramid.representations import Representation, planes_of
 from .._transform.transform import map_points
@@ -120,7 +121,7 @@ def second_motion(
     )
     odd = _odd_part(first, second)
     height, width = odd.shape
-    deviation = 1.4826 * float(np.median(np.abs(odd)))
+    deviation = 1.4826 * median_size(odd)
     # Where both lie a little apart, what is near slopes towards a peak that is nearer still.
     peaks = np.where(odd >= _around(odd), odd, 0)
     reach = int(_SAME_MOTION)
@@ -204,8 +205,8 @@ def _in_parts(plane: Floats) -> Floats:
 
 def _clipped(detail: Floats, window: Floats) -> Floats:
     """Return detail of which what is brightest, as stars and hot pixels are, does not decide."""
-    shown = np.abs(detail[window > 0])
-    typical = 1.4826 * float(np.median(shown)) if len(shown) else 0.0
+    shown = detail[window > 0]
+    typical = 1.4826 * median_size(shown) if len(shown) else 0.0
     most = _BRIGHTEST * max(typical, 0.1 * float(np.sqrt((detail * detail).mean())))
     return floats(np.clip(detail, -most, most))
 
@@ -220,21 +221,25 @@ def _odd_part(first: Floats, second: Floats) -> Floats:
     Of their whitened autocorrelation where they do not move; circular, its first entry is there.
     """
     size = cv2.getOptimalDFTSize(first.shape[0]), cv2.getOptimalDFTSize(first.shape[1])
-    power, product = floats(0), floats(0)
+    power, product = np.zeros(size, np.float32), floats(0)
     for planes in zip(planes_of(first), planes_of(second), strict=True):
         one, two = (
             floats(cv2.dft(_padded(image, size), flags=cv2.DFT_COMPLEX_OUTPUT, nonzeroRows=rows))
             for image, rows in zip(planes, (first.shape[0], second.shape[0]), strict=True)
         )
-        power = power + ((one * one).sum(axis=2) + (two * two).sum(axis=2)) / 2
+        power += (_power(one) + _power(two)) / 2
         product = product + floats(cv2.mulSpectrums(two, one, 0, conjB=True))
     mean = max(float(power.mean()), 1e-12)
-    weight = np.maximum(power / mean, _LEAST_POWER) ** -_WHITENING
+    weight: Floats = floats(cv2.pow(np.maximum(power / mean, _LEAST_POWER), -_WHITENING))
     # The odd part of a real function is the transform of the imaginary part.
     product[..., 0] = 0
-    product[..., 1] *= weight * (2 / max(float((power * weight).mean()), 1e-12))
+    product[..., 1] *= weight * (2 / max(float(np.vdot(power, weight)) / power.size, 1e-12))
     flags = cv2.DFT_REAL_OUTPUT | cv2.DFT_SCALE
     return floats(cv2.idft(product, flags=flags))
+
+
+def _power(spectrum: Floats) -> Floats:
+    return floats(np.einsum("ijk,ijk->ij", spectrum, spectrum))
 
 
 def _padded(image: Floats, size: tuple[int, int]) -> Floats:
