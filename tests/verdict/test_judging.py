@@ -153,7 +153,7 @@ def test_another_place_that_fits_makes_doubtful(known, reason):
     [
         # The mean of all tiles may lie anywhere if most of them, each by itself, agree.
         {"wide": make_wide(offset=(6.0, 8.0))},
-        {"whole": WholeFit(rival(0.92))},
+        {"whole": WholeFit(rival(0.89))},
         {"fine": make_tiles(rival=rival(0.89)), "wide": make_wide(rival=rival(0.89))},
     ],
 )
@@ -302,7 +302,7 @@ def test_fewer_tiles_that_moved_than_did_not_are_doubtful():
     assert verdict_of(fine=tiles, still=13)[0] == "doubtful"
 
 
-@pytest.mark.parametrize(("likeness", "verdict"), [(0.94, "doubtful"), (0.92, "aligned")])
+@pytest.mark.parametrize(("likeness", "verdict"), [(0.91, "doubtful"), (0.89, "aligned")])
 def test_what_fits_when_turned_is_doubtful(likeness, verdict):
     assert verdict_of(turned=rival(likeness))[0] == verdict
 

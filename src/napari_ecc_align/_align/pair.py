@@ -25,8 +25,8 @@ from .._transform.transform import Transform, usable_transform
 from .._transform.transform_like import TransformLike
 from .._verdict.assess import assess, doubt_rivalled, most_trusted
 from .._verdict.chance import ALPHA, p_value
+from .._verdict.limits import LARGEST_UNCERTAINTY
 from .._verdict.result import AlignmentResult
-from .._verdict.rules import LARGEST_UNCERTAINTY
 from .counted_part import CountedPart, counted_part, counted_sources, lazily_counted_part
 from .field_of_view import field_of_view
 from .mirrored import aligned_either_way
@@ -234,7 +234,7 @@ def job_steps(job: Job) -> Generator[Progress, None, AlignmentResult]:
     """Align what a job says, one step at a time; as `align_steps`."""
     began = time.perf_counter()
     job = counted_sources(job)
-    result = yield from aligned_either_way(job, _as_they_are)
+    result = yield from aligned_either_way(job, _as_they_are, _nearby)
     return replace(result, seconds=time.perf_counter() - began)
 
 
@@ -245,6 +245,11 @@ def _as_they_are(job: Job) -> Generator[Progress, None, AlignmentResult]:
     run = _run_pyramid if job.options.engine == "pyramid" else _run_opencv
     best = yield from best_result(replace(job, initial=start.matrix), run)
     return start.noted_in(best)
+
+
+def _nearby(job: Job) -> Generator[Progress, None, AlignmentResult]:
+    """Align sources from the start of the job alone."""
+    return best_result(job, partial(_run_pyramid, nearby=True))
 
 
 def best_result(job: Job, run: Runner) -> Generator[Progress, None, AlignmentResult]:
@@ -292,7 +297,7 @@ def _results_of_part(
             AlignmentResult(nothing, "failed", pyramids.flaw, job.shape, engine=job.options.engine)
         ]
     results = yield from run(job, pyramids)
-    if not any(result.aligned for result in results):
+    if not any(result.aligned or result.placed for result in results):
         inside = _within_field(job, pyramids)
         if inside is not None:
             results += yield from _run_within_field(inside, run)
@@ -329,7 +334,9 @@ def _prepared(part: CountedPart) -> Generator[Progress, None, Pyramids]:
     return retold(steps, lambda _: Progress(0.0, "preparing the images"))
 
 
-def _run_pyramid(job: Job, pyramids: Pyramids) -> Generator[Progress, None, list[AlignmentResult]]:
+def _run_pyramid(
+    job: Job, pyramids: Pyramids, *, nearby: bool = False
+) -> Generator[Progress, None, list[AlignmentResult]]:
     """Try initial guesses until one passes the verdict; return all results that were judged."""
     results: list[AlignmentResult] = []
     tried: list[NDArray[np.float64]] = []
@@ -340,7 +347,14 @@ def _run_pyramid(job: Job, pyramids: Pyramids) -> Generator[Progress, None, list
         return results[-1].aligned or _is_placed(results[-1])
 
     steps = estimate_steps(
-        pyramids.reference, pyramids.moving, job.options, initial=job.initial, accept=accept
+        pyramids.reference,
+        pyramids.moving,
+        job.options,
+        initial=job.initial,
+        accept=accept,
+        # Where the place is sure but the motion model does not suffice, no start leads farther.
+        enough=lambda: any(result.placed for result in results),
+        nearby=nearby,
     )
     estimate = yield from retold(steps, _approach(job))
     if not any(one is estimate.matrix for one in tried):

@@ -30,6 +30,7 @@ def estimate_steps(
     *,
     initial: Array | None = None,
     accept: Accept | None = None,
+    enough: Callable[[], bool] | None = None,
     nearby: bool = False,
 ) -> Generator[Step, None, Estimate]:
     """Align the finest level of `moving` to that of `reference`, one step at a time.
@@ -45,6 +46,9 @@ def estimate_steps(
     accept : callable, optional
         Given an estimate whose own tiles agree, tells whether to stop; otherwise the next source
         of guesses is tried.  Every such estimate is accepted by default.
+    enough : callable, optional
+        Asked after each source of guesses that has led to such estimates: tells whether no other
+        source would lead to a better one.
     nearby : bool, default: False
         Try no other start than `initial`.
 
@@ -90,6 +94,8 @@ def estimate_steps(
                 refused = refused or found
                 guesses.note_refined(candidate, refined)
         timings[start] = timings.get(start, 0.0) + time.perf_counter() - clock
+        if refused is not None and enough is not None and enough():
+            return replace(refused, timings=timings)
     left = max(best.values(), key=lambda candidate: candidate.rank)
     if refused is not None:
         # Where edges alone were believed, brightness may still say more.

@@ -126,8 +126,10 @@ def stack_axes(
     lengths = tuple(int(length) for length in lengths)
     names = tuple(str(name) if _is_word(name) else "" for name in names or [""] * len(lengths))
     roles: list[Role | None] = [_NAMES.get(name.lower()) for name in names]
-    for axis, held in (said or {}).items():
-        roles[axis] = held
+    said = said or {}
+    for axis, role in enumerate(roles):
+        # Of two axes of frames, those that are said to be are the frames.
+        roles[axis] = said.get(axis, "other" if role in said.values() else role)
     long = [axis for axis, length in enumerate(lengths) if length > 1]
     unknown = [axis for axis in long if roles[axis] is None]
     known = {roles[axis] for axis in long}
@@ -186,13 +188,11 @@ def axis_number(axis: Axis, names: Sequence[str], count: int, option: str, owner
     return int(axis) % count
 
 
-def unpaired(reference: int, moving: int, noun: str) -> str:
+def unpaired(reference: int, moving: int, noun: str, possible: str) -> str:
     """Return why the images of two stacks do not go in pairs, and what is possible."""
-    one = noun.removesuffix("s")
     return (
         f"The reference has {reference} {noun} and the moving stack {moving}: they do not go in "
-        f"pairs. Possible: only the {one} on show, the {one} on show for all, a single image as "
-        "the reference, or the stack to itself."
+        f"pairs. Possible: {possible}."
     )
 
 

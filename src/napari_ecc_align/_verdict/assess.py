@@ -18,11 +18,10 @@ from .._transform.transform import (
     map_points,
     usable_transform,
 )
+from .limits import CLEAR, LARGEST_UNCERTAINTY, LIKE, SAME_PLACE, SECOND_PIXELS, least_like
 from .line_fields import field_offset
 from .model_check import homography_shift
 from .pair_tiles import (
-    LIKE_EVIDENCE,
-    OTHER_PLACE,
     WHOLE_PIXELS,
     Laid,
     first_tiles,
@@ -48,25 +47,11 @@ from .tile_matching import FIRST_TILES, Tiles, without
 from .turned_motion import turned_motion
 from .turned_rival import turned_rival
 
-# A second motion is looked for on a level of at most so many pixels, 316 by 316: chosen for its
-# cost; one of three times as many found no more of them.
-_SECOND_PIXELS = 100_000
-# Where the tiles place the corners less exactly than this (px), all pixels are asked, too. Of a
-# result that would be aligned: with more than 0.377, the rules would overlook a pixel at the
-# corners, which is then no third of a pixel beyond 2.5 sigma. Of one that would be doubtful, a
-# pixel is to be four sigma, so that tiles are not alone to say so.
-_CORNER_SIGMA_ALIGNED = 0.36
-_CORNER_SIGMA_DOUBTFUL = 0.25
-# Of tiles that are matched by the direction of edges, so many are to agree; or this share, without
-# that part of it which fits as well elsewhere along the same lines. On different music on the same
-# staves, up to 31 of 40 agreed, but without what slides along them up to 0.22; on pairs that
-# belong together 0.33 or more.
-_LEAST_EDGES, _LEAST_NOT_SLID = 0.9, 0.3
-# What belongs to the camera holds an alignment where it was, to less than this (px).
-_HELD = 0.2
-# Results correlate alike if the better one leaves so large a share of what the other one leaves
-# unexplained. Chosen on marks that are symmetric.
-_LIKE_RESIDUAL = 0.5
+# Of tiles that are matched by the direction of edges, nine in ten are to agree; or this share,
+# without that part of it which fits as well elsewhere along the same lines. On different music on
+# the same staves, up to 31 of 40 agreed, but without what slides along them up to 0.22; on pairs
+# that belong together 0.33 or more.
+_LEAST_NOT_SLID = 0.3
 
 _BY = {
     "intensity": "",
@@ -112,6 +97,7 @@ def assess(
         transform=transform or Transform.identity(options.freest),
         verdict=found.judgement.verdict,
         reason=f"{said}{found.judgement.reason}",
+        placed=found.judgement.placed and estimate.converged,
         shape=reference.shape,
         ecc=sign * found.ecc,
         ecc_before=sign * found.ecc_before,
@@ -155,7 +141,7 @@ def _found_by_tiles(pyramids: Pyramids, estimate: Estimate, model: MotionModel) 
         evidence = _with_what_costs(laid, evidence)
     evidence, judgement = _with_model_checked(laid, evidence)
     slid = max(evidence.fine.slid, evidence.wide.slid)
-    alike = fine.share < _LEAST_EDGES and fine.share * (1 - slid) < _LEAST_NOT_SLID
+    alike = fine.share < CLEAR and fine.share * (1 - slid) < _LEAST_NOT_SLID
     if laid.estimate.representation == "orientation" and alike:
         judgement = doubted(judgement, "Edges that so many images have may lie alike by chance.")
     return _Finding(judgement, laid.inverted, ecc, before, fine, evidence.pattern.contradiction)
@@ -204,7 +190,7 @@ def _displaced(evidence: Evidence, wide: Tiles) -> int:
 def _with_second_motion(laid: Laid, evidence: Evidence) -> Evidence:
     """Add what moves otherwise."""
     pyramids, shape, motion = laid.pyramids, evidence.shape, evidence.motion
-    index = pyramids.index_below(_SECOND_PIXELS)
+    index = pyramids.index_below(SECOND_PIXELS)
     middle = (np.array(shape[::-1]) - 1.0) / 2
     back = map_points(np.asarray(np.linalg.inv(motion), np.float64), middle[None])[0] - middle
     second = second_motion(
@@ -257,7 +243,7 @@ def _with_what_costs(laid: Laid, evidence: Evidence) -> Evidence:
 
 def _held(evidence: Evidence) -> bool:
     """Tell whether the images lie where they did, as what belongs to the camera holds them."""
-    return corner_error(evidence.motion, np.eye(3), evidence.shape) <= _HELD
+    return corner_error(evidence.motion, np.eye(3), evidence.shape) <= LARGEST_UNCERTAINTY
 
 
 def _with_model_checked(laid: Laid, evidence: Evidence) -> tuple[Evidence, Judgement]:
@@ -265,9 +251,8 @@ def _with_model_checked(laid: Laid, evidence: Evidence) -> tuple[Evidence, Judge
     judgement, pattern = judge(evidence), evidence.pattern
     if judgement.verdict == "failed" or evidence.model == "homography":
         return evidence, judgement
-    aligned = judgement.verdict == "aligned"
-    enough = _CORNER_SIGMA_ALIGNED if aligned else _CORNER_SIGMA_DOUBTFUL
-    if pattern.homography_sigma <= enough:
+    # With more, the rules would overlook a pixel at the corners.
+    if pattern.homography_sigma <= LARGEST_UNCERTAINTY:
         return evidence, judgement
     moved, sigma = homography_shift(laid.pyramids, laid.estimate, evidence.fine) or (0.0, np.inf)
     if sigma < pattern.homography_sigma:
@@ -290,8 +275,7 @@ def most_trusted(results: list[AlignmentResult]) -> AlignmentResult:
 
 def _correlates_like(other: AlignmentResult, result: AlignmentResult) -> bool:
     """Tell whether two results both correlate so well that neither is the better one."""
-    least = 1 - (1 - abs(result.ecc)) / _LIKE_RESIDUAL
-    return abs(other.ecc) >= max(HIGH_ECC, least)
+    return abs(other.ecc) >= max(HIGH_ECC, least_like(abs(result.ecc)))
 
 
 def trust_key(result: AlignmentResult) -> tuple[int, float]:
@@ -334,4 +318,4 @@ def _rivals(other: AlignmentResult, result: AlignmentResult, shape: tuple[int, i
     like = min(theirs.share / own.share, theirs.agreeing / enough)
     apart = corner_error(other.transform.matrix, result.transform.matrix, shape)
     # What does not know its corners may lie at the same place.
-    return like > LIKE_EVIDENCE and apart > max(OTHER_PLACE, 3 * other.corner_uncertainty)
+    return like > LIKE and apart > max(SAME_PLACE, 3 * other.corner_uncertainty)

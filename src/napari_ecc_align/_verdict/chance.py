@@ -13,14 +13,14 @@ from .._common.quantiles import middle
 from .._transform.matrices import MotionModel
 from .._transform.models import MODELS
 from .._transform.transform import shift
-from .rival import least_like
-from .tile_matching import FIRST_TILES, KNOWN_TO, Tiles
+from .limits import KNOWN_TO, least_like
+from .tile_matching import FIRST_TILES, Tiles
 
 # How likely it may be that tiles agree like this though the images do not belong together here: of
 # what is called aligned, and of what is called doubtful and not failed. The first is so small
 # because many places are judged of a pair, and many pairs of a dataset.
 ALPHA = 1e-6
-ALPHA_DOUBTFUL = 1e-3
+ALPHA_DOUBTFUL = ALPHA**0.5
 # In so many directions, alternately so many times as far away as tiles are looked for: far enough
 # that an edge does not lead from there to where it belongs, and as near as the images are alike.
 _DIRECTIONS = 8

@@ -1,4 +1,4 @@
-"""What tiles of a pair say: those of full resolution, those that see far, and other places'."""
+"""What tiles of a pair say: of full resolution, of a level that sees far, at other places."""
 
 from __future__ import annotations
 
@@ -11,22 +11,17 @@ from .._ecc.estimate import Estimate
 from .._images.pyramid.pair import Pyramids
 from .._transform.transform import corner_error, shift
 from .chance import with_sampled_chance
+from .limits import LEAST_AGREEING, LEAST_LIKE, LEAST_TILES, LIKE, SAME_PLACE
 from .rival import NO_RIVAL, Rival
-from .rules import LARGEST_RIVAL, LEAST_AGREEING, LEAST_RIVAL
-from .tile_matching import FIRST_TILES, MOST_TILES, UNLIKE, Tiles, is_clear, tile_evidence
+from .tile_matching import FIRST_TILES, MOST_TILES, Tiles, is_clear, tile_evidence
 
 # Tiles of a level of at most so many pixels see far: of about 550 px on a side, where the largest
 # tiles are a twelfth of it. Of a side of at least 140 px, where tiles of 17 px are still many.
 _WIDE_PIXELS = 300_000
 _WIDE_SIDE = 140
-# As few wide tiles say nothing that those at full resolution do not. Chosen by hand.
-_FEW_TILES = 6
 # The whole of a level of at most so many pixels is correlated at every displacement: 200 by 200,
 # chosen for its cost.
 WHOLE_PIXELS = 40_000
-# Another place counts if so many px away (RMS of the corners) it has this share of the evidence.
-# The first is twice the radius in which tiles agree; the second was tuned on known pairs.
-OTHER_PLACE, LIKE_EVIDENCE = 3.0, 0.85
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,13 +57,13 @@ def first_tiles(pyramids: Pyramids, estimate: Estimate) -> tuple[Laid, Tiles]:
 
 def wide_tiles(laid: Laid, fine: Tiles, rival: float) -> Tiles:
     """Ask tiles that see far, if those at full resolution and the whole leave a doubt."""
-    if max(rival, fine.rival.likeness) < UNLIKE and is_clear(
+    if max(rival, fine.rival.likeness) < LEAST_LIKE and is_clear(
         fine, max(FIRST_TILES, fine.tested), 0
     ):
         return fine
     wide = _matched(laid, _wide_level(laid.pyramids), far=True)
     # Where little overlaps, and near the borders, only those that do not see far fit in.
-    return fine if wide.tested < _FEW_TILES else wide
+    return fine if wide.tested < LEAST_TILES else wide
 
 
 def with_chance(laid: Laid, fine: Tiles, wide: Tiles) -> tuple[Tiles, Tiles]:
@@ -95,7 +90,7 @@ def seconded(laid: Laid, rival: Rival) -> Rival:
     The whole of a coarse level need not show what fine detail shows: it may be blurred away, or be
     another layer.
     """
-    if rival.matrix is None or not rival.likeness > LEAST_RIVAL:
+    if rival.matrix is None or not rival.likeness > LEAST_LIKE:
         return rival
     # Of a level on which the place is known to within the tiles' reach.
     index = max(0, laid.pyramids.index_below(WHOLE_PIXELS) - 2)
@@ -108,11 +103,11 @@ def seconded(laid: Laid, rival: Rival) -> Rival:
     apart = np.hypot(*(there.displacements[:, 2:] - there.offset).T)
     share = float((apart <= there.radius).mean()) if there.tested else 0.0
     shape = laid.pyramids.reference[0].shape
-    if corner_error(place, laid.estimate.matrix, shape) <= OTHER_PLACE * 2**index:
+    if corner_error(place, laid.estimate.matrix, shape) <= SAME_PLACE * 2**index:
         # They led back to where they lie.
         return NO_RIVAL
     joint = Rival(here.rival.here, there.rival.here, rival.known_to)
-    like = share > LIKE_EVIDENCE * here.share and joint.is_like(LARGEST_RIVAL)
+    like = share > LIKE * here.share and joint.is_like(LIKE)
     return rival if like else NO_RIVAL
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,29 +12,20 @@ from .._images.pyramid.levels import Floats, Level, floats
 from .._images.pyramid.representations import Representation, planes_of
 from .._transform.transform import map_points
 from .detail import shared_details
+from .limits import LEAST_LIKE, RIGHT, SAME_PLACE, TIMES_LEFT
 from .tile_matching import Tiles, vertex
 
-# Closer than this (px of the level) is the same motion, less exactly.
-_SAME_MOTION = 3.0
-# To so much (px of the level) a peak is known that stands out as it has to.
-_KNOWN_TO = 0.5
 # Frequencies are weighed by their power to the minus this: between 0, where the coarse ones decide
 # alone, and 1, where the noise of all the others does.
 _WHITENING = 0.5
 _LEAST_POWER = 1e-3
 # In standard deviations of the detail: what stands out farther counts no more than that.
 _BRIGHTEST = 8.0
-# Of the highest: what correlates like this may be meant as well.
-_LIKE_SHARE = 0.7
 _PARTS = 8
 # What is spread over less than this is a part, and the tiles there say so.
 _EVERYWHERE = 0.25
 # A share of the detail below this is what interpolation and rasters leave.
 LEAST_SHARE = 0.03
-# Nor is it more than so many times what the first motion leaves of the detail: what moves
-# otherwise is a part of that. Whitened it may be more, by up to 1.4 where a second motion was
-# real; that of rasters and interpolation was 3 to 17.
-_MOST_OF_LEFT = 2.0
 # In standard deviations of what other displacements show. The highest of as many places as a level
 # has pixels lies between 5 and 6 by chance where they are normally distributed.
 LEAST_SIGNIFICANCE = 7.0
@@ -128,13 +118,15 @@ def second_motion(
     deviation = 1.4826 * float(np.median(np.abs(odd)))
     # Where both lie a little apart, what is near slopes towards a peak that is nearer still.
     peaks = np.where(odd >= _around(odd), odd, 0)
-    reach = int(_SAME_MOTION)
+    reach = int(SAME_PLACE)
     near = np.arange(-reach, reach + 1)
-    disc = np.hypot(near[:, None], near) <= _SAME_MOTION
+    disc = np.hypot(near[:, None], near) <= SAME_PLACE
     middle = np.ix_(near % height, near % width)
     peaks[middle] = np.where(disc, 0, peaks[middle])
     _, share, _, (x, y) = cv2.minMaxLoc(peaks)
-    most = _MOST_OF_LEFT * (1 - float((first * second).sum())) if least else np.inf
+    # It is a part of what the first motion leaves: whitened, of real ones up to 1.4 times as much,
+    # of what rasters and interpolation leave 3 to 17 times.
+    most = TIMES_LEFT * (1 - float((first * second).sum())) if least else np.inf
     if not max(least, LEAST_SIGNIFICANCE * deviation) <= share <= most:
         return None
     factor = 2.0**reference.index
@@ -142,7 +134,7 @@ def second_motion(
     if still is not None:
         place = np.rint(still / factor).astype(int)
         around = peaks[np.ix_((place[1] + near) % height, (place[0] + near) % width)]
-        if np.hypot(*place) > _SAME_MOTION and around.max() > _LIKE_SHARE * share:
+        if np.hypot(*place) > SAME_PLACE and around.max() > LEAST_LIKE * share:
             down, right = np.unravel_index(int(around.argmax()), around.shape)
             there, share = place + near[[right, down]], float(around.max())
     significance = share / deviation if deviation else float("inf")
@@ -150,7 +142,7 @@ def second_motion(
     exact = there + _beside(odd, *there.astype(int).tolist())
     exact = factor * exact
     distance = float(np.hypot(*exact))
-    return SecondMotion(exact, share, significance, factor * _KNOWN_TO, spread, distance)
+    return SecondMotion(exact, share, significance, factor * RIGHT, spread, distance)
 
 
 def _beside(odd: Floats, x: int, y: int) -> NDArray[np.float64]:
@@ -180,7 +172,7 @@ def evened(
 def _around(odd: Floats) -> Floats:
     """Return the highest value at and around each place of a circular plane."""
     border = cv2.copyMakeBorder(odd, 1, 1, 1, 1, cv2.BORDER_WRAP)
-    return floats(cv2.dilate(border, np.ones((3, 3), np.uint8))[1:-1, 1:-1])
+    return floats(cv2.dilate(border, None)[1:-1, 1:-1])
 
 
 def _spread(
@@ -226,12 +218,12 @@ def _odd_part(first: Floats, second: Floats) -> Floats:
     Of their whitened autocorrelation where they do not move; circular, its first entry is there.
     """
     size = cv2.getOptimalDFTSize(first.shape[0]), cv2.getOptimalDFTSize(first.shape[1])
-    power: NDArray[Any] = np.zeros((), np.float32)
-    product: NDArray[Any] = np.zeros((), np.complex64)
-    for planes in zip(planes_of(first), planes_of(second), strict=True):
-        one, two = (np.fft.rfft2(image, size) for image in planes)
-        power = power + (np.abs(one) ** 2 + np.abs(two) ** 2) / 2
-        product = product + two * one.conj()
+    one, two = (
+        np.stack([np.fft.rfft2(plane, size) for plane in planes_of(image)])
+        for image in (first, second)
+    )
+    power = ((np.abs(one) ** 2 + np.abs(two) ** 2) / 2).sum(axis=0)
+    product = (two * one.conj()).sum(axis=0)
     # Of each column of frequencies but the outer ones there is a second, conjugate one.
     columns = np.fft.rfftfreq(size[1])
     twice = 2.0 - ((columns == 0) | (columns == 0.5))

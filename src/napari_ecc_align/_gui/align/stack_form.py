@@ -12,11 +12,11 @@ from napari.components import ViewerModel
 from napari.layers import Image
 
 from ..._common.errors import InputError
-from ..._images.stack_axes import ROLES, Z_IS_NOT_SEARCHED, Role, StackAxes, unpaired
+from ..._images.stack_axes import ROLES, Z_IS_NOT_SEARCHED, Role, StackAxes
 from ..layers.attributes import axes_of, say_axes
 from ..layers.snapshots import MEAN, ON_SHOW, Channel, LayerSnapshot, shown_index, snapshot
 from ..layers.stack_snapshots import StackSnapshot, is_stack, single_frame, stack_snapshot
-from ..runs.frame_choice import OF_CHANNELS, FrameChoice, choices
+from ..runs.frame_choice import OF_CHANNELS, FrameChoice, choices, unlike
 
 
 class StackForm(Container):  # type: ignore[type-arg]
@@ -136,11 +136,12 @@ class StackForm(Container):  # type: ignore[type-arg]
             other = "the reference" if pairs is None else "its own in the reference"
             words = f"every {one} to {other}"
         said = [f"Stack of {axes}: {words}{self._looked_at(moving, axes, choice)}."]
-        if axes.guessed:
-            said.append("What its axes hold is a guess, as they have no names: see axes.")
         if every and choice.anchor is None and along is not None and pairs is not None:
             lengths = others.lengths[pairs], axes.lengths[along]
-            said += [unpaired(*lengths, f"{one}s")] if lengths[0] != lengths[1] else []
+            if lengths[0] != lengths[1]:
+                said = [f"Stack of {axes}.", unlike(*lengths, f"{one}s")]
+        if axes.guessed:
+            said.append("This is guessed, as its axes have no names; choose under axes.")
         if one == "plane" and every:
             said.append(Z_IS_NOT_SEARCHED)
         return " ".join(said)

@@ -25,6 +25,7 @@ from ..runs.finished_run import FinishedRun
 from ..runs.frame_choice import OF_CHANNELS
 from ..runs.steps import run_steps
 from ..runs.task import Parameters, Task
+from ..shared.access import KeptFocus, name_controls
 from ..shared.background import Background
 from ..shared.collapsible import CollapsiblePart
 from ..shared.docks import EndsWithItsDock
@@ -95,6 +96,7 @@ class AlignWidget(Container):  # type: ignore[type-arg]
             ],
             labels=False,
         )
+        self._focus = KeptFocus(self.native)
         self._soon = timer(self.native, self._look)
         self._chosen = Watch(self.native)
         self._arrange()
@@ -200,6 +202,7 @@ class AlignWidget(Container):  # type: ignore[type-arg]
         self._viewer.bind_key(BLINK_KEY, self.after.toggle_blink, overwrite=True)
         anywhere_in(self.native, BLINK_KEY.replace("-", "+"), self.after.toggle_blink)
         be_narrow(self.native)
+        name_controls(self.native)
         EndsWithItsDock(self, self._viewer)
         self.native.destroyed.connect(self._leave)
 
@@ -313,6 +316,9 @@ class AlignWidget(Container):  # type: ignore[type-arg]
             self._preview.show(step.transform)
 
     def _set_running(self, running: bool) -> None:
+        self._focus.through(running, lambda: self._show_running(running))
+
+    def _show_running(self, running: bool) -> None:
         self.align_button.enabled = self.judge_button.enabled = not running
         self.progress.visible = self.cancel_button.visible = running
         self.progress.value = 0

@@ -22,6 +22,7 @@ from ..layers.attributes import is_result, layer_with_id
 from ..layers.frame_transforms import FrameTransforms
 from ..layers.resampling import NEAREST
 from ..layers.world import Matrix, layer_grid
+from ..shared.access import KeptFocus, name_controls
 from ..shared.background import Background
 from ..shared.docks import EndsWithItsDock
 from ..shared.file_dialogs import ask_what_to_load, ask_where_to_save
@@ -209,12 +210,14 @@ class ApplyWidget(Container):  # type: ignore[type-arg]
         return [work, row(self.load_button, self.save_button)]
 
     def _arrange(self) -> None:
+        self._focus = KeptFocus(self.native)
         fill_width(self.message)
         scroll_all(self.native)
         tab_from_top_to_bottom(self.native)
         self._keys = Keys(self.native, self.run, self._work.cancel)
         Watch(self.native).layer_list(self._viewer, self._follow)
         be_narrow(self.native)
+        name_controls(self.native)
         EndsWithItsDock(self, self._viewer)
         self.native.destroyed.connect(self._work.leave)
 
@@ -299,8 +302,11 @@ class ApplyWidget(Container):  # type: ignore[type-arg]
         self.message.visible = True
 
     def _set_running(self, running: bool) -> None:
-        self.apply_button.enabled = not running
-        self.cancel_button.enabled = running
+        def change() -> None:
+            self.apply_button.enabled = not running
+            self.cancel_button.enabled = running
+
+        self._focus.through(running, change)
 
     def _ask_to_load(self) -> None:
         path = ask_what_to_load(self.native)

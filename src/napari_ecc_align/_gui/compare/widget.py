@@ -15,6 +15,7 @@ from ..layers.attributes import METADATA_KEY, layer_with_id
 from ..layers.comparison_layers import NOT_COMPARED, label_colours, renew
 from ..layers.snapshots import LayerSnapshot, snapshot
 from ..layers.world import start_between
+from ..shared.access import name_controls
 from ..shared.background import Background
 from ..shared.docks import EndsWithItsDock
 from ..shared.html import MEANINGS, OUTSIDE_MEANING, legend, legend_outside, table
@@ -115,6 +116,7 @@ class CompareWidget(Container):  # type: ignore[type-arg]
         Watch(self.native).begin(self._stepped, self._viewer.dims.events.point)
         self._places = Watch(self.native)
         be_narrow(self.native)
+        name_controls(self.native)
         EndsWithItsDock(self, self._viewer)
         self.native.destroyed.connect(self._work.leave)
         self._follow_pair()

@@ -7,7 +7,7 @@ from typing import Literal
 
 from ..._align.stack import Anchor
 from ..._common.errors import InputError
-from ..._images.stack_axes import StackAxes
+from ..._images.stack_axes import StackAxes, unpaired
 
 FrameMode = Literal["every frame", "the frame on show", "one transform for all"]
 
@@ -85,3 +85,13 @@ def choices(axes: StackAxes, *, itself: bool) -> tuple[FrameChoice, ...]:
         words = f"each channel for itself{to}"
         found.append(FrameChoice(words, "every frame", "first" if itself else None, channels=True))
     return tuple(found)
+
+
+def unlike(reference: int, moving: int, called: str) -> str:
+    """Return that two stacks have not as many frames, planes or channels, and what is possible."""
+    one = called[:-1]
+    possible = (
+        f"only the {one} on show, the {one} on show for all, a single image as the reference, or "
+        "the stack to itself"
+    )
+    return unpaired(reference, moving, called, possible)

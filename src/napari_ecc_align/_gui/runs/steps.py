@@ -20,13 +20,13 @@ from ..._common.steps import retold
 from ..._compare.inspection import Inspection, inspection_steps, worth_a_look
 from ..._images.limits import LIMITS
 from ..._images.sources import is_lazy, is_multiscale
-from ..._images.stack_axes import unpaired
 from ..._transform.matrices import MOTION_MODELS, MotionModel
 from ..._transform.transform import Transform
 from ..._verdict.result import FOUND, AlignmentResult
 from ..layers.comparison_layers import blank_outside
 from ..shared.refusal import Refusal, refusing
 from .finished_run import FinishedRun
+from .frame_choice import unlike
 from .task import Task
 
 Result = TypeVar("Result")
@@ -77,7 +77,7 @@ def _align_frames(task: Task, masks: dict[str, Any]) -> Generator[Progress, None
     others = task.references
     reference: Any = task.anchor
     if others is not None and len(others) != len(task.frames):
-        raise InputError(unpaired(len(others), len(task.frames), task.frames.called))
+        raise InputError(unlike(len(others), len(task.frames), task.frames.called))
     if reference is None:
         reference = np.asarray(task.reference.data) if others is None else others
     steps = stack_steps(

@@ -10,7 +10,7 @@ from qtpy.QtWidgets import QLabel, QSizePolicy, QWidget
 
 from .rows import timer
 
-_GAP = 6
+_GAP = 10
 
 
 def fill_width(label: Label, lines: int = 0) -> None:

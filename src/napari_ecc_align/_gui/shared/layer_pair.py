@@ -50,7 +50,7 @@ class LayerPair(Form):
             tooltip="The image that is laid on the reference",
         )
         self.selected = button(
-            "Choose the two that are selected",
+            "Choose selected",
             "Take the two images that are selected in the list of layers, the lower one as the "
             "reference",
             self._choose_selected,
