@@ -18,7 +18,15 @@ from .._transform.transform import (
     map_points,
     usable_transform,
 )
-from .limits import CLEAR, LARGEST_UNCERTAINTY, LIKE, SAME_PLACE, SECOND_PIXELS, least_like
+from .limits import (
+    CLEAR,
+    KNOWN_TO,
+    LARGEST_UNCERTAINTY,
+    LIKE,
+    SAME_PLACE,
+    SECOND_PIXELS,
+    least_like,
+)
 from .line_fields import field_offset
 from .model_check import homography_shift
 from .pair_tiles import (
@@ -317,4 +325,6 @@ def _rivals(other: AlignmentResult, result: AlignmentResult, shape: tuple[int, i
     like = min(theirs.share / own.share, theirs.agreeing / enough)
     apart = corner_error(other.transform.matrix, result.transform.matrix, shape)
     # What does not know its corners may lie at the same place.
-    return like > LIKE and apart > max(SAME_PLACE, 3 * other.corner_uncertainty)
+    if not (like > LIKE and apart > max(SAME_PLACE, 3 * other.corner_uncertainty)):
+        return False
+    return theirs.fit > least_like(own.fit, KNOWN_TO)

@@ -8,11 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .._common.opencv import cv2
-from .._common.quantiles import median_size
 from .._images.pyramid.levels import Floats, Level, floats
 from .._images.pyramid.representations import Representation, planes_of
 from .._transform.transform import map_points
-from .detail import shared_details
+from .detail import shared_details, typical
 from .limits import LEAST_LIKE, RIGHT, SAME_PLACE, TIMES_LEFT
 from .tile_matching import Tiles, vertex
 
@@ -114,9 +113,14 @@ def second_motion(
     first, second, window = evened(
         reference, moving, matrix, inverted=inverted, representation=representation
     )
+    # It is a part of what the first motion leaves: whitened, of real ones up to 1.4 times as much,
+    # of what rasters and interpolation leave 3 to 17 times.
+    most = TIMES_LEFT * (1 - float((first * second).sum())) if least else np.inf
+    if most < least:
+        return None
     odd = _odd_part(first, second)
     height, width = odd.shape
-    deviation = 1.4826 * median_size(odd)
+    deviation = typical(odd)
     # Where both lie a little apart, what is near slopes towards a peak that is nearer still.
     peaks = np.where(odd >= _around(odd), odd, 0)
     reach = int(SAME_PLACE)
@@ -125,9 +129,6 @@ def second_motion(
     middle = np.ix_(near % height, near % width)
     peaks[middle] = np.where(disc, 0, peaks[middle])
     _, share, _, (x, y) = cv2.minMaxLoc(peaks)
-    # It is a part of what the first motion leaves: whitened, of real ones up to 1.4 times as much,
-    # of what rasters and interpolation leave 3 to 17 times.
-    most = TIMES_LEFT * (1 - float((first * second).sum())) if least else np.inf
     if not max(least, LEAST_SIGNIFICANCE * deviation) <= share <= most:
         return None
     factor = 2.0**reference.index
@@ -203,9 +204,9 @@ def _in_parts(plane: Floats) -> Floats:
 
 def _clipped(detail: Floats, window: Floats) -> Floats:
     """Return detail of which what is brightest, as stars and hot pixels are, does not decide."""
-    shown = detail[window > 0]
-    typical = 1.4826 * median_size(shown) if len(shown) else 0.0
-    most = _BRIGHTEST * max(typical, 0.1 * float(np.sqrt((detail * detail).mean())))
+    most = _BRIGHTEST * max(
+        typical(detail, window), 0.1 * float(np.sqrt((detail * detail).mean()))
+    )
     return floats(np.clip(detail, -most, most))
 
 
