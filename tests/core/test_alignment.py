@@ -7,8 +7,6 @@ from dataclasses import replace
 import cv2
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from clock import longest_step, smoothing
 from napari_ecc_align import InputError, Transform, align
@@ -151,23 +149,18 @@ def test_the_story_page(engine):
 
 
 @pytest.mark.parametrize("which", ["reference", "moving"])
-@pytest.mark.parametrize("content", ["noise", "negative", "zeros", "nan"])
-def test_masked_content_does_not_leak(camera, which, content, engine):
-    images = {"reference": camera.reference.copy(), "moving": camera.moving.copy()}
+def test_masked_content_does_not_leak(camera, which, engine):
+    images = {"reference": camera.reference, "moving": camera.moving}
     mask = np.ones(SHAPE, bool)
     mask[:, : SHAPE[1] * 4 // 10] = False
-    clean = align(**{**images, f"{which}_mask": mask}, engine=engine)
-    target = images[which]
-    rng = np.random.default_rng(0)
-    target[~mask] = {
-        "noise": rng.uniform(0, 255, (~mask).sum()),
-        "negative": 255 - target[~mask],
-        "zeros": 0.0,
-        "nan": np.nan,
-    }[content]
-    result = align(**images, **{f"{which}_mask": mask.astype(np.uint8) * 255}, engine=engine)
-    assert camera.error_of(result.transform) < 0.1
-    assert corner_error(result.transform.matrix, clean.transform.matrix, SHAPE) < 0.02
+    options = {f"{which}_mask": mask.astype(np.uint8) * 255, "engine": engine}
+    clean = align(**images, **options)
+    noise = np.random.default_rng(0).uniform(0, 255, SHAPE)
+    for content in (noise, 255 - images[which], 0.0, np.nan):
+        target = np.where(mask, images[which], content)
+        result = align(**{**images, which: target}, **options)
+        assert camera.error_of(result.transform) < 0.1
+        assert corner_error(result.transform.matrix, clean.transform.matrix, SHAPE) < 0.02
 
 
 def test_missing_data_counts_as_masked(camera, engine):
@@ -228,15 +221,6 @@ def test_progress_tells_the_level_and_the_correlation_so_far(camera):
     stages = []
     align(camera.reference, camera.moving, progress=lambda step: stages.append(step.stage))
     assert any(re.search(r"resolution, ECC (0\.9|1\.0)", stage) for stage in stages)
-
-
-@settings(max_examples=8)
-@given(st.integers(0, 10_000))
-def test_swapping_the_images_inverts_the_transform(seed):
-    known = known_pair("camera", random_transform(seed, "affine", SHAPE, size=3.0), shape=SHAPE)
-    there = align(known.reference, known.moving).transform
-    back = align(known.moving, known.reference).transform
-    assert corner_error((back @ there).matrix, np.eye(3), SHAPE) < 0.1
 
 
 def test_the_same_input_gives_the_same_bits(camera, engine):

@@ -3,9 +3,10 @@ import pytest
 from scipy import ndimage
 
 from napari_ecc_align._images.pyramid.levels import image_pyramid
+from napari_ecc_align._verdict.limits import AGREEMENT_RADIUS
 from napari_ecc_align._verdict.residual_pattern import part_of, residual_pattern
 from napari_ecc_align._verdict.shifted_rival import whole_fit
-from napari_ecc_align._verdict.tile_matching import AGREEMENT_RADIUS, tile_evidence
+from napari_ecc_align._verdict.tile_matching import tile_evidence
 from pairs import known_pair, picture, random_transform
 
 SHAPE = (240, 300)

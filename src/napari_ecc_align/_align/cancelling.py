@@ -50,7 +50,7 @@ def cancelled_result(
 ) -> AlignmentResult:
     """Return the result of an alignment that was cancelled, with the best transform so far."""
     return AlignmentResult(
-        reached or Transform.identity(job.options.model),
+        reached or Transform.identity(job.options.narrowest),
         "cancelled",
         "The alignment was cancelled.",
         job.shape,

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from .._common.steps import retold
 from .._ecc.options import SearchOptions
 from .._images.sources import Source, checked_source
+from .._transform.models import MODELS
 from .._transform.transform import Transform
 from .._transform.transform_like import TransformLike
 from .._verdict.result import VERDICTS, AlignmentResult
@@ -33,6 +34,7 @@ class StackOptions:
     reference_masks: StackMasks
     moving_masks: StackMasks
     cancel: Callable[[], bool] | None = None
+    called: str = "frames"
 
     def prepared(self, image: NDArray[Any], index: int) -> Source:
         """Return an image that frames are aligned to, of a number, as a reference for all."""
@@ -118,10 +120,10 @@ class _Turn:
     begin: float = 0.0
     share: float = 1.0
 
-    def of_all(self, step: Progress) -> Progress:
+    def of_all(self, step: Progress, called: str) -> Progress:
         """Return a step as one of the whole stack."""
         fraction = (self.index + self.begin + self.share * step.fraction) / self.count
-        stage = f"frame {self.index + 1} of {self.count}: {step.stage}"
+        stage = f"{called[:-1]} {self.index + 1} of {self.count}: {step.stage}"
         return replace(step, fraction=fraction, stage=stage)
 
 
@@ -140,7 +142,7 @@ def _align(
     def told(step: Progress) -> Progress:
         if options.cancel is not None and options.cancel():
             raise Cancelled(step.transform)
-        return turn.of_all(step)
+        return turn.of_all(step, options.called)
 
     try:
         return (yield from retold(job_steps(job), told))
@@ -151,7 +153,7 @@ def _align(
 def _itself(shape: tuple[int, ...], search: SearchOptions) -> AlignmentResult:
     """Return the result of the frame that the others are aligned to, of shape (h, w)."""
     return AlignmentResult(
-        Transform.identity(search.model),
+        Transform.identity(search.narrowest),
         "aligned",
         "The frame that the others are aligned to.",
         (shape[0], shape[1]),
@@ -159,7 +161,7 @@ def _itself(shape: tuple[int, ...], search: SearchOptions) -> AlignmentResult:
         ecc_before=1.0,
         overlap_fraction=1.0,
         corner_uncertainty=0.0,
-        covariance=np.zeros((search.motion.n_parameters,) * 2),
+        covariance=np.zeros((MODELS[search.narrowest].n_parameters,) * 2),
         converged=True,
         start="identity",
         engine=search.engine,

@@ -126,10 +126,11 @@ def _result(
     accepted: bool,
 ) -> Estimate:
     solution = refined.solution
-    covariance = solution.covariance
+    covariance, corner = solution.covariance, float(np.hypot(refined.uncertainty, refined.bias))
     if len(covariance) != guesses.options.motion.n_parameters:
         # The coarsest levels know a homography only by its affine part.
         covariance = np.full((guesses.options.motion.n_parameters,) * 2, np.inf)
+        corner = np.inf
     return Estimate(
         matrix=refined.matrix,
         inverted=solution.gain < 0,
@@ -137,7 +138,7 @@ def _result(
         converged=accepted and solution.converged,
         start=candidate.start,
         representation=candidate.refiner.representation,
-        corner_uncertainty=float(np.hypot(refined.uncertainty, refined.bias)),
+        corner_uncertainty=corner,
         covariance=covariance,
         timings=dict(timings),
     )

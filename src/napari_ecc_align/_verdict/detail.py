@@ -20,11 +20,9 @@ from .._images.pyramid.representations import (
 from .._transform.transform import corners, map_points, scaled, shift
 
 # What is coarser than this many pixels of the level is shading, not detail.
-_DETAIL = 6.0
+_DETAIL = 6
 # Contrast is evened out over squares of this side.
 _PATCH = 25
-# Of the moving image, so many px more on each side of what a part of the reference shows.
-_AROUND = 4
 
 
 def aligned_details(
@@ -87,8 +85,8 @@ def _boxes(
     side = np.minimum(size, STRIP // size.min())
     first = np.floor(np.clip((shown.min(0) + shown.max(0) - side) / 2, 0, size - side))
     ends = map_points(matrix, first + corners((int(side[1]), int(side[0]))))
-    begin = np.clip(np.floor(ends.min(0)) - _AROUND, 0, there - 1).astype(int)
-    end = np.clip(np.ceil(ends.max(0)) + _AROUND, begin + 1, there).astype(int)
+    begin = np.clip(np.floor(ends.min(0)) - _DETAIL, 0, there - 1).astype(int)
+    end = np.clip(np.ceil(ends.max(0)) + _DETAIL, begin + 1, there).astype(int)
     return [*map(int, first), *map(int, first + side)], [*begin.tolist(), *end.tolist()]
 
 
@@ -107,8 +105,12 @@ def shared_details(
     (first, window), (second, other) = aligned_details(
         reference, moving, matrix, inverted=inverted, representation=representation
     )
-    shown = over(first, floats(other > 0)), over(second, floats(window > 0))
-    return *shown, np.minimum(window, other)
+    shared = np.minimum(window, other)
+    # Near the border of what is seen in both, what is detail differs by what lies beyond it.
+    around = 2 * _DETAIL + 1
+    seen = np.asarray(shared > 0, np.uint8)
+    inside = floats(cv2.erode(seen, np.ones((around, around), np.uint8)))
+    return over(first, inside), over(second, inside), floats(shared * inside)
 
 
 def over(planes: Floats, weight: NDArray[np.floating[Any]]) -> Floats:
@@ -154,10 +156,10 @@ def _windowed(image: Floats, valid: Bools | None) -> tuple[Floats, Floats]:
         weight = valid.astype(np.float32)
         image = image * weight
     near = cv2.GaussianBlur(image, small, 1.0)
-    far = cv2.blur(image, (2 * int(_DETAIL) + 1,) * 2)
+    far = cv2.blur(image, (2 * _DETAIL + 1,) * 2)
     if valid is not None:
         near /= np.maximum(cv2.GaussianBlur(weight, small, 1.0), 1e-3)
-        far /= np.maximum(cv2.blur(weight, (2 * int(_DETAIL) + 1,) * 2), 1e-3)
+        far /= np.maximum(cv2.blur(weight, (2 * _DETAIL + 1,) * 2), 1e-3)
     window = flat_top(image.shape)
     detail = near - far
     if valid is not None:

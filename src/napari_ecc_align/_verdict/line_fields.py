@@ -6,13 +6,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .._images.pyramid.levels import Floats, Level
+from .limits import least_like
+from .tile_matching import LARGEST_TILE
 
-# Patches of such a side are looked at, at most so many.
-_SIDE, _MOST = 48, 5
+# So many patches are looked at.
+_MOST = 5
 # As far (px) a field is looked for: what is displaced by more is seen by eye.
 _REACH = 8
-# Displaced, a field leaves this share of what it leaves where it lies, or less.
-_LEFT = 0.5
 
 
 def field_offset(level: Level, places: NDArray[np.float64]) -> float:
@@ -40,7 +40,7 @@ def field_offset(level: Level, places: NDArray[np.float64]) -> float:
 
 def _patches(level: Level, places: NDArray[np.float64]) -> Floats:
     height, width = level.shape
-    side = min(_SIDE, height, width) // 2 * 2
+    side = min(LARGEST_TILE, height, width) // 2 * 2
     firsts = np.clip(np.rint(places) - side // 2, 0, (width - side, height - side)).astype(int)
     patches = [level.patch(y, y + side, x, x + side) for x, y in firsts.tolist()]
     whole = [values for values, valid in patches if valid is None or valid.all()]
@@ -61,7 +61,7 @@ def _offset(patches: Floats) -> float:
     fits /= np.sqrt((odd * odd).sum(axis=(1, 2))[:, None] * powers) + 1e-12
     found = fits.argmax(axis=1) - _REACH
     # Where they lie they leave much more unexplained, and the best is no border.
-    clear = (1 - fits.max(axis=1) < _LEFT * (1 - fits[:, _REACH])) & (np.abs(found) < _REACH)
+    clear = (fits[:, _REACH] < least_like(fits.max(axis=1))) & (np.abs(found) < _REACH)
     typical = float(np.median(found[clear])) if clear.any() else 0.0
     alike = clear & (np.abs(found - typical) <= 1)
     # A colour mosaic may look displaced by one.

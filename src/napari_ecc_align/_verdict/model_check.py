@@ -11,16 +11,9 @@ from .._ecc.options import SearchOptions
 from .._ecc.refine import Refiner
 from .._images.pyramid.pair import Pyramids
 from .._transform.transform import corner_error, map_points
-from .residual_pattern import CLEAR_SIGMAS
+from .limits import ITERATIONS, LARGEST_UNCERTAINTY
+from .residual_pattern import CLEAR_SIGMAS, SIGMAS
 from .tile_matching import Tiles
-
-# It starts at what was found for a smaller model, and is not to be more exact than is asked.
-_ITERATIONS = 8
-# Finer levels are asked until the corners are known to so many px: where a pixel is four sigma.
-_PRECISION = 0.25
-# A tile that is off by more sigmas than this counts as off by so many. As many sigmas stand out
-# in the pattern of the residuals.
-_OUTLIER = 4.0
 
 
 def homography_shift(
@@ -47,7 +40,7 @@ def homography_shift(
         it moves them clearly, but carries the tiles away from where they fit: where the images
         differ in part, a freer model follows what differs.
     """
-    options = SearchOptions("homography", precision=_PRECISION, max_iterations=_ITERATIONS)
+    options = SearchOptions("homography", precision=LARGEST_UNCERTAINTY, max_iterations=ITERATIONS)
     refiner = Refiner(
         pyramids.reference,
         pyramids.moving,
@@ -55,7 +48,7 @@ def homography_shift(
         representation=estimate.representation,
     )
     found = outcome_of(refiner.polished(estimate.matrix))
-    if not found.uncertainty <= _PRECISION and found.level > 0:
+    if not found.uncertainty <= LARGEST_UNCERTAINTY and found.level > 0:
         finer = outcome_of(refiner.fine(found))
         found = min(found, finer, key=lambda refined: refined.uncertainty)
     shift = corner_error(found.matrix, estimate.matrix, pyramids.reference[0].shape)
@@ -70,6 +63,7 @@ def _brings_nearer(evidence: Tiles, motion: NDArray[np.float64]) -> bool:
     used = evidence.agree & np.isfinite(evidence.uncertainties)
     places, moves = evidence.displacements[used, :2], evidence.displacements[used, 2:]
     sigma = evidence.uncertainties[used, None]
+    # What is off by more sigmas than stand out counts as off by so many.
     left = map_points(motion, places) - places - moves
-    before, after = (np.minimum((gap / sigma) ** 2, _OUTLIER**2).sum() for gap in (moves, left))
+    before, after = (np.minimum((gap / sigma) ** 2, SIGMAS**2).sum() for gap in (moves, left))
     return bool(after <= before)

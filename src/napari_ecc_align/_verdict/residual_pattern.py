@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from .._common.opencv import cv2
 from .._common.quantiles import middle
 from .._transform.transform import corners
+from .limits import LEAST_TILES, RIGHT, WRONG
 from .tile_matching import Tiles
 
 Array = NDArray[np.float64]
@@ -18,20 +19,14 @@ Array = NDArray[np.float64]
 # those that agree, by this share of theirs and at least so much; else it shows something else.
 # Chosen by hand.
 _LIKE_SHARE, _LEAST_CORRELATION = 0.75, 0.3
-# One of its nearest neighbours must be displaced alike, to this share of the displacement. Chosen
-# by hand: two of one length that point anywhere differ by more in four of five cases.
+# One of so many nearest neighbours must be displaced alike, to this share of the displacement.
+# Chosen by hand: two of one length that point anywhere differ by more in four of five cases. As
+# many tiles a pixel off are no accident.
 _ALIKE, _NEIGHBOURS = 0.6, 3
 # Tiles nearer to each other than this share of their side overlap by more than rounding explains.
 _OVERLAPPING = 0.9
 # A displacement of so many sigmas stands out: of 40 tiles hardly one does by chance.
-_SIGMAS = 4.0
-# In px: smaller ones are not worth a sentence. Chosen by hand.
-_NOTABLE = 0.5
-# So far (px) from where it lies no tile of a right alignment is, since a pixel is what is wrong;
-# and as many are no accident, where each already has a neighbour that agrees.
-_MISPLACED, _MANY_MISPLACED = 1.0, 3
-# Six give twice the equations that an affine displacement has unknowns.
-_LEAST_TILES = 6
+SIGMAS = 4.0
 # Parameters of an affine displacement, one with perspective, and a quadratic one.
 _FREEDOMS = (6, 8, 12)
 CLEAR_SIGMAS = 2.5
@@ -144,8 +139,8 @@ def residual_pattern(
     shift, corner_sigma, homography_sigma = _corner_shift(
         places[used], moves[used], np.maximum(sigma[used], _MOST_EXACT) * repeated, shape, bent
     )
-    certain = good & alike & (sizes > _SIGMAS * sigma)
-    clear = certain & (sizes > _NOTABLE)
+    certain = good & alike & (sizes > SIGMAS * sigma)
+    clear = certain & (sizes > RIGHT)
     largest, where = 0.0, ""
     if clear.sum() >= 2:
         at = int(np.argmax(np.where(clear, sizes, 0)))
@@ -154,7 +149,7 @@ def residual_pattern(
     excess = np.inf
     if count := int(near.sum()):
         excess = float((moves[near] ** 2).sum() / 2 - (sigma[near] ** 2).sum()) / count
-    misplaced = int((certain & (sizes > _MISPLACED)).sum())
+    misplaced = int((certain & (sizes > WRONG)).sum())
     return ResidualPattern(
         displaced=int(displaced.sum()),
         corner_shift=shift,
@@ -163,7 +158,7 @@ def residual_pattern(
         largest=largest,
         where=where,
         scatter=float(np.sqrt(max(0.0, excess))),
-        misplaced_share=misplaced / int(good.sum()) if misplaced >= _MANY_MISPLACED else 0.0,
+        misplaced_share=misplaced / int(good.sum()) if misplaced >= _NEIGHBOURS else 0.0,
         shared=_shared(places, moves, good & (sizes <= 2 * evidence.radius), evidence.side),
     )
 
@@ -174,7 +169,7 @@ def _shared(places: Array, moves: Array, near: NDArray[np.bool_], side: float) -
     The mean product of two tiles' displacements is without the noise of either.
     """
     indices = np.flatnonzero(near)
-    if len(indices) < _LEAST_TILES:
+    if len(indices) < LEAST_TILES:
         return 0.0
     own = moves[indices]
     nearest, apart = _neighbours(places[indices], side)
@@ -226,7 +221,7 @@ def _corner_shift(
     """
     centre, half = (np.array(shape[::-1]) - 1) / 2, max(shape) / 2
     clearest, homography_sigma = (0.0, float("inf")), float("inf")
-    if len(places) < _LEAST_TILES:
+    if len(places) < LEAST_TILES:
         return *clearest, homography_sigma
     design, at_corners = (_motions((at - centre) / half) for at in (places, corners(shape)))
     for parameters in _FREEDOMS if bent else _FREEDOMS[:2]:
@@ -248,7 +243,7 @@ def affine_of(evidence: Tiles, shape: tuple[int, int]) -> Array:
     places, moves = evidence.displacements[:, :2], evidence.displacements[:, 2:]
     centre, half = (np.array(shape[::-1]) - 1) / 2, max(shape) / 2
     motion = np.eye(3)
-    if len(places) < _LEAST_TILES:
+    if len(places) < LEAST_TILES:
         return motion
     design = _motions((places - centre) / half)[:, :6]
     if _determined(design):

@@ -7,9 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-# Another place that leaves so many times as much unexplained is no rival, however well it
-# correlates: noise, which both leave, does not differ by that. Chosen by hand.
-_LEAST_LEFT = 2.0
+from .limits import least_like
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,8 +39,7 @@ class Rival:
 
         And does not leave twice as much unexplained.
         """
-        left = _LEAST_LEFT * (1 - self.here) + self.known_to
-        return self.likeness > share and 1 - self.there < left
+        return self.likeness > share and self.there > least_like(self.here, self.known_to)
 
 
 NO_RIVAL = Rival(1.0, 0.0)

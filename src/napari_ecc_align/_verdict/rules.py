@@ -3,16 +3,24 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from math import comb, hypot
+from math import hypot
 
 import numpy as np
 from numpy.typing import NDArray
 
 from .._common.quantiles import middle
 from .._transform.matrices import MotionModel
-from .._transform.models import MODELS
 from .._transform.plausible import distortions
 from .._transform.transform import corner_error
+from .chance import ALPHA, ALPHA_DOUBTFUL, p_value
+from .limits import (
+    LARGEST_UNCERTAINTY,
+    LEAST_AGREEING,
+    LEAST_LIKE,
+    LIKE,
+    RIGHT,
+    WRONG,
+)
 from .residual_pattern import ResidualPattern, part_of
 from .result import Verdict
 from .rival import NO_RIVAL, Rival
@@ -28,16 +36,8 @@ LEAST_OVERLAP = 0.15
 # Beyond what the search finds without a start (scales of 0.6 to 1.6). Chosen, not measured.
 LARGEST_STRETCH = 4.0
 LARGEST_SHEAR = 2.5
-# As many points as determine a homography.
-LEAST_AGREEING = 4
-# How likely it may be that tiles agree like this though the images do not belong together here: of
-# what is called aligned, and of what is called doubtful and not failed. The first is so small
-# because many places are judged of a pair, and many pairs of a dataset.
-ALPHA = 1e-6
-ALPHA_DOUBTFUL = 1e-3
 # Where fewer agree, the others must show something else and not merely lie elsewhere: at most a
-# fifth as many as agree. A half is the majority, the fifth tuned.
-MAJORITY = 0.5
+# fifth as many as agree. Tuned.
 LARGEST_DISPLACED = 0.2
 # Where so many agree, too few tiles are to blame and not images that differ. It words a sentence.
 # Chosen by hand.
@@ -45,28 +45,12 @@ CLEAR_SHARE = 0.75
 # Where tiles are too few to tell, images that correlate like this may lie right. Tuned on crops
 # of 32 to 48 px.
 HIGH_ECC = 0.9
-# Correlation at another place relative to that here. Of tiles, 0.9; of the whole of a small level
-# from 0.67 to 0.93 as from no to nearly all tiles agree. Tuned on gratings, walls and staves.
-LARGEST_RIVAL = 0.9
-LARGEST_RIVAL_PLACE = 0.93
-# What correlates less, relative to here, is no rival: as of the whole where no tiles agree.
-LEAST_RIVAL = 2 / 3
-# In px: with less, everything lies where it did. What does not move is found to be there to a
-# fraction of a pixel.
-STILL = 1.0
-# What moves below something that lies still counts if it is more than such a part of the image.
+# What moves below something that lies still counts if it is more than such a part of the image,
+# and so do tiles that are displaced by more than a pixel.
 LEAST_PART = 0.1
-# As a share of how far the tiles were looked for. Tuned.
-FAR_SHARE = 0.2
-# Share of the tiles that may be displaced by more than a pixel. Tuned on a lens's distortion.
-LARGEST_MISPLACED = 0.1
 # If a homography places the corners less exactly than this (px), it says nothing of the model.
 # Tuned; three sigma of it are two pixels.
 LARGEST_HOMOGRAPHY_SIGMA = 0.75
-# The whole may lie so many px off: what is right is right to that.
-LARGEST_OFFSET = 0.5
-# One sigma in px: three of them must not make a pixel.
-LARGEST_UNCERTAINTY = 0.33
 
 
 @dataclass(frozen=True, eq=False)
@@ -185,7 +169,7 @@ def judge(evidence: Evidence) -> Judgement:
             "doubtful",
             f"There is too little detail in the overlap to be sure (ECC {evidence.ecc:.3f}).",
         )
-    why = why_failed(evidence)
+    why = _why_failed(evidence)
     if why and evidence.whole.rival.likeness <= 1 and _fits_roughly(evidence):
         return Judgement(
             "doubtful",
@@ -196,7 +180,7 @@ def judge(evidence: Evidence) -> Judgement:
     if why:
         return Judgement("failed", why)
     elsewhere = _why_ambiguous(fine, wide, evidence.whole.rival) or _why_turned(evidence.turned)
-    bent = _why_insufficient(evidence.pattern, evidence.corner_uncertainty)
+    bent = _why_insufficient(evidence.pattern, evidence.corner_uncertainty, evidence.model)
     two = _why_two_motions(evidence)
     beside = _why_two_fields(evidence) or _why_beside(evidence)
     why = (
@@ -230,7 +214,7 @@ def _why_two_motions(evidence: Evidence) -> str | None:
             "before anything moved."
         )
     second, motion, shape = evidence.second, evidence.motion, evidence.shape
-    still = corner_error(motion, np.eye(3), shape) <= STILL
+    still = corner_error(motion, np.eye(3), shape) <= WRONG
     if still and evidence.fine.share < CLEAR_SHARE:
         return f"Only {_counted(evidence.fine)}, and what lies still may belong to the camera."
     if second is None or second.spread < LEAST_PART:
@@ -253,7 +237,7 @@ def _may_be_camera(evidence: Evidence) -> bool:
 
     Not what is seen from afar as well, which dust and hot pixels are not.
     """
-    still = corner_error(evidence.motion, np.eye(3), evidence.shape) <= STILL
+    still = corner_error(evidence.motion, np.eye(3), evidence.shape) <= WRONG
     far = evidence.wide.radius > evidence.fine.radius and evidence.wide.share > CLEAR_SHARE
     return evidence.still > evidence.fine.agreeing or (still and not far)
 
@@ -274,7 +258,7 @@ def _why_beside(evidence: Evidence) -> str | None:
     there are two motions, the whole lies between them.
     """
     offset = evidence.whole.clear_offset
-    if offset > LARGEST_OFFSET and evidence.second is None:
+    if offset > RIGHT and evidence.second is None:
         return (
             f"The fine detail fits, but the images as a whole fit better {offset:.1f} px from "
             "where it puts them."
@@ -283,25 +267,9 @@ def _why_beside(evidence: Evidence) -> str | None:
 
 
 def _why_turned(turned: Rival) -> str | None:
-    if turned.is_like(LARGEST_RIVAL_PLACE):
+    if turned.is_like(LIKE):
         return "The images fit almost as well when one is turned or enlarged."
     return None
-
-
-def p_value(tiles: Tiles, model: MotionModel | None) -> float:
-    """Return how likely it is that as many tiles agree by chance: a binomial tail.
-
-    A motion of a model can be laid through half as many tiles as it has parameters, whatever they
-    show: those are no witnesses.
-    """
-    laid = MODELS[model].n_parameters // 2 if model else 0
-    tested = max(0, round(tiles.independent) - laid)
-    agreeing = int((tested + laid) * tiles.share + 1e-9) - laid
-    chance = min(0.5, tiles.chance)
-    return sum(
-        comb(tested, k) * chance**k * (1 - chance) ** (tested - k)
-        for k in range(max(0, agreeing), tested + 1)
-    )
 
 
 def _joint_p_value(evidence: Evidence) -> float:
@@ -330,10 +298,10 @@ def _is_inconclusive(evidence: Evidence) -> bool:
     if fine.tested < LEAST_AGREEING:
         return True
     unanimous = replace(wide, agreeing=wide.tested)
-    return p_value(unanimous, evidence.model) > ALPHA_DOUBTFUL and fine.share > MAJORITY
+    return p_value(unanimous, evidence.model) > ALPHA_DOUBTFUL and fine.share > 0.5
 
 
-def why_failed(evidence: Evidence) -> str | None:
+def _why_failed(evidence: Evidence) -> str | None:
     """Return why the tiles do not show one thing there, or None if they do."""
     fine = evidence.fine
     if fine.tested < LEAST_AGREEING:
@@ -362,13 +330,13 @@ def _fit_unlike_chance(tiles: Tiles) -> bool:
 def _why_ambiguous(fine: Tiles, wide: Tiles, shifted: Rival) -> str | None:
     for tiles in (wide, fine):
         distance = float(np.hypot(*tiles.offset))
-        if distance > FAR_SHARE * tiles.reach and tiles.share < MAJORITY:
+        if distance > tiles.radius and tiles.share < 0.5:
             return f"The tiles together fit better {distance:.1f} px from where they lie."
     if shifted.likeness > 1:
         return "The images fit better at another place."
     # Where some tiles fit and others do not, the place at which all fit may be another.
-    largest = min(LARGEST_RIVAL_PLACE, LEAST_RIVAL + min(fine.share, wide.share) / 3)
-    like = [rival for rival in (fine.rival, wide.rival) if rival.is_like(LARGEST_RIVAL)]
+    largest = min(LIKE, LEAST_LIKE + min(fine.share, wide.share) / 3)
+    like = [rival for rival in (fine.rival, wide.rival) if rival.is_like(LIKE)]
     if shifted.is_like(largest):
         like.append(shifted)
     if like:
@@ -379,18 +347,21 @@ def _why_ambiguous(fine: Tiles, wide: Tiles, shifted: Rival) -> str | None:
     return None
 
 
-def _why_insufficient(pattern: ResidualPattern, corner_uncertainty: float) -> str | None:
+def _why_insufficient(
+    pattern: ResidualPattern, corner_uncertainty: float, model: MotionModel
+) -> str | None:
     uncertain = _stated(pattern, corner_uncertainty)
     if pattern.contradiction > uncertain and (
         hypot(uncertain, pattern.contradiction) > LARGEST_UNCERTAINTY
     ):
         if pattern.bends:
             return f"The motion model does not suffice. {pattern.sentence}"
+        freer = "one that bends" if model == "homography" else "a freer one"
         return (
-            "The motion model does not suffice: a freer one would move the image's corners by "
+            f"The motion model does not suffice: {freer} would move the image's corners by "
             f"{pattern.corner_shift:.1f} px."
         )
-    if pattern.misplaced_share > LARGEST_MISPLACED:
+    if pattern.misplaced_share > LEAST_PART:
         return f"The motion model does not suffice. {pattern.sentence}"
     return None
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import lru_cache
+from math import isqrt
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,11 +15,11 @@ from .._images.pyramid.levels import Floats, Level
 from .._images.pyramid.representations import halo
 from .._images.pyramid.windows import OnDemand
 from .._transform.transform import crossings, map_points
+from .tile_matching import FIRST_TILES, LARGEST_TILE, MOST_TILES
 
-_TILE = 44
-_TILES_A_SIDE = 7
+_TILES_A_SIDE = isqrt(MOST_TILES)
 # Of what has to be read for it, fewer tiles have to do, each at the best of many places.
-_FEW_A_SIDE = 4
+_FEW_A_SIDE = isqrt(FIRST_TILES)
 _PLACES_A_SIDE = 128
 # As a share of the distance between the tiles.
 _FARTHEST = 0.75
@@ -35,7 +36,7 @@ def sampled_ecc(
 
     The coefficient is that of Evangelidis and Psarakis (2008, eq. 3), over the pixels of all
     tiles together, at full resolution and slightly smoothed. A small image is sampled on an even
-    lattice, a larger one in up to 49 tiles of 44 pixels. A pair that is read on demand is sampled
+    lattice, a larger one in up to 36 tiles of 44 pixels. A pair that is read on demand is sampled
     in 16, moved to where its pixels are in memory.
 
     Parameters
@@ -131,7 +132,7 @@ def _even_points(shape: tuple[int, int]) -> NDArray[np.float64]:
 
 
 def _tile_side(shape: tuple[int, int]) -> int:
-    return min(_TILE, max(1, min(shape) - 2 * halo()))
+    return min(LARGEST_TILE, max(1, min(shape) - 2 * halo()))
 
 
 @lru_cache(maxsize=8)
@@ -154,7 +155,7 @@ def _tiles_at_hand(
     others = _even_tiles(reference.shape, _PLACES_A_SIDE)
     if not len(others):
         return origins
-    box = np.array([[0, 0], [1, 0], [1, 1], [0, 1]]) * (_TILE - 1 + 2 * _AROUND) - _AROUND
+    box = np.array([[0, 0], [1, 0], [1, 1], [0, 1]]) * (LARGEST_TILE - 1 + 2 * _AROUND) - _AROUND
     boxes = others[:, None] + box
     costs = np.zeros(len(others))
     for level, matrix in ((reference, np.eye(3)), *((moving, matrix) for matrix in matrices)):

@@ -13,20 +13,15 @@ from .._images.pyramid.levels import Floats, Level, floats
 from .._images.pyramid.representations import Representation, planes_of
 from .._transform.transform import map_points
 from .detail import shared_details
+from .limits import LEAST_LIKE, RIGHT, SAME_PLACE, TIMES_LEFT
 from .tile_matching import Tiles, vertex
 
-# Closer than this (px of the level) is the same motion, less exactly.
-_SAME_MOTION = 3.0
-# To so much (px of the level) a peak is known that stands out as it has to.
-_KNOWN_TO = 0.5
 # Frequencies are weighed by their power to the minus this: between 0, where the coarse ones decide
 # alone, and 1, where the noise of all the others does.
 _WHITENING = 0.5
 _LEAST_POWER = 1e-3
 # In standard deviations of the detail: what stands out farther counts no more than that.
 _BRIGHTEST = 8.0
-# Of the highest: what correlates like this may be meant as well.
-_LIKE_SHARE = 0.7
 _PARTS = 8
 # What is spread over less than this is a part, and the tiles there say so.
 _EVERYWHERE = 0.25
@@ -111,7 +106,7 @@ def second_motion(
         The displacement, in px of the reference, of what did not move: of several that are alike,
         as those of a grid are, that one is meant.
     least : float, default: 0.03
-        A smaller share of the detail is none.
+        A smaller share of the detail is none; 0 where nothing was interpolated.
     representation : {"intensity", "gradient", "orientation"}
         As in `shared_details`.
     """
@@ -124,20 +119,23 @@ def second_motion(
     deviation = 1.4826 * median_size(odd)
     # Where both lie a little apart, what is near slopes towards a peak that is nearer still.
     peaks = np.where(odd >= _around(odd), odd, 0)
-    reach = int(_SAME_MOTION)
+    reach = int(SAME_PLACE)
     near = np.arange(-reach, reach + 1)
-    disc = np.hypot(near[:, None], near) <= _SAME_MOTION
+    disc = np.hypot(near[:, None], near) <= SAME_PLACE
     middle = np.ix_(near % height, near % width)
     peaks[middle] = np.where(disc, 0, peaks[middle])
     _, share, _, (x, y) = cv2.minMaxLoc(peaks)
-    if not share >= max(least, LEAST_SIGNIFICANCE * deviation):
+    # It is a part of what the first motion leaves: whitened, of real ones up to 1.4 times as much,
+    # of what rasters and interpolation leave 3 to 17 times.
+    most = TIMES_LEFT * (1 - float((first * second).sum())) if least else np.inf
+    if not max(least, LEAST_SIGNIFICANCE * deviation) <= share <= most:
         return None
     factor = 2.0**reference.index
     there = np.array([x - width * (2 * x > width), y - height * (2 * y > height)])
     if still is not None:
         place = np.rint(still / factor).astype(int)
         around = peaks[np.ix_((place[1] + near) % height, (place[0] + near) % width)]
-        if np.hypot(*place) > _SAME_MOTION and around.max() > _LIKE_SHARE * share:
+        if np.hypot(*place) > SAME_PLACE and around.max() > LEAST_LIKE * share:
             down, right = np.unravel_index(int(around.argmax()), around.shape)
             there, share = place + near[[right, down]], float(around.max())
     significance = share / deviation if deviation else float("inf")
@@ -145,7 +143,7 @@ def second_motion(
     exact = there + _beside(odd, *there.astype(int).tolist())
     exact = factor * exact
     distance = float(np.hypot(*exact))
-    return SecondMotion(exact, share, significance, factor * _KNOWN_TO, spread, distance)
+    return SecondMotion(exact, share, significance, factor * RIGHT, spread, distance)
 
 
 def _beside(odd: Floats, x: int, y: int) -> NDArray[np.float64]:
@@ -175,7 +173,7 @@ def evened(
 def _around(odd: Floats) -> Floats:
     """Return the highest value at and around each place of a circular plane."""
     border = cv2.copyMakeBorder(odd, 1, 1, 1, 1, cv2.BORDER_WRAP)
-    return floats(cv2.dilate(border, np.ones((3, 3), np.uint8))[1:-1, 1:-1])
+    return floats(cv2.dilate(border, None)[1:-1, 1:-1])
 
 
 def _spread(
@@ -221,30 +219,21 @@ def _odd_part(first: Floats, second: Floats) -> Floats:
     Of their whitened autocorrelation where they do not move; circular, its first entry is there.
     """
     size = cv2.getOptimalDFTSize(first.shape[0]), cv2.getOptimalDFTSize(first.shape[1])
-    power, product = np.zeros(size, np.float32), floats(0)
-    for planes in zip(planes_of(first), planes_of(second), strict=True):
-        one, two = (
-            floats(cv2.dft(_padded(image, size), flags=cv2.DFT_COMPLEX_OUTPUT, nonzeroRows=rows))
-            for image, rows in zip(planes, (first.shape[0], second.shape[0]), strict=True)
-        )
-        power += (_power(one) + _power(two)) / 2
-        product = product + floats(cv2.mulSpectrums(two, one, 0, conjB=True))
-    mean = max(float(power.mean()), 1e-12)
-    weight: Floats = floats(cv2.pow(np.maximum(power / mean, _LEAST_POWER), -_WHITENING))
+    one, two = (
+        np.stack([np.fft.rfft2(plane, size) for plane in planes_of(image)])
+        for image in (first, second)
+    )
+    power = ((np.abs(one) ** 2 + np.abs(two) ** 2) / 2).sum(axis=0)
+    product = (two * one.conj()).sum(axis=0)
+    # Of each column of frequencies but the outer ones there is a second, conjugate one.
+    columns = np.fft.rfftfreq(size[1])
+    twice = 2.0 - ((columns == 0) | (columns == 0.5))
+    mean = max(float((power * twice).sum()) / (size[0] * size[1]), 1e-12)
+    weight = np.maximum(power / mean, _LEAST_POWER) ** -_WHITENING
+    whole = max(float((power * weight * twice).sum()) / (size[0] * size[1]), 1e-12)
     # The odd part of a real function is the transform of the imaginary part.
-    product[..., 0] = 0
-    product[..., 1] *= weight * (2 / max(float(np.vdot(power, weight)) / power.size, 1e-12))
-    flags = cv2.DFT_REAL_OUTPUT | cv2.DFT_SCALE
-    return floats(cv2.idft(product, flags=flags))
-
-
-def _power(spectrum: Floats) -> Floats:
-    return floats(np.einsum("ijk,ijk->ij", spectrum, spectrum))
-
-
-def _padded(image: Floats, size: tuple[int, int]) -> Floats:
-    below, right = size[0] - image.shape[0], size[1] - image.shape[1]
-    return floats(cv2.copyMakeBorder(image, 0, below, 0, right, cv2.BORDER_CONSTANT))
+    odd = np.fft.irfft2(1j * product.imag * (weight * (2 / whole)), size)
+    return floats(odd)
 
 
 def still_tiles(tiles: Tiles, motion: NDArray[np.float64]) -> NDArray[np.bool_]:

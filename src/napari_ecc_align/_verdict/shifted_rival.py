@@ -15,18 +15,14 @@ from .._images.pyramid.levels import Floats, Level, floats
 from .._images.pyramid.representations import Representation
 from .._transform.transform import scaled, shift
 from .detail import aligned_details, flat_top, over
+from .limits import KNOWN_TO, LEAST_LIKE, SAME_PLACE
 from .residual_pattern import CLEAR_SIGMAS
 from .rival import Rival
 
 # A place is looked at where the windows still share so much of what they share unmoved.
 _LEAST_SHARED = 0.2
-# Closer than this (px of the level) is the same place.
-_SAME_PLACE_RADIUS = 3.0
-# Windows that share a part of an image, and peaks between pixels, are as exact as this: that much
-# correlations of a lattice at its periods differ.
-_KNOWN_TO = 0.005
-# Places that might correlate so well, relative to here, are looked at one by one; at most so many.
-_WORTH_A_LOOK, _MOST_LOOKS = 0.6, 12
+# So many places that might correlate well enough are looked at one by one.
+_MOST_LOOKS = 12
 
 
 @dataclass(frozen=True)
@@ -96,7 +92,7 @@ def whole_fit(
     if heights.max() * here > there:
         there, best = float(heights.max()) * here, int(heights.argmax())
     move = shift(x[best] - surface.shape[1] // 2, y[best] - surface.shape[0] // 2)
-    rival = Rival(here, there, _KNOWN_TO, matrix @ scaled(move, factor))
+    rival = Rival(here, there, KNOWN_TO, matrix @ scaled(move, factor))
     return WholeFit(rival, factor * offset, factor * sigma)
 
 
@@ -135,7 +131,7 @@ def _unwrapped(
     period that does not divide the image would not be noticed.
     """
     promise = heights / _kept_share(fixed[1].shape, surface.shape)[places]
-    worth = np.flatnonzero(promise > _WORTH_A_LOOK)
+    worth = np.flatnonzero(promise > LEAST_LIKE)
     worth = worth[np.argsort(-promise[worth], kind="stable")[:_MOST_LOOKS]]
     middle_y, middle_x = (length // 2 for length in surface.shape)
     y, x = places
@@ -189,7 +185,7 @@ def _peaks_away(surface: Floats) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
     peaks[[0, -1]] = peaks[:, [0, -1]] = False
     y, x = np.nonzero(peaks)
     middle_y, middle_x = (length // 2 for length in surface.shape)
-    away = np.hypot(x - middle_x, y - middle_y) > _SAME_PLACE_RADIUS
+    away = np.hypot(x - middle_x, y - middle_y) > SAME_PLACE
     return y[away], x[away]
 
 

@@ -20,38 +20,30 @@ from .._images.pyramid.filters import SIGMA
 from .._images.pyramid.levels import Level, overview
 from .._images.pyramid.representations import Representation, halo
 from .._transform.transform import scaled
+from .limits import AGREEMENT_RADIUS, CLEAR, KNOWN_TO, LARGEST_UNCERTAINTY, LEAST_LIKE, SAME_PLACE
 from .rival import NO_RIVAL, Rival
-
-AGREEMENT_RADIUS = 1.5
-"""A tile agrees when it fits best within this many pixels (of its level) of where it is."""
 
 MOST_TILES = 40
 FIRST_TILES = 16
 # Where tiles are small, each says less and costs less: as many pixels are then asked first.
 _FIRST_SIDE = 48
-_CLEAR_SHARE = 0.9
 # Where full resolution is asked as well, so few tiles that look far do if all of them agree and
 # nothing rivals them by far.
 _FEWEST_TILES = 8
-UNLIKE = 0.6
-# Tiles that are typically displaced by more than this (px of the level) make a pattern.
-_EXACT = 0.35
 _SMALLEST_TILE = 16
-_LARGEST_TILE = 44
-_LEAST_REACH = 6
+LARGEST_TILE = 44
+LEAST_REACH = 6
+# So far (px of the level) from its place, only what runs along lines still fits.
+_FAR = 6
 # Fewer tiles side by side are replaced by smaller ones that overlap by half.
 _SPARSE = 12
-_SMALLEST_OVERLAPPING = 12
 # Smoothing correlates the noise of this many pixels: 4 pi sigma squared.
 _CORRELATED = 4 * np.pi * SIGMA**2
-# By so much a peak is lower where it lies between pixels.
-_KNOWN_TO = 0.005
 # What the parabola through a peak is off by at best (px of the level).
 _PEAK_ERROR = 0.04
 # Tiles are chosen by their texture on a coarser level, where they still measure so many pixels.
 _COARSE_SIDE = 4
 _FLAT = 1e-5
-_SQUARE = np.ones((3, 3), np.uint8)
 
 
 @dataclass(frozen=True, eq=False)
@@ -92,6 +84,9 @@ class Tiles:
         How far off, in full-resolution pixels, a tile still agrees.
     side : float
         Of a tile, in full-resolution pixels.
+    slid : float
+        The highest joint fit at six pixels (of the level) or more from where they are, relative
+        to that there: what runs along lines fits wherever it slides.
 
     Examples
     --------
@@ -119,6 +114,7 @@ class Tiles:
     reach: float
     radius: float
     side: float
+    slid: float = 0.0
 
     @property
     def agree(self) -> NDArray[np.bool_]:
@@ -184,7 +180,7 @@ def tile_evidence(
     pair = reference, moving[index], index, representation
     origins = _chosen(*pair, local, side, reach, apart)
     if len(origins) < _SPARSE:
-        side = max(_SMALLEST_OVERLAPPING, 3 * side // 4)
+        side = 3 * side // 4
         apart = side // 2
         origins = _chosen(*pair, local, side, reach, apart)
     surfaces = np.empty((0, 2 * reach + 1, 2 * reach + 1), np.float32)
@@ -212,11 +208,11 @@ def tile_evidence(
 
 def is_clear(said: Tiles, asked: int, index: int) -> bool:
     """Tell whether the tiles asked so far leave no need to ask more."""
-    if asked == _FEWEST_TILES and (said.agreeing < asked or said.rival.likeness > UNLIKE):
+    if asked == _FEWEST_TILES and (said.agreeing < asked or said.rival.likeness > LEAST_LIKE):
         return False
-    if not said.agreeing >= _CLEAR_SHARE * asked:
+    if not said.agreeing >= CLEAR * asked:
         return False
-    return middle(np.hypot(*said.displacements[:, 2:].T)) < _EXACT * 2.0**index
+    return middle(np.hypot(*said.displacements[:, 2:].T)) < LARGEST_UNCERTAINTY * 2.0**index
 
 
 def _matched(
@@ -249,8 +245,8 @@ def _extent(tiles: NDArray[np.float32]) -> NDArray[np.float32]:
 
 
 def _tile_size(shape: tuple[int, int], far: bool, ring: int) -> tuple[int, int]:
-    side = int(np.clip(min(shape) // 8, _SMALLEST_TILE, _LARGEST_TILE))
-    least = 2 * _LEAST_REACH if far else _LEAST_REACH
+    side = int(np.clip(min(shape) // 8, _SMALLEST_TILE, LARGEST_TILE))
+    least = 2 * LEAST_REACH if far else LEAST_REACH
     room = (min(shape) - side) // 2 - ring - 2
     return side, max(1, min(room, max(least, side // 2 if far else side // 4 - 1)))
 
@@ -313,7 +309,16 @@ def weighed(
         reach=float(reach * factor),
         radius=AGREEMENT_RADIUS * factor,
         side=float(side * factor),
+        slid=_slid(joint, reach),
     )
+
+
+def _slid(joint: NDArray[np.float32], reach: int) -> float:
+    """Return the highest value far from the middle of a surface relative to that there."""
+    steps = np.arange(-reach, reach + 1)
+    far = np.hypot(steps[:, None], steps) >= min(_FAR, reach)
+    here = float(joint[reach, reach])
+    return max(0.0, float(joint[far].max())) / here if here > 0 else 1.0
 
 
 def _independent(centres: NDArray[np.float64], apart: int) -> float:
@@ -394,8 +399,8 @@ def _rival(joint: NDArray[np.float32], best: NDArray[np.float64]) -> Rival:
     top = float(joint.max())
     if top <= 0:
         return Rival(0.0, 1.0)
-    around = cv2.dilate(joint, _SQUARE)
+    around = cv2.dilate(joint, None)
     y, x = np.nonzero(joint >= around)
-    away = np.hypot(x - best[0], y - best[1]) > 2 * AGREEMENT_RADIUS
+    away = np.hypot(x - best[0], y - best[1]) > SAME_PLACE
     there = max(0.0, float(joint[y[away], x[away]].max())) if away.any() else 0.0
-    return Rival(top, there, _KNOWN_TO)
+    return Rival(top, there, KNOWN_TO)

@@ -13,25 +13,20 @@ from .._images.pyramid.levels import Floats, floats
 from .._images.pyramid.pair import Pyramids
 from .._images.pyramid.tile_choice import grid
 from .._transform.transform import corner_error, map_points, scaled, shift
+from .chance import ALPHA, p_value
+from .limits import MOST_TURNED, SECOND_PIXELS, TURNED_PIXELS
 from .residual_pattern import affine_of
-from .rules import ALPHA, p_value
 from .second_motion import SecondMotion, evened
-from .tile_matching import MOST_TILES, Tiles, weighed
+from .tile_matching import LEAST_REACH, MOST_TILES, Tiles, weighed
 from .turned_rival import about_centre
 
-# Turns and growths are tried on a level of at most so many pixels, 158 by 158: chosen for its
-# cost.
-_PIXELS = 25_000
 # In such steps (degrees, factor), with which the border of that level moves by a few pixels.
 _TURNS = np.arange(-14.0, 14.1, 2.0)
 _SCALES = (0.92, 0.96, 1.0, 1.04, 1.08)
 # What is left of two images that are one but for noise is not searched: a share of the detail.
 _LEAST_LEFT = 0.01
-# So many of the best are asked on a level of at most so many pixels, by tiles of such a side,
-# looked for so far around (px of the level).
-_MOST = 3
-_TILE_PIXELS = 100_000
-_SIDE, _REACH = 20, 6
+# The best are asked by tiles of such a side (px of the level).
+_SIDE = 20
 
 
 def turned_motion(
@@ -52,12 +47,12 @@ def turned_motion(
     inverted : bool
         The moving image is a negative of the reference.
     """
-    index, first, second = _unexplained(pyramids, matrix, inverted, _TILE_PIXELS)
-    if float((first * first).sum()) < _LEAST_LEFT or min(first.shape) < _SIDE + 2 * _REACH:
+    index, first, second = _unexplained(pyramids, matrix, inverted, SECOND_PIXELS)
+    if float((first * first).sum()) < _LEAST_LEFT or min(first.shape) < _SIDE + 2 * LEAST_REACH:
         return None
-    starts = _starts(*_unexplained(pyramids, matrix, inverted, _PIXELS))
+    starts = _starts(*_unexplained(pyramids, matrix, inverted, TURNED_PIXELS))
     best: tuple[NDArray[np.float64], Tiles] | None = None
-    for start in starts[:_MOST]:
+    for start in starts[:MOST_TURNED]:
         motion = scaled(start, 2.0**-index)
         said = _tiles(first, second, motion)
         motion = motion @ affine_of(said, first.shape)
@@ -101,7 +96,7 @@ def _starts(index: int, first: Floats, second: Floats) -> list[NDArray[np.float6
         surface = cross_correlation(there, spectrum(turned, size))
         _, top, _, (x, y) = cv2.minMaxLoc(surface)
         move = shift(x - size[1] * (2 * x > size[1]), y - size[0] * (2 * y > size[0]))
-        strength = top / max(float(np.median(np.abs(surface))), 1e-12)
+        strength = top / max(float(cv2.norm(surface)), 1e-12)
         found.append((strength, scaled(move @ motion, 2.0**index)))
     found.sort(key=lambda item: -item[0])
     return [motion for _, motion in found]
@@ -111,18 +106,20 @@ def _tiles(first: Floats, second: Floats, motion: NDArray[np.float64]) -> Tiles:
     """Return what tiles of one plane say of a motion to the other, in px of the level."""
     flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
     there = cv2.warpAffine(second, motion[:2], first.shape[::-1], flags=flags)
-    origins = grid(first.shape, _SIDE, _REACH).astype(np.intp)
+    origins = grid(first.shape, _SIDE, LEAST_REACH).astype(np.intp)
     templates = np.stack([first[y : y + _SIDE, x : x + _SIDE] for x, y in origins])
     strengths = (templates * templates).sum(axis=(1, 2))
     chosen = np.argsort(-strengths, kind="stable")[:MOST_TILES]
-    side = _SIDE + 2 * _REACH
-    around = np.stack([there[y : y + side, x : x + side] for x, y in origins[chosen] - _REACH])
+    side = _SIDE + 2 * LEAST_REACH
+    around = np.stack(
+        [there[y : y + side, x : x + side] for x, y in origins[chosen] - LEAST_REACH]
+    )
     surfaces = template_correlations(around, templates[chosen])
     return weighed(
         surfaces,
         np.asarray(origins[chosen] + (_SIDE - 1) / 2, np.float64),
         _SIDE,
-        _REACH,
+        LEAST_REACH,
         0,
         _SIDE,
     )

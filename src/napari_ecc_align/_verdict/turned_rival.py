@@ -16,10 +16,9 @@ from .._images.pyramid.representations import Representation, planes_of, turned
 from .._transform.matrices import MotionModel
 from .._transform.transform import corner_error, scaled
 from .detail import shared_details
+from .limits import ITERATIONS, MOST_TURNED, SAME_PLACE, TURNED_PIXELS
 from .rival import NO_RIVAL, Rival
 
-# What fits when turned is a matter of its large parts: the level has at most so many pixels.
-_PIXELS = 24_000
 # Half a turn in steps of two degrees, and radii from an eighth to all of the frequencies that the
 # level has.
 _ANGLES, _RADII = 90, 32
@@ -29,18 +28,13 @@ _INNER = 1 / 8
 # correlates with itself by 0.2 to 0.5, that of a flower of drawn petals by 0.35.
 _NEAR = (4, 2)
 _ALIKE = 0.3
-_MOST = 4
 # What correlates, before it is refined, with less than this share of what it does here is no
 # rival: a turn is off by up to half a step, which costs detail.
 _PROMISING = 0.5
 # What it may be enlarged by: in steps in which the detail of half the level is still found.
 _SCALES = [1.05**k for k in range(2, 15)]
-# Refined from a step of the angles, for so many iterations.
-_ITERATIONS = 12
 # Of what both images show where they lie, so much is to be shown there.
 _LEAST_SHARED = 0.5
-# Nearer (px, RMS of the corners) it is the same place.
-_SAME_PLACE = 3.0
 
 # A strip so many times as long as wide is no wheel or ring, and would need a huge square.
 _LONGEST = 16
@@ -85,7 +79,7 @@ def turned_rival(
     """
     if model == "translation":
         return NO_RIVAL
-    index = pyramids.index_below(_PIXELS)
+    index = pyramids.index_below(TURNED_PIXELS)
     reference, moving = pyramids.reference[index], pyramids.moving[index]
     if max(reference.shape) > _LONGEST * min(reference.shape):
         return NO_RIVAL
@@ -108,7 +102,7 @@ def turned_rival(
         found = []
         for turn in turns:
             height, motion = _best_shift(one, two, about_centre(shape, *turn), unit)
-            if height > least and corner_error(motion, np.eye(3), shape) > _SAME_PLACE * factor:
+            if height > least and corner_error(motion, np.eye(3), shape) > SAME_PLACE * factor:
                 found.append((height / least, motion))
         return found
 
@@ -118,16 +112,16 @@ def turned_rival(
     if not starts:
         return NO_RIVAL
     starts.sort(key=lambda item: -item[0])
-    options = SearchOptions(model, max_iterations=_ITERATIONS)
+    options = SearchOptions(model, max_iterations=ITERATIONS)
     refiner = Refiner(pyramids.reference, pyramids.moving, options, representation=representation)
     found = [
         outcome_of(refiner.coarse(matrix @ motion, first=refiner.finest_whole)).matrix
-        for _, motion in starts[:_MOST]
+        for _, motion in starts[:MOST_TURNED]
     ]
 
     best: tuple[float, NDArray[np.float64] | None] = 0.0, None
     for other in found:
-        if corner_error(other, matrix, shape) > _SAME_PLACE * factor:
+        if corner_error(other, matrix, shape) > SAME_PLACE * factor:
             one, two, common = shared_details(
                 reference, moving, other, inverted=inverted, representation=representation
             )
@@ -172,7 +166,7 @@ def _self_similarities(image: Floats, *, turning_only: bool) -> list[tuple[float
     found = [(np.pi, 1.0)]
     alike[:, most : 2 * _RADII - most + 1] = -1
     _erase(alike, 0, 0)
-    for _ in range(_MOST):
+    for _ in range(MOST_TURNED):
         k, r = np.unravel_index(int(alike.argmax()), alike.shape)
         if alike[k, r] < _ALIKE:
             break

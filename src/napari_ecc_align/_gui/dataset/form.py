@@ -13,7 +13,7 @@ from ..._batch.records.reopen import Folders
 from ..._batch.run.run_plan import cores
 from ..._batch.settings import DOUBTFUL, BatchSettings
 from ..._common.errors import InputError
-from ..._transform.matrices import MOTION_MODELS
+from ..shared.model_box import model_box
 from ..shared.rows import Form, button
 from .processes import Request
 
@@ -71,12 +71,7 @@ class FolderForm(Form):
             "Where the aligned images and the report go: a new folder, or that of an earlier run, "
             "which is then shown and gone on with",
         )
-        self.model = ComboBox(
-            choices=MOTION_MODELS,
-            value="affine",
-            label="motion model",
-            tooltip="What may have happened to the moving images",
-        )
+        self.model = model_box("What may have happened to the moving images")
         super().__init__(self.reference, self.moving, self.siblings, self.out, self.model)
 
     @property

@@ -165,6 +165,8 @@ class PairTable(QTableView):
         self._order.setSortRole(SORT_ROLE)
         self._order.setFilterRole(FILTER_ROLE)
         self._on_choice = on_choice
+        self.setAccessibleName("pairs")
+        self.setAccessibleDescription("The pairs of the dataset, those to look at first")
         self.setModel(self._order)
         self.setSortingEnabled(True)
         self.sortByColumn(VERDICT, Qt.SortOrder.AscendingOrder)

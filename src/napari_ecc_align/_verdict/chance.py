@@ -4,14 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from math import comb
 
 import numpy as np
 from numpy.typing import NDArray
 
 from .._common.quantiles import middle
+from .._transform.matrices import MotionModel
+from .._transform.models import MODELS
 from .._transform.transform import shift
+from .limits import KNOWN_TO, least_like
 from .tile_matching import FIRST_TILES, Tiles
 
+# How likely it may be that tiles agree like this though the images do not belong together here: of
+# what is called aligned, and of what is called doubtful and not failed. The first is so small
+# because many places are judged of a pair, and many pairs of a dataset.
+ALPHA = 1e-6
+ALPHA_DOUBTFUL = ALPHA**0.5
 # In so many directions, alternately so many times as far away as tiles are looked for: far enough
 # that an edge does not lead from there to where it belongs, and as near as the images are alike.
 _DIRECTIONS = 8
@@ -43,6 +52,8 @@ def with_sampled_chance(
        pair of tiles from pairs that do not belong together.
     """
     agreeing, tested, fits = 0, 0, [np.empty(0)]
+    # One that fits there much worse than those do that agree here is no accident of that kind.
+    least = least_like(middle(said.fits[said.agree]), KNOWN_TO)
     for k in range(_DIRECTIONS):
         angle, far = 2 * np.pi * (k + 0.5) / _DIRECTIONS, _FARTHEST[k % 2] * said.reach
         away = shift(far * np.cos(angle), far * np.sin(angle))
@@ -53,10 +64,26 @@ def with_sampled_chance(
             continue
         apart = np.hypot(*(there.displacements[:, 2:] - there.offset).T)
         inside = np.isfinite(there.uncertainties)
-        agreeing += int((inside & (apart <= there.radius)).sum())
+        agreeing += int((inside & (apart <= there.radius) & (there.fits > least)).sum())
         tested += there.tested
     # As if one had agreed before, as rarely as the area alone has it.
     chance = max(said.chance, (agreeing + 1) / (tested + 1 / said.chance))
     seen = np.concatenate(fits)
     fit = middle(seen) if len(seen) else 0.0
     return replace(said, chance=chance, chance_fit=fit)
+
+
+def p_value(tiles: Tiles, model: MotionModel | None) -> float:
+    """Return how likely it is that as many tiles agree by chance: a binomial tail.
+
+    A motion of a model can be laid through half as many tiles as it has parameters, whatever they
+    show: those are no witnesses.
+    """
+    laid = MODELS[model].n_parameters // 2 if model else 0
+    tested = max(0, round(tiles.independent) - laid)
+    agreeing = int((tested + laid) * tiles.share + 1e-9) - laid
+    chance = min(0.5, tiles.chance)
+    return sum(
+        comb(tested, k) * chance**k * (1 - chance) ** (tested - k)
+        for k in range(max(0, agreeing), tested + 1)
+    )

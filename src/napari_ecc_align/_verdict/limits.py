@@ -1,0 +1,41 @@
+"""Limits that several parts of the verdict share, so that one notion has one number."""
+
+from __future__ import annotations
+
+AGREEMENT_RADIUS = 1.5
+"""A tile agrees when it fits best within this many pixels (of its level) of where it is."""
+SAME_PLACE = 2 * AGREEMENT_RADIUS
+"""Nearer (px of the level, of the corners their RMS) it is the same place, less exactly."""
+WRONG = 1.0
+"""In px: what is farther off is wrong, and what moved by less lies where it did."""
+RIGHT = WRONG / 2
+"""In px: what is right is right to that, and less is not worth a sentence."""
+LARGEST_UNCERTAINTY = WRONG / 3
+"""One sigma in px: three of them must not make what is wrong."""
+LIKE = 0.9
+"""What reaches this share of what is seen here, of a correlation or of tiles, may be meant."""
+LEAST_LIKE = 2 / 3
+"""What correlates less, relative to here, is no rival: as of the whole where no tiles agree."""
+TIMES_LEFT = 2.0
+"""What leaves so many times as much unexplained is worse, however well both correlate."""
+KNOWN_TO = 0.005
+"""By so much correlations differ for where between the pixels a peak lies."""
+CLEAR = 0.9
+"""Where this share of the tiles agrees, the others are no question."""
+LEAST_AGREEING = 4
+"""As many points as determine a homography."""
+LEAST_TILES = 6
+"""Twice as many equations as an affine displacement has unknowns."""
+SECOND_PIXELS = 100_000
+"""Of a level on which a second motion is looked for: 316 by 316."""
+TURNED_PIXELS = 24_000
+"""Of a level on which images are turned and enlarged: 155 by 155."""
+MOST_TURNED = 4
+"""So many of the best turns are looked at closer."""
+ITERATIONS = 12
+"""Of a refinement that starts near where it ends."""
+
+
+def least_like(here: float, known_to: float = 0.0) -> float:
+    """Return what correlates more than this where another place leaves not twice as much."""
+    return 1 - TIMES_LEFT * (1 - here) - known_to

@@ -1,0 +1,134 @@
+"""What tiles of a pair say: of full resolution, of a level that sees far, at other places."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .._ecc.estimate import Estimate
+from .._images.pyramid.pair import Pyramids
+from .._transform.transform import corner_error, shift
+from .chance import with_sampled_chance
+from .limits import LEAST_AGREEING, LEAST_LIKE, LEAST_TILES, LIKE, SAME_PLACE
+from .rival import NO_RIVAL, Rival
+from .tile_matching import FIRST_TILES, MOST_TILES, Tiles, is_clear, tile_evidence
+
+# Tiles of a level of at most so many pixels see far: of about 550 px on a side, where the largest
+# tiles are a twelfth of it. Of a side of at least 140 px, where tiles of 17 px are still many.
+_WIDE_PIXELS = 300_000
+_WIDE_SIDE = 140
+# The whole of a level of at most so many pixels is correlated at every displacement: 200 by 200,
+# chosen for its cost.
+WHOLE_PIXELS = 40_000
+
+
+@dataclass(frozen=True, eq=False)
+class Laid:
+    """Two images as an estimate lays them on each other; `inverted` if one is a negative."""
+
+    pyramids: Pyramids
+    estimate: Estimate
+    inverted: bool
+
+    def at(self, matrix: NDArray[np.float64]) -> Laid:
+        """Return them as another matrix, of the same form, lays them."""
+        return replace(self, estimate=replace(self.estimate, matrix=matrix))
+
+
+def first_tiles(pyramids: Pyramids, estimate: Estimate) -> tuple[Laid, Tiles]:
+    """Return the images as they are judged, and their tiles at full resolution.
+
+    What edges have found is judged by brightness where that says more.
+    """
+    laid = Laid(pyramids, estimate, estimate.inverted)
+    fine = _matched(laid, 0, far=False)
+    if estimate.representation == "orientation" and not is_clear(fine, FIRST_TILES, 0):
+        judged, said = first_tiles(pyramids, replace(estimate, representation="gradient"))
+        if said.share > fine.share:
+            return judged, said
+    if estimate.representation == "gradient" and fine.fit < 0:
+        # Gradients are as strong in a negative.
+        laid = replace(laid, inverted=not laid.inverted)
+        fine = _matched(laid, 0, far=False)
+    return laid, fine
+
+
+def wide_tiles(laid: Laid, fine: Tiles, rival: float) -> Tiles:
+    """Ask tiles that see far, if those at full resolution and the whole leave a doubt."""
+    if max(rival, fine.rival.likeness) < LEAST_LIKE and is_clear(
+        fine, max(FIRST_TILES, fine.tested), 0
+    ):
+        return fine
+    wide = _matched(laid, _wide_level(laid.pyramids), far=True)
+    # Where little overlaps, and near the borders, only those that do not see far fit in.
+    return fine if wide.tested < LEAST_TILES else wide
+
+
+def with_chance(laid: Laid, fine: Tiles, wide: Tiles) -> tuple[Tiles, Tiles]:
+    """Ask wrong places of the images what is chance, if so many agree that it matters."""
+
+    def sampled(tiles: Tiles, index: int, far: bool) -> Tiles:
+        if tiles.agreeing < LEAST_AGREEING or is_clear(tiles, max(FIRST_TILES, tiles.tested), 0):
+            return tiles
+
+        def matched(matrix: NDArray[np.float64], most: int) -> Tiles:
+            return _matched(laid.at(matrix), index, far=far, most=most)
+
+        return with_sampled_chance(tiles, laid.estimate.matrix, matched)
+
+    asked = sampled(fine, 0, False)
+    if wide is fine:
+        return asked, asked
+    return asked, sampled(wide, _wide_level(laid.pyramids), True)
+
+
+def seconded(laid: Laid, rival: Rival) -> Rival:
+    """Return another place if tiles fit there, too, and else none.
+
+    The whole of a coarse level need not show what fine detail shows: it may be blurred away, or be
+    another layer.
+    """
+    if rival.matrix is None or not rival.likeness > LEAST_LIKE:
+        return rival
+    # Of a level on which the place is known to within the tiles' reach.
+    index = max(0, laid.pyramids.index_below(WHOLE_PIXELS) - 2)
+    here = _matched(laid, index, far=False)
+    there, place = here, rival.matrix
+    for _ in range(2):
+        # A second time, from between the pixels, where they fit as well as they can.
+        there = _matched(laid.at(place), index, far=False)
+        place = place @ shift(*there.offset)
+    apart = np.hypot(*(there.displacements[:, 2:] - there.offset).T)
+    share = float((apart <= there.radius).mean()) if there.tested else 0.0
+    shape = laid.pyramids.reference[0].shape
+    if corner_error(place, laid.estimate.matrix, shape) <= SAME_PLACE * 2**index:
+        # They led back to where they lie.
+        return NO_RIVAL
+    joint = Rival(here.rival.here, there.rival.here, rival.known_to)
+    like = share > LIKE * here.share and joint.is_like(LIKE)
+    return rival if like else NO_RIVAL
+
+
+def _matched(laid: Laid, index: int, *, far: bool, most: int = MOST_TILES) -> Tiles:
+    estimate = laid.estimate
+    return tile_evidence(
+        laid.pyramids.reference,
+        laid.pyramids.moving,
+        index,
+        estimate.matrix,
+        inverted=laid.inverted,
+        far=far,
+        most=most,
+        # Tiles see less of gradients than of intensities, of which they may be a negative.
+        representation="orientation" if estimate.representation == "orientation" else "intensity",
+    )
+
+
+def _wide_level(pyramids: Pyramids) -> int:
+    """Return the level whose tiles see far and are still many."""
+    index = min(max(1, pyramids.index_below(_WIDE_PIXELS)), pyramids.index_below(0))
+    while index > 0 and min(pyramids.reference[index].shape) < _WIDE_SIDE:
+        index -= 1
+    return index
