@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from clock import longest_step, smoothing
-from napari_ecc_align import InputError, Transform, align
+from napari_ecc_align import InputError, Transform, align, checkerboard, judge, overlay
 from napari_ecc_align._align.pair import align_steps
 from napari_ecc_align._ecc.options import ENGINES
 from napari_ecc_align._images.samples import sample
@@ -62,6 +62,25 @@ def test_range_does_not_matter(camera, scale, offset, engine):
     result = align(*images, engine=engine)
     assert camera.error_of(result.transform) < 0.1
     assert result.verdict == "aligned"
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_values_at_the_limits_of_their_type_are_no_warning(camera, dtype):
+    largest = np.finfo(dtype).max
+    spoilt, faint = camera.reference.astype(dtype), np.full(SHAPE, np.finfo(dtype).tiny)
+    # None of them in the sample that contrast is measured by.
+    spoilt[33, 47], spoilt[51, 51], faint[37:40, 41:44] = largest, -largest, 1
+    other = camera.moving.astype(dtype)
+    assert align(spoilt, other, initial=camera.truth).transform.matrix.shape == (3, 3)
+    assert align(faint, other, engine="opencv").verdict == "failed"
+    huge = camera.reference / 255 * 0.9 * largest
+    assert camera.error_of(align(huge.astype(dtype), other).transform) < 0.1
+    for picture_of in (overlay, checkerboard):
+        assert np.isfinite(picture_of(faint, spoilt)).all()
+    far = judge(camera.reference, camera.moving, [[1, 0, 1e300], [0, 1, 0]])
+    assert far.reason == "Only 0% of the reference is covered."
+    with pytest.raises(InputError, match="moving_points must be coordinates in px"):
+        Transform.from_points([[0, 0], [9, 9]], [[0, 0], [1e258, 9]])
 
 
 def test_bool_pages():

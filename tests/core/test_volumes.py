@@ -5,7 +5,12 @@ import pytest
 from scipy import ndimage
 
 from napari_ecc_align import InputError, VolumeTransform, align_volume, warp_volume
-from napari_ecc_align._align.volume.motion import VOLUME_MODELS, VolumeFrame, VolumeMotion, rotation
+from napari_ecc_align._align.volume.motion import (
+    VOLUME_MODELS,
+    VolumeFrame,
+    VolumeMotion,
+    rotation,
+)
 from napari_ecc_align._align.volume.search import best_places, masked_correlation
 from napari_ecc_align._align.volume.tiles import template_surfaces
 
@@ -151,9 +156,7 @@ def test_what_cannot_be_known_is_not_called_aligned(world, make, verdicts):
 def test_cancel_keeps_the_verdict_honest(world):
     reference, moving, _ = moved_pair(world, TURN, [2.0, 0, 0])
     steps = []
-    result = align_volume(
-        reference, moving, progress=steps.append, cancel=lambda: len(steps) > 2
-    )
+    result = align_volume(reference, moving, progress=steps.append, cancel=lambda: len(steps) > 2)
     assert result.verdict == "cancelled" and len(steps) == 3
     assert [step.fraction for step in steps] == sorted(step.fraction for step in steps)
 

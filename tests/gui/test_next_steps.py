@@ -32,7 +32,7 @@ def test_a_freer_model_is_one_click_away(stretched, finish):
     assert stretched.after.run is None or stretched.after.run.verdict != "aligned"
     assert steps.native.isVisibleTo(stretched.native)
     assert "The affine model suffices." in stretched.after.results.verdict.value
-    assert steps.freer.text == "Align as affine"
+    assert steps.freer.text == "Try affine"
     assert not steps.edges.visible
     steps.freer.native.click()
     finish(stretched)
@@ -48,7 +48,7 @@ def test_the_smallest_model_that_suffices_is_named(stretched, viewer, finish):
     stretched.run()
     finish(stretched)
     assert "The similarity model suffices." in stretched.after.results.verdict.value
-    assert stretched.steps.freer.text == "Align as similarity"
+    assert stretched.steps.freer.text == "Try similarity"
 
 
 def test_points_and_a_region_are_begun_with_a_click(widget, viewer, finish):

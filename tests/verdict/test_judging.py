@@ -274,6 +274,15 @@ def moved(x, y):
     return np.array([[1, 0, x], [0, 1, y], [0, 0, 1.0]])
 
 
+def test_where_something_stayed_is_no_other_place_for_the_tiles():
+    """Together they fit best there, those that show it among them."""
+    tiles = make_tiles(18, 40, offset=(-6.0, 8.0), rival=rival(0.95))
+    verdict, reason = verdict_of(fine=tiles, motion=moved(6, -8), second=other(-6, 8))
+    assert verdict == "aligned"
+    assert "Something else that is seen did not move." in reason
+    assert verdict_of(fine=tiles, motion=moved(6, -8))[0] == "doubtful"
+
+
 def test_what_lies_still_while_something_else_moves_is_doubtful():
     verdict, reason = verdict_of(motion=np.eye(3), second=other(6, -8))
     assert verdict == "doubtful"

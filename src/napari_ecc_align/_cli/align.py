@@ -108,12 +108,21 @@ def run_pair(
         say(to_json(report(result, inspection, written)))
     else:
         unwritten = "\nNothing was written." if paths and not written else ""
-        held = files[1].held
-        of = "" if frame is None else f", that of frame {frame}"
-        more = f"; one transform for all{of}{found_on(held, chosen.channel)}"
-        notes = axes_told(chosen.moving, held, more)
+        notes = _axes_told(files, frame, chosen)
         tell(chosen, result_text(result, inspection, written, notes) + unwritten)
     return exit_code(chosen, [result.verdict])
+
+
+def _axes_told(files: list[ImageFile], frame: int | None, chosen: argparse.Namespace) -> list[str]:
+    """Return what the axes of both files hold, and what was looked at, if there is more to say."""
+    reference, moving = files
+    of = "" if frame is None else f", that of frame {frame}"
+    more = f"; one transform for all{of}{found_on(moving.held, chosen.channel)}"
+    notes = axes_told(chosen.moving, moving.held, more)
+    if reference.frames > 1:
+        seen = "their mean" if frame is None else f"frame {frame}"
+        notes += axes_told(chosen.reference, reference.held, f"; {seen} is looked at")
+    return list(dict.fromkeys(notes))
 
 
 def _warped(

@@ -156,7 +156,8 @@ def _matched(
     contrast = match_contrast(first, second, inside)
     low, high = _range(first)
     if contrast.gain:
-        second = contrast.gain * second + contrast.offset
+        with np.errstate(over="ignore", invalid="ignore"):
+            second = contrast.gain * second + contrast.offset
     return _between(first, low, high), _between(second, low, high), inside
 
 

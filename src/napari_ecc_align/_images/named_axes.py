@@ -230,5 +230,7 @@ def one_channel(pixels: Any, axis: int, chosen: int | None, name: str) -> Any:
         raise InputError(f"align_channel {chosen} is none of the {count} channels of {name}")
     pixels = as_dask(pixels) if is_lazy(pixels) else pixels
     if chosen is None and count > 1:
-        return pixels.mean(axis=axis, dtype=mean_type(pixels.dtype))
+        # What a mean cannot hold becomes infinite, which counts as missing.
+        with np.errstate(over="ignore"):
+            return pixels.mean(axis=axis, dtype=mean_type(pixels.dtype))
     return pixels[(slice(None),) * axis + (chosen or 0,)]

@@ -18,7 +18,15 @@ from .._transform.transform import (
     map_points,
     usable_transform,
 )
-from .limits import CLEAR, LARGEST_UNCERTAINTY, LIKE, SAME_PLACE, SECOND_PIXELS, least_like
+from .limits import (
+    CLEAR,
+    KNOWN_TO,
+    LARGEST_UNCERTAINTY,
+    LIKE,
+    SAME_PLACE,
+    SECOND_PIXELS,
+    least_like,
+)
 from .line_fields import field_offset
 from .model_check import homography_shift
 from .pair_tiles import (
@@ -49,9 +57,8 @@ from .turned_rival import turned_rival
 
 # Of tiles that are matched by the direction of edges, nine in ten are to agree; or this share,
 # without that part of it which fits as well elsewhere along the same lines. On different music on
-# the same staves, up to 31 of 40 agreed, but without what slides along them up to 0.22; on pairs
-# that belong together 0.33 or more.
-_LEAST_NOT_SLID = 0.3
+# the same staves, up to 31 of 40 agreed, but without what slides along them up to 0.37.
+_LEAST_NOT_SLID = 0.4
 
 _BY = {
     "intensity": "",
@@ -318,4 +325,6 @@ def _rivals(other: AlignmentResult, result: AlignmentResult, shape: tuple[int, i
     like = min(theirs.share / own.share, theirs.agreeing / enough)
     apart = corner_error(other.transform.matrix, result.transform.matrix, shape)
     # What does not know its corners may lie at the same place.
-    return like > LIKE and apart > max(SAME_PLACE, 3 * other.corner_uncertainty)
+    if not (like > LIKE and apart > max(SAME_PLACE, 3 * other.corner_uncertainty)):
+        return False
+    return theirs.fit > least_like(own.fit, KNOWN_TO)

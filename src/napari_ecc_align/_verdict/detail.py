@@ -18,6 +18,7 @@ from .._images.pyramid.representations import (
     whole_representation,
 )
 from .._transform.transform import corners, map_points, scaled, shift
+from .limits import MOST_PIXELS
 
 # What is coarser than this many pixels of the level is shading, not detail.
 _DETAIL = 6
@@ -58,7 +59,10 @@ def aligned_details(
         return _aligned_orientations(
             _orientations(reference, here), _orientations(moving, there), to_moving, size
         )
-    fixed = _windowed(*_patch(reference, here))
+    name = f"detail {here}"
+    if name not in reference.cache:
+        reference.cache[name] = _windowed(*_patch(reference, here))
+    fixed: tuple[Floats, Floats] = reference.cache[name]
     values, valid = _patch(moving, there)
     if valid is not None:
         values[~valid] = np.nan
@@ -108,6 +112,23 @@ def shared_details(
     seen = np.asarray(shared > 0, np.uint8)
     inside = floats(cv2.erode(seen, np.ones((around, around), np.uint8)))
     return over(first, inside), over(second, inside), floats(shared * inside)
+
+
+def typical(planes: Floats, window: Floats | None = None) -> float:
+    """Return a standard deviation about 0, by the median of so many values that do.
+
+    Parameters
+    ----------
+    planes : ndarray of float32, shape (h, w) or (h, w, k)
+    window : ndarray of float32, shape (h, w), optional
+        Only where this is not 0.
+    """
+    pixels = planes.shape[0] * planes.shape[1]
+    step = max(1, pixels // MOST_PIXELS)
+    some = planes.reshape(pixels, -1)[::step]
+    if window is not None:
+        some = some[window.ravel()[::step] > 0]
+    return 1.4826 * float(np.median(np.abs(some))) if some.size else 0.0
 
 
 def over(planes: Floats, weight: NDArray[np.floating[Any]]) -> Floats:

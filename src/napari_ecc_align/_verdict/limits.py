@@ -32,6 +32,8 @@ TURNED_PIXELS = 24_000
 """Of a level on which images are turned and enlarged: 155 by 155."""
 MOST_TURNED = 4
 """So many of the best turns are looked at closer."""
+MOST_PIXELS = 12_000
+"""What so many tell together is known to a hundredth."""
 ITERATIONS = 12
 """Of a refinement that starts near where it ends."""
 

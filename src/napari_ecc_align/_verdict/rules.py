@@ -179,7 +179,7 @@ def judge(evidence: Evidence) -> Judgement:
         )
     if why:
         return Judgement("failed", why)
-    elsewhere = _why_ambiguous(fine, wide, evidence.whole.rival) or _why_turned(evidence.turned)
+    elsewhere = _why_ambiguous(evidence) or _why_turned(evidence.turned)
     bent = _why_insufficient(evidence.pattern, evidence.corner_uncertainty, evidence.model)
     two = _why_two_motions(evidence)
     beside = _why_two_fields(evidence) or _why_beside(evidence)
@@ -327,8 +327,10 @@ def _fit_unlike_chance(tiles: Tiles) -> bool:
     return bool(tiles.agreeing) and middle(tiles.fits[tiles.agree]) > tiles.chance_fit
 
 
-def _why_ambiguous(fine: Tiles, wide: Tiles, shifted: Rival) -> str | None:
-    for tiles in (wide, fine):
+def _why_ambiguous(evidence: Evidence) -> str | None:
+    fine, wide, shifted = evidence.fine, evidence.wide, evidence.whole.rival
+    asked = [tiles for tiles in (wide, fine) if not _shows_what_stays(tiles, evidence)]
+    for tiles in asked:
         distance = float(np.hypot(*tiles.offset))
         if distance > tiles.radius and tiles.share < 0.5:
             return f"The tiles together fit better {distance:.1f} px from where they lie."
@@ -336,7 +338,7 @@ def _why_ambiguous(fine: Tiles, wide: Tiles, shifted: Rival) -> str | None:
         return "The images fit better at another place."
     # Where some tiles fit and others do not, the place at which all fit may be another.
     largest = min(LIKE, LEAST_LIKE + min(fine.share, wide.share) / 3)
-    like = [rival for rival in (fine.rival, wide.rival) if rival.is_like(LIKE)]
+    like = [tiles.rival for tiles in asked if tiles.rival.is_like(LIKE)]
     if shifted.is_like(largest):
         like.append(shifted)
     if like:
@@ -345,6 +347,14 @@ def _why_ambiguous(fine: Tiles, wide: Tiles, shifted: Rival) -> str | None:
             f"({max(rival.likeness for rival in like):.0%} of the correlation)."
         )
     return None
+
+
+def _shows_what_stays(tiles: Tiles, evidence: Evidence) -> bool:
+    """Tell whether all tiles together fit best where something else that is seen stayed."""
+    second = evidence.second
+    if second is None or not second.is_still(evidence.motion, evidence.shape):
+        return False
+    return float(np.hypot(*(second.displacement - tiles.offset))) <= 2 * tiles.radius
 
 
 def _why_insufficient(

@@ -15,6 +15,7 @@ from .._images.pyramid.levels import Floats, Level
 from .._images.pyramid.representations import halo
 from .._images.pyramid.windows import OnDemand
 from .._transform.transform import crossings, map_points
+from .limits import MOST_PIXELS
 from .tile_matching import FIRST_TILES, LARGEST_TILE, MOST_TILES
 
 _TILES_A_SIDE = isqrt(MOST_TILES)
@@ -26,7 +27,6 @@ _FARTHEST = 0.75
 # What the tiles' smoothing and sampling read around them, at most.
 _AROUND = 16
 _POINTS_A_SIDE = 48
-_MOST_PIXELS = 12_000
 
 
 def sampled_ecc(
@@ -100,7 +100,7 @@ def _lattice(shape: tuple[int, int]) -> tuple[NDArray[np.float64], tuple[int, in
     Its points lie askew: whatever repeats along rows or columns is seen in every phase.
     """
     height, width = shape
-    step = int(np.ceil(np.sqrt(max(0.0, height * width / _MOST_PIXELS - 1))))
+    step = int(np.ceil(np.sqrt(max(0.0, height * width / MOST_PIXELS - 1))))
     if not step:
         return np.eye(3), (width, height)
     share = step**2 + 1

@@ -11,7 +11,7 @@ from .._common.opencv import cv2
 from .._images.pyramid.levels import Floats, Level, floats
 from .._images.pyramid.representations import Representation, planes_of
 from .._transform.transform import map_points
-from .detail import shared_details
+from .detail import shared_details, typical
 from .limits import LEAST_LIKE, RIGHT, SAME_PLACE, TIMES_LEFT
 from .tile_matching import Tiles, vertex
 
@@ -113,9 +113,14 @@ def second_motion(
     first, second, window = evened(
         reference, moving, matrix, inverted=inverted, representation=representation
     )
+    # It is a part of what the first motion leaves: whitened, of real ones up to 1.4 times as much,
+    # of what rasters and interpolation leave 3 to 17 times.
+    most = TIMES_LEFT * (1 - float((first * second).sum())) if least else np.inf
+    if most < least:
+        return None
     odd = _odd_part(first, second)
     height, width = odd.shape
-    deviation = 1.4826 * float(np.median(np.abs(odd)))
+    deviation = typical(odd)
     # Where both lie a little apart, what is near slopes towards a peak that is nearer still.
     peaks = np.where(odd >= _around(odd), odd, 0)
     reach = int(SAME_PLACE)
@@ -124,9 +129,6 @@ def second_motion(
     middle = np.ix_(near % height, near % width)
     peaks[middle] = np.where(disc, 0, peaks[middle])
     _, share, _, (x, y) = cv2.minMaxLoc(peaks)
-    # It is a part of what the first motion leaves: whitened, of real ones up to 1.4 times as much,
-    # of what rasters and interpolation leave 3 to 17 times.
-    most = TIMES_LEFT * (1 - float((first * second).sum())) if least else np.inf
     if not max(least, LEAST_SIGNIFICANCE * deviation) <= share <= most:
         return None
     factor = 2.0**reference.index
@@ -202,9 +204,9 @@ def _in_parts(plane: Floats) -> Floats:
 
 def _clipped(detail: Floats, window: Floats) -> Floats:
     """Return detail of which what is brightest, as stars and hot pixels are, does not decide."""
-    shown = np.abs(detail[window > 0])
-    typical = 1.4826 * float(np.median(shown)) if len(shown) else 0.0
-    most = _BRIGHTEST * max(typical, 0.1 * float(np.sqrt((detail * detail).mean())))
+    most = _BRIGHTEST * max(
+        typical(detail, window), 0.1 * float(np.sqrt((detail * detail).mean()))
+    )
     return floats(np.clip(detail, -most, most))
 
 
@@ -218,21 +220,30 @@ def _odd_part(first: Floats, second: Floats) -> Floats:
     Of their whitened autocorrelation where they do not move; circular, its first entry is there.
     """
     size = cv2.getOptimalDFTSize(first.shape[0]), cv2.getOptimalDFTSize(first.shape[1])
-    one, two = (
-        np.stack([np.fft.rfft2(plane, size) for plane in planes_of(image)])
-        for image in (first, second)
-    )
-    power = ((np.abs(one) ** 2 + np.abs(two) ** 2) / 2).sum(axis=0)
-    product = (two * one.conj()).sum(axis=0)
-    # Of each column of frequencies but the outer ones there is a second, conjugate one.
-    columns = np.fft.rfftfreq(size[1])
-    twice = 2.0 - ((columns == 0) | (columns == 0.5))
-    mean = max(float((power * twice).sum()) / (size[0] * size[1]), 1e-12)
-    weight = np.maximum(power / mean, _LEAST_POWER) ** -_WHITENING
-    whole = max(float((power * weight * twice).sum()) / (size[0] * size[1]), 1e-12)
+    power, product = np.zeros(size, np.float32), floats(0)
+    for planes in zip(planes_of(first), planes_of(second), strict=True):
+        one, two = (
+            floats(cv2.dft(_padded(image, size), flags=cv2.DFT_COMPLEX_OUTPUT, nonzeroRows=rows))
+            for image, rows in zip(planes, (first.shape[0], second.shape[0]), strict=True)
+        )
+        power += (_power(one) + _power(two)) / 2
+        product = product + floats(cv2.mulSpectrums(two, one, 0, conjB=True))
+    mean = max(float(power.mean()), 1e-12)
+    weight: Floats = floats(cv2.pow(np.maximum(power / mean, _LEAST_POWER), -_WHITENING))
     # The odd part of a real function is the transform of the imaginary part.
-    odd = np.fft.irfft2(1j * product.imag * (weight * (2 / whole)), size)
-    return floats(odd)
+    product[..., 0] = 0
+    product[..., 1] *= weight * (2 / max(float(np.vdot(power, weight)) / power.size, 1e-12))
+    flags = cv2.DFT_REAL_OUTPUT | cv2.DFT_SCALE
+    return floats(cv2.idft(product, flags=flags))
+
+
+def _power(spectrum: Floats) -> Floats:
+    return floats(np.einsum("ijk,ijk->ij", spectrum, spectrum))
+
+
+def _padded(image: Floats, size: tuple[int, int]) -> Floats:
+    below, right = size[0] - image.shape[0], size[1] - image.shape[1]
+    return floats(cv2.copyMakeBorder(image, 0, below, 0, right, cv2.BORDER_CONSTANT))
 
 
 def still_tiles(tiles: Tiles, motion: NDArray[np.float64]) -> NDArray[np.bool_]:

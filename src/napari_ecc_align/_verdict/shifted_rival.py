@@ -13,7 +13,7 @@ from .._ecc.correlation import cross_correlation, spectrum
 from .._images.pyramid.levels import Floats, Level, floats
 from .._images.pyramid.representations import Representation
 from .._transform.transform import scaled, shift
-from .detail import aligned_details, flat_top, over
+from .detail import aligned_details, flat_top, over, typical
 from .limits import KNOWN_TO, LEAST_LIKE, SAME_PLACE
 from .residual_pattern import CLEAR_SIGMAS
 from .rival import Rival
@@ -101,7 +101,7 @@ def _offset(joint: Floats) -> tuple[float, float]:
     Where two images lie right, their correlation is even but for noise.
     """
     opposite = np.roll(joint[::-1, ::-1], (1, 1), (0, 1))
-    deviation = 1.4826 * float(np.median(np.abs(joint - opposite))) / 2
+    deviation = typical(floats(joint - opposite)) / 2
     bends = 2 * joint[0, 0] - np.array([joint[0, 1] + joint[0, -1], joint[1, 0] + joint[-1, 0]])
     if not (bends > 0).all():
         return 0.0, float("inf")

@@ -47,10 +47,14 @@ def turned_motion(
     inverted : bool
         The moving image is a negative of the reference.
     """
-    index, first, second = _unexplained(pyramids, matrix, inverted, SECOND_PIXELS)
-    if float((first * first).sum()) < _LEAST_LEFT or min(first.shape) < _SIDE + 2 * LEAST_REACH:
+    # On a small level, on which noise is less of what is left.
+    coarse, *planes = _unexplained(pyramids, matrix, inverted, TURNED_PIXELS)
+    if float((planes[0] * planes[0]).sum()) < _LEAST_LEFT:
         return None
-    starts = _starts(*_unexplained(pyramids, matrix, inverted, TURNED_PIXELS))
+    index, first, second = _unexplained(pyramids, matrix, inverted, SECOND_PIXELS)
+    if min(first.shape) < _SIDE + 2 * LEAST_REACH:
+        return None
+    starts = _starts(coarse, *planes)
     best: tuple[NDArray[np.float64], Tiles] | None = None
     for start in starts[:MOST_TURNED]:
         motion = scaled(start, 2.0**-index)

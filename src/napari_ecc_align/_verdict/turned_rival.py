@@ -14,7 +14,7 @@ from .._images.pyramid.levels import Floats, floats
 from .._images.pyramid.pair import Pyramids
 from .._images.pyramid.representations import Representation, planes_of, turned
 from .._transform.matrices import MotionModel
-from .._transform.transform import corner_error, scaled
+from .._transform.transform import corner_error, scaled, shift
 from .detail import shared_details
 from .limits import ITERATIONS, MOST_TURNED, SAME_PLACE, TURNED_PIXELS
 from .rival import NO_RIVAL, Rival
@@ -87,28 +87,14 @@ def turned_rival(
         reference, moving, matrix, inverted=inverted, representation=representation
     )
     shape, factor = pyramids.reference[0].shape, 2.0**index
-
-    halves = [
-        cv2.resize(image, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA)
-        for image in (first, second)
-    ]
-
-    def promising(
-        turns: list[tuple[float, float]], *, halved: bool = False
-    ) -> list[tuple[float, NDArray[np.float64]]]:
-        one, two = halves if halved else (first, second)
-        unit = factor * (1 + halved)
-        least = _PROMISING * float((one * two).sum())
-        found = []
-        for turn in turns:
-            height, motion = _best_shift(one, two, about_centre(shape, *turn), unit)
-            if height > least and corner_error(motion, np.eye(3), shape) > SAME_PLACE * factor:
-                found.append((height / least, motion))
-        return found
-
-    starts = promising(_self_similarities(first, turning_only=model == "euclidean"))
+    turns = _self_similarities(first, turning_only=model == "euclidean")
+    starts = _promising(first, second, turns, shape, factor)
     if model != "euclidean":
-        starts += promising([(0.0, scale) for scale in _SCALES], halved=True)
+        one, two = (
+            floats(cv2.resize(image, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA))
+            for image in (first, second)
+        )
+        starts += _promising(one, two, [(0.0, scale) for scale in _SCALES], shape, 2 * factor)
     if not starts:
         return NO_RIVAL
     starts.sort(key=lambda item: -item[0])
@@ -196,19 +182,34 @@ def about_centre(shape: tuple[int, int], angle: float, scale: float) -> NDArray[
     )
 
 
-def _best_shift(
-    first: Floats, second: Floats, motion: NDArray[np.float64], factor: float
-) -> tuple[float, NDArray[np.float64]]:
-    """Return how well both fit after a motion of the reference and the best shift, and both."""
+def _promising(
+    first: Floats,
+    second: Floats,
+    turns: list[tuple[float, float]],
+    shape: tuple[int, int],
+    factor: float,
+) -> list[tuple[float, NDArray[np.float64]]]:
+    """Return how well two images fit when turned, at the best shift each, and that motion.
+
+    Those that fit well enough somewhere else, of turns (radians, scale) of the reference, whose
+    shape at full resolution is given; one px of the images is `factor` px there.
+    """
     height, width = first.shape[:2]
-    flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
-    local = scaled(motion, 1 / factor)
-    moved = floats(cv2.warpAffine(second, local[:2], (width, height), flags=flags))
-    if moved.ndim == 3:
-        moved = turned(moved, local, np.zeros(2))
     size = cv2.getOptimalDFTSize(3 * height // 2), cv2.getOptimalDFTSize(3 * width // 2)
-    surface = cross_correlation(spectrum(moved, size), spectrum(first, size))
-    _, best, _, (x, y) = cv2.minMaxLoc(surface)
-    move = np.eye(3)
-    move[:2, 2] = x - size[1] * (2 * x > size[1]), y - size[0] * (2 * y > size[0])
-    return best, motion @ scaled(move, factor)
+    unmoved = spectrum(first, size)
+    least = _PROMISING * float((first * second).sum())
+    flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+    found = []
+    for turn in turns:
+        motion = about_centre(shape, *turn)
+        local = scaled(motion, 1 / factor)
+        moved = floats(cv2.warpAffine(second, local[:2], (width, height), flags=flags))
+        if moved.ndim == 3:
+            moved = turned(moved, local, np.zeros(2))
+        surface = cross_correlation(spectrum(moved, size), unmoved)
+        _, best, _, (x, y) = cv2.minMaxLoc(surface)
+        move = shift(x - size[1] * (2 * x > size[1]), y - size[0] * (2 * y > size[0]))
+        motion = motion @ scaled(move, factor)
+        if best > least and corner_error(motion, np.eye(3), shape) > SAME_PLACE * factor:
+            found.append((best / least, motion))
+    return found

@@ -45,6 +45,8 @@ class VolumeTransform:
     >>> shift = VolumeTransform(np.eye(3, 4) + [[0, 0, 0, 5], [0, 0, 0, 0], [0, 0, 0, -2]])
     >>> shift.to_moving((1, 2, 3)).tolist(), shift.inverse.to_moving((6, 2, 1)).tolist()
     ([6.0, 2.0, 1.0], [1.0, 2.0, 3.0])
+    >>> shift.to_reference((6, 2, 1)).tolist(), shift.model
+    ([1.0, 2.0, 3.0], 'affine')
     >>> np.allclose((shift @ shift.inverse).matrix, np.eye(4))
     True
     """

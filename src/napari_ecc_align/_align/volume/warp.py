@@ -87,9 +87,15 @@ def _resampled(
 ) -> NDArray[Any]:
     from scipy import ndimage
 
+    whole = volume.dtype.kind in "ui"
     low, high = _limits(volume.dtype)
-    # Doubles hold all of what is not interpolated but 64-bit integers, which keep their type.
-    kept = order == 0 and volume.dtype.kind in "ui"
+    outside = float(np.clip(fill, low, high))
+    if order == 0 and whole and volume.dtype.itemsize == 8:
+        # Doubles do not hold all labels of 64 bits, but their numbers.
+        labels, numbers = np.unique(volume, return_inverse=True)
+        labels = np.append(labels, np.array(outside).astype(volume.dtype))
+        numbers = numbers.reshape(volume.shape).astype(np.int32)
+        return np.asarray(labels[_resampled(numbers, matrix, shape, 0, len(labels) - 1)])
     source = volume.view(np.uint8) if volume.dtype.kind == "b" else volume
     if order > 1:
         source = ndimage.spline_filter(source.astype(np.float64), order, mode="constant")
@@ -97,14 +103,14 @@ def _resampled(
 
     def make(first: int) -> None:
         part = out[first : first + _PLANES]
-        made = np.empty(part.shape, source.dtype if kept else np.float64)
+        made: NDArray[Any] = np.empty(part.shape, np.float64)
         ndimage.affine_transform(
             source, matrix[:3, :3], mapped(matrix, np.array([first, 0.0, 0.0])), output=made,
-            order=order, mode="constant", cval=float(np.clip(fill, low, high)), prefilter=False,
+            order=order, mode="constant", cval=outside, prefilter=False,
         )  # fmt: skip
         if volume.dtype.kind == "b":
             made = made >= 0.5
-        elif volume.dtype.kind in "ui" and not kept:
+        elif whole:
             made = np.clip(np.rint(made), low, high)
         part[:] = made
 

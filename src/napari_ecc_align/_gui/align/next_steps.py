@@ -91,7 +91,7 @@ class NextSteps(Container):  # type: ignore[type-arg]
         all_tried = search.representation == "auto" and search.engine == "pyramid"
         self.edges.visible = not all_tried and not run.task.judged
         self.freer.visible = self._model is not None
-        self.freer.text = f"Align as {self._model}"
+        self.freer.text = f"Try {self._model}"
         itself = run.task.anchor is not None
         self.points.visible = self.drag.visible = not itself and not run.task.judged
 

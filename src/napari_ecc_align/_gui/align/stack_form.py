@@ -118,7 +118,8 @@ class StackForm(Container):  # type: ignore[type-arg]
             self._looks = looks
             self.channel.reset_choices()
             self.channel.value = ON_SHOW if looks else None
-        self.channel.visible = bool(looks)
+        chosen = self.choice
+        self.channel.visible = bool(looks) and (chosen is None or not chosen.channels)
         self.visible = bool(offered)
 
     def described(self, reference: Image, moving: Image) -> str | None:
@@ -154,7 +155,7 @@ class StackForm(Container):  # type: ignore[type-arg]
         if self.look == ON_SHOW:
             with suppress(InputError):
                 shown = shown_index(moving, self._viewer)[axes.channels]
-                which = f"channel {shown}, which is on show"
+                which = f"channel {shown} (on show)"
         return f", by {which}" + "; channels move together" * (choice not in OF_CHANNELS)
 
     def _say(self, roles: tuple[Role, ...] | None) -> None:

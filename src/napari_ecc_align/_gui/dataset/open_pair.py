@@ -143,6 +143,11 @@ class OpenPair:
             show_only("binary difference", present)
         self._viewer.reset_view()
 
+    def look_at(self, view: str) -> None:
+        """Show one way of comparing alone, if it is there."""
+        if view in self.layers:
+            show_only(view, self.layers)
+
     def show_for_correction(self) -> None:
         """Let the moving image be seen lying on the reference, and nothing else."""
         for role, layer in self.layers.items():

@@ -121,7 +121,15 @@ def _whole(level: Level, representation: Representation) -> tuple[Floats, Bools 
 def whole_reference(
     level: Level, size: int, *, representation: Representation = "intensity"
 ) -> Blocks:
-    """Return all of a level as blocks of `size` px."""
+    """Return all of a level as blocks of `size` px, made once."""
+    name = f"blocks of {size}, {representation}"
+    if name not in level.cache:
+        level.cache[name] = _whole_blocks(level, size, representation)
+    blocks: Blocks = level.cache[name]
+    return blocks
+
+
+def _whole_blocks(level: Level, size: int, representation: Representation) -> Blocks:
     image, valid = _whole(level, representation)
     inside = _interior(level.shape, size) if valid is None else _cut(eroded(valid, 1), size)
     planes = planes_of(image)
