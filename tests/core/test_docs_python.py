@@ -152,6 +152,16 @@ def check_judge(names: Names) -> None:
     assert unlike(names["warped"], names["reference"]) < 0.5
 
 
+def check_volume(names: Names) -> None:
+    result = names["result"]
+    inner = (slice(6, -6), slice(12, -12), slice(12, -12))
+    aligned = np.corrcoef(names["warped"][inner].ravel(), names["reference"][inner].ravel())
+    assert aligned[0, 1] > 0.97
+    # The affine of the layer leads back from the moving volume, in lengths.
+    z, y, x = names["affine"][:3] @ [2 * 14.0, 35, 35, 1]
+    assert result.transform.to_reference((35, 35, 14)) == pytest.approx((x, y, z / 2))
+
+
 def check_saving(names: Names) -> None:
     shift_of, images, results = names["shift_of"], names["images"], names["results"]
     for n, image in enumerate(images):
@@ -195,7 +205,7 @@ def test_the_page_does_what_it_says(
 def test_every_page_is_found_from_the_readme() -> None:
     readme = README.read_text(encoding="utf-8")
     assert {page.stem for page in WORKFLOWS} == {*CHECKS} - {"README"}
-    assert len(WORKFLOWS) == 10
+    assert len(WORKFLOWS) == 11
     for page in WORKFLOWS:
         assert f"(docs/python/{page.name})" in readme, page.name
         assert page.read_text(encoding="utf-8").split("\n\n")[1].startswith("You ")
