@@ -90,8 +90,9 @@ fi
 
 find_browser || say "NO CHROMIUM HERE: the report will not be opened in a browser."
 
+# pip would compile all files of all packages, one after the other; the tests need a part of them.
 case $versions in
-    newest) make_environment "$folder" --editable ".[gui]" --group dev ;;
+    newest) make_environment "$folder" --no-compile --editable ".[gui]" --group dev ;;
     lowest)
         find_python
         "$python" "$root/tests/floors.py" >"$folder.txt"

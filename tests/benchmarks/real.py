@@ -1,6 +1,6 @@
 """Verdicts on real pairs: plates, sections, stains, bands, photographs, none of them shipped here.
 
-python tests/benchmarks/real.py FOLDER
+python tests/benchmarks/real.py FOLDER [--only KIND] [--model auto]
 
 FOLDER holds any of these: ``prokudin`` (three exposures below each other in one image),
 ``microscopy`` (``lung_sem_*``, consecutive sections), ``histology`` (pairs with landmarks),
@@ -26,6 +26,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_ecc_align import align
+from napari_ecc_align._ecc.options import MODEL_CHOICES
 from napari_ecc_align._images.files.images import read_image
 from napari_ecc_align._transform.matrices import MotionModel
 from napari_ecc_align._transform.transform import corner_error, map_points
@@ -157,6 +158,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("folder", type=Path)
     parser.add_argument("--only", default="", help="kinds that begin so")
+    parser.add_argument("--model", choices=MODEL_CHOICES, help="in place of that of each pair")
     chosen = parser.parse_args()
     counts: dict[str, Counter[str]] = {}
     print("| pair | verdict | ECC before | after | ± px | error px | s | reason |")
@@ -165,7 +167,7 @@ def main() -> int:
         if not case.kind.startswith(chosen.only):
             continue
         began = time.perf_counter()
-        result = align(case.reference, case.moving, model=case.model)
+        result = align(case.reference, case.moving, model=chosen.model or case.model)
         seconds = time.perf_counter() - began
         error = "" if case.error is None else f"{case.error(result.transform.matrix):.2f}"
         print(

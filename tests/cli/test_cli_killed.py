@@ -18,7 +18,7 @@ pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="only Unix forks
 COMMANDS = {
     "align": (
         *("align", "{inputs}/camera.png", "{inputs}/shifted.png", "-q"),
-        *("--out", "{out}", "--transform-out", "{out}/t.tfm"),
+        *("--out", "{out}", "--transform-out", "{out}/t.tfm", "--model", "translation"),
     ),
     "apply": (
         *("apply", "{inputs}/slide.json", "{inputs}/shifted.png", "{inputs}/coffee.png", "-q"),

@@ -7,11 +7,9 @@ from dataclasses import replace
 import cv2
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from clock import longest_step, smoothing
-from napari_ecc_align import InputError, Transform, align
+from napari_ecc_align import InputError, Transform, align, checkerboard, judge, overlay
 from napari_ecc_align._align.pair import align_steps
 from napari_ecc_align._ecc.options import ENGINES
 from napari_ecc_align._images.samples import sample
@@ -64,6 +62,25 @@ def test_range_does_not_matter(camera, scale, offset, engine):
     result = align(*images, engine=engine)
     assert camera.error_of(result.transform) < 0.1
     assert result.verdict == "aligned"
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_values_at_the_limits_of_their_type_are_no_warning(camera, dtype):
+    largest = np.finfo(dtype).max
+    spoilt, faint = camera.reference.astype(dtype), np.full(SHAPE, np.finfo(dtype).tiny)
+    # None of them in the sample that contrast is measured by.
+    spoilt[33, 47], spoilt[51, 51], faint[37:40, 41:44] = largest, -largest, 1
+    other = camera.moving.astype(dtype)
+    assert align(spoilt, other, initial=camera.truth).transform.matrix.shape == (3, 3)
+    assert align(faint, other, engine="opencv").verdict == "failed"
+    huge = camera.reference / 255 * 0.9 * largest
+    assert camera.error_of(align(huge.astype(dtype), other).transform) < 0.1
+    for picture_of in (overlay, checkerboard):
+        assert np.isfinite(picture_of(faint, spoilt)).all()
+    far = judge(camera.reference, camera.moving, [[1, 0, 1e300], [0, 1, 0]])
+    assert far.reason == "Only 0% of the reference is covered."
+    with pytest.raises(InputError, match="moving_points must be coordinates in px"):
+        Transform.from_points([[0, 0], [9, 9]], [[0, 0], [1e258, 9]])
 
 
 def test_bool_pages():
@@ -151,23 +168,18 @@ def test_the_story_page(engine):
 
 
 @pytest.mark.parametrize("which", ["reference", "moving"])
-@pytest.mark.parametrize("content", ["noise", "negative", "zeros", "nan"])
-def test_masked_content_does_not_leak(camera, which, content, engine):
-    images = {"reference": camera.reference.copy(), "moving": camera.moving.copy()}
+def test_masked_content_does_not_leak(camera, which, engine):
+    images = {"reference": camera.reference, "moving": camera.moving}
     mask = np.ones(SHAPE, bool)
     mask[:, : SHAPE[1] * 4 // 10] = False
-    clean = align(**{**images, f"{which}_mask": mask}, engine=engine)
-    target = images[which]
-    rng = np.random.default_rng(0)
-    target[~mask] = {
-        "noise": rng.uniform(0, 255, (~mask).sum()),
-        "negative": 255 - target[~mask],
-        "zeros": 0.0,
-        "nan": np.nan,
-    }[content]
-    result = align(**images, **{f"{which}_mask": mask.astype(np.uint8) * 255}, engine=engine)
-    assert camera.error_of(result.transform) < 0.1
-    assert corner_error(result.transform.matrix, clean.transform.matrix, SHAPE) < 0.02
+    options = {f"{which}_mask": mask.astype(np.uint8) * 255, "engine": engine}
+    clean = align(**images, **options)
+    noise = np.random.default_rng(0).uniform(0, 255, SHAPE)
+    for content in (noise, 255 - images[which], 0.0, np.nan):
+        target = np.where(mask, images[which], content)
+        result = align(**{**images, which: target}, **options)
+        assert camera.error_of(result.transform) < 0.1
+        assert corner_error(result.transform.matrix, clean.transform.matrix, SHAPE) < 0.02
 
 
 def test_missing_data_counts_as_masked(camera, engine):
@@ -228,15 +240,6 @@ def test_progress_tells_the_level_and_the_correlation_so_far(camera):
     stages = []
     align(camera.reference, camera.moving, progress=lambda step: stages.append(step.stage))
     assert any(re.search(r"resolution, ECC (0\.9|1\.0)", stage) for stage in stages)
-
-
-@settings(max_examples=8)
-@given(st.integers(0, 10_000))
-def test_swapping_the_images_inverts_the_transform(seed):
-    known = known_pair("camera", random_transform(seed, "affine", SHAPE, size=3.0), shape=SHAPE)
-    there = align(known.reference, known.moving).transform
-    back = align(known.moving, known.reference).transform
-    assert corner_error((back @ there).matrix, np.eye(3), SHAPE) < 0.1
 
 
 def test_the_same_input_gives_the_same_bits(camera, engine):

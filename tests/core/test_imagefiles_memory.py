@@ -21,7 +21,7 @@ MEGABYTE = 2**20
 
 def expanding_tiff(path, megabytes, compression):
     """Write a TIFF that claims 64 x 64 pixels and whose strip holds so many megabytes."""
-    packer = zlib.compressobj(9) if compression == 8 else lzma.LZMACompressor()
+    packer = zlib.compressobj(1) if compression == 8 else lzma.LZMACompressor(preset=0)
     data = b"".join(packer.compress(bytes(MEGABYTE)) for _ in range(megabytes)) + packer.flush()
     data += b"\0" * (len(data) % 2)
     entries = [(256, 64), (257, 64), (258, 8), (259, compression), (262, 1), (273, 8), (277, 1)]
@@ -34,7 +34,7 @@ def expanding_tiff(path, megabytes, compression):
 @pytest.mark.parametrize("compression", [8, 34925])
 def test_a_strip_is_expanded_no_further_than_its_header_says(tmp_path, compression):
     path = tmp_path / "a.tif"
-    expanding_tiff(path, 250, compression)
+    expanding_tiff(path, 100, compression)
     code = (
         "import resource, sys\n"
         "from napari_ecc_align import InputError, read_image\n"
@@ -51,7 +51,7 @@ def test_a_strip_is_expanded_no_further_than_its_header_says(tmp_path, compressi
     )
     said, grown = done.stdout.splitlines()
     assert "more than its header says" in said
-    assert int(grown) < 100 * 1024, "of the 250 MB that the strip expands to"
+    assert int(grown) < 50 * 1024, "of the 100 MB that the strip expands to"
 
 
 @pytest.mark.parametrize("compression", ["zlib", "lzma"])
@@ -74,7 +74,7 @@ def test_a_frame_of_a_film_is_expanded_no_further(tmp_path):
         page = tif.pages[1]
         at, count = page.tags["StripOffsets"], page.tags["StripByteCounts"]
         places = at.valueoffset, count.valueoffset
-    expanded = zlib.compress(bytes(100 * MEGABYTE))
+    expanded = zlib.compress(bytes(100 * MEGABYTE), 1)
     content = bytearray(path.read_bytes())
     for place, value in zip(places, (len(content), len(expanded)), strict=True):
         struct.pack_into("<I", content, place, value)

@@ -106,7 +106,7 @@ def test_what_lies_right_already_needs_no_transform():
     assert result.aligned and result.transform == Transform.identity()
 
 
-@pytest.mark.parametrize("transform", [None, off_by(3, 2, 5), [[1.1, 0.1, 5], [0, 0.9, 2]]])
+@pytest.mark.parametrize("transform", [None, [[1.1, 0.1, 5], [0, 0.9, 2]]])
 def test_unrelated_images_are_refused_however_they_are_laid(transform):
     one, other = (picture(name)[100:300, 100:340] for name in ("camera", "astronaut"))
     result = judge(one, other, transform)

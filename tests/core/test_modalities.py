@@ -100,9 +100,8 @@ def test_a_masked_part_has_no_edges():
 
 
 def test_unrelated_images_are_not_aligned_by_their_edges():
-    for first, second in (("camera", "astronaut"), ("chelsea", "coffee")):
-        images = (picture(name)[:240, :300] for name in (first, second))
-        assert align(*images, representation="orientation").verdict == "failed"
+    images = (picture(name)[:240, :300] for name in ("chelsea", "coffee"))
+    assert align(*images, representation="orientation").verdict == "failed"
 
 
 def test_a_stack_of_two_modalities():

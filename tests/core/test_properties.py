@@ -26,10 +26,10 @@ def test_swapping_reference_and_moving_inverts(seed, model):
     known = pair_of(seed, model)
     there = align(known.reference, known.moving, model=model).transform
     back = align(known.moving, known.reference, model=model).transform
-    assert corner_error((back @ there).matrix, np.eye(3), SHAPE) < 0.15
+    assert corner_error((back @ there).matrix, np.eye(3), SHAPE) < 0.1
 
 
-@settings(max_examples=12)
+@settings(max_examples=8)
 @given(seeds, seeds, models)
 def test_transforms_compose(seed_a, seed_b, model):
     first = random_transform(seed_a, model, SHAPE, size=3.0)
@@ -43,7 +43,7 @@ def test_transforms_compose(seed_a, seed_b, model):
     assert corner_error((a_to_b @ to_a).matrix, to_b.matrix, SHAPE) < 0.15
 
 
-@settings(max_examples=12)
+@settings(max_examples=8)
 @given(seeds, models, st.floats(0.05, 20), st.floats(-1000, 1000), st.booleans())
 def test_contrast_changes_nothing(seed, model, gain, offset, negative):
     known = pair_of(seed, model)
@@ -55,7 +55,7 @@ def test_contrast_changes_nothing(seed, model, gain, offset, negative):
     assert changed.verdict == plain.verdict == "aligned"
 
 
-@settings(max_examples=6)
+@settings(max_examples=3)
 @given(seeds)
 def test_scaling_both_images_scales_the_transform(seed):
     truth = random_transform(seed, "affine", SHAPE, size=3.0)
@@ -71,7 +71,7 @@ def test_scaling_both_images_scales_the_transform(seed):
     assert zoomed.error_of(align(zoomed.reference, zoomed.moving).transform) < 0.2
 
 
-@pytest.mark.parametrize("name", ["camera", "astronaut", "coffee", "chelsea"])
+@pytest.mark.parametrize("name", ["camera", "coffee"])
 @pytest.mark.parametrize("model", ["translation", "euclidean", "affine", "homography"])
 def test_both_engines_agree_within_the_uncertainty(name, model):
     known = pair_of(3, model, name)
@@ -85,7 +85,7 @@ def test_both_engines_agree_within_the_uncertainty(name, model):
 @pytest.mark.parametrize("precision", [0.2, 0.02, 0.005])
 def test_the_uncertainty_is_honest_at_any_precision(precision):
     scores = []
-    for seed in range(12):
+    for seed in range(8):
         known = known_pair(
             "astronaut", random_transform(seed, "affine", (300, 340)), shape=(300, 340)
         )
@@ -97,18 +97,3 @@ def test_the_uncertainty_is_honest_at_any_precision(precision):
         assert result.verdict == "aligned", result.reason
         scores.append(known.error_of(result.transform) / result.corner_uncertainty)
     assert 0.4 < np.sqrt(np.mean(np.square(scores))) < 2
-
-
-def test_the_number_of_threads_changes_no_bit():
-    import cv2
-
-    known = pair_of(5, "affine")
-    before = cv2.getNumThreads()
-    try:
-        matrices = []
-        for threads in (1, 2, 4):
-            cv2.setNumThreads(threads)
-            matrices.append(align(known.reference, known.moving).transform.matrix)
-    finally:
-        cv2.setNumThreads(before)
-    assert all(np.array_equal(matrix, matrices[0]) for matrix in matrices)

@@ -126,8 +126,7 @@ def test_a_long_strip_is_aligned_with_itself(shape):
     assert corner_error(result.transform.matrix, np.eye(3), shape) < 0.01
 
 
-@pytest.mark.parametrize("shape", [(40, 250_000), (250_000, 40)])
-@pytest.mark.parametrize("related", [True, False])
+@pytest.mark.parametrize(("shape", "related"), [((40, 250_000), True), ((250_000, 40), False)])
 def test_a_strip_of_any_length_makes_no_long_step(shape, related):
     rng = np.random.default_rng(0)
     strip, other = (
@@ -142,7 +141,6 @@ def test_a_strip_of_any_length_makes_no_long_step(shape, related):
     [
         (np.fliplr, "translation"),
         (np.flipud, "translation"),
-        (np.transpose, "translation"),
         (np.transpose, "affine"),
     ],
 )

@@ -248,6 +248,7 @@ def test_saving_the_transform(aligned, viewer, monkeypatch, tmp_path):
     path = tmp_path / "transform.json"
     monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *args: (str(path), ""))
     aligned.after.next.save.native.click()
+    assert f"Saved to {path}." in aligned.after.results.verdict.value
     note = viewer.layers["second → first: aligned"].metadata["napari-ecc-align"]
     assert np.array_equal(Transform.load(path).matrix, note["matrix"])
 

@@ -8,6 +8,7 @@ from results import result
 
 from napari_ecc_align import Transform, warp
 from napari_ecc_align._gui.apply.widget import _INVERSE, _MOVE
+from napari_ecc_align._images.coverage import overlap
 
 HOMOGRAPHY = Transform([[1, 0, 2], [0, 1, 3], [1e-4, 0, 1]], model="homography")
 
@@ -212,6 +213,36 @@ def test_what_cannot_be_done_is_said(pair, tmp_path, settle):
     widget.run()
     settle(widget)
     assert "2 layers added" in widget.message.value
+
+
+def test_what_goes_with_moving_is_proposed_and_what_is_outside_is_chosen(aligned, matrix, settle):
+    second = aligned.layers["second"].data
+    aligned.add_image(255 - second, name="negative")
+    cells = np.zeros(second.shape, np.int32)
+    cells[40:60, 50:90], cells[70, 209] = 3, 4
+    aligned.add_labels(cells, name="cells")
+    aligned.add_image(np.zeros((20, 30)), name="of another size")
+    # The plugin's own picture is what is selected after a run.
+    aligned.layers.selection.active = result(aligned)
+    widget = opened(aligned)
+    assert {layer.name for layer in widget.layers.value} == {"negative", "cells"}
+    shape = aligned.layers["first"].data.shape
+    inside = overlap(Transform(matrix), output_shape=shape, moving_shape=second.shape)
+    widget.fill.value = "NaN"
+    widget.run()
+    settle(widget)
+    made = aligned.layers["negative aligned"].data
+    assert made.dtype == np.float32
+    assert np.isnan(made[~inside]).all()
+    assert "has lost 1 of its 2 labels" in widget.message.value
+    choose(widget, "negative")
+    widget.fill.value = "nearest pixel"
+    widget.run()
+    settle(widget)
+    x, y = np.rint(Transform(matrix).to_moving(np.argwhere(~inside)[:, ::-1])).astype(int).T
+    edge = 255 - second[y.clip(0, second.shape[0] - 1), x.clip(0, second.shape[1] - 1)]
+    gap = aligned.layers["negative aligned [1]"].data[~inside].astype(float) - edge
+    assert np.median(np.abs(gap)) <= 1
 
 
 def test_the_choice_of_layers_survives_what_happens_to_others(aligned):

@@ -21,6 +21,32 @@ def test_nothing_is_said_of_a_plain_pair(widget):
     assert not widget.after.next.visible
 
 
+def test_two_layers_that_are_selected_are_chosen_and_compared_step_by_step(
+    pair, finish, steps_taken
+):
+    viewer = pair
+    zero = viewer.add_image(np.zeros((50, 50)), name="zero")
+    viewer.layers.move(2, 0)
+    first, second = viewer.layers["first"], viewer.layers["second"]
+    viewer.layers.selection = {second, first}
+    widget = open_form(viewer)
+    assert (widget.pair.reference.value, widget.pair.moving.value) == (first, second)
+    assert not widget.pair.selected.visible
+    viewer.layers.selection = {zero, second}
+    assert widget.pair.selected.native.isVisibleTo(widget.native)
+    widget.pair.selected.native.click()
+    assert (widget.pair.reference.value, widget.pair.moving.value) == (zero, second)
+    assert not widget.pair.selected.visible
+    widget.pair.choose(first.unique_id, second.unique_id)
+    widget.run()
+    finish(widget)
+    # The bar does not stand at its end while the two are compared.
+    shares = [step.fraction for step in steps_taken if step.stage == "comparing"]
+    assert shares == sorted(set(shares))
+    assert len(shares) > 4
+    assert shares[0] < 0.8
+
+
 def test_pixel_sizes_that_differ_are_told_of(viewer):
     viewer.add_image(np.zeros((50, 50)), scale=(0.5, 0.5), units="um")
     viewer.add_image(np.zeros((50, 50)), scale=(400, 400), units="nm")
@@ -144,6 +170,11 @@ def test_the_help_opens_its_page(widget):
 
     browser = widget.native.findChild(QTextBrowser)
     assert "Align" in browser.toPlainText()
+    # At any width no picture is cut off.
+    assert browser.horizontalScrollBar().maximum() == 0
+    assert not browser.geometry().contains(
+        widget.native.mapToGlobal(widget.native.rect().center())
+    )
     browser.close()
 
 

@@ -7,6 +7,7 @@ from skimage import data
 
 from napari_ecc_align import Transform, compare, warp
 from napari_ecc_align._gui.compare import steps as comparing
+from napari_ecc_align._gui.layers.comparison_layers import NOT_COMPARED
 from napari_ecc_align._gui.shared.threshold_settings import MANUAL
 from napari_ecc_align._images.coverage import overlap
 
@@ -136,7 +137,9 @@ def test_layers_are_compared_where_they_lie_in_the_world(viewer, qtbot):
     laid = warp(halves, start, output_shape=PAGE.shape, fill="background")
     inside = overlap(start, output_shape=PAGE.shape, moving_shape=halves.shape)
     expected = compare(PAGE, laid, mask=inside)
-    assert (layer.data != expected.labels).mean() < 1e-3
+    # What does not overlap has a colour of its own, which the table tells.
+    assert (layer.data != np.where(inside, expected.labels, NOT_COMPARED)).mean() < 1e-3
+    assert f'not compared</td><td align="right"><b>{np.sum(~inside):,}' in widget.results.value
 
 
 @pytest.mark.both_bindings

@@ -237,9 +237,15 @@ def test_reject_and_accept_reach_the_record_and_the_report(widget, settle, copie
     assert "Rejected by a person: smudged" in widget.review.text.value
     assert not widget.review.reject.enabled
     assert "p0.png" in names_in(widget.table)[:3]
+    # It is rejected in words, and nobody need look at it again.
+    assert ">Rejected.</b>" in widget.review.text.value
+    row = names_in(widget.table).index("p0.png")
+    assert widget.table.model().index(row, 1).data() == "rejected ✓"
+    widget.only_unsure.native.click()
+    assert "p0.png" not in names_in(widget.table)
 
 
-def test_a_doubtful_pair_is_accepted(widget, settle, copied):
+def test_a_doubtful_pair_is_accepted(widget, viewer, settle, copied):
     path = copied / "records" / "p1.png.json"
     document = json.loads(path.read_bytes())
     path.write_text(json.dumps({**document, "outcome": "doubtful"}))
@@ -255,6 +261,9 @@ def test_a_doubtful_pair_is_accepted(widget, settle, copied):
     assert record.transform.matrix.ravel().tolist() == np.ravel(document["matrix"]).tolist()
     row = report_rows(copied)["p1.png"]
     assert (row["outcome"], row["review"]) == ("aligned", "accepted")
+    shown = {layer.name for layer in viewer.layers if layer.visible}
+    assert "p1.png aligned" in shown and not shown & {"difference", "binary difference"}
+    assert "not compared" in widget.review.text.value
     assert not widget.review.accept.enabled
 
 

@@ -2,8 +2,12 @@
 
 import numpy as np
 import pytest
+from napari.settings import get_settings
 from qtpy.compat import isalive
 from qtpy.QtWidgets import QComboBox
+
+from napari_ecc_align._gui.shared.keyboard import stops
+from napari_ecc_align._gui.shared.rows import named_rows
 
 
 def listeners(viewer):
@@ -48,3 +52,32 @@ def test_a_form_asks_for_little_room_whatever_layers_are_called(viewer, title):
     assert dock.minimumSizeHint().height() <= 610
     boxes = [box for box in form.native.findChildren(QComboBox) if box.currentText() == "a" * 90]
     assert all("a" * 90 in box.toolTip() for box in boxes)
+
+
+@pytest.mark.both_bindings
+def test_every_control_of_every_dock_is_named_and_reached_in_order_at_any_font(
+    viewer, window, qtbot
+):
+    get_settings().appearance.font_size = 18
+    for name in ("first", "second"):
+        viewer.add_image(np.eye(64), name=name)
+    for title in TITLES:
+        dock, form = viewer.window.add_plugin_dock_widget("napari-ecc-align", title)
+        qtbot.wait(50)
+        assert dock.minimumSizeHint().width() <= 260
+        # What is folded away counts, too.
+        controls = list(stops(form.native))
+        assert len(controls) > 5
+        for control in controls:
+            assert control.accessibleName() and control.accessibleDescription()
+            assert "&" not in control.accessibleName()
+        for label, named in named_rows(form.native):
+            assert label.buddy() is named or named.isAncestorOf(label.buddy())
+        here = controls[0]
+        for control in controls[1:]:
+            here = here.nextInFocusChain()
+            while here not in controls:
+                here = here.nextInFocusChain()
+            assert here is control
+        viewer.window.remove_dock_widget(dock)
+        form.native.deleteLater()

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from napari.utils.notifications import notification_manager
 
+from napari_ecc_align import warp
 from napari_ecc_align._gui.align.region_and_start import POINTS
 from pairs import picture
 
@@ -30,7 +31,9 @@ def test_a_freer_model_is_one_click_away(stretched, finish):
     finish(stretched)
     assert stretched.after.run is None or stretched.after.run.verdict != "aligned"
     assert steps.native.isVisibleTo(stretched.native)
-    assert steps.freer.text == "Align as affine"
+    assert "The affine model suffices." in stretched.after.results.verdict.value
+    assert steps.freer.text == "Try affine"
+    assert not steps.edges.visible
     steps.freer.native.click()
     finish(stretched)
     assert stretched.after.run.verdict == "aligned"
@@ -38,11 +41,28 @@ def test_a_freer_model_is_one_click_away(stretched, finish):
     assert not steps.native.isVisibleTo(stretched.native)
 
 
+def test_the_smallest_model_that_suffices_is_named(stretched, viewer, finish):
+    scaled = warp(viewer.layers["first"].data, np.diag([1.01, 1.01, 1]), fill="background")
+    viewer.layers["second"].data = scaled
+    stretched.model.value = "translation"
+    stretched.run()
+    finish(stretched)
+    assert "The similarity model suffices." in stretched.after.results.verdict.value
+    assert stretched.steps.freer.text == "Try similarity"
+
+
 def test_points_and_a_region_are_begun_with_a_click(widget, viewer, finish):
     viewer.layers["second"].data = picture("coffee")[:150, :210]
+    widget.settings.representation.value = "intensity"
     widget.run()
     finish(widget)
     assert "Failed" in widget.after.results.verdict.value
+    assert "suffices" not in widget.after.results.verdict.value
+    widget.steps.edges.native.click()
+    finish(widget)
+    assert "Failed" in widget.after.results.verdict.value
+    assert widget.settings.representation.value == "auto"
+    assert not widget.steps.edges.visible
     widget.steps.points.native.click()
     made = [viewer.layers["points in first"], viewer.layers["points in second"]]
     assert viewer.layers.selection.active is made[0] and made[0].mode == "add"

@@ -31,7 +31,7 @@ def test_a_lone_stack_is_one_click(form, finish):
     viewer, widget = form
     viewer.add_image(film(), name="film", scale=(3, 0.5, 0.5), colormap="magma")
     assert widget.pair.reference.value is widget.pair.moving.value
-    assert "Stack of 4: every frame to the first" in widget.plan.value
+    assert "Stack of 4 frames (axis 0): every frame to the first" in widget.plan.value
     widget.align_button.native.click()
     finish(widget)
     assert "4 frames: 4 aligned" in widget.after.results.verdict.value

@@ -19,6 +19,7 @@ from .._ecc.options import SearchOptions
 from .._images.named_axes import one_plane
 from .._images.pyramid.pair import Pyramids
 from .._images.sources import ImageLike, LazyArray
+from .._images.stack_axes import Axis
 from .._transform.matrices import MOTION_MODELS, MotionModel
 from .._transform.models import frame_of
 from .._transform.parts import parts_of, words_beyond_shift
@@ -62,7 +63,7 @@ def judge(
     model: MotionModel | None = None,
     reference_mask: ArrayLike | LazyArray | None = None,
     moving_mask: ArrayLike | LazyArray | None = None,
-    channel_axis: int | None = None,
+    channel_axis: Axis | None = None,
     align_channel: int | None = None,
     progress: Callable[[Progress], object] | None = None,
     cancel: Callable[[], bool] | None = None,
@@ -86,7 +87,7 @@ def judge(
         matrix the narrowest that contains it.
     reference_mask, moving_mask : array_like, shape (h, w), optional
         Pixels of each image that count, as booleans or numbers (0 does not count).
-    channel_axis : int, optional
+    channel_axis : int or str, optional
         The axis that holds channels, as in `align`.
     align_channel : int, optional
         Which channel is looked at, of both images.
@@ -159,7 +160,7 @@ def judge_job(
 def judge_steps(job: Job) -> Generator[Progress, None, AlignmentResult]:
     """Judge the start of a job, one step at a time; returns the result."""
     began = time.perf_counter()
-    given = Transform(_given(job), model=job.options.model)
+    given = Transform(_given(job), model=job.options.freest)
     yield Progress(0.0, "preparing the images", given)
     side = side_of(counted_sources(job))
     best = yield from result_of_side(side, partial(best_result, run=_looks))
@@ -174,7 +175,7 @@ def _given(job: Job) -> Matrix:
 def _looks(job: Job, pyramids: Pyramids) -> Generator[Progress, None, list[AlignmentResult]]:
     """Look with the freedoms of the motion model, then with more, until it is clear."""
     results: list[AlignmentResult] = []
-    own = MOTION_MODELS.index(job.options.model)
+    own = MOTION_MODELS.index(job.options.freest)
     for model in dict.fromkeys((MOTION_MODELS[own], MOTION_MODELS[max(own, _AFFINE)])):
         options = replace(job.options, model=model)
         looks = yield from _looks_nearby(_given(job), pyramids, options)

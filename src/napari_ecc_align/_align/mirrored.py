@@ -33,6 +33,9 @@ Run = Callable[[Job], Generator[Progress, None, AlignmentResult]]
 # correlates so many times as well. Chosen on sections and photographs.
 _PIXELS = 80 * 80
 _BETTER = 1.1
+# Where it is only to be named, so few pixels and so little suffice: a close look follows.
+_FEW_PIXELS = 40 * 40
+_WORTH_A_LOOK = 1.05
 _LOOKING = "looking whether the moving image is mirrored"
 _UPSIDE_DOWN, _LEFT_TO_RIGHT = 0, 1
 
@@ -96,7 +99,9 @@ def side_of(job: Job) -> Side:
     return seen_from(job, _LEFT_TO_RIGHT if is_mirrored(job.initial) else None)
 
 
-def aligned_either_way(job: Job, run: Run) -> Generator[Progress, None, AlignmentResult]:
+def aligned_either_way(
+    job: Job, run: Run, run_nearby: Run
+) -> Generator[Progress, None, AlignmentResult]:
     """Align a job as its start lies and, if it may be mirrored, the other way round.
 
     Parameters
@@ -105,6 +110,8 @@ def aligned_either_way(job: Job, run: Run) -> Generator[Progress, None, Alignmen
         What is to be aligned.
     run : callable
         Aligns a job whose start mirrors nothing, one step at a time.
+    run_nearby : callable
+        The same, but from its start alone.
 
     Returns
     -------
@@ -116,9 +123,9 @@ def aligned_either_way(job: Job, run: Run) -> Generator[Progress, None, Alignmen
     if not job.options.mirrored:
         result = yield from result_of_side(as_started, run)
         named = as_started.mirror is None
-        return (yield from _named_if_mirrored(job, result, run)) if named else result
+        return (yield from _named_if_mirrored(job, result, run_nearby)) if named else result
     sides = [as_started, *_other_sides(job, as_started)]
-    scores = yield from _scores([side.job for side in sides])
+    scores = [score for score, _ in (yield from _scores([side.job for side in sides]))]
     results: list[AlignmentResult] = []
     for index in sorted(range(len(sides)), key=lambda at: -scores[at] * (1 if at else _BETTER)):
         if not any(done.aligned for done in results) or scores[index] * _BETTER > max(scores):
@@ -168,9 +175,12 @@ def result_of_side(side: Side, run: Run) -> Generator[Progress, None, AlignmentR
 
 
 def _named_if_mirrored(
-    job: Job, result: AlignmentResult, run: Run
+    job: Job, result: AlignmentResult, run_nearby: Run
 ) -> Generator[Progress, None, AlignmentResult]:
-    """Return a result that failed with a reason that says so if the image is a mirror image."""
+    """Return a result that failed with a reason that says so if the image is a mirror image.
+
+    Only a sentence depends on it: one look at tiny images, and another at the best place there.
+    """
     if result.verdict != "failed" or job.options.engine != "pyramid":
         return result
     if not isinstance(job.reference, LoadedImage) or not isinstance(job.moving, LoadedImage):
@@ -180,10 +190,13 @@ def _named_if_mirrored(
     options = replace(job.options, model="euclidean") if narrow else job.options
     other = seen_from(replace(job, options=options, initial=None), _LEFT_TO_RIGHT).job
     looking = Progress(1.0, _LOOKING)
-    turned_over, as_it_is = yield from retold(_scores([other, job]), lambda _: looking)
-    if turned_over <= _BETTER * as_it_is:
+    sides = [other, replace(job, options=options)]
+    (turned_over, place), (as_it_is, _) = yield from retold(
+        _scores(sides, roughly=True), lambda _: looking
+    )
+    if place is None or turned_over <= _WORTH_A_LOOK * as_it_is:
         return result
-    found = yield from retold(run(other), lambda _: looking)
+    found = yield from retold(run_nearby(replace(other, initial=place)), lambda _: looking)
     if not found.aligned:
         return result
     said = (
@@ -193,27 +206,30 @@ def _named_if_mirrored(
     return replace(result, reason=f"{said} As it is: {result.reason}")
 
 
-def _scores(jobs: list[Job]) -> Generator[Progress, None, list[float]]:
-    """Return how well the images of each job correlate, turned and enlarged at will.
+def _scores(
+    jobs: list[Job], *, roughly: bool = False
+) -> Generator[Progress, None, list[tuple[float, Matrix | None]]]:
+    """Return how well the images of each job correlate, turned and enlarged at will, and where.
 
     Lazy images are not read for it: all are taken to correlate alike.
     """
-    scores = []
+    scores: list[tuple[float, Matrix | None]] = []
     for job in jobs:
         if isinstance(job.reference, LazyImage) or isinstance(job.moving, LazyImage):
-            scores.append(1.0)
+            scores.append((1.0, None))
             continue
         steps = make_pyramids(job.reference, job.moving, np.eye(3))
         pyramids = yield from retold(steps, lambda _: Progress(0.0, _LOOKING))
         if pyramids.flaw:
-            scores.append(0.0)
+            scores.append((0.0, None))
             continue
-        index = index_below(_PIXELS, pyramids.reference, pyramids.moving)
+        pixels = _FEW_PIXELS if roughly else _PIXELS
+        index = index_below(pixels, pyramids.reference, pyramids.moving)
         levels: tuple[Level, Level] = pyramids.reference[index], pyramids.moving[index]
-        turns = searched_turns(job.options.motion)
+        turns = searched_turns(job.options.motion, roughly=roughly)
         search = scored_displacements(*levels, turns, representation="gradient", count=1)
         found = yield from retold(search, lambda _: Progress(0.0, _LOOKING))
-        scores.append(found[0][0] if found else 0.0)
+        scores.append(found[0] if found else (0.0, None))
     return scores
 
 

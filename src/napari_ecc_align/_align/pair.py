@@ -14,13 +14,13 @@ from .._common.steps import outcome_of, retold
 from .._ecc.estimate import Estimate, Step
 from .._ecc.estimator import estimate_steps
 from .._ecc.opencv import opencv_steps
-from .._ecc.options import DEFAULTS, Compared, Engine, SearchOptions
+from .._ecc.options import DEFAULTS, Compared, Engine, ModelChoice, SearchOptions
 from .._images.named_axes import one_plane
 from .._images.pyramid.levels import index_below
 from .._images.pyramid.pair import Pyramids, make_pyramids
 from .._images.pyramid.representations import Representation
 from .._images.sources import ImageLike, LazyArray, LoadedImage, Source, checked_source
-from .._transform.matrices import MotionModel
+from .._images.stack_axes import Axis
 from .._transform.transform import Transform, usable_transform
 from .._transform.transform_like import TransformLike
 from .._verdict.assess import assess, doubt_rivalled, most_trusted
@@ -30,6 +30,7 @@ from .._verdict.result import AlignmentResult
 from .counted_part import CountedPart, counted_part, counted_sources, lazily_counted_part
 from .field_of_view import field_of_view
 from .mirrored import aligned_either_way
+from .model_choice import assessed
 from .options import Job, checked_initial
 from .progress import Progress
 from .region_start import start_in_region
@@ -46,7 +47,7 @@ def align(
     reference: ImageLike,
     moving: ImageLike,
     *,
-    model: MotionModel = "affine",
+    model: ModelChoice = "affine",
     engine: Engine = "pyramid",
     precision: float = DEFAULTS.precision,
     max_iterations: int = DEFAULTS.max_iterations,
@@ -56,7 +57,7 @@ def align(
     reference_mask: ArrayLike | LazyArray | None = None,
     moving_mask: ArrayLike | LazyArray | None = None,
     initial: TransformLike | None = None,
-    channel_axis: int | None = None,
+    channel_axis: Axis | None = None,
     align_channel: int | None = None,
     progress: Callable[[Progress], object] | None = None,
     cancel: Callable[[], bool] | None = None,
@@ -75,11 +76,12 @@ def align(
         are needed, and a list of one image at decreasing sizes, finest first, is used as the
         pyramid it is. Of an xarray DataArray "y" and "x" are the rows and columns, and "c",
         "channel" or "band" the channels.
-    model : {"affine", "translation", "euclidean", "similarity", "homography"}
-        The motion model.
+    model : {"affine", "translation", "euclidean", "similarity", "homography", "auto"}
+        The motion model; with "auto" the narrowest that the images do not contradict, which the
+        `model` of the result names.
     engine : {"pyramid", "opencv"}
         The estimator: our own, fast and with an uncertainty, or OpenCV's ECC, which has no
-        "similarity".
+        "similarity" and no "auto".
     precision : float, default: 0.02
         Corner uncertainty in pixels at which the "pyramid" engine stops reading more tiles.
     max_iterations : int, default: 100
@@ -100,7 +102,7 @@ def align(
         Where to start first. Reference (x, y, 1) to moving. The motion model is what may have
         happened beyond it: known pixel sizes of 0.5 and 0.4 with the model "translation" give a
         transform that scales by just that. ("opencv" knows the model's own motions only.)
-    channel_axis : int, optional
+    channel_axis : int or str, optional
         The axis that holds channels, of which there may be any number; an image of two axes has
         none. Their mean is aligned, or one of them; colours at the end need none of this.
     align_channel : int, optional
@@ -108,7 +110,10 @@ def align(
     progress : callable, optional
         Called with a `Progress` after every iteration.
     cancel : callable, optional
-        Asked after every iteration; the alignment ends when it returns True.
+        Asked after every iteration, and between parts of longer work; the alignment ends with the
+        verdict "cancelled" when it returns True. Nothing is broken off in its midst: a part takes
+        a fifth of a second of a processor or less, about one for strips of a million pixels, and
+        what is read of a lazy image as long as its source needs.
 
     Returns
     -------
@@ -232,7 +237,7 @@ def job_steps(job: Job) -> Generator[Progress, None, AlignmentResult]:
     """Align what a job says, one step at a time; as `align_steps`."""
     began = time.perf_counter()
     job = counted_sources(job)
-    result = yield from aligned_either_way(job, _as_they_are)
+    result = yield from aligned_either_way(job, _as_they_are, _nearby)
     return replace(result, seconds=time.perf_counter() - began)
 
 
@@ -243,6 +248,11 @@ def _as_they_are(job: Job) -> Generator[Progress, None, AlignmentResult]:
     run = _run_pyramid if job.options.engine == "pyramid" else _run_opencv
     best = yield from best_result(replace(job, initial=start.matrix), run)
     return start.noted_in(best)
+
+
+def _nearby(job: Job) -> Generator[Progress, None, AlignmentResult]:
+    """Align sources from the start of the job alone."""
+    return best_result(job, partial(_run_pyramid, nearby=True))
 
 
 def best_result(job: Job, run: Runner) -> Generator[Progress, None, AlignmentResult]:
@@ -285,12 +295,12 @@ def _results_of_part(
     job: Job, pyramids: Pyramids, run: Runner
 ) -> Generator[Progress, None, list[AlignmentResult]]:
     if pyramids.flaw:
-        nothing = Transform.identity(job.options.model)
+        nothing = Transform.identity(job.options.narrowest)
         return [
             AlignmentResult(nothing, "failed", pyramids.flaw, job.shape, engine=job.options.engine)
         ]
     results = yield from run(job, pyramids)
-    if not any(result.aligned for result in results):
+    if not any(result.aligned or result.placed for result in results):
         inside = _within_field(job, pyramids)
         if inside is not None:
             results += yield from _run_within_field(inside, run)
@@ -327,22 +337,31 @@ def _prepared(part: CountedPart) -> Generator[Progress, None, Pyramids]:
     return retold(steps, lambda _: Progress(0.0, "preparing the images"))
 
 
-def _run_pyramid(job: Job, pyramids: Pyramids) -> Generator[Progress, None, list[AlignmentResult]]:
+def _run_pyramid(
+    job: Job, pyramids: Pyramids, *, nearby: bool = False
+) -> Generator[Progress, None, list[AlignmentResult]]:
     """Try initial guesses until one passes the verdict; return all results that were judged."""
     results: list[AlignmentResult] = []
     tried: list[NDArray[np.float64]] = []
 
     def accept(estimate: Estimate) -> bool:
         tried.append(estimate.matrix)
-        results.append(assess(pyramids, estimate, job.options, job.initial))
+        results.append(assessed(pyramids, estimate, job.options, job.initial))
         return results[-1].aligned or _is_placed(results[-1])
 
     steps = estimate_steps(
-        pyramids.reference, pyramids.moving, job.options, initial=job.initial, accept=accept
+        pyramids.reference,
+        pyramids.moving,
+        job.options,
+        initial=job.initial,
+        accept=accept,
+        # Where the place is sure but the motion model does not suffice, no start leads farther.
+        enough=lambda: any(result.placed for result in results),
+        nearby=nearby,
     )
     estimate = yield from retold(steps, _approach(job))
     if not any(one is estimate.matrix for one in tried):
-        results.append(assess(pyramids, estimate, job.options, job.initial))
+        results.append(assessed(pyramids, estimate, job.options, job.initial))
     results = doubt_rivalled(results, pyramids.reference[0].shape)
     # Whichever is believed most: all guesses took their time.
     return [replace(result, timings=estimate.timings) for result in results]
@@ -371,7 +390,7 @@ def _approach(job: Job) -> Callable[[Step], Progress]:
         steps += _PASSING if step.matrix is None else 1.0
         if step.matrix is not matrix:
             matrix = step.matrix
-            known = None if matrix is None else (matrix, job.options.model, job.initial)
+            known = None if matrix is None else (matrix, job.options.freest, job.initial)
             reached = usable_transform(*known) if known else None
         return Progress(1 - _PACE / (_PACE + steps), step.stage, reached)
 
@@ -400,7 +419,7 @@ def _run_opencv(job: Job, pyramids: Pyramids) -> Generator[Progress, None, list[
 
 
 def _half_told(job: Job, begin: float, step: Step) -> Progress:
-    reached = None if step.matrix is None else usable_transform(step.matrix, job.options.model)
+    reached = None if step.matrix is None else usable_transform(step.matrix, job.options.freest)
     return Progress(begin + step.fraction / 2, step.stage, reached)
 
 
@@ -409,7 +428,7 @@ def cancelled_result(
 ) -> AlignmentResult:
     """Return the result of an alignment that was cancelled, with the best transform so far."""
     return AlignmentResult(
-        reached or Transform.identity(job.options.model),
+        reached or Transform.identity(job.options.narrowest),
         "cancelled",
         "The alignment was cancelled.",
         job.shape,

@@ -11,17 +11,18 @@ from numpy.typing import ArrayLike, NDArray
 
 from .._common.errors import InputError
 from .._common.steps import outcome_of, retold
-from .._ecc.options import DEFAULTS, Compared, Engine, SearchOptions
+from .._ecc.options import DEFAULTS, Compared, Engine, ModelChoice, SearchOptions
 from .._images.coverage import overlap
 from .._images.opacity import flattened
 from .._images.pixels import to_gray
 from .._images.sources import LazyArray
+from .._images.stack_axes import Axis
 from .._images.warping import warp
-from .._transform.matrices import MotionModel
+from .._transform.models import MODELS
 from .._transform.transform import Transform
 from .._transform.transform_like import TransformLike
 from .._verdict.result import VERDICTS, AlignmentResult
-from .frames import frames_of, masks_of, reference_of
+from .frames import PlaneStack, frames_of, masks_of, reference_of
 from .pair import Cancelled, cancelled_result, checked_job, job_steps
 from .progress import FrameProgress, Progress
 from .read_frames import ReadFrames, other_images
@@ -46,13 +47,14 @@ class _Options:
     reference_masks: StackMasks
     moving_masks: StackMasks
     cancel: Callable[[], bool] | None = None
+    called: str = "frames"
 
 
 def align_stack(
     frames: Frames,
     *,
     reference: StackReference = "first",
-    model: MotionModel = "affine",
+    model: ModelChoice = "affine",
     engine: Engine = "pyramid",
     precision: float = DEFAULTS.precision,
     max_iterations: int = DEFAULTS.max_iterations,
@@ -62,8 +64,9 @@ def align_stack(
     initial: TransformLike | None = None,
     reference_mask: Masks | None = None,
     moving_mask: Masks | None = None,
-    channel_axis: int | None = None,
+    channel_axis: Axis | None = None,
     align_channel: int | None = None,
+    frame_axis: Axis | None = None,
     progress: Callable[[Progress], object] | None = None,
     cancel: Callable[[], bool] | None = None,
 ) -> StackResult:
@@ -75,7 +78,8 @@ def align_stack(
         At least two frames; the images of a sequence may differ in size. Of what is lazy (dask,
         zarr), a frame is read when its turn comes. One is enough if it is aligned to another
         image. Of an xarray DataArray "y" and "x" are the rows and columns, "c", "channel" or
-        "band" the channels, and the axis that is left the frames'.
+        "band" the channels, and the axis that is left the frames', or the planes' of a depth
+        stack: each of them is aligned in x and y only; z is not searched.
     reference : {"first", "previous", "mean"}, int, array_like or a sequence, default: "first"
         What a frame is aligned to: the first frame, or the one of that index (negative ones count
         from the end); the frame before it, for stacks that change along the way; or the mean of
@@ -93,12 +97,16 @@ def align_stack(
         of the stack that this is taken from (of the mean, that of the first frame).
     moving_mask : array_like, shape (h, w) or (n, h, w), or a sequence of masks, optional
         Pixels that count of a frame, when it is aligned: one mask for all, or one for each frame.
-    channel_axis : int, optional
+    channel_axis : int or str, optional
         The axis of an array of frames, or of each image of a sequence, that holds channels: 1 for
-        (n, c, h, w). Their mean is aligned, or one of them. A stack as `reference` has the same
-        axes; an image has those of a frame, or no channels.
+        (n, c, h, w), or a name. They move together: their mean is aligned, or one of them. A
+        stack as `reference` has the same axes; an image has those of a frame, or no channels.
     align_channel : int, optional
         Which channel is aligned.
+    frame_axis : int or str, optional
+        The axis of an array that holds the frames, if it is not the first but the channels': 1
+        for (c, n, h, w), whose channels are the axis that is left. That of the channels aligns
+        each channel for itself, as for a chromatic shift.
     progress : callable, optional
         Called with a `Progress` after every frame.
     cancel : callable, optional
@@ -130,16 +138,18 @@ def align_stack(
     >>> stack[2]
     aligned: x +0.00 ± 0.01 px, y -4.00 ± 0.01, 23 of 23 tiles
     """
+    planes = frames_of(frames, "frames", channel_axis, align_channel, frame_axis)
     steps = stack_steps(
-        frames_of(frames, "frames", channel_axis, align_channel),
+        planes,
         SearchOptions(
             model, engine, precision, max_iterations, tolerance, representation, mirrored
         ),
-        reference=reference_of(reference, frames, channel_axis, align_channel),
+        reference=reference_of(reference, planes, channel_axis, align_channel),
         initial=initial,
         reference_mask=masks_of(reference_mask, "reference_mask"),
         moving_mask=masks_of(moving_mask, "moving_mask"),
         cancel=cancel,
+        called=planes.called if isinstance(planes, PlaneStack) else "frames",
     )
 
     def told(step: Progress) -> None:
@@ -158,11 +168,12 @@ def stack_steps(
     reference_mask: Masks | None = None,
     moving_mask: Masks | None = None,
     cancel: Callable[[], bool] | None = None,
+    called: str = "frames",
 ) -> AllSteps:
     """Align a stack as `align_stack` does, one step at a time.
 
     For callers with a loop of their own, such as a worker thread. Arguments are checked at once,
-    not at the first step.
+    not at the first step. `called` is what the frames are: "frames", "planes" or "channels".
 
     Returns
     -------
@@ -178,10 +189,11 @@ def stack_steps(
         StackMasks(reference_mask, len(others), "reference_mask"),
         StackMasks(moving_mask, len(images), "moving_mask"),
         cancel,
+        called,
     )
     if not itself:
         steps = _one_by_one(others, images, options_of_all, initial=initial)
-        return _whole(steps, "image" if len(others) == 1 else "images")
+        return _whole(steps, "image" if len(others) == 1 else "images", called)
     anchor = _anchor(reference, len(images))
     if reference == "previous":
         steps = _chained(images, options_of_all)
@@ -189,12 +201,12 @@ def stack_steps(
         steps = _to_mean(images, options_of_all)
     else:
         steps = _one_by_one([images[anchor]], images, options_of_all, own=anchor)
-    return _whole(steps, reference if isinstance(reference, str) else anchor)
+    return _whole(steps, reference if isinstance(reference, str) else anchor, called)
 
 
-def _whole(steps: FrameSteps, reference: str | int) -> AllSteps:
+def _whole(steps: FrameSteps, reference: str | int, called: str) -> AllSteps:
     """Return the results of all frames together, with what they were aligned to."""
-    return StackResult(tuple((yield from steps)), reference)
+    return StackResult(tuple((yield from steps)), reference, called=called)
 
 
 def _to_mean(images: ReadFrames, options: _Options) -> FrameSteps:
@@ -284,10 +296,10 @@ class _Turn:
     begin: float = 0.0
     share: float = 1.0
 
-    def of_all(self, step: Progress) -> Progress:
+    def of_all(self, step: Progress, called: str) -> Progress:
         """Return a step as one of the whole stack."""
         fraction = (self.index + self.begin + self.share * step.fraction) / self.count
-        stage = f"frame {self.index + 1} of {self.count}: {step.stage}"
+        stage = f"{called[:-1]} {self.index + 1} of {self.count}: {step.stage}"
         return replace(step, fraction=fraction, stage=stage)
 
 
@@ -310,7 +322,7 @@ def _align(
     def told(step: Progress) -> Progress:
         if options.cancel is not None and options.cancel():
             raise Cancelled(step.transform)
-        return turn.of_all(step)
+        return turn.of_all(step, options.called)
 
     try:
         return (yield from retold(job_steps(job), told))
@@ -321,7 +333,7 @@ def _align(
 def _itself(shape: tuple[int, ...], search: SearchOptions) -> AlignmentResult:
     """Return the result of the frame that the others are aligned to, of shape (h, w)."""
     return AlignmentResult(
-        Transform.identity(search.model),
+        Transform.identity(search.narrowest),
         "aligned",
         "The frame that the others are aligned to.",
         (shape[0], shape[1]),
@@ -329,7 +341,7 @@ def _itself(shape: tuple[int, ...], search: SearchOptions) -> AlignmentResult:
         ecc_before=1.0,
         overlap_fraction=1.0,
         corner_uncertainty=0.0,
-        covariance=np.zeros((search.motion.n_parameters,) * 2),
+        covariance=np.zeros((MODELS[search.narrowest].n_parameters,) * 2),
         converged=True,
         start="identity",
         engine=search.engine,

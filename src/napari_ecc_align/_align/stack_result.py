@@ -40,6 +40,8 @@ class StackResult(Sequence[AlignmentResult]):
         "image" for one that is none of the stack, "images" for one for each frame.
     frames : sequence of int
         The number of each frame in the stack that was aligned; all of them by default.
+    called : str, default: "frames"
+        What the frames are: "frames", the "planes" of a depth stack, or "channels".
 
     Examples
     --------
@@ -62,6 +64,7 @@ class StackResult(Sequence[AlignmentResult]):
     results: tuple[AlignmentResult, ...]
     reference: str | int
     frames: Sequence[int] = ()
+    called: str = "frames"
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "frames", self.frames or range(len(self.results)))
@@ -183,10 +186,11 @@ class StackResult(Sequence[AlignmentResult]):
     def __repr__(self) -> str:
         to = self.reference
         what = {"image": "an image", "images": "an image each", "previous": "the previous one"}
-        said = what.get(to, f"the {to}") if isinstance(to, str) else f"frame {to}"
+        one = self.called[:-1]
+        said = what.get(to, f"the {to}") if isinstance(to, str) else f"{one} {to}"
         counts = Counter(self.verdicts)
         verdicts = [f"{counts[name]} {name}" for name in reversed(VERDICTS) if counts[name]]
-        line = f"{len(self)} frame{'s' * (len(self) != 1)} to {said}: {', '.join(verdicts)}"
+        line = f"{len(self)} {one}{'s' * (len(self) != 1)} to {said}: {', '.join(verdicts)}"
         if wrong := self._not_aligned():
             line += f" ({', '.join(str(frame) for frame, _ in wrong[:_NAMED])}"
             line += ", …)" if len(wrong) > _NAMED else ")"

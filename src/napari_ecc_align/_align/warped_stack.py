@@ -18,6 +18,7 @@ from .._images.lazy_warping import lazy_warp
 from .._images.named_axes import NamedAxes, as_dask
 from .._images.pixels import as_array, refuse_paths
 from .._images.sources import LazyArray, is_lazy
+from .._images.stack_axes import Axis
 from .._images.warping import channel_fill, checked_axes, fitting, target_grid, warp
 from .._transform.transform import Transform
 from .._transform.transform_like import TransformLike, as_transform
@@ -33,7 +34,8 @@ def warp_stack(
     output_shape: Sequence[int] | None = None,
     interpolation: Interpolation | None = None,
     fill: Fill = "background",
-    channel_axis: int | None = None,
+    channel_axis: Axis | None = None,
+    frame_axis: Axis | None = None,
 ) -> Any:
     """Resample every frame of a stack on the grid of what it was aligned to.
 
@@ -42,7 +44,7 @@ def warp_stack(
     frames : array_like, lazy array or DataArray, shape (n, h, w) or (n, h, w, 3 or 4)
         The frames, or a sequence of images. Further axes of a DataArray, such as depth, and the
         channels are resampled along with the frame that they belong to; "t" or "time" are its
-        frames, or else its first axis.
+        frames, or else "z" or "depth", or else its first axis.
     transforms : StackResult or sequence of Transform or array_like of shape (3, 3) or (2, 3)
         One per frame. Of what `align_stack` returns these are the `filled_transforms`: a frame
         that has failed takes that of the nearest frame that has not.
@@ -51,8 +53,9 @@ def warp_stack(
         of the first frame.
     interpolation, fill
         As in `warp`; what fits the images is told from the first frame that is not blank.
-    channel_axis : int, optional
-        The axis of an array of frames, or of each image of a sequence, that holds channels.
+    channel_axis, frame_axis : int or str, optional
+        The axis of an array of frames, or of each image of a sequence, that holds channels; the
+        axis of an array that holds the frames, as in `align_stack`.
 
     Returns
     -------
@@ -76,8 +79,8 @@ def warp_stack(
     >>> steady.shape, int(np.ptp(steady[:, 50, 50]))
     ((3, 200, 200), 0)
     """
-    axes = _frame_axes(frames, channel_axis)
-    number = _frame_axis(axes)
+    axes = _frame_axes(frames, channel_axis, frame_axis)
+    number = axes.others[0] if axes.frames is None else axes.frames
     steps = _one_each(transforms, axes.leading[number])
     if like is None and output_shape is None and isinstance(transforms, StackResult):
         output_shape = transforms.shape
@@ -118,11 +121,13 @@ class _Images:
         return pixels[index[1:]] if index[1:] else pixels
 
 
-def _frame_axes(frames: Any, channel_axis: int | None) -> NamedAxes:
+def _frame_axes(frames: Any, channel_axis: Axis | None, frame_axis: Axis | None) -> NamedAxes:
     """Return the axes of a stack or sequence; of a sequence, its own is the first."""
     refuse_paths(frames, "frames")
     if not isinstance(frames, (list, tuple)):
-        axes = checked_axes(frames, "frames", channel_axis, frames=1)
+        # Beside the frames, what no name tells of is the channels'.
+        spare = 1 + (frame_axis is not None and channel_axis is None)
+        axes = checked_axes(frames, "frames", channel_axis, frame_axis, spare)
         if not axes.others:
             raise InputError(f"frames must be a stack of images, not of shape {axes.plane}")
         return replace(axes, pixels=as_dask(axes.pixels)) if is_lazy(axes.pixels) else axes
@@ -138,16 +143,6 @@ def _frame_axes(frames: Any, channel_axis: int | None) -> NamedAxes:
     order = (0, *(1 + axis for axis in first.order))
     channels = None if first.channels is None else 1 + first.channels
     return NamedAxes(_Images(images), order, channels, first.colour, None)
-
-
-def _frame_axis(axes: NamedAxes) -> int:
-    """Return which axis of `axes.pixels` is the frames'."""
-    if axes.given is not None:
-        names = [str(axes.given.dims[axes.order[axis]]).lower() for axis in axes.others]
-        for axis, name in zip(axes.others, names, strict=True):
-            if name in ("t", "time"):
-                return axis
-    return axes.others[0]
 
 
 def _one_each(transforms: StackResult | Sequence[TransformLike], count: int) -> list[Transform]:

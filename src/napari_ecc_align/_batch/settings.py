@@ -63,6 +63,9 @@ class BatchSettings(SearchOptions):
         Whether a pair without one of its siblings fails, or goes on without it.
     max_pixels : int, default: 2**27
         Images with more pixels are refused before they are decoded.
+    channel : int, optional
+        Which channel of reference and moving image is looked at, from 0, where they have several;
+        all of them get one transform. Their colours, or the mean of all, if left out.
 
     Raises
     ------
@@ -86,6 +89,7 @@ class BatchSettings(SearchOptions):
     pass_through: float = 0.05
     missing_siblings: MissingSiblings = "fail"
     max_pixels: int = 2**27
+    channel: int | None = None
 
     def __post_init__(self) -> None:
         for field in fields(self):
@@ -103,6 +107,8 @@ class BatchSettings(SearchOptions):
                 "fill", self.fill, -sys.float_info.max, math.inf, 'a number or "background"'
             )
         _check_number("pass_through", self.pass_through, 0, 1, "a number from 0 to 1, in pixels")
+        if self.channel is not None:
+            _check_number("channel", self.channel, 0, math.inf, "the number of a channel")
         _check_number("max_pixels", self.max_pixels, 1, math.inf, "a positive number")
 
     def as_document(self) -> dict[str, Any]:
@@ -136,5 +142,7 @@ def with_present_names(document: Mapping[str, Any]) -> dict[str, Any]:
     """Return the document of settings as it would be written now."""
     names = _FORMER_NAMES if "epsilon" in document else {}
     # Where nobody could choose, both representations were tried.
-    former = {"representation": DEFAULTS.representation, "mirrored": False} if document else {}
+    former: dict[str, Any] = {"representation": DEFAULTS.representation, "mirrored": False}
+    # Nor which channel.
+    former = former | {"channel": None} if document else {}
     return former | {names.get(name, name): value for name, value in document.items()}

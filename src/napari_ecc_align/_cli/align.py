@@ -12,13 +12,12 @@ from .._align.progress import Progress
 from .._common.steps import outcome_of
 from .._compare.inspection import Inspection, inspect_alignment, worth_a_look
 from .._images.files.image_file import ImageFile
-from .._images.files.images import read_file
 from .._images.files.warped import warped_file
 from .._images.sources import ImageLike
 from .._transform.transform import Transform
 from .._verdict.result import AlignmentResult
 from .console import progress_bar, say, tell
-from .inputs import read_mask, search_options
+from .inputs import axes_told, found_on, read_mask, read_meant, search_options
 from .outputs import (
     check_folder,
     check_outputs,
@@ -27,6 +26,7 @@ from .outputs import (
     write_results,
 )
 from .show import exit_code, report, result_text, to_json
+from .stack import run_frames
 from .values import check_fill
 
 Steps = Callable[..., Generator[Progress, None, AlignmentResult]]
@@ -42,7 +42,7 @@ def run_align(chosen: argparse.Namespace) -> int:
     ) -> Generator[Progress, None, AlignmentResult]:
         return align_steps(reference, moving, search_options(chosen), initial=initial, **masks)
 
-    return run_pair(chosen, steps, chosen.initial, beside)
+    return run_pair(chosen, steps, chosen.initial, beside, chosen.frame)
 
 
 def run_pair(
@@ -50,6 +50,7 @@ def run_pair(
     steps: Steps,
     transform: Path | None,
     beside: dict[str, Path] | None = None,
+    frame: int | None = None,
 ) -> int:
     """Run steps on two files, print what comes of it, and write it; return the exit code.
 
@@ -62,15 +63,19 @@ def run_pair(
     transform : Path or None
         A transform file that was read.
     beside : dict of str to Path, optional
-        Further files to write, by role.
+        Further files to write, by role; None if a film has one transform for all its frames.
+    frame : int, optional
+        The frame of a film whose transform goes for all; their mean if it is not aligned.
     """
     if chosen.out is not None:
         check_folder(chosen.out)
-    files = [read_file(path) for path in (chosen.reference, chosen.moving)]
+    files = [read_meant(path, chosen) for path in (chosen.reference, chosen.moving)]
     reference, moving = (
-        file.plane(chosen.channel, path)
+        file.plane(chosen.channel, path, frame if file.frames > 1 else None)
         for file, path in zip(files, (chosen.reference, chosen.moving), strict=True)
     )
+    if beside is not None and frame is None and files[1].frames > 1:
+        return run_frames(chosen, [chosen.moving], chosen.reference, chosen.initial, "channels")
     masks: dict[str, Any] = {
         "reference_mask": read_mask(chosen.mask, chosen.reference, reference.shape),
         "moving_mask": read_mask(chosen.moving_mask, chosen.moving, moving.shape),
@@ -103,8 +108,21 @@ def run_pair(
         say(to_json(report(result, inspection, written)))
     else:
         unwritten = "\nNothing was written." if paths and not written else ""
-        tell(chosen, result_text(result, inspection, written) + unwritten)
+        notes = _axes_told(files, frame, chosen)
+        tell(chosen, result_text(result, inspection, written, notes) + unwritten)
     return exit_code(chosen, [result.verdict])
+
+
+def _axes_told(files: list[ImageFile], frame: int | None, chosen: argparse.Namespace) -> list[str]:
+    """Return what the axes of both files hold, and what was looked at, if there is more to say."""
+    reference, moving = files
+    of = "" if frame is None else f", that of frame {frame}"
+    more = f"; one transform for all{of}{found_on(moving.held, chosen.channel)}"
+    notes = axes_told(chosen.moving, moving.held, more)
+    if reference.frames > 1:
+        seen = "their mean" if frame is None else f"frame {frame}"
+        notes += axes_told(chosen.reference, reference.held, f"; {seen} is looked at")
+    return list(dict.fromkeys(notes))
 
 
 def _warped(

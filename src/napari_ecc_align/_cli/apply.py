@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 import warnings
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +18,15 @@ from .._transform.files import load_transforms
 from .._transform.formats.registry import holds_a_stack
 from .._transform.transform import Transform
 from .console import narrate, say, tell
-from .outputs import all_or_none, check_folder, check_outputs, check_parent, warped_suffix
+from .inputs import axes_told, read_meant
+from .outputs import (
+    all_or_none,
+    check_folder,
+    check_outputs,
+    check_parent,
+    own_stem,
+    warped_suffix,
+)
 from .show import files, to_json, written_text
 from .values import check_fill
 
@@ -31,37 +40,46 @@ def run_apply(chosen: argparse.Namespace) -> int:
     inputs = [chosen.transform, *chosen.images, chosen.like]
     check_outputs(outputs, inputs, overwrite=chosen.overwrite)
     like = read_file(chosen.like)
-    doubts: list[str] = []
+    doubts, notes = list[str](), list[str]()
     with all_or_none(outputs, overwrite=chosen.overwrite) as staged:
         for path, transform, out in zip(chosen.images, transforms, staged, strict=True):
             narrate(chosen, f"{path}")
-            doubts += _warp_file(path, out, transform, like, chosen)
+            said, told = _warp_file(path, out, transform, like, chosen)
+            doubts, notes = doubts + said, notes + told
     written = {"warped": outputs}
     if chosen.json:
         say(to_json({"files": files(written), "warnings": doubts}))
     else:
-        tell(chosen, "\n".join([*doubts, *written_text(written)]))
+        tell(chosen, "\n".join([*doubts, *notes, *written_text(written)]))
     return 0
 
 
-def _transforms(chosen: argparse.Namespace) -> list[Transform]:
-    """Return the transform of each image: one for all, or those of a film's frames."""
+def _transforms(chosen: argparse.Namespace) -> Sequence[Transform | list[Transform]]:
+    """Return the transform of each image, or those of its frames."""
     found, count = load_transforms(chosen.transform), len(chosen.images)
+    if chosen.inverse:
+        found = [each.inverse for each in found]
     if not holds_a_stack(chosen.transform):
-        found *= count
-    if len(found) != count:
-        raise InputError(
-            f"{chosen.transform} holds the transforms of {len(found)} frames, which need as many "
-            f"images, not {count}"
-        )
-    return [each.inverse for each in found] if chosen.inverse else found
+        return found * count
+    return found if len(found) == count else [found] * count
 
 
 def _warp_file(
-    path: Path, out: Path, transform: Transform, like: ImageFile, chosen: argparse.Namespace
-) -> list[str]:
-    """Write an image resampled, and return what is to be said of it."""
-    file = read_file(path)
+    path: Path,
+    out: Path,
+    transform: Transform | list[Transform],
+    like: ImageFile,
+    chosen: argparse.Namespace,
+) -> tuple[list[str], list[str]]:
+    """Write an image resampled; return what is doubtful of it, and what its axes hold."""
+    one = isinstance(transform, Transform)
+    file = read_meant(path, chosen, "channels" if one else "frames")
+    if not isinstance(transform, Transform) and file.frames != len(transform):
+        raise InputError(
+            f"{chosen.transform} holds the transforms of {len(transform)} frames, which need as "
+            f"many images, not {len(chosen.images)}, or a film of as many frames; {path} has "
+            f"{file.frames}"
+        )
     check_fill(chosen.fill, file.pixels.dtype)
     with warnings.catch_warnings(record=True) as doubts:
         warnings.simplefilter("always", UserWarning)
@@ -74,7 +92,8 @@ def _warp_file(
             fill=chosen.fill,
         )
     write_file(out, warped)
-    return [f"{path}: {doubt.message}" for doubt in doubts]
+    told = axes_told(path, file.held, "; one transform for all" if one else "")
+    return [f"{path}: {doubt.message}" for doubt in doubts], told[:1]
 
 
 def _outputs(chosen: argparse.Namespace) -> list[Path]:
@@ -91,7 +110,7 @@ def _outputs(chosen: argparse.Namespace) -> list[Path]:
         raise InputError(f"{out} is the name of one image; give a folder for --out")
     check_folder(out)
     pattern = chosen.name or DEFAULT_NAME
-    names = [pattern.replace("{name}", path.stem) for path in chosen.images]
+    names = [pattern.replace("{name}", own_stem(path)) for path in chosen.images]
     for name in names:
         if Path(name).name != name:
             raise InputError(f"--name {pattern!r} must name a file, without any folder")

@@ -10,6 +10,7 @@ from typing import Any
 from .._batch.settings import BINARY_RESAMPLINGS, DOUBTFUL, MISSING_SIBLINGS, BatchSettings
 from .options import (
     add_accept,
+    add_channel,
     add_command,
     add_estimation_options,
     add_json,
@@ -50,6 +51,7 @@ def add_batch(commands: Any) -> None:
     estimation = command.add_argument_group("how to align")
     add_estimation_options(estimation)
     add_method(estimation)
+    add_channel(estimation)
     resampling = command.add_argument_group("how to resample")
     add_resampling_options(resampling)
     _add_outputs(resampling)

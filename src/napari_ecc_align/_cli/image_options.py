@@ -10,6 +10,7 @@ from .._transform.formats.registry import FORMATS, STACK_FORMATS
 from .._transform.matrices import MOTION_MODELS
 from .options import (
     add_accept,
+    add_axes,
     add_channel,
     add_command,
     add_comparison_options,
@@ -23,6 +24,7 @@ from .options import (
     add_transform_out,
     add_value,
 )
+from .values import channel as channel_number
 from .values import stack_reference
 
 
@@ -34,7 +36,9 @@ def add_align(commands: Any) -> None:
         "align MOVING to REFERENCE",
         "Align MOVING to REFERENCE and print the verdict, and what differed before and after.\n"
         "With --out, write the warped image, the difference, the binary difference and the\n"
-        "transform to a folder; without it, nothing is written.",
+        "transform to a folder; without it, nothing is written.\n"
+        "The channels of a TIFF move together. Of a film each frame is aligned, as by stack: to\n"
+        "REFERENCE, or to its own there if that is a film, too.",
         "ecc-align align reference.png moving.png --out results/",
         fine="aligned; with --accept doubtful, doubtful too",
         other="doubtful or failed; nothing is written if it failed",
@@ -42,6 +46,8 @@ def add_align(commands: Any) -> None:
     _add_pair(command, "the image to be aligned")
     add_estimation_options(command)
     add_value(command, "--initial", Path, "TRANSFORM", "a transform file to start from")
+    text = "one transform for all frames of a film, found on this one, from 0"
+    add_value(command, "--frame", channel_number, "N", text)
     add_transform_out(command, FORMATS)
     _add_looks(command)
 
@@ -76,6 +82,7 @@ def _add_pair(command: ArgumentParser, moving: str) -> None:
     add_value(command, "moving", Path, "MOVING", moving)
     add_value(command, "--out", Path, "DIR", "folder for the results (default: none are written)")
     add_channel(command)
+    add_axes(command, "channels")
     add_mask_options(command, "MOVING")
 
 
@@ -114,6 +121,7 @@ def add_stack(commands: Any) -> None:
     add_value(command, "--out", Path, "DIR", "folder for the results (default: none are written)")
     add_estimation_options(command)
     add_channel(command)
+    add_axes(command, "frames")
     add_mask_options(command, "every frame")
     add_transform_out(command, STACK_FORMATS)
     add_resampling_options(command)
@@ -132,7 +140,8 @@ def add_apply(commands: Any) -> None:
         "Resample each IMAGE, all its channels and pages, through TRANSFORM on the grid of\n"
         "REFERENCE. Without --interpolation labels are copied and an image of two values keeps\n"
         "these. All are written, or none.\n"
-        "The transforms of a film's frames are for as many images, in their order.",
+        "The transforms of a film's frames are for as many images, in their order, or for each\n"
+        "IMAGE that is a film of as many frames.",
         "ecc-align apply moving_transform.json sibling.png --like reference.png --out new.png",
         "ecc-align apply moving_transform.json a.tif b.tif --like reference.png --out warped/",
     )
@@ -149,6 +158,7 @@ def add_apply(commands: Any) -> None:
     add_value(command, "--name", str, "PATTERN", text)
     text = "apply the inverse: carry what lies on the reference to the moving image"
     command.add_argument("--inverse", action="store_true", help=text)
+    add_axes(command, "frames where TRANSFORM holds those of frames, else channels")
     add_resampling_options(command, "what fits each image")
     command.set_defaults(interpolation=None)
     add_overwrite(command)

@@ -16,6 +16,7 @@ from .._ecc.options import SearchOptions
 from .._images.files.film import TiffFilm, opened_film
 from .._images.files.image_file import ImageFile
 from .._images.files.images import read_file, read_image
+from .._images.stack_axes import Z_IS_NOT_SEARCHED, Role, StackAxes
 
 
 def search_options(chosen: argparse.Namespace) -> SearchOptions:
@@ -43,6 +44,30 @@ def read_mask(
             f"{path} is {_size(mask.shape)} pixels, but {image_path} is {_size(shape)}"
         )
     return mask
+
+
+def read_meant(path: Path, chosen: argparse.Namespace, alone: Role = "channels") -> ImageFile:
+    """Return the image in a file, with what the options say of its axes.
+
+    Of pages of which nothing is said, `alone` is what they are taken for.
+    """
+    return read_file(path).meaning(chosen.frame_axis, chosen.channel_axis, path, alone)
+
+
+def found_on(held: StackAxes | None, channel: int | None) -> str:
+    """Return by which of its channels a file is aligned, if it has several."""
+    if held is None or held.channels is None or held.along == held.channels:
+        return ""
+    return "; by the mean of all channels" if channel is None else f"; by channel {channel}"
+
+
+def axes_told(path: Path, held: StackAxes | None, more: str = "") -> list[str]:
+    """Return in a line what the axes of a file hold, and more, if it is not just one image."""
+    if held is None or not held.long:
+        return []
+    guess = ", a guess: see --frames and --channels" if held.guessed else ""
+    line = f"{path.name}: {held}{guess}{more}."
+    return [line, *[Z_IS_NOT_SEARCHED] * (held.noun(held.along) == "planes")]
 
 
 class _FramePlanes(Sequence[NDArray[Any]]):
@@ -74,7 +99,7 @@ class _FramePlanes(Sequence[NDArray[Any]]):
 
 def aligned_planes(frames: ImageFiles | TiffFilm, channel: int | None) -> _FramePlanes | TiffFilm:
     """Return what of the frames decides: a channel or colours."""
-    if isinstance(frames, TiffFilm) and frames.channel_axis is None and channel is None:
+    if isinstance(frames, TiffFilm) and len(frames.held.lengths) == 1 and channel is None:
         # Its shape is known before any frame is read.
         return frames
     return _FramePlanes(frames, channel)
@@ -82,6 +107,8 @@ def aligned_planes(frames: ImageFiles | TiffFilm, channel: int | None) -> _Frame
 
 class ImageFiles:
     """Images in files of one each, which are read when they are asked for."""
+
+    called, held, tells_more = "frames", None, False
 
     def __init__(self, paths: Sequence[Path]) -> None:
         self._paths = paths
@@ -93,14 +120,20 @@ class ImageFiles:
         """Return a frame as its file holds it."""
         return read_file(self._paths[index])
 
+    def parts(self) -> Iterator[tuple[int, ImageFile]]:
+        """Yield what is resampled by itself, each with the number of its frame."""
+        return enumerate(map(read_file, self._paths))
+
 
 @contextmanager
-def opened_frames(paths: Sequence[Path]) -> Iterator[ImageFiles | TiffFilm]:
-    """Open the frames in many files, or in one TIFF of many pages."""
+def opened_frames(
+    paths: Sequence[Path], frames: str | None, channels: str | None
+) -> Iterator[ImageFiles | TiffFilm]:
+    """Open the frames in many files, or in one TIFF of many pages, whose axes may be said."""
     if len(paths) > 1:
         yield ImageFiles(paths)
         return
-    with opened_film(paths[0]) as film:
+    with opened_film(paths[0], frames, channels) as film:
         yield film
 
 

@@ -9,10 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from .._compare.thresholding import THRESHOLD_METHODS
-from .._ecc.options import COMPARED, DEFAULTS, ENGINES
+from .._ecc.options import COMPARED, DEFAULTS, ENGINES, MODEL_CHOICES
 from .._images.interpolation import INTERPOLATIONS
 from .._images.warping import Resampling
-from .._transform.matrices import MOTION_MODELS
 from .values import channel, count, fill_value, pixel_size, precision, small_number, thresholds
 
 _CODES = """\
@@ -74,7 +73,9 @@ def add_value(
 def add_estimation_options(group: argparse._ActionsContainer) -> None:
     """Add how two images are aligned, under the names of `SearchOptions`."""
     group.add_argument(
-        "--model", choices=MOTION_MODELS, help="motion model (default: %(default)s)"
+        "--model",
+        choices=MODEL_CHOICES,
+        help="motion model; auto: the narrowest that suffices (default: %(default)s)",
     )
     group.add_argument("--engine", choices=ENGINES, help="the estimator (default: %(default)s)")
     text = "corner uncertainty to reach, in pixels (default: %(default)g)"
@@ -116,10 +117,20 @@ def add_comparison_options(group: argparse._ActionsContainer) -> None:
 def add_channel(group: argparse._ActionsContainer) -> None:
     """Add which channel of files with several decides."""
     text = (
-        "which channel or page of a file with several is looked at, from 0 (default: its colours, "
-        "or the mean of all); all of them are resampled"
+        "which channel of a file with several is looked at, from 0 (default: its colours, or the "
+        "mean of all); all of them are resampled alike"
     )
     add_value(group, "--channel", channel, "N", text)
+
+
+def add_axes(group: argparse._ActionsContainer, pages: str) -> None:
+    """Add which axes hold what; `pages` is what pages are of which nothing is said."""
+    text = (
+        "axis of the {} in a TIFF, by its letter (T, Z, C) or number from 0, where the file does "
+        f"not say it, or not right; pages of which nothing is said are {pages}"
+    )
+    add_value(group, "--frames", str, "AXIS", text.format("frames"), dest="frame_axis")
+    add_value(group, "--channels", str, "AXIS", text.format("channels"), dest="channel_axis")
 
 
 def add_mask_options(group: argparse._ActionsContainer, moving: str) -> None:

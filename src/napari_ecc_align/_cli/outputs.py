@@ -27,9 +27,20 @@ from .show import result_numbers, to_json
 
 def warped_suffix(moving: Path, dtype: np.dtype[Any]) -> str:
     """Return the suffix of an image that keeps the values of another, whose file is `moving`."""
+    if _is_ome(moving):
+        return ".ome.tif"
     # A JPEG becomes a PNG: written as JPEG again, it would lose more than by resampling.
     in_tiff = moving.suffix.lower() in (".tif", ".tiff")
     return ".png" if dtype in (bool, np.uint8, np.uint16) and not in_tiff else ".tif"
+
+
+def own_stem(path: Path) -> str:
+    """Return the name of a file without its suffix, be it ".ome.tif"."""
+    return path.name[: path.name.lower().rindex(".ome.")] if _is_ome(path) else path.stem
+
+
+def _is_ome(path: Path) -> bool:
+    return path.name.lower().endswith((".ome.tif", ".ome.tiff"))
 
 
 def result_paths(folder: Path | None, moving: Path, file: ImageFile) -> dict[str, Path]:
@@ -47,19 +58,20 @@ def result_paths(folder: Path | None, moving: Path, file: ImageFile) -> dict[str
     if folder is None:
         return {}
     one = file.channel_axis is None
-    suffix = warped_suffix(moving, file.pixels.dtype) if one else ".tif"
+    suffix = warped_suffix(moving, file.pixels.dtype)
+    suffix = suffix if one or _is_ome(moving) else ".tif"
     return {
-        "warped": folder / f"{moving.stem}_aligned{suffix}",
+        "warped": folder / f"{own_stem(moving)}_aligned{suffix}",
         **difference_paths(folder, moving),
-        "transform": folder / f"{moving.stem}_transform.json",
+        "transform": folder / f"{own_stem(moving)}_transform.json",
     }
 
 
 def difference_paths(folder: Path, moving: Path) -> dict[str, Path]:
     """Return where the pictures of what differs go, by role."""
     return {
-        "difference": folder / f"{moving.stem}_difference.tif",
-        "binary_difference": folder / f"{moving.stem}_binary_difference.png",
+        "difference": folder / f"{own_stem(moving)}_difference.tif",
+        "binary_difference": folder / f"{own_stem(moving)}_binary_difference.png",
     }
 
 
@@ -119,7 +131,7 @@ def check_transform_out(
     suffix = check_suffix(path)
     if suffix not in formats:
         raise InputError(f"{path}: a file of many transforms ends in {', '.join(formats)}")
-    if suffix in AFFINE_ONLY and model == "homography":
+    if suffix in AFFINE_ONLY and model in ("homography", "auto"):
         raise InputError(f"{path} cannot hold a homography; choose .json, .csv or .npy")
     # The folder for the results is made if need be.
     if folder is None or real_path(path.parent) != real_path(folder):

@@ -22,19 +22,22 @@ def exit_code(chosen: argparse.Namespace, verdicts: Iterable[Verdict]) -> int:
 
 
 def result_text(
-    result: AlignmentResult, seen: Inspection | None, written: Mapping[str, Path]
+    result: AlignmentResult,
+    seen: Inspection | None,
+    written: Mapping[str, Path],
+    notes: Sequence[str] = (),
 ) -> str:
-    """Return what is printed for people; with the arguments of `report`."""
+    """Return what is printed for people; with the arguments of `report`, and further lines."""
     verdict = f"{result.verdict}: {result.reason}"
     if seen is None:
-        return verdict
+        return "\n".join([verdict, *notes])
     if result.inverted and result.found:
         verdict += " The moving image is a negative."
     rows = before_after(result, seen)
     cells: list[tuple[str, ...]] = [(row.label, row.after) for row in rows]
     if any(row.before for row in rows):
         cells = [("", "before", "after"), *((row.label, row.before, row.after) for row in rows)]
-    return "\n".join([verdict, *table(cells), *written_text(written)])
+    return "\n".join([verdict, *notes, *table(cells), *written_text(written)])
 
 
 def written_text(written: Mapping[str, Path | list[Path]]) -> list[str]:

@@ -19,6 +19,9 @@ ONLY_MOVING = 2
 COLOURS = {ONLY_REFERENCE: (230, 97, 0), ONLY_MOVING: (64, 176, 228)}
 """RGB in which the labels of a map are shown, told apart by colour-blind eyes too."""
 
+OUTSIDE = (93, 58, 155)
+"""RGB of what was not compared, in every view: outside the overlap, or what does not count."""
+
 
 @dataclass(frozen=True, eq=False)
 class Comparison:

@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 from .._common.errors import InputError
 from .._images.pixels import to_gray
 from .._images.sources import LazyArray
-from .binary import COLOURS, ONLY_MOVING, ONLY_REFERENCE
+from .binary import COLOURS, ONLY_MOVING, ONLY_REFERENCE, OUTSIDE
 from .difference import match_contrast, on_one_grid
 
 _PERCENTILES = (0.5, 99.5)
@@ -38,7 +38,7 @@ def overlay(
     reference, warped : array_like, shape (h, w) or (h, w, 3 or 4)
         Images on the same grid, any real dtypes. Of colour, the luminance is shown.
     mask : array_like, shape (h, w), optional
-        Where the two overlap; elsewhere only the reference is drawn, all of it in its colour.
+        Where the two overlap; elsewhere only the reference is drawn, in violet.
 
     Returns
     -------
@@ -69,7 +69,8 @@ def overlay(
     for channel in range(3):
         mixed = parts[0][channel] * first + parts[1][channel] * second
         picture[..., channel] = np.rint(mixed)
-    picture[~inside] = np.rint(first[~inside, np.newaxis] * own)
+    # Never black, which is how two dark images agree.
+    picture[~inside] = np.rint((1 + first[~inside, np.newaxis]) / 2 * np.array(OUTSIDE))
     return picture
 
 
@@ -155,7 +156,8 @@ def _matched(
     contrast = match_contrast(first, second, inside)
     low, high = _range(first)
     if contrast.gain:
-        second = contrast.gain * second + contrast.offset
+        with np.errstate(over="ignore", invalid="ignore"):
+            second = contrast.gain * second + contrast.offset
     return _between(first, low, high), _between(second, low, high), inside
 
 

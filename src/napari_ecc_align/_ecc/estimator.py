@@ -30,6 +30,7 @@ def estimate_steps(
     *,
     initial: Array | None = None,
     accept: Accept | None = None,
+    enough: Callable[[], bool] | None = None,
     nearby: bool = False,
 ) -> Generator[Step, None, Estimate]:
     """Align the finest level of `moving` to that of `reference`, one step at a time.
@@ -45,6 +46,9 @@ def estimate_steps(
     accept : callable, optional
         Given an estimate whose own tiles agree, tells whether to stop; otherwise the next source
         of guesses is tried.  Every such estimate is accepted by default.
+    enough : callable, optional
+        Asked after each source of guesses that has led to such estimates: tells whether no other
+        source would lead to a better one.
     nearby : bool, default: False
         Try no other start than `initial`.
 
@@ -90,6 +94,8 @@ def estimate_steps(
                 refused = refused or found
                 guesses.note_refined(candidate, refined)
         timings[start] = timings.get(start, 0.0) + time.perf_counter() - clock
+        if refused is not None and enough is not None and enough():
+            return replace(refused, timings=timings)
     left = max(best.values(), key=lambda candidate: candidate.rank)
     if refused is not None:
         # Where edges alone were believed, brightness may still say more.
@@ -120,10 +126,11 @@ def _result(
     accepted: bool,
 ) -> Estimate:
     solution = refined.solution
-    covariance = solution.covariance
+    covariance, corner = solution.covariance, float(np.hypot(refined.uncertainty, refined.bias))
     if len(covariance) != guesses.options.motion.n_parameters:
         # The coarsest levels know a homography only by its affine part.
         covariance = np.full((guesses.options.motion.n_parameters,) * 2, np.inf)
+        corner = np.inf
     return Estimate(
         matrix=refined.matrix,
         inverted=solution.gain < 0,
@@ -131,7 +138,7 @@ def _result(
         converged=accepted and solution.converged,
         start=candidate.start,
         representation=candidate.refiner.representation,
-        corner_uncertainty=float(np.hypot(refined.uncertainty, refined.bias)),
+        corner_uncertainty=corner,
         covariance=covariance,
         timings=dict(timings),
     )

@@ -15,6 +15,9 @@ from .correlation import cross_correlation, padded, spectrum
 
 _ANGLES = 36
 _SCALES = (0.7, 0.84, 1.0, 1.19, 1.41)
+# On so small a level that it tells no more.
+_ROUGH_ANGLES = 18
+_ROUGH_SCALES = (0.77, 1.0, 1.3)
 # A shift must leave this share of the smaller image in the overlap.
 _MIN_OVERLAP = 0.25
 # Shifts closer than this (px of the small level) are one peak.
@@ -73,17 +76,19 @@ def translations(
     return starts
 
 
-def searched_turns(model: Model) -> list[Array]:
+def searched_turns(model: Model, *, roughly: bool = False) -> list[Array]:
     """Return the linear parts, (2, 2) from reference to moving, among which a model is searched.
 
-    36 rotations and 5 scales, of which a model may have only some.
+    36 rotations and 5 scales, or 18 and 3, of which a model may have only some.
     """
     if model.name == "translation":
         return [np.eye(2)]
-    angles = 2 * np.pi * np.arange(_ANGLES) / _ANGLES
+    count = _ROUGH_ANGLES if roughly else _ANGLES
+    angles = 2 * np.pi * np.arange(count) / count
     circle = zip(np.cos(angles).tolist(), np.sin(angles).tolist(), strict=True)
     turns = [np.array([[cos, -sin], [sin, cos]]) for cos, sin in circle]
-    scales = (1.0,) if model.name == "euclidean" else _SCALES
+    several = _ROUGH_SCALES if roughly else _SCALES
+    scales = (1.0,) if model.name == "euclidean" else several
     return [turn / scale for scale in scales for turn in turns]
 
 

@@ -256,7 +256,7 @@ def _refined(
     iterations = options.max_iterations if index == 0 else _COARSE_ITERATIONS
     tolerance = options.tolerance if index == 0 else max(options.tolerance, _COARSE_TOLERANCE)
     # Eight parameters are too many for the few pixels of a coarse level.
-    model = MODELS["affine"] if options.model == "homography" and index > 1 else options.motion
+    model = MODELS["affine"] if options.freest == "homography" and index > 1 else options.motion
     where = f"1/{2**index} of the resolution" if index else "full resolution"
 
     def step(done: tuple[int, Array]) -> Step:

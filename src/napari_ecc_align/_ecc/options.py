@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Literal, cast, get_args
+from typing import Literal, TypeAlias, cast, get_args
 
 import numpy as np
 
 from .._common.errors import InputError
-from .._transform.matrices import MotionModel, check_model
+from .._transform.matrices import MOTION_MODELS, MotionModel, check_model
 from .._transform.models import MODELS, Model
 
+ModelChoice: TypeAlias = MotionModel | Literal["auto"]
+MODEL_CHOICES: tuple[ModelChoice, ...] = ("auto", *MOTION_MODELS)
 Engine = Literal["pyramid", "opencv"]
 ENGINES: tuple[Engine, ...] = get_args(Engine)
 Compared = Literal["auto", "intensity", "orientation"]
@@ -27,8 +29,9 @@ class SearchOptions:
 
     Parameters
     ----------
-    model : {"affine", "translation", "euclidean", "similarity", "homography"}
-        The motion model.
+    model : {"affine", "translation", "euclidean", "similarity", "homography", "auto"}
+        The motion model; "auto" is the narrowest that the images do not contradict, which
+        "opencv" cannot tell.
     engine : {"pyramid", "opencv"}
         The estimator: our own, or OpenCV's ECC, which has no "similarity".
     precision : float, default: 0.02
@@ -58,7 +61,7 @@ class SearchOptions:
     napari_ecc_align._common.errors.InputError: model 'similarity' is not in OpenCV's ECC: ...
     """
 
-    model: MotionModel = "affine"
+    model: ModelChoice = "affine"
     engine: Engine = "pyramid"
     precision: float = 0.02
     max_iterations: int = 100
@@ -67,7 +70,8 @@ class SearchOptions:
     mirrored: bool = False
 
     def __post_init__(self) -> None:
-        check_model(self.model)
+        if self.model != "auto":
+            check_model(self.model)
         if self.engine not in ENGINES:
             raise InputError(f"engine must be one of {', '.join(ENGINES)}, not {self.engine!r}")
         if self.representation not in COMPARED:
@@ -83,16 +87,26 @@ class SearchOptions:
             )
         if not isinstance(self.mirrored, bool | np.bool_):
             raise InputError(f"mirrored must be True or False, not {self.mirrored!r}")
-        if self.engine == "opencv" and self.model == "similarity":
+        if self.engine == "opencv" and self.model in ("similarity", "auto"):
             raise InputError(
-                "model 'similarity' is not in OpenCV's ECC: "
+                f"model {self.model!r} is not in OpenCV's ECC: "
                 "with engine='opencv' choose 'euclidean' or 'affine'"
             )
 
     @property
+    def freest(self) -> MotionModel:
+        """The motion model that is searched for."""
+        return "homography" if self.model == "auto" else self.model
+
+    @property
+    def narrowest(self) -> MotionModel:
+        """The narrowest motion model that may come out."""
+        return "translation" if self.model == "auto" else self.model
+
+    @property
     def motion(self) -> Model:
         """The motion model as the "pyramid" engine restricts its equations to it."""
-        return MODELS[self.model]
+        return MODELS[self.freest]
 
 
 def _check_precision(precision: object) -> None:

@@ -69,6 +69,23 @@ def resampled(
     return result
 
 
+def resampled_to_edges(
+    image: NDArray[Any], matrix: Matrix, shape: tuple[int, int], interpolation: Interpolation
+) -> NDArray[Any]:
+    """Resample as `resampled` does, and give what lies outside the value of the nearest pixel."""
+    margin = [(_MARGIN, _MARGIN)] * 2 + [(0, 0)] * (image.ndim - 2)
+    further = shifted_by(_MARGIN, _MARGIN) @ matrix
+    nothing = np.zeros(1 if image.ndim == 2 else image.shape[2])
+    wide = np.pad(image, margin, mode="edge")
+    result = resampled(wide, further, shape, interpolation, nothing)
+    last = np.array(image.shape[1::-1]) - 1
+    for rows, mapped in _mapped_strips(matrix, shape):
+        outside = ((mapped < -1) | (mapped > last + 1)).any(axis=-1)
+        x, y = np.rint(np.clip(mapped[outside], 0, last)).astype(np.intp).T
+        result[rows][outside] = image[y, x]
+    return result
+
+
 def _between_pixels(
     image: NDArray[Any],
     matrix: Matrix,

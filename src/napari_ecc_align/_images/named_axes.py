@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 
 from .._common.errors import InputError
-from .pixels import array_of, refuse_paths
+from .pixels import array_of, mean_type, refuse_paths
 from .sources import is_lazy, is_multiscale
+from .stack_axes import Axis, axis_number, role_of
 
-_CHANNELS = ("c", "channel", "channels", "band", "bands")
 _COLOURS = ("s", "rgb", "rgba")
 
 
@@ -26,8 +26,8 @@ class NamedAxes:
         The axes before those of a plane are in their old order.
     order : tuple of int
         Which axes of the array as it was given those of `pixels` are.
-    channels : int or None
-        The axis of `pixels` that holds the channels.
+    channels, frames : int or None
+        The axes of `pixels` that hold the channels and the frames, or planes, where that is known.
     colour : bool
         Whether the last axis is one colour's red, green and blue.
     given : DataArray or None
@@ -39,6 +39,7 @@ class NamedAxes:
     channels: int | None
     colour: bool
     given: Any
+    frames: int | None = None
 
     @property
     def leading(self) -> tuple[int, ...]:
@@ -49,6 +50,10 @@ class NamedAxes:
     def others(self) -> list[int]:
         """The axes before those of a plane, but for the channels'."""
         return [axis for axis in range(len(self.leading)) if axis != self.channels]
+
+    def name(self, axis: int) -> str:
+        """Return what an axis of `pixels` is called, or nothing."""
+        return "" if self.given is None else str(self.given.dims[self.order[axis]])
 
     @property
     def plane(self) -> tuple[int, int]:
@@ -96,7 +101,9 @@ def has_names(array: object) -> bool:
     return all(hasattr(array, part) for part in ("dims", "coords", "data", "attrs"))
 
 
-def named_axes(image: Any, name: str, channel_axis: int | None = None) -> NamedAxes:
+def named_axes(
+    image: Any, name: str, channel_axis: Axis | None = None, frame_axis: Axis | None = None
+) -> NamedAxes:
     """Return an array with its planes together.
 
     Parameters
@@ -107,13 +114,14 @@ def named_axes(image: Any, name: str, channel_axis: int | None = None) -> NamedA
         columns once the channels are set aside, or the two before colours.
     name : str
         What to call the argument in an error.
-    channel_axis : int, optional
-        Which axis holds the channels; from the end if it is negative.
+    channel_axis, frame_axis : int or str, optional
+        Which axes hold the channels and the frames, or planes: by number, from the end if it is
+        negative, or by name.
 
     Raises
     ------
     InputError
-        If there is no such axis.
+        If there is no such axis, or both are the same.
     """
     refuse_paths(image, name)
     given = image if has_names(image) else None
@@ -122,7 +130,18 @@ def named_axes(image: Any, name: str, channel_axis: int | None = None) -> NamedA
         pixels = array_of(pixels, name)
     dims = [str(dim).lower() for dim in given.dims] if given is not None else []
     axes = list(range(pixels.ndim))
-    channels = _channel_axis(channel_axis, dims, pixels, name)
+    owner = f"{name}, {tuple(map(int, pixels.shape))}"
+    channels, frames = (
+        None if axis is None else axis_number(axis, dims, pixels.ndim, option, owner)
+        for axis, option in ((channel_axis, "channel_axis"), (frame_axis, "frame_axis"))
+    )
+    if channels is not None and channels == frames:
+        raise InputError(f"channel_axis and frame_axis are one axis of {owner}; choose two")
+    if channels is None:
+        named = (axis for axis, dim in enumerate(dims) if role_of(dim) == "channels")
+        channels = next((axis for axis in named if axis != frames), None)
+    if frames is None:
+        frames = _frame_axis(dims, channels)
     rest = [axis for axis in axes if axis != channels]
     if len(rest) < 2:
         raise InputError(f"{name} has no rows and columns: its shape is {tuple(pixels.shape)}")
@@ -142,25 +161,19 @@ def named_axes(image: Any, name: str, channel_axis: int | None = None) -> NamedA
     order = (*leading, *plane, *colours)
     if order != tuple(axes):
         pixels = (as_dask(pixels) if is_lazy(pixels) else pixels).transpose(order)
-    where = None if channels is None else leading.index(channels)
-    return NamedAxes(pixels, order, where, bool(colours), given)
+    if frames is not None and frames not in leading:
+        raise InputError(f"frame_axis {frame_axis} holds the rows, columns or colours of {owner}")
+    where = [None if axis is None else leading.index(axis) for axis in (channels, frames)]
+    return NamedAxes(pixels, order, where[0], bool(colours), given, where[1])
 
 
-def _channel_axis(axis: int | None, dims: Sequence[str], pixels: Any, name: str) -> int | None:
-    if axis is None:
-        return next((number for number, dim in enumerate(dims) if dim in _CHANNELS), None)
-    count = len(pixels.shape)
-    if not _is_index(axis):
-        raise InputError(f"channel_axis must be a whole number, not {axis!r}")
-    if not -count <= axis < count:
-        raise InputError(
-            f"channel_axis {axis} is none of the {count} axes of {name}, {tuple(pixels.shape)}"
-        )
-    return int(axis) % count
-
-
-def _is_index(value: object) -> bool:
-    return isinstance(value, (int, np.integer)) and not isinstance(value, bool)
+def _frame_axis(dims: Sequence[str], channels: int | None) -> int | None:
+    """Return the axis whose name says that it holds frames, or else planes."""
+    for wanted in ("frames", "planes"):
+        for axis, dim in enumerate(dims):
+            if role_of(dim) == wanted and axis != channels:
+                return axis
+    return None
 
 
 def as_dask(pixels: Any) -> Any:
@@ -174,7 +187,7 @@ def as_dask(pixels: Any) -> Any:
 
 
 def one_plane(
-    image: Any, name: str, channel_axis: int | None = None, align_channel: int | None = None
+    image: Any, name: str, channel_axis: Axis | None = None, align_channel: int | None = None
 ) -> Any:
     """Return an image as an alignment takes it: (h, w) or (h, w, 3 or 4), one channel or colour.
 
@@ -210,12 +223,14 @@ def one_plane(
 def one_channel(pixels: Any, axis: int, chosen: int | None, name: str) -> Any:
     """Return one of the channels along an axis, or their mean."""
     count = pixels.shape[axis]
-    if chosen is not None and not _is_index(chosen):
+    is_index = isinstance(chosen, (int, np.integer)) and not isinstance(chosen, bool)
+    if chosen is not None and not is_index:
         raise InputError(f"align_channel must be a whole number, not {chosen!r}")
     if not -count <= (chosen or 0) < count:
         raise InputError(f"align_channel {chosen} is none of the {count} channels of {name}")
     pixels = as_dask(pixels) if is_lazy(pixels) else pixels
     if chosen is None and count > 1:
-        small = pixels.dtype.kind == "b" or pixels.dtype.itemsize <= 2
-        return pixels.mean(axis=axis, dtype=np.float32 if small else np.float64)
+        # What a mean cannot hold becomes infinite, which counts as missing.
+        with np.errstate(over="ignore"):
+            return pixels.mean(axis=axis, dtype=mean_type(pixels.dtype))
     return pixels[(slice(None),) * axis + (chosen or 0,)]

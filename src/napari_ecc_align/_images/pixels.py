@@ -243,6 +243,12 @@ class GrayView:
         return mixed(self._colours[key], self._weights)
 
 
+def mean_type(dtype: np.dtype[Any]) -> np.dtype[Any]:
+    """Return the dtype of the mean of channels."""
+    small = dtype.kind == "b" or dtype.itemsize <= 2
+    return np.dtype(np.float32 if small else np.float64)
+
+
 def _working_type(dtype: np.dtype[Any]) -> np.dtype[Any]:
     small = dtype.kind == "b" or dtype.itemsize <= 2 or dtype == np.float32
     return np.dtype(np.float32 if small else np.float64)

@@ -30,6 +30,7 @@ from .named_axes import NamedAxes, named_axes
 from .pixels import as_array
 from .pixels import check_shape as check_array
 from .sources import LazyArray, is_lazy, is_multiscale
+from .stack_axes import Axis
 
 Pixel = TypeVar("Pixel", bound=np.generic)
 
@@ -51,7 +52,7 @@ def warp(
     output_shape: Sequence[int] | None = None,
     interpolation: Interpolation | None = None,
     fill: Fill = "background",
-    channel_axis: int | None = None,
+    channel_axis: Axis | None = None,
 ) -> NDArray[Pixel]: ...
 @overload
 def warp(
@@ -62,7 +63,7 @@ def warp(
     output_shape: Sequence[int] | None = None,
     interpolation: Interpolation | None = None,
     fill: Fill = "background",
-    channel_axis: int | None = None,
+    channel_axis: Axis | None = None,
 ) -> Any: ...
 def warp(
     moving: ArrayLike | LazyArray,
@@ -72,7 +73,7 @@ def warp(
     output_shape: Sequence[int] | None = None,
     interpolation: Interpolation | None = None,
     fill: Fill = "background",
-    channel_axis: int | None = None,
+    channel_axis: Axis | None = None,
 ) -> Any:
     """Resample the moving image on the reference's grid.
 
@@ -98,7 +99,7 @@ def warp(
         Value outside the moving image: one number, one per channel, or the median of the pixels
         along its border, such as the white of a page; 0 for labels (of a lazy image if
         `interpolation` is left out).
-    channel_axis : int, optional
+    channel_axis : int or str, optional
         The axis of `moving`, and of a `like` with as many axes, that holds channels, of which
         there may be any number; each is resampled on its own. Colours at the end need none.
 
@@ -149,10 +150,16 @@ def warp(
     return axes.restored(np.stack(planes).reshape(*axes.leading, *planes[0].shape), target)
 
 
-def checked_axes(moving: Any, name: str, channel_axis: int | None, frames: int = 0) -> NamedAxes:
-    """Return `named_axes`; raise `InputError` if there are more than are accounted for."""
-    axes = named_axes(moving, name, channel_axis)
-    spare = len(axes.leading) - frames - (axes.channels is not None)
+def checked_axes(
+    moving: Any,
+    name: str,
+    channel_axis: Axis | None,
+    frame_axis: Axis | None = None,
+    more: int = 0,
+) -> NamedAxes:
+    """Return `named_axes`; raise `InputError` if there are `more` than are accounted for."""
+    axes = named_axes(moving, name, channel_axis, frame_axis)
+    spare = len(axes.leading) - more - (axes.channels is not None)
     if axes.given is None and spare > 0:
         extent = tuple(axes.pixels.shape)
         raise InputError(
@@ -165,7 +172,7 @@ def checked_axes(moving: Any, name: str, channel_axis: int | None, frames: int =
 
 
 def target_grid(
-    axes: NamedAxes, like: Any, output_shape: Sequence[int] | None, channel_axis: int | None
+    axes: NamedAxes, like: Any, output_shape: Sequence[int] | None, channel_axis: Axis | None
 ) -> tuple[tuple[int, int], NamedAxes | None]:
     """Return the height and width of a result, and the reference whose grid it is on."""
     if like is None:

@@ -13,6 +13,9 @@ from .transform import corners
 
 Array = NDArray[np.float64]
 
+# No image reaches so many px from another that it overlaps.
+_FARTHEST = 1e15
+
 
 @dataclass(frozen=True)
 class Distortion:
@@ -110,7 +113,10 @@ def is_plausible(
             return False
     (bottom, right), (below, beyond) = ((h - 1, w - 1) for h, w in (reference, moving))
     homogeneous = corners(reference)[[0, 1, 3, 2]] @ matrix[:, :2].T + matrix[:, 2]
-    quad = (homogeneous[:, :2] / homogeneous[:, 2:]).astype(np.float32)
+    places = homogeneous[:, :2] / homogeneous[:, 2:]
+    if not np.abs(places).max() < _FARTHEST:
+        return False
+    quad = places.astype(np.float32)
     area = cv2.contourArea(quad)
     if not 1 / limits.area < area / max(1, right * bottom) < limits.area:
         return False

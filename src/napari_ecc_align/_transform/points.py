@@ -19,6 +19,8 @@ FEWEST: dict[MotionModel, int] = {
 }
 """How many pairs each motion model needs."""
 
+# Products of coordinates up to this can be summed.
+_FARTHEST = 1e50
 # Set by hand a point is a pixel or so off: on a narrower band than this it says nothing across.
 _NARROW = 1e-3
 
@@ -70,6 +72,8 @@ def _checked(points: Numbers, name: str) -> Matrix:
         raise InputError(f"{name} must have shape (N, 2), not {checked.shape}")
     if not np.isfinite(checked).all():
         raise InputError(f"{name} must be finite, but holds NaN or infinity")
+    if np.abs(checked).max(initial=0) > _FARTHEST:
+        raise InputError(f"{name} must be coordinates in px, but one lies beyond {_FARTHEST:g}")
     return checked
 
 

@@ -362,7 +362,8 @@ def corner_error(a: Numbers, b: Numbers, shape: tuple[int, ...]) -> float:
     gap = map_points(np.asarray(a, np.float64), points) - map_points(
         np.asarray(b, np.float64), points
     )
-    return float(np.sqrt((gap**2).sum(axis=1).mean()))
+    with np.errstate(over="ignore"):  # what lies that far apart is infinitely far
+        return float(np.sqrt((gap**2).sum(axis=1).mean()))
 
 
 def scaled(matrix: NDArray[np.float64], factor: float) -> NDArray[np.float64]:

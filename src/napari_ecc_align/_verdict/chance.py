@@ -28,7 +28,10 @@ _FARTHEST = 4.0, 6.0
 
 
 def with_sampled_chance(
-    said: Tiles, matrix: NDArray[np.float64], matched: Callable[[NDArray[np.float64], int], Tiles]
+    said: Tiles,
+    matrix: NDArray[np.float64],
+    matched: Callable[[NDArray[np.float64], int], Tiles],
+    worst: float = 0.0,
 ) -> Tiles:
     """Return what tiles say with the share and the fit that are to be expected by chance.
 
@@ -44,6 +47,9 @@ def with_sampled_chance(
         Maps reference pixels to moving pixels there.
     matched : callable
         Returns what so many tiles say of a matrix.
+    worst : float, default: 0
+        The least that any tile correlates at the place that is judged: what fits much worse
+        elsewhere does not agree there by chance.
 
     References
     ----------
@@ -52,8 +58,6 @@ def with_sampled_chance(
        pair of tiles from pairs that do not belong together.
     """
     agreeing, tested, fits = 0, 0, [np.empty(0)]
-    # One that fits there much worse than those do that agree here is no accident of that kind.
-    least = least_like(middle(said.fits[said.agree]), KNOWN_TO)
     for k in range(_DIRECTIONS):
         angle, far = 2 * np.pi * (k + 0.5) / _DIRECTIONS, _FARTHEST[k % 2] * said.reach
         away = shift(far * np.cos(angle), far * np.sin(angle))
@@ -64,7 +68,9 @@ def with_sampled_chance(
             continue
         apart = np.hypot(*(there.displacements[:, 2:] - there.offset).T)
         inside = np.isfinite(there.uncertainties)
-        agreeing += int((inside & (apart <= there.radius) & (there.fits > least)).sum())
+        agreeing += int(
+            (inside & (apart <= there.radius) & (there.fits > least_like(worst, KNOWN_TO))).sum()
+        )
         tested += there.tested
     # As if one had agreed before, as rarely as the area alone has it.
     chance = max(said.chance, (agreeing + 1) / (tested + 1 / said.chance))

@@ -89,6 +89,9 @@ class AlignmentResult:
         Which estimator ran.
     seconds : float
         How long everything took, as `align` measures it; 0 where nobody did.
+    placed : bool
+        The place is beyond doubt, though the result is "doubtful": the images are deformed, and
+        only a freer motion model, or none, would suffice.
     tiles : Tiles or None
         What small tiles say of the alignment, each on its own: its `displacements` are how far
         from where the transform puts them they fit best in the moving image laid on the
@@ -126,6 +129,7 @@ class AlignmentResult:
     representation: Representation = "intensity"
     engine: str = "pyramid"
     seconds: float = 0.0
+    placed: bool = False
     tiles: Tiles | None = None
 
     @property

@@ -77,10 +77,10 @@ class Evidence:
         Tiles that see farther: is it the right place at all? `fine` itself where none were asked.
     pattern : ResidualPattern
         The pattern in the displacements of the fine tiles.
-    displaced_wide : int
-        Wide tiles that, with their neighbours, fit well at another place.
     whole : WholeFit
         How the whole of a coarse level fits where they lie, close by, and if it is moved on.
+    displaced_wide : int
+        Wide tiles that, with their neighbours, fit well at another place.
     turned : Rival
         How well they correlate where they lie and where they would if turned or enlarged.
     second : SecondMotion or None
@@ -107,10 +107,19 @@ class Evidence:
 
 @dataclass(frozen=True)
 class Judgement:
-    """A verdict and the sentence that gives its reason."""
+    """A verdict and the sentence that gives its reason.
+
+    Attributes
+    ----------
+    verdict : {"aligned", "doubtful", "failed"}
+    reason : str
+    placed : bool
+        The place is beyond doubt, if it is "doubtful": only the motion model does not suffice.
+    """
 
     verdict: Verdict
     reason: str
+    placed: bool = False
 
 
 def doubted(judgement: Judgement, why: str) -> Judgement:
@@ -166,21 +175,27 @@ def judge(evidence: Evidence) -> Judgement:
             "doubtful",
             f"Only {_counted(fine)}, but {wide.agreeing} of {wide.tested} to within "
             f"{wide.radius:.0f} px: the images are deformed, or differ.",
+            placed=p_value(wide, evidence.model) < ALPHA,
         )
     if why:
         return Judgement("failed", why)
+    elsewhere = _why_ambiguous(evidence) or _why_turned(evidence.turned)
+    bent = _why_insufficient(evidence.pattern, evidence.corner_uncertainty, evidence.model)
+    two = _why_two_motions(evidence)
+    beside = _why_two_fields(evidence) or _why_beside(evidence)
     why = (
-        _why_ambiguous(evidence)
-        or _why_turned(evidence.turned)
+        elsewhere
+        or bent
         or _why_inexact(evidence.pattern, evidence.corner_uncertainty, evidence.model)
-        or _why_two_motions(evidence)
-        or _why_two_fields(evidence)
-        or _why_beside(evidence)
+        or two
+        or beside
         or _why_sparse(evidence)
         or _why_moved_in_part(wide, evidence.displaced_wide)
     )
     if why:
-        return Judgement("doubtful", why)
+        sure = not (elsewhere or beside or (two and _may_be_camera(evidence)))
+        placed = bool(bent) and sure and _joint_p_value(evidence) <= ALPHA
+        return Judgement("doubtful", why, placed=placed)
     counted = f"{_counted(fine)}, with ECC {evidence.ecc:.3f}."
     differing = _where_different(fine, evidence.shape)
     second = evidence.second
@@ -215,6 +230,16 @@ def _why_two_motions(evidence: Evidence) -> str | None:
         "Two motions are seen: a part of what is seen lies about "
         f"{second.distance:.0f} px from where the rest puts it."
     )
+
+
+def _may_be_camera(evidence: Evidence) -> bool:
+    """Tell whether what lies still, of two motions, may be the camera's.
+
+    Not what is seen from afar as well, which dust and hot pixels are not.
+    """
+    still = corner_error(evidence.motion, np.eye(3), evidence.shape) <= WRONG
+    far = evidence.wide.radius > evidence.fine.radius and evidence.wide.share > CLEAR_SHARE
+    return evidence.still > evidence.fine.agreeing or (still and not far)
 
 
 def _why_two_fields(evidence: Evidence) -> str | None:
@@ -277,6 +302,7 @@ def _is_inconclusive(evidence: Evidence) -> bool:
 
 
 def _why_failed(evidence: Evidence) -> str | None:
+    """Return why the tiles do not show one thing there, or None if they do."""
     fine = evidence.fine
     if fine.tested < LEAST_AGREEING:
         return "There is too little detail in the overlap to tell."
@@ -331,27 +357,39 @@ def _shows_what_stays(tiles: Tiles, evidence: Evidence) -> bool:
     return float(np.hypot(*(second.displacement - tiles.offset))) <= 2 * tiles.radius
 
 
-def _why_inexact(
+def _why_insufficient(
     pattern: ResidualPattern, corner_uncertainty: float, model: MotionModel
 ) -> str | None:
-    uncertain = pattern.corner_sigma if np.isnan(corner_uncertainty) else corner_uncertainty
+    uncertain = _stated(pattern, corner_uncertainty)
     if pattern.contradiction > uncertain and (
         hypot(uncertain, pattern.contradiction) > LARGEST_UNCERTAINTY
     ):
         if pattern.bends:
             return f"The motion model does not suffice. {pattern.sentence}"
+        freer = "one that bends" if model == "homography" else "a freer one"
         return (
-            "The motion model does not suffice: a freer one would move the image's corners by "
+            f"The motion model does not suffice: {freer} would move the image's corners by "
             f"{pattern.corner_shift:.1f} px."
         )
     if pattern.misplaced_share > LEAST_PART:
         return f"The motion model does not suffice. {pattern.sentence}"
+    return None
+
+
+def _why_inexact(
+    pattern: ResidualPattern, corner_uncertainty: float, model: MotionModel
+) -> str | None:
     if model != "homography" and not pattern.homography_sigma <= LARGEST_HOMOGRAPHY_SIGMA:
         return "There is too little detail to tell whether the motion model suffices."
-    uncertain = hypot(uncertain, pattern.contradiction)
+    uncertain = hypot(_stated(pattern, corner_uncertainty), pattern.contradiction)
     if not uncertain <= LARGEST_UNCERTAINTY:
         return f"There is too little detail to say more exactly than to {uncertain:.2g} px."
     return None
+
+
+def _stated(pattern: ResidualPattern, corner_uncertainty: float) -> float:
+    """Return the estimator's uncertainty or, where it states none, that of the tiles."""
+    return pattern.corner_sigma if np.isnan(corner_uncertainty) else corner_uncertainty
 
 
 def _why_sparse(evidence: Evidence) -> str | None:

@@ -33,6 +33,8 @@ _FEWEST_TILES = 8
 _SMALLEST_TILE = 16
 LARGEST_TILE = 44
 LEAST_REACH = 6
+# So far (px of the level) from its place, only what runs along lines still fits.
+_FAR = 6
 # Fewer tiles side by side are replaced by smaller ones that overlap by half.
 _SPARSE = 12
 # Smoothing correlates the noise of this many pixels: 4 pi sigma squared.
@@ -82,6 +84,9 @@ class Tiles:
         How far off, in full-resolution pixels, a tile still agrees.
     side : float
         Of a tile, in full-resolution pixels.
+    slid : float
+        The highest joint fit at six pixels (of the level) or more from where they are, relative
+        to that there: what runs along lines fits wherever it slides.
 
     Examples
     --------
@@ -109,6 +114,7 @@ class Tiles:
     reach: float
     radius: float
     side: float
+    slid: float = 0.0
 
     @property
     def agree(self) -> NDArray[np.bool_]:
@@ -303,7 +309,16 @@ def weighed(
         reach=float(reach * factor),
         radius=AGREEMENT_RADIUS * factor,
         side=float(side * factor),
+        slid=_slid(joint, reach),
     )
+
+
+def _slid(joint: NDArray[np.float32], reach: int) -> float:
+    """Return the highest value far from the middle of a surface relative to that there."""
+    steps = np.arange(-reach, reach + 1)
+    far = np.hypot(steps[:, None], steps) >= min(_FAR, reach)
+    here = float(joint[reach, reach])
+    return max(0.0, float(joint[far].max())) / here if here > 0 else 1.0
 
 
 def _independent(centres: NDArray[np.float64], apart: int) -> float:

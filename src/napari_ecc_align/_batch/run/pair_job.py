@@ -232,7 +232,7 @@ def _warped(
         aligned = loaded.read.resampled(pixels, reference.read.grid)
         aligned = blanked(loaded.read, aligned, transform, settings.fill)
         if role == "moving":
-            shape, plane = moving.image.shape, aligned.plane()
+            shape, plane = moving.image.shape, aligned.plane(settings.channel, path)
             compared = differences_after(reference.image, plane, transform, shape, settings)
         if outcome == "aligned" or settings.doubtful == "write":
             name = pair.output(folder, path, resampled=True)
@@ -246,7 +246,9 @@ def _load(role: str, path: Path, settings: BatchSettings) -> _Loaded:
         modified, content = path.stat().st_mtime_ns, whole_file(file, path)
     known = InputFile(role, printable(path), len(content), modified, digest(content))
     read = decode_image(content, path, settings.max_pixels)
-    return _Loaded(known, content, read, read.plane())
+    # Siblings have channels of their own, and are not looked at.
+    channel = settings.channel if role in ("reference", "moving") else None
+    return _Loaded(known, content, read, read.plane(channel, path))
 
 
 def _sibling(name: str, path: Path, moving: _Loaded, settings: BatchSettings) -> _Loaded:

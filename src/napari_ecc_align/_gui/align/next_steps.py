@@ -21,7 +21,6 @@ _FREER: dict[str, MotionModel] = {
     "similarity": "affine",
     "affine": "homography",
 }
-_TOO_STIFF = ("does not suffice", "deformed")
 
 
 class NextSteps(Container):  # type: ignore[type-arg]
@@ -31,6 +30,8 @@ class NextSteps(Container):  # type: ignore[type-arg]
     ----------
     align_as : callable
         Aligns again with a motion model.
+    by_edges : callable
+        Aligns again, comparing edges where brightness does not convince.
     mark, drag, draw : callable
         Begin to mark points, to drag the moving layer, and to draw a region.
     """
@@ -38,12 +39,18 @@ class NextSteps(Container):  # type: ignore[type-arg]
     def __init__(
         self,
         align_as: Callable[[MotionModel], object],
+        by_edges: Callable[[], object],
         mark: Callable[[], object],
         drag: Callable[[], object],
         draw: Callable[[], object],
     ) -> None:
         self._model: MotionModel | None = None
         self.freer = PushButton(tooltip="Align again with a motion model of more freedoms")
+        self.edges = PushButton(
+            text="Compare edges, too",
+            tooltip="Align again by the direction of edges where brightness does not convince: "
+            "for images that differ in kind",
+        )
         self.points = PushButton(
             text="Mark points",
             tooltip="Begin with places that you mark in both images, in the same order",
@@ -55,12 +62,14 @@ class NextSteps(Container):  # type: ignore[type-arg]
             text="Draw a region", tooltip="Compare only what lies in a part that you draw"
         )
         super().__init__(
-            widgets=[row(self.freer), row(self.points, self.drag, self.region)], labels=False
+            widgets=[row(self.freer), row(self.edges), row(self.points, self.drag, self.region)],
+            labels=False,
         )
         self.margins = (0, 0, 0, 0)
         self._align_as = align_as
         self.freer.changed.connect(self._align_freer)
-        for button, action in ((self.points, mark), (self.drag, drag), (self.region, draw)):
+        actions = {self.edges: by_edges, self.points: mark, self.drag: drag, self.region: draw}
+        for button, action in actions.items():
             button.changed.connect(lambda _=None, action=action: action())
         self.follow(None)
 
@@ -74,12 +83,15 @@ class NextSteps(Container):  # type: ignore[type-arg]
             self.visible = False
             return
         self.visible = True
-        model = run.task.parameters.search.model
+        search = run.task.parameters.search
         # Few images need more than affine, and only where the sentence says so.
-        stiff = model != "affine" or any(words in run.reason() for words in _TOO_STIFF)
-        self._model = _FREER.get(model) if stiff and not run.task.judged else None
+        stiff = search.model != "affine" or run.is_too_stiff
+        freer = run.suffices or _FREER.get(search.model)
+        self._model = freer if stiff and not run.task.judged else None
+        all_tried = search.representation == "auto" and search.engine == "pyramid"
+        self.edges.visible = not all_tried and not run.task.judged
         self.freer.visible = self._model is not None
-        self.freer.text = f"Align as {self._model}"
+        self.freer.text = f"Try {self._model}"
         itself = run.task.anchor is not None
         self.points.visible = self.drag.visible = not itself and not run.task.judged
 

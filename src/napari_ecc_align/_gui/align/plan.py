@@ -8,7 +8,7 @@ from napari.layers import Image
 from ..layers.aligned_layers import Output
 from ..layers.world import PixelGrid, layer_grid, start_between, unit_factors, units_note
 from ..runs.frame_choice import FrameChoice
-from .stack_form import describe_stack
+from .stack_form import StackForm
 
 _LARGE = 2**27
 _SAME_SIZE = 1e-3
@@ -17,14 +17,14 @@ _SAME_SIZE = 1e-3
 def describe_pair(
     reference: Image,
     moving: Image,
-    choice: FrameChoice | None = None,
-    output: Output = "resample",
+    stack: StackForm,
+    output: Output,
 ) -> list[str | None]:
     """Return what is worth knowing of two layers before they are aligned, a sentence each.
 
     Nothing is said, that is None, of what a person would expect anyway.
     """
-    frames = [describe_stack(reference, moving, choice), _unmoved(choice, output)]
+    frames = [stack.described(reference, moving), _unmoved(stack.choice, output)]
     if reference.unique_id == moving.unique_id:
         return frames
     fixed, other = layer_grid(reference), layer_grid(moving)

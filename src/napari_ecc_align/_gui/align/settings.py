@@ -9,13 +9,12 @@ from magicgui.widgets import CheckBox, ComboBox, Container, LiteralEvalLineEdit,
 from magicgui.widgets.bases import ValueWidget
 
 from ..._common.errors import InputError
-from ..._ecc.options import COMPARED, DEFAULTS, ENGINES, SearchOptions
+from ..._ecc.options import COMPARED, DEFAULTS, ENGINES, ModelChoice, SearchOptions
 from ..._images.interpolation import INTERPOLATIONS
 from ..._images.warping import Resampling
-from ..._transform.matrices import MotionModel
 from ..layers.aligned_layers import OUTPUTS
 from ..runs.task import Parameters
-from ..shared.rows import form
+from ..shared.rows import Form, form
 from ..shared.threshold_settings import ThresholdSettings
 
 _SEARCH = ("engine", "representation", "precision", "iterations", "epsilon", "mirrored")
@@ -26,6 +25,11 @@ class SettingsForm(Container):  # type: ignore[type-arg]
     """How the result is made and compared, and how the search runs."""
 
     def __init__(self) -> None:
+        result, self.threshold, search = self._of_result(), ThresholdSettings(), self._of_search()
+        super().__init__(widgets=[result, self.threshold, search], labels=False)
+        self.margins = (0, 0, 0, 0)
+
+    def _of_result(self) -> Form:
         self.output = ComboBox(
             choices=OUTPUTS,
             label="output",
@@ -44,7 +48,9 @@ class SettingsForm(Container):  # type: ignore[type-arg]
             tooltip="Absolute: dark where all agrees. "
             "Signed: reference minus aligned, in two colours",
         )
-        self.threshold = ThresholdSettings()
+        return form(self.output, self.interpolation, self.difference)
+
+    def _of_search(self) -> Form:
         self.engine = ComboBox(
             choices=ENGINES,
             label="engine",
@@ -77,17 +83,7 @@ class SettingsForm(Container):  # type: ignore[type-arg]
             label="may be mirrored",
             tooltip="Align the moving image turned over, too, as a section mounted upside down is",
         )
-        result = form(self.output, self.interpolation, self.difference)
-        search = (
-            self.engine,
-            self.representation,
-            self.precision,
-            self.iterations,
-            self.epsilon,
-            self.mirrored,
-        )
-        super().__init__(widgets=[result, self.threshold, form(*search)], labels=False)
-        self.margins = (0, 0, 0, 0)
+        return form(*(getattr(self, name) for name in _SEARCH))
 
     @property
     def names(self) -> list[str]:
@@ -104,7 +100,11 @@ class SettingsForm(Container):  # type: ignore[type-arg]
         output, interpolation, _ = self[0]
         return {f"the {box.label}": _value(box) for box in (output, interpolation, *self[2])}
 
-    def chosen(self, model: MotionModel) -> Parameters:
+    def compare_edges_too(self) -> None:
+        """Choose what compares edges where brightness does not convince."""
+        self.engine.value, self.representation.value = "pyramid", "auto"
+
+    def chosen(self, model: ModelChoice) -> Parameters:
         """Return what is chosen.
 
         Raises

@@ -1,28 +1,56 @@
-"""How the frames of a stack are aligned: shown only while a stack is chosen."""
+"""How a stack is aligned, and what its axes hold: shown only while a stack is chosen."""
 
 from __future__ import annotations
 
+from contextlib import suppress
+from dataclasses import replace
+from functools import partial
+from itertools import permutations
+
 from magicgui.widgets import ComboBox, Container
+from napari.components import ViewerModel
 from napari.layers import Image
 
-from ..layers.attributes import plane_count
-from ..layers.stack_snapshots import is_stack
-from ..runs.frame_choice import TO_ANOTHER, TO_ITSELF, FrameChoice
+from ..._common.errors import InputError
+from ..._images.stack_axes import ROLES, Z_IS_NOT_SEARCHED, Role, StackAxes
+from ..layers.attributes import axes_of, say_axes
+from ..layers.snapshots import MEAN, ON_SHOW, Channel, LayerSnapshot, shown_index, snapshot
+from ..layers.stack_snapshots import StackSnapshot, is_stack, single_frame, stack_snapshot
+from ..runs.frame_choice import OF_CHANNELS, FrameChoice, choices, unlike
 
 
 class StackForm(Container):  # type: ignore[type-arg]
-    """The choice of what happens to the frames of the moving layer."""
+    """The choice of what the axes of the moving layer hold, and what happens to its frames."""
 
-    def __init__(self) -> None:
+    def __init__(self, viewer: ViewerModel) -> None:
+        self._viewer = viewer
+        self._moving: Image | None = None
+        self._meanings: list[tuple[str, tuple[Role, ...]]] = []
         self._choices: tuple[FrameChoice, ...] = ()
+        self._looks: list[tuple[str, Channel]] = []
+        self.axes = ComboBox(
+            choices=lambda _: self._meanings,
+            nullable=True,
+            label="axes",
+            tooltip="What the axes of the moving layer hold. Frames of time and planes of depth "
+            "are aligned each for itself; the channels of an image move together",
+        )
         self.frames = ComboBox(
             choices=lambda _: list(self._choices),
             nullable=True,
             label="frames",
-            tooltip="A stack can be aligned frame by frame, or all of it by the frame on show",
+            tooltip="A stack can be aligned frame by frame, or all of it by the frame on show; "
+            "channels move together, or each for itself (chromatic shift)",
         )
-        super().__init__(widgets=[self.frames])
+        self.channel = ComboBox(
+            choices=lambda _: self._looks,
+            nullable=True,
+            label="channel",
+            tooltip="Which channel is looked at to find the transform of all channels",
+        )
+        super().__init__(widgets=[self.axes, self.frames, self.channel])
         self.margins = (0, 0, 0, 0)
+        self.axes.changed.connect(self._say)
         self.follow(None, None)
 
     @property
@@ -31,27 +59,141 @@ class StackForm(Container):  # type: ignore[type-arg]
         chosen: FrameChoice | None = self.frames.value
         return chosen if self._choices else None
 
+    @property
+    def look(self) -> Channel:
+        """Which channel is looked at."""
+        choice = self.choice
+        if choice is None or choice.channels or choice.mode == "the frame on show":
+            return ON_SHOW
+        return ON_SHOW if self.channel.value is None else self.channel.value
+
+    def taken(
+        self, reference: Image, moving: Image
+    ) -> tuple[FrameChoice | None, LayerSnapshot, StackSnapshot, StackSnapshot | None]:
+        """Return what a run needs of the two layers.
+
+        Returns
+        -------
+        choice : FrameChoice or None
+            What is to happen to the frames; None of a single image, such as the frame on show.
+        reference : LayerSnapshot
+            What is on show of the reference.
+        frames : StackSnapshot
+            What is aligned.
+        references : StackSnapshot or None
+            What each frame is aligned to, if it is neither the same for all nor a frame itself.
+        """
+        viewer, choice = self._viewer, self.choice
+        fixed = snapshot(reference, viewer, self.look)
+        if choice is None or choice.mode == "the frame on show":
+            return None, fixed, single_frame(snapshot(moving, viewer), fixed.grid), None
+        take = partial(stack_snapshot, viewer=viewer, channel=self.look, channels=choice.channels)
+        if choice.anchor is not None:
+            return choice, fixed, take(moving), None
+        many = _frame_axis(axes_of(reference, viewer), choice) is not None
+        others = take(reference) if many and choice.mode == "every frame" else None
+        return choice, fixed, take(moving, target=fixed.grid), others
+
     def follow(self, reference: Image | None, moving: Image | None) -> None:
         """Offer what suits the two layers, if the moving one is a stack."""
-        choices: tuple[FrameChoice, ...] = ()
-        if reference is not None and moving is not None and is_stack(moving):
-            choices = TO_ITSELF if reference.unique_id == moving.unique_id else TO_ANOTHER
-        if choices != self._choices:
-            self._choices = choices
+        stack = reference is not None and moving is not None and is_stack(moving)
+        self._moving = moving if stack else None
+        axes = axes_of(moving, self._viewer) if stack and moving is not None else None
+        offered: tuple[FrameChoice, ...] = ()
+        if axes is not None and reference is not None and moving is not None:
+            offered = choices(axes, itself=reference.unique_id == moving.unique_id)
+        meanings, looks = _meanings(axes), _looks(axes)
+        if meanings != self._meanings:
+            self._meanings = meanings
+            with self.axes.changed.blocked():
+                self.axes.reset_choices()
+        if axes is not None:
+            with self.axes.changed.blocked():
+                self.axes.value = axes.roles
+        if offered != self._choices:
+            self._choices = offered
             self.frames.reset_choices()
-            self.frames.value = choices[0] if choices else None
-        self.visible = bool(choices)
+            self.frames.value = offered[0] if offered else None
+        if looks != self._looks:
+            self._looks = looks
+            self.channel.reset_choices()
+            self.channel.value = ON_SHOW if looks else None
+        chosen = self.choice
+        self.channel.visible = bool(looks) and (chosen is None or not chosen.channels)
+        self.visible = bool(offered)
+
+    def described(self, reference: Image, moving: Image) -> str | None:
+        """Return in words what will happen to the frames, or None if there are none."""
+        choice, axes = self.choice, axes_of(moving, self._viewer)
+        others = axes_of(reference, self._viewer)
+        if choice is None:
+            if others.long:
+                return f"The reference is a stack: its {_shown(others)} on show is used."
+            return None
+        along, pairs = _frame_axis(axes, choice), _frame_axis(others, choice)
+        one = "channel" if choice.channels else _shown(axes)
+        words, every = choice.words, choice.mode == "every frame"
+        if choice.anchor is None and every:
+            other = "the reference" if pairs is None else "its own in the reference"
+            words = f"every {one} to {other}"
+        said = [f"Stack of {axes}: {words}{self._looked_at(moving, axes, choice)}."]
+        if every and choice.anchor is None and along is not None and pairs is not None:
+            lengths = others.lengths[pairs], axes.lengths[along]
+            if lengths[0] != lengths[1]:
+                said = [f"Stack of {axes}.", unlike(*lengths, f"{one}s")]
+        if axes.guessed:
+            said.append("This is guessed, as its axes have no names; choose under axes.")
+        if one == "plane" and every:
+            said.append(Z_IS_NOT_SEARCHED)
+        return " ".join(said)
+
+    def _looked_at(self, moving: Image, axes: StackAxes, choice: FrameChoice) -> str:
+        """Return by which channel the others are aligned, if there are others."""
+        if axes.channels is None or choice.channels or choice.mode == "the frame on show":
+            return ""
+        which = "the mean of all channels" if self.look == MEAN else f"channel {self.look}"
+        if self.look == ON_SHOW:
+            with suppress(InputError):
+                shown = shown_index(moving, self._viewer)[axes.channels]
+                which = f"channel {shown} (on show)"
+        return f", by {which}" + "; channels move together" * (choice not in OF_CHANNELS)
+
+    def _say(self, roles: tuple[Role, ...] | None) -> None:
+        if self._moving is not None and roles is not None:
+            say_axes(self._moving, roles)
 
 
-def describe_stack(reference: Image, moving: Image, choice: FrameChoice | None) -> str | None:
-    """Return in a sentence what will happen to the frames, or None if there are none."""
-    if choice is None:
-        if is_stack(reference):
-            return "The reference is a stack: its frame on show is used."
-        return None
-    count = max(plane_count(moving))
-    words = choice.words
-    if choice.anchor is None and choice.mode == "every frame":
-        other = "its own in the reference" if is_stack(reference) else "the reference"
-        words = f"every frame to {other}"
-    return f"Stack of {count}: {words}."
+def _meanings(axes: StackAxes | None) -> list[tuple[str, tuple[Role, ...]]]:
+    """Return what the axes of a stack may hold, in words and as roles."""
+    if axes is None:
+        return []
+    count = len(axes.long)
+    roles = [*ROLES[:3], *[ROLES[3]] * (count - 3)]
+    found = []
+    for held in dict.fromkeys(permutations(roles, count)):
+        own = list(axes.roles)
+        for axis, role in zip(axes.long, held, strict=True):
+            own[axis] = role
+        meant = replace(axes, roles=tuple(own))
+        words = ", ".join(meant.counted(axis) for axis in axes.long)
+        found.append((words, meant.roles))
+    if axes.roles not in [own for _, own in found]:
+        words = ", ".join(axes.counted(axis) for axis in axes.long)
+        found.append((words, axes.roles))
+    return found
+
+
+def _looks(axes: StackAxes | None) -> list[tuple[str, Channel]]:
+    """Return which channels may be looked at, in words and as they are."""
+    if axes is None or axes.channels is None:
+        return []
+    numbers = range(axes.lengths[axes.channels])
+    return [(f"the one {ON_SHOW}", ON_SHOW), (MEAN, MEAN), *((str(n), n) for n in numbers)]
+
+
+def _frame_axis(axes: StackAxes, choice: FrameChoice) -> int | None:
+    return axes.channels if choice.channels else axes.along
+
+
+def _shown(axes: StackAxes) -> str:
+    return axes.noun(axes.channels if axes.along is None else axes.along, many=False)

@@ -7,23 +7,25 @@ from contextlib import suppress
 from functools import partial
 
 import napari
-from magicgui.widgets import ComboBox, Container, Label, ProgressBar, PushButton
+from magicgui.widgets import Container, Label, ProgressBar, PushButton
 from napari.layers import Image
 from napari.utils.notifications import show_warning
 
 from ..._align.progress import Progress
 from ..._common.errors import InputError
 from ..._compare.inspection import Inspection
-from ..._transform.matrices import MOTION_MODELS, MotionModel
+from ..._transform.matrices import MotionModel
 from ..layers.snapshots import snapshot
-from ..layers.stack_snapshots import is_stack, single_frame, stack_snapshot
+from ..layers.stack_snapshots import single_frame
 from ..layers.world import start_between
 from ..results.actions import BLINK_KEY
 from ..results.panel import ResultPanel
 from ..runs.basis import MODEL, MOVING_PLANE, OTHER_AXES, PAIR, REFERENCE_PLANE, Basis, pair_basis
 from ..runs.finished_run import FinishedRun
+from ..runs.frame_choice import OF_CHANNELS
 from ..runs.steps import run_steps
 from ..runs.task import Parameters, Task
+from ..shared.access import KeptFocus, name_controls
 from ..shared.background import Background
 from ..shared.collapsible import CollapsiblePart
 from ..shared.docks import EndsWithItsDock
@@ -37,6 +39,7 @@ from ..shared.remembered_settings import remember
 from ..shared.rows import row, timer
 from ..shared.scrolling import Scroll
 from ..shared.watching import Watch
+from .controls import model_choice, run_buttons
 from .next_steps import NextSteps, draw_region, mark_points
 from .plan import describe_pair
 from .preview import Preview
@@ -61,34 +64,17 @@ class AlignWidget(Container):  # type: ignore[type-arg]
         self._viewer = napari_viewer
         self._work = Background(self._set_running)
         self._preview: Preview | None = None
-        self.model = ComboBox(
-            choices=MOTION_MODELS,
-            value="affine",
-            label="motion model",
-            tooltip="What may have happened to the moving image: shifted (translation), also "
-            "turned (euclidean), also scaled (similarity), also sheared (affine), also tilted "
-            "(homography). The fewer freedoms, the more exact",
-        )
+        self.model = model_choice()
         self.pair = LayerPair(napari_viewer, self.model)
-        self.stack = StackForm()
+        self.stack = StackForm(napari_viewer)
         self.plan = Label(value="")
-        self.align_button = PushButton(
-            text="&Align",
-            tooltip="Lay the moving image on the reference (Return or Alt+A)",
-        )
-        self.judge_button = PushButton(
-            text="&Judge as they lie",
-            tooltip="Say whether the two images lie right where they are, whoever has aligned "
-            "them; nothing is searched or moved (Alt+J)",
-        )
-        self.cancel_button = PushButton(
-            text="Cancel", tooltip="Stop, and leave all as it was (Escape)"
-        )
+        self.align_button, self.judge_button, self.cancel_button = run_buttons()
         self.progress = ProgressBar(max=_PER_MILLE, value=0)
         self.settings = SettingsForm()
         self.where = RegionAndStartForm(napari_viewer)
         self.steps = NextSteps(
             self._align_as,
+            self._align_by_edges,
             lambda: self._by_hand(partial(mark_points, napari_viewer, self.where)),
             self._drag,
             lambda: self._by_hand(partial(draw_region, napari_viewer, self.where)),
@@ -110,7 +96,8 @@ class AlignWidget(Container):  # type: ignore[type-arg]
             ],
             labels=False,
         )
-        self._soon = timer(self.native, self._compare_with_choice)
+        self._focus = KeptFocus(self.native)
+        self._soon = timer(self.native, self._look)
         self._chosen = Watch(self.native)
         self._arrange()
         remember("align", {"model": self.model, **self.settings.kept})
@@ -197,7 +184,7 @@ class AlignWidget(Container):  # type: ignore[type-arg]
         for plan in (
             self.pair.reference,
             self.pair.moving,
-            self.stack.frames,
+            *self.stack,
             self.settings.output,
             self.where.region,
             self.where.moving_region,
@@ -209,11 +196,13 @@ class AlignWidget(Container):  # type: ignore[type-arg]
         for choice in (self.pair, self.stack, self.where, self.settings):
             choice.changed.connect(self._compare_with_choice)
         Watch(self.native).layer_list(self._viewer, self._look_soon)
-        Watch(self.native).begin(self._look_soon, self._viewer.dims.events.point)
+        dims = self._viewer.dims.events
+        Watch(self.native).begin(self._look_soon, dims.point, dims.axis_labels)
         # napari's own keys are for its canvas alone.
         self._viewer.bind_key(BLINK_KEY, self.after.toggle_blink, overwrite=True)
         anywhere_in(self.native, BLINK_KEY.replace("-", "+"), self.after.toggle_blink)
         be_narrow(self.native)
+        name_controls(self.native)
         EndsWithItsDock(self, self._viewer)
         self.native.destroyed.connect(self._leave)
 
@@ -251,18 +240,10 @@ class AlignWidget(Container):  # type: ignore[type-arg]
         )
 
     def _task(self, reference: Image, moving: Image) -> Task:
-        choice = self.stack.choice
-        if choice is not None and choice.mode == "the frame on show":
-            # Which then is a single image as any other.
-            choice = None
-        fixed = snapshot(reference, self._viewer)
+        choice, fixed, frames, others = self.stack.taken(reference, moving)
         itself = choice is not None and choice.anchor is not None
         every = choice is not None and choice.mode == "every frame"
-        many = every and is_stack(reference)
-        if choice is None:
-            frames = single_frame(snapshot(moving, self._viewer), fixed.grid)
-        else:
-            frames = stack_snapshot(moving, self._viewer, target=None if itself else fixed.grid)
+        many = itself or others is not None
         return Task(
             (reference.unique_id, moving.unique_id),
             fixed,
@@ -271,10 +252,10 @@ class AlignWidget(Container):  # type: ignore[type-arg]
             None if itself else self.where.initial(fixed, frames.shown),
             self.where.regions(fixed, frames, frames=every, many=many),
             choice,
-            stack_snapshot(reference, self._viewer) if many and not itself else None,
+            others,
             basis=self._depends_on(
-                MOVING_PLANE if every else OTHER_AXES,
-                *[REFERENCE_PLANE] * (itself or many),
+                MOVING_PLANE if every or choice in OF_CHANNELS else OTHER_AXES,
+                *[REFERENCE_PLANE] * (many or choice in OF_CHANNELS),
                 # Of a single image the result follows it.
                 *["the interpolation"] * (choice is None),
             ),
@@ -288,13 +269,18 @@ class AlignWidget(Container):  # type: ignore[type-arg]
         return {
             **pair_basis(reference, moving, self._viewer),
             MODEL: self.model.value,
-            "the frames": self.stack.choice,
+            "the frames": (self.stack.choice, self.stack.axes.value),
+            "the channel": self.stack.look,
             **self.where.basis(),
             **self.settings.basis(),
         }
 
     def _depends_on(self, *but: str) -> Basis:
         return {words: was for words, was in self._basis().items() if words not in but}
+
+    def _look(self) -> None:
+        self._tell_plan()
+        self._compare_with_choice()
 
     def _compare_with_choice(self) -> None:
         """Let the panel tell whether its result is that of what is chosen."""
@@ -330,6 +316,9 @@ class AlignWidget(Container):  # type: ignore[type-arg]
             self._preview.show(step.transform)
 
     def _set_running(self, running: bool) -> None:
+        self._focus.through(running, lambda: self._show_running(running))
+
+    def _show_running(self, running: bool) -> None:
         self.align_button.enabled = self.judge_button.enabled = not running
         self.progress.visible = self.cancel_button.visible = running
         self.progress.value = 0
@@ -361,12 +350,16 @@ class AlignWidget(Container):  # type: ignore[type-arg]
         notes: list[str | None] = []
         with suppress(InputError):
             pair = self.pair.chosen(stack_to_itself=True)
-            notes = describe_pair(*pair, self.stack.choice, self.settings.output.value)
+            notes = describe_pair(*pair, self.stack, self.settings.output.value)
         self.plan.value = " ".join(note for note in (*notes, self.where.region_note()) if note)
         self.plan.visible = bool(self.plan.value)
 
     def _align_as(self, model: MotionModel) -> None:
         self.model.value = model
+        self.run()
+
+    def _align_by_edges(self) -> None:
+        self.settings.compare_edges_too()
         self.run()
 
     def _by_hand(self, begin: Callable[[Image, Image], str]) -> None:

@@ -8,15 +8,16 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from napari.layers import Layer
+import numpy as np
+from napari.layers import Image, Labels, Layer
 
 from ..._common.errors import InputError
 from ..._transform.files import load_transforms
 from ..._transform.formats.registry import holds_a_stack
 from ..._transform.transform import Transform
-from ..layers.attributes import METADATA_KEY
+from ..layers.attributes import METADATA_KEY, is_result
 from ..layers.frame_transforms import FrameTransforms
-from ..layers.world import PixelGrid, grid_from
+from ..layers.world import PixelGrid, grid_from, layer_grid
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,12 +32,15 @@ class KnownTransform:
         Reference pixel (x, y) to moving pixel; or one such for each frame of a stack.
     reference, moving : PixelGrid or None
         Where those pixels lay when it was found; None of a file, which does not say.
+    pair : frozenset of str
+        The ids and the names of the two images.
     """
 
     label: str
     transform: Transform | FrameTransforms
     reference: PixelGrid | None = None
     moving: PixelGrid | None = None
+    pair: frozenset[str] = frozenset()
 
     @property
     def all(self) -> tuple[Transform, ...]:
@@ -44,6 +48,17 @@ class KnownTransform:
         if isinstance(self.transform, FrameTransforms):
             return self.transform.transforms
         return (self.transform,)
+
+    def goes_with(self, layer: Layer) -> bool:
+        """Return whether a layer lies as the moving image did, and is neither of the two."""
+        if self.moving is None or is_result(layer):
+            return False
+        if {str(layer.unique_id), layer.name} & self.pair:
+            return False
+        pixels = isinstance(layer, (Image, Labels))
+        grid = layer_grid(layer)
+        same = grid.units == self.moving.units and np.allclose(grid.matrix, self.moving.matrix)
+        return same and (not pixels or grid.shape == self.moving.shape)
 
 
 def transforms_of(layers: Iterable[Layer]) -> list[KnownTransform]:
@@ -87,7 +102,8 @@ def _from_note(note: Any) -> KnownTransform | None:
             label += f", {len(transform)} frames"
     except (InputError, KeyError, TypeError, ValueError, IndexError):
         return None
-    return KnownTransform(label, transform, reference, moving)
+    pair = frozenset([*note.get("pair", []), note["moving"], note["reference"]])
+    return KnownTransform(label, transform, reference, moving, pair)
 
 
 def _of_frames(note: Any) -> FrameTransforms | None:

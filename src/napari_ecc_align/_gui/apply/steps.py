@@ -8,7 +8,7 @@ from napari.layers import Layer
 from napari.types import LayerData
 
 from ..._common.errors import InputError
-from ..layers.apply_transform import Application, apply_to_layer
+from ..layers.apply_transform import Application, apply_to_layer, lost_labels
 from ..shared.refusal import Refusal
 
 
@@ -24,8 +24,10 @@ def detached(layer: Layer) -> Layer:
 
 def apply_steps(
     layers: Sequence[Layer], application: Application
-) -> Generator[LayerData | Refusal, None, None]:
-    """Yield a new layer, as a layer data tuple, or a refusal for each; no exception leaves here.
+) -> Generator[tuple[LayerData, str] | Refusal, None, None]:
+    """Yield a new layer for each, or a refusal; no exception leaves here.
+
+    As a layer data tuple, with a sentence on what is lost in it, if there is anything.
 
     Parameters
     ----------
@@ -38,13 +40,23 @@ def apply_steps(
         yield _applied(layer, application)
 
 
-def _applied(layer: Layer, application: Application) -> LayerData | Refusal:
+def _applied(layer: Layer, application: Application) -> tuple[LayerData, str] | Refusal:
     try:
         data, look, kind = apply_to_layer(layer, application)
-        return data, {**look, "visible": True}, kind
+        return (data, {**look, "visible": True}, kind), _loss(layer, data)
     except InputError as error:
         return Refusal(str(error))
     except MemoryError:
         return Refusal(f"There is not enough memory to resample {layer.name!r}; move it instead.")
     except Exception as error:
         return Refusal(f"{layer.name!r} could not be transformed: {error!r}")
+
+
+def _loss(layer: Layer, data: object) -> str:
+    lost, count = lost_labels(layer, data) or (0, 0)
+    if not lost:
+        return ""
+    return (
+        f"{layer.name!r} has lost {lost:,} of its {count:,} labels: smaller than a new pixel, or "
+        "outside."
+    )

@@ -18,9 +18,11 @@ from ..._images.warping import Resampling
 from ..._transform.files import save_transforms
 from ..._transform.formats.registry import FORMATS, STACK_FORMATS
 from ..layers.apply_transform import Application, moved_affine
-from ..layers.attributes import layer_with_id
+from ..layers.attributes import is_result, layer_with_id
 from ..layers.frame_transforms import FrameTransforms
+from ..layers.resampling import NEAREST
 from ..layers.world import Matrix, layer_grid
+from ..shared.access import KeptFocus, name_controls
 from ..shared.background import Background
 from ..shared.docks import EndsWithItsDock
 from ..shared.file_dialogs import ask_what_to_load, ask_where_to_save
@@ -37,6 +39,7 @@ from .steps import apply_steps, detached
 
 _FORWARD, _INVERSE = "onto the reference", "inverse: back onto the moving image"
 _RESAMPLE, _MOVE = "add new layers, resampled", "move the layers themselves"
+_FILLS = {"background": "background", "0": 0.0, "NaN": float("nan"), "nearest pixel": NEAREST}
 
 
 class ApplyWidget(Container):  # type: ignore[type-arg]
@@ -54,6 +57,7 @@ class ApplyWidget(Container):  # type: ignore[type-arg]
         self._loaded: dict[str, KnownTransform] = {}
         self._known: dict[str, KnownTransform] = {}
         self._moves: list[tuple[object, Matrix, Matrix]] = []
+        self._proposed: list[Layer] = []
         self._count = 0
         self._problems: list[str] = []
         choices = self._make_choices()
@@ -62,9 +66,7 @@ class ApplyWidget(Container):  # type: ignore[type-arg]
         super().__init__(widgets=[choices, *buttons, self.message], labels=False)
         self._arrange()
         self._follow()
-        self.layers.value = [
-            layer for layer in self._viewer.layers if layer in self._viewer.layers.selection
-        ]
+        self._propose()
 
     @property
     def running(self) -> bool:
@@ -153,6 +155,14 @@ class ApplyWidget(Container):  # type: ignore[type-arg]
             tooltip="Which layers to transform: images, labels, points, shapes, vectors… "
             "Ctrl or Shift chooses several",
         )
+        self._make_ways()
+        self.source.changed.connect(self._show_what_counts)
+        self.source.changed.connect(self._propose)
+        self.output.changed.connect(self._show_what_counts)
+        which = self.source, self.reference, self.layers
+        return Form(*which, self.direction, self.output, self.interpolation, self.fill)
+
+    def _make_ways(self) -> None:
         self.direction = ComboBox(
             choices=(_FORWARD, _INVERSE),
             label="direction",
@@ -171,10 +181,12 @@ class ApplyWidget(Container):  # type: ignore[type-arg]
             label="interpolation",
             tooltip="How images are resampled; labels keep their values",
         )
-        self.source.changed.connect(self._show_what_counts)
-        self.output.changed.connect(self._show_what_counts)
-        which = self.source, self.reference, self.layers
-        return Form(*which, self.direction, self.output, self.interpolation)
+        self.fill = ComboBox(
+            choices=tuple(_FILLS),
+            label="outside",
+            tooltip="What an image gets where its data do not reach: a guess from its border, 0, "
+            "NaN (whole numbers become floats), or its nearest pixel. Labels get 0",
+        )
 
     def _make_buttons(self) -> list[Container[Any]]:
         self.apply_button = button(
@@ -198,12 +210,14 @@ class ApplyWidget(Container):  # type: ignore[type-arg]
         return [work, row(self.load_button, self.save_button)]
 
     def _arrange(self) -> None:
+        self._focus = KeptFocus(self.native)
         fill_width(self.message)
         scroll_all(self.native)
         tab_from_top_to_bottom(self.native)
         self._keys = Keys(self.native, self.run, self._work.cancel)
         Watch(self.native).layer_list(self._viewer, self._follow)
         be_narrow(self.native)
+        name_controls(self.native)
         EndsWithItsDock(self, self._viewer)
         self.native.destroyed.connect(self._work.leave)
 
@@ -224,10 +238,23 @@ class ApplyWidget(Container):  # type: ignore[type-arg]
             self.reference.value = images[0]
         self._show_what_counts()
 
+    def _propose(self, _: object = None) -> None:
+        """Choose what a person has selected, or else what belongs to the moving image.
+
+        Not what the plugin itself has made and selected; nor what has been chosen here.
+        """
+        if self.layers.value != self._proposed:
+            return
+        selected = self._viewer.layers.selection
+        chosen = [layer for layer in self._viewer.layers if layer in selected]
+        if self.chosen is not None and all(is_result(layer) for layer in chosen):
+            chosen = [layer for layer in self._viewer.layers if self.chosen.goes_with(layer)]
+        self.layers.value = self._proposed = chosen
+
     def _show_what_counts(self, _: object = None) -> None:
         known = self.chosen
         self.reference.visible = known is not None and known.reference is None
-        self.interpolation.visible = self.output.value == _RESAMPLE
+        self.interpolation.visible = self.fill.visible = self.output.value == _RESAMPLE
 
     def _application(self) -> Application:
         known = self.chosen
@@ -239,14 +266,16 @@ class ApplyWidget(Container):  # type: ignore[type-arg]
                 raise InputError("Choose the reference: the image that the file's pixels are of.")
             reference = layer_grid(self.reference.value)
         inverse = self.direction.value == _INVERSE
-        resampling = Resampling(self.interpolation.value)
+        resampling = Resampling(self.interpolation.value, _FILLS[self.fill.value])
         return Application(known.transform, reference, known.moving, inverse, resampling)
 
-    def _add(self, made: LayerData | Refusal) -> None:
+    def _add(self, made: tuple[LayerData, str] | Refusal) -> None:
         if isinstance(made, Refusal):
             self._problems.append(made.message)
             return
-        self._viewer.add_layer(Layer.create(*cast("Any", made)))
+        layer, loss = made
+        self._viewer.add_layer(Layer.create(*cast("Any", layer)))
+        self._problems += [loss] if loss else []
         self._count += 1
 
     def _move(self, layers: list[Layer], application: Application) -> None:
@@ -273,8 +302,11 @@ class ApplyWidget(Container):  # type: ignore[type-arg]
         self.message.visible = True
 
     def _set_running(self, running: bool) -> None:
-        self.apply_button.enabled = not running
-        self.cancel_button.enabled = running
+        def change() -> None:
+            self.apply_button.enabled = not running
+            self.cancel_button.enabled = running
+
+        self._focus.through(running, change)
 
     def _ask_to_load(self) -> None:
         path = ask_what_to_load(self.native)

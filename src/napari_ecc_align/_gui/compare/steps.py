@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Generator
+from dataclasses import replace
 from math import prod
 from typing import Any
 
@@ -13,8 +14,10 @@ from ..._compare.binary import Comparison, compare
 from ..._compare.thresholding import Thresholding
 from ..._images.coverage import overlap
 from ..._images.limits import LIMITS
+from ..._images.pixels import valid_pixels
 from ..._images.warping import warp
 from ..._transform.transform import Transform
+from ..layers.comparison_layers import NOT_COMPARED
 
 
 def compare_steps(
@@ -35,6 +38,11 @@ def compare_steps(
     ------
     InputError
         If the reference is too large or the two do not overlap.
+
+    Returns
+    -------
+    generator
+        Returns the comparison, whose map has the label `NOT_COMPARED`, too.
     """
     # A turn for the thread's owner to stop it, before each of the two long steps.
     yield
@@ -51,4 +59,6 @@ def compare_steps(
             "The two layers do not overlap in the world: there is nothing to compare."
         )
     yield
-    return compare(fixed, laid, mask=inside, **vars(thresholding))
+    inside &= valid_pixels(fixed) & valid_pixels(laid)
+    found = compare(fixed, laid, mask=inside, **vars(thresholding))
+    return replace(found, labels=np.where(inside, found.labels, np.uint8(NOT_COMPARED)))

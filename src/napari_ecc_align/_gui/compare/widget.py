@@ -12,12 +12,13 @@ from napari.layers import Labels, Layer
 
 from ..._compare.binary import ONLY_MOVING, ONLY_REFERENCE, Comparison
 from ..layers.attributes import METADATA_KEY, layer_with_id
-from ..layers.comparison_layers import label_colours, renew
+from ..layers.comparison_layers import NOT_COMPARED, label_colours, renew
 from ..layers.snapshots import LayerSnapshot, snapshot
 from ..layers.world import start_between
+from ..shared.access import name_controls
 from ..shared.background import Background
 from ..shared.docks import EndsWithItsDock
-from ..shared.html import MEANINGS, legend, table
+from ..shared.html import MEANINGS, OUTSIDE_MEANING, legend, legend_outside, table
 from ..shared.keyboard import Keys, tab_from_top_to_bottom
 from ..shared.labels import fill_width
 from ..shared.layer_pair import LayerPair
@@ -32,6 +33,7 @@ from .steps import compare_steps
 _PAUSE_MS = 150
 _PLACE = ("data", "scale", "translate", "rotate", "shear", "affine", "units")
 _BOTH = "both"
+_MEANINGS = {**MEANINGS, NOT_COMPARED: OUTSIDE_MEANING}
 
 
 class CompareWidget(Container):  # type: ignore[type-arg]
@@ -114,6 +116,7 @@ class CompareWidget(Container):  # type: ignore[type-arg]
         Watch(self.native).begin(self._stepped, self._viewer.dims.events.point)
         self._places = Watch(self.native)
         be_narrow(self.native)
+        name_controls(self.native)
         EndsWithItsDock(self, self._viewer)
         self.native.destroyed.connect(self._work.leave)
         self._follow_pair()
@@ -157,7 +160,7 @@ class CompareWidget(Container):  # type: ignore[type-arg]
                 name="binary difference",
                 colormap=label_colours(),
                 # napari's status bar says it under the pointer.
-                features={"index": [*MEANINGS], "meaning": [*MEANINGS.values()]},
+                features={"index": [*_MEANINGS], "meaning": [*_MEANINGS.values()]},
                 **options,
             )
             self._map_id = layer.unique_id
@@ -187,6 +190,7 @@ def _as_html(found: Comparison) -> str:
     rows = [
         (legend(ONLY_REFERENCE), f"{found.only_reference:,}"),
         (legend(ONLY_MOVING), f"{found.only_moving:,}"),
+        (legend_outside(), f"{found.labels.size - found.compared:,}"),
         ("differing pixels", f"{found.different:,}"),
         ("share of overlap", f"{found.fraction:.2%}"),
         ("pixels compared", f"{found.compared:,}"),

@@ -7,13 +7,14 @@ from pathlib import Path
 
 from magicgui.types import FileDialogMode
 from magicgui.widgets import ComboBox, FileEdit, Select, SpinBox
+from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QFileDialog
 
 from ..._batch.records.reopen import Folders
 from ..._batch.run.run_plan import cores
 from ..._batch.settings import DOUBTFUL, BatchSettings
 from ..._common.errors import InputError
-from ..._transform.matrices import MOTION_MODELS
+from ..shared.model_box import model_box
 from ..shared.rows import Form, button
 from .processes import Request
 
@@ -38,6 +39,9 @@ class Siblings(Form):
             self.folders, buttons, layout="horizontal", labels=False, label="siblings"
         )
         self.folders.max_height = _SIBLINGS_HEIGHT
+        # The names of folders differ at their ends, and paths begin alike.
+        self.folders.native.setTextElideMode(Qt.TextElideMode.ElideMiddle)
+        self.folders.native.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
 
     @property
     def chosen(self) -> tuple[str, ...]:
@@ -48,6 +52,9 @@ class Siblings(Form):
     def chosen(self, folders: tuple[str, ...]) -> None:
         self._chosen = folders
         self.folders.reset_choices()
+        listed = self.folders.native
+        for row in range(listed.count()):
+            listed.item(row).setToolTip(listed.item(row).text())
 
     def _ask(self) -> None:
         folder = QFileDialog.getExistingDirectory(self.native, "Siblings of the moving images", "")
@@ -71,12 +78,7 @@ class FolderForm(Form):
             "Where the aligned images and the report go: a new folder, or that of an earlier run, "
             "which is then shown and gone on with",
         )
-        self.model = ComboBox(
-            choices=MOTION_MODELS,
-            value="affine",
-            label="motion model",
-            tooltip="What may have happened to the moving images",
-        )
+        self.model = model_box("What may have happened to the moving images")
         super().__init__(self.reference, self.moving, self.siblings, self.out, self.model)
 
     @property
@@ -137,7 +139,9 @@ def request_of(folders: FolderForm, run: RunForm, settings: BatchSettings) -> Re
 
 
 def _folder(label: str, tooltip: str) -> FileEdit:
-    return FileEdit(mode=FileDialogMode.EXISTING_DIRECTORY, label=label, tooltip=tooltip)
+    made = FileEdit(mode=FileDialogMode.EXISTING_DIRECTORY, label=label, tooltip=tooltip)
+    made.choose_btn.text = "Choose…"
+    return made
 
 
 def text_of(box: FileEdit) -> str:

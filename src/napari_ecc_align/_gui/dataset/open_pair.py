@@ -19,7 +19,7 @@ from ..._compare.inspection import Inspection, inspect_alignment
 from ..._images.files.headers import check_image_file
 from ..._images.files.images import read_file
 from ..layers.attributes import layer_with_id
-from ..layers.comparison_layers import comparison_layers
+from ..layers.comparison_layers import blank_outside, comparison_layers
 from ..layers.snapshots import snapshot
 from ..layers.stack_snapshots import single_frame
 from ..results.views import show_only
@@ -71,8 +71,8 @@ def read_steps(plan: Plan, record: Record) -> Generator[None, None, PairImages]:
     inspection = None
     if reference is not None and moving is not None and record.transform is not None:
         try:
-            inspection = inspect_alignment(
-                reference, moving, record.transform, method=plan.settings.method
+            inspection = blank_outside(
+                inspect_alignment(reference, moving, record.transform, method=plan.settings.method)
             )
         except InputError as error:
             notes.append(f"The difference cannot be shown: {error}.")
@@ -142,6 +142,11 @@ class OpenPair:
         elif "difference" in present:
             show_only("binary difference", present)
         self._viewer.reset_view()
+
+    def look_at(self, view: str) -> None:
+        """Show one way of comparing alone, if it is there."""
+        if view in self.layers:
+            show_only(view, self.layers)
 
     def show_for_correction(self) -> None:
         """Let the moving image be seen lying on the reference, and nothing else."""

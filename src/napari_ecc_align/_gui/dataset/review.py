@@ -17,11 +17,12 @@ from ..._transform.transform import Transform
 from ..align.widget import AlignWidget
 from ..shared.background import Background
 from ..shared.docks import open_dock
+from ..shared.html import MEANINGS, legend, legend_outside
 from ..shared.labels import fill_width
 from ..shared.rows import Form, button, row
 from .open_pair import OpenPair, PairImages, read_steps
 from .processes import Decision
-from .texts import pair_text
+from .texts import is_rejected, pair_text
 
 
 class ReviewForm(Form):
@@ -45,7 +46,7 @@ class ReviewForm(Form):
         self._record: Record | None = None
         self._next: Record | None = None
         self._align: AlignWidget | None = None
-        self._allowed = True
+        self._allowed, self._decided_now = True, False
         self.plan: Batch | None = None
         self.text = Label(value="")
         self.note = LineEdit(label="note", tooltip="Kept with the decision")
@@ -98,7 +99,7 @@ class ReviewForm(Form):
             self._next = record
             return
         self._forget_correction()
-        self._record, self._next = record, None
+        self._record, self._next, self._decided_now = record, None, again
         self.note.value = record.review.note if record.review else ""
         self.text.value = pair_text(record)
         self._work.start(read_steps, self.plan, record, on_end=self._show)
@@ -114,6 +115,11 @@ class ReviewForm(Form):
     def _show(self, images: PairImages) -> None:
         if images.record is self._record:
             self._pair.show(images)
+            if self._decided_now and not is_rejected(images.record):
+                self._pair.look_at("aligned")
+            if images.inspection is not None:
+                colours = [*map(legend, MEANINGS), legend_outside()]
+                self.text.value += f"<br>binary difference: {'&nbsp; '.join(colours)}"
             for note in images.notes:
                 if note not in images.record.reason:
                     self._add_text(note)
@@ -175,9 +181,8 @@ class ReviewForm(Form):
         if record is None:
             return
         ready = self._allowed and not self.busy
-        rejected = record.review is not None and record.review.decision == "rejected"
         self.accept.enabled = ready and record.outcome == "doubtful"
         self.correct.enabled = ready and self._pair.ids is not None
-        self.reject.enabled = ready and not rejected
+        self.reject.enabled = ready and not is_rejected(record)
         self.use.visible = self._align is not None
         self.use.enabled = ready

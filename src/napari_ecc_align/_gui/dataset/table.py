@@ -13,7 +13,7 @@ from qtpy.QtWidgets import QAbstractItemView, QHeaderView, QTableView
 from ..._batch.records.record import Record
 from ..._batch.report.report import worst_first
 from ..._batch.run.run_plan import Counts
-from .texts import COLOURS
+from .texts import COLOURS, is_rejected
 
 SORT_ROLE = Qt.ItemDataRole.UserRole
 FILTER_ROLE = SORT_ROLE + 1
@@ -48,7 +48,9 @@ def _measured(title: str, meaning: str, widest: str, name: str, how: str) -> Col
 
 
 def _verdict(record: Record) -> str:
-    return record.outcome if record.review is None else f"{record.outcome} ✓"
+    if record.review is None:
+        return record.outcome
+    return f"{'rejected' if is_rejected(record) else record.outcome} ✓"
 
 
 def _worst_first(record: Record) -> float:
@@ -97,7 +99,7 @@ class PairModel(QAbstractTableModel):
         if role == SORT_ROLE:
             return column.key(record)
         if role == FILTER_ROLE:
-            return _UNSURE if record.needs_review else ""
+            return _UNSURE if record.needs_review and not is_rejected(record) else ""
         if role == Qt.ItemDataRole.ToolTipRole:
             return f"{record.name}: {record.reason}"
         if role == Qt.ItemDataRole.ForegroundRole and index.column() == VERDICT:
@@ -165,13 +167,15 @@ class PairTable(QTableView):
         self._order.setSortRole(SORT_ROLE)
         self._order.setFilterRole(FILTER_ROLE)
         self._on_choice = on_choice
+        self.setAccessibleName("pairs")
+        self.setAccessibleDescription("The pairs of the dataset, those to look at first")
         self.setModel(self._order)
         self.setSortingEnabled(True)
         self.sortByColumn(VERDICT, Qt.SortOrder.AscendingOrder)
         self.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
         self.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
         self.setWordWrap(False)
-        self.setTextElideMode(Qt.TextElideMode.ElideLeft)
+        self.setTextElideMode(Qt.TextElideMode.ElideMiddle)
         header, side, selection = (
             self.horizontalHeader(),
             self.verticalHeader(),

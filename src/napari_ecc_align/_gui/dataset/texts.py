@@ -69,8 +69,12 @@ def progress_text(counts: Counts, total: int, fresh: int, seconds: float) -> str
 
 def pair_text(record: Record) -> str:
     """Return what is known of a pair, in HTML."""
-    title = f'<b style="color: {COLOURS[record.outcome]}">{record.outcome.capitalize()}.</b>'
-    lines = [f"<b>{escape(record.name)}</b>", f"{title} {escape(record.reason)}"]
+    # Of one that was rejected its reason says no more than the line of the decision.
+    said, reason = record.outcome.capitalize(), f" {escape(record.reason)}"
+    if is_rejected(record):
+        said, reason = "Rejected", ""
+    title = f'<b style="color: {COLOURS[record.outcome]}">{said}.</b>'
+    lines = [f"<b>{escape(record.name)}</b>", title + reason]
     before, after = (record.numbers.get(key) for key in ("different_before", "different"))
     if isinstance(before, int | float) and isinstance(after, int | float):
         lines.append(f"{before:,.0f} differing pixels before, {after:,.0f} after")
@@ -78,6 +82,11 @@ def pair_text(record: Record) -> str:
         note = f": {escape(record.review.note)}" if record.review.note else ""
         lines.append(f"<i>{record.review.decision.capitalize()} by a person{note}</i>")
     return "<br>".join(lines)
+
+
+def is_rejected(record: Record) -> bool:
+    """Return whether a person has called a pair none."""
+    return record.review is not None and record.review.decision == "rejected"
 
 
 def _duration(seconds: float) -> str:

@@ -22,12 +22,15 @@ from ..._batch.report.report import HTML
 from ..._batch.settings import BatchSettings
 from ..._batch.workers.background import BackgroundProcess
 from ..._common.errors import InputError
+from ..shared.access import KeptFocus, name_controls
 from ..shared.background import Background
 from ..shared.docks import EndsWithItsDock
 from ..shared.help_window import open_help
+from ..shared.keyboard import tab_from_top_to_bottom
 from ..shared.labels import align_names, fill_width
 from ..shared.narrow import be_narrow
 from ..shared.rows import button, row, timer
+from ..shared.scrolling import scroll_all
 from .form import FolderForm, RunForm, request_of, text_of
 from .processes import (
     Decision,
@@ -133,7 +136,9 @@ class DatasetWidget(Container):  # type: ignore[type-arg]
         fold.setContent(self.settings.native)
         fold.collapse(animate=False)
         layout.insertWidget(layout.indexOf(self._first.native), fold)
-        layout.setStretchFactor(self.table, 1)
+        scroll_all(self.native, self.table)
+        tab_from_top_to_bottom(self.native)
+        self._focus = KeptFocus(self.native)
         self.run_button.native.setMinimumHeight(_BUTTON_HEIGHT)
         self.plan_button.native.setMinimumHeight(_BUTTON_HEIGHT)
         font = self.run_button.native.font()
@@ -147,6 +152,7 @@ class DatasetWidget(Container):  # type: ignore[type-arg]
         self.folders.out.changed.connect(lambda: self._timer.start())
         self._report_due = timer(self.native, self._await_report, _PAUSE_MS)
         be_narrow(self.native)
+        name_controls(self.native)
         EndsWithItsDock(self, self._viewer)
         self.native.destroyed.connect(self._work.leave)
 
@@ -288,6 +294,9 @@ class DatasetWidget(Container):  # type: ignore[type-arg]
         self._say(f"{counts_text(self.table.pairs.counts)}.")
 
     def _set_running(self, running: bool) -> None:
+        self._focus.through(running, lambda: self._show_running(running))
+
+    def _show_running(self, running: bool) -> None:
         for widget in (self.plan_button, self.run_button, self.folders, self.settings):
             widget.enabled = not running
         self.review.allow(not running)

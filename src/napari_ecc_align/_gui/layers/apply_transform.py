@@ -19,10 +19,12 @@ from numpy.typing import NDArray
 
 from ..._common.errors import InputError
 from ..._common.steps import outcome_of
+from ..._images.filling import Fill
+from ..._images.sources import is_lazy
 from ..._images.warping import Resampling
 from ..._transform.axes import in_row_column
 from ..._transform.transform import Transform, map_points
-from .attributes import METADATA_KEY, appearance, plane_count
+from .attributes import METADATA_KEY, appearance, levels_of, plane_count
 from .frame_transforms import FrameTransforms
 from .resampling import resample_steps, stacked_placement
 from .shapes import Change, moved_shapes
@@ -161,7 +163,7 @@ def _resampled(layer: Layer, application: Application) -> tuple[Any, dict[str, A
 
     multiscale = bool(layer.multiscale)
     steps = resample_steps(
-        list(layer.data) if multiscale else [layer.data],
+        [_able_to_hold(application.resampling.fill, level, layer) for level in levels_of(layer)],
         plane_count(layer),
         to_own,
         target.shape,
@@ -170,6 +172,31 @@ def _resampled(layer: Layer, application: Application) -> tuple[Any, dict[str, A
     )
     placed = {**stacked_placement(layer, target), "multiscale": multiscale}
     return outcome_of(steps), placed
+
+
+def _able_to_hold(fill: Fill, level: Any, layer: Layer) -> Any:
+    """Return pixels as floats where NaN is wanted, which no whole number is."""
+    if isinstance(fill, str) or not np.isnan(fill).any() or level.dtype.kind not in "iub":
+        return level
+    if getattr(layer, "rgb", False):
+        raise InputError(f"{layer.name!r} is in colour, which has no NaN: choose another value")
+    wide = np.result_type(level.dtype, np.float32)
+    if is_lazy(level):
+        import dask.array as da
+
+        return da.asarray(level).astype(wide)
+    return level.astype(wide)
+
+
+def lost_labels(layer: Layer, data: Any) -> tuple[int, int] | None:
+    """Return how many labels of a layer are not in resampled data, and how many it had.
+
+    None where that cannot be told at once: of what is no Labels layer, or not in memory.
+    """
+    if type(layer).__name__ != "Labels" or layer.multiscale or is_lazy(layer.data):
+        return None
+    before = np.setdiff1d(layer.data, 0)
+    return len(np.setdiff1d(before, data)), len(before)
 
 
 def moved_affine(

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from napari.components import ViewerModel
 from napari.layers import Layer
 
+from ..._images.stack_axes import Role, StackAxes, stack_axes
+
 METADATA_KEY = "napari-ecc-align"
 """Where a layer's metadata hold what this plugin has to say of it."""
+_AXES_KEY = f"{METADATA_KEY} axes"
 
 _KEPT = (
     "colormap",
@@ -44,6 +48,25 @@ def levels_of(layer: Layer) -> list[Any]:
 def plane_count(layer: Layer) -> tuple[int, ...]:
     """Return the lengths of the leading axes of a layer with pixels."""
     return tuple(int(length) for length in levels_of(layer)[0].shape[: layer.ndim - 2])
+
+
+def axes_of(layer: Layer, viewer: ViewerModel | None = None) -> StackAxes:
+    """Return what the leading axes of a layer with pixels hold.
+
+    A person has said so, or the labels of the layer's axes do, or those of the viewer's sliders.
+    """
+    lengths = plane_count(layer)
+    names = tuple(layer.axis_labels)[: len(lengths)]
+    axes = stack_axes(lengths, names, dict(enumerate(layer.metadata.get(_AXES_KEY, ()))))
+    if viewer is None or not axes.guessed or any(axes.names):
+        return axes
+    shown = tuple(viewer.dims.axis_labels)[-layer.ndim :][: len(lengths)]
+    return stack_axes(lengths, shown)
+
+
+def say_axes(layer: Layer, roles: Sequence[Role]) -> None:
+    """Have a layer's leading axes hold what a person says."""
+    layer.metadata[_AXES_KEY] = list(roles)
 
 
 def layer_with_id(viewer: ViewerModel, identity: object) -> Any:

@@ -6,9 +6,10 @@ from typing import Any
 
 import numpy as np
 from napari.layers import Layer
-from napari.utils import DirectLabelColormap
+from napari.utils import Colormap, DirectLabelColormap
+from napari.utils.colormaps import ensure_colormap
 
-from ..._compare.binary import COLOURS
+from ..._compare.binary import COLOURS, OUTSIDE
 from ..._compare.inspection import Inspection
 from .aligned_layers import LayerTuple, aligned_layer
 from .attributes import METADATA_KEY
@@ -17,7 +18,9 @@ from .stack_snapshots import StackSnapshot
 from .world import PLACEMENT
 
 # One with a sign is neutral in the middle.
-_ABSOLUTE, _SIGNED = "gray", "PiYG"
+_BASES = {"difference": "gray", "signed difference": "PiYG", "checkerboard": "gray"}
+NOT_COMPARED = 3
+"""The label of what was not compared, in a map that lies over the images themselves."""
 
 
 def comparison_layers(
@@ -49,7 +52,7 @@ def difference_layer(
     Parameters
     ----------
     data : array_like
-        The difference.
+        The difference; NaN where none was taken.
     compared_to : array_like, shape (h, w) or (h, w, 3 or 4)
         The reference, whose contrast is that of the layer.
     options : dict
@@ -60,7 +63,7 @@ def difference_layer(
     span = _intensity_span(compared_to)
     look = {
         "name": "difference",
-        "colormap": _SIGNED if signed else _ABSOLUTE,
+        "colormap": difference_colours("signed difference" if signed else "difference"),
         # Fixed to the reference's contrast: what agrees stays dark, noise included.
         "contrast_limits": [-span if signed else 0.0, span],
     }
@@ -75,8 +78,21 @@ def binary_difference_layer(data: Any, options: dict[str, Any]) -> LayerTuple:
 def label_colours() -> DirectLabelColormap:
     """Return the colours of a comparison's map: the rest is transparent."""
     colours: dict[int | None, tuple[float, ...]] = {None: (0.0, 0.0, 0.0, 0.0)}
-    colours.update({label: (*(part / 255 for part in rgb), 1.0) for label, rgb in COLOURS.items()})
+    shown = {**COLOURS, NOT_COMPARED: OUTSIDE}
+    colours.update({label: _fractions(rgb) for label, rgb in shown.items()})
     return DirectLabelColormap(color_dict=colours)
+
+
+def difference_colours(kind: str) -> Colormap:
+    """Return the colours of a picture: "difference", "signed difference" or "checkerboard"."""
+    colours = ensure_colormap(_BASES[kind]).colors
+    return Colormap(colours, name=kind, nan_color=_fractions(OUTSIDE))
+
+
+def blank_outside(inspection: Inspection) -> Inspection:
+    """Let a difference be NaN, in place, where nothing was compared, and so nothing agrees."""
+    inspection.difference[~inspection.valid] = np.nan
+    return inspection
 
 
 def renew(layer: Layer, data: Any, options: dict[str, Any]) -> None:
@@ -91,9 +107,13 @@ def renew(layer: Layer, data: Any, options: dict[str, Any]) -> None:
     layer.metadata = options["metadata"]
     if "contrast_limits" in options:
         layer.contrast_limits = options["contrast_limits"]
-    colours, own = options.get("colormap"), (_ABSOLUTE, _SIGNED)
-    if isinstance(colours, str) and colours in own and layer.colormap.name in own:
+    colours = options.get("colormap")
+    if isinstance(colours, Colormap) and {colours.name, layer.colormap.name} <= _BASES.keys():
         layer.colormap = colours
+
+
+def _fractions(rgb: tuple[int, int, int]) -> tuple[float, ...]:
+    return (*(part / 255 for part in rgb), 1.0)
 
 
 def _intensity_span(data: Any) -> float:

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from ..._common.errors import InputError
 from ..._transform.transform import Transform
+from .attributes import axes_of, plane_count
 from .shapes import Change
 
 
@@ -23,16 +24,17 @@ class FrameTransforms:
     ----------
     transforms : tuple of Transform
         Reference pixels to those of each frame.
-    axis : int, default: -3
+    axis : int, optional
         Which axis of a layer the frames follow each other along, counted from the last; the last
-        two are those of the plane.
+        two are those of the plane. Of a layer where that does not fit, and when left out, the one
+        that its labels or lengths tell.
     places : tuple of float, optional
         Where the first frame lies in the world along that axis, and how far apart frames are;
         taken from the layers themselves when left out.
     """
 
     transforms: tuple[Transform, ...]
-    axis: int = -3
+    axis: int | None = None
     places: tuple[float, float] | None = None
 
     def __len__(self) -> int:
@@ -40,8 +42,19 @@ class FrameTransforms:
 
     def of_plane(self, layer: Layer, index: tuple[int, ...]) -> Transform:
         """Return the transform of one plane of a layer with pixels."""
-        number: int = index[layer.ndim + self.axis]
+        number: int = index[self._axis_of(layer, plane_count(layer))]
         return self.transforms[number]
+
+    def _axis_of(self, layer: Layer, leading: tuple[int, ...] | None) -> int:
+        """Return the axis of a layer's frames; below 0 if it has none."""
+        named: int = layer.ndim + (-3 if self.axis is None else self.axis)
+        if leading is None:
+            return named
+        fits = 0 <= named < len(leading) and leading[named] == len(self)
+        if self.axis is not None and fits:
+            return named
+        along = axes_of(layer).along
+        return named if along is None or leading[along] != len(self) else along
 
     def check(self, layer: Layer, leading: tuple[int, ...] | None = None) -> None:
         """Raise `InputError` if a layer has no such frames.
@@ -53,14 +66,15 @@ class FrameTransforms:
         leading : tuple of int, optional
             Lengths of the axes before the plane's, of a layer with pixels.
         """
-        if layer.ndim < -self.axis:
+        axis = self._axis_of(layer, leading)
+        if axis < 0:
             raise InputError(
                 f"{layer.name!r} has no frames, but there is one transform for each of "
                 f"{len(self)}: choose a stack"
             )
-        if leading is not None and leading[layer.ndim + self.axis] != len(self):
+        if leading is not None and leading[axis] != len(self):
             raise InputError(
-                f"{layer.name!r} has {leading[layer.ndim + self.axis]} frames, but there are "
+                f"{layer.name!r} has {leading[axis]} frames, but there are "
                 f"transforms for {len(self)}: choose a stack of the same length"
             )
 
@@ -91,11 +105,12 @@ class FrameTransforms:
 
     def _numbers(self, layer: Layer, points: NDArray[np.float64]) -> NDArray[np.int64]:
         """Return which frame each point is on; beyond the ends, the first or the last one."""
+        axis = self._axis_of(layer, None)
         if self.places is None:
-            along = points[..., self.axis]
+            along = points[..., axis]
         else:
             start, step = self.places
             flat = points.reshape(-1, points.shape[-1])
-            world = np.array([layer.data_to_world(point)[self.axis] for point in flat])
+            world = np.array([layer.data_to_world(point)[axis] for point in flat])
             along = ((world - start) / step).reshape(points.shape[:-1])
         return np.clip(np.rint(along), 0, len(self) - 1).astype(np.int64)

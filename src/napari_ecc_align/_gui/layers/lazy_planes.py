@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ..._images.pixels import mean_type
 from ..._images.sources import is_lazy
 
 
@@ -43,6 +44,41 @@ def plane_at_level(level: Any, index: tuple[int, ...], leading: tuple[int, ...])
     """
     here = (at * int(level.shape[axis]) // leading[axis] for axis, at in enumerate(index))
     return plane_of(level, tuple(here))
+
+
+def mean_plane(level: Any, index: tuple[int, ...], leading: tuple[int, ...], axis: int) -> Any:
+    """Return the mean of the planes along one of the leading axes, lazy if the array is.
+
+    Parameters
+    ----------
+    level, index, leading
+        As in `plane_at_level`.
+    axis : int
+        Whose number in `index` does not count.
+    """
+    planes = [
+        plane_at_level(level, (*index[:axis], number, *index[axis + 1 :]), leading)
+        for number in range(leading[axis])
+    ]
+    mean = _MeanPlane(planes)
+    return mean if is_lazy(planes[0]) else mean[...]
+
+
+class _MeanPlane:
+    """The mean of planes, of which a part is read when it is sliced."""
+
+    def __init__(self, planes: list[Any]) -> None:
+        self._planes = planes
+        self.shape, self.ndim = tuple(planes[0].shape), planes[0].ndim
+        self.chunks = getattr(planes[0], "chunks", None)
+        self.dtype = mean_type(planes[0].dtype)
+
+    def __getitem__(self, key: Any) -> NDArray[Any]:
+        parts = np.stack([np.asarray(plane[key]) for plane in self._planes])
+        return np.asarray(parts.mean(axis=0, dtype=self.dtype))
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:
+        return np.asarray(self[...], dtype=dtype)
 
 
 class _Plane:

@@ -11,11 +11,16 @@ import numpy as np
 from napari.layers import Layer
 
 from ..._align.progress import Progress
+from ..._common.errors import InputError
+from ..._images.interpolation import resampled_to_edges
 from ..._images.sources import is_lazy
 from ..._images.warping import Resampling, warp
 from ..._transform.transform import Transform
 from .lazy_planes import plane_at_level
 from .world import PixelGrid, data_matrix, placement_by
+
+NEAREST: Any = "nearest"
+"""Fills what lies outside an image with its nearest pixel."""
 
 
 def resample_steps(
@@ -93,6 +98,14 @@ def _resampled(
     """Return one plane on another grid, at one size or at several."""
     from ..._images.lazy_warping import lazy_warp, warp_pyramid
 
+    if resampling.fill == NEAREST:
+        if is_lazy(sources[0]) or multiscale:
+            raise InputError(
+                "Only an image in memory goes on with its nearest pixels: choose another value "
+                "for what lies outside"
+            )
+        image = np.asarray(sources[0])
+        return [resampled_to_edges(image, transform.matrix, shape, resampling.interpolation)]
     options: dict[str, Any] = {"output_shape": shape, **vars(resampling)}
     if multiscale:
         return warp_pyramid(sources, transform, **options)

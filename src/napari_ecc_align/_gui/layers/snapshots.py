@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from napari.components import ViewerModel
 from napari.layers import Image, Layer
 
 from ..._common.errors import InputError
-from .attributes import appearance, levels_of, plane_count
-from .lazy_planes import plane_at_level
+from .attributes import appearance, axes_of, levels_of, plane_count
+from .lazy_planes import mean_plane, plane_at_level
 from .world import PixelGrid, grid_record, layer_grid, unit_factors
+
+ON_SHOW: Literal["on show"] = "on show"
+MEAN: Literal["mean of all"] = "mean of all"
+Channel = Literal["on show", "mean of all"] | int
+"""Which channel of an image is looked at to align all of them."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,6 +40,8 @@ class LayerSnapshot:
         Which plane it is, one number per leading axis of the layer.
     origin : dict
         Where the layer came from, in plain values, for the provenance.
+    mean_axis : int or None
+        The leading axis of the channels, of which the plane is the mean.
     """
 
     name: str
@@ -44,19 +51,31 @@ class LayerSnapshot:
     display: dict[str, Any]
     index: tuple[int, ...]
     origin: dict[str, Any]
+    mean_axis: int | None = None
 
 
-def snapshot(layer: Image, viewer: ViewerModel) -> LayerSnapshot:
-    """Take what a run needs of an image layer: the plane on show.
+def snapshot(layer: Image, viewer: ViewerModel, channel: Channel = ON_SHOW) -> LayerSnapshot:
+    """Take what a run needs of an image layer: the plane on show, of one channel or of all.
 
     Raises
     ------
     InputError
-        If the layer shows other axes than its last two.
+        If the layer shows other axes than its last two, or has no such channel.
     """
     index, grid = shown_index(layer, viewer), layer_grid(layer)
     levels, source = levels_of(layer), layer.source
-    planes = [plane_at_level(level, index, plane_count(layer)) for level in levels]
+    axis = axes_of(layer, viewer).channels
+    if axis is not None and isinstance(channel, int):
+        if channel >= plane_count(layer)[axis]:
+            raise InputError(f"{layer.name!r} has no channel {channel}; choose another")
+        index = (*index[:axis], channel, *index[axis + 1 :])
+    mean_axis = axis if channel == MEAN else None
+    planes = [
+        mean_plane(level, index, plane_count(layer), mean_axis)
+        if mean_axis is not None
+        else plane_at_level(level, index, plane_count(layer))
+        for level in levels
+    ]
     return LayerSnapshot(
         name=layer.name,
         data=planes[0],
@@ -75,7 +94,9 @@ def snapshot(layer: Image, viewer: ViewerModel) -> LayerSnapshot:
             "levels": len(levels),
             "index": list(index),
             "grid": grid_record(grid),
+            "mean_axis": mean_axis,
         },
+        mean_axis=mean_axis,
     )
 
 

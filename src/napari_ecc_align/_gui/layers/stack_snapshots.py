@@ -1,7 +1,7 @@
 """Stack layers: what is taken of one before a run.
 
-A stack is an Image layer with an axis before its last two (and its colours): time, depth or
-channels. A transform belongs to a number along that axis; further axes share it.
+A stack is an Image layer with an axis before its last two (and its colours): frames, planes or
+channels. A transform belongs to a number along one of them; further axes share it.
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ from ..._align.progress import Progress
 from ..._common.errors import InputError
 from ..._images.warping import Resampling
 from ..._transform.transform import Transform
-from .attributes import levels_of, plane_count
-from .lazy_planes import plane_of
+from .attributes import axes_of, levels_of, plane_count
+from .lazy_planes import mean_plane, plane_of
 from .resampling import resample_steps, stacked_placement
-from .snapshots import LayerSnapshot, snapshot
+from .snapshots import ON_SHOW, Channel, LayerSnapshot, snapshot
 from .world import PixelGrid, data_matrix, own_placement
 
 
@@ -44,6 +44,8 @@ class StackSnapshot(Sequence[Any]):
         Keywords that put another stack like this one exactly where it is.
     frame_places : tuple of float
         Where the first frame lies in the world along that axis, and how far apart frames are.
+    called : str
+        What the frames are: "frames", "planes" or "channels".
     """
 
     shown: LayerSnapshot
@@ -52,13 +54,17 @@ class StackSnapshot(Sequence[Any]):
     axis: int
     placement: dict[str, Any]
     frame_places: tuple[float, float]
+    called: str = "frames"
 
     def __len__(self) -> int:
         return self.leading[self.axis] if self.leading else 1
 
     def __getitem__(self, number: Any) -> Any:
         """Return one frame at full resolution; other leading axes stay at what is on show."""
-        return plane_of(self.levels[0], self.at(self.on_show, number))
+        index = self.at(self.on_show, number)
+        if self.shown.mean_axis is not None:
+            return mean_plane(self.levels[0], index, self.leading, self.shown.mean_axis)
+        return plane_of(self.levels[0], index)
 
     @property
     def on_show(self) -> tuple[int, ...]:
@@ -124,25 +130,28 @@ def is_stack(layer: Image) -> bool:
     return any(length > 1 for length in plane_count(layer))
 
 
-def frame_axis(layer: Image) -> int | None:
-    """Return the axis that the frames of a stack follow each other along: the first of several."""
-    return next((axis for axis, length in enumerate(plane_count(layer)) if length > 1), None)
-
-
 def stack_snapshot(
-    layer: Image, viewer: ViewerModel, *, target: PixelGrid | None = None
+    layer: Image,
+    viewer: ViewerModel,
+    *,
+    target: PixelGrid | None = None,
+    channel: Channel = ON_SHOW,
+    channels: bool = False,
 ) -> StackSnapshot:
     """Take what a run needs of a stack.
 
     Parameters
     ----------
     layer : napari.layers.Image
-        Of three or more axes; its frames follow each other along the first one before the
-        plane's that is longer than 1.
+        Of three or more axes, of which `axes_of` tells what they hold.
     viewer : napari.components.ViewerModel
         Which planes are on show.
     target : PixelGrid, optional
         Where the aligned stack is to lie; on the stack itself when left out.
+    channel : "on show", "mean of all" or int, default: "on show"
+        Which channel is looked at.
+    channels : bool, default: False
+        Take the channels for the frames, as it has to be where there is nothing else.
 
     Raises
     ------
@@ -150,15 +159,17 @@ def stack_snapshot(
         If the layer is no stack, or shows other axes than its last two.
     """
     leading = plane_count(layer)
-    axis = frame_axis(layer)
+    axes = axes_of(layer, viewer)
+    axis = axes.channels if channels or axes.along is None else axes.along
     if axis is None:
         raise InputError(f"{layer.name!r} is a single image, not a stack")
     matrix = data_matrix(layer)
     return StackSnapshot(
-        shown=snapshot(layer, viewer),
+        shown=snapshot(layer, viewer, channel),
         levels=tuple(levels_of(layer)),
         leading=leading,
         axis=axis,
         placement=own_placement(layer) if target is None else stacked_placement(layer, target),
         frame_places=(float(matrix[axis, -1]), float(matrix[axis, axis])),
+        called=axes.noun(axis),
     )

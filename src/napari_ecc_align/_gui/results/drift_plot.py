@@ -45,6 +45,6 @@ def drift_canvas(run: FinishedRun, *, dark: bool) -> QWidget:
         shift.legend(loc="best", fontsize="small")
         turn.plot(frames, drift["rotation"], "-", color="gray")
         turn.set_ylabel("turn, °")
-        turn.set_xlabel("frame")
+        turn.set_xlabel(run.task.frames.called[:-1])
         turn.xaxis.get_major_locator().set_params(integer=True)
     return canvas

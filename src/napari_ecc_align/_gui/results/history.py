@@ -69,7 +69,7 @@ class Looks:
         options["metadata"] = dict(layer.metadata)
         if hasattr(layer, "contrast_limits"):
             options["contrast_limits"] = layer.contrast_limits
-            options["colormap"] = layer.colormap.name
+            options["colormap"] = layer.colormap
         place = list(viewer.layers).index(layer)
         return cls(layer.unique_id, layer.data, options, place, layer if goes else None)
 

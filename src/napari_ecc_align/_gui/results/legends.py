@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ..runs.finished_run import FinishedRun
-from ..shared.html import MEANINGS, legend, swatch
+from ..shared.html import MEANINGS, legend, legend_outside, swatch
 
 # As napari's map "PiYG" ends.
 _REFERENCE_BRIGHTER, _MOVING_BRIGHTER = (39, 100, 25), (142, 1, 82)
@@ -11,16 +11,19 @@ _REFERENCE_BRIGHTER, _MOVING_BRIGHTER = (39, 100, 25), (142, 1, 82)
 
 def legend_of(view: str, run: FinishedRun) -> str:
     """Return in a line of HTML how a view of a run is read."""
-    whose = "&nbsp; ".join(map(legend, MEANINGS))
-    if view == "difference" and run.task.parameters.signed:
-        return (
-            f"{swatch(_REFERENCE_BRIGHTER)} reference brighter&nbsp; "
-            f"{swatch(_MOVING_BRIGHTER)} moving brighter"
-        )
-    return {
-        "binary difference": whose,
-        "overlay": f"{whose}&nbsp; gray: both",
-        "difference": "Black where they agree, the lighter the more they differ.",
-        "checkerboard": "Reference and aligned image in turn: edges that run on lie right.",
-        "residuals": "Arrows: how far each tile is from fitting, and whither.",
-    }.get(view, "")
+    whose = [*map(legend, MEANINGS)]
+    signed = [
+        f"{swatch(_REFERENCE_BRIGHTER)} reference brighter",
+        f"{swatch(_MOVING_BRIGHTER)} moving brighter",
+    ]
+    absolute = ["Black where they agree, the lighter the more they differ."]
+    below = signed if run.task.parameters.signed else []
+    said = {
+        "binary difference": [*whose, *below],
+        "overlay": [*whose, "gray: both"],
+        "difference": below or absolute,
+        "checkerboard": ["Reference and aligned image in turn: edges that run on lie right."],
+        "residuals": ["Arrows: how far each tile is from fitting, and whither."],
+    }.get(view, [])
+    outside = [legend_outside()] if said and view != "residuals" else []
+    return "&nbsp; ".join([*said, *outside])

@@ -281,6 +281,7 @@ class ResultPanel(Container):  # type: ignore[type-arg]
         try:
             if path is not None:
                 run.save(path)
+                self.say(f"Saved to {path}.")
         except InputError as error:
             show_warning(str(error))
 

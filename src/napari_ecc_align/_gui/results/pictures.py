@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from ..._align.stack import mean_image
 from ..._align.stack_masks import StackMasks
 from ..._common.errors import InputError
-from ..._compare.binary import compare
+from ..._compare.binary import OUTSIDE, compare
 from ..._compare.difference import difference
 from ..._compare.views import checkerboard, overlay
 from ..._images.coverage import overlap
@@ -22,7 +22,11 @@ from ..._images.pixels import to_gray, valid_pixels
 from ..._images.sources import is_lazy
 from ..layers.aligned_layers import LayerTuple
 from ..layers.attributes import METADATA_KEY
-from ..layers.comparison_layers import binary_difference_layer, difference_layer
+from ..layers.comparison_layers import (
+    binary_difference_layer,
+    difference_colours,
+    difference_layer,
+)
 from ..layers.lazy_planes import plane_of
 from ..runs.finished_run import FinishedRun, first_few
 from ..shared.refusal import Refusal, refusing
@@ -54,7 +58,15 @@ class _Drawing:
 
     def of(self, planes: _AlignedPlanes, index: Index) -> NDArray[Any]:
         reference, aligned, inside = planes.pair(index)
-        return self.draw(reference, aligned, mask=inside)
+        drawn = self.draw(reference, aligned, mask=inside)
+        if self.dtype.kind == "f":
+            drawn[~inside] = np.nan
+        return drawn
+
+    def blank(self, shape: tuple[int, ...]) -> NDArray[Any]:
+        """Return planes that say of no pixel that it was compared."""
+        nothing: Any = OUTSIDE if self.beyond else np.nan if self.dtype.kind == "f" else 0
+        return np.full(shape, nothing, self.dtype)
 
 
 def picture_steps(
@@ -195,7 +207,7 @@ def _drawn(
         # What does not suit the plane on show is refused in words; later there is nobody to ask.
         drawing.of(planes, frames.on_show)
         return _drawn_later(planes, drawing), ""
-    out = np.zeros(shape, drawing.dtype)
+    out = drawing.blank(shape)
     refused: dict[int, str] = {}
     for at, index in enumerate(planes.indices):
         yield f"{role}: frame {at + 1} of {len(planes.indices)}" if frames.leading else role
@@ -219,7 +231,7 @@ def _drawn_later(planes: _AlignedPlanes, drawing: _Drawing) -> Any:
             return drawing.of(planes, index)
         except InputError:
             # The canvas asks, and an error would leave it empty for good.
-            return np.zeros(shape, drawing.dtype)
+            return drawing.blank(shape)
 
     later = dask.delayed(plane, pure=False)
     drawn = [da.from_delayed(later(index), shape, drawing.dtype) for index in planes.indices]
@@ -243,6 +255,7 @@ def _layer(run: FinishedRun, role: str, data: Any) -> LayerTuple:
         return difference_layer(data, run.task.reference.data, options, signed=signed)
     if role == "binary difference":
         return binary_difference_layer(data, options)
-    gray = {"colormap": "gray", "contrast_limits": [0.0, 1.0]}
-    look = gray if role == "checkerboard" else {"rgb": True}
+    look: dict[str, Any] = {"rgb": True}
+    if role == "checkerboard":
+        look = {"colormap": difference_colours(role), "contrast_limits": [0.0, 1.0]}
     return data, {"name": role, **look, **options}, "image"

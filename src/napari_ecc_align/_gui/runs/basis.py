@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from contextlib import suppress
 from typing import Any
 from zlib import crc32
@@ -12,9 +12,8 @@ from napari.components import ViewerModel
 from napari.layers import Layer, Points, Shapes
 
 from ..._common.errors import InputError
-from ..layers.attributes import levels_of
+from ..layers.attributes import axes_of, levels_of
 from ..layers.snapshots import shown_index
-from ..layers.stack_snapshots import frame_axis
 from ..layers.world import data_matrix
 
 Basis = Mapping[str, object]
@@ -31,6 +30,7 @@ _LOOKED_AT = 2**23
 
 def pair_basis(reference: Layer, moving: Layer, viewer: ViewerModel) -> Basis:
     """Return what two layers are, how they lie, and which of their planes are on show."""
+    axes = axes_of(moving, viewer)
     return {
         PAIR: (reference.unique_id, moving.unique_id),
         "the pixels of the reference": pixels_of(reference),
@@ -39,7 +39,7 @@ def pair_basis(reference: Layer, moving: Layer, viewer: ViewerModel) -> Basis:
         "the pixels of moving": pixels_of(moving),
         MOVING_PLACE: place_of(moving),
         MOVING_PLANE: plane_of_view(moving, viewer),
-        OTHER_AXES: plane_of_view(moving, viewer, without=frame_axis(moving)),
+        OTHER_AXES: plane_of_view(moving, viewer, without=(axes.along, axes.channels)),
     }
 
 
@@ -54,11 +54,13 @@ def place_of(layer: Layer) -> object:
     return data_matrix(layer).tobytes(), tuple(str(unit) for unit in layer.units)
 
 
-def plane_of_view(layer: Layer, viewer: ViewerModel, without: int | None = None) -> object:
-    """Return which plane of a layer is on show, but for one axis that does not count."""
+def plane_of_view(
+    layer: Layer, viewer: ViewerModel, without: Collection[int | None] = ()
+) -> object:
+    """Return which plane of a layer is on show, but for axes that do not count."""
     with suppress(InputError):
         index = shown_index(layer, viewer)
-        return tuple(number for axis, number in enumerate(index) if axis != without)
+        return tuple(number for axis, number in enumerate(index) if axis not in without)
     return None
 
 

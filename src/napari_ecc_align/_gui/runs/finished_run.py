@@ -14,6 +14,7 @@ from ..._align.stack_result import StackResult
 from ..._compare.inspection import Inspection, Row, before_after
 from ..._transform.files import save_transforms
 from ..._transform.formats.registry import FORMATS, STACK_FORMATS
+from ..._transform.matrices import MotionModel
 from ..._transform.transform import Transform
 from ..._verdict.result import FOUND, VERDICTS, AlignmentResult, Verdict
 from ..layers.world import distance_in_world
@@ -23,6 +24,7 @@ from .script import align_script
 from .task import Task
 
 _NAMED = 5
+_TOO_STIFF = ("does not suffice", "deformed")
 # A frame of more pixels takes too long to be drawn while a person waits for it.
 _DRAWN_PIXELS = 2**24
 
@@ -46,6 +48,8 @@ class FinishedRun:
     inspection : Inspection or None
         How a single image differs from the reference; None after a failure, of images too large
         to compare, and of stacks, whose frames are compared when they are looked at.
+    suffices : str or None
+        The smallest motion model that suffices, where that of the task does not.
     """
 
     task: Task
@@ -53,6 +57,12 @@ class FinishedRun:
     transforms: list[Transform]
     data: Any = None
     inspection: Inspection | None = None
+    suffices: MotionModel | None = None
+
+    @property
+    def is_too_stiff(self) -> bool:
+        """Whether the verdict says that a freer motion model may explain the images."""
+        return any(words in self.result.reason for words in _TOO_STIFF)
 
     @property
     def is_stack(self) -> bool:
@@ -99,19 +109,26 @@ class FinishedRun:
         """Return the verdict's reason; of a stack which frames lie right, and which do not."""
         if not self.is_stack:
             negative = self.result.inverted and self.inspection is not None
-            return self.result.reason + " The moving image is a negative." * negative
+            said = [self.result.reason, "The moving image is a negative." * negative]
+            if self.suffices is not None:
+                said.append(f"The {self.suffices} model suffices.")
+            return " ".join(filter(None, said))
+        one = self.task.frames.called[:-1]
+        if not self.task.frame_by_frame:
+            many = len(self.task.frames)
+            return f"One transform for all {many} {one}{'s' * (many != 1)}. {self.result.reason}"
         counts = Counter(self.results.verdicts)
         parts = [
             f"{counts[verdict]} {verdict}" for verdict in reversed(VERDICTS) if counts[verdict]
         ]
         count = len(self.results)
-        said = [f"{count} frame{'s' * (count != 1)}: {', '.join(parts)}."]
+        said = [f"{count} {one}{'s' * (count != 1)}: {', '.join(parts)}."]
         wrong = [at for at, result in enumerate(self.results) if not result.aligned]
         if wrong:
             reason = self.results[wrong[0]].reason
-            said.append(f"Frame{'s' * (len(wrong) != 1)} {first_few(wrong)}: {reason}")
+            said.append(f"{one.title()}{'s' * (len(wrong) != 1)} {first_few(wrong)}: {reason}")
         if self.data is not None and not self.comparable:
-            said.append("The frames are too large to be compared here.")
+            said.append(f"The {one}s are too large to be compared here.")
         return " ".join(said)
 
     def drift(self) -> dict[str, NDArray[Any]]:

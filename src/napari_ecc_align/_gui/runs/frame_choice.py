@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from ..._align.stack import Anchor
 from ..._common.errors import InputError
+from ..._images.stack_axes import StackAxes, unpaired
 
 FrameMode = Literal["every frame", "the frame on show", "one transform for all"]
 
@@ -24,6 +25,8 @@ class FrameChoice:
         all frames follow it.
     anchor : {"first", "previous", "mean"}, int or None
         What the frames of a stack are aligned to when it is aligned to itself.
+    channels : bool, default: False
+        Each channel is aligned for itself, as a frame is.
 
     Raises
     ------
@@ -34,6 +37,7 @@ class FrameChoice:
     words: str
     mode: FrameMode
     anchor: Anchor | int | None = None
+    channels: bool = False
 
     def __post_init__(self) -> None:
         if self.anchor is not None and self.mode != "every frame":
@@ -53,3 +57,41 @@ TO_ANOTHER = (
     FrameChoice("only the frame on show", "the frame on show"),
     FrameChoice("the frame on show, for all", "one transform for all"),
 )
+OF_CHANNELS = (
+    FrameChoice("all channels together", "one transform for all"),
+    FrameChoice("only the channel on show", "the frame on show"),
+)
+
+
+def choices(axes: StackAxes, *, itself: bool) -> tuple[FrameChoice, ...]:
+    """Return what can happen to the images of a stack, the usual thing first.
+
+    Parameters
+    ----------
+    axes : StackAxes
+        What its axes hold.
+    itself : bool
+        Whether it is aligned to itself.
+    """
+    found: list[FrameChoice] = []
+    if axes.along is not None:
+        one = axes.noun(axes.along, many=False)
+        usual = TO_ITSELF if itself else TO_ANOTHER
+        found += [replace(each, words=each.words.replace("frame", one)) for each in usual]
+    elif not itself:
+        found += OF_CHANNELS
+    if axes.channels is not None:
+        to = " to the first" if itself else ""
+        words = f"each channel for itself{to}"
+        found.append(FrameChoice(words, "every frame", "first" if itself else None, channels=True))
+    return tuple(found)
+
+
+def unlike(reference: int, moving: int, called: str) -> str:
+    """Return that two stacks have not as many frames, planes or channels, and what is possible."""
+    one = called[:-1]
+    possible = (
+        f"only the {one} on show, the {one} on show for all, a single image as the reference, or "
+        "the stack to itself"
+    )
+    return unpaired(reference, moving, called, possible)

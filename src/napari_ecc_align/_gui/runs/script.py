@@ -7,6 +7,9 @@ from collections.abc import Mapping
 from importlib.resources import files
 from typing import Any
 
+import numpy as np
+
+from ..._images.pixels import mean_type
 from ..layers.regions import polygons_on
 from ..layers.stack_snapshots import StackSnapshot
 from ..layers.world import PixelGrid
@@ -113,6 +116,11 @@ def _image_source(record: Mapping[str, Any]) -> str:
     """
     index, levels = record["index"], record["levels"]
     plane = f"[{', '.join(str(number) for number in index)}]" if index else ""
+    if (mean := record["mean_axis"]) is not None:
+        dtype = str(mean_type(np.dtype(record["dtype"])))
+        index = [":" if axis == mean else at for axis, at in enumerate(index)]
+        before = sum(index[axis] == ":" for axis in range(mean))
+        plane = f"[{', '.join(map(str, index))}].mean({before}, {dtype!r})"
     sample, path = record["sample"], record["path"]
     is_zarr = path is not None and path.rstrip("/\\").lower().endswith(".zarr")
     if sample is not None and sample[0] == "napari-ecc-align":
@@ -137,7 +145,7 @@ def _stack_source(frames: StackSnapshot) -> str:
     index: list[Any] = list(frames.shown.index)
     if frames.leading:
         index[frames.axis] = ":"
-    while index and index[-1] == ":":
+    while index and index[-1] == ":" and frames.shown.mean_axis is None:
         index.pop()
     return _image_source({**frames.shown.origin, "index": index})
 

@@ -20,15 +20,21 @@ from ..._common.steps import retold
 from ..._compare.inspection import Inspection, inspection_steps, worth_a_look
 from ..._images.limits import LIMITS
 from ..._images.sources import is_lazy, is_multiscale
+from ..._transform.matrices import MOTION_MODELS, MotionModel
 from ..._transform.transform import Transform
 from ..._verdict.result import FOUND, AlignmentResult
+from ..layers.comparison_layers import blank_outside
 from ..shared.refusal import Refusal, refusing
 from .finished_run import FinishedRun
+from .frame_choice import unlike
 from .task import Task
 
 Result = TypeVar("Result")
 
 _INTERVAL = 0.03
+# Of the progress of a single image; the rest is comparing it, in so many steps.
+_SEARCH_SHARE = 0.75
+_COMPARING_STEPS = 6
 
 
 def run_steps(task: Task) -> Generator[Progress, None, FinishedRun | Refusal]:
@@ -71,14 +77,16 @@ def _align_frames(task: Task, masks: dict[str, Any]) -> Generator[Progress, None
     others = task.references
     reference: Any = task.anchor
     if others is not None and len(others) != len(task.frames):
-        raise InputError(
-            f"The reference has {len(others)} frames and the moving stack {len(task.frames)}: "
-            "choose stacks of the same length, or a single image as the reference"
-        )
+        raise InputError(unlike(len(others), len(task.frames), task.frames.called))
     if reference is None:
         reference = np.asarray(task.reference.data) if others is None else others
     steps = stack_steps(
-        task.frames, task.parameters.search, reference=reference, initial=task.initial, **masks
+        task.frames,
+        task.parameters.search,
+        reference=reference,
+        initial=task.initial,
+        called=task.frames.called,
+        **masks,
     )
     results = yield from _seldom(steps)
     return FinishedRun(task, results, results.filled_transforms)
@@ -97,20 +105,52 @@ def _align_plane(task: Task, masks: dict[str, Any]) -> Generator[Progress, None,
     else:
         search = task.parameters.search
         steps = align_steps(reference, moving, search, initial=task.initial, **masks)
-    result = yield from _seldom(steps)
+    result = yield from _seldom(
+        retold(steps, lambda step: replace(step, fraction=step.fraction * _SEARCH_SHARE))
+    )
     transform = result.transform
     run = FinishedRun(task, _alone(result), [transform] * len(task.frames))
+    if run.is_too_stiff and not result.aligned and not task.judged:
+        suffices = yield from _model_that_suffices(task, reference, moving, transform, masks)
+        run = replace(run, suffices=suffices)
     if not worth_a_look(result) or task.choice is not None:
         return run
     if any(image is None for image in held):
         reason = f"{result.reason} The images are too large to be compared here."
         return replace(run, results=_alone(replace(result, reason=reason)))
-    comparing = Progress(1.0, "comparing", transform)
-    yield comparing
+    fractions = iter(np.linspace(_SEARCH_SHARE, 1.0, 1 + _COMPARING_STEPS))
+
+    def comparing(_: object = None) -> Progress:
+        return Progress(next(fractions, 1.0), "comparing", transform)
+
+    yield comparing()
     inspection = yield from retold(
-        _inspection_steps(task, reference, moving, transform, masks), lambda _: comparing
+        _inspection_steps(task, reference, moving, transform, masks), comparing
     )
     return replace(run, inspection=inspection, data=inspection.warped)
+
+
+def _model_that_suffices(
+    task: Task, reference: Any, moving: Any, found: Transform, masks: dict[str, Any]
+) -> Generator[Progress, None, MotionModel | None]:
+    """Return the smallest freer motion model that aligns the images, if there is one."""
+    search = task.parameters.search
+    if search.model == "auto":
+        return None
+    for model in MOTION_MODELS[MOTION_MODELS.index(search.model) + 1 :]:
+        if search.engine == "opencv" and model == "similarity":
+            continue
+        trying = Progress(_SEARCH_SHARE, f"trying the {model} model", found)
+        yield trying
+
+        def told(_: Progress, trying: Progress = trying) -> Progress:
+            return trying
+
+        freer = replace(search, model=model)
+        steps = align_steps(reference, moving, freer, initial=found, **masks)
+        if (yield from retold(_seldom(steps), told)).aligned:
+            return model
+    return None
 
 
 def _alone(result: AlignmentResult) -> StackResult:
@@ -124,7 +164,7 @@ def _inspection_steps(
     transform: Transform,
     masks: dict[str, Any],
 ) -> Generator[str, None, Inspection]:
-    return inspection_steps(
+    seen = yield from inspection_steps(
         reference,
         moving,
         transform,
@@ -134,6 +174,7 @@ def _inspection_steps(
         start=task.lay,
         masks=(masks.get("reference_mask"), masks.get("moving_mask")),
     )
+    return blank_outside(seen)
 
 
 def _in_memory(image: Any) -> NDArray[Any] | None:

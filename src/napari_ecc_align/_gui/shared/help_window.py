@@ -4,12 +4,81 @@ from __future__ import annotations
 
 from importlib.resources import files
 from pathlib import Path
+from typing import Any
 
-from qtpy.QtCore import Qt, QUrl
+from qtpy.QtCore import QPoint, QSize, Qt, QUrl
+from qtpy.QtGui import QColor, QImage, QPalette, QResizeEvent, QTextDocument
 from qtpy.QtWidgets import QTextBrowser, QWidget
 
-_SIZE = (760, 820)
+from .rows import timer
+
+_SIZE = QSize(640, 820)
+_MARGIN = 40
+# Readable on napari's dark and light themes alike.
+_LINK = "#2f8fd8"
 _NAME = "ecc-align-help"
+_PAUSE_MS = 100
+
+
+class HelpWindow(QTextBrowser):
+    """Pages whose pictures are never wider than the window.
+
+    Parameters
+    ----------
+    parent : QWidget
+        The form, which it opens beside and whose life it shares.
+    """
+
+    def __init__(self, parent: QWidget) -> None:
+        super().__init__(parent)
+        self.setObjectName(_NAME)
+        self.setWindowFlag(Qt.WindowType.Window)
+        self.setWindowTitle("ECC Align: help")
+        self.setAccessibleName("Help")
+        self.setOpenExternalLinks(True)
+        colours = self.palette()
+        colours.setColor(QPalette.ColorRole.Link, QColor(_LINK))
+        self.setPalette(colours)
+        self._drawn_at = 0
+        self._again = timer(self, self._draw_again, _PAUSE_MS)
+        screen = parent.screen()
+        assert screen is not None
+        room, corner = screen.availableGeometry(), parent.mapToGlobal(QPoint(0, 0))
+        self.resize(_SIZE.boundedTo(room.size() - QSize(_MARGIN, _MARGIN)))
+        # Beside the form, on the side that has more room.
+        left, right = corner.x() - room.left(), room.right() - corner.x() - parent.width()
+        x = corner.x() - self.width() if left > right else corner.x() + parent.width()
+        y = min(corner.y(), room.bottom() - self.height())
+        x = min(max(x, room.left()), room.right() - self.width())
+        self.move(x, max(y, room.top()))
+
+    def loadResource(self, kind: int, name: QUrl) -> Any:
+        """Return a page, or a picture that fits into the window."""
+        found = super().loadResource(kind, name)
+        if kind != QTextDocument.ResourceType.ImageResource.value or not found:
+            return found
+        viewport = self.viewport()
+        assert viewport is not None
+        picture, width = QImage(), viewport.width() - _MARGIN
+        picture.loadFromData(found)
+        if picture.width() <= width:
+            return picture
+        return picture.scaledToWidth(width, Qt.TransformationMode.SmoothTransformation)
+
+    def resizeEvent(self, event: QResizeEvent | None) -> None:
+        """Have the pictures drawn again at the new width, soon."""
+        super().resizeEvent(event)
+        if self._drawn_at != self.width():
+            self._again.start()
+
+    def _draw_again(self) -> None:
+        self._drawn_at = self.width()
+        bar, document = self.verticalScrollBar(), self.document()
+        assert bar is not None and document is not None
+        seen = bar.value() / max(1, bar.maximum())
+        document.clear()
+        self.reload()
+        bar.setValue(round(seen * bar.maximum()))
 
 
 def docs_folder() -> Path:
@@ -29,12 +98,7 @@ def open_help(parent: QWidget, page: str = "align.md") -> QTextBrowser:
     """
     browser: QTextBrowser | None = parent.findChild(QTextBrowser, _NAME)
     if browser is None:
-        browser = QTextBrowser(parent)
-        browser.setObjectName(_NAME)
-        browser.setWindowFlag(Qt.WindowType.Window)
-        browser.setWindowTitle("ECC Align: help")
-        browser.setOpenExternalLinks(True)
-        browser.resize(*_SIZE)
+        browser = HelpWindow(parent)
     browser.setSource(QUrl.fromLocalFile(str(docs_folder() / page)))
     browser.show()
     browser.raise_()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from ..._compare.binary import COLOURS, ONLY_MOVING, ONLY_REFERENCE
+from ..._compare.binary import COLOURS, ONLY_MOVING, ONLY_REFERENCE, OUTSIDE
 
 VERDICT_COLOURS: dict[str, str] = {
     "aligned": "#2a9d4a",
@@ -21,6 +21,10 @@ MEANINGS = {ONLY_REFERENCE: "only in reference", ONLY_MOVING: "only in moving"}
 """What the labels of a binary difference say."""
 
 
+OUTSIDE_MEANING = "not compared"
+"""What is said of what lies outside the overlap or a region."""
+
+
 def legend(label: int) -> str:
     """Return the colour of a label of a binary difference, and what it says."""
     return f"{swatch(COLOURS[label])} {MEANINGS[label]}"
@@ -29,6 +33,11 @@ def legend(label: int) -> str:
 def swatch(colour: tuple[int, int, int]) -> str:
     """Return a square in a colour."""
     return f'<span style="color: rgb{colour}">&#9632;</span>'
+
+
+def legend_outside() -> str:
+    """Return the colour of what was not compared, and what it says."""
+    return f"{swatch(OUTSIDE)} {OUTSIDE_MEANING}"
 
 
 def grayed(text: str, tag: str = "span") -> str:

@@ -78,12 +78,12 @@ def anywhere_in(form: QWidget, key: str, action: Callable[[], object]) -> None:
 
 def tab_from_top_to_bottom(form: QWidget) -> None:
     """Let Tab go through a form in the order in which a person reads it."""
-    stops = list(_stops(form))
-    for before, after in pairwise(stops):
+    for before, after in pairwise(stops(form)):
         QWidget.setTabOrder(before, after)
 
 
-def _stops(widget: QWidget) -> Iterator[QWidget]:
+def stops(widget: QWidget) -> Iterator[QWidget]:
+    """Yield what Tab stops at, in the order in which a person reads it."""
     if isinstance(widget, _LEAVES):
         if widget.focusPolicy() & Qt.FocusPolicy.TabFocus:
             yield widget
@@ -93,7 +93,7 @@ def _stops(widget: QWidget) -> Iterator[QWidget]:
         yield from _in_layout(layout)
         return
     for child in widget.findChildren(QWidget, options=Qt.FindChildOption.FindDirectChildrenOnly):
-        yield from _stops(child)
+        yield from stops(child)
 
 
 def _in_layout(layout: QLayout) -> Iterator[QWidget]:
@@ -102,6 +102,6 @@ def _in_layout(layout: QLayout) -> Iterator[QWidget]:
         inner = None if item is None else item.widget()
         below = None if item is None else item.layout()
         if inner is not None:
-            yield from _stops(inner)
+            yield from stops(inner)
         elif below is not None:
             yield from _in_layout(below)

@@ -10,7 +10,7 @@ from qtpy.QtWidgets import QLabel, QSizePolicy, QWidget
 
 from .rows import timer
 
-_GAP = 6
+_GAP = 10
 
 
 def fill_width(label: Label, lines: int = 0) -> None:
@@ -46,11 +46,12 @@ def align_names(form: QWidget, names: Collection[str]) -> None:
     form : QWidget
         Holds the labels.
     names : collection of str
-        Their texts.
+        Their texts; of what has none, such as a button, nothing is done.
     """
+    named = {name for name in names if name}
 
     def even() -> None:
-        labels = [label for label in form.findChildren(QLabel) if label.text() in names]
+        labels = [label for label in form.findChildren(QLabel) if label.text() in named]
         for label in labels:
             label.ensurePolished()
         width = max(

@@ -7,9 +7,9 @@ from napari.components import ViewerModel
 from napari.layers import Image
 
 from ..._common.errors import InputError
-from ..layers.attributes import is_result, layer_with_id
+from ..layers.attributes import axes_of, is_result, layer_with_id
 from ..layers.stack_snapshots import is_stack
-from .rows import Form
+from .rows import Form, button
 from .watching import Watch
 
 
@@ -21,8 +21,10 @@ def images_in(viewer: ViewerModel) -> list[Image]:
 class LayerPair(Form):
     """A reference and a moving layer, chosen from the images of a viewer.
 
-    The first two images are chosen already. A choice lasts as long as its layer does, whatever
-    else is added, removed, renamed or moved.
+    The two images that are selected in the viewer's list are chosen already, or else the first
+    two; of those selected the lower one is the reference. A choice lasts as long as its layer
+    does, whatever else is added, removed, renamed or moved; a button takes two that are selected
+    later.
 
     Parameters
     ----------
@@ -47,8 +49,17 @@ class LayerPair(Form):
             label="moving",
             tooltip="The image that is laid on the reference",
         )
-        super().__init__(self.reference, self.moving, *more)
+        self.selected = button(
+            "Choose selected",
+            "Take the two images that are selected in the list of layers, the lower one as the "
+            "reference",
+            self._choose_selected,
+        )
+        super().__init__(self.reference, self.moving, self.selected, *more)
         Watch(self.native).layer_list(viewer, self._follow)
+        Watch(self.native).begin(self._offer_selected, viewer.layers.selection.events.changed)
+        self.changed.connect(self._offer_selected)
+        self._choose_selected()
         self._follow()
 
     def chosen(self, *, stack_to_itself: bool = False) -> tuple[Image, Image]:
@@ -78,6 +89,21 @@ class LayerPair(Form):
             if layer in box.choices:
                 box.value = layer
 
+    def _choose_selected(self) -> None:
+        selected = self._selected()
+        if len(selected) == 2:
+            self.reference.value, self.moving.value = selected
+        self._offer_selected()
+
+    def _selected(self) -> list[Image]:
+        here = self._viewer.layers.selection
+        return [each for each in images_in(self._viewer) if each in here and not is_result(each)]
+
+    def _offer_selected(self, _: object = None) -> None:
+        selected = self._selected()
+        chosen = self.reference.value, self.moving.value
+        self.selected.visible = len(selected) == 2 and set(selected) != set(chosen)
+
     def _follow(self, _: object = None) -> None:
         """Offer the layers there are, and fill an empty choice with the first that fits."""
         self.reference.reset_choices()
@@ -91,9 +117,11 @@ class LayerPair(Form):
 
     def _follow_alone(self, candidates: list[Image]) -> None:
         """Choose a lone stack twice, to be aligned to itself, until there is another image."""
-        if len(candidates) == 1 and self.moving.value is None and is_stack(candidates[0]):
-            self.moving.value = candidates[0]
-            self._alone = True
+        if len(candidates) == 1 and self.moving.value is None:
+            # The channels of one image lie on each other unless a person says otherwise.
+            if axes_of(candidates[0], self._viewer).along is not None:
+                self.moving.value = candidates[0]
+                self._alone = True
         elif len(candidates) > 1 and self._alone:
             self._alone = False
             if self.moving.value == self.reference.value:

@@ -6,6 +6,8 @@ from functools import partial
 
 from qtpy.QtWidgets import QComboBox, QLineEdit, QWidget
 
+from .rows import fold_rows
+
 # Characters that stay readable; the rest is cut, and stands in the tooltip.
 _LEAST = 3
 _LONG = 16
@@ -13,6 +15,7 @@ _LONG = 16
 
 def be_narrow(form: QWidget) -> None:
     """Let what a form shows of choices and texts give way, and stand in full in its tooltip."""
+    fold_rows(form)
     for box in form.findChildren(QComboBox):
         box.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
         box.setMinimumContentsLength(_LEAST)

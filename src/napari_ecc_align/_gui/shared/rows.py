@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any, cast
 
 from magicgui.widgets import Container, PushButton, Widget
 from qtpy.QtCore import QEvent, QObject, QTimer
-from qtpy.QtWidgets import QBoxLayout, QWidget
+from qtpy.QtWidgets import QBoxLayout, QHBoxLayout, QLabel, QWidget
 
 
 class Form(Container):  # type: ignore[type-arg]
@@ -29,6 +29,24 @@ class Form(Container):  # type: ignore[type-arg]
 def form(*widgets: Widget) -> Form:
     """Return widgets below each other, with their labels and without margins."""
     return Form(*widgets)
+
+
+def fold_rows(form: QWidget) -> None:
+    """Let every name in a form stand above what it names where there is no room beside it."""
+    for label, _ in named_rows(form):
+        _FoldedRow(cast("QWidget", label.parent()))
+
+
+def named_rows(form: QWidget) -> Iterator[tuple[QLabel, QWidget]]:
+    """Yield the names of a form, and what stands beside each."""
+    for row in form.findChildren(QWidget):
+        layout = row.layout()
+        if not isinstance(layout, QHBoxLayout) or layout.count() != 2:
+            continue
+        items = map(layout.itemAt, range(2))
+        first, second = (item.widget() if item is not None else None for item in items)
+        if isinstance(first, QLabel) and second is not None:
+            yield first, second
 
 
 def row(*widgets: Widget) -> Form:

@@ -24,16 +24,21 @@ class Scroll(QScrollArea):
         From top to bottom.
     parent : QWidget
         What it is part of.
+    tall : QWidget, optional
+        What gets the height that is left; nothing does when left out.
     """
 
-    def __init__(self, widgets: Sequence[QWidget], parent: QWidget) -> None:
+    def __init__(
+        self, widgets: Sequence[QWidget], parent: QWidget, tall: QWidget | None = None
+    ) -> None:
         super().__init__(parent)
         inner = self._inner = QWidget()
         layout = QVBoxLayout(inner)
         layout.setContentsMargins(0, 0, 0, 0)
         for widget in widgets:
-            layout.addWidget(widget)
-        layout.addStretch()
+            layout.addWidget(widget, int(widget is tall))
+        if tall is None:
+            layout.addStretch()
         self.setWidgetResizable(True)
         self.setFrameShape(QFrame.Shape.NoFrame)
         self.setWidget(inner)
@@ -65,10 +70,18 @@ class Scroll(QScrollArea):
         return size + QSize(0 if bar is None else bar.sizeHint().width(), 0)
 
 
-def scroll_all(form: QWidget) -> None:
-    """Let all that is in a form scroll where the window has no room for it."""
+def scroll_all(form: QWidget, tall: QWidget | None = None) -> None:
+    """Let all that is in a form scroll where the window has no room for it.
+
+    Parameters
+    ----------
+    form : QWidget
+        The form.
+    tall : QWidget, optional
+        What in it gets the height that is left.
+    """
     layout = form.layout()
     assert layout is not None
     items = [layout.takeAt(0) for _ in range(layout.count())]
     widgets = [item.widget() for item in items if item is not None]
-    layout.addWidget(Scroll([widget for widget in widgets if widget is not None], form))
+    layout.addWidget(Scroll([widget for widget in widgets if widget is not None], form, tall))

@@ -202,7 +202,7 @@ def _read_tiff(file: BinaryIO, path: Path, max_pixels: int | None) -> ImageFile:
         grid = grid_of_tiff(tif, page)
         if (stored := _by_tifffile(series, path)) is None:
             pixels, found = _by_pillow(file, tif, layout, path)
-            return ImageFile(pixels, grid, style_of_tiff(page, found))
+            return ImageFile(pixels, grid, style_of_tiff(tif, page, found))
         tag = page.tags.get(_ORIENTATION_TAG)
         orientation = 1 if tag is None else int(tag.value)
         if page.photometric == PHOTOMETRIC.PALETTE:
@@ -220,7 +220,7 @@ def _read_tiff(file: BinaryIO, path: Path, max_pixels: int | None) -> ImageFile:
             pixels = np.moveaxis(_upright(np.moveaxis(pixels, 0, -1), orientation), -1, 0)
         else:
             pixels = _upright(pixels, orientation)
-        return ImageFile(pixels, grid, style_of_tiff(page, layout))
+        return ImageFile(pixels, grid, style_of_tiff(tif, page, layout))
 
 
 def _by_tifffile(series: TiffPageSeries, path: Path) -> NDArray[Any] | None:

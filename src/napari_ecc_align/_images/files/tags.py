@@ -28,6 +28,8 @@ _OF_VALUES = (34675, 42112, _NO_DATA)
 _PER_CENTIMETRE = {"m": 0.01, "mm": 10.0, "cm": 1.0, "nm": 1e7, "inch": 1 / 2.54}
 _PER_CENTIMETRE |= dict.fromkeys(("um", "µm", "\u03bcm", "micron", "microns", "\\u00b5m"), 1e4)
 _PNG_HEAD = 33
+_OME_STEPS = ("PhysicalSizeZ", "PhysicalSizeZUnit", "TimeIncrement", "TimeIncrementUnit")
+_IMAGEJ_STEPS = ("unit", "spacing", "finterval", "tunit", "mode")
 
 
 @dataclass(frozen=True)
@@ -86,12 +88,19 @@ class TiffStyle:
         How its pixels lie in it, where they are more than one image of gray or colour.
     tags : tuple
         Those that say what values mean: colour profile, GDAL's metadata and value of no data.
+    further : tuple
+        What OME or ImageJ say of other axes than x and y, by name: the step in depth and time,
+        the names of channels.
+    imagej : bool
+        Whether it is as ImageJ writes it.
     """
 
     compression: int
     predictor: bool = False
     layout: Layout | None = None
     tags: tuple[Tag, ...] = ()
+    further: tuple[tuple[str, Any], ...] = ()
+    imagej: bool = False
 
     @property
     def no_data(self) -> float | None:
@@ -103,13 +112,15 @@ class TiffStyle:
             return None
 
 
-def style_of_tiff(page: TiffPage, layout: Layout | None) -> TiffStyle:
+def style_of_tiff(tiff: TiffFile, page: TiffPage, layout: Layout | None) -> TiffStyle:
     """Return how an open TIFF is stored."""
     return TiffStyle(
         compression=int(page.compression),
         predictor=int(page.predictor) == 2,
         layout=None if layout is None or layout.is_plain else layout,
         tags=_tags(page, _OF_VALUES),
+        further=_further(tiff),
+        imagej=bool(tiff.is_imagej),
     )
 
 
@@ -161,14 +172,33 @@ def _resolution(x: Any, y: Any) -> tuple[float, float] | None:
     return found if min(found) > 0 else None
 
 
+def _ome_pixels(tiff: TiffFile) -> Any:
+    """Return the element of OME's XML that tells of the first image, or None."""
+    from xml.etree import ElementTree
+
+    return next(ElementTree.fromstring(tiff.ome_metadata or "").iterfind(".//{*}Pixels"), None)
+
+
+def _further(tiff: TiffFile) -> tuple[tuple[str, Any], ...]:
+    """Return what the metadata of OME or ImageJ say of other axes than x and y, as written."""
+    try:
+        if tiff.is_ome:
+            pixels = _ome_pixels(tiff)
+            found = [(name, pixels.get(name)) for name in _OME_STEPS if pixels.get(name)]
+            names = [each.get("Name") for each in pixels.iterfind("{*}Channel")]
+            return (*found, ("Channel", {"Name": names})) if names and all(names) else (*found,)
+        said = (tiff.imagej_metadata or {}) if tiff.is_imagej else {}
+        return tuple((name, said[name]) for name in _IMAGEJ_STEPS if name in said)
+    except Exception:  # broken metadata are no reason to refuse a whole image
+        return ()
+
+
 def _physical(
     tiff: TiffFile, resolution: tuple[float, float] | None
 ) -> tuple[float, float] | None:
     """Return the pixels per centimetre that the metadata of OME or ImageJ name, or None."""
     if tiff.is_ome and tiff.ome_metadata:
-        from xml.etree import ElementTree
-
-        pixels = next(ElementTree.fromstring(tiff.ome_metadata).iterfind(".//{*}Pixels"), None)
+        pixels = _ome_pixels(tiff)
         sizes = [] if pixels is None else [_size(pixels.attrib, axis) for axis in "XY"]
         return (1 / sizes[0], 1 / sizes[1]) if sizes and min(sizes) > 0 else None
     if tiff.is_imagej and resolution is not None:

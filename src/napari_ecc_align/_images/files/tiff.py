@@ -23,6 +23,8 @@ _OWN = {_NONE: None, _ZLIB: "zlib", 32946: "zlib"}
 _LIBTIFF = {2: "tiff_ccitt", 3: "group3", 4: "group4", 5: "tiff_lzw", 32773: "packbits"}
 _FOR_BITS = (2, 3, 4)
 _NAMED = set("TZCYXS")
+# Micrometres of an inch.
+_UM = 25400
 # The axes of an image with so many channels, their number, and whether they are colours.
 _PLAIN: dict[tuple[int, ...], tuple[Any, ...]] = {
     (): ("YX", ()),
@@ -50,7 +52,7 @@ def tiff_encoder(
     if codec and style.layout is None and _pillow_holds(image, style.compression):
         return _libtiff_writer(image, codec, style, grid)
     compression = _OWN.get(style.compression, "zlib")
-    ome = set(layout.axes) <= _NAMED and path.name.lower().endswith((".ome.tif", ".ome.tiff"))
+    told = axes_for_tifffile(path, image.dtype, layout.axes, layout.lengths, style, grid)
 
     def write(file: BinaryIO) -> None:
         import tifffile
@@ -66,9 +68,7 @@ def tiff_encoder(
             extrasamples=layout.extra or None,
             compression=compression,
             predictor=style.predictor and compression is not None and image.dtype.kind in "iu",
-            ome=ome,
-            metadata=_metadata(layout, grid, ome=ome),
-            **tags_for_tifffile(grid, style.tags),
+            **told,
         )
 
     return write
@@ -87,15 +87,62 @@ def tags_for_tifffile(grid: GridTags, more: tuple[Tag, ...] = ()) -> dict[str, A
     }
 
 
-def _metadata(layout: Layout, grid: GridTags, *, ome: bool) -> dict[str, Any] | None:
-    """Return what tifffile writes of axes, and for OME of the size of a pixel; None if plain."""
-    if not set(layout.axes) <= _NAMED:
+def axes_for_tifffile(
+    path: Path,
+    dtype: np.dtype[Any],
+    axes: str,
+    lengths: tuple[int, ...],
+    style: TiffStyle,
+    grid: GridTags,
+) -> dict[str, Any]:
+    """Return what writes axes and the size of a pixel, as arguments of `imwrite`.
+
+    Parameters
+    ----------
+    path : Path
+        A name that ends in ``.ome.tif`` gets the metadata of OME.
+    dtype : dtype
+        Of the pixels.
+    axes : str
+        As tifffile names them, in their order.
+    lengths : tuple of int
+        Of the axes but Y and X.
+    style, grid : TiffStyle, GridTags
+        What is said of other axes, and of rows and columns. What came of ImageJ is for ImageJ.
+    """
+    tags = tags_for_tifffile(grid, style.tags)
+    if not set(axes) <= _NAMED:
+        return {**tags, "ome": False, "metadata": {}}
+    count = dict(zip((axis for axis in axes if axis not in "YX"), lengths, strict=True))
+    further = {name: value for name, value in style.further if _told(name, value, count)}
+    if path.name.lower().endswith((".ome.tif", ".ome.tiff")):
+        return {**tags, "ome": True, "metadata": {"axes": axes, **further, **_in_um(grid)}}
+    in_order = "".join(axis for axis in "TZCYXS" if axis in axes) == axes
+    if style.imagej and in_order and dtype in (np.uint8, np.uint16, np.float32):
+        if grid.per_inch is not None:
+            x, y = grid.per_inch
+            tags |= {"resolution": (x / _UM, y / _UM), "resolutionunit": 1}
+            further["unit"] = "um"
+        return {**tags, "imagej": True, "metadata": {"axes": axes, **further}}
+    named = {"axes": axes} if set(axes) & set("TZC") else None
+    return {**tags, "ome": False, "metadata": named}
+
+
+def _told(name: str, value: Any, count: dict[str, int]) -> bool:
+    """Tell whether what is said of an axis is of one that is there, as long as it was."""
+    if name == "Channel":
+        return len(value["Name"]) == count.get("C", 1)
+    ends = {"PhysicalSizeZ": "Z", "spacing": "Z", "TimeIncrement": "T", "finterval": "T"}
+    return all(axis in count for start, axis in ends.items() if name.startswith(start))
+
+
+def _in_um(grid: GridTags) -> dict[str, Any]:
+    if grid.per_inch is None:
         return {}
-    found: dict[str, Any] = {"axes": layout.axes}
-    if ome and grid.per_inch is not None:
-        for axis, number in zip("XY", grid.per_inch, strict=True):
-            found |= {f"PhysicalSize{axis}": 25400 / number, f"PhysicalSize{axis}Unit": "µm"}
-    return found if ome or set(layout.axes) & set("TZC") else None
+    found: dict[str, Any] = {}
+    for axis, number in zip("XY", grid.per_inch, strict=True):
+        found |= {f"PhysicalSize{axis}": _UM / number, f"PhysicalSize{axis}Unit": "µm"}
+    return found
 
 
 def as_pillow(image: NDArray[Any]) -> Image:

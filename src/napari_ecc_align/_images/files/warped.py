@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
+import numpy as np
 from numpy.typing import NDArray
 
 from ..._transform.transform import Transform
@@ -17,7 +20,7 @@ from .tags import GridTags
 
 def warped_file(
     file: ImageFile,
-    transform: Transform,
+    transform: Transform | Sequence[Transform],
     shape: tuple[int, int],
     grid: GridTags,
     *,
@@ -30,13 +33,15 @@ def warped_file(
     ----------
     file : ImageFile
         The image.
-    transform : Transform
-        Maps reference pixels to its pixels.
+    transform : Transform or sequence of Transform
+        Maps reference pixels to its pixels; or those of each frame, whose channels move together.
     shape, grid : tuple of int, GridTags
         Height and width of the reference, and what its file says of its grid.
     interpolation, fill
         As in `warp`.
     """
+    if not isinstance(transform, Transform):
+        return _warped_frames(file, transform, shape, grid, interpolation, fill)
     pixels = warp(
         file.pixels,
         transform,
@@ -46,6 +51,24 @@ def warped_file(
         channel_axis=file.channel_axis,
     )
     return blanked(file, file.resampled(pixels, grid), transform, fill)
+
+
+def _warped_frames(
+    file: ImageFile,
+    transforms: Sequence[Transform],
+    shape: tuple[int, int],
+    grid: GridTags,
+    interpolation: Interpolation | None,
+    fill: Fill,
+) -> ImageFile:
+    assert file.layout is not None
+    planes = []
+    for pixels, frame in zip(file.pixels, file.layout.frame_numbers, strict=True):
+        style = None if file.style is None else replace(file.style, layout=None)
+        one = replace(file, pixels=pixels, style=style)
+        way: Any = {"interpolation": interpolation, "fill": fill}
+        planes.append(warped_file(one, transforms[frame], shape, grid, **way).pixels)
+    return file.resampled(np.stack(planes), grid)
 
 
 def blanked(file: ImageFile, result: ImageFile, transform: Transform, fill: Fill) -> ImageFile:

@@ -44,6 +44,8 @@ _STRIP_PIXELS = 2**20
 _OVERVIEW_PIXELS = 2**21
 # Coarse pixels count when at least half of their weight came from valid pixels.
 _MIN_COVERAGE = 0.5
+# Contrasts. Single precision holds the squares of values up to this, and sums of them.
+_FARTHEST = 1e15
 # Below this contrast (grey values) halving in integers would cost precision.
 _MIN_INTEGER_CONTRAST = 8.0
 
@@ -118,14 +120,19 @@ class Level:
 
     def convert(self, values: Image, valid: Bools | None) -> Floats:
         """Bring pixels of this level to single precision, zero where invalid."""
-        if values.dtype.itemsize > 2 and values.dtype != np.float32:
-            # OpenCV changes in place only what lies row by row.
-            out = floats((values.astype(np.float64, order="C") - self.offset) / self.scale)
-        else:
-            out = values.astype(np.float32, order="C")
-            out -= np.float32(self.offset)
-            if self.scale != 1:
-                out *= np.float32(1 / self.scale)
+        floating, single = values.dtype.kind == "f", values.dtype == np.float32
+        # A few extreme values need not be in the sample that the contrast is measured by.
+        with np.errstate(over="ignore"):
+            if values.dtype.itemsize > 2 and not (single and 1e-30 < self.scale < 1e30):
+                # OpenCV changes in place only what lies row by row.
+                out = floats((values.astype(np.float64, order="C") - self.offset) / self.scale)
+            else:
+                out = values.astype(np.float32, order="C")
+                out -= np.float32(self.offset)
+                if self.scale != 1:
+                    out *= np.float32(1 / self.scale)
+        if floating:
+            np.clip(out, -_FARTHEST, _FARTHEST, out=out)
         if valid is not None:
             out[~valid] = 0
         return out
@@ -173,8 +180,11 @@ def _sampled_contrast(image: PixelSource, valid: Bools | None, step: int) -> tup
         sample = sample[valid[::step, ::step]]
     if sample.size == 0:
         return 0.0, 0.0
-    offset = float(sample.mean())
-    spread = float(np.abs(sample - offset).max())
+    with np.errstate(over="ignore"):
+        offset = float(sample.mean())
+        if not np.isfinite(offset):
+            offset = float((sample / sample.size).sum())
+        spread = float(np.abs(sample - offset).max())
     if sample.min() == sample.max() or not np.isfinite(spread):
         return offset, 0.0
     # Squares of extreme values would overflow: measure them in units of the largest.

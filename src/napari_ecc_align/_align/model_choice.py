@@ -1,0 +1,48 @@
+"""What an estimate amounts to, with the motion model that was asked for or one that suffices."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .._ecc.estimate import Estimate
+from .._ecc.model_choice import sufficient
+from .._ecc.options import SearchOptions
+from .._images.pyramid.pair import Pyramids
+from .._verdict.assess import assess
+from .._verdict.result import AlignmentResult
+
+
+def assessed(
+    pyramids: Pyramids,
+    estimate: Estimate,
+    options: SearchOptions,
+    initial: NDArray[np.float64] | None,
+) -> AlignmentResult:
+    """Return the result that an estimate amounts to; of the narrowest model if any may be.
+
+    Parameters
+    ----------
+    pyramids : Pyramids
+        Of both images.
+    estimate : Estimate
+        Of the freest model that the options allow.
+    options : SearchOptions
+    initial : ndarray of float64, shape (3, 3), or None
+        The first start.
+    """
+    if options.model != "auto":
+        return assess(pyramids, estimate, options, initial)
+    results: list[AlignmentResult] = []
+    for found in sufficient(pyramids.reference, pyramids.moving, options, estimate):
+        asked = replace(options, model=found.model)
+        result = assess(pyramids, found.estimate, asked, initial)
+        if result.aligned:
+            reason = f"{result.reason} {found.model.capitalize()} suffices."
+            return replace(result, reason=reason)
+        results.append(result)
+        if not (result.found and result.contradiction):
+            break
+    return next((result for result in reversed(results) if result.found), results[0])

@@ -1,0 +1,30 @@
+"""The controls of the Align form that are always in sight."""
+
+from __future__ import annotations
+
+from magicgui.widgets import ComboBox, PushButton
+
+from ..shared.model_box import model_box
+
+
+def model_choice() -> ComboBox:
+    """Return the choice of a motion model."""
+    return model_box(
+        "What may have happened to the moving image: shifted (translation), also turned "
+        "(euclidean), also scaled (similarity), also sheared (affine), also tilted (homography). "
+        "The fewer freedoms, the more exact. Automatic: the narrowest that suffices"
+    )
+
+
+def run_buttons() -> tuple[PushButton, PushButton, PushButton]:
+    """Return the buttons that align, judge, and cancel."""
+    align = PushButton(
+        text="&Align", tooltip="Lay the moving image on the reference (Return or Alt+A)"
+    )
+    judge = PushButton(
+        text="&Judge as they lie",
+        tooltip="Say whether the two images lie right where they are, whoever has aligned "
+        "them; nothing is searched or moved (Alt+J)",
+    )
+    cancel = PushButton(text="Cancel", tooltip="Stop, and leave all as it was (Escape)")
+    return align, judge, cancel
