@@ -13,7 +13,6 @@ from .._common.quantiles import middle
 from .._transform.matrices import MotionModel
 from .._transform.models import MODELS
 from .._transform.transform import shift
-from .limits import KNOWN_TO, least_like
 from .tile_matching import FIRST_TILES, Tiles
 
 # How likely it may be that tiles agree like this though the images do not belong together here: of
@@ -31,7 +30,6 @@ def with_sampled_chance(
     said: Tiles,
     matrix: NDArray[np.float64],
     matched: Callable[[NDArray[np.float64], int], Tiles],
-    worst: float = 0.0,
 ) -> Tiles:
     """Return what tiles say with the share and the fit that are to be expected by chance.
 
@@ -47,9 +45,6 @@ def with_sampled_chance(
         Maps reference pixels to moving pixels there.
     matched : callable
         Returns what so many tiles say of a matrix.
-    worst : float, default: 0
-        The least that any tile correlates at the place that is judged: what fits much worse
-        elsewhere does not agree there by chance.
 
     References
     ----------
@@ -68,9 +63,7 @@ def with_sampled_chance(
             continue
         apart = np.hypot(*(there.displacements[:, 2:] - there.offset).T)
         inside = np.isfinite(there.uncertainties)
-        agreeing += int(
-            (inside & (apart <= there.radius) & (there.fits > least_like(worst, KNOWN_TO))).sum()
-        )
+        agreeing += int((inside & (apart <= there.radius)).sum())
         tested += there.tested
     # As if one had agreed before, as rarely as the area alone has it.
     chance = max(said.chance, (agreeing + 1) / (tested + 1 / said.chance))

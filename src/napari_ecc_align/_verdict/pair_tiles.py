@@ -68,7 +68,6 @@ def wide_tiles(laid: Laid, fine: Tiles, rival: float) -> Tiles:
 
 def with_chance(laid: Laid, fine: Tiles, wide: Tiles) -> tuple[Tiles, Tiles]:
     """Ask wrong places of the images what is chance, if so many agree that it matters."""
-    worst = min((float(fit) for tiles in (fine, wide) for fit in tiles.fits), default=0.0)
 
     def sampled(tiles: Tiles, index: int, far: bool) -> Tiles:
         if tiles.agreeing < LEAST_AGREEING or is_clear(tiles, max(FIRST_TILES, tiles.tested), 0):
@@ -77,7 +76,7 @@ def with_chance(laid: Laid, fine: Tiles, wide: Tiles) -> tuple[Tiles, Tiles]:
         def matched(matrix: NDArray[np.float64], most: int) -> Tiles:
             return _matched(laid.at(matrix), index, far=far, most=most)
 
-        return with_sampled_chance(tiles, laid.estimate.matrix, matched, worst)
+        return with_sampled_chance(tiles, laid.estimate.matrix, matched)
 
     asked = sampled(fine, 0, False)
     if wide is fine:
