@@ -25,7 +25,7 @@ from qtpy.QtWidgets import QApplication
 from scipy.ndimage import map_coordinates
 from skimage.filters import gaussian
 
-from napari_ecc_align import Batch, Transform, align, warp
+from napari_ecc_align import Batch, Transform, align, overlay, read_image, warp
 from napari_ecc_align._compare.inspection import inspect_alignment
 from napari_ecc_align._gui.align.widget import AlignWidget
 from napari_ecc_align._gui.apply.widget import ApplyWidget
@@ -60,6 +60,7 @@ def main() -> None:
     shoot_dataset()
     shoot_report()
     write_before_after("page", rows=slice(150, 420), columns=slice(250, 800))
+    write_modalities("village")
 
 
 def shoot_window(name: str) -> None:
@@ -283,6 +284,20 @@ def write_before_after(name: str, *, rows: slice, columns: slice) -> None:
     gap = np.full((6, columns.stop - columns.start), 255, np.uint8)
     strips = [as_gray(unmoved[rows, columns]), gap, as_gray(aligned[rows, columns])]
     Image.fromarray(np.vstack(strips)).save(IMAGES / f"{name}_before_after.png", optimize=True)
+
+
+def write_modalities(name: str) -> None:
+    """Write two exposures, one above the other in a file, and their overlays before and after."""
+    both = read_image(IMAGES / f"{name}.png")
+    reference, moving = np.split(both, 2)
+    result = align(reference, moving, representation="orientation")
+    assert result.verdict == "aligned", result.reason
+    height, width = reference.shape
+    picture = np.full((2 * height + 6, 2 * width + 6, 3), 255, np.uint8)
+    picture[:height, :width], picture[:height, -width:] = reference[..., None], moving[..., None]
+    picture[-height:, :width] = overlay(reference, moving)
+    picture[-height:, -width:] = overlay(reference, warp(moving, result.transform))
+    Image.fromarray(picture).quantize(128).save(IMAGES / f"{name}_overlay.png", optimize=True)
 
 
 def as_gray(difference: np.ndarray) -> np.ndarray:

@@ -3,6 +3,11 @@ from ._align.pair import align
 from ._align.progress import Progress
 from ._align.stack import align_stack
 from ._align.stack_result import StackResult
+from ._align.volume.align import align_volume
+from ._align.volume.result import VolumeAlignment
+from ._align.volume.tiles import VolumeTiles
+from ._align.volume.transform import VolumeTransform
+from ._align.volume.warp import warp_volume
 from ._align.warped_stack import warp_stack
 from ._batch.batch import Batch
 from ._batch.records.record import Outcome, Record
@@ -55,8 +60,12 @@ __all__ = [
     "Transform",
     "TransformLike",
     "Verdict",
+    "VolumeAlignment",
+    "VolumeTiles",
+    "VolumeTransform",
     "align",
     "align_stack",
+    "align_volume",
     "checkerboard",
     "compare",
     "difference",
@@ -70,5 +79,6 @@ __all__ = [
     "save_transforms",
     "warp",
     "warp_stack",
+    "warp_volume",
     "write_image",
 ]

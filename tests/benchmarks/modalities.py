@@ -1,6 +1,6 @@
 """Pairs of images that differ in kind, with landmarks: how many are found, and called aligned.
 
-python tests/benchmarks/modalities.py FOLDER [--csv FILE] [--model affine] [--only NAME]
+python tests/benchmarks/modalities.py FOLDER [--csv FILE] [--model auto] [--only NAME]
 
 FOLDER holds groups as folders, with NAME_a.png, NAME_b.png and the landmarks NAME.csv, a line
 ``x_fixed,y_fixed,x_moving,y_moving`` each below a heading. Landmarks are set by hand, and some
@@ -22,8 +22,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_ecc_align import align
+from napari_ecc_align._ecc.options import MODEL_CHOICES, ModelChoice
 from napari_ecc_align._images.files.images import read_image
-from napari_ecc_align._transform.matrices import MOTION_MODELS, MotionModel
 from napari_ecc_align._transform.transform import map_points
 
 _TOLERANCE, _TIMES_BEST, _MORE = 5.0, 1.5, 1.0
@@ -59,7 +59,7 @@ class Row:
         return self.aligned and (off or not self.right)
 
 
-def rows(folder: Path, model: MotionModel, only: str) -> Iterator[Row]:
+def rows(folder: Path, model: ModelChoice, only: str) -> Iterator[Row]:
     """Align every pair of a folder."""
     for path in sorted(folder.glob("*/*.csv")):
         if only not in str(path):
@@ -111,7 +111,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("folder", type=Path)
     parser.add_argument("--csv", type=Path, help="write a line per pair")
-    parser.add_argument("--model", choices=MOTION_MODELS, default="affine")
+    parser.add_argument("--model", choices=MODEL_CHOICES, default="affine")
     parser.add_argument("--only", default="", help="only pairs whose path contains this")
     chosen = parser.parse_args()
     found = list(rows(chosen.folder, chosen.model, chosen.only))

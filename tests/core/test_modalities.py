@@ -7,8 +7,10 @@ import pytest
 from scipy import ndimage
 
 from napari_ecc_align import InputError, Transform, align, align_stack, judge
+from napari_ecc_align._images.pyramid.levels import image_pyramid
 from napari_ecc_align._transform.matrices import MOTION_MODELS
 from napari_ecc_align._transform.transform import corner_error
+from napari_ecc_align._verdict.tile_matching import tile_evidence
 from pairs import KnownPair, known_pair, picture, random_transform
 
 # Brightness (0 to 1) in another modality: no curve is monotone, and most tell apart what others
@@ -49,6 +51,27 @@ def test_every_motion_model_is_found_by_the_direction_of_edges(model):
     result = align(pair.reference, pair.moving, model=model, representation="orientation")
     assert result.verdict == "aligned", result.reason
     assert pair.error_of(result.transform) < 0.1
+
+
+def test_what_slides_along_lines_is_told_from_what_lies_in_one_place():
+    rng = np.random.default_rng(5)
+    rows = np.zeros(SHAPE)
+    rows[30:370:18] = 200.0
+    pages = []
+    for _ in range(2):
+        # Other notes on the same staves.
+        notes = np.zeros(SHAPE)
+        notes[tuple(rng.integers(0, 400, (2, 250)))] = 9000.0
+        drawn = rows + ndimage.gaussian_filter(notes, 2.5)
+        pages.append(image_pyramid(ndimage.gaussian_filter(drawn, 0.8) + rng.normal(0, 2, SHAPE)))
+    pair = cross_pair("camera", "hills", 3)
+    views = [image_pyramid(image) for image in (pair.reference, pair.moving)]
+    slid = [
+        tile_evidence(*images, 0, matrix, inverted=False, representation="orientation").slid
+        for images, matrix in ((pages, np.eye(3)), (views, pair.truth.matrix))
+    ]
+    assert slid[0] > 0.7
+    assert slid[1] < 0.5
 
 
 def test_the_uncertainty_is_honest():

@@ -1,10 +1,13 @@
 """The motion model "auto": the narrowest that the images do not contradict."""
 
+import json
+
 import numpy as np
 import pytest
 from skimage import data
 
-from napari_ecc_align import InputError, align, align_stack
+from napari_ecc_align import BatchSettings, InputError, align, align_stack, write_image
+from napari_ecc_align._cli import main
 from napari_ecc_align._transform.matrices import MOTION_MODELS
 from pairs import known_pair, random_transform
 
@@ -34,6 +37,25 @@ def test_each_frame_of_a_stack_has_its_own_model():
     camera = data.camera()
     film = np.stack([camera[100 + k : 300 + k, 100:300] for k in range(3)])
     assert [result.model for result in align_stack(film, model="auto")] == ["translation"] * 3
+
+
+def test_a_batch_keeps_that_the_model_was_to_be_chosen():
+    settings = BatchSettings(model="auto")
+    assert BatchSettings.from_document(settings.as_document()) == settings
+
+
+def test_the_shell_says_which_model_suffices(tmp_path, capsys):
+    known = known_pair("camera", random_transform(1, "euclidean", SHAPE), shape=SHAPE)
+    paths = [str(tmp_path / f"{name}.tif") for name in ("fixed", "moving")]
+    for path, image in zip(paths, (known.reference, known.moving), strict=True):
+        write_image(path, image.astype(np.float32))
+    assert main(["align", *paths, "--model", "auto", "--json"]) == 0
+    answer = json.loads(capsys.readouterr().out)
+    assert answer["model"] == "euclidean"
+    assert answer["reason"].endswith("Euclidean suffices.")
+    # It may be a homography, which such a file cannot hold.
+    assert main(["align", *paths, "--model", "auto", "--transform-out", "t.txt"]) == 2
+    assert "cannot hold a homography" in capsys.readouterr().err
 
 
 def test_opencv_knows_none_to_choose_from():

@@ -1,10 +1,14 @@
+from dataclasses import replace
+
 import dask.array as da
 import numpy as np
 import pytest
 
-from napari_ecc_align import InputError, Transform, align_stack, warp
+from napari_ecc_align import InputError, Transform, align, align_stack, warp
+from napari_ecc_align._align.jumps import doubt_jumps
 from napari_ecc_align._align.progress import FrameProgress
 from napari_ecc_align._align.stack import stack_steps
+from napari_ecc_align._images.pyramid import pair
 from napari_ecc_align._transform.transform import corner_error
 from pairs import known_pair, random_transform
 
@@ -33,6 +37,38 @@ def test_one_transform_per_frame_from_the_first(drifting, to):
     for result, truth in zip(results, truths, strict=True):
         assert result.verdict == "aligned", result.reason
         assert corner_error(result.transform.matrix, truth.matrix, SHAPE) < 0.2
+
+
+def test_what_all_frames_are_aligned_to_is_prepared_once(drifting, monkeypatch):
+    frames, _ = drifting
+    made = []
+    make = pair.image_pyramid_steps
+
+    def counted(image, mask):
+        made.append(image)
+        return make(image, mask)
+
+    monkeypatch.setattr(pair, "image_pyramid_steps", counted)
+    assert all(result.aligned for result in align_stack(frames[:4]))
+    assert len(made) == 4
+
+
+def test_a_jump_away_and_back_is_doubted_if_few_tiles_see_it():
+    frame = known_pair("astronaut", Transform.identity(), shape=SHAPE).moving
+    still = align(frame, frame, model="translation")
+
+    def at(x, agreeing):
+        tiles = replace(still.tiles, agreeing=int(agreeing * still.tiles.tested))
+        return replace(still, transform=Transform([[1, 0, x], [0, 1, 0]]), tiles=tiles)
+
+    def verdicts(*places, share):
+        results = doubt_jumps([at(x, share if x == 20 else 1) for x in places])
+        return [result.verdict for result in results]
+
+    assert verdicts(0, 1, 20, 2, share=0.5) == ["aligned", "aligned", "doubtful", "aligned"]
+    # What nearly all tiles see is real, and so is what stays, or goes on.
+    for places, share in [((0, 1, 20, 2), 0.9), ((0, 20, 20, 20), 0.5), ((0, 10, 20, 30), 0.5)]:
+        assert verdicts(*places, share=share) == ["aligned"] * 4
 
 
 def test_small_errors_do_not_add_up(drifting):

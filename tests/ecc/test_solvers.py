@@ -6,10 +6,12 @@ import pytest
 from napari_ecc_align import Transform
 from napari_ecc_align._common.steps import outcome_of
 from napari_ecc_align._ecc.gauss_newton import Convergence, Step, pseudoinverse
+from napari_ecc_align._ecc.motion import PlaneMotion
+from napari_ecc_align._ecc.normal_equations import LinearisedBlocks
 from napari_ecc_align._ecc.options import SearchOptions
 from napari_ecc_align._ecc.refine import Refiner
 from napari_ecc_align._ecc.solver import BlockSolver
-from napari_ecc_align._ecc.whole_level import WholeLevelSolver
+from napari_ecc_align._ecc.whole_level import WholeLevelSolver, plane_rows
 from napari_ecc_align._images.pyramid.blocks import whole_moving, whole_reference
 from napari_ecc_align._images.pyramid.levels import image_pyramid
 from napari_ecc_align._transform.matrices import MOTION_MODELS
@@ -26,9 +28,15 @@ def solver_of(kind, model, known, sign=1):
     blocks = whole_reference(reference, 16)
     sample = whole_moving(moving, SHAPE, 16)
     options = {"epsilon": 1e-9, "least": 0.1}
+    motion = PlaneMotion(MODELS[model], Frame(SHAPE))
     if kind == "whole level":
-        return WholeLevelSolver(MODELS[model], Frame(SHAPE), blocks, sample, **options)
-    solver = BlockSolver(MODELS[model], Frame(SHAPE), **options)
+        rows = plane_rows(blocks, motion.model, motion.frame)
+        return WholeLevelSolver(motion, rows, blocks.valid, sample, **options)
+    solver = BlockSolver(
+        motion,
+        lambda some, seen: LinearisedBlocks(some, motion.model, motion.frame, seen),
+        **options,
+    )
     solver.add(blocks, sample)
     return solver
 

@@ -265,6 +265,26 @@ def test_saving_where_one_cannot_is_a_sentence(aligned, monkeypatch, tmp_path):
     assert "folder" in notification_manager.records[-1].message
 
 
+def test_of_edges_alone_the_overlay_is_shown_first(aligned, viewer, finish):
+    view, settings = aligned.after.next.view, aligned.settings
+    assert view.value == "binary difference"
+    for compared, shown in (
+        ("orientation", "overlay"),
+        ("intensity", "binary difference"),
+        ("orientation", "overlay"),
+    ):
+        settings.representation.value = compared
+        aligned.run()
+        finish(aligned)
+        assert view.value == shown
+        assert shown in visible(viewer)
+    # Who looks at the difference all the same is not sent back.
+    view.value = "difference"
+    aligned.run()
+    finish(aligned)
+    assert view.value == "difference"
+
+
 def test_a_cancelled_dialog_saves_nothing(aligned, monkeypatch):
     from qtpy.QtWidgets import QFileDialog
 

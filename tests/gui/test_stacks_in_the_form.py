@@ -1,8 +1,12 @@
 """Stacks through the form: a drifting film, a stack against an image, and one shift for all."""
 
+import csv
+
 import numpy as np
 import pytest
+from matplotlib.backend_bases import MouseEvent
 from napari.utils.notifications import notification_manager
+from qtpy.QtWidgets import QFileDialog
 from results import result
 from skimage import data
 
@@ -121,9 +125,11 @@ def test_a_stack_without_a_match_adds_nothing(form, finish):
 
 
 @pytest.mark.both_bindings
-def test_the_drift_is_plotted(form, finish):
+def test_the_drift_is_plotted_in_one_dock_and_saved_as_a_table(
+    form, finish, monkeypatch, tmp_path
+):
     viewer, widget = form
-    viewer.add_image(film(), name="film")
+    viewer.add_image(film(), name="film", scale=(2, 0.5, 0.5), units=("s", "um", "um"))
     assert not widget.after.next.drift.visible
     widget.run()
     finish(widget)
@@ -133,6 +139,24 @@ def test_the_drift_is_plotted(form, finish):
     drawn = {line.get_label(): line.get_ydata() for line in shift.get_lines()}
     assert np.allclose(drawn["x"], [-x for _, x in SHIFTS], atol=0.05)
     assert np.allclose(drawn["y"], [-y for y, _ in SHIFTS], atol=0.05)
+    # The frame on show is marked, and a click goes to another.
+    viewer.dims.set_point(0, 2)
+    assert shift.get_lines()[-1].get_xdata() == [1, 1]
+    there = shift.transData.transform((2.2, np.mean(shift.get_ylim())))
+    click = MouseEvent("button_press_event", canvas, *there, button=1)
+    canvas.callbacks.process(click.name, click)
+    assert viewer.dims.point[0] == 4
+    widget.after.next.drift.native.click()
+    assert [name for name in viewer.window.dock_widgets if "Drift" in name] == ["Drift"]
+    path = tmp_path / "drift.csv"
+    monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_: (str(path), ""))
+    widget.after.next.save_drift.native.click()
+    assert f"Saved to {path}." in widget.after.results.verdict.value
+    table = list(csv.DictReader(path.read_text().splitlines()))
+    assert [row["verdict"] for row in table] == ["aligned"] * len(SHIFTS)
+    for row, (y, x) in zip(table, SHIFTS, strict=True):
+        moved = [float(row[key]) for key in ("dx_px", "dy_px", "dx_micrometer", "dy_micrometer")]
+        assert np.allclose(moved, [-x, -y, -x / 2, -y / 2], atol=0.05)
 
 
 def test_undo_takes_the_stack_away(form, finish):

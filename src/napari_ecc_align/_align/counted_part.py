@@ -201,6 +201,13 @@ def _cut_on_demand(source: Source, levels: list[Level]) -> tuple[Source, tuple[i
 def _counted(source: Source) -> Source:
     if not isinstance(source, LoadedImage):
         return source
+    if "counted" not in source.kept:
+        source.kept["counted"] = _without_surround(source)
+    counted: LoadedImage = source.kept["counted"]
+    return counted
+
+
+def _without_surround(source: LoadedImage) -> LoadedImage:
     edges: Sequence[Any] = (slice(0, 1), slice(-1, None))
     keys = [(edge, slice(None)) for edge in edges] + [(slice(None), edge) for edge in edges]
     masks = (None if source.mask is None else source.mask[key] for key in keys)
@@ -214,11 +221,14 @@ def _cut(source: Source) -> tuple[Source, tuple[int, int]]:
     """Return the part of an image that counts, and where in (x, y) it lies."""
     if not isinstance(source, LoadedImage) or source.mask is None or not source.mask.any():
         return source, (0, 0)
-    (top, bottom), (left, right) = (
-        _range(np.logical_or.reduce(source.mask, axis=axis)) for axis in (1, 0)
-    )
-    box = slice(top, bottom), slice(left, right)
-    return LoadedImage(source.image[box], source.mask[box]), (left, top)
+    if "cut" not in source.kept:
+        (top, bottom), (left, right) = (
+            _range(np.logical_or.reduce(source.mask, axis=axis)) for axis in (1, 0)
+        )
+        box = slice(top, bottom), slice(left, right)
+        source.kept["cut"] = LoadedImage(source.image[box], source.mask[box]), (left, top)
+    cut: tuple[LoadedImage, tuple[int, int]] = source.kept["cut"]
+    return cut
 
 
 def _range(counted: NDArray[np.bool_]) -> tuple[int, int]:

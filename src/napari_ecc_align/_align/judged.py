@@ -27,10 +27,11 @@ from .._transform.transform import Transform, corner_error
 from .._transform.transform_like import TransformLike, as_transform
 from .._verdict.assess import assess
 from .._verdict.result import GIVEN, AlignmentResult, Verdict
+from .cancelling import result_of
 from .counted_part import counted_sources
 from .mirrored import result_of_side, side_of
 from .options import Job
-from .pair import best_result, checked_job, result_of
+from .pair import best_result, checked_job
 from .progress import Progress
 
 Matrix = NDArray[np.float64]

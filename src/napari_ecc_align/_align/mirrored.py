@@ -226,7 +226,7 @@ def _scores(
         pixels = _FEW_PIXELS if roughly else _PIXELS
         index = index_below(pixels, pyramids.reference, pyramids.moving)
         levels: tuple[Level, Level] = pyramids.reference[index], pyramids.moving[index]
-        turns = searched_turns(job.options.motion, roughly=roughly)
+        turns = searched_turns(job.options.motion, "rough" if roughly else "fine")
         search = scored_displacements(*levels, turns, representation="gradient", count=1)
         found = yield from retold(search, lambda _: Progress(0.0, _LOOKING))
         scores.append(found[0] if found else (0.0, None))

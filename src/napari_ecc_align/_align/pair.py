@@ -10,7 +10,7 @@ from functools import partial
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from .._common.steps import outcome_of, retold
+from .._common.steps import retold
 from .._ecc.estimate import Estimate, Step
 from .._ecc.estimator import estimate_steps
 from .._ecc.opencv import opencv_steps
@@ -27,6 +27,7 @@ from .._verdict.assess import assess, doubt_rivalled, most_trusted
 from .._verdict.chance import ALPHA, p_value
 from .._verdict.limits import LARGEST_UNCERTAINTY
 from .._verdict.result import AlignmentResult
+from .cancelling import result_of
 from .counted_part import CountedPart, counted_part, counted_sources, lazily_counted_part
 from .field_of_view import field_of_view
 from .mirrored import aligned_either_way
@@ -154,39 +155,6 @@ def align(
         initial=initial,
     )
     return result_of(job, job_steps(job), progress, cancel)
-
-
-def result_of(
-    job: Job,
-    steps: Generator[Progress, None, AlignmentResult],
-    progress: Callable[[Progress], object] | None,
-    cancel: Callable[[], bool] | None,
-) -> AlignmentResult:
-    """Return what the steps of a job lead to, telling and asking the caller after each of them."""
-    began = time.perf_counter()
-    reached: Transform | None = None
-
-    def told(step: Progress) -> None:
-        nonlocal reached
-        reached = step.transform or reached
-        if progress is not None:
-            progress(step)
-        if cancel is not None and cancel():
-            raise Cancelled(reached)
-
-    try:
-        return outcome_of(steps, told)
-    except Cancelled as cancelled:
-        seconds = time.perf_counter() - began
-        return cancelled_result(job, cancelled.reached, seconds=seconds)
-
-
-class Cancelled(Exception):
-    """The caller has asked an alignment to end; `reached` is the best transform so far, if any."""
-
-    def __init__(self, reached: Transform | None) -> None:
-        super().__init__()
-        self.reached = reached
 
 
 def align_steps(
@@ -421,17 +389,3 @@ def _run_opencv(job: Job, pyramids: Pyramids) -> Generator[Progress, None, list[
 def _half_told(job: Job, begin: float, step: Step) -> Progress:
     reached = None if step.matrix is None else usable_transform(step.matrix, job.options.freest)
     return Progress(begin + step.fraction / 2, step.stage, reached)
-
-
-def cancelled_result(
-    job: Job, reached: Transform | None = None, *, seconds: float = 0.0
-) -> AlignmentResult:
-    """Return the result of an alignment that was cancelled, with the best transform so far."""
-    return AlignmentResult(
-        reached or Transform.identity(job.options.narrowest),
-        "cancelled",
-        "The alignment was cancelled.",
-        job.shape,
-        engine=job.options.engine,
-        seconds=seconds,
-    )

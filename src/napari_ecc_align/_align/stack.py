@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any, Literal
 
 import numpy as np
@@ -18,12 +18,11 @@ from .._images.pixels import to_gray
 from .._images.sources import LazyArray
 from .._images.stack_axes import Axis
 from .._images.warping import warp
-from .._transform.models import MODELS
-from .._transform.transform import Transform
 from .._transform.transform_like import TransformLike
-from .._verdict.result import VERDICTS, AlignmentResult
+from .._verdict.result import AlignmentResult
+from .frame_by_frame import FrameSteps, StackOptions, chained_frames, one_by_one
 from .frames import PlaneStack, frames_of, masks_of, reference_of
-from .pair import Cancelled, cancelled_result, checked_job, job_steps
+from .jumps import doubt_jumps
 from .progress import FrameProgress, Progress
 from .read_frames import ReadFrames, other_images
 from .stack_masks import StackMasks
@@ -34,20 +33,7 @@ Anchor = Literal["first", "previous", "mean"]
 Frames = ArrayLike | LazyArray | Sequence[ArrayLike | LazyArray]
 Masks = ArrayLike | LazyArray | Sequence[ArrayLike | LazyArray | None]
 StackReference = Anchor | int | Frames
-Steps = Generator[Progress, None, AlignmentResult]
-FrameSteps = Generator[Progress, None, list[AlignmentResult]]
 AllSteps = Generator[Progress, None, StackResult]
-
-
-@dataclass(frozen=True)
-class _Options:
-    """What every alignment of a stack has in common."""
-
-    search: SearchOptions
-    reference_masks: StackMasks
-    moving_masks: StackMasks
-    cancel: Callable[[], bool] | None = None
-    called: str = "frames"
 
 
 def align_stack(
@@ -184,7 +170,7 @@ def stack_steps(
     itself = isinstance(reference, (str, int, np.integer))
     images = ReadFrames(frames, "frames", 2 if itself else 1)
     others = images if itself else other_images(reference, len(images))
-    options_of_all = _Options(
+    options_of_all = StackOptions(
         options,
         StackMasks(reference_mask, len(others), "reference_mask"),
         StackMasks(moving_mask, len(images), "moving_mask"),
@@ -192,160 +178,31 @@ def stack_steps(
         called,
     )
     if not itself:
-        steps = _one_by_one(others, images, options_of_all, initial=initial)
+        steps = one_by_one(others, images, options_of_all, initial=initial)
         return _whole(steps, "image" if len(others) == 1 else "images", called)
     anchor = _anchor(reference, len(images))
     if reference == "previous":
-        steps = _chained(images, options_of_all)
+        steps = chained_frames(images, options_of_all)
     elif reference == "mean":
         steps = _to_mean(images, options_of_all)
     else:
-        steps = _one_by_one([images[anchor]], images, options_of_all, own=anchor)
+        steps = one_by_one([images[anchor]], images, options_of_all, own=anchor)
     return _whole(steps, reference if isinstance(reference, str) else anchor, called)
 
 
 def _whole(steps: FrameSteps, reference: str | int, called: str) -> AllSteps:
     """Return the results of all frames together, with what they were aligned to."""
-    return StackResult(tuple((yield from steps)), reference, called=called)
+    results = tuple((yield from steps))
+    # Only frames follow one another in time.
+    told = doubt_jumps(results) if called == "frames" else results
+    return StackResult(told, reference, called=called)
 
 
-def _to_mean(images: ReadFrames, options: _Options) -> FrameSteps:
-    first = yield from _part(_one_by_one([images[0]], images, options, own=0), 0.0)
+def _to_mean(images: ReadFrames, options: StackOptions) -> FrameSteps:
+    first = yield from _part(one_by_one([images[0]], images, options, own=0), 0.0)
     mean = _mean_frame(images, first)
     known = [result.transform for result in first]
-    return (yield from _part(_one_by_one([mean], images, options, starts=known), 0.5))
-
-
-def _one_by_one(
-    references: Sequence[NDArray[Any]] | ReadFrames,
-    images: ReadFrames,
-    options: _Options,
-    *,
-    initial: TransformLike | None = None,
-    starts: Sequence[Transform] = (),
-    own: int | None = None,
-) -> FrameSteps:
-    """Align every frame to an image of its own, or all to one.
-
-    Each starts where the frame before it was found.
-
-    Parameters
-    ----------
-    references : sequence of ndarray
-        One for each frame, or one for all.
-    images : ReadFrames
-        The frames.
-    options : _Options
-        What they have in common.
-    initial : Transform, AlignmentResult or array_like, optional
-        Where the first one starts.
-    starts : sequence of Transform, optional
-        Where each of them starts instead.
-    own : int, optional
-        The frame that the one reference is itself.
-    """
-    results: list[AlignmentResult] = []
-    last = initial
-    many = len(references) > 1
-    reference = references[0]
-    for index in range(len(images)):
-        against = index if many else own or 0
-        if many and index:
-            reference = references[index]
-        if index == own:
-            result = _itself(reference.shape[:2], options.search)
-        else:
-            start = starts[index] if starts else last
-            turn = _Turn(index, against, len(images))
-            result = yield from _align(reference, images[index], start, options, turn)
-        if result.aligned:
-            last = result.transform
-        results.append(result)
-        yield _told(index, len(images), result)
-    return results
-
-
-def _chained(images: ReadFrames, options: _Options) -> FrameSteps:
-    """Align each frame to the one before it, and correct the composed transform for drift."""
-    first = previous = images[0]
-    results = [_itself(first.shape[:2], options.search)]
-    yield _told(0, len(images), results[0])
-    for index in range(1, len(images)):
-        before, image = results[-1], images[index]
-        turn = _Turn(index, index - 1, len(images), 0.0, 0.5)
-        step = yield from _align(previous, image, None, options, turn)
-        composed = step.transform @ before.transform
-        # What the chain rests on is as good as its worst link.
-        weakest = min(step, before, key=lambda result: VERDICTS.index(result.verdict))
-        chained = replace(step, transform=composed, verdict=weakest.verdict, reason=weakest.reason)
-        turn = _Turn(index, 0, len(images), 0.5, 0.5)
-        direct = yield from _align(first, image, composed, options, turn)
-        results.append(direct if direct.aligned else chained)
-        previous = image
-        yield _told(index, len(images), results[-1])
-    return results
-
-
-@dataclass(frozen=True)
-class _Turn:
-    """One alignment of the whole: of a frame to an image, perhaps as one of two for the frame."""
-
-    index: int
-    against: int
-    count: int
-    begin: float = 0.0
-    share: float = 1.0
-
-    def of_all(self, step: Progress, called: str) -> Progress:
-        """Return a step as one of the whole stack."""
-        fraction = (self.index + self.begin + self.share * step.fraction) / self.count
-        stage = f"{called[:-1]} {self.index + 1} of {self.count}: {step.stage}"
-        return replace(step, fraction=fraction, stage=stage)
-
-
-def _align(
-    reference: NDArray[Any],
-    moving: NDArray[Any],
-    start: TransformLike | None,
-    options: _Options,
-    turn: _Turn,
-) -> Steps:
-    job = checked_job(
-        reference,
-        moving,
-        options.search,
-        reference_mask=options.reference_masks[turn.against],
-        moving_mask=options.moving_masks[turn.index],
-        initial=start,
-    )
-
-    def told(step: Progress) -> Progress:
-        if options.cancel is not None and options.cancel():
-            raise Cancelled(step.transform)
-        return turn.of_all(step, options.called)
-
-    try:
-        return (yield from retold(job_steps(job), told))
-    except Cancelled as cancelled:
-        return cancelled_result(job, cancelled.reached)
-
-
-def _itself(shape: tuple[int, ...], search: SearchOptions) -> AlignmentResult:
-    """Return the result of the frame that the others are aligned to, of shape (h, w)."""
-    return AlignmentResult(
-        Transform.identity(search.narrowest),
-        "aligned",
-        "The frame that the others are aligned to.",
-        (shape[0], shape[1]),
-        ecc=1.0,
-        ecc_before=1.0,
-        overlap_fraction=1.0,
-        corner_uncertainty=0.0,
-        covariance=np.zeros((MODELS[search.narrowest].n_parameters,) * 2),
-        converged=True,
-        start="identity",
-        engine=search.engine,
-    )
+    return (yield from _part(one_by_one([mean], images, options, starts=known), 0.5))
 
 
 def _mean_frame(images: ReadFrames, results: list[AlignmentResult]) -> NDArray[np.float32]:
@@ -405,8 +262,3 @@ def _anchor(to: object, count: int) -> int:
 def _part(steps: FrameSteps, begin: float) -> FrameSteps:
     """Tell the progress of one of two passes."""
     return retold(steps, lambda step: replace(step, fraction=begin + step.fraction / 2))
-
-
-def _told(index: int, count: int, result: AlignmentResult) -> FrameProgress:
-    stage = f"frame {index + 1} of {count}: {result.verdict}"
-    return FrameProgress((index + 1) / count, stage, result.transform, result)

@@ -79,6 +79,9 @@ class BatchSettings(SearchOptions):
     (0.05, 3)
     >>> BatchSettings.from_document(settings.as_document()) == settings
     True
+    >>> chosen = BatchSettings(model="auto")
+    >>> chosen.narrowest, chosen.freest
+    ('translation', 'homography')
     """
 
     method: ThresholdMethod = "otsu"

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
+
+# Of more values, so many tell the median to a hundredth of the deviation.
+_ENOUGH = 2**14
 
 
 def quantile(values: NDArray[np.float64], share: float) -> float:
@@ -22,3 +27,11 @@ def quantile(values: NDArray[np.float64], share: float) -> float:
 def middle(values: NDArray[np.float64]) -> float:
     """Return the median, NaN of no values."""
     return quantile(values, 0.5)
+
+
+def median_size(values: NDArray[np.floating[Any]]) -> float:
+    """Return the median of the absolute values of an array, of many from evenly spread ones."""
+    flat = values.reshape(-1)
+    # An odd step, so that no column of an image is left out.
+    step = max(1, flat.size // _ENOUGH) | 1
+    return float(np.median(np.abs(flat[::step])))

@@ -11,9 +11,9 @@ from typing import Protocol, TypeVar
 import numpy as np
 
 from .._common.opencv import cv2
-from .._images.pyramid.blocks import Blocks, planes_apart
 from .._images.pyramid.levels import Bools, Floats
-from .._transform.models import Array, Frame, Model, compose, corner_motions, slopes
+from .._transform.models import Array
+from .motion import Motion
 from .normal_equations import withdrawn
 
 # A Gauss-Newton step is trusted this far (corner RMS as a share of the normalised radius).
@@ -37,7 +37,7 @@ class Solution:
 
     Attributes
     ----------
-    matrix : (3, 3) array
+    matrix : (d + 1, d + 1) array
         Reference pixel of the level to moving pixel of the level.
     ecc : float
         Correlation of reference and sampled moving image, gain and offset fitted globally; NaN if
@@ -113,8 +113,8 @@ class Step:
         The normal matrix that was solved.
     delta : (p,) array
         The solution.
-    jacobian : (8, p) array
-        How the parameters move the corners.
+    jacobian : (d * c, p) array
+        How the parameters move the c corners, in the d directions of an image of d axes.
     ecc, gain : float
         At the transform that the step starts from; see `Solution`.
     """
@@ -130,7 +130,12 @@ class Step:
     @cached_property
     def moved(self) -> float:
         """How far the step moves the corners (RMS, px of the level)."""
-        return float(np.sqrt(np.sum((self.jacobian @ self.delta) ** 2) / 4))
+        return float(np.sqrt(np.sum((self.jacobian @ self.delta) ** 2) / self._corners))
+
+    @property
+    def _corners(self) -> int:
+        """An area has four corners, a volume eight: rows of the Jacobian over axes."""
+        return 4 if len(self.jacobian) == 4 * 2 else 8
 
     def limited(self, limit: float) -> Array:
         """Return the step, shortened so that it moves the corners by `limit` at most."""
@@ -154,7 +159,7 @@ class Step:
         residual = self.scores - self.normals @ self.delta
         half = inverse @ (residual.T @ residual * (n / (n - p)))
         covariance = 0.5 * (half @ inverse + np.trace(half) / p * inverse)
-        spread = np.sum((self.jacobian @ covariance) * self.jacobian) / 4
+        spread = np.sum((self.jacobian @ covariance) * self.jacobian) / self._corners
         return covariance, float(np.sqrt(spread))
 
 
@@ -163,22 +168,19 @@ class GaussNewton(ABC):
 
     Parameters
     ----------
-    model : Model
-    frame : Frame
-        Of the reference level.
+    motion : Motion
+        Of the model, around the reference level.
     epsilon : float
         Stop when the ECC changes by less.
     least : float
         Share of the blocks' pixels that must see the moving image.
     """
 
-    def __init__(self, model: Model, frame: Frame, *, epsilon: float, least: float) -> None:
-        self._model = model
-        self._frame = frame
+    def __init__(self, motion: Motion, *, epsilon: float, least: float) -> None:
+        self._motion = motion
         self._epsilon = epsilon
         self._least = least
-        self._motions = corner_motions(model, frame)
-        self._limit = _LONGEST_STEP * frame.radius
+        self._limit = _LONGEST_STEP * motion.radius
         self._convergence = Convergence(epsilon, 0.0)
         # The last step of a run, if it was too small to sample the same blocks again.
         self._unsampled_step: Array | None = None
@@ -190,7 +192,7 @@ class GaussNewton(ABC):
 
         Parameters
         ----------
-        matrix : (3, 3) array
+        matrix : (d + 1, d + 1) array
             Start.
         iterations : int
             At most so many.
@@ -218,13 +220,13 @@ class GaussNewton(ABC):
                 break
             self._convergence.tolerance = self._tolerance(tolerance, done, step)
             converged = self._convergence.reached(step.moved, step.ecc)
-            matrix = compose(matrix, self._model, self._frame, step.limited(self._limit))
+            matrix = self._motion.composed(matrix, step.limited(self._limit))
             last = step
             done += 1
             if self._convergence.diverges(done):
                 break
         if last is None:
-            nothing = np.full((self._model.n_parameters,) * 2, np.inf)
+            nothing = np.full((self._motion.n_parameters,) * 2, np.inf)
             return Solution(matrix, float("nan"), 1.0, nothing, float("inf"), 0, False)
         if self._convergence.left < tolerance:
             self._unsampled_step = last.limited(self._limit)
@@ -239,10 +241,6 @@ class GaussNewton(ABC):
         """Return the tolerance that holds after so many iterations and this step."""
         return tolerance
 
-    def _jacobian(self, matrix: Array) -> Array:
-        """Return how the parameters move the corners at `matrix`, (8, p)."""
-        return slopes(matrix, self._frame.corners, self._motions)
-
 
 class _SeesPixels(Protocol):
     seen: Bools | None
@@ -253,7 +251,7 @@ _Linearised = TypeVar("_Linearised", bound=_SeesPixels)
 
 def linearised_for(
     image: Floats,
-    blocks: Blocks,
+    valid: Bools | None,
     current: _Linearised | None,
     linearise: Callable[[Bools | None], _Linearised],
 ) -> tuple[_Linearised, Floats]:
@@ -261,29 +259,28 @@ def linearised_for(
 
     Parameters
     ----------
-    image : (n, b, b) or (n, b, b, k) array
-        Samples of the moving image; NaN where there are none.
-    blocks : Blocks
-        Of the reference.
+    image : (n, ...) array
+        Samples of the moving image on blocks; NaN where there are none.
+    valid : (n, ...) bool array or None
+        Pixels of the reference that count; None if all do.
     current : linearisation or None
         Kept while its pixels are still seen and nearly all that are.
     linearise : callable
         Makes one for the pixels it is given.
     """
-    image = planes_apart(image)
-    seen = _seen_pixels(blocks, image)
+    seen = _seen_pixels(valid, image)
     if current is None or not _covers(seen, current.seen):
         # One pixel less than is seen: the next small step then does not change what is used.
         current = linearise(None if seen is None else withdrawn(seen))
     return current, image if current.seen is None else np.where(current.seen, image, np.float32(0))
 
 
-def _seen_pixels(blocks: Blocks, image: Floats) -> Bools | None:
+def _seen_pixels(valid: Bools | None, image: Floats) -> Bools | None:
     """Return the pixels valid in both images, None if all."""
     if not np.isnan(image.sum()):
-        return blocks.valid
+        return valid
     finite = ~np.isnan(image)
-    return finite if blocks.valid is None else finite & blocks.valid
+    return finite if valid is None else finite & valid
 
 
 def _covers(now: Bools | None, before: Bools | None) -> bool:

@@ -124,10 +124,6 @@ class InitialGuesses:
         depth = min(len(reference), len(moving))
         self.reference, self.moving = reference[:depth], moving[:depth]
         self.frame = frame_of(reference[0].shape)
-        self._turns = global_search.searched_turns(options.motion)
-        if initial is not None and not np.allclose(initial, self._projected(initial)):
-            linear = affine_at(initial, np.array(self.frame.centre))[1]
-            self._turns = self._turns + [linear @ turn for turn in self._turns]
         self.intensity = Refiner(self.reference, self.moving, options)
         self.orientation = Refiner(
             self.reference, self.moving, options, representation="orientation"
@@ -168,14 +164,22 @@ class InitialGuesses:
         searched, search = "rotation and scale", partial(partial, self._from_similarities)
         if self.orientation in self.refiners:
             yield "identity", by("identity", lambda: identity, self.orientation, rough)
-            near = [turn for turn in self._turns if turn[0, 0] > abs(turn[1, 0]) * _NEAR]
-            far = [turn for turn in self._turns if not turn[0, 0] > abs(turn[1, 0]) * _NEAR]
+            near = [turn for turn in self._turns("fine") if _is_near(turn)]
+            far = [turn for turn in self._turns("medium") if not _is_near(turn)]
             yield searched, search(self.orientation, exact, near)
             if far:
                 yield searched, search(self.orientation, rough, far)
         if self.intensity in self.refiners:
-            yield searched, search(self.intensity, rough, self._turns)
+            yield searched, search(self.intensity, rough, self._turns("rough"))
         yield "features", self._from_features
+
+    def _turns(self, steps: global_search.Steps) -> list[Array]:
+        """Return the linear parts that are searched, after the initial one as well if there is."""
+        turns = global_search.searched_turns(self.options.motion, steps)
+        if self.initial is None or np.allclose(self.initial, self._projected(self.initial)):
+            return turns
+        linear = affine_at(self.initial, np.array(self.frame.centre))[1]
+        return turns + [linear @ turn for turn in turns]
 
     @property
     def textured(self) -> bool:
@@ -367,6 +371,11 @@ class InitialGuesses:
     def _plausible(self, matrix: Array) -> bool:
         """Tell whether a matrix in px of level 0 could be the transform."""
         return is_plausible(matrix, self.reference[0].shape, self.moving[0].shape, SEARCHED)
+
+
+def _is_near(turn: Array) -> bool:
+    """Tell whether a linear part turns by less than 30 degrees."""
+    return bool(turn[0, 0] > abs(turn[1, 0]) * _NEAR)
 
 
 def _is_among(

@@ -263,14 +263,14 @@ def _weights(variances: Array) -> Array:
 
 
 def withdrawn(seen: Bools) -> Bools:
-    """Shrink what is seen by one pixel, block by block."""
-    down = seen.copy()
-    down[:, 1:] &= seen[:, :-1]
-    down[:, :-1] &= seen[:, 1:]
-    across = down.copy()
-    across[:, :, 1:] &= down[:, :, :-1]
-    across[:, :, :-1] &= down[:, :, 1:]
-    return across
+    """Shrink what is seen by one pixel along each axis, block by block."""
+    for axis in range(1, seen.ndim):
+        before = np.moveaxis(seen, axis, 0)
+        kept = before.copy(order="K")
+        kept[1:] &= before[:-1]
+        kept[:-1] &= before[1:]
+        seen = np.moveaxis(kept, 0, axis)
+    return seen
 
 
 def over_planes(values: Array, planes: int, axis: int = 0) -> Array:

@@ -14,20 +14,23 @@ from .._images.pyramid.blocks import (
     Blocks,
     Sampler,
     TileSampler,
+    planes_first,
     tile_reference,
     whole_moving,
     whole_reference,
 )
 from .._images.pyramid.filters import BORDER
-from .._images.pyramid.levels import InSteps, Level, index_below, overview
+from .._images.pyramid.levels import Bools, InSteps, Level, index_below, overview
 from .._images.pyramid.representations import Representation, halo
 from .._transform.models import MODELS, Array, Model, frame_of
 from .._transform.plausible import SEARCHED, is_plausible
 from .._transform.transform import scaled
 from .gauss_newton import GaussNewton, Solution
+from .motion import PlaneMotion
+from .normal_equations import LinearisedBlocks
 from .options import SearchOptions
 from .solver import MIN_OVERLAP, BlockSolver
-from .whole_level import WholeLevelSolver
+from .whole_level import WholeLevelSolver, plane_rows
 
 # Levels of at most so many pixels are used whole.
 _WHOLE_PIXELS = 24_000
@@ -131,26 +134,34 @@ class Refiner:
     def _whole_solver(self, index: int) -> WholeLevelSolver:
         """Return the solver of a whole level."""
         if index not in self._whole_solvers:
+            blocks, sample = self._prepared(index)
+            model, frame = self._coarse_model(index), frame_of(self._reference[index].shape)
             self._whole_solvers[index] = WholeLevelSolver(
-                self._coarse_model(index),
-                frame_of(self._reference[index].shape),
-                *self._prepared(index),
+                PlaneMotion(model, frame),
+                plane_rows(blocks, model, frame),
+                blocks.valid,
+                sample,
+                planes=blocks.planes,
                 epsilon=self._options.tolerance,
                 least=self._least,
             )
         return self._whole_solvers[index]
 
     @cached_property
-    def _local_solver(self) -> BlockSolver:
+    def _local_solver(self) -> BlockSolver[Blocks]:
         """The solver of the finest whole level with a gain and offset per block."""
         solver = self._block_solver(self.finest_whole, self._least)
         solver.add(*self._prepared(self.finest_whole))
         return solver
 
-    def _block_solver(self, index: int, least: float = MIN_OVERLAP) -> BlockSolver:
-        frame = frame_of(self._reference[index].shape)
-        options = self._options
-        return BlockSolver(options.motion, frame, epsilon=options.tolerance, least=least)
+    def _block_solver(self, index: int, least: float = MIN_OVERLAP) -> BlockSolver[Blocks]:
+        model, frame = self._options.motion, frame_of(self._reference[index].shape)
+
+        def linearise(blocks: Blocks, seen: Bools | None) -> LinearisedBlocks:
+            return LinearisedBlocks(blocks, model, frame, seen)
+
+        motion = PlaneMotion(model, frame)
+        return BlockSolver(motion, linearise, epsilon=self._options.tolerance, least=least)
 
     def _prepared(self, index: int) -> tuple[Blocks, Sampler]:
         if index not in self._whole:
@@ -305,7 +316,9 @@ class Refiner:
                 origins = choice[begin : min(count, begin + _TOGETHER)]
                 solver.add(
                     tile_reference(reference, origins, size, representation=self.representation),
-                    TileSampler(moving, origins, size, representation=self.representation),
+                    planes_first(
+                        TileSampler(moving, origins, size, representation=self.representation)
+                    ),
                 )
                 yield result or start
             used = count

@@ -15,16 +15,19 @@ References
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from dataclasses import replace
 from functools import partial
+from typing import Generic, Protocol, TypeAlias, TypeVar
 
 import numpy as np
 
-from .._images.pyramid.blocks import Blocks, Sampler
-from .._transform.models import Array, Frame, Model
+from .._images.pyramid.blocks import Sampler
+from .._images.pyramid.levels import Bools, Floats
+from .._transform.models import Array
 from .gauss_newton import CLOSE, GaussNewton, Step, eigen, linearised_for, pseudoinverse
-from .normal_equations import Equations, Fit, LinearisedBlocks, chained, combined
+from .motion import Motion
+from .normal_equations import Equations, Fit, chained, combined
 
 # Share of the smaller image's pixels that must see the other one.
 MIN_OVERLAP = 0.1
@@ -36,24 +39,55 @@ _ITERATIONS_BEFORE_RELAXING = 6
 _NEGLIGIBLE_SHARE_OF_UNCERTAINTY = 0.1
 
 
-class _Part:
+class _Blocks(Protocol):
+    """Blocks of a reference level, of any number of axes."""
+
+    @property
+    def centres(self) -> Array: ...
+
+    @property
+    def values(self) -> Floats: ...
+
+    @property
+    def valid(self) -> Bools | None: ...
+
+
+class _Linearised(Protocol):
+    """What depends only on the reference and on which pixels are seen; see `LinearisedBlocks`."""
+
+    seen: Bools | None
+    count: Array
+
+    def fit(self, image: Floats) -> Fit: ...
+
+    def noise(self, image: Floats, gains: Array) -> Array: ...
+
+
+AnyBlocks = TypeVar("AnyBlocks", bound=_Blocks)
+Linearise: TypeAlias = Callable[[AnyBlocks, Bools | None], _Linearised]
+
+
+class _Part(Generic[AnyBlocks]):
     """Some blocks of the reference; their linearisation is kept while it holds."""
 
-    def __init__(self, blocks: Blocks, sample: Sampler) -> None:
+    def __init__(
+        self, blocks: AnyBlocks, sample: Sampler, linearise: Linearise[AnyBlocks]
+    ) -> None:
         self.blocks = blocks
         self._sample = sample
-        self.linearised: LinearisedBlocks | None = None
+        self._linearise = linearise
+        self.linearised: _Linearised | None = None
         self.noise: Array | None = None
         self._image = blocks.values
         self._last: Fit | None = None
 
-    def fit(self, matrix: Array, model: Model, frame: Frame) -> Fit:
+    def fit(self, matrix: Array) -> Fit:
         """Sample the moving image at `matrix` and fit it."""
         self.linearised, self._image = linearised_for(
             self._sample(matrix),
-            self.blocks,
+            self.blocks.valid,
             self.linearised,
-            partial(LinearisedBlocks, self.blocks, model, frame),
+            partial(self._linearise, self.blocks),
         )
         self._last = self.linearised.fit(self._image)
         return self._last
@@ -77,14 +111,15 @@ class _Part:
             self.noise = self.linearised.noise(self._image, gains)
 
 
-class BlockSolver(GaussNewton):
+class BlockSolver(GaussNewton, Generic[AnyBlocks]):
     """Refines transforms of one level with a gain and offset per block.
 
     Parameters
     ----------
-    model : Model
-    frame : Frame
-        Of the reference level.
+    motion : Motion
+        Of the model, around the reference level.
+    linearise : callable
+        Linearises blocks of the reference over the pixels that are seen.
     epsilon : float
         Stop when the ECC changes by less.
     least : float
@@ -92,14 +127,20 @@ class BlockSolver(GaussNewton):
     """
 
     def __init__(
-        self, model: Model, frame: Frame, *, epsilon: float, least: float = MIN_OVERLAP
+        self,
+        motion: Motion,
+        linearise: Linearise[AnyBlocks],
+        *,
+        epsilon: float,
+        least: float = MIN_OVERLAP,
     ) -> None:
-        super().__init__(model, frame, epsilon=epsilon, least=least)
-        self._parts: list[_Part] = []
+        super().__init__(motion, epsilon=epsilon, least=least)
+        self._linearise = linearise
+        self._parts: list[_Part[AnyBlocks]] = []
 
-    def add(self, blocks: Blocks, sample: Sampler) -> None:
+    def add(self, blocks: AnyBlocks, sample: Sampler) -> None:
         """Add blocks of the reference level, and what samples the moving level on them."""
-        self._parts.append(_Part(blocks, sample))
+        self._parts.append(_Part(blocks, sample, self._linearise))
 
     def _step(self, matrix: Array) -> Generator[None, None, Step | None]:
         unsampled, self._unsampled_step = self._unsampled_step, None
@@ -113,7 +154,7 @@ class BlockSolver(GaussNewton):
             equations.scores,
             normal,
             delta,
-            self._jacobian(matrix),
+            self._motion.jacobian(matrix),
             equations.ecc,
             equations.gain,
         )
@@ -135,7 +176,7 @@ class BlockSolver(GaussNewton):
         fits = []
         for part in self._parts:
             fit = None if unsampled_step is None else part.fit_after(unsampled_step)
-            fits.append(fit or part.fit(matrix, self._model, self._frame))
+            fits.append(fit or part.fit(matrix))
             yield
         used = sum(part.linearised.count.sum() for part in self._parts if part.linearised)
         if used < self._least * sum(part.blocks.values.size for part in self._parts):

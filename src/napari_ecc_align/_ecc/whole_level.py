@@ -17,6 +17,7 @@ from .._images.pyramid.levels import Bools, Floats
 from .._transform.models import Array, Frame, Model, exponents
 from .correlation import ecc_of_sums
 from .gauss_newton import GaussNewton, Step, linearised_for, pseudoinverse
+from .motion import Motion
 from .normal_equations import inverse2, over_planes
 
 
@@ -25,13 +26,16 @@ class WholeLevelSolver(GaussNewton):
 
     Parameters
     ----------
-    model : Model
-    frame : Frame
-        Of the reference level.
-    blocks : Blocks
-        The reference level, cut into blocks: their scores tell the uncertainty.
+    motion : Motion
+        Of the model, around the reference level.
+    rows : (k * n, p + 2, v) float32 array
+        Of every block of v pixels of each of k planes, how the parameters change its values, the
+        values, and ones; see `plane_rows`. The blocks' scores tell the uncertainty.
+    valid : (k * n, ...) bool array or None
+        Pixels of the blocks that count; None if all do.
     sample : callable
-        Samples the moving level on them.
+        Samples the moving level on the blocks.
+    planes : int
     epsilon : float
         Stop when the ECC changes by less.
     least : float
@@ -40,29 +44,31 @@ class WholeLevelSolver(GaussNewton):
 
     def __init__(
         self,
-        model: Model,
-        frame: Frame,
-        blocks: Blocks,
+        motion: Motion,
+        rows: Floats,
+        valid: Bools | None,
         sample: Sampler,
         *,
+        planes: int = 1,
         epsilon: float,
         least: float,
     ) -> None:
-        super().__init__(model, frame, epsilon=epsilon, least=least)
-        self._blocks = blocks
+        super().__init__(motion, epsilon=epsilon, least=least)
+        self._rows, self._valid = rows, valid
         self._sample = sample
+        self._planes = planes
         self._linearised: LinearisedLevel | None = None
 
     def _step(self, matrix: Array) -> Generator[None, None, Step | None]:
         found, image = linearised_for(
             self._sample(matrix),
-            self._blocks,
+            self._valid,
             self._linearised,
-            partial(LinearisedLevel, self._blocks, self._model, self._frame),
+            partial(LinearisedLevel, self._rows, self._planes),
         )
         self._linearised = found
         yield
-        if found.count < self._least * self._blocks.values.size:
+        if found.count < self._least * image.size:
             return None
         scores, gain, ecc = found.fit(image)
         if not np.isfinite(ecc):
@@ -73,36 +79,40 @@ class WholeLevelSolver(GaussNewton):
             scores * gain,
             found.normal * gain**2,
             delta,
-            self._jacobian(matrix),
+            self._motion.jacobian(matrix),
             ecc,
             gain,
         )
 
 
+def plane_rows(blocks: Blocks, model: Model, frame: Frame) -> Floats:
+    """Return what a `WholeLevelSolver` has to know of a level, (k * n, p + 2, b * b)."""
+    n, b = len(blocks.values), blocks.size
+    p = model.n_parameters
+    rows = np.empty((n, p + 2, b, b), np.float32)
+    # The motion is the same in all planes.
+    shape = blocks.planes, -1, b, b
+    gx, gy = blocks.slopes.reshape(2, *shape)
+    for k, (across, down) in enumerate(_fields(model, frame, b)):
+        row = rows[:, k].reshape(shape)
+        if across is None or down is None:
+            field, slope = (down, gy) if across is None else (across, gx)
+            assert field is not None
+            np.multiply(slope, field, out=row)
+        else:
+            row[:] = gx * across + gy * down
+    rows[:, p], rows[:, p + 1] = blocks.values, 1
+    return rows.reshape(n, p + 2, b * b)
+
+
 class LinearisedLevel:
     """What depends only on the reference and on which pixels are seen."""
 
-    def __init__(self, blocks: Blocks, model: Model, frame: Frame, seen: Bools | None) -> None:
+    def __init__(self, rows: Floats, planes: int, seen: Bools | None) -> None:
         self.seen = seen
-        n, b = len(blocks.values), blocks.size
-        p = model.n_parameters
-        self._planes = blocks.planes
-        rows = np.empty((n, p + 2, b, b), np.float32)
-        # The motion is the same in all planes.
-        shape = self._planes, -1, b, b
-        gx, gy = blocks.slopes.reshape(2, *shape)
-        for k, (across, down) in enumerate(_fields(model, frame, b)):
-            row = rows[:, k].reshape(shape)
-            if across is None or down is None:
-                field, slope = (down, gy) if across is None else (across, gx)
-                assert field is not None
-                np.multiply(slope, field, out=row)
-            else:
-                row[:] = gx * across + gy * down
-        rows[:, p], rows[:, p + 1] = blocks.values, 1
-        if seen is not None:
-            rows *= seen[:, None]
-        self._rows = rows.reshape(n, p + 2, b * b)
+        p = rows.shape[1] - 2
+        self._planes = planes
+        self._rows = rows if seen is None else rows * seen.reshape(len(rows), 1, -1)
         squares = np.matmul(self._rows, self._rows.transpose(0, 2, 1)).astype(np.float64)
         squares = over_planes(squares, self._planes)
         self._cross, self._photometric = squares[:, :p, p:], squares[:, p:, p:]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Any, TypeAlias
 
@@ -43,10 +43,15 @@ class LazyImage:
 
 @dataclass(frozen=True, eq=False)
 class LoadedImage:
-    """An image in memory, as from `as_array`, and the pixels that count (None if all)."""
+    """An image in memory, as from `as_array`, and the pixels that count (None if all).
+
+    `kept` holds what has been made of it once as a reference, by name: its pyramid, the part that
+    counts. A film has one reference for all frames.
+    """
 
     image: NDArray[Any]
     mask: NDArray[np.bool_] | None
+    kept: dict[str, Any] = field(default_factory=dict, init=False, repr=False)
 
     @property
     def shape(self) -> tuple[int, ...]:

@@ -58,9 +58,8 @@ from .turned_rival import turned_rival
 
 # Of tiles that are matched by the direction of edges, nine in ten are to agree; or this share,
 # without that part of it which fits as well elsewhere along the same lines. On different music on
-# the same staves, up to 31 of 40 agreed, but without what slides along them up to 0.22; on pairs
-# that belong together 0.33 or more.
-_LEAST_NOT_SLID = 0.3
+# the same staves, up to 31 of 40 agreed, but without what slides along them up to 0.37.
+_LEAST_NOT_SLID = 0.4
 
 _BY = {
     "intensity": "",

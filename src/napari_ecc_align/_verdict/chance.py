@@ -81,7 +81,11 @@ def p_value(tiles: Tiles, model: MotionModel | None) -> float:
     laid = MODELS[model].n_parameters // 2 if model else 0
     tested = max(0, round(tiles.independent) - laid)
     agreeing = int((tested + laid) * tiles.share + 1e-9) - laid
-    chance = min(0.5, tiles.chance)
+    return binomial_tail(tested, agreeing, min(0.5, tiles.chance))
+
+
+def binomial_tail(tested: int, agreeing: int, chance: float) -> float:
+    """Return how likely it is that of so many tiles at least so many agree by chance."""
     return sum(
         comb(tested, k) * chance**k * (1 - chance) ** (tested - k)
         for k in range(max(0, agreeing), tested + 1)

@@ -59,7 +59,10 @@ def aligned_details(
         return _aligned_orientations(
             _orientations(reference, here), _orientations(moving, there), to_moving, size
         )
-    fixed = _windowed(*_patch(reference, here))
+    name = f"detail {here}"
+    if name not in reference.cache:
+        reference.cache[name] = _windowed(*_patch(reference, here))
+    fixed: tuple[Floats, Floats] = reference.cache[name]
     values, valid = _patch(moving, there)
     if valid is not None:
         values[~valid] = np.nan

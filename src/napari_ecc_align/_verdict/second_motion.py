@@ -220,21 +220,30 @@ def _odd_part(first: Floats, second: Floats) -> Floats:
     Of their whitened autocorrelation where they do not move; circular, its first entry is there.
     """
     size = cv2.getOptimalDFTSize(first.shape[0]), cv2.getOptimalDFTSize(first.shape[1])
-    one, two = (
-        np.stack([np.fft.rfft2(plane, size) for plane in planes_of(image)])
-        for image in (first, second)
-    )
-    power = ((np.abs(one) ** 2 + np.abs(two) ** 2) / 2).sum(axis=0)
-    product = (two * one.conj()).sum(axis=0)
-    # Of each column of frequencies but the outer ones there is a second, conjugate one.
-    columns = np.fft.rfftfreq(size[1])
-    twice = 2.0 - ((columns == 0) | (columns == 0.5))
-    mean = max(float((power * twice).sum()) / (size[0] * size[1]), 1e-12)
-    weight = np.maximum(power / mean, _LEAST_POWER) ** -_WHITENING
-    whole = max(float((power * weight * twice).sum()) / (size[0] * size[1]), 1e-12)
+    power, product = np.zeros(size, np.float32), floats(0)
+    for planes in zip(planes_of(first), planes_of(second), strict=True):
+        one, two = (
+            floats(cv2.dft(_padded(image, size), flags=cv2.DFT_COMPLEX_OUTPUT, nonzeroRows=rows))
+            for image, rows in zip(planes, (first.shape[0], second.shape[0]), strict=True)
+        )
+        power += (_power(one) + _power(two)) / 2
+        product = product + floats(cv2.mulSpectrums(two, one, 0, conjB=True))
+    mean = max(float(power.mean()), 1e-12)
+    weight: Floats = floats(cv2.pow(np.maximum(power / mean, _LEAST_POWER), -_WHITENING))
     # The odd part of a real function is the transform of the imaginary part.
-    odd = np.fft.irfft2(1j * product.imag * (weight * (2 / whole)), size)
-    return floats(odd)
+    product[..., 0] = 0
+    product[..., 1] *= weight * (2 / max(float(np.vdot(power, weight)) / power.size, 1e-12))
+    flags = cv2.DFT_REAL_OUTPUT | cv2.DFT_SCALE
+    return floats(cv2.idft(product, flags=flags))
+
+
+def _power(spectrum: Floats) -> Floats:
+    return floats(np.einsum("ijk,ijk->ij", spectrum, spectrum))
+
+
+def _padded(image: Floats, size: tuple[int, int]) -> Floats:
+    below, right = size[0] - image.shape[0], size[1] - image.shape[1]
+    return floats(cv2.copyMakeBorder(image, 0, below, 0, right, cv2.BORDER_CONSTANT))
 
 
 def still_tiles(tiles: Tiles, motion: NDArray[np.float64]) -> NDArray[np.bool_]:

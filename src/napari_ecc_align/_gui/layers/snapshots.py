@@ -100,6 +100,16 @@ def snapshot(layer: Image, viewer: ViewerModel, channel: Channel = ON_SHOW) -> L
     )
 
 
+def show_plane(layer: Layer, viewer: ViewerModel, axis: int, number: int) -> None:
+    """Let the viewer show another plane of a layer, along one of its leading axes."""
+    index = np.zeros(layer.ndim)
+    index[axis] = number
+    place, there = layer.data_to_world(index)[axis], viewer.dims.ndim - layer.ndim + axis
+    if viewer.dims.units is not None:
+        place *= unit_factors([str(layer.units[axis])], [str(viewer.dims.units[there])])[0]
+    viewer.dims.set_point(there, place)
+
+
 def shown_index(layer: Layer, viewer: ViewerModel) -> tuple[int, ...]:
     """Return which plane of a layer is on show, one number per leading axis.
 

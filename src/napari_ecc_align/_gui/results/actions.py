@@ -49,13 +49,19 @@ class Actions(Container):  # type: ignore[type-arg]
             tooltip="Draw the shift and the turn of every frame",
             visible=False,
         )
+        self.save_drift = PushButton(
+            text="Save the drift…",
+            tooltip="Keep the shift and the turn of every frame as a table: CSV, in pixels and in "
+            "the layer's units, with each verdict",
+            visible=False,
+        )
         self.undo = PushButton(
             text="&Undo", tooltip="Take the last run back, layers and all (Alt+U)"
         )
         self.redo = PushButton(text="&Redo", tooltip="Make the run again that was undone (Alt+R)")
         self.legend = Label(value="", visible=False)
         rows = [
-            row(self.drift),
+            row(self.drift, self.save_drift),
             form(self.view, self.stack_view),
             self.legend,
             row(self.blink),
@@ -70,7 +76,8 @@ class Actions(Container):  # type: ignore[type-arg]
     def of_a_stack(self, stack: bool) -> None:
         """Show what there is for a stack and not for a single image, or the other way round."""
         self.view.visible = not stack
-        self.stack_view.visible = self.drift.visible = stack
+        self.stack_view.visible = stack
+        self.drift.visible = self.save_drift.visible = stack
         self.save.text = "Save transf&orms…" if stack else "Save transf&orm…"
 
     @property

@@ -2,12 +2,59 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+from typing import Any
+
+from napari.utils.theme import get_theme
+from napari.viewer import Viewer
 from qtpy.QtWidgets import QWidget
 
+from ..._common.errors import InputError
+from ..layers.attributes import layer_with_id
+from ..layers.snapshots import show_plane, shown_index
 from ..runs.finished_run import FinishedRun
+from ..shared.watching import Watch
 
 _SIZE = (4, 2.2)
 _LEAST_HEIGHT = 220
+_DOCK = "Drift"
+# Of red, green and blue together.
+_MIDDLE = 384
+
+
+def show_drift(viewer: Viewer, run: FinishedRun) -> None:
+    """Draw the drift in the one dock there is for it, with the frame on show marked.
+
+    A click goes to a frame.
+    """
+    ground = get_theme(viewer.theme).background.as_rgb_tuple()
+    canvas: Any = drift_canvas(run, dark=sum(ground[:3]) < _MIDDLE)
+    old = viewer.window.dock_widgets.get(_DOCK)
+    if old is not None:
+        viewer.window.remove_dock_widget(old)
+        old.deleteLater()
+    axis = run.task.frames.axis
+    marks = [each.axvline(0, color="gray", linestyle=":") for each in canvas.figure.axes]
+
+    def mark(_: object = None) -> None:
+        layer = layer_with_id(viewer, run.task.layer_ids[1])
+        with suppress(InputError):
+            shown = None if layer is None else shown_index(layer, viewer)[axis]
+            for line in marks:
+                line.set_visible(shown is not None)
+                line.set_xdata([shown or 0] * 2)
+            canvas.draw_idle()
+
+    def go(event: Any) -> None:
+        layer = layer_with_id(viewer, run.task.layer_ids[1])
+        if layer is not None and event.xdata is not None:
+            last = len(run.task.frames) - 1
+            show_plane(layer, viewer, axis, min(max(round(event.xdata), 0), last))
+
+    mark()
+    canvas.mpl_connect("button_press_event", go)
+    Watch(canvas).begin(mark, viewer.dims.events.point)
+    viewer.window.add_dock_widget(canvas, name=_DOCK, area="bottom")
 
 
 def drift_canvas(run: FinishedRun, *, dark: bool) -> QWidget:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+import gc
+from collections.abc import Hashable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -119,11 +121,30 @@ class Step:
 
     def revert(self, viewer: ViewerModel) -> Step:
         """Take back what was done, the last first, and return what does it again."""
-        return Step(self.run, [change.revert(viewer) for change in self.changes[::-1]])
+        with _cheap_removals():
+            return Step(self.run, [change.revert(viewer) for change in self.changes[::-1]])
+
+
+@contextmanager
+def _cheap_removals() -> Iterator[None]:
+    """Collect garbage once for all layers that go, and not for every one as napari does."""
+    frozen = gc.get_freeze_count() > 0
+    if not frozen:
+        gc.freeze()
+    try:
+        yield
+    finally:
+        if not frozen:
+            gc.unfreeze()
+            gc.collect()
+
+
+MOST_RUNS = 20
+"""So many runs can be taken back: each keeps the layers that it has replaced."""
 
 
 class History:
-    """The runs that were made and those that were taken back, in order.
+    """The runs that were made and those that were taken back, in order, the last `MOST_RUNS`.
 
     Parameters
     ----------
@@ -150,6 +171,7 @@ class History:
         """Add a run; what was taken back before it is gone."""
         self._undone.clear()
         self._done.append(Step(run))
+        del self._done[:-MOST_RUNS]
 
     def add(self, change: Change) -> None:
         """Add what the last run has done."""

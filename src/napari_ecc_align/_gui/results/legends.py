@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from ..runs.finished_run import FinishedRun
 from ..shared.html import MEANINGS, legend, legend_outside, swatch
+from .residual_layer import arrow_scale
 
 # As napari's map "PiYG" ends.
 _REFERENCE_BRIGHTER, _MOVING_BRIGHTER = (39, 100, 25), (142, 1, 82)
@@ -23,7 +24,13 @@ def legend_of(view: str, run: FinishedRun) -> str:
         "overlay": [*whose, "gray: both"],
         "difference": below or absolute,
         "checkerboard": ["Reference and aligned image in turn: edges that run on lie right."],
-        "residuals": ["Arrows: how far each tile is from fitting, and whither."],
+        "residuals": [_arrows(run)] if view == "residuals" else [],
     }.get(view, [])
     outside = [legend_outside()] if said and view != "residuals" else []
     return "&nbsp; ".join([*said, *outside])
+
+
+def _arrows(run: FinishedRun) -> str:
+    scale = arrow_scale(run.result, run.task.shape)
+    drawn = "drawn as long as they are" if scale == 1 else f"drawn {scale:,.0f} times as long"
+    return f"Arrows, {drawn}: how far each tile is from fitting, and whither."

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 
 import napari
 from magicgui.widgets import Container, Widget
 from napari.utils.notifications import show_info, show_warning
-from napari.utils.theme import get_theme
 from qtpy.QtWidgets import QApplication
 
 from ..._common.errors import InputError
@@ -20,16 +20,13 @@ from ..runs.task import LayerIds, Parameters
 from ..shared.docks import open_dock
 from ..shared.file_dialogs import ask_where_to_save
 from .actions import Actions
-from .drift_plot import drift_canvas
+from .drift_plot import show_drift
 from .history import History, Moved
 from .layers_in_viewer import ResultLayers
 from .legends import legend_of
 from .verdict_table import VerdictTable
 from .view_switch import ViewSwitch
 from .views import VIEWS, Blink
-
-# Of red, green and blue together.
-_MIDDLE = 384
 
 
 class ResultPanel(Container):  # type: ignore[type-arg]
@@ -80,6 +77,7 @@ class ResultPanel(Container):  # type: ignore[type-arg]
         self.next.undo.changed.connect(self.undo)
         self.next.redo.changed.connect(self.redo)
         self.next.drift.changed.connect(self._plot_drift)
+        self.next.save_drift.changed.connect(self._save_drift)
         self._offer(None)
 
     @property
@@ -266,21 +264,26 @@ class ResultPanel(Container):  # type: ignore[type-arg]
         open_dock(self._viewer, "Apply transform", tabify=True)
 
     def _plot_drift(self) -> None:
-        if self.run is None:
-            return
-        ground = get_theme(self._viewer.theme).background.as_rgb_tuple()
-        canvas = drift_canvas(self.run, dark=sum(ground[:3]) < _MIDDLE)
-        self._viewer.window.add_dock_widget(canvas, name="Drift", area="bottom")
+        if self.run is not None:
+            show_drift(self._viewer, self.run)
 
     def _save(self) -> None:
         run = self.run
-        if run is None:
-            return
-        name = f"{run.task.moving.name}_transform{'s' if run.is_stack else ''}"
-        path = ask_where_to_save(self.native, name, run.formats)
+        if run is not None:
+            name = f"{run.task.moving.name}_transform{'s' if run.is_stack else ''}"
+            self._write(ask_where_to_save(self.native, name, run.formats), run.save)
+
+    def _save_drift(self) -> None:
+        run = self.run
+        if run is not None:
+            name, kinds = f"{run.task.moving.name}_drift", {".csv": "Table"}
+            path = ask_where_to_save(self.native, name, kinds, "Save the drift of all frames")
+            self._write(path, run.save_drift)
+
+    def _write(self, path: Path | None, write: Callable[[Path], object]) -> None:
         try:
             if path is not None:
-                run.save(path)
+                write(path)
                 self.say(f"Saved to {path}.")
         except InputError as error:
             show_warning(str(error))

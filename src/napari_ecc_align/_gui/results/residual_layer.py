@@ -58,18 +58,23 @@ def residual_layer(
         "features": {"size": size, "uncertainty": tiles.uncertainties},
         "edge_color": "size",
         "edge_colormap": "viridis",
-        "edge_width": max(1.0, longer / 600),
+        "edge_width": max(1.0, longer / 400),
         "vector_style": "arrow",
-        "length": _visible(size, longer),
+        "length": arrow_scale(result, reference.shape),
         **reference.placement,
         "metadata": {METADATA_KEY: provenance},
     }
     return data, options, "vectors"
 
 
-def _visible(size: np.ndarray, longer: int) -> float:
-    """Return a round factor that makes the larger arrows a share of the image."""
-    usual = float(np.percentile(size, 90))
-    wanted = longer * _VISIBLE / max(usual, 1e-3)
+def arrow_scale(result: AlignmentResult, shape: tuple[int, int]) -> float:
+    """Return how many times longer arrows are drawn: so that the larger are a share of the image.
+
+    A round number; 1 where there are no arrows.
+    """
+    if result.tiles is None or not result.tiles.tested:
+        return 1.0
+    usual = float(np.percentile(np.hypot(*result.tiles.displacements[:, 2:].T), 90))
+    wanted = max(shape) * _VISIBLE / max(usual, 1e-3)
     decade = 10.0 ** np.floor(np.log10(wanted))
     return float(max(1.0, *(decade * step for step in _ROUND if decade * step <= wanted)))

@@ -27,6 +27,7 @@ from .views import VIEWS, drawn_together, show_only
 
 _ALIGNED = "aligned"
 _RESIDUALS = "residuals"
+_OVERLAY = "overlay"
 _COMPARED = ("difference", "binary difference")
 
 
@@ -60,6 +61,8 @@ class ViewSwitch:
         self._run: FinishedRun | None = None
         self._wanted: FinishedRun | None = None
         self._drawn: dict[str, object] = {}
+        # The view that gave way to the overlay when edges alone were compared.
+        self._before: str | None = None
         self._work = Background(lambda _: self.show())
         for choice in (actions.view, actions.stack_view):
             choice.changed.connect(lambda _: self.show())
@@ -78,6 +81,7 @@ class ViewSwitch:
         """Look at another run from now on, or at none."""
         self.look_at(run)
         if run is not None:
+            self._open_as_suits(run)
             self._put(run)
             # What is on show is drawn anew, in place; the rest when it is asked for.
             kept = drawn_together(str(self._choice(run).value)) if run.comparable else ()
@@ -85,6 +89,21 @@ class ViewSwitch:
                 if role not in (_ALIGNED, *_brought(run), *kept):
                     self._layers.remove_role(run.task, role)
         self.show()
+
+    def _open_as_suits(self, run: FinishedRun) -> None:
+        """Show the overlay first where only edges agree: the difference would show everything.
+
+        When brightness is compared again, go back to the view of before.
+        """
+        choice = self._choice(run)
+        edges = run.result.representation == "orientation"
+        with choice.changed.blocked():
+            if edges and self._before is None and choice.value in _COMPARED:
+                self._before, choice.value = choice.value, _OVERLAY
+            elif not edges and self._before is not None:
+                if choice.value == _OVERLAY:
+                    choice.value = self._before
+                self._before = None
 
     def look_at(self, run: FinishedRun | None) -> None:
         """Go back to a run whose layers are there already, or to none."""

@@ -11,6 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..._align.stack_result import StackResult
+from ..._common.atomic import write_atomically
+from ..._common.tables import csv_text
 from ..._compare.inspection import Inspection, Row, before_after
 from ..._transform.files import save_transforms
 from ..._transform.formats.registry import FORMATS, STACK_FORMATS
@@ -139,6 +141,36 @@ class FinishedRun:
         back = lay.inverse
         moved = [replace(each, transform=back @ each.transform) for each in self.results]
         return replace(self.results, results=tuple(moved)).to_dict()
+
+    def drift_table(self) -> str:
+        """Return the drift as CSV: shift and turn of every frame, in px and in units, and verdict.
+
+        Shifts in units are along the axes of the world; without units there are none.
+        """
+        drift, grid = self.drift(), self.task.moving.grid
+        shift = np.stack([drift["x"], drift["y"]])
+        columns = {
+            "frame": drift["frame"],
+            "dx_px": shift[0],
+            "dy_px": shift[1],
+            "turn_deg": drift["rotation"],
+        }
+        if "pixel" not in grid.units:
+            down, across = grid.matrix[:2, :2] @ shift[::-1]
+            columns[f"dx_{grid.units[1]}"], columns[f"dy_{grid.units[0]}"] = across, down
+        columns["verdict"] = drift["verdict"]
+        rows = zip(*(column.tolist() for column in columns.values()), strict=True)
+        return csv_text(tuple(columns), (dict(zip(columns, row, strict=True)) for row in rows))
+
+    def save_drift(self, path: Path) -> None:
+        """Write the drift as a table; the dialog has asked whether to replace a file.
+
+        Raises
+        ------
+        InputError
+            If it cannot be written.
+        """
+        write_atomically(path, self.drift_table().encode(), overwrite=True)
 
     def rows(self) -> list[Row]:
         """Return the table before and after."""

@@ -13,7 +13,7 @@ _ALL = "Transforms (" + " ".join(f"*{suffix}" for suffix in FORMATS) + ")"
 
 
 def ask_where_to_save(
-    parent: QWidget, name: str, formats: Mapping[str, str] = FORMATS
+    parent: QWidget, name: str, formats: Mapping[str, str] = FORMATS, title: str = ""
 ) -> Path | None:
     """Return the file that a person chose, with a suffix; None if they thought better of it.
 
@@ -27,15 +27,19 @@ def ask_where_to_save(
         What the file is called at first, without a suffix.
     formats : mapping of str to str
         What each suffix stands for; the first is offered.
+    title : str, optional
+        Of the dialog, if it is not for transforms.
     """
     kinds = {f"{words} (*{suffix})": suffix for suffix, words in formats.items()}
-    title = "Save the transform" if formats is FORMATS else "Save the transforms of all frames"
-    chosen, kind = QFileDialog.getSaveFileName(parent, title, f"{name}.json", ";;".join(kinds))
+    many = "Save the transforms of all frames"
+    title = title or ("Save the transform" if formats is FORMATS else many)
+    first = next(iter(formats))
+    chosen, kind = QFileDialog.getSaveFileName(parent, title, f"{name}{first}", ";;".join(kinds))
     if not chosen:
         return None
     if any(chosen.lower().endswith(suffix) for suffix in formats):
         return Path(chosen)
-    path = Path(chosen + kinds.get(kind, ".json"))
+    path = Path(chosen + kinds.get(kind, first))
     # The dialog has asked about the name as it was typed.
     question = f"{path.name} exists already. Replace it?"
     yes = QMessageBox.StandardButton.Yes

@@ -94,6 +94,11 @@ def planes_apart(blocks: NDArray[Scalar]) -> NDArray[Scalar]:
     return np.moveaxis(blocks, -1, 0).reshape(-1, *blocks.shape[1:3])
 
 
+def planes_first(sample: Sampler) -> Sampler:
+    """Return what samples blocks (n, b, b, k) as (k * n, b, b)."""
+    return lambda matrix: planes_apart(sample(matrix))
+
+
 def _blocks_of(image: NDArray[Scalar], size: int) -> NDArray[Scalar]:
     """Look at (h, w), padded with zeros, as blocks (rows, columns, size, size)."""
     h, w = image.shape
@@ -116,7 +121,15 @@ def _whole(level: Level, representation: Representation) -> tuple[Floats, Bools 
 def whole_reference(
     level: Level, size: int, *, representation: Representation = "intensity"
 ) -> Blocks:
-    """Return all of a level as blocks of `size` px."""
+    """Return all of a level as blocks of `size` px, made once."""
+    name = f"blocks of {size}, {representation}"
+    if name not in level.cache:
+        level.cache[name] = _whole_blocks(level, size, representation)
+    blocks: Blocks = level.cache[name]
+    return blocks
+
+
+def _whole_blocks(level: Level, size: int, representation: Representation) -> Blocks:
     image, valid = _whole(level, representation)
     inside = _interior(level.shape, size) if valid is None else _cut(eroded(valid, 1), size)
     planes = planes_of(image)

@@ -94,7 +94,7 @@ class Level:
     scale: float
     index: int
     own: bool = True
-    cache: dict[str, NDArray[Any]] = field(default_factory=dict, repr=False, compare=False)
+    cache: dict[str, Any] = field(default_factory=dict, repr=False, compare=False)
 
     @property
     def shape(self) -> tuple[int, int]:

@@ -41,20 +41,41 @@ class Pyramids:
 
 def make_pyramids(reference: Source, moving: Source, unmoved: Matrix) -> InSteps[Pyramids]:
     """Return the pyramids of two images, strip by strip."""
-    planes: list[list[Level]] = []
-    before: NDArray[np.float64] | None = None
-    for name, source in (("reference", reference), ("moving image", moving)):
-        weights = yield from _weights(source)
-        if weights is not None and before is not None and weights @ before < 0:
-            # Colours that vary most come with either sign: one that makes a negative says nothing.
-            weights = -weights
-        before = weights
-        levels = yield from _levels(source, weights)
-        flaw = yield from _flaw(levels)
-        if flaw:
-            return Pyramids([], [], f"The {name} {flaw}.", unmoved)
-        planes.append(levels)
-    return Pyramids(planes[0], planes[1], None, unmoved)
+    first = yield from _kept(reference)
+    if first.flaw:
+        return Pyramids([], [], f"The reference {first.flaw}.", unmoved)
+    second = yield from _made(moving, first.weights)
+    if second.flaw:
+        return Pyramids([], [], f"The moving image {second.flaw}.", unmoved)
+    return Pyramids(first.levels, second.levels, None, unmoved)
+
+
+@dataclass(frozen=True, eq=False)
+class _Made:
+    """The pyramid of one image, how its colours were weighed, and what is wrong with it."""
+
+    levels: list[Level]
+    weights: NDArray[np.float64] | None
+    flaw: str | None
+
+
+def _kept(source: Source) -> InSteps[_Made]:
+    """Return the pyramid of a reference, which is made once for as long as its image is held."""
+    if isinstance(source, LazyImage):
+        return (yield from _made(source))
+    if "pyramid" not in source.kept:
+        source.kept["pyramid"] = yield from _made(source)
+    made: _Made = source.kept["pyramid"]
+    return made
+
+
+def _made(source: Source, before: NDArray[np.float64] | None = None) -> InSteps[_Made]:
+    weights = yield from _weights(source)
+    if weights is not None and before is not None and weights @ before < 0:
+        # Colours that vary most come with either sign: one that makes a negative says nothing.
+        weights = -weights
+    levels = yield from _levels(source, weights)
+    return _Made(levels, weights, (yield from _flaw(levels)))
 
 
 def _weights(source: Source) -> InSteps[NDArray[np.float64] | None]:

@@ -114,7 +114,7 @@ def _structure(level: Level) -> Array:
 
     That of a small level is kept, because several sorts of tiles are chosen on it.
     """
-    kept = level.cache.get("structure")
+    kept: Array | None = level.cache.get("structure")
     if kept is not None:
         return kept
     image, valid = level.whole()

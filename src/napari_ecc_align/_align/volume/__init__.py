@@ -1,0 +1,1 @@
+"""Aligning two volumes: the equations, pyramids and tiles of images, with an axis more."""

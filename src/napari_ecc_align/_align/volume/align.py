@@ -1,0 +1,282 @@
+"""The front door: align two volumes."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Generator, Sequence
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from ..._common.errors import InputError
+from ..._common.given import as_floats
+from ..._common.steps import outcome_of
+from ..._ecc.options import DEFAULTS, SearchOptions
+from ..._transform.models import Array
+from ..._verdict.result import VERDICTS
+from ..progress import Progress
+from .assess import assessed, is_likely
+from .levels import VolumeLevel, volume_pyramid
+from .motion import corners, mapped
+from .refine import RefinedVolume, VolumeRefiner
+from .result import VolumeAlignment
+from .search import shifted_starts, turned_starts
+from .transform import (
+    VOLUME_MOTION_MODELS,
+    VolumeMotionModel,
+    VolumeTransform,
+    checked_volume_matrix,
+)
+
+# Of several starts, so many are refined to the end.
+_BEST = 2
+_LEAST_SIDE = 8
+# The bar approaches its end; nobody knows how many steps there will be.
+_PACE = 30
+_TURNED = np.eye(4)[[2, 1, 0, 3]]
+
+
+def align_volume(
+    reference: ArrayLike,
+    moving: ArrayLike,
+    *,
+    model: VolumeMotionModel = "euclidean",
+    spacing: Sequence[float] | float | None = None,
+    moving_spacing: Sequence[float] | float | None = None,
+    precision: float = DEFAULTS.precision,
+    max_iterations: int = DEFAULTS.max_iterations,
+    tolerance: float = DEFAULTS.tolerance,
+    reference_mask: ArrayLike | None = None,
+    moving_mask: ArrayLike | None = None,
+    initial: VolumeTransform | ArrayLike | None = None,
+    progress: Callable[[Progress], object] | None = None,
+    cancel: Callable[[], bool] | None = None,
+) -> VolumeAlignment:
+    """Find the transform that lays the moving volume on the reference.
+
+    Parameters
+    ----------
+    reference, moving : array_like, shape (planes, rows, columns)
+        Volumes of at least 8 voxels along each axis, of any real dtypes; their shapes may differ.
+        NaN and infinity mean "no data here".
+    model : {"euclidean", "translation", "similarity", "affine"}
+        The motion model.
+    spacing, moving_spacing : float or sequence of 3 floats, optional
+        Length of a voxel along (z, y, x), as the scale of a napari layer: a rigid motion is rigid
+        in that unit. By default 1, and that of the reference for the moving volume.
+    precision : float, default: 0.02
+        Corner uncertainty, in the shortest side of a voxel, at which no more blocks are read.
+    max_iterations : int, default: 100
+        Most iterations on a level.
+    tolerance : float, default: 1e-7
+        Stop when an iteration changes the correlation by less.
+    reference_mask, moving_mask : array_like, shape (planes, rows, columns), optional
+        Voxels that count, as booleans or numbers (0 does not count).
+    initial : VolumeTransform or array_like of shape (4, 4) or (3, 4), optional
+        Where to start first. Reference (x, y, z, 1) to moving, in voxels.
+    progress : callable, optional
+        Called with a `Progress` after every step.
+    cancel : callable, optional
+        Asked after every step; the alignment ends when it returns True.
+
+    Returns
+    -------
+    VolumeAlignment
+        With a `verdict` to look at before anything else.
+
+    Raises
+    ------
+    InputError
+        If an argument cannot be used; a `ValueError` whose message names it.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from scipy.ndimage import gaussian_filter
+    >>> from napari_ecc_align import align_volume
+    >>> noise = np.random.default_rng(0).normal(size=(60, 64, 64))
+    >>> volume = gaussian_filter(noise, 2)
+    >>> result = align_volume(volume[4:52, 4:60, 4:60], volume[6:54, :56, 5:61])
+    >>> result.verdict, result.transform.matrix[:3, 3].round(1).tolist()
+    ('aligned', [-1.0, 4.0, -2.0])
+    """
+    began = time.perf_counter()
+    if model not in VOLUME_MOTION_MODELS:
+        known = ", ".join(VOLUME_MOTION_MODELS)
+        raise InputError(f"model must be one of {known}, not {model!r:.80}")
+    options = SearchOptions(model, "pyramid", precision, max_iterations, tolerance)
+    own = _checked_spacing(spacing, "spacing", (1.0, 1.0, 1.0))
+    other = _checked_spacing(moving_spacing, "moving_spacing", own)
+    volumes = (
+        _checked_volume(reference, reference_mask, "reference"),
+        _checked_volume(moving, moving_mask, "moving"),
+    )
+    start = None if initial is None else _TURNED @ checked_volume_matrix(initial) @ _TURNED
+    reached: list[VolumeAlignment] = []
+
+    def told(step: Progress) -> None:
+        if progress is not None:
+            progress(step)
+        if cancel is not None and cancel():
+            raise _Cancelled
+
+    try:
+        result = outcome_of(_steps(volumes, (own, other), options, start, reached), told)
+    except _Cancelled:
+        nothing = VolumeTransform(np.eye(4), model)
+        best = reached[-1].transform if reached else nothing
+        result = VolumeAlignment(
+            best, "cancelled", "The alignment was cancelled.", volumes[0].shape, tuple(own)
+        )
+    return replace(result, seconds=time.perf_counter() - began)
+
+
+class _Cancelled(Exception):
+    """The caller has asked the alignment to end."""
+
+
+def _steps(
+    volumes: tuple[NDArray[np.generic], NDArray[np.generic]],
+    spacings: tuple[Array, Array],
+    options: SearchOptions,
+    initial: Array | None,
+    results: list[VolumeAlignment],
+) -> Generator[Progress, None, VolumeAlignment]:
+    """Try starts until one passes the verdict; return the most trusted result."""
+    yield Progress(0.0, "preparing the volumes")
+    unit = max(float(spacing.min()) for spacing in spacings)
+    own = volume_pyramid(volumes[0], spacings[0], unit)
+    yield Progress(0.0, "preparing the volumes")
+    other = volume_pyramid(volumes[1], spacings[1], unit)
+    flaw = _flaw(own, other)
+    before = np.diag([*(spacings[0] / spacings[1]), 1.0]) if initial is None else initial
+    if flaw:
+        nothing = VolumeTransform(np.eye(4))
+        return VolumeAlignment(nothing, "failed", flaw, volumes[0].shape, tuple(spacings[0]))
+    refiner = VolumeRefiner(own, other, options)
+    done = 0
+    for name, starts in _starts(refiner, before, given=initial is not None):
+        for found in (yield from _refined(refiner, starts, name)):
+            results.append(assessed(refiner, found, before, name))
+            done += 1
+            yield Progress(done / (done + 1), name)
+            if results[-1].aligned:
+                return results[-1]
+    return max(results, key=_trust)
+
+
+def _trust(result: VolumeAlignment) -> tuple[int, float]:
+    return VERDICTS.index(result.verdict), result.tiles.share if result.tiles else 0.0
+
+
+def _flaw(reference: list[VolumeLevel], moving: list[VolumeLevel]) -> str | None:
+    for name, levels in (("reference", reference), ("moving", moving)):
+        values = np.asarray(levels[-1].values, np.float32)
+        counted = values[np.isfinite(values)]
+        if not len(counted) or counted.min() == counted.max():
+            return f"The {name} volume shows nothing."
+    return None
+
+
+def _starts(
+    refiner: VolumeRefiner, before: Array, *, given: bool
+) -> Generator[tuple[str, list[Array]], None, None]:
+    """Yield what to try, from little motion to much, each when the ones before have failed."""
+    own, other = refiner.reference, refiner.moving
+    yield ("initial" if given else "identity"), [before]
+    centred = before.copy()
+    centred[:3, 3] += other[0].frame.centre - mapped(before, own[0].frame.centre)
+    if np.abs(centred - before).max() > 1:
+        yield "centres", [centred]
+    yield "correlation", list(shifted_starts(own, other, before))
+    if refiner.model.name != "translation":
+        yield "turns", list(turned_starts(own, other, before))
+
+
+def _refined(
+    refiner: VolumeRefiner, starts: list[Array], name: str
+) -> Generator[Progress, None, list[RefinedVolume]]:
+    """Refine starts on coarse levels, and the best of them to the end."""
+    first = len(refiner.reference) - 1
+    steps = 0
+
+    def told() -> Progress:
+        nonlocal steps
+        steps += 1
+        return Progress(1 - _PACE / (_PACE + steps), name)
+
+    coarse = []
+    for start in starts:
+        running = refiner.coarse(refiner.motion(0).restricted(start), first=first)
+        found = yield from _told(running, told)
+        coarse.append(found)
+    coarse.sort(key=lambda found: -np.nan_to_num(abs(found.solution.ecc)))
+    best: list[RefinedVolume] = []
+    for found in coarse:
+        ends = corners(refiner.reference[0].shape)
+        apart = [
+            np.abs(mapped(found.matrix, ends) - mapped(one.matrix, ends)).max() for one in best
+        ]
+        if len(best) < _BEST and all(gap > 2 for gap in apart):
+            best.append(found)
+    out = []
+    for found in best:
+        likely = is_likely(refiner, found)
+        yield told()
+        # What tiles of the coarse level do not show, those of finer ones show no better.
+        out.append((yield from _told(refiner.finished(found), told)) if likely else found)
+    return out
+
+
+def _told(
+    steps: Generator[object, None, RefinedVolume], told: Callable[[], Progress]
+) -> Generator[Progress, None, RefinedVolume]:
+    from ..._common.steps import retold
+
+    return (yield from retold(steps, lambda _: told()))
+
+
+def _checked_spacing(
+    given: Sequence[float] | float | None, name: str, default: Sequence[float] | Array
+) -> Array:
+    if given is None:
+        return np.array(default, np.float64)
+    refusal = f"{name} must be the length of a voxel, or its lengths along (z, y, x)"
+    spacing = as_floats(given, refusal)
+    if spacing.shape not in ((), (1,), (3,)):
+        raise InputError(refusal)
+    checked = np.array(np.broadcast_to(spacing, (3,)))
+    if not (np.isfinite(checked) & (checked > 0)).all():
+        raise InputError(f"{name} must be positive, not {given}")
+    return checked
+
+
+def _checked_volume(given: ArrayLike, mask: ArrayLike | None, name: str) -> NDArray[np.generic]:
+    """Return a volume, in single precision with NaN where some voxels do not count."""
+    volume = np.asarray(given)
+    if volume.ndim != 3:
+        raise InputError(
+            f"{name} must have three axes, (planes, rows, columns), not the shape {volume.shape}"
+        )
+    if volume.dtype.kind not in "buif":
+        raise InputError(f"{name} must hold real numbers, not {volume.dtype}")
+    if min(volume.shape) < _LEAST_SIDE:
+        raise InputError(
+            f"{name} must have {_LEAST_SIDE} voxels along each axis, not the shape "
+            f"{volume.shape}; planes are aligned one by one with align_stack"
+        )
+    if volume.dtype.kind in "bf" and volume.dtype != np.float32:
+        volume = volume.astype(np.float32)
+    counted = np.isfinite(volume) if volume.dtype.kind == "f" else None
+    if mask is not None:
+        given_mask = np.asarray(mask)
+        if given_mask.shape != volume.shape:
+            raise InputError(
+                f"{name}_mask must have the shape of its volume, {volume.shape}, not "
+                f"{given_mask.shape}"
+            )
+        counted = given_mask.astype(bool) if counted is None else counted & given_mask.astype(bool)
+    if counted is None or counted.all():
+        return volume
+    return np.where(counted, volume.astype(np.float32), np.float32(np.nan))

@@ -1,0 +1,264 @@
+"""From an estimate of a volume's motion to a result: what tiles say of it, and the verdict."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..._common.quantiles import middle
+from ..._transform.models import Array
+from ..._verdict.chance import ALPHA, ALPHA_DOUBTFUL, binomial_tail
+from ..._verdict.limits import (
+    LARGEST_UNCERTAINTY,
+    LEAST_AGREEING,
+    LEAST_LIKE,
+    LIKE,
+    WRONG,
+)
+from ..._verdict.result import Verdict
+from ..._verdict.rules import (
+    CLEAR_SHARE,
+    HIGH_ECC,
+    LARGEST_DISPLACED,
+    LARGEST_STRETCH,
+    LEAST_OVERLAP,
+)
+from .levels import VolumeLevel
+from .motion import corners, inverse, mapped, scaled
+from .refine import RefinedVolume, VolumeRefiner
+from .result import VolumeAlignment
+from .rivals import place_rival, turned_rival
+from .search import overlap_share
+from .sufficiency import freer_shift
+from .tiles import TileMatcher, VolumeTiles
+from .transform import VolumeTransform
+
+# How likely tiles of a coarse level may agree by chance where finer levels are worth the time.
+_LIKELY = 0.05
+# What no statistics of one pair show: sampling, in px, as in two dimensions.
+_BIAS = 0.01
+
+
+@dataclass(frozen=True, eq=False)
+class Judged:
+    """A verdict, its reason and the tiles it was made of."""
+
+    verdict: Verdict
+    reason: str
+    tiles: VolumeTiles | None = None
+
+
+def assessed(
+    refiner: VolumeRefiner, found: RefinedVolume, before: Array, start: str
+) -> VolumeAlignment:
+    """Return the result that an estimate amounts to.
+
+    Parameters
+    ----------
+    refiner : VolumeRefiner
+    found : RefinedVolume
+    before : (4, 4) array
+        How the volumes lay before.
+    start : str
+    """
+    level = refiner.reference[0]
+    unit = level.frame.unit
+    solution = found.solution
+    overlap = overlap_share(level.shape, refiner.moving[0].shape, found.matrix)
+    along = _along_axes(refiner, found) * unit
+    judged = _judged(refiner, found, before, overlap, along)
+    turned = np.eye(4)[[2, 1, 0, 3]]
+    return VolumeAlignment(
+        VolumeTransform(turned @ found.matrix @ turned, refiner.model.name),
+        judged.verdict,
+        judged.reason,
+        level.shape,
+        tuple(level.spacing.tolist()),
+        ecc=float(np.nan_to_num(abs(solution.ecc))),
+        inverted=solution.gain < 0,
+        overlap_fraction=overlap,
+        corner_uncertainty=float(np.hypot(found.uncertainty, _BIAS) * unit),
+        axis_uncertainty=tuple(along[::-1].tolist()),
+        iterations=solution.iterations,
+        converged=solution.converged,
+        start=start,
+        tiles=judged.tiles,
+    )
+
+
+def _along_axes(refiner: VolumeRefiner, found: RefinedVolume) -> Array:
+    """Return one sigma at the corners along each axis, RMS, in px of level 0."""
+    covariance = found.solution.covariance
+    if not np.isfinite(covariance).all():
+        return np.full(3, np.inf)
+    motion, level = refiner.motion(found.level), refiner.reference[found.level]
+    jacobian = motion.jacobian(scaled(found.matrix, refiner.moving[found.level].step, level.step))
+    variances = np.einsum("ij,jk,ik->i", jacobian, covariance, jacobian).reshape(-1, 3)
+    factor = level.frame.unit / refiner.reference[0].frame.unit
+    return np.asarray(np.hypot(np.sqrt(variances.mean(axis=0)) * factor, _BIAS / np.sqrt(3)))
+
+
+def is_likely(refiner: VolumeRefiner, found: RefinedVolume) -> bool:
+    """Tell whether tiles of the level that a transform comes from speak for it, or cannot tell."""
+    if found.level == 0 or not np.isfinite(found.solution.ecc):
+        return found.level == 0
+    inverted = found.solution.gain < 0
+    pair = refiner.reference, refiner.moving, found.level
+    tiles = TileMatcher(*pair, found.matrix, inverted=inverted).asked(found.matrix)
+    if tiles.tested < LEAST_AGREEING:
+        return True
+    return p_value(tiles, 0) < _LIKELY
+
+
+def _judged(
+    refiner: VolumeRefiner, found: RefinedVolume, before: Array, overlap: float, along: Array
+) -> Judged:
+    reference, moving = refiner.reference, refiner.moving
+    back = overlap_share(moving[0].shape, reference[0].shape, inverse(found.matrix))
+    why = _why_implausible(reference[0], moving[0], found.matrix)
+    if not why and max(overlap, back) < LEAST_OVERLAP:
+        why = f"Only {overlap:.0%} of the reference is covered."
+    if not why and not np.isfinite(found.solution.ecc):
+        why = "The volumes share too little to be compared."
+    if why:
+        return Judged("failed", why)
+    inverted = found.solution.gain < 0
+    matcher = TileMatcher(reference, moving, 0, found.matrix, inverted=inverted)
+    tiles = matcher.with_sampled_chance(matcher.asked(found.matrix), found.matrix)
+    verdict, why = _said(refiner, found, before, along, tiles, matcher)
+    return Judged(verdict, why, tiles)
+
+
+def _why_implausible(own: VolumeLevel, other: VolumeLevel, matrix: Array) -> str | None:
+    """Return why no two volumes of one thing are related by a matrix, or None if they may be."""
+    linear = other.spacing[:, None] * matrix[:3, :3] / own.spacing
+    if not np.linalg.det(linear) > 0:
+        return "The transform found would mirror the volume."
+    sizes = np.linalg.svd(linear, compute_uv=False)
+    if sizes[0] > LARGEST_STRETCH or sizes[2] < 1 / LARGEST_STRETCH:
+        return (
+            f"The transform found stretches the volume by {sizes[0]:.2g} and {sizes[2]:.2g}, "
+            "which no two volumes of one thing need."
+        )
+    return None
+
+
+def _said(
+    refiner: VolumeRefiner,
+    found: RefinedVolume,
+    before: Array,
+    along: Array,
+    tiles: VolumeTiles,
+    matcher: TileMatcher,
+) -> tuple[Verdict, str]:
+    counted = f"{tiles.agreeing} of {tiles.tested} tiles fit best where they lie"
+    ecc = abs(found.solution.ecc)
+    if tiles.tested < LEAST_AGREEING:
+        if ecc > HIGH_ECC:
+            return "doubtful", f"There is too little detail to be sure (ECC {ecc:.3f})."
+        return "failed", "There is too little detail in the overlap to tell."
+    chance = p_value(tiles, refiner.model.n_parameters)
+    if chance > ALPHA_DOUBTFUL or tiles.agreeing < LEAST_AGREEING:
+        return "failed", (
+            f"Only {counted} (ECC {ecc:.2f}): the volumes do not seem to show one thing, or the "
+            "alignment is wrong."
+        )
+    why = (
+        _why_ambiguous(refiner, found, tiles)
+        or _why_inexact(refiner, along, tiles)
+        or _why_two_motions(refiner, found, before, tiles, matcher)
+    )
+    if why:
+        return "doubtful", why
+    # What the others show may have moved farther than they were looked for.
+    if chance > ALPHA or tiles.share < CLEAR_SHARE:
+        return "doubtful", f"Only {counted}; elsewhere the volumes differ."
+    return "aligned", f"{counted}, with ECC {ecc:.3f}."
+
+
+def p_value(tiles: VolumeTiles, n_parameters: int) -> float:
+    """Return how likely it is that as many tiles agree by chance: a binomial tail.
+
+    A motion can be laid through a third as many tiles as it has parameters, whatever they show.
+    """
+    laid = n_parameters // 3
+    return binomial_tail(max(0, tiles.tested - laid), tiles.agreeing - laid, tiles.chance)
+
+
+def _why_ambiguous(refiner: VolumeRefiner, found: RefinedVolume, tiles: VolumeTiles) -> str | None:
+    places = place_rival(refiner.reference, refiner.moving, found.matrix)
+    if places > 1:
+        return "The volumes fit better at another place."
+    largest = min(LIKE, LEAST_LIKE + tiles.share / 3)
+    if tiles.rival > LIKE or places > largest:
+        return (
+            "The volumes repeat: another place fits almost as well "
+            f"({max(tiles.rival, places):.0%} of the correlation)."
+        )
+    if turned_rival(refiner, found.matrix) > LIKE:
+        return "The volumes fit almost as well when one is turned."
+    return None
+
+
+def _why_inexact(refiner: VolumeRefiner, along: Array, tiles: VolumeTiles) -> str | None:
+    unit = refiner.reference[0].frame.unit
+    shift, sigma = freer_shift(tiles, refiner.model.name)
+    if shift > 3 * sigma and np.hypot(shift, sigma) > LARGEST_UNCERTAINTY * unit:
+        return (
+            "The motion model does not suffice: a freer one would move the tiles by "
+            f"{shift:.2g} (RMS)."
+        )
+    uncertain = float(np.sqrt((along**2).sum()))
+    if uncertain <= LARGEST_UNCERTAINTY * unit:
+        return None
+    if not np.isfinite(uncertain):
+        return "There is too little detail to know the motion in all directions."
+    axis = int(np.argmax(along))
+    return (
+        f"There is too little detail to say more exactly than to {uncertain:.2g}, most of it "
+        f"along {'zyx'[axis]}."
+    )
+
+
+def _why_two_motions(
+    refiner: VolumeRefiner,
+    found: RefinedVolume,
+    before: Array,
+    tiles: VolumeTiles,
+    matcher: TileMatcher,
+) -> str | None:
+    level = refiner.reference[0]
+    ends = corners(level.shape)
+    moved = (mapped(found.matrix, ends) - mapped(before, ends)) * refiner.moving[0].spacing
+    distance = float(np.linalg.norm(moved, axis=1).mean())
+    still = distance <= WRONG * level.frame.unit
+    counted = f"{tiles.agreeing} of {tiles.tested} tiles fit best where they lie"
+    if still and tiles.share < CLEAR_SHARE:
+        return f"Only {counted}, and what lies still may belong to the camera."
+    if distance > 2 * tiles.radius and tiles.share < CLEAR_SHARE:
+        there = matcher.asked(before)
+        if there.agreeing > LARGEST_DISPLACED * tiles.agreeing:
+            return (
+                f"{counted}, but {there.agreeing} of {there.tested} where they were before "
+                "anything moved."
+            )
+    together = _largest_group(tiles)
+    if together > max(2, LARGEST_DISPLACED * tiles.agreeing):
+        return (
+            f"A part of the volumes moved otherwise than the rest: {together} tiles fit best at a "
+            "common other place."
+        )
+    return None
+
+
+def _largest_group(tiles: VolumeTiles) -> int:
+    """Return how many of the tiles that do not agree share a displacement."""
+    likely = np.isfinite(tiles.uncertainties)
+    if tiles.agreeing:
+        likely &= tiles.fits > middle(tiles.fits[tiles.agree]) / 2
+    moved = tiles.displacements[likely & ~tiles.agree, 3:]
+    if not len(moved):
+        return 0
+    apart = np.linalg.norm(moved[:, None] - moved[None], axis=2)
+    return int((apart <= tiles.radius).sum(axis=1).max())

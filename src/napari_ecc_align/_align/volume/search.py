@@ -1,0 +1,209 @@
+"""Where to start: displacements and turns at which small levels of two volumes correlate best."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import product
+
+import numpy as np
+
+from ..._images.pyramid.levels import Floats
+from ..._transform.models import Array
+from .blocks import resampled
+from .levels import VolumeLevel
+from .motion import Shape, corners, inverse, mapped, rotation, scaled
+
+# Displacements are looked for on the finest level of at most so many voxels, turns on a coarser.
+_SHIFT_VOXELS, _TURN_VOXELS = 40_000, 9_000
+# Of the smaller volume, so much lies on the other one.
+_LEAST_SHARE = 0.2
+# Peaks nearer than so many voxels of the level are one.
+_APART = 3
+_PLACES, _TURNS = 3, 6
+# Degrees: about z all around, from there by tilts about the other two axes. A solver on the level
+# is led from half as far.
+_STEP, _TILT = 15, 20
+
+
+def level_below(levels: list[VolumeLevel], voxels: int) -> int:
+    """Return the finest level of at most so many voxels, or the coarsest."""
+    return next((n for n, one in enumerate(levels) if one.size <= voxels), len(levels) - 1)
+
+
+def masked_correlation(reference: Floats, moving: Floats) -> tuple[Floats, Array]:
+    """Return the correlation of two volumes at all displacements, over what they share [1]_.
+
+    Parameters
+    ----------
+    reference, moving : (d, h, w) float32 arrays
+        NaN where a voxel does not count.
+
+    Returns
+    -------
+    correlation : ndarray of float32
+        Entry d belongs to ``reference[x]`` on ``moving[x + d]``, negative ones counted from the
+        end; 0 where less than a fifth of the smaller one is shared.
+    shared : ndarray of float64
+        Voxels shared, of the same shape.
+
+    References
+    ----------
+    .. [1] D. Padfield, "Masked object registration in the Fourier domain", IEEE TIP 21(5), 2012.
+    """
+    from scipy import fft
+
+    size = [
+        fft.next_fast_len(a + b - 1, real=True)
+        for a, b in zip(reference.shape, moving.shape, strict=True)
+    ]
+    counted = [np.isfinite(one) for one in (reference, moving)]
+    spectra = []
+    for one, valid in zip((reference, moving), counted, strict=True):
+        centred = np.where(valid, one - np.float32(one[valid].mean() if valid.any() else 0), 0)
+        planes = np.stack([valid.astype(np.float32), centred, centred**2])
+        spectra.append(fft.rfftn(planes, size, axes=(1, 2, 3)))
+    (ones, first, squares), (others, second, other_squares) = spectra
+
+    def correlated(a: Array, b: Array) -> Array:
+        return np.asarray(fft.irfftn(np.conj(a) * b, size), np.float64)
+
+    shared = np.round(correlated(ones, others))
+    n = np.maximum(shared, 1)
+    a, b = correlated(first, others), correlated(ones, second)
+    product_ = correlated(first, second) - a * b / n
+    own = np.maximum(correlated(squares, others) - a * a / n, 0)
+    other = np.maximum(correlated(ones, other_squares) - b * b / n, 0)
+    norm = np.sqrt(own * other)
+    # Where one of them is flat, rounding is what is left.
+    usable = (shared >= _LEAST_SHARE * min(one.sum() for one in counted)) & (
+        norm > 1e-4 * norm.max(initial=0)
+    )
+    out = np.zeros(norm.shape, np.float32)
+    out[usable] = product_[usable] / norm[usable]
+    return out, shared
+
+
+def best_places(correlation: Floats, count: int = _PLACES) -> list[tuple[Array, float]]:
+    """Return the displacements at which two volumes correlate best, by size, and how they do."""
+    left = np.abs(correlation)
+    found = []
+    for _ in range(count):
+        at = np.array(np.unravel_index(left.argmax(), left.shape))
+        height = float(correlation[tuple(at)])
+        if not height:
+            break
+        size = np.array(left.shape)
+        found.append((np.where(at > size // 2, at - size, at).astype(np.float64), height))
+        around = np.ix_(
+            *(np.arange(a - _APART, a + _APART + 1) % n for a, n in zip(at, size, strict=True))
+        )
+        left[around] = 0
+    return found
+
+
+def shifted_starts(
+    reference: list[VolumeLevel], moving: list[VolumeLevel], around: Array
+) -> Iterator[Array]:
+    """Yield matrices that differ from `around` by a displacement, the best first.
+
+    Parameters
+    ----------
+    reference, moving : list of VolumeLevel
+    around : (4, 4) array
+        Between voxels of level 0.
+    """
+    index = level_below(reference, _SHIFT_VOXELS)
+    own, other = reference[index], moving[index]
+    local = scaled(around, other.step, own.step)
+    laid, first = _laid(own, other, local)
+    correlation, _ = masked_correlation(np.asarray(own.values, np.float32), laid)
+    for place, _ in best_places(correlation):
+        moved = local.copy()
+        moved[:3, 3] = mapped(local, place + first)
+        yield scaled(moved, 1 / other.step, 1 / own.step)
+
+
+def _laid(own: VolumeLevel, other: VolumeLevel, local: Array) -> tuple[Floats, Array]:
+    """Return all of a moving level on the grid of a reference level, and its first voxel there."""
+    back = mapped(inverse(local), corners(other.shape))
+    first = np.floor(back.min(axis=0))
+    # No larger than what an image of this size can need.
+    most = 2 * np.array(own.shape) + np.array(other.shape)
+    shape = np.minimum(np.ceil(back.max(axis=0)) - first + 1, most).astype(int)
+    laid = resampled(np.asarray(other.values, np.float32), local, tuple(shape.tolist()), first)
+    return laid, first
+
+
+def turned_starts(
+    reference: list[VolumeLevel],
+    moving: list[VolumeLevel],
+    around: Array,
+) -> Iterator[Array]:
+    """Yield matrices that differ from `around` by a turn and a displacement, the best first.
+
+    Any turn about z, and up to 30 degrees about the other axes.
+    """
+    from scipy import fft
+
+    index = level_below(reference, _TURN_VOXELS)
+    own, other = reference[index], moving[index]
+    local = scaled(around, other.step, own.step)
+    # What lies farther off than half a volume shares too little, and may wrap around.
+    size = [
+        fft.next_fast_len(n + int(np.ceil(extent / 2)), real=True)
+        for n, extent in zip(own.shape, _extent(own, other, local), strict=True)
+    ]
+    spectrum = np.conj(fft.rfftn(_centred(np.asarray(own.values, np.float32)), size))
+    found: list[tuple[float, Array]] = []
+    for turn in _turns():
+        linear = own.frame.scale[:, None] * rotation_of(turn) / own.frame.scale
+        matrix = local.copy()
+        matrix[:3, :3] = local[:3, :3] @ linear
+        matrix[:3, 3] = (np.array(other.shape) - 1) / 2 - matrix[:3, :3] @ own.frame.centre
+        laid, first = _laid(own, other, matrix)
+        laid = _centred(laid[tuple(slice(n) for n in size)])
+        norm = float(np.sqrt((laid**2).sum())) or 1.0
+        surface = fft.irfftn(spectrum * fft.rfftn(laid, size), size) / norm
+        at = np.array(np.unravel_index(np.abs(surface).argmax(), surface.shape))
+        height = float(np.abs(surface[tuple(at)]))
+        place = np.where(at >= np.array(laid.shape), at - np.array(size), at)
+        matrix[:3, 3] = mapped(matrix, place + first)
+        found.append((height, matrix))
+    found.sort(key=lambda one: -one[0])
+    for _, matrix in found[:_TURNS]:
+        yield scaled(matrix, 1 / other.step, 1 / own.step)
+
+
+def _extent(own: VolumeLevel, other: VolumeLevel, local: Array) -> Array:
+    """Return how many voxels of a reference level a moving level extends over, along each axis."""
+    back = mapped(inverse(local), corners(other.shape))
+    return np.asarray(np.minimum(np.ptp(back, axis=0), 2 * np.array(own.shape)))
+
+
+def _centred(values: Floats) -> Floats:
+    """Return values less their mean, 0 where there are none."""
+    valid = np.isfinite(values)
+    if not valid.any():
+        return np.zeros_like(values)
+    return np.where(valid, values - values[valid].mean(), np.float32(0)).astype(np.float32)
+
+
+def _turns() -> list[tuple[float, float, float]]:
+    """Return turns in degrees about z, y and x."""
+    return list(product(range(0, 360, _STEP), (0, -_TILT, _TILT), (0, -_TILT, _TILT)))
+
+
+def rotation_of(turn: tuple[float, float, float]) -> Array:
+    """Return the (3, 3) rotation by degrees about x, then y, then z."""
+    z, y, x = (
+        rotation(np.deg2rad(angle) * axis) for angle, axis in zip(turn, np.eye(3), strict=True)
+    )
+    return np.asarray(z @ y @ x)
+
+
+def overlap_share(own: Shape, other: Shape, matrix: Array) -> float:
+    """Return the share of a volume that a matrix lays on another one."""
+    axes = [np.linspace(0, n - 1, 12) for n in own]
+    points = np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1).reshape(-1, 3)
+    there = mapped(matrix, points)
+    return float(((there >= 0) & (there <= np.array(other) - 1)).all(axis=1).mean())

@@ -1,0 +1,325 @@
+"""Independent evidence: do small blocks of a volume, each on its own, find it right too."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..._images.pyramid.filters import SIGMA
+from ..._images.pyramid.levels import Floats
+from ..._transform.models import Array
+from ..._verdict.limits import AGREEMENT_RADIUS, CLEAR, LEAST_AGREEING, SAME_PLACE
+from .blocks import BlockSampler, patches, smoothed
+from .levels import VolumeLevel
+from .motion import Shape, scaled
+from .tile_choice import BlockChoice, side_for
+
+# Of a level's shortest voxels, a tile has so many on a side, a sixth of the volume's shortest. It
+# is looked for within half of that.
+_SMALLEST, _LARGEST, _ALONG = 8, 14, 6
+FIRST_TILES, MOST_TILES = 20, 48
+# Smoothing correlates the noise of so many voxels.
+_CORRELATED = (4 * np.pi * SIGMA**2) ** 1.5
+# What the parabola through a peak is off by at best.
+_PEAK_ERROR = 0.04
+_FLAT = 1e-5
+# Wrong places: so many times as far away as tiles are looked for, in the eight directions between
+# the axes.
+_FARTHEST = 3.0, 4.5
+
+
+@dataclass(frozen=True, eq=False)
+class VolumeTiles:
+    """What small blocks of the reference say of an alignment, each on its own.
+
+    Lengths are in the unit of the reference's spacing, axes in the order (x, y, z).
+
+    Attributes
+    ----------
+    tested : int
+        Tiles with enough detail to be matched.
+    agreeing : int
+        Those that fit best where they are.
+    displacements : ndarray of float64, shape (tested, 6)
+        Centre (x, y, z) of each in the reference, and by how much (dx, dy, dz) it fits best
+        elsewhere.
+    uncertainties : ndarray of float64, shape (tested,)
+        One sigma of each displacement in its least certain direction; infinite at the border of
+        what was searched.
+    fits : ndarray of float64, shape (tested,)
+        Normalised correlation of each at its best.
+    rival : float
+        Joint fit at the best other place, relative to that here.
+    chance : float
+        Share of tiles that would agree by chance.
+    reach, radius : float
+        How far tiles were looked for, and within how much they agree.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from scipy.ndimage import gaussian_filter
+    >>> from napari_ecc_align import align_volume
+    >>> volume = gaussian_filter(np.random.default_rng(0).normal(size=(48, 48, 48)), 2)
+    >>> tiles = align_volume(volume[2:], volume[:-2], model="translation").tiles
+    >>> int(tiles.agree.sum()) == tiles.agreeing == tiles.tested, tiles.share, tiles.clear
+    (True, 1.0, True)
+    """
+
+    tested: int
+    agreeing: int
+    displacements: NDArray[np.float64]
+    uncertainties: NDArray[np.float64]
+    fits: NDArray[np.float64]
+    rival: float
+    chance: float
+    reach: float
+    radius: float
+
+    @property
+    def agree(self) -> NDArray[np.bool_]:
+        """Which tiles fit best where they are, shape (tested,)."""
+        return np.asarray(np.linalg.norm(self.displacements[:, 3:], axis=1) <= self.radius)
+
+    @property
+    def share(self) -> float:
+        """Share of the tested tiles that agree."""
+        return self.agreeing / self.tested if self.tested else 0.0
+
+    @property
+    def clear(self) -> bool:
+        """Whether so many agree that more need not be asked."""
+        return self.tested >= FIRST_TILES and self.share >= CLEAR
+
+
+class TileMatcher:
+    """Matches tiles of one level of a pair of volumes.
+
+    Parameters
+    ----------
+    reference, moving : list of VolumeLevel
+    index : int
+        The level.
+    matrix : (4, 4) array
+        Between voxels of level 0; tiles are chosen that lie on the moving volume there.
+    inverted : bool
+        The moving volume is a negative of the reference.
+    """
+
+    def __init__(
+        self,
+        reference: list[VolumeLevel],
+        moving: list[VolumeLevel],
+        index: int,
+        matrix: Array,
+        *,
+        inverted: bool,
+    ) -> None:
+        self._level, self._other = reference[index], moving[index]
+        self._sign = -1 if inverted else 1
+        side = side_for(self._level, _SMALLEST, _LARGEST, _ALONG)
+        self._reach = side // 2
+        choice = BlockChoice.of(reference, moving, index, matrix, reach=self._reach, side=side)
+        self._voxels = choice.around
+        origins = choice.origins[:MOST_TILES]
+        ring = 2
+        values, valid = smoothed(
+            patches(self._level, origins.astype(int) - ring, _larger(choice.shape, ring))
+        )
+        cut = (slice(None), *(slice(ring, -ring),) * 3)
+        self._templates = np.ascontiguousarray(values[cut])
+        usable = _extent(self._templates) > _FLAT * max(
+            1e-30, float(_extent(values).max(initial=0))
+        )
+        if valid is not None:
+            usable &= valid[cut].all(axis=(1, 2, 3))
+        self._templates, self._origins = self._templates[usable], origins[usable]
+        self._shape = choice.shape
+
+    def asked(self, matrix: Array) -> VolumeTiles:
+        """Return what the tiles say of a matrix between voxels of level 0."""
+        some = self._matched(matrix, slice(0, FIRST_TILES))
+        if len(self._origins) <= FIRST_TILES:
+            return self._weighed(*some)
+        said = self._weighed(*some)
+        if said.clear:
+            return said
+        more = self._matched(matrix, slice(FIRST_TILES, None))
+        return self._weighed(
+            np.concatenate([some[0], more[0]]), np.concatenate([some[1], more[1]])
+        )
+
+    def with_sampled_chance(self, said: VolumeTiles, matrix: Array) -> VolumeTiles:
+        """Return what tiles say with the share that agrees at wrong places of the same volumes.
+
+        As `napari_ecc_align._verdict.wrong_places`.
+        """
+        if said.clear or said.agreeing < LEAST_AGREEING:
+            return said
+        agreeing = tested = 0
+        for k, signs in enumerate(np.ndindex(2, 2, 2)):
+            direction = (2 * np.array(signs) - 1) / np.sqrt(3)
+            far = _FARTHEST[k % 2] * self._reach * self._level.frame.unit
+            moved = matrix.copy()
+            length = direction * far / (self._level.spacing / self._level.step)
+            moved[:3, 3] += matrix[:3, :3] @ length
+            surfaces, _ = self._matched(moved, slice(0, FIRST_TILES))
+            if not len(surfaces):
+                continue
+            found = _peaks(surfaces)[0]
+            joint = _peaks(surfaces.mean(axis=0, keepdims=True))[0][0]
+            ratio = self._level.spacing / self._level.frame.unit
+            if (np.abs(joint - self._voxels) * ratio > self._reach - AGREEMENT_RADIUS).any():
+                # All point to where they belong, beyond what was searched.
+                continue
+            apart = np.linalg.norm((found - joint) * ratio, axis=1)
+            agreeing += int((apart <= AGREEMENT_RADIUS).sum())
+            tested += len(surfaces)
+        # As if one had agreed before, as rarely as the room alone has it.
+        chance = max(said.chance, (agreeing + 1) / (tested + 1 / said.chance))
+        return replace(said, chance=chance)
+
+    def _matched(self, matrix: Array, part: slice) -> tuple[Floats, Array]:
+        """Return the correlation of each tile around where a matrix puts it, and the centres."""
+        origins, templates = self._origins[part], self._templates[part]
+        width = tuple((2 * self._voxels + 1).tolist())
+        if not len(origins):
+            return np.empty((0, *width), np.float32), np.empty((0, 3))
+        shape = tuple(n + 2 * int(r) for n, r in zip(self._shape, self._voxels, strict=True))
+        local = scaled(matrix, self._other.step, self._level.step)
+        regions = BlockSampler(self._other, origins - self._voxels, shape)(local)
+        seen = np.isfinite(regions).all(axis=(1, 2, 3))
+        surfaces = self._sign * template_surfaces(regions[seen], templates[seen])
+        return surfaces, origins[seen] + (np.array(self._shape) - 1) / 2
+
+    def _weighed(self, surfaces: Floats, centres: Array) -> VolumeTiles:
+        level = self._level
+        lengths = level.spacing
+        unit = level.frame.unit
+        found, heights, sigmas = _peaks(surfaces, lengths / unit, int(np.prod(self._shape)))
+        moved = (found - self._voxels) * lengths
+        inner = self._voxels > 0
+        room = float(np.prod((2 * self._voxels[inner] + 1) * (lengths / unit)[inner]))
+        agree = np.linalg.norm(moved, axis=1) <= AGREEMENT_RADIUS * unit
+        return VolumeTiles(
+            tested=len(surfaces),
+            agreeing=int(agree.sum()),
+            displacements=np.hstack([(centres * lengths)[:, ::-1], moved[:, ::-1]]),
+            uncertainties=sigmas * unit,
+            fits=heights,
+            rival=_rival(surfaces, lengths / unit),
+            chance=min(0.5, 4 / 3 * np.pi * AGREEMENT_RADIUS**3 / room),
+            reach=self._reach * unit,
+            radius=AGREEMENT_RADIUS * unit,
+        )
+
+
+def _larger(shape: Shape, ring: int) -> Shape:
+    return tuple(n + 2 * ring for n in shape)
+
+
+def _extent(tiles: Floats) -> Floats:
+    axes = (1, 2, 3)
+    return np.asarray(tiles.max(axis=axes) - tiles.min(axis=axes))
+
+
+def template_surfaces(regions: Floats, templates: Floats) -> Floats:
+    """Return the normalised correlation of each template at every place in its region.
+
+    Parameters
+    ----------
+    regions : (n, A, B, C) float32 array
+    templates : (n, a, b, c) float32 array
+
+    Returns
+    -------
+    ndarray of float32, shape (n, A - a + 1, B - b + 1, C - c + 1)
+    """
+    from scipy import fft
+
+    axes, shape = (1, 2, 3), templates.shape[1:]
+    size = [fft.next_fast_len(n, real=True) for n in regions.shape[1:]]
+    regions = regions - regions.mean(axis=axes, keepdims=True)
+    templates = templates - templates.mean(axis=axes, keepdims=True)
+    spectra = fft.rfftn(regions, size, axes=axes)
+    spectra *= np.conj(fft.rfftn(templates, size, axes=axes))
+    keep = tuple(slice(n - m + 1) for n, m in zip(regions.shape[1:], shape, strict=True))
+    products = fft.irfftn(spectra, size, axes=axes)[(slice(None), *keep)]
+    sums, squares = _box_sums(regions, shape), _box_sums(regions**2, shape)
+    variances = squares - sums**2 / np.prod(shape)
+    energy = (templates.astype(np.float64) ** 2).sum(axis=axes)[:, None, None, None]
+    # What is flat but for rounding correlates with nothing.
+    least = 1e-6 * np.maximum(squares.max(axis=axes, keepdims=True, initial=0), 1e-30)
+    flat = variances <= least
+    norm = np.sqrt(np.where(flat, 1, variances) * np.maximum(energy, 1e-30))
+    return np.where(flat, 0, products / norm).astype(np.float32)
+
+
+def _box_sums(values: Floats, shape: Shape) -> Array:
+    """Return sums over all boxes of a shape in each volume, (n, ...)."""
+    out = values.astype(np.float64)
+    for axis, n in enumerate(shape, start=1):
+        total = np.concatenate([np.zeros_like(out.take([0], axis)), out.cumsum(axis)], axis)
+        last = total.shape[axis]
+        out = total.take(range(n, last), axis) - total.take(range(last - n), axis)
+    return out
+
+
+def _peaks(
+    surfaces: Floats, ratio: Array | None = None, count: int = 1
+) -> tuple[Array, Array, Array]:
+    """Return where surfaces are highest, (n, 3), how high, and one sigma of where, (n,) each.
+
+    Parameters
+    ----------
+    surfaces : (n, a, b, c) array
+    ratio : (3,) array, optional
+        Length of a voxel along each axis.
+    count : int
+        Voxels of a tile.
+    """
+    ratio = np.ones(3) if ratio is None else ratio
+    n = len(surfaces)
+    shape = surfaces.shape[1:]
+    if not n:
+        return np.empty((0, 3)), np.empty(0), np.empty(0)
+    at = np.stack(np.unravel_index(surfaces.reshape(n, -1).argmax(axis=1), shape), axis=1)
+    padded = np.full((n, *(m + 2 for m in shape)), np.nan)
+    padded[:, 1:-1, 1:-1, 1:-1] = surfaces
+    near = np.stack(
+        [padded[k, z : z + 3, y : y + 3, x : x + 3] for k, (z, y, x) in enumerate(at.tolist())]
+    )
+    heights = near[:, 1, 1, 1]
+    before = np.stack([near[:, 0, 1, 1], near[:, 1, 0, 1], near[:, 1, 1, 0]], axis=1)
+    after = np.stack([near[:, 2, 1, 1], near[:, 1, 2, 1], near[:, 1, 1, 2]], axis=1)
+    bend = before - 2 * heights[:, None] + after
+    peaked = bend < 0
+    aside = np.where(peaked, 0.5 * (before - after) / np.where(peaked, bend, 1), 0.0)
+    # Along an axis that was not searched there is nothing to either side.
+    curved = np.where(np.array(shape) > 1, -bend / ratio**2, np.inf)
+    # Beside a peak at the border is nothing.
+    flattest = np.where(np.isnan(curved), -np.inf, curved).min(axis=1)
+    known = (heights > 0) & (flattest > 0) & np.isfinite(flattest)
+    noise = _CORRELATED * np.maximum(0, 1 - heights**2)
+    variance = noise / np.where(known, heights * count * flattest, 1)
+    sigmas = np.where(known, np.sqrt(variance + _PEAK_ERROR**2), np.inf)
+    return at + np.nan_to_num(aside), heights, sigmas
+
+
+def _rival(surfaces: Floats, ratio: Array) -> float:
+    """Return the highest joint fit away from the best one, relative to it."""
+    from scipy import ndimage
+
+    if not len(surfaces):
+        return 0.0
+    joint = surfaces.mean(axis=0)
+    best = np.unravel_index(joint.argmax(), joint.shape)
+    if joint[best] <= 0:
+        return 1.0
+    tops = joint >= ndimage.maximum_filter(joint, 3)
+    places = np.argwhere(tops)
+    away = np.linalg.norm((places - np.array(best)) * ratio, axis=1) > SAME_PLACE
+    heights = joint[tuple(places[away].T)]
+    return float(max(0.0, heights.max(initial=0.0)) / joint[best])

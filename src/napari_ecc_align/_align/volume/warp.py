@@ -1,0 +1,128 @@
+"""Resample a volume onto the grid of a reference."""
+
+from __future__ import annotations
+
+import os
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from ..._common.errors import InputError
+from .motion import Shape, mapped
+from .result import VolumeAlignment
+from .transform import VolumeTransform, checked_volume_matrix
+
+_ORDERS = {"nearest": 0, "linear": 1, "cubic": 3}
+# Planes of the result that one thread makes at a time.
+_PLANES = 8
+
+
+def warp_volume(
+    moving: ArrayLike,
+    transform: VolumeAlignment | VolumeTransform | ArrayLike,
+    *,
+    output_shape: tuple[int, int, int] | None = None,
+    interpolation: Literal["nearest", "linear", "cubic"] = "linear",
+    fill: float = 0.0,
+) -> NDArray[Any]:
+    """Resample a moving volume so that it lies on the reference.
+
+    Parameters
+    ----------
+    moving : array_like, shape (planes, rows, columns)
+        Of any real dtype.
+    transform : VolumeAlignment, VolumeTransform or array_like of shape (4, 4) or (3, 4)
+        Maps reference voxels (x, y, z, 1) to moving voxels.
+    output_shape : tuple of int, optional
+        Of the reference; by default the one that was aligned, or that of `moving`.
+    interpolation : {"linear", "nearest", "cubic"}
+        "nearest" for labels.
+    fill : float, default: 0
+        Where the moving volume has no voxels.
+
+    Returns
+    -------
+    ndarray, shape `output_shape`
+        Of the dtype of `moving`, to the nearest value that it can hold.
+
+    Raises
+    ------
+    InputError
+        If the volume, the transform or the interpolation cannot be used.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from napari_ecc_align import warp_volume
+    >>> volume = np.arange(27, dtype=np.uint8).reshape(3, 3, 3)
+    >>> right_by_one = np.eye(3, 4) + [[0, 0, 0, 1], [0, 0, 0, 0], [0, 0, 0, 0]]
+    >>> warp_volume(volume, right_by_one)[0].tolist()
+    [[1, 2, 0], [4, 5, 0], [7, 8, 0]]
+    """
+    volume = np.asarray(moving)
+    if volume.ndim != 3 or volume.dtype.kind not in "buif" or not volume.size:
+        raise InputError(
+            "moving must hold real numbers along (planes, rows, columns), not the shape "
+            f"{volume.shape} of {volume.dtype}"
+        )
+    if interpolation not in _ORDERS:
+        raise InputError(
+            f"interpolation must be one of {', '.join(_ORDERS)}, not {interpolation!r:.80}"
+        )
+    shape: Shape = volume.shape
+    if isinstance(transform, VolumeAlignment):
+        shape, transform = transform.shape, transform.transform
+    given = shape if output_shape is None else tuple(output_shape)
+    if len(given) != 3 or not all(isinstance(n, (int, np.integer)) and n > 0 for n in given):
+        raise InputError(f"output_shape must be three lengths, not {output_shape!r:.80}")
+    flipped = np.eye(4)[[2, 1, 0, 3]]
+    matrix = flipped @ checked_volume_matrix(np.asarray(transform)) @ flipped
+    return _resampled(volume, matrix, given, _ORDERS[interpolation], fill)
+
+
+def _resampled(
+    volume: NDArray[Any], matrix: NDArray[np.float64], shape: Shape, order: int, fill: float
+) -> NDArray[Any]:
+    from scipy import ndimage
+
+    whole = volume.dtype.kind in "ui"
+    low, high = _limits(volume.dtype)
+    outside = float(np.clip(fill, low, high))
+    if order == 0 and whole and volume.dtype.itemsize == 8:
+        # Doubles do not hold all labels of 64 bits, but their numbers.
+        labels, numbers = np.unique(volume, return_inverse=True)
+        labels = np.append(labels, np.array(outside).astype(volume.dtype))
+        numbers = numbers.reshape(volume.shape).astype(np.int32)
+        return np.asarray(labels[_resampled(numbers, matrix, shape, 0, len(labels) - 1)])
+    source = volume.view(np.uint8) if volume.dtype.kind == "b" else volume
+    if order > 1:
+        source = ndimage.spline_filter(source.astype(np.float64), order, mode="constant")
+    out = np.empty(shape, volume.dtype)
+
+    def make(first: int) -> None:
+        part = out[first : first + _PLANES]
+        made: NDArray[Any] = np.empty(part.shape, np.float64)
+        ndimage.affine_transform(
+            source, matrix[:3, :3], mapped(matrix, np.array([first, 0.0, 0.0])), output=made,
+            order=order, mode="constant", cval=outside, prefilter=False,
+        )  # fmt: skip
+        if volume.dtype.kind == "b":
+            made = made >= 0.5
+        elif whole:
+            made = np.clip(np.rint(made), low, high)
+        part[:] = made
+
+    with ThreadPoolExecutor(os.cpu_count()) as threads:
+        list(threads.map(make, range(0, shape[0], _PLANES)))
+    return out
+
+
+def _limits(dtype: np.dtype[Any]) -> tuple[float, float]:
+    """Return the smallest and largest doubles that a type can hold."""
+    if dtype.kind not in "ui":
+        return -np.inf, np.inf
+    limits = np.iinfo(dtype)
+    high = float(limits.max)
+    return float(limits.min), high if int(high) <= limits.max else float(np.nextafter(high, 0))
