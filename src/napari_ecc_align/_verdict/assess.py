@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from .._common.quantiles import middle
 from .._ecc.estimate import Estimate
 from .._ecc.options import SearchOptions
 from .._images.pyramid.levels import Level
@@ -22,7 +23,7 @@ from .limits import (
     CLEAR,
     KNOWN_TO,
     LARGEST_UNCERTAINTY,
-    LIKE,
+    LIKE_TILES,
     SAME_PLACE,
     SECOND_PIXELS,
     least_like,
@@ -325,6 +326,8 @@ def _rivals(other: AlignmentResult, result: AlignmentResult, shape: tuple[int, i
     like = min(theirs.share / own.share, theirs.agreeing / enough)
     apart = corner_error(other.transform.matrix, result.transform.matrix, shape)
     # What does not know its corners may lie at the same place.
-    if not (like > LIKE and apart > max(SAME_PLACE, 3 * other.corner_uncertainty)):
+    if not (like > LIKE_TILES and apart > max(SAME_PLACE, 3 * other.corner_uncertainty)):
         return False
-    return theirs.fit > least_like(own.fit, KNOWN_TO)
+    # By those that agree: at the border of a repeat others do not.
+    fits = (middle(tiles.fits[tiles.agree]) for tiles in (own, theirs))
+    return least_like(next(fits), KNOWN_TO) < next(fits)

@@ -13,7 +13,6 @@ from .._common.quantiles import middle
 from .._transform.matrices import MotionModel
 from .._transform.models import MODELS
 from .._transform.transform import shift
-from .limits import KNOWN_TO, least_like
 from .tile_matching import FIRST_TILES, Tiles
 
 # How likely it may be that tiles agree like this though the images do not belong together here: of
@@ -28,7 +27,9 @@ _FARTHEST = 4.0, 6.0
 
 
 def with_sampled_chance(
-    said: Tiles, matrix: NDArray[np.float64], matched: Callable[[NDArray[np.float64], int], Tiles]
+    said: Tiles,
+    matrix: NDArray[np.float64],
+    matched: Callable[[NDArray[np.float64], int], Tiles],
 ) -> Tiles:
     """Return what tiles say with the share and the fit that are to be expected by chance.
 
@@ -52,8 +53,6 @@ def with_sampled_chance(
        pair of tiles from pairs that do not belong together.
     """
     agreeing, tested, fits = 0, 0, [np.empty(0)]
-    # One that fits there much worse than those do that agree here is no accident of that kind.
-    least = least_like(middle(said.fits[said.agree]), KNOWN_TO)
     for k in range(_DIRECTIONS):
         angle, far = 2 * np.pi * (k + 0.5) / _DIRECTIONS, _FARTHEST[k % 2] * said.reach
         away = shift(far * np.cos(angle), far * np.sin(angle))
@@ -64,7 +63,7 @@ def with_sampled_chance(
             continue
         apart = np.hypot(*(there.displacements[:, 2:] - there.offset).T)
         inside = np.isfinite(there.uncertainties)
-        agreeing += int((inside & (apart <= there.radius) & (there.fits > least)).sum())
+        agreeing += int((inside & (apart <= there.radius)).sum())
         tested += there.tested
     # As if one had agreed before, as rarely as the area alone has it.
     chance = max(said.chance, (agreeing + 1) / (tested + 1 / said.chance))

@@ -13,7 +13,9 @@ RIGHT = WRONG / 2
 LARGEST_UNCERTAINTY = WRONG / 3
 """One sigma in px: three of them must not make what is wrong."""
 LIKE = 0.9
-"""What reaches this share of what is seen here, of a correlation or of tiles, may be meant."""
+"""What reaches this share of the correlation here may be meant."""
+LIKE_TILES = 0.85
+"""Where this share of the tiles that agree here does as well, it may be meant: some see none."""
 LEAST_LIKE = 2 / 3
 """What correlates less, relative to here, is no rival: as of the whole where no tiles agree."""
 TIMES_LEFT = 2.0

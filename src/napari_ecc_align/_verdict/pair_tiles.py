@@ -11,7 +11,7 @@ from .._ecc.estimate import Estimate
 from .._images.pyramid.pair import Pyramids
 from .._transform.transform import corner_error, shift
 from .chance import with_sampled_chance
-from .limits import LEAST_AGREEING, LEAST_LIKE, LEAST_TILES, LIKE, SAME_PLACE
+from .limits import LEAST_AGREEING, LEAST_LIKE, LEAST_TILES, LIKE, LIKE_TILES, SAME_PLACE
 from .rival import NO_RIVAL, Rival
 from .tile_matching import FIRST_TILES, MOST_TILES, Tiles, is_clear, tile_evidence
 
@@ -107,7 +107,7 @@ def seconded(laid: Laid, rival: Rival) -> Rival:
         # They led back to where they lie.
         return NO_RIVAL
     joint = Rival(here.rival.here, there.rival.here, rival.known_to)
-    like = share > LIKE * here.share and joint.is_like(LIKE)
+    like = share > LIKE_TILES * here.share and joint.is_like(LIKE)
     return rival if like else NO_RIVAL
 
 
