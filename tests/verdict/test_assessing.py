@@ -114,8 +114,6 @@ def test_an_aligned_result_that_a_doubtful_one_elsewhere_rivals_is_doubted():
         # Its evidence is less, in share or in number.
         make_result("doubtful", shift(10, 0), make_tiles(13)),
         make_result("doubtful", shift(10, 0), make_tiles(8, 8)),
-        # Or they agree, but leave twice as much.
-        make_result("doubtful", shift(10, 0), make_tiles(fits=0.75)),
         replace(make_result("doubtful", shift(10, 0)), tiles=None),
     ],
 )

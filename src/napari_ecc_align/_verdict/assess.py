@@ -7,7 +7,6 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from .._common.quantiles import middle
 from .._ecc.estimate import Estimate
 from .._ecc.options import SearchOptions
 from .._images.pyramid.levels import Level
@@ -21,7 +20,6 @@ from .._transform.transform import (
 )
 from .limits import (
     CLEAR,
-    KNOWN_TO,
     LARGEST_UNCERTAINTY,
     LIKE_TILES,
     SAME_PLACE,
@@ -326,8 +324,4 @@ def _rivals(other: AlignmentResult, result: AlignmentResult, shape: tuple[int, i
     like = min(theirs.share / own.share, theirs.agreeing / enough)
     apart = corner_error(other.transform.matrix, result.transform.matrix, shape)
     # What does not know its corners may lie at the same place.
-    if not (like > LIKE_TILES and apart > max(SAME_PLACE, 3 * other.corner_uncertainty)):
-        return False
-    # By those that agree: at the border of a repeat others do not.
-    fits = (middle(tiles.fits[tiles.agree]) for tiles in (own, theirs))
-    return least_like(next(fits), KNOWN_TO) < next(fits)
+    return like > LIKE_TILES and apart > max(SAME_PLACE, 3 * other.corner_uncertainty)
