@@ -30,7 +30,7 @@ from scenes import Pair  # noqa: E402
 import napari_ecc_align  # noqa: E402
 from napari_ecc_align import align  # noqa: E402
 from napari_ecc_align._verdict import assess, rules  # noqa: E402
-from napari_ecc_align._verdict.rules import Evidence  # noqa: E402
+from napari_ecc_align._verdict.evidence import Evidence  # noqa: E402
 
 GRIDS: dict[str, tuple[float, ...]] = {
     "ALPHA": (1e-2, 1e-3, 1e-4, 1e-5, 1e-6, 1e-7, 1e-9, 1e-12),

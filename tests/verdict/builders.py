@@ -2,9 +2,9 @@
 
 import numpy as np
 
+from napari_ecc_align._verdict.evidence import Evidence
 from napari_ecc_align._verdict.residual_pattern import ResidualPattern
 from napari_ecc_align._verdict.rival import NO_RIVAL, Rival
-from napari_ecc_align._verdict.rules import Evidence
 from napari_ecc_align._verdict.shifted_rival import WholeFit
 from napari_ecc_align._verdict.tile_matching import Tiles
 

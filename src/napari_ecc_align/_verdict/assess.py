@@ -18,6 +18,7 @@ from .._transform.transform import (
     map_points,
     usable_transform,
 )
+from .evidence import Evidence, Judgement
 from .limits import (
     CLEAR,
     LARGEST_UNCERTAINTY,
@@ -40,8 +41,6 @@ from .residual_pattern import residual_pattern
 from .result import VERDICTS, AlignmentResult
 from .rules import (
     HIGH_ECC,
-    Evidence,
-    Judgement,
     doubted,
     judge,
     why_implausible,

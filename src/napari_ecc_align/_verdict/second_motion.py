@@ -13,7 +13,8 @@ from .._images.pyramid.representations import Representation, planes_of
 from .._transform.transform import map_points
 from .detail import shared_details, typical
 from .limits import LEAST_LIKE, RIGHT, SAME_PLACE, TIMES_LEFT
-from .tile_matching import Tiles, vertex
+from .peaks import vertex
+from .tile_matching import Tiles
 
 # Frequencies are weighed by their power to the minus this: between 0, where the coarse ones decide
 # alone, and 1, where the noise of all the others does.

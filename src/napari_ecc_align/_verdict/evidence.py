@@ -1,0 +1,85 @@
+"""What is known of an alignment when it is judged, and what a judgement is."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .._transform.matrices import MotionModel
+from .residual_pattern import ResidualPattern
+from .result import Verdict
+from .rival import NO_RIVAL, Rival
+from .second_motion import SecondMotion
+from .shifted_rival import WholeFit
+from .tile_matching import Tiles
+
+
+@dataclass(frozen=True, eq=False)
+class Evidence:
+    """What is known of a plausible alignment when it is judged.
+
+    Attributes
+    ----------
+    ecc : float
+        Of the two images, at full resolution; of an inverted one, that of its negative.
+    corner_uncertainty : float
+        As the estimator states it, in px; NaN if it states none.
+    model : str
+        The motion model.
+    shape : tuple of int
+        Height and width of the reference.
+    motion : ndarray of float64, shape (3, 3)
+        Maps pixels from where they were before to where they are now.
+    still : int
+        Tiles at full resolution, not among the others, that did not move.
+    fine : Tiles
+        Tiles at full resolution: is it exact?
+    wide : Tiles
+        Tiles that see farther: is it the right place at all? `fine` itself where none were asked.
+    pattern : ResidualPattern
+        The pattern in the displacements of the fine tiles.
+    whole : WholeFit
+        How the whole of a coarse level fits where they lie, close by, and if it is moved on.
+    displaced_wide : int
+        Wide tiles that, with their neighbours, fit well at another place.
+    turned : Rival
+        How well they correlate where they lie and where they would if turned or enlarged.
+    second : SecondMotion or None
+        What moves otherwise.
+    fields : float
+        How much more every other line is displaced in one of the images, in px.
+    """
+
+    ecc: float
+    corner_uncertainty: float
+    model: MotionModel
+    shape: tuple[int, int]
+    motion: NDArray[np.float64]
+    fine: Tiles
+    wide: Tiles
+    still: int
+    pattern: ResidualPattern
+    whole: WholeFit
+    displaced_wide: int = 0
+    turned: Rival = NO_RIVAL
+    second: SecondMotion | None = None
+    fields: float = 0.0
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """A verdict and the sentence that gives its reason.
+
+    Attributes
+    ----------
+    verdict : {"aligned", "doubtful", "failed"}
+    reason : str
+    placed : bool
+        The place is beyond doubt, if it is "doubtful": only the motion model does not suffice.
+    """
+
+    verdict: Verdict
+    reason: str
+    placed: bool = False
