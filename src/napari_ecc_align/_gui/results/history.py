@@ -119,6 +119,13 @@ class Step:
     run: FinishedRun
     changes: list[Change] = field(default_factory=list)
 
+    @property
+    def nbytes(self) -> int:
+        """Memory of the pixels that are kept to bring layers back."""
+        kept = (one.before for one in self.changes if isinstance(one, Renewed))
+        images = (looks.data for looks in kept if looks is not None)
+        return sum(image.nbytes for image in images if isinstance(image, np.ndarray))
+
     def revert(self, viewer: ViewerModel) -> Step:
         """Take back what was done, the last first, and return what does it again."""
         with _cheap_removals():
@@ -141,6 +148,8 @@ def _cheap_removals() -> Iterator[None]:
 
 MOST_RUNS = 20
 """So many runs can be taken back: each keeps the layers that it has replaced."""
+MOST_BYTES = 2**30
+"""What it keeps may take so much memory, but for the last run's, which is always kept."""
 
 
 class History:
@@ -170,6 +179,12 @@ class History:
     def begin(self, run: FinishedRun) -> None:
         """Add a run; what was taken back before it is gone."""
         self._undone.clear()
+        kept = 0
+        for first, step in enumerate(self._done[::-1]):
+            kept += step.nbytes
+            if first and kept > MOST_BYTES:
+                del self._done[: len(self._done) - first]
+                break
         self._done.append(Step(run))
         del self._done[:-MOST_RUNS]
 
