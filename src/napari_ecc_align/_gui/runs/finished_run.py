@@ -26,7 +26,7 @@ from .script import align_script
 from .task import Task
 
 _NAMED = 5
-_TOO_STIFF = ("does not suffice", "deformed")
+_TOO_STIFF = ("does not suffice", "deformed", "px from where they lie")
 # A frame of more pixels takes too long to be drawn while a person waits for it.
 _DRAWN_PIXELS = 2**24
 
