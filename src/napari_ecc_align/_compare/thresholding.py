@@ -218,6 +218,7 @@ def _in_own_values(
     return low + threshold * (high - low) if isinstance(threshold, float) else None
 
 
+@np.errstate(over="ignore", invalid="ignore")  # of what does not count, far outside the range
 def _scaled(values: NDArray[np.floating], low: float, high: float) -> NDArray[np.floating]:
     """Bring values to 0 to 1: scikit-image's histograms overflow on extreme ranges."""
     return np.asarray((values / 2 - low / 2) / (high / 2 - low / 2))

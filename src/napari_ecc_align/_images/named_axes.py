@@ -229,6 +229,8 @@ def one_channel(pixels: Any, axis: int, chosen: int | None, name: str) -> Any:
     if not -count <= (chosen or 0) < count:
         raise InputError(f"align_channel {chosen} is none of the {count} channels of {name}")
     pixels = as_dask(pixels) if is_lazy(pixels) else pixels
+    if pixels.dtype.kind not in "buif":
+        raise InputError(f"{name} must hold real numbers, but its dtype is {pixels.dtype}")
     if chosen is None and count > 1:
         # What a mean cannot hold becomes infinite, which counts as missing.
         with np.errstate(over="ignore"):
