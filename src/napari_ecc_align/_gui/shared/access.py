@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from weakref import ref
 
 from qtpy.compat import isalive
 from qtpy.QtWidgets import QAbstractButton, QProgressBar, QWidget
@@ -47,21 +48,25 @@ class KeptFocus:
 
     def __init__(self, form: QWidget) -> None:
         self._form = form
-        self._had: QWidget | None = None
-        self._went: QWidget | None = None
+        # Weakly: what has the focus may be the whole viewer, which is not to outlive its window.
+        self._had: ref[QWidget] | None = None
+        self._went: ref[QWidget] | None = None
 
     def through(self, running: bool, change: Callable[[], object]) -> None:
         """Disable controls as something begins, or enable them again as it ends."""
         focus = self._focus()
         if running and focus is not None and self._form.isAncestorOf(focus):
-            self._had = focus
+            self._had = ref(focus)
         change()
         if running:
-            self._went = self._focus()
+            went = self._focus()
+            self._went = None if went is None else ref(went)
             return
-        had, self._had, now = self._had, None, self._focus()
+        had = None if self._had is None else self._had()
+        went = None if self._went is None else self._went()
+        self._had, now = None, self._focus()
         # Unless a person has gone elsewhere meanwhile.
-        lost = now is None or now is self._went or not now.isVisibleTo(self._form.window())
+        lost = now is None or now is went or not now.isVisibleTo(self._form.window())
         alive = had is not None and isalive(had)  # type: ignore[no-untyped-call]
         if had is not None and alive and lost and had.isEnabled():
             had.setFocus()
