@@ -28,6 +28,7 @@ from .limits import (
     LIKE_TILES,
     SAME_PLACE,
     SECOND_PIXELS,
+    TIMES_LEFT,
     least_like,
 )
 from .line_fields import field_offset
@@ -146,7 +147,9 @@ def _found_by_tiles(pyramids: Pyramids, estimate: Estimate, model: MotionModel) 
         pyramids.reference[0], pyramids.moving[0], [estimate.matrix, pyramids.unmoved]
     )
     evidence = _of_tiles(laid, model, -ecc if laid.inverted else ecc, fine)
-    if judge(evidence).verdict != "failed":
+    # What a second motion can be is a part of what the first one leaves of a coarse level, too.
+    explained = 1 - evidence.whole.here < LEAST_SHARE / TIMES_LEFT and not _held(evidence)
+    if not explained and judge(evidence).verdict != "failed":
         evidence = _with_second_motion(laid, evidence)
     if judge(evidence).verdict == "aligned":
         evidence = _with_what_costs(laid, evidence)
@@ -272,7 +275,7 @@ def _with_what_costs(laid: Laid, evidence: Evidence) -> Evidence:
     return replace(
         evidence,
         fields=abs(fields[0] - fields[1]),
-        turned=seconded(laid, turned),
+        turned=seconded(laid, turned) if turned.is_like(LIKE) else turned,
         second=second,
     )
 

@@ -52,10 +52,9 @@ def _offset(patches: Floats) -> float:
     lines = patches - patches.mean(axis=2, keepdims=True)
     odd = lines[:, 1:-1:2, _REACH:-_REACH]
     around = lines[:, :-2:2] + lines[:, 2::2]
-    width = odd.shape[2]
-    shifts = [around[..., first : first + width] for first in range(2 * _REACH + 1)]
-    fits = np.stack([(odd * other).sum(axis=(1, 2)) for other in shifts], axis=1)
-    powers = np.stack([(other * other).sum(axis=(1, 2)) for other in shifts], axis=1)
+    shifted = np.lib.stride_tricks.sliding_window_view(around, odd.shape[2], axis=2)
+    fits = np.einsum("nrw,nrsw->ns", odd, shifted)
+    powers = np.einsum("nrsw,nrsw->ns", shifted, shifted)
     fits /= np.sqrt((odd * odd).sum(axis=(1, 2))[:, None] * powers) + 1e-12
     found = fits.argmax(axis=1) - _REACH
     # Where they lie they leave much more unexplained, and the best is no border.

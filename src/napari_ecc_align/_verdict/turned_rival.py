@@ -210,8 +210,10 @@ def _promising(
             moved = turned(moved, local, np.zeros(2))
         surface = cross_correlation(spectrum(moved, size), unmoved)
         _, best, _, (x, y) = cv2.minMaxLoc(surface)
+        if best <= least:
+            continue
         move = shift(x - size[1] * (2 * x > size[1]), y - size[0] * (2 * y > size[0]))
         motion = motion @ scaled(move, factor)
-        if best > least and corner_error(motion, np.eye(3), shape) > SAME_PLACE * factor:
+        if corner_error(motion, np.eye(3), shape) > SAME_PLACE * factor:
             found.append((best / least, motion))
     return found
