@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from .._align.stack import stack_steps
+from .._align.stack import StackRun, stack_steps
 from .._align.stack_result import StackResult
 from .._common.errors import InputError
 from .._common.steps import outcome_of
@@ -96,7 +96,7 @@ def run_frames(
                 search_options(chosen),
                 reference=fixed,
                 initial=None if initial is None else Transform.load(initial),
-                called=frames.called,
+                run=StackRun(frames.called),
                 **masks,
             )
             stack = outcome_of(steps, show)
