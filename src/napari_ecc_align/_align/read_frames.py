@@ -64,6 +64,9 @@ class ReadFrames:
             # Of a stack one frame tells of all, and none has to be read.
             check_array(shape[1:3] if shape[3:] == (1,) else shape[1:], frames.dtype, f"{name}[0]")
             return
+        if self.in_files:
+            # There may be thousands, each of which is looked at in its turn.
+            return
         for index in range(count):
             frame = frames[index]
             if is_lazy(frame):
