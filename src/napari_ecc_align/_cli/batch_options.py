@@ -10,6 +10,7 @@ from typing import Any
 from .._batch.settings import BINARY_RESAMPLINGS, DOUBTFUL, MISSING_SIBLINGS, BatchSettings
 from .options import (
     add_accept,
+    add_axes,
     add_channel,
     add_command,
     add_estimation_options,
@@ -19,7 +20,7 @@ from .options import (
     add_resampling_options,
     add_value,
 )
-from .values import count, seconds, small_number
+from .values import channel, count, seconds, small_number
 
 _DESCRIPTION = """\
 Align each image in MOVING to its partner in REFERENCE, resample each of its siblings by the same
@@ -52,6 +53,9 @@ def add_batch(commands: Any) -> None:
     add_estimation_options(estimation)
     add_method(estimation)
     add_channel(estimation)
+    add_axes(estimation, "channels")
+    text = "one transform for all frames of a film, found on this one, from 0 (default: their mean)"
+    add_value(estimation, "--frame", channel, "N", text)
     resampling = command.add_argument_group("how to resample")
     add_resampling_options(resampling)
     _add_outputs(resampling)
