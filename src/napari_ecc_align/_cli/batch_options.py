@@ -14,13 +14,14 @@ from .options import (
     add_channel,
     add_command,
     add_estimation_options,
+    add_frame,
     add_json,
     add_loudness,
     add_method,
     add_resampling_options,
     add_value,
 )
-from .values import channel, count, seconds, small_number
+from .values import count, seconds, small_number
 
 _DESCRIPTION = """\
 Align each image in MOVING to its partner in REFERENCE, resample each of its siblings by the same
@@ -54,8 +55,7 @@ def add_batch(commands: Any) -> None:
     add_method(estimation)
     add_channel(estimation)
     add_axes(estimation, "channels")
-    text = "one transform for all frames of a film, found on this one, from 0 (default: their mean)"
-    add_value(estimation, "--frame", channel, "N", text)
+    add_frame(estimation)
     resampling = command.add_argument_group("how to resample")
     add_resampling_options(resampling)
     _add_outputs(resampling)
