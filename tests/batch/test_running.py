@@ -265,8 +265,12 @@ def test_channels_and_where_they_lie_are_kept(good, tmp_path):
     tifffile.imwrite(tmp_path / "bands.tif", bands, photometric="rgb", extrasamples=[0])
     (tmp_path / "pairs.tsv").write_text("reference\tmoving\tsibling:s\na.tif\tb.tif\tbands.tif\n")
     out = tmp_path / "out"
-    (step,) = Batch.plan(table=tmp_path / "pairs.tsv", out=out).run(workers=1)
+    batch = Batch.plan(table=tmp_path / "pairs.tsv", out=out)
+    (step,) = batch.run(workers=1)
     assert step.record.outcome == "aligned", step.record.reason
+    moved = step.record.numbers["corner_shift"] * 25_400 / 600
+    assert step.record.numbers["corner_shift_um"] == pytest.approx(moved)
+    assert f"{moved:,.1f} µm" in batch.report.read_text("utf-8")
     for name, axes, extra in (("moving/b.tif", "CYX", ()), ("s/b.tif", "YXS", (0,))):
         with tifffile.TiffFile(out / name) as tif:
             page = tif.pages[0]

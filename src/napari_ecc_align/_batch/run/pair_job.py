@@ -180,7 +180,8 @@ def _done(job: PairJob) -> tuple[Record, dict[str, bytes]]:
         result, transform = None, job.transform
         _check_given(job, reference.image.shape, moving.image.shape)
     before = differences_before(reference.image, moving.image, settings)
-    numbers = alignment_numbers(result, transform, reference.image, moving.image)
+    pixel_um = reference.read.grid.pixel_um
+    numbers = alignment_numbers(result, transform, reference.image, moving.image, pixel_um)
     outcome = _outcome(result, transform, reference.image.shape, moving.image.shape, settings)
     inputs, files, after = [reference.file, moving.file], dict[str, bytes](), None
     for role, path in pair.images[1:]:
