@@ -30,6 +30,7 @@ def add_command(
     *examples: str,
     fine: str = "done",
     other: str = "",
+    also: str | None = None,
 ) -> argparse.ArgumentParser:
     """Return the parser of a new command.
 
@@ -50,11 +51,13 @@ def add_command(
     lines = "\n".join(f"  {example}" for example in examples)
     command: argparse.ArgumentParser = commands.add_parser(
         name,
+        aliases=[] if also is None else [also],
         help=text,
         description=description,
         epilog=f"Example:\n{lines}\n\n{codes}",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
+    command.set_defaults(command=name)
     return command
 
 

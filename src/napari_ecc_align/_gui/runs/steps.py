@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from ..._align.judged import judge_job, judge_steps
 from ..._align.pair import align_steps
 from ..._align.progress import FrameProgress, Progress
-from ..._align.stack import stack_steps
+from ..._align.stack import StackRun, stack_steps
 from ..._align.stack_result import StackResult
 from ..._common.errors import InputError
 from ..._common.steps import retold
@@ -85,7 +85,7 @@ def _align_frames(task: Task, masks: dict[str, Any]) -> Generator[Progress, None
         task.parameters.search,
         reference=reference,
         initial=task.initial,
-        called=task.frames.called,
+        run=StackRun(task.frames.called),
         **masks,
     )
     results = yield from _seldom(steps)
