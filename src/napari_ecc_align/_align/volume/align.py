@@ -10,9 +10,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ..._common.errors import InputError
-from ..._common.given import as_floats
 from ..._common.steps import outcome_of
 from ..._ecc.options import DEFAULTS, SearchOptions
+from ..._transform.matrices import checked_volume_matrix
 from ..._transform.models import Array
 from ..._verdict.result import VERDICTS
 from ..progress import Progress
@@ -26,7 +26,7 @@ from .transform import (
     VOLUME_MOTION_MODELS,
     VolumeMotionModel,
     VolumeTransform,
-    checked_volume_matrix,
+    checked_spacing,
 )
 
 # Of several starts, so many are refined to the end.
@@ -106,8 +106,8 @@ def align_volume(
         known = ", ".join(VOLUME_MOTION_MODELS)
         raise InputError(f"model must be one of {known}, not {model!r:.80}")
     options = SearchOptions(model, "pyramid", precision, max_iterations, tolerance)
-    own = _checked_spacing(spacing, "spacing", (1.0, 1.0, 1.0))
-    other = _checked_spacing(moving_spacing, "moving_spacing", own)
+    own = checked_spacing(spacing, "spacing", (1.0, 1.0, 1.0))
+    other = checked_spacing(moving_spacing, "moving_spacing", own)
     volumes = (
         _checked_volume(reference, reference_mask, "reference"),
         _checked_volume(moving, moving_mask, "moving"),
@@ -235,21 +235,6 @@ def _told(
     from ..._common.steps import retold
 
     return (yield from retold(steps, lambda _: told()))
-
-
-def _checked_spacing(
-    given: Sequence[float] | float | None, name: str, default: Sequence[float] | Array
-) -> Array:
-    if given is None:
-        return np.array(default, np.float64)
-    refusal = f"{name} must be the length of a voxel, or its lengths along (z, y, x)"
-    spacing = as_floats(given, refusal)
-    if spacing.shape not in ((), (1,), (3,)):
-        raise InputError(refusal)
-    checked = np.array(np.broadcast_to(spacing, (3,)))
-    if not (np.isfinite(checked) & (checked > 0)).all():
-        raise InputError(f"{name} must be positive, not {given}")
-    return checked
 
 
 def _checked_volume(given: ArrayLike, mask: ArrayLike | None, name: str) -> NDArray[np.generic]:
