@@ -31,7 +31,7 @@ from .transform import (
 
 # Of several starts, so many are refined to the end.
 _BEST = 2
-_LEAST_SIDE = 8
+LEAST_SIDE = 8
 # The bar approaches its end; nobody knows how many steps there will be.
 _PACE = 30
 _TURNED = np.eye(4)[[2, 1, 0, 3]]
@@ -246,9 +246,9 @@ def _checked_volume(given: ArrayLike, mask: ArrayLike | None, name: str) -> NDAr
         )
     if volume.dtype.kind not in "buif":
         raise InputError(f"{name} must hold real numbers, not {volume.dtype}")
-    if min(volume.shape) < _LEAST_SIDE:
+    if min(volume.shape) < LEAST_SIDE:
         raise InputError(
-            f"{name} must have {_LEAST_SIDE} voxels along each axis, not the shape "
+            f"{name} must have {LEAST_SIDE} voxels along each axis, not the shape "
             f"{volume.shape}; planes are aligned one by one with align_stack"
         )
     if volume.dtype.kind in "bf" and volume.dtype != np.float32:
