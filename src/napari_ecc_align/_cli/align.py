@@ -10,7 +10,8 @@ from typing import Any
 from .._align.pair import align_steps
 from .._align.progress import Progress
 from .._common.steps import outcome_of
-from .._compare.inspection import Inspection, inspect_alignment, worth_a_look
+from .._compare.inspection import Inspection, inspect_alignment
+from .._compare.table import worth_a_look
 from .._images.files.image_file import ImageFile
 from .._images.files.warped import warped_file
 from .._images.sources import ImageLike
