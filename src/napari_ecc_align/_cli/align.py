@@ -10,7 +10,8 @@ from typing import Any
 from .._align.pair import align_steps
 from .._align.progress import Progress
 from .._common.steps import outcome_of
-from .._compare.inspection import Inspection, inspect_alignment, worth_a_look
+from .._compare.inspection import Inspection, inspect_alignment
+from .._compare.table import worth_a_look
 from .._images.files.image_file import ImageFile
 from .._images.files.warped import warped_file
 from .._images.sources import ImageLike
@@ -104,11 +105,11 @@ def run_pair(
             warped = _warped(files, result, inspection, chosen)
             write_results(paths, result, inspection, warped, overwrite=chosen.overwrite)
         written = paths
+    notes = _axes_told(files, frame, chosen)
     if chosen.json:
-        say(to_json(report(result, inspection, written)))
+        say(to_json(report(result, inspection, written, notes)))
     else:
         unwritten = "\nNothing was written." if paths and not written else ""
-        notes = _axes_told(files, frame, chosen)
         tell(chosen, result_text(result, inspection, written, notes) + unwritten)
     return exit_code(chosen, [result.verdict])
 

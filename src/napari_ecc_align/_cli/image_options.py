@@ -15,6 +15,7 @@ from .options import (
     add_command,
     add_comparison_options,
     add_estimation_options,
+    add_frame,
     add_json,
     add_loudness,
     add_mask_options,
@@ -24,7 +25,6 @@ from .options import (
     add_transform_out,
     add_value,
 )
-from .values import channel as channel_number
 from .values import count, stack_reference
 
 
@@ -46,8 +46,7 @@ def add_align(commands: Any) -> None:
     _add_pair(command, "the image to be aligned")
     add_estimation_options(command)
     add_value(command, "--initial", Path, "TRANSFORM", "a transform file to start from")
-    text = "one transform for all frames of a film, found on this one, from 0"
-    add_value(command, "--frame", channel_number, "N", text)
+    add_frame(command)
     add_transform_out(command, FORMATS)
     _add_looks(command)
     command.set_defaults(workers=None)

@@ -126,6 +126,12 @@ def add_channel(group: argparse._ActionsContainer) -> None:
     add_value(group, "--channel", channel, "N", text)
 
 
+def add_frame(group: argparse._ActionsContainer) -> None:
+    """Add which frame of a film decides for all."""
+    text = "one transform for all frames of a film, found on this one, from 0"
+    add_value(group, "--frame", channel, "N", text)
+
+
 def add_axes(group: argparse._ActionsContainer, pages: str) -> None:
     """Add which axes hold what; `pages` is what pages are of which nothing is said."""
     text = (

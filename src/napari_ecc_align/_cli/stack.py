@@ -113,14 +113,12 @@ def run_frames(
                 with all_or_none(every, overwrite=chosen.overwrite) as staged:
                     _write(staged, outputs, _Warped(stack, frames, like.grid, chosen, sharpness))
     written = outputs if found else {}
+    notes = []
+    if frames.tells_more:
+        notes = axes_told(paths[0], frames.held, found_on(frames.held, chosen.channel))
     if chosen.json:
-        say(to_json(_report(stack, paths, written, sharpness)))
+        say(to_json(_report(stack, paths, written, sharpness) | {"notes": notes}))
     else:
-        notes = (
-            axes_told(paths[0], frames.held, found_on(frames.held, chosen.channel))
-            if frames.tells_more
-            else []
-        )
         tell(chosen, _text(stack, sharpness, written, notes, wanted=bool(every)))
     return exit_code(chosen, stack.verdicts)
 
