@@ -105,11 +105,11 @@ def run_pair(
             warped = _warped(files, result, inspection, chosen)
             write_results(paths, result, inspection, warped, overwrite=chosen.overwrite)
         written = paths
+    notes = _axes_told(files, frame, chosen)
     if chosen.json:
-        say(to_json(report(result, inspection, written)))
+        say(to_json(report(result, inspection, written, notes)))
     else:
         unwritten = "\nNothing was written." if paths and not written else ""
-        notes = _axes_told(files, frame, chosen)
         tell(chosen, result_text(result, inspection, written, notes) + unwritten)
     return exit_code(chosen, [result.verdict])
 

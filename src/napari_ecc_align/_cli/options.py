@@ -30,6 +30,7 @@ def add_command(
     *examples: str,
     fine: str = "done",
     other: str = "",
+    also: str | None = None,
 ) -> argparse.ArgumentParser:
     """Return the parser of a new command.
 
@@ -50,11 +51,13 @@ def add_command(
     lines = "\n".join(f"  {example}" for example in examples)
     command: argparse.ArgumentParser = commands.add_parser(
         name,
+        aliases=[] if also is None else [also],
         help=text,
         description=description,
         epilog=f"Example:\n{lines}\n\n{codes}",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
+    command.set_defaults(command=name)
     return command
 
 
@@ -121,6 +124,12 @@ def add_channel(group: argparse._ActionsContainer) -> None:
         "mean of all); all of them are resampled alike"
     )
     add_value(group, "--channel", channel, "N", text)
+
+
+def add_frame(group: argparse._ActionsContainer) -> None:
+    """Add which frame of a film decides for all."""
+    text = "one transform for all frames of a film, found on this one, from 0"
+    add_value(group, "--frame", channel, "N", text)
 
 
 def add_axes(group: argparse._ActionsContainer, pages: str) -> None:

@@ -348,7 +348,9 @@ def crossings(xs: Numbers, ys: Numbers) -> NDArray[np.float64]:
     return points
 
 
-def corner_error(a: Numbers, b: Numbers, shape: tuple[int, ...]) -> float:
+def corner_error(
+    a: Numbers, b: Numbers, shape: tuple[int, ...], pixel: tuple[float, float] = (1.0, 1.0)
+) -> float:
     """Return the RMS distance between two matrices over the corners of an image, in pixels.
 
     Parameters
@@ -357,11 +359,14 @@ def corner_error(a: Numbers, b: Numbers, shape: tuple[int, ...]) -> float:
         Matrices that map (x, y, 1) in the reference to the moving image.
     shape : tuple of int
         Shape (height, width, ...) of the reference.
+    pixel : tuple of float, optional
+        How wide and high a pixel is, for the distance in its unit.
     """
     points = corners(shape)
     gap = map_points(np.asarray(a, np.float64), points) - map_points(
         np.asarray(b, np.float64), points
     )
+    gap *= pixel
     with np.errstate(over="ignore"):  # what lies that far apart is infinitely far
         return float(np.sqrt((gap**2).sum(axis=1).mean()))
 

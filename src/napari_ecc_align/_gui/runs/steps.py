@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from ..._align.judged import judge_job, judge_steps
 from ..._align.pair import align_steps
 from ..._align.progress import FrameProgress, Progress
-from ..._align.stack import stack_steps
+from ..._align.stack import StackRun, stack_steps
 from ..._align.stack_result import StackResult
 from ..._align.volume.inspection import volume_inspection_steps
 from ..._align.volume.steps import volume_steps
@@ -98,7 +98,7 @@ def _align_frames(task: Task, masks: dict[str, Any]) -> Generator[Progress, None
         task.parameters.search,
         reference=reference,
         initial=task.initial,
-        called=task.frames.called,
+        run=StackRun(task.frames.called),
         **masks,
     )
     results = yield from _seldom(steps)

@@ -59,6 +59,14 @@ class GridTags:
         x, y = self.resolution
         return x * factor, y * factor
 
+    @property
+    def pixel_um(self) -> tuple[float, float] | None:
+        """How wide and high a pixel is in micrometres, if the file says so."""
+        if self.per_inch is None:
+            return None
+        x, y = (25_400 / number for number in self.per_inch)
+        return x, y
+
     def of_result(self, own: GridTags) -> GridTags:
         """Return what to say of an image that was resampled on this grid, and had its own.
 
