@@ -15,11 +15,13 @@ from .._transform.transform import corner_error
 from .chance import ALPHA, ALPHA_DOUBTFUL, p_value
 from .evidence import Evidence, Judgement
 from .limits import (
+    CLEAR,
     LARGEST_UNCERTAINTY,
     LEAST_AGREEING,
     LEAST_LIKE,
     LIKE,
     RIGHT,
+    TIMES_LEFT,
     WRONG,
 )
 from .residual_pattern import ResidualPattern, part_of
@@ -112,7 +114,7 @@ def judge(evidence: Evidence) -> Judgement:
     if why:
         return Judgement("failed", why)
     elsewhere = _why_ambiguous(evidence) or _why_turned(evidence.turned)
-    bent = _why_insufficient(evidence.pattern, evidence.corner_uncertainty, evidence.model)
+    bent = _why_insufficient(evidence.pattern, evidence.corner_uncertainty, evidence.model, fine)
     two = _why_two_motions(evidence)
     beside = _why_two_fields(evidence) or _why_beside(evidence)
     why = (
@@ -160,6 +162,8 @@ def _why_two_motions(evidence: Evidence) -> str | None:
         return f"Only {_counted(evidence.fine)}, and what lies still may belong to the camera."
     if second is None or second.spread < LEAST_PART:
         return None
+    if second.share > TIMES_LEFT * second.first and second.is_everywhere:
+        return "Much more than lies there moved otherwise, or not at all."
     if still:
         return (
             "What lies still may belong to the camera: something else that is seen moved by "
@@ -303,7 +307,7 @@ def _shows_what_stays(tiles: Tiles, evidence: Evidence) -> bool:
 
 
 def _why_insufficient(
-    pattern: ResidualPattern, corner_uncertainty: float, model: MotionModel
+    pattern: ResidualPattern, corner_uncertainty: float, model: MotionModel, fine: Tiles
 ) -> str | None:
     uncertain = _stated(pattern, corner_uncertainty)
     if pattern.contradiction > uncertain and (
@@ -316,7 +320,10 @@ def _why_insufficient(
             f"The motion model does not suffice: {freer} would move the image's corners by "
             f"{pattern.corner_shift:.1f} px."
         )
-    if pattern.misplaced_share > LEAST_PART:
+    # Where no tile shows anything else, they lie as exactly as they fit.
+    alone = fine.share >= CLEAR and fine.fit > HIGH_ECC
+    bent = alone and pattern.largest and pattern.scatter > LARGEST_UNCERTAINTY
+    if bent or pattern.misplaced_share > LEAST_PART:
         return f"The motion model does not suffice. {pattern.sentence}"
     return None
 
