@@ -8,6 +8,7 @@ from napari_ecc_align._images.pyramid.levels import image_pyramid
 from napari_ecc_align._images.pyramid.pair import Pyramids
 from napari_ecc_align._transform.transform import shift
 from napari_ecc_align._verdict.compared_places import fits_better_here
+from napari_ecc_align._verdict.detail import aligned_details
 from napari_ecc_align._verdict.laid import Laid
 
 PERIOD = 60
@@ -32,10 +33,18 @@ def test_one_mark_tells_a_place_from_a_period_beside_it_and_noise_does_not():
     assert better(PERIOD, 0, mark)
     assert not better(0, PERIOD, mark)
     assert not better(PERIOD, 0, [])
-    # Of large images the middle of what both show, which may reach their far corner.
     assert better(PERIOD, 0, mark, "orientation")
 
 
 def test_where_each_place_has_something_that_fits_better_neither_does():
     """From two places that are both wrong, a mark of either image is missed once."""
     assert not better(0, -PERIOD, [(270, 290)])
+
+
+def test_of_large_images_a_box_is_compared_that_ends_where_one_of_them_does():
+    level = image_pyramid(np.random.default_rng(1).normal(size=(420, 420)))[0]
+    for representation in ("intensity", "orientation"):
+        (first, _), (second, _) = aligned_details(
+            level, level, shift(-200, -200), inverted=False, representation=representation
+        )
+        assert first.shape == second.shape
