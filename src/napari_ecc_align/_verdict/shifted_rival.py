@@ -91,7 +91,7 @@ def whole_fit(
         return WholeFit(Rival(here, float(here <= 0)), factor * offset, factor * sigma, here)
     heights = _heights(surface, y, x)
     there, best = _unwrapped(fixed, other, surface, heights, (y, x))
-    if heights.max() * here > there:
+    if heights.max() * here > there + KNOWN_TO:
         there, best = float(heights.max()) * here, int(heights.argmax())
     move = shift(x[best] - surface.shape[1] // 2, y[best] - surface.shape[0] // 2)
     rival = Rival(here, there, KNOWN_TO, matrix @ scaled(move, factor))
@@ -140,12 +140,17 @@ def _unwrapped(
     worth = np.flatnonzero(promise > LEAST_LIKE)
     worth = worth[np.argsort(-promise[worth], kind="stable")[:_MOST_LOOKS]]
     middle_y, middle_x = (length // 2 for length in surface.shape)
-    y, x = places
-    best = 0.0, 0
-    for k in worth.tolist():
-        found = _correlation_at(fixed, other, int(y[k]) - middle_y, int(x[k]) - middle_x)
-        best = max(best, (found * float(heights[k] / surface[y[k], x[k]]), k))
-    return best
+    down, right = places[0] - middle_y, places[1] - middle_x
+    found = [
+        _correlation_at(fixed, other, int(down[k]), int(right[k]))
+        * float(heights[k] / surface[places][k])
+        for k in worth.tolist()
+    ]
+    if not found:
+        return 0.0, 0
+    # Of several periods, that at which they share most.
+    alike = worth[np.array(found) >= max(found) - KNOWN_TO]
+    return max(found), int(alike[np.hypot(down, right)[alike].argmin()])
 
 
 @lru_cache(maxsize=8)
