@@ -91,7 +91,7 @@ def whole_fit(
         return WholeFit(Rival(here, float(here <= 0)), factor * offset, factor * sigma, here)
     heights = _heights(surface, y, x)
     there, best = _unwrapped(fixed, other, surface, heights, (y, x))
-    if heights.max() * here > there + KNOWN_TO:
+    if heights.max() * here > there:
         there, best = float(heights.max()) * here, int(heights.argmax())
     move = shift(x[best] - surface.shape[1] // 2, y[best] - surface.shape[0] // 2)
     rival = Rival(here, there, KNOWN_TO, matrix @ scaled(move, factor))
@@ -113,12 +113,8 @@ def _offset(joint: Floats) -> tuple[float, float]:
 
 
 def _correlated(a: Floats, b: Floats) -> Floats:
-    """Return the circular cross correlation of two planes of one shape, enlarged a little.
-
-    So that what lies half an image away is on one side of it, and not at its border.
-    """
-    height, width = (cv2.getOptimalDFTSize(length * 9 // 8) for length in a.shape[:2])
-    size = height, width
+    """Return the circular cross correlation of two planes of one shape, not much enlarged."""
+    size = cv2.getOptimalDFTSize(a.shape[0]), cv2.getOptimalDFTSize(a.shape[1])
     return cross_correlation(spectrum(b, size), spectrum(a, size))
 
 
@@ -140,17 +136,12 @@ def _unwrapped(
     worth = np.flatnonzero(promise > LEAST_LIKE)
     worth = worth[np.argsort(-promise[worth], kind="stable")[:_MOST_LOOKS]]
     middle_y, middle_x = (length // 2 for length in surface.shape)
-    down, right = places[0] - middle_y, places[1] - middle_x
-    found = [
-        _correlation_at(fixed, other, int(down[k]), int(right[k]))
-        * float(heights[k] / surface[places][k])
-        for k in worth.tolist()
-    ]
-    if not found:
-        return 0.0, 0
-    # Of several periods, that at which they share most.
-    alike = worth[np.array(found) >= max(found) - KNOWN_TO]
-    return max(found), int(alike[np.hypot(down, right)[alike].argmin()])
+    y, x = places
+    best = 0.0, 0
+    for k in worth.tolist():
+        found = _correlation_at(fixed, other, int(y[k]) - middle_y, int(x[k]) - middle_x)
+        best = max(best, (found * float(heights[k] / surface[y[k], x[k]]), k))
+    return best
 
 
 @lru_cache(maxsize=8)
