@@ -22,7 +22,6 @@ from .evidence import Evidence, Judgement
 from .laid import Laid
 from .limits import (
     CLEAR,
-    KNOWN_TO,
     LARGEST_UNCERTAINTY,
     LEAST_SHARE,
     LIKE,
@@ -358,7 +357,7 @@ def _rivals(other: AlignmentResult, result: AlignmentResult, shape: tuple[int, i
     enough = min(own.agreeing, FIRST_TILES)
     like = min(theirs.share / own.share, theirs.agreeing / enough)
     # Whichever leaves much more is not meant, though every tile finds its place.
-    alike = like > LIKE_TILES and Rival(own.fit, theirs.fit, KNOWN_TO).is_like(LIKE)
+    alike = like > LIKE_TILES and Rival(own.fit, theirs.fit, LEAST_SHARE).is_like(LIKE)
     apart = corner_error(other.transform.matrix, result.transform.matrix, shape)
     # What does not know its corners may lie at the same place.
     return alike and apart > max(SAME_PLACE, 3 * other.corner_uncertainty)
