@@ -6,11 +6,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .._images.pyramid.levels import Floats, Level
-from .limits import least_like
+from .limits import LEAST_TILES, least_like
 from .tile_matching import LARGEST_TILE
 
-# So many patches are looked at.
-_MOST = 5
 # As far (px) a field is looked for: what is displaced by more is seen by eye.
 _REACH = 8
 
@@ -33,7 +31,7 @@ def field_offset(level: Level, places: NDArray[np.float64]) -> float:
     float
         In px, of rows or of columns, whichever is more; 0 where it is in doubt.
     """
-    patches = _patches(level, places[:_MOST])
+    patches = _patches(level, places[:LEAST_TILES])
     offsets = (_offset(patches), _offset(patches.transpose(0, 2, 1)))
     return max(offsets, key=abs)
 

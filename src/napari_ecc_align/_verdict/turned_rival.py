@@ -113,6 +113,8 @@ def turned_rival(
             )
             if common.sum() > _LEAST_SHARED * window.sum():
                 best = max(best, (_correlation(one, two), other), key=lambda item: item[0])
+    if best[1] is None:
+        return NO_RIVAL
     return Rival(_correlation(first, second), best[0], matrix=best[1])
 
 
