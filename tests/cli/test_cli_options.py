@@ -50,7 +50,7 @@ class TestHelp:
 
     def test_of_the_whole_names_all(self):
         done = run_main("--help")
-        assert all(f"\n    {name}" in done.out for name in COMMANDS)
+        assert all(f"\n    {name}" in done.out or f" ({name})" in done.out for name in COMMANDS)
         assert {"0", "1", "2", "70", "130"} <= {*done.out.split("Exit code:")[1].split()}
 
     @pytest.mark.parametrize("option", ["--threshold", "--mode", "--iterations", "--most"])

@@ -18,9 +18,9 @@ from .._images.pyramid import tile_choice as tiles
 from .._images.pyramid.blocks import TileSampler, tile_values
 from .._images.pyramid.levels import Level, overview
 from .._images.pyramid.representations import Representation, halo
-from .._transform.transform import scaled
+from .._transform.transform import scaled, shift
 from .limits import AGREEMENT_RADIUS, CLEAR, KNOWN_TO, LARGEST_UNCERTAINTY, LEAST_LIKE, SAME_PLACE
-from .peaks import Peaks
+from .peaks import Peaks, vertex
 from .rival import NO_RIVAL, Rival
 
 MOST_TILES = 40
@@ -298,7 +298,7 @@ def weighed(
         uncertainties=tops.uncertainties(side)[:-1] * factor,
         fits=tops.heights[:-1],
         offset=tuple(((best - reach) * factor).tolist()) if len(surfaces) else (0.0, 0.0),
-        rival=_rival(joint, best) if len(surfaces) else NO_RIVAL,
+        rival=_rival(joint, best, factor) if len(surfaces) else NO_RIVAL,
         fit=float(joint[reach, reach]),
         chance=float(np.pi * AGREEMENT_RADIUS**2 / width**2),
         chance_fit=0.0,
@@ -328,13 +328,20 @@ def _independent(centres: NDArray[np.float64], apart: int) -> float:
     return len(cells) / 4
 
 
-def _rival(joint: NDArray[np.float32], best: NDArray[np.float64]) -> Rival:
-    """Return the highest value and the highest local maximum away from it."""
+def _rival(joint: NDArray[np.float32], best: NDArray[np.float64], factor: int) -> Rival:
+    """Return the highest value and the highest local maximum away from it, a shift from here."""
     top = float(joint.max())
     if top <= 0:
         return Rival(0.0, 1.0)
     around = cv2.dilate(joint, None)
     y, x = np.nonzero(joint >= around)
     away = np.hypot(x - best[0], y - best[1]) > SAME_PLACE
-    there = max(0.0, float(joint[y[away], x[away]].max())) if away.any() else 0.0
-    return Rival(top, there, KNOWN_TO)
+    if not away.any():
+        return Rival(top, 0.0, KNOWN_TO)
+    k = int(joint[y[away], x[away]].argmax())
+    y, x = y[away][k], x[away][k]
+    near = np.pad(joint, 1, mode="edge")[y : y + 3, x : x + 3].astype(np.float64)
+    beside = vertex(near[[1, 0], [0, 1]], near[[1, 1], [1, 1]], near[[1, 2], [2, 1]])
+    reach = len(joint) // 2
+    move = shift(*((np.array([x, y]) - reach + beside) * factor).tolist())
+    return Rival(top, max(0.0, float(joint[y, x])), KNOWN_TO, move)
