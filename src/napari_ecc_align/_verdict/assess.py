@@ -32,6 +32,7 @@ from .model_check import homography_shift
 from .pair_tiles import (
     WHOLE_PIXELS,
     Laid,
+    all_tiles,
     first_tiles,
     seconded,
     wide_tiles,
@@ -49,7 +50,7 @@ from .rules import (
 from .sampling import overlap_share, sampled_ecc
 from .second_motion import LEAST_SHARE, second_motion, still_tiles
 from .shifted_rival import whole_fit
-from .tile_matching import FIRST_TILES, Tiles, without
+from .tile_matching import FIRST_TILES, MOST_TILES, Tiles, without
 from .turned_motion import turned_motion
 from .turned_rival import turned_rival
 
@@ -259,12 +260,31 @@ def _with_model_checked(laid: Laid, evidence: Evidence) -> tuple[Evidence, Judge
     # With more, the rules would overlook a pixel at the corners.
     if pattern.homography_sigma <= LARGEST_UNCERTAINTY:
         return evidence, judgement
+    if evidence.fine.tested <= MOST_TILES:
+        evidence = _of_all_tiles(laid, evidence)
+        judgement, pattern = judge(evidence), evidence.pattern
+        if pattern.homography_sigma <= LARGEST_UNCERTAINTY:
+            return evidence, judgement
     moved, sigma = homography_shift(laid.pyramids, laid.estimate, evidence.fine) or (0.0, np.inf)
     if sigma < pattern.homography_sigma:
         pattern = replace(pattern, corner_shift=moved, corner_sigma=sigma, homography_sigma=sigma)
         evidence = replace(evidence, pattern=pattern)
         judgement = judge(evidence)
     return evidence, judgement
+
+
+def _of_all_tiles(laid: Laid, evidence: Evidence) -> Evidence:
+    """Ask all tiles for the pattern: the first ones have told whether they agree."""
+    fine = all_tiles(laid)
+    fine = without(fine, still_tiles(fine, evidence.motion))
+    chance = evidence.fine.chance, evidence.fine.chance_fit
+    fine = replace(fine, chance=chance[0], chance_fit=chance[1])
+    return replace(
+        evidence,
+        fine=fine,
+        wide=fine if evidence.wide is evidence.fine else evidence.wide,
+        pattern=residual_pattern(fine, evidence.shape),
+    )
 
 
 def most_trusted(results: list[AlignmentResult]) -> AlignmentResult:

@@ -13,7 +13,7 @@ from .._transform.transform import corner_error, shift
 from .chance import with_sampled_chance
 from .limits import LEAST_AGREEING, LEAST_LIKE, LEAST_TILES, LIKE, LIKE_TILES, SAME_PLACE
 from .rival import NO_RIVAL, Rival
-from .tile_matching import FIRST_TILES, MOST_TILES, Tiles, is_clear, tile_evidence
+from .tile_matching import ALL_TILES, FIRST_TILES, Tiles, is_clear, tile_evidence
 
 # Tiles of a level of at most so many pixels see far: of about 550 px on a side, where the largest
 # tiles are a twelfth of it. Of a side of at least 140 px, where tiles of 17 px are still many.
@@ -111,7 +111,14 @@ def seconded(laid: Laid, rival: Rival) -> Rival:
     return rival if like else NO_RIVAL
 
 
-def _matched(laid: Laid, index: int, *, far: bool, most: int = MOST_TILES) -> Tiles:
+def all_tiles(laid: Laid) -> Tiles:
+    """Ask all tiles of full resolution, however clear the first of them are."""
+    return _matched(laid, 0, far=False, least=ALL_TILES)
+
+
+def _matched(
+    laid: Laid, index: int, *, far: bool, least: int = 0, most: int = ALL_TILES
+) -> Tiles:
     estimate = laid.estimate
     return tile_evidence(
         laid.pyramids.reference,
@@ -120,6 +127,7 @@ def _matched(laid: Laid, index: int, *, far: bool, most: int = MOST_TILES) -> Ti
         estimate.matrix,
         inverted=laid.inverted,
         far=far,
+        least=least,
         most=most,
         # Tiles see less of gradients than of intensities, of which they may be a negative.
         representation="orientation" if estimate.representation == "orientation" else "intensity",

@@ -19,12 +19,22 @@ from .._images.pyramid.blocks import TileSampler, tile_values
 from .._images.pyramid.levels import Level, overview
 from .._images.pyramid.representations import Representation, halo
 from .._transform.transform import scaled
-from .limits import AGREEMENT_RADIUS, CLEAR, KNOWN_TO, LARGEST_UNCERTAINTY, LEAST_LIKE, SAME_PLACE
+from .limits import (
+    AGREEMENT_RADIUS,
+    CLEAR,
+    KNOWN_TO,
+    LARGEST_UNCERTAINTY,
+    LEAST_AGREEING,
+    LEAST_LIKE,
+    SAME_PLACE,
+)
 from .peaks import Peaks
 from .rival import NO_RIVAL, Rival
 
-MOST_TILES = 40
 FIRST_TILES = 16
+MOST_TILES = 40
+# Where so many leave a doubt but some agree, all that there are, at most so many.
+ALL_TILES = 160
 # Where tiles are small, each says less and costs less: as many pixels are then asked first.
 _FIRST_SIDE = 48
 # Where full resolution is asked as well, so few tiles that look far do if all of them agree and
@@ -146,7 +156,8 @@ def tile_evidence(
     inverted: bool,
     far: bool = False,
     representation: Representation = "intensity",
-    most: int = MOST_TILES,
+    least: int = 0,
+    most: int = ALL_TILES,
 ) -> Tiles:
     """Match small tiles of the reference in the moving image around where a matrix puts them.
 
@@ -166,8 +177,8 @@ def tile_evidence(
         Look twice as far, to see where else a repeating image would fit.
     representation : {"intensity", "orientation"}
         Planes that are matched, all together.
-    most : int, default: 40
-        Tiles to ask.
+    least, most : int, default: 0 and 160
+        Tiles to ask, however clear the first of them are, and at most; of those that look far, 40.
     """
     level, local = reference[index], scaled(matrix, 2.0**-index)
     height, width = np.minimum(level.shape, moving[index].shape).tolist()
@@ -184,11 +195,14 @@ def tile_evidence(
     if not len(origins):
         return weighed(surfaces, centres, side, reach, index, apart)
     used, origins = 0, origins[:most]
-    stages = (FIRST_TILES, MOST_TILES)
-    if not far:
+    stages: tuple[int, ...] = (FIRST_TILES, MOST_TILES)
+    if far and index:
+        stages = (_FEWEST_TILES, *stages)
+    elif not far:
         few = max(FIRST_TILES, FIRST_TILES * _FIRST_SIDE**2 // side**2)
-        stages = (min(few, MOST_TILES) if apart == side else MOST_TILES, MOST_TILES)
-    for count in (_FEWEST_TILES, *stages) if far and index else stages:
+        few = min(few, MOST_TILES) if apart == side else MOST_TILES
+        stages = tuple(sorted({max(least, count) for count in (few, MOST_TILES, ALL_TILES)}))
+    for count in stages:
         # Not all as it should be: it is worth the time to look closer.
         part = origins[used:count]
         more = _matched(*pair, local, part, side, reach)
@@ -198,6 +212,8 @@ def tile_evidence(
         said = weighed(surfaces, centres, side, reach, index, apart)
         used = count
         if used >= len(origins) or is_clear(said, min(used, FIRST_TILES), index):
+            break
+        if used >= MOST_TILES and said.agreeing < LEAST_AGREEING:
             break
     return said
 
@@ -272,7 +288,7 @@ def _chosen(
     covered = tiles.overlap(origins - reach, side + 2 * reach, local, moving, representation)
     usable = np.where(covered == 1, strengths, 0)
     chosen: NDArray[np.float64] = origins[tiles.order(origins, usable, covered, level.shape)]
-    return chosen[:MOST_TILES]
+    return chosen
 
 
 def weighed(
