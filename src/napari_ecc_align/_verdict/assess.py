@@ -182,6 +182,7 @@ def _of_tiles(laid: Laid, model: MotionModel, ecc: float, fine: Tiles) -> Eviden
         still=int(still.sum()),
         pattern=residual_pattern(fine, shape, bent=model == "homography"),
         whole=replace(whole, rival=seconded(laid, whole.rival)),
+        by_edges=laid.estimate.representation == "orientation",
     )
     return replace(evidence, displaced_wide=_displaced(evidence, wide))
 

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .._transform.matrices import MotionModel
+from .limits import TIMES_BY_EDGES
 from .residual_pattern import ResidualPattern
 from .result import Verdict
 from .rival import NO_RIVAL, Rival
@@ -50,6 +51,8 @@ class Evidence:
         What moves otherwise.
     fields : float
         How much more every other line is displaced in one of the images, in px.
+    by_edges : bool
+        The direction of edges is what was compared.
     """
 
     ecc: float
@@ -66,6 +69,12 @@ class Evidence:
     turned: Rival = NO_RIVAL
     second: SecondMotion | None = None
     fields: float = 0.0
+    by_edges: bool = False
+
+    @property
+    def exactness(self) -> float:
+        """What the limits of uncertainty are multiplied by."""
+        return TIMES_BY_EDGES if self.by_edges else 1.0
 
 
 @dataclass(frozen=True)
