@@ -18,8 +18,8 @@ from napari_ecc_align._batch.run import run_plan as running
 from napari_ecc_align._batch.run.commit import commit, finish_all
 from napari_ecc_align._batch.run.folder_lock import locked
 from napari_ecc_align._batch.run.pair_job import PairJob, process_pair
-from napari_ecc_align._batch.workers.loop import Lost
 from napari_ecc_align._common.errors import InputError
+from napari_ecc_align._common.workers.loop import Lost
 from napari_ecc_align._images.files.image_file import ImageFile
 from napari_ecc_align._images.files.images import encode_image, read_file, read_image
 from napari_ecc_align._images.files.tags import GridTags, TiffStyle

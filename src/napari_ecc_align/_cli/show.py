@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from .._common.tables import INSPECTION_KEYS, finite
-from .._compare.inspection import Inspection, before_after
+from .._compare.inspection import Inspection
+from .._compare.table import before_after
 from .._verdict.result import AlignmentResult, Verdict
 
 _EXIT_CODES: dict[Verdict, int] = {"aligned": 0, "doubtful": 1, "failed": 1, "cancelled": 130}

@@ -16,7 +16,8 @@ from .._transform.transform import map_points
 Interpolation = Literal["nearest", "linear", "cubic", "lanczos"]
 INTERPOLATIONS: tuple[Interpolation, ...] = get_args(Interpolation)
 
-# OpenCV addresses the pixels of an image it warps with 16-bit integers.
+ADDRESSED = 2**15 - 1
+"""OpenCV addresses the pixels of an image that it warps with 16-bit integers: below this."""
 _BLOCK = 8192
 _REACH = 8
 # Beyond what `_fill_exactly` leaves by as much as a cubic kernel reads.
@@ -235,7 +236,7 @@ def _smooth_block(
     if window is None:
         return empty
     piece = source[window]
-    if max(piece.shape[:2]) >= 2**15 - 1:
+    if max(piece.shape[:2]) >= ADDRESSED:
         raise InputError("transform shrinks the moving image too much to resample it in one go")
     local = between(matrix, window, rows, columns)
     names = {"linear": cv2.INTER_LINEAR, "cubic": cv2.INTER_CUBIC, "lanczos": cv2.INTER_LANCZOS4}

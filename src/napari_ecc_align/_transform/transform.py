@@ -319,13 +319,13 @@ def checked_points(points: Numbers) -> NDArray[np.float64]:
 
 
 def map_points(matrix: NDArray[np.float64], points: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Apply a 3x3 matrix to (x, y) points of shape (..., 2)."""
+    """Apply a 3x3 matrix to points of shape (..., 2), or a 4x4 one to points of (..., 3)."""
     with np.errstate(all="ignore"):  # some may be carried to infinity
-        mapped: NDArray[np.float64] = points @ matrix[:2, :2].T + matrix[:2, 2]
-        if matrix[2, 0] == matrix[2, 1] == 0:
-            mapped /= matrix[2, 2]
+        mapped: NDArray[np.float64] = points @ matrix[:-1, :-1].T + matrix[:-1, -1]
+        if not matrix[-1, :-1].any():
+            mapped /= matrix[-1, -1]
         else:
-            mapped /= (points @ matrix[2, :2] + matrix[2, 2])[..., np.newaxis]
+            mapped /= (points @ matrix[-1, :-1] + matrix[-1, -1])[..., np.newaxis]
     return mapped
 
 

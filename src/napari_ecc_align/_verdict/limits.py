@@ -26,6 +26,8 @@ KNOWN_TO = 0.005
 """By so much correlations differ for where between the pixels a peak lies."""
 CLEAR = 0.9
 """Where this share of the tiles agrees, the others are no question."""
+LEAST_SHARE = 0.03
+"""A share of the detail below this is what interpolation and rasters leave."""
 LEAST_AGREEING = 4
 """As many points as determine a homography."""
 LEAST_TILES = 6

@@ -23,6 +23,7 @@ from .limits import (
 )
 from .residual_pattern import part_of
 from .rival import Rival
+from .second_motion import SecondMotion
 from .tile_matching import Tiles
 
 # "Tuned" below: chosen by hand until, of the hostile pairs of tests/benchmarks/trust.py, none was
@@ -45,6 +46,8 @@ HIGH_ECC = 0.9
 # What moves below something that lies still counts if it is more than such a part of the image,
 # and so do tiles that are displaced by more than a pixel.
 LEAST_PART = 0.1
+# What explains less than this share of what the first motion does is told, and not what is meant.
+MINOR = 1 / 3
 # If a homography places the corners less exactly than this (px), it says nothing of the model.
 # Tuned; three sigma of it are two pixels.
 LARGEST_HOMOGRAPHY_SIGMA = 0.75
@@ -131,9 +134,18 @@ def judge(evidence: Evidence) -> Judgement:
         differing.append("Something else that is seen did not move.")
     elif second is not None:
         differing.append(f"A part of it lies about {second.distance:.0f} px from there.")
+    said = [counted, *differing, evidence.pattern.sentence]
     if _is_inexact(evidence, 1.0):
-        differing.append(f"Edges place the corners to {_uncertain(evidence)}, no better.")
-    return Judgement("aligned", " ".join([counted, *differing, evidence.pattern.sentence]))
+        said.append(f"Edges place the corners to {_uncertain(evidence)}, no better.")
+    elif evidence.frame_uncertainty > LARGEST_UNCERTAINTY:
+        known = f"The corners of the frame are known to {evidence.frame_uncertainty:.2g} px"
+        said.append(f"{known}: they lie far from what both images show.")
+    return Judgement("aligned", " ".join(said))
+
+
+def is_minor(second: SecondMotion) -> bool:
+    """Tell whether so little moves otherwise, as shadows do, that the first motion is meant."""
+    return second.share < MINOR * second.first
 
 
 def _why_two_motions(evidence: Evidence) -> str | None:
@@ -154,7 +166,7 @@ def _why_two_motions(evidence: Evidence) -> str | None:
             "What lies still may belong to the camera: something else that is seen moved by "
             f"about {second.distance:.0f} px."
         )
-    if second.is_still(motion, shape) or not second.is_everywhere:
+    if is_minor(second) or second.is_still(motion, shape) or not second.is_everywhere:
         return None
     return (
         "Two motions are seen: a part of what is seen lies about "
@@ -173,7 +185,7 @@ def _may_be_camera(evidence: Evidence) -> bool:
 
 
 def _why_two_fields(evidence: Evidence) -> str | None:
-    if evidence.fields:
+    if evidence.fields > WRONG:
         return (
             f"Every other line of one image is displaced by about {evidence.fields:.0f} px, as "
             "where it was scanned there and back: it lies on the mean of the two."
@@ -187,8 +199,12 @@ def _why_beside(evidence: Evidence) -> str | None:
     A raster, or another fine pattern that both images have, holds them a period of it off. Where
     there are two motions, the whole lies between them.
     """
-    offset = evidence.whole.clear_offset
-    if offset > RIGHT and evidence.second is None:
+    offset, second = evidence.whole.clear_offset, evidence.second
+    between = second is not None and (
+        not (is_minor(second) and second.is_everywhere)
+        or second.is_still(evidence.motion, evidence.shape)
+    )
+    if offset > RIGHT and not between:
         return (
             f"The fine detail fits, but the images as a whole fit better {offset:.1f} px from "
             "where it puts them."
@@ -268,7 +284,7 @@ def _why_ambiguous(evidence: Evidence) -> str | None:
         return "The images fit better at another place."
     # Where some tiles fit and others do not, the place at which all fit may be another.
     largest = min(LIKE, LEAST_LIKE + min(fine.share, wide.share) / 3)
-    like = [tiles.rival for tiles in asked if tiles.rival.is_like(LIKE)]
+    like = [tiles.rival for tiles in asked if tiles.rival.likeness > LIKE]
     if shifted.is_like(largest):
         like.append(shifted)
     if like:

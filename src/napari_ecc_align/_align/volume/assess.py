@@ -6,7 +6,6 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..._common.quantiles import middle
 from ..._transform.models import Array
 from ..._verdict.chance import ALPHA, ALPHA_DOUBTFUL, binomial_tail
 from ..._verdict.limits import (
@@ -30,6 +29,7 @@ from .refine import RefinedVolume, VolumeRefiner
 from .result import VolumeAlignment
 from .rivals import place_rival, turned_rival
 from .search import overlap_share
+from .second_motion import second_motion
 from .sufficiency import freer_shift
 from .tiles import TileMatcher, VolumeTiles
 from .transform import VolumeTransform
@@ -152,7 +152,7 @@ def _said(
     tiles: VolumeTiles,
     matcher: TileMatcher,
 ) -> tuple[Verdict, str]:
-    counted = f"{tiles.agreeing} of {tiles.tested} tiles fit best where they lie"
+    counted = _counted(tiles)
     ecc = abs(found.solution.ecc)
     if tiles.tested < LEAST_AGREEING:
         if ecc > HIGH_ECC:
@@ -171,10 +171,18 @@ def _said(
     )
     if why:
         return "doubtful", why
-    # What the others show may have moved farther than they were looked for.
     if chance > ALPHA or tiles.share < CLEAR_SHARE:
         return "doubtful", f"Only {counted}; elsewhere the volumes differ."
     return "aligned", f"{counted}, with ECC {ecc:.3f}."
+
+
+def _counted(tiles: VolumeTiles) -> str:
+    counted = f"{tiles.agreeing} of {tiles.tested} tiles fit best where they lie"
+    telling = int(tiles.telling.sum())
+    if telling == tiles.tested:
+        return counted
+    agreeing = int(tiles.agree[tiles.telling].sum())
+    return f"{counted}, {agreeing} of the {telling} with most detail"
 
 
 def p_value(tiles: VolumeTiles, n_parameters: int) -> float:
@@ -233,10 +241,10 @@ def _why_two_motions(
     moved = (mapped(found.matrix, ends) - mapped(before, ends)) * refiner.moving[0].spacing
     distance = float(np.linalg.norm(moved, axis=1).mean())
     still = distance <= WRONG * level.frame.unit
-    counted = f"{tiles.agreeing} of {tiles.tested} tiles fit best where they lie"
-    if still and tiles.share < CLEAR_SHARE:
+    counted = _counted(tiles)
+    if still and tiles.agreeing < CLEAR_SHARE * tiles.tested:
         return f"Only {counted}, and what lies still may belong to the camera."
-    if distance > 2 * tiles.radius and tiles.share < CLEAR_SHARE:
+    if distance > 2 * tiles.radius and tiles.agreeing < CLEAR_SHARE * tiles.tested:
         there = matcher.asked(before)
         if there.agreeing > LARGEST_DISPLACED * tiles.agreeing:
             return (
@@ -249,15 +257,25 @@ def _why_two_motions(
             f"A part of the volumes moved otherwise than the rest: {together} tiles fit best at a "
             "common other place."
         )
+    second = second_motion(
+        refiner.reference, refiner.moving, found.matrix, inverted=found.solution.gain < 0
+    )
+    if second and still:
+        return (
+            "What lies still may belong to the camera: something else that is seen moved by "
+            f"about {second.distance:.2g}."
+        )
+    if second and second.is_everywhere:
+        return (
+            "Two motions are seen: a part of what is seen lies about "
+            f"{second.distance:.2g} from where the rest puts it."
+        )
     return None
 
 
 def _largest_group(tiles: VolumeTiles) -> int:
-    """Return how many of the tiles that do not agree share a displacement."""
-    likely = np.isfinite(tiles.uncertainties)
-    if tiles.agreeing:
-        likely &= tiles.fits > middle(tiles.fits[tiles.agree]) / 2
-    moved = tiles.displacements[likely & ~tiles.agree, 3:]
+    """Return how many of the tiles that clearly fit elsewhere share a displacement."""
+    moved = tiles.displacements[(tiles.fits > tiles.clear_fit) & ~tiles.agree, 3:]
     if not len(moved):
         return 0
     apart = np.linalg.norm(moved[:, None] - moved[None], axis=2)
