@@ -43,16 +43,25 @@ class Lattice:
         """Where the field ends."""
         return self.start + (self.count - DEGREE) * self.spacing
 
-    def design(self, places: Array, derivative: int = 0) -> Array:
-        """Return the splines at some places, or a derivative per px, shape (n, count)."""
+    def local(
+        self, places: Array, derivative: int = 0
+    ) -> tuple[NDArray[np.int_], tuple[Array, ...]]:
+        """Return the first of the four splines that are not zero at some places, and their values.
+
+        Or a derivative per px; beyond the lattice those of its end.
+        """
         at = (np.clip(places, self.start, self.last) - self.start) / self.spacing
         index = np.clip(np.floor(at).astype(int), 0, self.count - DEGREE - 1)
-        t = at - index
-        out = np.zeros((len(at), self.count))
-        rows = np.arange(len(at))
-        for k, weight in enumerate(_pieces(t, derivative)):
-            out[rows, index + k] = weight
-        return out / self.spacing**derivative
+        scale = self.spacing**-derivative
+        return index, tuple(piece * scale for piece in _pieces(at - index, derivative))
+
+    def design(self, places: Array, derivative: int = 0) -> Array:
+        """Return the splines at some places, or a derivative per px, shape (n, count)."""
+        index, pieces = self.local(np.asarray(places, np.float64), derivative)
+        out = np.zeros((len(index), self.count))
+        for k, piece in enumerate(pieces):
+            out[np.arange(len(index)), index + k] = piece
+        return out
 
     def gram(self, derivative: int) -> Array:
         """Return the integrals of products of derivatives of splines, (count, count)."""
