@@ -176,9 +176,7 @@ class Field:
             return NotImplemented
         edges = np.stack(np.meshgrid(*self._edges()), axis=-1).reshape(-1, 2)
         within = other.to_reference(edges) if isinstance(other, Transform) else other._corners()
-        return self._fitted(
-            self.matrix @ other.matrix, lambda points: self(other(points)), within
-        )
+        return self._fitted(self.matrix @ other.matrix, lambda points: self(other(points)), within)
 
     def __rmatmul__(self, other: Transform) -> Field:
         """Compose a transform after the field."""
@@ -333,6 +331,7 @@ class Field:
             return cls(found.matrix, rows, columns, found.coefficients)
         counts = stored["coefficients"].shape
         rows, columns = (
-            Lattice(*stored[name].tolist(), counts[k]) for k, name in enumerate(("rows", "columns"))
+            Lattice(*stored[name].tolist(), counts[k])
+            for k, name in enumerate(("rows", "columns"))
         )
         return cls(stored["matrix"], rows, columns, stored["coefficients"], stored.get("sigma"))
