@@ -66,7 +66,7 @@ class FieldEstimate:
     level: int
 
 
-class _Stage:
+class Stage:
     """One level of both images."""
 
     def __init__(self, reference: Level, moving: Level, representation: Representation) -> None:
@@ -124,7 +124,7 @@ class _Stage:
 
 def stages_of(
     reference: list[Level], moving: list[Level], representation: Representation
-) -> list[_Stage]:
+) -> list[Stage]:
     """Return the levels on which a field is looked for, the coarsest first."""
     used = [
         (here, there)
@@ -132,11 +132,11 @@ def stages_of(
         if max(here.size, there.size) <= _FINEST and isinstance(here.image, np.ndarray)
     ]
     wide = [pair for pair in used if min(*pair[0].shape, *pair[1].shape) >= _COARSEST]
-    return [_Stage(*pair, representation) for pair in reversed(wide or used[:1])]
+    return [Stage(*pair, representation) for pair in reversed(wide or used[:1])]
 
 
 def field_steps(
-    stages: list[_Stage],
+    stages: list[Stage],
     matrix: Array,
     shape: tuple[int, int],
     *,
