@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
@@ -64,8 +64,8 @@ class Series:
         What they have in common.
     initial : Transform, AlignmentResult or array_like, optional
         Where the first one starts.
-    starts : sequence of Transform, optional
-        Where each of them starts instead.
+    starts : dict of int to Transform, optional
+        Where some of them start instead, by their numbers.
     own : int, optional
         The frame that the one reference is itself.
     """
@@ -74,7 +74,7 @@ class Series:
     images: ReadFrames
     options: StackOptions
     initial: TransformLike | None = None
-    starts: Sequence[Transform] = ()
+    starts: Mapping[int, Transform] = field(default_factory=dict)
     own: int | None = None
 
     def block_end(self, index: int) -> int:
@@ -86,7 +86,7 @@ class Series:
 
         That is where the last one was found in its block or, failing that, the first of a block.
         """
-        if self.starts:
+        if index in self.starts:
             return self.starts[index]
         block = index - index % BLOCK
         for before in (*range(index - 1, block - 1, -1), *range(block - BLOCK, -1, -BLOCK)):
