@@ -18,6 +18,7 @@ from .._transform.transform import Transform
 from .._transform.transform_like import TransformLike
 from .._verdict.result import VERDICTS, AlignmentResult
 from .cancelling import Cancelled, cancelled_result
+from .frame_records import counted
 from .options import Job, checked_initial
 from .pair import job_steps
 from .progress import FrameProgress, Progress
@@ -36,13 +37,17 @@ Blocks can then be aligned side by side, with the same results for any number of
 
 @dataclass(frozen=True)
 class StackOptions:
-    """What every alignment of a stack has in common."""
+    """What every alignment of a stack has in common.
+
+    If `brief`, tiles are just counted in the results.
+    """
 
     search: SearchOptions
     reference_masks: StackMasks
     moving_masks: StackMasks
     cancel: Callable[[], bool] | None = None
     called: str = "frames"
+    brief: bool = False
 
     def prepared(self, image: NDArray[Any], index: int) -> Source:
         """Return an image that frames are aligned to, of a number, as a reference for all."""
@@ -209,7 +214,8 @@ def _align(
         return turn.of_all(step, options.called)
 
     try:
-        return (yield from retold(job_steps(job), told))
+        result = yield from retold(job_steps(job), told)
+        return counted(result) if options.brief else result
     except Cancelled as cancelled:
         return cancelled_result(job.shape, job.options, cancelled.reached)
 

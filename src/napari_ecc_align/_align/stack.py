@@ -57,12 +57,15 @@ class StackRun:
         arguments lead to.
     cancel : callable, optional
         Asked often; returns True where the frames that are left are "cancelled".
+    brief : bool
+        Tiles are just counted in the results, of which there may be very many.
     """
 
     called: str = "frames"
     workers: int = 1
     known: Sequence[AlignmentResult] = ()
     cancel: Callable[[], bool] | None = None
+    brief: bool = False
 
 
 def align_stack(
@@ -213,6 +216,7 @@ def stack_steps(
         StackMasks(moving_mask, len(images), "moving_mask"),
         run.cancel,
         run.called,
+        run.brief,
     )
     if not itself:
         one = len(others) == 1
