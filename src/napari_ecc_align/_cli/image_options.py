@@ -24,6 +24,7 @@ from .options import (
     add_resampling_options,
     add_transform_out,
     add_value,
+    add_voxel_sizes,
 )
 from .values import count, stack_reference
 
@@ -38,8 +39,10 @@ def add_align(commands: Any) -> None:
         "With --out, write the warped image, the difference, the binary difference and the\n"
         "transform to a folder; without it, nothing is written.\n"
         "The channels of a TIFF move together. Of a film each frame is aligned, as by stack: to\n"
-        "REFERENCE, or to its own there if that is a film, too.",
+        "REFERENCE, or to its own there if that is a film, too. Two depth stacks are aligned as\n"
+        "volumes, along z too, as far apart as their planes are by OME's or ImageJ's metadata.",
         "ecc-align align reference.png moving.png --out results/",
+        "ecc-align align round1.ome.tif round2.ome.tif --model euclidean --out results/",
         fine="aligned; with --accept doubtful, doubtful too",
         other="doubtful or failed; nothing is written if it failed",
     )
@@ -47,9 +50,20 @@ def add_align(commands: Any) -> None:
     add_estimation_options(command)
     add_value(command, "--initial", Path, "TRANSFORM", "a transform file to start from")
     add_frame(command)
+    _add_volumes(command)
     add_transform_out(command, FORMATS)
     _add_looks(command)
     command.set_defaults(workers=None)
+
+
+def _add_volumes(command: ArgumentParser) -> None:
+    """Add whether depth stacks are volumes, and how large their voxels are."""
+    either = command.add_mutually_exclusive_group()
+    text = "the pages of both files are planes of a volume, though nothing says so"
+    either.add_argument("--volume", action="store_true", help=text)
+    text = "align two depth stacks plane by plane, as sections, in x and y only"
+    either.add_argument("--planes", action="store_true", help=text)
+    add_voxel_sizes(command, "in micrometres (default: what the files say)")
 
 
 def add_judge(commands: Any) -> None:
@@ -146,7 +160,7 @@ def add_apply(commands: Any) -> None:
         "REFERENCE. Without --interpolation labels are copied and an image of two values keeps\n"
         "these. All are written, or none.\n"
         "The transforms of a film's frames are for as many images, in their order, or for each\n"
-        "IMAGE that is a film of as many frames.",
+        "IMAGE that is a film of as many frames. That of volumes is for depth stacks.",
         "ecc-align apply moving_transform.json sibling.png --like reference.png --out new.png",
         "ecc-align apply moving_transform.json a.tif b.tif --like reference.png --out warped/",
     )

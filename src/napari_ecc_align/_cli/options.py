@@ -12,7 +12,16 @@ from .._compare.thresholding import THRESHOLD_METHODS
 from .._ecc.options import COMPARED, DEFAULTS, ENGINES, MODEL_CHOICES
 from .._images.interpolation import INTERPOLATIONS
 from .._images.warping import Resampling
-from .values import channel, count, fill_value, pixel_size, precision, small_number, thresholds
+from .values import (
+    channel,
+    count,
+    fill_value,
+    pixel_size,
+    precision,
+    small_number,
+    thresholds,
+    voxel_size,
+)
 
 _CODES = """\
 Exit code: 0 {fine}
@@ -215,3 +224,11 @@ def add_pixel_sizes(
     add_value(group, "--pixel-size", pixel_size, "SIZE", text)
     text = "the same of the moving image (default: that of the reference)"
     add_value(group, "--moving-pixel-size", pixel_size, "SIZE", text)
+
+
+def add_voxel_sizes(group: argparse._ActionsContainer, what: str) -> None:
+    """Add how large the voxels of two volumes are, and `what` that is for."""
+    text = f"lengths of a voxel of the reference, {what}"
+    add_value(group, "--spacing", voxel_size, "Z,Y,X", text)
+    text = "the same of the moving volume (default: that of the reference)"
+    add_value(group, "--moving-spacing", voxel_size, "Z,Y,X", text)

@@ -56,7 +56,7 @@ def with_sampled_chance(
     for k in range(_DIRECTIONS):
         angle, far = 2 * np.pi * (k + 0.5) / _DIRECTIONS, _FARTHEST[k % 2] * said.reach
         away = shift(far * np.cos(angle), far * np.sin(angle))
-        there = matched(matrix @ away, FIRST_TILES)
+        there = matched(matrix @ away, min(FIRST_TILES, said.tested))
         fits.append(there.fits)
         if np.abs(there.offset).max() > there.reach - there.radius:
             # At the border of what was searched, to which all point where they belong beyond it.

@@ -51,7 +51,7 @@ def residual_layer(
     axes = reference.axes
     # Core and napari differ in the order of the axes. Of volumes it tells lengths, in their units.
     data = tiles.displacements.reshape(-1, 2, axes)[..., ::-1]
-    size = np.linalg.norm(data[:, 1], axis=1)
+    size = np.hypot.reduce(data[:, 1], axis=1)
     if axes == 3:
         data = data / reference.sizes
     longer = max(reference.shape)
@@ -77,7 +77,7 @@ def arrow_scale(result: AlignmentResult, shape: tuple[int, ...]) -> float:
     if result.tiles is None or not result.tiles.tested:
         return 1.0
     moved = result.tiles.displacements[:, len(shape) :]
-    usual = float(np.percentile(np.linalg.norm(moved, axis=1), 90))
+    usual = float(np.percentile(np.hypot.reduce(moved, axis=1), 90))
     wanted = max(shape) * _VISIBLE / max(usual, 1e-3)
     decade = 10.0 ** np.floor(np.log10(wanted))
     return float(max(1.0, *(decade * step for step in _ROUND if decade * step <= wanted)))

@@ -62,7 +62,7 @@ OF_CHANNELS = (
     FrameChoice("all channels together", "one transform for all"),
     FrameChoice("only the channel on show", "the frame on show"),
 )
-AS_VOLUME = FrameChoice("all planes as one volume", "one volume")
+AS_VOLUME = FrameChoice("as one volume", "one volume")
 
 
 def choices(
