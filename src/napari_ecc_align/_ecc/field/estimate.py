@@ -27,7 +27,7 @@ _CHOSEN = 2
 _SPLINES, _MOST_SPLINES = 2.0, 48
 # The first guess of amplitude and stiffness, as shares of the shorter side.
 _AMPLITUDE, _STIFFNESS = 0.01, 0.12
-_RATIOS = (1 / 1.4, 1.0, 1.4)
+_RATIOS, _AMPLITUDES = (1 / 1.4, 1.0, 1.4), (0.3, 1 / 1.4, 1.0, 1.4)
 _SAMPLES = 16
 # A field folds no area to less than this share, for which it is damped so often at most.
 _LEAST_AREA, _DAMPINGS = 0.05, 8
@@ -142,6 +142,7 @@ def field_steps(
     *,
     sign: int = 1,
     stiffness: float | None = None,
+    expected: Prior | None = None,
     kept: int | None = None,
 ) -> Generator[None, None, FieldEstimate]:
     """Estimate the field, one iteration at a time.
@@ -158,11 +159,13 @@ def field_steps(
         -1 for a negative.
     stiffness : float, optional
         In px, instead of what the images say.
+    expected : Prior, optional
+        Instead of what the images say.
     kept : {0, 1}, optional
         Use these of every two cells alone, as on a checkerboard.
     """
     side = min(shape)
-    prior = Prior(_AMPLITUDE * side + 1, stiffness or _STIFFNESS * side)
+    prior = expected or Prior(_AMPLITUDE * side + 1, stiffness or _STIFFNESS * side)
     splines = _splines(shape, prior)
     coefficients = np.zeros(int(np.prod(splines.shape)))
     inflation = 1.0
@@ -186,7 +189,7 @@ def field_steps(
             scale = 1 / (inflation * stage.times**2)
             force = splines.gathered(design, seen.force * mask * (scale * stage.times))
             information = splines.information(design, seen.information * (mask * scale))
-            if iteration == _CHOSEN and not last:
+            if iteration == _CHOSEN and not last and expected is None:
                 data = multiply(information, coefficients) + force
                 prior = _likeliest(splines, information, data, prior, free=stiffness is None)
                 unit = splines.prior(prior.stiffness)
@@ -245,15 +248,15 @@ def _likeliest(
     splines: Splines, information: Array, data: Array, prior: Prior, *, free: bool
 ) -> Prior:
     """Return the neighbour of a prior under which the images are likeliest (Laplace's method)."""
-    best, found = -float("inf"), prior
+    best, found = float("-inf"), prior
     for longer in _RATIOS if free else (1.0,):
         unit = splines.prior(prior.stiffness * longer)
         alone = Factor(unit).log_determinant
-        # An amplitude that bends as much more, the same one, and around the stiffness all three.
-        for larger in (1.0, longer) if longer != 1 else _RATIOS:
+        # An amplitude that bends as much more, the same one, and at the stiffness more of them.
+        for larger in (1.0, longer) if longer != 1 else _AMPLITUDES:
             amplitude = prior.amplitude * larger
             both = Factor(information + unit / amplitude**2)
-            likely = data @ both.solve(data) - both.log_determinant
+            likely = float(data @ both.solve(data)) - both.log_determinant
             likely += alone - 2 * len(data) * np.log(amplitude)
             if likely > best:
                 best, found = likely, Prior(amplitude, prior.stiffness * longer)
