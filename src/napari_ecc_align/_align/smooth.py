@@ -35,8 +35,8 @@ _SIGMAS, _UNBENT, _FEW, _FEWEST_CELLS = 3.0, 0.1, 0.01, 12
 # Of what is known on less than this share of what both images show, nobody can be sure.
 _LEAST_SHARE = 0.3
 _LEAST_STIFF = 4.0
-# The global motion has to be known to so many px.
-_PRECISE = 0.5
+# The global motion has to be known to so many px, and is refined until it gains no more.
+_PRECISE, _TOLERANCE = 1.0, 1e-4
 _SUFFICES = "Nothing bends: the model 'affine' suffices."
 
 
@@ -87,7 +87,7 @@ def smooth_steps(
     if pyramids.flaw:
         return _nothing(job, "failed", pyramids.flaw)
     # The field makes up for what the motion leaves.
-    options = replace(job.options, model="affine", precision=_PRECISE)
+    options = replace(job.options, model="affine", precision=_PRECISE, tolerance=_TOLERANCE)
     results: list[SmoothAlignment] = []
     tried: list[Array] = []
 
@@ -159,10 +159,9 @@ def _judged(
         bent.coefficients.reshape(splines.shape) * bends,
         sigma_grid(sigma, stage, shape, seen & agree),
     )
-    laid = tiles_of_field(
-        pyramids, estimate, field, bent.level, replace(options, model="homography")
-    )
     sentence, share, typical = told(sigma, seen, agree, shape, bends=bends, suffices=_SUFFICES)
+    freest = replace(options, model="homography")
+    laid = tiles_of_field(pyramids, estimate, field, bent.level, freest, typical)
     verdict: Verdict = laid.verdict
     if verdict == "aligned" and share < _LEAST_SHARE:
         verdict = "doubtful"

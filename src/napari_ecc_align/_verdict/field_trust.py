@@ -158,9 +158,14 @@ def _at_level(field: Field, times: float) -> Field:
 
 
 def tiles_of_field(
-    pyramids: Pyramids, estimate: Estimate, field: Field, index: int, options: SearchOptions
+    pyramids: Pyramids,
+    estimate: Estimate,
+    field: Field,
+    index: int,
+    options: SearchOptions,
+    typical: float,
 ) -> AlignmentResult:
-    """Judge a pair as a field lays it: as if it were laid so without any."""
+    """Judge a pair as a field, known to so many px, lays it: as if it lay so without any."""
     laid = laid_pyramids(pyramids, field, index)
     still = Estimate(
         matrix=np.eye(3),
@@ -169,6 +174,7 @@ def tiles_of_field(
         converged=True,
         start=estimate.start,
         representation=estimate.representation,
+        corner_uncertainty=typical,
         timings=estimate.timings,
     )
     return assess(laid, still, options, None)

@@ -21,13 +21,15 @@ from .windows import Seen, Windows
 # so many on its shorter side.
 _CELL, _FINEST, _COARSEST = 4, 1_500_000, 56
 _ITERATIONS = (6, 4, 3, 3)
+# With a prior that is known.
+_AGAIN = (4, 3, 2, 2)
 # At this iteration of a level amplitude and stiffness are looked for anew, but for the finest.
 _CHOSEN = 2
 # A field is laid by splines so many to a stiffness, but no more along the shorter side.
 _SPLINES, _MOST_SPLINES = 2.0, 48
 # The first guess of amplitude and stiffness, as shares of the shorter side.
 _AMPLITUDE, _STIFFNESS = 0.01, 0.12
-_RATIOS, _AMPLITUDES = (1 / 1.4, 1.0, 1.4), (0.3, 1 / 1.4, 1.0, 1.4)
+_RATIOS = (1 / 1.4, 1.0, 1.4)
 _SAMPLES = 16
 # A field folds no area to less than this share, for which it is damped so often at most.
 _LEAST_AREA, _DAMPINGS = 0.05, 8
@@ -180,7 +182,8 @@ def field_steps(
         design = splines.rows.design(stage.places[0]), splines.columns.design(stage.places[1])
         mask = _checkered(stage.cells, kept)
         unit = splines.prior(prior.stiffness)
-        for iteration in range(_ITERATIONS[min(number, 3)] + last):
+        often = (_ITERATIONS if expected is None else _AGAIN)[min(number, 3)]
+        for iteration in range(often + last):
             laid = splines.values(pixels, coefficients) / stage.times
             seen = stage.seen(laid, matrix, sign, sift=not first)
             yield
@@ -195,7 +198,7 @@ def field_steps(
                 unit = splines.prior(prior.stiffness)
             precision = unit / prior.amplitude**2
             factor = Factor(information + precision)
-            if last and iteration == _ITERATIONS[min(number, 3)]:
+            if iteration == often:
                 break
             coefficients = coefficients + factor.solve(force - multiply(precision, coefficients))
     coefficients, factor = _unfolded(splines, coefficients, information, precision)
@@ -252,8 +255,8 @@ def _likeliest(
     for longer in _RATIOS if free else (1.0,):
         unit = splines.prior(prior.stiffness * longer)
         alone = Factor(unit).log_determinant
-        # An amplitude that bends as much more, the same one, and at the stiffness more of them.
-        for larger in (1.0, longer) if longer != 1 else _AMPLITUDES:
+        # An amplitude that bends as much more, the same one, and at the stiffness all of them.
+        for larger in (1.0, longer) if longer != 1 else _RATIOS:
             amplitude = prior.amplitude * larger
             both = Factor(information + unit / amplitude**2)
             likely = float(data @ both.solve(data)) - both.log_determinant
