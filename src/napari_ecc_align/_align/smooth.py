@@ -29,11 +29,14 @@ from .progress import Progress
 
 Array = NDArray[np.float64]
 
-# What bends by less than so many of its sigmas, or so many px, does not.
-_SIGMAS, _UNBENT = 4.0, 0.1
+# What bends by less than so many of its sigmas, or so many px, does not, but on so few cells;
+# of how many cells anything is to be said.
+_SIGMAS, _UNBENT, _FEW, _FEWEST_CELLS = 3.0, 0.1, 0.01, 12
 # Of what is known on less than this share of what both images show, nobody can be sure.
 _LEAST_SHARE = 0.3
 _LEAST_STIFF = 4.0
+# The global motion has to be known to so many px, and is refined until it gains no more.
+_PRECISE, _TOLERANCE = 1.0, 1e-4
 _SUFFICES = "Nothing bends: the model 'affine' suffices."
 
 
@@ -83,7 +86,8 @@ def smooth_steps(
     pyramids = yield from retold(steps, lambda _: Progress(0.0, "preparing the images"))
     if pyramids.flaw:
         return _nothing(job, "failed", pyramids.flaw)
-    options = replace(job.options, model="affine")
+    # The field makes up for what the motion leaves.
+    options = replace(job.options, model="affine", precision=_PRECISE, tolerance=_TOLERANCE)
     results: list[SmoothAlignment] = []
     tried: list[Array] = []
 
@@ -146,24 +150,23 @@ def _judged(
     shape = job.shape
     seen = np.asarray(bent.seen.counted > 0)
     sigma = bent.sigma * raised
-    bends = _bends(bent, stage, sigma, seen & agree)
-    splines = bent.splines
+    motion = _unbent(bent, stage, sigma, seen & agree)
+    bends, splines = motion is None, bent.splines
     field = Field(
-        estimate.matrix,
+        estimate.matrix if motion is None else estimate.matrix @ motion,
         splines.rows,
         splines.columns,
         bent.coefficients.reshape(splines.shape) * bends,
         sigma_grid(sigma, stage, shape, seen & agree),
     )
-    laid = tiles_of_field(
-        pyramids, estimate, field, bent.level, replace(options, model="homography")
-    )
     sentence, share, typical = told(sigma, seen, agree, shape, bends=bends, suffices=_SUFFICES)
+    freest = replace(options, model="homography")
+    laid = tiles_of_field(pyramids, estimate, field, bent.level, freest, typical)
     verdict: Verdict = laid.verdict
     if verdict == "aligned" and share < _LEAST_SHARE:
         verdict = "doubtful"
     if verdict == "failed":
-        field = replace(field, sigma=np.full_like(field.sigma, np.inf))
+        field = replace(field, sigma=sigma_grid(sigma, stage, shape, np.zeros_like(seen)))
         share, typical, sentence = 0.0, float("inf"), ""
     return SmoothAlignment(
         transform=field,
@@ -172,7 +175,7 @@ def _judged(
         shape=shape,
         known_share=share,
         uncertainty=typical,
-        bends=bool(bends),
+        bends=bends,
         stiffness=bent.prior.stiffness,
         ecc=laid.ecc,
         ecc_before=laid.ecc_before,
@@ -184,14 +187,24 @@ def _judged(
     )
 
 
-def _bends(bent: FieldEstimate, stage: Stage, sigma: Array, known: NDArray[np.bool_]) -> bool:
-    """Tell whether a field bends beyond doubt anywhere."""
-    design = tuple(
-        lattice.design(places)
-        for lattice, places in zip(
-            (bent.splines.rows, bent.splines.columns), stage.places, strict=True
-        )
-    )
-    moved = np.hypot(*bent.splines.values(design, bent.coefficients))
+def _unbent(
+    bent: FieldEstimate, stage: Stage, sigma: Array, known: NDArray[np.bool_]
+) -> Array | None:
+    """Return the affine motion that does as well as a field, (3, 3); None if it bends for sure."""
+    rows, columns = stage.places
+    design = bent.splines.rows.design(rows), bent.splines.columns.design(columns)
+    moved = bent.splines.values(design, bent.coefficients)
     size = np.hypot(*sigma)
-    return bool((known & (size <= WRONG) & (moved > np.maximum(_SIGMAS * size, _UNBENT))).any())
+    known = known & (size <= WRONG)
+    y, x = (values[known] for values in np.meshgrid(rows, columns, indexing="ij"))
+    if len(x) < _FEWEST_CELLS:
+        return None
+    places = np.stack([x, y, np.ones_like(x)], axis=1)
+    weights = 1 / size[known]
+    fit = np.linalg.lstsq(places * weights[:, None], moved[:, known].T * weights[:, None])[0].T
+    left = np.hypot(*(moved[:, known] - fit @ places.T))
+    if (left > np.maximum(_SIGMAS * size[known], _UNBENT)).mean() > _FEW:
+        return None
+    motion: Array = np.eye(3)
+    motion[:2] += fit
+    return motion

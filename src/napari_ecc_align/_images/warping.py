@@ -261,8 +261,9 @@ def _resampled(
     interpolation: Interpolation,
     border: NDArray[Any],
 ) -> NDArray[Any]:
-    by = resampled_through if isinstance(through, Field) else resampled
-    return by(image, through, shape, interpolation, border)  # type: ignore[operator]
+    if isinstance(through, Field):
+        return resampled_through(image, through, shape, interpolation, border)
+    return resampled(image, through, shape, interpolation, border)
 
 
 def _warped_lazily(

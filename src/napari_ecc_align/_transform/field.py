@@ -249,7 +249,7 @@ class Field:
         height, width = height_and_width(shape, "shape")
         if self.sigma is None:
             return np.zeros((height, width), bool)
-        rows, columns = np.arange(height)[:, None], np.arange(width)
+        rows, columns = np.arange(float(height))[:, None], np.arange(float(width))
         return np.asarray(self._spread(rows, columns) <= within)
 
     @property
@@ -329,9 +329,10 @@ class Field:
             rows = Lattice(y, found.rows.spacing, found.rows.count)
             columns = Lattice(x, found.columns.spacing, found.columns.count)
             return cls(found.matrix, rows, columns, found.coefficients)
-        counts = stored["coefficients"].shape
-        rows, columns = (
-            Lattice(*stored[name].tolist(), counts[k])
-            for k, name in enumerate(("rows", "columns"))
+        down, across = (
+            Lattice(float(start), float(spacing), count)
+            for (start, spacing), count in zip(
+                (stored["rows"], stored["columns"]), stored["coefficients"].shape, strict=False
+            )
         )
-        return cls(stored["matrix"], rows, columns, stored["coefficients"], stored.get("sigma"))
+        return cls(stored["matrix"], down, across, stored["coefficients"], stored.get("sigma"))

@@ -57,7 +57,8 @@ class SmoothAlignment:
     >>> from napari_ecc_align import Field, align, warp
     >>> retina = data.retina()[300:700, 300:700, 1]
     >>> y, x = np.mgrid[:400, :400]
-    >>> bent = Field.from_displacements(np.stack([3 * np.sin(y / 60), 3 * np.cos(x / 70)], axis=-1))
+    >>> u = np.stack([3 * np.sin(y / 60), 3 * np.cos(x / 70)], axis=-1)
+    >>> bent = Field.from_displacements(u)
     >>> found = align(warp(retina, bent), retina, model="smooth")
     >>> found.aligned, found.found, found.bends, found.known_share > 0.9
     (True, True, True, True)

@@ -381,7 +381,7 @@ class AlignmentFailed(RuntimeError):
     failed
     """
 
-    def __init__(self, result: AlignmentResult) -> None:
+    def __init__(self, result: Any) -> None:
         super().__init__(result)
         self.result = result
 

@@ -21,6 +21,8 @@ from .windows import Seen, Windows
 # so many on its shorter side.
 _CELL, _FINEST, _COARSEST = 4, 1_500_000, 56
 _ITERATIONS = (6, 4, 3, 3)
+# With a prior that is known.
+_AGAIN = (4, 3, 2, 2)
 # At this iteration of a level amplitude and stiffness are looked for anew, but for the finest.
 _CHOSEN = 2
 # A field is laid by splines so many to a stiffness, but no more along the shorter side.
@@ -142,6 +144,7 @@ def field_steps(
     *,
     sign: int = 1,
     stiffness: float | None = None,
+    expected: Prior | None = None,
     kept: int | None = None,
 ) -> Generator[None, None, FieldEstimate]:
     """Estimate the field, one iteration at a time.
@@ -158,11 +161,13 @@ def field_steps(
         -1 for a negative.
     stiffness : float, optional
         In px, instead of what the images say.
+    expected : Prior, optional
+        Instead of what the images say.
     kept : {0, 1}, optional
         Use these of every two cells alone, as on a checkerboard.
     """
     side = min(shape)
-    prior = Prior(_AMPLITUDE * side + 1, stiffness or _STIFFNESS * side)
+    prior = expected or Prior(_AMPLITUDE * side + 1, stiffness or _STIFFNESS * side)
     splines = _splines(shape, prior)
     coefficients = np.zeros(int(np.prod(splines.shape)))
     inflation = 1.0
@@ -177,7 +182,8 @@ def field_steps(
         design = splines.rows.design(stage.places[0]), splines.columns.design(stage.places[1])
         mask = _checkered(stage.cells, kept)
         unit = splines.prior(prior.stiffness)
-        for iteration in range(_ITERATIONS[min(number, 3)] + last):
+        often = (_ITERATIONS if expected is None else _AGAIN)[min(number, 3)]
+        for iteration in range(often + last):
             laid = splines.values(pixels, coefficients) / stage.times
             seen = stage.seen(laid, matrix, sign, sift=not first)
             yield
@@ -186,13 +192,13 @@ def field_steps(
             scale = 1 / (inflation * stage.times**2)
             force = splines.gathered(design, seen.force * mask * (scale * stage.times))
             information = splines.information(design, seen.information * (mask * scale))
-            if iteration == _CHOSEN and not last:
+            if iteration == _CHOSEN and not last and expected is None:
                 data = multiply(information, coefficients) + force
                 prior = _likeliest(splines, information, data, prior, free=stiffness is None)
                 unit = splines.prior(prior.stiffness)
             precision = unit / prior.amplitude**2
             factor = Factor(information + precision)
-            if last and iteration == _ITERATIONS[min(number, 3)]:
+            if iteration == often:
                 break
             coefficients = coefficients + factor.solve(force - multiply(precision, coefficients))
     coefficients, factor = _unfolded(splines, coefficients, information, precision)
@@ -245,15 +251,15 @@ def _likeliest(
     splines: Splines, information: Array, data: Array, prior: Prior, *, free: bool
 ) -> Prior:
     """Return the neighbour of a prior under which the images are likeliest (Laplace's method)."""
-    best, found = -float("inf"), prior
+    best, found = float("-inf"), prior
     for longer in _RATIOS if free else (1.0,):
         unit = splines.prior(prior.stiffness * longer)
         alone = Factor(unit).log_determinant
-        # An amplitude that bends as much more, the same one, and around the stiffness all three.
+        # An amplitude that bends as much more, the same one, and at the stiffness all of them.
         for larger in (1.0, longer) if longer != 1 else _RATIOS:
             amplitude = prior.amplitude * larger
             both = Factor(information + unit / amplitude**2)
-            likely = data @ both.solve(data) - both.log_determinant
+            likely = float(data @ both.solve(data)) - both.log_determinant
             likely += alone - 2 * len(data) * np.log(amplitude)
             if likely > best:
                 best, found = likely, Prior(amplitude, prior.stiffness * longer)

@@ -8,8 +8,11 @@ B-splines its precision is a band matrix (Lindgren, Rue and Lindström 2011), an
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
+from math import comb
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ..._transform.splines import DEGREE, Array, Lattice
 
@@ -18,7 +21,7 @@ _OFFSETS = [
 ]
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True)
 class Splines:
     """The splines of a field of two components, and how they are numbered.
 
@@ -33,10 +36,11 @@ class Splines:
         """Of the coefficients."""
         return self.rows.count, self.columns.count, 2
 
-    def _empty(self) -> Array:
+    def empty(self) -> Array:
+        """Return a band of zeros."""
         return np.zeros((2 * (DEGREE * self.columns.count + DEGREE) + 2, int(np.prod(self.shape))))
 
-    def _add(self, band: Array, offset: tuple[int, int], parts: tuple[Array, ...]) -> None:
+    def add(self, band: Array, offset: tuple[int, int], parts: tuple[Array, ...]) -> None:
         """Add products (xx, xy, yy) of splines an offset apart to a band."""
         (dy, dx), width = offset, self.columns.count
         numbers = 2 * (
@@ -51,27 +55,10 @@ class Splines:
 
     def prior(self, stiffness: float) -> Array:
         """Return the precision of fields of amplitude 1 that bend over a length, as a band."""
-        y = [self.rows.gram(k) for k in range(4)]
-        x = [self.columns.gram(k) for k in range(4)]
-        inverse = 1 / stiffness
-        # The cube of (inverse² - Laplace) in parts, so scaled that the variance is 1.
-        terms = (
-            (inverse**6, ((0, 0, 1),)),
-            (3 * inverse**4, ((1, 0, 1), (0, 1, 1))),
-            (3 * inverse**2, ((2, 0, 1), (1, 1, 2), (0, 2, 1))),
-            (1.0, ((3, 0, 1), (2, 1, 3), (1, 2, 3), (0, 3, 1))),
-        )
-        band = self._empty()
-        for dy, dx in _OFFSETS:
-            total: Array | float = 0.0
-            for factor, products in terms:
-                for i, j, times in products:
-                    total = total + factor * times * np.outer(
-                        np.diagonal(y[i], dy), np.diagonal(x[j], dx)
-                    )
-            part = np.asarray(total) / (8 * np.pi * inverse**4)
-            self._add(band, (dy, dx), (part, np.zeros_like(part), part))
-        return band
+        # The cube of (1 / stiffness² - Laplace) in parts, so scaled that the variance is 1.
+        scale = stiffness**4 / (8 * np.pi)
+        factors = np.array([stiffness**-6, 3 * stiffness**-4, 3 * stiffness**-2, 1.0]) * scale
+        return np.asarray(np.tensordot(factors, _energies(self), axes=1))
 
     def information(self, design: tuple[Array, Array], cells: Array) -> Array:
         """Return what cells say as a band.
@@ -84,17 +71,17 @@ class Splines:
             Information xx, xy, yy, in 1/px².
         """
         by, bx = design
-        band = self._empty()
+        band = self.empty()
         for dy in range(DEGREE + 1):
             rows = by[:, : by.shape[1] - dy] * by[:, dy:]
             folded = rows.T @ cells
             for dx in range(-DEGREE if dy else 0, DEGREE + 1):
                 last = bx.shape[1] - abs(dx)
                 columns = bx[:, :last] * bx[:, abs(dx) :]
-                self._add(band, (dy, dx), tuple(folded @ columns))
+                self.add(band, (dy, dx), tuple(folded @ columns))
         return band
 
-    def gathered(self, design: tuple[Array, Array], cells: Array) -> Array:
+    def gathered(self, design: tuple[Array, Array], cells: NDArray[np.floating]) -> Array:
         """Return forces on cells, (2, h, w), as forces on coefficients, (n,)."""
         return np.moveaxis(design[0].T @ cells @ design[1], 0, -1).ravel()
 
@@ -111,6 +98,25 @@ class Splines:
             spread.append(np.linalg.lstsq(own.design(places), their.design(places), rcond=None)[0])
         shaped = np.moveaxis(coefficients.reshape(other.shape), -1, 0)
         return np.moveaxis(spread[0] @ shaped @ spread[1].T, 0, -1).ravel()
+
+
+@lru_cache(maxsize=8)
+def _energies(splines: Splines) -> Array:
+    """Return the bands of the squared derivatives of order 0 to 3, integrated: (4, ..., n)."""
+    y = [splines.rows.gram(k) for k in range(4)]
+    x = [splines.columns.gram(k) for k in range(4)]
+    bands = []
+    for order in range(4):
+        band = splines.empty()
+        for dy, dx in _OFFSETS:
+            part = sum(
+                comb(order, k) * np.outer(np.diagonal(y[order - k], dy), np.diagonal(x[k], dx))
+                for k in range(order + 1)
+            )
+            part = np.asarray(part)
+            splines.add(band, (dy, dx), (part, np.zeros_like(part), part))
+        bands.append(band)
+    return np.stack(bands)
 
 
 class Factor:

@@ -87,11 +87,8 @@ def _own(content: bytes) -> dict[str, Array]:
 def _metaimage(content: bytes) -> dict[str, Array]:
     head, mark, _ = content.partition(b"ElementDataFile")
     _, _, pixels = content[len(head) :].partition(b"\n")
-    fields = dict(
-        (part.strip() for part in line.split("=", 1))
-        for line in head.decode("ascii", "replace").splitlines()
-        if "=" in line
-    )
+    lines = [line.partition("=") for line in head.decode("ascii", "replace").splitlines()]
+    fields = {name.strip(): value.strip() for name, equals, value in lines if equals}
     if not mark or fields["NDims"] != "2" or fields.get("ElementNumberOfChannels") != "2":
         raise ValueError("it holds no plane of vectors")
     turned = np.array(fields.get("TransformMatrix", "1 0 0 1").split(), np.float64)
