@@ -182,8 +182,8 @@ def _of_tiles(laid: Laid, model: MotionModel, ecc: float, fine: Tiles) -> Eviden
     wide = moving if wide is fine else without(wide, still_tiles(wide, motion))
     same = wide is moving
     fine, wide = with_chance(laid, moving, wide)
-    fine = told_apart(laid, fine, whole)
-    wide = fine if same else told_apart(laid, wide, whole)
+    fine = told_apart(laid, fine, whole, model)
+    wide = fine if same else told_apart(laid, wide, whole, model)
     evidence = Evidence(
         ecc=ecc,
         corner_uncertainty=_uncertainty_over(hull, laid.estimate, shape),
@@ -196,7 +196,7 @@ def _of_tiles(laid: Laid, model: MotionModel, ecc: float, fine: Tiles) -> Eviden
         wide=wide,
         still=int(still.sum()),
         pattern=residual_pattern(fine, shape, bent=model == "homography", hull=hull),
-        whole=replace(whole, rival=seconded(laid, whole.rival)),
+        whole=replace(whole, rival=seconded(laid, whole.rival, model)),
         by_edges=laid.estimate.representation == "orientation",
     )
     return replace(evidence, displaced_wide=_displaced(evidence, wide))
@@ -283,7 +283,7 @@ def _with_what_costs(laid: Laid, evidence: Evidence) -> Evidence:
     return replace(
         evidence,
         fields=abs(fields[0] - fields[1]),
-        turned=seconded(laid, turned) if turned.is_like(LIKE) else turned,
+        turned=seconded(laid, turned, evidence.model) if turned.is_like(LIKE) else turned,
         second=second,
     )
 

@@ -14,11 +14,13 @@ from .._transform.transform import corner_error
 from .chance import ALPHA, ALPHA_DOUBTFUL, p_value
 from .evidence import Evidence, Judgement
 from .limits import (
+    CLEAR,
     LARGEST_UNCERTAINTY,
     LEAST_AGREEING,
     LEAST_LIKE,
     LIKE,
     RIGHT,
+    TIMES_LEFT,
     WRONG,
 )
 from .residual_pattern import part_of
@@ -161,6 +163,8 @@ def _why_two_motions(evidence: Evidence) -> str | None:
         return f"Only {_counted(evidence.fine)}, and what lies still may belong to the camera."
     if second is None or second.spread < LEAST_PART:
         return None
+    if second.share > TIMES_LEFT * second.first and second.is_everywhere:
+        return "Much more than lies there moved otherwise, or not at all."
     if still:
         return (
             "What lies still may belong to the camera: something else that is seen moved by "
@@ -304,7 +308,7 @@ def _shows_what_stays(tiles: Tiles, evidence: Evidence) -> bool:
 
 
 def _why_insufficient(evidence: Evidence) -> str | None:
-    pattern = evidence.pattern
+    fine, pattern = evidence.fine, evidence.pattern
     if pattern.contradiction > _stated(evidence) and _is_inexact(evidence):
         if pattern.bends:
             return f"The motion model does not suffice. {pattern.sentence}"
@@ -313,7 +317,10 @@ def _why_insufficient(evidence: Evidence) -> str | None:
             f"The motion model does not suffice: {freer} would move the image's corners by "
             f"{pattern.corner_shift:.1f} px."
         )
-    if pattern.misplaced_share > LEAST_PART:
+    # Where no tile shows anything else, they lie as exactly as they fit.
+    alone = fine.share >= CLEAR and fine.fit > HIGH_ECC
+    bent = alone and pattern.largest and pattern.scatter > LARGEST_UNCERTAINTY
+    if bent or pattern.misplaced_share > LEAST_PART:
         return f"The motion model does not suffice. {pattern.sentence}"
     return None
 
