@@ -351,7 +351,7 @@ def test_many_fine_tiles_keep_a_pair_from_failing():
 
 
 def test_a_whole_that_lies_beside_the_fine_detail_is_doubtful():
-    beside = WholeFit(rival(0.3), offset=0.8, sigma=0.1)
+    beside = WholeFit(rival(0.3), offset=0.8, sigma=0.05)
     assert verdict_of(whole=beside) == (
         "doubtful",
         (
