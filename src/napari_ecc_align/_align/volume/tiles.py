@@ -146,9 +146,10 @@ class TileMatcher:
         self._sign = -1 if inverted else 1
         side = side_for(self._level, _SMALLEST, _LARGEST, _ALONG)
         self._reach = side // 2
-        choice = BlockChoice.of(reference, moving, index, matrix, reach=self._reach, side=side)
-        self._voxels = choice.around
-        origins = choice.origins[:MOST_TILES]
+        choice = BlockChoice.of(
+            reference, moving, index, matrix, reach=self._reach, side=side, most=MOST_TILES
+        )
+        self._voxels, origins = choice.around, choice.origins
         ring = 2
         values, valid = smoothed(
             patches(self._level, origins.astype(int) - ring, _larger(choice.shape, ring))
