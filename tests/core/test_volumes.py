@@ -4,7 +4,13 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
-from napari_ecc_align import InputError, VolumeTransform, align_volume, warp_volume
+from napari_ecc_align import (
+    InputError,
+    VolumeTransform,
+    align_volume,
+    align_volume_stack,
+    warp_volume,
+)
 from napari_ecc_align._align.volume.motion import (
     VOLUME_MODELS,
     VolumeFrame,
@@ -229,3 +235,28 @@ def test_resampling_keeps_the_type_and_what_labels_there_are(world):
     back = warp_volume(labels.astype(np.uint8), shift.inverse.matrix, output_shape=(12, 9, 13))
     assert back.shape == (12, 9, 13) and back.dtype == np.uint8
     assert np.array_equal(back[3:, :9, 2:], labels.astype(np.uint8)[:, 1:])
+
+
+def test_a_film_drifts_in_three_axes_and_has_gaps(world):
+    steps = (0.0, 0, 0), (0.4, -1.2, 2.0), (0.8, -2.4, 4.0)
+    pairs = [moved_pair(world, np.eye(3), step, seed=n) for n, step in enumerate(steps)]
+    film = [moving[:, :48, :48] for _, moving, _ in pairs]
+    film.insert(2, np.zeros_like(film[0]))
+    told = []
+    drift = align_volume_stack(
+        film, model="translation", spacing=(2, 0.5, 0.5), progress=told.append
+    )
+    assert drift.verdicts == ["aligned", "aligned", "failed", "aligned"] and drift.gaps == [2]
+    assert [step.fraction for step in told] == [0.25, 0.5, 0.75, 1.0]
+    table = drift.to_dict()
+    for axis, expected in zip("zyx", np.transpose(steps) * [[2], [0.5], [0.5]], strict=True):
+        found = np.delete(table[axis], 2)
+        assert np.abs(found - expected).max() < 0.1 * {"z": 2}.get(axis, 0.5), axis
+    assert drift[-1].start == "initial"
+    assert np.array_equal(drift.transforms[0].matrix, np.eye(4))
+    stopped = align_volume_stack(film, cancel=lambda: True)
+    assert stopped.verdicts == ["aligned", "cancelled", "cancelled", "cancelled"]
+    other = align_volume_stack(film[1:2], reference=film[0], model="translation")
+    assert other.reference == "volume" and other.verdicts == ["aligned"]
+    with pytest.raises(InputError, match="index of one of 4"):
+        align_volume_stack(film, reference=4)
