@@ -11,6 +11,7 @@ from napari_ecc_align import (
     align_volume_stack,
     warp_volume,
 )
+from napari_ecc_align._align.volume.levels import volume_pyramid
 from napari_ecc_align._align.volume.motion import (
     VOLUME_MODELS,
     VolumeFrame,
@@ -18,6 +19,7 @@ from napari_ecc_align._align.volume.motion import (
     rotation,
 )
 from napari_ecc_align._align.volume.search import best_places, masked_correlation
+from napari_ecc_align._align.volume.second_motion import second_motion
 from napari_ecc_align._align.volume.tiles import template_surfaces
 
 SHAPE = (52, 56, 60)
@@ -260,3 +262,20 @@ def test_a_film_drifts_in_three_axes_and_has_gaps(world):
     assert other.reference == "volume" and other.verdicts == ["aligned"]
     with pytest.raises(InputError, match="index of one of 4"):
         align_volume_stack(film, reference=4)
+
+
+def test_what_moves_below_what_lies_still_is_a_second_motion():
+    rng = np.random.default_rng(5)
+    stays, moves = (ndimage.gaussian_filter(rng.normal(size=(50, 50, 50)), 1.2) for _ in "ab")
+    noise = rng.normal(0, 0.1 * stays.std(), (2, 44, 44, 44))
+    here = stays[:44, :44, :44]
+    for share, distance in ((0.0, None), (0.6, np.sqrt(5**2 + 4**2 + 3**2))):
+        levels = [
+            volume_pyramid((here + share * other + more).astype(np.float32), np.ones(3), 1.0)
+            for other, more in zip(
+                (moves[:44, :44, :44], moves[5:49, 4:48, 3:47]), noise, strict=True
+            )
+        ]
+        found = second_motion(*levels, np.eye(4), inverted=False, least=0.03)
+        assert (found and found.distance) == (distance and pytest.approx(distance))
+    assert found.is_everywhere

@@ -79,6 +79,10 @@ class VolumeTiles:
     >>> tiles = align_volume(volume[2:], volume[:-2], model="translation").tiles
     >>> int(tiles.agree.sum()) == tiles.agreeing == tiles.tested, tiles.share, tiles.clear
     (True, 1.0, True)
+    >>> bool(tiles.telling.all()), bool((tiles.expected > 0.9).all()), tiles.clear_fit
+    (True, True, 1.0)
+    >>> len(tiles.contrasts) == len(tiles.uncertainties) == len(tiles.fits) == tiles.tested
+    True
     """
 
     tested: int
