@@ -40,6 +40,8 @@ MOST_TURNED = 4
 """So many of the best turns are looked at closer."""
 MOST_PIXELS = 12_000
 """What so many tell together is known to a hundredth."""
+DIRECTIONS = 8
+"""In which it is asked what lies there."""
 ITERATIONS = 12
 """Of a refinement that starts near where it ends."""
 

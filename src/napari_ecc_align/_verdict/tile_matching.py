@@ -23,6 +23,7 @@ from .._transform.transform import scaled, shift
 from .limits import (
     AGREEMENT_RADIUS,
     CLEAR,
+    DIRECTIONS,
     KNOWN_TO,
     LARGEST_UNCERTAINTY,
     LEAST_AGREEING,
@@ -35,7 +36,7 @@ from .rival import NO_RIVAL, Rival
 FIRST_TILES = 16
 MOST_TILES = 40
 # Where so many leave a doubt but some agree, all that there are, at most so many.
-ALL_TILES = 160
+ALL_TILES = 4 * MOST_TILES
 # Where tiles are small, each says less and costs less: as many pixels are then asked first.
 _FIRST_SIDE = 48
 # Where full resolution is asked as well, so few tiles that look far do if all of them agree and
@@ -46,8 +47,6 @@ LARGEST_TILE = 44
 LEAST_REACH = 6
 # So far (px of the level) from its place, only what runs along lines still fits.
 _FAR = 6
-# So many directions are told apart, modulo half a turn.
-_DIRECTIONS = 8
 # Fewer tiles side by side are replaced by smaller ones that overlap by half.
 _SPARSE = 12
 # Tiles are chosen by their texture on a coarser level, where they still measure so many pixels.
@@ -344,8 +343,8 @@ def _slid(joint: NDArray[np.float32], reach: int) -> float:
 def _far_in_each_direction(reach: int) -> tuple[NDArray[np.bool_], ...]:
     y, x = np.mgrid[-reach : reach + 1, -reach : reach + 1]
     far = np.hypot(x, y) >= min(_FAR, reach)
-    towards = np.rint(np.arctan2(y, x) % np.pi * (_DIRECTIONS / np.pi)).astype(int) % _DIRECTIONS
-    each = (far & (towards == k) for k in range(_DIRECTIONS))
+    towards = np.rint(np.arctan2(y, x) % np.pi * (DIRECTIONS / np.pi)).astype(int) % DIRECTIONS
+    each = (far & (towards == k) for k in range(DIRECTIONS))
     return tuple(there for there in each if there.any())
 
 
