@@ -19,7 +19,7 @@ from .._images.pyramid.pair import Pyramids, make_pyramids
 from .._transform.field import Field
 from .._transform.splines import Lattice
 from .._verdict.field_result import SmoothAlignment
-from .._verdict.field_trust import halves_steps, sigma_grid, tiles_of_field, told
+from .._verdict.field_trust import halves_steps, tiles_of_field, told
 from .._verdict.limits import WRONG
 from .._verdict.result import VERDICTS, Verdict
 from .cancelling import Cancelled
@@ -35,6 +35,8 @@ _SIGMAS, _UNBENT, _FEW, _FEWEST_CELLS = 3.0, 0.1, 0.01, 12
 # Of what is known on less than this share of what both images show, nobody can be sure.
 _LEAST_SHARE = 0.3
 _LEAST_STIFF = 4.0
+# The grid on which sigma is kept has so many places along its longer side.
+_PLACES = 96
 # The global motion has to be known to so many px, and is refined until it gains no more.
 _PRECISE, _TOLERANCE = 1.0, 1e-4
 _SUFFICES = "Nothing bends: the model 'affine' suffices."
@@ -157,7 +159,7 @@ def _judged(
         splines.rows,
         splines.columns,
         bent.coefficients.reshape(splines.shape) * bends,
-        sigma_grid(sigma, stage, shape, seen & agree),
+        _sigma_grid(sigma, stage, shape, seen & agree),
     )
     sentence, share, typical = told(sigma, seen, agree, shape, bends=bends, suffices=_SUFFICES)
     freest = replace(options, model="homography")
@@ -166,7 +168,7 @@ def _judged(
     if verdict == "aligned" and share < _LEAST_SHARE:
         verdict = "doubtful"
     if verdict == "failed":
-        field = replace(field, sigma=sigma_grid(sigma, stage, shape, np.zeros_like(seen)))
+        field = replace(field, sigma=_sigma_grid(sigma, stage, shape, np.zeros_like(seen)))
         share, typical, sentence = 0.0, float("inf"), ""
     return SmoothAlignment(
         transform=field,
@@ -185,6 +187,31 @@ def _judged(
         representation=estimate.representation,
         tiles=laid.tiles,
     )
+
+
+def _sigma_grid(
+    sigma: Array, stage: Stage, shape: tuple[int, int], counted: NDArray[np.bool_]
+) -> Array:
+    """Return sigma of cells on an even grid over the reference, (h, w, 2), infinite where unknown.
+
+    Parameters
+    ----------
+    sigma : ndarray, shape (2, h, w)
+        On the cells of the finest stage.
+    stage : Stage
+    shape : tuple of int
+        Of the reference.
+    counted : ndarray of bool, shape (h, w)
+        Cells on which it is known at all.
+    """
+    step = max(1.0, max(shape) / _PLACES)
+    indices = []
+    for length, places in zip(shape, stage.places, strict=True):
+        at = np.linspace(0, length - 1, max(2, round(length / step)))
+        cell = places[1] - places[0] if len(places) > 1 else 1.0
+        indices.append(np.clip(np.rint((at - places[0]) / cell), 0, len(places) - 1).astype(int))
+    grid = np.where(counted, sigma, np.inf)[:, indices[0][:, None], indices[1]]
+    return np.moveaxis(grid, 0, -1)
 
 
 def _unbent(
