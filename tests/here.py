@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from napari_ecc_align._batch.workers.pool import Pool
+from napari_ecc_align._common.workers.pool import Pool
 
 
 class Here:

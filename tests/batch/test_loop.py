@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from napari_ecc_align._batch.workers.loop import Lost, work
+from napari_ecc_align._common.workers.loop import Lost, work
 
 
 class OneAtATime:

@@ -10,8 +10,8 @@ import pytest
 from jobs import Stuck, Unreadable, slow, square, troubled
 
 from napari_ecc_align import InputError
-from napari_ecc_align._batch.workers.loop import Lost, work
-from napari_ecc_align._batch.workers.pool import Pool
+from napari_ecc_align._common.workers.loop import Lost, work
+from napari_ecc_align._common.workers.pool import Pool
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="the tests send Unix signals")
 
@@ -86,8 +86,8 @@ def test_a_script_that_does_not_ask_for_its_name_is_run_once(tmp_path):
     script = tmp_path / "script.py"
     script.write_text(
         "from math import sqrt\n"
-        "from napari_ecc_align._batch.workers.loop import work\n"
-        "from napari_ecc_align._batch.workers.pool import Pool\n"
+        "from napari_ecc_align._common.workers.loop import work\n"
+        "from napari_ecc_align._common.workers.pool import Pool\n"
         "print('once')\n"
         "found = filter(None, work(Pool(sqrt, workers=2, timeout=300), [1.0, 4.0]))\n"
         "print(sorted(root for _, root in found))\n"

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from dataset import SHAPE, contents, digests
 
-from napari_ecc_align import Batch, BatchSettings, Transform
+from napari_ecc_align import Batch, BatchSettings, Transform, align
 from napari_ecc_align._batch.plan.output_folder import HIDDEN
 from napari_ecc_align._batch.records.record import Record, read_record, read_records, record_path
 from napari_ecc_align._batch.run import pair_job
@@ -18,8 +18,8 @@ from napari_ecc_align._batch.run import run_plan as running
 from napari_ecc_align._batch.run.commit import commit, finish_all
 from napari_ecc_align._batch.run.folder_lock import locked
 from napari_ecc_align._batch.run.pair_job import PairJob, process_pair
-from napari_ecc_align._batch.workers.loop import Lost
 from napari_ecc_align._common.errors import InputError
+from napari_ecc_align._common.workers.loop import Lost
 from napari_ecc_align._images.files.image_file import ImageFile
 from napari_ecc_align._images.files.images import encode_image, read_file, read_image
 from napari_ecc_align._images.files.tags import GridTags, TiffStyle
@@ -265,8 +265,12 @@ def test_channels_and_where_they_lie_are_kept(good, tmp_path):
     tifffile.imwrite(tmp_path / "bands.tif", bands, photometric="rgb", extrasamples=[0])
     (tmp_path / "pairs.tsv").write_text("reference\tmoving\tsibling:s\na.tif\tb.tif\tbands.tif\n")
     out = tmp_path / "out"
-    (step,) = Batch.plan(table=tmp_path / "pairs.tsv", out=out).run(workers=1)
+    batch = Batch.plan(table=tmp_path / "pairs.tsv", out=out)
+    (step,) = batch.run(workers=1)
     assert step.record.outcome == "aligned", step.record.reason
+    moved = step.record.numbers["corner_shift"] * 25_400 / 600
+    assert step.record.numbers["corner_shift_um"] == pytest.approx(moved)
+    assert f"{moved:,.1f} µm" in batch.report.read_text("utf-8")
     for name, axes, extra in (("moving/b.tif", "CYX", ()), ("s/b.tif", "YXS", (0,))):
         with tifffile.TiffFile(out / name) as tif:
             page = tif.pages[0]
@@ -276,6 +280,24 @@ def test_channels_and_where_they_lie_are_kept(good, tmp_path):
     pixels = read_image(out / "moving/b.tif")
     assert pixels.shape == (2, *SHAPE)
     assert np.abs(pixels[0] // 2 - pixels[1].astype(int)).max() <= 1
+
+
+def test_a_film_moves_as_the_frame_that_is_named_does(good, tmp_path):
+    """Nothing in the file says that its pages are frames, or that the page wanted is the last."""
+    import tifffile
+
+    reference, gray = (read_image(good.file(flavour, NAME)) for flavour in ("ideal", "gray"))
+    tifffile.imwrite(tmp_path / "a.tif", reference)
+    film = np.stack([np.full_like(gray, 255), 255 - gray[::-1, ::-1], gray])
+    tifffile.imwrite(tmp_path / "b.tif", film, photometric="minisblack", metadata=None)
+    (tmp_path / "pairs.tsv").write_text("reference\tmoving\na.tif\tb.tif\n")
+    settings = BatchSettings(frame_axis="0", frame=2)
+    batch = Batch.plan(table=tmp_path / "pairs.tsv", out=tmp_path / "out", settings=settings)
+    (step,) = batch.run(workers=1)
+    assert step.record.outcome == "aligned", step.record.reason
+    alone = align(reference, gray, model=settings.model)
+    assert corner_error(step.record.transform.matrix, alone.transform.matrix, SHAPE) < 0.01
+    assert read_image(tmp_path / "out/moving/b.tif").shape == (3, *SHAPE)
 
 
 def test_a_file_that_may_not_be_read_costs_its_pair_alone(plan, good, monkeypatch):

@@ -10,7 +10,7 @@ from jobs import square
 from napari_ecc_align import InputError
 from napari_ecc_align._batch.workers import cluster
 from napari_ecc_align._batch.workers.cluster import Cluster
-from napari_ecc_align._batch.workers.loop import Lost, work
+from napari_ecc_align._common.workers.loop import Lost, work
 
 
 class Silence:

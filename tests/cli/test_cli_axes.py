@@ -1,5 +1,6 @@
 """Frames, planes and channels in files: each command reads them alike and writes them back."""
 
+import json
 from xml.etree import ElementTree
 
 import numpy as np
@@ -112,6 +113,8 @@ def test_axes_without_a_name_are_guessed_and_can_be_said(tmp_path):
     check_drift(tmp_path / "drift.npy")
     turned = tmp_path / "turned.tif"
     tifffile.imwrite(turned, CTYX[:2, :2].swapaxes(0, 1).copy(), **GRAY)
+    guessed = run_main("stack", turned, *QUICK, "--json")
+    assert "a guess" in json.loads(guessed.out)["notes"][0]
     said = run_main("stack", turned, *QUICK, "--frames", "1", "--channels", "0")
     assert "2 frames (axis 1) of 2 channels (axis 0); by the mean" in said.out
     assert "--frames 'T' is none of the axes" in run_main("stack", path, "--frames", "T").complaint

@@ -54,7 +54,8 @@ def test_the_schema_is_one():
 
 def test_the_keys_are_those_of_the_tables():
     size = ["width", "height"]
-    assert PARTS["align"]["required"] == [*RESULT_KEYS, *size, *INSPECTION_KEYS, "files"]
+    required = [*RESULT_KEYS, *size, *INSPECTION_KEYS, "notes", "files"]
+    assert PARTS["align"]["required"] == required
     frame = PARTS["stack"]["properties"]["frames"]["items"]
     assert frame["required"] == ["frame", "file", *RESULT_KEYS, *size]
     known = {*COUNT_KEYS, "method", "mean_difference", "thresholds", "files"}

@@ -8,7 +8,7 @@ from processes import names_in, run_main
 from napari_ecc_align._cli.parser import build_parser
 
 COMMANDS = next(a.choices for a in build_parser()._actions if a.dest == "command")
-WITH_VERDICTS = {"align", "stack", "batch"}
+WITH_VERDICTS = {"align", "stack", "film", "batch"}
 
 
 @pytest.fixture
@@ -35,7 +35,7 @@ class TestHelp:
             for line in epilog.splitlines()
             if line.startswith(("Exit code: ", " " * 11))
         ]
-        verdicts = {"align", "judge", "stack", "batch", "demo"}
+        verdicts = {"align", "judge", "stack", "film", "batch", "demo"}
         assert codes == ["0", *(["1"] if name in verdicts else []), "2", "70", "130"]
 
     @pytest.mark.parametrize("name", COMMANDS)
@@ -45,11 +45,12 @@ class TestHelp:
         assert examples
         for line in examples:
             words = line.split("ecc-align ")[1].split(" |")[0].split()
-            assert build_parser().parse_args(words).command == name
+            # A command may have two names.
+            assert COMMANDS[build_parser().parse_args(words).command] is COMMANDS[name]
 
     def test_of_the_whole_names_all(self):
         done = run_main("--help")
-        assert all(f"\n    {name}" in done.out for name in COMMANDS)
+        assert all(f"\n    {name}" in done.out or f" ({name})" in done.out for name in COMMANDS)
         assert {"0", "1", "2", "70", "130"} <= {*done.out.split("Exit code:")[1].split()}
 
     @pytest.mark.parametrize("option", ["--threshold", "--mode", "--iterations", "--most"])

@@ -80,7 +80,7 @@ BAD = {
         "-7959028169.797236,57718100716.65257,0\n-2456849878.271868,17816837143.246838,0\n",
         "singular",
     ),
-    "affinder 3-D": ("t.txt", "1,0,0,0\n0,1,0,0\n0,0,1,0\n0,0,0,1\n", "more than the three rows"),
+    "affinder 3-D": ("t.txt", "1,0,0,0\n0,1,0,0\n0,0,1,0\n0,0,0,1\n", "VolumeTransform.load"),
     "bare homography": ("t.csv", "1,0,0\n0,1,0\n0.1,0,1\n", "without the header"),
     "itk other": ("t.tfm", "hello", "does not begin as ITK"),
     "itk empty": ("t.tfm", ITK, "must hold one transform"),
@@ -139,7 +139,7 @@ BAD = {
     "ome many": ("t.json", ome({"type": "identity"}, {"type": "identity"}), "list of one"),
     "ome type": ("t.json", ome({"type": "displacements", "path": "a"}), "'displacements' cannot"),
     "ome path": ("t.json", ome({"type": "affine", "path": "a"}), "in the file itself"),
-    "ome 3-D": ("t.json", ome({"type": "scale", "scale": [1, 2, 3]}), "must hold 2 numbers"),
+    "ome 3-D": ("t.json", ome({"type": "scale", "scale": [1, 2, 3]}), "not a transform of two"),
     "ome words": ("t.json", ome({"type": "scale", "scale": ["a", "b"]}), "hold numbers"),
     "ome axes": (
         "t.json",

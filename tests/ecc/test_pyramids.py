@@ -2,12 +2,13 @@
 
 import numpy as np
 import pytest
+from scipy.ndimage import uniform_filter1d
 
+from napari_ecc_align import align
 from napari_ecc_align._common.steps import outcome_of
 from napari_ecc_align._images.limits import LIMITS
-from napari_ecc_align._images.pyramid import tile_choice
+from napari_ecc_align._images.pyramid import filters, tile_choice
 from napari_ecc_align._images.pyramid.blocks import TileSampler, tile_reference, whole_reference
-from napari_ecc_align._images.pyramid.filters import gradients
 from napari_ecc_align._images.pyramid.levels import image_pyramid
 from napari_ecc_align._images.pyramid.on_demand import lazy_pyramid
 from napari_ecc_align._images.pyramid.representations import halo
@@ -116,7 +117,7 @@ def test_tiles_are_cut_from_the_smoothed_level():
     block = (64 // 16) * -(-level.shape[1] // 16) + 64 // 16
     np.testing.assert_allclose(tiles.values[0, 4:20, 14:30], whole.values[block], atol=1e-5)
     np.testing.assert_allclose(tiles.slopes[:, 0, 4:20, 14:30], whole.slopes[:, block], atol=1e-5)
-    gx, gy = gradients(tiles.values[1])
+    gx, gy = filters.gradients(tiles.values[1])
     np.testing.assert_allclose(tiles.slopes[0, 1, 1:-1, 1:-1], gx[1:-1, 1:-1], atol=1e-6)
     np.testing.assert_allclose(tiles.slopes[1, 1, 1:-1, 1:-1], gy[1:-1, 1:-1], atol=1e-6)
 
@@ -171,3 +172,39 @@ def test_tiles_are_told_by_how_well_they_land():
     origins = np.array([[100.0, 100], [width - size / 2 - ring - 8, 100], [width + 5.0, 100]])
     found = tile_choice.overlap(origins, size, np.eye(3), moving)
     assert found.tolist() == [1, 0.5, 0]
+
+
+@pytest.mark.parametrize("wide", [True, False])
+def test_a_level_longer_than_opencv_addresses_is_warped_as_its_parts_are(wide):
+    image = np.random.default_rng(0).normal(size=(6, 33_000)).astype(np.float32)
+    matrix = np.array([[1.0, 0.001, 12.25], [0.00002, 1.0, 0.5], [0.0, 0.0, 1.0]])
+    where = slice(20_000, 20_100)
+    part = filters.warp(image[:, 20_000:20_200], between(matrix, where), (100, 6))
+    if not wide:
+        image, swap = image.T.copy(), np.eye(3)[[1, 0, 2]]
+        matrix, part = swap @ matrix @ swap, part.T
+    whole = filters.warp(image, matrix, image.shape[::-1])
+    found = whole[:, where] if wide else whole[where]
+    # To the 1/32 px at which OpenCV samples.
+    np.testing.assert_allclose(found, part, atol=0.1)
+    assert np.isfinite(part).mean() > 0.5
+
+
+def between(matrix, columns):
+    """Return a matrix as it is from a part of some columns to that part."""
+    here, there = np.eye(3), np.eye(3)
+    here[0, 2], there[0, 2] = columns.start, -columns.start
+    return there @ matrix @ here
+
+
+@pytest.mark.parametrize("upright", [False, True])
+def test_strips_longer_than_opencv_addresses_are_aligned(upright):
+    rng = np.random.default_rng(1)
+    strip = rng.normal(size=(24, 33_000)).cumsum(axis=1)
+    strip -= uniform_filter1d(strip, 51, axis=1)
+    moving = np.roll(strip, 3, axis=1)
+    shift = (0, 3) if upright else (3, 0)
+    pair = (strip.T, moving.T) if upright else (strip, moving)
+    result = align(*pair, model="translation")
+    assert result.found
+    assert result.transform.matrix[:2, 2] == pytest.approx(shift, abs=0.1)

@@ -266,8 +266,9 @@ def test_lesser_flaws_do_not(known):
     assert verdict_of(**known)[0] == "aligned"
 
 
-def other(x, y, precision=3.0, spread=0.8):
-    return SecondMotion(np.array([x, y], float), 0.2, 30.0, precision, spread, np.hypot(x, y))
+def other(x, y, precision=3.0, spread=0.8, share=0.2):
+    there = np.array([x, y], float)
+    return SecondMotion(there, share, 30.0, precision, spread, np.hypot(x, y), first=0.5)
 
 
 def moved(x, y):
@@ -305,6 +306,15 @@ def test_two_things_that_both_move_are_doubtful():
     assert reason.startswith("Two motions are seen: a part of what is seen lies about 12 px from")
 
 
+def test_what_little_moves_otherwise_is_told_unless_the_whole_lies_beside():
+    """As shadows do; a raster that holds fine detail off leaves as much."""
+    known = {"motion": moved(6, -8), "second": other(12, 0, share=0.15)}
+    verdict, reason = verdict_of(**known)
+    assert verdict == "aligned"
+    assert "A part of it lies about 12 px from there." in reason
+    assert verdict_of(**known, whole=WholeFit(rival(0.3), offset=0.8, sigma=0.1))[0] == "doubtful"
+
+
 def test_fewer_tiles_that_moved_than_did_not_are_doubtful():
     tiles = make_tiles(12, 14)
     assert verdict_of(fine=tiles, still=12)[0] == "aligned"
@@ -336,7 +346,7 @@ def test_a_whole_that_lies_beside_the_fine_detail_is_doubtful():
         ),
     )
     # Of two motions, the whole lies between them.
-    assert verdict_of(whole=beside, second=other(-20, -10))[0] == "aligned"
+    assert verdict_of(whole=beside, motion=moved(20, 10), second=other(-20, -10))[0] == "aligned"
 
 
 @pytest.mark.parametrize(("where", "known"), [("whole", WholeFit), ("turned", lambda it: it)])

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Generator
 
 from .._common.steps import outcome_of
+from .._ecc.options import SearchOptions
 from .._transform.transform import Transform
 from .._verdict.result import AlignmentResult
 from .options import Job
@@ -34,7 +35,7 @@ def result_of(
         return outcome_of(steps, told)
     except Cancelled as cancelled:
         seconds = time.perf_counter() - began
-        return cancelled_result(job, cancelled.reached, seconds=seconds)
+        return cancelled_result(job.shape, job.options, cancelled.reached, seconds=seconds)
 
 
 class Cancelled(Exception):
@@ -46,14 +47,18 @@ class Cancelled(Exception):
 
 
 def cancelled_result(
-    job: Job, reached: Transform | None = None, *, seconds: float = 0.0
+    shape: tuple[int, int],
+    options: SearchOptions,
+    reached: Transform | None = None,
+    *,
+    seconds: float = 0.0,
 ) -> AlignmentResult:
     """Return the result of an alignment that was cancelled, with the best transform so far."""
     return AlignmentResult(
-        reached or Transform.identity(job.options.narrowest),
+        reached or Transform.identity(options.narrowest),
         "cancelled",
         "The alignment was cancelled.",
-        job.shape,
-        engine=job.options.engine,
+        shape,
+        engine=options.engine,
         seconds=seconds,
     )

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Generator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -17,24 +18,36 @@ from .._transform.transform import Transform
 from .._transform.transform_like import TransformLike
 from .._verdict.result import VERDICTS, AlignmentResult
 from .cancelling import Cancelled, cancelled_result
+from .frame_records import counted
 from .options import Job, checked_initial
 from .pair import job_steps
 from .progress import FrameProgress, Progress
-from .read_frames import ReadFrames
+from .read_frames import ReadFrames, Unreadable
 from .stack_masks import StackMasks
 
 FrameSteps = Generator[Progress, None, list[AlignmentResult]]
+Results = Mapping[int, AlignmentResult]
+
+BLOCK = 16
+"""So many frames follow one another; the first of them follows the first of those before.
+
+Blocks can then be aligned side by side, with the same results for any number of processes.
+"""
 
 
 @dataclass(frozen=True)
 class StackOptions:
-    """What every alignment of a stack has in common."""
+    """What every alignment of a stack has in common.
+
+    If `brief`, tiles are just counted in the results.
+    """
 
     search: SearchOptions
     reference_masks: StackMasks
     moving_masks: StackMasks
     cancel: Callable[[], bool] | None = None
     called: str = "frames"
+    brief: bool = False
 
     def prepared(self, image: NDArray[Any], index: int) -> Source:
         """Return an image that frames are aligned to, of a number, as a reference for all."""
@@ -42,20 +55,11 @@ class StackOptions:
         return checked_source(image, self.reference_masks[index], "reference", whole=whole)
 
 
-def one_by_one(
-    references: Sequence[NDArray[Any]] | ReadFrames,
-    images: ReadFrames,
-    options: StackOptions,
-    *,
-    initial: TransformLike | None = None,
-    starts: Sequence[Transform] = (),
-    own: int | None = None,
-) -> FrameSteps:
-    """Align every frame to an image of its own, or all to one.
+@dataclass(frozen=True, eq=False)
+class Series:
+    """Frames that are aligned to an image each, or all to one.
 
-    Each starts where the frame before it was found.
-
-    Parameters
+    Attributes
     ----------
     references : sequence of ndarray
         One for each frame, or one for all.
@@ -65,50 +69,113 @@ def one_by_one(
         What they have in common.
     initial : Transform, AlignmentResult or array_like, optional
         Where the first one starts.
-    starts : sequence of Transform, optional
-        Where each of them starts instead.
+    starts : dict of int to Transform, optional
+        Where some of them start instead, by their numbers.
     own : int, optional
         The frame that the one reference is itself.
     """
-    results: list[AlignmentResult] = []
-    last = initial
-    many = len(references) > 1
-    reference = options.prepared(references[0], own or 0)
-    for index in range(len(images)):
-        if many and index:
-            reference = options.prepared(references[index], index)
-        if index == own:
-            result = _itself(reference.shape[:2], options.search)
-        else:
-            start = starts[index] if starts else last
-            turn = _Turn(index, len(images))
-            result = yield from _align(reference, images[index], start, options, turn)
-        if result.aligned:
-            last = result.transform
-        results.append(result)
-        yield _told(index, len(images), result)
-    return results
+
+    references: Sequence[NDArray[Any]] | ReadFrames
+    images: ReadFrames
+    options: StackOptions
+    initial: TransformLike | None = None
+    starts: Mapping[int, Transform] = field(default_factory=dict)
+    own: int | None = None
+
+    def block_end(self, index: int) -> int:
+        """Return where the block of a frame ends."""
+        return min(index - index % BLOCK + BLOCK, len(self.images))
+
+    def start_of(self, index: int, done: Results) -> TransformLike | None:
+        """Return where a frame starts, given the results of its block and of blocks' first ones.
+
+        That is where the last one was found in its block or, failing that, the first of a block.
+        """
+        if index in self.starts:
+            return self.starts[index]
+        block = index - index % BLOCK
+        for before in (*range(index - 1, block - 1, -1), *range(block - BLOCK, -1, -BLOCK)):
+            if before in done and done[before].aligned:
+                return done[before].transform
+        return self.initial
+
+    def frame_steps(
+        self, index: int, start: TransformLike | None, image: NDArray[Any] | Unreadable | None
+    ) -> Generator[Progress, None, AlignmentResult]:
+        """Align a frame, which is read now unless it is given."""
+        if index == self.own:
+            return _itself(self.shape, self.options.search)
+        reference = self._shared
+        if index and len(self.references) > 1:
+            reference = self.options.prepared(self.references[index], index)
+        image = self.images.read(index) if image is None else image
+        turn = _Turn(index, len(self.images))
+        return (yield from _align(reference, image, start, self.options, turn))
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Height and width of what the first frame is aligned to."""
+        height, width = self._shared.shape[:2]
+        return height, width
+
+    def sent(self) -> Series:
+        """Return the series for another process, which asks nobody whether to go on."""
+        return replace(self, options=replace(self.options, cancel=None))
+
+    @cached_property
+    def _shared(self) -> Source:
+        return self.options.prepared(self.references[0], self.own or 0)
 
 
-def chained_frames(images: ReadFrames, options: StackOptions) -> FrameSteps:
+def one_by_one(series: Series, known: Sequence[AlignmentResult] = ()) -> FrameSteps:
+    """Align the frames of a series, of which the first results may be known."""
+    done = dict(enumerate(known))
+    for index in range(len(done), len(series.images)):
+        start = series.start_of(index, done)
+        done[index] = yield from series.frame_steps(index, start, None)
+        yield told_frame(index, len(series.images), done[index])
+    return [*done.values()]
+
+
+def chained_frames(
+    images: ReadFrames, options: StackOptions, known: Sequence[AlignmentResult] = ()
+) -> FrameSteps:
     """Align each frame to the one before it, and correct the composed transform for drift."""
-    first = previous = options.prepared(images[0], 0)
-    results = [_itself(first.shape[:2], options.search)]
-    yield _told(0, len(images), results[0])
-    for index in range(1, len(images)):
-        before, image = results[-1], images[index]
+    first = options.prepared(images[0], 0)
+    results = list(known) or [_itself(first.shape[:2], options.search)]
+    if not known:
+        yield told_frame(0, len(images), results[0])
+    earlier, previous = _last_readable(images, options, results, first)
+    for index in range(len(results), len(images)):
+        image = images.read(index)
         turn = _Turn(index, len(images), 0.0, 0.5)
         step = yield from _align(previous, image, None, options, turn)
-        composed = step.transform @ before.transform
-        # What the chain rests on is as good as its worst link.
-        weakest = min(step, before, key=lambda result: VERDICTS.index(result.verdict))
-        chained = replace(step, transform=composed, verdict=weakest.verdict, reason=weakest.reason)
-        turn = _Turn(index, len(images), 0.5, 0.5)
-        direct = yield from _align(first, image, composed, options, turn)
-        results.append(direct if direct.aligned else chained)
-        previous = options.prepared(image, index)
-        yield _told(index, len(images), results[-1])
+        if isinstance(image, Unreadable):
+            results.append(step)
+        else:
+            composed = step.transform @ earlier.transform
+            # What the chain rests on is as good as its worst link.
+            weakest = min(step, earlier, key=lambda result: VERDICTS.index(result.verdict))
+            turn = _Turn(index, len(images), 0.5, 0.5)
+            direct = yield from _align(first, image, composed, options, turn)
+            chained = replace(
+                step, transform=composed, verdict=weakest.verdict, reason=weakest.reason
+            )
+            results.append(direct if direct.aligned else chained)
+            earlier, previous = results[-1], options.prepared(image, index)
+        yield told_frame(index, len(images), results[-1])
     return results
+
+
+def _last_readable(
+    images: ReadFrames, options: StackOptions, results: list[AlignmentResult], first: Source
+) -> tuple[AlignmentResult, Source]:
+    """Return the result of the last frame of those known that can be read, and the frame."""
+    for index in range(len(results) - 1, 0, -1):
+        image = images.read(index)
+        if not isinstance(image, Unreadable):
+            return results[index], options.prepared(image, index)
+    return results[0], first
 
 
 @dataclass(frozen=True)
@@ -129,11 +196,13 @@ class _Turn:
 
 def _align(
     reference: Source,
-    moving: NDArray[Any],
+    moving: NDArray[Any] | Unreadable,
     start: TransformLike | None,
     options: StackOptions,
     turn: _Turn,
 ) -> Generator[Progress, None, AlignmentResult]:
+    if isinstance(moving, Unreadable):
+        return failed_result(reference.shape[:2], options.search, moving.reason)
     mask = options.moving_masks[turn.index]
     whole = options.search.engine == "opencv"
     source = checked_source(moving, mask, "moving", whole=whole)
@@ -145,9 +214,16 @@ def _align(
         return turn.of_all(step, options.called)
 
     try:
-        return (yield from retold(job_steps(job), told))
+        result = yield from retold(job_steps(job), told)
+        return counted(result) if options.brief else result
     except Cancelled as cancelled:
-        return cancelled_result(job, cancelled.reached)
+        return cancelled_result(job.shape, job.options, cancelled.reached)
+
+
+def failed_result(shape: tuple[int, ...], search: SearchOptions, reason: str) -> AlignmentResult:
+    """Return the result of a frame, on a reference of shape (h, w), that nothing came of."""
+    identity = Transform.identity(search.narrowest)
+    return AlignmentResult(identity, "failed", reason, (shape[0], shape[1]), engine=search.engine)
 
 
 def _itself(shape: tuple[int, ...], search: SearchOptions) -> AlignmentResult:
@@ -168,6 +244,7 @@ def _itself(shape: tuple[int, ...], search: SearchOptions) -> AlignmentResult:
     )
 
 
-def _told(index: int, count: int, result: AlignmentResult) -> FrameProgress:
+def told_frame(index: int, count: int, result: AlignmentResult) -> FrameProgress:
+    """Return what is told of a frame that is done."""
     stage = f"frame {index + 1} of {count}: {result.verdict}"
     return FrameProgress((index + 1) / count, stage, result.transform, result)

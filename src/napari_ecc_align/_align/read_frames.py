@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from copy import copy
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -35,19 +37,37 @@ def _holds_images(reference: Any) -> bool:
     return first is not None and (len(getattr(first, "shape", ())) > 1 or np.ndim(first) > 1)
 
 
+@dataclass(frozen=True)
+class Unreadable:
+    """A frame that cannot be read, and why."""
+
+    reason: str
+
+
 class ReadFrames:
-    """Frames that are read when they are asked for."""
+    """Frames that are read when they are asked for.
+
+    Attributes
+    ----------
+    in_files : bool
+        They lie in files, which another process can read as well. Others are not sent to it.
+    """
 
     def __init__(self, frames: Any, name: str, least: int) -> None:
         refuse_paths(frames, name)
         count = count_of(frames, name)
         if count < least:
             raise InputError(f"{name} must be at least two images, not {count}")
-        self._frames, self._name, self._count = frames, name, count
+        self._frames, self._name = frames, name
+        self._numbers: Sequence[int] = range(count)
+        self.in_files = bool(getattr(frames, "in_files", False))
         shape = tuple(getattr(frames, "shape", ()))
         if shape:
             # Of a stack one frame tells of all, and none has to be read.
             check_array(shape[1:3] if shape[3:] == (1,) else shape[1:], frames.dtype, f"{name}[0]")
+            return
+        if self.in_files:
+            # There may be thousands, each of which is looked at in its turn.
             return
         for index in range(count):
             frame = frames[index]
@@ -57,7 +77,25 @@ class ReadFrames:
                 as_array(frame, f"{name}[{index}]")
 
     def __len__(self) -> int:
-        return self._count
+        return len(self._numbers)
+
+    def __getstate__(self) -> dict[str, Any]:
+        return self.__dict__ if self.in_files else {**self.__dict__, "_frames": None}
 
     def __getitem__(self, index: int) -> NDArray[Any]:
-        return as_array(self._frames[index], f"{self._name}[{index}]")
+        number = self._numbers[index]
+        return as_array(self._frames[number], f"{self._name}[{number}]")
+
+    def chosen(self, numbers: Sequence[int]) -> ReadFrames:
+        """Return some of the frames."""
+        some = copy(self)
+        some._frames = self._frames
+        some._numbers = [self._numbers[number] for number in numbers]
+        return some
+
+    def read(self, index: int) -> NDArray[Any] | Unreadable:
+        """Return a frame, or why it cannot be read: one in many must not spoil the others."""
+        try:
+            return self[index]
+        except (OSError, ValueError, RuntimeError) as error:
+            return Unreadable(f"The frame cannot be read: {error}")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -20,13 +20,19 @@ from .._images.stack_axes import Axis
 from .._images.warping import warp
 from .._transform.transform_like import TransformLike
 from .._verdict.result import AlignmentResult
-from .frame_by_frame import FrameSteps, StackOptions, chained_frames, one_by_one
+from .frame_by_frame import BLOCK, FrameSteps, Series, StackOptions, chained_frames, one_by_one
 from .frames import PlaneStack, frames_of, masks_of, reference_of
 from .jumps import doubt_jumps
 from .progress import FrameProgress, Progress
 from .read_frames import ReadFrames, other_images
+from .side_by_side import side_by_side
 from .stack_masks import StackMasks
 from .stack_result import StackResult
+
+# A mean of so many frames, spread evenly, has little noise beside that of one; they need be
+# aligned no more exactly (px) to make it, for each is aligned again, to it.
+_MEAN_OF = 32
+_ROUGH = 0.1
 
 Anchor = Literal["first", "previous", "mean"]
 
@@ -34,6 +40,32 @@ Frames = ArrayLike | LazyArray | Sequence[ArrayLike | LazyArray]
 Masks = ArrayLike | LazyArray | Sequence[ArrayLike | LazyArray | None]
 StackReference = Anchor | int | Frames
 AllSteps = Generator[Progress, None, StackResult]
+
+
+@dataclass(frozen=True)
+class StackRun:
+    """How a stack is gone through.
+
+    Attributes
+    ----------
+    called : str
+        What the frames are: "frames", "planes" or "channels".
+    workers : int
+        How many processes align them.
+    known : sequence of AlignmentResult
+        Results that a `FrameProgress` has told of before, in their order: of what the same
+        arguments lead to.
+    cancel : callable, optional
+        Asked often; returns True where the frames that are left are "cancelled".
+    brief : bool
+        Tiles are just counted in the results, of which there may be very many.
+    """
+
+    called: str = "frames"
+    workers: int = 1
+    known: Sequence[AlignmentResult] = ()
+    cancel: Callable[[], bool] | None = None
+    brief: bool = False
 
 
 def align_stack(
@@ -53,6 +85,7 @@ def align_stack(
     channel_axis: Axis | None = None,
     align_channel: int | None = None,
     frame_axis: Axis | None = None,
+    workers: int = 1,
     progress: Callable[[Progress], object] | None = None,
     cancel: Callable[[], bool] | None = None,
 ) -> StackResult:
@@ -69,7 +102,8 @@ def align_stack(
     reference : {"first", "previous", "mean"}, int, array_like or a sequence, default: "first"
         What a frame is aligned to: the first frame, or the one of that index (negative ones count
         from the end); the frame before it, for stacks that change along the way; or the mean of
-        all frames, aligned to the first in a first pass, for stacks whose frames are noisy.
+        the frames (of more than 32, of so many that are spread evenly), aligned to the first in a
+        first pass, for stacks whose frames are noisy.
         Transforms of "previous" are composed, and then corrected against the first frame wherever
         that still aligns, so that small errors do not add up. An image that is none of the stack,
         shape (h, w) or (h, w, 3 or 4), for all frames; or a stack or sequence of as many images
@@ -93,6 +127,10 @@ def align_stack(
         The axis of an array that holds the frames, if it is not the first but the channels': 1
         for (c, n, h, w), whose channels are the axis that is left. That of the channels aligns
         each channel for itself, as for a chromatic shift.
+    workers : int, default: 1
+        How many processes align the frames; the results are the same. More than one pays where
+        there is work for many seconds, and not with "previous", where each frame waits for the
+        one before.
     progress : callable, optional
         Called with a `Progress` after every frame.
     cancel : callable, optional
@@ -104,7 +142,7 @@ def align_stack(
         A sequence of one `AlignmentResult` per frame. Each transform maps pixels of the first
         frame (of the frame `reference` if that is an index, of the mean, which lies on the first,
         of the image) to the pixels of its frame; that of the frame that the others are aligned to
-        is exactly the identity.
+        is exactly the identity. A frame that cannot be read has "failed".
 
     Raises
     ------
@@ -134,8 +172,11 @@ def align_stack(
         initial=initial,
         reference_mask=masks_of(reference_mask, "reference_mask"),
         moving_mask=masks_of(moving_mask, "moving_mask"),
-        cancel=cancel,
-        called=planes.called if isinstance(planes, PlaneStack) else "frames",
+        run=StackRun(
+            planes.called if isinstance(planes, PlaneStack) else "frames",
+            checked_workers(workers),
+            cancel=cancel,
+        ),
     )
 
     def told(step: Progress) -> None:
@@ -153,13 +194,12 @@ def stack_steps(
     initial: TransformLike | None = None,
     reference_mask: Masks | None = None,
     moving_mask: Masks | None = None,
-    cancel: Callable[[], bool] | None = None,
-    called: str = "frames",
+    run: StackRun = StackRun(),
 ) -> AllSteps:
     """Align a stack as `align_stack` does, one step at a time.
 
     For callers with a loop of their own, such as a worker thread. Arguments are checked at once,
-    not at the first step. `called` is what the frames are: "frames", "planes" or "channels".
+    not at the first step.
 
     Returns
     -------
@@ -174,20 +214,40 @@ def stack_steps(
         options,
         StackMasks(reference_mask, len(others), "reference_mask"),
         StackMasks(moving_mask, len(images), "moving_mask"),
-        cancel,
-        called,
+        run.cancel,
+        run.called,
+        run.brief,
     )
     if not itself:
-        steps = one_by_one(others, images, options_of_all, initial=initial)
-        return _whole(steps, "image" if len(others) == 1 else "images", called)
+        one = len(others) == 1
+        series = Series([others[0]] if one else others, images, options_of_all, initial)
+        return _whole(_aligned(series, run), "image" if one else "images", run.called)
     anchor = _anchor(reference, len(images))
     if reference == "previous":
-        steps = chained_frames(images, options_of_all)
+        steps = chained_frames(images, options_of_all, run.known)
     elif reference == "mean":
-        steps = _to_mean(images, options_of_all)
+        steps = _to_mean(images, options_of_all, run)
     else:
-        steps = one_by_one([images[anchor]], images, options_of_all, own=anchor)
-    return _whole(steps, reference if isinstance(reference, str) else anchor, called)
+        steps = _aligned(Series([images[anchor]], images, options_of_all, own=anchor), run)
+    return _whole(steps, reference if isinstance(reference, str) else anchor, run.called)
+
+
+def checked_workers(workers: Any) -> int:
+    """Return a number of processes, or raise `InputError`."""
+    whole = isinstance(workers, (int, np.integer)) and not isinstance(workers, bool)
+    if not whole or workers < 1:
+        raise InputError(f"workers must be a number of processes, 1 or more, not {workers!r}")
+    return int(workers)
+
+
+def _aligned(series: Series, run: StackRun) -> FrameSteps:
+    """Align a series in as many processes as may be and pay."""
+    references = series.references
+    apart = isinstance(references, ReadFrames) and not references.in_files
+    workers = 1 if apart else min(run.workers, -(-len(series.images) // BLOCK))
+    if workers == 1:
+        return one_by_one(series, run.known)
+    return side_by_side(series, workers, run.known)
 
 
 def _whole(steps: FrameSteps, reference: str | int, called: str) -> AllSteps:
@@ -198,11 +258,26 @@ def _whole(steps: FrameSteps, reference: str | int, called: str) -> AllSteps:
     return StackResult(told, reference, called=called)
 
 
-def _to_mean(images: ReadFrames, options: StackOptions) -> FrameSteps:
-    first = yield from _part(one_by_one([images[0]], images, options, own=0), 0.0)
-    mean = _mean_frame(images, first)
-    known = [result.transform for result in first]
-    return (yield from _part(one_by_one([mean], images, options, starts=known), 0.5))
+def _to_mean(images: ReadFrames, options: StackOptions, run: StackRun) -> FrameSteps:
+    count = min(len(images), _MEAN_OF)
+    numbers = np.linspace(0, len(images) - 1, count).round().astype(int).tolist()
+    some = images.chosen(numbers)
+    rough = replace(
+        options,
+        search=replace(options.search, precision=max(options.search.precision, _ROUGH)),
+        moving_masks=options.moving_masks.chosen(numbers),
+    )
+    share = count / (count + len(images))
+    steps = _aligned(Series([some[0]], some, rough, own=0), replace(run, known=run.known[:count]))
+    first = yield from _part(steps, 0.0, share)
+    starts = {
+        number: result.transform
+        for number, result in zip(numbers, first, strict=True)
+        if result.aligned
+    }
+    series = Series([_mean_frame(some, first)], images, options, starts=starts)
+    steps = _aligned(series, replace(run, known=run.known[count:]))
+    return (yield from _part(steps, share, 1 - share))
 
 
 def _mean_frame(images: ReadFrames, results: list[AlignmentResult]) -> NDArray[np.float32]:
@@ -259,6 +334,6 @@ def _anchor(to: object, count: int) -> int:
     )
 
 
-def _part(steps: FrameSteps, begin: float) -> FrameSteps:
+def _part(steps: FrameSteps, begin: float, share: float) -> FrameSteps:
     """Tell the progress of one of two passes."""
-    return retold(steps, lambda step: replace(step, fraction=begin + step.fraction / 2))
+    return retold(steps, lambda step: replace(step, fraction=begin + share * step.fraction))

@@ -66,6 +66,12 @@ class BatchSettings(SearchOptions):
     channel : int, optional
         Which channel of reference and moving image is looked at, from 0, where they have several;
         all of them get one transform. Their colours, or the mean of all, if left out.
+    frame : int, optional
+        On which frame of films the one transform of a pair is found, from 0; their mean, if left
+        out.
+    frame_axis, channel_axis : str, optional
+        Which axes of the files are those of frames and of channels, by letter or number, where
+        the files do not say so.
 
     Raises
     ------
@@ -93,6 +99,9 @@ class BatchSettings(SearchOptions):
     missing_siblings: MissingSiblings = "fail"
     max_pixels: int = 2**27
     channel: int | None = None
+    frame: int | None = None
+    frame_axis: str | None = None
+    channel_axis: str | None = None
 
     def __post_init__(self) -> None:
         for field in fields(self):
@@ -110,8 +119,12 @@ class BatchSettings(SearchOptions):
                 "fill", self.fill, -sys.float_info.max, math.inf, 'a number or "background"'
             )
         _check_number("pass_through", self.pass_through, 0, 1, "a number from 0 to 1, in pixels")
-        if self.channel is not None:
-            _check_number("channel", self.channel, 0, math.inf, "the number of a channel")
+        for name in ("channel", "frame"):
+            if (number := getattr(self, name)) is not None:
+                _check_number(name, number, 0, math.inf, f"the number of a {name}")
+        for name in ("frame_axis", "channel_axis"):
+            if not isinstance(axis := getattr(self, name), str | None) or axis == "":
+                raise InputError(f"{name} must be the letter or number of an axis, not {axis!r}")
         _check_number("max_pixels", self.max_pixels, 1, math.inf, "a positive number")
 
     def as_document(self) -> dict[str, Any]:
@@ -146,6 +159,7 @@ def with_present_names(document: Mapping[str, Any]) -> dict[str, Any]:
     names = _FORMER_NAMES if "epsilon" in document else {}
     # Where nobody could choose, both representations were tried.
     former: dict[str, Any] = {"representation": DEFAULTS.representation, "mirrored": False}
-    # Nor which channel.
-    former = former | {"channel": None} if document else {}
+    # Nor which channel, frame and axes.
+    unchosen = dict.fromkeys(("channel", "frame", "frame_axis", "channel_axis"))
+    former = former | unchosen if document else {}
     return former | {names.get(name, name): value for name, value in document.items()}

@@ -10,10 +10,12 @@ from typing import Any
 from .._align.pair import align_steps
 from .._align.progress import Progress
 from .._common.steps import outcome_of
-from .._compare.inspection import Inspection, inspect_alignment, worth_a_look
+from .._compare.inspection import Inspection, inspect_alignment
+from .._compare.table import worth_a_look
 from .._images.files.image_file import ImageFile
 from .._images.files.warped import warped_file
 from .._images.sources import ImageLike
+from .._images.stack_axes import Role
 from .._transform.transform import Transform
 from .._verdict.result import AlignmentResult
 from .console import progress_bar, say, tell
@@ -28,12 +30,18 @@ from .outputs import (
 from .show import exit_code, report, result_text, to_json
 from .stack import run_frames
 from .values import check_fill
+from .volumes import are_volumes, run_volumes
 
 Steps = Callable[..., Generator[Progress, None, AlignmentResult]]
 
 
 def run_align(chosen: argparse.Namespace) -> int:
     """Align two files and write what there is to look at; return the exit code."""
+    if chosen.out is not None:
+        check_folder(chosen.out)
+    read = _read(chosen, "planes" if chosen.volume else "channels")
+    if are_volumes(read, chosen):
+        return run_volumes(chosen, read)
     beside = check_transform_out(chosen.transform_out, chosen.out, chosen.model)
     initial = Transform.load(chosen.initial) if chosen.initial else None
 
@@ -42,7 +50,11 @@ def run_align(chosen: argparse.Namespace) -> int:
     ) -> Generator[Progress, None, AlignmentResult]:
         return align_steps(reference, moving, search_options(chosen), initial=initial, **masks)
 
-    return run_pair(chosen, steps, chosen.initial, beside, chosen.frame)
+    return run_pair(chosen, steps, chosen.initial, beside, chosen.frame, read)
+
+
+def _read(chosen: argparse.Namespace, alone: Role = "channels") -> list[ImageFile]:
+    return [read_meant(path, chosen, alone) for path in (chosen.reference, chosen.moving)]
 
 
 def run_pair(
@@ -51,6 +63,7 @@ def run_pair(
     transform: Path | None,
     beside: dict[str, Path] | None = None,
     frame: int | None = None,
+    read: list[ImageFile] | None = None,
 ) -> int:
     """Run steps on two files, print what comes of it, and write it; return the exit code.
 
@@ -66,10 +79,12 @@ def run_pair(
         Further files to write, by role; None if a film has one transform for all its frames.
     frame : int, optional
         The frame of a film whose transform goes for all; their mean if it is not aligned.
+    read : list of ImageFile, optional
+        Both files, if they have been read.
     """
     if chosen.out is not None:
         check_folder(chosen.out)
-    files = [read_meant(path, chosen) for path in (chosen.reference, chosen.moving)]
+    files = read or _read(chosen)
     reference, moving = (
         file.plane(chosen.channel, path, frame if file.frames > 1 else None)
         for file, path in zip(files, (chosen.reference, chosen.moving), strict=True)
@@ -104,11 +119,11 @@ def run_pair(
             warped = _warped(files, result, inspection, chosen)
             write_results(paths, result, inspection, warped, overwrite=chosen.overwrite)
         written = paths
+    notes = _axes_told(files, frame, chosen)
     if chosen.json:
-        say(to_json(report(result, inspection, written)))
+        say(to_json(report(result, inspection, written, notes)))
     else:
         unwritten = "\nNothing was written." if paths and not written else ""
-        notes = _axes_told(files, frame, chosen)
         tell(chosen, result_text(result, inspection, written, notes) + unwritten)
     return exit_code(chosen, [result.verdict])
 

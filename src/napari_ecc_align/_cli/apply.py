@@ -10,12 +10,13 @@ from pathlib import Path
 
 import numpy as np
 
+from .._align.volume.transform import VolumeTransform
 from .._common.errors import InputError
 from .._images.files.image_file import ImageFile
 from .._images.files.images import SUFFIXES, read_file, write_file
 from .._images.files.warped import warped_file
 from .._transform.files import load_transforms
-from .._transform.formats.registry import holds_a_stack
+from .._transform.formats.registry import holds_a_stack, holds_a_volume
 from .._transform.transform import Transform
 from .console import narrate, say, tell
 from .inputs import axes_told, read_meant
@@ -29,6 +30,7 @@ from .outputs import (
 )
 from .show import files, to_json, written_text
 from .values import check_fill
+from .volumes import apply_to_volume
 
 DEFAULT_NAME = "{name}_aligned"
 
@@ -54,9 +56,15 @@ def run_apply(chosen: argparse.Namespace) -> int:
     return 0
 
 
-def _transforms(chosen: argparse.Namespace) -> Sequence[Transform | list[Transform]]:
+def _transforms(
+    chosen: argparse.Namespace,
+) -> Sequence[Transform | VolumeTransform | list[Transform]]:
     """Return the transform of each image, or those of its frames."""
-    found, count = load_transforms(chosen.transform), len(chosen.images)
+    count = len(chosen.images)
+    if holds_a_volume(chosen.transform):
+        volume = VolumeTransform.load(chosen.transform)
+        return [volume.inverse if chosen.inverse else volume] * count
+    found = load_transforms(chosen.transform)
     if chosen.inverse:
         found = [each.inverse for each in found]
     if not holds_a_stack(chosen.transform):
@@ -67,11 +75,15 @@ def _transforms(chosen: argparse.Namespace) -> Sequence[Transform | list[Transfo
 def _warp_file(
     path: Path,
     out: Path,
-    transform: Transform | list[Transform],
+    transform: Transform | VolumeTransform | list[Transform],
     like: ImageFile,
     chosen: argparse.Namespace,
 ) -> tuple[list[str], list[str]]:
     """Write an image resampled; return what is doubtful of it, and what its axes hold."""
+    if isinstance(transform, VolumeTransform):
+        volume = read_meant(path, chosen, "planes")
+        write_file(out, apply_to_volume(path, volume, transform, like, chosen))
+        return [], []
     one = isinstance(transform, Transform)
     file = read_meant(path, chosen, "channels" if one else "frames")
     if not isinstance(transform, Transform) and file.frames != len(transform):

@@ -10,9 +10,11 @@ from typing import Any
 from .._batch.settings import BINARY_RESAMPLINGS, DOUBTFUL, MISSING_SIBLINGS, BatchSettings
 from .options import (
     add_accept,
+    add_axes,
     add_channel,
     add_command,
     add_estimation_options,
+    add_frame,
     add_json,
     add_loudness,
     add_method,
@@ -52,6 +54,8 @@ def add_batch(commands: Any) -> None:
     add_estimation_options(estimation)
     add_method(estimation)
     add_channel(estimation)
+    add_axes(estimation, "channels")
+    add_frame(estimation)
     resampling = command.add_argument_group("how to resample")
     add_resampling_options(resampling)
     _add_outputs(resampling)

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import argparse
+from typing import Any
 
+from .._align.volume.transform import VolumeTransform
+from .._common.errors import InputError
 from .._transform.files import load_transforms, save_transforms
-from .._transform.formats.registry import holds_a_stack
+from .._transform.formats.registry import holds_a_stack, holds_a_volume
+from .._transform.transform import Transform
 from .console import tell
 from .outputs import all_or_none, check_outputs, check_parent
 from .values import in_units
@@ -15,7 +19,7 @@ def run_convert(chosen: argparse.Namespace) -> int:
     """Write a transform file in another format, direction or unit; return the exit code."""
     check_parent(chosen.out)
     check_outputs([chosen.out], [chosen.file], overwrite=chosen.overwrite)
-    found = [in_units(each, chosen) for each in load_transforms(chosen.file)]
+    found: list[Any] = _of_volumes(chosen) if holds_a_volume(chosen.file) else _of_images(chosen)
     if chosen.inverse:
         found = [each.inverse for each in found]
     with all_or_none([chosen.out], overwrite=chosen.overwrite) as (staged,):
@@ -25,3 +29,20 @@ def run_convert(chosen: argparse.Namespace) -> int:
             found[0].save(staged)
     tell(chosen, f"Written to {chosen.out}")
     return 0
+
+
+def _of_images(chosen: argparse.Namespace) -> list[Transform]:
+    if chosen.spacing is not None or chosen.moving_spacing is not None:
+        raise InputError(f"{chosen.file} is of images: --pixel-size, not --spacing, is for those")
+    return [in_units(each, chosen) for each in load_transforms(chosen.file)]
+
+
+def _of_volumes(chosen: argparse.Namespace) -> list[VolumeTransform]:
+    if chosen.pixel_size is not None or chosen.moving_pixel_size is not None:
+        raise InputError(f"{chosen.file} is of volumes: --spacing, not --pixel-size, is for those")
+    found = VolumeTransform.load(chosen.file)
+    if chosen.spacing is None:
+        if chosen.moving_spacing is not None:
+            raise InputError("--moving-spacing needs --spacing, that of the reference")
+        return [found]
+    return [found.in_units(chosen.spacing, chosen.moving_spacing)]

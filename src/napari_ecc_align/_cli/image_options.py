@@ -15,6 +15,7 @@ from .options import (
     add_command,
     add_comparison_options,
     add_estimation_options,
+    add_frame,
     add_json,
     add_loudness,
     add_mask_options,
@@ -23,9 +24,9 @@ from .options import (
     add_resampling_options,
     add_transform_out,
     add_value,
+    add_voxel_sizes,
 )
-from .values import channel as channel_number
-from .values import stack_reference
+from .values import count, stack_reference
 
 
 def add_align(commands: Any) -> None:
@@ -38,18 +39,31 @@ def add_align(commands: Any) -> None:
         "With --out, write the warped image, the difference, the binary difference and the\n"
         "transform to a folder; without it, nothing is written.\n"
         "The channels of a TIFF move together. Of a film each frame is aligned, as by stack: to\n"
-        "REFERENCE, or to its own there if that is a film, too.",
+        "REFERENCE, or to its own there if that is a film, too. Two depth stacks are aligned as\n"
+        "volumes, along z too, as far apart as their planes are by OME's or ImageJ's metadata.",
         "ecc-align align reference.png moving.png --out results/",
+        "ecc-align align round1.ome.tif round2.ome.tif --model euclidean --out results/",
         fine="aligned; with --accept doubtful, doubtful too",
         other="doubtful or failed; nothing is written if it failed",
     )
     _add_pair(command, "the image to be aligned")
     add_estimation_options(command)
     add_value(command, "--initial", Path, "TRANSFORM", "a transform file to start from")
-    text = "one transform for all frames of a film, found on this one, from 0"
-    add_value(command, "--frame", channel_number, "N", text)
+    add_frame(command)
+    _add_volumes(command)
     add_transform_out(command, FORMATS)
     _add_looks(command)
+    command.set_defaults(workers=None)
+
+
+def _add_volumes(command: ArgumentParser) -> None:
+    """Add whether depth stacks are volumes, and how large their voxels are."""
+    either = command.add_mutually_exclusive_group()
+    text = "the pages of both files are planes of a volume, though nothing says so"
+    either.add_argument("--volume", action="store_true", help=text)
+    text = "align two depth stacks plane by plane, as sections, in x and y only"
+    either.add_argument("--planes", action="store_true", help=text)
+    add_voxel_sizes(command, "in micrometres (default: what the files say)")
 
 
 def add_judge(commands: Any) -> None:
@@ -97,7 +111,7 @@ def _add_looks(command: ArgumentParser) -> None:
 
 
 def add_stack(commands: Any) -> None:
-    """Add the command ``stack``."""
+    """Add the command ``stack``, which is ``film``, too."""
     command = add_command(
         commands,
         "stack",
@@ -105,11 +119,13 @@ def add_stack(commands: Any) -> None:
         "Align every frame of a film, given as files or as one TIFF of many pages, and print how\n"
         "it drifts. With --out, write the warped frames (as one TIFF, if they came so), all\n"
         "transforms, and a table of the drift, to a folder. A frame that cannot be aligned gets\n"
-        "the transform of its neighbour.",
-        "ecc-align stack film.tif --model translation --out registered/",
+        "the transform of its neighbour, one that cannot be read is blank. Killed or\n"
+        "interrupted, the same command goes on with the frames that are left.",
+        "ecc-align film film.tif --model translation --out registered/",
         "ecc-align stack frames/*.png --reference previous --out registered/",
         fine="every frame is aligned; with --accept doubtful, none failed",
         other="some frames are doubtful or failed; nothing is written if all failed",
+        also="film",
     )
     text = "the frames in their order, or one TIFF of them"
     add_value(command, "frames", Path, "FRAME", text, nargs="+")
@@ -117,7 +133,8 @@ def add_stack(commands: Any) -> None:
         "what frames are aligned to: first, previous, mean, the number of a frame (from 0), or an "
         "image file (default: %(default)s)"
     )
-    add_value(command, "--reference", stack_reference, "WHAT", text, default="first")
+    names = "--reference", "--to"
+    command.add_argument(*names, type=stack_reference, metavar="WHAT", help=text, default="first")
     add_value(command, "--out", Path, "DIR", "folder for the results (default: none are written)")
     add_estimation_options(command)
     add_channel(command)
@@ -125,6 +142,8 @@ def add_stack(commands: Any) -> None:
     add_mask_options(command, "every frame")
     add_transform_out(command, STACK_FORMATS)
     add_resampling_options(command)
+    text = "processes, each using one core (default: one per core if there is much to do)"
+    add_value(command, "--workers", count, "N", text)
     add_overwrite(command)
     add_accept(command)
     add_json(command)
@@ -141,7 +160,7 @@ def add_apply(commands: Any) -> None:
         "REFERENCE. Without --interpolation labels are copied and an image of two values keeps\n"
         "these. All are written, or none.\n"
         "The transforms of a film's frames are for as many images, in their order, or for each\n"
-        "IMAGE that is a film of as many frames.",
+        "IMAGE that is a film of as many frames. That of volumes is for depth stacks.",
         "ecc-align apply moving_transform.json sibling.png --like reference.png --out new.png",
         "ecc-align apply moving_transform.json a.tif b.tif --like reference.png --out warped/",
     )

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import fields
+from functools import partial
 from pathlib import Path
 from typing import Any, overload
 
@@ -14,6 +15,7 @@ from numpy.typing import NDArray
 from .._common.errors import InputError
 from .._ecc.options import SearchOptions
 from .._images.files.film import TiffFilm, opened_film
+from .._images.files.headers import check_image_file
 from .._images.files.image_file import ImageFile
 from .._images.files.images import read_file, read_image
 from .._images.stack_axes import Z_IS_NOT_SEARCHED, Role, StackAxes
@@ -81,6 +83,8 @@ class _FramePlanes(Sequence[NDArray[Any]]):
         Which of them decides; see `ImageFile.plane`.
     """
 
+    in_files = True
+
     def __init__(self, frames: ImageFiles | TiffFilm, channel: int | None) -> None:
         self._frames, self._channel = frames, channel
 
@@ -106,12 +110,20 @@ def aligned_planes(frames: ImageFiles | TiffFilm, channel: int | None) -> _Frame
 
 
 class ImageFiles:
-    """Images in files of one each, which are read when they are asked for."""
+    """Images in files of one each, which are read when they are asked for.
 
-    called, held, tells_more = "frames", None, False
+    Raises
+    ------
+    InputError
+        If one of them is no image, as far as its header tells.
+    """
+
+    called, held, tells_more, in_files = "frames", None, False, True
 
     def __init__(self, paths: Sequence[Path]) -> None:
         self._paths = paths
+        for path in paths:
+            check_image_file(path)
 
     def __len__(self) -> int:
         return len(self._paths)
@@ -120,9 +132,9 @@ class ImageFiles:
         """Return a frame as its file holds it."""
         return read_file(self._paths[index])
 
-    def parts(self) -> Iterator[tuple[int, ImageFile]]:
-        """Yield what is resampled by itself, each with the number of its frame."""
-        return enumerate(map(read_file, self._paths))
+    def parts(self) -> Iterator[tuple[int, Callable[[], ImageFile]]]:
+        """Yield what reads each image that is resampled by itself, and its frame's number."""
+        return enumerate(partial(read_file, path) for path in self._paths)
 
 
 @contextmanager

@@ -12,7 +12,16 @@ from .._compare.thresholding import THRESHOLD_METHODS
 from .._ecc.options import COMPARED, DEFAULTS, ENGINES, MODEL_CHOICES
 from .._images.interpolation import INTERPOLATIONS
 from .._images.warping import Resampling
-from .values import channel, count, fill_value, pixel_size, precision, small_number, thresholds
+from .values import (
+    channel,
+    count,
+    fill_value,
+    pixel_size,
+    precision,
+    small_number,
+    thresholds,
+    voxel_size,
+)
 
 _CODES = """\
 Exit code: 0 {fine}
@@ -30,6 +39,7 @@ def add_command(
     *examples: str,
     fine: str = "done",
     other: str = "",
+    also: str | None = None,
 ) -> argparse.ArgumentParser:
     """Return the parser of a new command.
 
@@ -50,11 +60,13 @@ def add_command(
     lines = "\n".join(f"  {example}" for example in examples)
     command: argparse.ArgumentParser = commands.add_parser(
         name,
+        aliases=[] if also is None else [also],
         help=text,
         description=description,
         epilog=f"Example:\n{lines}\n\n{codes}",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
+    command.set_defaults(command=name)
     return command
 
 
@@ -121,6 +133,12 @@ def add_channel(group: argparse._ActionsContainer) -> None:
         "mean of all); all of them are resampled alike"
     )
     add_value(group, "--channel", channel, "N", text)
+
+
+def add_frame(group: argparse._ActionsContainer) -> None:
+    """Add which frame of a film decides for all."""
+    text = "one transform for all frames of a film, found on this one, from 0"
+    add_value(group, "--frame", channel, "N", text)
 
 
 def add_axes(group: argparse._ActionsContainer, pages: str) -> None:
@@ -206,3 +224,11 @@ def add_pixel_sizes(
     add_value(group, "--pixel-size", pixel_size, "SIZE", text)
     text = "the same of the moving image (default: that of the reference)"
     add_value(group, "--moving-pixel-size", pixel_size, "SIZE", text)
+
+
+def add_voxel_sizes(group: argparse._ActionsContainer, what: str) -> None:
+    """Add how large the voxels of two volumes are, and `what` that is for."""
+    text = f"lengths of a voxel of the reference, {what}"
+    add_value(group, "--spacing", voxel_size, "Z,Y,X", text)
+    text = "the same of the moving volume (default: that of the reference)"
+    add_value(group, "--moving-spacing", voxel_size, "Z,Y,X", text)

@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from .._common.tables import INSPECTION_KEYS, finite
-from .._compare.inspection import Inspection, before_after
+from .._compare.inspection import Inspection
+from .._compare.table import before_after
 from .._verdict.result import AlignmentResult, Verdict
 
 _EXIT_CODES: dict[Verdict, int] = {"aligned": 0, "doubtful": 1, "failed": 1, "cancelled": 130}
@@ -71,7 +72,10 @@ def some(lines: list[str], hint: str = "") -> list[str]:
 
 
 def report(
-    result: AlignmentResult, seen: Inspection | None, written: Mapping[str, Path]
+    result: AlignmentResult,
+    seen: Inspection | None,
+    written: Mapping[str, Path],
+    notes: Sequence[str] = (),
 ) -> dict[str, Any]:
     """Return what ``align --json`` prints: the same keys whatever the verdict.
 
@@ -82,10 +86,13 @@ def report(
         None where the alignment failed; what was to be compared is then null.
     written : dict of str to Path
         The files written, by role.
+    notes : sequence of str, optional
+        What the axes of the files were taken for.
     """
     return {
         **result_numbers(result),
         **(dict.fromkeys(INSPECTION_KEYS) if seen is None else seen.to_dict()),
+        "notes": [*notes],
         "files": files(written),
     }
 

@@ -3,17 +3,27 @@
 from __future__ import annotations
 
 import argparse
+import os
+import time
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from .._align.stack import stack_steps
+from .._align.frame_records import FrameRecords, frame_records
+from .._align.mean_sharpness import MeanSharpness
+from .._align.progress import FrameProgress, Progress
+from .._align.stack import StackRun, stack_steps
 from .._align.stack_result import StackResult
+from .._common.atomic import real_path
 from .._common.errors import InputError
 from .._common.steps import outcome_of
+from .._common.workers.process import cores
+from .._images.coverage import overlap
 from .._images.files.film import TiffFilm, write_film
 from .._images.files.image_file import ImageFile
 from .._images.files.images import write_file
@@ -22,7 +32,7 @@ from .._images.files.warped import warped_file
 from .._images.stack_axes import Role, unpaired
 from .._transform.formats.registry import STACK_FORMATS
 from .._transform.transform import Transform
-from .console import progress_bar, say, tell
+from .console import narrate, progress_bar, say, tell
 from .inputs import (
     ImageFiles,
     aligned_planes,
@@ -43,6 +53,9 @@ from .outputs import (
 )
 from .show import exit_code, files, result_numbers, some, to_json, written_text
 from .values import check_fill
+
+# Pixels in all, from which on it pays to start processes.
+_WORTH_PROCESSES = 40e6
 
 
 def run_stack(chosen: argparse.Namespace) -> int:
@@ -83,38 +96,96 @@ def run_frames(
         if isinstance(reference, Path):
             like = read_meant(reference, chosen, alone)
             fixed = _references(like, reference, frames, chosen.channel)
-        masks: dict[str, Any] = {
-            "reference_mask": read_mask(chosen.mask, "what is aligned to", like.shape),
-            "moving_mask": read_mask(chosen.moving_mask, "a frame", first.shape),
-        }
         optional = [chosen.mask, chosen.moving_mask, reference, initial]
         given = [*paths, *(each for each in optional if isinstance(each, Path))]
+        arguments: dict[str, Any] = {
+            "reference": fixed,
+            "reference_mask": read_mask(chosen.mask, "what is aligned to", like.shape),
+            "moving_mask": read_mask(chosen.moving_mask, "a frame", first.shape),
+            "initial": None if initial is None else Transform.load(initial),
+        }
         check_outputs(every, given, overwrite=chosen.overwrite)
-        with progress_bar(chosen) as show:
-            steps = stack_steps(
-                aligned_planes(frames, chosen.channel),
-                search_options(chosen),
-                reference=fixed,
-                initial=None if initial is None else Transform.load(initial),
-                called=frames.called,
-                **masks,
-            )
-            stack = outcome_of(steps, show)
-        found = len(stack.gaps) < len(stack)
-        if every and found:
-            with all_or_none(every, overwrite=chosen.overwrite) as staged:
-                _write(staged, outputs, stack, frames, like.grid, chosen)
+        with _noted(chosen, paths, given, reference) as records:
+            stack = _aligned(frames, arguments, chosen, records)
+            found = len(stack.gaps) < len(stack)
+            sharpness = MeanSharpness(stack.shape)
+            if every and found:
+                with all_or_none(every, overwrite=chosen.overwrite) as staged:
+                    _write(staged, outputs, _Warped(stack, frames, like.grid, chosen, sharpness))
     written = outputs if found else {}
+    notes = []
+    if frames.tells_more:
+        notes = axes_told(paths[0], frames.held, found_on(frames.held, chosen.channel))
     if chosen.json:
-        say(to_json(_report(stack, paths, written)))
+        say(to_json(_report(stack, paths, written, sharpness) | {"notes": notes}))
     else:
-        notes = (
-            axes_told(paths[0], frames.held, found_on(frames.held, chosen.channel))
-            if frames.tells_more
-            else []
-        )
-        tell(chosen, _text(stack, written, notes, wanted=bool(every)))
+        tell(chosen, _text(stack, sharpness, written, notes, wanted=bool(every)))
     return exit_code(chosen, stack.verdicts)
+
+
+@contextmanager
+def _noted(
+    chosen: argparse.Namespace, paths: list[Path], given: list[Path], reference: str | int | Path
+) -> Iterator[FrameRecords | None]:
+    """Yield the records of the frames, if there is a folder for results.
+
+    They go when all is done, and stay where it is not, for the same command to go on.
+    """
+    if chosen.out is None:
+        yield None
+        return
+    asked = {
+        "options": asdict(search_options(chosen)),
+        "frames": [chosen.frame_axis, chosen.channel_axis, chosen.channel],
+        "reference": str(reference),
+        "masks": [str(chosen.mask), str(chosen.moving_mask)],
+        "inputs": [[str(real_path(path)), *_state(path)] for path in given],
+    }
+    missing = [each for each in (chosen.out, *chosen.out.parents) if not os.path.lexists(each)]
+    path = chosen.out / f".{_whole_name(paths)}_frames.jsonl"
+    with frame_records(path, asked) as records:
+        yield records
+    path.unlink(missing_ok=True)
+    for folder in missing:
+        with suppress(OSError):  # it is not empty
+            folder.rmdir()
+
+
+def _state(path: Path) -> tuple[int, int]:
+    status = path.stat()
+    return status.st_size, status.st_mtime_ns
+
+
+def _aligned(
+    frames: ImageFiles | TiffFilm,
+    arguments: dict[str, Any],
+    chosen: argparse.Namespace,
+    records: FrameRecords | None,
+) -> StackResult:
+    """Align the frames, telling how fast it goes and noting what comes of each."""
+    planes = aligned_planes(frames, chosen.channel)
+    shape, known = planes[0].shape[:2], records.known if records else []
+    much = len(planes) * shape[0] * shape[1] > _WORTH_PROCESSES
+    workers = chosen.workers or (cores() if much else 1)
+    # With as much of the results as is noted.
+    run = StackRun(frames.called, workers, known, brief=True)
+    began, done = time.monotonic(), 0
+    if known:
+        narrate(chosen, f"going on behind {len(known)} frames that are done")
+    with progress_bar(chosen) as show:
+
+        def told(step: Progress) -> None:
+            nonlocal done
+            if isinstance(step, FrameProgress) and step.result is not None:
+                done += 1
+                if records is not None:
+                    records.add(step.result)
+                rate = done / max(time.monotonic() - began, 1e-3)
+                step = replace(step, stage=f"{step.stage}, {rate:.3g} {frames.called} a second")
+            show(step)
+
+        steps = stack_steps(planes, search_options(chosen), run=run, **arguments)
+        return outcome_of(steps, told)
 
 
 def _listed(paths: Path | list[Path]) -> list[Path]:
@@ -136,8 +207,8 @@ def _references(
 def _paths(chosen: argparse.Namespace, frames: list[Path]) -> dict[str, Path | list[Path]]:
     """Return where the results go, by role, in the order of writing."""
     paths: dict[str, Path | list[Path]] = {}
+    whole = _whole_name(frames)
     if (folder := chosen.out) is not None:
-        whole = own_stem(frames[0]) if len(frames) == 1 else "stack"
         byte = np.dtype(np.uint8)
         kept = [f"{own_stem(path)}_aligned{warped_suffix(path, byte)}" for path in frames]
         paths["warped"] = [folder / name for name in kept]
@@ -148,57 +219,84 @@ def _paths(chosen: argparse.Namespace, frames: list[Path]) -> dict[str, Path | l
     return paths
 
 
-def _write(
-    staged: list[Path],
-    paths: dict[str, Path | list[Path]],
-    stack: StackResult,
-    frames: ImageFiles | TiffFilm,
-    grid: GridTags,
-    chosen: argparse.Namespace,
-) -> None:
-    where = iter(staged)
+def _whole_name(frames: list[Path]) -> str:
+    return own_stem(frames[0]) if len(frames) == 1 else "stack"
+
+
+@dataclass(frozen=True, eq=False)
+class _Warped:
+    """The frames of a stack on a grid, as they are written; their sharpness is measured by it."""
+
+    stack: StackResult
+    frames: ImageFiles | TiffFilm
+    grid: GridTags
+    chosen: argparse.Namespace
+    sharpness: MeanSharpness
+
+    def files(self) -> Iterator[ImageFile]:
+        """Yield them on the grid of the reference, a gap by the transform of its neighbour.
+
+        Of a film these are its pages in their order, all channels of a frame by its transform.
+        """
+        transforms, blank = self.stack.filled_transforms, None
+        for number, read in self.frames.parts():
+            try:
+                part = read()
+            except InputError:
+                if blank is None:
+                    raise
+                yield blank
+                continue
+            check_fill(self.chosen.fill, part.pixels.dtype)
+            warped = warped_file(
+                part,
+                transforms[number],
+                self.stack.shape,
+                self.grid,
+                interpolation=self.chosen.interpolation,
+                fill=self.chosen.fill,
+            )
+            if blank is None:
+                blank = replace(warped, pixels=np.zeros_like(warped.pixels))
+            self._measure(part, warped, transforms[number])
+            yield warped
+
+    def _measure(self, part: ImageFile, warped: ImageFile, transform: Transform) -> None:
+        planes = [file.plane(self._channel) for file in (part, warped)]
+        inside = overlap(transform, output_shape=self.stack.shape, moving_shape=part.shape)
+        self.sharpness.add(planes[0], planes[1], inside)
+
+    @property
+    def _channel(self) -> int | None:
+        return self.chosen.channel if isinstance(self.frames, ImageFiles) else None
+
+
+def _write(staged: list[Path], paths: dict[str, Path | list[Path]], warped: _Warped) -> None:
+    where, frames = iter(staged), warped.frames
     if "warped" in paths:
-        warped = _warped(stack, frames, grid, chosen)
         if isinstance(frames, TiffFilm):
             write_film(
                 next(where),
-                (file.pixels for file in warped),
-                frames.shape_on(stack.shape),
+                (file.pixels for file in warped.files()),
+                frames.shape_on(warped.stack.shape),
                 frames.dtype,
                 axes=frames.axes,
                 style=frames.style,
-                grid=grid.of_result(frames.grid),
+                grid=warped.grid.of_result(frames.grid),
             )
         else:
-            for file in warped:
+            for file in warped.files():
                 write_file(next(where), file)
-        stack.save_table(next(where))
+        warped.stack.save_table(next(where))
     for path in where:
-        stack.save(path)
-
-
-def _warped(
-    stack: StackResult, frames: ImageFiles | TiffFilm, grid: GridTags, chosen: argparse.Namespace
-) -> Iterator[ImageFile]:
-    """Yield what is written on the grid of the reference, a gap by the transform of its neighbour.
-
-    Of a film these are its pages in their order, all channels of a frame by its transform.
-    """
-    transforms = stack.filled_transforms
-    for number, part in frames.parts():
-        check_fill(chosen.fill, part.pixels.dtype)
-        yield warped_file(
-            part,
-            transforms[number],
-            stack.shape,
-            grid,
-            interpolation=chosen.interpolation,
-            fill=chosen.fill,
-        )
+        warped.stack.save(path)
 
 
 def _report(
-    stack: StackResult, frames: list[Path], written: dict[str, Path | list[Path]]
+    stack: StackResult,
+    frames: list[Path],
+    written: dict[str, Path | list[Path]],
+    sharpness: MeanSharpness,
 ) -> dict[str, Any]:
     counts = Counter(stack.verdicts)
     rows = [
@@ -209,6 +307,8 @@ def _report(
     return {
         "reference": stack.reference,
         **{verdict: counts[verdict] for verdict in ("aligned", "doubtful", "failed")},
+        "sharpness_before": sharpness.before,
+        "sharpness": sharpness.after,
         "frames": rows,
         "files": files(written),
     }
@@ -216,6 +316,7 @@ def _report(
 
 def _text(
     stack: StackResult,
+    sharpness: MeanSharpness,
     written: dict[str, Path | list[Path]],
     notes: list[str],
     *,
@@ -226,5 +327,7 @@ def _text(
         for number, result in zip(stack.frames, stack, strict=True)
         if not result.aligned
     ]
+    before, after = sharpness.before, sharpness.after
+    sharper = f"; the mean is {after / before:.3g} times as sharp" if before and after else ""
     last = written_text(written) or (["Nothing was written."] if wanted else [])
-    return "\n".join([repr(stack), *notes, *some(lines, " (--json lists all)"), *last])
+    return "\n".join([f"{stack!r}{sharper}", *notes, *some(lines, " (--json lists all)"), *last])

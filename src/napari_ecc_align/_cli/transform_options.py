@@ -13,6 +13,7 @@ from .options import (
     add_overwrite,
     add_pixel_sizes,
     add_value,
+    add_voxel_sizes,
 )
 from .values import count
 
@@ -57,6 +58,7 @@ def add_convert(commands: Any) -> None:
     text = "write the inverse: from the moving image to the reference"
     command.add_argument("--inverse", action="store_true", help=text)
     add_pixel_sizes(command)
+    add_voxel_sizes(command, "of volumes: give the transform in its unit, not in voxels")
     add_overwrite(command)
     add_loudness(command)
 

@@ -68,6 +68,18 @@ thresholds = one_or_two("a number, or two with a comma between them", -np.inf)
 pixel_size = one_or_two("a size above 0, or two (x,y) with a comma between them", 0)
 
 
+def voxel_size(text: str) -> tuple[float, float, float]:
+    """Return a number, or three, as the lengths of a voxel along z, y and x."""
+    try:
+        sizes = [float(part) for part in text.split(",")]
+    except ValueError:
+        sizes = []
+    if len(sizes) not in (1, 3) or not all(0 < size < np.inf for size in sizes):
+        raise ArgumentTypeError(f"{text!r} is not a length above 0, or three (z,y,x) with commas")
+    z, y, x = sizes * (3 // len(sizes))
+    return z, y, x
+
+
 def stack_reference(text: str) -> str | int | Path:
     """Return a word, the number of a frame, or else a file."""
     if text in ("first", "previous", "mean"):

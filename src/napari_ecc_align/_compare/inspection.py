@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from dataclasses import dataclass, replace
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -21,7 +21,6 @@ from .._images.warping import Resampling, warp
 from .._transform.field import Field
 from .._transform.transform import Transform, corners
 from .._transform.transform_like import FieldLike, TransformLike, as_map, as_transform
-from .._verdict.result import AlignmentResult
 from .._verdict.wording import html_row
 from .binary import Comparison, compare
 from .difference import difference
@@ -110,17 +109,12 @@ class Inspection:
 
     def _repr_html_(self) -> str:
         """Return the numbers and the overlay, for a notebook."""
-        rows = "".join(html_row(row.label, row.before, row.after) for row in _counted(self))
+        rows = "".join(html_row(row.label, row.before, row.after) for row in counted_rows(self))
         step = -(-max(self.valid.shape) // _THUMBNAIL_SIDE)
         small = (slice(None, None, step),) * 2
         picture = overlay(self.reference[small], self.warped[small], mask=self.valid[small])
         head = html_row("", "before", "after")
         return f'<img src="{data_uri(picture)}" alt="overlay"><table>{head}{rows}</table>'
-
-
-_Seen = tuple[
-    Comparison, float, float | None, NDArray[np.float32], NDArray[np.bool_], NDArray[Any]
-]
 
 
 @dataclass(frozen=True)
@@ -227,37 +221,98 @@ def inspection_steps(
         how = resampling.interpolation
         return np.asarray(warp(image, by, output_shape=fixed.shape, interpolation=how, fill=fill))
 
-    def seen(by: Transform | Field, when: str) -> Generator[str, None, _Seen]:
+    def laid(by: Transform | Field) -> Laid:
         image = resampled(other, by, resampling.fill)
         # What is drawn on nothing is compared as it looks, beyond it, too.
         drawn = image if other_shown is other else resampled(other_shown, by, "background")
         inside = overlap(
             by, output_shape=fixed.shape, moving_shape=other.shape, moving_valid=other_valid
         )
-        inside &= fixed_valid
+        return Laid(image, drawn, inside & fixed_valid)
+
+    seen = yield from seen_steps(
+        shown, laid, lay, found, thresholding, signed=signed, with_ecc=start is not None
+    )
+    return replace(seen, reference=fixed, corner_shift=_corner_shift(found, lay, fixed.shape))
+
+
+Way = TypeVar("Way")
+
+
+@dataclass(frozen=True, eq=False)
+class Laid:
+    """An image on the grid of a reference.
+
+    Attributes
+    ----------
+    image, drawn : ndarray, shape (h, w) or (h, w, 3 or 4)
+        As it is, and as it looks.
+    inside : ndarray of bool, shape (h, w)
+        Where both hold data.
+    """
+
+    image: NDArray[Any]
+    drawn: NDArray[Any]
+    inside: NDArray[np.bool_]
+
+
+_Seen = tuple[Comparison, float, float | None, NDArray[np.float32], Laid]
+
+
+def seen_steps(
+    shown: NDArray[Any],
+    laid: Callable[[Way], Laid],
+    lay: Way,
+    found: Way,
+    thresholding: Thresholding,
+    *,
+    signed: bool,
+    with_ecc: bool,
+) -> Generator[str, None, Inspection]:
+    """Compare a reference with an image that is laid on it in two ways.
+
+    Parameters
+    ----------
+    shown : ndarray, shape (h, w) or (h, w, 3 or 4)
+        The reference as it looks.
+    laid : callable
+        Returns the image laid on the reference in a way.
+    lay, found : transform
+        The ways before and after the alignment.
+    thresholding, signed
+        As in `inspection_steps`.
+    with_ecc : bool
+        Whether the correlation before is wanted.
+
+    Returns
+    -------
+    generator
+        Yields what was done, and returns an `Inspection` that does not tell how far corners moved.
+    """
+
+    def compared(by: Way, when: str) -> Generator[str, None, _Seen]:
+        one = laid(by)
         yield "resampled"
-        comparison = compare(shown, drawn, mask=inside, **thresholding.keywords())
+        comparison = compare(shown, one.drawn, mask=one.inside, **thresholding.keywords())
         yield f"compared {when}"
-        gap = difference(shown, drawn, signed=signed, mask=inside)
-        ecc = None
-        if by is lay and start is not None:
-            ecc = _correlation(shown, drawn, inside)
-        return comparison, _mean_inside(gap, inside), ecc, gap, inside, image
+        gap = difference(shown, one.drawn, signed=signed, mask=one.inside)
+        ecc = _correlation(shown, one.drawn, one.inside) if with_ecc and by is lay else None
+        return comparison, _mean_inside(gap, one.inside), ecc, gap, one
 
     # What was resampled without the alignment is as large as the images, and not kept.
-    before, mean_before, ecc_before = (yield from seen(lay, "before"))[:3]
+    before, mean_before, ecc_before = (yield from compared(lay, "before"))[:3]
     yield "difference before"
-    after, mean, _, gap, inside, warped = yield from seen(found, "after")
+    after, mean, _, gap, one = yield from compared(found, "after")
     return Inspection(
-        reference=fixed,
-        warped=warped,
-        valid=inside,
+        reference=shown,
+        warped=one.image,
+        valid=one.inside,
         difference=gap,
         mean_difference_before=mean_before,
         mean_difference=mean,
         before=before,
         after=after,
-        corner_shift=_corner_shift(found, lay, fixed.shape),
+        corner_shift=np.nan,
         ecc_before=ecc_before,
     )
 
@@ -265,12 +320,6 @@ def inspection_steps(
 def _corner_shift(found: Transform | Field, lay: Transform, shape: tuple[int, ...]) -> float:
     points = corners(shape)
     return float(np.sqrt(((found(points) - lay(points)) ** 2).sum(axis=1).mean()))
-
-
-def _with_uncertainty(shift: float, result: AlignmentResult) -> str:
-    if not np.isfinite(result.corner_uncertainty):
-        return f"{shift:.2f}"
-    return f"{shift:.2f} ± {result.corner_uncertainty:.2g}"
 
 
 def _correlation(first: NDArray[Any], second: NDArray[Any], inside: NDArray[np.bool_]) -> float:
@@ -291,52 +340,7 @@ def _mean_inside(gap: NDArray[np.float32], inside: NDArray[np.bool_]) -> float:
     return total / max(1, int(np.count_nonzero(inside)))
 
 
-def before_after(
-    result: AlignmentResult, inspection: Inspection, length: tuple[float, str] | None = None
-) -> list[Row]:
-    """Return the table that says what an alignment changed, the headline first.
-
-    Parameters
-    ----------
-    result : AlignmentResult
-        From `align`.
-    inspection : Inspection
-        From `inspect_alignment`, of the same images and transform.
-    length : tuple of float and str, optional
-        How far the corners were moved in another unit than pixels, and its name.
-
-    Returns
-    -------
-    list of Row
-        Each with a `label`, and the texts `before` and `after`; nothing before what was judged as
-        it is.
-    """
-    moved, unit = _with_uncertainty(inspection.corner_shift, result), "px"
-    if length is not None:
-        moved, unit = f"{length[0]:.4g} ({moved})", f"{length[1]} (px)"
-    ecc = inspection.ecc_before
-    before = result.ecc_before if ecc is None else ecc * (-1 if result.inverted else 1)
-    rows = [
-        *_counted(inspection),
-        Row("ECC", f"{before:.4f}", f"{result.ecc:.4f}"),
-        Row(f"corners moved, {unit}", "0", moved),
-        Row("time, s", "", f"{result.seconds:.2g}"),
-    ]
-    if not result.judged:
-        return rows
-    rows[-2] = Row("uncertainty, px", "", f"{result.corner_uncertainty:.2g}")
-    return [replace(row, before="") for row in rows]
-
-
-def worth_a_look(result: AlignmentResult) -> bool:
-    """Tell whether images are to be compared under the transform of a result.
-
-    What was judged is, though it failed: it is somebody's, who may want to see why.
-    """
-    return result.found or (result.judged and result.tiles is not None)
-
-
-def _counted(inspection: Inspection) -> list[Row]:
+def counted_rows(inspection: Inspection) -> list[Row]:
     """Return the lines that need no more than the images."""
     before, after = inspection.before, inspection.after
     rows = [

@@ -58,7 +58,7 @@ def overlay(
     >>> picture.shape, picture.dtype
     ((512, 512, 3), dtype('uint8'))
     """
-    first, second, inside = _matched(reference, warped, mask)
+    first, second, inside = matched_pair(reference, warped, mask)
     hues = [np.array(COLOURS[label], np.float32) for label in (ONLY_REFERENCE, ONLY_MOVING)]
     # Half of the other colour is taken away, so that equal parts of both make gray.
     both = sum(hues)
@@ -118,7 +118,7 @@ def checkerboard(
         raise InputError(f"squares must be a whole number, not {squares!r}")
     if not 2 <= squares <= _MOST_SQUARES:
         raise InputError(f"squares must be from 2 to {_MOST_SQUARES}, not {squares}")
-    first, second, inside = _matched(reference, warped, mask)
+    first, second, inside = matched_pair(reference, warped, mask)
     side = max(1.0, max(first.shape) / squares)
     row, column = (np.arange(length) // side for length in first.shape)
     other = (row[:, np.newaxis] + column) % 2 == 1
@@ -145,7 +145,7 @@ def data_uri(picture: NDArray[np.uint8]) -> str:
     return "data:image/webp;base64," + b64encode(encoded.tobytes()).decode() if done else ""
 
 
-def _matched(
+def matched_pair(
     reference: ArrayLike | LazyArray,
     warped: ArrayLike | LazyArray,
     mask: ArrayLike | LazyArray | None,

@@ -75,7 +75,8 @@ def _covered_pixels(
         if along == 0:
             last[(bounds[0] > 0) | (bounds[1] < 0)] = -1
             continue
-        low, high = (bound / along for bound in (bounds if along > 0 else bounds[::-1]))
+        with np.errstate(over="ignore"):  # as good as infinitely far
+            low, high = (bound / along for bound in (bounds if along > 0 else bounds[::-1]))
         first, last = np.maximum(first, np.ceil(low)), np.minimum(last, np.floor(high))
     inside = np.zeros(shape, bool)
     ends = np.maximum(first, last + 1)

@@ -5,12 +5,11 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-SWAP: NDArray[np.float64] = np.array([[0.0, 1.0, 0.0], [1.0, 0.0, 0.0], [0.0, 0.0, 1.0]])
-"""Exchanges (x, y) and (row, column) on either side of a 3x3 matrix."""
-SWAP.setflags(write=False)
-
 
 def in_row_column(matrix: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return a matrix of (x, y, 1) as one of (row, column, 1), and the other way round."""
-    swapped: NDArray[np.float64] = SWAP @ matrix @ SWAP
-    return swapped
+    """Return a matrix of (x, y, 1) as one of (row, column, 1), and the other way round.
+
+    One of volumes, (x, y, z, 1), as one of (plane, row, column, 1).
+    """
+    order = [*range(len(matrix) - 1)[::-1], len(matrix) - 1]
+    return np.asarray(matrix)[np.ix_(order, order)]

@@ -1,4 +1,4 @@
-"""Matrices of shape (3, 3), and the motion models that they belong to."""
+"""Matrices of shape (3, 3), of volumes (4, 4), and the motion models that they belong to."""
 
 from __future__ import annotations
 
@@ -62,6 +62,37 @@ def checked_matrix(matrix: Numbers) -> Matrix:
     return checked
 
 
+def checked_volume_matrix(matrix: Numbers) -> Matrix:
+    """Return an invertible affine matrix as a new (4, 4) array, or raise `InputError`.
+
+    Parameters
+    ----------
+    matrix : array_like, shape (4, 4) or (3, 4)
+        Maps (x, y, z, 1) of a reference to a moving volume.
+    """
+    checked = as_floats(matrix, "matrix must be numbers of shape (4, 4) or (3, 4)")
+    if checked.shape == (3, 4):
+        checked = np.vstack([checked, [0.0, 0.0, 0.0, 1.0]])
+    if checked.shape != (4, 4):
+        raise InputError(f"matrix must have shape (4, 4) or (3, 4), not {checked.shape}")
+    if not np.isfinite(checked).all():
+        raise InputError("matrix must be finite, but it holds NaN or infinity")
+    if checked[3].tolist() != [0.0, 0.0, 0.0, 1.0]:
+        raise InputError("matrix must be affine: its last row must be 0, 0, 0, 1")
+    # Of the greatest, or squares may overflow.
+    unit = np.abs(checked[:3, :3]).max() or 1.0
+    singular = np.linalg.svd(checked[:3, :3] / unit, compute_uv=False)
+    if singular[2] <= _SINGULAR * singular[0]:
+        raise InputError("matrix is singular: it squeezes the volume onto a plane")
+    return checked.copy()
+
+
+def checked_of_any_size(matrix: Numbers) -> Matrix:
+    """Return a matrix of images or of volumes checked, or raise `InputError`."""
+    shape = as_floats(matrix, "matrix must be numbers").shape
+    return checked_volume_matrix(matrix) if shape[-1:] == (4,) else checked_matrix(matrix)
+
+
 def _is_singular(matrix: Matrix) -> bool:
     """Return whether a matrix that ends in 1 has no usable inverse, in whatever units it is.
 
@@ -83,7 +114,10 @@ def inverse_of(matrix: Matrix) -> Matrix:
     """Return the inverse of a checked matrix, which ends in 1 too."""
     with np.errstate(all="ignore"):
         try:
-            return checked_matrix(np.linalg.inv(matrix))
+            inverse = np.linalg.inv(matrix)
+            if len(matrix) == 4:
+                inverse[3] = [0, 0, 0, 1]
+            return checked_of_any_size(inverse)
         except np.linalg.LinAlgError as error:
             raise InputError("matrix has no inverse that numbers can hold") from error
 
@@ -107,7 +141,13 @@ def scaling(sizes: float | tuple[float, float], name: str) -> Matrix:
 
 
 def narrowest_model(matrix: Matrix) -> MotionModel:
-    """Return the narrowest motion model that a 3x3 matrix belongs to, but for rounding."""
+    """Return the narrowest motion model that a matrix belongs to, but for rounding.
+
+    One of volumes is a translation or affine: what is rigid, their voxels' sizes would tell.
+    """
+    if len(matrix) == 4:
+        still = np.abs(matrix[:3, :3] - np.eye(3)).max() <= _ROUNDING
+        return "translation" if still else "affine"
     return next(model for model in MOTION_MODELS if _departure(matrix, model) <= _ROUNDING)
 
 
@@ -121,7 +161,11 @@ def model_from(least: MotionModel, matrix: Matrix) -> MotionModel:
 
 
 def check_belongs(matrix: Matrix, model: MotionModel) -> None:
-    """Raise `InputError` if a checked matrix is no motion of a model."""
+    """Raise `InputError` if a checked matrix is no motion of a model, as far as can be told."""
+    if len(matrix) == 4:
+        if model == "homography" or (model, narrowest_model(matrix)) == ("translation", "affine"):
+            raise InputError(f"a matrix of volumes does not belong to the model {model!r} here")
+        return
     if model == "homography":
         return
     if np.abs(matrix[2, :2]).max() > _PERSPECTIVE:

@@ -319,13 +319,13 @@ def checked_points(points: Numbers) -> NDArray[np.float64]:
 
 
 def map_points(matrix: NDArray[np.float64], points: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Apply a 3x3 matrix to (x, y) points of shape (..., 2)."""
+    """Apply a 3x3 matrix to points of shape (..., 2), or a 4x4 one to points of (..., 3)."""
     with np.errstate(all="ignore"):  # some may be carried to infinity
-        mapped: NDArray[np.float64] = points @ matrix[:2, :2].T + matrix[:2, 2]
-        if matrix[2, 0] == matrix[2, 1] == 0:
-            mapped /= matrix[2, 2]
+        mapped: NDArray[np.float64] = points @ matrix[:-1, :-1].T + matrix[:-1, -1]
+        if not matrix[-1, :-1].any():
+            mapped /= matrix[-1, -1]
         else:
-            mapped /= (points @ matrix[2, :2] + matrix[2, 2])[..., np.newaxis]
+            mapped /= (points @ matrix[-1, :-1] + matrix[-1, -1])[..., np.newaxis]
     return mapped
 
 
@@ -348,7 +348,9 @@ def crossings(xs: Numbers, ys: Numbers) -> NDArray[np.float64]:
     return points
 
 
-def corner_error(a: Numbers, b: Numbers, shape: tuple[int, ...]) -> float:
+def corner_error(
+    a: Numbers, b: Numbers, shape: tuple[int, ...], pixel: tuple[float, float] = (1.0, 1.0)
+) -> float:
     """Return the RMS distance between two matrices over the corners of an image, in pixels.
 
     Parameters
@@ -357,11 +359,14 @@ def corner_error(a: Numbers, b: Numbers, shape: tuple[int, ...]) -> float:
         Matrices that map (x, y, 1) in the reference to the moving image.
     shape : tuple of int
         Shape (height, width, ...) of the reference.
+    pixel : tuple of float, optional
+        How wide and high a pixel is, for the distance in its unit.
     """
     points = corners(shape)
     gap = map_points(np.asarray(a, np.float64), points) - map_points(
         np.asarray(b, np.float64), points
     )
+    gap *= pixel
     with np.errstate(over="ignore"):  # what lies that far apart is infinitely far
         return float(np.sqrt((gap**2).sum(axis=1).mean()))
 

@@ -19,44 +19,52 @@ from .._transform.transform import (
     usable_transform,
 )
 from .evidence import Evidence, Judgement
+from .laid import Laid
 from .limits import (
     CLEAR,
     LARGEST_UNCERTAINTY,
+    LEAST_SHARE,
+    LIKE,
     LIKE_TILES,
     SAME_PLACE,
     SECOND_PIXELS,
+    TIMES_LEFT,
     least_like,
 )
 from .line_fields import field_offset
 from .model_check import homography_shift
 from .pair_tiles import (
     WHOLE_PIXELS,
-    Laid,
+    all_tiles,
     first_tiles,
     seconded,
+    told_apart,
     wide_tiles,
     with_chance,
 )
 from .residual_pattern import residual_pattern
 from .result import VERDICTS, AlignmentResult
+from .rival import Rival
 from .rules import (
     HIGH_ECC,
     doubted,
+    is_minor,
     judge,
     why_implausible,
     why_too_little,
 )
-from .sampling import overlap_share, sampled_ecc
-from .second_motion import LEAST_SHARE, second_motion, still_tiles
+from .sampling import overlap_share, sampled_ecc, shared_hull
+from .second_motion import second_motion, still_tiles
 from .shifted_rival import whole_fit
-from .tile_matching import FIRST_TILES, Tiles, without
+from .tile_matching import FIRST_TILES, MOST_TILES, Tiles, without
 from .turned_motion import turned_motion
 from .turned_rival import turned_rival
+from .uncertainty import spread_share
 
 # Of tiles that are matched by the direction of edges, nine in ten are to agree; or this share,
 # without that part of it which fits as well elsewhere along the same lines. On different music on
-# the same staves, up to 31 of 40 agreed, but without what slides along them up to 0.37.
-_LEAST_NOT_SLID = 0.4
+# the same staves, up to three quarters agreed, but without what slides along them up to 0.36.
+_LEAST_NOT_SLID = 0.42
 
 _BY = {
     "intensity": "",
@@ -140,7 +148,9 @@ def _found_by_tiles(pyramids: Pyramids, estimate: Estimate, model: MotionModel) 
         pyramids.reference[0], pyramids.moving[0], [estimate.matrix, pyramids.unmoved]
     )
     evidence = _of_tiles(laid, model, -ecc if laid.inverted else ecc, fine)
-    if judge(evidence).verdict != "failed":
+    # What a second motion can be is a part of what the first one leaves of a coarse level, too.
+    explained = 1 - evidence.whole.here < LEAST_SHARE / TIMES_LEFT and not _held(evidence)
+    if not explained and judge(evidence).verdict != "failed":
         evidence = _with_second_motion(laid, evidence)
     if judge(evidence).verdict == "aligned":
         evidence = _with_what_costs(laid, evidence)
@@ -166,23 +176,40 @@ def _of_tiles(laid: Laid, model: MotionModel, ecc: float, fine: Tiles) -> Eviden
     )
     wide = wide_tiles(laid, fine, whole.rival.likeness)
     motion: NDArray[np.float64] = np.linalg.inv(pyramids.unmoved) @ matrix
+    hull = shared_hull(pyramids.reference[0], pyramids.moving[0], matrix)
     still = still_tiles(fine, motion)
     moving = without(fine, still)
     wide = moving if wide is fine else without(wide, still_tiles(wide, motion))
+    same = wide is moving
     fine, wide = with_chance(laid, moving, wide)
+    fine = told_apart(laid, fine, whole)
+    wide = fine if same else told_apart(laid, wide, whole)
     evidence = Evidence(
         ecc=ecc,
-        corner_uncertainty=laid.estimate.corner_uncertainty,
+        corner_uncertainty=_uncertainty_over(hull, laid.estimate, shape),
+        frame_uncertainty=laid.estimate.corner_uncertainty,
+        hull=hull,
         model=model,
         shape=shape,
         motion=motion,
         fine=fine,
         wide=wide,
         still=int(still.sum()),
-        pattern=residual_pattern(fine, shape, bent=model == "homography"),
+        pattern=residual_pattern(fine, shape, bent=model == "homography", hull=hull),
         whole=replace(whole, rival=seconded(laid, whole.rival)),
+        by_edges=laid.estimate.representation == "orientation",
     )
     return replace(evidence, displaced_wide=_displaced(evidence, wide))
+
+
+def _uncertainty_over(
+    hull: NDArray[np.float64], estimate: Estimate, shape: tuple[int, int]
+) -> float:
+    """Return an estimate's uncertainty at corners (x, y) other than those of the frame."""
+    if estimate.covariance is None:
+        return estimate.corner_uncertainty
+    share = spread_share(hull, estimate.matrix, estimate.covariance, shape)
+    return estimate.corner_uncertainty * share
 
 
 def _displaced(evidence: Evidence, wide: Tiles) -> int:
@@ -208,16 +235,31 @@ def _with_second_motion(laid: Laid, evidence: Evidence) -> Evidence:
         least=0.0 if _held(evidence) else LEAST_SHARE,
         representation=laid.estimate.representation,
     )
-    evidence = replace(evidence, second=second)
-    if second is None or not (second.is_everywhere and second.is_still(motion, shape)):
+    return _with_pattern(replace(evidence, second=second))
+
+
+def _with_pattern(evidence: Evidence) -> Evidence:
+    """Add what the tiles say of the motion model, without those that show a second motion."""
+    fine, wide = (_of_the_first(evidence, tiles) for tiles in (evidence.fine, evidence.wide))
+    if fine is evidence.fine:
         return evidence
-    # Where something lies still all over the image, tiles show that, or something between.
-    fine, wide = (without(tiles, ~tiles.agree) for tiles in (evidence.fine, evidence.wide))
     return replace(
         evidence,
-        pattern=residual_pattern(fine, shape, bent=evidence.model == "homography"),
+        pattern=residual_pattern(
+            fine, evidence.shape, bent=evidence.model == "homography", hull=evidence.hull
+        ),
         displaced_wide=_displaced(evidence, wide),
     )
+
+
+def _of_the_first(evidence: Evidence, tiles: Tiles) -> Tiles:
+    second = evidence.second
+    if second is None or not second.is_everywhere:
+        return tiles
+    if second.is_still(evidence.motion, evidence.shape):
+        # Where something lies still all over the image, tiles show that, or something between.
+        return without(tiles, ~tiles.agree)
+    return without(tiles, second.shown_by(tiles)) if is_minor(second) else tiles
 
 
 def _with_what_costs(laid: Laid, evidence: Evidence) -> Evidence:
@@ -241,7 +283,7 @@ def _with_what_costs(laid: Laid, evidence: Evidence) -> Evidence:
     return replace(
         evidence,
         fields=abs(fields[0] - fields[1]),
-        turned=seconded(laid, turned),
+        turned=seconded(laid, turned) if turned.is_like(LIKE) else turned,
         second=second,
     )
 
@@ -259,12 +301,33 @@ def _with_model_checked(laid: Laid, evidence: Evidence) -> tuple[Evidence, Judge
     # With more, the rules would overlook a pixel at the corners.
     if pattern.homography_sigma <= LARGEST_UNCERTAINTY:
         return evidence, judgement
-    moved, sigma = homography_shift(laid.pyramids, laid.estimate, evidence.fine) or (0.0, np.inf)
+    if evidence.fine.tested <= MOST_TILES:
+        evidence = _of_all_tiles(laid, evidence)
+        judgement, pattern = judge(evidence), evidence.pattern
+        if pattern.homography_sigma <= LARGEST_UNCERTAINTY:
+            return evidence, judgement
+    found = homography_shift(laid.pyramids, laid.estimate, evidence.fine, evidence.hull)
+    moved, sigma = found or (0.0, np.inf)
     if sigma < pattern.homography_sigma:
         pattern = replace(pattern, corner_shift=moved, corner_sigma=sigma, homography_sigma=sigma)
         evidence = replace(evidence, pattern=pattern)
         judgement = judge(evidence)
     return evidence, judgement
+
+
+def _of_all_tiles(laid: Laid, evidence: Evidence) -> Evidence:
+    """Ask all tiles for the pattern: the first ones have told whether they agree."""
+    few, fine = evidence.fine, all_tiles(laid)
+    fine = without(fine, still_tiles(fine, evidence.motion))
+    fine = replace(fine, chance=few.chance, chance_fit=few.chance_fit, rival=few.rival)
+    return replace(
+        evidence,
+        fine=fine,
+        wide=fine if evidence.wide is few else evidence.wide,
+        pattern=residual_pattern(
+            _of_the_first(evidence, fine), evidence.shape, hull=evidence.hull
+        ),
+    )
 
 
 def most_trusted(results: list[AlignmentResult]) -> AlignmentResult:
@@ -321,6 +384,8 @@ def _rivals(other: AlignmentResult, result: AlignmentResult, shape: tuple[int, i
     # Where so many agree, no more are asked.
     enough = min(own.agreeing, FIRST_TILES)
     like = min(theirs.share / own.share, theirs.agreeing / enough)
+    # Whichever leaves much more is not meant, though every tile finds its place.
+    alike = like > LIKE_TILES and Rival(own.fit, theirs.fit).is_like(LIKE)
     apart = corner_error(other.transform.matrix, result.transform.matrix, shape)
     # What does not know its corners may lie at the same place.
-    return like > LIKE_TILES and apart > max(SAME_PLACE, 3 * other.corner_uncertainty)
+    return alike and apart > max(SAME_PLACE, 3 * other.corner_uncertainty)

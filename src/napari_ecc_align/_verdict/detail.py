@@ -21,7 +21,7 @@ from .._transform.transform import corners, map_points, scaled, shift
 from .limits import MOST_PIXELS
 
 # What is coarser than this many pixels of the level is shading, not detail.
-_DETAIL = 6
+DETAIL = 6
 # Contrast is evened out over squares of this side.
 _PATCH = 25
 
@@ -86,8 +86,8 @@ def _boxes(
     side = np.minimum(size, STRIP // size.min())
     first = np.floor(np.clip((shown.min(0) + shown.max(0) - side) / 2, 0, size - side))
     ends = map_points(matrix, first + corners((int(side[1]), int(side[0]))))
-    begin = np.clip(np.floor(ends.min(0)) - _DETAIL, 0, there - 1).astype(int)
-    end = np.clip(np.ceil(ends.max(0)) + _DETAIL, begin + 1, there).astype(int)
+    begin = np.clip(np.floor(ends.min(0)) - DETAIL, 0, there - 1).astype(int)
+    end = np.clip(np.ceil(ends.max(0)) + DETAIL, begin + 1, there).astype(int)
     return [*map(int, first), *map(int, first + side)], [*begin.tolist(), *end.tolist()]
 
 
@@ -108,7 +108,7 @@ def shared_details(
     )
     shared = np.minimum(window, other)
     # Near the border of what is seen in both, what is detail differs by what lies beyond it.
-    around = 2 * _DETAIL + 1
+    around = 2 * DETAIL + 1
     seen = np.asarray(shared > 0, np.uint8)
     inside = floats(cv2.erode(seen, np.ones((around, around), np.uint8)))
     return over(first, inside), over(second, inside), floats(shared * inside)
@@ -174,10 +174,10 @@ def _windowed(image: Floats, valid: Bools | None) -> tuple[Floats, Floats]:
         weight = valid.astype(np.float32)
         image = image * weight
     near = cv2.GaussianBlur(image, small, 1.0)
-    far = cv2.blur(image, (2 * _DETAIL + 1,) * 2)
+    far = cv2.blur(image, (2 * DETAIL + 1,) * 2)
     if valid is not None:
         near /= np.maximum(cv2.GaussianBlur(weight, small, 1.0), 1e-3)
-        far /= np.maximum(cv2.blur(weight, (2 * _DETAIL + 1,) * 2), 1e-3)
+        far /= np.maximum(cv2.blur(weight, (2 * DETAIL + 1,) * 2), 1e-3)
     window = flat_top(image.shape)
     detail = near - far
     if valid is not None:

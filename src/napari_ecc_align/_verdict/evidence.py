@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .._transform.matrices import MotionModel
+from .limits import TIMES_BY_EDGES
 from .residual_pattern import ResidualPattern
 from .result import Verdict
 from .rival import NO_RIVAL, Rival
@@ -25,7 +26,8 @@ class Evidence:
     ecc : float
         Of the two images, at full resolution; of an inverted one, that of its negative.
     corner_uncertainty : float
-        As the estimator states it, in px; NaN if it states none.
+        As the estimator states it, at the corners of what both images show, in px; NaN if it
+        states none.
     model : str
         The motion model.
     shape : tuple of int
@@ -50,6 +52,12 @@ class Evidence:
         What moves otherwise.
     fields : float
         How much more every other line is displaced in one of the images, in px.
+    frame_uncertainty : float
+        As `corner_uncertainty`, at the corners of the reference's frame.
+    hull : ndarray of float64, shape (n, 2), or None
+        The corners (x, y) of what both images show of the reference; None for those of its frame.
+    by_edges : bool
+        The direction of edges is what was compared.
     """
 
     ecc: float
@@ -66,6 +74,14 @@ class Evidence:
     turned: Rival = NO_RIVAL
     second: SecondMotion | None = None
     fields: float = 0.0
+    frame_uncertainty: float = 0.0
+    hull: NDArray[np.float64] | None = None
+    by_edges: bool = False
+
+    @property
+    def exactness(self) -> float:
+        """What the limits of uncertainty are multiplied by."""
+        return TIMES_BY_EDGES if self.by_edges else 1.0
 
 
 @dataclass(frozen=True)

@@ -6,11 +6,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .._images.pyramid.levels import Floats, Level
-from .limits import least_like
+from .limits import LEAST_TILES, least_like
 from .tile_matching import LARGEST_TILE
 
-# So many patches are looked at.
-_MOST = 5
 # As far (px) a field is looked for: what is displaced by more is seen by eye.
 _REACH = 8
 
@@ -33,7 +31,7 @@ def field_offset(level: Level, places: NDArray[np.float64]) -> float:
     float
         In px, of rows or of columns, whichever is more; 0 where it is in doubt.
     """
-    patches = _patches(level, places[:_MOST])
+    patches = _patches(level, places[:LEAST_TILES])
     offsets = (_offset(patches), _offset(patches.transpose(0, 2, 1)))
     return max(offsets, key=abs)
 
@@ -54,10 +52,9 @@ def _offset(patches: Floats) -> float:
     lines = patches - patches.mean(axis=2, keepdims=True)
     odd = lines[:, 1:-1:2, _REACH:-_REACH]
     around = lines[:, :-2:2] + lines[:, 2::2]
-    width = odd.shape[2]
-    shifts = [around[..., first : first + width] for first in range(2 * _REACH + 1)]
-    fits = np.stack([(odd * other).sum(axis=(1, 2)) for other in shifts], axis=1)
-    powers = np.stack([(other * other).sum(axis=(1, 2)) for other in shifts], axis=1)
+    shifted = np.lib.stride_tricks.sliding_window_view(around, odd.shape[2], axis=2)
+    fits = np.einsum("nrw,nrsw->ns", odd, shifted)
+    powers = np.einsum("nrsw,nrsw->ns", shifted, shifted)
     fits /= np.sqrt((odd * odd).sum(axis=(1, 2))[:, None] * powers) + 1e-12
     found = fits.argmax(axis=1) - _REACH
     # Where they lie they leave much more unexplained, and the best is no border.

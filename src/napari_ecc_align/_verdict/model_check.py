@@ -10,14 +10,18 @@ from .._ecc.estimate import Estimate
 from .._ecc.options import SearchOptions
 from .._ecc.refine import Refiner
 from .._images.pyramid.pair import Pyramids
-from .._transform.transform import corner_error, map_points
+from .._transform.transform import corners, map_points
 from .limits import ITERATIONS, LARGEST_UNCERTAINTY
 from .residual_pattern import CLEAR_SIGMAS, SIGMAS
 from .tile_matching import Tiles
+from .uncertainty import spread_share
 
 
 def homography_shift(
-    pyramids: Pyramids, estimate: Estimate, evidence: Tiles
+    pyramids: Pyramids,
+    estimate: Estimate,
+    evidence: Tiles,
+    hull: NDArray[np.float64] | None = None,
 ) -> tuple[float, float] | None:
     """Return how far an estimate moves the corners when it may become a homography.
 
@@ -32,11 +36,13 @@ def homography_shift(
         Of any smaller motion model.
     evidence : Tiles
         Of the estimate, at full resolution.
+    hull : ndarray of float64, shape (n, 2), optional
+        The corners (x, y) that are asked: of what both images show. Those of the frame by default.
 
     Returns
     -------
     shift, sigma : float
-        By how much that moves the reference's corners (RMS), and one sigma of it, in px. None if
+        By how much that moves those corners (RMS), and one sigma of it, in px. None if
         it moves them clearly, but carries the tiles away from where they fit: where the images
         differ in part, a freer model follows what differs.
     """
@@ -51,11 +57,15 @@ def homography_shift(
     if not found.uncertainty <= LARGEST_UNCERTAINTY and found.level > 0:
         finer = outcome_of(refiner.fine(found))
         found = min(found, finer, key=lambda refined: refined.uncertainty)
-    shift = corner_error(found.matrix, estimate.matrix, pyramids.reference[0].shape)
+    shape, covariance = pyramids.reference[0].shape, found.solution.covariance
+    asked = corners(shape) if hull is None else hull
+    apart = map_points(found.matrix, asked) - map_points(estimate.matrix, asked)
+    shift = float(np.sqrt((apart**2).sum(axis=1).mean()))
+    sigma = found.uncertainty * spread_share(asked, found.matrix, covariance, shape)
     motion: NDArray[np.float64] = np.linalg.inv(estimate.matrix) @ found.matrix
-    if shift > CLEAR_SIGMAS * found.uncertainty and not _brings_nearer(evidence, motion):
+    if shift > CLEAR_SIGMAS * sigma and not _brings_nearer(evidence, motion):
         return None
-    return shift, found.uncertainty
+    return shift, sigma
 
 
 def _brings_nearer(evidence: Tiles, motion: NDArray[np.float64]) -> bool:

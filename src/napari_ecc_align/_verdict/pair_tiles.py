@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from math import hypot
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,9 +12,21 @@ from .._ecc.estimate import Estimate
 from .._images.pyramid.pair import Pyramids
 from .._transform.transform import corner_error, shift
 from .chance import with_sampled_chance
-from .limits import LEAST_AGREEING, LEAST_LIKE, LEAST_TILES, LIKE, LIKE_TILES, SAME_PLACE
+from .compared_places import correlation_on, fits_better_here
+from .laid import Laid
+from .limits import (
+    LEAST_AGREEING,
+    LEAST_LIKE,
+    LEAST_TILES,
+    LIKE,
+    LIKE_TILES,
+    SAME_PLACE,
+    WRONG,
+)
+from .residual_pattern import CLEAR_SIGMAS
 from .rival import NO_RIVAL, Rival
-from .tile_matching import FIRST_TILES, MOST_TILES, Tiles, is_clear, tile_evidence
+from .shifted_rival import WholeFit
+from .tile_matching import ALL_TILES, FIRST_TILES, Tiles, is_clear, tile_evidence
 
 # Tiles of a level of at most so many pixels see far: of about 550 px on a side, where the largest
 # tiles are a twelfth of it. Of a side of at least 140 px, where tiles of 17 px are still many.
@@ -22,19 +35,6 @@ _WIDE_SIDE = 140
 # The whole of a level of at most so many pixels is correlated at every displacement: 200 by 200,
 # chosen for its cost.
 WHOLE_PIXELS = 40_000
-
-
-@dataclass(frozen=True, eq=False)
-class Laid:
-    """Two images as an estimate lays them on each other; `inverted` if one is a negative."""
-
-    pyramids: Pyramids
-    estimate: Estimate
-    inverted: bool
-
-    def at(self, matrix: NDArray[np.float64]) -> Laid:
-        """Return them as another matrix, of the same form, lays them."""
-        return replace(self, estimate=replace(self.estimate, matrix=matrix))
 
 
 def first_tiles(pyramids: Pyramids, estimate: Estimate) -> tuple[Laid, Tiles]:
@@ -108,10 +108,42 @@ def seconded(laid: Laid, rival: Rival) -> Rival:
         return NO_RIVAL
     joint = Rival(here.rival.here, there.rival.here, rival.known_to)
     like = share > LIKE_TILES * here.share and joint.is_like(LIKE)
-    return rival if like else NO_RIVAL
+    return NO_RIVAL if not like or fits_better_here(laid, place) else rival
 
 
-def _matched(laid: Laid, index: int, *, far: bool, most: int = MOST_TILES) -> Tiles:
+def told_apart(laid: Laid, tiles: Tiles, whole: WholeFit) -> Tiles:
+    """Return tiles without their rival if more than they see tells it from where they lie.
+
+    Tiles are of brightness, which a light that stays tells apart, too.
+    """
+    rival = tiles.rival
+    if rival.matrix is None or not rival.likeness > LIKE:
+        return tiles
+    place = laid.estimate.matrix @ rival.matrix
+    better = fits_better_here(laid, place) or _averages_out(laid, place, whole)
+    return replace(tiles, rival=NO_RIVAL) if better else tiles
+
+
+def _averages_out(laid: Laid, place: NDArray[np.float64], whole: WholeFit) -> bool:
+    """Tell whether the whole of a coarse level, on which a raster averages out, fits here alone.
+
+    A light that stays is seen there, too, and would not fit where anything has moved.
+    """
+    pyramids, matrix = laid.pyramids, laid.estimate.matrix
+    moved = corner_error(matrix, pyramids.unmoved, pyramids.reference[0].shape)
+    if not hypot(whole.offset, CLEAR_SIGMAS * whole.sigma) <= WRONG < moved:
+        return False
+    index = pyramids.index_below(WHOLE_PIXELS)
+    here, there = (correlation_on(laid.at(one), index) for one in (matrix, place))
+    return there < LIKE * here
+
+
+def all_tiles(laid: Laid) -> Tiles:
+    """Ask all tiles of full resolution, however clear the first of them are."""
+    return _matched(laid, 0, far=False, least=ALL_TILES)
+
+
+def _matched(laid: Laid, index: int, *, far: bool, least: int = 0, most: int = ALL_TILES) -> Tiles:
     estimate = laid.estimate
     return tile_evidence(
         laid.pyramids.reference,
@@ -120,6 +152,7 @@ def _matched(laid: Laid, index: int, *, far: bool, most: int = MOST_TILES) -> Ti
         estimate.matrix,
         inverted=laid.inverted,
         far=far,
+        least=least,
         most=most,
         # Tiles see less of gradients than of intensities, of which they may be a negative.
         representation="orientation" if estimate.representation == "orientation" else "intensity",

@@ -111,7 +111,7 @@ class ResidualPattern:
 
 
 def residual_pattern(
-    evidence: Tiles, shape: tuple[int, int], *, bent: bool = False
+    evidence: Tiles, shape: tuple[int, int], *, bent: bool = False, hull: Array | None = None
 ) -> ResidualPattern:
     """Look for a pattern in the displacements of the tiles.
 
@@ -124,6 +124,8 @@ def residual_pattern(
     bent : bool, default: False
         Fit a quadratic displacement, too: beyond a homography nothing else is asked. Of a smaller
         model, the next wider one is the question.
+    hull : ndarray of float64, shape (n, 2), optional
+        The corners (x, y) that are asked: of what both images show. Those of the frame by default.
     """
     agree = evidence.agree
     places, moves = evidence.displacements[:, :2], evidence.displacements[:, 2:]
@@ -136,8 +138,9 @@ def residual_pattern(
     used = good & (agree | displaced)
     # Tiles that overlap say the same twice.
     repeated = np.sqrt(evidence.tested / max(1.0, evidence.independent))
+    exact = np.maximum(sigma[used], _MOST_EXACT) * repeated
     shift, corner_sigma, homography_sigma = _corner_shift(
-        places[used], moves[used], np.maximum(sigma[used], _MOST_EXACT) * repeated, shape, bent
+        places[used], moves[used], exact, shape, bent, hull
     )
     certain = good & alike & (sizes > SIGMAS * sigma)
     clear = certain & (sizes > RIGHT)
@@ -208,7 +211,12 @@ def _neighbours(places: Array, side: float) -> tuple[NDArray[np.intp], Array]:
 
 
 def _corner_shift(
-    places: Array, moves: Array, sigma: Array, shape: tuple[int, int], bent: bool
+    places: Array,
+    moves: Array,
+    sigma: Array,
+    shape: tuple[int, int],
+    bent: bool,
+    hull: Array | None,
 ) -> tuple[float, float, float]:
     """Fit motions that are more and more free; return the clearest RMS at the corners.
 
@@ -223,14 +231,15 @@ def _corner_shift(
     clearest, homography_sigma = (0.0, float("inf")), float("inf")
     if len(places) < LEAST_TILES:
         return *clearest, homography_sigma
-    design, at_corners = (_motions((at - centre) / half) for at in (places, corners(shape)))
+    asked = corners(shape) if hull is None else hull
+    design, at_corners = (_motions((at - centre) / half) for at in (places, asked))
     for parameters in _FREEDOMS if bent else _FREEDOMS[:2]:
         if len(places) < parameters or not _determined(design[:, :parameters]):
             break
         columns, there = design[:, :parameters], at_corners[:, :parameters]
         fit, covariance = _fitted(columns, moves.ravel(), np.repeat(sigma, 2))
-        shift = float(np.sqrt(np.sum((there @ fit) ** 2) / 4))
-        spread = float(np.sqrt(np.sum((there @ covariance) * there) / 4))
+        shift = float(np.sqrt(np.sum((there @ fit) ** 2) / len(asked)))
+        spread = float(np.sqrt(np.sum((there @ covariance) * there) / len(asked)))
         if shift / spread > clearest[0] / clearest[1]:
             clearest = shift, spread
         if parameters == 8:

@@ -21,7 +21,8 @@ class Rival:
     known_to : float
         What they differ by, from 1 or from each other, for the way they are computed.
     matrix : ndarray of float64, shape (3, 3), or None
-        Maps reference pixels to moving pixels there, roughly; None where nothing comes near.
+        Maps reference pixels to moving pixels there, roughly; of tiles, to where those here are.
+        None where nothing comes near.
     """
 
     here: float

@@ -9,7 +9,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .._common.quantiles import middle
-from .._transform.matrices import MotionModel
 from .._transform.plausible import distortions
 from .._transform.transform import corner_error
 from .chance import ALPHA, ALPHA_DOUBTFUL, p_value
@@ -22,8 +21,9 @@ from .limits import (
     RIGHT,
     WRONG,
 )
-from .residual_pattern import ResidualPattern, part_of
+from .residual_pattern import part_of
 from .rival import Rival
+from .second_motion import SecondMotion
 from .tile_matching import Tiles
 
 # "Tuned" below: chosen by hand until, of the hostile pairs of tests/benchmarks/trust.py, none was
@@ -46,6 +46,8 @@ HIGH_ECC = 0.9
 # What moves below something that lies still counts if it is more than such a part of the image,
 # and so do tiles that are displaced by more than a pixel.
 LEAST_PART = 0.1
+# What explains less than this share of what the first motion does is told, and not what is meant.
+MINOR = 1 / 3
 # If a homography places the corners less exactly than this (px), it says nothing of the model.
 # Tuned; three sigma of it are two pixels.
 LARGEST_HOMOGRAPHY_SIGMA = 0.75
@@ -109,13 +111,13 @@ def judge(evidence: Evidence) -> Judgement:
     if why:
         return Judgement("failed", why)
     elsewhere = _why_ambiguous(evidence) or _why_turned(evidence.turned)
-    bent = _why_insufficient(evidence.pattern, evidence.corner_uncertainty, evidence.model)
+    bent = _why_insufficient(evidence)
     two = _why_two_motions(evidence)
     beside = _why_two_fields(evidence) or _why_beside(evidence)
     why = (
         elsewhere
         or bent
-        or _why_inexact(evidence.pattern, evidence.corner_uncertainty, evidence.model)
+        or _why_inexact(evidence)
         or two
         or beside
         or _why_sparse(evidence)
@@ -132,7 +134,18 @@ def judge(evidence: Evidence) -> Judgement:
         differing.append("Something else that is seen did not move.")
     elif second is not None:
         differing.append(f"A part of it lies about {second.distance:.0f} px from there.")
-    return Judgement("aligned", " ".join([counted, *differing, evidence.pattern.sentence]))
+    said = [counted, *differing, evidence.pattern.sentence]
+    if _is_inexact(evidence, 1.0):
+        said.append(f"Edges place the corners to {_uncertain(evidence)}, no better.")
+    elif evidence.frame_uncertainty > LARGEST_UNCERTAINTY:
+        known = f"The corners of the frame are known to {evidence.frame_uncertainty:.2g} px"
+        said.append(f"{known}: they lie far from what both images show.")
+    return Judgement("aligned", " ".join(said))
+
+
+def is_minor(second: SecondMotion) -> bool:
+    """Tell whether so little moves otherwise, as shadows do, that the first motion is meant."""
+    return second.share < MINOR * second.first
 
 
 def _why_two_motions(evidence: Evidence) -> str | None:
@@ -153,7 +166,7 @@ def _why_two_motions(evidence: Evidence) -> str | None:
             "What lies still may belong to the camera: something else that is seen moved by "
             f"about {second.distance:.0f} px."
         )
-    if second.is_still(motion, shape) or not second.is_everywhere:
+    if is_minor(second) or second.is_still(motion, shape) or not second.is_everywhere:
         return None
     return (
         "Two motions are seen: a part of what is seen lies about "
@@ -172,7 +185,7 @@ def _may_be_camera(evidence: Evidence) -> bool:
 
 
 def _why_two_fields(evidence: Evidence) -> str | None:
-    if evidence.fields:
+    if evidence.fields > WRONG:
         return (
             f"Every other line of one image is displaced by about {evidence.fields:.0f} px, as "
             "where it was scanned there and back: it lies on the mean of the two."
@@ -186,8 +199,12 @@ def _why_beside(evidence: Evidence) -> str | None:
     A raster, or another fine pattern that both images have, holds them a period of it off. Where
     there are two motions, the whole lies between them.
     """
-    offset = evidence.whole.clear_offset
-    if offset > RIGHT and evidence.second is None:
+    offset, second = evidence.whole.clear_offset, evidence.second
+    between = second is not None and (
+        not (is_minor(second) and second.is_everywhere)
+        or second.is_still(evidence.motion, evidence.shape)
+    )
+    if offset > RIGHT and not between:
         return (
             f"The fine detail fits, but the images as a whole fit better {offset:.1f} px from "
             "where it puts them."
@@ -267,7 +284,7 @@ def _why_ambiguous(evidence: Evidence) -> str | None:
         return "The images fit better at another place."
     # Where some tiles fit and others do not, the place at which all fit may be another.
     largest = min(LIKE, LEAST_LIKE + min(fine.share, wide.share) / 3)
-    like = [tiles.rival for tiles in asked if tiles.rival.is_like(LIKE)]
+    like = [tiles.rival for tiles in asked if tiles.rival.likeness > LIKE]
     if shifted.is_like(largest):
         like.append(shifted)
     if like:
@@ -286,16 +303,12 @@ def _shows_what_stays(tiles: Tiles, evidence: Evidence) -> bool:
     return float(np.hypot(*(second.displacement - tiles.offset))) <= 2 * tiles.radius
 
 
-def _why_insufficient(
-    pattern: ResidualPattern, corner_uncertainty: float, model: MotionModel
-) -> str | None:
-    uncertain = _stated(pattern, corner_uncertainty)
-    if pattern.contradiction > uncertain and (
-        hypot(uncertain, pattern.contradiction) > LARGEST_UNCERTAINTY
-    ):
+def _why_insufficient(evidence: Evidence) -> str | None:
+    pattern = evidence.pattern
+    if pattern.contradiction > _stated(evidence) and _is_inexact(evidence):
         if pattern.bends:
             return f"The motion model does not suffice. {pattern.sentence}"
-        freer = "one that bends" if model == "homography" else "a freer one"
+        freer = "one that bends" if evidence.model == "homography" else "a freer one"
         return (
             f"The motion model does not suffice: {freer} would move the image's corners by "
             f"{pattern.corner_shift:.1f} px."
@@ -305,20 +318,29 @@ def _why_insufficient(
     return None
 
 
-def _why_inexact(
-    pattern: ResidualPattern, corner_uncertainty: float, model: MotionModel
-) -> str | None:
-    if model != "homography" and not pattern.homography_sigma <= LARGEST_HOMOGRAPHY_SIGMA:
+def _why_inexact(evidence: Evidence) -> str | None:
+    model, sigma = evidence.model, evidence.pattern.homography_sigma
+    if model != "homography" and not sigma <= evidence.exactness * LARGEST_HOMOGRAPHY_SIGMA:
         return "There is too little detail to tell whether the motion model suffices."
-    uncertain = hypot(_stated(pattern, corner_uncertainty), pattern.contradiction)
-    if not uncertain <= LARGEST_UNCERTAINTY:
-        return f"There is too little detail to say more exactly than to {uncertain:.2g} px."
+    if _is_inexact(evidence):
+        return f"There is too little detail to say more exactly than to {_uncertain(evidence)}."
     return None
 
 
-def _stated(pattern: ResidualPattern, corner_uncertainty: float) -> float:
+def _is_inexact(evidence: Evidence, times: float | None = None) -> bool:
+    """Tell whether three sigma of the corners may be wrong."""
+    largest = LARGEST_UNCERTAINTY * (evidence.exactness if times is None else times)
+    return not hypot(_stated(evidence), evidence.pattern.contradiction) <= largest
+
+
+def _uncertain(evidence: Evidence) -> str:
+    return f"{hypot(_stated(evidence), evidence.pattern.contradiction):.2g} px"
+
+
+def _stated(evidence: Evidence) -> float:
     """Return the estimator's uncertainty or, where it states none, that of the tiles."""
-    return pattern.corner_sigma if np.isnan(corner_uncertainty) else corner_uncertainty
+    stated = evidence.corner_uncertainty
+    return evidence.pattern.corner_sigma if np.isnan(stated) else stated
 
 
 def _why_sparse(evidence: Evidence) -> str | None:

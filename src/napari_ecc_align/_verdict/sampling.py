@@ -8,13 +8,14 @@ from math import isqrt
 import numpy as np
 from numpy.typing import NDArray
 
+from .._common.opencv import cv2
 from .._ecc.correlation import ecc
 from .._images.pyramid.blocks import TileSampler, smoothed, tile_values
 from .._images.pyramid.filters import warp
 from .._images.pyramid.levels import Floats, Level
 from .._images.pyramid.representations import halo
 from .._images.pyramid.windows import OnDemand
-from .._transform.transform import crossings, map_points
+from .._transform.transform import corners, crossings, map_points
 from .limits import MOST_PIXELS
 from .tile_matching import FIRST_TILES, LARGEST_TILE, MOST_TILES
 
@@ -85,6 +86,21 @@ def overlap_share(reference: Level, moving: Level, matrix: NDArray[np.float64]) 
     with np.errstate(all="ignore"):
         there = map_points(matrix, points)
     return float(_valid_at(moving, there).mean())
+
+
+def shared_hull(
+    reference: Level, moving: Level, matrix: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Return the corners (x, y) of the hull of the reference's pixels that both images show.
+
+    The arguments are those of `overlap_share`. The corners of the frame where little is shared.
+    """
+    points = _even_points(reference.shape)
+    points = points[_valid_at(reference, points)]
+    with np.errstate(all="ignore"):
+        points = points[_valid_at(moving, map_points(matrix, points))]
+    hull = cv2.convexHull(points.astype(np.float32))[:, 0] if len(points) else points
+    return corners(reference.shape) if len(hull) < 3 else hull.astype(np.float64)
 
 
 def _sparse_ecc(whole: Floats, other: Floats, matrices: list[NDArray[np.float64]]) -> list[float]:

@@ -12,7 +12,7 @@ from .._images.pyramid.levels import Floats, Level, floats
 from .._images.pyramid.representations import Representation, planes_of
 from .._transform.transform import map_points
 from .detail import shared_details, typical
-from .limits import LEAST_LIKE, RIGHT, SAME_PLACE, TIMES_LEFT
+from .limits import LEAST_LIKE, LEAST_SHARE, RIGHT, SAME_PLACE, TIMES_LEFT
 from .peaks import vertex
 from .tile_matching import Tiles
 
@@ -25,8 +25,6 @@ _BRIGHTEST = 8.0
 _PARTS = 8
 # What is spread over less than this is a part, and the tiles there say so.
 _EVERYWHERE = 0.25
-# A share of the detail below this is what interpolation and rasters leave.
-LEAST_SHARE = 0.03
 # In standard deviations of what other displacements show. The highest of as many places as a level
 # has pixels lies between 5 and 6 by chance where they are normally distributed.
 LEAST_SIGNIFICANCE = 7.0
@@ -50,6 +48,8 @@ class SecondMotion:
         Over which share of the image it is spread: that of what is everywhere is 1.
     distance : float
         How far apart the two motions are, in px.
+    first : float
+        How much of the detail the first motion explains, from 0 to 1.
     """
 
     displacement: NDArray[np.float64]
@@ -58,11 +58,17 @@ class SecondMotion:
     precision: float
     spread: float
     distance: float
+    first: float = 1.0
 
     @property
     def is_everywhere(self) -> bool:
         """Whether it is no mere part of the image that moved otherwise."""
         return self.spread > _EVERYWHERE
+
+    def shown_by(self, tiles: Tiles) -> NDArray[np.bool_]:
+        """Tell which tiles fit best where this motion puts them, shape (tested,)."""
+        apart = np.hypot(*(tiles.displacements[:, 2:] - self.displacement).T)
+        return np.asarray(apart <= tiles.radius + self.precision)
 
     def is_still(self, first: NDArray[np.float64], shape: tuple[int, int]) -> bool:
         """Tell whether what moves otherwise than the first motion says stays where it is.
@@ -116,7 +122,8 @@ def second_motion(
     )
     # It is a part of what the first motion leaves: whitened, of real ones up to 1.4 times as much,
     # of what rasters and interpolation leave 3 to 17 times.
-    most = TIMES_LEFT * (1 - float((first * second).sum())) if least else np.inf
+    common = float((first * second).sum())
+    most = TIMES_LEFT * (1 - common) if least else np.inf
     if most < least:
         return None
     odd = _odd_part(first, second)
@@ -145,7 +152,7 @@ def second_motion(
     exact = there + _beside(odd, *there.astype(int).tolist())
     exact = factor * exact
     distance = float(np.hypot(*exact))
-    return SecondMotion(exact, share, significance, factor * RIGHT, spread, distance)
+    return SecondMotion(exact, share, significance, factor * RIGHT, spread, distance, common)
 
 
 def _beside(odd: Floats, x: int, y: int) -> NDArray[np.float64]:

@@ -36,11 +36,14 @@ class WholeFit:
         How far away (px of the reference) it fits best.
     sigma : float
         One sigma of that, by what the correlation differs at opposite displacements.
+    here : float
+        How well their detail correlates where they lie, rival or not.
     """
 
     rival: Rival
     offset: float = 0.0
     sigma: float = float("inf")
+    here: float = 0.0
 
     @property
     def clear_offset(self) -> float:
@@ -85,14 +88,14 @@ def whole_fit(
     y, x = _peaks_away(surface)
     here = max(0.0, _correlation_at(fixed, other, 0, 0))
     if not len(y):
-        return WholeFit(Rival(here, float(here <= 0)), factor * offset, factor * sigma)
+        return WholeFit(Rival(here, float(here <= 0)), factor * offset, factor * sigma, here)
     heights = _heights(surface, y, x)
     there, best = _unwrapped(fixed, other, surface, heights, (y, x))
     if heights.max() * here > there:
         there, best = float(heights.max()) * here, int(heights.argmax())
     move = shift(x[best] - surface.shape[1] // 2, y[best] - surface.shape[0] // 2)
     rival = Rival(here, there, KNOWN_TO, matrix @ scaled(move, factor))
-    return WholeFit(rival, factor * offset, factor * sigma)
+    return WholeFit(rival, factor * offset, factor * sigma, here)
 
 
 def _offset(joint: Floats) -> tuple[float, float]:

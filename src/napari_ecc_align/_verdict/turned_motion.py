@@ -14,7 +14,7 @@ from .._images.pyramid.pair import Pyramids
 from .._images.pyramid.tile_choice import grid
 from .._transform.transform import corner_error, map_points, scaled, shift
 from .chance import ALPHA, p_value
-from .limits import MOST_TURNED, SECOND_PIXELS, TURNED_PIXELS
+from .limits import LEAST_SHARE, MOST_TURNED, SECOND_PIXELS, TURNED_PIXELS
 from .residual_pattern import affine_of
 from .second_motion import SecondMotion, evened
 from .tile_matching import LEAST_REACH, MOST_TILES, Tiles, weighed
@@ -23,8 +23,6 @@ from .turned_rival import about_centre
 # In such steps (degrees, factor), with which the border of that level moves by a few pixels.
 _TURNS = np.arange(-14.0, 14.1, 2.0)
 _SCALES = (0.92, 0.96, 1.0, 1.04, 1.08)
-# What is left of two images that are one but for noise is not searched: a share of the detail.
-_LEAST_LEFT = 0.01
 # The best are asked by tiles of such a side (px of the level).
 _SIDE = 20
 
@@ -49,7 +47,7 @@ def turned_motion(
     """
     # On a small level, on which noise is less of what is left.
     coarse, *planes = _unexplained(pyramids, matrix, inverted, TURNED_PIXELS)
-    if float((planes[0] * planes[0]).sum()) < _LEAST_LEFT:
+    if float((planes[0] * planes[0]).sum()) < LEAST_SHARE:
         return None
     index, first, second = _unexplained(pyramids, matrix, inverted, SECOND_PIXELS)
     if min(first.shape) < _SIDE + 2 * LEAST_REACH:

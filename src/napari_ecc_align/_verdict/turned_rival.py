@@ -113,6 +113,8 @@ def turned_rival(
             )
             if common.sum() > _LEAST_SHARED * window.sum():
                 best = max(best, (_correlation(one, two), other), key=lambda item: item[0])
+    if best[1] is None:
+        return NO_RIVAL
     return Rival(_correlation(first, second), best[0], matrix=best[1])
 
 
@@ -208,8 +210,10 @@ def _promising(
             moved = turned(moved, local, np.zeros(2))
         surface = cross_correlation(spectrum(moved, size), unmoved)
         _, best, _, (x, y) = cv2.minMaxLoc(surface)
+        if best <= least:
+            continue
         move = shift(x - size[1] * (2 * x > size[1]), y - size[0] * (2 * y > size[0]))
         motion = motion @ scaled(move, factor)
-        if best > least and corner_error(motion, np.eye(3), shape) > SAME_PLACE * factor:
+        if corner_error(motion, np.eye(3), shape) > SAME_PLACE * factor:
             found.append((best / least, motion))
     return found

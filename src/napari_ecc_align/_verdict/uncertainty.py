@@ -78,6 +78,19 @@ def spread_at(points: Array, matrix: Array, covariance: Array, shape: tuple[int,
     return np.asarray(np.sqrt(np.einsum("nij,jk,nik->n", jacobian, covariance, jacobian)))
 
 
+def spread_share(points: Array, matrix: Array, covariance: Array, shape: tuple[int, int]) -> float:
+    """Return one sigma (RMS) at points relative to that at the corners; 1 where it is unknown.
+
+    The arguments are those of `spread_at`.
+    """
+    if not np.isfinite(covariance).all():
+        return 1.0
+    there, frame = (
+        (spread_at(at, matrix, covariance, shape) ** 2).mean() for at in (points, corners(shape))
+    )
+    return float(np.sqrt(there / frame)) if frame > 0 else 1.0
+
+
 def spread_of_parts(
     matrix: Array, covariance: Array, shape: tuple[int, int], center: tuple[float, float]
 ) -> Parts:

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Generator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ..._common.errors import InputError
-from ..._common.given import as_floats
 from ..._common.steps import outcome_of
 from ..._ecc.options import DEFAULTS, SearchOptions
+from ..._transform.matrices import checked_volume_matrix
 from ..._transform.models import Array
 from ..._verdict.result import VERDICTS
 from ..progress import Progress
@@ -26,12 +27,12 @@ from .transform import (
     VOLUME_MOTION_MODELS,
     VolumeMotionModel,
     VolumeTransform,
-    checked_volume_matrix,
+    checked_spacing,
 )
 
 # Of several starts, so many are refined to the end.
 _BEST = 2
-_LEAST_SIDE = 8
+LEAST_SIDE = 8
 # The bar approaches its end; nobody knows how many steps there will be.
 _PACE = 30
 _TURNED = np.eye(4)[[2, 1, 0, 3]]
@@ -106,8 +107,8 @@ def align_volume(
         known = ", ".join(VOLUME_MOTION_MODELS)
         raise InputError(f"model must be one of {known}, not {model!r:.80}")
     options = SearchOptions(model, "pyramid", precision, max_iterations, tolerance)
-    own = _checked_spacing(spacing, "spacing", (1.0, 1.0, 1.0))
-    other = _checked_spacing(moving_spacing, "moving_spacing", own)
+    own = checked_spacing(spacing, "spacing", (1.0, 1.0, 1.0))
+    other = checked_spacing(moving_spacing, "moving_spacing", own)
     volumes = (
         _checked_volume(reference, reference_mask, "reference"),
         _checked_volume(moving, moving_mask, "moving"),
@@ -146,9 +147,9 @@ def _steps(
     """Try starts until one passes the verdict; return the most trusted result."""
     yield Progress(0.0, "preparing the volumes")
     unit = max(float(spacing.min()) for spacing in spacings)
-    own = volume_pyramid(volumes[0], spacings[0], unit)
+    with ThreadPoolExecutor(2) as threads:
+        own, other = threads.map(volume_pyramid, volumes, spacings, (unit, unit))
     yield Progress(0.0, "preparing the volumes")
-    other = volume_pyramid(volumes[1], spacings[1], unit)
     flaw = _flaw(own, other)
     before = np.diag([*(spacings[0] / spacings[1]), 1.0]) if initial is None else initial
     if flaw:
@@ -237,21 +238,6 @@ def _told(
     return (yield from retold(steps, lambda _: told()))
 
 
-def _checked_spacing(
-    given: Sequence[float] | float | None, name: str, default: Sequence[float] | Array
-) -> Array:
-    if given is None:
-        return np.array(default, np.float64)
-    refusal = f"{name} must be the length of a voxel, or its lengths along (z, y, x)"
-    spacing = as_floats(given, refusal)
-    if spacing.shape not in ((), (1,), (3,)):
-        raise InputError(refusal)
-    checked = np.array(np.broadcast_to(spacing, (3,)))
-    if not (np.isfinite(checked) & (checked > 0)).all():
-        raise InputError(f"{name} must be positive, not {given}")
-    return checked
-
-
 def _checked_volume(given: ArrayLike, mask: ArrayLike | None, name: str) -> NDArray[np.generic]:
     """Return a volume, in single precision with NaN where some voxels do not count."""
     volume = np.asarray(given)
@@ -261,9 +247,9 @@ def _checked_volume(given: ArrayLike, mask: ArrayLike | None, name: str) -> NDAr
         )
     if volume.dtype.kind not in "buif":
         raise InputError(f"{name} must hold real numbers, not {volume.dtype}")
-    if min(volume.shape) < _LEAST_SIDE:
+    if min(volume.shape) < LEAST_SIDE:
         raise InputError(
-            f"{name} must have {_LEAST_SIDE} voxels along each axis, not the shape "
+            f"{name} must have {LEAST_SIDE} voxels along each axis, not the shape "
             f"{volume.shape}; planes are aligned one by one with align_stack"
         )
     if volume.dtype.kind in "bf" and volume.dtype != np.float32:

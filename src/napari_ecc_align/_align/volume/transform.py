@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal, get_args
+from typing import Literal, cast, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..._common.errors import InputError
-from ..._common.given import Numbers, as_floats
+from ..._common.given import GivenPath, Numbers, as_floats
+from ..._transform.formats.registry import read_matrices, write_matrix
+from ..._transform.matrices import Matrix, checked_volume_matrix
 
 VolumeMotionModel = Literal["translation", "euclidean", "similarity", "affine"]
 VOLUME_MOTION_MODELS: tuple[VolumeMotionModel, ...] = get_args(VolumeMotionModel)
 """Every motion model of volumes, each one containing those before it."""
-
-_SINGULAR = 1e-9
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,7 +59,9 @@ class VolumeTransform:
         if self.model not in VOLUME_MOTION_MODELS:
             known = ", ".join(VOLUME_MOTION_MODELS)
             raise InputError(f"model must be one of {known}, not {self.model!r:.80}")
-        object.__setattr__(self, "matrix", checked_volume_matrix(self.matrix))
+        checked = checked_volume_matrix(self.matrix)
+        checked.setflags(write=False)
+        object.__setattr__(self, "matrix", checked)
 
     def to_moving(self, points: Numbers) -> NDArray[np.float64]:
         """Map points (x, y, z) of the reference, shape (3,) or (N, 3), to the moving volume."""
@@ -76,6 +79,106 @@ class VolumeTransform:
         """The transform from moving voxels back to reference voxels."""
         return VolumeTransform(np.asarray(np.linalg.inv(self.matrix), np.float64), self.model)
 
+    def in_units(
+        self,
+        spacing: float | Sequence[float],
+        moving_spacing: float | Sequence[float] | None = None,
+    ) -> VolumeTransform:
+        """Return the same transform between coordinates in micrometres, or what voxels measure.
+
+        Voxel 0 lies at 0, so that its centre is the origin, as SimpleITK has it.
+
+        Parameters
+        ----------
+        spacing : float or sequence of 3 floats
+            Length of the reference's voxels along (z, y, x), as for `align_volume`.
+        moving_spacing : float or sequence of 3 floats, optional
+            Of the moving volume's; by default the same.
+
+        Raises
+        ------
+        InputError
+            If a length is no positive number.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from napari_ecc_align import VolumeTransform
+        >>> shift = VolumeTransform(np.eye(3, 4) + [[0, 0, 0, 5], [0, 0, 0, 0], [0, 0, 0, -2]])
+        >>> shift.in_units((2, 0.5, 0.5)).matrix[:3, 3].tolist()
+        [2.5, 0.0, -4.0]
+        """
+        own = checked_spacing(spacing, "spacing", (1.0, 1.0, 1.0))
+        other = checked_spacing(moving_spacing, "moving_spacing", own)
+        here, there = (np.diag([*lengths[::-1], 1.0]) for lengths in (own, other))
+        return VolumeTransform(there @ self.matrix @ np.linalg.inv(here), self.model)
+
+    def save(self, path: GivenPath, *, overwrite: bool = False) -> None:
+        """Write the transform in the format of the suffix, whole or not at all.
+
+        Parameters
+        ----------
+        path : str or Path
+            Where to write it: the suffixes are those of `Transform.save`. A ``.tfm`` is ITK's
+            AffineTransform_double_3_3 between (x, y, z) of images of spacing 1 and origin 0, as
+            SimpleITK makes them of arrays; for images with a spacing save ``in_units(spacing)``.
+        overwrite : bool, default: False
+            Replace a file that is there already.
+
+        Raises
+        ------
+        InputError
+            If the suffix is none of those, the folder does not exist, or the file does and
+            `overwrite` is false.
+
+        Examples
+        --------
+        >>> from pathlib import Path
+        >>> from tempfile import TemporaryDirectory
+        >>> import numpy as np
+        >>> from napari_ecc_align import VolumeTransform
+        >>> shift = VolumeTransform(np.eye(3, 4) + [[0, 0, 0, 5], [0, 0, 0, 0], [0, 0, 0, -2]])
+        >>> with TemporaryDirectory() as folder:
+        ...     shift.save(f"{folder}/shift.tfm")
+        ...     lines = Path(folder, "shift.tfm").read_text().splitlines()
+        >>> print(*lines[2:4], sep=chr(10))
+        Transform: AffineTransform_double_3_3
+        Parameters: 1.0 0.0 0.0 0.0 1.0 0.0 0.0 0.0 1.0 5.0 0.0 -2.0
+        """
+        write_matrix(path, self.matrix, self.model, overwrite=overwrite)
+
+    @classmethod
+    def load(cls, path: GivenPath) -> VolumeTransform:
+        """Read a transform of volumes from a file of any format that `save` writes.
+
+        Parameters
+        ----------
+        path : str or Path
+            The file.
+
+        Returns
+        -------
+        VolumeTransform
+            Of a format that names no motion model a translation, or else affine.
+
+        Raises
+        ------
+        InputError
+            If the file is missing, is of no such format, or holds no valid transform of volumes.
+
+        Examples
+        --------
+        >>> from tempfile import TemporaryDirectory
+        >>> import numpy as np
+        >>> from napari_ecc_align import VolumeTransform
+        >>> with TemporaryDirectory() as folder:
+        ...     VolumeTransform(np.eye(4), "euclidean").save(f"{folder}/t.json")
+        ...     VolumeTransform.load(f"{folder}/t.json").model
+        'euclidean'
+        """
+        ((matrix, model),) = read_matrices(path, stack=False, volumes=True)
+        return cls(matrix, cast("VolumeMotionModel", model))
+
     def __matmul__(self, other: VolumeTransform) -> VolumeTransform:
         """Compose: ``(a @ b).to_moving(p)`` is ``a.to_moving(b.to_moving(p))``."""
         if not isinstance(other, VolumeTransform):
@@ -89,20 +192,17 @@ class VolumeTransform:
         return np.array(self.matrix, dtype=dtype)
 
 
-def checked_volume_matrix(matrix: Numbers) -> NDArray[np.float64]:
-    """Return an invertible affine matrix as a read-only (4, 4) array, or raise `InputError`."""
-    checked = as_floats(matrix, "matrix must be numbers of shape (4, 4) or (3, 4)")
-    if checked.shape == (3, 4):
-        checked = np.vstack([checked, [0.0, 0.0, 0.0, 1.0]])
-    if checked.shape != (4, 4):
-        raise InputError(f"matrix must have shape (4, 4) or (3, 4), not {checked.shape}")
-    if not np.isfinite(checked).all():
-        raise InputError("matrix must be finite, but it holds NaN or infinity")
-    if checked[3].tolist() != [0.0, 0.0, 0.0, 1.0]:
-        raise InputError("matrix must be affine: its last row must be 0, 0, 0, 1")
-    singular = np.linalg.svd(checked[:3, :3], compute_uv=False)
-    if singular[2] <= _SINGULAR * singular[0]:
-        raise InputError("matrix is singular: it squeezes the volume onto a plane")
-    checked = checked.copy()
-    checked.setflags(write=False)
+def checked_spacing(
+    given: Sequence[float] | float | None, name: str, default: Sequence[float] | Matrix
+) -> Matrix:
+    """Return the lengths of a voxel along (z, y, x), shape (3,), or raise `InputError`."""
+    if given is None:
+        return np.array(default, np.float64)
+    refusal = f"{name} must be the length of a voxel, or its lengths along (z, y, x)"
+    spacing = as_floats(given, refusal)
+    if spacing.shape not in ((), (1,), (3,)):
+        raise InputError(refusal)
+    checked = np.array(np.broadcast_to(spacing, (3,)))
+    if not (np.isfinite(checked) & (checked > 0)).all():
+        raise InputError(f"{name} must be positive, not {given}")
     return checked

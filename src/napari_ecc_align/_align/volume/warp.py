@@ -10,9 +10,10 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ..._common.errors import InputError
+from ..._transform.matrices import checked_volume_matrix
 from .motion import Shape, mapped
 from .result import VolumeAlignment
-from .transform import VolumeTransform, checked_volume_matrix
+from .transform import VolumeTransform
 
 _ORDERS = {"nearest": 0, "linear": 1, "cubic": 3}
 # Planes of the result that one thread makes at a time.

@@ -24,7 +24,15 @@ _COMPARED = tuple(key for key in INSPECTION_KEYS if not key.startswith("mean_dif
 COLUMNS = (
     *("name", "outcome", "reason", "review", "note", "verdict", *_COMPARED),
     *(key for key in RESULT_KEYS if key not in ("verdict", "reason", "seconds")),
-    *("width", "height", "moving_width", "moving_height", "seconds", "finished"),
+    *(
+        "corner_shift_um",
+        "width",
+        "height",
+        "moving_width",
+        "moving_height",
+        "seconds",
+        "finished",
+    ),
 )
 
 

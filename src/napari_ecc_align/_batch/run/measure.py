@@ -14,7 +14,7 @@ from ..._common.tables import COUNT_KEYS, MATRIX_KEYS
 from ..._compare.binary import COLOURS, ONLY_MOVING, ONLY_REFERENCE, Comparison, compare
 from ..._compare.views import data_uri
 from ..._images.coverage import overlap
-from ..._transform.transform import Transform
+from ..._transform.transform import Transform, corner_error
 from ..._verdict.result import AlignmentResult, transform_numbers
 from ..records.record import Number
 from ..settings import BatchSettings
@@ -73,12 +73,20 @@ def alignment_numbers(
     transform: Transform,
     reference: NDArray[Any],
     moving: NDArray[Any],
+    pixel_um: tuple[float, float] | None = None,
 ) -> dict[str, Number]:
-    """Return what an alignment, if there was one, says of itself, and the sizes of its images."""
+    """Return what an alignment, if there was one, says of itself, and the sizes of its images.
+
+    Where the size of a pixel is known, also how far the corners move in micrometres.
+    """
     height, width = reference.shape[:2]
     row = transform_numbers(transform, (height, width)) if result is None else result.to_dict()
+    moved = None
+    if pixel_um is not None:
+        moved = corner_error(transform.matrix, np.eye(3), (height, width), pixel_um)
     return {
         **{key: value for key, value in row.items() if key not in _TOLD_ELSEWHERE},
+        "corner_shift_um": moved,
         "width": width,
         "height": height,
         "moving_width": moving.shape[1],

@@ -180,7 +180,8 @@ def _done(job: PairJob) -> tuple[Record, dict[str, bytes]]:
         result, transform = None, job.transform
         _check_given(job, reference.image.shape, moving.image.shape)
     before = differences_before(reference.image, moving.image, settings)
-    numbers = alignment_numbers(result, transform, reference.image, moving.image)
+    pixel_um = reference.read.grid.pixel_um
+    numbers = alignment_numbers(result, transform, reference.image, moving.image, pixel_um)
     outcome = _outcome(result, transform, reference.image.shape, moving.image.shape, settings)
     inputs, files, after = [reference.file, moving.file], dict[str, bytes](), None
     for role, path in pair.images[1:]:
@@ -232,7 +233,7 @@ def _warped(
         aligned = loaded.read.resampled(pixels, reference.read.grid)
         aligned = blanked(loaded.read, aligned, transform, settings.fill)
         if role == "moving":
-            shape, plane = moving.image.shape, aligned.plane(settings.channel, path)
+            shape, plane = moving.image.shape, _looked_at(aligned, path, settings)
             compared = differences_after(reference.image, plane, transform, shape, settings)
         if outcome == "aligned" or settings.doubtful == "write":
             name = pair.output(folder, path, resampled=True)
@@ -246,9 +247,15 @@ def _load(role: str, path: Path, settings: BatchSettings) -> _Loaded:
         modified, content = path.stat().st_mtime_ns, whole_file(file, path)
     known = InputFile(role, printable(path), len(content), modified, digest(content))
     read = decode_image(content, path, settings.max_pixels)
-    # Siblings have channels of their own, and are not looked at.
-    channel = settings.channel if role in ("reference", "moving") else None
-    return _Loaded(known, content, read, read.plane(channel, path))
+    if role not in ("reference", "moving"):
+        # Siblings have channels and frames of their own, and are not looked at.
+        return _Loaded(known, content, read, read.plane(None, path))
+    read = read.meaning(settings.frame_axis, settings.channel_axis, path)
+    return _Loaded(known, content, read, _looked_at(read, path, settings))
+
+
+def _looked_at(read: ImageFile, path: Path, settings: BatchSettings) -> NDArray[Any]:
+    return read.plane(settings.channel, path, settings.frame if read.frames > 1 else None)
 
 
 def _sibling(name: str, path: Path, moving: _Loaded, settings: BatchSettings) -> _Loaded:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import functools
-import os
 from collections.abc import Callable, Generator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
 
 from ..._common.atomic import real_path
 from ..._common.errors import InputError
+from ..._common.workers.loop import Executor, Lost, work
+from ..._common.workers.pool import Pool
+from ..._common.workers.process import cores
 from ..plan.pairs import PairFiles, Plan, Problem
 from ..records.record import (
     Outcome,
@@ -22,8 +24,6 @@ from ..records.record import (
 from ..records.reopen import record_plan
 from ..report.report import write_report
 from ..settings import BatchSettings
-from ..workers.loop import Executor, Lost, work
-from ..workers.pool import Pool
 from .commit import finish_all
 from .folder_lock import holds, locked
 from .pair_job import PairJob, pair_job, process_pair, record_failure
@@ -187,14 +187,6 @@ def _executor(
 
     check = functools.partial(holds, jobs[0].out, jobs[0].token)
     return Cluster(process_pair, address=cluster, timeout=timeout, check=check)
-
-
-def cores() -> int:
-    """Return how many cores this process may use."""
-    try:
-        return len(os.sched_getaffinity(0))
-    except AttributeError:  # not on Linux
-        return os.cpu_count() or 1
 
 
 def _record(job: PairJob, result: Record | Lost) -> Record:

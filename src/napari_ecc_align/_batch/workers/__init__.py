@@ -1,1 +1,1 @@
-"""Processes and machines that do items of work, one of which may die or hang at no cost."""
+"""A process beside a viewer, and machines of a cluster, that do items of work."""

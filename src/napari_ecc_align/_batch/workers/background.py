@@ -14,7 +14,7 @@ from multiprocessing.connection import Connection
 from typing import Any, TypeVar
 
 from ..._common.errors import InputError
-from .process import Child, Message
+from ..._common.workers.process import Child, Message
 
 Step = TypeVar("Step")
 Stopping = Callable[[], bool]

@@ -8,8 +8,8 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any, Generic
 
 from ..._common.errors import InputError
-from .loop import Item, Lost, Result, Task
-from .process import use_one_thread
+from ..._common.workers.loop import Item, Lost, Result, Task
+from ..._common.workers.process import use_one_thread
 
 if TYPE_CHECKING:
     from distributed import Client, Future

@@ -88,8 +88,10 @@ class NextSteps(Container):  # type: ignore[type-arg]
         stiff = search.model != "affine" or run.is_too_stiff
         freer = run.suffices or _FREER.get(search.model)
         self._model = freer if stiff and not run.task.judged else None
+        volume = run.task.is_volume
+        stiff = stiff and not (volume and search.model in ("affine", "auto"))
         all_tried = search.representation == "auto" and search.engine == "pyramid"
-        self.edges.visible = not all_tried and not run.task.judged
+        self.edges.visible = not all_tried and not run.task.judged and not volume
         self.freer.visible = self._model is not None
         self.freer.text = f"Try {self._model}"
         itself = run.task.anchor is not None
@@ -97,17 +99,24 @@ class NextSteps(Container):  # type: ignore[type-arg]
 
 
 def mark_points(
-    viewer: ViewerModel, where: RegionAndStartForm, reference: Image, moving: Image
+    viewer: ViewerModel,
+    where: RegionAndStartForm,
+    axes: int,
+    reference: Image,
+    moving: Image,
 ) -> str:
-    """Make a Points layer for each image, choose them as the start, and say what to do."""
+    """Make a Points layer for each image, or volume, of so many axes; say what to do."""
     made = []
     for image in (reference, moving):
         name = f"points in {image.name}"
         here = [each for each in viewer.layers if isinstance(each, Points) and each.name == name]
-        # Of two axes, as large as a person can see them.
-        size = max(4.0, max(layer_grid(image).shape) / 60)
-        place = layer_grid(image).placement
-        made.append(here[0] if here else viewer.add_points(ndim=2, name=name, size=size, **place))
+        here = [each for each in here if each.ndim == axes]
+        grid = layer_grid(image, axes)
+        # As large as a person can see them.
+        size, place = max(4.0, max(grid.shape) / 60), grid.placement
+        if not here:
+            here = [viewer.add_points(ndim=axes, name=name, size=size, **place)]
+        made.append(here[0])
     where.start.value = POINTS
     where.reference_points.value, where.moving_points.value = made
     # One image alone, so that it is plain which one is clicked on.

@@ -27,11 +27,12 @@ def describe_pair(
     frames = [stack.described(reference, moving), _unmoved(stack.choice, output)]
     if reference.unique_id == moving.unique_id:
         return frames
-    fixed, other = layer_grid(reference), layer_grid(moving)
+    axes = 3 if stack.volume else 2
+    fixed, other = layer_grid(reference, axes), layer_grid(moving, axes)
     notes = [_colour(reference, moving), _sizes(fixed, other), units_note(fixed, other)]
     if notes[1] is None and start_between(fixed, other) is not None:
         notes.append("Starts from where the layers lie.")
-    return [*frames, *notes, _large(fixed, other)]
+    return [*frames, *notes, None if stack.volume else _large(fixed, other)]
 
 
 def _unmoved(choice: FrameChoice | None, output: Output) -> str | None:
@@ -51,24 +52,21 @@ def _colour(reference: Image, moving: Image) -> str | None:
 
 
 def _sizes(reference: PixelGrid, moving: PixelGrid) -> str | None:
-    sizes = [_pixel_size(grid) for grid in (reference, moving)]
+    sizes = [grid.sizes for grid in (reference, moving)]
     sizes[1] = sizes[1] * unit_factors(moving.units, reference.units)
     if np.allclose(sizes[0], sizes[1], rtol=_SAME_SIZE):
         return None
     unit = reference.units[0]
     named = "" if unit == "pixel" else f" {unit}"
     first, second = (_as_text(size) for size in sizes)
-    return f"Different pixel sizes ({first} and {second}{named}): taken from the layers' scale."
-
-
-def _pixel_size(grid: PixelGrid) -> np.ndarray:
-    return np.hypot(grid.matrix[0, :2], grid.matrix[1, :2])
+    one = "voxel" if reference.axes == 3 else "pixel"
+    return f"Different {one} sizes ({first} and {second}{named}): taken from the layers' scale."
 
 
 def _as_text(size: np.ndarray) -> str:
-    if np.allclose(size[0], size[1], rtol=_SAME_SIZE):
+    if np.allclose(size, size[0], rtol=_SAME_SIZE):
         return f"{size[0]:.4g}"
-    return f"{size[0]:.4g} x {size[1]:.4g}"
+    return " x ".join(f"{length:.4g}" for length in size)
 
 
 def _large(reference: PixelGrid, moving: PixelGrid) -> str | None:

@@ -43,7 +43,9 @@ class Preview:
             return
         self._last = time.monotonic()
         grid = self._reference.grid
-        application = Application(_as_affine(transform, grid.shape), grid, self._moving.grid)
+        height, width = grid.shape
+        affine = _as_affine(transform, (height, width))
+        application = Application(affine, grid, self._moving.grid)
         # From where it lay at first: where it is now is the preview's own doing.
         self._layer.affine = moved_affine(self._layer, application, before=self._before)
         self._shown = np.array(self._layer.affine.affine_matrix)

@@ -9,15 +9,16 @@ from magicgui.widgets import ComboBox, Container, PushButton
 from napari.components import ViewerModel
 from napari.layers import Labels, Layer, Points, Shapes
 
+from ..._align.volume.points import volume_from_points
 from ..._common.errors import InputError
-from ..._transform.axes import in_row_column
-from ..._transform.transform import Transform
+from ..._transform.transform import Transform, map_points
 from ..layers.attributes import is_result
 from ..layers.frame_regions import Regions, constant, regions_of_frames
 from ..layers.regions import region_in_view
 from ..layers.snapshots import LayerSnapshot
 from ..layers.stack_snapshots import StackSnapshot
-from ..layers.world import in_units, layer_grid, start_between
+from ..layers.volume_regions import VolumeRegion, region_of_volume, view_of_volume
+from ..layers.world import in_units, layer_grid, spacings, start_between
 from ..runs.basis import marked_by
 from ..shared.watching import Watch
 
@@ -81,7 +82,7 @@ class RegionAndStartForm(Container):  # type: ignore[type-arg]
 
     def regions(
         self, reference: LayerSnapshot, moving: StackSnapshot, *, frames: bool, many: bool
-    ) -> dict[str, Regions]:
+    ) -> dict[str, Regions | VolumeRegion]:
         """Return where each frame, and what it is aligned to, is compared, if not everywhere.
 
         Parameters
@@ -97,7 +98,7 @@ class RegionAndStartForm(Container):  # type: ignore[type-arg]
 
         Returns
         -------
-        dict of str to Regions
+        dict of str to Regions, or of volumes VolumeRegion
             By "reference" and "moving".
 
         Raises
@@ -105,6 +106,10 @@ class RegionAndStartForm(Container):  # type: ignore[type-arg]
         InputError
             If a region marks nothing.
         """
+        if reference.grid.axes == 3:
+            chosen = {"reference": self.region.value, "moving": self.moving_region.value}
+            kept = {role: area for role, area in chosen.items() if area != EVERYWHERE}
+            return {role: self._volume_region(area) for role, area in kept.items()}
         axis = moving.axis if frames else None
         sides = (
             ("reference", self.region.value, reference.index, axis if many else None),
@@ -116,6 +121,11 @@ class RegionAndStartForm(Container):  # type: ignore[type-arg]
         if chosen == VIEW:
             return constant(region_in_view(self._viewer))
         return regions_of_frames(chosen, index, axis)
+
+    def _volume_region(self, chosen: Any) -> VolumeRegion:
+        if chosen == VIEW:
+            return view_of_volume(self._viewer)
+        return region_of_volume(chosen)
 
     def region_note(self) -> str | None:
         """Return in words what is chosen here, as the form may be folded away."""
@@ -150,7 +160,7 @@ class RegionAndStartForm(Container):  # type: ignore[type-arg]
             "the start": (self.start.value, *map(_mark, start)),
         }
 
-    def initial(self, reference: LayerSnapshot, moving: LayerSnapshot) -> Transform | None:
+    def initial(self, reference: LayerSnapshot, moving: LayerSnapshot) -> Any:
         """Return where the search begins, reference pixel to moving pixel.
 
         Raises
@@ -166,7 +176,10 @@ class RegionAndStartForm(Container):  # type: ignore[type-arg]
                 "Choose two Points layers: the places in the reference, and the same places in "
                 "the same order in the moving image."
             )
-        return Transform.from_points(_in_pixels(first, reference), _in_pixels(second, moving))
+        pairs = _in_pixels(first, reference), _in_pixels(second, moving)
+        if reference.grid.axes == 2:
+            return Transform.from_points(*(points[:, ::-1] for points in pairs))
+        return volume_from_points(*pairs, *spacings(reference.grid, moving.grid))
 
     def _areas(self, _: object = None) -> list[Any]:
         return [EVERYWHERE, VIEW, *self._of_kind(Shapes, Labels)]
@@ -198,10 +211,13 @@ def _mark(chosen: object) -> object:
 
 
 def _in_pixels(points: Points, image: LayerSnapshot) -> np.ndarray:
-    """Return a Points layer's (x, y) in the pixels of an image, wherever both lie."""
-    own = in_units(layer_grid(points), image.grid.units)
+    """Return a Points layer's (row, column) in the pixels of an image, wherever both lie.
+
+    Of a volume (plane, row, column).
+    """
+    axes = image.grid.axes
+    if points.ndim < axes:
+        raise InputError(f"{points.name!r} has no planes: mark places of volumes in three axes.")
+    own = in_units(layer_grid(points, axes), image.grid.units)
     to_pixels = np.linalg.inv(image.grid.matrix) @ own
-    places = in_row_column(to_pixels)
-    flat = np.asarray(points.data, np.float64)[:, -2:][:, ::-1]
-    mapped: np.ndarray = flat @ places[:2, :2].T + places[:2, 2]
-    return mapped
+    return map_points(to_pixels, np.asarray(points.data, np.float64)[:, -axes:])

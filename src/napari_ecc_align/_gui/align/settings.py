@@ -100,6 +100,11 @@ class SettingsForm(Container):  # type: ignore[type-arg]
         output, interpolation, _ = self[0]
         return {f"the {box.label}": _value(box) for box in (output, interpolation, *self[2])}
 
+    def suit_volumes(self, volume: bool) -> None:
+        """Show what there is for images alone, or hide it."""
+        for box in (self.engine, self.representation, self.mirrored):
+            box.visible = not volume
+
     def compare_edges_too(self) -> None:
         """Choose what compares edges where brightness does not convince."""
         self.engine.value, self.representation.value = "pyramid", "auto"

@@ -14,9 +14,26 @@ from napari.layers import Image
 from ..._common.errors import InputError
 from ..._images.stack_axes import ROLES, Z_IS_NOT_SEARCHED, Role, StackAxes
 from ..layers.attributes import axes_of, say_axes
-from ..layers.snapshots import MEAN, ON_SHOW, Channel, LayerSnapshot, shown_index, snapshot
+from ..layers.snapshots import (
+    MEAN,
+    ON_SHOW,
+    Channel,
+    LayerSnapshot,
+    shown_index,
+    snapshot,
+    volume_snapshot,
+)
 from ..layers.stack_snapshots import StackSnapshot, is_stack, single_frame, stack_snapshot
-from ..runs.frame_choice import OF_CHANNELS, FrameChoice, choices, unlike
+from ..layers.world import PixelGrid, layer_grid, unit_of
+from ..runs.basis import MOVING_PLANE, OF_VOLUMES, OTHER_AXES, REFERENCE_PLANE
+from ..runs.frame_choice import (
+    AS_VOLUME,
+    OF_CHANNELS,
+    FrameChoice,
+    are_volumes,
+    choices,
+    unlike,
+)
 
 
 class StackForm(Container):  # type: ignore[type-arg]
@@ -40,7 +57,8 @@ class StackForm(Container):  # type: ignore[type-arg]
             nullable=True,
             label="frames",
             tooltip="A stack can be aligned frame by frame, or all of it by the frame on show; "
-            "channels move together, or each for itself (chromatic shift)",
+            "two volumes as such, along z too; channels move together, or each for itself "
+            "(chromatic shift)",
         )
         self.channel = ComboBox(
             choices=lambda _: self._looks,
@@ -60,12 +78,32 @@ class StackForm(Container):  # type: ignore[type-arg]
         return chosen if self._choices else None
 
     @property
+    def volume(self) -> bool:
+        """Whether two volumes are aligned as such."""
+        return self.choice == AS_VOLUME
+
+    @property
     def look(self) -> Channel:
         """Which channel is looked at."""
         choice = self.choice
-        if choice is None or choice.channels or choice.mode == "the frame on show":
+        if choice is None or choice.channels or choice.mode in ("the frame on show", "one volume"):
             return ON_SHOW
         return ON_SHOW if self.channel.value is None else self.channel.value
+
+    def ignored(self, *, many: bool) -> tuple[str, ...]:
+        """Return what a result does not depend on, in words, as the frames are chosen.
+
+        Parameters
+        ----------
+        many : bool
+            Whether frames are aligned to others of their stack, or to those of the reference.
+        """
+        choice = self.choice
+        if self.volume:
+            return (MOVING_PLANE, REFERENCE_PLANE, OTHER_AXES)
+        every = choice is not None and choice.mode == "every frame"
+        own = MOVING_PLANE if every or choice in OF_CHANNELS else OTHER_AXES
+        return (*OF_VOLUMES, own, *[REFERENCE_PLANE] * (many or choice in OF_CHANNELS))
 
     def taken(
         self, reference: Image, moving: Image
@@ -75,7 +113,8 @@ class StackForm(Container):  # type: ignore[type-arg]
         Returns
         -------
         choice : FrameChoice or None
-            What is to happen to the frames; None of a single image, such as the frame on show.
+            What is to happen to the frames; None of a single image, such as the frame on show, or
+            of a volume.
         reference : LayerSnapshot
             What is on show of the reference.
         frames : StackSnapshot
@@ -84,6 +123,9 @@ class StackForm(Container):  # type: ignore[type-arg]
             What each frame is aligned to, if it is neither the same for all nor a frame itself.
         """
         viewer, choice = self._viewer, self.choice
+        if self.volume:
+            volume = volume_snapshot(reference, viewer)
+            return None, volume, single_frame(volume_snapshot(moving, viewer), volume.grid), None
         fixed = snapshot(reference, viewer, self.look)
         if choice is None or choice.mode == "the frame on show":
             return None, fixed, single_frame(snapshot(moving, viewer), fixed.grid), None
@@ -101,7 +143,9 @@ class StackForm(Container):  # type: ignore[type-arg]
         axes = axes_of(moving, self._viewer) if stack and moving is not None else None
         offered: tuple[FrameChoice, ...] = ()
         if axes is not None and reference is not None and moving is not None:
-            offered = choices(axes, itself=reference.unique_id == moving.unique_id)
+            itself = reference.unique_id == moving.unique_id
+            volume = None if itself else are_volumes(axes_of(reference, self._viewer), axes)
+            offered = choices(axes, itself=itself, volume=volume)
         meanings, looks = _meanings(axes), _looks(axes)
         if meanings != self._meanings:
             self._meanings = meanings
@@ -119,7 +163,8 @@ class StackForm(Container):  # type: ignore[type-arg]
             self.channel.reset_choices()
             self.channel.value = ON_SHOW if looks else None
         chosen = self.choice
-        self.channel.visible = bool(looks) and (chosen is None or not chosen.channels)
+        together = chosen is None or not (chosen.channels or self.volume)
+        self.channel.visible = bool(looks) and together
         self.visible = bool(offered)
 
     def described(self, reference: Image, moving: Image) -> str | None:
@@ -130,6 +175,8 @@ class StackForm(Container):  # type: ignore[type-arg]
             if others.long:
                 return f"The reference is a stack: its {_shown(others)} on show is used."
             return None
+        if self.volume:
+            return self._described_volume(reference, moving)
         along, pairs = _frame_axis(axes, choice), _frame_axis(others, choice)
         one = "channel" if choice.channels else _shown(axes)
         words, every = choice.words, choice.mode == "every frame"
@@ -146,6 +193,19 @@ class StackForm(Container):  # type: ignore[type-arg]
         if one == "plane" and every:
             said.append(Z_IS_NOT_SEARCHED)
         return " ".join(said)
+
+    def _described_volume(self, reference: Image, moving: Image) -> str:
+        grids = [layer_grid(layer, 3) for layer in (reference, moving)]
+        thick = [_planes(grid) for grid in grids]
+        other = f" onto {thick[0]}" * (thick[0] != thick[1])
+        said = f"Volume, {thick[1]}{other}; z is searched."
+        channels = axes_of(moving, self._viewer).channels
+        if channels is not None:
+            number = shown_index(moving, self._viewer)[channels]
+            said += f" By channel {number} (on show); give the others the same: Apply to layers."
+        if any(axes_of(layer, self._viewer).guessed for layer in (reference, moving)):
+            said += " That the planes are depth is guessed; choose under axes."
+        return said
 
     def _looked_at(self, moving: Image, axes: StackAxes, choice: FrameChoice) -> str:
         """Return by which channel the others are aligned, if there are others."""
@@ -189,6 +249,13 @@ def _looks(axes: StackAxes | None) -> list[tuple[str, Channel]]:
         return []
     numbers = range(axes.lengths[axes.channels])
     return [(f"the one {ON_SHOW}", ON_SHOW), (MEAN, MEAN), *((str(n), n) for n in numbers)]
+
+
+def _planes(grid: PixelGrid) -> str:
+    """Return how many planes a volume has, and how far apart they are if that is known."""
+    unit, apart = unit_of(grid), f"{grid.sizes[0]:.4g}"
+    told = f" of {apart} {unit}" if unit else f" of {apart}" if apart != "1" else ""
+    return f"{grid.shape[0]} planes{told}"
 
 
 def _frame_axis(axes: StackAxes, choice: FrameChoice) -> int | None:

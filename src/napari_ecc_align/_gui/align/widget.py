@@ -20,9 +20,8 @@ from ..layers.stack_snapshots import single_frame
 from ..layers.world import start_between
 from ..results.actions import BLINK_KEY
 from ..results.panel import ResultPanel
-from ..runs.basis import MODEL, MOVING_PLANE, OTHER_AXES, PAIR, REFERENCE_PLANE, Basis, pair_basis
+from ..runs.basis import MODEL, OF_VOLUMES, OTHER_AXES, PAIR, Basis, pair_basis
 from ..runs.finished_run import FinishedRun
-from ..runs.frame_choice import OF_CHANNELS
 from ..runs.steps import run_steps
 from ..runs.task import Parameters, Task
 from ..shared.access import KeptFocus, name_controls
@@ -49,6 +48,7 @@ from .stack_form import StackForm
 
 _PER_MILLE = 1000
 _BUTTON_HEIGHT = 36
+_JUDGE_PLANES = "choose only the plane on show, under frames"
 
 
 class AlignWidget(Container):  # type: ignore[type-arg]
@@ -75,7 +75,9 @@ class AlignWidget(Container):  # type: ignore[type-arg]
         self.steps = NextSteps(
             self._align_as,
             self._align_by_edges,
-            lambda: self._by_hand(partial(mark_points, napari_viewer, self.where)),
+            lambda: self._by_hand(
+                partial(mark_points, napari_viewer, self.where, 3 if self.stack.volume else 2)
+            ),
             self._drag,
             lambda: self._by_hand(partial(draw_region, napari_viewer, self.where)),
         )
@@ -209,14 +211,17 @@ class AlignWidget(Container):  # type: ignore[type-arg]
     def _start(self) -> None:
         reference, moving = self.pair.chosen(stack_to_itself=True)
         task = self._task(reference, moving)
-        if task.choice is None:
+        if task.choice is None and not task.is_volume:
             self._preview = Preview(moving, task.reference, task.moving)
         self._begin(task)
 
     def _start_judging(self) -> None:
         reference, moving = self.pair.chosen()
+        if self.stack.volume:
+            raise InputError(f"Volumes are aligned, but not judged, as such: {_JUDGE_PLANES}.")
         fixed = snapshot(reference, self._viewer)
         frames = single_frame(snapshot(moving, self._viewer), fixed.grid)
+        but = (*OF_VOLUMES, OTHER_AXES, MODEL, "the start")
         self._begin(
             Task(
                 (reference.unique_id, moving.unique_id),
@@ -226,7 +231,7 @@ class AlignWidget(Container):  # type: ignore[type-arg]
                 start_between(fixed.grid, frames.shown.grid),
                 self.where.regions(fixed, frames, frames=False, many=False),
                 judged=True,
-                basis=self._depends_on(OTHER_AXES, MODEL, "the start", *self.settings.basis()),
+                basis=self._depends_on(*but, *self.settings.basis()),
             )
         )
 
@@ -254,8 +259,7 @@ class AlignWidget(Container):  # type: ignore[type-arg]
             choice,
             others,
             basis=self._depends_on(
-                MOVING_PLANE if every or choice in OF_CHANNELS else OTHER_AXES,
-                *[REFERENCE_PLANE] * (many or choice in OF_CHANNELS),
+                *self.stack.ignored(many=many),
                 # Of a single image the result follows it.
                 *["the interpolation"] * (choice is None),
             ),
@@ -347,6 +351,7 @@ class AlignWidget(Container):  # type: ignore[type-arg]
         reference, moving = self.pair.reference.value, self.pair.moving.value
         self.settings.threshold.suit(reference, moving)
         self.stack.follow(reference, moving)
+        self.settings.suit_volumes(self.stack.volume)
         notes: list[str | None] = []
         with suppress(InputError):
             pair = self.pair.chosen(stack_to_itself=True)

@@ -11,13 +11,14 @@ from typing import Any
 import numpy as np
 from napari.layers import Image, Labels, Layer
 
+from ..._align.volume.transform import VolumeTransform
 from ..._common.errors import InputError
 from ..._transform.files import load_transforms
-from ..._transform.formats.registry import holds_a_stack
+from ..._transform.formats.registry import holds_a_stack, holds_a_volume
 from ..._transform.transform import Transform
 from ..layers.attributes import METADATA_KEY, is_result
 from ..layers.frame_transforms import FrameTransforms
-from ..layers.world import PixelGrid, grid_from, layer_grid
+from ..layers.world import AnyTransform, PixelGrid, as_any_transform, grid_from, layer_grid
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,8 +29,9 @@ class KnownTransform:
     ----------
     label : str
         What it is called in a list.
-    transform : Transform or FrameTransforms
-        Reference pixel (x, y) to moving pixel; or one such for each frame of a stack.
+    transform : Transform, VolumeTransform or FrameTransforms
+        Reference pixel (x, y) to moving pixel, or voxel (x, y, z) to moving voxel; or one such for
+        each frame of a stack.
     reference, moving : PixelGrid or None
         Where those pixels lay when it was found; None of a file, which does not say.
     pair : frozenset of str
@@ -37,13 +39,13 @@ class KnownTransform:
     """
 
     label: str
-    transform: Transform | FrameTransforms
+    transform: AnyTransform | FrameTransforms
     reference: PixelGrid | None = None
     moving: PixelGrid | None = None
     pair: frozenset[str] = frozenset()
 
     @property
-    def all(self) -> tuple[Transform, ...]:
+    def all(self) -> tuple[AnyTransform, ...]:
         """The transform, or those of all frames."""
         if isinstance(self.transform, FrameTransforms):
             return self.transform.transforms
@@ -53,10 +55,11 @@ class KnownTransform:
         """Return whether a layer lies as the moving image did, and is neither of the two."""
         if self.moving is None or is_result(layer):
             return False
-        if {str(layer.unique_id), layer.name} & self.pair:
+        axes = self.moving.axes
+        if {str(layer.unique_id), layer.name} & self.pair or layer.ndim < axes:
             return False
         pixels = isinstance(layer, (Image, Labels))
-        grid = layer_grid(layer)
+        grid = layer_grid(layer, axes)
         same = grid.units == self.moving.units and np.allclose(grid.matrix, self.moving.matrix)
         return same and (not pixels or grid.shape == self.moving.shape)
 
@@ -85,7 +88,8 @@ def transform_in(path: Path) -> KnownTransform:
     label = f"{path.name} (file)"
     if holds_a_stack(path):
         return KnownTransform(label, FrameTransforms(tuple(load_transforms(path))))
-    return KnownTransform(label, Transform.load(path))
+    load = VolumeTransform.load if holds_a_volume(path) else Transform.load
+    return KnownTransform(label, load(path))
 
 
 def _from_note(note: Any) -> KnownTransform | None:
@@ -96,7 +100,7 @@ def _from_note(note: Any) -> KnownTransform | None:
             grid_from(*(end["grid"][key] for key in ("matrix", "shape", "units", "axis_labels")))
             for end in ends
         )
-        transform = _of_frames(note) or Transform(note["matrix"], model=note["model"])
+        transform = _of_frames(note) or as_any_transform(note["matrix"], note["model"])
         label = f"{note['moving']} onto {note['reference']}"
         if isinstance(transform, FrameTransforms):
             label += f", {len(transform)} frames"

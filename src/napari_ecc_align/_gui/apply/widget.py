@@ -264,7 +264,10 @@ class ApplyWidget(Container):  # type: ignore[type-arg]
         if reference is None:
             if self.reference.value is None:
                 raise InputError("Choose the reference: the image that the file's pixels are of.")
-            reference = layer_grid(self.reference.value)
+            axes = len(known.all[0].matrix) - 1
+            if self.reference.value.ndim < axes:
+                raise InputError("The transform is of volumes: choose one as the reference.")
+            reference = layer_grid(self.reference.value, axes)
         inverse = self.direction.value == _INVERSE
         resampling = Resampling(self.interpolation.value, _FILLS[self.fill.value])
         return Application(known.transform, reference, known.moving, inverse, resampling)

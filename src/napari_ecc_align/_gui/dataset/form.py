@@ -11,9 +11,9 @@ from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QFileDialog
 
 from ..._batch.records.reopen import Folders
-from ..._batch.run.run_plan import cores
 from ..._batch.settings import DOUBTFUL, BatchSettings
 from ..._common.errors import InputError
+from ..._common.workers.process import cores
 from ..shared.model_box import model_box
 from ..shared.rows import Form, button
 from .processes import Request

@@ -1,4 +1,4 @@
-"""Apply a transform that was found between two images to any other layer.
+"""Apply a transform that was found between two images, or two volumes, to any other layer.
 
 Images and labels are resampled on the target's grid; points, shapes, vectors, tracks and surfaces
 keep the coordinates of their own layer and move exactly. `moved_affine` does it for any layer
@@ -17,23 +17,26 @@ from napari.layers import Layer
 from napari.types import LayerData
 from numpy.typing import NDArray
 
+from ..._align.volume.transform import VolumeTransform
 from ..._common.errors import InputError
 from ..._common.steps import outcome_of
 from ..._images.filling import Fill
 from ..._images.sources import is_lazy
 from ..._images.warping import Resampling
 from ..._transform.axes import in_row_column
-from ..._transform.transform import Transform, map_points
+from ..._transform.transform import map_points
 from .attributes import METADATA_KEY, appearance, levels_of, plane_count
 from .frame_transforms import FrameTransforms
-from .resampling import resample_steps, stacked_placement
+from .resampling import resample_steps, resampled_volumes, stacked_placement
 from .shapes import Change, moved_shapes
 from .world import (
+    AnyTransform,
     Matrix,
     PixelGrid,
+    as_any_transform,
     in_units,
+    last_axes_matrix,
     layer_grid,
-    plane_matrix,
     unit_factors,
     world_change,
 )
@@ -48,9 +51,9 @@ class Application:
 
     Attributes
     ----------
-    transform : Transform or FrameTransforms
-        Maps reference pixels to moving pixels, as `align` returns it; or one such for each frame
-        of a stack, for a layer that has as many frames.
+    transform : Transform, VolumeTransform or FrameTransforms
+        Maps reference pixels to moving pixels, as `align` or `align_volume` return it; or one such
+        for each frame of a stack, for a layer that has as many frames.
     reference : PixelGrid
         The reference's pixels, from `layer_grid`.
     moving : PixelGrid, optional
@@ -62,7 +65,7 @@ class Application:
         Of images; labels are always "nearest", and 0 where they have no data.
     """
 
-    transform: Transform | FrameTransforms
+    transform: AnyTransform | FrameTransforms
     reference: PixelGrid
     moving: PixelGrid | None = None
     inverse: bool = False
@@ -72,9 +75,18 @@ class Application:
         """Return the moving image's pixels when this is applied to a layer."""
         if self.moving is not None:
             return self.moving
-        return self.reference if self.inverse else layer_grid(layer)
+        return self.reference if self.inverse else layer_grid(layer, self.reference.axes)
 
-    def change(self, layer: Layer, transform: Transform) -> Matrix:
+    def check(self, layer: Layer) -> None:
+        """Raise `InputError` if a layer has too few axes for a transform of volumes."""
+        # The first axis of tracks is time.
+        if layer.ndim - (type(layer).__name__ == "Tracks") < self.reference.axes:
+            raise InputError(
+                f"{layer.name!r} has no planes, but the transform is of volumes: choose a layer "
+                "of three axes"
+            )
+
+    def change(self, layer: Layer, transform: AnyTransform) -> Matrix:
         """Return the matrix from where a layer lies to where one transform says, in its units."""
         change = world_change(
             transform, self.reference, self.moving_grid(layer), inverse=self.inverse
@@ -104,7 +116,7 @@ def apply_to_layer(layer: Layer, application: Application) -> LayerData:
     ----------
     layer : napari.layers.Layer
         Image, Labels, Points, Shapes, Vectors, Tracks or Surface, of two or more axes; the last
-        two are transformed. It is not changed.
+        two are transformed, or the last three if the transform is of volumes. It is not changed.
     application : Application
         The transform, and how it is to be applied.
 
@@ -127,6 +139,7 @@ def apply_to_layer(layer: Layer, application: Application) -> LayerData:
         "name": f"{layer.name} {'back' if application.inverse else 'aligned'}",
         "metadata": {**layer.metadata, METADATA_KEY: application.record(layer)},
     }
+    application.check(layer)
     if isinstance(transform, FrameTransforms):
         transform.check(layer, plane_count(layer) if kind in ("image", "labels") else None)
     if kind in ("image", "labels"):
@@ -154,19 +167,32 @@ def _resampled(layer: Layer, application: Application) -> tuple[Any, dict[str, A
     """Return the data of a layer with pixels on the other grid, and where they lie."""
     transform, moving = application.transform, application.moving_grid(layer)
     target = moving if application.inverse else application.reference
-    to_layer = np.linalg.inv(_layer_factors(layer, target.units) @ plane_matrix(layer))
+    own = last_axes_matrix(layer, target.axes)
+    to_layer = np.linalg.inv(_layer_factors(layer, target.units) @ own)
 
-    def to_own(index: tuple[int, ...]) -> Transform:
-        one = transform if isinstance(transform, Transform) else transform.of_plane(layer, index)
-        here = to_layer @ _to_target(one, application, moving)
-        return Transform(in_row_column(here), model=_wide(one))
+    def to_own(one: AnyTransform) -> AnyTransform:
+        here = in_row_column(to_layer @ _to_target(one, application, moving))
+        return as_any_transform(here, _wide(one))
+
+    def of_plane(index: tuple[int, ...]) -> Any:
+        if isinstance(transform, FrameTransforms):
+            return to_own(transform.of_plane(layer, index))
+        return to_own(transform)
 
     multiscale = bool(layer.multiscale)
+    levels = [
+        _able_to_hold(application.resampling.fill, level, layer) for level in levels_of(layer)
+    ]
+    if isinstance(transform, VolumeTransform):
+        data = resampled_volumes(
+            levels[0], plane_count(layer)[:-1], of_plane(()), target.shape, application.resampling
+        )
+        return data, {**stacked_placement(layer, target), "multiscale": False}
     steps = resample_steps(
-        [_able_to_hold(application.resampling.fill, level, layer) for level in levels_of(layer)],
+        levels,
         plane_count(layer),
-        to_own,
-        target.shape,
+        of_plane,
+        (target.shape[0], target.shape[1]),
         application.resampling,
         multiscale=multiscale,
     )
@@ -224,6 +250,7 @@ def moved_affine(
         If the transform is a homography, which no affine can express, or one for each frame.
     """
     transform = application.transform
+    application.check(layer)
     if isinstance(transform, FrameTransforms):
         raise InputError(
             "Each frame has a transform of its own, so no layer can be moved as a whole: "
@@ -237,20 +264,21 @@ def moved_affine(
     own = application.change(layer, transform)
     base = layer.affine.affine_matrix if before is None else before
     embedded: Matrix = np.eye(layer.ndim + 1)
-    embedded[-3:, -3:] = own / own[2, 2]
+    size = len(own)
+    embedded[-size:, -size:] = own / own[-1, -1]
     return embedded @ np.asarray(base, np.float64)
 
 
-def is_affine(transform: Transform) -> bool:
+def is_affine(transform: AnyTransform) -> bool:
     """Return whether a transform has no perspective part, whatever its model is called."""
-    return bool(np.abs(transform.matrix[2, :2]).max() <= _AFFINE)
+    return bool(np.abs(transform.matrix[-1, :-1]).max() <= _AFFINE)
 
 
-def _wide(transform: Transform) -> Literal["affine", "homography"]:
+def _wide(transform: AnyTransform) -> Literal["affine", "homography"]:
     return "affine" if is_affine(transform) else "homography"
 
 
-def _to_target(transform: Transform, application: Application, moving: PixelGrid) -> Matrix:
+def _to_target(transform: AnyTransform, application: Application, moving: PixelGrid) -> Matrix:
     """Return the matrix from a pixel of the target's grid to the world before the change."""
     matrix = in_row_column(transform.matrix)
     there: Matrix
@@ -262,20 +290,20 @@ def _to_target(transform: Transform, application: Application, moving: PixelGrid
 
 
 def _layer_factors(layer: Layer, units: Sequence[str]) -> Matrix:
-    own = tuple(str(unit) for unit in layer.units)[-2:]
+    own = tuple(str(unit) for unit in layer.units)[-len(units) :]
     return np.diag([*unit_factors(own, units), 1.0])
 
 
-def _data_change(layer: Layer, application: Application, transform: Transform) -> Change:
+def _data_change(layer: Layer, application: Application, transform: AnyTransform) -> Change:
     """Return the function that moves points of shape (..., n) in the layer's data coordinates."""
     change = application.change(layer, transform)
-    own = plane_matrix(layer)
-    matrix = in_row_column(np.linalg.inv(own) @ change @ own)
+    own = last_axes_matrix(layer, application.reference.axes)
+    matrix = np.linalg.inv(own) @ change @ own
+    size = len(own) - 1
 
     def moved(points: NDArray[Any]) -> NDArray[np.float64]:
         there = np.array(points, np.float64)
-        # Core and napari differ in the order of the axes.
-        there[..., -2:] = map_points(matrix, there[..., :-3:-1])[..., ::-1]
+        there[..., -size:] = map_points(matrix, there[..., -size:])
         return there
 
     return moved

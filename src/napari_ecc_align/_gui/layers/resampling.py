@@ -9,10 +9,14 @@ from typing import Any
 
 import numpy as np
 from napari.layers import Layer
+from numpy.typing import NDArray
 
 from ..._align.progress import Progress
+from ..._align.volume.inspection import resampled_volume
+from ..._align.volume.transform import VolumeTransform
 from ..._common.errors import InputError
 from ..._images.interpolation import resampled_to_edges
+from ..._images.limits import LIMITS
 from ..._images.sources import is_lazy
 from ..._images.warping import Resampling, warp
 from ..._transform.transform import Transform
@@ -69,17 +73,66 @@ def resample_steps(
     return whole if multiscale else whole[0]
 
 
+def resampled_volumes(
+    data: Any,
+    leading: tuple[int, ...],
+    transform: VolumeTransform,
+    shape: tuple[int, ...],
+    resampling: Resampling,
+) -> NDArray[Any]:
+    """Put volumes on another grid, one after the other.
+
+    Parameters
+    ----------
+    data : array_like, shape (..., d, h, w) or (..., d, h, w, 3 or 4)
+        Read whole.
+    leading : tuple of int
+        Lengths of the axes before those of a volume.
+    transform : VolumeTransform
+        From the voxels of the new grid to those of a volume.
+    shape : tuple of int
+        (depth, height, width) of the new grid.
+    resampling : Resampling
+        Between the voxels, and beyond them.
+
+    Raises
+    ------
+    InputError
+        If volumes cannot be resampled so.
+    """
+    if resampling.fill == NEAREST:
+        raise InputError(
+            "Volumes do not go on with their nearest voxels: choose another value for what lies "
+            "outside"
+        )
+    made = [
+        resampled_volume(in_memory(data[index], "The volume"), transform, shape, resampling)
+        for index in product(*map(range, leading))
+    ]
+    return np.stack(made).reshape(*leading, *made[0].shape)
+
+
+def in_memory(volume: Any, name: str) -> NDArray[Any]:
+    """Return a volume as an array; raise `InputError` if it is lazy and too large to be read."""
+    voxels = prod(volume.shape)
+    if is_lazy(volume) and voxels > LIMITS.compared_pixels:
+        raise InputError(
+            f"{name} has {voxels:,} voxels and is not in memory: crop it, or open a smaller size"
+        )
+    return np.asarray(volume)
+
+
 def stacked_placement(layer: Layer, target: PixelGrid) -> dict[str, Any]:
     """Return the keywords that lay a resampled layer over a grid.
 
     The leading axes of a stack keep what is the layer's own: where a plane lies among the others.
     """
-    if layer.ndim == 2:
+    if layer.ndim == target.axes:
         return target.placement
-    leading = layer.ndim - 2
+    leading = layer.ndim - target.axes
     affine = data_matrix(layer)
     affine[leading:-1, :leading] = affine[:leading, leading:-1] = 0
-    affine[leading:-1, leading:] = target.matrix[:2]
+    affine[leading:-1, leading:] = target.matrix[:-1]
     return placement_by(
         affine,
         (*layer.units[:leading], *target.units),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -11,7 +11,7 @@ from napari.layers import Image, Layer
 
 from ..._common.errors import InputError
 from .attributes import appearance, axes_of, levels_of, plane_count
-from .lazy_planes import mean_plane, plane_at_level
+from .lazy_planes import mean_plane, plane_at_level, plane_of
 from .world import PixelGrid, grid_record, layer_grid, unit_factors
 
 ON_SHOW: Literal["on show"] = "on show"
@@ -29,7 +29,7 @@ class LayerSnapshot:
     name : str
         The layer's name.
     data : array_like, shape (h, w) or (h, w, 3 or 4)
-        The plane on show at full resolution; perhaps lazy.
+        The plane on show at full resolution; perhaps lazy. Of a volume (d, h, w), with colours.
     source : array_like or list of array_like
         What to align by: the plane at every size that the layer has, or just `data`.
     grid : PixelGrid
@@ -98,6 +98,23 @@ def snapshot(layer: Image, viewer: ViewerModel, channel: Channel = ON_SHOW) -> L
         },
         mean_axis=mean_axis,
     )
+
+
+def volume_snapshot(layer: Image, viewer: ViewerModel) -> LayerSnapshot:
+    """Take what a run needs of a volume: the last three axes, at full resolution.
+
+    Of further axes, such as channels, it is what is on show.
+
+    Raises
+    ------
+    InputError
+        If the layer shows other axes than its last ones.
+    """
+    shown = snapshot(layer, viewer)
+    index, grid = shown.index[:-1], layer_grid(layer, 3)
+    volume = plane_of(levels_of(layer)[0], index)
+    origin = {**shown.origin, "index": list(index), "grid": grid_record(grid)}
+    return replace(shown, data=volume, source=volume, grid=grid, index=index, origin=origin)
 
 
 def show_plane(layer: Layer, viewer: ViewerModel, axis: int, number: int) -> None:

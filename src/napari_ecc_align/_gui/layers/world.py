@@ -1,7 +1,8 @@
 """Where pixels lie: between a layer's data, napari's world and the core's (x, y) matrices.
 
 napari's coordinates are (row, column), the core's are (x, y). This is the one module that
-converts. Only the last two axes are converted: those of an image's plane.
+converts. Only the last two axes are converted, those of an image's plane, or the last three of a
+volume.
 
 napari 0.9 composes ``affine @ (translate + rotate @ shear @ scale)``, all of it in the layer's own
 units, and draws lengths of different units (nm, um) to scale as long as all of a kind; units of
@@ -20,12 +21,16 @@ import numpy as np
 from napari.layers import Image, Labels, Layer
 from numpy.typing import ArrayLike, NDArray
 
+from ..._align.volume.motion import corners as volume_corners
+from ..._align.volume.transform import VolumeTransform
 from ..._common.errors import InputError
 from ..._transform.axes import in_row_column
 from ..._transform.transform import Transform, corners
 from .attributes import levels_of
 
 Matrix = NDArray[np.float64]
+AnyTransform = Transform | VolumeTransform
+"""Between the pixels of two planes, or between the voxels of two volumes."""
 PLACEMENT = ("scale", "translate", "rotate", "shear", "affine", "units", "axis_labels")
 """The keywords of a layer that say where it lies."""
 
@@ -35,41 +40,58 @@ _STEP = 2.0**16
 
 @dataclass(frozen=True, eq=False)
 class PixelGrid:
-    """Where the pixels of a plane lie in the world.
+    """Where the pixels of a plane, or the voxels of a volume, lie in the world.
 
     Attributes
     ----------
-    matrix : ndarray of float64, shape (3, 3)
-        Maps (row, column, 1) of a pixel to the last two world coordinates, in `units`.
+    matrix : ndarray of float64, shape (3, 3) or (4, 4)
+        Maps (row, column, 1) of a pixel to the last two world coordinates, in `units`; of a volume
+        (plane, row, column, 1) to the last three.
     shape : tuple of int
-        (height, width) of the plane, or of what a layer without pixels covers.
+        (height, width) of the plane, or of what a layer without pixels covers; of a volume
+        (depth, height, width).
     units : tuple of str
-        Of the two axes, as pint names them.
+        Of the axes, as pint names them.
     axis_labels : tuple of str
-        Of the two axes.
+        Of the axes.
     placement : dict
         Keywords that lay another layer with these pixels exactly there.
     """
 
     matrix: Matrix
-    shape: tuple[int, int]
-    units: tuple[str, str]
-    axis_labels: tuple[str, str]
+    shape: tuple[int, ...]
+    units: tuple[str, ...]
+    axis_labels: tuple[str, ...]
     placement: dict[str, Any]
 
+    @property
+    def axes(self) -> int:
+        """How many axes there are: two of a plane, three of a volume."""
+        return len(self.shape)
 
-def layer_grid(layer: Layer) -> PixelGrid:
-    """Return where the planes of a layer's last two axes lie.
+    @property
+    def sizes(self) -> NDArray[np.float64]:
+        """Length of a pixel along each axis, shape (axes,), in the units of the first two."""
+        return np.asarray(np.linalg.norm(self.matrix[:-1, :-1], axis=0))
+
+
+def layer_grid(layer: Layer, axes: int = 2) -> PixelGrid:
+    """Return where the planes of a layer's last two axes, or the volumes of its last three, lie.
 
     Parameters
     ----------
     layer : napari.layers.Layer
         Of any kind.
+    axes : int, default: 2
+        How many axes count.
     """
     grid = _grid(
-        plane_matrix(layer), _plane_shape(layer), layer.units[-2:], layer.axis_labels[-2:]
+        last_axes_matrix(layer, axes),
+        _extent_of(layer, axes),
+        layer.units[-axes:],
+        layer.axis_labels[-axes:],
     )
-    return replace(grid, placement=own_placement(layer)) if layer.ndim == 2 else grid
+    return replace(grid, placement=own_placement(layer)) if layer.ndim == axes else grid
 
 
 def grid_from(
@@ -80,8 +102,8 @@ def grid_from(
 ) -> PixelGrid:
     """Return a grid from numbers, such as those that `grid_record` has written."""
     checked = np.array(matrix, np.float64)
-    if checked.shape != (3, 3) or abs(np.linalg.det(checked)) == 0:
-        raise InputError("a grid's matrix must be of shape (3, 3) and invertible")
+    if checked.shape not in ((3, 3), (4, 4)) or np.linalg.slogdet(checked)[0] == 0:
+        raise InputError("a grid's matrix must be of shape (3, 3) or (4, 4) and invertible")
     return _grid(checked, shape, units, axis_labels)
 
 
@@ -90,9 +112,9 @@ def _grid(
 ) -> PixelGrid:
     return PixelGrid(
         matrix=matrix,
-        shape=(int(shape[0]), int(shape[1])),
-        units=(str(units[0]), str(units[1])),
-        axis_labels=(str(axis_labels[0]), str(axis_labels[1])),
+        shape=tuple(int(length) for length in shape),
+        units=tuple(str(unit) for unit in units),
+        axis_labels=tuple(str(label) for label in axis_labels),
         placement=placement_by(matrix, units, axis_labels),
     )
 
@@ -118,40 +140,50 @@ def data_matrix(layer: Layer) -> Matrix:
     return matrix
 
 
-def plane_matrix(layer: Layer) -> Matrix:
-    """Return the (row, column, 1) matrix of a layer's planes to the world's last two axes."""
-    return data_matrix(layer)[-3:, -3:]
+def last_axes_matrix(layer: Layer, axes: int = 2) -> Matrix:
+    """Return the (row, column, 1) matrix of a layer's planes to the world's last two axes.
+
+    Of its volumes the (plane, row, column, 1) matrix, if `axes` is 3.
+    """
+    return data_matrix(layer)[-1 - axes :, -1 - axes :]
 
 
-def start_between(reference: PixelGrid, moving: PixelGrid) -> Transform | None:
-    """Return where two planes' places in the world say that they lie on each other.
+def as_any_transform(matrix: ArrayLike, model: Any = None) -> AnyTransform:
+    """Return a matrix of shape (3, 3) as a transform of images, of (4, 4) as one of volumes."""
+    if np.shape(matrix)[-1:] == (4,):
+        return VolumeTransform(np.array(matrix, np.float64), model or "affine")
+    return Transform(np.array(matrix, np.float64), model=model)
+
+
+def start_between(reference: PixelGrid, moving: PixelGrid) -> Any:
+    """Return where two planes', or volumes', places in the world say that they lie on each other.
 
     Returns
     -------
-    Transform or None
+    Transform, VolumeTransform or None
         Reference pixel (x, y) to moving pixel; None where they lie pixel on pixel, or where
         their places say nothing that an image could follow.
     """
     try:
         matrix = np.linalg.inv(in_units(moving, reference.units)) @ reference.matrix
-        if np.allclose(matrix, np.eye(3), atol=1e-6):
+        if np.allclose(matrix, np.eye(len(matrix)), atol=1e-6):
             return None
-        return Transform(in_row_column(matrix), model="affine")
+        return as_any_transform(in_row_column(matrix), "affine")
     except (np.linalg.LinAlgError, InputError):
         return None
 
 
 def distance_in_world(
-    first: Transform, second: Transform, shape: Sequence[int], moving: PixelGrid
+    first: AnyTransform, second: AnyTransform, shape: Sequence[int], moving: PixelGrid
 ) -> tuple[float, str] | None:
     """Return how far apart two transforms put the corners of a reference, RMS, in a unit.
 
     Parameters
     ----------
-    first, second : Transform
+    first, second : Transform or VolumeTransform
         Map reference pixels to moving pixels.
     shape : sequence of int
-        (height, width) of the reference.
+        (height, width) of the reference, or (depth, height, width).
     moving : PixelGrid
         The moving image's pixels.
 
@@ -160,24 +192,32 @@ def distance_in_world(
     float and str, or None
         The distance and the short name of the unit of the moving image; None where that has none.
     """
+    unit = unit_of(moving)
+    if unit is None:
+        return None
+    volume = moving.axes == 3
+    ends = volume_corners(tuple(shape))[:, ::-1] if volume else corners(tuple(shape))
+    gaps = (first.to_moving(ends) - second.to_moving(ends))[:, ::-1] @ moving.matrix[:-1, :-1].T
+    return float(np.sqrt((gaps**2).sum(axis=1).mean())), unit
+
+
+def unit_of(grid: PixelGrid) -> str | None:
+    """Return the short name of the unit that lengths on a grid have; None where it has none."""
     import pint
 
-    if "pixel" in moving.units or len(set(moving.units)) > 1:
+    if "pixel" in grid.units or len(set(grid.units)) > 1:
         return None
-    ends = corners(tuple(shape))
-    gaps = (first.to_moving(ends) - second.to_moving(ends)) @ moving.matrix[:2, 1::-1].T
-    unit = pint.get_application_registry().Unit(moving.units[0])
-    return float(np.sqrt((gaps**2).sum(axis=1).mean())), f"{unit:~P}"
+    return f"{pint.get_application_registry().Unit(grid.units[0]):~P}"
 
 
 def world_change(
-    transform: Transform, reference: PixelGrid, moving: PixelGrid, *, inverse: bool = False
+    transform: AnyTransform, reference: PixelGrid, moving: PixelGrid, *, inverse: bool = False
 ) -> Matrix:
     """Return how the world of the moving image has to change so that it lies on the reference.
 
     Parameters
     ----------
-    transform : Transform
+    transform : Transform or VolumeTransform
         Maps reference pixels to moving pixels.
     reference, moving : PixelGrid
         Where these pixels lie.
@@ -186,7 +226,7 @@ def world_change(
 
     Returns
     -------
-    ndarray, shape (3, 3)
+    ndarray, shape (3, 3) or (4, 4)
         World (row, column, 1) to world, in the reference's units; projective if the transform is.
     """
     there = in_units(moving, reference.units) @ in_row_column(transform.matrix)
@@ -200,6 +240,14 @@ def in_units(grid: PixelGrid, units: Sequence[str]) -> Matrix:
     """Return a grid's matrix into a world that is measured in other units."""
     matrix: Matrix = np.diag([*unit_factors(grid.units, units), 1.0]) @ grid.matrix
     return matrix
+
+
+def spacings(
+    reference: PixelGrid, moving: PixelGrid
+) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """Return the lengths of the pixels of two grids along each axis, in the reference's units."""
+    own = np.linalg.norm(in_units(moving, reference.units)[:-1, :-1], axis=0)
+    return tuple(reference.sizes.tolist()), tuple(own.tolist())
 
 
 def unit_factors(units: Sequence[str], to: Sequence[str]) -> NDArray[np.float64]:
@@ -268,12 +316,10 @@ def placement_by(
     }
 
 
-def _plane_shape(layer: Layer) -> tuple[int, int]:
+def _extent_of(layer: Layer, axes: int) -> tuple[int, ...]:
     if isinstance(layer, (Image, Labels)):
-        height, width = levels_of(layer)[0].shape[layer.ndim - 2 : layer.ndim]
-        return int(height), int(width)
-    extent = np.asarray(layer.extent.data)[1, -2:]
+        return tuple(levels_of(layer)[0].shape[layer.ndim - axes : layer.ndim])
+    extent = np.asarray(layer.extent.data)[1, -axes:]
     if not np.isfinite(extent).all():
-        return 1, 1
-    height, width = np.maximum(np.ceil(extent).astype(int) + 1, 1)
-    return int(height), int(width)
+        return (1,) * axes
+    return tuple(np.maximum(np.ceil(extent).astype(int) + 1, 1).tolist())

@@ -33,4 +33,5 @@ def legend_of(view: str, run: FinishedRun) -> str:
 def _arrows(run: FinishedRun) -> str:
     scale = arrow_scale(run.result, run.task.shape)
     drawn = "drawn as long as they are" if scale == 1 else f"drawn {scale:,.0f} times as long"
-    return f"Arrows, {drawn}: how far each tile is from fitting, and whither."
+    slices = " A slice shows those that begin on it, the 3-D view all." * run.task.is_volume
+    return f"Arrows, {drawn}: how far each tile is from fitting, and whither.{slices}"

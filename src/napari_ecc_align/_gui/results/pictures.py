@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from ..._align.stack import mean_image
 from ..._align.stack_masks import StackMasks
+from ..._align.volume.inspection import volume_checkerboard, volume_overlay
 from ..._common.errors import InputError
 from ..._compare.binary import OUTSIDE, compare
 from ..._compare.difference import difference
@@ -91,7 +92,10 @@ def picture_steps(
 
     def steps() -> Generator[str, None, Pictures]:
         layers, notes = {}, []
-        for role in roles:
+        for role in roles if run.task.is_volume else ():
+            yield role
+            layers[role] = _layer(run, role, _of_volumes(run, role))
+        for role in () if run.task.is_volume else roles:
             planes = _AlignedPlanes(run, within_regions=role in _WITHIN_REGIONS)
             data, note = yield from _drawn(planes, role, _drawing(run, role))
             layers[role] = _layer(run, role, data)
@@ -99,6 +103,14 @@ def picture_steps(
         return Pictures(layers, " ".join(notes))
 
     return (yield from refusing(steps))
+
+
+def _of_volumes(run: FinishedRun, role: str) -> NDArray[Any]:
+    """Return an overlay or checkerboard of volumes: they were compared when they were aligned."""
+    assert run.inspection is not None
+    if role == "overlay":
+        return volume_overlay(run.inspection)
+    return volume_checkerboard(run.inspection, run.task.spacings[0])
 
 
 class _AlignedPlanes:
@@ -116,7 +128,7 @@ class _AlignedPlanes:
         self._data = run.data[0] if isinstance(run.data, list) else run.data
         self._means: dict[Index, NDArray[Any]] = {}
         self.indices = list(product(*map(range, self.frames.leading)))
-        self.shape = task.shape
+        self.shape = (task.shape[0], task.shape[1])
         # A single image is drawn at once, however large it is: it was compared so already.
         self.lazy = is_lazy(self._data)
 

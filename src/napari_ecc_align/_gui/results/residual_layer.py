@@ -48,10 +48,12 @@ def residual_layer(
     tiles = result.tiles
     if tiles is None or not tiles.tested:
         raise InputError("There are no residuals: no tiles were compared in this alignment")
-    residuals = tiles.displacements
-    # Core and napari differ in the order of the axes.
-    data = np.stack([residuals[:, 1::-1], residuals[:, :1:-1]], axis=1)
-    size = np.hypot(residuals[:, 2], residuals[:, 3])
+    axes = reference.axes
+    # Core and napari differ in the order of the axes. Of volumes it tells lengths, in their units.
+    data = tiles.displacements.reshape(-1, 2, axes)[..., ::-1]
+    size = np.hypot.reduce(data[:, 1], axis=1)
+    if axes == 3:
+        data = data / reference.sizes
     longer = max(reference.shape)
     options = {
         "name": "residuals",
@@ -67,14 +69,15 @@ def residual_layer(
     return data, options, "vectors"
 
 
-def arrow_scale(result: AlignmentResult, shape: tuple[int, int]) -> float:
+def arrow_scale(result: AlignmentResult, shape: tuple[int, ...]) -> float:
     """Return how many times longer arrows are drawn: so that the larger are a share of the image.
 
     A round number; 1 where there are no arrows.
     """
     if result.tiles is None or not result.tiles.tested:
         return 1.0
-    usual = float(np.percentile(np.hypot(*result.tiles.displacements[:, 2:].T), 90))
+    moved = result.tiles.displacements[:, len(shape) :]
+    usual = float(np.percentile(np.hypot.reduce(moved, axis=1), 90))
     wanted = max(shape) * _VISIBLE / max(usual, 1e-3)
     decade = 10.0 ** np.floor(np.log10(wanted))
     return float(max(1.0, *(decade * step for step in _ROUND if decade * step <= wanted)))

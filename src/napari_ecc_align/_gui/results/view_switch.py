@@ -96,7 +96,7 @@ class ViewSwitch:
         When brightness is compared again, go back to the view of before.
         """
         choice = self._choice(run)
-        edges = run.result.representation == "orientation"
+        edges = getattr(run.result, "representation", "") == "orientation"
         with choice.changed.blocked():
             if edges and self._before is None and choice.value in _COMPARED:
                 self._before, choice.value = choice.value, _OVERLAY

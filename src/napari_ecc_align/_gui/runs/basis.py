@@ -24,6 +24,7 @@ MODEL = "the motion model"
 MOVING_PLACE = "the place of moving"
 REFERENCE_PLANE, MOVING_PLANE = "the frame on show of the reference", "the frame on show"
 OTHER_AXES = "the place along other axes"
+OF_VOLUMES = "the volume on show of the reference", "the volume on show"
 # Of more bytes a part is looked at: often enough to be asked at every event of a layer.
 _LOOKED_AT = 2**23
 
@@ -40,6 +41,8 @@ def pair_basis(reference: Layer, moving: Layer, viewer: ViewerModel) -> Basis:
         MOVING_PLACE: place_of(moving),
         MOVING_PLANE: plane_of_view(moving, viewer),
         OTHER_AXES: plane_of_view(moving, viewer, without=(axes.along, axes.channels)),
+        OF_VOLUMES[0]: plane_of_view(reference, viewer, without=(reference.ndim - 3,)),
+        OF_VOLUMES[1]: plane_of_view(moving, viewer, without=(moving.ndim - 3,)),
     }
 
 

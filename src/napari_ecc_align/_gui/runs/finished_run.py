@@ -5,21 +5,24 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..._align.stack_result import StackResult
+from ..._align.volume.inspection import volume_rows
+from ..._align.volume.result import VolumeAlignment
 from ..._common.atomic import write_atomically
 from ..._common.tables import csv_text
-from ..._compare.inspection import Inspection, Row, before_after
+from ..._compare.inspection import Inspection, Row
+from ..._compare.table import before_after
 from ..._transform.files import save_transforms
 from ..._transform.formats.registry import FORMATS, STACK_FORMATS
 from ..._transform.matrices import MotionModel
 from ..._transform.transform import Transform
 from ..._verdict.result import FOUND, VERDICTS, AlignmentResult, Verdict
-from ..layers.world import distance_in_world
+from ..layers.world import distance_in_world, unit_of, world_change
 from .basis import MOVING_PLACE
 from .provenance import plain, provenance
 from .script import align_script
@@ -29,6 +32,11 @@ _NAMED = 5
 _TOO_STIFF = ("does not suffice", "deformed", "px from where they lie")
 # A frame of more pixels takes too long to be drawn while a person waits for it.
 _DRAWN_PIXELS = 2**24
+_TURNED = 1e-4
+_OUT_OF_PLANES = (
+    "The moved layer is turned out of its planes: its 3-D view is right, but napari draws its "
+    "slices as if it were not turned. To look at slices, choose the output resample."
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,7 +49,7 @@ class FinishedRun:
         What was asked.
     results : StackResult
         One per frame that was aligned: of all, or the one that goes for all.
-    transforms : list of Transform
+    transforms : list of Transform or VolumeTransform
         One per frame. Where a frame could not be aligned, that of the nearest frame that was, or
         the identity where there is none.
     data : array_like, list of array_like, or None
@@ -56,7 +64,7 @@ class FinishedRun:
 
     task: Task
     results: StackResult
-    transforms: list[Transform]
+    transforms: list[Any]
     data: Any = None
     inspection: Inspection | None = None
     suffices: MotionModel | None = None
@@ -104,7 +112,7 @@ class FinishedRun:
         """Whether there is something aligned that can be compared with the reference."""
         if not self.is_stack:
             return self.inspection is not None
-        height, width = self.task.shape
+        height, width = self.task.shape[-2:]
         return self.data is not None and height * width <= _DRAWN_PIXELS
 
     def reason(self) -> str:
@@ -114,6 +122,8 @@ class FinishedRun:
             said = [self.result.reason, "The moving image is a negative." * negative]
             if self.suffices is not None:
                 said.append(f"The {self.suffices} model suffices.")
+            if self._leaves_its_planes():
+                said.append(_OUT_OF_PLANES)
             return " ".join(filter(None, said))
         one = self.task.frames.called[:-1]
         if not self.task.frame_by_frame:
@@ -132,6 +142,14 @@ class FinishedRun:
         if self.data is not None and not self.comparable:
             said.append(f"The {one}s are too large to be compared here.")
         return " ".join(said)
+
+    def _leaves_its_planes(self) -> bool:
+        """Tell whether a volume was moved so that its planes are not those of the reference."""
+        if not (self.task.is_volume and self.task.moves and self.result.found):
+            return False
+        change = world_change(self.transforms[0], self.task.reference.grid, self.task.moving.grid)
+        there = change[:3, :3] @ self.task.moving.grid.matrix[:3, :3]
+        return bool(np.abs(there[[0, 1, 2, 0], [1, 0, 0, 2]]).max() > _TURNED * there.max())
 
     def drift(self) -> dict[str, NDArray[Any]]:
         """Return how far each frame was moved from where it lay: `StackResult.to_dict`."""
@@ -179,6 +197,9 @@ class FinishedRun:
         if self.inspection is None:
             return []
         task, found = self.task, self.result.transform
+        if task.is_volume:
+            unit = unit_of(task.reference.grid) or "px"
+            return volume_rows(cast("VolumeAlignment", self.result), self.inspection, unit)
         lay = task.lay or Transform.identity()
         length = distance_in_world(found, lay, task.shape, task.moving.grid)
         return before_after(self.result, self.inspection, length)
@@ -228,7 +249,8 @@ class FinishedRun:
 
     def script(self) -> str:
         """Return a Python script that finds the same transforms."""
-        return align_script(self.task, compared=self.inspection is not None)
+        model = self.result.transform.model
+        return align_script(self.task, model, compared=self.inspection is not None)
 
     def save(self, path: Path) -> None:
         """Write the transform, or those of all frames, in the format that the suffix names.

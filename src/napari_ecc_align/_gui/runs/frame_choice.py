@@ -6,10 +6,11 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from ..._align.stack import Anchor
+from ..._align.volume.align import LEAST_SIDE
 from ..._common.errors import InputError
 from ..._images.stack_axes import StackAxes, unpaired
 
-FrameMode = Literal["every frame", "the frame on show", "one transform for all"]
+FrameMode = Literal["every frame", "the frame on show", "one transform for all", "one volume"]
 
 
 @dataclass(frozen=True)
@@ -20,9 +21,9 @@ class FrameChoice:
     ----------
     words : str
         For the form and the plan.
-    mode : {"every frame", "the frame on show", "one transform for all"}
+    mode : {"every frame", "the frame on show", "one transform for all", "one volume"}
         Align every frame; or only the one on show, and it alone is resampled; or that one, and
-        all frames follow it.
+        all frames follow it; or all planes as one volume, in three axes.
     anchor : {"first", "previous", "mean"}, int or None
         What the frames of a stack are aligned to when it is aligned to itself.
     channels : bool, default: False
@@ -61,9 +62,12 @@ OF_CHANNELS = (
     FrameChoice("all channels together", "one transform for all"),
     FrameChoice("only the channel on show", "the frame on show"),
 )
+AS_VOLUME = FrameChoice("as one volume", "one volume")
 
 
-def choices(axes: StackAxes, *, itself: bool) -> tuple[FrameChoice, ...]:
+def choices(
+    axes: StackAxes, *, itself: bool, volume: bool | None = None
+) -> tuple[FrameChoice, ...]:
     """Return what can happen to the images of a stack, the usual thing first.
 
     Parameters
@@ -72,8 +76,10 @@ def choices(axes: StackAxes, *, itself: bool) -> tuple[FrameChoice, ...]:
         What its axes hold.
     itself : bool
         Whether it is aligned to itself.
+    volume : bool, optional
+        Whether it and the reference are volumes: None of what are none, False of what may be.
     """
-    found: list[FrameChoice] = []
+    found: list[FrameChoice] = [AS_VOLUME] * (volume is True)
     if axes.along is not None:
         one = axes.noun(axes.along, many=False)
         usual = TO_ITSELF if itself else TO_ANOTHER
@@ -84,7 +90,26 @@ def choices(axes: StackAxes, *, itself: bool) -> tuple[FrameChoice, ...]:
         to = " to the first" if itself else ""
         words = f"each channel for itself{to}"
         found.append(FrameChoice(words, "every frame", "first" if itself else None, channels=True))
-    return tuple(found)
+    return (*found, *[AS_VOLUME] * (volume is False))
+
+
+def are_volumes(reference: StackAxes, moving: StackAxes) -> bool | None:
+    """Tell whether the axes before rows and columns of two layers are depth.
+
+    Returns
+    -------
+    bool or None
+        False if nobody says so, but it may be; None if it is not, or there are too few planes.
+    """
+    roles = []
+    for axes in (reference, moving):
+        if not axes.lengths or axes.lengths[-1] < LEAST_SIDE:
+            return None
+        guessed = axes.guessed and len(axes.long) == 1 and axes.roles[-1] == "frames"
+        roles.append("guessed" if guessed else axes.roles[-1])
+    if set(roles) <= {"planes", "guessed"}:
+        return "planes" in roles
+    return None
 
 
 def unlike(reference: int, moving: int, called: str) -> str:

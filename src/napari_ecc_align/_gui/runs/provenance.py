@@ -12,9 +12,12 @@ from typing import Any
 
 import numpy as np
 
+from ..._align.volume.result import VolumeAlignment
+from ..._align.volume.transform import VolumeTransform
 from ..._transform.transform import Transform
 from ..._verdict.result import AlignmentResult
 from ..layers.snapshots import LayerSnapshot
+from ..layers.world import AnyTransform
 
 _PACKAGES = ("napari-ecc-align", "napari", "numpy", "opencv-python-headless", "scikit-image")
 # Large, or told elsewhere.
@@ -25,9 +28,9 @@ def provenance(
     reference: LayerSnapshot,
     moving: LayerSnapshot,
     parameters: Mapping[str, Any],
-    result: AlignmentResult,
+    result: AlignmentResult | VolumeAlignment,
     *,
-    initial: Transform | None = None,
+    initial: AnyTransform | None = None,
     region: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
     """Return how a result came about, as values that JSON can hold.
@@ -38,9 +41,9 @@ def provenance(
         The images as they were.
     parameters : mapping
         What was chosen, by name.
-    result : AlignmentResult
+    result : AlignmentResult or VolumeAlignment
         What came of it.
-    initial : Transform, optional
+    initial : Transform or VolumeTransform, optional
         Where the alignment was told to start.
     region : mapping, optional
         What the comparison was restricted to; see `regions.Region.record`.
@@ -72,7 +75,7 @@ def provenance(
 
 def plain(value: Any) -> Any:
     """Return a value as what JSON can hold and gives back the same."""
-    if isinstance(value, Transform):
+    if isinstance(value, (Transform, VolumeTransform)):
         return {"matrix": value.matrix.tolist(), "model": value.model}
     if is_dataclass(value) and not isinstance(value, type):
         return {field.name: plain(getattr(value, field.name)) for field in fields(value)}

@@ -20,10 +20,12 @@ _PLAIN = (*_TIFF, ".png", ".jpg", ".jpeg", ".bmp", ".gif")
 _OWN = (
     "align",
     "align_stack",
+    "align_volume",
     "inspect_alignment",
     "judge",
     "polygon_mask",
     "sample",
+    "warp_volume",
 )
 _OTHERS = {
     "iio.imread": "import imageio.v3 as iio",
@@ -33,13 +35,15 @@ _OTHERS = {
 }
 
 
-def align_script(task: Task, *, compared: bool) -> str:
+def align_script(task: Task, model: str, *, compared: bool) -> str:
     """Return a script that finds the same transforms to the last bit.
 
     Parameters
     ----------
     task : Task
         What was asked.
+    model : str
+        The motion model of what was found.
     compared : bool
         Whether the two images are compared afterwards.
     """
@@ -50,6 +54,11 @@ def align_script(task: Task, *, compared: bool) -> str:
     options = {name: repr(value) for name, value in vars(task.parameters.search).items()}
     if task.judged:
         options = {}
+    if task.is_volume:
+        options = {name: options[name] for name in ("precision", "max_iterations", "tolerance")}
+        spacing, moving_spacing = map(repr, task.spacings)
+        sizes = {"spacing": spacing, "moving_spacing": moving_spacing}
+        options = {"model": repr(model), **sizes, **options}
     fixed = "reference"
     if task.references is not None:
         fixed = "references"
@@ -87,6 +96,7 @@ def align_script(task: Task, *, compared: bool) -> str:
         options=options,
         frame_by_frame=task.frame_by_frame,
         judged=task.judged,
+        volume=task.is_volume,
         stack=task.choice is not None,
         moving=one,
         compared=compared,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Generator
 from dataclasses import replace
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,17 +13,23 @@ from numpy.typing import NDArray
 from ..._align.judged import judge_job, judge_steps
 from ..._align.pair import align_steps
 from ..._align.progress import FrameProgress, Progress
-from ..._align.stack import stack_steps
+from ..._align.stack import StackRun, stack_steps
 from ..._align.stack_result import StackResult
+from ..._align.volume.inspection import Looks, volume_inspection_steps
+from ..._align.volume.steps import volume_steps
+from ..._align.volume.transform import VolumeTransform
 from ..._common.errors import InputError
 from ..._common.steps import retold
-from ..._compare.inspection import Inspection, inspection_steps, worth_a_look
+from ..._compare.inspection import Inspection, inspection_steps
+from ..._compare.table import worth_a_look
 from ..._images.limits import LIMITS
+from ..._images.pixels import to_gray
 from ..._images.sources import is_lazy, is_multiscale
 from ..._transform.matrices import MOTION_MODELS, MotionModel
 from ..._transform.transform import Transform
-from ..._verdict.result import FOUND, AlignmentResult
+from ..._verdict.result import FOUND
 from ..layers.comparison_layers import blank_outside
+from ..layers.resampling import in_memory
 from ..shared.refusal import Refusal, refusing
 from .finished_run import FinishedRun
 from .frame_choice import unlike
@@ -50,12 +56,15 @@ def run_steps(task: Task) -> Generator[Progress, None, FinishedRun | Refusal]:
     return (yield from refusing(lambda: _steps(task)))
 
 
-def inspect_steps(task: Task, transform: Transform) -> Generator[str, None, Inspection | Refusal]:
+def inspect_steps(task: Task, transform: Any) -> Generator[str, None, Inspection | Refusal]:
     """Compare two images as they lie, with another threshold or difference than before."""
 
     def steps() -> Generator[str, None, Inspection]:
         yield "comparing"
-        reference, moving = np.asarray(task.reference.data), np.asarray(task.moving.data)
+        if task.is_volume:
+            reference, moving = _volumes(task)
+        else:
+            reference, moving = np.asarray(task.reference.data), np.asarray(task.moving.data)
         return (yield from _inspection_steps(task, reference, moving, transform, task.masks()))
 
     return (yield from refusing(steps))
@@ -64,11 +73,14 @@ def inspect_steps(task: Task, transform: Transform) -> Generator[str, None, Insp
 def _steps(task: Task) -> Generator[Progress, None, FinishedRun]:
     yield Progress(0.0, "reading the layers")
     align = _align_frames if task.frame_by_frame else _align_plane
+    if task.is_volume:
+        align = _align_volume
     run = yield from align(task, task.masks())
     if run.verdict not in FOUND or run.inspection is not None or not task.resamples:
         return run
+    assert not task.is_volume
     data = yield from task.frames.resample_steps(
-        run.transforms, task.shape, task.parameters.resampling
+        run.transforms, (task.shape[0], task.shape[1]), task.parameters.resampling
     )
     return replace(run, data=data)
 
@@ -85,11 +97,47 @@ def _align_frames(task: Task, masks: dict[str, Any]) -> Generator[Progress, None
         task.parameters.search,
         reference=reference,
         initial=task.initial,
-        called=task.frames.called,
+        run=StackRun(task.frames.called),
         **masks,
     )
     results = yield from _seldom(steps)
     return FinishedRun(task, results, results.filled_transforms)
+
+
+def _align_volume(task: Task, masks: dict[str, Any]) -> Generator[Progress, None, FinishedRun]:
+    """Align two volumes, and compare them."""
+    reference, moving = _volumes(task)
+    spacing, moving_spacing = task.spacings
+    steps = volume_steps(
+        _gray_volume(reference),
+        _gray_volume(moving),
+        task.parameters.search,
+        initial=cast("VolumeTransform | None", task.initial),
+        spacing=spacing,
+        moving_spacing=moving_spacing,
+        **masks,
+    )
+    result = yield from _seldom(
+        retold(steps, lambda step: replace(step, fraction=step.fraction * _SEARCH_SHARE))
+    )
+    run = FinishedRun(task, _alone(result), [result.transform])
+    if not result.found:
+        return run
+    compared = _inspection_steps(task, reference, moving, result.transform, masks)
+    seen = yield from _told_comparing(compared)
+    return replace(run, inspection=seen, data=seen.warped)
+
+
+def _volumes(task: Task) -> list[NDArray[Any]]:
+    """Return both volumes, read whole, or raise `InputError` where they are too large."""
+    images = (task.reference, "The reference"), (task.moving, "The moving volume")
+    return [in_memory(image.data, name) for image, name in images]
+
+
+def _gray_volume(volume: NDArray[Any]) -> NDArray[Any]:
+    if volume.ndim == 3:
+        return volume
+    return to_gray(volume.reshape(-1, *volume.shape[2:])).reshape(volume.shape[:3])
 
 
 def _align_plane(task: Task, masks: dict[str, Any]) -> Generator[Progress, None, FinishedRun]:
@@ -118,16 +166,21 @@ def _align_plane(task: Task, masks: dict[str, Any]) -> Generator[Progress, None,
     if any(image is None for image in held):
         reason = f"{result.reason} The images are too large to be compared here."
         return replace(run, results=_alone(replace(result, reason=reason)))
+    compared = _inspection_steps(task, reference, moving, transform, masks)
+    inspection = yield from _told_comparing(compared, transform)
+    return replace(run, inspection=inspection, data=inspection.warped)
+
+
+def _told_comparing(
+    steps: Generator[str, None, Inspection], transform: Transform | None = None
+) -> Generator[Progress, None, Inspection]:
     fractions = iter(np.linspace(_SEARCH_SHARE, 1.0, 1 + _COMPARING_STEPS))
 
     def comparing(_: object = None) -> Progress:
         return Progress(next(fractions, 1.0), "comparing", transform)
 
     yield comparing()
-    inspection = yield from retold(
-        _inspection_steps(task, reference, moving, transform, masks), comparing
-    )
-    return replace(run, inspection=inspection, data=inspection.warped)
+    return (yield from retold(steps, comparing))
 
 
 def _model_that_suffices(
@@ -153,7 +206,7 @@ def _model_that_suffices(
     return None
 
 
-def _alone(result: AlignmentResult) -> StackResult:
+def _alone(result: Any) -> StackResult:
     return StackResult((result,), "image")
 
 
@@ -161,20 +214,23 @@ def _inspection_steps(
     task: Task,
     reference: NDArray[Any],
     moving: NDArray[Any],
-    transform: Transform,
+    transform: Any,
     masks: dict[str, Any],
 ) -> Generator[str, None, Inspection]:
-    seen = yield from inspection_steps(
-        reference,
-        moving,
-        transform,
-        thresholding=task.parameters.thresholding,
-        signed=task.parameters.signed,
-        resampling=task.parameters.resampling,
-        start=task.lay,
-        masks=(masks.get("reference_mask"), masks.get("moving_mask")),
-    )
-    return blank_outside(seen)
+    chosen = task.parameters
+    options: dict[str, Any] = {
+        "start": task.lay,
+        "masks": (masks.get("reference_mask"), masks.get("moving_mask")),
+    }
+    if task.is_volume:
+        looks = Looks(chosen.thresholding, chosen.resampling, chosen.signed)
+        options["spacing"] = task.spacings[1]
+        steps = volume_inspection_steps(reference, moving, transform, looks, **options)
+    else:
+        options |= {"thresholding": chosen.thresholding, "signed": chosen.signed}
+        options["resampling"] = chosen.resampling
+        steps = inspection_steps(reference, moving, transform, **options)
+    return blank_outside((yield from steps))
 
 
 def _in_memory(image: Any) -> NDArray[Any] | None:

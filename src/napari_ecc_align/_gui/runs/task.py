@@ -10,12 +10,12 @@ from ..._align.stack import Anchor
 from ..._compare.thresholding import Thresholding
 from ..._ecc.options import SearchOptions
 from ..._images.warping import Resampling
-from ..._transform.transform import Transform
 from ..layers.aligned_layers import Output
 from ..layers.frame_regions import Regions
 from ..layers.snapshots import LayerSnapshot
 from ..layers.stack_snapshots import StackSnapshot
-from ..layers.world import start_between
+from ..layers.volume_regions import VolumeRegion
+from ..layers.world import AnyTransform, spacings, start_between
 from ..shared.labels import elided
 from .basis import Basis
 from .frame_choice import FrameChoice
@@ -54,14 +54,14 @@ class Task:
     layer_ids : tuple
         The ids of the reference and the moving layer.
     reference : LayerSnapshot
-        The reference's plane on show.
+        The reference's plane on show, or its volume.
     frames : StackSnapshot
-        What is aligned: the frames of a stack, or a single image as a stack of one.
+        What is aligned: the frames of a stack, or a single image, or volume, as a stack of one.
     parameters : Parameters
         What was chosen.
-    initial : Transform or None
+    initial : Transform, VolumeTransform or None
         Where the search begins.
-    regions : dict of str to Regions
+    regions : dict of str to Regions, or of volumes VolumeRegion
         Where what a frame is aligned to ("reference") and the frame ("moving") are compared; one
         that is not there is compared everywhere.
     choice : FrameChoice or None
@@ -78,8 +78,8 @@ class Task:
     reference: LayerSnapshot
     frames: StackSnapshot
     parameters: Parameters
-    initial: Transform | None = None
-    regions: Mapping[str, Regions] = field(default_factory=dict)
+    initial: AnyTransform | None = None
+    regions: Mapping[str, Regions | VolumeRegion] = field(default_factory=dict)
     choice: FrameChoice | None = None
     references: StackSnapshot | None = None
     judged: bool = False
@@ -97,16 +97,29 @@ class Task:
         return self.frames.shown
 
     @property
-    def lay(self) -> Transform | None:
+    def lay(self) -> Any:
         """Where the two lie before, reference pixel to moving pixel; None if pixel on pixel."""
         if self.anchor is not None:
             return None
         return start_between(self.reference.grid, self.moving.grid)
 
     @property
-    def shape(self) -> tuple[int, int]:
-        """(height, width) of the reference, and so of what is resampled on it."""
+    def shape(self) -> tuple[int, ...]:
+        """(height, width) of the reference, and so of what is resampled on it.
+
+        Of a volume (depth, height, width).
+        """
         return self.reference.grid.shape
+
+    @property
+    def is_volume(self) -> bool:
+        """Whether two volumes are aligned."""
+        return self.reference.grid.axes == 3
+
+    @property
+    def spacings(self) -> tuple[tuple[float, ...], tuple[float, ...]]:
+        """Lengths of the reference's and the moving image's pixels, in the reference's units."""
+        return spacings(self.reference.grid, self.moving.grid)
 
     @property
     def frame_by_frame(self) -> bool:

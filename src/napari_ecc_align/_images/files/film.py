@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from functools import cached_property
+from functools import cached_property, partial
 from math import prod
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -38,6 +38,14 @@ _PLAIN = (_WHITE_IS_ZERO, 1, 2)
 _LARGEST_CLASSIC = 2**31
 
 
+def _open_again(path: Path, frames: str | None, channels: str | None) -> TiffFilm:
+    """Return the film of a file in another process, which has it open until it ends."""
+    from tifffile import TiffFile
+
+    with quiet_tifffile():
+        return TiffFilm(TiffFile(path), path, frames, channels)
+
+
 @contextmanager
 def opened_film(
     path: Path, frames: str | None = None, channels: str | None = None
@@ -62,6 +70,8 @@ def opened_film(
 class TiffFilm:
     """The frames of an open TIFF: an array whose pages are read when they are asked for.
 
+    Another process opens the file by itself.
+
     Parameters
     ----------
     tiff : TiffFile
@@ -82,6 +92,8 @@ class TiffFilm:
         What the axes of the file are.
     held : StackAxes
         What they hold.
+    in_files : bool
+        The frames are in a file.
     grid, style : GridTags, TiffStyle
         What the file says of the grid of its pixels, and of how it is stored.
 
@@ -91,6 +103,8 @@ class TiffFilm:
         If it is damaged or has other axes; also when a frame is read.
     """
 
+    in_files = True
+
     def __init__(
         self,
         tiff: TiffFile,
@@ -98,7 +112,7 @@ class TiffFilm:
         frames: str | None = None,
         channels: str | None = None,
     ) -> None:
-        self._path = path
+        self._path, self._asked = path, (frames, channels)
         with damage_told(path), quiet_tifffile():
             self._series = tiff.series[0]
             self.layout = self._checked_layout(tiff).meaning(frames, channels, path, "frames")
@@ -152,6 +166,9 @@ class TiffFilm:
         lengths = tuple(n for axis, n in self._sizes() if axis not in "YX")
         return Layout("".join(told) + plane, lengths, rgb=plane == "YXS", apart=True)
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _open_again, (self._path, *self._asked)
+
     def __len__(self) -> int:
         return self.shape[0]
 
@@ -170,11 +187,14 @@ class TiffFilm:
         image: NDArray[Any] = self._whole[number]
         return image
 
-    def parts(self) -> Iterator[tuple[int, ImageFile]]:
-        """Yield the pages in the order of the file, each with the number of its frame."""
+    def parts(self) -> Iterator[tuple[int, Callable[[], ImageFile]]]:
+        """Yield what reads each page, in the order of the file, with the number of its frame."""
         numbers = np.indices(self.held.lengths)[self.along].ravel().tolist()
         for page, number in enumerate(numbers):
-            yield number, ImageFile(self.page(page), self.grid)
+            yield number, partial(self._part, page)
+
+    def _part(self, page: int) -> ImageFile:
+        return ImageFile(self.page(page), self.grid)
 
     @property
     def called(self) -> str:

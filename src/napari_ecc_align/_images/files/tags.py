@@ -17,7 +17,7 @@ Tag = tuple[int, int, Any]
 """Number, type and value of a TIFF tag."""
 
 _RESOLUTION = ("XResolution", "YResolution", "ResolutionUnit")
-_INCH, _CENTIMETRE = 2, 3
+_INCH, CENTIMETRE = 2, 3
 # What programs write that know of no resolution.
 _UNSET = ((1.0, 1.0), 1)
 # GeoTIFF: pixel scale, tie points, transformation, keys and their numbers and texts.
@@ -25,8 +25,8 @@ _OF_GRID = (33550, 33922, 34264, 34735, 34736, 34737)
 # Colour profile, and GDAL's metadata of bands and value of no data.
 _NO_DATA = 42113
 _OF_VALUES = (34675, 42112, _NO_DATA)
-_PER_CENTIMETRE = {"m": 0.01, "mm": 10.0, "cm": 1.0, "nm": 1e7, "inch": 1 / 2.54}
-_PER_CENTIMETRE |= dict.fromkeys(("um", "µm", "\u03bcm", "micron", "microns", "\\u00b5m"), 1e4)
+PER_CENTIMETRE = {"m": 0.01, "mm": 10.0, "cm": 1.0, "nm": 1e7, "inch": 1 / 2.54}
+PER_CENTIMETRE |= dict.fromkeys(("um", "µm", "\u03bcm", "micron", "microns", "\\u00b5m"), 1e4)
 _PNG_HEAD = 33
 _OME_STEPS = ("PhysicalSizeZ", "PhysicalSizeZUnit", "TimeIncrement", "TimeIncrementUnit")
 _IMAGEJ_STEPS = ("unit", "spacing", "finterval", "tunit", "mode")
@@ -53,11 +53,19 @@ class GridTags:
     @property
     def per_inch(self) -> tuple[float, float] | None:
         """Pixels per inch in x and y, if the file says so."""
-        if self.resolution is None or self.unit not in (_INCH, _CENTIMETRE):
+        if self.resolution is None or self.unit not in (_INCH, CENTIMETRE):
             return None
-        factor = 2.54 if self.unit == _CENTIMETRE else 1.0
+        factor = 2.54 if self.unit == CENTIMETRE else 1.0
         x, y = self.resolution
         return x * factor, y * factor
+
+    @property
+    def pixel_um(self) -> tuple[float, float] | None:
+        """How wide and high a pixel is in micrometres, if the file says so."""
+        if self.per_inch is None:
+            return None
+        x, y = (25_400 / number for number in self.per_inch)
+        return x, y
 
     def of_result(self, own: GridTags) -> GridTags:
         """Return what to say of an image that was resampled on this grid, and had its own.
@@ -133,7 +141,7 @@ def grid_of_tiff(tiff: TiffFile, page: TiffPage) -> GridTags:
         if (resolution, units) == _UNSET:
             resolution, units = None, _INCH
         if (found := _physical(tiff, resolution)) is not None:
-            resolution, units = found, _CENTIMETRE
+            resolution, units = found, CENTIMETRE
         return GridTags(resolution, units, _tags(page, _OF_GRID))
     except Exception:  # broken metadata are no reason to refuse a whole image
         return GridTags()
@@ -202,12 +210,12 @@ def _physical(
         sizes = [] if pixels is None else [_size(pixels.attrib, axis) for axis in "XY"]
         return (1 / sizes[0], 1 / sizes[1]) if sizes and min(sizes) > 0 else None
     if tiff.is_imagej and resolution is not None:
-        per = _PER_CENTIMETRE.get(str((tiff.imagej_metadata or {}).get("unit")))
+        per = PER_CENTIMETRE.get(str((tiff.imagej_metadata or {}).get("unit")))
         return None if per is None else (resolution[0] * per, resolution[1] * per)
     return None
 
 
 def _size(pixels: dict[str, str], axis: str) -> float:
     """Return the size of a pixel of OME's in centimetres, 0 where it is not said."""
-    per = _PER_CENTIMETRE.get(pixels.get(f"PhysicalSize{axis}Unit", "µm"))
+    per = PER_CENTIMETRE.get(pixels.get(f"PhysicalSize{axis}Unit", "µm"))
     return 0.0 if per is None else float(pixels.get(f"PhysicalSize{axis}", 0)) / per

@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from ..._common.opencv import cv2
 from ..._transform.models import Array
 from ..._transform.transform import corners, crossings, map_points
+from ..interpolation import ADDRESSED
 from .filters import (
     KERNEL,
     LINEAR,
@@ -234,7 +235,8 @@ def smoothed(level: Level, representation: Representation = "intensity") -> Floa
 
     Tiles of a small level overlap, and are wanted more than once.
     """
-    if level.size > _SMOOTHED_PIXELS or not isinstance(level.image, np.ndarray):
+    small = level.size <= _SMOOTHED_PIXELS and max(level.shape) < ADDRESSED
+    if not small or not isinstance(level.image, np.ndarray):
         return None
     name = f"smoothed {representation}"
     kept = level.cache.get(name)

@@ -8,6 +8,7 @@ import numpy as np
 
 from ..._common.opencv import cv2
 from ..._transform.models import Array
+from ..interpolation import ADDRESSED, between, blocks, source_window
 from .levels import Bools, Floats, floats
 
 KERNEL = 5
@@ -18,6 +19,8 @@ BORDER = 2
 # Between the pixels, by ``matrix @ (x, y, 1)``; NaN outside, on up to four planes.
 LINEAR = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
 NAN = (float("nan"),) * 4
+# Of the parts in which long images are warped.
+_SIDE = 8192
 
 
 def smoothed_inside(image: Floats, valid: Bools | None) -> tuple[Floats, Bools]:
@@ -94,6 +97,22 @@ def warp(image: Floats, matrix: Array, size: tuple[int, int]) -> Floats:
 
     Of one plane, (h, w), or up to four, (h, w, k).
     """
+    if max(*image.shape[:2], *size) < ADDRESSED:
+        return _warped(image, matrix, size)
+    out = np.full((*size[::-1], *image.shape[2:]), np.nan, np.float32)
+    for rows, columns in blocks(size[::-1], _SIDE):
+        window = source_window(matrix, rows, columns, image.shape)
+        if window is None:
+            continue
+        piece, part = image[window], (columns.stop - columns.start, rows.stop - rows.start)
+        # What shrinks that much keeps but a speck of a level, which tells nothing.
+        if max(piece.shape[:2]) < ADDRESSED:
+            local = between(matrix, window, rows, columns)
+            out[rows, columns] = _warped(piece, local, part)
+    return out
+
+
+def _warped(image: Floats, matrix: Array, size: tuple[int, int]) -> Floats:
     if matrix[2, 0] == 0 and matrix[2, 1] == 0:
         return floats(
             cv2.warpAffine(image, matrix[:2] / matrix[2, 2], size, flags=LINEAR, borderValue=NAN)

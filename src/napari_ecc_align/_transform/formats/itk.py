@@ -1,8 +1,8 @@
 """ITK's text transforms, which ITK, SimpleITK, elastix, ANTs and 3D Slicer read.
 
-Direction: fixed (reference) point to moving point, as ITK resamples. Axis order: (x, y). The
-points are pixels where both images have spacing 1 and origin 0, as SimpleITK gives an image
-made from an array.
+Direction: fixed (reference) point to moving point, as ITK resamples. Axis order: (x, y), of
+volumes (x, y, z). The points are pixels where both images have spacing 1 and origin 0, as
+SimpleITK gives an image made from an array, whose directions are those of its axes.
 """
 
 from __future__ import annotations
@@ -19,12 +19,13 @@ _MOST_PARTS = 100
 
 def dump(matrix: Matrix, model: MotionModel) -> bytes:
     """Return the file that holds one matrix."""
+    size = len(matrix) - 1
     lines = [
         _MAGIC,
         "#Transform 0",
-        "Transform: AffineTransform_double_2_2",
+        f"Transform: AffineTransform_double_{size}_{size}",
         f"Parameters: {' '.join(map(repr, parameters_of(matrix)))}",
-        "FixedParameters: 0 0",
+        f"FixedParameters: {' '.join('0' * size)}",
         "",
     ]
     return "\n".join(lines).encode()
@@ -32,7 +33,7 @@ def dump(matrix: Matrix, model: MotionModel) -> bytes:
 
 def parameters_of(matrix: Matrix) -> tuple[float, ...]:
     """Return the parameters of ITK's affine transform: the linear part, then the translation."""
-    return (*matrix[:2, :2].ravel().tolist(), *matrix[:2, 2].tolist())
+    return (*matrix[:-1, :-1].ravel().tolist(), *matrix[:-1, -1].tolist())
 
 
 def recognise(content: bytes) -> bool:
@@ -50,11 +51,11 @@ def parse(content: bytes) -> list[StoredMatrix]:
     parts = parts[1:] if composite else parts
     if not parts or (len(parts) > 1 and not composite):
         raise InputError("it must hold one transform, or one composite of transforms")
-    product = np.eye(3)
+    product = np.eye(4 if parts[0][0].endswith("_3_3") else 3)
     # The last one of a composite is applied first.
     with np.errstate(all="ignore"):
         for name, values, fixed in parts:
-            product = product @ _matrix(name, values, fixed)
+            product = product @ _matrix(name, values, fixed, len(product) - 1)
     return [StoredMatrix(product)]
 
 
@@ -73,41 +74,83 @@ def _parts(text: str) -> list[tuple[str, list[float], list[float]]]:
     return parts
 
 
-def _matrix(name: str, values: list[float], fixed: list[float]) -> Matrix:
+def _matrix(name: str, values: list[float], fixed: list[float], size: int) -> Matrix:
     kind, _, dimensions = name.partition("_")
-    if not dimensions.endswith("_2_2"):
-        raise InputError(f"{name!r:.60} is not a transform of two dimensions")
+    if not dimensions.endswith(f"_{size}_{size}"):
+        words = {2: "two", 3: "three"}[size]
+        raise InputError(f"{name!r:.60} is not a transform of {words} dimensions")
+    matrix = np.eye(size + 1)
     if kind == "IdentityTransform":
-        return np.eye(3)
-    linear, shift = _linear_and_shift(kind, values)
-    centre = np.array(fixed if fixed else [0.0, 0.0])
-    if centre.shape != (2,):
+        return matrix
+    numbers = _NUMBERS[size]
+    if kind not in numbers:
+        raise InputError(f"ITK's {kind!r:.60} is no affine transform, so it cannot be used here")
+    if len(values) != numbers[kind]:
+        raise InputError(f"ITK's {kind} has {numbers[kind]} parameters, here are {len(values)}")
+    centre = np.array(fixed[:size] if fixed else [0.0] * size)
+    if centre.shape != (size,) or len(fixed) > size + (kind == "Euler3DTransform"):
         raise InputError("its fixed parameters are not one centre")
-    matrix = np.eye(3)
-    matrix[:2, :2] = linear
-    matrix[:2, 2] = shift + centre - linear @ centre
+    # ITK's fourth fixed parameter tells the order of the turns.
+    about = _planar(kind, values) if size == 2 else _spatial(kind, values, any(fixed[3:]))
+    linear, shift = about
+    matrix[:size, :size] = linear
+    matrix[:size, size] = shift + centre - linear @ centre
     return matrix
 
 
-def _linear_and_shift(kind: str, values: list[float]) -> tuple[Matrix, Matrix]:
-    """Return the matrix and the translation of ITK's parameters, both about the centre."""
-    numbers = {
+_NUMBERS = {
+    2: {
         "AffineTransform": 6,
         "MatrixOffsetTransformBase": 6,
         "TranslationTransform": 2,
         "Euler2DTransform": 3,
         "Rigid2DTransform": 3,
         "Similarity2DTransform": 4,
-    }
-    if kind not in numbers:
-        raise InputError(f"ITK's {kind!r:.60} is no affine transform, so it cannot be used here")
-    if len(values) != numbers[kind]:
-        raise InputError(f"ITK's {kind} has {numbers[kind]} parameters, here are {len(values)}")
+    },
+    3: {
+        "AffineTransform": 12,
+        "MatrixOffsetTransformBase": 12,
+        "TranslationTransform": 3,
+        "Euler3DTransform": 6,
+        "VersorRigid3DTransform": 6,
+        "Similarity3DTransform": 7,
+    },
+}
+
+
+def _planar(kind: str, values: list[float]) -> tuple[Matrix, Matrix]:
+    """Return the matrix and the translation of ITK's parameters, both about the centre."""
     given = np.array(values)
-    if numbers[kind] == 6:
+    if len(given) == 6:
         return given[:4].reshape(2, 2), given[4:]
     if kind == "TranslationTransform":
         return np.eye(2), given
     scale, angle = (given[0], given[1]) if kind == "Similarity2DTransform" else (1.0, given[0])
     cosine, sine = np.cos(angle), np.sin(angle)
     return scale * np.array([[cosine, -sine], [sine, cosine]]), given[-2:]
+
+
+def _spatial(kind: str, values: list[float], zyx: bool) -> tuple[Matrix, Matrix]:
+    """Return the same of three dimensions; `zyx` is the order of an Euler transform's turns."""
+    given = np.array(values)
+    if len(given) == 12:
+        return given[:9].reshape(3, 3), given[9:]
+    if kind == "TranslationTransform":
+        return np.eye(3), given
+    if kind == "Euler3DTransform":
+        about_x, about_y, about_z = (_turn(axis, angle) for axis, angle in enumerate(given[:3]))
+        turns = about_y @ about_x if zyx else about_x @ about_y
+        return about_z @ turns, given[3:]
+    x, y, z = given[:3]
+    skew = np.array([[0.0, -z, y], [z, 0.0, -x], [-y, x, 0.0]])
+    # A versor: the axis by the sine of half the angle.
+    turn = np.eye(3) + 2 * (np.sqrt(max(0.0, 1 - given[:3] @ given[:3])) * skew + skew @ skew)
+    return turn * (given[6] if kind == "Similarity3DTransform" else 1.0), given[3:6]
+
+
+def _turn(axis: int, angle: float) -> Matrix:
+    first, second = ((1, 2), (2, 0), (0, 1))[axis]
+    out = np.eye(3)
+    out[[first, second], [first, second]] = np.cos(angle)
+    out[second, first], out[first, second] = np.sin(angle), -np.sin(angle)
+    return out

@@ -1,8 +1,8 @@
-"""3x3 matrices as comma-separated numbers under a header: a row a line, or a frame a line.
+"""Matrices as comma-separated numbers under a header: a row a line, or a frame a line.
 
-Direction: reference pixel to moving pixel. Axis order: (x, y). The header begins with ``#``, so
-that ``numpy.loadtxt`` skips it, and sets the file apart from a bare matrix, which is taken for
-a napari affine.
+They are 3x3, those of volumes 4x4. Direction: reference pixel to moving pixel. Axis order: (x, y),
+or (x, y, z). The header begins with ``#``, so that ``numpy.loadtxt`` skips it, and sets the file
+apart from a bare matrix, which is taken for a napari affine.
 """
 
 from __future__ import annotations
@@ -17,11 +17,13 @@ from .stored import StoredMatrix, numbers_of, text_of
 
 _START = "# napari-ecc-align transform"
 _STACK_START = "# napari-ecc-align stack"
+_PIXELS = "pixel (x, y, 1) to moving pixel"
 
 
 def dump(matrix: Matrix, model: MotionModel) -> bytes:
     """Return the file that holds one matrix."""
-    header = f"{_START}: reference pixel (x, y, 1) to moving pixel"
+    what = "voxel (x, y, z, 1) to moving voxel" if len(matrix) == 4 else _PIXELS
+    header = f"{_START}: reference {what}"
     return (f"{header}\n" + lines_of(matrix.tolist())).encode()
 
 
@@ -58,11 +60,17 @@ def holds_a_stack(content: bytes) -> bool:
 
 
 def matrix_of(content: bytes) -> list[list[float]]:
-    """Return the two or three rows of the matrix that a text holds, or raise `InputError`."""
+    """Return the rows of the matrix that a text holds, or raise `InputError`.
+
+    Two or three of three numbers, or of volumes three or four of four.
+    """
     rows = _rows_of(content)
+    widths = [len(row) for row in rows]
+    if widths in ([4, 4, 4], [4, 4, 4, 4]):
+        return rows
     if len(rows) > 3:
         raise InputError("it has more than the three rows of a 3x3 matrix")
-    if [len(row) for row in rows] not in ([3, 3, 3], [3, 3]):
+    if widths not in ([3, 3, 3], [3, 3]):
         raise InputError("it must hold three rows of three numbers with commas between them")
     return rows
 

@@ -1,5 +1,7 @@
 """3x3 matrices as a NumPy array: one, or of shape (n, 3, 3) one for each frame of a stack.
 
+One of volumes is of shape (4, 4).
+
 Direction: reference pixel to moving pixel. Axis order: (x, y). It is what
 ``skimage.transform.warp`` takes as its inverse map and ``cv2.warpPerspective`` with
 ``WARP_INVERSE_MAP``.
@@ -22,6 +24,8 @@ from ..._common.errors import InputError
 from ..matrices import Matrix, MotionModel
 from .stored import StoredMatrix
 
+_SHAPES = ((3, 3), (2, 3), (4, 4), (3, 4))
+
 
 def dump(matrix: Matrix, model: MotionModel) -> bytes:
     """Return the file that holds one matrix."""
@@ -39,7 +43,7 @@ def parse(content: bytes) -> list[StoredMatrix]:
     if dtype.kind not in "iuf":
         kind = "Python objects" if dtype.hasobject else f"values of type {dtype!s:.40}"
         raise InputError(f"it holds {kind}, not real numbers")
-    if len(shape) not in (2, 3) or shape[-2:] not in ((3, 3), (2, 3)) or shape[0] < 0:
+    if len(shape) not in (2, 3) or shape[-2:] not in _SHAPES or shape[0] < 0:
         raise InputError(f"it holds an array of shape {shape!s:.40}, not (3, 3) and not (n, 3, 3)")
     # Before any memory is set aside for what the file says it holds.
     if prod(shape) * dtype.itemsize > len(content):

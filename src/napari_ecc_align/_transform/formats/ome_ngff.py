@@ -2,8 +2,8 @@
 
 Direction: from the points of ``input`` to those of ``output``; written as reference to moving,
 and turned round when reading if ``input`` is called "moving" or ``output`` "reference". Axis
-order: that of the coordinate systems in the file, written (y, x); a file without any is taken
-to be in (y, x), as OME-Zarr images are. Pixel centres are at integers.
+order: that of the coordinate systems in the file, written (y, x) or (z, y, x); a file without any
+is taken to be in these, as OME-Zarr images are. Pixel centres are at integers.
 """
 
 from __future__ import annotations
@@ -14,11 +14,12 @@ from typing import Any
 import numpy as np
 
 from ..._common.errors import InputError
-from ..axes import SWAP, in_row_column
-from ..matrices import Matrix, MotionModel, checked_matrix, inverse_of
+from ..axes import in_row_column
+from ..matrices import Matrix, MotionModel, checked_of_any_size, inverse_of
 from .stored import StoredMatrix, json_of
 
 _DEEPEST = 20
+_AXES = ("z", "y", "x")
 
 
 def dump(matrix: Matrix, model: MotionModel) -> bytes:
@@ -26,10 +27,10 @@ def dump(matrix: Matrix, model: MotionModel) -> bytes:
     matrix = in_row_column(matrix)
     # Every reader knows translations; affine ones are only recommended to it.
     if model == "translation":
-        kind: dict[str, Any] = {"type": "translation", "translation": matrix[:2, 2].tolist()}
+        kind: dict[str, Any] = {"type": "translation", "translation": matrix[:-1, -1].tolist()}
     else:
-        kind = {"type": "affine", "affine": matrix[:2].tolist()}
-    axes = [{"name": name, "type": "array"} for name in ("y", "x")]
+        kind = {"type": "affine", "affine": matrix[:-1].tolist()}
+    axes = [{"name": name, "type": "array"} for name in _AXES[1 - len(matrix) :]]
     document = {
         "coordinateSystems": [{"name": name, "axes": axes} for name in ("reference", "moving")],
         "coordinateTransformations": [
@@ -52,36 +53,49 @@ def parse(content: bytes) -> list[StoredMatrix]:
         raise InputError("its coordinateTransformations must be a list of one transformation")
     item = found[0]
     source, target = _name(item.get("input")), _name(item.get("output"))
-    into, out_of = (_order(document, name) for name in (source, target))
+    size = 3 if _has_three_axes(item) else 2
+    into, out_of = (_order(document, name, size) for name in (source, target))
     with np.errstate(all="ignore"):
-        matrix = checked_matrix(out_of @ _matrix(item) @ into)
+        matrix = checked_of_any_size(out_of.T @ _matrix(item, size) @ into)
     if source == "moving" or target == "reference":
         matrix = inverse_of(matrix)
     return [StoredMatrix(matrix)]
 
 
-def _matrix(item: Any, depth: int = 0) -> Matrix:
-    """Return a transformation as a 3x3 matrix in the axis order of the file."""
+def _has_three_axes(item: Any, depth: int = 0) -> bool:
+    """Tell whether a transformation, or a part of it, is of three axes."""
+    if not isinstance(item, dict) or depth > _DEEPEST:
+        return False
+    parts = item.get("transformations")
+    inner = [item.get("forward"), *(parts[:_DEEPEST] if isinstance(parts, list) else [])]
+    own = item.get(str(item.get("type")))
+    return (isinstance(own, list) and len(own) == 3) or any(
+        _has_three_axes(part, depth + 1) for part in inner
+    )
+
+
+def _matrix(item: Any, size: int, depth: int = 0) -> Matrix:
+    """Return a transformation as a matrix in the axis order of the file."""
     if not isinstance(item, dict) or depth > _DEEPEST:
         raise InputError("it holds what is not an OME-NGFF transformation")
     kind = item.get("type")
-    matrix = np.eye(3)
+    matrix, diagonal = np.eye(size + 1), range(size)
     if kind == "sequence":
         parts = item.get("transformations")
         if not isinstance(parts, list) or len(parts) > _DEEPEST:
             raise InputError("its sequence has no list of a few transformations")
         for part in parts:
-            matrix = _matrix(part, depth + 1) @ matrix
+            matrix = _matrix(part, size, depth + 1) @ matrix
     elif kind == "bijection":
-        matrix = _matrix(item.get("forward"), depth + 1)
+        matrix = _matrix(item.get("forward"), size, depth + 1)
     elif kind == "affine":
-        matrix[:2] = _numbers(item, "affine", (2, 3))
+        matrix[:size] = _numbers(item, "affine", (size, size + 1))
     elif kind == "rotation":
-        matrix[:2, :2] = _numbers(item, "rotation", (2, 2))
+        matrix[:size, :size] = _numbers(item, "rotation", (size, size))
     elif kind == "translation":
-        matrix[:2, 2] = _numbers(item, "translation", (2,))
+        matrix[:size, size] = _numbers(item, "translation", (size,))
     elif kind == "scale":
-        matrix[[0, 1], [0, 1]] = _numbers(item, "scale", (2,))
+        matrix[diagonal, diagonal] = _numbers(item, "scale", (size,))
     elif kind != "identity":
         raise InputError(f"its transformation of type {kind!r:.40} cannot be used here")
     return matrix
@@ -103,14 +117,15 @@ def _name(end: Any) -> str | None:
     return name if isinstance(name, str) else None
 
 
-def _order(document: dict[str, Any], name: str | None) -> Matrix:
-    """Return the matrix between (x, y) and the axes of a coordinate system."""
+def _order(document: dict[str, Any], name: str | None, size: int) -> Matrix:
+    """Return the matrix from (x, y), or (x, y, z), to the axes of a coordinate system."""
+    axes: list[str | None] = [*_AXES[-size:]]
     systems = document.get("coordinateSystems", [])
     for system in systems if isinstance(systems, list) else []:
         if isinstance(system, dict) and name is not None and system.get("name") == name:
-            axes = system.get("axes")
-            names = [_name(axis) for axis in axes] if isinstance(axes, list) else []
-            if names not in (["y", "x"], ["x", "y"]):
-                raise InputError(f"the axes of {name!r:.40} must be called y and x")
-            return SWAP if names[0] == "y" else np.eye(3)
-    return SWAP
+            given = system.get("axes")
+            axes = [_name(axis) for axis in given] if isinstance(given, list) else []
+    if sorted(map(str, axes)) != sorted(_AXES[-size:]):
+        words = "y and x" if size == 2 else "z, y and x"
+        raise InputError(f"the axes of {name!r:.40} must be called {words}")
+    return np.eye(size + 1)[[*("xyz".index(str(axis)) for axis in axes), size]]

@@ -1,7 +1,7 @@
 """Our own format: a small JSON document with a format name and a version.
 
-Direction: reference pixel to moving pixel. Axis order: (x, y). That of a stack has a matrix for
-each frame, and what it is called and was said of it, where that is known.
+Direction: reference pixel to moving pixel. Axis order: (x, y), of volumes (x, y, z). That of a
+stack has a matrix for each frame, and what it is called and was said of it, where that is known.
 """
 
 from __future__ import annotations
@@ -75,10 +75,11 @@ def holds_a_stack(content: bytes) -> bool:
 
 def document_of(matrix: Matrix, model: MotionModel) -> dict[str, Any]:
     """Return the JSON document of one matrix."""
+    one, place = ("voxel", "(x, y, z, 1)") if len(matrix) == 4 else ("pixel", "(x, y, 1)")
     return {
         "format": _FORMAT,
         "version": _VERSION,
-        "direction": "reference pixel (x, y, 1) to moving pixel, pixel centres at integers",
+        "direction": f"reference {one} {place} to moving {one}, {one} centres at integers",
         "model": model,
         "matrix": matrix.tolist(),
     }

@@ -14,7 +14,7 @@ from ..._common.atomic import write_atomically
 from ..._common.errors import InputError
 from ..._common.given import GivenPath
 from ..._common.opening import opened
-from ..matrices import Matrix, MotionModel, check_belongs, checked_matrix, narrowest_model
+from ..matrices import Matrix, MotionModel, check_belongs, checked_of_any_size, narrowest_model
 from . import itk, matrix_csv, matrix_npy, napari_affine, ome_ngff, own_json
 from .stored import StoredMatrix
 
@@ -115,7 +115,7 @@ def check_suffix(path: GivenPath) -> str:
 def write_matrix(path: GivenPath, matrix: Matrix, model: MotionModel, *, overwrite: bool) -> None:
     """Write one checked matrix, whole or not at all; raise `InputError` as `Transform.save`."""
     form = _format_of(path)
-    if form.affine_only and model == "homography" and matrix[2, :2].any():
+    if form.affine_only and model == "homography" and matrix[-1, :-1].any():
         raise InputError(
             f"cannot write {path}: {form.suffix} cannot hold a homography; save it as .json, "
             ".csv or .npy, or align with the model 'affine'"
@@ -136,7 +136,9 @@ def write_stack(path: GivenPath, stored: Sequence[StoredMatrix], *, overwrite: b
     write_atomically(path, stack.dump(stored), overwrite=overwrite)
 
 
-def read_matrices(path: GivenPath, *, stack: bool = True) -> list[tuple[Matrix, MotionModel]]:
+def read_matrices(
+    path: GivenPath, *, stack: bool = True, volumes: bool = False
+) -> list[tuple[Matrix, MotionModel]]:
     """Return the matrices of a file, checked, and the motion model of each.
 
     Parameters
@@ -145,6 +147,8 @@ def read_matrices(path: GivenPath, *, stack: bool = True) -> list[tuple[Matrix, 
         A file of any format.
     stack : bool, default: True
         Whether it may be that of a stack. If not, there is exactly one matrix.
+    volumes : bool, default: False
+        Whether its matrices are those of volumes, (4, 4).
 
     Raises
     ------
@@ -161,10 +165,17 @@ def read_matrices(path: GivenPath, *, stack: bool = True) -> list[tuple[Matrix, 
         stored = form.parse(content)
         if not stored:
             raise InputError("it holds no frames")
-        return [
+        found = [
             _checked(each, f"frame {number}: " if many else "")
             for number, each in enumerate(stored)
         ]
+        if any((len(matrix) == 4) != volumes for matrix, _ in found):
+            what, whose = ("images", "Transform") if volumes else ("volumes", "VolumeTransform")
+            size = "three" if volumes else "two"
+            raise InputError(
+                f"it is of {what}, not a transform of {size} dimensions: {whose}.load reads it"
+            )
+        return found
     except InputError as error:
         raise InputError(f"{path} is not a usable transform file: {error}") from error
 
@@ -179,6 +190,21 @@ def holds_a_stack(path: GivenPath) -> bool:
     """
     form, content = _recognised(path)
     return form.holds_a_stack(content)
+
+
+def holds_a_volume(path: GivenPath) -> bool:
+    """Return whether a file holds a transform of volumes rather than of images.
+
+    Raises
+    ------
+    InputError
+        As `read_matrices`.
+    """
+    form, content = _recognised(path)
+    try:
+        return any(len(_checked(each, "")[0]) == 4 for each in form.parse(content)[:1])
+    except InputError as error:
+        raise InputError(f"{path} is not a usable transform file: {error}") from error
 
 
 def _format_of(
@@ -208,7 +234,7 @@ def _recognised(path: GivenPath) -> tuple[Format, bytes]:
 
 def _checked(stored: StoredMatrix, where: str) -> tuple[Matrix, MotionModel]:
     try:
-        matrix = checked_matrix(stored.matrix)
+        matrix = checked_of_any_size(stored.matrix)
         model = stored.model or narrowest_model(matrix)
         check_belongs(matrix, model)
     except InputError as error:

@@ -16,9 +16,9 @@ class StoredMatrix(NamedTuple):
 
     Attributes
     ----------
-    matrix : array_like, shape (3, 3) or (2, 3)
-        Maps (x, y, 1) in the reference to the moving image, whatever the file's own direction and
-        axis order. Not yet checked if it was read.
+    matrix : array_like, shape (3, 3) or (2, 3), of volumes (4, 4) or (3, 4)
+        Maps (x, y, 1), or (x, y, z, 1), in the reference to the moving image, whatever the file's
+        own direction and axis order. Not yet checked if it was read.
     model : str, optional
         The motion model, if the file names one.
     verdict, name : str, optional

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from multiprocessing.connection import Connection, wait
 from typing import Generic
 
-from ..._common.errors import InputError
+from ..errors import InputError
 from .loop import Item, Lost, Result, Task
 from .process import Child, Message, use_one_thread
 

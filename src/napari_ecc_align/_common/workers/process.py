@@ -15,7 +15,7 @@ from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
 from typing import Any, Literal
 
-from ..._common.printing import libraries_silenced
+from ..printing import libraries_silenced
 
 _VARIABLES = {
     # Each process uses one core, so the libraries below must start no threads of their own.
@@ -102,9 +102,17 @@ class Child:
         self.connection.close()
 
 
+def cores() -> int:
+    """Return how many cores this process may use."""
+    try:
+        return len(os.sched_getaffinity(0))
+    except AttributeError:  # not on Linux
+        return os.cpu_count() or 1
+
+
 def use_one_thread() -> None:
     """Let OpenCV use one thread in this process."""
-    from ..._common.opencv import cv2
+    from ..opencv import cv2
 
     cv2.setNumThreads(1)
 

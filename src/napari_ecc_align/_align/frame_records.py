@@ -1,0 +1,139 @@
+"""Results of frames in a file that only grows, from which a run goes on where it was ended."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import fields, replace
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import numpy as np
+
+from .._common.errors import InputError
+from .._common.file_lock import acquire
+from .._common.own_files import open_own
+from .._transform.transform import Transform
+from .._verdict.result import AlignmentResult
+from .._verdict.rival import NO_RIVAL
+from .._verdict.tile_matching import Tiles
+
+_FORMAT = "napari-ecc-align frames 1"
+# A power failure takes no more than the work of so many seconds.
+_SYNC_SECONDS = 5.0
+_NO_TILES: dict[str, Any] = {
+    "displacements": np.empty((0, 4)),
+    "uncertainties": np.empty(0),
+    "fits": np.empty(0),
+    "rival": NO_RIVAL,
+}
+_EXTRA = ("transform", "covariance", "tiles", "timings")
+
+
+class FrameRecords:
+    """The results of a run's frames in their order, in an open file of its own.
+
+    Parameters
+    ----------
+    file : BinaryIO
+        Read from its begin, and written to behind the last whole record of the same run. What
+        another run has left is removed.
+    run : dict
+        All that the results depend on, as JSON can hold it.
+
+    Attributes
+    ----------
+    known : list of AlignmentResult
+        Those that were there, whose tiles are just counted.
+    """
+
+    def __init__(self, file: BinaryIO, run: Mapping[str, Any]) -> None:
+        document = json.dumps([version("napari-ecc-align"), run], sort_keys=True)
+        head = f"{_FORMAT} {hashlib.sha256(document.encode()).hexdigest()}\n".encode()
+        self.known: list[AlignmentResult] = []
+        self._file = file
+        self._synced = time.monotonic()
+        end = 0
+        if file.readline() == head:
+            end = len(head)
+            for line in file:
+                result = _result(line)
+                if result is None:
+                    break
+                self.known.append(result)
+                end += len(line)
+        file.seek(end)
+        file.truncate()
+        if not end:
+            file.write(head)
+
+    def add(self, result: AlignmentResult) -> None:
+        """Write the result of the next frame."""
+        self._file.write(_line(result))
+        self._file.flush()
+        if time.monotonic() - self._synced > _SYNC_SECONDS:
+            os.fsync(self._file.fileno())
+            self._synced = time.monotonic()
+
+
+@contextmanager
+def frame_records(path: Path, run: Mapping[str, Any]) -> Iterator[FrameRecords]:
+    """Open the records at a path, whose folder is made if need be, for this process alone.
+
+    Raises
+    ------
+    InputError
+        If another process has them, or they cannot be written.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with open_own(path, os.O_RDWR | os.O_CREAT) as file:
+            with suppress(OSError):  # a file system without locks
+                if not acquire(file):
+                    raise InputError(
+                        f"another run is writing to {path.parent}; wait for it to end"
+                    )
+            yield FrameRecords(file, run)
+    except OSError as error:
+        raise InputError(f"cannot write {path}: {error.strerror or error}") from error
+
+
+def counted(result: AlignmentResult) -> AlignmentResult:
+    """Return a result of which the tiles are just counted, as it is in the records."""
+    tiles = None if result.tiles is None else replace(result.tiles, **_NO_TILES)
+    return replace(result, tiles=tiles, timings={})
+
+
+def _line(result: AlignmentResult) -> bytes:
+    covariance, tiles = result.covariance, result.tiles
+    document = {
+        **{f.name: getattr(result, f.name) for f in fields(result) if f.name not in _EXTRA},
+        "transform": [result.transform.matrix.tolist(), result.transform.model],
+        "covariance": None if covariance is None else covariance.tolist(),
+        "tiles": tiles
+        and {f.name: getattr(tiles, f.name) for f in fields(tiles) if f.name not in _NO_TILES},
+    }
+    return json.dumps(document, default=np.generic.item).encode() + b"\n"
+
+
+def _result(line: bytes) -> AlignmentResult | None:
+    """Return the result of a line, None if the line is not whole."""
+    try:
+        document = json.loads(line)
+        matrix, model = document["transform"]
+        covariance, tiles = document["covariance"], document["tiles"]
+        found = {
+            **document,
+            "transform": Transform(matrix, model=model),
+            "shape": tuple(document["shape"]),
+            "covariance": None if covariance is None else np.array(covariance),
+            "tiles": tiles and Tiles(**tiles | {"offset": tuple(tiles["offset"])}, **_NO_TILES),
+        }
+        return AlignmentResult(**found) if line.endswith(b"\n") else None
+    except (ValueError, KeyError, TypeError):
+        return None

@@ -1,0 +1,110 @@
+"""The frames of a stack in several processes: blocks of frames side by side, told in order."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from numpy.typing import NDArray
+
+from .._common.steps import outcome_of
+from .._common.workers.loop import Lost, work
+from .._common.workers.pool import Pool
+from .._verdict.result import AlignmentResult
+from .cancelling import cancelled_result
+from .frame_by_frame import BLOCK, FrameSteps, Series, failed_result, told_frame
+from .progress import Progress
+from .read_frames import Unreadable
+
+_Results = dict[int, AlignmentResult]
+
+
+@dataclass(frozen=True, eq=False)
+class _Block:
+    """Frames that follow one another.
+
+    Attributes
+    ----------
+    numbers : range
+        Of the frames.
+    known : dict
+        The results of some, and of those before from which they may start.
+    images : dict of ndarray or Unreadable
+        Those that the process cannot read by itself.
+    """
+
+    numbers: range
+    known: _Results
+    images: dict[int, NDArray[Any] | Unreadable]
+
+
+class _BlockAligner:
+    """Aligns blocks of a series in a process, which prepares their common reference once."""
+
+    def __init__(self, series: Series) -> None:
+        self._series = series.sent()
+
+    def __call__(self, block: _Block) -> _Results:
+        done = dict(block.known)
+        for index in block.numbers:
+            if index not in done:
+                start = self._series.start_of(index, done)
+                steps = self._series.frame_steps(index, start, block.images.get(index))
+                done[index] = outcome_of(steps)
+        return {index: done[index] for index in block.numbers}
+
+
+def side_by_side(
+    series: Series, workers: int, known: Sequence[AlignmentResult] = ()
+) -> FrameSteps:
+    """Align the frames of a series as `one_by_one` does, in several processes.
+
+    The first frame of each block is aligned here, ahead of the others of its block, so that all
+    start where they would if one process did everything. The frames of a process that dies twice
+    have failed.
+    """
+    count = len(series.images)
+    done = dict(enumerate(known))
+    waiting: _Results = {}
+    pool = Pool(_BlockAligner(series), workers=workers, timeout=math.inf)
+    running = work(pool, _blocks(series, dict(done)), cancel=series.options.cancel)
+    try:
+        for finished in running:
+            yield Progress(len(done) / count, f"{len(done)} of {count} {series.options.called}")
+            if finished is not None:
+                waiting |= _results(series, *finished)
+            while (index := len(done)) in waiting:
+                done[index] = waiting.pop(index)
+                yield told_frame(index, count, done[index])
+    finally:
+        running.close()
+    for index in range(len(done), count):
+        done[index] = cancelled_result(series.shape, series.options.search)
+        yield told_frame(index, count, done[index])
+    return [*done.values()]
+
+
+def _blocks(series: Series, done: _Results) -> Iterator[_Block]:
+    """Yield the blocks of what is not done, each with the result of its first frame."""
+    index = len(done)
+    while index < len(series.images):
+        end = series.block_end(index)
+        numbers = range(index, end)
+        images = {} if series.images.in_files else {at: series.images.read(at) for at in numbers}
+        if index % BLOCK == 0:
+            start = series.start_of(index, done)
+            done[index] = outcome_of(series.frame_steps(index, start, images.get(index)))
+        firsts = [at for at in range(0, index, BLOCK) if at in done and done[at].aligned]
+        near = {*firsts[-1:], *range(index - index % BLOCK, end)}
+        yield _Block(numbers, {at: done[at] for at in near if at in done}, images)
+        index = end
+
+
+def _results(series: Series, block: _Block, outcome: _Results | Lost) -> _Results:
+    if not isinstance(outcome, Lost):
+        return outcome
+    reason = f"Given up after a second try: {outcome.reason}."
+    lost = failed_result(series.shape, series.options.search, reason)
+    return {index: block.known.get(index, lost) for index in block.numbers}

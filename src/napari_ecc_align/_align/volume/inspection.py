@@ -1,0 +1,220 @@
+"""What two volumes differ in before and after an alignment."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..._common.errors import InputError
+from ..._compare.inspection import Inspection, Laid, Row, counted_rows, seen_steps
+from ..._compare.table import with_uncertainty
+from ..._compare.thresholding import LOCAL_METHODS, Thresholding
+from ..._compare.views import matched_pair, overlay
+from ..._images.filling import fill_values
+from ..._images.pixels import in_doubles, valid_pixels
+from ..._images.warping import Resampling
+from ..._transform.axes import in_row_column
+from ..._transform.models import Array
+from .motion import Shape, corners, mapped
+from .result import VolumeAlignment
+from .transform import VolumeTransform
+from .warp import warp_volume
+
+# So little beyond the outermost voxels, interpolation gives those.
+_BARELY = 1 / 255
+# Along the longest side.
+_CUBES = 8
+
+
+@dataclass(frozen=True)
+class Looks:
+    """How two volumes are binarised, resampled and subtracted, as `inspection_steps` does it.
+
+    The threshold is one for all planes.
+    """
+
+    thresholding: Thresholding
+    resampling: Resampling
+    signed: bool = False
+
+
+def volume_inspection_steps(
+    reference: NDArray[Any],
+    moving: NDArray[Any],
+    transform: VolumeTransform,
+    looks: Looks,
+    *,
+    start: VolumeTransform | None = None,
+    spacing: Sequence[float] = (1.0, 1.0, 1.0),
+    masks: tuple[NDArray[np.bool_] | None, NDArray[np.bool_] | None] = (None, None),
+) -> Generator[str, None, Inspection]:
+    """Compare two volumes as `inspection_steps` does two images.
+
+    Parameters
+    ----------
+    reference, moving : ndarray, shape (d, h, w) or (d, h, w, 3 or 4)
+    transform : VolumeTransform
+        Maps reference voxels to moving voxels.
+    looks : Looks
+        How they are compared.
+    start : VolumeTransform, optional
+        How the volumes lay before; voxel on voxel when left out.
+    spacing : sequence of 3 floats
+        Lengths of the moving volume's voxels along (z, y, x).
+    masks : tuple of ndarray or None, shape (d, h, w)
+        Voxels of each volume that count.
+
+    Returns
+    -------
+    generator
+        Yields what was done, and returns an `Inspection` of volumes, whose corners have moved in
+        the unit of `spacing`.
+
+    Raises
+    ------
+    InputError
+        If the threshold is a local one, or volumes are not resampled so.
+    """
+    thresholding = looks.thresholding
+    if thresholding.thresholds is None and thresholding.method in LOCAL_METHODS:
+        raise InputError(
+            f"volumes are compared by one threshold, such as otsu, not by {thresholding.method}"
+        )
+    shape: Shape = reference.shape[:3]
+    lay = start or VolumeTransform(np.eye(4), "translation")
+    fixed, other = in_doubles(_flat(reference)), in_doubles(_flat(moving))
+    own_mask, other_mask = (None if mask is None else _flat(mask) for mask in masks)
+    counted = valid_pixels(fixed, own_mask)
+    valid = valid_pixels(other, other_mask).reshape(moving.shape[:3])
+
+    def laid(by: VolumeTransform) -> Laid:
+        image = _flat(resampled_volume(other.reshape(moving.shape), by, shape, looks.resampling))
+        inside = _flat(_covered(by, shape, valid)) & counted
+        return Laid(image, image, inside)
+
+    seen = yield from seen_steps(
+        fixed, laid, lay, transform, thresholding, signed=looks.signed, with_ecc=True
+    )
+
+    def volume(planes: NDArray[Any]) -> NDArray[Any]:
+        return planes.reshape(*shape, *planes.shape[2:])
+
+    ends = corners(shape)[:, ::-1]
+    moved = (transform.to_moving(ends) - lay.to_moving(ends)) * np.array(spacing)[::-1]
+    return replace(
+        seen,
+        reference=volume(seen.reference),
+        warped=volume(seen.warped),
+        valid=volume(seen.valid),
+        difference=volume(seen.difference),
+        before=replace(seen.before, labels=volume(seen.before.labels)),
+        after=replace(seen.after, labels=volume(seen.after.labels)),
+        corner_shift=float(np.sqrt((moved**2).sum(axis=1).mean())),
+    )
+
+
+def resampled_volume(
+    volume: NDArray[Any], transform: VolumeTransform, shape: Shape, resampling: Resampling
+) -> NDArray[Any]:
+    """Return a volume, in colour or not, on the grid of a reference.
+
+    Raises
+    ------
+    InputError
+        If the interpolation is none of volumes, or the fill is no value of theirs.
+    """
+    how = resampling.interpolation
+    if how == "lanczos":
+        raise InputError("volumes are resampled linear, cubic or nearest, not lanczos: choose one")
+    faces = [np.moveaxis(volume, axis, 0)[[0, -1]] for axis in range(3)]
+    outside = fill_values(_flat(volume), resampling.fill, faces)
+    channels = volume[..., np.newaxis] if volume.ndim == 3 else volume
+    laid = [
+        warp_volume(
+            np.ascontiguousarray(channels[..., number]),
+            transform,
+            output_shape=(shape[0], shape[1], shape[2]),
+            interpolation=how,
+            fill=outside[number if len(outside) > 1 else 0],
+        )
+        for number in range(channels.shape[3])
+    ]
+    return laid[0] if volume.ndim == 3 else np.stack(laid, axis=-1)
+
+
+def volume_rows(result: VolumeAlignment, seen: Inspection, unit: str) -> list[Row]:
+    """Return the table before/after of two volumes, with lengths in a unit."""
+    sign = -1 if result.inverted else 1
+    sigmas = " / ".join(f"{sigma:.2g}" for sigma in result.axis_uncertainty)
+    counted = [
+        replace(row, label=row.label.replace("pixels", "voxels")) for row in counted_rows(seen)
+    ]
+    moved = with_uncertainty(seen.corner_shift, result.corner_uncertainty)
+    return [
+        *counted,
+        Row("ECC", f"{sign * (seen.ecc_before or 0.0):.4f}", f"{result.ecc:.4f}"),
+        Row(f"corners moved, {unit}", "0", moved),
+        Row(f"uncertainty (x, y, z), {unit}", "", sigmas),
+        Row("time, s", "", f"{result.seconds:.2g}"),
+    ]
+
+
+def volume_overlay(seen: Inspection) -> NDArray[np.uint8]:
+    """Return two compared volumes in two colours, as `overlay` draws images: (d, h, w, 3)."""
+    planes = overlay(_flat(seen.reference), _flat(seen.warped), mask=_flat(seen.valid))
+    return planes.reshape(*seen.valid.shape, 3)
+
+
+def volume_checkerboard(seen: Inspection, spacing: Sequence[float]) -> NDArray[np.float32]:
+    """Return two compared volumes in turn, in cubes; NaN where they were not compared.
+
+    Parameters
+    ----------
+    seen : Inspection
+        Of volumes, (d, h, w).
+    spacing : sequence of 3 floats
+        Lengths of a voxel along (z, y, x), by which cubes are cubes.
+    """
+    shape = seen.valid.shape
+    pair = matched_pair(_flat(seen.reference), _flat(seen.warped), _flat(seen.valid))
+    first, second = (planes.reshape(shape) for planes in pair[:2])
+    side = max(length * step for length, step in zip(shape, spacing, strict=True)) / _CUBES
+    z, y, x = (
+        (np.arange(length) * step // side).astype(int)
+        for length, step in zip(shape, spacing, strict=True)
+    )
+    other = (z[:, np.newaxis, np.newaxis] + y[:, np.newaxis] + x) % 2 == 1
+    return np.where(seen.valid, np.where(other, second, first), np.float32(np.nan))
+
+
+def _flat(volume: NDArray[Any]) -> NDArray[Any]:
+    """Return the planes of a volume one below the other, as one image."""
+    return volume.reshape(-1, *volume.shape[2:])
+
+
+def _covered(
+    transform: VolumeTransform, shape: Shape, valid: NDArray[np.bool_]
+) -> NDArray[np.bool_]:
+    """Return the reference voxels for which all that interpolation needs of `valid` is there."""
+    if not valid.all():
+        counted: NDArray[np.uint8] = warp_volume(
+            valid.view(np.uint8) * np.uint8(255),
+            transform,
+            output_shape=(shape[0], shape[1], shape[2]),
+        )
+        return counted >= 254
+    matrix: Array = in_row_column(transform.matrix)
+    inside = np.ones(shape, bool)
+    rows, columns = (np.arange(length) for length in shape[1:])
+    for plane, part in enumerate(inside):
+        starts = mapped(matrix, np.array([plane, 0.0, 0.0]))
+        for axis, side in enumerate(valid.shape):
+            along = (
+                starts[axis] + matrix[axis, 1] * rows[:, np.newaxis] + matrix[axis, 2] * columns
+            )
+            part &= (along >= -_BARELY) & (along <= side - 1 + _BARELY)
+    return inside

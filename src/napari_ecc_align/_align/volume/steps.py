@@ -1,0 +1,96 @@
+"""Aligning two volumes step by step, for callers that want to stop in between."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from threading import Event
+from typing import Any
+
+from ..._common.errors import InputError
+from ..._common.steps import awaited, retold
+from ..._ecc.options import SearchOptions
+from ..._transform.models import Array
+from ..progress import Progress
+from .align import align_volume
+from .result import VolumeAlignment
+from .transform import VOLUME_MOTION_MODELS, VolumeMotionModel, VolumeTransform
+
+# "auto" tries them in turn, until one suffices.
+_AUTOMATIC: tuple[VolumeMotionModel, ...] = ("euclidean", "affine")
+_TOO_STIFF = "does not suffice"
+
+
+def volume_steps(
+    reference: Array,
+    moving: Array,
+    search: SearchOptions,
+    *,
+    initial: VolumeTransform | None = None,
+    **options: Any,
+) -> Generator[Progress, None, VolumeAlignment]:
+    """Align two volumes as `align_volume` does, in a thread of its own.
+
+    Parameters
+    ----------
+    reference, moving : ndarray, shape (planes, rows, columns)
+    search : SearchOptions
+        The model and the limits of the search. The model "auto" is euclidean, or affine where that
+        does not suffice.
+    initial : VolumeTransform, optional
+        Where to start first.
+    **options
+        Spacings and masks, as `align_volume` takes them.
+
+    Returns
+    -------
+    generator
+        Yields a `Progress` many times a second and returns the result. If it is closed, the
+        alignment ends at its next step.
+
+    Raises
+    ------
+    InputError
+        As `align_volume`, and if the model is none of volumes.
+    """
+    models = volume_models(search.model)
+    for model in models:
+        result = yield from _steps(
+            reference,
+            moving,
+            model=model,
+            precision=search.precision,
+            max_iterations=search.max_iterations,
+            tolerance=search.tolerance,
+            initial=initial,
+            **options,
+        )
+        if model == models[-1] or _TOO_STIFF not in result.reason:
+            break
+        initial = result.transform
+    return result
+
+
+def volume_models(model: str) -> tuple[VolumeMotionModel, ...]:
+    """Return which models of volumes a choice stands for; raise `InputError` if none."""
+    chosen = tuple(known for known in VOLUME_MOTION_MODELS if known == model)
+    if not chosen and model != "auto":
+        known = ", ".join(VOLUME_MOTION_MODELS)
+        raise InputError(f"volumes have the motion models {known} and automatic, not {model}")
+    return chosen or _AUTOMATIC
+
+
+def _steps(
+    reference: Array, moving: Array, **options: Any
+) -> Generator[Progress, None, VolumeAlignment]:
+    last, ended = [Progress(0.0, "preparing the volumes")], Event()
+
+    def tell(step: Progress) -> None:
+        last[0] = step
+
+    def align() -> VolumeAlignment:
+        return align_volume(reference, moving, progress=tell, cancel=ended.is_set, **options)
+
+    try:
+        return (yield from retold(awaited(align), lambda _: last[0]))
+    finally:
+        ended.set()

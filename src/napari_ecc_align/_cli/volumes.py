@@ -1,0 +1,357 @@
+"""Two files of depth stacks, aligned as volumes."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .._align.volume.align import LEAST_SIDE
+from .._align.volume.inspection import (
+    Looks,
+    resampled_volume,
+    volume_inspection_steps,
+    volume_rows,
+)
+from .._align.volume.result import VolumeAlignment
+from .._align.volume.steps import volume_steps
+from .._align.volume.transform import VolumeTransform
+from .._common.atomic import write_atomically
+from .._common.errors import InputError
+from .._common.steps import outcome_of
+from .._common.tables import INSPECTION_KEYS
+from .._compare.inspection import Inspection
+from .._compare.thresholding import Thresholding
+from .._images.files.image_file import ImageFile
+from .._images.files.images import read_file, write_file
+from .._images.files.volumes import (
+    Spacing,
+    has_depth,
+    resampled_volumes_of,
+    spacing_of,
+    volume_file,
+    volume_of,
+)
+from .._images.kinds import kind_of
+from .._images.pixels import to_gray
+from .._images.warping import Resampling
+from .._transform.formats.own_json import document_of
+from .console import progress_bar, say, tell
+from .inputs import search_options
+from .outputs import all_or_none, check_outputs, check_transform_out, own_stem
+from .show import exit_code, files, table, to_json, written_text
+from .values import check_fill
+
+
+def are_volumes(read: list[ImageFile], chosen: argparse.Namespace) -> bool:
+    """Tell whether two files are to be aligned as volumes, in three axes.
+
+    Depth stacks are, of which their metadata say so, unless ``--planes`` or ``--frame`` is given;
+    and with ``--volume`` whatever has pages.
+
+    Raises
+    ------
+    InputError
+        If ``--volume`` is given, and one of them has too few planes, or other axes as well.
+    """
+    if chosen.volume:
+        for path, file in zip((chosen.reference, chosen.moving), read, strict=True):
+            check_volume(path, file)
+        return True
+    by_frames = chosen.planes or chosen.frame is not None or chosen.frame_axis is not None
+    return not by_frames and all(has_depth(file.held, LEAST_SIDE) for file in read)
+
+
+def check_volume(path: Path, file: ImageFile) -> None:
+    """Raise `InputError` if a file holds no volume."""
+    held = file.held
+    others = {"frames", "planes", "channels"}
+    roles = [] if held is None else [held.roles[axis] for axis in held.long]
+    along = [role for role in roles if role != "channels"]
+    if len(along) != 1 or not set(roles) <= others or file.frames < LEAST_SIDE:
+        holds = "one image" if held is None else str(held)
+        raise InputError(
+            f"{path} is no volume of {LEAST_SIDE} planes or more, with channels or without: it "
+            f"holds {holds}"
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class _Pair:
+    """Two volumes, (d, h, w) or with colours, and how they are to be aligned.
+
+    Attributes
+    ----------
+    reference, moving : ndarray
+    spacings : tuple of tuple of float, or None
+        Lengths of their voxels in micrometres, if they are known.
+    masks : tuple of ndarray or None
+        Voxels that count.
+    initial : VolumeTransform or None
+        Where to start.
+    """
+
+    reference: NDArray[Any]
+    moving: NDArray[Any]
+    spacings: tuple[Spacing, Spacing] | None
+    masks: tuple[NDArray[np.bool_] | None, NDArray[np.bool_] | None]
+    initial: VolumeTransform | None
+
+    @property
+    def lengths(self) -> tuple[Spacing, Spacing]:
+        """Lengths of their voxels; of cubes where they are not known."""
+        return self.spacings or ((1.0, 1.0, 1.0), (1.0, 1.0, 1.0))
+
+
+def run_volumes(chosen: argparse.Namespace, read: list[ImageFile]) -> int:
+    """Align two volumes, print what comes of it, and write it; return the exit code."""
+    beside = check_transform_out(chosen.transform_out, chosen.out, "affine")
+    pair = _pair(chosen, read)
+    check_fill(chosen.fill, read[1].pixels.dtype)
+    paths = {**beside, **_paths(chosen)}
+    optional = (chosen.mask, chosen.moving_mask, chosen.initial)
+    given = [chosen.reference, chosen.moving, *filter(None, optional)]
+    check_outputs(paths.values(), given, overwrite=chosen.overwrite)
+    with progress_bar(chosen) as show:
+        steps = volume_steps(
+            _gray(pair.reference),
+            _gray(pair.moving),
+            search_options(chosen),
+            initial=pair.initial,
+            spacing=pair.lengths[0],
+            moving_spacing=pair.lengths[1],
+            reference_mask=pair.masks[0],
+            moving_mask=pair.masks[1],
+        )
+        result = outcome_of(steps, show)
+    seen, written = None, dict[str, Path]()
+    if result.found:
+        seen, written = _compared(pair, result, chosen), paths
+        if paths:
+            _write(paths, result, seen, read[1], pair.spacings, chosen)
+    unit = "um" if pair.spacings else "voxels"
+    _tell(result, seen, written, _told(read, pair.spacings, chosen), unit, chosen)
+    return exit_code(chosen, [result.verdict])
+
+
+def _pair(chosen: argparse.Namespace, read: list[ImageFile]) -> _Pair:
+    names = chosen.reference, chosen.moving
+    first, second = (
+        volume_of(file, chosen.channel, name) for file, name in zip(read, names, strict=True)
+    )
+    return _Pair(
+        first,
+        second,
+        _spacings(read, chosen),
+        (_mask(chosen.mask, names[0], first), _mask(chosen.moving_mask, names[1], second)),
+        VolumeTransform.load(chosen.initial) if chosen.initial else None,
+    )
+
+
+def _compared(pair: _Pair, result: VolumeAlignment, chosen: argparse.Namespace) -> Inspection:
+    steps = volume_inspection_steps(
+        pair.reference,
+        pair.moving,
+        result.transform,
+        Looks(
+            Thresholding(chosen.method, chosen.thresholds),
+            Resampling(chosen.interpolation, chosen.fill),
+            chosen.signed,
+        ),
+        start=pair.initial,
+        spacing=pair.lengths[1],
+        masks=pair.masks,
+    )
+    return outcome_of(steps)
+
+
+def _tell(
+    result: VolumeAlignment,
+    seen: Inspection | None,
+    written: Mapping[str, Path],
+    notes: list[str],
+    unit: str,
+    chosen: argparse.Namespace,
+) -> None:
+    if chosen.json:
+        say(to_json(_report(result, seen, written, notes, unit)))
+        return
+    lines = [f"{result.verdict}: {result.reason}", *notes]
+    if seen is not None:
+        cells = [(row.label, row.before, row.after) for row in volume_rows(result, seen, unit)]
+        lines += [*table([("", "before", "after"), *cells]), *written_text(written)]
+    unwritten = not written and (chosen.out or chosen.transform_out)
+    tell(chosen, "\n".join([*lines, *["Nothing was written."] * bool(unwritten)]))
+
+
+def apply_to_volume(
+    path: Path,
+    file: ImageFile,
+    transform: VolumeTransform,
+    like: ImageFile,
+    chosen: argparse.Namespace,
+) -> ImageFile:
+    """Return a file's volumes, of all channels, on the grid of those in another file.
+
+    Raises
+    ------
+    InputError
+        If one of them holds no volumes.
+    """
+    grid = like.meaning(None, chosen.channel_axis, chosen.like, "planes")
+    for name, one in ((path, file), (chosen.like, grid)):
+        check_volume(name, one)
+    check_fill(chosen.fill, file.pixels.dtype)
+    interpolation = chosen.interpolation
+    if interpolation is None:
+        measured = kind_of(file.pixels[len(file.pixels) // 2]) in ("image", "blank")
+        interpolation = "linear" if measured else "nearest"
+    warped = _warped(file, transform, grid, Resampling(interpolation, chosen.fill))
+    return volume_file(warped, spacing_of(grid), file)
+
+
+def _warped(
+    file: ImageFile, transform: VolumeTransform, grid: ImageFile, resampling: Resampling
+) -> NDArray[Any]:
+    shape = grid.frames, *grid.shape
+    return resampled_volumes_of(
+        file, partial(resampled_volume, transform=transform, shape=shape, resampling=resampling)
+    )
+
+
+def _gray(volume: NDArray[Any]) -> NDArray[Any]:
+    if volume.ndim == 3:
+        return volume
+    return to_gray(volume.reshape(-1, *volume.shape[2:])).reshape(volume.shape[:3])
+
+
+def _spacings(read: list[ImageFile], chosen: argparse.Namespace) -> tuple[Spacing, Spacing] | None:
+    """Return the lengths of both files' voxels in micrometres; None unless both are known."""
+    own = chosen.spacing or spacing_of(read[0])
+    other = chosen.moving_spacing or chosen.spacing or spacing_of(read[1])
+    return None if own is None or other is None else (own, other)
+
+
+def _mask(path: Path | None, name: Path, volume: NDArray[Any]) -> NDArray[np.bool_] | None:
+    if path is None:
+        return None
+    mask = read_file(path).pixels
+    if mask.shape not in (volume.shape[:3], volume.shape[1:3]):
+        raise InputError(
+            f"{path} is of the shape {mask.shape}, but {name} holds a volume of "
+            f"{volume.shape[:3]}: a mask has as many planes, or one for all"
+        )
+    return np.broadcast_to(mask != 0, volume.shape[:3])
+
+
+def _paths(chosen: argparse.Namespace) -> dict[str, Path]:
+    """Return where the results go, by role, in the order of writing."""
+    if chosen.out is None:
+        return {}
+    stem = own_stem(chosen.moving)
+    return {
+        "warped": chosen.out / f"{stem}_aligned.ome.tif",
+        "difference": chosen.out / f"{stem}_difference.ome.tif",
+        "binary_difference": chosen.out / f"{stem}_binary_difference.ome.tif",
+        "transform": chosen.out / f"{stem}_transform.json",
+    }
+
+
+def _write(
+    paths: Mapping[str, Path],
+    result: VolumeAlignment,
+    seen: Inspection,
+    moving: ImageFile,
+    spacings: tuple[Spacing, Spacing] | None,
+    chosen: argparse.Namespace,
+) -> None:
+    spacing = None if spacings is None else spacings[0]
+    with all_or_none([*paths.values()], overwrite=chosen.overwrite) as staged:
+        where = dict(zip(paths, staged, strict=True))
+        if "warped" in where:
+            resample = partial(
+                resampled_volume,
+                transform=result.transform,
+                shape=result.shape,
+                resampling=Resampling(chosen.interpolation, chosen.fill),
+            )
+            warped = resampled_volumes_of(moving, resample)
+            write_file(where["warped"], volume_file(warped, spacing, moving))
+            write_file(where["difference"], volume_file(seen.difference, spacing))
+            write_file(where["binary_difference"], volume_file(seen.after.labels, spacing))
+        if "transform_out" in where:
+            result.transform.save(where["transform_out"])
+        if "transform" in where:
+            document = document_of(result.transform.matrix, result.transform.model)
+            document["alignment"] = _numbers(result, seen, "voxels" if spacing is None else "um")
+            write_atomically(where["transform"], f"{to_json(document)}\n".encode())
+
+
+def _told(
+    read: list[ImageFile], spacings: tuple[Spacing, Spacing] | None, chosen: argparse.Namespace
+) -> list[str]:
+    """Return what the files were taken for."""
+    notes = []
+    for name, file, own in zip(
+        (chosen.reference, chosen.moving), read, spacings or (None, None), strict=True
+    ):
+        apart = "" if own is None else f", {own[0]:.4g} um apart"
+        notes.append(
+            f"{name.name}: a volume of {file.frames} planes{apart}; z is searched (--planes: "
+            "plane by plane)."
+        )
+    if spacings is None:
+        notes.append(
+            "The files do not say how large voxels are: they are taken for cubes of one size "
+            "(--spacing Z,Y,X says it)."
+        )
+    return notes
+
+
+def _numbers(result: VolumeAlignment, seen: Inspection | None, unit: str) -> dict[str, Any]:
+    """Return the flat row of a result."""
+    x, y, z = result.axis_uncertainty
+    tiles = result.tiles
+    depth, height, width = result.shape
+    return {
+        **{name: getattr(result, name) for name in ("verdict", "reason")},
+        "model": result.transform.model,
+        "unit": unit,
+        "spacing": [*result.spacing],
+        "corner_shift": None if seen is None else seen.corner_shift,
+        "corner_uncertainty": result.corner_uncertainty,
+        "x_uncertainty": x,
+        "y_uncertainty": y,
+        "z_uncertainty": z,
+        "ecc_before": None if seen is None else seen.ecc_before,
+        **{name: getattr(result, name) for name in ("ecc", "inverted", "overlap_fraction")},
+        "tiles": 0 if tiles is None else tiles.tested,
+        "tiles_agreeing": 0 if tiles is None else tiles.agreeing,
+        **{name: getattr(result, name) for name in ("iterations", "converged", "start")},
+        "seconds": result.seconds,
+        "matrix": result.transform.matrix.tolist(),
+        "width": width,
+        "height": height,
+        "depth": depth,
+    }
+
+
+def _report(
+    result: VolumeAlignment,
+    seen: Inspection | None,
+    written: Mapping[str, Path],
+    notes: list[str],
+    unit: str,
+) -> dict[str, Any]:
+    """Return what ``align --json`` prints of two volumes."""
+    compared = dict.fromkeys(INSPECTION_KEYS) if seen is None else seen.to_dict()
+    numbers = _numbers(result, seen, unit)
+    if not result.found:
+        numbers["matrix"] = None
+    return {**numbers, **compared, "notes": notes, "files": files(written)}
