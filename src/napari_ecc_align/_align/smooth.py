@@ -21,7 +21,7 @@ from .._transform.splines import Lattice
 from .._verdict.field_result import SmoothAlignment
 from .._verdict.field_trust import halves_steps, tiles_of_field, told
 from .._verdict.limits import WRONG
-from .._verdict.result import VERDICTS, Verdict
+from .._verdict.result import GIVEN, VERDICTS, Verdict
 from .cancelling import Cancelled
 from .counted_part import counted_sources
 from .options import Job
@@ -35,6 +35,8 @@ _SIGMAS, _UNBENT, _FEW, _FEWEST_CELLS = 3.0, 0.1, 0.01, 12
 # Of what is known on less than this share of what both images show, nobody can be sure.
 _LEAST_SHARE = 0.3
 _LEAST_STIFF = 4.0
+# A field that was given is looked at in so many places a side, and is right in so many of them.
+_ASKED, _MOST = 48, 0.9
 # The grid on which sigma is kept has so many places along its longer side.
 _PLACES = 96
 # The global motion has to be known to so many px, and is refined until it gains no more.
@@ -106,6 +108,37 @@ def smooth_steps(
         results.append((yield from _bent(job, pyramids, estimate, options, stiffness)))
     yield Progress(1.0, "done")
     return max(results, key=lambda one: (VERDICTS.index(one.verdict), one.known_share))
+
+
+def judged_field(
+    job: Job,
+    field: Field,
+    progress: Callable[[Progress], object] | None,
+    cancel: Callable[[], bool] | None,
+) -> SmoothAlignment:
+    """Say whether a field lays a pair: how far from it the field lies that the images find."""
+    rows, columns = (np.linspace(0, length - 1.0, _ASKED) for length in job.shape)
+    places = np.stack(np.meshgrid(columns, rows), axis=-1).reshape(-1, 2)
+    there = field(places)
+    wide = np.c_[places, np.ones(len(places))]
+    start = np.vstack([np.linalg.lstsq(wide, there, rcond=None)[0].T, [0, 0, 1]])
+    found = smooth_result(replace(job, initial=start), None, progress, cancel)
+    sigma = found.uncertainty_at(places)
+    known = np.isfinite(sigma) & (sigma <= WRONG)
+    if not (found.found and known.any()):
+        return replace(found, transform=field, start=GIVEN)
+    off = np.hypot(*(found.transform(places) - there).T)
+    middle, most = (float(np.quantile(off[known], share)) for share in (0.5, _MOST))
+    verdict: Verdict = found.verdict
+    if found.aligned and most > WRONG:
+        verdict = "failed" if middle > WRONG else "doubtful"
+    reason = (
+        f"It lies {middle:.2g} px from where the images fit, in nine places of ten less than "
+        f"{most:.2g} px. Where they fit: {found.reason}"
+    )
+    spread = np.where(known, np.hypot(sigma, off), np.inf).reshape(_ASKED, _ASKED, 1)
+    told = replace(field, sigma=np.repeat(spread / np.sqrt(2), 2, axis=2))
+    return replace(found, transform=told, verdict=verdict, reason=reason, start=GIVEN)
 
 
 def _nothing(job: Job, verdict: Verdict, reason: str) -> SmoothAlignment:
