@@ -18,10 +18,11 @@ from .._ecc.options import SearchOptions
 from .._images.pyramid.pair import Pyramids, make_pyramids
 from .._transform.field import Field
 from .._transform.splines import Lattice
+from .._verdict.assess import assess
 from .._verdict.field_result import SmoothAlignment
 from .._verdict.field_trust import halves_steps, tiles_of_field, told
-from .._verdict.limits import WRONG
-from .._verdict.result import GIVEN, VERDICTS, Verdict
+from .._verdict.limits import CLEAR, WRONG
+from .._verdict.result import GIVEN, VERDICTS, AlignmentResult, Verdict
 from .cancelling import Cancelled
 from .counted_part import counted_sources
 from .options import Job
@@ -33,14 +34,14 @@ Array = NDArray[np.float64]
 # of how many cells anything is to be said.
 _SIGMAS, _UNBENT, _FEW, _FEWEST_CELLS = 3.0, 0.1, 0.01, 12
 # Of what is known on less than this share of what both images show, nobody can be sure.
-_LEAST_SHARE = 0.3
+_LEAST_SHARE = 0.5
 _LEAST_STIFF = 4.0
 # A field that was given is looked at in so many places a side, and is right in so many of them.
 _ASKED, _MOST = 48, 0.9
 # The grid on which sigma is kept has so many places along its longer side.
 _PLACES = 96
-# The global motion has to be known to so many px, and is refined until it gains no more.
-_PRECISE, _TOLERANCE = 1.0, 1e-4
+# A field has to explain so much of what a right affine motion leaves unexplained.
+_GAIN = 0.1
 _SUFFICES = "Nothing bends: the model 'affine' suffices."
 
 
@@ -90,8 +91,7 @@ def smooth_steps(
     pyramids = yield from retold(steps, lambda _: Progress(0.0, "preparing the images"))
     if pyramids.flaw:
         return _nothing(job, "failed", pyramids.flaw)
-    # The field makes up for what the motion leaves.
-    options = replace(job.options, model="affine", precision=_PRECISE, tolerance=_TOLERANCE)
+    options = replace(job.options, model="affine")
     results: list[SmoothAlignment] = []
     tried: list[Array] = []
 
@@ -197,8 +197,11 @@ def _judged(
     sentence, share, typical = told(sigma, seen, agree, shape, bends=bends, suffices=_SUFFICES)
     freest = replace(options, model="homography")
     laid = tiles_of_field(pyramids, estimate, field, bent.level, freest, typical)
+    rigid = assess(pyramids, estimate, options, job.initial)
+    if rigid.aligned and 1 - laid.ecc > (1 - _GAIN) * (1 - rigid.ecc):
+        return _rigid(rigid, bent.prior.stiffness)
     verdict: Verdict = laid.verdict
-    if verdict == "aligned" and share < _LEAST_SHARE:
+    if verdict == "aligned" and (share < _LEAST_SHARE or not _held(laid, field, bent.level)):
         verdict = "doubtful"
     if verdict == "failed":
         field = replace(field, sigma=_sigma_grid(sigma, stage, shape, np.zeros_like(seen)))
@@ -220,6 +223,40 @@ def _judged(
         representation=estimate.representation,
         tiles=laid.tiles,
     )
+
+
+def _rigid(result: AlignmentResult, stiffness: float) -> SmoothAlignment:
+    """Return what a right affine motion amounts to, beside which a field explains no more."""
+    rows, columns = (np.linspace(0, length - 1.0, _PLACES) for length in result.shape)
+    places = np.stack(np.meshgrid(columns, rows), axis=-1).reshape(-1, 2)
+    spread = result.uncertainty_at(places).reshape(_PLACES, _PLACES, 1) / np.sqrt(2)
+    field = replace(
+        _still(result.transform.matrix, result.shape), sigma=np.repeat(spread, 2, axis=2)
+    )
+    return SmoothAlignment(
+        transform=field,
+        verdict="aligned",
+        reason=f"{_SUFFICES} {result.reason}",
+        shape=result.shape,
+        known_share=1.0,
+        uncertainty=float(np.median(spread)),
+        stiffness=stiffness,
+        ecc=result.ecc,
+        ecc_before=result.ecc_before,
+        inverted=result.inverted,
+        overlap_fraction=result.overlap_fraction,
+        start=result.start,
+        representation=result.representation,
+        tiles=result.tiles,
+    )
+
+
+def _held(laid: AlignmentResult, field: Field, level: int) -> bool:
+    """Tell whether nearly all tiles agree where a field is known: it has been bent to fit."""
+    assert laid.tiles is not None
+    known = field.uncertainty_at(laid.tiles.displacements[:, :2] * 2.0**level) <= WRONG
+    agree = laid.tiles.agree[known]
+    return bool(len(agree) and agree.mean() >= CLEAR)
 
 
 def _sigma_grid(
