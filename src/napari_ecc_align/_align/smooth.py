@@ -196,13 +196,16 @@ def _judged(
     )
     sentence, share, typical = told(sigma, seen, agree, shape, bends=bends, suffices=_SUFFICES)
     freest = replace(options, model="homography")
-    laid = tiles_of_field(pyramids, estimate, field, bent.level, freest, typical)
+    laid = tiles_of_field(
+        pyramids, estimate, field, bent.level, freest, typical if share else np.nan
+    )
     rigid = assess(pyramids, estimate, options, job.initial)
     if rigid.aligned and 1 - laid.ecc > (1 - _GAIN) * (1 - rigid.ecc):
         return _rigid(rigid, bent.prior.stiffness)
     verdict: Verdict = laid.verdict
     if verdict == "aligned" and (share < _LEAST_SHARE or not _held(laid, field, bent.level)):
         verdict = "doubtful"
+        sentence += " That is too little to be sure of what can be bent to fit."
     if verdict == "failed":
         field = replace(field, sigma=_sigma_grid(sigma, stage, shape, np.zeros_like(seen)))
         share, typical, sentence = 0.0, float("inf"), ""
