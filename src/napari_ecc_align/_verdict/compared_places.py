@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -21,7 +23,9 @@ from .limits import ITERATIONS, LEAST_SHARE, SAME_PLACE, TIMES_LEFT
 _SIDE = 2 * DETAIL
 
 
-def fits_better_here(laid: Laid, place: NDArray[np.float64], model: MotionModel) -> bool:
+def fits_better_here(
+    laid: Laid, place: NDArray[np.float64], model: MotionModel, *, rough: bool
+) -> bool:
     """Tell whether parts of two images fit clearly better where they lie than at another place.
 
     And none, but for chance, fits better there: where two places differ only by noise, or each has
@@ -35,23 +39,37 @@ def fits_better_here(laid: Laid, place: NDArray[np.float64], model: MotionModel)
         Maps reference pixels to moving pixels there, to within a pixel or two.
     model : str
         The motion model.
+    rough : bool
+        The place may be off by some turn or growth: what is worse all over it is not worse than
+        it could be.
     """
-    here, there = _left(laid), _left(laid.at(_exact(laid, place, model)))
+    exact = _exact(laid, place, model)
+    here, there = _left(laid), _left(laid.at(place if exact is None else exact))
+    if not np.isfinite(here + there).any():
+        return False
+    if rough and (exact is None or _is_worse(np.nanmedian(there), np.nanmedian(here))):
+        return False
     better, worse = (
-        int((one + LEAST_SHARE > TIMES_LEFT * (other + LEAST_SHARE)).sum())
-        for one, other in ((there, here), (here, there))
+        int(np.sum(_is_worse(one, other))) for one, other in ((there, here), (here, there))
     )
     return bool(binomial_tail(better + worse, better, 0.5) < ALPHA_DOUBTFUL)
 
 
-def _exact(laid: Laid, place: NDArray[np.float64], model: MotionModel) -> NDArray[np.float64]:
-    """Return another place as exactly as the images tell it, where they do."""
+def _is_worse(left: Any, other: Any) -> Any:
+    """Tell whether places leave much more than others do."""
+    return left + LEAST_SHARE > TIMES_LEFT * (other + LEAST_SHARE)
+
+
+def _exact(
+    laid: Laid, place: NDArray[np.float64], model: MotionModel
+) -> NDArray[np.float64] | None:
+    """Return another place as exactly as the images tell it, None where they lead away."""
     pyramids, representation = laid.pyramids, laid.estimate.representation
     options = SearchOptions(model, max_iterations=ITERATIONS)
     refiner = Refiner(pyramids.reference, pyramids.moving, options, representation=representation)
     found = outcome_of(refiner.fine(outcome_of(refiner.polished(place)))).matrix
     near = corner_error(found, place, pyramids.reference[0].shape) <= SAME_PLACE
-    return found if near else place
+    return found if near else None
 
 
 def correlation_on(laid: Laid, index: int) -> float:

@@ -108,7 +108,7 @@ def seconded(laid: Laid, rival: Rival, model: MotionModel) -> Rival:
         return NO_RIVAL
     joint = Rival(here.rival.here, there.rival.here, rival.known_to)
     like = share > LIKE_TILES * here.share and joint.is_like(LIKE)
-    return NO_RIVAL if not like or fits_better_here(laid, place, model) else rival
+    return NO_RIVAL if not like or fits_better_here(laid, place, model, rough=True) else rival
 
 
 def told_apart(laid: Laid, tiles: Tiles, whole: WholeFit, model: MotionModel) -> Tiles:
@@ -120,7 +120,7 @@ def told_apart(laid: Laid, tiles: Tiles, whole: WholeFit, model: MotionModel) ->
     if rival.matrix is None or not rival.likeness > LIKE:
         return tiles
     place = laid.estimate.matrix @ rival.matrix
-    better = _averages_out(laid, place, whole) or fits_better_here(laid, place, model)
+    better = _averages_out(laid, place, whole) or fits_better_here(laid, place, model, rough=False)
     return replace(tiles, rival=NO_RIVAL) if better else tiles
 
 

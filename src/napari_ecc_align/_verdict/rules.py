@@ -145,9 +145,12 @@ def judge(evidence: Evidence) -> Judgement:
     return Judgement("aligned", " ".join(said))
 
 
-def is_minor(second: SecondMotion) -> bool:
-    """Tell whether so little moves otherwise, as shadows do, that the first motion is meant."""
-    return second.share < MINOR * second.first
+def is_minor(second: SecondMotion, ecc: float) -> bool:
+    """Tell whether so little moves otherwise, as shadows do, that the first motion is meant.
+
+    That one explains more than half of what is seen, by its edges and by its brightness.
+    """
+    return second.share < MINOR * second.first and 2 * min(second.first, abs(ecc)) > 1
 
 
 def _why_two_motions(evidence: Evidence) -> str | None:
@@ -170,7 +173,11 @@ def _why_two_motions(evidence: Evidence) -> str | None:
             "What lies still may belong to the camera: something else that is seen moved by "
             f"about {second.distance:.0f} px."
         )
-    if is_minor(second) or second.is_still(motion, shape) or not second.is_everywhere:
+    if (
+        is_minor(second, evidence.ecc)
+        or second.is_still(motion, shape)
+        or not second.is_everywhere
+    ):
         return None
     return (
         "Two motions are seen: a part of what is seen lies about "
@@ -205,7 +212,7 @@ def _why_beside(evidence: Evidence) -> str | None:
     """
     offset, second = evidence.whole.clear_offset, evidence.second
     between = second is not None and (
-        not (is_minor(second) and second.is_everywhere)
+        not (is_minor(second, evidence.ecc) and second.is_everywhere)
         or second.is_still(evidence.motion, evidence.shape)
     )
     if offset > RIGHT and not between:

@@ -113,12 +113,8 @@ def _offset(joint: Floats) -> tuple[float, float]:
 
 
 def _correlated(a: Floats, b: Floats) -> Floats:
-    """Return the circular cross correlation of two planes of one shape, enlarged a little.
-
-    So that what lies half an image away is on one side of it, and not at its border.
-    """
-    height, width = (cv2.getOptimalDFTSize(length * 9 // 8) for length in a.shape[:2])
-    size = height, width
+    """Return the circular cross correlation of two planes of one shape, not much enlarged."""
+    size = cv2.getOptimalDFTSize(a.shape[0]), cv2.getOptimalDFTSize(a.shape[1])
     return cross_correlation(spectrum(b, size), spectrum(a, size))
 
 
