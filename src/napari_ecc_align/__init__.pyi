@@ -4,6 +4,8 @@ from ._align.progress import Progress
 from ._align.stack import align_stack
 from ._align.stack_result import StackResult
 from ._align.volume.align import align_volume
+from ._align.volume.film import align_volume_stack
+from ._align.volume.film_result import VolumeStackResult
 from ._align.volume.result import VolumeAlignment
 from ._align.volume.tiles import VolumeTiles
 from ._align.volume.transform import VolumeTransform
@@ -26,11 +28,13 @@ from ._images.polygons import polygon_mask
 from ._images.samples import SamplePair, sample
 from ._images.sources import ImageLike
 from ._images.warping import warp
+from ._transform.field import Field
 from ._transform.files import load_transforms, save_transforms
 from ._transform.matrices import MotionModel
 from ._transform.parts import Parts
 from ._transform.transform import Transform
 from ._transform.transform_like import TransformLike
+from ._verdict.field_result import SmoothAlignment
 from ._verdict.result import AlignmentFailed, AlignmentResult, Verdict
 from ._verdict.tile_matching import Tiles
 
@@ -44,6 +48,7 @@ __all__ = [
     "BatchStep",
     "Comparison",
     "Engine",
+    "Field",
     "ImageLike",
     "InputError",
     "Inspection",
@@ -54,6 +59,7 @@ __all__ = [
     "Progress",
     "Record",
     "SamplePair",
+    "SmoothAlignment",
     "StackResult",
     "ThresholdMethod",
     "Tiles",
@@ -61,11 +67,13 @@ __all__ = [
     "TransformLike",
     "Verdict",
     "VolumeAlignment",
+    "VolumeStackResult",
     "VolumeTiles",
     "VolumeTransform",
     "align",
     "align_stack",
     "align_volume",
+    "align_volume_stack",
     "checkerboard",
     "compare",
     "difference",

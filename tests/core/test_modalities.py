@@ -10,7 +10,8 @@ from napari_ecc_align import InputError, Transform, align, align_stack, judge
 from napari_ecc_align._images.pyramid.levels import image_pyramid
 from napari_ecc_align._transform.matrices import MOTION_MODELS
 from napari_ecc_align._transform.transform import corner_error
-from napari_ecc_align._verdict.tile_matching import tile_evidence
+from napari_ecc_align._verdict.residual_pattern import residual_pattern
+from napari_ecc_align._verdict.tile_matching import ALL_TILES, MOST_TILES, tile_evidence
 from pairs import KnownPair, known_pair, picture, random_transform
 
 # Brightness (0 to 1) in another modality: no curve is monotone, and most tell apart what others
@@ -72,6 +73,26 @@ def test_what_slides_along_lines_is_told_from_what_lies_in_one_place():
     ]
     assert slid[0] > 0.7
     assert slid[1] < 0.5
+
+
+def test_where_few_tiles_place_no_homography_all_are_asked():
+    pair = cross_pair("immunohistochemistry", "hills", 3)
+    levels = [image_pyramid(image) for image in (pair.reference, pair.moving)]
+    few, every = (
+        tile_evidence(
+            *levels,
+            0,
+            pair.truth.matrix,
+            inverted=False,
+            representation="orientation",
+            least=least,
+        )
+        for least in (0, ALL_TILES)
+    )
+    assert few.agreeing == few.tested < MOST_TILES < every.tested <= ALL_TILES
+    assert every.share > 0.9
+    sigma = [residual_pattern(tiles, SHAPE).homography_sigma for tiles in (few, every)]
+    assert sigma[1] < 0.7 * sigma[0]
 
 
 def test_the_uncertainty_is_honest():

@@ -70,7 +70,10 @@ def test_two_volumes_are_aligned_compared_undone_and_repeated(
     assert np.array_equal(aligned.data, warp_volume(MOVING, expected, fill=aligned.data[0, 0, 0]))
     inner = (slice(5, -5),) * 3
     assert np.corrcoef(aligned.data[inner].ravel(), REFERENCE[inner].ravel())[0, 1] > 0.99
-    roles = {layer.metadata["napari-ecc-align"]["role"]: layer for layer in viewer.layers[2:]}
+    widget.after.undo()
+    assert [layer.name for layer in viewer.layers] == ["first", "second"]
+    widget.after.redo()
+    assert len(viewer.layers) == 5
     for view in ("overlay", "checkerboard", "residuals"):
         widget.after.next.view.value = view
         finish(widget)
@@ -96,10 +99,6 @@ def test_two_volumes_are_aligned_compared_undone_and_repeated(
     widget.after.run.save(tmp_path / "t.tfm")
     saved = VolumeTransform.load(tmp_path / "t.tfm")
     assert np.array_equal(saved.matrix, expected.transform.matrix)
-    widget.after.undo()
-    assert [layer.name for layer in viewer.layers] == ["first", "second"]
-    widget.after.redo()
-    assert len(viewer.layers) == 8
     viewer.layers["second"].translate = (1, 3, 4)
     qtbot.waitUntil(lambda: "the place of moving" in widget.after.past())
 
@@ -119,6 +118,30 @@ def test_the_moved_layer_lies_where_the_resampled_one_does(form, finish, expecte
         assert np.allclose(moving.world_to_data(world), there, atol=1e-6)
     widget.after.undo()
     assert np.array_equal(placed(moving), placed(reference))
+
+
+@pytest.mark.parametrize(
+    ("units", "planes", "plan"),
+    [
+        ("um", 9, "Volume, 9 planes of 1 µm; z is searched. That the planes are depth is guessed"),
+        ("um", 7, "Stack of 7 planes (axis 0): every plane to its own"),
+        (None, 9, "Stack of 9 frames (axis 0): every frame to its own"),
+        (("s", "um", "um"), 9, "Stack of 9 frames (axis 0): every frame to its own"),
+    ],
+)
+def test_axes_without_names_are_depth_if_they_are_lengths_or_a_person_says_so(
+    viewer, units, planes, plan
+):
+    for name in ("first", "second"):
+        viewer.add_image(np.zeros((planes, 20, 20)), name=name, units=units)
+    widget = viewer.window.add_plugin_dock_widget("napari-ecc-align", "Align images")[1]
+    assert widget.plan.value.startswith(plan)
+    words = [str(each) for each in widget.stack.frames.choices if each is not None]
+    assert ("as one volume" in words) == (planes >= 8)
+    if units is None:
+        assert words[-1] == "as one volume"
+        widget.stack.axes.value = ("planes",)
+        assert widget.plan.value.startswith("Volume, 9 planes; z is searched.")
 
 
 def test_cancel_and_what_volumes_have_not_are_told_in_a_sentence(form, finish, qtbot):

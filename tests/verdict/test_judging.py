@@ -219,6 +219,20 @@ def test_corners_that_are_do_not(known):
     assert verdict_of(**known)[0] == "aligned"
 
 
+def test_by_edges_alone_two_pixels_are_asked_for_and_how_exact_it_is_told():
+    for uncertainty, verdict, told in (
+        (0.3, "aligned", False),
+        (0.6, "aligned", True),
+        (0.7, "doubtful", False),
+    ):
+        pattern = make_pattern(homography_sigma=1.2)
+        known = {"corner_uncertainty": uncertainty, "pattern": pattern}
+        found = judge(make_evidence(**known, by_edges=True))
+        assert found.verdict == verdict
+        assert ("Edges place the corners to 0.6 px, no better." in found.reason) == told
+        assert judge(make_evidence(**known)).verdict == "doubtful"
+
+
 @pytest.mark.parametrize(
     ("known", "reason"),
     [
@@ -337,7 +351,7 @@ def test_many_fine_tiles_keep_a_pair_from_failing():
 
 
 def test_a_whole_that_lies_beside_the_fine_detail_is_doubtful():
-    beside = WholeFit(rival(0.3), offset=0.8, sigma=0.1)
+    beside = WholeFit(rival(0.3), offset=0.8, sigma=0.05)
     assert verdict_of(whole=beside) == (
         "doubtful",
         (

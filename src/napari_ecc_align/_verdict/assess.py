@@ -35,6 +35,7 @@ from .line_fields import field_offset
 from .model_check import homography_shift
 from .pair_tiles import (
     WHOLE_PIXELS,
+    all_tiles,
     first_tiles,
     seconded,
     told_apart,
@@ -55,15 +56,15 @@ from .rules import (
 from .sampling import overlap_share, sampled_ecc, shared_hull
 from .second_motion import second_motion, still_tiles
 from .shifted_rival import whole_fit
-from .tile_matching import FIRST_TILES, Tiles, without
+from .tile_matching import FIRST_TILES, MOST_TILES, Tiles, without
 from .turned_motion import turned_motion
 from .turned_rival import turned_rival
 from .uncertainty import spread_share
 
 # Of tiles that are matched by the direction of edges, nine in ten are to agree; or this share,
 # without that part of it which fits as well elsewhere along the same lines. On different music on
-# the same staves, up to 31 of 40 agreed, but without what slides along them up to 0.37.
-_LEAST_NOT_SLID = 0.4
+# the same staves, up to three quarters agreed, but without what slides along them up to 0.36.
+_LEAST_NOT_SLID = 0.42
 
 _BY = {
     "intensity": "",
@@ -196,6 +197,7 @@ def _of_tiles(laid: Laid, model: MotionModel, ecc: float, fine: Tiles) -> Eviden
         still=int(still.sum()),
         pattern=residual_pattern(fine, shape, bent=model == "homography", hull=hull),
         whole=replace(whole, rival=seconded(laid, whole.rival, model)),
+        by_edges=laid.estimate.representation == "orientation",
     )
     return replace(evidence, displaced_wide=_displaced(evidence, wide))
 
@@ -233,25 +235,31 @@ def _with_second_motion(laid: Laid, evidence: Evidence) -> Evidence:
         least=0.0 if _held(evidence) else LEAST_SHARE,
         representation=laid.estimate.representation,
     )
-    evidence = replace(evidence, second=second)
-    if second is None or not second.is_everywhere:
-        return evidence
-    if second.is_still(motion, shape):
-        # Where something lies still all over the image, tiles show that, or something between.
-        fine, wide = (without(tiles, ~tiles.agree) for tiles in (evidence.fine, evidence.wide))
-    elif is_minor(second, evidence.ecc):
-        fine, wide = (
-            without(tiles, second.shown_by(tiles)) for tiles in (evidence.fine, evidence.wide)
-        )
-    else:
+    return _with_pattern(replace(evidence, second=second))
+
+
+def _with_pattern(evidence: Evidence) -> Evidence:
+    """Add what the tiles say of the motion model, without those that show a second motion."""
+    fine, wide = (_of_the_first(evidence, tiles) for tiles in (evidence.fine, evidence.wide))
+    if fine is evidence.fine:
         return evidence
     return replace(
         evidence,
         pattern=residual_pattern(
-            fine, shape, bent=evidence.model == "homography", hull=evidence.hull
+            fine, evidence.shape, bent=evidence.model == "homography", hull=evidence.hull
         ),
         displaced_wide=_displaced(evidence, wide),
     )
+
+
+def _of_the_first(evidence: Evidence, tiles: Tiles) -> Tiles:
+    second = evidence.second
+    if second is None or not second.is_everywhere:
+        return tiles
+    if second.is_still(evidence.motion, evidence.shape):
+        # Where something lies still all over the image, tiles show that, or something between.
+        return without(tiles, ~tiles.agree)
+    return without(tiles, second.shown_by(tiles)) if is_minor(second, evidence.ecc) else tiles
 
 
 def _with_what_costs(laid: Laid, evidence: Evidence) -> Evidence:
@@ -293,6 +301,11 @@ def _with_model_checked(laid: Laid, evidence: Evidence) -> tuple[Evidence, Judge
     # With more, the rules would overlook a pixel at the corners.
     if pattern.homography_sigma <= LARGEST_UNCERTAINTY:
         return evidence, judgement
+    if evidence.fine.tested <= MOST_TILES:
+        evidence = _of_all_tiles(laid, evidence)
+        judgement, pattern = judge(evidence), evidence.pattern
+        if pattern.homography_sigma <= LARGEST_UNCERTAINTY:
+            return evidence, judgement
     found = homography_shift(laid.pyramids, laid.estimate, evidence.fine, evidence.hull)
     moved, sigma = found or (0.0, np.inf)
     if sigma < pattern.homography_sigma:
@@ -300,6 +313,21 @@ def _with_model_checked(laid: Laid, evidence: Evidence) -> tuple[Evidence, Judge
         evidence = replace(evidence, pattern=pattern)
         judgement = judge(evidence)
     return evidence, judgement
+
+
+def _of_all_tiles(laid: Laid, evidence: Evidence) -> Evidence:
+    """Ask all tiles for the pattern: the first ones have told whether they agree."""
+    few, fine = evidence.fine, all_tiles(laid)
+    fine = without(fine, still_tiles(fine, evidence.motion))
+    fine = replace(fine, chance=few.chance, chance_fit=few.chance_fit, rival=few.rival)
+    return replace(
+        evidence,
+        fine=fine,
+        wide=fine if evidence.wide is few else evidence.wide,
+        pattern=residual_pattern(
+            _of_the_first(evidence, fine), evidence.shape, hull=evidence.hull
+        ),
+    )
 
 
 def most_trusted(results: list[AlignmentResult]) -> AlignmentResult:

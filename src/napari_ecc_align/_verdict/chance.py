@@ -13,6 +13,7 @@ from .._common.quantiles import middle
 from .._transform.matrices import MotionModel
 from .._transform.models import MODELS
 from .._transform.transform import shift
+from .limits import DIRECTIONS
 from .tile_matching import FIRST_TILES, Tiles
 
 # How likely it may be that tiles agree like this though the images do not belong together here: of
@@ -20,9 +21,8 @@ from .tile_matching import FIRST_TILES, Tiles
 # because many places are judged of a pair, and many pairs of a dataset.
 ALPHA = 1e-6
 ALPHA_DOUBTFUL = ALPHA**0.5
-# In so many directions, alternately so many times as far away as tiles are looked for: far enough
+# In every direction, alternately so many times as far away as tiles are looked for: far enough
 # that an edge does not lead from there to where it belongs, and as near as the images are alike.
-_DIRECTIONS = 8
 _FARTHEST = 4.0, 6.0
 
 
@@ -53,8 +53,8 @@ def with_sampled_chance(
        pair of tiles from pairs that do not belong together.
     """
     agreeing, tested, fits = 0, 0, [np.empty(0)]
-    for k in range(_DIRECTIONS):
-        angle, far = 2 * np.pi * (k + 0.5) / _DIRECTIONS, _FARTHEST[k % 2] * said.reach
+    for k in range(DIRECTIONS):
+        angle, far = 2 * np.pi * (k + 0.5) / DIRECTIONS, _FARTHEST[k % 2] * said.reach
         away = shift(far * np.cos(angle), far * np.sin(angle))
         there = matched(matrix @ away, min(FIRST_TILES, said.tested))
         fits.append(there.fits)

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .._transform.matrices import MotionModel
+from .limits import TIMES_BY_EDGES
 from .residual_pattern import ResidualPattern
 from .result import Verdict
 from .rival import NO_RIVAL, Rival
@@ -55,6 +56,8 @@ class Evidence:
         As `corner_uncertainty`, at the corners of the reference's frame.
     hull : ndarray of float64, shape (n, 2), or None
         The corners (x, y) of what both images show of the reference; None for those of its frame.
+    by_edges : bool
+        The direction of edges is what was compared.
     """
 
     ecc: float
@@ -73,6 +76,12 @@ class Evidence:
     fields: float = 0.0
     frame_uncertainty: float = 0.0
     hull: NDArray[np.float64] | None = None
+    by_edges: bool = False
+
+    @property
+    def exactness(self) -> float:
+        """What the limits of uncertainty are multiplied by."""
+        return TIMES_BY_EDGES if self.by_edges else 1.0
 
 
 @dataclass(frozen=True)

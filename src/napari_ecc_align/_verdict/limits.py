@@ -12,6 +12,8 @@ RIGHT = WRONG / 2
 """In px: what is right is right to that, and less is not worth a sentence."""
 LARGEST_UNCERTAINTY = WRONG / 3
 """One sigma in px: three of them must not make what is wrong."""
+TIMES_BY_EDGES = 2.0
+"""Of images that differ in kind, edges may lie so many times as far apart, by three sigma."""
 LIKE = 0.9
 """What reaches this share of the correlation here may be meant."""
 LIKE_TILES = 0.85
@@ -38,6 +40,8 @@ MOST_TURNED = 4
 """So many of the best turns are looked at closer."""
 MOST_PIXELS = 12_000
 """What so many tell together is known to a hundredth."""
+DIRECTIONS = 8
+"""In which it is asked what lies there."""
 ITERATIONS = 12
 """Of a refinement that starts near where it ends."""
 

@@ -27,7 +27,7 @@ from .limits import (
 from .residual_pattern import CLEAR_SIGMAS, affine_of
 from .rival import NO_RIVAL, Rival
 from .shifted_rival import WholeFit
-from .tile_matching import FIRST_TILES, MOST_TILES, Tiles, is_clear, tile_evidence
+from .tile_matching import ALL_TILES, FIRST_TILES, Tiles, is_clear, tile_evidence
 
 # Tiles of a level of at most so many pixels see far: of about 550 px on a side, where the largest
 # tiles are a twelfth of it. Of a side of at least 140 px, where tiles of 17 px are still many.
@@ -138,7 +138,12 @@ def _averages_out(laid: Laid, place: NDArray[np.float64], whole: WholeFit) -> bo
     return there < LIKE * here
 
 
-def _matched(laid: Laid, index: int, *, far: bool, most: int = MOST_TILES) -> Tiles:
+def all_tiles(laid: Laid) -> Tiles:
+    """Ask all tiles of full resolution, however clear the first of them are."""
+    return _matched(laid, 0, far=False, least=ALL_TILES)
+
+
+def _matched(laid: Laid, index: int, *, far: bool, least: int = 0, most: int = ALL_TILES) -> Tiles:
     estimate = laid.estimate
     return tile_evidence(
         laid.pyramids.reference,
@@ -147,6 +152,7 @@ def _matched(laid: Laid, index: int, *, far: bool, most: int = MOST_TILES) -> Ti
         estimate.matrix,
         inverted=laid.inverted,
         far=far,
+        least=least,
         most=most,
         # Tiles see less of gradients than of intensities, of which they may be a negative.
         representation="orientation" if estimate.representation == "orientation" else "intensity",

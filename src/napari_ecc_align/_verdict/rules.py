@@ -9,7 +9,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .._common.quantiles import middle
-from .._transform.matrices import MotionModel
 from .._transform.plausible import distortions
 from .._transform.transform import corner_error
 from .chance import ALPHA, ALPHA_DOUBTFUL, p_value
@@ -24,7 +23,7 @@ from .limits import (
     TIMES_LEFT,
     WRONG,
 )
-from .residual_pattern import ResidualPattern, part_of
+from .residual_pattern import part_of
 from .rival import Rival
 from .second_motion import SecondMotion
 from .tile_matching import Tiles
@@ -114,13 +113,13 @@ def judge(evidence: Evidence) -> Judgement:
     if why:
         return Judgement("failed", why)
     elsewhere = _why_ambiguous(evidence) or _why_turned(evidence.turned)
-    bent = _why_insufficient(evidence.pattern, evidence.corner_uncertainty, evidence.model, fine)
+    bent = _why_insufficient(evidence)
     two = _why_two_motions(evidence)
     beside = _why_two_fields(evidence) or _why_beside(evidence)
     why = (
         elsewhere
         or bent
-        or _why_inexact(evidence.pattern, evidence.corner_uncertainty, evidence.model)
+        or _why_inexact(evidence)
         or two
         or beside
         or _why_sparse(evidence)
@@ -138,7 +137,9 @@ def judge(evidence: Evidence) -> Judgement:
     elif second is not None:
         differing.append(f"A part of it lies about {second.distance:.0f} px from there.")
     said = [counted, *differing, evidence.pattern.sentence]
-    if evidence.frame_uncertainty > LARGEST_UNCERTAINTY:
+    if _is_inexact(evidence, 1.0):
+        said.append(f"Edges place the corners to {_uncertain(evidence)}, no better.")
+    elif evidence.frame_uncertainty > LARGEST_UNCERTAINTY:
         known = f"The corners of the frame are known to {evidence.frame_uncertainty:.2g} px"
         said.append(f"{known}: they lie far from what both images show.")
     return Judgement("aligned", " ".join(said))
@@ -313,16 +314,12 @@ def _shows_what_stays(tiles: Tiles, evidence: Evidence) -> bool:
     return float(np.hypot(*(second.displacement - tiles.offset))) <= 2 * tiles.radius
 
 
-def _why_insufficient(
-    pattern: ResidualPattern, corner_uncertainty: float, model: MotionModel, fine: Tiles
-) -> str | None:
-    uncertain = _stated(pattern, corner_uncertainty)
-    if pattern.contradiction > uncertain and (
-        hypot(uncertain, pattern.contradiction) > LARGEST_UNCERTAINTY
-    ):
+def _why_insufficient(evidence: Evidence) -> str | None:
+    fine, pattern = evidence.fine, evidence.pattern
+    if pattern.contradiction > _stated(evidence) and _is_inexact(evidence):
         if pattern.bends:
             return f"The motion model does not suffice. {pattern.sentence}"
-        freer = "one that bends" if model == "homography" else "a freer one"
+        freer = "one that bends" if evidence.model == "homography" else "a freer one"
         return (
             f"The motion model does not suffice: {freer} would move the image's corners by "
             f"{pattern.corner_shift:.1f} px."
@@ -335,20 +332,29 @@ def _why_insufficient(
     return None
 
 
-def _why_inexact(
-    pattern: ResidualPattern, corner_uncertainty: float, model: MotionModel
-) -> str | None:
-    if model != "homography" and not pattern.homography_sigma <= LARGEST_HOMOGRAPHY_SIGMA:
+def _why_inexact(evidence: Evidence) -> str | None:
+    model, sigma = evidence.model, evidence.pattern.homography_sigma
+    if model != "homography" and not sigma <= evidence.exactness * LARGEST_HOMOGRAPHY_SIGMA:
         return "There is too little detail to tell whether the motion model suffices."
-    uncertain = hypot(_stated(pattern, corner_uncertainty), pattern.contradiction)
-    if not uncertain <= LARGEST_UNCERTAINTY:
-        return f"There is too little detail to say more exactly than to {uncertain:.2g} px."
+    if _is_inexact(evidence):
+        return f"There is too little detail to say more exactly than to {_uncertain(evidence)}."
     return None
 
 
-def _stated(pattern: ResidualPattern, corner_uncertainty: float) -> float:
+def _is_inexact(evidence: Evidence, times: float | None = None) -> bool:
+    """Tell whether three sigma of the corners may be wrong."""
+    largest = LARGEST_UNCERTAINTY * (evidence.exactness if times is None else times)
+    return not hypot(_stated(evidence), evidence.pattern.contradiction) <= largest
+
+
+def _uncertain(evidence: Evidence) -> str:
+    return f"{hypot(_stated(evidence), evidence.pattern.contradiction):.2g} px"
+
+
+def _stated(evidence: Evidence) -> float:
     """Return the estimator's uncertainty or, where it states none, that of the tiles."""
-    return pattern.corner_sigma if np.isnan(corner_uncertainty) else corner_uncertainty
+    stated = evidence.corner_uncertainty
+    return evidence.pattern.corner_sigma if np.isnan(stated) else stated
 
 
 def _why_sparse(evidence: Evidence) -> str | None:

@@ -15,7 +15,7 @@ from .._images.pyramid.representations import Representation
 from .._transform.transform import scaled, shift
 from .detail import aligned_details, flat_top, over, typical
 from .limits import KNOWN_TO, LEAST_LIKE, SAME_PLACE
-from .residual_pattern import CLEAR_SIGMAS
+from .residual_pattern import SIGMAS
 from .rival import Rival
 
 # A place is looked at where the windows still share so much of what they share unmoved.
@@ -48,7 +48,7 @@ class WholeFit:
     @property
     def clear_offset(self) -> float:
         """How far away (px of the reference) it fits best beyond doubt."""
-        return float(np.sqrt(max(0.0, self.offset**2 - (CLEAR_SIGMAS * self.sigma) ** 2)))
+        return float(np.sqrt(max(0.0, self.offset**2 - (SIGMAS * self.sigma) ** 2)))
 
 
 def whole_fit(

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
-from ..._common.quantiles import middle
 from ..._transform.models import Array
 from ..._verdict.chance import ALPHA, ALPHA_DOUBTFUL, binomial_tail
 from ..._verdict.limits import (
     LARGEST_UNCERTAINTY,
     LEAST_AGREEING,
     LEAST_LIKE,
+    LEAST_SHARE,
     LIKE,
+    TIMES_LEFT,
     WRONG,
 )
 from ..._verdict.result import Verdict
@@ -30,6 +32,7 @@ from .refine import RefinedVolume, VolumeRefiner
 from .result import VolumeAlignment
 from .rivals import place_rival, turned_rival
 from .search import overlap_share
+from .second_motion import LEAST_SHARE_MOVED, second_motion
 from .sufficiency import freer_shift
 from .tiles import TileMatcher, VolumeTiles
 from .transform import VolumeTransform
@@ -152,7 +155,7 @@ def _said(
     tiles: VolumeTiles,
     matcher: TileMatcher,
 ) -> tuple[Verdict, str]:
-    counted = f"{tiles.agreeing} of {tiles.tested} tiles fit best where they lie"
+    counted = _counted(tiles)
     ecc = abs(found.solution.ecc)
     if tiles.tested < LEAST_AGREEING:
         if ecc > HIGH_ECC:
@@ -171,19 +174,34 @@ def _said(
     )
     if why:
         return "doubtful", why
-    # What the others show may have moved farther than they were looked for.
     if chance > ALPHA or tiles.share < CLEAR_SHARE:
         return "doubtful", f"Only {counted}; elsewhere the volumes differ."
     return "aligned", f"{counted}, with ECC {ecc:.3f}."
 
 
+def _counted(tiles: VolumeTiles) -> str:
+    counted = f"{tiles.agreeing} of {tiles.tested} tiles fit best where they lie"
+    telling = int(tiles.telling.sum())
+    if telling == tiles.tested:
+        return counted
+    agreeing = int(tiles.agree[tiles.telling].sum())
+    return f"{counted}, {agreeing} of the {telling} with most detail"
+
+
 def p_value(tiles: VolumeTiles, n_parameters: int) -> float:
     """Return how likely it is that as many tiles agree by chance: a binomial tail.
 
-    A motion can be laid through a third as many tiles as it has parameters, whatever they show.
+    Of all or of the telling ones, whichever say more. A motion can be laid through a third as many
+    tiles as it has parameters, whatever they show.
     """
     laid = n_parameters // 3
-    return binomial_tail(max(0, tiles.tested - laid), tiles.agreeing - laid, tiles.chance)
+    return min(
+        2 * binomial_tail(max(0, tested - laid), agreeing - laid, tiles.chance)
+        for tested, agreeing in (
+            (tiles.tested, tiles.agreeing),
+            (int(tiles.telling.sum()), int(tiles.agree[tiles.telling].sum())),
+        )
+    )
 
 
 def _why_ambiguous(refiner: VolumeRefiner, found: RefinedVolume, tiles: VolumeTiles) -> str | None:
@@ -210,7 +228,8 @@ def _why_inexact(refiner: VolumeRefiner, along: Array, tiles: VolumeTiles) -> st
             f"{shift:.2g} (RMS)."
         )
     uncertain = float(np.sqrt((along**2).sum()))
-    if uncertain <= LARGEST_UNCERTAINTY * unit:
+    # Planes that lie far apart are known less exactly, but not less of the way between two.
+    if np.linalg.norm(along / refiner.moving[0].spacing) <= LARGEST_UNCERTAINTY:
         return None
     if not np.isfinite(uncertain):
         return "There is too little detail to know the motion in all directions."
@@ -233,31 +252,49 @@ def _why_two_motions(
     moved = (mapped(found.matrix, ends) - mapped(before, ends)) * refiner.moving[0].spacing
     distance = float(np.linalg.norm(moved, axis=1).mean())
     still = distance <= WRONG * level.frame.unit
-    counted = f"{tiles.agreeing} of {tiles.tested} tiles fit best where they lie"
-    if still and tiles.share < CLEAR_SHARE:
+    counted = _counted(tiles)
+    if still and tiles.agreeing < CLEAR_SHARE * tiles.tested:
         return f"Only {counted}, and what lies still may belong to the camera."
-    if distance > 2 * tiles.radius and tiles.share < CLEAR_SHARE:
+    if distance > 2 * tiles.radius and tiles.agreeing < CLEAR_SHARE * tiles.tested:
         there = matcher.asked(before)
         if there.agreeing > LARGEST_DISPLACED * tiles.agreeing:
             return (
                 f"{counted}, but {there.agreeing} of {there.tested} where they were before "
                 "anything moved."
             )
+    if tiles.clear and TIMES_LEFT * (1 - abs(found.solution.ecc)) < LEAST_SHARE_MOVED:
+        # Nothing is left that could be another motion.
+        return None
     together = _largest_group(tiles)
     if together > max(2, LARGEST_DISPLACED * tiles.agreeing):
         return (
             f"A part of the volumes moved otherwise than the rest: {together} tiles fit best at a "
             "common other place."
         )
+    asked = partial(
+        second_motion, refiner.reference, refiner.moving, inverted=found.solution.gain < 0
+    )
+    second = asked(found.matrix, least=LEAST_SHARE_MOVED)
+    if still:
+        # Where nothing was interpolated, noise alone is left.
+        least = 0.0 if np.array_equal(before, np.eye(4)) else LEAST_SHARE
+        second = asked(before, least=least) or second
+    if second and still:
+        return (
+            "What lies still may belong to the camera: something else that is seen moved by "
+            f"about {second.distance:.2g}."
+        )
+    if second and (second.is_everywhere or tiles.agreeing < CLEAR_SHARE * tiles.tested):
+        return (
+            "Two motions are seen: a part of what is seen lies about "
+            f"{second.distance:.2g} from where the rest puts it."
+        )
     return None
 
 
 def _largest_group(tiles: VolumeTiles) -> int:
-    """Return how many of the tiles that do not agree share a displacement."""
-    likely = np.isfinite(tiles.uncertainties)
-    if tiles.agreeing:
-        likely &= tiles.fits > middle(tiles.fits[tiles.agree]) / 2
-    moved = tiles.displacements[likely & ~tiles.agree, 3:]
+    """Return how many of the tiles that clearly fit elsewhere share a displacement."""
+    moved = tiles.displacements[(tiles.fits > tiles.clear_fit) & ~tiles.agree, 3:]
     if not len(moved):
         return 0
     apart = np.linalg.norm(moved[:, None] - moved[None], axis=2)

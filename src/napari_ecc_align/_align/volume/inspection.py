@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Sequence
-from dataclasses import replace
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,14 +30,37 @@ _BARELY = 1 / 255
 _CUBES = 8
 
 
+@dataclass(frozen=True)
+class Looks:
+    """How two volumes are binarised, resampled and subtracted, as `inspection_steps` does it.
+
+    The threshold is one for all planes.
+
+    Raises
+    ------
+    InputError
+        If the threshold is a local one, or volumes are not resampled so.
+    """
+
+    thresholding: Thresholding
+    resampling: Resampling
+    signed: bool = False
+
+    def __post_init__(self) -> None:
+        how = self.thresholding
+        if how.thresholds is None and how.method in LOCAL_METHODS:
+            raise InputError(
+                f"volumes are compared by one threshold, such as otsu, not by {how.method}"
+            )
+        _check_interpolation(self.resampling)
+
+
 def volume_inspection_steps(
     reference: NDArray[Any],
     moving: NDArray[Any],
     transform: VolumeTransform,
+    looks: Looks,
     *,
-    thresholding: Thresholding,
-    signed: bool = False,
-    resampling: Resampling,
     start: VolumeTransform | None = None,
     spacing: Sequence[float] = (1.0, 1.0, 1.0),
     masks: tuple[NDArray[np.bool_] | None, NDArray[np.bool_] | None] = (None, None),
@@ -49,8 +72,8 @@ def volume_inspection_steps(
     reference, moving : ndarray, shape (d, h, w) or (d, h, w, 3 or 4)
     transform : VolumeTransform
         Maps reference voxels to moving voxels.
-    thresholding, signed, resampling
-        As for images; the threshold is one for all planes.
+    looks : Looks
+        How they are compared.
     start : VolumeTransform, optional
         How the volumes lay before; voxel on voxel when left out.
     spacing : sequence of 3 floats
@@ -63,16 +86,7 @@ def volume_inspection_steps(
     generator
         Yields what was done, and returns an `Inspection` of volumes, whose corners have moved in
         the unit of `spacing`.
-
-    Raises
-    ------
-    InputError
-        If the threshold is a local one, or volumes are not resampled so.
     """
-    if thresholding.thresholds is None and thresholding.method in LOCAL_METHODS:
-        raise InputError(
-            f"volumes are compared by one threshold, such as otsu, not by {thresholding.method}"
-        )
     shape: Shape = reference.shape[:3]
     lay = start or VolumeTransform(np.eye(4), "translation")
     fixed, other = in_doubles(_flat(reference)), in_doubles(_flat(moving))
@@ -81,12 +95,13 @@ def volume_inspection_steps(
     valid = valid_pixels(other, other_mask).reshape(moving.shape[:3])
 
     def laid(by: VolumeTransform) -> Laid:
-        image = _flat(resampled_volume(other.reshape(moving.shape), by, shape, resampling))
+        image = _flat(resampled_volume(other.reshape(moving.shape), by, shape, looks.resampling))
         inside = _flat(_covered(by, shape, valid)) & counted
         return Laid(image, image, inside)
 
-    steps = seen_steps(fixed, laid, lay, transform, thresholding, signed=signed, with_ecc=True)
-    seen = yield from steps
+    seen = yield from seen_steps(
+        fixed, laid, lay, transform, looks.thresholding, signed=looks.signed, with_ecc=True
+    )
 
     def volume(planes: NDArray[Any]) -> NDArray[Any]:
         return planes.reshape(*shape, *planes.shape[2:])
@@ -115,9 +130,7 @@ def resampled_volume(
     InputError
         If the interpolation is none of volumes, or the fill is no value of theirs.
     """
-    how = resampling.interpolation
-    if how == "lanczos":
-        raise InputError("volumes are resampled linear, cubic or nearest, not lanczos: choose one")
+    how = _check_interpolation(resampling)
     faces = [np.moveaxis(volume, axis, 0)[[0, -1]] for axis in range(3)]
     outside = fill_values(_flat(volume), resampling.fill, faces)
     channels = volume[..., np.newaxis] if volume.ndim == 3 else volume
@@ -132,6 +145,12 @@ def resampled_volume(
         for number in range(channels.shape[3])
     ]
     return laid[0] if volume.ndim == 3 else np.stack(laid, axis=-1)
+
+
+def _check_interpolation(resampling: Resampling) -> Literal["nearest", "linear", "cubic"]:
+    if resampling.interpolation == "lanczos":
+        raise InputError("volumes are resampled linear, cubic or nearest, not lanczos: choose one")
+    return resampling.interpolation
 
 
 def volume_rows(result: VolumeAlignment, seen: Inspection, unit: str) -> list[Row]:

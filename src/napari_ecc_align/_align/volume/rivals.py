@@ -5,14 +5,12 @@ from __future__ import annotations
 import numpy as np
 
 from ..._common.steps import outcome_of
-from ..._images.pyramid.levels import Floats
 from ..._transform.models import Array
 from ..._verdict.limits import SAME_PLACE
-from .blocks import resampled
 from .levels import VolumeLevel
-from .motion import mapped, scaled
+from .motion import mapped
 from .refine import VolumeRefiner
-from .search import level_below, masked_correlation, rotation_of
+from .search import laid_on, level_below, masked_correlation, rotation_of
 
 # The whole of a level of at most so many voxels is correlated at every displacement.
 _WHOLE_VOXELS = 40_000
@@ -31,7 +29,7 @@ def place_rival(reference: list[VolumeLevel], moving: list[VolumeLevel], matrix:
 
     index = level_below(reference, _WHOLE_VOXELS)
     own, other = reference[index], moving[index]
-    laid = _laid_on(own, other, scaled(matrix, other.step, own.step))
+    laid = laid_on(own, other, matrix)
     correlation, _ = masked_correlation(np.asarray(own.values, np.float32), laid)
     surface = np.abs(correlation)
     here = float(surface[np.ix_(*[[-1, 0, 1]] * 3)].max())
@@ -44,11 +42,6 @@ def place_rival(reference: list[VolumeLevel], moving: list[VolumeLevel], matrix:
     away = np.linalg.norm(signed, axis=1) > SAME_PLACE
     heights = surface[tuple(places[away].T)]
     return float(heights.max(initial=0) / here)
-
-
-def _laid_on(own: VolumeLevel, other: VolumeLevel, local: Array) -> Floats:
-    """Return a moving level on the grid of a reference level."""
-    return resampled(np.asarray(other.values, np.float32), local, own.shape)
 
 
 def turned_rival(refiner: VolumeRefiner, matrix: Array) -> float:
@@ -84,5 +77,5 @@ def _correlated(refiner: VolumeRefiner, index: int, matrix: Array) -> float:
     from ..._ecc.correlation import ecc
 
     own, other = refiner.reference[index], refiner.moving[index]
-    laid = _laid_on(own, other, scaled(matrix, other.step, own.step))
+    laid = laid_on(own, other, matrix)
     return abs(ecc(np.asarray(own.values, np.float32), None, laid))

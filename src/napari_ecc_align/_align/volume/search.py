@@ -115,7 +115,7 @@ def shifted_starts(
     index = level_below(reference, _SHIFT_VOXELS)
     own, other = reference[index], moving[index]
     local = scaled(around, other.step, own.step)
-    laid, first = _laid(own, other, local)
+    laid, first = _laid_whole(own, other, local)
     correlation, _ = masked_correlation(np.asarray(own.values, np.float32), laid)
     for place, _ in best_places(correlation):
         moved = local.copy()
@@ -123,7 +123,13 @@ def shifted_starts(
         yield scaled(moved, 1 / other.step, 1 / own.step)
 
 
-def _laid(own: VolumeLevel, other: VolumeLevel, local: Array) -> tuple[Floats, Array]:
+def laid_on(own: VolumeLevel, other: VolumeLevel, matrix: Array) -> Floats:
+    """Return a moving level on the grid of a reference level, by a matrix between level 0's."""
+    local = scaled(matrix, other.step, own.step)
+    return resampled(np.asarray(other.values, np.float32), local, own.shape)
+
+
+def _laid_whole(own: VolumeLevel, other: VolumeLevel, local: Array) -> tuple[Floats, Array]:
     """Return all of a moving level on the grid of a reference level, and its first voxel there."""
     back = mapped(inverse(local), corners(other.shape))
     first = np.floor(back.min(axis=0))
@@ -160,7 +166,7 @@ def turned_starts(
         matrix = local.copy()
         matrix[:3, :3] = local[:3, :3] @ linear
         matrix[:3, 3] = (np.array(other.shape) - 1) / 2 - matrix[:3, :3] @ own.frame.centre
-        laid, first = _laid(own, other, matrix)
+        laid, first = _laid_whole(own, other, matrix)
         laid = _centred(laid[tuple(slice(n) for n in size)])
         norm = float(np.sqrt((laid**2).sum())) or 1.0
         surface = fft.irfftn(spectrum * fft.rfftn(laid, size), size) / norm

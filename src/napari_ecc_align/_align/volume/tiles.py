@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from ..._common.quantiles import quantile
 from ..._images.pyramid.filters import SIGMA
 from ..._images.pyramid.levels import Floats
 from ..._transform.models import Array
@@ -25,9 +26,15 @@ _CORRELATED = (4 * np.pi * SIGMA**2) ** 1.5
 # What the parabola through a peak is off by at best.
 _PEAK_ERROR = 0.04
 _FLAT = 1e-5
+_LARGEST_FIT = 0.9999
 # Wrong places: so many times as far away as tiles are looked for, in the eight directions between
 # the axes.
 _FARTHEST = 3.0, 4.5
+# So many standard deviations of what is found at wrong places stand out of them: of what is to be
+# expected of a tile, and of what it shows.
+_TO_SHOW, _CLEARLY = 2.5, 3.0
+# Of those that agree, the ones that happen to have little noise are more than their share.
+_NOISY = 0.75
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,12 +57,18 @@ class VolumeTiles:
         what was searched.
     fits : ndarray of float64, shape (tested,)
         Normalised correlation of each at its best.
+    contrasts : ndarray of float64, shape (tested,)
+        Variance of each in the reference, slightly smoothed.
     rival : float
         Joint fit at the best other place, relative to that here.
     chance : float
         Share of tiles that would agree by chance.
     reach, radius : float
         How far tiles were looked for, and within how much they agree.
+    telling : ndarray of bool, shape (tested,)
+        Those whose detail stands out of the noise so far that they show it where it is.
+    clear_fit : float
+        Correlation that tiles do not reach at wrong places.
 
     Examples
     --------
@@ -66,6 +79,10 @@ class VolumeTiles:
     >>> tiles = align_volume(volume[2:], volume[:-2], model="translation").tiles
     >>> int(tiles.agree.sum()) == tiles.agreeing == tiles.tested, tiles.share, tiles.clear
     (True, 1.0, True)
+    >>> bool(tiles.telling.all()), bool((tiles.expected > 0.9).all()), tiles.clear_fit
+    (True, True, 1.0)
+    >>> len(tiles.contrasts) == len(tiles.uncertainties) == len(tiles.fits) == tiles.tested
+    True
     """
 
     tested: int
@@ -73,10 +90,13 @@ class VolumeTiles:
     displacements: NDArray[np.float64]
     uncertainties: NDArray[np.float64]
     fits: NDArray[np.float64]
+    contrasts: NDArray[np.float64]
     rival: float
     chance: float
     reach: float
     radius: float
+    telling: NDArray[np.bool_]
+    clear_fit: float = 1.0
 
     @property
     def agree(self) -> NDArray[np.bool_]:
@@ -84,14 +104,23 @@ class VolumeTiles:
         return np.asarray(np.linalg.norm(self.displacements[:, 3:], axis=1) <= self.radius)
 
     @property
+    def expected(self) -> NDArray[np.float64]:
+        """The correlation to expect of each where it belongs, shape (tested,).
+
+        What agreeing ones leave unexplained is noise, and it is the same in all.
+        """
+        noise = quantile((self.contrasts * (1 - self.fits))[self.agree], _NOISY)
+        return np.asarray(1 - noise / np.maximum(self.contrasts, 1e-30))
+
+    @property
     def share(self) -> float:
-        """Share of the tested tiles that agree."""
-        return self.agreeing / self.tested if self.tested else 0.0
+        """Share of the telling tiles that agree."""
+        return float(self.agree[self.telling].mean()) if self.telling.any() else 0.0
 
     @property
     def clear(self) -> bool:
         """Whether so many agree that more need not be asked."""
-        return self.tested >= FIRST_TILES and self.share >= CLEAR
+        return self.tested >= FIRST_TILES and self.agreeing >= CLEAR * self.tested
 
 
 class TileMatcher:
@@ -121,9 +150,10 @@ class TileMatcher:
         self._sign = -1 if inverted else 1
         side = side_for(self._level, _SMALLEST, _LARGEST, _ALONG)
         self._reach = side // 2
-        choice = BlockChoice.of(reference, moving, index, matrix, reach=self._reach, side=side)
-        self._voxels = choice.around
-        origins = choice.origins[:MOST_TILES]
+        choice = BlockChoice.of(
+            reference, moving, index, matrix, reach=self._reach, side=side, most=MOST_TILES
+        )
+        self._voxels, origins = choice.around, choice.origins
         ring = 2
         values, valid = smoothed(
             patches(self._level, origins.astype(int) - ring, _larger(choice.shape, ring))
@@ -147,9 +177,8 @@ class TileMatcher:
         if said.clear:
             return said
         more = self._matched(matrix, slice(FIRST_TILES, None))
-        return self._weighed(
-            np.concatenate([some[0], more[0]]), np.concatenate([some[1], more[1]])
-        )
+        surfaces, numbers = np.concatenate([some[0], more[0]]), np.append(some[1], more[1])
+        return self._weighed(surfaces, numbers)
 
     def with_sampled_chance(self, said: VolumeTiles, matrix: Array) -> VolumeTiles:
         """Return what tiles say with the share that agrees at wrong places of the same volumes.
@@ -159,6 +188,7 @@ class TileMatcher:
         if said.clear or said.agreeing < LEAST_AGREEING:
             return said
         agreeing = tested = 0
+        fits = []
         for k, signs in enumerate(np.ndindex(2, 2, 2)):
             direction = (2 * np.array(signs) - 1) / np.sqrt(3)
             far = _FARTHEST[k % 2] * self._reach * self._level.frame.unit
@@ -168,7 +198,8 @@ class TileMatcher:
             surfaces, _ = self._matched(moved, slice(0, FIRST_TILES))
             if not len(surfaces):
                 continue
-            found = _peaks(surfaces)[0]
+            found, heights, _ = _peaks(surfaces)
+            fits.append(heights)
             joint = _peaks(surfaces.mean(axis=0, keepdims=True))[0][0]
             ratio = self._level.spacing / self._level.frame.unit
             if (np.abs(joint - self._voxels) * ratio > self._reach - AGREEMENT_RADIUS).any():
@@ -179,23 +210,29 @@ class TileMatcher:
             tested += len(surfaces)
         # As if one had agreed before, as rarely as the room alone has it.
         chance = max(said.chance, (agreeing + 1) / (tested + 1 / said.chance))
-        return replace(said, chance=chance)
+        if not fits:
+            return replace(said, chance=chance)
+        scores = np.arctanh(np.clip(np.concatenate(fits), 0, _LARGEST_FIT))
+        show, clear = np.tanh(np.median(scores) + np.array([_TO_SHOW, _CLEARLY]) * scores.std())
+        return replace(said, chance=chance, telling=said.expected > show, clear_fit=float(clear))
 
-    def _matched(self, matrix: Array, part: slice) -> tuple[Floats, Array]:
-        """Return the correlation of each tile around where a matrix puts it, and the centres."""
+    def _matched(self, matrix: Array, part: slice) -> tuple[Floats, NDArray[np.int_]]:
+        """Return the correlation of tiles around where a matrix puts them, and which they are."""
         origins, templates = self._origins[part], self._templates[part]
+        numbers = np.arange(len(self._origins))[part]
         width = tuple((2 * self._voxels + 1).tolist())
         if not len(origins):
-            return np.empty((0, *width), np.float32), np.empty((0, 3))
+            return np.empty((0, *width), np.float32), numbers
         shape = tuple(n + 2 * int(r) for n, r in zip(self._shape, self._voxels, strict=True))
         local = scaled(matrix, self._other.step, self._level.step)
         regions = BlockSampler(self._other, origins - self._voxels, shape)(local)
         seen = np.isfinite(regions).all(axis=(1, 2, 3))
         surfaces = self._sign * template_surfaces(regions[seen], templates[seen])
-        return surfaces, origins[seen] + (np.array(self._shape) - 1) / 2
+        return surfaces, numbers[seen]
 
-    def _weighed(self, surfaces: Floats, centres: Array) -> VolumeTiles:
+    def _weighed(self, surfaces: Floats, numbers: NDArray[np.int_]) -> VolumeTiles:
         level = self._level
+        centres = self._origins[numbers] + (np.array(self._shape) - 1) / 2
         lengths = level.spacing
         unit = level.frame.unit
         found, heights, sigmas = _peaks(surfaces, lengths / unit, int(np.prod(self._shape)))
@@ -209,10 +246,12 @@ class TileMatcher:
             displacements=np.hstack([(centres * lengths)[:, ::-1], moved[:, ::-1]]),
             uncertainties=sigmas * unit,
             fits=heights,
+            contrasts=self._templates[numbers].var(axis=(1, 2, 3), dtype=np.float64),
             rival=_rival(surfaces, lengths / unit),
             chance=min(0.5, 4 / 3 * np.pi * AGREEMENT_RADIUS**3 / room),
             reach=self._reach * unit,
             radius=AGREEMENT_RADIUS * unit,
+            telling=np.ones(len(surfaces), bool),
         )
 
 
