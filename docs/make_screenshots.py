@@ -55,6 +55,7 @@ def main() -> None:
     shoot_overlay()
     shoot_region()
     shoot_stack()
+    shoot_volumes()
     shoot_doubtful()
     shoot_apply()
     shoot_dataset()
@@ -130,6 +131,52 @@ def shoot_stack() -> None:
     finish(viewer, widget, "stack", height=SIZE[1] + 100)
 
 
+def shoot_volumes() -> None:
+    """Take pictures of two aligned volumes in two colours, in a slice and in 3-D."""
+    viewer, widget = open_form()
+    placing = {"scale": (0.5, 0.2, 0.2), "units": ("um",) * 3, "axis_labels": ("z", "y", "x")}
+    for name, volume in zip(("round 1", "round 2"), rounds(), strict=True):
+        viewer.add_image(volume, name=name, colormap="gray", **placing)
+    widget.model.value = "euclidean"
+    widget.run()
+    settle(widget)
+    widget.after.next.view.value = "overlay"
+    viewer.dims.set_point(0, 10)
+    finish(viewer, widget, "volume", close=False)
+    viewer.dims.ndisplay = 3
+    viewer.reset_view()
+    viewer.scene.camera.zoom /= 1.8
+    viewer.scene.camera.angles = (-20, 30, 145)
+    settle(widget)
+    save(viewer, "volume_3d")
+
+
+def rounds() -> tuple[np.ndarray, np.ndarray]:
+    """Return soft nuclei in a volume, and again, turned about two axes and shifted."""
+    rng = np.random.default_rng(11)
+    fine = np.zeros((180, 190, 190))
+    places = (rng.random((1500, 3)) * fine.shape).astype(int)
+    fine[tuple(places.T)] = rng.uniform(300, 1200, len(places))
+    fine = 900 * gaussian(fine, 4) + 250 * gaussian(fine, 2)
+    about_z, about_y = np.radians([7, 4])
+    turn = np.array(
+        [
+            [np.cos(about_y), 0, np.sin(about_y)],
+            [0, np.cos(about_z), -np.sin(about_z)],
+            [-np.sin(about_y), np.sin(about_z), np.cos(about_z)],
+        ]
+    )
+    left, _, right = np.linalg.svd(turn)
+    middle, thick = (np.array(fine.shape) - 1) / 2, np.array([2.5, 1, 1])
+    seen = np.indices((48, 120, 120)).reshape(3, -1).T - np.array([23.5, 59.5, 59.5])
+    volumes = []
+    for linear, shift in ((np.eye(3), (0, 0, 0)), (left @ right, (5, -6, 8))):
+        there = (seen * thick) @ linear.T + middle + shift
+        volume = map_coordinates(fine, there.T, order=1).reshape(48, 120, 120)
+        volumes.append((volume + rng.normal(0, 6, volume.shape)).clip(0).astype(np.float32))
+    return volumes[0], volumes[1]
+
+
 def shoot_doubtful() -> None:
     """Take a picture of what is said of two images that do not belong together."""
     viewer, widget = open_form()
@@ -147,14 +194,19 @@ def open_form() -> tuple[napari.Viewer, AlignWidget]:
 
 
 def finish(
-    viewer: napari.Viewer, widget: AlignWidget, name: str, *, height: int = SIZE[1]
+    viewer: napari.Viewer,
+    widget: AlignWidget,
+    name: str,
+    *,
+    height: int = SIZE[1],
+    close: bool = True,
 ) -> None:
     """Wait until all is done, and take the picture."""
     viewer.window.resize(SIZE[0], height)
     settle(widget)
     viewer.reset_view()
     settle(widget)
-    save(viewer, name)
+    save(viewer, name, close=close)
 
 
 def cells() -> np.ndarray:
@@ -167,7 +219,7 @@ def cells() -> np.ndarray:
     return np.clip(4 * spots, 0, 255)
 
 
-def save(viewer: napari.Viewer, name: str) -> None:
+def save(viewer: napari.Viewer, name: str, *, close: bool = True) -> None:
     """Write a picture of a viewer's window, and close it."""
     picture = viewer.screenshot(canvas_only=False, flash=False)
     # A window has few colours: a palette of them makes a small file.
@@ -175,7 +227,8 @@ def save(viewer: napari.Viewer, name: str) -> None:
         colors=256, method=Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE
     )
     small.save(IMAGES / f"{name}.png", optimize=True)
-    viewer.close()
+    if close:
+        viewer.close()
 
 
 def shoot_apply() -> None:

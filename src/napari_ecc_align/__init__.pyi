@@ -26,11 +26,13 @@ from ._images.polygons import polygon_mask
 from ._images.samples import SamplePair, sample
 from ._images.sources import ImageLike
 from ._images.warping import warp
+from ._transform.field import Field
 from ._transform.files import load_transforms, save_transforms
 from ._transform.matrices import MotionModel
 from ._transform.parts import Parts
 from ._transform.transform import Transform
 from ._transform.transform_like import TransformLike
+from ._verdict.field_result import SmoothAlignment
 from ._verdict.result import AlignmentFailed, AlignmentResult, Verdict
 from ._verdict.tile_matching import Tiles
 
@@ -44,6 +46,7 @@ __all__ = [
     "BatchStep",
     "Comparison",
     "Engine",
+    "Field",
     "ImageLike",
     "InputError",
     "Inspection",
@@ -54,6 +57,7 @@ __all__ = [
     "Progress",
     "Record",
     "SamplePair",
+    "SmoothAlignment",
     "StackResult",
     "ThresholdMethod",
     "Tiles",

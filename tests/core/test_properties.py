@@ -6,7 +6,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import ndimage
 
-from napari_ecc_align import Transform, align
+from napari_ecc_align import (
+    Transform,
+    align,
+    judge,
+    polygon_mask,
+    warp,
+)
+from napari_ecc_align._images.coverage import _covered_pixels
 from napari_ecc_align._transform.matrices import MOTION_MODELS
 from napari_ecc_align._transform.transform import corner_error
 from pairs import known_pair, picture, random_transform
@@ -97,3 +104,21 @@ def test_the_uncertainty_is_honest_at_any_precision(precision):
         assert result.verdict == "aligned", result.reason
         scores.append(known.error_of(result.transform) / result.corner_uncertainty)
     assert 0.4 < np.sqrt(np.mean(np.square(scores))) < 2
+
+
+def test_what_is_beyond_the_range_of_floats_raises_no_warning():
+    """Each as the fuzz tests had come upon it."""
+    image = np.random.default_rng(0).normal(size=(40, 52))
+    far = np.array([[1.0, 0, 0], [0, 1, 0], [1e20, 0, 1]])
+    seen = judge(image, image, Transform(far))
+    assert seen.verdict == "failed"
+    assert np.isnan(seen.to_dict()["x"])
+    assert "x +0" in repr(Transform(far))
+    long = np.full((1, 70), np.finfo(np.longdouble).max)
+    assert not warp(long, Transform([[1, 0, 0.5], [0, 1, 0]]), interpolation="lanczos")[0, 0] < 0
+    narrow = np.array([[1e-300, 0, 1e20], [0, 1, 0], [0, 0, 1]])
+    assert not _covered_pixels(narrow, (40, 52), (40, 52)).any()
+    with_far = [(0, 0), (0, 1e308), (-1.7e308, -1e308), (1.7e308, 3)]
+    assert polygon_mask((5, 6), with_far).shape == (5, 6)
+    inverted = [[1, 0, 0], [0, 1, 0], [-1, 1, 1e-300]]
+    assert align(image, image, initial=inverted).verdict in ("aligned", "doubtful", "failed")

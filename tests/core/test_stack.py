@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 from napari_ecc_align import InputError, Transform, align, align_stack, warp
+from napari_ecc_align._align import stack
 from napari_ecc_align._align.jumps import doubt_jumps
 from napari_ecc_align._align.progress import FrameProgress
 from napari_ecc_align._align.stack import stack_steps
@@ -36,6 +37,18 @@ def test_one_transform_per_frame_from_the_first(drifting, to):
     assert len(results) == COUNT
     for result, truth in zip(results, truths, strict=True):
         assert result.verdict == "aligned", result.reason
+        assert corner_error(result.transform.matrix, truth.matrix, SHAPE) < 0.2
+
+
+def test_a_mean_of_some_frames_does_for_many(drifting, monkeypatch):
+    frames, truths = drifting
+    monkeypatch.setattr(stack, "_MEAN_OF", 3)
+    told = []
+    masks = [np.ones(SHAPE, bool)] * COUNT
+    results = align_stack(frames, reference="mean", moving_mask=masks, progress=told.append)
+    assert results.verdicts == ["aligned"] * COUNT
+    assert len(told) == 3 + COUNT
+    for result, truth in zip(results, truths, strict=True):
         assert corner_error(result.transform.matrix, truth.matrix, SHAPE) < 0.2
 
 

@@ -8,7 +8,7 @@ from test_volumes import MOTIONS, SHAPE, moved_pair, spots
 
 from napari_ecc_align import InputError, VolumeTransform
 from napari_ecc_align._align.progress import Progress
-from napari_ecc_align._align.volume.inspection import volume_inspection_steps
+from napari_ecc_align._align.volume.inspection import Looks, volume_inspection_steps
 from napari_ecc_align._align.volume.steps import volume_steps
 from napari_ecc_align._common.steps import outcome_of
 from napari_ecc_align._compare.thresholding import Thresholding
@@ -44,14 +44,8 @@ def test_what_differs_is_counted_where_both_volumes_are():
     volume[3:6, 4:7, 2:9] = 100
     volume[0, 0, 0] = np.nan
     shift = VolumeTransform([[1, 0, 0, 2], [0, 1, 0, -1], [0, 0, 1, 3]])
-    steps = volume_inspection_steps(
-        volume,
-        volume,
-        shift,
-        thresholding=Thresholding(),
-        resampling=Resampling("nearest", 0),
-        spacing=(3.0, 1, 1),
-    )
+    looks = Looks(Thresholding(), Resampling("nearest", 0))
+    steps = volume_inspection_steps(volume, volume, shift, looks, spacing=(3.0, 1, 1))
     seen = outcome_of(steps)
     expected = np.zeros(volume.shape, bool)
     expected[:6, 1:, :9] = True
@@ -64,7 +58,8 @@ def test_what_differs_is_counted_where_both_volumes_are():
     assert seen.after.different == np.count_nonzero(moved != still)
     assert seen.after.labels.shape == seen.difference.shape == volume.shape
     assert seen.corner_shift == pytest.approx(np.sqrt(2**2 + 1 + 9**2))
-    local = volume_inspection_steps(volume, volume, shift, thresholding=Thresholding("sauvola"),
-                                    resampling=Resampling())  # fmt: skip
+    local = volume_inspection_steps(
+        volume, volume, shift, Looks(Thresholding("sauvola"), Resampling())
+    )
     with pytest.raises(InputError, match="by one threshold"):
         outcome_of(local)

@@ -78,6 +78,7 @@ def transform_files(folder):
     for suffix in ("json", "ome.json", "tfm", "csv", "npy", "txt"):
         for number, transform in enumerate((shift, turn)):
             transform.save(folder / f"{number}.{suffix}")
+        ecc.VolumeTransform(np.eye(4) + np.eye(4, k=3) * 2.5).save(folder / f"v.{suffix}")
     for suffix in ("json", "csv", "npy"):
         folded.save(folder / f"h.{suffix}")
         ecc.save_transforms([shift, turn, shift], folder / f"stack.{suffix}")
@@ -94,7 +95,9 @@ def test_transforms(campaign, try_damaged, tmp_path):
     def read(path):
         one = campaign.call(ecc.Transform.load, path)
         many = campaign.call(ecc.load_transforms, path)
-        for transform in [one, *(many or [])]:
+        volume = campaign.call(ecc.VolumeTransform.load, path)
+        assert one is None or volume is None
+        for transform in [one, volume, *(many or [])]:
             assert transform is None or np.isfinite(transform.matrix).all()
         assert one is None or many is None or many == [one]
 

@@ -121,6 +121,30 @@ def test_the_moved_layer_lies_where_the_resampled_one_does(form, finish, expecte
     assert np.array_equal(placed(moving), placed(reference))
 
 
+@pytest.mark.parametrize(
+    ("units", "planes", "plan"),
+    [
+        ("um", 9, "Volume, 9 planes of 1 µm; z is searched. That the planes are depth is guessed"),
+        ("um", 7, "Stack of 7 planes (axis 0): every plane to its own"),
+        (None, 9, "Stack of 9 frames (axis 0): every frame to its own"),
+        (("s", "um", "um"), 9, "Stack of 9 frames (axis 0): every frame to its own"),
+    ],
+)
+def test_axes_without_names_are_depth_if_they_are_lengths_or_a_person_says_so(
+    viewer, units, planes, plan
+):
+    for name in ("first", "second"):
+        viewer.add_image(np.zeros((planes, 20, 20)), name=name, units=units)
+    widget = viewer.window.add_plugin_dock_widget("napari-ecc-align", "Align images")[1]
+    assert widget.plan.value.startswith(plan)
+    words = [str(each) for each in widget.stack.frames.choices if each is not None]
+    assert ("as one volume" in words) == (planes >= 8)
+    if units is None:
+        assert words[-1] == "as one volume"
+        widget.stack.axes.value = ("planes",)
+        assert widget.plan.value.startswith("Volume, 9 planes; z is searched.")
+
+
 def test_cancel_and_what_volumes_have_not_are_told_in_a_sentence(form, finish, qtbot):
     viewer, widget = form
     assert widget.settings.engine.native.isHidden()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
@@ -18,6 +18,7 @@ from .._transform.transform import Transform
 from .._transform.transform_like import TransformLike
 from .._verdict.result import VERDICTS, AlignmentResult
 from .cancelling import Cancelled, cancelled_result
+from .frame_records import counted
 from .options import Job, checked_initial
 from .pair import job_steps
 from .progress import FrameProgress, Progress
@@ -36,13 +37,17 @@ Blocks can then be aligned side by side, with the same results for any number of
 
 @dataclass(frozen=True)
 class StackOptions:
-    """What every alignment of a stack has in common."""
+    """What every alignment of a stack has in common.
+
+    If `brief`, tiles are just counted in the results.
+    """
 
     search: SearchOptions
     reference_masks: StackMasks
     moving_masks: StackMasks
     cancel: Callable[[], bool] | None = None
     called: str = "frames"
+    brief: bool = False
 
     def prepared(self, image: NDArray[Any], index: int) -> Source:
         """Return an image that frames are aligned to, of a number, as a reference for all."""
@@ -64,8 +69,8 @@ class Series:
         What they have in common.
     initial : Transform, AlignmentResult or array_like, optional
         Where the first one starts.
-    starts : sequence of Transform, optional
-        Where each of them starts instead.
+    starts : dict of int to Transform, optional
+        Where some of them start instead, by their numbers.
     own : int, optional
         The frame that the one reference is itself.
     """
@@ -74,7 +79,7 @@ class Series:
     images: ReadFrames
     options: StackOptions
     initial: TransformLike | None = None
-    starts: Sequence[Transform] = ()
+    starts: Mapping[int, Transform] = field(default_factory=dict)
     own: int | None = None
 
     def block_end(self, index: int) -> int:
@@ -86,7 +91,7 @@ class Series:
 
         That is where the last one was found in its block or, failing that, the first of a block.
         """
-        if self.starts:
+        if index in self.starts:
             return self.starts[index]
         block = index - index % BLOCK
         for before in (*range(index - 1, block - 1, -1), *range(block - BLOCK, -1, -BLOCK)):
@@ -209,7 +214,8 @@ def _align(
         return turn.of_all(step, options.called)
 
     try:
-        return (yield from retold(job_steps(job), told))
+        result = yield from retold(job_steps(job), told)
+        return counted(result) if options.brief else result
     except Cancelled as cancelled:
         return cancelled_result(job.shape, job.options, cancelled.reached)
 

@@ -42,7 +42,8 @@ _UPSIDE_DOWN, _LEFT_TO_RIGHT = 0, 1
 
 def is_mirrored(matrix: Matrix | None) -> bool:
     """Tell whether a matrix that ends in 1 mirrors an image; None does not."""
-    return matrix is not None and bool(np.linalg.det(matrix) < 0)
+    # The determinant itself may be beyond the range.
+    return matrix is not None and bool(np.linalg.slogdet(matrix)[0] < 0)
 
 
 @dataclass(frozen=True, eq=False)

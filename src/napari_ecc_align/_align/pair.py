@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Generator
 from dataclasses import replace
 from functools import partial
+from typing import Literal, overload
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -25,6 +26,7 @@ from .._transform.transform import Transform, usable_transform
 from .._transform.transform_like import TransformLike
 from .._verdict.assess import assess, doubt_rivalled, most_trusted
 from .._verdict.chance import ALPHA, p_value
+from .._verdict.field_result import SmoothAlignment
 from .._verdict.limits import LARGEST_UNCERTAINTY
 from .._verdict.result import AlignmentResult
 from .cancelling import result_of
@@ -35,6 +37,7 @@ from .model_choice import assessed
 from .options import Job, checked_initial
 from .progress import Progress
 from .region_start import start_in_region
+from .smooth import check_stiffness, smooth_result
 
 _PACE = 8
 _PASSING = 0.2
@@ -44,6 +47,24 @@ _FIELD_PIXELS = 150_000
 Runner = Callable[[Job, Pyramids], Generator[Progress, None, list[AlignmentResult]]]
 
 
+@overload
+def align(
+    reference: ImageLike,
+    moving: ImageLike,
+    *,
+    model: Literal["smooth"],
+    stiffness: float | None = None,
+    precision: float = DEFAULTS.precision,
+    representation: Compared = "auto",
+    reference_mask: ArrayLike | LazyArray | None = None,
+    moving_mask: ArrayLike | LazyArray | None = None,
+    initial: TransformLike | None = None,
+    channel_axis: Axis | None = None,
+    align_channel: int | None = None,
+    progress: Callable[[Progress], object] | None = None,
+    cancel: Callable[[], bool] | None = None,
+) -> SmoothAlignment: ...
+@overload
 def align(
     reference: ImageLike,
     moving: ImageLike,
@@ -62,7 +83,27 @@ def align(
     align_channel: int | None = None,
     progress: Callable[[Progress], object] | None = None,
     cancel: Callable[[], bool] | None = None,
-) -> AlignmentResult:
+) -> AlignmentResult: ...
+def align(
+    reference: ImageLike,
+    moving: ImageLike,
+    *,
+    model: ModelChoice | Literal["smooth"] = "affine",
+    engine: Engine = "pyramid",
+    precision: float = DEFAULTS.precision,
+    max_iterations: int = DEFAULTS.max_iterations,
+    tolerance: float = DEFAULTS.tolerance,
+    representation: Compared = "auto",
+    mirrored: bool = False,
+    stiffness: float | None = None,
+    reference_mask: ArrayLike | LazyArray | None = None,
+    moving_mask: ArrayLike | LazyArray | None = None,
+    initial: TransformLike | None = None,
+    channel_axis: Axis | None = None,
+    align_channel: int | None = None,
+    progress: Callable[[Progress], object] | None = None,
+    cancel: Callable[[], bool] | None = None,
+) -> AlignmentResult | SmoothAlignment:
     """Find the transform that lays the moving image on the reference.
 
     The enhanced correlation coefficient [1]_ is maximised, which does not depend on brightness
@@ -77,9 +118,10 @@ def align(
         are needed, and a list of one image at decreasing sizes, finest first, is used as the
         pyramid it is. Of an xarray DataArray "y" and "x" are the rows and columns, and "c",
         "channel" or "band" the channels.
-    model : {"affine", "translation", "euclidean", "similarity", "homography", "auto"}
+    model : {"affine", "translation", "euclidean", "similarity", "homography", "auto", "smooth"}
         The motion model; with "auto" the narrowest that the images do not contradict, which the
-        `model` of the result names.
+        `model` of the result names. With "smooth" a field that bends, after an affine motion; it
+        knows no other `engine`, nothing `mirrored`, and the tolerances of the affine motion.
     engine : {"pyramid", "opencv"}
         The estimator: our own, fast and with an uncertainty, or OpenCV's ECC, which has no
         "similarity" and no "auto".
@@ -97,6 +139,9 @@ def align(
         The moving image may be mirrored, as a section mounted upside down is; with "translation",
         left to right or top to bottom. Such a matrix has a negative determinant, so that its
         model is "affine" or "homography" whatever was asked for.
+    stiffness : float, optional
+        With "smooth": over which length in pixels the images bend, as one sigma of a bump; by
+        default as the images themselves say. Stiffer fields are known better, and follow less.
     reference_mask, moving_mask : array_like, shape (h, w), optional
         Pixels of each image that count, as booleans or numbers (0 does not count).
     initial : Transform, AlignmentResult or array_like of shape (3, 3) or (2, 3), optional
@@ -118,7 +163,7 @@ def align(
 
     Returns
     -------
-    AlignmentResult
+    AlignmentResult, or SmoothAlignment with "smooth"
         With a `verdict` to look at before anything else: images that cannot be aligned are a
         result, not an error.
 
@@ -144,16 +189,26 @@ def align(
     >>> result.transform.matrix[:2, 2].round(1).tolist()
     [-5.0, 3.0]
     """
+    bending = model == "smooth"
+    check_stiffness(stiffness, bending=bending, engine=engine, mirrored=mirrored)
     job = checked_job(
         one_plane(reference, "reference", channel_axis, align_channel),
         one_plane(moving, "moving", channel_axis, align_channel),
         SearchOptions(
-            model, engine, precision, max_iterations, tolerance, representation, mirrored
+            "affine" if model == "smooth" else model,
+            engine,
+            precision,
+            max_iterations,
+            tolerance,
+            representation,
+            mirrored,
         ),
         reference_mask=one_plane(reference_mask, "reference_mask"),
         moving_mask=one_plane(moving_mask, "moving_mask"),
         initial=initial,
     )
+    if bending:
+        return smooth_result(job, stiffness, progress, cancel)
     return result_of(job, job_steps(job), progress, cancel)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from copy import copy
 from dataclasses import dataclass
 from typing import Any
 
@@ -57,7 +58,8 @@ class ReadFrames:
         count = count_of(frames, name)
         if count < least:
             raise InputError(f"{name} must be at least two images, not {count}")
-        self._frames, self._name, self._count = frames, name, count
+        self._frames, self._name = frames, name
+        self._numbers: Sequence[int] = range(count)
         self.in_files = bool(getattr(frames, "in_files", False))
         shape = tuple(getattr(frames, "shape", ()))
         if shape:
@@ -75,13 +77,21 @@ class ReadFrames:
                 as_array(frame, f"{name}[{index}]")
 
     def __len__(self) -> int:
-        return self._count
+        return len(self._numbers)
 
     def __getstate__(self) -> dict[str, Any]:
         return self.__dict__ if self.in_files else {**self.__dict__, "_frames": None}
 
     def __getitem__(self, index: int) -> NDArray[Any]:
-        return as_array(self._frames[index], f"{self._name}[{index}]")
+        number = self._numbers[index]
+        return as_array(self._frames[number], f"{self._name}[{number}]")
+
+    def chosen(self, numbers: Sequence[int]) -> ReadFrames:
+        """Return some of the frames."""
+        some = copy(self)
+        some._frames = self._frames
+        some._numbers = [self._numbers[number] for number in numbers]
+        return some
 
     def read(self, index: int) -> NDArray[Any] | Unreadable:
         """Return a frame, or why it cannot be read: one in many must not spoil the others."""

@@ -93,7 +93,7 @@ def _blocks(series: Series, done: _Results) -> Iterator[_Block]:
         end = series.block_end(index)
         numbers = range(index, end)
         images = {} if series.images.in_files else {at: series.images.read(at) for at in numbers}
-        if index % BLOCK == 0 and not series.starts:
+        if index % BLOCK == 0:
             start = series.start_of(index, done)
             done[index] = outcome_of(series.frame_steps(index, start, images.get(index)))
         firsts = [at for at in range(0, index, BLOCK) if at in done and done[at].aligned]

@@ -29,6 +29,11 @@ from .side_by_side import side_by_side
 from .stack_masks import StackMasks
 from .stack_result import StackResult
 
+# A mean of so many frames, spread evenly, has little noise beside that of one; they need be
+# aligned no more exactly (px) to make it, for each is aligned again, to it.
+_MEAN_OF = 32
+_ROUGH = 0.1
+
 Anchor = Literal["first", "previous", "mean"]
 
 Frames = ArrayLike | LazyArray | Sequence[ArrayLike | LazyArray]
@@ -52,12 +57,15 @@ class StackRun:
         arguments lead to.
     cancel : callable, optional
         Asked often; returns True where the frames that are left are "cancelled".
+    brief : bool
+        Tiles are just counted in the results, of which there may be very many.
     """
 
     called: str = "frames"
     workers: int = 1
     known: Sequence[AlignmentResult] = ()
     cancel: Callable[[], bool] | None = None
+    brief: bool = False
 
 
 def align_stack(
@@ -94,7 +102,8 @@ def align_stack(
     reference : {"first", "previous", "mean"}, int, array_like or a sequence, default: "first"
         What a frame is aligned to: the first frame, or the one of that index (negative ones count
         from the end); the frame before it, for stacks that change along the way; or the mean of
-        all frames, aligned to the first in a first pass, for stacks whose frames are noisy.
+        the frames (of more than 32, of so many that are spread evenly), aligned to the first in a
+        first pass, for stacks whose frames are noisy.
         Transforms of "previous" are composed, and then corrected against the first frame wherever
         that still aligns, so that small errors do not add up. An image that is none of the stack,
         shape (h, w) or (h, w, 3 or 4), for all frames; or a stack or sequence of as many images
@@ -207,6 +216,7 @@ def stack_steps(
         StackMasks(moving_mask, len(images), "moving_mask"),
         run.cancel,
         run.called,
+        run.brief,
     )
     if not itself:
         one = len(others) == 1
@@ -249,12 +259,25 @@ def _whole(steps: FrameSteps, reference: str | int, called: str) -> AllSteps:
 
 
 def _to_mean(images: ReadFrames, options: StackOptions, run: StackRun) -> FrameSteps:
-    count = len(images)
-    series = Series([images[0]], images, options, own=0)
-    first = yield from _part(_aligned(series, replace(run, known=run.known[:count])), 0.0)
-    starts = [result.transform for result in first]
-    series = Series([_mean_frame(images, first)], images, options, starts=starts)
-    return (yield from _part(_aligned(series, replace(run, known=run.known[count:])), 0.5))
+    count = min(len(images), _MEAN_OF)
+    numbers = np.linspace(0, len(images) - 1, count).round().astype(int).tolist()
+    some = images.chosen(numbers)
+    rough = replace(
+        options,
+        search=replace(options.search, precision=max(options.search.precision, _ROUGH)),
+        moving_masks=options.moving_masks.chosen(numbers),
+    )
+    share = count / (count + len(images))
+    steps = _aligned(Series([some[0]], some, rough, own=0), replace(run, known=run.known[:count]))
+    first = yield from _part(steps, 0.0, share)
+    starts = {
+        number: result.transform
+        for number, result in zip(numbers, first, strict=True)
+        if result.aligned
+    }
+    series = Series([_mean_frame(some, first)], images, options, starts=starts)
+    steps = _aligned(series, replace(run, known=run.known[count:]))
+    return (yield from _part(steps, share, 1 - share))
 
 
 def _mean_frame(images: ReadFrames, results: list[AlignmentResult]) -> NDArray[np.float32]:
@@ -311,6 +334,6 @@ def _anchor(to: object, count: int) -> int:
     )
 
 
-def _part(steps: FrameSteps, begin: float) -> FrameSteps:
+def _part(steps: FrameSteps, begin: float, share: float) -> FrameSteps:
     """Tell the progress of one of two passes."""
-    return retold(steps, lambda step: replace(step, fraction=begin + step.fraction / 2))
+    return retold(steps, lambda step: replace(step, fraction=begin + share * step.fraction))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from copy import copy
 from typing import Any
 
 import numpy as np
@@ -33,12 +34,19 @@ class StackMasks:
     def __init__(self, mask: Any, count: int, name: str) -> None:
         self._each = mask is not None and _is_one_each(mask, name)
         self._mask = mask
+        self._numbers: Sequence[int] = range(count)
         if self._each and count_of(mask, name) != count:
             images = "one image" if count == 1 else f"{count} images"
             raise InputError(f"{name} must be one mask, or one for each of {images}")
 
     def __getitem__(self, index: int) -> Any:
-        return self._mask[index] if self._each else self._mask
+        return self._mask[self._numbers[index]] if self._each else self._mask
+
+    def chosen(self, numbers: Sequence[int]) -> StackMasks:
+        """Return the masks of some of the images."""
+        some = copy(self)
+        some._numbers = [self._numbers[number] for number in numbers]
+        return some
 
 
 def _is_one_each(mask: Any, name: str) -> bool:

@@ -19,7 +19,7 @@ from .._images.files.images import read_file
 from .._transform.files import load_transforms
 from .._transform.formats.registry import holds_a_stack
 from .._transform.models import frame_of
-from .._transform.parts import Parts, scale_words, words_beyond_shift
+from .._transform.parts import Parts, parts_or_nan, scale_words, words_beyond_shift
 from .._transform.transform import Transform
 from .console import say
 from .show import table, to_json
@@ -134,7 +134,7 @@ def _row(
         "verdict": known.get("verdict"),
         "reason": known.get("reason"),
         "model": transform.model,
-        **dict(zip(PART_KEYS, transform.parts(there), strict=True)),
+        **dict(zip(PART_KEYS, parts_or_nan(transform.matrix, there), strict=True)),
         **dict(zip(UNCERTAINTY_KEYS, scaled, strict=True)),
         "center_x": there[0],
         "center_y": there[1],

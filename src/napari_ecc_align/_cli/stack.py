@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from .._align.frame_records import FrameRecords, counted, frame_records
+from .._align.frame_records import FrameRecords, frame_records
 from .._align.mean_sharpness import MeanSharpness
 from .._align.progress import FrameProgress, Progress
 from .._align.stack import StackRun, stack_steps
@@ -167,7 +167,8 @@ def _aligned(
     shape, known = planes[0].shape[:2], records.known if records else []
     much = len(planes) * shape[0] * shape[1] > _WORTH_PROCESSES
     workers = chosen.workers or (cores() if much else 1)
-    run = StackRun(frames.called, workers, known)
+    # With as much of the results as is noted.
+    run = StackRun(frames.called, workers, known, brief=True)
     began, done = time.monotonic(), 0
     if known:
         narrate(chosen, f"going on behind {len(known)} frames that are done")
@@ -184,9 +185,7 @@ def _aligned(
             show(step)
 
         steps = stack_steps(planes, search_options(chosen), run=run, **arguments)
-        stack = outcome_of(steps, told)
-    # The same whether they were noted before or not.
-    return replace(stack, results=tuple(map(counted, stack)))
+        return outcome_of(steps, told)
 
 
 def _listed(paths: Path | list[Path]) -> list[Path]:

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from .._align.volume.align import LEAST_SIDE
 from .._align.volume.inspection import (
+    Looks,
     resampled_volume,
     volume_inspection_steps,
     volume_rows,
@@ -158,9 +159,11 @@ def _compared(pair: _Pair, result: VolumeAlignment, chosen: argparse.Namespace) 
         pair.reference,
         pair.moving,
         result.transform,
-        thresholding=Thresholding(chosen.method, chosen.thresholds),
-        signed=chosen.signed,
-        resampling=Resampling(chosen.interpolation, chosen.fill),
+        Looks(
+            Thresholding(chosen.method, chosen.thresholds),
+            Resampling(chosen.interpolation, chosen.fill),
+            chosen.signed,
+        ),
         start=pair.initial,
         spacing=pair.lengths[1],
         masks=pair.masks,

@@ -18,8 +18,9 @@ from .._images.opacity import flattened
 from .._images.pixels import as_array, check_mask, in_doubles, strips, to_gray, valid_pixels
 from .._images.sources import LazyArray
 from .._images.warping import Resampling, warp
-from .._transform.transform import Transform
-from .._transform.transform_like import TransformLike, as_transform
+from .._transform.field import Field
+from .._transform.transform import Transform, corners
+from .._transform.transform_like import FieldLike, TransformLike, as_map, as_transform
 from .._verdict.wording import html_row
 from .binary import Comparison, compare
 from .difference import difference
@@ -128,7 +129,7 @@ class Row:
 def inspect_alignment(
     reference: ArrayLike | LazyArray,
     moving: ArrayLike | LazyArray,
-    transform: TransformLike,
+    transform: TransformLike | FieldLike,
     *,
     method: ThresholdMethod = "otsu",
     thresholds: float | tuple[float, float] | None = None,
@@ -147,7 +148,7 @@ def inspect_alignment(
     ----------
     reference, moving : array_like, shape (h, w) or (h, w, 3 or 4)
         The two images.
-    transform : Transform, AlignmentResult or array_like, shape (3, 3) or (2, 3)
+    transform : Transform, Field, a result, or array_like, shape (3, 3) or (2, 3)
         Maps reference pixels to moving pixels.
     method, thresholds, window_size, k
         As in `compare`.
@@ -190,7 +191,7 @@ def inspect_alignment(
 def inspection_steps(
     reference: ArrayLike | LazyArray,
     moving: ArrayLike | LazyArray,
-    transform: TransformLike,
+    transform: TransformLike | FieldLike,
     *,
     thresholding: Thresholding,
     signed: bool = False,
@@ -208,7 +209,7 @@ def inspection_steps(
     generator
         Yields what was done, in a word or two, and returns the `Inspection`.
     """
-    found = as_transform(transform)
+    found = as_map(transform)
     lay = Transform.identity() if start is None else as_transform(start)
     fixed = in_doubles(as_array(reference, "reference"))
     other = in_doubles(as_array(moving, "moving"))
@@ -216,11 +217,11 @@ def inspection_steps(
     fixed_valid = valid_pixels(shown, check_mask(masks[0], fixed.shape, "reference_mask"))
     other_valid = valid_pixels(other_shown, check_mask(masks[1], other.shape, "moving_mask"))
 
-    def resampled(image: NDArray[Any], by: Transform, fill: Fill) -> NDArray[Any]:
+    def resampled(image: NDArray[Any], by: Transform | Field, fill: Fill) -> NDArray[Any]:
         how = resampling.interpolation
         return np.asarray(warp(image, by, output_shape=fixed.shape, interpolation=how, fill=fill))
 
-    def laid(by: Transform) -> Laid:
+    def laid(by: Transform | Field) -> Laid:
         image = resampled(other, by, resampling.fill)
         # What is drawn on nothing is compared as it looks, beyond it, too.
         drawn = image if other_shown is other else resampled(other_shown, by, "background")
@@ -232,7 +233,7 @@ def inspection_steps(
     seen = yield from seen_steps(
         shown, laid, lay, found, thresholding, signed=signed, with_ecc=start is not None
     )
-    return replace(seen, reference=fixed, corner_shift=found.corner_distance(lay, fixed.shape))
+    return replace(seen, reference=fixed, corner_shift=_corner_shift(found, lay, fixed.shape))
 
 
 Way = TypeVar("Way")
@@ -314,6 +315,11 @@ def seen_steps(
         corner_shift=np.nan,
         ecc_before=ecc_before,
     )
+
+
+def _corner_shift(found: Transform | Field, lay: Transform, shape: tuple[int, ...]) -> float:
+    points = corners(shape)
+    return float(np.sqrt(((found(points) - lay(points)) ** 2).sum(axis=1).mean()))
 
 
 def _correlation(first: NDArray[Any], second: NDArray[Any], inside: NDArray[np.bool_]) -> float:

@@ -220,8 +220,10 @@ class GaussNewton(ABC):
                 break
             self._convergence.tolerance = self._tolerance(tolerance, done, step)
             converged = self._convergence.reached(step.moved, step.ecc)
-            matrix = self._motion.composed(matrix, step.limited(self._limit))
-            last = step
+            moved = self._motion.composed(matrix, step.limited(self._limit))
+            if not np.isfinite(moved).all():
+                break
+            matrix, last = moved, step
             done += 1
             if self._convergence.diverges(done):
                 break

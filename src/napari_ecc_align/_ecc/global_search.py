@@ -143,8 +143,12 @@ def scored_displacements(
     """
     first, seen = _prepared(reference, representation)
     second, covered = _prepared(moving, representation)
-    growth = max(np.linalg.norm(np.linalg.inv(turn), 2) for turn in turns)
-    reach = int(np.ceil(np.hypot(*second.shape[:2]) * growth))
+    least = min(float(np.linalg.svd(turn, compute_uv=False)[-1]) for turn in turns)
+    diagonal = np.hypot(*second.shape[:2])
+    # Of what shrinks that much, which may not be invertible, transforms are too long in any case.
+    if not diagonal < 4 * _LARGEST * least:
+        return []
+    reach = int(np.ceil(diagonal / least))
     half = _fft_size(halved_shape(reference.shape), (-(-reach // 2),) * 2, share=0.6)
     if 2 * max(half) > _LARGEST:
         return []

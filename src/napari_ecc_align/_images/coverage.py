@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from .._transform.field import Field
 from .._transform.matrices import Matrix
 from .._transform.transform import Transform
 from .warping import check_shape, warp
@@ -14,7 +15,7 @@ _BARELY = 1 / 255
 
 
 def overlap(
-    transform: Transform,
+    transform: Transform | Field,
     *,
     output_shape: tuple[int, ...],
     moving_shape: tuple[int, ...],
@@ -24,7 +25,7 @@ def overlap(
 
     Parameters
     ----------
-    transform : Transform
+    transform : Transform or Field
         Maps reference pixels to moving pixels.
     output_shape, moving_shape : tuple of int
         Shapes (height, width, ...) of the reference and of the moving image.
@@ -37,7 +38,8 @@ def overlap(
         True where all the moving pixels that interpolation needs are there.
     """
     if moving_valid is None or moving_valid.all():
-        if np.array_equal(transform.matrix[2], [0, 0, 1]):
+        plain = isinstance(transform, Transform)
+        if plain and np.array_equal(transform.matrix[2], [0, 0, 1]):
             return _covered_pixels(transform.matrix, check_shape(output_shape), moving_shape)
         moving_valid = np.ones(moving_shape[:2], bool)
     covered: NDArray[np.uint8] = warp(
@@ -73,7 +75,8 @@ def _covered_pixels(
         if along == 0:
             last[(bounds[0] > 0) | (bounds[1] < 0)] = -1
             continue
-        low, high = (bound / along for bound in (bounds if along > 0 else bounds[::-1]))
+        with np.errstate(over="ignore"):  # as good as infinitely far
+            low, high = (bound / along for bound in (bounds if along > 0 else bounds[::-1]))
         first, last = np.maximum(first, np.ceil(low)), np.minimum(last, np.floor(high))
     inside = np.zeros(shape, bool)
     ends = np.maximum(first, last + 1)

@@ -39,7 +39,9 @@ def fill_values(
         if fill != "background":
             raise InputError(f'fill must be numbers or "background", not {fill!r}')
         border = border or [image[0], image[-1], image[:, 0], image[:, -1]]
-        edge = np.concatenate([side.reshape(-1, channels) for side in border]).astype(np.float64)
+        edge = np.concatenate([side.reshape(-1, channels) for side in border])
+        with np.errstate(over="ignore"):  # what float64 cannot hold is infinite
+            edge = edge.astype(np.float64)
         edge = edge[np.isfinite(edge).all(axis=1)]
         # The mean of the two in the middle must not leave the range.
         return 2 * np.median(edge / 2, axis=0) if len(edge) else np.zeros(channels)

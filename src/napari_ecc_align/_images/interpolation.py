@@ -7,7 +7,7 @@ from itertools import product
 from typing import Any, Literal, get_args
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import DTypeLike, NDArray
 
 from .._common.errors import InputError
 from .._transform.matrices import Matrix
@@ -99,7 +99,7 @@ def _between_pixels(
     if interpolation == "linear" and exact:
         return _restored(_linear(image, matrix, shape, border), image.dtype)
     if interpolation == "cubic" and exact:
-        found = _cubic(image.astype(np.float64), matrix, shape, border)
+        found = _cubic(_cast(image, np.float64), matrix, shape, border)
         result = _restored(found, image.dtype)
         _fill_exactly(result, matrix, image.shape, as_pixel(border, image.dtype))
         return result
@@ -135,7 +135,7 @@ def _smooth(
     border: Matrix,
 ) -> NDArray[Any]:
     result = np.empty((*shape, *image.shape[2:]), _working_dtype(image.dtype))
-    source = image.astype(result.dtype, copy=False)
+    source = _cast(image, result.dtype)
     if image.dtype.kind == "b":
         source, border = source * 255, border * 255
     for rows, columns in blocks(shape, _BLOCK):
@@ -185,6 +185,12 @@ def _working_dtype(dtype: np.dtype[Any]) -> np.dtype[Any]:
         return np.dtype(np.uint8)
     # float32 holds every value of the small types; the others need float64.
     return np.dtype(np.float32 if dtype.itemsize <= 2 else np.float64)
+
+
+def _cast(image: NDArray[Any], dtype: DTypeLike) -> NDArray[Any]:
+    # What float64 cannot hold of a long double is infinite.
+    with np.errstate(over="ignore"):
+        return image.astype(dtype, copy=False)
 
 
 def _restored(result: NDArray[Any], dtype: np.dtype[Any]) -> NDArray[Any]:
@@ -302,7 +308,7 @@ def _linear(image: NDArray[Any], matrix: Matrix, shape: tuple[int, int], border:
         positions = mapped[..., ::-1].transpose(2, 0, 1)
         for channel, outside in enumerate(border):
             result[rows, :, channel] = map_coordinates(
-                channels[..., channel].astype(np.float64, copy=False),
+                _cast(channels[..., channel], np.float64),
                 positions,
                 order=1,
                 mode="grid-constant",

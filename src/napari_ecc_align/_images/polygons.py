@@ -63,13 +63,15 @@ def polygon_mask(shape: Sequence[int], vertices: Numbers) -> NDArray[np.bool_]:
 def _inside(corners: NDArray[np.float64], height: int, width: int) -> NDArray[np.bool_]:
     # One column more, for what is crossed to the right of the image.
     crossed = np.zeros((height, width + 1), np.uint8)
-    for begin, end in zip(corners, np.roll(corners, -1, axis=0), strict=True):
+    # Differences of halves stay within the range.
+    halves = corners / 2
+    for begin, end in zip(halves, np.roll(halves, -1, axis=0), strict=True):
         upper, lower = (begin, end) if begin[0] <= end[0] else (end, begin)
         # A row belongs to an edge from its upper end on, but not at its lower one.
-        top, bottom = np.clip(np.ceil([upper[0], lower[0]]), 0, height).astype(int)
+        top, bottom = np.clip(np.ceil([2 * upper[0], 2 * lower[0]]), 0, height).astype(int)
         rows = np.arange(top, bottom)
-        share = (rows - upper[0]) / (lower[0] - upper[0]) if len(rows) else rows
-        crossing = np.clip(np.ceil(upper[1] + share * (lower[1] - upper[1])), 0, width)
+        share = (rows / 2 - upper[0]) / (lower[0] - upper[0]) if len(rows) else rows
+        crossing = np.clip(np.ceil(2 * (upper[1] + share * (lower[1] - upper[1]))), 0, width)
         crossed[rows, crossing.astype(int)] ^= 1
     # Every crossing to the left of a pixel turns outside into inside or back. The count may wrap
     # round, which leaves its last bit alone.

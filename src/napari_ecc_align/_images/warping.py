@@ -12,8 +12,10 @@ from numpy.typing import ArrayLike, NDArray
 
 from .._common.errors import InputError
 from .._common.given import height_and_width
+from .._transform.field import Field
 from .._transform.matrices import Matrix
-from .._transform.transform_like import TransformLike, as_transform
+from .._transform.transform_like import FieldLike, TransformLike, as_map
+from .field_warping import resampled_through
 from .filling import Fill, border_pixels, fill_values
 from .interpolation import (
     INTERPOLATIONS,
@@ -46,7 +48,7 @@ class Resampling:
 @overload
 def warp(
     moving: NDArray[Pixel],
-    transform: TransformLike,
+    transform: TransformLike | FieldLike,
     *,
     like: ArrayLike | LazyArray | None = None,
     output_shape: Sequence[int] | None = None,
@@ -57,7 +59,7 @@ def warp(
 @overload
 def warp(
     moving: ArrayLike | LazyArray,
-    transform: TransformLike,
+    transform: TransformLike | FieldLike,
     *,
     like: ArrayLike | LazyArray | None = None,
     output_shape: Sequence[int] | None = None,
@@ -67,7 +69,7 @@ def warp(
 ) -> Any: ...
 def warp(
     moving: ArrayLike | LazyArray,
-    transform: TransformLike,
+    transform: TransformLike | FieldLike,
     *,
     like: ArrayLike | LazyArray | None = None,
     output_shape: Sequence[int] | None = None,
@@ -83,8 +85,8 @@ def warp(
         Any real dtype, which the result has too; integers are rounded and clipped to their range.
         A dask or zarr array is read a window at a time. Of a DataArray "y" and "x" are the rows
         and columns; all planes along its other axes are resampled alike.
-    transform : Transform, AlignmentResult or array_like of shape (3, 3) or (2, 3)
-        Maps reference pixels (x, y) to moving pixels.
+    transform : Transform, Field, a result, or array_like of shape (3, 3) or (2, 3)
+        Maps reference pixels (x, y) to moving pixels. Through a field an image is read whole.
     like : array_like, lazy array or DataArray, optional
         The reference, whose height and width the result gets. If neither this nor `output_shape`
         is given, they are those of the reference that an AlignmentResult knows, or of `moving`.
@@ -135,7 +137,8 @@ def warp(
         # Of a result: the reference's.
         output_shape = getattr(transform, "shape", None)
     shape, target = target_grid(axes, like, output_shape, channel_axis)
-    matrix = as_transform(transform).matrix
+    found = as_map(transform)
+    through = found if isinstance(found, Field) else found.matrix
     if interpolation not in (None, *INTERPOLATIONS):
         raise InputError(
             f"interpolation must be one of {', '.join(INTERPOLATIONS)}, not {interpolation!r}"
@@ -144,7 +147,7 @@ def warp(
     for index in np.ndindex(axes.leading):
         plane = axes.pixels[index] if index else axes.pixels
         value = fill if axes.channels is None else channel_fill(fill, axes, index)
-        planes.append(_warp_plane(plane, matrix, shape, interpolation, value))
+        planes.append(_warp_plane(plane, through, shape, interpolation, value))
     if not axes.leading:
         return axes.restored(planes[0], target)
     return axes.restored(np.stack(planes).reshape(*axes.leading, *planes[0].shape), target)
@@ -213,28 +216,32 @@ def fitting(
 
 def _warp_plane(
     plane: Any,
-    matrix: Matrix,
+    through: Matrix | Field,
     shape: tuple[int, int],
     interpolation: Interpolation | None,
     fill: Fill,
 ) -> NDArray[Any]:
     """Resample (h, w) or (h, w, 3 or 4)."""
-    if is_lazy(plane):
+    if is_lazy(plane) and not isinstance(through, Field):
         if interpolation is None:
             interpolation, fill = fitting(kind_of(plane), None, fill)
-        return _warped_lazily(plane, matrix, shape, interpolation, fill)
+        return _warped_lazily(plane, through, shape, interpolation, fill)
     image = np.ma.getdata(as_array(plane, "moving"))
     if interpolation is None and image.ndim == 2 and image.dtype.kind in "iu":
         pair = two_values(image)
         if pair is not None:
-            return _warped_two_values(image, pair, matrix, shape, fill)
+            return _warped_two_values(image, pair, through, shape, fill)
     if interpolation is None or (interpolation == "nearest" and isinstance(fill, str)):
         interpolation, fill = fitting(kind_of(image), interpolation, fill)
-    return resampled(image, matrix, shape, interpolation, fill_values(image, fill))
+    return _resampled(image, through, shape, interpolation, fill_values(image, fill))
 
 
 def _warped_two_values(
-    image: NDArray[Any], pair: TwoValues, matrix: Matrix, shape: tuple[int, int], fill: Fill
+    image: NDArray[Any],
+    pair: TwoValues,
+    through: Matrix | Field,
+    shape: tuple[int, int],
+    fill: Fill,
 ) -> NDArray[Any]:
     """Resample so that each pixel has one of two values: which of them covers more of it."""
     is_high, low, high = pair
@@ -242,9 +249,21 @@ def _warped_two_values(
     border = fill_values(is_high, "background")
     if not isinstance(fill, str):
         if outside[0] not in (low, high):
-            return resampled(image, matrix, shape, "nearest", outside)
+            return _resampled(image, through, shape, "nearest", outside)
         border = np.array([float(outside[0] == high)])
-    return np.where(resampled(is_high, matrix, shape, "linear", border), high, low)
+    return np.where(_resampled(is_high, through, shape, "linear", border), high, low)
+
+
+def _resampled(
+    image: NDArray[Any],
+    through: Matrix | Field,
+    shape: tuple[int, int],
+    interpolation: Interpolation,
+    border: NDArray[Any],
+) -> NDArray[Any]:
+    if isinstance(through, Field):
+        return resampled_through(image, through, shape, interpolation, border)
+    return resampled(image, through, shape, interpolation, border)
 
 
 def _warped_lazily(

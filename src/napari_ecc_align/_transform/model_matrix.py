@@ -22,7 +22,7 @@ from .matrices import (
     checked_matrix,
     narrowest_model,
 )
-from .parts import Parts, parts_of, words_beyond_shift
+from .parts import Parts, parts_of, parts_or_nan, words_beyond_shift
 
 _INFINITY = 1e-12
 _SMALL = 0.1
@@ -62,7 +62,7 @@ class ModelMatrix:
         return np.array(self.matrix, dtype=dtype, copy=copy)
 
     def __repr__(self) -> str:
-        parts = self.parts()
+        parts = parts_or_nan(self.matrix, (0.0, 0.0))
         # In other units than pixels a shift may be small.
         digits = ".2f" if max(abs(parts.x), abs(parts.y)) >= _SMALL else ".2g"
         words = [f"x {parts.x + 0.0:+{digits}}, y {parts.y + 0.0:+{digits}}"]

@@ -170,7 +170,9 @@ def compose(matrix: Array, model: Model, frame: Frame, delta: Array) -> Array:
 
     back = cv2.invert(model.increment(delta))[1]
     out = matrix @ frame.inverse @ back @ frame.matrix
-    return np.asarray(out / out[2, 2])
+    # Of a step that cannot be taken back, not finite: the caller looks.
+    with np.errstate(all="ignore"):
+        return np.asarray(out / out[2, 2])
 
 
 @lru_cache(maxsize=64)

@@ -67,6 +67,15 @@ def parts_of(matrix: Matrix, center: tuple[float, float]) -> Parts:
     )
 
 
+def parts_or_nan(matrix: Matrix, center: tuple[float, float]) -> Parts:
+    """Return the same, NaN where the image has no area that float64 could hold."""
+    try:
+        with np.errstate(all="ignore"):
+            return parts_of(matrix, center)
+    except (ZeroDivisionError, OverflowError):
+        return Parts(*[math.nan] * 6)
+
+
 def affine_at(matrix: Matrix, point: Matrix) -> tuple[Matrix, Matrix]:
     """Return where a matrix carries a point (x, y), and its derivative there, shape (2, 2)."""
     x, y, weight = matrix @ [*point, 1.0]

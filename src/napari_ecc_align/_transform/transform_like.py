@@ -6,6 +6,7 @@ from typing import Any, Protocol, TypeAlias
 
 from .._common.errors import InputError
 from .._common.given import Numbers
+from .field import Field
 from .transform import Transform
 
 
@@ -17,6 +18,15 @@ class HasTransform(Protocol):
         """From the reference to the moving image."""
 
 
+class HasField(Protocol):
+    """What holds a field, such as the result of a smooth alignment."""
+
+    @property
+    def transform(self) -> Field:
+        """From the reference to the moving image."""
+
+
+FieldLike: TypeAlias = Field | HasField
 TransformLike: TypeAlias = Transform | HasTransform | Numbers
 
 
@@ -33,6 +43,8 @@ def as_transform(given: TransformLike, name: str = "transform") -> Transform:
     held: Any = getattr(given, "transform", given)
     if isinstance(held, Transform):
         return held
+    if isinstance(held, Field):
+        raise InputError(f"{name} must be a Transform or a matrix: no matrix stands for a Field")
     if held is None or isinstance(given, (str, bytes)):
         what = "None" if held is None else f"{given!r:.60}"
         raise InputError(
@@ -43,3 +55,9 @@ def as_transform(given: TransformLike, name: str = "transform") -> Transform:
         return Transform(given)  # type: ignore[arg-type]
     except InputError as error:
         raise InputError(f"{name} cannot be used: {error}") from error
+
+
+def as_map(given: TransformLike | FieldLike, name: str = "transform") -> Transform | Field:
+    """Return a field, or what stands for a transform as one, or raise `InputError`."""
+    held: Any = getattr(given, "transform", given)
+    return held if isinstance(held, Field) else as_transform(given, name)  # type: ignore[arg-type]

@@ -17,7 +17,7 @@ from .._common.tables import MATRIX_KEYS, PART_KEYS, RESULT_KEYS, UNCERTAINTY_KE
 from .._images.pyramid.representations import Representation
 from .._transform.matrices import MotionModel
 from .._transform.models import frame_of
-from .._transform.parts import Parts
+from .._transform.parts import Parts, parts_or_nan
 from .._transform.transform import Transform, checked_points
 from .tile_matching import Tiles
 from .uncertainty import spread_at, spread_of_parts, whole_covariance
@@ -201,7 +201,8 @@ class AlignmentResult:
         Returns
         -------
         Parts
-            As `Transform.parts` returns them.
+            As `Transform.parts` returns them; NaN where a transform that was judged leaves no
+            area of the middle.
 
         Examples
         --------
@@ -212,7 +213,9 @@ class AlignmentResult:
         >>> round(result.parts().x, 1), round(result.parts().y, 1)
         (-5.0, 3.0)
         """
-        return self.transform.parts(frame_of(self.shape).centre if center is None else center)
+        if center is not None:
+            return self.transform.parts(center)
+        return parts_or_nan(self.transform.matrix, frame_of(self.shape).centre)
 
     def parts_uncertainty(self, center: tuple[float, float] | None = None) -> Parts:
         """Return one sigma of each of the parts.
@@ -378,7 +381,7 @@ class AlignmentFailed(RuntimeError):
     failed
     """
 
-    def __init__(self, result: AlignmentResult) -> None:
+    def __init__(self, result: Any) -> None:
         super().__init__(result)
         self.result = result
 
@@ -388,9 +391,9 @@ class AlignmentFailed(RuntimeError):
 
 def transform_numbers(transform: Transform, shape: tuple[int, int]) -> dict[str, float]:
     """Return the numbers that a result's row holds of a transform of a reference of a shape."""
-    middle = frame_of(shape).centre
+    parts = parts_or_nan(transform.matrix, frame_of(shape).centre)
     return {
-        **dict(zip(PART_KEYS, transform.parts(middle), strict=True)),
+        **dict(zip(PART_KEYS, parts, strict=True)),
         "corner_shift": transform.corner_distance(Transform.identity(), shape),
         **dict(zip(MATRIX_KEYS, transform.matrix.ravel().tolist(), strict=True)),
     }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Generator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import numpy as np
@@ -146,9 +147,9 @@ def _steps(
     """Try starts until one passes the verdict; return the most trusted result."""
     yield Progress(0.0, "preparing the volumes")
     unit = max(float(spacing.min()) for spacing in spacings)
-    own = volume_pyramid(volumes[0], spacings[0], unit)
+    with ThreadPoolExecutor(2) as threads:
+        own, other = threads.map(volume_pyramid, volumes, spacings, (unit, unit))
     yield Progress(0.0, "preparing the volumes")
-    other = volume_pyramid(volumes[1], spacings[1], unit)
     flaw = _flaw(own, other)
     before = np.diag([*(spacings[0] / spacings[1]), 1.0]) if initial is None else initial
     if flaw:

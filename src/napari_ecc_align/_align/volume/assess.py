@@ -12,6 +12,7 @@ from ..._verdict.limits import (
     LARGEST_UNCERTAINTY,
     LEAST_AGREEING,
     LEAST_LIKE,
+    LEAST_SHARE,
     LIKE,
     WRONG,
 )
@@ -29,7 +30,7 @@ from .refine import RefinedVolume, VolumeRefiner
 from .result import VolumeAlignment
 from .rivals import place_rival, turned_rival
 from .search import overlap_share
-from .second_motion import second_motion
+from .second_motion import LEAST_SHARE_MOVED, second_motion
 from .sufficiency import freer_shift
 from .tiles import TileMatcher, VolumeTiles
 from .transform import VolumeTransform
@@ -188,10 +189,17 @@ def _counted(tiles: VolumeTiles) -> str:
 def p_value(tiles: VolumeTiles, n_parameters: int) -> float:
     """Return how likely it is that as many tiles agree by chance: a binomial tail.
 
-    A motion can be laid through a third as many tiles as it has parameters, whatever they show.
+    Of all or of the telling ones, whichever say more. A motion can be laid through a third as many
+    tiles as it has parameters, whatever they show.
     """
     laid = n_parameters // 3
-    return binomial_tail(max(0, tiles.tested - laid), tiles.agreeing - laid, tiles.chance)
+    return min(
+        2 * binomial_tail(max(0, tested - laid), agreeing - laid, tiles.chance)
+        for tested, agreeing in (
+            (tiles.tested, tiles.agreeing),
+            (int(tiles.telling.sum()), int(tiles.agree[tiles.telling].sum())),
+        )
+    )
 
 
 def _why_ambiguous(refiner: VolumeRefiner, found: RefinedVolume, tiles: VolumeTiles) -> str | None:
@@ -218,7 +226,8 @@ def _why_inexact(refiner: VolumeRefiner, along: Array, tiles: VolumeTiles) -> st
             f"{shift:.2g} (RMS)."
         )
     uncertain = float(np.sqrt((along**2).sum()))
-    if uncertain <= LARGEST_UNCERTAINTY * unit:
+    # Planes that lie far apart are known less exactly, but not less of the way between two.
+    if np.linalg.norm(along / refiner.moving[0].spacing) <= LARGEST_UNCERTAINTY:
         return None
     if not np.isfinite(uncertain):
         return "There is too little detail to know the motion in all directions."
@@ -251,6 +260,8 @@ def _why_two_motions(
                 f"{counted}, but {there.agreeing} of {there.tested} where they were before "
                 "anything moved."
             )
+    if tiles.clear and not still:
+        return None
     together = _largest_group(tiles)
     if together > max(2, LARGEST_DISPLACED * tiles.agreeing):
         return (
@@ -258,7 +269,11 @@ def _why_two_motions(
             "common other place."
         )
     second = second_motion(
-        refiner.reference, refiner.moving, found.matrix, inverted=found.solution.gain < 0
+        refiner.reference,
+        refiner.moving,
+        found.matrix,
+        inverted=found.solution.gain < 0,
+        least=LEAST_SHARE if still else LEAST_SHARE_MOVED,
     )
     if second and still:
         return (

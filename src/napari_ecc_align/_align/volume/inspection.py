@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -30,14 +30,24 @@ _BARELY = 1 / 255
 _CUBES = 8
 
 
+@dataclass(frozen=True)
+class Looks:
+    """How two volumes are binarised, resampled and subtracted, as `inspection_steps` does it.
+
+    The threshold is one for all planes.
+    """
+
+    thresholding: Thresholding
+    resampling: Resampling
+    signed: bool = False
+
+
 def volume_inspection_steps(
     reference: NDArray[Any],
     moving: NDArray[Any],
     transform: VolumeTransform,
+    looks: Looks,
     *,
-    thresholding: Thresholding,
-    signed: bool = False,
-    resampling: Resampling,
     start: VolumeTransform | None = None,
     spacing: Sequence[float] = (1.0, 1.0, 1.0),
     masks: tuple[NDArray[np.bool_] | None, NDArray[np.bool_] | None] = (None, None),
@@ -49,8 +59,8 @@ def volume_inspection_steps(
     reference, moving : ndarray, shape (d, h, w) or (d, h, w, 3 or 4)
     transform : VolumeTransform
         Maps reference voxels to moving voxels.
-    thresholding, signed, resampling
-        As for images; the threshold is one for all planes.
+    looks : Looks
+        How they are compared.
     start : VolumeTransform, optional
         How the volumes lay before; voxel on voxel when left out.
     spacing : sequence of 3 floats
@@ -69,6 +79,7 @@ def volume_inspection_steps(
     InputError
         If the threshold is a local one, or volumes are not resampled so.
     """
+    thresholding = looks.thresholding
     if thresholding.thresholds is None and thresholding.method in LOCAL_METHODS:
         raise InputError(
             f"volumes are compared by one threshold, such as otsu, not by {thresholding.method}"
@@ -81,12 +92,13 @@ def volume_inspection_steps(
     valid = valid_pixels(other, other_mask).reshape(moving.shape[:3])
 
     def laid(by: VolumeTransform) -> Laid:
-        image = _flat(resampled_volume(other.reshape(moving.shape), by, shape, resampling))
+        image = _flat(resampled_volume(other.reshape(moving.shape), by, shape, looks.resampling))
         inside = _flat(_covered(by, shape, valid)) & counted
         return Laid(image, image, inside)
 
-    steps = seen_steps(fixed, laid, lay, transform, thresholding, signed=signed, with_ecc=True)
-    seen = yield from steps
+    seen = yield from seen_steps(
+        fixed, laid, lay, transform, thresholding, signed=looks.signed, with_ecc=True
+    )
 
     def volume(planes: NDArray[Any]) -> NDArray[Any]:
         return planes.reshape(*shape, *planes.shape[2:])

@@ -19,8 +19,8 @@ from .motion import Shape, VolumeFrame
 _SMALLEST = 16
 # An axis is halved if its voxels are then no longer than this, relative to those of the level.
 _LONGEST = 2**0.5
-# The binomial of five, as of a Gaussian pyramid (Burt and Adelson, 1983).
-_WEIGHTS = 1 / 16, 4 / 16, 6 / 16, 4 / 16, 1 / 16
+# The binomial of five from its middle, as of a Gaussian pyramid (Burt and Adelson, 1983).
+_WEIGHTS = np.array([6, 4, 1], np.float32) / 16
 # Coarse voxels count when at least half of their weight came from voxels that do.
 _MIN_COVERAGE = 0.5
 
@@ -89,21 +89,28 @@ def volume_pyramid(volume: NDArray[Any], spacing: Array, unit: float) -> list[Vo
 
 def _halved(values: NDArray[Any], axis: int) -> Floats:
     """Return every other voxel along an axis, smoothed."""
-    long = np.moveaxis(np.asarray(values, np.float32), axis, 0)
-    missing = np.isnan(long)
-    if not missing.any():
-        return np.moveaxis(_smoothed_half(long), 0, axis)
-    weight = _smoothed_half((~missing).astype(np.float32))
+    values = np.asarray(values, np.float32)
+    if not np.isnan(values.sum()):
+        return _smoothed_half(values, axis)
+    missing = np.isnan(values)
+    weight = _smoothed_half((~missing).astype(np.float32), axis)
     with np.errstate(invalid="ignore", divide="ignore"):
-        half = _smoothed_half(np.where(missing, np.float32(0), long)) / weight
+        half = _smoothed_half(np.where(missing, np.float32(0), values), axis) / weight
     half[weight < _MIN_COVERAGE] = np.nan
-    return np.moveaxis(half, 0, axis)
+    return half
 
 
-def _smoothed_half(long: Floats) -> Floats:
-    count = (len(long) + 1) // 2
-    ends = np.concatenate([long[2:0:-1], long, long[-2:-4:-1]])
-    out = np.zeros((count, *long.shape[1:]), np.float32)
-    for offset, weight in enumerate(_WEIGHTS):
-        out += np.float32(weight) * ends[offset : offset + 2 * count - 1 : 2]
+def _smoothed_half(values: Floats, axis: int) -> Floats:
+    def part(begin: int | None, end: int | None, step: int | None = None) -> Floats:
+        return np.asarray(long[(slice(None),) * axis + (slice(begin, end, step),)])
+
+    count = (values.shape[axis] + 1) // 2
+    long = values
+    long = np.concatenate([part(2, 0, -1), values, part(-2, -4, -1)], axis=axis)
+    out: Floats = _WEIGHTS[0] * part(2, 2 * count + 1, 2)
+    for offset, weight in enumerate(_WEIGHTS[1:], 1):
+        both = part(2 - offset, 2 * count + 1 - offset, 2)
+        both = both + part(2 + offset, 2 * count + 1 + offset, 2)
+        both *= weight
+        out += both
     return out

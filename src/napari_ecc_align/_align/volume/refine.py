@@ -34,8 +34,8 @@ _KNOWN_TO = 1.1
 _SMALLEST, _LARGEST, _ALONG = 8, 16, 5
 # Tiles that know the place no better than to so many px of their level show different things.
 _LOST = 2.0
-# Tiles of a level: at first, and at most, which bounds memory and time.
-_FIRST_TILES, _MOST_TILES = 32, 192
+# Tiles of a level: at first, for each parameter more, and at most, which bounds memory and time.
+_FIRST_TILES, _MORE_TILES, _MOST_TILES = 12, 2, 192
 # So many tiles are prepared and fitted in one go.
 _TOGETHER = 32
 _FASTEST_GROWTH = 8.0
@@ -160,7 +160,8 @@ class VolumeRefiner:
             self.reference, self.moving, index, start.matrix, side=side, partly=True
         )
         result = start
-        count, used = min(_FIRST_TILES, len(choice.origins)), 0
+        first = _FIRST_TILES + _MORE_TILES * self.model.n_parameters
+        count, used = min(first, len(choice.origins)), 0
         while used < count:
             for begin in range(used, count, _TOGETHER):
                 origins = choice.origins[begin : min(count, begin + _TOGETHER)]

@@ -22,8 +22,8 @@ from .search import laid_on, level_below
 # As of images, in voxels of the level: what is coarser is shading, contrast is evened out over
 # cubes of a side, what stands out farther counts no more, and frequencies are weighed.
 _DETAIL, _PATCH, _BRIGHTEST, _WHITENING, _LEAST_POWER = 6, 25, 8.0, 0.5, 1e-3
-# A level has so few voxels that noise and interpolation leave more than of an image.
-_LEAST_SHARE = 0.045
+LEAST_SHARE_MOVED = 0.045
+"""Of two levels with so few voxels, noise and interpolation leave more than of images."""
 _VOXELS = 300_000
 # It is everywhere if spread over more than a quarter, as seen in so many parts along an axis.
 _EVERYWHERE, _PARTS = 0.25, 4
@@ -46,7 +46,12 @@ class SecondMotion:
 
 
 def second_motion(
-    reference: list[VolumeLevel], moving: list[VolumeLevel], matrix: Array, *, inverted: bool
+    reference: list[VolumeLevel],
+    moving: list[VolumeLevel],
+    matrix: Array,
+    *,
+    inverted: bool,
+    least: float,
 ) -> SecondMotion | None:
     """Return the second motion of two volumes that a matrix lays on each other, if there is one.
 
@@ -57,6 +62,8 @@ def second_motion(
         Between voxels of level 0.
     inverted : bool
         The moving volume is a negative of the reference.
+    least : float
+        A smaller share of the detail is none.
     """
     index = level_below(reference, _VOXELS)
     level = reference[index]
@@ -64,11 +71,11 @@ def second_motion(
     first, second, shown = _details(np.asarray(level.values, np.float32), laid)
     likeness = float((first * second).sum()) * (-1 if inverted else 1)
     most = TIMES_LEFT * (1 - likeness)
-    if most < _LEAST_SHARE or not shown.any():
+    if most < least or not shown.any():
         return None
     odd = _odd_part(first, second) * (-1 if inverted else 1)
     at, share = _highest(odd)
-    if not max(_LEAST_SHARE, LEAST_SIGNIFICANCE * typical(odd.reshape(len(odd), -1))) <= share:
+    if not max(least, LEAST_SIGNIFICANCE * typical(odd.reshape(len(odd), -1))) <= share:
         return None
     if share > most:
         return None

@@ -136,13 +136,13 @@ def _detail(reference: list[VolumeLevel], index: int, origins: Array, shape: Sha
     total = np.zeros((len(origins), 6))
     for signs in np.ndindex(2, 2, 2):
         at = [np.where(sign, high[:, k], low[:, k]) for k, sign in enumerate(signs)]
-        total += (-1) ** (3 - sum(signs)) * sums[at[0], at[1], at[2]]
+        total += ((-1) ** (3 - sum(signs)) * sums[:, at[0], at[1], at[2]]).T
     matrix = total[:, [0, 3, 4, 3, 1, 5, 4, 5, 2]].reshape(-1, 3, 3)
     return np.asarray(np.linalg.eigvalsh(matrix)[:, 0] / np.prod(high - low, axis=1))
 
 
 def _summed_products(level: VolumeLevel) -> Array:
-    """Return cumulative sums of products of derivatives, (d + 1, h + 1, w + 1, 6), per length."""
+    """Return cumulative sums of products of derivatives, (6, d + 1, h + 1, w + 1), per length."""
     values = np.asarray(level.values, np.float32)
     slopes = [
         np.nan_to_num(np.gradient(values, axis=k))
@@ -150,11 +150,11 @@ def _summed_products(level: VolumeLevel) -> Array:
         for k in range(3)
     ]
     pairs = ((0, 0), (1, 1), (2, 2), (0, 1), (0, 2), (1, 2))
-    out = np.zeros((*(n + 1 for n in level.shape), 6))
-    for k, (i, j) in enumerate(pairs):
-        out[1:, 1:, 1:, k] = slopes[i] * slopes[j]
-    for axis in range(3):
-        np.cumsum(out, axis=axis, out=out)
+    out = np.zeros((6, *(n + 1 for n in level.shape)))
+    for total, (i, j) in zip(out[:, 1:, 1:, 1:], pairs, strict=True):
+        np.multiply(slopes[i], slopes[j], out=total)
+        for axis in range(3):
+            np.cumsum(total, axis=axis, out=total)
     return out
 
 

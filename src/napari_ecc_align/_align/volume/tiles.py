@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from ..._common.quantiles import middle
+from ..._common.quantiles import quantile
 from ..._images.pyramid.filters import SIGMA
 from ..._images.pyramid.levels import Floats
 from ..._transform.models import Array
@@ -30,8 +30,11 @@ _LARGEST_FIT = 0.9999
 # Wrong places: so many times as far away as tiles are looked for, in the eight directions between
 # the axes.
 _FARTHEST = 3.0, 4.5
-# So many standard deviations of what is found at wrong places stand out of them.
-_CLEARLY = 3.0
+# So many standard deviations of what is found at wrong places stand out of them: of what is to be
+# expected of a tile, and of what it shows.
+_TO_SHOW, _CLEARLY = 2.5, 3.0
+# Of those that agree, the ones that happen to have little noise are more than their share.
+_NOISY = 0.75
 
 
 @dataclass(frozen=True, eq=False)
@@ -100,9 +103,9 @@ class VolumeTiles:
     def expected(self) -> NDArray[np.float64]:
         """The correlation to expect of each where it belongs, shape (tested,).
 
-        What the agreeing ones leave unexplained is noise, and it is the same in all.
+        What agreeing ones leave unexplained is noise, and it is the same in all.
         """
-        noise = middle((self.contrasts * (1 - self.fits))[self.agree])
+        noise = quantile((self.contrasts * (1 - self.fits))[self.agree], _NOISY)
         return np.asarray(1 - noise / np.maximum(self.contrasts, 1e-30))
 
     @property
@@ -205,8 +208,8 @@ class TileMatcher:
         if not fits:
             return replace(said, chance=chance)
         scores = np.arctanh(np.clip(np.concatenate(fits), 0, _LARGEST_FIT))
-        clear = float(np.tanh(np.median(scores) + _CLEARLY * scores.std()))
-        return replace(said, chance=chance, telling=said.expected > clear, clear_fit=clear)
+        show, clear = np.tanh(np.median(scores) + np.array([_TO_SHOW, _CLEARLY]) * scores.std())
+        return replace(said, chance=chance, telling=said.expected > show, clear_fit=float(clear))
 
     def _matched(self, matrix: Array, part: slice) -> tuple[Floats, NDArray[np.int_]]:
         """Return the correlation of tiles around where a matrix puts them, and which they are."""

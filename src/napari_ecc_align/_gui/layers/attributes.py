@@ -57,11 +57,19 @@ def axes_of(layer: Layer, viewer: ViewerModel | None = None) -> StackAxes:
     """
     lengths = plane_count(layer)
     names = tuple(layer.axis_labels)[: len(lengths)]
-    axes = stack_axes(lengths, names, dict(enumerate(layer.metadata.get(_AXES_KEY, ()))))
+    said = dict(enumerate(layer.metadata.get(_AXES_KEY, ())))
+    axes = stack_axes(lengths, names, said, alone=_alone(layer, lengths))
     if viewer is None or not axes.guessed or any(axes.names):
         return axes
     shown = tuple(viewer.dims.axis_labels)[-layer.ndim :][: len(lengths)]
-    return stack_axes(lengths, shown)
+    return stack_axes(lengths, shown, alone=_alone(layer, lengths))
+
+
+def _alone(layer: Layer, lengths: Sequence[int]) -> Role:
+    """Return what the only axis that has no name holds: depth, if it is measured as a length."""
+    measured = (unit for unit, length in zip(layer.units, lengths, strict=False) if length > 1)
+    depth = any(dict(unit.dimensionality) == {"[length]": 1} for unit in measured)
+    return "planes" if depth else "frames"
 
 
 def say_axes(layer: Layer, roles: Sequence[Role]) -> None:

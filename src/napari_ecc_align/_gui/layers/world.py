@@ -102,7 +102,7 @@ def grid_from(
 ) -> PixelGrid:
     """Return a grid from numbers, such as those that `grid_record` has written."""
     checked = np.array(matrix, np.float64)
-    if checked.shape not in ((3, 3), (4, 4)) or abs(np.linalg.det(checked)) == 0:
+    if checked.shape not in ((3, 3), (4, 4)) or np.linalg.slogdet(checked)[0] == 0:
         raise InputError("a grid's matrix must be of shape (3, 3) or (4, 4) and invertible")
     return _grid(checked, shape, units, axis_labels)
 

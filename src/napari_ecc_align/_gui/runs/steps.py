@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Generator
 from dataclasses import replace
-from functools import partial
 from typing import Any, TypeVar, cast
 
 import numpy as np
@@ -16,7 +15,7 @@ from ..._align.pair import align_steps
 from ..._align.progress import FrameProgress, Progress
 from ..._align.stack import StackRun, stack_steps
 from ..._align.stack_result import StackResult
-from ..._align.volume.inspection import volume_inspection_steps
+from ..._align.volume.inspection import Looks, volume_inspection_steps
 from ..._align.volume.steps import volume_steps
 from ..._align.volume.transform import VolumeTransform
 from ..._common.errors import InputError
@@ -218,17 +217,20 @@ def _inspection_steps(
     transform: Any,
     masks: dict[str, Any],
 ) -> Generator[str, None, Inspection]:
+    chosen = task.parameters
     options: dict[str, Any] = {
-        "thresholding": task.parameters.thresholding,
-        "signed": task.parameters.signed,
-        "resampling": task.parameters.resampling,
         "start": task.lay,
         "masks": (masks.get("reference_mask"), masks.get("moving_mask")),
     }
-    steps = inspection_steps
     if task.is_volume:
-        steps = partial(volume_inspection_steps, spacing=task.spacings[1])
-    return blank_outside((yield from steps(reference, moving, transform, **options)))
+        looks = Looks(chosen.thresholding, chosen.resampling, chosen.signed)
+        options["spacing"] = task.spacings[1]
+        steps = volume_inspection_steps(reference, moving, transform, looks, **options)
+    else:
+        options |= {"thresholding": chosen.thresholding, "signed": chosen.signed}
+        options["resampling"] = chosen.resampling
+        steps = inspection_steps(reference, moving, transform, **options)
+    return blank_outside((yield from steps))
 
 
 def _in_memory(image: Any) -> NDArray[Any] | None:

@@ -1,0 +1,210 @@
+"""Aligning a pair by a smooth field, after a global motion."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Generator
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .._common.errors import InputError
+from .._common.steps import outcome_of, retold
+from .._ecc.estimate import Estimate
+from .._ecc.estimator import estimate_steps
+from .._ecc.field.estimate import FieldEstimate, Stage, field_steps, stages_of
+from .._ecc.options import SearchOptions
+from .._images.pyramid.pair import Pyramids, make_pyramids
+from .._transform.field import Field
+from .._transform.splines import Lattice
+from .._verdict.field_result import SmoothAlignment
+from .._verdict.field_trust import halves_steps, sigma_grid, tiles_of_field, told
+from .._verdict.limits import WRONG
+from .._verdict.result import VERDICTS, Verdict
+from .cancelling import Cancelled
+from .counted_part import counted_sources
+from .options import Job
+from .progress import Progress
+
+Array = NDArray[np.float64]
+
+# What bends by less than so many of its sigmas, or so many px, does not, but on so few cells;
+# of how many cells anything is to be said.
+_SIGMAS, _UNBENT, _FEW, _FEWEST_CELLS = 3.0, 0.1, 0.01, 12
+# Of what is known on less than this share of what both images show, nobody can be sure.
+_LEAST_SHARE = 0.3
+_LEAST_STIFF = 4.0
+# The global motion has to be known to so many px, and is refined until it gains no more.
+_PRECISE, _TOLERANCE = 1.0, 1e-4
+_SUFFICES = "Nothing bends: the model 'affine' suffices."
+
+
+def check_stiffness(stiffness: object, *, bending: bool, engine: str, mirrored: bool) -> None:
+    """Raise `InputError` for options that a smooth field, or all else, cannot have."""
+    if not bending:
+        if stiffness is not None:
+            raise InputError("stiffness is an option of model='smooth'")
+        return
+    if engine != "pyramid" or mirrored:
+        raise InputError("model 'smooth' knows neither engine='opencv' nor mirrored=True")
+    number = isinstance(stiffness, int | float | np.number) and not isinstance(stiffness, bool)
+    if stiffness is not None and not (number and _LEAST_STIFF <= float(stiffness) < np.inf):  # type: ignore[arg-type]
+        raise InputError(
+            f"stiffness must be a number of pixels, {_LEAST_STIFF:g} or more, not {stiffness!r}"
+        )
+
+
+def smooth_result(
+    job: Job,
+    stiffness: float | None,
+    progress: Callable[[Progress], object] | None,
+    cancel: Callable[[], bool] | None,
+) -> SmoothAlignment:
+    """Align what a job says by a field, telling and asking the caller after each step."""
+    began = time.perf_counter()
+
+    def tell(step: Progress) -> None:
+        if progress is not None:
+            progress(step)
+        if cancel is not None and cancel():
+            raise Cancelled(step.transform)
+
+    try:
+        found = outcome_of(smooth_steps(job, stiffness), tell)
+    except Cancelled:
+        found = _nothing(job, "cancelled", "The alignment was cancelled.")
+    return replace(found, seconds=time.perf_counter() - began)
+
+
+def smooth_steps(
+    job: Job, stiffness: float | None = None
+) -> Generator[Progress, None, SmoothAlignment]:
+    """Align by a field, one step at a time: yields `Progress`, returns the result."""
+    job = counted_sources(job)
+    steps = make_pyramids(job.reference, job.moving, np.eye(3))
+    pyramids = yield from retold(steps, lambda _: Progress(0.0, "preparing the images"))
+    if pyramids.flaw:
+        return _nothing(job, "failed", pyramids.flaw)
+    # The field makes up for what the motion leaves.
+    options = replace(job.options, model="affine", precision=_PRECISE, tolerance=_TOLERANCE)
+    results: list[SmoothAlignment] = []
+    tried: list[Array] = []
+
+    def accept(estimate: Estimate) -> bool:
+        tried.append(estimate.matrix)
+        results.append(outcome_of(_bent(job, pyramids, estimate, options, stiffness)))
+        return results[-1].aligned
+
+    looked = estimate_steps(
+        pyramids.reference, pyramids.moving, options, initial=job.initial, accept=accept
+    )
+    estimate = yield from retold(looked, lambda step: Progress(0.4, step.stage))
+    if not any(one is estimate.matrix for one in tried):
+        results.append((yield from _bent(job, pyramids, estimate, options, stiffness)))
+    yield Progress(1.0, "done")
+    return max(results, key=lambda one: (VERDICTS.index(one.verdict), one.known_share))
+
+
+def _nothing(job: Job, verdict: Verdict, reason: str) -> SmoothAlignment:
+    return SmoothAlignment(_still(np.eye(3), job.shape), verdict, reason, job.shape)
+
+
+def _still(matrix: Array, shape: tuple[int, int]) -> Field:
+    """Return a field that bends nowhere."""
+    rows, columns = (Lattice.over(length, max(2.0, length - 1.0)) for length in shape)
+    return Field(matrix, rows, columns, np.zeros((rows.count, columns.count, 2)))
+
+
+def _bent(
+    job: Job,
+    pyramids: Pyramids,
+    estimate: Estimate,
+    options: SearchOptions,
+    stiffness: float | None,
+) -> Generator[Progress, None, SmoothAlignment]:
+    """Look for a field from an estimate of the global motion, and judge it."""
+    representation = estimate.representation
+    if representation == "gradient":
+        representation = "orientation"
+    stages = stages_of(pyramids.reference, pyramids.moving, representation)
+    sign = -1 if estimate.inverted and representation == "intensity" else 1
+    given = stages, estimate.matrix, job.shape
+    steps = field_steps(*given, sign=sign, stiffness=stiffness)
+    bent = yield from retold(steps, lambda _: Progress(0.6, "bending"))
+    halves = halves_steps(stages, bent, estimate.matrix, job.shape, sign)
+    raised, agree = yield from retold(halves, lambda _: Progress(0.8, "judging"))
+    return _judged(job, pyramids, estimate, options, bent, stages[-1], raised, agree)
+
+
+def _judged(
+    job: Job,
+    pyramids: Pyramids,
+    estimate: Estimate,
+    options: SearchOptions,
+    bent: FieldEstimate,
+    stage: Stage,
+    raised: Array,
+    agree: NDArray[np.bool_],
+) -> SmoothAlignment:
+    shape = job.shape
+    seen = np.asarray(bent.seen.counted > 0)
+    sigma = bent.sigma * raised
+    motion = _unbent(bent, stage, sigma, seen & agree)
+    bends, splines = motion is None, bent.splines
+    field = Field(
+        estimate.matrix if motion is None else estimate.matrix @ motion,
+        splines.rows,
+        splines.columns,
+        bent.coefficients.reshape(splines.shape) * bends,
+        sigma_grid(sigma, stage, shape, seen & agree),
+    )
+    sentence, share, typical = told(sigma, seen, agree, shape, bends=bends, suffices=_SUFFICES)
+    freest = replace(options, model="homography")
+    laid = tiles_of_field(pyramids, estimate, field, bent.level, freest, typical)
+    verdict: Verdict = laid.verdict
+    if verdict == "aligned" and share < _LEAST_SHARE:
+        verdict = "doubtful"
+    if verdict == "failed":
+        field = replace(field, sigma=sigma_grid(sigma, stage, shape, np.zeros_like(seen)))
+        share, typical, sentence = 0.0, float("inf"), ""
+    return SmoothAlignment(
+        transform=field,
+        verdict=verdict,
+        reason=" ".join(part for part in (sentence, laid.reason) if part),
+        shape=shape,
+        known_share=share,
+        uncertainty=typical,
+        bends=bends,
+        stiffness=bent.prior.stiffness,
+        ecc=laid.ecc,
+        ecc_before=laid.ecc_before,
+        inverted=laid.inverted,
+        overlap_fraction=laid.overlap_fraction,
+        start=estimate.start,
+        representation=estimate.representation,
+        tiles=laid.tiles,
+    )
+
+
+def _unbent(
+    bent: FieldEstimate, stage: Stage, sigma: Array, known: NDArray[np.bool_]
+) -> Array | None:
+    """Return the affine motion that does as well as a field, (3, 3); None if it bends for sure."""
+    rows, columns = stage.places
+    design = bent.splines.rows.design(rows), bent.splines.columns.design(columns)
+    moved = bent.splines.values(design, bent.coefficients)
+    size = np.hypot(*sigma)
+    known = known & (size <= WRONG)
+    y, x = (values[known] for values in np.meshgrid(rows, columns, indexing="ij"))
+    if len(x) < _FEWEST_CELLS:
+        return None
+    places = np.stack([x, y, np.ones_like(x)], axis=1)
+    weights = 1 / size[known]
+    fit = np.linalg.lstsq(places * weights[:, None], moved[:, known].T * weights[:, None])[0].T
+    left = np.hypot(*(moved[:, known] - fit @ places.T))
+    if (left > np.maximum(_SIGMAS * size[known], _UNBENT)).mean() > _FEW:
+        return None
+    motion: Array = np.eye(3)
+    motion[:2] += fit
+    return motion

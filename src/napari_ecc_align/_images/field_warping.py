@@ -1,0 +1,83 @@
+"""Resample an image through a field."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .._common.opencv import cv2
+from .._transform.field import Field
+from .._transform.transform import map_points
+from .interpolation import Interpolation, as_pixel
+
+# OpenCV remaps these as they are; all else goes through double precision.
+_NATIVE = ("uint8", "uint16", "int16", "float32")
+_STRIP_PIXELS = 2**20
+_FLAGS = {"linear": cv2.INTER_LINEAR, "cubic": cv2.INTER_CUBIC, "lanczos": cv2.INTER_LANCZOS4}
+
+
+def mapped_strips(
+    field: Field, shape: tuple[int, int]
+) -> Iterator[tuple[slice, NDArray[np.float64]]]:
+    """Yield strips of rows of a result and the moving (x, y) of their pixels."""
+    columns = np.arange(shape[1], dtype=np.float64)
+    step = max(1, _STRIP_PIXELS // shape[1])
+    for top in range(0, shape[0], step):
+        rows = np.arange(top, min(top + step, shape[0]), dtype=np.float64)
+        points = np.stack(np.meshgrid(columns, rows), axis=-1)
+        moved = map_points(field.matrix, points + field.displacements(rows, columns))
+        yield slice(top, top + len(rows)), moved
+
+
+def resampled_through(
+    image: NDArray[Any],
+    field: Field,
+    shape: tuple[int, int],
+    interpolation: Interpolation,
+    border: NDArray[Any],
+) -> NDArray[Any]:
+    """Return an image on the reference's grid, as `resampled` does through a matrix."""
+    result = np.empty((*shape, *image.shape[2:]), image.dtype)
+    result[:] = as_pixel(border, image.dtype).reshape(image.shape[2:])
+    height, width = image.shape[:2]
+    for rows, moved in mapped_strips(field, shape):
+        inside = ((moved > -0.5) & (moved < (width - 0.5, height - 0.5))).all(axis=-1)
+        if interpolation == "nearest":
+            x, y = np.rint(moved[inside]).astype(np.intp).T
+            result[rows][inside] = image[y, x]
+        else:
+            result[rows][inside] = _between(image, moved, interpolation)[inside]
+    return result
+
+
+def _between(
+    image: NDArray[Any], moved: NDArray[np.float64], interpolation: Interpolation
+) -> NDArray[Any]:
+    """Return pixels between those of an image, at its edge those."""
+    if image.dtype.name in _NATIVE:
+        x, y = np.moveaxis(moved.astype(np.float32), -1, 0)
+        remapped = cv2.remap(
+            image,
+            np.ascontiguousarray(x),
+            np.ascontiguousarray(y),
+            _FLAGS[interpolation],
+            borderMode=cv2.BORDER_REPLICATE,
+        )
+        return np.asarray(remapped)
+    from scipy.ndimage import map_coordinates
+
+    order = 1 if interpolation == "linear" else 3
+    channels = image.reshape(*image.shape[:2], -1)
+    at = moved[..., ::-1].transpose(2, 0, 1)
+    planes = [
+        map_coordinates(channels[..., k].astype(np.float64), at, order=order, mode="nearest")
+        for k in range(channels.shape[2])
+    ]
+    out = np.stack(planes, axis=-1).reshape(*moved.shape[:2], *image.shape[2:])
+    if image.dtype.kind in "iu":
+        limits = np.iinfo(image.dtype)
+        out = np.clip(np.rint(out), limits.min, limits.max)
+    return np.asarray(out >= 0.5 if image.dtype.kind == "b" else out.astype(image.dtype))

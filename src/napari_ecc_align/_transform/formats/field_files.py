@@ -1,0 +1,112 @@
+"""Files of fields: our own, NumPy's ``.npz``, and ITK's displacement fields in MetaImage."""
+
+from __future__ import annotations
+
+import io
+import zipfile
+import zlib
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..._common.atomic import write_atomically
+from ..._common.errors import InputError
+from ..._common.given import GivenPath
+from ..._common.opening import opened
+
+Array = NDArray[np.float64]
+
+_OWN = ("matrix", "rows", "columns", "coefficients")
+_LARGEST = 2**31
+_TYPES = {"MET_FLOAT": "<f4", "MET_DOUBLE": "<f8"}
+_HEADER = """ObjectType = Image
+NDims = 2
+BinaryData = True
+BinaryDataByteOrderMSB = False
+CompressedData = False
+TransformMatrix = 1 0 0 1
+Offset = {x!r} {y!r}
+ElementSpacing = 1 1
+DimSize = {width} {height}
+ElementNumberOfChannels = 2
+ElementType = MET_FLOAT
+ElementDataFile = LOCAL
+"""
+
+
+def write_field(
+    path: GivenPath,
+    stored: dict[str, Array],
+    dense: Callable[[], tuple[Array, tuple[float, float]]],
+    *,
+    overwrite: bool,
+) -> None:
+    """Write a field in the format of the suffix; `dense` gives what ITK wants of it."""
+    suffix = _suffix(path)
+    if suffix == ".npz":
+        buffer = io.BytesIO()
+        np.savez_compressed(buffer, **stored)  # type: ignore[arg-type]
+        content = buffer.getvalue()
+    else:
+        moved, (x, y) = dense()
+        height, width = moved.shape[:2]
+        header = _HEADER.format(x=x, y=y, width=width, height=height)
+        content = header.encode() + moved.astype("<f4").tobytes()
+    write_atomically(path, content, overwrite=overwrite)
+
+
+def _suffix(path: GivenPath) -> str:
+    suffix = Path(path).suffix.lower()
+    if suffix not in (".npz", ".mha"):
+        raise InputError(f"{path}: the file of a field must end in .npz or .mha")
+    return suffix
+
+
+def read_field(path: GivenPath) -> dict[str, Array]:
+    """Return the arrays of a field, or of ITK "displacements", their "start" and "spacing"."""
+    suffix = _suffix(path)
+    with opened(Path(path), "a field") as file:
+        content = file.read(_LARGEST)
+    try:
+        return _own(content) if suffix == ".npz" else _metaimage(content)
+    except (KeyError, ValueError, OSError, zipfile.BadZipFile, zlib.error) as error:
+        raise InputError(f"{path} is not a usable field: {error}") from error
+
+
+def _own(content: bytes) -> dict[str, Array]:
+    with np.load(io.BytesIO(content), allow_pickle=False) as archive:
+        stored = {name: np.asarray(archive[name], np.float64) for name in archive.files}
+    missing = [name for name in _OWN if name not in stored]
+    if missing or stored["coefficients"].ndim != 3 or min(stored["coefficients"].shape) < 2:
+        raise ValueError("it holds no field")
+    return stored
+
+
+def _metaimage(content: bytes) -> dict[str, Array]:
+    head, mark, _ = content.partition(b"ElementDataFile")
+    _, _, pixels = content[len(head) :].partition(b"\n")
+    lines = [line.partition("=") for line in head.decode("ascii", "replace").splitlines()]
+    fields = {name.strip(): value.strip() for name, equals, value in lines if equals}
+    if not mark or fields["NDims"] != "2" or fields.get("ElementNumberOfChannels") != "2":
+        raise ValueError("it holds no plane of vectors")
+    turned = np.array(fields.get("TransformMatrix", "1 0 0 1").split(), np.float64)
+    if not np.array_equal(turned, [1, 0, 0, 1]):
+        raise ValueError("its axes are turned")
+    if fields.get("CompressedData", "False") == "True":
+        pixels = zlib.decompress(pixels)
+    width, height = (int(number) for number in fields["DimSize"].split())
+    kind = np.dtype(_TYPES[fields["ElementType"]])
+    if fields.get("BinaryDataByteOrderMSB", "False") == "True":
+        kind = kind.newbyteorder(">")
+    values = np.frombuffer(pixels, kind, count=2 * width * height).astype(np.float64)
+    start, spacing = (
+        np.array(fields.get(name, default).split(), np.float64)
+        for name, default in (("Offset", "0 0"), ("ElementSpacing", "1 1"))
+    )
+    return {
+        "displacements": values.reshape(height, width, 2),
+        "start": start,
+        "spacing": spacing,
+    }

@@ -1,0 +1,100 @@
+"""Cubic B-splines on a lattice: their values, derivatives and products."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[np.float64]
+
+DEGREE = 3
+
+
+@dataclass(frozen=True)
+class Lattice:
+    """Where along one axis the splines of a field lie.
+
+    Spline j is centred at ``start + (j - 1) * spacing``; the field is known from the centre of
+    the second to that of the last but one, and constant beyond.
+
+    Attributes
+    ----------
+    start, spacing : float
+        In pixels.
+    count : int
+        Number of splines, four or more.
+    """
+
+    start: float
+    spacing: float
+    count: int
+
+    @classmethod
+    def over(cls, length: int, spacing: float) -> Lattice:
+        """Return the lattice of about some spacing that spans the pixels of an axis."""
+        steps = max(1, int(np.ceil((length - 1) / spacing)))
+        return cls(0.0, max(1e-6, (length - 1) / steps), steps + DEGREE)
+
+    @property
+    def last(self) -> float:
+        """Where the field ends."""
+        return self.start + (self.count - DEGREE) * self.spacing
+
+    def local(
+        self, places: Array, derivative: int = 0
+    ) -> tuple[NDArray[np.int_], tuple[Array, ...]]:
+        """Return the first of the four splines that are not zero at some places, and their values.
+
+        Or a derivative per px; beyond the lattice those of its end.
+        """
+        at = (np.clip(places, self.start, self.last) - self.start) / self.spacing
+        index = np.clip(np.floor(at).astype(int), 0, self.count - DEGREE - 1)
+        scale = self.spacing**-derivative
+        return index, tuple(piece * scale for piece in _pieces(at - index, derivative))
+
+    def design(self, places: Array, derivative: int = 0) -> Array:
+        """Return the splines at some places, or a derivative per px, shape (n, count)."""
+        index, pieces = self.local(np.asarray(places, np.float64), derivative)
+        out = np.zeros((len(index), self.count))
+        for k, piece in enumerate(pieces):
+            out[np.arange(len(index)), index + k] = piece
+        return out
+
+    def gram(self, derivative: int) -> Array:
+        """Return the integrals of products of derivatives of splines, (count, count)."""
+        return _gram(self.count, derivative) * self.spacing ** (1 - 2 * derivative)
+
+
+@lru_cache(maxsize=64)
+def _gram(count: int, derivative: int) -> Array:
+    """Return the integrals for splines that lie 1 px apart."""
+    steps = count - DEGREE
+    nodes, weights = np.polynomial.legendre.leggauss(DEGREE + 1)
+    inner = np.arange(steps)[:, None] + (nodes + 1) / 2
+    values = Lattice(0.0, 1.0, count).design(inner.ravel(), derivative)
+    return np.asarray(values.T @ (values * np.tile(weights / 2, steps)[:, None]))
+
+
+def _pieces(t: Array, derivative: int) -> tuple[Array, ...]:
+    """Return the four splines that are not zero at a fraction of an interval."""
+    one = np.ones_like(t)
+    if derivative == 0:
+        return (
+            (1 - t) ** 3 / 6,
+            (3 * t**3 - 6 * t**2 + 4) / 6,
+            (-3 * t**3 + 3 * t**2 + 3 * t + 1) / 6,
+            t**3 / 6,
+        )
+    if derivative == 1:
+        return (
+            -((1 - t) ** 2) / 2,
+            (3 * t**2 - 4 * t) / 2,
+            (-3 * t**2 + 2 * t + 1) / 2,
+            t**2 / 2,
+        )
+    if derivative == 2:
+        return 1 - t, 3 * t - 2, 1 - 3 * t, t
+    return -one, 3 * one, -3 * one, one

@@ -1,0 +1,223 @@
+"""Where a field is to be trusted: two fields from different pixels, and tiles where it puts them.
+
+A field can be bent until anything fits a little. So each half of the cells, as on a checkerboard,
+finds a field of its own, and where these two differ by more than they should the field is not
+known; and the images, once laid on each other, are judged as any others are.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .._common.opencv import cv2
+from .._ecc.estimate import Estimate
+from .._ecc.field.estimate import FieldEstimate, Stage, field_steps
+from .._ecc.options import SearchOptions
+from .._images.field_warping import mapped_strips
+from .._images.pyramid.levels import Level, image_pyramid
+from .._images.pyramid.pair import Pyramids
+from .._transform.field import Field
+from .._transform.transform import scaled
+from .assess import assess
+from .limits import RIGHT, WRONG
+from .residual_pattern import part_of
+from .result import AlignmentResult
+
+Array = NDArray[np.float64]
+
+# Two halves are compared over so much of the stiffness, as one sigma.
+_POOLED = 0.35
+# Where they differ by more (px, RMS), one of them has found something else.
+_APART = WRONG
+# What interpolation and a model of the noise leave out, as seen on pairs with a known field.
+_UNDERSTATED = 1.3
+# The grid on which sigma is kept has so many places along its longer side.
+_PLACES = 96
+# Of what is known on less than this share, nothing is said.
+_LEAST_KNOWN = 0.1
+
+
+def halves_steps(
+    stages: list[Stage],
+    estimate: FieldEstimate,
+    matrix: Array,
+    shape: tuple[int, int],
+    sign: int,
+) -> Generator[None, None, tuple[Array, NDArray[np.bool_]]]:
+    """Return by how much sigma is to be raised on the finest cells, and where halves agree.
+
+    The finest level is left out: what is a px there is half of one on the next.
+    """
+    used = stages[:-1] or stages
+    halves = []
+    for kept in (0, 1):
+        halves.append(
+            (
+                yield from field_steps(
+                    used, matrix, shape, sign=sign, expected=estimate.prior, kept=kept
+                )
+            )
+        )
+    places = used[-1].places
+    first, second = (
+        one.splines.values(
+            (one.splines.rows.design(places[0]), one.splines.columns.design(places[1])),
+            one.coefficients,
+        )
+        for one in halves
+    )
+    apart = ((first - second) ** 2).sum(axis=0)
+    expected = sum((one.sigma**2).sum(axis=0) for one in halves)
+    cell = places[0][1] - places[0][0]
+    pooled = max(1.0, _POOLED * estimate.prior.stiffness / cell)
+
+    def around(values: Array) -> Array:
+        return np.asarray(cv2.GaussianBlur(values, (0, 0), pooled, borderType=cv2.BORDER_REFLECT))
+
+    ratio = np.sqrt(np.maximum(1.0, around(apart) / np.maximum(around(expected), 1e-12)))
+    ratio = _UNDERSTATED * ratio
+    agree = np.sqrt(around(apart)) <= _APART
+    size = estimate.sigma.shape[:0:-1]
+    raised = cv2.resize(ratio, size, interpolation=cv2.INTER_LINEAR)
+    near = cv2.resize(agree.astype(np.uint8), size, interpolation=cv2.INTER_NEAREST)
+    return np.asarray(raised, np.float64), np.asarray(near > 0)
+
+
+def sigma_grid(
+    sigma: Array, stage: Stage, shape: tuple[int, int], counted: NDArray[np.bool_]
+) -> Array:
+    """Return sigma of cells on an even grid over the reference, (h, w, 2), infinite where unknown.
+
+    Parameters
+    ----------
+    sigma : ndarray, shape (2, h, w)
+        On the cells of the finest stage.
+    stage : Stage
+    shape : tuple of int
+        Of the reference.
+    counted : ndarray of bool, shape (h, w)
+        Cells on which it is known at all.
+    """
+    step = max(1.0, max(shape) / _PLACES)
+    indices = []
+    for length, places in zip(shape, stage.places, strict=True):
+        at = np.linspace(0, length - 1, max(2, round(length / step)))
+        cell = places[1] - places[0] if len(places) > 1 else 1.0
+        indices.append(np.clip(np.rint((at - places[0]) / cell), 0, len(places) - 1).astype(int))
+    grid = np.where(counted, sigma, np.inf)[:, indices[0][:, None], indices[1]]
+    return np.moveaxis(grid, 0, -1)
+
+
+def laid_pyramids(pyramids: Pyramids, field: Field, index: int) -> Pyramids:
+    """Return the reference from a level on, and the moving image as a field lays it there."""
+    here, there = pyramids.reference[index], pyramids.moving[index]
+    times = 2.0**index
+    laid, inside = _laid(there, field, here.shape, times)
+    if index:
+        values, valid = here.whole()
+        reference = image_pyramid(values, valid)
+    else:
+        reference = pyramids.reference
+    unmoved = np.linalg.inv(scaled(field.matrix, 1 / times)) @ scaled(pyramids.unmoved, 1 / times)
+    return Pyramids(reference, image_pyramid(laid, inside), None, unmoved)
+
+
+def _laid(
+    level: Level, field: Field, shape: tuple[int, int], times: float
+) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
+    values, valid = level.whole()
+    if valid is not None:
+        values[~valid] = np.nan
+    laid = np.empty(shape, np.float32)
+    local = _at_level(field, times)
+    for rows, moved in mapped_strips(local, shape):
+        x, y = np.moveaxis(moved.astype(np.float32), -1, 0)
+        laid[rows] = cv2.remap(
+            values,
+            np.ascontiguousarray(x),
+            np.ascontiguousarray(y),
+            cv2.INTER_CUBIC,
+            borderMode=cv2.BORDER_CONSTANT,
+            borderValue=float("nan"),
+        )
+    return laid, np.isfinite(laid)
+
+
+def _at_level(field: Field, times: float) -> Field:
+    """Return a field between pixels of a level."""
+    if times == 1:
+        return field
+    down, across = (
+        type(one)(one.start / times, one.spacing / times, one.count)
+        for one in (field.rows, field.columns)
+    )
+    return Field(scaled(field.matrix, 1 / times), down, across, field.coefficients / times)
+
+
+def tiles_of_field(
+    pyramids: Pyramids,
+    estimate: Estimate,
+    field: Field,
+    index: int,
+    options: SearchOptions,
+    typical: float,
+) -> AlignmentResult:
+    """Judge a pair as a field, known to so many px, lays it: as if it lay so without any."""
+    laid = laid_pyramids(pyramids, field, index)
+    still = Estimate(
+        matrix=np.eye(3),
+        inverted=estimate.inverted,
+        iterations=estimate.iterations,
+        converged=True,
+        start=estimate.start,
+        representation=estimate.representation,
+        corner_uncertainty=typical,
+        timings=estimate.timings,
+    )
+    return assess(laid, still, options, None)
+
+
+def told(
+    sigma: Array,
+    seen: NDArray[np.bool_],
+    agree: NDArray[np.bool_],
+    shape: tuple[int, int],
+    *,
+    bends: bool,
+    suffices: str,
+) -> tuple[str, float, float]:
+    """Say where a field is known; return the sentence, the share of it, and what sigma is typical.
+
+    Parameters
+    ----------
+    sigma : ndarray, shape (2, h, w)
+        On cells.
+    seen : ndarray of bool, shape (h, w)
+        Cells that lie on pixels of both images.
+    agree : ndarray of bool, shape (h, w)
+        Cells in which two halves agree.
+    shape : tuple of int
+        Of the reference.
+    bends : bool
+    suffices : str
+        What is said where nothing bends.
+    """
+    size = np.sqrt((sigma**2).sum(axis=0))
+    known = seen & agree & (size <= WRONG)
+    share = float(known.sum() / max(1, seen.sum()))
+    if share < _LEAST_KNOWN:
+        return "Nowhere do the images say how they bend.", share, float("inf")
+    typical = float(np.sqrt(np.median(size[known] ** 2) / 2))
+    sentence = f"Known to {max(typical, 0.01):.2g} px on {share:.0%} of what both images show"
+    missing = (seen & ~known).astype(np.uint8)
+    count, _, sizes, centres = cv2.connectedComponentsWithStats(missing)
+    if share < 0.97 and count > 1:
+        largest = 1 + int(np.argmax(sizes[1:, cv2.CC_STAT_AREA]))
+        where = part_of(np.asarray(centres[largest]), missing.shape)
+        differ = float((~agree)[missing > 0].mean()) > RIGHT
+        why = "the images differ, or bend too sharply" if differ else "there is too little to see"
+        sentence += f"; not in the {where}, where {why}"
+    return f"{sentence}." + ("" if bends else f" {suffices}"), share, typical

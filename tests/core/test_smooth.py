@@ -1,0 +1,138 @@
+"""A field that bends: what it promises as a value, and what `align` says of one that it found."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy.ndimage import gaussian_filter
+from skimage import data
+
+from napari_ecc_align import Field, InputError, Transform, align, inspect_alignment, warp
+
+SIDE = 256
+
+
+def smooth_field(seed: int, size: float = 3.0, over: float = 28.0) -> Field:
+    """Return a field of a known size that bends over a known length."""
+    noise = np.random.default_rng(seed).normal(size=(2, SIDE, SIDE))
+    u = np.stack([gaussian_filter(one, over) for one in noise], axis=-1)
+    return Field.from_displacements(u * (size / np.sqrt((u**2).sum(axis=-1).mean())))
+
+
+def points(seed: int = 0, margin: int = 24) -> np.ndarray:
+    return np.random.default_rng(seed).uniform(margin, SIDE - margin, (300, 2))
+
+
+@pytest.fixture(scope="module")
+def tissue() -> np.ndarray:
+    return np.ascontiguousarray(data.immunohistochemistry()[100 : 100 + SIDE, 60 : 60 + SIDE, 1])
+
+
+@pytest.fixture(scope="module")
+def bent() -> Field:
+    return smooth_field(5)
+
+
+@settings(max_examples=5, deadline=None)
+@given(st.integers(0, 1000), st.floats(0.5, 4))
+def test_field_inverts_and_composes_to_a_fiftieth_of_a_pixel(seed: int, size: float) -> None:
+    field, here = smooth_field(seed, size), points(seed)
+    motion = Transform([[1.02, 0.03, 4], [-0.02, 0.98, -3], [1e-5, 0, 1]])
+    assert np.abs(field.to_reference(field(here)) - here).max() < 1e-5
+    assert np.abs(field.inverse(field(here)) - here).max() < 0.02
+    assert np.allclose((motion @ field)(here), motion(field(here)))
+    assert np.abs((field @ motion)(here) - field(motion(here))).max() < 0.02
+    assert np.abs((field @ field)(here) - field(field(here))).max() < 0.02
+
+
+def test_field_is_what_it_was_when_it_comes_back_from_a_file(bent: Field, tmp_path: Path) -> None:
+    import SimpleITK as sitk
+
+    here, moved = points(), Transform([[1, 0, 3], [0, 1, -2]]) @ bent
+    for name in ("bent.npz", "bent.mha"):
+        moved.save(tmp_path / name)
+        assert np.abs(Field.load(tmp_path / name)(here) - moved(here)).max() < 1e-3
+        with pytest.raises(InputError, match="exists"):
+            moved.save(tmp_path / name)
+    image = sitk.Cast(sitk.ReadImage(str(tmp_path / "bent.mha")), sitk.sitkVectorFloat64)
+    theirs = sitk.DisplacementFieldTransform(image)
+    found = [theirs.TransformPoint(place) for place in here.tolist()]
+    assert np.abs(np.array(found) - moved(here)).max() < 0.01
+    (tmp_path / "no.npz").write_bytes(b"nothing")
+    with pytest.raises(InputError, match="usable field"):
+        Field.load(tmp_path / "no.npz")
+    with pytest.raises(InputError, match=r"\.npz or \.mha"):
+        bent.save(tmp_path / "bent.tfm")
+
+
+def test_images_of_all_kinds_are_resampled_through_a_field(
+    tissue: np.ndarray, bent: Field
+) -> None:
+    inside = (slice(20, -20), slice(20, -20))
+    expected = warp(tissue.astype(np.float64), bent)[inside]
+    for kind in (np.uint8, np.uint16, np.float32, np.int64):
+        seen = warp(tissue.astype(kind), bent, interpolation="linear")
+        assert seen.dtype == kind
+        assert np.abs(seen[inside] - expected).max() < 3
+    labels = np.repeat(np.repeat(np.arange(256, dtype=np.int32).reshape(16, 16), 16, 0), 16, 1)
+    assert set(np.unique(warp(labels, bent))) <= set(range(256))
+    assert warp(np.stack([tissue] * 3, axis=-1), bent).shape == (SIDE, SIDE, 3)
+    shift = Field.from_displacements(np.full((SIDE, SIDE, 2), [3.0, -2.0]))
+    assert np.array_equal(warp(tissue, shift)[10:-10, 10:-10], tissue[8:-12, 13:-7])
+    seen = inspect_alignment(warp(tissue, bent), tissue, bent)
+    assert seen.mean_difference < 0.1 * seen.mean_difference_before
+    with pytest.raises(InputError, match="no matrix"):
+        align(tissue, tissue, initial=bent)  # type: ignore[call-overload]
+
+
+@pytest.mark.parametrize("kind", ["as it is", "negative", "shifted", "half missing"])
+def test_align_finds_a_known_field_and_says_where(
+    tissue: np.ndarray, bent: Field, kind: str
+) -> None:
+    reference, moving, truth = warp(tissue, bent).astype(float), tissue.astype(float), bent
+    reference += np.random.default_rng(1).normal(0, 3, reference.shape)
+    if kind == "negative":
+        moving = 230 - 0.6 * moving
+    if kind == "shifted":
+        truth = Transform([[1, 0, -6], [0, 1, 4]]) @ bent
+        moving = np.roll(moving, (4, -6), (0, 1))
+    if kind == "half missing":
+        moving[150:] = np.nan
+    found = align(reference, moving, model="smooth")
+    assert found.aligned, found.reason
+    assert found.bends
+    assert found.inverted == (kind == "negative")
+    here = points()
+    off = np.hypot(*(found.transform(here) - truth(here)).T)
+    known = found.uncertainty_at(here) <= 1
+    assert np.median(off[known]) < 0.15
+    assert (off[known] < 1).mean() > 0.98
+    if kind == "half missing":
+        assert not known[here[:, 1] > 175].any()
+        assert known[here[:, 1] < 120].mean() > 0.8
+    else:
+        assert known.mean() > 0.85
+        assert found.known().mean() > 0.8
+
+
+def test_nothing_bends_where_nothing_did_and_nothing_is_known_of_other_images(
+    tissue: np.ndarray,
+) -> None:
+    noise = np.random.default_rng(2).normal(0, 3, (2, *tissue.shape))
+    found = align(tissue + noise[0], np.roll(tissue, 3, 1) + noise[1], model="smooth")
+    assert found.aligned and not found.bends, found.reason
+    assert "Nothing bends" in found.reason
+    assert found.transform.largest == 0
+    assert np.abs(found.transform((100, 100)) - (103, 100)).max() < 0.1
+    other = np.ascontiguousarray(data.brick()[:SIDE, :SIDE])
+    unlike = align(tissue, other, model="smooth")
+    assert not unlike.aligned
+    assert not unlike.known().any() or unlike.verdict == "doubtful"
+    with pytest.raises(InputError, match="stiffness"):
+        align(tissue, tissue, stiffness=20)  # type: ignore[call-overload]
+    with pytest.raises(InputError, match="stiffness"):
+        align(tissue, tissue, model="smooth", stiffness=-1)
