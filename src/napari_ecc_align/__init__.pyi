@@ -4,6 +4,8 @@ from ._align.progress import Progress
 from ._align.stack import align_stack
 from ._align.stack_result import StackResult
 from ._align.volume.align import align_volume
+from ._align.volume.film import align_volume_stack
+from ._align.volume.film_result import VolumeStackResult
 from ._align.volume.result import VolumeAlignment
 from ._align.volume.tiles import VolumeTiles
 from ._align.volume.transform import VolumeTransform
@@ -65,11 +67,13 @@ __all__ = [
     "TransformLike",
     "Verdict",
     "VolumeAlignment",
+    "VolumeStackResult",
     "VolumeTiles",
     "VolumeTransform",
     "align",
     "align_stack",
     "align_volume",
+    "align_volume_stack",
     "checkerboard",
     "compare",
     "difference",

@@ -162,6 +162,15 @@ def check_volume(names: Names) -> None:
     assert result.transform.to_reference((35, 35, 14)) == pytest.approx((x, y, z / 2))
 
 
+def check_bending(names: Names) -> None:
+    result, field = names["result"], names["field"]
+    assert names["affine"].placed and result.found
+    assert names["back"] == pytest.approx(np.array([(400, 400), (20, 20)]), abs=1e-4)
+    assert names["after"].mean_difference < 0.9 * names["before"].mean_difference
+    assert 0.1 < names["known"].mean() <= 1
+    assert names["again"]((100, 100)) == pytest.approx(field((100, 100)))
+
+
 def check_saving(names: Names) -> None:
     shift_of, images, results = names["shift_of"], names["images"], names["results"]
     for n, image in enumerate(images):
@@ -205,7 +214,7 @@ def test_the_page_does_what_it_says(
 def test_every_page_is_found_from_the_readme() -> None:
     readme = README.read_text(encoding="utf-8")
     assert {page.stem for page in WORKFLOWS} == {*CHECKS} - {"README"}
-    assert len(WORKFLOWS) == 11
+    assert len(WORKFLOWS) == 12
     for page in WORKFLOWS:
         assert f"(docs/python/{page.name})" in readme, page.name
         assert page.read_text(encoding="utf-8").split("\n\n")[1].startswith("You ")

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from scipy.ndimage import gaussian_filter
 from skimage import data
 
-from napari_ecc_align import Field, InputError, Transform, align, inspect_alignment, warp
+from napari_ecc_align import Field, InputError, Transform, align, inspect_alignment, judge, warp
 
 SIDE = 256
 
@@ -136,3 +136,16 @@ def test_nothing_bends_where_nothing_did_and_nothing_is_known_of_other_images(
         align(tissue, tissue, stiffness=20)  # type: ignore[call-overload]
     with pytest.raises(InputError, match="stiffness"):
         align(tissue, tissue, model="smooth", stiffness=-1)
+
+
+def test_a_field_from_elsewhere_is_judged_by_where_the_images_fit(
+    tissue: np.ndarray, bent: Field
+) -> None:
+    reference = warp(tissue, bent) + np.random.default_rng(3).normal(0, 3, tissue.shape)
+    right = judge(reference, tissue, bent)
+    assert right.aligned and right.start == "given", right.reason
+    assert right.transform(points()) == pytest.approx(bent(points()))
+    off = Transform([[1, 0, 2.5], [0, 1, 0]]) @ bent
+    wrong = judge(reference, tissue, off)
+    assert wrong.verdict == "failed"
+    assert "2.5 px from where the images fit" in wrong.reason

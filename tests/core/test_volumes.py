@@ -4,7 +4,14 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
-from napari_ecc_align import InputError, VolumeTransform, align_volume, warp_volume
+from napari_ecc_align import (
+    InputError,
+    VolumeTransform,
+    align_volume,
+    align_volume_stack,
+    warp_volume,
+)
+from napari_ecc_align._align.volume.levels import volume_pyramid
 from napari_ecc_align._align.volume.motion import (
     VOLUME_MODELS,
     VolumeFrame,
@@ -12,6 +19,7 @@ from napari_ecc_align._align.volume.motion import (
     rotation,
 )
 from napari_ecc_align._align.volume.search import best_places, masked_correlation
+from napari_ecc_align._align.volume.second_motion import second_motion
 from napari_ecc_align._align.volume.tiles import template_surfaces
 
 SHAPE = (52, 56, 60)
@@ -229,3 +237,45 @@ def test_resampling_keeps_the_type_and_what_labels_there_are(world):
     back = warp_volume(labels.astype(np.uint8), shift.inverse.matrix, output_shape=(12, 9, 13))
     assert back.shape == (12, 9, 13) and back.dtype == np.uint8
     assert np.array_equal(back[3:, :9, 2:], labels.astype(np.uint8)[:, 1:])
+
+
+def test_a_film_drifts_in_three_axes_and_has_gaps(world):
+    steps = (0.0, 0, 0), (0.4, -1.2, 2.0), (0.8, -2.4, 4.0)
+    pairs = [moved_pair(world, np.eye(3), step, seed=n) for n, step in enumerate(steps)]
+    film = [moving[:, :48, :48] for _, moving, _ in pairs]
+    film.insert(2, np.zeros_like(film[0]))
+    told = []
+    drift = align_volume_stack(
+        film, model="translation", spacing=(2, 0.5, 0.5), progress=told.append
+    )
+    assert drift.verdicts == ["aligned", "aligned", "failed", "aligned"] and drift.gaps == [2]
+    assert [step.fraction for step in told] == [0.25, 0.5, 0.75, 1.0]
+    table = drift.to_dict()
+    for axis, expected in zip("zyx", np.transpose(steps) * [[2], [0.5], [0.5]], strict=True):
+        found = np.delete(table[axis], 2)
+        assert np.abs(found - expected).max() < 0.1 * {"z": 2}.get(axis, 0.5), axis
+    assert drift[-1].start == "initial"
+    assert np.array_equal(drift.transforms[0].matrix, np.eye(4))
+    stopped = align_volume_stack(film, cancel=lambda: True)
+    assert stopped.verdicts == ["aligned", "cancelled", "cancelled", "cancelled"]
+    other = align_volume_stack(film[1:2], reference=film[0], model="translation")
+    assert other.reference == "volume" and other.verdicts == ["aligned"]
+    with pytest.raises(InputError, match="index of one of 4"):
+        align_volume_stack(film, reference=4)
+
+
+def test_what_moves_below_what_lies_still_is_a_second_motion():
+    rng = np.random.default_rng(5)
+    stays, moves = (ndimage.gaussian_filter(rng.normal(size=(50, 50, 50)), 1.2) for _ in "ab")
+    noise = rng.normal(0, 0.1 * stays.std(), (2, 44, 44, 44))
+    here = stays[:44, :44, :44]
+    for share, distance in ((0.0, None), (0.6, np.sqrt(5**2 + 4**2 + 3**2))):
+        levels = [
+            volume_pyramid((here + share * other + more).astype(np.float32), np.ones(3), 1.0)
+            for other, more in zip(
+                (moves[:44, :44, :44], moves[5:49, 4:48, 3:47]), noise, strict=True
+            )
+        ]
+        found = second_motion(*levels, np.eye(4), inverted=False, least=0.03)
+        assert (found and found.distance) == (distance and pytest.approx(distance))
+    assert found.is_everywhere

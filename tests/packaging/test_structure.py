@@ -74,7 +74,14 @@ def test_a_circle_is_found() -> None:
     assert between_folders({"x.a": {"y.b"}, "y.c": {"x.d"}}, "") == {"x": {"y"}, "y": {"x"}}
 
 
-FRONT_DOORS = {"align", "align_stack", "align_volume", "inspect_alignment", "judge"}
+FRONT_DOORS = {
+    "align",
+    "align_stack",
+    "align_volume",
+    "align_volume_stack",
+    "inspect_alignment",
+    "judge",
+}
 MOST_PARAMETERS = 8
 
 

@@ -282,7 +282,7 @@ def test_lesser_flaws_do_not(known):
 
 def other(x, y, precision=3.0, spread=0.8, share=0.2):
     there = np.array([x, y], float)
-    return SecondMotion(there, share, 30.0, precision, spread, np.hypot(x, y), first=0.5)
+    return SecondMotion(there, share, 30.0, precision, spread, np.hypot(x, y), first=0.6)
 
 
 def moved(x, y):

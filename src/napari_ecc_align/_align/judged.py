@@ -7,7 +7,7 @@ from collections.abc import Callable, Generator
 from dataclasses import replace
 from functools import partial
 from math import hypot, inf, nan
-from typing import NamedTuple
+from typing import Any, NamedTuple, overload
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -15,17 +15,19 @@ from numpy.typing import ArrayLike, NDArray
 from .._common.steps import retold
 from .._ecc.estimate import Estimate
 from .._ecc.estimator import estimate_steps
-from .._ecc.options import SearchOptions
+from .._ecc.options import DEFAULTS, SearchOptions
 from .._images.named_axes import one_plane
 from .._images.pyramid.pair import Pyramids
 from .._images.sources import ImageLike, LazyArray
 from .._images.stack_axes import Axis
+from .._transform.field import Field
 from .._transform.matrices import MOTION_MODELS, MotionModel
 from .._transform.models import frame_of
 from .._transform.parts import parts_of, words_beyond_shift
 from .._transform.transform import Transform, corner_error
-from .._transform.transform_like import TransformLike, as_transform
+from .._transform.transform_like import FieldLike, TransformLike, as_transform
 from .._verdict.assess import assess
+from .._verdict.field_result import SmoothAlignment
 from .._verdict.result import GIVEN, AlignmentResult, Verdict
 from .cancelling import result_of
 from .counted_part import counted_sources
@@ -33,6 +35,7 @@ from .mirrored import result_of_side, side_of
 from .options import Job
 from .pair import best_result, checked_job
 from .progress import Progress
+from .smooth import judged_field
 
 Matrix = NDArray[np.float64]
 
@@ -56,6 +59,20 @@ class _Look(NamedTuple):
     clear: bool
 
 
+@overload
+def judge(
+    reference: ImageLike,
+    moving: ImageLike,
+    transform: FieldLike,
+    *,
+    reference_mask: ArrayLike | LazyArray | None = None,
+    moving_mask: ArrayLike | LazyArray | None = None,
+    channel_axis: Axis | None = None,
+    align_channel: int | None = None,
+    progress: Callable[[Progress], object] | None = None,
+    cancel: Callable[[], bool] | None = None,
+) -> SmoothAlignment: ...
+@overload
 def judge(
     reference: ImageLike,
     moving: ImageLike,
@@ -68,7 +85,20 @@ def judge(
     align_channel: int | None = None,
     progress: Callable[[Progress], object] | None = None,
     cancel: Callable[[], bool] | None = None,
-) -> AlignmentResult:
+) -> AlignmentResult: ...
+def judge(
+    reference: ImageLike,
+    moving: ImageLike,
+    transform: TransformLike | FieldLike | None = None,
+    *,
+    model: MotionModel | None = None,
+    reference_mask: ArrayLike | LazyArray | None = None,
+    moving_mask: ArrayLike | LazyArray | None = None,
+    channel_axis: Axis | None = None,
+    align_channel: int | None = None,
+    progress: Callable[[Progress], object] | None = None,
+    cancel: Callable[[], bool] | None = None,
+) -> AlignmentResult | SmoothAlignment:
     """Say whether a transform lays the moving image on the reference, whoever has found it.
 
     The verdict rests on what `align` judges its own results by. The images are looked at where
@@ -80,9 +110,10 @@ def judge(
     reference, moving : array_like, shape (h, w) or (h, w, 3 or 4)
         Images as `align` takes them: of any real dtypes and different sizes, lazy, or at several
         sizes.
-    transform : Transform, AlignmentResult or array_like of shape (3, 3) or (2, 3), optional
+    transform : Transform, Field, a result, or array_like, shape (3, 3) or (2, 3), optional
         Maps reference pixels (x, y, 1) to moving pixels, as OpenCV's ``WARP_INVERSE_MAP`` and
-        scikit-image's ``inverse_map`` do. Left out, the images are judged as they lie.
+        scikit-image's ``inverse_map`` do. Left out, the images are judged as they lie. From a
+        field another one is looked for, and how far it lies from there is told.
     model : {"translation", "euclidean", "similarity", "affine", "homography"}, optional
         The motion model whose freedoms are uncertain; by default that of the transform, and of a
         matrix the narrowest that contains it.
@@ -99,7 +130,7 @@ def judge(
 
     Returns
     -------
-    AlignmentResult
+    AlignmentResult, or SmoothAlignment of a field
         With the transform as it was given. Its `corner_uncertainty` holds how far the images fit
         from there, too; it is infinite where they fit nowhere close by.
 
@@ -124,14 +155,19 @@ def judge(
     >>> wrong.verdict, wrong.reason
     ('failed', 'The tiles lie 2.0 px to the left of where the transform puts them. ...')
     """
+    held = getattr(transform, "transform", transform)
+    bent = held if isinstance(held, Field) else None
+    matrix: Any = None if bent is not None else transform
     job = judge_job(
         one_plane(reference, "reference", channel_axis, align_channel),
         one_plane(moving, "moving", channel_axis, align_channel),
-        transform,
+        matrix,
         model,
         reference_mask=one_plane(reference_mask, "reference_mask"),
         moving_mask=one_plane(moving_mask, "moving_mask"),
     )
+    if bent is not None:
+        return judged_field(replace(job, options=DEFAULTS), bent, progress, cancel)
     return result_of(job, judge_steps(job), progress, cancel)
 
 

@@ -18,10 +18,11 @@ from .._ecc.options import SearchOptions
 from .._images.pyramid.pair import Pyramids, make_pyramids
 from .._transform.field import Field
 from .._transform.splines import Lattice
+from .._verdict.assess import assess
 from .._verdict.field_result import SmoothAlignment
-from .._verdict.field_trust import halves_steps, sigma_grid, tiles_of_field, told
-from .._verdict.limits import WRONG
-from .._verdict.result import VERDICTS, Verdict
+from .._verdict.field_trust import halves_steps, tiles_of_field, told
+from .._verdict.limits import CLEAR, WRONG
+from .._verdict.result import GIVEN, VERDICTS, AlignmentResult, Verdict
 from .cancelling import Cancelled
 from .counted_part import counted_sources
 from .options import Job
@@ -33,10 +34,14 @@ Array = NDArray[np.float64]
 # of how many cells anything is to be said.
 _SIGMAS, _UNBENT, _FEW, _FEWEST_CELLS = 3.0, 0.1, 0.01, 12
 # Of what is known on less than this share of what both images show, nobody can be sure.
-_LEAST_SHARE = 0.3
+_LEAST_SHARE = 0.5
 _LEAST_STIFF = 4.0
-# The global motion has to be known to so many px, and is refined until it gains no more.
-_PRECISE, _TOLERANCE = 1.0, 1e-4
+# A field that was given is looked at in so many places a side, and is right in so many of them.
+_ASKED, _MOST = 48, 0.9
+# The grid on which sigma is kept has so many places along its longer side.
+_PLACES = 96
+# A field has to explain so much of what a right affine motion leaves unexplained.
+_GAIN = 0.1
 _SUFFICES = "Nothing bends: the model 'affine' suffices."
 
 
@@ -86,8 +91,7 @@ def smooth_steps(
     pyramids = yield from retold(steps, lambda _: Progress(0.0, "preparing the images"))
     if pyramids.flaw:
         return _nothing(job, "failed", pyramids.flaw)
-    # The field makes up for what the motion leaves.
-    options = replace(job.options, model="affine", precision=_PRECISE, tolerance=_TOLERANCE)
+    options = replace(job.options, model="affine")
     results: list[SmoothAlignment] = []
     tried: list[Array] = []
 
@@ -104,6 +108,37 @@ def smooth_steps(
         results.append((yield from _bent(job, pyramids, estimate, options, stiffness)))
     yield Progress(1.0, "done")
     return max(results, key=lambda one: (VERDICTS.index(one.verdict), one.known_share))
+
+
+def judged_field(
+    job: Job,
+    field: Field,
+    progress: Callable[[Progress], object] | None,
+    cancel: Callable[[], bool] | None,
+) -> SmoothAlignment:
+    """Say whether a field lays a pair: how far from it the field lies that the images find."""
+    rows, columns = (np.linspace(0, length - 1.0, _ASKED) for length in job.shape)
+    places = np.stack(np.meshgrid(columns, rows), axis=-1).reshape(-1, 2)
+    there = field(places)
+    wide = np.c_[places, np.ones(len(places))]
+    start = np.vstack([np.linalg.lstsq(wide, there, rcond=None)[0].T, [0, 0, 1]])
+    found = smooth_result(replace(job, initial=start), None, progress, cancel)
+    sigma = found.uncertainty_at(places)
+    known = np.isfinite(sigma) & (sigma <= WRONG)
+    if not (found.found and known.any()):
+        return replace(found, transform=field, start=GIVEN)
+    off = np.hypot(*(found.transform(places) - there).T)
+    middle, most = (float(np.quantile(off[known], share)) for share in (0.5, _MOST))
+    verdict: Verdict = found.verdict
+    if found.aligned and most > WRONG:
+        verdict = "failed" if middle > WRONG else "doubtful"
+    reason = (
+        f"It lies {middle:.2g} px from where the images fit, in nine places of ten less than "
+        f"{most:.2g} px. Where they fit: {found.reason}"
+    )
+    spread = np.where(known, np.hypot(sigma, off), np.inf).reshape(_ASKED, _ASKED, 1)
+    told = replace(field, sigma=np.repeat(spread / np.sqrt(2), 2, axis=2))
+    return replace(found, transform=told, verdict=verdict, reason=reason, start=GIVEN)
 
 
 def _nothing(job: Job, verdict: Verdict, reason: str) -> SmoothAlignment:
@@ -157,16 +192,22 @@ def _judged(
         splines.rows,
         splines.columns,
         bent.coefficients.reshape(splines.shape) * bends,
-        sigma_grid(sigma, stage, shape, seen & agree),
+        _sigma_grid(sigma, stage, shape, seen & agree),
     )
     sentence, share, typical = told(sigma, seen, agree, shape, bends=bends, suffices=_SUFFICES)
     freest = replace(options, model="homography")
-    laid = tiles_of_field(pyramids, estimate, field, bent.level, freest, typical)
+    laid = tiles_of_field(
+        pyramids, estimate, field, bent.level, freest, typical if share else np.nan
+    )
+    rigid = assess(pyramids, estimate, options, job.initial)
+    if rigid.aligned and 1 - laid.ecc > (1 - _GAIN) * (1 - rigid.ecc):
+        return _rigid(rigid, bent.prior.stiffness)
     verdict: Verdict = laid.verdict
-    if verdict == "aligned" and share < _LEAST_SHARE:
+    if verdict == "aligned" and (share < _LEAST_SHARE or not _held(laid, field, bent.level)):
         verdict = "doubtful"
+        sentence += " That is too little to be sure of what can be bent to fit."
     if verdict == "failed":
-        field = replace(field, sigma=sigma_grid(sigma, stage, shape, np.zeros_like(seen)))
+        field = replace(field, sigma=_sigma_grid(sigma, stage, shape, np.zeros_like(seen)))
         share, typical, sentence = 0.0, float("inf"), ""
     return SmoothAlignment(
         transform=field,
@@ -185,6 +226,65 @@ def _judged(
         representation=estimate.representation,
         tiles=laid.tiles,
     )
+
+
+def _rigid(result: AlignmentResult, stiffness: float) -> SmoothAlignment:
+    """Return what a right affine motion amounts to, beside which a field explains no more."""
+    rows, columns = (np.linspace(0, length - 1.0, _PLACES) for length in result.shape)
+    places = np.stack(np.meshgrid(columns, rows), axis=-1).reshape(-1, 2)
+    spread = result.uncertainty_at(places).reshape(_PLACES, _PLACES, 1) / np.sqrt(2)
+    field = replace(
+        _still(result.transform.matrix, result.shape), sigma=np.repeat(spread, 2, axis=2)
+    )
+    return SmoothAlignment(
+        transform=field,
+        verdict="aligned",
+        reason=f"{_SUFFICES} {result.reason}",
+        shape=result.shape,
+        known_share=1.0,
+        uncertainty=float(np.median(spread)),
+        stiffness=stiffness,
+        ecc=result.ecc,
+        ecc_before=result.ecc_before,
+        inverted=result.inverted,
+        overlap_fraction=result.overlap_fraction,
+        start=result.start,
+        representation=result.representation,
+        tiles=result.tiles,
+    )
+
+
+def _held(laid: AlignmentResult, field: Field, level: int) -> bool:
+    """Tell whether nearly all tiles agree where a field is known: it has been bent to fit."""
+    assert laid.tiles is not None
+    known = field.uncertainty_at(laid.tiles.displacements[:, :2] * 2.0**level) <= WRONG
+    agree = laid.tiles.agree[known]
+    return bool(len(agree) and agree.mean() >= CLEAR)
+
+
+def _sigma_grid(
+    sigma: Array, stage: Stage, shape: tuple[int, int], counted: NDArray[np.bool_]
+) -> Array:
+    """Return sigma of cells on an even grid over the reference, (h, w, 2), infinite where unknown.
+
+    Parameters
+    ----------
+    sigma : ndarray, shape (2, h, w)
+        On the cells of the finest stage.
+    stage : Stage
+    shape : tuple of int
+        Of the reference.
+    counted : ndarray of bool, shape (h, w)
+        Cells on which it is known at all.
+    """
+    step = max(1.0, max(shape) / _PLACES)
+    indices = []
+    for length, places in zip(shape, stage.places, strict=True):
+        at = np.linspace(0, length - 1, max(2, round(length / step)))
+        cell = places[1] - places[0] if len(places) > 1 else 1.0
+        indices.append(np.clip(np.rint((at - places[0]) / cell), 0, len(places) - 1).astype(int))
+    grid = np.where(counted, sigma, np.inf)[:, indices[0][:, None], indices[1]]
+    return np.moveaxis(grid, 0, -1)
 
 
 def _unbent(

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from html import escape
 from pathlib import Path
-from typing import Any, overload
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,7 +18,8 @@ from .._common.given import GivenPath
 from .._common.tables import RESULT_KEYS, csv_text
 from .._transform.files import save_transforms
 from .._transform.transform import Transform
-from .._verdict.result import VERDICTS, AlignmentResult, Verdict
+from .._verdict.result import AlignmentResult
+from .frame_results import FrameResults
 
 # Of the plot in a notebook, in pixels.
 _WIDTH, _HEIGHT, _MARGIN = 420, 110, 6
@@ -28,7 +28,7 @@ _NAMED = 5
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class StackResult(Sequence[AlignmentResult]):
+class StackResult(FrameResults[AlignmentResult]):
     """A sequence of one result per frame of a stack; a slice of it is one, too.
 
     Attributes
@@ -61,45 +61,15 @@ class StackResult(Sequence[AlignmentResult]):
     True
     """
 
-    results: tuple[AlignmentResult, ...]
-    reference: str | int
-    frames: Sequence[int] = ()
-    called: str = "frames"
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "frames", self.frames or range(len(self.results)))
-
-    @overload
-    def __getitem__(self, index: int) -> AlignmentResult: ...
-    @overload
-    def __getitem__(self, index: slice) -> StackResult: ...
-    def __getitem__(self, index: int | slice) -> AlignmentResult | StackResult:
-        if isinstance(index, slice):
-            return replace(self, results=self.results[index], frames=self.frames[index])
-        return self.results[index]
-
-    def __len__(self) -> int:
-        return len(self.results)
-
     @property
     def shape(self) -> tuple[int, int]:
         """Height and width of what the frames were aligned to; of the first, if of many."""
         return self.results[0].shape
 
     @property
-    def verdicts(self) -> list[Verdict]:
-        """The verdict of every frame."""
-        return [result.verdict for result in self]
-
-    @property
     def transforms(self) -> list[Transform]:
         """The transform of every frame, as it was found."""
         return [result.transform for result in self]
-
-    @property
-    def gaps(self) -> list[int]:
-        """The numbers of the frames that could not be aligned: "failed" or "cancelled"."""
-        return [frame for frame, result in zip(self.frames, self, strict=True) if not result.found]
 
     @property
     def filled_transforms(self) -> list[Transform]:
@@ -184,16 +154,7 @@ class StackResult(Sequence[AlignmentResult]):
         write_atomically(path, text.encode(), overwrite=overwrite)
 
     def __repr__(self) -> str:
-        to = self.reference
-        what = {"image": "an image", "images": "an image each", "previous": "the previous one"}
-        one = self.called[:-1]
-        said = what.get(to, f"the {to}") if isinstance(to, str) else f"{one} {to}"
-        counts = Counter(self.verdicts)
-        verdicts = [f"{counts[name]} {name}" for name in reversed(VERDICTS) if counts[name]]
-        line = f"{len(self)} {one}{'s' * (len(self) != 1)} to {said}: {', '.join(verdicts)}"
-        if wrong := self._not_aligned():
-            line += f" ({', '.join(str(frame) for frame, _ in wrong[:_NAMED])}"
-            line += ", …)" if len(wrong) > _NAMED else ")"
+        line = self._line()
         if len(self.gaps) == len(self):
             return line
         columns = self.to_dict()

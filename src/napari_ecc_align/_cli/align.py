@@ -37,8 +37,6 @@ Steps = Callable[..., Generator[Progress, None, AlignmentResult]]
 
 def run_align(chosen: argparse.Namespace) -> int:
     """Align two files and write what there is to look at; return the exit code."""
-    if chosen.out is not None:
-        check_folder(chosen.out)
     read = _read(chosen, "planes" if chosen.volume else "channels")
     if are_volumes(read, chosen):
         return run_volumes(chosen, read)
@@ -54,6 +52,9 @@ def run_align(chosen: argparse.Namespace) -> int:
 
 
 def _read(chosen: argparse.Namespace, alone: Role = "channels") -> list[ImageFile]:
+    """Return both files, once there is a place for results."""
+    if chosen.out is not None:
+        check_folder(chosen.out)
     return [read_meant(path, chosen, alone) for path in (chosen.reference, chosen.moving)]
 
 
@@ -82,8 +83,6 @@ def run_pair(
     read : list of ImageFile, optional
         Both files, if they have been read.
     """
-    if chosen.out is not None:
-        check_folder(chosen.out)
     files = read or _read(chosen)
     reference, moving = (
         file.plane(chosen.channel, path, frame if file.frames > 1 else None)

@@ -95,6 +95,8 @@ class _Pair:
         Voxels that count.
     initial : VolumeTransform or None
         Where to start.
+    looks : Looks
+        How they are compared.
     """
 
     reference: NDArray[Any]
@@ -102,6 +104,7 @@ class _Pair:
     spacings: tuple[Spacing, Spacing] | None
     masks: tuple[NDArray[np.bool_] | None, NDArray[np.bool_] | None]
     initial: VolumeTransform | None
+    looks: Looks
 
     @property
     def lengths(self) -> tuple[Spacing, Spacing]:
@@ -132,7 +135,7 @@ def run_volumes(chosen: argparse.Namespace, read: list[ImageFile]) -> int:
         result = outcome_of(steps, show)
     seen, written = None, dict[str, Path]()
     if result.found:
-        seen, written = _compared(pair, result, chosen), paths
+        seen, written = _compared(pair, result), paths
         if paths:
             _write(paths, result, seen, read[1], pair.spacings, chosen)
     unit = "um" if pair.spacings else "voxels"
@@ -151,19 +154,20 @@ def _pair(chosen: argparse.Namespace, read: list[ImageFile]) -> _Pair:
         _spacings(read, chosen),
         (_mask(chosen.mask, names[0], first), _mask(chosen.moving_mask, names[1], second)),
         VolumeTransform.load(chosen.initial) if chosen.initial else None,
-    )
-
-
-def _compared(pair: _Pair, result: VolumeAlignment, chosen: argparse.Namespace) -> Inspection:
-    steps = volume_inspection_steps(
-        pair.reference,
-        pair.moving,
-        result.transform,
         Looks(
             Thresholding(chosen.method, chosen.thresholds),
             Resampling(chosen.interpolation, chosen.fill),
             chosen.signed,
         ),
+    )
+
+
+def _compared(pair: _Pair, result: VolumeAlignment) -> Inspection:
+    steps = volume_inspection_steps(
+        pair.reference,
+        pair.moving,
+        result.transform,
+        pair.looks,
         start=pair.initial,
         spacing=pair.lengths[1],
         masks=pair.masks,

@@ -57,6 +57,10 @@ class Field:
     Field(bends up to 2.00 px; where it is known, nobody said)
     >>> (bent @ bent.inverse)((30.0, 30.0)).round(1).tolist(), bent.matrix.shape
     ([30.0, 30.0], (3, 3))
+    >>> bent.displacement((10, 20)).round(2), bent.displacements([20], [10]).round(2)[0]
+    (array([1.68, 0.  ]), array([[1.68, 0.  ]]))
+    >>> bent.uncertainty_at((10, 20)), bent.known((60, 80)).any(), round(bent.largest, 1)
+    (array(nan), np.False_, 2.0)
     >>> bent.rows.count, bent.columns.count, bent.coefficients.shape, bent.sigma
     (62, 82, (62, 82, 2), None)
     """
@@ -132,9 +136,10 @@ class Field:
                 total += weight[:, None] * self.coefficients[row + i, column + j]
         return total
 
-    def displacements(self, rows: Array, columns: Array) -> NDArray[np.float64]:
+    def displacements(self, rows: Numbers, columns: Numbers) -> NDArray[np.float64]:
         """Return u at all crossings of rows and columns, shape (rows, columns, 2)."""
-        down, across = self.rows.design(rows), self.columns.design(columns)
+        down = self.rows.design(np.asarray(rows, np.float64))
+        across = self.columns.design(np.asarray(columns, np.float64))
         folded = np.tensordot(down, self.coefficients, axes=(1, 0))
         return np.asarray(np.moveaxis(np.moveaxis(folded, -1, 0) @ across.T, 0, -1))
 
@@ -314,6 +319,10 @@ class Field:
     @classmethod
     def load(cls, path: GivenPath) -> Field:
         """Read a field that `save` or ITK has written, as ``.npz`` or ``.mha``.
+
+        Examples
+        --------
+        See `save`.
 
         Raises
         ------

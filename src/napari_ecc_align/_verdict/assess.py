@@ -22,6 +22,7 @@ from .evidence import Evidence, Judgement
 from .laid import Laid
 from .limits import (
     CLEAR,
+    KNOWN_TO,
     LARGEST_UNCERTAINTY,
     LEAST_SHARE,
     LIKE,
@@ -182,8 +183,8 @@ def _of_tiles(laid: Laid, model: MotionModel, ecc: float, fine: Tiles) -> Eviden
     wide = moving if wide is fine else without(wide, still_tiles(wide, motion))
     same = wide is moving
     fine, wide = with_chance(laid, moving, wide)
-    fine = told_apart(laid, fine, whole)
-    wide = fine if same else told_apart(laid, wide, whole)
+    fine = told_apart(laid, fine, whole, model)
+    wide = fine if same else told_apart(laid, wide, whole, model)
     evidence = Evidence(
         ecc=ecc,
         corner_uncertainty=_uncertainty_over(hull, laid.estimate, shape),
@@ -196,7 +197,7 @@ def _of_tiles(laid: Laid, model: MotionModel, ecc: float, fine: Tiles) -> Eviden
         wide=wide,
         still=int(still.sum()),
         pattern=residual_pattern(fine, shape, bent=model == "homography", hull=hull),
-        whole=replace(whole, rival=seconded(laid, whole.rival)),
+        whole=replace(whole, rival=seconded(laid, whole.rival, model)),
         by_edges=laid.estimate.representation == "orientation",
     )
     return replace(evidence, displaced_wide=_displaced(evidence, wide))
@@ -259,7 +260,7 @@ def _of_the_first(evidence: Evidence, tiles: Tiles) -> Tiles:
     if second.is_still(evidence.motion, evidence.shape):
         # Where something lies still all over the image, tiles show that, or something between.
         return without(tiles, ~tiles.agree)
-    return without(tiles, second.shown_by(tiles)) if is_minor(second) else tiles
+    return without(tiles, second.shown_by(tiles)) if is_minor(second, evidence.ecc) else tiles
 
 
 def _with_what_costs(laid: Laid, evidence: Evidence) -> Evidence:
@@ -283,7 +284,7 @@ def _with_what_costs(laid: Laid, evidence: Evidence) -> Evidence:
     return replace(
         evidence,
         fields=abs(fields[0] - fields[1]),
-        turned=seconded(laid, turned) if turned.is_like(LIKE) else turned,
+        turned=seconded(laid, turned, evidence.model) if turned.is_like(LIKE) else turned,
         second=second,
     )
 
@@ -385,7 +386,7 @@ def _rivals(other: AlignmentResult, result: AlignmentResult, shape: tuple[int, i
     enough = min(own.agreeing, FIRST_TILES)
     like = min(theirs.share / own.share, theirs.agreeing / enough)
     # Whichever leaves much more is not meant, though every tile finds its place.
-    alike = like > LIKE_TILES and Rival(own.fit, theirs.fit).is_like(LIKE)
+    alike = like > LIKE_TILES and Rival(own.fit, theirs.fit, KNOWN_TO).is_like(LIKE)
     apart = corner_error(other.transform.matrix, result.transform.matrix, shape)
     # What does not know its corners may lie at the same place.
     return alike and apart > max(SAME_PLACE, 3 * other.corner_uncertainty)

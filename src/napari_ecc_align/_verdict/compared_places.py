@@ -2,21 +2,30 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
 from .._common.opencv import cv2
+from .._common.steps import outcome_of
+from .._ecc.options import SearchOptions
+from .._ecc.refine import Refiner
 from .._images.pyramid.levels import Floats, floats
+from .._transform.matrices import MotionModel
+from .._transform.transform import corner_error
 from .chance import ALPHA_DOUBTFUL, binomial_tail
 from .detail import DETAIL, shared_details
 from .laid import Laid
-from .limits import LEAST_SHARE, TIMES_LEFT
+from .limits import ITERATIONS, LEAST_SHARE, SAME_PLACE, TIMES_LEFT
 
 # Of such a side (px): what is detail is no wider.
 _SIDE = 2 * DETAIL
 
 
-def fits_better_here(laid: Laid, place: NDArray[np.float64]) -> bool:
+def fits_better_here(
+    laid: Laid, place: NDArray[np.float64], model: MotionModel, *, rough: bool
+) -> bool:
     """Tell whether parts of two images fit clearly better where they lie than at another place.
 
     And none, but for chance, fits better there: where two places differ only by noise, or each has
@@ -27,14 +36,40 @@ def fits_better_here(laid: Laid, place: NDArray[np.float64]) -> bool:
     laid : Laid
         Two images as they lie.
     place : ndarray of float64, shape (3, 3)
-        Maps reference pixels to moving pixels there.
+        Maps reference pixels to moving pixels there, to within a pixel or two.
+    model : str
+        The motion model.
+    rough : bool
+        The place may be off by some turn or growth: what is worse all over it is not worse than
+        it could be.
     """
-    here, there = _left(laid), _left(laid.at(place))
+    exact = _exact(laid, place, model)
+    here, there = _left(laid), _left(laid.at(place if exact is None else exact))
+    if not np.isfinite(here + there).any():
+        return False
+    if rough and (exact is None or _is_worse(np.nanmedian(there), np.nanmedian(here))):
+        return False
     better, worse = (
-        int((one + LEAST_SHARE > TIMES_LEFT * (other + LEAST_SHARE)).sum())
-        for one, other in ((there, here), (here, there))
+        int(np.sum(_is_worse(one, other))) for one, other in ((there, here), (here, there))
     )
     return bool(binomial_tail(better + worse, better, 0.5) < ALPHA_DOUBTFUL)
+
+
+def _is_worse(left: Any, other: Any) -> Any:
+    """Tell whether places leave much more than others do."""
+    return left + LEAST_SHARE > TIMES_LEFT * (other + LEAST_SHARE)
+
+
+def _exact(
+    laid: Laid, place: NDArray[np.float64], model: MotionModel
+) -> NDArray[np.float64] | None:
+    """Return another place as exactly as the images tell it, None where they lead away."""
+    pyramids, representation = laid.pyramids, laid.estimate.representation
+    options = SearchOptions(model, max_iterations=ITERATIONS)
+    refiner = Refiner(pyramids.reference, pyramids.moving, options, representation=representation)
+    found = outcome_of(refiner.fine(outcome_of(refiner.polished(place)))).matrix
+    near = corner_error(found, place, pyramids.reference[0].shape) <= SAME_PLACE
+    return found if near else None
 
 
 def correlation_on(laid: Laid, index: int) -> float:
@@ -60,6 +95,8 @@ def _left(laid: Laid) -> Floats:
     NaN where it does not lie in both images.
     """
     first, second, window = _details(laid, 0)
+    # Contrast is evened out against that of the whole, of which they share more or less.
+    second = second * (float((first * second).sum()) / max(float((second * second).sum()), 1e-12))
     gap = first - second
     left, shown = _in_parts(gap * gap), _in_parts(first * first + second * second)
     seen = _in_parts(floats(window > 0)) > 0.999

@@ -142,7 +142,7 @@ def _patch(level: Level, box: list[int]) -> tuple[Floats, Bools | None]:
 
 
 def _orientations(level: Level, box: list[int]) -> tuple[Floats, Bools]:
-    if box[2:] == [*level.shape[::-1]]:
+    if box == [0, 0, *level.shape[::-1]]:
         planes, valid = whole_representation(level, "orientation")
     else:
         planes, valid = represent(level, *_patch(level, box), "orientation")

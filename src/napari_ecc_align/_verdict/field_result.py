@@ -62,7 +62,11 @@ class SmoothAlignment:
     >>> found = align(warp(retina, bent), retina, model="smooth")
     >>> found.aligned, found.found, found.bends, found.known_share > 0.9
     (True, True, True, True)
-    >>> bool(np.abs(found.transform((200, 200)) - bent((200, 200))).max() < 0.2)
+    >>> bool(np.abs(found.transform((200, 200)) - bent((200, 200))).max() < 0.5)
+    True
+    >>> found.known(0.5).shape, bool(found.uncertainty_at((200, 200)) < 0.5)
+    ((400, 400), True)
+    >>> found.raise_if_not("aligned") is found
     True
     """
 

@@ -34,10 +34,6 @@ _POOLED = 0.35
 _APART = WRONG
 # What interpolation and a model of the noise leave out, as seen on pairs with a known field.
 _UNDERSTATED = 1.3
-# The grid on which sigma is kept has so many places along its longer side.
-_PLACES = 96
-# Of what is known on less than this share, nothing is said.
-_LEAST_KNOWN = 0.1
 
 
 def halves_steps(
@@ -84,31 +80,6 @@ def halves_steps(
     raised = cv2.resize(ratio, size, interpolation=cv2.INTER_LINEAR)
     near = cv2.resize(agree.astype(np.uint8), size, interpolation=cv2.INTER_NEAREST)
     return np.asarray(raised, np.float64), np.asarray(near > 0)
-
-
-def sigma_grid(
-    sigma: Array, stage: Stage, shape: tuple[int, int], counted: NDArray[np.bool_]
-) -> Array:
-    """Return sigma of cells on an even grid over the reference, (h, w, 2), infinite where unknown.
-
-    Parameters
-    ----------
-    sigma : ndarray, shape (2, h, w)
-        On the cells of the finest stage.
-    stage : Stage
-    shape : tuple of int
-        Of the reference.
-    counted : ndarray of bool, shape (h, w)
-        Cells on which it is known at all.
-    """
-    step = max(1.0, max(shape) / _PLACES)
-    indices = []
-    for length, places in zip(shape, stage.places, strict=True):
-        at = np.linspace(0, length - 1, max(2, round(length / step)))
-        cell = places[1] - places[0] if len(places) > 1 else 1.0
-        indices.append(np.clip(np.rint((at - places[0]) / cell), 0, len(places) - 1).astype(int))
-    grid = np.where(counted, sigma, np.inf)[:, indices[0][:, None], indices[1]]
-    return np.moveaxis(grid, 0, -1)
 
 
 def laid_pyramids(pyramids: Pyramids, field: Field, index: int) -> Pyramids:
@@ -208,7 +179,7 @@ def told(
     size = np.sqrt((sigma**2).sum(axis=0))
     known = seen & agree & (size <= WRONG)
     share = float(known.sum() / max(1, seen.sum()))
-    if share < _LEAST_KNOWN:
+    if not known.any():
         return "Nowhere do the images say how they bend.", share, float("inf")
     typical = float(np.sqrt(np.median(size[known] ** 2) / 2))
     sentence = f"Known to {max(typical, 0.01):.2g} px on {share:.0%} of what both images show"

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from .._ecc.estimate import Estimate
 from .._images.pyramid.pair import Pyramids
+from .._transform.matrices import MotionModel
 from .._transform.transform import corner_error, shift
 from .chance import with_sampled_chance
 from .compared_places import correlation_on, fits_better_here
@@ -23,7 +24,7 @@ from .limits import (
     SAME_PLACE,
     WRONG,
 )
-from .residual_pattern import CLEAR_SIGMAS
+from .residual_pattern import CLEAR_SIGMAS, affine_of
 from .rival import NO_RIVAL, Rival
 from .shifted_rival import WholeFit
 from .tile_matching import ALL_TILES, FIRST_TILES, Tiles, is_clear, tile_evidence
@@ -84,7 +85,7 @@ def with_chance(laid: Laid, fine: Tiles, wide: Tiles) -> tuple[Tiles, Tiles]:
     return asked, sampled(wide, _wide_level(laid.pyramids), True)
 
 
-def seconded(laid: Laid, rival: Rival) -> Rival:
+def seconded(laid: Laid, rival: Rival, model: MotionModel) -> Rival:
     """Return another place if tiles fit there, too, and else none.
 
     The whole of a coarse level need not show what fine detail shows: it may be blurred away, or be
@@ -95,23 +96,22 @@ def seconded(laid: Laid, rival: Rival) -> Rival:
     # Of a level on which the place is known to within the tiles' reach.
     index = max(0, laid.pyramids.index_below(WHOLE_PIXELS) - 2)
     here = _matched(laid, index, far=False)
-    there, place = here, rival.matrix
-    for _ in range(2):
-        # A second time, from between the pixels, where they fit as well as they can.
-        there = _matched(laid.at(place), index, far=False)
-        place = place @ shift(*there.offset)
+    place, shape = rival.matrix, laid.pyramids.reference[0].shape
+    place = place @ shift(*_matched(laid.at(place), index, far=False).offset)
+    # A second time, from between the pixels, where they fit as well as they can.
+    there = _matched(laid.at(place), index, far=False)
+    place = place @ affine_of(there, shape)
     apart = np.hypot(*(there.displacements[:, 2:] - there.offset).T)
     share = float((apart <= there.radius).mean()) if there.tested else 0.0
-    shape = laid.pyramids.reference[0].shape
     if corner_error(place, laid.estimate.matrix, shape) <= SAME_PLACE * 2**index:
         # They led back to where they lie.
         return NO_RIVAL
     joint = Rival(here.rival.here, there.rival.here, rival.known_to)
     like = share > LIKE_TILES * here.share and joint.is_like(LIKE)
-    return NO_RIVAL if not like or fits_better_here(laid, place) else rival
+    return NO_RIVAL if not like or fits_better_here(laid, place, model, rough=True) else rival
 
 
-def told_apart(laid: Laid, tiles: Tiles, whole: WholeFit) -> Tiles:
+def told_apart(laid: Laid, tiles: Tiles, whole: WholeFit, model: MotionModel) -> Tiles:
     """Return tiles without their rival if more than they see tells it from where they lie.
 
     Tiles are of brightness, which a light that stays tells apart, too.
@@ -120,7 +120,7 @@ def told_apart(laid: Laid, tiles: Tiles, whole: WholeFit) -> Tiles:
     if rival.matrix is None or not rival.likeness > LIKE:
         return tiles
     place = laid.estimate.matrix @ rival.matrix
-    better = fits_better_here(laid, place) or _averages_out(laid, place, whole)
+    better = _averages_out(laid, place, whole) or fits_better_here(laid, place, model, rough=False)
     return replace(tiles, rival=NO_RIVAL) if better else tiles
 
 

@@ -14,11 +14,13 @@ from .._transform.transform import corner_error
 from .chance import ALPHA, ALPHA_DOUBTFUL, p_value
 from .evidence import Evidence, Judgement
 from .limits import (
+    CLEAR,
     LARGEST_UNCERTAINTY,
     LEAST_AGREEING,
     LEAST_LIKE,
     LIKE,
     RIGHT,
+    TIMES_LEFT,
     WRONG,
 )
 from .residual_pattern import part_of
@@ -143,9 +145,12 @@ def judge(evidence: Evidence) -> Judgement:
     return Judgement("aligned", " ".join(said))
 
 
-def is_minor(second: SecondMotion) -> bool:
-    """Tell whether so little moves otherwise, as shadows do, that the first motion is meant."""
-    return second.share < MINOR * second.first
+def is_minor(second: SecondMotion, ecc: float) -> bool:
+    """Tell whether so little moves otherwise, as shadows do, that the first motion is meant.
+
+    That one explains more than half of what is seen, by its edges and by its brightness.
+    """
+    return second.share < MINOR * second.first and 2 * min(second.first, abs(ecc)) > 1
 
 
 def _why_two_motions(evidence: Evidence) -> str | None:
@@ -161,12 +166,18 @@ def _why_two_motions(evidence: Evidence) -> str | None:
         return f"Only {_counted(evidence.fine)}, and what lies still may belong to the camera."
     if second is None or second.spread < LEAST_PART:
         return None
+    if second.share > TIMES_LEFT * second.first and second.is_everywhere:
+        return "Much more than lies there moved otherwise, or not at all."
     if still:
         return (
             "What lies still may belong to the camera: something else that is seen moved by "
             f"about {second.distance:.0f} px."
         )
-    if is_minor(second) or second.is_still(motion, shape) or not second.is_everywhere:
+    if (
+        is_minor(second, evidence.ecc)
+        or second.is_still(motion, shape)
+        or not second.is_everywhere
+    ):
         return None
     return (
         "Two motions are seen: a part of what is seen lies about "
@@ -201,7 +212,7 @@ def _why_beside(evidence: Evidence) -> str | None:
     """
     offset, second = evidence.whole.clear_offset, evidence.second
     between = second is not None and (
-        not (is_minor(second) and second.is_everywhere)
+        not (is_minor(second, evidence.ecc) and second.is_everywhere)
         or second.is_still(evidence.motion, evidence.shape)
     )
     if offset > RIGHT and not between:
@@ -304,7 +315,7 @@ def _shows_what_stays(tiles: Tiles, evidence: Evidence) -> bool:
 
 
 def _why_insufficient(evidence: Evidence) -> str | None:
-    pattern = evidence.pattern
+    fine, pattern = evidence.fine, evidence.pattern
     if pattern.contradiction > _stated(evidence) and _is_inexact(evidence):
         if pattern.bends:
             return f"The motion model does not suffice. {pattern.sentence}"
@@ -313,7 +324,10 @@ def _why_insufficient(evidence: Evidence) -> str | None:
             f"The motion model does not suffice: {freer} would move the image's corners by "
             f"{pattern.corner_shift:.1f} px."
         )
-    if pattern.misplaced_share > LEAST_PART:
+    # Where no tile shows anything else, they lie as exactly as they fit.
+    alone = fine.share >= CLEAR and fine.fit > HIGH_ECC
+    bent = alone and pattern.largest and pattern.scatter > LARGEST_UNCERTAINTY
+    if bent or pattern.misplaced_share > LEAST_PART:
         return f"The motion model does not suffice. {pattern.sentence}"
     return None
 

@@ -19,7 +19,7 @@ from ..._verdict.result import VERDICTS
 from ..progress import Progress
 from .assess import assessed, is_likely
 from .levels import VolumeLevel, volume_pyramid
-from .motion import corners, mapped
+from .motion import Shape, corners, mapped
 from .refine import RefinedVolume, VolumeRefiner
 from .result import VolumeAlignment
 from .search import shifted_starts, turned_starts
@@ -102,7 +102,6 @@ def align_volume(
     >>> result.verdict, result.transform.matrix[:3, 3].round(1).tolist()
     ('aligned', [-1.0, 4.0, -2.0])
     """
-    began = time.perf_counter()
     if model not in VOLUME_MOTION_MODELS:
         known = ", ".join(VOLUME_MOTION_MODELS)
         raise InputError(f"model must be one of {known}, not {model!r:.80}")
@@ -110,11 +109,32 @@ def align_volume(
     own = checked_spacing(spacing, "spacing", (1.0, 1.0, 1.0))
     other = checked_spacing(moving_spacing, "moving_spacing", own)
     volumes = (
-        _checked_volume(reference, reference_mask, "reference"),
-        _checked_volume(moving, moving_mask, "moving"),
+        checked_volume(reference, reference_mask, "reference"),
+        checked_volume(moving, moving_mask, "moving"),
     )
     start = None if initial is None else _TURNED @ checked_volume_matrix(initial) @ _TURNED
     reached: list[VolumeAlignment] = []
+    steps = _steps(volumes, (own, other), options, start, reached)
+    cancelled = cancelled_volume(model, volumes[0].shape, own)
+    return driven(steps, reached, cancelled, progress, cancel)
+
+
+def cancelled_volume(model: VolumeMotionModel, shape: Shape, spacing: Array) -> VolumeAlignment:
+    """Return the result of an alignment that was cancelled before anything was found."""
+    nothing = VolumeTransform(np.eye(4), model)
+    said = "The alignment was cancelled."
+    return VolumeAlignment(nothing, "cancelled", said, shape, tuple(spacing))
+
+
+def driven(
+    steps: Generator[Progress, None, VolumeAlignment],
+    reached: list[VolumeAlignment],
+    cancelled: VolumeAlignment,
+    progress: Callable[[Progress], object] | None,
+    cancel: Callable[[], bool] | None,
+) -> VolumeAlignment:
+    """Return what an alignment comes to, or the best so far as `cancelled` if that is asked."""
+    began = time.perf_counter()
 
     def told(step: Progress) -> None:
         if progress is not None:
@@ -123,13 +143,10 @@ def align_volume(
             raise _Cancelled
 
     try:
-        result = outcome_of(_steps(volumes, (own, other), options, start, reached), told)
+        result = outcome_of(steps, told)
     except _Cancelled:
-        nothing = VolumeTransform(np.eye(4), model)
-        best = reached[-1].transform if reached else nothing
-        result = VolumeAlignment(
-            best, "cancelled", "The alignment was cancelled.", volumes[0].shape, tuple(own)
-        )
+        best = reached[-1].transform if reached else cancelled.transform
+        result = replace(cancelled, transform=best)
     return replace(result, seconds=time.perf_counter() - began)
 
 
@@ -150,14 +167,40 @@ def _steps(
     with ThreadPoolExecutor(2) as threads:
         own, other = threads.map(volume_pyramid, volumes, spacings, (unit, unit))
     yield Progress(0.0, "preparing the volumes")
-    flaw = _flaw(own, other)
     before = np.diag([*(spacings[0] / spacings[1]), 1.0]) if initial is None else initial
-    if flaw:
+    start = None if initial is None else before
+    return (yield from searched(own, other, options, before, results, start=start))
+
+
+def searched(
+    own: list[VolumeLevel],
+    other: list[VolumeLevel],
+    options: SearchOptions,
+    before: Array,
+    results: list[VolumeAlignment],
+    *,
+    start: Array | None,
+) -> Generator[Progress, None, VolumeAlignment]:
+    """Search from little motion to much.
+
+    Parameters
+    ----------
+    own, other : list of VolumeLevel
+        Of the reference and of the moving volume.
+    options : SearchOptions
+    before : (4, 4) array
+        How the volumes lay before.
+    results : list of VolumeAlignment
+        What is met on the way is added.
+    start : (4, 4) array, optional
+        Where to start first, instead of how they lay.
+    """
+    if flaw := _flaw(own, other):
         nothing = VolumeTransform(np.eye(4))
-        return VolumeAlignment(nothing, "failed", flaw, volumes[0].shape, tuple(spacings[0]))
+        return VolumeAlignment(nothing, "failed", flaw, own[0].shape, tuple(own[0].spacing))
     refiner = VolumeRefiner(own, other, options)
     done = 0
-    for name, starts in _starts(refiner, before, given=initial is not None):
+    for name, starts in _starts(refiner, before, start):
         for found in (yield from _refined(refiner, starts, name)):
             results.append(assessed(refiner, found, before, name))
             done += 1
@@ -181,11 +224,11 @@ def _flaw(reference: list[VolumeLevel], moving: list[VolumeLevel]) -> str | None
 
 
 def _starts(
-    refiner: VolumeRefiner, before: Array, *, given: bool
+    refiner: VolumeRefiner, before: Array, start: Array | None
 ) -> Generator[tuple[str, list[Array]], None, None]:
     """Yield what to try, from little motion to much, each when the ones before have failed."""
     own, other = refiner.reference, refiner.moving
-    yield ("initial" if given else "identity"), [before]
+    yield ("identity", [before]) if start is None else ("initial", [start])
     centred = before.copy()
     centred[:3, 3] += other[0].frame.centre - mapped(before, own[0].frame.centre)
     if np.abs(centred - before).max() > 1:
@@ -238,7 +281,7 @@ def _told(
     return (yield from retold(steps, lambda _: told()))
 
 
-def _checked_volume(given: ArrayLike, mask: ArrayLike | None, name: str) -> NDArray[np.generic]:
+def checked_volume(given: ArrayLike, mask: ArrayLike | None, name: str) -> NDArray[np.generic]:
     """Return a volume, in single precision with NaN where some voxels do not count."""
     volume = np.asarray(given)
     if volume.ndim != 3:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
@@ -14,6 +15,7 @@ from ..._verdict.limits import (
     LEAST_LIKE,
     LEAST_SHARE,
     LIKE,
+    TIMES_LEFT,
     WRONG,
 )
 from ..._verdict.result import Verdict
@@ -260,7 +262,8 @@ def _why_two_motions(
                 f"{counted}, but {there.agreeing} of {there.tested} where they were before "
                 "anything moved."
             )
-    if tiles.clear and not still:
+    if tiles.clear and TIMES_LEFT * (1 - abs(found.solution.ecc)) < LEAST_SHARE_MOVED:
+        # Nothing is left that could be another motion.
         return None
     together = _largest_group(tiles)
     if together > max(2, LARGEST_DISPLACED * tiles.agreeing):
@@ -268,19 +271,20 @@ def _why_two_motions(
             f"A part of the volumes moved otherwise than the rest: {together} tiles fit best at a "
             "common other place."
         )
-    second = second_motion(
-        refiner.reference,
-        refiner.moving,
-        found.matrix,
-        inverted=found.solution.gain < 0,
-        least=LEAST_SHARE if still else LEAST_SHARE_MOVED,
+    asked = partial(
+        second_motion, refiner.reference, refiner.moving, inverted=found.solution.gain < 0
     )
+    second = asked(found.matrix, least=LEAST_SHARE_MOVED)
+    if still:
+        # Where nothing was interpolated, noise alone is left.
+        least = 0.0 if np.array_equal(before, np.eye(4)) else LEAST_SHARE
+        second = asked(before, least=least) or second
     if second and still:
         return (
             "What lies still may belong to the camera: something else that is seen moved by "
             f"about {second.distance:.2g}."
         )
-    if second and second.is_everywhere:
+    if second and (second.is_everywhere or tiles.agreeing < CLEAR_SHARE * tiles.tested):
         return (
             "Two motions are seen: a part of what is seen lies about "
             f"{second.distance:.2g} from where the rest puts it."

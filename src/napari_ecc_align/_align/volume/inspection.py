@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Generator, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -35,11 +35,24 @@ class Looks:
     """How two volumes are binarised, resampled and subtracted, as `inspection_steps` does it.
 
     The threshold is one for all planes.
+
+    Raises
+    ------
+    InputError
+        If the threshold is a local one, or volumes are not resampled so.
     """
 
     thresholding: Thresholding
     resampling: Resampling
     signed: bool = False
+
+    def __post_init__(self) -> None:
+        how = self.thresholding
+        if how.thresholds is None and how.method in LOCAL_METHODS:
+            raise InputError(
+                f"volumes are compared by one threshold, such as otsu, not by {how.method}"
+            )
+        _check_interpolation(self.resampling)
 
 
 def volume_inspection_steps(
@@ -73,17 +86,7 @@ def volume_inspection_steps(
     generator
         Yields what was done, and returns an `Inspection` of volumes, whose corners have moved in
         the unit of `spacing`.
-
-    Raises
-    ------
-    InputError
-        If the threshold is a local one, or volumes are not resampled so.
     """
-    thresholding = looks.thresholding
-    if thresholding.thresholds is None and thresholding.method in LOCAL_METHODS:
-        raise InputError(
-            f"volumes are compared by one threshold, such as otsu, not by {thresholding.method}"
-        )
     shape: Shape = reference.shape[:3]
     lay = start or VolumeTransform(np.eye(4), "translation")
     fixed, other = in_doubles(_flat(reference)), in_doubles(_flat(moving))
@@ -97,7 +100,7 @@ def volume_inspection_steps(
         return Laid(image, image, inside)
 
     seen = yield from seen_steps(
-        fixed, laid, lay, transform, thresholding, signed=looks.signed, with_ecc=True
+        fixed, laid, lay, transform, looks.thresholding, signed=looks.signed, with_ecc=True
     )
 
     def volume(planes: NDArray[Any]) -> NDArray[Any]:
@@ -127,9 +130,7 @@ def resampled_volume(
     InputError
         If the interpolation is none of volumes, or the fill is no value of theirs.
     """
-    how = resampling.interpolation
-    if how == "lanczos":
-        raise InputError("volumes are resampled linear, cubic or nearest, not lanczos: choose one")
+    how = _check_interpolation(resampling)
     faces = [np.moveaxis(volume, axis, 0)[[0, -1]] for axis in range(3)]
     outside = fill_values(_flat(volume), resampling.fill, faces)
     channels = volume[..., np.newaxis] if volume.ndim == 3 else volume
@@ -144,6 +145,12 @@ def resampled_volume(
         for number in range(channels.shape[3])
     ]
     return laid[0] if volume.ndim == 3 else np.stack(laid, axis=-1)
+
+
+def _check_interpolation(resampling: Resampling) -> Literal["nearest", "linear", "cubic"]:
+    if resampling.interpolation == "lanczos":
+        raise InputError("volumes are resampled linear, cubic or nearest, not lanczos: choose one")
+    return resampling.interpolation
 
 
 def volume_rows(result: VolumeAlignment, seen: Inspection, unit: str) -> list[Row]:

@@ -19,6 +19,8 @@ _LEAST_SIDE = 4
 _THINNEST = 2
 # Detail is measured on the finest level of at most so many voxels.
 _OVERVIEW_VOXELS = 300_000
+# Where they would be more than so many, places lie side by side.
+_CLOSE_PLACES = 20_000
 # Blocks are spread over so many parts of the volume along each axis.
 _PARTS = 3
 
@@ -52,6 +54,7 @@ class BlockChoice:
         side: int,
         reach: int = 0,
         partly: bool = False,
+        most: int | None = None,
     ) -> BlockChoice:
         """Choose blocks that lie on the moving volume.
 
@@ -68,6 +71,8 @@ class BlockChoice:
             So many of the shortest voxels around a block lie on the moving volume too.
         partly : bool, default: False
             Choose also blocks of which only a half lies on the moving volume.
+        most : int, optional
+            So many at most, from places that are closer to one another, of which none overlap.
         """
         level, other = reference[index], moving[index]
         shape, around = block_geometry(level, side, reach)
@@ -75,9 +80,10 @@ class BlockChoice:
         room = np.array(level.shape) - 2 * border - shape
         if (room < 0).any():
             return cls(np.empty((0, 3)), shape, around)
-        steps = [
-            border + np.linspace(0, room[k], room[k] // shape[k] + 1).round() for k in range(3)
-        ]
+        counts = room // shape + 1
+        if most and np.prod(2 * counts) <= _CLOSE_PLACES:
+            counts *= 2
+        steps = [border + np.linspace(0, room[k], counts[k]).round() for k in range(3)]
         origins = np.stack(np.meshgrid(*steps, indexing="ij"), axis=-1).reshape(-1, 3)
         local = scaled(matrix, other.step, level.step)
         ends = origins[:, None] + _ends(np.array(shape), around)
@@ -87,7 +93,17 @@ class BlockChoice:
         origins = origins[inside >= (0.5 if partly else 1)]
         detail = _detail(reference, index, origins, shape)
         origins, detail = origins[detail > 0], detail[detail > 0]
-        return cls(origins[_spread(origins, detail, level.shape)], shape, around)
+        origins = origins[_spread(origins, detail, level.shape)]
+        return cls(_apart(origins, shape, most) if most else origins, shape, around)
+
+
+def _apart(origins: Array, shape: Shape, most: int) -> Array:
+    """Return the first so many blocks that do not overlap any before them."""
+    chosen: list[Array] = []
+    while len(origins) and len(chosen) < most:
+        chosen.append(origins[0])
+        origins = origins[(np.abs(origins - origins[0]) >= shape).any(axis=1)]
+    return np.array(chosen).reshape(-1, 3)
 
 
 def side_for(level: VolumeLevel, smallest: int, largest: int, share: int) -> int:

@@ -79,6 +79,10 @@ class VolumeTiles:
     >>> tiles = align_volume(volume[2:], volume[:-2], model="translation").tiles
     >>> int(tiles.agree.sum()) == tiles.agreeing == tiles.tested, tiles.share, tiles.clear
     (True, 1.0, True)
+    >>> bool(tiles.telling.all()), bool((tiles.expected > 0.9).all()), tiles.clear_fit
+    (True, True, 1.0)
+    >>> len(tiles.contrasts) == len(tiles.uncertainties) == len(tiles.fits) == tiles.tested
+    True
     """
 
     tested: int
@@ -146,9 +150,10 @@ class TileMatcher:
         self._sign = -1 if inverted else 1
         side = side_for(self._level, _SMALLEST, _LARGEST, _ALONG)
         self._reach = side // 2
-        choice = BlockChoice.of(reference, moving, index, matrix, reach=self._reach, side=side)
-        self._voxels = choice.around
-        origins = choice.origins[:MOST_TILES]
+        choice = BlockChoice.of(
+            reference, moving, index, matrix, reach=self._reach, side=side, most=MOST_TILES
+        )
+        self._voxels, origins = choice.around, choice.origins
         ring = 2
         values, valid = smoothed(
             patches(self._level, origins.astype(int) - ring, _larger(choice.shape, ring))

@@ -199,10 +199,11 @@ class StackForm(Container):  # type: ignore[type-arg]
         thick = [_planes(grid) for grid in grids]
         other = f" onto {thick[0]}" * (thick[0] != thick[1])
         said = f"Volume, {thick[1]}{other}; z is searched."
-        channels = axes_of(moving, self._viewer).channels
-        if channels is not None:
-            number = shown_index(moving, self._viewer)[channels]
-            said += f" By channel {number} (on show); give the others the same: Apply to layers."
+        axes = axes_of(moving, self._viewer)
+        if axes.long[:-1]:
+            shown = shown_index(moving, self._viewer)
+            by = [f"{axes.noun(axis, many=False)} {shown[axis]}" for axis in axes.long[:-1]]
+            said += f" By {' and '.join(by)} (on show); Apply to layers gives it to all."
         if any(axes_of(layer, self._viewer).guessed for layer in (reference, moving)):
             said += " That the planes are depth is guessed; choose under axes."
         return said

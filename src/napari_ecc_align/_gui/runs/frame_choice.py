@@ -99,16 +99,18 @@ def are_volumes(reference: StackAxes, moving: StackAxes) -> bool | None:
     Returns
     -------
     bool or None
-        False if nobody says so, but it may be; None if it is not, or there are too few planes.
+        False if nobody says so but it may be, or if there are several volumes in time; None if it
+        is not, or there are too few planes.
     """
-    roles = []
+    roles, several = [], False
     for axes in (reference, moving):
         if not axes.lengths or axes.lengths[-1] < LEAST_SIDE:
             return None
         guessed = axes.guessed and len(axes.long) == 1 and axes.roles[-1] == "frames"
         roles.append("guessed" if guessed else axes.roles[-1])
+        several |= any(axes.roles[axis] not in ("planes", "channels") for axis in axes.long[:-1])
     if set(roles) <= {"planes", "guessed"}:
-        return "planes" in roles
+        return "planes" in roles and not several
     return None
 
 

@@ -51,14 +51,7 @@ def align_script(task: Task, model: str, *, compared: bool) -> str:
 
     frames = "moving" if task.choice is None else "frames"
     images = {frames: _stack_source(task.frames)}
-    options = {name: repr(value) for name, value in vars(task.parameters.search).items()}
-    if task.judged:
-        options = {}
-    if task.is_volume:
-        options = {name: options[name] for name in ("precision", "max_iterations", "tolerance")}
-        spacing, moving_spacing = map(repr, task.spacings)
-        sizes = {"spacing": spacing, "moving_spacing": moving_spacing}
-        options = {"model": repr(model), **sizes, **options}
+    options = _options(task, model)
     fixed = "reference"
     if task.references is not None:
         fixed = "references"
@@ -67,9 +60,6 @@ def align_script(task: Task, model: str, *, compared: bool) -> str:
         images = {fixed: _image_source(task.reference.origin), **images}
     if task.frame_by_frame:
         options = {"reference": fixed if task.anchor is None else repr(task.anchor), **options}
-    if task.initial is not None:
-        name = "transform" if task.judged else "initial"
-        options[name] = repr(task.initial.matrix.tolist())
     sides = {
         "reference": (frames if task.anchor is not None else fixed, task.reference.grid),
         "moving": (frames, task.moving.grid),
@@ -103,6 +93,22 @@ def align_script(task: Task, model: str, *, compared: bool) -> str:
         compared_by={name: repr(value) for name, value in compared_by.items()},
     )
     return f"{_imports(body)}\n\n{body}"
+
+
+def _options(task: Task, model: str) -> dict[str, str]:
+    """Return the keywords of the search, or of judging, as Python."""
+    options = {name: repr(value) for name, value in vars(task.parameters.search).items()}
+    if task.judged:
+        options = {}
+    if task.is_volume:
+        options = {name: options[name] for name in ("precision", "max_iterations", "tolerance")}
+        spacing, moving_spacing = map(repr, task.spacings)
+        sizes = {"spacing": spacing, "moving_spacing": moving_spacing}
+        options = {"model": repr(model), **sizes, **options}
+    if task.initial is not None:
+        name = "transform" if task.judged else "initial"
+        options[name] = repr(task.initial.matrix.tolist())
+    return options
 
 
 def _imports(body: str) -> str:

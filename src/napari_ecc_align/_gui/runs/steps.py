@@ -106,6 +106,8 @@ def _align_frames(task: Task, masks: dict[str, Any]) -> Generator[Progress, None
 
 def _align_volume(task: Task, masks: dict[str, Any]) -> Generator[Progress, None, FinishedRun]:
     """Align two volumes, and compare them."""
+    # What cannot be compared is refused before it is aligned.
+    _looks(task)
     reference, moving = _volumes(task)
     spacing, moving_spacing = task.spacings
     steps = volume_steps(
@@ -126,6 +128,11 @@ def _align_volume(task: Task, masks: dict[str, Any]) -> Generator[Progress, None
     compared = _inspection_steps(task, reference, moving, result.transform, masks)
     seen = yield from _told_comparing(compared)
     return replace(run, inspection=seen, data=seen.warped)
+
+
+def _looks(task: Task) -> Looks:
+    chosen = task.parameters
+    return Looks(chosen.thresholding, chosen.resampling, chosen.signed)
 
 
 def _volumes(task: Task) -> list[NDArray[Any]]:
@@ -223,9 +230,8 @@ def _inspection_steps(
         "masks": (masks.get("reference_mask"), masks.get("moving_mask")),
     }
     if task.is_volume:
-        looks = Looks(chosen.thresholding, chosen.resampling, chosen.signed)
         options["spacing"] = task.spacings[1]
-        steps = volume_inspection_steps(reference, moving, transform, looks, **options)
+        steps = volume_inspection_steps(reference, moving, transform, _looks(task), **options)
     else:
         options |= {"thresholding": chosen.thresholding, "signed": chosen.signed}
         options["resampling"] = chosen.resampling

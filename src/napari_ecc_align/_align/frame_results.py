@@ -1,0 +1,88 @@
+"""What the results of the frames of a stack have in common, whatever the frames are."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Generic, Protocol, Self, TypeVar, overload
+
+from .._verdict.result import VERDICTS, Verdict
+
+_NAMED = 5
+
+
+class _Judged(Protocol):
+    @property
+    def verdict(self) -> Verdict: ...
+    @property
+    def found(self) -> bool: ...
+    @property
+    def aligned(self) -> bool: ...
+
+
+Result = TypeVar("Result", bound=_Judged)
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class FrameResults(Sequence[Result], Generic[Result]):
+    """A sequence of one result per frame; a slice of it is one, too.
+
+    Attributes
+    ----------
+    results : tuple
+        One per frame.
+    reference : str or int
+        What the frames were aligned to.
+    frames : sequence of int
+        The number of each frame; all of them by default.
+    called : str
+        What the frames are.
+    """
+
+    results: tuple[Result, ...]
+    reference: str | int
+    frames: Sequence[int] = ()
+    called: str = "frames"
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "frames", self.frames or range(len(self.results)))
+
+    @overload
+    def __getitem__(self, index: int) -> Result: ...
+    @overload
+    def __getitem__(self, index: slice) -> Self: ...
+    def __getitem__(self, index: int | slice) -> Result | Self:
+        if isinstance(index, slice):
+            return replace(self, results=self.results[index], frames=self.frames[index])
+        return self.results[index]
+
+    def __len__(self) -> int:
+        return len(self.results)
+
+    @property
+    def verdicts(self) -> list[Verdict]:
+        """The verdict of every frame."""
+        return [result.verdict for result in self]
+
+    @property
+    def gaps(self) -> list[int]:
+        """The numbers of the frames that could not be aligned: "failed" or "cancelled"."""
+        return [frame for frame, result in zip(self.frames, self, strict=True) if not result.found]
+
+    def _line(self) -> str:
+        """Return how many there are, to what they were aligned, and their verdicts."""
+        to = self.reference
+        what = {"image": "an image", "images": "an image each", "previous": "the previous one"}
+        one = self.called[:-1]
+        said = what.get(to, f"the {to}") if isinstance(to, str) else f"{one} {to}"
+        counts = Counter(self.verdicts)
+        verdicts = [f"{counts[name]} {name}" for name in reversed(VERDICTS) if counts[name]]
+        line = f"{len(self)} {one}{'s' * (len(self) != 1)} to {said}: {', '.join(verdicts)}"
+        wrong = [
+            frame for frame, result in zip(self.frames, self, strict=True) if not result.aligned
+        ]
+        if wrong:
+            line += f" ({', '.join(map(str, wrong[:_NAMED]))}"
+            line += ", …)" if len(wrong) > _NAMED else ")"
+        return line
