@@ -85,7 +85,7 @@ def test_where_few_tiles_place_no_homography_all_are_asked():
             pair.truth.matrix,
             inverted=False,
             representation="orientation",
-            least=least,
+            asked=(least, ALL_TILES),
         )
         for least in (0, ALL_TILES)
     )

@@ -75,7 +75,7 @@ def with_chance(laid: Laid, fine: Tiles, wide: Tiles) -> tuple[Tiles, Tiles]:
             return tiles
 
         def matched(matrix: NDArray[np.float64], most: int) -> Tiles:
-            return _matched(laid.at(matrix), index, far=far, most=most)
+            return _matched(laid.at(matrix), index, far=far, asked=(0, most))
 
         return with_sampled_chance(tiles, laid.estimate.matrix, matched)
 
@@ -140,10 +140,12 @@ def _averages_out(laid: Laid, place: NDArray[np.float64], whole: WholeFit) -> bo
 
 def all_tiles(laid: Laid) -> Tiles:
     """Ask all tiles of full resolution, however clear the first of them are."""
-    return _matched(laid, 0, far=False, least=ALL_TILES)
+    return _matched(laid, 0, far=False, asked=(ALL_TILES, ALL_TILES))
 
 
-def _matched(laid: Laid, index: int, *, far: bool, least: int = 0, most: int = ALL_TILES) -> Tiles:
+def _matched(
+    laid: Laid, index: int, *, far: bool, asked: tuple[int, int] = (0, ALL_TILES)
+) -> Tiles:
     estimate = laid.estimate
     return tile_evidence(
         laid.pyramids.reference,
@@ -152,8 +154,7 @@ def _matched(laid: Laid, index: int, *, far: bool, least: int = 0, most: int = A
         estimate.matrix,
         inverted=laid.inverted,
         far=far,
-        least=least,
-        most=most,
+        asked=asked,
         # Tiles see less of gradients than of intensities, of which they may be a negative.
         representation="orientation" if estimate.representation == "orientation" else "intensity",
     )

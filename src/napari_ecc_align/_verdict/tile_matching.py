@@ -159,8 +159,7 @@ def tile_evidence(
     inverted: bool,
     far: bool = False,
     representation: Representation = "intensity",
-    least: int = 0,
-    most: int = ALL_TILES,
+    asked: tuple[int, int] = (0, ALL_TILES),
 ) -> Tiles:
     """Match small tiles of the reference in the moving image around where a matrix puts them.
 
@@ -180,9 +179,10 @@ def tile_evidence(
         Look twice as far, to see where else a repeating image would fit.
     representation : {"intensity", "orientation"}
         Planes that are matched, all together.
-    least, most : int, default: 0 and 160
+    asked : tuple of int, default: (0, 160)
         Tiles to ask, however clear the first of them are, and at most; of those that look far, 40.
     """
+    least, most = asked
     level, local = reference[index], scaled(matrix, 2.0**-index)
     height, width = np.minimum(level.shape, moving[index].shape).tolist()
     side, reach = _tile_size((height, width), far, halo(representation))
