@@ -23,6 +23,8 @@ from .turned_rival import about_centre
 # In such steps (degrees, factor), with which the border of that level moves by a few pixels.
 _TURNS = np.arange(-14.0, 14.1, 2.0)
 _SCALES = (0.92, 0.96, 1.0, 1.04, 1.08)
+# A smaller share of the detail is not searched: of a smaller level, noise leaves less.
+_LEAST_LEFT = LEAST_SHARE * TURNED_PIXELS / SECOND_PIXELS
 # The best are asked by tiles of such a side (px of the level).
 _SIDE = 20
 
@@ -47,7 +49,7 @@ def turned_motion(
     """
     # On a small level, on which noise is less of what is left.
     coarse, *planes = _unexplained(pyramids, matrix, inverted, TURNED_PIXELS)
-    if float((planes[0] * planes[0]).sum()) < LEAST_SHARE:
+    if float((planes[0] * planes[0]).sum()) < _LEAST_LEFT:
         return None
     index, first, second = _unexplained(pyramids, matrix, inverted, SECOND_PIXELS)
     if min(first.shape) < _SIDE + 2 * LEAST_REACH:
