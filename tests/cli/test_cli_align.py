@@ -115,7 +115,7 @@ def test_a_glass_plate_in_jpeg_with_json(inputs, tmp_path):
         }.items()
     }
     assert answer["files"] == {role: str(path) for role, path in written.items()}
-    assert list(answer) == [*RESULT_KEYS, "width", "height", *INSPECTION_KEYS, "files"]
+    assert list(answer) == [*RESULT_KEYS, "width", "height", *INSPECTION_KEYS, "notes", "files"]
     assert all(path.is_file() for path in written.values())
     loaded = Transform.load(written["transform"])
     np.testing.assert_array_equal(loaded.matrix, matrix_of(answer))
@@ -227,7 +227,14 @@ class TestNotAligned:
         assert answer["verdict"] == "failed"
         assert "contrast" in answer["reason"]
         assert answer["files"] == {}
-        assert list(answer) == [*RESULT_KEYS, "width", "height", *INSPECTION_KEYS, "files"]
+        assert list(answer) == [
+            *RESULT_KEYS,
+            "width",
+            "height",
+            *INSPECTION_KEYS,
+            "notes",
+            "files",
+        ]
         assert answer["x"] is answer["m02"] is answer["different"] is None
         assert names_in(tmp_path) == []
 

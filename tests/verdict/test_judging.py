@@ -193,7 +193,7 @@ INSUFFICIENT = (
         ({}, 0.4, "There is too little detail to say more exactly than to 0.4 px."),
         # An estimator that states no uncertainty has that of the tiles.
         (
-            {"corner_sigma": 0.5},
+            {"corner_sigma": 0.5, "homography_sigma": 0.7},
             np.nan,
             "There is too little detail to say more exactly than to 0.5 px.",
         ),
@@ -211,6 +211,12 @@ def test_corners_that_are_not_known_to_a_pixel_make_doubtful(pattern, uncertaint
         {"pattern": make_pattern(misplaced_share=0.09)},
         {"pattern": make_pattern(homography_sigma=0.74)},
         {"pattern": make_pattern(homography_sigma=np.inf), "model": "homography"},
+        # What a freer fit does not know is no doubt of a homography.
+        {
+            "pattern": make_pattern(corner_sigma=0.5, homography_sigma=0.2),
+            "model": "homography",
+            "corner_uncertainty": np.nan,
+        },
         {"corner_uncertainty": 0.32},
         {"corner_uncertainty": np.nan},
     ],

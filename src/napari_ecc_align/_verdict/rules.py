@@ -353,8 +353,10 @@ def _uncertain(evidence: Evidence) -> str:
 
 def _stated(evidence: Evidence) -> float:
     """Return the estimator's uncertainty or, where it states none, that of the tiles."""
-    stated = evidence.corner_uncertainty
-    return evidence.pattern.corner_sigma if np.isnan(stated) else stated
+    if not np.isnan(evidence.corner_uncertainty):
+        return evidence.corner_uncertainty
+    # A freer fit, which asks whether a homography suffices, says less of the homography itself.
+    return min(evidence.pattern.corner_sigma, evidence.pattern.homography_sigma)
 
 
 def _why_sparse(evidence: Evidence) -> str | None:
