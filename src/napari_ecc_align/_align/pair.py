@@ -52,23 +52,6 @@ def align(
     reference: ImageLike,
     moving: ImageLike,
     *,
-    model: Literal["smooth"],
-    stiffness: float | None = None,
-    precision: float = DEFAULTS.precision,
-    representation: Compared = "auto",
-    reference_mask: ArrayLike | LazyArray | None = None,
-    moving_mask: ArrayLike | LazyArray | None = None,
-    initial: TransformLike | None = None,
-    channel_axis: Axis | None = None,
-    align_channel: int | None = None,
-    progress: Callable[[Progress], object] | None = None,
-    cancel: Callable[[], bool] | None = None,
-) -> SmoothAlignment: ...
-@overload
-def align(
-    reference: ImageLike,
-    moving: ImageLike,
-    *,
     model: ModelChoice = "affine",
     engine: Engine = "pyramid",
     precision: float = DEFAULTS.precision,
@@ -84,6 +67,23 @@ def align(
     progress: Callable[[Progress], object] | None = None,
     cancel: Callable[[], bool] | None = None,
 ) -> AlignmentResult: ...
+@overload
+def align(
+    reference: ImageLike,
+    moving: ImageLike,
+    *,
+    model: Literal["smooth"],
+    stiffness: float | None = None,
+    precision: float = DEFAULTS.precision,
+    representation: Compared = "auto",
+    reference_mask: ArrayLike | LazyArray | None = None,
+    moving_mask: ArrayLike | LazyArray | None = None,
+    initial: TransformLike | None = None,
+    channel_axis: Axis | None = None,
+    align_channel: int | None = None,
+    progress: Callable[[Progress], object] | None = None,
+    cancel: Callable[[], bool] | None = None,
+) -> SmoothAlignment: ...
 def align(
     reference: ImageLike,
     moving: ImageLike,

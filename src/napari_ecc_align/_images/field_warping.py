@@ -8,15 +8,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .._common.opencv import cv2
 from .._transform.field import Field
 from .._transform.transform import map_points
-from .interpolation import Interpolation, as_pixel
+from .interpolation import ADDRESSED, Interpolation, as_pixel, opencv_flag
 
 # OpenCV remaps these as they are; all else goes through double precision.
 _NATIVE = ("uint8", "uint16", "int16", "float32")
 _STRIP_PIXELS = 2**20
-_FLAGS = {"linear": cv2.INTER_LINEAR, "cubic": cv2.INTER_CUBIC, "lanczos": cv2.INTER_LANCZOS4}
 
 
 def mapped_strips(
@@ -57,13 +55,15 @@ def _between(
     image: NDArray[Any], moved: NDArray[np.float64], interpolation: Interpolation
 ) -> NDArray[Any]:
     """Return pixels between those of an image, at its edge those."""
-    if image.dtype.name in _NATIVE:
+    if image.dtype.name in _NATIVE and max(*image.shape[:2], *moved.shape[:2]) < ADDRESSED:
+        from .._common.opencv import cv2
+
         x, y = np.moveaxis(moved.astype(np.float32), -1, 0)
         remapped = cv2.remap(
             image,
             np.ascontiguousarray(x),
             np.ascontiguousarray(y),
-            _FLAGS[interpolation],
+            opencv_flag(interpolation),
             borderMode=cv2.BORDER_REPLICATE,
         )
         return np.asarray(remapped)

@@ -245,11 +245,18 @@ def _smooth_block(
     if max(piece.shape[:2]) >= ADDRESSED:
         raise InputError("transform shrinks the moving image too much to resample it in one go")
     local = between(matrix, window, rows, columns)
-    names = {"linear": cv2.INTER_LINEAR, "cubic": cv2.INTER_CUBIC, "lanczos": cv2.INTER_LANCZOS4}
-    flags, value = names[interpolation] | cv2.WARP_INVERSE_MAP, tuple(border.tolist())
+    flags, value = opencv_flag(interpolation) | cv2.WARP_INVERSE_MAP, tuple(border.tolist())
     affine = np.array_equal(matrix[2], [0, 0, 1])
     resample, local = (cv2.warpAffine, local[:2]) if affine else (cv2.warpPerspective, local)
     return np.asarray(resample(piece, local, (width, height), flags=flags, borderValue=value))
+
+
+def opencv_flag(interpolation: Interpolation) -> int:
+    """Return what OpenCV calls a smooth interpolation."""
+    from .._common.opencv import cv2
+
+    names = {"linear": cv2.INTER_LINEAR, "cubic": cv2.INTER_CUBIC, "lanczos": cv2.INTER_LANCZOS4}
+    return names[interpolation]
 
 
 def source_window(
