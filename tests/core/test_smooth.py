@@ -37,7 +37,7 @@ def bent() -> Field:
     return smooth_field(5)
 
 
-@settings(max_examples=5, deadline=None)
+@settings(max_examples=2, deadline=None)
 @given(st.integers(0, 1000), st.floats(0.5, 4))
 def test_field_inverts_and_composes_to_a_fiftieth_of_a_pixel(seed: int, size: float) -> None:
     field, here = smooth_field(seed, size), points(seed)
