@@ -1,5 +1,5 @@
+from ._align.align import align
 from ._align.judged import judge
-from ._align.pair import align
 from ._align.progress import Progress
 from ._align.stack import align_stack
 from ._align.stack_result import StackResult

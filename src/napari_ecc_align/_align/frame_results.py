@@ -3,13 +3,27 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Generic, Protocol, Self, TypeVar, overload
+from pathlib import Path
+from typing import Any, Generic, Protocol, Self, TypeVar, overload
 
+from .._common.atomic import write_atomically
+from .._common.errors import InputError
+from .._common.given import GivenPath
+from .._common.tables import csv_text
 from .._verdict.result import VERDICTS, Verdict
 
 _NAMED = 5
+
+
+def write_table(
+    path: GivenPath, columns: Sequence[str], rows: Iterable[Mapping[str, Any]], *, overwrite: bool
+) -> None:
+    """Write rows as CSV; raise `InputError` for another suffix, or what cannot be written."""
+    if Path(path).suffix.lower() != ".csv":
+        raise InputError(f"a table is written as .csv, not as {Path(path).name}")
+    write_atomically(path, csv_text(columns, rows).encode(), overwrite=overwrite)
 
 
 class _Judged(Protocol):

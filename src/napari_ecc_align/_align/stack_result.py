@@ -6,20 +6,17 @@ import math
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from html import escape
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from .._common.atomic import write_atomically
-from .._common.errors import InputError
 from .._common.given import GivenPath
-from .._common.tables import RESULT_KEYS, csv_text
+from .._common.tables import RESULT_KEYS
 from .._transform.files import save_transforms
 from .._transform.transform import Transform
 from .._verdict.result import AlignmentResult
-from .frame_results import FrameResults
+from .frame_results import FrameResults, write_table
 
 # Of the plot in a notebook, in pixels.
 _WIDTH, _HEIGHT, _MARGIN = 420, 110, 6
@@ -148,10 +145,7 @@ class StackResult(FrameResults[AlignmentResult]):
         InputError
             If the suffix is another one, or it cannot be written.
         """
-        if Path(path).suffix.lower() != ".csv":
-            raise InputError(f"a table is written as .csv, not as {Path(path).name}")
-        text = csv_text(("frame", *RESULT_KEYS), self._rows())
-        write_atomically(path, text.encode(), overwrite=overwrite)
+        write_table(path, ("frame", *RESULT_KEYS), self._rows(), overwrite=overwrite)
 
     def __repr__(self) -> str:
         line = self._line()

@@ -10,7 +10,7 @@ import sys
 from itertools import count
 from pathlib import Path
 
-from .._align.pair import align
+from .._align.align import align
 from .._common.atomic import real_path
 from .._compare.inspection import inspect_alignment
 from .._images.files.image_file import ImageFile

@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ..._common.atomic import write_atomically
-from ..._common.errors import InputError
 from ..._common.given import GivenPath
-from ..._common.tables import csv_text
-from ..frame_results import FrameResults
+from ..frame_results import FrameResults, write_table
 from .result import VolumeAlignment
 from .transform import VolumeTransform
 
@@ -88,9 +84,7 @@ class VolumeStackResult(FrameResults[VolumeAlignment]):
         InputError
             If the suffix is another one, or it cannot be written.
         """
-        if Path(path).suffix.lower() != ".csv":
-            raise InputError(f"a table is written as .csv, not as {Path(path).name}")
-        write_atomically(path, csv_text(_COLUMNS, self._rows()).encode(), overwrite=overwrite)
+        write_table(path, _COLUMNS, self._rows(), overwrite=overwrite)
 
     def _rows(self) -> list[dict[str, Any]]:
         return [
