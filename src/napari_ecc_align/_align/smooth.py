@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Generator
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -209,7 +210,8 @@ def _judged(
     if verdict == "failed":
         field = replace(field, sigma=_sigma_grid(sigma, stage, shape, np.zeros_like(seen)))
         share, typical, sentence = 0.0, float("inf"), ""
-    return SmoothAlignment(
+    return _beside(
+        laid,
         transform=field,
         verdict=verdict,
         reason=" ".join(part for part in (sentence, laid.reason) if part),
@@ -218,13 +220,8 @@ def _judged(
         uncertainty=typical,
         bends=bends,
         stiffness=bent.prior.stiffness,
-        ecc=laid.ecc,
-        ecc_before=laid.ecc_before,
-        inverted=laid.inverted,
-        overlap_fraction=laid.overlap_fraction,
         start=estimate.start,
         representation=estimate.representation,
-        tiles=laid.tiles,
     )
 
 
@@ -236,7 +233,8 @@ def _rigid(result: AlignmentResult, stiffness: float) -> SmoothAlignment:
     field = replace(
         _still(result.transform.matrix, result.shape), sigma=np.repeat(spread, 2, axis=2)
     )
-    return SmoothAlignment(
+    return _beside(
+        result,
         transform=field,
         verdict="aligned",
         reason=f"{_SUFFICES} {result.reason}",
@@ -244,13 +242,20 @@ def _rigid(result: AlignmentResult, stiffness: float) -> SmoothAlignment:
         known_share=1.0,
         uncertainty=float(np.median(spread)),
         stiffness=stiffness,
+        start=result.start,
+        representation=result.representation,
+    )
+
+
+def _beside(result: AlignmentResult, **own: Any) -> SmoothAlignment:
+    """Return what is measured alike of a field and of a matrix, with what is the field's own."""
+    return SmoothAlignment(
         ecc=result.ecc,
         ecc_before=result.ecc_before,
         inverted=result.inverted,
         overlap_fraction=result.overlap_fraction,
-        start=result.start,
-        representation=result.representation,
         tiles=result.tiles,
+        **own,
     )
 
 
