@@ -13,11 +13,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ..._common.errors import InputError
 from ..._common.given import GivenPath
 from ..._transform.axes import in_row_column
+from ..._transform.field import Field
+from ..._transform.matrices import Matrix, checked_of_any_size, inverse_of
 from .arrays import link_array
 from .image import OmeZarrImage, json_in, read_ome_zarr
 
@@ -115,10 +116,7 @@ def _transformation(given: Any, reference: OmeZarrImage, moving: OmeZarrImage) -
         )
     where = reference.spatial
     matrix = _matrix(given, len(where))
-    try:
-        back = np.linalg.inv(in_row_column(matrix))
-    except np.linalg.LinAlgError as error:
-        raise InputError("the transform is singular") from error
+    back = in_row_column(inverse_of(matrix))
     into, out_of = reference.pixels_to_space(), np.linalg.inv(moving.pixels_to_space())
     inner = into @ back @ out_of
     whole = np.eye(len(labels[0]) + 1)[:-1]
@@ -126,22 +124,18 @@ def _transformation(given: Any, reference: OmeZarrImage, moving: OmeZarrImage) -
     return {"type": "affine", "affine": whole.tolist()}
 
 
-def _matrix(given: Any, axes: int) -> NDArray[np.float64]:
+def _matrix(given: Any, axes: int) -> Matrix:
     held = getattr(given, "transform", given)
-    try:
-        matrix: NDArray[np.float64] = np.array(getattr(held, "matrix", held), np.float64)
-    except (TypeError, ValueError) as error:
-        raise InputError("a scene needs a transform that is a matrix, not a field") from error
-    if matrix.shape == (axes, axes + 1):
-        matrix = np.vstack([matrix, np.eye(axes + 1)[-1]])
-    if matrix.shape != (axes + 1, axes + 1) or not np.isfinite(matrix).all():
+    if isinstance(held, Field) or held is None:
+        raise InputError("a scene needs a transform that is a matrix, not a field")
+    matrix = checked_of_any_size(getattr(held, "matrix", held))
+    if len(matrix) != axes + 1:
         raise InputError(
-            f"the transform must be a finite matrix of {axes + 1} x {axes + 1}: the images have "
-            f"{axes} axes of space"
+            f"the transform must be a matrix of {axes + 1} x {axes + 1}: the images have {axes} "
+            "axes of space"
         )
     if matrix[-1, :-1].any():
         raise InputError("a scene cannot hold a homography; align with the model 'affine'")
-    matrix /= matrix[-1, -1]
     return matrix
 
 
