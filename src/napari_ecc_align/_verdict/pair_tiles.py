@@ -69,7 +69,7 @@ def wide_tiles(laid: Laid, fine: Tiles, rival: float) -> Tiles:
     return fine if wide.tested < LEAST_TILES else wide
 
 
-def with_chance(laid: Laid, fine: Tiles, wide: Tiles) -> tuple[Tiles, Tiles]:
+def with_chance(laid: Laid, fine: Tiles, wide: Tiles, model: MotionModel) -> tuple[Tiles, Tiles]:
     """Ask wrong places of the images what is chance, if so many agree that it matters."""
 
     def sampled(tiles: Tiles, index: int, far: bool) -> Tiles:
@@ -79,7 +79,7 @@ def with_chance(laid: Laid, fine: Tiles, wide: Tiles) -> tuple[Tiles, Tiles]:
         def matched(matrix: NDArray[np.float64], most: int) -> Tiles:
             return _matched(laid.at(matrix), index, far=far, asked=(0, most))
 
-        return with_sampled_chance(tiles, laid.estimate.matrix, matched)
+        return with_sampled_chance(tiles, laid.estimate.matrix, matched, model)
 
     asked = sampled(fine, 0, False)
     if wide is fine:

@@ -209,7 +209,8 @@ def _promising(
     shape at full resolution is given; one px of the images is `factor` px there.
     """
     height, width = first.shape[:2]
-    size = cv2.getOptimalDFTSize(3 * height // 2), cv2.getOptimalDFTSize(3 * width // 2)
+    # What moves by more than half the image, and comes back on the other side, shares too little.
+    size = cv2.getOptimalDFTSize(height), cv2.getOptimalDFTSize(width)
     unmoved = spectrum(first, size)
     least = _PROMISING * float((first * second).sum())
     flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
