@@ -77,8 +77,8 @@ def emptied(shared_viewer, qtbot):
 def viewer(request, shared_viewer, emptied):
     """An empty viewer, whose window is not on the screen.
 
-    Its layers are drawn where a test shows the window or measures time, and on one way through each
-    form, the one that goes through both bindings.
+    Its layers are drawn where a test shows the window, measures time or is marked so, and on one
+    way through each form, the one that goes through both bindings.
     """
     marks = {mark.name for mark in request.node.iter_markers()}
     drawn = "window" in request.fixturenames or marks & {"alone", "both_bindings", "drawn"}
