@@ -23,11 +23,11 @@ _LEAST_POWER = 1e-3
 # In standard deviations of the detail: what stands out farther counts no more than that.
 _BRIGHTEST = 8.0
 _PARTS = 8
-# Whether the first motion explains a place is asked over a neighbourhood of this standard deviation
-# (px of the level): of what is smallest, hot pixels, and of what is seen beside it.
+# Whether the first motion explains a place is asked over a neighbourhood of this standard
+# deviation (px of the level): of what is smallest, hot pixels, and of what is seen beside it.
 _NEIGHBOURHOOD = 2.5
 # A smaller share of what is left is what tones that differ, and compression, leave of one motion:
-# up to 0.085 of photographs, page and cells in two tones; hot pixels among stars leave 0.12 to 0.5.
+# up to 0.085 of photographs and cells; hot pixels among stars leave 0.12 to 0.5.
 _LEAST_OF_REST = 0.1
 # What is spread over less than this is a part, and the tiles there say so.
 _EVERYWHERE = 0.25
