@@ -82,17 +82,18 @@ def estimate_steps(
             kept = best.setdefault(candidate.refiner.representation, candidate)
             if candidate.rank > kept.rank:
                 best[candidate.refiner.representation] = candidate
-            if candidate.tried or not candidate.believed or guesses.refined_before(candidate):
+            if candidate.tried or not candidate.believed or guesses.is_known(candidate):
                 continue
             refined = yield from _fine_steps(candidate, start)
             timings[start] = timings.get(start, 0.0) + time.perf_counter() - clock
             clock = time.perf_counter()
-            if guesses.is_confirmed(candidate, refined):
+            confirmed = guesses.is_confirmed(candidate, refined)
+            if confirmed:
                 found = _result(guesses, candidate, refined, timings, accepted=True)
                 if accept is None or accept(found):
                     return found
                 refused = refused or found
-                guesses.note_refined(candidate, refined)
+            guesses.note_refined(candidate, refined, confirmed=confirmed)
         timings[start] = timings.get(start, 0.0) + time.perf_counter() - clock
         if refused is not None and enough is not None and enough():
             return replace(refused, timings=timings)
@@ -104,7 +105,9 @@ def estimate_steps(
         if not edges or left.believed or left.agreement.share < _WORTH_REFINING:
             return replace(refused, timings=timings)
     refined = left.refined
-    if left.agreement.share >= _WORTH_REFINING:
+    if before := guesses.refined_before(left):
+        refined = before
+    elif left.agreement.share >= _WORTH_REFINING:
         refined = yield from _fine_steps(left, left.start)
     return _result(guesses, left, refined, timings, accepted=False)
 
@@ -135,7 +138,7 @@ def _result(
         matrix=refined.matrix,
         inverted=solution.gain < 0,
         iterations=solution.iterations,
-        converged=accepted and solution.converged,
+        converged=accepted and refined.settled,
         start=candidate.start,
         representation=candidate.refiner.representation,
         corner_uncertainty=corner,

@@ -136,7 +136,7 @@ class InitialGuesses:
         ]
         self.checked = self._at_most(_CHECK_PIXELS)
         self._tried: list[tuple[Refiner, Array]] = []
-        self._refined_from: list[tuple[Refiner, Array]] = []
+        self._refined_from: list[tuple[Refiner, Array, Refined]] = []
         self._settled: list[tuple[Refiner, Array]] = []
 
     def _at_most(self, pixels: int) -> int:
@@ -278,28 +278,39 @@ class InitialGuesses:
             self._tried.append((refiner, corners))
         return known
 
-    def refined_before(self, candidate: Candidate) -> bool:
+    def is_known(self, candidate: Candidate) -> bool:
         """Tell whether the fine levels were reached from here before, and went nowhere good."""
         corners = map_points(candidate.refined.matrix, self.frame.corners)
-        near = _SAME_BASIN * 2.0**candidate.refined.level
         if candidate.refiner is self.orientation and _is_among(
             self._settled, self.intensity, corners, _SAME_PLACE * 2.0**self.checked
         ):
             return True
-        return _is_among(self._refined_from, candidate.refiner, corners, near)
+        return self.refined_before(candidate) is not None
 
-    def note_refined(self, candidate: Candidate, refined: Refined) -> None:
-        """Remember from where the fine levels settled."""
+    def refined_before(self, candidate: Candidate) -> Refined | None:
+        """Return where the fine levels led from here before, None if they were not asked."""
+        corners = map_points(candidate.refined.matrix, self.frame.corners)
+        near = _SAME_BASIN * 2.0**candidate.refined.level
+        for refiner, start, refined in self._refined_from:
+            if refiner is candidate.refiner and np.abs(corners - start).max() < near:
+                return refined
+        return None
+
+    def note_refined(self, candidate: Candidate, refined: Refined, *, confirmed: bool) -> None:
+        """Remember from where the fine levels led where, and if they stayed with what they had."""
+        starts = [candidate.refined.matrix]
+        if confirmed and refined.settled:
+            starts.append(refined.matrix)
+        for matrix in starts:
+            corners = map_points(matrix, self.frame.corners)
+            self._refined_from.append((candidate.refiner, corners, refined))
+        if not confirmed:
+            return
         if candidate.refiner is self.intensity and (
             candidate.sure or candidate.agreement.share >= _SETTLED
         ):
             # Where intensities suffice, what they say is not asked of the orientations again.
             self._settled.append((self.intensity, map_points(refined.matrix, self.frame.corners)))
-        if refined.solution.converged:
-            for matrix in (candidate.refined.matrix, refined.matrix):
-                self._refined_from.append(
-                    (candidate.refiner, map_points(matrix, self.frame.corners))
-                )
 
     def _is_certain(self, refined: Refined, refiner: Refiner) -> bool:
         """Tell whether a coarsely refined start need not be checked before it is refined."""

@@ -22,7 +22,9 @@ from typing import Generic, Protocol, TypeAlias, TypeVar
 
 import numpy as np
 
+from .._common.quantiles import middle
 from .._images.pyramid.blocks import Sampler
+from .._images.pyramid.filters import CORRELATED
 from .._images.pyramid.levels import Bools, Floats
 from .._transform.models import Array
 from .gauss_newton import CLOSE, GaussNewton, Step, eigen, linearised_for, pseudoinverse
@@ -37,6 +39,8 @@ _MOST_NOISE = 0.9
 # of it does not matter.
 _ITERATIONS_BEFORE_RELAXING = 6
 _NEGLIGIBLE_SHARE_OF_UNCERTAINTY = 0.1
+# The determinant of a block's normal matrix over a power of its trace: less shows edges alone.
+_FLATTEST = 1e-3
 
 
 class _Blocks(Protocol):
@@ -137,6 +141,7 @@ class BlockSolver(GaussNewton, Generic[AnyBlocks]):
         super().__init__(motion, epsilon=epsilon, least=least)
         self._linearise = linearise
         self._parts: list[_Part[AnyBlocks]] = []
+        self._last: tuple[Step, float] | None = None
 
     def add(self, blocks: AnyBlocks, sample: Sampler) -> None:
         """Add blocks of the reference level, and what samples the moving level on them."""
@@ -149,7 +154,7 @@ class BlockSolver(GaussNewton, Generic[AnyBlocks]):
             return None
         normal = self._without_noise(equations.normals.sum(0), equations)
         delta = pseudoinverse(normal) @ equations.scores.sum(0)
-        return Step(
+        step = Step(
             equations.normals,
             equations.scores,
             normal,
@@ -158,6 +163,34 @@ class BlockSolver(GaussNewton, Generic[AnyBlocks]):
             equations.ecc,
             equations.gain,
         )
+        self._last = step, equations.noise
+        return step
+
+    def departure(self, shifts: list[int]) -> tuple[float, float]:
+        """Return how far the typical block lies from where the last step puts it.
+
+        Parameters
+        ----------
+        shifts : list of int
+            Which parameters shift the image along its axes.
+
+        Returns
+        -------
+        distance, sigmas : float
+            In px of the level, and in standard deviations of what noise makes of it.
+        """
+        if self._last is None:
+            return 0.0, 0.0
+        step, noise = self._last
+        normals = step.normals[:, shifts][:, :, shifts]
+        scores = (step.scores - step.normals @ step.delta)[:, shifts]
+        used = np.linalg.det(normals) > _FLATTEST * normals.trace(axis1=1, axis2=2) ** len(shifts)
+        if not used.any():
+            return 0.0, 0.0
+        moved = np.linalg.solve(normals[used], scores[used][:, :, None])[:, :, 0]
+        distances = self._motion.radius * np.sqrt((moved**2).sum(axis=1))
+        excess = (moved * scores[used]).sum(axis=1) / max(CORRELATED * noise, 1e-30)
+        return middle(distances), float(np.sqrt(max(0.0, middle(excess))))
 
     def _tolerance(self, tolerance: float, done: int, step: Step) -> float:
         if done < _ITERATIONS_BEFORE_RELAXING:
