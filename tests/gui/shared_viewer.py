@@ -7,11 +7,15 @@ from __future__ import annotations
 
 import gc
 import threading
+from functools import wraps
 from inspect import isfunction, ismethod
 from operator import attrgetter
 
 import napari
+from napari._qt.layer_controls.qt_layer_controls_container import QtLayerControlsContainer
 from napari._qt.qt_viewer import QtViewer
+from napari._qt.widgets.qt_viewer_buttons import QtViewerPushButton
+from napari._vispy.canvas import VispyCanvas
 from napari.utils.events import EmitterGroup, EventEmitter
 from qtpy.compat import isalive
 from qtpy.QtCore import QEvent, QThreadPool, QTimer
@@ -21,7 +25,17 @@ from superqt.utils import WorkerBase
 _PARTS = ("scene.camera", "cursor", "dims", "tooltip", "canvas.grid")
 _TEXTS = ("help", "status", "theme", "title")
 _CALLBACKS = tuple(f"mouse_{name}_callbacks" for name in ("move", "drag", "wheel", "double_click"))
-
+# What shows layers on the canvas and beside it takes napari half of the time that a layer takes.
+_SHOWING = (
+    (QtViewer, "_add_layer"),
+    (VispyCanvas, "_remove_layer"),
+    (VispyCanvas, "_update_scenegraph"),
+    (VispyCanvas, "on_draw"),
+    (QtLayerControlsContainer, "_add"),
+    (QtLayerControlsContainer, "_remove"),
+    (QtLayerControlsContainer, "_populate"),
+    (QtViewerPushButton, "_refresh_qss"),
+)
 
 # So often it is looked whether a closed window is gone.
 _LAST_EVENTS = 50
@@ -32,9 +46,29 @@ class SharedViewer:
 
     def __init__(self):
         self._viewer = None
+        self._drawn = True
 
-    def open(self):
-        """Return the viewer, with nothing in it."""
+    def spare(self, patch):
+        """Let napari draw layers and make controls for them only in tests that want them drawn."""
+        for owner, name in _SHOWING:
+            patch.setattr(owner, name, self._if_drawn(getattr(owner, name)))
+
+    def _if_drawn(self, method):
+        @wraps(method)
+        def called(*arguments, **options):
+            return method(*arguments, **options) if self._drawn else None
+
+        return called
+
+    def open(self, drawn):
+        """Return the viewer, with nothing in it.
+
+        Parameters
+        ----------
+        drawn : bool
+            Whether the layers that come into it are drawn, and have controls.
+        """
+        self._drawn = drawn
         if self._viewer is None:
             self._viewer = napari.Viewer(show=False, show_welcome_screen=False)
             # It looks at each event of the application, for a menu bar that no test hides.

@@ -34,6 +34,22 @@ class _Parser(argparse.ArgumentParser):
         self.exit(2, f"{self.prog}: {line} (see {self.prog} --help)\n")
 
 
+class _PrintVersion(argparse.Action):
+    """Prints the version, or with ``--verbose`` behind it those of everything that matters."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**{**options, "nargs": argparse.REMAINDER})
+
+    def __call__(self, parser: argparse.ArgumentParser, *given: Any) -> NoReturn:
+        said = f"{parser.prog} {version('napari-ecc-align')}"
+        if {"-v", "--verbose"} & {*given[1]}:
+            from .versions import versions_text
+
+            said = f"{said}\n{versions_text()}"
+        print(said)
+        parser.exit()
+
+
 class _PrintCompletion(argparse.Action):
     """Prints the script by which a shell completes the command."""
 
@@ -55,8 +71,8 @@ def build_parser() -> argparse.ArgumentParser:
         epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    said = f"%(prog)s {version('napari-ecc-align')}"
-    parser.add_argument("-V", "--version", action="version", version=said)
+    text = "print the version; with --verbose after it, all that a report of a bug needs"
+    parser.add_argument("-V", "--version", action=_PrintVersion, help=text)
     text = "print what makes the shell complete this command, and nothing else"
     parser.add_argument(
         "--print-completion", choices=("bash", "zsh"), action=_PrintCompletion, help=text

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -234,16 +235,18 @@ def _with_second_motion(laid: Laid, evidence: Evidence) -> Evidence:
     index = pyramids.index_below(SECOND_PIXELS)
     middle = (np.array(shape[::-1]) - 1.0) / 2
     back = map_points(np.asarray(np.linalg.inv(motion), np.float64), middle[None])[0] - middle
-    second = second_motion(
+    seek = partial(
+        second_motion,
         pyramids.reference[index],
         pyramids.moving[index],
         laid.estimate.matrix,
         inverted=laid.inverted,
         still=back,
-        # Where nothing moved, nothing was interpolated.
-        least=0.0 if _held(evidence) else LEAST_SHARE,
         representation=laid.estimate.representation,
     )
+    second = seek()
+    if second is None and _held(evidence):
+        second = seek(of_rest=True)
     return _with_pattern(replace(evidence, second=second))
 
 

@@ -8,6 +8,7 @@ from math import hypot
 import numpy as np
 from numpy.typing import NDArray
 
+from .._common.quantiles import middle
 from .._ecc.estimate import Estimate
 from .._images.pyramid.pair import Pyramids
 from .._transform.matrices import MotionModel
@@ -16,6 +17,7 @@ from .chance import with_sampled_chance
 from .compared_places import correlation_on, fits_better_here
 from .laid import Laid
 from .limits import (
+    KNOWN_TO,
     LEAST_AGREEING,
     LEAST_LIKE,
     LEAST_TILES,
@@ -106,7 +108,8 @@ def seconded(laid: Laid, rival: Rival, model: MotionModel) -> Rival:
     if corner_error(place, laid.estimate.matrix, shape) <= SAME_PLACE * 2**index:
         # They led back to where they lie.
         return NO_RIVAL
-    joint = Rival(here.rival.here, there.rival.here, rival.known_to)
+    # Of the middle one of each: a tile that sees nothing at either place decides nothing.
+    joint = Rival(middle(here.fits), middle(there.fits), KNOWN_TO)
     like = share > LIKE_TILES * here.share and joint.is_like(LIKE)
     return NO_RIVAL if not like or fits_better_here(laid, place, model, rough=True) else rival
 
