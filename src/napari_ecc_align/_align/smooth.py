@@ -43,6 +43,8 @@ _LEAST_STIFF = 4.0
 _ASKED, _MOST = 48, 0.9
 # The grid on which sigma is kept has so many places along its longer side.
 _PLACES = 96
+# Sigma is to be less than this share of what it would be if nothing were seen.
+_TOLD = 0.5
 # The global motion is looked for on a level of so many pixels at most: the field does the rest.
 _GLOBAL_PIXELS = 80_000
 # A field has to explain so much of what a right affine motion leaves unexplained.
@@ -209,8 +211,11 @@ def _judged(
     agree: NDArray[np.bool_],
 ) -> SmoothAlignment:
     shape, stage = job.shape, bent.stage
-    seen = np.asarray(bent.seen.counted > 0)
-    sigma = bent.sigma() * raised
+    seen = np.asarray(bent.seen.shown > 0)
+    sigma = bent.sigma()
+    # What images do not say is not known, however little the field bends elsewhere.
+    sigma[:, (sigma > _TOLD * bent.prior.amplitude).any(axis=0)] = np.inf
+    sigma *= raised
     motion, bends = _affine_part(bent, sigma, seen & agree)
     plain, splines = estimate.matrix @ motion, bent.splines
     field = Field(

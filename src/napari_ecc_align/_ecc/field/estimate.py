@@ -33,6 +33,8 @@ _NEIGHBOURING = (*_LARGER, (1.4, 1.4), (1 / 1.4, 1 / 1.4))
 # over so many. As images are smoothed, white noise moves a cell and its neighbours alike: in sum
 # by so much more than each on its own.
 _POOLED, _NEAR, _NEIGHBOURS = 6.0, 3.0, 1.4
+# A block of a checkerboard has so many cells of the finest level a side.
+_BLOCK = 3
 # A field folds no area to less than this share, for which it is damped so often at most.
 _LEAST_AREA, _DAMPINGS = 0.05, 8
 _SAMPLES = 16
@@ -122,17 +124,16 @@ class Stage:
             How much cells count; what gradients have nothing in common in does not, by default.
         """
         at, middles = moved_pixels(field, matrix, self.times)
-        inside = self._inside(middles, matrix)
+        shown = self._shown(middles, matrix)
         laid = floats(cv2.remap(self.moving, at, None, cv2.INTER_LINEAR))
         if laid.ndim == 3:
             laid = turned(laid, matrix, np.array(laid.shape[1::-1]) / 2)
         if self._valid is not None:
             there = cv2.remap(self._valid, at, None, cv2.INTER_LINEAR)
             share = cv2.resize(there, self.cells[::-1], interpolation=cv2.INTER_AREA)
-            inside = inside * (share > 0.99)
-        counted = inside if common is None else inside * common
+            shown = floats(shown * (share > 0.99))
         parts = [
-            windows.seen(np.ascontiguousarray(plane), counted, sign, sift=common is None)
+            windows.seen(np.ascontiguousarray(plane), shown, common, sign)
             for windows, plane in zip(self.windows, planes_of(laid), strict=True)
         ]
         if len(parts) == 1:
@@ -144,11 +145,11 @@ class Stage:
             ),
             *(
                 floats(np.mean([getattr(part, name) for part in parts], axis=0))
-                for name in ("fit", "counted", "certain")
+                for name in ("fit", "counted", "certain", "shown")
             ),
         )
 
-    def _inside(self, at: Floats, matrix: Array) -> Floats:
+    def _shown(self, at: Floats, matrix: Array) -> Floats:
         """Return 1 where cells lie on pixels of both images, else 0."""
         margin = _INSIDE * max(1.0, float(np.abs(matrix[:2, :2]).sum(axis=1).max()))
         height, width = self.moving.shape[:2]
@@ -258,7 +259,7 @@ def field_steps(
         finer = _splines(shape, prior, _SPLINES if last else _COARSE_SPLINES)
         coefficients, splines = finer.resampled(splines, coefficients), finer
         ring = stage.design(splines, 1)
-        mask = checkered(stage.cells, kept)
+        mask = _checkered(stage, kept, _BLOCK * stages[-1].apart)
         counted: Floats | None = None
         for iteration in range(_MOST_ITERATIONS):
             made = iteration % 2 == 0 or last
@@ -316,11 +317,12 @@ def _splines(shape: tuple[int, int], prior: Prior, often: float) -> Splines:
     return Splines(Lattice.over(shape[0], apart), Lattice.over(shape[1], apart))
 
 
-def checkered(cells: tuple[int, int], kept: int | None) -> Floats | None:
-    """Return 1 on every second block of cells, as on a checkerboard, else 0."""
+def _checkered(stage: Stage, kept: int | None, side: float) -> Floats | None:
+    """Return 1 on every second block of cells, so many px a side, as on a checkerboard, else 0."""
     if kept is None:
         return None
-    rows, columns = (np.arange(n) // 3 for n in cells)
+    block = max(1, round(side / stage.apart))
+    rows, columns = (np.arange(n) // block for n in stage.cells)
     return floats((rows[:, None] + columns) % 2 == kept)
 
 

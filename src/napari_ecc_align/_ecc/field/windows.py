@@ -22,8 +22,9 @@ _WINDOW = 8.0
 # Windows count where so much of what they see moves alike beyond chance: the gradients of noise
 # have nothing in common. Over so many windows, and above this share.
 _POOLED, _LEAST_COMMON = 2.0, 0.2
-# Noise is weighed against what so many cells have, as one sigma, and the least of so many a side.
-_NEAR, _AROUND = 1.0, 9
+# Noise is weighed against what so many cells have, as one sigma; it is by so much stronger than the
+# least that is seen by as many windows a side.
+_NEAR, _AROUND, _ABOVE_LEAST = 1.0, 9, np.float32(1.3)
 # What moves a cell farther (px) at once is an accident.
 _FARTHEST = 1.0
 _TINY = np.float32(1e-6)
@@ -45,6 +46,8 @@ class Seen:
         How much a cell counts: 0 where an image has no pixels, or both have nothing in common.
     certain : ndarray of float32, shape (h, w)
         What the products of gradients are multiplied by to be information.
+    shown : ndarray of float32, shape (h, w)
+        1 where both images have pixels.
     """
 
     information: Floats
@@ -52,6 +55,7 @@ class Seen:
     fit: Floats
     counted: Floats
     certain: Floats
+    shown: Floats
 
     def after(self, step: Floats) -> Seen:
         """Return what is said, to first order, once the field has moved on, (2, h, w)."""
@@ -127,20 +131,21 @@ class Windows:
     def _window(self, cells: Floats, times: float = 1.0) -> Floats:
         return blurred(cells, times * _WINDOW / CELL)
 
-    def seen(self, moving: Floats, counted: Floats, sign: int, *, sift: bool) -> Seen:
+    def seen(self, moving: Floats, shown: Floats, common: Floats | None, sign: int) -> Seen:
         """Compare with the moving image as a field lays it here.
 
         Parameters
         ----------
         moving : ndarray of float32, shape (h, w)
             Smoothed; its sides are whole cells.
-        counted : ndarray of float32
-            How much cells count; 0 where the moving image has no pixels.
+        shown : ndarray of float32
+            1 for cells where both images have pixels, else 0.
+        common : ndarray of float32, or None
+            How much cells count; by what gradients have in common, if None.
         sign : {1, -1}
             -1 for a negative of the reference.
-        sift : bool
-            Leave out what gradients have nothing in common in.
         """
+        counted = shown if common is None else shown * common
         image = moving * self._weight
         around = self._window(counted * self.pixels) + np.float32(1e-3)
 
@@ -159,7 +164,7 @@ class Windows:
         for k, slope in enumerate(self._slopes):
             moved = sums(image * slope) - self._flat[k] * first - self._own[k] * both
             force[k] = (there - gain * here) * self._offsets[k] + gain * self._gains[k] - moved
-        if sift:
+        if common is None:
             counted = counted * self._common(moving, counted * gain / left, gain)
         force *= counted * gain / left
         # Noise in the reference's gradients moves nothing.
@@ -169,7 +174,7 @@ class Windows:
         far = np.sqrt(force[0] ** 2 + force[1] ** 2)
         far /= information[0] + information[2] + np.float32(1e-9)
         force *= np.minimum(1, _FARTHEST / np.maximum(far, _TINY))
-        return Seen(floats(information), force, floats(fit), floats(counted), certain)
+        return Seen(floats(information), force, floats(fit), floats(counted), certain, shown)
 
     def _common(self, moving: Floats, certain: Floats, gain: Floats) -> Floats:
         """Return the share of the gradients' power that both images have, 0 if it may be none."""
@@ -186,6 +191,7 @@ class Windows:
             blurred(self._power, near) / np.maximum(blurred(self.pixels, near), _TINY)
             for near in (_NEAR, 2 * _NEAR)
         )
-        noise = np.minimum(noise, cv2.erode(least, np.ones((_AROUND, _AROUND), np.uint8)))
+        weakest = cv2.erode(least, np.ones((_AROUND, _AROUND), np.uint8))
+        noise = np.minimum(noise, _ABOVE_LEAST * weakest)
         share = np.minimum(1 - noise / np.maximum(own, _TINY), common / np.maximum(power, _TINY))
         return floats(np.clip((share - _LEAST_COMMON) / (1 - _LEAST_COMMON), 0, 1))
