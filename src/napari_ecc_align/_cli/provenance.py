@@ -56,7 +56,7 @@ def with_provenance(file: ImageFile, provenance: Mapping[str, Any]) -> ImageFile
     return replace(file, style=replace(file.style, tags=(*file.style.tags, told)))
 
 
-def run_provenance(chosen: argparse.Namespace) -> int:
+def run_show(chosen: argparse.Namespace) -> int:
     """Print where results come from; return the exit code."""
     found = {str(path): _provenance(path) for path in chosen.files}
     if chosen.json:

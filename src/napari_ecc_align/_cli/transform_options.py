@@ -56,7 +56,7 @@ def add_show(commands: Any) -> None:
         "or judge has written, or a scene. Inputs stand there with their SHA-256.",
         "ecc-align show results/moving_transform.json",
     )
-    command.set_defaults(command="provenance")
+    command.set_defaults(module="provenance")
     text = "a _transform.json, a warped TIFF, or the folder of a scene"
     add_value(command, "files", Path, "FILE", text, nargs="+")
     add_json(command, "it as JSON, by file")

@@ -83,6 +83,14 @@ def read_ome_zarr(folder: GivenPath) -> OmeZarrImage:
     raise InputError(f"{folder} is no OME-Zarr image: it has neither zarr.json nor .zattrs")
 
 
+def is_ome_zarr(folder: GivenPath | None) -> bool:
+    """Return whether there is an OME-Zarr image at a path that can be used."""
+    try:
+        return folder is not None and bool(read_ome_zarr(folder))
+    except InputError:
+        return False
+
+
 def json_in(path: Path) -> tuple[dict[str, Any], str]:
     """Return the JSON object in a file, and the SHA-256 of the file."""
     with opened(path, "Zarr metadata") as file:
