@@ -115,10 +115,10 @@ def make_pages() -> None:
 def make_bands() -> None:
     """Write the first three bands as a colour picture: as they come, and aligned."""
     bands = five_bands()
-    aligned = [
-        warp(band, align(bands[1], band, model="auto").raise_if_not("aligned"), like=bands[1])
-        for band in bands
-    ]
+    aligned = []
+    for band in bands:
+        found = align(bands[1], band, model="auto", representation="orientation")
+        aligned.append(warp(band, found.raise_if_not("aligned"), like=bands[1]))
     write("start_bands", np.dstack([bands[2], bands[1], bands[0]]))
     write("start_bands_after", np.dstack([aligned[2], aligned[1], aligned[0]]))
 

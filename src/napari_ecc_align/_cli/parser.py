@@ -11,7 +11,14 @@ from .._images.samples import sample_names
 from .batch_options import add_batch
 from .image_options import add_align, add_apply, add_compare, add_judge, add_stack
 from .options import add_command, add_loudness, add_overwrite, add_value
-from .transform_options import add_compose, add_convert, add_info, add_points
+from .transform_options import (
+    add_compose,
+    add_convert,
+    add_info,
+    add_points,
+    add_scene,
+    add_show,
+)
 
 _EPILOG = """\
 Each command has its own --help, with an example. Exit code: 0 aligned or done,
@@ -80,7 +87,7 @@ def build_parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(required=True, metavar="COMMAND", dest="command")
     for add in (add_align, add_judge, add_stack, add_apply, add_compare, add_batch):
         add(commands)
-    for add in (add_info, add_convert, add_compose, add_points, _add_demo):
+    for add in (add_info, add_show, add_convert, add_compose, add_points, add_scene, _add_demo):
         add(commands)
     return parser
 

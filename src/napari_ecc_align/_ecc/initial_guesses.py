@@ -325,7 +325,7 @@ class InitialGuesses:
         )
 
     def _checked(self, refined: Refined, refiner: Refiner, start: str) -> InSteps[Candidate]:
-        """Check a coarsely refined start, and again if uneven light may hide some agreement."""
+        """Check a coarsely refined start, once more if uneven light may hide some agreement."""
         found = self.candidate(refined, refiner, start)
         if (
             found.believed
