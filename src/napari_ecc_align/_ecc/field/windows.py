@@ -22,8 +22,8 @@ _WINDOW = 8.0
 # Windows count where so much of what they see moves alike beyond chance: the gradients of noise
 # have nothing in common. Over so many windows, and above this share.
 _POOLED, _LEAST_COMMON = 2.0, 0.2
-# Noise is weighed against what so many cells have, as one sigma; it is by so much stronger than the
-# least that is seen by as many windows a side.
+# Noise is weighed against what so many cells have, as one sigma; it is by so much stronger than
+# the least that is seen by as many windows a side.
 _NEAR, _AROUND, _ABOVE_LEAST = 1.0, 9, np.float32(1.3)
 # What moves a cell farther (px) at once is an accident.
 _FARTHEST = 1.0
