@@ -26,6 +26,7 @@ from .._verdict.field_result import SmoothAlignment
 from .._verdict.field_trust import halves_steps, tiles_of_field, told
 from .._verdict.limits import CLEAR, WRONG
 from .._verdict.result import GIVEN, VERDICTS, AlignmentResult, Verdict
+from .._verdict.rules import HIGH_ECC
 from .._verdict.sampling import sampled_ecc
 from .cancelling import Cancelled
 from .counted_part import counted_sources
@@ -125,8 +126,14 @@ def _from_level(
         return _bent(job, pyramids, whole, options, stiffness)
 
     def accept(estimate: Estimate) -> bool:
-        results.append(outcome_of(bent(estimate)))
-        return _placed(results[-1])
+        found = outcome_of(bent(estimate))
+        if estimate.representation == "orientation" and abs(found.ecc) > HIGH_ECC:
+            # What brightness says as well it says more exactly, and of both polarities.
+            bright = replace(estimate, representation="intensity", inverted=found.ecc < 0)
+            again = outcome_of(bent(bright))
+            found = again if again.aligned else found
+        results.append(found)
+        return _placed(found)
 
     initial = None if job.initial is None else scaled(job.initial, 2.0**-index)
     reference, moving = (

@@ -6,7 +6,9 @@ from pathlib import Path
 from typing import Any
 
 from .._transform.formats.registry import FORMATS
+from .._transform.matrices import MOTION_MODELS
 from .options import (
+    add_accept,
     add_command,
     add_json,
     add_loudness,
@@ -15,6 +17,7 @@ from .options import (
     add_value,
     add_voxel_sizes,
 )
+from .values import channel as channel_number
 from .values import count
 
 
@@ -41,6 +44,49 @@ def add_info(commands: Any) -> None:
     text = "what that unit is called (default: units)"
     add_value(command, "--unit", str, "NAME", text, default="units")
     add_json(command, "the parts as JSON")
+
+
+def add_show(commands: Any) -> None:
+    """Add the command ``show``."""
+    command = add_command(
+        commands,
+        "show",
+        "say how results were made: versions, inputs, options, verdict",
+        "Print what results say of where they come from: a transform or a warped TIFF that align\n"
+        "or judge has written, or a scene. Inputs stand there with their SHA-256.",
+        "ecc-align show results/moving_transform.json",
+    )
+    command.set_defaults(module="provenance")
+    text = "a _transform.json, a warped TIFF, or the folder of a scene"
+    add_value(command, "files", Path, "FILE", text, nargs="+")
+    add_json(command, "it as JSON, by file")
+
+
+def add_scene(commands: Any) -> None:
+    """Add the command ``scene``."""
+    command = add_command(
+        commands,
+        "scene",
+        "lay one OME-Zarr image on another, as a scene of OME-NGFF 0.6",
+        "Write a folder in which both images are linked and the transform between them stands,\n"
+        "in their axes and units. They are aligned, unless --transform is given. Nothing of them\n"
+        "is changed or resampled.",
+        "ecc-align scene fixed.ome.zarr moving.ome.zarr --out pair.zarr",
+        fine="aligned, or a transform was given; with --accept doubtful, doubtful too",
+        other="doubtful or failed; nothing is written if it failed",
+    )
+    add_value(command, "reference", Path, "REFERENCE", "the OME-Zarr image that stays")
+    add_value(command, "moving", Path, "MOVING", "the one that is laid on it, of the same axes")
+    add_value(command, "--out", Path, "SCENE", "the folder to write", required=True)
+    text = "a transform file between pixels of the finest levels, in place of aligning them"
+    add_value(command, "--transform", Path, "TRANSFORM", text)
+    text = "which motion may have happened (default: %(default)s)"
+    command.add_argument("--model", choices=MOTION_MODELS[:-1], default="affine", help=text)
+    add_value(command, "--channel", channel_number, "N", "which channel, from 0 (default: 0)")
+    text = "copy the pixels, so that the scene can be moved without the images"
+    command.add_argument("--copy", action="store_true", help=text)
+    add_accept(command)
+    add_loudness(command)
 
 
 def add_convert(commands: Any) -> None:

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Generator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
 
 from .._common.steps import retold
-from .._images.pyramid import tile_choice as tiles
 from .._images.pyramid.blocks import (
     Blocks,
     Sampler,
@@ -19,9 +18,8 @@ from .._images.pyramid.blocks import (
     whole_moving,
     whole_reference,
 )
-from .._images.pyramid.filters import BORDER
-from .._images.pyramid.levels import Bools, InSteps, Level, index_below, overview
-from .._images.pyramid.representations import Representation, halo
+from .._images.pyramid.levels import Bools, InSteps, Level, index_below
+from .._images.pyramid.representations import Representation
 from .._transform.models import MODELS, Array, Model, frame_of
 from .._transform.plausible import SEARCHED, is_plausible
 from .._transform.transform import scaled
@@ -29,6 +27,7 @@ from .gauss_newton import GaussNewton, Solution
 from .motion import PlaneMotion
 from .normal_equations import LinearisedBlocks
 from .options import SearchOptions
+from .solved_tiles import chosen_tiles
 from .solver import MIN_OVERLAP, BlockSolver
 from .whole_level import WholeLevelSolver, plane_rows
 
@@ -62,7 +61,6 @@ _FIRST_TILES = 16
 # Models without a stretch do with fewer, a perspective needs more.
 _FEW_TILES = 12
 _MANY_TILES = 40
-_TILE = 64
 # So many tiles are prepared and fitted in one go, a few hundredths of a second.
 _TOGETHER = 64
 # The number of tiles that the precision needs is foreseen from the uncertainty with few, but not
@@ -79,23 +77,37 @@ _MOST_PIXELS = 3_000_000
 _USUAL_PRECISION = 0.01
 # Tiles that know their place no better than to so many px of their level show different things:
 # finer levels would not know more.
-_LOST = 6.0
+_LOST = 2.0
 # At full resolution, tiles so uncertain (px) that all of them together would still be by this.
 _USELESS = 1.0
+# Where half of the tiles lie as far as this (px) from where the model puts them, and by so many
+# standard deviations, it does not suffice: neither more tiles nor finer ones are laid better. Of
+# pairs that it suffices for, those are up to 2.5 on coarse levels.
+_DEPARTED, _DEPARTED_SIGMAS = 0.5, 3.0
+_DEPARTED_ITERATIONS = 8
 
 
 @dataclass(frozen=True)
 class Refined:
-    """A transform in px of level 0, and the solution (px of its level) that it comes from."""
+    """A transform in px of level 0, and the solution (px of its level) that it comes from.
+
+    It is `deformed` where the motion model does not lay tiles on each other.
+    """
 
     matrix: Array
     solution: Solution
     level: int
+    deformed: bool = False
 
     @property
     def uncertainty(self) -> float:
         """Corner uncertainty in px of level 0, as far as the images' statistics tell it."""
         return self.solution.corner_uncertainty * 2.0**self.level
+
+    @property
+    def settled(self) -> bool:
+        """Whether more iterations would lead no farther."""
+        return self.solution.converged or self.deformed
 
     @property
     def bias(self) -> float:
@@ -265,7 +277,7 @@ class Refiner:
             if refined is None:
                 break
             result = refined
-            if result.uncertainty > _LOST * 2.0**index:
+            if result.deformed or result.uncertainty > _LOST * 2.0**index:
                 break
             if self._final(index) and result.solution.converged:
                 final.append(result)
@@ -302,7 +314,9 @@ class Refiner:
     def _tiled(self, start: Refined, index: int) -> Generator[Refined, None, Refined | None]:
         """Refine on tiles of one level, adding some until it is precise; None without tiles."""
         reference, moving = self._reference[index], self._moving[index]
-        size, choice = self._choice(start, index)
+        size, choice = chosen_tiles(
+            self._reference, moving, index, start.matrix, self.representation
+        )
         solver = self._block_solver(index)
         result: Refined | None = None
 
@@ -310,7 +324,8 @@ class Refiner:
             return result or start
 
         first = self._first_tiles
-        count, used = min(first, len(choice)), 0
+        count, used, departed = min(first, len(choice)), 0, False
+        iterations = _FINE_ITERATIONS[self.representation]
         while used < count:
             for begin in range(used, count, _TOGETHER):
                 origins = choice[begin : min(count, begin + _TOGETHER)]
@@ -328,12 +343,15 @@ class Refiner:
                 solver,
                 index,
                 result.matrix if result is not None and resumed else start.matrix,
-                iterations=_FINE_ITERATIONS[self.representation],
+                iterations=_DEPARTED_ITERATIONS if departed else iterations,
                 tolerance=self._tight(index),
                 resumed=resumed,
             )
             result = yield from retold(steps, reached)
             yield result
+            departed = self._has_departed(solver, index)
+            if departed and used >= min(_MANY_TILES, len(choice)):
+                return replace(result, deformed=True)
             aim = self._aim(result, used, len(choice))
             excess = result.uncertainty / aim
             if excess < 1 or (used > first and not result.solution.converged):
@@ -347,7 +365,15 @@ class Refiner:
             power = 2 if self._options.motion.degree == 1 else 1.5
             growth = min(_FASTEST_GROWTH, 1.2 * excess**power)
             count = min(most, int(np.ceil(used * growth)))
+            # A few more tell whether it is worth any more.
+            if departed or result.uncertainty > _LOST * 2.0**index:
+                count = min(count, max(_MANY_TILES, used))
         return result
+
+    def _has_departed(self, solver: BlockSolver[Blocks], index: int) -> bool:
+        """Tell whether half of the tiles lie clearly elsewhere than where the model puts them."""
+        distance, sigmas = solver.departure(self._options.motion.shifts)
+        return distance * 2.0**index > _DEPARTED and sigmas > _DEPARTED_SIGMAS
 
     @property
     def _first_tiles(self) -> int:
@@ -367,22 +393,6 @@ class Refiner:
         if sufficient and self._final(result.level):
             return enough
         return 0.5 * _BASIN * 2.0 ** (result.level - 1)
-
-    def _choice(self, start: Refined, index: int) -> tuple[int, Array]:
-        """Return the size of tiles on a level, and their first pixels (x, y), best first."""
-        reference, moving = self._reference[index], self._moving[index]
-        margin = halo(self.representation) + (BORDER if index else 0)
-        around = _TILE if min(reference.shape) >= 6 * _TILE else _TILE // 2
-        size = tiles.best_size(reference.shape, margin, around)
-        origins = tiles.grid(reference.shape, size, margin)
-        overlaps = tiles.overlap(
-            origins, size, scaled(start.matrix, 2.0**-index), moving, self.representation
-        )
-        measured = overview(self._reference, index + 3)
-        strengths = tiles.strength(measured, 2 ** (measured.index - index), origins, size)
-        return size, np.asarray(
-            origins[tiles.order(origins, strengths, overlaps, reference.shape)]
-        )
 
 
 def _total(result: Refined) -> float:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,11 +26,8 @@ from .limits import (
     LARGEST_UNCERTAINTY,
     LEAST_SHARE,
     LIKE,
-    LIKE_TILES,
-    SAME_PLACE,
     SECOND_PIXELS,
     TIMES_LEFT,
-    least_like,
 )
 from .line_fields import field_offset
 from .model_check import homography_shift
@@ -42,21 +40,20 @@ from .pair_tiles import (
     wide_tiles,
     with_chance,
 )
+from .refusals import why_implausible, why_too_little
 from .residual_pattern import residual_pattern
-from .result import VERDICTS, AlignmentResult
-from .rival import Rival
+from .result import AlignmentResult
 from .rules import (
-    HIGH_ECC,
     doubted,
+    is_deformed,
+    is_hopeless,
     is_minor,
     judge,
-    why_implausible,
-    why_too_little,
 )
 from .sampling import overlap_share, sampled_ecc, shared_hull
 from .second_motion import second_motion, still_tiles
 from .shifted_rival import whole_fit
-from .tile_matching import FIRST_TILES, MOST_TILES, Tiles, without
+from .tile_matching import MOST_TILES, Tiles, without
 from .turned_motion import turned_motion
 from .turned_rival import turned_rival
 from .uncertainty import spread_share
@@ -148,6 +145,10 @@ def _found_by_tiles(pyramids: Pyramids, estimate: Estimate, model: MotionModel) 
         pyramids.reference[0], pyramids.moving[0], [estimate.matrix, pyramids.unmoved]
     )
     evidence = _of_tiles(laid, model, -ecc if laid.inverted else ecc, fine)
+    if is_hopeless(evidence):
+        doubt = evidence.pattern.contradiction
+        return _Finding(judge(evidence), laid.inverted, ecc, before, fine, doubt)
+    evidence = _with_places_compared(laid, evidence)
     # What a second motion can be is a part of what the first one leaves of a coarse level, too.
     explained = 1 - evidence.whole.here < LEAST_SHARE / TIMES_LEFT and not _held(evidence)
     if not explained and judge(evidence).verdict != "failed":
@@ -180,10 +181,7 @@ def _of_tiles(laid: Laid, model: MotionModel, ecc: float, fine: Tiles) -> Eviden
     still = still_tiles(fine, motion)
     moving = without(fine, still)
     wide = moving if wide is fine else without(wide, still_tiles(wide, motion))
-    same = wide is moving
-    fine, wide = with_chance(laid, moving, wide)
-    fine = told_apart(laid, fine, whole, model)
-    wide = fine if same else told_apart(laid, wide, whole, model)
+    fine, wide = with_chance(laid, moving, wide, model)
     evidence = Evidence(
         ecc=ecc,
         corner_uncertainty=_uncertainty_over(hull, laid.estimate, shape),
@@ -196,10 +194,22 @@ def _of_tiles(laid: Laid, model: MotionModel, ecc: float, fine: Tiles) -> Eviden
         wide=wide,
         still=int(still.sum()),
         pattern=residual_pattern(fine, shape, bent=model == "homography", hull=hull),
-        whole=replace(whole, rival=seconded(laid, whole.rival, model)),
+        whole=whole,
         by_edges=laid.estimate.representation == "orientation",
     )
     return replace(evidence, displaced_wide=_displaced(evidence, wide))
+
+
+def _with_places_compared(laid: Laid, evidence: Evidence) -> Evidence:
+    """Leave out the rivals that more than what found them tells from where the images lie."""
+    model, whole, same = evidence.model, evidence.whole, evidence.wide is evidence.fine
+    fine = told_apart(laid, evidence.fine, whole, model)
+    return replace(
+        evidence,
+        fine=fine,
+        wide=fine if same else told_apart(laid, evidence.wide, whole, model),
+        whole=replace(whole, rival=seconded(laid, whole.rival, model)),
+    )
 
 
 def _uncertainty_over(
@@ -225,16 +235,18 @@ def _with_second_motion(laid: Laid, evidence: Evidence) -> Evidence:
     index = pyramids.index_below(SECOND_PIXELS)
     middle = (np.array(shape[::-1]) - 1.0) / 2
     back = map_points(np.asarray(np.linalg.inv(motion), np.float64), middle[None])[0] - middle
-    second = second_motion(
+    seek = partial(
+        second_motion,
         pyramids.reference[index],
         pyramids.moving[index],
         laid.estimate.matrix,
         inverted=laid.inverted,
         still=back,
-        # Where nothing moved, nothing was interpolated.
-        least=0.0 if _held(evidence) else LEAST_SHARE,
         representation=laid.estimate.representation,
     )
+    second = seek()
+    if second is None and _held(evidence):
+        second = seek(of_rest=True)
     return _with_pattern(replace(evidence, second=second))
 
 
@@ -306,6 +318,8 @@ def _with_model_checked(laid: Laid, evidence: Evidence) -> tuple[Evidence, Judge
         judgement, pattern = judge(evidence), evidence.pattern
         if pattern.homography_sigma <= LARGEST_UNCERTAINTY:
             return evidence, judgement
+    if is_deformed(evidence):
+        return evidence, judgement
     found = homography_shift(laid.pyramids, laid.estimate, evidence.fine, evidence.hull)
     moved, sigma = found or (0.0, np.inf)
     if sigma < pattern.homography_sigma:
@@ -328,64 +342,3 @@ def _of_all_tiles(laid: Laid, evidence: Evidence) -> Evidence:
             _of_the_first(evidence, fine), evidence.shape, hull=evidence.hull
         ),
     )
-
-
-def most_trusted(results: list[AlignmentResult]) -> AlignmentResult:
-    """Return the result to be trusted most; of those that correlate alike, the first.
-
-    Starts are tried from little motion to much: a mark that looks the same turned by half is not
-    turned.
-    """
-    best = max(results, key=trust_key)
-    alike = (r for r in results if r.verdict == best.verdict and _correlates_like(r, best))
-    return next(alike, best)
-
-
-def _correlates_like(other: AlignmentResult, result: AlignmentResult) -> bool:
-    """Tell whether two results both correlate so well that neither is the better one."""
-    return abs(other.ecc) >= max(HIGH_ECC, least_like(abs(result.ecc)))
-
-
-def trust_key(result: AlignmentResult) -> tuple[int, float]:
-    """Return a key that sorts results by how much they are to be trusted."""
-    share = result.tiles.share if result.tiles else 0.0
-    return VERDICTS.index(result.verdict), share
-
-
-def doubt_rivalled(
-    results: list[AlignmentResult], shape: tuple[int, int]
-) -> list[AlignmentResult]:
-    """Return results in which none is aligned that a doubtful one at another place rivals.
-
-    Parameters
-    ----------
-    results : list of AlignmentResult
-        Of one pair.
-    shape : tuple of int
-        Height and width of the reference.
-    """
-    return [
-        replace(
-            result,
-            verdict="doubtful",
-            reason=f"{result.reason} But the images fit almost as well at another place.",
-        )
-        if result.verdict == "aligned" and any(_rivals(other, result, shape) for other in results)
-        else result
-        for result in results
-    ]
-
-
-def _rivals(other: AlignmentResult, result: AlignmentResult, shape: tuple[int, int]) -> bool:
-    """Tell whether another result, though doubtful, lies elsewhere with like evidence."""
-    theirs, own = other.tiles, result.tiles
-    if other.verdict != "doubtful" or theirs is None or own is None:
-        return False
-    # Where so many agree, no more are asked.
-    enough = min(own.agreeing, FIRST_TILES)
-    like = min(theirs.share / own.share, theirs.agreeing / enough)
-    # Whichever leaves much more is not meant, though every tile finds its place.
-    alike = like > LIKE_TILES and Rival(own.fit, theirs.fit, LEAST_SHARE).is_like(LIKE)
-    apart = corner_error(other.transform.matrix, result.transform.matrix, shape)
-    # What does not know its corners may lie at the same place.
-    return alike and apart > max(SAME_PLACE, 3 * other.corner_uncertainty)

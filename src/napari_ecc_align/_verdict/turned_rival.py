@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -154,15 +156,25 @@ def _self_similarities(image: Floats, *, turning_only: bool) -> list[tuple[float
     found = [(np.pi, 1.0)]
     alike[:, most : 2 * _RADII - most + 1] = -1
     _erase(alike, 0, 0)
+    # Rings are alike under many scales, of which spokes are to lose no place to any.
+    only_turned = alike.copy()
+    only_turned[:, 1:] = -1
+    for peaks in (only_turned, alike):
+        for k, step in _highest(peaks):
+            found += [(np.pi * half / _ANGLES, growth**step) for half in (k, k + _ANGLES)]
+            _erase(alike, k, step)
+    return found
+
+
+def _highest(alike: NDArray[np.float64]) -> Iterator[tuple[int, int]]:
+    """Yield the highest peaks as steps of angle and of radius, and erase them."""
     for _ in range(MOST_TURNED):
         k, r = np.unravel_index(int(alike.argmax()), alike.shape)
         if alike[k, r] < _ALIKE:
-            break
-        angle, step = np.pi * int(k) / _ANGLES, int(r) - 2 * _RADII * (int(r) > _RADII)
-        scale = growth**step
-        found += [(angle, scale), (angle + np.pi, scale)]
-        _erase(alike, int(k), int(r))
-    return found
+            return
+        step = int(r) - 2 * _RADII * (int(r) > _RADII)
+        _erase(alike, int(k), step)
+        yield int(k), step
 
 
 def _erase(alike: NDArray[np.float64], angle: int, radius: int) -> None:
@@ -197,7 +209,8 @@ def _promising(
     shape at full resolution is given; one px of the images is `factor` px there.
     """
     height, width = first.shape[:2]
-    size = cv2.getOptimalDFTSize(3 * height // 2), cv2.getOptimalDFTSize(3 * width // 2)
+    # What moves by more than half the image, and comes back on the other side, shares too little.
+    size = cv2.getOptimalDFTSize(height), cv2.getOptimalDFTSize(width)
     unmoved = spectrum(first, size)
     least = _PROMISING * float((first * second).sum())
     flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP

@@ -17,6 +17,8 @@ from ..._common.atomic import write_atomically
 from ..._common.tables import csv_text
 from ..._compare.inspection import Inspection, Row
 from ..._compare.table import before_after, smooth_rows
+from ..._images.ome_zarr.image import is_ome_zarr
+from ..._images.ome_zarr.scene import save_scene
 from ..._transform.files import save_transforms
 from ..._transform.formats.field_files import FIELD_FORMATS
 from ..._transform.formats.registry import FORMATS, STACK_FORMATS
@@ -30,6 +32,7 @@ from .provenance import plain, provenance
 from .script import align_script
 from .task import Task
 
+SCENE = {".zarr": "OME-Zarr scene"}
 _NAMED = 5
 _TOO_STIFF = ("does not suffice", "deformed", "px from where they lie")
 # A frame of more pixels takes too long to be drawn while a person waits for it.
@@ -83,10 +86,16 @@ class FinishedRun:
 
     @property
     def formats(self) -> dict[str, str]:
-        """The formats that `save` knows, by suffix."""
+        """The formats that `save` knows, by suffix: of two OME-Zarr images a scene, too."""
+        if self.is_stack:
+            return STACK_FORMATS
         if self.task.bends:
             return FIELD_FORMATS
-        return STACK_FORMATS if self.is_stack else FORMATS
+        return {**FORMATS, **(SCENE if all(map(is_ome_zarr, self._paths)) else {})}
+
+    @property
+    def _paths(self) -> list[str | None]:
+        return [each.origin["path"] for each in (self.task.reference, self.task.moving)]
 
     @property
     def result(self) -> AlignmentResult:
@@ -268,10 +277,12 @@ class FinishedRun:
         InputError
             If it cannot be written.
         """
-        if not self.is_stack:
+        if path.suffix == ".zarr":
+            reference, moving = map(str, self._paths)
+            save_scene(path, self.result, reference, moving)
+        elif not self.is_stack:
             self.result.transform.save(path, overwrite=True)
-            return
-        if self.task.frame_by_frame:
+        elif self.task.frame_by_frame:
             self.results.save(path, overwrite=True)
         else:
             save_transforms([self.result] * len(self.transforms), path, overwrite=True)
