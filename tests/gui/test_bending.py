@@ -1,4 +1,4 @@
-"""What bends: found by one click where a verdict offers it, looked at, applied and undone."""
+"""What bends: found by one click where a verdict offers it, applied, kept and undone."""
 
 import numpy as np
 import pytest
