@@ -69,15 +69,25 @@ class SharedViewer:
             Whether the layers that come into it are drawn, and have controls.
         """
         self._drawn = drawn
-        if self._viewer is None:
-            self._viewer = napari.Viewer(show=False, show_welcome_screen=False)
-            # It looks at each event of the application, for a menu bar that no test hides.
-            QApplication.instance().removeEventFilter(self._viewer.window._qt_window)
-            self._start = _state(self._viewer)
-            self._size = self._viewer.window._qt_window.size()
-            # What stays need not be looked at whenever garbage is collected.
-            gc.collect()
-            gc.freeze()
+        viewer = self._viewer or self._made()
+        window, sheet = viewer.window._qt_window, self._sheet if drawn else ""
+        # Every form in the window is styled anew, which takes as long as to make it.
+        if window.styleSheet() != sheet:
+            for part in (window, window._qt_viewer):
+                part.setStyleSheet(sheet)
+        return viewer
+
+    def _made(self):
+        self._viewer = napari.Viewer(show=False, show_welcome_screen=False)
+        window = self._viewer.window._qt_window
+        # It looks at each event of the application, for a menu bar that no test hides.
+        QApplication.instance().removeEventFilter(window)
+        self._start = _state(self._viewer)
+        self._size = window.size()
+        self._sheet = window.styleSheet()
+        # What stays need not be looked at whenever garbage is collected.
+        gc.collect()
+        gc.freeze()
         return self._viewer
 
     def empty(self, qtbot):

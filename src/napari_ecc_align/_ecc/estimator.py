@@ -32,6 +32,7 @@ def estimate_steps(
     accept: Accept | None = None,
     enough: Callable[[], bool] | None = None,
     nearby: bool = False,
+    far: Callable[[], bool] = lambda: True,
 ) -> Generator[Step, None, Estimate]:
     """Align the finest level of `moving` to that of `reference`, one step at a time.
 
@@ -51,6 +52,8 @@ def estimate_steps(
         source would lead to a better one.
     nearby : bool, default: False
         Try no other start than `initial`.
+    far : callable, optional
+        Asked before edges are turned far: tells whether that is worth it. It is by default.
 
     Yields
     ------
@@ -72,7 +75,7 @@ def estimate_steps(
     timings: dict[str, float] = {}
     best: dict[Representation, Candidate] = {}
     refused: Estimate | None = None
-    for start, candidates in guesses.sources(nearby=nearby):
+    for start, candidates in guesses.sources(nearby=nearby, far=far):
         clock = time.perf_counter()
         for candidate in candidates():
             if candidate is None:

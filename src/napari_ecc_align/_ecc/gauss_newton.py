@@ -27,6 +27,10 @@ CLOSE = 0.2
 _RATES = (0.05, 0.98)
 _FIRST_RATE = 0.07
 _ALIKE = 0.99
+# After so many iterations, what is left of the way is compared with the uncertainty, too: a share
+# of it does not matter.
+_ITERATIONS_BEFORE_RELAXING = 6
+_NEGLIGIBLE_SHARE_OF_UNCERTAINTY = 0.1
 # After so many iterations, steps that are not `CLOSE` lead nowhere.
 _LAST_CHANCE = 25
 
@@ -241,7 +245,11 @@ class GaussNewton(ABC):
 
     def _tolerance(self, tolerance: float, done: int, step: Step) -> float:
         """Return the tolerance that holds after so many iterations and this step."""
-        return tolerance
+        if done < _ITERATIONS_BEFORE_RELAXING:
+            return tolerance
+        corner = step.uncertainty()[1]
+        negligible = _NEGLIGIBLE_SHARE_OF_UNCERTAINTY * corner
+        return max(tolerance, negligible) if np.isfinite(corner) else tolerance
 
 
 class _SeesPixels(Protocol):

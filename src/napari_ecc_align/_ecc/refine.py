@@ -77,14 +77,13 @@ _MOST_PIXELS = 3_000_000
 _USUAL_PRECISION = 0.01
 # Tiles that know their place no better than to so many px of their level show different things:
 # finer levels would not know more.
-_LOST = 6.0
+_LOST = 2.0
 # At full resolution, tiles so uncertain (px) that all of them together would still be by this.
 _USELESS = 1.0
 # Where half of the tiles lie as far as this (px) from where the model puts them, and by so many
 # standard deviations, it does not suffice: neither more tiles nor finer ones are laid better. Of
 # pairs that it suffices for, those are up to 2.5 on coarse levels.
 _DEPARTED, _DEPARTED_SIGMAS = 0.5, 3.0
-# What does not suffice settles slowly, and to nothing that would be more right.
 _DEPARTED_ITERATIONS = 8
 
 
@@ -366,8 +365,9 @@ class Refiner:
             power = 2 if self._options.motion.degree == 1 else 1.5
             growth = min(_FASTEST_GROWTH, 1.2 * excess**power)
             count = min(most, int(np.ceil(used * growth)))
-            # Of those that have departed, a few more tell it.
-            count = min(count, max(_MANY_TILES, 2 * used)) if departed else count
+            # A few more tell whether it is worth any more.
+            if departed or result.uncertainty > _LOST * 2.0**index:
+                count = min(count, max(_MANY_TILES, used))
         return result
 
     def _has_departed(self, solver: BlockSolver[Blocks], index: int) -> bool:

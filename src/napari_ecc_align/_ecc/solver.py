@@ -35,10 +35,6 @@ from .normal_equations import Equations, Fit, chained, combined
 MIN_OVERLAP = 0.1
 # A direction whose gradients are noise to more than this share is not told from noise.
 _MOST_NOISE = 0.9
-# After so many iterations, what is left of the way is compared with the uncertainty, too: a share
-# of it does not matter.
-_ITERATIONS_BEFORE_RELAXING = 6
-_NEGLIGIBLE_SHARE_OF_UNCERTAINTY = 0.1
 # The determinant of a block's normal matrix over a power of its trace: less shows edges alone.
 _FLATTEST = 1e-3
 
@@ -191,13 +187,6 @@ class BlockSolver(GaussNewton, Generic[AnyBlocks]):
         distances = self._motion.radius * np.sqrt((moved**2).sum(axis=1))
         excess = (moved * scores[used]).sum(axis=1) / max(CORRELATED * noise, 1e-30)
         return middle(distances), float(np.sqrt(max(0.0, middle(excess))))
-
-    def _tolerance(self, tolerance: float, done: int, step: Step) -> float:
-        if done < _ITERATIONS_BEFORE_RELAXING:
-            return tolerance
-        corner = step.uncertainty()[1]
-        negligible = _NEGLIGIBLE_SHARE_OF_UNCERTAINTY * corner
-        return max(tolerance, negligible) if np.isfinite(corner) else tolerance
 
     def _equations(
         self, matrix: Array, unsampled_step: Array | None
