@@ -21,6 +21,7 @@ from .._transform.field import Field
 from .._transform.splines import Lattice
 from .._transform.transform import scaled
 from .._verdict.assess import assess
+from .._verdict.chance import ALPHA, p_value
 from .._verdict.field_result import SmoothAlignment
 from .._verdict.field_trust import halves_steps, tiles_of_field, told
 from .._verdict.limits import CLEAR, WRONG
@@ -105,7 +106,7 @@ def smooth_steps(
     for index in sorted({coarse, 0}, reverse=True):
         found = yield from _from_level(job, pyramids, index, stiffness)
         results += found
-        if any(one.aligned for one in found):
+        if any(_placed(one) for one in found):
             break
     yield Progress(1.0, "done")
     return max(results, key=lambda one: (VERDICTS.index(one.verdict), one.known_share))
@@ -132,7 +133,7 @@ def _from_level(
             again = outcome_of(bent(bright))
             found = again if again.aligned else found
         results.append(found)
-        return found.aligned
+        return _placed(found)
 
     initial = None if job.initial is None else scaled(job.initial, 2.0**-index)
     reference, moving = (
@@ -144,6 +145,14 @@ def _from_level(
     if not any(one is estimate.matrix for one in tried):
         results.append((yield from bent(estimate)))
     return results
+
+
+def _placed(result: SmoothAlignment) -> bool:
+    """Tell whether no other start leads farther: so many tiles do not agree by chance."""
+    tiles = result.tiles
+    if tiles is None or result.aligned:
+        return result.aligned
+    return result.found and p_value(tiles, "homography") < ALPHA
 
 
 def judged_field(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, Literal, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,13 +16,15 @@ from ..._align.volume.result import VolumeAlignment
 from ..._common.atomic import write_atomically
 from ..._common.tables import csv_text
 from ..._compare.inspection import Inspection, Row
-from ..._compare.table import before_after
+from ..._compare.table import before_after, smooth_rows
 from ..._images.ome_zarr.image import is_ome_zarr
 from ..._images.ome_zarr.scene import save_scene
 from ..._transform.files import save_transforms
+from ..._transform.formats.field_files import FIELD_FORMATS
 from ..._transform.formats.registry import FORMATS, STACK_FORMATS
 from ..._transform.matrices import MotionModel
 from ..._transform.transform import Transform
+from ..._verdict.field_result import SmoothAlignment
 from ..._verdict.result import FOUND, VERDICTS, AlignmentResult, Verdict
 from ..layers.world import distance_in_world, unit_of, world_change
 from .basis import MOVING_PLACE
@@ -70,7 +72,7 @@ class FinishedRun:
     transforms: list[Any]
     data: Any = None
     inspection: Inspection | None = None
-    suffices: MotionModel | None = None
+    suffices: MotionModel | Literal["smooth"] | None = None
 
     @property
     def is_too_stiff(self) -> bool:
@@ -85,8 +87,12 @@ class FinishedRun:
     @property
     def formats(self) -> dict[str, str]:
         """The formats that `save` knows, by suffix: of two OME-Zarr images a scene, too."""
+        if self.task.bends:
+            return FIELD_FORMATS
         if self.is_stack:
             return STACK_FORMATS
+        if self.task.bends:
+            return FIELD_FORMATS
         return {**FORMATS, **(SCENE if all(map(is_ome_zarr, self._paths)) else {})}
 
     @property
@@ -209,6 +215,8 @@ class FinishedRun:
         if task.is_volume:
             unit = unit_of(task.reference.grid) or "px"
             return volume_rows(cast("VolumeAlignment", self.result), self.inspection, unit)
+        if task.bends:
+            return smooth_rows(cast("SmoothAlignment", self.result), self.inspection)
         lay = task.lay or Transform.identity()
         length = distance_in_world(found, lay, task.shape, task.moving.grid)
         return before_after(self.result, self.inspection, length)
