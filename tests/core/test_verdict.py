@@ -6,7 +6,7 @@ from scipy import ndimage
 
 from napari_ecc_align import Transform, align
 from napari_ecc_align._transform.transform import corner_error
-from napari_ecc_align._verdict.assess import doubt_rivalled
+from napari_ecc_align._verdict.trusted import doubt_rivalled
 from napari_ecc_align._verdict.result import VERDICTS
 from napari_ecc_align._verdict.rules import why_implausible
 from pairs import known_pair, picture, random_transform

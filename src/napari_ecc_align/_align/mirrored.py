@@ -21,9 +21,9 @@ from .._images.pyramid.pair import make_pyramids
 from .._images.sources import LazyImage, LoadedImage, Source, is_lazy
 from .._transform.matrices import Matrix, model_from
 from .._transform.transform import Transform
-from .._verdict.assess import doubt_rivalled, most_trusted
 from .._verdict.result import AlignmentResult
 from .._verdict.sampling import sampled_ecc
+from .._verdict.trusted import doubt_rivalled, most_trusted
 from .options import Job
 from .progress import Progress
 

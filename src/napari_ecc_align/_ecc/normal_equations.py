@@ -177,14 +177,18 @@ class LinearisedBlocks:
 
     def fit(self, image: Floats) -> Fit:
         """Fit `image`, (k * n, b, b), zero where not seen."""
-        scores = self._descent(self._slopes * image)
-        pairs = self._summed(np.stack([_dot(self._values, image), _sum(image)], axis=1))
+        scores, pairs = self._products(image)
         pair = pairs.sum(0)
         fitted = (self._inverse @ pairs[:, :, None])[:, :, 0]
         scores = scores - (self._cross @ fitted[:, :, None])[:, :, 0]
         variances = self._variances(image, fitted)
         square = float(_dot(image, image).sum())
         return Fit(self._projected, scores, fitted[:, 0], variances, self._pooled, pair, square)
+
+    def _products(self, image: Floats) -> tuple[Array, Array]:
+        """Return sums of an image's products with the motion, (n, p), the values and 1, (n, 2)."""
+        pairs = self._summed(np.stack([_dot(self._values, image), _sum(image)], axis=1))
+        return self._descent(self._slopes * image), pairs
 
     def _variances(self, image: Floats, fitted: Array) -> Array:
         """Return each block's noise variance.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Generator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -24,13 +24,14 @@ from .._images.pyramid.levels import Bools, InSteps, Level, index_below, overvie
 from .._images.pyramid.representations import Representation, halo
 from .._transform.models import MODELS, Array, Model, frame_of
 from .._transform.plausible import SEARCHED, is_plausible
-from .._transform.transform import scaled
-from .gauss_newton import GaussNewton, Solution
+from .._transform.transform import corners, map_points, scaled
+from .gauss_newton import SLOWEST, GaussNewton, Solution
+from .kept_blocks import KeptBlocks
 from .motion import PlaneMotion
 from .normal_equations import LinearisedBlocks
 from .options import SearchOptions
 from .solver import MIN_OVERLAP, BlockSolver
-from .whole_level import WholeLevelSolver, plane_rows
+from .whole_level import WholeLevelSolver, whole_plane
 
 # Levels of at most so many pixels are used whole.
 _WHOLE_PIXELS = 24_000
@@ -73,6 +74,10 @@ _FASTEST_GROWTH = 16.0
 _BIAS = 0.01
 # A level of so many pixels has tiles enough to make a result precise without a finer one.
 _PLENTY = 500_000
+# The Jacobian of so few pixels of tiles is kept: as many as fit into a cache.
+_KEPT_PIXELS = 2**18
+# Tiles keep off the border by how far a film's frames have moved, in steps of so many px.
+_ROOM, _MOST_STEPS = 8, 3
 # Tiles of at most so many pixels: what bounds the memory.
 _MOST_PIXELS = 3_000_000
 # Twice as many where more is asked than this (px).
@@ -86,11 +91,15 @@ _USELESS = 1.0
 
 @dataclass(frozen=True)
 class Refined:
-    """A transform in px of level 0, and the solution (px of its level) that it comes from."""
+    """A transform in px of level 0, and the solution (px of its level) that it comes from.
+
+    And on how many tiles that was solved; 0 where it was on all of a level.
+    """
 
     matrix: Array
     solution: Solution
     level: int
+    tiles: int = 0
 
     @property
     def uncertainty(self) -> float:
@@ -135,13 +144,15 @@ class Refiner:
         """Return the solver of a whole level."""
         if index not in self._whole_solvers:
             blocks, sample = self._prepared(index)
-            model, frame = self._coarse_model(index), frame_of(self._reference[index].shape)
+            model, level = self._coarse_model(index), self._reference[index]
             self._whole_solvers[index] = WholeLevelSolver(
-                PlaneMotion(model, frame),
-                plane_rows(blocks, model, frame),
-                blocks.valid,
+                PlaneMotion(model, frame_of(level.shape)),
+                level.recent(
+                    "reference of whole levels",
+                    (model.name, self.representation),
+                    lambda: whole_plane(blocks, model, frame_of(level.shape)),
+                ),
                 sample,
-                planes=blocks.planes,
                 epsilon=self._options.tolerance,
                 least=self._least,
             )
@@ -157,8 +168,13 @@ class Refiner:
     def _block_solver(self, index: int, least: float = MIN_OVERLAP) -> BlockSolver[Blocks]:
         model, frame = self._options.motion, frame_of(self._reference[index].shape)
 
+        level = self._reference[index]
+
         def linearise(blocks: Blocks, seen: Bools | None) -> LinearisedBlocks:
-            return LinearisedBlocks(blocks, model, frame, seen)
+            if seen is not None or blocks.values.size > _KEPT_PIXELS or blocks.planes > 1:
+                return LinearisedBlocks(blocks, model, frame, seen)
+            key = blocks.centres.tobytes(), blocks.size, model.name, self.representation
+            return level.recent("kept blocks", key, lambda: KeptBlocks(blocks, model, frame))
 
         motion = PlaneMotion(model, frame)
         return BlockSolver(motion, linearise, epsilon=self._options.tolerance, least=least)
@@ -237,6 +253,7 @@ class Refiner:
         iterations: int,
         tolerance: float,
         resumed: bool = False,
+        rate: float = SLOWEST,
     ) -> InSteps[Refined]:
         """Run a solver of a level from and to transforms in px of level 0."""
         solution = yield from solver.run(
@@ -244,13 +261,25 @@ class Refiner:
             iterations=min(iterations, self._options.max_iterations),
             tolerance=tolerance,
             resumed=resumed,
+            rate=rate,
         )
         return Refined(scaled(solution.matrix, 2.0**index), solution, index)
 
-    def fine(self, coarse: Refined) -> Generator[Refined, None, Refined]:
+    def followed(self, start: Array, before: Refined) -> InSteps[Refined]:
+        """Refine a start that comes of what an image like the moving one has led to `before`.
+
+        From the finest whole level, and on as many tiles at once as it took before.
+        """
+        coarse = yield from self.coarse(start, first=self.finest_whole)
+        return (yield from retold(self.fine(coarse, before), lambda _: None))
+
+    def fine(
+        self, coarse: Refined, before: Refined | None = None
+    ) -> Generator[Refined, None, Refined]:
         """Descend, on tiles, until the predicted corner uncertainty is below the precision.
 
-        Yields what is reached so far, several times on each level, and returns the last.
+        Yields what is reached so far, several times on each level, and returns the last. What an
+        image like the moving one led to `before` foretells the number of tiles and of steps.
         """
         result = coarse
         # A gain per block costs some certainty, so that finer levels are often needed still.
@@ -261,7 +290,7 @@ class Refiner:
         # Uneven light may have bent what only one gain was fitted to.
         while result.level > 0 and (result is coarse or not self._precise(result)):
             index = self._next(result)
-            refined = yield from self._tiled(result, index)
+            refined = yield from self._tiled(result, index, before)
             if refined is None:
                 break
             result = refined
@@ -299,17 +328,23 @@ class Refiner:
         own = self._reference[index].own and self._moving[index].own
         return index == 0 or (own and bias(index) <= self._options.precision)
 
-    def _tiled(self, start: Refined, index: int) -> Generator[Refined, None, Refined | None]:
+    def _tiled(
+        self, start: Refined, index: int, before: Refined | None = None
+    ) -> Generator[Refined, None, Refined | None]:
         """Refine on tiles of one level, adding some until it is precise; None without tiles."""
         reference, moving = self._reference[index], self._moving[index]
-        size, choice = self._choice(start, index)
+        size, choice = self._choice(start, index, inside=before is not None)
         solver = self._block_solver(index)
         result: Refined | None = None
 
         def reached(_: None) -> Refined:
             return result or start
 
+        foretold = before if before is not None and before.level == index else None
         first = self._first_tiles
+        if foretold is not None:
+            needed = foretold.tiles * (foretold.uncertainty / self._options.precision) ** 2
+            first = max(first, min(int(np.ceil(needed)), foretold.tiles))
         count, used = min(first, len(choice)), 0
         while used < count:
             for begin in range(used, count, _TOGETHER):
@@ -331,12 +366,14 @@ class Refiner:
                 iterations=_FINE_ITERATIONS[self.representation],
                 tolerance=self._tight(index),
                 resumed=resumed,
+                rate=foretold.solution.rate if foretold else SLOWEST,
             )
-            result = yield from retold(steps, reached)
+            result = replace((yield from retold(steps, reached)), tiles=used)
             yield result
             aim = self._aim(result, used, len(choice))
             excess = result.uncertainty / aim
-            if excess < 1 or (used > first and not result.solution.converged):
+            near = excess < (_KNOWN_TO if foretold else 1)
+            if near or (used > first and not result.solution.converged):
                 break
             pixels = _MOST_PIXELS * (1 + (self._options.precision < _USUAL_PRECISION))
             most = min(len(choice), pixels // size**2)
@@ -368,10 +405,15 @@ class Refiner:
             return enough
         return 0.5 * _BASIN * 2.0 ** (result.level - 1)
 
-    def _choice(self, start: Refined, index: int) -> tuple[int, Array]:
-        """Return the size of tiles on a level, and their first pixels (x, y), best first."""
+    def _choice(self, start: Refined, index: int, *, inside: bool) -> tuple[int, Array]:
+        """Return the size of tiles on a level, and their first pixels (x, y), best first.
+
+        If `inside`, so far from the border that all lie on the moving image, if it moved little.
+        """
         reference, moving = self._reference[index], self._moving[index]
         margin = halo(self.representation) + (BORDER if index else 0)
+        if inside:
+            margin += self._moved_by(scaled(start.matrix, 2.0**-index), reference.shape)
         around = _TILE if min(reference.shape) >= 6 * _TILE else _TILE // 2
         size = tiles.best_size(reference.shape, margin, around)
         origins = tiles.grid(reference.shape, size, margin)
@@ -380,9 +422,18 @@ class Refiner:
         )
         measured = overview(self._reference, index + 3)
         strengths = tiles.strength(measured, 2 ** (measured.index - index), origins, size)
-        return size, np.asarray(
-            origins[tiles.order(origins, strengths, overlaps, reference.shape)]
-        )
+        order = tiles.order(origins, strengths, overlaps, reference.shape)
+        return size, np.asarray(origins[order])
+
+    @staticmethod
+    def _moved_by(matrix: Array, shape: tuple[int, int]) -> int:
+        """Return how far (px) a matrix moves the border of a level at most, in coarse steps.
+
+        0 where it is far: then tiles at the border that is no longer seen are left out.
+        """
+        farthest = np.abs(map_points(matrix, corners(shape)) - corners(shape)).max()
+        steps = int(np.ceil(farthest / _ROOM))
+        return steps * _ROOM if steps <= _MOST_STEPS else 0
 
 
 def _total(result: Refined) -> float:

@@ -25,11 +25,8 @@ from .limits import (
     LARGEST_UNCERTAINTY,
     LEAST_SHARE,
     LIKE,
-    LIKE_TILES,
-    SAME_PLACE,
     SECOND_PIXELS,
     TIMES_LEFT,
-    least_like,
 )
 from .line_fields import field_offset
 from .model_check import homography_shift
@@ -43,10 +40,8 @@ from .pair_tiles import (
     with_chance,
 )
 from .residual_pattern import residual_pattern
-from .result import VERDICTS, AlignmentResult
-from .rival import Rival
+from .result import AlignmentResult
 from .rules import (
-    HIGH_ECC,
     doubted,
     is_minor,
     judge,
@@ -56,7 +51,7 @@ from .rules import (
 from .sampling import overlap_share, sampled_ecc, shared_hull
 from .second_motion import second_motion, still_tiles
 from .shifted_rival import whole_fit
-from .tile_matching import FIRST_TILES, MOST_TILES, Tiles, without
+from .tile_matching import MOST_TILES, Tiles, without
 from .turned_motion import turned_motion
 from .turned_rival import turned_rival
 from .uncertainty import spread_share
@@ -74,7 +69,16 @@ _BY = {
 
 
 @dataclass(frozen=True, eq=False)
-class _Finding:
+class Judged:
+    """A result, the estimate that it judges, and its evidence, None where no tiles were asked."""
+
+    result: AlignmentResult
+    estimate: Estimate
+    evidence: Evidence | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Finding:
     """A judgement and what it was made of; no tiles where none were asked."""
 
     judgement: Judgement
@@ -82,7 +86,7 @@ class _Finding:
     ecc: float
     ecc_before: float
     fine: Tiles | None = None
-    contradiction: float = 0.0
+    evidence: Evidence | None = None
 
 
 def assess(
@@ -92,44 +96,66 @@ def assess(
     initial: NDArray[np.float64] | None,
 ) -> AlignmentResult:
     """Return the result that an estimate amounts to; who called knows its `seconds`."""
+    return judged_whole(pyramids, estimate, options, initial).result
+
+
+def judged_whole(
+    pyramids: Pyramids,
+    estimate: Estimate,
+    options: SearchOptions,
+    initial: NDArray[np.float64] | None,
+) -> Judged:
+    """Return what `assess` does with the evidence of it."""
     reference, moving = pyramids.reference[0], pyramids.moving[0]
     transform = usable_transform(estimate.matrix, options.freest, initial)
     overlap = overlap_share(reference, moving, estimate.matrix)
-    flaw = _why_refused(reference, moving, estimate.matrix, overlap)
+    flaw = why_refused(reference, moving, estimate.matrix, overlap)
     if transform is None:
         flaw = f"No motion of the model '{options.freest}' lays the images on each other."
     if flaw:
         # Nothing is sampled through a matrix that may map a tile to a continent.
         before = sampled_ecc(reference, moving, [pyramids.unmoved])[0]
-        found = _Finding(Judgement("failed", flaw), estimate.inverted, 0.0, before)
+        found = Finding(Judgement("failed", flaw), estimate.inverted, 0.0, before)
     else:
         found = _found_by_tiles(pyramids, estimate, options.freest)
+    transform = transform or Transform.identity(options.freest)
+    result = result_of(found, estimate, transform, reference.shape, overlap)
+    return Judged(replace(result, engine=options.engine), estimate, found.evidence)
+
+
+def result_of(
+    found: Finding,
+    estimate: Estimate,
+    transform: Transform,
+    shape: tuple[int, int],
+    overlap: float,
+) -> AlignmentResult:
+    """Return the result of a finding, with the estimate and transform that it judges."""
     sign = -1 if found.inverted else 1
-    said = _BY[estimate.representation]
+    contradiction = found.evidence.pattern.contradiction if found.evidence else 0.0
     return AlignmentResult(
-        transform=transform or Transform.identity(options.freest),
+        transform=transform,
         verdict=found.judgement.verdict,
-        reason=f"{said}{found.judgement.reason}",
+        reason=f"{_BY[estimate.representation]}{found.judgement.reason}",
         placed=found.judgement.placed and estimate.converged,
-        shape=reference.shape,
+        shape=shape,
         ecc=sign * found.ecc,
         ecc_before=sign * found.ecc_before,
         inverted=found.inverted,
         overlap_fraction=overlap,
-        corner_uncertainty=float(np.hypot(estimate.corner_uncertainty, found.contradiction)),
-        contradiction=found.contradiction,
+        corner_uncertainty=float(np.hypot(estimate.corner_uncertainty, contradiction)),
+        contradiction=contradiction,
         covariance=estimate.covariance,
         iterations=estimate.iterations,
         converged=estimate.converged,
         start=estimate.start,
         timings=estimate.timings,
         representation=estimate.representation,
-        engine=options.engine,
         tiles=found.fine,
     )
 
 
-def _why_refused(
+def why_refused(
     reference: Level, moving: Level, matrix: NDArray[np.float64], overlap: float
 ) -> str | None:
     """Return why a matrix is not worth asking tiles, or None if it is."""
@@ -141,7 +167,7 @@ def _why_refused(
     return flaw
 
 
-def _found_by_tiles(pyramids: Pyramids, estimate: Estimate, model: MotionModel) -> _Finding:
+def _found_by_tiles(pyramids: Pyramids, estimate: Estimate, model: MotionModel) -> Finding:
     laid, fine = first_tiles(pyramids, estimate)
     # After the tiles, whose pixels it may use if they had to be read.
     ecc, before = sampled_ecc(
@@ -149,7 +175,7 @@ def _found_by_tiles(pyramids: Pyramids, estimate: Estimate, model: MotionModel) 
     )
     evidence = _of_tiles(laid, model, -ecc if laid.inverted else ecc, fine)
     # What a second motion can be is a part of what the first one leaves of a coarse level, too.
-    explained = 1 - evidence.whole.here < LEAST_SHARE / TIMES_LEFT and not _held(evidence)
+    explained = 1 - evidence.whole.here < LEAST_SHARE / TIMES_LEFT and not held(evidence)
     if not explained and judge(evidence).verdict != "failed":
         evidence = _with_second_motion(laid, evidence)
     if judge(evidence).verdict == "aligned":
@@ -159,7 +185,7 @@ def _found_by_tiles(pyramids: Pyramids, estimate: Estimate, model: MotionModel) 
     alike = fine.share < CLEAR and fine.share * (1 - slid) < _LEAST_NOT_SLID
     if laid.estimate.representation == "orientation" and alike:
         judgement = doubted(judgement, "Edges that so many images have may lie alike by chance.")
-    return _Finding(judgement, laid.inverted, ecc, before, fine, evidence.pattern.contradiction)
+    return Finding(judgement, laid.inverted, ecc, before, fine, evidence)
 
 
 def _of_tiles(laid: Laid, model: MotionModel, ecc: float, fine: Tiles) -> Evidence:
@@ -186,7 +212,7 @@ def _of_tiles(laid: Laid, model: MotionModel, ecc: float, fine: Tiles) -> Eviden
     wide = fine if same else told_apart(laid, wide, whole, model)
     evidence = Evidence(
         ecc=ecc,
-        corner_uncertainty=_uncertainty_over(hull, laid.estimate, shape),
+        corner_uncertainty=uncertainty_over(hull, laid.estimate, shape),
         frame_uncertainty=laid.estimate.corner_uncertainty,
         hull=hull,
         model=model,
@@ -199,10 +225,10 @@ def _of_tiles(laid: Laid, model: MotionModel, ecc: float, fine: Tiles) -> Eviden
         whole=replace(whole, rival=seconded(laid, whole.rival, model)),
         by_edges=laid.estimate.representation == "orientation",
     )
-    return replace(evidence, displaced_wide=_displaced(evidence, wide))
+    return replace(evidence, displaced_wide=displaced_tiles(evidence, wide))
 
 
-def _uncertainty_over(
+def uncertainty_over(
     hull: NDArray[np.float64], estimate: Estimate, shape: tuple[int, int]
 ) -> float:
     """Return an estimate's uncertainty at corners (x, y) other than those of the frame."""
@@ -212,7 +238,7 @@ def _uncertainty_over(
     return estimate.corner_uncertainty * share
 
 
-def _displaced(evidence: Evidence, wide: Tiles) -> int:
+def displaced_tiles(evidence: Evidence, wide: Tiles) -> int:
     """Return how many tiles that see far are displaced alike: they find what moved farther."""
     if evidence.wide is evidence.fine:
         return 0
@@ -232,7 +258,7 @@ def _with_second_motion(laid: Laid, evidence: Evidence) -> Evidence:
         inverted=laid.inverted,
         still=back,
         # Where nothing moved, nothing was interpolated.
-        least=0.0 if _held(evidence) else LEAST_SHARE,
+        least=0.0 if held(evidence) else LEAST_SHARE,
         representation=laid.estimate.representation,
     )
     return _with_pattern(replace(evidence, second=second))
@@ -248,7 +274,7 @@ def _with_pattern(evidence: Evidence) -> Evidence:
         pattern=residual_pattern(
             fine, evidence.shape, bent=evidence.model == "homography", hull=evidence.hull
         ),
-        displaced_wide=_displaced(evidence, wide),
+        displaced_wide=displaced_tiles(evidence, wide),
     )
 
 
@@ -278,7 +304,7 @@ def _with_what_costs(laid: Laid, evidence: Evidence) -> Evidence:
         representation=laid.estimate.representation,
     )
     second = evidence.second
-    if second is None and _held(evidence):
+    if second is None and held(evidence):
         second = turned_motion(pyramids, matrix, inverted=laid.inverted)
     return replace(
         evidence,
@@ -288,7 +314,7 @@ def _with_what_costs(laid: Laid, evidence: Evidence) -> Evidence:
     )
 
 
-def _held(evidence: Evidence) -> bool:
+def held(evidence: Evidence) -> bool:
     """Tell whether the images lie where they did, as what belongs to the camera holds them."""
     return corner_error(evidence.motion, np.eye(3), evidence.shape) <= LARGEST_UNCERTAINTY
 
@@ -328,64 +354,3 @@ def _of_all_tiles(laid: Laid, evidence: Evidence) -> Evidence:
             _of_the_first(evidence, fine), evidence.shape, hull=evidence.hull
         ),
     )
-
-
-def most_trusted(results: list[AlignmentResult]) -> AlignmentResult:
-    """Return the result to be trusted most; of those that correlate alike, the first.
-
-    Starts are tried from little motion to much: a mark that looks the same turned by half is not
-    turned.
-    """
-    best = max(results, key=trust_key)
-    alike = (r for r in results if r.verdict == best.verdict and _correlates_like(r, best))
-    return next(alike, best)
-
-
-def _correlates_like(other: AlignmentResult, result: AlignmentResult) -> bool:
-    """Tell whether two results both correlate so well that neither is the better one."""
-    return abs(other.ecc) >= max(HIGH_ECC, least_like(abs(result.ecc)))
-
-
-def trust_key(result: AlignmentResult) -> tuple[int, float]:
-    """Return a key that sorts results by how much they are to be trusted."""
-    share = result.tiles.share if result.tiles else 0.0
-    return VERDICTS.index(result.verdict), share
-
-
-def doubt_rivalled(
-    results: list[AlignmentResult], shape: tuple[int, int]
-) -> list[AlignmentResult]:
-    """Return results in which none is aligned that a doubtful one at another place rivals.
-
-    Parameters
-    ----------
-    results : list of AlignmentResult
-        Of one pair.
-    shape : tuple of int
-        Height and width of the reference.
-    """
-    return [
-        replace(
-            result,
-            verdict="doubtful",
-            reason=f"{result.reason} But the images fit almost as well at another place.",
-        )
-        if result.verdict == "aligned" and any(_rivals(other, result, shape) for other in results)
-        else result
-        for result in results
-    ]
-
-
-def _rivals(other: AlignmentResult, result: AlignmentResult, shape: tuple[int, int]) -> bool:
-    """Tell whether another result, though doubtful, lies elsewhere with like evidence."""
-    theirs, own = other.tiles, result.tiles
-    if other.verdict != "doubtful" or theirs is None or own is None:
-        return False
-    # Where so many agree, no more are asked.
-    enough = min(own.agreeing, FIRST_TILES)
-    like = min(theirs.share / own.share, theirs.agreeing / enough)
-    # Whichever leaves much more is not meant, though every tile finds its place.
-    alike = like > LIKE_TILES and Rival(own.fit, theirs.fit, LEAST_SHARE).is_like(LIKE)
-    apart = corner_error(other.transform.matrix, result.transform.matrix, shape)
-    # What does not know its corners may lie at the same place.
-    return alike and apart > max(SAME_PLACE, 3 * other.corner_uncertainty)

@@ -1,0 +1,63 @@
+"""What the alignment of one frame of a film foretells of the next."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .._ecc.estimate import Estimate
+from .._ecc.options import SearchOptions
+from .._ecc.refine import Refiner
+from .._images.pyramid.pair import Pyramids
+from .._verdict.assess import Judged
+from .._verdict.followed import judged_like, may_be_followed
+from .._verdict.result import AlignmentResult
+from .._verdict.trusted import most_trusted
+
+
+class Follower:
+    """Follows frames that are all aligned to one image, from one to the next.
+
+    A frame that follows one of which everything was asked is refined from where that was found,
+    and judged by what may be different. Where that leaves a doubt, everything is asked of it, too.
+
+    Parameters
+    ----------
+    basis : Judged, optional
+        What was found of the last frame of which everything was asked, if it may be followed.
+    """
+
+    def __init__(self, basis: Judged | None = None) -> None:
+        self.basis = basis
+
+    def followed(
+        self, pyramids: Pyramids, options: SearchOptions, initial: NDArray[np.float64] | None
+    ) -> Generator[None, None, AlignmentResult | None]:
+        """Align the next frame from where the last was found; None if that settles nothing."""
+        before = self.basis
+        if before is None or before.estimate.refined is None or initial is None:
+            return None
+        refiner = Refiner(pyramids.reference, pyramids.moving, options)
+        refined = yield from refiner.followed(initial, before.estimate.refined)
+        estimate = Estimate.of(
+            refined, options.motion.n_parameters, start="initial", representation="intensity"
+        )
+        judged = judged_like(before, pyramids, estimate, options, initial)
+        return None if judged is None else judged.result
+
+    def keep(self, judged: list[Judged], results: list[AlignmentResult]) -> None:
+        """Remember what was found of a frame of which everything was asked.
+
+        Parameters
+        ----------
+        judged : list of Judged
+        results : list of AlignmentResult
+            What came of each.
+        """
+        best = most_trusted(results)
+        for found, result in zip(judged, results, strict=True):
+            if result is best:
+                self.basis = found if result.found and may_be_followed(found) else None
+                return

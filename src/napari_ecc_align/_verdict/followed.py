@@ -1,0 +1,164 @@
+"""The verdict on an image by what it shares with one that was judged whole before it.
+
+Of two frames of a film that show the reference alike, what repeats, what looks alike when turned
+and what else moves is the same. What was asked of the first is asked of the next only if it might
+differ: if it leaves more unexplained, or its tiles leave a doubt.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .._ecc.estimate import Estimate
+from .._ecc.options import SearchOptions
+from .._images.pyramid.pair import Pyramids
+from .._transform.transform import usable_transform
+from .assess import (
+    Finding,
+    Judged,
+    displaced_tiles,
+    held,
+    result_of,
+    uncertainty_over,
+    why_refused,
+)
+from .evidence import Evidence
+from .laid import Laid
+from .limits import KNOWN_TO, LEAST_LIKE, LEAST_SHARE, TIMES_LEFT
+from .pair_tiles import WHOLE_PIXELS, few_tiles, wide_tiles
+from .residual_pattern import residual_pattern
+from .rules import judge
+from .sampling import overlap_share, sampled_ecc, shared_hull
+from .second_motion import still_tiles
+from .shifted_rival import whole_correlation
+from .tile_matching import FIRST_TILES, Tiles, is_clear, without
+
+
+def judged_like(
+    before: Judged,
+    pyramids: Pyramids,
+    estimate: Estimate,
+    options: SearchOptions,
+    initial: NDArray[np.float64] | None,
+) -> Judged | None:
+    """Return what an estimate amounts to if another image of the same reference was judged whole.
+
+    Its tiles are asked, how exact it is, and how well the whole of a coarse level fits; all else
+    is as it was before.
+
+    Parameters
+    ----------
+    before : Judged
+        The other image's: aligned without any doubt, or placed.
+    pyramids, estimate, options, initial
+        As for `assess`.
+
+    Returns
+    -------
+    Judged or None
+        None if that leaves a doubt that a look at the whole may settle.
+    """
+    shared, reference, moving = before.evidence, pyramids.reference[0], pyramids.moving[0]
+    matrix = estimate.matrix
+    transform = usable_transform(matrix, options.freest, initial)
+    overlap = overlap_share(reference, moving, matrix)
+    if shared is None or transform is None or not estimate.converged:
+        return None
+    if why_refused(reference, moving, matrix, overlap):
+        return None
+    laid = Laid(pyramids, estimate, estimate.inverted)
+    tiles = few_tiles(laid)
+    ecc, ecc_before = sampled_ecc(reference, moving, [matrix, pyramids.unmoved])
+    evidence = _evidence(shared, laid, tiles, -ecc if laid.inverted else ecc)
+    judgement = judge(evidence)
+    if before.result.aligned:
+        settled = judgement.verdict == "aligned" and _leaves_no_more(shared, evidence)
+    else:
+        settled = judgement.placed
+    if not settled:
+        return None
+    found = Finding(judgement, laid.inverted, ecc, ecc_before, tiles, evidence)
+    result = result_of(found, estimate, transform, reference.shape, overlap)
+    return Judged(replace(result, engine=options.engine), estimate, evidence)
+
+
+def may_be_followed(judged: Judged) -> bool:
+    """Tell whether what was found of a pair says what is to be expected of the next one."""
+    result, evidence = judged.result, judged.evidence
+    if evidence is None or judged.estimate.refined is None or evidence.by_edges:
+        return False
+    if result.placed and not result.aligned:
+        return True
+    rivals = evidence.fine.rival, evidence.wide.rival, evidence.whole.rival, evidence.turned
+    return (
+        result.aligned
+        and evidence.second is None
+        and not evidence.still
+        and evidence.wide is evidence.fine
+        and max(rival.likeness for rival in rivals) < LEAST_LIKE
+        and _is_clear(evidence.fine)
+    )
+
+
+def _evidence(shared: Evidence, laid: Laid, tiles: Tiles, ecc: float) -> Evidence:
+    """Return the evidence of two images, with all that is as it was of the pair before."""
+    pyramids, estimate = laid.pyramids, laid.estimate
+    motion: NDArray[np.float64] = np.linalg.inv(pyramids.unmoved) @ estimate.matrix
+    wide = wide_tiles(laid, tiles, shared.whole.rival.likeness)
+    still = still_tiles(tiles, motion)
+    fine = _with_chance_of(shared.fine, without(tiles, still) if still.any() else tiles)
+    if wide is tiles:
+        wide = fine
+    else:
+        wide = _with_chance_of(shared.wide, without(wide, still_tiles(wide, motion)))
+    reference, moving = pyramids.reference[0], pyramids.moving[0]
+    hull = shared_hull(reference, moving, estimate.matrix)
+    index = pyramids.index_below(WHOLE_PIXELS)
+    here = whole_correlation(
+        pyramids.reference[index], pyramids.moving[index], estimate.matrix, inverted=laid.inverted
+    )
+    bent = shared.model == "homography"
+    evidence = replace(
+        shared,
+        ecc=ecc,
+        corner_uncertainty=uncertainty_over(hull, estimate, shared.shape),
+        frame_uncertainty=estimate.corner_uncertainty,
+        hull=hull,
+        motion=motion,
+        fine=fine,
+        wide=wide,
+        still=int(still.sum()),
+        pattern=residual_pattern(fine, shared.shape, bent=bent, hull=hull),
+        whole=replace(shared.whole, here=here),
+    )
+    return replace(evidence, displaced_wide=displaced_tiles(evidence, wide))
+
+
+def _with_chance_of(before: Tiles, tiles: Tiles) -> Tiles:
+    chance = max(before.chance, tiles.chance)
+    return replace(tiles, chance=chance, chance_fit=before.chance_fit)
+
+
+def _leaves_no_more(shared: Evidence, evidence: Evidence) -> bool:
+    """Tell whether images leave no more unexplained than those that were judged whole.
+
+    By the whole of a coarse level, where what moves otherwise is looked for, and by tiles, which
+    see the finest detail: of that, what interpolation leaves differs from frame to frame.
+    """
+    # Where nothing moved, the least that moves otherwise counts.
+    more = KNOWN_TO if held(evidence) and held(shared) else LEAST_SHARE / TIMES_LEFT
+    fine = evidence.fine
+    return (
+        evidence.wide is fine
+        and fine.rival.likeness < LEAST_LIKE
+        and _is_clear(fine)
+        and shared.whole.here - evidence.whole.here <= more
+        and 1 - fine.fit <= TIMES_LEFT * (1 - shared.fine.fit) + KNOWN_TO
+    )
+
+
+def _is_clear(tiles: Tiles) -> bool:
+    return is_clear(tiles, max(FIRST_TILES, tiles.tested), 0)

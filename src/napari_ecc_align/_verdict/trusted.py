@@ -1,0 +1,73 @@
+"""Which of several results of one pair is to be trusted, and which rival each other."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from .._transform.transform import corner_error
+from .limits import LEAST_SHARE, LIKE, LIKE_TILES, SAME_PLACE, least_like
+from .result import VERDICTS, AlignmentResult
+from .rival import Rival
+from .rules import HIGH_ECC
+from .tile_matching import FIRST_TILES
+
+
+def most_trusted(results: list[AlignmentResult]) -> AlignmentResult:
+    """Return the result to be trusted most; of those that correlate alike, the first.
+
+    Starts are tried from little motion to much: a mark that looks the same turned by half is not
+    turned.
+    """
+    best = max(results, key=trust_key)
+    alike = (r for r in results if r.verdict == best.verdict and _correlates_like(r, best))
+    return next(alike, best)
+
+
+def _correlates_like(other: AlignmentResult, result: AlignmentResult) -> bool:
+    """Tell whether two results both correlate so well that neither is the better one."""
+    return abs(other.ecc) >= max(HIGH_ECC, least_like(abs(result.ecc)))
+
+
+def trust_key(result: AlignmentResult) -> tuple[int, float]:
+    """Return a key that sorts results by how much they are to be trusted."""
+    share = result.tiles.share if result.tiles else 0.0
+    return VERDICTS.index(result.verdict), share
+
+
+def doubt_rivalled(
+    results: list[AlignmentResult], shape: tuple[int, int]
+) -> list[AlignmentResult]:
+    """Return results in which none is aligned that a doubtful one at another place rivals.
+
+    Parameters
+    ----------
+    results : list of AlignmentResult
+        Of one pair.
+    shape : tuple of int
+        Height and width of the reference.
+    """
+    return [
+        replace(
+            result,
+            verdict="doubtful",
+            reason=f"{result.reason} But the images fit almost as well at another place.",
+        )
+        if result.verdict == "aligned" and any(_rivals(other, result, shape) for other in results)
+        else result
+        for result in results
+    ]
+
+
+def _rivals(other: AlignmentResult, result: AlignmentResult, shape: tuple[int, int]) -> bool:
+    """Tell whether another result, though doubtful, lies elsewhere with like evidence."""
+    theirs, own = other.tiles, result.tiles
+    if other.verdict != "doubtful" or theirs is None or own is None:
+        return False
+    # Where so many agree, no more are asked.
+    enough = min(own.agreeing, FIRST_TILES)
+    like = min(theirs.share / own.share, theirs.agreeing / enough)
+    # Whichever leaves much more is not meant, though every tile finds its place.
+    alike = like > LIKE_TILES and Rival(own.fit, theirs.fit, LEAST_SHARE).is_like(LIKE)
+    apart = corner_error(other.transform.matrix, result.transform.matrix, shape)
+    # What does not know its corners may lie at the same place.
+    return alike and apart > max(SAME_PLACE, 3 * other.corner_uncertainty)
