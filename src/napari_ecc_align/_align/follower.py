@@ -7,6 +7,7 @@ from collections.abc import Generator
 import numpy as np
 from numpy.typing import NDArray
 
+from .._common.steps import outcome_of
 from .._ecc.estimate import Estimate
 from .._ecc.options import SearchOptions
 from .._ecc.refine import Refiner
@@ -15,6 +16,9 @@ from .._verdict.assess import Judged
 from .._verdict.followed import judged_like, may_be_followed
 from .._verdict.result import AlignmentResult
 from .._verdict.trusted import most_trusted
+
+# So many pixels are followed in a few hundredths of a second.
+_SMALL = 2**20
 
 
 class Follower:
@@ -40,7 +44,10 @@ class Follower:
         if before is None or before.estimate.refined is None or initial is None:
             return None
         refiner = Refiner(pyramids.reference, pyramids.moving, options)
-        refined = yield from refiner.followed(initial, before.estimate.refined)
+        steps = refiner.followed(initial, before.estimate.refined)
+        # A small image takes less time than telling of its steps.
+        small = pyramids.reference[0].size <= _SMALL
+        refined = outcome_of(steps) if small else (yield from steps)
         estimate = Estimate.of(
             refined, options.motion.n_parameters, start="initial", representation="intensity"
         )

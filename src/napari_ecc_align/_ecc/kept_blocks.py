@@ -24,19 +24,26 @@ class KeptBlocks(LinearisedBlocks):
     """
 
     def __init__(self, blocks: Blocks, model: Model, frame: Frame) -> None:
+        self._image: Floats | None = None
         super().__init__(blocks, model, frame, None)
-        n, b = len(blocks.values), blocks.size
-        monomials = moments.monomials(b, model.degree)
+        b = blocks.size
+        self._area = moments.area(b, model.degree) * (b / (b - 2)) ** 2
+
+    def _own_products(self) -> tuple[Array, Array, Array, Array]:
+        n, b = self._values.shape[:2]
+        monomials = moments.monomials(b, self._degree)
         # How far each parameter moves each pixel, by x and by y.
         across, down = np.split(floats(self._restrict).transpose(0, 2, 1), 2, axis=2)
-        gx, gy = blocks.slopes.reshape(2, n, 1, b * b)
-        self._rows = np.empty((n, model.n_parameters + 5, b * b), np.float32)
-        np.add(gx * (across @ monomials), gy * (down @ monomials), out=self._rows[:, :-5])
-        self._rows[:, -5], self._rows[:, -4] = blocks.values.reshape(n, -1), 1
-        self._rows[:, -3:] = _against_gradients(blocks.slopes).reshape(3, n, -1).swapaxes(0, 1)
-        self._own = (self._rows[:, -3:] @ blocks.values.reshape(n, -1, 1))[:, :, 0]
-        self._area = moments.area(b, model.degree) * (b / (b - 2)) ** 2
-        self._image: Floats | None = None
+        gx, gy = self._slopes.reshape(2, n, 1, b * b)
+        rows = self._rows = np.empty((n, across.shape[1] + 5, b * b), np.float32)
+        np.multiply(gx, across @ monomials, out=rows[:, :-5])
+        rows[:, :-5] += gy * (down @ monomials)
+        rows[:, -5], rows[:, -4] = self._values.reshape(n, -1), 1
+        rows[:, -3:] = _against_gradients(self._slopes).reshape(3, n, -1).swapaxes(0, 1)
+        products = np.matmul(rows, rows[:, :-3].transpose(0, 2, 1)).astype(np.float64)
+        self._own = products[:, -3:, -2]
+        motion = products[:, :-5]
+        return motion[:, :, :-2], motion[:, :, -2:], products[:, -5, -2], products[:, -4, -2]
 
     def _products(self, image: Floats) -> tuple[Array, Array]:
         flat = image.reshape(len(image), -1, 1)

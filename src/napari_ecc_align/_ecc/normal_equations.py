@@ -134,10 +134,8 @@ class LinearisedBlocks:
 
     def _eliminate(self) -> None:
         """Sum the reference's own moments and project gain and offset out of the motion."""
+        hessian, self._cross, square, total = self._own_products()
         values, slopes = self._values, self._slopes
-        hessian = self._quadratic(slopes)
-        self._cross = np.stack([self._descent(slopes * values), self._descent(slopes)], axis=2)
-        total, square = self._summed(_sum(values)), self._summed(_dot(values, values))
         self._photometric = np.array([[square, total], [total, self.count]]).transpose(2, 0, 1)
         self._pooled = self._photometric.sum(0)
         sparse = slopes[:, :, ::_SPARSE, ::_SPARSE]
@@ -147,6 +145,16 @@ class LinearisedBlocks:
         self._inverse = inverse2(self._photometric)
         coupling = self._cross @ self._inverse
         self._projected = hessian - self._cross @ coupling.transpose(0, 2, 1)
+
+    def _own_products(self) -> tuple[Array, Array, Array, Array]:
+        """Return sums of the motion's products with itself, and with the values and 1.
+
+        Of shapes (n, p, p) and (n, p, 2), and the sums of the values' squares and of these, (n,).
+        """
+        values, slopes = self._values, self._slopes
+        cross = np.stack([self._descent(slopes * values), self._descent(slopes)], axis=2)
+        total, square = self._summed(_sum(values)), self._summed(_dot(values, values))
+        return self._quadratic(slopes), cross, square, total
 
     def _quadratic(self, slopes: Floats) -> Array:
         """Sum products of gradients, times products of monomials, per block: (n, p, p)."""

@@ -76,6 +76,8 @@ _BIAS = 0.01
 _PLENTY = 500_000
 # The Jacobian of so few pixels of tiles is kept: as many as fit into a cache.
 _KEPT_PIXELS = 2**18
+# Where more than this share of the tiles is needed, all are taken.
+_MOST_OF_THEM = 0.6
 # Tiles keep off the border by how far a film's frames have moved, in steps of so many px.
 _ROOM, _MOST_STEPS = 8, 3
 # Tiles of at most so many pixels: what bounds the memory.
@@ -344,7 +346,9 @@ class Refiner:
         first = self._first_tiles
         if foretold is not None:
             needed = foretold.tiles * (foretold.uncertainty / self._options.precision) ** 2
-            first = max(first, min(int(np.ceil(needed)), foretold.tiles))
+            # A second round would cost more than some tiles.
+            first = max(first, min(int(np.ceil(needed)), len(choice)))
+            first = len(choice) if first > _MOST_OF_THEM * len(choice) else first
         count, used = min(first, len(choice)), 0
         while used < count:
             for begin in range(used, count, _TOGETHER):
@@ -420,10 +424,15 @@ class Refiner:
         overlaps = tiles.overlap(
             origins, size, scaled(start.matrix, 2.0**-index), moving, self.representation
         )
-        measured = overview(self._reference, index + 3)
-        strengths = tiles.strength(measured, 2 ** (measured.index - index), origins, size)
-        order = tiles.order(origins, strengths, overlaps, reference.shape)
-        return size, np.asarray(origins[order])
+
+        def chosen() -> Array:
+            measured = overview(self._reference, index + 3)
+            strengths = tiles.strength(measured, 2 ** (measured.index - index), origins, size)
+            order = tiles.order(origins, strengths, overlaps, reference.shape)
+            return np.asarray(origins[order])
+
+        key = size, margin, overlaps.tobytes()
+        return size, reference.recent("choice of tiles", key, chosen)
 
     @staticmethod
     def _moved_by(matrix: Array, shape: tuple[int, int]) -> int:

@@ -225,7 +225,7 @@ def _of_tiles(laid: Laid, model: MotionModel, ecc: float, fine: Tiles) -> Eviden
         whole=replace(whole, rival=seconded(laid, whole.rival, model)),
         by_edges=laid.estimate.representation == "orientation",
     )
-    return replace(evidence, displaced_wide=displaced_tiles(evidence, wide))
+    return replace(evidence, displaced_wide=_displaced(evidence, wide))
 
 
 def uncertainty_over(
@@ -238,7 +238,7 @@ def uncertainty_over(
     return estimate.corner_uncertainty * share
 
 
-def displaced_tiles(evidence: Evidence, wide: Tiles) -> int:
+def _displaced(evidence: Evidence, wide: Tiles) -> int:
     """Return how many tiles that see far are displaced alike: they find what moved farther."""
     if evidence.wide is evidence.fine:
         return 0
@@ -274,7 +274,7 @@ def _with_pattern(evidence: Evidence) -> Evidence:
         pattern=residual_pattern(
             fine, evidence.shape, bent=evidence.model == "homography", hull=evidence.hull
         ),
-        displaced_wide=displaced_tiles(evidence, wide),
+        displaced_wide=_displaced(evidence, wide),
     )
 
 

@@ -19,7 +19,6 @@ from .._transform.transform import usable_transform
 from .assess import (
     Finding,
     Judged,
-    displaced_tiles,
     held,
     result_of,
     uncertainty_over,
@@ -27,14 +26,14 @@ from .assess import (
 )
 from .evidence import Evidence
 from .laid import Laid
-from .limits import KNOWN_TO, LEAST_LIKE, LEAST_SHARE, TIMES_LEFT
-from .pair_tiles import WHOLE_PIXELS, few_tiles, wide_tiles
+from .limits import KNOWN_TO, LEAST_LIKE, LEAST_SHARE, LIKE_TILES, TIMES_LEFT
+from .pair_tiles import WHOLE_PIXELS, few_tiles
 from .residual_pattern import residual_pattern
-from .rules import judge
+from .rules import MINOR, judge
 from .sampling import overlap_share, sampled_ecc, shared_hull
 from .second_motion import still_tiles
 from .shifted_rival import whole_correlation
-from .tile_matching import FIRST_TILES, Tiles, is_clear, without
+from .tile_matching import Tiles, without
 
 
 def judged_like(
@@ -93,27 +92,16 @@ def may_be_followed(judged: Judged) -> bool:
     if result.placed and not result.aligned:
         return True
     rivals = evidence.fine.rival, evidence.wide.rival, evidence.whole.rival, evidence.turned
-    return (
-        result.aligned
-        and evidence.second is None
-        and not evidence.still
-        and evidence.wide is evidence.fine
-        and max(rival.likeness for rival in rivals) < LEAST_LIKE
-        and _is_clear(evidence.fine)
-    )
+    likeness = max(rival.likeness for rival in rivals)
+    return result.aligned and evidence.second is None and likeness < LEAST_LIKE
 
 
 def _evidence(shared: Evidence, laid: Laid, tiles: Tiles, ecc: float) -> Evidence:
     """Return the evidence of two images, with all that is as it was of the pair before."""
     pyramids, estimate = laid.pyramids, laid.estimate
     motion: NDArray[np.float64] = np.linalg.inv(pyramids.unmoved) @ estimate.matrix
-    wide = wide_tiles(laid, tiles, shared.whole.rival.likeness)
     still = still_tiles(tiles, motion)
     fine = _with_chance_of(shared.fine, without(tiles, still) if still.any() else tiles)
-    if wide is tiles:
-        wide = fine
-    else:
-        wide = _with_chance_of(shared.wide, without(wide, still_tiles(wide, motion)))
     reference, moving = pyramids.reference[0], pyramids.moving[0]
     hull = shared_hull(reference, moving, estimate.matrix)
     index = pyramids.index_below(WHOLE_PIXELS)
@@ -121,7 +109,7 @@ def _evidence(shared: Evidence, laid: Laid, tiles: Tiles, ecc: float) -> Evidenc
         pyramids.reference[index], pyramids.moving[index], estimate.matrix, inverted=laid.inverted
     )
     bent = shared.model == "homography"
-    evidence = replace(
+    return replace(
         shared,
         ecc=ecc,
         corner_uncertainty=uncertainty_over(hull, estimate, shared.shape),
@@ -129,12 +117,12 @@ def _evidence(shared: Evidence, laid: Laid, tiles: Tiles, ecc: float) -> Evidenc
         hull=hull,
         motion=motion,
         fine=fine,
-        wide=wide,
+        # Whether it is the right place at all, the whole tells: it fits as well.
+        wide=fine if shared.wide is shared.fine else shared.wide,
         still=int(still.sum()),
         pattern=residual_pattern(fine, shared.shape, bent=bent, hull=hull),
         whole=replace(shared.whole, here=here),
     )
-    return replace(evidence, displaced_wide=displaced_tiles(evidence, wide))
 
 
 def _with_chance_of(before: Tiles, tiles: Tiles) -> Tiles:
@@ -152,13 +140,9 @@ def _leaves_no_more(shared: Evidence, evidence: Evidence) -> bool:
     more = KNOWN_TO if held(evidence) and held(shared) else LEAST_SHARE / TIMES_LEFT
     fine = evidence.fine
     return (
-        evidence.wide is fine
-        and fine.rival.likeness < LEAST_LIKE
-        and _is_clear(fine)
+        fine.rival.likeness < LEAST_LIKE
+        and fine.share >= LIKE_TILES * shared.fine.share
+        and evidence.still <= MINOR * fine.agreeing
         and shared.whole.here - evidence.whole.here <= more
         and 1 - fine.fit <= TIMES_LEFT * (1 - shared.fine.fit) + KNOWN_TO
     )
-
-
-def _is_clear(tiles: Tiles) -> bool:
-    return is_clear(tiles, max(FIRST_TILES, tiles.tested), 0)

@@ -9,7 +9,7 @@ outside the image or a masked one come back as NaN.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import repeat
@@ -381,22 +381,25 @@ class TileSampler:
         first = np.floor(corners)
         x, y = (corners[0] - first[0]).tolist()
         kernel = np.outer((1 - y, y), (1 - x, x))
-        size, whole, edge = self._size, self._whole, 1
-        patches: Iterable[Floats] = iter(self._patches)
+        size, whole = self._size, self._whole
+        low, high = first.min(axis=0), first.max(axis=0) + size
+        shape = self._patches.shape[1:] if whole is None else whole.shape
+        if low.min() < 0 or high[0] >= shape[1] or high[1] >= shape[0]:
+            return None
+        if whole is not None and len(first) * size**2 > _MOST_OF_ALL * whole.size:
+            all_of_it = self._level.recent("between", (x, y), lambda: _blended(whole, kernel))
+            return _windows(all_of_it, first, size)
+        side = size + 1
         if whole is not None:
-            patches = repeat(whole, len(first))
-            if len(first) * size**2 > _MOST_OF_ALL * whole.size:
-                all_of_it = self._level.recent("between", (x, y), lambda: _blended(whole, kernel))
-                patches, edge = repeat(all_of_it, len(first)), 0
-        side = size + edge
-        out = np.empty((len(first), side, side), np.float32)
-        for patch, tile, (u, v) in zip(patches, out, first.astype(int).tolist(), strict=True):
-            if u < 0 or v < 0 or u + size >= patch.shape[1] or v + size >= patch.shape[0]:
-                return None
-            tile[:] = patch[v : v + side, u : u + side]
-        if not edge:
-            return out
-        mean = _blended(out.reshape(-1, side), kernel).reshape(out.shape)
+            around = _windows(whole, first, side)
+        else:
+            around = np.stack(
+                [
+                    patch[v : v + side, u : u + side]
+                    for patch, (u, v) in zip(self._patches, first.astype(int), strict=True)
+                ]
+            )
+        mean = _blended(around.reshape(-1, side), kernel).reshape(around.shape)
         return np.ascontiguousarray(mean[:, :size, :size])
 
     def _follow(self, matrix: Array) -> None:
@@ -432,3 +435,9 @@ class TileSampler:
 def _blended(pixels: Floats, kernel: Array) -> Floats:
     """Return the weighed mean of each pixel and those after it."""
     return floats(cv2.filter2D(pixels, -1, kernel, anchor=(0, 0)))
+
+
+def _windows(image: Floats, first: Array, size: int) -> Floats:
+    """Return square parts of an image from their first pixels (x, y) on, (n, size, size)."""
+    x, y = first.astype(np.intp).T
+    return floats(np.lib.stride_tricks.sliding_window_view(image, (size, size))[y, x])
