@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
+from numpy.typing import NDArray
 
 from .._common.steps import retold
 from .._images.pyramid import tile_choice as tiles
@@ -79,7 +80,7 @@ _KEPT_PIXELS = 2**18
 # Where more than this share of the tiles is needed, all are taken.
 _MOST_OF_THEM = 0.6
 # Tiles keep off the border by how far a film's frames have moved, in steps of so many px.
-_ROOM, _MOST_STEPS = 8, 3
+_ROOM, _MOST_STEPS = 4, 6
 # Tiles of at most so many pixels: what bounds the memory.
 _MOST_PIXELS = 3_000_000
 # Twice as many where more is asked than this (px).
@@ -412,18 +413,19 @@ class Refiner:
     def _choice(self, start: Refined, index: int, *, inside: bool) -> tuple[int, Array]:
         """Return the size of tiles on a level, and their first pixels (x, y), best first.
 
-        If `inside`, so far from the border that all lie on the moving image, if it moved little.
+        If `inside`, all lie on a moving image that moved little.
         """
         reference, moving = self._reference[index], self._moving[index]
         margin = halo(self.representation) + (BORDER if index else 0)
-        if inside:
-            margin += self._moved_by(scaled(start.matrix, 2.0**-index), reference.shape)
+        local = scaled(start.matrix, 2.0**-index)
         around = _TILE if min(reference.shape) >= 6 * _TILE else _TILE // 2
         size = tiles.best_size(reference.shape, margin, around)
         origins = tiles.grid(reference.shape, size, margin)
-        overlaps = tiles.overlap(
-            origins, size, scaled(start.matrix, 2.0**-index), moving, self.representation
-        )
+        if inside:
+            low, high = _kept_off(local, reference.shape)
+            last = np.array(reference.shape[::-1]) - margin - size - high
+            origins = np.clip(origins, margin + low, np.maximum(last, margin + low))
+        overlaps = tiles.overlap(origins, size, local, moving, self.representation)
 
         def chosen() -> Array:
             measured = overview(self._reference, index + 3)
@@ -431,18 +433,20 @@ class Refiner:
             order = tiles.order(origins, strengths, overlaps, reference.shape)
             return np.asarray(origins[order])
 
-        key = size, margin, overlaps.tobytes()
+        key = size, origins.tobytes(), overlaps.tobytes()
         return size, reference.recent("choice of tiles", key, chosen)
 
-    @staticmethod
-    def _moved_by(matrix: Array, shape: tuple[int, int]) -> int:
-        """Return how far (px) a matrix moves the border of a level at most, in coarse steps.
 
-        0 where it is far: then tiles at the border that is no longer seen are left out.
-        """
-        farthest = np.abs(map_points(matrix, corners(shape)) - corners(shape)).max()
-        steps = int(np.ceil(farthest / _ROOM))
-        return steps * _ROOM if steps <= _MOST_STEPS else 0
+def _kept_off(matrix: Array, shape: tuple[int, int]) -> tuple[NDArray[np.int_], NDArray[np.int_]]:
+    """Return how far (x, y) tiles keep off the first and the last pixels of a level.
+
+    So far, in steps, that those at the border lie on a moving image which moved little, too; they
+    then overlap their neighbours by as much. 0 where it moved far.
+    """
+    moves = map_points(matrix, corners(shape)) - corners(shape)
+    steps = np.stack([-moves.min(axis=0), moves.max(axis=0)]).clip(0, None) / _ROOM
+    low, high = _ROOM * np.ceil(steps).astype(int)
+    return (low, high) if steps.max() <= _MOST_STEPS else (0 * low, 0 * high)
 
 
 def _total(result: Refined) -> float:

@@ -47,7 +47,7 @@ _MIN_COVERAGE = 0.5
 # Contrasts. Single precision holds the squares of values up to this, and sums of them.
 _FARTHEST = 1e15
 # So many of one sort are kept of what is made of a level for a choice of tiles, say.
-_RECENT = 6
+_RECENT = 8
 # Below this contrast (grey values) halving in integers would cost precision.
 _MIN_INTEGER_CONTRAST = 8.0
 
