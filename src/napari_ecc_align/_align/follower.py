@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Generator
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -54,17 +55,30 @@ class Follower:
         judged = judged_like(before, pyramids, estimate, options, initial)
         return None if judged is None else judged.result
 
-    def keep(self, judged: list[Judged], results: list[AlignmentResult]) -> None:
+    def keep(
+        self,
+        pyramids: Pyramids,
+        options: SearchOptions,
+        judged: list[Judged],
+        results: list[AlignmentResult],
+    ) -> None:
         """Remember what was found of a frame of which everything was asked.
 
         Parameters
         ----------
+        pyramids, options
+            Of the frame.
         judged : list of Judged
         results : list of AlignmentResult
             What came of each.
         """
         best = most_trusted(results)
-        for found, result in zip(judged, results, strict=True):
-            if result is best:
-                self.basis = found if result.found and may_be_followed(found) else None
-                return
+        found = next(one for one, result in zip(judged, results, strict=True) if result is best)
+        refined = found.estimate.refined
+        self.basis = None
+        if refined is not None and best.found and may_be_followed(found):
+            # What is measured of the next frames is measured of this one, too.
+            refiner = Refiner(pyramids.reference, pyramids.moving, options)
+            again = outcome_of(refiner.followed(refined.matrix, refined))
+            estimate = replace(found.estimate, refined=replace(refined, moves=again.moves))
+            self.basis = replace(found, estimate=estimate)

@@ -222,7 +222,7 @@ def _run_pyramid(
         judged.append(assessed(pyramids, estimate, job.options, job.initial))
     results = doubt_rivalled([one.result for one in judged], pyramids.reference[0].shape)
     if job.follower is not None and not nearby:
-        job.follower.keep(judged, results)
+        job.follower.keep(pyramids, job.options, judged, results)
     # Whichever is believed most: all guesses took their time.
     return [replace(result, timings=estimate.timings) for result in results]
 

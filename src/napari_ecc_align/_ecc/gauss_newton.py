@@ -192,6 +192,7 @@ class GaussNewton(ABC):
         self._convergence = Convergence(epsilon, 0.0)
         # The last step of a run, if it was too small to sample the same blocks again.
         self._unsampled_step: Array | None = None
+        self._last: Step | None = None
 
     def run(
         self,
@@ -246,6 +247,7 @@ class GaussNewton(ABC):
         if last is None:
             nothing = np.full((self._motion.n_parameters,) * 2, np.inf)
             return Solution(matrix, float("nan"), 1.0, nothing, float("inf"), 0, False)
+        self._last = last
         if self._convergence.left < tolerance:
             self._unsampled_step = last.limited(self._limit)
         covariance, corner = last.uncertainty()

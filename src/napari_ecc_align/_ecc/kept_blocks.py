@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from .._images.pyramid.blocks import Blocks
 from .._images.pyramid.levels import Floats, floats
 from .._transform.models import Array, Frame, Model
 from . import moments
-from .normal_equations import LinearisedBlocks
+from .normal_equations import Fit, LinearisedBlocks, dot
 
 
 class KeptBlocks(LinearisedBlocks):
@@ -48,8 +50,17 @@ class KeptBlocks(LinearisedBlocks):
     def _products(self, image: Floats) -> tuple[Array, Array]:
         flat = image.reshape(len(image), -1, 1)
         sums = np.matmul(self._rows, flat)[:, :, 0].astype(np.float64)
-        self._image, self._against = image, sums[:, -3:]
+        self._image, self._against, self._sums = image, sums[:, -3:], sums[:, -4]
         return sums[:, :-5], sums[:, -5:-3]
+
+    def fit(self, image: Floats) -> Fit:
+        """Fit an image, (n, b, b), and correlate each block with it."""
+        fit = super().fit(image)
+        squares, (sums, counts) = dot(image, image), (self._sums, self.count)
+        varies = squares - sums**2 / counts
+        own = 1 / np.maximum(self._inverse[:, 0, 0], 1e-30)
+        shares = np.maximum(own, 0) / np.maximum(varies, 1e-30)
+        return replace(fit, correlations=np.minimum(1, fit.gains * np.sqrt(shares)))
 
     def noise(self, image: Floats, gains: Array) -> Array:
         """Return what noise in the reference's gradients adds to the normals, (n, p, p)."""

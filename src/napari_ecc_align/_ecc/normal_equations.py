@@ -80,6 +80,8 @@ class Fit:
         Sums of R * moving and of moving.
     square : float
         Sum of moving².
+    correlations : (n,) array, optional
+        Of each block's pixels with those of the moving image.
     """
 
     normals: Array
@@ -89,6 +91,7 @@ class Fit:
     photometric: Array
     pair: Array
     square: float
+    correlations: Array | None = None
 
 
 class LinearisedBlocks:
@@ -153,7 +156,7 @@ class LinearisedBlocks:
         """
         values, slopes = self._values, self._slopes
         cross = np.stack([self._descent(slopes * values), self._descent(slopes)], axis=2)
-        total, square = self._summed(_sum(values)), self._summed(_dot(values, values))
+        total, square = self._summed(_sum(values)), self._summed(dot(values, values))
         return self._quadratic(slopes), cross, square, total
 
     def _quadratic(self, slopes: Floats) -> Array:
@@ -190,12 +193,12 @@ class LinearisedBlocks:
         fitted = (self._inverse @ pairs[:, :, None])[:, :, 0]
         scores = scores - (self._cross @ fitted[:, :, None])[:, :, 0]
         variances = self._variances(image, fitted)
-        square = float(_dot(image, image).sum())
+        square = float(dot(image, image).sum())
         return Fit(self._projected, scores, fitted[:, 0], variances, self._pooled, pair, square)
 
     def _products(self, image: Floats) -> tuple[Array, Array]:
         """Return sums of an image's products with the motion, (n, p), the values and 1, (n, 2)."""
-        pairs = self._summed(np.stack([_dot(self._values, image), _sum(image)], axis=1))
+        pairs = self._summed(np.stack([dot(self._values, image), _sum(image)], axis=1))
         return self._descent(self._slopes * image), pairs
 
     def _variances(self, image: Floats, fitted: Array) -> Array:
@@ -209,7 +212,7 @@ class LinearisedBlocks:
         residual += offset
         residual -= image[:, ::_SPARSE, ::_SPARSE]
         residual *= residual
-        return np.asarray(self._summed(_dot(self._strength, residual)) / self._total_strength)
+        return np.asarray(self._summed(dot(self._strength, residual)) / self._total_strength)
 
     def _each(self, values: Array) -> Array:
         """Return for each block of each plane what holds for all planes."""
@@ -231,8 +234,8 @@ class LinearisedBlocks:
         left -= inner_gradients(image, _SPARSE)
         if self.seen is not None:
             left *= withdrawn(self.seen)[:, *inside]
-        xx, yy = (self._summed(_dot(own[k], left[k])) for k in (0, 1))
-        xy = self._summed(_dot(own[0], left[1]) + _dot(own[1], left[0])) / 2
+        xx, yy = (self._summed(dot(own[k], left[k])) for k in (0, 1))
+        xy = self._summed(dot(own[0], left[1]) + dot(own[1], left[0])) / 2
         # Noise is much the same all over a block: its moments are those of the block's area.
         area = moments.area(b, self._degree) * (b**2 / own[0, 0].size)
         return self._restricted(*(sums[:, None, None] * area for sums in (xx, xy, yy)))
@@ -293,7 +296,7 @@ def over_planes(values: Array, planes: int, axis: int = 0) -> Array:
     return np.asarray(values.reshape(*shape[:axis], planes, -1, *shape[axis + 1 :]).sum(axis=axis))
 
 
-def _dot(a: Floats, b: Floats) -> Array:
+def dot(a: Floats, b: Floats) -> Array:
     return np.asarray(np.einsum("nij,nij->n", a, b), dtype=np.float64)
 
 

@@ -26,6 +26,7 @@ from .._images.pyramid.representations import Representation, halo
 from .._transform.models import MODELS, Array, Model, frame_of
 from .._transform.plausible import SEARCHED, is_plausible
 from .._transform.transform import corners, map_points, scaled
+from .block_moves import BlockMoves
 from .gauss_newton import SLOWEST, GaussNewton, Solution
 from .kept_blocks import KeptBlocks
 from .motion import PlaneMotion
@@ -96,13 +97,15 @@ _USELESS = 1.0
 class Refined:
     """A transform in px of level 0, and the solution (px of its level) that it comes from.
 
-    And on how many tiles that was solved; 0 where it was on all of a level.
+    And on how many tiles that was solved, 0 where it was on all of a level; of an image that
+    follows another, how each of them fits.
     """
 
     matrix: Array
     solution: Solution
     level: int
     tiles: int = 0
+    moves: BlockMoves | None = None
 
     @property
     def uncertainty(self) -> float:
@@ -389,7 +392,7 @@ class Refiner:
             power = 2 if self._options.motion.degree == 1 else 1.5
             growth = min(_FASTEST_GROWTH, 1.2 * excess**power)
             count = min(most, int(np.ceil(used * growth)))
-        return result
+        return replace(result, moves=solver.moves) if result and foretold else result
 
     @property
     def _first_tiles(self) -> int:

@@ -26,7 +26,15 @@ from .assess import (
 )
 from .evidence import Evidence
 from .laid import Laid
-from .limits import KNOWN_TO, LEAST_LIKE, LEAST_SHARE, LIKE_TILES, TIMES_LEFT
+from .limits import (
+    AGREEMENT_RADIUS,
+    KNOWN_TO,
+    LEAST_LIKE,
+    LEAST_SHARE,
+    LIKE_TILES,
+    TIMES_LEFT,
+    least_like,
+)
 from .pair_tiles import WHOLE_PIXELS, few_tiles
 from .residual_pattern import residual_pattern
 from .rules import MINOR, judge
@@ -69,7 +77,7 @@ def judged_like(
     if why_refused(reference, moving, matrix, overlap):
         return None
     laid = Laid(pyramids, estimate, estimate.inverted)
-    tiles = few_tiles(laid)
+    tiles = _tiles(before, laid)
     ecc, ecc_before = sampled_ecc(reference, moving, [matrix, pyramids.unmoved])
     evidence = _evidence(shared, laid, tiles, -ecc if laid.inverted else ecc)
     judgement = judge(evidence)
@@ -125,6 +133,42 @@ def _evidence(shared: Evidence, laid: Laid, tiles: Tiles, ecc: float) -> Evidenc
     )
 
 
+def _tiles(before: Judged, laid: Laid) -> Tiles:
+    """Return what tiles say of where they lie.
+
+    Where all that the estimator has used were seen before, that is known from its last step: those
+    that fit as well as then lie where it moves them. Else some are looked for all around.
+    """
+    refined, last = laid.estimate.refined, before.estimate.refined
+    shared = before.evidence
+    if not refined or not last or not shared or not before.result.aligned:
+        return few_tiles(laid)
+    moves, seen = refined.moves, last.moves
+    if moves is None or seen is None or refined.level or last.level:
+        return few_tiles(laid)
+    sign, fine = -1 if laid.inverted else 1, shared.fine
+    apart = np.hypot(*(moves.centres[:, None] - seen.centres).transpose(2, 0, 1))
+    fits, then = sign * moves.correlations, sign * seen.correlations[apart.argmin(axis=1)]
+    alike = fits >= least_like(then, KNOWN_TO)
+    # What shows too little to tell where it lies is no witness.
+    tells = 2 * moves.sigmas <= AGREEMENT_RADIUS
+    found = np.where(alike[:, None], moves.moves, fine.reach)
+    agree = np.hypot(*found.T) <= AGREEMENT_RADIUS
+    tested = int(tells.sum())
+    return replace(
+        fine,
+        tested=tested,
+        independent=float(tested),
+        agreeing=int((agree & tells).sum()),
+        displacements=np.hstack([moves.centres, found])[tells],
+        uncertainties=np.where(alike, moves.sigmas, np.inf)[tells],
+        fits=fits[tells],
+        offset=(0.0, 0.0),
+        fit=float(fits[tells].mean()) if tested else 0.0,
+        side=float(moves.size),
+    )
+
+
 def _with_chance_of(before: Tiles, tiles: Tiles) -> Tiles:
     chance = max(before.chance, tiles.chance)
     return replace(tiles, chance=chance, chance_fit=before.chance_fit)
@@ -144,5 +188,6 @@ def _leaves_no_more(shared: Evidence, evidence: Evidence) -> bool:
         and fine.share >= LIKE_TILES * shared.fine.share
         and evidence.still <= MINOR * fine.agreeing
         and shared.whole.here - evidence.whole.here <= more
-        and 1 - fine.fit <= TIMES_LEFT * (1 - shared.fine.fit) + KNOWN_TO
+        # Tiles of another sort have been compared one by one.
+        and (fine.side != shared.fine.side or fine.fit >= least_like(shared.fine.fit, KNOWN_TO))
     )
