@@ -7,7 +7,6 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
-from numpy.typing import NDArray
 
 from .._common.steps import retold
 from .._images.pyramid import tile_choice as tiles
@@ -425,9 +424,10 @@ class Refiner:
         size = tiles.best_size(reference.shape, margin, around)
         origins = tiles.grid(reference.shape, size, margin)
         if inside:
-            low, high = _kept_off(local, reference.shape)
-            last = np.array(reference.shape[::-1]) - margin - size - high
-            origins = np.clip(origins, margin + low, np.maximum(last, margin + low))
+            around = halo(self.representation) + BORDER + 1
+            first = around + _moved_by(local, reference.shape)
+            last = np.array(reference.shape[::-1]) - size - first
+            origins = np.clip(origins, first, np.maximum(last, first))
         overlaps = tiles.overlap(origins, size, local, moving, self.representation)
 
         def chosen() -> Array:
@@ -440,16 +440,15 @@ class Refiner:
         return size, reference.recent("choice of tiles", key, chosen)
 
 
-def _kept_off(matrix: Array, shape: tuple[int, int]) -> tuple[NDArray[np.int_], NDArray[np.int_]]:
-    """Return how far (x, y) tiles keep off the first and the last pixels of a level.
+def _moved_by(matrix: Array, shape: tuple[int, int]) -> int:
+    """Return how far (px) a matrix moves the corners of a level, in few steps; 0 if far.
 
-    So far, in steps, that those at the border lie on a moving image which moved little, too; they
-    then overlap their neighbours by as much. 0 where it moved far.
+    Tiles that keep off the border by so much lie on the moving image. They overlap their
+    neighbours by it.
     """
     moves = map_points(matrix, corners(shape)) - corners(shape)
-    steps = np.stack([-moves.min(axis=0), moves.max(axis=0)]).clip(0, None) / _ROOM
-    low, high = _ROOM * np.ceil(steps).astype(int)
-    return (low, high) if steps.max() <= _MOST_STEPS else (0 * low, 0 * high)
+    steps = int(np.ceil(np.abs(moves).max() / _ROOM))
+    return _ROOM * steps if steps <= _MOST_STEPS else 0
 
 
 def _total(result: Refined) -> float:

@@ -147,8 +147,10 @@ def _tiles(before: Judged, laid: Laid) -> Tiles:
     if moves is None or seen is None or refined.level or last.level:
         return few_tiles(laid)
     sign, fine = -1 if laid.inverted else 1, shared.fine
-    apart = np.hypot(*(moves.centres[:, None] - seen.centres).transpose(2, 0, 1))
-    fits, then = sign * moves.correlations, sign * seen.correlations[apart.argmin(axis=1)]
+    fits, then = sign * moves.correlations, sign * seen.correlations
+    if not np.array_equal(moves.centres, seen.centres):
+        apart = np.hypot(*(moves.centres[:, None] - seen.centres).transpose(2, 0, 1))
+        then = then[apart.argmin(axis=1)]
     alike = fits >= least_like(then, KNOWN_TO)
     # What shows too little to tell where it lies is no witness.
     tells = 2 * moves.sigmas <= AGREEMENT_RADIUS
