@@ -164,7 +164,9 @@ class Step:
         if n <= p or values[0] <= 1e-9 * values[-1]:
             return np.full((p, p), np.inf), float("inf")
         inverse = (vectors / values) @ vectors.T
-        residual = self.scores - self.normals @ self.delta
+        # Of the equations as they are, also where the step was lengthened for their noise.
+        own = pseudoinverse(self.normals.sum(axis=0)) @ self.scores.sum(axis=0)
+        residual = self.scores - self.normals @ own
         half = inverse @ (residual.T @ residual * (n / (n - p)))
         covariance = 0.5 * (half @ inverse + np.trace(half) / p * inverse)
         spread = np.sum((self.jacobian @ covariance) * self.jacobian) / self._corners

@@ -80,7 +80,7 @@ _KEPT_PIXELS = 2**18
 # Where more than this share of the tiles is needed, all are taken.
 _MOST_OF_THEM = 0.6
 # Tiles keep off the border by how far a film's frames have moved, in steps of so many px.
-_ROOM, _MOST_STEPS = 4, 6
+_ROOM, _MOST_STEPS = 2, 12
 # Tiles of at most so many pixels: what bounds the memory.
 _MOST_PIXELS = 3_000_000
 # Twice as many where more is asked than this (px).
@@ -423,12 +423,12 @@ class Refiner:
         around = _TILE if min(reference.shape) >= 6 * _TILE else _TILE // 2
         size = tiles.best_size(reference.shape, margin, around)
         origins = tiles.grid(reference.shape, size, margin)
-        if inside:
-            around = halo(self.representation) + BORDER + 1
-            first = around + _moved_by(local, reference.shape)
-            last = np.array(reference.shape[::-1]) - size - first
-            origins = np.clip(origins, first, np.maximum(last, first))
         overlaps = tiles.overlap(origins, size, local, moving, self.representation)
+        moved = _moved_by(local, reference.shape)
+        if inside and moved and moving.valid is None and moving.shape == reference.shape:
+            last = np.array(reference.shape[::-1]) - size - margin - moved
+            origins = np.clip(origins, margin + moved, np.maximum(last, margin + moved))
+            overlaps = np.ones(len(origins))
 
         def chosen() -> Array:
             measured = overview(self._reference, index + 3)
