@@ -76,7 +76,7 @@ def block_moves(
     )
     normals = chained([fit.normals for fit in fits])
     scores = chained([fit.scores for fit in fits])
-    left = scores - gains[:, None] * (normals @ delta)
+    left = scores - (normals * gains[:, None, None] - noise) @ delta
     own = normals[:, both][:, :, both]
     total = np.trace(own, axis1=1, axis2=2)
     noisy = np.trace(noise[:, both][:, :, both], axis1=1, axis2=2)
