@@ -50,8 +50,7 @@ def _folder(folder: Path, depth: int) -> list[str]:
     lines = [f"{name:26} {_first_sentence(folder / '__init__.py')}"]
     lines.extend(_wrapped(modules))
     for inner in sorted(path for path in folder.iterdir() if (path / "__init__.py").exists()):
-        if not inner.is_symlink():
-            lines.extend(_folder(inner, depth + 1))
+        lines.extend(_folder(inner, depth + 1))
     return lines
 
 

@@ -19,13 +19,13 @@ from types import SimpleNamespace
 
 import napari
 import numpy as np
+from drawn_images import cells, drifting, rounds
 from napari.settings import get_plugin_settings
 from PIL import Image
 from qtpy.QtWidgets import QApplication
 from scipy.ndimage import map_coordinates
-from skimage.filters import gaussian
 
-from napari_ecc_align import Batch, Transform, align, overlay, read_image, warp
+from napari_ecc_align import Batch, align, overlay, read_image, warp
 from napari_ecc_align._compare.inspection import inspect_alignment
 from napari_ecc_align._gui.align.widget import AlignWidget
 from napari_ecc_align._gui.apply.widget import ApplyWidget
@@ -107,20 +107,7 @@ def shoot_region() -> None:
 def shoot_stack() -> None:
     """Take a picture of a film over its first frame, aligned to that, and of its drift."""
     viewer, widget = open_form()
-    rng = np.random.default_rng(4)
-    path = np.cumsum(rng.normal(0, 1.2, (24, 2)), axis=0)
-    image = cells().astype(np.float32)
-    frames = []
-    for number, (right, down) in enumerate(path):
-        turn = np.radians(0.05 * number)
-        matrix = [
-            [np.cos(turn), -np.sin(turn), right + 40],
-            [np.sin(turn), np.cos(turn), down + 40],
-            [0, 0, 1],
-        ]
-        frame = warp(image, Transform(np.array(matrix)), output_shape=(430, 560), fill=0)
-        frames.append(frame + rng.normal(0, 3, frame.shape))
-    viewer.add_image(np.stack(frames), name="film", colormap="gray")
+    viewer.add_image(drifting(cells()), name="film", colormap="gray")
     widget.model.value = "euclidean"
     widget.run()
     settle(widget)
@@ -149,32 +136,6 @@ def shoot_volumes() -> None:
     viewer.scene.camera.angles = (-20, 30, 145)
     settle(widget)
     save(viewer, "volume_3d")
-
-
-def rounds() -> tuple[np.ndarray, np.ndarray]:
-    """Return soft nuclei in a volume, and again, turned about two axes and shifted."""
-    rng = np.random.default_rng(11)
-    fine = np.zeros((180, 190, 190))
-    places = (rng.random((1500, 3)) * fine.shape).astype(int)
-    fine[tuple(places.T)] = rng.uniform(300, 1200, len(places))
-    fine = 900 * gaussian(fine, 4) + 250 * gaussian(fine, 2)
-    about_z, about_y = np.radians([7, 4])
-    turn = np.array(
-        [
-            [np.cos(about_y), 0, np.sin(about_y)],
-            [0, np.cos(about_z), -np.sin(about_z)],
-            [-np.sin(about_y), np.sin(about_z), np.cos(about_z)],
-        ]
-    )
-    left, _, right = np.linalg.svd(turn)
-    middle, thick = (np.array(fine.shape) - 1) / 2, np.array([2.5, 1, 1])
-    seen = np.indices((48, 120, 120)).reshape(3, -1).T - np.array([23.5, 59.5, 59.5])
-    volumes = []
-    for linear, shift in ((np.eye(3), (0, 0, 0)), (left @ right, (5, -6, 8))):
-        there = (seen * thick) @ linear.T + middle + shift
-        volume = map_coordinates(fine, there.T, order=1).reshape(48, 120, 120)
-        volumes.append((volume + rng.normal(0, 6, volume.shape)).clip(0).astype(np.float32))
-    return volumes[0], volumes[1]
 
 
 def shoot_doubtful() -> None:
@@ -207,16 +168,6 @@ def finish(
     viewer.reset_view()
     settle(widget)
     save(viewer, name, close=close)
-
-
-def cells() -> np.ndarray:
-    """Return an image of bright spots on a dark ground, drawn by chance."""
-    rng = np.random.default_rng(9)
-    image = np.zeros((520, 660))
-    places = rng.integers(0, image.shape, (900, 2))
-    image[tuple(places.T)] = rng.uniform(200, 2500, len(places))
-    spots = gaussian(image, 2.5) + 2 * gaussian(image, 9)
-    return np.clip(4 * spots, 0, 255)
 
 
 def save(viewer: napari.Viewer, name: str, *, close: bool = True) -> None:

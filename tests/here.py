@@ -1,4 +1,4 @@
-"""Batches with one worker, done by the process of the test: to start another takes longer."""
+"""What batches do in processes, done by that of the test: to start another takes longer."""
 
 from __future__ import annotations
 
@@ -34,3 +34,12 @@ class Here:
 def pool_or_here(function, *, workers, timeout):
     """Return what does the work of that many workers: only of several, processes."""
     return Here(function) if workers == 1 else Pool(function, workers=workers, timeout=timeout)
+
+
+class StepsHere:
+    """In place of a `BackgroundProcess`."""
+
+    busy = False
+
+    def steps(self, function, *arguments):
+        yield from function(lambda: False, *arguments)

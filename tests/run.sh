@@ -2,12 +2,16 @@
 # Install what the tests need and is missing, then run them all: ruff, mypy, pytest.
 #
 # Usage: bash tests/run.sh [--python VERSION] [--lowest | --constraints FILE] [PYTEST-ARGUMENT...]
+#                          [--pre] [--binding pyside6]
 #        bash tests/run.sh --versions [PYTEST-ARGUMENT...]
 #
 #   --python VERSION    with this Python, such as 3.12 (PYTHON names a program instead)
 #   --lowest            with the lowest versions that pyproject.toml allows
 #   --constraints FILE  with those of a constraints file of pip's, or its address, such as one of
 #                       napari's; PySide6 is that of napari's bundle
+#   --pre               with releases that are not final yet, where there are any
+#   --binding NAME      all with this binding of Qt, pyqt6 or pyside6; left out, all with pyqt6, and
+#                       with pyside6 what depends on the binding
 #   --versions          the lowest versions with Python 3.11, then napari's constraints with each
 #                       Python; NAPARI_CONSTRAINTS is the folder that has them, resources/constraints
 #                       of napari's repository, or its address
@@ -44,7 +48,7 @@ if [ "${1:-}" = --versions ]; then
     exit
 fi
 
-folder=$root/.venv-test versions=newest ignored=()
+folder=$root/.venv-test versions=newest ignored=() more=() binding=
 while [ $# -gt 0 ]; do
     case $1 in
         --python)
@@ -59,6 +63,14 @@ while [ $# -gt 0 ]; do
         --constraints)
             folder+=-constraints versions=$2
             [ ! -f "$2" ] || versions=$(realpath -- "$2")
+            shift 2
+            ;;
+        --pre)
+            folder+=-pre versions=pre more=(--pre)
+            shift
+            ;;
+        --binding)
+            binding=$2
             shift 2
             ;;
         *) break ;;
@@ -92,7 +104,9 @@ find_browser || say "NO CHROMIUM HERE: the report will not be opened in a browse
 
 # pip would compile all files of all packages, one after the other; the tests need a part of them.
 case $versions in
-    newest) make_environment "$folder" --no-compile --editable ".[gui]" --group dev ;;
+    newest | pre)
+        make_environment "$folder" --no-compile --editable ".[gui]" --group dev ${more[@]+"${more[@]}"}
+        ;;
     lowest)
         find_python
         "$python" "$root/tests/floors.py" >"$folder.txt"
@@ -122,12 +136,24 @@ if [ "$versions" = newest ]; then
     check "ruff check" "$environment/python" -m ruff check docs src tests
     check "ruff format" "$environment/python" -m ruff format --check docs src tests
     if [ $# -eq 0 ]; then
-        # Written now, beside mypy, which uses one core, they are there when three processes begin.
-        "$environment/python" -m pytest --collect-only -qq >/dev/null 2>&1 &
+        # It uses one core and goes on beside the tests.
+        typed=$(mktemp)
+        trap 'rm -f -- "$typed"' EXIT
+        "$environment/python" -m mypy >"$typed" 2>&1 &
+        mypy=$!
+        # Written now, they are there when three processes begin.
+        "$environment/python" -m pytest --collect-only -qq >/dev/null 2>&1 || true
+    else
+        check "mypy" "$environment/python" -m mypy
     fi
-    check "mypy" "$environment/python" -m mypy
-    wait
 fi
+# said_by PROCESS FILE: wait for a process, print what it has said, and end as it did.
+said_by() {
+    local status=0
+    wait "$1" || status=$?
+    cat -- "$2"
+    return "$status"
+}
 test_with() {
     local binding=$1
     shift
@@ -136,10 +162,15 @@ test_with() {
 }
 # More at a time than most machines have cores, because many wait, but for those that measure time.
 if [ $# -gt 0 ]; then
-    check "pytest" test_with pyqt6 "$@"
+    check "pytest" test_with "${binding:-pyqt6}" "$@"
 else
-    check "pytest" test_with pyqt6 -n 3 --dist worksteal -m "not alone"
-    check "pytest, one at a time" test_with pyqt6 -m alone tests/gui
+    check "pytest" test_with "${binding:-pyqt6}" -n 3 --dist worksteal -m "not alone"
+    if [ -n "${mypy:-}" ]; then
+        check "mypy" said_by "$mypy" "$typed"
+    fi
+    check "pytest, one at a time" test_with "${binding:-pyqt6}" -m alone tests/gui
+fi
+if [ $# -eq 0 ] && [ -z "$binding" ]; then
     check "pytest, PySide6" test_with pyside6 -n 2 --dist worksteal -m "both_bindings and not alone" \
         tests/gui
 fi

@@ -24,6 +24,7 @@ from ._compare.views import checkerboard, overlay
 from ._ecc.options import Engine
 from ._images.files.images import read_image, write_image
 from ._images.interpolation import Interpolation
+from ._images.ome_zarr.scene import save_scene
 from ._images.polygons import polygon_mask
 from ._images.samples import SamplePair, sample
 from ._images.sources import ImageLike
@@ -84,6 +85,7 @@ __all__ = [
     "polygon_mask",
     "read_image",
     "sample",
+    "save_scene",
     "save_transforms",
     "warp",
     "warp_stack",

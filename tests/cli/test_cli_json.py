@@ -1,21 +1,19 @@
-"""What ``--json`` prints is what docs/ecc-align.schema.json says, and that ships."""
+"""What ``--json`` prints is what docs/ecc-align.schema.json says."""
 
 import json
-from importlib.resources import files
 
 import jsonschema
 import pytest
 import tifffile
 from processes import run_main
 
+from docs_pages import DOCS
 from napari_ecc_align._batch.report.report import COLUMNS
 from napari_ecc_align._common.tables import COUNT_KEYS, INSPECTION_KEYS, RESULT_KEYS
 from napari_ecc_align._images.files.images import read_image
 from napari_ecc_align._transform.transform import Transform
 
-SCHEMA = json.loads(
-    files("napari_ecc_align").joinpath("_gui", "docs", "ecc-align.schema.json").read_text()
-)
+SCHEMA = json.loads((DOCS / "ecc-align.schema.json").read_text())
 PARTS = SCHEMA["$defs"]
 
 

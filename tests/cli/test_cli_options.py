@@ -35,7 +35,7 @@ class TestHelp:
             for line in epilog.splitlines()
             if line.startswith(("Exit code: ", " " * 11))
         ]
-        verdicts = {"align", "judge", "stack", "film", "batch", "demo"}
+        verdicts = {"align", "judge", "stack", "film", "batch", "scene", "demo"}
         assert codes == ["0", *(["1"] if name in verdicts else []), "2", "70", "130"]
 
     @pytest.mark.parametrize("name", COMMANDS)

@@ -20,17 +20,18 @@ from pairs import REAL_PICTURES, colour_picture, known_pair, picture, random_tra
 SHAPE = (200, 240)
 
 
-@pytest.mark.parametrize("name", REAL_PICTURES)
 @pytest.mark.parametrize(
-    ("engine", "model"),
+    ("engine", "model", "name"),
     [
-        (engine, model)
+        (engine, model, name)
         for engine in ENGINES
         for model in MOTION_MODELS
+        # Every picture in the model that is the default, and every model.
+        for name in (REAL_PICTURES if model == "affine" else REAL_PICTURES[-2:])
         if (engine, model) != ("opencv", "similarity")
     ],
 )
-def test_recovers_the_transform_of_a_real_image(name, engine, model):
+def test_recovers_the_transform_of_a_real_image(engine, model, name):
     shape = (130, 300) if name == "page" else SHAPE
     known = known_pair(name, random_transform(7, model, shape, size=4.0), shape=shape)
     result = align(known.reference, known.moving, model=model, engine=engine)

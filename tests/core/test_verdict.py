@@ -6,9 +6,9 @@ from scipy import ndimage
 
 from napari_ecc_align import Transform, align
 from napari_ecc_align._transform.transform import corner_error
+from napari_ecc_align._verdict.refusals import why_implausible
 from napari_ecc_align._verdict.result import VERDICTS
-from napari_ecc_align._verdict.rules import why_implausible
-from napari_ecc_align._verdict.trusted import doubt_rivalled
+from napari_ecc_align._verdict.trust import doubt_rivalled
 from pairs import known_pair, picture, random_transform
 
 SHAPE = (240, 300)

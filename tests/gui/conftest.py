@@ -38,6 +38,7 @@ def shared_viewer(qapp):
         # goes; here that is done once, after each test.
         if os.name != "nt":
             patch.setattr("napari._vispy.canvas.gc", SimpleNamespace(collect=lambda: 0))
+        shared.spare(patch)
         patch.setattr(EventEmitter, "_check_signature", staticmethod(signature_checked_once()))
         yield shared
         shared.close()
@@ -73,9 +74,15 @@ def emptied(shared_viewer, qtbot):
 
 
 @pytest.fixture
-def viewer(shared_viewer, emptied):
-    """An empty viewer, whose window is not on the screen."""
-    return shared_viewer.open()
+def viewer(request, shared_viewer, emptied):
+    """An empty viewer, whose window is not on the screen.
+
+    Its layers are drawn where a test shows the window, measures time or is marked so, and on one
+    way through each form, the one that goes through both bindings.
+    """
+    marks = {mark.name for mark in request.node.iter_markers()}
+    drawn = "window" in request.fixturenames or marks & {"alone", "both_bindings", "drawn"}
+    return shared_viewer.open(drawn=bool(drawn))
 
 
 @pytest.fixture

@@ -7,11 +7,15 @@ from __future__ import annotations
 
 import gc
 import threading
+from functools import wraps
 from inspect import isfunction, ismethod
 from operator import attrgetter
 
 import napari
+from napari._qt.layer_controls.qt_layer_controls_container import QtLayerControlsContainer
 from napari._qt.qt_viewer import QtViewer
+from napari._qt.widgets.qt_viewer_buttons import QtViewerPushButton
+from napari._vispy.canvas import VispyCanvas
 from napari.utils.events import EmitterGroup, EventEmitter
 from qtpy.compat import isalive
 from qtpy.QtCore import QEvent, QThreadPool, QTimer
@@ -21,7 +25,17 @@ from superqt.utils import WorkerBase
 _PARTS = ("scene.camera", "cursor", "dims", "tooltip", "canvas.grid")
 _TEXTS = ("help", "status", "theme", "title")
 _CALLBACKS = tuple(f"mouse_{name}_callbacks" for name in ("move", "drag", "wheel", "double_click"))
-
+# What shows layers on the canvas and beside it takes napari half of the time that a layer takes.
+_SHOWING = (
+    (QtViewer, "_add_layer"),
+    (VispyCanvas, "_remove_layer"),
+    (VispyCanvas, "_update_scenegraph"),
+    (VispyCanvas, "on_draw"),
+    (QtLayerControlsContainer, "_add"),
+    (QtLayerControlsContainer, "_remove"),
+    (QtLayerControlsContainer, "_populate"),
+    (QtViewerPushButton, "_refresh_qss"),
+)
 
 # So often it is looked whether a closed window is gone.
 _LAST_EVENTS = 50
@@ -32,18 +46,48 @@ class SharedViewer:
 
     def __init__(self):
         self._viewer = None
+        self._drawn = True
 
-    def open(self):
-        """Return the viewer, with nothing in it."""
-        if self._viewer is None:
-            self._viewer = napari.Viewer(show=False, show_welcome_screen=False)
-            # It looks at each event of the application, for a menu bar that no test hides.
-            QApplication.instance().removeEventFilter(self._viewer.window._qt_window)
-            self._start = _state(self._viewer)
-            self._size = self._viewer.window._qt_window.size()
-            # What stays need not be looked at whenever garbage is collected.
-            gc.collect()
-            gc.freeze()
+    def spare(self, patch):
+        """Let napari draw layers and make controls for them only in tests that want them drawn."""
+        for owner, name in _SHOWING:
+            patch.setattr(owner, name, self._if_drawn(getattr(owner, name)))
+
+    def _if_drawn(self, method):
+        @wraps(method)
+        def called(*arguments, **options):
+            return method(*arguments, **options) if self._drawn else None
+
+        return called
+
+    def open(self, drawn):
+        """Return the viewer, with nothing in it.
+
+        Parameters
+        ----------
+        drawn : bool
+            Whether the layers that come into it are drawn, and have controls.
+        """
+        self._drawn = drawn
+        viewer = self._viewer or self._made()
+        window, sheet = viewer.window._qt_window, self._sheet if drawn else ""
+        # Every form in the window is styled anew, which takes as long as to make it.
+        if window.styleSheet() != sheet:
+            for part in (window, window._qt_viewer):
+                part.setStyleSheet(sheet)
+        return viewer
+
+    def _made(self):
+        self._viewer = napari.Viewer(show=False, show_welcome_screen=False)
+        window = self._viewer.window._qt_window
+        # It looks at each event of the application, for a menu bar that no test hides.
+        QApplication.instance().removeEventFilter(window)
+        self._start = _state(self._viewer)
+        self._size = window.size()
+        self._sheet = window.styleSheet()
+        # What stays need not be looked at whenever garbage is collected.
+        gc.collect()
+        gc.freeze()
         return self._viewer
 
     def empty(self, qtbot):

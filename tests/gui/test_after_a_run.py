@@ -26,6 +26,7 @@ def visible(viewer):
     return {name.removeprefix("second → first: ") for name in names}
 
 
+@pytest.mark.drawn
 def test_one_way_of_comparing_is_on_show(aligned, viewer, finish):
     for view, shown in (
         ("difference", {"difference"}),
@@ -148,6 +149,7 @@ def test_undo_takes_the_layers_away(aligned, viewer):
     assert not aligned.after.next.save.enabled
 
 
+@pytest.mark.drawn
 def test_undo_of_a_second_run_brings_the_first_back(aligned, viewer, finish):
     note = viewer.layers["second → first: aligned"].metadata["napari-ecc-align"]
     data = viewer.layers["second → first: aligned"].data.copy()

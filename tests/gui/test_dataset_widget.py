@@ -14,9 +14,11 @@ from heart import Heart, assert_short, napari_adds
 from many import make_many
 from napari.utils.notifications import notification_manager
 
+from here import StepsHere, pool_or_here
 from music.page import make_page
 from napari_ecc_align import Batch
 from napari_ecc_align._batch.records.record import read_record, read_records
+from napari_ecc_align._batch.run import run_plan
 from napari_ecc_align._gui.dataset import widget as dataset_widget
 from napari_ecc_align._gui.shared.docks import docked
 from napari_ecc_align._images.files.images import read_image, write_image
@@ -54,7 +56,9 @@ def finished(dataset, tmp_path_factory):
     root, _ = dataset
     out = tmp_path_factory.mktemp("finished") / "out"
     plan = Batch.plan(root / "ideal", root / "gray", siblings=[root / "bw"], out=out)
-    list(plan.run(workers=2))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(run_plan, "Pool", pool_or_here)
+        list(plan.run(workers=1))
     return out
 
 
@@ -62,6 +66,13 @@ def finished(dataset, tmp_path_factory):
 def copied(finished, tmp_path):
     """A finished folder of the test's own."""
     return Path(shutil.copytree(finished, tmp_path / "out"))
+
+
+@pytest.fixture
+def here(monkeypatch):
+    """Let this process do what the form has done by others, and its one worker."""
+    monkeypatch.setattr(dataset_widget, "BackgroundProcess", StepsHere)
+    monkeypatch.setattr(run_plan, "Pool", pool_or_here)
 
 
 @pytest.fixture
@@ -142,6 +153,7 @@ def test_a_run_begun_while_the_last_one_writes_its_report_waits_for_it(
     assert widget.message.value.startswith("Done: 3 aligned")
 
 
+@pytest.mark.usefixtures("here")
 def test_a_pair_opens_with_its_differences_and_the_next_takes_its_place(
     widget, viewer, settle, finished
 ):
@@ -172,6 +184,7 @@ def test_a_pair_opens_with_its_differences_and_the_next_takes_its_place(
     assert not widget.review.correct.enabled
 
 
+@pytest.mark.usefixtures("here")
 def test_reopening_shows_the_table_fills_the_form_and_does_nothing_again(
     widget, settle, dataset, copied
 ):
@@ -193,6 +206,7 @@ def test_reopening_shows_the_table_fills_the_form_and_does_nothing_again(
     }
 
 
+@pytest.mark.usefixtures("here")
 def test_what_is_pressed_before_an_old_folder_is_read_waits_for_it(
     widget, settle, dataset, copied
 ):
@@ -203,6 +217,7 @@ def test_what_is_pressed_before_an_old_folder_is_read_waits_for_it(
     assert widget.table.pairs.rowCount() == 5
 
 
+@pytest.mark.usefixtures("here")
 def test_an_old_folder_whose_images_have_gone_is_still_shown(widget, settle, dataset, copied):
     for path in (copied / "records").glob("*.json"):
         document = json.loads(path.read_bytes())
@@ -221,6 +236,7 @@ def test_an_old_folder_whose_images_have_gone_is_still_shown(widget, settle, dat
     assert "No such file" in widget.review.text.value
 
 
+@pytest.mark.usefixtures("here")
 def test_reject_and_accept_reach_the_record_and_the_report(widget, settle, copied):
     widget.folders.out.value = copied
     settle()
@@ -245,6 +261,7 @@ def test_reject_and_accept_reach_the_record_and_the_report(widget, settle, copie
     assert "p0.png" not in names_in(widget.table)
 
 
+@pytest.mark.usefixtures("here")
 def test_a_doubtful_pair_is_accepted(widget, viewer, settle, copied):
     path = copied / "records" / "p1.png.json"
     document = json.loads(path.read_bytes())
@@ -267,6 +284,7 @@ def test_a_doubtful_pair_is_accepted(widget, viewer, settle, copied):
     assert not widget.review.accept.enabled
 
 
+@pytest.mark.usefixtures("here")
 def test_a_pair_is_corrected_with_the_align_form(widget, viewer, settle, dataset, copied, qtbot):
     _, truth = dataset
     name = "p2.png"
@@ -298,6 +316,7 @@ def test_a_pair_is_corrected_with_the_align_form(widget, viewer, settle, dataset
     assert form.after.run is None
 
 
+@pytest.mark.usefixtures("here")
 def test_bad_folders_are_refused_in_words(widget, settle, dataset, tmp_path):
     root, _ = dataset
 

@@ -43,6 +43,7 @@ def test_a_closed_form_listens_to_nothing(viewer, qtbot, title):
     viewer.layers["first"].translate = (1, 1)
 
 
+@pytest.mark.drawn
 @pytest.mark.parametrize("title", TITLES)
 def test_a_form_asks_for_little_room_whatever_layers_are_called(viewer, title):
     for letter in "ab":

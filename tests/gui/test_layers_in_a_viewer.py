@@ -36,6 +36,7 @@ def add(viewer, layer):
     return viewer.add_layer(Layer.create(*layer))
 
 
+@pytest.mark.drawn
 def test_what_the_canvas_draws_is_what_was_computed(filled):
     reference, moving = filled.layers
     move_layer(moving, TRANSFORM, layer_grid(reference), {})

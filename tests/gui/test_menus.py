@@ -33,18 +33,13 @@ def test_the_plugins_menu_offers_the_widget(viewer):
 
 
 @pytest.mark.parametrize("name", sample_names())
-def test_open_sample_gives_a_pair_that_aligns(viewer, finish, name):
+def test_open_sample_gives_a_pair_that_is_chosen(viewer, name):
     viewer.open_sample("napari-ecc-align", name)
     assert len(viewer.layers) >= 2
     assert [layer.visible for layer in viewer.layers][:2] == [True, True]
     _, widget = viewer.window.add_plugin_dock_widget("napari-ecc-align", "Align images")
     assert widget.pair.reference.value == viewer.layers[0]
     assert widget.pair.moving.value == viewer.layers[1]
-    widget.run()
-    finish(widget)
-    # Tissue bends.
-    verdict = "Doubtful" if name == "lung" else "Aligned"
-    assert verdict in widget.after.results.verdict.value
     assert viewer.layers[0].metadata["source"]
 
 
@@ -52,4 +47,6 @@ def test_the_demo_opens_aligned(viewer, finish, monkeypatch):
     monkeypatch.setattr("napari.Viewer", lambda **_: viewer)
     _, widget = open_demo("lung")
     finish(widget)
+    # Tissue bends.
+    assert "Doubtful" in widget.after.results.verdict.value
     assert result(viewer, "difference") is not None

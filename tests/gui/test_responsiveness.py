@@ -70,6 +70,7 @@ def test_cancel_is_obeyed_at_the_next_step(widget, qtbot, steps_taken):
     assert cut_short >= 3
 
 
+@pytest.mark.drawn
 def test_many_alignments_leave_nothing_behind(viewer, qtbot, capsys, monkeypatch):
     # What undo keeps is bounded: here it is full before the memory is looked at.
     monkeypatch.setattr(history, "MOST_RUNS", 4)

@@ -2,7 +2,9 @@
 
 import numpy as np
 import pytest
+import zarr
 from napari.layers import Layer
+from napari.layers._source import Source
 from results import result
 
 GRAY = "#888888"
@@ -183,3 +185,27 @@ def test_a_threshold_changes_no_other_view(aligned, viewer, settle, view):
     assert layer in viewer.layers and layer.visible
     shown = {each.name.rsplit(": ")[-1] for each in viewer.layers if each.visible}
     assert shown == {view, "first", "second"} | ({"aligned"} if view == "residuals" else set())
+
+
+def test_a_pair_from_ome_zarr_is_saved_as_a_scene(widget, viewer, finish, tmp_path):
+    for name in ("first", "second"):
+        layer = viewer.layers[name]
+        group = zarr.open_group(tmp_path / f"{name}.zarr", mode="w")
+        group.create_array("0", data=layer.data)
+        steps = [{"type": "scale", "scale": [0.5, 0.5]}]
+        axes = [{"name": axis, "type": "space", "unit": "micrometer"} for axis in "yx"]
+        image = {"axes": axes, "datasets": [{"path": "0", "coordinateTransformations": steps}]}
+        group.attrs["ome"] = {"version": "0.5", "multiscales": [image]}
+        layer._source = Source(path=str(tmp_path / f"{name}.zarr"))
+    widget.model.value = "translation"
+    widget.run()
+    finish(widget)
+    run = widget.after.run
+    assert run.formats[".zarr"] == "OME-Zarr scene"
+    run.save(tmp_path / "pair.zarr")
+    scene = zarr.open_group(tmp_path / "pair.zarr", mode="r")
+    (step,) = scene.attrs["ome"]["scene"]["coordinateTransformations"]
+    assert step["input"] == {"name": "physical", "path": "second"}
+    shift = -0.5 * run.result.transform.matrix[[1, 0], 2]
+    assert np.array(step["affine"])[:, 2] == pytest.approx(shift)
+    assert np.array_equal(scene["second/0"][:], viewer.layers["second"].data)

@@ -6,6 +6,7 @@ from qtpy.QtCore import QTimer
 from qtpy.QtWidgets import QDialog, QLabel
 
 
+@pytest.mark.drawn
 def test_what_a_test_changes_is_undone(viewer, start_over):
     camera = viewer.scene.camera.model_dump()
     viewer.add_image(np.zeros((3, 4, 5)))

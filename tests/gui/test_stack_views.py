@@ -61,6 +61,7 @@ def blank_difference(*images, mask, **options):
     return np.where(mask, difference(*images, mask=mask, **options), np.nan)
 
 
+@pytest.mark.drawn
 def test_every_way_of_comparing_a_film(form, finish):
     viewer, widget = form
     align(form, finish, film())
@@ -172,6 +173,7 @@ def test_another_threshold_and_a_signed_difference(form, finish):
     assert gap.colormap.name == "signed difference"
 
 
+@pytest.mark.drawn
 def test_a_lazy_stack_is_drawn_frame_by_frame(form, finish):
     viewer, _ = form
     frames = da.from_array(film(), chunks=(1, *SHAPE))

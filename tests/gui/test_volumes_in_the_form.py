@@ -56,6 +56,7 @@ def placed(layer):
     return np.array([layer.data_to_world(place) for place in ([0, 0, 0], [5, 6, 7])])
 
 
+@pytest.mark.drawn
 def test_two_volumes_are_aligned_compared_undone_and_repeated(
     form, finish, expected, tmp_path, monkeypatch, qtbot
 ):

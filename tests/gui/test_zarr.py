@@ -98,6 +98,7 @@ def found(layer):
     return layer.metadata[KEY]["matrix"]
 
 
+@pytest.mark.drawn
 def test_a_zarr_pyramid_aligns_and_its_aligned_layer_is_lazy_and_multiscale(
     pyramids, finish, folder
 ):
@@ -117,6 +118,7 @@ def test_a_zarr_pyramid_aligns_and_its_aligned_layer_is_lazy_and_multiscale(
     assert np.abs(layer.data[0][part].compute() - expected[part].astype(int)).max() <= 1
 
 
+@pytest.mark.drawn
 def test_only_what_is_looked_at_is_resampled(pyramids, finish):
     viewer, stores = pyramids
     align(viewer, finish)
@@ -149,6 +151,7 @@ def test_opened_by_napari_from_the_folder(viewer, folder, large, finish):
     assert len(viewer.layers) == 2
 
 
+@pytest.mark.drawn
 def test_what_the_canvas_reads_meanwhile_does_no_harm(viewer, folder, large, qtbot):
     for name in ("reference", "moving"):
         viewer.open(folder / f"{name}.zarr", plugin="napari", multiscale=True)
@@ -213,6 +216,7 @@ def test_a_region_on_a_zarr_pyramid(pyramids, finish):
     assert all(store.share < 0.4 for store in stores)
 
 
+@pytest.mark.drawn
 def test_a_zarr_stack(viewer, tmp_path, finish):
     image = data.camera()
     shifts = [(0, 0), (2, -1), (3, 1)]

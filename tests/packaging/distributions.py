@@ -8,6 +8,8 @@ from typing import NamedTuple
 
 from fresh_process import ROOT, run
 
+_BUILD = [sys.executable, "-m", "build", "--no-isolation"]
+
 
 class Distributions(NamedTuple):
     """Files that would be published, and a wheel made from the sdist without the checkout."""
@@ -20,15 +22,21 @@ class Distributions(NamedTuple):
 def build(folder: Path) -> Distributions:
     """Build into an empty folder."""
     direct, through = folder / "direct", folder / "through-sdist"
-    command = [sys.executable, "-m", "build", "--no-isolation", str(ROOT), "--outdir"]
-    run([*command, str(direct), "--wheel"], cwd=folder)
+    wheel = build_wheel(ROOT, direct)
     # Unless told which, it makes an sdist, and the wheel from that.
-    run([*command, str(through)], cwd=folder)
+    run([*_BUILD, str(ROOT), "--outdir", str(through)], cwd=folder)
     return Distributions(
-        wheel=_only(direct, "*.whl"),
+        wheel=wheel,
         sdist=_only(through, "*.tar.gz"),
         wheel_from_sdist=_only(through, "*.whl"),
     )
+
+
+def build_wheel(checkout: Path, folder: Path) -> Path:
+    """Build the wheel of a checkout into a new folder."""
+    folder.mkdir()
+    run([*_BUILD, str(checkout), "--outdir", str(folder), "--wheel"], cwd=folder)
+    return _only(folder, "*.whl")
 
 
 def install(what: str | Path, folder: Path, *options: str) -> Path:

@@ -20,10 +20,8 @@ def modules() -> dict[str, Path]:
     """Return the modules of the package by their names below it, dots between."""
     found = {}
     for path in sorted(SOURCE.rglob("*.py")):
-        inside = path.relative_to(SOURCE)
-        if "docs" not in inside.parts:
-            parts = inside.with_suffix("").parts
-            found[".".join(parts[:-1] if parts[-1] == "__init__" else parts)] = path
+        parts = path.relative_to(SOURCE).with_suffix("").parts
+        found[".".join(parts[:-1] if parts[-1] == "__init__" else parts)] = path
     return found
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import tarfile
 import zipfile
 from importlib.metadata import version
@@ -10,13 +11,19 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from distributions import Distributions, install
-from fresh_process import ROOT, run_python
+from distributions import Distributions, build_wheel, install
+from fresh_process import ROOT, run, run_python
 
 from napari_ecc_align._images import samples
 
-MANIFEST = (ROOT / "napari.yaml").read_bytes()
 PACKAGE = ROOT / "src" / "napari_ecc_align"
+MANIFEST = (PACKAGE / "napari.yaml").read_bytes()
+LARGEST_WHEEL = 6_000_000
+SUFFIXES = {".j2", ".jpg", ".json", ".md", ".png", ".py", ".pyi", ".txt", ".typed", ".yaml"}
+WHERE_HELP_IS = """
+from napari_ecc_align._gui.shared.help_window import docs_folder
+print(docs_folder())
+"""
 SCRIPT = str(Path(__file__).with_name("inspect_installation.py"))
 
 
@@ -38,9 +45,8 @@ def assert_complete(found: dict[str, Any]) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("kind", ["wheel", "wheel_from_sdist"])
-def test_a_wheel_is_complete(kind: str, distributions: Distributions, tmp_path: Path) -> None:
-    target = install(getattr(distributions, kind), tmp_path, "--no-index")
+def test_the_wheel_is_complete(distributions: Distributions, tmp_path: Path) -> None:
+    target = install(distributions.wheel, tmp_path, "--no-index")
     found = inspect(tmp_path, ahead=target)
     # Not the checkout, which is installed too.
     assert Path(found["package"]) == (target / "napari_ecc_align").resolve()
@@ -63,6 +69,7 @@ def test_the_wheels_are_the_same_and_hold_only_the_package(distributions: Distri
         with zipfile.ZipFile(path) as wheel:
             return {name: wheel.read(name) for name in wheel.namelist()}
 
+    assert distributions.wheel.stat().st_size < LARGEST_WHEEL
     direct = contents(distributions.wheel)
     assert direct == contents(distributions.wheel_from_sdist)
     folders = {name.split("/")[0] for name in direct}
@@ -72,10 +79,20 @@ def test_the_wheels_are_the_same_and_hold_only_the_package(distributions: Distri
     }
     licences = {Path(name).name for name in direct if ".dist-info/licenses/" in name}
     assert licences == {"LICENSE", "LICENSE-Apache-2.0.txt", "SOURCES.md"}
+    assert {
+        Path(name).suffix for name in direct if name.startswith("napari_ecc_align/")
+    } == SUFFIXES
+    # What makes the pages, tests and benchmarks stay behind; every page is there.
+    inside = "napari_ecc_align/_gui/docs/"
+    pages = {path.relative_to(ROOT / "docs").as_posix() for path in (ROOT / "docs").rglob("*.md")}
+    shipped = {name.removeprefix(inside) for name in direct if name.startswith(inside)}
+    assert pages <= shipped
+    assert not any(re.search(r"\.(py|sh)$|test|bench.*py", name) for name in shipped)
+    assert not any(re.search(r"(^|/)(test|bench)[^/]*\.py$", name) for name in direct)
 
 
 @pytest.mark.slow
-def test_the_sdist_is_complete(distributions: Distributions) -> None:
+def test_the_sdist_is_what_is_tracked(distributions: Distributions) -> None:
     with tarfile.open(distributions.sdist) as sdist:
         top = sdist.getnames()[0].split("/")[0]
         for name in ("napari.yaml", "src/napari_ecc_align/napari.yaml"):
@@ -83,5 +100,28 @@ def test_the_sdist_is_complete(distributions: Distributions) -> None:
             content = sdist.extractfile(f"{top}/{name}")
             assert content is not None
             assert content.read() == MANIFEST
-        files = {"LICENSE", "README.md", "docs/demo.sh", "docs/python-env.sh", "tests/run.sh"}
-        assert {f"{top}/{name}" for name in files} <= set(sdist.getnames())
+        names = {name.removeprefix(f"{top}/") for name in sdist.getnames()}
+    files = {"LICENSE", "README.md", "docs/demo.sh", "docs/python-env.sh", "tests/run.sh"}
+    assert files <= names
+    if (ROOT / ".git").exists():
+        tracked = set(run(["git", "ls-files"], cwd=ROOT).splitlines())
+        assert names - tracked == {"PKG-INFO"}
+        assert {name for name in tracked - names if not name.startswith(".")} == set()
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not (ROOT / ".git").exists(), reason="needs Git's own files")
+def test_a_checkout_without_symbolic_links_is_complete(
+    distributions: Distributions, tmp_path: Path
+) -> None:
+    without = ["git", "clone", "--quiet", "--shared", "--config", "core.symlinks=false"]
+    run([*without, str(ROOT), str(tmp_path / "checkout")], cwd=tmp_path)
+    checkout = tmp_path / "checkout"
+    assert not any(path.is_symlink() for path in checkout.rglob("*"))
+    package = checkout / "src" / "napari_ecc_align"
+    assert (package / "napari.yaml").read_text("utf-8").startswith("name: napari-ecc-align")
+    found = run_python("-c", WHERE_HELP_IS, cwd=tmp_path, ahead=checkout / "src")
+    assert Path(found.strip()).resolve() == (checkout / "docs").resolve()
+    if not run(["git", "status", "--porcelain"], cwd=ROOT):
+        wheel = build_wheel(checkout, tmp_path / "dist")
+        assert wheel.read_bytes() == distributions.wheel.read_bytes()

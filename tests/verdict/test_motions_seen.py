@@ -57,6 +57,28 @@ def test_a_faint_subject_below_what_stays_is_found(strength, name):
     assert not found.is_still(np.eye(3), SHAPE)
 
 
+@pytest.mark.parametrize("stays", ["hot pixels", "lines"])
+def test_what_moves_among_a_sensor_s_pixels_and_lines_is_found_in_the_rest(stays):
+    rng = np.random.default_rng(5)
+    still = np.zeros(SHAPE)
+    if stays == "lines":
+        still += 20 * (rng.normal(size=SHAPE[:1])[:, None] + rng.normal(size=SHAPE[1:]))
+    else:
+        still[rng.integers(0, SHAPE[0], 700), rng.integers(0, SHAPE[1], 700)] = 60
+    subject = field(2)
+    pair = [
+        image_pyramid(still + image + rng.normal(0, 0.3, SHAPE))[0]
+        for image in (view(subject), view(subject, 9, -13))
+    ]
+    found = second_motion(*pair, np.eye(3), inverted=False, of_rest=True)
+    assert found.displacement == pytest.approx([9, -13], abs=0.5)
+    assert found.is_everywhere
+    # What stays alone leaves nothing that moved, however the tones differ.
+    tones = [still + view(subject), np.exp((still + view(subject)) / 30)]
+    alike = [image_pyramid(image + rng.normal(0, 0.01, SHAPE))[0] for image in tones]
+    assert second_motion(*alike, np.eye(3), inverted=False, of_rest=True) is None
+
+
 def turned_views(still, degrees=5.0, scale=1.03):
     """Return a pair of a texture turned and enlarged below one that stays, and that motion."""
     subject = picture("grass").astype(float)[100:400, 100:460]

@@ -16,7 +16,7 @@ from .._images.pyramid.pair import Pyramids
 from .._verdict.assess import Judged
 from .._verdict.followed import judged_like, may_be_followed
 from .._verdict.result import AlignmentResult
-from .._verdict.trusted import most_trusted
+from .._verdict.trust import most_trusted
 
 # So many pixels are followed in a few hundredths of a second.
 _SMALL = 2**20

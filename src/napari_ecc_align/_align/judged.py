@@ -209,7 +209,9 @@ def _given(job: Job) -> Matrix:
     return job.initial
 
 
-def _looks(job: Job, pyramids: Pyramids) -> Generator[Progress, None, list[AlignmentResult]]:
+def _looks(
+    job: Job, pyramids: Pyramids, _: Callable[[], bool]
+) -> Generator[Progress, None, list[AlignmentResult]]:
     """Look with the freedoms of the motion model, then with more, until it is clear."""
     results: list[AlignmentResult] = []
     own = MOTION_MODELS.index(job.options.freest)

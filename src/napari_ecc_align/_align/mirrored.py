@@ -15,15 +15,16 @@ import numpy as np
 
 from .._common.steps import retold
 from .._ecc.global_search import scored_displacements, searched_turns
+from .._ecc.options import SearchOptions
 from .._images.named_axes import as_dask
 from .._images.pyramid.levels import Level, index_below
-from .._images.pyramid.pair import make_pyramids
+from .._images.pyramid.pair import Pyramids, make_pyramids
 from .._images.sources import LazyImage, LoadedImage, Source, is_lazy
 from .._transform.matrices import Matrix, model_from
-from .._transform.transform import Transform
+from .._transform.transform import Transform, shift
 from .._verdict.result import AlignmentResult
 from .._verdict.sampling import sampled_ecc
-from .._verdict.trusted import doubt_rivalled, most_trusted
+from .._verdict.trust import doubt_rivalled, most_trusted
 from .options import Job
 from .progress import Progress
 
@@ -36,6 +37,8 @@ _BETTER = 1.1
 # Where it is only to be named, so few pixels and so little suffice: a close look follows.
 _FEW_PIXELS = 40 * 40
 _WORTH_A_LOOK = 1.05
+# Turned the same way, what is mirrored correlates the better, the more pixels are looked at.
+_MORE_PIXELS, _STILL_BETTER = 24_000, 1.15
 _LOOKING = "looking whether the moving image is mirrored"
 _UPSIDE_DOWN, _LEFT_TO_RIGHT = 0, 1
 
@@ -126,7 +129,7 @@ def aligned_either_way(
         named = as_started.mirror is None
         return (yield from _named_if_mirrored(job, result, run_nearby)) if named else result
     sides = [as_started, *_other_sides(job, as_started)]
-    scores = [score for score, _ in (yield from _scores([side.job for side in sides]))]
+    scores = yield from _scores([side.job for side in sides])
     results: list[AlignmentResult] = []
     for index in sorted(range(len(sides)), key=lambda at: -scores[at] * (1 if at else _BETTER)):
         if not any(done.aligned for done in results) or scores[index] * _BETTER > max(scores):
@@ -189,14 +192,11 @@ def _named_if_mirrored(
     # Turned over, it may lie anyhow.
     narrow = job.options.model == "translation"
     options = replace(job.options, model="euclidean") if narrow else job.options
-    other = seen_from(replace(job, options=options, initial=None), _LEFT_TO_RIGHT).job
     looking = Progress(1.0, _LOOKING)
-    sides = [other, replace(job, options=options)]
-    (turned_over, place), (as_it_is, _) = yield from retold(
-        _scores(sides, roughly=True), lambda _: looking
-    )
-    if place is None or turned_over <= _WORTH_A_LOOK * as_it_is:
+    place = yield from retold(_place_turned_over(job, options), lambda _: looking)
+    if place is None:
         return result
+    other = seen_from(replace(job, options=options, initial=None), _LEFT_TO_RIGHT).job
     found = yield from retold(run_nearby(replace(other, initial=place)), lambda _: looking)
     if not found.aligned:
         return result
@@ -207,31 +207,73 @@ def _named_if_mirrored(
     return replace(result, reason=f"{said} As it is: {result.reason}")
 
 
-def _scores(
-    jobs: list[Job], *, roughly: bool = False
-) -> Generator[Progress, None, list[tuple[float, Matrix | None]]]:
-    """Return how well the images of each job correlate, turned and enlarged at will, and where.
+def _place_turned_over(
+    job: Job, options: SearchOptions
+) -> Generator[Progress, None, Matrix | None]:
+    """Return where the moving image lies with left and right exchanged, None if not rather so."""
+    pyramids = yield from _pyramids(job)
+    if pyramids.flaw:
+        return None
+    turns = [searched_turns(options.motion, "rough")] * 2
+    place: Matrix | None = None
+    for pixels, better in ((_FEW_PIXELS, _WORTH_A_LOOK), (_MORE_PIXELS, _STILL_BETTER)):
+        index = index_below(pixels, pyramids.reference, pyramids.moving)
+        moving = pyramids.moving[index]
+        sides = zip((moving, _flipped(moving)), turns, strict=True)
+        found = []
+        for side, asked in sides:
+            found.append((yield from _best_score(pyramids.reference[index], side, asked)))
+        (as_it_is, here), (turned_over, place) = found
+        if here is None or place is None or turned_over <= better * as_it_is:
+            return None
+        turns = [[here[:2, :2]], [place[:2, :2]]]
+        # The last pixel of the level lies beside that of the image.
+        beside = job.moving.shape[1] - 1 - 2**index * (moving.shape[1] - 1)
+        place = shift(beside, 0) @ place
+    return place
+
+
+def _flipped(level: Level) -> Level:
+    """Return a level in memory with left and right exchanged."""
+    values, valid = level.whole()
+    image = np.flip(values, _LEFT_TO_RIGHT).copy()
+    valid = None if valid is None else np.flip(valid, _LEFT_TO_RIGHT).copy()
+    return replace(level, image=image, valid=valid, offset=0.0, scale=1.0, cache={})
+
+
+def _scores(jobs: list[Job]) -> Generator[Progress, None, list[float]]:
+    """Return how well the images of each job correlate, turned and enlarged at will.
 
     Lazy images are not read for it: all are taken to correlate alike.
     """
-    scores: list[tuple[float, Matrix | None]] = []
+    scores = []
     for job in jobs:
         if isinstance(job.reference, LazyImage) or isinstance(job.moving, LazyImage):
-            scores.append((1.0, None))
+            scores.append(1.0)
             continue
-        steps = make_pyramids(job.reference, job.moving, np.eye(3))
-        pyramids = yield from retold(steps, lambda _: Progress(0.0, _LOOKING))
+        pyramids = yield from _pyramids(job)
         if pyramids.flaw:
-            scores.append((0.0, None))
+            scores.append(0.0)
             continue
-        pixels = _FEW_PIXELS if roughly else _PIXELS
-        index = index_below(pixels, pyramids.reference, pyramids.moving)
-        levels: tuple[Level, Level] = pyramids.reference[index], pyramids.moving[index]
-        turns = searched_turns(job.options.motion, "rough" if roughly else "fine")
-        search = scored_displacements(*levels, turns, representation="gradient", count=1)
-        found = yield from retold(search, lambda _: Progress(0.0, _LOOKING))
-        scores.append(found[0] if found else (0.0, None))
+        index = index_below(_PIXELS, pyramids.reference, pyramids.moving)
+        levels = pyramids.reference[index], pyramids.moving[index]
+        turns = searched_turns(job.options.motion)
+        scores.append((yield from _best_score(*levels, turns))[0])
     return scores
+
+
+def _pyramids(job: Job) -> Generator[Progress, None, Pyramids]:
+    steps = make_pyramids(job.reference, job.moving, np.eye(3))
+    return retold(steps, lambda _: Progress(0.0, _LOOKING))
+
+
+def _best_score(
+    reference: Level, moving: Level, turns: list[Matrix]
+) -> Generator[Progress, None, tuple[float, Matrix | None]]:
+    """Return how well two levels correlate at best, and where; 0 and None if too long."""
+    search = scored_displacements(reference, moving, turns, representation="gradient", count=1)
+    found = yield from retold(search, lambda _: Progress(0.0, _LOOKING))
+    return found[0] if found else (0.0, None)
 
 
 def _turned_over(source: Source, axis: int) -> Source:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Generator
 from dataclasses import replace
-from functools import partial
+from functools import cache, partial
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -25,7 +25,7 @@ from .._verdict.assess import Judged, assess
 from .._verdict.chance import ALPHA, p_value
 from .._verdict.limits import LARGEST_UNCERTAINTY
 from .._verdict.result import AlignmentResult
-from .._verdict.trusted import doubt_rivalled, most_trusted
+from .._verdict.trust import doubt_rivalled, most_trusted
 from .counted_part import CountedPart, counted_part, counted_sources, lazily_counted_part
 from .field_of_view import field_of_view
 from .mirrored import aligned_either_way
@@ -39,7 +39,10 @@ _PASSING = 0.2
 # The field of view is looked for on a level of at most so many pixels.
 _FIELD_PIXELS = 150_000
 
-Runner = Callable[[Job, Pyramids], Generator[Progress, None, list[AlignmentResult]]]
+# The last argument tells whether it is worth it to look for edges that are turned far.
+Runner = Callable[
+    [Job, Pyramids, Callable[[], bool]], Generator[Progress, None, list[AlignmentResult]]
+]
 
 
 def align_steps(
@@ -152,11 +155,13 @@ def _results_of_part(
         return [
             AlignmentResult(nothing, "failed", pyramids.flaw, job.shape, engine=job.options.engine)
         ]
-    results = yield from run(job, pyramids)
-    if not any(result.aligned or result.placed for result in results):
-        inside = _within_field(job, pyramids)
-        if inside is not None:
-            results += yield from _run_within_field(inside, run)
+    inside = cache(lambda: _within_field(job, pyramids))
+    # The edge of a surround holds others fast: what is turned far is looked for without it.
+    results = yield from run(job, pyramids, lambda: inside() is None)
+    if not any(result.aligned for result in results):
+        field = inside()
+        if field is not None:
+            results += yield from _run_within_field(field, run)
             results = doubt_rivalled(results, job.shape)
     return results
 
@@ -191,7 +196,7 @@ def _prepared(part: CountedPart) -> Generator[Progress, None, Pyramids]:
 
 
 def _run_pyramid(
-    job: Job, pyramids: Pyramids, *, nearby: bool = False
+    job: Job, pyramids: Pyramids, far: Callable[[], bool], *, nearby: bool = False
 ) -> Generator[Progress, None, list[AlignmentResult]]:
     """Try initial guesses until one passes the verdict; return all results that were judged."""
     if job.follower is not None and not nearby:
@@ -216,6 +221,7 @@ def _run_pyramid(
         # Where the place is sure but the motion model does not suffice, no start leads farther.
         enough=lambda: any(one.result.placed for one in judged),
         nearby=nearby,
+        far=far,
     )
     estimate = yield from retold(steps, _approach(job))
     if not any(one is estimate.matrix for one in tried):
@@ -257,7 +263,9 @@ def _approach(job: Job) -> Callable[[Step], Progress]:
     return told
 
 
-def _run_opencv(job: Job, pyramids: Pyramids) -> Generator[Progress, None, list[AlignmentResult]]:
+def _run_opencv(
+    job: Job, pyramids: Pyramids, _: Callable[[], bool]
+) -> Generator[Progress, None, list[AlignmentResult]]:
     """Correlate intensities, then gradients if those lead nowhere; return both results."""
     results: list[AlignmentResult] = []
     kinds: list[Representation] = ["intensity"]

@@ -19,11 +19,15 @@ from .._ecc.options import SearchOptions
 from .._images.pyramid.pair import Pyramids, make_pyramids
 from .._transform.field import Field
 from .._transform.splines import Lattice
+from .._transform.transform import scaled
 from .._verdict.assess import assess
+from .._verdict.chance import ALPHA, p_value
 from .._verdict.field_result import SmoothAlignment
 from .._verdict.field_trust import halves_steps, tiles_of_field, told
 from .._verdict.limits import CLEAR, WRONG
 from .._verdict.result import GIVEN, VERDICTS, AlignmentResult, Verdict
+from .._verdict.rules import HIGH_ECC
+from .._verdict.sampling import sampled_ecc
 from .cancelling import Cancelled
 from .counted_part import counted_sources
 from .options import Job
@@ -41,6 +45,10 @@ _LEAST_STIFF = 4.0
 _ASKED, _MOST = 48, 0.9
 # The grid on which sigma is kept has so many places along its longer side.
 _PLACES = 96
+# Sigma is to be less than this share of what it would be if nothing were seen.
+_TOLD = 0.5
+# The global motion is looked for on a level of so many pixels at most: the field does the rest.
+_GLOBAL_PIXELS = 80_000
 # A field has to explain so much of what a right affine motion leaves unexplained.
 _GAIN = 0.1
 _SUFFICES = "Nothing bends: the model 'affine' suffices."
@@ -92,23 +100,59 @@ def smooth_steps(
     pyramids = yield from retold(steps, lambda _: Progress(0.0, "preparing the images"))
     if pyramids.flaw:
         return _nothing(job, "failed", pyramids.flaw)
+    coarse = pyramids.index_below(_GLOBAL_PIXELS)
+    results: list[SmoothAlignment] = []
+    # What is too fine to be seen on a coarse level is looked for on all of them.
+    for index in sorted({coarse, 0}, reverse=True):
+        found = yield from _from_level(job, pyramids, index, stiffness)
+        results += found
+        if any(_placed(one) for one in found):
+            break
+    yield Progress(1.0, "done")
+    return max(results, key=lambda one: (VERDICTS.index(one.verdict), one.known_share))
+
+
+def _from_level(
+    job: Job, pyramids: Pyramids, index: int, stiffness: float | None
+) -> Generator[Progress, None, list[SmoothAlignment]]:
+    """Return the fields after global motions that were found on a level."""
     options = replace(job.options, model="affine")
     results: list[SmoothAlignment] = []
     tried: list[Array] = []
 
-    def accept(estimate: Estimate) -> bool:
+    def bent(estimate: Estimate) -> Generator[Progress, None, SmoothAlignment]:
         tried.append(estimate.matrix)
-        results.append(outcome_of(_bent(job, pyramids, estimate, options, stiffness)))
-        return results[-1].aligned
+        whole = replace(estimate, matrix=scaled(estimate.matrix, 2.0**index))
+        return _bent(job, pyramids, whole, options, stiffness)
 
-    looked = estimate_steps(
-        pyramids.reference, pyramids.moving, options, initial=job.initial, accept=accept
+    def accept(estimate: Estimate) -> bool:
+        found = outcome_of(bent(estimate))
+        if estimate.representation == "orientation" and abs(found.ecc) > HIGH_ECC:
+            # What brightness says as well it says more exactly, and of both polarities.
+            bright = replace(estimate, representation="intensity", inverted=found.ecc < 0)
+            again = outcome_of(bent(bright))
+            found = again if again.aligned else found
+        results.append(found)
+        return _placed(found)
+
+    initial = None if job.initial is None else scaled(job.initial, 2.0**-index)
+    reference, moving = (
+        [replace(one, index=one.index - index) for one in part[index:]]
+        for part in (pyramids.reference, pyramids.moving)
     )
+    looked = estimate_steps(reference, moving, options, initial=initial, accept=accept)
     estimate = yield from retold(looked, lambda step: Progress(0.4, step.stage))
     if not any(one is estimate.matrix for one in tried):
-        results.append((yield from _bent(job, pyramids, estimate, options, stiffness)))
-    yield Progress(1.0, "done")
-    return max(results, key=lambda one: (VERDICTS.index(one.verdict), one.known_share))
+        results.append((yield from bent(estimate)))
+    return results
+
+
+def _placed(result: SmoothAlignment) -> bool:
+    """Tell whether no other start leads farther: so many tiles do not agree by chance."""
+    tiles = result.tiles
+    if tiles is None or result.aligned:
+        return result.aligned
+    return result.found and p_value(tiles, "homography") < ALPHA
 
 
 def judged_field(
@@ -170,7 +214,7 @@ def _bent(
     bent = yield from retold(steps, lambda _: Progress(0.6, "bending"))
     halves = halves_steps(stages, bent, estimate.matrix, job.shape, sign)
     raised, agree = yield from retold(halves, lambda _: Progress(0.8, "judging"))
-    return _judged(job, pyramids, estimate, options, bent, stages[-1], raised, agree)
+    return _judged(job, pyramids, estimate, options, bent, raised, agree)
 
 
 def _judged(
@@ -179,17 +223,19 @@ def _judged(
     estimate: Estimate,
     options: SearchOptions,
     bent: FieldEstimate,
-    stage: Stage,
     raised: Array,
     agree: NDArray[np.bool_],
 ) -> SmoothAlignment:
-    shape = job.shape
-    seen = np.asarray(bent.seen.counted > 0)
-    sigma = bent.sigma * raised
-    motion = _unbent(bent, stage, sigma, seen & agree)
-    bends, splines = motion is None, bent.splines
+    shape, stage = job.shape, bent.stage
+    seen = np.asarray(bent.seen.shown > 0)
+    sigma = bent.sigma()
+    # What images do not say is not known, however little the field bends elsewhere.
+    sigma[:, (sigma > _TOLD * bent.prior.amplitude).any(axis=0)] = np.inf
+    sigma *= raised
+    motion, bends = _affine_part(bent, sigma, seen & agree)
+    plain, splines = estimate.matrix @ motion, bent.splines
     field = Field(
-        estimate.matrix if motion is None else estimate.matrix @ motion,
+        estimate.matrix if bends else plain,
         splines.rows,
         splines.columns,
         bent.coefficients.reshape(splines.shape) * bends,
@@ -198,13 +244,15 @@ def _judged(
     sentence, share, typical = told(sigma, seen, agree, shape, bends=bends, suffices=_SUFFICES)
     freest = replace(options, model="homography")
     laid = tiles_of_field(
-        pyramids, estimate, field, bent.level, freest, typical if share else np.nan
+        pyramids, estimate, field, stage.index, freest, typical if share else np.nan
     )
-    rigid = assess(pyramids, estimate, options, job.initial)
-    if rigid.aligned and 1 - laid.ecc > (1 - _GAIN) * (1 - rigid.ecc):
-        return _rigid(rigid, bent.prior.stiffness)
+    ecc = sampled_ecc(pyramids.reference[0], pyramids.moving[0], [plain])[0]
+    if 1 - laid.ecc > (1 - _GAIN) * (1 - (-ecc if estimate.inverted else ecc)):
+        rigid = _without_field(job, pyramids, replace(estimate, matrix=plain), options)
+        if rigid.aligned:
+            return _rigid(rigid, bent.prior.stiffness)
     verdict: Verdict = laid.verdict
-    if verdict == "aligned" and (share < _LEAST_SHARE or not _held(laid, field, bent.level)):
+    if verdict == "aligned" and (share < _LEAST_SHARE or not _held(laid, field, bent.stage.index)):
         verdict = "doubtful"
         sentence += " That is too little to be sure of what can be bent to fit."
     if verdict == "failed":
@@ -223,6 +271,15 @@ def _judged(
         start=estimate.start,
         representation=estimate.representation,
     )
+
+
+def _without_field(
+    job: Job, pyramids: Pyramids, estimate: Estimate, options: SearchOptions
+) -> AlignmentResult:
+    """Return what the affine motion amounts to that lies next to an estimate."""
+    given = pyramids.reference, pyramids.moving, options
+    found = outcome_of(estimate_steps(*given, initial=estimate.matrix, nearby=True))
+    return assess(pyramids, replace(found, start=estimate.start), options, job.initial)
 
 
 def _rigid(result: AlignmentResult, stiffness: float) -> SmoothAlignment:
@@ -284,7 +341,7 @@ def _sigma_grid(
     """
     step = max(1.0, max(shape) / _PLACES)
     indices = []
-    for length, places in zip(shape, stage.places, strict=True):
+    for length, places in zip(shape, stage.places(), strict=True):
         at = np.linspace(0, length - 1, max(2, round(length / step)))
         cell = places[1] - places[0] if len(places) > 1 else 1.0
         indices.append(np.clip(np.rint((at - places[0]) / cell), 0, len(places) - 1).astype(int))
@@ -292,24 +349,21 @@ def _sigma_grid(
     return np.moveaxis(grid, 0, -1)
 
 
-def _unbent(
-    bent: FieldEstimate, stage: Stage, sigma: Array, known: NDArray[np.bool_]
-) -> Array | None:
-    """Return the affine motion that does as well as a field, (3, 3); None if it bends for sure."""
-    rows, columns = stage.places
-    design = bent.splines.rows.design(rows), bent.splines.columns.design(columns)
-    moved = bent.splines.values(design, bent.coefficients)
+def _affine_part(
+    bent: FieldEstimate, sigma: Array, known: NDArray[np.bool_]
+) -> tuple[Array, bool]:
+    """Return the affine motion nearest to a field, (3, 3), and whether it bends for sure."""
+    rows, columns = bent.stage.places()
+    moved = bent.on_cells(bent.coefficients)
     size = np.hypot(*sigma)
     known = known & (size <= WRONG)
+    motion: Array = np.eye(3)
     y, x = (values[known] for values in np.meshgrid(rows, columns, indexing="ij"))
     if len(x) < _FEWEST_CELLS:
-        return None
+        return motion, True
     places = np.stack([x, y, np.ones_like(x)], axis=1)
     weights = 1 / size[known]
     fit = np.linalg.lstsq(places * weights[:, None], moved[:, known].T * weights[:, None])[0].T
     left = np.hypot(*(moved[:, known] - fit @ places.T))
-    if (left > np.maximum(_SIGMAS * size[known], _UNBENT)).mean() > _FEW:
-        return None
-    motion: Array = np.eye(3)
     motion[:2] += fit
-    return motion
+    return motion, bool((left > np.maximum(_SIGMAS * size[known], _UNBENT)).mean() > _FEW)

@@ -70,7 +70,7 @@ def _run(arguments: Sequence[str] | None) -> int:
         # Some versions of argparse let it through when the reader of the help has gone.
         return 0
     # What a command needs, such as OpenCV, is loaded when there is work for it.
-    command = import_module(f".{chosen.command}", __package__)
+    command = import_module(f".{getattr(chosen, 'module', chosen.command)}", __package__)
     code: int = getattr(command, f"run_{chosen.command}")(chosen)
     return code
 

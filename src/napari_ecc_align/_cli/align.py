@@ -27,6 +27,7 @@ from .outputs import (
     result_paths,
     write_results,
 )
+from .provenance import made_by
 from .show import exit_code, report, result_text, to_json
 from .stack import run_frames
 from .values import check_fill
@@ -116,7 +117,8 @@ def run_pair(
         )
         if paths:
             warped = _warped(files, result, inspection, chosen)
-            write_results(paths, result, inspection, warped, overwrite=chosen.overwrite)
+            kept = {"overwrite": chosen.overwrite, "provenance": made_by(chosen, given)}
+            write_results(paths, result, inspection, warped, **kept)
         written = paths
     notes = _axes_told(files, frame, chosen)
     if chosen.json:

@@ -22,6 +22,7 @@ from .._images.files.tags import GridTags
 from .._transform.files import as_document
 from .._transform.formats.registry import AFFINE_ONLY, FORMATS, check_suffix
 from .._verdict.result import AlignmentResult
+from .provenance import with_provenance
 from .show import result_numbers, to_json
 
 
@@ -194,8 +195,15 @@ def write_results(
     warped: ImageFile,
     *,
     overwrite: bool,
+    provenance: Mapping[str, Any] | None = None,
 ) -> None:
-    """Write the images of an alignment and its transform, those that have a path, or none."""
+    """Write the images of an alignment and its transform, those that have a path, or none.
+
+    Where it comes from is said in the transform, and in the warped image if that is a TIFF.
+    """
+    numbers, made = result_numbers(result), {"provenance": provenance} if provenance else {}
+    if provenance:
+        warped = with_provenance(warped, {**provenance, "result": numbers})
     with all_or_none([*paths.values()], overwrite=overwrite) as staged:
         where = dict(zip(paths, staged, strict=True))
         if "warped" in where:
@@ -206,7 +214,7 @@ def write_results(
         if "transform_out" in where:
             result.transform.save(where["transform_out"])
         if "transform" in where:
-            document = {**as_document(result.transform), "alignment": result_numbers(result)}
+            document = {**as_document(result.transform), "alignment": numbers, **made}
             write_atomically(where["transform"], f"{to_json(document)}\n".encode())
 
 

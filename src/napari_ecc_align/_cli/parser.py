@@ -10,8 +10,15 @@ from typing import Any, NoReturn
 from .._images.samples import sample_names
 from .batch_options import add_batch
 from .image_options import add_align, add_apply, add_compare, add_judge, add_stack
-from .options import add_command, add_loudness, add_overwrite, add_value
-from .transform_options import add_compose, add_convert, add_info, add_points
+from .options import add_answer, add_command, add_value
+from .transform_options import (
+    add_compose,
+    add_convert,
+    add_info,
+    add_points,
+    add_scene,
+    add_show,
+)
 
 _EPILOG = """\
 Each command has its own --help, with an example. Exit code: 0 aligned or done,
@@ -32,6 +39,22 @@ class _Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         line = " ".join(message.split())
         self.exit(2, f"{self.prog}: {line} (see {self.prog} --help)\n")
+
+
+class _PrintVersion(argparse.Action):
+    """Prints the version, or with ``--verbose`` behind it those of everything that matters."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**{**options, "nargs": argparse.REMAINDER})
+
+    def __call__(self, parser: argparse.ArgumentParser, *given: Any) -> NoReturn:
+        said = f"{parser.prog} {version('napari-ecc-align')}"
+        if {"-v", "--verbose"} & {*given[1]}:
+            from .versions import versions_text
+
+            said = f"{said}\n{versions_text()}"
+        print(said)
+        parser.exit()
 
 
 class _PrintCompletion(argparse.Action):
@@ -55,8 +78,8 @@ def build_parser() -> argparse.ArgumentParser:
         epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    said = f"%(prog)s {version('napari-ecc-align')}"
-    parser.add_argument("-V", "--version", action="version", version=said)
+    text = "print the version; with --verbose after it, all that a report of a bug needs"
+    parser.add_argument("-V", "--version", action=_PrintVersion, help=text)
     text = "print what makes the shell complete this command, and nothing else"
     parser.add_argument(
         "--print-completion", choices=("bash", "zsh"), action=_PrintCompletion, help=text
@@ -64,7 +87,7 @@ def build_parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(required=True, metavar="COMMAND", dest="command")
     for add in (add_align, add_judge, add_stack, add_apply, add_compare, add_batch):
         add(commands)
-    for add in (add_info, add_convert, add_compose, add_points, _add_demo):
+    for add in (add_info, add_show, add_convert, add_compose, add_points, add_scene, _add_demo):
         add(commands)
     return parser
 
@@ -86,8 +109,7 @@ def _add_demo(commands: Any) -> None:
     text = "folder for the results (default: a new ecc-align-demo here); implies --no-gui"
     add_value(command, "--out", Path, "DIR", text)
     command.add_argument("--no-gui", action="store_true", help="do not open napari")
-    add_overwrite(command)
-    add_loudness(command)
+    add_answer(command)
     command.set_defaults(accept=None)
 
 

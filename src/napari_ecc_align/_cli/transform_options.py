@@ -6,15 +6,18 @@ from pathlib import Path
 from typing import Any
 
 from .._transform.formats.registry import FORMATS
+from .._transform.matrices import MOTION_MODELS
 from .options import (
+    add_accept,
+    add_answer,
     add_command,
     add_json,
     add_loudness,
-    add_overwrite,
     add_pixel_sizes,
     add_value,
     add_voxel_sizes,
 )
+from .values import channel as channel_number
 from .values import count
 
 
@@ -43,6 +46,49 @@ def add_info(commands: Any) -> None:
     add_json(command, "the parts as JSON")
 
 
+def add_show(commands: Any) -> None:
+    """Add the command ``show``."""
+    command = add_command(
+        commands,
+        "show",
+        "say how results were made: versions, inputs, options, verdict",
+        "Print what results say of where they come from: a transform or a warped TIFF that align\n"
+        "or judge has written, or a scene. Inputs stand there with their SHA-256.",
+        "ecc-align show results/moving_transform.json",
+    )
+    command.set_defaults(module="provenance")
+    text = "a _transform.json, a warped TIFF, or the folder of a scene"
+    add_value(command, "files", Path, "FILE", text, nargs="+")
+    add_json(command, "it as JSON, by file")
+
+
+def add_scene(commands: Any) -> None:
+    """Add the command ``scene``."""
+    command = add_command(
+        commands,
+        "scene",
+        "lay one OME-Zarr image on another, as a scene of OME-NGFF 0.6",
+        "Write a folder in which both images are linked and the transform between them stands,\n"
+        "in their axes and units. They are aligned, unless --transform is given. Nothing of them\n"
+        "is changed or resampled.",
+        "ecc-align scene fixed.ome.zarr moving.ome.zarr --out pair.zarr",
+        fine="aligned, or a transform was given; with --accept doubtful, doubtful too",
+        other="doubtful or failed; nothing is written if it failed",
+    )
+    add_value(command, "reference", Path, "REFERENCE", "the OME-Zarr image that stays")
+    add_value(command, "moving", Path, "MOVING", "the one that is laid on it, of the same axes")
+    add_value(command, "--out", Path, "SCENE", "the folder to write", required=True)
+    text = "a transform file between pixels of the finest levels, in place of aligning them"
+    add_value(command, "--transform", Path, "TRANSFORM", text)
+    text = "which motion may have happened (default: %(default)s)"
+    command.add_argument("--model", choices=MOTION_MODELS[:-1], default="affine", help=text)
+    add_value(command, "--channel", channel_number, "N", "which channel, from 0 (default: 0)")
+    text = "copy the pixels, so that the scene can be moved without the images"
+    command.add_argument("--copy", action="store_true", help=text)
+    add_accept(command)
+    add_loudness(command)
+
+
 def add_convert(commands: Any) -> None:
     """Add the command ``convert``."""
     command = add_command(
@@ -59,8 +105,7 @@ def add_convert(commands: Any) -> None:
     command.add_argument("--inverse", action="store_true", help=text)
     add_pixel_sizes(command)
     add_voxel_sizes(command, "of volumes: give the transform in its unit, not in voxels")
-    add_overwrite(command)
-    add_loudness(command)
+    add_answer(command)
 
 
 def add_compose(commands: Any) -> None:
@@ -77,8 +122,7 @@ def add_compose(commands: Any) -> None:
     add_value(command, "first", Path, "A", "the transform that is applied first")
     add_value(command, "others", Path, "B", "those after it, in their order", nargs="+")
     add_value(command, "--out", Path, "FILE", "where to write it", required=True)
-    add_overwrite(command)
-    add_loudness(command)
+    add_answer(command)
 
 
 def add_points(commands: Any) -> None:
@@ -98,5 +142,4 @@ def add_points(commands: Any) -> None:
     text = "from the moving image to the reference, rather than from the reference to it"
     command.add_argument("--to-reference", action="store_true", help=text)
     add_value(command, "--out", Path, "FILE", "where to write it (default: -, stdout)")
-    add_overwrite(command)
-    add_loudness(command)
+    add_answer(command)

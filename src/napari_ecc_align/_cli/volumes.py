@@ -45,6 +45,7 @@ from .._transform.formats.own_json import document_of
 from .console import progress_bar, say, tell
 from .inputs import search_options
 from .outputs import all_or_none, check_outputs, check_transform_out, own_stem
+from .provenance import made_by, with_provenance
 from .show import exit_code, files, table, to_json, written_text
 from .values import check_fill
 
@@ -276,6 +277,9 @@ def _write(
     chosen: argparse.Namespace,
 ) -> None:
     spacing = None if spacings is None else spacings[0]
+    numbers = _numbers(result, seen, "voxels" if spacing is None else "um")
+    read = chosen.reference, chosen.moving, chosen.mask, chosen.moving_mask, chosen.initial
+    made = made_by(chosen, filter(None, read))
     with all_or_none([*paths.values()], overwrite=chosen.overwrite) as staged:
         where = dict(zip(paths, staged, strict=True))
         if "warped" in where:
@@ -285,15 +289,15 @@ def _write(
                 shape=result.shape,
                 resampling=Resampling(chosen.interpolation, chosen.fill),
             )
-            warped = resampled_volumes_of(moving, resample)
-            write_file(where["warped"], volume_file(warped, spacing, moving))
+            warped = volume_file(resampled_volumes_of(moving, resample), spacing, moving)
+            write_file(where["warped"], with_provenance(warped, {**made, "result": numbers}))
             write_file(where["difference"], volume_file(seen.difference, spacing))
             write_file(where["binary_difference"], volume_file(seen.after.labels, spacing))
         if "transform_out" in where:
             result.transform.save(where["transform_out"])
         if "transform" in where:
             document = document_of(result.transform.matrix, result.transform.model)
-            document["alignment"] = _numbers(result, seen, "voxels" if spacing is None else "um")
+            document |= {"alignment": numbers, "provenance": made}
             write_atomically(where["transform"], f"{to_json(document)}\n".encode())
 
 

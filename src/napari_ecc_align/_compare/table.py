@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from .._verdict.field_result import SmoothAlignment
 from .._verdict.result import AlignmentResult
 from .inspection import Inspection, Row, counted_rows
 
@@ -45,6 +46,19 @@ def before_after(
         return rows
     rows[-2] = Row("uncertainty, px", "", f"{result.corner_uncertainty:.2g}")
     return [replace(row, before="") for row in rows]
+
+
+def smooth_rows(result: SmoothAlignment, inspection: Inspection) -> list[Row]:
+    """Return the same table of a field."""
+    return [
+        *counted_rows(inspection),
+        Row("ECC", f"{result.ecc_before:.4f}", f"{result.ecc:.4f}"),
+        Row("bends up to, px", "", f"{result.transform.largest:.2g}"),
+        Row("known to 1 px on", "", f"{result.known_share:.0%}"),
+        Row("uncertainty there, px", "", f"{result.uncertainty:.2g}"),
+        Row("stiffness, px", "", f"{result.stiffness:.3g}"),
+        Row("time, s", "", f"{result.seconds:.2g}"),
+    ]
 
 
 def worth_a_look(result: AlignmentResult) -> bool:

@@ -106,7 +106,7 @@ class Estimate:
             matrix=refined.matrix,
             inverted=solution.gain < 0,
             iterations=solution.iterations,
-            converged=accepted and solution.converged,
+            converged=accepted and refined.settled,
             start=start,
             representation=representation,
             corner_uncertainty=corner,

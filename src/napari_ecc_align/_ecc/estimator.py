@@ -30,6 +30,7 @@ def estimate_steps(
     accept: Accept | None = None,
     enough: Callable[[], bool] | None = None,
     nearby: bool = False,
+    far: Callable[[], bool] = lambda: True,
 ) -> Generator[Step, None, Estimate]:
     """Align the finest level of `moving` to that of `reference`, one step at a time.
 
@@ -49,6 +50,8 @@ def estimate_steps(
         source would lead to a better one.
     nearby : bool, default: False
         Try no other start than `initial`.
+    far : callable, optional
+        Asked before edges are turned far: tells whether that is worth it. It is by default.
 
     Yields
     ------
@@ -70,7 +73,7 @@ def estimate_steps(
     timings: dict[str, float] = {}
     best: dict[Representation, Candidate] = {}
     refused: Estimate | None = None
-    for start, candidates in guesses.sources(nearby=nearby):
+    for start, candidates in guesses.sources(nearby=nearby, far=far):
         clock = time.perf_counter()
         for candidate in candidates():
             if candidate is None:
@@ -80,17 +83,18 @@ def estimate_steps(
             kept = best.setdefault(candidate.refiner.representation, candidate)
             if candidate.rank > kept.rank:
                 best[candidate.refiner.representation] = candidate
-            if candidate.tried or not candidate.believed or guesses.refined_before(candidate):
+            if candidate.tried or not candidate.believed or guesses.is_known(candidate):
                 continue
             refined = yield from _fine_steps(candidate, start)
             timings[start] = timings.get(start, 0.0) + time.perf_counter() - clock
             clock = time.perf_counter()
-            if guesses.is_confirmed(candidate, refined):
+            confirmed = guesses.is_confirmed(candidate, refined)
+            if confirmed:
                 found = _result(guesses, candidate, refined, timings, accepted=True)
                 if accept is None or accept(found):
                     return found
                 refused = refused or found
-                guesses.note_refined(candidate, refined)
+            guesses.note_refined(candidate, refined, confirmed=confirmed)
         timings[start] = timings.get(start, 0.0) + time.perf_counter() - clock
         if refused is not None and enough is not None and enough():
             return replace(refused, timings=timings)
@@ -102,7 +106,9 @@ def estimate_steps(
         if not edges or left.believed or left.agreement.share < _WORTH_REFINING:
             return replace(refused, timings=timings)
     refined = left.refined
-    if left.agreement.share >= _WORTH_REFINING:
+    if before := guesses.refined_before(left):
+        refined = before
+    elif left.agreement.share >= _WORTH_REFINING:
         refined = yield from _fine_steps(left, left.start)
     return _result(guesses, left, refined, timings, accepted=False)
 

@@ -13,8 +13,8 @@ from .._transform.models import Array, Model
 from .._transform.transform import scaled
 
 # Features are found on the finest level of at most so many pixels.
-PIXELS = 640 * 640
-_MOST = 1500
+PIXELS = 400 * 400
+_MOST = 1000
 _RATIO = 0.8
 _THRESHOLD = 3.0
 _FEWEST = 6

@@ -28,6 +28,10 @@ _RATES = (0.05, 0.98)
 SLOWEST = _RATES[1]
 _FIRST_RATE = 0.07
 _ALIKE = 0.99
+# After so many iterations, what is left of the way is compared with the uncertainty, too: a share
+# of it does not matter.
+_ITERATIONS_BEFORE_RELAXING = 6
+_NEGLIGIBLE_SHARE_OF_UNCERTAINTY = 0.1
 # After so many iterations, steps that are not `CLOSE` lead nowhere.
 _LAST_CHANCE = 25
 
@@ -194,7 +198,6 @@ class GaussNewton(ABC):
         self._convergence = Convergence(epsilon, 0.0)
         # The last step of a run, if it was too small to sample the same blocks again.
         self._unsampled_step: Array | None = None
-        self._last: Step | None = None
 
     def run(
         self,
@@ -249,7 +252,6 @@ class GaussNewton(ABC):
         if last is None:
             nothing = np.full((self._motion.n_parameters,) * 2, np.inf)
             return Solution(matrix, float("nan"), 1.0, nothing, float("inf"), 0, False)
-        self._last = last
         if self._convergence.left < tolerance:
             self._unsampled_step = last.limited(self._limit)
         covariance, corner = last.uncertainty()
@@ -262,7 +264,11 @@ class GaussNewton(ABC):
 
     def _tolerance(self, tolerance: float, done: int, step: Step) -> float:
         """Return the tolerance that holds after so many iterations and this step."""
-        return tolerance
+        if done < _ITERATIONS_BEFORE_RELAXING:
+            return tolerance
+        corner = step.uncertainty()[1]
+        negligible = _NEGLIGIBLE_SHARE_OF_UNCERTAINTY * corner
+        return max(tolerance, negligible) if np.isfinite(corner) else tolerance
 
 
 class _SeesPixels(Protocol):

@@ -143,24 +143,36 @@ def scored_displacements(
     """
     first, seen = _prepared(reference, representation)
     second, covered = _prepared(moving, representation)
-    least = min(float(np.linalg.svd(turn, compute_uv=False)[-1]) for turn in turns)
-    diagonal = np.hypot(*second.shape[:2])
-    # Of what shrinks that much, which may not be invertible, transforms are too long in any case.
-    if not diagonal < 4 * _LARGEST * least:
+    halves = [_half_size(reference.shape, moving.shape, turn) for turn in turns]
+    if None in halves:
         return []
-    reach = int(np.ceil(diagonal / least))
-    half = _fft_size(halved_shape(reference.shape), (-(-reach // 2),) * 2, share=0.6)
-    if 2 * max(half) > _LARGEST:
-        return []
-    search = _Search(first, seen, second, covered, half)
+    searches = {half: _Search(first, seen, second, covered, half) for half in {*halves} if half}
     found: list[tuple[float, Array]] = []
     each = -(-count // len(turns))
-    for k, turn in enumerate(turns):
+    for k, (turn, half) in enumerate(zip(turns, halves, strict=True)):
         if k % 9 == 0:
             yield
-        found.extend(search.best_shifts(turn, each))
+        if half:
+            found.extend(searches[half].best_shifts(turn, each))
     found.sort(key=lambda item: -item[0])
     return [(score, scaled(matrix, 2.0**reference.index)) for score, matrix in found[:count]]
+
+
+def _half_size(
+    first: tuple[int, int], second: tuple[int, int], linear: Array
+) -> tuple[int, int] | None:
+    """Return half the size of the transforms (h, w) under a linear part; None if it is too long.
+
+    Of what is turned anyhow and enlarged alike it is the same.
+    """
+    least = float(np.linalg.svd(linear, compute_uv=False)[-1])
+    diagonal = np.hypot(*second)
+    # Of what shrinks that much, which may not be invertible, transforms are too long in any case.
+    if not diagonal < 4 * _LARGEST * least:
+        return None
+    reach = int(np.ceil(round(float(diagonal) / least, 6)))
+    half = _fft_size(halved_shape(first), (-(-reach // 2),) * 2, share=0.6)
+    return None if 2 * max(half) > _LARGEST else half
 
 
 class _Search:

@@ -40,9 +40,7 @@ _SAME = 0.5
 # Turns by less than 30 degrees are searched first.
 _NEAR = 1.7
 # So many of the places that a search finds are refined.
-_BEST: dict[Representation, int] = {"intensity": 6, "orientation": 4}
-# Of one search, so many places are looked at closely by orientations.
-_MOST_ORIENTED = 2
+_BEST: dict[Representation, int] = {"intensity": 4, "orientation": 2}
 # Tiles of which so many agree in orientations are no accident.
 _MIN_ORIENTED = 0.25
 # Where so many tiles agree in intensities, these suffice; also so near it (px of the level of the
@@ -136,16 +134,19 @@ class InitialGuesses:
         ]
         self.checked = self._at_most(_CHECK_PIXELS)
         self._tried: list[tuple[Refiner, Array]] = []
-        self._refined_from: list[tuple[Refiner, Array]] = []
+        self._refined_from: list[tuple[Refiner, Array, Refined]] = []
         self._settled: list[tuple[Refiner, Array]] = []
 
     def _at_most(self, pixels: int) -> int:
         return index_below(pixels, self.reference, self.moving)
 
-    def sources(self, *, nearby: bool = False) -> Iterator[tuple[str, Callable[[], Candidates]]]:
+    def sources(
+        self, *, nearby: bool = False, far: Callable[[], bool] = lambda: True
+    ) -> Iterator[tuple[str, Callable[[], Candidates]]]:
         """Yield names and sources of candidates, from cheap to dear, which wait to be asked.
 
-        If `nearby`, those alone that begin at the first start.
+        If `nearby`, those alone that begin at the first start. If `far` says so, edges are turned
+        far, too.
         """
         if self.initial is not None:
             initial = self.initial
@@ -165,10 +166,10 @@ class InitialGuesses:
         if self.orientation in self.refiners:
             yield "identity", by("identity", lambda: identity, self.orientation, rough)
             near = [turn for turn in self._turns("fine") if _is_near(turn)]
-            far = [turn for turn in self._turns("medium") if not _is_near(turn)]
             yield searched, search(self.orientation, exact, near)
-            if far:
-                yield searched, search(self.orientation, rough, far)
+            others = [turn for turn in self._turns("medium") if not _is_near(turn)]
+            if others and far():
+                yield searched, search(self.orientation, rough, others)
         if self.intensity in self.refiners:
             yield searched, search(self.intensity, rough, self._turns("rough"))
         yield "features", self._from_features
@@ -241,7 +242,7 @@ class InitialGuesses:
                 found = yield from self._checked(refined, chosen, start)
                 yield replace(found, tried=sure and found.refined is refined)
         # Of several places a few tiles may agree with, the best is nearly always the right one.
-        for best in sorted(oriented, key=lambda found: found.rank, reverse=True)[:_MOST_ORIENTED]:
+        for best in sorted(oriented, key=lambda found: found.rank, reverse=True):
             found = yield from self._in_intensities(best)
             yield found
             if found is not best:
@@ -278,28 +279,39 @@ class InitialGuesses:
             self._tried.append((refiner, corners))
         return known
 
-    def refined_before(self, candidate: Candidate) -> bool:
+    def is_known(self, candidate: Candidate) -> bool:
         """Tell whether the fine levels were reached from here before, and went nowhere good."""
         corners = map_points(candidate.refined.matrix, self.frame.corners)
-        near = _SAME_BASIN * 2.0**candidate.refined.level
         if candidate.refiner is self.orientation and _is_among(
             self._settled, self.intensity, corners, _SAME_PLACE * 2.0**self.checked
         ):
             return True
-        return _is_among(self._refined_from, candidate.refiner, corners, near)
+        return self.refined_before(candidate) is not None
 
-    def note_refined(self, candidate: Candidate, refined: Refined) -> None:
-        """Remember from where the fine levels settled."""
+    def refined_before(self, candidate: Candidate) -> Refined | None:
+        """Return where the fine levels led from here before, None if they were not asked."""
+        corners = map_points(candidate.refined.matrix, self.frame.corners)
+        near = _SAME_BASIN * 2.0**candidate.refined.level
+        for refiner, start, refined in self._refined_from:
+            if refiner is candidate.refiner and np.abs(corners - start).max() < near:
+                return refined
+        return None
+
+    def note_refined(self, candidate: Candidate, refined: Refined, *, confirmed: bool) -> None:
+        """Remember from where the fine levels led where, and if they stayed with what they had."""
+        starts = [candidate.refined.matrix]
+        if confirmed and refined.settled:
+            starts.append(refined.matrix)
+        for matrix in starts:
+            corners = map_points(matrix, self.frame.corners)
+            self._refined_from.append((candidate.refiner, corners, refined))
+        if not confirmed:
+            return
         if candidate.refiner is self.intensity and (
             candidate.sure or candidate.agreement.share >= _SETTLED
         ):
             # Where intensities suffice, what they say is not asked of the orientations again.
             self._settled.append((self.intensity, map_points(refined.matrix, self.frame.corners)))
-        if refined.solution.converged:
-            for matrix in (candidate.refined.matrix, refined.matrix):
-                self._refined_from.append(
-                    (candidate.refiner, map_points(matrix, self.frame.corners))
-                )
 
     def _is_certain(self, refined: Refined, refiner: Refiner) -> bool:
         """Tell whether a coarsely refined start need not be checked before it is refined."""
@@ -313,10 +325,11 @@ class InitialGuesses:
         )
 
     def _checked(self, refined: Refined, refiner: Refiner, start: str) -> InSteps[Candidate]:
-        """Check a coarsely refined start; if need be, once more with uneven light allowed for."""
+        """Check a coarsely refined start, once more if uneven light may hide some agreement."""
         found = self.candidate(refined, refiner, start)
         if (
             found.believed
+            or not found.agreement.agreeing
             or not abs(refined.solution.ecc) > _PROMISING
             or not self._plausible(refined.matrix)
         ):

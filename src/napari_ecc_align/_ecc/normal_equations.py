@@ -52,6 +52,8 @@ class Equations:
         Of all blocks together; its sign tells the polarity.
     ecc : float
         Correlation with one gain and offset for all; NaN if undefined.
+    noise : float
+        Noise variance of a block of weight one.
     """
 
     normals: Array
@@ -60,6 +62,7 @@ class Equations:
     weights: Array
     gain: float
     ecc: float
+    noise: float
 
 
 @dataclass(frozen=True)
@@ -248,13 +251,15 @@ def combined(fits: list[Fit]) -> Equations:
     square = sum(fit.square for fit in fits)
     gains = chained([fit.gains for fit in fits])
     normals = chained([fit.normals for fit in fits])
-    weights = _weights(chained([fit.variances for fit in fits]))
+    variances = chained([fit.variances for fit in fits])
+    noise = middle(variances[variances > 0]) if (variances > 0).any() else 0.0
+    weights = _weights(variances, noise)
     weights[np.abs(gains) > _MOST_GAIN * _typical_gain(normals, gains)] = 0
     scores = chained([fit.scores for fit in fits]) * (weights * gains)[:, None]
     normals = normals * (weights * gains**2)[:, None, None]
     gain = float((inverse2(photometric) @ pair)[0])
     ecc = ecc_of_sums(photometric, pair, square)
-    return Equations(normals, scores, gains, weights, gain, ecc)
+    return Equations(normals, scores, gains, weights, gain, ecc, noise)
 
 
 def _typical_gain(normals: Array, gains: Array) -> float:
@@ -269,12 +274,11 @@ def chained(arrays: list[Array]) -> Array:
     return arrays[0] if len(arrays) == 1 else np.concatenate(arrays)
 
 
-def _weights(variances: Array) -> Array:
-    """Return inverse noise variances, relative to a typical block's."""
-    used = variances[variances > 0]
-    if not len(used):
+def _weights(variances: Array, typical: float) -> Array:
+    """Return inverse noise variances, relative to a typical block's; 1 if there is no noise."""
+    if not typical:
         return np.ones(len(variances))
-    return np.asarray(1 / np.maximum(variances / middle(used), _QUIETEST))
+    return np.asarray(1 / np.maximum(variances / typical, _QUIETEST))
 
 
 def withdrawn(seen: Bools) -> Bools:

@@ -9,7 +9,6 @@ from functools import cached_property
 import numpy as np
 
 from .._common.steps import retold
-from .._images.pyramid import tile_choice as tiles
 from .._images.pyramid.blocks import (
     Blocks,
     Sampler,
@@ -19,18 +18,18 @@ from .._images.pyramid.blocks import (
     whole_moving,
     whole_reference,
 )
-from .._images.pyramid.filters import BORDER
-from .._images.pyramid.levels import Bools, InSteps, Level, index_below, overview
-from .._images.pyramid.representations import Representation, halo
+from .._images.pyramid.levels import Bools, InSteps, Level, index_below
+from .._images.pyramid.representations import Representation
 from .._transform.models import MODELS, Array, Model, frame_of
 from .._transform.plausible import SEARCHED, is_plausible
-from .._transform.transform import corners, map_points, scaled
+from .._transform.transform import scaled
 from .block_moves import BlockMoves
 from .gauss_newton import SLOWEST, GaussNewton, Solution
 from .kept_blocks import KeptBlocks
 from .motion import PlaneMotion
 from .normal_equations import LinearisedBlocks
 from .options import SearchOptions
+from .solved_tiles import chosen_tiles
 from .solver import MIN_OVERLAP, BlockSolver
 from .whole_level import WholeLevelSolver, whole_plane
 
@@ -64,7 +63,6 @@ _FIRST_TILES = 16
 # Models without a stretch do with fewer, a perspective needs more.
 _FEW_TILES = 12
 _MANY_TILES = 40
-_TILE = 64
 # So many tiles are prepared and fitted in one go, a few hundredths of a second.
 _TOGETHER = 64
 # The number of tiles that the precision needs is foreseen from the uncertainty with few, but not
@@ -79,17 +77,20 @@ _PLENTY = 500_000
 _KEPT_PIXELS = 2**18
 # Where more than this share of the tiles is needed, all are taken.
 _MOST_OF_THEM = 0.6
-# Tiles keep off the border by how far a film's frames have moved, in steps of so many px.
-_ROOM, _MOST_STEPS = 2, 12
 # Tiles of at most so many pixels: what bounds the memory.
 _MOST_PIXELS = 3_000_000
 # Twice as many where more is asked than this (px).
 _USUAL_PRECISION = 0.01
 # Tiles that know their place no better than to so many px of their level show different things:
 # finer levels would not know more.
-_LOST = 6.0
+_LOST = 2.0
 # At full resolution, tiles so uncertain (px) that all of them together would still be by this.
 _USELESS = 1.0
+# Where half of the tiles lie as far as this (px) from where the model puts them, and by so many
+# standard deviations, it does not suffice: neither more tiles nor finer ones are laid better. Of
+# pairs that it suffices for, those are up to 2.5 on coarse levels.
+_DEPARTED, _DEPARTED_SIGMAS = 0.5, 3.0
+_DEPARTED_ITERATIONS = 8
 
 
 @dataclass(frozen=True)
@@ -97,7 +98,8 @@ class Refined:
     """A transform in px of level 0, and the solution (px of its level) that it comes from.
 
     And on how many tiles that was solved, 0 where it was on all of a level; of an image that
-    follows another, how each of them fits.
+    follows another, how each of them fits. It is `deformed` where the motion model does not lay
+    tiles on each other.
     """
 
     matrix: Array
@@ -105,11 +107,17 @@ class Refined:
     level: int
     tiles: int = 0
     moves: BlockMoves | None = None
+    deformed: bool = False
 
     @property
     def uncertainty(self) -> float:
         """Corner uncertainty in px of level 0, as far as the images' statistics tell it."""
         return self.solution.corner_uncertainty * 2.0**self.level
+
+    @property
+    def settled(self) -> bool:
+        """Whether more iterations would lead no farther."""
+        return self.solution.converged or self.deformed
 
     @property
     def bias(self) -> float:
@@ -299,7 +307,7 @@ class Refiner:
             if refined is None:
                 break
             result = refined
-            if result.uncertainty > _LOST * 2.0**index:
+            if result.deformed or result.uncertainty > _LOST * 2.0**index:
                 break
             if self._final(index) and result.solution.converged:
                 final.append(result)
@@ -338,7 +346,14 @@ class Refiner:
     ) -> Generator[Refined, None, Refined | None]:
         """Refine on tiles of one level, adding some until it is precise; None without tiles."""
         reference, moving = self._reference[index], self._moving[index]
-        size, choice = self._choice(start, index, inside=before is not None)
+        size, choice = chosen_tiles(
+            self._reference,
+            moving,
+            index,
+            start.matrix,
+            self.representation,
+            inside=before is not None,
+        )
         solver = self._block_solver(index)
         result: Refined | None = None
 
@@ -352,7 +367,8 @@ class Refiner:
             # A second round would cost more than some tiles.
             first = max(first, min(int(np.ceil(needed)), len(choice)))
             first = len(choice) if first > _MOST_OF_THEM * len(choice) else first
-        count, used = min(first, len(choice)), 0
+        count, used, departed = min(first, len(choice)), 0, False
+        iterations = _FINE_ITERATIONS[self.representation]
         while used < count:
             for begin in range(used, count, _TOGETHER):
                 origins = choice[begin : min(count, begin + _TOGETHER)]
@@ -370,13 +386,16 @@ class Refiner:
                 solver,
                 index,
                 result.matrix if result is not None and resumed else start.matrix,
-                iterations=_FINE_ITERATIONS[self.representation],
+                iterations=_DEPARTED_ITERATIONS if departed else iterations,
                 tolerance=self._tight(index),
                 resumed=resumed,
                 rate=foretold.solution.rate if foretold else SLOWEST,
             )
             result = replace((yield from retold(steps, reached)), tiles=used)
             yield result
+            departed = self._has_departed(solver, index)
+            if departed and used >= min(_MANY_TILES, len(choice)):
+                return replace(result, deformed=True)
             aim = self._aim(result, used, len(choice))
             excess = result.uncertainty / aim
             near = excess < (_KNOWN_TO if foretold else 1)
@@ -391,7 +410,15 @@ class Refiner:
             power = 2 if self._options.motion.degree == 1 else 1.5
             growth = min(_FASTEST_GROWTH, 1.2 * excess**power)
             count = min(most, int(np.ceil(used * growth)))
+            # A few more tell whether it is worth any more.
+            if departed or result.uncertainty > _LOST * 2.0**index:
+                count = min(count, max(_MANY_TILES, used))
         return replace(result, moves=solver.moves) if result and foretold else result
+
+    def _has_departed(self, solver: BlockSolver[Blocks], index: int) -> bool:
+        """Tell whether half of the tiles lie clearly elsewhere than where the model puts them."""
+        distance, sigmas = solver.departure(self._options.motion.shifts)
+        return distance * 2.0**index > _DEPARTED and sigmas > _DEPARTED_SIGMAS
 
     @property
     def _first_tiles(self) -> int:
@@ -411,44 +438,6 @@ class Refiner:
         if sufficient and self._final(result.level):
             return enough
         return 0.5 * _BASIN * 2.0 ** (result.level - 1)
-
-    def _choice(self, start: Refined, index: int, *, inside: bool) -> tuple[int, Array]:
-        """Return the size of tiles on a level, and their first pixels (x, y), best first.
-
-        If `inside`, all lie on a moving image that moved little.
-        """
-        reference, moving = self._reference[index], self._moving[index]
-        margin = halo(self.representation) + (BORDER if index else 0)
-        local = scaled(start.matrix, 2.0**-index)
-        around = _TILE if min(reference.shape) >= 6 * _TILE else _TILE // 2
-        size = tiles.best_size(reference.shape, margin, around)
-        origins = tiles.grid(reference.shape, size, margin)
-        overlaps = tiles.overlap(origins, size, local, moving, self.representation)
-        moved = _moved_by(local, reference.shape)
-        if inside and moved and moving.valid is None and moving.shape == reference.shape:
-            last = np.array(reference.shape[::-1]) - size - margin - moved
-            origins = np.clip(origins, margin + moved, np.maximum(last, margin + moved))
-            overlaps = np.ones(len(origins))
-
-        def chosen() -> Array:
-            measured = overview(self._reference, index + 3)
-            strengths = tiles.strength(measured, 2 ** (measured.index - index), origins, size)
-            order = tiles.order(origins, strengths, overlaps, reference.shape)
-            return np.asarray(origins[order])
-
-        key = size, origins.tobytes(), overlaps.tobytes()
-        return size, reference.recent("choice of tiles", key, chosen)
-
-
-def _moved_by(matrix: Array, shape: tuple[int, int]) -> int:
-    """Return how far (px) a matrix moves the corners of a level, in few steps; 0 if far.
-
-    Tiles that keep off the border by so much lie on the moving image. They overlap their
-    neighbours by it.
-    """
-    moves = map_points(matrix, corners(shape)) - corners(shape)
-    steps = int(np.ceil(np.abs(moves).max() / _ROOM))
-    return _ROOM * steps if steps <= _MOST_STEPS else 0
 
 
 def _total(result: Refined) -> float:

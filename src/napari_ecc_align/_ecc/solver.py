@@ -22,7 +22,9 @@ from typing import Generic, Protocol, TypeAlias, TypeVar
 
 import numpy as np
 
+from .._common.quantiles import middle
 from .._images.pyramid.blocks import Sampler
+from .._images.pyramid.filters import CORRELATED
 from .._images.pyramid.levels import Bools, Floats
 from .._transform.models import Array
 from .block_moves import BlockMoves, block_moves
@@ -34,10 +36,8 @@ from .normal_equations import Equations, Fit, chained, combined
 MIN_OVERLAP = 0.1
 # A direction whose gradients are noise to more than this share is not told from noise.
 _MOST_NOISE = 0.9
-# After so many iterations, what is left of the way is compared with the uncertainty, too: a share
-# of it does not matter.
-_ITERATIONS_BEFORE_RELAXING = 6
-_NEGLIGIBLE_SHARE_OF_UNCERTAINTY = 0.1
+# The determinant of a block's normal matrix over a power of its trace: less shows edges alone.
+_FLATTEST = 1e-3
 
 
 class _Blocks(Protocol):
@@ -138,6 +138,7 @@ class BlockSolver(GaussNewton, Generic[AnyBlocks]):
         super().__init__(motion, epsilon=epsilon, least=least)
         self._linearise = linearise
         self._parts: list[_Part[AnyBlocks]] = []
+        self._last: tuple[Step, float] | None = None
 
     def add(self, blocks: AnyBlocks, sample: Sampler) -> None:
         """Add blocks of the reference level, and what samples the moving level on them."""
@@ -157,7 +158,7 @@ class BlockSolver(GaussNewton, Generic[AnyBlocks]):
             parts[0].blocks.values.shape[-1],
             fits,
             chained(noise),
-            last.limited(self._limit),
+            last[0].limited(self._limit),
             motion,
         )
 
@@ -168,7 +169,7 @@ class BlockSolver(GaussNewton, Generic[AnyBlocks]):
             return None
         normal = self._without_noise(equations.normals.sum(0), equations)
         delta = pseudoinverse(normal) @ equations.scores.sum(0)
-        return Step(
+        step = Step(
             equations.normals,
             equations.scores,
             normal,
@@ -177,13 +178,34 @@ class BlockSolver(GaussNewton, Generic[AnyBlocks]):
             equations.ecc,
             equations.gain,
         )
+        self._last = step, equations.noise
+        return step
 
-    def _tolerance(self, tolerance: float, done: int, step: Step) -> float:
-        if done < _ITERATIONS_BEFORE_RELAXING:
-            return tolerance
-        corner = step.uncertainty()[1]
-        negligible = _NEGLIGIBLE_SHARE_OF_UNCERTAINTY * corner
-        return max(tolerance, negligible) if np.isfinite(corner) else tolerance
+    def departure(self, shifts: list[int]) -> tuple[float, float]:
+        """Return how far the typical block lies from where the last step puts it.
+
+        Parameters
+        ----------
+        shifts : list of int
+            Which parameters shift the image along its axes.
+
+        Returns
+        -------
+        distance, sigmas : float
+            In px of the level, and in standard deviations of what noise makes of it.
+        """
+        if self._last is None:
+            return 0.0, 0.0
+        step, noise = self._last
+        normals = step.normals[:, shifts][:, :, shifts]
+        scores = (step.scores - step.normals @ step.delta)[:, shifts]
+        used = np.linalg.det(normals) > _FLATTEST * normals.trace(axis1=1, axis2=2) ** len(shifts)
+        if not used.any():
+            return 0.0, 0.0
+        moved = np.linalg.solve(normals[used], scores[used][:, :, None])[:, :, 0]
+        distances = self._motion.radius * np.sqrt((moved**2).sum(axis=1))
+        excess = (moved * scores[used]).sum(axis=1) / max(CORRELATED * noise, 1e-30)
+        return middle(distances), float(np.sqrt(max(0.0, middle(excess))))
 
     def _equations(
         self, matrix: Array, unsampled_step: Array | None

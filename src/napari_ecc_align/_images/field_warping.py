@@ -17,6 +17,60 @@ _NATIVE = ("uint8", "uint16", "int16", "float32")
 _STRIP_PIXELS = 2**20
 
 
+CELL = 4
+"""Px of a level on a side, over which a field is as good as straight."""
+
+
+def cell_places(
+    cells: tuple[int, int], times: float, around: int = 0
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return the rows and columns of the middles of a level's cells, in px of full resolution.
+
+    Parameters
+    ----------
+    cells : tuple of int
+        How many, by rows and columns.
+    times : float
+        Px of full resolution to one of the level.
+    around : int, default: 0
+        So many more on each side.
+    """
+    places = [np.arange(-around, n + around, dtype=np.float64) * CELL for n in cells]
+    rows, columns = ((one + (CELL - 1) / 2) * times for one in places)
+    return rows, columns
+
+
+def moved_pixels(
+    displacement: NDArray[np.floating[Any]], matrix: NDArray[np.float64], times: float
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Return where a level's pixels lie on the same level of the moving image.
+
+    Parameters
+    ----------
+    displacement : ndarray, shape (2, h + 2, w + 2)
+        Of the middles of cells and of one more around, in px of full resolution.
+    matrix : ndarray of float64, shape (3, 3)
+        That moves them after.
+    times : float
+
+    Returns
+    -------
+    pixels : ndarray of float32, shape (CELL * h, CELL * w, 2)
+        As (x, y).
+    middles : ndarray of float32, shape (h, w, 2)
+        Those of the cells.
+    """
+    from .._common.opencv import cv2
+
+    height, width = displacement.shape[1:]
+    rows, columns = cell_places((height - 2, width - 2), times, 1)
+    x, y = displacement[0] + columns, displacement[1] + rows[:, None]
+    x, y, z = (row[0] * x + row[1] * y + row[2] for row in matrix)
+    at = (np.stack([x, y], axis=-1) / (z * times)[..., None]).astype(np.float32)
+    pixels = cv2.resize(at, (CELL * width, CELL * height), interpolation=cv2.INTER_LINEAR)
+    return np.asarray(pixels[CELL:-CELL, CELL:-CELL]), at[1:-1, 1:-1]
+
+
 def mapped_strips(
     field: Field, shape: tuple[int, int]
 ) -> Iterator[tuple[slice, NDArray[np.float64]]]:

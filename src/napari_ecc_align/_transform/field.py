@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -61,6 +62,8 @@ class Field:
     (array([1.68, 0.  ]), array([[1.68, 0.  ]]))
     >>> bent.uncertainty_at((10, 20)), bent.known((60, 80)).any(), round(bent.largest, 1)
     (array(nan), np.False_, 2.0)
+    >>> bent.model
+    'smooth'
     >>> bent.rows.count, bent.columns.count, bent.coefficients.shape, bent.sigma
     (62, 82, (62, 82, 2), None)
     """
@@ -258,6 +261,11 @@ class Field:
         return np.asarray(self._spread(rows, columns) <= within)
 
     @property
+    def model(self) -> Literal["smooth"]:
+        """The motion model, as `align` names it."""
+        return "smooth"
+
+    @property
     def largest(self) -> float:
         """How far u displaces at most, in px."""
         across, down = self._edges()
@@ -297,9 +305,10 @@ class Field:
         ...     Field.load(f"{folder}/bent.npz")((1, 1)).round(6).tolist()
         [1.5, 1.5]
         """
-        write_field(path, self._stored(), self._dense, overwrite=overwrite)
+        write_field(path, self.stored(), self._dense, overwrite=overwrite)
 
-    def _stored(self) -> dict[str, Array]:
+    def stored(self) -> dict[str, Array]:
+        """Return what makes up the field, by name; private, and `from_stored` takes it."""
         stored = {
             "matrix": self.matrix,
             "rows": np.array([self.rows.start, self.rows.spacing]),
@@ -338,6 +347,16 @@ class Field:
             rows = Lattice(y, found.rows.spacing, found.rows.count)
             columns = Lattice(x, found.columns.spacing, found.columns.count)
             return cls(found.matrix, rows, columns, found.coefficients)
+        return cls.from_stored(stored)
+
+    def plain(self) -> dict[str, Any]:
+        """Return the same as lists, without sigma, for `from_stored`."""
+        return {name: one.tolist() for name, one in self.stored().items() if name != "sigma"}
+
+    @classmethod
+    def from_stored(cls, stored: Mapping[str, Any]) -> Field:
+        """Return the field of what `stored` gives, or of the same as lists."""
+        stored = {name: np.asarray(part, np.float64) for name, part in stored.items()}
         down, across = (
             Lattice(float(start), float(spacing), count)
             for (start, spacing), count in zip(

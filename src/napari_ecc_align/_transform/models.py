@@ -58,6 +58,12 @@ class Model:
         """Number of free parameters."""
         return int(self.basis.shape[1])
 
+    @property
+    def shifts(self) -> list[int]:
+        """Which parameters shift the image along x and y."""
+        constant = self.basis[:: len(self.basis) // 2]
+        return [int(row.argmax()) for row in constant]
+
     def increment(self, delta: Array) -> Array:
         """Return the (3, 3) transform, in normalised coordinates, of parameters near zero.
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -39,14 +40,15 @@ from .pair_tiles import (
     wide_tiles,
     with_chance,
 )
+from .refusals import why_implausible, why_too_little
 from .residual_pattern import residual_pattern
 from .result import AlignmentResult
 from .rules import (
     doubted,
+    is_deformed,
+    is_hopeless,
     is_minor,
     judge,
-    why_implausible,
-    why_too_little,
 )
 from .sampling import overlap_share, sampled_ecc, shared_hull
 from .second_motion import second_motion, still_tiles
@@ -174,6 +176,9 @@ def _found_by_tiles(pyramids: Pyramids, estimate: Estimate, model: MotionModel) 
         pyramids.reference[0], pyramids.moving[0], [estimate.matrix, pyramids.unmoved]
     )
     evidence = _of_tiles(laid, model, -ecc if laid.inverted else ecc, fine)
+    if is_hopeless(evidence):
+        return Finding(judge(evidence), laid.inverted, ecc, before, fine, evidence)
+    evidence = _with_places_compared(laid, evidence)
     # What a second motion can be is a part of what the first one leaves of a coarse level, too.
     explained = 1 - evidence.whole.here < LEAST_SHARE / TIMES_LEFT and not held(evidence)
     if not explained and judge(evidence).verdict != "failed":
@@ -206,10 +211,7 @@ def _of_tiles(laid: Laid, model: MotionModel, ecc: float, fine: Tiles) -> Eviden
     still = still_tiles(fine, motion)
     moving = without(fine, still)
     wide = moving if wide is fine else without(wide, still_tiles(wide, motion))
-    same = wide is moving
-    fine, wide = with_chance(laid, moving, wide)
-    fine = told_apart(laid, fine, whole, model)
-    wide = fine if same else told_apart(laid, wide, whole, model)
+    fine, wide = with_chance(laid, moving, wide, model)
     evidence = Evidence(
         ecc=ecc,
         corner_uncertainty=uncertainty_over(hull, laid.estimate, shape),
@@ -222,10 +224,23 @@ def _of_tiles(laid: Laid, model: MotionModel, ecc: float, fine: Tiles) -> Eviden
         wide=wide,
         still=int(still.sum()),
         pattern=residual_pattern(fine, shape, bent=model == "homography", hull=hull),
-        whole=replace(whole, rival=seconded(laid, whole.rival, model)),
+        whole=whole,
         by_edges=laid.estimate.representation == "orientation",
+        believed=laid.estimate.converged,
     )
     return replace(evidence, displaced_wide=_displaced(evidence, wide))
+
+
+def _with_places_compared(laid: Laid, evidence: Evidence) -> Evidence:
+    """Leave out the rivals that more than what found them tells from where the images lie."""
+    model, whole, same = evidence.model, evidence.whole, evidence.wide is evidence.fine
+    fine = told_apart(laid, evidence.fine, whole, model)
+    return replace(
+        evidence,
+        fine=fine,
+        wide=fine if same else told_apart(laid, evidence.wide, whole, model),
+        whole=replace(whole, rival=seconded(laid, whole.rival, model)),
+    )
 
 
 def uncertainty_over(
@@ -251,16 +266,18 @@ def _with_second_motion(laid: Laid, evidence: Evidence) -> Evidence:
     index = pyramids.index_below(SECOND_PIXELS)
     middle = (np.array(shape[::-1]) - 1.0) / 2
     back = map_points(np.asarray(np.linalg.inv(motion), np.float64), middle[None])[0] - middle
-    second = second_motion(
+    seek = partial(
+        second_motion,
         pyramids.reference[index],
         pyramids.moving[index],
         laid.estimate.matrix,
         inverted=laid.inverted,
         still=back,
-        # Where nothing moved, nothing was interpolated.
-        least=0.0 if held(evidence) else LEAST_SHARE,
         representation=laid.estimate.representation,
     )
+    second = seek()
+    if second is None and held(evidence):
+        second = seek(of_rest=True)
     return _with_pattern(replace(evidence, second=second))
 
 
@@ -332,6 +349,8 @@ def _with_model_checked(laid: Laid, evidence: Evidence) -> tuple[Evidence, Judge
         judgement, pattern = judge(evidence), evidence.pattern
         if pattern.homography_sigma <= LARGEST_UNCERTAINTY:
             return evidence, judgement
+    if is_deformed(evidence):
+        return evidence, judgement
     found = homography_shift(laid.pyramids, laid.estimate, evidence.fine, evidence.hull)
     moved, sigma = found or (0.0, np.inf)
     if sigma < pattern.homography_sigma:

@@ -30,12 +30,14 @@ def with_sampled_chance(
     said: Tiles,
     matrix: NDArray[np.float64],
     matched: Callable[[NDArray[np.float64], int], Tiles],
+    model: MotionModel,
 ) -> Tiles:
     """Return what tiles say with the share and the fit that are to be expected by chance.
 
     The same tiles are matched at wrong places of the same two images, in the same representation,
     and may agree there about any common displacement, as an estimator would have found the best
-    one. So texture, repeats, noise and sizes need no constants of their own [1]_.
+    one. So texture, repeats, noise and sizes need no constants of their own [1]_. Places are asked
+    one after the other until those that are left could not change what is concluded.
 
     Parameters
     ----------
@@ -45,6 +47,8 @@ def with_sampled_chance(
         Maps reference pixels to moving pixels there.
     matched : callable
         Returns what so many tiles say of a matrix.
+    model : str
+        The motion model.
 
     References
     ----------
@@ -53,23 +57,34 @@ def with_sampled_chance(
        pair of tiles from pairs that do not belong together.
     """
     agreeing, tested, fits = 0, 0, [np.empty(0)]
+    asked = min(FIRST_TILES, said.tested)
+    chance = said.chance
     for k in range(DIRECTIONS):
-        angle, far = 2 * np.pi * (k + 0.5) / DIRECTIONS, _FARTHEST[k % 2] * said.reach
+        # The next is nearly opposite.
+        direction = 5 * k % DIRECTIONS
+        angle, far = 2 * np.pi * (direction + 0.5) / DIRECTIONS, _FARTHEST[k % 2] * said.reach
         away = shift(far * np.cos(angle), far * np.sin(angle))
-        there = matched(matrix @ away, min(FIRST_TILES, said.tested))
+        there = matched(matrix @ away, asked)
         fits.append(there.fits)
-        if np.abs(there.offset).max() > there.reach - there.radius:
-            # At the border of what was searched, to which all point where they belong beyond it.
-            continue
-        apart = np.hypot(*(there.displacements[:, 2:] - there.offset).T)
-        inside = np.isfinite(there.uncertainties)
-        agreeing += int((inside & (apart <= there.radius)).sum())
-        tested += there.tested
-    # As if one had agreed before, as rarely as the area alone has it.
-    chance = max(said.chance, (agreeing + 1) / (tested + 1 / said.chance))
+        # At the border of what was searched all point to where they belong beyond it.
+        if np.abs(there.offset).max() <= there.reach - there.radius:
+            apart = np.hypot(*(there.displacements[:, 2:] - there.offset).T)
+            inside = np.isfinite(there.uncertainties)
+            agreeing += int((inside & (apart <= there.radius)).sum())
+            tested += there.tested
+        # As if one had agreed before, as rarely as the area alone has it.
+        chance = max(said.chance, (agreeing + 1) / (tested + 1 / said.chance))
+        if k and (tested or k > 2) and _is_beyond_doubt(said, chance, model):
+            break
     seen = np.concatenate(fits)
     fit = middle(seen) if len(seen) else 0.0
     return replace(said, chance=chance, chance_fit=fit)
+
+
+def _is_beyond_doubt(said: Tiles, chance: float, model: MotionModel) -> bool:
+    """Tell whether as many tiles are no accident, or may be one, also if chance is misjudged."""
+    seen = replace(said, chance=chance)
+    return p_value(seen, model) <= ALPHA**2 or p_value(seen, None) > ALPHA_DOUBTFUL**0.5
 
 
 def p_value(tiles: Tiles, model: MotionModel | None) -> float:

@@ -16,7 +16,7 @@ from .._common.opencv import cv2
 from .._ecc.estimate import Estimate
 from .._ecc.field.estimate import FieldEstimate, Stage, field_steps
 from .._ecc.options import SearchOptions
-from .._images.field_warping import mapped_strips
+from .._images.field_warping import CELL, cell_places, moved_pixels
 from .._images.pyramid.levels import Level, image_pyramid
 from .._images.pyramid.pair import Pyramids
 from .._transform.field import Field
@@ -32,8 +32,8 @@ Array = NDArray[np.float64]
 _POOLED = 0.35
 # Where they differ by more (px, RMS), one of them has found something else.
 _APART = WRONG
-# What interpolation and a model of the noise leave out, as seen on pairs with a known field.
-_UNDERSTATED = 1.3
+# By less than so many times what is expected, they do not.
+_LIKE_EXPECTED = 2.0
 
 
 def halves_steps(
@@ -57,26 +57,18 @@ def halves_steps(
                 )
             )
         )
-    places = used[-1].places
-    first, second = (
-        one.splines.values(
-            (one.splines.rows.design(places[0]), one.splines.columns.design(places[1])),
-            one.coefficients,
-        )
-        for one in halves
-    )
+    first, second = (one.on_cells(one.coefficients) for one in halves)
     apart = ((first - second) ** 2).sum(axis=0)
-    expected = sum((one.sigma**2).sum(axis=0) for one in halves)
-    cell = places[0][1] - places[0][0]
-    pooled = max(1.0, _POOLED * estimate.prior.stiffness / cell)
+    expected = sum((one.sigma() ** 2).sum(axis=0) for one in halves)
+    pooled = max(1.0, _POOLED * estimate.prior.stiffness / used[-1].apart)
 
     def around(values: Array) -> Array:
         return np.asarray(cv2.GaussianBlur(values, (0, 0), pooled, borderType=cv2.BORDER_REFLECT))
 
     ratio = np.sqrt(np.maximum(1.0, around(apart) / np.maximum(around(expected), 1e-12)))
-    ratio = _UNDERSTATED * ratio
-    agree = np.sqrt(around(apart)) <= _APART
-    size = estimate.sigma.shape[:0:-1]
+    # Where they need not agree, sigma says so.
+    agree = (np.sqrt(around(apart)) <= _APART) | (ratio <= _LIKE_EXPECTED)
+    size = estimate.stage.cells[::-1]
     raised = cv2.resize(ratio, size, interpolation=cv2.INTER_LINEAR)
     near = cv2.resize(agree.astype(np.uint8), size, interpolation=cv2.INTER_NEAREST)
     return np.asarray(raised, np.float64), np.asarray(near > 0)
@@ -102,30 +94,18 @@ def _laid(
     values, valid = level.whole()
     if valid is not None:
         values[~valid] = np.nan
-    laid = np.empty(shape, np.float32)
-    local = _at_level(field, times)
-    for rows, moved in mapped_strips(local, shape):
-        x, y = np.moveaxis(moved.astype(np.float32), -1, 0)
-        laid[rows] = cv2.remap(
-            values,
-            np.ascontiguousarray(x),
-            np.ascontiguousarray(y),
-            cv2.INTER_CUBIC,
-            borderMode=cv2.BORDER_CONSTANT,
-            borderValue=float("nan"),
-        )
-    return laid, np.isfinite(laid)
-
-
-def _at_level(field: Field, times: float) -> Field:
-    """Return a field between pixels of a level."""
-    if times == 1:
-        return field
-    down, across = (
-        type(one)(one.start / times, one.spacing / times, one.count)
-        for one in (field.rows, field.columns)
+    rows, columns = cell_places((-(-shape[0] // CELL), -(-shape[1] // CELL)), times, 1)
+    u = np.moveaxis(field.displacements(rows, columns), -1, 0)
+    at = moved_pixels(u, field.matrix, times)[0][: shape[0], : shape[1]]
+    laid = cv2.remap(
+        values,
+        at,
+        None,
+        cv2.INTER_CUBIC,
+        borderMode=cv2.BORDER_CONSTANT,
+        borderValue=float("nan"),
     )
-    return Field(scaled(field.matrix, 1 / times), down, across, field.coefficients / times)
+    return laid, np.isfinite(laid)
 
 
 def tiles_of_field(

@@ -8,6 +8,7 @@ from math import hypot
 import numpy as np
 from numpy.typing import NDArray
 
+from .._common.quantiles import middle
 from .._ecc.estimate import Estimate
 from .._images.pyramid.pair import Pyramids
 from .._transform.matrices import MotionModel
@@ -16,6 +17,7 @@ from .chance import with_sampled_chance
 from .compared_places import correlation_on, fits_better_here
 from .laid import Laid
 from .limits import (
+    KNOWN_TO,
     LEAST_AGREEING,
     LEAST_LIKE,
     LEAST_TILES,
@@ -72,7 +74,7 @@ def wide_tiles(laid: Laid, fine: Tiles, rival: float) -> Tiles:
     return fine if wide.tested < LEAST_TILES else wide
 
 
-def with_chance(laid: Laid, fine: Tiles, wide: Tiles) -> tuple[Tiles, Tiles]:
+def with_chance(laid: Laid, fine: Tiles, wide: Tiles, model: MotionModel) -> tuple[Tiles, Tiles]:
     """Ask wrong places of the images what is chance, if so many agree that it matters."""
 
     def sampled(tiles: Tiles, index: int, far: bool) -> Tiles:
@@ -82,7 +84,7 @@ def with_chance(laid: Laid, fine: Tiles, wide: Tiles) -> tuple[Tiles, Tiles]:
         def matched(matrix: NDArray[np.float64], most: int) -> Tiles:
             return _matched(laid.at(matrix), index, far=far, asked=(0, most))
 
-        return with_sampled_chance(tiles, laid.estimate.matrix, matched)
+        return with_sampled_chance(tiles, laid.estimate.matrix, matched, model)
 
     asked = sampled(fine, 0, False)
     if wide is fine:
@@ -111,7 +113,8 @@ def seconded(laid: Laid, rival: Rival, model: MotionModel) -> Rival:
     if corner_error(place, laid.estimate.matrix, shape) <= SAME_PLACE * 2**index:
         # They led back to where they lie.
         return NO_RIVAL
-    joint = Rival(here.rival.here, there.rival.here, rival.known_to)
+    # Of the middle one of each: a tile that sees nothing at either place decides nothing.
+    joint = Rival(middle(here.fits), middle(there.fits), KNOWN_TO)
     like = share > LIKE_TILES * here.share and joint.is_like(LIKE)
     return NO_RIVAL if not like or fits_better_here(laid, place, model, rough=True) else rival
 

@@ -7,10 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from .._images.pyramid.filters import SIGMA
+from .._images.pyramid.filters import CORRELATED
 
-# Smoothing correlates the noise of this many pixels: 4 pi sigma squared.
-_CORRELATED = 4 * np.pi * SIGMA**2
 # What the parabola through a peak is off by at best (px of the level).
 _PEAK_ERROR = 0.04
 
@@ -64,7 +62,7 @@ class Peaks:
         # Not so where a neighbour is missing.
         known = (height > 0) & (flattest > 0)
         curved = np.where(known, height * side**2 * flattest, 1)
-        noise = _CORRELATED * np.maximum(0.0, 1 - height**2) / curved
+        noise = CORRELATED * np.maximum(0.0, 1 - height**2) / curved
         return np.where(known, np.sqrt(noise + _PEAK_ERROR**2), np.inf)
 
 

@@ -6,10 +6,8 @@ from dataclasses import replace
 from math import hypot
 
 import numpy as np
-from numpy.typing import NDArray
 
 from .._common.quantiles import middle
-from .._transform.plausible import distortions
 from .._transform.transform import corner_error
 from .chance import ALPHA, ALPHA_DOUBTFUL, p_value
 from .evidence import Evidence, Judgement
@@ -31,11 +29,6 @@ from .tile_matching import Tiles
 # "Tuned" below: chosen by hand until, of the hostile pairs of tests/benchmarks/trust.py, none was
 # wrong and called aligned, and of the known ones nearly all that are right were.
 
-# About a seventh: below, few tiles fit into what is left. Chosen by hand.
-LEAST_OVERLAP = 0.15
-# Beyond what the search finds without a start (scales of 0.6 to 1.6). Chosen, not measured.
-LARGEST_STRETCH = 4.0
-LARGEST_SHEAR = 2.5
 # Where fewer agree, the others must show something else and not merely lie elsewhere: at most a
 # fifth as many as agree. Tuned.
 LARGEST_DISPLACED = 0.2
@@ -60,38 +53,6 @@ def doubted(judgement: Judgement, why: str) -> Judgement:
     if judgement.verdict != "aligned":
         return judgement
     return Judgement("doubtful", f"{judgement.reason} {why}")
-
-
-def why_implausible(matrix: NDArray[np.float64], shape: tuple[int, int] = (1, 1)) -> str | None:
-    """Return why no two images of one thing are related by a matrix, or None if they may be.
-
-    Parameters
-    ----------
-    matrix : ndarray of float64, shape (3, 3)
-        Maps reference pixels to moving pixels.
-    shape : tuple of int
-        Height and width of the reference; by default only its first pixel is looked at.
-    """
-    for found in distortions(matrix, shape):
-        if not found.depth > 0:
-            return "The transform found folds the image."
-        # Also where something is not finite.
-        if not found.determinant > 0:
-            return "The transform found would mirror the image."
-        large, small = found.stretch, found.squeeze
-        if large > LARGEST_STRETCH or small < 1 / LARGEST_STRETCH or large > LARGEST_SHEAR * small:
-            return (
-                f"The transform found stretches the image by {large:.2g} and {small:.2g}, "
-                "which no two images of one thing need."
-            )
-    return None
-
-
-def why_too_little(overlap: float) -> str | None:
-    """Return why an overlap does not do, or None if it does."""
-    if overlap < LEAST_OVERLAP:
-        return f"Only {overlap:.0%} of the reference is covered."
-    return None
 
 
 def judge(evidence: Evidence) -> Judgement:
@@ -126,7 +87,9 @@ def judge(evidence: Evidence) -> Judgement:
         or _why_moved_in_part(wide, evidence.displaced_wide)
     )
     if why:
-        sure = not (elsewhere or beside or (two and _may_be_camera(evidence)))
+        # Parts of a deformed image lie as far from where the whole does.
+        far = beside and evidence.whole.clear_offset > evidence.pattern.largest
+        sure = not (elsewhere or far or (two and _may_be_camera(evidence)))
         placed = bool(bent) and sure and _joint_p_value(evidence) <= ALPHA
         return Judgement("doubtful", why, placed=placed)
     counted = f"{_counted(fine)}, with ECC {evidence.ecc:.3f}."
@@ -143,6 +106,18 @@ def judge(evidence: Evidence) -> Judgement:
         known = f"The corners of the frame are known to {evidence.frame_uncertainty:.2g} px"
         said.append(f"{known}: they lie far from what both images show.")
     return Judgement("aligned", " ".join(said))
+
+
+def is_hopeless(evidence: Evidence) -> bool:
+    """Tell whether the tiles say that it has failed, whatever else may be asked."""
+    inconclusive = evidence.ecc > HIGH_ECC and _is_inconclusive(evidence)
+    return not (inconclusive or _fits_roughly(evidence)) and bool(_why_failed(evidence))
+
+
+def is_deformed(evidence: Evidence) -> bool:
+    """Tell whether the model does not suffice, wherever a homography would put the corners."""
+    there = replace(evidence, pattern=replace(evidence.pattern, corner_shift=0.0))
+    return bool(_why_insufficient(there))
 
 
 def is_minor(second: SecondMotion, ecc: float) -> bool:
@@ -272,7 +247,8 @@ def _why_failed(evidence: Evidence) -> str | None:
             f"Only {_counted(fine)} (ECC {evidence.ecc:.2f}): the images do not seem to "
             "show one thing, or the alignment is wrong."
         )
-    return None
+    # What the estimator did not believe itself is not worth a look where tiles point elsewhere.
+    return None if evidence.believed else _why_elsewhere([evidence.wide, fine])
 
 
 def _counted(tiles: Tiles) -> str:
@@ -287,10 +263,8 @@ def _fit_unlike_chance(tiles: Tiles) -> bool:
 def _why_ambiguous(evidence: Evidence) -> str | None:
     fine, wide, shifted = evidence.fine, evidence.wide, evidence.whole.rival
     asked = [tiles for tiles in (wide, fine) if not _shows_what_stays(tiles, evidence)]
-    for tiles in asked:
-        distance = float(np.hypot(*tiles.offset))
-        if distance > tiles.radius and tiles.share < 0.5:
-            return f"The tiles together fit better {distance:.1f} px from where they lie."
+    if why := _why_elsewhere(asked):
+        return why
     if shifted.likeness > 1:
         return "The images fit better at another place."
     # Where some tiles fit and others do not, the place at which all fit may be another.
@@ -303,6 +277,14 @@ def _why_ambiguous(evidence: Evidence) -> str | None:
             "The images repeat: another place fits almost as well "
             f"({max(rival.likeness for rival in like):.0%} of the correlation)."
         )
+    return None
+
+
+def _why_elsewhere(asked: list[Tiles]) -> str | None:
+    for tiles in asked:
+        distance = float(np.hypot(*tiles.offset))
+        if distance > tiles.radius and tiles.share < 0.5:
+            return f"The tiles together fit better {distance:.1f} px from where they lie."
     return None
 
 

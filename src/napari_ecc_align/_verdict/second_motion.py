@@ -11,7 +11,7 @@ from .._common.opencv import cv2
 from .._images.pyramid.levels import Floats, Level, floats
 from .._images.pyramid.representations import Representation, planes_of
 from .._transform.transform import map_points
-from .detail import shared_details, typical
+from .detail import over, shared_details, typical
 from .limits import LEAST_LIKE, LEAST_SHARE, RIGHT, SAME_PLACE, TIMES_LEFT
 from .peaks import vertex
 from .tile_matching import Tiles
@@ -23,6 +23,12 @@ _LEAST_POWER = 1e-3
 # In standard deviations of the detail: what stands out farther counts no more than that.
 _BRIGHTEST = 8.0
 _PARTS = 8
+# Whether the first motion explains a place is asked over a neighbourhood of this standard
+# deviation (px of the level): of what is smallest, hot pixels, and of what is seen beside it.
+_NEIGHBOURHOOD = 2.5
+# A smaller share of what is left is what tones that differ, and compression, leave of one motion:
+# up to 0.085 of photographs and cells; hot pixels among stars leave 0.12 to 0.5.
+_LEAST_OF_REST = 0.1
 # What is spread over less than this is a part, and the tiles there say so.
 _EVERYWHERE = 0.25
 # In standard deviations of what other displacements show. The highest of as many places as a level
@@ -90,6 +96,7 @@ def second_motion(
     still: NDArray[np.float64] | None = None,
     least: float = LEAST_SHARE,
     representation: Representation = "intensity",
+    of_rest: bool = False,
 ) -> SecondMotion | None:
     """Return the second motion of two images that one motion lays on each other, if there is one.
 
@@ -115,6 +122,10 @@ def second_motion(
         A smaller share of the detail is none; 0 where nothing was interpolated.
     representation : {"intensity", "gradient", "orientation"}
         As in `shared_details`.
+    of_rest : bool, default: False
+        Look only at what the first motion does not explain where it is, and at no whole rows and
+        columns: among what stays as hot pixels and a sensor's lines do, what moved may be a small
+        share of the detail.
     """
     # Where only one is seen, its autocorrelation alone would tell displacements apart.
     first, second, window = evened(
@@ -122,8 +133,12 @@ def second_motion(
     )
     # It is a part of what the first motion leaves: whitened, of real ones up to 1.4 times as much,
     # of what rasters and interpolation leave 3 to 17 times.
-    common = float((first * second).sum())
-    most = TIMES_LEFT * (1 - common) if least else np.inf
+    common, power = float((first * second).sum()), 1.0
+    if of_rest:
+        first, second = (_without_lines(image, window) for image in (first, second))
+        first, second, power = _unexplained(first, second)
+        least = _LEAST_OF_REST
+    most = TIMES_LEFT * (1 - common) / max(power, 1e-12) if least else np.inf
     if most < least:
         return None
     odd = _odd_part(first, second)
@@ -152,6 +167,7 @@ def second_motion(
     exact = there + _beside(odd, *there.astype(int).tolist())
     exact = factor * exact
     distance = float(np.hypot(*exact))
+    share *= power
     return SecondMotion(exact, share, significance, factor * RIGHT, spread, distance, common)
 
 
@@ -177,6 +193,35 @@ def evened(
     )
     first, second = (_of_length_one(_clipped(image, window)) for image in (first, second))
     return first, second, window
+
+
+def _without_lines(detail: Floats, window: Floats) -> Floats:
+    """Return detail under a window without the mean of each row and column."""
+    weight = floats(np.minimum(window, 1))
+    for axis in (1, 0):
+        shown = np.maximum((weight * weight).sum(axis, keepdims=True), 1e-6)
+        mean = over(detail, weight).sum(axis, keepdims=True)
+        mean /= shown if detail.ndim == 2 else shown[..., None]
+        detail = floats(detail - over(floats(np.broadcast_to(mean, detail.shape)), weight))
+    return detail
+
+
+def _unexplained(first: Floats, second: Floats) -> tuple[Floats, Floats, float]:
+    """Return what two details, of length one, do not share where they are, and how much that is.
+
+    Of length one again. Both have the same weight, so that one motion still correlates alike at
+    opposite displacements.
+    """
+
+    def near(product: Floats) -> Floats:
+        plane = product if product.ndim == 2 else floats(product.sum(axis=2))
+        return floats(cv2.GaussianBlur(plane, (0, 0), _NEIGHBOURHOOD))
+
+    power = np.sqrt(np.maximum(near(first * first) * near(second * second), 1e-20))
+    weight = np.sqrt(np.clip(1 - near(first * second) / power, 0, 1))
+    first, second = over(first, weight), over(second, weight)
+    left = float(np.sqrt((first * first).sum() * (second * second).sum()))
+    return _of_length_one(first), _of_length_one(second), left
 
 
 def _around(odd: Floats) -> Floats:

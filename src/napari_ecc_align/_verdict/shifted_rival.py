@@ -141,7 +141,8 @@ def _unwrapped(
     period that does not divide the image would not be noticed.
     """
     promise = heights / _kept_share(fixed[1].shape, surface.shape)[places]
-    worth = np.flatnonzero(promise > LEAST_LIKE)
+    # What correlates between pixels alone, where little is seen, is no peak.
+    worth = np.flatnonzero((promise > LEAST_LIKE) & (surface[places] > 0))
     worth = worth[np.argsort(-promise[worth], kind="stable")[:_MOST_LOOKS]]
     middle_y, middle_x = (length // 2 for length in surface.shape)
     y, x = places

@@ -216,7 +216,7 @@ def tile_evidence(
         used = count
         if used >= len(origins) or is_clear(said, min(used, FIRST_TILES), index):
             break
-        if used >= MOST_TILES and said.agreeing < LEAST_AGREEING:
+        if said.agreeing * MOST_TILES < LEAST_AGREEING * used and used >= least:
             break
     return said
 

@@ -18,14 +18,9 @@ from ..._verdict.limits import (
     TIMES_LEFT,
     WRONG,
 )
+from ..._verdict.refusals import LARGEST_STRETCH, LEAST_OVERLAP
 from ..._verdict.result import Verdict
-from ..._verdict.rules import (
-    CLEAR_SHARE,
-    HIGH_ECC,
-    LARGEST_DISPLACED,
-    LARGEST_STRETCH,
-    LEAST_OVERLAP,
-)
+from ..._verdict.rules import CLEAR_SHARE, HIGH_ECC, LARGEST_DISPLACED
 from .levels import VolumeLevel
 from .motion import corners, inverse, mapped, scaled
 from .refine import RefinedVolume, VolumeRefiner

@@ -9,30 +9,37 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..._common.opencv import cv2
+from ..._images.field_warping import CELL, cell_places, moved_pixels
 from ..._images.pyramid.filters import smoothed_inside
-from ..._images.pyramid.levels import Level, floats
+from ..._images.pyramid.levels import Floats, Level, floats
 from ..._images.pyramid.representations import Representation, planes_of, represent, turned
 from ..._transform.splines import Array, Lattice
-from ..._transform.transform import scaled
-from .system import Factor, Splines, multiply
-from .windows import Seen, Windows
+from .system import Factor, Splines
+from .windows import Seen, Windows, blurred
 
-# Cells of so many px of a level, of which the finest has at most so many pixels, and the coarsest
-# so many on its shorter side.
-_CELL, _FINEST, _COARSEST = 4, 1_500_000, 56
-_ITERATIONS = (6, 4, 3, 3)
-# With a prior that is known.
-_AGAIN = (4, 3, 2, 2)
-# At this iteration of a level amplitude and stiffness are looked for anew, but for the finest.
-_CHOSEN = 2
+# The finest level has so many pixels at most, and the coarsest so many on its shorter side.
+_FINEST, _COARSEST = 1_500_000, 56
+# Of the coarsest level, the next one, and those after it at least; and where nine cells of ten
+# still move farther than so many px of the level, so many at most.
+_ITERATIONS, _FEW, _MOST_ITERATIONS = (5, 3, 2), 0.15, 8
 # A field is laid by splines so many to a stiffness, but no more along the shorter side.
-_SPLINES, _MOST_SPLINES = 2.0, 48
+_SPLINES, _COARSE_SPLINES, _MOST_SPLINES = 2.0, 1.5, 48
 # The first guess of amplitude and stiffness, as shares of the shorter side.
 _AMPLITUDE, _STIFFNESS = 0.01, 0.12
-_RATIOS = (1 / 1.4, 1.0, 1.4)
-_SAMPLES = 16
+# Stiffer ones that bend as much more, and all that do at the same stiffness.
+_LARGER = ((1.0, 1.0), (1.0, 1.4), (1.0, 1 / 1.4))
+_NEIGHBOURING = (*_LARGER, (1.4, 1.4), (1 / 1.4, 1 / 1.4))
+# Forces are compared with the information over so many cells, as one sigma, without what is alike
+# over so many. As images are smoothed, white noise moves a cell and its neighbours alike: in sum
+# by so much more than each on its own.
+_POOLED, _NEAR, _NEIGHBOURS = 6.0, 3.0, 1.4
+# A block of a checkerboard has so many cells of the finest level a side.
+_BLOCK = 3
 # A field folds no area to less than this share, for which it is damped so often at most.
 _LEAST_AREA, _DAMPINGS = 0.05, 8
+_SAMPLES = 16
+# A place counts so far (px of a level, times the scale) within the moving image.
+_INSIDE = 3.5
 
 
 @dataclass(frozen=True)
@@ -49,23 +56,34 @@ class FieldEstimate:
 
     Attributes
     ----------
-    splines : Splines
     coefficients : ndarray of float64, shape (n,)
-    sigma : ndarray of float64, shape (2, h, w)
-        One sigma of each component on the finest cells, in px of the reference.
-    seen : Seen
-        What the finest cells say at last.
-    prior : Prior
-    level : int
+    stage : Stage
         The finest that was used.
+    seen : Seen
+        What its cells say at last.
+    system : System
+        Of these cells.
+    prior : Prior
     """
 
-    splines: Splines
     coefficients: Array
-    sigma: Array
+    stage: Stage
     seen: Seen
+    system: System
     prior: Prior
-    level: int
+
+    @property
+    def splines(self) -> Splines:
+        return self.system.splines
+
+    def sigma(self) -> Array:
+        """Return one sigma of each component on the finest cells, (2, h, w) in px."""
+        drawn = self.system.factor(self.prior).samples(_SAMPLES, np.random.default_rng(0))
+        return np.asarray(np.sqrt((self.on_cells(drawn) ** 2).mean(axis=0)))
+
+    def on_cells(self, coefficients: Array) -> Array:
+        """Return the fields of coefficients (..., n) on the cells of the finest level, in px."""
+        return self.splines.values(self.system.design, coefficients)
 
 
 class Stage:
@@ -73,41 +91,49 @@ class Stage:
 
     def __init__(self, reference: Level, moving: Level, representation: Representation) -> None:
         planes, valid = represent(reference, *reference.whole(), representation)
-        self.windows = [Windows(plane, valid, _CELL) for plane in planes_of(planes)]
+        self.windows = [Windows(plane, valid) for plane in planes_of(planes)]
         planes, valid = represent(moving, *moving.whole(), representation)
-        smooth, _ = smoothed_inside(planes, None)
-        if valid is not None and not valid.all():
-            smooth[~valid] = np.nan
-        self.moving, self.index = smooth, reference.index
-        self.times = 2.0**self.index
-        one = self.windows[0]
-        self.cells = one.cells
-        self.rows, self.columns = np.arange(one.shape[0]), np.arange(one.shape[1])
-        self.places = tuple(
-            (np.arange(n) * _CELL + (_CELL - 1) / 2) * self.times for n in one.cells
-        )
+        self.moving, _ = smoothed_inside(planes, None)
+        self._valid = None if valid is None or valid.all() else valid.astype(np.float32)
+        if valid is not None:
+            self.moving[~valid] = 0
+        self.index, self.times = reference.index, 2.0**reference.index
+        self.cells = self.windows[0].cells
+        self.apart = CELL * self.times
 
-    def seen(self, field: Array, matrix: Array, sign: int, *, sift: bool) -> Seen:
-        """Compare where a field, (2, h, w) in px of the level, puts the reference."""
-        local = scaled(matrix, 1 / self.times)
-        x = floats(field[0] + self.columns)
-        y = floats(field[1] + self.rows[:, None])
-        mapped = [floats(row[0] * x + row[1] * y + row[2]) for row in local.astype(np.float32)]
-        if local[2, 0] or local[2, 1]:
-            mapped = [mapped[0] / mapped[2], mapped[1] / mapped[2]]
-        laid = cv2.remap(
-            self.moving,
-            mapped[0],
-            mapped[1],
-            cv2.INTER_LINEAR,
-            borderMode=cv2.BORDER_CONSTANT,
-            borderValue=(float("nan"),) * 4,
-        )
-        laid = floats(laid)
+    def places(self, around: int = 0) -> tuple[Array, Array]:
+        """Return where the rows and columns of cells are, and some around, in px of level 0."""
+        return cell_places(self.cells, self.times, around)
+
+    def design(self, splines: Splines, around: int = 0) -> tuple[Array, Array]:
+        """Return splines on the rows and columns of cells, and on so many around."""
+        rows, columns = self.places(around)
+        return splines.rows.design(rows), splines.columns.design(columns)
+
+    def seen(self, field: Array, matrix: Array, sign: int, common: Floats | None = None) -> Seen:
+        """Compare where a field puts the reference.
+
+        Parameters
+        ----------
+        field : ndarray, shape (2, h, w)
+            On the cells and a ring of them around, in px of level 0.
+        matrix : ndarray of float64, shape (3, 3)
+            Reference to moving pixels.
+        sign : {1, -1}
+        common : ndarray of float32, optional
+            How much cells count; what gradients have nothing in common in does not, by default.
+        """
+        at, middles = moved_pixels(field, matrix, self.times)
+        shown = self._shown(middles, matrix)
+        laid = floats(cv2.remap(self.moving, at, None, cv2.INTER_LINEAR))
         if laid.ndim == 3:
             laid = turned(laid, matrix, np.array(laid.shape[1::-1]) / 2)
+        if self._valid is not None:
+            there = cv2.remap(self._valid, at, None, cv2.INTER_LINEAR)
+            share = cv2.resize(there, self.cells[::-1], interpolation=cv2.INTER_AREA)
+            shown = floats(shown * (share > 0.99))
         parts = [
-            windows.seen(np.ascontiguousarray(plane), sign, sift=sift)
+            windows.seen(np.ascontiguousarray(plane), shown, common, sign)
             for windows, plane in zip(self.windows, planes_of(laid), strict=True)
         ]
         if len(parts) == 1:
@@ -119,9 +145,16 @@ class Stage:
             ),
             *(
                 floats(np.mean([getattr(part, name) for part in parts], axis=0))
-                for name in ("fit", "counted")
+                for name in ("fit", "counted", "certain", "shown")
             ),
         )
+
+    def _shown(self, at: Floats, matrix: Array) -> Floats:
+        """Return 1 where cells lie on pixels of both images, else 0."""
+        margin = _INSIDE * max(1.0, float(np.abs(matrix[:2, :2]).sum(axis=1).max()))
+        height, width = self.moving.shape[:2]
+        within = (at >= margin) & (at <= np.array([width, height], np.float32) - 1 - margin)
+        return floats(within.all(axis=-1) & (self.windows[0].pixels > CELL**2 / 2))
 
 
 def stages_of(
@@ -135,6 +168,57 @@ def stages_of(
     ]
     wide = [pair for pair in used if min(*pair[0].shape, *pair[1].shape) >= _COARSEST]
     return [Stage(*pair, representation) for pair in reversed(wide or used[:1])]
+
+
+class System:
+    """What the cells of a stage say of coefficients, and how much they vary beyond noise.
+
+    Noise that is not independent, and what no field explains, make forces larger than their
+    information has them: it counts the less.
+    """
+
+    def __init__(
+        self, stage: Stage, splines: Splines, seen: Seen, kept: NDArray[np.float32] | None
+    ) -> None:
+        self.splines, self._times = splines, stage.times
+        self.design = stage.design(splines)
+        self.weights = 1 / inflation(seen)
+        if kept is not None:
+            self.weights *= kept
+        self._certain = seen.certain
+        self.cells = seen.information * (self.weights / stage.times**2)
+        self.information = splines.information(self.design, self.cells)
+
+    def factor(self, prior: Prior) -> Factor:
+        """Return the precision of coefficients, factored."""
+        unit = self.splines.prior(prior.stiffness)
+        return Factor(self.information + unit / prior.amplitude**2)
+
+    def told(self, coefficients: Array) -> Array:
+        """Return the information times coefficients."""
+        x, y = self.splines.values(self.design, coefficients)
+        xx, xy, yy = self.cells
+        return self.splines.gathered(self.design, np.stack([xx * x + xy * y, xy * x + yy * y]))
+
+    def force(self, seen: Seen) -> Array:
+        """Return the forces on coefficients, as certain as the information."""
+        weights = self.weights / self._times
+        if seen.certain is not self._certain:
+            weights = weights * (self._certain / np.maximum(seen.certain, np.float32(1e-9)))
+        return self.splines.gathered(self.design, seen.force * weights)
+
+
+def inflation(seen: Seen) -> Floats:
+    """Return by how much forces vary more than noise that differs from pixel to pixel, (h, w)."""
+    xx, xy, yy = (blurred(part, _NEAR) for part in seen.information)
+    x, y = (blurred(part, _NEAR) for part in seen.force)
+    # What moves alike nearby is motion.
+    area = np.maximum(xx * yy - xy * xy, np.float32(1e-12)) + (xx + yy) ** 2 * np.float32(1e-3)
+    left = seen.after(np.stack([(yy * x - xy * y) / area, (xx * y - xy * x) / area])).force
+    expected = seen.information[0] + seen.information[2]
+    pooled = [blurred(part, _POOLED) for part in (left[0] ** 2 + left[1] ** 2, expected)]
+    ratio = pooled[0] / np.maximum(pooled[1], np.float32(1e-12))
+    return floats(np.maximum(1, _NEIGHBOURS * ratio))
 
 
 def field_steps(
@@ -164,61 +248,54 @@ def field_steps(
     expected : Prior, optional
         Instead of what the images say.
     kept : {0, 1}, optional
-        Use these of every two cells alone, as on a checkerboard.
+        Use these blocks of cells alone, as on a checkerboard.
     """
     side = min(shape)
     prior = expected or Prior(_AMPLITUDE * side + 1, stiffness or _STIFFNESS * side)
-    splines = _splines(shape, prior)
+    splines = _splines(shape, prior, _SPLINES)
     coefficients = np.zeros(int(np.prod(splines.shape)))
-    inflation = 1.0
     for number, stage in enumerate(stages):
-        first, last = number == 0, stage is stages[-1]
-        finer = _splines(shape, prior)
+        last, least = stage is stages[-1], _ITERATIONS[min(number, 2)]
+        finer = _splines(shape, prior, _SPLINES if last else _COARSE_SPLINES)
         coefficients, splines = finer.resampled(splines, coefficients), finer
-        pixels = (
-            splines.rows.design(stage.rows * stage.times),
-            splines.columns.design(stage.columns * stage.times),
-        )
-        design = splines.rows.design(stage.places[0]), splines.columns.design(stage.places[1])
-        mask = _checkered(stage.cells, kept)
-        unit = splines.prior(prior.stiffness)
-        often = (_ITERATIONS if expected is None else _AGAIN)[min(number, 3)]
-        for iteration in range(often + last):
-            laid = splines.values(pixels, coefficients) / stage.times
-            seen = stage.seen(laid, matrix, sign, sift=not first)
+        ring = stage.design(splines, 1)
+        mask = _checkered(stage, kept, _BLOCK * stages[-1].apart)
+        counted: Floats | None = None
+        for iteration in range(_MOST_ITERATIONS):
+            made = iteration % 2 == 0 or last
+            # Before anything fits, nothing is in common.
+            early = number == 0 and iteration + 1 < least
+            common = np.ones(stage.cells, np.float32) if early else None if made else counted
+            seen = stage.seen(splines.values(ring, coefficients), matrix, sign, common)
+            counted = None if early else seen.counted
             yield
-            if iteration == 0 or last:
-                inflation = min(inflation, seen.inflation()) if not first else seen.inflation()
-            scale = 1 / (inflation * stage.times**2)
-            force = splines.gathered(design, seen.force * mask * (scale * stage.times))
-            information = splines.information(design, seen.information * (mask * scale))
-            if iteration == _CHOSEN and not last and expected is None:
-                data = multiply(information, coefficients) + force
-                prior = _likeliest(splines, information, data, prior, free=stiffness is None)
-                unit = splines.prior(prior.stiffness)
-            precision = unit / prior.amplitude**2
-            factor = Factor(information + precision)
-            if iteration == often:
+            if made:
+                system = System(stage, splines, seen, mask)
+                if expected is None and (iteration if number < 2 else not last):
+                    data = system.force(seen) + system.told(coefficients)
+                    prior, factor = _likeliest(system, data, prior, free=stiffness is None)
+                else:
+                    factor = system.factor(prior)
+            back = splines.held_back(prior.stiffness, coefficients) / prior.amplitude**2
+            step = factor.solve(system.force(seen) - back)
+            coefficients = coefficients + step
+            moved = floats(splines.values(system.design, step) / stage.times)
+            if iteration + 1 >= least and np.quantile(np.abs(moved), 0.9) < _FEW:
                 break
-            coefficients = coefficients + factor.solve(force - multiply(precision, coefficients))
-    coefficients, factor = _unfolded(splines, coefficients, information, precision)
-    spread = splines.values(design, factor.samples(_SAMPLES, np.random.default_rng(0)))
-    sigma = np.sqrt((spread**2).mean(axis=0))
-    return FieldEstimate(splines, coefficients, sigma, seen, prior, stages[-1].index)
+    seen = seen.after(moved)
+    coefficients, prior = _unfolded(system, coefficients, prior)
+    return FieldEstimate(coefficients, stage, seen, system, prior)
 
 
-def _unfolded(
-    splines: Splines, coefficients: Array, information: Array, precision: Array
-) -> tuple[Array, Factor]:
-    """Return the field, damped where little holds it until it folds nowhere, and its precision."""
-    factor, data = Factor(information + precision), multiply(information, coefficients)
+def _unfolded(system: System, coefficients: Array, prior: Prior) -> tuple[Array, Prior]:
+    """Return the field, damped where little holds it until it folds nowhere, and its prior."""
+    data = system.told(coefficients)
     for _ in range(_DAMPINGS):
-        if _least_area(splines, coefficients) > _LEAST_AREA:
+        if _least_area(system.splines, coefficients) > _LEAST_AREA:
             break
-        precision = 4 * precision
-        factor = Factor(information + precision)
-        coefficients = factor.solve(data)
-    return coefficients, factor
+        prior = Prior(prior.amplitude / 2, prior.stiffness)
+        coefficients = system.factor(prior).solve(data)
+    return coefficients, prior
 
 
 def _least_area(splines: Splines, coefficients: Array) -> float:
@@ -235,32 +312,27 @@ def _least_area(splines: Splines, coefficients: Array) -> float:
     return float(areas.min())
 
 
-def _splines(shape: tuple[int, int], prior: Prior) -> Splines:
-    apart = max(prior.stiffness / _SPLINES, min(shape) / _MOST_SPLINES)
+def _splines(shape: tuple[int, int], prior: Prior, often: float) -> Splines:
+    apart = max(prior.stiffness / often, min(shape) / _MOST_SPLINES)
     return Splines(Lattice.over(shape[0], apart), Lattice.over(shape[1], apart))
 
 
-def _checkered(cells: tuple[int, int], kept: int | None) -> NDArray[np.float32]:
+def _checkered(stage: Stage, kept: int | None, side: float) -> Floats | None:
+    """Return 1 on every second block of cells, so many px a side, as on a checkerboard, else 0."""
     if kept is None:
-        return np.ones(cells, np.float32)
-    rows, columns = (np.arange(n) // 3 for n in cells)
+        return None
+    block = max(1, round(side / stage.apart))
+    rows, columns = (np.arange(n) // block for n in stage.cells)
     return floats((rows[:, None] + columns) % 2 == kept)
 
 
-def _likeliest(
-    splines: Splines, information: Array, data: Array, prior: Prior, *, free: bool
-) -> Prior:
+def _likeliest(system: System, data: Array, prior: Prior, *, free: bool) -> tuple[Prior, Factor]:
     """Return the neighbour of a prior under which the images are likeliest (Laplace's method)."""
-    best, found = float("-inf"), prior
-    for longer in _RATIOS if free else (1.0,):
-        unit = splines.prior(prior.stiffness * longer)
-        alone = Factor(unit).log_determinant
-        # An amplitude that bends as much more, the same one, and at the stiffness all of them.
-        for larger in (1.0, longer) if longer != 1 else _RATIOS:
-            amplitude = prior.amplitude * larger
-            both = Factor(information + unit / amplitude**2)
-            likely = float(data @ both.solve(data)) - both.log_determinant
-            likely += alone - 2 * len(data) * np.log(amplitude)
-            if likely > best:
-                best, found = likely, Prior(amplitude, prior.stiffness * longer)
-    return found
+    tried = []
+    for longer, larger in _NEIGHBOURING if free else _LARGER:
+        one = Prior(prior.amplitude * larger, prior.stiffness * longer)
+        factor = system.factor(one)
+        likely = float(data @ factor.solve(data)) - factor.log_determinant
+        likely += system.splines.log_prior(one.stiffness)
+        tried.append((likely - 2 * len(data) * np.log(one.amplitude), one, factor))
+    return max(tried, key=lambda item: item[0])[1:]

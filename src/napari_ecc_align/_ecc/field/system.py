@@ -14,11 +14,8 @@ from math import comb
 import numpy as np
 from numpy.typing import NDArray
 
+from ..._images.pyramid.levels import floats
 from ..._transform.splines import DEGREE, Array, Lattice
-
-_OFFSETS = [
-    (dy, dx) for dy in range(DEGREE + 1) for dx in range(-DEGREE, DEGREE + 1) if dy > 0 or dx >= 0
-]
 
 
 @dataclass(frozen=True)
@@ -36,29 +33,23 @@ class Splines:
         """Of the coefficients."""
         return self.rows.count, self.columns.count, 2
 
-    def empty(self) -> Array:
-        """Return a band of zeros."""
-        return np.zeros((2 * (DEGREE * self.columns.count + DEGREE) + 2, int(np.prod(self.shape))))
-
-    def add(self, band: Array, offset: tuple[int, int], parts: tuple[Array, ...]) -> None:
-        """Add products (xx, xy, yy) of splines an offset apart to a band."""
-        (dy, dx), width = offset, self.columns.count
-        numbers = 2 * (
-            np.arange(self.rows.count - dy)[:, None] * width
-            + np.arange(max(0, -dx), width - max(0, dx))
-        )
-        below = 2 * (dy * width + dx)
-        for a in (0, 1):
-            for b in (0, 1):
-                if below + a - b >= 0:
-                    band[below + a - b, (numbers + b).ravel()] += parts[a + b].ravel()
-
     def prior(self, stiffness: float) -> Array:
         """Return the precision of fields of amplitude 1 that bend over a length, as a band."""
-        # The cube of (1 / stiffness² - Laplace) in parts, so scaled that the variance is 1.
-        scale = stiffness**4 / (8 * np.pi)
-        factors = np.array([stiffness**-6, 3 * stiffness**-4, 3 * stiffness**-2, 1.0]) * scale
-        return np.asarray(np.tensordot(factors, _energies(self), axes=1))
+        return _prior(self, stiffness)
+
+    def log_prior(self, stiffness: float) -> float:
+        """Return the logarithm of that precision's determinant."""
+        return _log_prior(self, stiffness)
+
+    def held_back(self, stiffness: float, coefficients: Array) -> Array:
+        """Return that precision times coefficients (n,)."""
+        shaped = np.moveaxis(coefficients.reshape(self.shape), -1, 0)
+        total = np.zeros_like(shaped)
+        for order, factor in enumerate(_factors(stiffness)):
+            for k in range(order + 1):
+                down, across = self.rows.gram(order - k), self.columns.gram(k)
+                total += factor * comb(order, k) * (down @ shaped @ across)
+        return np.moveaxis(total, 0, -1).ravel()
 
     def information(self, design: tuple[Array, Array], cells: Array) -> Array:
         """Return what cells say as a band.
@@ -70,16 +61,11 @@ class Splines:
         cells : ndarray, shape (3, h, w)
             Information xx, xy, yy, in 1/px².
         """
-        by, bx = design
-        band = self.empty()
-        for dy in range(DEGREE + 1):
-            rows = by[:, : by.shape[1] - dy] * by[:, dy:]
-            folded = rows.T @ cells
-            for dx in range(-DEGREE if dy else 0, DEGREE + 1):
-                last = bx.shape[1] - abs(dx)
-                columns = bx[:, :last] * bx[:, abs(dx) :]
-                self.add(band, (dy, dx), tuple(folded @ columns))
-        return band
+        down, across = (_pairs(floats(one)) for one in design)
+        below = [pairs.reshape(len(pairs), -1) for pairs in (down[:, DEGREE:], across)]
+        parts = below[0].T @ floats(cells) @ below[1]
+        parts = parts.reshape(3, DEGREE + 1, self.rows.count, 2 * DEGREE + 1, self.columns.count)
+        return _banded(self, parts)
 
     def gathered(self, design: tuple[Array, Array], cells: NDArray[np.floating]) -> Array:
         """Return forces on cells, (2, h, w), as forces on coefficients, (n,)."""
@@ -100,23 +86,82 @@ class Splines:
         return np.moveaxis(spread[0] @ shaped @ spread[1].T, 0, -1).ravel()
 
 
+def _factors(stiffness: float) -> Array:
+    """Return what the energies of derivatives of order 0 to 3 count."""
+    # The cube of (1 / stiffness² - Laplace) in parts, so scaled that the variance is 1.
+    scale = stiffness**4 / (8 * np.pi)
+    return np.array([stiffness**-6, 3 * stiffness**-4, 3 * stiffness**-2, 1.0]) * scale
+
+
+@lru_cache(maxsize=4)
+def _prior(splines: Splines, stiffness: float) -> Array:
+    return np.asarray(np.tensordot(_factors(stiffness), _energies(splines), axes=1))
+
+
+@lru_cache(maxsize=64)
+def _log_prior(splines: Splines, stiffness: float) -> float:
+    return Factor(_prior(splines, stiffness)).log_determinant
+
+
 @lru_cache(maxsize=8)
 def _energies(splines: Splines) -> Array:
     """Return the bands of the squared derivatives of order 0 to 3, integrated: (4, ..., n)."""
-    y = [splines.rows.gram(k) for k in range(4)]
-    x = [splines.columns.gram(k) for k in range(4)]
+    y, x = ([_diagonals(one.gram(k)) for k in range(4)] for one in (splines.rows, splines.columns))
     bands = []
     for order in range(4):
-        band = splines.empty()
-        for dy, dx in _OFFSETS:
-            part = sum(
-                comb(order, k) * np.outer(np.diagonal(y[order - k], dy), np.diagonal(x[k], dx))
-                for k in range(order + 1)
-            )
-            part = np.asarray(part)
-            splines.add(band, (dy, dx), (part, np.zeros_like(part), part))
-        bands.append(band)
+        part = sum(
+            comb(order, k) * np.multiply.outer(y[order - k][DEGREE:], x[k])
+            for k in range(order + 1)
+        )
+        bands.append(_banded(splines, np.stack([part, np.zeros_like(part), part])))
     return np.stack(bands)
+
+
+def _pairs(design: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return the products of splines with those up to `DEGREE` before or behind: (n, 7, count)."""
+    count = design.shape[1]
+    wide = np.pad(design, ((0, 0), (DEGREE, DEGREE)))
+    apart = range(2 * DEGREE + 1)
+    return np.stack([design * wide[:, k : k + count] for k in apart], axis=1)
+
+
+def _diagonals(gram: Array) -> Array:
+    """Return the same of their integrals: (7, count)."""
+    count = len(gram)
+    wide = np.pad(gram, ((0, 0), (DEGREE, DEGREE)))
+    rows = np.arange(count)
+    return np.stack([wide[rows, rows + k] for k in range(2 * DEGREE + 1)])
+
+
+def _banded(splines: Splines, parts: NDArray[np.floating]) -> Array:
+    """Return a symmetric matrix as a band, in lower form.
+
+    Parameters
+    ----------
+    splines : Splines
+    parts : ndarray, shape (3, 4, rows, 7, columns)
+        The products xx, xy and yy of a spline and one so many rows below and columns beside it.
+    """
+    taken, put, shape = _places(splines)
+    band = np.zeros(shape)
+    band.reshape(-1)[put] = parts.reshape(-1)[taken]
+    return band
+
+
+@lru_cache(maxsize=8)
+def _places(splines: Splines) -> tuple[NDArray[np.int_], NDArray[np.int_], tuple[int, int]]:
+    """Return which products go where in a band of which shape."""
+    height, width, _ = splines.shape
+    dy, i, dx, j, a, b = np.ogrid[: DEGREE + 1, :height, -DEGREE : DEGREE + 1, :width, :2, :2]
+    row = 2 * (dy * width + dx) + a - b
+    column = 2 * (i * width + j) + b
+    inside = (row >= 0) & (i + dy < height) & (j + dx >= 0) & (j + dx < width)
+    inside = inside & ((dy > 0) | (dx >= 0))
+    shape = 2 * (DEGREE * width + DEGREE) + 2, 2 * height * width
+    size = (3, DEGREE + 1, height, 2 * DEGREE + 1, width)
+    taken = np.ravel_multi_index(np.broadcast_arrays(a + b, dy, i, dx + DEGREE, j), size)
+    inside, put, taken = np.broadcast_arrays(inside, row * shape[1] + column, taken)
+    return taken[inside], put[inside], shape
 
 
 class Factor:
@@ -143,13 +188,3 @@ class Factor:
         """Return random vectors (count, n) whose precision is the matrix."""
         noise = generator.standard_normal((self._lower.shape[1], count))
         return np.asarray(self._triangular(self._lower, noise, uplo="L", trans="T")[0].T)
-
-
-def multiply(band: Array, vector: Array) -> Array:
-    """Return the product of a symmetric band matrix in lower form and a vector."""
-    out = band[0] * vector
-    for k in np.flatnonzero(band[1:].any(axis=1)) + 1:
-        own = band[k, : len(vector) - k]
-        out[k:] += own * vector[:-k]
-        out[:-k] += own * vector[k:]
-    return np.asarray(out)

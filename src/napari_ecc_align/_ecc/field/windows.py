@@ -1,18 +1,19 @@
 """What the cells of a level say of a displacement: local correlation, gain and offset eliminated.
 
-Around every pixel the moving image is taken as the reference times a gain plus an offset, of a
+Around every cell the moving image is taken as the reference times a gain plus an offset, of a
 Gaussian window. What of the reference's gradient looks like those is taken out of it, and what is
-left is gathered in cells. So information stays where the edges are, and a window's edge on one
-side does not stand for its middle.
+left is gathered in the cell. So information stays where the edges are, and a window's edge on one
+side does not stand for its middle. All of it is made of sums of products over cells.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from ..._common.opencv import cv2
+from ..._images.field_warping import CELL
 from ..._images.pyramid.filters import eroded, gradients, smoothed_inside
 from ..._images.pyramid.levels import Bools, Floats, floats
 
@@ -21,10 +22,11 @@ _WINDOW = 8.0
 # Windows count where so much of what they see moves alike beyond chance: the gradients of noise
 # have nothing in common. Over so many windows, and above this share.
 _POOLED, _LEAST_COMMON = 2.0, 0.2
+# Noise is weighed against what so many cells have, as one sigma; it is by so much stronger than
+# the least that is seen by as many windows a side.
+_NEAR, _AROUND, _ABOVE_LEAST = 1.0, 9, np.float32(1.3)
 # What moves a cell farther (px) at once is an accident.
 _FARTHEST = 1.0
-# Forces are compared in blocks of so many cells a side: what noise has in common beside itself.
-_BLOCK = 4
 _TINY = np.float32(1e-6)
 
 
@@ -41,27 +43,38 @@ class Seen:
     fit : ndarray of float32, shape (h, w)
         Correlation of the windows, negative where one image is a negative of the other.
     counted : ndarray of float32, shape (h, w)
-        1 where both images have pixels, 0 elsewhere.
+        How much a cell counts: 0 where an image has no pixels, or both have nothing in common.
+    certain : ndarray of float32, shape (h, w)
+        What the products of gradients are multiplied by to be information.
+    shown : ndarray of float32, shape (h, w)
+        1 where both images have pixels.
     """
 
     information: Floats
     force: Floats
     fit: Floats
     counted: Floats
+    certain: Floats
+    shown: Floats
 
-    def inflation(self) -> float:
-        """Return by how much forces vary more than noise that differs from pixel to pixel."""
-        information, x, y = (_blocks(part) for part in (self.information[::2].sum(0), *self.force))
-        if not (information > 0).any():
-            return 1.0
-        used = information >= np.median(information[information > 0])
-        return max(1.0, float(np.mean((x[used] ** 2 + y[used] ** 2) / information[used])))
+    def after(self, step: Floats) -> Seen:
+        """Return what is said, to first order, once the field has moved on, (2, h, w)."""
+        xx, xy, yy = self.information
+        x, y = step
+        made = np.stack([xx * x + xy * y, xy * x + yy * y])
+        return replace(self, force=floats(self.force - made))
 
 
-def _blocks(cells: Floats) -> Floats:
-    height, width = (length // _BLOCK for length in cells.shape)
-    blocks = cells[: height * _BLOCK, : width * _BLOCK].reshape(height, _BLOCK, width, _BLOCK)
-    return floats(blocks.sum(axis=(1, 3)))
+def sums(image: Floats) -> Floats:
+    """Return the sums over cells of an image whose sides are whole cells."""
+    height, width = image.shape
+    size = width // CELL, height // CELL
+    return floats(cv2.resize(image, size, interpolation=cv2.INTER_AREA)) * np.float32(CELL**2)
+
+
+def blurred(cells: Floats, sigma: float) -> Floats:
+    """Return sums over Gaussian windows of cells, (h, w), where nothing lies beyond the border."""
+    return floats(cv2.GaussianBlur(cells, (0, 0), sigma, borderType=cv2.BORDER_CONSTANT))
 
 
 class Windows:
@@ -71,97 +84,114 @@ class Windows:
     ----------
     image : ndarray of float32, shape (h, w)
     valid : ndarray of bool, shape (h, w), or None
-    side : int
-        Of a cell, in px.
     """
 
-    def __init__(self, image: Floats, valid: Bools | None, side: int) -> None:
-        self.side = side
-        self.cells = -(-image.shape[0] // side), -(-image.shape[1] // side)
-        self.shape = self.cells[0] * side, self.cells[1] * side
+    def __init__(self, image: Floats, valid: Bools | None) -> None:
+        self.cells = -(-image.shape[0] // CELL), -(-image.shape[1] // CELL)
         smooth, inside = smoothed_inside(image, valid)
-        inside = eroded(inside, 1)
-        weight = self._padded(inside.astype(np.float32))
-        self._sigma = _WINDOW / side
-        self._weight, self._count = weight, self._sum(weight)
-        around = self._window(self._count) + np.float32(1e-3)
-        image, *slopes = (self._padded(part) * weight for part in (smooth, *gradients(smooth)))
-        image = (image - self._spread(self._window(self._sum(image)) / around)) * weight
-        power = np.maximum(self._window(self._sum(image * image)) / around, _TINY)
-        left = []
-        for slope in slopes:
-            mean = self._window(self._sum(slope)) / around
-            alike = self._window(self._sum(slope * image)) / (around * power)
-            left.append((slope - self._spread(mean) - self._spread(alike) * image) * weight)
-        self._image, self._slopes = image, left
-        self._first, self._second = self._sum(image), self._sum(image * image)
-        pairs = ((left[0], left[0]), (left[0], left[1]), (left[1], left[1]))
-        self._products = np.stack([self._sum(a * b) for a, b in pairs])
-        self._offsets = np.stack([self._sum(slope) for slope in left])
-        self._gains = np.stack([self._sum(slope * image) for slope in left])
+        weight = eroded(inside, 1).astype(np.float32)
+        planes = [self._padded(part * weight) for part in (smooth, *gradients(smooth))]
+        self._weight = weight = self._padded(weight)
+        self._image, *self._slopes = image, gx, gy = planes
+        self.pixels = sums(weight)
+        self._first, self._second = sums(image), sums(image * image)
+        slope, alike = [sums(one) for one in (gx, gy)], [sums(one * image) for one in (gx, gy)]
+        products = [sums(gx * gx), sums(gx * gy), sums(gy * gy)]
+        self._power = products[0] + products[2]
+        # What a gradient has of an offset and of the image itself, around every cell.
+        around = self._window(self.pixels) + np.float32(1e-3)
+        mean = self._window(self._first) / around
+        power = np.maximum(self._window(self._second) / around - mean**2, _TINY)
+        level = [self._window(one) / around for one in slope]
+        self._own = own = [
+            (self._window(one) / around - mean * flat) / power
+            for one, flat in zip(alike, level, strict=True)
+        ]
+        self._flat = flat = [one - part * mean for one, part in zip(level, own, strict=True)]
+        self._offsets, self._gains = np.zeros((2, 2, *self.cells), np.float32)
+        for k in (0, 1):
+            self._offsets[k] = slope[k] - flat[k] * self.pixels - own[k] * self._first
+            self._gains[k] = alike[k] - flat[k] * self._first - own[k] * self._second
+        # What is left is orthogonal to neither in a single cell.
+        self._products = np.stack(
+            [
+                product
+                - flat[k] * slope[m]
+                - own[k] * alike[m]
+                - flat[m] * self._offsets[k]
+                - own[m] * self._gains[k]
+                for product, (k, m) in zip(products, ((0, 0), (0, 1), (1, 1)), strict=True)
+            ]
+        )
 
     def _padded(self, image: Floats) -> Floats:
-        below, right = self.shape[0] - image.shape[0], self.shape[1] - image.shape[1]
+        below, right = (CELL * n - m for n, m in zip(self.cells, image.shape, strict=True))
         return floats(cv2.copyMakeBorder(image, 0, below, 0, right, cv2.BORDER_CONSTANT))
 
-    def _sum(self, image: Floats) -> Floats:
-        cells = cv2.resize(image, self.cells[::-1], interpolation=cv2.INTER_AREA)
-        return floats(cells) * np.float32(self.side**2)
-
     def _window(self, cells: Floats, times: float = 1.0) -> Floats:
-        sigma = times * self._sigma
-        return floats(cv2.GaussianBlur(cells, (0, 0), sigma, borderType=cv2.BORDER_CONSTANT))
+        return blurred(cells, times * _WINDOW / CELL)
 
-    def _spread(self, cells: Floats) -> Floats:
-        return floats(cv2.resize(cells, self.shape[::-1], interpolation=cv2.INTER_LINEAR))
-
-    def seen(self, moving: Floats, sign: int, *, sift: bool) -> Seen:
-        """Compare with the moving image as a field lays it here, NaN where it has no pixels.
+    def seen(self, moving: Floats, shown: Floats, common: Floats | None, sign: int) -> Seen:
+        """Compare with the moving image as a field lays it here.
 
         Parameters
         ----------
         moving : ndarray of float32, shape (h, w)
-            Smoothed; of `shape`.
+            Smoothed; its sides are whole cells.
+        shown : ndarray of float32
+            1 for cells where both images have pixels, else 0.
+        common : ndarray of float32, or None
+            How much cells count; by what gradients have in common, if None.
         sign : {1, -1}
             -1 for a negative of the reference.
-        sift : bool
-            Leave out what gradients have nothing in common in.
         """
-        weight = self._weight * np.isfinite(moving)
-        moving = np.nan_to_num(moving)
-        count = self._sum(weight)
-        counted = floats((count > 0.9 * self._count) & (self._count > self.side**2 / 2))
-        image = moving * weight
-        around = self._window(counted * self._count) + np.float32(1e-3)
+        counted = shown if common is None else shown * common
+        image = moving * self._weight
+        around = self._window(counted * self.pixels) + np.float32(1e-3)
 
         def mean(cells: Floats) -> Floats:
             return floats(self._window(counted * cells) / around)
 
-        there, here = mean(self._sum(image)), mean(self._first)
+        first, both = sums(image), sums(image * self._image)
+        there, here = mean(first), mean(self._first)
         own = np.maximum(mean(self._second) - here**2, _TINY)
-        other = np.maximum(mean(self._sum(image * moving)) - there**2, _TINY)
-        both = mean(self._sum(image * self._image)) - here * there
-        fit = np.clip(both / np.sqrt(own * other), -0.9999, 0.9999)
-        gain = np.where(both * sign > 0, both / own, np.float32(0))
+        other = np.maximum(mean(sums(image * image)) - there**2, _TINY)
+        cross = mean(both) - here * there
+        fit = np.clip(cross / np.sqrt(own * other), -0.9999, 0.9999)
+        gain = np.where(cross * sign > 0, cross / own, np.float32(0))
         left = other * (1 - fit**2) + _TINY
-        slopes = np.stack([self._sum(image * slope) for slope in self._slopes])
-        force = (there - gain * here) * self._offsets + gain * self._gains - slopes
-        if sift:
-            counted = counted * self._common(moving, weight, counted * gain / left, gain)
-        force = force * (counted * gain / left)
-        information = self._products * (counted * gain**2 / left)
-        far = np.hypot(*force) / (information[0] + information[2] + np.float32(1e-9))
+        force = np.empty_like(self._offsets)
+        for k, slope in enumerate(self._slopes):
+            moved = sums(image * slope) - self._flat[k] * first - self._own[k] * both
+            force[k] = (there - gain * here) * self._offsets[k] + gain * self._gains[k] - moved
+        if common is None:
+            counted = counted * self._common(moving, counted * gain / left, gain)
+        force *= counted * gain / left
+        # Noise in the reference's gradients moves nothing.
+        share = _LEAST_COMMON + (1 - _LEAST_COMMON) * counted
+        certain = floats(share * counted * gain**2 / left)
+        information = self._products * certain
+        far = np.sqrt(force[0] ** 2 + force[1] ** 2)
+        far /= information[0] + information[2] + np.float32(1e-9)
         force *= np.minimum(1, _FARTHEST / np.maximum(far, _TINY))
-        return Seen(floats(information), floats(force), floats(fit), floats(counted))
+        return Seen(floats(information), force, floats(fit), floats(counted), certain, shown)
 
-    def _common(self, moving: Floats, weight: Floats, certain: Floats, gain: Floats) -> Floats:
+    def _common(self, moving: Floats, certain: Floats, gain: Floats) -> Floats:
         """Return the share of the gradients' power that both images have, 0 if it may be none."""
         there = gradients(moving)
-        products = sum(
-            self._sum(slope * other * weight)
-            for slope, other in zip(self._slopes, there, strict=True)
-        )
+        products = sum(sums(a * b) for a, b in zip(self._slopes, there, strict=True))
         common = self._window(certain * products, _POOLED)
-        power = self._window(certain * gain * self._products[::2].sum(axis=0), _POOLED)
-        share = common / np.maximum(power, _TINY)
+        certain = certain * gain
+        power, pixels = (
+            self._window(certain * part, _POOLED) for part in (self._power, self.pixels)
+        )
+        # Noise is as strong around, and no stronger than all that is seen where least is.
+        noise = np.maximum(power - common, 0) / np.maximum(pixels, _TINY)
+        own, least = (
+            blurred(self._power, near) / np.maximum(blurred(self.pixels, near), _TINY)
+            for near in (_NEAR, 2 * _NEAR)
+        )
+        weakest = cv2.erode(least, np.ones((_AROUND, _AROUND), np.uint8))
+        noise = np.minimum(noise, _ABOVE_LEAST * weakest)
+        share = np.minimum(1 - noise / np.maximum(own, _TINY), common / np.maximum(power, _TINY))
         return floats(np.clip((share - _LEAST_COMMON) / (1 - _LEAST_COMMON), 0, 1))

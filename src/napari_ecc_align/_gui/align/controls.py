@@ -12,7 +12,9 @@ def model_choice() -> ComboBox:
     return model_box(
         "What may have happened to the moving image: shifted (translation), also turned "
         "(euclidean), also scaled (similarity), also sheared (affine), also tilted (homography). "
-        "The fewer freedoms, the more exact. Automatic: the narrowest that suffices"
+        "The fewer freedoms, the more exact. Automatic: the narrowest that suffices. Smooth: it "
+        "bends, as tissue does",
+        bends=True,
     )
 
 

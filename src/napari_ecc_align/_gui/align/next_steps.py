@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any, Literal
 
 from magicgui.widgets import Container, PushButton
 from napari.components import ViewerModel
@@ -15,11 +16,12 @@ from ..shared.rows import row
 from .region_and_start import POINTS, RegionAndStartForm
 
 # Similarity and euclidean are affine, too: the next verdict tells whether that suffices.
-_FREER: dict[str, MotionModel] = {
+_FREER: dict[str, MotionModel | Literal["smooth"]] = {
     "translation": "affine",
     "euclidean": "affine",
     "similarity": "affine",
     "affine": "homography",
+    "homography": "smooth",
 }
 
 
@@ -38,13 +40,13 @@ class NextSteps(Container):  # type: ignore[type-arg]
 
     def __init__(
         self,
-        align_as: Callable[[MotionModel], object],
+        align_as: Callable[[Any], object],
         by_edges: Callable[[], object],
         mark: Callable[[], object],
         drag: Callable[[], object],
         draw: Callable[[], object],
     ) -> None:
-        self._model: MotionModel | None = None
+        self._model: MotionModel | Literal["smooth"] | None = None
         self.freer = PushButton(tooltip="Align again with a motion model of more freedoms")
         self.edges = PushButton(
             text="Compare edges, too",
@@ -86,14 +88,16 @@ class NextSteps(Container):  # type: ignore[type-arg]
         search = run.task.parameters.search
         # Few images need more than affine, and only where the sentence says so.
         stiff = search.model != "affine" or run.is_too_stiff
-        freer = run.suffices or _FREER.get(search.model)
+        freer = run.suffices or (None if run.task.bends else _FREER.get(search.model))
         self._model = freer if stiff and not run.task.judged else None
         volume = run.task.is_volume
         stiff = stiff and not (volume and search.model in ("affine", "auto"))
         all_tried = search.representation == "auto" and search.engine == "pyramid"
         self.edges.visible = not all_tried and not run.task.judged and not volume
         self.freer.visible = self._model is not None
-        self.freer.text = f"Try {self._model}"
+        self.freer.text = (
+            "It bends: try smooth" if self._model == "smooth" else f"Try {self._model}"
+        )
         itself = run.task.anchor is not None
         self.points.visible = self.drag.visible = not itself and not run.task.judged
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from typing import Any
+from typing import Any, Literal
 
 from magicgui.widgets import CheckBox, ComboBox, Container, LiteralEvalLineEdit, SpinBox
 from magicgui.widgets.bases import ValueWidget
@@ -109,7 +109,7 @@ class SettingsForm(Container):  # type: ignore[type-arg]
         """Choose what compares edges where brightness does not convince."""
         self.engine.value, self.representation.value = "pyramid", "auto"
 
-    def chosen(self, model: ModelChoice) -> Parameters:
+    def chosen(self, model: ModelChoice | Literal["smooth"]) -> Parameters:
         """Return what is chosen.
 
         Raises
@@ -121,7 +121,7 @@ class SettingsForm(Container):  # type: ignore[type-arg]
         precision = _number(self.precision, "Precision must be a number such as 0.02.")
         return Parameters(
             SearchOptions(
-                model,
+                "affine" if model == "smooth" else model,
                 self.engine.value,
                 precision,
                 self.iterations.value,
@@ -133,6 +133,7 @@ class SettingsForm(Container):  # type: ignore[type-arg]
             self.threshold.chosen(),
             self.difference.value == "signed",
             self.output.value,
+            model == "smooth",
         )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
+from typing import Literal
 
 import napari
 from magicgui.widgets import Container, Label, ProgressBar, PushButton
@@ -236,6 +237,7 @@ class AlignWidget(Container):  # type: ignore[type-arg]
         )
 
     def _begin(self, task: Task) -> None:
+        task.check()
         self._work.start(
             run_steps,
             task,
@@ -359,7 +361,7 @@ class AlignWidget(Container):  # type: ignore[type-arg]
         self.plan.value = " ".join(note for note in (*notes, self.where.region_note()) if note)
         self.plan.visible = bool(self.plan.value)
 
-    def _align_as(self, model: MotionModel) -> None:
+    def _align_as(self, model: MotionModel | Literal["smooth"]) -> None:
         self.model.value = model
         self.run()
 

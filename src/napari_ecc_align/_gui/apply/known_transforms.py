@@ -13,7 +13,9 @@ from napari.layers import Image, Labels, Layer
 
 from ..._align.volume.transform import VolumeTransform
 from ..._common.errors import InputError
+from ..._transform.field import Field
 from ..._transform.files import load_transforms
+from ..._transform.formats.field_files import FIELD_FORMATS
 from ..._transform.formats.registry import holds_a_stack, holds_a_volume
 from ..._transform.transform import Transform
 from ..layers.attributes import METADATA_KEY, is_result
@@ -86,6 +88,8 @@ def transform_in(path: Path) -> KnownTransform:
         If the file holds neither.
     """
     label = f"{path.name} (file)"
+    if path.suffix.lower() in FIELD_FORMATS:
+        return KnownTransform(label, Field.load(path))
     if holds_a_stack(path):
         return KnownTransform(label, FrameTransforms(tuple(load_transforms(path))))
     load = VolumeTransform.load if holds_a_volume(path) else Transform.load
@@ -100,7 +104,11 @@ def _from_note(note: Any) -> KnownTransform | None:
             grid_from(*(end["grid"][key] for key in ("matrix", "shape", "units", "axis_labels")))
             for end in ends
         )
-        transform = _of_frames(note) or as_any_transform(note["matrix"], note["model"])
+        transform = _of_frames(note) or (
+            Field.from_stored(note["field"])
+            if note["model"] == "smooth"
+            else as_any_transform(note["matrix"], note["model"])
+        )
         label = f"{note['moving']} onto {note['reference']}"
         if isinstance(transform, FrameTransforms):
             label += f", {len(transform)} frames"

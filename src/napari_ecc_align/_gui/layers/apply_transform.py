@@ -24,10 +24,11 @@ from ..._images.filling import Fill
 from ..._images.sources import is_lazy
 from ..._images.warping import Resampling
 from ..._transform.axes import in_row_column
-from ..._transform.transform import map_points
+from ..._transform.field import Field
+from ..._transform.transform import Transform, map_points
 from .attributes import METADATA_KEY, appearance, levels_of, plane_count
 from .frame_transforms import FrameTransforms
-from .resampling import resample_steps, resampled_volumes, stacked_placement
+from .resampling import NEAREST, resample_steps, resampled_volumes, stacked_placement
 from .shapes import Change, moved_shapes
 from .world import (
     AnyTransform,
@@ -103,7 +104,8 @@ class Application:
             matrices = [each.matrix.tolist() for each in transforms]
             return {**applied, "frame_matrices": matrices, "model": transforms[0].model}
         matrix = self.transform.matrix.tolist()
-        return {**applied, "matrix": matrix, "model": self.transform.model}
+        bent = {"field": self.transform.plain()} if isinstance(self.transform, Field) else {}
+        return {**applied, "matrix": matrix, "model": self.transform.model, **bent}
 
 
 def apply_to_layer(layer: Layer, application: Application) -> LayerData:
@@ -171,6 +173,14 @@ def _resampled(layer: Layer, application: Application) -> tuple[Any, dict[str, A
     to_layer = np.linalg.inv(_layer_factors(layer, target.units) @ own)
 
     def to_own(one: AnyTransform) -> AnyTransform:
+        if isinstance(one, Field):
+            if application.resampling.fill == NEAREST:
+                raise InputError(
+                    "A field does not go on with nearest pixels: choose another value for what "
+                    "lies outside"
+                )
+            source = in_units(*_ends(application, moving)[1])
+            return Transform(in_row_column(to_layer @ source)) @ _directed(one, application)
         here = in_row_column(to_layer @ _to_target(one, application, moving))
         return as_any_transform(here, _wide(one))
 
@@ -256,6 +266,8 @@ def moved_affine(
             "Each frame has a transform of its own, so no layer can be moved as a whole: "
             "add new layers instead"
         )
+    if isinstance(transform, Field):
+        raise InputError("A field bends the layer, which cannot be moved as it is: resample it")
     if not is_affine(transform):
         raise InputError(
             "A homography bends the layer's straight grid, so the layer cannot be moved as it is: "
@@ -289,6 +301,38 @@ def _to_target(transform: AnyTransform, application: Application, moving: PixelG
     return there
 
 
+def _ends(application: Application, moving: PixelGrid) -> list[tuple[PixelGrid, tuple[str, ...]]]:
+    """Return the grid that is mapped and the one that it is mapped to, each with world's units."""
+    ends = [application.reference, moving]
+    units = ends[application.inverse].units
+    return [(end, units) for end in (reversed(ends) if application.inverse else ends)]
+
+
+def _directed(field: Field, application: Application) -> Field:
+    return field.inverse if application.inverse else field
+
+
+def _bent(layer: Layer, application: Application, field: Field) -> Change:
+    """Return the function that moves points of a layer's data as a field moves them."""
+    factors = _layer_factors(layer, application.reference.units)
+    own = factors @ last_axes_matrix(layer, 2)
+    ends = (application.reference, application.moving_grid(layer))
+    here, there = (in_units(grid, application.reference.units) for grid in ends)
+    if application.inverse:
+        here, there = there, here
+    to_pixel, back = np.linalg.inv(there) @ own, np.linalg.inv(own) @ here
+    mapped = field.to_moving if application.inverse else field.to_reference
+
+    def moved(points: NDArray[Any]) -> NDArray[np.float64]:
+        out = np.array(points, np.float64)
+        plane = out[..., -2:].reshape(-1, 2)
+        bent = mapped(map_points(to_pixel, plane)[:, ::-1])[:, ::-1]
+        out[..., -2:] = map_points(back, bent).reshape(out[..., -2:].shape)
+        return out
+
+    return moved
+
+
 def _layer_factors(layer: Layer, units: Sequence[str]) -> Matrix:
     own = tuple(str(unit) for unit in layer.units)[-len(units) :]
     return np.diag([*unit_factors(own, units), 1.0])
@@ -296,6 +340,8 @@ def _layer_factors(layer: Layer, units: Sequence[str]) -> Matrix:
 
 def _data_change(layer: Layer, application: Application, transform: AnyTransform) -> Change:
     """Return the function that moves points of shape (..., n) in the layer's data coordinates."""
+    if isinstance(transform, Field):
+        return _bent(layer, application, transform)
     change = application.change(layer, transform)
     own = last_axes_matrix(layer, application.reference.axes)
     matrix = np.linalg.inv(own) @ change @ own

@@ -25,12 +25,13 @@ from ..._align.volume.motion import corners as volume_corners
 from ..._align.volume.transform import VolumeTransform
 from ..._common.errors import InputError
 from ..._transform.axes import in_row_column
+from ..._transform.field import Field
 from ..._transform.transform import Transform, corners
 from .attributes import levels_of
 
 Matrix = NDArray[np.float64]
-AnyTransform = Transform | VolumeTransform
-"""Between the pixels of two planes, or between the voxels of two volumes."""
+AnyTransform = Transform | VolumeTransform | Field
+"""Between the pixels of two planes, by a matrix or a field, or the voxels of two volumes."""
 PLACEMENT = ("scale", "translate", "rotate", "shear", "affine", "units", "axis_labels")
 """The keywords of a layer that say where it lies."""
 

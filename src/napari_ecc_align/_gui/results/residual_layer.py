@@ -6,8 +6,11 @@ from typing import Any
 
 import numpy as np
 from napari.types import LayerData
+from numpy.typing import NDArray
 
 from ..._common.errors import InputError
+from ..._verdict.field_result import SmoothAlignment
+from ..._verdict.limits import WRONG
 from ..._verdict.result import AlignmentResult
 from ..layers.attributes import METADATA_KEY
 from ..layers.world import PixelGrid
@@ -15,10 +18,14 @@ from ..layers.world import PixelGrid
 # Arrows of a usual length cover this share of the image.
 _VISIBLE = 1 / 25
 _ROUND = (1, 2, 5)
+# A field is drawn by so many arrows along the longer side.
+_ALONG = 24
+
+Array = NDArray[np.float64]
 
 
 def residual_layer(
-    result: AlignmentResult,
+    result: AlignmentResult | SmoothAlignment,
     reference: PixelGrid,
     provenance: dict[str, Any],
 ) -> LayerData:
@@ -26,8 +33,8 @@ def residual_layer(
 
     Parameters
     ----------
-    result : AlignmentResult
-        With `residuals`.
+    result : AlignmentResult or SmoothAlignment
+        With `residuals`; of a field the arrows are its own.
     reference : PixelGrid
         The reference's pixels.
     provenance : dict
@@ -45,6 +52,8 @@ def residual_layer(
     InputError
         If the result has no evidence, or no tile was compared.
     """
+    if isinstance(result, SmoothAlignment):
+        return _field_layer(result, reference, provenance)
     tiles = result.tiles
     if tiles is None or not tiles.tested:
         raise InputError("There are no residuals: no tiles were compared in this alignment")
@@ -54,29 +63,74 @@ def residual_layer(
     size = np.hypot.reduce(data[:, 1], axis=1)
     if axes == 3:
         data = data / reference.sizes
+    features = {"size": size, "uncertainty": tiles.uncertainties}
+    return _arrows(
+        data, features, "size", arrow_scale(result, reference.shape), reference, provenance
+    )
+
+
+def _field_layer(
+    result: SmoothAlignment, reference: PixelGrid, provenance: dict[str, Any]
+) -> LayerData:
+    """Return how far a field bends before the global motion, where it is known, by sigma."""
+    places, moves, sigma = _of_field(result)
+    data = np.stack([places, moves], axis=1)[..., ::-1]
+    features = {"size": np.hypot(*moves.T), "uncertainty": sigma}
+    return _arrows(
+        data, features, "uncertainty", _scale(moves, reference.shape), reference, provenance
+    )
+
+
+def _of_field(result: SmoothAlignment) -> tuple[Array, Array, Array]:
+    """Return places (x, y) where a field is known, how it bends there, and one sigma."""
+    height, width = result.shape
+    step = max(height, width) / _ALONG
+    places = np.stack(
+        np.meshgrid(np.arange(step / 2, width, step), np.arange(step / 2, height, step)), axis=-1
+    ).reshape(-1, 2)
+    sigma = result.uncertainty_at(places)
+    known = sigma <= WRONG
+    return places[known], result.transform.displacement(places[known]), sigma[known]
+
+
+def _arrows(
+    data: Array,
+    features: dict[str, Array],
+    colour: str,
+    scale: float,
+    reference: PixelGrid,
+    provenance: dict[str, Any],
+) -> LayerData:
     longer = max(reference.shape)
     options = {
         "name": "residuals",
-        "features": {"size": size, "uncertainty": tiles.uncertainties},
-        "edge_color": "size",
+        "features": features,
+        "edge_color": colour,
         "edge_colormap": "viridis",
         "edge_width": max(1.0, longer / 400),
         "vector_style": "arrow",
-        "length": arrow_scale(result, reference.shape),
+        "length": scale,
         **reference.placement,
         "metadata": {METADATA_KEY: provenance},
     }
     return data, options, "vectors"
 
 
-def arrow_scale(result: AlignmentResult, shape: tuple[int, ...]) -> float:
+def arrow_scale(result: AlignmentResult | SmoothAlignment, shape: tuple[int, ...]) -> float:
     """Return how many times longer arrows are drawn: so that the larger are a share of the image.
 
     A round number; 1 where there are no arrows.
     """
+    if isinstance(result, SmoothAlignment):
+        return _scale(_of_field(result)[1], shape)
     if result.tiles is None or not result.tiles.tested:
         return 1.0
-    moved = result.tiles.displacements[:, len(shape) :]
+    return _scale(result.tiles.displacements[:, len(shape) :], shape)
+
+
+def _scale(moved: Array, shape: tuple[int, ...]) -> float:
+    if not len(moved):
+        return 1.0
     usual = float(np.percentile(np.hypot.reduce(moved, axis=1), 90))
     wanted = max(shape) * _VISIBLE / max(usual, 1e-3)
     decade = 10.0 ** np.floor(np.log10(wanted))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, Literal, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,11 +16,15 @@ from ..._align.volume.result import VolumeAlignment
 from ..._common.atomic import write_atomically
 from ..._common.tables import csv_text
 from ..._compare.inspection import Inspection, Row
-from ..._compare.table import before_after
+from ..._compare.table import before_after, smooth_rows
+from ..._images.ome_zarr.image import is_ome_zarr
+from ..._images.ome_zarr.scene import save_scene
 from ..._transform.files import save_transforms
+from ..._transform.formats.field_files import FIELD_FORMATS
 from ..._transform.formats.registry import FORMATS, STACK_FORMATS
 from ..._transform.matrices import MotionModel
 from ..._transform.transform import Transform
+from ..._verdict.field_result import SmoothAlignment
 from ..._verdict.result import FOUND, VERDICTS, AlignmentResult, Verdict
 from ..layers.world import distance_in_world, unit_of, world_change
 from .basis import MOVING_PLACE
@@ -28,6 +32,7 @@ from .provenance import plain, provenance
 from .script import align_script
 from .task import Task
 
+SCENE = {".zarr": "OME-Zarr scene"}
 _NAMED = 5
 _TOO_STIFF = ("does not suffice", "deformed", "px from where they lie")
 # A frame of more pixels takes too long to be drawn while a person waits for it.
@@ -67,7 +72,7 @@ class FinishedRun:
     transforms: list[Any]
     data: Any = None
     inspection: Inspection | None = None
-    suffices: MotionModel | None = None
+    suffices: MotionModel | Literal["smooth"] | None = None
 
     @property
     def is_too_stiff(self) -> bool:
@@ -81,8 +86,18 @@ class FinishedRun:
 
     @property
     def formats(self) -> dict[str, str]:
-        """The formats that `save` knows, by suffix."""
-        return STACK_FORMATS if self.is_stack else FORMATS
+        """The formats that `save` knows, by suffix: of two OME-Zarr images a scene, too."""
+        if self.task.bends:
+            return FIELD_FORMATS
+        if self.is_stack:
+            return STACK_FORMATS
+        if self.task.bends:
+            return FIELD_FORMATS
+        return {**FORMATS, **(SCENE if all(map(is_ome_zarr, self._paths)) else {})}
+
+    @property
+    def _paths(self) -> list[str | None]:
+        return [each.origin["path"] for each in (self.task.reference, self.task.moving)]
 
     @property
     def result(self) -> AlignmentResult:
@@ -200,6 +215,8 @@ class FinishedRun:
         if task.is_volume:
             unit = unit_of(task.reference.grid) or "px"
             return volume_rows(cast("VolumeAlignment", self.result), self.inspection, unit)
+        if task.bends:
+            return smooth_rows(cast("SmoothAlignment", self.result), self.inspection)
         lay = task.lay or Transform.identity()
         length = distance_in_world(found, lay, task.shape, task.moving.grid)
         return before_after(self.result, self.inspection, length)
@@ -262,10 +279,12 @@ class FinishedRun:
         InputError
             If it cannot be written.
         """
-        if not self.is_stack:
+        if path.suffix == ".zarr":
+            reference, moving = map(str, self._paths)
+            save_scene(path, self.result, reference, moving)
+        elif not self.is_stack:
             self.result.transform.save(path, overwrite=True)
-            return
-        if self.task.frame_by_frame:
+        elif self.task.frame_by_frame:
             self.results.save(path, overwrite=True)
         else:
             save_transforms([self.result] * len(self.transforms), path, overwrite=True)

@@ -105,6 +105,8 @@ def _options(task: Task, model: str) -> dict[str, str]:
         spacing, moving_spacing = map(repr, task.spacings)
         sizes = {"spacing": spacing, "moving_spacing": moving_spacing}
         options = {"model": repr(model), **sizes, **options}
+    if task.bends:
+        options["model"] = repr("smooth")
     if task.initial is not None:
         name = "transform" if task.judged else "initial"
         options[name] = repr(task.initial.matrix.tolist())

@@ -5,14 +5,15 @@ from __future__ import annotations
 import time
 from collections.abc import Generator
 from dataclasses import replace
-from typing import Any, TypeVar, cast
+from typing import Any, Literal, TypeVar, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..._align.judged import judge_job, judge_steps
-from ..._align.pair import align_steps
+from ..._align.pair import align_steps, checked_job
 from ..._align.progress import FrameProgress, Progress
+from ..._align.smooth import check_stiffness, smooth_steps
 from ..._align.stack import StackRun, stack_steps
 from ..._align.stack_result import StackResult
 from ..._align.volume.inspection import Looks, volume_inspection_steps
@@ -27,6 +28,7 @@ from ..._images.pixels import to_gray
 from ..._images.sources import is_lazy, is_multiscale
 from ..._transform.matrices import MOTION_MODELS, MotionModel
 from ..._transform.transform import Transform
+from ..._verdict.field_result import SmoothAlignment
 from ..._verdict.result import FOUND
 from ..layers.comparison_layers import blank_outside
 from ..layers.resampling import in_memory
@@ -156,7 +158,9 @@ def _align_plane(task: Task, masks: dict[str, Any]) -> Generator[Progress, None,
     )
     if task.judged:
         given = None if task.initial is None else task.initial.matrix
-        steps = judge_steps(judge_job(reference, moving, given, **masks))
+        steps: Any = judge_steps(judge_job(reference, moving, given, **masks))
+    elif task.bends:
+        steps = _bending(task, reference, moving, task.initial, masks)
     else:
         search = task.parameters.search
         steps = align_steps(reference, moving, search, initial=task.initial, **masks)
@@ -165,7 +169,7 @@ def _align_plane(task: Task, masks: dict[str, Any]) -> Generator[Progress, None,
     )
     transform = result.transform
     run = FinishedRun(task, _alone(result), [transform] * len(task.frames))
-    if run.is_too_stiff and not result.aligned and not task.judged:
+    if run.is_too_stiff and not result.aligned and not (task.judged or task.bends):
         suffices = yield from _model_that_suffices(task, reference, moving, transform, masks)
         run = replace(run, suffices=suffices)
     if not worth_a_look(result) or task.choice is not None:
@@ -174,7 +178,9 @@ def _align_plane(task: Task, masks: dict[str, Any]) -> Generator[Progress, None,
         reason = f"{result.reason} The images are too large to be compared here."
         return replace(run, results=_alone(replace(result, reason=reason)))
     compared = _inspection_steps(task, reference, moving, transform, masks)
-    inspection = yield from _told_comparing(compared, transform)
+    # The preview moves a layer, which a field cannot.
+    shown = Transform(transform.matrix) if task.bends else transform
+    inspection = yield from _told_comparing(compared, shown)
     return replace(run, inspection=inspection, data=inspection.warped)
 
 
@@ -192,12 +198,11 @@ def _told_comparing(
 
 def _model_that_suffices(
     task: Task, reference: Any, moving: Any, found: Transform, masks: dict[str, Any]
-) -> Generator[Progress, None, MotionModel | None]:
+) -> Generator[Progress, None, MotionModel | Literal["smooth"] | None]:
     """Return the smallest freer motion model that aligns the images, if there is one."""
     search = task.parameters.search
-    if search.model == "auto":
-        return None
-    for model in MOTION_MODELS[MOTION_MODELS.index(search.model) + 1 :]:
+    own = -1 if search.model == "auto" else MOTION_MODELS.index(search.model)
+    for model in MOTION_MODELS[own + 1 :] if own >= 0 else ():
         if search.engine == "opencv" and model == "similarity":
             continue
         trying = Progress(_SEARCH_SHARE, f"trying the {model} model", found)
@@ -210,7 +215,26 @@ def _model_that_suffices(
         steps = align_steps(reference, moving, freer, initial=found, **masks)
         if (yield from retold(_seldom(steps), told)).aligned:
             return model
-    return None
+    if search.engine != "pyramid" or search.mirrored or task.choice is not None:
+        return None
+    bending = retold(
+        _seldom(_bending(task, reference, moving, found, masks)),
+        lambda _: Progress(_SEARCH_SHARE, "trying the smooth model", found),
+    )
+    return "smooth" if (yield from bending).aligned else None
+
+
+def _bending(
+    task: Task, reference: Any, moving: Any, initial: Any, masks: dict[str, Any]
+) -> Generator[Progress, None, SmoothAlignment]:
+    """Align by a smooth field."""
+    search = task.parameters.search
+    check_stiffness(None, bending=True, engine=search.engine, mirrored=search.mirrored)
+    began = time.perf_counter()
+    found = yield from smooth_steps(
+        checked_job(reference, moving, search, initial=initial, **masks)
+    )
+    return replace(found, seconds=time.perf_counter() - began)
 
 
 def _alone(result: Any) -> StackResult:

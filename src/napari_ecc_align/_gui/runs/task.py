@@ -7,15 +7,18 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from ..._align.stack import Anchor
+from ..._align.volume.transform import VolumeTransform
+from ..._common.errors import InputError
 from ..._compare.thresholding import Thresholding
 from ..._ecc.options import SearchOptions
 from ..._images.warping import Resampling
+from ..._transform.transform import Transform
 from ..layers.aligned_layers import Output
 from ..layers.frame_regions import Regions
 from ..layers.snapshots import LayerSnapshot
 from ..layers.stack_snapshots import StackSnapshot
 from ..layers.volume_regions import VolumeRegion
-from ..layers.world import AnyTransform, spacings, start_between
+from ..layers.world import spacings, start_between
 from ..shared.labels import elided
 from .basis import Basis
 from .frame_choice import FrameChoice
@@ -33,11 +36,13 @@ class Parameters:
     thresholding: Thresholding
     signed: bool
     output: Output = "resample"
+    smooth: bool = False
 
     def record(self) -> dict[str, Any]:
         """Return what was chosen, by name, for the provenance."""
         return {
             **vars(self.search),
+            **({"model": "smooth"} if self.smooth else {}),
             "thresholding": self.thresholding,
             "signed": self.signed,
             "interpolation": self.resampling.interpolation,
@@ -78,7 +83,7 @@ class Task:
     reference: LayerSnapshot
     frames: StackSnapshot
     parameters: Parameters
-    initial: AnyTransform | None = None
+    initial: Transform | VolumeTransform | None = None
     regions: Mapping[str, Regions | VolumeRegion] = field(default_factory=dict)
     choice: FrameChoice | None = None
     references: StackSnapshot | None = None
@@ -115,6 +120,26 @@ class Task:
     def is_volume(self) -> bool:
         """Whether two volumes are aligned."""
         return self.reference.grid.axes == 3
+
+    @property
+    def bends(self) -> bool:
+        """Whether a smooth field is looked for."""
+        return self.parameters.smooth and not self.judged
+
+    def check(self) -> None:
+        """Raise `InputError` for what a smooth field cannot be looked for in."""
+        if not self.bends:
+            return
+        if self.is_volume or self.choice is not None:
+            raise InputError(
+                "The model 'smooth' is for two single images: choose another model for volumes "
+                "and stacks"
+            )
+        if self.parameters.output != "resample":
+            raise InputError(
+                "A field bends the layer, which cannot be moved as it is: choose the output "
+                "resample"
+            )
 
     @property
     def spacings(self) -> tuple[tuple[float, ...], tuple[float, ...]]:

@@ -7,9 +7,10 @@ from pathlib import Path
 
 from qtpy.QtWidgets import QFileDialog, QMessageBox, QWidget
 
+from ..._transform.formats.field_files import FIELD_FORMATS
 from ..._transform.formats.registry import FORMATS
 
-_ALL = "Transforms (" + " ".join(f"*{suffix}" for suffix in FORMATS) + ")"
+_ALL = "Transforms (" + " ".join(f"*{suffix}" for suffix in (*FORMATS, *FIELD_FORMATS)) + ")"
 
 
 def ask_where_to_save(

@@ -82,8 +82,9 @@ class HelpWindow(QTextBrowser):
 
 
 def docs_folder() -> Path:
-    """Return the folder of the documentation, which is installed with the package."""
-    return Path(str(files("napari_ecc_align._gui"))) / "docs"
+    """Return the folder of the documentation: installed with the package, or a checkout's."""
+    installed = Path(str(files("napari_ecc_align._gui"))) / "docs"
+    return installed if installed.is_dir() else Path(__file__).parents[4] / "docs"
 
 
 def open_help(parent: QWidget, page: str = "align.md") -> QTextBrowser:

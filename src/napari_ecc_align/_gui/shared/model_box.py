@@ -7,10 +7,11 @@ from magicgui.widgets import ComboBox
 from ..._transform.matrices import MOTION_MODELS
 
 
-def model_box(tooltip: str) -> ComboBox:
-    """Return a box of all motion models, and of the narrowest that suffices."""
+def model_box(tooltip: str, *, bends: bool = False) -> ComboBox:
+    """Return a box of all motion models, of the narrowest that suffices, and of a smooth field."""
+    others = [("automatic", "auto"), *[("smooth, it bends", "smooth")] * bends]
     return ComboBox(
-        choices=[*zip(MOTION_MODELS, MOTION_MODELS, strict=True), ("automatic", "auto")],
+        choices=[*zip(MOTION_MODELS, MOTION_MODELS, strict=True), *others],
         value="affine",
         label="motion model",
         tooltip=tooltip,

@@ -27,6 +27,8 @@ _NO_DATA = 42113
 _OF_VALUES = (34675, 42112, _NO_DATA)
 PER_CENTIMETRE = {"m": 0.01, "mm": 10.0, "cm": 1.0, "nm": 1e7, "inch": 1 / 2.54}
 PER_CENTIMETRE |= dict.fromkeys(("um", "µm", "\u03bcm", "micron", "microns", "\\u00b5m"), 1e4)
+PROVENANCE_TAG = 65321
+"""Where a result comes from, as JSON: a number of those that TIFF leaves to everybody."""
 _PNG_HEAD = 33
 _OME_STEPS = ("PhysicalSizeZ", "PhysicalSizeZUnit", "TimeIncrement", "TimeIncrementUnit")
 _IMAGEJ_STEPS = ("unit", "spacing", "finterval", "tunit", "mode")

@@ -14,6 +14,8 @@ from .levels import Bools, Floats, floats
 KERNEL = 5
 SIGMA = 0.8
 RADIUS = KERNEL // 2
+# It correlates the noise of this many pixels: 4 pi sigma squared.
+CORRELATED = 4 * np.pi * SIGMA**2
 # The halving filter mirrors the image at its border: that many pixels of a level are not data.
 BORDER = 2
 # Between the pixels, by ``matrix @ (x, y, 1)``; NaN outside, on up to four planes.

@@ -90,7 +90,9 @@ def turned(planes: Floats, matrix: Array, place: Array) -> Floats:
     # Gradients are carried over by the transpose, and the planes hold twice their angle.
     angle = 2 * np.arctan2(linear[1, 0] - linear[0, 1], linear[0, 0] + linear[1, 1])
     turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
-    return planes @ floats(turn)
+    # OpenCV's way is the quicker, and knows images alone.
+    image = planes.reshape(-1, *planes.shape[-2:])
+    return floats(cv2.transform(image, turn.T).reshape(planes.shape))
 
 
 def warped_planes(planes: Floats, matrix: Array, size: tuple[int, int]) -> Floats:

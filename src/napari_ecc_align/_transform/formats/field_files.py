@@ -18,6 +18,8 @@ from ..._common.opening import opened
 
 Array = NDArray[np.float64]
 
+FIELD_FORMATS = {".npz": "Field, with where it is known", ".mha": "ITK displacement field"}
+
 _OWN = ("matrix", "rows", "columns", "coefficients")
 _LARGEST = 2**31
 _TYPES = {"MET_FLOAT": "<f4", "MET_DOUBLE": "<f8"}

@@ -1,4 +1,4 @@
-"""Which of several results of one pair is to be trusted, and which rival each other."""
+"""Of several results of one pair: which is to be trusted most, and which rival each other."""
 
 from __future__ import annotations
 

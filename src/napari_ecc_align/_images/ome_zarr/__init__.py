@@ -1,0 +1,1 @@
+"""OME-Zarr images on disk, and scenes that say how two of them lie on each other."""

@@ -1,0 +1,214 @@
+"""Scenes of OME-NGFF 0.6: two images, and the transform between them, with where it comes from.
+
+Direction: written as from the moving image to the reference, which a viewer needs to show both; in
+the units of the images. Axis order: that of the images. The pixels are linked, not copied.
+"""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..._common.errors import InputError
+from ..._common.given import GivenPath
+from ..._transform.axes import in_row_column
+from ..._transform.field import Field
+from ..._transform.matrices import Matrix, checked_of_any_size, inverse_of
+from .arrays import link_array
+from .image import OmeZarrImage, json_in, read_ome_zarr
+
+VERSION = "0.6"
+PROVENANCE = "napari-ecc-align"
+_ENDINGS = (".zarr", ".ome")
+
+
+def save_scene(
+    path: GivenPath,
+    transform: Any,
+    reference: GivenPath,
+    moving: GivenPath,
+    *,
+    copy: bool = False,
+    provenance: Mapping[str, Any] | None = None,
+) -> None:
+    """Write a scene of OME-NGFF 0.6: two OME-Zarr images, one laid on the other.
+
+    A new folder has the metadata of both images as version 0.6, and the transform from the moving
+    image to the reference, with axes and units. Nothing of the two images is changed or resampled:
+    their arrays are linked, or copied where the system makes no links.
+
+    Parameters
+    ----------
+    path : str or path-like
+        The folder to write, such as ``pair.zarr``; there must be nothing of that name.
+    transform : Transform, VolumeTransform, result, or array_like of shape (3, 3) or (4, 4)
+        From pixels (x, y), or (x, y, z), of the reference's finest level to those of the moving
+        image's.
+    reference, moving : str or path-like
+        OME-Zarr images of version 0.4, 0.5 or 0.6, with the same axes.
+    copy : bool, default: False
+        Copy the arrays, so that the scene can be moved without the images.
+    provenance : mapping, optional
+        Where the transform comes from; the numbers of a result are added.
+
+    Raises
+    ------
+    InputError
+        If an image cannot be used, their axes differ, the transform is a homography, a field or
+        of another number of axes, or `path` exists.
+
+    Examples
+    --------
+    >>> from napari_ecc_align import save_scene
+    >>> save_scene("pair.zarr", [[1, 0, 5], [0, 1, 0], [0, 0, 1]], "a.zarr", "b.zarr")
+    Traceback (most recent call last):
+    InputError: a.zarr is no OME-Zarr image: it has neither zarr.json nor .zattrs
+    """
+    path = Path(path)
+    images = read_ome_zarr(reference), read_ome_zarr(moving)
+    step = _transformation(transform, *images)
+    if path.exists() or path.is_symlink():
+        raise InputError(f"{path} exists already")
+    if not path.parent.is_dir():
+        raise InputError(f"{path}: there is no folder {path.parent}")
+    names = _names(*images)
+    ends = [
+        {"name": image.system, "path": name} for image, name in zip(images, names, strict=True)
+    ]
+    step = {"name": f"{names[1]} to {names[0]}", **step, "input": ends[1], "output": ends[0]}
+    made = _made(transform, images, names, provenance or {})
+    attributes = {
+        "ome": {"version": VERSION, "scene": {"coordinateTransformations": [step]}},
+        PROVENANCE: made,
+    }
+    with tempfile.TemporaryDirectory(dir=path.parent, prefix=f".{path.name}-") as temporary:
+        folder = Path(temporary) / path.name
+        _write_group(folder, attributes)
+        for image, name in zip(images, names, strict=True):
+            _write_image(folder / name, path / name, image, copy=copy)
+        # Whole or not at all.
+        folder.rename(path)
+
+
+def scene_provenance(path: GivenPath) -> dict[str, Any] | None:
+    """Return what a scene says of where it comes from, or None if a folder is none of ours."""
+    file = Path(path) / "zarr.json"
+    if not file.is_file():
+        return None
+    attributes = json_in(file)[0].get("attributes")
+    found = attributes.get(PROVENANCE) if isinstance(attributes, dict) else None
+    return found if isinstance(found, dict) else None
+
+
+def _transformation(given: Any, reference: OmeZarrImage, moving: OmeZarrImage) -> dict[str, Any]:
+    """Return the transformation from the moving image's coordinate system to the reference's."""
+    labels = [[(a["name"], a.get("unit")) for a in image.axes] for image in (reference, moving)]
+    if [name for name, _ in labels[0]] != [name for name, _ in labels[1]]:
+        raise InputError(
+            f"the axes of {reference.folder} and {moving.folder} differ: "
+            f"{', '.join(name for name, _ in labels[0])} and "
+            f"{', '.join(name for name, _ in labels[1])}"
+        )
+    where = reference.spatial
+    matrix = _matrix(given, len(where))
+    back = in_row_column(inverse_of(matrix))
+    into, out_of = reference.pixels_to_space(), np.linalg.inv(moving.pixels_to_space())
+    inner = into @ back @ out_of
+    whole = np.eye(len(labels[0]) + 1)[:-1]
+    whole[np.ix_(where, [*where, -1])] = inner[:-1]
+    return {"type": "affine", "affine": whole.tolist()}
+
+
+def _matrix(given: Any, axes: int) -> Matrix:
+    held = getattr(given, "transform", given)
+    if isinstance(held, Field) or held is None:
+        raise InputError("a scene needs a transform that is a matrix, not a field")
+    matrix = checked_of_any_size(getattr(held, "matrix", held))
+    if len(matrix) != axes + 1:
+        raise InputError(
+            f"the transform must be a matrix of {axes + 1} x {axes + 1}: the images have {axes} "
+            "axes of space"
+        )
+    if matrix[-1, :-1].any():
+        raise InputError("a scene cannot hold a homography; align with the model 'affine'")
+    return matrix
+
+
+def _names(*images: OmeZarrImage) -> list[str]:
+    """Return what the images are called in the scene: as their folders, or by what they are."""
+    names = []
+    for image in images:
+        name = image.folder.resolve().name
+        for ending in _ENDINGS:
+            name = name.removesuffix(ending)
+        names.append(name)
+    usable = len({name.lower() for name in names}) == len(names) and all(names)
+    return names if usable else ["reference", "moving"]
+
+
+def _made(
+    given: Any,
+    images: tuple[OmeZarrImage, ...],
+    names: list[str],
+    provenance: Mapping[str, Any],
+) -> dict[str, Any]:
+    """Return where a scene comes from: the program, the images by their metadata, the result."""
+    from importlib.metadata import version
+
+    from ..._common.tables import finite
+
+    numbers = given.to_dict() if hasattr(given, "to_dict") else {}
+    return {
+        "program": f"napari-ecc-align {version('napari-ecc-align')}",
+        "images": [
+            {"path": name, "name": image.folder.name, "metadata_sha256": image.sha256}
+            for image, name in zip(images, names, strict=True)
+        ],
+        **({"result": finite(numbers)} if numbers else {}),
+        **provenance,
+    }
+
+
+def _write_group(folder: Path, attributes: dict[str, Any]) -> None:
+    folder.mkdir(exist_ok=True, parents=True)
+    document = {"zarr_format": 3, "node_type": "group", "attributes": attributes}
+    (folder / "zarr.json").write_text(json.dumps(document, indent=2) + "\n", "utf-8")
+
+
+def _write_image(folder: Path, place: Path, image: OmeZarrImage, *, copy: bool) -> None:
+    """Write an image's metadata as version 0.6, and link its arrays for where it will lie."""
+    kept = {key: image.metadata[key] for key in ("omero",) if key in image.metadata}
+    one = image.metadata["multiscales"][0]
+    if "coordinateSystems" not in one:
+        one = {
+            **{key: one[key] for key in ("name", "type", "metadata") if key in one},
+            "coordinateSystems": [{"name": image.system, "axes": [*image.axes]}],
+            "datasets": [
+                {
+                    "path": path,
+                    "coordinateTransformations": [
+                        {
+                            "type": "sequence",
+                            "transformations": [
+                                {"type": "scale", "scale": scale.tolist()},
+                                {"type": "translation", "translation": translation.tolist()},
+                            ],
+                            "input": {"path": path},
+                            "output": {"name": image.system},
+                        }
+                    ],
+                }
+                for path, scale, translation in image.levels
+            ],
+        }
+    _write_group(folder, {"ome": {"version": VERSION, "multiscales": [one], **kept}})
+    for path, *_ in image.levels:
+        for above in [*Path(path).parents][:-1]:
+            if not (folder / above / "zarr.json").exists():
+                _write_group(folder / above, {})
+        link_array(image.folder / path, folder / path, place / path, image.zarr_format, copy=copy)

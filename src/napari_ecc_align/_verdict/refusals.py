@@ -1,0 +1,46 @@
+"""What no two images of one thing need: transforms that are refused before any tile is asked."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .._transform.plausible import distortions
+
+# About a seventh: below, few tiles fit into what is left. Chosen by hand.
+LEAST_OVERLAP = 0.15
+# Beyond what the search finds without a start (scales of 0.6 to 1.6). Chosen, not measured.
+LARGEST_STRETCH = 4.0
+LARGEST_SHEAR = 2.5
+
+
+def why_implausible(matrix: NDArray[np.float64], shape: tuple[int, int] = (1, 1)) -> str | None:
+    """Return why no two images of one thing are related by a matrix, or None if they may be.
+
+    Parameters
+    ----------
+    matrix : ndarray of float64, shape (3, 3)
+        Maps reference pixels to moving pixels.
+    shape : tuple of int
+        Height and width of the reference; by default only its first pixel is looked at.
+    """
+    for found in distortions(matrix, shape):
+        if not found.depth > 0:
+            return "The transform found folds the image."
+        # Also where something is not finite.
+        if not found.determinant > 0:
+            return "The transform found would mirror the image."
+        large, small = found.stretch, found.squeeze
+        if large > LARGEST_STRETCH or small < 1 / LARGEST_STRETCH or large > LARGEST_SHEAR * small:
+            return (
+                f"The transform found stretches the image by {large:.2g} and {small:.2g}, "
+                "which no two images of one thing need."
+            )
+    return None
+
+
+def why_too_little(overlap: float) -> str | None:
+    """Return why an overlap does not do, or None if it does."""
+    if overlap < LEAST_OVERLAP:
+        return f"Only {overlap:.0%} of the reference is covered."
+    return None

@@ -1,0 +1,176 @@
+"""Scenes of OME-NGFF 0.6: valid, in the right place, and nothing of the images touched."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+
+import numpy as np
+import pytest
+import tifffile
+import zarr
+from jsonschema import Draft202012Validator
+from PIL import Image
+from processes import run_main
+from referencing import Registry, Resource
+from skimage import data
+
+from docs_pages import ROOT
+from napari_ecc_align import InputError, Transform, VolumeTransform, save_scene
+
+SCHEMAS = {
+    path.stem: json.loads(path.read_text("utf-8"))
+    for path in (ROOT / "tests/cli/ngff_0_6").glob("*.schema")
+}
+REGISTRY = Registry().with_resources(
+    (schema["$id"], Resource.from_contents(schema)) for schema in SCHEMAS.values()
+)
+SPACE = ("z", "y", "x")
+
+
+def validate(name, document):
+    Draft202012Validator(SCHEMAS[name], registry=REGISTRY).validate(document)
+
+
+def attributes(folder):
+    return json.loads((folder / "zarr.json").read_text("utf-8"))["attributes"]
+
+
+def write_image(folder, pixels, axes, scale, translation, version, **storage):
+    """Write an OME-Zarr image of one level, as programs write that version."""
+    form = 2 if version == "0.4" else 3
+    group = zarr.open_group(folder, mode="w", zarr_format=form)
+    storage |= {"chunks": tuple(min(64, length) for length in pixels.shape)}
+    array = group.create_array("0", shape=pixels.shape, dtype=pixels.dtype, **storage)
+    array[...] = pixels
+    said = [
+        {"name": name, "type": "space", "unit": "micrometer"}
+        if name in SPACE
+        else {"name": name, "type": "channel"}
+        for name in axes
+    ]
+    scale = {"type": "scale", "scale": scale}
+    shift = {"type": "translation", "translation": translation}
+    steps = [scale, shift]
+    image = {"axes": said, "datasets": [{"path": "0", "coordinateTransformations": steps}]}
+    if version == "0.6":
+        whole = {"type": "sequence", "transformations": steps}
+        whole |= {"input": {"path": "0"}, "output": {"name": "micrometres"}}
+        datasets = [{"path": "0", "coordinateTransformations": [whole]}]
+        systems = [{"name": "micrometres", "axes": said}]
+        image = {"coordinateSystems": systems, "datasets": datasets}
+    if version == "0.4":
+        group.attrs["multiscales"] = [{"version": version, **image}]
+    else:
+        group.attrs["ome"] = {"version": version, "multiscales": [image]}
+
+
+def digests(folder):
+    return {
+        path: hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in sorted(folder.rglob("*"))
+        if path.is_file()
+    }
+
+
+@pytest.fixture
+def cameras(tmp_path, monkeypatch):
+    """Two images of one thing, of half the pixel size and at another place, by version."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "in").mkdir()
+    camera = data.camera()
+    big = {"chunk_key_encoding": {"name": "v2", "separator": "/"}}
+    write_image("in/a4.zarr", camera[100:300, 100:350], "yx", [0.5, 0.5], [10, 20], "0.4", **big)
+    write_image("in/a5.zarr", camera[100:300, 100:350], "yx", [0.5, 0.5], [10, 20], "0.5")
+    moved = camera[104:304, 95:345].astype(">u2")
+    write_image("in/b4.zarr", moved, "yx", [0.25, 0.25], [0, -3], "0.4", order="F")
+    write_image("in/b6.zarr", moved.astype("u2"), "yx", [0.25, 0.25], [0, -3], "0.6")
+    return tmp_path
+
+
+@pytest.mark.parametrize(("reference", "moving"), [("a4", "b4"), ("a5", "b6"), ("a4", "b6")])
+def test_a_scene_is_valid_and_lays_one_image_on_the_other(cameras, reference, moving):
+    before = digests(cameras / "in")
+    known = Transform([[1.01, 0.02, 5], [-0.01, 0.99, -4]])
+    save_scene("pair.zarr", known, f"in/{reference}.zarr", f"in/{moving}.zarr")
+    assert digests(cameras / "in") == before
+    scene = attributes(cameras / "pair.zarr")
+    validate("scene", scene)
+    (step,) = scene["ome"]["scene"]["coordinateTransformations"]
+    assert (step["input"]["path"], step["output"]["path"]) == (moving, reference)
+    # A pixel of the reference, and the one of the moving image that shows the same, in space.
+    x, y = known.to_moving((30.0, 70.0))
+    there = np.array(step["affine"]) @ [0.25 * y, 0.25 * x - 3, 1]
+    assert there == pytest.approx([0.5 * 70 + 10, 0.5 * 30 + 20])
+    group = zarr.open_group("pair.zarr", mode="r")
+    for name in (reference, moving):
+        image = attributes(cameras / "pair.zarr" / name)
+        validate("image", image)
+        (end,) = (end for end in (step["input"], step["output"]) if end["path"] == name)
+        assert end["name"] in [
+            s["name"] for s in image["ome"]["multiscales"][0]["coordinateSystems"]
+        ]
+        assert np.array_equal(group[name]["0"][:], zarr.open(f"in/{name}.zarr", mode="r")["0"][:])
+
+
+def test_volumes_with_channels_keep_their_axes(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    pixels = np.arange(2 * 4 * 5 * 6, dtype=np.uint16).reshape(2, 4, 5, 6)
+    for name in ("a", "b"):
+        write_image(f"{name}.zarr", pixels, "czyx", [1, 2.0, 0.5, 0.5], [0, 1, 0, 0], "0.5")
+    known = VolumeTransform([[1, 0, 0, 1], [0, 1, 0.1, 2], [0, 0, 1, -1]])
+    save_scene("pair.zarr", known, "a.zarr", "b.zarr", copy=True)
+    assert not any(path.is_symlink() for path in (tmp_path / "pair.zarr").rglob("*"))
+    (step,) = attributes(tmp_path / "pair.zarr")["ome"]["scene"]["coordinateTransformations"]
+    x, y, z = known.to_moving((3.0, 2.0, 1.0))
+    there = np.array(step["affine"]) @ [7, 2 * z + 1, 0.5 * y, 0.5 * x, 1]
+    assert there == pytest.approx([7, 2 * 1 + 1, 0.5 * 2, 0.5 * 3])
+
+
+def test_what_a_scene_cannot_hold_is_said(cameras):
+    write_image("in/c.zarr", np.zeros((2, 9, 9), "u1"), "cyx", [1, 1, 1], [0, 0, 0], "0.5")
+    save = {"reference": "in/a5.zarr", "moving": "in/b6.zarr"}
+    homography = Transform([[1, 0, 0], [0, 1, 0], [1e-4, 0, 1]])
+    for given, more, said in (
+        (homography, {}, "cannot hold a homography"),
+        (np.eye(4), {}, "matrix of 3 x 3"),
+        (np.eye(3), {"moving": "in/c.zarr"}, "axes of .* differ: y, x and c, y, x"),
+        (np.eye(3), {"moving": "nowhere.zarr"}, "no OME-Zarr image"),
+        (np.zeros((3, 3)), {}, "matrix|singular"),
+    ):
+        with pytest.raises(InputError, match=said):
+            save_scene("pair.zarr", given, **{**save, **more})
+    assert [path.name for path in cameras.iterdir()] == ["in"]
+    save_scene("pair.zarr", np.eye(3), **save)
+    with pytest.raises(InputError, match="exists already"):
+        save_scene("pair.zarr", np.eye(3), **save)
+
+
+def test_the_command_aligns_and_says_where_it_comes_from(cameras):
+    model = ("--model", "translation", "--out", "pair.zarr")
+    done = run_main("scene", "in/a5.zarr", "in/b6.zarr", *model)
+    assert done.code == 0 and done.out.startswith("aligned: ")
+    made = json.loads(run_main("show", "pair.zarr", "--json").out)["pair.zarr"]
+    assert made["result"]["x"] == pytest.approx(5, abs=0.05)
+    assert made["result"]["corner_uncertainty"] < 0.1
+    digest = hashlib.sha256((cameras / "in/a5.zarr/zarr.json").read_bytes()).hexdigest()
+    assert made["images"][0] == {"path": "a5", "name": "a5.zarr", "metadata_sha256": digest}
+    assert "verdict: aligned" in run_main("show", "pair.zarr").out
+    assert "exists already" in run_main("scene", "in/a5.zarr", "in/b6.zarr", *model).complaint
+
+
+def test_files_of_a_pair_say_how_they_were_made(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    camera = data.camera()
+    tifffile.imwrite("a.tif", camera[100:300, 100:350])
+    # By Pillow, which our files with its compressions are written by, too.
+    Image.fromarray(camera[104:304, 95:345]).save("b.tif", compression="tiff_lzw")
+    assert run_main("align", "a.tif", "b.tif", "--model", "euclidean", "--out", "out").code == 0
+    files = "out/b_transform.json", "out/b_aligned.tif"
+    for made in json.loads(run_main("show", *files, "--json").out).values():
+        digest = hashlib.sha256((tmp_path / "b.tif").read_bytes()).hexdigest()
+        assert made["inputs"][1] == {"name": "b.tif", "sha256": digest}
+        assert made["options"]["model"] == "euclidean" and made["result"]["verdict"] == "aligned"
+        assert made["program"].startswith("napari-ecc-align ")
+    assert run_main("judge", "a.tif", "b.tif", "--transform", files[0]).code == 0
+    assert "does not say where it comes from" in run_main("show", "a.tif").complaint
