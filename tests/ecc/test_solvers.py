@@ -11,7 +11,7 @@ from napari_ecc_align._ecc.normal_equations import LinearisedBlocks
 from napari_ecc_align._ecc.options import SearchOptions
 from napari_ecc_align._ecc.refine import Refiner
 from napari_ecc_align._ecc.solver import BlockSolver
-from napari_ecc_align._ecc.whole_level import WholeLevelSolver, plane_rows
+from napari_ecc_align._ecc.whole_level import WholeLevelSolver, WholeReference, plane_rows
 from napari_ecc_align._images.pyramid.blocks import whole_moving, whole_reference
 from napari_ecc_align._images.pyramid.levels import image_pyramid
 from napari_ecc_align._transform.matrices import MOTION_MODELS
@@ -31,7 +31,7 @@ def solver_of(kind, model, known, sign=1):
     motion = PlaneMotion(MODELS[model], Frame(SHAPE))
     if kind == "whole level":
         rows = plane_rows(blocks, motion.model, motion.frame)
-        return WholeLevelSolver(motion, rows, blocks.valid, sample, **options)
+        return WholeLevelSolver(motion, WholeReference(rows, blocks.valid), sample, **options)
     solver = BlockSolver(
         motion,
         lambda some, seen: LinearisedBlocks(some, motion.model, motion.frame, seen),

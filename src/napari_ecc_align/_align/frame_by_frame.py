@@ -18,6 +18,7 @@ from .._transform.transform import Transform
 from .._transform.transform_like import TransformLike
 from .._verdict.result import VERDICTS, AlignmentResult
 from .cancelling import Cancelled, cancelled_result
+from .follower import Follower
 from .frame_records import counted
 from .options import Job, checked_initial
 from .pair import job_steps
@@ -28,7 +29,7 @@ from .stack_masks import StackMasks
 FrameSteps = Generator[Progress, None, list[AlignmentResult]]
 Results = Mapping[int, AlignmentResult]
 
-BLOCK = 16
+BLOCK = 32
 """So many frames follow one another; the first of them follows the first of those before.
 
 Blocks can then be aligned side by side, with the same results for any number of processes.
@@ -95,14 +96,22 @@ class Series:
             return self.starts[index]
         block = index - index % BLOCK
         for before in (*range(index - 1, block - 1, -1), *range(block - BLOCK, -1, -BLOCK)):
-            if before in done and done[before].aligned:
+            if before in done and is_start(done[before]):
                 return done[before].transform
         return self.initial
 
+    def follower(self) -> Follower | None:
+        """Return what follows the frames of a block, if all are aligned to one image."""
+        return Follower() if len(self.references) == 1 else None
+
     def frame_steps(
-        self, index: int, start: TransformLike | None, image: NDArray[Any] | Unreadable | None
+        self,
+        index: int,
+        done: Results,
+        image: NDArray[Any] | Unreadable | None = None,
+        follower: Follower | None = None,
     ) -> Generator[Progress, None, AlignmentResult]:
-        """Align a frame, which is read now unless it is given."""
+        """Align a frame, given results of those before; it is read now unless it is given."""
         if index == self.own:
             return _itself(self.shape, self.options.search)
         reference = self._shared
@@ -110,7 +119,8 @@ class Series:
             reference = self.options.prepared(self.references[index], index)
         image = self.images.read(index) if image is None else image
         turn = _Turn(index, len(self.images))
-        return (yield from _align(reference, image, start, self.options, turn))
+        start = self.start_of(index, done)
+        return (yield from _align(reference, image, start, self.options, turn, follower))
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -130,10 +140,16 @@ class Series:
 def one_by_one(series: Series, known: Sequence[AlignmentResult] = ()) -> FrameSteps:
     """Align the frames of a series, of which the first results may be known."""
     done = dict(enumerate(known))
-    for index in range(len(done), len(series.images)):
-        start = series.start_of(index, done)
-        done[index] = yield from series.frame_steps(index, start, None)
-        yield told_frame(index, len(series.images), done[index])
+    follower = series.follower()
+    # What a block's frames have told the next ones is not known.
+    first = len(done) - len(done) % BLOCK if follower else len(done)
+    for index in range(first, len(series.images)):
+        if index % BLOCK == 0:
+            follower = series.follower()
+        result = yield from series.frame_steps(index, done, None, follower)
+        if index not in done:
+            done[index] = result
+            yield told_frame(index, len(series.images), result)
     return [*done.values()]
 
 
@@ -200,13 +216,14 @@ def _align(
     start: TransformLike | None,
     options: StackOptions,
     turn: _Turn,
+    follower: Follower | None = None,
 ) -> Generator[Progress, None, AlignmentResult]:
     if isinstance(moving, Unreadable):
         return failed_result(reference.shape[:2], options.search, moving.reason)
     mask = options.moving_masks[turn.index]
     whole = options.search.engine == "opencv"
     source = checked_source(moving, mask, "moving", whole=whole)
-    job = Job(reference, source, options.search, checked_initial(start))
+    job = Job(reference, source, options.search, checked_initial(start), follower)
 
     def told(step: Progress) -> Progress:
         if options.cancel is not None and options.cancel():
@@ -242,6 +259,11 @@ def _itself(shape: tuple[int, ...], search: SearchOptions) -> AlignmentResult:
         start="identity",
         engine=search.engine,
     )
+
+
+def is_start(result: AlignmentResult) -> bool:
+    """Tell whether the next frame may start where this one was found."""
+    return result.aligned or result.placed
 
 
 def told_frame(index: int, count: int, result: AlignmentResult) -> FrameProgress:

@@ -11,8 +11,7 @@ from .._ecc.estimate import Estimate
 from .._ecc.model_choice import sufficient
 from .._ecc.options import SearchOptions
 from .._images.pyramid.pair import Pyramids
-from .._verdict.assess import assess
-from .._verdict.result import AlignmentResult
+from .._verdict.assess import Judged, judged_whole
 
 
 def assessed(
@@ -20,8 +19,8 @@ def assessed(
     estimate: Estimate,
     options: SearchOptions,
     initial: NDArray[np.float64] | None,
-) -> AlignmentResult:
-    """Return the result that an estimate amounts to; of the narrowest model if any may be.
+) -> Judged:
+    """Return what an estimate amounts to, and why; of the narrowest model if any may be.
 
     Parameters
     ----------
@@ -34,15 +33,16 @@ def assessed(
         The first start.
     """
     if options.model != "auto":
-        return assess(pyramids, estimate, options, initial)
-    results: list[AlignmentResult] = []
+        return judged_whole(pyramids, estimate, options, initial)
+    results: list[Judged] = []
     for found in sufficient(pyramids.reference, pyramids.moving, options, estimate):
         asked = replace(options, model=found.model)
-        result = assess(pyramids, found.estimate, asked, initial)
+        judged = judged_whole(pyramids, found.estimate, asked, initial)
+        result = judged.result
         if result.aligned:
             reason = f"{result.reason} {found.model.capitalize()} suffices."
-            return replace(result, reason=reason)
-        results.append(result)
+            return replace(judged, result=replace(result, reason=reason))
+        results.append(judged)
         if not (result.found and result.contradiction):
             break
-    return next((result for result in reversed(results) if result.found), results[0])
+    return next((one for one in reversed(results) if one.result.found), results[0])

@@ -10,16 +10,18 @@ from numpy.typing import NDArray
 from .._ecc.options import SearchOptions
 from .._images.sources import Source
 from .._transform.transform_like import TransformLike, as_transform
+from .follower import Follower
 
 
 @dataclass(frozen=True, eq=False)
 class Job:
-    """Arguments of `align` that can be used."""
+    """Arguments of `align` that can be used; of a frame of a film, what those before foretell."""
 
     reference: Source
     moving: Source
     options: SearchOptions
     initial: NDArray[np.float64] | None
+    follower: Follower | None = None
 
     @property
     def shape(self) -> tuple[int, int]:

@@ -21,7 +21,7 @@ from .._images.pyramid.representations import Representation
 from .._images.sources import ImageLike, LazyArray, LoadedImage, Source, checked_source
 from .._transform.transform import Transform, usable_transform
 from .._transform.transform_like import TransformLike
-from .._verdict.assess import assess
+from .._verdict.assess import Judged, assess
 from .._verdict.chance import ALPHA, p_value
 from .._verdict.limits import LARGEST_UNCERTAINTY
 from .._verdict.result import AlignmentResult
@@ -199,13 +199,18 @@ def _run_pyramid(
     job: Job, pyramids: Pyramids, far: Callable[[], bool], *, nearby: bool = False
 ) -> Generator[Progress, None, list[AlignmentResult]]:
     """Try initial guesses until one passes the verdict; return all results that were judged."""
-    results: list[AlignmentResult] = []
+    if job.follower is not None and not nearby:
+        steps_of_one = job.follower.followed(pyramids, job.options, job.initial)
+        followed = yield from retold(steps_of_one, lambda _: Progress(0.5, "initial"))
+        if followed is not None:
+            return [followed]
+    judged: list[Judged] = []
     tried: list[NDArray[np.float64]] = []
 
     def accept(estimate: Estimate) -> bool:
         tried.append(estimate.matrix)
-        results.append(assessed(pyramids, estimate, job.options, job.initial))
-        return results[-1].aligned or _is_placed(results[-1])
+        judged.append(assessed(pyramids, estimate, job.options, job.initial))
+        return judged[-1].result.aligned or _is_placed(judged[-1].result)
 
     steps = estimate_steps(
         pyramids.reference,
@@ -214,14 +219,16 @@ def _run_pyramid(
         initial=job.initial,
         accept=accept,
         # Where the place is sure but the motion model does not suffice, no start leads farther.
-        enough=lambda: any(result.placed for result in results),
+        enough=lambda: any(one.result.placed for one in judged),
         nearby=nearby,
         far=far,
     )
     estimate = yield from retold(steps, _approach(job))
     if not any(one is estimate.matrix for one in tried):
-        results.append(assessed(pyramids, estimate, job.options, job.initial))
-    results = doubt_rivalled(results, pyramids.reference[0].shape)
+        judged.append(assessed(pyramids, estimate, job.options, job.initial))
+    results = doubt_rivalled([one.result for one in judged], pyramids.reference[0].shape)
+    if job.follower is not None and not nearby:
+        job.follower.keep(pyramids, job.options, judged, results)
     # Whichever is believed most: all guesses took their time.
     return [replace(result, timings=estimate.timings) for result in results]
 

@@ -12,9 +12,10 @@ from numpy.typing import NDArray
 from .._common.steps import outcome_of
 from .._common.workers.loop import Lost, work
 from .._common.workers.pool import Pool
+from .._verdict.assess import Judged
 from .._verdict.result import AlignmentResult
 from .cancelling import cancelled_result
-from .frame_by_frame import BLOCK, FrameSteps, Series, failed_result, told_frame
+from .frame_by_frame import BLOCK, FrameSteps, Series, failed_result, is_start, told_frame
 from .progress import Progress
 from .read_frames import Unreadable
 
@@ -33,11 +34,14 @@ class _Block:
         The results of some, and of those before from which they may start.
     images : dict of ndarray or Unreadable
         Those that the process cannot read by itself.
+    basis : Judged or None
+        What the first frame foretells of the others, if that is known.
     """
 
     numbers: range
     known: _Results
     images: dict[int, NDArray[Any] | Unreadable]
+    basis: Judged | None = None
 
 
 class _BlockAligner:
@@ -48,11 +52,13 @@ class _BlockAligner:
 
     def __call__(self, block: _Block) -> _Results:
         done = dict(block.known)
+        follower = self._series.follower()
+        if follower is not None:
+            follower.basis = block.basis
         for index in block.numbers:
             if index not in done:
-                start = self._series.start_of(index, done)
-                steps = self._series.frame_steps(index, start, block.images.get(index))
-                done[index] = outcome_of(steps)
+                image = block.images.get(index)
+                done[index] = outcome_of(self._series.frame_steps(index, done, image, follower))
         return {index: done[index] for index in block.numbers}
 
 
@@ -90,15 +96,19 @@ def _blocks(series: Series, done: _Results) -> Iterator[_Block]:
     """Yield the blocks of what is not done, each with the result of its first frame."""
     index = len(done)
     while index < len(series.images):
-        end = series.block_end(index)
-        numbers = range(index, end)
-        images = {} if series.images.in_files else {at: series.images.read(at) for at in numbers}
-        if index % BLOCK == 0:
-            start = series.start_of(index, done)
-            done[index] = outcome_of(series.frame_steps(index, start, images.get(index)))
-        firsts = [at for at in range(0, index, BLOCK) if at in done and done[at].aligned]
-        near = {*firsts[-1:], *range(index - index % BLOCK, end)}
-        yield _Block(numbers, {at: done[at] for at in near if at in done}, images)
+        block, end = index - index % BLOCK, series.block_end(index)
+        follower = series.follower()
+        # What a block's frames have told the next ones is not known: they do so again.
+        numbers = range(block if follower else index, end)
+        own = series.images.in_files
+        images = {} if own else {at: series.images.read(at) for at in numbers}
+        if index == block:
+            steps = series.frame_steps(index, done, images.get(index), follower)
+            done[index] = outcome_of(steps)
+        firsts = [at for at in range(0, block, BLOCK) if at in done and is_start(done[at])]
+        near = {*firsts[-1:], *([block] if index == block else range(block, numbers[0]))}
+        basis = follower.basis if follower else None
+        yield _Block(numbers, {at: done[at] for at in near if at in done}, images, basis)
         index = end
 
 

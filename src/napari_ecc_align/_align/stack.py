@@ -31,7 +31,7 @@ from .stack_result import StackResult
 
 # A mean of so many frames, spread evenly, has little noise beside that of one; they need be
 # aligned no more exactly (px) to make it, for each is aligned again, to it.
-_MEAN_OF = 32
+_MEAN_OF = 16
 _ROUGH = 0.1
 
 Anchor = Literal["first", "previous", "mean"]
@@ -102,7 +102,7 @@ def align_stack(
     reference : {"first", "previous", "mean"}, int, array_like or a sequence, default: "first"
         What a frame is aligned to: the first frame, or the one of that index (negative ones count
         from the end); the frame before it, for stacks that change along the way; or the mean of
-        the frames (of more than 32, of so many that are spread evenly), aligned to the first in a
+        the frames (of more than 16, of so many that are spread evenly), aligned to the first in a
         first pass, for stacks whose frames are noisy.
         Transforms of "previous" are composed, and then corrected against the first frame wherever
         that still aligns, so that small errors do not add up. An image that is none of the stack,

@@ -1,11 +1,14 @@
 """What an estimator returns."""
 
+from __future__ import annotations
+
 from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
 from .._images.pyramid.representations import Representation
+from .refine import Refined
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,6 +58,8 @@ class Estimate:
         half the reference's longer side, around its centre.
     timings : dict of str to float
         Seconds spent on each start.
+    refined : Refined or None
+        How the last level was solved, which foretells how images alike will be.
     """
 
     matrix: NDArray[np.float64]
@@ -66,3 +71,46 @@ class Estimate:
     corner_uncertainty: float = float("nan")
     covariance: NDArray[np.float64] | None = None
     timings: dict[str, float] = field(default_factory=dict)
+    refined: Refined | None = None
+
+    @classmethod
+    def of(
+        cls,
+        refined: Refined,
+        n_parameters: int,
+        *,
+        start: str,
+        representation: Representation,
+        accepted: bool = True,
+        timings: dict[str, float] | None = None,
+    ) -> Estimate:
+        """Return the estimate that a refined transform amounts to.
+
+        Parameters
+        ----------
+        refined : Refined
+        n_parameters : int
+            Of the motion model.
+        start, representation, timings
+            As the attributes.
+        accepted : bool
+            The start was believed.
+        """
+        solution = refined.solution
+        covariance = solution.covariance
+        corner = float(np.hypot(refined.uncertainty, refined.bias))
+        if len(covariance) != n_parameters:
+            # The coarsest levels know a homography only by its affine part.
+            covariance, corner = np.full((n_parameters, n_parameters), np.inf), np.inf
+        return cls(
+            matrix=refined.matrix,
+            inverted=solution.gain < 0,
+            iterations=solution.iterations,
+            converged=accepted and refined.settled,
+            start=start,
+            representation=representation,
+            corner_uncertainty=corner,
+            covariance=covariance,
+            timings=dict(timings or {}),
+            refined=refined,
+        )

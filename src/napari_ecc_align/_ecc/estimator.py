@@ -6,8 +6,6 @@ import time
 from collections.abc import Callable, Generator
 from dataclasses import replace
 
-import numpy as np
-
 from .._common.steps import retold
 from .._images.pyramid.levels import Level
 from .._images.pyramid.representations import Representation
@@ -131,20 +129,11 @@ def _result(
     *,
     accepted: bool,
 ) -> Estimate:
-    solution = refined.solution
-    covariance, corner = solution.covariance, float(np.hypot(refined.uncertainty, refined.bias))
-    if len(covariance) != guesses.options.motion.n_parameters:
-        # The coarsest levels know a homography only by its affine part.
-        covariance = np.full((guesses.options.motion.n_parameters,) * 2, np.inf)
-        corner = np.inf
-    return Estimate(
-        matrix=refined.matrix,
-        inverted=solution.gain < 0,
-        iterations=solution.iterations,
-        converged=accepted and refined.settled,
+    return Estimate.of(
+        refined,
+        guesses.options.motion.n_parameters,
         start=candidate.start,
         representation=candidate.refiner.representation,
-        corner_uncertainty=corner,
-        covariance=covariance,
-        timings=dict(timings),
+        accepted=accepted,
+        timings=timings,
     )

@@ -25,6 +25,7 @@ CLOSE = 0.2
 # Each step is taken to be shorter than the last by a factor within these limits, and the second
 # by this one if the first is close already and the images correlate like this.
 _RATES = (0.05, 0.98)
+SLOWEST = _RATES[1]
 _FIRST_RATE = 0.07
 _ALIKE = 0.99
 # After so many iterations, what is left of the way is compared with the uncertainty, too: a share
@@ -54,6 +55,8 @@ class Solution:
         RMS over the reference's corners, one sigma, in px of the level; inf if undetermined.
     iterations : int
     converged : bool
+    rate : float
+        By which factor each step was shorter than the one before, as far as that is known.
     """
 
     matrix: Array
@@ -63,6 +66,7 @@ class Solution:
     corner_uncertainty: float
     iterations: int
     converged: bool
+    rate: float = SLOWEST
 
 
 class Convergence:
@@ -74,12 +78,14 @@ class Convergence:
         A change of the ECC by less ends a run.
     tolerance : float
         So does the prospect of moving the corners by less (RMS, px of the level).
+    rate : float, optional
+        By which factor each step is expected to be shorter than the one before.
     """
 
-    def __init__(self, epsilon: float, tolerance: float) -> None:
+    def __init__(self, epsilon: float, tolerance: float, rate: float = SLOWEST) -> None:
         self._epsilon = epsilon
         self.tolerance = tolerance
-        self.moved, self.left, self._rate = np.inf, np.inf, _RATES[1]
+        self.moved, self.left, self.rate = np.inf, np.inf, rate
         self._ecc: float | None = None
 
     def resume(self) -> None:
@@ -89,12 +95,14 @@ class Convergence:
     def reached(self, moved: float, ecc: float) -> bool:
         """Tell whether nothing that matters is to be expected after a step."""
         if self._ecc is not None:
-            self._rate = min(max(moved / self.moved, _RATES[0]), _RATES[1])
+            self.rate = min(max(moved / self.moved, _RATES[0]), _RATES[1])
         elif self.moved == np.inf and moved < CLOSE and abs(ecc) > _ALIKE:
-            self._rate = _FIRST_RATE
+            self.rate = min(self.rate, _FIRST_RATE)
+        elif self.moved == np.inf and moved >= CLOSE:
+            self.rate = _RATES[1]
         self.moved = moved
         # Steps that shrink by a factor each add up to this.
-        self.left = moved * self._rate / (1 - self._rate)
+        self.left = moved * self.rate / (1 - self.rate)
         before, self._ecc = -2.0 if self._ecc is None else self._ecc, abs(ecc)
         return self.left < self.tolerance or abs(self._ecc - before) < self._epsilon
 
@@ -160,7 +168,9 @@ class Step:
         if n <= p or values[0] <= 1e-9 * values[-1]:
             return np.full((p, p), np.inf), float("inf")
         inverse = (vectors / values) @ vectors.T
-        residual = self.scores - self.normals @ self.delta
+        # Of the equations as they are, also where the step was lengthened for their noise.
+        own = pseudoinverse(self.normals.sum(axis=0)) @ self.scores.sum(axis=0)
+        residual = self.scores - self.normals @ own
         half = inverse @ (residual.T @ residual * (n / (n - p)))
         covariance = 0.5 * (half @ inverse + np.trace(half) / p * inverse)
         spread = np.sum((self.jacobian @ covariance) * self.jacobian) / self._corners
@@ -190,7 +200,13 @@ class GaussNewton(ABC):
         self._unsampled_step: Array | None = None
 
     def run(
-        self, matrix: Array, *, iterations: int, tolerance: float, resumed: bool = False
+        self,
+        matrix: Array,
+        *,
+        iterations: int,
+        tolerance: float,
+        resumed: bool = False,
+        rate: float = SLOWEST,
     ) -> Generator[None, None, Solution]:
         """Refine `matrix`, in px of the level.
 
@@ -205,6 +221,8 @@ class GaussNewton(ABC):
             level).
         resumed : bool
             `matrix` is where the last run ended, and what that learned still holds.
+        rate : float, optional
+            As for `Convergence`.
 
         Yields
         ------
@@ -214,7 +232,7 @@ class GaussNewton(ABC):
         if resumed:
             self._convergence.resume()
         else:
-            self._convergence = Convergence(self._epsilon, tolerance)
+            self._convergence = Convergence(self._epsilon, tolerance, rate)
             self._unsampled_step = None
         last: Step | None = None
         done, converged = 0, False
@@ -237,7 +255,8 @@ class GaussNewton(ABC):
         if self._convergence.left < tolerance:
             self._unsampled_step = last.limited(self._limit)
         covariance, corner = last.uncertainty()
-        return Solution(matrix, last.ecc, last.gain, covariance, corner, done, converged)
+        rate = self._convergence.rate
+        return Solution(matrix, last.ecc, last.gain, covariance, corner, done, converged, rate)
 
     @abstractmethod
     def _step(self, matrix: Array) -> Generator[None, None, Step | None]:
@@ -297,11 +316,14 @@ def _covers(now: Bools | None, before: Bools | None) -> bool:
     """Tell whether the pixels seen `before` are still seen and nearly all of those seen `now`."""
     if now is None:
         return before is None
-    if before is None:
+    return before is not None and nearly_covers(now, before)
+
+
+def nearly_covers(seen: Bools, used: Bools) -> bool:
+    """Tell whether pixels that are used are all seen, and nearly all of those."""
+    if np.any(used > seen):
         return False
-    if np.any(before > now):
-        return False
-    return bool(np.count_nonzero(before) > _STILL_SEEN * np.count_nonzero(now))
+    return bool(np.count_nonzero(used) > _STILL_SEEN * np.count_nonzero(seen))
 
 
 def pseudoinverse(normal: Array) -> Array:

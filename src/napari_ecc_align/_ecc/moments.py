@@ -25,6 +25,13 @@ def _powers(size: int, degree: int) -> NDArray[np.float32]:
     return np.stack([u**k for k in range(degree + 1)], axis=1).astype(np.float32)
 
 
+@cache
+def monomials(size: int, degree: int) -> NDArray[np.float32]:
+    """Return the monomials ``u^i * v^j`` on the pixels of a block, shape (m, size * size)."""
+    powers = _powers(size, degree)
+    return np.stack([np.outer(powers[:, j], powers[:, i]).ravel() for i, j in exponents(degree)])
+
+
 def table(planes: Planes, degree: int) -> Array:
     """Sum ``plane * u^i * v^j`` over each block.
 

@@ -83,6 +83,8 @@ class Fit:
         Sums of R * moving and of moving.
     square : float
         Sum of moving².
+    correlations : (n,) array, optional
+        Of each block's pixels with those of the moving image.
     """
 
     normals: Array
@@ -92,6 +94,7 @@ class Fit:
     photometric: Array
     pair: Array
     square: float
+    correlations: Array | None = None
 
 
 class LinearisedBlocks:
@@ -137,10 +140,8 @@ class LinearisedBlocks:
 
     def _eliminate(self) -> None:
         """Sum the reference's own moments and project gain and offset out of the motion."""
+        hessian, self._cross, square, total = self._own_products()
         values, slopes = self._values, self._slopes
-        hessian = self._quadratic(slopes)
-        self._cross = np.stack([self._descent(slopes * values), self._descent(slopes)], axis=2)
-        total, square = self._summed(_sum(values)), self._summed(_dot(values, values))
         self._photometric = np.array([[square, total], [total, self.count]]).transpose(2, 0, 1)
         self._pooled = self._photometric.sum(0)
         sparse = slopes[:, :, ::_SPARSE, ::_SPARSE]
@@ -150,6 +151,16 @@ class LinearisedBlocks:
         self._inverse = inverse2(self._photometric)
         coupling = self._cross @ self._inverse
         self._projected = hessian - self._cross @ coupling.transpose(0, 2, 1)
+
+    def _own_products(self) -> tuple[Array, Array, Array, Array]:
+        """Return sums of the motion's products with itself, and with the values and 1.
+
+        Of shapes (n, p, p) and (n, p, 2), and the sums of the values' squares and of these, (n,).
+        """
+        values, slopes = self._values, self._slopes
+        cross = np.stack([self._descent(slopes * values), self._descent(slopes)], axis=2)
+        total, square = self._summed(_sum(values)), self._summed(dot(values, values))
+        return self._quadratic(slopes), cross, square, total
 
     def _quadratic(self, slopes: Floats) -> Array:
         """Sum products of gradients, times products of monomials, per block: (n, p, p)."""
@@ -180,14 +191,18 @@ class LinearisedBlocks:
 
     def fit(self, image: Floats) -> Fit:
         """Fit `image`, (k * n, b, b), zero where not seen."""
-        scores = self._descent(self._slopes * image)
-        pairs = self._summed(np.stack([_dot(self._values, image), _sum(image)], axis=1))
+        scores, pairs = self._products(image)
         pair = pairs.sum(0)
         fitted = (self._inverse @ pairs[:, :, None])[:, :, 0]
         scores = scores - (self._cross @ fitted[:, :, None])[:, :, 0]
         variances = self._variances(image, fitted)
-        square = float(_dot(image, image).sum())
+        square = float(dot(image, image).sum())
         return Fit(self._projected, scores, fitted[:, 0], variances, self._pooled, pair, square)
+
+    def _products(self, image: Floats) -> tuple[Array, Array]:
+        """Return sums of an image's products with the motion, (n, p), the values and 1, (n, 2)."""
+        pairs = self._summed(np.stack([dot(self._values, image), _sum(image)], axis=1))
+        return self._descent(self._slopes * image), pairs
 
     def _variances(self, image: Floats, fitted: Array) -> Array:
         """Return each block's noise variance.
@@ -200,7 +215,7 @@ class LinearisedBlocks:
         residual += offset
         residual -= image[:, ::_SPARSE, ::_SPARSE]
         residual *= residual
-        return np.asarray(self._summed(_dot(self._strength, residual)) / self._total_strength)
+        return np.asarray(self._summed(dot(self._strength, residual)) / self._total_strength)
 
     def _each(self, values: Array) -> Array:
         """Return for each block of each plane what holds for all planes."""
@@ -222,8 +237,8 @@ class LinearisedBlocks:
         left -= inner_gradients(image, _SPARSE)
         if self.seen is not None:
             left *= withdrawn(self.seen)[:, *inside]
-        xx, yy = (self._summed(_dot(own[k], left[k])) for k in (0, 1))
-        xy = self._summed(_dot(own[0], left[1]) + _dot(own[1], left[0])) / 2
+        xx, yy = (self._summed(dot(own[k], left[k])) for k in (0, 1))
+        xy = self._summed(dot(own[0], left[1]) + dot(own[1], left[0])) / 2
         # Noise is much the same all over a block: its moments are those of the block's area.
         area = moments.area(b, self._degree) * (b**2 / own[0, 0].size)
         return self._restricted(*(sums[:, None, None] * area for sums in (xx, xy, yy)))
@@ -285,7 +300,7 @@ def over_planes(values: Array, planes: int, axis: int = 0) -> Array:
     return np.asarray(values.reshape(*shape[:axis], planes, -1, *shape[axis + 1 :]).sum(axis=axis))
 
 
-def _dot(a: Floats, b: Floats) -> Array:
+def dot(a: Floats, b: Floats) -> Array:
     return np.asarray(np.einsum("nij,nij->n", a, b), dtype=np.float64)
 
 

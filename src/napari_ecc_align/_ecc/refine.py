@@ -23,13 +23,15 @@ from .._images.pyramid.representations import Representation
 from .._transform.models import MODELS, Array, Model, frame_of
 from .._transform.plausible import SEARCHED, is_plausible
 from .._transform.transform import scaled
-from .gauss_newton import GaussNewton, Solution
+from .block_moves import BlockMoves
+from .gauss_newton import SLOWEST, GaussNewton, Solution
+from .kept_blocks import KeptBlocks
 from .motion import PlaneMotion
 from .normal_equations import LinearisedBlocks
 from .options import SearchOptions
 from .solved_tiles import chosen_tiles
 from .solver import MIN_OVERLAP, BlockSolver
-from .whole_level import WholeLevelSolver, plane_rows
+from .whole_level import WholeLevelSolver, whole_plane
 
 # Levels of at most so many pixels are used whole.
 _WHOLE_PIXELS = 24_000
@@ -71,6 +73,10 @@ _FASTEST_GROWTH = 16.0
 _BIAS = 0.01
 # A level of so many pixels has tiles enough to make a result precise without a finer one.
 _PLENTY = 500_000
+# The Jacobian of so few pixels of tiles is kept: as many as fit into a cache.
+_KEPT_PIXELS = 2**18
+# Where more than this share of the tiles is needed, all are taken.
+_MOST_OF_THEM = 0.6
 # Tiles of at most so many pixels: what bounds the memory.
 _MOST_PIXELS = 3_000_000
 # Twice as many where more is asked than this (px).
@@ -91,12 +97,16 @@ _DEPARTED_ITERATIONS = 8
 class Refined:
     """A transform in px of level 0, and the solution (px of its level) that it comes from.
 
-    It is `deformed` where the motion model does not lay tiles on each other.
+    And on how many tiles that was solved, 0 where it was on all of a level; of an image that
+    follows another, how each of them fits. It is `deformed` where the motion model does not lay
+    tiles on each other.
     """
 
     matrix: Array
     solution: Solution
     level: int
+    tiles: int = 0
+    moves: BlockMoves | None = None
     deformed: bool = False
 
     @property
@@ -147,13 +157,15 @@ class Refiner:
         """Return the solver of a whole level."""
         if index not in self._whole_solvers:
             blocks, sample = self._prepared(index)
-            model, frame = self._coarse_model(index), frame_of(self._reference[index].shape)
+            model, level = self._coarse_model(index), self._reference[index]
             self._whole_solvers[index] = WholeLevelSolver(
-                PlaneMotion(model, frame),
-                plane_rows(blocks, model, frame),
-                blocks.valid,
+                PlaneMotion(model, frame_of(level.shape)),
+                level.recent(
+                    "reference of whole levels",
+                    (model.name, self.representation),
+                    lambda: whole_plane(blocks, model, frame_of(level.shape)),
+                ),
                 sample,
-                planes=blocks.planes,
                 epsilon=self._options.tolerance,
                 least=self._least,
             )
@@ -169,8 +181,13 @@ class Refiner:
     def _block_solver(self, index: int, least: float = MIN_OVERLAP) -> BlockSolver[Blocks]:
         model, frame = self._options.motion, frame_of(self._reference[index].shape)
 
+        level = self._reference[index]
+
         def linearise(blocks: Blocks, seen: Bools | None) -> LinearisedBlocks:
-            return LinearisedBlocks(blocks, model, frame, seen)
+            if seen is not None or blocks.values.size > _KEPT_PIXELS or blocks.planes > 1:
+                return LinearisedBlocks(blocks, model, frame, seen)
+            key = blocks.centres.tobytes(), blocks.size, model.name, self.representation
+            return level.recent("kept blocks", key, lambda: KeptBlocks(blocks, model, frame))
 
         motion = PlaneMotion(model, frame)
         return BlockSolver(motion, linearise, epsilon=self._options.tolerance, least=least)
@@ -249,6 +266,7 @@ class Refiner:
         iterations: int,
         tolerance: float,
         resumed: bool = False,
+        rate: float = SLOWEST,
     ) -> InSteps[Refined]:
         """Run a solver of a level from and to transforms in px of level 0."""
         solution = yield from solver.run(
@@ -256,13 +274,25 @@ class Refiner:
             iterations=min(iterations, self._options.max_iterations),
             tolerance=tolerance,
             resumed=resumed,
+            rate=rate,
         )
         return Refined(scaled(solution.matrix, 2.0**index), solution, index)
 
-    def fine(self, coarse: Refined) -> Generator[Refined, None, Refined]:
+    def followed(self, start: Array, before: Refined) -> InSteps[Refined]:
+        """Refine a start that comes of what an image like the moving one has led to `before`.
+
+        From the finest whole level, and on as many tiles at once as it took before.
+        """
+        coarse = yield from self.coarse(start, first=self.finest_whole)
+        return (yield from retold(self.fine(coarse, before), lambda _: None))
+
+    def fine(
+        self, coarse: Refined, before: Refined | None = None
+    ) -> Generator[Refined, None, Refined]:
         """Descend, on tiles, until the predicted corner uncertainty is below the precision.
 
-        Yields what is reached so far, several times on each level, and returns the last.
+        Yields what is reached so far, several times on each level, and returns the last. What an
+        image like the moving one led to `before` foretells the number of tiles and of steps.
         """
         result = coarse
         # A gain per block costs some certainty, so that finer levels are often needed still.
@@ -273,7 +303,7 @@ class Refiner:
         # Uneven light may have bent what only one gain was fitted to.
         while result.level > 0 and (result is coarse or not self._precise(result)):
             index = self._next(result)
-            refined = yield from self._tiled(result, index)
+            refined = yield from self._tiled(result, index, before)
             if refined is None:
                 break
             result = refined
@@ -311,11 +341,18 @@ class Refiner:
         own = self._reference[index].own and self._moving[index].own
         return index == 0 or (own and bias(index) <= self._options.precision)
 
-    def _tiled(self, start: Refined, index: int) -> Generator[Refined, None, Refined | None]:
+    def _tiled(
+        self, start: Refined, index: int, before: Refined | None = None
+    ) -> Generator[Refined, None, Refined | None]:
         """Refine on tiles of one level, adding some until it is precise; None without tiles."""
         reference, moving = self._reference[index], self._moving[index]
         size, choice = chosen_tiles(
-            self._reference, moving, index, start.matrix, self.representation
+            self._reference,
+            moving,
+            index,
+            start.matrix,
+            self.representation,
+            inside=before is not None,
         )
         solver = self._block_solver(index)
         result: Refined | None = None
@@ -323,7 +360,13 @@ class Refiner:
         def reached(_: None) -> Refined:
             return result or start
 
+        foretold = before if before is not None and before.level == index else None
         first = self._first_tiles
+        if foretold is not None:
+            needed = foretold.tiles * (foretold.uncertainty / self._options.precision) ** 2
+            # A second round would cost more than some tiles.
+            first = max(first, min(int(np.ceil(needed)), len(choice)))
+            first = len(choice) if first > _MOST_OF_THEM * len(choice) else first
         count, used, departed = min(first, len(choice)), 0, False
         iterations = _FINE_ITERATIONS[self.representation]
         while used < count:
@@ -346,15 +389,17 @@ class Refiner:
                 iterations=_DEPARTED_ITERATIONS if departed else iterations,
                 tolerance=self._tight(index),
                 resumed=resumed,
+                rate=foretold.solution.rate if foretold else SLOWEST,
             )
-            result = yield from retold(steps, reached)
+            result = replace((yield from retold(steps, reached)), tiles=used)
             yield result
             departed = self._has_departed(solver, index)
             if departed and used >= min(_MANY_TILES, len(choice)):
                 return replace(result, deformed=True)
             aim = self._aim(result, used, len(choice))
             excess = result.uncertainty / aim
-            if excess < 1 or (used > first and not result.solution.converged):
+            near = excess < (_KNOWN_TO if foretold else 1)
+            if near or (used > first and not result.solution.converged):
                 break
             pixels = _MOST_PIXELS * (1 + (self._options.precision < _USUAL_PRECISION))
             most = min(len(choice), pixels // size**2)
@@ -368,7 +413,7 @@ class Refiner:
             # A few more tell whether it is worth any more.
             if departed or result.uncertainty > _LOST * 2.0**index:
                 count = min(count, max(_MANY_TILES, used))
-        return result
+        return replace(result, moves=solver.moves) if result and foretold else result
 
     def _has_departed(self, solver: BlockSolver[Blocks], index: int) -> bool:
         """Tell whether half of the tiles lie clearly elsewhere than where the model puts them."""

@@ -9,9 +9,11 @@ from .._images.pyramid.filters import BORDER
 from .._images.pyramid.levels import Level, overview
 from .._images.pyramid.representations import Representation, halo
 from .._transform.models import Array
-from .._transform.transform import scaled
+from .._transform.transform import corners, map_points, scaled
 
 _TILE = 64
+# Tiles keep off the border by how far a film's frames have moved, in steps of so many px.
+_ROOM, _MOST_STEPS = 2, 12
 
 
 def chosen_tiles(
@@ -20,6 +22,8 @@ def chosen_tiles(
     index: int,
     matrix: Array,
     representation: Representation,
+    *,
+    inside: bool = False,
 ) -> tuple[int, Array]:
     """Return the size of tiles on a level, and their first pixels (x, y), best first.
 
@@ -34,6 +38,8 @@ def chosen_tiles(
     matrix : (3, 3) array
         Roughly where the moving image lies, in px of level 0.
     representation : {"intensity", "gradient", "orientation"}
+    inside : bool, default: False
+        Move those at the border so that all lie on a moving image which moved little.
     """
     level = reference[index]
     margin = halo(representation) + (BORDER if index else 0)
@@ -42,6 +48,27 @@ def chosen_tiles(
     origins = tiles.grid(level.shape, size, margin)
     local = scaled(matrix, 2.0**-index)
     overlaps = tiles.overlap(origins, size, local, moving, representation)
-    measured = overview(reference, index + 3)
-    strengths = tiles.strength(measured, 2 ** (measured.index - index), origins, size)
-    return size, np.asarray(origins[tiles.order(origins, strengths, overlaps, level.shape)])
+    moved = _moved_by(local, level.shape)
+    if inside and moved and moving.valid is None and moving.shape == level.shape:
+        last = np.array(level.shape[::-1]) - size - margin - moved
+        origins = np.clip(origins, margin + moved, np.maximum(last, margin + moved))
+        overlaps = np.ones(len(origins))
+
+    def chosen() -> Array:
+        measured = overview(reference, index + 3)
+        strengths = tiles.strength(measured, 2 ** (measured.index - index), origins, size)
+        return np.asarray(origins[tiles.order(origins, strengths, overlaps, level.shape)])
+
+    key = size, origins.tobytes(), overlaps.tobytes()
+    return size, level.recent("choice of tiles", key, chosen)
+
+
+def _moved_by(matrix: Array, shape: tuple[int, int]) -> int:
+    """Return how far (px) a matrix moves the corners of a level, in few steps; 0 if far.
+
+    Tiles that keep off the border by so much lie on the moving image. They overlap their
+    neighbours by it.
+    """
+    moves = map_points(matrix, corners(shape)) - corners(shape)
+    steps = int(np.ceil(np.abs(moves).max() / _ROOM))
+    return _ROOM * steps if steps <= _MOST_STEPS else 0

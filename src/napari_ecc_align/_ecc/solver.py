@@ -27,8 +27,9 @@ from .._images.pyramid.blocks import Sampler
 from .._images.pyramid.filters import CORRELATED
 from .._images.pyramid.levels import Bools, Floats
 from .._transform.models import Array
+from .block_moves import BlockMoves, block_moves
 from .gauss_newton import CLOSE, GaussNewton, Step, eigen, linearised_for, pseudoinverse
-from .motion import Motion
+from .motion import Motion, PlaneMotion
 from .normal_equations import Equations, Fit, chained, combined
 
 # Share of the smaller image's pixels that must see the other one.
@@ -79,7 +80,7 @@ class _Part(Generic[AnyBlocks]):
         self.linearised: _Linearised | None = None
         self.noise: Array | None = None
         self._image = blocks.values
-        self._last: Fit | None = None
+        self.last: Fit | None = None
 
     def fit(self, matrix: Array) -> Fit:
         """Sample the moving image at `matrix` and fit it."""
@@ -89,21 +90,21 @@ class _Part(Generic[AnyBlocks]):
             self.linearised,
             partial(self._linearise, self.blocks),
         )
-        self._last = self.linearised.fit(self._image)
-        return self._last
+        self.last = self.linearised.fit(self._image)
+        return self.last
 
     def fit_after(self, delta: Array) -> Fit | None:
         """Return the last fit as it is after a step so small that it is linear; None without one.
 
         Nothing is sampled.
         """
-        if self._last is None:
+        if self.last is None:
             return None
-        slopes = self._last.normals * self._last.gains[:, None, None]
+        slopes = self.last.normals * self.last.gains[:, None, None]
         if self.noise is not None:
             slopes = slopes - self.noise
-        self._last = replace(self._last, scores=self._last.scores - slopes @ delta)
-        return self._last
+        self.last = replace(self.last, scores=self.last.scores - slopes @ delta)
+        return self.last
 
     def measure_noise(self, gains: Array) -> None:
         """Measure the noise of the reference's gradients against the image fitted last."""
@@ -142,6 +143,24 @@ class BlockSolver(GaussNewton, Generic[AnyBlocks]):
     def add(self, blocks: AnyBlocks, sample: Sampler) -> None:
         """Add blocks of the reference level, and what samples the moving level on them."""
         self._parts.append(_Part(blocks, sample, self._linearise))
+
+    @property
+    def moves(self) -> BlockMoves | None:
+        """How the blocks fit where the last run ended; None where that is not known."""
+        parts, motion, last = self._parts, self._motion, self._last
+        fits = [part.last for part in parts if part.last is not None]
+        noise = [part.noise for part in parts if part.noise is not None]
+        known = parts and len(fits) == len(noise) == len(parts)
+        if last is None or not known or not isinstance(motion, PlaneMotion):
+            return None
+        return block_moves(
+            chained([part.blocks.centres for part in parts]),
+            parts[0].blocks.values.shape[-1],
+            fits,
+            chained(noise),
+            last[0].limited(self._limit),
+            motion,
+        )
 
     def _step(self, matrix: Array) -> Generator[None, None, Step | None]:
         unsampled, self._unsampled_step = self._unsampled_step, None

@@ -7,18 +7,21 @@ per block gives all sums of an iteration.
 
 from __future__ import annotations
 
-from collections.abc import Generator
-from functools import lru_cache, partial
+from collections.abc import Generator, Sequence
+from functools import lru_cache
 
 import numpy as np
 
-from .._images.pyramid.blocks import Blocks, Sampler
+from .._images.pyramid.blocks import Blocks, Sampler, interior
 from .._images.pyramid.levels import Bools, Floats
 from .._transform.models import Array, Frame, Model, exponents
 from .correlation import ecc_of_sums
-from .gauss_newton import GaussNewton, Step, linearised_for, pseudoinverse
+from .gauss_newton import GaussNewton, Step, linearised_for, nearly_covers, pseudoinverse
 from .motion import Motion
 from .normal_equations import inverse2, over_planes
+
+# So many of the outermost pixels are not seen where an image has moved by less.
+_MARGINS = (2, 3, 5)
 
 
 class WholeLevelSolver(GaussNewton):
@@ -28,14 +31,10 @@ class WholeLevelSolver(GaussNewton):
     ----------
     motion : Motion
         Of the model, around the reference level.
-    rows : (k * n, p + 2, v) float32 array
-        Of every block of v pixels of each of k planes, how the parameters change its values, the
-        values, and ones; see `plane_rows`. The blocks' scores tell the uncertainty.
-    valid : (k * n, ...) bool array or None
-        Pixels of the blocks that count; None if all do.
+    reference : WholeReference
+        What depends only on the reference.
     sample : callable
         Samples the moving level on the blocks.
-    planes : int
     epsilon : float
         Stop when the ECC changes by less.
     least : float
@@ -45,26 +44,23 @@ class WholeLevelSolver(GaussNewton):
     def __init__(
         self,
         motion: Motion,
-        rows: Floats,
-        valid: Bools | None,
+        reference: WholeReference,
         sample: Sampler,
         *,
-        planes: int = 1,
         epsilon: float,
         least: float,
     ) -> None:
         super().__init__(motion, epsilon=epsilon, least=least)
-        self._rows, self._valid = rows, valid
+        self._reference = reference
         self._sample = sample
-        self._planes = planes
         self._linearised: LinearisedLevel | None = None
 
     def _step(self, matrix: Array) -> Generator[None, None, Step | None]:
         found, image = linearised_for(
             self._sample(matrix),
-            self._valid,
+            self._reference.valid,
             self._linearised,
-            partial(LinearisedLevel, self._rows, self._planes),
+            self._reference.linearised,
         )
         self._linearised = found
         yield
@@ -83,6 +79,56 @@ class WholeLevelSolver(GaussNewton):
             ecc,
             gain,
         )
+
+
+class WholeReference:
+    """What a `WholeLevelSolver` has to know of a reference level, for any number of images.
+
+    Parameters
+    ----------
+    rows : (k * n, p + 2, v) float32 array
+        Of every block of v pixels of each of k planes, how the parameters change its values, the
+        values, and ones; see `plane_rows`. The blocks' scores tell the uncertainty.
+    valid : (k * n, ...) bool array or None
+        Pixels of the blocks that count; None if all do.
+    planes : int
+    insides : sequence of (k * n, ...) bool arrays
+        Choices of pixels, the largest first. Where one is seen, and nearly all that is seen, no
+        others are used: the linearisation for it is kept.
+    """
+
+    def __init__(
+        self,
+        rows: Floats,
+        valid: Bools | None,
+        *,
+        planes: int = 1,
+        insides: Sequence[Bools] = (),
+    ) -> None:
+        self.valid = valid
+        self._rows, self._planes = rows, planes
+        self._insides = insides
+        self._kept: dict[int, LinearisedLevel] = {}
+
+    def linearised(self, seen: Bools | None) -> LinearisedLevel:
+        """Return the linearisation for pixels that are seen."""
+        for index, inside in enumerate(self._insides):
+            if seen is not None and nearly_covers(seen, inside):
+                if index not in self._kept:
+                    self._kept[index] = LinearisedLevel(self._rows, self._planes, inside)
+                return self._kept[index]
+        return LinearisedLevel(self._rows, self._planes, seen)
+
+
+def whole_plane(blocks: Blocks, model: Model, frame: Frame) -> WholeReference:
+    """Return what a `WholeLevelSolver` has to know of a level of an image."""
+    insides = [interior(frame.shape, blocks.size, margin) for margin in _MARGINS]
+    if blocks.planes > 1:
+        insides = [np.tile(inside, (blocks.planes, 1, 1)) for inside in insides]
+    if blocks.valid is not None:
+        insides = [inside & blocks.valid for inside in insides]
+    rows = plane_rows(blocks, model, frame)
+    return WholeReference(rows, blocks.valid, planes=blocks.planes, insides=insides)
 
 
 def plane_rows(blocks: Blocks, model: Model, frame: Frame) -> Floats:

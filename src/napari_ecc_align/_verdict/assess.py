@@ -71,7 +71,16 @@ _BY = {
 
 
 @dataclass(frozen=True, eq=False)
-class _Finding:
+class Judged:
+    """A result, the estimate that it judges, and its evidence, None where no tiles were asked."""
+
+    result: AlignmentResult
+    estimate: Estimate
+    evidence: Evidence | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Finding:
     """A judgement and what it was made of; no tiles where none were asked."""
 
     judgement: Judgement
@@ -79,7 +88,7 @@ class _Finding:
     ecc: float
     ecc_before: float
     fine: Tiles | None = None
-    contradiction: float = 0.0
+    evidence: Evidence | None = None
 
 
 def assess(
@@ -89,44 +98,66 @@ def assess(
     initial: NDArray[np.float64] | None,
 ) -> AlignmentResult:
     """Return the result that an estimate amounts to; who called knows its `seconds`."""
+    return judged_whole(pyramids, estimate, options, initial).result
+
+
+def judged_whole(
+    pyramids: Pyramids,
+    estimate: Estimate,
+    options: SearchOptions,
+    initial: NDArray[np.float64] | None,
+) -> Judged:
+    """Return what `assess` does with the evidence of it."""
     reference, moving = pyramids.reference[0], pyramids.moving[0]
     transform = usable_transform(estimate.matrix, options.freest, initial)
     overlap = overlap_share(reference, moving, estimate.matrix)
-    flaw = _why_refused(reference, moving, estimate.matrix, overlap)
+    flaw = why_refused(reference, moving, estimate.matrix, overlap)
     if transform is None:
         flaw = f"No motion of the model '{options.freest}' lays the images on each other."
     if flaw:
         # Nothing is sampled through a matrix that may map a tile to a continent.
         before = sampled_ecc(reference, moving, [pyramids.unmoved])[0]
-        found = _Finding(Judgement("failed", flaw), estimate.inverted, 0.0, before)
+        found = Finding(Judgement("failed", flaw), estimate.inverted, 0.0, before)
     else:
         found = _found_by_tiles(pyramids, estimate, options.freest)
+    transform = transform or Transform.identity(options.freest)
+    result = result_of(found, estimate, transform, reference.shape, overlap)
+    return Judged(replace(result, engine=options.engine), estimate, found.evidence)
+
+
+def result_of(
+    found: Finding,
+    estimate: Estimate,
+    transform: Transform,
+    shape: tuple[int, int],
+    overlap: float,
+) -> AlignmentResult:
+    """Return the result of a finding, with the estimate and transform that it judges."""
     sign = -1 if found.inverted else 1
-    said = _BY[estimate.representation]
+    contradiction = found.evidence.pattern.contradiction if found.evidence else 0.0
     return AlignmentResult(
-        transform=transform or Transform.identity(options.freest),
+        transform=transform,
         verdict=found.judgement.verdict,
-        reason=f"{said}{found.judgement.reason}",
+        reason=f"{_BY[estimate.representation]}{found.judgement.reason}",
         placed=found.judgement.placed and estimate.converged,
-        shape=reference.shape,
+        shape=shape,
         ecc=sign * found.ecc,
         ecc_before=sign * found.ecc_before,
         inverted=found.inverted,
         overlap_fraction=overlap,
-        corner_uncertainty=float(np.hypot(estimate.corner_uncertainty, found.contradiction)),
-        contradiction=found.contradiction,
+        corner_uncertainty=float(np.hypot(estimate.corner_uncertainty, contradiction)),
+        contradiction=contradiction,
         covariance=estimate.covariance,
         iterations=estimate.iterations,
         converged=estimate.converged,
         start=estimate.start,
         timings=estimate.timings,
         representation=estimate.representation,
-        engine=options.engine,
         tiles=found.fine,
     )
 
 
-def _why_refused(
+def why_refused(
     reference: Level, moving: Level, matrix: NDArray[np.float64], overlap: float
 ) -> str | None:
     """Return why a matrix is not worth asking tiles, or None if it is."""
@@ -138,7 +169,7 @@ def _why_refused(
     return flaw
 
 
-def _found_by_tiles(pyramids: Pyramids, estimate: Estimate, model: MotionModel) -> _Finding:
+def _found_by_tiles(pyramids: Pyramids, estimate: Estimate, model: MotionModel) -> Finding:
     laid, fine = first_tiles(pyramids, estimate)
     # After the tiles, whose pixels it may use if they had to be read.
     ecc, before = sampled_ecc(
@@ -146,11 +177,10 @@ def _found_by_tiles(pyramids: Pyramids, estimate: Estimate, model: MotionModel) 
     )
     evidence = _of_tiles(laid, model, -ecc if laid.inverted else ecc, fine)
     if is_hopeless(evidence):
-        doubt = evidence.pattern.contradiction
-        return _Finding(judge(evidence), laid.inverted, ecc, before, fine, doubt)
+        return Finding(judge(evidence), laid.inverted, ecc, before, fine, evidence)
     evidence = _with_places_compared(laid, evidence)
     # What a second motion can be is a part of what the first one leaves of a coarse level, too.
-    explained = 1 - evidence.whole.here < LEAST_SHARE / TIMES_LEFT and not _held(evidence)
+    explained = 1 - evidence.whole.here < LEAST_SHARE / TIMES_LEFT and not held(evidence)
     if not explained and judge(evidence).verdict != "failed":
         evidence = _with_second_motion(laid, evidence)
     if judge(evidence).verdict == "aligned":
@@ -160,7 +190,7 @@ def _found_by_tiles(pyramids: Pyramids, estimate: Estimate, model: MotionModel) 
     alike = fine.share < CLEAR and fine.share * (1 - slid) < _LEAST_NOT_SLID
     if laid.estimate.representation == "orientation" and alike:
         judgement = doubted(judgement, "Edges that so many images have may lie alike by chance.")
-    return _Finding(judgement, laid.inverted, ecc, before, fine, evidence.pattern.contradiction)
+    return Finding(judgement, laid.inverted, ecc, before, fine, evidence)
 
 
 def _of_tiles(laid: Laid, model: MotionModel, ecc: float, fine: Tiles) -> Evidence:
@@ -184,7 +214,7 @@ def _of_tiles(laid: Laid, model: MotionModel, ecc: float, fine: Tiles) -> Eviden
     fine, wide = with_chance(laid, moving, wide, model)
     evidence = Evidence(
         ecc=ecc,
-        corner_uncertainty=_uncertainty_over(hull, laid.estimate, shape),
+        corner_uncertainty=uncertainty_over(hull, laid.estimate, shape),
         frame_uncertainty=laid.estimate.corner_uncertainty,
         hull=hull,
         model=model,
@@ -213,7 +243,7 @@ def _with_places_compared(laid: Laid, evidence: Evidence) -> Evidence:
     )
 
 
-def _uncertainty_over(
+def uncertainty_over(
     hull: NDArray[np.float64], estimate: Estimate, shape: tuple[int, int]
 ) -> float:
     """Return an estimate's uncertainty at corners (x, y) other than those of the frame."""
@@ -246,7 +276,7 @@ def _with_second_motion(laid: Laid, evidence: Evidence) -> Evidence:
         representation=laid.estimate.representation,
     )
     second = seek()
-    if second is None and _held(evidence):
+    if second is None and held(evidence):
         second = seek(of_rest=True)
     return _with_pattern(replace(evidence, second=second))
 
@@ -291,7 +321,7 @@ def _with_what_costs(laid: Laid, evidence: Evidence) -> Evidence:
         representation=laid.estimate.representation,
     )
     second = evidence.second
-    if second is None and _held(evidence):
+    if second is None and held(evidence):
         second = turned_motion(pyramids, matrix, inverted=laid.inverted)
     return replace(
         evidence,
@@ -301,7 +331,7 @@ def _with_what_costs(laid: Laid, evidence: Evidence) -> Evidence:
     )
 
 
-def _held(evidence: Evidence) -> bool:
+def held(evidence: Evidence) -> bool:
     """Tell whether the images lie where they did, as what belongs to the camera holds them."""
     return corner_error(evidence.motion, np.eye(3), evidence.shape) <= LARGEST_UNCERTAINTY
 

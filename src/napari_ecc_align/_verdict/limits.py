@@ -2,6 +2,13 @@
 
 from __future__ import annotations
 
+from typing import TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+Correlation = TypeVar("Correlation", float, NDArray[np.float64])
+
 AGREEMENT_RADIUS = 1.5
 """A tile agrees when it fits best within this many pixels (of its level) of where it is."""
 SAME_PLACE = 2 * AGREEMENT_RADIUS
@@ -46,6 +53,6 @@ ITERATIONS = 12
 """Of a refinement that starts near where it ends."""
 
 
-def least_like(here: float, known_to: float = 0.0) -> float:
+def least_like(here: Correlation, known_to: float = 0.0) -> Correlation:
     """Return what correlates more than this where another place leaves not twice as much."""
     return 1 - TIMES_LEFT * (1 - here) - known_to

@@ -29,7 +29,7 @@ from .limits import (
 from .residual_pattern import CLEAR_SIGMAS, affine_of
 from .rival import NO_RIVAL, Rival
 from .shifted_rival import WholeFit
-from .tile_matching import ALL_TILES, FIRST_TILES, Tiles, is_clear, tile_evidence
+from .tile_matching import ALL_TILES, FIRST_TILES, MOST_TILES, Tiles, is_clear, tile_evidence
 
 # Tiles of a level of at most so many pixels see far: of about 550 px on a side, where the largest
 # tiles are a twelfth of it. Of a side of at least 140 px, where tiles of 17 px are still many.
@@ -56,6 +56,11 @@ def first_tiles(pyramids: Pyramids, estimate: Estimate) -> tuple[Laid, Tiles]:
         laid = replace(laid, inverted=not laid.inverted)
         fine = _matched(laid, 0, far=False)
     return laid, fine
+
+
+def few_tiles(laid: Laid) -> Tiles:
+    """Ask tiles of full resolution, some more if the first of them are not clear, but not all."""
+    return _matched(laid, 0, far=False, asked=(0, MOST_TILES))
 
 
 def wide_tiles(laid: Laid, fine: Tiles, rival: float) -> Tiles:

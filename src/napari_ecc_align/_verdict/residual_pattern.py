@@ -133,7 +133,9 @@ def residual_pattern(
     sigma = evidence.uncertainties
     typical = middle(evidence.fits[agree]) if agree.any() else 1.0
     good = np.isfinite(sigma) & (evidence.fits >= max(_LEAST_CORRELATION, _LIKE_SHARE * typical))
-    alike = _like_a_neighbour(places, moves, good, evidence.side)
+    own = np.flatnonzero(good)
+    beside = _neighbours(places[own], evidence.side)
+    alike = _like_a_neighbour(moves, own, beside)
     displaced = good & alike & ~agree
     used = good & (agree | displaced)
     # Tiles that overlap say the same twice.
@@ -152,6 +154,10 @@ def residual_pattern(
     excess = np.inf
     if count := int(near.sum()):
         excess = float((moves[near] ** 2).sum() / 2 - (sigma[near] ** 2).sum()) / count
+    close = np.flatnonzero(good & (sizes <= 2 * evidence.radius))
+    if len(close) < len(own):
+        # Those that are left out are nobody's neighbours.
+        beside = _neighbours(places[close], evidence.side)
     misplaced = int((certain & (sizes > WRONG)).sum())
     return ResidualPattern(
         displaced=int(displaced.sum()),
@@ -162,22 +168,20 @@ def residual_pattern(
         where=where,
         scatter=float(np.sqrt(max(0.0, excess))),
         misplaced_share=misplaced / int(good.sum()) if misplaced >= _NEIGHBOURS else 0.0,
-        shared=_shared(places, moves, good & (sizes <= 2 * evidence.radius), evidence.side),
+        shared=_shared(moves[close], beside),
     )
 
 
-def _shared(places: Array, moves: Array, near: NDArray[np.bool_], side: float) -> float:
+def _shared(moves: Array, beside: tuple[NDArray[np.intp], Array]) -> float:
     """Return the RMS displacement that tiles share with their neighbours; 0 if it is in doubt.
 
     The mean product of two tiles' displacements is without the noise of either.
     """
-    indices = np.flatnonzero(near)
-    if len(indices) < LEAST_TILES:
+    if len(moves) < LEAST_TILES:
         return 0.0
-    own = moves[indices]
-    nearest, apart = _neighbours(places[indices], side)
-    beside = np.where(np.isfinite(apart)[..., None], own[nearest], 0).mean(axis=1)
-    products = (own * beside).sum(axis=1)
+    nearest, apart = beside
+    others = np.where(np.isfinite(apart)[..., None], moves[nearest], 0).mean(axis=1)
+    products = (moves * others).sum(axis=1)
     # Each product is there twice.
     doubt = CLEAR_SIGMAS * float(products.std()) / np.sqrt(len(products) / 2)
     mean = float(products.mean())
@@ -185,17 +189,17 @@ def _shared(places: Array, moves: Array, near: NDArray[np.bool_], side: float) -
 
 
 def _like_a_neighbour(
-    places: Array, moves: Array, good: NDArray[np.bool_], side: float
+    moves: Array, own: NDArray[np.intp], beside: tuple[NDArray[np.intp], Array]
 ) -> NDArray[np.bool_]:
-    """Tell of each tile whether one of its nearest good neighbours is displaced alike."""
-    found = np.zeros(len(places), bool)
-    indices = np.flatnonzero(good)
-    if len(indices) < 2:
+    """Tell of each tile, one of `own`, whether one of its nearest is displaced alike."""
+    found = np.zeros(len(moves), bool)
+    if len(own) < 2:
         return found
-    nearest, apart = _neighbours(places[indices], side)
-    unlike = np.hypot(*(moves[indices, None] - moves[indices[nearest]]).transpose(2, 0, 1))
+    nearest, apart = beside
+    good = moves[own]
+    unlike = np.hypot(*(good[:, None] - good[nearest]).transpose(2, 0, 1))
     unlike[~np.isfinite(apart)] = np.inf
-    found[indices] = (unlike <= _ALIKE * np.hypot(*moves[indices].T)[:, None]).any(axis=1)
+    found[own] = (unlike <= _ALIKE * np.hypot(*good.T)[:, None]).any(axis=1)
     return found
 
 

@@ -12,7 +12,7 @@ from .._common.opencv import cv2
 from .._ecc.correlation import ecc
 from .._images.pyramid.blocks import TileSampler, smoothed, tile_values
 from .._images.pyramid.filters import warp
-from .._images.pyramid.levels import Floats, Level
+from .._images.pyramid.levels import Level
 from .._images.pyramid.representations import halo
 from .._images.pyramid.windows import OnDemand
 from .._transform.transform import corners, crossings, map_points
@@ -54,7 +54,9 @@ def sampled_ecc(
     """
     whole, other = smoothed(reference), smoothed(moving)
     if whole is not None and other is not None:
-        return _sparse_ecc(whole, other, matrices)
+        lattice, size = _lattice(whole.shape)
+        sparse = reference.recent("sparse sample", size, lambda: warp(whole, lattice, size))
+        return [ecc(sparse, None, warp(other, matrix @ lattice, size)) for matrix in matrices]
     if any(isinstance(level.image, OnDemand) for level in (reference, moving)):
         origins = _tiles_at_hand(reference, moving, matrices)
     else:
@@ -96,18 +98,16 @@ def shared_hull(
     The arguments are those of `overlap_share`. The corners of the frame where little is shared.
     """
     points = _even_points(reference.shape)
-    points = points[_valid_at(reference, points)]
+    if reference.valid is not None:
+        points = points[_valid_at(reference, points)]
     with np.errstate(all="ignore"):
         points = points[_valid_at(moving, map_points(matrix, points))]
-    hull = cv2.convexHull(points.astype(np.float32))[:, 0] if len(points) else points
+    # Row by row: of those between the first and the last, none is a corner.
+    rows, first = np.unique(points[:, 1], return_index=True)
+    last = np.append(first[1:], len(points)) - 1 if len(rows) else first
+    points = points[np.concatenate([first, last])].astype(np.float32)
+    hull = cv2.convexHull(points)[:, 0] if len(points) else points
     return corners(reference.shape) if len(hull) < 3 else hull.astype(np.float64)
-
-
-def _sparse_ecc(whole: Floats, other: Floats, matrices: list[NDArray[np.float64]]) -> list[float]:
-    """Return the ECC of two smoothed images under each matrix, over a lattice of pixels."""
-    lattice, size = _lattice(whole.shape)
-    values = warp(whole, lattice, size)
-    return [ecc(values, None, warp(other, matrix @ lattice, size)) for matrix in matrices]
 
 
 def _lattice(shape: tuple[int, int]) -> tuple[NDArray[np.float64], tuple[int, int]]:

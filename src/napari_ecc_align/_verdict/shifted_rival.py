@@ -98,6 +98,14 @@ def whole_fit(
     return WholeFit(rival, factor * offset, factor * sigma, here)
 
 
+def whole_correlation(
+    reference: Level, moving: Level, matrix: NDArray[np.float64], *, inverted: bool
+) -> float:
+    """Return how well the detail of two images correlates where they lie, as in `whole_fit`."""
+    fixed, other = aligned_details(reference, moving, matrix, inverted=inverted)
+    return max(0.0, _correlation_at(fixed, other, 0, 0))
+
+
 def _offset(joint: Floats) -> tuple[float, float]:
     """Return how far from its first entry a circular correlation is highest, and one sigma of it.
 

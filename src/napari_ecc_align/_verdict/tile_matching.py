@@ -241,16 +241,24 @@ def _matched(
     reach: int,
 ) -> tuple[NDArray[np.float32], NDArray[np.float64]]:
     """Return the correlation surface of every tile that can be matched, and the tiles' centres."""
-    templates, valid = tile_values(reference[index], origins, side, representation)
+    level = reference[index]
+
+    def made() -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
+        templates, valid = tile_values(level, origins, side, representation)
+        usable = _extent(templates) >= _FLAT
+        return templates, usable if valid is None else usable & valid.all(axis=(1, 2))
+
+    key = side, representation, origins.tobytes()
+    templates, usable = level.recent("templates", key, made)
     sampler = TileSampler(moving, origins - reach, side + 2 * reach, representation=representation)
     around = sampler(matrix)
     # What is NaN anywhere has no extent, not even a small one.
-    usable = (_extent(templates) >= _FLAT) & (_extent(around) >= _FLAT)
-    if valid is not None:
-        usable &= valid.all(axis=(1, 2))
-    surfaces = template_correlations(around[usable], templates[usable])
+    usable = usable & (_extent(around) >= _FLAT)
+    if not usable.all():
+        around, templates, origins = around[usable], templates[usable], origins[usable]
+    surfaces = template_correlations(around, templates)
     finite = np.isfinite(surfaces).all(axis=(1, 2))
-    return surfaces[finite], origins[usable][finite] + (side - 1) / 2
+    return surfaces[finite], origins[finite] + (side - 1) / 2
 
 
 def _extent(tiles: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -284,14 +292,16 @@ def _chosen(
     origins = origins[(origins + side <= np.array(level.shape[::-1]) - margin).all(axis=1)]
     if not len(origins):
         return origins
-    halvings = int(np.log2(side / _COARSE_SIDE))
-    coarser = overview(reference, index + halvings)
-    shrink = 2 ** (coarser.index - index)
-    strengths = tiles.detail(coarser, shrink, origins, side, FIRST_TILES)
     covered = tiles.overlap(origins - reach, side + 2 * reach, local, moving, representation)
-    usable = np.where(covered == 1, strengths, 0)
-    chosen: NDArray[np.float64] = origins[tiles.order(origins, usable, covered, level.shape)]
-    return chosen
+
+    def chosen() -> NDArray[np.float64]:
+        coarser = overview(reference, index + int(np.log2(side / _COARSE_SIDE)))
+        shrink = 2 ** (coarser.index - index)
+        strengths = tiles.detail(coarser, shrink, origins, side, FIRST_TILES)
+        usable = np.where(covered == 1, strengths, 0)
+        return np.asarray(origins[tiles.order(origins, usable, covered, level.shape)])
+
+    return level.recent("chosen tiles", (side, margin, apart, covered.tobytes()), chosen)
 
 
 def weighed(

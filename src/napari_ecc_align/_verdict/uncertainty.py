@@ -83,11 +83,12 @@ def spread_share(points: Array, matrix: Array, covariance: Array, shape: tuple[i
 
     The arguments are those of `spread_at`.
     """
-    if not np.isfinite(covariance).all():
+    # What is but moved is moved alike all over.
+    if len(covariance) == 2 or not np.isfinite(covariance).all():
         return 1.0
-    there, frame = (
-        (spread_at(at, matrix, covariance, shape) ** 2).mean() for at in (points, corners(shape))
-    )
+    both = np.concatenate([corners(shape), points])
+    squares = spread_at(both, matrix, covariance, shape) ** 2
+    frame, there = squares[:4].mean(), squares[4:].mean()
     return float(np.sqrt(there / frame)) if frame > 0 else 1.0
 
 

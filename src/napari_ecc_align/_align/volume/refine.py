@@ -11,7 +11,7 @@ from ..._common.steps import retold
 from ..._ecc.gauss_newton import GaussNewton, Solution
 from ..._ecc.options import SearchOptions
 from ..._ecc.solver import MIN_OVERLAP, BlockSolver
-from ..._ecc.whole_level import WholeLevelSolver
+from ..._ecc.whole_level import WholeLevelSolver, WholeReference
 from ..._images.pyramid.levels import Bools, InSteps
 from ..._transform.models import Array
 from .blocks import BlockSampler, VolumeBlocks, reference_blocks, whole_blocks, whole_sampler
@@ -83,8 +83,7 @@ class VolumeRefiner:
             blocks = whole_blocks(level, _WHOLE_BLOCK)
             self._solvers[index] = WholeLevelSolver(
                 motion,
-                level_rows(blocks, self.model, motion.frame),
-                blocks.valid,
+                WholeReference(level_rows(blocks, self.model, motion.frame), blocks.valid),
                 whole_sampler(self.moving[index], level.shape, _WHOLE_BLOCK),
                 epsilon=self._options.tolerance,
                 least=self._least * float(np.count_nonzero(blocks.values) / blocks.values.size),

@@ -49,6 +49,8 @@ from .windows import OnDemand
 _NARROW = (np.dtype(np.uint8), np.dtype(np.uint16))
 # A level of at most so many pixels is smoothed whole, once.
 _SMOOTHED_PIXELS = 1_100_000
+# Where tiles cover so much of a level, all of it is sampled at once.
+_MOST_OF_ALL = 0.5
 # How far (px) a tile may wander before its patch of the moving image is read again.
 _SLACK = 4
 
@@ -132,7 +134,7 @@ def whole_reference(
 
 def _whole_blocks(level: Level, size: int, representation: Representation) -> Blocks:
     image, valid = _whole(level, representation)
-    inside = _interior(level.shape, size) if valid is None else _cut(eroded(valid, 1), size)
+    inside = interior(level.shape, size, 1) if valid is None else _cut(eroded(valid, 1), size)
     planes = planes_of(image)
     blocks = np.empty((3, len(planes), *inside.shape), np.float32)
     for k, one in enumerate(planes):
@@ -146,9 +148,9 @@ def _whole_blocks(level: Level, size: int, representation: Representation) -> Bl
 
 
 @lru_cache(maxsize=32)
-def _interior(shape: tuple[int, int], size: int) -> Bools:
-    """Return where a whole image has derivatives, in blocks."""
-    inside = _cut(eroded(np.ones(shape, bool), 1), size)
+def interior(shape: tuple[int, int], size: int, margin: int) -> Bools:
+    """Return where pixels lie so far inside an image, in blocks."""
+    inside = _cut(eroded(np.ones(shape, bool), margin), size)
     inside.setflags(write=False)
     return inside
 
@@ -184,7 +186,18 @@ def whole_moving(
 def tile_reference(
     level: Level, origins: Array, size: int, *, representation: Representation = "intensity"
 ) -> Blocks:
-    """Return the tiles that begin at `origins`, (n, 2) as (x, y), `halo` px off the border."""
+    """Return the tiles that begin at `origins`, (n, 2) as (x, y), `halo` px off the border.
+
+    Of the last choices of tiles they are kept, for the next image that is laid on the level.
+    """
+    key = origins.tobytes(), size
+    name = f"tiles, {representation}"
+    return level.recent(name, key, lambda: _tile_blocks(level, origins, size, representation))
+
+
+def _tile_blocks(
+    level: Level, origins: Array, size: int, representation: Representation
+) -> Blocks:
     image, mask, ring = _smoothed_tiles(level, origins, size, representation)
     values, valid = _inner_tiles(image, mask, size, ring)
     planes = 1 if values.ndim == 3 else values.shape[-1]
@@ -258,10 +271,10 @@ def _blurred(
     """Smooth pixels of a level, and tell which of what was smoothed is valid."""
     plain = valid is None and representation == "intensity"
     if plain and raw.dtype in _NARROW and raw.dtype.isnative:
-        # In one pass, which also brings the pixels to the level's units.
+        # In one pass, which also brings the pixels to the level's units; of integers it is slow.
         kernel = np.asarray(cv2.getGaussianKernel(KERNEL, SIGMA))
         offset = -level.offset / level.scale
-        smooth = cv2.sepFilter2D(raw, cv2.CV_32F, kernel / level.scale, kernel, delta=offset)
+        smooth = cv2.sepFilter2D(floats(raw), -1, kernel / level.scale, kernel, delta=offset)
         return floats(smooth), None
     values, valid = represent(level, level.convert(raw, valid), valid, representation)
     return floats(cv2.GaussianBlur(values, (KERNEL, KERNEL), SIGMA)), valid
@@ -346,6 +359,10 @@ class TileSampler:
         flat = matrix[2, 0] == 0 and matrix[2, 1] == 0
         if flat:
             local = local[:, :2] / local[:, 2:, 2:]
+            if not planes and np.array_equal(local[0, :, :2], np.eye(2)):
+                between = self._between(local[:, :, 2])
+                if between is not None:
+                    return between
         sample = cv2.warpAffine if flat else cv2.warpPerspective
         out = np.empty((len(local), size, size, *planes), np.float32)
         for patch, own, tile in zip(patches, local, out, strict=True):
@@ -353,6 +370,37 @@ class TileSampler:
         if not planes:
             return out
         return turned(out, matrix, self._origins.mean(axis=0) + (size - 1) / 2)
+
+    def _between(self, corners: Array) -> Floats | None:
+        """Return what lies between the pixels from corners (x, y) on, (n, b, b).
+
+        All corners lie equally far from the next pixels. OpenCV would round that to a
+        thirty-second of a pixel, which is the same error all over an image. None where a tile
+        reaches beyond the pixels.
+        """
+        first = np.floor(corners)
+        x, y = (corners[0] - first[0]).tolist()
+        kernel = np.outer((1 - y, y), (1 - x, x))
+        size, whole = self._size, self._whole
+        low, high = first.min(axis=0), first.max(axis=0) + size
+        shape = self._patches.shape[1:] if whole is None else whole.shape
+        if low.min() < 0 or high[0] >= shape[1] or high[1] >= shape[0]:
+            return None
+        if whole is not None and len(first) * size**2 > _MOST_OF_ALL * whole.size:
+            all_of_it = self._level.recent("between", (x, y), lambda: _blended(whole, kernel))
+            return _windows(all_of_it, first, size)
+        side = size + 1
+        if whole is not None:
+            around = _windows(whole, first, side)
+        else:
+            around = np.stack(
+                [
+                    patch[v : v + side, u : u + side]
+                    for patch, (u, v) in zip(self._patches, first.astype(int), strict=True)
+                ]
+            )
+        mean = _blended(around.reshape(-1, side), kernel).reshape(around.shape)
+        return np.ascontiguousarray(mean[:, :size, :size])
 
     def _follow(self, matrix: Array) -> None:
         """Read again what lies below the tiles if they have wandered off."""
@@ -382,3 +430,14 @@ class TileSampler:
             patches[:, edge] = np.nan
             patches[:, :, edge] = np.nan
         self._patches, self._first = patches, first.astype(np.float64)
+
+
+def _blended(pixels: Floats, kernel: Array) -> Floats:
+    """Return the weighed mean of each pixel and those after it."""
+    return floats(cv2.filter2D(pixels, -1, kernel, anchor=(0, 0)))
+
+
+def _windows(image: Floats, first: Array, size: int) -> Floats:
+    """Return square parts of an image from their first pixels (x, y) on, (n, size, size)."""
+    x, y = first.astype(np.intp).T
+    return floats(np.lib.stride_tricks.sliding_window_view(image, (size, size))[y, x])

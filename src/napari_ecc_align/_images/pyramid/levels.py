@@ -7,7 +7,7 @@ after removing an offset and a scale so that any dynamic range fits.  Pixel i of
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Hashable, Iterator
 from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
@@ -46,6 +46,8 @@ _OVERVIEW_PIXELS = 2**21
 _MIN_COVERAGE = 0.5
 # Contrasts. Single precision holds the squares of values up to this, and sums of them.
 _FARTHEST = 1e15
+# So many of one sort are kept of what is made of a level for a choice of tiles, say.
+_RECENT = 8
 # Below this contrast (grey values) halving in integers would cost precision.
 _MIN_INTEGER_CONTRAST = 8.0
 
@@ -105,6 +107,15 @@ class Level:
     def size(self) -> int:
         """Number of pixels."""
         return self.shape[0] * self.shape[1]
+
+    def recent(self, name: str, key: Hashable, make: Callable[[], Made]) -> Made:
+        """Return what `make` makes of the level for a key; the last few of a name are kept."""
+        kept: dict[Hashable, Made] = self.cache.setdefault(name, {})
+        made = kept.pop(key) if key in kept else make()
+        kept[key] = made
+        if len(kept) > _RECENT:
+            del kept[next(iter(kept))]
+        return made
 
     def whole(self) -> tuple[Floats, Bools | None]:
         """Return all pixels as `patch` does."""

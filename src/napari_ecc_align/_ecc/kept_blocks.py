@@ -1,0 +1,88 @@
+"""Normal equations of a few blocks of a reference that many images, or steps, are fitted to."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from .._images.pyramid.blocks import Blocks
+from .._images.pyramid.levels import Floats, floats
+from .._transform.models import Array, Frame, Model
+from . import moments
+from .normal_equations import Fit, LinearisedBlocks, dot
+
+
+class KeptBlocks(LinearisedBlocks):
+    """Blocks of one plane, seen whole, whose Jacobian is kept.
+
+    One product per block then gives all sums of an iteration; of many blocks, it would not fit
+    into the processor's cache.
+
+    Parameters
+    ----------
+    blocks, model, frame
+        As for `LinearisedBlocks`.
+    """
+
+    def __init__(self, blocks: Blocks, model: Model, frame: Frame) -> None:
+        self._image: Floats | None = None
+        super().__init__(blocks, model, frame, None)
+        b = blocks.size
+        self._area = moments.area(b, model.degree) * (b / (b - 2)) ** 2
+
+    def _own_products(self) -> tuple[Array, Array, Array, Array]:
+        n, b = self._values.shape[:2]
+        monomials = moments.monomials(b, self._degree)
+        # How far each parameter moves each pixel, by x and by y.
+        across, down = np.split(floats(self._restrict).transpose(0, 2, 1), 2, axis=2)
+        gx, gy = self._slopes.reshape(2, n, 1, b * b)
+        rows = self._rows = np.empty((n, across.shape[1] + 5, b * b), np.float32)
+        np.multiply(gx, across @ monomials, out=rows[:, :-5])
+        rows[:, :-5] += gy * (down @ monomials)
+        rows[:, -5], rows[:, -4] = self._values.reshape(n, -1), 1
+        rows[:, -3:] = _against_gradients(self._slopes).reshape(3, n, -1).swapaxes(0, 1)
+        products = np.matmul(rows, rows[:, :-3].transpose(0, 2, 1)).astype(np.float64)
+        self._own = products[:, -3:, -2]
+        motion = products[:, :-5]
+        return motion[:, :, :-2], motion[:, :, -2:], products[:, -5, -2], products[:, -4, -2]
+
+    def _products(self, image: Floats) -> tuple[Array, Array]:
+        flat = image.reshape(len(image), -1, 1)
+        sums = np.matmul(self._rows, flat)[:, :, 0].astype(np.float64)
+        self._image, self._against, self._sums = image, sums[:, -3:], sums[:, -4]
+        return sums[:, :-5], sums[:, -5:-3]
+
+    def fit(self, image: Floats) -> Fit:
+        """Fit an image, (n, b, b), and correlate each block with it."""
+        fit = super().fit(image)
+        squares, (sums, counts) = dot(image, image), (self._sums, self.count)
+        varies = squares - sums**2 / counts
+        own = 1 / np.maximum(self._inverse[:, 0, 0], 1e-30)
+        shares = np.maximum(own, 0) / np.maximum(varies, 1e-30)
+        return replace(fit, correlations=np.minimum(1, fit.gains * np.sqrt(shares)))
+
+    def noise(self, image: Floats, gains: Array) -> Array:
+        """Return what noise in the reference's gradients adds to the normals, (n, p, p)."""
+        if image is not self._image:
+            self._products(image)
+        left = gains[:, None] * self._own - self._against
+        return self._restricted(*(sums[:, None, None] * self._area for sums in left.T))
+
+
+def _against_gradients(slopes: Floats) -> Floats:
+    """Return planes whose products with an image are those of two gradients, (3, n, b, b).
+
+    By x and x, by x and y, and by y and y, of all pixels but the outermost: the derivative is
+    taken of the block's own gradients instead, with its sign changed.
+    """
+    inner = np.zeros_like(slopes)
+    inner[:, :, 1:-1, 1:-1] = slopes[:, :, 1:-1, 1:-1]
+    by_x, by_y = (_differences(plane, axis) for axis, plane in ((2, inner[0]), (1, inner[1])))
+    mixed = (_differences(inner[1], 2) + _differences(inner[0], 1)) / 2
+    return floats(np.stack([by_x, mixed, by_y]))
+
+
+def _differences(planes: Floats, axis: int) -> Floats:
+    """Return half the difference of the neighbours before and after along an axis."""
+    return floats((np.roll(planes, 1, axis) - np.roll(planes, -1, axis)) / 2)
