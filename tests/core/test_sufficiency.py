@@ -48,6 +48,17 @@ def test_a_freer_model_tells_how_far_off_the_corners_are():
     assert affine.corner_uncertainty > 0.5 * error
 
 
+def test_no_other_start_is_tried_where_only_the_model_does_not_suffice():
+    image = picture("astronaut")
+    y, x = np.mgrid[: image.shape[0], : image.shape[1]]
+    bend = 2 * np.sin(x / 60.0), 2 * np.cos(y / 50.0)
+    moving = ndimage.map_coordinates(image, [y + bend[0], x + bend[1]], order=1, mode="nearest")
+    result = align(noisy(image, 1), noisy(moving, 2))
+    assert (result.verdict, result.placed, result.converged) == ("doubtful", True, True)
+    assert "does not suffice" in result.reason
+    assert list(result.timings) == ["identity"]
+
+
 def test_tiles_that_lie_right_contradict_nothing():
     known = known_pair("coffee", random_transform(3, "affine", SHAPE), shape=SHAPE)
     _, tiles = asked(known, known.truth.matrix)
