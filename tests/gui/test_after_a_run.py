@@ -40,6 +40,14 @@ def test_one_way_of_comparing_is_on_show(aligned, viewer, finish):
         aligned.after.next.view.value = view
         finish(aligned)
         assert visible(viewer) == shown
+    # Whatever has come to lie over it since.
+    viewer.add_image(np.eye(64), name="over")
+    marks = viewer.add_points([[1, 1]], name="marks")
+    aligned.after.next.view.value = "binary difference"
+    finish(aligned)
+    names = [layer.name.removeprefix("second → first: ") for layer in viewer.layers]
+    assert names[-4:-1] == ["over", "difference", "binary difference"]
+    assert viewer.layers[-1] is marks
 
 
 def test_pictures_lie_over_the_reference_and_are_made_once(aligned, viewer, finish):

@@ -78,6 +78,8 @@ def test_the_last_alignment_goes_to_any_number_of_layers_at_once(aligned, matrix
     assert all(
         aligned.layers[f"{name} aligned"].visible for name in ("negative", "cells", "marks")
     )
+    last = [layer.name for layer in aligned.layers][-3:]
+    assert last == ["negative aligned", "cells aligned", "marks aligned"]
 
 
 def test_inverse_brings_what_lies_on_the_reference_to_the_moving_image(aligned, matrix, settle):

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from skimage import data
 
+from napari_ecc_align._gui.align.controls import name_stage
 from napari_ecc_align._gui.shared.help_window import docs_folder
 
 PLUGIN = "napari-ecc-align"
@@ -104,7 +105,10 @@ def test_the_moving_image_is_seen_to_move_and_is_put_back(widget, viewer, finish
     moving = viewer.layers["second"]
     before, seen = moving.affine.affine_matrix.copy(), []
     x, y = known.truth.to_moving((30.0, 40.0))
+    # That is no placement to tell of.
+    widget.plan.changed.connect(lambda said: pytest.fail(said))
     moving.events.affine.connect(lambda: seen.append(moving.data_to_world((y, x))))
+    moving.events.affine.connect(lambda: widget._tell_plan())
     widget.run()
     finish(widget)
     assert np.allclose(seen[0], (40, 30), atol=1)
@@ -161,6 +165,10 @@ def test_the_bar_says_what_is_being_done(slow, qtbot, finish):
     widget.cancel()
     finish(widget)
     assert any(rung in said for rung in ("reading", "preparing", "identity", "phase", "rotation"))
+    bar = widget.progress.native
+    name_stage(widget.progress, "frame 5 of 5: initial, full resolution, ECC 0.935" * 3)
+    assert bar.format().endswith("…  %p%")
+    assert bar.fontMetrics().horizontalAdvance(bar.format()) <= bar.width()
 
 
 @pytest.mark.both_bindings

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from napari.settings import get_settings
 from qtpy.compat import isalive
+from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QComboBox
 
 from napari_ecc_align._gui.shared.keyboard import stops
@@ -53,6 +54,33 @@ def test_a_form_asks_for_little_room_whatever_layers_are_called(viewer, title):
     assert dock.minimumSizeHint().height() <= 610
     boxes = [box for box in form.native.findChildren(QComboBox) if box.currentText() == "a" * 90]
     assert all("a" * 90 in box.toolTip() for box in boxes)
+
+
+def test_names_and_signs_of_folds_follow_font_and_theme(viewer, window, qtbot):
+    _, form = viewer.window.add_plugin_dock_widget("napari-ecc-align", "Align images")
+    qtbot.wait(50)
+    fold = form.folds["Settings"]
+    dark = fold.collapsedIcon().pixmap(16).toImage()
+    get_settings().appearance.font_size = 18
+    viewer.theme = "light"
+
+    def roomy():
+        for label, _ in named_rows(form.native):
+            assert label.width() >= label.fontMetrics().horizontalAdvance(label.text())
+
+    qtbot.waitUntil(lambda: fold.collapsedIcon().pixmap(16).toImage() != dark, timeout=120_000)
+    qtbot.waitUntil(roomy, timeout=120_000)
+
+
+@pytest.mark.drawn
+def test_a_narrow_dataset_form_shows_names_of_pairs_and_ends_of_paths(viewer, window, qtbot):
+    dock, form = viewer.window.add_plugin_dock_widget("napari-ecc-align", "Align a dataset")
+    viewer.window._qt_window.resizeDocks([dock], [260], Qt.Orientation.Horizontal)
+    qtbot.wait(50)
+    letter = form.table.fontMetrics().averageCharWidth()
+    assert form.table.columnWidth(0) >= 15 * letter
+    for box in (form.folders.reference, form.folders.moving, form.folders.out):
+        assert box.line_edit.native.width() >= 12 * letter
 
 
 @pytest.mark.both_bindings

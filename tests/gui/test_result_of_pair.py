@@ -106,6 +106,21 @@ def test_a_pair_whose_layer_is_gone_keeps_no_result(aligned, viewer, settle):
     assert not aligned.after.next.undo.enabled
 
 
+def test_what_was_said_and_taken_back_goes_with_its_pair(aligned, viewer, settle):
+    pixels = viewer.layers["second"].data
+    aligned.after.undo()
+    assert "Undone" in said(aligned) and aligned.after.next.redo.enabled
+    viewer.layers.clear()
+    settle(aligned)
+    aligned.run()
+    settle(aligned)
+    assert "Choose two image layers" in said(aligned) and not aligned.after.next.redo.enabled
+    viewer.add_image(pixels, name="third")
+    viewer.add_image(pixels, name="fourth")
+    settle(aligned)
+    assert not said(aligned)
+
+
 def test_nothing_is_offered_while_a_run_goes_on_and_all_again_after_cancel(aligned, settle):
     aligned.run()
     actions = aligned.after.next

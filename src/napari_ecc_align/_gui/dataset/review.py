@@ -17,7 +17,7 @@ from ..._transform.transform import Transform
 from ..align.widget import AlignWidget
 from ..shared.background import Background
 from ..shared.docks import open_dock
-from ..shared.html import MEANINGS, legend, legend_outside
+from ..shared.html import MEANINGS, legend, legend_outside, unbroken
 from ..shared.labels import fill_width
 from ..shared.rows import Form, button, row
 from .open_pair import OpenPair, PairImages, read_steps
@@ -118,7 +118,7 @@ class ReviewForm(Form):
             if self._decided_now and not is_rejected(images.record):
                 self._pair.look_at("aligned")
             if images.inspection is not None:
-                colours = [*map(legend, MEANINGS), legend_outside()]
+                colours = [*map(unbroken, map(legend, MEANINGS)), unbroken(legend_outside())]
                 self.text.value += f"<br>binary difference: {'&nbsp; '.join(colours)}"
             for note in images.notes:
                 if note not in images.record.reason:

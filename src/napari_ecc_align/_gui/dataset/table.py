@@ -6,9 +6,9 @@ from collections.abc import Callable, Iterable
 from functools import reduce
 from typing import Any, NamedTuple
 
-from qtpy.QtCore import QAbstractTableModel, QModelIndex, QSortFilterProxyModel, Qt
-from qtpy.QtGui import QColor, QShowEvent
-from qtpy.QtWidgets import QAbstractItemView, QHeaderView, QTableView
+from qtpy.QtCore import QAbstractTableModel, QModelIndex, QSize, QSortFilterProxyModel, Qt
+from qtpy.QtGui import QColor, QResizeEvent, QShowEvent
+from qtpy.QtWidgets import QAbstractItemView, QTableView
 
 from ..._batch.records.record import Record
 from ..._batch.report.report import worst_first
@@ -20,6 +20,8 @@ FILTER_ROLE = SORT_ROLE + 1
 _UNSURE = "unsure"
 _ROWS_SHOWN = 6
 _CELL_MARGIN = 18
+# Characters.
+_LEAST_OF_A_NAME = 18
 
 
 class Column(NamedTuple):
@@ -183,7 +185,6 @@ class PairTable(QTableView):
         )
         assert header is not None and side is not None and selection is not None
         side.hide()
-        header.setSectionResizeMode(0, QHeaderView.ResizeMode.Stretch)
         header.setMinimumSectionSize(1)
         self.setMinimumHeight((_ROWS_SHOWN + 1) * side.defaultSectionSize())
         selection.currentRowChanged.connect(self._choose)
@@ -198,6 +199,23 @@ class PairTable(QTableView):
         for number, column in enumerate(COLUMNS):
             width = max(map(self.fontMetrics().horizontalAdvance, (column.title, column.widest)))
             self.setColumnWidth(number, width + _CELL_MARGIN)
+        self._fit_names()
+
+    def resizeEvent(self, event: QResizeEvent | None) -> None:
+        """Let the names have the room that is left, or what they need to be told apart."""
+        super().resizeEvent(event)
+        self._fit_names()
+
+    def sizeHint(self) -> QSize:
+        """Ask for no more height than a few rows need: what is left comes by itself."""
+        return QSize(super().sizeHint().width(), self.minimumHeight())
+
+    def _fit_names(self) -> None:
+        header, view = self.horizontalHeader(), self.viewport()
+        assert header is not None and view is not None
+        left = view.width() - sum(map(self.columnWidth, range(1, len(COLUMNS))))
+        least = self.fontMetrics().averageCharWidth() * _LEAST_OF_A_NAME
+        header.resizeSection(0, max(left, least))
 
     def _choose(self, current: QModelIndex, _: QModelIndex) -> None:
         if current.isValid():

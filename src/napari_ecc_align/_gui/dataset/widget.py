@@ -14,7 +14,6 @@ from magicgui.widgets import CheckBox, Container, Label, ProgressBar
 from napari.utils.notifications import show_warning
 from qtpy.QtCore import QUrl
 from qtpy.QtGui import QDesktopServices
-from superqt import QCollapsible
 
 from ..._batch.batch import Batch
 from ..._batch.records.record import FOLDER, Record
@@ -24,6 +23,7 @@ from ..._batch.workers.background import BackgroundProcess
 from ..._common.errors import InputError
 from ..shared.access import KeptFocus, name_controls
 from ..shared.background import Background
+from ..shared.collapsible import CollapsiblePart
 from ..shared.docks import EndsWithItsDock
 from ..shared.help_window import open_help
 from ..shared.keyboard import tab_from_top_to_bottom
@@ -132,9 +132,12 @@ class DatasetWidget(Container):  # type: ignore[type-arg]
     def _arrange(self) -> None:
         layout = self.native.layout()
         layout.insertWidget(layout.indexOf(self.review.native), self.table)
-        fold = QCollapsible("Settings", self.native)
-        fold.setContent(self.settings.native)
-        fold.collapse(animate=False)
+        fold = CollapsiblePart(
+            "Settings",
+            self.settings.native,
+            self.native,
+            tooltip="How pairs are found, how the search runs, what is written",
+        )
         layout.insertWidget(layout.indexOf(self._first.native), fold)
         scroll_all(self.native, self.table)
         tab_from_top_to_bottom(self.native)

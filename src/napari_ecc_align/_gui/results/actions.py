@@ -5,7 +5,7 @@ from __future__ import annotations
 from magicgui.widgets import CheckBox, ComboBox, Container, Label, PushButton
 from magicgui.widgets.bases import Widget
 
-from ..shared.labels import fill_width
+from ..shared.labels import align_names, fill_width
 from ..shared.rows import Form, form, row
 from .views import STACK_VIEWS, VIEWS
 
@@ -19,6 +19,7 @@ class Actions(Container):  # type: ignore[type-arg]
         super().__init__(widgets=[*self._ways_to_look(), *self._next_steps()], labels=False)
         self.margins = (0, 0, 0, 0)
         fill_width(self.legend)
+        align_names(self.native, [self.view.label])
 
     def _ways_to_look(self) -> list[Widget]:
         self.view = ComboBox(

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from ..._compare.binary import COLOURS, OUTSIDE
 from ..runs.finished_run import FinishedRun
-from ..shared.html import MEANINGS, OUTSIDE_MEANING, swatch
+from ..shared.html import MEANINGS, legend, legend_outside, swatch, unbroken
 from .residual_layer import arrow_scale
 
 # As napari's map "PiYG" ends.
@@ -13,10 +12,10 @@ _REFERENCE_BRIGHTER, _MOVING_BRIGHTER = (39, 100, 25), (142, 1, 82)
 
 def legend_of(view: str, run: FinishedRun) -> str:
     """Return in a line of HTML how a view of a run is read."""
-    whose = [_unbroken(COLOURS[label], says) for label, says in MEANINGS.items()]
+    whose = [unbroken(legend(label)) for label in MEANINGS]
     signed = [
-        _unbroken(_REFERENCE_BRIGHTER, "reference brighter"),
-        _unbroken(_MOVING_BRIGHTER, "moving brighter"),
+        unbroken(f"{swatch(_REFERENCE_BRIGHTER)} reference brighter"),
+        unbroken(f"{swatch(_MOVING_BRIGHTER)} moving brighter"),
     ]
     absolute = ["Black where they agree, the lighter the more they differ."]
     below = signed if run.task.parameters.signed else []
@@ -27,13 +26,8 @@ def legend_of(view: str, run: FinishedRun) -> str:
         "checkerboard": ["Reference and aligned image in turn: edges that run on lie right."],
         "residuals": [_arrows(run)] if view == "residuals" else [],
     }.get(view, [])
-    outside = [_unbroken(OUTSIDE, OUTSIDE_MEANING)] if said and view != "residuals" else []
+    outside = [unbroken(legend_outside())] if said and view != "residuals" else []
     return "&nbsp; ".join([*said, *outside])
-
-
-def _unbroken(colour: tuple[int, int, int], meaning: str) -> str:
-    """Return a colour and what it says, which stay on one line."""
-    return f"{swatch(colour)}&nbsp;{meaning.replace(' ', '&nbsp;')}"
 
 
 def _arrows(run: FinishedRun) -> str:

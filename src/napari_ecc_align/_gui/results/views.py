@@ -56,11 +56,11 @@ def show_in_front(viewer: ViewerModel, shown: Sequence[Layer]) -> None:
         note = layer.metadata.get(METADATA_KEY, {})
         if note.get("role", _ALIGNED) != _ALIGNED and note.get("pair") != pair:
             layer.visible = False
-    for layer in shown:
+    for at_hand, layer in enumerate(shown):
         over = [
             at
             for at, other in enumerate(viewer.layers)
-            if other.visible and isinstance(other, Image | Labels) and other not in shown
+            if other.visible and isinstance(other, Image | Labels) and other not in shown[at_hand:]
         ]
         here = viewer.layers.index(layer)
         if over and over[-1] > here:

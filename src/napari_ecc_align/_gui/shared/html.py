@@ -40,6 +40,12 @@ def legend_outside() -> str:
     return f"{swatch(OUTSIDE)} {OUTSIDE_MEANING}"
 
 
+def unbroken(entry: str) -> str:
+    """Return an entry of a legend, a colour and what it says, that stays on one line."""
+    square, end, words = entry.partition("</span>")
+    return square + end + words.replace(" ", "&nbsp;")
+
+
 def grayed(text: str, tag: str = "span") -> str:
     """Return HTML in gray; what holds a table needs the tag "div"."""
     return f'<{tag} style="color: {GRAY}">{text}</{tag}>' if text else ""

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from functools import partial
 
-from qtpy.QtWidgets import QComboBox, QLineEdit, QWidget
+from qtpy.QtWidgets import QComboBox, QLineEdit, QPushButton, QWidget
 
-from .rows import fold_rows
+from .rows import FoldedRow, fold_rows
 
 # Characters that stay readable; the rest is cut, and stands in the tooltip.
-_LEAST = 3
+_LEAST, _LEAST_OF_A_PATH = 3, 14
 _LONG = 16
 
 
@@ -22,7 +22,11 @@ def be_narrow(form: QWidget) -> None:
         _tell_in_tooltip(box, box.currentText())
         box.currentTextChanged.connect(partial(_tell_in_tooltip, box))
     for line in form.findChildren(QLineEdit):
-        line.setMinimumWidth(line.fontMetrics().averageCharWidth() * _LEAST)
+        beside, least = line.parentWidget(), _LEAST
+        if beside is not None and beside.findChild(QPushButton) is not None:
+            least = _LEAST_OF_A_PATH
+            FoldedRow(beside)
+        line.setMinimumWidth(line.fontMetrics().averageCharWidth() * least)
         _tell_in_tooltip(line, line.text())
         line.textChanged.connect(partial(_tell_in_tooltip, line))
 

@@ -34,7 +34,7 @@ def form(*widgets: Widget) -> Form:
 def fold_rows(form: QWidget) -> None:
     """Let every name in a form stand above what it names where there is no room beside it."""
     for label, _ in named_rows(form):
-        _FoldedRow(cast("QWidget", label.parent()))
+        FoldedRow(cast("QWidget", label.parent()))
 
 
 def named_rows(form: QWidget) -> Iterator[tuple[QLabel, QWidget]]:
@@ -52,11 +52,11 @@ def named_rows(form: QWidget) -> Iterator[tuple[QLabel, QWidget]]:
 def row(*widgets: Widget) -> Form:
     """Return widgets beside each other, or below where that is too narrow; without labels."""
     made = Form(*widgets, layout="horizontal", labels=False)
-    _FoldedRow(made.native)
+    FoldedRow(made.native)
     return made
 
 
-class _FoldedRow(QObject):
+class FoldedRow(QObject):
     """Puts what is in a row below each other where there is no room beside each other."""
 
     def __init__(self, row: QWidget) -> None:
