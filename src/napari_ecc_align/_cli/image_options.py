@@ -9,17 +9,14 @@ from typing import Any
 from .._transform.formats.registry import FORMATS, STACK_FORMATS
 from .._transform.matrices import MOTION_MODELS
 from .options import (
-    add_accept,
+    add_answer,
     add_axes,
     add_channel,
     add_command,
     add_comparison_options,
     add_estimation_options,
     add_frame,
-    add_json,
-    add_loudness,
     add_mask_options,
-    add_overwrite,
     add_pixel_sizes,
     add_resampling_options,
     add_transform_out,
@@ -104,10 +101,7 @@ def _add_looks(command: ArgumentParser) -> None:
     """Add how the result of a pair is looked at, written and told."""
     add_comparison_options(command)
     add_resampling_options(command)
-    add_overwrite(command)
-    add_accept(command)
-    add_json(command)
-    add_loudness(command)
+    add_answer(command, accept=True, json=True)
 
 
 def add_stack(commands: Any) -> None:
@@ -144,10 +138,7 @@ def add_stack(commands: Any) -> None:
     add_resampling_options(command)
     text = "processes, each using one core (default: one per core if there is much to do)"
     add_value(command, "--workers", count, "N", text)
-    add_overwrite(command)
-    add_accept(command)
-    add_json(command)
-    add_loudness(command)
+    add_answer(command, accept=True, json=True)
 
 
 def add_apply(commands: Any) -> None:
@@ -180,9 +171,7 @@ def add_apply(commands: Any) -> None:
     add_axes(command, "frames where TRANSFORM holds those of frames, else channels")
     add_resampling_options(command, "what fits each image")
     command.set_defaults(interpolation=None)
-    add_overwrite(command)
-    add_json(command)
-    add_loudness(command)
+    add_answer(command, json=True)
 
 
 def add_compare(commands: Any) -> None:
@@ -202,6 +191,4 @@ def add_compare(commands: Any) -> None:
     add_channel(command)
     add_value(command, "--mask", Path, "IMAGE", "pixels that count: those not 0")
     add_value(command, "--out", Path, "DIR", "folder for the pictures (default: none are written)")
-    add_overwrite(command)
-    add_json(command)
-    add_loudness(command)
+    add_answer(command, json=True)

@@ -209,6 +209,18 @@ def add_json(group: argparse._ActionsContainer, what: str = "the result as JSON"
     group.add_argument("--json", action="store_true", help=text)
 
 
+def add_answer(
+    command: argparse.ArgumentParser, *, accept: bool = False, json: bool = False
+) -> None:
+    """Add what commands that write files end with: what is replaced, and how they answer."""
+    add_overwrite(command)
+    if accept:
+        add_accept(command)
+    if json:
+        add_json(command)
+    add_loudness(command)
+
+
 def add_loudness(command: argparse.ArgumentParser) -> None:
     """Add how much is said beside the results."""
     either = command.add_mutually_exclusive_group()

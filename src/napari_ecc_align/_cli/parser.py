@@ -10,7 +10,7 @@ from typing import Any, NoReturn
 from .._images.samples import sample_names
 from .batch_options import add_batch
 from .image_options import add_align, add_apply, add_compare, add_judge, add_stack
-from .options import add_command, add_loudness, add_overwrite, add_value
+from .options import add_answer, add_command, add_value
 from .transform_options import (
     add_compose,
     add_convert,
@@ -109,8 +109,7 @@ def _add_demo(commands: Any) -> None:
     text = "folder for the results (default: a new ecc-align-demo here); implies --no-gui"
     add_value(command, "--out", Path, "DIR", text)
     command.add_argument("--no-gui", action="store_true", help="do not open napari")
-    add_overwrite(command)
-    add_loudness(command)
+    add_answer(command)
     command.set_defaults(accept=None)
 
 

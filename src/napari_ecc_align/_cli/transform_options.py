@@ -9,10 +9,10 @@ from .._transform.formats.registry import FORMATS
 from .._transform.matrices import MOTION_MODELS
 from .options import (
     add_accept,
+    add_answer,
     add_command,
     add_json,
     add_loudness,
-    add_overwrite,
     add_pixel_sizes,
     add_value,
     add_voxel_sizes,
@@ -105,8 +105,7 @@ def add_convert(commands: Any) -> None:
     command.add_argument("--inverse", action="store_true", help=text)
     add_pixel_sizes(command)
     add_voxel_sizes(command, "of volumes: give the transform in its unit, not in voxels")
-    add_overwrite(command)
-    add_loudness(command)
+    add_answer(command)
 
 
 def add_compose(commands: Any) -> None:
@@ -123,8 +122,7 @@ def add_compose(commands: Any) -> None:
     add_value(command, "first", Path, "A", "the transform that is applied first")
     add_value(command, "others", Path, "B", "those after it, in their order", nargs="+")
     add_value(command, "--out", Path, "FILE", "where to write it", required=True)
-    add_overwrite(command)
-    add_loudness(command)
+    add_answer(command)
 
 
 def add_points(commands: Any) -> None:
@@ -144,5 +142,4 @@ def add_points(commands: Any) -> None:
     text = "from the moving image to the reference, rather than from the reference to it"
     command.add_argument("--to-reference", action="store_true", help=text)
     add_value(command, "--out", Path, "FILE", "where to write it (default: -, stdout)")
-    add_overwrite(command)
-    add_loudness(command)
+    add_answer(command)

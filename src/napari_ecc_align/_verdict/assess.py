@@ -196,6 +196,7 @@ def _of_tiles(laid: Laid, model: MotionModel, ecc: float, fine: Tiles) -> Eviden
         pattern=residual_pattern(fine, shape, bent=model == "homography", hull=hull),
         whole=whole,
         by_edges=laid.estimate.representation == "orientation",
+        believed=laid.estimate.converged,
     )
     return replace(evidence, displaced_wide=_displaced(evidence, wide))
 

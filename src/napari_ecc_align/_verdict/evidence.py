@@ -58,6 +58,8 @@ class Evidence:
         The corners (x, y) of what both images show of the reference; None for those of its frame.
     by_edges : bool
         The direction of edges is what was compared.
+    believed : bool
+        The estimator stayed with it on finer levels.
     """
 
     ecc: float
@@ -77,6 +79,7 @@ class Evidence:
     frame_uncertainty: float = 0.0
     hull: NDArray[np.float64] | None = None
     by_edges: bool = False
+    believed: bool = True
 
     @property
     def exactness(self) -> float:

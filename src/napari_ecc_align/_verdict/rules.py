@@ -247,7 +247,8 @@ def _why_failed(evidence: Evidence) -> str | None:
             f"Only {_counted(fine)} (ECC {evidence.ecc:.2f}): the images do not seem to "
             "show one thing, or the alignment is wrong."
         )
-    return None
+    # What the estimator did not believe itself is not worth a look where tiles point elsewhere.
+    return None if evidence.believed else _why_elsewhere([evidence.wide, fine])
 
 
 def _counted(tiles: Tiles) -> str:
@@ -262,10 +263,8 @@ def _fit_unlike_chance(tiles: Tiles) -> bool:
 def _why_ambiguous(evidence: Evidence) -> str | None:
     fine, wide, shifted = evidence.fine, evidence.wide, evidence.whole.rival
     asked = [tiles for tiles in (wide, fine) if not _shows_what_stays(tiles, evidence)]
-    for tiles in asked:
-        distance = float(np.hypot(*tiles.offset))
-        if distance > tiles.radius and tiles.share < 0.5:
-            return f"The tiles together fit better {distance:.1f} px from where they lie."
+    if why := _why_elsewhere(asked):
+        return why
     if shifted.likeness > 1:
         return "The images fit better at another place."
     # Where some tiles fit and others do not, the place at which all fit may be another.
@@ -278,6 +277,14 @@ def _why_ambiguous(evidence: Evidence) -> str | None:
             "The images repeat: another place fits almost as well "
             f"({max(rival.likeness for rival in like):.0%} of the correlation)."
         )
+    return None
+
+
+def _why_elsewhere(asked: list[Tiles]) -> str | None:
+    for tiles in asked:
+        distance = float(np.hypot(*tiles.offset))
+        if distance > tiles.radius and tiles.share < 0.5:
+            return f"The tiles together fit better {distance:.1f} px from where they lie."
     return None
 
 

@@ -34,7 +34,7 @@ _ALIKE = 0.3
 # rival: a turn is off by up to half a step, which costs detail.
 _PROMISING = 0.5
 # What it may be enlarged by: in steps in which the detail of half the level is still found.
-_SCALES = [1.05**k for k in range(2, 15)]
+_SCALES = [1.05**k for k in range(1, 15)]
 # Of what both images show where they lie, so much is to be shown there.
 _LEAST_SHARED = 0.5
 
@@ -96,7 +96,8 @@ def turned_rival(
             floats(cv2.resize(image, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA))
             for image in (first, second)
         )
-        starts += _promising(one, two, [(0.0, scale) for scale in _SCALES], shape, 2 * factor)
+        grown = [(0.0, scale) for scale in _SCALES]
+        starts += _promising(one, two, grown, shape, 2 * factor, rising=True)
     if not starts:
         return NO_RIVAL
     starts.sort(key=lambda item: -item[0])
@@ -202,11 +203,14 @@ def _promising(
     turns: list[tuple[float, float]],
     shape: tuple[int, int],
     factor: float,
+    *,
+    rising: bool = False,
 ) -> list[tuple[float, NDArray[np.float64]]]:
     """Return how well two images fit when turned, at the best shift each, and that motion.
 
     Those that fit well enough somewhere else, of turns (radians, scale) of the reference, whose
-    shape at full resolution is given; one px of the images is `factor` px there.
+    shape at full resolution is given; one px of the images is `factor` px there. Of some that
+    follow each other, where they are to be `rising`, those that fit better than the one before.
     """
     height, width = first.shape[:2]
     # What moves by more than half the image, and comes back on the other side, shares too little.
@@ -214,7 +218,7 @@ def _promising(
     unmoved = spectrum(first, size)
     least = _PROMISING * float((first * second).sum())
     flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
-    found = []
+    found, before = [], np.inf
     for turn in turns:
         motion = about_centre(shape, *turn)
         local = scaled(motion, 1 / factor)
@@ -223,7 +227,8 @@ def _promising(
             moved = turned(moved, local, np.zeros(2))
         surface = cross_correlation(spectrum(moved, size), unmoved)
         _, best, _, (x, y) = cv2.minMaxLoc(surface)
-        if best <= least:
+        worse, before = rising and best <= before, best
+        if best <= least or worse:
             continue
         move = shift(x - size[1] * (2 * x > size[1]), y - size[0] * (2 * y > size[0]))
         motion = motion @ scaled(move, factor)

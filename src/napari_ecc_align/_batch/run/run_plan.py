@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Generator, Sequence
-from contextlib import closing
+from contextlib import closing, nullcontext, suppress
 from dataclasses import dataclass, replace
 
 from ..._common.atomic import real_path
@@ -153,12 +153,10 @@ def run_plan(
                 finish_all(out)
             complete = True
         finally:
-            try:
-                problems = (*plan.problems, *damaged.values())
+            problems = (*plan.problems, *damaged.values())
+            # What has broken it off counts for more than that there is no report.
+            with nullcontext() if complete else suppress(InputError):
                 write_report(out, problems=problems, more=unrecorded)
-            except InputError:
-                if complete:
-                    raise
 
 
 def done_already(plan: Plan) -> int:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from magicgui.widgets import ComboBox, PushButton
+from magicgui.widgets import ComboBox, ProgressBar, PushButton
+from qtpy.QtCore import Qt
 
 from ..shared.model_box import model_box
 
@@ -30,3 +31,11 @@ def run_buttons() -> tuple[PushButton, PushButton, PushButton]:
     )
     cancel = PushButton(text="Cancel", tooltip="Stop, and leave all as it was (Escape)")
     return align, judge, cancel
+
+
+def name_stage(progress: ProgressBar, stage: str) -> None:
+    """Write on a bar what is being done, as far as there is room, and how much of it is."""
+    bar = progress.native
+    metrics = bar.fontMetrics()
+    room = bar.width() - metrics.horizontalAdvance("  100% ")
+    bar.setFormat(f"{metrics.elidedText(stage, Qt.TextElideMode.ElideRight, room)}  %p%")

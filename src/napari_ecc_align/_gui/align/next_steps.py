@@ -137,8 +137,15 @@ def mark_points(
 
 def draw_region(viewer: ViewerModel, where: RegionAndStartForm, reference: Image, _: Image) -> str:
     """Make a Shapes layer for a region, choose it, and say what to do."""
+    grid = layer_grid(reference)
     layer: Shapes = viewer.add_shapes(
-        ndim=2, name=f"region of {reference.name}", opacity=0.4, **layer_grid(reference).placement
+        ndim=2,
+        name=f"region of {reference.name}",
+        # An outline: what is in it is to be looked at.
+        face_color="#ffffff18",
+        edge_color="#ffd400",
+        edge_width=max(grid.shape) / 300,
+        **grid.placement,
     )
     where.region.value = layer
     viewer.layers.selection.active = layer

@@ -39,7 +39,7 @@ from ..shared.remembered_settings import remember
 from ..shared.rows import row, timer
 from ..shared.scrolling import Scroll
 from ..shared.watching import Watch
-from .controls import model_choice, run_buttons
+from .controls import model_choice, name_stage, run_buttons
 from .next_steps import NextSteps, draw_region, mark_points
 from .plan import describe_pair
 from .preview import Preview
@@ -47,7 +47,6 @@ from .region_and_start import POINTS, RegionAndStartForm
 from .settings import SettingsForm
 from .stack_form import StackForm
 
-_PER_MILLE = 1000
 _BUTTON_HEIGHT = 36
 _JUDGE_PLANES = "choose only the plane on show, under frames"
 
@@ -70,7 +69,7 @@ class AlignWidget(Container):  # type: ignore[type-arg]
         self.stack = StackForm(napari_viewer)
         self.plan = Label(value="")
         self.align_button, self.judge_button, self.cancel_button = run_buttons()
-        self.progress = ProgressBar(max=_PER_MILLE, value=0)
+        self.progress = ProgressBar(max=1000, value=0)
         self.settings = SettingsForm()
         self.where = RegionAndStartForm(napari_viewer)
         self.steps = NextSteps(
@@ -316,8 +315,8 @@ class AlignWidget(Container):  # type: ignore[type-arg]
             self._refuse(str(error))
 
     def _advance(self, step: Progress) -> None:
-        self.progress.value = round(step.fraction * _PER_MILLE)
-        self.progress.native.setFormat(f"{step.stage}  %p%")
+        self.progress.value = round(step.fraction * self.progress.max)
+        name_stage(self.progress, step.stage)
         if step.transform is not None and self._preview is not None:
             self._preview.show(step.transform)
 
@@ -342,7 +341,7 @@ class AlignWidget(Container):  # type: ignore[type-arg]
         if self.where.start.value == POINTS:
             # What is wrong may be in there, and nobody would look.
             self.folds["Where"].expand(animate=False)
-        self.after.say(message)
+        self.after.say(message, self._basis())
         show_warning(message)
 
     def _follow_threshold(self, seen: Inspection) -> None:
@@ -358,7 +357,9 @@ class AlignWidget(Container):  # type: ignore[type-arg]
         with suppress(InputError):
             pair = self.pair.chosen(stack_to_itself=True)
             notes = describe_pair(*pair, self.stack, self.settings.output.value)
-        self.plan.value = " ".join(note for note in (*notes, self.where.region_note()) if note)
+        # While a run shows the moving layer elsewhere, that is nothing to tell of.
+        if self._preview is None:
+            self.plan.value = " ".join(note for note in (*notes, self.where.region_note()) if note)
         self.plan.visible = bool(self.plan.value)
 
     def _align_as(self, model: MotionModel | Literal["smooth"]) -> None:
@@ -375,7 +376,7 @@ class AlignWidget(Container):  # type: ignore[type-arg]
         def start() -> None:
             message = begin(*self.pair.chosen(stack_to_itself=True))
             self.folds["Where"].expand(animate=False)
-            self.after.say(message)
+            self.after.say(message, self._basis())
 
         self._try(start)
 
@@ -388,9 +389,8 @@ class AlignWidget(Container):  # type: ignore[type-arg]
         self._viewer.layers.selection.active = layer
         layer.visible = True
         layer.mode = "transform"
-        self.after.say(
-            "Drag, turn and scale the moving image until it roughly fits, then press Align."
-        )
+        said = "Drag, turn and scale the moving image until it roughly fits, then press Align."
+        self.after.say(said, self._basis())
 
     def _leave(self) -> None:
         self._work.leave()

@@ -85,7 +85,9 @@ class ApplyWidget(Container):  # type: ignore[type-arg]
         if self.running:
             return
         with refusals_to(self._say):
-            application, layers = self._application(), list(self.layers.value)
+            application = self._application()
+            # From the bottom up, so that what is added lies in the same order.
+            layers = sorted(self.layers.value, key=self._viewer.layers.index)
             if not layers:
                 raise InputError(
                     "Choose the layers to transform in the list; Ctrl chooses several."

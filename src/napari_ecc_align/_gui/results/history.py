@@ -173,8 +173,12 @@ class History:
 
     @property
     def can_redo(self) -> bool:
-        """Whether there is a run that was taken back and can be made again."""
-        return self._last(self._undone) is not None
+        """Whether a run was taken back and can be made again: its layers are here."""
+        at = self._last(self._undone)
+        if at is None:
+            return False
+        pair = self._undone[at].run.task.layer_ids
+        return all(layer_with_id(self._viewer, identity) is not None for identity in pair)
 
     def begin(self, run: FinishedRun) -> None:
         """Add a run; what was taken back before it is gone."""

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from ..._compare.binary import COLOURS, OUTSIDE
 from ..runs.finished_run import FinishedRun
-from ..shared.html import MEANINGS, legend, legend_outside, swatch
+from ..shared.html import MEANINGS, OUTSIDE_MEANING, swatch
 from .residual_layer import arrow_scale
 
 # As napari's map "PiYG" ends.
@@ -12,10 +13,10 @@ _REFERENCE_BRIGHTER, _MOVING_BRIGHTER = (39, 100, 25), (142, 1, 82)
 
 def legend_of(view: str, run: FinishedRun) -> str:
     """Return in a line of HTML how a view of a run is read."""
-    whose = [*map(legend, MEANINGS)]
+    whose = [_unbroken(COLOURS[label], says) for label, says in MEANINGS.items()]
     signed = [
-        f"{swatch(_REFERENCE_BRIGHTER)} reference brighter",
-        f"{swatch(_MOVING_BRIGHTER)} moving brighter",
+        _unbroken(_REFERENCE_BRIGHTER, "reference brighter"),
+        _unbroken(_MOVING_BRIGHTER, "moving brighter"),
     ]
     absolute = ["Black where they agree, the lighter the more they differ."]
     below = signed if run.task.parameters.signed else []
@@ -26,8 +27,13 @@ def legend_of(view: str, run: FinishedRun) -> str:
         "checkerboard": ["Reference and aligned image in turn: edges that run on lie right."],
         "residuals": [_arrows(run)] if view == "residuals" else [],
     }.get(view, [])
-    outside = [legend_outside()] if said and view != "residuals" else []
+    outside = [_unbroken(OUTSIDE, OUTSIDE_MEANING)] if said and view != "residuals" else []
     return "&nbsp; ".join([*said, *outside])
+
+
+def _unbroken(colour: tuple[int, int, int], meaning: str) -> str:
+    """Return a colour and what it says, which stay on one line."""
+    return f"{swatch(colour)}&nbsp;{meaning.replace(' ', '&nbsp;')}"
 
 
 def _arrows(run: FinishedRun) -> str:

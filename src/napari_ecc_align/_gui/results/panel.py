@@ -19,6 +19,7 @@ from ..runs.finished_run import FinishedRun
 from ..runs.task import LayerIds, Parameters
 from ..shared.docks import open_dock
 from ..shared.file_dialogs import ask_where_to_save
+from ..shared.scrolling import bring_into_sight
 from .actions import Actions
 from .drift_plot import show_drift
 from .history import History, Moved
@@ -90,10 +91,14 @@ class ResultPanel(Container):  # type: ignore[type-arg]
         """The last run that found something, until it is undone."""
         return self._views.run
 
-    def say(self, message: str) -> None:
-        """Show a plain message above the verdict."""
+    def say(self, message: str, now: Basis | None = None) -> None:
+        """Show a plain message above the verdict, until another pair is chosen than now."""
+        if now is not None:
+            self._now = now
         self._note = message
         self._tell()
+        if message:
+            bring_into_sight(self.results.verdict.native)
 
     def work(self, running: bool) -> None:
         """Offer nothing while a run is under way, whose result will take the place of this."""
@@ -115,6 +120,9 @@ class ResultPanel(Container):  # type: ignore[type-arg]
         """
         if now == self._now and parameters is None:
             return
+        if now.get(PAIR) != self._now.get(PAIR):
+            # What was said was said of another.
+            self._note = ""
         self._now = now
         self._tell()
         if parameters is not None and not self.past():
@@ -294,7 +302,13 @@ class ResultPanel(Container):  # type: ignore[type-arg]
         shown = self.run
         self.next.visible = shown is not None or back or again
         self.next.of_a_stack(shown is not None and shown.is_stack)
-        for action in (*self.next.needing_a_transform, self.next.blink):
+        offered = self.next
+        for action in (
+            *offered.needing_a_transform,
+            offered.blink,
+            offered.drift,
+            offered.save_drift,
+        ):
             action.enabled = run is not None
         if run is None:
             self._end_blinking()

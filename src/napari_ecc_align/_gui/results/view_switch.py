@@ -23,7 +23,7 @@ from .actions import Actions
 from .layers_in_viewer import ResultLayers
 from .pictures import Pictures, picture_steps
 from .residual_layer import residual_layer
-from .views import VIEWS, drawn_together, show_only
+from .views import VIEWS, drawn_together, show_in_front, show_only
 
 _ALIGNED = "aligned"
 _RESIDUALS = "residuals"
@@ -63,9 +63,11 @@ class ViewSwitch:
         self._drawn: dict[str, object] = {}
         # The view that gave way to the overlay when edges alone were compared.
         self._before: str | None = None
+        # Not when it is drawn anew: a person may have put something over it.
+        self._to_front = False
         self._work = Background(lambda _: self.show())
         for choice in (actions.view, actions.stack_view):
-            choice.changed.connect(lambda _: self.show())
+            choice.changed.connect(lambda _: self._show_anew())
 
     @property
     def busy(self) -> bool:
@@ -88,6 +90,11 @@ class ViewSwitch:
             for role in VIEWS:
                 if role not in (_ALIGNED, *_brought(run), *kept):
                     self._layers.remove_role(run.task, role)
+        self._show_anew()
+
+    def _show_anew(self) -> None:
+        """Show what is chosen above what covers it."""
+        self._to_front = True
         self.show()
 
     def _open_as_suits(self, run: FinishedRun) -> None:
@@ -163,7 +170,13 @@ class ViewSwitch:
             return
         if view == _RESIDUALS and self._due(run, view):
             self._add_residuals(run)
-        show_only(view, self.roles())
+        layers = self.roles()
+        show_only(view, layers)
+        if self._to_front:
+            self._to_front = False
+            show_in_front(
+                self._viewer, [layers[role] for role in drawn_together(view) if role in layers]
+            )
 
     def leave(self) -> None:
         """Let nothing come back: Qt is about to delete the panel."""

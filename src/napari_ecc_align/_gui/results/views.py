@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
-from napari.layers import Layer
+from collections.abc import Sequence
+
+from napari.components import ViewerModel
+from napari.layers import Image, Labels, Layer
 from qtpy.QtCore import QObject, QTimer
+
+from ..layers.attributes import METADATA_KEY
 
 VIEWS = ("binary difference", "difference", "aligned", "overlay", "checkerboard", "residuals")
 STACK_VIEWS = ("aligned", "difference", "binary difference", "overlay", "checkerboard")
 
+_ALIGNED = "aligned"
 # The binary difference is drawn over the gray one.
 _TOGETHER = {"binary difference": ("difference",), "residuals": ("aligned",)}
 _BLINK_MILLISECONDS = 500
@@ -31,6 +37,34 @@ def show_only(view: str, layers: dict[str, Layer]) -> None:
     shown = set(drawn_together(view))
     for role, layer in layers.items():
         layer.visible = role in shown
+
+
+def show_in_front(viewer: ViewerModel, shown: Sequence[Layer]) -> None:
+    """Put layers above all images that can be seen; hide the pictures of other pairs.
+
+    Parameters
+    ----------
+    viewer : napari.components.ViewerModel
+        Where the layers are.
+    shown : sequence of Layer
+        What is to be seen, the one below first. Points and shapes stay above it.
+    """
+    if not shown:
+        return
+    pair = shown[-1].metadata[METADATA_KEY].get("pair")
+    for layer in viewer.layers:
+        note = layer.metadata.get(METADATA_KEY, {})
+        if note.get("role", _ALIGNED) != _ALIGNED and note.get("pair") != pair:
+            layer.visible = False
+    for layer in shown:
+        over = [
+            at
+            for at, other in enumerate(viewer.layers)
+            if other.visible and isinstance(other, Image | Labels) and other not in shown
+        ]
+        here = viewer.layers.index(layer)
+        if over and over[-1] > here:
+            viewer.layers.move(here, over[-1] + 1)
 
 
 class Blink:

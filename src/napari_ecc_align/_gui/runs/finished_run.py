@@ -87,10 +87,10 @@ class FinishedRun:
     @property
     def formats(self) -> dict[str, str]:
         """The formats that `save` knows, by suffix: of two OME-Zarr images a scene, too."""
-        if self.is_stack:
-            return STACK_FORMATS
         if self.task.bends:
             return FIELD_FORMATS
+        if self.is_stack:
+            return STACK_FORMATS
         return {**FORMATS, **(SCENE if all(map(is_ome_zarr, self._paths)) else {})}
 
     @property

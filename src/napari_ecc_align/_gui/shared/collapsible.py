@@ -5,7 +5,10 @@ from __future__ import annotations
 from qtpy.QtWidgets import QWidget
 from superqt import QCollapsible
 
+from .dressed import Dressed
+
 _UNLIMITED = 16_777_215
+_EXPANDED, _COLLAPSED = "▼", "▶"
 # superqt's own style shows no focus.
 _STYLE = """
 QPushButton { text-align: left; border: none; }
@@ -32,7 +35,7 @@ class CollapsiblePart(QCollapsible):
     """
 
     def __init__(self, title: str, content: QWidget, parent: QWidget, *, tooltip: str) -> None:
-        super().__init__(title, parent, expandedIcon="▼", collapsedIcon="▶")
+        super().__init__(title, parent, expandedIcon=_EXPANDED, collapsedIcon=_COLLAPSED)
         self.setDuration(0)
         layout = self.layout()
         if layout is not None:
@@ -41,7 +44,13 @@ class CollapsiblePart(QCollapsible):
         self.toggleButton().setStyleSheet(_STYLE)
         self.toggleButton().setToolTip(tooltip)
         self.toggled.connect(self._show)
+        # superqt draws them but once, in the colour of before.
+        Dressed(self.toggleButton(), self._draw_icons)
         self.collapse(animate=False)
+
+    def _draw_icons(self) -> None:
+        self.setExpandedIcon(_EXPANDED)
+        self.setCollapsedIcon(_COLLAPSED)
 
     def _show(self, wanted: bool) -> None:
         self.content().setVisible(wanted)

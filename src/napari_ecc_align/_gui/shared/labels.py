@@ -8,7 +8,7 @@ from magicgui.widgets import Label
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QLabel, QSizePolicy, QWidget
 
-from .rows import timer
+from .dressed import Dressed
 
 _GAP = 10
 
@@ -60,7 +60,7 @@ def align_names(form: QWidget, names: Collection[str]) -> None:
         for label in labels:
             label.setFixedWidth(width + _GAP)
 
-    timer(form, even).start()
+    Dressed(form, even)
 
 
 def elided(text: str, longest: int = 28) -> str:

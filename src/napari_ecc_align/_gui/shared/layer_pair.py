@@ -77,7 +77,9 @@ class LayerPair(Form):
         """
         reference, moving = self.reference.value, self.moving.value
         if reference is None or moving is None:
-            raise InputError("Choose two image layers: open a pair from File > Open Sample, say.")
+            raise InputError(
+                "Choose two image layers: open your own, or a pair from File > Open Sample."
+            )
         if reference == moving and not (stack_to_itself and is_stack(moving)):
             raise InputError("Reference and moving are one layer; choose two.")
         return reference, moving

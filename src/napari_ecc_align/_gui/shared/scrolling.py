@@ -70,6 +70,15 @@ class Scroll(QScrollArea):
         return size + QSize(0 if bar is None else bar.sizeHint().width(), 0)
 
 
+def bring_into_sight(widget: QWidget) -> None:
+    """Scroll the part of a form that a widget is in, if it is in one, until it is in sight."""
+    above = widget.parentWidget()
+    while above is not None and not isinstance(above, Scroll):
+        above = above.parentWidget()
+    if above is not None:
+        above.bring(widget)
+
+
 def scroll_all(form: QWidget, tall: QWidget | None = None) -> None:
     """Let all that is in a form scroll where the window has no room for it.
 
