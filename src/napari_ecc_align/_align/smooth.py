@@ -76,7 +76,6 @@ def smooth_result(
     cancel: Callable[[], bool] | None,
 ) -> SmoothAlignment:
     """Align what a job says by a field, telling and asking the caller after each step."""
-    began = time.perf_counter()
 
     def tell(step: Progress) -> None:
         if progress is not None:
@@ -85,16 +84,16 @@ def smooth_result(
             raise Cancelled(step.transform)
 
     try:
-        found = outcome_of(smooth_steps(job, stiffness), tell)
+        return outcome_of(smooth_steps(job, stiffness), tell)
     except Cancelled:
-        found = _nothing(job, "cancelled", "The alignment was cancelled.")
-    return replace(found, seconds=time.perf_counter() - began)
+        return _nothing(job, "cancelled", "The alignment was cancelled.")
 
 
 def smooth_steps(
     job: Job, stiffness: float | None = None
 ) -> Generator[Progress, None, SmoothAlignment]:
     """Align by a field, one step at a time: yields `Progress`, returns the result."""
+    began = time.perf_counter()
     job = counted_sources(job)
     steps = make_pyramids(job.reference, job.moving, np.eye(3))
     pyramids = yield from retold(steps, lambda _: Progress(0.0, "preparing the images"))
@@ -109,7 +108,8 @@ def smooth_steps(
         if any(_placed(one) for one in found):
             break
     yield Progress(1.0, "done")
-    return max(results, key=lambda one: (VERDICTS.index(one.verdict), one.known_share))
+    best = max(results, key=lambda one: (VERDICTS.index(one.verdict), one.known_share))
+    return replace(best, seconds=time.perf_counter() - began)
 
 
 def _from_level(

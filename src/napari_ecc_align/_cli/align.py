@@ -7,8 +7,10 @@ from collections.abc import Callable, Generator
 from pathlib import Path
 from typing import Any
 
-from .._align.pair import align_steps
+from .._align.pair import align_steps, checked_job
 from .._align.progress import Progress
+from .._align.smooth import check_stiffness, smooth_steps
+from .._common.errors import InputError
 from .._common.steps import outcome_of
 from .._compare.inspection import Inspection, inspect_alignment
 from .._compare.table import worth_a_look
@@ -33,21 +35,28 @@ from .stack import run_frames
 from .values import check_fill
 from .volumes import are_volumes, run_volumes
 
-Steps = Callable[..., Generator[Progress, None, AlignmentResult]]
+Steps = Callable[..., Generator[Progress, None, Any]]
 
 
 def run_align(chosen: argparse.Namespace) -> int:
     """Align two files and write what there is to look at; return the exit code."""
     read = _read(chosen, "planes" if chosen.volume else "channels")
+    bends = chosen.model == "smooth"
     if are_volumes(read, chosen):
+        if bends:
+            raise InputError("the model 'smooth' is for images, not for volumes")
         return run_volumes(chosen, read)
     beside = check_transform_out(chosen.transform_out, chosen.out, chosen.model)
+    check_stiffness(None, bending=bends, engine=chosen.engine, mirrored=chosen.mirrored)
     initial = Transform.load(chosen.initial) if chosen.initial else None
 
     def steps(
         reference: ImageLike, moving: ImageLike, **masks: Any
-    ) -> Generator[Progress, None, AlignmentResult]:
-        return align_steps(reference, moving, search_options(chosen), initial=initial, **masks)
+    ) -> Generator[Progress, None, Any]:
+        options = search_options(chosen)
+        if bends:
+            return smooth_steps(checked_job(reference, moving, options, initial=initial, **masks))
+        return align_steps(reference, moving, options, initial=initial, **masks)
 
     return run_pair(chosen, steps, chosen.initial, beside, chosen.frame, read)
 
@@ -90,6 +99,8 @@ def run_pair(
         for file, path in zip(files, (chosen.reference, chosen.moving), strict=True)
     )
     if beside is not None and frame is None and files[1].frames > 1:
+        if chosen.model == "smooth":
+            raise InputError("the model 'smooth' is for single images: choose one with --frame")
         return run_frames(chosen, [chosen.moving], chosen.reference, chosen.initial, "channels")
     masks: dict[str, Any] = {
         "reference_mask": read_mask(chosen.mask, chosen.reference, reference.shape),
@@ -99,6 +110,8 @@ def run_pair(
     optional = [chosen.mask, chosen.moving_mask, transform]
     given = [chosen.reference, chosen.moving, *filter(None, optional)]
     paths = {**(beside or {}), **result_paths(chosen.out, chosen.moving, files[1])}
+    if chosen.model == "smooth" and "transform" in paths:
+        paths["transform"] = paths["transform"].with_suffix(".npz")
     check_outputs(paths.values(), given, overwrite=chosen.overwrite)
     with progress_bar(chosen) as show:
         result = outcome_of(steps(reference, moving, **masks), show)

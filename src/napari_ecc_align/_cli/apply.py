@@ -15,7 +15,9 @@ from .._common.errors import InputError
 from .._images.files.image_file import ImageFile
 from .._images.files.images import SUFFIXES, read_file, write_file
 from .._images.files.warped import warped_file
+from .._transform.field import Field
 from .._transform.files import load_transforms
+from .._transform.formats.field_files import FIELD_FORMATS
 from .._transform.formats.registry import holds_a_stack, holds_a_volume
 from .._transform.transform import Transform
 from .console import narrate, say, tell
@@ -58,9 +60,12 @@ def run_apply(chosen: argparse.Namespace) -> int:
 
 def _transforms(
     chosen: argparse.Namespace,
-) -> Sequence[Transform | VolumeTransform | list[Transform]]:
+) -> Sequence[Transform | Field | VolumeTransform | list[Transform]]:
     """Return the transform of each image, or those of its frames."""
     count = len(chosen.images)
+    if chosen.transform.suffix.lower() in FIELD_FORMATS:
+        field = Field.load(chosen.transform)
+        return [field.inverse if chosen.inverse else field] * count
     if holds_a_volume(chosen.transform):
         volume = VolumeTransform.load(chosen.transform)
         return [volume.inverse if chosen.inverse else volume] * count
@@ -75,7 +80,7 @@ def _transforms(
 def _warp_file(
     path: Path,
     out: Path,
-    transform: Transform | VolumeTransform | list[Transform],
+    transform: Transform | Field | VolumeTransform | list[Transform],
     like: ImageFile,
     chosen: argparse.Namespace,
 ) -> tuple[list[str], list[str]]:
@@ -84,9 +89,9 @@ def _warp_file(
         volume = read_meant(path, chosen, "planes")
         write_file(out, apply_to_volume(path, volume, transform, like, chosen))
         return [], []
-    one = isinstance(transform, Transform)
+    one = isinstance(transform, Transform | Field)
     file = read_meant(path, chosen, "channels" if one else "frames")
-    if not isinstance(transform, Transform) and file.frames != len(transform):
+    if not isinstance(transform, Transform | Field) and file.frames != len(transform):
         raise InputError(
             f"{chosen.transform} holds the transforms of {len(transform)} frames, which need as "
             f"many images, not {len(chosen.images)}, or a film of as many frames; {path} has "

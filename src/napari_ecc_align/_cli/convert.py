@@ -7,7 +7,9 @@ from typing import Any
 
 from .._align.volume.transform import VolumeTransform
 from .._common.errors import InputError
+from .._transform.field import Field
 from .._transform.files import load_transforms, save_transforms
+from .._transform.formats.field_files import FIELD_FORMATS
 from .._transform.formats.registry import holds_a_stack, holds_a_volume
 from .._transform.transform import Transform
 from .console import tell
@@ -19,16 +21,31 @@ def run_convert(chosen: argparse.Namespace) -> int:
     """Write a transform file in another format, direction or unit; return the exit code."""
     check_parent(chosen.out)
     check_outputs([chosen.out], [chosen.file], overwrite=chosen.overwrite)
-    found: list[Any] = _of_volumes(chosen) if holds_a_volume(chosen.file) else _of_images(chosen)
+    if chosen.file.suffix.lower() in FIELD_FORMATS:
+        found: list[Any] = [_field(chosen)]
+    else:
+        found = _of_volumes(chosen) if holds_a_volume(chosen.file) else _of_images(chosen)
     if chosen.inverse:
         found = [each.inverse for each in found]
     with all_or_none([chosen.out], overwrite=chosen.overwrite) as (staged,):
-        if holds_a_stack(chosen.file):
+        if not isinstance(found[0], Field) and holds_a_stack(chosen.file):
             save_transforms(found, staged)
         else:
             found[0].save(staged)
     tell(chosen, f"Written to {chosen.out}")
     return 0
+
+
+def _field(chosen: argparse.Namespace) -> Field:
+    sizes = (
+        chosen.spacing,
+        chosen.moving_spacing,
+        chosen.pixel_size,
+        chosen.moving_pixel_size,
+    )
+    if any(one is not None for one in sizes):
+        raise InputError(f"{chosen.file} is a field between pixels, which has no other unit")
+    return Field.load(chosen.file)
 
 
 def _of_images(chosen: argparse.Namespace) -> list[Transform]:

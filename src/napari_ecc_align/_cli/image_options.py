@@ -44,7 +44,7 @@ def add_align(commands: Any) -> None:
         other="doubtful or failed; nothing is written if it failed",
     )
     _add_pair(command, "the image to be aligned")
-    add_estimation_options(command)
+    add_estimation_options(command, bends=True)
     add_value(command, "--initial", Path, "TRANSFORM", "a transform file to start from")
     add_frame(command)
     _add_volumes(command)

@@ -82,12 +82,14 @@ def add_value(
     group.add_argument(name, type=kind, metavar=metavar, help=text, **more)
 
 
-def add_estimation_options(group: argparse._ActionsContainer) -> None:
+def add_estimation_options(group: argparse._ActionsContainer, *, bends: bool = False) -> None:
     """Add how two images are aligned, under the names of `SearchOptions`."""
     group.add_argument(
         "--model",
-        choices=MODEL_CHOICES,
-        help="motion model; auto: the narrowest that suffices (default: %(default)s)",
+        choices=[*MODEL_CHOICES, *["smooth"] * bends],
+        help="motion model; auto: the narrowest that suffices"
+        + ("; smooth: a field that bends" if bends else "")
+        + " (default: %(default)s)",
     )
     group.add_argument("--engine", choices=ENGINES, help="the estimator (default: %(default)s)")
     text = "corner uncertainty to reach, in pixels (default: %(default)g)"

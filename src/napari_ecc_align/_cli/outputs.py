@@ -19,8 +19,12 @@ from .._compare.inspection import Inspection
 from .._images.files.image_file import ImageFile
 from .._images.files.images import write_file
 from .._images.files.tags import GridTags
+from .._transform.field import Field
 from .._transform.files import as_document
+from .._transform.formats.field_files import FIELD_FORMATS
 from .._transform.formats.registry import AFFINE_ONLY, FORMATS, check_suffix
+from .._transform.transform import Transform
+from .._verdict.field_result import SmoothAlignment
 from .._verdict.result import AlignmentResult
 from .provenance import with_provenance
 from .show import result_numbers, to_json
@@ -129,8 +133,10 @@ def check_transform_out(
     """
     if path is None:
         return {}
-    suffix = check_suffix(path)
-    if suffix not in formats:
+    if model == "smooth" and path.suffix.lower() not in FIELD_FORMATS:
+        raise InputError(f"{path}: a file of a field ends in {', '.join(FIELD_FORMATS)}")
+    suffix = path.suffix.lower() if model == "smooth" else check_suffix(path)
+    if model != "smooth" and suffix not in formats:
         raise InputError(f"{path}: a file of many transforms ends in {', '.join(formats)}")
     if suffix in AFFINE_ONLY and model in ("homography", "auto"):
         raise InputError(f"{path} cannot hold a homography; choose .json, .csv or .npy")
@@ -190,7 +196,7 @@ def _told_where(places: Mapping[Path, Path]) -> Iterator[None]:
 
 def write_results(
     paths: Mapping[str, Path],
-    result: AlignmentResult,
+    result: AlignmentResult | SmoothAlignment,
     inspection: Inspection,
     warped: ImageFile,
     *,
@@ -213,7 +219,10 @@ def write_results(
             write_differences(where, inspection.difference, labels, warped.grid)
         if "transform_out" in where:
             result.transform.save(where["transform_out"])
-        if "transform" in where:
+        if "transform" in where and isinstance(result.transform, Field):
+            result.transform.save(where["transform"])
+        elif "transform" in where:
+            assert isinstance(result.transform, Transform)
             document = {**as_document(result.transform), "alignment": numbers, **made}
             write_atomically(where["transform"], f"{to_json(document)}\n".encode())
 

@@ -10,11 +10,26 @@ from typing import Any
 
 from .._common.tables import INSPECTION_KEYS, finite
 from .._compare.inspection import Inspection
-from .._compare.table import before_after
+from .._compare.table import before_after, smooth_rows
+from .._verdict.field_result import SmoothAlignment
 from .._verdict.result import AlignmentResult, Verdict
 
 _EXIT_CODES: dict[Verdict, int] = {"aligned": 0, "doubtful": 1, "failed": 1, "cancelled": 130}
 _MOST_LINES = 20
+_OF_A_FIELD = (
+    "verdict",
+    "reason",
+    "known_share",
+    "uncertainty",
+    "bends",
+    "stiffness",
+    "ecc",
+    "ecc_before",
+    "inverted",
+    "overlap_fraction",
+    "start",
+    "representation",
+)
 
 
 def exit_code(chosen: argparse.Namespace, verdicts: Iterable[Verdict]) -> int:
@@ -23,7 +38,7 @@ def exit_code(chosen: argparse.Namespace, verdicts: Iterable[Verdict]) -> int:
 
 
 def result_text(
-    result: AlignmentResult,
+    result: AlignmentResult | SmoothAlignment,
     seen: Inspection | None,
     written: Mapping[str, Path],
     notes: Sequence[str] = (),
@@ -34,7 +49,10 @@ def result_text(
         return "\n".join([verdict, *notes])
     if result.inverted and result.found:
         verdict += " The moving image is a negative."
-    rows = before_after(result, seen)
+    if isinstance(result, SmoothAlignment):
+        rows = smooth_rows(result, seen)
+    else:
+        rows = before_after(result, seen)
     cells: list[tuple[str, ...]] = [(row.label, row.after) for row in rows]
     if any(row.before for row in rows):
         cells = [("", "before", "after"), *((row.label, row.before, row.after) for row in rows)]
@@ -72,7 +90,7 @@ def some(lines: list[str], hint: str = "") -> list[str]:
 
 
 def report(
-    result: AlignmentResult,
+    result: AlignmentResult | SmoothAlignment,
     seen: Inspection | None,
     written: Mapping[str, Path],
     notes: Sequence[str] = (),
@@ -97,9 +115,13 @@ def report(
     }
 
 
-def result_numbers(result: AlignmentResult) -> dict[str, Any]:
+def result_numbers(result: AlignmentResult | SmoothAlignment) -> dict[str, Any]:
     """Return the flat row of a result, with the size of its reference."""
     height, width = result.shape
+    if isinstance(result, SmoothAlignment):
+        own = {name: getattr(result, name) for name in _OF_A_FIELD}
+        moved = {"model": "smooth", "matrix": result.transform.matrix.tolist()}
+        return {**own, **moved, "width": width, "height": height}
     return {**result.to_dict(), "width": width, "height": height}
 
 

@@ -230,11 +230,7 @@ def _bending(
     """Align by a smooth field."""
     search = task.parameters.search
     check_stiffness(None, bending=True, engine=search.engine, mirrored=search.mirrored)
-    began = time.perf_counter()
-    found = yield from smooth_steps(
-        checked_job(reference, moving, search, initial=initial, **masks)
-    )
-    return replace(found, seconds=time.perf_counter() - began)
+    return smooth_steps(checked_job(reference, moving, search, initial=initial, **masks))
 
 
 def _alone(result: Any) -> StackResult:

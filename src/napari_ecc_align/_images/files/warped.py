@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ..._transform.field import Field
 from ..._transform.transform import Transform
 from ..coverage import overlap
 from ..filling import Fill
@@ -20,7 +21,7 @@ from .tags import GridTags
 
 def warped_file(
     file: ImageFile,
-    transform: Transform | Sequence[Transform],
+    transform: Transform | Field | Sequence[Transform],
     shape: tuple[int, int],
     grid: GridTags,
     *,
@@ -33,14 +34,14 @@ def warped_file(
     ----------
     file : ImageFile
         The image.
-    transform : Transform or sequence of Transform
+    transform : Transform, Field or sequence of Transform
         Maps reference pixels to its pixels; or those of each frame, whose channels move together.
     shape, grid : tuple of int, GridTags
         Height and width of the reference, and what its file says of its grid.
     interpolation, fill
         As in `warp`.
     """
-    if not isinstance(transform, Transform):
+    if not isinstance(transform, Transform | Field):
         return _warped_frames(file, transform, shape, grid, interpolation, fill)
     pixels = warp(
         file.pixels,
@@ -71,14 +72,16 @@ def _warped_frames(
     return file.resampled(np.stack(planes), grid)
 
 
-def blanked(file: ImageFile, result: ImageFile, transform: Transform, fill: Fill) -> ImageFile:
+def blanked(
+    file: ImageFile, result: ImageFile, transform: Transform | Field, fill: Fill
+) -> ImageFile:
     """Put a file's value of no data, if it has one, where a result holds none of its data.
 
     Parameters
     ----------
     file, result : ImageFile
         An image, and the same resampled.
-    transform : Transform
+    transform : Transform or Field
         Maps pixels of the result to those of `file`.
     fill : float, sequence of float, or "background"
         What was asked for outside the image: a number is left there.

@@ -1,0 +1,49 @@
+"""``ecc-align`` of what bends: aligned, applied, written for ITK, and judged."""
+
+import json
+
+import numpy as np
+import pytest
+from processes import run_main
+from scipy.ndimage import gaussian_filter
+from skimage import data
+
+from napari_ecc_align import Field, read_image, warp
+from napari_ecc_align._images.files.images import write_image
+
+SIDE = 192
+
+
+@pytest.fixture(scope="module")
+def bent(tmp_path_factory):
+    """A folder with tissue that bends, and the field that it bends by."""
+    folder = tmp_path_factory.mktemp("bent")
+    noise = np.random.default_rng(4).normal(size=(2, SIDE, SIDE))
+    u = np.stack([gaussian_filter(one, 20) for one in noise], axis=-1)
+    field = Field.from_displacements(3 * u / np.sqrt((u**2).sum(axis=-1).mean()))
+    tissue = np.ascontiguousarray(data.immunohistochemistry()[:SIDE, :SIDE, 1])
+    write_image(folder / "first.png", warp(tissue, field))
+    write_image(folder / "second.png", tissue)
+    return folder, field
+
+
+def test_a_field_is_found_written_applied_and_judged(bent, tmp_path):
+    folder, truth = bent
+    pair = folder / "first.png", folder / "second.png"
+    itk, own = tmp_path / "bent.mha", tmp_path / "out" / "second_transform.npz"
+    way = ["--model", "smooth", "--out", tmp_path / "out", "--transform-out", itk, "--json"]
+    done = run_main("align", *pair, *way)
+    told = json.loads(done.out)
+    assert done.code == 0 and told["model"] == "smooth" and told["known_share"] > 0.9
+    here = np.random.default_rng(0).uniform(20, SIDE - 20, (50, 2))
+    for path in (itk, own):
+        assert np.abs(Field.load(path)(here) - truth(here)).max() < 1
+    out = tmp_path / "applied.png"
+    assert run_main("apply", own, pair[1], "--like", pair[0], "--out", out).code == 0
+    expected = warp(read_image(pair[1]), Field.load(own), output_shape=(SIDE, SIDE))
+    assert np.array_equal(read_image(out), expected)
+    assert run_main("convert", own, tmp_path / "again.mha").code == 0
+    judged = run_main("judge", *pair, "--transform", tmp_path / "again.mha")
+    assert judged.code == 0 and "from where the images fit" in judged.out
+    refused = run_main("align", *pair, "--model", "smooth", "--transform-out", "no.tfm")
+    assert refused.code == 2 and ".npz, .mha" in refused.err
