@@ -3,9 +3,11 @@ from dataclasses import replace
 import dask.array as da
 import numpy as np
 import pytest
+from scipy.ndimage import gaussian_filter, shift
 
 from napari_ecc_align import InputError, Transform, align, align_stack, warp
 from napari_ecc_align._align import stack
+from napari_ecc_align._align.follower import Follower
 from napari_ecc_align._align.jumps import doubt_jumps
 from napari_ecc_align._align.progress import FrameProgress
 from napari_ecc_align._align.stack import stack_steps
@@ -82,6 +84,31 @@ def test_a_jump_away_and_back_is_doubted_if_few_tiles_see_it():
     # What nearly all tiles see is real, and so is what stays, or goes on.
     for places, share in [((0, 1, 20, 2), 0.9), ((0, 20, 20, 20), 0.5), ((0, 10, 20, 30), 0.5)]:
         assert verdicts(*places, share=share) == ["aligned"] * 4
+
+
+def test_a_film_is_followed_and_what_does_not_belong_to_it_is_seen(monkeypatch):
+    rng = np.random.default_rng(0)
+    scene, other = (gaussian_filter(rng.normal(size=(300, 300)), 2.5) for _ in range(2))
+    drift = np.cumsum(rng.normal(0, 0.6, (12, 2)), axis=0) + 20
+    drift[5] += 15, -12
+    frames = np.array([shift(scene, -d, order=3)[:240, :240] for d in drift])
+    frames[7] = other[:240, :240]
+    frames[9] = 0
+    frames += rng.normal(0, 0.1 * scene.std(), frames.shape)
+    settled, asked = [], Follower.followed
+
+    def counted(*arguments):
+        settled.append((yield from asked(*arguments)))
+        return settled[-1]
+
+    monkeypatch.setattr(Follower, "followed", counted)
+    results = align_stack(frames, model="translation")
+    assert sum(result is not None for result in settled) >= 7
+    lost = [index for index, result in enumerate(results) if not result.aligned]
+    assert lost == [7, 9]
+    for index in set(range(12)) - {7, 9}:
+        moved = results[index].transform.matrix[:2, 2]
+        np.testing.assert_allclose(moved, (drift[0] - drift[index])[::-1], atol=0.1)
 
 
 def test_small_errors_do_not_add_up(drifting):

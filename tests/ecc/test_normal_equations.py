@@ -15,6 +15,7 @@ from analytic import (
 )
 
 from napari_ecc_align._ecc import moments
+from napari_ecc_align._ecc.kept_blocks import KeptBlocks
 from napari_ecc_align._ecc.normal_equations import LinearisedBlocks, combined, withdrawn
 from napari_ecc_align._ecc.whole_level import LinearisedLevel, plane_rows
 from napari_ecc_align._transform.models import MODELS
@@ -139,3 +140,21 @@ def test_withdrawn_pixels_are_those_without_all_neighbours():
     expected = np.ones((5, 5), bool)
     expected[1:4, 1:4] = False
     assert np.array_equal(withdrawn(seen)[0], expected)
+
+
+def test_those_that_are_kept_for_many_images_are_the_same(model):
+    made, kept = (make(blocks(), model, FRAME) for make in (_all_seen, KeptBlocks))
+    one, other = made.fit(moving()), kept.fit(moving())
+    for name in ("normals", "scores", "gains", "variances", "pair", "square"):
+        expected = np.asarray(getattr(one, name))
+        found, atol = getattr(other, name), 1e-4 * np.abs(expected).max()
+        np.testing.assert_allclose(found, expected, rtol=1e-4, atol=atol, err_msg=name)
+    alone = [
+        np.corrcoef(block.ravel(), image.ravel())[0, 1]
+        for block, image in zip(blocks().values, moving(), strict=True)
+    ]
+    np.testing.assert_allclose(other.correlations, alone, atol=1e-3)
+
+
+def _all_seen(of, model, frame):
+    return LinearisedBlocks(of, model, frame, None)

@@ -75,7 +75,6 @@ class Follower:
         best = most_trusted(results)
         found = next(one for one, result in zip(judged, results, strict=True) if result is best)
         refined = found.estimate.refined
-        self.basis = None
         if refined is not None and best.found and may_be_followed(found):
             # What is measured of the next frames is measured of this one, too.
             refiner = Refiner(pyramids.reference, pyramids.moving, options)

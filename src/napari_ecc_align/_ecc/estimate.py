@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .._images.pyramid.representations import Representation
-from .refine import Refined
+from .refined import Refined
 
 
 @dataclass(frozen=True, eq=False)

@@ -13,7 +13,7 @@ from .._transform.models import Array
 from .estimate import Estimate, Step
 from .initial_guesses import Candidate, InitialGuesses
 from .options import SearchOptions
-from .refine import Refined
+from .refined import Refined
 
 Accept = Callable[[Estimate], bool]
 

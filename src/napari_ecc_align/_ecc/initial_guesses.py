@@ -17,7 +17,8 @@ from .._transform.transform import corner_error, map_points, scaled
 from . import features, global_search
 from .options import SearchOptions
 from .quick_check import Agreement, agreement
-from .refine import Refined, Refiner
+from .refine import Refiner
+from .refined import Refined
 
 # A search over all turns affords a smaller image than one over a few.
 _SEARCH_PIXELS = (80 * 80, 24_000)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Generator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cached_property
 
 import numpy as np
@@ -12,7 +12,6 @@ from .._common.steps import retold
 from .._images.pyramid.blocks import (
     Blocks,
     Sampler,
-    TileSampler,
     planes_first,
     tile_reference,
     whole_moving,
@@ -20,15 +19,16 @@ from .._images.pyramid.blocks import (
 )
 from .._images.pyramid.levels import Bools, InSteps, Level, index_below
 from .._images.pyramid.representations import Representation
+from .._images.pyramid.tile_sampler import TileSampler
 from .._transform.models import MODELS, Array, Model, frame_of
 from .._transform.plausible import SEARCHED, is_plausible
 from .._transform.transform import scaled
-from .block_moves import BlockMoves
-from .gauss_newton import SLOWEST, GaussNewton, Solution
+from .gauss_newton import SLOWEST, GaussNewton
 from .kept_blocks import KeptBlocks
 from .motion import PlaneMotion
 from .normal_equations import LinearisedBlocks
 from .options import SearchOptions
+from .refined import Refined, bias, total
 from .solved_tiles import chosen_tiles
 from .solver import MIN_OVERLAP, BlockSolver
 from .whole_level import WholeLevelSolver, whole_plane
@@ -68,9 +68,6 @@ _TOGETHER = 64
 # The number of tiles that the precision needs is foreseen from the uncertainty with few, but not
 # trusted further than this.
 _FASTEST_GROWTH = 16.0
-# By so much (px) a solution of the two finest levels is off for the sampling's sake, which is the
-# same everywhere, so that no statistics of one pair show it; on others by so many px of the level.
-_BIAS = 0.01
 # A level of so many pixels has tiles enough to make a result precise without a finer one.
 _PLENTY = 500_000
 # The Jacobian of so few pixels of tiles is kept: as many as fit into a cache.
@@ -91,43 +88,6 @@ _USELESS = 1.0
 # pairs that it suffices for, those are up to 2.5 on coarse levels.
 _DEPARTED, _DEPARTED_SIGMAS = 0.5, 3.0
 _DEPARTED_ITERATIONS = 8
-
-
-@dataclass(frozen=True)
-class Refined:
-    """A transform in px of level 0, and the solution (px of its level) that it comes from.
-
-    And on how many tiles that was solved, 0 where it was on all of a level; of an image that
-    follows another, how each of them fits. It is `deformed` where the motion model does not lay
-    tiles on each other.
-    """
-
-    matrix: Array
-    solution: Solution
-    level: int
-    tiles: int = 0
-    moves: BlockMoves | None = None
-    deformed: bool = False
-
-    @property
-    def uncertainty(self) -> float:
-        """Corner uncertainty in px of level 0, as far as the images' statistics tell it."""
-        return self.solution.corner_uncertainty * 2.0**self.level
-
-    @property
-    def settled(self) -> bool:
-        """Whether more iterations would lead no farther."""
-        return self.solution.converged or self.deformed
-
-    @property
-    def bias(self) -> float:
-        """What they do not tell, in px of level 0."""
-        return bias(self.level)
-
-
-def bias(level: int) -> float:
-    """Return what no statistics tell of a solution on a level, in px of level 0."""
-    return _BIAS if level <= 1 else _BIAS * 2.0**level
 
 
 class Refiner:
@@ -279,10 +239,7 @@ class Refiner:
         return Refined(scaled(solution.matrix, 2.0**index), solution, index)
 
     def followed(self, start: Array, before: Refined) -> InSteps[Refined]:
-        """Refine a start that comes of what an image like the moving one has led to `before`.
-
-        From the finest whole level, and on as many tiles at once as it took before.
-        """
+        """Refine a start from the finest whole level, as far as an image alike led to `before`."""
         coarse = yield from self.coarse(start, first=self.finest_whole)
         return (yield from retold(self.fine(coarse, before), lambda _: None))
 
@@ -312,7 +269,7 @@ class Refiner:
             if self._final(index) and result.solution.converged:
                 final.append(result)
         # Of a page in black and white, full resolution may know less than half of it.
-        return min(final, key=_total) if final and final[-1] is result else result
+        return min(final, key=total) if final and final[-1] is result else result
 
     def _precise(self, result: Refined) -> bool:
         """Tell whether a result is as exact as was asked, as far as it knows."""
@@ -438,7 +395,3 @@ class Refiner:
         if sufficient and self._final(result.level):
             return enough
         return 0.5 * _BASIN * 2.0 ** (result.level - 1)
-
-
-def _total(result: Refined) -> float:
-    return float(np.hypot(result.uncertainty, result.bias))

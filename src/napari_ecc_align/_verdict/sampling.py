@@ -10,10 +10,11 @@ from numpy.typing import NDArray
 
 from .._common.opencv import cv2
 from .._ecc.correlation import ecc
-from .._images.pyramid.blocks import TileSampler, smoothed, tile_values
+from .._images.pyramid.blocks import smoothed, tile_values
 from .._images.pyramid.filters import warp
 from .._images.pyramid.levels import Level
 from .._images.pyramid.representations import halo
+from .._images.pyramid.tile_sampler import TileSampler
 from .._images.pyramid.windows import OnDemand
 from .._transform.transform import corners, crossings, map_points
 from .limits import MOST_PIXELS

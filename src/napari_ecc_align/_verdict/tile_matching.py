@@ -16,9 +16,10 @@ from .._common.opencv import cv2
 from .._common.quantiles import middle
 from .._ecc.correlation import template_correlations
 from .._images.pyramid import tile_choice as tiles
-from .._images.pyramid.blocks import TileSampler, tile_values
+from .._images.pyramid.blocks import tile_values
 from .._images.pyramid.levels import Level, overview
 from .._images.pyramid.representations import Representation, halo
+from .._images.pyramid.tile_sampler import TileSampler
 from .._transform.transform import scaled, shift
 from .limits import (
     AGREEMENT_RADIUS,

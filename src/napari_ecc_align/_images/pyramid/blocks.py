@@ -12,7 +12,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
-from itertools import repeat
 from typing import TypeAlias, TypeVar
 
 import numpy as np
@@ -20,12 +19,10 @@ from numpy.typing import NDArray
 
 from ..._common.opencv import cv2
 from ..._transform.models import Array
-from ..._transform.transform import corners, crossings, map_points
+from ..._transform.transform import crossings
 from ..interpolation import ADDRESSED
 from .filters import (
     KERNEL,
-    LINEAR,
-    NAN,
     RADIUS,
     SIGMA,
     eroded,
@@ -39,7 +36,6 @@ from .representations import (
     halo,
     planes_of,
     represent,
-    turned,
     warped_planes,
     whole_representation,
 )
@@ -49,10 +45,6 @@ from .windows import OnDemand
 _NARROW = (np.dtype(np.uint8), np.dtype(np.uint16))
 # A level of at most so many pixels is smoothed whole, once.
 _SMOOTHED_PIXELS = 1_100_000
-# Where tiles cover so much of a level, all of it is sampled at once.
-_MOST_OF_ALL = 0.5
-# How far (px) a tile may wander before its patch of the moving image is read again.
-_SLACK = 4
 
 Sampler: TypeAlias = Callable[[Array], Floats]
 Scalar = TypeVar("Scalar", bound=np.generic)
@@ -232,7 +224,7 @@ def _smoothed_tiles(
         image: Floats = tiles.reshape(-1, *tiles.shape[2:])
         return image, None if level.valid is None else eroded(~_missing(image), 1), 1
     ring = halo(representation)
-    image, mask = _blurred(level, *_stack(level, first - ring, size + 2 * ring), representation)
+    image, mask = blurred(level, *stacked(level, first - ring, size + 2 * ring), representation)
     if mask is None or level.valid is None:
         return image, None, ring
     return image, eroded(mask, RADIUS + 1), ring
@@ -255,7 +247,7 @@ def smoothed(level: Level, representation: Representation = "intensity") -> Floa
     kept = level.cache.get(name)
     if kept is None:
         valid = None if level.valid is None else level.valid[:, :]
-        kept, valid = _blurred(level, level.image, valid, representation)
+        kept, valid = blurred(level, level.image, valid, representation)
         if valid is not None:
             kept[~eroded(valid, RADIUS)] = np.nan
         for edge in (slice(None, RADIUS), slice(-RADIUS, None)):
@@ -265,7 +257,7 @@ def smoothed(level: Level, representation: Representation = "intensity") -> Floa
     return kept
 
 
-def _blurred(
+def blurred(
     level: Level, raw: Image, valid: Bools | None, representation: Representation
 ) -> tuple[Floats, Bools | None]:
     """Smooth pixels of a level, and tell which of what was smoothed is valid."""
@@ -280,7 +272,7 @@ def _blurred(
     return floats(cv2.GaussianBlur(values, (KERNEL, KERNEL), SIGMA)), valid
 
 
-def _stack(level: Level, first: NDArray[np.int_], side: int) -> tuple[Image, Bools | None]:
+def stacked(level: Level, first: NDArray[np.int_], side: int) -> tuple[Image, Bools | None]:
     """Read square patches, one below the other.
 
     Filters then run once, and only the rings of the patches mix. What lies beyond the image is
@@ -319,125 +311,3 @@ def _inner_tiles(
     valid = np.ascontiguousarray(_within(mask, size, ring))
     values[~valid] = 0
     return values, valid
-
-
-class TileSampler:
-    """Sample tiles of a moving level, reading and smoothing only the patch below each."""
-
-    def __init__(
-        self,
-        level: Level,
-        origins: Array,
-        size: int,
-        *,
-        representation: Representation = "intensity",
-    ) -> None:
-        self._level = level
-        self._origins = origins
-        self._size = size
-        self._representation = representation
-        self._whole = smoothed(level, representation)
-        self._patches = np.empty((0, 0, 0), np.float32)
-        self._first = self._low = self._high = origins
-        self._shifts = np.tile(np.eye(3), (len(origins), 1, 1))
-        self._shifts[:, :2, 2] = origins
-
-    def __call__(self, matrix: Array) -> Floats:
-        """Return samples at ``matrix`` of the tiles' pixels, NaN without data.
-
-        They are of shape (n, b, b) or, of k planes, (n, b, b, k).
-        """
-        size = self._size
-        local = matrix @ self._shifts
-        planes: tuple[int, ...]
-        if self._whole is None:
-            self._follow(matrix)
-            local[:, :2] -= self._first[:, :, None] * local[:, 2:]
-            patches, planes = iter(self._patches), self._patches.shape[3:]
-        else:
-            patches, planes = repeat(self._whole, len(local)), self._whole.shape[2:]
-        flat = matrix[2, 0] == 0 and matrix[2, 1] == 0
-        if flat:
-            local = local[:, :2] / local[:, 2:, 2:]
-            if not planes and np.array_equal(local[0, :, :2], np.eye(2)):
-                between = self._between(local[:, :, 2])
-                if between is not None:
-                    return between
-        sample = cv2.warpAffine if flat else cv2.warpPerspective
-        out = np.empty((len(local), size, size, *planes), np.float32)
-        for patch, own, tile in zip(patches, local, out, strict=True):
-            sample(patch, own, (size, size), tile, LINEAR, cv2.BORDER_CONSTANT, NAN)
-        if not planes:
-            return out
-        return turned(out, matrix, self._origins.mean(axis=0) + (size - 1) / 2)
-
-    def _between(self, corners: Array) -> Floats | None:
-        """Return what lies between the pixels from corners (x, y) on, (n, b, b).
-
-        All corners lie equally far from the next pixels. OpenCV would round that to a
-        thirty-second of a pixel, which is the same error all over an image. None where a tile
-        reaches beyond the pixels.
-        """
-        first = np.floor(corners)
-        x, y = (corners[0] - first[0]).tolist()
-        kernel = np.outer((1 - y, y), (1 - x, x))
-        size, whole = self._size, self._whole
-        low, high = first.min(axis=0), first.max(axis=0) + size
-        shape = self._patches.shape[1:] if whole is None else whole.shape
-        if low.min() < 0 or high[0] >= shape[1] or high[1] >= shape[0]:
-            return None
-        if whole is not None and len(first) * size**2 > _MOST_OF_ALL * whole.size:
-            all_of_it = self._level.recent("between", (x, y), lambda: _blended(whole, kernel))
-            return _windows(all_of_it, first, size)
-        side = size + 1
-        if whole is not None:
-            around = _windows(whole, first, side)
-        else:
-            around = np.stack(
-                [
-                    patch[v : v + side, u : u + side]
-                    for patch, (u, v) in zip(self._patches, first.astype(int), strict=True)
-                ]
-            )
-        mean = _blended(around.reshape(-1, side), kernel).reshape(around.shape)
-        return np.ascontiguousarray(mean[:, :size, :size])
-
-    def _follow(self, matrix: Array) -> None:
-        """Read again what lies below the tiles if they have wandered off."""
-        boxes = self._origins[:, None] + corners((self._size, self._size))
-        mapped = map_points(matrix, boxes)
-        low, high = mapped.min(axis=1), mapped.max(axis=1)
-        if not self._patches.size or (low < self._low).any() or (high > self._high).any():
-            self._read(low, high)
-
-    def _read(self, low: Array, high: Array) -> None:
-        """Read and smooth a square patch around each box, with room for the tiles to wander."""
-        ring = halo(self._representation)
-        self._low, self._high = low - _SLACK, high + _SLACK
-        side = int(np.ceil((high - low).max())) + 2 * (_SLACK + ring) + 2
-        h, w = self._level.shape
-        # Of an image smaller than a patch, everything around it is missing.
-        last = np.array([w, h]) - (0 if side > min(h, w) else side)
-        first = np.clip(np.floor(self._low).astype(int) - ring, 0, last)
-        ring -= 1
-        image, valid = _blurred(
-            self._level, *_stack(self._level, first, side), self._representation
-        )
-        if valid is not None:
-            image[~eroded(valid, RADIUS)] = np.nan
-        patches = image.reshape(-1, side, *image.shape[1:])
-        for edge in (slice(None, ring), slice(-ring, None)):
-            patches[:, edge] = np.nan
-            patches[:, :, edge] = np.nan
-        self._patches, self._first = patches, first.astype(np.float64)
-
-
-def _blended(pixels: Floats, kernel: Array) -> Floats:
-    """Return the weighed mean of each pixel and those after it."""
-    return floats(cv2.filter2D(pixels, -1, kernel, anchor=(0, 0)))
-
-
-def _windows(image: Floats, first: Array, size: int) -> Floats:
-    """Return square parts of an image from their first pixels (x, y) on, (n, size, size)."""
-    x, y = first.astype(np.intp).T
-    return floats(np.lib.stride_tricks.sliding_window_view(image, (size, size))[y, x])
