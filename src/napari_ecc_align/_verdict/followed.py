@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from .._ecc.estimate import Estimate
 from .._ecc.options import SearchOptions
 from .._images.pyramid.pair import Pyramids
-from .._transform.transform import usable_transform
+from .._transform.transform import map_points, usable_transform
 from .assess import (
     Finding,
     Judged,
@@ -35,6 +35,7 @@ from .limits import (
     TIMES_LEFT,
     least_like,
 )
+from .line_fields import field_offset
 from .pair_tiles import WHOLE_PIXELS, few_tiles
 from .residual_pattern import residual_pattern
 from .rules import MINOR, judge
@@ -116,6 +117,8 @@ def _evidence(shared: Evidence, laid: Laid, tiles: Tiles, ecc: float) -> Evidenc
     here = whole_correlation(
         pyramids.reference[index], pyramids.moving[index], estimate.matrix, inverted=laid.inverted
     )
+    places = fine.displacements[fine.agree, :2]
+    there = map_points(estimate.matrix, places)
     bent = shared.model == "homography"
     return replace(
         shared,
@@ -130,6 +133,8 @@ def _evidence(shared: Evidence, laid: Laid, tiles: Tiles, ecc: float) -> Evidenc
         still=int(still.sum()),
         pattern=residual_pattern(fine, shared.shape, bent=bent, hull=hull),
         whole=replace(shared.whole, here=here),
+        # Of one frame alone, every other line may be displaced.
+        fields=abs(field_offset(reference, places) - field_offset(moving, there)),
     )
 
 
