@@ -46,6 +46,7 @@ def test_tissue_that_bends_is_aligned_by_one_click_and_taken_elsewhere(
     arrows = viewer.layers["second → first: residuals"]
     times = "as long as they are" if arrows.length == 1 else f"{arrows.length:.0f} times as long"
     assert f"drawn {times}" in widget.after.next.legend.value
+    assert "how the reference bends" in widget.after.next.legend.value
     assert len(arrows.data) > 100 and arrows.features["uncertainty"].max() <= 1
     assert "model='smooth'" in widget.after.copy_script()
     run.save(tmp_path / "bent.npz")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -305,17 +305,7 @@ class Field:
         ...     Field.load(f"{folder}/bent.npz")((1, 1)).round(6).tolist()
         [1.5, 1.5]
         """
-        write_field(path, self.stored(), self._dense, overwrite=overwrite)
-
-    def stored(self) -> dict[str, Array]:
-        """Return what makes up the field, by name; private, and `from_stored` takes it."""
-        stored = {
-            "matrix": self.matrix,
-            "rows": np.array([self.rows.start, self.rows.spacing]),
-            "columns": np.array([self.columns.start, self.columns.spacing]),
-            "coefficients": self.coefficients,
-        }
-        return stored if self.sigma is None else stored | {"sigma": self.sigma}
+        write_field(path, stored_parts(self), self._dense, overwrite=overwrite)
 
     def _dense(self) -> tuple[Array, tuple[float, float]]:
         """Return how far every pixel moves, (h, w, 2), and where (x, y) the first one is."""
@@ -347,20 +337,33 @@ class Field:
             rows = Lattice(y, found.rows.spacing, found.rows.count)
             columns = Lattice(x, found.columns.spacing, found.columns.count)
             return cls(found.matrix, rows, columns, found.coefficients)
-        return cls.from_stored(stored)
+        return field_of(stored)
 
-    def plain(self) -> dict[str, Any]:
-        """Return the same as lists, without sigma, for `from_stored`."""
-        return {name: one.tolist() for name, one in self.stored().items() if name != "sigma"}
 
-    @classmethod
-    def from_stored(cls, stored: Mapping[str, Any]) -> Field:
-        """Return the field of what `stored` gives, or of the same as lists."""
-        stored = {name: np.asarray(part, np.float64) for name, part in stored.items()}
-        down, across = (
-            Lattice(float(start), float(spacing), count)
-            for (start, spacing), count in zip(
-                (stored["rows"], stored["columns"]), stored["coefficients"].shape, strict=False
-            )
+def stored_parts(field: Field) -> dict[str, Array]:
+    """Return what makes up a field, by name, for `field_of`."""
+    stored = {
+        "matrix": field.matrix,
+        "rows": np.array([field.rows.start, field.rows.spacing]),
+        "columns": np.array([field.columns.start, field.columns.spacing]),
+        "coefficients": field.coefficients,
+    }
+    return stored if field.sigma is None else stored | {"sigma": field.sigma}
+
+
+def plain_parts(field: Field) -> dict[str, Any]:
+    """Return the same as lists, without sigma."""
+    parts = stored_parts(replace(field, sigma=None))
+    return {name: part.tolist() for name, part in parts.items()}
+
+
+def field_of(stored: Mapping[str, Any]) -> Field:
+    """Return the field of what `stored_parts` or `plain_parts` gives."""
+    parts = {name: np.asarray(part, np.float64) for name, part in stored.items()}
+    down, across = (
+        Lattice(float(start), float(spacing), count)
+        for (start, spacing), count in zip(
+            (parts["rows"], parts["columns"]), parts["coefficients"].shape, strict=False
         )
-        return cls(stored["matrix"], down, across, stored["coefficients"], stored.get("sigma"))
+    )
+    return Field(parts["matrix"], down, across, parts["coefficients"], parts.get("sigma"))

@@ -13,7 +13,7 @@ from napari.layers import Image, Labels, Layer
 
 from ..._align.volume.transform import VolumeTransform
 from ..._common.errors import InputError
-from ..._transform.field import Field
+from ..._transform.field import Field, field_of
 from ..._transform.files import load_transforms
 from ..._transform.formats.field_files import FIELD_FORMATS
 from ..._transform.formats.registry import holds_a_stack, holds_a_volume
@@ -105,7 +105,7 @@ def _from_note(note: Any) -> KnownTransform | None:
             for end in ends
         )
         transform = _of_frames(note) or (
-            Field.from_stored(note["field"])
+            field_of(note["field"])
             if note["model"] == "smooth"
             else as_any_transform(note["matrix"], note["model"])
         )

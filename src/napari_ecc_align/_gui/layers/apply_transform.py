@@ -24,7 +24,7 @@ from ..._images.filling import Fill
 from ..._images.sources import is_lazy
 from ..._images.warping import Resampling
 from ..._transform.axes import in_row_column
-from ..._transform.field import Field
+from ..._transform.field import Field, plain_parts
 from ..._transform.transform import Transform, map_points
 from .attributes import METADATA_KEY, appearance, levels_of, plane_count
 from .frame_transforms import FrameTransforms
@@ -104,7 +104,7 @@ class Application:
             matrices = [each.matrix.tolist() for each in transforms]
             return {**applied, "frame_matrices": matrices, "model": transforms[0].model}
         matrix = self.transform.matrix.tolist()
-        bent = {"field": self.transform.plain()} if isinstance(self.transform, Field) else {}
+        bent = {"field": plain_parts(self.transform)} if isinstance(self.transform, Field) else {}
         return {**applied, "matrix": matrix, "model": self.transform.model, **bent}
 
 

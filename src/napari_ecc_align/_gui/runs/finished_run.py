@@ -91,8 +91,6 @@ class FinishedRun:
             return FIELD_FORMATS
         if self.is_stack:
             return STACK_FORMATS
-        if self.task.bends:
-            return FIELD_FORMATS
         return {**FORMATS, **(SCENE if all(map(is_ome_zarr, self._paths)) else {})}
 
     @property

@@ -14,7 +14,7 @@ import numpy as np
 
 from ..._align.volume.result import VolumeAlignment
 from ..._align.volume.transform import VolumeTransform
-from ..._transform.field import Field
+from ..._transform.field import Field, plain_parts
 from ..._transform.transform import Transform
 from ..._verdict.result import AlignmentResult
 from ..layers.snapshots import LayerSnapshot
@@ -78,7 +78,7 @@ def plain(value: Any) -> Any:
     """Return a value as what JSON can hold and gives back the same."""
     if isinstance(value, Field):
         matrix = value.matrix.tolist()
-        return {"matrix": matrix, "model": value.model, "field": value.plain()}
+        return {"matrix": matrix, "model": value.model, "field": plain_parts(value)}
     if isinstance(value, (Transform, VolumeTransform)):
         return {"matrix": value.matrix.tolist(), "model": value.model}
     if is_dataclass(value) and not isinstance(value, type):
