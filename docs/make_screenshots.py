@@ -20,7 +20,7 @@ from types import SimpleNamespace
 import napari
 import numpy as np
 from drawn_images import cells, drifting, rounds
-from napari.settings import get_plugin_settings
+from napari.settings import get_plugin_settings, get_settings
 from PIL import Image
 from qtpy.QtWidgets import QApplication
 from scipy.ndimage import map_coordinates
@@ -49,6 +49,7 @@ def main() -> None:
     """Write every picture."""
     IMAGES.mkdir(exist_ok=True)
     # The pictures show the form as it is at first, and leave nobody's choices changed.
+    get_settings(path=None).appearance.theme = "light"
     get_plugin_settings(path_dir=None)
     for name in ("page", "lung", "tobolsk"):
         shoot_window(name)
@@ -204,7 +205,7 @@ def shoot_dataset(theme: str = "dark", name: str = "dataset") -> None:
         write_dataset(Path("scans"))
         viewer = napari.Viewer(title="ECC Align")
         viewer.theme = theme
-        _, widget = viewer.window.add_plugin_dock_widget("napari-ecc-align", "Align a dataset")
+        widget = open_dock(viewer, "Align a dataset")
         widget.folders.reference.line_edit.value = "scans/ideal"
         widget.folders.moving.line_edit.value = "scans/gray"
         widget.folders.siblings.chosen = ("scans/binary", "scans/staffless")
