@@ -300,6 +300,8 @@ class InitialGuesses:
 
     def note_refined(self, candidate: Candidate, refined: Refined, *, confirmed: bool) -> None:
         """Remember from where the fine levels led where, and if they stayed with what they had."""
+        if not confirmed and candidate.refiner is self.orientation:
+            return  # A finer search may lead edges right from nearby.
         starts = [candidate.refined.matrix]
         if confirmed and refined.settled:
             starts.append(refined.matrix)

@@ -35,6 +35,8 @@ CLEAR = 0.9
 """Where this share of the tiles agrees, the others are no question."""
 LEAST_SHARE = 0.03
 """A share of the detail below this is what interpolation and rasters leave."""
+LEAST_PART = 0.1
+"""What moves otherwise counts if it is more than such a part of what is left, or of the image."""
 LEAST_AGREEING = 4
 """As many points as determine a homography."""
 LEAST_TILES = 6

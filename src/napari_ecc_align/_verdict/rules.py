@@ -16,6 +16,7 @@ from .limits import (
     LARGEST_UNCERTAINTY,
     LEAST_AGREEING,
     LEAST_LIKE,
+    LEAST_PART,
     LIKE,
     RIGHT,
     TIMES_LEFT,
@@ -38,9 +39,6 @@ CLEAR_SHARE = 0.75
 # Where tiles are too few to tell, images that correlate like this may lie right. Tuned on crops
 # of 32 to 48 px.
 HIGH_ECC = 0.9
-# What moves below something that lies still counts if it is more than such a part of the image,
-# and so do tiles that are displaced by more than a pixel.
-LEAST_PART = 0.1
 # What explains less than this share of what the first motion does is told, and not what is meant.
 MINOR = 1 / 3
 # If a homography places the corners less exactly than this (px), it says nothing of the model.

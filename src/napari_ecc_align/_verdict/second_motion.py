@@ -11,8 +11,8 @@ from .._common.opencv import cv2
 from .._images.pyramid.levels import Floats, Level, floats
 from .._images.pyramid.representations import Representation, planes_of
 from .._transform.transform import map_points
-from .detail import over, shared_details, typical
-from .limits import LEAST_LIKE, LEAST_SHARE, RIGHT, SAME_PLACE, TIMES_LEFT
+from .detail import DETAIL, over, shared_details, typical
+from .limits import LEAST_LIKE, LEAST_PART, LEAST_SHARE, RIGHT, SAME_PLACE, TIMES_LEFT
 from .peaks import vertex
 from .tile_matching import Tiles
 
@@ -23,12 +23,8 @@ _LEAST_POWER = 1e-3
 # In standard deviations of the detail: what stands out farther counts no more than that.
 _BRIGHTEST = 8.0
 _PARTS = 8
-# Whether the first motion explains a place is asked over a neighbourhood of this standard
-# deviation (px of the level): of what is smallest, hot pixels, and of what is seen beside it.
-_NEIGHBOURHOOD = 2.5
-# A smaller share of what is left is what tones that differ, and compression, leave of one motion:
-# up to 0.085 of photographs and cells; hot pixels among stars leave 0.12 to 0.5.
-_LEAST_OF_REST = 0.1
+# Over a neighbourhood of this standard deviation it is asked if the first motion explains a place.
+_NEIGHBOURHOOD = DETAIL / 2
 # What is spread over less than this is a part, and the tiles there say so.
 _EVERYWHERE = 0.25
 # In standard deviations of what other displacements show. The highest of as many places as a level
@@ -137,7 +133,8 @@ def second_motion(
     if of_rest:
         first, second = (_without_lines(image, window) for image in (first, second))
         first, second, power = _unexplained(first, second)
-        least = _LEAST_OF_REST
+        # Tones that differ leave up to 0.085 of it, hot pixels among stars 0.12 to 0.5.
+        least = LEAST_PART
     most = TIMES_LEFT * (1 - common) / max(power, 1e-12) if least else np.inf
     if most < least:
         return None
