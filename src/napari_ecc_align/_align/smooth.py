@@ -242,15 +242,11 @@ def _judged(
         _sigma_grid(sigma, stage, shape, seen & agree),
     )
     sentence, share, typical = told(sigma, seen, agree, shape, bends=bends, suffices=_SUFFICES)
-    freest = replace(options, model="homography")
-    laid = tiles_of_field(
-        pyramids, estimate, field, stage.index, freest, typical if share else np.nan
-    )
-    ecc = sampled_ecc(pyramids.reference[0], pyramids.moving[0], [plain])[0]
-    if 1 - laid.ecc > (1 - _GAIN) * (1 - (-ecc if estimate.inverted else ecc)):
-        rigid = _without_field(job, pyramids, replace(estimate, matrix=plain), options)
-        if rigid.aligned:
-            return _rigid(rigid, bent.prior.stiffness)
+    known, freest = typical if share else np.nan, replace(options, model="homography")
+    laid = tiles_of_field(pyramids, estimate, field, stage.index, freest, known)
+    rigid = _as_good(job, pyramids, replace(estimate, matrix=plain), options, laid)
+    if rigid is not None:
+        return _rigid(rigid, bent.prior.stiffness)
     verdict: Verdict = laid.verdict
     if verdict == "aligned" and (share < _LEAST_SHARE or not _held(laid, field, bent.stage.index)):
         verdict = "doubtful"
@@ -273,13 +269,21 @@ def _judged(
     )
 
 
-def _without_field(
-    job: Job, pyramids: Pyramids, estimate: Estimate, options: SearchOptions
-) -> AlignmentResult:
-    """Return what the affine motion amounts to that lies next to an estimate."""
+def _as_good(
+    job: Job,
+    pyramids: Pyramids,
+    plain: Estimate,
+    options: SearchOptions,
+    bent: AlignmentResult,
+) -> AlignmentResult | None:
+    """Return what an affine motion amounts to if a field explains no more, None if it does."""
+    ecc = sampled_ecc(pyramids.reference[0], pyramids.moving[0], [plain.matrix])[0]
+    if 1 - bent.ecc <= (1 - _GAIN) * (1 - (-ecc if plain.inverted else ecc)):
+        return None
     given = pyramids.reference, pyramids.moving, options
-    found = outcome_of(estimate_steps(*given, initial=estimate.matrix, nearby=True))
-    return assess(pyramids, replace(found, start=estimate.start), options, job.initial)
+    found = outcome_of(estimate_steps(*given, initial=plain.matrix, nearby=True))
+    rigid = assess(pyramids, replace(found, start=plain.start), options, job.initial)
+    return rigid if rigid.aligned else None
 
 
 def _rigid(result: AlignmentResult, stiffness: float) -> SmoothAlignment:

@@ -107,27 +107,17 @@ def run_pair(
         "moving_mask": read_mask(chosen.moving_mask, chosen.moving, moving.shape),
     }
     check_fill(chosen.fill, files[1].pixels.dtype)
-    optional = [chosen.mask, chosen.moving_mask, transform]
-    given = [chosen.reference, chosen.moving, *filter(None, optional)]
-    paths = {**(beside or {}), **result_paths(chosen.out, chosen.moving, files[1])}
-    if chosen.model == "smooth" and "transform" in paths:
-        paths["transform"] = paths["transform"].with_suffix(".npz")
+    given = [chosen.reference, chosen.moving, chosen.mask, chosen.moving_mask, transform]
+    given = [path for path in given if path]
+    paths = {**(beside or {}), **_result_paths(chosen, files[1])}
     check_outputs(paths.values(), given, overwrite=chosen.overwrite)
     with progress_bar(chosen) as show:
         result = outcome_of(steps(reference, moving, **masks), show)
     inspection, written = None, dict[str, Path]()
     if worth_a_look(result):
-        inspection = inspect_alignment(
-            reference,
-            moving,
-            result.transform,
-            method=chosen.method,
-            thresholds=chosen.thresholds,
-            signed=chosen.signed,
-            interpolation=chosen.interpolation,
-            fill=chosen.fill,
-            **masks,
-        )
+        look = ("method", "thresholds", "signed", "interpolation", "fill")
+        masks.update((name, getattr(chosen, name)) for name in look)
+        inspection = inspect_alignment(reference, moving, result.transform, **masks)
         if paths:
             warped = _warped(files, result, inspection, chosen)
             kept = {"overwrite": chosen.overwrite, "provenance": made_by(chosen, given)}
@@ -140,6 +130,14 @@ def run_pair(
         unwritten = "\nNothing was written." if paths and not written else ""
         tell(chosen, result_text(result, inspection, written, notes) + unwritten)
     return exit_code(chosen, [result.verdict])
+
+
+def _result_paths(chosen: argparse.Namespace, moving: ImageFile) -> dict[str, Path]:
+    """Return the files of the folder of results, by role: a field's is of another format."""
+    paths = result_paths(chosen.out, chosen.moving, moving)
+    if chosen.model == "smooth" and "transform" in paths:
+        paths["transform"] = paths["transform"].with_suffix(".npz")
+    return paths
 
 
 def _axes_told(files: list[ImageFile], frame: int | None, chosen: argparse.Namespace) -> list[str]:

@@ -98,6 +98,16 @@ def estimate_steps(
         timings[start] = timings.get(start, 0.0) + time.perf_counter() - clock
         if refused is not None and enough is not None and enough():
             return replace(refused, timings=timings)
+    return (yield from _unbelieved(guesses, best, refused, timings))
+
+
+def _unbelieved(
+    guesses: InitialGuesses,
+    best: dict[Representation, Candidate],
+    refused: Estimate | None,
+    timings: dict[str, float],
+) -> Generator[Step, None, Estimate]:
+    """Return what is left where no start was accepted: one that was refused, or the best."""
     left = max(best.values(), key=lambda candidate: candidate.rank)
     if refused is not None:
         # Where edges alone were believed, brightness may still say more.

@@ -31,6 +31,7 @@ from .options import SearchOptions
 from .refined import Refined, bias, total
 from .solved_tiles import chosen_tiles
 from .solver import MIN_OVERLAP, BlockSolver
+from .tile_counts import MANY_TILES, first_count, foretold_count, next_count
 from .whole_level import WholeLevelSolver, whole_plane
 
 # Levels of at most so many pixels are used whole.
@@ -59,30 +60,15 @@ _NEGLIGIBLE_SHARE_OF_PRECISION = 0.3
 _LOOSE = 0.05
 _LEAST_COARSE_ECC = 0.15
 _LOST_CERTAINTY = 0.5
-_FIRST_TILES = 16
-# Models without a stretch do with fewer, a perspective needs more.
-_FEW_TILES = 12
-_MANY_TILES = 40
 # So many tiles are prepared and fitted in one go, a few hundredths of a second.
 _TOGETHER = 64
-# The number of tiles that the precision needs is foreseen from the uncertainty with few, but not
-# trusted further than this.
-_FASTEST_GROWTH = 16.0
 # A level of so many pixels has tiles enough to make a result precise without a finer one.
 _PLENTY = 500_000
 # The Jacobian of so few pixels of tiles is kept: as many as fit into a cache.
 _KEPT_PIXELS = 2**18
-# Where more than this share of the tiles is needed, all are taken.
-_MOST_OF_THEM = 0.6
-# Tiles of at most so many pixels: what bounds the memory.
-_MOST_PIXELS = 3_000_000
-# Twice as many where more is asked than this (px).
-_USUAL_PRECISION = 0.01
 # Tiles that know their place no better than to so many px of their level show different things:
 # finer levels would not know more.
 _LOST = 2.0
-# At full resolution, tiles so uncertain (px) that all of them together would still be by this.
-_USELESS = 1.0
 # Where half of the tiles lie as far as this (px) from where the model puts them, and by so many
 # standard deviations, it does not suffice: neither more tiles nor finer ones are laid better. Of
 # pairs that it suffices for, those are up to 2.5 on coarse levels.
@@ -302,14 +288,9 @@ class Refiner:
         self, start: Refined, index: int, before: Refined | None = None
     ) -> Generator[Refined, None, Refined | None]:
         """Refine on tiles of one level, adding some until it is precise; None without tiles."""
-        reference, moving = self._reference[index], self._moving[index]
+        pyramid, moving, following = self._reference, self._moving[index], before is not None
         size, choice = chosen_tiles(
-            self._reference,
-            moving,
-            index,
-            start.matrix,
-            self.representation,
-            inside=before is not None,
+            pyramid, moving, index, start.matrix, self.representation, inside=following
         )
         solver = self._block_solver(index)
         result: Refined | None = None
@@ -318,23 +299,14 @@ class Refiner:
             return result or start
 
         foretold = before if before is not None and before.level == index else None
-        first = self._first_tiles
+        first = first_count(self._options.motion)
         if foretold is not None:
-            needed = foretold.tiles * (foretold.uncertainty / self._options.precision) ** 2
-            # A second round would cost more than some tiles.
-            first = max(first, min(int(np.ceil(needed)), len(choice)))
-            first = len(choice) if first > _MOST_OF_THEM * len(choice) else first
+            first = foretold_count(foretold, self._options.precision, first, len(choice))
         count, used, departed = min(first, len(choice)), 0, False
-        iterations = _FINE_ITERATIONS[self.representation]
+        often = _FINE_ITERATIONS[self.representation]
         while used < count:
             for begin in range(used, count, _TOGETHER):
-                origins = choice[begin : min(count, begin + _TOGETHER)]
-                solver.add(
-                    tile_reference(reference, origins, size, representation=self.representation),
-                    planes_first(
-                        TileSampler(moving, origins, size, representation=self.representation)
-                    ),
-                )
+                self._add(solver, index, choice[begin : min(count, begin + _TOGETHER)], size)
                 yield result or start
             used = count
             # Where few tiles did not settle, they are no start for more.
@@ -343,7 +315,7 @@ class Refiner:
                 solver,
                 index,
                 result.matrix if result is not None and resumed else start.matrix,
-                iterations=_DEPARTED_ITERATIONS if departed else iterations,
+                iterations=_DEPARTED_ITERATIONS if departed else often,
                 tolerance=self._tight(index),
                 resumed=resumed,
                 rate=foretold.solution.rate if foretold else SLOWEST,
@@ -351,38 +323,29 @@ class Refiner:
             result = replace((yield from retold(steps, reached)), tiles=used)
             yield result
             departed = self._has_departed(solver, index)
-            if departed and used >= min(_MANY_TILES, len(choice)):
+            if departed and used >= min(MANY_TILES, len(choice)):
                 return replace(result, deformed=True)
-            aim = self._aim(result, used, len(choice))
-            excess = result.uncertainty / aim
-            near = excess < (_KNOWN_TO if foretold else 1)
-            if near or (used > first and not result.solution.converged):
+            excess = result.uncertainty / self._aim(result, used, len(choice))
+            if excess < (_KNOWN_TO if foretold else 1):
                 break
-            pixels = _MOST_PIXELS * (1 + (self._options.precision < _USUAL_PRECISION))
-            most = min(len(choice), pixels // size**2)
-            least = result.uncertainty * (used / max(used, most)) ** 0.5
-            if index == 0 and used > first and least > _USELESS:
-                break
-            # What spreads farther holds a perspective faster than the number of tiles does.
-            power = 2 if self._options.motion.degree == 1 else 1.5
-            growth = min(_FASTEST_GROWTH, 1.2 * excess**power)
-            count = min(most, int(np.ceil(used * growth)))
-            # A few more tell whether it is worth any more.
+            count = next_count(result, excess, first, len(choice), size, self._options)
             if departed or result.uncertainty > _LOST * 2.0**index:
-                count = min(count, max(_MANY_TILES, used))
+                # A few more tell whether it is worth any more.
+                count = min(count, max(MANY_TILES, used))
         return replace(result, moves=solver.moves) if result and foretold else result
+
+    def _add(self, solver: BlockSolver[Blocks], index: int, origins: Array, size: int) -> None:
+        """Give a solver some tiles of a level, by their first pixels (x, y)."""
+        reference, moving = self._reference[index], self._moving[index]
+        solver.add(
+            tile_reference(reference, origins, size, representation=self.representation),
+            planes_first(TileSampler(moving, origins, size, representation=self.representation)),
+        )
 
     def _has_departed(self, solver: BlockSolver[Blocks], index: int) -> bool:
         """Tell whether half of the tiles lie clearly elsewhere than where the model puts them."""
         distance, sigmas = solver.departure(self._options.motion.shifts)
         return distance * 2.0**index > _DEPARTED and sigmas > _DEPARTED_SIGMAS
-
-    @property
-    def _first_tiles(self) -> int:
-        model = self._options.motion
-        if model.n_parameters <= 4:
-            return _FEW_TILES
-        return _FIRST_TILES if model.degree == 1 else _MANY_TILES
 
     def _aim(self, result: Refined, used: int, most: int) -> float:
         """Return the uncertainty (px of level 0) at which a level has done its part.

@@ -30,6 +30,7 @@ _EVERYWHERE = 0.25
 # In standard deviations of what other displacements show. The highest of as many places as a level
 # has pixels lies between 5 and 6 by chance where they are normally distributed.
 LEAST_SIGNIFICANCE = 7.0
+_NEAR = np.arange(-int(SAME_PLACE), int(SAME_PLACE) + 1)
 
 
 @dataclass(frozen=True)
@@ -141,13 +142,7 @@ def second_motion(
     odd = _odd_part(first, second)
     height, width = odd.shape
     deviation = typical(odd)
-    # Where both lie a little apart, what is near slopes towards a peak that is nearer still.
-    peaks = np.where(odd >= _around(odd), odd, 0)
-    reach = int(SAME_PLACE)
-    near = np.arange(-reach, reach + 1)
-    disc = np.hypot(near[:, None], near) <= SAME_PLACE
-    middle = np.ix_(near % height, near % width)
-    peaks[middle] = np.where(disc, 0, peaks[middle])
+    peaks = _peaks(odd)
     _, share, _, (x, y) = cv2.minMaxLoc(peaks)
     if not max(least, LEAST_SIGNIFICANCE * deviation) <= share <= most:
         return None
@@ -155,10 +150,10 @@ def second_motion(
     there = np.array([x - width * (2 * x > width), y - height * (2 * y > height)])
     if still is not None:
         place = np.rint(still / factor).astype(int)
-        around = peaks[np.ix_((place[1] + near) % height, (place[0] + near) % width)]
+        around = peaks[np.ix_((place[1] + _NEAR) % height, (place[0] + _NEAR) % width)]
         if np.hypot(*place) > SAME_PLACE and around.max() > LEAST_LIKE * share:
             down, right = np.unravel_index(int(around.argmax()), around.shape)
-            there, share = place + near[[right, down]], float(around.max())
+            there, share = place + _NEAR[[right, down]], float(around.max())
     significance = share / deviation if deviation else float("inf")
     spread = _spread(first, second, window, there.astype(int))
     exact = there + _beside(odd, *there.astype(int).tolist())
@@ -166,6 +161,16 @@ def second_motion(
     distance = float(np.hypot(*exact))
     share *= power
     return SecondMotion(exact, share, significance, factor * RIGHT, spread, distance, common)
+
+
+def _peaks(odd: Floats) -> Floats:
+    """Return a circular plane at its peaks, 0 elsewhere and near its first entry."""
+    # Where both lie a little apart, what is near slopes towards a peak that is nearer still.
+    peaks = np.where(odd >= _around(odd), odd, np.float32(0))
+    disc = np.hypot(_NEAR[:, None], _NEAR) <= SAME_PLACE
+    middle = np.ix_(*(_NEAR % length for length in odd.shape))
+    peaks[middle] = np.where(disc, 0, peaks[middle])
+    return peaks
 
 
 def _beside(odd: Floats, x: int, y: int) -> NDArray[np.float64]:
