@@ -101,8 +101,12 @@ class Series:
         return self.initial
 
     def follower(self) -> Follower | None:
-        """Return what follows the frames of a block, if all are aligned to one image."""
-        return Follower() if len(self.references) == 1 else None
+        """Return what follows the frames of a block, if all are aligned to one image.
+
+        Where each frame has a model chosen for it, what one has does not foretell the next.
+        """
+        follows = len(self.references) == 1 and self.options.search.model != "auto"
+        return Follower() if follows else None
 
     def frame_steps(
         self,
@@ -143,10 +147,16 @@ def one_by_one(series: Series, known: Sequence[AlignmentResult] = ()) -> FrameSt
     follower = series.follower()
     # What a block's frames have told the next ones is not known.
     first = len(done) - len(done) % BLOCK if follower else len(done)
+    next_one = f"frame {len(done) + 1} of {len(series.images)}: following those before it"
+
+    def again(step: Progress) -> Progress:
+        return replace(step, stage=next_one)
+
     for index in range(first, len(series.images)):
         if index % BLOCK == 0:
             follower = series.follower()
-        result = yield from series.frame_steps(index, done, None, follower)
+        steps = series.frame_steps(index, done, None, follower)
+        result = yield from retold(steps, again if index in done else lambda step: step)
         if index not in done:
             done[index] = result
             yield told_frame(index, len(series.images), result)
