@@ -328,7 +328,7 @@ def _correlation(first: NDArray[Any], second: NDArray[Any], inside: NDArray[np.b
     for rows in strips(inside.shape):
         within = inside[rows]
         a, b = (to_gray(image[rows])[within].astype(np.float64) for image in (first, second))
-        sums += [[a.sum(), b.sum(), a @ b], [a @ a, b @ b, 0]]
+        sums += np.array([[a.sum(), b.sum(), a @ b], [a @ a, b @ b, 0]], np.float64)
     (mean_a, mean_b, both), (square_a, square_b, _) = sums / max(1, count)
     spread = (square_a - mean_a**2) * (square_b - mean_b**2)
     return float((both - mean_a * mean_b) / np.sqrt(spread)) if spread > 0 else 0.0

@@ -59,7 +59,7 @@ def halves_steps(
         )
     first, second = (one.on_cells(one.coefficients) for one in halves)
     apart = ((first - second) ** 2).sum(axis=0)
-    expected = sum((one.sigma() ** 2).sum(axis=0) for one in halves)
+    expected = np.sum([one.sigma() ** 2 for one in halves], axis=(0, 1))
     pooled = max(1.0, _POOLED * estimate.prior.stiffness / used[-1].apart)
 
     def around(values: Array) -> Array:
@@ -158,7 +158,7 @@ def told(
     """
     size = np.sqrt((sigma**2).sum(axis=0))
     known = seen & agree & (size <= WRONG)
-    share = float(known.sum() / max(1, seen.sum()))
+    share = int(np.count_nonzero(known)) / max(1, int(np.count_nonzero(seen)))
     if not known.any():
         return "Nowhere do the images say how they bend.", share, float("inf")
     typical = float(np.sqrt(np.median(size[known] ** 2) / 2))

@@ -344,7 +344,7 @@ def _peaks(
     noise = _CORRELATED * np.maximum(0, 1 - heights**2)
     variance = noise / np.where(known, heights * count * flattest, 1)
     sigmas = np.where(known, np.sqrt(variance + _PEAK_ERROR**2), np.inf)
-    return at + np.nan_to_num(aside), heights, sigmas
+    return np.asarray(at + np.nan_to_num(aside), np.float64), heights, sigmas
 
 
 def _rival(surfaces: Floats, ratio: Array) -> float:

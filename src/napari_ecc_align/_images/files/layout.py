@@ -164,7 +164,7 @@ class Layout:
         for axis, number in ((held.channels, channel), (held.along, frame)):
             if axis is not None and number is not None:
                 at[axis] = number
-        return np.atleast_1d(numbers[tuple(at)]).ravel()
+        return np.asarray(numbers[tuple(at)], np.intp).ravel()
 
     @property
     def frame_numbers(self) -> list[int]:
