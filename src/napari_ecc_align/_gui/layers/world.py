@@ -208,7 +208,9 @@ def unit_of(grid: PixelGrid) -> str | None:
 
     if "pixel" in grid.units or len(set(grid.units)) > 1:
         return None
-    return f"{pint.get_application_registry().Unit(grid.units[0]):~P}"
+    unit = f"{pint.get_application_registry().Unit(grid.units[0]):~P}"
+    # From 0.26 on pint writes micro as the Greek letter: one sign here, that of OME.
+    return unit.replace("\u03bc", "\u00b5")
 
 
 def world_change(
