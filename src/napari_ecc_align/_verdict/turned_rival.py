@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -157,25 +155,17 @@ def _self_similarities(image: Floats, *, turning_only: bool) -> list[tuple[float
     found = [(np.pi, 1.0)]
     alike[:, most : 2 * _RADII - most + 1] = -1
     _erase(alike, 0, 0)
-    # Rings are alike under many scales, of which spokes are to lose no place to any.
-    only_turned = alike.copy()
-    only_turned[:, 1:] = -1
-    for peaks in (only_turned, alike):
-        for k, step in _highest(peaks):
-            found += [(np.pi * half / _ANGLES, growth**step) for half in (k, k + _ANGLES)]
-            _erase(alike, k, step)
+    # Spokes may look alike under many scales, of which their turns are to lose no place to any.
+    for columns in (slice(1), slice(None)):
+        for _ in range(MOST_TURNED):
+            peaks = alike[:, columns]
+            k, r = map(int, np.unravel_index(int(peaks.argmax()), peaks.shape))
+            if peaks[k, r] < _ALIKE:
+                break
+            scale = growth ** (r - 2 * _RADII * (r > _RADII))
+            found += [(np.pi * half / _ANGLES, scale) for half in (k, k + _ANGLES)]
+            _erase(alike, k, r)
     return found
-
-
-def _highest(alike: NDArray[np.float64]) -> Iterator[tuple[int, int]]:
-    """Yield the highest peaks as steps of angle and of radius, and erase them."""
-    for _ in range(MOST_TURNED):
-        k, r = np.unravel_index(int(alike.argmax()), alike.shape)
-        if alike[k, r] < _ALIKE:
-            return
-        step = int(r) - 2 * _RADII * (int(r) > _RADII)
-        _erase(alike, int(k), step)
-        yield int(k), step
 
 
 def _erase(alike: NDArray[np.float64], angle: int, radius: int) -> None:
