@@ -80,6 +80,6 @@ def test_the_record_of_a_batch_says_how_an_image_was_made(tmp_path, monkeypatch)
     assert image == record and image["outcome"] == "aligned"
     assert [each["role"] for each in image["inputs"]] == ["reference", "moving"]
     assert (whole["pairs"], whole["aligned"]) == (1, 1)
-    with open("out/scan/p.png", "ab") as file:
+    with (tmp_path / "out/scan/p.png").open("ab") as file:
         file.write(b"\0")
     assert shown("out/scan/p.png")[0]["changed since"] == "scan/p.png"

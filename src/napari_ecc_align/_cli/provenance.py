@@ -25,7 +25,9 @@ from .._images.ome_zarr.scene import scene_provenance
 from .console import say
 from .show import to_json
 
+# What changes nothing of a result, and what is told elsewhere.
 _HELD = ("command", "json", "quiet", "verbose", "overwrite", "accept", "out", "transform_out")
+_HELD += ("workers",)
 _PIECE = 2**20
 
 
@@ -42,7 +44,7 @@ def made_by(chosen: argparse.Namespace, inputs: Iterable[Path]) -> dict[str, Any
     options = {
         name: value
         for name, value in vars(chosen).items()
-        if name not in _HELD and value is not None and not isinstance(value, Path)
+        if name not in _HELD and value is not None and not _is_files(value)
     }
     return {
         "program": f"napari-ecc-align {version('napari-ecc-align')}",
@@ -51,6 +53,12 @@ def made_by(chosen: argparse.Namespace, inputs: Iterable[Path]) -> dict[str, Any
         # As JSON has them: tuples are lists, whatever else is as it prints.
         "options": json.loads(json.dumps(options, default=str)),
     }
+
+
+def _is_files(value: object) -> bool:
+    """Tell whether an option names files: these are inputs, told by their names and hashes."""
+    items = value if isinstance(value, list) else [value]
+    return any(isinstance(item, Path) for item in items)
 
 
 def with_provenance(file: ImageFile, provenance: Mapping[str, Any]) -> ImageFile:
