@@ -26,8 +26,7 @@ from .console import say
 from .show import to_json
 
 # What changes nothing of a result, and what is told elsewhere.
-_HELD = ("command", "json", "quiet", "verbose", "overwrite", "accept", "out", "transform_out")
-_HELD += ("workers",)
+_HELD = frozenset("command json quiet verbose overwrite accept out transform_out workers".split())
 _PIECE = 2**20
 
 
