@@ -26,7 +26,8 @@ from .console import say
 from .show import to_json
 
 # What changes nothing of a result, and what is told elsewhere.
-_HELD = frozenset("command json quiet verbose overwrite accept out transform_out workers".split())
+_HELD = {"command", "json", "quiet", "verbose", "overwrite", "accept", "workers"}
+_HELD |= {"out", "transform_out"}
 _PIECE = 2**20
 
 
