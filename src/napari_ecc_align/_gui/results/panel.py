@@ -135,7 +135,7 @@ class ResultPanel(Container):  # type: ignore[type-arg]
             return ""
         changed = changes(run.task.basis, self._now)
         if changed == [PAIR]:
-            return "Another pair is chosen."
+            return "Another pair is chosen." if self._now.get(PAIR) else "No pair is chosen."
         if not changed:
             return ""
         return f"Changed since: {', '.join(changed)}. Align again, or change it back."
