@@ -368,6 +368,9 @@ class AlignWidget(Container):  # type: ignore[type-arg]
 
     def _align_as(self, model: MotionModel | Literal["smooth"]) -> None:
         self.model.value = model
+        if model == "smooth":
+            # A field can do nothing else.
+            self.settings.output.value = "resample"
         self.run()
 
     def _align_by_edges(self) -> None:

@@ -61,10 +61,9 @@ class ResultPanel(Container):  # type: ignore[type-arg]
         self._now: Basis = {}
         self._note = ""
         self._working = False
-        self.results = VerdictTable()
+        self.results = VerdictTable(below)
         self.next = Actions()
-        between = [] if below is None else [below]
-        super().__init__(widgets=[self.results, *between, self.next], labels=False)
+        super().__init__(widgets=[self.results, self.next], labels=False)
         self.margins = (0, 0, 0, 0)
         self._blink = Blink(self.native)
         for choice in (self.next.view, self.next.stack_view):
