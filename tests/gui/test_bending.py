@@ -42,7 +42,8 @@ def test_tissue_that_bends_is_aligned_by_one_click_and_taken_elsewhere(
     widget.steps.follow(doubtful)
     assert widget.steps.freer.text == "It bends: try smooth"
     # Above the table, where it is in sight.
-    assert widget.steps.native.y() < widget.after.results.table.native.y()
+    order = list(widget.after.results)
+    assert order.index(widget.steps) < order.index(widget.after.results.table)
     widget.settings.output.value = "move"
     widget.steps.freer.native.click()
     finish(widget)
