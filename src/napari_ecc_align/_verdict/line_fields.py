@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+from numpy.lib.stride_tricks import as_strided
 from numpy.typing import NDArray
 
 from .._images.pyramid.levels import Floats, Level
@@ -31,7 +32,12 @@ def field_offset(level: Level, places: NDArray[np.float64]) -> float:
     float
         In px, of rows or of columns, whichever is more; 0 where it is in doubt.
     """
-    patches = _patches(level, places[:LEAST_TILES])
+    some = places[:LEAST_TILES]
+    return level.recent("displaced fields", some.tobytes(), lambda: _clearest(level, some))
+
+
+def _clearest(level: Level, places: NDArray[np.float64]) -> float:
+    patches = _patches(level, places)
     offsets = (_offset(patches), _offset(patches.transpose(0, 2, 1)))
     return max(offsets, key=abs)
 
@@ -40,9 +46,12 @@ def _patches(level: Level, places: NDArray[np.float64]) -> Floats:
     height, width = level.shape
     side = min(LARGEST_TILE, height, width) // 2 * 2
     firsts = np.clip(np.rint(places) - side // 2, 0, (width - side, height - side)).astype(int)
-    patches = [level.patch(y, y + side, x, x + side) for x, y in firsts.tolist()]
-    whole = [values for values, valid in patches if valid is None or valid.all()]
-    return np.stack(whole) if whole else np.empty((0, side, side), np.float32)
+    boxes = [np.s_[y : y + side, x : x + side] for x, y in firsts.tolist()]
+    counts = level.valid
+    whole = [level.image[box] for box in boxes if counts is None or counts[box].all()]
+    if not whole:
+        return np.empty((0, side, side), np.float32)
+    return level.convert(np.stack(whole), None)
 
 
 def _offset(patches: Floats) -> float:
@@ -51,11 +60,13 @@ def _offset(patches: Floats) -> float:
         return 0.0
     lines = patches - patches.mean(axis=2, keepdims=True)
     odd = lines[:, 1:-1:2, _REACH:-_REACH]
-    around = lines[:, :-2:2] + lines[:, 2::2]
-    shifted = np.lib.stride_tricks.sliding_window_view(around, odd.shape[2], axis=2)
+    around = np.ascontiguousarray(lines[:, :-2:2] + lines[:, 2::2])
+    shape, strides = (2 * _REACH + 1, odd.shape[2]), around.strides
+    shifted = as_strided(around, (*around.shape[:2], *shape), (*strides, strides[2]))
     fits = np.einsum("nrw,nrsw->ns", odd, shifted)
-    powers = np.einsum("nrsw,nrsw->ns", shifted, shifted)
-    fits /= np.sqrt((odd * odd).sum(axis=(1, 2))[:, None] * powers) + 1e-12
+    columns = np.einsum("nrw,nrw->nw", around, around)
+    powers = as_strided(columns, (len(columns), *shape), (*columns.strides, columns.strides[1]))
+    fits /= np.sqrt((odd * odd).sum(axis=(1, 2))[:, None] * powers.sum(axis=2)) + 1e-12
     found = fits.argmax(axis=1) - _REACH
     # Where they lie they leave much more unexplained, and the best is no border.
     clear = (fits[:, _REACH] < least_like(fits.max(axis=1))) & (np.abs(found) < _REACH)
