@@ -48,7 +48,7 @@ class KeptBlocks(LinearisedBlocks):
     def _gradients_with(self, image: Floats) -> Array:
         """Return sums of products of the gradients with those of an image, (n, 3)."""
         flat = image.reshape(len(image), -1, 1)
-        return np.matmul(self._against, flat)[:, :, 0].astype(np.float64)
+        return np.asarray(np.matmul(self._against, flat)[:, :, 0], np.float64)
 
     def _products(self, image: Floats) -> tuple[Array, Array]:
         flat = image.reshape(len(image), -1, 1)
@@ -59,7 +59,7 @@ class KeptBlocks(LinearisedBlocks):
         varies = squares - sums**2 / self.count
         own = 1 / np.maximum(self._inverse[:, 0, 0], 1e-30)
         shares = np.maximum(own, 0) / np.maximum(varies, 1e-30)
-        return np.minimum(1, gains * np.sqrt(shares))
+        return np.asarray(np.minimum(1, gains * np.sqrt(shares)))
 
     def noise(self, image: Floats, gains: Array) -> Array:
         """Return what noise in the reference's gradients adds to the normals, (n, p, p)."""
