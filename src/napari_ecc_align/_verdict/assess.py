@@ -28,11 +28,11 @@ from .limits import (
     LIKE,
     SECOND_PIXELS,
     TIMES_LEFT,
+    WHOLE_PIXELS,
 )
 from .line_fields import field_offset
 from .model_check import homography_shift
 from .pair_tiles import (
-    WHOLE_PIXELS,
     all_tiles,
     first_tiles,
     seconded,

@@ -43,8 +43,8 @@ LEAST_TILES = 6
 """Twice as many equations as an affine displacement has unknowns."""
 SECOND_PIXELS = 100_000
 """Of a level on which a second motion is looked for: 316 by 316."""
-TURNED_PIXELS = 24_000
-"""Of a level on which images are turned and enlarged: 155 by 155."""
+WHOLE_PIXELS = 40_000
+"""Of a level of which the whole is moved, turned and enlarged: 200 by 200."""
 MOST_TURNED = 4
 """So many of the best turns are looked at closer."""
 MOST_PIXELS = 12_000

@@ -24,6 +24,7 @@ from .limits import (
     LIKE,
     LIKE_TILES,
     SAME_PLACE,
+    WHOLE_PIXELS,
     WRONG,
 )
 from .residual_pattern import CLEAR_SIGMAS, affine_of
@@ -35,9 +36,6 @@ from .tile_matching import ALL_TILES, FIRST_TILES, MOST_TILES, Tiles, is_clear, 
 # tiles are a twelfth of it. Of a side of at least 140 px, where tiles of 17 px are still many.
 _WIDE_PIXELS = 300_000
 _WIDE_SIDE = 140
-# The whole of a level of at most so many pixels is correlated at every displacement: 200 by 200,
-# chosen for its cost.
-WHOLE_PIXELS = 40_000
 
 
 def first_tiles(pyramids: Pyramids, estimate: Estimate) -> tuple[Laid, Tiles]:
@@ -64,10 +62,13 @@ def few_tiles(laid: Laid) -> Tiles:
 
 
 def wide_tiles(laid: Laid, fine: Tiles, rival: float) -> Tiles:
-    """Ask tiles that see far, if those at full resolution and the whole leave a doubt."""
-    if max(rival, fine.rival.likeness) < LEAST_LIKE and is_clear(
-        fine, max(FIRST_TILES, fine.tested), 0
-    ):
+    """Ask tiles that see far, if those at full resolution and the whole leave a doubt.
+
+    Or if there are places between those that the former see and those that the latter tells apart.
+    """
+    told = SAME_PLACE * (2 ** laid.pyramids.index_below(WHOLE_PIXELS) - 1) <= fine.reach
+    clear = max(rival, fine.rival.likeness) < LEAST_LIKE
+    if told and clear and is_clear(fine, max(FIRST_TILES, fine.tested), 0):
         return fine
     wide = _matched(laid, _wide_level(laid.pyramids), far=True)
     # Where little overlaps, and near the borders, only those that do not see far fit in.

@@ -16,7 +16,7 @@ from .._images.pyramid.representations import Representation, planes_of, turned
 from .._transform.matrices import MotionModel
 from .._transform.transform import corner_error, scaled, shift
 from .detail import shared_details
-from .limits import ITERATIONS, MOST_TURNED, SAME_PLACE, TURNED_PIXELS
+from .limits import ITERATIONS, MOST_TURNED, SAME_PLACE, WHOLE_PIXELS
 from .rival import NO_RIVAL, Rival
 
 # Half a turn in steps of two degrees, and radii from an eighth to all of the frequencies that the
@@ -79,7 +79,7 @@ def turned_rival(
     """
     if model == "translation":
         return NO_RIVAL
-    index = pyramids.index_below(TURNED_PIXELS)
+    index = pyramids.index_below(WHOLE_PIXELS)
     reference, moving = pyramids.reference[index], pyramids.moving[index]
     if max(reference.shape) > _LONGEST * min(reference.shape):
         return NO_RIVAL
