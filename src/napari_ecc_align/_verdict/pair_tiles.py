@@ -13,10 +13,11 @@ from .._ecc.estimate import Estimate
 from .._images.pyramid.pair import Pyramids
 from .._transform.matrices import MotionModel
 from .._transform.transform import corner_error, shift
-from .chance import with_sampled_chance
+from .chance import ALPHA, p_value, with_sampled_chance
 from .compared_places import correlation_on, fits_better_here
 from .laid import Laid
 from .limits import (
+    CLEAR,
     KNOWN_TO,
     LEAST_AGREEING,
     LEAST_LIKE,
@@ -85,7 +86,12 @@ def with_chance(laid: Laid, fine: Tiles, wide: Tiles, model: MotionModel) -> tup
         def matched(matrix: NDArray[np.float64], most: int) -> Tiles:
             return _matched(laid.at(matrix), index, far=far, asked=(0, most))
 
-        return with_sampled_chance(tiles, laid.estimate.matrix, matched, model)
+        seen = with_sampled_chance(tiles, laid.estimate.matrix, matched, model)
+        if seen.share < CLEAR or p_value(seen, model) <= ALPHA or seen.tested >= MOST_TILES:
+            return seen
+        # All that were asked agree and cannot convince, as much that is alike repeats: more may.
+        more = _matched(laid, index, far=far, asked=(MOST_TILES, MOST_TILES))
+        return replace(more, chance=seen.chance, chance_fit=seen.chance_fit)
 
     asked = sampled(fine, 0, False)
     if wide is fine:
