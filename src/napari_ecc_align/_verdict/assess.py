@@ -34,6 +34,7 @@ from .line_fields import field_offset
 from .model_check import homography_shift
 from .pair_tiles import (
     all_tiles,
+    first_seconded,
     first_tiles,
     seconded,
     told_apart,
@@ -239,7 +240,7 @@ def _with_places_compared(laid: Laid, evidence: Evidence) -> Evidence:
         evidence,
         fine=fine,
         wide=fine if same else told_apart(laid, evidence.wide, whole, model),
-        whole=replace(whole, rival=seconded(laid, whole.rival, model)),
+        whole=replace(whole, rival=first_seconded(laid, whole, model)),
     )
 
 

@@ -45,8 +45,8 @@ SECOND_PIXELS = 100_000
 """Of a level on which a second motion is looked for: 316 by 316."""
 WHOLE_PIXELS = 40_000
 """Of a level of which the whole is moved, turned and enlarged: 200 by 200."""
-MOST_TURNED = 4
-"""So many of the best turns are looked at closer."""
+MOST_RIVALS = 4
+"""So many of the best other places, or turns, are looked at closer."""
 MOST_PIXELS = 12_000
 """What so many tell together is known to a hundredth."""
 DIRECTIONS = 8

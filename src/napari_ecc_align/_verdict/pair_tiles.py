@@ -126,6 +126,12 @@ def seconded(laid: Laid, rival: Rival, model: MotionModel) -> Rival:
     return NO_RIVAL if not like or fits_better_here(laid, place, model, rough=True) else rival
 
 
+def first_seconded(laid: Laid, whole: WholeFit, model: MotionModel) -> Rival:
+    """Return the best other place for the whole at which tiles fit, too, if there is one."""
+    found = (seconded(laid, rival, model) for rival in (whole.rival, *whole.others))
+    return next((rival for rival in found if rival is not NO_RIVAL), NO_RIVAL)
+
+
 def told_apart(laid: Laid, tiles: Tiles, whole: WholeFit, model: MotionModel) -> Tiles:
     """Return tiles without their rival if more than they see tells it from where they lie.
 

@@ -14,7 +14,7 @@ from .._images.pyramid.pair import Pyramids
 from .._images.pyramid.tile_choice import grid
 from .._transform.transform import corner_error, map_points, scaled, shift
 from .chance import ALPHA, p_value
-from .limits import LEAST_SHARE, MOST_TURNED, SECOND_PIXELS, WHOLE_PIXELS
+from .limits import LEAST_SHARE, MOST_RIVALS, SECOND_PIXELS, WHOLE_PIXELS
 from .residual_pattern import affine_of
 from .second_motion import SecondMotion, evened
 from .tile_matching import LEAST_REACH, MOST_TILES, Tiles, weighed
@@ -56,7 +56,7 @@ def turned_motion(
         return None
     starts = _starts(coarse, *planes)
     best: tuple[NDArray[np.float64], Tiles] | None = None
-    for start in starts[:MOST_TURNED]:
+    for start in starts[:MOST_RIVALS]:
         motion = scaled(start, 2.0**-index)
         said = _tiles(first, second, motion)
         motion = motion @ affine_of(said, first.shape)

@@ -16,7 +16,7 @@ from .._images.pyramid.representations import Representation, planes_of, turned
 from .._transform.matrices import MotionModel
 from .._transform.transform import corner_error, scaled, shift
 from .detail import shared_details
-from .limits import ITERATIONS, MOST_TURNED, SAME_PLACE, WHOLE_PIXELS
+from .limits import ITERATIONS, MOST_RIVALS, SAME_PLACE, WHOLE_PIXELS
 from .rival import NO_RIVAL, Rival
 
 # Half a turn in steps of two degrees, and radii from an eighth to all of the frequencies that the
@@ -103,7 +103,7 @@ def turned_rival(
     refiner = Refiner(pyramids.reference, pyramids.moving, options, representation=representation)
     found = [
         outcome_of(refiner.coarse(matrix @ motion, first=refiner.finest_whole)).matrix
-        for _, motion in starts[:MOST_TURNED]
+        for _, motion in starts[:MOST_RIVALS]
     ]
 
     best: tuple[float, NDArray[np.float64] | None] = 0.0, None
@@ -157,7 +157,7 @@ def _self_similarities(image: Floats, *, turning_only: bool) -> list[tuple[float
     _erase(alike, 0, 0)
     # Spokes may look alike under many scales, of which their turns are to lose no place to any.
     for columns in (slice(1), slice(None)):
-        for _ in range(MOST_TURNED):
+        for _ in range(MOST_RIVALS):
             peaks = alike[:, columns]
             k, r = map(int, np.unravel_index(int(peaks.argmax()), peaks.shape))
             if peaks[k, r] < _ALIKE:
