@@ -235,6 +235,9 @@ def _of_tiles(laid: Laid, model: MotionModel, ecc: float, fine: Tiles) -> Eviden
 def _with_places_compared(laid: Laid, evidence: Evidence) -> Evidence:
     """Leave out the rivals that more than what found them tells from where the images lie."""
     model, whole, same = evidence.model, evidence.whole, evidence.wide is evidence.fine
+    if evidence.shows_still:
+        # What stays is nearer to itself at one place than at another, whatever moves.
+        return evidence
     fine = told_apart(laid, evidence.fine, whole, model)
     return replace(
         evidence,

@@ -268,7 +268,9 @@ def _why_ambiguous(evidence: Evidence) -> str | None:
     # Where some tiles fit and others do not, the place at which all fit may be another.
     largest = min(LIKE, LEAST_LIKE + min(fine.share, wide.share) / 3)
     like = [tiles.rival for tiles in asked if tiles.rival.likeness > LIKE]
-    if shifted.is_like(largest):
+    # Where a part stays, it leaves more at some places than at others, whatever moves.
+    repeats = evidence.shows_still and shifted.likeness > LEAST_LIKE
+    if repeats or shifted.is_like(largest):
         like.append(shifted)
     if like:
         return (
