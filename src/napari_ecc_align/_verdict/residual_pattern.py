@@ -136,7 +136,8 @@ def residual_pattern(
     good = np.isfinite(sigma) & (evidence.fits >= max(_LEAST_CORRELATION, _LIKE_SHARE * typical))
     own = np.flatnonzero(good)
     beside = _neighbours(places[own], evidence.side)
-    alike = _like_a_neighbour(moves, own, beside)
+    near = sizes <= 2 * evidence.radius
+    alike, like_one = _like_neighbours(moves, own, beside)
     displaced = good & alike & ~agree
     used = good & (agree | displaced)
     # Tiles that overlap say the same twice.
@@ -145,17 +146,18 @@ def residual_pattern(
     shift, corner_sigma, homography_sigma = _corner_shift(
         places[used], moves[used], exact, shape, bent, hull
     )
-    certain = good & alike & (sizes > SIGMAS * sigma)
+    # What is displaced by little is hardly so by chance: one is enough.
+    certain = good & (alike | (near & like_one)) & (sizes > SIGMAS * sigma)
     clear = certain & (sizes > RIGHT)
     largest, where = 0.0, ""
     if clear.sum() >= 2:
         at = int(np.argmax(np.where(clear, sizes, 0)))
         largest, where = float(sizes[at]), part_of(places[at], shape)
-    near = good & agree
+    agreeing = good & agree
     excess = np.inf
-    if count := int(near.sum()):
-        excess = float((moves[near] ** 2).sum() / 2 - (sigma[near] ** 2).sum()) / count
-    close = np.flatnonzero(good & (sizes <= 2 * evidence.radius))
+    if count := int(agreeing.sum()):
+        excess = float((moves[agreeing] ** 2).sum() / 2 - (sigma[agreeing] ** 2).sum()) / count
+    close = np.flatnonzero(good & near)
     if len(close) < len(own):
         # Those that are left out are nobody's neighbours.
         beside = _neighbours(places[close], evidence.side)
@@ -189,24 +191,25 @@ def _shared(moves: Array, beside: tuple[NDArray[np.intp], Array]) -> float:
     return float(np.sqrt(mean)) if mean > doubt else 0.0
 
 
-def _like_a_neighbour(
+def _like_neighbours(
     moves: Array, own: NDArray[np.intp], beside: tuple[NDArray[np.intp], Array]
-) -> NDArray[np.bool_]:
-    """Tell of each tile, one of `own`, whether most of its nearest are displaced alike.
+) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    """Tell of each tile, one of `own`, whether most of its nearest are displaced alike, and if one.
 
-    Or those of one of them that is: at the edge of what is displaced, most are not.
+    Of most also if those of one that is like it are: at the edge of what is displaced, most are
+    not.
     """
-    found = np.zeros(len(moves), bool)
+    found = np.zeros((2, len(moves)), bool)
     if len(own) < 2:
-        return found
+        return found[0], found[1]
     nearest, apart = beside
     good = moves[own]
     unlike = np.hypot(*(good[:, None] - good[nearest]).transpose(2, 0, 1))
     unlike[~np.isfinite(apart)] = np.inf
     alike = unlike <= _ALIKE * np.hypot(*good.T)[:, None]
     most = 2 * alike.sum(axis=1) > _NEIGHBOURS
-    found[own] = most | (alike & most[nearest]).any(axis=1)
-    return found
+    found[:, own] = most | (alike & most[nearest]).any(axis=1), alike.any(axis=1)
+    return found[0], found[1]
 
 
 def _neighbours(places: Array, side: float) -> tuple[NDArray[np.intp], Array]:

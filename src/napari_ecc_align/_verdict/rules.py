@@ -135,7 +135,8 @@ def _why_two_motions(evidence: Evidence) -> str | None:
         )
     second, motion, shape = evidence.second, evidence.motion, evidence.shape
     still = corner_error(motion, np.eye(3), shape) <= WRONG
-    if still and evidence.fine.share < CLEAR_SHARE:
+    # Marks that outshine the rest have most tiles, but not all that is seen.
+    if still and evidence.fine.share < (CLEAR_SHARE if abs(evidence.ecc) > HIGH_ECC else CLEAR):
         return f"Only {_counted(evidence.fine)}, and what lies still may belong to the camera."
     if second is None or second.spread < LEAST_PART:
         return None
