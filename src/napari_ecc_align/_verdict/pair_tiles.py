@@ -69,11 +69,14 @@ def wide_tiles(laid: Laid, fine: Tiles, rival: float) -> Tiles:
     """
     told = SAME_PLACE * (2 ** laid.pyramids.index_below(WHOLE_PIXELS) - 1) <= fine.reach
     clear = max(rival, fine.rival.likeness) < LEAST_LIKE
-    if told and clear and is_clear(fine, max(FIRST_TILES, fine.tested), 0):
+    clear = clear and is_clear(fine, max(FIRST_TILES, fine.tested), 0)
+    if told and clear:
         return fine
-    wide = _matched(laid, _wide_level(laid.pyramids), far=True)
+    index = _wide_level(laid.pyramids)
+    wide = _matched(laid, index, far=True)
     # Where little overlaps, and near the borders, only those that do not see far fit in.
-    return fine if wide.tested < LEAST_TILES else wide
+    clear = clear and wide.rival.likeness < LEAST_LIKE and is_clear(wide, wide.tested, index)
+    return fine if clear or wide.tested < LEAST_TILES else wide
 
 
 def with_chance(laid: Laid, fine: Tiles, wide: Tiles, model: MotionModel) -> tuple[Tiles, Tiles]:
