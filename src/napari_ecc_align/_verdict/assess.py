@@ -237,15 +237,15 @@ def _of_tiles(laid: Laid, model: MotionModel, ecc: float, fine: Tiles) -> Eviden
 def _with_places_compared(laid: Laid, evidence: Evidence) -> Evidence:
     """Leave out the rivals that more than what found them tells from where the images lie."""
     model, whole, same = evidence.model, evidence.whole, evidence.wide is evidence.fine
-    if evidence.shows_still:
-        # What stays is nearer to itself at one place than at another, whatever moves.
-        return evidence
     fine = told_apart(laid, evidence.fine, whole, model)
     return replace(
         evidence,
         fine=fine,
         wide=fine if same else told_apart(laid, evidence.wide, whole, model),
-        whole=replace(whole, rival=first_seconded(laid, whole, model)),
+        # What stays is nearer to itself at one place than at another, whatever moves.
+        whole=whole
+        if evidence.shows_still
+        else replace(whole, rival=first_seconded(laid, whole, model)),
     )
 
 
