@@ -185,9 +185,12 @@ def _why_beside(evidence: Evidence) -> str | None:
     there are two motions, the whole lies between them.
     """
     offset, second = evidence.whole.clear_offset, evidence.second
-    between = second is not None and (
-        not (is_minor(second, evidence.ecc) and second.is_everywhere)
-        or second.is_still(evidence.motion, evidence.shape)
+    between = evidence.shows_still or (
+        second is not None
+        and (
+            not (is_minor(second, evidence.ecc) and second.is_everywhere)
+            or second.is_still(evidence.motion, evidence.shape)
+        )
     )
     if offset > RIGHT and not between:
         return (
