@@ -278,7 +278,7 @@ def test_tiles_that_do_not_convince_make_doubtful(known, reason):
     [
         {"fine": make_tiles(16, 20), "pattern": make_pattern(displaced=3)},
         {"displaced_wide": 3},
-        {"whole": WholeFit(rival(0.3), offset=0.5, sigma=0.01)},
+        {"whole": WholeFit(rival(0.3), offset=0.33, sigma=0.01)},
         {"whole": WholeFit(rival(0.3), offset=0.8, sigma=0.3)},
     ],
 )

@@ -18,7 +18,6 @@ from .limits import (
     LEAST_LIKE,
     LEAST_PART,
     LIKE,
-    RIGHT,
     TIMES_LEFT,
     WRONG,
 )
@@ -192,7 +191,7 @@ def _why_beside(evidence: Evidence) -> str | None:
             or second.is_still(evidence.motion, evidence.shape)
         )
     )
-    if offset > RIGHT and not between:
+    if offset > evidence.exactness * LARGEST_UNCERTAINTY and not between:
         return (
             f"The fine detail fits, but the images as a whole fit better {offset:.1f} px from "
             "where it puts them."
