@@ -186,7 +186,7 @@ INSUFFICIENT = (
             ),
         ),
         (
-            {"homography_sigma": 0.8},
+            {"homography_sigma": 1.1},
             0.02,
             "There is too little detail to tell whether the motion model suffices.",
         ),

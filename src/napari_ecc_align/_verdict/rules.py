@@ -40,9 +40,6 @@ CLEAR_SHARE = 0.75
 HIGH_ECC = 0.9
 # What explains less than this share of what the first motion does is told, and not what is meant.
 MINOR = 1 / 3
-# If a homography places the corners less exactly than this (px), it says nothing of the model.
-# Tuned; three sigma of it are two pixels.
-LARGEST_HOMOGRAPHY_SIGMA = 0.75
 
 
 def doubted(judgement: Judgement, why: str) -> Judgement:
@@ -319,7 +316,8 @@ def _why_insufficient(evidence: Evidence) -> str | None:
 
 def _why_inexact(evidence: Evidence) -> str | None:
     model, sigma = evidence.model, evidence.pattern.homography_sigma
-    if model != "homography" and not sigma <= evidence.exactness * LARGEST_HOMOGRAPHY_SIGMA:
+    # What a homography places less exactly than that says nothing of the model.
+    if model != "homography" and not sigma <= evidence.exactness * WRONG:
         return "There is too little detail to tell whether the motion model suffices."
     if _is_inexact(evidence):
         return f"There is too little detail to say more exactly than to {_uncertain(evidence)}."
