@@ -19,12 +19,12 @@ def noise(shape, seed, sigma):
     return smooth / smooth.std()
 
 
-def verdict_where_they_lie(reference, moving, *, sigma=1.0):
+def verdict_where_they_lie(reference, moving, *, sigma=1.0, apart=(20.0, 10.0)):
     """Judge two images of one field of view with noise of their own, that were apart before."""
     rng = np.random.default_rng(7)
     pair = [image_pyramid(one + rng.normal(0, sigma, one.shape)) for one in (reference, moving)]
     estimate = Estimate(np.eye(3), False, 1, True, "identity", "intensity", 0.02)
-    before = np.array([[1, 0, 20.0], [0, 1, 10.0], [0, 0, 1]])
+    before = np.array([[1, 0, apart[0]], [0, 1, apart[1]], [0, 0, 1]])
     result = assess(Pyramids(*pair, None, before), estimate, SearchOptions("translation"), None)
     return result.verdict, result.reason
 
@@ -54,6 +54,14 @@ def test_a_lattice_too_fine_for_a_small_level_is_seen_by_tiles_alone(monkeypatch
     assert verdict == "doubtful"
     assert reason.startswith("The images repeat: another place fits almost as well")
     assert without == "aligned"
+
+
+def test_a_mesh_between_what_tiles_see_and_what_the_whole_does_is_seen_by_wider_tiles():
+    along = 30 * np.cos(2 * np.pi * np.arange(820) / 18)
+    image = along[:, None] + along + 40 * noise((820, 820), 1, 40)
+    verdict, reason = verdict_where_they_lie(image, image, apart=(0, 0))
+    assert verdict == "doubtful"
+    assert reason.startswith("The images repeat: another place fits")
 
 
 def test_a_deformation_by_more_than_a_pixel_shows_in_the_misplaced_tiles(monkeypatch):
