@@ -48,8 +48,9 @@ def doubt_still(
         return tuple(results)
     count = min(len(still), _MOST_FRAMES)
     some = [still[at] for at in np.linspace(0, len(still) - 1, count).round().astype(int)]
-    planes = [_plane(results[index], images, masks, index) for index in some]
-    alike = [plane for plane in planes if plane is not None and plane.shape == planes[0].shape]
+    seen = (_plane(results[index], images, masks, index) for index in some)
+    planes = [plane for plane in seen if plane is not None]
+    alike = [plane for plane in planes if plane.shape == planes[0].shape]
     if len(alike) < LEAST_TILES or not rest_moves(np.stack(alike)):
         return tuple(results)
     doubted = list(results)
@@ -80,7 +81,8 @@ def _plane(
     if isinstance(image, Unreadable):
         return None
     source = checked_source(image, masks[index], "moving")
-    levels = image_pyramid(to_gray(flattened(image)), source.mask)
+    mask = None if source.mask is None else np.asarray(source.mask[:, :], bool)
+    levels = image_pyramid(to_gray(flattened(image)), mask)
     level = levels[index_below(_PIXELS, levels)]
     height, width = (-(-length // 2**level.index) for length in result.shape)
     matrix = scaled(result.transform.matrix, 2.0**-level.index)
