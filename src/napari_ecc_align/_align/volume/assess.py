@@ -270,7 +270,7 @@ def _why_two_motions(
         second_motion, refiner.reference, refiner.moving, inverted=found.solution.gain < 0
     )
     # Where nothing was interpolated, noise alone is left.
-    second = (asked(before) if still else None) or asked(found.matrix)
+    second = asked(before, of_rest=True) or asked(before) if still else asked(found.matrix)
     if second and still:
         return (
             "What lies still may belong to the camera: something else that is seen moved by "

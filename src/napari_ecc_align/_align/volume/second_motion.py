@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from ..._images.pyramid.levels import Floats
 from ..._transform.models import Array
 from ..._verdict.detail import typical
-from ..._verdict.limits import LEAST_SHARE, SAME_PLACE, TIMES_LEFT
+from ..._verdict.limits import LEAST_PART, LEAST_SHARE, SAME_PLACE, TIMES_LEFT
 from .levels import VolumeLevel
 from .search import laid_on, level_below
 
@@ -25,6 +25,10 @@ _VOXELS = 300_000
 # In standard deviations of what other displacements show: 5 of a normal one are met by chance in
 # one pair of fifty, with a share of the detail that counts in one of a thousand.
 _LEAST_SIGNIFICANCE = 5.0
+# Of what is left, noise makes no part of a tenth; so large a one needs to stand out less.
+_OF_REST = 4.0
+# It is asked over a neighbourhood of this standard deviation if the first motion explains a place.
+_NEIGHBOURHOOD = _DETAIL / 2
 # Witnesses of a displacement with less than such a part of the usual evidence are too few.
 _LEAST_EVIDENCE = 1e-2
 # It is everywhere if spread over more than a quarter, as seen in so many parts along an axis.
@@ -53,6 +57,7 @@ def second_motion(
     matrix: Array,
     *,
     inverted: bool,
+    of_rest: bool = False,
 ) -> SecondMotion | None:
     """Return the second motion of two volumes that a matrix lays on each other, if there is one.
 
@@ -63,6 +68,9 @@ def second_motion(
         Between voxels of level 0.
     inverted : bool
         The moving volume is a negative of the reference.
+    of_rest : bool, default: False
+        Look only at what the first motion does not explain where it is: among what stays, what
+        moved may be a small share of the detail.
     """
     index = level_below(reference, _VOXELS)
     level = reference[index]
@@ -70,12 +78,16 @@ def second_motion(
     first, second, window = _details(np.asarray(level.values, np.float32), laid)
     if not window.any():
         return None
-    first, second = _whitened(first, -second if inverted else second)
+    second = -second if inverted else second
+    if of_rest:
+        first, second = _unexplained(first, second)
+    least, stands_out = (LEAST_PART, _OF_REST) if of_rest else (LEAST_SHARE, _LEAST_SIGNIFICANCE)
+    first, second = _whitened(first, second)
     most = TIMES_LEFT * (1 - float((first * second).sum()))
     share, significance = _compared(first, second)
-    allowed = (share >= LEAST_SHARE) & (share <= most) & _is_elsewhere(significance)
+    allowed = (share >= least) & (share <= most) & _is_elsewhere(significance)
     at = np.array(np.unravel_index(np.where(allowed, significance, 0).argmax(), share.shape))
-    if not (allowed[tuple(at)] and significance[tuple(at)] >= _LEAST_SIGNIFICANCE):
+    if not (allowed[tuple(at)] and significance[tuple(at)] >= stands_out):
         return None
     size = np.array(share.shape)
     there = np.where(at > size // 2, at - size, at)
@@ -122,6 +134,18 @@ def _windowed(volume: Floats) -> tuple[Floats, Floats]:
     return np.asarray(detail / strength * window, np.float32), window
 
 
+def _unexplained(first: Floats, second: Floats) -> tuple[Floats, Floats]:
+    """Return two details under one weight, of what they do not share where they are."""
+    from scipy import ndimage
+
+    own, other, shared = (
+        ndimage.gaussian_filter(one, _NEIGHBOURHOOD)
+        for one in (first * first, second * second, first * second)
+    )
+    weight = np.sqrt(np.clip(1 - shared / np.sqrt(np.maximum(own * other, 1e-20)), 0, 1))
+    return first * weight, second * weight
+
+
 def _whitened(first: Floats, second: Floats) -> tuple[Floats, Floats]:
     """Return two details with their frequencies evened out, of length one; circular."""
     from scipy import fft
@@ -131,8 +155,8 @@ def _whitened(first: Floats, second: Floats) -> tuple[Floats, Floats]:
     power = sum(np.abs(one) ** 2 for one in spectra) / 2
     power /= max(float(power.mean()), 1e-30)
     weight = np.maximum(power, _LEAST_POWER) ** (-_WHITENING / 2)
-    one, two = (np.asarray(fft.irfftn(spectrum * weight, size)) for spectrum in spectra)
-    return tuple(image / max(float(np.linalg.norm(image)), 1e-6) for image in (one, two))
+    one, two = (np.asarray(fft.irfftn(part * weight, size), np.float32) for part in spectra)
+    return one / max(float(np.linalg.norm(one)), 1e-6), two / max(float(np.linalg.norm(two)), 1e-6)
 
 
 def _compared(first: Floats, second: Floats) -> tuple[Floats, Floats]:
@@ -154,11 +178,13 @@ def _compared(first: Floats, second: Floats) -> tuple[Floats, Floats]:
     one, two, *others = (
         fft.rfftn(image) for image in (first, second, first**2, second**2, first * second)
     )
-    share = fft.irfftn(2j * (np.conj(one) * two).imag, size)
+    share = np.asarray(fft.irfftn(2j * (np.conj(one) * two).imag, size), np.float32)
     squares = 2 * (np.conj(others[0]) * others[1]).real - 2 * np.abs(others[2]) ** 2
     evidence = fft.irfftn(squares, size)
     enough = evidence > _LEAST_EVIDENCE * evidence.mean()
-    said = np.where(enough, share / np.sqrt(np.where(enough, evidence, 1)), 0)
+    said = np.asarray(
+        np.where(enough, share / np.sqrt(np.where(enough, evidence, 1)), 0), np.float32
+    )
     return share, said / max(typical(said.reshape(len(said), -1)), 1e-12)
 
 
