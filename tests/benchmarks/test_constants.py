@@ -37,8 +37,8 @@ def test_what_is_found_on_data_can_be_derived_anew_and_the_numbers_stay_few():
     # Of images and not of their evidence: what edges and spectra look like.
     assert on_data - {"CLEAR", "_ALIKE"} == set(GRIDS) - {"LARGEST_UNCERTAINTY", "RIGHT"}
     choices = [name for _, names, _, how in found if how != "follows" for name in names.split()]
-    # 77 for matrices, and two for fields.
-    assert len(choices) <= 79
+    # 77 for matrices, two for fields, and two for lines that are displaced.
+    assert len(choices) <= 81
 
 
 def test_a_curve_counts_what_each_value_calls_aligned():

@@ -45,8 +45,14 @@ _UPSIDE_DOWN, _LEFT_TO_RIGHT = 0, 1
 
 def is_mirrored(matrix: Matrix | None) -> bool:
     """Tell whether a matrix that ends in 1 mirrors an image; None does not."""
+    if matrix is None:
+        return False
+    if not matrix[2, :2].any():
+        (a, b), (c, d) = matrix[:2, :2].tolist()
+        if determinant := a * d - b * c:
+            return bool(determinant < 0)
     # The determinant itself may be beyond the range.
-    return matrix is not None and bool(np.linalg.slogdet(matrix)[0] < 0)
+    return bool(np.linalg.slogdet(matrix)[0] < 0)
 
 
 @dataclass(frozen=True, eq=False)
@@ -94,7 +100,7 @@ def seen_from(job: Job, axis: int | None) -> Side:
     if initial is not None and is_mirrored(initial):
         initial = mirror @ initial
     if axis is None:
-        return Side(replace(job, initial=initial), job)
+        return Side(job if initial is job.initial else replace(job, initial=initial), job)
     return Side(replace(job, moving=_turned_over(job.moving, axis), initial=initial), job, mirror)
 
 

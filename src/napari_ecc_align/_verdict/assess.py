@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .._ecc.estimate import Estimate
-from .._ecc.options import SearchOptions
+from .._ecc.options import Engine, SearchOptions
 from .._images.pyramid.levels import Level
 from .._images.pyramid.pair import Pyramids
 from .._transform.matrices import MotionModel
@@ -121,8 +121,8 @@ def judged_whole(
     else:
         found = _found_by_tiles(pyramids, estimate, options.freest)
     transform = transform or Transform.identity(options.freest)
-    result = result_of(found, estimate, transform, reference.shape, overlap)
-    return Judged(replace(result, engine=options.engine), estimate, found.evidence)
+    result = result_of(found, estimate, transform, reference.shape, overlap, options.engine)
+    return Judged(result, estimate, found.evidence)
 
 
 def result_of(
@@ -131,6 +131,7 @@ def result_of(
     transform: Transform,
     shape: tuple[int, int],
     overlap: float,
+    engine: Engine,
 ) -> AlignmentResult:
     """Return the result of a finding, with the estimate and transform that it judges."""
     sign = -1 if found.inverted else 1
@@ -154,6 +155,7 @@ def result_of(
         timings=estimate.timings,
         representation=estimate.representation,
         tiles=found.fine,
+        engine=engine,
     )
 
 

@@ -89,8 +89,8 @@ def judged_like(
     if not settled:
         return None
     found = Finding(judgement, laid.inverted, ecc, ecc_before, tiles, evidence)
-    result = result_of(found, estimate, transform, reference.shape, overlap)
-    return Judged(replace(result, engine=options.engine), estimate, evidence)
+    result = result_of(found, estimate, transform, reference.shape, overlap, options.engine)
+    return Judged(result, estimate, evidence)
 
 
 def may_be_followed(judged: Judged) -> bool:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
+from math import sqrt
 
 import numpy as np
 from numpy.typing import NDArray
@@ -183,8 +185,9 @@ def _shared(moves: Array, beside: tuple[NDArray[np.intp], Array]) -> float:
     others = np.where(np.isfinite(apart)[..., None], moves[nearest], 0).mean(axis=1)
     products = (moves * others).sum(axis=1)
     # Each product is there twice.
-    doubt = CLEAR_SIGMAS * float(products.std()) / np.sqrt(len(products) / 2)
-    mean = float(products.mean())
+    mean = float(products.sum()) / len(products)
+    around = products - mean
+    doubt = CLEAR_SIGMAS * sqrt(float(around @ around) / len(products) / (len(products) / 2))
     return float(np.sqrt(mean)) if mean > doubt else 0.0
 
 
@@ -208,6 +211,13 @@ def _neighbours(places: Array, side: float) -> tuple[NDArray[np.intp], Array]:
 
     Tiles that overlap show the same and are no neighbours.
     """
+    return _kept_neighbours(places.tobytes(), side)
+
+
+# The frames of a film are asked at the same places.
+@lru_cache(maxsize=8)
+def _kept_neighbours(at: bytes, side: float) -> tuple[NDArray[np.intp], Array]:
+    places = np.frombuffer(at).reshape(-1, 2)
     apart = np.hypot(*(places[:, None] - places).transpose(2, 0, 1))
     apart[apart < _OVERLAPPING * side] = np.inf
     nearest = np.argsort(apart, axis=1, kind="stable")[:, :_NEIGHBOURS]
@@ -236,11 +246,11 @@ def _corner_shift(
     if len(places) < LEAST_TILES:
         return *clearest, homography_sigma
     asked = corners(shape) if hull is None else hull
-    design, at_corners = (_motions((at - centre) / half) for at in (places, asked))
-    for parameters in _FREEDOMS if bent else _FREEDOMS[:2]:
-        if len(places) < parameters or not _determined(design[:, :parameters]):
-            break
-        columns, there = design[:, :parameters], at_corners[:, :parameters]
+    designs = _designs(((places - centre) / half).tobytes())
+    at_corners = _motions((asked - centre) / half)
+    for columns in designs if bent else designs[:2]:
+        parameters = columns.shape[1]
+        there = at_corners[:, :parameters]
         fit, covariance = _fitted(columns, moves.ravel(), np.repeat(sigma, 2))
         shift = float(np.sqrt(np.sum((there @ fit) ** 2) / len(asked)))
         spread = float(np.sqrt(np.sum((there @ covariance) * there) / len(asked)))
@@ -249,6 +259,19 @@ def _corner_shift(
         if parameters == 8:
             homography_sigma = spread
     return *clearest, homography_sigma
+
+
+@lru_cache(maxsize=8)
+def _designs(at: bytes) -> list[Array]:
+    """Return what motions more and more free do at places (x, y), (2 n, p), while determined."""
+    places = np.frombuffer(at).reshape(-1, 2)
+    design, found = _motions(places), []
+    for parameters in _FREEDOMS:
+        columns = design[:, :parameters]
+        if len(places) < parameters or not _determined(columns):
+            break
+        found.append(columns)
+    return found
 
 
 def affine_of(evidence: Tiles, shape: tuple[int, int]) -> Array:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from math import hypot
+from math import hypot, isnan
 
 import numpy as np
 
@@ -333,7 +333,7 @@ def _uncertain(evidence: Evidence) -> str:
 
 def _stated(evidence: Evidence) -> float:
     """Return the estimator's uncertainty or, where it states none, that of the tiles."""
-    if not np.isnan(evidence.corner_uncertainty):
+    if not isnan(evidence.corner_uncertainty):
         return evidence.corner_uncertainty
     # A freer fit, which asks whether a homography suffices, says less of the homography itself.
     return min(evidence.pattern.corner_sigma, evidence.pattern.homography_sigma)

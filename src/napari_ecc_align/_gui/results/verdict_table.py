@@ -7,7 +7,7 @@ from html import escape
 from math import ceil
 from typing import cast
 
-from magicgui.widgets import Container, Label
+from magicgui.widgets import Container, Label, Widget
 from qtpy.QtCore import QEvent, QObject
 from qtpy.QtGui import QFont, QTextDocument, QTextOption
 from qtpy.QtWidgets import QWidget
@@ -19,14 +19,21 @@ from ..shared.labels import fill_width
 
 
 class VerdictTable(Container):  # type: ignore[type-arg]
-    """A verdict line above a table that says what the alignment changed."""
+    """A verdict line above a table that says what the alignment changed.
 
-    def __init__(self) -> None:
+    Parameters
+    ----------
+    between : widget, optional
+        Shown below the verdict and above the table.
+    """
+
+    def __init__(self, between: Widget | None = None) -> None:
         self._rows: list[Row] = []
         self._past = False
         self.verdict = Label(value="")
         self.table = Label(value="")
-        super().__init__(widgets=[self.verdict, self.table], labels=False)
+        widgets = [self.verdict, *[between] * (between is not None), self.table]
+        super().__init__(widgets=widgets, labels=False)
         self.margins = (0, 0, 0, 0)
         fill_width(self.verdict, lines=3)
         fill_width(self.table)
