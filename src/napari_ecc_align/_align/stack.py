@@ -32,7 +32,7 @@ from .still_films import doubt_still
 
 # A mean of so many frames, spread evenly, has little noise beside that of one; they need be
 # aligned no more exactly (px) to make it, for each is aligned again, to it.
-_MEAN_OF = 16
+_MEAN_OF = 10
 _ROUGH = 0.1
 
 Anchor = Literal["first", "previous", "mean"]

@@ -220,7 +220,7 @@ def _neighbours(places: Array, side: float) -> tuple[NDArray[np.intp], Array]:
 
     Tiles that overlap show the same and are no neighbours.
     """
-    return _kept_neighbours(places.tobytes(), side)
+    return _kept_neighbours(places.astype(np.float64).tobytes(), side)
 
 
 # The frames of a film are asked at the same places.

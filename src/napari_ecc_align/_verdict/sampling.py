@@ -107,7 +107,7 @@ def _shown_points(
 ) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
     """Return points (x, y) all over the reference, and which of them the moving image shows."""
     if reference.valid is None and moving.valid is None:
-        return _shown(reference.shape, moving.shape, matrix.tobytes())
+        return _shown(reference.shape, moving.shape, matrix.astype(np.float64).tobytes())
     points = _even_points(reference.shape)
     if reference.valid is not None:
         points = points[_valid_at(reference, points)]
