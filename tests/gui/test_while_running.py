@@ -100,6 +100,32 @@ def test_cancel(form, finish, nothing_behind):
     again(viewer, widget, finish)
 
 
+@pytest.mark.parametrize("form", ["stack"], indirect=True)
+def test_a_frame_that_is_done_is_shown_in_place_while_others_are_aligned(
+    form, finish, nothing_behind
+):
+    viewer, widget = form
+    stack = viewer.layers["second"]
+    seen = {}
+
+    def look(step):
+        show(step)
+        # In the midst of the run, the first frames are done and the last is not.
+        if step.stage.startswith("frame 4 of"):
+            for frame in (3, 1, 5):
+                viewer.dims.set_point(0, frame)
+                seen[frame] = tuple(stack.affine.affine_matrix[1:3, 3])
+
+    show = widget._advance
+    widget._advance = look
+    widget.align_button.native.click()
+    finish(widget)
+    for frame, (y, x) in ((3, SHIFTS[3]), (1, SHIFTS[1]), (5, SHIFTS[0])):
+        assert np.allclose(seen[frame], (y, x), atol=0.05)
+    assert np.array_equal(stack.affine.affine_matrix, np.eye(4))
+    nothing_behind()
+
+
 @pytest.mark.parametrize("form", ["pair"], indirect=True)
 def test_a_second_click(form, finish, nothing_behind):
     viewer, widget = form

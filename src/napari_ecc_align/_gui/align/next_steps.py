@@ -156,3 +156,11 @@ def draw_region(viewer: ViewerModel, where: RegionAndStartForm, reference: Image
     viewer.layers.selection.active = layer
     layer.mode = "add_rectangle"
     return f"Draw a rectangle around what is to count in {reference.name!r}, then press Align."
+
+
+def begin_dragging(viewer: ViewerModel, moving: Image) -> str:
+    """Put napari's transform tool on a layer, and say what to do."""
+    viewer.layers.selection.active = moving
+    moving.visible = True
+    moving.mode = "transform"
+    return "Drag, turn and scale the moving image until it roughly fits, then press Align."

@@ -1,16 +1,21 @@
-"""The moving image snapping into place while the search runs."""
+"""The moving image, or each frame, snapping into place while the search runs."""
 
 from __future__ import annotations
 
 import time
+from contextlib import suppress
 
 import numpy as np
+from napari.components import ViewerModel
 from napari.layers import Image
 from numpy.typing import NDArray
 
+from ..._align.progress import FrameProgress, Progress
+from ..._common.errors import InputError
 from ..._transform.transform import Transform
 from ..layers.apply_transform import Application, moved_affine
-from ..layers.snapshots import LayerSnapshot
+from ..layers.snapshots import LayerSnapshot, shown_index
+from ..runs.task import Task
 
 _INTERVAL = 0.1
 
@@ -37,9 +42,14 @@ class Preview:
         self._shown: NDArray[np.float64] | None = None
         self._last = -np.inf
 
+    def tell(self, step: Progress) -> None:
+        """Show how far a search has come, a few times a second at most."""
+        if step.transform is not None and time.monotonic() - self._last >= _INTERVAL:
+            self.show(step.transform)
+
     def show(self, transform: Transform) -> None:
-        """Put the moving layer where a transform says, a few times a second at most."""
-        if time.monotonic() - self._last < _INTERVAL or self._is_touched():
+        """Put the moving layer where a transform says."""
+        if self._is_touched():
             return
         self._last = time.monotonic()
         grid = self._reference.grid
@@ -59,6 +69,64 @@ class Preview:
     def _is_touched(self) -> bool:
         expected = self._before if self._shown is None else self._shown
         return not np.array_equal(self._layer.affine.affine_matrix, expected)
+
+
+class FramePreview:
+    """Shows each frame that is looked at where it has been found to lie, while others are aligned.
+
+    Parameters
+    ----------
+    layer : napari.layers.Image
+        The stack.
+    task : Task
+        What is being done with it, frame by frame.
+    viewer : napari.components.ViewerModel
+        Whose sliders tell which frame is looked at.
+    """
+
+    def __init__(self, layer: Image, task: Task, viewer: ViewerModel) -> None:
+        self._layer, self._viewer = layer, viewer
+        self._frames = task.frames
+        self._one = Preview(layer, task.reference, task.moving)
+        self._found: dict[int, Transform] = {}
+        viewer.dims.events.point.connect(self._look)
+
+    def tell(self, step: Progress) -> None:
+        """Take note of a frame that is done, and show it if it is looked at."""
+        if not isinstance(step, FrameProgress) or step.result is None or not step.result.found:
+            return
+        frame = round(step.fraction * len(self._frames)) - 1
+        self._found[frame] = step.result.transform
+        if frame == self._looked_at():
+            self._look()
+
+    def remove(self) -> None:
+        """Put the layer back, unless a person has moved it meanwhile."""
+        self._viewer.dims.events.point.disconnect(self._look)
+        self._one.remove()
+
+    def _look(self, _: object = None) -> None:
+        found = self._found.get(self._looked_at())
+        if found is None:
+            self._one.remove()
+        else:
+            self._one.show(found)
+
+    def _looked_at(self) -> int:
+        # A viewer that is being closed has fewer axes than its layers.
+        if self._viewer.dims.ndim >= self._layer.ndim:
+            with suppress(InputError):
+                return shown_index(self._layer, self._viewer)[self._frames.axis]
+        return -1
+
+
+def preview_of(layer: Image, task: Task, viewer: ViewerModel) -> Preview | FramePreview | None:
+    """Return what shows how far a task has come, where the layer's own affine can."""
+    if task.frame_by_frame:
+        return FramePreview(layer, task, viewer)
+    if task.choice is None and not task.is_volume:
+        return Preview(layer, task.reference, task.moving)
+    return None
 
 
 def _as_affine(transform: Transform, shape: tuple[int, int]) -> Transform:

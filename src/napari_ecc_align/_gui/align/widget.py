@@ -40,9 +40,9 @@ from ..shared.rows import row, timer
 from ..shared.scrolling import Scroll, ScrollsWhereLow
 from ..shared.watching import Watch
 from .controls import model_choice, name_stage, run_buttons
-from .next_steps import NextSteps, draw_region, mark_points
+from .next_steps import NextSteps, begin_dragging, draw_region, mark_points
 from .plan import describe_pair
-from .preview import Preview
+from .preview import FramePreview, Preview, preview_of
 from .region_and_start import POINTS, RegionAndStartForm
 from .settings import SettingsForm
 from .stack_form import StackForm
@@ -63,7 +63,7 @@ class AlignWidget(Container):  # type: ignore[type-arg]
     def __init__(self, napari_viewer: napari.viewer.Viewer) -> None:
         self._viewer = napari_viewer
         self._work = Background(self._set_running)
-        self._preview: Preview | None = None
+        self._preview: Preview | FramePreview | None = None
         self.model = model_choice()
         self.pair = LayerPair(napari_viewer, self.model)
         self.stack = StackForm(napari_viewer)
@@ -162,9 +162,8 @@ class AlignWidget(Container):  # type: ignore[type-arg]
         self._scroll = Scroll(below, self.native)
         self.native.layout().addWidget(self._scroll)
         top = [each.native for each in (self.pair, self.stack, self.plan)]
-        ScrollsWhereLow(
-            self.native, top, self._scroll, lambda: tab_from_top_to_bottom(self.native)
-        )
+        in_order = partial(tab_from_top_to_bottom, self.native)
+        ScrollsWhereLow(self.native, top, self._scroll, in_order)
         self.align_button.native.setMinimumHeight(_BUTTON_HEIGHT)
         font = self.align_button.native.font()
         font.setBold(True)
@@ -215,8 +214,7 @@ class AlignWidget(Container):  # type: ignore[type-arg]
     def _start(self) -> None:
         reference, moving = self.pair.chosen(stack_to_itself=True)
         task = self._task(reference, moving)
-        if task.choice is None and not task.is_volume:
-            self._preview = Preview(moving, task.reference, task.moving)
+        self._preview = preview_of(moving, task, self._viewer)
         self._begin(task)
 
     def _start_judging(self) -> None:
@@ -321,8 +319,8 @@ class AlignWidget(Container):  # type: ignore[type-arg]
     def _advance(self, step: Progress) -> None:
         self.progress.value = round(step.fraction * self.progress.max)
         name_stage(self.progress, step.stage)
-        if step.transform is not None and self._preview is not None:
-            self._preview.show(step.transform)
+        if self._preview is not None:
+            self._preview.tell(step)
 
     def _set_running(self, running: bool) -> None:
         self._focus.through(running, lambda: self._show_running(running))
@@ -388,16 +386,11 @@ class AlignWidget(Container):  # type: ignore[type-arg]
         self._try(start)
 
     def _drag(self) -> None:
-        """Put napari's transform tool on the moving layer."""
         layer = self.pair.moving.value
         if layer is None:
             self._refuse("Choose a moving layer first.")
             return
-        self._viewer.layers.selection.active = layer
-        layer.visible = True
-        layer.mode = "transform"
-        said = "Drag, turn and scale the moving image until it roughly fits, then press Align."
-        self.after.say(said, self._basis())
+        self.after.say(begin_dragging(self._viewer, layer), self._basis())
 
     def _leave(self) -> None:
         self._work.leave()

@@ -77,7 +77,8 @@ class EndsWithItsDock(QObject):
     def _come_forward(self) -> None:
         dock = self._dock
         window = None if dock is None else dock.parent()
-        if dock is None or not isinstance(window, QMainWindow):
+        # Of a window that is hidden as a whole it is not hidden by itself.
+        if dock is None or not isinstance(window, QMainWindow) or not dock.isHidden():
             return
         if window.dockWidgetArea(dock) != Qt.DockWidgetArea.NoDockWidgetArea:
             dock.show()
