@@ -14,6 +14,7 @@ from napari_ecc_align._ecc.correlation import (
     template_correlations,
 )
 from napari_ecc_align._ecc.global_search import displacements, searched_turns, translations
+from napari_ecc_align._ecc.mutual_information import shared_information
 from napari_ecc_align._ecc.quick_check import agreement
 from napari_ecc_align._images.pyramid.levels import image_pyramid
 from napari_ecc_align._transform.models import MODELS
@@ -70,6 +71,19 @@ def test_a_pattern_of_dots_that_all_look_alike_is_found_by_its_pairs(sign, model
     levels = [image_pyramid(image)[0] for image in images]
     guesses = outcome_of(point_pattern.initial_guesses(*levels, MODELS[model]))
     assert corner_error(guesses[0], truth, SHAPE) < 2
+
+
+@pytest.mark.parametrize(("model", "degrees"), [("translation", 0), ("affine", -6)])
+def test_mutual_information_finds_a_turn_and_a_shift_whatever_values_mean(model, degrees):
+    truth = turned(degrees, 1.0)
+    truth[:2, 2] += (9, -7)
+    known = known_pair("camera", Transform(truth, model="euclidean"), shape=SHAPE)
+    meant = np.array([3, 7, 0, 5, 1, 6, 2, 4], np.float32)
+    other = meant[np.clip(known.moving // 32, 0, 7).astype(int)]
+    levels = image_pyramid(known.reference), image_pyramid(other)
+    found = outcome_of(shared_information(*levels, MODELS[model], np.eye(3)))
+    assert corner_error(found.matrix, truth, SHAPE) < 1
+    assert found.elsewhere < 0.7 * found.information
 
 
 def test_an_image_without_blobs_has_no_pattern():

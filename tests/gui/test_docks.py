@@ -84,6 +84,8 @@ def test_forms_are_tabs_and_the_menu_brings_one_forward(viewer, window, qtbot):
     main = viewer.window._qt_window
     qtbot.waitUntil(lambda: main.tabifiedDockWidgets(docks[0]) == [docks[1]], timeout=120_000)
     qtbot.waitUntil(lambda: docks[0].visibleRegion().isEmpty(), timeout=120_000)
+    # Where no window is active, a window still knows what has the focus in it.
+    assert main.focusWidget() is next(stops(forms[1].native))
     # As napari's menu does of a form that is open.
     docks[0].setVisible(not docks[0].isVisible())
     qtbot.waitUntil(lambda: not docks[0].visibleRegion().isEmpty(), timeout=120_000)

@@ -25,6 +25,7 @@ from .._transform.transform import Transform, shift
 from .._verdict.result import AlignmentResult
 from .._verdict.sampling import sampled_ecc
 from .._verdict.trust import doubt_rivalled, most_trusted
+from .by_values import by_values
 from .options import Job
 from .progress import Progress
 
@@ -132,8 +133,10 @@ def aligned_either_way(
     as_started = side_of(job)
     if not job.options.mirrored:
         result = yield from result_of_side(as_started, run)
-        named = as_started.mirror is None
-        return (yield from _named_if_mirrored(job, result, run_nearby)) if named else result
+        if as_started.mirror is not None:
+            return result
+        named = yield from _named_if_mirrored(job, result, run_nearby)
+        return named if named is not result else (yield from by_values(job, result))
     sides = [as_started, *_other_sides(job, as_started)]
     scores = yield from _scores([side.job for side in sides])
     results: list[AlignmentResult] = []

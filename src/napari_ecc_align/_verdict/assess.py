@@ -28,12 +28,13 @@ from .limits import (
     LIKE,
     SECOND_PIXELS,
     TIMES_LEFT,
+    WHOLE_PIXELS,
 )
 from .line_fields import field_offset
 from .model_check import homography_shift
 from .pair_tiles import (
-    WHOLE_PIXELS,
     all_tiles,
+    first_seconded,
     first_tiles,
     seconded,
     told_apart,
@@ -241,7 +242,10 @@ def _with_places_compared(laid: Laid, evidence: Evidence) -> Evidence:
         evidence,
         fine=fine,
         wide=fine if same else told_apart(laid, evidence.wide, whole, model),
-        whole=replace(whole, rival=seconded(laid, whole.rival, model)),
+        # What stays is nearer to itself at one place than at another, whatever moves.
+        whole=whole
+        if evidence.shows_still
+        else replace(whole, rival=first_seconded(laid, whole, model)),
     )
 
 

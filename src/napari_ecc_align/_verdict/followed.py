@@ -33,10 +33,11 @@ from .limits import (
     LEAST_SHARE,
     LIKE_TILES,
     TIMES_LEFT,
+    WHOLE_PIXELS,
     least_like,
 )
 from .line_fields import field_offset
-from .pair_tiles import WHOLE_PIXELS, few_tiles
+from .pair_tiles import few_tiles
 from .residual_pattern import residual_pattern
 from .rules import MINOR, judge
 from .sampling import overlap_share, sampled_ecc, shared_hull

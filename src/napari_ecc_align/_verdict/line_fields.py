@@ -9,16 +9,12 @@ from numpy.lib.stride_tricks import as_strided
 from numpy.typing import NDArray
 
 from .._images.pyramid.levels import Floats, Level
-from .limits import LEAST_AGREEING
+from .limits import LEAST_AGREEING, LEAST_TILES
+from .residual_pattern import CLEAR_SIGMAS
 from .tile_matching import LARGEST_TILE
 
 # As far (px) a field is looked for: what is displaced by more is seen by eye.
 _REACH = 8
-# So many places are asked. Of cells with 5 counts a pixel, nine in ten that are displaced are seen
-# by so many, half by half as many; of those that are not, none in 160.
-_PLACES = 12
-# By so many standard errors they must fit better there. One image in a thousand does by chance.
-_SIGMAS = 3.0
 
 
 def field_offset(level: Level, places: NDArray[np.float64]) -> float:
@@ -39,7 +35,8 @@ def field_offset(level: Level, places: NDArray[np.float64]) -> float:
     float
         In px, of rows or of columns, whichever is more; 0 where it is in doubt.
     """
-    some = places[:_PLACES]
+    # Of dim cells, so many see nine in ten that are displaced, half as many see half.
+    some = places[: 2 * LEAST_TILES]
     return level.recent("displaced fields", some.tobytes(), lambda: _clearest(level, some))
 
 
@@ -79,7 +76,7 @@ def _offset(patches: Floats) -> float:
     # The noise of single lines averages out over all places.
     best = int(fits.sum(axis=0).argmax())
     gains = fits[:, best] - fits[:, _REACH]
-    doubt = _SIGMAS * float(gains.std()) / sqrt(len(gains) - 1)
+    doubt = CLEAR_SIGMAS * float(gains.std()) / sqrt(len(gains) - 1)
     alike = np.abs(fits.argmax(axis=1) - best) <= 1
     clear = alike.all() or (2 * alike.sum() > len(alike) and gains.mean() > doubt)
     # The best is no border, and a colour mosaic may look displaced by one.

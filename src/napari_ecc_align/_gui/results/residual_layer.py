@@ -111,6 +111,7 @@ def _arrows(
         "edge_color": colour,
         "edge_colormap": Colormap(np.array(_COLOURS), name="green to magenta"),
         "edge_width": max(1.0, longer / 250),
+        "opacity": 1.0,
         "vector_style": "arrow",
         "length": scale,
         **reference.placement,

@@ -14,7 +14,7 @@ from qtpy.QtWidgets import QWidget
 
 from ..._compare.inspection import Row
 from ..._verdict.result import Verdict
-from ..shared.html import GRAY, VERDICT_COLOURS, grayed, table
+from ..shared.html import GRAY, VERDICT_COLOURS, breakable, grayed, table
 from ..shared.labels import fill_width
 
 
@@ -73,7 +73,7 @@ class VerdictTable(Container):  # type: ignore[type-arg]
         colour = GRAY if past else VERDICT_COLOURS[verdict]
         said = f'<b style="color: {colour}">{verdict.capitalize()}.</b> {escape(reason)}'
         self._rows, self._past = rows, bool(past)
-        head = [f"<b>{escape(title)}</b>" if title else "", said]
+        head = [f"<b>{breakable(title)}</b>" if title else "", said]
         if past:
             head = [*map(grayed, head), escape(past)]
         self._fill("<br>".join(part for part in (escape(note), *head) if part))

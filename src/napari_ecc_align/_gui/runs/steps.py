@@ -181,7 +181,22 @@ def _align_plane(task: Task, masks: dict[str, Any]) -> Generator[Progress, None,
     # The preview moves a layer, which a field cannot.
     shown = Transform(transform.matrix) if task.bends else transform
     inspection = yield from _told_comparing(compared, shown)
-    return replace(run, inspection=inspection, data=inspection.warped)
+    return (
+        yield from retold(aligned_steps(run, inspection), lambda step: replace(step, fraction=1))
+    )
+
+
+def aligned_steps(run: FinishedRun, seen: Inspection) -> Generator[Progress, None, FinishedRun]:
+    """Return a run of a single image with what was seen of it, and the image aligned.
+
+    As lazy, and at as many sizes, as the moving image is; no pixel of that is read.
+    """
+    task, data = run.task, seen.warped
+    if is_lazy(task.frames.levels[0]) and not (task.bends or task.is_volume):
+        data = yield from task.frames.resample_steps(
+            run.transforms, (task.shape[0], task.shape[1]), task.parameters.resampling
+        )
+    return replace(run, inspection=seen, data=data)
 
 
 def _told_comparing(

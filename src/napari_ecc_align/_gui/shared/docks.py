@@ -10,6 +10,7 @@ from npe2 import PluginManager
 from qtpy.QtCore import QEvent, QObject, Qt
 from qtpy.QtWidgets import QDockWidget, QMainWindow, QWidget
 
+from .keyboard import stops
 from .rows import timer
 
 _PLUGIN = "napari-ecc-align"
@@ -68,6 +69,7 @@ class EndsWithItsDock(QObject):
             dock.visibilityChanged.connect(self._set_seen)
             dock.installEventFilter(self)
             _join_others(dock)
+            _go_in(self._native)
 
     def _set_seen(self, seen: bool) -> None:
         self._behind = not seen
@@ -138,7 +140,15 @@ def open_dock(viewer: napari.viewer.Viewer, title: str, *, tabify: bool = False)
     if dock is not None:
         dock.show()
         dock.raise_()
+    _go_in(widget.native)
     return widget
+
+
+def _go_in(form: QWidget) -> None:
+    """Let the keyboard go on in a form that has been opened."""
+    first = next(stops(form), None)
+    if first is not None:
+        first.setFocus()
 
 
 def _full_name(title: str) -> str:

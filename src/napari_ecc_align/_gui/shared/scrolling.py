@@ -44,6 +44,9 @@ class Scroll(QScrollArea):
         self.setFrameShape(QFrame.Shape.NoFrame)
         self.setWidget(inner)
         inner.installEventFilter(self)
+        # Tab stops here, too, so that a long table can be read without a mouse.
+        self.setAccessibleName("scroll")
+        self.setAccessibleDescription("The arrow keys scroll what is in this part of the form")
 
     def bring(self, widget: QWidget) -> None:
         """Scroll until a widget inside is in sight, or its top, once it has been laid out."""
