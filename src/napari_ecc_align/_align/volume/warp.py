@@ -14,10 +14,13 @@ from ..._transform.matrices import checked_volume_matrix
 from .motion import Shape, mapped
 from .result import VolumeAlignment
 from .transform import VolumeTransform
+from .trilinear import fill_planes, tile_for
 
 _ORDERS = {"nearest": 0, "linear": 1, "cubic": 3}
 # Planes of the result that one thread makes at a time.
 _PLANES = 8
+# Single precision holds all values of these.
+_SINGLE = ("u1", "i1", "u2", "i2", "f4")
 
 
 def warp_volume(
@@ -97,23 +100,35 @@ def _resampled(
         labels = np.append(labels, np.array(outside).astype(volume.dtype))
         numbers = numbers.reshape(volume.shape).astype(np.int32)
         return np.asarray(labels[_resampled(numbers, matrix, shape, 0, len(labels) - 1)])
-    source = volume.view(np.uint8) if volume.dtype.kind == "b" else volume
+    source: NDArray[Any] = volume.view(np.uint8) if volume.dtype.kind == "b" else volume
     if order > 1:
         source = ndimage.spline_filter(source.astype(np.float64), order, mode="constant")
     out = np.empty(shape, volume.dtype)
+    tile = tile_for(volume.shape, matrix) if order == 1 and volume.dtype in _SINGLE else None
+    if tile is not None:
+        source = np.ascontiguousarray(source, np.float32)
 
     def make(first: int) -> None:
         part = out[first : first + _PLANES]
-        made: NDArray[Any] = np.empty(part.shape, np.float64)
-        ndimage.affine_transform(
-            source, matrix[:3, :3], mapped(matrix, np.array([first, 0.0, 0.0])), output=made,
-            order=order, mode="constant", cval=outside, prefilter=False,
-        )  # fmt: skip
+        if tile is None:
+            made: NDArray[Any] = np.empty(part.shape, np.float64)
+        else:
+            made = part if part.dtype == np.float32 else np.empty(part.shape, np.float32)
+        begin = matrix.copy()
+        begin[:3, 3] = mapped(matrix, np.array([first, 0.0, 0.0]))
+        if tile is not None:
+            fill_planes(made, source, begin, tile, outside)
+        else:
+            ndimage.affine_transform(
+                source, begin[:3, :3], begin[:3, 3], output=made, order=order, mode="constant",
+                cval=outside, prefilter=False,
+            )  # fmt: skip
         if volume.dtype.kind == "b":
             made = made >= 0.5
         elif whole:
             made = np.clip(np.rint(made), low, high)
-        part[:] = made
+        if made is not part:
+            part[:] = made
 
     with ThreadPoolExecutor(os.cpu_count()) as threads:
         list(threads.map(make, range(0, shape[0], _PLANES)))
