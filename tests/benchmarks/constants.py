@@ -41,9 +41,7 @@ GRIDS: dict[str, tuple[float, ...]] = {
     "HIGH_ECC": (0.7, 0.8, 0.9, 0.95, 0.99),
     "LEAST_PART": (0.02, 0.05, 0.1, 0.2, 0.4),
     "MINOR": (0.1, 0.2, 1 / 3, 0.5, 2 / 3),
-    "LARGEST_HOMOGRAPHY_SIGMA": (0.25, 0.5, 0.75, 1.0, 2.0),
     "LARGEST_UNCERTAINTY": (0.2, 0.25, 1 / 3, 0.5, 1.0),
-    "RIGHT": (0.25, 0.5, 0.75, 1.0),
     "LEAST_SHARE": (0.03, 0.04, 0.06, 0.1, 0.2),
     "LEAST_SIGNIFICANCE": (7.0, 8.0, 10.0, 15.0, 30.0),
 }

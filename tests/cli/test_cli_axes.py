@@ -6,6 +6,7 @@ from xml.etree import ElementTree
 import numpy as np
 import pytest
 import tifffile
+from ome_types import validate_xml
 from processes import run_main
 from skimage import data
 
@@ -53,6 +54,7 @@ def test_a_film_of_channels_in_ome_comes_back_as_it_was(ome, tmp_path):
     check_drift(tmp_path / "out" / "film_transforms.json")
     check_steady(tmp_path / "out" / "film_aligned.ome.tif", "CTYX", CTYX.shape)
     with tifffile.TiffFile(tmp_path / "out" / "film_aligned.ome.tif") as tif:
+        validate_xml(tif.ome_metadata)
         (pixels,) = ElementTree.fromstring(tif.ome_metadata).iterfind(".//{*}Pixels")
     told = [float(pixels.get(f"PhysicalSize{axis}")) for axis in "XY"]
     assert (told, float(pixels.get("TimeIncrement"))) == ([0.5, 0.25], 3)

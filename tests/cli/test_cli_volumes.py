@@ -123,4 +123,37 @@ def test_a_transform_of_volumes_is_converted_to_micrometres(tmp_path, expected):
     shift = VolumeTransform.load(tmp_path / "um.tfm").matrix[:3, 3]
     assert shift == pytest.approx(expected.transform.matrix[:3, 3] * SPACING[::-1])
     assert "not --pixel-size" in run_main(*convert, "--pixel-size", "2", "--overwrite").complaint
-    assert "of volumes" in run_main("info", tmp_path / "t.json").complaint
+    assert "of volumes" in run_main("info", tmp_path / "t.json", "--size", "9", "9").complaint
+
+
+def test_transforms_of_volumes_are_told_of_composed_and_carry_points(tmp_path):
+    turn, shift = np.eye(4), np.eye(4)
+    # x to y, by 90 degrees about z, and twice as large along the moving volume's z.
+    turn[:3, :3], shift[:3, 3] = [[0, -1, 0], [1, 0, 0], [0, 0, 2]], (5, 0, -2)
+    VolumeTransform(turn).save(tmp_path / "turn.tfm")
+    VolumeTransform(shift, "translation").save(tmp_path / "shift.json")
+    names = tmp_path / "turn.tfm", tmp_path / "shift.json"
+    assert run_main("compose", *names, "--out", tmp_path / "both.json").code == 0
+    both = VolumeTransform.load(tmp_path / "both.json")
+    assert np.allclose(both.matrix, shift @ turn) and both.model == "affine"
+
+    done = run_main("info", tmp_path / "both.json", "--spacing", "2,0.5,0.5", "--json")
+    answer = json.loads(done.out)
+    jsonschema.validate(answer, {**SCHEMA, "anyOf": [{"$ref": "#/$defs/info"}]})
+    (row,) = answer["transforms"]
+    assert [row[key] for key in ("x", "y", "z", "rotation")] == pytest.approx([2.5, 0, -4, 90])
+    assert [row[f"axis_{key}"] for key in "xyz"] == pytest.approx([0, 0, 1])
+    assert [row[f"scale_{key}"] for key in "xyz"] == pytest.approx([1, 1, 2])
+    told = run_main("info", tmp_path / "both.json").out
+    assert "turns by 90.00000° about (0, 0, 1)" in told and "(5, 0, -2) voxels" in told
+
+    table = tmp_path / "spots.csv"
+    table.write_text("index,axis-0,axis-1,axis-2,name\n0,3,1,2,a\n")
+    done = run_main("points", tmp_path / "both.json", table)
+    assert done.out.splitlines() == ["index,axis-0,axis-1,axis-2,name", "0,4.0,2.0,4.0,a"]
+    table.write_text("x,y\n1,2\n")
+    assert "one is x, one y and one z" in run_main("points", names[0], table).complaint
+    flat = tmp_path / "flat.csv"
+    np.savetxt(flat, np.eye(3), delimiter=",")
+    refused = run_main("compose", names[0], flat, "--out", tmp_path / "no.json")
+    assert "of images and of volumes do not follow" in refused.complaint

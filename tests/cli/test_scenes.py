@@ -7,16 +7,19 @@ import json
 
 import numpy as np
 import pytest
-import tifffile
 import zarr
 from jsonschema import Draft202012Validator
-from PIL import Image
 from processes import run_main
 from referencing import Registry, Resource
 from skimage import data
 
 from docs_pages import ROOT
-from napari_ecc_align import InputError, Transform, VolumeTransform, save_scene
+from napari_ecc_align import (
+    InputError,
+    Transform,
+    VolumeTransform,
+    save_scene,
+)
 
 SCHEMAS = {
     path.stem: json.loads(path.read_text("utf-8"))
@@ -157,20 +160,3 @@ def test_the_command_aligns_and_says_where_it_comes_from(cameras):
     assert made["images"][0] == {"path": "a5", "name": "a5.zarr", "metadata_sha256": digest}
     assert "verdict: aligned" in run_main("show", "pair.zarr").out
     assert "exists already" in run_main("scene", "in/a5.zarr", "in/b6.zarr", *model).complaint
-
-
-def test_files_of_a_pair_say_how_they_were_made(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    camera = data.camera()
-    tifffile.imwrite("a.tif", camera[100:300, 100:350])
-    # By Pillow, which our files with its compressions are written by, too.
-    Image.fromarray(camera[104:304, 95:345]).save("b.tif", compression="tiff_lzw")
-    assert run_main("align", "a.tif", "b.tif", "--model", "euclidean", "--out", "out").code == 0
-    files = "out/b_transform.json", "out/b_aligned.tif"
-    for made in json.loads(run_main("show", *files, "--json").out).values():
-        digest = hashlib.sha256((tmp_path / "b.tif").read_bytes()).hexdigest()
-        assert made["inputs"][1] == {"name": "b.tif", "sha256": digest}
-        assert made["options"]["model"] == "euclidean" and made["result"]["verdict"] == "aligned"
-        assert made["program"].startswith("napari-ecc-align ")
-    assert run_main("judge", "a.tif", "b.tif", "--transform", files[0]).code == 0
-    assert "does not say where it comes from" in run_main("show", "a.tif").complaint

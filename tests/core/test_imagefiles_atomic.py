@@ -75,6 +75,9 @@ class TestAtomic:
         assert path.read_bytes() == b"newer"
         with pytest.raises(InputError, match="cannot write"):
             move_into_place(tmp_path / "none", path, overwrite=True)
+        with pytest.raises(InputError, match="cannot write"):
+            move_into_place(tmp_path / "none", tmp_path / "b", overwrite=False)
+        assert not (tmp_path / "b").exists()
 
     def test_a_dangling_link_is_in_the_way(self, tmp_path):
         (tmp_path / "a.json").symlink_to(tmp_path / "none")

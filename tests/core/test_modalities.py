@@ -2,6 +2,7 @@
 
 from functools import cache
 
+import cv2
 import numpy as np
 import pytest
 from scipy import ndimage
@@ -9,7 +10,7 @@ from scipy import ndimage
 from napari_ecc_align import InputError, Transform, align, align_stack, judge
 from napari_ecc_align._images.pyramid.levels import image_pyramid
 from napari_ecc_align._transform.matrices import MOTION_MODELS
-from napari_ecc_align._transform.transform import corner_error
+from napari_ecc_align._transform.transform import corner_error, map_points
 from napari_ecc_align._verdict.residual_pattern import residual_pattern
 from napari_ecc_align._verdict.tile_matching import ALL_TILES, MOST_TILES, tile_evidence
 from pairs import KnownPair, known_pair, picture, random_transform
@@ -141,6 +142,37 @@ def test_a_masked_part_has_no_edges():
     assert result.verdict == "aligned", result.reason
     gap = result.transform.corner_distance(whole.transform, SHAPE)
     assert gap < 4 * np.hypot(result.corner_uncertainty, whole.corner_uncertainty)
+
+
+def scans(seed: int, truth: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return how a head is built and, blurred, what it does, of which no edges agree."""
+    rng = np.random.default_rng(seed)
+    points = np.moveaxis(np.mgrid[:256, :256][::-1], 0, -1).reshape(-1, 2).astype(float)
+
+    def of_head(matrix: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        place = (map_points(np.linalg.inv(matrix), points) / 256 - 0.5).reshape(256, 256, 2)
+        return place, np.hypot(place[..., 0] / 0.3, place[..., 1] / 0.38)
+
+    _, radius = of_head(np.eye(3))
+    built = 40.0 * (radius < 1) + 150.0 * ((radius > 1) & (radius < 1.08))
+    place, radius = of_head(truth)
+    does = 60.0 * (radius < 0.96)
+    for _ in range(7):
+        near = np.linalg.norm(place - rng.uniform(-0.18, 0.18, 2), axis=-1) < 0.06
+        does += rng.uniform(40, 180) * (near & (radius < 0.96))
+    noise = rng.normal(0, 2, (2, 256, 256))
+    return built + noise[0], ndimage.gaussian_filter(does, 4) + noise[1]
+
+
+def test_what_no_tile_can_place_fails_with_the_transform_of_all_values_together():
+    truth = np.eye(3)
+    truth[:2] = cv2.getRotationMatrix2D((128, 128), 5, 1)
+    truth[:2, 2] += 8, -6
+    result = align(*scans(1, truth))
+    assert (result.verdict, result.start) == ("failed", "mutual information")
+    assert "mutual information" in result.reason and result.corner_uncertainty == np.inf
+    assert corner_error(result.transform.matrix, truth, (256, 256)) < 3
+    assert align(*scans(1, truth), representation="intensity").start != "mutual information"
 
 
 def test_unrelated_images_are_not_aligned_by_their_edges():

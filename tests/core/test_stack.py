@@ -111,6 +111,19 @@ def test_a_film_is_followed_and_what_does_not_belong_to_it_is_seen(monkeypatch):
         np.testing.assert_allclose(moved, (drift[0] - drift[index])[::-1], atol=0.1)
 
 
+@pytest.mark.parametrize("drifts", [True, False])
+def test_a_pattern_that_stays_does_not_pass_for_a_scene_that_drifts(drifts):
+    rng = np.random.default_rng(6)
+    scene, pattern = (gaussian_filter(rng.normal(size=(200, 200)), size) for size in (3, 1.2))
+    places = 20 + drifts * np.cumsum(rng.normal(0, 1.2, (20, 2)), axis=0)
+    shown = np.array([shift(scene, -place, order=1)[:144, :144] for place in places])
+    # Too weak beside it to be seen in any two frames.
+    seen = shown / shown.std() / 3 + pattern[:144, :144] / pattern.std()
+    results = align_stack(seen + rng.normal(size=seen.shape), model="translation")
+    assert {result.verdict for result in results[1:]} == {"doubtful" if drifts else "aligned"}
+    assert not drifts or results[1].reason.endswith("something else that is seen moves.")
+
+
 def test_small_errors_do_not_add_up(drifting):
     frames, _ = drifting
     there_and_back = np.concatenate([frames, frames[::-1]])

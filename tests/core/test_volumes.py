@@ -269,13 +269,35 @@ def test_what_moves_below_what_lies_still_is_a_second_motion():
     stays, moves = (ndimage.gaussian_filter(rng.normal(size=(50, 50, 50)), 1.2) for _ in "ab")
     noise = rng.normal(0, 0.1 * stays.std(), (2, 44, 44, 44))
     here = stays[:44, :44, :44]
-    for share, distance in ((0.0, None), (0.6, np.sqrt(5**2 + 4**2 + 3**2))):
+    distance = np.sqrt(5**2 + 4**2 + 3**2)
+    for share, of_rest in ((0, False), (0, True), (0.6, False), (0.6, True)):
         levels = [
             volume_pyramid((here + share * other + more).astype(np.float32), np.ones(3), 1.0)
             for other, more in zip(
                 (moves[:44, :44, :44], moves[5:49, 4:48, 3:47]), noise, strict=True
             )
         ]
-        found = second_motion(*levels, np.eye(4), inverted=False, least=0.03)
-        assert (found and found.distance) == (distance and pytest.approx(distance))
+        found = second_motion(*levels, np.eye(4), inverted=False, of_rest=of_rest)
+        assert (found and found.distance) == (pytest.approx(distance) if share else None)
     assert found.is_everywhere
+
+
+@pytest.mark.parametrize("seed", [1, 8, 13])
+def test_threads_that_happen_to_lie_on_others_are_no_second_motion(seed):
+    rng = np.random.default_rng(seed)
+    world = np.zeros((60, 58, 58))
+    for _ in range(8):
+        along = rng.normal(size=3)
+        line = rng.random(3) * world.shape
+        line = line + np.linspace(-60, 60, 400)[:, None] * along / np.linalg.norm(along)
+        inside = ((line >= 0) & (line < np.array(world.shape) - 1)).all(axis=1)
+        world[tuple(line[inside].astype(int).T)] = 1
+    world = ndimage.gaussian_filter(world, 1.2)
+    pair = world / world.max(), ndimage.shift(world, (1.5, 0.5, 0.5)) / world.max()
+    levels = [
+        volume_pyramid(thin + rng.normal(0, 0.1, thin.shape), np.array([3.0, 1, 1]), 1.0)
+        for thin in (volume[1::3, 2:-2, 2:-2] for volume in pair)
+    ]
+    moved = np.eye(4)
+    moved[:3, 3] = 0.5
+    assert second_motion(*levels, moved, inverted=False) is None

@@ -6,14 +6,15 @@ import pytest
 
 from napari_ecc_align import Transform
 from napari_ecc_align._common.steps import outcome_of
+from napari_ecc_align._ecc import features, point_pattern
 from napari_ecc_align._ecc.correlation import (
     cross_correlation,
     ecc,
     spectrum,
     template_correlations,
 )
-from napari_ecc_align._ecc.features import initial_guesses
 from napari_ecc_align._ecc.global_search import displacements, searched_turns, translations
+from napari_ecc_align._ecc.mutual_information import shared_information
 from napari_ecc_align._ecc.quick_check import agreement
 from napari_ecc_align._images.pyramid.levels import image_pyramid
 from napari_ecc_align._transform.models import MODELS
@@ -29,6 +30,14 @@ def turned(degrees, scale):
     matrix = np.eye(3)
     matrix[:2] = cv2.getRotationMatrix2D((127.5, 127.5), degrees, scale)
     return matrix
+
+
+def dots(places, brightness):
+    """Return an image, SHAPE, of round dots that all have one form, at places (x, y)."""
+    image = np.zeros(SHAPE, np.float32)
+    for (x, y), light in zip(np.round(places * 16).astype(int).tolist(), brightness, strict=True):
+        cv2.circle(image, (x, y), 40, light, -1, cv2.LINE_AA, 4)
+    return cv2.GaussianBlur(image, (0, 0), 1)
 
 
 def levels_of(matrix, sign, index):
@@ -47,6 +56,40 @@ def test_phase_correlation_finds_a_shift(sign, representation, shift):
     assert len(guesses) == 3
     # A pixel of a level of half the size.
     assert corner_error(guesses[0], matrix, SHAPE) <= 2
+
+
+@pytest.mark.parametrize("sign", [1, -1])
+@pytest.mark.parametrize(("model", "scale"), [("euclidean", 1.0), ("similarity", 1.2)])
+def test_a_pattern_of_dots_that_all_look_alike_is_found_by_its_pairs(sign, model, scale):
+    rng = np.random.default_rng(4)
+    truth = turned(130, scale)
+    truth[:2, 2] += (31, -18)
+    places, brightness = rng.uniform(0, 256, (60, 2)), rng.uniform(50, 250, 60)
+    # A few come and go between the images.
+    moved = cv2.perspectiveTransform(places[None, 5:], truth)[0]
+    images = dots(places[:-5], brightness[:-5]), sign * dots(moved, brightness[5:])
+    levels = [image_pyramid(image)[0] for image in images]
+    guesses = outcome_of(point_pattern.initial_guesses(*levels, MODELS[model]))
+    assert corner_error(guesses[0], truth, SHAPE) < 2
+
+
+@pytest.mark.parametrize(("model", "degrees"), [("translation", 0), ("affine", -6)])
+def test_mutual_information_finds_a_turn_and_a_shift_whatever_values_mean(model, degrees):
+    truth = turned(degrees, 1.0)
+    truth[:2, 2] += (9, -7)
+    known = known_pair("camera", Transform(truth, model="euclidean"), shape=SHAPE)
+    meant = np.array([3, 7, 0, 5, 1, 6, 2, 4], np.float32)
+    other = meant[np.clip(known.moving // 32, 0, 7).astype(int)]
+    levels = image_pyramid(known.reference), image_pyramid(other)
+    found = outcome_of(shared_information(*levels, MODELS[model], np.eye(3)))
+    assert corner_error(found.matrix, truth, SHAPE) < 1
+    assert found.elsewhere < 0.7 * found.information
+
+
+def test_an_image_without_blobs_has_no_pattern():
+    many = dots(np.random.default_rng(5).uniform(0, 256, (40, 2)), [200] * 40)
+    levels = [image_pyramid(image)[0] for image in (many, np.zeros_like(many))]
+    assert outcome_of(point_pattern.initial_guesses(*levels, MODELS["euclidean"])) == []
 
 
 @pytest.mark.parametrize("sign", [1, -1])
@@ -74,7 +117,7 @@ def test_the_search_is_among_what_the_model_can_do(model, turns, scales):
 @pytest.mark.parametrize("model", ["similarity", "affine", "homography"])
 def test_features_find_a_turn_and_a_scale(sign, model):
     truth = turned(75, 1.15)
-    guesses = outcome_of(initial_guesses(*levels_of(truth, sign, 0), MODELS[model]))
+    guesses = outcome_of(features.initial_guesses(*levels_of(truth, sign, 0), MODELS[model]))
     assert min(corner_error(guess, truth, SHAPE) for guess in guesses) < 2
 
 

@@ -78,6 +78,12 @@ def test_axes_can_be_said(form):
     assert "each channel for itself to the first" in widget.plan.value
     viewer.dims.axis_labels = ("z", "y", "x")
     assert "4 channels (axis 0)" in widget.plan.value, "what a person has said holds"
+    viewer.layers["film"].metadata.clear()
+    again = viewer.add_image(FILM, name="later")
+    widget.pair.moving.value = again
+    widget.stack.axes.value = ("channels",)
+    widget.stack.frames.value = widget.stack.frames.choices[-1]
+    assert "every channel to its own in the reference" in widget.plan.value, "said once of both"
 
 
 def test_channels_of_one_image_have_one_transform_or_each_its_own(form, finish):

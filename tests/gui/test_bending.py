@@ -1,5 +1,7 @@
 """What bends: found by one click where a verdict offers it, applied, kept and undone."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from scipy.ndimage import gaussian_filter
@@ -30,7 +32,19 @@ def test_tissue_that_bends_is_aligned_by_one_click_and_taken_elsewhere(
     widget, field = bent
     widget.run()
     finish(widget)
+    doubtful = widget.after.run
+    for verdict, offered in (("failed", False), ("doubtful", True)):
+        none = replace(doubtful, suffices=None, bent=verdict)
+        assert ("the smooth one is doubtful" in none.reason()) is offered
+        assert "No freer model suffices" in none.reason()
+        widget.steps.follow(none)
+        assert widget.steps.freer.native.isHidden() is not offered
+    widget.steps.follow(doubtful)
     assert widget.steps.freer.text == "It bends: try smooth"
+    # Above the table, where it is in sight.
+    order = list(widget.after.results)
+    assert order.index(widget.steps) < order.index(widget.after.results.table)
+    widget.settings.output.value = "move"
     widget.steps.freer.native.click()
     finish(widget)
     run = widget.after.run

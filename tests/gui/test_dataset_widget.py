@@ -13,13 +13,15 @@ from datasets import children, choose, choose_row, layer_names, layers_of, names
 from heart import Heart, assert_short, napari_adds
 from many import make_many
 from napari.utils.notifications import notification_manager
+from qtpy.QtCore import Qt
 
 from here import StepsHere, pool_or_here
 from music.page import make_page
-from napari_ecc_align import Batch
+from napari_ecc_align import Batch, Record
 from napari_ecc_align._batch.records.record import read_record, read_records
 from napari_ecc_align._batch.run import run_plan
 from napari_ecc_align._gui.dataset import widget as dataset_widget
+from napari_ecc_align._gui.dataset.table import PairModel, shared_ends
 from napari_ecc_align._gui.shared.docks import docked
 from napari_ecc_align._images.files.images import read_image, write_image
 from napari_ecc_align._transform.transform import corner_error
@@ -259,6 +261,18 @@ def test_reject_and_accept_reach_the_record_and_the_report(widget, settle, copie
     assert widget.table.model().index(row, 1).data() == "rejected ✓"
     widget.only_unsure.native.click()
     assert "p0.png" not in names_in(widget.table)
+
+
+def test_names_that_begin_alike_are_told_apart_in_a_narrow_table():
+    model = PairModel()
+    names = [f"a_long_specimen_{number:02}_stain_HE.png" for number in (1, 2, 12)]
+    model.put(Record(name, "aligned", "All is well.") for name in names)
+    assert [model.index(row, 0).data() for row in range(3)] == ["…01…", "…02…", "…12…"]
+    assert "a_long_specimen_01_stain_HE.png" in model.data(
+        model.index(0, 0), Qt.ItemDataRole.ToolTipRole
+    )
+    assert shared_ends(["p0.png", "p1.png"]) == (0, 4)
+    assert shared_ends(["alone.png"]) == (0, 0)
 
 
 @pytest.mark.usefixtures("here")

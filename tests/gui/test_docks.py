@@ -23,6 +23,10 @@ def listeners(viewer):
     }
 
 
+def open_form(viewer, title):
+    return viewer.window.add_plugin_dock_widget("napari-ecc-align", title)
+
+
 TITLES = ["Align images", "Apply transform", "Compare binarised", "Align a dataset"]
 
 
@@ -70,6 +74,36 @@ def test_names_and_signs_of_folds_follow_font_and_theme(viewer, window, qtbot):
 
     qtbot.waitUntil(lambda: fold.collapsedIcon().pixmap(16).toImage() != dark, timeout=120_000)
     qtbot.waitUntil(roomy, timeout=120_000)
+
+
+@pytest.mark.both_bindings
+def test_forms_are_tabs_and_the_menu_brings_one_forward(viewer, window, qtbot):
+    for name in ("first", "second"):
+        viewer.add_image(np.eye(64), name=name)
+    docks, forms = zip(*(open_form(viewer, title) for title in TITLES[:2]), strict=True)
+    main = viewer.window._qt_window
+    qtbot.waitUntil(lambda: main.tabifiedDockWidgets(docks[0]) == [docks[1]], timeout=120_000)
+    qtbot.waitUntil(lambda: docks[0].visibleRegion().isEmpty(), timeout=120_000)
+    # Where no window is active, a window still knows what has the focus in it.
+    assert main.focusWidget() is next(stops(forms[1].native))
+    # As napari's menu does of a form that is open.
+    docks[0].setVisible(not docks[0].isVisible())
+    qtbot.waitUntil(lambda: not docks[0].visibleRegion().isEmpty(), timeout=120_000)
+    docks[0].setVisible(not docks[0].isVisible())
+    qtbot.wait(20)
+    assert not docks[0].isVisible()
+    docks[0].show()
+    form = forms[0]
+    pinned = form.native.layout()
+    assert pinned.indexOf(form.pair.native) == 0
+    get_settings().appearance.font_size = 18
+    main.resize(1000, 600)
+    main.resizeDocks([docks[0]], [280], Qt.Orientation.Horizontal)
+    qtbot.waitUntil(lambda: pinned.indexOf(form.pair.native) < 0, timeout=120_000)
+    assert next(stops(form.native)) is form.align_button.native
+    get_settings().appearance.font_size = 9
+    main.resize(1000, 800)
+    qtbot.waitUntil(lambda: pinned.indexOf(form.pair.native) == 0, timeout=120_000)
 
 
 @pytest.mark.drawn

@@ -206,7 +206,7 @@ def test_a_pair_from_ome_zarr_is_saved_as_a_scene(widget, viewer, finish, tmp_pa
     for name in ("first", "second"):
         layer = viewer.layers[name]
         group = zarr.open_group(tmp_path / f"{name}.zarr", mode="w")
-        group.create_array("0", data=layer.data)
+        group.create_array("0", shape=layer.data.shape, dtype=layer.data.dtype)[:] = layer.data
         steps = [{"type": "scale", "scale": [0.5, 0.5]}]
         axes = [{"name": axis, "type": "space", "unit": "micrometer"} for axis in "yx"]
         image = {"axes": axes, "datasets": [{"path": "0", "coordinateTransformations": steps}]}

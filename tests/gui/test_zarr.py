@@ -3,6 +3,7 @@
 import subprocess
 import sys
 
+import dask.array as da
 import numpy as np
 import pytest
 import zarr
@@ -139,6 +140,23 @@ def test_moving_a_zarr_pyramid_reads_and_writes_nothing_more(pyramids, finish):
     for x, y in ((0, 0), (4095, 0), (700, 3000)):
         there = TRUTH.to_moving((x, y))[::-1]
         assert np.allclose(moving.data_to_world(there), (y / 2, x / 2), atol=0.06)
+
+
+@pytest.mark.drawn
+def test_a_pyramid_that_is_compared_has_a_lazy_aligned_layer_too(viewer, finish):
+    image = data.camera()
+    for name, whole in (("first", image[100:356, 100:356]), ("second", image[103:359, 98:354])):
+        levels = [da.from_array(whole[::step, ::step], chunks=128) for step in (1, 2)]
+        viewer.add_image(levels, name=name, multiscale=True)
+    widget = align(viewer, finish)
+    for threshold in ("otsu", "mean"):
+        widget.settings.threshold.method.value = threshold
+        finish(widget)
+        layer = result(viewer)
+        assert layer.multiscale and all(hasattr(level, "compute") for level in layer.data)
+        assert widget.after.run.inspection is not None
+        warped = widget.after.run.inspection.warped
+        assert np.abs(layer.data[0].compute().astype(int) - warped).max() <= 1
 
 
 def test_opened_by_napari_from_the_folder(viewer, folder, large, finish):

@@ -186,7 +186,7 @@ INSUFFICIENT = (
             ),
         ),
         (
-            {"homography_sigma": 0.8},
+            {"homography_sigma": 1.1},
             0.02,
             "There is too little detail to tell whether the motion model suffices.",
         ),
@@ -278,7 +278,7 @@ def test_tiles_that_do_not_convince_make_doubtful(known, reason):
     [
         {"fine": make_tiles(16, 20), "pattern": make_pattern(displaced=3)},
         {"displaced_wide": 3},
-        {"whole": WholeFit(rival(0.3), offset=0.5, sigma=0.01)},
+        {"whole": WholeFit(rival(0.3), offset=0.33, sigma=0.01)},
         {"whole": WholeFit(rival(0.3), offset=0.8, sigma=0.3)},
     ],
 )
@@ -318,6 +318,25 @@ def test_what_moves_while_something_else_lies_still_is_aligned_and_told():
     assert verdict == "aligned"
     assert "Something else that is seen did not move." in reason
     assert verdict_of(motion=moved(6, -8), still=7)[1] == reason
+
+
+def test_what_repeats_before_something_that_stays_is_doubtful():
+    """A fence a period off is nearer to the background behind it, which tells nothing of it."""
+    whole = WholeFit(Rival(0.9, 0.65))
+    assert verdict_of(whole=whole, still=7) == ("doubtful", REPEAT.format("72%"))
+    assert verdict_of(whole=whole)[0] == "aligned"
+    # And the whole of such images lies between the two.
+    assert verdict_of(whole=WholeFit(rival(0.3), offset=0.8, sigma=0.05), still=7)[0] == "aligned"
+
+
+def test_marks_at_rest_below_which_all_else_differs_are_doubtful():
+    """They have most tiles, and say little of the images."""
+    known = {"motion": np.eye(3), "fine": make_tiles(17, 20)}
+    assert verdict_of(**known)[0] == "aligned"
+    assert verdict_of(**known, ecc=0.7)[1] == (
+        "Only 17 of 20 tiles fit best where they lie, and what lies still may belong to the "
+        "camera."
+    )
 
 
 def test_two_things_that_both_move_are_doubtful():

@@ -184,6 +184,11 @@ def test_a_wheel_fits_by_the_next_spoke():
     assert turns(wheel(), wheel(5), 5 - 40, model="translation").there == 0
 
 
+def test_a_wheel_fits_by_half_a_turn_which_its_spectrum_does_not_tell():
+    two = wheel(spokes=2, marked=False)
+    assert turns(two, two, 0).is_like(0.93)
+
+
 def test_the_mark_of_a_wheel_tells_its_spokes_apart():
     assert not turns(wheel(), wheel(5), 5, noise=0.2).is_like(0.93)
 

@@ -163,6 +163,29 @@ def test_what_no_neighbour_shares_is_no_deformation():
     assert (found.displaced, found.largest) == (0, 0)
 
 
+def test_tiles_that_point_anywhere_are_not_displaced():
+    """Of half of them, one neighbour of three points alike by chance."""
+    rng = np.random.default_rng(2)
+    shares = []
+    for _ in range(40):
+        angles = rng.uniform(0, 2 * np.pi, len(PLACES))
+        moves = 6 * np.stack([np.cos(angles), np.sin(angles)], axis=1)
+        found = residual_pattern(make_tiles(places=PLACES, moves=moves), SHAPE)
+        shares.append(found.displaced / len(PLACES))
+    assert np.mean(shares) < 0.25
+
+
+def test_rows_seen_one_after_the_other_bend_beyond_a_homography_and_a_quadratic_motion():
+    def cubic(places):
+        down = (places[:, 1] - CENTRE[1]) / CENTRE[1]
+        return np.stack([1.5 * (down**3 - 0.6 * down), 0 * down], axis=1)
+
+    tiles = make_tiles(places=PLACES, moves=cubic(PLACES), sigma=0.05)
+    found = residual_pattern(tiles, SHAPE, bent=True)
+    assert found.corner_shift == pytest.approx(at_corners(cubic), rel=0.3)
+    assert found.contradiction > 1 / 3
+
+
 def test_tiles_that_show_something_else_are_not_displaced():
     moves = in_upper_left(PLACES, 5.0)
     elsewhere = moves.any(axis=1)

@@ -19,12 +19,12 @@ def noise(shape, seed, sigma):
     return smooth / smooth.std()
 
 
-def verdict_where_they_lie(reference, moving, *, sigma=1.0):
+def verdict_where_they_lie(reference, moving, *, sigma=1.0, apart=(20.0, 10.0)):
     """Judge two images of one field of view with noise of their own, that were apart before."""
     rng = np.random.default_rng(7)
     pair = [image_pyramid(one + rng.normal(0, sigma, one.shape)) for one in (reference, moving)]
     estimate = Estimate(np.eye(3), False, 1, True, "identity", "intensity", 0.02)
-    before = np.array([[1, 0, 20.0], [0, 1, 10.0], [0, 0, 1]])
+    before = np.array([[1, 0, apart[0]], [0, 1, apart[1]], [0, 0, 1]])
     result = assess(Pyramids(*pair, None, before), estimate, SearchOptions("translation"), None)
     return result.verdict, result.reason
 
@@ -56,6 +56,14 @@ def test_a_lattice_too_fine_for_a_small_level_is_seen_by_tiles_alone(monkeypatch
     assert without == "aligned"
 
 
+def test_a_mesh_between_what_tiles_see_and_what_the_whole_does_is_seen_by_wider_tiles():
+    along = 30 * np.cos(2 * np.pi * np.arange(820) / 18)
+    image = along[:, None] + along + 40 * noise((820, 820), 1, 40)
+    verdict, reason = verdict_where_they_lie(image, image, apart=(0, 0))
+    assert verdict == "doubtful"
+    assert reason.startswith("The images repeat: another place fits")
+
+
 def test_a_deformation_by_more_than_a_pixel_shows_in_the_misplaced_tiles(monkeypatch):
     images = deformed("gravel", 1.1, 6)
     verdict, reason, without = decides(monkeypatch, "LEAST_PART", np.inf, images)
@@ -64,11 +72,12 @@ def test_a_deformation_by_more_than_a_pixel_shows_in_the_misplaced_tiles(monkeyp
     assert without == "aligned"
 
 
-@pytest.mark.parametrize("name", ["brick", "coffee"])
+@pytest.mark.parametrize("name", ["brick", "grass"])
 def test_what_is_deformed_by_a_few_pixels_is_doubtful_and_told(name):
+    # On pictures with less detail, such tiles lie anywhere: no more is told than that.
     verdict, reason = verdict_where_they_lie(*deformed(name, 2.5, 6))
     assert verdict == "doubtful"
-    assert "The motion model does not suffice. A local deformation of up to" in reason
+    assert reason.startswith("The motion model does not suffice")
 
 
 def test_what_noise_hides_is_seen_by_many_tiles_together():

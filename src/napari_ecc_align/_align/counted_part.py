@@ -116,7 +116,10 @@ class CountedPart:
 
 def counted_sources(job: Job) -> Job:
     """Return a job in whose masks all that surrounds what counts is left out, NaN as well."""
-    return replace(job, reference=_counted(job.reference), moving=_counted(job.moving))
+    reference, moving = _counted(job.reference), _counted(job.moving)
+    if reference is job.reference and moving is job.moving:
+        return job
+    return replace(job, reference=reference, moving=moving)
 
 
 def counted_part(job: Job) -> CountedPart:
@@ -155,7 +158,10 @@ def lazily_counted_part(job: Job, part: CountedPart, pyramids: Pyramids) -> Coun
 
 def _part(job: Job, options: Job, sources: Any, origins: Any) -> CountedPart:
     """Return the part that sources are of a job, from their origins (x, y) in the whole."""
-    cut = replace(options, reference=sources[0], moving=sources[1], initial=job.initial)
+    reference, moving = sources
+    cut = options
+    if job is not options or reference is not job.reference or moving is not job.moving:
+        cut = replace(options, reference=reference, moving=moving, initial=job.initial)
     part = CountedPart(cut, job.shape, *origins)
     if part.is_whole:
         return part

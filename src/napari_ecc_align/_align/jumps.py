@@ -30,9 +30,11 @@ def doubt_jumps(results: Sequence[AlignmentResult]) -> tuple[AlignmentResult, ..
         before, here, after = results[index - 1 : index + 2]
         if not (before.aligned and here.aligned and after.aligned) or here.tiles is None:
             continue
+        if here.tiles.share >= CLEAR_SHARE:
+            continue
         away = min(_apart(here, before), _apart(here, after))
         jumps = away > max(_ELSEWHERE, _TIMES_APART * _apart(before, after))
-        if jumps and here.tiles.share < CLEAR_SHARE:
+        if jumps:
             also = f"But the frames before and after it lie {away:.1f} px from there."
             reason = f"{here.reason} {also}"
             doubted[index] = replace(here, verdict="doubtful", reason=reason)

@@ -25,6 +25,7 @@ from .._transform.transform import Transform, shift
 from .._verdict.result import AlignmentResult
 from .._verdict.sampling import sampled_ecc
 from .._verdict.trust import doubt_rivalled, most_trusted
+from .by_values import by_values
 from .options import Job
 from .progress import Progress
 
@@ -45,8 +46,14 @@ _UPSIDE_DOWN, _LEFT_TO_RIGHT = 0, 1
 
 def is_mirrored(matrix: Matrix | None) -> bool:
     """Tell whether a matrix that ends in 1 mirrors an image; None does not."""
+    if matrix is None:
+        return False
+    if not matrix[2, :2].any():
+        (a, b), (c, d) = matrix[:2, :2].tolist()
+        if determinant := a * d - b * c:
+            return bool(determinant < 0)
     # The determinant itself may be beyond the range.
-    return matrix is not None and bool(np.linalg.slogdet(matrix)[0] < 0)
+    return bool(np.linalg.slogdet(matrix)[0] < 0)
 
 
 @dataclass(frozen=True, eq=False)
@@ -94,7 +101,7 @@ def seen_from(job: Job, axis: int | None) -> Side:
     if initial is not None and is_mirrored(initial):
         initial = mirror @ initial
     if axis is None:
-        return Side(replace(job, initial=initial), job)
+        return Side(job if initial is job.initial else replace(job, initial=initial), job)
     return Side(replace(job, moving=_turned_over(job.moving, axis), initial=initial), job, mirror)
 
 
@@ -126,8 +133,10 @@ def aligned_either_way(
     as_started = side_of(job)
     if not job.options.mirrored:
         result = yield from result_of_side(as_started, run)
-        named = as_started.mirror is None
-        return (yield from _named_if_mirrored(job, result, run_nearby)) if named else result
+        if as_started.mirror is not None:
+            return result
+        named = yield from _named_if_mirrored(job, result, run_nearby)
+        return named if named is not result else (yield from by_values(job, result))
     sides = [as_started, *_other_sides(job, as_started)]
     scores = yield from _scores([side.job for side in sides])
     results: list[AlignmentResult] = []

@@ -102,7 +102,8 @@ def _as_they_are(job: Job) -> Generator[Progress, None, AlignmentResult]:
     yield Progress(0.0, "preparing the images")
     start = yield from start_in_region(job, _as_they_are)
     run = _run_pyramid if job.options.engine == "pyramid" else _run_opencv
-    best = yield from best_result(replace(job, initial=start.matrix), run)
+    started = job if start.matrix is job.initial else replace(job, initial=start.matrix)
+    best = yield from best_result(started, run)
     return start.noted_in(best)
 
 

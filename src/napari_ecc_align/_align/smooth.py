@@ -250,7 +250,8 @@ def _judged(
     verdict: Verdict = laid.verdict
     if verdict == "aligned" and (share < _LEAST_SHARE or not _held(laid, field, bent.stage.index)):
         verdict = "doubtful"
-        sentence += " That is too little to be sure of what can be bent to fit."
+        little = "That is too little" if share < _LEAST_SHARE else "Too few tiles agree"
+        sentence += f" {little} to be sure of what can be bent to fit."
     if verdict == "failed":
         field = replace(field, sigma=_sigma_grid(sigma, stage, shape, np.zeros_like(seen)))
         share, typical, sentence = 0.0, float("inf"), ""

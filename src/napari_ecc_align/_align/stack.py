@@ -28,6 +28,7 @@ from .read_frames import ReadFrames, other_images
 from .side_by_side import side_by_side
 from .stack_masks import StackMasks
 from .stack_result import StackResult
+from .still_films import doubt_still
 
 # A mean of so many frames, spread evenly, has little noise beside that of one; they need be
 # aligned no more exactly (px) to make it, for each is aligned again, to it.
@@ -221,7 +222,8 @@ def stack_steps(
     if not itself:
         one = len(others) == 1
         series = Series([others[0]] if one else others, images, options_of_all, initial)
-        return _whole(_aligned(series, run), "image" if one else "images", run.called)
+        to: str | int = "image" if one else "images"
+        return _whole(_aligned(series, run), images, options_of_all, to)
     anchor = _anchor(reference, len(images))
     if reference == "previous":
         steps = chained_frames(images, options_of_all, run.known)
@@ -229,7 +231,8 @@ def stack_steps(
         steps = _to_mean(images, options_of_all, run)
     else:
         steps = _aligned(Series([images[anchor]], images, options_of_all, own=anchor), run)
-    return _whole(steps, reference if isinstance(reference, str) else anchor, run.called)
+    to = reference if isinstance(reference, str) else anchor
+    return _whole(steps, images, options_of_all, to)
 
 
 def checked_workers(workers: Any) -> int:
@@ -250,12 +253,15 @@ def _aligned(series: Series, run: StackRun) -> FrameSteps:
     return side_by_side(series, workers, run.known)
 
 
-def _whole(steps: FrameSteps, reference: str | int, called: str) -> AllSteps:
+def _whole(
+    steps: FrameSteps, images: ReadFrames, options: StackOptions, reference: str | int
+) -> AllSteps:
     """Return the results of all frames together, with what they were aligned to."""
     results = tuple((yield from steps))
     # Only frames follow one another in time.
-    told = doubt_jumps(results) if called == "frames" else results
-    return StackResult(told, reference, called=called)
+    if options.called == "frames":
+        results = doubt_still(doubt_jumps(results), images, options.moving_masks)
+    return StackResult(results, reference, called=options.called)
 
 
 def _to_mean(images: ReadFrames, options: StackOptions, run: StackRun) -> FrameSteps:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import argparse
 import os
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -30,6 +31,7 @@ from .outputs import (
     own_stem,
     warped_suffix,
 )
+from .provenance import made_by, with_provenance
 from .show import files, to_json, written_text
 from .values import check_fill
 from .volumes import apply_to_volume
@@ -44,11 +46,12 @@ def run_apply(chosen: argparse.Namespace) -> int:
     inputs = [chosen.transform, *chosen.images, chosen.like]
     check_outputs(outputs, inputs, overwrite=chosen.overwrite)
     like = read_file(chosen.like)
+    origin = made_by(chosen, inputs)
     doubts, notes = list[str](), list[str]()
     with all_or_none(outputs, overwrite=chosen.overwrite) as staged:
         for path, transform, out in zip(chosen.images, transforms, staged, strict=True):
             narrate(chosen, f"{path}")
-            said, told = _warp_file(path, out, transform, like, chosen)
+            said, told = _warp_file(path, out, transform, like, chosen, origin)
             doubts, notes = doubts + said, notes + told
     written = {"warped": outputs}
     if chosen.json:
@@ -83,11 +86,13 @@ def _warp_file(
     transform: Transform | Field | VolumeTransform | list[Transform],
     like: ImageFile,
     chosen: argparse.Namespace,
+    origin: Mapping[str, Any],
 ) -> tuple[list[str], list[str]]:
     """Write an image resampled; return what is doubtful of it, and what its axes hold."""
     if isinstance(transform, VolumeTransform):
         volume = read_meant(path, chosen, "planes")
-        write_file(out, apply_to_volume(path, volume, transform, like, chosen))
+        warped = apply_to_volume(path, volume, transform, like, chosen)
+        write_file(out, with_provenance(warped, origin))
         return [], []
     one = isinstance(transform, Transform | Field)
     file = read_meant(path, chosen, "channels" if one else "frames")
@@ -108,7 +113,7 @@ def _warp_file(
             interpolation=chosen.interpolation,
             fill=chosen.fill,
         )
-    write_file(out, warped)
+    write_file(out, with_provenance(warped, origin))
     told = axes_told(path, file.held, "; one transform for all" if one else "")
     return [f"{path}: {doubt.message}" for doubt in doubts], told[:1]
 

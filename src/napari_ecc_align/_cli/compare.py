@@ -12,6 +12,7 @@ from .._images.files.images import read_file
 from .console import say, tell
 from .inputs import read_mask
 from .outputs import all_or_none, check_folder, check_outputs, difference_paths, write_differences
+from .provenance import made_by, with_provenance
 from .show import files, table, to_json, written_text
 
 
@@ -35,7 +36,8 @@ def run_compare(chosen: argparse.Namespace) -> int:
     mean = float(np.abs(gap).sum(dtype=np.float64)) / max(1, found.compared)
     if paths:
         with all_or_none([*paths.values()], overwrite=chosen.overwrite) as staged:
-            write_differences(dict(zip(paths, staged, strict=True)), gap, found.labels, file.grid)
+            like = with_provenance(file, made_by(chosen, inputs))
+            write_differences(dict(zip(paths, staged, strict=True)), gap, found.labels, like)
     numbers = {**found.to_dict(), "mean_difference": mean}
     if chosen.json:
         thresholds = [*found.thresholds]

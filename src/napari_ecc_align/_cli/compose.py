@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import argparse
 from functools import reduce
+from typing import Any
 
-from .._transform.transform import Transform
+from .._align.volume.transform import load_of_either
+from .._common.errors import InputError
 from .console import tell
 from .outputs import all_or_none, check_outputs, check_parent
 
@@ -15,7 +17,9 @@ def run_compose(chosen: argparse.Namespace) -> int:
     paths = [chosen.first, *chosen.others]
     check_parent(chosen.out)
     check_outputs([chosen.out], paths, overwrite=chosen.overwrite)
-    given = [Transform.load(path) for path in paths]
+    given: list[Any] = [load_of_either(path) for path in paths]
+    if len({type(each) for each in given}) > 1:
+        raise InputError("transforms of images and of volumes do not follow one another")
     whole = reduce(lambda before, after: after @ before, given)
     with all_or_none([chosen.out], overwrite=chosen.overwrite) as (staged,):
         whole.save(staged)

@@ -14,7 +14,7 @@ from .._transform.formats.registry import holds_a_stack, holds_a_volume
 from .._transform.transform import Transform
 from .console import tell
 from .outputs import all_or_none, check_outputs, check_parent
-from .values import in_units
+from .values import in_lengths, in_units
 
 
 def run_convert(chosen: argparse.Namespace) -> int:
@@ -57,9 +57,4 @@ def _of_images(chosen: argparse.Namespace) -> list[Transform]:
 def _of_volumes(chosen: argparse.Namespace) -> list[VolumeTransform]:
     if chosen.pixel_size is not None or chosen.moving_pixel_size is not None:
         raise InputError(f"{chosen.file} is of volumes: --spacing, not --pixel-size, is for those")
-    found = VolumeTransform.load(chosen.file)
-    if chosen.spacing is None:
-        if chosen.moving_spacing is not None:
-            raise InputError("--moving-spacing needs --spacing, that of the reference")
-        return [found]
-    return [found.in_units(chosen.spacing, chosen.moving_spacing)]
+    return [in_lengths(VolumeTransform.load(chosen.file), chosen)]

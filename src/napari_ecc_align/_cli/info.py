@@ -24,6 +24,7 @@ from .._transform.transform import Transform
 from .console import say
 from .show import table, to_json
 from .values import in_units
+from .volume_info import is_of_volumes, volume_row, volume_text
 
 _LARGEST = 2**24
 _PIXELS = "px"
@@ -42,18 +43,27 @@ class _Found:
 
 def run_info(chosen: argparse.Namespace) -> int:
     """Say what transforms do; return the exit code."""
-    size = _size(chosen)
-    rows = [_row(each, size, chosen) for path in chosen.files for each in _found_in(path)]
+    rows = [row for path in chosen.files for row in _rows(path, chosen)]
     if chosen.json:
         say(to_json({"transforms": rows}))
     else:
-        say("\n".join(line for row in rows for line in _text(row)))
+        said = (volume_text(row) if "z" in row else _text(row) for row in rows)
+        say("\n".join(line for lines in said for line in lines))
     return 0
 
 
-def _found_in(path: Path) -> Iterator[_Found]:
-    """Yield the transforms in a transform file, or in the JSON of a result."""
+def _rows(path: Path, chosen: argparse.Namespace) -> list[dict[str, Any]]:
     document = _document(path)
+    if is_of_volumes(path, document):
+        return [volume_row(path, document, chosen)]
+    if chosen.spacing is not None or chosen.moving_spacing is not None:
+        raise InputError(f"{path} is of images: --pixel-size, not --spacing, is for those")
+    size = _size(chosen)
+    return [_row(each, size, chosen) for each in _found_in(path, document)]
+
+
+def _found_in(path: Path, document: dict[str, Any]) -> Iterator[_Found]:
+    """Yield the transforms in a transform file, or in the JSON of a result."""
     frames = document.get("frames")
     frames = [*map(_mapping, frames)] if isinstance(frames, list) else []
     rows = [row for row in frames or [document] if row.keys() >= {*MATRIX_KEYS}]

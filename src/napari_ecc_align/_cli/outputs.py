@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,6 @@ from .._compare.binary import COLOURS, ONLY_MOVING, ONLY_REFERENCE
 from .._compare.inspection import Inspection
 from .._images.files.image_file import ImageFile
 from .._images.files.images import write_file
-from .._images.files.tags import GridTags
 from .._transform.field import Field
 from .._transform.files import as_document
 from .._transform.formats.field_files import FIELD_FORMATS
@@ -205,7 +205,7 @@ def write_results(
 ) -> None:
     """Write the images of an alignment and its transform, those that have a path, or none.
 
-    Where it comes from is said in the transform, and in the warped image if that is a TIFF.
+    Where they come from is said in the transform and in all images.
     """
     numbers, made = result_numbers(result), {"provenance": provenance} if provenance else {}
     if provenance:
@@ -216,7 +216,7 @@ def write_results(
             write_file(where["warped"], warped)
         if "difference" in where:
             labels = inspection.after.labels
-            write_differences(where, inspection.difference, labels, warped.grid)
+            write_differences(where, inspection.difference, labels, warped)
         if "transform_out" in where:
             result.transform.save(where["transform_out"])
         if "transform" in where and isinstance(result.transform, Field):
@@ -231,12 +231,12 @@ def write_differences(
     where: Mapping[str, Path],
     difference: NDArray[np.float32],
     labels: NDArray[np.uint8],
-    grid: GridTags,
+    like: ImageFile,
 ) -> None:
-    """Write the two pictures of `difference_paths`, which lie on a grid."""
-    write_file(where["difference"], ImageFile(difference, grid))
+    """Write the two pictures of `difference_paths`, of one grid and origin with a file."""
+    write_file(where["difference"], replace(like, pixels=difference, style=None))
     palette = np.array([(255, 255, 255), COLOURS[ONLY_REFERENCE], COLOURS[ONLY_MOVING]], np.uint8)
-    write_file(where["binary_difference"], ImageFile(palette[labels], grid))
+    write_file(where["binary_difference"], replace(like, pixels=palette[labels], style=None))
 
 
 def _missing(folder: Path) -> list[Path]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import hashlib
 import json
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import replace
@@ -12,15 +13,21 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from .._batch.records.record import FOLDER as RECORDS
+from .._batch.records.record import read_records
+from .._common.atomic import real_path
 from .._common.errors import InputError
 from .._common.opening import opened
 from .._images.files.image_file import ImageFile
-from .._images.files.tags import PROVENANCE_TAG
+from .._images.files.images import SUFFIXES
+from .._images.files.origin import read_origin
 from .._images.ome_zarr.scene import scene_provenance
 from .console import say
 from .show import to_json
 
-_HELD = ("command", "json", "quiet", "verbose", "overwrite", "accept", "out", "transform_out")
+# What changes nothing of a result, and what is told elsewhere.
+_HELD = {"command", "json", "quiet", "verbose", "overwrite", "accept", "workers"}
+_HELD |= {"out", "transform_out"}
 _PIECE = 2**20
 
 
@@ -37,7 +44,7 @@ def made_by(chosen: argparse.Namespace, inputs: Iterable[Path]) -> dict[str, Any
     options = {
         name: value
         for name, value in vars(chosen).items()
-        if name not in _HELD and value is not None and not isinstance(value, Path)
+        if name not in _HELD and value is not None and not _is_files(value)
     }
     return {
         "program": f"napari-ecc-align {version('napari-ecc-align')}",
@@ -48,12 +55,15 @@ def made_by(chosen: argparse.Namespace, inputs: Iterable[Path]) -> dict[str, Any
     }
 
 
+def _is_files(value: object) -> bool:
+    """Tell whether an option names files: these are inputs, told by their names and hashes."""
+    items = value if isinstance(value, list) else [value]
+    return any(isinstance(item, Path) for item in items)
+
+
 def with_provenance(file: ImageFile, provenance: Mapping[str, Any]) -> ImageFile:
-    """Return an image file that says where it comes from, if it will be a TIFF."""
-    if file.style is None:
-        return file
-    told = (PROVENANCE_TAG, 2, json.dumps(provenance))
-    return replace(file, style=replace(file.style, tags=(*file.style.tags, told)))
+    """Return an image file that says where it comes from."""
+    return replace(file, origin=to_json(provenance, indent=None))
 
 
 def run_show(chosen: argparse.Namespace) -> int:
@@ -67,18 +77,17 @@ def run_show(chosen: argparse.Namespace) -> int:
 
 
 def _provenance(path: Path) -> dict[str, Any]:
-    """Return what a file or scene says of where it comes from, or raise `InputError`."""
+    """Return what a result says of where it comes from, or raise `InputError`."""
     found: Any = None
     if path.is_dir():
-        found = scene_provenance(path)
-    elif path.suffix.lower() in (".tif", ".tiff"):
-        found = _told_in_tiff(path)
+        found = scene_provenance(path) or _of_batch(path)
+    elif path.suffix.lower() in SUFFIXES:
+        with suppress(ValueError, RecursionError):
+            told = read_origin(path)
+            found = _of_output(path) if told is None else json.loads(told)
     else:
         with opened(path, "a result") as file, suppress(ValueError, RecursionError):
-            document = json.loads(file.read())
-            if isinstance(document, dict):
-                made, numbers = document.get("provenance"), document.get("alignment", {})
-                found = {**made, "result": numbers} if isinstance(made, dict) else None
+            found = _of_document(json.loads(file.read()))
     if not isinstance(found, dict):
         raise InputError(
             f"{path} does not say where it comes from: it is no result of ecc-align, or of a "
@@ -87,15 +96,49 @@ def _provenance(path: Path) -> dict[str, Any]:
     return found
 
 
-def _told_in_tiff(path: Path) -> Any:
-    import tifffile
+def _of_document(document: Any) -> dict[str, Any] | None:
+    """Return what a transform file says, or the record of a pair in a batch."""
+    if not isinstance(document, dict):
+        return None
+    if "record" in document:
+        return _of_record(document)
+    made, numbers = document.get("provenance"), document.get("alignment")
+    return {**made, **({"result": numbers} if numbers else {})} if isinstance(made, dict) else None
 
-    try:
-        with opened(path, "an image") as file, tifffile.TiffFile(file) as tiff:
-            tag = tiff.pages.first.tags.get(PROVENANCE_TAG)
-            return None if tag is None else json.loads(tag.value)
-    except (tifffile.TiffFileError, ValueError, TypeError) as error:
-        raise InputError(f"{path} cannot be read: {error}") from error
+
+def _of_record(document: Mapping[str, Any]) -> dict[str, Any]:
+    kept = ("program", "name", "outcome", "reason", "review", "inputs", "outputs", "settings")
+    found = {name: document.get(name) for name in (*kept, "numbers", "times")}
+    return {"command": "batch", **found}
+
+
+def _of_batch(folder: Path) -> dict[str, Any] | None:
+    """Return what the records in an output folder say together, or None if there are none."""
+    records = list(read_records(folder))
+    if not records:
+        return None
+    return {
+        "command": "batch",
+        "pairs": len(records),
+        **Counter(record.outcome for record in records),
+        "settings": {**records[0].settings, **records[0].batch_settings},
+        "first": min(str(record.times.get("finished", "")) for record in records),
+        "last": max(str(record.times.get("finished", "")) for record in records),
+    }
+
+
+def _of_output(path: Path) -> dict[str, Any] | None:
+    """Return the record of the pair that an image of a batch belongs to, if it does."""
+    absolute = real_path(path)
+    for folder in absolute.parents:
+        own = absolute.relative_to(folder).as_posix()
+        if (folder / RECORDS).is_dir():
+            for record in read_records(folder):
+                output = next((each for each in record.outputs if each.path == own), None)
+                if output is not None:
+                    found = _of_record(record.as_document())
+                    return found if output.is_at(absolute) else {"changed since": own, **found}
+    return None
 
 
 def _lines(value: Mapping[str, Any], depth: int) -> Iterator[str]:

@@ -6,7 +6,7 @@ import argparse
 import os
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -19,7 +19,7 @@ from .._align.mean_sharpness import MeanSharpness
 from .._align.progress import FrameProgress, Progress
 from .._align.stack import StackRun, stack_steps
 from .._align.stack_result import StackResult
-from .._common.atomic import real_path
+from .._common.atomic import real_path, rewrite
 from .._common.errors import InputError
 from .._common.steps import outcome_of
 from .._common.workers.process import cores
@@ -30,6 +30,7 @@ from .._images.files.images import write_file
 from .._images.files.tags import GridTags
 from .._images.files.warped import warped_file
 from .._images.stack_axes import Role, unpaired
+from .._transform.formats.own_json import with_member
 from .._transform.formats.registry import STACK_FORMATS
 from .._transform.transform import Transform
 from .console import narrate, progress_bar, say, tell
@@ -51,6 +52,7 @@ from .outputs import (
     own_stem,
     warped_suffix,
 )
+from .provenance import made_by, with_provenance
 from .show import exit_code, files, result_numbers, some, to_json, written_text
 from .values import check_fill
 
@@ -111,7 +113,8 @@ def run_frames(
             sharpness = MeanSharpness(stack.shape)
             if every and found:
                 with all_or_none(every, overwrite=chosen.overwrite) as staged:
-                    _write(staged, outputs, _Warped(stack, frames, like.grid, chosen, sharpness))
+                    warped = _Warped(stack, frames, like.grid, chosen, sharpness)
+                    _write(staged, outputs, warped, made_by(chosen, given))
     written = outputs if found else {}
     notes = []
     if frames.tells_more:
@@ -271,7 +274,13 @@ class _Warped:
         return self.chosen.channel if isinstance(self.frames, ImageFiles) else None
 
 
-def _write(staged: list[Path], paths: dict[str, Path | list[Path]], warped: _Warped) -> None:
+def _write(
+    staged: list[Path],
+    paths: dict[str, Path | list[Path]],
+    warped: _Warped,
+    made: Mapping[str, Any],
+) -> None:
+    """Write the frames, the table and the transforms; all but the table say how they were made."""
     where, frames = iter(staged), warped.frames
     if "warped" in paths:
         if isinstance(frames, TiffFilm):
@@ -282,14 +291,19 @@ def _write(staged: list[Path], paths: dict[str, Path | list[Path]], warped: _War
                 frames.dtype,
                 axes=frames.axes,
                 style=frames.style,
+                origin=to_json(made, indent=None),
                 grid=warped.grid.of_result(frames.grid),
             )
         else:
             for file in warped.files():
-                write_file(next(where), file)
+                write_file(next(where), with_provenance(file, made))
         warped.stack.save_table(next(where))
-    for path in where:
+    if "transform_out" in paths:
+        warped.stack.save(next(where))
+    if "transform" in paths:
+        path = next(where)
         warped.stack.save(path)
+        rewrite(path, with_member(path.read_bytes(), "provenance", made))
 
 
 def _report(

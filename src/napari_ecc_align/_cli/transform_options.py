@@ -30,7 +30,8 @@ def add_info(commands: Any) -> None:
         "Print the parts of transforms: of files of every format, of one or of a stack, and of\n"
         "the JSON of a result, with its verdict and uncertainty. x and y are how far one point\n"
         "of the reference moves: its middle, where its size is known from the result, from\n"
-        "--like or from --size, or else its pixel (0, 0).",
+        "--like or from --size, or else its pixel (0, 0). Of volumes too: z, and the axis of the\n"
+        "rotation.",
         "ecc-align info results/moving_transform.json",
         "ecc-align info for_itk.tfm --like reference.png --pixel-size 0.325 --unit um",
     )
@@ -41,6 +42,7 @@ def add_info(commands: Any) -> None:
     text = "its size instead: width and height in pixels"
     size.add_argument("--size", type=count, nargs=2, metavar=("W", "H"), help=text)
     add_pixel_sizes(command)
+    add_voxel_sizes(command, "of volumes: say the parts in its unit")
     text = "what that unit is called (default: units)"
     add_value(command, "--unit", str, "NAME", text, default="units")
     add_json(command, "the parts as JSON")
@@ -116,7 +118,7 @@ def add_compose(commands: Any) -> None:
         "write transforms, one after the other, as one",
         "The first is applied first: a point p of the first one's reference goes to C(B(A(p))),\n"
         "and the matrix is C B A. So 1_to_2 and 2_to_3, in the order in which they are read,\n"
-        "make 1_to_3, by which images of 3 are laid on 1.",
+        "make 1_to_3, by which images of 3 are laid on 1. All are of images, or all of volumes.",
         "ecc-align compose 1_to_2.json 2_to_3.json --out 1_to_3.json",
     )
     add_value(command, "first", Path, "A", "the transform that is applied first")
@@ -132,7 +134,8 @@ def add_points(commands: Any) -> None:
         "points",
         "map points from the reference to the moving image, or back",
         "Map the columns x and y of a table, in pixels, or axis-1 and axis-0, as napari saves\n"
-        "points. All else is kept as it is: other columns, the line of names, the delimiter.",
+        "points; of volumes x, y and z, in voxels, or axis-2, axis-1 and axis-0. All else is\n"
+        "kept as it is: other columns, the line of names, the delimiter.",
         "ecc-align points moving_transform.json spots.csv --to-reference --out on_reference.csv",
         "cut -d, -f1,2 spots.csv | ecc-align points moving_transform.json - | head",
     )

@@ -14,6 +14,7 @@ from .._common.errors import InputError
 from .._ecc.options import FINEST_PRECISION
 
 if TYPE_CHECKING:
+    from .._align.volume.transform import VolumeTransform
     from .._transform.transform import Transform
 
 Fill = float | Literal["background"]
@@ -116,6 +117,15 @@ def in_units(transform: Transform, chosen: argparse.Namespace) -> Transform:
     """Return a transform between the units that ``--pixel-size`` names; in pixels without it."""
     sizes = _pixel_sizes(chosen)
     return transform if sizes is None else transform.in_units(*sizes)
+
+
+def in_lengths(transform: VolumeTransform, chosen: argparse.Namespace) -> VolumeTransform:
+    """Return a transform between the units of ``--spacing``; in voxels without it."""
+    if chosen.spacing is not None:
+        return transform.in_units(chosen.spacing, chosen.moving_spacing)
+    if chosen.moving_spacing is not None:
+        raise InputError("--moving-spacing needs --spacing, that of the reference")
+    return transform
 
 
 def in_pixels(transform: Transform, chosen: argparse.Namespace) -> Transform:

@@ -280,6 +280,7 @@ def _write(
     numbers = _numbers(result, seen, "voxels" if spacing is None else "um")
     read = chosen.reference, chosen.moving, chosen.mask, chosen.moving_mask, chosen.initial
     made = made_by(chosen, filter(None, read))
+    origin = {**made, "result": numbers}
     with all_or_none([*paths.values()], overwrite=chosen.overwrite) as staged:
         where = dict(zip(paths, staged, strict=True))
         if "warped" in where:
@@ -290,9 +291,13 @@ def _write(
                 resampling=Resampling(chosen.interpolation, chosen.fill),
             )
             warped = volume_file(resampled_volumes_of(moving, resample), spacing, moving)
-            write_file(where["warped"], with_provenance(warped, {**made, "result": numbers}))
-            write_file(where["difference"], volume_file(seen.difference, spacing))
-            write_file(where["binary_difference"], volume_file(seen.after.labels, spacing))
+            write_file(where["warped"], with_provenance(warped, origin))
+            for role, pixels in (
+                ("difference", seen.difference),
+                ("binary_difference", seen.after.labels),
+            ):
+                told = with_provenance(volume_file(pixels, spacing), origin)
+                write_file(where[role], told)
         if "transform_out" in where:
             result.transform.save(where["transform_out"])
         if "transform" in where:

@@ -156,7 +156,11 @@ def _move_to_free_name(temporary: Path, path: Path) -> None:
             path.open("x").close()
         except FileExistsError as error:
             raise _exists(path) from error
-        temporary.replace(path)
+        try:
+            temporary.replace(path)
+        except OSError:
+            path.unlink(missing_ok=True)
+            raise
 
 
 def _sync_folder(folder: Path) -> None:

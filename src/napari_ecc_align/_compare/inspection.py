@@ -16,6 +16,7 @@ from .._images.filling import Fill
 from .._images.interpolation import Interpolation
 from .._images.opacity import flattened
 from .._images.pixels import as_array, check_mask, in_doubles, strips, to_gray, valid_pixels
+from .._images.pyramid.filters import RADIUS, SIGMA
 from .._images.sources import LazyArray
 from .._images.warping import Resampling, warp
 from .._transform.field import Field
@@ -323,11 +324,25 @@ def _corner_shift(found: Transform | Field, lay: Transform, shape: tuple[int, ..
 
 
 def _correlation(first: NDArray[Any], second: NDArray[Any], inside: NDArray[np.bool_]) -> float:
-    """Return the correlation coefficient of two images where they overlap; 0 of flat ones."""
-    sums, count = np.zeros((2, 3)), int(np.count_nonzero(inside))
+    """Return the correlation coefficient of two images where they overlap; 0 of flat ones.
+
+    Slightly smoothed, as those are that a result tells the coefficient of.
+    """
+    from scipy import ndimage
+
+    sums, count = np.zeros((2, 3)), 0
     for rows in strips(inside.shape):
-        within = inside[rows]
-        a, b = (to_gray(image[rows])[within].astype(np.float64) for image in (first, second))
+        margin = min(RADIUS, rows.start)
+        wide = slice(rows.start - margin, rows.stop + RADIUS)
+        own = slice(margin, margin + rows.stop - rows.start)
+        within = ndimage.minimum_filter(inside[wide], 2 * RADIUS + 1)[own]
+        count += int(np.count_nonzero(within))
+        a, b = (
+            ndimage.gaussian_filter(
+                np.where(inside[wide], to_gray(image[wide]), 0), SIGMA, radius=RADIUS
+            )[own][within].astype(np.float64)
+            for image in (first, second)
+        )
         sums += np.array([[a.sum(), b.sum(), a @ b], [a @ a, b @ b, 0]], np.float64)
     (mean_a, mean_b, both), (square_a, square_b, _) = sums / max(1, count)
     spread = (square_a - mean_a**2) * (square_b - mean_b**2)

@@ -33,7 +33,8 @@ def before_after(
     """
     moved, unit = with_uncertainty(inspection.corner_shift, result.corner_uncertainty), "px"
     if length is not None:
-        moved, unit = f"{length[0]:.4g} ({moved})", f"{length[1]} (px)"
+        still = inspection.corner_shift < result.corner_uncertainty
+        moved, unit = f"{0 if still else length[0]:.4g} ({moved})", f"{length[1]} (px)"
     ecc = inspection.ecc_before
     before = result.ecc_before if ecc is None else ecc * (-1 if result.inverted else 1)
     rows = [
@@ -44,7 +45,8 @@ def before_after(
     ]
     if not result.judged:
         return rows
-    rows[-2] = Row("uncertainty, px", "", f"{result.corner_uncertainty:.2g}")
+    sigma = result.corner_uncertainty
+    rows[-2] = Row("uncertainty, px", "", f"{sigma:.2g}" if np.isfinite(sigma) else "not known")
     return [replace(row, before="") for row in rows]
 
 

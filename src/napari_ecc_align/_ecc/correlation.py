@@ -109,14 +109,16 @@ def spectrum(image: Floats, size: tuple[int, int]) -> list[Floats]:
     return [floats(cv2.dft(padded(one, size), nonzeroRows=rows)) for one in planes_of(image)]
 
 
-def cross_correlation(first: list[Floats], second: list[Floats]) -> Floats:
+def cross_correlation(
+    first: list[Floats], second: list[Floats], *, mirrored: bool = False
+) -> Floats:
     """Return the circular cross correlation of two images given by their spectra.
 
     Entry (dy, dx) is the sum over planes and pixels of
-    ``first[y + dy, x + dx] * second[y, x]``.
+    ``first[y + dy, x + dx] * second[y, x]``, or of ``first[dy - y, dx - x] * second[y, x]``.
     """
     planes = zip(first, second, strict=True)
-    product, *others = (cv2.mulSpectrums(one, two, 0, conjB=True) for one, two in planes)
+    product, *others = (cv2.mulSpectrums(a, b, 0, conjB=not mirrored) for a, b in planes)
     for other in others:
         product += other
     return floats(cv2.idft(product, flags=cv2.DFT_REAL_OUTPUT | cv2.DFT_SCALE))

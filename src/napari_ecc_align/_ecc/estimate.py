@@ -45,8 +45,8 @@ class Estimate:
     converged : bool
         The last solve settled, and its start was believed.
     start : str
-        Which start led here: "initial", "identity", "phase correlation", "rotation and scale" or
-        "features".
+        Which start led here: "initial", "identity", "phase correlation", "rotation and scale",
+        "blobs", "features" or "mutual information".
     representation : {"intensity", "gradient", "orientation"}
         What was correlated: the images, the magnitude of their gradients, or which way these
         point.

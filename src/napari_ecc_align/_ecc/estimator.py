@@ -10,8 +10,9 @@ from .._common.steps import retold
 from .._images.pyramid.levels import Level
 from .._images.pyramid.representations import Representation
 from .._transform.models import Array
+from .candidate import Candidate
 from .estimate import Estimate, Step
-from .initial_guesses import Candidate, InitialGuesses
+from .initial_guesses import InitialGuesses
 from .options import SearchOptions
 from .refined import Refined
 

@@ -11,13 +11,12 @@ from .._common.opencv import cv2
 from .._images.pyramid.levels import Floats, Level, floats, middle
 from .._transform.models import Array, Model
 from .._transform.transform import scaled
+from .consensus import FEWEST, consensus
 
 # Features are found on the finest level of at most so many pixels.
 PIXELS = 400 * 400
 _MOST = 1000
 _RATIO = 0.8
-_THRESHOLD = 3.0
-_FEWEST = 6
 _NEIGHBOURHOOD = 12.0
 
 
@@ -38,7 +37,7 @@ def initial_guesses(
     yield
     others, theirs = _detect(sift, moving)
     yield
-    if descriptors is None or theirs is None or min(len(points), len(others)) < _FEWEST:
+    if descriptors is None or theirs is None or min(len(points), len(others)) < FEWEST:
         return []
     out = []
     for sought in (theirs, _negative(theirs)):
@@ -90,20 +89,8 @@ def _fit(
         for pair in pairs
         if len(pair) == 2 and pair[0].distance < _RATIO * pair[1].distance
     ]
-    if len(good) < _FEWEST:
-        return None
-    a = floats(points[[match.queryIdx for match in good]])
-    b = floats(others[[match.trainIdx for match in good]])
-    if model.name == "homography":
-        matrix, inliers = cv2.findHomography(
-            a, b, cv2.USAC_MAGSAC, _THRESHOLD, maxIters=5000, confidence=0.999
-        )
-    elif model.name == "affine":
-        matrix, inliers = cv2.estimateAffine2D(a, b, None, cv2.USAC_MAGSAC, _THRESHOLD, 5000)
-    else:
-        matrix, inliers = cv2.estimateAffinePartial2D(a, b, None, cv2.RANSAC, _THRESHOLD, 5000)
-    if matrix is None or inliers is None or np.count_nonzero(inliers) < _FEWEST:
-        return None
-    out = np.eye(3)
-    out[: len(matrix)] = matrix
-    return out
+    return consensus(
+        points[[match.queryIdx for match in good]],
+        others[[match.trainIdx for match in good]],
+        model,
+    )

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 
 import numpy as np
 
 from .._images.pyramid.levels import InSteps, Level, index_below
 from .._images.pyramid.representations import Representation
-from .._transform.models import Array, frame_of
+from .._transform.models import Array, Model, frame_of
 from .._transform.parts import affine_at
 from .._transform.plausible import SEARCHED, is_plausible
 from .._transform.transform import corner_error, map_points, scaled
-from . import features, global_search
+from . import features, global_search, point_pattern
+from .candidate import Candidate
 from .options import SearchOptions
 from .quick_check import Agreement, agreement
 from .refine import Refiner
@@ -23,14 +24,10 @@ from .refined import Refined
 # A search over all turns affords a smaller image than one over a few.
 _SEARCH_PIXELS = (80 * 80, 24_000)
 _SHIFT_PIXELS = 140 * 140
-# Tiles are asked on a level of at most so many pixels; half of them, and four, must agree.
+# Tiles are asked on a level of at most so many pixels.
 _CHECK_PIXELS = 300 * 300
-_MIN_AGREEMENT = 0.5
-_MIN_AGREEING = 4
 # Where the fine levels moved on, this much of the agreement must remain.
 _KEPT_AGREEMENT = 0.7
-# What is too small or too plain to ask tiles must correlate so well.
-_MIN_ECC = 0.9
 # What correlates like this on a whole level is refined without asking tiles first: whoever accepts
 # an estimate asks his own.
 _SURE_ECC = 0.97
@@ -42,8 +39,6 @@ _SAME = 0.5
 _NEAR = 1.7
 # So many of the places that a search finds are refined.
 _BEST: dict[Representation, int] = {"intensity": 4, "orientation": 2}
-# Tiles of which so many agree in orientations are no accident.
-_MIN_ORIENTED = 0.25
 # Where so many tiles agree in intensities, these suffice; also so near it (px of the level of the
 # tiles).
 _SETTLED, _SAME_PLACE = 0.75, 8.0
@@ -51,52 +46,9 @@ _SETTLED, _SAME_PLACE = 0.75, 8.0
 _SAME_BASIN = 1.5
 
 
-@dataclass(frozen=True)
-class Candidate:
-    """Where a start led on coarse levels, and what tiles say of it.
-
-    Attributes
-    ----------
-    refined : Refined
-    agreement : Agreement
-    refiner : Refiner
-        Of the representation in which it was refined.
-    start : str
-        Where the start came from.
-    sure, tried : bool
-        Believed before any tile was asked; and already refined, in vain.
-    seconded : bool
-        Orientations have led there, too.
-    """
-
-    refined: Refined
-    agreement: Agreement
-    refiner: Refiner
-    start: str
-    sure: bool = False
-    tried: bool = False
-    seconded: bool = False
-
-    @property
-    def believed(self) -> bool:
-        """Tell whether it is worth to be refined on fine levels."""
-        if self.sure:
-            return True
-        if self.agreement.tiles < _MIN_AGREEING:
-            return abs(self.refined.solution.ecc) > _MIN_ECC
-        edges = self.seconded or self.refiner.representation == "orientation"
-        least = _MIN_ORIENTED if edges else _MIN_AGREEMENT
-        return self.agreement.share >= least and self.agreement.agreeing >= _MIN_AGREEING
-
-    @property
-    def rank(self) -> tuple[float, float]:
-        """What sorts candidates by how good they are."""
-        ecc = self.refined.solution.ecc
-        return self.agreement.share, abs(ecc) if np.isfinite(ecc) else 0.0
-
-
 # None where nothing has been found yet but time has passed.
 Candidates = Generator[Candidate | None, None, None]
+_PointSearch = Callable[[Level, Level, Model], Generator[None, None, list[Array]]]
 
 
 class InitialGuesses:
@@ -173,7 +125,10 @@ class InitialGuesses:
                 yield searched, search(self.orientation, rough, others)
         if self.intensity in self.refiners:
             yield searched, search(self.intensity, rough, self._turns("rough"))
-        yield "features", self._from_features
+        by_points = partial(partial, self._from_points)
+        if self.options.motion.name != "translation":
+            yield "blobs", by_points("blobs", point_pattern.initial_guesses)
+        yield "features", by_points("features", features.initial_guesses)
 
     def _turns(self, steps: global_search.Steps) -> list[Array]:
         """Return the linear parts that are searched, after the initial one as well if there is."""
@@ -209,14 +164,10 @@ class InitialGuesses:
         )
         yield from self._refined("rotation and scale", lambda: guesses, refiner, level)
 
-    def _from_features(self) -> Candidates:
+    def _from_points(self, start: str, search: _PointSearch) -> Candidates:
         level = self._at_most(features.PIXELS)
-        guesses = yield from (
-            features.initial_guesses(
-                self.reference[level], self.moving[level], self.options.motion
-            )
-        )
-        yield from self._polished("features", guesses)
+        guesses = yield from search(self.reference[level], self.moving[level], self.options.motion)
+        yield from self._polished(start, guesses)
 
     def _refined(
         self,

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
 
 from .._images.pyramid.blocks import Blocks
 from .._images.pyramid.levels import Floats, floats
 from .._transform.models import Array, Frame, Model
 from . import moments
-from .normal_equations import Fit, LinearisedBlocks, dot
+from .normal_equations import LinearisedBlocks
 
 
 class KeptBlocks(LinearisedBlocks):
@@ -26,7 +24,6 @@ class KeptBlocks(LinearisedBlocks):
     """
 
     def __init__(self, blocks: Blocks, model: Model, frame: Frame) -> None:
-        self._image: Floats | None = None
         super().__init__(blocks, model, frame, None)
         b = blocks.size
         self._area = moments.area(b, model.degree) * (b / (b - 2)) ** 2
@@ -37,36 +34,36 @@ class KeptBlocks(LinearisedBlocks):
         # How far each parameter moves each pixel, by x and by y.
         across, down = np.split(floats(self._restrict).transpose(0, 2, 1), 2, axis=2)
         gx, gy = self._slopes.reshape(2, n, 1, b * b)
-        rows = self._rows = np.empty((n, across.shape[1] + 5, b * b), np.float32)
-        np.multiply(gx, across @ monomials, out=rows[:, :-5])
-        rows[:, :-5] += gy * (down @ monomials)
-        rows[:, -5], rows[:, -4] = self._values.reshape(n, -1), 1
-        rows[:, -3:] = _against_gradients(self._slopes).reshape(3, n, -1).swapaxes(0, 1)
-        products = np.matmul(rows, rows[:, :-3].transpose(0, 2, 1)).astype(np.float64)
-        self._own = products[:, -3:, -2]
-        motion = products[:, :-5]
-        return motion[:, :, :-2], motion[:, :, -2:], products[:, -5, -2], products[:, -4, -2]
+        rows = self._rows = np.empty((n, across.shape[1] + 2, b * b), np.float32)
+        np.multiply(gx, across @ monomials, out=rows[:, :-2])
+        rows[:, :-2] += gy * (down @ monomials)
+        rows[:, -2], rows[:, -1] = self._values.reshape(n, -1), 1
+        against = _against_gradients(self._slopes).reshape(3, n, -1).swapaxes(0, 1)
+        self._against = np.ascontiguousarray(against)
+        self._own = self._gradients_with(self._values)
+        products = np.matmul(rows, rows.transpose(0, 2, 1)).astype(np.float64)
+        motion = products[:, :-2]
+        return motion[:, :, :-2], motion[:, :, -2:], products[:, -2, -2], products[:, -1, -2]
+
+    def _gradients_with(self, image: Floats) -> Array:
+        """Return sums of products of the gradients with those of an image, (n, 3)."""
+        flat = image.reshape(len(image), -1, 1)
+        return np.asarray(np.matmul(self._against, flat)[:, :, 0], np.float64)
 
     def _products(self, image: Floats) -> tuple[Array, Array]:
         flat = image.reshape(len(image), -1, 1)
         sums = np.matmul(self._rows, flat)[:, :, 0].astype(np.float64)
-        self._image, self._against, self._sums = image, sums[:, -3:], sums[:, -4]
-        return sums[:, :-5], sums[:, -5:-3]
+        return sums[:, :-2], sums[:, -2:]
 
-    def fit(self, image: Floats) -> Fit:
-        """Fit an image, (n, b, b), and correlate each block with it."""
-        fit = super().fit(image)
-        squares, (sums, counts) = dot(image, image), (self._sums, self.count)
-        varies = squares - sums**2 / counts
+    def _correlations(self, gains: Array, sums: Array, squares: Array) -> Array:
+        varies = squares - sums**2 / self.count
         own = 1 / np.maximum(self._inverse[:, 0, 0], 1e-30)
         shares = np.maximum(own, 0) / np.maximum(varies, 1e-30)
-        return replace(fit, correlations=np.minimum(1, fit.gains * np.sqrt(shares)))
+        return np.asarray(np.minimum(1, gains * np.sqrt(shares)))
 
     def noise(self, image: Floats, gains: Array) -> Array:
         """Return what noise in the reference's gradients adds to the normals, (n, p, p)."""
-        if image is not self._image:
-            self._products(image)
-        left = gains[:, None] * self._own - self._against
+        left = gains[:, None] * self._own - self._gradients_with(image)
         return self._restricted(*(sums[:, None, None] * self._area for sums in left.T))
 
 

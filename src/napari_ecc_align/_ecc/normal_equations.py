@@ -196,8 +196,21 @@ class LinearisedBlocks:
         fitted = (self._inverse @ pairs[:, :, None])[:, :, 0]
         scores = scores - (self._cross @ fitted[:, :, None])[:, :, 0]
         variances = self._variances(image, fitted)
-        square = float(dot(image, image).sum())
-        return Fit(self._projected, scores, fitted[:, 0], variances, self._pooled, pair, square)
+        squares, gains = dot(image, image), fitted[:, 0]
+        return Fit(
+            self._projected,
+            scores,
+            gains,
+            variances,
+            self._pooled,
+            pair,
+            float(squares.sum()),
+            self._correlations(gains, pairs[:, 1], squares),
+        )
+
+    def _correlations(self, gains: Array, sums: Array, squares: Array) -> Array | None:
+        """Return the correlation of each block with an image; None where it is not measured."""
+        return None
 
     def _products(self, image: Floats) -> tuple[Array, Array]:
         """Return sums of an image's products with the motion, (n, p), the values and 1, (n, 2)."""

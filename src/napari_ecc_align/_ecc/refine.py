@@ -60,8 +60,8 @@ _NEGLIGIBLE_SHARE_OF_PRECISION = 0.3
 _LOOSE = 0.05
 _LEAST_COARSE_ECC = 0.15
 _LOST_CERTAINTY = 0.5
-# So many tiles are prepared and fitted in one go, a few hundredths of a second.
-_TOGETHER = 64
+# Tiles of so many pixels are prepared and fitted in one go, a few hundredths of a second.
+_TOGETHER = 2**18
 # A level of so many pixels has tiles enough to make a result precise without a finer one.
 _PLENTY = 500_000
 # The Jacobian of so few pixels of tiles is kept: as many as fit into a cache.
@@ -305,8 +305,9 @@ class Refiner:
         count, used, departed = min(first, len(choice)), 0, False
         often = _FINE_ITERATIONS[self.representation]
         while used < count:
-            for begin in range(used, count, _TOGETHER):
-                self._add(solver, index, choice[begin : min(count, begin + _TOGETHER)], size)
+            for begin in range(used, count, _TOGETHER // size**2):
+                end = min(count, begin + _TOGETHER // size**2)
+                self._add(solver, index, choice[begin:end], size)
                 yield result or start
             used = count
             # Where few tiles did not settle, they are no start for more.

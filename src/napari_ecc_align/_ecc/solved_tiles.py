@@ -13,7 +13,7 @@ from .._transform.transform import corners, map_points, scaled
 
 _TILE = 64
 # Tiles keep off the border by how far a film's frames have moved, in steps of so many px.
-_ROOM, _MOST_STEPS = 2, 12
+_ROOM, _MOST_STEPS = 4, 6
 
 
 def chosen_tiles(
@@ -47,12 +47,14 @@ def chosen_tiles(
     size = tiles.best_size(level.shape, margin, around)
     origins = tiles.grid(level.shape, size, margin)
     local = scaled(matrix, 2.0**-index)
-    overlaps = tiles.overlap(origins, size, local, moving, representation)
-    moved = _moved_by(local, level.shape)
-    if inside and moved and moving.valid is None and moving.shape == level.shape:
+    seen = inside and moving.valid is None and moving.shape == level.shape
+    moved = _moved_by(local, level.shape) if seen else 0
+    if moved:
         last = np.array(level.shape[::-1]) - size - margin - moved
         origins = np.clip(origins, margin + moved, np.maximum(last, margin + moved))
         overlaps = np.ones(len(origins))
+    else:
+        overlaps = tiles.overlap(origins, size, local, moving, representation)
 
     def chosen() -> Array:
         measured = overview(reference, index + 3)

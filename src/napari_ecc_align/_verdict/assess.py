@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .._ecc.estimate import Estimate
-from .._ecc.options import SearchOptions
+from .._ecc.options import Engine, SearchOptions
 from .._images.pyramid.levels import Level
 from .._images.pyramid.pair import Pyramids
 from .._transform.matrices import MotionModel
@@ -28,12 +28,13 @@ from .limits import (
     LIKE,
     SECOND_PIXELS,
     TIMES_LEFT,
+    WHOLE_PIXELS,
 )
 from .line_fields import field_offset
 from .model_check import homography_shift
 from .pair_tiles import (
-    WHOLE_PIXELS,
     all_tiles,
+    first_seconded,
     first_tiles,
     seconded,
     told_apart,
@@ -121,8 +122,8 @@ def judged_whole(
     else:
         found = _found_by_tiles(pyramids, estimate, options.freest)
     transform = transform or Transform.identity(options.freest)
-    result = result_of(found, estimate, transform, reference.shape, overlap)
-    return Judged(replace(result, engine=options.engine), estimate, found.evidence)
+    result = result_of(found, estimate, transform, reference.shape, overlap, options.engine)
+    return Judged(result, estimate, found.evidence)
 
 
 def result_of(
@@ -131,6 +132,7 @@ def result_of(
     transform: Transform,
     shape: tuple[int, int],
     overlap: float,
+    engine: Engine,
 ) -> AlignmentResult:
     """Return the result of a finding, with the estimate and transform that it judges."""
     sign = -1 if found.inverted else 1
@@ -154,6 +156,7 @@ def result_of(
         timings=estimate.timings,
         representation=estimate.representation,
         tiles=found.fine,
+        engine=engine,
     )
 
 
@@ -239,7 +242,10 @@ def _with_places_compared(laid: Laid, evidence: Evidence) -> Evidence:
         evidence,
         fine=fine,
         wide=fine if same else told_apart(laid, evidence.wide, whole, model),
-        whole=replace(whole, rival=seconded(laid, whole.rival, model)),
+        # What stays is nearer to itself at one place than at another, whatever moves.
+        whole=whole
+        if evidence.shows_still
+        else replace(whole, rival=first_seconded(laid, whole, model)),
     )
 
 

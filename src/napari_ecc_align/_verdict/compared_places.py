@@ -17,7 +17,7 @@ from .._transform.transform import corner_error
 from .chance import ALPHA_DOUBTFUL, binomial_tail
 from .detail import DETAIL, shared_details
 from .laid import Laid
-from .limits import ITERATIONS, LEAST_SHARE, SAME_PLACE, TIMES_LEFT
+from .limits import ITERATIONS, LEAST_PART, LEAST_SHARE, SAME_PLACE, TIMES_LEFT, WRONG
 
 # Of such a side (px): what is detail is no wider.
 _SIDE = 2 * DETAIL
@@ -29,7 +29,8 @@ def fits_better_here(
     """Tell whether parts of two images fit clearly better where they lie than at another place.
 
     And none, but for chance, fits better there: where two places differ only by noise, or each has
-    something that fits better, as of two of a kind, both may be meant.
+    something that fits better, as of two of a kind, both may be meant. Where nothing has moved, a
+    few parts tell nothing: they may be what stays with the camera.
 
     Parameters
     ----------
@@ -52,7 +53,12 @@ def fits_better_here(
     better, worse = (
         int(np.sum(_is_worse(one, other))) for one, other in ((there, here), (here, there))
     )
-    return bool(binomial_tail(better + worse, better, 0.5) < ALPHA_DOUBTFUL)
+    moved = (
+        corner_error(laid.estimate.matrix, laid.pyramids.unmoved, laid.pyramids.reference[0].shape)
+        > WRONG
+    )
+    few = not moved and better < LEAST_PART * np.isfinite(here + there).sum()
+    return not few and bool(binomial_tail(better + worse, better, 0.5) < ALPHA_DOUBTFUL)
 
 
 def _is_worse(left: Any, other: Any) -> Any:

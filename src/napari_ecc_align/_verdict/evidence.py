@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .._transform.matrices import MotionModel
-from .limits import TIMES_BY_EDGES
+from .limits import LEAST_AGREEING, TIMES_BY_EDGES
 from .residual_pattern import ResidualPattern
 from .result import Verdict
 from .rival import NO_RIVAL, Rival
@@ -80,6 +80,11 @@ class Evidence:
     hull: NDArray[np.float64] | None = None
     by_edges: bool = False
     believed: bool = True
+
+    @property
+    def shows_still(self) -> bool:
+        """Whether more than one tile by chance shows something else that did not move."""
+        return self.still >= LEAST_AGREEING
 
     @property
     def exactness(self) -> float:

@@ -33,10 +33,11 @@ from .limits import (
     LEAST_SHARE,
     LIKE_TILES,
     TIMES_LEFT,
+    WHOLE_PIXELS,
     least_like,
 )
 from .line_fields import field_offset
-from .pair_tiles import WHOLE_PIXELS, few_tiles
+from .pair_tiles import few_tiles
 from .residual_pattern import residual_pattern
 from .rules import MINOR, judge
 from .sampling import overlap_share, sampled_ecc, shared_hull
@@ -89,8 +90,8 @@ def judged_like(
     if not settled:
         return None
     found = Finding(judgement, laid.inverted, ecc, ecc_before, tiles, evidence)
-    result = result_of(found, estimate, transform, reference.shape, overlap)
-    return Judged(replace(result, engine=options.engine), estimate, evidence)
+    result = result_of(found, estimate, transform, reference.shape, overlap, options.engine)
+    return Judged(result, estimate, evidence)
 
 
 def may_be_followed(judged: Judged) -> bool:

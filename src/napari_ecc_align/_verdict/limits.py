@@ -43,10 +43,10 @@ LEAST_TILES = 6
 """Twice as many equations as an affine displacement has unknowns."""
 SECOND_PIXELS = 100_000
 """Of a level on which a second motion is looked for: 316 by 316."""
-TURNED_PIXELS = 24_000
-"""Of a level on which images are turned and enlarged: 155 by 155."""
-MOST_TURNED = 4
-"""So many of the best turns are looked at closer."""
+WHOLE_PIXELS = 40_000
+"""Of a level of which the whole is moved, turned and enlarged: 200 by 200."""
+MOST_RIVALS = 4
+"""So many of the best other places, or turns, are looked at closer."""
 MOST_PIXELS = 12_000
 """What so many tell together is known to a hundredth."""
 DIRECTIONS = 8

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from math import sqrt
+
 import numpy as np
+from numpy.lib.stride_tricks import as_strided
 from numpy.typing import NDArray
 
 from .._images.pyramid.levels import Floats, Level
-from .limits import LEAST_TILES, least_like
+from .limits import LEAST_AGREEING, LEAST_TILES
+from .residual_pattern import CLEAR_SIGMAS
 from .tile_matching import LARGEST_TILE
 
 # As far (px) a field is looked for: what is displaced by more is seen by eye.
@@ -31,7 +35,13 @@ def field_offset(level: Level, places: NDArray[np.float64]) -> float:
     float
         In px, of rows or of columns, whichever is more; 0 where it is in doubt.
     """
-    patches = _patches(level, places[:LEAST_TILES])
+    # Of dim cells, so many see nine in ten that are displaced, half as many see half.
+    some = places[: 2 * LEAST_TILES]
+    return level.recent("displaced fields", some.tobytes(), lambda: _clearest(level, some))
+
+
+def _clearest(level: Level, places: NDArray[np.float64]) -> float:
+    patches = _patches(level, places)
     offsets = (_offset(patches), _offset(patches.transpose(0, 2, 1)))
     return max(offsets, key=abs)
 
@@ -39,27 +49,35 @@ def field_offset(level: Level, places: NDArray[np.float64]) -> float:
 def _patches(level: Level, places: NDArray[np.float64]) -> Floats:
     height, width = level.shape
     side = min(LARGEST_TILE, height, width) // 2 * 2
+    # Of all patches the odd lines are those of one field.
     firsts = np.clip(np.rint(places) - side // 2, 0, (width - side, height - side)).astype(int)
-    patches = [level.patch(y, y + side, x, x + side) for x, y in firsts.tolist()]
-    whole = [values for values, valid in patches if valid is None or valid.all()]
-    return np.stack(whole) if whole else np.empty((0, side, side), np.float32)
+    firsts -= firsts % 2
+    boxes = [np.s_[y : y + side, x : x + side] for x, y in firsts.tolist()]
+    counts = level.valid
+    whole = [level.image[box] for box in boxes if counts is None or counts[box].all()]
+    if not whole:
+        return np.empty((0, side, side), np.float32)
+    return level.convert(np.stack(whole), None)
 
 
 def _offset(patches: Floats) -> float:
     """Return by how much odd rows are displaced along rows, in patches (n, h, w)."""
-    if not len(patches) or patches.shape[1] < 4 * _REACH:
+    if len(patches) < LEAST_AGREEING or patches.shape[1] < 4 * _REACH:
         return 0.0
     lines = patches - patches.mean(axis=2, keepdims=True)
     odd = lines[:, 1:-1:2, _REACH:-_REACH]
-    around = lines[:, :-2:2] + lines[:, 2::2]
-    shifted = np.lib.stride_tricks.sliding_window_view(around, odd.shape[2], axis=2)
+    around = np.ascontiguousarray(lines[:, :-2:2] + lines[:, 2::2])
+    shape, strides = (2 * _REACH + 1, odd.shape[2]), around.strides
+    shifted = as_strided(around, (*around.shape[:2], *shape), (*strides, strides[2]))
     fits = np.einsum("nrw,nrsw->ns", odd, shifted)
-    powers = np.einsum("nrsw,nrsw->ns", shifted, shifted)
-    fits /= np.sqrt((odd * odd).sum(axis=(1, 2))[:, None] * powers) + 1e-12
-    found = fits.argmax(axis=1) - _REACH
-    # Where they lie they leave much more unexplained, and the best is no border.
-    clear = (fits[:, _REACH] < least_like(fits.max(axis=1))) & (np.abs(found) < _REACH)
-    typical = float(np.median(found[clear])) if clear.any() else 0.0
-    alike = clear & (np.abs(found - typical) <= 1)
-    # A colour mosaic may look displaced by one.
-    return typical if abs(typical) > 1 and 2 * alike.sum() > len(found) else 0.0
+    columns = np.einsum("nrw,nrw->nw", around, around)
+    powers = as_strided(columns, (len(columns), *shape), (*columns.strides, columns.strides[1]))
+    fits /= np.sqrt((odd * odd).sum(axis=(1, 2))[:, None] * powers.sum(axis=2)) + 1e-12
+    # The noise of single lines averages out over all places.
+    best = int(fits.sum(axis=0).argmax())
+    gains = fits[:, best] - fits[:, _REACH]
+    doubt = CLEAR_SIGMAS * float(gains.std()) / sqrt(len(gains) - 1)
+    alike = np.abs(fits.argmax(axis=1) - best) <= 1
+    clear = alike.all() or (2 * alike.sum() > len(alike) and gains.mean() > doubt)
+    # The best is no border, and a colour mosaic may look displaced by one.
+    return float(best - _REACH) if clear and 1 < abs(best - _REACH) < _REACH else 0.0

@@ -13,10 +13,11 @@ from .._ecc.estimate import Estimate
 from .._images.pyramid.pair import Pyramids
 from .._transform.matrices import MotionModel
 from .._transform.transform import corner_error, shift
-from .chance import with_sampled_chance
+from .chance import ALPHA, p_value, with_sampled_chance
 from .compared_places import correlation_on, fits_better_here
 from .laid import Laid
 from .limits import (
+    CLEAR,
     KNOWN_TO,
     LEAST_AGREEING,
     LEAST_LIKE,
@@ -24,6 +25,7 @@ from .limits import (
     LIKE,
     LIKE_TILES,
     SAME_PLACE,
+    WHOLE_PIXELS,
     WRONG,
 )
 from .residual_pattern import CLEAR_SIGMAS, affine_of
@@ -35,9 +37,6 @@ from .tile_matching import ALL_TILES, FIRST_TILES, MOST_TILES, Tiles, is_clear, 
 # tiles are a twelfth of it. Of a side of at least 140 px, where tiles of 17 px are still many.
 _WIDE_PIXELS = 300_000
 _WIDE_SIDE = 140
-# The whole of a level of at most so many pixels is correlated at every displacement: 200 by 200,
-# chosen for its cost.
-WHOLE_PIXELS = 40_000
 
 
 def first_tiles(pyramids: Pyramids, estimate: Estimate) -> tuple[Laid, Tiles]:
@@ -64,14 +63,20 @@ def few_tiles(laid: Laid) -> Tiles:
 
 
 def wide_tiles(laid: Laid, fine: Tiles, rival: float) -> Tiles:
-    """Ask tiles that see far, if those at full resolution and the whole leave a doubt."""
-    if max(rival, fine.rival.likeness) < LEAST_LIKE and is_clear(
-        fine, max(FIRST_TILES, fine.tested), 0
-    ):
+    """Ask tiles that see far, if those at full resolution and the whole leave a doubt.
+
+    Or if there are places between those that the former see and those that the latter tells apart.
+    """
+    told = SAME_PLACE * (2 ** laid.pyramids.index_below(WHOLE_PIXELS) - 1) <= fine.reach
+    clear = max(rival, fine.rival.likeness) < LEAST_LIKE
+    clear = clear and is_clear(fine, max(FIRST_TILES, fine.tested), 0)
+    if told and clear:
         return fine
-    wide = _matched(laid, _wide_level(laid.pyramids), far=True)
+    index = _wide_level(laid.pyramids)
+    wide = _matched(laid, index, far=True)
     # Where little overlaps, and near the borders, only those that do not see far fit in.
-    return fine if wide.tested < LEAST_TILES else wide
+    clear = clear and wide.rival.likeness < LEAST_LIKE and is_clear(wide, wide.tested, index)
+    return fine if clear or wide.tested < LEAST_TILES else wide
 
 
 def with_chance(laid: Laid, fine: Tiles, wide: Tiles, model: MotionModel) -> tuple[Tiles, Tiles]:
@@ -84,7 +89,12 @@ def with_chance(laid: Laid, fine: Tiles, wide: Tiles, model: MotionModel) -> tup
         def matched(matrix: NDArray[np.float64], most: int) -> Tiles:
             return _matched(laid.at(matrix), index, far=far, asked=(0, most))
 
-        return with_sampled_chance(tiles, laid.estimate.matrix, matched, model)
+        seen = with_sampled_chance(tiles, laid.estimate.matrix, matched, model)
+        if seen.share < CLEAR or p_value(seen, model) <= ALPHA or seen.tested >= MOST_TILES:
+            return seen
+        # All that were asked agree and cannot convince, as much that is alike repeats: more may.
+        more = _matched(laid, index, far=far, asked=(MOST_TILES, MOST_TILES))
+        return replace(more, chance=seen.chance, chance_fit=seen.chance_fit)
 
     asked = sampled(fine, 0, False)
     if wide is fine:
@@ -117,6 +127,12 @@ def seconded(laid: Laid, rival: Rival, model: MotionModel) -> Rival:
     joint = Rival(middle(here.fits), middle(there.fits), KNOWN_TO)
     like = share > LIKE_TILES * here.share and joint.is_like(LIKE)
     return NO_RIVAL if not like or fits_better_here(laid, place, model, rough=True) else rival
+
+
+def first_seconded(laid: Laid, whole: WholeFit, model: MotionModel) -> Rival:
+    """Return the best other place for the whole at which tiles fit, too, if there is one."""
+    found = (seconded(laid, rival, model) for rival in (whole.rival, *whole.others))
+    return next((rival for rival in found if rival is not NO_RIVAL), NO_RIVAL)
 
 
 def told_apart(laid: Laid, tiles: Tiles, whole: WholeFit, model: MotionModel) -> Tiles:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
+from math import sqrt
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,16 +21,17 @@ Array = NDArray[np.float64]
 # those that agree, by this share of theirs and at least so much; else it shows something else.
 # Chosen by hand.
 _LIKE_SHARE, _LEAST_CORRELATION = 0.75, 0.3
-# One of so many nearest neighbours must be displaced alike, to this share of the displacement.
-# Chosen by hand: two of one length that point anywhere differ by more in four of five cases. As
-# many tiles a pixel off are no accident.
+# Most of so many nearest neighbours must be displaced alike, to this share of the displacement, or
+# those of one that is displaced alike. Chosen by hand: two of one length that point anywhere
+# differ by more in four of five cases, so that one of three is alike by chance in half of all, and
+# two in one of ten. As many tiles a pixel off are no accident.
 _ALIKE, _NEIGHBOURS = 0.6, 3
 # Tiles nearer to each other than this share of their side overlap by more than rounding explains.
 _OVERLAPPING = 0.9
 # A displacement of so many sigmas stands out: of 40 tiles hardly one does by chance.
 SIGMAS = 4.0
-# Parameters of an affine displacement, one with perspective, and a quadratic one.
-_FREEDOMS = (6, 8, 12)
+# Parameters of an affine displacement, one with perspective, a quadratic and a cubic one.
+_FREEDOMS = (6, 8, 12, 20)
 CLEAR_SIGMAS = 2.5
 """So many sigmas from zero is no accident, of a transform fitted to tiles: one in eighty."""
 # Tiles in a line, or in a corner, determine no homography: the ratio of the design's singular
@@ -36,7 +39,7 @@ CLEAR_SIGMAS = 2.5
 _LARGEST_CONDITION = 1e4
 # A tile is not believed to be more exact than this many pixels, so that none decides alone.
 # Chosen by hand, above the 0.04 px that the parabola through a peak is off by.
-_MOST_EXACT = 0.1
+_MOST_EXACT = 0.06
 # Reweighting as often settles to well below a sigma.
 _REWEIGHTINGS = 4
 
@@ -122,8 +125,8 @@ def residual_pattern(
     shape : tuple of int
         Height and width of the reference.
     bent : bool, default: False
-        Fit a quadratic displacement, too: beyond a homography nothing else is asked. Of a smaller
-        model, the next wider one is the question.
+        Fit a quadratic and a cubic displacement, too: beyond a homography nothing else is asked.
+        Of a smaller model, the next wider one is the question.
     hull : ndarray of float64, shape (n, 2), optional
         The corners (x, y) that are asked: of what both images show. Those of the frame by default.
     """
@@ -135,7 +138,8 @@ def residual_pattern(
     good = np.isfinite(sigma) & (evidence.fits >= max(_LEAST_CORRELATION, _LIKE_SHARE * typical))
     own = np.flatnonzero(good)
     beside = _neighbours(places[own], evidence.side)
-    alike = _like_a_neighbour(moves, own, beside)
+    near = sizes <= 2 * evidence.radius
+    alike, like_one = _like_neighbours(moves, own, beside)
     displaced = good & alike & ~agree
     used = good & (agree | displaced)
     # Tiles that overlap say the same twice.
@@ -144,17 +148,18 @@ def residual_pattern(
     shift, corner_sigma, homography_sigma = _corner_shift(
         places[used], moves[used], exact, shape, bent, hull
     )
-    certain = good & alike & (sizes > SIGMAS * sigma)
+    # What is displaced by little is hardly so by chance: one is enough.
+    certain = good & (alike | (near & like_one)) & (sizes > SIGMAS * sigma)
     clear = certain & (sizes > RIGHT)
     largest, where = 0.0, ""
     if clear.sum() >= 2:
         at = int(np.argmax(np.where(clear, sizes, 0)))
         largest, where = float(sizes[at]), part_of(places[at], shape)
-    near = good & agree
+    agreeing = good & agree
     excess = np.inf
-    if count := int(near.sum()):
-        excess = float((moves[near] ** 2).sum() / 2 - (sigma[near] ** 2).sum()) / count
-    close = np.flatnonzero(good & (sizes <= 2 * evidence.radius))
+    if count := int(agreeing.sum()):
+        excess = float((moves[agreeing] ** 2).sum() / 2 - (sigma[agreeing] ** 2).sum()) / count
+    close = np.flatnonzero(good & near)
     if len(close) < len(own):
         # Those that are left out are nobody's neighbours.
         beside = _neighbours(places[close], evidence.side)
@@ -183,24 +188,31 @@ def _shared(moves: Array, beside: tuple[NDArray[np.intp], Array]) -> float:
     others = np.where(np.isfinite(apart)[..., None], moves[nearest], 0).mean(axis=1)
     products = (moves * others).sum(axis=1)
     # Each product is there twice.
-    doubt = CLEAR_SIGMAS * float(products.std()) / np.sqrt(len(products) / 2)
-    mean = float(products.mean())
+    mean = float(products.sum()) / len(products)
+    around = products - mean
+    doubt = CLEAR_SIGMAS * sqrt(float(around @ around) / len(products) / (len(products) / 2))
     return float(np.sqrt(mean)) if mean > doubt else 0.0
 
 
-def _like_a_neighbour(
+def _like_neighbours(
     moves: Array, own: NDArray[np.intp], beside: tuple[NDArray[np.intp], Array]
-) -> NDArray[np.bool_]:
-    """Tell of each tile, one of `own`, whether one of its nearest is displaced alike."""
-    found = np.zeros(len(moves), bool)
+) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    """Tell of each tile, one of `own`, if most of its nearest are displaced alike, and if any is.
+
+    Of most also if those of one that is like it are: at the edge of what is displaced, most are
+    not.
+    """
+    found = np.zeros((2, len(moves)), bool)
     if len(own) < 2:
-        return found
+        return found[0], found[1]
     nearest, apart = beside
     good = moves[own]
     unlike = np.hypot(*(good[:, None] - good[nearest]).transpose(2, 0, 1))
     unlike[~np.isfinite(apart)] = np.inf
-    found[own] = (unlike <= _ALIKE * np.hypot(*good.T)[:, None]).any(axis=1)
-    return found
+    alike = unlike <= _ALIKE * np.hypot(*good.T)[:, None]
+    most = 2 * alike.sum(axis=1) > _NEIGHBOURS
+    found[:, own] = most | (alike & most[nearest]).any(axis=1), alike.any(axis=1)
+    return found[0], found[1]
 
 
 def _neighbours(places: Array, side: float) -> tuple[NDArray[np.intp], Array]:
@@ -208,6 +220,13 @@ def _neighbours(places: Array, side: float) -> tuple[NDArray[np.intp], Array]:
 
     Tiles that overlap show the same and are no neighbours.
     """
+    return _kept_neighbours(places.tobytes(), side)
+
+
+# The frames of a film are asked at the same places.
+@lru_cache(maxsize=8)
+def _kept_neighbours(at: bytes, side: float) -> tuple[NDArray[np.intp], Array]:
+    places = np.frombuffer(at).reshape(-1, 2)
     apart = np.hypot(*(places[:, None] - places).transpose(2, 0, 1))
     apart[apart < _OVERLAPPING * side] = np.inf
     nearest = np.argsort(apart, axis=1, kind="stable")[:, :_NEIGHBOURS]
@@ -224,7 +243,8 @@ def _corner_shift(
 ) -> tuple[float, float, float]:
     """Fit motions that are more and more free; return the clearest RMS at the corners.
 
-    An affine one, one with perspective, and a quadratic one, as a lens or a slope leaves.
+    An affine one, one with perspective, a quadratic one, as a lens or a slope leaves, and a cubic
+    one, as rows that were seen one after the other leave.
 
     Returns
     -------
@@ -236,11 +256,11 @@ def _corner_shift(
     if len(places) < LEAST_TILES:
         return *clearest, homography_sigma
     asked = corners(shape) if hull is None else hull
-    design, at_corners = (_motions((at - centre) / half) for at in (places, asked))
-    for parameters in _FREEDOMS if bent else _FREEDOMS[:2]:
-        if len(places) < parameters or not _determined(design[:, :parameters]):
-            break
-        columns, there = design[:, :parameters], at_corners[:, :parameters]
+    designs = _designs(((places - centre) / half).tobytes())
+    at_corners = _motions((asked - centre) / half)
+    for columns in designs if bent else designs[:2]:
+        parameters = columns.shape[1]
+        there = at_corners[:, :parameters]
         fit, covariance = _fitted(columns, moves.ravel(), np.repeat(sigma, 2))
         shift = float(np.sqrt(np.sum((there @ fit) ** 2) / len(asked)))
         spread = float(np.sqrt(np.sum((there @ covariance) * there) / len(asked)))
@@ -249,6 +269,19 @@ def _corner_shift(
         if parameters == 8:
             homography_sigma = spread
     return *clearest, homography_sigma
+
+
+@lru_cache(maxsize=8)
+def _designs(at: bytes) -> list[Array]:
+    """Return what motions more and more free do at places (x, y), (2 n, p), while determined."""
+    places = np.frombuffer(at).reshape(-1, 2)
+    design, found = _motions(places), []
+    for parameters in _FREEDOMS:
+        columns = design[:, :parameters]
+        if len(places) < parameters or not _determined(columns):
+            break
+        found.append(columns)
+    return found
 
 
 def affine_of(evidence: Tiles, shape: tuple[int, int]) -> Array:
@@ -289,9 +322,9 @@ def _fitted(design: Array, seen: Array, sigma: Array) -> tuple[Array, Array]:
 
 
 def _motions(places: Array) -> Array:
-    """Return how parameters displace points, shape (2 n, 12): six affine, two of perspective."""
+    """Return how parameters displace points, shape (2 n, 20): six affine, two of perspective."""
     x, y = places.T
-    out = np.zeros((len(x), 2, 12))
+    out = np.zeros((len(x), 2, 20))
     out[:, 0, 0] = out[:, 1, 3] = 1
     out[:, 0, 1] = out[:, 1, 4] = x
     out[:, 0, 2] = out[:, 1, 5] = y
@@ -299,7 +332,9 @@ def _motions(places: Array) -> Array:
     out[:, 1, 6], out[:, 1, 7] = x * y, y * y
     # With those two, all that is quadratic.
     out[:, 0, 8], out[:, 0, 9], out[:, 1, 10], out[:, 1, 11] = x * y, y * y, x * x, x * y
-    return out.reshape(-1, 12)
+    for k in range(4):
+        out[:, 0, 12 + k] = out[:, 1, 16 + k] = x**k * y ** (3 - k)
+    return out.reshape(-1, 20)
 
 
 def part_of(place: Array, shape: tuple[int, int]) -> str:

@@ -78,8 +78,9 @@ class AlignmentResult:
         The estimator settled before its iterations were used up.
     start : str
         Which start led to it: "initial", "identity", "phase correlation", "rotation and scale",
-        "features", "region" or "smaller image" where the region that counts or the moving image
-        is small and was aligned by itself first, "given" by the caller of `judge`, or "none".
+        "blobs", "features", "mutual information", "region" or "smaller image" where the region
+        that counts or the moving image is small and was aligned by itself first, "given" by the
+        caller of `judge`, or "none".
     timings : dict of str to float
         Seconds spent on each start.
     representation : {"intensity", "gradient", "orientation"}

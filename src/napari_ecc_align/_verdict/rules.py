@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from math import hypot
+from math import hypot, isnan
 
 import numpy as np
 
@@ -18,7 +18,6 @@ from .limits import (
     LEAST_LIKE,
     LEAST_PART,
     LIKE,
-    RIGHT,
     TIMES_LEFT,
     WRONG,
 )
@@ -41,9 +40,6 @@ CLEAR_SHARE = 0.75
 HIGH_ECC = 0.9
 # What explains less than this share of what the first motion does is told, and not what is meant.
 MINOR = 1 / 3
-# If a homography places the corners less exactly than this (px), it says nothing of the model.
-# Tuned; three sigma of it are two pixels.
-LARGEST_HOMOGRAPHY_SIGMA = 0.75
 
 
 def doubted(judgement: Judgement, why: str) -> Judgement:
@@ -135,7 +131,8 @@ def _why_two_motions(evidence: Evidence) -> str | None:
         )
     second, motion, shape = evidence.second, evidence.motion, evidence.shape
     still = corner_error(motion, np.eye(3), shape) <= WRONG
-    if still and evidence.fine.share < CLEAR_SHARE:
+    # Marks that outshine the rest have most tiles, but not all that is seen.
+    if still and evidence.fine.share < (CLEAR_SHARE if abs(evidence.ecc) > HIGH_ECC else CLEAR):
         return f"Only {_counted(evidence.fine)}, and what lies still may belong to the camera."
     if second is None or second.spread < LEAST_PART:
         return None
@@ -184,11 +181,14 @@ def _why_beside(evidence: Evidence) -> str | None:
     there are two motions, the whole lies between them.
     """
     offset, second = evidence.whole.clear_offset, evidence.second
-    between = second is not None and (
-        not (is_minor(second, evidence.ecc) and second.is_everywhere)
-        or second.is_still(evidence.motion, evidence.shape)
+    between = evidence.shows_still or (
+        second is not None
+        and (
+            not (is_minor(second, evidence.ecc) and second.is_everywhere)
+            or second.is_still(evidence.motion, evidence.shape)
+        )
     )
-    if offset > RIGHT and not between:
+    if offset > evidence.exactness * LARGEST_UNCERTAINTY and not between:
         return (
             f"The fine detail fits, but the images as a whole fit better {offset:.1f} px from "
             "where it puts them."
@@ -268,7 +268,9 @@ def _why_ambiguous(evidence: Evidence) -> str | None:
     # Where some tiles fit and others do not, the place at which all fit may be another.
     largest = min(LIKE, LEAST_LIKE + min(fine.share, wide.share) / 3)
     like = [tiles.rival for tiles in asked if tiles.rival.likeness > LIKE]
-    if shifted.is_like(largest):
+    # Where a part stays, it leaves more at some places than at others, whatever moves.
+    repeats = evidence.shows_still and shifted.likeness > LEAST_LIKE
+    if repeats or shifted.is_like(largest):
         like.append(shifted)
     if like:
         return (
@@ -314,7 +316,8 @@ def _why_insufficient(evidence: Evidence) -> str | None:
 
 def _why_inexact(evidence: Evidence) -> str | None:
     model, sigma = evidence.model, evidence.pattern.homography_sigma
-    if model != "homography" and not sigma <= evidence.exactness * LARGEST_HOMOGRAPHY_SIGMA:
+    # What a homography places less exactly than that says nothing of the model.
+    if model != "homography" and not sigma <= evidence.exactness * WRONG:
         return "There is too little detail to tell whether the motion model suffices."
     if _is_inexact(evidence):
         return f"There is too little detail to say more exactly than to {_uncertain(evidence)}."
@@ -333,7 +336,7 @@ def _uncertain(evidence: Evidence) -> str:
 
 def _stated(evidence: Evidence) -> float:
     """Return the estimator's uncertainty or, where it states none, that of the tiles."""
-    if not np.isnan(evidence.corner_uncertainty):
+    if not isnan(evidence.corner_uncertainty):
         return evidence.corner_uncertainty
     # A freer fit, which asks whether a homography suffices, says less of the homography itself.
     return min(evidence.pattern.corner_sigma, evidence.pattern.homography_sigma)

@@ -81,14 +81,8 @@ def overlap_share(reference: Level, moving: Level, matrix: NDArray[np.float64]) 
     matrix : ndarray of float64, shape (3, 3)
         Maps reference pixels to moving pixels.
     """
-    points = _even_points(reference.shape)
-    if reference.valid is not None:
-        points = points[_valid_at(reference, points)]
-    if not len(points):
-        return 0.0
-    with np.errstate(all="ignore"):
-        there = map_points(matrix, points)
-    return float(_valid_at(moving, there).mean())
+    points, shown = _shown_points(reference, moving, matrix)
+    return np.count_nonzero(shown) / len(points) if len(points) else 0.0
 
 
 def shared_hull(
@@ -98,17 +92,34 @@ def shared_hull(
 
     The arguments are those of `overlap_share`. The corners of the frame where little is shared.
     """
+    points, shown = _shown_points(reference, moving, matrix)
+    points = points[shown]
+    # Row by row: of those between the first and the last, none is a corner.
+    ends = np.ones(len(points) + 1, bool)
+    ends[1:-1] = points[1:, 1] != points[:-1, 1]
+    points = points[ends[1:] | ends[:-1]].astype(np.float32)
+    hull = cv2.convexHull(points)[:, 0] if len(points) else points
+    return corners(reference.shape) if len(hull) < 3 else hull.astype(np.float64)
+
+
+def _shown_points(
+    reference: Level, moving: Level, matrix: NDArray[np.float64]
+) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+    """Return points (x, y) all over the reference, and which of them the moving image shows."""
+    if reference.valid is None and moving.valid is None:
+        return _shown(reference.shape, moving.shape, matrix.tobytes())
     points = _even_points(reference.shape)
     if reference.valid is not None:
         points = points[_valid_at(reference, points)]
-    with np.errstate(all="ignore"):
-        points = points[_valid_at(moving, map_points(matrix, points))]
-    # Row by row: of those between the first and the last, none is a corner.
-    rows, first = np.unique(points[:, 1], return_index=True)
-    last = np.append(first[1:], len(points)) - 1 if len(rows) else first
-    points = points[np.concatenate([first, last])].astype(np.float32)
-    hull = cv2.convexHull(points)[:, 0] if len(points) else points
-    return corners(reference.shape) if len(hull) < 3 else hull.astype(np.float64)
+    return points, _valid_at(moving, map_points(matrix, points))
+
+
+@lru_cache(maxsize=4)
+def _shown(
+    shape: tuple[int, int], there: tuple[int, int], matrix: bytes
+) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+    points = _even_points(shape)
+    return points, _inside(there, map_points(np.frombuffer(matrix).reshape(3, 3), points))
 
 
 def _lattice(shape: tuple[int, int]) -> tuple[NDArray[np.float64], tuple[int, int]]:
@@ -187,10 +198,13 @@ def _tiles_at_hand(
     return np.unique(chosen, axis=0)
 
 
+def _inside(shape: tuple[int, int], points: NDArray[np.float64]) -> NDArray[np.bool_]:
+    (x, y), (height, width) = points.T, shape
+    return np.asarray((x >= 0) & (x <= width - 1) & (y >= 0) & (y <= height - 1))
+
+
 def _valid_at(level: Level, points: NDArray[np.float64]) -> NDArray[np.bool_]:
-    height, width = level.shape
-    x, y = points.T
-    inside: NDArray[np.bool_] = (x >= 0) & (x <= width - 1) & (y >= 0) & (y <= height - 1)
+    inside = _inside(level.shape, points)
     if level.valid is not None:
         x, y = np.rint(points[inside]).astype(np.intp).T
         inside[inside] = level.valid[y, x]

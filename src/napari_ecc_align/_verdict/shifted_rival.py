@@ -14,7 +14,7 @@ from .._images.pyramid.levels import Floats, Level, floats
 from .._images.pyramid.representations import Representation
 from .._transform.transform import scaled, shift
 from .detail import aligned_details, flat_top, over, typical
-from .limits import KNOWN_TO, LEAST_LIKE, SAME_PLACE
+from .limits import KNOWN_TO, LEAST_LIKE, MOST_RIVALS, SAME_PLACE
 from .residual_pattern import SIGMAS
 from .rival import Rival
 
@@ -38,12 +38,15 @@ class WholeFit:
         One sigma of that, by what the correlation differs at opposite displacements.
     here : float
         How well their detail correlates where they lie, rival or not.
+    others : tuple of Rival
+        The next best places, of those that come near.
     """
 
     rival: Rival
     offset: float = 0.0
     sigma: float = float("inf")
     here: float = 0.0
+    others: tuple[Rival, ...] = ()
 
     @property
     def clear_offset(self) -> float:
@@ -90,12 +93,15 @@ def whole_fit(
     if not len(y):
         return WholeFit(Rival(here, float(here <= 0)), factor * offset, factor * sigma, here)
     heights = _heights(surface, y, x)
-    there, best = _unwrapped(fixed, other, surface, heights, (y, x))
-    if heights.max() * here > there:
-        there, best = float(heights.max()) * here, int(heights.argmax())
-    move = shift(x[best] - surface.shape[1] // 2, y[best] - surface.shape[0] // 2)
-    rival = Rival(here, there, KNOWN_TO, matrix @ scaled(move, factor))
-    return WholeFit(rival, factor * offset, factor * sigma, here)
+    found = _unwrapped(fixed, other, surface, heights, (y, x))
+    highest = int(heights.argmax())
+    found[highest] = max(float(heights[highest]) * here, found.get(highest, 0.0))
+    best = sorted(found, key=lambda k: -found[k])[:MOST_RIVALS]
+    rivals = []
+    for k in best:
+        move = shift(x[k] - surface.shape[1] // 2, y[k] - surface.shape[0] // 2)
+        rivals.append(Rival(here, found[k], KNOWN_TO, matrix @ scaled(move, factor)))
+    return WholeFit(rivals[0], factor * offset, factor * sigma, here, tuple(rivals[1:]))
 
 
 def whole_correlation(
@@ -132,10 +138,8 @@ def _unwrapped(
     surface: Floats,
     heights: Floats,
     places: tuple[NDArray[np.intp], NDArray[np.intp]],
-) -> tuple[float, int]:
-    """Return the best correlation at the peaks worth it, without what the transform wraps around.
-
-    And which peak it is.
+) -> dict[int, float]:
+    """Return how the peaks worth it correlate, without what the transform wraps around.
 
     Of a displaced image a part comes back on the other side, where it meets something else: a
     period that does not divide the image would not be noticed.
@@ -146,11 +150,11 @@ def _unwrapped(
     worth = worth[np.argsort(-promise[worth], kind="stable")[:_MOST_LOOKS]]
     middle_y, middle_x = (length // 2 for length in surface.shape)
     y, x = places
-    best = 0.0, 0
+    found = {}
     for k in worth.tolist():
-        found = _correlation_at(fixed, other, int(y[k]) - middle_y, int(x[k]) - middle_x)
-        best = max(best, (found * float(heights[k] / surface[y[k], x[k]]), k))
-    return best
+        there = _correlation_at(fixed, other, int(y[k]) - middle_y, int(x[k]) - middle_x)
+        found[k] = there * float(heights[k] / surface[y[k], x[k]])
+    return found
 
 
 @lru_cache(maxsize=8)

@@ -205,8 +205,8 @@ def tile_evidence(
     elif not far:
         few = max(FIRST_TILES, FIRST_TILES * _FIRST_SIDE**2 // side**2)
         few = min(few, MOST_TILES) if apart == side else MOST_TILES
-        stages = tuple(sorted({max(least, count) for count in (few, MOST_TILES, ALL_TILES)}))
-    for count in stages:
+        stages = (few, MOST_TILES, ALL_TILES)
+    for count in sorted({max(least, count) for count in stages}):
         # Not all as it should be: it is worth the time to look closer.
         part = origins[used:count]
         more = _matched(*pair, local, part, side, reach)

@@ -14,7 +14,7 @@ from .._images.pyramid.pair import Pyramids
 from .._images.pyramid.tile_choice import grid
 from .._transform.transform import corner_error, map_points, scaled, shift
 from .chance import ALPHA, p_value
-from .limits import LEAST_SHARE, MOST_TURNED, SECOND_PIXELS, TURNED_PIXELS
+from .limits import LEAST_SHARE, MOST_RIVALS, SECOND_PIXELS, WHOLE_PIXELS
 from .residual_pattern import affine_of
 from .second_motion import SecondMotion, evened
 from .tile_matching import LEAST_REACH, MOST_TILES, Tiles, weighed
@@ -24,7 +24,7 @@ from .turned_rival import about_centre
 _TURNS = np.arange(-14.0, 14.1, 2.0)
 _SCALES = (0.92, 0.96, 1.0, 1.04, 1.08)
 # A smaller share of the detail is not searched: of a smaller level, noise leaves less.
-_LEAST_LEFT = LEAST_SHARE * TURNED_PIXELS / SECOND_PIXELS
+_LEAST_LEFT = LEAST_SHARE * WHOLE_PIXELS / SECOND_PIXELS
 # The best are asked by tiles of such a side (px of the level).
 _SIDE = 20
 
@@ -48,7 +48,7 @@ def turned_motion(
         The moving image is a negative of the reference.
     """
     # On a small level, on which noise is less of what is left.
-    coarse, *planes = _unexplained(pyramids, matrix, inverted, TURNED_PIXELS)
+    coarse, *planes = _unexplained(pyramids, matrix, inverted, WHOLE_PIXELS)
     if float((planes[0] * planes[0]).sum()) < _LEAST_LEFT:
         return None
     index, first, second = _unexplained(pyramids, matrix, inverted, SECOND_PIXELS)
@@ -56,7 +56,7 @@ def turned_motion(
         return None
     starts = _starts(coarse, *planes)
     best: tuple[NDArray[np.float64], Tiles] | None = None
-    for start in starts[:MOST_TURNED]:
+    for start in starts[:MOST_RIVALS]:
         motion = scaled(start, 2.0**-index)
         said = _tiles(first, second, motion)
         motion = motion @ affine_of(said, first.shape)

@@ -16,7 +16,7 @@ from .._images.pyramid.representations import Representation, planes_of, turned
 from .._transform.matrices import MotionModel
 from .._transform.transform import corner_error, scaled, shift
 from .detail import shared_details
-from .limits import ITERATIONS, MOST_TURNED, SAME_PLACE, TURNED_PIXELS
+from .limits import ITERATIONS, MOST_RIVALS, SAME_PLACE, WHOLE_PIXELS
 from .rival import NO_RIVAL, Rival
 
 # Half a turn in steps of two degrees, and radii from an eighth to all of the frequencies that the
@@ -79,7 +79,7 @@ def turned_rival(
     """
     if model == "translation":
         return NO_RIVAL
-    index = pyramids.index_below(TURNED_PIXELS)
+    index = pyramids.index_below(WHOLE_PIXELS)
     reference, moving = pyramids.reference[index], pyramids.moving[index]
     if max(reference.shape) > _LONGEST * min(reference.shape):
         return NO_RIVAL
@@ -103,7 +103,7 @@ def turned_rival(
     refiner = Refiner(pyramids.reference, pyramids.moving, options, representation=representation)
     found = [
         outcome_of(refiner.coarse(matrix @ motion, first=refiner.finest_whole)).matrix
-        for _, motion in starts[:MOST_TURNED]
+        for _, motion in starts[:MOST_RIVALS]
     ]
 
     best: tuple[float, NDArray[np.float64] | None] = 0.0, None
@@ -125,7 +125,10 @@ def _correlation(first: Floats, second: Floats) -> float:
 
 
 def _self_similarities(image: Floats, *, turning_only: bool) -> list[tuple[float, float]]:
-    """Return turns (radians) and scales under which an image's spectrum looks alike."""
+    """Return turns (radians) and scales under which an image's spectrum looks alike.
+
+    As it does under all of them after half a turn more.
+    """
     side = cv2.getOptimalDFTSize(max(image.shape))
     magnitudes = []
     for plane in planes_of(image):
@@ -152,18 +155,17 @@ def _self_similarities(image: Floats, *, turning_only: bool) -> list[tuple[float
     shared = _RADII - np.abs((np.arange(2 * _RADII) + _RADII) % (2 * _RADII) - _RADII)
     alike /= _ANGLES * np.maximum(shared, 1)
     most = 1 if turning_only else _RADII // 3
-    found = [(np.pi, 1.0)]
+    found = [(0.0, 1.0)]
     alike[:, most : 2 * _RADII - most + 1] = -1
     _erase(alike, 0, 0)
     # Spokes may look alike under many scales, of which their turns are to lose no place to any.
     for columns in (slice(1), slice(None)):
-        for _ in range(MOST_TURNED):
+        for _ in range(MOST_RIVALS):
             peaks = alike[:, columns]
             k, r = map(int, np.unravel_index(int(peaks.argmax()), peaks.shape))
             if peaks[k, r] < _ALIKE:
                 break
-            scale = growth ** (r - 2 * _RADII * (r > _RADII))
-            found += [(np.pi * half / _ANGLES, scale) for half in (k, k + _ANGLES)]
+            found.append((np.pi * k / _ANGLES, growth ** (r - 2 * _RADII * (r > _RADII))))
             _erase(alike, k, r)
     return found
 
@@ -199,12 +201,15 @@ def _promising(
     """Return how well two images fit when turned, at the best shift each, and that motion.
 
     Those that fit well enough somewhere else, of turns (radians, scale) of the reference, whose
-    shape at full resolution is given; one px of the images is `factor` px there. Of some that
-    follow each other, where they are to be `rising`, those that fit better than the one before.
+    shape at full resolution is given, and of half a turn more; one px of the images is `factor` px
+    there. Of some that follow each other, where they are to be `rising`, those that fit better
+    than the one before, without half a turn.
     """
     height, width = first.shape[:2]
     # What moves by more than half the image, and comes back on the other side, shares too little.
     size = cv2.getOptimalDFTSize(height), cv2.getOptimalDFTSize(width)
+    end = np.array([width - 1.0, height - 1.0])
+    half_turn = np.array([[-1, 0, end[0]], [0, -1, end[1]], [0, 0, 1.0]])
     unmoved = spectrum(first, size)
     least = _PROMISING * float((first * second).sum())
     flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
@@ -215,13 +220,18 @@ def _promising(
         moved = floats(cv2.warpAffine(second, local[:2], (width, height), flags=flags))
         if moved.ndim == 3:
             moved = turned(moved, local, np.zeros(2))
-        surface = cross_correlation(spectrum(moved, size), unmoved)
-        _, best, _, (x, y) = cv2.minMaxLoc(surface)
-        worse, before = rising and best <= before, best
-        if best <= least or worse:
-            continue
-        move = shift(x - size[1] * (2 * x > size[1]), y - size[0] * (2 * y > size[0]))
-        motion = motion @ scaled(move, factor)
-        if corner_error(motion, np.eye(3), shape) > SAME_PLACE * factor:
-            found.append((best / least, motion))
+        there = spectrum(moved, size)
+        for half in (False,) if rising else (False, True):
+            surface = cross_correlation(there, unmoved, mirrored=half)
+            _, best, _, place = cv2.minMaxLoc(surface)
+            worse, before = rising and best <= before, best
+            if best <= least or worse:
+                continue
+            # The half turn of an image has the same spectrum, mirrored.
+            move = end - place if half else np.array(place)
+            move = (move + np.array(size[::-1]) / 2) % size[::-1] - np.array(size[::-1]) / 2
+            whole = motion @ scaled(half_turn if half else np.eye(3), factor)
+            whole = whole @ scaled(shift(*move.tolist()), factor)
+            if corner_error(whole, np.eye(3), shape) > SAME_PLACE * factor:
+                found.append((best / least, whole))
     return found

@@ -27,7 +27,7 @@ from .refine import RefinedVolume, VolumeRefiner
 from .result import VolumeAlignment
 from .rivals import place_rival, turned_rival
 from .search import overlap_share
-from .second_motion import LEAST_SHARE_MOVED, second_motion
+from .second_motion import second_motion
 from .sufficiency import freer_shift
 from .tiles import TileMatcher, VolumeTiles
 from .transform import VolumeTransform
@@ -257,7 +257,7 @@ def _why_two_motions(
                 f"{counted}, but {there.agreeing} of {there.tested} where they were before "
                 "anything moved."
             )
-    if tiles.clear and TIMES_LEFT * (1 - abs(found.solution.ecc)) < LEAST_SHARE_MOVED:
+    if tiles.clear and TIMES_LEFT * (1 - abs(found.solution.ecc)) < LEAST_SHARE:
         # Nothing is left that could be another motion.
         return None
     together = _largest_group(tiles)
@@ -269,11 +269,8 @@ def _why_two_motions(
     asked = partial(
         second_motion, refiner.reference, refiner.moving, inverted=found.solution.gain < 0
     )
-    second = asked(found.matrix, least=LEAST_SHARE_MOVED)
-    if still:
-        # Where nothing was interpolated, noise alone is left.
-        least = 0.0 if np.array_equal(before, np.eye(4)) else LEAST_SHARE
-        second = asked(before, least=least) or second
+    # Where nothing was interpolated, noise alone is left.
+    second = asked(before, of_rest=True) or asked(before) if still else asked(found.matrix)
     if second and still:
         return (
             "What lies still may belong to the camera: something else that is seen moved by "

@@ -14,17 +14,23 @@ from numpy.typing import NDArray
 from ..._images.pyramid.levels import Floats
 from ..._transform.models import Array
 from ..._verdict.detail import typical
-from ..._verdict.limits import SAME_PLACE, TIMES_LEFT
-from ..._verdict.second_motion import LEAST_SIGNIFICANCE
+from ..._verdict.limits import LEAST_PART, LEAST_SHARE, SAME_PLACE, TIMES_LEFT
 from .levels import VolumeLevel
 from .search import laid_on, level_below
 
 # As of images, in voxels of the level: what is coarser is shading, contrast is evened out over
 # cubes of a side, what stands out farther counts no more, and frequencies are weighed.
 _DETAIL, _PATCH, _BRIGHTEST, _WHITENING, _LEAST_POWER = 6, 25, 8.0, 0.5, 1e-3
-LEAST_SHARE_MOVED = 0.045
-"""Of two levels with so few voxels, noise and interpolation leave more than of images."""
 _VOXELS = 300_000
+# In standard deviations of what other displacements show: 5 of a normal one are met by chance in
+# one pair of fifty, with a share of the detail that counts in one of a thousand.
+_LEAST_SIGNIFICANCE = 5.0
+# Of what is left, noise makes no part of a tenth; so large a one needs to stand out less.
+_OF_REST = 4.0
+# It is asked over a neighbourhood of this standard deviation if the first motion explains a place.
+_NEIGHBOURHOOD = _DETAIL / 2
+# Witnesses of a displacement with less than such a part of the usual evidence are too few.
+_LEAST_EVIDENCE = 1e-2
 # It is everywhere if spread over more than a quarter, as seen in so many parts along an axis.
 _EVERYWHERE, _PARTS = 0.25, 4
 
@@ -51,7 +57,7 @@ def second_motion(
     matrix: Array,
     *,
     inverted: bool,
-    least: float,
+    of_rest: bool = False,
 ) -> SecondMotion | None:
     """Return the second motion of two volumes that a matrix lays on each other, if there is one.
 
@@ -62,25 +68,31 @@ def second_motion(
         Between voxels of level 0.
     inverted : bool
         The moving volume is a negative of the reference.
-    least : float
-        A smaller share of the detail is none.
+    of_rest : bool, default: False
+        Look only at what the first motion does not explain where it is: among what stays, what
+        moved may be a small share of the detail.
     """
     index = level_below(reference, _VOXELS)
     level = reference[index]
     laid = laid_on(level, moving[index], matrix)
-    first, second, shown = _details(np.asarray(level.values, np.float32), laid)
-    likeness = float((first * second).sum()) * (-1 if inverted else 1)
-    most = TIMES_LEFT * (1 - likeness)
-    if most < least or not shown.any():
+    first, second, window = _details(np.asarray(level.values, np.float32), laid)
+    if not window.any():
         return None
-    odd = _odd_part(first, second) * (-1 if inverted else 1)
-    at, share = _highest(odd)
-    if not max(least, LEAST_SIGNIFICANCE * typical(odd.reshape(len(odd), -1))) <= share:
+    second = -second if inverted else second
+    if of_rest:
+        first, second = _unexplained(first, second)
+    least, stands_out = (LEAST_PART, _OF_REST) if of_rest else (LEAST_SHARE, _LEAST_SIGNIFICANCE)
+    first, second = _whitened(first, second)
+    most = TIMES_LEFT * (1 - float((first * second).sum()))
+    share, significance = _compared(first, second)
+    allowed = (share >= least) & (share <= most) & _is_elsewhere(significance)
+    at = np.array(np.unravel_index(np.where(allowed, significance, 0).argmax(), share.shape))
+    if not (allowed[tuple(at)] and significance[tuple(at)] >= stands_out):
         return None
-    if share > most:
-        return None
-    distance = float(np.linalg.norm(at * level.spacing))
-    return SecondMotion(distance, _spread(first, second, shown, at) > _EVERYWHERE)
+    size = np.array(share.shape)
+    there = np.where(at > size // 2, at - size, at)
+    distance = float(np.linalg.norm(there * level.spacing))
+    return SecondMotion(distance, _spread(first, second, window, there) > _EVERYWHERE)
 
 
 def _details(reference: Floats, laid: Floats) -> tuple[Floats, Floats, Floats]:
@@ -122,48 +134,77 @@ def _windowed(volume: Floats) -> tuple[Floats, Floats]:
     return np.asarray(detail / strength * window, np.float32), window
 
 
-def _odd_part(first: Floats, second: Floats) -> Floats:
-    """Return how much more two volumes correlate at each displacement than at its opposite.
+def _unexplained(first: Floats, second: Floats) -> tuple[Floats, Floats]:
+    """Return two details under one weight, of what they do not share where they are."""
+    from scipy import ndimage
 
-    Of their whitened autocorrelation where they do not move; circular, its first entry is there.
-    """
+    own, other, shared = (
+        ndimage.gaussian_filter(one, _NEIGHBOURHOOD)
+        for one in (first * first, second * second, first * second)
+    )
+    weight = np.sqrt(np.clip(1 - shared / np.sqrt(np.maximum(own * other, 1e-20)), 0, 1))
+    return first * weight, second * weight
+
+
+def _whitened(first: Floats, second: Floats) -> tuple[Floats, Floats]:
+    """Return two details with their frequencies evened out, of length one; circular."""
     from scipy import fft
 
     size = [fft.next_fast_len(n, real=True) for n in first.shape]
-    one, two = (fft.rfftn(image, size) for image in (first, second))
-    power = (np.abs(one) ** 2 + np.abs(two) ** 2) / 2
-    weight = np.maximum(power / max(float(power.mean()), 1e-30), _LEAST_POWER) ** -_WHITENING
-    whole = fft.irfftn((power * weight).astype(np.complex64), size).flat[0]
-    odd = (two * np.conj(one)).imag * weight * (2 / max(float(whole), 1e-30))
-    return np.asarray(fft.irfftn(1j * odd, size), np.float32)
+    spectra = [fft.rfftn(image, size) for image in (first, second)]
+    power = sum(np.abs(one) ** 2 for one in spectra) / 2
+    power /= max(float(power.mean()), 1e-30)
+    weight = np.maximum(power, _LEAST_POWER) ** (-_WHITENING / 2)
+    one, two = (np.asarray(fft.irfftn(part * weight, size), np.float32) for part in spectra)
+    return one / max(float(np.linalg.norm(one)), 1e-6), two / max(float(np.linalg.norm(two)), 1e-6)
 
 
-def _highest(odd: Floats) -> tuple[NDArray[np.int_], float]:
-    """Return the displacement of the highest peak elsewhere, and its height."""
+def _compared(first: Floats, second: Floats) -> tuple[Floats, Floats]:
+    """Return how much more two details correlate at each displacement than at its opposite.
+
+    And how significant that is, in standard deviations of what other displacements show. Each
+    voxel says ``first(x) second(x + d) - second(x) first(x + d)``, nothing where one motion
+    explains both. The sum is held against the root of the sum of squares: where a few voxels say
+    it all, as where two threads happen to cross, they are a few witnesses.
+
+    Returns
+    -------
+    share, significance : ndarray, shape of the details
+        Circular, the first entry is where they lie.
+    """
+    from scipy import fft
+
+    size = first.shape
+    one, two, *others = (
+        fft.rfftn(image) for image in (first, second, first**2, second**2, first * second)
+    )
+    share = np.asarray(fft.irfftn(2j * (np.conj(one) * two).imag, size), np.float32)
+    squares = 2 * (np.conj(others[0]) * others[1]).real - 2 * np.abs(others[2]) ** 2
+    evidence = fft.irfftn(squares, size)
+    enough = evidence > _LEAST_EVIDENCE * evidence.mean()
+    said = np.asarray(
+        np.where(enough, share / np.sqrt(np.where(enough, evidence, 1)), 0), np.float32
+    )
+    return share, said / max(typical(said.reshape(len(said), -1)), 1e-12)
+
+
+def _is_elsewhere(values: Floats) -> NDArray[np.bool_]:
+    """Tell where a circular volume has a peak, not near its first entry."""
     from scipy import ndimage
 
-    peaks = np.where(odd >= ndimage.maximum_filter(odd, 3, mode="wrap"), odd, 0)
+    peaks = values >= ndimage.maximum_filter(values, 3, mode="wrap")
     near = np.arange(-int(SAME_PLACE), int(SAME_PLACE) + 1)
     ball = np.hypot(np.hypot(near[:, None, None], near[:, None]), near) <= SAME_PLACE
-    middle = np.ix_(*(near % n for n in odd.shape))
-    peaks[middle] = np.where(ball, 0, peaks[middle])
-    at, size = np.array(np.unravel_index(peaks.argmax(), odd.shape)), np.array(odd.shape)
-    return np.where(at > size // 2, at - size, at), float(peaks.max())
+    peaks[np.ix_(*(near % n for n in values.shape))] &= ~ball
+    return np.asarray(peaks)
 
 
 def _spread(first: Floats, second: Floats, window: Floats, at: NDArray[np.int_]) -> float:
     """Return over which share of what two volumes show what is displaced is spread."""
-
-    def parts(step: NDArray[np.int_]) -> Floats:
-        there, back = (np.roll(second, (sign * step).tolist(), (0, 1, 2)) for sign in (-1, 1))
-        return _in_parts(first * (there - back))
-
-    own, shown = parts(at), _in_parts(window * window)
-    # What noise makes of it, as it is at a displacement across.
-    chance = parts(np.array([at[2], -at[0], at[1]]))
-    power = max(float((own * own).sum() - (chance * chance).sum()), 1e-12)
+    there = [np.roll(image, (-at).tolist(), (0, 1, 2)) for image in (first, second)]
+    own, shown = _in_parts(first * there[1] - second * there[0]), _in_parts(window * window)
     whole = float(shown.sum()) ** 2 / max(float((shown * shown).sum()), 1e-12)
-    return float(own.sum()) ** 2 / power / max(whole, 1.0)
+    return float(own.sum()) ** 2 / max(float((own * own).sum()), 1e-12) / max(whole, 1.0)
 
 
 def _in_parts(volume: Floats) -> Floats:

@@ -11,8 +11,9 @@ from numpy.typing import NDArray
 
 from ..._common.errors import InputError
 from ..._common.given import GivenPath, Numbers, as_floats
-from ..._transform.formats.registry import read_matrices, write_matrix
+from ..._transform.formats.registry import holds_a_volume, read_matrices, write_matrix
 from ..._transform.matrices import Matrix, checked_volume_matrix
+from ..._transform.transform import Transform
 
 VolumeMotionModel = Literal["translation", "euclidean", "similarity", "affine"]
 VOLUME_MOTION_MODELS: tuple[VolumeMotionModel, ...] = get_args(VolumeMotionModel)
@@ -190,6 +191,17 @@ class VolumeTransform:
         self, dtype: np.dtype | None = None, copy: bool | None = None
     ) -> NDArray[np.float64]:
         return np.array(self.matrix, dtype=dtype)
+
+
+def load_of_either(path: GivenPath) -> Transform | VolumeTransform:
+    """Read a transform of images or of volumes, whichever a file holds.
+
+    Raises
+    ------
+    InputError
+        As `Transform.load` and `VolumeTransform.load`.
+    """
+    return VolumeTransform.load(path) if holds_a_volume(path) else Transform.load(path)
 
 
 def checked_spacing(

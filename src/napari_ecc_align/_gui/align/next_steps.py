@@ -89,6 +89,11 @@ class NextSteps(Container):  # type: ignore[type-arg]
         # Few images need more than affine, and only where the sentence says so.
         stiff = search.model != "affine" or run.is_too_stiff
         freer = run.suffices or (None if run.task.bends else _FREER.get(search.model))
+        if run.bent is not None:
+            # All were tried.
+            freer = "smooth" if run.bent == "doubtful" else None
+        elif freer == "smooth" and (run.is_stack or search.mirrored or search.engine != "pyramid"):
+            freer = None
         self._model = freer if stiff and not run.task.judged else None
         volume = run.task.is_volume
         stiff = stiff and not (volume and search.model in ("affine", "auto"))
@@ -96,7 +101,7 @@ class NextSteps(Container):  # type: ignore[type-arg]
         self.edges.visible = not all_tried and not run.task.judged and not volume
         self.freer.visible = self._model is not None
         self.freer.text = (
-            "It bends: try smooth" if self._model == "smooth" else f"Try {self._model}"
+            "It bends: try smooth" if run.suffices == "smooth" else f"Try {self._model}"
         )
         itself = run.task.anchor is not None
         self.points.visible = self.drag.visible = not itself and not run.task.judged

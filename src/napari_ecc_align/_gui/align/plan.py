@@ -6,7 +6,15 @@ import numpy as np
 from napari.layers import Image
 
 from ..layers.aligned_layers import Output
-from ..layers.world import PixelGrid, layer_grid, start_between, unit_factors, units_note
+from ..layers.attributes import METADATA_KEY
+from ..layers.world import (
+    PixelGrid,
+    layer_grid,
+    start_between,
+    unit_factors,
+    unit_of,
+    units_note,
+)
 from ..runs.frame_choice import FrameChoice
 from .stack_form import StackForm
 
@@ -29,7 +37,10 @@ def describe_pair(
         return frames
     axes = 3 if stack.volume else 2
     fixed, other = layer_grid(reference, axes), layer_grid(moving, axes)
-    notes = [_colour(reference, moving), _sizes(fixed, other), units_note(fixed, other)]
+    # What a run has put in place has no size of its own any more.
+    own = METADATA_KEY not in moving.metadata
+    sizes = _sizes(fixed, other) if own else None
+    notes = [_colour(reference, moving), sizes, units_note(fixed, other)]
     if notes[1] is None and start_between(fixed, other) is not None:
         notes.append("Starts from where the layers lie.")
     return [*frames, *notes, None if stack.volume else _large(fixed, other)]
@@ -56,8 +67,8 @@ def _sizes(reference: PixelGrid, moving: PixelGrid) -> str | None:
     sizes[1] = sizes[1] * unit_factors(moving.units, reference.units)
     if np.allclose(sizes[0], sizes[1], rtol=_SAME_SIZE):
         return None
-    unit = reference.units[0]
-    named = "" if unit == "pixel" else f" {unit}"
+    unit = unit_of(reference)
+    named = "" if unit is None else f" {unit}"
     first, second = (_as_text(size) for size in sizes)
     one = "voxel" if reference.axes == 3 else "pixel"
     return f"Different {one} sizes ({first} and {second}{named}): taken from the layers' scale."

@@ -42,6 +42,7 @@ class StackForm(Container):  # type: ignore[type-arg]
     def __init__(self, viewer: ViewerModel) -> None:
         self._viewer = viewer
         self._moving: Image | None = None
+        self._reference: Image | None = None
         self._meanings: list[tuple[str, tuple[Role, ...]]] = []
         self._choices: tuple[FrameChoice, ...] = ()
         self._looks: list[tuple[str, Channel]] = []
@@ -139,7 +140,7 @@ class StackForm(Container):  # type: ignore[type-arg]
     def follow(self, reference: Image | None, moving: Image | None) -> None:
         """Offer what suits the two layers, if the moving one is a stack."""
         stack = reference is not None and moving is not None and is_stack(moving)
-        self._moving = moving if stack else None
+        self._moving, self._reference = (moving, reference) if stack else (None, None)
         axes = axes_of(moving, self._viewer) if stack and moving is not None else None
         offered: tuple[FrameChoice, ...] = ()
         if axes is not None and reference is not None and moving is not None:
@@ -220,8 +221,14 @@ class StackForm(Container):  # type: ignore[type-arg]
         return f", by {which}" + "; channels move together" * (choice not in OF_CHANNELS)
 
     def _say(self, roles: tuple[Role, ...] | None) -> None:
-        if self._moving is not None and roles is not None:
-            say_axes(self._moving, roles)
+        moving, reference = self._moving, self._reference
+        if moving is None or reference is None or roles is None:
+            return
+        say_axes(moving, roles)
+        others = axes_of(reference)
+        if len(others.roles) == len(roles) and not any(others.names):
+            # Two stacks of a kind: a person would expect to say it once.
+            say_axes(reference, roles)
 
 
 def _meanings(axes: StackAxes | None) -> list[tuple[str, tuple[Role, ...]]]:

@@ -37,7 +37,7 @@ from ..shared.narrow import be_narrow
 from ..shared.refusal import Refusal
 from ..shared.remembered_settings import remember
 from ..shared.rows import row, timer
-from ..shared.scrolling import Scroll
+from ..shared.scrolling import Scroll, ScrollsWhereLow
 from ..shared.watching import Watch
 from .controls import model_choice, name_stage, run_buttons
 from .next_steps import NextSteps, draw_region, mark_points
@@ -157,10 +157,14 @@ class AlignWidget(Container):  # type: ignore[type-arg]
                 tooltip="What is made of the result, how it is compared, how the search runs",
             ),
         }
-        # What a run needs stays in sight, the rest scrolls below it.
+        # What a run needs stays in sight where there is room, the rest scrolls below it.
         below = [*self.folds.values(), self.after.native, self.help.native]
         self._scroll = Scroll(below, self.native)
         self.native.layout().addWidget(self._scroll)
+        top = [each.native for each in (self.pair, self.stack, self.plan)]
+        ScrollsWhereLow(
+            self.native, top, self._scroll, lambda: tab_from_top_to_bottom(self.native)
+        )
         self.align_button.native.setMinimumHeight(_BUTTON_HEIGHT)
         font = self.align_button.native.font()
         font.setBold(True)
@@ -364,6 +368,9 @@ class AlignWidget(Container):  # type: ignore[type-arg]
 
     def _align_as(self, model: MotionModel | Literal["smooth"]) -> None:
         self.model.value = model
+        if model == "smooth":
+            # A field can do nothing else.
+            self.settings.output.value = "resample"
         self.run()
 
     def _align_by_edges(self) -> None:

@@ -11,12 +11,12 @@ from typing import Any
 import numpy as np
 from napari.layers import Image, Labels, Layer
 
-from ..._align.volume.transform import VolumeTransform
+from ..._align.volume.transform import load_of_either
 from ..._common.errors import InputError
 from ..._transform.field import Field, field_of
 from ..._transform.files import load_transforms
 from ..._transform.formats.field_files import FIELD_FORMATS
-from ..._transform.formats.registry import holds_a_stack, holds_a_volume
+from ..._transform.formats.registry import holds_a_stack
 from ..._transform.transform import Transform
 from ..layers.attributes import METADATA_KEY, is_result
 from ..layers.frame_transforms import FrameTransforms
@@ -92,8 +92,7 @@ def transform_in(path: Path) -> KnownTransform:
         return KnownTransform(label, Field.load(path))
     if holds_a_stack(path):
         return KnownTransform(label, FrameTransforms(tuple(load_transforms(path))))
-    load = VolumeTransform.load if holds_a_volume(path) else Transform.load
-    return KnownTransform(label, load(path))
+    return KnownTransform(label, load_of_either(path))
 
 
 def _from_note(note: Any) -> KnownTransform | None:

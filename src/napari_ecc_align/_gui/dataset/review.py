@@ -20,6 +20,7 @@ from ..shared.docks import open_dock
 from ..shared.html import MEANINGS, legend, legend_outside, unbroken
 from ..shared.labels import fill_width
 from ..shared.rows import Form, button, row
+from ..shared.scrolling import bring_into_sight
 from .open_pair import OpenPair, PairImages, read_steps
 from .processes import Decision
 from .texts import is_rejected, pair_text
@@ -104,6 +105,7 @@ class ReviewForm(Form):
         self.text.value = pair_text(record)
         self._work.start(read_steps, self.plan, record, on_end=self._show)
         self._offer()
+        bring_into_sight(self.native)
 
     def forget(self) -> None:
         """Close the pair that is open."""

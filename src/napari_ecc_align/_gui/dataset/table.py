@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from functools import reduce
+from itertools import takewhile
 from typing import Any, NamedTuple
 
 from qtpy.QtCore import QAbstractTableModel, QModelIndex, QSize, QSortFilterProxyModel, Qt
@@ -22,6 +23,9 @@ _ROWS_SHOWN = 6
 _CELL_MARGIN = 18
 # Characters.
 _LEAST_OF_A_NAME = 18
+# Of the ends that all names have in common, no more are shown.
+_KEPT = 6
+_SEPARATORS = "_- ./"
 
 
 class Column(NamedTuple):
@@ -84,6 +88,8 @@ class PairModel(QAbstractTableModel):
         super().__init__()
         self._records: list[Record] = []
         self._rows: dict[str, int] = {}
+        # How many characters all names begin and end with.
+        self._shared = (0, 0)
 
     def rowCount(self, parent: QModelIndex | None = None) -> int:
         """Return how many pairs there are."""
@@ -97,7 +103,8 @@ class PairModel(QAbstractTableModel):
         """Return what a cell shows."""
         record, column = self._records[index.row()], COLUMNS[index.column()]
         if role == Qt.ItemDataRole.DisplayRole:
-            return column.text(record)
+            text = column.text(record)
+            return self._told_apart(text) if index.column() == 0 else text
         if role == SORT_ROLE:
             return column.key(record)
         if role == FILTER_ROLE:
@@ -129,7 +136,7 @@ class PairModel(QAbstractTableModel):
     def clear(self) -> None:
         """Take all rows away."""
         self.beginResetModel()
-        self._records, self._rows = [], {}
+        self._records, self._rows, self._shared = [], {}, (0, 0)
         self.endResetModel()
 
     def put(self, records: Iterable[Record]) -> None:
@@ -148,14 +155,40 @@ class PairModel(QAbstractTableModel):
         self.beginInsertRows(QModelIndex(), first, first + len(fresh) - 1)
         self._records += fresh
         self._rows.update({record.name: first + at for at, record in enumerate(fresh)})
+        self._shared = shared_ends(list(self._rows))
         self.endInsertRows()
 
     def record(self, row: int) -> Record:
         """Return the record of a row."""
         return self._records[row]
 
+    def _told_apart(self, name: str) -> str:
+        """Return a name without what all have in common, if that is long."""
+        begin, end = self._shared
+        middle = name[begin : len(name) - end]
+        before, after = name[:begin], name[len(name) - end :]
+        short = [part if len(part) <= _KEPT else "…" for part in (before, after)]
+        return f"{short[0]}{middle}{short[1]}"
+
     def __contains__(self, name: str) -> bool:
         return name in self._rows
+
+
+def shared_ends(names: Sequence[str]) -> tuple[int, int]:
+    """Return how many characters, up to a separator, all of several names begin and end with."""
+    if len(names) < 2:
+        return 0, 0
+    begin = _common(names)
+    begin = begin[: 1 + max(map(begin.rfind, _SEPARATORS))]
+    end = _common([name[len(begin) :][::-1] for name in names])
+    return len(begin), 1 + max(map(end.rfind, _SEPARATORS))
+
+
+def _common(names: Sequence[str]) -> str:
+    """Return what all names begin with: as the first and the last of them do."""
+    first, last = min(names), max(names)
+    alike = takewhile(lambda pair: pair[0] == pair[1], zip(first, last, strict=False))
+    return "".join(letter for letter, _ in alike)
 
 
 class PairTable(QTableView):

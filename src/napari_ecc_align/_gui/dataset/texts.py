@@ -8,7 +8,7 @@ from html import escape
 from ..._batch.plan.pairs import Plan
 from ..._batch.records.record import Record
 from ..._batch.run.run_plan import Counts
-from ..shared.html import VERDICT_COLOURS
+from ..shared.html import VERDICT_COLOURS, breakable
 
 COLOURS = {**VERDICT_COLOURS, "passed through": VERDICT_COLOURS["aligned"]}
 _MOST_PROBLEMS = 6
@@ -74,7 +74,7 @@ def pair_text(record: Record) -> str:
     if is_rejected(record):
         said, reason = "Rejected", ""
     title = f'<b style="color: {COLOURS[record.outcome]}">{said}.</b>'
-    lines = [f"<b>{escape(record.name)}</b>", title + reason]
+    lines = [f"<b>{breakable(record.name)}</b>", title + reason]
     before, after = (record.numbers.get(key) for key in ("different_before", "different"))
     if isinstance(before, int | float) and isinstance(after, int | float):
         lines.append(f"{before:,.0f} differing pixels before, {after:,.0f} after")

@@ -78,7 +78,7 @@ class DatasetWidget(Container):  # type: ignore[type-arg]
         self.cancel_button = button("Cancel", "Stop; the next run goes on from here", self.cancel)
         self.message = Label(value="")
         self.only_unsure = CheckBox(
-            value=False, text="only those to look at", tooltip="Leave out what is aligned"
+            value=False, text="to look at only", tooltip="Leave out what is aligned"
         )
         self.review = ReviewForm(napari_viewer, self._decide)
         self.table = PairTable(self.review.open)

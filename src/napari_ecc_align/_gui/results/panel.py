@@ -61,10 +61,9 @@ class ResultPanel(Container):  # type: ignore[type-arg]
         self._now: Basis = {}
         self._note = ""
         self._working = False
-        self.results = VerdictTable()
+        self.results = VerdictTable(below)
         self.next = Actions()
-        between = [] if below is None else [below]
-        super().__init__(widgets=[self.results, *between, self.next], labels=False)
+        super().__init__(widgets=[self.results, self.next], labels=False)
         self.margins = (0, 0, 0, 0)
         self._blink = Blink(self.native)
         for choice in (self.next.view, self.next.stack_view):
@@ -135,7 +134,7 @@ class ResultPanel(Container):  # type: ignore[type-arg]
             return ""
         changed = changes(run.task.basis, self._now)
         if changed == [PAIR]:
-            return "Another pair is chosen."
+            return "Another pair is chosen." if self._now.get(PAIR) else "No pair is chosen."
         if not changed:
             return ""
         return f"Changed since: {', '.join(changed)}. Align again, or change it back."

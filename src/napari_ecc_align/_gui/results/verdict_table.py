@@ -7,26 +7,33 @@ from html import escape
 from math import ceil
 from typing import cast
 
-from magicgui.widgets import Container, Label
+from magicgui.widgets import Container, Label, Widget
 from qtpy.QtCore import QEvent, QObject
 from qtpy.QtGui import QFont, QTextDocument, QTextOption
 from qtpy.QtWidgets import QWidget
 
 from ..._compare.inspection import Row
 from ..._verdict.result import Verdict
-from ..shared.html import GRAY, VERDICT_COLOURS, grayed, table
+from ..shared.html import GRAY, VERDICT_COLOURS, breakable, grayed, table
 from ..shared.labels import fill_width
 
 
 class VerdictTable(Container):  # type: ignore[type-arg]
-    """A verdict line above a table that says what the alignment changed."""
+    """A verdict line above a table that says what the alignment changed.
 
-    def __init__(self) -> None:
+    Parameters
+    ----------
+    between : widget, optional
+        Shown below the verdict and above the table.
+    """
+
+    def __init__(self, between: Widget | None = None) -> None:
         self._rows: list[Row] = []
         self._past = False
         self.verdict = Label(value="")
         self.table = Label(value="")
-        super().__init__(widgets=[self.verdict, self.table], labels=False)
+        widgets = [self.verdict, *[between] * (between is not None), self.table]
+        super().__init__(widgets=widgets, labels=False)
         self.margins = (0, 0, 0, 0)
         fill_width(self.verdict, lines=3)
         fill_width(self.table)
@@ -66,7 +73,7 @@ class VerdictTable(Container):  # type: ignore[type-arg]
         colour = GRAY if past else VERDICT_COLOURS[verdict]
         said = f'<b style="color: {colour}">{verdict.capitalize()}.</b> {escape(reason)}'
         self._rows, self._past = rows, bool(past)
-        head = [f"<b>{escape(title)}</b>" if title else "", said]
+        head = [f"<b>{breakable(title)}</b>" if title else "", said]
         if past:
             head = [*map(grayed, head), escape(past)]
         self._fill("<br>".join(part for part in (escape(note), *head) if part))

@@ -11,11 +11,12 @@ from napari.layers import Layer
 from napari.utils.notifications import show_warning
 
 from ..._common.errors import InputError
+from ..._common.steps import outcome_of
 from ..._compare.inspection import Inspection
 from ..layers.aligned_layers import LayerTuple, aligned_layer
 from ..layers.comparison_layers import comparison_layers
 from ..runs.finished_run import FinishedRun
-from ..runs.steps import inspect_steps
+from ..runs.steps import aligned_steps, inspect_steps
 from ..runs.task import Parameters
 from ..shared.background import Background
 from ..shared.refusal import Refusal
@@ -198,7 +199,7 @@ class ViewSwitch:
         if isinstance(seen, Refusal):
             show_warning(seen.message)
         else:
-            self._run = replace(run, inspection=seen, data=seen.warped)
+            self._run = outcome_of(aligned_steps(run, seen))
             self._put(self._run)
             self._on_compared(self._run)
         if last:
@@ -244,11 +245,12 @@ def _layers_of(run: FinishedRun) -> dict[str, LayerTuple]:
     task = run.task
     if run.inspection is not None:
         layers = comparison_layers(task.reference, task.frames, run.inspection, run.record())
-    elif run.data is not None:
-        layers = {_ALIGNED: aligned_layer(task.frames, run.data, run.record())}
     else:
-        return {}
-    if not task.resamples:
+        layers = {}
+    if task.resamples and run.data is not None:
+        # As lazy as the moving layer is, which what was compared is not.
+        layers[_ALIGNED] = aligned_layer(task.frames, run.data, run.record())
+    else:
         layers.pop(_ALIGNED, None)
     return layers
 

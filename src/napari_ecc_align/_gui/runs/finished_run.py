@@ -65,6 +65,8 @@ class FinishedRun:
         to compare, and of stacks, whose frames are compared when they are looked at.
     suffices : str or None
         The smallest motion model that suffices, where that of the task does not.
+    bent : str or None
+        What was said of a smooth field, where no motion model suffices.
     """
 
     task: Task
@@ -73,6 +75,7 @@ class FinishedRun:
     data: Any = None
     inspection: Inspection | None = None
     suffices: MotionModel | Literal["smooth"] | None = None
+    bent: Verdict | None = None
 
     @property
     def is_too_stiff(self) -> bool:
@@ -135,6 +138,9 @@ class FinishedRun:
             said = [self.result.reason, "The moving image is a negative." * negative]
             if self.suffices is not None:
                 said.append(f"The {self.suffices} model suffices.")
+            elif self.bent is not None:
+                smooth = "; the smooth one is doubtful, too" * (self.bent == "doubtful")
+                said.append(f"No freer model suffices{smooth}.")
             if self._leaves_its_planes():
                 said.append(_OUT_OF_PLANES)
             return " ".join(filter(None, said))

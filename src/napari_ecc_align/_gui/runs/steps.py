@@ -29,7 +29,7 @@ from ..._images.sources import is_lazy, is_multiscale
 from ..._transform.matrices import MOTION_MODELS, MotionModel
 from ..._transform.transform import Transform
 from ..._verdict.field_result import SmoothAlignment
-from ..._verdict.result import FOUND
+from ..._verdict.result import FOUND, Verdict
 from ..layers.comparison_layers import blank_outside
 from ..layers.resampling import in_memory
 from ..shared.refusal import Refusal, refusing
@@ -170,8 +170,8 @@ def _align_plane(task: Task, masks: dict[str, Any]) -> Generator[Progress, None,
     transform = result.transform
     run = FinishedRun(task, _alone(result), [transform] * len(task.frames))
     if run.is_too_stiff and not result.aligned and not (task.judged or task.bends):
-        suffices = yield from _model_that_suffices(task, reference, moving, transform, masks)
-        run = replace(run, suffices=suffices)
+        suffices, bent = yield from _model_that_suffices(task, reference, moving, transform, masks)
+        run = replace(run, suffices=suffices, bent=bent)
     if not worth_a_look(result) or task.choice is not None:
         return run
     if any(image is None for image in held):
@@ -181,7 +181,22 @@ def _align_plane(task: Task, masks: dict[str, Any]) -> Generator[Progress, None,
     # The preview moves a layer, which a field cannot.
     shown = Transform(transform.matrix) if task.bends else transform
     inspection = yield from _told_comparing(compared, shown)
-    return replace(run, inspection=inspection, data=inspection.warped)
+    return (
+        yield from retold(aligned_steps(run, inspection), lambda step: replace(step, fraction=1))
+    )
+
+
+def aligned_steps(run: FinishedRun, seen: Inspection) -> Generator[Progress, None, FinishedRun]:
+    """Return a run of a single image with what was seen of it, and the image aligned.
+
+    As lazy, and at as many sizes, as the moving image is; no pixel of that is read.
+    """
+    task, data = run.task, seen.warped
+    if is_lazy(task.frames.levels[0]) and not (task.bends or task.is_volume):
+        data = yield from task.frames.resample_steps(
+            run.transforms, (task.shape[0], task.shape[1]), task.parameters.resampling
+        )
+    return replace(run, inspection=seen, data=data)
 
 
 def _told_comparing(
@@ -198,8 +213,11 @@ def _told_comparing(
 
 def _model_that_suffices(
     task: Task, reference: Any, moving: Any, found: Transform, masks: dict[str, Any]
-) -> Generator[Progress, None, MotionModel | Literal["smooth"] | None]:
-    """Return the smallest freer motion model that aligns the images, if there is one."""
+) -> Generator[Progress, None, tuple[MotionModel | Literal["smooth"] | None, Verdict | None]]:
+    """Return the smallest freer motion model that aligns the images, if one does, and of a field.
+
+    What is said of the field, that is, where it was asked for and does not align them either.
+    """
     search = task.parameters.search
     own = -1 if search.model == "auto" else MOTION_MODELS.index(search.model)
     for model in MOTION_MODELS[own + 1 :] if own >= 0 else ():
@@ -214,14 +232,15 @@ def _model_that_suffices(
         freer = replace(search, model=model)
         steps = align_steps(reference, moving, freer, initial=found, **masks)
         if (yield from retold(_seldom(steps), told)).aligned:
-            return model
+            return model, None
     if search.engine != "pyramid" or search.mirrored or task.choice is not None:
-        return None
+        return None, None
     bending = retold(
         _seldom(_bending(task, reference, moving, found, masks)),
         lambda _: Progress(_SEARCH_SHARE, "trying the smooth model", found),
     )
-    return "smooth" if (yield from bending).aligned else None
+    verdict = (yield from bending).verdict
+    return ("smooth", None) if verdict == "aligned" else (None, verdict)
 
 
 def _bending(

@@ -7,9 +7,10 @@ from typing import Any
 import napari
 from magicgui.widgets import Container
 from npe2 import PluginManager
-from qtpy.QtCore import QEvent, QObject
-from qtpy.QtWidgets import QWidget
+from qtpy.QtCore import QEvent, QObject, Qt
+from qtpy.QtWidgets import QDockWidget, QMainWindow, QWidget
 
+from .keyboard import stops
 from .rows import timer
 
 _PLUGIN = "napari-ecc-align"
@@ -19,7 +20,8 @@ class EndsWithItsDock(QObject):
     """Lets Qt delete a form once its dock is closed, and with it all that it listens to.
 
     napari takes a form out of a dock that is closed and forgets it, but goes on telling it of
-    layers.
+    layers. And it docks a form below those that are there, where neither has room: it becomes a
+    tab beside another form of the plugin.
 
     Parameters
     ----------
@@ -34,7 +36,10 @@ class EndsWithItsDock(QObject):
         super().__init__(native)
         self._native = native
         # Not at once: a form may be on its way from one dock to another.
-        self._soon = timer(native, self._delete)
+        self._dock: QDockWidget | None = None
+        self._behind = False
+        self._soon = timer(native, self._settle)
+        self._forward = timer(native, self._come_forward)
         native.installEventFilter(self)
         layers = viewer.layers.events
         emitters = layers.inserted, layers.removed, layers.reordered, layers.renamed
@@ -46,14 +51,53 @@ class EndsWithItsDock(QObject):
         native.destroyed.connect(forget)
 
     def eventFilter(self, watched: QObject | None, event: QEvent | None) -> bool:
-        """Look at where the form has gone."""
+        """Look at where the form has gone, and for what reason its dock is hidden."""
         if event is not None and event.type() == QEvent.Type.ParentChange:
             self._soon.start()
+        hidden = event is not None and event.type() == QEvent.Type.Hide
+        # napari's menus hide a form that is open, even one that is out of sight as a tab.
+        if hidden and watched is self._dock and self._behind:
+            self._forward.start()
         return False
 
-    def _delete(self) -> None:
-        if self._native.parent() is None:
+    def _settle(self) -> None:
+        dock = self._native.parent()
+        if dock is None:
             self._native.deleteLater()
+        elif isinstance(dock, QDockWidget) and dock is not self._dock:
+            self._dock = dock
+            dock.visibilityChanged.connect(self._set_seen)
+            dock.installEventFilter(self)
+            _join_others(dock)
+            _go_in(self._native)
+
+    def _set_seen(self, seen: bool) -> None:
+        self._behind = not seen
+
+    def _come_forward(self) -> None:
+        dock = self._dock
+        window = None if dock is None else dock.parent()
+        if dock is None or not isinstance(window, QMainWindow):
+            return
+        if window.dockWidgetArea(dock) != Qt.DockWidgetArea.NoDockWidgetArea:
+            dock.show()
+            dock.raise_()
+
+
+def _join_others(dock: QDockWidget) -> None:
+    window = dock.parent()
+    if not isinstance(window, QMainWindow) or dock.isFloating():
+        return
+    area = window.dockWidgetArea(dock)
+    for other in window.findChildren(QDockWidget):
+        form = other.widget()
+        ours = form is not None and form.findChild(EndsWithItsDock) is not None
+        beside = not other.isFloating() and window.dockWidgetArea(other) == area
+        if other is not dock and ours and beside:
+            if other not in window.tabifiedDockWidgets(dock):
+                window.tabifyDockWidget(other, dock)
+            dock.raise_()
+            return
 
 
 def docked(viewer: napari.viewer.Viewer, title: str) -> Any:
@@ -96,7 +140,15 @@ def open_dock(viewer: napari.viewer.Viewer, title: str, *, tabify: bool = False)
     if dock is not None:
         dock.show()
         dock.raise_()
+    _go_in(widget.native)
     return widget
+
+
+def _go_in(form: QWidget) -> None:
+    """Let the keyboard go on in a form that has been opened."""
+    first = next(stops(form), None)
+    if first is not None:
+        first.setFocus()
 
 
 def _full_name(title: str) -> str:

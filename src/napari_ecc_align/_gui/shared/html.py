@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from html import escape
 
 from ..._compare.binary import COLOURS, ONLY_MOVING, ONLY_REFERENCE, OUTSIDE
 
@@ -44,6 +45,11 @@ def unbroken(entry: str) -> str:
     """Return an entry of a legend, a colour and what it says, that stays on one line."""
     square, end, words = entry.partition("</span>")
     return square + end + words.replace(" ", "&nbsp;")
+
+
+def breakable(text: str) -> str:
+    """Return a name as HTML that may go on in the next line after an underscore."""
+    return escape(text).replace("_", "_&#8203;")
 
 
 def grayed(text: str, tag: str = "span") -> str:

@@ -7,7 +7,18 @@ from typing import Any, cast
 
 from magicgui.widgets import Container, PushButton, Widget
 from qtpy.QtCore import QEvent, QObject, QTimer
-from qtpy.QtWidgets import QBoxLayout, QHBoxLayout, QLabel, QWidget
+from qtpy.QtWidgets import (
+    QAbstractItemView,
+    QBoxLayout,
+    QComboBox,
+    QHBoxLayout,
+    QLabel,
+    QLayoutItem,
+    QWidget,
+)
+
+# Characters of what is chosen that are to be read.
+_EASY = {QComboBox: 13, QAbstractItemView: 20}
 
 
 class Form(Container):  # type: ignore[type-arg]
@@ -80,12 +91,22 @@ def _fold(row: QWidget) -> None:
     if not widths:
         return
     row.setMinimumWidth(max(widths))
-    wanted = sum(widths) + (len(widths) - 1) * layout.spacing()
+    easy = sum(_easy_width(item) for item in items if item and not item.isEmpty())
+    wanted = easy + (len(widths) - 1) * layout.spacing()
     directions = QBoxLayout.Direction
     narrow = wanted > row.width()
     direction = directions.TopToBottom if narrow else directions.LeftToRight
     if layout.direction() != direction:
         layout.setDirection(direction)
+
+
+def _easy_width(item: QLayoutItem) -> int:
+    """Return how wide a part of a row should be for what is chosen in it to be read."""
+    widget, least = item.widget(), item.minimumSize().width()
+    for kind, letters in _EASY.items():
+        if isinstance(widget, kind):
+            return max(least, letters * widget.fontMetrics().averageCharWidth())
+    return least
 
 
 def button(text: str, tooltip: str, action: Callable[[], object]) -> PushButton:

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from functools import partial
+from collections.abc import Callable, Sequence
 
-from qtpy.QtCore import QEvent, QObject, QSize
-from qtpy.QtWidgets import QFrame, QScrollArea, QVBoxLayout, QWidget
+from qtpy.QtCore import QEvent, QObject, QPoint, QSize
+from qtpy.QtWidgets import QAbstractButton, QApplication, QFrame, QScrollArea, QVBoxLayout, QWidget
 
 from .rows import timer
 
 _LEAST_WIDTH, _LEAST_HEIGHT = 120, 60
 # Characters.
 _USUAL_WIDTH = 45
+# Lines that are to be in sight below what does not scroll.
+_READABLE = 12
 
 
 class Scroll(QScrollArea):
@@ -33,7 +34,7 @@ class Scroll(QScrollArea):
     ) -> None:
         super().__init__(parent)
         inner = self._inner = QWidget()
-        layout = QVBoxLayout(inner)
+        layout = self.inside = QVBoxLayout(inner)
         layout.setContentsMargins(0, 0, 0, 0)
         for widget in widgets:
             layout.addWidget(widget, int(widget is tall))
@@ -43,10 +44,21 @@ class Scroll(QScrollArea):
         self.setFrameShape(QFrame.Shape.NoFrame)
         self.setWidget(inner)
         inner.installEventFilter(self)
+        # Tab stops here, too, so that a long table can be read without a mouse.
+        self.setAccessibleName("scroll")
+        self.setAccessibleDescription("The arrow keys scroll what is in this part of the form")
 
     def bring(self, widget: QWidget) -> None:
-        """Scroll until a widget inside is in sight, once it has been laid out."""
-        once = timer(self, partial(self.ensureWidgetVisible, widget))
+        """Scroll until a widget inside is in sight, or its top, once it has been laid out."""
+
+        def scroll() -> None:
+            self.inside.activate()
+            self.ensureWidgetVisible(widget)
+            bar, view = self.verticalScrollBar(), self.viewport()
+            if bar is not None and view is not None and widget.height() > view.height():
+                bar.setValue(widget.mapTo(self._inner, QPoint()).y())
+
+        once = timer(self, scroll)
         once.timeout.connect(once.deleteLater)
         once.start()
 
@@ -68,6 +80,71 @@ class Scroll(QScrollArea):
     def _wide(self, size: QSize) -> QSize:
         bar = self.verticalScrollBar()
         return size + QSize(0 if bar is None else bar.sizeHint().width(), 0)
+
+
+class ScrollsWhereLow(QObject):
+    """Lets the top of a form scroll with the rest where it would leave too little room for that.
+
+    Parameters
+    ----------
+    form : QWidget
+        Laid out from top to bottom.
+    top : sequence of QWidget
+        Its first widgets.
+    scroll : Scroll
+        Its last widget.
+    moved : callable
+        Called once the top has got another place.
+    """
+
+    def __init__(
+        self,
+        form: QWidget,
+        top: Sequence[QWidget],
+        scroll: Scroll,
+        moved: Callable[[], object],
+    ) -> None:
+        super().__init__(form)
+        self._form, self._top, self._scroll, self._moved = form, top, scroll, moved
+        self._soon = timer(form, self._look)
+        form.installEventFilter(self)
+
+    def eventFilter(self, watched: QObject | None, event: QEvent | None) -> bool:
+        """Look at the room there is."""
+        if event is not None and event.type() in (QEvent.Type.Resize, QEvent.Type.LayoutRequest):
+            self._soon.start()
+        return False
+
+    def _look(self) -> None:
+        outer = self._form.layout()
+        assert isinstance(outer, QVBoxLayout)
+        items = [outer.itemAt(at) for at in range(outer.count())]
+        below = [item.widget() for item in items if item is not None]
+        # What is shown only while something runs counts, too, or the form would jump.
+        stays = [each for each in below if each not in (None, self._scroll, *self._top)]
+        stays += [each for each in self._top if not each.isHidden()]
+        heights = [_height(each, self._form.width()) for each in stays if each is not None]
+        # napari dresses what shows text, not what holds it.
+        button = self._form.findChild(QAbstractButton)
+        assert button is not None
+        readable = _READABLE * button.fontMetrics().lineSpacing()
+        there = outer if sum(heights) + readable <= self._form.height() else self._scroll.inside
+        if there.indexOf(self._top[0]) >= 0:
+            return
+        focus = QApplication.focusWidget()
+        for at, widget in enumerate(self._top):
+            hidden = widget.isHidden()
+            there.insertWidget(at, widget)
+            widget.setVisible(not hidden)
+        self._moved()
+        if focus is not None and self._form.isAncestorOf(focus):
+            focus.setFocus()
+
+
+def _height(widget: QWidget, width: int) -> int:
+    return (
+        widget.heightForWidth(width) if widget.hasHeightForWidth() else widget.sizeHint().height()
+    )
 
 
 def bring_into_sight(widget: QWidget) -> None:

@@ -25,6 +25,7 @@ from .decoding import (
 )
 from .image_file import ImageFile
 from .layout import Layout
+from .origin import origin_tags
 from .sizes import check_expansion, check_size, is_bounded
 from .tags import UNKNOWN_GRID, GridTags, TiffStyle, grid_of_tiff, style_of_tiff
 from .tiff import axes_for_tifffile
@@ -273,6 +274,7 @@ def write_film(
     axes: str = "TYXS",
     style: TiffStyle | None = None,
     grid: GridTags = UNKNOWN_GRID,
+    origin: str | None = None,
 ) -> None:
     """Write images of one shape and dtype as the pages of a new TIFF, compressed with zlib.
 
@@ -292,6 +294,8 @@ def write_film(
         What to say of other axes than rows and columns.
     grid : GridTags, optional
         What to say of the grid of the pixels.
+    origin : str, optional
+        Where they come from, in ASCII.
 
     Raises
     ------
@@ -300,7 +304,8 @@ def write_film(
     """
     from tifffile import imwrite
 
-    axes = axes[: len(shape)]
+    axes, style = axes[: len(shape)], style or TiffStyle(_ZLIB)
+    style = replace(style, tags=(*style.tags, *origin_tags(origin)))
     lengths = tuple(n for axis, n in zip(axes, shape, strict=True) if axis not in "YX")
     try:
         imwrite(
@@ -311,7 +316,7 @@ def write_film(
             bigtiff=int(np.prod(shape)) * dtype.itemsize > _LARGEST_CLASSIC,
             photometric="rgb" if "S" in axes else "minisblack",
             compression="zlib",
-            **axes_for_tifffile(path, dtype, axes, lengths, style or TiffStyle(_ZLIB), grid),
+            **axes_for_tifffile(path, dtype, axes, lengths, style, grid),
         )
     except OSError as error:
         raise InputError(f"cannot write {path}: {error.strerror or error}") from error

@@ -26,11 +26,14 @@ class ImageFile:
         What the file says of the grid of its pixels.
     style : TiffStyle or None
         How it is stored, if it is a TIFF.
+    origin : str or None
+        Where it comes from, in ASCII, to be written with it; what is read is not kept here.
     """
 
     pixels: NDArray[Any]
     grid: GridTags = UNKNOWN_GRID
     style: TiffStyle | None = None
+    origin: str | None = None
 
     @property
     def layout(self) -> Layout | None:

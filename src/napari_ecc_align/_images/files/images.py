@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import struct
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -17,13 +18,15 @@ from ..._common.opening import opened
 from ..value_counts import two_byte_values
 from .decoding import decode
 from .image_file import ImageFile
-from .tags import GridTags, with_density
+from .origin import origin_chunk, origin_comment, origin_tags, png_chunk
 from .tiff import as_pillow, tiff_encoder, unfit
 
 SUFFIXES = (".png", ".tif", ".tiff", ".jpg", ".jpeg")
 """Suffixes of the files that are read and written."""
 
 _LARGEST_JPEG_SIDE = 65500
+# Where the chunks of a PNG begin that may be added: behind its signature and header.
+_PNG_HEAD = 33
 
 _Encoder = Callable[[BinaryIO], object]
 
@@ -127,7 +130,8 @@ def write_image(path: GivenPath, image: NDArray[Any], *, overwrite: bool = False
 def write_file(path: GivenPath, file: ImageFile, *, overwrite: bool = False) -> None:
     """Write an image as `write_image` does, with what its file says of it.
 
-    A TIFF gets all of that and as many channels or pages; PNG and JPEG get the resolution.
+    A TIFF gets all of that and as many channels or pages; PNG and JPEG get the resolution and the
+    origin.
 
     Raises
     ------
@@ -196,19 +200,33 @@ def _encoder(path: Path, file: ImageFile, quick: bool = False) -> _Encoder:
         )
     image = np.ascontiguousarray(image, image.dtype.newbyteorder("="))
     if suffix == ".png":
-        return _png_encoder(path, image, file.grid, quick)
+        return _png_encoder(path, image, file, quick)
     if not tiff:
-        return _jpeg_encoder(path, image, file.grid)
-    return tiff_encoder(path, image, file.style, file.grid)
+        return _jpeg_encoder(path, image, file)
+    return tiff_encoder(path, image, file.style, file.grid, origin_tags(file.origin))
 
 
-def _png_encoder(path: Path, image: NDArray[Any], grid: GridTags, quick: bool) -> _Encoder:
+def _png_encoder(path: Path, image: NDArray[Any], told: ImageFile, quick: bool) -> _Encoder:
     if image.dtype not in (bool, np.uint8, np.uint16) or (image.dtype == bool and image.ndim > 2):
         raise unfit(path, image, "PNG")
     if (image.dtype == np.uint16 and image.ndim > 2) or (quick and image.dtype != bool):
-        return lambda file: file.write(with_density(_encode_with_opencv(image), grid))
-    dpi = {} if grid.per_inch is None else {"dpi": grid.per_inch}
-    return lambda file: as_pillow(image).save(file, format="PNG", **dpi)
+        return lambda file: file.write(_told_in_png(_encode_with_opencv(image), told))
+    return lambda file: file.write(_told_in_png(_encode_with_pillow(image), told))
+
+
+def _told_in_png(png: bytes, told: ImageFile) -> bytes:
+    """Return the bytes of a PNG with its pixels per metre and its origin, if they are known."""
+    chunks = origin_chunk(told.origin)
+    if told.grid.per_inch is not None:
+        x, y = (min(2**31 - 1, round(number / 0.0254)) for number in told.grid.per_inch)
+        chunks = png_chunk(b"pHYs", struct.pack(">IIB", x, y, 1)) + chunks
+    return png[:_PNG_HEAD] + chunks + png[_PNG_HEAD:]
+
+
+def _encode_with_pillow(image: NDArray[Any]) -> bytes:
+    memory = io.BytesIO()
+    as_pillow(image).save(memory, format="PNG")
+    return memory.getvalue()
 
 
 def _encode_with_opencv(image: NDArray[Any]) -> bytes:
@@ -227,12 +245,12 @@ def _encode_with_opencv(image: NDArray[Any]) -> bytes:
     return encoded.tobytes()
 
 
-def _jpeg_encoder(path: Path, image: NDArray[Any], grid: GridTags) -> _Encoder:
+def _jpeg_encoder(path: Path, image: NDArray[Any], told: ImageFile) -> _Encoder:
     if image.dtype != np.uint8 or image.shape[2:] == (4,):
         raise unfit(path, image, "JPEG")
     if max(image.shape) > _LARGEST_JPEG_SIDE:
         raise InputError(f"{path}: a JPEG side has at most {_LARGEST_JPEG_SIDE} pixels; use .tif")
-    options: dict[str, Any] = {"quality": 95, "subsampling": 0}
-    if grid.per_inch is not None:
-        options["dpi"] = tuple(round(number) for number in grid.per_inch)
+    options: dict[str, Any] = {"quality": 95, "subsampling": 0, **origin_comment(told.origin)}
+    if told.grid.per_inch is not None:
+        options["dpi"] = tuple(round(number) for number in told.grid.per_inch)
     return lambda file: as_pillow(image).save(file, format="JPEG", **options)

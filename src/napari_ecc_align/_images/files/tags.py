@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import struct
-import zlib
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -27,9 +25,6 @@ _NO_DATA = 42113
 _OF_VALUES = (34675, 42112, _NO_DATA)
 PER_CENTIMETRE = {"m": 0.01, "mm": 10.0, "cm": 1.0, "nm": 1e7, "inch": 1 / 2.54}
 PER_CENTIMETRE |= dict.fromkeys(("um", "µm", "\u03bcm", "micron", "microns", "\\u00b5m"), 1e4)
-PROVENANCE_TAG = 65321
-"""Where a result comes from, as JSON: a number of those that TIFF leaves to everybody."""
-_PNG_HEAD = 33
 _OME_STEPS = ("PhysicalSizeZ", "PhysicalSizeZUnit", "TimeIncrement", "TimeIncrementUnit")
 _IMAGEJ_STEPS = ("unit", "spacing", "finterval", "tunit", "mode")
 
@@ -156,16 +151,6 @@ def grid_of_pillow(image: PillowFile) -> GridTags:
         return GridTags(_resolution((x, 1), (y, 1)))
     except (KeyError, TypeError, ValueError):
         return GridTags()
-
-
-def with_density(png: bytes, grid: GridTags) -> bytes:
-    """Return the bytes of a PNG with its pixels per metre, if they are known."""
-    if grid.per_inch is None:
-        return png
-    x, y = (min(2**31 - 1, round(number / 0.0254)) for number in grid.per_inch)
-    chunk = b"pHYs" + struct.pack(">IIB", x, y, 1)
-    whole = struct.pack(">I", len(chunk) - 4) + chunk + struct.pack(">I", zlib.crc32(chunk))
-    return png[:_PNG_HEAD] + whole + png[_PNG_HEAD:]
 
 
 def _tags(page: TiffPage, codes: tuple[int, ...]) -> tuple[Tag, ...]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
@@ -34,9 +35,15 @@ _PLAIN: dict[tuple[int, ...], tuple[Any, ...]] = {
 
 
 def tiff_encoder(
-    path: Path, image: NDArray[Any], style: TiffStyle | None, grid: GridTags
+    path: Path,
+    image: NDArray[Any],
+    style: TiffStyle | None,
+    grid: GridTags,
+    more: tuple[Tag, ...] = (),
 ) -> Callable[[BinaryIO], object]:
     """Return a function that writes an image as TIFF, compressed as `style` says or with zlib.
+
+    With tags beside those of `style` and `grid`.
 
     Raises
     ------
@@ -44,6 +51,7 @@ def tiff_encoder(
         If TIFF cannot hold the image.
     """
     style = style or TiffStyle(_ZLIB)
+    style = replace(style, tags=(*style.tags, *more))
     layout = style.layout or Layout(*_PLAIN[image.shape[2:]])
     colour = bool(layout.colours)
     if image.dtype.kind not in "biuf" or image.itemsize > 8 or (colour and image.dtype == bool):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from itertools import repeat
 
 import numpy as np
+from numpy.lib.stride_tricks import as_strided
 
 from ..._common.opencv import cv2
 from ..._transform.models import Array
@@ -139,4 +140,6 @@ def _blended(pixels: Floats, kernel: Array) -> Floats:
 def _windows(image: Floats, first: Array, size: int) -> Floats:
     """Return square parts of an image from their first pixels (x, y) on, (n, size, size)."""
     x, y = first.astype(np.intp).T
-    return floats(np.lib.stride_tricks.sliding_window_view(image, (size, size))[y, x])
+    rows, columns = image.shape
+    shape = rows - size + 1, columns - size + 1, size, size
+    return floats(as_strided(image, shape, 2 * image.strides)[y, x])

@@ -53,6 +53,12 @@ def dump_stack(stored: Sequence[StoredMatrix]) -> bytes:
     return f'{head[:-2]},\n  "frames": [\n{lines}\n  ]\n}}\n'.encode()
 
 
+def with_member(content: bytes, name: str, value: Any) -> bytes:
+    """Return a file of ours with one thing more at its end, its lines as they are."""
+    told = json.dumps({name: value}, indent=2)
+    return content.rstrip()[:-1].rstrip() + b"," + told[1:].encode() + b"\n"
+
+
 def parse(content: bytes) -> list[StoredMatrix]:
     """Return the matrices that a file holds, or raise `InputError`."""
     document = json_of(content)
