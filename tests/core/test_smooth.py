@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -149,3 +150,22 @@ def test_a_field_from_elsewhere_is_judged_by_where_the_images_fit(
     wrong = judge(reference, tissue, off)
     assert wrong.verdict == "failed"
     assert "2.5 px from where the images fit" in wrong.reason
+
+
+@pytest.mark.parametrize("blurred", [False, True])
+def test_what_noise_alone_shows_is_not_called_known(blurred: bool) -> None:
+    eye = data.retina()[..., 1].astype(np.float32)
+    moving = cv2.resize(eye, (SIDE, SIDE), interpolation=cv2.INTER_AREA).astype(float)
+    bent, here = smooth_field(9, 3.0, 22.0), points(margin=16)
+    reference = warp(moving, bent)
+    if blurred:
+        moving = gaussian_filter(moving, 0.8)
+    noise = np.random.default_rng(4).normal(0, 3, (2, SIDE, SIDE))
+    found = align(reference + noise[0], moving + noise[1], model="smooth")
+    assert found.found, found.reason
+    off = np.hypot(*(found.transform(here) - bent(here)).T)
+    sigma = found.uncertainty_at(here)
+    known = sigma <= 1
+    assert known[off < 1].mean() > 0.85
+    assert (off[known] > 2).mean() <= 0.01
+    assert np.sqrt(np.mean((off[known] / sigma[known]) ** 2)) < 1.4

@@ -14,6 +14,7 @@ from ..._images.pyramid.filters import smoothed_inside
 from ..._images.pyramid.levels import Floats, Level, floats
 from ..._images.pyramid.representations import Representation, planes_of, represent, turned
 from ..._transform.splines import Array, Lattice
+from .shares import alike
 from .system import Factor, Splines
 from .windows import Seen, Windows, blurred
 
@@ -23,12 +24,14 @@ _FINEST, _COARSEST = 1_500_000, 56
 # still move farther than so many px of the level, so many at most.
 _ITERATIONS, _FEW, _MOST_ITERATIONS = (5, 3, 2), 0.15, 8
 # A field is laid by splines so many to a stiffness, but no more along the shorter side.
-_SPLINES, _COARSE_SPLINES, _MOST_SPLINES = 2.0, 1.5, 48
+_SPLINES, _COARSE_SPLINES, _MOST_SPLINES = 3.0, 1.5, 48
 # The first guess of amplitude and stiffness, as shares of the shorter side.
 _AMPLITUDE, _STIFFNESS = 0.01, 0.12
 # Stiffer ones that bend as much more, and all that do at the same stiffness.
 _LARGER = ((1.0, 1.0), (1.0, 1.4), (1.0, 1 / 1.4))
 _NEIGHBOURING = (*_LARGER, (1.4, 1.4), (1 / 1.4, 1 / 1.4))
+# The amplitude is no better known than by such a step: where nothing is seen it may be larger.
+_WIDER = 1.4
 # Forces are compared with the information over so many cells, as one sigma, without what is alike
 # over so many. As images are smoothed, white noise moves a cell and its neighbours alike: in sum
 # by so much more than each on its own.
@@ -78,7 +81,8 @@ class FieldEstimate:
 
     def sigma(self) -> Array:
         """Return one sigma of each component on the finest cells, (2, h, w) in px."""
-        drawn = self.system.factor(self.prior).samples(_SAMPLES, np.random.default_rng(0))
+        wide = Prior(_WIDER * self.prior.amplitude, self.prior.stiffness)
+        drawn = self.system.factor(wide).samples(_SAMPLES, np.random.default_rng(0))
         return np.asarray(np.sqrt((self.on_cells(drawn) ** 2).mean(axis=0)))
 
     def on_cells(self, coefficients: Array) -> Array:
@@ -120,7 +124,7 @@ class Stage:
         matrix : ndarray of float64, shape (3, 3)
             Reference to moving pixels.
         sign : {1, -1}
-        common : ndarray of float32, optional
+        common : ndarray of float32, shape (3, h, w), optional
             How much cells count; what gradients have nothing in common in does not, by default.
         """
         at, middles = moved_pixels(field, matrix, self.times)
@@ -265,13 +269,15 @@ def field_steps(
             made = iteration % 2 == 0 or last
             # Before anything fits, nothing is in common.
             early = number == 0 and iteration + 1 < least
-            common = np.ones(stage.cells, np.float32) if early else None if made else counted
+            common = (
+                alike(np.ones(stage.cells, np.float32)) if early else None if made else counted
+            )
             seen = stage.seen(splines.values(ring, coefficients), matrix, sign, common)
             counted = None if early else seen.counted
             yield
             if made:
                 system = System(stage, splines, seen, mask)
-                if expected is None and (iteration if number < 2 else not last):
+                if expected is None and (iteration or number > 1):
                     data = system.force(seen) + system.told(coefficients)
                     prior, factor = _likeliest(system, data, prior, free=stiffness is None)
                 else:

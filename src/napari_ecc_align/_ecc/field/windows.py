@@ -1,13 +1,15 @@
 """What the cells of a level say of a displacement: local correlation, gain and offset eliminated.
 
 Around every cell the moving image is taken as the reference times a gain plus an offset, of a
-Gaussian window. What of the reference's gradient looks like those is taken out of it, and what is
-left is gathered in the cell. So information stays where the edges are, and a window's edge on one
-side does not stand for its middle. All of it is made of sums of products over cells.
+Gaussian window, and as sharper or less sharp. What of the reference's gradient looks like gain or
+offset is taken out of it, and what is left is gathered in the cell. So information stays where the
+edges are, and a window's edge on one side does not stand for its middle. All of it is made of sums
+of products over cells.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -16,6 +18,7 @@ from ..._common.opencv import cv2
 from ..._images.field_warping import CELL
 from ..._images.pyramid.filters import eroded, gradients, smoothed_inside
 from ..._images.pyramid.levels import Bools, Floats, floats
+from .shares import along, between, in_common, largest
 
 # Of a window, as one sigma in px of the level.
 _WINDOW = 8.0
@@ -42,10 +45,11 @@ class Seen:
         Information times the displacement that is still to be made.
     fit : ndarray of float32, shape (h, w)
         Correlation of the windows, negative where one image is a negative of the other.
-    counted : ndarray of float32, shape (h, w)
-        How much a cell counts: 0 where an image has no pixels, or both have nothing in common.
+    counted : ndarray of float32, shape (3, h, w)
+        How much a cell counts, xx, xy and yy: 0 where an image has no pixels, and in directions
+        in which both have nothing in common.
     certain : ndarray of float32, shape (h, w)
-        What the products of gradients are multiplied by to be information.
+        What the products of gradients that count are multiplied by to be information.
     shown : ndarray of float32, shape (h, w)
         1 where both images have pixels.
     """
@@ -90,14 +94,15 @@ class Windows:
         self.cells = -(-image.shape[0] // CELL), -(-image.shape[1] // CELL)
         smooth, inside = smoothed_inside(image, valid)
         weight = eroded(inside, 1).astype(np.float32)
-        planes = [self._padded(part * weight) for part in (smooth, *gradients(smooth))]
+        curved = floats(cv2.Laplacian(smooth, cv2.CV_32F))
+        planes = [self._padded(part * weight) for part in (smooth, curved, *gradients(smooth))]
         self._weight = weight = self._padded(weight)
-        self._image, *self._slopes = image, gx, gy = planes
+        self._image, self._curved, *self._slopes = image, curved, gx, gy = planes
         self.pixels = sums(weight)
         self._first, self._second = sums(image), sums(image * image)
         slope, alike = [sums(one) for one in (gx, gy)], [sums(one * image) for one in (gx, gy)]
         products = [sums(gx * gx), sums(gx * gy), sums(gy * gy)]
-        self._power = products[0] + products[2]
+        self._power = np.stack(products)
         # What a gradient has of an offset and of the image itself, around every cell.
         around = self._window(self.pixels) + np.float32(1e-3)
         mean = self._window(self._first) / around
@@ -112,6 +117,14 @@ class Windows:
         for k in (0, 1):
             self._offsets[k] = slope[k] - flat[k] * self.pixels - own[k] * self._first
             self._gains[k] = alike[k] - flat[k] * self._first - own[k] * self._second
+        self._bends = sums(curved), sums(curved * image), sums(curved * curved)
+        plain, like, _ = self._bends
+        self._flanks = np.stack(
+            [
+                sums(curved * one) - flat[k] * plain - own[k] * like
+                for k, one in enumerate((gx, gy))
+            ]
+        )
         # What is left is orthogonal to neither in a single cell.
         self._products = np.stack(
             [
@@ -140,12 +153,12 @@ class Windows:
             Smoothed; its sides are whole cells.
         shown : ndarray of float32
             1 for cells where both images have pixels, else 0.
-        common : ndarray of float32, or None
-            How much cells count; by what gradients have in common, if None.
+        common : ndarray of float32, shape (3, h, w), or None
+            How much cells count, as in `Seen`; by what gradients have in common, if None.
         sign : {1, -1}
             -1 for a negative of the reference.
         """
-        counted = shown if common is None else shown * common
+        counted = shown if common is None else shown * largest(common)
         image = moving * self._weight
         around = self._window(counted * self.pixels) + np.float32(1e-3)
 
@@ -160,38 +173,63 @@ class Windows:
         fit = np.clip(cross / np.sqrt(own * other), -0.9999, 0.9999)
         gain = np.where(cross * sign > 0, cross / own, np.float32(0))
         left = other * (1 - fit**2) + _TINY
+        sharper, level, like = self._sharper(mean, image, here, there, own, cross)
         force = np.empty_like(self._offsets)
         for k, slope in enumerate(self._slopes):
             moved = sums(image * slope) - self._flat[k] * first - self._own[k] * both
             force[k] = (there - gain * here) * self._offsets[k] + gain * self._gains[k] - moved
-        if common is None:
-            counted = counted * self._common(moving, counted * gain / left, gain)
-        force *= counted * gain / left
-        # Noise in the reference's gradients moves nothing.
-        share = _LEAST_COMMON + (1 - _LEAST_COMMON) * counted
-        certain = floats(share * counted * gain**2 / left)
-        information = self._products * certain
+            flanks = self._flanks[k] - level * self._offsets[k] - like * self._gains[k]
+            force[k] += sharper * flanks
+        shares = shown * (
+            self._common(moving, counted * gain / left, gain) if common is None else common
+        )
+        # Noise moves nothing: gradients count by what of them both images have.
+        force = along(shares, force * (gain / left))
+        certain = floats(shown * gain**2 / left)
+        information = certain * between(shares, self._products)
         far = np.sqrt(force[0] ** 2 + force[1] ** 2)
         far /= information[0] + information[2] + np.float32(1e-9)
         force *= np.minimum(1, _FARTHEST / np.maximum(far, _TINY))
-        return Seen(floats(information), force, floats(fit), floats(counted), certain, shown)
+        return Seen(floats(information), force, floats(fit), floats(shares), certain, shown)
+
+    def _sharper(
+        self,
+        mean: Callable[[Floats], Floats],
+        image: Floats,
+        here: Floats,
+        there: Floats,
+        own: Floats,
+        cross: Floats,
+    ) -> tuple[Floats, Floats, Floats]:
+        """Return how much sharper the moving image is, and what of curvature is offset and gain.
+
+        What is less sharp moves both flanks of an edge apart, but the edge nowhere.
+        """
+        level, alike, square = (mean(one) for one in self._bends)
+        like = (alike - here * level) / own
+        beside = level - like * here
+        size = np.maximum(square - beside * level - like * alike, _TINY)
+        both = mean(sums(image * self._curved)) - beside * there - like * (cross + here * there)
+        return floats(both / size), floats(beside), floats(like)
 
     def _common(self, moving: Floats, certain: Floats, gain: Floats) -> Floats:
-        """Return the share of the gradients' power that both images have, 0 if it may be none."""
-        there = gradients(moving)
-        products = sum(sums(a * b) for a, b in zip(self._slopes, there, strict=True))
-        common = self._window(certain * products, _POOLED)
+        """Return the shares of gradients that both images have, 0 if it may be none: (3, h, w)."""
+        (gx, gy), (mx, my) = self._slopes, gradients(moving)
+        crossed = floats((sums(gx * my) + sums(gy * mx)) / 2)
+        products = sums(gx * mx), crossed, sums(gy * my)
+        common = np.stack([self._window(certain * one, _POOLED) for one in products])
         certain = certain * gain
-        power, pixels = (
-            self._window(certain * part, _POOLED) for part in (self._power, self.pixels)
-        )
+        power = np.stack([self._window(certain * one, _POOLED) for one in self._power])
+        pixels = np.maximum(self._window(certain * self.pixels, _POOLED), _TINY)
         # Noise is as strong around, and no stronger than all that is seen where least is.
-        noise = np.maximum(power - common, 0) / np.maximum(pixels, _TINY)
+        left = (power - common)[::2].sum(axis=0) / (2 * pixels)
         own, least = (
-            blurred(self._power, near) / np.maximum(blurred(self.pixels, near), _TINY)
+            floats(
+                np.stack([blurred(one, near) for one in self._power])
+                / np.maximum(blurred(self.pixels, near), _TINY)
+            )
             for near in (_NEAR, 2 * _NEAR)
         )
-        weakest = cv2.erode(least, np.ones((_AROUND, _AROUND), np.uint8))
-        noise = np.minimum(noise, _ABOVE_LEAST * weakest)
-        share = np.minimum(1 - noise / np.maximum(own, _TINY), common / np.maximum(power, _TINY))
-        return floats(np.clip((share - _LEAST_COMMON) / (1 - _LEAST_COMMON), 0, 1))
+        weakest = cv2.erode(least[::2].mean(axis=0), np.ones((_AROUND, _AROUND), np.uint8))
+        noise = np.clip(left, 0, _ABOVE_LEAST * weakest)
+        return in_common(own, common, power, floats(noise), _LEAST_COMMON)
