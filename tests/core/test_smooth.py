@@ -11,8 +11,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.ndimage import gaussian_filter
 from skimage import data
+from threadpoolctl import threadpool_info
 
 from napari_ecc_align import Field, InputError, Transform, align, inspect_alignment, judge, warp
+from napari_ecc_align._common.one_thread import in_one_thread
 
 SIDE = 256
 
@@ -118,6 +120,17 @@ def test_align_finds_a_known_field_and_says_where(
     else:
         assert known.mean() > 0.85
         assert found.known().mean() > 0.8
+
+
+def test_linear_algebra_takes_one_thread_in_each_step_and_all_of_them_after() -> None:
+    def threads() -> list[int]:
+        return [each["num_threads"] for each in threadpool_info() if each["user_api"] == "blas"]
+
+    before = threads()
+    steps = in_one_thread(threads() for _ in range(2))
+    for inside in steps:
+        assert set(inside) == {1} and threads() == before
+    assert threads() == before
 
 
 def test_nothing_bends_where_nothing_did_and_nothing_is_known_of_other_images(

@@ -19,6 +19,7 @@ from docs_pages import PAGES, README, ROOT, WORKFLOWS, script
 UNTYPED = (
     *("skimage", "scipy", "SimpleITK", "napari", "napari.components", "cv2", "pint", "matplotlib"),
     *("distributed", "tifffile", "PIL", "pydantic", "jinja2", "tqdm", "lazy_loader"),
+    "threadpoolctl",
 )
 # What the other pages of the docs take as given.
 GIVEN = """\

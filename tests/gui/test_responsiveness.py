@@ -13,6 +13,7 @@ from skimage.transform import resize
 
 from napari_ecc_align import Transform, warp
 from napari_ecc_align._gui.results import history
+from napari_ecc_align._gui.runs.finished_run import FinishedRun
 
 LARGE = (3500, 2480)
 
@@ -93,5 +94,7 @@ def test_many_alignments_leave_nothing_behind(viewer, qtbot, capsys, monkeypatch
         print(f"\nmemory after 6 alignments {before:.0f} MB, after 18 {after:.0f} MB")
     assert [layer.name for layer in viewer.layers] == names
     assert threading.active_count() <= threads
+    # napari keeps all of its workers, but nothing that came back from them.
+    assert sum(isinstance(each, FinishedRun) for each in gc.get_objects()) <= 4 + 1
     # Each run makes 1.4 MB of layers: 12 of them would be 17 MB.
     assert after - before < 12

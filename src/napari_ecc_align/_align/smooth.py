@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .._common.errors import InputError
+from .._common.one_thread import in_one_thread
 from .._common.steps import outcome_of, retold
 from .._ecc.estimate import Estimate
 from .._ecc.estimator import estimate_steps
@@ -93,6 +94,10 @@ def smooth_steps(
     job: Job, stiffness: float | None = None
 ) -> Generator[Progress, None, SmoothAlignment]:
     """Align by a field, one step at a time: yields `Progress`, returns the result."""
+    return in_one_thread(_steps(job, stiffness))
+
+
+def _steps(job: Job, stiffness: float | None) -> Generator[Progress, None, SmoothAlignment]:
     began = time.perf_counter()
     job = counted_sources(job)
     steps = make_pyramids(job.reference, job.moving, np.eye(3))

@@ -91,6 +91,13 @@ class Background:
                 on_end(outcome)
 
         def finish() -> None:
+            # napari keeps its workers as long as its window, and they keep what they are
+            # connected to.
+            while connected:
+                signal, slot = connected.pop()
+                signal.disconnect(slot)
+            if self._gone:
+                return
             self._worker = None
             # Steps that know of the wish may have ended by themselves.
             if worker.abort_requested and not ended:
@@ -98,11 +105,15 @@ class Background:
             self._on_change(False)
 
         worker = create_worker(kept)
-        worker.yielded.connect(self._unless_gone(on_step))
-        worker.returned.connect(self._unless_gone(end))
+        connected = [
+            (worker.yielded, self._unless_gone(on_step)),
+            (worker.returned, self._unless_gone(end)),
+        ]
+        for signal, slot in connected:
+            signal.connect(slot)
         # In its own thread and at once, so that what the steps hold is let go.
         worker.aborted.connect(lambda: work.close(), type=Qt.ConnectionType.DirectConnection)
-        worker.finished.connect(self._unless_gone(finish))
+        worker.finished.connect(finish)
         self._worker = worker
         self._on_change(True)
         worker.start()
