@@ -91,11 +91,7 @@ class Background:
                 on_end(outcome)
 
         def finish() -> None:
-            # napari keeps its workers as long as its window, and they keep what they are
-            # connected to.
-            while connected:
-                signal, slot = connected.pop()
-                signal.disconnect(slot)
+            _disconnect(connected)
             if self._gone:
                 return
             self._worker = None
@@ -135,3 +131,13 @@ class Background:
                 action(*arguments)
 
         return slot
+
+
+def _disconnect(connected: list[tuple[Any, Callable[..., None]]]) -> None:
+    """Disconnect signals from slots, and forget both.
+
+    napari keeps its workers as long as its window, and they keep what they are connected to.
+    """
+    while connected:
+        signal, slot = connected.pop()
+        signal.disconnect(slot)
