@@ -352,6 +352,9 @@ def test_what_little_moves_otherwise_is_told_unless_the_whole_lies_beside():
     assert verdict == "aligned"
     assert "A part of it lies about 12 px from there." in reason
     assert verdict_of(**known, whole=WholeFit(rival(0.3), offset=0.8, sigma=0.1))[0] == "doubtful"
+    # But not where fewer tiles than two in three have the motion that is found.
+    assert verdict_of(**known, fine=make_tiles(20, 30))[0] == "aligned"
+    assert verdict_of(**known, fine=make_tiles(19, 30))[1].startswith("Two motions are seen")
 
 
 def test_fewer_tiles_that_moved_than_did_not_are_doubtful():

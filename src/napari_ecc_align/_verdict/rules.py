@@ -143,11 +143,11 @@ def _why_two_motions(evidence: Evidence) -> str | None:
             "What lies still may belong to the camera: something else that is seen moved by "
             f"about {second.distance:.0f} px."
         )
-    if (
-        is_minor(second, evidence.ecc)
-        or second.is_still(motion, shape)
-        or not second.is_everywhere
-    ):
+    if second.is_still(motion, shape):
+        return None
+    # Of what is another motion's, such as shadows, most tiles are not: two in three.
+    apart = is_minor(second, evidence.ecc) or not second.is_everywhere
+    if apart and evidence.fine.share >= LEAST_LIKE:
         return None
     return (
         "Two motions are seen: a part of what is seen lies about "
