@@ -78,6 +78,11 @@ def test_the_record_of_a_batch_says_how_an_image_was_made(tmp_path, monkeypatch)
     assert run_main("batch", *folders).code == 0
     image, record, whole = shown("out/scan/p.png", "out/records/p.png.json", "out")
     assert image == record and image["outcome"] == "aligned"
+    written = tmp_path / "out/records/p.png.json"
+    program = image["program"].encode()
+    written.write_bytes(written.read_bytes().replace(program, b"napari-ecc-align 0.0.1"))
+    assert shown("out/scan/p.png")[0]["program"] == "napari-ecc-align 0.0.1"
+    assert "No such file" in run_main("show", "none.png").complaint
     assert [each["role"] for each in image["inputs"]] == ["reference", "moving"]
     assert (whole["pairs"], whole["aligned"]) == (1, 1)
     with (tmp_path / "out/scan/p.png").open("ab") as file:

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from .._batch.records.record import FOLDER as RECORDS
-from .._batch.records.record import read_records
+from .._batch.records.record import read_records, record_path
 from .._common.atomic import real_path
 from .._common.errors import InputError
 from .._common.opening import opened
@@ -82,8 +82,8 @@ def _provenance(path: Path) -> dict[str, Any]:
     if path.is_dir():
         found = scene_provenance(path) or _of_batch(path)
     elif path.suffix.lower() in SUFFIXES:
+        told = read_origin(path)
         with suppress(ValueError, RecursionError):
-            told = read_origin(path)
             found = _of_output(path) if told is None else json.loads(told)
     else:
         with opened(path, "a result") as file, suppress(ValueError, RecursionError):
@@ -136,7 +136,9 @@ def _of_output(path: Path) -> dict[str, Any] | None:
             for record in read_records(folder):
                 output = next((each for each in record.outputs if each.path == own), None)
                 if output is not None:
-                    found = _of_record(record.as_document())
+                    # As it was written, by whichever version.
+                    written = record_path(folder, record.name).read_bytes()
+                    found = _of_record(json.loads(written))
                     return found if output.is_at(absolute) else {"changed since": own, **found}
     return None
 
