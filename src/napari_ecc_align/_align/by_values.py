@@ -46,12 +46,14 @@ def by_values(job: Job, failed: AlignmentResult) -> Generator[Progress, None, Al
     wanted = failed.verdict == "failed" and failed.start != "none" and job.follower is None
     if not wanted or (options.engine, options.representation) != ("pyramid", "auto"):
         return failed
+    start = np.eye(3) if job.initial is None else job.initial
+    if start[2, :2].any():
+        return failed  # what is turned and shifted from there is still seen without perspective
     told = Progress(1.0, "comparing what values tell of each other")
     steps = make_pyramids(job.reference, job.moving, np.eye(3))
     pyramids = yield from retold(steps, lambda _: told)
     if pyramids.flaw:
         return failed
-    start = np.eye(3) if job.initial is None else job.initial
     shared = yield from retold(
         shared_information(pyramids.reference, pyramids.moving, options.motion, start),
         lambda _: told,
