@@ -10,7 +10,7 @@ from functools import cache, partial
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from .._common.steps import retold
+from .._common.steps import outcome_of, retold
 from .._ecc.estimate import Estimate, Step
 from .._ecc.estimator import estimate_steps
 from .._ecc.opencv import opencv_steps
@@ -21,7 +21,7 @@ from .._images.pyramid.representations import Representation
 from .._images.sources import ImageLike, LazyArray, LoadedImage, Source, checked_source
 from .._transform.transform import Transform, usable_transform
 from .._transform.transform_like import TransformLike
-from .._verdict.assess import Judged, assess
+from .._verdict.assess import Judged, assess, is_inexact_alone
 from .._verdict.chance import ALPHA, p_value
 from .._verdict.limits import LARGEST_UNCERTAINTY
 from .._verdict.result import AlignmentResult
@@ -211,6 +211,8 @@ def _run_pyramid(
     def accept(estimate: Estimate) -> bool:
         tried.append(estimate.matrix)
         judged.append(assessed(pyramids, estimate, job.options, job.initial))
+        if job.options.representation == "auto" and is_inexact_alone(judged[-1]):
+            judged.extend(_by_edges(job, pyramids, estimate))
         return judged[-1].result.aligned or _is_placed(judged[-1].result)
 
     steps = estimate_steps(
@@ -232,6 +234,17 @@ def _run_pyramid(
         job.follower.keep(pyramids, job.options, judged, results)
     # Whichever is believed most: all guesses took their time.
     return [replace(result, timings=estimate.timings) for result in results]
+
+
+def _by_edges(job: Job, pyramids: Pyramids, estimate: Estimate) -> list[Judged]:
+    """Return what edges say where brightness has led, if they agree: of two kinds, they may."""
+    options = replace(job.options, representation="orientation")
+    steps = estimate_steps(
+        pyramids.reference, pyramids.moving, options, initial=estimate.matrix, nearby=True
+    )
+    edges = replace(outcome_of(steps), start=estimate.start)
+    found = assessed(pyramids, edges, options, job.initial)
+    return [found] if found.result.aligned else []
 
 
 def _is_placed(result: AlignmentResult) -> bool:

@@ -36,6 +36,7 @@ from .pair_tiles import (
     all_tiles,
     first_seconded,
     first_tiles,
+    is_witnessed,
     seconded,
     told_apart,
     wide_tiles,
@@ -45,6 +46,7 @@ from .refusals import why_implausible, why_too_little
 from .residual_pattern import residual_pattern
 from .result import AlignmentResult
 from .rules import (
+    MINOR,
     doubted,
     is_deformed,
     is_hopeless,
@@ -58,11 +60,6 @@ from .tile_matching import MOST_TILES, Tiles, without
 from .turned_motion import turned_motion
 from .turned_rival import turned_rival
 from .uncertainty import spread_share
-
-# Of tiles that are matched by the direction of edges, nine in ten are to agree; or this share,
-# without that part of it which fits as well elsewhere along the same lines. On different music on
-# the same staves, up to three quarters agreed, but without what slides along them up to 0.36.
-_LEAST_NOT_SLID = 0.42
 
 _BY = {
     "intensity": "",
@@ -124,6 +121,14 @@ def judged_whole(
     transform = transform or Transform.identity(options.freest)
     result = result_of(found, estimate, transform, reference.shape, overlap, options.engine)
     return Judged(result, estimate, found.evidence)
+
+
+def is_inexact_alone(judged: Judged) -> bool:
+    """Tell whether brightness leaves no doubt but of so few pixels as edges may be off by."""
+    evidence = judged.evidence
+    if evidence is None or evidence.by_edges or judged.result.verdict != "doubtful":
+        return False
+    return judge(replace(evidence, by_edges=True)).verdict == "aligned"
 
 
 def result_of(
@@ -189,11 +194,18 @@ def _found_by_tiles(pyramids: Pyramids, estimate: Estimate, model: MotionModel) 
     if judge(evidence).verdict == "aligned":
         evidence = _with_what_costs(laid, evidence)
     evidence, judgement = _with_model_checked(laid, evidence)
-    slid = max(evidence.fine.slid, evidence.wide.slid)
-    alike = fine.share < CLEAR and fine.share * (1 - slid) < _LEAST_NOT_SLID
-    if laid.estimate.representation == "orientation" and alike:
+    if evidence.by_edges and _slides(evidence):
         judgement = doubted(judgement, "Edges that so many images have may lie alike by chance.")
     return Finding(judgement, laid.inverted, ecc, before, fine, evidence)
+
+
+def _slides(evidence: Evidence) -> bool:
+    """Tell whether much of what fits would fit as well elsewhere along the same lines.
+
+    And less than half of the tiles agree beyond that: other music on the same staves has as many.
+    """
+    fine, slid = evidence.fine, max(evidence.fine.slid, evidence.wide.slid)
+    return fine.share < CLEAR and slid > MINOR and fine.share * (1 - slid) < 0.5
 
 
 def _of_tiles(laid: Laid, model: MotionModel, ecc: float, fine: Tiles) -> Evidence:
@@ -263,7 +275,9 @@ def _displaced(evidence: Evidence, wide: Tiles) -> int:
     """Return how many tiles that see far are displaced alike: they find what moved farther."""
     if evidence.wide is evidence.fine:
         return 0
-    return residual_pattern(wide, evidence.shape).displaced
+    # What is nearer is seen by the fine ones, and may be the same place less exactly.
+    near = np.hypot(*wide.displacements[:, 2:].T) <= 2 * wide.radius
+    return residual_pattern(without(wide, near & ~wide.agree), evidence.shape).displaced
 
 
 def _with_second_motion(laid: Laid, evidence: Evidence) -> Evidence:
@@ -284,6 +298,11 @@ def _with_second_motion(laid: Laid, evidence: Evidence) -> Evidence:
     second = seek()
     if second is None and held(evidence):
         second = seek(of_rest=True)
+    elif second is not None and evidence.by_edges and not held(evidence):
+        # Of two kinds of images, what either shows alone may lie on one side of what both show.
+        still = second.is_still(motion, shape)
+        if not still and not is_witnessed(laid, second, evidence.fine.chance):
+            second = None
     return _with_pattern(replace(evidence, second=second))
 
 

@@ -38,7 +38,8 @@ CLEAR_SHARE = 0.75
 # Where tiles are too few to tell, images that correlate like this may lie right. Tuned on crops
 # of 32 to 48 px.
 HIGH_ECC = 0.9
-# What explains less than this share of what the first motion does is told, and not what is meant.
+# What explains less than this share of what the first motion does, elsewhere or along lines, is
+# told, and not what is meant.
 MINOR = 1 / 3
 
 
