@@ -15,6 +15,7 @@ from .._ecc.estimate import Estimate, Step
 from .._ecc.estimator import estimate_steps
 from .._ecc.opencv import opencv_steps
 from .._ecc.options import DEFAULTS, SearchOptions
+from .._ecc.refine import Refiner
 from .._images.pyramid.levels import index_below
 from .._images.pyramid.pair import Pyramids, make_pyramids
 from .._images.pyramid.representations import Representation
@@ -213,7 +214,10 @@ def _run_pyramid(
         judged.append(assessed(pyramids, estimate, job.options, job.initial))
         if job.options.representation == "auto" and is_inexact_alone(judged[-1]):
             judged.extend(_by_edges(job, pyramids, estimate))
-        return judged[-1].result.aligned or _is_placed(judged[-1].result)
+        if _is_placed(judged[-1].result):
+            judged.extend(_finer(job, pyramids, estimate))
+            return True
+        return judged[-1].result.aligned
 
     steps = estimate_steps(
         pyramids.reference,
@@ -245,6 +249,22 @@ def _by_edges(job: Job, pyramids: Pyramids, estimate: Estimate) -> list[Judged]:
     edges = replace(outcome_of(steps), start=estimate.start)
     found = assessed(pyramids, edges, options, job.initial)
     return [found] if found.result.aligned else []
+
+
+def _finer(job: Job, pyramids: Pyramids, estimate: Estimate) -> list[Judged]:
+    """Return what finer levels say of edges that agree there, though coarse ones are inexact."""
+    if estimate.refined is None or not estimate.refined.level:
+        return []
+    refiner = Refiner(
+        pyramids.reference, pyramids.moving, job.options, representation="orientation"
+    )
+    found = Estimate.of(
+        outcome_of(refiner.further(estimate.refined)),
+        job.options.motion.n_parameters,
+        start=estimate.start,
+        representation="orientation",
+    )
+    return [assessed(pyramids, found, job.options, job.initial)]
 
 
 def _is_placed(result: AlignmentResult) -> bool:

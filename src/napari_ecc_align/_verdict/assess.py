@@ -22,13 +22,13 @@ from .._transform.transform import (
 from .evidence import Evidence, Judgement
 from .laid import Laid
 from .limits import (
-    CLEAR,
     LARGEST_UNCERTAINTY,
     LEAST_SHARE,
     LIKE,
     SECOND_PIXELS,
     TIMES_LEFT,
     WHOLE_PIXELS,
+    WRONG,
 )
 from .line_fields import field_offset
 from .model_check import homography_shift
@@ -37,6 +37,7 @@ from .pair_tiles import (
     first_seconded,
     first_tiles,
     is_witnessed,
+    looks_alike,
     seconded,
     told_apart,
     wide_tiles,
@@ -46,12 +47,12 @@ from .refusals import why_implausible, why_too_little
 from .residual_pattern import residual_pattern
 from .result import AlignmentResult
 from .rules import (
-    MINOR,
     doubted,
     is_deformed,
     is_hopeless,
     is_minor,
     judge,
+    slides,
 )
 from .sampling import overlap_share, sampled_ecc, shared_hull
 from .second_motion import second_motion, still_tiles
@@ -187,6 +188,8 @@ def _found_by_tiles(pyramids: Pyramids, estimate: Estimate, model: MotionModel) 
     if is_hopeless(evidence):
         return Finding(judge(evidence), laid.inverted, ecc, before, fine, evidence)
     evidence = _with_places_compared(laid, evidence)
+    if evidence.by_edges and held(evidence, WRONG):
+        evidence = replace(evidence, alike=looks_alike(laid, fine))
     # What a second motion can be is a part of what the first one leaves of a coarse level, too.
     explained = 1 - evidence.whole.here < LEAST_SHARE / TIMES_LEFT and not held(evidence)
     if not explained and judge(evidence).verdict != "failed":
@@ -194,18 +197,9 @@ def _found_by_tiles(pyramids: Pyramids, estimate: Estimate, model: MotionModel) 
     if judge(evidence).verdict == "aligned":
         evidence = _with_what_costs(laid, evidence)
     evidence, judgement = _with_model_checked(laid, evidence)
-    if evidence.by_edges and _slides(evidence):
+    if evidence.by_edges and slides(evidence):
         judgement = doubted(judgement, "Edges that so many images have may lie alike by chance.")
     return Finding(judgement, laid.inverted, ecc, before, fine, evidence)
-
-
-def _slides(evidence: Evidence) -> bool:
-    """Tell whether much of what fits would fit as well elsewhere along the same lines.
-
-    And less than half of the tiles agree beyond that: other music on the same staves has as many.
-    """
-    fine, slid = evidence.fine, max(evidence.fine.slid, evidence.wide.slid)
-    return fine.share < CLEAR and slid > MINOR and fine.share * (1 - slid) < 0.5
 
 
 def _of_tiles(laid: Laid, model: MotionModel, ecc: float, fine: Tiles) -> Evidence:
@@ -296,9 +290,10 @@ def _with_second_motion(laid: Laid, evidence: Evidence) -> Evidence:
         representation=laid.estimate.representation,
     )
     second = seek()
-    if second is None and held(evidence):
+    by_camera = evidence.alike and held(evidence)
+    if second is None and by_camera:
         second = seek(of_rest=True)
-    elif second is not None and evidence.by_edges and not held(evidence):
+    elif second is not None and evidence.by_edges and not by_camera:
         # Of two kinds of images, what either shows alone may lie on one side of what both show.
         still = second.is_still(motion, shape)
         if not still and not is_witnessed(laid, second, evidence.fine.chance):
@@ -346,7 +341,7 @@ def _with_what_costs(laid: Laid, evidence: Evidence) -> Evidence:
         representation=laid.estimate.representation,
     )
     second = evidence.second
-    if second is None and held(evidence):
+    if second is None and evidence.alike and held(evidence):
         second = turned_motion(pyramids, matrix, inverted=laid.inverted)
     return replace(
         evidence,
@@ -356,9 +351,9 @@ def _with_what_costs(laid: Laid, evidence: Evidence) -> Evidence:
     )
 
 
-def held(evidence: Evidence) -> bool:
+def held(evidence: Evidence, within: float = LARGEST_UNCERTAINTY) -> bool:
     """Tell whether the images lie where they did, as what belongs to the camera holds them."""
-    return corner_error(evidence.motion, np.eye(3), evidence.shape) <= LARGEST_UNCERTAINTY
+    return corner_error(evidence.motion, np.eye(3), evidence.shape) <= within
 
 
 def _with_model_checked(laid: Laid, evidence: Evidence) -> tuple[Evidence, Judgement]:

@@ -137,6 +137,16 @@ def first_seconded(laid: Laid, whole: WholeFit, model: MotionModel) -> Rival:
     return next((rival for rival in found if rival is not NO_RIVAL), NO_RIVAL)
 
 
+def looks_alike(laid: Laid, fine: Tiles) -> bool:
+    """Tell whether half as many tiles fit by their brightness as do by the direction of edges.
+
+    What belongs to the camera does: it is the same in both images.
+    """
+    plain = replace(laid, estimate=replace(laid.estimate, representation="intensity"))
+    said = _matched(replace(plain, inverted=False), 0, far=False, asked=(MOST_TILES, ALL_TILES))
+    return 2 * said.share > fine.share
+
+
 def is_witnessed(laid: Laid, second: SecondMotion, chance: float) -> bool:
     """Tell whether tiles of any level fit where a second motion puts them, more than by chance.
 
