@@ -114,11 +114,13 @@ def seconded(laid: Laid, rival: Rival, model: MotionModel) -> Rival:
         return rival
     # Of a level on which the place is known to within the tiles' reach.
     index = max(0, laid.pyramids.index_below(WHOLE_PIXELS) - 2)
-    here = _matched(laid, index, far=False)
+    # Of few tiles, one that shows a mark would decide.
+    many = MOST_TILES, ALL_TILES
+    here = _matched(laid, index, far=False, asked=many)
     place, shape = rival.matrix, laid.pyramids.reference[0].shape
     place = place @ shift(*_matched(laid.at(place), index, far=False).offset)
     # A second time, from between the pixels, where they fit as well as they can.
-    there = _matched(laid.at(place), index, far=False)
+    there = _matched(laid.at(place), index, far=False, asked=many)
     place = place @ affine_of(there, shape)
     apart = np.hypot(*(there.displacements[:, 2:] - there.offset).T)
     share = float((apart <= there.radius).mean()) if there.tested else 0.0

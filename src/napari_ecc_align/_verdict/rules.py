@@ -156,8 +156,10 @@ def _why_two_motions(evidence: Evidence) -> str | None:
         )
     if second.is_still(motion, shape):
         return None
-    # Of what is another motion's, such as shadows, most tiles are not: two in three.
-    apart = is_minor(second, evidence.ecc) or not second.is_everywhere
+    # Of what is another motion's, such as shadows, most tiles are not: two in three. What is over
+    # most of the image may be the scene below shadows that outshine it.
+    minor = is_minor(second, evidence.ecc) and second.spread < 0.5
+    apart = minor or not second.is_everywhere
     if apart and evidence.fine.share >= LEAST_LIKE:
         return None
     return (
