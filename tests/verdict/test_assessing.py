@@ -113,7 +113,7 @@ def test_an_aligned_result_that_a_doubtful_one_elsewhere_rivals_is_doubted():
         # What does not know its corners may lie at the same place.
         make_result("doubtful", shift(10, 0), corner_uncertainty=4.0),
         # Its evidence is less, in share or in number.
-        make_result("doubtful", shift(10, 0), make_tiles(13)),
+        make_result("doubtful", shift(10, 0), make_tiles(12)),
         make_result("doubtful", shift(10, 0), make_tiles(8, 8)),
         replace(make_result("doubtful", shift(10, 0)), tiles=None),
     ],
