@@ -15,8 +15,8 @@ from napari_ecc_align._images.pyramid.levels import image_pyramid
 from napari_ecc_align._images.pyramid.pair import Pyramids
 from napari_ecc_align._verdict.assess import assess
 from napari_ecc_align._verdict.refusals import why_implausible, why_too_little
-from napari_ecc_align._verdict.result import VERDICTS
 from napari_ecc_align._verdict.trust import doubt_rivalled, trust_key
+from napari_ecc_align._verdict.verdict import VERDICTS
 from pairs import picture
 
 

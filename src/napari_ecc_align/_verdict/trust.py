@@ -7,10 +7,11 @@ from math import sqrt
 
 from .._transform.transform import corner_error
 from .limits import LEAST_SHARE, LIKE, LIKE_TILES, SAME_PLACE, least_like
-from .result import VERDICTS, AlignmentResult
+from .result import AlignmentResult
 from .rival import Rival
 from .rules import HIGH_ECC
 from .tile_matching import FIRST_TILES
+from .verdict import VERDICTS
 
 
 def most_trusted(results: list[AlignmentResult]) -> AlignmentResult:
