@@ -175,7 +175,8 @@ def _align_plane(task: Task, masks: dict[str, Any]) -> Generator[Progress, None,
     if not worth_a_look(result) or task.choice is not None:
         return run
     if any(image is None for image in held):
-        reason = f"{result.reason} The images are too large to be compared here."
+        large = "The images are too large to be counted here; they are compared where you look."
+        reason = f"{result.reason} {large}"
         return replace(run, results=_alone(replace(result, reason=reason)))
     compared = _inspection_steps(task, reference, moving, transform, masks)
     # The preview moves a layer, which a field cannot.
