@@ -4,11 +4,12 @@ import json
 
 import numpy as np
 import pytest
+import tifffile
 from processes import run_main
 from scipy.ndimage import gaussian_filter
 from skimage import data
 
-from napari_ecc_align import Field, read_image, warp
+from napari_ecc_align import Field, load_fields, read_image, warp
 from napari_ecc_align._images.files.images import write_image
 
 SIDE = 192
@@ -47,3 +48,29 @@ def test_a_field_is_found_written_applied_and_judged(bent, tmp_path):
     assert judged.code == 0 and "from where the images fit" in judged.out
     refused = run_main("align", *pair, "--model", "smooth", "--transform-out", "no.tfm")
     assert refused.code == 2 and ".npz, .mha" in refused.err
+
+
+def test_a_film_is_aligned_by_fields_that_go_to_other_films(bent, tmp_path):
+    folder, truth = bent
+    frames = [read_image(folder / name) for name in ("first.png", "second.png")]
+    tifffile.imwrite(tmp_path / "film.tif", np.stack(frames), metadata={"axes": "TYX"})
+    way = ["--model", "smooth", "--out", tmp_path / "out", "--json"]
+    done = run_main("stack", tmp_path / "film.tif", *way)
+    told = json.loads(done.out)
+    assert done.code == 0 and told["aligned"] == 2, done.out
+    assert told["frames"][1]["bends"] is True and told["frames"][1]["bends_up_to"] > 1
+    assert told["sharpness"] > told["sharpness_before"]
+    kept = tmp_path / "out" / "film_transforms.npz"
+    here = np.random.default_rng(0).uniform(20, SIDE - 20, (50, 2))
+    assert np.median(np.abs(load_fields(kept)[1](here) - truth(here))) < 0.3
+    lines = (tmp_path / "out" / "film_drift.csv").read_text().splitlines()
+    assert len(lines) == 3 and "bends_up_to" in lines[0]
+    again = tmp_path / "again.tif"
+    like = ["--like", folder / "first.png", "--out", again]
+    assert run_main("apply", kept, tmp_path / "film.tif", *like).code == 0
+    aligned = tifffile.imread(tmp_path / "out" / "film_aligned.tif")
+    assert np.array_equal(tifffile.imread(again), aligned)
+    refused = run_main("stack", tmp_path / "film.tif", *way, "--transform-out", "no.json")
+    assert refused.code == 2 and ".npz" in refused.err
+    opencv = run_main("stack", tmp_path / "film.tif", "--model", "smooth", "--engine", "opencv")
+    assert opencv.code == 2 and "engine='opencv'" in opencv.err

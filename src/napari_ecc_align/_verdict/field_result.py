@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from .._common.given import Numbers
+from .._common.tables import FIELD_KEYS, MATRIX_KEYS
 from .._images.pyramid.representations import Representation
 from .._transform.field import Field
-from .result import FOUND, AlignmentFailed, Verdict
+from .result import FOUND, GIVEN, AlignmentFailed, Verdict
 from .tile_matching import Tiles
 
 
@@ -110,6 +112,35 @@ class SmoothAlignment:
         if self.verdict not in (accepted or ("aligned",)):
             raise AlignmentFailed(self)
         return self
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the result as one flat row of strings, numbers and booleans.
+
+        The keys are those of the command's JSON: x and y by how much the middle of the reference
+        moves, the elements m00 to m22 of the matrix after the field, and the rest as the
+        attributes say. Where nothing was found, NaN stands for what moves.
+
+        Examples
+        --------
+        >>> from skimage import data
+        >>> from napari_ecc_align import align
+        >>> camera = data.camera()
+        >>> result = align(camera[100:300, 100:350], camera[97:297, 105:355], model="smooth")
+        >>> row = result.to_dict()
+        >>> row["verdict"], round(row["x"], 1), row["bends"], row["bends_up_to"], row["m22"]
+        ('aligned', -5.0, False, 0.0, 1.0)
+        """
+        centre = (np.array(self.shape[::-1]) - 1) / 2
+        x, y = (self.transform(centre) - centre).tolist()
+        matrix = self.transform.matrix.ravel().tolist()
+        numbers = {"x": x, "y": y, "bends_up_to": self.transform.largest}
+        numbers |= dict(zip(MATRIX_KEYS, matrix, strict=True))
+        if not (self.found or self.start == GIVEN):
+            numbers = dict.fromkeys(numbers, math.nan)
+        tested, agreeing = (self.tiles.tested, self.tiles.agreeing) if self.tiles else (0, 0)
+        numbers |= {"tiles": tested, "tiles_agreeing": agreeing}
+        known = {**numbers, "model": self.transform.model}
+        return {key: known[key] if key in known else getattr(self, key) for key in FIELD_KEYS}
 
     def __repr__(self) -> str:
         return f"{self.verdict}: {self.reason}"

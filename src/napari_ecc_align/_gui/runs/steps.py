@@ -10,6 +10,7 @@ from typing import Any, Literal, TypeVar, cast
 import numpy as np
 from numpy.typing import NDArray
 
+from ..._align.frame_by_frame import Bending
 from ..._align.judged import judge_job, judge_steps
 from ..._align.pair import align_steps, checked_job
 from ..._align.progress import FrameProgress, Progress
@@ -99,11 +100,19 @@ def _align_frames(task: Task, masks: dict[str, Any]) -> Generator[Progress, None
         task.parameters.search,
         reference=reference,
         initial=task.initial,
-        run=StackRun(task.frames.called),
+        run=StackRun(task.frames.called, bending=_how_they_bend(task)),
         **masks,
     )
     results = yield from _seldom(steps)
     return FinishedRun(task, results, results.filled_transforms)
+
+
+def _how_they_bend(task: Task) -> Bending | None:
+    if not task.bends:
+        return None
+    search = task.parameters.search
+    check_stiffness(None, bending=True, engine=search.engine, mirrored=search.mirrored)
+    return Bending()
 
 
 def _align_volume(task: Task, masks: dict[str, Any]) -> Generator[Progress, None, FinishedRun]:
@@ -247,8 +256,8 @@ def _bending(
     task: Task, reference: Any, moving: Any, initial: Any, masks: dict[str, Any]
 ) -> Generator[Progress, None, SmoothAlignment]:
     """Align by a smooth field."""
+    _how_they_bend(task)
     search = task.parameters.search
-    check_stiffness(None, bending=True, engine=search.engine, mirrored=search.mirrored)
     return smooth_steps(checked_job(reference, moving, search, initial=initial, **masks))
 
 

@@ -5,8 +5,11 @@ from __future__ import annotations
 import io
 import zipfile
 import zlib
-from collections.abc import Callable
+from base64 import b64decode, b64encode
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,8 +23,12 @@ Array = NDArray[np.float64]
 
 FIELD_FORMATS = {".npz": "Field, with where it is known", ".mha": "ITK displacement field"}
 
+MANY_FIELDS = {".npz": "Fields, with where they are known"}
+
 _OWN = ("matrix", "rows", "columns", "coefficients")
 _LARGEST = 2**31
+# Of many fields, coefficients are kept to a ten-thousandth of a px, sigma to a thousandth of it.
+_KEPT = {"coefficients": np.float32, "sigma": np.float16}
 _TYPES = {"MET_FLOAT": "<f4", "MET_DOUBLE": "<f8"}
 _HEADER = """ObjectType = Image
 NDims = 2
@@ -59,6 +66,70 @@ def write_field(
     write_atomically(path, content, overwrite=overwrite)
 
 
+def packed(stored: Mapping[str, Array]) -> str:
+    """Return the arrays of a field as a text, such as a line of JSON can hold."""
+    buffer = io.BytesIO()
+    np.savez_compressed(buffer, **stored)  # type: ignore[arg-type]
+    return b64encode(buffer.getvalue()).decode()
+
+
+def unpacked(text: str) -> dict[str, Array]:
+    """Return the arrays of such a text; raise `ValueError` if it is none."""
+    try:
+        return _own(b64decode(text))
+    except (KeyError, OSError, zipfile.BadZipFile, zlib.error) as error:
+        raise ValueError("it holds no field") from error
+
+
+def write_fields(path: GivenPath, stored: Sequence[dict[str, Array]], *, overwrite: bool) -> None:
+    """Write many fields in one file of ours, as exact as is worth the room."""
+    if Path(path).suffix.lower() != ".npz":
+        raise InputError(f"{path}: the file of many fields must end in .npz")
+    parts: dict[str, NDArray[np.floating[Any]]] = {}
+    for number, one in enumerate(stored):
+        for name, part in one.items():
+            kind = _KEPT.get(name)
+            # A sigma that is too large to be held is as good as infinite.
+            with np.errstate(over="ignore"):
+                parts[f"{number}/{name}"] = part if kind is None else part.astype(kind)
+    buffer = io.BytesIO()
+    np.savez_compressed(buffer, **parts)  # type: ignore[arg-type]
+    write_atomically(path, buffer.getvalue(), overwrite=overwrite)
+
+
+def read_fields(path: GivenPath) -> list[dict[str, Array]]:
+    """Return the arrays of each of many fields, or of one."""
+    if Path(path).suffix.lower() != ".npz":
+        raise InputError(f"{path}: the file of many fields must end in .npz")
+    with _usable(path) as content, np.load(io.BytesIO(content), allow_pickle=False) as archive:
+        found: dict[int, dict[str, Array]] = {}
+        for name in archive.files:
+            number, _, part = name.rpartition("/")
+            found.setdefault(int(number or 0), {})[part] = np.asarray(archive[name], np.float64)
+        if sorted(found) != list(range(len(found))) or not found:
+            raise ValueError("it holds no fields")
+        return [_checked(found[number]) for number in range(len(found))]
+
+
+def holds_fields(path: Path) -> bool:
+    """Return whether a file holds a field for each frame of a film."""
+    if path.suffix.lower() != ".npz":
+        return False
+    with _usable(path) as content, np.load(io.BytesIO(content), allow_pickle=False) as archive:
+        return any("/" in name for name in archive.files)
+
+
+@contextmanager
+def _usable(path: GivenPath) -> Iterator[bytes]:
+    """Yield the content of a file; what shows that it holds no field is told of the file."""
+    with opened(Path(path), "a field") as file:
+        content = file.read(_LARGEST)
+    try:
+        yield content
+    except (KeyError, ValueError, OSError, zipfile.BadZipFile, zlib.error) as error:
+        raise InputError(f"{path} is not a usable field: {error}") from error
+
+
 def _suffix(path: GivenPath) -> str:
     suffix = Path(path).suffix.lower()
     if suffix not in (".npz", ".mha"):
@@ -69,17 +140,19 @@ def _suffix(path: GivenPath) -> str:
 def read_field(path: GivenPath) -> dict[str, Array]:
     """Return the arrays of a field, or of ITK "displacements", their "start" and "spacing"."""
     suffix = _suffix(path)
-    with opened(Path(path), "a field") as file:
-        content = file.read(_LARGEST)
-    try:
+    with _usable(path) as content:
         return _own(content) if suffix == ".npz" else _metaimage(content)
-    except (KeyError, ValueError, OSError, zipfile.BadZipFile, zlib.error) as error:
-        raise InputError(f"{path} is not a usable field: {error}") from error
 
 
 def _own(content: bytes) -> dict[str, Array]:
     with np.load(io.BytesIO(content), allow_pickle=False) as archive:
+        if any("/" in name for name in archive.files):
+            raise ValueError("it holds one for each frame of a film: load_fields reads it")
         stored = {name: np.asarray(archive[name], np.float64) for name in archive.files}
+    return _checked(stored)
+
+
+def _checked(stored: dict[str, Array]) -> dict[str, Array]:
     missing = [name for name in _OWN if name not in stored]
     if missing or stored["coefficients"].ndim != 3 or min(stored["coefficients"].shape) < 2:
         raise ValueError("it holds no field")
