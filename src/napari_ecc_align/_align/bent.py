@@ -22,8 +22,9 @@ from .._verdict.chance import ALPHA, p_value
 from .._verdict.field_result import SmoothAlignment
 from .._verdict.field_trust import Halves, halves_steps, tiles_of_field, told
 from .._verdict.limits import CLEAR, WRONG
-from .._verdict.result import AlignmentResult, Verdict
+from .._verdict.result import AlignmentResult
 from .._verdict.sampling import sampled_ecc
+from .._verdict.verdict import Verdict
 from .options import Job
 from .progress import Progress
 

@@ -18,7 +18,8 @@ from .._transform.models import MODELS
 from .._transform.transform import Transform
 from .._transform.transform_like import TransformLike
 from .._verdict.field_result import SmoothAlignment
-from .._verdict.result import VERDICTS, AlignmentResult
+from .._verdict.result import AlignmentResult
+from .._verdict.verdict import VERDICTS
 from .bent import is_placed, known_to_lie_still, nothing
 from .cancelling import CANCELLED, Cancelled, cancelled_result
 from .follower import Follower

@@ -19,8 +19,9 @@ from .._transform.field import Field
 from .._transform.transform import Transform, scaled
 from .._verdict.field_result import SmoothAlignment
 from .._verdict.limits import WRONG
-from .._verdict.result import GIVEN, VERDICTS, Verdict
+from .._verdict.result import GIVEN
 from .._verdict.rules import HIGH_ECC
+from .._verdict.verdict import VERDICTS, Verdict
 from .bent import Array, Bent, bent_steps, is_placed, nothing
 from .cancelling import CANCELLED, Cancelled
 from .counted_part import counted_sources

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,12 +13,13 @@ from .._common.given import Numbers
 from .._common.tables import FIELD_KEYS, MATRIX_KEYS
 from .._images.pyramid.representations import Representation
 from .._transform.field import Field
-from .result import FOUND, GIVEN, AlignmentFailed, Verdict
+from .result import GIVEN
 from .tile_matching import Tiles
+from .verdict import Verdict, WithVerdict
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class SmoothAlignment:
+class SmoothAlignment(WithVerdict):
     """A field, where it is known, and whether to trust it.
 
     Attributes
@@ -89,16 +90,6 @@ class SmoothAlignment:
     seconds: float = 0.0
     tiles: Tiles | None = None
 
-    @property
-    def aligned(self) -> bool:
-        """Whether the verdict is "aligned"."""
-        return self.verdict == "aligned"
-
-    @property
-    def found(self) -> bool:
-        """Whether there is a field worth looking at: "aligned" or "doubtful"."""
-        return self.verdict in FOUND
-
     def known(self, within: float = 1.0) -> NDArray[np.bool_]:
         """Return where the field is known to so many px (one sigma), of the reference's shape."""
         return self.transform.known(self.shape, within)
@@ -106,12 +97,6 @@ class SmoothAlignment:
     def uncertainty_at(self, points: Numbers) -> NDArray[np.float64]:
         """Return one sigma, RMS of the distance in px, at points (x, y) of the reference."""
         return self.transform.uncertainty_at(points)
-
-    def raise_if_not(self, *accepted: Verdict) -> Self:
-        """Return the result itself, or raise `AlignmentFailed` if its verdict is not accepted."""
-        if self.verdict not in (accepted or ("aligned",)):
-            raise AlignmentFailed(self)
-        return self
 
     def to_dict(self) -> dict[str, Any]:
         """Return the result as one flat row of strings, numbers and booleans.

@@ -15,7 +15,7 @@ from ..._common.steps import outcome_of
 from ..._ecc.options import DEFAULTS, SearchOptions
 from ..._transform.matrices import checked_volume_matrix
 from ..._transform.models import Array
-from ..._verdict.result import VERDICTS
+from ..._verdict.verdict import VERDICTS
 from ..progress import Progress
 from .assess import assessed, is_likely
 from .levels import VolumeLevel, volume_pyramid

@@ -19,7 +19,7 @@ from ..._common.own_files import is_path_below, open_own, path_below
 from ..._common.tables import INSPECTION_KEYS, MATRIX_KEYS, PART_KEYS, RESULT_KEYS, finite
 from ..._transform.files import as_document, from_document
 from ..._transform.transform import Transform
-from ..._verdict.result import Verdict
+from ..._verdict.verdict import Verdict
 from ..plan.pairs import PairFiles, Problem
 from ..settings import BatchSettings, with_present_names
 

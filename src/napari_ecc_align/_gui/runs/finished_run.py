@@ -28,7 +28,7 @@ from ..._transform.formats.registry import FORMATS, STACK_FORMATS
 from ..._transform.matrices import MotionModel
 from ..._transform.transform import Transform
 from ..._verdict.field_result import SmoothAlignment
-from ..._verdict.result import FOUND, VERDICTS, Verdict
+from ..._verdict.verdict import FOUND, VERDICTS, Verdict
 from ..layers.frame_transforms import frames_record
 from ..layers.world import distance_in_world, unit_of, world_change
 from .basis import MOVING_PLACE
