@@ -39,14 +39,12 @@ _GLOBAL_PIXELS, _FOLLOWED_PIXELS, _ROUGH = 80_000, 20_000, 0.2
 _MORE, _AS_MUCH = 2.0, 0.9
 
 
-def check_stiffness(stiffness: object, *, bending: bool, engine: str, mirrored: bool) -> None:
-    """Raise `InputError` for options that a smooth field, or all else, cannot have."""
+def check_stiffness(stiffness: object, *, bending: bool) -> None:
+    """Raise `InputError` for a stiffness that a smooth field, or all else, cannot have."""
     if not bending:
         if stiffness is not None:
             raise InputError("stiffness is an option of model='smooth'")
         return
-    if engine != "pyramid" or mirrored:
-        raise InputError("model 'smooth' knows neither engine='opencv' nor mirrored=True")
     number = isinstance(stiffness, int | float | np.number) and not isinstance(stiffness, bool)
     if stiffness is not None and not (number and _LEAST_STIFF <= float(stiffness) < np.inf):  # type: ignore[arg-type]
         raise InputError(

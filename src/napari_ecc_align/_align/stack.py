@@ -218,13 +218,12 @@ def align_stack(
     aligned: x +0.00 ± 0.01 px, y -4.00 ± 0.01, 23 of 23 tiles
     """
     bends = model == "smooth"
-    check_stiffness(stiffness, bending=bends, engine=engine, mirrored=mirrored)
-    narrow: ModelChoice = "affine" if model == "smooth" else model
+    check_stiffness(stiffness, bending=bends)
     planes = frames_of(frames, "frames", channel_axis, align_channel, frame_axis)
     steps = stack_steps(
         planes,
         SearchOptions(
-            narrow, engine, precision, max_iterations, tolerance, representation, mirrored
+            model, engine, precision, max_iterations, tolerance, representation, mirrored
         ),
         reference=reference_of(reference, planes, channel_axis, align_channel),
         initial=initial,

@@ -44,7 +44,7 @@ class BatchSettings(SearchOptions):
     Attributes
     ----------
     model, engine, precision, max_iterations, tolerance, representation, mirrored
-        As in `align`.
+        As in `align`; with "smooth" each pair has a field that bends.
     method : str, default: "otsu"
         How both images are binarised to count differing pixels; see `compare`.
     interpolation : {"linear", "nearest", "cubic", "lanczos"}

@@ -9,7 +9,7 @@ from typing import Any
 
 from .._align.pair import align_steps, checked_job
 from .._align.progress import Progress
-from .._align.smooth import check_stiffness, smooth_steps
+from .._align.smooth import smooth_steps
 from .._common.errors import InputError
 from .._common.steps import outcome_of
 from .._compare.inspection import Inspection, inspect_alignment
@@ -47,13 +47,12 @@ def run_align(chosen: argparse.Namespace) -> int:
             raise InputError("the model 'smooth' is for images, not for volumes")
         return run_volumes(chosen, read)
     beside = check_transform_out(chosen.transform_out, chosen.out, chosen.model)
-    check_stiffness(None, bending=bends, engine=chosen.engine, mirrored=chosen.mirrored)
+    options = search_options(chosen)
     initial = Transform.load(chosen.initial) if chosen.initial else None
 
     def steps(
         reference: ImageLike, moving: ImageLike, **masks: Any
     ) -> Generator[Progress, None, Any]:
-        options = search_options(chosen)
         if bends:
             return smooth_steps(checked_job(reference, moving, options, initial=initial, **masks))
         return align_steps(reference, moving, options, initial=initial, **masks)

@@ -18,7 +18,7 @@ from .._images.files.images import SUFFIXES, read_file, write_file
 from .._images.files.warped import warped_file
 from .._transform.field import Field
 from .._transform.files import load_fields, load_transforms
-from .._transform.formats.field_files import FIELD_FORMATS, holds_fields
+from .._transform.formats.field_files import holds_a_field, holds_fields
 from .._transform.formats.registry import holds_a_stack, holds_a_volume
 from .._transform.transform import Transform
 from .console import narrate, say, tell
@@ -70,7 +70,7 @@ def _transforms(
         fields = load_fields(chosen.transform)
         fields = [each.inverse for each in fields] if chosen.inverse else fields
         return fields if len(fields) == count else [fields] * count
-    if chosen.transform.suffix.lower() in FIELD_FORMATS:
+    if holds_a_field(chosen.transform):
         field = Field.load(chosen.transform)
         return [field.inverse if chosen.inverse else field] * count
     if holds_a_volume(chosen.transform):

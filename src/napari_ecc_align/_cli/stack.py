@@ -18,7 +18,6 @@ from .._align.frame_by_frame import Bending
 from .._align.frame_records import FrameRecords, frame_records
 from .._align.mean_sharpness import MeanSharpness
 from .._align.progress import FrameProgress, FrameResult, Progress
-from .._align.smooth import check_stiffness
 from .._align.smooth_stack import SmoothStack
 from .._align.stack import StackRun, stack_steps
 from .._align.stack_result import StackResult
@@ -144,7 +143,7 @@ def _noted(
         yield None
         return
     asked = {
-        "options": asdict(search_options(chosen)) | {"model": chosen.model},
+        "options": asdict(search_options(chosen)),
         "frames": [chosen.frame_axis, chosen.channel_axis, chosen.channel],
         "reference": str(reference),
         "masks": [str(chosen.mask), str(chosen.moving_mask)],
@@ -193,10 +192,9 @@ def _aligned(
                 step = replace(step, stage=f"{step.stage}, {rate:.3g} {frames.called} a second")
             show(step)
 
-        bends = chosen.model == "smooth"
-        check_stiffness(None, bending=bends, engine=chosen.engine, mirrored=chosen.mirrored)
-        run = replace(run, bending=Bending() if bends else None)
-        steps = stack_steps(planes, search_options(chosen), run=run, **arguments)
+        options = search_options(chosen)
+        run = replace(run, bending=Bending() if options.bends else None)
+        steps = stack_steps(planes, options, run=run, **arguments)
         return outcome_of(steps, told)
 
 

@@ -23,7 +23,15 @@ RESULT_KEYS = (
 """Of the result of an alignment."""
 FIELD_KEYS = (
     *("verdict", "reason", "model", "x", "y", "known_share", "uncertainty", "bends"),
-    *("bends_up_to", "stiffness", "ecc_before", "ecc", "inverted", "overlap_fraction"),
+    *(
+        "bends_up_to",
+        "stiffness",
+        "corner_shift",
+        "ecc_before",
+        "ecc",
+        "inverted",
+        "overlap_fraction",
+    ),
     *("tiles", "tiles_agreeing", "start", "representation", "seconds", *MATRIX_KEYS),
 )
 """Of the result of a smooth alignment."""

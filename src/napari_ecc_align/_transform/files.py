@@ -12,7 +12,13 @@ from .._common.errors import InputError
 from .._common.given import GivenPath
 from .field import Field, field_of, stored_parts
 from .formats import own_json
-from .formats.field_files import read_fields, write_fields
+from .formats.field_files import (
+    field_document,
+    field_in,
+    is_field_document,
+    read_fields,
+    write_fields,
+)
 from .formats.registry import read_matrices, write_stack
 from .formats.stored import StoredMatrix
 from .transform import Transform
@@ -176,12 +182,16 @@ def load_fields(path: GivenPath) -> list[Field]:
     return [field_of(stored) for stored in read_fields(path)]
 
 
-def as_document(transform: Transform) -> dict[str, Any]:
+def as_document(transform: Transform | Field) -> dict[str, Any]:
     """Return the JSON document of a transform, which a ``.json`` file and a record hold."""
+    if isinstance(transform, Field):
+        return field_document(stored_parts(transform))
     return own_json.document_of(transform.matrix, transform.model)
 
 
-def from_document(document: Any) -> Transform:
+def from_document(document: Any) -> Transform | Field:
     """Return the transform of a JSON document; raise `InputError` for any other document."""
+    if is_field_document(document):
+        return field_of(field_in(document))
     matrix, model = own_json.matrix_of(document)
     return Transform(matrix, model=model)

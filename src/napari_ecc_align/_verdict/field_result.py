@@ -13,6 +13,7 @@ from .._common.given import Numbers
 from .._common.tables import FIELD_KEYS, MATRIX_KEYS
 from .._images.pyramid.representations import Representation
 from .._transform.field import Field
+from .._transform.transform import corners
 from .result import GIVEN
 from .tile_matching import Tiles
 from .verdict import Verdict, WithVerdict
@@ -115,11 +116,7 @@ class SmoothAlignment(WithVerdict):
         >>> row["verdict"], round(row["x"], 1), row["bends"], row["bends_up_to"], row["m22"]
         ('aligned', -5.0, False, 0.0, 1.0)
         """
-        centre = (np.array(self.shape[::-1]) - 1) / 2
-        x, y = (self.transform(centre) - centre).tolist()
-        matrix = self.transform.matrix.ravel().tolist()
-        numbers = {"x": x, "y": y, "bends_up_to": self.transform.largest}
-        numbers |= dict(zip(MATRIX_KEYS, matrix, strict=True))
+        numbers = field_numbers(self.transform, self.shape)
         if not (self.found or self.start == GIVEN):
             numbers = dict.fromkeys(numbers, math.nan)
         tested, agreeing = (self.tiles.tested, self.tiles.agreeing) if self.tiles else (0, 0)
@@ -129,3 +126,21 @@ class SmoothAlignment(WithVerdict):
 
     def __repr__(self) -> str:
         return f"{self.verdict}: {self.reason}"
+
+
+def field_numbers(field: Field, shape: tuple[int, int]) -> dict[str, float]:
+    """Return the numbers that a result's row holds of a field on a reference of a shape."""
+    centre = (np.array(shape[::-1]) - 1) / 2
+    x, y = (field(centre) - centre).tolist()
+    matrix = dict(zip(MATRIX_KEYS, field.matrix.ravel().tolist(), strict=True))
+    moved = corner_shift(field, shape)
+    return {"x": x, "y": y, "bends_up_to": field.largest, "corner_shift": moved, **matrix}
+
+
+def corner_shift(
+    field: Field, shape: tuple[int, int], pixel: tuple[float, float] = (1.0, 1.0)
+) -> float:
+    """Return how far a field moves the corners, RMS, in px or, of their size (x, y), its unit."""
+    places = corners(shape)
+    moved = (field(places) - places) * pixel
+    return float(np.sqrt((moved**2).sum(axis=1).mean()))

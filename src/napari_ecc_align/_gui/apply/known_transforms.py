@@ -15,7 +15,7 @@ from ..._align.volume.transform import load_of_either
 from ..._common.errors import InputError
 from ..._transform.field import Field, field_of
 from ..._transform.files import load_fields, load_transforms
-from ..._transform.formats.field_files import FIELD_FORMATS, holds_fields, unpacked
+from ..._transform.formats.field_files import holds_a_field, holds_fields, unpacked
 from ..._transform.formats.registry import holds_a_stack
 from ..._transform.transform import Transform
 from ..layers.attributes import METADATA_KEY, is_result
@@ -90,7 +90,7 @@ def transform_in(path: Path) -> KnownTransform:
     label = f"{path.name} (file)"
     if holds_fields(path):
         return KnownTransform(label, FrameTransforms(tuple(load_fields(path))))
-    if path.suffix.lower() in FIELD_FORMATS:
+    if holds_a_field(path):
         return KnownTransform(label, Field.load(path))
     if holds_a_stack(path):
         return KnownTransform(label, FrameTransforms(tuple(load_transforms(path))))

@@ -23,7 +23,7 @@ from ..._compare.table import before_after, smooth_rows
 from ..._images.ome_zarr.image import is_ome_zarr
 from ..._images.ome_zarr.scene import save_scene
 from ..._transform.files import save_fields, save_transforms
-from ..._transform.formats.field_files import FIELD_FORMATS, MANY_FIELDS
+from ..._transform.formats.field_files import FIELD_FORMATS, GROUPS, MANY_FIELDS
 from ..._transform.formats.registry import FORMATS, STACK_FORMATS
 from ..._transform.matrices import MotionModel
 from ..._transform.transform import Transform
@@ -95,7 +95,7 @@ class FinishedRun:
     def formats(self) -> dict[str, str]:
         """The formats that `save` knows, by suffix: of two OME-Zarr images a scene, too."""
         if self.task.bends:
-            return MANY_FIELDS if self.is_stack else FIELD_FORMATS
+            return MANY_FIELDS if self.is_stack else {**FIELD_FORMATS, **GROUPS}
         if self.is_stack:
             return STACK_FORMATS
         return {**FORMATS, **(SCENE if all(map(is_ome_zarr, self._paths)) else {})}
@@ -296,7 +296,7 @@ class FinishedRun:
         InputError
             If it cannot be written.
         """
-        if path.suffix == ".zarr":
+        if path.suffix == ".zarr" and not self.task.bends:
             reference, moving = map(str, self._paths)
             save_scene(path, self.result, reference, moving)
         elif not self.is_stack:
