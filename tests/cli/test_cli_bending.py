@@ -9,7 +9,7 @@ from processes import run_main
 from scipy.ndimage import gaussian_filter
 from skimage import data
 
-from napari_ecc_align import Field, load_fields, read_image, warp
+from napari_ecc_align import Field, Transform, load_fields, read_image, warp
 from napari_ecc_align._images.files.images import write_image
 
 SIDE = 192
@@ -46,6 +46,20 @@ def test_a_field_is_found_written_applied_and_judged(bent, tmp_path):
     assert run_main("convert", own, tmp_path / "again.mha").code == 0
     judged = run_main("judge", *pair, "--transform", tmp_path / "again.mha")
     assert judged.code == 0 and "from where the images fit" in judged.out
+    group = tmp_path / "again.zarr"
+    assert run_main("convert", own, group).code == 0
+    twice = run_main("convert", own, group)
+    assert twice.code == 2 and "exists already" in twice.err
+    judged = run_main("judge", *pair, "--transform", group, "--out", tmp_path / "judged")
+    assert judged.code == 0 and "from where the images fit" in judged.out, judged.err
+    out = tmp_path / "by_group.png"
+    assert run_main("apply", group, pair[1], "--like", pair[0], "--out", out).code == 0
+    apart = read_image(out).astype(int) - expected
+    assert np.abs(apart[20:-20, 20:-20]).max() < 4
+    shift = tmp_path / "shift.json"
+    Transform([[1, 0, 2], [0, 1, 0]]).save(shift)
+    matrix = run_main("convert", shift, tmp_path / "matrix.zarr")
+    assert matrix.code == 2 and "for fields" in matrix.err
     refused = run_main("align", *pair, "--model", "smooth", "--transform-out", "no.tfm")
     assert refused.code == 2 and ".npz, .mha" in refused.err
 

@@ -86,8 +86,8 @@ class BatchSettings(SearchOptions):
     >>> BatchSettings.from_document(settings.as_document()) == settings
     True
     >>> chosen = BatchSettings(model="auto")
-    >>> chosen.narrowest, chosen.freest
-    ('translation', 'homography')
+    >>> chosen.narrowest, chosen.freest, chosen.bends, BatchSettings(model="smooth").bends
+    ('translation', 'homography', False, True)
     """
 
     method: ThresholdMethod = "otsu"

@@ -18,6 +18,7 @@ from .._images.files.image_file import ImageFile
 from .._images.files.warped import warped_file
 from .._images.sources import ImageLike
 from .._images.stack_axes import Role
+from .._transform.formats.field_files import holds_a_field
 from .._transform.transform import Transform
 from .._verdict.result import AlignmentResult
 from .console import progress_bar, say, tell
@@ -134,7 +135,9 @@ def run_pair(
 def _result_paths(chosen: argparse.Namespace, moving: ImageFile) -> dict[str, Path]:
     """Return the files of the folder of results, by role: a field's is of another format."""
     paths = result_paths(chosen.out, chosen.moving, moving)
-    if chosen.model == "smooth" and "transform" in paths:
+    given = getattr(chosen, "transform", None)
+    bends = chosen.model == "smooth" or (given is not None and holds_a_field(given))
+    if bends and "transform" in paths:
         paths["transform"] = paths["transform"].with_suffix(".npz")
     return paths
 

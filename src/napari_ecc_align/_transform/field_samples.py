@@ -2,29 +2,40 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 import numpy as np
 
 from .formats.field_zarr import Sampled
-from .splines import Array
+from .splines import Array, Lattice
 from .transform import map_points
-
-if TYPE_CHECKING:
-    from .field import Field
 
 # Between the places at which displacements are written, lines are right to so many px.
 _BETWEEN = 0.01
 
 
-def at_pixels(field: Field) -> tuple[Array, tuple[float, float]]:
+class Bending(Protocol):
+    """A field, as far as it is asked here."""
+
+    @property
+    def matrix(self) -> Array: ...
+    @property
+    def rows(self) -> Lattice: ...
+    @property
+    def columns(self) -> Lattice: ...
+    @property
+    def coefficients(self) -> Array: ...
+    def displacements(self, rows: Array, columns: Array) -> Array: ...
+
+
+def at_pixels(field: Bending) -> tuple[Array, tuple[float, float]]:
     """Return how far every pixel moves, (h, w, 2), and where (x, y) the first one is."""
     rows = np.arange(field.rows.start, field.rows.last + 1e-6)
     columns = np.arange(field.columns.start, field.columns.last + 1e-6)
     return _moved(field, rows, columns), (float(columns[0]), float(rows[0]))
 
 
-def sampled(field: Field) -> Sampled:
+def sampled(field: Bending) -> Sampled:
     """Return how far places move between which lines are right to a hundredth of a px."""
     # A perspective is no straight line.
     apart = (
@@ -39,13 +50,13 @@ def sampled(field: Field) -> Sampled:
     return Sampled(_moved(field, rows, columns), (float(columns[0]), float(rows[0])), spacing)
 
 
-def _moved(field: Field, rows: Array, columns: Array) -> Array:
+def _moved(field: Bending, rows: Array, columns: Array) -> Array:
     points = np.stack(np.meshgrid(columns, rows), axis=-1)
     moved = map_points(field.matrix, points + field.displacements(rows, columns))
     return np.asarray(moved - points)
 
 
-def _curvature(field: Field) -> float:
+def _curvature(field: Bending) -> float:
     """Return the most that a field curves along rows and along columns, in sum, per px."""
     lattices = field.rows, field.columns
     places = [np.linspace(one.start, one.last, 2 * one.count) for one in lattices]

@@ -64,8 +64,8 @@ class SmoothAlignment(WithVerdict):
     >>> u = np.stack([3 * np.sin(y / 60), 3 * np.cos(x / 70)], axis=-1)
     >>> bent = Field.from_displacements(u)
     >>> found = align(warp(retina, bent), retina, model="smooth")
-    >>> found.aligned, found.found, found.bends, found.known_share > 0.9
-    (True, True, True, True)
+    >>> found.aligned, found.found, found.judged, found.bends, found.known_share > 0.9
+    (True, True, False, True, True)
     >>> bool(np.abs(found.transform((200, 200)) - bent((200, 200))).max() < 0.5)
     True
     >>> found.known(0.5).shape, bool(found.uncertainty_at((200, 200)) < 0.5)
@@ -90,6 +90,11 @@ class SmoothAlignment(WithVerdict):
     representation: Representation = "intensity"
     seconds: float = 0.0
     tiles: Tiles | None = None
+
+    @property
+    def judged(self) -> bool:
+        """Whether the field was given to `judge`, and not searched for."""
+        return self.start == GIVEN
 
     def known(self, within: float = 1.0) -> NDArray[np.bool_]:
         """Return where the field is known to so many px (one sigma), of the reference's shape."""
@@ -117,7 +122,7 @@ class SmoothAlignment(WithVerdict):
         ('aligned', -5.0, False, 0.0, 1.0)
         """
         numbers = field_numbers(self.transform, self.shape)
-        if not (self.found or self.start == GIVEN):
+        if not (self.found or self.judged):
             numbers = dict.fromkeys(numbers, math.nan)
         tested, agreeing = (self.tiles.tested, self.tiles.agreeing) if self.tiles else (0, 0)
         numbers |= {"tiles": tested, "tiles_agreeing": agreeing}
