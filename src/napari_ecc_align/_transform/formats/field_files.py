@@ -251,7 +251,10 @@ def _metaimage(content: bytes) -> Sampled:
     kind = np.dtype(_TYPES[fields["ElementType"]])
     if fields.get("BinaryDataByteOrderMSB", "False") == "True":
         kind = kind.newbyteorder(">")
-    values = np.frombuffer(pixels, kind, count=2 * width * height).astype(np.float64)
+    stored = np.frombuffer(pixels, kind, count=2 * width * height)
+    if not np.isfinite(stored).all():
+        raise ValueError("its displacements are not all finite")
+    values = stored.astype(np.float64)
     (x, y), (dx, dy) = (
         [float(number) for number in fields.get(name, default).split()]
         for name, default in (("Offset", "0 0"), ("ElementSpacing", "1 1"))

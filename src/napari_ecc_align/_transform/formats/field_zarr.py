@@ -284,6 +284,8 @@ def _sampled(folder: Path, path: str) -> Sampled:
     (y, dy), (x, dx) = ((float(start[at]), float(scale[at])) for at in space)
     if not (dx > 0 and dy > 0 and np.isfinite([x, y, dx, dy]).all()):
         raise InputError("its grid must go on in x and in y")
+    if not np.isfinite(values).all():
+        raise InputError("its displacements are not all finite")
     return Sampled(np.asarray(values, np.float64), (x, y), (dx, dy))
 
 
@@ -312,6 +314,7 @@ def _array(folder: Path) -> Array:
         if file.is_file():
             chunk = np.frombuffer(unpack(file.read_bytes()), kind, int(np.prod(part)))
             inside = values[box].shape
+            chunk = np.where(np.isfinite(chunk), chunk, np.inf)
             values[box] = chunk.reshape(part)[tuple(slice(0, length) for length in inside)]
     return values
 
