@@ -84,6 +84,12 @@ class FrameResults(Sequence[Result], Generic[Result]):
         """The numbers of the frames that could not be aligned: "failed" or "cancelled"."""
         return [frame for frame, result in zip(self.frames, self, strict=True) if not result.found]
 
+    def _nearest(self) -> list[int]:
+        """Return, for every frame, where the nearest is that is no gap; none if all are gaps."""
+        good = [at for at, result in enumerate(self) if result.found]
+        every = range(len(self)) if good else ()
+        return [min(good, key=lambda at: abs(at - here)) for here in every]
+
     def _line(self) -> str:
         """Return how many there are, to what they were aligned, and their verdicts."""
         to = self.reference

@@ -63,7 +63,7 @@ def smooth_rows(result: SmoothAlignment, inspection: Inspection) -> list[Row]:
     ]
 
 
-def worth_a_look(result: AlignmentResult) -> bool:
+def worth_a_look(result: AlignmentResult | SmoothAlignment) -> bool:
     """Tell whether images are to be compared under the transform of a result.
 
     What was judged is, though it failed: it is somebody's, who may want to see why.

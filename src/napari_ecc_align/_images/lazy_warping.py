@@ -7,11 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
+from uuid import uuid4
 
 import numpy as np
 from numpy.typing import NDArray
 
 from .._common.errors import InputError
+from .._transform.field import Field
 from .._transform.matrices import Matrix
 from .._transform.transform import Transform, map_points
 from .blocks_on_demand import Window, drawn_in_blocks
@@ -32,7 +34,7 @@ _Warping = Callable[[Any, Matrix, tuple[int, int]], NDArray[Any]]
 
 def lazy_warp(
     moving: LazyArray | Sequence[LazyArray],
-    transform: Transform,
+    transform: Transform | Field,
     *,
     output_shape: tuple[int, ...],
     interpolation: Interpolation = "linear",
@@ -51,6 +53,7 @@ def lazy_warp(
     -------
     dask.array.Array, shape (height, width) or (height, width, 3 or 4)
         In chunks of 1024 x 1024; each reads only the part of the moving image that it needs.
+        Through a field in one chunk, for which the image is read whole.
 
     Raises
     ------
@@ -59,13 +62,15 @@ def lazy_warp(
     """
     levels = _checked_levels(moving)
     shape = check_shape(output_shape)
+    if isinstance(transform, Field):
+        return _bent(levels[0], transform, shape, interpolation=interpolation, fill=fill)
     warped = _warping(levels, interpolation, fill)
     return _lazily(warped, levels[0], transform.matrix, shape)
 
 
 def warp_pyramid(
     moving: Sequence[LazyArray | NDArray[Any]],
-    transform: Transform,
+    transform: Transform | Field,
     *,
     output_shape: tuple[int, ...],
     interpolation: Interpolation = "linear",
@@ -98,7 +103,14 @@ def warp_pyramid(
     for size in _level_shapes(shape, len(levels)):
         fine = to_full(size, shape)
         source = _level_for(levels, transform.matrix @ fine, size)
-        matrix = np.linalg.inv(to_full(source.shape, levels[0].shape)) @ transform.matrix @ fine
+        to_source = np.linalg.inv(to_full(source.shape, levels[0].shape))
+        if isinstance(transform, Field):
+            field = Transform(to_source) @ (transform @ Transform(fine))
+            bent = _bent if is_lazy(source) else warp
+            way: dict[str, Any] = {"interpolation": interpolation, "fill": fill}
+            result.append(bent(source, field, output_shape=size, **way))
+            continue
+        matrix = to_source @ transform.matrix @ fine
         if is_lazy(source):
             result.append(_lazily(warped, source, matrix, size))
         else:
@@ -132,6 +144,32 @@ def _lazily(warped: _Warping, source: Any, matrix: Matrix, shape: tuple[int, int
         return warped(window, matrix @ shifted_by(columns.start, rows.start), size)
 
     return drawn_in_blocks(part, (*shape, *window.shape[2:]), window.dtype.newbyteorder("="))
+
+
+def _bent(
+    source: Any,
+    field: Field,
+    output_shape: tuple[int, int],
+    *,
+    interpolation: Interpolation,
+    fill: Fill,
+) -> da.Array:
+    """Resample a lazy image through a field when the result is looked at."""
+    import dask.array as da
+
+    window = Window(source)
+    channels = window.shape[2:]
+    way: dict[str, Any] = {"interpolation": interpolation, "fill": fill}
+
+    def block() -> NDArray[Any]:
+        whole = window[(slice(None),) * window.ndim]
+        pixels: NDArray[Any] = warp(whole, field, output_shape=output_shape, **way)
+        return pixels
+
+    chunks: Any = tuple((length,) for length in (*output_shape, *channels))
+    dtype = window.dtype.newbyteorder("=")
+    name, meta = f"warp-{uuid4().hex}", np.empty((0,) * len(chunks), dtype)
+    return da.map_blocks(block, dtype=dtype, chunks=chunks, name=name, meta=meta)
 
 
 def _checked_levels(moving: Any) -> tuple[Any, ...]:

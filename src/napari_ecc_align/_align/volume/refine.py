@@ -63,7 +63,7 @@ class VolumeRefiner:
     ) -> None:
         depth = min(len(reference), len(moving))
         self.reference, self.moving = reference[:depth], moving[:depth]
-        self.model: VolumeModel = VOLUME_MODELS[options.model]
+        self.model: VolumeModel = VOLUME_MODELS[options.freest]
         self._options = options
         whole = (n for n, level in enumerate(self.reference) if level.size <= _WHOLE_VOXELS)
         self.finest_whole = next(whole, depth - 1)

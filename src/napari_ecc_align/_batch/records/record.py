@@ -16,7 +16,15 @@ from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from ..._common.errors import InputError
 from ..._common.own_files import is_path_below, open_own, path_below
-from ..._common.tables import INSPECTION_KEYS, MATRIX_KEYS, PART_KEYS, RESULT_KEYS, finite
+from ..._common.tables import (
+    FIELD_KEYS,
+    INSPECTION_KEYS,
+    MATRIX_KEYS,
+    PART_KEYS,
+    RESULT_KEYS,
+    finite,
+)
+from ..._transform.field import Field
 from ..._transform.files import as_document, from_document
 from ..._transform.transform import Transform
 from ..._verdict.verdict import Verdict
@@ -41,7 +49,7 @@ _HIGHEST_INTEGER = 2**63 - 1
 _OWN_KEYS = {"name", "outcome", "reason", "review", "note", "model", *MATRIX_KEYS}
 _TEXT_KEYS = {"verdict", "reason", "model", "start", "representation", "engine", "method"}
 _SIGNED_KEYS = {*PART_KEYS, "ecc_before", "ecc"}
-_NUMBER_KEYS = {*RESULT_KEYS, *INSPECTION_KEYS, "width", "height"} - _TEXT_KEYS
+_NUMBER_KEYS = {*RESULT_KEYS, *FIELD_KEYS, *INSPECTION_KEYS, "width", "height"} - _TEXT_KEYS
 # Of numbers in records of before.
 _FORMER_KEYS = {
     "differing_before": "different_before",
@@ -133,7 +141,7 @@ class Record:
         Why, in a sentence.
     temporary : bool
         The pair failed for a reason that may pass, such as a full disk: it is tried again.
-    transform : Transform or None
+    transform : Transform or Field or None
         Reference pixels to moving pixels; None of a pair that failed.
     inputs : tuple of InputFile
         What it was made from.
@@ -166,7 +174,7 @@ class Record:
     outcome: Outcome
     reason: str
     temporary: bool = False
-    transform: Transform | None = None
+    transform: Transform | Field | None = None
     inputs: tuple[InputFile, ...] = ()
     outputs: tuple[OutputFile, ...] = ()
     settings: Mapping[str, Any] = field(default_factory=dict)

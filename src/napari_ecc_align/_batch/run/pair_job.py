@@ -12,7 +12,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..._align.pair import align_steps
+from ..._align.pair import align_steps, checked_job
+from ..._align.smooth import smooth_steps
 from ..._common.atomic import real_path
 from ..._common.errors import InputError
 from ..._common.opening import opened, printable
@@ -23,8 +24,10 @@ from ..._images.files.image_file import ImageFile
 from ..._images.files.images import decode_image, encode_image
 from ..._images.files.sizes import whole_file
 from ..._images.files.warped import blanked
+from ..._transform.field import Field
 from ..._transform.plausible import distortions
-from ..._transform.transform import Transform, corner_error
+from ..._transform.transform import Transform
+from ..._verdict.field_result import SmoothAlignment
 from ..._verdict.result import AlignmentResult
 from ..plan.pairs import PairFiles, Plan, with_absolute_paths
 from ..records.record import (
@@ -42,11 +45,14 @@ from .measure import (
     Differences,
     alignment_numbers,
     compared_numbers,
+    corners_moved,
     differences_after,
     differences_before,
     thumbnail,
 )
 from .resample import resample_file
+
+AnyResult = AlignmentResult | SmoothAlignment
 
 SIGMAS = 3.0
 LARGEST_UNMOVED = 0.25
@@ -69,7 +75,7 @@ class PairJob:
         Of the run.
     overwrite : bool
         Replace files that no run has written.
-    transform : Transform or None
+    transform : Transform or Field or None
         A transform that a person has found, which is taken as it is.
     review : RecordedReview or None
         What that person says of it.
@@ -82,7 +88,7 @@ class PairJob:
     out: Path
     token: str
     overwrite: bool = False
-    transform: Transform | None = None
+    transform: Transform | Field | None = None
     review: RecordedReview | None = None
     batch_settings: BatchSettings | None = None
 
@@ -174,8 +180,8 @@ def _done(job: PairJob) -> tuple[Record, dict[str, bytes]]:
     reference = _load("reference", pair.reference, settings)
     moving = _load("moving", pair.moving, settings)
     if job.transform is None:
-        result = outcome_of(align_steps(reference.image, moving.image, settings))
-        transform = result.transform
+        result = _found(reference.image, moving.image, settings)
+        transform: Transform | Field = result.transform
     else:
         result, transform = None, job.transform
         _check_given(job, reference.image.shape, moving.image.shape)
@@ -209,6 +215,12 @@ def _done(job: PairJob) -> tuple[Record, dict[str, bytes]]:
     return record, files
 
 
+def _found(reference: NDArray[Any], moving: NDArray[Any], settings: BatchSettings) -> AnyResult:
+    if settings.bends:
+        return outcome_of(smooth_steps(checked_job(reference, moving, settings)))
+    return outcome_of(align_steps(reference, moving, settings))
+
+
 def _warped(
     job: PairJob,
     role: str,
@@ -216,7 +228,7 @@ def _warped(
     moving: _Loaded,
     reference: _Loaded,
     outcome: Outcome,
-    transform: Transform,
+    transform: Transform | Field,
 ) -> tuple[InputFile, dict[str, bytes], Differences | None]:
     """Return the file of an image, its output by path, and how the moving image now compares.
 
@@ -286,8 +298,8 @@ def _check_given(job: PairJob, reference: tuple[int, ...], moving: tuple[int, ..
 
 
 def _outcome(
-    result: AlignmentResult | None,
-    transform: Transform,
+    result: AnyResult | None,
+    transform: Transform | Field,
     reference_shape: tuple[int, ...],
     moving_shape: tuple[int, ...],
     settings: BatchSettings,
@@ -299,28 +311,34 @@ def _outcome(
         return "failed" if result.verdict == "cancelled" else result.verdict
     if reference_shape[:2] != moving_shape[:2]:
         return "aligned"
-    shift = corner_error(transform.matrix, np.eye(3), reference_shape)
-    uncertain = SIGMAS * result.corner_uncertainty
+    if isinstance(result, SmoothAlignment) and result.bends:
+        return "aligned"
+    shift = corners_moved(transform, (reference_shape[0], reference_shape[1]))
+    uncertain = SIGMAS * _uncertainty(result)
     unmoved = min(uncertain, LARGEST_UNMOVED) if np.isfinite(uncertain) else 0.0
     return "passed through" if shift <= max(settings.pass_through, unmoved) else "aligned"
 
 
-def _applied(outcome: Outcome, transform: Transform) -> Transform | None:
+def _uncertainty(result: AnyResult) -> float:
+    return result.uncertainty if isinstance(result, SmoothAlignment) else result.corner_uncertainty
+
+
+def _applied(outcome: Outcome, transform: Transform | Field) -> Transform | Field | None:
     """Return the transform between the reference and the outputs' originals, if there is one."""
     if outcome == "passed through":
-        return Transform.identity(transform.model)
+        return Transform.identity("affine" if transform.model == "smooth" else transform.model)
     return None if outcome == "failed" else transform
 
 
 def _reason(
-    job: PairJob, result: AlignmentResult | None, outcome: Outcome, numbers: dict[str, Number]
+    job: PairJob, result: AnyResult | None, outcome: Outcome, numbers: dict[str, Number]
 ) -> str:
     if result is None:
         return "A person has found the transform."
     if outcome != "passed through":
         return result.reason
     shift = numbers["corner_shift"]
-    uncertainty = result.corner_uncertainty
+    uncertainty = _uncertainty(result)
     within = f" (uncertainty {uncertainty:.2g} px)" if np.isfinite(uncertainty) else ""
     return f"Aligned already: its corners would move by {shift:.2g} px{within}. {result.reason}"
 

@@ -10,8 +10,9 @@ from dataclasses import replace
 
 from ..._common.atomic import real_path
 from ..._common.errors import InputError
+from ..._transform.field import Field
 from ..._transform.transform import Transform
-from ..._transform.transform_like import TransformLike, as_transform
+from ..._transform.transform_like import FieldLike, TransformLike, as_map
 from ..plan.pairs import PairFiles, Plan, find_pairs
 from ..records.record import Record, RecordedReview, read_record, unreadable_record
 from ..report.report import write_report
@@ -37,10 +38,12 @@ def accept(plan: Plan, name: str, *, note: str = "") -> Record:
     return _rewritten(plan, pair, record.transform, review)
 
 
-def correct(plan: Plan, name: str, transform: TransformLike, *, note: str = "") -> Record:
+def correct(
+    plan: Plan, name: str, transform: TransformLike | FieldLike, *, note: str = ""
+) -> Record:
     """Do a pair with a transform that a person has found; see `Batch.correct`."""
     pair, review = _decision(plan, name, RecordedReview("corrected", note))
-    found = as_transform(transform)
+    found = as_map(transform)
     if getattr(transform, "verdict", None) in ("failed", "cancelled"):
         raise InputError(
             f"{name}: this alignment did not succeed either; if its transform is right all the "
@@ -82,7 +85,7 @@ def _record_of(plan: Plan, name: str, decided: str) -> Record:
 
 
 def _rewritten(
-    plan: Plan, pair: PairFiles, transform: Transform, review: RecordedReview
+    plan: Plan, pair: PairFiles, transform: Transform | Field, review: RecordedReview
 ) -> Record:
     """Do a pair with a given transform."""
     former = read_record(plan.out, pair.name)

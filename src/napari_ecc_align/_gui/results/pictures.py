@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..._align.stack import mean_image
+from ..._align.mean_frame import mean_image
 from ..._align.stack_masks import StackMasks
 from ..._align.volume.inspection import volume_checkerboard, volume_overlay
 from ..._common.errors import InputError
