@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .._align.volume.align import LEAST_SIDE
+from .._align.volume.sources import LEAST_SIDE
 from .._align.volume.inspection import (
     Looks,
     resampled_volume,

@@ -8,21 +8,24 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from ..._common.errors import InputError
-from ..._common.steps import outcome_of
+from ..._common.steps import outcome_of, retold
 from ..._ecc.options import DEFAULTS, SearchOptions
+from ..._images.sources import LazyArray
 from ..._transform.matrices import checked_volume_matrix
 from ..._transform.models import Array
 from ..._verdict.result import VERDICTS
 from ..progress import Progress
 from .assess import assessed, is_likely
+from .lazy_pyramid import lazy_volume_pyramid
 from .levels import VolumeLevel, volume_pyramid
 from .motion import Shape, corners, mapped
 from .refine import RefinedVolume, VolumeRefiner
 from .result import VolumeAlignment
 from .search import shifted_starts, turned_starts
+from .sources import LazyVolume, Volume, VolumeLike, checked_volume
 from .transform import (
     VOLUME_MOTION_MODELS,
     VolumeMotionModel,
@@ -32,15 +35,14 @@ from .transform import (
 
 # Of several starts, so many are refined to the end.
 _BEST = 2
-LEAST_SIDE = 8
 # The bar approaches its end; nobody knows how many steps there will be.
 _PACE = 30
 _TURNED = np.eye(4)[[2, 1, 0, 3]]
 
 
 def align_volume(
-    reference: ArrayLike,
-    moving: ArrayLike,
+    reference: VolumeLike,
+    moving: VolumeLike,
     *,
     model: VolumeMotionModel = "euclidean",
     spacing: Sequence[float] | float | None = None,
@@ -48,8 +50,8 @@ def align_volume(
     precision: float = DEFAULTS.precision,
     max_iterations: int = DEFAULTS.max_iterations,
     tolerance: float = DEFAULTS.tolerance,
-    reference_mask: ArrayLike | None = None,
-    moving_mask: ArrayLike | None = None,
+    reference_mask: ArrayLike | LazyArray | None = None,
+    moving_mask: ArrayLike | LazyArray | None = None,
     initial: VolumeTransform | ArrayLike | None = None,
     progress: Callable[[Progress], object] | None = None,
     cancel: Callable[[], bool] | None = None,
@@ -58,9 +60,10 @@ def align_volume(
 
     Parameters
     ----------
-    reference, moving : array_like, shape (planes, rows, columns)
+    reference, moving : array_like, lazy array or sequence of such, shape (planes, rows, columns)
         Volumes of at least 8 voxels along each axis, of any real dtypes; their shapes may differ.
-        NaN and infinity mean "no data here".
+        NaN and infinity mean "no data here". Of what is lazy (dask, zarr), blocks are read where
+        they are needed; of a sequence, the same volume at decreasing sizes, far fewer.
     model : {"euclidean", "translation", "similarity", "affine"}
         The motion model.
     spacing, moving_spacing : float or sequence of 3 floats, optional
@@ -72,14 +75,15 @@ def align_volume(
         Most iterations on a level.
     tolerance : float, default: 1e-7
         Stop when an iteration changes the correlation by less.
-    reference_mask, moving_mask : array_like, shape (planes, rows, columns), optional
-        Voxels that count, as booleans or numbers (0 does not count).
+    reference_mask, moving_mask : array_like or lazy array, optional
+        Voxels that count, as booleans or numbers (0 does not count), of the same shape.
     initial : VolumeTransform or array_like of shape (4, 4) or (3, 4), optional
         Where to start first. Reference (x, y, z, 1) to moving, in voxels.
     progress : callable, optional
         Called with a `Progress` after every step.
     cancel : callable, optional
-        Asked after every step; the alignment ends when it returns True.
+        Asked after every step, and before anything lazy is read; the alignment ends when it
+        returns True.
 
     Returns
     -------
@@ -109,8 +113,8 @@ def align_volume(
     own = checked_spacing(spacing, "spacing", (1.0, 1.0, 1.0))
     other = checked_spacing(moving_spacing, "moving_spacing", own)
     volumes = (
-        checked_volume(reference, reference_mask, "reference"),
-        checked_volume(moving, moving_mask, "moving"),
+        interrupted(checked_volume(reference, reference_mask, "reference"), cancel),
+        interrupted(checked_volume(moving, moving_mask, "moving"), cancel),
     )
     start = None if initial is None else _TURNED @ checked_volume_matrix(initial) @ _TURNED
     reached: list[VolumeAlignment] = []
@@ -154,22 +158,55 @@ class _Cancelled(Exception):
     """The caller has asked the alignment to end."""
 
 
+def interrupted(volume: Volume, cancel: Callable[[], bool] | None) -> Volume:
+    """Return a volume whose reading, if it is lazy, ends when that is asked."""
+    if cancel is None or not isinstance(volume, LazyVolume):
+        return volume
+
+    def asked() -> None:
+        if cancel():
+            raise _Cancelled
+
+    return replace(volume, asked=asked)
+
+
 def _steps(
-    volumes: tuple[NDArray[np.generic], NDArray[np.generic]],
+    volumes: tuple[Volume, Volume],
     spacings: tuple[Array, Array],
     options: SearchOptions,
     initial: Array | None,
     results: list[VolumeAlignment],
 ) -> Generator[Progress, None, VolumeAlignment]:
     """Try starts until one passes the verdict; return the most trusted result."""
-    yield Progress(0.0, "preparing the volumes")
-    unit = max(float(spacing.min()) for spacing in spacings)
-    with ThreadPoolExecutor(2) as threads:
-        own, other = threads.map(volume_pyramid, volumes, spacings, (unit, unit))
-    yield Progress(0.0, "preparing the volumes")
+    own, other = yield from _pyramids(volumes, spacings)
     before = np.diag([*(spacings[0] / spacings[1]), 1.0]) if initial is None else initial
     start = None if initial is None else before
     return (yield from searched(own, other, options, before, results, start=start))
+
+
+def _pyramids(
+    volumes: tuple[Volume, Volume], spacings: tuple[Array, Array]
+) -> Generator[Progress, None, list[list[VolumeLevel]]]:
+    """Return the pyramids of both volumes."""
+    preparing = Progress(0.0, "preparing the volumes")
+    yield preparing
+    unit = max(float(spacing.min()) for spacing in spacings)
+    with ThreadPoolExecutor(2) as threads:
+        made = [
+            None
+            if isinstance(volume, LazyVolume)
+            else threads.submit(volume_pyramid, volume, spacing, unit)
+            for volume, spacing in zip(volumes, spacings, strict=True)
+        ]
+        out = []
+        for volume, spacing, one in zip(volumes, spacings, made, strict=True):
+            if isinstance(volume, LazyVolume):
+                steps = lazy_volume_pyramid(volume, spacing, unit)
+                out.append((yield from retold(steps, lambda _: preparing)))
+            elif one is not None:
+                out.append(one.result())
+    yield preparing
+    return out
 
 
 def searched(
@@ -276,36 +313,4 @@ def _refined(
 def _told(
     steps: Generator[object, None, RefinedVolume], told: Callable[[], Progress]
 ) -> Generator[Progress, None, RefinedVolume]:
-    from ..._common.steps import retold
-
     return (yield from retold(steps, lambda _: told()))
-
-
-def checked_volume(given: ArrayLike, mask: ArrayLike | None, name: str) -> NDArray[np.generic]:
-    """Return a volume, in single precision with NaN where some voxels do not count."""
-    volume = np.asarray(given)
-    if volume.ndim != 3:
-        raise InputError(
-            f"{name} must have three axes, (planes, rows, columns), not the shape {volume.shape}"
-        )
-    if volume.dtype.kind not in "buif":
-        raise InputError(f"{name} must hold real numbers, not {volume.dtype}")
-    if min(volume.shape) < LEAST_SIDE:
-        raise InputError(
-            f"{name} must have {LEAST_SIDE} voxels along each axis, not the shape "
-            f"{volume.shape}; planes are aligned one by one with align_stack"
-        )
-    if volume.dtype.kind in "bf" and volume.dtype != np.float32:
-        volume = volume.astype(np.float32)
-    counted = np.isfinite(volume) if volume.dtype.kind == "f" else None
-    if mask is not None:
-        given_mask = np.asarray(mask)
-        if given_mask.shape != volume.shape:
-            raise InputError(
-                f"{name}_mask must have the shape of its volume, {volume.shape}, not "
-                f"{given_mask.shape}"
-            )
-        counted = given_mask.astype(bool) if counted is None else counted & given_mask.astype(bool)
-    if counted is None or counted.all():
-        return volume
-    return np.where(counted, volume.astype(np.float32), np.float32(np.nan))

@@ -9,10 +9,10 @@ from typing import Any
 from ..._common.errors import InputError
 from ..._common.steps import awaited, retold
 from ..._ecc.options import SearchOptions
-from ..._transform.models import Array
 from ..progress import Progress
 from .align import align_volume
 from .result import VolumeAlignment
+from .sources import VolumeLike
 from .transform import VOLUME_MOTION_MODELS, VolumeMotionModel, VolumeTransform
 
 # "auto" tries them in turn, until one suffices.
@@ -21,8 +21,8 @@ _TOO_STIFF = "does not suffice"
 
 
 def volume_steps(
-    reference: Array,
-    moving: Array,
+    reference: VolumeLike,
+    moving: VolumeLike,
     search: SearchOptions,
     *,
     initial: VolumeTransform | None = None,
@@ -32,7 +32,7 @@ def volume_steps(
 
     Parameters
     ----------
-    reference, moving : ndarray, shape (planes, rows, columns)
+    reference, moving : array_like, lazy array or sequence of such, shape (planes, rows, columns)
     search : SearchOptions
         The model and the limits of the search. The model "auto" is euclidean, or affine where that
         does not suffice.
@@ -80,7 +80,7 @@ def volume_models(model: str) -> tuple[VolumeMotionModel, ...]:
 
 
 def _steps(
-    reference: Array, moving: Array, **options: Any
+    reference: VolumeLike, moving: VolumeLike, **options: Any
 ) -> Generator[Progress, None, VolumeAlignment]:
     last, ended = [Progress(0.0, "preparing the volumes")], Event()
 
