@@ -7,6 +7,7 @@ from ._align.volume.align import align_volume
 from ._align.volume.film import align_volume_stack
 from ._align.volume.film_result import VolumeStackResult
 from ._align.volume.result import VolumeAlignment
+from ._align.volume.save import save_volume
 from ._align.volume.tiles import VolumeTiles
 from ._align.volume.transform import VolumeTransform
 from ._align.volume.warp import warp_volume
@@ -87,6 +88,7 @@ __all__ = [
     "sample",
     "save_scene",
     "save_transforms",
+    "save_volume",
     "warp",
     "warp_stack",
     "warp_volume",

@@ -12,7 +12,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .._align.volume.sources import LEAST_SIDE
 from .._align.volume.inspection import (
     Looks,
     resampled_volume,
@@ -20,6 +19,7 @@ from .._align.volume.inspection import (
     volume_rows,
 )
 from .._align.volume.result import VolumeAlignment
+from .._align.volume.sources import LEAST_SIDE
 from .._align.volume.steps import volume_steps
 from .._align.volume.transform import VolumeTransform
 from .._common.atomic import write_atomically

@@ -107,7 +107,7 @@ def warp_pyramid(
     return result
 
 
-class _Window:
+class HereAndNow:
     """A lazy array whose parts are computed here and now, in the thread that asks for them.
 
     A block of a dask array is computed in one of dask's threads; the parts it needs must not start
@@ -149,7 +149,7 @@ def _warping(levels: tuple[Any, ...], interpolation: Interpolation, fill: Fill) 
 def _lazily(warped: _Warping, source: Any, matrix: Matrix, shape: tuple[int, int]) -> da.Array:
     import dask.array as da
 
-    window = _Window(source)
+    window = HereAndNow(source)
     channels = window.shape[2:]
 
     def block(block_info: Any = None) -> NDArray[Any]:
@@ -177,7 +177,7 @@ def _checked_levels(moving: Any) -> tuple[Any, ...]:
 
 def _border(levels: tuple[Any, ...], fill: Fill) -> Matrix:
     """Return the value outside; the background is told from the coarsest level there is."""
-    edges = border_pixels(_Window(levels[-1]), fill)
+    edges = border_pixels(HereAndNow(levels[-1]), fill)
     values = fill_values(edges[0], fill, edges)
     # What a whole number cannot hold would be refused; the median of an even count is such.
     return np.rint(values) if edges[0].dtype.kind in "iu" and isinstance(fill, str) else values

@@ -252,6 +252,13 @@ def _trust(result: VolumeAlignment) -> tuple[int, float]:
 
 
 def _flaw(reference: list[VolumeLevel], moving: list[VolumeLevel]) -> str | None:
+    if not all(
+        own.held and other.held for own, other in list(zip(reference, moving, strict=False))[-1:]
+    ):
+        return (
+            "One volume is so much larger than the other that it cannot be searched whole: cut "
+            "it to about where the other lies."
+        )
     for name, levels in (("reference", reference), ("moving", moving)):
         values = np.asarray(levels[-1].values, np.float32)
         counted = values[np.isfinite(values)]

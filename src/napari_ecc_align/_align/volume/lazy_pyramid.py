@@ -16,8 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..._images.limits import LIMITS
-from ..._images.pyramid.grids import Grid, conventions
-from ..._images.pyramid.levels import Floats
+from ..._images.pyramid.grids import conventions
+from ..._images.pyramid.levels import Floats, Grid
 from ..._transform.models import Array
 from .levels import VolumeLevel, halved, halvings, volume_steps_of
 from .motion import Shape
@@ -190,7 +190,7 @@ def _likeness(finer: Voxels, coarser: Voxels, grid: Grid, places: Array) -> floa
         there = ResampledVoxels(smooth, size, Grid(grid.step, begin - low))[_box(0 * first, size)]
         pair = [one[2:-2, 2:-2, 2:-2].ravel() for one in (there, coarser[_box(first, size)])]
         if all(np.ptp(one) > 0 for one in pair):
-            total += float(np.corrcoef(*pair)[0, 1])
+            total += float(np.corrcoef(pair[0], pair[1])[0, 1])
     return total
 
 

@@ -53,6 +53,11 @@ class VolumeLevel:
         return shape
 
     @property
+    def held(self) -> bool:
+        """Whether it is in memory."""
+        return isinstance(self.values, np.ndarray)
+
+    @property
     def size(self) -> int:
         """Number of voxels."""
         return prod(self.shape)

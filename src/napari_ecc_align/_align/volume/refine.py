@@ -18,6 +18,7 @@ from .blocks import BlockSampler, VolumeBlocks, reference_blocks, whole_blocks, 
 from .levels import VolumeLevel
 from .linearised import LinearisedVolume, level_rows
 from .motion import VOLUME_MODELS, VolumeModel, VolumeMotion, scaled
+from .search import level_below
 from .tile_choice import BlockChoice, side_for
 
 # Levels of at most so many voxels are used whole, 40 on a side.
@@ -65,8 +66,7 @@ class VolumeRefiner:
         self.reference, self.moving = reference[:depth], moving[:depth]
         self.model: VolumeModel = VOLUME_MODELS[options.model]
         self._options = options
-        whole = (n for n, level in enumerate(self.reference) if level.size <= _WHOLE_VOXELS)
-        self.finest_whole = next(whole, depth - 1)
+        self.finest_whole = level_below(self.reference, self.moving, _WHOLE_VOXELS)
         self._solvers: dict[int, WholeLevelSolver] = {}
         share = self.moving[0].size * np.prod(self.moving[0].spacing)
         share /= self.reference[0].size * np.prod(self.reference[0].spacing)

@@ -55,7 +55,7 @@ class LazyVolume:
         return ChunkedVoxels(array, self.kept, number, counted=counted, asked=self.asked)
 
     def _counted(self, shape: Shape, box: Box) -> NDArray[np.bool_]:
-        """Tell which voxels of a part of a level of some shape count, by the nearest of the mask."""
+        """Tell which voxels of a part of a level count, by the nearest of the mask."""
         places = []
         for part, length, whole in zip(box, shape, self.shape, strict=True):
             at = (np.arange(part.start, part.stop) + 0.5) * (whole / length)
@@ -90,7 +90,7 @@ def checked_volume(given: Any, mask: Any, name: str) -> Volume:
     InputError
         If one of them cannot be used.
     """
-    levels = _levels(given)
+    levels = tuple(given) if is_pyramid(given) else (given,)
     finest = levels[0]
     if any(length != length for length in getattr(finest, "shape", ())):
         raise InputError(
@@ -113,11 +113,15 @@ def checked_volume(given: Any, mask: Any, name: str) -> Volume:
     return LazyVolume(levels, mask)
 
 
-def _levels(given: Any) -> tuple[Any, ...]:
+def is_pyramid(given: Any) -> bool:
+    """Tell whether something is a volume at several sizes."""
     several = isinstance(given, Sequence) and len(given) > 0
-    if several and all(len(getattr(level, "shape", ())) == 3 for level in given):
-        return tuple(given)
-    return (given,)
+    return several and all(len(getattr(level, "shape", ())) == 3 for level in given)
+
+
+def finest(given: Any) -> Any:
+    """Return a volume at full resolution."""
+    return given[0] if is_pyramid(given) else given
 
 
 def _is_small(levels: tuple[Any, ...]) -> bool:

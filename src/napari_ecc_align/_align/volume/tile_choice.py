@@ -12,6 +12,7 @@ from ..._images.pyramid.levels import Floats
 from ..._transform.models import Array
 from .levels import VolumeLevel
 from .motion import Shape, mapped, scaled
+from .voxels import Voxels
 
 # A block has no fewer voxels along any axis.
 _LEAST_SIDE = 4
@@ -91,6 +92,8 @@ class BlockChoice:
             counts *= 2
         steps = [border + np.linspace(0, room[k], counts[k]).round() for k in range(3)]
         origins = np.stack(np.meshgrid(*steps, indexing="ij"), axis=-1).reshape(-1, 3)
+        if isinstance(level.values, Voxels):
+            origins = _settled(level.values, origins, np.array(shape), around + border)
         local = scaled(matrix, other.step, level.step)
         ends = origins[:, None] + _ends(np.array(shape), around)
         there = mapped(local, ends)
@@ -101,6 +104,16 @@ class BlockChoice:
         origins, detail = origins[detail > 0], detail[detail > 0]
         origins = origins[_spread(origins, detail, level.shape)]
         return cls(_apart(origins, shape, most) if most else origins, shape, around)
+
+
+def _settled(
+    voxels: Voxels, origins: Array, shape: NDArray[np.int_], around: NDArray[np.int_]
+) -> Array:
+    """Return blocks of what is read where it is needed, moved to where that is less."""
+    larger = tuple((shape + 2 * around).tolist())
+    moved = voxels.settled(origins.astype(int) - around, larger) + around
+    room = np.array(voxels.shape) - shape - around
+    return np.asarray(np.clip(moved, np.minimum(around, room), room), np.float64)
 
 
 def _apart(origins: Array, shape: Shape, most: int) -> Array:

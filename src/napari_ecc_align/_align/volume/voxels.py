@@ -13,10 +13,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..._images.limits import LIMITS
 from ..._images.pyramid.chunks import chunk_edges
-from ..._images.pyramid.grids import Grid
-from ..._images.pyramid.levels import Floats
+from ..._images.pyramid.levels import Floats, Grid
 from .motion import Shape
 
 Box = tuple[slice, ...]
@@ -30,7 +28,7 @@ _THREADS = 4
 
 
 class KeptChunks:
-    """Chunks that were read, of all levels of a volume, up to so many bytes: the last ones used."""
+    """Chunks of all levels of a volume, up to so many bytes: those that were used last."""
 
     def __init__(self, most: int) -> None:
         self.most = most
@@ -68,8 +66,13 @@ class Voxels(ABC):
     def __getitem__(self, box: Box) -> Floats:
         """Return a part in single precision."""
 
+    @abstractmethod
     def expect(self, boxes: list[Box]) -> None:
         """Read what some parts are made of, at once."""
+
+    @abstractmethod
+    def settled(self, first: NDArray[np.int_], shape: Shape) -> NDArray[np.int_]:
+        """Return where parts of a shape begin, moved to where they lie in fewer chunks, (n, 3)."""
 
 
 class ChunkedVoxels(Voxels):
@@ -126,6 +129,16 @@ class ChunkedVoxels(Voxels):
         missing = [chunk for chunk in wanted if self._kept.get(self._level, chunk) is None]
         for chunk, values in self._read_all(missing[: self._most]):
             self._kept.put(self._level, chunk, values)
+
+    def settled(self, first: NDArray[np.int_], shape: Shape) -> NDArray[np.int_]:
+        """Return where parts of a shape begin, moved into one chunk each where they fit."""
+        out = first.copy()
+        for axis, (edges, side) in enumerate(zip(self._edges, shape, strict=True)):
+            chunk = np.searchsorted(edges, first[:, axis] + side // 2, "right") - 1
+            low, high = (edges[np.clip(chunk + k, 0, len(edges) - 1)] for k in (0, 1))
+            inside = np.clip(first[:, axis], low, np.maximum(low, high - side))
+            out[:, axis] = np.where(high - low >= side, inside, first[:, axis])
+        return out
 
     def chunks(self) -> Iterator[tuple[Box, NDArray[Any]]]:
         """Yield each chunk, and where it lies, once."""
@@ -216,6 +229,10 @@ class HalvedVoxels(Voxels):
         if isinstance(self._finer, Voxels):
             self._finer.expect([self._larger(box) for box in boxes])
 
+    def settled(self, first: NDArray[np.int_], shape: Shape) -> NDArray[np.int_]:
+        """Return where parts begin, as they are."""
+        return first
+
     def _larger(self, box: Box) -> Box:
         part = box[self._axis]
         # From an even voxel on, so that the same ones are left; what is beyond is mirrored.
@@ -248,7 +265,11 @@ class ResampledVoxels(Voxels):
             share = (at - low).astype(np.float32).reshape([-1] + [1] * (2 - axis))
             first = values.take(low - part.start, axis)
             if share.any():
-                values = first + share * (values.take(high - part.start, axis) - first)
+                second = values.take(high - part.start, axis)
+                values = first + share * (second - first)
+                # Beside what does not count, the nearest voxel speaks for itself.
+                missing = np.isnan(values)
+                values[missing] = np.where(share < 0.5, first, second)[missing]
             else:
                 values = first
         return values
@@ -258,8 +279,16 @@ class ResampledVoxels(Voxels):
         if isinstance(self._source, Voxels):
             self._source.expect([self._places(box)[1] for box in boxes])
 
+    def settled(self, first: NDArray[np.int_], shape: Shape) -> NDArray[np.int_]:
+        """Return where parts begin, moved to where the source's lie in fewer chunks."""
+        if not isinstance(self._source, Voxels) or np.abs(self._grid.step - 1).max() > 0.1:
+            return first
+        start = np.floor(self._grid.start).astype(int)
+        larger = tuple(n + 2 for n in shape)
+        return np.asarray(self._source.settled(first + start, larger) - start)
+
     def _places(self, box: Box) -> tuple[list[NDArray[np.float64]], Box]:
-        """Return where the voxels of a part lie along each axis of the source, and what is read."""
+        """Return where voxels of a part lie along each axis of the source, and what is read."""
         places, below = [], []
         for axis, part in enumerate(box):
             at = self._grid.start[axis] + self._grid.step[axis] * np.arange(part.start, part.stop)
