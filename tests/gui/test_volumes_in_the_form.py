@@ -243,3 +243,34 @@ def finish_apply(form):
 
     while form.running:
         QApplication.processEvents()
+
+
+def test_volumes_too_large_for_memory_are_read_where_they_are_needed(
+    viewer, finish, expected, monkeypatch
+):
+    import dask.array as da
+
+    from napari_ecc_align._images.limits import LIMITS
+
+    monkeypatch.setattr(LIMITS, "compared_pixels", 50_000)
+    placing = {"scale": SCALE, "units": ("um",) * 3, "axis_labels": ("z", "y", "x")}
+    for name, volume in (("first", REFERENCE), ("second", MOVING)):
+        levels = [da.from_array(one, chunks=24) for one in (volume, volume[:, ::2, ::2])]
+        viewer.add_image(levels, name=name, multiscale=True, **placing)
+    widget = viewer.window.add_plugin_dock_widget("napari-ecc-align", "Align images")[1]
+    widget.model.value = "euclidean"
+    widget.run()
+    finish(widget)
+    told = widget.after.results.verdict.value
+    assert "Aligned" in told and "too large to be compared here" in told
+    aligned = result(viewer)
+    assert aligned.multiscale and all(isinstance(level, da.Array) for level in aligned.data)
+    assert np.allclose(placed(aligned), placed(viewer.layers["first"]))
+    inner = (slice(5, -5),) * 3
+    there = np.asarray(aligned.data[0])[inner]
+    assert np.corrcoef(there.ravel(), REFERENCE[inner].ravel())[0, 1] > 0.99
+    region = viewer.add_labels(np.ones(SHAPE, int), name="counted", scale=SCALE)
+    widget.where.moving_region.value = region
+    widget.run()
+    finish(widget)
+    assert "Regions are for volumes that fit into memory" in widget.after.results.verdict.value
