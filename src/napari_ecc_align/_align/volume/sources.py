@@ -14,6 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from ..._common.errors import InputError
 from ..._images.limits import LIMITS
+from ..._images.pixels import to_gray
 from ..._images.sources import LazyArray, is_lazy
 from .motion import Shape
 from .voxels import Box, ChunkedVoxels, KeptChunks
@@ -165,3 +166,10 @@ def loaded_volume(given: Any, mask: Any, name: str) -> NDArray[Any]:
     if counted is None or counted.all():
         return volume
     return np.where(counted, volume.astype(np.float32), np.float32(np.nan))
+
+
+def gray_volume(volume: NDArray[Any]) -> NDArray[Any]:
+    """Return a volume, (d, h, w) or (d, h, w, 3 or 4), without its colours."""
+    if volume.ndim == 3:
+        return volume
+    return to_gray(volume.reshape(-1, *volume.shape[2:])).reshape(volume.shape[:3])

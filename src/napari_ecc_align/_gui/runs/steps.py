@@ -17,6 +17,7 @@ from ..._align.smooth import check_stiffness, smooth_steps
 from ..._align.stack import StackRun, stack_steps
 from ..._align.stack_result import StackResult
 from ..._align.volume.inspection import Looks, volume_inspection_steps
+from ..._align.volume.sources import gray_volume
 from ..._align.volume.steps import volume_steps
 from ..._align.volume.transform import VolumeTransform
 from ..._common.errors import InputError
@@ -24,7 +25,6 @@ from ..._common.steps import retold
 from ..._compare.inspection import Inspection, inspection_steps
 from ..._compare.table import worth_a_look
 from ..._images.limits import LIMITS
-from ..._images.pixels import to_gray
 from ..._images.sources import is_lazy, is_multiscale
 from ..._transform.matrices import MOTION_MODELS, MotionModel
 from ..._transform.transform import Transform
@@ -115,7 +115,7 @@ def _align_volume(task: Task, masks: dict[str, Any]) -> Generator[Progress, None
     _looks(task)
     large = _are_large(task)
     reference, moving = (
-        (task.reference.source, task.moving.source) if large else map(_gray_volume, _volumes(task))
+        (task.reference.source, task.moving.source) if large else map(gray_volume, _volumes(task))
     )
     spacing, moving_spacing = task.spacings
     steps = volume_steps(
@@ -172,12 +172,6 @@ def _volumes(task: Task) -> list[NDArray[Any]]:
     """Return both volumes, read whole, or raise `InputError` where they are too large."""
     images = (task.reference, "The reference"), (task.moving, "The moving volume")
     return [in_memory(image.data, name) for image, name in images]
-
-
-def _gray_volume(volume: NDArray[Any]) -> NDArray[Any]:
-    if volume.ndim == 3:
-        return volume
-    return to_gray(volume.reshape(-1, *volume.shape[2:])).reshape(volume.shape[:3])
 
 
 def _align_plane(task: Task, masks: dict[str, Any]) -> Generator[Progress, None, FinishedRun]:
