@@ -37,8 +37,9 @@ from ._transform.parts import Parts
 from ._transform.transform import Transform
 from ._transform.transform_like import TransformLike
 from ._verdict.field_result import SmoothAlignment
-from ._verdict.result import AlignmentFailed, AlignmentResult, Verdict
+from ._verdict.result import AlignmentResult
 from ._verdict.tile_matching import Tiles
+from ._verdict.verdict import AlignmentFailed, Verdict
 
 __version__: str
 

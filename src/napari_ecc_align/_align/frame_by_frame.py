@@ -16,7 +16,8 @@ from .._images.sources import Source, checked_source
 from .._transform.models import MODELS
 from .._transform.transform import Transform
 from .._transform.transform_like import TransformLike
-from .._verdict.result import VERDICTS, AlignmentResult
+from .._verdict.result import AlignmentResult
+from .._verdict.verdict import VERDICTS
 from .cancelling import Cancelled, cancelled_result
 from .follower import Follower
 from .frame_records import counted

@@ -12,7 +12,7 @@ from .._common.atomic import write_atomically
 from .._common.errors import InputError
 from .._common.given import GivenPath
 from .._common.tables import csv_text
-from .._verdict.result import VERDICTS, Verdict
+from .._verdict.verdict import VERDICTS, Verdict
 
 _NAMED = 5
 

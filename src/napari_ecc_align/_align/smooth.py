@@ -26,9 +26,10 @@ from .._verdict.chance import ALPHA, p_value
 from .._verdict.field_result import SmoothAlignment
 from .._verdict.field_trust import halves_steps, tiles_of_field, told
 from .._verdict.limits import CLEAR, WRONG
-from .._verdict.result import GIVEN, VERDICTS, AlignmentResult, Verdict
+from .._verdict.result import GIVEN, AlignmentResult
 from .._verdict.rules import HIGH_ECC
 from .._verdict.sampling import sampled_ecc
+from .._verdict.verdict import VERDICTS, Verdict
 from .cancelling import Cancelled
 from .counted_part import counted_sources
 from .options import Job

@@ -12,7 +12,8 @@ from .._common.tables import INSPECTION_KEYS, finite
 from .._compare.inspection import Inspection
 from .._compare.table import before_after, smooth_rows
 from .._verdict.field_result import SmoothAlignment
-from .._verdict.result import AlignmentResult, Verdict
+from .._verdict.result import AlignmentResult
+from .._verdict.verdict import Verdict
 
 _EXIT_CODES: dict[Verdict, int] = {"aligned": 0, "doubtful": 1, "failed": 1, "cancelled": 130}
 _MOST_LINES = 20

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,12 +10,12 @@ from numpy.typing import NDArray
 from .._common.given import Numbers
 from .._images.pyramid.representations import Representation
 from .._transform.field import Field
-from .result import FOUND, AlignmentFailed, Verdict
 from .tile_matching import Tiles
+from .verdict import Verdict, WithVerdict
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class SmoothAlignment:
+class SmoothAlignment(WithVerdict):
     """A field, where it is known, and whether to trust it.
 
     Attributes
@@ -87,16 +86,6 @@ class SmoothAlignment:
     seconds: float = 0.0
     tiles: Tiles | None = None
 
-    @property
-    def aligned(self) -> bool:
-        """Whether the verdict is "aligned"."""
-        return self.verdict == "aligned"
-
-    @property
-    def found(self) -> bool:
-        """Whether there is a field worth looking at: "aligned" or "doubtful"."""
-        return self.verdict in FOUND
-
     def known(self, within: float = 1.0) -> NDArray[np.bool_]:
         """Return where the field is known to so many px (one sigma), of the reference's shape."""
         return self.transform.known(self.shape, within)
@@ -104,12 +93,6 @@ class SmoothAlignment:
     def uncertainty_at(self, points: Numbers) -> NDArray[np.float64]:
         """Return one sigma, RMS of the distance in px, at points (x, y) of the reference."""
         return self.transform.uncertainty_at(points)
-
-    def raise_if_not(self, *accepted: Verdict) -> Self:
-        """Return the result itself, or raise `AlignmentFailed` if its verdict is not accepted."""
-        if self.verdict not in (accepted or ("aligned",)):
-            raise AlignmentFailed(self)
-        return self
 
     def __repr__(self) -> str:
         return f"{self.verdict}: {self.reason}"

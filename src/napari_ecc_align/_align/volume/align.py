@@ -16,7 +16,7 @@ from ..._ecc.options import DEFAULTS, SearchOptions
 from ..._images.sources import LazyArray
 from ..._transform.matrices import checked_volume_matrix
 from ..._transform.models import Array
-from ..._verdict.result import VERDICTS
+from ..._verdict.verdict import VERDICTS
 from ..progress import Progress
 from .assess import assessed, is_likely
 from .lazy_pyramid import lazy_volume_pyramid

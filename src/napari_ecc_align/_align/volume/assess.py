@@ -19,8 +19,8 @@ from ..._verdict.limits import (
     WRONG,
 )
 from ..._verdict.refusals import LARGEST_STRETCH, LEAST_OVERLAP
-from ..._verdict.result import Verdict
 from ..._verdict.rules import CLEAR_SHARE, HIGH_ECC, LARGEST_DISPLACED
+from ..._verdict.verdict import Verdict
 from .levels import VolumeLevel
 from .motion import corners, inverse, mapped, scaled
 from .refine import RefinedVolume, VolumeRefiner

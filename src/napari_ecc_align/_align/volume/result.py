@@ -6,14 +6,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..._verdict.result import FOUND, Verdict
+from ..._verdict.verdict import Verdict, WithVerdict
 from .motion import Shape
 from .tiles import VolumeTiles
 from .transform import VolumeTransform
 
 
 @dataclass(frozen=True, eq=False)
-class VolumeAlignment:
+class VolumeAlignment(WithVerdict):
     """A transform of volumes, and whether to trust it.
 
     Lengths are in the unit of the reference's spacing: voxels where none was given.
@@ -78,13 +78,3 @@ class VolumeAlignment:
     start: str = "none"
     seconds: float = 0.0
     tiles: VolumeTiles | None = None
-
-    @property
-    def aligned(self) -> bool:
-        """Whether the verdict is "aligned"."""
-        return self.verdict == "aligned"
-
-    @property
-    def found(self) -> bool:
-        """Whether there is a transform worth looking at: "aligned" or "doubtful"."""
-        return self.verdict in FOUND

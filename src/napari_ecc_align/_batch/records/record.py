@@ -23,7 +23,7 @@ from ..._common.tables import INSPECTION_KEYS, MATRIX_KEYS, PART_KEYS, RESULT_KE
 from ..._transform.files import from_document
 from ..._transform.formats import own_json
 from ..._transform.transform import Transform
-from ..._verdict.result import Verdict
+from ..._verdict.verdict import Verdict
 from ..plan.pairs import PairFiles, Problem
 from ..settings import BatchSettings, with_present_names
 

@@ -25,7 +25,8 @@ from ..._transform.formats.registry import FORMATS, STACK_FORMATS
 from ..._transform.matrices import MotionModel
 from ..._transform.transform import Transform
 from ..._verdict.field_result import SmoothAlignment
-from ..._verdict.result import FOUND, VERDICTS, AlignmentResult, Verdict
+from ..._verdict.result import AlignmentResult
+from ..._verdict.verdict import FOUND, VERDICTS, Verdict
 from ..layers.world import distance_in_world, unit_of, world_change
 from .basis import MOVING_PLACE
 from .provenance import plain, provenance

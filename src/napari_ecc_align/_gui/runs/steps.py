@@ -29,7 +29,7 @@ from ..._images.sources import is_lazy, is_multiscale
 from ..._transform.matrices import MOTION_MODELS, MotionModel
 from ..._transform.transform import Transform
 from ..._verdict.field_result import SmoothAlignment
-from ..._verdict.result import FOUND, Verdict
+from ..._verdict.verdict import FOUND, Verdict
 from ..layers.comparison_layers import blank_outside
 from ..layers.resampling import in_memory, is_large, large_volume
 from ..shared.refusal import Refusal, refusing
