@@ -6,6 +6,7 @@ from ._align.stack_result import StackResult
 from ._align.volume.align import align_volume
 from ._align.volume.film import align_volume_stack
 from ._align.volume.film_result import VolumeStackResult
+from ._align.volume.judged import judge_volume
 from ._align.volume.result import VolumeAlignment
 from ._align.volume.save import save_volume
 from ._align.volume.tiles import VolumeTiles
@@ -82,6 +83,7 @@ __all__ = [
     "difference",
     "inspect_alignment",
     "judge",
+    "judge_volume",
     "load_transforms",
     "overlay",
     "polygon_mask",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Generator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -112,13 +112,14 @@ def align_volume(
     options = SearchOptions(model, "pyramid", precision, max_iterations, tolerance)
     own = checked_spacing(spacing, "spacing", (1.0, 1.0, 1.0))
     other = checked_spacing(moving_spacing, "moving_spacing", own)
+    asked = asking(cancel)
     volumes = (
-        interrupted(checked_volume(reference, reference_mask, "reference"), cancel),
-        interrupted(checked_volume(moving, moving_mask, "moving"), cancel),
+        checked_volume(reference, reference_mask, "reference", asked),
+        checked_volume(moving, moving_mask, "moving", asked),
     )
     start = None if initial is None else _TURNED @ checked_volume_matrix(initial) @ _TURNED
     reached: list[VolumeAlignment] = []
-    steps = _steps(volumes, (own, other), options, start, reached)
+    steps = _steps(volumes, (own, other), options, start, reached, asked)
     cancelled = cancelled_volume(model, volumes[0].shape, own)
     return driven(steps, reached, cancelled, progress, cancel)
 
@@ -158,16 +159,21 @@ class _Cancelled(Exception):
     """The caller has asked the alignment to end."""
 
 
-def interrupted(volume: Volume, cancel: Callable[[], bool] | None) -> Volume:
-    """Return a volume whose reading, if it is lazy, ends when that is asked."""
-    if cancel is None or not isinstance(volume, LazyVolume):
-        return volume
+def asking(cancel: Callable[[], bool] | None) -> Callable[[], None]:
+    """Return what ends an alignment, wherever it is called, when that is asked."""
 
     def asked() -> None:
-        if cancel():
+        if cancel is not None and cancel():
             raise _Cancelled
 
-    return replace(volume, asked=asked)
+    return asked
+
+
+@dataclass(frozen=True)
+class VolumeProgress(Progress):
+    """The progress of volumes, and where the moving one lies so far."""
+
+    found: VolumeTransform | None = None
 
 
 def _steps(
@@ -176,15 +182,17 @@ def _steps(
     options: SearchOptions,
     initial: Array | None,
     results: list[VolumeAlignment],
+    asked: Callable[[], object],
 ) -> Generator[Progress, None, VolumeAlignment]:
     """Try starts until one passes the verdict; return the most trusted result."""
-    own, other = yield from _pyramids(volumes, spacings)
+    own, other = yield from pyramids_of(volumes, spacings)
     before = np.diag([*(spacings[0] / spacings[1]), 1.0]) if initial is None else initial
     start = None if initial is None else before
-    return (yield from searched(own, other, options, before, results, start=start))
+    refiner = VolumeRefiner(own, other, options, asked)
+    return (yield from searched(refiner, before, results, start=start))
 
 
-def _pyramids(
+def pyramids_of(
     volumes: tuple[Volume, Volume], spacings: tuple[Array, Array]
 ) -> Generator[Progress, None, list[list[VolumeLevel]]]:
     """Return the pyramids of both volumes."""
@@ -210,9 +218,7 @@ def _pyramids(
 
 
 def searched(
-    own: list[VolumeLevel],
-    other: list[VolumeLevel],
-    options: SearchOptions,
+    refiner: VolumeRefiner,
     before: Array,
     results: list[VolumeAlignment],
     *,
@@ -222,9 +228,8 @@ def searched(
 
     Parameters
     ----------
-    own, other : list of VolumeLevel
-        Of the reference and of the moving volume.
-    options : SearchOptions
+    refiner : VolumeRefiner
+        Of the two volumes.
     before : (4, 4) array
         How the volumes lay before.
     results : list of VolumeAlignment
@@ -232,10 +237,9 @@ def searched(
     start : (4, 4) array, optional
         Where to start first, instead of how they lay.
     """
-    if flaw := _flaw(own, other):
-        nothing = VolumeTransform(np.eye(4))
-        return VolumeAlignment(nothing, "failed", flaw, own[0].shape, tuple(own[0].spacing))
-    refiner = VolumeRefiner(own, other, options)
+    flawed = flaw_of(refiner)
+    if flawed is not None:
+        return flawed
     done = 0
     for name, starts in _starts(refiner, before, start):
         for found in (yield from _refined(refiner, starts, name)):
@@ -249,6 +253,16 @@ def searched(
 
 def _trust(result: VolumeAlignment) -> tuple[int, float]:
     return VERDICTS.index(result.verdict), result.tiles.share if result.tiles else 0.0
+
+
+def flaw_of(refiner: VolumeRefiner) -> VolumeAlignment | None:
+    """Return the result of volumes with which nothing can be done; None of others."""
+    flaw = _flaw(refiner.reference, refiner.moving)
+    if not flaw:
+        return None
+    own = refiner.reference[0]
+    nothing = VolumeTransform(np.eye(4), refiner.model.name)
+    return VolumeAlignment(nothing, "failed", flaw, own.shape, tuple(own.spacing.tolist()))
 
 
 def _flaw(reference: list[VolumeLevel], moving: list[VolumeLevel]) -> str | None:
@@ -279,7 +293,7 @@ def _starts(
         yield "centres", [centred]
     yield "correlation", list(shifted_starts(own, other, before))
     if refiner.model.name != "translation":
-        yield "turns", list(turned_starts(own, other, before))
+        yield "turns", list(turned_starts(own, other, before, refiner.asked))
 
 
 def _refined(
@@ -289,15 +303,19 @@ def _refined(
     first = len(refiner.reference) - 1
     steps = 0
 
-    def told() -> Progress:
+    def told(step: object = None) -> Progress:
         nonlocal steps
         steps += 1
-        return Progress(1 - _PACE / (_PACE + steps), name)
+        fraction = 1 - _PACE / (_PACE + steps)
+        if not isinstance(step, RefinedVolume):
+            return Progress(fraction, name)
+        found = VolumeTransform(_TURNED @ step.matrix @ _TURNED, refiner.model.name)
+        return VolumeProgress(fraction, name, found=found)
 
     coarse = []
     for start in starts:
         running = refiner.coarse(refiner.motion(0).restricted(start), first=first)
-        found = yield from _told(running, told)
+        found = yield from retold(running, told)
         coarse.append(found)
     coarse.sort(key=lambda found: -np.nan_to_num(abs(found.solution.ecc)))
     best: list[RefinedVolume] = []
@@ -313,11 +331,8 @@ def _refined(
         likely = is_likely(refiner, found)
         yield told()
         # What tiles of the coarse level do not show, those of finer ones show no better.
-        out.append((yield from _told(refiner.finished(found), told)) if likely else found)
+        if likely:
+            yield told(found)
+            found = yield from retold(refiner.finished(found), told)
+        out.append(found)
     return out
-
-
-def _told(
-    steps: Generator[object, None, RefinedVolume], told: Callable[[], Progress]
-) -> Generator[Progress, None, RefinedVolume]:
-    return (yield from retold(steps, lambda _: told()))

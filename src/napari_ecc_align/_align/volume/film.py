@@ -14,9 +14,10 @@ from ..._ecc.options import DEFAULTS, SearchOptions
 from ..._images.sources import LazyArray
 from ..._transform.models import Array
 from ..progress import Progress
-from .align import cancelled_volume, driven, searched
+from .align import asking, cancelled_volume, driven, searched
 from .film_result import VolumeStackResult
 from .levels import volume_pyramid
+from .refine import VolumeRefiner
 from .result import VolumeAlignment
 from .sources import loaded_volume
 from .transform import VOLUME_MOTION_MODELS, VolumeMotionModel, checked_spacing
@@ -88,6 +89,7 @@ def align_volume_stack(
         np.asarray(reference if anchor is None else film[anchor]), reference_mask, "reference"
     )
     levels = volume_pyramid(fixed, own, float(own.min()))
+    asked = asking(cancel)
     start: Array | None = None
     results: list[VolumeAlignment] = []
     for index in range(count):
@@ -98,7 +100,8 @@ def align_volume_stack(
             moving = loaded_volume(np.asarray(film[index]), moving_mask, f"volume {index}")
             others = volume_pyramid(moving, own, float(own.min()))
             reached: list[VolumeAlignment] = []
-            steps = searched(levels, others, options, np.eye(4), reached, start=start)
+            refiner = VolumeRefiner(levels, others, options, asked)
+            steps = searched(refiner, np.eye(4), reached, start=start)
             result = driven(steps, reached, result, None, cancel)
         results.append(result)
         if result.aligned:

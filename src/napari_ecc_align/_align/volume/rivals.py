@@ -54,6 +54,7 @@ def turned_rival(refiner: VolumeRefiner, matrix: Array) -> float:
     centre = refiner.reference[0].frame.centre
     best = 0.0
     for turn in _TURNS:
+        refiner.asked()
         linear = own.spacing / own.step
         turned = np.eye(4)
         turned[:3, :3] = rotation_of(turn) * linear / linear[:, None]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from itertools import product
 
 import numpy as np
@@ -149,6 +149,7 @@ def turned_starts(
     reference: list[VolumeLevel],
     moving: list[VolumeLevel],
     around: Array,
+    asked: Callable[[], object],
 ) -> Iterator[Array]:
     """Yield matrices that differ from `around` by a turn and a displacement, the best first.
 
@@ -167,6 +168,7 @@ def turned_starts(
     spectrum = np.conj(fft.rfftn(_centred(np.asarray(own.values, np.float32)), size))
     found: list[tuple[float, Array]] = []
     for turn in _turns():
+        asked()
         linear = own.frame.scale[:, None] * rotation_of(turn) / own.frame.scale
         matrix = local.copy()
         matrix[:3, :3] = local[:3, :3] @ linear

@@ -69,7 +69,9 @@ class LazyVolume:
 Volume: TypeAlias = NDArray[Any] | LazyVolume
 
 
-def checked_volume(given: Any, mask: Any, name: str) -> Volume:
+def checked_volume(
+    given: Any, mask: Any, name: str, asked: Callable[[], object] = lambda: None
+) -> Volume:
     """Return a volume to align.
 
     Parameters
@@ -80,6 +82,8 @@ def checked_volume(given: Any, mask: Any, name: str) -> Volume:
         Voxels that count.
     name : str
         What to call the argument in an error.
+    asked : callable, optional
+        Called before anything lazy is read; what it raises ends the reading.
 
     Returns
     -------
@@ -111,7 +115,7 @@ def checked_volume(given: Any, mask: Any, name: str) -> Volume:
         mask = np.asarray(mask)
     if mask is not None:
         _check_mask(tuple(mask.shape), tuple(finest.shape), name)
-    return LazyVolume(levels, mask)
+    return LazyVolume(levels, mask, asked)
 
 
 def is_pyramid(given: Any) -> bool:

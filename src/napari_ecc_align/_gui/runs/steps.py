@@ -18,7 +18,7 @@ from ..._align.stack import StackRun, stack_steps
 from ..._align.stack_result import StackResult
 from ..._align.volume.inspection import Looks, volume_inspection_steps
 from ..._align.volume.sources import gray_volume
-from ..._align.volume.steps import volume_steps
+from ..._align.volume.steps import volume_judging_steps, volume_steps
 from ..._align.volume.transform import VolumeTransform
 from ..._common.errors import InputError
 from ..._common.steps import retold
@@ -118,20 +118,19 @@ def _align_volume(task: Task, masks: dict[str, Any]) -> Generator[Progress, None
         (task.reference.source, task.moving.source) if large else map(gray_volume, _volumes(task))
     )
     spacing, moving_spacing = task.spacings
-    steps = volume_steps(
-        reference,
-        moving,
-        task.parameters.search,
-        initial=cast("VolumeTransform | None", task.initial),
-        spacing=spacing,
-        moving_spacing=moving_spacing,
-        **masks,
+    given = cast("VolumeTransform | None", task.initial)
+    options = {"spacing": spacing, "moving_spacing": moving_spacing, **masks}
+    search = task.parameters.search
+    steps = (
+        volume_judging_steps(reference, moving, given, **options)
+        if task.judged
+        else volume_steps(reference, moving, search, initial=given, **options)
     )
     result = yield from _seldom(
         retold(steps, lambda step: replace(step, fraction=step.fraction * _SEARCH_SHARE))
     )
     run = FinishedRun(task, _alone(result), [result.transform])
-    if not result.found:
+    if not worth_a_look(result):
         return run
     if large:
         reason = f"{result.reason} The volumes are too large to be compared here."
