@@ -89,8 +89,11 @@ class StackResult(FrameResults[AlignmentResult]):
         good = [at for at, result in enumerate(self) if result.found]
         if not good:
             return [Transform.identity(result.model) for result in self]
-        nearest = (min(good, key=lambda at: abs(at - here)) for here in range(len(self)))
-        return [self[at].transform for at in nearest]
+        here, known = np.arange(len(self)), np.array(good)
+        after = np.searchsorted(known, here).clip(max=len(known) - 1)
+        before = (after - 1).clip(min=0)
+        nearer = here - known[before] <= np.abs(known[after] - here)
+        return [self[at].transform for at in known[np.where(nearer, before, after)].tolist()]
 
     @property
     def filled_results(self) -> StackResult:
