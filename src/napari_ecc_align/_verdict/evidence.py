@@ -10,11 +10,11 @@ from numpy.typing import NDArray
 from .._transform.matrices import MotionModel
 from .limits import LEAST_AGREEING, TIMES_BY_EDGES
 from .residual_pattern import ResidualPattern
-from .result import Verdict
 from .rival import NO_RIVAL, Rival
 from .second_motion import SecondMotion
 from .shifted_rival import WholeFit
 from .tile_matching import Tiles
+from .verdict import Verdict
 
 
 @dataclass(frozen=True, eq=False)
