@@ -250,7 +250,9 @@ def _by_edges(job: Job, pyramids: Pyramids, estimate: Estimate) -> list[Judged]:
     )
     edges = replace(outcome_of(steps), start=estimate.start)
     found = assessed(pyramids, edges, options, job.initial)
-    return [found] if found.result.aligned else []
+    # What brightness judges after all is no second opinion.
+    own = found.evidence is not None and found.evidence.by_edges
+    return [found] if found.result.aligned and own else []
 
 
 def _finer(job: Job, pyramids: Pyramids, estimate: Estimate) -> list[Judged]:
