@@ -369,12 +369,14 @@ def test_what_is_faint_but_moves_all_over_the_image_is_doubtful():
 def test_edges_settle_what_brightness_doubts_by_little():
     for known, settled in (
         ({}, False),
-        ({"corner_uncertainty": 0.5}, True),
-        ({"corner_uncertainty": 0.7}, False),
+        ({"corner_uncertainty": 0.5, "ecc": 0.85}, True),
+        # One kind of images is known as exactly as its brightness tells.
+        ({"corner_uncertainty": 0.5, "ecc": 0.95}, False),
+        ({"corner_uncertainty": 0.7, "ecc": 0.85}, False),
         ({"motion": moved(6, -8), "second": other(12, 0, share=0.1)}, True),
         ({"motion": moved(6, -8), "second": other(12, 0, share=0.4)}, False),
-        ({"turned": rival(0.95), "corner_uncertainty": 0.5}, False),
-        ({"corner_uncertainty": 0.5, "by_edges": True}, False),
+        ({"turned": rival(0.95), "corner_uncertainty": 0.5, "ecc": 0.85}, False),
+        ({"corner_uncertainty": 0.5, "ecc": 0.85, "by_edges": True}, False),
     ):
         assert may_be_settled_by_edges(make_evidence(**known)) == settled, known
 
