@@ -15,7 +15,9 @@ from numpy.typing import NDArray
 
 from .._common.opencv import cv2
 from .._ecc.estimate import Estimate
-from .._ecc.field.estimate import Expected, FieldEstimate, Stage, field_steps
+from .._ecc.field.cells import Expected
+from .._ecc.field.estimate import FieldEstimate, field_steps
+from .._ecc.field.stage import Stage
 from .._ecc.options import SearchOptions
 from .._images.field_warping import CELL, cell_places, moved_pixels
 from .._images.pyramid.levels import Level, image_pyramid
