@@ -3,8 +3,9 @@
 python tests/benchmarks/films.py [--frames 60] [--kinds easy dim bent] [--seed 1]
 
 Cells on a textured ground, 512 x 512, with Poisson noise: `dim` with a quarter of the light of
-`easy`, and `bent` as `easy` but deformed smoothly by 1.5 px RMS, which no motion model describes but a field does.
-Beside `align_stack` stand those of OpenCV, scikit-image and pystackreg that are installed.
+`easy`, and `bent` as `easy` but deformed smoothly by 1.5 px RMS, which no motion model describes
+but a field does. Beside `align_stack` stand those of OpenCV, scikit-image and pystackreg that are
+installed.
 """
 
 from __future__ import annotations

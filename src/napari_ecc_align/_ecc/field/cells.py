@@ -49,6 +49,7 @@ class System:
             self.weights *= kept
         self._certain = seen.certain
         self._sigmas: dict[Prior, Array] = {}
+        self._wide: dict[Prior, Factor] = {}
         self.cells = seen.information * (self.weights / stage.times**2)
         self.information = splines.information(self.design, self.cells)
 
@@ -57,11 +58,21 @@ class System:
         unit = self.splines.prior(prior.stiffness)
         return Factor(self.information + unit / prior.amplitude**2)
 
+    def widely(self, prior: Prior) -> Factor:
+        """Return the factor for a prior that is no better known than by a step."""
+        if prior not in self._wide:
+            wide = Prior(_WIDER * prior.amplitude, prior.stiffness)
+            self._wide = {prior: self.factor(wide)}
+        return self._wide[prior]
+
+    def more_certain(self, other: System, times: float) -> float:
+        """Return on what share of the cells forces count so many times as much as another's."""
+        return float((self.weights > np.float32(times) * other.weights).mean())
+
     def sigma(self, prior: Prior) -> Array:
         """Return one sigma of each component on the cells, (2, h, w) in px."""
         if prior not in self._sigmas:
-            wide = Prior(_WIDER * prior.amplitude, prior.stiffness)
-            drawn = self.factor(wide).samples(_SAMPLES, np.random.default_rng(0))
+            drawn = self.widely(prior).samples(_SAMPLES, np.random.default_rng(0))
             squares = self.splines.values(self.design, drawn) ** 2
             self._sigmas = {prior: np.sqrt(squares.mean(axis=0))}
         return self._sigmas[prior].copy()

@@ -144,8 +144,9 @@ def field_steps(
             if given:
                 system, solve = given[number]
                 if last and kept is None and iteration + 1 >= least:
-                    # How well it is known is this image's own.
+                    # Where it ends, and how well it is known, is this image's own.
                     system = System(stage, splines, seen, mask)
+                    solve = system.widely(prior).solve
             elif made:
                 system = System(stage, splines, seen, mask)
                 if expected is None and (iteration or number > 1):
