@@ -358,3 +358,15 @@ def test_an_alignment_ends_wherever_it_is_when_that_is_asked(world):
     whole = align_volume(reference, moving, progress=steps.append, cancel=cancel)
     # Also between steps: in a search, and in judging.
     assert len(asked) > len(steps) and whole.aligned
+
+
+def test_an_outline_that_fits_turned_is_no_rival_where_what_is_within_does_not(world):
+    grid = np.stack(np.meshgrid(*(np.linspace(-1, 1, n) for n in world.shape), indexing="ij"))
+    inside = ndimage.gaussian_filter(1.0 * ((grid**2).sum(axis=0) < 0.3), 1)
+    detail = world / world.max()
+    reference, moving, truth = moved_pair(
+        1000 * inside * (1 + 0.4 * detail), MOTIONS["euclidean"], [2.0, -3.0, 1.0]
+    )
+    found = align_volume(reference, moving, model="euclidean")
+    assert found.aligned, found.reason
+    assert np.abs(FLIPPED @ found.transform.matrix @ FLIPPED - truth).max() < 0.2

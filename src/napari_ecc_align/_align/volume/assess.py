@@ -212,7 +212,8 @@ def _why_ambiguous(refiner: VolumeRefiner, found: RefinedVolume, tiles: VolumeTi
             "The volumes repeat: another place fits almost as well "
             f"({max(tiles.rival, places):.0%} of the correlation)."
         )
-    if turned_rival(refiner, found.matrix) > LIKE:
+    inverted = found.solution.gain < 0
+    if turned_rival(refiner, found.matrix, inverted=inverted).is_like(LIKE):
         return "The volumes fit almost as well when one is turned."
     return None
 

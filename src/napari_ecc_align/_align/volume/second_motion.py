@@ -21,7 +21,8 @@ from .search import laid_on, level_below
 # As of images, in voxels of the level: what is coarser is shading, contrast is evened out over
 # cubes of a side, what stands out farther counts no more, and frequencies are weighed.
 _DETAIL, _PATCH, _BRIGHTEST, _WHITENING, _LEAST_POWER = 6, 25, 8.0, 0.5, 1e-3
-_VOXELS = 300_000
+DETAIL_VOXELS = 300_000
+"""Detail is looked at on the finest level of at most so many voxels."""
 # In standard deviations of what other displacements show: 5 of a normal one are met by chance in
 # one pair of fifty, with a share of the detail that counts in one of a thousand.
 _LEAST_SIGNIFICANCE = 5.0
@@ -72,10 +73,10 @@ def second_motion(
         Look only at what the first motion does not explain where it is: among what stays, what
         moved may be a small share of the detail.
     """
-    index = level_below(reference, moving, _VOXELS)
+    index = level_below(reference, moving, DETAIL_VOXELS)
     level = reference[index]
     laid = laid_on(level, moving[index], matrix)
-    first, second, window = _details(np.asarray(level.values, np.float32), laid)
+    first, second, window = details(np.asarray(level.values, np.float32), laid)
     if not window.any():
         return None
     second = -second if inverted else second
@@ -95,7 +96,7 @@ def second_motion(
     return SecondMotion(distance, _spread(first, second, window, there) > _EVERYWHERE)
 
 
-def _details(reference: Floats, laid: Floats) -> tuple[Floats, Floats, Floats]:
+def details(reference: Floats, laid: Floats) -> tuple[Floats, Floats, Floats]:
     """Return the detail of both where both are seen, each of length one, and the window."""
     from scipy import ndimage
 
