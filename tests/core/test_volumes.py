@@ -336,6 +336,8 @@ def test_a_transform_is_judged_by_where_the_volumes_fit(world):
         assert off.verdict == verdict
         assert f"{-by:.1f} along x" in off.reason
         assert off.corner_uncertainty == pytest.approx(by, abs=0.1)
+        assert off.axis_uncertainty[0] == pytest.approx(by, abs=0.1)
+        assert off.ecc < found.ecc - 0.001
     asked = []
 
     def cancel():

@@ -55,7 +55,7 @@ def turned_rival(refiner: VolumeRefiner, matrix: Array, *, inverted: bool) -> Ri
     coarsest = len(refiner.reference) - 1
     index = level_below(refiner.reference, refiner.moving, DETAIL_VOXELS)
     own, other = refiner.reference[index], refiner.moving[index]
-    here = _correlated(refiner, coarsest, matrix)
+    here = abs(correlated(refiner, matrix, coarsest))
     if here <= 0:
         return Rival(0.0, 1.0)
     reference = np.asarray(own.values, np.float32)
@@ -88,17 +88,22 @@ def _turned_places(refiner: VolumeRefiner, matrix: Array, here: float) -> list[A
         turned[:3, :3] = rotation_of(turn) * linear / linear[:, None]
         turned[:3, 3] = centre - turned[:3, :3] @ centre
         start = matrix @ turned
-        if _correlated(refiner, coarsest, start) >= _LEAST_LIKENESS * here:
+        if abs(correlated(refiner, start, coarsest)) >= _LEAST_LIKENESS * here:
             there = outcome_of(refiner.coarse(start, first=coarsest, last=coarsest))
             found.append((abs(float(np.nan_to_num(there.solution.ecc))), there.matrix))
     found.sort(key=lambda one: -one[0])
     return [place for _, place in found[:MOST_RIVALS]]
 
 
-def _correlated(refiner: VolumeRefiner, index: int, matrix: Array) -> float:
-    """Return the size of the correlation of a whole level at a matrix between level 0's voxels."""
+def correlated(refiner: VolumeRefiner, matrix: Array, index: int | None = None) -> float:
+    """Return the correlation of a whole level at a matrix between level 0's voxels.
+
+    Of the finest that is small, if none is chosen.
+    """
     from ..._ecc.correlation import ecc
 
+    if index is None:
+        index = level_below(refiner.reference, refiner.moving, DETAIL_VOXELS)
     own, other = refiner.reference[index], refiner.moving[index]
     laid = laid_on(own, other, matrix)
-    return abs(ecc(np.asarray(own.values, np.float32), None, laid))
+    return ecc(np.asarray(own.values, np.float32), None, laid)
