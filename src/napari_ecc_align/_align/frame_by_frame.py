@@ -50,6 +50,11 @@ class StackOptions:
     called: str = "frames"
     brief: bool = False
 
+    @property
+    def is_cancelled(self) -> bool:
+        """Whether the frames that are left are not wanted."""
+        return self.cancel is not None and self.cancel()
+
     def prepared(self, image: NDArray[Any], index: int) -> Source:
         """Return an image that frames are aligned to, of a number, as a reference for all."""
         whole = self.search.engine == "opencv"
@@ -118,6 +123,8 @@ class Series:
         """Align a frame, given results of those before; it is read now unless it is given."""
         if index == self.own:
             return _itself(self.shape, self.options.search)
+        if self.options.is_cancelled:
+            return cancelled_result(self.shape, self.options.search)
         reference = self._shared
         if index and len(self.references) > 1:
             reference = self.options.prepared(self.references[index], index)
@@ -173,6 +180,9 @@ def chained_frames(
         yield told_frame(0, len(images), results[0])
     earlier, previous = _last_readable(images, options, results, first)
     for index in range(len(results), len(images)):
+        if options.is_cancelled:
+            results.append(cancelled_result(results[0].shape, options.search))
+            continue
         image = images.read(index)
         turn = _Turn(index, len(images), 0.0, 0.5)
         step = yield from _align(previous, image, None, options, turn)
@@ -236,7 +246,7 @@ def _align(
     job = Job(reference, source, options.search, checked_initial(start), follower)
 
     def told(step: Progress) -> Progress:
-        if options.cancel is not None and options.cancel():
+        if options.is_cancelled:
             raise Cancelled(step.transform)
         return turn.of_all(step, options.called)
 

@@ -99,7 +99,7 @@ def _align_frames(task: Task, masks: dict[str, Any]) -> Generator[Progress, None
         task.parameters.search,
         reference=reference,
         initial=task.initial,
-        run=StackRun(task.frames.called),
+        run=StackRun(task.frames.called, cancel=task.enough.is_set),
         **masks,
     )
     results = yield from _seldom(steps)
