@@ -1,12 +1,15 @@
 from ._align.align import align
 from ._align.judged import judge
 from ._align.progress import Progress
+from ._align.smooth_stack import SmoothStack
 from ._align.stack import align_stack
 from ._align.stack_result import StackResult
 from ._align.volume.align import align_volume
 from ._align.volume.film import align_volume_stack
 from ._align.volume.film_result import VolumeStackResult
+from ._align.volume.judged import judge_volume
 from ._align.volume.result import VolumeAlignment
+from ._align.volume.save import save_volume
 from ._align.volume.tiles import VolumeTiles
 from ._align.volume.transform import VolumeTransform
 from ._align.volume.warp import warp_volume
@@ -30,14 +33,15 @@ from ._images.samples import SamplePair, sample
 from ._images.sources import ImageLike
 from ._images.warping import warp
 from ._transform.field import Field
-from ._transform.files import load_transforms, save_transforms
+from ._transform.files import load_fields, load_transforms, save_fields, save_transforms
 from ._transform.matrices import MotionModel
 from ._transform.parts import Parts
 from ._transform.transform import Transform
 from ._transform.transform_like import TransformLike
 from ._verdict.field_result import SmoothAlignment
-from ._verdict.result import AlignmentFailed, AlignmentResult, Verdict
+from ._verdict.result import AlignmentResult
 from ._verdict.tile_matching import Tiles
+from ._verdict.verdict import AlignmentFailed, Verdict
 
 __version__: str
 
@@ -61,6 +65,7 @@ __all__ = [
     "Record",
     "SamplePair",
     "SmoothAlignment",
+    "SmoothStack",
     "StackResult",
     "ThresholdMethod",
     "Tiles",
@@ -80,13 +85,17 @@ __all__ = [
     "difference",
     "inspect_alignment",
     "judge",
+    "judge_volume",
+    "load_fields",
     "load_transforms",
     "overlay",
     "polygon_mask",
     "read_image",
     "sample",
+    "save_fields",
     "save_scene",
     "save_transforms",
+    "save_volume",
     "warp",
     "warp_stack",
     "warp_volume",

@@ -7,8 +7,8 @@ from scipy import ndimage
 from napari_ecc_align import Transform, align
 from napari_ecc_align._transform.transform import corner_error
 from napari_ecc_align._verdict.refusals import why_implausible
-from napari_ecc_align._verdict.result import VERDICTS
 from napari_ecc_align._verdict.trust import doubt_rivalled
+from napari_ecc_align._verdict.verdict import VERDICTS
 from pairs import known_pair, picture, random_transform
 
 SHAPE = (240, 300)

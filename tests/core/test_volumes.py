@@ -9,6 +9,7 @@ from napari_ecc_align import (
     VolumeTransform,
     align_volume,
     align_volume_stack,
+    judge_volume,
     warp_volume,
 )
 from napari_ecc_align._align.volume.levels import volume_pyramid
@@ -320,3 +321,40 @@ def test_threads_that_happen_to_lie_on_others_are_no_second_motion(seed):
     moved = np.eye(4)
     moved[:3, 3] = 0.5
     assert second_motion(*levels, moved, inverted=False) is None
+
+
+def test_a_transform_is_judged_by_where_the_volumes_fit(world):
+    reference, moving, truth = moved_pair(world, MOTIONS["euclidean"], [2.0, -3.0, 1.0])
+    right = VolumeTransform(FLIPPED @ truth @ FLIPPED, "euclidean")
+    found = judge_volume(reference, moving, right)
+    assert found.aligned and found.judged
+    assert np.array_equal(found.transform.matrix, right.matrix)
+    shift = np.eye(4)
+    for by, verdict in ((0.25, "aligned"), (3.0, "failed")):
+        shift[0, 3] = by
+        off = judge_volume(reference, moving, right @ VolumeTransform(shift))
+        assert off.verdict == verdict
+        assert f"{-by:.1f} along x" in off.reason
+        assert off.corner_uncertainty == pytest.approx(by, abs=0.1)
+    asked = []
+
+    def cancel():
+        asked.append(0)
+        return len(asked) > 3
+
+    assert judge_volume(reference, moving, right, cancel=cancel).verdict == "cancelled"
+    unlike = judge_volume(reference, world[:52, -56:, -60:], right)
+    assert unlike.verdict == "failed" and unlike.corner_uncertainty == np.inf
+
+
+def test_an_alignment_ends_wherever_it_is_when_that_is_asked(world):
+    reference, moving, _ = moved_pair(world, MOTIONS["euclidean"], [2.0, -3.0, 1.0])
+    steps, asked = [], []
+
+    def cancel():
+        asked.append(0)
+        return False
+
+    whole = align_volume(reference, moving, progress=steps.append, cancel=cancel)
+    # Also between steps: in a search, and in judging.
+    assert len(asked) > len(steps) and whole.aligned

@@ -289,6 +289,7 @@ def test_a_doubtful_pair_is_accepted(widget, viewer, settle, copied):
     settle()
     record = read_record(copied, "p1.png")
     assert (record.outcome, record.review.decision) == ("aligned", "accepted")
+    assert ": accepted. All pairs: 3 aligned" in widget.message.value
     assert record.transform.matrix.ravel().tolist() == np.ravel(document["matrix"]).tolist()
     row = report_rows(copied)["p1.png"]
     assert (row["outcome"], row["review"]) == ("aligned", "accepted")

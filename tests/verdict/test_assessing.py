@@ -15,8 +15,8 @@ from napari_ecc_align._images.pyramid.levels import image_pyramid
 from napari_ecc_align._images.pyramid.pair import Pyramids
 from napari_ecc_align._verdict.assess import assess
 from napari_ecc_align._verdict.refusals import why_implausible, why_too_little
-from napari_ecc_align._verdict.result import VERDICTS
 from napari_ecc_align._verdict.trust import doubt_rivalled, trust_key
+from napari_ecc_align._verdict.verdict import VERDICTS
 from pairs import picture
 
 
@@ -113,7 +113,7 @@ def test_an_aligned_result_that_a_doubtful_one_elsewhere_rivals_is_doubted():
         # What does not know its corners may lie at the same place.
         make_result("doubtful", shift(10, 0), corner_uncertainty=4.0),
         # Its evidence is less, in share or in number.
-        make_result("doubtful", shift(10, 0), make_tiles(13)),
+        make_result("doubtful", shift(10, 0), make_tiles(12)),
         make_result("doubtful", shift(10, 0), make_tiles(8, 8)),
         replace(make_result("doubtful", shift(10, 0)), tiles=None),
     ],

@@ -7,9 +7,9 @@ from builders import make_evidence, make_tiles, make_wide, rival
 from hypothesis import given
 from hypothesis import strategies as st
 
-from napari_ecc_align._verdict.result import VERDICTS
 from napari_ecc_align._verdict.rules import judge, p_value
 from napari_ecc_align._verdict.shifted_rival import WholeFit
+from napari_ecc_align._verdict.verdict import VERDICTS
 
 
 def rank_of(**known):

@@ -28,7 +28,8 @@ from .._transform.transform import Transform, corner_error
 from .._transform.transform_like import FieldLike, TransformLike, as_transform
 from .._verdict.assess import assess
 from .._verdict.field_result import SmoothAlignment
-from .._verdict.result import GIVEN, AlignmentResult, Verdict
+from .._verdict.result import GIVEN, AlignmentResult
+from .._verdict.verdict import Verdict
 from .cancelling import result_of
 from .counted_part import counted_sources
 from .mirrored import result_of_side, side_of

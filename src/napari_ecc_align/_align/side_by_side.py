@@ -13,13 +13,12 @@ from .._common.steps import outcome_of
 from .._common.workers.loop import Lost, work
 from .._common.workers.pool import Pool
 from .._verdict.assess import Judged
-from .._verdict.result import AlignmentResult
-from .cancelling import cancelled_result
-from .frame_by_frame import BLOCK, FrameSteps, Series, failed_result, is_start, told_frame
-from .progress import Progress
+from .follower import Follower
+from .frame_by_frame import BLOCK, FrameSteps, Series, is_start, told_frame
+from .progress import FrameResult, Progress
 from .read_frames import Unreadable
 
-_Results = dict[int, AlignmentResult]
+_Results = dict[int, FrameResult]
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,7 +52,7 @@ class _BlockAligner:
     def __call__(self, block: _Block) -> _Results:
         done = dict(block.known)
         follower = self._series.follower()
-        if follower is not None:
+        if isinstance(follower, Follower):
             follower.basis = block.basis
         for index in block.numbers:
             if index not in done:
@@ -62,9 +61,7 @@ class _BlockAligner:
         return {index: done[index] for index in block.numbers}
 
 
-def side_by_side(
-    series: Series, workers: int, known: Sequence[AlignmentResult] = ()
-) -> FrameSteps:
+def side_by_side(series: Series, workers: int, known: Sequence[FrameResult] = ()) -> FrameSteps:
     """Align the frames of a series as `one_by_one` does, in several processes.
 
     The first frame of each block is aligned here, ahead of the others of its block, so that all
@@ -87,7 +84,7 @@ def side_by_side(
     finally:
         running.close()
     for index in range(len(done), count):
-        done[index] = cancelled_result(series.shape, series.options.search)
+        done[index] = series.options.cancelled(series.shape)
         yield told_frame(index, count, done[index])
     return [*done.values()]
 
@@ -106,8 +103,11 @@ def _blocks(series: Series, done: _Results) -> Iterator[_Block]:
             steps = series.frame_steps(index, done, images.get(index), follower)
             done[index] = outcome_of(steps)
         firsts = [at for at in range(0, block, BLOCK) if at in done and is_start(done[at])]
-        near = {*firsts[-1:], *([block] if index == block else range(block, numbers[0]))}
-        basis = follower.basis if follower else None
+        # What the first frame's field foretells is not sent: it is found once more.
+        sent = isinstance(follower, Follower)
+        basis = follower.basis if isinstance(follower, Follower) else None
+        own_first = [block] if index == block and sent else range(block, numbers[0])
+        near = {*firsts[-1:], *own_first}
         yield _Block(numbers, {at: done[at] for at in near if at in done}, images, basis)
         index = end
 
@@ -116,5 +116,5 @@ def _results(series: Series, block: _Block, outcome: _Results | Lost) -> _Result
     if not isinstance(outcome, Lost):
         return outcome
     reason = f"Given up after a second try: {outcome.reason}."
-    lost = failed_result(series.shape, series.options.search, reason)
+    lost = series.options.failed(series.shape, reason)
     return {index: block.known.get(index, lost) for index in block.numbers}

@@ -86,14 +86,10 @@ class StackResult(FrameResults[AlignmentResult]):
         >>> stack.verdicts, stack.gaps, len(stack.filled_transforms)
         (['aligned', 'failed'], [1], 2)
         """
-        good = [at for at, result in enumerate(self) if result.found]
-        if not good:
+        nearest = self._nearest()
+        if not nearest:
             return [Transform.identity(result.model) for result in self]
-        here, known = np.arange(len(self)), np.array(good)
-        after = np.searchsorted(known, here).clip(max=len(known) - 1)
-        before = (after - 1).clip(min=0)
-        nearer = here - known[before] <= np.abs(known[after] - here)
-        return [self[at].transform for at in known[np.where(nearer, before, after)].tolist()]
+        return [self[at].transform for at in nearest]
 
     @property
     def filled_results(self) -> StackResult:

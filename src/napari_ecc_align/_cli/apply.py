@@ -14,11 +14,12 @@ import numpy as np
 from .._align.volume.transform import VolumeTransform
 from .._common.errors import InputError
 from .._images.files.image_file import ImageFile
-from .._images.files.images import SUFFIXES, read_file, write_file
+from .._images.files.images import read_file, write_file
+from .._images.files.suffixes import SUFFIXES, image_suffix, own_stem
 from .._images.files.warped import warped_file
 from .._transform.field import Field
-from .._transform.files import load_transforms
-from .._transform.formats.field_files import FIELD_FORMATS
+from .._transform.files import load_fields, load_transforms
+from .._transform.formats.field_files import holds_a_field, holds_fields
 from .._transform.formats.registry import holds_a_stack, holds_a_volume
 from .._transform.transform import Transform
 from .console import narrate, say, tell
@@ -28,7 +29,6 @@ from .outputs import (
     check_folder,
     check_outputs,
     check_parent,
-    own_stem,
     warped_suffix,
 )
 from .provenance import made_by, with_provenance
@@ -63,10 +63,14 @@ def run_apply(chosen: argparse.Namespace) -> int:
 
 def _transforms(
     chosen: argparse.Namespace,
-) -> Sequence[Transform | Field | VolumeTransform | list[Transform]]:
+) -> Sequence[Transform | Field | VolumeTransform | list[Transform] | list[Field]]:
     """Return the transform of each image, or those of its frames."""
     count = len(chosen.images)
-    if chosen.transform.suffix.lower() in FIELD_FORMATS:
+    if holds_fields(chosen.transform):
+        fields = load_fields(chosen.transform)
+        fields = [each.inverse for each in fields] if chosen.inverse else fields
+        return fields if len(fields) == count else [fields] * count
+    if holds_a_field(chosen.transform):
         field = Field.load(chosen.transform)
         return [field.inverse if chosen.inverse else field] * count
     if holds_a_volume(chosen.transform):
@@ -83,7 +87,7 @@ def _transforms(
 def _warp_file(
     path: Path,
     out: Path,
-    transform: Transform | Field | VolumeTransform | list[Transform],
+    transform: Transform | Field | VolumeTransform | list[Transform] | list[Field],
     like: ImageFile,
     chosen: argparse.Namespace,
     origin: Mapping[str, Any],
@@ -124,11 +128,11 @@ def _outputs(chosen: argparse.Namespace) -> list[Path]:
     named = chosen.name is not None or len(chosen.images) > 1
     is_folder = out.is_dir() or chosen.out.endswith(("/", os.sep)) or not out.suffix
     if not is_folder and not named:
-        if out.suffix.lower() not in SUFFIXES:
+        if not image_suffix(out):
             raise InputError(f"{out} must end in one of {', '.join(SUFFIXES)}")
         check_parent(out)
         return [out]
-    if out.suffix.lower() in SUFFIXES and not is_folder:
+    if image_suffix(out) and not is_folder:
         raise InputError(f"{out} is the name of one image; give a folder for --out")
     check_folder(out)
     pattern = chosen.name or DEFAULT_NAME
@@ -136,6 +140,6 @@ def _outputs(chosen: argparse.Namespace) -> list[Path]:
     for name in names:
         if Path(name).name != name:
             raise InputError(f"--name {pattern!r} must name a file, without any folder")
-    own = Path(pattern).suffix.lower() in SUFFIXES
+    own = bool(image_suffix(Path(pattern)))
     suffixes = ["" if own else warped_suffix(path, np.dtype(np.uint8)) for path in chosen.images]
     return [out / f"{name}{suffix}" for name, suffix in zip(names, suffixes, strict=True)]

@@ -6,12 +6,11 @@ import math
 from dataclasses import dataclass, field
 from functools import cached_property
 from html import escape
-from typing import Any, Literal, NoReturn, Self, get_args
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from .._common.errors import InputError
 from .._common.given import Numbers
 from .._common.tables import MATRIX_KEYS, PART_KEYS, RESULT_KEYS, UNCERTAINTY_KEYS
 from .._images.pyramid.representations import Representation
@@ -21,19 +20,15 @@ from .._transform.parts import Parts, parts_or_nan
 from .._transform.transform import Transform, checked_points
 from .tile_matching import Tiles
 from .uncertainty import spread_at, spread_of_parts, whole_covariance
+from .verdict import Verdict, WithVerdict
 from .wording import first_sentence, html_row, motion_line, parts_html
 
-Verdict = Literal["aligned", "doubtful", "failed", "cancelled"]
-VERDICTS: tuple[Verdict, ...] = get_args(Verdict)[::-1]
-"""All verdicts, the worst first."""
 GIVEN = "given"
 """The start of what was not searched for."""
-FOUND: tuple[Verdict, ...] = ("aligned", "doubtful")
-"""The verdicts of those that come with a transform worth looking at."""
 
 
 @dataclass(frozen=True, eq=False)
-class AlignmentResult:
+class AlignmentResult(WithVerdict):
     """A transform, and whether to trust it; by default one for which nothing was measured.
 
     It has no truth value: ask `aligned`, or the `verdict`.
@@ -134,16 +129,6 @@ class AlignmentResult:
     tiles: Tiles | None = None
 
     @property
-    def aligned(self) -> bool:
-        """Whether the verdict is "aligned"."""
-        return self.verdict == "aligned"
-
-    @property
-    def found(self) -> bool:
-        """Whether there is a transform worth looking at: "aligned" or "doubtful"."""
-        return self.verdict in FOUND
-
-    @property
     def judged(self) -> bool:
         """Whether the transform was given to `judge`, and not searched for."""
         return self.start == GIVEN
@@ -157,39 +142,6 @@ class AlignmentResult:
     def corner_shift(self) -> float:
         """How far the transform moves the corners of the reference, RMS in pixels."""
         return self.transform.corner_distance(Transform.identity(), self.shape)
-
-    def raise_if_not(self, *accepted: Verdict) -> Self:
-        """Return the result itself, or raise if its verdict is not accepted.
-
-        Parameters
-        ----------
-        *accepted : {"aligned", "doubtful", "failed", "cancelled"}
-            Verdicts to go on with; "aligned" alone if none is named.
-
-        Raises
-        ------
-        AlignmentFailed
-            If the verdict is another one; its `result` is this one.
-        InputError
-            If there is no such verdict.
-
-        Examples
-        --------
-        >>> import numpy as np
-        >>> from napari_ecc_align import align
-        >>> align(np.eye(64), np.zeros((64, 64))).raise_if_not("aligned", "doubtful")
-        Traceback (most recent call last):
-        ...
-        napari_ecc_align._verdict.result.AlignmentFailed: failed: The moving image has no contrast.
-        """
-        for verdict in accepted:
-            if verdict not in VERDICTS:
-                raise InputError(
-                    f"verdict must be one of {', '.join(get_args(Verdict))}, not {verdict!r}"
-                )
-        if self.verdict not in (accepted or ("aligned",)):
-            raise AlignmentFailed(self)
-        return self
 
     def parts(self, center: tuple[float, float] | None = None) -> Parts:
         """Return shift, rotation, scales and shear, at the middle of the reference by default.
@@ -314,12 +266,6 @@ class AlignmentResult:
         numbers |= {"tiles": tested, "tiles_agreeing": agreeing}
         return {key: numbers[key] if key in numbers else getattr(self, key) for key in RESULT_KEYS}
 
-    def __bool__(self) -> NoReturn:
-        raise TypeError(
-            "an AlignmentResult has no truth value, for it can be doubtful: ask result.aligned "
-            "or result.verdict, or call result.raise_if_not()"
-        )
-
     def __repr__(self) -> str:
         told = []
         if self.found:
@@ -366,28 +312,6 @@ class AlignmentResult:
             corner_uncertainty=self.corner_uncertainty,
             contradiction=self.contradiction,
         )
-
-
-class AlignmentFailed(RuntimeError):
-    """An alignment whose verdict was not accepted; `result` is what came of it.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from napari_ecc_align import AlignmentFailed, align
-    >>> try:
-    ...     align(np.eye(64), np.zeros((64, 64))).raise_if_not("aligned")
-    ... except AlignmentFailed as failure:
-    ...     print(failure.result.verdict)
-    failed
-    """
-
-    def __init__(self, result: Any) -> None:
-        super().__init__(result)
-        self.result = result
-
-    def __str__(self) -> str:
-        return f"{self.result.verdict}: {self.result.reason}"
 
 
 def transform_numbers(transform: Transform, shape: tuple[int, int]) -> dict[str, float]:

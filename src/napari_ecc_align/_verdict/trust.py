@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from math import sqrt
 
 from .._transform.transform import corner_error
 from .limits import LEAST_SHARE, LIKE, LIKE_TILES, SAME_PLACE, least_like
-from .result import VERDICTS, AlignmentResult
+from .result import AlignmentResult
 from .rival import Rival
 from .rules import HIGH_ECC
 from .tile_matching import FIRST_TILES
+from .verdict import VERDICTS
 
 
 def most_trusted(results: list[AlignmentResult]) -> AlignmentResult:
@@ -66,8 +68,10 @@ def _rivals(other: AlignmentResult, result: AlignmentResult, shape: tuple[int, i
     # Where so many agree, no more are asked.
     enough = min(own.agreeing, FIRST_TILES)
     like = min(theirs.share / own.share, theirs.agreeing / enough)
+    # Of few tiles, that many more or less find their place by chance: one standard deviation.
+    by_chance = sqrt(LIKE_TILES * (1 - LIKE_TILES) / enough)
     # Whichever leaves much more is not meant, though every tile finds its place.
-    alike = like > LIKE_TILES and Rival(own.fit, theirs.fit, LEAST_SHARE).is_like(LIKE)
+    alike = like > LIKE_TILES - by_chance and Rival(own.fit, theirs.fit, LEAST_SHARE).is_like(LIKE)
     apart = corner_error(other.transform.matrix, result.transform.matrix, shape)
     # What does not know its corners may lie at the same place.
     return alike and apart > max(SAME_PLACE, 3 * other.corner_uncertainty)

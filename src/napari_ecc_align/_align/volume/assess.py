@@ -19,8 +19,8 @@ from ..._verdict.limits import (
     WRONG,
 )
 from ..._verdict.refusals import LARGEST_STRETCH, LEAST_OVERLAP
-from ..._verdict.result import Verdict
 from ..._verdict.rules import CLEAR_SHARE, HIGH_ECC, LARGEST_DISPLACED
+from ..._verdict.verdict import Verdict
 from .levels import VolumeLevel
 from .motion import corners, inverse, mapped, scaled
 from .refine import RefinedVolume, VolumeRefiner
@@ -122,7 +122,9 @@ def _judged(
     if why:
         return Judged("failed", why)
     inverted = found.solution.gain < 0
-    matcher = TileMatcher(reference, moving, 0, found.matrix, inverted=inverted)
+    matcher = TileMatcher(
+        reference, moving, 0, found.matrix, inverted=inverted, asked=refiner.asked
+    )
     tiles = matcher.with_sampled_chance(matcher.asked(found.matrix), found.matrix)
     verdict, why = _said(refiner, found, before, along, tiles, matcher)
     return Judged(verdict, why, tiles)
@@ -200,6 +202,7 @@ def p_value(tiles: VolumeTiles, n_parameters: int) -> float:
 
 
 def _why_ambiguous(refiner: VolumeRefiner, found: RefinedVolume, tiles: VolumeTiles) -> str | None:
+    refiner.asked()
     places = place_rival(refiner.reference, refiner.moving, found.matrix)
     if places > 1:
         return "The volumes fit better at another place."
@@ -216,6 +219,7 @@ def _why_ambiguous(refiner: VolumeRefiner, found: RefinedVolume, tiles: VolumeTi
 
 def _why_inexact(refiner: VolumeRefiner, along: Array, tiles: VolumeTiles) -> str | None:
     unit = refiner.reference[0].frame.unit
+    refiner.asked()
     shift, sigma = freer_shift(tiles, refiner.model.name)
     if shift > 3 * sigma and np.hypot(shift, sigma) > LARGEST_UNCERTAINTY * unit:
         return (
@@ -247,6 +251,7 @@ def _why_two_motions(
     moved = (mapped(found.matrix, ends) - mapped(before, ends)) * refiner.moving[0].spacing
     distance = float(np.linalg.norm(moved, axis=1).mean())
     still = distance <= WRONG * level.frame.unit
+    refiner.asked()
     counted = _counted(tiles)
     if still and tiles.agreeing < CLEAR_SHARE * tiles.tested:
         return f"Only {counted}, and what lies still may belong to the camera."
@@ -269,6 +274,7 @@ def _why_two_motions(
     asked = partial(
         second_motion, refiner.reference, refiner.moving, inverted=found.solution.gain < 0
     )
+    refiner.asked()
     # Where nothing was interpolated, noise alone is left.
     second = asked(before, of_rest=True) or asked(before) if still else asked(found.matrix)
     if second and still:

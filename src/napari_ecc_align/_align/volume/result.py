@@ -6,14 +6,15 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..._verdict.result import FOUND, Verdict
+from ..._verdict.result import GIVEN
+from ..._verdict.verdict import Verdict, WithVerdict
 from .motion import Shape
 from .tiles import VolumeTiles
 from .transform import VolumeTransform
 
 
 @dataclass(frozen=True, eq=False)
-class VolumeAlignment:
+class VolumeAlignment(WithVerdict):
     """A transform of volumes, and whether to trust it.
 
     Lengths are in the unit of the reference's spacing: voxels where none was given.
@@ -46,7 +47,8 @@ class VolumeAlignment:
         On the finest level.
     converged : bool
     start : str
-        Which start led to it: "initial", "identity", "centres", "correlation", "turns" or "none".
+        Which start led to it: "initial", "identity", "centres", "correlation", "turns", "none", or
+        "given" if it was judged.
     seconds : float
     tiles : VolumeTiles or None
         What small blocks say of the alignment, each on its own.
@@ -80,11 +82,6 @@ class VolumeAlignment:
     tiles: VolumeTiles | None = None
 
     @property
-    def aligned(self) -> bool:
-        """Whether the verdict is "aligned"."""
-        return self.verdict == "aligned"
-
-    @property
-    def found(self) -> bool:
-        """Whether there is a transform worth looking at: "aligned" or "doubtful"."""
-        return self.verdict in FOUND
+    def judged(self) -> bool:
+        """Whether the transform was given to `judge_volume`, and not searched for."""
+        return self.start == GIVEN

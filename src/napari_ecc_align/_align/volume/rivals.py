@@ -27,7 +27,7 @@ def place_rival(reference: list[VolumeLevel], moving: list[VolumeLevel], matrix:
     """Return how well a coarse level correlates at the best other place, relative to here."""
     from scipy import ndimage
 
-    index = level_below(reference, _WHOLE_VOXELS)
+    index = level_below(reference, moving, _WHOLE_VOXELS)
     own, other = reference[index], moving[index]
     laid = laid_on(own, other, matrix)
     correlation, _ = masked_correlation(np.asarray(own.values, np.float32), laid)
@@ -54,6 +54,7 @@ def turned_rival(refiner: VolumeRefiner, matrix: Array) -> float:
     centre = refiner.reference[0].frame.centre
     best = 0.0
     for turn in _TURNS:
+        refiner.asked()
         linear = own.spacing / own.step
         turned = np.eye(4)
         turned[:3, :3] = rotation_of(turn) * linear / linear[:, None]

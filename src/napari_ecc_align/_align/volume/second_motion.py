@@ -72,7 +72,7 @@ def second_motion(
         Look only at what the first motion does not explain where it is: among what stays, what
         moved may be a small share of the detail.
     """
-    index = level_below(reference, _VOXELS)
+    index = level_below(reference, moving, _VOXELS)
     level = reference[index]
     laid = laid_on(level, moving[index], matrix)
     first, second, window = _details(np.asarray(level.values, np.float32), laid)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -53,6 +55,29 @@ class Prior:
     stiffness: float
 
 
+class Solved(NamedTuple):
+    """What the cells of a stage say of coefficients, and that with the prior, factored."""
+
+    system: System
+    factor: Factor
+
+
+@dataclass(frozen=True, eq=False)
+class Expected:
+    """What is known of a field beforehand.
+
+    Attributes
+    ----------
+    prior : Prior
+    solved : sequence of Solved
+        Of each stage, from another image like this one; steps that are solved by it lead to the
+        same place. None by default.
+    """
+
+    prior: Prior
+    solved: Sequence[Solved] = ()
+
+
 @dataclass(frozen=True, eq=False)
 class FieldEstimate:
     """A displacement of reference pixels, after which a matrix maps them to moving pixels.
@@ -67,6 +92,8 @@ class FieldEstimate:
     system : System
         Of these cells.
     prior : Prior
+    systems : list of System
+        Of each stage.
     """
 
     coefficients: Array
@@ -74,16 +101,27 @@ class FieldEstimate:
     seen: Seen
     system: System
     prior: Prior
+    systems: list[System]
 
     @property
     def splines(self) -> Splines:
         return self.system.splines
 
+    @cached_property
+    def expected(self) -> Expected:
+        """What is expected of the field of an image like this one."""
+        prior = self.prior
+        return Expected(prior, [Solved(one, one.factor(prior)) for one in self.systems])
+
+    @property
+    def energy(self) -> float:
+        """How far it bends for what its prior expects: its squares in units of sigma, in sum."""
+        back = self.splines.held_back(self.prior.stiffness, self.coefficients)
+        return float(self.coefficients @ back) / self.prior.amplitude**2
+
     def sigma(self) -> Array:
         """Return one sigma of each component on the finest cells, (2, h, w) in px."""
-        wide = Prior(_WIDER * self.prior.amplitude, self.prior.stiffness)
-        drawn = self.system.factor(wide).samples(_SAMPLES, np.random.default_rng(0))
-        return np.asarray(np.sqrt((self.on_cells(drawn) ** 2).mean(axis=0)))
+        return self.system.sigma(self.prior)
 
     def on_cells(self, coefficients: Array) -> Array:
         """Return the fields of coefficients (..., n) on the cells of the finest level, in px."""
@@ -94,8 +132,10 @@ class Stage:
     """One level of both images."""
 
     def __init__(self, reference: Level, moving: Level, representation: Representation) -> None:
-        planes, valid = represent(reference, *reference.whole(), representation)
-        self.windows = [Windows(plane, valid) for plane in planes_of(planes)]
+        # The same for all images that are compared with this one.
+        self.windows: list[Windows] = reference.recent(
+            "field windows", representation, lambda: _windows(reference, representation)
+        )
         planes, valid = represent(moving, *moving.whole(), representation)
         self.moving, _ = smoothed_inside(planes, None)
         self._valid = None if valid is None or valid.all() else valid.astype(np.float32)
@@ -161,6 +201,11 @@ class Stage:
         return floats(within.all(axis=-1) & (self.windows[0].pixels > CELL**2 / 2))
 
 
+def _windows(reference: Level, representation: Representation) -> list[Windows]:
+    planes, valid = represent(reference, *reference.whole(), representation)
+    return [Windows(plane, valid) for plane in planes_of(planes)]
+
+
 def stages_of(
     reference: list[Level], moving: list[Level], representation: Representation
 ) -> list[Stage]:
@@ -190,6 +235,7 @@ class System:
         if kept is not None:
             self.weights *= kept
         self._certain = seen.certain
+        self._sigmas: dict[Prior, Array] = {}
         self.cells = seen.information * (self.weights / stage.times**2)
         self.information = splines.information(self.design, self.cells)
 
@@ -197,6 +243,15 @@ class System:
         """Return the precision of coefficients, factored."""
         unit = self.splines.prior(prior.stiffness)
         return Factor(self.information + unit / prior.amplitude**2)
+
+    def sigma(self, prior: Prior) -> Array:
+        """Return one sigma of each component on the cells, (2, h, w) in px."""
+        if prior not in self._sigmas:
+            wide = Prior(_WIDER * prior.amplitude, prior.stiffness)
+            drawn = self.factor(wide).samples(_SAMPLES, np.random.default_rng(0))
+            squares = self.splines.values(self.design, drawn) ** 2
+            self._sigmas = {prior: np.sqrt(squares.mean(axis=0))}
+        return self._sigmas[prior].copy()
 
     def told(self, coefficients: Array) -> Array:
         """Return the information times coefficients."""
@@ -232,7 +287,7 @@ def field_steps(
     *,
     sign: int = 1,
     stiffness: float | None = None,
-    expected: Prior | None = None,
+    expected: Expected | None = None,
     kept: int | None = None,
 ) -> Generator[None, None, FieldEstimate]:
     """Estimate the field, one iteration at a time.
@@ -249,18 +304,22 @@ def field_steps(
         -1 for a negative.
     stiffness : float, optional
         In px, instead of what the images say.
-    expected : Prior, optional
-        Instead of what the images say.
+    expected : Expected, optional
+        Instead of what the images say of the prior.
     kept : {0, 1}, optional
         Use these blocks of cells alone, as on a checkerboard.
     """
     side = min(shape)
-    prior = expected or Prior(_AMPLITUDE * side + 1, stiffness or _STIFFNESS * side)
-    splines = _splines(shape, prior, _SPLINES)
+    guess = Prior(_AMPLITUDE * side + 1, stiffness or _STIFFNESS * side)
+    prior, given = (expected.prior, expected.solved) if expected else (guess, ())
+    systems: list[System] = []
+    splines = given[0].system.splines if given else _splines(shape, prior, _SPLINES)
     coefficients = np.zeros(int(np.prod(splines.shape)))
     for number, stage in enumerate(stages):
         last, least = stage is stages[-1], _ITERATIONS[min(number, 2)]
         finer = _splines(shape, prior, _SPLINES if last else _COARSE_SPLINES)
+        if given:
+            finer = given[number].system.splines
         coefficients, splines = finer.resampled(splines, coefficients), finer
         ring = stage.design(splines, 1)
         mask = _checkered(stage, kept, _BLOCK * stages[-1].apart)
@@ -275,7 +334,12 @@ def field_steps(
             seen = stage.seen(splines.values(ring, coefficients), matrix, sign, common)
             counted = None if early else seen.counted
             yield
-            if made:
+            if given:
+                system, factor = given[number]
+                if last and kept is None and iteration + 1 >= least:
+                    # How well it is known is this image's own.
+                    system = System(stage, splines, seen, mask)
+            elif made:
                 system = System(stage, splines, seen, mask)
                 if expected is None and (iteration or number > 1):
                     data = system.force(seen) + system.told(coefficients)
@@ -288,9 +352,10 @@ def field_steps(
             moved = floats(splines.values(system.design, step) / stage.times)
             if iteration + 1 >= least and np.quantile(np.abs(moved), 0.9) < _FEW:
                 break
+        systems.append(system)
     seen = seen.after(moved)
     coefficients, prior = _unfolded(system, coefficients, prior)
-    return FieldEstimate(coefficients, stage, seen, system, prior)
+    return FieldEstimate(coefficients, stage, seen, system, prior, systems)
 
 
 def _unfolded(system: System, coefficients: Array, prior: Prior) -> tuple[Array, Prior]:

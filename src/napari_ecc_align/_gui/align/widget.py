@@ -22,7 +22,7 @@ from ..layers.stack_snapshots import single_frame
 from ..layers.world import start_between
 from ..results.actions import BLINK_KEY
 from ..results.panel import ResultPanel
-from ..runs.basis import MODEL, OF_VOLUMES, OTHER_AXES, PAIR, Basis, pair_basis
+from ..runs.basis import MODEL, OTHER_AXES, PAIR, Basis, pair_basis
 from ..runs.finished_run import FinishedRun
 from ..runs.steps import run_steps
 from ..runs.task import Parameters, Task
@@ -47,8 +47,6 @@ from .preview import FramePreview, Preview, preview_of
 from .region_and_start import POINTS, RegionAndStartForm
 from .settings import SettingsForm
 from .stack_form import StackForm
-
-_JUDGE_PLANES = "choose only the plane on show, under frames"
 
 
 class AlignWidget(Container):  # type: ignore[type-arg]
@@ -218,10 +216,11 @@ class AlignWidget(Container):  # type: ignore[type-arg]
     def _start_judging(self) -> None:
         reference, moving = self.pair.chosen()
         if self.stack.volume:
-            raise InputError(f"Volumes are aligned, but not judged, as such: {_JUDGE_PLANES}.")
-        fixed = snapshot(reference, self._viewer)
-        frames = single_frame(snapshot(moving, self._viewer), fixed.grid)
-        but = (*OF_VOLUMES, OTHER_AXES, MODEL, "the start")
+            _, fixed, frames, _ = self.stack.taken(reference, moving)
+        else:
+            fixed = snapshot(reference, self._viewer)
+            frames = single_frame(snapshot(moving, self._viewer), fixed.grid)
+        but = (*self.stack.ignored(many=False), OTHER_AXES, MODEL, "the start")
         self._begin(
             Task(
                 (reference.unique_id, moving.unique_id),

@@ -26,6 +26,7 @@ from ..shared.background import Background
 from ..shared.collapsible import CollapsiblePart
 from ..shared.docks import EndsWithItsDock
 from ..shared.help_window import open_help
+from ..shared.html import breakable
 from ..shared.keyboard import tab_from_top_to_bottom
 from ..shared.labels import align_names, fill_width
 from ..shared.narrow import be_narrow
@@ -294,7 +295,9 @@ class DatasetWidget(Container):  # type: ignore[type-arg]
     def _decided(self, record: Record) -> None:
         self.table.pairs.put([record])
         self.review.open(record, again=True)
-        self._say(f"{counts_text(self.table.pairs.counts)}.")
+        what = record.review.decision if record.review else record.outcome
+        counts = counts_text(self.table.pairs.counts)
+        self._say(f"{breakable(record.name)}: {what}. All pairs: {counts}.")
 
     def _set_running(self, running: bool) -> None:
         self._focus.through(running, lambda: self._show_running(running))

@@ -16,6 +16,7 @@ from napari.layers import Image
 from ..._align.progress import Progress
 from ..._common.errors import InputError
 from ..._images.warping import Resampling
+from ..._transform.field import Field
 from ..._transform.transform import Transform
 from .attributes import axes_of, levels_of, plane_count
 from .lazy_planes import mean_plane, plane_of
@@ -82,13 +83,16 @@ class StackSnapshot(Sequence[Any]):
         return (*index[: self.axis], number, *index[self.axis + 1 :])
 
     def resample_steps(
-        self, transforms: Sequence[Transform], shape: tuple[int, int], resampling: Resampling
+        self,
+        transforms: Sequence[Transform | Field],
+        shape: tuple[int, int],
+        resampling: Resampling,
     ) -> Generator[Progress, None, Any]:
         """Put every plane where the transform of its frame says, one step at a time.
 
         Parameters
         ----------
-        transforms : sequence of Transform
+        transforms : sequence of Transform or Field
             One per frame: reference pixels to those of the frame.
         shape : tuple of int
             (height, width) of the reference.

@@ -13,7 +13,7 @@ from qtpy.QtGui import QFont, QTextDocument, QTextOption
 from qtpy.QtWidgets import QWidget
 
 from ..._compare.inspection import Row
-from ..._verdict.result import Verdict
+from ..._verdict.verdict import Verdict
 from ..shared.html import GRAY, VERDICT_COLOURS, breakable, grayed, table
 from ..shared.labels import fill_width
 

@@ -134,12 +134,9 @@ class Task:
         """Raise `InputError` for what a smooth field cannot be looked for in."""
         if not self.bends:
             return
-        if self.is_volume or self.choice is not None:
-            raise InputError(
-                "The model 'smooth' is for two single images: choose another model for volumes "
-                "and stacks"
-            )
-        if self.parameters.output != "resample":
+        if self.is_volume:
+            raise InputError("The model 'smooth' is for images: choose another one for volumes")
+        if not self.frame_by_frame and self.parameters.output != "resample":
             raise InputError(
                 "A field bends the layer, which cannot be moved as it is: choose the output "
                 "resample"
