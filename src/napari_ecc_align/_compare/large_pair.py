@@ -12,12 +12,11 @@ from numpy.typing import NDArray
 
 from .._common.errors import InputError
 from .._images.blocks_on_demand import Window, drawn_in_blocks
-from .._images.coverage import covers
-from .._images.interpolation import shifted_by
-from .._images.lazy_warping import to_full, warp_pyramid
+from .._images.coverage import within_image
+from .._images.field_warping import moving_places
+from .._images.lazy_warping import warp_pyramid
 from .._images.pixels import as_array, channel_weights, in_doubles, mixed, valid_pixels
-from .._images.warping import warp
-from .._transform.matrices import Matrix
+from .._transform.field import Field
 from .._transform.transform import Transform
 from .difference import gap
 from .views import SharedLook, other_squares, shared_look
@@ -59,7 +58,7 @@ class LargePair:
     reference, aligned : sequence of arrays, shapes (h, w) or (h, w, 3 or 4)
         Each at one or several sizes, full resolution first, in memory or lazy; the second lies on
         the pixels of the first, as `warp_pyramid` leaves it.
-    transform : Transform
+    transform : Transform or Field
         Maps reference pixels to moving pixels.
     moving_shape : tuple of int
         Height and width of the moving image.
@@ -71,7 +70,7 @@ class LargePair:
         self,
         reference: Sequence[Any],
         aligned: Sequence[Any],
-        transform: Transform,
+        transform: Transform | Field,
         moving_shape: tuple[int, ...],
         masks: tuple[Any, Any] = (None, None),
     ) -> None:
@@ -168,10 +167,18 @@ class LargePair:
         first, second = (
             _gray(image, by) for image, by in zip((first, second), weights, strict=True)
         )
+        return _Block(first, second, inside, *self._places(level, rows, columns))
+
+    def _places(
+        self, level: int, rows: slice, columns: slice
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Return where rows and columns of a level lie at full resolution."""
         shape = self._levels[level][0].shape
-        down, along = (full / own for full, own in zip(self.shape, shape, strict=False))
-        at_rows, at_columns = (np.arange(part.start, part.stop) + 0.5 for part in (rows, columns))
-        return _Block(first, second, inside, at_rows * down - 0.5, at_columns * along - 0.5)
+        down, along = (
+            (np.arange(part.start, min(part.stop, own)) + 0.5) * (full / own) - 0.5
+            for part, own, full in zip((rows, columns), shape, self.shape, strict=False)
+        )
+        return down, along
 
     def _pixels(
         self, level: int, rows: slice, columns: slice, *, masked: bool
@@ -181,28 +188,28 @@ class LargePair:
             in_doubles(as_array(image[rows, columns], name))
             for image, name in zip(self._levels[level], ("reference", "aligned"), strict=True)
         )
-        size = first.shape[:2]
-        shape = self._levels[level][0].shape
-        here = to_full(shape, self.shape) @ shifted_by(columns.start, rows.start)
-        there = self._transform.matrix @ here
-        inside = covers(there, size, self._moving_shape)
+        down, along = self._places(level, rows, columns)
+        here = np.stack(np.meshgrid(along, down), axis=-1)
+        there = moving_places(self._transform, down, along)
+        inside = within_image(there, self._moving_shape)
         inside &= valid_pixels(first) & valid_pixels(second)
-        for mask, matrix in zip(self._masks, (here, there), strict=True):
+        for mask, places in zip(self._masks, (here, there), strict=True):
             if masked and mask is not None:
-                inside &= _counts(mask, matrix, size)
+                inside &= _counts(mask, places)
         return first, second, inside
 
 
-def _counts(mask: Any, matrix: Matrix, size: tuple[int, ...]) -> NDArray[np.bool_]:
-    """Return where a mask that is mapped by a matrix holds."""
-    laid: NDArray[Any] = warp(
-        Window(mask),
-        Transform(matrix, model="homography"),
-        output_shape=size,
-        interpolation="nearest",
-        fill=0,
-    )
-    return laid.astype(bool)
+def _counts(mask: Any, places: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """Return whether the nearest pixel of each place (x, y) counts; it does not outside."""
+    window = Window(mask)
+    within = within_image(places, window.shape)
+    counts = np.zeros(within.shape, bool)
+    if within.any():
+        x, y = np.rint(places[within]).astype(int).T
+        left, top = x.min(), y.min()
+        part = window[top : y.max() + 1, left : x.max() + 1]
+        counts[within] = part[y - top, x - left] != 0
+    return counts
 
 
 def _gray(image: NDArray[Any], weights: _Weights | None) -> NDArray[Any]:

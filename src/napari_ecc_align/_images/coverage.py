@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from .._transform.field import Field
 from .._transform.matrices import Matrix
-from .._transform.transform import Transform, map_points
+from .._transform.transform import Transform
 from .warping import check_shape, warp
 
 # So little beyond the outermost pixels, interpolation gives those.
@@ -52,30 +52,15 @@ def overlap(
     return covered >= 254
 
 
-def covers(
-    matrix: Matrix, shape: tuple[int, ...], moving_shape: tuple[int, ...]
-) -> NDArray[np.bool_]:
-    """Return which pixels of a part of the reference a matrix maps into the moving image.
+def within_image(places: NDArray[np.float64], shape: tuple[int, ...]) -> NDArray[np.bool_]:
+    """Return which places (x, y), of shape (h, w, 2), are covered by an image of a shape.
 
-    As `overlap` does, but of a homography, too, whatever the size of the moving image.
-
-    Parameters
-    ----------
-    matrix : ndarray of float64, shape (3, 3)
-        Maps pixels of the part to moving pixels.
-    shape, moving_shape : tuple of int
-        Shapes (height, width, ...) of the part and of the moving image.
+    Where all the pixels that interpolation needs are there, as in `overlap`.
     """
-    size = check_shape(shape)
-    if np.array_equal(matrix[2], [0, 0, 1]):
-        return _covered_pixels(matrix, size, moving_shape)
-    y, x = np.mgrid[: size[0], : size[1]].astype(np.float64)
-    there = map_points(matrix, np.stack([x, y], axis=-1))
-    ends = np.array(moving_shape[1::-1], np.float64) - 1 + _BARELY
+    ends = np.array(shape[1::-1], np.float64) - 1 + _BARELY
     # Beyond the horizon there is no number.
     with np.errstate(invalid="ignore"):
-        within = (there >= -_BARELY) & (there <= ends)
-    return np.asarray(within.all(axis=-1))
+        return np.asarray(((places >= -_BARELY) & (places <= ends)).all(axis=-1))
 
 
 def _covered_pixels(

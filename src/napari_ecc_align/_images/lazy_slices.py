@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from itertools import product
 from typing import Any
+from weakref import WeakValueDictionary
 
 import numpy as np
 
@@ -14,6 +15,22 @@ def is_sliced_by_dask(pixels: Any) -> bool:
     dask = sys.modules.get("dask.array")
     known = dask is not None and isinstance(pixels, dask.Array)
     return known and not np.isnan(pixels.shape).any()
+
+
+_KEPT: WeakValueDictionary[str, LazySlices] = WeakValueDictionary()
+
+
+def slices_of(array: Any, axes: int) -> LazySlices:
+    """Return the slices of a dask array along that of its first axes with most chunks.
+
+    The same ones as long as somebody has them.
+    """
+    kept = _KEPT.get(array.name)
+    if kept is None or kept.axis >= axes:
+        counts = array.numblocks[:axes]
+        kept = LazySlices(array, counts.index(max(counts)))
+        _KEPT[array.name] = kept
+    return kept
 
 
 class LazySlices:
@@ -31,7 +48,7 @@ class LazySlices:
     """
 
     def __init__(self, array: Any, axis: int = 0) -> None:
-        self._array, self._axis = array, axis
+        self._array, self.axis = array, axis
         self._ends = np.cumsum(array.chunks[axis])
         self._tasks: dict[Any, Any] | None = None
 
@@ -40,7 +57,7 @@ class LazySlices:
         import dask.array as da
         from dask.optimization import cull
 
-        array, axis = self._array, self._axis
+        array, axis = self._array, self.axis
         if self._tasks is None:
             self._tasks = dict(array.__dask_graph__())
         block = int(np.searchsorted(self._ends, index, side="right"))

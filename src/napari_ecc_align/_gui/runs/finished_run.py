@@ -140,7 +140,7 @@ class FinishedRun:
     @property
     def drawn_where_looked_at(self) -> bool:
         """Whether it is a single image that is lazy, of which no more is drawn than is seen."""
-        if self.is_stack or self.task.bends or self.task.is_volume or self.data is None:
+        if self.is_stack or self.task.is_volume or self.data is None:
             return False
         return is_lazy(self.data[0] if isinstance(self.data, list) else self.data)
 

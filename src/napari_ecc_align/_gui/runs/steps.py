@@ -104,7 +104,11 @@ def _align_frames(task: Task, masks: dict[str, Any]) -> Generator[Progress, None
         replace(search, model="smooth") if task.bends else search,
         reference=reference,
         initial=task.initial,
-        run=StackRun(task.frames.called, bending=Bending() if task.bends else None),
+        run=StackRun(
+            task.frames.called,
+            cancel=task.enough.is_set,
+            bending=Bending() if task.bends else None,
+        ),
         **masks,
     )
     results = yield from _seldom(steps)
