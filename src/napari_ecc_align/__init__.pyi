@@ -7,7 +7,9 @@ from ._align.stack_result import StackResult
 from ._align.volume.align import align_volume
 from ._align.volume.film import align_volume_stack
 from ._align.volume.film_result import VolumeStackResult
+from ._align.volume.judged import judge_volume
 from ._align.volume.result import VolumeAlignment
+from ._align.volume.save import save_volume
 from ._align.volume.tiles import VolumeTiles
 from ._align.volume.transform import VolumeTransform
 from ._align.volume.warp import warp_volume
@@ -83,6 +85,7 @@ __all__ = [
     "difference",
     "inspect_alignment",
     "judge",
+    "judge_volume",
     "load_fields",
     "load_transforms",
     "overlay",
@@ -92,6 +95,7 @@ __all__ = [
     "save_fields",
     "save_scene",
     "save_transforms",
+    "save_volume",
     "warp",
     "warp_stack",
     "warp_volume",

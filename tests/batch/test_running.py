@@ -13,11 +13,12 @@ from dataset import SHAPE, contents, digests
 from napari_ecc_align import Batch, BatchSettings, Transform, align
 from napari_ecc_align._batch.plan.output_folder import HIDDEN
 from napari_ecc_align._batch.records.record import Record, read_record, read_records, record_path
-from napari_ecc_align._batch.run import pair_job
+from napari_ecc_align._batch.run import loaded
 from napari_ecc_align._batch.run import run_plan as running
 from napari_ecc_align._batch.run.commit import commit, finish_all
 from napari_ecc_align._batch.run.folder_lock import locked
-from napari_ecc_align._batch.run.pair_job import PairJob, process_pair
+from napari_ecc_align._batch.run.job import PairJob
+from napari_ecc_align._batch.run.pair_job import process_pair
 from napari_ecc_align._common.errors import InputError
 from napari_ecc_align._common.workers.loop import Lost
 from napari_ecc_align._images.files.image_file import ImageFile
@@ -302,7 +303,7 @@ def test_a_film_moves_as_the_frame_that_is_named_does(good, tmp_path):
 
 def test_a_file_that_may_not_be_read_costs_its_pair_alone(plan, good, monkeypatch):
     """Root may read anything, so the refusal is put in the file's place."""
-    real = pair_job.whole_file
+    real = loaded.whole_file
 
     def refused(file, path):
         if path == good.file("bw", NAME):
@@ -311,7 +312,7 @@ def test_a_file_that_may_not_be_read_costs_its_pair_alone(plan, good, monkeypatc
 
     chosen = plan(where=["w-1/*"])
     with locked(chosen.out) as token, monkeypatch.context() as patch:
-        patch.setattr(pair_job, "whole_file", refused)
+        patch.setattr(loaded, "whole_file", refused)
         outcomes = [process_pair(job(chosen, token, pair.name)) for pair in chosen.pairs]
     assert [record.outcome for record in outcomes] == ["failed", "aligned"]
     assert "Permission denied" in outcomes[0].reason

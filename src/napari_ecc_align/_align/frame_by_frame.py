@@ -17,6 +17,7 @@ from .._transform.field import Field
 from .._transform.models import MODELS
 from .._transform.transform import Transform
 from .._transform.transform_like import TransformLike
+from .._verdict.assess import Judged
 from .._verdict.field_result import SmoothAlignment
 from .._verdict.result import AlignmentResult
 from .._verdict.verdict import VERDICTS
@@ -40,6 +41,8 @@ BLOCK = 32
 
 Blocks can then be aligned side by side, with the same results for any number of processes.
 """
+# Of the first frame of every so many blocks everything is asked anew.
+_FOLLOWING = 8
 
 _ITSELF = "The frame that the others are aligned to."
 
@@ -65,6 +68,11 @@ class StackOptions:
     called: str = "frames"
     brief: bool = False
     bending: Bending | None = None
+
+    @property
+    def is_cancelled(self) -> bool:
+        """Whether the frames that are left are not wanted."""
+        return self.cancel is not None and self.cancel()
 
     def prepared(self, image: NDArray[Any], index: int) -> Source:
         """Return an image that frames are aligned to, of a number, as a reference for all."""
@@ -161,6 +169,26 @@ class Series:
         """Return what follows the frames of a block, if all are aligned to one image."""
         return self.options.follower() if len(self.references) == 1 else None
 
+    def block_follower(self, block: int, basis: Judged | None) -> AnyFollower | None:
+        """Return what follows the frames of a block that begins with one.
+
+        Parameters
+        ----------
+        block : int
+            The first frame.
+        basis : Judged or None
+            What the first of the block before foretells of it.
+        """
+        follower = self.follower()
+        if isinstance(follower, Follower) and block % (_FOLLOWING * BLOCK):
+            follower.basis = basis
+        return follower
+
+    def known_firsts(self, block: int) -> range:
+        """Return the first frames of blocks before one that tell what is foretold of its first."""
+        follows = isinstance(self.follower(), Follower)
+        return range(block - block % (_FOLLOWING * BLOCK), block if follows else 0, BLOCK)
+
     def frame_steps(
         self,
         index: int,
@@ -171,6 +199,8 @@ class Series:
         """Align a frame, given results of those before; it is read now unless it is given."""
         if index == self.own:
             return self.options.itself(self.shape)
+        if self.options.is_cancelled:
+            return self.options.cancelled(self.shape)
         reference = self._shared
         if index and len(self.references) > 1:
             reference = self.options.prepared(self.references[index], index)
@@ -195,7 +225,10 @@ class Series:
 
 
 def one_by_one(series: Series, known: Sequence[FrameResult] = ()) -> FrameSteps:
-    """Align the frames of a series, of which the first results may be known."""
+    """Align the frames of a series, of which the first results may be known.
+
+    The first frame of a block follows that of the block before, the others the one before them.
+    """
     done = dict(enumerate(known))
     follower = series.follower()
     # What a block's frames have told the next ones is not known.
@@ -205,11 +238,14 @@ def one_by_one(series: Series, known: Sequence[FrameResult] = ()) -> FrameSteps:
     def again(step: Progress) -> Progress:
         return replace(step, stage=next_one)
 
-    for index in range(first, len(series.images)):
+    basis = None
+    for index in (*series.known_firsts(first), *range(first, len(series.images))):
         if index % BLOCK == 0:
-            follower = series.follower()
+            follower = series.block_follower(index, basis)
         steps = series.frame_steps(index, done, None, follower)
         result = yield from retold(steps, again if index in done else lambda step: step)
+        if index % BLOCK == 0 and isinstance(follower, Follower):
+            basis = follower.basis
         if index not in done:
             done[index] = result
             yield told_frame(index, len(series.images), result)
@@ -226,6 +262,9 @@ def chained_frames(
         yield told_frame(0, len(images), results[0])
     earlier, previous = _last_readable(images, options, results, first)
     for index in range(len(results), len(images)):
+        if options.is_cancelled:
+            results.append(options.cancelled(results[0].shape))
+            continue
         image = images.read(index)
         turn = _Turn(index, len(images), 0.0, 0.5)
         step = yield from _align(previous, image, None, options, turn)
@@ -292,7 +331,7 @@ def _align(
     job = Job(reference, source, options.search, _matrix_of(start))
 
     def told(step: Progress) -> Progress:
-        if options.cancel is not None and options.cancel():
+        if options.is_cancelled:
             raise Cancelled(step.transform)
         return turn.of_all(step, options.called)
 

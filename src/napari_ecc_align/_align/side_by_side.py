@@ -34,7 +34,8 @@ class _Block:
     images : dict of ndarray or Unreadable
         Those that the process cannot read by itself.
     basis : Judged or None
-        What the first frame foretells of the others, if that is known.
+        What the first frame foretells of the others, or that of the block before of the first, if
+        that is not known.
     """
 
     numbers: range
@@ -52,8 +53,12 @@ class _BlockAligner:
     def __call__(self, block: _Block) -> _Results:
         done = dict(block.known)
         follower = self._series.follower()
-        if isinstance(follower, Follower):
-            follower.basis = block.basis
+        first = block.numbers[0]
+        if first in done:
+            if isinstance(follower, Follower):
+                follower.basis = block.basis
+        else:
+            follower = self._series.block_follower(first, block.basis)
         for index in block.numbers:
             if index not in done:
                 image = block.images.get(index)
@@ -91,25 +96,41 @@ def side_by_side(series: Series, workers: int, known: Sequence[FrameResult] = ()
 
 def _blocks(series: Series, done: _Results) -> Iterator[_Block]:
     """Yield the blocks of what is not done, each with the result of its first frame."""
-    index = len(done)
+    index, basis = len(done), None
+    for first in series.known_firsts(index - index % BLOCK):
+        basis = _first(series, first, done, basis)[1]
     while index < len(series.images):
         block, end = index - index % BLOCK, series.block_end(index)
-        follower = series.follower()
+        follows = series.follower() is not None
         # What a block's frames have told the next ones is not known: they do so again.
-        numbers = range(block if follower else index, end)
+        numbers = range(block if follows else index, end)
         own = series.images.in_files
         images = {} if own else {at: series.images.read(at) for at in numbers}
+        foretold = basis
+        if index == block or follows:
+            result, basis = _first(series, block, done, basis, images.get(block))
         if index == block:
-            steps = series.frame_steps(index, done, images.get(index), follower)
-            done[index] = outcome_of(steps)
+            done[index], foretold = result, basis
         firsts = [at for at in range(0, block, BLOCK) if at in done and is_start(done[at])]
         # What the first frame's field foretells is not sent: it is found once more.
-        sent = isinstance(follower, Follower)
-        basis = follower.basis if isinstance(follower, Follower) else None
+        sent = isinstance(series.follower(), Follower)
         own_first = [block] if index == block and sent else range(block, numbers[0])
         near = {*firsts[-1:], *own_first}
-        yield _Block(numbers, {at: done[at] for at in near if at in done}, images, basis)
+        yield _Block(numbers, {at: done[at] for at in near if at in done}, images, foretold)
         index = end
+
+
+def _first(
+    series: Series,
+    block: int,
+    done: _Results,
+    basis: Judged | None,
+    image: NDArray[Any] | Unreadable | None = None,
+) -> tuple[FrameResult, Judged | None]:
+    """Return the result of the first frame of a block, and what it foretells."""
+    follower = series.block_follower(block, basis)
+    result = outcome_of(series.frame_steps(block, done, image, follower))
+    return result, follower.basis if isinstance(follower, Follower) else None
 
 
 def _results(series: Series, block: _Block, outcome: _Results | Lost) -> _Results:

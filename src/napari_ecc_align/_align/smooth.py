@@ -100,7 +100,8 @@ def smooth_steps(
     job: Job, stiffness: float | None = None, follower: FieldFollower | None = None
 ) -> Generator[Progress, None, SmoothAlignment]:
     """Align by a field, one step at a time: yields `Progress`, returns the result."""
-    return in_one_thread(_steps(job, stiffness, follower))
+    as_float = None if stiffness is None else float(stiffness)
+    return in_one_thread(_steps(job, as_float, follower))
 
 
 def _steps(

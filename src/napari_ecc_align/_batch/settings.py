@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from typing import Any, Literal, Self, cast, get_args
 
@@ -19,6 +19,8 @@ BinaryResampling = Literal["area", "nearest"]
 BINARY_RESAMPLINGS: tuple[BinaryResampling, ...] = get_args(BinaryResampling)
 Doubtful = Literal["write", "skip"]
 DOUBTFUL: tuple[Doubtful, ...] = get_args(Doubtful)
+Depth = Literal["told", "volume", "planes"]
+DEPTHS: tuple[Depth, ...] = get_args(Depth)
 MissingSiblings = Literal["fail", "skip"]
 MISSING_SIBLINGS: tuple[MissingSiblings, ...] = get_args(MissingSiblings)
 
@@ -27,6 +29,7 @@ _CHOICES: dict[str, tuple[str, ...]] = {
     "binary": BINARY_RESAMPLINGS,
     "doubtful": DOUBTFUL,
     "missing_siblings": MISSING_SIBLINGS,
+    "depth": DEPTHS,
 }
 # As they are called in records of before, which are told by their "epsilon".
 _FORMER_NAMES = {
@@ -72,6 +75,11 @@ class BatchSettings(SearchOptions):
     frame_axis, channel_axis : str, optional
         Which axes of the files are those of frames and of channels, by letter or number, where
         the files do not say so.
+    depth : {"told", "volume", "planes"}
+        Whether pages are planes of depth, of which z is searched: where both files say so; in
+        any case; or never, and then they have one transform in x and y.
+    spacing : tuple of 3 floats, optional
+        Lengths of a voxel along (z, y, x) in micrometres, where the files do not say or are wrong.
 
     Raises
     ------
@@ -102,6 +110,8 @@ class BatchSettings(SearchOptions):
     frame: int | None = None
     frame_axis: str | None = None
     channel_axis: str | None = None
+    depth: Depth = "told"
+    spacing: tuple[float, float, float] | None = None
 
     def __post_init__(self) -> None:
         for field in fields(self):
@@ -125,11 +135,13 @@ class BatchSettings(SearchOptions):
         for name in ("frame_axis", "channel_axis"):
             if not isinstance(axis := getattr(self, name), str | None) or axis == "":
                 raise InputError(f"{name} must be the letter or number of an axis, not {axis!r}")
+        if self.spacing is not None:
+            object.__setattr__(self, "spacing", _checked_spacing(self.spacing))
         _check_number("max_pixels", self.max_pixels, 1, math.inf, "a positive number")
 
     def as_document(self) -> dict[str, Any]:
         """Return the settings as plain values that JSON can hold."""
-        return asdict(self)
+        return asdict(self) | {"spacing": self.spacing and list(self.spacing)}
 
     @classmethod
     def from_document(cls, document: Mapping[str, Any]) -> Self:
@@ -146,6 +158,16 @@ def checked_settings(settings: object) -> BatchSettings:
     raise InputError(f"settings must be BatchSettings(...), not {settings!r}")
 
 
+def _checked_spacing(given: object) -> tuple[float, float, float]:
+    lengths = list(given) if isinstance(given, Sequence) and not isinstance(given, str) else []
+    if len(lengths) != 3:
+        raise InputError(f"spacing must be three lengths along (z, y, x), not {given!r}")
+    for length in lengths:
+        _check_number("spacing", length, sys.float_info.min, math.inf, "three positive lengths")
+    z, y, x = map(float, lengths)
+    return z, y, x
+
+
 def _check_number(name: str, value: object, least: float, most: float, wanted: str) -> None:
     """Refuse what is no number, not finite, or not from `least` to below `most`."""
     number = isinstance(value, int | float | np.integer | np.floating)
@@ -159,7 +181,8 @@ def with_present_names(document: Mapping[str, Any]) -> dict[str, Any]:
     names = _FORMER_NAMES if "epsilon" in document else {}
     # Where nobody could choose, both representations were tried.
     former: dict[str, Any] = {"representation": DEFAULTS.representation, "mirrored": False}
-    # Nor which channel, frame and axes.
-    unchosen = dict.fromkeys(("channel", "frame", "frame_axis", "channel_axis"))
+    # Nor which channel, frame and axes, nor whether z is searched.
+    unchosen: dict[str, Any] = dict.fromkeys(("channel", "frame", "frame_axis", "channel_axis"))
+    unchosen |= {"depth": "told", "spacing": None}
     former = former | unchosen if document else {}
     return former | {names.get(name, name): value for name, value in document.items()}

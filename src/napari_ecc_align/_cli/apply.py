@@ -14,7 +14,8 @@ import numpy as np
 from .._align.volume.transform import VolumeTransform
 from .._common.errors import InputError
 from .._images.files.image_file import ImageFile
-from .._images.files.images import SUFFIXES, read_file, write_file
+from .._images.files.images import read_file, write_file
+from .._images.files.suffixes import SUFFIXES, image_suffix, own_stem
 from .._images.files.warped import warped_file
 from .._transform.field import Field
 from .._transform.files import load_fields, load_transforms
@@ -28,7 +29,6 @@ from .outputs import (
     check_folder,
     check_outputs,
     check_parent,
-    own_stem,
     warped_suffix,
 )
 from .provenance import made_by, with_provenance
@@ -128,11 +128,11 @@ def _outputs(chosen: argparse.Namespace) -> list[Path]:
     named = chosen.name is not None or len(chosen.images) > 1
     is_folder = out.is_dir() or chosen.out.endswith(("/", os.sep)) or not out.suffix
     if not is_folder and not named:
-        if out.suffix.lower() not in SUFFIXES:
+        if not image_suffix(out):
             raise InputError(f"{out} must end in one of {', '.join(SUFFIXES)}")
         check_parent(out)
         return [out]
-    if out.suffix.lower() in SUFFIXES and not is_folder:
+    if image_suffix(out) and not is_folder:
         raise InputError(f"{out} is the name of one image; give a folder for --out")
     check_folder(out)
     pattern = chosen.name or DEFAULT_NAME
@@ -140,6 +140,6 @@ def _outputs(chosen: argparse.Namespace) -> list[Path]:
     for name in names:
         if Path(name).name != name:
             raise InputError(f"--name {pattern!r} must name a file, without any folder")
-    own = Path(pattern).suffix.lower() in SUFFIXES
+    own = bool(image_suffix(Path(pattern)))
     suffixes = ["" if own else warped_suffix(path, np.dtype(np.uint8)) for path in chosen.images]
     return [out / f"{name}{suffix}" for name, suffix in zip(names, suffixes, strict=True)]

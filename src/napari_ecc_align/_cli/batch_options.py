@@ -7,7 +7,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from .._batch.settings import BINARY_RESAMPLINGS, DOUBTFUL, MISSING_SIBLINGS, BatchSettings
+from .._batch.settings import BINARY_RESAMPLINGS, DEPTHS, DOUBTFUL, MISSING_SIBLINGS, BatchSettings
 from .options import (
     add_accept,
     add_axes,
@@ -21,7 +21,7 @@ from .options import (
     add_resampling_options,
     add_value,
 )
-from .values import count, seconds, small_number
+from .values import count, seconds, small_number, voxel_size
 
 _DESCRIPTION = """\
 Align each image in MOVING to its partner in REFERENCE, resample each of its siblings by the same
@@ -56,6 +56,7 @@ def add_batch(commands: Any) -> None:
     add_channel(estimation)
     add_axes(estimation, "channels")
     add_frame(estimation)
+    _add_depth(estimation)
     resampling = command.add_argument_group("how to resample")
     add_resampling_options(resampling)
     _add_outputs(resampling)
@@ -91,6 +92,16 @@ def _add_inputs(group: argparse._ArgumentGroup) -> None:
     )
     text = "refuse images with more pixels (default: %(default)s)"
     add_value(group, "--max-pixels", count, "N", text)
+
+
+def _add_depth(group: argparse._ArgumentGroup) -> None:
+    text = (
+        "whether pages are planes of depth, of which z is searched: where both files say so, in "
+        "any case, or never (default: %(default)s)"
+    )
+    group.add_argument("--depth", choices=DEPTHS, help=text)
+    text = "lengths of a voxel in micrometres (default: what the files say)"
+    add_value(group, "--spacing", voxel_size, "Z,Y,X", text)
 
 
 def _add_outputs(group: argparse._ArgumentGroup) -> None:

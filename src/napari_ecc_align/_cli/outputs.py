@@ -19,6 +19,8 @@ from .._compare.binary import COLOURS, ONLY_MOVING, ONLY_REFERENCE
 from .._compare.inspection import Inspection
 from .._images.files.image_file import ImageFile
 from .._images.files.images import write_file
+from .._images.files.nifti import SUFFIXES as NIFTI
+from .._images.files.suffixes import image_suffix, own_stem
 from .._transform.field import Field
 from .._transform.files import as_document
 from .._transform.formats.field_files import FIELD_FORMATS
@@ -34,14 +36,11 @@ def warped_suffix(moving: Path, dtype: np.dtype[Any]) -> str:
     """Return the suffix of an image that keeps the values of another, whose file is `moving`."""
     if _is_ome(moving):
         return ".ome.tif"
+    if image_suffix(moving).lower() in NIFTI:
+        return image_suffix(moving)
     # A JPEG becomes a PNG: written as JPEG again, it would lose more than by resampling.
     in_tiff = moving.suffix.lower() in (".tif", ".tiff")
     return ".png" if dtype in (bool, np.uint8, np.uint16) and not in_tiff else ".tif"
-
-
-def own_stem(path: Path) -> str:
-    """Return the name of a file without its suffix, be it ".ome.tif"."""
-    return path.name[: path.name.lower().rindex(".ome.")] if _is_ome(path) else path.stem
 
 
 def _is_ome(path: Path) -> bool:

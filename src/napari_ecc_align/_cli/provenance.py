@@ -19,8 +19,8 @@ from .._common.atomic import real_path
 from .._common.errors import InputError
 from .._common.opening import opened
 from .._images.files.image_file import ImageFile
-from .._images.files.images import SUFFIXES
 from .._images.files.origin import read_origin
+from .._images.files.suffixes import image_suffix
 from .._images.ome_zarr.scene import scene_provenance
 from .console import say
 from .show import to_json
@@ -81,7 +81,7 @@ def _provenance(path: Path) -> dict[str, Any]:
     found: Any = None
     if path.is_dir():
         found = scene_provenance(path) or _of_batch(path)
-    elif path.suffix.lower() in SUFFIXES:
+    elif image_suffix(path):
         told = read_origin(path)
         with suppress(ValueError, RecursionError):
             found = _of_output(path) if told is None else json.loads(told)

@@ -29,6 +29,7 @@ from .._images.coverage import overlap
 from .._images.files.film import TiffFilm, write_film
 from .._images.files.image_file import ImageFile
 from .._images.files.images import write_file
+from .._images.files.suffixes import own_stem
 from .._images.files.tags import GridTags
 from .._images.files.warped import warped_file
 from .._images.stack_axes import Role, unpaired
@@ -52,7 +53,6 @@ from .outputs import (
     check_folder,
     check_outputs,
     check_transform_out,
-    own_stem,
     warped_suffix,
 )
 from .provenance import made_by, with_provenance

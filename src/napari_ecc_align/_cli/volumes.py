@@ -12,14 +12,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .._align.volume.align import LEAST_SIDE
 from .._align.volume.inspection import (
     Looks,
     resampled_volume,
     volume_inspection_steps,
     volume_rows,
 )
+from .._align.volume.placing import placed
 from .._align.volume.result import VolumeAlignment
+from .._align.volume.sources import LEAST_SIDE, gray_volume
 from .._align.volume.steps import volume_steps
 from .._align.volume.transform import VolumeTransform
 from .._common.atomic import write_atomically
@@ -30,6 +31,8 @@ from .._compare.inspection import Inspection
 from .._compare.thresholding import Thresholding
 from .._images.files.image_file import ImageFile
 from .._images.files.images import read_file, write_file
+from .._images.files.nifti import SUFFIXES as NIFTI
+from .._images.files.suffixes import image_suffix, own_stem
 from .._images.files.volumes import (
     Spacing,
     has_depth,
@@ -39,12 +42,11 @@ from .._images.files.volumes import (
     volume_of,
 )
 from .._images.kinds import kind_of
-from .._images.pixels import to_gray
 from .._images.warping import Resampling
 from .._transform.formats.own_json import document_of
 from .console import progress_bar, say, tell
 from .inputs import search_options
-from .outputs import all_or_none, check_outputs, check_transform_out, own_stem
+from .outputs import all_or_none, check_outputs, check_transform_out
 from .provenance import made_by, with_provenance
 from .show import exit_code, files, table, to_json, written_text
 from .values import check_fill
@@ -124,8 +126,8 @@ def run_volumes(chosen: argparse.Namespace, read: list[ImageFile]) -> int:
     check_outputs(paths.values(), given, overwrite=chosen.overwrite)
     with progress_bar(chosen) as show:
         steps = volume_steps(
-            _gray(pair.reference),
-            _gray(pair.moving),
+            gray_volume(pair.reference),
+            gray_volume(pair.moving),
             search_options(chosen),
             initial=pair.initial,
             spacing=pair.lengths[0],
@@ -138,7 +140,7 @@ def run_volumes(chosen: argparse.Namespace, read: list[ImageFile]) -> int:
     if result.found:
         seen, written = _compared(pair, result), paths
         if paths:
-            _write(paths, result, seen, read[1], pair.spacings, chosen)
+            _write(paths, result, seen, read, pair.spacings, chosen)
     unit = "um" if pair.spacings else "voxels"
     _tell(result, seen, written, _told(read, pair.spacings, chosen), unit, chosen)
     return exit_code(chosen, [result.verdict])
@@ -154,7 +156,7 @@ def _pair(chosen: argparse.Namespace, read: list[ImageFile]) -> _Pair:
         second,
         _spacings(read, chosen),
         (_mask(chosen.mask, names[0], first), _mask(chosen.moving_mask, names[1], second)),
-        VolumeTransform.load(chosen.initial) if chosen.initial else None,
+        VolumeTransform.load(chosen.initial) if chosen.initial else placed(read, names),
         Looks(
             Thresholding(chosen.method, chosen.thresholds),
             Resampling(chosen.interpolation, chosen.fill),
@@ -218,7 +220,7 @@ def apply_to_volume(
         measured = kind_of(file.pixels[len(file.pixels) // 2]) in ("image", "blank")
         interpolation = "linear" if measured else "nearest"
     warped = _warped(file, transform, grid, Resampling(interpolation, chosen.fill))
-    return volume_file(warped, spacing_of(grid), file)
+    return volume_file(warped, spacing_of(grid), file, space=grid.space)
 
 
 def _warped(
@@ -228,12 +230,6 @@ def _warped(
     return resampled_volumes_of(
         file, partial(resampled_volume, transform=transform, shape=shape, resampling=resampling)
     )
-
-
-def _gray(volume: NDArray[Any]) -> NDArray[Any]:
-    if volume.ndim == 3:
-        return volume
-    return to_gray(volume.reshape(-1, *volume.shape[2:])).reshape(volume.shape[:3])
 
 
 def _spacings(read: list[ImageFile], chosen: argparse.Namespace) -> tuple[Spacing, Spacing] | None:
@@ -259,11 +255,12 @@ def _paths(chosen: argparse.Namespace) -> dict[str, Path]:
     """Return where the results go, by role, in the order of writing."""
     if chosen.out is None:
         return {}
-    stem = own_stem(chosen.moving)
+    stem, own = own_stem(chosen.moving), image_suffix(chosen.moving)
+    suffix = own if own.lower() in NIFTI else ".ome.tif"
     return {
-        "warped": chosen.out / f"{stem}_aligned.ome.tif",
-        "difference": chosen.out / f"{stem}_difference.ome.tif",
-        "binary_difference": chosen.out / f"{stem}_binary_difference.ome.tif",
+        "warped": chosen.out / f"{stem}_aligned{suffix}",
+        "difference": chosen.out / f"{stem}_difference{suffix}",
+        "binary_difference": chosen.out / f"{stem}_binary_difference{suffix}",
         "transform": chosen.out / f"{stem}_transform.json",
     }
 
@@ -272,14 +269,15 @@ def _write(
     paths: Mapping[str, Path],
     result: VolumeAlignment,
     seen: Inspection,
-    moving: ImageFile,
+    read: list[ImageFile],
     spacings: tuple[Spacing, Spacing] | None,
     chosen: argparse.Namespace,
 ) -> None:
+    moving, space = read[1], read[0].space
     spacing = None if spacings is None else spacings[0]
     numbers = _numbers(result, seen, "voxels" if spacing is None else "um")
-    read = chosen.reference, chosen.moving, chosen.mask, chosen.moving_mask, chosen.initial
-    made = made_by(chosen, filter(None, read))
+    given = chosen.reference, chosen.moving, chosen.mask, chosen.moving_mask, chosen.initial
+    made = made_by(chosen, filter(None, given))
     origin = {**made, "result": numbers}
     with all_or_none([*paths.values()], overwrite=chosen.overwrite) as staged:
         where = dict(zip(paths, staged, strict=True))
@@ -290,13 +288,15 @@ def _write(
                 shape=result.shape,
                 resampling=Resampling(chosen.interpolation, chosen.fill),
             )
-            warped = volume_file(resampled_volumes_of(moving, resample), spacing, moving)
+            warped = volume_file(
+                resampled_volumes_of(moving, resample), spacing, moving, space=space
+            )
             write_file(where["warped"], with_provenance(warped, origin))
             for role, pixels in (
                 ("difference", seen.difference),
                 ("binary_difference", seen.after.labels),
             ):
-                told = with_provenance(volume_file(pixels, spacing), origin)
+                told = with_provenance(volume_file(pixels, spacing, space=space), origin)
                 write_file(where[role], told)
         if "transform_out" in where:
             result.transform.save(where["transform_out"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Protocol
 
 import numpy as np
 
@@ -63,7 +64,18 @@ def smooth_rows(result: SmoothAlignment, inspection: Inspection) -> list[Row]:
     ]
 
 
-def worth_a_look(result: AlignmentResult | SmoothAlignment) -> bool:
+class _Judged(Protocol):
+    """What says whether it was found, or given, and what tiles say of it."""
+
+    @property
+    def found(self) -> bool: ...
+    @property
+    def judged(self) -> bool: ...
+    @property
+    def tiles(self) -> object: ...
+
+
+def worth_a_look(result: _Judged) -> bool:
     """Tell whether images are to be compared under the transform of a result.
 
     What was judged is, though it failed: it is somebody's, who may want to see why.

@@ -82,12 +82,16 @@ class SearchOptions:
         _check_precision(self.precision)
         _check_iterations(self.max_iterations)
         _check_tolerance(self.tolerance)
+        # As Python's own, whatever library a number is of: what follows from them is written.
+        for name, kind in (("precision", float), ("max_iterations", int), ("tolerance", float)):
+            object.__setattr__(self, name, kind(getattr(self, name)))
         if self.engine == "opencv" and self.representation == "orientation":
             raise InputError(
                 "representation 'orientation' is not in OpenCV's ECC: use engine='pyramid'"
             )
         if not isinstance(self.mirrored, bool | np.bool_):
             raise InputError(f"mirrored must be True or False, not {self.mirrored!r}")
+        object.__setattr__(self, "mirrored", bool(self.mirrored))
         if self.engine == "opencv" and self.model in ("similarity", "auto"):
             raise InputError(
                 f"model {self.model!r} is not in OpenCV's ECC: "

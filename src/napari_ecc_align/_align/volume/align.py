@@ -5,24 +5,27 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Generator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from ..._common.errors import InputError
-from ..._common.steps import outcome_of
+from ..._common.steps import outcome_of, retold
 from ..._ecc.options import DEFAULTS, SearchOptions
+from ..._images.sources import LazyArray
 from ..._transform.matrices import checked_volume_matrix
 from ..._transform.models import Array
 from ..._verdict.verdict import VERDICTS
 from ..progress import Progress
 from .assess import assessed, is_likely
+from .lazy_pyramid import lazy_volume_pyramid
 from .levels import VolumeLevel, volume_pyramid
 from .motion import Shape, corners, mapped
 from .refine import RefinedVolume, VolumeRefiner
 from .result import VolumeAlignment
 from .search import shifted_starts, turned_starts
+from .sources import LazyVolume, Volume, VolumeLike, checked_volume
 from .transform import (
     VOLUME_MOTION_MODELS,
     VolumeMotionModel,
@@ -32,15 +35,14 @@ from .transform import (
 
 # Of several starts, so many are refined to the end.
 _BEST = 2
-LEAST_SIDE = 8
 # The bar approaches its end; nobody knows how many steps there will be.
 _PACE = 30
 _TURNED = np.eye(4)[[2, 1, 0, 3]]
 
 
 def align_volume(
-    reference: ArrayLike,
-    moving: ArrayLike,
+    reference: VolumeLike,
+    moving: VolumeLike,
     *,
     model: VolumeMotionModel = "euclidean",
     spacing: Sequence[float] | float | None = None,
@@ -48,8 +50,8 @@ def align_volume(
     precision: float = DEFAULTS.precision,
     max_iterations: int = DEFAULTS.max_iterations,
     tolerance: float = DEFAULTS.tolerance,
-    reference_mask: ArrayLike | None = None,
-    moving_mask: ArrayLike | None = None,
+    reference_mask: ArrayLike | LazyArray | None = None,
+    moving_mask: ArrayLike | LazyArray | None = None,
     initial: VolumeTransform | ArrayLike | None = None,
     progress: Callable[[Progress], object] | None = None,
     cancel: Callable[[], bool] | None = None,
@@ -58,9 +60,10 @@ def align_volume(
 
     Parameters
     ----------
-    reference, moving : array_like, shape (planes, rows, columns)
+    reference, moving : array_like, lazy array or sequence of such, shape (planes, rows, columns)
         Volumes of at least 8 voxels along each axis, of any real dtypes; their shapes may differ.
-        NaN and infinity mean "no data here".
+        NaN and infinity mean "no data here". Of what is lazy (dask, zarr), blocks are read where
+        they are needed; of a sequence, the same volume at decreasing sizes, far fewer.
     model : {"euclidean", "translation", "similarity", "affine"}
         The motion model.
     spacing, moving_spacing : float or sequence of 3 floats, optional
@@ -72,14 +75,15 @@ def align_volume(
         Most iterations on a level.
     tolerance : float, default: 1e-7
         Stop when an iteration changes the correlation by less.
-    reference_mask, moving_mask : array_like, shape (planes, rows, columns), optional
-        Voxels that count, as booleans or numbers (0 does not count).
+    reference_mask, moving_mask : array_like or lazy array, optional
+        Voxels that count, as booleans or numbers (0 does not count), of the same shape.
     initial : VolumeTransform or array_like of shape (4, 4) or (3, 4), optional
         Where to start first. Reference (x, y, z, 1) to moving, in voxels.
     progress : callable, optional
         Called with a `Progress` after every step.
     cancel : callable, optional
-        Asked after every step; the alignment ends when it returns True.
+        Asked after every step, and before anything lazy is read; the alignment ends when it
+        returns True.
 
     Returns
     -------
@@ -108,13 +112,14 @@ def align_volume(
     options = SearchOptions(model, "pyramid", precision, max_iterations, tolerance)
     own = checked_spacing(spacing, "spacing", (1.0, 1.0, 1.0))
     other = checked_spacing(moving_spacing, "moving_spacing", own)
+    asked = asking(cancel)
     volumes = (
-        checked_volume(reference, reference_mask, "reference"),
-        checked_volume(moving, moving_mask, "moving"),
+        checked_volume(reference, reference_mask, "reference", asked),
+        checked_volume(moving, moving_mask, "moving", asked),
     )
     start = None if initial is None else _TURNED @ checked_volume_matrix(initial) @ _TURNED
     reached: list[VolumeAlignment] = []
-    steps = _steps(volumes, (own, other), options, start, reached)
+    steps = _steps(volumes, (own, other), options, start, reached, asked)
     cancelled = cancelled_volume(model, volumes[0].shape, own)
     return driven(steps, reached, cancelled, progress, cancel)
 
@@ -154,28 +159,66 @@ class _Cancelled(Exception):
     """The caller has asked the alignment to end."""
 
 
+def asking(cancel: Callable[[], bool] | None) -> Callable[[], None]:
+    """Return what ends an alignment, wherever it is called, when that is asked."""
+
+    def asked() -> None:
+        if cancel is not None and cancel():
+            raise _Cancelled
+
+    return asked
+
+
+@dataclass(frozen=True)
+class VolumeProgress(Progress):
+    """The progress of volumes, and where the moving one lies so far."""
+
+    found: VolumeTransform | None = None
+
+
 def _steps(
-    volumes: tuple[NDArray[np.generic], NDArray[np.generic]],
+    volumes: tuple[Volume, Volume],
     spacings: tuple[Array, Array],
     options: SearchOptions,
     initial: Array | None,
     results: list[VolumeAlignment],
+    asked: Callable[[], object],
 ) -> Generator[Progress, None, VolumeAlignment]:
     """Try starts until one passes the verdict; return the most trusted result."""
-    yield Progress(0.0, "preparing the volumes")
-    unit = max(float(spacing.min()) for spacing in spacings)
-    with ThreadPoolExecutor(2) as threads:
-        own, other = threads.map(volume_pyramid, volumes, spacings, (unit, unit))
-    yield Progress(0.0, "preparing the volumes")
+    own, other = yield from pyramids_of(volumes, spacings)
     before = np.diag([*(spacings[0] / spacings[1]), 1.0]) if initial is None else initial
     start = None if initial is None else before
-    return (yield from searched(own, other, options, before, results, start=start))
+    refiner = VolumeRefiner(own, other, options, asked)
+    return (yield from searched(refiner, before, results, start=start))
+
+
+def pyramids_of(
+    volumes: tuple[Volume, Volume], spacings: tuple[Array, Array]
+) -> Generator[Progress, None, list[list[VolumeLevel]]]:
+    """Return the pyramids of both volumes."""
+    preparing = Progress(0.0, "preparing the volumes")
+    yield preparing
+    unit = max(float(spacing.min()) for spacing in spacings)
+    with ThreadPoolExecutor(2) as threads:
+        made = [
+            None
+            if isinstance(volume, LazyVolume)
+            else threads.submit(volume_pyramid, volume, spacing, unit)
+            for volume, spacing in zip(volumes, spacings, strict=True)
+        ]
+        out = []
+        for volume, spacing, one in zip(volumes, spacings, made, strict=True):
+            if isinstance(volume, LazyVolume):
+                steps = lazy_volume_pyramid(volume, spacing, unit)
+                out.append((yield from retold(steps, lambda _: preparing)))
+            elif one is not None:
+                out.append(one.result())
+    yield preparing
+    return out
 
 
 def searched(
-    own: list[VolumeLevel],
-    other: list[VolumeLevel],
-    options: SearchOptions,
+    refiner: VolumeRefiner,
     before: Array,
     results: list[VolumeAlignment],
     *,
@@ -185,9 +228,8 @@ def searched(
 
     Parameters
     ----------
-    own, other : list of VolumeLevel
-        Of the reference and of the moving volume.
-    options : SearchOptions
+    refiner : VolumeRefiner
+        Of the two volumes.
     before : (4, 4) array
         How the volumes lay before.
     results : list of VolumeAlignment
@@ -195,10 +237,9 @@ def searched(
     start : (4, 4) array, optional
         Where to start first, instead of how they lay.
     """
-    if flaw := _flaw(own, other):
-        nothing = VolumeTransform(np.eye(4))
-        return VolumeAlignment(nothing, "failed", flaw, own[0].shape, tuple(own[0].spacing))
-    refiner = VolumeRefiner(own, other, options)
+    flawed = flaw_of(refiner)
+    if flawed is not None:
+        return flawed
     done = 0
     for name, starts in _starts(refiner, before, start):
         for found in (yield from _refined(refiner, starts, name)):
@@ -214,7 +255,24 @@ def _trust(result: VolumeAlignment) -> tuple[int, float]:
     return VERDICTS.index(result.verdict), result.tiles.share if result.tiles else 0.0
 
 
+def flaw_of(refiner: VolumeRefiner) -> VolumeAlignment | None:
+    """Return the result of volumes with which nothing can be done; None of others."""
+    flaw = _flaw(refiner.reference, refiner.moving)
+    if not flaw:
+        return None
+    own = refiner.reference[0]
+    nothing = VolumeTransform(np.eye(4), refiner.model.name)
+    return VolumeAlignment(nothing, "failed", flaw, own.shape, tuple(own.spacing.tolist()))
+
+
 def _flaw(reference: list[VolumeLevel], moving: list[VolumeLevel]) -> str | None:
+    if not all(
+        own.held and other.held for own, other in list(zip(reference, moving, strict=False))[-1:]
+    ):
+        return (
+            "One volume is so much larger than the other that it cannot be searched whole: cut "
+            "it to about where the other lies."
+        )
     for name, levels in (("reference", reference), ("moving", moving)):
         values = np.asarray(levels[-1].values, np.float32)
         counted = values[np.isfinite(values)]
@@ -235,7 +293,7 @@ def _starts(
         yield "centres", [centred]
     yield "correlation", list(shifted_starts(own, other, before))
     if refiner.model.name != "translation":
-        yield "turns", list(turned_starts(own, other, before))
+        yield "turns", list(turned_starts(own, other, before, refiner.asked))
 
 
 def _refined(
@@ -245,15 +303,19 @@ def _refined(
     first = len(refiner.reference) - 1
     steps = 0
 
-    def told() -> Progress:
+    def told(step: object = None) -> Progress:
         nonlocal steps
         steps += 1
-        return Progress(1 - _PACE / (_PACE + steps), name)
+        fraction = 1 - _PACE / (_PACE + steps)
+        if not isinstance(step, RefinedVolume):
+            return Progress(fraction, name)
+        found = VolumeTransform(_TURNED @ step.matrix @ _TURNED, refiner.model.name)
+        return VolumeProgress(fraction, name, found=found)
 
     coarse = []
     for start in starts:
         running = refiner.coarse(refiner.motion(0).restricted(start), first=first)
-        found = yield from _told(running, told)
+        found = yield from retold(running, told)
         coarse.append(found)
     coarse.sort(key=lambda found: -np.nan_to_num(abs(found.solution.ecc)))
     best: list[RefinedVolume] = []
@@ -269,43 +331,8 @@ def _refined(
         likely = is_likely(refiner, found)
         yield told()
         # What tiles of the coarse level do not show, those of finer ones show no better.
-        out.append((yield from _told(refiner.finished(found), told)) if likely else found)
+        if likely:
+            yield told(found)
+            found = yield from retold(refiner.finished(found), told)
+        out.append(found)
     return out
-
-
-def _told(
-    steps: Generator[object, None, RefinedVolume], told: Callable[[], Progress]
-) -> Generator[Progress, None, RefinedVolume]:
-    from ..._common.steps import retold
-
-    return (yield from retold(steps, lambda _: told()))
-
-
-def checked_volume(given: ArrayLike, mask: ArrayLike | None, name: str) -> NDArray[np.generic]:
-    """Return a volume, in single precision with NaN where some voxels do not count."""
-    volume = np.asarray(given)
-    if volume.ndim != 3:
-        raise InputError(
-            f"{name} must have three axes, (planes, rows, columns), not the shape {volume.shape}"
-        )
-    if volume.dtype.kind not in "buif":
-        raise InputError(f"{name} must hold real numbers, not {volume.dtype}")
-    if min(volume.shape) < LEAST_SIDE:
-        raise InputError(
-            f"{name} must have {LEAST_SIDE} voxels along each axis, not the shape "
-            f"{volume.shape}; planes are aligned one by one with align_stack"
-        )
-    if volume.dtype.kind in "bf" and volume.dtype != np.float32:
-        volume = volume.astype(np.float32)
-    counted = np.isfinite(volume) if volume.dtype.kind == "f" else None
-    if mask is not None:
-        given_mask = np.asarray(mask)
-        if given_mask.shape != volume.shape:
-            raise InputError(
-                f"{name}_mask must have the shape of its volume, {volume.shape}, not "
-                f"{given_mask.shape}"
-            )
-        counted = given_mask.astype(bool) if counted is None else counted & given_mask.astype(bool)
-    if counted is None or counted.all():
-        return volume
-    return np.where(counted, volume.astype(np.float32), np.float32(np.nan))

@@ -27,7 +27,7 @@ from .refine import RefinedVolume, VolumeRefiner
 from .result import VolumeAlignment
 from .rivals import place_rival, turned_rival
 from .search import overlap_share
-from .second_motion import second_motion
+from .second_motion import left_twice, second_motion
 from .sufficiency import freer_shift
 from .tiles import TileMatcher, VolumeTiles
 from .transform import VolumeTransform
@@ -122,7 +122,9 @@ def _judged(
     if why:
         return Judged("failed", why)
     inverted = found.solution.gain < 0
-    matcher = TileMatcher(reference, moving, 0, found.matrix, inverted=inverted)
+    matcher = TileMatcher(
+        reference, moving, 0, found.matrix, inverted=inverted, asked=refiner.asked
+    )
     tiles = matcher.with_sampled_chance(matcher.asked(found.matrix), found.matrix)
     verdict, why = _said(refiner, found, before, along, tiles, matcher)
     return Judged(verdict, why, tiles)
@@ -200,6 +202,7 @@ def p_value(tiles: VolumeTiles, n_parameters: int) -> float:
 
 
 def _why_ambiguous(refiner: VolumeRefiner, found: RefinedVolume, tiles: VolumeTiles) -> str | None:
+    refiner.asked()
     places = place_rival(refiner.reference, refiner.moving, found.matrix)
     if places > 1:
         return "The volumes fit better at another place."
@@ -209,13 +212,15 @@ def _why_ambiguous(refiner: VolumeRefiner, found: RefinedVolume, tiles: VolumeTi
             "The volumes repeat: another place fits almost as well "
             f"({max(tiles.rival, places):.0%} of the correlation)."
         )
-    if turned_rival(refiner, found.matrix) > LIKE:
+    inverted = found.solution.gain < 0
+    if turned_rival(refiner, found.matrix, inverted=inverted).is_like(LIKE):
         return "The volumes fit almost as well when one is turned."
     return None
 
 
 def _why_inexact(refiner: VolumeRefiner, along: Array, tiles: VolumeTiles) -> str | None:
     unit = refiner.reference[0].frame.unit
+    refiner.asked()
     shift, sigma = freer_shift(tiles, refiner.model.name)
     if shift > 3 * sigma and np.hypot(shift, sigma) > LARGEST_UNCERTAINTY * unit:
         return (
@@ -247,6 +252,7 @@ def _why_two_motions(
     moved = (mapped(found.matrix, ends) - mapped(before, ends)) * refiner.moving[0].spacing
     distance = float(np.linalg.norm(moved, axis=1).mean())
     still = distance <= WRONG * level.frame.unit
+    refiner.asked()
     counted = _counted(tiles)
     if still and tiles.agreeing < CLEAR_SHARE * tiles.tested:
         return f"Only {counted}, and what lies still may belong to the camera."
@@ -269,12 +275,16 @@ def _why_two_motions(
     asked = partial(
         second_motion, refiner.reference, refiner.moving, inverted=found.solution.gain < 0
     )
+    refiner.asked()
     # Where nothing was interpolated, noise alone is left.
     second = asked(before, of_rest=True) or asked(before) if still else asked(found.matrix)
-    if second and still:
+    moved_by = second.distance if second else None
+    if still and moved_by is None:
+        moved_by = left_twice(refiner.reference, refiner.moving, before)
+    if still and moved_by is not None:
         return (
             "What lies still may belong to the camera: something else that is seen moved by "
-            f"about {second.distance:.2g}."
+            f"about {moved_by:.2g}."
         )
     if second and (second.is_everywhere or tiles.agreeing < CLEAR_SHARE * tiles.tested):
         return (

@@ -15,6 +15,7 @@ from ..._images.pyramid.levels import Bools, Floats
 from ..._transform.models import Array
 from .levels import VolumeLevel
 from .motion import Shape, VolumeFrame, VolumeModel, corners, mapped
+from .voxels import Voxels
 
 Sampler = Callable[[Array], Floats]
 
@@ -119,13 +120,19 @@ def inner_gradients(stack: Floats) -> Floats:
 def patches(level: VolumeLevel, first: NDArray[np.int_], shape: Shape) -> Floats:
     """Read patches of a level in single precision, (n, *shape); NaN beyond its border."""
     out = np.full((len(first), *shape), np.nan, np.float32)
-    for patch, at in zip(out, first, strict=True):
-        low = np.maximum(at, 0)
-        high = np.minimum(at + shape, level.shape)
-        if (high > low).all():
-            own = tuple(slice(a, b) for a, b in zip(low, high, strict=True))
-            there = tuple(slice(a, b) for a, b in zip(low - at, high - at, strict=True))
-            patch[there] = level.values[own]
+    lows, highs = np.maximum(first, 0), np.minimum(first + shape, level.shape)
+    inside = np.flatnonzero((highs > lows).all(axis=1))
+    boxes = [
+        tuple(slice(a, b) for a, b in zip(lows[k].tolist(), highs[k].tolist(), strict=True))
+        for k in inside
+    ]
+    if isinstance(level.values, Voxels):
+        level.values.expect(boxes)
+    for k, box in zip(inside, boxes, strict=True):
+        there = tuple(
+            slice(a, b) for a, b in zip(lows[k] - first[k], highs[k] - first[k], strict=True)
+        )
+        out[k][there] = level.values[box]
     return out
 
 

@@ -14,10 +14,12 @@ from ..._ecc.options import DEFAULTS, SearchOptions
 from ..._images.sources import LazyArray
 from ..._transform.models import Array
 from ..progress import Progress
-from .align import cancelled_volume, checked_volume, driven, searched
+from .align import asking, cancelled_volume, driven, searched
 from .film_result import VolumeStackResult
 from .levels import volume_pyramid
+from .refine import VolumeRefiner
 from .result import VolumeAlignment
+from .sources import loaded_volume
 from .transform import VOLUME_MOTION_MODELS, VolumeMotionModel, checked_spacing
 
 _TURNED = np.eye(4)[[2, 1, 0, 3]]
@@ -83,10 +85,11 @@ def align_volume_stack(
     if not count:
         raise InputError("volumes must hold at least one volume")
     anchor = _anchor(reference, count)
-    fixed = checked_volume(
+    fixed = loaded_volume(
         np.asarray(reference if anchor is None else film[anchor]), reference_mask, "reference"
     )
     levels = volume_pyramid(fixed, own, float(own.min()))
+    asked = asking(cancel)
     start: Array | None = None
     results: list[VolumeAlignment] = []
     for index in range(count):
@@ -94,10 +97,11 @@ def align_volume_stack(
         if index == anchor:
             result = _itself(result)
         elif cancel is None or not cancel():
-            moving = checked_volume(np.asarray(film[index]), moving_mask, f"volume {index}")
+            moving = loaded_volume(np.asarray(film[index]), moving_mask, f"volume {index}")
             others = volume_pyramid(moving, own, float(own.min()))
             reached: list[VolumeAlignment] = []
-            steps = searched(levels, others, options, np.eye(4), reached, start=start)
+            refiner = VolumeRefiner(levels, others, options, asked)
+            steps = searched(refiner, np.eye(4), reached, start=start)
             result = driven(steps, reached, result, None, cancel)
         results.append(result)
         if result.aligned:

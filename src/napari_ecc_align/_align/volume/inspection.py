@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Generator, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..._common.errors import InputError
+from ..._compare.difference import on_one_grid
 from ..._compare.inspection import Inspection, Laid, Row, counted_rows, seen_steps
 from ..._compare.table import with_uncertainty
 from ..._compare.thresholding import LOCAL_METHODS, Thresholding
-from ..._compare.views import matched_pair, overlay
+from ..._compare.views import overlay, shared_look
 from ..._images.filling import fill_values
 from ..._images.pixels import in_doubles, valid_pixels
 from ..._images.warping import Resampling
@@ -22,7 +23,7 @@ from ..._transform.models import Array
 from .motion import Shape, corners, mapped
 from .result import VolumeAlignment
 from .transform import VolumeTransform
-from .warp import warp_volume
+from .warp import VolumeInterpolation, warp_volume
 
 # So little beyond the outermost voxels, interpolation gives those.
 _BARELY = 1 / 255
@@ -52,7 +53,7 @@ class Looks:
             raise InputError(
                 f"volumes are compared by one threshold, such as otsu, not by {how.method}"
             )
-        _check_interpolation(self.resampling)
+        checked_interpolation(self.resampling)
 
 
 def volume_inspection_steps(
@@ -130,9 +131,8 @@ def resampled_volume(
     InputError
         If the interpolation is none of volumes, or the fill is no value of theirs.
     """
-    how = _check_interpolation(resampling)
-    faces = [np.moveaxis(volume, axis, 0)[[0, -1]] for axis in range(3)]
-    outside = fill_values(_flat(volume), resampling.fill, faces)
+    how = checked_interpolation(resampling)
+    outside = fill_values(_flat(volume), resampling.fill, faces_of(volume))
     channels = volume[..., np.newaxis] if volume.ndim == 3 else volume
     laid = [
         warp_volume(
@@ -147,7 +147,13 @@ def resampled_volume(
     return laid[0] if volume.ndim == 3 else np.stack(laid, axis=-1)
 
 
-def _check_interpolation(resampling: Resampling) -> Literal["nearest", "linear", "cubic"]:
+def faces_of(volume: NDArray[Any]) -> list[NDArray[Any]]:
+    """Return the outermost voxels of a volume, from which its background is told."""
+    return [np.moveaxis(volume, axis, 0)[[0, -1]] for axis in range(3)]
+
+
+def checked_interpolation(resampling: Resampling) -> VolumeInterpolation:
+    """Return how volumes are interpolated; raise `InputError` if it is no way for them."""
     if resampling.interpolation == "lanczos":
         raise InputError("volumes are resampled linear, cubic or nearest, not lanczos: choose one")
     return resampling.interpolation
@@ -187,15 +193,15 @@ def volume_checkerboard(seen: Inspection, spacing: Sequence[float]) -> NDArray[n
         Lengths of a voxel along (z, y, x), by which cubes are cubes.
     """
     shape = seen.valid.shape
-    pair = matched_pair(_flat(seen.reference), _flat(seen.warped), _flat(seen.valid))
-    first, second = (planes.reshape(shape) for planes in pair[:2])
+    pair = on_one_grid(_flat(seen.reference), _flat(seen.warped), _flat(seen.valid))
     side = max(length * step for length, step in zip(shape, spacing, strict=True)) / _CUBES
     z, y, x = (
         (np.arange(length) * step // side).astype(int)
         for length, step in zip(shape, spacing, strict=True)
     )
     other = (z[:, np.newaxis, np.newaxis] + y[:, np.newaxis] + x) % 2 == 1
-    return np.where(seen.valid, np.where(other, second, first), np.float32(np.nan))
+    board = shared_look(*pair).chequered(*pair[:2], _flat(other)).reshape(shape)
+    return np.where(seen.valid, board, np.float32(np.nan))
 
 
 def _flat(volume: NDArray[Any]) -> NDArray[Any]:

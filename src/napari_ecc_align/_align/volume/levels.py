@@ -6,6 +6,8 @@ Voxel i of a level lies at ``i * step`` of the original. What does not count is 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from itertools import pairwise
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -31,15 +33,15 @@ class VolumeLevel:
 
     Attributes
     ----------
-    values : ndarray, shape (d, h, w)
-        Of any real dtype; NaN where a voxel does not count.
+    values : ndarray or Voxels, shape (d, h, w)
+        Of any real dtype; NaN where a voxel does not count. Not in memory, it is sliced.
     step : (3,) array
         Voxels of the original along each axis.
     spacing : (3,) array
         Length of a voxel along each axis.
     """
 
-    values: NDArray[Any]
+    values: Any
     step: Array
     spacing: Array
     cache: dict[str, Any] = field(default_factory=dict, repr=False)
@@ -47,12 +49,18 @@ class VolumeLevel:
     @property
     def shape(self) -> Shape:
         """Voxels along each axis."""
-        return self.values.shape
+        shape: Shape = self.values.shape
+        return shape
+
+    @property
+    def held(self) -> bool:
+        """Whether it is in memory."""
+        return isinstance(self.values, np.ndarray)
 
     @property
     def size(self) -> int:
         """Number of voxels."""
-        return int(self.values.size)
+        return prod(self.shape)
 
     @property
     def frame(self) -> VolumeFrame:
@@ -71,23 +79,35 @@ def volume_pyramid(volume: NDArray[Any], spacing: Array, unit: float) -> list[Vo
     unit : float
         The length that voxels of the first level are to have; doubled on each that follows.
     """
-    levels = [VolumeLevel(volume, np.ones(3), spacing)]
+    return halvings(volume, volume_steps_of(volume.shape, spacing, unit), spacing)
+
+
+def volume_steps_of(shape: Shape, spacing: Array, unit: float) -> list[Array]:
+    """Return the steps of the levels of a volume, as `volume_pyramid` makes them, (3,) each."""
+    steps, sides = [np.ones(3)], np.array(shape)
     while True:
-        last, unit = levels[-1], 2 * unit
-        values, step = last.values, last.step.copy()
-        for axis in range(3):
-            length = step[axis] * spacing[axis]
-            if values.shape[axis] >= 2 * _SMALLEST and 2 * length <= _LONGEST * unit:
-                values = _halved(values, axis)
-                step[axis] *= 2
-        if values is last.values:
-            if unit > _LONGEST * (step * spacing).max():
-                return levels
-            continue
+        unit *= 2
+        step = steps[-1].copy()
+        halves = (sides >= 2 * _SMALLEST) & (2 * step * spacing <= _LONGEST * unit)
+        if halves.any():
+            step[halves] *= 2
+            sides = np.where(halves, (sides + 1) // 2, sides)
+            steps.append(step)
+        elif unit > _LONGEST * (step * spacing).max():
+            return steps
+
+
+def halvings(values: NDArray[Any], steps: list[Array], spacing: Array) -> list[VolumeLevel]:
+    """Return a level with the first of some steps, and what it is halved to for the others."""
+    levels = [VolumeLevel(values, steps[0], steps[0] * spacing)]
+    for before, step in pairwise(steps):
+        for axis in np.flatnonzero(step > before):
+            values = halved(values, int(axis))
         levels.append(VolumeLevel(values, step, step * spacing))
+    return levels
 
 
-def _halved(values: NDArray[Any], axis: int) -> Floats:
+def halved(values: NDArray[Any], axis: int) -> Floats:
     """Return every other voxel along an axis, smoothed."""
     values = np.asarray(values, np.float32)
     if not np.isnan(values.sum()):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,12 +12,13 @@ from ..._ecc.gauss_newton import GaussNewton, Solution
 from ..._ecc.options import SearchOptions
 from ..._ecc.solver import MIN_OVERLAP, BlockSolver
 from ..._ecc.whole_level import WholeLevelSolver, WholeReference
-from ..._images.pyramid.levels import Bools, InSteps
+from ..._images.pyramid.levels import Bools, Floats, InSteps
 from ..._transform.models import Array
 from .blocks import BlockSampler, VolumeBlocks, reference_blocks, whole_blocks, whole_sampler
 from .levels import VolumeLevel
 from .linearised import LinearisedVolume, level_rows
 from .motion import VOLUME_MODELS, VolumeModel, VolumeMotion, scaled
+from .search import level_below
 from .tile_choice import BlockChoice, side_for
 
 # Levels of at most so many voxels are used whole, 40 on a side.
@@ -53,20 +54,24 @@ class RefinedVolume:
 
 
 class VolumeRefiner:
-    """Refines starts of one pair of volumes; keeps prepared coarse levels."""
+    """Refines starts of one pair of volumes; keeps prepared coarse levels.
+
+    `asked` is called often; what it raises ends the work.
+    """
 
     def __init__(
         self,
         reference: list[VolumeLevel],
         moving: list[VolumeLevel],
         options: SearchOptions,
+        asked: Callable[[], object] = lambda: None,
     ) -> None:
+        self.asked = asked
         depth = min(len(reference), len(moving))
         self.reference, self.moving = reference[:depth], moving[:depth]
         self.model: VolumeModel = VOLUME_MODELS[options.freest]
         self._options = options
-        whole = (n for n, level in enumerate(self.reference) if level.size <= _WHOLE_VOXELS)
-        self.finest_whole = next(whole, depth - 1)
+        self.finest_whole = level_below(self.reference, self.moving, _WHOLE_VOXELS)
         self._solvers: dict[int, WholeLevelSolver] = {}
         share = self.moving[0].size * np.prod(self.moving[0].spacing)
         share /= self.reference[0].size * np.prod(self.reference[0].spacing)
@@ -144,6 +149,15 @@ class VolumeRefiner:
         factor = reference.frame.unit / self.reference[0].frame.unit
         return RefinedVolume(back, solution, index, solution.corner_uncertainty * factor)
 
+    def _asking(self, sampler: BlockSampler) -> Callable[[Array], Floats]:
+        """Return a sampler that asks before it samples whether to go on."""
+
+        def sample(matrix: Array) -> Floats:
+            self.asked()
+            return sampler(matrix)
+
+        return sample
+
     def _tiled(
         self, start: RefinedVolume, index: int
     ) -> Generator[RefinedVolume, None, RefinedVolume]:
@@ -166,7 +180,7 @@ class VolumeRefiner:
                 origins = choice.origins[begin : min(count, begin + _TOGETHER)]
                 solver.add(
                     reference_blocks(self.reference[index], origins, choice.shape),
-                    BlockSampler(self.moving[index], origins, choice.shape),
+                    self._asking(BlockSampler(self.moving[index], origins, choice.shape)),
                 )
                 yield result
             resumed = used > 0 and result.solution.converged

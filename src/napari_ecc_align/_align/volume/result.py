@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ..._verdict.result import GIVEN
 from ..._verdict.verdict import Verdict, WithVerdict
 from .motion import Shape
 from .tiles import VolumeTiles
@@ -46,7 +47,8 @@ class VolumeAlignment(WithVerdict):
         On the finest level.
     converged : bool
     start : str
-        Which start led to it: "initial", "identity", "centres", "correlation", "turns" or "none".
+        Which start led to it: "initial", "identity", "centres", "correlation", "turns", "none", or
+        "given" if it was judged.
     seconds : float
     tiles : VolumeTiles or None
         What small blocks say of the alignment, each on its own.
@@ -78,3 +80,8 @@ class VolumeAlignment(WithVerdict):
     start: str = "none"
     seconds: float = 0.0
     tiles: VolumeTiles | None = None
+
+    @property
+    def judged(self) -> bool:
+        """Whether the transform was given to `judge_volume`, and not searched for."""
+        return self.start == GIVEN

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from itertools import product
 
 import numpy as np
@@ -25,9 +25,14 @@ _PLACES, _TURNS = 3, 6
 _STEP, _TILT = 15, 20
 
 
-def level_below(levels: list[VolumeLevel], voxels: int) -> int:
-    """Return the finest level of at most so many voxels, or the coarsest."""
-    return next((n for n, one in enumerate(levels) if one.size <= voxels), len(levels) - 1)
+def level_below(reference: list[VolumeLevel], moving: list[VolumeLevel], voxels: int) -> int:
+    """Return the finest level of a reference of at most so many voxels, or the coarsest.
+
+    Of both volumes it is in memory.
+    """
+    pairs = enumerate(zip(reference, moving, strict=False))
+    small = (n for n, (own, other) in pairs if own.size <= voxels and own.held and other.held)
+    return next(small, min(len(reference), len(moving)) - 1)
 
 
 def masked_correlation(reference: Floats, moving: Floats) -> tuple[Floats, Array]:
@@ -112,7 +117,7 @@ def shifted_starts(
     around : (4, 4) array
         Between voxels of level 0.
     """
-    index = level_below(reference, _SHIFT_VOXELS)
+    index = level_below(reference, moving, _SHIFT_VOXELS)
     own, other = reference[index], moving[index]
     local = scaled(around, other.step, own.step)
     laid, first = _laid_whole(own, other, local)
@@ -144,6 +149,7 @@ def turned_starts(
     reference: list[VolumeLevel],
     moving: list[VolumeLevel],
     around: Array,
+    asked: Callable[[], object],
 ) -> Iterator[Array]:
     """Yield matrices that differ from `around` by a turn and a displacement, the best first.
 
@@ -151,7 +157,7 @@ def turned_starts(
     """
     from scipy import fft
 
-    index = level_below(reference, _TURN_VOXELS)
+    index = level_below(reference, moving, _TURN_VOXELS)
     own, other = reference[index], moving[index]
     local = scaled(around, other.step, own.step)
     # What lies farther off than half a volume shares too little, and may wrap around.
@@ -162,6 +168,7 @@ def turned_starts(
     spectrum = np.conj(fft.rfftn(_centred(np.asarray(own.values, np.float32)), size))
     found: list[tuple[float, Array]] = []
     for turn in _turns():
+        asked()
         linear = own.frame.scale[:, None] * rotation_of(turn) / own.frame.scale
         matrix = local.copy()
         matrix[:3, :3] = local[:3, :3] @ linear

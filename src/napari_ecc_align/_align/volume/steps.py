@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Callable, Generator
+from functools import partial
 from threading import Event
 from typing import Any
 
 from ..._common.errors import InputError
 from ..._common.steps import awaited, retold
 from ..._ecc.options import SearchOptions
-from ..._transform.models import Array
 from ..progress import Progress
 from .align import align_volume
+from .judged import judge_volume
 from .result import VolumeAlignment
+from .sources import VolumeLike
 from .transform import VOLUME_MOTION_MODELS, VolumeMotionModel, VolumeTransform
 
 # "auto" tries them in turn, until one suffices.
@@ -21,8 +23,8 @@ _TOO_STIFF = "does not suffice"
 
 
 def volume_steps(
-    reference: Array,
-    moving: Array,
+    reference: VolumeLike,
+    moving: VolumeLike,
     search: SearchOptions,
     *,
     initial: VolumeTransform | None = None,
@@ -32,7 +34,7 @@ def volume_steps(
 
     Parameters
     ----------
-    reference, moving : ndarray, shape (planes, rows, columns)
+    reference, moving : array_like, lazy array or sequence of such, shape (planes, rows, columns)
     search : SearchOptions
         The model and the limits of the search. The model "auto" is euclidean, or affine where that
         does not suffice.
@@ -54,7 +56,8 @@ def volume_steps(
     """
     models = volume_models(search.model)
     for model in models:
-        result = yield from _steps(
+        work = partial(
+            align_volume,
             reference,
             moving,
             model=model,
@@ -64,10 +67,35 @@ def volume_steps(
             initial=initial,
             **options,
         )
+        result = yield from _threaded(work)
         if model == models[-1] or _TOO_STIFF not in result.reason:
             break
         initial = result.transform
     return result
+
+
+def volume_judging_steps(
+    reference: VolumeLike,
+    moving: VolumeLike,
+    transform: VolumeTransform | None,
+    **options: Any,
+) -> Generator[Progress, None, VolumeAlignment]:
+    """Judge a transform of volumes as `judge_volume` does, in a thread of its own.
+
+    Parameters
+    ----------
+    reference, moving : array_like, lazy array or sequence of such, shape (planes, rows, columns)
+    transform : VolumeTransform or None
+        Voxel on voxel if left out.
+    **options
+        Spacings and masks, as `judge_volume` takes them.
+
+    Returns
+    -------
+    generator
+        As of `volume_steps`.
+    """
+    return _threaded(partial(judge_volume, reference, moving, transform, **options))
 
 
 def volume_models(model: str) -> tuple[VolumeMotionModel, ...]:
@@ -79,18 +107,17 @@ def volume_models(model: str) -> tuple[VolumeMotionModel, ...]:
     return chosen or _AUTOMATIC
 
 
-def _steps(
-    reference: Array, moving: Array, **options: Any
+def _threaded(
+    work: Callable[..., VolumeAlignment],
 ) -> Generator[Progress, None, VolumeAlignment]:
+    """Do what tells its progress, and can be cancelled, in a thread of its own."""
     last, ended = [Progress(0.0, "preparing the volumes")], Event()
 
     def tell(step: Progress) -> None:
         last[0] = step
 
-    def align() -> VolumeAlignment:
-        return align_volume(reference, moving, progress=tell, cancel=ended.is_set, **options)
-
     try:
-        return (yield from retold(awaited(align), lambda _: last[0]))
+        action = partial(work, progress=tell, cancel=ended.is_set)
+        return (yield from retold(awaited(action), lambda _: last[0]))
     finally:
         ended.set()

@@ -12,6 +12,7 @@ from ..._images.pyramid.levels import Floats
 from ..._transform.models import Array
 from .levels import VolumeLevel
 from .motion import Shape, mapped, scaled
+from .voxels import Voxels
 
 # A block has no fewer voxels along any axis.
 _LEAST_SIDE = 4
@@ -21,6 +22,8 @@ _THINNEST = 2
 _OVERVIEW_VOXELS = 300_000
 # Where they would be more than so many, places lie side by side.
 _CLOSE_PLACES = 20_000
+# Of a volume that is not in memory more places are not looked at.
+_MOST_PLACES = 100_000
 # Blocks are spread over so many parts of the volume along each axis.
 _PARTS = 3
 
@@ -81,10 +84,16 @@ class BlockChoice:
         if (room < 0).any():
             return cls(np.empty((0, 3)), shape, around)
         counts = room // shape + 1
+        if np.prod(counts) > _MOST_PLACES:
+            counts = np.maximum(1, counts * (_MOST_PLACES / np.prod(counts)) ** (1 / 3)).astype(
+                int
+            )
         if most and np.prod(2 * counts) <= _CLOSE_PLACES:
             counts *= 2
         steps = [border + np.linspace(0, room[k], counts[k]).round() for k in range(3)]
         origins = np.stack(np.meshgrid(*steps, indexing="ij"), axis=-1).reshape(-1, 3)
+        if isinstance(level.values, Voxels):
+            origins = _settled(level.values, origins, np.array(shape), around + border)
         local = scaled(matrix, other.step, level.step)
         ends = origins[:, None] + _ends(np.array(shape), around)
         there = mapped(local, ends)
@@ -95,6 +104,16 @@ class BlockChoice:
         origins, detail = origins[detail > 0], detail[detail > 0]
         origins = origins[_spread(origins, detail, level.shape)]
         return cls(_apart(origins, shape, most) if most else origins, shape, around)
+
+
+def _settled(
+    voxels: Voxels, origins: Array, shape: NDArray[np.int_], around: NDArray[np.int_]
+) -> Array:
+    """Return blocks of what is read where it is needed, moved to where that is less."""
+    larger = tuple((shape + 2 * around).tolist())
+    moved = voxels.settled(origins.astype(int) - around, larger) + around
+    room = np.array(voxels.shape) - shape - around
+    return np.asarray(np.clip(moved, np.minimum(around, room), room), np.float64)
 
 
 def _apart(origins: Array, shape: Shape, most: int) -> Array:
@@ -136,8 +155,14 @@ def _ends(shape: NDArray[np.int_], reach: NDArray[np.int_]) -> Array:
 
 def _detail(reference: list[VolumeLevel], index: int, origins: Array, shape: Shape) -> Array:
     """Return the weakest mean squared derivative of each block in any direction, (n,)."""
+    # Of what is read where it is needed, the finest level that is in memory says most.
+    most = _OVERVIEW_VOXELS if isinstance(reference[index].values, np.ndarray) else np.inf
     coarse = next(
-        (n for n, one in enumerate(reference) if n >= index and one.size <= _OVERVIEW_VOXELS),
+        (
+            n
+            for n, one in enumerate(reference)
+            if n >= index and one.size <= most and isinstance(one.values, np.ndarray)
+        ),
         len(reference) - 1,
     )
     level, fine = reference[coarse], reference[index]

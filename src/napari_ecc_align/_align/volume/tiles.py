@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -114,8 +115,10 @@ class VolumeTiles:
 
     @property
     def share(self) -> float:
-        """Share of the telling tiles that agree."""
-        return float(self.agree[self.telling].mean()) if self.telling.any() else 0.0
+        """Share of the telling tiles that agree; of all where those are too few to say."""
+        few = int(self.telling.sum()) < LEAST_AGREEING
+        said = self.agree if few else self.agree[self.telling]
+        return float(said.mean()) if len(said) else 0.0
 
     @property
     def clear(self) -> bool:
@@ -135,6 +138,8 @@ class TileMatcher:
         Between voxels of level 0; tiles are chosen that lie on the moving volume there.
     inverted : bool
         The moving volume is a negative of the reference.
+    asked : callable, optional
+        Called often; what it raises ends the matching.
     """
 
     def __init__(
@@ -145,7 +150,9 @@ class TileMatcher:
         matrix: Array,
         *,
         inverted: bool,
+        asked: Callable[[], object] = lambda: None,
     ) -> None:
+        self._asked = asked
         self._level, self._other = reference[index], moving[index]
         self._sign = -1 if inverted else 1
         side = side_for(self._level, _SMALLEST, _LARGEST, _ALONG)
@@ -176,6 +183,7 @@ class TileMatcher:
         said = self._weighed(*some)
         if said.clear:
             return said
+        self._asked()
         more = self._matched(matrix, slice(FIRST_TILES, None))
         surfaces, numbers = np.concatenate([some[0], more[0]]), np.append(some[1], more[1])
         return self._weighed(surfaces, numbers)
@@ -190,6 +198,7 @@ class TileMatcher:
         agreeing = tested = 0
         fits = []
         for k, signs in enumerate(np.ndindex(2, 2, 2)):
+            self._asked()
             direction = (2 * np.array(signs) - 1) / np.sqrt(3)
             far = _FARTHEST[k % 2] * self._reach * self._level.frame.unit
             moved = matrix.copy()

@@ -4,17 +4,23 @@ from __future__ import annotations
 
 import os
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, Literal
+from typing import Any, Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ..._common.errors import InputError
+from ..._images.sources import is_lazy
 from ..._transform.matrices import checked_volume_matrix
+from ..._transform.models import Array
+from .lazy_warp import lazy_warp_volume
 from .motion import Shape, mapped
 from .result import VolumeAlignment
+from .sources import VolumeLike, finest
 from .transform import VolumeTransform
 from .trilinear import fill_planes, tile_for
+
+VolumeInterpolation: TypeAlias = Literal["nearest", "linear", "cubic"]
 
 _ORDERS = {"nearest": 0, "linear": 1, "cubic": 3}
 # Planes of the result that one thread makes at a time.
@@ -24,19 +30,19 @@ _SINGLE = ("u1", "i1", "u2", "i2", "f4")
 
 
 def warp_volume(
-    moving: ArrayLike,
+    moving: VolumeLike,
     transform: VolumeAlignment | VolumeTransform | ArrayLike,
     *,
     output_shape: tuple[int, int, int] | None = None,
-    interpolation: Literal["nearest", "linear", "cubic"] = "linear",
+    interpolation: VolumeInterpolation = "linear",
     fill: float = 0.0,
-) -> NDArray[Any]:
+) -> Any:
     """Resample a moving volume so that it lies on the reference.
 
     Parameters
     ----------
-    moving : array_like, shape (planes, rows, columns)
-        Of any real dtype.
+    moving : array_like, lazy array or sequence of such, shape (planes, rows, columns)
+        Of any real dtype; of a sequence the first, at full resolution.
     transform : VolumeAlignment, VolumeTransform or array_like of shape (4, 4) or (3, 4)
         Maps reference voxels (x, y, z, 1) to moving voxels.
     output_shape : tuple of int, optional
@@ -48,8 +54,10 @@ def warp_volume(
 
     Returns
     -------
-    ndarray, shape `output_shape`
-        Of the dtype of `moving`, to the nearest value that it can hold.
+    ndarray or dask array, shape `output_shape`
+        Of the dtype of `moving`, to the nearest value that it can hold. A dask array if `moving`
+        is lazy: each chunk reads the part of the volume that it needs, when it is computed.
+        `save_volume` writes it.
 
     Raises
     ------
@@ -65,17 +73,18 @@ def warp_volume(
     >>> warp_volume(volume, right_by_one)[0].tolist()
     [[1, 2, 0], [4, 5, 0], [7, 8, 0]]
     """
-    volume = np.asarray(moving)
-    if volume.ndim != 3 or volume.dtype.kind not in "buif" or not volume.size:
+    volume: Any = finest(moving)
+    volume = volume if is_lazy(volume) else np.asarray(volume)
+    shape: Shape = tuple(int(length) for length in volume.shape)
+    if len(shape) != 3 or volume.dtype.kind not in "buif" or not np.prod(shape):
         raise InputError(
             "moving must hold real numbers along (planes, rows, columns), not the shape "
-            f"{volume.shape} of {volume.dtype}"
+            f"{shape} of {volume.dtype}"
         )
     if interpolation not in _ORDERS:
         raise InputError(
             f"interpolation must be one of {', '.join(_ORDERS)}, not {interpolation!r:.80}"
         )
-    shape: Shape = volume.shape
     if isinstance(transform, VolumeAlignment):
         shape, transform = transform.shape, transform.transform
     given = shape if output_shape is None else tuple(output_shape)
@@ -83,11 +92,41 @@ def warp_volume(
         raise InputError(f"output_shape must be three lengths, not {output_shape!r:.80}")
     flipped = np.eye(4)[[2, 1, 0, 3]]
     matrix = flipped @ checked_volume_matrix(np.asarray(transform)) @ flipped
-    return _resampled(volume, matrix, given, _ORDERS[interpolation], fill)
+    return warped_by(volume, matrix, given, interpolation=interpolation, fill=fill)
+
+
+def warped_by(
+    volume: Any, matrix: Array, shape: Shape, *, interpolation: VolumeInterpolation, fill: float
+) -> Any:
+    """Resample a volume, lazily if it is lazy, by a matrix of (z, y, x)."""
+    order = _ORDERS[interpolation]
+    if not is_lazy(volume):
+        return _resampled(volume, matrix, shape, order, fill)
+
+    def resample(part: NDArray[Any], local: Array, size: Shape) -> NDArray[Any]:
+        return _resampled(
+            part.astype(part.dtype.newbyteorder("="), copy=False),
+            local,
+            size,
+            order,
+            fill,
+            threads=1,
+        )
+
+    low, high = _limits(np.dtype(volume.dtype))
+    return lazy_warp_volume(
+        volume, matrix, shape, order, resample, float(np.clip(fill, low, high))
+    )
 
 
 def _resampled(
-    volume: NDArray[Any], matrix: NDArray[np.float64], shape: Shape, order: int, fill: float
+    volume: NDArray[Any],
+    matrix: Array,
+    shape: Shape,
+    order: int,
+    fill: float,
+    *,
+    threads: int | None = None,
 ) -> NDArray[Any]:
     from scipy import ndimage
 
@@ -99,7 +138,8 @@ def _resampled(
         labels, numbers = np.unique(volume, return_inverse=True)
         labels = np.append(labels, np.array(outside).astype(volume.dtype))
         numbers = numbers.reshape(volume.shape).astype(np.int32)
-        return np.asarray(labels[_resampled(numbers, matrix, shape, 0, len(labels) - 1)])
+        last = len(labels) - 1
+        return np.asarray(labels[_resampled(numbers, matrix, shape, 0, last, threads=threads)])
     source: NDArray[Any] = volume.view(np.uint8) if volume.dtype.kind == "b" else volume
     if order > 1:
         source = ndimage.spline_filter(source.astype(np.float64), order, mode="constant")
@@ -130,8 +170,13 @@ def _resampled(
         if made is not part:
             part[:] = made
 
-    with ThreadPoolExecutor(os.cpu_count()) as threads:
-        list(threads.map(make, range(0, shape[0], _PLANES)))
+    begins = range(0, shape[0], _PLANES)
+    if threads == 1:
+        for first in begins:
+            make(first)
+        return out
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        list(pool.map(make, begins))
     return out
 
 

@@ -14,7 +14,7 @@ from typing import cast
 from ..._common.atomic import real_path
 from ..._common.errors import InputError
 from ..._common.given import GivenPath
-from ..._images.files.images import SUFFIXES
+from ..._images.files.suffixes import image_suffix
 
 Siblings = GivenPath | Iterable[GivenPath] | Mapping[str, GivenPath]
 PLACEHOLDER = "{name}"
@@ -58,7 +58,7 @@ class ImageFolder:
         found = {}
         for path in _walk(self.root):
             named = match.fullmatch(path.relative_to(self.root).as_posix())
-            if named and (self.pattern != PLACEHOLDER or path.suffix.lower() in SUFFIXES):
+            if named and (self.pattern != PLACEHOLDER or image_suffix(path)):
                 found[named["name"]] = path
         return dict(sorted(found.items()))
 

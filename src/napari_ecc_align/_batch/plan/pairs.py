@@ -11,7 +11,7 @@ from typing import Self, overload
 
 from ..._common.errors import InputError
 from ..._common.tables import spreadsheet_text
-from ..._images.files.images import SUFFIXES
+from ..._images.files.suffixes import image_suffix
 from ..settings import BatchSettings
 from .image_folders import one_or_more
 from .pair_filter import pair_filter
@@ -52,7 +52,8 @@ class PairFiles:
         It keeps its suffix, but a resampled JPEG becomes a PNG: written as JPEG again, it would
         lose more than by resampling.
         """
-        suffix = ".png" if resampled and path.suffix.lower() in _JPEG else path.suffix
+        suffix = image_suffix(path) or path.suffix
+        suffix = ".png" if resampled and suffix.lower() in _JPEG else suffix
         return f"{folder}/{stem(self.name)}{suffix}"
 
     @property
@@ -178,7 +179,7 @@ class Plan(Sequence[str]):
 def stem(name: str) -> str:
     """Return a name without the suffix of an image file, if it has one."""
     path = PurePosixPath(name)
-    return path.with_suffix("").as_posix() if path.suffix.lower() in SUFFIXES else name
+    return path.as_posix().removesuffix(image_suffix(path))
 
 
 def pairs_where(pairs: Sequence[PairFiles], patterns: Iterable[str]) -> list[PairFiles]:

@@ -12,8 +12,9 @@ from dataclasses import dataclass, field
 from functools import cache
 from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, get_args
+from typing import TYPE_CHECKING, Any, Literal, cast, get_args
 
+from ..._align.volume.transform import VolumeMotionModel, VolumeTransform
 from ..._common.errors import InputError
 from ..._common.own_files import is_path_below, open_own, path_below
 from ..._common.tables import (
@@ -26,6 +27,7 @@ from ..._common.tables import (
 )
 from ..._transform.field import Field
 from ..._transform.files import as_document, from_document
+from ..._transform.formats import own_json
 from ..._transform.transform import Transform
 from ..._verdict.verdict import Verdict
 from ..plan.pairs import PairFiles, Problem
@@ -36,6 +38,7 @@ if TYPE_CHECKING:
 
 Outcome = Literal["aligned", "passed through", "doubtful", "failed"]
 OUTCOMES: tuple[Outcome, ...] = get_args(Outcome)
+AnyTransform = Transform | Field | VolumeTransform
 Number = float | int | bool | str | None
 Decision = Literal["accepted", "rejected", "corrected"]
 
@@ -141,7 +144,7 @@ class Record:
         Why, in a sentence.
     temporary : bool
         The pair failed for a reason that may pass, such as a full disk: it is tried again.
-    transform : Transform or Field or None
+    transform : Transform, Field, VolumeTransform or None
         Reference pixels to moving pixels; None of a pair that failed.
     inputs : tuple of InputFile
         What it was made from.
@@ -174,7 +177,7 @@ class Record:
     outcome: Outcome
     reason: str
     temporary: bool = False
-    transform: Transform | Field | None = None
+    transform: AnyTransform | None = None
     inputs: tuple[InputFile, ...] = ()
     outputs: tuple[OutputFile, ...] = ()
     settings: Mapping[str, Any] = field(default_factory=dict)
@@ -206,7 +209,10 @@ class Record:
         ('failed', 0.1, None)
         """
         transform, review = self.transform, self.review
-        matrix = [None] * 9 if transform is None else transform.matrix.ravel().tolist()
+        # That of volumes, which has more, stands in the record.
+        matrix: list[float | None] = [None] * len(MATRIX_KEYS)
+        if isinstance(transform, Transform):
+            matrix = [*transform.matrix.ravel().tolist()]
         return {
             "name": self.name,
             "outcome": self.outcome,
@@ -223,7 +229,7 @@ class Record:
         """Return the record as plain values; with a transform, also a transform document."""
         plain = {"format": FORMAT, "version": VERSION}
         return {
-            **(plain if self.transform is None else as_document(self.transform)),
+            **(plain if self.transform is None else self._transform_document()),
             "record": VERSION,
             "program": f"napari-ecc-align {version('napari-ecc-align')}",
             **{name: value for name, value in vars(self).items() if name != "transform"},
@@ -232,6 +238,12 @@ class Record:
             "outputs": [vars(file) for file in self.outputs],
             "review": self.review and vars(self.review),
         }
+
+    def _transform_document(self) -> dict[str, Any]:
+        assert self.transform is not None
+        if isinstance(self.transform, VolumeTransform):
+            return own_json.document_of(self.transform.matrix, self.transform.model)
+        return as_document(self.transform)
 
     def as_bytes(self) -> bytes:
         """Return the content of its file."""
@@ -372,6 +384,14 @@ def _is_measured(numbers: Mapping[str, Number]) -> bool:
     return numbers.get("verdict") in (*get_args(Verdict), None)
 
 
+def _transform_of(document: Any) -> AnyTransform:
+    rows = document.get("matrix")
+    if isinstance(rows, list) and len(rows) == 4:
+        matrix, model = own_json.matrix_of(document)
+        return VolumeTransform(matrix, cast("VolumeMotionModel", model))
+    return from_document(document)
+
+
 def _from_content(content: bytes) -> Record:
     """Return the record in a file's content; raise `ValueError` if it holds none."""
     found, document = _stored().validate_json(content, strict=True), json.loads(content)
@@ -389,7 +409,7 @@ def _from_content(content: bytes) -> Record:
         **kept
         | {
             "temporary": found.temporary or found.passing,
-            "transform": None if document.get("format") == FORMAT else from_document(document),
+            "transform": None if document.get("format") == FORMAT else _transform_of(document),
             "settings": with_present_names(found.settings),
             "batch_settings": with_present_names(found.batch_settings),
             "numbers": numbers,

@@ -23,6 +23,7 @@ from ..settings import BatchSettings
 
 THUMBNAIL_SIDE = 200
 _GAP = 4
+_LINE = 215
 # What the record has in a place of its own.
 _TOLD_ELSEWHERE = {"reason", "model", "seconds", *MATRIX_KEYS}
 # A displaced stroke covers little of a thumbnail's pixel, and must be seen all the same.
@@ -138,6 +139,56 @@ def thumbnail(before: Differences, after: Differences | None) -> str:
     return data_uri(sheet)
 
 
+def mid_planes(labels: NDArray[np.uint8], spacing: NDArray[np.float64]) -> NDArray[np.uint8]:
+    """Return the three planes through the middle of a map of differing voxels, in one picture.
+
+    Across z, y and x, side by side; what is longer along an axis is drawn so.
+    """
+    from ..._common.opencv import cv2
+
+    middle = [length // 2 for length in labels.shape]
+    planes = labels[middle[0]], labels[:, middle[1]], labels[:, :, middle[2]]
+    sides = ((1, 2), (0, 2), (0, 1))
+    drawn = []
+    for plane, (down, across) in zip(planes, sides, strict=True):
+        finest = min(spacing[down], spacing[across])
+        size = [
+            max(1, round(length * spacing[axis] / finest))
+            for length, axis in ((plane.shape[1], across), (plane.shape[0], down))
+        ]
+        even = cv2.resize(np.ascontiguousarray(plane), size, interpolation=cv2.INTER_NEAREST)
+        drawn.append(_small(np.asarray(even), THUMBNAIL_SIDE * 2 // 3))
+    return _sheet(drawn, across=True)
+
+
+def thumbnail_below(before: Differences, after: Differences | None) -> str:
+    """Return pictures before and, below it, after if known, as a small data URI."""
+    pictures = [None if one is None else one.picture for one in (before, after)]
+    drawn = [picture for picture in pictures if picture is not None]
+    return data_uri(_sheet(drawn, across=False)) if drawn else ""
+
+
+def _sheet(pictures: list[NDArray[np.uint8]], *, across: bool) -> NDArray[np.uint8]:
+    """Return pictures side by side or one below the other on white."""
+    along = 1 if across else 0
+    side = max(picture.shape[1 - along] for picture in pictures)
+    length = sum(picture.shape[along] + _GAP for picture in pictures) - _GAP
+    size = (side, length) if across else (length, side)
+    sheet = np.full((*size, 3), 255, np.uint8)
+    first = 0
+    for picture in pictures:
+        height, width = picture.shape[:2]
+        top, left = (0, first) if across else (first, 0)
+        sheet[top : top + height, left : left + width] = picture
+        first += picture.shape[along]
+        if first < length:
+            sheet[
+                (slice(None), slice(first, first + _GAP)) if across else slice(first, first + _GAP)
+            ] = _LINE
+        first += _GAP
+    return sheet
+
+
 def _compared(
     reference: NDArray[Any],
     other: NDArray[Any],
@@ -150,15 +201,15 @@ def _compared(
         return Differences()
 
 
-def _small(labels: NDArray[np.uint8]) -> NDArray[np.uint8]:
+def _small(labels: NDArray[np.uint8], side: int = THUMBNAIL_SIDE) -> NDArray[np.uint8]:
     """Return a map of differing pixels as a small picture in RGB."""
     from ..._common.opencv import cv2
 
     # A whole number of pixels to one of the thumbnail is several times as fast, and more so in
     # steps of two.
-    step = -(-max(labels.shape) // THUMBNAIL_SIDE)
+    step = -(-max(labels.shape) // side)
     step = step if step < 8 else 4 * round(step / 4)
-    width, height = (max(1, side // step) for side in labels.shape[::-1])
+    width, height = (max(1, length // step) for length in labels.shape[::-1])
     labels = labels[: height * step, : width * step]
     picture = np.full((height, width, 3), 255, np.float32)
     for label in (ONLY_REFERENCE, ONLY_MOVING):

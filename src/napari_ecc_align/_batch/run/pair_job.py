@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -14,33 +14,27 @@ from numpy.typing import NDArray
 
 from ..._align.pair import align_steps, checked_job
 from ..._align.smooth import smooth_steps
-from ..._common.atomic import real_path
+from ..._align.volume.transform import VolumeTransform
 from ..._common.errors import InputError
-from ..._common.opening import opened, printable
 from ..._common.steps import outcome_of
 from ..._images.coverage import overlap
-from ..._images.files.headers import check_image_file
-from ..._images.files.image_file import ImageFile
-from ..._images.files.images import decode_image, encode_image
-from ..._images.files.sizes import whole_file
+from ..._images.files.images import encode_image
 from ..._images.files.warped import blanked
 from ..._transform.field import Field
 from ..._transform.plausible import distortions
 from ..._transform.transform import Transform
 from ..._verdict.field_result import SmoothAlignment
 from ..._verdict.result import AlignmentResult
-from ..plan.pairs import PairFiles, Plan, with_absolute_paths
 from ..records.record import (
     InputFile,
     Number,
     Outcome,
     Record,
-    RecordedReview,
-    digest,
-    settings_for,
 )
 from ..settings import BatchSettings
 from .commit import commit
+from .job import PairJob, lies_right
+from .loaded import Loaded, load, looked_at, sibling
 from .measure import (
     Differences,
     alignment_numbers,
@@ -51,77 +45,9 @@ from .measure import (
     thumbnail,
 )
 from .resample import resample_file
+from .volume_pair import are_volumes, volume_record
 
 AnyResult = AlignmentResult | SmoothAlignment
-
-SIGMAS = 3.0
-LARGEST_UNMOVED = 0.25
-"""However uncertain, a larger displacement of the corners, in pixels, is not passed through."""
-
-
-@dataclass(frozen=True)
-class PairJob:
-    """A pair to be done, by whoever can reach its files.
-
-    Attributes
-    ----------
-    pair : PairFiles
-        The paths in it are absolute.
-    settings : BatchSettings
-        How.
-    out : Path
-        The output folder.
-    token : str
-        Of the run.
-    overwrite : bool
-        Replace files that no run has written.
-    transform : Transform or Field or None
-        A transform that a person has found, which is taken as it is.
-    review : RecordedReview or None
-        What that person says of it.
-    batch_settings : BatchSettings or None
-        Those of its batch, if they may be others.
-    """
-
-    pair: PairFiles
-    settings: BatchSettings
-    out: Path
-    token: str
-    overwrite: bool = False
-    transform: Transform | Field | None = None
-    review: RecordedReview | None = None
-    batch_settings: BatchSettings | None = None
-
-    @property
-    def noted_batch_settings(self) -> dict[str, Any]:
-        """What the record says of the batch's settings: nothing if they are the pair's."""
-        batch = self.batch_settings
-        return {} if batch in (None, self.settings) else batch.as_document()
-
-
-def pair_job(
-    plan: Plan,
-    pair: PairFiles,
-    record: Record | None,
-    token: str,
-    *,
-    settings: BatchSettings | None = None,
-    **more: Any,
-) -> PairJob:
-    """Return the job of a pair of a plan, with other settings if they were or are asked for."""
-    settings = settings or settings_for(record, plan.settings)
-    whole, out = with_absolute_paths(pair), real_path(plan.out)
-    return PairJob(whole, settings, out, token, batch_settings=plan.settings, **more)
-
-
-@dataclass(frozen=True, eq=False)
-class _Loaded:
-    """An image in memory, the file that it was, and what is aligned of it."""
-
-    file: InputFile
-    content: bytes
-    read: ImageFile
-    image: NDArray[Any]
 
 
 def process_pair(job: PairJob) -> Record:
@@ -177,8 +103,12 @@ def record_and_files(job: PairJob) -> tuple[Record, dict[str, bytes]]:
 
 def _done(job: PairJob) -> tuple[Record, dict[str, bytes]]:
     pair, settings = job.pair, job.settings
-    reference = _load("reference", pair.reference, settings)
-    moving = _load("moving", pair.moving, settings)
+    reference = load("reference", pair.reference, settings)
+    moving = load("moving", pair.moving, settings)
+    if are_volumes(reference, moving, settings):
+        return volume_record(job, reference, moving)
+    if isinstance(job.transform, VolumeTransform):
+        raise InputError(f"{pair.name}: these are images, and the transform is one of volumes")
     if job.transform is None:
         result = _found(reference.image, moving.image, settings)
         transform: Transform | Field = result.transform
@@ -225,8 +155,8 @@ def _warped(
     job: PairJob,
     role: str,
     path: Path,
-    moving: _Loaded,
-    reference: _Loaded,
+    moving: Loaded,
+    reference: Loaded,
     outcome: Outcome,
     transform: Transform | Field,
 ) -> tuple[InputFile, dict[str, bytes], Differences | None]:
@@ -235,7 +165,7 @@ def _warped(
     Its images are let go of before those of the next are read.
     """
     pair, settings = job.pair, job.settings
-    loaded = moving if role == "moving" else _sibling(role, path, moving, settings)
+    loaded = moving if role == "moving" else sibling(role, path, moving, settings)
     folder = pair.folder if role == "moving" else role
     written, compared = dict[str, bytes](), None
     if outcome == "passed through":
@@ -245,7 +175,7 @@ def _warped(
         aligned = loaded.read.resampled(pixels, reference.read.grid)
         aligned = blanked(loaded.read, aligned, transform, settings.fill)
         if role == "moving":
-            shape, plane = moving.image.shape, _looked_at(aligned, path, settings)
+            shape, plane = moving.image.shape, looked_at(aligned, path, settings)
             compared = differences_after(reference.image, plane, transform, shape, settings)
         if outcome == "aligned" or settings.doubtful == "write":
             name = pair.output(folder, path, resampled=True)
@@ -253,37 +183,10 @@ def _warped(
     return loaded.file, written, compared
 
 
-def _load(role: str, path: Path, settings: BatchSettings) -> _Loaded:
-    check_image_file(path, settings.max_pixels)
-    with opened(path, "an image") as file:
-        modified, content = path.stat().st_mtime_ns, whole_file(file, path)
-    known = InputFile(role, printable(path), len(content), modified, digest(content))
-    read = decode_image(content, path, settings.max_pixels)
-    if role not in ("reference", "moving"):
-        # Siblings have channels and frames of their own, and are not looked at.
-        return _Loaded(known, content, read, read.plane(None, path))
-    read = read.meaning(settings.frame_axis, settings.channel_axis, path)
-    return _Loaded(known, content, read, _looked_at(read, path, settings))
-
-
-def _looked_at(read: ImageFile, path: Path, settings: BatchSettings) -> NDArray[Any]:
-    return read.plane(settings.channel, path, settings.frame if read.frames > 1 else None)
-
-
-def _sibling(name: str, path: Path, moving: _Loaded, settings: BatchSettings) -> _Loaded:
-    loaded = _load(name, path, settings)
-    if loaded.image.shape[:2] != moving.image.shape[:2]:
-        raise InputError(
-            f"{path} is {_size(loaded.image)} pixels, but {moving.file.path}, on whose grid it "
-            f"should lie, is {_size(moving.image)}"
-        )
-    return loaded
-
-
 def _check_given(job: PairJob, reference: tuple[int, ...], moving: tuple[int, ...]) -> None:
     """Refuse a given transform that folds the image, or lays none of it on the reference."""
     transform = job.transform
-    assert transform is not None
+    assert isinstance(transform, Transform)
     name, found = job.pair.name, distortions(transform.matrix, reference)
     if not all(0 < place.depth < math.inf and abs(place.determinant) > 0 for place in found):
         raise InputError(
@@ -314,9 +217,8 @@ def _outcome(
     if isinstance(result, SmoothAlignment) and result.bends:
         return "aligned"
     shift = corners_moved(transform, (reference_shape[0], reference_shape[1]))
-    uncertain = SIGMAS * _uncertainty(result)
-    unmoved = min(uncertain, LARGEST_UNMOVED) if np.isfinite(uncertain) else 0.0
-    return "passed through" if shift <= max(settings.pass_through, unmoved) else "aligned"
+    there = lies_right(shift, _uncertainty(result), settings)
+    return "passed through" if there else "aligned"
 
 
 def _uncertainty(result: AnyResult) -> float:
@@ -347,7 +249,3 @@ def _timed(record: Record, began: float) -> Record:
     finished = datetime.now(UTC).isoformat(timespec="seconds")
     seconds = round(time.perf_counter() - began, 3)
     return replace(record, times={"finished": finished, "seconds": seconds})
-
-
-def _size(image: NDArray[Any]) -> str:
-    return f"{image.shape[1]} x {image.shape[0]}"

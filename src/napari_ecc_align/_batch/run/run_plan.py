@@ -26,7 +26,8 @@ from ..report.report import write_report
 from ..settings import BatchSettings
 from .commit import finish_all
 from .folder_lock import holds, locked
-from .pair_job import PairJob, pair_job, process_pair, record_failure
+from .job import PairJob, pair_job
+from .pair_job import process_pair, record_failure
 
 DEFAULT_TIMEOUT = 600.0
 

@@ -95,8 +95,9 @@ class NextSteps(Container):  # type: ignore[type-arg]
             freer = "smooth" if run.bent == "doubtful" else None
         elif freer == "smooth" and (volume or search.mirrored or search.engine != "pyramid"):
             freer = None
-        self._model = freer if stiff and not run.task.judged else None
+        # Of volumes nothing is freer.
         stiff = stiff and not (volume and search.model in ("affine", "auto"))
+        self._model = freer if stiff and not run.task.judged else None
         all_tried = search.representation == "auto" and search.engine == "pyramid"
         self.edges.visible = not all_tried and not run.task.judged and not volume
         self.freer.visible = self._model is not None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+import warnings
 from contextlib import suppress
 
 import numpy as np
@@ -11,6 +12,8 @@ from napari.layers import Image
 from numpy.typing import NDArray
 
 from ..._align.progress import FrameProgress, Progress
+from ..._align.volume.align import VolumeProgress
+from ..._align.volume.transform import VolumeTransform
 from ..._common.errors import InputError
 from ..._transform.transform import Transform
 from ..layers.apply_transform import Application, moved_affine
@@ -44,20 +47,25 @@ class Preview:
 
     def tell(self, step: Progress) -> None:
         """Show how far a search has come, a few times a second at most."""
-        if step.transform is not None and time.monotonic() - self._last >= _INTERVAL:
-            self.show(step.transform)
+        found = step.found if isinstance(step, VolumeProgress) else step.transform
+        if found is not None and time.monotonic() - self._last >= _INTERVAL:
+            self.show(found)
 
-    def show(self, transform: Transform) -> None:
+    def show(self, transform: Transform | VolumeTransform) -> None:
         """Put the moving layer where a transform says."""
         if self._is_touched():
             return
         self._last = time.monotonic()
         grid = self._reference.grid
-        height, width = grid.shape
-        affine = _as_affine(transform, (height, width))
-        application = Application(affine, grid, self._moving.grid)
-        # From where it lay at first: where it is now is the preview's own doing.
-        self._layer.affine = moved_affine(self._layer, application, before=self._before)
+        if isinstance(transform, Transform):
+            height, width = grid.shape
+            transform = _as_affine(transform, (height, width))
+        application = Application(transform, grid, self._moving.grid)
+        with warnings.catch_warnings():
+            # Of a volume that is turned: napari draws its slices as if it were not.
+            warnings.filterwarnings("ignore", "Non-orthogonal slicing")
+            # From where it lay at first: where it is now is the preview's own doing.
+            self._layer.affine = moved_affine(self._layer, application, before=self._before)
         self._shown = np.array(self._layer.affine.affine_matrix)
 
     def remove(self) -> None:
@@ -126,7 +134,7 @@ def preview_of(layer: Image, task: Task, viewer: ViewerModel) -> Preview | Frame
     """Return what shows how far a task has come, where the layer's own affine can."""
     if task.frame_by_frame:
         return FramePreview(layer, task, viewer)
-    if task.choice is None and not task.is_volume:
+    if task.choice is None:
         return Preview(layer, task.reference, task.moving)
     return None
 

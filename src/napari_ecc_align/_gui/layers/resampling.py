@@ -12,13 +12,17 @@ from napari.layers import Layer
 from numpy.typing import NDArray
 
 from ..._align.progress import Progress
-from ..._align.volume.inspection import resampled_volume
+from ..._align.volume.inspection import checked_interpolation, faces_of, resampled_volume
+from ..._align.volume.lazy_warp import warped_levels
 from ..._align.volume.transform import VolumeTransform
+from ..._align.volume.warp import warped_by
 from ..._common.errors import InputError
+from ..._images.filling import fill_values
 from ..._images.interpolation import resampled_to_edges
 from ..._images.limits import LIMITS
 from ..._images.sources import is_lazy
 from ..._images.warping import Resampling, warp
+from ..._transform.axes import in_row_column
 from ..._transform.field import Field
 from ..._transform.transform import Transform
 from .lazy_planes import plane_at_level
@@ -115,12 +119,53 @@ def resampled_volumes(
 
 def in_memory(volume: Any, name: str) -> NDArray[Any]:
     """Return a volume as an array; raise `InputError` if it is lazy and too large to be read."""
-    voxels = prod(volume.shape)
-    if is_lazy(volume) and voxels > LIMITS.compared_pixels:
+    if is_large(volume):
         raise InputError(
-            f"{name} has {voxels:,} voxels and is not in memory: crop it, or open a smaller size"
+            f"{name} has {prod(volume.shape):,} voxels and is not in memory: crop it, or open a "
+            "smaller size"
         )
     return np.asarray(volume)
+
+
+def is_large(volume: Any) -> bool:
+    """Tell whether a volume is not in memory, and better left where it is."""
+    return is_lazy(volume) and prod(volume.shape[:3]) > LIMITS.compared_pixels
+
+
+def large_volume(
+    source: Any, transform: VolumeTransform, shape: tuple[int, ...], resampling: Resampling
+) -> Any:
+    """Return a volume that is not in memory on another grid, read where it is seen.
+
+    Parameters
+    ----------
+    source : lazy array or list of lazy arrays, shape (d, h, w)
+        At every size there is, full resolution first.
+    transform : VolumeTransform
+        From the voxels of the new grid to those of the volume.
+    shape : tuple of int
+        (depth, height, width) of the new grid.
+    resampling : Resampling
+        Between the voxels, and beyond them.
+
+    Returns
+    -------
+    dask array, or list of dask arrays if the volume is given at several sizes
+    """
+    levels = source if isinstance(source, list) else [source]
+    coarsest = levels[-1]
+    way, fill = checked_interpolation(resampling), resampling.fill
+    if isinstance(fill, str):
+        # The background is told from the smallest size, if there is one that can be read.
+        faces = [] if is_large(coarsest) else faces_of(np.asarray(coarsest))
+        fill = float(fill_values(faces[0], fill, faces)[0]) if faces else 0.0
+    outside = float(np.ravel(fill)[0])
+
+    def warped(level: Any, matrix: Any, size: tuple[int, ...]) -> Any:
+        return warped_by(level, matrix, size, interpolation=way, fill=outside)
+
+    made = warped_levels(levels, in_row_column(transform.matrix), shape, warped)
+    return made if isinstance(source, list) else made[0]
 
 
 def stacked_placement(layer: Layer, target: PixelGrid) -> dict[str, Any]:

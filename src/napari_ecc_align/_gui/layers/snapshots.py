@@ -11,7 +11,7 @@ from napari.layers import Image, Layer
 
 from ..._common.errors import InputError
 from .attributes import appearance, axes_of, levels_of, plane_count
-from .lazy_planes import mean_plane, plane_at_level, plane_of
+from .lazy_planes import mean_plane, plane_at_level
 from .world import PixelGrid, grid_record, layer_grid, unit_factors
 
 ON_SHOW: Literal["on show"] = "on show"
@@ -101,7 +101,7 @@ def snapshot(layer: Image, viewer: ViewerModel, channel: Channel = ON_SHOW) -> L
 
 
 def volume_snapshot(layer: Image, viewer: ViewerModel) -> LayerSnapshot:
-    """Take what a run needs of a volume: the last three axes, at full resolution.
+    """Take what a run needs of a volume: the last three axes, at every size that the layer has.
 
     Of further axes, such as channels, it is what is on show.
 
@@ -112,9 +112,17 @@ def volume_snapshot(layer: Image, viewer: ViewerModel) -> LayerSnapshot:
     """
     shown = snapshot(layer, viewer)
     index, grid = shown.index[:-1], layer_grid(layer, 3)
-    volume = plane_of(levels_of(layer)[0], index)
+    leading = plane_count(layer)[: len(index)]
+    volumes = [plane_at_level(level, index, leading) for level in levels_of(layer)]
     origin = {**shown.origin, "index": list(index), "grid": grid_record(grid)}
-    return replace(shown, data=volume, source=volume, grid=grid, index=index, origin=origin)
+    return replace(
+        shown,
+        data=volumes[0],
+        source=volumes if len(volumes) > 1 else volumes[0],
+        grid=grid,
+        index=index,
+        origin=origin,
+    )
 
 
 def show_plane(layer: Layer, viewer: ViewerModel, axis: int, number: int) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Generator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from napari.components import ViewerModel
@@ -63,9 +64,15 @@ class StackSnapshot(Sequence[Any]):
     def __getitem__(self, number: Any) -> Any:
         """Return one frame at full resolution; other leading axes stay at what is on show."""
         index = self.at(self.on_show, number)
+        _ = self._first
         if self.shown.mean_axis is not None:
             return mean_plane(self.levels[0], index, self.leading, self.shown.mean_axis)
         return plane_of(self.levels[0], index)
+
+    @cached_property
+    def _first(self) -> Any:
+        """One plane, with which what all are sliced from is kept."""
+        return plane_of(self.levels[0], self.on_show)
 
     @property
     def on_show(self) -> tuple[int, ...]:

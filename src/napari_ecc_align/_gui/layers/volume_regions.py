@@ -122,7 +122,8 @@ def _painted(layer: Labels) -> VolumeRegion:
         there = in_row_column(np.linalg.inv(in_units(own, grid.units)) @ grid.matrix)
         depth, height, width = grid.shape
         shape = depth, height, width
-        return warp_volume(volume, there, output_shape=shape, interpolation="nearest")
+        warped: Mask = warp_volume(volume, there, output_shape=shape, interpolation="nearest")
+        return warped
 
     return VolumeRegion(repr(layer.name), _record(layer.name), inside)
 

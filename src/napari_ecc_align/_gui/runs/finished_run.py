@@ -22,6 +22,7 @@ from ..._compare.inspection import Inspection, Row
 from ..._compare.table import before_after, smooth_rows
 from ..._images.ome_zarr.image import is_ome_zarr
 from ..._images.ome_zarr.scene import save_scene
+from ..._images.sources import is_lazy
 from ..._transform.files import save_fields, save_transforms
 from ..._transform.formats.field_files import FIELD_FORMATS, GROUPS, MANY_FIELDS
 from ..._transform.formats.registry import FORMATS, STACK_FORMATS
@@ -132,9 +133,16 @@ class FinishedRun:
     def comparable(self) -> bool:
         """Whether there is something aligned that can be compared with the reference."""
         if not self.is_stack:
-            return self.inspection is not None
+            return self.inspection is not None or self.drawn_where_looked_at
         height, width = self.task.shape[-2:]
         return self.data is not None and height * width <= _DRAWN_PIXELS
+
+    @property
+    def drawn_where_looked_at(self) -> bool:
+        """Whether it is a single image that is lazy, of which no more is drawn than is seen."""
+        if self.is_stack or self.task.is_volume or self.data is None:
+            return False
+        return is_lazy(self.data[0] if isinstance(self.data, list) else self.data)
 
     def reason(self) -> str:
         """Return the verdict's reason; of a stack which frames lie right, and which do not."""

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from ..._align.stack import Anchor
-from ..._align.volume.align import LEAST_SIDE
+from ..._align.volume.sources import LEAST_SIDE
 from ..._common.errors import InputError
 from ..._images.stack_axes import StackAxes, unpaired
 

@@ -23,6 +23,7 @@ _OWN = (
     "align_volume",
     "inspect_alignment",
     "judge",
+    "judge_volume",
     "polygon_mask",
     "sample",
     "warp_volume",
@@ -101,10 +102,11 @@ def _options(task: Task, model: str) -> dict[str, str]:
     if task.judged:
         options = {}
     if task.is_volume:
-        options = {name: options[name] for name in ("precision", "max_iterations", "tolerance")}
         spacing, moving_spacing = map(repr, task.spacings)
         sizes = {"spacing": spacing, "moving_spacing": moving_spacing}
-        options = {"model": repr(model), **sizes, **options}
+        kept = () if task.judged else ("precision", "max_iterations", "tolerance")
+        chosen = {} if task.judged else {"model": repr(model)}
+        options = {**chosen, **sizes, **{name: options[name] for name in kept}}
     if task.bends:
         options["model"] = repr("smooth")
     if task.initial is not None:

@@ -18,21 +18,21 @@ from ..._align.smooth import smooth_steps
 from ..._align.stack import StackRun, stack_steps
 from ..._align.stack_result import StackResult
 from ..._align.volume.inspection import Looks, volume_inspection_steps
-from ..._align.volume.steps import volume_steps
+from ..._align.volume.sources import gray_volume
+from ..._align.volume.steps import volume_judging_steps, volume_steps
 from ..._align.volume.transform import VolumeTransform
 from ..._common.errors import InputError
 from ..._common.steps import retold
 from ..._compare.inspection import Inspection, inspection_steps
 from ..._compare.table import worth_a_look
 from ..._images.limits import LIMITS
-from ..._images.pixels import to_gray
 from ..._images.sources import is_lazy, is_multiscale
 from ..._transform.matrices import MOTION_MODELS, MotionModel
 from ..._transform.transform import Transform
 from ..._verdict.field_result import SmoothAlignment
 from ..._verdict.verdict import FOUND, Verdict
 from ..layers.comparison_layers import blank_outside
-from ..layers.resampling import in_memory
+from ..layers.resampling import in_memory, is_large, large_volume
 from ..shared.refusal import Refusal, refusing
 from .finished_run import FinishedRun
 from .frame_choice import unlike
@@ -77,11 +77,14 @@ def _steps(task: Task) -> Generator[Progress, None, FinishedRun]:
     yield Progress(0.0, "reading the layers")
     align = _align_frames if task.frame_by_frame else _align_plane
     if task.is_volume:
+        # A mask of a large volume is as large.
+        _are_large(task)
         align = _align_volume
     run = yield from align(task, task.masks())
     if run.verdict not in FOUND or run.inspection is not None or not task.resamples:
         return run
-    assert not task.is_volume
+    if task.is_volume:
+        return replace(run, data=_large_volume(run))
     data = yield from task.frames.resample_steps(
         run.transforms, (task.shape[0], task.shape[1]), task.parameters.resampling
     )
@@ -101,7 +104,11 @@ def _align_frames(task: Task, masks: dict[str, Any]) -> Generator[Progress, None
         replace(search, model="smooth") if task.bends else search,
         reference=reference,
         initial=task.initial,
-        run=StackRun(task.frames.called, bending=Bending() if task.bends else None),
+        run=StackRun(
+            task.frames.called,
+            cancel=task.enough.is_set,
+            bending=Bending() if task.bends else None,
+        ),
         **masks,
     )
     results = yield from _seldom(steps)
@@ -112,24 +119,30 @@ def _align_volume(task: Task, masks: dict[str, Any]) -> Generator[Progress, None
     """Align two volumes, and compare them."""
     # What cannot be compared is refused before it is aligned.
     _looks(task)
-    reference, moving = _volumes(task)
+    large = _are_large(task)
+    reference, moving = (
+        (task.reference.source, task.moving.source) if large else map(gray_volume, _volumes(task))
+    )
     spacing, moving_spacing = task.spacings
-    steps = volume_steps(
-        _gray_volume(reference),
-        _gray_volume(moving),
-        task.parameters.search,
-        initial=cast("VolumeTransform | None", task.initial),
-        spacing=spacing,
-        moving_spacing=moving_spacing,
-        **masks,
+    given = cast("VolumeTransform | None", task.initial)
+    options = {"spacing": spacing, "moving_spacing": moving_spacing, **masks}
+    search = task.parameters.search
+    steps = (
+        volume_judging_steps(reference, moving, given, **options)
+        if task.judged
+        else volume_steps(reference, moving, search, initial=given, **options)
     )
     result = yield from _seldom(
         retold(steps, lambda step: replace(step, fraction=step.fraction * _SEARCH_SHARE))
     )
     run = FinishedRun(task, _alone(result), [result.transform])
-    if not result.found:
+    if not worth_a_look(result):
         return run
-    compared = _inspection_steps(task, reference, moving, result.transform, masks)
+    if large:
+        reason = f"{result.reason} The volumes are too large to be compared here."
+        return replace(run, results=_alone(replace(result, reason=reason)))
+    fixed, other = _volumes(task)
+    compared = _inspection_steps(task, fixed, other, result.transform, masks)
     seen = yield from _told_comparing(compared)
     return replace(run, inspection=seen, data=seen.warped)
 
@@ -139,16 +152,31 @@ def _looks(task: Task) -> Looks:
     return Looks(chosen.thresholding, chosen.resampling, chosen.signed)
 
 
+def _are_large(task: Task) -> bool:
+    """Tell whether a volume had better be read where it is needed; of regions it is none."""
+    large = is_large(task.reference.data) or is_large(task.moving.data)
+    if large and any(len(image.data.shape) > 3 for image in (task.reference, task.moving)):
+        raise InputError("Volumes in colour are read whole: crop them, or open a smaller size")
+    if large and task.regions:
+        raise InputError(
+            "Regions are for volumes that fit into memory: choose everything under compare, or "
+            "crop the layers"
+        )
+    return large
+
+
+def _large_volume(run: FinishedRun) -> Any:
+    """Return the moving volume on the reference's grid, read where it is seen."""
+    task = run.task
+    return large_volume(
+        task.moving.source, run.transforms[0], task.shape, task.parameters.resampling
+    )
+
+
 def _volumes(task: Task) -> list[NDArray[Any]]:
     """Return both volumes, read whole, or raise `InputError` where they are too large."""
     images = (task.reference, "The reference"), (task.moving, "The moving volume")
     return [in_memory(image.data, name) for image, name in images]
-
-
-def _gray_volume(volume: NDArray[Any]) -> NDArray[Any]:
-    if volume.ndim == 3:
-        return volume
-    return to_gray(volume.reshape(-1, *volume.shape[2:])).reshape(volume.shape[:3])
 
 
 def _align_plane(task: Task, masks: dict[str, Any]) -> Generator[Progress, None, FinishedRun]:
@@ -177,7 +205,8 @@ def _align_plane(task: Task, masks: dict[str, Any]) -> Generator[Progress, None,
     if not worth_a_look(result) or task.choice is not None:
         return run
     if any(image is None for image in held):
-        reason = f"{result.reason} The images are too large to be compared here."
+        large = "The images are too large to be counted here; they are compared where you look."
+        reason = f"{result.reason} {large}"
         return replace(run, results=_alone(replace(result, reason=reason)))
     compared = _inspection_steps(task, reference, moving, transform, masks)
     # The preview moves a layer, which a field cannot.

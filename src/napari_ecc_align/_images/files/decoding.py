@@ -20,6 +20,7 @@ from ..._common.errors import InputError
 from ..._common.printing import unprinted
 from .image_file import ImageFile
 from .layout import Layout
+from .nifti import is_nifti, nifti_size, read_nifti
 from .sizes import check_expansion, check_size, damaged, is_bounded
 from .tags import grid_of_pillow, grid_of_tiff, style_of_tiff
 
@@ -51,7 +52,7 @@ def decode(file: BinaryIO, path: Path, max_pixels: int | None = None) -> ImageFi
     head = image_head(file, path)
     with damage_told(path):
         tiff = head.startswith(TIFF_HEADS)
-        read = _read_tiff if tiff else _read_pillow
+        read = _read_tiff if tiff else read_nifti if is_nifti(head) else _read_pillow
         found = read(file, path, max_pixels)
     pixels = found.pixels
     if pixels.dtype.kind not in "biuf":
@@ -69,6 +70,8 @@ def header_size(file: BinaryIO, path: Path) -> tuple[int, int]:
     """
     head = image_head(file, path)
     with damage_told(path):
+        if is_nifti(head):
+            return nifti_size(file, path)
         if head.startswith(TIFF_HEADS):
             from tifffile import TiffFile
 
@@ -85,7 +88,7 @@ def image_head(file: BinaryIO, path: Path) -> bytes:
     file.seek(0)
     if not head:
         raise InputError(f"{path} is empty; make or download it again")
-    if not head.startswith((_PNG, _JPEG, *TIFF_HEADS)):
+    if not head.startswith((_PNG, _JPEG, *TIFF_HEADS)) and not is_nifti(head):
         raise InputError(f"{path} is not a PNG, TIFF or JPEG image; convert it to one")
     return head
 

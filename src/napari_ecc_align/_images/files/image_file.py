@@ -28,12 +28,15 @@ class ImageFile:
         How it is stored, if it is a TIFF.
     origin : str or None
         Where it comes from, in ASCII, to be written with it; what is read is not kept here.
+    space : ndarray, shape (4, 4), or None
+        Where its voxels (x, y, z, 1) lie in millimetres, if it is a NIfTI.
     """
 
     pixels: NDArray[Any]
     grid: GridTags = UNKNOWN_GRID
     style: TiffStyle | None = None
     origin: str | None = None
+    space: NDArray[np.float64] | None = None
 
     @property
     def layout(self) -> Layout | None:

@@ -1,4 +1,4 @@
-"""PNG, TIFF and JPEG files: read whole or refused, written whole or not at all."""
+"""PNG, TIFF, JPEG and NIfTI files: read whole or refused, written whole or not at all."""
 
 from __future__ import annotations
 
@@ -18,11 +18,12 @@ from ..._common.opening import opened
 from ..value_counts import two_byte_values
 from .decoding import decode
 from .image_file import ImageFile
+from .nifti import SUFFIXES as NIFTI
+from .nifti import nifti_bytes
 from .origin import origin_chunk, origin_comment, origin_tags, png_chunk
+from .suffixes import SUFFIXES, image_suffix
 from .tiff import as_pillow, tiff_encoder, unfit
-
-SUFFIXES = (".png", ".tif", ".tiff", ".jpg", ".jpeg")
-"""Suffixes of the files that are read and written."""
+from .volumes import spacing_of
 
 _LARGEST_JPEG_SIDE = 65500
 # Where the chunks of a PNG begin that may be added: behind its signature and header.
@@ -32,7 +33,7 @@ _Encoder = Callable[[BinaryIO], object]
 
 
 def read_image(path: GivenPath) -> NDArray[Any]:
-    """Read a PNG, TIFF or JPEG image.
+    """Read a PNG, TIFF or JPEG image, or a NIfTI volume.
 
     The format is told by the content, not by the suffix. The orientation that a camera or
     scanner noted is applied, and a TIFF whose zero is white is inverted, so that every image
@@ -50,7 +51,8 @@ def read_image(path: GivenPath) -> NDArray[Any]:
         order: bool for 1 bit, an integer type, or a float type. A palette becomes its colours
         in uint8, gray with transparency becomes RGBA. Of a TIFF of many channels or pages all,
         along the first axis: the ``channel_axis=0`` of `align` and `warp`. A fourth sample is
-        such a channel, unless the file says that it is opacity.
+        such a channel, unless the file says that it is opacity. Of a NIfTI, which needs nibabel,
+        the planes along z.
 
     Raises
     ------
@@ -186,9 +188,12 @@ def encode_image(path: GivenPath, file: ImageFile, *, quick: bool = False) -> by
 
 def _encoder(path: Path, file: ImageFile, quick: bool = False) -> _Encoder:
     image, many = file.pixels, file.channel_axis is not None
-    suffix = path.suffix.lower()
-    if suffix not in SUFFIXES:
+    suffix = image_suffix(path).lower()
+    if not suffix:
         raise InputError(f"{path} must end in one of {', '.join(SUFFIXES)}")
+    if suffix in NIFTI:
+        content = nifti_bytes(path, file, spacing_of(file))
+        return lambda opened: opened.write(content)
     tiff = suffix in (".tif", ".tiff")
     if many and not tiff:
         raise InputError(f"{path} cannot hold {len(image)} channels or pages; use .tif")

@@ -10,6 +10,7 @@ from typing import Any
 from ..._common.errors import InputError
 from ..._common.opening import opened
 from .decoding import TIFF_HEADS, image_head, quiet_tifffile
+from .nifti import is_nifti, nifti_origin
 from .tags import Tag
 
 # A number of those that TIFF leaves to everybody, and the keyword of a text of PNG.
@@ -48,7 +49,7 @@ def png_chunk(kind: bytes, content: bytes) -> bytes:
 
 
 def read_origin(path: Path) -> str | None:
-    """Return what a TIFF, PNG or JPEG says of where it comes from; None if it says nothing.
+    """Return what a TIFF, PNG, JPEG or NIfTI says of where it comes from; None if it says nothing.
 
     Raises
     ------
@@ -58,6 +59,8 @@ def read_origin(path: Path) -> str | None:
     with opened(path, "an image") as file:
         head = image_head(file, path)
         try:
+            if is_nifti(head):
+                return nifti_origin(file, path)
             if head.startswith(TIFF_HEADS):
                 from tifffile import TiffFile
 
@@ -68,6 +71,8 @@ def read_origin(path: Path) -> str | None:
 
             with Image.open(file) as image:
                 told = image.info.get(_KEYWORD, image.info.get("comment", b""))
+        except InputError:
+            raise
         except Exception as error:  # of many kinds: no format is checked for what is read here
             raise InputError(f"{path} cannot be read: {error}") from error
     if isinstance(told, bytes):

@@ -131,6 +131,8 @@ def axes_for_tifffile(
             x, y = grid.per_inch
             tags |= {"resolution": (x / _UM, y / _UM), "resolutionunit": 1}
             further["unit"] = "um"
+        # OME's words are not ImageJ's, which has no letter for micro either.
+        further = {name: value for name, value in further.items() if not name.startswith("Ph")}
         return {**tags, "imagej": True, "metadata": {"axes": axes, **further}}
     named = {"axes": axes} if set(axes) & set("TZC") else None
     return {**tags, "ome": False, "metadata": named}

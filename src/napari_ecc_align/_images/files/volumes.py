@@ -106,7 +106,11 @@ def resampled_volumes_of(
 
 
 def volume_file(
-    pixels: NDArray[Any], spacing: Spacing | None, like: ImageFile | None = None
+    pixels: NDArray[Any],
+    spacing: Spacing | None,
+    like: ImageFile | None = None,
+    *,
+    space: NDArray[np.float64] | None = None,
 ) -> ImageFile:
     """Return what to write of volumes on a grid.
 
@@ -118,6 +122,8 @@ def volume_file(
         Lengths of a voxel along (z, y, x) in micrometres, if they are known.
     like : ImageFile, optional
         Whose axes, but for the number of planes, and names of channels these have.
+    space : ndarray, shape (4, 4), optional
+        Where the grid's voxels lie, if a NIfTI says so.
     """
     style = TiffStyle(_ZLIB, layout=Layout("ZYX", (len(pixels),)))
     if like is not None and like.style is not None:
@@ -129,7 +135,8 @@ def volume_file(
     grid = GridTags() if spacing is None else grid_of(spacing)
     assert style.layout is not None
     layout = _with_planes(style.layout, len(pixels))
-    return ImageFile(pixels, grid, replace(style, layout=layout, further=tuple(told)))
+    style = replace(style, layout=layout, further=tuple(told))
+    return ImageFile(pixels, grid, style, space=space)
 
 
 def _with_planes(layout: Layout, count: int) -> Layout:

@@ -47,7 +47,7 @@ class ChunkedArray(WindowReader):
         alpha = len(array.shape) == 3 and array.shape[2] == 4
         self.dtype = gray(np.zeros((1, 1, *array.shape[2:]), native)).dtype
         self.masked = native.kind == "f" or alpha or mask is not None
-        self._edges = _chunk_edges(array)
+        self._edges = chunk_edges(array, 2)
         self._chunks: OrderedDict[tuple[int, int], NDArray[Any]] = OrderedDict()
         self._room = 0
         if self._edges is not None:
@@ -137,18 +137,17 @@ class ChunkedArray(WindowReader):
         return found
 
 
-def _chunk_edges(array: Any) -> tuple[NDArray[np.int_], NDArray[np.int_]] | None:
-    """Return where the chunks begin and end by rows and columns, None for an array without."""
+def chunk_edges(array: Any, axes: int) -> list[NDArray[np.int_]] | None:
+    """Return where chunks begin and end along the first so many axes; None without chunks."""
     chunks = getattr(array, "chunks", None)
     if not isinstance(chunks, (tuple, list)) or len(chunks) != len(array.shape):
         return None
-    rows, columns = (
+    return [
         np.concatenate([[0], np.cumsum(along)]).astype(int)
         if isinstance(along, (tuple, list))
         else np.append(np.arange(0, int(length), max(1, int(along))), int(length))
-        for along, length in zip(chunks[:2], array.shape[:2], strict=True)
-    )
-    return rows, columns
+        for along, length in zip(chunks[:axes], array.shape[:axes], strict=True)
+    ]
 
 
 def mask_reader(mask: Any, step: tuple[float, float]) -> Callable[[Window], Bools]:

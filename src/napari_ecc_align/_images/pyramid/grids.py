@@ -59,17 +59,20 @@ def located(finer: Level, coarser: Level, places: Vector) -> tuple[Grid, bool]:
     return grids[best], distances[best] < _FARTHEST_FROM_CONVENTION
 
 
-def conventions(finer: tuple[int, int], coarser: tuple[int, int]) -> list[Grid]:
-    """Return the grids that levels of these shapes (h, w) may have, the commonest first."""
+def conventions(finer: tuple[int, ...], coarser: tuple[int, ...]) -> list[Grid]:
+    """Return the grids that levels of these shapes may have, the commonest first.
+
+    Shapes are (h, w), or have an axis more; grids are in the opposite order of axes.
+    """
     fine, coarse = (np.array(shape[::-1], np.float64) for shape in (finer, coarser))
     ratio = fine / coarse
     whole = np.rint(ratio)
     grids = []
     if (np.abs(fine - whole * coarse) < whole).all():
-        grids += [Grid(whole, (whole - 1) / 2), Grid(whole, np.zeros(2))]
+        grids += [Grid(whole, (whole - 1) / 2), Grid(whole, np.zeros(len(fine)))]
     if not grids or (whole != ratio).any():
         grids.append(Grid(ratio, (ratio - 1) / 2))
-        grids.append(Grid((fine - 1) / np.maximum(1, coarse - 1), np.zeros(2)))
+        grids.append(Grid((fine - 1) / np.maximum(1, coarse - 1), np.zeros(len(fine))))
     return grids
 
 

@@ -1,0 +1,62 @@
+"""The files of a pair in memory, and what is aligned of them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from numpy.typing import NDArray
+
+from ..._common.errors import InputError
+from ..._common.opening import opened, printable
+from ..._images.files.headers import check_image_file
+from ..._images.files.image_file import ImageFile
+from ..._images.files.images import decode_image
+from ..._images.files.sizes import whole_file
+from ..records.record import InputFile, digest
+from ..settings import BatchSettings
+
+
+@dataclass(frozen=True, eq=False)
+class Loaded:
+    """An image in memory, the file that it was, and what is aligned of it."""
+
+    file: InputFile
+    content: bytes
+    read: ImageFile
+    image: NDArray[Any]
+
+
+def load(role: str, path: Path, settings: BatchSettings) -> Loaded:
+    """Read a file; raise `InputError` if it is no image, or too large."""
+    check_image_file(path, settings.max_pixels)
+    with opened(path, "an image") as file:
+        modified, content = path.stat().st_mtime_ns, whole_file(file, path)
+    known = InputFile(role, printable(path), len(content), modified, digest(content))
+    read = decode_image(content, path, settings.max_pixels)
+    if role not in ("reference", "moving"):
+        # Siblings have channels and frames of their own, and are not looked at.
+        return Loaded(known, content, read, read.plane(None, path))
+    read = read.meaning(settings.frame_axis, settings.channel_axis, path)
+    return Loaded(known, content, read, looked_at(read, path, settings))
+
+
+def looked_at(read: ImageFile, path: Path, settings: BatchSettings) -> NDArray[Any]:
+    """Return the plane by which an image is aligned."""
+    return read.plane(settings.channel, path, settings.frame if read.frames > 1 else None)
+
+
+def sibling(name: str, path: Path, moving: Loaded, settings: BatchSettings) -> Loaded:
+    """Read a sibling, which must lie on the grid of the moving image."""
+    loaded = load(name, path, settings)
+    if loaded.image.shape[:2] != moving.image.shape[:2]:
+        raise InputError(
+            f"{path} is {_size(loaded.image)} pixels, but {moving.file.path}, on whose grid it "
+            f"should lie, is {_size(moving.image)}"
+        )
+    return loaded
+
+
+def _size(image: NDArray[Any]) -> str:
+    return f"{image.shape[1]} x {image.shape[0]}"

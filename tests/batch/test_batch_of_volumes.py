@@ -1,0 +1,90 @@
+"""A batch of depth stacks: z is searched, and the report shows three planes of each."""
+
+import base64
+
+import cv2
+import numpy as np
+import pytest
+import tifffile
+from scipy import ndimage
+
+from napari_ecc_align import Batch, BatchSettings, InputError, VolumeTransform
+
+NOISE = ndimage.gaussian_filter(np.random.default_rng(5).random((52, 76, 80)), 2)
+NOISE = np.rint(60_000 * (NOISE - NOISE.min()) / np.ptp(NOISE)).astype(np.uint16)
+REFERENCE, MOVING = NOISE[6:46, 8:68, 8:72], NOISE[4:44, 5:65, 13:77]
+LABELS = (MOVING > 40_000).astype(np.uint8) * 255
+
+
+@pytest.fixture
+def folders(tmp_path):
+    told = {f"PhysicalSize{axis}": 0.5 for axis in "XYZ"}
+    volumes = {"one": (REFERENCE, MOVING, LABELS), "same": (REFERENCE, REFERENCE, LABELS)}
+    for name, three in volumes.items():
+        for folder, volume in zip(("fixed", "moving", "cells"), three, strict=True):
+            path = tmp_path / folder / f"{name}.ome.tif"
+            path.parent.mkdir(exist_ok=True)
+            tifffile.imwrite(path, volume, ome=True, metadata={"axes": "ZYX", **told})
+    return tmp_path
+
+
+def batch_of(folders, **settings):
+    return Batch.plan(
+        folders / "fixed",
+        folders / "moving",
+        folders / "out",
+        siblings=folders / "cells",
+        settings=BatchSettings(model="translation", **settings),
+    )
+
+
+def test_volumes_are_aligned_resampled_reported_and_done_once(folders):
+    batch = batch_of(folders)
+    records = {step.record.name: step.record for step in batch.run(workers=1)}
+    one, same = records["one.ome.tif"], records["same.ome.tif"]
+    assert (one.outcome, same.outcome) == ("aligned", "passed through")
+    assert isinstance(one.transform, VolumeTransform)
+    assert np.allclose(one.transform.matrix[:3, 3], (-5, 3, 2), atol=0.05)
+    numbers = one.numbers
+    assert numbers["corner_shift"] == pytest.approx(np.sqrt(38), abs=0.05)
+    assert numbers["corner_shift_um"] == pytest.approx(np.sqrt(38) / 2, abs=0.03)
+    assert (numbers["x"], numbers["z"]) == (
+        pytest.approx(-5, abs=0.05),
+        pytest.approx(2, abs=0.05),
+    )
+    assert (numbers["depth"], numbers["height"], numbers["width"]) == REFERENCE.shape
+    assert numbers["different"] < 0.2 * numbers["different_before"]
+    inner = (slice(4, -4), slice(6, -6), slice(6, -6))
+    with tifffile.TiffFile(folders / "out" / "moving" / "one.ome.tif") as tif:
+        assert tif.series[0].axes == "ZYX" and 'PhysicalSizeZ="0.5"' in tif.ome_metadata
+        warped = tif.asarray()
+    assert np.abs(warped[inner].astype(float) - REFERENCE[inner]).mean() < 300
+    cells = tifffile.imread(folders / "out" / "cells" / "one.ome.tif")
+    assert set(np.unique(cells)) == {0, 255}
+    copied = (folders / "out" / "moving" / "same.ome.tif").read_bytes()
+    assert copied == (folders / "moving" / "same.ome.tif").read_bytes()
+    again = batch_of(folders)
+    steps = list(again.run(workers=1))
+    assert all(step.resumed for step in steps)
+    kept = {step.record.name: step.record for step in steps}["one.ome.tif"]
+    assert np.array_equal(kept.transform.matrix, one.transform.matrix)
+    # Three planes before, and the same below them after: of 64 + 64 + 60 and 60 + 40 rows.
+    picture = base64.b64decode(one.thumbnail.split(",")[1])
+    height, width = cv2.imdecode(np.frombuffer(picture, np.uint8), 1).shape[:2]
+    assert (height, width) == (2 * 60 + 4, 64 + 64 + 60 + 2 * 4)
+    page = batch.report.read_text("utf-8")
+    assert "the middle planes across z, y and x" in page
+    corrected = batch.correct("one.ome.tif", VolumeTransform(np.eye(4), "translation"))
+    assert corrected.outcome == "aligned" and corrected.review.decision == "corrected"
+
+
+def test_planes_are_no_depth_where_that_is_said_and_flat_images_are_no_volume(folders):
+    (step, *_) = batch_of(folders, depth="planes").run(workers=1)
+    assert not isinstance(step.record.transform, VolumeTransform)
+    for folder in ("fixed", "moving", "cells"):
+        tifffile.imwrite(folders / folder / "one.ome.tif", REFERENCE[0])
+    records = [step.record for step in batch_of(folders, depth="volume").run(workers=1)]
+    (flat,) = (record for record in records if record.name == "one.ome.tif")
+    assert flat.outcome == "failed" and "is no volume" in flat.reason
+    with pytest.raises(InputError, match="spacing must be three"):
+        BatchSettings(spacing=(1, 2))
