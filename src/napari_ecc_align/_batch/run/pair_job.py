@@ -186,7 +186,7 @@ def _warped(
 def _check_given(job: PairJob, reference: tuple[int, ...], moving: tuple[int, ...]) -> None:
     """Refuse a given transform that folds the image, or lays none of it on the reference."""
     transform = job.transform
-    assert isinstance(transform, Transform)
+    assert isinstance(transform, Transform | Field)
     name, found = job.pair.name, distortions(transform.matrix, reference)
     if not all(0 < place.depth < math.inf and abs(place.determinant) > 0 for place in found):
         raise InputError(
