@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from scipy.ndimage import gaussian_filter
+from scipy.ndimage import gaussian_filter, map_coordinates
 from skimage import data
 
 from napari_ecc_align import (
@@ -91,10 +91,32 @@ def test_frames_like_the_last_one_are_solved_by_what_that_has_factored(
         System, "factor", lambda self, prior: factored.append(0) or factor(self, prior)
     )
     per_frame = []
-    align_stack(film, model="smooth", progress=lambda _: per_frame.append(len(factored)))
-    first, *others = np.diff(per_frame)
-    # What the first one foretells is factored with the second.
+    again = [*film[:2], film[1], film[1], film[1]]
+    align_stack(again, model="smooth", progress=lambda _: per_frame.append(len(factored)))
+    first, second, *others = np.diff(per_frame)
+    assert second > 0.5 * first, "the first that bends is no rule"
+    # What foretells the others is factored with the first of them.
     assert max(others[1:]) < 0.1 * first
+
+
+def test_a_frame_of_which_a_part_is_torn_off_foretells_nothing(places: np.ndarray) -> None:
+    tissue = data.immunohistochemistry()[100:300, 60:260, 1].astype(float)
+    rng = np.random.default_rng(1)
+    y, x = np.mgrid[:SIDE, :SIDE].astype(float)
+    bends, frames = [np.zeros((2, SIDE, SIDE))], []
+    for torn in (True, True, False, False):
+        u = np.stack([gaussian_filter(one, 24) for one in rng.normal(size=(2, SIDE, SIDE))])
+        u *= 2 / np.sqrt((u**2).sum(axis=0).mean())
+        u[0] += 8.0 * (torn & (np.abs(y - 80) < 30) & (np.abs(x - 80) < 30))
+        bends.append(u)
+    for u in bends:
+        seen = map_coordinates(tissue, [20 + y + u[0], 20 + x + u[1]], order=1)
+        frames.append(seen + rng.normal(0, 4, seen.shape))
+    for one, u in [*zip(align_stack(frames, model="smooth"), bends, strict=True)][3:]:
+        there = one.transform(places)
+        bent = [map_coordinates(part, there.T[::-1], order=1, mode="nearest") for part in u[::-1]]
+        off = np.hypot(*(there + np.stack(bent, axis=1) - places).T)
+        assert one.aligned and (off[one.uncertainty_at(places) <= 1] < 1).all()
 
 
 def test_the_results_do_not_depend_on_how_they_were_come_by(

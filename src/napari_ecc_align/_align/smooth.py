@@ -34,12 +34,9 @@ _ASKED, _MOST = 48, 0.9
 # The global motion is looked for on a level of so many pixels at most: the field does the rest;
 # where it is known nearly, on one of so many, and no more exactly (px of it).
 _GLOBAL_PIXELS, _FOLLOWED_PIXELS, _ROUGH = 80_000, 20_000, 0.2
-# A field is like that of another frame if it bends no more than so many times as far for what is
+# A field is like that of another frame if it bends within so many times as far for what is
 # expected, in squares, and is known on so much of what that is known on.
 _MORE, _AS_MUCH = 2.0, 0.9
-# Where cells say so many times as much as those of the other frame, on more than this share, that
-# has held back what this one says.
-_TIMES, _HELD = 2.0, 0.02
 
 
 def check_stiffness(stiffness: object, *, bending: bool) -> None:
@@ -82,10 +79,21 @@ class FieldFollower:
     ----------
     basis : Bent, optional
         What was found of the last frame of which nothing was foretold.
+
+    Attributes
+    ----------
+    sure : bool
+        The last two such frames bend alike: nothing else foretells the next.
     """
 
     def __init__(self, basis: Bent | None = None) -> None:
         self.basis = basis
+        self.sure = False
+
+    def keep(self, found: Bent) -> None:
+        """Remember what was found of a frame of which nothing was foretold."""
+        before, self.basis = self.basis, found
+        self.sure = before is not None and before.field.prior.is_like(found.field.prior)
 
 
 def smooth_steps(
@@ -106,12 +114,12 @@ def _steps(
     if pyramids.flaw:
         return nothing(job.shape, "failed", pyramids.flaw)
     best = None
-    if follower is not None and follower.basis is not None and job.initial is not None:
+    if follower is not None and follower.basis and follower.sure and job.initial is not None:
         best = yield from _followed(job, pyramids, follower.basis)
     if best is None:
         best = yield from _searched(job, pyramids, stiffness)
         if follower is not None and is_placed(best.result):
-            follower.basis = best
+            follower.keep(best)
     yield Progress(1.0, "done", Transform(best.result.transform.matrix))
     return replace(best.result, seconds=time.perf_counter() - began)
 
@@ -152,9 +160,8 @@ def _followed(
     settled = (
         is_placed(result)
         and VERDICTS.index(result.verdict) >= VERDICTS.index(before.result.verdict)
-        and bent.field.energy <= _MORE * before.field.energy
+        and before.field.energy / _MORE <= bent.field.energy <= _MORE * before.field.energy
         and result.known_share >= _AS_MUCH * before.result.known_share
-        and bent.field.system.more_certain(before.field.system, _TIMES) <= _HELD
     )
     return bent if settled else None
 

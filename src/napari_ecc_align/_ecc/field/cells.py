@@ -22,6 +22,8 @@ _WIDER = 1.4
 # by so much more than each on its own.
 _POOLED, _NEAR, _NEIGHBOURS = 6.0, 3.0, 1.4
 _SAMPLES = 16
+# Priors are alike within so many times: a step of 1.4.
+_STEP = 1.5
 
 
 @dataclass(frozen=True)
@@ -30,6 +32,11 @@ class Prior:
 
     amplitude: float
     stiffness: float
+
+    def is_like(self, other: Prior) -> bool:
+        """Tell whether two are at most a step of the search for the likeliest apart."""
+        ratios = self.amplitude / other.amplitude, self.stiffness / other.stiffness
+        return all(1 / _STEP < ratio < _STEP for ratio in ratios)
 
 
 class System:
@@ -64,10 +71,6 @@ class System:
             wide = Prior(_WIDER * prior.amplitude, prior.stiffness)
             self._wide = {prior: self.factor(wide)}
         return self._wide[prior]
-
-    def more_certain(self, other: System, times: float) -> float:
-        """Return on what share of the cells forces count so many times as much as another's."""
-        return float((self.weights > np.float32(times) * other.weights).mean())
 
     def sigma(self, prior: Prior) -> Array:
         """Return one sigma of each component on the cells, (2, h, w) in px."""
