@@ -1,6 +1,7 @@
 from ._align.align import align
 from ._align.judged import judge
 from ._align.progress import Progress
+from ._align.smooth_stack import SmoothStack
 from ._align.stack import align_stack
 from ._align.stack_result import StackResult
 from ._align.volume.align import align_volume
@@ -32,7 +33,7 @@ from ._images.samples import SamplePair, sample
 from ._images.sources import ImageLike
 from ._images.warping import warp
 from ._transform.field import Field
-from ._transform.files import load_transforms, save_transforms
+from ._transform.files import load_fields, load_transforms, save_fields, save_transforms
 from ._transform.matrices import MotionModel
 from ._transform.parts import Parts
 from ._transform.transform import Transform
@@ -64,6 +65,7 @@ __all__ = [
     "Record",
     "SamplePair",
     "SmoothAlignment",
+    "SmoothStack",
     "StackResult",
     "ThresholdMethod",
     "Tiles",
@@ -84,11 +86,13 @@ __all__ = [
     "inspect_alignment",
     "judge",
     "judge_volume",
+    "load_fields",
     "load_transforms",
     "overlay",
     "polygon_mask",
     "read_image",
     "sample",
+    "save_fields",
     "save_scene",
     "save_transforms",
     "save_volume",

@@ -4,11 +4,12 @@ import json
 
 import numpy as np
 import pytest
+import tifffile
 from processes import run_main
 from scipy.ndimage import gaussian_filter
 from skimage import data
 
-from napari_ecc_align import Field, read_image, warp
+from napari_ecc_align import Field, Transform, load_fields, read_image, warp
 from napari_ecc_align._images.files.images import write_image
 
 SIDE = 192
@@ -45,5 +46,45 @@ def test_a_field_is_found_written_applied_and_judged(bent, tmp_path):
     assert run_main("convert", own, tmp_path / "again.mha").code == 0
     judged = run_main("judge", *pair, "--transform", tmp_path / "again.mha")
     assert judged.code == 0 and "from where the images fit" in judged.out
+    group = tmp_path / "again.zarr"
+    assert run_main("convert", own, group).code == 0
+    twice = run_main("convert", own, group)
+    assert twice.code == 2 and "exists already" in twice.err
+    judged = run_main("judge", *pair, "--transform", group, "--out", tmp_path / "judged")
+    assert judged.code == 0 and "from where the images fit" in judged.out, judged.err
+    out = tmp_path / "by_group.png"
+    assert run_main("apply", group, pair[1], "--like", pair[0], "--out", out).code == 0
+    apart = read_image(out).astype(int) - expected
+    assert np.abs(apart[20:-20, 20:-20]).max() < 4
+    shift = tmp_path / "shift.json"
+    Transform([[1, 0, 2], [0, 1, 0]]).save(shift)
+    matrix = run_main("convert", shift, tmp_path / "matrix.zarr")
+    assert matrix.code == 2 and "for fields" in matrix.err
     refused = run_main("align", *pair, "--model", "smooth", "--transform-out", "no.tfm")
     assert refused.code == 2 and ".npz, .mha" in refused.err
+
+
+def test_a_film_is_aligned_by_fields_that_go_to_other_films(bent, tmp_path):
+    folder, truth = bent
+    frames = [read_image(folder / name) for name in ("first.png", "second.png")]
+    tifffile.imwrite(tmp_path / "film.tif", np.stack(frames), metadata={"axes": "TYX"})
+    way = ["--model", "smooth", "--out", tmp_path / "out", "--json"]
+    done = run_main("stack", tmp_path / "film.tif", *way)
+    told = json.loads(done.out)
+    assert done.code == 0 and told["aligned"] == 2, done.out
+    assert told["frames"][1]["bends"] is True and told["frames"][1]["bends_up_to"] > 1
+    assert told["sharpness"] > told["sharpness_before"]
+    kept = tmp_path / "out" / "film_transforms.npz"
+    here = np.random.default_rng(0).uniform(20, SIDE - 20, (50, 2))
+    assert np.median(np.abs(load_fields(kept)[1](here) - truth(here))) < 0.3
+    lines = (tmp_path / "out" / "film_drift.csv").read_text().splitlines()
+    assert len(lines) == 3 and "bends_up_to" in lines[0]
+    again = tmp_path / "again.tif"
+    like = ["--like", folder / "first.png", "--out", again]
+    assert run_main("apply", kept, tmp_path / "film.tif", *like).code == 0
+    aligned = tifffile.imread(tmp_path / "out" / "film_aligned.tif")
+    assert np.array_equal(tifffile.imread(again), aligned)
+    refused = run_main("stack", tmp_path / "film.tif", *way, "--transform-out", "no.json")
+    assert refused.code == 2 and ".npz" in refused.err
+    opencv = run_main("stack", tmp_path / "film.tif", "--model", "smooth", "--engine", "opencv")
+    assert opencv.code == 2 and "engine='opencv'" in opencv.err

@@ -9,7 +9,7 @@ from processes import run_main
 
 from docs_pages import DOCS
 from napari_ecc_align._batch.report.report import COLUMNS
-from napari_ecc_align._common.tables import COUNT_KEYS, INSPECTION_KEYS, RESULT_KEYS
+from napari_ecc_align._common.tables import COUNT_KEYS, FIELD_KEYS, INSPECTION_KEYS, RESULT_KEYS
 from napari_ecc_align._images.files.images import read_image
 from napari_ecc_align._transform.transform import Transform
 
@@ -56,6 +56,9 @@ def test_the_keys_are_those_of_the_tables():
     assert PARTS["align"]["required"] == required
     frame = PARTS["stack"]["properties"]["frames"]["items"]
     assert frame["required"] == ["frame", "file", *RESULT_KEYS, *size]
+    assert PARTS["smooth"]["required"] == [*FIELD_KEYS, *size, *INSPECTION_KEYS, "notes", "files"]
+    frame = PARTS["smooth_stack"]["properties"]["frames"]["items"]
+    assert frame["required"] == ["frame", "file", *FIELD_KEYS, *size]
     known = {*COUNT_KEYS, "method", "mean_difference", "thresholds", "files"}
     assert {*PARTS["compare"]["required"]} == known
     pair = next(each for each in PARTS["batch"]["anyOf"] if "outcome" in each["required"])
@@ -92,6 +95,31 @@ def test_stack(inputs, pair, tmp_path):
     assert [*film["files"]] == ["warped", "table", "transform"]
 
 
+def test_what_bends(inputs, pair, tmp_path):
+    smooth = "--model", "smooth"
+    out = tmp_path / "out"
+    answer = json.loads(printed("align", *pair, *smooth, "--out", out))
+    check("smooth", answer)
+    assert not answer["bends"] and answer["files"]["transform"].endswith(".npz")
+    check("smooth", json.loads(printed("align", pair[0], inputs / "blank.png", *smooth, code=1)))
+    field = "--transform", answer["files"]["transform"]
+    judged = json.loads(printed("judge", *pair, *field))
+    check("smooth", judged)
+    assert judged["start"] == "given"
+    check("smooth_stack", json.loads(printed("stack", *pair, *smooth)))
+    apply = "apply", answer["files"]["transform"], pair[1], "--like", pair[0], "--out", tmp_path
+    check("apply", json.loads(printed(*apply)))
+    table = tmp_path / "pairs.csv"
+    table.write_text(f"reference,moving,name\n{pair[0]},{pair[1]},p1\n")
+    batch = "batch", "--pairs", table, "--out", tmp_path / "batch", "--workers", "1"
+    for line in printed(*batch, *smooth).splitlines():
+        check("batch", json.loads(line))
+    for record in (tmp_path / "batch" / "records").rglob("*.json"):
+        document = json.loads(record.read_text())
+        check("record", document)
+        assert document["format"] == "napari-ecc-align field"
+
+
 def test_apply(inputs, pair, tmp_path):
     apply = "apply", inputs / "slide.json", *pair, "--like", pair[0], "--out", tmp_path
     check("apply", json.loads(printed(*apply)))
@@ -120,3 +148,7 @@ def test_batch(inputs, tmp_path):
         for line in lines:
             check("batch", line)
         assert len({line["event"] for line in lines}) == (2 if more else 3)
+    records = [*(tmp_path / "out" / "records").rglob("*.json")]
+    for record in records:
+        check("record", json.loads(record.read_text()))
+    assert records

@@ -8,9 +8,12 @@ import pytest
 from scipy import ndimage
 
 from napari_ecc_align import InputError, Transform, align, align_stack, judge
+from napari_ecc_align._common.steps import outcome_of
+from napari_ecc_align._ecc.options import SearchOptions
+from napari_ecc_align._ecc.refine import Refiner
 from napari_ecc_align._images.pyramid.levels import image_pyramid
 from napari_ecc_align._transform.matrices import MOTION_MODELS
-from napari_ecc_align._transform.transform import corner_error, map_points
+from napari_ecc_align._transform.transform import corner_error, map_points, shift
 from napari_ecc_align._verdict.residual_pattern import residual_pattern
 from napari_ecc_align._verdict.tile_matching import ALL_TILES, MOST_TILES, tile_evidence
 from pairs import KnownPair, known_pair, picture, random_transform
@@ -45,6 +48,52 @@ def test_another_modality_is_laid_on_exactly(name, curve):
     assert pair.error_of(result.transform) < 0.1
     assert result.representation == "orientation"
     assert result.reason.startswith("By the direction of edges: ")
+
+
+def at_rest(curve: str | None, part: float = 0.4) -> tuple[np.ndarray, np.ndarray]:
+    """Return two images that lie where they did, a part of which shows different things."""
+    rng = np.random.default_rng(0)
+    image = picture("camera")[:400, :400].astype(float)
+    other = 255 * CURVES[curve](image / 255) if curve else image.copy()
+    rows = int(part * SHAPE[0])
+    other[:rows] = picture("moon")[100 : 100 + rows, 100:500]
+    noise = rng.normal(0, 3, (2, *SHAPE))
+    return image + noise[0], other + noise[1]
+
+
+@pytest.mark.parametrize("curve", ["hills", "jumps"])
+def test_of_two_kinds_at_rest_what_fits_does_not_belong_to_the_camera(curve):
+    result = align(*at_rest(curve), representation="orientation")
+    assert result.verdict == "aligned", result.reason
+    assert result.tiles is not None and result.tiles.share < 0.8
+    assert corner_error(result.transform.matrix, np.eye(3), SHAPE) < 0.1
+
+
+def test_what_looks_alike_at_rest_may_belong_to_the_camera_by_its_edges_too():
+    result = align(*at_rest(None), representation="orientation")
+    assert result.verdict == "doubtful"
+    assert "may belong to the camera" in result.reason
+
+
+def test_a_part_that_moved_between_two_kinds_is_seen():
+    image = picture("immunohistochemistry")[:400, :400].astype(float)
+    other = 255 * CURVES["hills"](image / 255)
+    # Half of it by more than tiles are looked for.
+    other[:, 200:] = np.roll(other[:, 200:], 31, axis=0)
+    rng = np.random.default_rng(2)
+    pair = [plane + rng.normal(0, 3, SHAPE) for plane in (image, ndimage.shift(other, (5, 8)))]
+    result = align(*pair, representation="orientation")
+    assert result.verdict == "doubtful", result.reason
+
+
+def test_finer_levels_are_reached_from_where_coarse_ones_know_little():
+    pair = cross_pair("camera", "hills", 3)
+    images = [image_pyramid(image) for image in (pair.reference, pair.moving)]
+    refiner = Refiner(*images, SearchOptions("affine"), representation="orientation")
+    coarse = outcome_of(refiner.coarse(pair.truth.matrix @ shift(1.5, -1.0)))
+    fine = outcome_of(refiner.further(coarse))
+    assert coarse.level > fine.level == 0
+    assert corner_error(fine.matrix, pair.truth.matrix, SHAPE) < 0.1
 
 
 @pytest.mark.parametrize("model", MOTION_MODELS)

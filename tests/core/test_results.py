@@ -242,3 +242,18 @@ def test_a_correlation_is_at_most_one():
             result = align(image, other, model="translation")
             assert -1 <= result.ecc <= 1
             assert -1 <= result.ecc_before <= 1
+
+
+@pytest.mark.parametrize("engine", ["pyramid", "opencv"])
+def test_what_follows_from_options_of_numpy_is_written_as_json(known, engine):
+    options = {"precision": np.float32(0.05), "max_iterations": np.int64(60)}
+    tolerance = np.float32(1e-6)
+    image = picture("camera")[100:228, 100:228]
+    result = align(image, image, engine=engine, tolerance=tolerance, **options)
+    assert json.loads(json.dumps(result.to_dict()))["converged"] is True
+
+
+def test_a_stiffness_of_numpy_is_kept_as_a_number():
+    image = picture("camera")[100:228, 100:228]
+    result = align(image, image, model="smooth", stiffness=np.float32(40))
+    assert type(result.stiffness) is float

@@ -68,7 +68,7 @@ def test_field_is_what_it_was_when_it_comes_back_from_a_file(bent: Field, tmp_pa
     (tmp_path / "no.npz").write_bytes(b"nothing")
     with pytest.raises(InputError, match="usable field"):
         Field.load(tmp_path / "no.npz")
-    with pytest.raises(InputError, match=r"\.npz or \.mha"):
+    with pytest.raises(InputError, match=r"\.npz, \.mha or \.zarr"):
         bent.save(tmp_path / "bent.tfm")
 
 

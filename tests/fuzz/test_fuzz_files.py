@@ -104,6 +104,25 @@ def test_transforms(campaign, try_damaged, tmp_path):
     try_damaged(files, damaged_text, read, 14, folder)
 
 
+def test_fields(campaign, try_damaged, tmp_path):
+    made = tmp_path / "made"
+    made.mkdir()
+    u = np.stack([np.sin(np.mgrid[:9, :7][0]), np.cos(np.mgrid[:9, :7][1])], axis=-1)
+    field = ecc.Field.from_displacements(u, spacing=(4, 4))
+    for suffix in ("npz", "mha"):
+        field.save(made / f"one.{suffix}")
+    ecc.save_fields([field, field], made / "film.npz")
+    files = {path.name: content for path, content in listing(made).items()}
+
+    def read(path):
+        one = campaign.call(ecc.Field.load, path)
+        many = campaign.call(ecc.load_fields, path)
+        for found in [one, *(many or [])]:
+            assert found is None or np.isfinite(found((3.0, 4.0))).all()
+
+    try_damaged(files, damaged, read, 14)
+
+
 def test_tables(campaign, try_damaged, tmp_path):
     for name in ("a.png", "b.png", "c.png"):
         ecc.write_image(tmp_path / name, picture())

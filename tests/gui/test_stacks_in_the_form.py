@@ -1,7 +1,9 @@
 """Stacks through the form: a drifting film, a stack against an image, and one shift for all."""
 
 import csv
+import time
 
+import dask.array as da
 import numpy as np
 import pytest
 from matplotlib.backend_bases import MouseEvent
@@ -189,6 +191,38 @@ def test_cancelling_a_stack(form, finish, qtbot):
     finish(widget)
     assert "Cancelled" in widget.after.results.verdict.value
     assert len(viewer.layers) == 1
+
+
+def test_a_film_that_is_stopped_keeps_the_frames_that_are_done(form, finish, qtbot):
+    viewer, widget = form
+    keep, read = widget.keep_button.native, set()
+
+    def frame(zeros, block_info):
+        number = block_info[0]["chunk-location"][0]
+        read.add(number)
+        # So that nobody has to be quick.
+        time.sleep(0.02)
+        return zeros + IMAGE[None, 50 + number % 9 : 210 + number % 9, 60:220]
+
+    lazy = da.zeros((300, 160, 160), chunks=(1, 160, 160), dtype=np.uint8)
+    lazy = lazy.map_blocks(frame, dtype=np.uint8, meta=np.empty((0, 0, 0), np.uint8))
+    viewer.add_image(lazy, name="long", contrast_limits=(0, 255))
+    assert not keep.isVisibleTo(widget.native)
+    widget.run()
+    assert keep.isVisibleTo(widget.native)
+    qtbot.waitUntil(lambda: max(read, default=0) > 5, timeout=20_000)
+    keep.click()
+    finish(widget)
+    assert not keep.isVisibleTo(widget.native)
+    verdicts = widget.after.run.results.verdicts
+    done = verdicts.index("cancelled")
+    assert verdicts == ["aligned"] * done + ["cancelled"] * (300 - done)
+    assert (
+        f"300 frames: {done} aligned, {300 - done} cancelled" in widget.after.results.verdict.value
+    )
+    down = [-(number % 9) for number in range(done)]
+    found = matrices(result(viewer))[:, 1, 2]
+    assert np.allclose(found, [*down, *[down[-1]] * (300 - done)], atol=0.05)
 
 
 def test_stacks_of_different_lengths_are_refused(form, finish):

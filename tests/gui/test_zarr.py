@@ -132,6 +132,34 @@ def test_only_what_is_looked_at_is_resampled(pyramids, finish):
     assert stores[1].share == 0
 
 
+@pytest.mark.drawn
+def test_a_pair_that_is_too_large_to_be_counted_is_compared_where_one_looks(pyramids, finish):
+    viewer, stores = pyramids
+    widget = align(viewer, finish)
+    view = widget.after.next.view
+    assert view.value == "overlay" and view.enabled
+    assert "compared where you look" in widget.after.results.verdict.value
+    for role, axes in (("overlay", 3), ("checkerboard", 2), ("difference", 2)):
+        view.value = role
+        finish(widget)
+        layer = result(viewer, role)
+        assert layer.visible and layer.multiscale
+        assert all(hasattr(level, "compute") and level.ndim == axes for level in layer.data)
+        assert np.allclose(layer.extent.world, viewer.layers["reference"].extent.world)
+        for store in stores:
+            store.read.clear()
+        part = np.asarray(layer.data[0][1200:1300, 1200:1300])
+        assert all(0 < store.share < 0.3 for store in stores)
+    # What agrees is dark.
+    assert np.nanmean(part) < 0.1 * layer.contrast_limits[1]
+    widget.settings.difference.value = "signed"
+    finish(widget)
+    assert np.nanmin(np.asarray(result(viewer, "difference").data[0][1200:1300, 1200:1300])) < 0
+    view.value = "binary difference"
+    finish(widget)
+    assert view.value == "aligned"
+
+
 def test_moving_a_zarr_pyramid_reads_and_writes_nothing_more(pyramids, finish):
     viewer, _ = pyramids
     align(viewer, finish, output="move")
@@ -157,6 +185,9 @@ def test_a_pyramid_that_is_compared_has_a_lazy_aligned_layer_too(viewer, finish)
         assert widget.after.run.inspection is not None
         warped = widget.after.run.inspection.warped
         assert np.abs(layer.data[0].compute().astype(int) - warped).max() <= 1
+    widget.after.next.view.value = "overlay"
+    finish(widget)
+    assert hasattr(result(viewer, "overlay").data[0], "compute")
 
 
 def test_opened_by_napari_from_the_folder(viewer, folder, large, finish):
@@ -207,7 +238,6 @@ def test_the_script_of_a_pyramid_gives_the_same_transform_to_the_last_bit(
 def test_blinking_large_images(pyramids, finish):
     viewer, _ = pyramids
     widget = align(viewer, finish)
-    assert not widget.after.next.view.enabled
     widget.after.next.blink.value = True
     assert not viewer.layers["moving"].visible
     assert result(viewer).visible

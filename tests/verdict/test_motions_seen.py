@@ -117,6 +117,18 @@ def test_nothing_turns_below_what_only_changed(name, change):
     assert turned_motion(pyramids, np.eye(3), inverted=False) is None
 
 
+def test_what_fits_where_it_lies_is_no_witness_of_a_turn():
+    # One organ by two weightings: what either leaves of the other lies where it does.
+    image = picture("immunohistochemistry").astype(float)[: SHAPE[0], : SHAPE[1]]
+    rng = np.random.default_rng(8)
+    pair = (
+        plane + rng.normal(0, 2, SHAPE)
+        for plane in (image, 255 * np.abs(np.sin(2.2 * np.pi * image / 255)))
+    )
+    pyramids = Pyramids(*([*image_pyramid(plane)] for plane in pair), np.eye(3))
+    assert turned_motion(pyramids, np.eye(3), inverted=False) is None
+
+
 @pytest.mark.parametrize("noise", [0, 0.5, 2])
 @pytest.mark.parametrize("inverted", [False, True])
 def test_noise_changes_and_repeats_are_no_second_motion(noise, inverted):

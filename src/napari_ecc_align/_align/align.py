@@ -163,12 +163,12 @@ def align(
     [-5.0, 3.0]
     """
     bending = model == "smooth"
-    check_stiffness(stiffness, bending=bending, engine=engine, mirrored=mirrored)
+    check_stiffness(stiffness, bending=bending)
     job = checked_job(
         one_plane(reference, "reference", channel_axis, align_channel),
         one_plane(moving, "moving", channel_axis, align_channel),
         SearchOptions(
-            "affine" if model == "smooth" else model,
+            model,
             engine,
             precision,
             max_iterations,

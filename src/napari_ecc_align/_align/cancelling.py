@@ -12,6 +12,8 @@ from .._verdict.result import AlignmentResult
 from .options import Job
 from .progress import Progress
 
+CANCELLED = "The alignment was cancelled."
+
 
 def result_of(
     job: Job,
@@ -57,7 +59,7 @@ def cancelled_result(
     return AlignmentResult(
         reached or Transform.identity(options.narrowest),
         "cancelled",
-        "The alignment was cancelled.",
+        CANCELLED,
         shape,
         engine=options.engine,
         seconds=seconds,

@@ -13,28 +13,45 @@ from numpy.typing import NDArray
 from .._common.steps import retold
 from .._ecc.options import SearchOptions
 from .._images.sources import Source, checked_source
+from .._transform.field import Field
 from .._transform.models import MODELS
 from .._transform.transform import Transform
 from .._transform.transform_like import TransformLike
+from .._verdict.assess import Judged
+from .._verdict.field_result import SmoothAlignment
 from .._verdict.result import AlignmentResult
 from .._verdict.verdict import VERDICTS
-from .cancelling import Cancelled, cancelled_result
+from .bent import is_placed, known_to_lie_still, nothing
+from .cancelling import CANCELLED, Cancelled, cancelled_result
 from .follower import Follower
 from .frame_records import counted
 from .options import Job, checked_initial
 from .pair import job_steps
-from .progress import FrameProgress, Progress
+from .progress import FrameProgress, FrameResult, Progress
 from .read_frames import ReadFrames, Unreadable
+from .smooth import FieldFollower, smooth_steps
 from .stack_masks import StackMasks
 
-FrameSteps = Generator[Progress, None, list[AlignmentResult]]
-Results = Mapping[int, AlignmentResult]
+FrameSteps = Generator[Progress, None, list[FrameResult]]
+Results = Mapping[int, FrameResult]
+AnyFollower = Follower | FieldFollower
 
 BLOCK = 32
 """So many frames follow one another; the first of them follows the first of those before.
 
 Blocks can then be aligned side by side, with the same results for any number of processes.
 """
+# Of the first frame of every so many blocks everything is asked anew.
+_FOLLOWING = 8
+
+_ITSELF = "The frame that the others are aligned to."
+
+
+@dataclass(frozen=True)
+class Bending:
+    """That frames bend, and over what length in px; as they say themselves if None."""
+
+    stiffness: float | None = None
 
 
 @dataclass(frozen=True)
@@ -50,11 +67,58 @@ class StackOptions:
     cancel: Callable[[], bool] | None = None
     called: str = "frames"
     brief: bool = False
+    bending: Bending | None = None
+
+    @property
+    def is_cancelled(self) -> bool:
+        """Whether the frames that are left are not wanted."""
+        return self.cancel is not None and self.cancel()
 
     def prepared(self, image: NDArray[Any], index: int) -> Source:
         """Return an image that frames are aligned to, of a number, as a reference for all."""
         whole = self.search.engine == "opencv"
         return checked_source(image, self.reference_masks[index], "reference", whole=whole)
+
+    def follower(self) -> AnyFollower | None:
+        """Return what follows frames that are aligned to one image.
+
+        Where each frame has a model chosen for it, what one has does not foretell the next.
+        """
+        if self.bending is not None:
+            return FieldFollower()
+        return None if self.search.model == "auto" else Follower()
+
+    def steps(
+        self, job: Job, follower: AnyFollower | None
+    ) -> Generator[Progress, None, FrameResult]:
+        """Align what a job says, one step at a time, following another frame if there is one."""
+        if self.bending is not None:
+            field_follower = follower if isinstance(follower, FieldFollower) else None
+            return smooth_steps(job, self.bending.stiffness, field_follower)
+        return job_steps(
+            replace(job, follower=follower if isinstance(follower, Follower) else None)
+        )
+
+    def failed(self, shape: tuple[int, ...], reason: str) -> FrameResult:
+        """Return the result of a frame, on a reference of shape (h, w), that nothing came of."""
+        size = (shape[0], shape[1])
+        if self.bending is not None:
+            return nothing(size, "failed", reason)
+        identity = Transform.identity(self.search.narrowest)
+        return AlignmentResult(identity, "failed", reason, size, engine=self.search.engine)
+
+    def cancelled(self, shape: tuple[int, int], reached: Transform | None = None) -> FrameResult:
+        """Return the result of a frame that was cancelled, with the best transform so far."""
+        if self.bending is not None:
+            return nothing(shape, "cancelled", CANCELLED)
+        return cancelled_result(shape, self.search, reached)
+
+    def itself(self, shape: tuple[int, ...]) -> FrameResult:
+        """Return the result of the frame that the others are aligned to, of shape (h, w)."""
+        size = (shape[0], shape[1])
+        if self.bending is not None:
+            return known_to_lie_still(size, _ITSELF)
+        return _itself(size, self.search)
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,7 +135,7 @@ class Series:
         What they have in common.
     initial : Transform, AlignmentResult or array_like, optional
         Where the first one starts.
-    starts : dict of int to Transform, optional
+    starts : dict of int to Transform or Field, optional
         Where some of them start instead, by their numbers.
     own : int, optional
         The frame that the one reference is itself.
@@ -81,14 +145,14 @@ class Series:
     images: ReadFrames
     options: StackOptions
     initial: TransformLike | None = None
-    starts: Mapping[int, Transform] = field(default_factory=dict)
+    starts: Mapping[int, Transform | Field] = field(default_factory=dict)
     own: int | None = None
 
     def block_end(self, index: int) -> int:
         """Return where the block of a frame ends."""
         return min(index - index % BLOCK + BLOCK, len(self.images))
 
-    def start_of(self, index: int, done: Results) -> TransformLike | None:
+    def start_of(self, index: int, done: Results) -> TransformLike | Field | None:
         """Return where a frame starts, given the results of its block and of blocks' first ones.
 
         That is where the last one was found in its block or, failing that, the first of a block.
@@ -101,24 +165,42 @@ class Series:
                 return done[before].transform
         return self.initial
 
-    def follower(self) -> Follower | None:
-        """Return what follows the frames of a block, if all are aligned to one image.
+    def follower(self) -> AnyFollower | None:
+        """Return what follows the frames of a block, if all are aligned to one image."""
+        return self.options.follower() if len(self.references) == 1 else None
 
-        Where each frame has a model chosen for it, what one has does not foretell the next.
+    def block_follower(self, block: int, basis: Judged | None) -> AnyFollower | None:
+        """Return what follows the frames of a block that begins with one.
+
+        Parameters
+        ----------
+        block : int
+            The first frame.
+        basis : Judged or None
+            What the first of the block before foretells of it.
         """
-        follows = len(self.references) == 1 and self.options.search.model != "auto"
-        return Follower() if follows else None
+        follower = self.follower()
+        if isinstance(follower, Follower) and block % (_FOLLOWING * BLOCK):
+            follower.basis = basis
+        return follower
+
+    def known_firsts(self, block: int) -> range:
+        """Return the first frames of blocks before one that tell what is foretold of its first."""
+        follows = isinstance(self.follower(), Follower)
+        return range(block - block % (_FOLLOWING * BLOCK), block if follows else 0, BLOCK)
 
     def frame_steps(
         self,
         index: int,
         done: Results,
         image: NDArray[Any] | Unreadable | None = None,
-        follower: Follower | None = None,
-    ) -> Generator[Progress, None, AlignmentResult]:
+        follower: AnyFollower | None = None,
+    ) -> Generator[Progress, None, FrameResult]:
         """Align a frame, given results of those before; it is read now unless it is given."""
         if index == self.own:
-            return _itself(self.shape, self.options.search)
+            return self.options.itself(self.shape)
+        if self.options.is_cancelled:
+            return self.options.cancelled(self.shape)
         reference = self._shared
         if index and len(self.references) > 1:
             reference = self.options.prepared(self.references[index], index)
@@ -142,8 +224,11 @@ class Series:
         return self.options.prepared(self.references[0], self.own or 0)
 
 
-def one_by_one(series: Series, known: Sequence[AlignmentResult] = ()) -> FrameSteps:
-    """Align the frames of a series, of which the first results may be known."""
+def one_by_one(series: Series, known: Sequence[FrameResult] = ()) -> FrameSteps:
+    """Align the frames of a series, of which the first results may be known.
+
+    The first frame of a block follows that of the block before, the others the one before them.
+    """
     done = dict(enumerate(known))
     follower = series.follower()
     # What a block's frames have told the next ones is not known.
@@ -153,11 +238,14 @@ def one_by_one(series: Series, known: Sequence[AlignmentResult] = ()) -> FrameSt
     def again(step: Progress) -> Progress:
         return replace(step, stage=next_one)
 
-    for index in range(first, len(series.images)):
+    basis = None
+    for index in (*series.known_firsts(first), *range(first, len(series.images))):
         if index % BLOCK == 0:
-            follower = series.follower()
+            follower = series.block_follower(index, basis)
         steps = series.frame_steps(index, done, None, follower)
         result = yield from retold(steps, again if index in done else lambda step: step)
+        if index % BLOCK == 0 and isinstance(follower, Follower):
+            basis = follower.basis
         if index not in done:
             done[index] = result
             yield told_frame(index, len(series.images), result)
@@ -165,15 +253,18 @@ def one_by_one(series: Series, known: Sequence[AlignmentResult] = ()) -> FrameSt
 
 
 def chained_frames(
-    images: ReadFrames, options: StackOptions, known: Sequence[AlignmentResult] = ()
+    images: ReadFrames, options: StackOptions, known: Sequence[FrameResult] = ()
 ) -> FrameSteps:
     """Align each frame to the one before it, and correct the composed transform for drift."""
     first = options.prepared(images[0], 0)
-    results = list(known) or [_itself(first.shape[:2], options.search)]
+    results = list(known) or [options.itself(first.shape)]
     if not known:
         yield told_frame(0, len(images), results[0])
     earlier, previous = _last_readable(images, options, results, first)
     for index in range(len(results), len(images)):
+        if options.is_cancelled:
+            results.append(options.cancelled(results[0].shape))
+            continue
         image = images.read(index)
         turn = _Turn(index, len(images), 0.0, 0.5)
         step = yield from _align(previous, image, None, options, turn)
@@ -185,18 +276,21 @@ def chained_frames(
             weakest = min(step, earlier, key=lambda result: VERDICTS.index(result.verdict))
             turn = _Turn(index, len(images), 0.5, 0.5)
             direct = yield from _align(first, image, composed, options, turn)
-            chained = replace(
-                step, transform=composed, verdict=weakest.verdict, reason=weakest.reason
-            )
-            results.append(direct if direct.aligned else chained)
+            results.append(direct if direct.aligned else _chained(step, composed, weakest))
             earlier, previous = results[-1], options.prepared(image, index)
         yield told_frame(index, len(images), results[-1])
     return results
 
 
+def _chained(step: FrameResult, composed: Transform | Field, weakest: FrameResult) -> FrameResult:
+    """Return the result of a link with what is composed of the chain so far."""
+    own: dict[str, Any] = {"verdict": weakest.verdict, "reason": weakest.reason}
+    return replace(step, transform=composed, **own)  # type: ignore[arg-type]  # of its sort
+
+
 def _last_readable(
-    images: ReadFrames, options: StackOptions, results: list[AlignmentResult], first: Source
-) -> tuple[AlignmentResult, Source]:
+    images: ReadFrames, options: StackOptions, results: list[FrameResult], first: Source
+) -> tuple[FrameResult, Source]:
     """Return the result of the last frame of those known that can be read, and the frame."""
     for index in range(len(results) - 1, 0, -1):
         image = images.read(index)
@@ -224,43 +318,40 @@ class _Turn:
 def _align(
     reference: Source,
     moving: NDArray[Any] | Unreadable,
-    start: TransformLike | None,
+    start: TransformLike | Field | None,
     options: StackOptions,
     turn: _Turn,
-    follower: Follower | None = None,
-) -> Generator[Progress, None, AlignmentResult]:
+    follower: AnyFollower | None = None,
+) -> Generator[Progress, None, FrameResult]:
     if isinstance(moving, Unreadable):
-        return failed_result(reference.shape[:2], options.search, moving.reason)
+        return options.failed(reference.shape, moving.reason)
     mask = options.moving_masks[turn.index]
     whole = options.search.engine == "opencv"
     source = checked_source(moving, mask, "moving", whole=whole)
-    job = Job(reference, source, options.search, checked_initial(start), follower)
+    job = Job(reference, source, options.search, _matrix_of(start))
 
     def told(step: Progress) -> Progress:
-        if options.cancel is not None and options.cancel():
+        if options.is_cancelled:
             raise Cancelled(step.transform)
         return turn.of_all(step, options.called)
 
     try:
-        result = yield from retold(job_steps(job), told)
+        result = yield from retold(options.steps(job, follower), told)
         return counted(result) if options.brief else result
     except Cancelled as cancelled:
-        return cancelled_result(job.shape, job.options, cancelled.reached)
+        return options.cancelled(job.shape, cancelled.reached)
 
 
-def failed_result(shape: tuple[int, ...], search: SearchOptions, reason: str) -> AlignmentResult:
-    """Return the result of a frame, on a reference of shape (h, w), that nothing came of."""
-    identity = Transform.identity(search.narrowest)
-    return AlignmentResult(identity, "failed", reason, (shape[0], shape[1]), engine=search.engine)
+def _matrix_of(start: TransformLike | Field | None) -> NDArray[np.float64] | None:
+    return start.matrix if isinstance(start, Field) else checked_initial(start)
 
 
-def _itself(shape: tuple[int, ...], search: SearchOptions) -> AlignmentResult:
-    """Return the result of the frame that the others are aligned to, of shape (h, w)."""
+def _itself(shape: tuple[int, int], search: SearchOptions) -> AlignmentResult:
     return AlignmentResult(
         Transform.identity(search.narrowest),
         "aligned",
-        "The frame that the others are aligned to.",
-        (shape[0], shape[1]),
+        _ITSELF,
+        shape,
         ecc=1.0,
         ecc_before=1.0,
         overlap_fraction=1.0,
@@ -272,12 +363,18 @@ def _itself(shape: tuple[int, ...], search: SearchOptions) -> AlignmentResult:
     )
 
 
-def is_start(result: AlignmentResult) -> bool:
+def is_start(result: FrameResult) -> bool:
     """Tell whether the next frame may start where this one was found."""
+    return is_placed(result) if isinstance(result, SmoothAlignment) else _is_sure(result)
+
+
+def _is_sure(result: AlignmentResult) -> bool:
     return result.aligned or result.placed
 
 
-def told_frame(index: int, count: int, result: AlignmentResult) -> FrameProgress:
+def told_frame(index: int, count: int, result: FrameResult) -> FrameProgress:
     """Return what is told of a frame that is done."""
     stage = f"frame {index + 1} of {count}: {result.verdict}"
-    return FrameProgress((index + 1) / count, stage, result.transform, result)
+    transform = result.transform
+    shown = Transform(transform.matrix) if isinstance(transform, Field) else transform
+    return FrameProgress((index + 1) / count, stage, shown, result)

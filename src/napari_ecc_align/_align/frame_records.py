@@ -18,10 +18,14 @@ import numpy as np
 from .._common.errors import InputError
 from .._common.file_lock import acquire
 from .._common.own_files import open_own
+from .._transform.field import field_of, stored_parts
+from .._transform.formats.field_files import packed, unpacked
 from .._transform.transform import Transform
+from .._verdict.field_result import SmoothAlignment
 from .._verdict.result import AlignmentResult
 from .._verdict.rival import NO_RIVAL
 from .._verdict.tile_matching import Tiles
+from .progress import FrameResult
 
 _FORMAT = "napari-ecc-align frames 1"
 # A power failure takes no more than the work of so many seconds.
@@ -48,14 +52,14 @@ class FrameRecords:
 
     Attributes
     ----------
-    known : list of AlignmentResult
+    known : list of AlignmentResult or SmoothAlignment
         Those that were there, whose tiles are just counted.
     """
 
     def __init__(self, file: BinaryIO, run: Mapping[str, Any]) -> None:
         document = json.dumps([version("napari-ecc-align"), run], sort_keys=True)
         head = f"{_FORMAT} {hashlib.sha256(document.encode()).hexdigest()}\n".encode()
-        self.known: list[AlignmentResult] = []
+        self.known: list[FrameResult] = []
         self._file = file
         self._synced = time.monotonic()
         end = 0
@@ -72,7 +76,7 @@ class FrameRecords:
         if not end:
             file.write(head)
 
-    def add(self, result: AlignmentResult) -> None:
+    def add(self, result: FrameResult) -> None:
         """Write the result of the next frame."""
         self._file.write(_line(result))
         self._file.flush()
@@ -103,28 +107,38 @@ def frame_records(path: Path, run: Mapping[str, Any]) -> Iterator[FrameRecords]:
         raise InputError(f"cannot write {path}: {error.strerror or error}") from error
 
 
-def counted(result: AlignmentResult) -> AlignmentResult:
+def counted(result: FrameResult) -> FrameResult:
     """Return a result of which the tiles are just counted, as it is in the records."""
     tiles = None if result.tiles is None else replace(result.tiles, **_NO_TILES)
+    if isinstance(result, SmoothAlignment):
+        return replace(result, tiles=tiles)
     return replace(result, tiles=tiles, timings={})
 
 
-def _line(result: AlignmentResult) -> bytes:
-    covariance, tiles = result.covariance, result.tiles
+def _line(result: FrameResult) -> bytes:
+    tiles = result.tiles
     document = {
         **{f.name: getattr(result, f.name) for f in fields(result) if f.name not in _EXTRA},
-        "transform": [result.transform.matrix.tolist(), result.transform.model],
-        "covariance": None if covariance is None else covariance.tolist(),
         "tiles": tiles
         and {f.name: getattr(tiles, f.name) for f in fields(tiles) if f.name not in _NO_TILES},
     }
+    if isinstance(result, SmoothAlignment):
+        document["field"] = packed(stored_parts(result.transform))
+    else:
+        covariance = result.covariance
+        document["transform"] = [result.transform.matrix.tolist(), result.transform.model]
+        document["covariance"] = None if covariance is None else covariance.tolist()
     return json.dumps(document, default=np.generic.item).encode() + b"\n"
 
 
-def _result(line: bytes) -> AlignmentResult | None:
+def _result(line: bytes) -> FrameResult | None:
     """Return the result of a line, None if the line is not whole."""
     try:
         document = json.loads(line)
+        if not line.endswith(b"\n"):
+            return None
+        if "field" in document:
+            return _bent(document)
         matrix, model = document["transform"]
         covariance, tiles = document["covariance"], document["tiles"]
         found = {
@@ -132,8 +146,23 @@ def _result(line: bytes) -> AlignmentResult | None:
             "transform": Transform(matrix, model=model),
             "shape": tuple(document["shape"]),
             "covariance": None if covariance is None else np.array(covariance),
-            "tiles": tiles and Tiles(**tiles | {"offset": tuple(tiles["offset"])}, **_NO_TILES),
+            "tiles": _tiles(tiles),
         }
-        return AlignmentResult(**found) if line.endswith(b"\n") else None
+        return AlignmentResult(**found)
     except (ValueError, KeyError, TypeError):
         return None
+
+
+def _bent(document: dict[str, Any]) -> SmoothAlignment:
+    found: dict[str, Any] = {
+        "transform": field_of(unpacked(document.pop("field"))),
+        "shape": tuple(document.pop("shape")),
+        "tiles": _tiles(document.pop("tiles")),
+    }
+    return SmoothAlignment(**found, **document)
+
+
+def _tiles(noted: dict[str, Any] | None) -> Tiles | None:
+    if noted is None:
+        return None
+    return Tiles(**noted | {"offset": tuple(noted["offset"])}, **_NO_TILES)

@@ -8,6 +8,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Generic, Protocol, Self, TypeVar, overload
 
+import numpy as np
+
 from .._common.atomic import write_atomically
 from .._common.errors import InputError
 from .._common.given import GivenPath
@@ -83,6 +85,18 @@ class FrameResults(Sequence[Result], Generic[Result]):
     def gaps(self) -> list[int]:
         """The numbers of the frames that could not be aligned: "failed" or "cancelled"."""
         return [frame for frame, result in zip(self.frames, self, strict=True) if not result.found]
+
+    def _nearest(self) -> list[int]:
+        """Return, for every frame, where the nearest is that is no gap; none if all are gaps."""
+        known = np.array([at for at, result in enumerate(self) if result.found])
+        if not known.size:
+            return []
+        here = np.arange(len(self))
+        after = np.searchsorted(known, here).clip(max=len(known) - 1)
+        before = (after - 1).clip(min=0)
+        nearer = here - known[before] <= np.abs(known[after] - here)
+        nearest: list[int] = known[np.where(nearer, before, after)].tolist()
+        return nearest
 
     def _line(self) -> str:
         """Return how many there are, to what they were aligned, and their verdicts."""

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from .._common.errors import InputError
+from .._images.lazy_slices import LazySlices, is_sliced_by_dask
 from .._images.named_axes import as_dask, has_names, named_axes, one_channel, one_plane
 from .._images.pixels import refuse_paths
 from .._images.sources import is_lazy
@@ -63,6 +64,8 @@ class PlaneStack:
         self.channel_axis = None if channels is None else axes.order[channels]
         self.called = "planes" if role_of(axes.name(self._axis)) == "planes" else "frames"
         self._pixels = as_dask(axes.pixels) if is_lazy(axes.pixels) else axes.pixels
+        lazy = is_sliced_by_dask(self._pixels)
+        self._slices = LazySlices(self._pixels, self._axis) if lazy else None
         self._at: list[Any] = [0] * len(axes.leading)
         if channels is not None:
             self._at[channels] = slice(None)
@@ -76,8 +79,12 @@ class PlaneStack:
 
     def __getitem__(self, index: int) -> Any:
         at = self._at.copy()
-        at[self._axis] = index
-        plane = self._pixels[tuple(at)]
+        if self._slices is None:
+            at[self._axis] = index
+            plane = self._pixels[tuple(at)]
+        else:
+            del at[self._axis]
+            plane = self._slices[index][tuple(at)]
         if self._channels is None:
             return plane
         return one_channel(plane, 0, self._chosen, self._name)

@@ -10,11 +10,12 @@ from functools import cache, partial
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from .._common.steps import retold
+from .._common.steps import outcome_of, retold
 from .._ecc.estimate import Estimate, Step
 from .._ecc.estimator import estimate_steps
 from .._ecc.opencv import opencv_steps
 from .._ecc.options import DEFAULTS, SearchOptions
+from .._ecc.refine import Refiner
 from .._images.pyramid.levels import index_below
 from .._images.pyramid.pair import Pyramids, make_pyramids
 from .._images.pyramid.representations import Representation
@@ -25,6 +26,7 @@ from .._verdict.assess import Judged, assess
 from .._verdict.chance import ALPHA, p_value
 from .._verdict.limits import LARGEST_UNCERTAINTY
 from .._verdict.result import AlignmentResult
+from .._verdict.rules import may_be_settled_by_edges
 from .._verdict.trust import doubt_rivalled, most_trusted
 from .counted_part import CountedPart, counted_part, counted_sources, lazily_counted_part
 from .field_of_view import field_of_view
@@ -211,7 +213,13 @@ def _run_pyramid(
     def accept(estimate: Estimate) -> bool:
         tried.append(estimate.matrix)
         judged.append(assessed(pyramids, estimate, job.options, job.initial))
-        return judged[-1].result.aligned or _is_placed(judged[-1].result)
+        evidence = judged[-1].evidence if job.options.representation == "auto" else None
+        if evidence is not None and may_be_settled_by_edges(evidence):
+            judged.extend(_by_edges(job, pyramids, estimate))
+        if _is_placed(judged[-1].result):
+            judged.extend(_finer(job, pyramids, estimate))
+            return True
+        return judged[-1].result.aligned
 
     steps = estimate_steps(
         pyramids.reference,
@@ -232,6 +240,35 @@ def _run_pyramid(
         job.follower.keep(pyramids, job.options, judged, results)
     # Whichever is believed most: all guesses took their time.
     return [replace(result, timings=estimate.timings) for result in results]
+
+
+def _by_edges(job: Job, pyramids: Pyramids, estimate: Estimate) -> list[Judged]:
+    """Return what edges say where brightness has led, if they agree: of two kinds, they may."""
+    options = replace(job.options, representation="orientation")
+    steps = estimate_steps(
+        pyramids.reference, pyramids.moving, options, initial=estimate.matrix, nearby=True
+    )
+    edges = replace(outcome_of(steps), start=estimate.start)
+    found = assessed(pyramids, edges, options, job.initial)
+    # What brightness judges after all is no second opinion.
+    own = found.evidence is not None and found.evidence.by_edges
+    return [found] if found.result.aligned and own else []
+
+
+def _finer(job: Job, pyramids: Pyramids, estimate: Estimate) -> list[Judged]:
+    """Return what finer levels say of edges that agree there, though coarse ones are inexact."""
+    if estimate.refined is None or not estimate.refined.level:
+        return []
+    refiner = Refiner(
+        pyramids.reference, pyramids.moving, job.options, representation="orientation"
+    )
+    found = Estimate.of(
+        outcome_of(refiner.further(estimate.refined)),
+        job.options.motion.n_parameters,
+        start=estimate.start,
+        representation="orientation",
+    )
+    return [assessed(pyramids, found, job.options, job.initial)]
 
 
 def _is_placed(result: AlignmentResult) -> bool:

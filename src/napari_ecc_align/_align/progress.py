@@ -3,7 +3,11 @@
 from dataclasses import dataclass
 
 from .._transform.transform import Transform
+from .._verdict.field_result import SmoothAlignment
 from .._verdict.result import AlignmentResult
+
+FrameResult = AlignmentResult | SmoothAlignment
+"""What comes of a frame: a matrix or, of a film that bends, a field."""
 
 
 @dataclass(frozen=True)
@@ -40,8 +44,8 @@ class FrameProgress(Progress):
 
     Attributes
     ----------
-    result : AlignmentResult or None
+    result : AlignmentResult or SmoothAlignment or None
         Of the frame that is done.
     """
 
-    result: AlignmentResult | None = None
+    result: FrameResult | None = None

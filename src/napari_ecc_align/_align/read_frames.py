@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .._common.errors import InputError
+from .._images.lazy_slices import LazySlices, is_sliced_by_dask
 from .._images.pixels import as_array, refuse_paths
 from .._images.pixels import check_shape as check_array
 from .._images.sources import count_of, is_lazy
@@ -65,6 +66,8 @@ class ReadFrames:
         if shape:
             # Of a stack one frame tells of all, and none has to be read.
             check_array(shape[1:3] if shape[3:] == (1,) else shape[1:], frames.dtype, f"{name}[0]")
+            if is_sliced_by_dask(frames):
+                self._frames = LazySlices(frames)
             return
         if self.in_files:
             # There may be thousands, each of which is looked at in its turn.

@@ -13,13 +13,12 @@ from .._common.steps import outcome_of
 from .._common.workers.loop import Lost, work
 from .._common.workers.pool import Pool
 from .._verdict.assess import Judged
-from .._verdict.result import AlignmentResult
-from .cancelling import cancelled_result
-from .frame_by_frame import BLOCK, FrameSteps, Series, failed_result, is_start, told_frame
-from .progress import Progress
+from .follower import Follower
+from .frame_by_frame import BLOCK, FrameSteps, Series, is_start, told_frame
+from .progress import FrameResult, Progress
 from .read_frames import Unreadable
 
-_Results = dict[int, AlignmentResult]
+_Results = dict[int, FrameResult]
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,7 +34,8 @@ class _Block:
     images : dict of ndarray or Unreadable
         Those that the process cannot read by itself.
     basis : Judged or None
-        What the first frame foretells of the others, if that is known.
+        What the first frame foretells of the others, or that of the block before of the first, if
+        that is not known.
     """
 
     numbers: range
@@ -53,8 +53,12 @@ class _BlockAligner:
     def __call__(self, block: _Block) -> _Results:
         done = dict(block.known)
         follower = self._series.follower()
-        if follower is not None:
-            follower.basis = block.basis
+        first = block.numbers[0]
+        if first in done:
+            if isinstance(follower, Follower):
+                follower.basis = block.basis
+        else:
+            follower = self._series.block_follower(first, block.basis)
         for index in block.numbers:
             if index not in done:
                 image = block.images.get(index)
@@ -62,9 +66,7 @@ class _BlockAligner:
         return {index: done[index] for index in block.numbers}
 
 
-def side_by_side(
-    series: Series, workers: int, known: Sequence[AlignmentResult] = ()
-) -> FrameSteps:
+def side_by_side(series: Series, workers: int, known: Sequence[FrameResult] = ()) -> FrameSteps:
     """Align the frames of a series as `one_by_one` does, in several processes.
 
     The first frame of each block is aligned here, ahead of the others of its block, so that all
@@ -87,34 +89,53 @@ def side_by_side(
     finally:
         running.close()
     for index in range(len(done), count):
-        done[index] = cancelled_result(series.shape, series.options.search)
+        done[index] = series.options.cancelled(series.shape)
         yield told_frame(index, count, done[index])
     return [*done.values()]
 
 
 def _blocks(series: Series, done: _Results) -> Iterator[_Block]:
     """Yield the blocks of what is not done, each with the result of its first frame."""
-    index = len(done)
+    index, basis = len(done), None
+    for first in series.known_firsts(index - index % BLOCK):
+        basis = _first(series, first, done, basis)[1]
     while index < len(series.images):
         block, end = index - index % BLOCK, series.block_end(index)
-        follower = series.follower()
+        follows = series.follower() is not None
         # What a block's frames have told the next ones is not known: they do so again.
-        numbers = range(block if follower else index, end)
+        numbers = range(block if follows else index, end)
         own = series.images.in_files
         images = {} if own else {at: series.images.read(at) for at in numbers}
+        foretold = basis
+        if index == block or follows:
+            result, basis = _first(series, block, done, basis, images.get(block))
         if index == block:
-            steps = series.frame_steps(index, done, images.get(index), follower)
-            done[index] = outcome_of(steps)
+            done[index], foretold = result, basis
         firsts = [at for at in range(0, block, BLOCK) if at in done and is_start(done[at])]
-        near = {*firsts[-1:], *([block] if index == block else range(block, numbers[0]))}
-        basis = follower.basis if follower else None
-        yield _Block(numbers, {at: done[at] for at in near if at in done}, images, basis)
+        # What the first frame's field foretells is not sent: it is found once more.
+        sent = isinstance(series.follower(), Follower)
+        own_first = [block] if index == block and sent else range(block, numbers[0])
+        near = {*firsts[-1:], *own_first}
+        yield _Block(numbers, {at: done[at] for at in near if at in done}, images, foretold)
         index = end
+
+
+def _first(
+    series: Series,
+    block: int,
+    done: _Results,
+    basis: Judged | None,
+    image: NDArray[Any] | Unreadable | None = None,
+) -> tuple[FrameResult, Judged | None]:
+    """Return the result of the first frame of a block, and what it foretells."""
+    follower = series.block_follower(block, basis)
+    result = outcome_of(series.frame_steps(block, done, image, follower))
+    return result, follower.basis if isinstance(follower, Follower) else None
 
 
 def _results(series: Series, block: _Block, outcome: _Results | Lost) -> _Results:
     if not isinstance(outcome, Lost):
         return outcome
     reason = f"Given up after a second try: {outcome.reason}."
-    lost = failed_result(series.shape, series.options.search, reason)
+    lost = series.options.failed(series.shape, reason)
     return {index: block.known.get(index, lost) for index in block.numbers}

@@ -4,28 +4,36 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Literal
+from typing import Any, Literal, overload
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from .._common.errors import InputError
 from .._common.steps import outcome_of, retold
 from .._ecc.options import DEFAULTS, Compared, Engine, ModelChoice, SearchOptions
-from .._images.coverage import overlap
-from .._images.opacity import flattened
-from .._images.pixels import to_gray
 from .._images.sources import LazyArray
 from .._images.stack_axes import Axis
-from .._images.warping import warp
 from .._transform.transform_like import TransformLike
+from .._verdict.field_result import SmoothAlignment
 from .._verdict.result import AlignmentResult
-from .frame_by_frame import BLOCK, FrameSteps, Series, StackOptions, chained_frames, one_by_one
+from .frame_by_frame import (
+    BLOCK,
+    Bending,
+    FrameSteps,
+    Series,
+    StackOptions,
+    chained_frames,
+    one_by_one,
+)
 from .frames import PlaneStack, frames_of, masks_of, reference_of
 from .jumps import doubt_jumps
-from .progress import FrameProgress, Progress
+from .mean_frame import mean_frame
+from .progress import FrameProgress, FrameResult, Progress
 from .read_frames import ReadFrames, other_images
 from .side_by_side import side_by_side
+from .smooth import check_stiffness
+from .smooth_stack import SmoothStack, doubted_fields
 from .stack_masks import StackMasks
 from .stack_result import StackResult
 from .still_films import doubt_still
@@ -40,7 +48,7 @@ Anchor = Literal["first", "previous", "mean"]
 Frames = ArrayLike | LazyArray | Sequence[ArrayLike | LazyArray]
 Masks = ArrayLike | LazyArray | Sequence[ArrayLike | LazyArray | None]
 StackReference = Anchor | int | Frames
-AllSteps = Generator[Progress, None, StackResult]
+AllSteps = Generator[Progress, None, StackResult | SmoothStack]
 
 
 @dataclass(frozen=True)
@@ -53,22 +61,26 @@ class StackRun:
         What the frames are: "frames", "planes" or "channels".
     workers : int
         How many processes align them.
-    known : sequence of AlignmentResult
+    known : sequence of AlignmentResult or SmoothAlignment
         Results that a `FrameProgress` has told of before, in their order: of what the same
         arguments lead to.
     cancel : callable, optional
         Asked often; returns True where the frames that are left are "cancelled".
     brief : bool
         Tiles are just counted in the results, of which there may be very many.
+    bending : Bending, optional
+        That frames bend, so that the result is a `SmoothStack`.
     """
 
     called: str = "frames"
     workers: int = 1
-    known: Sequence[AlignmentResult] = ()
+    known: Sequence[FrameResult] = ()
     cancel: Callable[[], bool] | None = None
     brief: bool = False
+    bending: Bending | None = None
 
 
+@overload
 def align_stack(
     frames: Frames,
     *,
@@ -89,7 +101,48 @@ def align_stack(
     workers: int = 1,
     progress: Callable[[Progress], object] | None = None,
     cancel: Callable[[], bool] | None = None,
-) -> StackResult:
+) -> StackResult: ...
+@overload
+def align_stack(
+    frames: Frames,
+    *,
+    model: Literal["smooth"],
+    reference: StackReference = "first",
+    stiffness: float | None = None,
+    precision: float = DEFAULTS.precision,
+    representation: Compared = "auto",
+    initial: TransformLike | None = None,
+    reference_mask: Masks | None = None,
+    moving_mask: Masks | None = None,
+    channel_axis: Axis | None = None,
+    align_channel: int | None = None,
+    frame_axis: Axis | None = None,
+    workers: int = 1,
+    progress: Callable[[Progress], object] | None = None,
+    cancel: Callable[[], bool] | None = None,
+) -> SmoothStack: ...
+def align_stack(
+    frames: Frames,
+    *,
+    reference: StackReference = "first",
+    model: ModelChoice | Literal["smooth"] = "affine",
+    engine: Engine = "pyramid",
+    precision: float = DEFAULTS.precision,
+    max_iterations: int = DEFAULTS.max_iterations,
+    tolerance: float = DEFAULTS.tolerance,
+    representation: Compared = "auto",
+    mirrored: bool = False,
+    stiffness: float | None = None,
+    initial: TransformLike | None = None,
+    reference_mask: Masks | None = None,
+    moving_mask: Masks | None = None,
+    channel_axis: Axis | None = None,
+    align_channel: int | None = None,
+    frame_axis: Axis | None = None,
+    workers: int = 1,
+    progress: Callable[[Progress], object] | None = None,
+    cancel: Callable[[], bool] | None = None,
+) -> StackResult | SmoothStack:
     """Find one transform per frame that lays the frames of a stack on each other.
 
     Parameters
@@ -109,8 +162,8 @@ def align_stack(
         that still aligns, so that small errors do not add up. An image that is none of the stack,
         shape (h, w) or (h, w, 3 or 4), for all frames; or a stack or sequence of as many images
         as there are frames, each for the frame of its number.
-    model, engine, precision, max_iterations, tolerance, representation, mirrored
-        As in `align`.
+    model, engine, precision, max_iterations, tolerance, representation, mirrored, stiffness
+        As in `align`; with the model "smooth" each frame has a field that bends.
     initial : Transform, AlignmentResult or array_like of shape (3, 3) or (2, 3), optional
         Where to start first, if `reference` is none of the stack.
     reference_mask : array_like, shape (h, w) or (n, h, w), or a sequence of masks, optional
@@ -139,10 +192,11 @@ def align_stack(
 
     Returns
     -------
-    StackResult
-        A sequence of one `AlignmentResult` per frame. Each transform maps pixels of the first
-        frame (of the frame `reference` if that is an index, of the mean, which lies on the first,
-        of the image) to the pixels of its frame; that of the frame that the others are aligned to
+    StackResult, or SmoothStack with "smooth"
+        A sequence of one `AlignmentResult` or `SmoothAlignment` per frame. Each transform maps
+        pixels of the first frame (of the frame `reference` if that is an index, of the mean, which
+        lies on the first, of the image) to the pixels of its frame; that of the frame that the
+        others are aligned to
         is exactly the identity. A frame that cannot be read has "failed".
 
     Raises
@@ -163,6 +217,8 @@ def align_stack(
     >>> stack[2]
     aligned: x +0.00 ± 0.01 px, y -4.00 ± 0.01, 23 of 23 tiles
     """
+    bends = model == "smooth"
+    check_stiffness(stiffness, bending=bends)
     planes = frames_of(frames, "frames", channel_axis, align_channel, frame_axis)
     steps = stack_steps(
         planes,
@@ -177,6 +233,7 @@ def align_stack(
             planes.called if isinstance(planes, PlaneStack) else "frames",
             checked_workers(workers),
             cancel=cancel,
+            bending=Bending(stiffness) if bends else None,
         ),
     )
 
@@ -218,6 +275,7 @@ def stack_steps(
         run.cancel,
         run.called,
         run.brief,
+        run.bending,
     )
     if not itself:
         one = len(others) == 1
@@ -257,7 +315,13 @@ def _whole(
     steps: FrameSteps, images: ReadFrames, options: StackOptions, reference: str | int
 ) -> AllSteps:
     """Return the results of all frames together, with what they were aligned to."""
-    results = tuple((yield from steps))
+    found = tuple((yield from steps))
+    if options.bending is not None:
+        bent = tuple(one for one in found if isinstance(one, SmoothAlignment))
+        if options.called == "frames":
+            bent = doubted_fields(bent, images, options.moving_masks)
+        return SmoothStack(bent, reference, called=options.called)
+    results = tuple(one for one in found if isinstance(one, AlignmentResult))
     # Only frames follow one another in time.
     if options.called == "frames":
         results = doubt_still(doubt_jumps(results), images, options.moving_masks)
@@ -281,52 +345,9 @@ def _to_mean(images: ReadFrames, options: StackOptions, run: StackRun) -> FrameS
         for number, result in zip(numbers, first, strict=True)
         if result.aligned
     }
-    series = Series([_mean_frame(some, first)], images, options, starts=starts)
+    series = Series([mean_frame(some, first)], images, options, starts=starts)
     steps = _aligned(series, replace(run, known=run.known[count:]))
     return (yield from _part(steps, share, 1 - share))
-
-
-def _mean_frame(images: ReadFrames, results: list[AlignmentResult]) -> NDArray[np.float32]:
-    shape = images[0].shape[:2]
-
-    def on_the_first(index: int) -> tuple[NDArray[Any], NDArray[np.bool_]]:
-        image, transform = images[index], results[index].transform
-        gray = to_gray(flattened(image)).astype(np.float32)
-        gray = warp(gray, transform, output_shape=shape, interpolation="linear", fill=0)
-        return gray, overlap(transform, output_shape=shape, moving_shape=image.shape)
-
-    return mean_image(results, shape, on_the_first).astype(np.float32)
-
-
-def mean_image(
-    results: Sequence[AlignmentResult],
-    shape: tuple[int, ...],
-    gray_at: Callable[[int], tuple[NDArray[Any], NDArray[np.bool_]]],
-) -> NDArray[np.float64]:
-    """Return the mean of the frames that were aligned, on the grid of the first one.
-
-    Parameters
-    ----------
-    results : sequence of AlignmentResult
-        One per frame.
-    shape : tuple of int
-        (height, width) of the first frame.
-    gray_at : callable
-        Returns, for the number of a frame, its gray values on that grid and where they hold.
-
-    Returns
-    -------
-    ndarray of float64, shape ``shape``
-        Negatives count with their sign turned. NaN where no frame holds data.
-    """
-    total, count = np.zeros(shape), np.zeros(shape)
-    for index, result in enumerate(results):
-        if index and not result.aligned:
-            continue
-        gray, inside = gray_at(index)
-        total += np.where(inside, -gray if result.inverted else gray, 0)
-        count += inside
-    return np.asarray(total / np.where(count > 0, count, np.nan))
 
 
 def _anchor(to: object, count: int) -> int:

@@ -86,10 +86,9 @@ class StackResult(FrameResults[AlignmentResult]):
         >>> stack.verdicts, stack.gaps, len(stack.filled_transforms)
         (['aligned', 'failed'], [1], 2)
         """
-        good = [at for at, result in enumerate(self) if result.found]
-        if not good:
+        nearest = self._nearest()
+        if not nearest:
             return [Transform.identity(result.model) for result in self]
-        nearest = (min(good, key=lambda at: abs(at - here)) for here in range(len(self)))
         return [self[at].transform for at in nearest]
 
     @property

@@ -12,7 +12,7 @@ from .._common.opencv import cv2
 from .._images.opacity import flattened
 from .._images.pixels import to_gray
 from .._images.pyramid.filters import LINEAR
-from .._images.pyramid.levels import Floats, floats, image_pyramid, index_below
+from .._images.pyramid.levels import Floats, Level, floats, image_pyramid, index_below
 from .._images.sources import checked_source
 from .._transform.transform import corners, map_points, scaled
 from .._verdict.limits import LEAST_TILES, WRONG
@@ -21,8 +21,10 @@ from .._verdict.result import AlignmentResult
 from .read_frames import ReadFrames, Unreadable
 from .stack_masks import StackMasks
 
-# So many frames, spread evenly, are looked at on a level of at most so many pixels: 130 by 130.
-_MOST_FRAMES, _PIXELS = 32, 17_000
+# So many frames are looked at, of a long film in so many runs of those that follow one another,
+# on a level of at most so many pixels, 130 by 130, and on one twice as fine.
+_MOST_FRAMES, _RUNS = 32, 4
+_PIXELS = 17_500
 _BUT = (
     "But what lies still may belong to the camera: over the frames, something else that is seen "
     "moves."
@@ -44,14 +46,22 @@ def doubt_still(
     """
     aligned = [index for index, result in enumerate(results) if result.aligned]
     still = [aligned[at] for at in _lying_still([results[index] for index in aligned])]
-    if 2 * len(still) <= len(aligned) or len(still) < LEAST_TILES:
+    if 2 * len(still) <= len(aligned) or len(results) < LEAST_TILES:
         return tuple(results)
-    count = min(len(still), _MOST_FRAMES)
-    some = [still[at] for at in np.linspace(0, len(still) - 1, count).round().astype(int)]
-    seen = (_plane(results[index], images, masks, index) for index in some)
-    planes = [plane for plane in seen if plane is not None]
-    alike = [plane for plane in planes if plane.shape == planes[0].shape]
-    if len(alike) < LEAST_TILES or not rest_moves(np.stack(alike)):
+    lying = set(still)
+    others = [index for index in range(len(results)) if index not in lying]
+    some = _runs(still, _MOST_FRAMES - min(_MOST_FRAMES // 2, len(others)))
+    some += _runs(others, _MOST_FRAMES - len(some))
+    coarse, fine, lies = [], [], []
+    for index in sorted(some):
+        # What lies elsewhere is shown as the camera saw it.
+        result = results[index if index in lying else still[0]]
+        if seen := _levels(result, images, masks, index):
+            coarse.append(seen[0])
+            fine.append(seen[1])
+            lies.append(index in lying)
+    held = (rest_moves(np.stack(planes), np.array(lies)) for planes in (coarse, fine) if planes)
+    if not any(held):
         return tuple(results)
     doubted = list(results)
     for index in still:
@@ -73,17 +83,33 @@ def _lying_still(results: list[AlignmentResult]) -> NDArray[np.intp]:
     return np.flatnonzero(apart <= WRONG**2)
 
 
-def _plane(
+def _runs(numbers: list[int], most: int) -> list[int]:
+    """Return numbers, of many so many in runs that are spread evenly."""
+    if len(numbers) <= most:
+        return numbers
+    size = most // _RUNS
+    starts = np.linspace(0, len(numbers) - size, _RUNS).round().astype(int).tolist()
+    return sorted({numbers[start + at] for start in starts for at in range(size)})
+
+
+def _levels(
     result: AlignmentResult, images: ReadFrames, masks: StackMasks, index: int
-) -> Floats | None:
-    """Return a coarse level of a frame where it was found on the reference, None if unreadable."""
+) -> tuple[Floats, Floats] | None:
+    """Return two levels of a frame, a coarse and a finer one, where a result puts them.
+
+    None if it cannot be read.
+    """
     image = images.read(index)
     if isinstance(image, Unreadable):
         return None
     source = checked_source(image, masks[index], "moving")
     mask = None if source.mask is None else np.asarray(source.mask[:, :], bool)
     levels = image_pyramid(to_gray(flattened(image)), mask)
-    level = levels[index_below(_PIXELS, levels)]
+    at = index_below(_PIXELS, levels)
+    return _laid(levels[at], result), _laid(levels[max(at - 1, 0)], result)
+
+
+def _laid(level: Level, result: AlignmentResult) -> Floats:
     height, width = (-(-length // 2**level.index) for length in result.shape)
     matrix = scaled(result.transform.matrix, 2.0**-level.index)
     plane = cv2.warpPerspective(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from functools import partial
 from typing import Any
 
 import numpy as np
@@ -20,15 +19,17 @@ from .._images.pixels import as_array, refuse_paths
 from .._images.sources import LazyArray, is_lazy
 from .._images.stack_axes import Axis
 from .._images.warping import channel_fill, checked_axes, fitting, target_grid, warp
+from .._transform.field import Field
 from .._transform.transform import Transform
-from .._transform.transform_like import TransformLike, as_transform
+from .._transform.transform_like import FieldLike, TransformLike, as_map
+from .smooth_stack import SmoothStack
 from .stack import Frames
 from .stack_result import StackResult
 
 
 def warp_stack(
     frames: Frames,
-    transforms: StackResult | Sequence[TransformLike],
+    transforms: StackResult | SmoothStack | Sequence[TransformLike | FieldLike],
     *,
     like: ArrayLike | LazyArray | None = None,
     output_shape: Sequence[int] | None = None,
@@ -45,7 +46,7 @@ def warp_stack(
         The frames, or a sequence of images. Further axes of a DataArray, such as depth, and the
         channels are resampled along with the frame that they belong to; "t" or "time" are its
         frames, or else "z" or "depth", or else its first axis.
-    transforms : StackResult or sequence of Transform or array_like of shape (3, 3) or (2, 3)
+    transforms : StackResult, SmoothStack, or sequence of Transform, Field or array_like (3, 3)
         One per frame. Of what `align_stack` returns these are the `filled_transforms`: a frame
         that has failed takes that of the nearest frame that has not.
     like, output_shape
@@ -82,7 +83,7 @@ def warp_stack(
     axes = _frame_axes(frames, channel_axis, frame_axis)
     number = axes.others[0] if axes.frames is None else axes.frames
     steps = _one_each(transforms, axes.leading[number])
-    if like is None and output_shape is None and isinstance(transforms, StackResult):
+    if like is None and output_shape is None and isinstance(transforms, StackResult | SmoothStack):
         output_shape = transforms.shape
     shape, target = target_grid(axes, like, output_shape, channel_axis)
     ways: dict[tuple[int, ...], tuple[Interpolation | None, Fill]] = {}
@@ -97,8 +98,8 @@ def warp_stack(
             ways[place] = _way(along, interpolation, channel_fill(fill, axes, index))
         way, value = ways[place]
         plane, step = axes.pixels[index], steps[index[number]]
-        resample: Any = partial(lazy_warp, plane) if is_lazy(plane) else partial(warp, plane)
-        warped.append(resample(step, output_shape=shape, interpolation=way, fill=value))
+        resample: Any = lazy_warp if is_lazy(plane) else warp
+        warped.append(resample(plane, step, output_shape=shape, interpolation=way, fill=value))
     if is_lazy(warped[0]):
         import dask.array as da
 
@@ -145,7 +146,9 @@ def _frame_axes(frames: Any, channel_axis: Axis | None, frame_axis: Axis | None)
     return NamedAxes(_Images(images), order, channels, first.colour, None)
 
 
-def _one_each(transforms: StackResult | Sequence[TransformLike], count: int) -> list[Transform]:
+def _one_each(
+    transforms: StackResult | SmoothStack | Sequence[TransformLike | FieldLike], count: int
+) -> Sequence[Transform | Field]:
     """Return one transform for each frame, or raise `InputError`."""
     try:
         given: list[Any] = list(transforms)
@@ -153,9 +156,9 @@ def _one_each(transforms: StackResult | Sequence[TransformLike], count: int) -> 
         raise InputError("transforms must be a sequence of them, one per frame") from error
     if len(given) != count:
         raise InputError(f"transforms must be one for each of {count} frames, not {len(given)}")
-    if isinstance(transforms, StackResult):
+    if isinstance(transforms, StackResult | SmoothStack):
         return transforms.filled_transforms
-    return [as_transform(one, f"transforms[{index}]") for index, one in enumerate(given)]
+    return [as_map(one, f"transforms[{index}]") for index, one in enumerate(given)]
 
 
 def _way(

@@ -8,7 +8,7 @@ from typing import Self, overload
 
 from .._common.errors import InputError
 from .._common.given import GivenPath
-from .._transform.transform_like import TransformLike
+from .._transform.transform_like import FieldLike, TransformLike
 from .plan.image_folders import Siblings, path_text
 from .plan.pairing import make_plan
 from .plan.pairs import Plan, find_pairs
@@ -314,14 +314,16 @@ class Batch(Plan):
         """
         return review.accept(self, name, note=note)
 
-    def correct(self, name: str, transform: TransformLike, *, note: str = "") -> Record:
+    def correct(
+        self, name: str, transform: TransformLike | FieldLike, *, note: str = ""
+    ) -> Record:
         """Do a pair with a transform that a person has found.
 
         Parameters
         ----------
         name : str
             Of the pair.
-        transform : Transform, result or array_like
+        transform : Transform, Field, result or array_like
             Maps reference pixels to moving pixels.
         note : str
             Anything worth keeping.

@@ -47,7 +47,7 @@ class BatchSettings(SearchOptions):
     Attributes
     ----------
     model, engine, precision, max_iterations, tolerance, representation, mirrored
-        As in `align`.
+        As in `align`; with "smooth" each pair has a field that bends.
     method : str, default: "otsu"
         How both images are binarised to count differing pixels; see `compare`.
     interpolation : {"linear", "nearest", "cubic", "lanczos"}
@@ -94,8 +94,8 @@ class BatchSettings(SearchOptions):
     >>> BatchSettings.from_document(settings.as_document()) == settings
     True
     >>> chosen = BatchSettings(model="auto")
-    >>> chosen.narrowest, chosen.freest
-    ('translation', 'homography')
+    >>> chosen.narrowest, chosen.freest, chosen.bends, BatchSettings(model="smooth").bends
+    ('translation', 'homography', False, True)
     """
 
     method: ThresholdMethod = "otsu"

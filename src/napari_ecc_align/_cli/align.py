@@ -9,7 +9,7 @@ from typing import Any
 
 from .._align.pair import align_steps, checked_job
 from .._align.progress import Progress
-from .._align.smooth import check_stiffness, smooth_steps
+from .._align.smooth import smooth_steps
 from .._common.errors import InputError
 from .._common.steps import outcome_of
 from .._compare.inspection import Inspection, inspect_alignment
@@ -18,6 +18,7 @@ from .._images.files.image_file import ImageFile
 from .._images.files.warped import warped_file
 from .._images.sources import ImageLike
 from .._images.stack_axes import Role
+from .._transform.formats.field_files import holds_a_field
 from .._transform.transform import Transform
 from .._verdict.result import AlignmentResult
 from .console import progress_bar, say, tell
@@ -47,13 +48,12 @@ def run_align(chosen: argparse.Namespace) -> int:
             raise InputError("the model 'smooth' is for images, not for volumes")
         return run_volumes(chosen, read)
     beside = check_transform_out(chosen.transform_out, chosen.out, chosen.model)
-    check_stiffness(None, bending=bends, engine=chosen.engine, mirrored=chosen.mirrored)
+    options = search_options(chosen)
     initial = Transform.load(chosen.initial) if chosen.initial else None
 
     def steps(
         reference: ImageLike, moving: ImageLike, **masks: Any
     ) -> Generator[Progress, None, Any]:
-        options = search_options(chosen)
         if bends:
             return smooth_steps(checked_job(reference, moving, options, initial=initial, **masks))
         return align_steps(reference, moving, options, initial=initial, **masks)
@@ -135,7 +135,9 @@ def run_pair(
 def _result_paths(chosen: argparse.Namespace, moving: ImageFile) -> dict[str, Path]:
     """Return the files of the folder of results, by role: a field's is of another format."""
     paths = result_paths(chosen.out, chosen.moving, moving)
-    if chosen.model == "smooth" and "transform" in paths:
+    given = getattr(chosen, "transform", None)
+    bends = chosen.model == "smooth" or (given is not None and holds_a_field(given))
+    if bends and "transform" in paths:
         paths["transform"] = paths["transform"].with_suffix(".npz")
     return paths
 

@@ -18,8 +18,8 @@ from .._images.files.images import read_file, write_file
 from .._images.files.suffixes import SUFFIXES, image_suffix, own_stem
 from .._images.files.warped import warped_file
 from .._transform.field import Field
-from .._transform.files import load_transforms
-from .._transform.formats.field_files import FIELD_FORMATS
+from .._transform.files import load_fields, load_transforms
+from .._transform.formats.field_files import holds_a_field, holds_fields
 from .._transform.formats.registry import holds_a_stack, holds_a_volume
 from .._transform.transform import Transform
 from .console import narrate, say, tell
@@ -63,10 +63,14 @@ def run_apply(chosen: argparse.Namespace) -> int:
 
 def _transforms(
     chosen: argparse.Namespace,
-) -> Sequence[Transform | Field | VolumeTransform | list[Transform]]:
+) -> Sequence[Transform | Field | VolumeTransform | list[Transform] | list[Field]]:
     """Return the transform of each image, or those of its frames."""
     count = len(chosen.images)
-    if chosen.transform.suffix.lower() in FIELD_FORMATS:
+    if holds_fields(chosen.transform):
+        fields = load_fields(chosen.transform)
+        fields = [each.inverse for each in fields] if chosen.inverse else fields
+        return fields if len(fields) == count else [fields] * count
+    if holds_a_field(chosen.transform):
         field = Field.load(chosen.transform)
         return [field.inverse if chosen.inverse else field] * count
     if holds_a_volume(chosen.transform):
@@ -83,7 +87,7 @@ def _transforms(
 def _warp_file(
     path: Path,
     out: Path,
-    transform: Transform | Field | VolumeTransform | list[Transform],
+    transform: Transform | Field | VolumeTransform | list[Transform] | list[Field],
     like: ImageFile,
     chosen: argparse.Namespace,
     origin: Mapping[str, Any],

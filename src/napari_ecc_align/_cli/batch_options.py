@@ -51,7 +51,7 @@ def add_batch(commands: Any) -> None:
     )
     _add_inputs(command.add_argument_group("which images"))
     estimation = command.add_argument_group("how to align")
-    add_estimation_options(estimation)
+    add_estimation_options(estimation, bends=True)
     add_method(estimation)
     add_channel(estimation)
     add_axes(estimation, "channels")

@@ -9,7 +9,7 @@ from .._align.volume.transform import VolumeTransform
 from .._common.errors import InputError
 from .._transform.field import Field
 from .._transform.files import load_transforms, save_transforms
-from .._transform.formats.field_files import FIELD_FORMATS
+from .._transform.formats.field_files import GROUPS, holds_a_field
 from .._transform.formats.registry import holds_a_stack, holds_a_volume
 from .._transform.transform import Transform
 from .console import tell
@@ -20,13 +20,23 @@ from .values import in_lengths, in_units
 def run_convert(chosen: argparse.Namespace) -> int:
     """Write a transform file in another format, direction or unit; return the exit code."""
     check_parent(chosen.out)
-    check_outputs([chosen.out], [chosen.file], overwrite=chosen.overwrite)
-    if chosen.file.suffix.lower() in FIELD_FORMATS:
+    group = chosen.out.suffix.lower() in GROUPS
+    if not group:
+        check_outputs([chosen.out], [chosen.file], overwrite=chosen.overwrite)
+    if holds_a_field(chosen.file):
         found: list[Any] = [_field(chosen)]
     else:
         found = _of_volumes(chosen) if holds_a_volume(chosen.file) else _of_images(chosen)
     if chosen.inverse:
         found = [each.inverse for each in found]
+    if group:
+        if not isinstance(found[0], Field):
+            raise InputError(
+                f"{chosen.out}: a Zarr group is for fields; write a matrix as .ome.json"
+            )
+        found[0].save(chosen.out, overwrite=chosen.overwrite)
+        tell(chosen, f"Written to {chosen.out}")
+        return 0
     with all_or_none([chosen.out], overwrite=chosen.overwrite) as (staged,):
         if not isinstance(found[0], Field) and holds_a_stack(chosen.file):
             save_transforms(found, staged)

@@ -130,7 +130,7 @@ def add_stack(commands: Any) -> None:
     names = "--reference", "--to"
     command.add_argument(*names, type=stack_reference, metavar="WHAT", help=text, default="first")
     add_value(command, "--out", Path, "DIR", "folder for the results (default: none are written)")
-    add_estimation_options(command)
+    add_estimation_options(command, bends=True)
     add_channel(command)
     add_axes(command, "frames")
     add_mask_options(command, "every frame")

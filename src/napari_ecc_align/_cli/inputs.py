@@ -23,11 +23,7 @@ from .._images.stack_axes import Z_IS_NOT_SEARCHED, Role, StackAxes
 
 def search_options(chosen: argparse.Namespace) -> SearchOptions:
     """Return how to align, of a command with the options of `add_estimation_options`."""
-    options = {f.name: getattr(chosen, f.name) for f in fields(SearchOptions)}
-    if chosen.model == "smooth":
-        # A field begins with an affine motion.
-        options["model"] = "affine"
-    return SearchOptions(**options)
+    return SearchOptions(**{f.name: getattr(chosen, f.name) for f in fields(SearchOptions)})
 
 
 def read_mask(

@@ -13,7 +13,7 @@ from .._align.smooth import judged_field
 from .._ecc.options import DEFAULTS
 from .._images.sources import ImageLike
 from .._transform.field import Field
-from .._transform.formats.field_files import FIELD_FORMATS
+from .._transform.formats.field_files import holds_a_field
 from .._transform.transform import Transform
 from .._verdict.field_result import SmoothAlignment
 from .._verdict.result import AlignmentResult
@@ -23,7 +23,7 @@ from .values import in_pixels
 
 def run_judge(chosen: argparse.Namespace) -> int:
     """Judge the transform in a file, or two images as they lie; return the exit code."""
-    if chosen.transform is not None and chosen.transform.suffix.lower() in FIELD_FORMATS:
+    if chosen.transform is not None and holds_a_field(chosen.transform):
         return _judge_field(chosen)
     given = Transform.identity() if chosen.transform is None else Transform.load(chosen.transform)
     transform = in_pixels(given, chosen)

@@ -132,11 +132,12 @@ def check_transform_out(
     """
     if path is None:
         return {}
-    if model == "smooth" and path.suffix.lower() not in FIELD_FORMATS:
-        raise InputError(f"{path}: a file of a field ends in {', '.join(FIELD_FORMATS)}")
-    suffix = path.suffix.lower() if model == "smooth" else check_suffix(path)
-    if model != "smooth" and suffix not in formats:
-        raise InputError(f"{path}: a file of many transforms ends in {', '.join(formats)}")
+    bends = model == "smooth"
+    suffix = path.suffix.lower() if bends else check_suffix(path)
+    able = FIELD_FORMATS if bends and formats is FORMATS else formats
+    if suffix not in able:
+        what = "a file of a field" if able is FIELD_FORMATS else "a file of many transforms"
+        raise InputError(f"{path}: {what} ends in {', '.join(able)}")
     if suffix in AFFINE_ONLY and model in ("homography", "auto"):
         raise InputError(f"{path} cannot hold a homography; choose .json, .csv or .npy")
     # The folder for the results is made if need be.

@@ -157,7 +157,12 @@ def _lines(value: Mapping[str, Any], depth: int) -> Iterator[str]:
 
 
 def _digest(path: Path) -> str:
+    """Return the digest of a file, or of a group's: those of its files below their names."""
     digest = hashlib.sha256()
+    if path.is_dir():
+        for each in sorted(each for each in path.rglob("*") if each.is_file()):
+            digest.update(f"{each.relative_to(path).as_posix()} {_digest(each)}\n".encode())
+        return digest.hexdigest()
     with opened(path, "an input") as file:
         while piece := file.read(_PIECE):
             digest.update(piece)

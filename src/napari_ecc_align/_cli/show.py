@@ -17,20 +17,6 @@ from .._verdict.verdict import Verdict
 
 _EXIT_CODES: dict[Verdict, int] = {"aligned": 0, "doubtful": 1, "failed": 1, "cancelled": 130}
 _MOST_LINES = 20
-_OF_A_FIELD = (
-    "verdict",
-    "reason",
-    "known_share",
-    "uncertainty",
-    "bends",
-    "stiffness",
-    "ecc",
-    "ecc_before",
-    "inverted",
-    "overlap_fraction",
-    "start",
-    "representation",
-)
 
 
 def exit_code(chosen: argparse.Namespace, verdicts: Iterable[Verdict]) -> int:
@@ -119,10 +105,6 @@ def report(
 def result_numbers(result: AlignmentResult | SmoothAlignment) -> dict[str, Any]:
     """Return the flat row of a result, with the size of its reference."""
     height, width = result.shape
-    if isinstance(result, SmoothAlignment):
-        own = {name: getattr(result, name) for name in _OF_A_FIELD}
-        moved = {"model": "smooth", "matrix": result.transform.matrix.tolist()}
-        return {**own, **moved, "width": width, "height": height}
     return {**result.to_dict(), "width": width, "height": height}
 
 

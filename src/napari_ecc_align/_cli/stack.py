@@ -6,7 +6,7 @@ import argparse
 import os
 import time
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -14,9 +14,11 @@ from typing import Any
 
 import numpy as np
 
+from .._align.frame_by_frame import Bending
 from .._align.frame_records import FrameRecords, frame_records
 from .._align.mean_sharpness import MeanSharpness
-from .._align.progress import FrameProgress, Progress
+from .._align.progress import FrameProgress, FrameResult, Progress
+from .._align.smooth_stack import SmoothStack
 from .._align.stack import StackRun, stack_steps
 from .._align.stack_result import StackResult
 from .._common.atomic import real_path, rewrite
@@ -31,6 +33,7 @@ from .._images.files.suffixes import own_stem
 from .._images.files.tags import GridTags
 from .._images.files.warped import warped_file
 from .._images.stack_axes import Role, unpaired
+from .._transform.field import Field
 from .._transform.formats.own_json import with_member
 from .._transform.formats.registry import STACK_FORMATS
 from .._transform.transform import Transform
@@ -58,6 +61,8 @@ from .values import check_fill
 
 # Pixels in all, from which on it pays to start processes.
 _WORTH_PROCESSES = 40e6
+
+AnyStack = StackResult | SmoothStack
 
 
 def run_stack(chosen: argparse.Namespace) -> int:
@@ -164,7 +169,7 @@ def _aligned(
     arguments: dict[str, Any],
     chosen: argparse.Namespace,
     records: FrameRecords | None,
-) -> StackResult:
+) -> AnyStack:
     """Align the frames, telling how fast it goes and noting what comes of each."""
     planes = aligned_planes(frames, chosen.channel)
     shape, known = planes[0].shape[:2], records.known if records else []
@@ -187,7 +192,9 @@ def _aligned(
                 step = replace(step, stage=f"{step.stage}, {rate:.3g} {frames.called} a second")
             show(step)
 
-        steps = stack_steps(planes, search_options(chosen), run=run, **arguments)
+        options = search_options(chosen)
+        run = replace(run, bending=Bending() if options.bends else None)
+        steps = stack_steps(planes, options, run=run, **arguments)
         return outcome_of(steps, told)
 
 
@@ -216,9 +223,11 @@ def _paths(chosen: argparse.Namespace, frames: list[Path]) -> dict[str, Path | l
         kept = [f"{own_stem(path)}_aligned{warped_suffix(path, byte)}" for path in frames]
         paths["warped"] = [folder / name for name in kept]
         paths["table"] = folder / f"{whole}_drift.csv"
-    paths |= check_transform_out(chosen.transform_out, folder, chosen.model, STACK_FORMATS)
+    formats = (".npz",) if chosen.model == "smooth" else tuple(STACK_FORMATS)
+    paths |= check_transform_out(chosen.transform_out, folder, chosen.model, formats)
     if folder is not None:
-        paths["transform"] = folder / f"{whole}_transforms.json"
+        suffix = ".npz" if chosen.model == "smooth" else ".json"
+        paths["transform"] = folder / f"{whole}_transforms{suffix}"
     return paths
 
 
@@ -230,7 +239,7 @@ def _whole_name(frames: list[Path]) -> str:
 class _Warped:
     """The frames of a stack on a grid, as they are written; their sharpness is measured by it."""
 
-    stack: StackResult
+    stack: AnyStack
     frames: ImageFiles | TiffFilm
     grid: GridTags
     chosen: argparse.Namespace
@@ -264,7 +273,7 @@ class _Warped:
             self._measure(part, warped, transforms[number])
             yield warped
 
-    def _measure(self, part: ImageFile, warped: ImageFile, transform: Transform) -> None:
+    def _measure(self, part: ImageFile, warped: ImageFile, transform: Transform | Field) -> None:
         planes = [file.plane(self._channel) for file in (part, warped)]
         inside = overlap(transform, output_shape=self.stack.shape, moving_shape=part.shape)
         self.sharpness.add(planes[0], planes[1], inside)
@@ -303,20 +312,22 @@ def _write(
     if "transform" in paths:
         path = next(where)
         warped.stack.save(path)
-        rewrite(path, with_member(path.read_bytes(), "provenance", made))
+        if isinstance(warped.stack, StackResult):
+            rewrite(path, with_member(path.read_bytes(), "provenance", made))
 
 
 def _report(
-    stack: StackResult,
+    stack: AnyStack,
     frames: list[Path],
     written: dict[str, Path | list[Path]],
     sharpness: MeanSharpness,
 ) -> dict[str, Any]:
     counts = Counter(stack.verdicts)
+    results: Sequence[FrameResult] = stack.results
     rows = [
         {"frame": number, "file": str(frames[number if len(frames) > 1 else 0])}
         | result_numbers(result)
-        for number, result in zip(stack.frames, stack, strict=True)
+        for number, result in zip(stack.frames, results, strict=True)
     ]
     return {
         "reference": stack.reference,
@@ -329,16 +340,17 @@ def _report(
 
 
 def _text(
-    stack: StackResult,
+    stack: AnyStack,
     sharpness: MeanSharpness,
     written: dict[str, Path | list[Path]],
     notes: list[str],
     *,
     wanted: bool,
 ) -> str:
+    results: Sequence[FrameResult] = stack.results
     lines = [
         f"{stack.called[:-1]} {number}: {result.verdict}: {result.reason}"
-        for number, result in zip(stack.frames, stack, strict=True)
+        for number, result in zip(stack.frames, results, strict=True)
         if not result.aligned
     ]
     before, after = sharpness.before, sharpness.after

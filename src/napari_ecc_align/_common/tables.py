@@ -21,6 +21,20 @@ RESULT_KEYS = (
     *("seconds", *MATRIX_KEYS),
 )
 """Of the result of an alignment."""
+FIELD_KEYS = (
+    *("verdict", "reason", "model", "x", "y", "known_share", "uncertainty", "bends"),
+    *(
+        "bends_up_to",
+        "stiffness",
+        "corner_shift",
+        "ecc_before",
+        "ecc",
+        "inverted",
+        "overlap_fraction",
+    ),
+    *("tiles", "tiles_agreeing", "start", "representation", "seconds", *MATRIX_KEYS),
+)
+"""Of the result of a smooth alignment."""
 COUNT_KEYS = ("different", "fraction", "iou", "dice", "compared")
 """Of two images in black and white."""
 INSPECTION_KEYS = (

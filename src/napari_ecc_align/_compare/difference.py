@@ -76,7 +76,19 @@ def difference(
         raise InputError(f"signed must be True or False, not {signed!r}")
     first, second, inside = on_one_grid(reference, warped, mask)
     contrast = match_contrast(first, second, inside)
-    gap = np.zeros(inside.shape, np.float32)
+    return gap(first, second, inside, contrast, signed=signed)
+
+
+def gap(
+    first: NDArray[Any],
+    second: NDArray[Any],
+    inside: NDArray[np.bool_],
+    contrast: Contrast,
+    *,
+    signed: bool,
+) -> NDArray[np.float32]:
+    """Return what differs between two gray planes whose contrast is known; 0 outside."""
+    found = np.zeros(inside.shape, np.float32)
     for rows in strips(inside.shape):
         x, y = (to_gray(plane[rows]) for plane in (second, first))
         # Outside the overlap there may be NaN or infinity.
@@ -86,8 +98,8 @@ def difference(
                 np.abs(part, out=part)
             if part.dtype.itemsize > 4:
                 np.clip(part, -_LARGEST, _LARGEST, out=part)
-            np.copyto(gap[rows], part, where=inside[rows], casting="same_kind")
-    return gap
+            np.copyto(found[rows], part, where=inside[rows], casting="same_kind")
+    return found
 
 
 def match_contrast(

@@ -13,6 +13,7 @@ from .._transform.matrices import MOTION_MODELS, MotionModel, check_model
 from .._transform.models import MODELS, Model
 
 ModelChoice: TypeAlias = MotionModel | Literal["auto"]
+AnyModel: TypeAlias = ModelChoice | Literal["smooth"]
 MODEL_CHOICES: tuple[ModelChoice, ...] = ("auto", *MOTION_MODELS)
 Engine = Literal["pyramid", "opencv"]
 ENGINES: tuple[Engine, ...] = get_args(Engine)
@@ -29,9 +30,9 @@ class SearchOptions:
 
     Parameters
     ----------
-    model : {"affine", "translation", "euclidean", "similarity", "homography", "auto"}
+    model : {"affine", "translation", "euclidean", "similarity", "homography", "auto", "smooth"}
         The motion model; "auto" is the narrowest that the images do not contradict, which
-        "opencv" cannot tell.
+        "opencv" cannot tell; "smooth" a field after an affine motion, for which that is searched.
     engine : {"pyramid", "opencv"}
         The estimator: our own, or OpenCV's ECC, which has no "similarity".
     precision : float, default: 0.02
@@ -61,7 +62,7 @@ class SearchOptions:
     napari_ecc_align._common.errors.InputError: model 'similarity' is not in OpenCV's ECC: ...
     """
 
-    model: ModelChoice = "affine"
+    model: AnyModel = "affine"
     engine: Engine = "pyramid"
     precision: float = 0.02
     max_iterations: int = 100
@@ -70,7 +71,7 @@ class SearchOptions:
     mirrored: bool = False
 
     def __post_init__(self) -> None:
-        if self.model != "auto":
+        if self.model not in ("auto", "smooth"):
             check_model(self.model)
         if self.engine not in ENGINES:
             raise InputError(f"engine must be one of {', '.join(ENGINES)}, not {self.engine!r}")
@@ -81,27 +82,40 @@ class SearchOptions:
         _check_precision(self.precision)
         _check_iterations(self.max_iterations)
         _check_tolerance(self.tolerance)
+        # As Python's own, whatever library a number is of: what follows from them is written.
+        for name, kind in (("precision", float), ("max_iterations", int), ("tolerance", float)):
+            object.__setattr__(self, name, kind(getattr(self, name)))
         if self.engine == "opencv" and self.representation == "orientation":
             raise InputError(
                 "representation 'orientation' is not in OpenCV's ECC: use engine='pyramid'"
             )
         if not isinstance(self.mirrored, bool | np.bool_):
             raise InputError(f"mirrored must be True or False, not {self.mirrored!r}")
+        object.__setattr__(self, "mirrored", bool(self.mirrored))
         if self.engine == "opencv" and self.model in ("similarity", "auto"):
             raise InputError(
                 f"model {self.model!r} is not in OpenCV's ECC: "
                 "with engine='opencv' choose 'euclidean' or 'affine'"
             )
+        if self.bends and (self.engine != "pyramid" or self.mirrored):
+            raise InputError("model 'smooth' knows neither engine='opencv' nor mirrored=True")
+
+    @property
+    def bends(self) -> bool:
+        """Whether a field is looked for."""
+        return self.model == "smooth"
 
     @property
     def freest(self) -> MotionModel:
         """The motion model that is searched for."""
+        if self.model == "smooth":
+            return "affine"
         return "homography" if self.model == "auto" else self.model
 
     @property
     def narrowest(self) -> MotionModel:
         """The narrowest motion model that may come out."""
-        return "translation" if self.model == "auto" else self.model
+        return "translation" if self.model == "auto" else self.freest
 
     @property
     def motion(self) -> Model:

@@ -257,6 +257,17 @@ class Refiner:
         # Of a page in black and white, full resolution may know less than half of it.
         return min(final, key=total) if final and final[-1] is result else result
 
+    def further(self, reached: Refined) -> InSteps[Refined]:
+        """Descend to full resolution from where tiles did not know their place well enough.
+
+        For those of whom it has turned out that they do, at least there.
+        """
+        result = reached
+        for index in range(reached.level - 1, -1, -1):
+            finer = yield from retold(self._tiled(result, index), lambda _: None)
+            result = finer or result
+        return result
+
     def _precise(self, result: Refined) -> bool:
         """Tell whether a result is as exact as was asked, as far as it knows."""
         enough = _KNOWN_TO * self._options.precision

@@ -52,6 +52,17 @@ def overlap(
     return covered >= 254
 
 
+def within_image(places: NDArray[np.float64], shape: tuple[int, ...]) -> NDArray[np.bool_]:
+    """Return which places (x, y), of shape (h, w, 2), are covered by an image of a shape.
+
+    Where all the pixels that interpolation needs are there, as in `overlap`.
+    """
+    ends = np.array(shape[1::-1], np.float64) - 1 + _BARELY
+    # Beyond the horizon there is no number.
+    with np.errstate(invalid="ignore"):
+        return np.asarray(((places >= -_BARELY) & (places <= ends)).all(axis=-1))
+
+
 def _covered_pixels(
     matrix: Matrix, shape: tuple[int, int], moving_shape: tuple[int, ...]
 ) -> NDArray[np.bool_]:

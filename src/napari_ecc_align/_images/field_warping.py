@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .._transform.field import Field
-from .._transform.transform import map_points
+from .._transform.transform import Transform, map_points
 from .interpolation import ADDRESSED, Interpolation, as_pixel, opencv_flag
 
 # OpenCV remaps these as they are; all else goes through double precision.
@@ -71,6 +71,29 @@ def moved_pixels(
     return np.asarray(pixels[CELL:-CELL, CELL:-CELL]), at[1:-1, 1:-1]
 
 
+def moving_places(
+    transform: Transform | Field, rows: NDArray[np.float64], columns: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Return where points on a grid of the reference lie in the moving image.
+
+    Parameters
+    ----------
+    transform : Transform or Field
+        Maps reference pixels to moving pixels.
+    rows, columns : ndarray of float64, shapes (h,) and (w,)
+        Those of the grid, in reference pixels.
+
+    Returns
+    -------
+    ndarray of float64, shape (h, w, 2)
+        As (x, y).
+    """
+    grid = np.stack(np.meshgrid(columns, rows), axis=-1)
+    if isinstance(transform, Field):
+        grid += transform.displacements(rows, columns)
+    return map_points(transform.matrix, grid)
+
+
 def mapped_strips(
     field: Field, shape: tuple[int, int]
 ) -> Iterator[tuple[slice, NDArray[np.float64]]]:
@@ -79,9 +102,7 @@ def mapped_strips(
     step = max(1, _STRIP_PIXELS // shape[1])
     for top in range(0, shape[0], step):
         rows = np.arange(top, min(top + step, shape[0]), dtype=np.float64)
-        points = np.stack(np.meshgrid(columns, rows), axis=-1)
-        moved = map_points(field.matrix, points + field.displacements(rows, columns))
-        yield slice(top, top + len(rows)), moved
+        yield slice(top, top + len(rows)), moving_places(field, rows, columns)
 
 
 def resampled_through(

@@ -13,8 +13,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .._common.errors import InputError
+from .._transform.field import Field
 from .._transform.matrices import Matrix
 from .._transform.transform import Transform, map_points
+from .blocks_on_demand import Window, drawn_in_blocks
 from .filling import Fill, border_pixels, fill_values
 from .interpolation import Interpolation, shifted_by
 from .pyramid.levels import halved_shape
@@ -24,7 +26,6 @@ from .warping import check_shape, warp
 if TYPE_CHECKING:
     import dask.array as da
 
-_CHUNK = 1024
 # Coarser levels than this are of no use to a viewer.
 _COARSEST = 512
 
@@ -33,7 +34,7 @@ _Warping = Callable[[Any, Matrix, tuple[int, int]], NDArray[Any]]
 
 def lazy_warp(
     moving: LazyArray | Sequence[LazyArray],
-    transform: Transform,
+    transform: Transform | Field,
     *,
     output_shape: tuple[int, ...],
     interpolation: Interpolation = "linear",
@@ -52,6 +53,7 @@ def lazy_warp(
     -------
     dask.array.Array, shape (height, width) or (height, width, 3 or 4)
         In chunks of 1024 x 1024; each reads only the part of the moving image that it needs.
+        Through a field in one chunk, for which the image is read whole.
 
     Raises
     ------
@@ -60,13 +62,15 @@ def lazy_warp(
     """
     levels = _checked_levels(moving)
     shape = check_shape(output_shape)
+    if isinstance(transform, Field):
+        return _bent(levels[0], transform, shape, interpolation=interpolation, fill=fill)
     warped = _warping(levels, interpolation, fill)
     return _lazily(warped, levels[0], transform.matrix, shape)
 
 
 def warp_pyramid(
     moving: Sequence[LazyArray | NDArray[Any]],
-    transform: Transform,
+    transform: Transform | Field,
     *,
     output_shape: tuple[int, ...],
     interpolation: Interpolation = "linear",
@@ -97,35 +101,21 @@ def warp_pyramid(
     warped = _warping(levels, interpolation, fill)
     result: list[Any] = []
     for size in _level_shapes(shape, len(levels)):
-        fine = _to_full(size, shape)
+        fine = to_full(size, shape)
         source = _level_for(levels, transform.matrix @ fine, size)
-        matrix = np.linalg.inv(_to_full(source.shape, levels[0].shape)) @ transform.matrix @ fine
+        to_source = np.linalg.inv(to_full(source.shape, levels[0].shape))
+        if isinstance(transform, Field):
+            field = Transform(to_source) @ (transform @ Transform(fine))
+            bent = _bent if is_lazy(source) else warp
+            way: dict[str, Any] = {"interpolation": interpolation, "fill": fill}
+            result.append(bent(source, field, output_shape=size, **way))
+            continue
+        matrix = to_source @ transform.matrix @ fine
         if is_lazy(source):
             result.append(_lazily(warped, source, matrix, size))
         else:
             result.append(warped(source, matrix, size))
     return result
-
-
-class HereAndNow:
-    """A lazy array whose parts are computed here and now, in the thread that asks for them.
-
-    A block of a dask array is computed in one of dask's threads; the parts it needs must not start
-    a pool of threads each, nor call hooks, which are seldom made for many threads. Being no dask
-    collection, it is not computed whole by `map_blocks`.
-    """
-
-    def __init__(self, array: Any) -> None:
-        self._array = array
-        self.shape = tuple(int(length) for length in array.shape)
-        self.ndim = len(self.shape)
-        self.dtype = np.dtype(array.dtype)
-
-    def __getitem__(self, key: Any) -> NDArray[Any]:
-        part = self._array[key]
-        if hasattr(part, "compute"):
-            part = part.compute(scheduler="synchronous", callbacks=())
-        return np.asarray(part)
 
 
 def _warping(levels: tuple[Any, ...], interpolation: Interpolation, fill: Fill) -> _Warping:
@@ -147,25 +137,39 @@ def _warping(levels: tuple[Any, ...], interpolation: Interpolation, fill: Fill) 
 
 
 def _lazily(warped: _Warping, source: Any, matrix: Matrix, shape: tuple[int, int]) -> da.Array:
+    window = Window(source)
+
+    def part(rows: slice, columns: slice) -> NDArray[Any]:
+        size = rows.stop - rows.start, columns.stop - columns.start
+        return warped(window, matrix @ shifted_by(columns.start, rows.start), size)
+
+    return drawn_in_blocks(part, (*shape, *window.shape[2:]), window.dtype.newbyteorder("="))
+
+
+def _bent(
+    source: Any,
+    field: Field,
+    output_shape: tuple[int, int],
+    *,
+    interpolation: Interpolation,
+    fill: Fill,
+) -> da.Array:
+    """Resample a lazy image through a field when the result is looked at."""
     import dask.array as da
 
-    window = HereAndNow(source)
+    window = Window(source)
     channels = window.shape[2:]
+    way: dict[str, Any] = {"interpolation": interpolation, "fill": fill}
 
-    def block(block_info: Any = None) -> NDArray[Any]:
-        (top, bottom), (left, right) = block_info[None]["array-location"][:2]
-        return warped(window, matrix @ shifted_by(left, top), (bottom - top, right - left))
+    def block() -> NDArray[Any]:
+        whole = window[(slice(None),) * window.ndim]
+        pixels: NDArray[Any] = warp(whole, field, output_shape=output_shape, **way)
+        return pixels
 
-    chunks: Any = da.core.normalize_chunks((_CHUNK, _CHUNK, *channels), (*shape, *channels))
+    chunks: Any = tuple((length,) for length in (*output_shape, *channels))
     dtype = window.dtype.newbyteorder("=")
-    return da.map_blocks(
-        block,
-        dtype=dtype,
-        chunks=chunks,
-        # A name of our own, or dask would read the whole source to make one up.
-        name=f"warp-{uuid4().hex}",
-        meta=np.empty((0,) * len(chunks), dtype),
-    )
+    name, meta = f"warp-{uuid4().hex}", np.empty((0,) * len(chunks), dtype)
+    return da.map_blocks(block, dtype=dtype, chunks=chunks, name=name, meta=meta)
 
 
 def _checked_levels(moving: Any) -> tuple[Any, ...]:
@@ -177,7 +181,7 @@ def _checked_levels(moving: Any) -> tuple[Any, ...]:
 
 def _border(levels: tuple[Any, ...], fill: Fill) -> Matrix:
     """Return the value outside; the background is told from the coarsest level there is."""
-    edges = border_pixels(HereAndNow(levels[-1]), fill)
+    edges = border_pixels(Window(levels[-1]), fill)
     values = fill_values(edges[0], fill, edges)
     # What a whole number cannot hold would be refused; the median of an even count is such.
     return np.rint(values) if edges[0].dtype.kind in "iu" and isinstance(fill, str) else values
@@ -191,7 +195,7 @@ def _level_shapes(shape: tuple[int, int], most: int) -> list[tuple[int, int]]:
     return shapes
 
 
-def _to_full(shape: Sequence[int], full: Sequence[int]) -> Matrix:
+def to_full(shape: Sequence[int], full: Sequence[int]) -> Matrix:
     """Return the matrix from (x, y) of a level to those of full resolution."""
     x, y = full[1] / shape[1], full[0] / shape[0]
     return np.array([[x, 0.0, (x - 1) / 2], [0.0, y, (y - 1) / 2], [0.0, 0.0, 1.0]])

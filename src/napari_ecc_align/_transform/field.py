@@ -11,7 +11,9 @@ from numpy.typing import NDArray
 
 from .._common.errors import InputError
 from .._common.given import GivenPath, Numbers, height_and_width
+from .field_samples import at_pixels, sampled
 from .formats.field_files import read_field, write_field
+from .formats.field_zarr import Sampled, is_zarr, read_zarr, write_zarr
 from .matrices import checked_matrix, inverse_of
 from .splines import Array, Lattice
 from .transform import Transform, checked_points, map_points
@@ -285,7 +287,8 @@ class Field:
         ----------
         path : str or Path
             Its suffix is ``.npz`` (ours, small and with sigma), or ``.mha``: an ITK displacement
-            field, which SimpleITK reads as an image of vectors.
+            field, which SimpleITK reads as an image of vectors; or ``.zarr``: a group of OME-NGFF
+            0.6 with displacements, as far apart as lines between them are right to 0.01 px.
         overwrite : bool, default: False
             Replace a file that is there already.
 
@@ -305,19 +308,20 @@ class Field:
         ...     Field.load(f"{folder}/bent.npz")((1, 1)).round(6).tolist()
         [1.5, 1.5]
         """
-        write_field(path, stored_parts(self), self._dense, overwrite=overwrite)
-
-    def _dense(self) -> tuple[Array, tuple[float, float]]:
-        """Return how far every pixel moves, (h, w, 2), and where (x, y) the first one is."""
-        rows = np.arange(self.rows.start, self.rows.last + 1e-6)
-        columns = np.arange(self.columns.start, self.columns.last + 1e-6)
-        points = np.stack(np.meshgrid(columns, rows), axis=-1)
-        moved = map_points(self.matrix, points + self.displacements(rows, columns))
-        return moved - points, (float(columns[0]), float(rows[0]))
+        if is_zarr(path):
+            write_zarr(path, sampled(self), overwrite=overwrite)
+        else:
+            write_field(path, stored_parts(self), lambda: at_pixels(self), overwrite=overwrite)
 
     @classmethod
     def load(cls, path: GivenPath) -> Field:
-        """Read a field that `save` or ITK has written, as ``.npz`` or ``.mha``.
+        """Read a field that `save`, ITK or another program has written.
+
+        Parameters
+        ----------
+        path : str or Path
+            A file ``.npz`` or ``.mha``, a group ``.zarr`` of OME-NGFF 0.6 that has displacements
+            (in pixels of its two images), or the record of a pair in a dataset, ``.json``.
 
         Examples
         --------
@@ -328,16 +332,21 @@ class Field:
         InputError
             If the file is missing, or holds no such field.
         """
+        if is_zarr(path):
+            before, between, after, backward = read_zarr(path)
+            found = Transform(after) @ (cls._through(between) @ Transform(before))
+            return found.inverse if backward else found
         stored = read_field(path)
-        if "displacements" in stored:
-            found = cls.from_displacements(
-                stored["displacements"], spacing=tuple(stored["spacing"].tolist())
-            )
-            x, y = stored["start"].tolist()
-            rows = Lattice(y, found.rows.spacing, found.rows.count)
-            columns = Lattice(x, found.columns.spacing, found.columns.count)
-            return cls(found.matrix, rows, columns, found.coefficients)
-        return field_of(stored)
+        return cls._through(stored) if isinstance(stored, Sampled) else field_of(stored)
+
+    @classmethod
+    def _through(cls, given: Sampled) -> Field:
+        """Return the field of displacements on a grid."""
+        found = cls.from_displacements(given.values, spacing=given.spacing)
+        x, y = given.start
+        rows = Lattice(y, found.rows.spacing, found.rows.count)
+        columns = Lattice(x, found.columns.spacing, found.columns.count)
+        return cls(found.matrix, rows, columns, found.coefficients)
 
 
 def stored_parts(field: Field) -> dict[str, Array]:

@@ -10,11 +10,19 @@ from typing import Any
 
 from .._common.errors import InputError
 from .._common.given import GivenPath
+from .field import Field, field_of, stored_parts
 from .formats import own_json
+from .formats.field_files import (
+    field_document,
+    field_in,
+    is_field_document,
+    read_fields,
+    write_fields,
+)
 from .formats.registry import read_matrices, write_stack
 from .formats.stored import StoredMatrix
 from .transform import Transform
-from .transform_like import TransformLike, as_transform
+from .transform_like import FieldLike, TransformLike, as_transform
 
 
 def save_transforms(
@@ -109,12 +117,81 @@ def load_transforms(path: GivenPath) -> list[Transform]:
     return [Transform(matrix, model=model) for matrix, model in read_matrices(path)]
 
 
-def as_document(transform: Transform) -> dict[str, Any]:
+def save_fields(fields: Iterable[FieldLike], path: GivenPath, *, overwrite: bool = False) -> None:
+    """Write many fields in one file, whole or not at all.
+
+    Parameters
+    ----------
+    fields : sequence of Field or SmoothAlignment
+        One per frame, such as what `align_stack` returns with the model "smooth".
+    path : str or Path
+        Its suffix is ``.npz``. Fields are kept to a ten-thousandth of a pixel, in a twentieth of
+        the room of all displacements.
+    overwrite : bool, default: False
+        Replace a file that is there already.
+
+    Raises
+    ------
+    InputError
+        If something is no field, there is none, or the file cannot be written.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from napari_ecc_align import Field, load_fields, save_fields
+    >>> bent = [Field.from_displacements(np.full((8, 8, 2), by)) for by in (0.5, 1.5)]
+    >>> save_fields(bent, "many_fields.npz")
+    >>> [field((1, 1)).round(3).tolist() for field in load_fields("many_fields.npz")]
+    [[1.5, 1.5], [2.5, 2.5]]
+    """
+    held: list[Any] = [getattr(one, "transform", one) for one in fields]
+    for index, one in enumerate(held):
+        if not isinstance(one, Field):
+            raise InputError(f"fields[{index}] must be a Field, not {one!r:.60}")
+    if not held:
+        raise InputError("fields must be at least one")
+    write_fields(path, [stored_parts(one) for one in held], overwrite=overwrite)
+
+
+def load_fields(path: GivenPath) -> list[Field]:
+    """Read the fields of a stack's frames that `save_fields` has written, or the one of a file.
+
+    Parameters
+    ----------
+    path : str or Path
+        Its suffix is ``.npz``.
+
+    Returns
+    -------
+    list of Field
+        One per frame.
+
+    Raises
+    ------
+    InputError
+        If the file is missing, or holds no fields.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from napari_ecc_align import Field, load_fields
+    >>> Field.from_displacements(np.full((8, 8, 2), 0.5)).save("one_field.npz")
+    >>> [field((1, 1)).round(3).tolist() for field in load_fields("one_field.npz")]
+    [[1.5, 1.5]]
+    """
+    return [field_of(stored) for stored in read_fields(path)]
+
+
+def as_document(transform: Transform | Field) -> dict[str, Any]:
     """Return the JSON document of a transform, which a ``.json`` file and a record hold."""
+    if isinstance(transform, Field):
+        return field_document(stored_parts(transform))
     return own_json.document_of(transform.matrix, transform.model)
 
 
-def from_document(document: Any) -> Transform:
+def from_document(document: Any) -> Transform | Field:
     """Return the transform of a JSON document; raise `InputError` for any other document."""
+    if is_field_document(document):
+        return field_of(field_in(document))
     matrix, model = own_json.matrix_of(document)
     return Transform(matrix, model=model)

@@ -22,13 +22,13 @@ from .._transform.transform import (
 from .evidence import Evidence, Judgement
 from .laid import Laid
 from .limits import (
-    CLEAR,
     LARGEST_UNCERTAINTY,
     LEAST_SHARE,
     LIKE,
     SECOND_PIXELS,
     TIMES_LEFT,
     WHOLE_PIXELS,
+    WRONG,
 )
 from .line_fields import field_offset
 from .model_check import homography_shift
@@ -36,6 +36,8 @@ from .pair_tiles import (
     all_tiles,
     first_seconded,
     first_tiles,
+    is_witnessed,
+    looks_alike,
     seconded,
     told_apart,
     wide_tiles,
@@ -50,6 +52,7 @@ from .rules import (
     is_hopeless,
     is_minor,
     judge,
+    slides,
 )
 from .sampling import overlap_share, sampled_ecc, shared_hull
 from .second_motion import second_motion, still_tiles
@@ -58,11 +61,6 @@ from .tile_matching import MOST_TILES, Tiles, without
 from .turned_motion import turned_motion
 from .turned_rival import turned_rival
 from .uncertainty import spread_share
-
-# Of tiles that are matched by the direction of edges, nine in ten are to agree; or this share,
-# without that part of it which fits as well elsewhere along the same lines. On different music on
-# the same staves, up to three quarters agreed, but without what slides along them up to 0.36.
-_LEAST_NOT_SLID = 0.42
 
 _BY = {
     "intensity": "",
@@ -182,6 +180,8 @@ def _found_by_tiles(pyramids: Pyramids, estimate: Estimate, model: MotionModel) 
     if is_hopeless(evidence):
         return Finding(judge(evidence), laid.inverted, ecc, before, fine, evidence)
     evidence = _with_places_compared(laid, evidence)
+    if evidence.by_edges and held(evidence, WRONG):
+        evidence = replace(evidence, alike=looks_alike(laid, fine))
     # What a second motion can be is a part of what the first one leaves of a coarse level, too.
     explained = 1 - evidence.whole.here < LEAST_SHARE / TIMES_LEFT and not held(evidence)
     if not explained and judge(evidence).verdict != "failed":
@@ -189,9 +189,7 @@ def _found_by_tiles(pyramids: Pyramids, estimate: Estimate, model: MotionModel) 
     if judge(evidence).verdict == "aligned":
         evidence = _with_what_costs(laid, evidence)
     evidence, judgement = _with_model_checked(laid, evidence)
-    slid = max(evidence.fine.slid, evidence.wide.slid)
-    alike = fine.share < CLEAR and fine.share * (1 - slid) < _LEAST_NOT_SLID
-    if laid.estimate.representation == "orientation" and alike:
+    if evidence.by_edges and slides(evidence):
         judgement = doubted(judgement, "Edges that so many images have may lie alike by chance.")
     return Finding(judgement, laid.inverted, ecc, before, fine, evidence)
 
@@ -263,7 +261,9 @@ def _displaced(evidence: Evidence, wide: Tiles) -> int:
     """Return how many tiles that see far are displaced alike: they find what moved farther."""
     if evidence.wide is evidence.fine:
         return 0
-    return residual_pattern(wide, evidence.shape).displaced
+    # What is nearer is seen by the fine ones, and may be the same place less exactly.
+    near = np.hypot(*wide.displacements[:, 2:].T) <= 2 * wide.radius
+    return residual_pattern(without(wide, near & ~wide.agree), evidence.shape).displaced
 
 
 def _with_second_motion(laid: Laid, evidence: Evidence) -> Evidence:
@@ -282,8 +282,13 @@ def _with_second_motion(laid: Laid, evidence: Evidence) -> Evidence:
         representation=laid.estimate.representation,
     )
     second = seek()
-    if second is None and held(evidence):
+    by_camera = evidence.alike and held(evidence)
+    if second is None and by_camera:
         second = seek(of_rest=True)
+    elif second is not None and evidence.by_edges and not by_camera:
+        # Of two kinds of images, what either shows alone may lie on one side of what both show.
+        seen = second.is_still(motion, shape) or is_witnessed(laid, second, evidence.fine.chance)
+        second = second if seen else None
     return _with_pattern(replace(evidence, second=second))
 
 
@@ -327,7 +332,7 @@ def _with_what_costs(laid: Laid, evidence: Evidence) -> Evidence:
         representation=laid.estimate.representation,
     )
     second = evidence.second
-    if second is None and held(evidence):
+    if second is None and evidence.alike and held(evidence):
         second = turned_motion(pyramids, matrix, inverted=laid.inverted)
     return replace(
         evidence,
@@ -337,9 +342,9 @@ def _with_what_costs(laid: Laid, evidence: Evidence) -> Evidence:
     )
 
 
-def held(evidence: Evidence) -> bool:
+def held(evidence: Evidence, within: float = LARGEST_UNCERTAINTY) -> bool:
     """Tell whether the images lie where they did, as what belongs to the camera holds them."""
-    return corner_error(evidence.motion, np.eye(3), evidence.shape) <= LARGEST_UNCERTAINTY
+    return corner_error(evidence.motion, np.eye(3), evidence.shape) <= within
 
 
 def _with_model_checked(laid: Laid, evidence: Evidence) -> tuple[Evidence, Judgement]:

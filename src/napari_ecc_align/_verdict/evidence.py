@@ -58,6 +58,8 @@ class Evidence:
         The corners (x, y) of what both images show of the reference; None for those of its frame.
     by_edges : bool
         The direction of edges is what was compared.
+    alike : bool
+        What fits looks alike by its brightness, as what belongs to the camera does.
     believed : bool
         The estimator stayed with it on finer levels.
     """
@@ -79,6 +81,7 @@ class Evidence:
     frame_uncertainty: float = 0.0
     hull: NDArray[np.float64] | None = None
     by_edges: bool = False
+    alike: bool = True
     believed: bool = True
 
     @property

@@ -7,14 +7,17 @@ known; and the images, once laid on each other, are judged as any others are.
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from .._common.opencv import cv2
 from .._ecc.estimate import Estimate
-from .._ecc.field.estimate import FieldEstimate, Stage, field_steps
+from .._ecc.field.cells import Expected
+from .._ecc.field.estimate import FieldEstimate, field_steps
+from .._ecc.field.stage import Stage
 from .._ecc.options import SearchOptions
 from .._images.field_warping import CELL, cell_places, moved_pixels
 from .._images.pyramid.levels import Level, image_pyramid
@@ -36,29 +39,51 @@ _APART = WRONG
 _LIKE_EXPECTED = 2.0
 
 
+@dataclass(frozen=True, eq=False)
+class Halves:
+    """What two halves of the cells say of a field, each on its own.
+
+    Attributes
+    ----------
+    raised : ndarray, shape (h, w)
+        By how much sigma is to be raised on the finest cells.
+    agree : ndarray of bool, shape (h, w)
+        Where the halves agree.
+    fields : tuple of FieldEstimate
+        Of both.
+    """
+
+    raised: Array
+    agree: NDArray[np.bool_]
+    fields: tuple[FieldEstimate, ...]
+
+
 def halves_steps(
     stages: list[Stage],
     estimate: FieldEstimate,
     matrix: Array,
     shape: tuple[int, int],
     sign: int,
-) -> Generator[None, None, tuple[Array, NDArray[np.bool_]]]:
-    """Return by how much sigma is to be raised on the finest cells, and where halves agree.
+    foretold: Sequence[Expected] = (),
+) -> Generator[None, None, Halves]:
+    """Return what the halves say; of an image like another one, what that foretells of each.
 
     The finest level is left out: what is a px there is half of one on the next.
     """
     used = stages[:-1] or stages
     halves = []
-    for kept in (0, 1):
+    for kept, one in enumerate(foretold or [Expected(estimate.prior)] * 2):
         halves.append(
-            (
-                yield from field_steps(
-                    used, matrix, shape, sign=sign, expected=estimate.prior, kept=kept
-                )
-            )
+            (yield from field_steps(used, matrix, shape, sign=sign, expected=one, kept=kept))
         )
     first, second = (one.on_cells(one.coefficients) for one in halves)
     apart = ((first - second) ** 2).sum(axis=0)
+    if foretold:
+        # What both were held back from by the other frame they would agree on.
+        whole = used[-1].design(estimate.splines)
+        own = estimate.splines.values(whole, estimate.coefficients)
+        off = [((own - half) ** 2).sum(axis=0) for half in (first, second)]
+        apart = np.maximum(apart, np.maximum(*off))
     expected = np.sum([one.sigma() ** 2 for one in halves], axis=(0, 1))
     pooled = max(1.0, _POOLED * estimate.prior.stiffness / used[-1].apart)
 
@@ -71,7 +96,7 @@ def halves_steps(
     size = estimate.stage.cells[::-1]
     raised = cv2.resize(ratio, size, interpolation=cv2.INTER_LINEAR)
     near = cv2.resize(agree.astype(np.uint8), size, interpolation=cv2.INTER_NEAREST)
-    return np.asarray(raised, np.float64), np.asarray(near > 0)
+    return Halves(np.asarray(raised, np.float64), np.asarray(near > 0), tuple(halves))
 
 
 def laid_pyramids(pyramids: Pyramids, field: Field, index: int) -> Pyramids:

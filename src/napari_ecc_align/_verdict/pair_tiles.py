@@ -13,7 +13,7 @@ from .._ecc.estimate import Estimate
 from .._images.pyramid.pair import Pyramids
 from .._transform.matrices import MotionModel
 from .._transform.transform import corner_error, shift
-from .chance import ALPHA, p_value, with_sampled_chance
+from .chance import ALPHA, ALPHA_DOUBTFUL, p_value, with_sampled_chance
 from .compared_places import correlation_on, fits_better_here
 from .laid import Laid
 from .limits import (
@@ -25,11 +25,13 @@ from .limits import (
     LIKE,
     LIKE_TILES,
     SAME_PLACE,
+    SECOND_PIXELS,
     WHOLE_PIXELS,
     WRONG,
 )
 from .residual_pattern import CLEAR_SIGMAS, affine_of
 from .rival import NO_RIVAL, Rival
+from .second_motion import SecondMotion
 from .shifted_rival import WholeFit
 from .tile_matching import ALL_TILES, FIRST_TILES, MOST_TILES, Tiles, is_clear, tile_evidence
 
@@ -112,11 +114,13 @@ def seconded(laid: Laid, rival: Rival, model: MotionModel) -> Rival:
         return rival
     # Of a level on which the place is known to within the tiles' reach.
     index = max(0, laid.pyramids.index_below(WHOLE_PIXELS) - 2)
-    here = _matched(laid, index, far=False)
+    # Of few tiles, one that shows a mark would decide.
+    many = MOST_TILES, ALL_TILES
+    here = _matched(laid, index, far=False, asked=many)
     place, shape = rival.matrix, laid.pyramids.reference[0].shape
     place = place @ shift(*_matched(laid.at(place), index, far=False).offset)
     # A second time, from between the pixels, where they fit as well as they can.
-    there = _matched(laid.at(place), index, far=False)
+    there = _matched(laid.at(place), index, far=False, asked=many)
     place = place @ affine_of(there, shape)
     apart = np.hypot(*(there.displacements[:, 2:] - there.offset).T)
     share = float((apart <= there.radius).mean()) if there.tested else 0.0
@@ -133,6 +137,33 @@ def first_seconded(laid: Laid, whole: WholeFit, model: MotionModel) -> Rival:
     """Return the best other place for the whole at which tiles fit, too, if there is one."""
     found = (seconded(laid, rival, model) for rival in (whole.rival, *whole.others))
     return next((rival for rival in found if rival is not NO_RIVAL), NO_RIVAL)
+
+
+def looks_alike(laid: Laid, fine: Tiles) -> bool:
+    """Tell whether half as many tiles fit by their brightness as do by the direction of edges.
+
+    What belongs to the camera does: it is the same in both images.
+    """
+    plain = replace(laid, estimate=replace(laid.estimate, representation="intensity"))
+    said = _matched(replace(plain, inverted=False), 0, far=False, asked=(MOST_TILES, ALL_TILES))
+    return 2 * said.share > fine.share
+
+
+def is_witnessed(laid: Laid, second: SecondMotion, chance: float) -> bool:
+    """Tell whether tiles of any level fit where a second motion puts them, more than by chance.
+
+    Of full resolution and of coarser ones, down to the one on which it was found: what is smeared
+    or noisy is seen on those.
+    """
+    place = laid.estimate.matrix @ shift(*second.displacement.tolist())
+    for index in range(laid.pyramids.index_below(SECOND_PIXELS) + 1):
+        if second.distance <= SAME_PLACE * 2**index:
+            break
+        there = _matched(laid.at(place), index, far=False, asked=(MOST_TILES, MOST_TILES))
+        likely = replace(there, chance=max(chance, there.chance))
+        if p_value(likely, "translation") <= ALPHA_DOUBTFUL:
+            return True
+    return False
 
 
 def told_apart(laid: Laid, tiles: Tiles, whole: WholeFit, model: MotionModel) -> Tiles:

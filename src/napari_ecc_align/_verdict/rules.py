@@ -38,7 +38,8 @@ CLEAR_SHARE = 0.75
 # Where tiles are too few to tell, images that correlate like this may lie right. Tuned on crops
 # of 32 to 48 px.
 HIGH_ECC = 0.9
-# What explains less than this share of what the first motion does is told, and not what is meant.
+# What explains less than this share of what the first motion does, elsewhere or along lines, is
+# told, and not what is meant.
 MINOR = 1 / 3
 
 
@@ -114,6 +115,28 @@ def is_deformed(evidence: Evidence) -> bool:
     return bool(_why_insufficient(there))
 
 
+def may_be_settled_by_edges(evidence: Evidence) -> bool:
+    """Tell whether brightness is in doubt only by as little as edges may be off by.
+
+    Or by something faint that moves otherwise: of edges, none is faint.
+    """
+    if evidence.by_edges or judge(evidence).verdict != "doubtful":
+        return False
+    second = evidence.second
+    faint = second is not None and is_minor(second, evidence.ecc)
+    asked = replace(evidence, by_edges=True, second=None if faint else second)
+    return judge(asked).verdict == "aligned"
+
+
+def slides(evidence: Evidence) -> bool:
+    """Tell whether much of what fits would fit as well elsewhere along the same lines.
+
+    And less than half of the tiles agree beyond that: other music on the same staves has as many.
+    """
+    fine, slid = evidence.fine, max(evidence.fine.slid, evidence.wide.slid)
+    return fine.share < CLEAR and slid > MINOR and fine.share * (1 - slid) < 0.5
+
+
 def is_minor(second: SecondMotion, ecc: float) -> bool:
     """Tell whether so little moves otherwise, as shadows do, that the first motion is meant.
 
@@ -132,7 +155,8 @@ def _why_two_motions(evidence: Evidence) -> str | None:
     second, motion, shape = evidence.second, evidence.motion, evidence.shape
     still = corner_error(motion, np.eye(3), shape) <= WRONG
     # Marks that outshine the rest have most tiles, but not all that is seen.
-    if still and evidence.fine.share < (CLEAR_SHARE if abs(evidence.ecc) > HIGH_ECC else CLEAR):
+    clear = CLEAR_SHARE if abs(evidence.ecc) > HIGH_ECC else CLEAR
+    if still and evidence.alike and evidence.fine.share < clear:
         return f"Only {_counted(evidence.fine)}, and what lies still may belong to the camera."
     if second is None or second.spread < LEAST_PART:
         return None
@@ -145,8 +169,10 @@ def _why_two_motions(evidence: Evidence) -> str | None:
         )
     if second.is_still(motion, shape):
         return None
-    # Of what is another motion's, such as shadows, most tiles are not: two in three.
-    apart = is_minor(second, evidence.ecc) or not second.is_everywhere
+    # Of what is another motion's, such as shadows, most tiles are not: two in three. What is over
+    # most of the image may be the scene below shadows that outshine it.
+    minor = is_minor(second, evidence.ecc) and second.spread < 0.5
+    apart = minor or not second.is_everywhere
     if apart and evidence.fine.share >= LEAST_LIKE:
         return None
     return (

@@ -22,7 +22,8 @@ _WHITENING = 0.5
 _LEAST_POWER = 1e-3
 # In standard deviations of the detail: what stands out farther counts no more than that.
 _BRIGHTEST = 8.0
-_PARTS = 8
+PARTS = 8
+"""A plane is looked at in so many parts across and down."""
 # Over a neighbourhood of this standard deviation it is asked if the first motion explains a place.
 _NEIGHBOURHOOD = DETAIL / 2
 # What is spread over less than this is a part, and the tiles there say so.
@@ -244,17 +245,18 @@ def _spread(
     def parts(dx: int, dy: int) -> Floats:
         odd = np.roll(second, (-dy, -dx), (0, 1)) - np.roll(second, (dy, dx), (0, 1))
         product = first * odd
-        return _in_parts(product if product.ndim == 2 else floats(product.sum(axis=2)))
+        return in_parts(product if product.ndim == 2 else floats(product.sum(axis=2)))
 
     dx, dy = displacement.tolist()
-    own, chance, shown = parts(dx, dy), parts(-dy, dx), _in_parts(window * window)
+    own, chance, shown = parts(dx, dy), parts(-dy, dx), in_parts(window * window)
     power = max(float((own * own).sum() - (chance * chance).sum()), 1e-12)
     whole = float(shown.sum()) ** 2 / max(float((shown * shown).sum()), 1e-12)
     return float(min(1.0, float(own.sum()) ** 2 / power / max(whole, 1.0)))
 
 
-def _in_parts(plane: Floats) -> Floats:
-    return floats(cv2.resize(plane, (_PARTS, _PARTS), interpolation=cv2.INTER_AREA))
+def in_parts(plane: Floats) -> Floats:
+    """Return the mean of each part of a plane."""
+    return floats(cv2.resize(plane, (PARTS, PARTS), interpolation=cv2.INTER_AREA))
 
 
 def _clipped(detail: Floats, window: Floats) -> Floats:

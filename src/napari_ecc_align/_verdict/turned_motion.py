@@ -17,7 +17,7 @@ from .chance import ALPHA, p_value
 from .limits import LEAST_SHARE, MOST_RIVALS, SECOND_PIXELS, WHOLE_PIXELS
 from .residual_pattern import affine_of
 from .second_motion import SecondMotion, evened
-from .tile_matching import LEAST_REACH, MOST_TILES, Tiles, weighed
+from .tile_matching import LEAST_REACH, MOST_TILES, Tiles, weighed, without
 from .turned_rival import about_centre
 
 # In such steps (degrees, factor), with which the border of that level moves by a few pixels.
@@ -63,7 +63,12 @@ def turned_motion(
         said = _tiles(first, second, motion)
         if best is None or said.agreeing > best[1].agreeing:
             best = motion, said
-    if best is None or p_value(best[1], "affine") > ALPHA:
+    if best is None:
+        return None
+    # Those that fit where they lie as well, as near the middle of a turn, are no witnesses.
+    places = best[1].displacements[:, :2]
+    apart = np.hypot(*(map_points(best[0], places) - places).T)
+    if p_value(without(best[1], apart <= best[1].radius), "affine") > ALPHA:
         return None
     shape = pyramids.reference[0].shape
     motion, said = scaled(best[0], 2.0**index), best[1]

@@ -10,10 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..._common.errors import InputError
+from ..._compare.difference import on_one_grid
 from ..._compare.inspection import Inspection, Laid, Row, counted_rows, seen_steps
 from ..._compare.table import with_uncertainty
 from ..._compare.thresholding import LOCAL_METHODS, Thresholding
-from ..._compare.views import matched_pair, overlay
+from ..._compare.views import overlay, shared_look
 from ..._images.filling import fill_values
 from ..._images.pixels import in_doubles, valid_pixels
 from ..._images.warping import Resampling
@@ -192,15 +193,15 @@ def volume_checkerboard(seen: Inspection, spacing: Sequence[float]) -> NDArray[n
         Lengths of a voxel along (z, y, x), by which cubes are cubes.
     """
     shape = seen.valid.shape
-    pair = matched_pair(_flat(seen.reference), _flat(seen.warped), _flat(seen.valid))
-    first, second = (planes.reshape(shape) for planes in pair[:2])
+    pair = on_one_grid(_flat(seen.reference), _flat(seen.warped), _flat(seen.valid))
     side = max(length * step for length, step in zip(shape, spacing, strict=True)) / _CUBES
     z, y, x = (
         (np.arange(length) * step // side).astype(int)
         for length, step in zip(shape, spacing, strict=True)
     )
     other = (z[:, np.newaxis, np.newaxis] + y[:, np.newaxis] + x) % 2 == 1
-    return np.where(seen.valid, np.where(other, second, first), np.float32(np.nan))
+    board = shared_look(*pair).chequered(*pair[:2], _flat(other)).reshape(shape)
+    return np.where(seen.valid, board, np.float32(np.nan))
 
 
 def _flat(volume: NDArray[Any]) -> NDArray[Any]:

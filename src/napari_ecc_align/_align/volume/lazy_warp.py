@@ -9,7 +9,7 @@ from uuid import uuid4
 import numpy as np
 from numpy.typing import NDArray
 
-from ..._images.lazy_warping import HereAndNow
+from ..._images.blocks_on_demand import Window
 from ..._transform.models import Array
 from .motion import Shape, corners, mapped
 
@@ -50,7 +50,7 @@ def lazy_warp_volume(
     """
     import dask.array as da
 
-    source = HereAndNow(moving)
+    source = Window(moving)
     last = np.array(source.shape) - 1
 
     def block(block_info: Any = None) -> NDArray[Any]:

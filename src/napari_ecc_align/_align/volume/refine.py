@@ -69,7 +69,7 @@ class VolumeRefiner:
         self.asked = asked
         depth = min(len(reference), len(moving))
         self.reference, self.moving = reference[:depth], moving[:depth]
-        self.model: VolumeModel = VOLUME_MODELS[options.model]
+        self.model: VolumeModel = VOLUME_MODELS[options.freest]
         self._options = options
         self.finest_whole = level_below(self.reference, self.moving, _WHOLE_VOXELS)
         self._solvers: dict[int, WholeLevelSolver] = {}

@@ -14,13 +14,19 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, cast, get_args
 
-import numpy as np
-
 from ..._align.volume.transform import VolumeMotionModel, VolumeTransform
 from ..._common.errors import InputError
 from ..._common.own_files import is_path_below, open_own, path_below
-from ..._common.tables import INSPECTION_KEYS, MATRIX_KEYS, PART_KEYS, RESULT_KEYS, finite
-from ..._transform.files import from_document
+from ..._common.tables import (
+    FIELD_KEYS,
+    INSPECTION_KEYS,
+    MATRIX_KEYS,
+    PART_KEYS,
+    RESULT_KEYS,
+    finite,
+)
+from ..._transform.field import Field
+from ..._transform.files import as_document, from_document
 from ..._transform.formats import own_json
 from ..._transform.transform import Transform
 from ..._verdict.verdict import Verdict
@@ -32,6 +38,7 @@ if TYPE_CHECKING:
 
 Outcome = Literal["aligned", "passed through", "doubtful", "failed"]
 OUTCOMES: tuple[Outcome, ...] = get_args(Outcome)
+AnyTransform = Transform | Field | VolumeTransform
 Number = float | int | bool | str | None
 Decision = Literal["accepted", "rejected", "corrected"]
 
@@ -45,7 +52,7 @@ _HIGHEST_INTEGER = 2**63 - 1
 _OWN_KEYS = {"name", "outcome", "reason", "review", "note", "model", *MATRIX_KEYS}
 _TEXT_KEYS = {"verdict", "reason", "model", "start", "representation", "engine", "method"}
 _SIGNED_KEYS = {*PART_KEYS, "ecc_before", "ecc"}
-_NUMBER_KEYS = {*RESULT_KEYS, *INSPECTION_KEYS, "width", "height"} - _TEXT_KEYS
+_NUMBER_KEYS = {*RESULT_KEYS, *FIELD_KEYS, *INSPECTION_KEYS, "width", "height"} - _TEXT_KEYS
 # Of numbers in records of before.
 _FORMER_KEYS = {
     "differing_before": "different_before",
@@ -137,7 +144,7 @@ class Record:
         Why, in a sentence.
     temporary : bool
         The pair failed for a reason that may pass, such as a full disk: it is tried again.
-    transform : Transform, VolumeTransform or None
+    transform : Transform, Field, VolumeTransform or None
         Reference pixels to moving pixels; None of a pair that failed.
     inputs : tuple of InputFile
         What it was made from.
@@ -170,7 +177,7 @@ class Record:
     outcome: Outcome
     reason: str
     temporary: bool = False
-    transform: Transform | VolumeTransform | None = None
+    transform: AnyTransform | None = None
     inputs: tuple[InputFile, ...] = ()
     outputs: tuple[OutputFile, ...] = ()
     settings: Mapping[str, Any] = field(default_factory=dict)
@@ -234,7 +241,9 @@ class Record:
 
     def _transform_document(self) -> dict[str, Any]:
         assert self.transform is not None
-        return own_json.document_of(self.transform.matrix, self.transform.model)
+        if isinstance(self.transform, VolumeTransform):
+            return own_json.document_of(self.transform.matrix, self.transform.model)
+        return as_document(self.transform)
 
     def as_bytes(self) -> bytes:
         """Return the content of its file."""
@@ -375,9 +384,10 @@ def _is_measured(numbers: Mapping[str, Number]) -> bool:
     return numbers.get("verdict") in (*get_args(Verdict), None)
 
 
-def _transform_of(document: Any) -> Transform | VolumeTransform:
-    matrix, model = own_json.matrix_of(document)
-    if np.shape(matrix)[:1] == (4,):
+def _transform_of(document: Any) -> AnyTransform:
+    rows = document.get("matrix")
+    if isinstance(rows, list) and len(rows) == 4:
+        matrix, model = own_json.matrix_of(document)
         return VolumeTransform(matrix, cast("VolumeMotionModel", model))
     return from_document(document)
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from ..._common.atomic import real_path, rewrite
 from ..._common.opening import printable
-from ..._common.tables import INSPECTION_KEYS, RESULT_KEYS, csv_text
+from ..._common.tables import FIELD_KEYS, INSPECTION_KEYS, RESULT_KEYS, csv_text
 from ..plan.pairs import Problem
 from ..records.record import OUTCOMES, Number, Record, read_records, unreadable_records
 from .histogram import histogram
@@ -24,6 +24,7 @@ _COMPARED = tuple(key for key in INSPECTION_KEYS if not key.startswith("mean_dif
 COLUMNS = (
     *("name", "outcome", "reason", "review", "note", "verdict", *_COMPARED),
     *(key for key in RESULT_KEYS if key not in ("verdict", "reason", "seconds")),
+    *(key for key in FIELD_KEYS if key not in RESULT_KEYS),
     *(
         "corner_shift_um",
         "width",

@@ -7,11 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ..._align.volume.transform import VolumeTransform
 from ..._common.atomic import real_path
-from ..._transform.transform import Transform
 from ..plan.pairs import PairFiles, Plan, with_absolute_paths
-from ..records.record import Record, RecordedReview, settings_for
+from ..records.record import AnyTransform, Record, RecordedReview, settings_for
 from ..settings import BatchSettings
 
 SIGMAS = 3.0
@@ -35,7 +33,7 @@ class PairJob:
         Of the run.
     overwrite : bool
         Replace files that no run has written.
-    transform : Transform, VolumeTransform or None
+    transform : Transform, Field, VolumeTransform or None
         A transform that a person has found, which is taken as it is.
     review : RecordedReview or None
         What that person says of it.
@@ -48,7 +46,7 @@ class PairJob:
     out: Path
     token: str
     overwrite: bool = False
-    transform: Transform | VolumeTransform | None = None
+    transform: AnyTransform | None = None
     review: RecordedReview | None = None
     batch_settings: BatchSettings | None = None
 

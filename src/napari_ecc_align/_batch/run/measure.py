@@ -14,7 +14,9 @@ from ..._common.tables import COUNT_KEYS, MATRIX_KEYS
 from ..._compare.binary import COLOURS, ONLY_MOVING, ONLY_REFERENCE, Comparison, compare
 from ..._compare.views import data_uri
 from ..._images.coverage import overlap
+from ..._transform.field import Field
 from ..._transform.transform import Transform, corner_error
+from ..._verdict.field_result import SmoothAlignment, corner_shift, field_numbers
 from ..._verdict.result import AlignmentResult, transform_numbers
 from ..records.record import Number
 from ..settings import BatchSettings
@@ -60,7 +62,7 @@ def differences_before(
 def differences_after(
     reference: NDArray[Any],
     aligned: NDArray[Any],
-    transform: Transform,
+    transform: Transform | Field,
     moving_shape: tuple[int, ...],
     settings: BatchSettings,
 ) -> Differences:
@@ -70,8 +72,8 @@ def differences_after(
 
 
 def alignment_numbers(
-    result: AlignmentResult | None,
-    transform: Transform,
+    result: AlignmentResult | SmoothAlignment | None,
+    transform: Transform | Field,
     reference: NDArray[Any],
     moving: NDArray[Any],
     pixel_um: tuple[float, float] | None = None,
@@ -80,11 +82,16 @@ def alignment_numbers(
 
     Where the size of a pixel is known, also how far the corners move in micrometres.
     """
-    height, width = reference.shape[:2]
-    row = transform_numbers(transform, (height, width)) if result is None else result.to_dict()
+    height, width = shape = (reference.shape[0], reference.shape[1])
+    if result is not None:
+        row = result.to_dict()
+    elif isinstance(transform, Field):
+        row = field_numbers(transform, shape)
+    else:
+        row = transform_numbers(transform, shape)
     moved = None
     if pixel_um is not None:
-        moved = corner_error(transform.matrix, np.eye(3), (height, width), pixel_um)
+        moved = corners_moved(transform, shape, pixel_um)
     return {
         **{key: value for key, value in row.items() if key not in _TOLD_ELSEWHERE},
         "corner_shift_um": moved,
@@ -93,6 +100,15 @@ def alignment_numbers(
         "moving_width": moving.shape[1],
         "moving_height": moving.shape[0],
     }
+
+
+def corners_moved(
+    transform: Transform | Field, shape: tuple[int, int], pixel: tuple[float, float] = (1.0, 1.0)
+) -> float:
+    """Return how far the corners move, RMS, in px or, of their size (x, y), in its unit."""
+    if isinstance(transform, Field):
+        return corner_shift(transform, shape, pixel)
+    return corner_error(transform.matrix, np.eye(3), shape, pixel)
 
 
 def compared_numbers(

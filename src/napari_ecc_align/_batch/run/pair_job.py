@@ -7,18 +7,23 @@ import time
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from ..._align.pair import align_steps
+from ..._align.pair import align_steps, checked_job
+from ..._align.smooth import smooth_steps
 from ..._align.volume.transform import VolumeTransform
 from ..._common.errors import InputError
 from ..._common.steps import outcome_of
 from ..._images.coverage import overlap
 from ..._images.files.images import encode_image
 from ..._images.files.warped import blanked
+from ..._transform.field import Field
 from ..._transform.plausible import distortions
-from ..._transform.transform import Transform, corner_error
+from ..._transform.transform import Transform
+from ..._verdict.field_result import SmoothAlignment
 from ..._verdict.result import AlignmentResult
 from ..records.record import (
     InputFile,
@@ -34,12 +39,15 @@ from .measure import (
     Differences,
     alignment_numbers,
     compared_numbers,
+    corners_moved,
     differences_after,
     differences_before,
     thumbnail,
 )
 from .resample import resample_file
 from .volume_pair import are_volumes, volume_record
+
+AnyResult = AlignmentResult | SmoothAlignment
 
 
 def process_pair(job: PairJob) -> Record:
@@ -102,8 +110,8 @@ def _done(job: PairJob) -> tuple[Record, dict[str, bytes]]:
     if isinstance(job.transform, VolumeTransform):
         raise InputError(f"{pair.name}: these are images, and the transform is one of volumes")
     if job.transform is None:
-        result = outcome_of(align_steps(reference.image, moving.image, settings))
-        transform = result.transform
+        result = _found(reference.image, moving.image, settings)
+        transform: Transform | Field = result.transform
     else:
         result, transform = None, job.transform
         _check_given(job, reference.image.shape, moving.image.shape)
@@ -137,6 +145,12 @@ def _done(job: PairJob) -> tuple[Record, dict[str, bytes]]:
     return record, files
 
 
+def _found(reference: NDArray[Any], moving: NDArray[Any], settings: BatchSettings) -> AnyResult:
+    if settings.bends:
+        return outcome_of(smooth_steps(checked_job(reference, moving, settings)))
+    return outcome_of(align_steps(reference, moving, settings))
+
+
 def _warped(
     job: PairJob,
     role: str,
@@ -144,7 +158,7 @@ def _warped(
     moving: Loaded,
     reference: Loaded,
     outcome: Outcome,
-    transform: Transform,
+    transform: Transform | Field,
 ) -> tuple[InputFile, dict[str, bytes], Differences | None]:
     """Return the file of an image, its output by path, and how the moving image now compares.
 
@@ -187,8 +201,8 @@ def _check_given(job: PairJob, reference: tuple[int, ...], moving: tuple[int, ..
 
 
 def _outcome(
-    result: AlignmentResult | None,
-    transform: Transform,
+    result: AnyResult | None,
+    transform: Transform | Field,
     reference_shape: tuple[int, ...],
     moving_shape: tuple[int, ...],
     settings: BatchSettings,
@@ -200,27 +214,33 @@ def _outcome(
         return "failed" if result.verdict == "cancelled" else result.verdict
     if reference_shape[:2] != moving_shape[:2]:
         return "aligned"
-    shift = corner_error(transform.matrix, np.eye(3), reference_shape)
-    there = lies_right(shift, result.corner_uncertainty, settings)
+    if isinstance(result, SmoothAlignment) and result.bends:
+        return "aligned"
+    shift = corners_moved(transform, (reference_shape[0], reference_shape[1]))
+    there = lies_right(shift, _uncertainty(result), settings)
     return "passed through" if there else "aligned"
 
 
-def _applied(outcome: Outcome, transform: Transform) -> Transform | None:
+def _uncertainty(result: AnyResult) -> float:
+    return result.uncertainty if isinstance(result, SmoothAlignment) else result.corner_uncertainty
+
+
+def _applied(outcome: Outcome, transform: Transform | Field) -> Transform | Field | None:
     """Return the transform between the reference and the outputs' originals, if there is one."""
     if outcome == "passed through":
-        return Transform.identity(transform.model)
+        return Transform.identity("affine" if transform.model == "smooth" else transform.model)
     return None if outcome == "failed" else transform
 
 
 def _reason(
-    job: PairJob, result: AlignmentResult | None, outcome: Outcome, numbers: dict[str, Number]
+    job: PairJob, result: AnyResult | None, outcome: Outcome, numbers: dict[str, Number]
 ) -> str:
     if result is None:
         return "A person has found the transform."
     if outcome != "passed through":
         return result.reason
     shift = numbers["corner_shift"]
-    uncertainty = result.corner_uncertainty
+    uncertainty = _uncertainty(result)
     within = f" (uncertainty {uncertainty:.2g} px)" if np.isfinite(uncertainty) else ""
     return f"Aligned already: its corners would move by {shift:.2g} px{within}. {result.reason}"
 

@@ -10,12 +10,13 @@ from numpy.typing import NDArray
 from ..._images.files.image_file import ImageFile
 from ..._images.kinds import TwoValues, kind_of, two_values
 from ..._images.warping import warp
+from ..._transform.field import Field
 from ..._transform.transform import Transform
 from ..settings import BatchSettings
 
 
 def resample_file(
-    file: ImageFile, transform: Transform, shape: tuple[int, ...], settings: BatchSettings
+    file: ImageFile, transform: Transform | Field, shape: tuple[int, ...], settings: BatchSettings
 ) -> NDArray[Any]:
     """Resample all channels and pages of a file as `resample` does."""
     if file.channel_axis is None:
@@ -24,7 +25,10 @@ def resample_file(
 
 
 def resample(
-    image: NDArray[Any], transform: Transform, shape: tuple[int, ...], settings: BatchSettings
+    image: NDArray[Any],
+    transform: Transform | Field,
+    shape: tuple[int, ...],
+    settings: BatchSettings,
 ) -> NDArray[Any]:
     """Resample an image on the reference's grid, in its own dtype.
 
@@ -35,7 +39,7 @@ def resample(
     ----------
     image : ndarray, shape (h, w) or (h, w, 3 or 4)
         The image.
-    transform : Transform
+    transform : Transform or Field
         Maps reference pixels to its pixels.
     shape : tuple of int
         Of the reference.

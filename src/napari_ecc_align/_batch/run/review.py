@@ -11,10 +11,9 @@ from dataclasses import replace
 from ..._align.volume.transform import VolumeTransform
 from ..._common.atomic import real_path
 from ..._common.errors import InputError
-from ..._transform.transform import Transform
-from ..._transform.transform_like import TransformLike, as_transform
+from ..._transform.transform_like import FieldLike, TransformLike, as_map
 from ..plan.pairs import PairFiles, Plan, find_pairs
-from ..records.record import Record, RecordedReview, read_record, unreadable_record
+from ..records.record import AnyTransform, Record, RecordedReview, read_record, unreadable_record
 from ..report.report import write_report
 from .commit import commit, finish_all, is_there
 from .folder_lock import locked
@@ -40,11 +39,15 @@ def accept(plan: Plan, name: str, *, note: str = "") -> Record:
 
 
 def correct(
-    plan: Plan, name: str, transform: TransformLike | VolumeTransform, *, note: str = ""
+    plan: Plan,
+    name: str,
+    transform: TransformLike | FieldLike | VolumeTransform,
+    *,
+    note: str = "",
 ) -> Record:
     """Do a pair with a transform that a person has found; see `Batch.correct`."""
     pair, review = _decision(plan, name, RecordedReview("corrected", note))
-    found = transform if isinstance(transform, VolumeTransform) else as_transform(transform)
+    found = transform if isinstance(transform, VolumeTransform) else as_map(transform)
     if getattr(transform, "verdict", None) in ("failed", "cancelled"):
         raise InputError(
             f"{name}: this alignment did not succeed either; if its transform is right all the "
@@ -86,7 +89,7 @@ def _record_of(plan: Plan, name: str, decided: str) -> Record:
 
 
 def _rewritten(
-    plan: Plan, pair: PairFiles, transform: Transform | VolumeTransform, review: RecordedReview
+    plan: Plan, pair: PairFiles, transform: AnyTransform, review: RecordedReview
 ) -> Record:
     """Do a pair with a given transform."""
     former = read_record(plan.out, pair.name)

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from magicgui.widgets import ComboBox, ProgressBar, PushButton
+from magicgui.widgets import ComboBox, ProgressBar, PushButton, Widget
 from qtpy.QtCore import Qt
 
 from ..shared.model_box import model_box
+from ..shared.rows import row
+
+_BUTTON_HEIGHT = 36
 
 
 def model_choice() -> ComboBox:
@@ -19,8 +22,8 @@ def model_choice() -> ComboBox:
     )
 
 
-def run_buttons() -> tuple[PushButton, PushButton, PushButton]:
-    """Return the buttons that align, judge, and cancel."""
+def begin_buttons() -> tuple[PushButton, PushButton]:
+    """Return the buttons that align, and judge."""
     align = PushButton(
         text="&Align", tooltip="Lay the moving image on the reference (Return or Alt+A)"
     )
@@ -29,8 +32,22 @@ def run_buttons() -> tuple[PushButton, PushButton, PushButton]:
         tooltip="Say whether the two images lie right where they are, whoever has aligned "
         "them; nothing is searched or moved (Alt+J)",
     )
+    align.native.setMinimumHeight(_BUTTON_HEIGHT)
+    font = align.native.font()
+    font.setBold(True)
+    align.native.setFont(font)
+    return align, judge
+
+
+def end_buttons() -> tuple[PushButton, PushButton, Widget]:
+    """Return the buttons that end a run, with nothing and with what is done, and their row."""
     cancel = PushButton(text="Cancel", tooltip="Stop, and leave all as it was (Escape)")
-    return align, judge, cancel
+    keep = PushButton(
+        text="&Keep what is done",
+        tooltip="Stop, and go on with the frames that are aligned; each of the others is laid as "
+        "the nearest of them (Alt+K)",
+    )
+    return cancel, keep, row(cancel, keep)
 
 
 def name_stage(progress: ProgressBar, stage: str) -> None:

@@ -88,13 +88,13 @@ class NextSteps(Container):  # type: ignore[type-arg]
         search = run.task.parameters.search
         # Few images need more than affine, and only where the sentence says so.
         stiff = search.model != "affine" or run.is_too_stiff
+        volume = run.task.is_volume
         freer = run.suffices or (None if run.task.bends else _FREER.get(search.model))
         if run.bent is not None:
             # All were tried.
             freer = "smooth" if run.bent == "doubtful" else None
-        elif freer == "smooth" and (run.is_stack or search.mirrored or search.engine != "pyramid"):
+        elif freer == "smooth" and (volume or search.mirrored or search.engine != "pyramid"):
             freer = None
-        volume = run.task.is_volume
         # Of volumes nothing is freer.
         stiff = stiff and not (volume and search.model in ("affine", "auto"))
         self._model = freer if stiff and not run.task.judged else None

@@ -103,8 +103,10 @@ class FramePreview:
         """Take note of a frame that is done, and show it if it is looked at."""
         if not isinstance(step, FrameProgress) or step.result is None or not step.result.found:
             return
+        assert step.transform is not None
         frame = round(step.fraction * len(self._frames)) - 1
-        self._found[frame] = step.result.transform
+        # A layer cannot be bent: of a field it shows the motion after it.
+        self._found[frame] = step.transform
         if frame == self._looked_at():
             self._look()
 

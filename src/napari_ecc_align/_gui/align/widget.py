@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
+from threading import Event
 from typing import Literal
 
 import napari
@@ -39,15 +40,13 @@ from ..shared.remembered_settings import remember
 from ..shared.rows import row, timer
 from ..shared.scrolling import Scroll, ScrollsWhereLow
 from ..shared.watching import Watch
-from .controls import model_choice, name_stage, run_buttons
+from .controls import begin_buttons, end_buttons, model_choice, name_stage
 from .next_steps import NextSteps, begin_dragging, draw_region, mark_points
 from .plan import describe_pair
 from .preview import FramePreview, Preview, preview_of
 from .region_and_start import POINTS, RegionAndStartForm
 from .settings import SettingsForm
 from .stack_form import StackForm
-
-_BUTTON_HEIGHT = 36
 
 
 class AlignWidget(Container):  # type: ignore[type-arg]
@@ -63,11 +62,13 @@ class AlignWidget(Container):  # type: ignore[type-arg]
         self._viewer = napari_viewer
         self._work = Background(self._set_running)
         self._preview: Preview | FramePreview | None = None
+        self._enough = Event()
         self.model = model_choice()
         self.pair = LayerPair(napari_viewer, self.model)
         self.stack = StackForm(napari_viewer)
         self.plan = Label(value="")
-        self.align_button, self.judge_button, self.cancel_button = run_buttons()
+        self.align_button, self.judge_button = begin_buttons()
+        self.cancel_button, self.keep_button, self._ends = end_buttons()
         self.progress = ProgressBar(max=1000, value=0)
         self.settings = SettingsForm()
         self.where = RegionAndStartForm(napari_viewer)
@@ -91,7 +92,7 @@ class AlignWidget(Container):  # type: ignore[type-arg]
                 self.plan,
                 row(self.align_button, self.judge_button),
                 self.progress,
-                self.cancel_button,
+                self._ends,
                 self.after,
                 self.help,
             ],
@@ -141,6 +142,10 @@ class AlignWidget(Container):  # type: ignore[type-arg]
         """Stop the alignment that is under way, if any; nothing is added."""
         self._work.cancel()
 
+    def keep(self) -> None:
+        """Stop the alignment of a film that is under way, with the frames that are done."""
+        self._enough.set()
+
     def _arrange(self) -> None:
         self.folds = {
             "Where": CollapsiblePart(
@@ -163,26 +168,18 @@ class AlignWidget(Container):  # type: ignore[type-arg]
         top = [each.native for each in (self.pair, self.stack, self.plan)]
         in_order = partial(tab_from_top_to_bottom, self.native)
         ScrollsWhereLow(self.native, top, self._scroll, in_order)
-        self.align_button.native.setMinimumHeight(_BUTTON_HEIGHT)
-        font = self.align_button.native.font()
-        font.setBold(True)
-        self.align_button.native.setFont(font)
         tab_from_top_to_bottom(self.native)
-        self._keys = Keys(self.native, self.run, self._escape)
+        self._keys = Keys(self.native, self.run, self._work.cancel)
         fill_width(self.plan)
         align_names(self.native, [box.label for box in (*self.pair, *self.stack)])
         for form in (self.where, self.settings):
             align_names(form.native, form.names)
 
-    def _escape(self) -> bool:
-        running = self.running
-        self.cancel()
-        return running
-
     def _connect(self) -> None:
         self.align_button.changed.connect(self.run)
         self.judge_button.changed.connect(self.judge)
         self.cancel_button.changed.connect(self.cancel)
+        self.keep_button.changed.connect(self.keep)
         self.where.drag.changed.connect(self._drag)
         self.help.changed.connect(lambda: open_help(self.native))
         for plan in (
@@ -239,6 +236,7 @@ class AlignWidget(Container):  # type: ignore[type-arg]
 
     def _begin(self, task: Task) -> None:
         task.check()
+        self._enough = task.enough
         self._work.start(
             run_steps,
             task,
@@ -327,7 +325,8 @@ class AlignWidget(Container):  # type: ignore[type-arg]
 
     def _show_running(self, running: bool) -> None:
         self.align_button.enabled = self.judge_button.enabled = not running
-        self.progress.visible = self.cancel_button.visible = running
+        self.progress.visible = self._ends.visible = running
+        self.keep_button.visible = running and isinstance(self._preview, FramePreview)
         self.progress.value = 0
         if not running:
             self._end_preview()

@@ -14,8 +14,8 @@ from napari.layers import Image, Labels, Layer
 from ..._align.volume.transform import load_of_either
 from ..._common.errors import InputError
 from ..._transform.field import Field, field_of
-from ..._transform.files import load_transforms
-from ..._transform.formats.field_files import FIELD_FORMATS
+from ..._transform.files import load_fields, load_transforms
+from ..._transform.formats.field_files import holds_a_field, holds_fields, unpacked
 from ..._transform.formats.registry import holds_a_stack
 from ..._transform.transform import Transform
 from ..layers.attributes import METADATA_KEY, is_result
@@ -88,7 +88,9 @@ def transform_in(path: Path) -> KnownTransform:
         If the file holds neither.
     """
     label = f"{path.name} (file)"
-    if path.suffix.lower() in FIELD_FORMATS:
+    if holds_fields(path):
+        return KnownTransform(label, FrameTransforms(tuple(load_fields(path))))
+    if holds_a_field(path):
         return KnownTransform(label, Field.load(path))
     if holds_a_stack(path):
         return KnownTransform(label, FrameTransforms(tuple(load_transforms(path))))
@@ -119,12 +121,13 @@ def _from_note(note: Any) -> KnownTransform | None:
 
 def _of_frames(note: Any) -> FrameTransforms | None:
     """Return the transforms of a stack's frames; None of a pair, or where one goes for all."""
-    matrices = note.get("frame_matrices")
-    if not matrices or all(matrix == matrices[0] for matrix in matrices):
+    matrices, fields = note.get("frame_matrices"), note.get("frame_fields", ())
+    noted = fields or matrices
+    if not noted or all(one == noted[0] for one in noted):
         return None
     start, step = note["frame_places"]
     return FrameTransforms(
-        tuple(Transform(matrix) for matrix in matrices),
+        tuple(field_of(unpacked(each)) for each in fields) or tuple(map(Transform, matrices)),
         note["axis"] - len(note["layers"]["moving"]["index"]) - 2,
         (float(start), float(step)),
     )

@@ -16,8 +16,7 @@ from ..._common.errors import InputError
 from ..._images.interpolation import INTERPOLATIONS
 from ..._images.warping import Resampling
 from ..._transform.field import Field
-from ..._transform.files import save_transforms
-from ..._transform.formats.field_files import FIELD_FORMATS
+from ..._transform.formats.field_files import FIELD_FORMATS, GROUPS, MANY_FIELDS
 from ..._transform.formats.registry import FORMATS, STACK_FORMATS
 from ..layers.apply_transform import Application, moved_affine
 from ..layers.attributes import is_result, layer_with_id
@@ -133,7 +132,7 @@ class ApplyWidget(Container):  # type: ignore[type-arg]
             if self.chosen is None:
                 raise InputError("There is no transform to save: align two images or load a file.")
             if isinstance(self.chosen.transform, FrameTransforms):
-                save_transforms(self.chosen.transform.transforms, path, overwrite=True)
+                self.chosen.transform.save(path)
             else:
                 self.chosen.transform.save(path, overwrite=True)
             self._say(f"Saved to {path}.")
@@ -323,8 +322,8 @@ class ApplyWidget(Container):  # type: ignore[type-arg]
     def _ask_to_save(self) -> None:
         many = self.chosen is not None and isinstance(self.chosen.transform, FrameTransforms)
         name, formats = ("transforms", STACK_FORMATS) if many else ("transform", FORMATS)
-        if self.chosen is not None and isinstance(self.chosen.transform, Field):
-            formats = FIELD_FORMATS
+        if self.chosen is not None and isinstance(self.chosen.all[0], Field):
+            formats = MANY_FIELDS if many else {**FIELD_FORMATS, **GROUPS}
         path = ask_where_to_save(self.native, name, formats)
         if path is not None:
             self.save(path)

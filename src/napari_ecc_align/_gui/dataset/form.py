@@ -78,7 +78,7 @@ class FolderForm(Form):
             "Where the aligned images and the report go: a new folder, or that of an earlier run, "
             "which is then shown and gone on with",
         )
-        self.model = model_box("What may have happened to the moving images")
+        self.model = model_box("What may have happened to the moving images", bends=True)
         super().__init__(self.reference, self.moving, self.siblings, self.out, self.model)
 
     @property

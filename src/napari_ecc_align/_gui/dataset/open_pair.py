@@ -23,6 +23,7 @@ from ..layers.comparison_layers import blank_outside, comparison_layers
 from ..layers.snapshots import snapshot
 from ..layers.stack_snapshots import single_frame
 from ..results.views import show_only
+from ..runs.provenance import plain
 
 _SEE_THROUGH = 0.6
 
@@ -167,8 +168,7 @@ class OpenPair:
         note = {
             "reference": fixed.name,
             "moving": other.name,
-            "model": transform.model,
-            "matrix": transform.matrix.tolist(),
+            **plain(transform),
             "layers": {"reference": fixed.origin, "moving": other.origin},
         }
         made = comparison_layers(fixed, single_frame(other, fixed.grid), inspection, note)

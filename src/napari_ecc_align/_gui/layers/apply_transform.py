@@ -28,7 +28,7 @@ from ..._transform.field import Field, plain_parts
 from ..._transform.transform import Transform, map_points
 from .attributes import METADATA_KEY, appearance, levels_of, plane_count
 from .frame_transforms import FrameTransforms
-from .resampling import NEAREST, resample_steps, resampled_volumes, stacked_placement
+from .resampling import resample_steps, resampled_volumes, stacked_placement
 from .shapes import Change, moved_shapes
 from .world import (
     AnyTransform,
@@ -100,9 +100,11 @@ class Application:
         """Return what the metadata of a layer that this made of another say of it."""
         applied = {"applied_to": layer.name, "inverse": self.inverse}
         if isinstance(self.transform, FrameTransforms):
-            transforms = self.transform.transforms
-            matrices = [each.matrix.tolist() for each in transforms]
-            return {**applied, "frame_matrices": matrices, "model": transforms[0].model}
+            return {
+                **applied,
+                **self.transform.record,
+                "model": self.transform.transforms[0].model,
+            }
         matrix = self.transform.matrix.tolist()
         bent = {"field": plain_parts(self.transform)} if isinstance(self.transform, Field) else {}
         return {**applied, "matrix": matrix, "model": self.transform.model, **bent}
@@ -174,11 +176,6 @@ def _resampled(layer: Layer, application: Application) -> tuple[Any, dict[str, A
 
     def to_own(one: AnyTransform) -> AnyTransform:
         if isinstance(one, Field):
-            if application.resampling.fill == NEAREST:
-                raise InputError(
-                    "A field does not go on with nearest pixels: choose another value for what "
-                    "lies outside"
-                )
             source = in_units(*_ends(application, moving)[1])
             return Transform(in_row_column(to_layer @ source)) @ _directed(one, application)
         here = in_row_column(to_layer @ _to_target(one, application, moving))

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,9 @@ from napari.layers import Layer
 from numpy.typing import NDArray
 
 from ..._common.errors import InputError
+from ..._transform.field import Field, stored_parts
+from ..._transform.files import save_fields, save_transforms
+from ..._transform.formats.field_files import packed
 from ..._transform.transform import Transform
 from .attributes import axes_of, plane_count
 from .shapes import Change
@@ -22,7 +26,7 @@ class FrameTransforms:
 
     Attributes
     ----------
-    transforms : tuple of Transform
+    transforms : tuple of Transform or Field
         Reference pixels to those of each frame.
     axis : int, optional
         Which axis of a layer the frames follow each other along, counted from the last; the last
@@ -33,14 +37,34 @@ class FrameTransforms:
         taken from the layers themselves when left out.
     """
 
-    transforms: tuple[Transform, ...]
+    transforms: tuple[Transform | Field, ...]
     axis: int | None = None
     places: tuple[float, float] | None = None
+
+    @property
+    def record(self) -> dict[str, Any]:
+        """What tells them in the metadata of a layer, as values that JSON can hold."""
+        return frames_record(self.transforms)
+
+    def save(self, path: Path) -> None:
+        """Write them all; the dialog has asked whether to replace a file.
+
+        Raises
+        ------
+        InputError
+            If the file cannot be written.
+        """
+        bent = [each for each in self.transforms if isinstance(each, Field)]
+        plain = [each for each in self.transforms if isinstance(each, Transform)]
+        if bent:
+            save_fields(bent, path, overwrite=True)
+        else:
+            save_transforms(plain, path, overwrite=True)
 
     def __len__(self) -> int:
         return len(self.transforms)
 
-    def of_plane(self, layer: Layer, index: tuple[int, ...]) -> Transform:
+    def of_plane(self, layer: Layer, index: tuple[int, ...]) -> Transform | Field:
         """Return the transform of one plane of a layer with pixels."""
         number: int = index[self._axis_of(layer, plane_count(layer))]
         return self.transforms[number]
@@ -78,7 +102,7 @@ class FrameTransforms:
                 f"transforms for {len(self)}: choose a stack of the same length"
             )
 
-    def change(self, layer: Layer, change_of: Callable[[Transform], Change]) -> Change:
+    def change(self, layer: Layer, change_of: Callable[[Transform | Field], Change]) -> Change:
         """Return the function that moves points of a layer, each with its frame.
 
         Parameters
@@ -114,3 +138,10 @@ class FrameTransforms:
             world = np.array([layer.data_to_world(point)[axis] for point in flat])
             along = ((world - start) / step).reshape(points.shape[:-1])
         return np.clip(np.rint(along), 0, len(self) - 1).astype(np.int64)
+
+
+def frames_record(transforms: Sequence[Transform | Field]) -> dict[str, Any]:
+    """Return what tells the transforms of frames, as values that JSON can hold."""
+    bent = [packed(stored_parts(each)) for each in transforms if isinstance(each, Field)]
+    matrices = [each.matrix.tolist() for each in transforms]
+    return {"frame_matrices": matrices, **({"frame_fields": bent} if bent else {})}

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ..._images.lazy_slices import is_sliced_by_dask, slices_of
 from ..._images.pixels import mean_type
 from ..._images.sources import is_lazy
 
@@ -87,6 +88,8 @@ class _Plane:
     def __init__(self, array: Any, index: tuple[int, ...]) -> None:
         self._array = array
         self._index = index
+        lazy = bool(index) and is_sliced_by_dask(array)
+        self._slices = slices_of(array, len(index)) if lazy else None
         self.shape = tuple(int(length) for length in array.shape[len(index) :])
         self.ndim = len(self.shape)
         self.dtype = np.dtype(array.dtype)
@@ -95,7 +98,11 @@ class _Plane:
 
     def __getitem__(self, key: Any) -> NDArray[Any]:
         key = key if isinstance(key, tuple) else (key,)
-        part = self._array[(*self._index, *key)]
+        if self._slices is None:
+            part = self._array[(*self._index, *key)]
+        else:
+            at, axis = self._index, self._slices.axis
+            part = self._slices[at[axis]][(*at[:axis], *at[axis + 1 :], *key)]
         if hasattr(part, "compute"):
             part = part.compute(callbacks=())
         return np.asarray(part)

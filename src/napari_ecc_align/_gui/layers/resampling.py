@@ -23,6 +23,7 @@ from ..._images.limits import LIMITS
 from ..._images.sources import is_lazy
 from ..._images.warping import Resampling, warp
 from ..._transform.axes import in_row_column
+from ..._transform.field import Field
 from ..._transform.transform import Transform
 from .lazy_planes import plane_at_level
 from .world import PixelGrid, data_matrix, placement_by
@@ -34,7 +35,7 @@ NEAREST: Any = "nearest"
 def resample_steps(
     levels: Sequence[Any],
     leading: tuple[int, ...],
-    transform_of: Callable[[tuple[int, ...]], Transform],
+    transform_of: Callable[[tuple[int, ...]], Transform | Field],
     shape: tuple[int, int],
     resampling: Resampling,
     *,
@@ -187,7 +188,7 @@ def stacked_placement(layer: Layer, target: PixelGrid) -> dict[str, Any]:
 
 def _resampled(
     sources: list[Any],
-    transform: Transform,
+    transform: Transform | Field,
     shape: tuple[int, int],
     resampling: Resampling,
     *,
@@ -197,6 +198,11 @@ def _resampled(
     from ..._images.lazy_warping import lazy_warp, warp_pyramid
 
     if resampling.fill == NEAREST:
+        if isinstance(transform, Field):
+            raise InputError(
+                "A field does not go on with nearest pixels: choose another value for what lies "
+                "outside"
+            )
         if is_lazy(sources[0]) or multiscale:
             raise InputError(
                 "Only an image in memory goes on with its nearest pixels: choose another value "

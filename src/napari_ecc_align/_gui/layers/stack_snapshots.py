@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Generator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from napari.components import ViewerModel
@@ -16,6 +17,7 @@ from napari.layers import Image
 from ..._align.progress import Progress
 from ..._common.errors import InputError
 from ..._images.warping import Resampling
+from ..._transform.field import Field
 from ..._transform.transform import Transform
 from .attributes import axes_of, levels_of, plane_count
 from .lazy_planes import mean_plane, plane_of
@@ -62,9 +64,15 @@ class StackSnapshot(Sequence[Any]):
     def __getitem__(self, number: Any) -> Any:
         """Return one frame at full resolution; other leading axes stay at what is on show."""
         index = self.at(self.on_show, number)
+        _ = self._first
         if self.shown.mean_axis is not None:
             return mean_plane(self.levels[0], index, self.leading, self.shown.mean_axis)
         return plane_of(self.levels[0], index)
+
+    @cached_property
+    def _first(self) -> Any:
+        """One plane, with which what all are sliced from is kept."""
+        return plane_of(self.levels[0], self.on_show)
 
     @property
     def on_show(self) -> tuple[int, ...]:
@@ -82,13 +90,16 @@ class StackSnapshot(Sequence[Any]):
         return (*index[: self.axis], number, *index[self.axis + 1 :])
 
     def resample_steps(
-        self, transforms: Sequence[Transform], shape: tuple[int, int], resampling: Resampling
+        self,
+        transforms: Sequence[Transform | Field],
+        shape: tuple[int, int],
+        resampling: Resampling,
     ) -> Generator[Progress, None, Any]:
         """Put every plane where the transform of its frame says, one step at a time.
 
         Parameters
         ----------
-        transforms : sequence of Transform
+        transforms : sequence of Transform or Field
             One per frame: reference pixels to those of the frame.
         shape : tuple of int
             (height, width) of the reference.

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..._align.stack import mean_image
+from ..._align.mean_frame import mean_image
 from ..._align.stack_masks import StackMasks
 from ..._align.volume.inspection import volume_checkerboard, volume_overlay
 from ..._common.errors import InputError
@@ -22,15 +22,11 @@ from ..._images.coverage import overlap
 from ..._images.pixels import to_gray, valid_pixels
 from ..._images.sources import is_lazy
 from ..layers.aligned_layers import LayerTuple
-from ..layers.attributes import METADATA_KEY
-from ..layers.comparison_layers import (
-    binary_difference_layer,
-    difference_colours,
-    difference_layer,
-)
 from ..layers.lazy_planes import plane_of
 from ..runs.finished_run import FinishedRun, first_few
 from ..shared.refusal import Refusal, refusing
+from .large_pictures import layer_where_looked_at
+from .picture_layer import picture_layer
 
 # Regions bound what is counted and subtracted, not the pictures of both images.
 _WITHIN_REGIONS = ("difference", "binary difference")
@@ -94,11 +90,14 @@ def picture_steps(
         layers, notes = {}, []
         for role in roles if run.task.is_volume else ():
             yield role
-            layers[role] = _layer(run, role, _of_volumes(run, role))
-        for role in () if run.task.is_volume else roles:
+            layers[role] = picture_layer(run, role, _of_volumes(run, role))
+        for role in roles if run.drawn_where_looked_at else ():
+            yield role
+            layers[role] = layer_where_looked_at(run, role)
+        for role in () if run.task.is_volume or run.drawn_where_looked_at else roles:
             planes = _AlignedPlanes(run, within_regions=role in _WITHIN_REGIONS)
             data, note = yield from _drawn(planes, role, _drawing(run, role))
-            layers[role] = _layer(run, role, data)
+            layers[role] = picture_layer(run, role, data)
             notes += [note] if note else []
         return Pictures(layers, " ".join(notes))
 
@@ -257,17 +256,3 @@ def _blank_frames(refused: dict[int, str]) -> str:
     frames = first_few([*refused])
     which = f"Frame {frames} stays" if len(refused) == 1 else f"Frames {frames} stay"
     return f"{which} blank: {next(iter(refused.values()))}"
-
-
-def _layer(run: FinishedRun, role: str, data: Any) -> LayerTuple:
-    # Marked as ours, so that no form offers it as an image to align.
-    options = {"metadata": {METADATA_KEY: {"view": role}}, **run.task.frames.placement}
-    if role == "difference":
-        signed = run.task.parameters.signed
-        return difference_layer(data, run.task.reference.data, options, signed=signed)
-    if role == "binary difference":
-        return binary_difference_layer(data, options)
-    look: dict[str, Any] = {"rgb": True}
-    if role == "checkerboard":
-        look = {"colormap": difference_colours(role), "contrast_limits": [0.0, 1.0]}
-    return data, {"name": role, **look, **options}, "image"

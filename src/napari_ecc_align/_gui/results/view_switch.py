@@ -101,10 +101,13 @@ class ViewSwitch:
     def _open_as_suits(self, run: FinishedRun) -> None:
         """Show the overlay first where only edges agree: the difference would show everything.
 
-        When brightness is compared again, go back to the view of before.
+        And where there is no binary difference, as of images that are too large for one. When
+        brightness is compared again, go back to the view of before.
         """
         choice = self._choice(run)
         edges = getattr(run.result, "representation", "") == "orientation"
+        large = run.inspection is None and run.drawn_where_looked_at
+        edges |= large and choice.value == "binary difference"
         with choice.changed.blocked():
             if edges and self._before is None and choice.value in _COMPARED:
                 self._before, choice.value = choice.value, _OVERLAY
@@ -131,7 +134,7 @@ class ViewSwitch:
         if task.parameters == run.task.parameters:
             return
         self._wanted = replace(run, task=task)
-        if run.is_stack:
+        if run.inspection is None:
             self._work.cancel()
         self.show()
 
@@ -148,7 +151,7 @@ class ViewSwitch:
         # Where work is under way, its end comes back here.
         if run is None or not run.comparable or self._work.running:
             return
-        if not run.is_stack and run is not self._run:
+        if run.inspection is not None and run is not self._run:
             self._work.start(
                 inspect_steps,
                 run.task,

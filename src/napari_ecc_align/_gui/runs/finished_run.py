@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal, cast
@@ -10,6 +11,8 @@ from typing import Any, Literal, cast
 import numpy as np
 from numpy.typing import NDArray
 
+from ..._align.progress import FrameResult
+from ..._align.smooth_stack import SmoothStack
 from ..._align.stack_result import StackResult
 from ..._align.volume.inspection import volume_rows
 from ..._align.volume.result import VolumeAlignment
@@ -19,14 +22,15 @@ from ..._compare.inspection import Inspection, Row
 from ..._compare.table import before_after, smooth_rows
 from ..._images.ome_zarr.image import is_ome_zarr
 from ..._images.ome_zarr.scene import save_scene
-from ..._transform.files import save_transforms
-from ..._transform.formats.field_files import FIELD_FORMATS
+from ..._images.sources import is_lazy
+from ..._transform.files import save_fields, save_transforms
+from ..._transform.formats.field_files import FIELD_FORMATS, GROUPS, MANY_FIELDS
 from ..._transform.formats.registry import FORMATS, STACK_FORMATS
 from ..._transform.matrices import MotionModel
 from ..._transform.transform import Transform
 from ..._verdict.field_result import SmoothAlignment
-from ..._verdict.result import AlignmentResult
 from ..._verdict.verdict import FOUND, VERDICTS, Verdict
+from ..layers.frame_transforms import frames_record
 from ..layers.world import distance_in_world, unit_of, world_change
 from .basis import MOVING_PLACE
 from .provenance import plain, provenance
@@ -53,7 +57,7 @@ class FinishedRun:
     ----------
     task : Task
         What was asked.
-    results : StackResult
+    results : StackResult or SmoothStack
         One per frame that was aligned: of all, or the one that goes for all.
     transforms : list of Transform or VolumeTransform
         One per frame. Where a frame could not be aligned, that of the nearest frame that was, or
@@ -71,7 +75,7 @@ class FinishedRun:
     """
 
     task: Task
-    results: StackResult
+    results: StackResult | SmoothStack
     transforms: list[Any]
     data: Any = None
     inspection: Inspection | None = None
@@ -92,7 +96,7 @@ class FinishedRun:
     def formats(self) -> dict[str, str]:
         """The formats that `save` knows, by suffix: of two OME-Zarr images a scene, too."""
         if self.task.bends:
-            return FIELD_FORMATS
+            return MANY_FIELDS if self.is_stack else {**FIELD_FORMATS, **GROUPS}
         if self.is_stack:
             return STACK_FORMATS
         return {**FORMATS, **(SCENE if all(map(is_ome_zarr, self._paths)) else {})}
@@ -102,10 +106,11 @@ class FinishedRun:
         return [each.origin["path"] for each in (self.task.reference, self.task.moving)]
 
     @property
-    def result(self) -> AlignmentResult:
+    def result(self) -> Any:
         """The result of the image, or of the worst frame."""
+        results: Sequence[FrameResult] = self.results.results
         # Of equal ones the last: the first frame may be what the others are aligned to.
-        return min(reversed(self.results), key=lambda result: VERDICTS.index(result.verdict))
+        return min(reversed(results), key=lambda result: VERDICTS.index(result.verdict))
 
     @property
     def verdict(self) -> Verdict:
@@ -128,9 +133,16 @@ class FinishedRun:
     def comparable(self) -> bool:
         """Whether there is something aligned that can be compared with the reference."""
         if not self.is_stack:
-            return self.inspection is not None
+            return self.inspection is not None or self.drawn_where_looked_at
         height, width = self.task.shape[-2:]
         return self.data is not None and height * width <= _DRAWN_PIXELS
+
+    @property
+    def drawn_where_looked_at(self) -> bool:
+        """Whether it is a single image that is lazy, of which no more is drawn than is seen."""
+        if self.is_stack or self.task.is_volume or self.data is None:
+            return False
+        return is_lazy(self.data[0] if isinstance(self.data, list) else self.data)
 
     def reason(self) -> str:
         """Return the verdict's reason; of a stack which frames lie right, and which do not."""
@@ -155,7 +167,7 @@ class FinishedRun:
         ]
         count = len(self.results)
         said = [f"{count} {one}{'s' * (count != 1)}: {', '.join(parts)}."]
-        wrong = [at for at, result in enumerate(self.results) if not result.aligned]
+        wrong = [at for at, said_of in enumerate(self.results.verdicts) if said_of != "aligned"]
         if wrong:
             reason = self.results[wrong[0]].reason
             said.append(f"{one.title()}{'s' * (len(wrong) != 1)} {first_few(wrong)}: {reason}")
@@ -177,8 +189,12 @@ class FinishedRun:
         if lay is None:
             return self.results.to_dict()
         back = lay.inverse
-        moved = [replace(each, transform=back @ each.transform) for each in self.results]
-        return replace(self.results, results=tuple(moved)).to_dict()
+        moved: list[Any] = [
+            replace(each, transform=back @ each.transform) for each in self.results.results
+        ]
+        stack: Any = self.results
+        drift: dict[str, NDArray[Any]] = replace(stack, results=tuple(moved)).to_dict()
+        return drift
 
     def drift_table(self) -> str:
         """Return the drift as CSV: shift and turn of every frame, in px and in units, and verdict.
@@ -187,12 +203,11 @@ class FinishedRun:
         """
         drift, grid = self.drift(), self.task.moving.grid
         shift = np.stack([drift["x"], drift["y"]])
-        columns = {
-            "frame": drift["frame"],
-            "dx_px": shift[0],
-            "dy_px": shift[1],
-            "turn_deg": drift["rotation"],
-        }
+        columns = {"frame": drift["frame"], "dx_px": shift[0], "dy_px": shift[1]}
+        if "rotation" in drift:
+            columns["turn_deg"] = drift["rotation"]
+        else:
+            columns["bends_up_to_px"] = drift["bends_up_to"]
         if "pixel" not in grid.units:
             down, across = grid.matrix[:2, :2] @ shift[::-1]
             columns[f"dx_{grid.units[1]}"], columns[f"dy_{grid.units[0]}"] = across, down
@@ -228,9 +243,10 @@ class FinishedRun:
 
     def _rows_of_frames(self) -> list[Row]:
         good = [result for result in self.results if result.found]
+        sigma = "uncertainty" if isinstance(self.results, SmoothStack) else "corner_uncertainty"
         before, after, unsure = (
             f"{np.median([getattr(result, name) for result in good]):.3g}" if good else ""
-            for name in ("ecc_before", "ecc", "corner_uncertainty")
+            for name in ("ecc_before", "ecc", sigma)
         )
         lay, drift = self.task.lay, self.drift()
         # Of frames that lay elsewhere than pixel on pixel it was not asked.
@@ -242,6 +258,8 @@ class FinishedRun:
         if good:
             span = [f"{np.nanmax(np.abs(drift[axis])):.2f}" for axis in "xy"]
             rows.insert(1, Row("largest shift (x, y), px", "", " / ".join(span)))
+        if good and "bends_up_to" in drift:
+            rows.insert(2, Row("bends up to, px", "", f"{np.nanmax(drift['bends_up_to']):.2g}"))
         return rows
 
     def record(self) -> dict[str, Any]:
@@ -264,9 +282,11 @@ class FinishedRun:
             "axis": task.frames.axis,
             # Where the frames follow each other in the world, along that axis.
             "frame_places": list(task.frames.frame_places),
-            "frame_matrices": [each.matrix.tolist() for each in self.transforms],
+            **frames_record(self.transforms),
             "frame_verdicts": self.results.verdicts,
-            "drift": {axis: plain(drift[axis]) for axis in ("x", "y", "rotation")},
+            "drift": {
+                axis: plain(drift[axis]) for axis in ("x", "y", "rotation") if axis in drift
+            },
         }
 
     def script(self) -> str:
@@ -284,13 +304,15 @@ class FinishedRun:
         InputError
             If it cannot be written.
         """
-        if path.suffix == ".zarr":
+        if path.suffix == ".zarr" and not self.task.bends:
             reference, moving = map(str, self._paths)
             save_scene(path, self.result, reference, moving)
         elif not self.is_stack:
             self.result.transform.save(path, overwrite=True)
         elif self.task.frame_by_frame:
             self.results.save(path, overwrite=True)
+        elif self.task.bends:
+            save_fields(self.transforms, path, overwrite=True)
         else:
             save_transforms([self.result] * len(self.transforms), path, overwrite=True)
 

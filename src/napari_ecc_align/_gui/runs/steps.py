@@ -10,10 +10,11 @@ from typing import Any, Literal, TypeVar, cast
 import numpy as np
 from numpy.typing import NDArray
 
+from ..._align.frame_by_frame import Bending
 from ..._align.judged import judge_job, judge_steps
 from ..._align.pair import align_steps, checked_job
 from ..._align.progress import FrameProgress, Progress
-from ..._align.smooth import check_stiffness, smooth_steps
+from ..._align.smooth import smooth_steps
 from ..._align.stack import StackRun, stack_steps
 from ..._align.stack_result import StackResult
 from ..._align.volume.inspection import Looks, volume_inspection_steps
@@ -97,12 +98,17 @@ def _align_frames(task: Task, masks: dict[str, Any]) -> Generator[Progress, None
         raise InputError(unlike(len(others), len(task.frames), task.frames.called))
     if reference is None:
         reference = np.asarray(task.reference.data) if others is None else others
+    search = task.parameters.search
     steps = stack_steps(
         task.frames,
-        task.parameters.search,
+        replace(search, model="smooth") if task.bends else search,
         reference=reference,
         initial=task.initial,
-        run=StackRun(task.frames.called),
+        run=StackRun(
+            task.frames.called,
+            cancel=task.enough.is_set,
+            bending=Bending() if task.bends else None,
+        ),
         **masks,
     )
     results = yield from _seldom(steps)
@@ -199,7 +205,8 @@ def _align_plane(task: Task, masks: dict[str, Any]) -> Generator[Progress, None,
     if not worth_a_look(result) or task.choice is not None:
         return run
     if any(image is None for image in held):
-        reason = f"{result.reason} The images are too large to be compared here."
+        large = "The images are too large to be counted here; they are compared where you look."
+        reason = f"{result.reason} {large}"
         return replace(run, results=_alone(replace(result, reason=reason)))
     compared = _inspection_steps(task, reference, moving, transform, masks)
     # The preview moves a layer, which a field cannot.
@@ -243,7 +250,7 @@ def _model_that_suffices(
     What is said of the field, that is, where it was asked for and does not align them either.
     """
     search = task.parameters.search
-    own = -1 if search.model == "auto" else MOTION_MODELS.index(search.model)
+    own = -1 if search.model == "auto" else MOTION_MODELS.index(search.freest)
     for model in MOTION_MODELS[own + 1 :] if own >= 0 else ():
         if search.engine == "opencv" and model == "similarity":
             continue
@@ -271,8 +278,7 @@ def _bending(
     task: Task, reference: Any, moving: Any, initial: Any, masks: dict[str, Any]
 ) -> Generator[Progress, None, SmoothAlignment]:
     """Align by a smooth field."""
-    search = task.parameters.search
-    check_stiffness(None, bending=True, engine=search.engine, mirrored=search.mirrored)
+    search = replace(task.parameters.search, model="smooth")
     return smooth_steps(checked_job(reference, moving, search, initial=initial, **masks))
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Mapping
 from dataclasses import dataclass, field, replace
+from threading import Event
 from typing import Any
 
 from ..._align.stack import Anchor
@@ -77,6 +78,8 @@ class Task:
         Nothing is searched for: `initial`, or none, is judged as it is.
     basis : mapping of str to object
         What the result depends on, in words, and what it was when the run began.
+    enough : Event
+        Set when no more frames are wanted: those that are done are the result.
     """
 
     layer_ids: LayerIds
@@ -89,6 +92,7 @@ class Task:
     references: StackSnapshot | None = None
     judged: bool = False
     basis: Basis = field(default_factory=dict)
+    enough: Event = field(default_factory=Event)
 
     @property
     def title(self) -> str:
@@ -130,12 +134,9 @@ class Task:
         """Raise `InputError` for what a smooth field cannot be looked for in."""
         if not self.bends:
             return
-        if self.is_volume or self.choice is not None:
-            raise InputError(
-                "The model 'smooth' is for two single images: choose another model for volumes "
-                "and stacks"
-            )
-        if self.parameters.output != "resample":
+        if self.is_volume:
+            raise InputError("The model 'smooth' is for images: choose another one for volumes")
+        if not self.frame_by_frame and self.parameters.output != "resample":
             raise InputError(
                 "A field bends the layer, which cannot be moved as it is: choose the output "
                 "resample"

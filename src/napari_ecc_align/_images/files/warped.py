@@ -21,7 +21,7 @@ from .tags import GridTags
 
 def warped_file(
     file: ImageFile,
-    transform: Transform | Field | Sequence[Transform],
+    transform: Transform | Field | Sequence[Transform] | Sequence[Field],
     shape: tuple[int, int],
     grid: GridTags,
     *,
@@ -34,7 +34,7 @@ def warped_file(
     ----------
     file : ImageFile
         The image.
-    transform : Transform, Field or sequence of Transform
+    transform : Transform, Field or sequence of them
         Maps reference pixels to its pixels; or those of each frame, whose channels move together.
     shape, grid : tuple of int, GridTags
         Height and width of the reference, and what its file says of its grid.
@@ -56,7 +56,7 @@ def warped_file(
 
 def _warped_frames(
     file: ImageFile,
-    transforms: Sequence[Transform],
+    transforms: Sequence[Transform | Field],
     shape: tuple[int, int],
     grid: GridTags,
     interpolation: Interpolation | None,

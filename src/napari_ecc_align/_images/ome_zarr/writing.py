@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..._common.errors import InputError
-from ..lazy_warping import HereAndNow
+from ..blocks_on_demand import Window
 from ..sources import is_lazy
 
 VERSION = "0.5"
@@ -123,7 +123,7 @@ def _written(folder: Path, level: Any) -> Generator[int, None, None]:
             "attributes": {},
         },
     )
-    source = HereAndNow(level) if is_lazy(level) else level
+    source = Window(level) if is_lazy(level) else level
     counts = [-(-int(length) // side) for length, side in zip(level.shape, chunk, strict=True)]
 
     def write(index: tuple[int, ...]) -> int:

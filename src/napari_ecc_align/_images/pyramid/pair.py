@@ -44,7 +44,7 @@ def make_pyramids(reference: Source, moving: Source, unmoved: Matrix) -> InSteps
     first = yield from _kept(reference)
     if first.flaw:
         return Pyramids([], [], f"The reference {first.flaw}.", unmoved)
-    second = yield from _made(moving, first.weights)
+    second = yield from _kept(moving, first.weights)
     if second.flaw:
         return Pyramids([], [], f"The moving image {second.flaw}.", unmoved)
     return Pyramids(first.levels, second.levels, None, unmoved)
@@ -59,13 +59,14 @@ class _Made:
     flaw: str | None
 
 
-def _kept(source: Source) -> InSteps[_Made]:
-    """Return the pyramid of a reference, which is made once for as long as its image is held."""
+def _kept(source: Source, before: NDArray[np.float64] | None = None) -> InSteps[_Made]:
+    """Return the pyramid of an image, which is made once for as long as that is held."""
     if isinstance(source, LazyImage):
-        return (yield from _made(source))
-    if "pyramid" not in source.kept:
-        source.kept["pyramid"] = yield from _made(source)
-    made: _Made = source.kept["pyramid"]
+        return (yield from _made(source, before))
+    key = "pyramid" if before is None else f"pyramid {before.tolist()}"
+    if key not in source.kept:
+        source.kept[key] = yield from _made(source, before)
+    made: _Made = source.kept[key]
     return made
 
 

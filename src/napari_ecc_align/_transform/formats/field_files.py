@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import io
+import json
 import zipfile
 import zlib
-from collections.abc import Callable
+from base64 import b64decode, b64encode
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,13 +19,31 @@ from ..._common.atomic import write_atomically
 from ..._common.errors import InputError
 from ..._common.given import GivenPath
 from ..._common.opening import opened
+from ..splines import DEGREE
+from .field_zarr import Sampled
 
 Array = NDArray[np.float64]
 
 FIELD_FORMATS = {".npz": "Field, with where it is known", ".mha": "ITK displacement field"}
+GROUPS = {".zarr": "OME-NGFF displacements"}
+
+MANY_FIELDS = {".npz": "Fields, with where they are known"}
 
 _OWN = ("matrix", "rows", "columns", "coefficients")
+_FORMAT, _VERSION, _HEAD = "napari-ecc-align field", 1, 1000
 _LARGEST = 2**31
+# What damaged files lead to.
+_FLAWS: tuple[type[Exception], ...] = (
+    KeyError,
+    ValueError,
+    OSError,
+    EOFError,
+    RuntimeError,
+    zipfile.BadZipFile,
+    zlib.error,
+)
+# Of many fields, coefficients are kept to a ten-thousandth of a px, sigma to a thousandth of it.
+_KEPT = {"coefficients": np.float32, "sigma": np.float16}
 _TYPES = {"MET_FLOAT": "<f4", "MET_DOUBLE": "<f8"}
 _HEADER = """ObjectType = Image
 NDims = 2
@@ -59,34 +81,161 @@ def write_field(
     write_atomically(path, content, overwrite=overwrite)
 
 
-def _suffix(path: GivenPath) -> str:
-    suffix = Path(path).suffix.lower()
-    if suffix not in (".npz", ".mha"):
-        raise InputError(f"{path}: the file of a field must end in .npz or .mha")
-    return suffix
+def packed(stored: Mapping[str, NDArray[np.floating[Any]]]) -> str:
+    """Return the arrays of a field as a text, such as a line of JSON can hold."""
+    buffer = io.BytesIO()
+    np.savez_compressed(buffer, **stored)  # type: ignore[arg-type]
+    return b64encode(buffer.getvalue()).decode()
 
 
-def read_field(path: GivenPath) -> dict[str, Array]:
-    """Return the arrays of a field, or of ITK "displacements", their "start" and "spacing"."""
-    suffix = _suffix(path)
+def unpacked(text: str) -> dict[str, Array]:
+    """Return the arrays of such a text; raise `ValueError` if it is none."""
+    try:
+        return _own(b64decode(text))
+    except _FLAWS as error:
+        raise ValueError("it holds no field") from error
+
+
+def field_document(stored: Mapping[str, Array]) -> dict[str, Any]:
+    """Return the JSON document of a field, as exact as is worth the room."""
+    return {
+        "format": _FORMAT,
+        "version": _VERSION,
+        "direction": "reference pixel (x, y), displaced by a field, then by the matrix, to moving "
+        "pixel, pixel centres at integers",
+        "model": "smooth",
+        "matrix": stored["matrix"].tolist(),
+        "field": packed({name: _kept(name, part) for name, part in stored.items()}),
+    }
+
+
+def is_field_document(document: Any) -> bool:
+    """Return whether a JSON document is that of a field."""
+    return isinstance(document, Mapping) and document.get("format") == _FORMAT
+
+
+def field_in(document: Any) -> dict[str, Array]:
+    """Return the arrays of the field in a document; raise `InputError` if it holds none."""
+    if not is_field_document(document):
+        raise InputError(f"its format is not {_FORMAT!r}")
+    if document.get("version") != _VERSION:
+        raise InputError(
+            f"its version is {document.get('version')!r:.80}, this program reads {_VERSION}"
+        )
+    try:
+        return unpacked(str(document.get("field", "")))
+    except ValueError as error:
+        raise InputError(str(error)) from error
+
+
+def _kept(name: str, part: Array) -> NDArray[np.floating[Any]]:
+    """Return a part of a field as exact as is worth the room."""
+    kind = _KEPT.get(name)
+    # A sigma that is too large to be held is as good as infinite.
+    with np.errstate(over="ignore"):
+        return part if kind is None else part.astype(kind)
+
+
+def write_fields(path: GivenPath, stored: Sequence[dict[str, Array]], *, overwrite: bool) -> None:
+    """Write many fields in one file of ours, as exact as is worth the room."""
+    if Path(path).suffix.lower() != ".npz":
+        raise InputError(f"{path}: the file of many fields must end in .npz")
+    parts: dict[str, NDArray[np.floating[Any]]] = {}
+    for number, one in enumerate(stored):
+        for name, part in one.items():
+            parts[f"{number}/{name}"] = _kept(name, part)
+    buffer = io.BytesIO()
+    np.savez_compressed(buffer, **parts)  # type: ignore[arg-type]
+    write_atomically(path, buffer.getvalue(), overwrite=overwrite)
+
+
+def read_fields(path: GivenPath) -> list[dict[str, Array]]:
+    """Return the arrays of each of many fields, or of one."""
+    if Path(path).suffix.lower() != ".npz":
+        raise InputError(f"{path}: the file of many fields must end in .npz")
+    with _usable(path) as content, np.load(io.BytesIO(content), allow_pickle=False) as archive:
+        found: dict[int, dict[str, Array]] = {}
+        for name in archive.files:
+            number, _, part = name.rpartition("/")
+            found.setdefault(int(number or 0), {})[part] = np.asarray(archive[name], np.float64)
+        if sorted(found) != list(range(len(found))) or not found:
+            raise ValueError("it holds no fields")
+        return [_checked(found[number]) for number in range(len(found))]
+
+
+def holds_fields(path: Path) -> bool:
+    """Return whether a file holds a field for each frame of a film."""
+    if path.suffix.lower() != ".npz":
+        return False
+    with _usable(path) as content, np.load(io.BytesIO(content), allow_pickle=False) as archive:
+        return any("/" in name for name in archive.files)
+
+
+@contextmanager
+def _usable(path: GivenPath) -> Iterator[bytes]:
+    """Yield the content of a file; what shows that it holds no field is told of the file."""
     with opened(Path(path), "a field") as file:
         content = file.read(_LARGEST)
     try:
-        return _own(content) if suffix == ".npz" else _metaimage(content)
-    except (KeyError, ValueError, OSError, zipfile.BadZipFile, zlib.error) as error:
+        yield content
+    except _FLAWS as error:
         raise InputError(f"{path} is not a usable field: {error}") from error
+
+
+def _suffix(path: GivenPath) -> str:
+    suffix = Path(path).suffix.lower()
+    if suffix not in FIELD_FORMATS:
+        raise InputError(f"{path}: the file of a field must end in .npz, .mha or .zarr")
+    return suffix
+
+
+def read_field(path: GivenPath) -> dict[str, Array] | Sampled:
+    """Return the arrays of a field, or displacements on ITK's grid."""
+    suffix = ".json" if _is_json(path) else _suffix(path)
+    with _usable(path) as content:
+        if suffix == ".json":
+            return field_in(json.loads(content))
+        return _own(content) if suffix == ".npz" else _metaimage(content)
+
+
+def holds_a_field(path: Path) -> bool:
+    """Return whether a file, or a group, is one of a field rather than of a matrix."""
+    if _is_json(path):
+        with opened(path, "a transform") as file:
+            return f'"{_FORMAT}"'.encode() in file.read(_HEAD)
+    return path.suffix.lower() in (*FIELD_FORMATS, *GROUPS)
+
+
+def _is_json(path: GivenPath) -> bool:
+    return Path(path).suffix.lower() == ".json"
 
 
 def _own(content: bytes) -> dict[str, Array]:
     with np.load(io.BytesIO(content), allow_pickle=False) as archive:
+        if any("/" in name for name in archive.files):
+            raise ValueError("it holds one for each frame of a film: load_fields reads it")
         stored = {name: np.asarray(archive[name], np.float64) for name in archive.files}
+    return _checked(stored)
+
+
+def _checked(stored: dict[str, Array]) -> dict[str, Array]:
+    """Return the arrays of a field; raise `ValueError` for those of anything else."""
     missing = [name for name in _OWN if name not in stored]
-    if missing or stored["coefficients"].ndim != 3 or min(stored["coefficients"].shape) < 2:
+    if missing or stored["coefficients"].ndim != 3:
+        raise ValueError("it holds no field")
+    height, width, axes = stored["coefficients"].shape
+    shapes = {"matrix": (3, 3), "rows": (2,), "columns": (2,)}
+    fits = axes == 2 and min(height, width) > DEGREE
+    fits = fits and all(stored[name].shape == shape for name, shape in shapes.items())
+    fits = fits and all(np.isfinite(stored[name]).all() for name in _OWN)
+    fits = fits and stored["rows"][1] > 0 and stored["columns"][1] > 0
+    sigma = stored.get("sigma", np.zeros((1, 1, 2)))
+    if not fits or sigma.ndim != 3 or sigma.shape[2] != 2 or not sigma.size:
         raise ValueError("it holds no field")
     return stored
 
 
-def _metaimage(content: bytes) -> dict[str, Array]:
+def _metaimage(content: bytes) -> Sampled:
     head, mark, _ = content.partition(b"ElementDataFile")
     _, _, pixels = content[len(head) :].partition(b"\n")
     lines = [line.partition("=") for line in head.decode("ascii", "replace").splitlines()]
@@ -102,13 +251,12 @@ def _metaimage(content: bytes) -> dict[str, Array]:
     kind = np.dtype(_TYPES[fields["ElementType"]])
     if fields.get("BinaryDataByteOrderMSB", "False") == "True":
         kind = kind.newbyteorder(">")
-    values = np.frombuffer(pixels, kind, count=2 * width * height).astype(np.float64)
-    start, spacing = (
-        np.array(fields.get(name, default).split(), np.float64)
+    stored = np.frombuffer(pixels, kind, count=2 * width * height)
+    if not np.isfinite(stored).all():
+        raise ValueError("its displacements are not all finite")
+    values = stored.astype(np.float64)
+    (x, y), (dx, dy) = (
+        [float(number) for number in fields.get(name, default).split()]
         for name, default in (("Offset", "0 0"), ("ElementSpacing", "1 1"))
     )
-    return {
-        "displacements": values.reshape(height, width, 2),
-        "start": start,
-        "spacing": spacing,
-    }
+    return Sampled(values.reshape(height, width, 2), (x, y), (dx, dy))

@@ -52,14 +52,19 @@ def parse(content: bytes) -> list[StoredMatrix]:
     if not isinstance(found, list) or len(found) != 1 or not isinstance(found[0], dict):
         raise InputError("its coordinateTransformations must be a list of one transformation")
     item = found[0]
-    source, target = _name(item.get("input")), _name(item.get("output"))
+    source, target = ends_of(item)
     size = 3 if _has_three_axes(item) else 2
     into, out_of = (_order(document, name, size) for name in (source, target))
     with np.errstate(all="ignore"):
-        matrix = checked_of_any_size(out_of.T @ _matrix(item, size) @ into)
+        matrix = checked_of_any_size(out_of.T @ matrix_of(item, size) @ into)
     if source == "moving" or target == "reference":
         matrix = inverse_of(matrix)
     return [StoredMatrix(matrix)]
+
+
+def ends_of(item: dict[str, Any]) -> tuple[str | None, str | None]:
+    """Return the names of the coordinate systems between which a transformation is."""
+    return _name(item.get("input")), _name(item.get("output"))
 
 
 def _has_three_axes(item: Any, depth: int = 0) -> bool:
@@ -74,7 +79,7 @@ def _has_three_axes(item: Any, depth: int = 0) -> bool:
     )
 
 
-def _matrix(item: Any, size: int, depth: int = 0) -> Matrix:
+def matrix_of(item: Any, size: int, depth: int = 0) -> Matrix:
     """Return a transformation as a matrix in the axis order of the file."""
     if not isinstance(item, dict) or depth > _DEEPEST:
         raise InputError("it holds what is not an OME-NGFF transformation")
@@ -85,9 +90,9 @@ def _matrix(item: Any, size: int, depth: int = 0) -> Matrix:
         if not isinstance(parts, list) or len(parts) > _DEEPEST:
             raise InputError("its sequence has no list of a few transformations")
         for part in parts:
-            matrix = _matrix(part, size, depth + 1) @ matrix
+            matrix = matrix_of(part, size, depth + 1) @ matrix
     elif kind == "bijection":
-        matrix = _matrix(item.get("forward"), size, depth + 1)
+        matrix = matrix_of(item.get("forward"), size, depth + 1)
     elif kind == "affine":
         matrix[:size] = _numbers(item, "affine", (size, size + 1))
     elif kind == "rotation":

@@ -1,0 +1,285 @@
+"""A field from an estimate of the global motion, and whether to trust it."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .._common.steps import outcome_of, retold
+from .._ecc.estimate import Estimate
+from .._ecc.estimator import estimate_steps
+from .._ecc.field.estimate import FieldEstimate, field_steps
+from .._ecc.field.stage import Stage, stages_of
+from .._ecc.options import SearchOptions
+from .._images.pyramid.pair import Pyramids
+from .._transform.field import Field
+from .._transform.splines import Lattice
+from .._verdict.assess import assess
+from .._verdict.chance import ALPHA, p_value
+from .._verdict.field_result import SmoothAlignment
+from .._verdict.field_trust import Halves, halves_steps, tiles_of_field, told
+from .._verdict.limits import CLEAR, WRONG
+from .._verdict.result import AlignmentResult
+from .._verdict.sampling import sampled_ecc
+from .._verdict.verdict import Verdict
+from .options import Job
+from .progress import Progress
+
+Array = NDArray[np.float64]
+
+# What bends by less than so many of its sigmas, or so many px, does not, but on so few cells;
+# of how many cells anything is to be said.
+_SIGMAS, _UNBENT, _FEW, _FEWEST_CELLS = 3.0, 0.1, 0.01, 12
+# Of what is known on less than this share of what both images show, nobody can be sure.
+_LEAST_SHARE = 0.5
+# The grid on which sigma is kept has so many places along its longer side.
+_PLACES = 96
+# Sigma is to be less than this share of what it would be if nothing were seen.
+_TOLD = 0.5
+# A field has to explain so much of what a right affine motion leaves unexplained.
+_GAIN = 0.1
+_SUFFICES = "Nothing bends: the model 'affine' suffices."
+
+
+@dataclass(frozen=True, eq=False)
+class Bent:
+    """A result, and what it was made of: the global motion, the field and that of its halves."""
+
+    result: SmoothAlignment
+    motion: Estimate
+    field: FieldEstimate
+    halves: Halves
+
+
+def nothing(shape: tuple[int, int], verdict: Verdict, reason: str) -> SmoothAlignment:
+    """Return the result of an alignment to a reference of a shape that nothing came of."""
+    return SmoothAlignment(still(np.eye(3), shape), verdict, reason, shape)
+
+
+def known_to_lie_still(shape: tuple[int, int], reason: str) -> SmoothAlignment:
+    """Return the result of a reference of a shape beside itself."""
+    field = replace(still(np.eye(3), shape), sigma=np.zeros((2, 2, 2)))
+    return SmoothAlignment(
+        field,
+        "aligned",
+        reason,
+        shape,
+        known_share=1.0,
+        uncertainty=0.0,
+        ecc=1.0,
+        ecc_before=1.0,
+        overlap_fraction=1.0,
+        start="identity",
+    )
+
+
+def still(matrix: Array, shape: tuple[int, int]) -> Field:
+    """Return a field that bends nowhere."""
+    rows, columns = (Lattice.over(length, max(2.0, length - 1.0)) for length in shape)
+    return Field(matrix, rows, columns, np.zeros((rows.count, columns.count, 2)))
+
+
+def bent_steps(
+    job: Job,
+    pyramids: Pyramids,
+    estimate: Estimate,
+    stiffness: float | None,
+    like: Bent | None = None,
+) -> Generator[Progress, None, Bent]:
+    """Look for a field from an estimate of the global motion, and judge it.
+
+    Parameters
+    ----------
+    job : Job
+    pyramids : Pyramids
+        Of both images.
+    estimate : Estimate
+        At full resolution.
+    stiffness : float or None
+        In px; as the images say if None.
+    like : Bent, optional
+        What was found of another image of the same reference, which foretells this one's.
+    """
+    representation = estimate.representation
+    if representation == "gradient":
+        representation = "orientation"
+    stages = stages_of(pyramids.reference, pyramids.moving, representation)
+    sign = -1 if estimate.inverted and representation == "intensity" else 1
+    expected = None if like is None else like.field.expected
+    steps = field_steps(
+        *(stages, estimate.matrix, job.shape), sign=sign, stiffness=stiffness, expected=expected
+    )
+    bent = yield from retold(steps, lambda _: Progress(0.6, "bending"))
+    of_halves = [] if like is None else [half.expected for half in like.halves.fields]
+    looked = halves_steps(stages, bent, estimate.matrix, job.shape, sign, of_halves)
+    halves = yield from retold(looked, lambda _: Progress(0.8, "judging"))
+    result = _judged(job, pyramids, estimate, bent, halves)
+    return Bent(result, estimate, bent, halves)
+
+
+def is_placed(result: SmoothAlignment) -> bool:
+    """Tell whether no other start leads farther: so many tiles do not agree by chance."""
+    tiles = result.tiles
+    if tiles is None or result.aligned:
+        return result.aligned
+    return result.found and p_value(tiles, "homography") < ALPHA
+
+
+def _judged(
+    job: Job,
+    pyramids: Pyramids,
+    estimate: Estimate,
+    bent: FieldEstimate,
+    halves: Halves,
+) -> SmoothAlignment:
+    shape, stage, agree = job.shape, bent.stage, halves.agree
+    options = replace(job.options, model="affine")
+    seen = np.asarray(bent.seen.shown > 0)
+    sigma = bent.sigma()
+    # What images do not say is not known, however little the field bends elsewhere.
+    sigma[:, (sigma > _TOLD * bent.prior.amplitude).any(axis=0)] = np.inf
+    sigma *= halves.raised
+    motion, bends = _affine_part(bent, sigma, seen & agree)
+    plain, splines = estimate.matrix @ motion, bent.splines
+    field = Field(
+        estimate.matrix if bends else plain,
+        splines.rows,
+        splines.columns,
+        bent.coefficients.reshape(splines.shape) * bends,
+        _sigma_grid(sigma, stage, shape, seen & agree),
+    )
+    sentence, share, typical = told(sigma, seen, agree, shape, bends=bends, suffices=_SUFFICES)
+    known, freest = typical if share else np.nan, replace(options, model="homography")
+    laid = tiles_of_field(pyramids, estimate, field, stage.index, freest, known)
+    rigid = _as_good(job, pyramids, replace(estimate, matrix=plain), options, laid)
+    if rigid is not None:
+        return _rigid(rigid, bent.prior.stiffness)
+    verdict: Verdict = laid.verdict
+    if verdict == "aligned" and (share < _LEAST_SHARE or not _held(laid, field, bent.stage.index)):
+        verdict = "doubtful"
+        little = "That is too little" if share < _LEAST_SHARE else "Too few tiles agree"
+        sentence += f" {little} to be sure of what can be bent to fit."
+    if verdict == "failed":
+        field = replace(field, sigma=_sigma_grid(sigma, stage, shape, np.zeros_like(seen)))
+        share, typical, sentence = 0.0, float("inf"), ""
+    return _beside(
+        laid,
+        transform=field,
+        verdict=verdict,
+        reason=" ".join(part for part in (sentence, laid.reason) if part),
+        shape=shape,
+        known_share=share,
+        uncertainty=typical,
+        bends=bends,
+        stiffness=bent.prior.stiffness,
+        start=estimate.start,
+        representation=estimate.representation,
+    )
+
+
+def _as_good(
+    job: Job,
+    pyramids: Pyramids,
+    plain: Estimate,
+    options: SearchOptions,
+    bent: AlignmentResult,
+) -> AlignmentResult | None:
+    """Return what an affine motion amounts to if a field explains no more, None if it does."""
+    ecc = sampled_ecc(pyramids.reference[0], pyramids.moving[0], [plain.matrix])[0]
+    if 1 - bent.ecc <= (1 - _GAIN) * (1 - (-ecc if plain.inverted else ecc)):
+        return None
+    given = pyramids.reference, pyramids.moving, options
+    found = outcome_of(estimate_steps(*given, initial=plain.matrix, nearby=True))
+    rigid = assess(pyramids, replace(found, start=plain.start), options, job.initial)
+    return rigid if rigid.aligned else None
+
+
+def _rigid(result: AlignmentResult, stiffness: float) -> SmoothAlignment:
+    """Return what a right affine motion amounts to, beside which a field explains no more."""
+    rows, columns = (np.linspace(0, length - 1.0, _PLACES) for length in result.shape)
+    places = np.stack(np.meshgrid(columns, rows), axis=-1).reshape(-1, 2)
+    spread = result.uncertainty_at(places).reshape(_PLACES, _PLACES, 1) / np.sqrt(2)
+    field = replace(
+        still(result.transform.matrix, result.shape), sigma=np.repeat(spread, 2, axis=2)
+    )
+    return _beside(
+        result,
+        transform=field,
+        verdict="aligned",
+        reason=f"{_SUFFICES} {result.reason}",
+        shape=result.shape,
+        known_share=1.0,
+        uncertainty=float(np.median(spread)),
+        stiffness=stiffness,
+        start=result.start,
+        representation=result.representation,
+    )
+
+
+def _beside(result: AlignmentResult, **own: Any) -> SmoothAlignment:
+    """Return what is measured alike of a field and of a matrix, with what is the field's own."""
+    return SmoothAlignment(
+        ecc=result.ecc,
+        ecc_before=result.ecc_before,
+        inverted=result.inverted,
+        overlap_fraction=result.overlap_fraction,
+        tiles=result.tiles,
+        **own,
+    )
+
+
+def _held(laid: AlignmentResult, field: Field, level: int) -> bool:
+    """Tell whether nearly all tiles agree where a field is known: it has been bent to fit."""
+    assert laid.tiles is not None
+    known = field.uncertainty_at(laid.tiles.displacements[:, :2] * 2.0**level) <= WRONG
+    agree = laid.tiles.agree[known]
+    return bool(len(agree) and agree.mean() >= CLEAR)
+
+
+def _sigma_grid(
+    sigma: Array, stage: Stage, shape: tuple[int, int], counted: NDArray[np.bool_]
+) -> Array:
+    """Return sigma of cells on an even grid over the reference, (h, w, 2), infinite where unknown.
+
+    Parameters
+    ----------
+    sigma : ndarray, shape (2, h, w)
+        On the cells of the finest stage.
+    stage : Stage
+    shape : tuple of int
+        Of the reference.
+    counted : ndarray of bool, shape (h, w)
+        Cells on which it is known at all.
+    """
+    step = max(1.0, max(shape) / _PLACES)
+    indices = []
+    for length, places in zip(shape, stage.places(), strict=True):
+        at = np.linspace(0, length - 1, max(2, round(length / step)))
+        cell = places[1] - places[0] if len(places) > 1 else 1.0
+        indices.append(np.clip(np.rint((at - places[0]) / cell), 0, len(places) - 1).astype(int))
+    grid = np.where(counted, sigma, np.inf)[:, indices[0][:, None], indices[1]]
+    return np.moveaxis(grid, 0, -1)
+
+
+def _affine_part(
+    bent: FieldEstimate, sigma: Array, known: NDArray[np.bool_]
+) -> tuple[Array, bool]:
+    """Return the affine motion nearest to a field, (3, 3), and whether it bends for sure."""
+    rows, columns = bent.stage.places()
+    moved = bent.on_cells(bent.coefficients)
+    size = np.hypot(*sigma)
+    known = known & (size <= WRONG)
+    motion: Array = np.eye(3)
+    y, x = (values[known] for values in np.meshgrid(rows, columns, indexing="ij"))
+    if len(x) < _FEWEST_CELLS:
+        return motion, True
+    places = np.stack([x, y, np.ones_like(x)], axis=1)
+    weights = 1 / size[known]
+    fit = np.linalg.lstsq(places * weights[:, None], moved[:, known].T * weights[:, None])[0].T
+    left = np.hypot(*(moved[:, known] - fit @ places.T))
+    motion[:2] += fit
+    return motion, bool((left > np.maximum(_SIGMAS * size[known], _UNBENT)).mean() > _FEW)

@@ -1,0 +1,173 @@
+"""The fields of the frames of a stack together: how it drifted and bent, and where it has gaps."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .._common.given import GivenPath
+from .._common.tables import FIELD_KEYS
+from .._transform.field import Field
+from .._transform.files import save_fields
+from .._transform.transform import Transform
+from .._verdict.field_result import SmoothAlignment
+from .._verdict.result import AlignmentResult
+from .bent import still
+from .frame_results import FrameResults, write_table
+from .jumps import doubt_jumps
+from .read_frames import ReadFrames
+from .stack_masks import StackMasks
+from .still_films import doubt_still
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class SmoothStack(FrameResults[SmoothAlignment]):
+    """A sequence of one smooth alignment per frame of a stack; a slice of it is one, too.
+
+    Attributes
+    ----------
+    results : tuple of SmoothAlignment
+        One per frame.
+    reference, frames, called
+        As in `StackResult`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skimage import data
+    >>> from napari_ecc_align import Field, align_stack, load_fields, warp, warp_stack
+    >>> retina = data.retina()[400:640, 400:640, 1]
+    >>> u = np.stack([2 * np.sin(np.mgrid[:240, :240][0] / 30)] * 2, axis=-1)
+    >>> film = [retina, warp(retina, Field.from_displacements(u))]
+    >>> stack = align_stack(film, model="smooth")
+    >>> stack.verdicts, stack.gaps, stack.shape, len(stack.transforms)
+    (['aligned', 'aligned'], [], (240, 240), 2)
+    >>> [field.largest > 1 for field in stack.filled_transforms]
+    [False, True]
+    >>> stack.to_dict()["bends"].tolist()
+    [False, True]
+    >>> stack.save("bent_film.npz")
+    >>> stack.save_table("bent_film.csv")
+    >>> [field.model for field in load_fields("bent_film.npz")]
+    ['smooth', 'smooth']
+    >>> warp_stack(film, stack).shape, stack.filled_results.verdicts == stack.verdicts
+    ((2, 240, 240), True)
+    """
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Height and width of what the frames were aligned to; of the first, if of many."""
+        return self.results[0].shape
+
+    @property
+    def transforms(self) -> list[Field]:
+        """The field of every frame, as it was found."""
+        return [result.transform for result in self]
+
+    @property
+    def filled_transforms(self) -> list[Field]:
+        """A field for every frame: a gap takes that of the nearest frame that is none.
+
+        Where it is known is nowhere then; the identity where all are gaps.
+        """
+        nearest = self._nearest()
+        if not nearest:
+            return [still(np.eye(3), self.shape) for _ in self]
+        return [
+            field if at == here else replace(field, sigma=None)
+            for here, (at, field) in enumerate((at, self[at].transform) for at in nearest)
+        ]
+
+    @property
+    def filled_results(self) -> SmoothStack:
+        """The results with `filled_transforms`."""
+        pairs = zip(self, self.filled_transforms, strict=True)
+        filled = [replace(result, transform=transform) for result, transform in pairs]
+        return replace(self, results=tuple(filled))
+
+    def to_dict(self) -> dict[str, NDArray[Any]]:
+        """Return a table of all frames as columns, as ``pandas.DataFrame`` takes them.
+
+        Returns
+        -------
+        dict of str to ndarray, shape (n,)
+            "frame" is the number of the frame; the others have the keys of
+            `SmoothAlignment.to_dict`.
+        """
+        rows = self._rows()
+        return {key: np.array([row[key] for row in rows]) for key in ("frame", *FIELD_KEYS)}
+
+    def save(self, path: GivenPath, *, overwrite: bool = False) -> None:
+        """Write the fields of all frames, for `load_fields`.
+
+        Parameters
+        ----------
+        path : str or Path
+            Its suffix is ``.npz``.
+        overwrite : bool, default: False
+            Replace a file that is there already.
+
+        Raises
+        ------
+        InputError
+            If it cannot be written.
+        """
+        save_fields(self.filled_transforms, path, overwrite=overwrite)
+
+    def save_table(self, path: GivenPath, *, overwrite: bool = False) -> None:
+        """Write the table of `to_dict` as CSV, a frame a line; what is not known is empty.
+
+        Parameters
+        ----------
+        path : str or Path
+            Where to write it; the suffix is ``.csv``.
+        overwrite : bool, default: False
+            Replace a file that is there already.
+
+        Raises
+        ------
+        InputError
+            If the suffix is another one, or it cannot be written.
+        """
+        write_table(path, ("frame", *FIELD_KEYS), self._rows(), overwrite=overwrite)
+
+    def _rows(self) -> list[dict[str, Any]]:
+        pairs = zip(self.frames, self, strict=True)
+        return [{"frame": frame, **result.to_dict()} for frame, result in pairs]
+
+    def __repr__(self) -> str:
+        line = self._line()
+        if len(self.gaps) == len(self):
+            return line
+        columns = self.to_dict()
+        x, y = (f"{axis} up to {np.nanmax(np.abs(columns[axis])):.2f}" for axis in "xy")
+        return f"{line}; {x}, {y} px; bends up to {np.nanmax(columns['bends_up_to']):.2f} px"
+
+
+def doubted_fields(
+    results: Sequence[SmoothAlignment], images: ReadFrames, masks: StackMasks
+) -> tuple[SmoothAlignment, ...]:
+    """Return the results of a film's frames, none aligned of which the others raise a doubt.
+
+    Of a field its global motion jumps, or lies still, as a matrix does.
+    """
+    moved = [
+        AlignmentResult(
+            Transform(one.transform.matrix),
+            one.verdict,
+            one.reason,
+            one.shape,
+            inverted=one.inverted,
+            tiles=one.tiles,
+        )
+        for one in results
+    ]
+    doubted = doubt_still(doubt_jumps(moved), images, masks)
+    return tuple(
+        replace(one, verdict=other.verdict, reason=other.reason)
+        for one, other in zip(results, doubted, strict=True)
+    )

@@ -1,0 +1,50 @@
+"""Pictures of two large images, of which only what is looked at is read and drawn."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ..._common.errors import InputError
+from ..._compare.large_pair import LargePair
+from ..._images.sources import is_multiscale
+from ..layers.aligned_layers import LayerTuple
+from ..runs.finished_run import FinishedRun
+from .picture_layer import picture_layer
+
+
+def layer_where_looked_at(run: FinishedRun, role: str) -> LayerTuple:
+    """Return a picture that is drawn where, and at the size in which, somebody looks.
+
+    Parameters
+    ----------
+    run : FinishedRun
+        Of a single image that is lazy, and was aligned.
+    role : str
+        Of the views "difference", "overlay" and "checkerboard".
+
+    Raises
+    ------
+    InputError
+        If it is another view, or too little of the images lies on each other.
+    """
+    if role == "binary difference":
+        raise InputError(
+            "The images are too large for one threshold: choose difference, overlay or "
+            "checkerboard, which are drawn where you look."
+        )
+    task = run.task
+    source, masks = task.reference.source, task.masks()
+    pair = LargePair(
+        source if is_multiscale(source) else [source],
+        run.data if isinstance(run.data, list) else [run.data],
+        run.transforms[0],
+        task.moving.grid.shape,
+        (masks.get("reference_mask"), masks.get("moving_mask")),
+    )
+    drawn: list[Any]
+    if role == "difference":
+        drawn = pair.difference(signed=task.parameters.signed)
+    else:
+        drawn = pair.overlay() if role == "overlay" else pair.checkerboard()
+    data: Any = drawn if len(drawn) > 1 else drawn[0]
+    return picture_layer(run, role, data, pair.some_of_the_reference)

@@ -1,0 +1,331 @@
+"""Fields as OME-NGFF 0.6 `displacements`: a Zarr group with vectors on an even grid.
+
+Direction: from the points of ``input`` to those of ``output``; written as reference to moving, in
+pixels, and turned round by the reader if ``input`` is called "moving" or ``output`` "reference".
+Axis order: that of the file, written (y, x). What comes before and after the displacements in a
+sequence is kept as matrices.
+"""
+
+from __future__ import annotations
+
+import gzip
+import json
+import tempfile
+import zlib
+from collections.abc import Callable
+from itertools import product
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..._common.errors import InputError
+from ..._common.given import GivenPath
+from ..._common.opening import opened
+from ..axes import in_row_column
+from .ome_ngff import ends_of, matrix_of
+
+Array = NDArray[np.float64]
+
+VERSION = "0.6"
+_PLACE, _LEVEL, _PART = "coordinateTransformations/displacements", "s0", 512
+_LARGEST_JSON, _LARGEST = 2**24, 2**31
+_SPACE = [{"name": name, "type": "array"} for name in "yx"]
+
+
+class Sampled(NamedTuple):
+    """Displacements (dx, dy) on an even grid.
+
+    Attributes
+    ----------
+    values : ndarray of float64, shape (h, w, 2)
+    start, spacing : tuple of float
+        Where (x, y) the first lies, and how far apart they are.
+    """
+
+    values: Array
+    start: tuple[float, float]
+    spacing: tuple[float, float]
+
+
+class Stored(NamedTuple):
+    """What a file holds: a matrix before displacements, these, a matrix after, and which way."""
+
+    before: Array
+    sampled: Sampled
+    after: Array
+    backward: bool
+
+
+def is_zarr(path: GivenPath) -> bool:
+    """Return whether a path is called as a Zarr group is."""
+    return Path(path).suffix.lower() == ".zarr"
+
+
+def write_zarr(path: GivenPath, sampled: Sampled, *, overwrite: bool) -> None:
+    """Write displacements as a Zarr group, whole or not at all.
+
+    Raises
+    ------
+    InputError
+        If there is something of that name that is none of ours, or `overwrite` is false, or it
+        cannot be written.
+    """
+    path = Path(path)
+    there = path.exists() or path.is_symlink()
+    if there and not (overwrite and _is_ours(path)):
+        raise InputError(
+            f"{path} exists already" + " and is no field" * overwrite + "; choose another name"
+        )
+    if not path.parent.is_dir():
+        raise InputError(f"cannot write {path}: its folder does not exist; create it first")
+    try:
+        with tempfile.TemporaryDirectory(dir=path.parent, prefix=f".{path.name}-") as temporary:
+            folder = Path(temporary) / path.name
+            _fill(folder, sampled)
+            if there:
+                path.rename(Path(temporary) / "former")
+            folder.rename(path)
+    except OSError as error:
+        raise InputError(f"cannot write {path}: {error.strerror or error}") from error
+
+
+def _is_ours(path: Path) -> bool:
+    try:
+        return not path.is_symlink() and bool(_transformation(path))
+    except (InputError, ValueError):
+        return False
+
+
+def _fill(folder: Path, sampled: Sampled) -> None:
+    systems = [{"name": name, "axes": _SPACE} for name in ("reference", "moving")]
+    step = {
+        "type": "displacements",
+        "path": _PLACE,
+        "interpolation": "linear",
+        "input": {"name": "reference"},
+        "output": {"name": "moving"},
+    }
+    scene = {"coordinateSystems": systems, "coordinateTransformations": [step]}
+    _write_group(folder, {"ome": {"version": VERSION, "scene": scene}})
+    group = folder / _PLACE
+    _write_group(group.parent, {})
+    vectors: dict[str, Any] = {"name": "c", "type": "displacement", "discrete": True}
+    place: list[dict[str, Any]] = [
+        {"type": "scale", "scale": [1.0, *map(float, sampled.spacing[::-1])]},
+        {"type": "translation", "translation": [0.0, *map(float, sampled.start[::-1])]},
+    ]
+    placed: dict[str, Any] = {
+        "type": "sequence",
+        "transformations": place,
+        "input": {"path": _LEVEL},
+        "output": {"name": "reference"},
+    }
+    image = {
+        "name": "displacements",
+        "coordinateSystems": [{"name": "reference", "axes": [vectors, *_SPACE]}],
+        "datasets": [{"path": _LEVEL, "coordinateTransformations": [placed]}],
+    }
+    _write_group(group, {"ome": {"version": VERSION, "multiscales": [image]}})
+    _write_array(group / _LEVEL, np.moveaxis(sampled.values[..., ::-1], -1, 0))
+
+
+def _write_group(folder: Path, attributes: dict[str, Any]) -> None:
+    folder.mkdir(parents=True)
+    document = {"zarr_format": 3, "node_type": "group", "attributes": attributes}
+    (folder / "zarr.json").write_text(json.dumps(document, indent=2) + "\n", "utf-8")
+
+
+def _write_array(folder: Path, values: Array) -> None:
+    """Write an array (c, h, w) in single precision."""
+    folder.mkdir()
+    part = (len(values), *(min(_PART, length) for length in values.shape[1:]))
+    document = {
+        "zarr_format": 3,
+        "node_type": "array",
+        "shape": list(values.shape),
+        "data_type": "float32",
+        "chunk_grid": {"name": "regular", "configuration": {"chunk_shape": list(part)}},
+        "chunk_key_encoding": {"name": "default", "configuration": {"separator": "/"}},
+        "fill_value": 0.0,
+        "codecs": [
+            {"name": "bytes", "configuration": {"endian": "little"}},
+            {"name": "gzip", "configuration": {"level": 6}},
+        ],
+        "dimension_names": ["c", "y", "x"],
+        "attributes": {},
+    }
+    (folder / "zarr.json").write_text(json.dumps(document, indent=2) + "\n", "utf-8")
+    for key, box in _parts(values.shape, part):
+        chunk = np.zeros(part, "<f4")
+        inside = values[box]
+        chunk[tuple(slice(0, length) for length in inside.shape)] = inside
+        file = folder.joinpath("c", *map(str, key))
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_bytes(gzip.compress(chunk.tobytes(), 6, mtime=0))
+
+
+def _parts(shape: tuple[int, ...], part: tuple[int, ...]) -> Any:
+    """Yield the key of each chunk, and where it lies."""
+    counts = (range(-(-length // own)) for length, own in zip(shape, part, strict=True))
+    for key in product(*counts):
+        starts = [at * own for at, own in zip(key, part, strict=True)]
+        yield key, tuple(slice(at, at + own) for at, own in zip(starts, part, strict=True))
+
+
+def read_zarr(path: GivenPath) -> Stored:
+    """Return the field that a Zarr group holds, of two axes.
+
+    Raises
+    ------
+    InputError
+        If there is none that can be used.
+    """
+    folder = Path(path)
+    try:
+        return _stored(folder, _transformation(folder))
+    except InputError as error:
+        raise InputError(f"{folder} holds no usable field: {error}") from error
+    except _FLAWS as error:
+        raise InputError(f"{folder} holds no usable field: {error!r:.200}") from error
+
+
+_FLAWS = (KeyError, TypeError, ValueError, IndexError, OSError, EOFError, zlib.error)
+
+
+def _said(folder: Path) -> dict[str, Any]:
+    """Return what a group says under ``ome``."""
+    with opened(folder / "zarr.json", "a Zarr group's") as file:
+        content = file.read(_LARGEST_JSON + 1)
+    document = json.loads(content.decode("utf-8")) if len(content) <= _LARGEST_JSON else None
+    said = document["attributes"]["ome"] if isinstance(document, dict) else None
+    if not isinstance(said, dict):
+        raise InputError("it is no group of OME-NGFF")
+    return said
+
+
+def _transformation(folder: Path) -> dict[str, Any]:
+    """Return the one transformation of a scene or an image that has displacements."""
+    said = _said(folder)
+    parts = [said.get("scene"), *said.get("multiscales", [])]
+    listed = [
+        one
+        for part in parts
+        if isinstance(part, dict)
+        for one in part.get("coordinateTransformations", [])
+        if isinstance(one, dict)
+    ]
+    found = [one for one in listed if any(map(_displaces, _steps_of(one)))]
+    if len(found) != 1:
+        raise InputError(f"it has {len(found)} transformations with displacements, not one")
+    return found[0]
+
+
+def _steps_of(item: dict[str, Any]) -> list[Any]:
+    steps = item["transformations"] if item.get("type") == "sequence" else [item]
+    return list(steps) if isinstance(steps, list) else []
+
+
+def _displaces(step: Any) -> bool:
+    return isinstance(step, dict) and step.get("type") == "displacements"
+
+
+def _stored(folder: Path, item: dict[str, Any]) -> Stored:
+    steps = _steps_of(item)
+    kinds = [*map(_displaces, steps)]
+    if sum(kinds) != 1:
+        raise InputError("its sequence has more than one field of displacements")
+    at = kinds.index(True)
+    sampled = _sampled(folder, str(steps[at]["path"]))
+    before, after = (_matrix(part) for part in (steps[:at], steps[at + 1 :]))
+    source, target = ends_of(item)
+    return Stored(before, sampled, after, source == "moving" or target == "reference")
+
+
+def _matrix(steps: list[Any]) -> Array:
+    """Return steps, of the axes (y, x), as one matrix of (x, y)."""
+    inner = {"type": "sequence", "transformations": steps}
+    # The order of two axes is turned by the same change as back.
+    return in_row_column(matrix_of(inner, 2)) if steps else np.eye(3)
+
+
+def _sampled(folder: Path, path: str) -> Sampled:
+    place = (folder / path).resolve()
+    if not place.is_relative_to(folder.resolve()):
+        raise InputError(f"its displacements lie elsewhere, at {path!r:.80}")
+    image = _said(place)["multiscales"][0]
+    level = image["datasets"][0]
+    axes = image["coordinateSystems"][0]["axes"]
+    names = [str(axis["name"]) for axis in axes]
+    kinds = [axis.get("type") for axis in axes]
+    if len(axes) != 3 or kinds.count("displacement") != 1 or not {"x", "y"} <= {*names}:
+        raise InputError("its displacements must have axes y and x, and one of type displacement")
+    vector = kinds.index("displacement")
+    space = [at for at in range(3) if at != vector]
+    scale, start = np.ones(3), np.zeros(3)
+    for one in level.get("coordinateTransformations", []):
+        for step in _steps_of(one):
+            if step["type"] == "scale":
+                scale[-len(step["scale"]) :] *= step["scale"]
+                start[-len(step["scale"]) :] *= step["scale"]
+            elif step["type"] == "translation":
+                start[-len(step["translation"]) :] += step["translation"]
+            elif step["type"] != "identity":
+                raise InputError(f"its displacements are placed by {step['type']!r:.40}")
+    values = np.moveaxis(_array(place / str(level["path"])), vector, -1)
+    order = [names[at] for at in space]
+    if values.shape[-1] != 2:
+        raise InputError("its displacements must have two parts, along y and x")
+    if order == ["x", "y"]:
+        values, space = np.swapaxes(values, 0, 1), space[::-1]
+    else:
+        values = values[..., ::-1]
+    (y, dy), (x, dx) = ((float(start[at]), float(scale[at])) for at in space)
+    if not (dx > 0 and dy > 0 and np.isfinite([x, y, dx, dy]).all()):
+        raise InputError("its grid must go on in x and in y")
+    if not np.isfinite(values).all():
+        raise InputError("its displacements are not all finite")
+    return Sampled(np.asarray(values, np.float64), (x, y), (dx, dy))
+
+
+def _array(folder: Path) -> Array:
+    """Return the numbers of an array: by itself if it is stored plainly, else by zarr."""
+    with opened(folder / "zarr.json", "a Zarr array's") as file:
+        document = json.loads(file.read(_LARGEST_JSON).decode("utf-8"))
+    shape = tuple(int(length) for length in document["shape"])
+    if len(shape) != 3 or min(shape) < 1 or 8 * int(np.prod(shape, dtype=object)) > _LARGEST:
+        raise InputError(f"its displacements have the shape {shape}")
+    codecs = [(codec["name"], codec.get("configuration", {})) for codec in document["codecs"]]
+    plain = [name for name, _ in codecs] in (["bytes"], ["bytes", "gzip"])
+    key = document["chunk_key_encoding"]
+    if not plain or key.get("name") != "default" or document["data_type"] not in _KINDS:
+        return _by_zarr(folder)
+    endian = codecs[0][1].get("endian", "little")
+    kind = np.dtype(_KINDS[document["data_type"]]).newbyteorder("<" if endian == "little" else ">")
+    separator = key.get("configuration", {}).get("separator", "/")
+    part = tuple(int(length) for length in document["chunk_grid"]["configuration"]["chunk_shape"])
+    if document["chunk_grid"]["name"] != "regular" or len(part) != 3 or min(part) < 1:
+        raise InputError("its chunks are no regular grid")
+    unpack: Callable[[bytes], bytes] = gzip.decompress if len(codecs) > 1 else bytes
+    values = np.full(shape, float(document["fill_value"]))
+    for at, box in _parts(shape, part):
+        file = folder / separator.join(["c", *map(str, at)])
+        if file.is_file():
+            chunk = np.frombuffer(unpack(file.read_bytes()), kind, int(np.prod(part)))
+            inside = values[box].shape
+            chunk = np.where(np.isfinite(chunk), chunk, np.inf)
+            values[box] = chunk.reshape(part)[tuple(slice(0, length) for length in inside)]
+    return values
+
+
+_KINDS = {"float32": "f4", "float64": "f8"}
+
+
+def _by_zarr(folder: Path) -> Array:
+    try:
+        import zarr
+    except ImportError as error:
+        raise InputError("reading how it is stored needs zarr: pip install zarr") from error
+    found: Any = zarr.open_array(folder, mode="r")
+    return np.asarray(found[...], np.float64)
