@@ -254,7 +254,7 @@ def _why_two_motions(
     still = distance <= WRONG * level.frame.unit
     refiner.asked()
     counted = _counted(tiles)
-    if still and tiles.agreeing < CLEAR_SHARE * tiles.tested:
+    if still and tiles.share < CLEAR_SHARE:
         return f"Only {counted}, and what lies still may belong to the camera."
     if distance > 2 * tiles.radius and tiles.agreeing < CLEAR_SHARE * tiles.tested:
         there = matcher.asked(before)

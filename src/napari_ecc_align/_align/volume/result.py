@@ -63,6 +63,8 @@ class VolumeAlignment(WithVerdict):
     >>> result = align_volume(*moved, model="translation", spacing=2.0)
     >>> result.aligned, result.found, result.start, result.corner_uncertainty < 0.1
     (True, True, 'identity', True)
+    >>> result.judged
+    False
     """
 
     transform: VolumeTransform
