@@ -25,7 +25,7 @@ from napari_ecc_align._align.frame_records import frame_records
 from napari_ecc_align._align.progress import FrameProgress
 from napari_ecc_align._align.stack import StackRun, stack_steps
 from napari_ecc_align._common.steps import outcome_of
-from napari_ecc_align._ecc.field.estimate import System
+from napari_ecc_align._ecc.field.cells import System
 
 SIDE, FRAMES = 160, 4
 

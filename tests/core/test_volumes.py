@@ -20,7 +20,7 @@ from napari_ecc_align._align.volume.motion import (
     rotation,
 )
 from napari_ecc_align._align.volume.search import best_places, masked_correlation
-from napari_ecc_align._align.volume.second_motion import second_motion
+from napari_ecc_align._align.volume.second_motion import left_twice, second_motion
 from napari_ecc_align._align.volume.tiles import template_surfaces
 
 SHAPE = (52, 56, 60)
@@ -336,6 +336,8 @@ def test_a_transform_is_judged_by_where_the_volumes_fit(world):
         assert off.verdict == verdict
         assert f"{-by:.1f} along x" in off.reason
         assert off.corner_uncertainty == pytest.approx(by, abs=0.1)
+        assert off.axis_uncertainty[0] == pytest.approx(by, abs=0.1)
+        assert off.ecc < found.ecc - 0.001
     asked = []
 
     def cancel():
@@ -358,3 +360,29 @@ def test_an_alignment_ends_wherever_it_is_when_that_is_asked(world):
     whole = align_volume(reference, moving, progress=steps.append, cancel=cancel)
     # Also between steps: in a search, and in judging.
     assert len(asked) > len(steps) and whole.aligned
+
+
+def test_an_outline_that_fits_turned_is_no_rival_where_what_is_within_does_not(world):
+    grid = np.stack(np.meshgrid(*(np.linspace(-1, 1, n) for n in world.shape), indexing="ij"))
+    inside = ndimage.gaussian_filter(1.0 * ((grid**2).sum(axis=0) < 0.3), 1)
+    detail = world / world.max()
+    reference, moving, truth = moved_pair(
+        1000 * inside * (1 + 0.4 * detail), MOTIONS["euclidean"], [2.0, -3.0, 1.0]
+    )
+    found = align_volume(reference, moving, model="euclidean")
+    assert found.aligned, found.reason
+    assert np.abs(FLIPPED @ found.transform.matrix @ FLIPPED - truth).max() < 0.2
+
+
+def test_what_differs_and_is_there_twice_has_moved(world):
+    rng = np.random.default_rng(0)
+    stays = ndimage.gaussian_filter(rng.normal(size=SHAPE), 1)
+    moves = world[10:62, 10:66, 10:70], world[16:68, 6:62, 15:75]
+    noise = rng.normal(0, 0.02, (2, *SHAPE))
+    pair = [
+        volume_pyramid((stays + one / 2000 + more).astype(np.float32), np.ones(3), 1.0)
+        for one, more in zip(moves, noise, strict=True)
+    ]
+    assert left_twice(*pair, np.eye(4)) == pytest.approx(np.linalg.norm([6, 4, 5]), abs=0.1)
+    alone = [volume_pyramid((stays + more).astype(np.float32), np.ones(3), 1.0) for more in noise]
+    assert left_twice(*alone, np.eye(4)) is None

@@ -80,6 +80,7 @@ FRONT_DOORS = {
     "align_volume_stack",
     "inspect_alignment",
     "judge",
+    "judge_volume",
 }
 MOST_PARAMETERS = 8
 

@@ -5,7 +5,7 @@ import pytest
 from builders import make_evidence, make_pattern, make_tiles, make_wide, rival
 
 from napari_ecc_align._verdict.rival import Rival
-from napari_ecc_align._verdict.rules import judge
+from napari_ecc_align._verdict.rules import judge, may_be_settled_by_edges
 from napari_ecc_align._verdict.second_motion import SecondMotion
 from napari_ecc_align._verdict.shifted_rival import WholeFit
 
@@ -364,6 +364,19 @@ def test_what_is_faint_but_moves_all_over_the_image_is_doubtful():
     assert verdict == "doubtful"
     assert reason.startswith("Two motions are seen")
     assert verdict_of(**faint, second=other(12, 0, share=0.1, spread=0.3))[0] == "aligned"
+
+
+def test_edges_settle_what_brightness_doubts_by_little():
+    for known, settled in (
+        ({}, False),
+        ({"corner_uncertainty": 0.5}, True),
+        ({"corner_uncertainty": 0.7}, False),
+        ({"motion": moved(6, -8), "second": other(12, 0, share=0.1)}, True),
+        ({"motion": moved(6, -8), "second": other(12, 0, share=0.4)}, False),
+        ({"turned": rival(0.95), "corner_uncertainty": 0.5}, False),
+        ({"corner_uncertainty": 0.5, "by_edges": True}, False),
+    ):
+        assert may_be_settled_by_edges(make_evidence(**known)) == settled, known
 
 
 def test_fewer_tiles_that_moved_than_did_not_are_doubtful():

@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 from .._common.steps import outcome_of, retold
 from .._ecc.estimate import Estimate
 from .._ecc.estimator import estimate_steps
-from .._ecc.field.estimate import FieldEstimate, Stage, field_steps, stages_of
+from .._ecc.field.estimate import FieldEstimate, field_steps
+from .._ecc.field.stage import Stage, stages_of
 from .._ecc.options import SearchOptions
 from .._images.pyramid.pair import Pyramids
 from .._transform.field import Field

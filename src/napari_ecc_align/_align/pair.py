@@ -22,10 +22,11 @@ from .._images.pyramid.representations import Representation
 from .._images.sources import ImageLike, LazyArray, LoadedImage, Source, checked_source
 from .._transform.transform import Transform, usable_transform
 from .._transform.transform_like import TransformLike
-from .._verdict.assess import Judged, assess, is_inexact_alone
+from .._verdict.assess import Judged, assess
 from .._verdict.chance import ALPHA, p_value
 from .._verdict.limits import LARGEST_UNCERTAINTY
 from .._verdict.result import AlignmentResult
+from .._verdict.rules import may_be_settled_by_edges
 from .._verdict.trust import doubt_rivalled, most_trusted
 from .counted_part import CountedPart, counted_part, counted_sources, lazily_counted_part
 from .field_of_view import field_of_view
@@ -212,7 +213,8 @@ def _run_pyramid(
     def accept(estimate: Estimate) -> bool:
         tried.append(estimate.matrix)
         judged.append(assessed(pyramids, estimate, job.options, job.initial))
-        if job.options.representation == "auto" and is_inexact_alone(judged[-1]):
+        evidence = judged[-1].evidence if job.options.representation == "auto" else None
+        if evidence is not None and may_be_settled_by_edges(evidence):
             judged.extend(_by_edges(job, pyramids, estimate))
         if _is_placed(judged[-1].result):
             judged.extend(_finer(job, pyramids, estimate))
@@ -248,7 +250,9 @@ def _by_edges(job: Job, pyramids: Pyramids, estimate: Estimate) -> list[Judged]:
     )
     edges = replace(outcome_of(steps), start=estimate.start)
     found = assessed(pyramids, edges, options, job.initial)
-    return [found] if found.result.aligned else []
+    # What brightness judges after all is no second opinion.
+    own = found.evidence is not None and found.evidence.by_edges
+    return [found] if found.result.aligned and own else []
 
 
 def _finer(job: Job, pyramids: Pyramids, estimate: Estimate) -> list[Judged]:

@@ -37,6 +37,9 @@ _GLOBAL_PIXELS, _FOLLOWED_PIXELS, _ROUGH = 80_000, 20_000, 0.2
 # A field is like that of another frame if it bends no more than so many times as far for what is
 # expected, in squares, and is known on so much of what that is known on.
 _MORE, _AS_MUCH = 2.0, 0.9
+# Where cells say so many times as much as those of the other frame, on more than this share, that
+# has held back what this one says.
+_TIMES, _HELD = 2.0, 0.02
 
 
 def check_stiffness(stiffness: object, *, bending: bool) -> None:
@@ -151,6 +154,7 @@ def _followed(
         and VERDICTS.index(result.verdict) >= VERDICTS.index(before.result.verdict)
         and bent.field.energy <= _MORE * before.field.energy
         and result.known_share >= _AS_MUCH * before.result.known_share
+        and bent.field.system.more_certain(before.field.system, _TIMES) <= _HELD
     )
     return bent if settled else None
 

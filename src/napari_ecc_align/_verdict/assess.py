@@ -124,14 +124,6 @@ def judged_whole(
     return Judged(result, estimate, found.evidence)
 
 
-def is_inexact_alone(judged: Judged) -> bool:
-    """Tell whether brightness leaves no doubt but of so few pixels as edges may be off by."""
-    evidence = judged.evidence
-    if evidence is None or evidence.by_edges or judged.result.verdict != "doubtful":
-        return False
-    return judge(replace(evidence, by_edges=True)).verdict == "aligned"
-
-
 def result_of(
     found: Finding,
     estimate: Estimate,
@@ -295,9 +287,8 @@ def _with_second_motion(laid: Laid, evidence: Evidence) -> Evidence:
         second = seek(of_rest=True)
     elif second is not None and evidence.by_edges and not by_camera:
         # Of two kinds of images, what either shows alone may lie on one side of what both show.
-        still = second.is_still(motion, shape)
-        if not still and not is_witnessed(laid, second, evidence.fine.chance):
-            second = None
+        seen = second.is_still(motion, shape) or is_witnessed(laid, second, evidence.fine.chance)
+        second = second if seen else None
     return _with_pattern(replace(evidence, second=second))
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from functools import lru_cache
 from math import comb
 
 import numpy as np
@@ -99,6 +100,7 @@ def p_value(tiles: Tiles, model: MotionModel | None) -> float:
     return binomial_tail(tested, agreeing, min(0.5, tiles.chance))
 
 
+@lru_cache(maxsize=256)
 def binomial_tail(tested: int, agreeing: int, chance: float) -> float:
     """Return how likely it is that of so many tiles at least so many agree by chance."""
     return sum(

@@ -15,7 +15,9 @@ from numpy.typing import NDArray
 
 from .._common.opencv import cv2
 from .._ecc.estimate import Estimate
-from .._ecc.field.estimate import Expected, FieldEstimate, Stage, field_steps
+from .._ecc.field.cells import Expected
+from .._ecc.field.estimate import FieldEstimate, field_steps
+from .._ecc.field.stage import Stage
 from .._ecc.options import SearchOptions
 from .._images.field_warping import CELL, cell_places, moved_pixels
 from .._images.pyramid.levels import Level, image_pyramid
@@ -76,6 +78,12 @@ def halves_steps(
         )
     first, second = (one.on_cells(one.coefficients) for one in halves)
     apart = ((first - second) ** 2).sum(axis=0)
+    if foretold:
+        # What both were held back from by the other frame they would agree on.
+        whole = used[-1].design(estimate.splines)
+        own = estimate.splines.values(whole, estimate.coefficients)
+        off = [((own - half) ** 2).sum(axis=0) for half in (first, second)]
+        apart = np.maximum(apart, np.maximum(*off))
     expected = np.sum([one.sigma() ** 2 for one in halves], axis=(0, 1))
     pooled = max(1.0, _POOLED * estimate.prior.stiffness / used[-1].apart)
 

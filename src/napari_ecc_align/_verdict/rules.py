@@ -115,6 +115,19 @@ def is_deformed(evidence: Evidence) -> bool:
     return bool(_why_insufficient(there))
 
 
+def may_be_settled_by_edges(evidence: Evidence) -> bool:
+    """Tell whether brightness is in doubt only by as little as edges may be off by.
+
+    Or by something faint that moves otherwise: of edges, none is faint.
+    """
+    if evidence.by_edges or judge(evidence).verdict != "doubtful":
+        return False
+    second = evidence.second
+    faint = second is not None and is_minor(second, evidence.ecc)
+    asked = replace(evidence, by_edges=True, second=None if faint else second)
+    return judge(asked).verdict == "aligned"
+
+
 def slides(evidence: Evidence) -> bool:
     """Tell whether much of what fits would fit as well elsewhere along the same lines.
 

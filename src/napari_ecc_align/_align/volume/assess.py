@@ -27,7 +27,7 @@ from .refine import RefinedVolume, VolumeRefiner
 from .result import VolumeAlignment
 from .rivals import place_rival, turned_rival
 from .search import overlap_share
-from .second_motion import second_motion
+from .second_motion import left_twice, second_motion
 from .sufficiency import freer_shift
 from .tiles import TileMatcher, VolumeTiles
 from .transform import VolumeTransform
@@ -212,7 +212,8 @@ def _why_ambiguous(refiner: VolumeRefiner, found: RefinedVolume, tiles: VolumeTi
             "The volumes repeat: another place fits almost as well "
             f"({max(tiles.rival, places):.0%} of the correlation)."
         )
-    if turned_rival(refiner, found.matrix) > LIKE:
+    inverted = found.solution.gain < 0
+    if turned_rival(refiner, found.matrix, inverted=inverted).is_like(LIKE):
         return "The volumes fit almost as well when one is turned."
     return None
 
@@ -277,10 +278,13 @@ def _why_two_motions(
     refiner.asked()
     # Where nothing was interpolated, noise alone is left.
     second = asked(before, of_rest=True) or asked(before) if still else asked(found.matrix)
-    if second and still:
+    moved_by = second.distance if second else None
+    if still and moved_by is None:
+        moved_by = left_twice(refiner.reference, refiner.moving, before)
+    if still and moved_by is not None:
         return (
             "What lies still may belong to the camera: something else that is seen moved by "
-            f"about {second.distance:.2g}."
+            f"about {moved_by:.2g}."
         )
     if second and (second.is_everywhere or tiles.agreeing < CLEAR_SHARE * tiles.tested):
         return (

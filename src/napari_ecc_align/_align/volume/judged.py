@@ -23,6 +23,7 @@ from .motion import corners, mapped
 from .parts import volume_parts
 from .refine import RefinedVolume, VolumeRefiner
 from .result import VolumeAlignment
+from .rivals import correlated
 from .sources import Volume, VolumeLike, checked_volume
 from .transform import VolumeMotionModel, VolumeTransform, checked_spacing
 
@@ -180,7 +181,13 @@ def _look(
     here = assessed(refiner, replace(nearby, matrix=given), before, GIVEN)
     surely = off > _CLEAR_SIGMAS * sigma
     near = off + _CLEAR_SIGMAS * sigma < _WRONG or off <= _CLEAR_SIGMAS * sigma
-    told = replace(here, corner_uncertainty=max(here.corner_uncertainty, hypot(off, sigma) * unit))
+    along = np.sqrt((gaps**2).mean(axis=0))[::-1] * unit
+    here = replace(here, ecc=abs(correlated(refiner, given)))
+    told = replace(
+        here,
+        corner_uncertainty=max(here.corner_uncertainty, hypot(off, sigma) * unit),
+        axis_uncertainty=tuple(np.hypot(along, here.axis_uncertainty).tolist()),
+    )
     if near and here.aligned and off < _TOLD:
         return _Look(told, clear=True)
     there = assessed(refiner, nearby, before, GIVEN)

@@ -6,11 +6,13 @@ import numpy as np
 
 from ..._common.steps import outcome_of
 from ..._transform.models import Array
-from ..._verdict.limits import SAME_PLACE
+from ..._verdict.limits import MOST_RIVALS, SAME_PLACE
+from ..._verdict.rival import Rival
 from .levels import VolumeLevel
 from .motion import mapped
 from .refine import VolumeRefiner
 from .search import laid_on, level_below, masked_correlation, rotation_of
+from .second_motion import DETAIL_VOXELS, details
 
 # The whole of a level of at most so many voxels is correlated at every displacement.
 _WHOLE_VOXELS = 40_000
@@ -44,39 +46,64 @@ def place_rival(reference: list[VolumeLevel], moving: list[VolumeLevel], matrix:
     return float(heights.max(initial=0) / here)
 
 
-def turned_rival(refiner: VolumeRefiner, matrix: Array) -> float:
-    """Return how well the coarsest level correlates if turned, relative to where it lies."""
-    index = len(refiner.reference) - 1
-    own = refiner.reference[index]
-    here = _correlated(refiner, index, matrix)
+def turned_rival(refiner: VolumeRefiner, matrix: Array, *, inverted: bool) -> Rival:
+    """Return how well the detail of two volumes correlates here, and at best if one is turned.
+
+    A thing in an empty surround has an outline that fits turned as well: that alone is no rival.
+    It is looked for on the coarsest level, and compared on a fine one.
+    """
+    coarsest = len(refiner.reference) - 1
+    index = level_below(refiner.reference, refiner.moving, DETAIL_VOXELS)
+    own, other = refiner.reference[index], refiner.moving[index]
+    here = abs(correlated(refiner, matrix, coarsest))
     if here <= 0:
-        return 1.0
-    centre = refiner.reference[0].frame.centre
+        return Rival(0.0, 1.0)
+    reference = np.asarray(own.values, np.float32)
+
+    def shared(there: Array) -> float:
+        first, second, window = details(reference, laid_on(own, other, there))
+        sign = -1.0 if inverted else 1.0
+        return sign * float((first * second).sum()) if window.any() else 0.0
+
+    ends = refiner.reference[0].frame.corners
     best = 0.0
+    for start in _turned_places(refiner, matrix, here):
+        found = outcome_of(refiner.coarse(start, first=coarsest, last=index)).matrix
+        away = np.linalg.norm(mapped(found, ends) - mapped(matrix, ends), axis=1).mean()
+        if away > SAME_PLACE * own.step.max():
+            best = max(best, shared(found))
+    return Rival(shared(matrix), best)
+
+
+def _turned_places(refiner: VolumeRefiner, matrix: Array, here: float) -> list[Array]:
+    """Return the turned places at which the coarsest level correlates best, where it does."""
+    coarsest = len(refiner.reference) - 1
+    own = refiner.reference[coarsest]
+    centre = refiner.reference[0].frame.centre
+    linear = own.spacing / own.step
+    found: list[tuple[float, Array]] = []
     for turn in _TURNS:
         refiner.asked()
-        linear = own.spacing / own.step
         turned = np.eye(4)
         turned[:3, :3] = rotation_of(turn) * linear / linear[:, None]
         turned[:3, 3] = centre - turned[:3, :3] @ centre
         start = matrix @ turned
-        if _correlated(refiner, index, start) < _LEAST_LIKENESS * here:
-            continue
-        found = outcome_of(refiner.coarse(start, first=index, last=index))
-        away = np.linalg.norm(
-            mapped(found.matrix, refiner.reference[0].frame.corners)
-            - mapped(matrix, refiner.reference[0].frame.corners),
-            axis=1,
-        ).mean()
-        if away > SAME_PLACE * own.step.max():
-            best = max(best, abs(float(np.nan_to_num(found.solution.ecc))))
-    return best / here
+        if abs(correlated(refiner, start, coarsest)) >= _LEAST_LIKENESS * here:
+            there = outcome_of(refiner.coarse(start, first=coarsest, last=coarsest))
+            found.append((abs(float(np.nan_to_num(there.solution.ecc))), there.matrix))
+    found.sort(key=lambda one: -one[0])
+    return [place for _, place in found[:MOST_RIVALS]]
 
 
-def _correlated(refiner: VolumeRefiner, index: int, matrix: Array) -> float:
-    """Return the size of the correlation of a whole level at a matrix between level 0's voxels."""
+def correlated(refiner: VolumeRefiner, matrix: Array, index: int | None = None) -> float:
+    """Return the correlation of a whole level at a matrix between level 0's voxels.
+
+    Of the finest that is small, if none is chosen.
+    """
     from ..._ecc.correlation import ecc
 
+    if index is None:
+        index = level_below(refiner.reference, refiner.moving, DETAIL_VOXELS)
     own, other = refiner.reference[index], refiner.moving[index]
     laid = laid_on(own, other, matrix)
-    return abs(ecc(np.asarray(own.values, np.float32), None, laid))
+    return ecc(np.asarray(own.values, np.float32), None, laid)

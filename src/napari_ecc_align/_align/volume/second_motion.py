@@ -21,7 +21,8 @@ from .search import laid_on, level_below
 # As of images, in voxels of the level: what is coarser is shading, contrast is evened out over
 # cubes of a side, what stands out farther counts no more, and frequencies are weighed.
 _DETAIL, _PATCH, _BRIGHTEST, _WHITENING, _LEAST_POWER = 6, 25, 8.0, 0.5, 1e-3
-_VOXELS = 300_000
+DETAIL_VOXELS = 300_000
+"""Detail is looked at on the finest level of at most so many voxels."""
 # In standard deviations of what other displacements show: 5 of a normal one are met by chance in
 # one pair of fifty, with a share of the detail that counts in one of a thousand.
 _LEAST_SIGNIFICANCE = 5.0
@@ -33,6 +34,11 @@ _NEIGHBOURHOOD = _DETAIL / 2
 _LEAST_EVIDENCE = 1e-2
 # It is everywhere if spread over more than a quarter, as seen in so many parts along an axis.
 _EVERYWHERE, _PARTS = 0.25, 4
+
+
+# Of what two volumes differ in, more than a half is one thing that moved, no farther than such a
+# part of the volume.
+_MOST_OF_IT, _FARTHEST = 0.5, 0.4
 
 
 @dataclass(frozen=True)
@@ -72,10 +78,10 @@ def second_motion(
         Look only at what the first motion does not explain where it is: among what stays, what
         moved may be a small share of the detail.
     """
-    index = level_below(reference, moving, _VOXELS)
+    index = level_below(reference, moving, DETAIL_VOXELS)
     level = reference[index]
     laid = laid_on(level, moving[index], matrix)
-    first, second, window = _details(np.asarray(level.values, np.float32), laid)
+    first, second, window = details(np.asarray(level.values, np.float32), laid)
     if not window.any():
         return None
     second = -second if inverted else second
@@ -95,7 +101,56 @@ def second_motion(
     return SecondMotion(distance, _spread(first, second, window, there) > _EVERYWHERE)
 
 
-def _details(reference: Floats, laid: Floats) -> tuple[Floats, Floats, Floats]:
+def left_twice(
+    reference: list[VolumeLevel], moving: list[VolumeLevel], matrix: Array
+) -> float | None:
+    """Return how far what two volumes differ in has moved, if most of that is one thing that has.
+
+    What moved is left twice, once more and once less: at its displacement the difference
+    correlates with itself by as much as -1/2. What stays, however strong, is gone from it.
+
+    Parameters
+    ----------
+    reference, moving : list of VolumeLevel
+    matrix : (4, 4) array
+        Between voxels of level 0.
+
+    Returns
+    -------
+    float or None
+        In the unit of the spacing.
+    """
+    from scipy import fft
+
+    index = level_below(reference, moving, DETAIL_VOXELS)
+    level = reference[index]
+    own, laid = np.asarray(level.values, np.float32), laid_on(level, moving[index], matrix)
+    seen = np.isfinite(own) & np.isfinite(laid)
+    if not seen.any():
+        return None
+    first, second = own[seen] - own[seen].mean(), laid[seen] - laid[seen].mean()
+    rest = np.full(own.shape, np.nan, np.float32)
+    rest[seen] = first - second * (first @ second) / max(float(second @ second), 1e-30)
+    detail, _ = _windowed(rest)
+    size = [fft.next_fast_len(n, real=True) for n in detail.shape]
+    power = np.abs(fft.rfftn(detail, size)) ** 2
+    alike = np.asarray(fft.irfftn(power, size), np.float64)
+    # As far as the window leaves enough of both.
+    far = [np.minimum(np.arange(n), n - np.arange(n)) for n in alike.shape]
+    away = np.sqrt(sum(along.astype(float) ** 2 for along in np.ix_(*far)))
+    near = np.ix_(*(along < _FARTHEST * n for along, n in zip(far, detail.shape, strict=True)))
+    allowed = np.zeros(alike.shape, bool)
+    allowed[near] = away[near] > SAME_PLACE
+    if not allowed.any() or not alike.flat[0] > 0:
+        return None
+    at = np.unravel_index(np.where(allowed, alike, np.inf).argmin(), alike.shape)
+    if alike[at] > -_MOST_OF_IT / 2 * alike.flat[0]:
+        return None
+    there = np.array([along[k] for along, k in zip(far, at, strict=True)])
+    return float(np.linalg.norm(there * level.spacing))
+
+
+def details(reference: Floats, laid: Floats) -> tuple[Floats, Floats, Floats]:
     """Return the detail of both where both are seen, each of length one, and the window."""
     from scipy import ndimage
 

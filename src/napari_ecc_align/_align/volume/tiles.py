@@ -115,8 +115,10 @@ class VolumeTiles:
 
     @property
     def share(self) -> float:
-        """Share of the telling tiles that agree."""
-        return float(self.agree[self.telling].mean()) if self.telling.any() else 0.0
+        """Share of the telling tiles that agree; of all where those are too few to say."""
+        few = int(self.telling.sum()) < LEAST_AGREEING
+        said = self.agree if few else self.agree[self.telling]
+        return float(said.mean()) if len(said) else 0.0
 
     @property
     def clear(self) -> bool:

@@ -2,26 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Sequence
+from collections.abc import Generator
 from dataclasses import dataclass
 from functools import cached_property
-from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
-from ..._common.opencv import cv2
-from ..._images.field_warping import CELL, cell_places, moved_pixels
-from ..._images.pyramid.filters import smoothed_inside
-from ..._images.pyramid.levels import Floats, Level, floats
-from ..._images.pyramid.representations import Representation, planes_of, represent, turned
+from ..._images.pyramid.levels import Floats, floats
 from ..._transform.splines import Array, Lattice
+from .cells import Expected, Prior, Solved, System
 from .shares import alike
+from .stage import Stage
 from .system import Factor, Splines
-from .windows import Seen, Windows, blurred
+from .windows import Seen
 
-# The finest level has so many pixels at most, and the coarsest so many on its shorter side.
-_FINEST, _COARSEST = 1_500_000, 56
 # Of the coarsest level, the next one, and those after it at least; and where nine cells of ten
 # still move farther than so many px of the level, so many at most.
 _ITERATIONS, _FEW, _MOST_ITERATIONS = (5, 3, 2), 0.15, 8
@@ -32,50 +26,12 @@ _AMPLITUDE, _STIFFNESS = 0.01, 0.12
 # Stiffer ones that bend as much more, and all that do at the same stiffness.
 _LARGER = ((1.0, 1.0), (1.0, 1.4), (1.0, 1 / 1.4))
 _NEIGHBOURING = (*_LARGER, (1.4, 1.4), (1 / 1.4, 1 / 1.4))
-# The amplitude is no better known than by such a step: where nothing is seen it may be larger.
-_WIDER = 1.4
-# Forces are compared with the information over so many cells, as one sigma, without what is alike
-# over so many. As images are smoothed, white noise moves a cell and its neighbours alike: in sum
-# by so much more than each on its own.
-_POOLED, _NEAR, _NEIGHBOURS = 6.0, 3.0, 1.4
 # A block of a checkerboard has so many cells of the finest level a side.
 _BLOCK = 3
 # A field folds no area to less than this share, for which it is damped so often at most.
 _LEAST_AREA, _DAMPINGS = 0.05, 8
-_SAMPLES = 16
-# A place counts so far (px of a level, times the scale) within the moving image.
-_INSIDE = 3.5
-
-
-@dataclass(frozen=True)
-class Prior:
-    """How far (px) a field is expected to bend, and over what length (px)."""
-
-    amplitude: float
-    stiffness: float
-
-
-class Solved(NamedTuple):
-    """What the cells of a stage say of coefficients, and that with the prior, factored."""
-
-    system: System
-    factor: Factor
-
-
-@dataclass(frozen=True, eq=False)
-class Expected:
-    """What is known of a field beforehand.
-
-    Attributes
-    ----------
-    prior : Prior
-    solved : sequence of Solved
-        Of each stage, from another image like this one; steps that are solved by it lead to the
-        same place. None by default.
-    """
-
-    prior: Prior
-    solved: Sequence[Solved] = ()
+# A field bends no farther than so many amplitudes; so many px of a level are near.
+_FAR, _NEARBY = 3.0, 2.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -111,7 +67,7 @@ class FieldEstimate:
     def expected(self) -> Expected:
         """What is expected of the field of an image like this one."""
         prior = self.prior
-        return Expected(prior, [Solved(one, one.factor(prior)) for one in self.systems])
+        return Expected(prior, [Solved(one, one.factor(prior).quick()) for one in self.systems])
 
     @property
     def energy(self) -> float:
@@ -126,158 +82,6 @@ class FieldEstimate:
     def on_cells(self, coefficients: Array) -> Array:
         """Return the fields of coefficients (..., n) on the cells of the finest level, in px."""
         return self.splines.values(self.system.design, coefficients)
-
-
-class Stage:
-    """One level of both images."""
-
-    def __init__(self, reference: Level, moving: Level, representation: Representation) -> None:
-        # The same for all images that are compared with this one.
-        self.windows: list[Windows] = reference.recent(
-            "field windows", representation, lambda: _windows(reference, representation)
-        )
-        planes, valid = represent(moving, *moving.whole(), representation)
-        self.moving, _ = smoothed_inside(planes, None)
-        self._valid = None if valid is None or valid.all() else valid.astype(np.float32)
-        if valid is not None:
-            self.moving[~valid] = 0
-        self.index, self.times = reference.index, 2.0**reference.index
-        self.cells = self.windows[0].cells
-        self.apart = CELL * self.times
-
-    def places(self, around: int = 0) -> tuple[Array, Array]:
-        """Return where the rows and columns of cells are, and some around, in px of level 0."""
-        return cell_places(self.cells, self.times, around)
-
-    def design(self, splines: Splines, around: int = 0) -> tuple[Array, Array]:
-        """Return splines on the rows and columns of cells, and on so many around."""
-        rows, columns = self.places(around)
-        return splines.rows.design(rows), splines.columns.design(columns)
-
-    def seen(self, field: Array, matrix: Array, sign: int, common: Floats | None = None) -> Seen:
-        """Compare where a field puts the reference.
-
-        Parameters
-        ----------
-        field : ndarray, shape (2, h, w)
-            On the cells and a ring of them around, in px of level 0.
-        matrix : ndarray of float64, shape (3, 3)
-            Reference to moving pixels.
-        sign : {1, -1}
-        common : ndarray of float32, shape (3, h, w), optional
-            How much cells count; what gradients have nothing in common in does not, by default.
-        """
-        at, middles = moved_pixels(field, matrix, self.times)
-        shown = self._shown(middles, matrix)
-        laid = floats(cv2.remap(self.moving, at, None, cv2.INTER_LINEAR))
-        if laid.ndim == 3:
-            laid = turned(laid, matrix, np.array(laid.shape[1::-1]) / 2)
-        if self._valid is not None:
-            there = cv2.remap(self._valid, at, None, cv2.INTER_LINEAR)
-            share = cv2.resize(there, self.cells[::-1], interpolation=cv2.INTER_AREA)
-            shown = floats(shown * (share > 0.99))
-        parts = [
-            windows.seen(np.ascontiguousarray(plane), shown, common, sign)
-            for windows, plane in zip(self.windows, planes_of(laid), strict=True)
-        ]
-        if len(parts) == 1:
-            return parts[0]
-        return Seen(
-            *(
-                floats(np.sum([getattr(part, name) for part in parts], axis=0))
-                for name in ("information", "force")
-            ),
-            *(
-                floats(np.mean([getattr(part, name) for part in parts], axis=0))
-                for name in ("fit", "counted", "certain", "shown")
-            ),
-        )
-
-    def _shown(self, at: Floats, matrix: Array) -> Floats:
-        """Return 1 where cells lie on pixels of both images, else 0."""
-        margin = _INSIDE * max(1.0, float(np.abs(matrix[:2, :2]).sum(axis=1).max()))
-        height, width = self.moving.shape[:2]
-        within = (at >= margin) & (at <= np.array([width, height], np.float32) - 1 - margin)
-        return floats(within.all(axis=-1) & (self.windows[0].pixels > CELL**2 / 2))
-
-
-def _windows(reference: Level, representation: Representation) -> list[Windows]:
-    planes, valid = represent(reference, *reference.whole(), representation)
-    return [Windows(plane, valid) for plane in planes_of(planes)]
-
-
-def stages_of(
-    reference: list[Level], moving: list[Level], representation: Representation
-) -> list[Stage]:
-    """Return the levels on which a field is looked for, the coarsest first."""
-    used = [
-        (here, there)
-        for here, there in zip(reference, moving, strict=False)
-        if max(here.size, there.size) <= _FINEST and isinstance(here.image, np.ndarray)
-    ]
-    wide = [pair for pair in used if min(*pair[0].shape, *pair[1].shape) >= _COARSEST]
-    return [Stage(*pair, representation) for pair in reversed(wide or used[:1])]
-
-
-class System:
-    """What the cells of a stage say of coefficients, and how much they vary beyond noise.
-
-    Noise that is not independent, and what no field explains, make forces larger than their
-    information has them: it counts the less.
-    """
-
-    def __init__(
-        self, stage: Stage, splines: Splines, seen: Seen, kept: NDArray[np.float32] | None
-    ) -> None:
-        self.splines, self._times = splines, stage.times
-        self.design = stage.design(splines)
-        self.weights = 1 / inflation(seen)
-        if kept is not None:
-            self.weights *= kept
-        self._certain = seen.certain
-        self._sigmas: dict[Prior, Array] = {}
-        self.cells = seen.information * (self.weights / stage.times**2)
-        self.information = splines.information(self.design, self.cells)
-
-    def factor(self, prior: Prior) -> Factor:
-        """Return the precision of coefficients, factored."""
-        unit = self.splines.prior(prior.stiffness)
-        return Factor(self.information + unit / prior.amplitude**2)
-
-    def sigma(self, prior: Prior) -> Array:
-        """Return one sigma of each component on the cells, (2, h, w) in px."""
-        if prior not in self._sigmas:
-            wide = Prior(_WIDER * prior.amplitude, prior.stiffness)
-            drawn = self.factor(wide).samples(_SAMPLES, np.random.default_rng(0))
-            squares = self.splines.values(self.design, drawn) ** 2
-            self._sigmas = {prior: np.sqrt(squares.mean(axis=0))}
-        return self._sigmas[prior].copy()
-
-    def told(self, coefficients: Array) -> Array:
-        """Return the information times coefficients."""
-        x, y = self.splines.values(self.design, coefficients)
-        xx, xy, yy = self.cells
-        return self.splines.gathered(self.design, np.stack([xx * x + xy * y, xy * x + yy * y]))
-
-    def force(self, seen: Seen) -> Array:
-        """Return the forces on coefficients, as certain as the information."""
-        weights = self.weights / self._times
-        if seen.certain is not self._certain:
-            weights = weights * (self._certain / np.maximum(seen.certain, np.float32(1e-9)))
-        return self.splines.gathered(self.design, seen.force * weights)
-
-
-def inflation(seen: Seen) -> Floats:
-    """Return by how much forces vary more than noise that differs from pixel to pixel, (h, w)."""
-    xx, xy, yy = (blurred(part, _NEAR) for part in seen.information)
-    x, y = (blurred(part, _NEAR) for part in seen.force)
-    # What moves alike nearby is motion.
-    area = np.maximum(xx * yy - xy * xy, np.float32(1e-12)) + (xx + yy) ** 2 * np.float32(1e-3)
-    left = seen.after(np.stack([(yy * x - xy * y) / area, (xx * y - xy * x) / area])).force
-    expected = seen.information[0] + seen.information[2]
-    pooled = [blurred(part, _POOLED) for part in (left[0] ** 2 + left[1] ** 2, expected)]
-    ratio = pooled[0] / np.maximum(pooled[1], np.float32(1e-12))
-    return floats(np.maximum(1, _NEIGHBOURS * ratio))
 
 
 def field_steps(
@@ -312,11 +116,14 @@ def field_steps(
     side = min(shape)
     guess = Prior(_AMPLITUDE * side + 1, stiffness or _STIFFNESS * side)
     prior, given = (expected.prior, expected.solved) if expected else (guess, ())
+    if given:
+        first = _first_needed(stages, prior)
+        stages, given = stages[first:], given[first:]
     systems: list[System] = []
     splines = given[0].system.splines if given else _splines(shape, prior, _SPLINES)
     coefficients = np.zeros(int(np.prod(splines.shape)))
     for number, stage in enumerate(stages):
-        last, least = stage is stages[-1], _ITERATIONS[min(number, 2)]
+        last, least = stage is stages[-1], _ITERATIONS[min(number + bool(given), 2)]
         finer = _splines(shape, prior, _SPLINES if last else _COARSE_SPLINES)
         if given:
             finer = given[number].system.splines
@@ -335,10 +142,11 @@ def field_steps(
             counted = None if early else seen.counted
             yield
             if given:
-                system, factor = given[number]
+                system, solve = given[number]
                 if last and kept is None and iteration + 1 >= least:
-                    # How well it is known is this image's own.
+                    # Where it ends, and how well it is known, is this image's own.
                     system = System(stage, splines, seen, mask)
+                    solve = system.widely(prior).solve
             elif made:
                 system = System(stage, splines, seen, mask)
                 if expected is None and (iteration or number > 1):
@@ -346,8 +154,9 @@ def field_steps(
                     prior, factor = _likeliest(system, data, prior, free=stiffness is None)
                 else:
                     factor = system.factor(prior)
+                solve = factor.solve
             back = splines.held_back(prior.stiffness, coefficients) / prior.amplitude**2
-            step = factor.solve(system.force(seen) - back)
+            step = solve(system.force(seen) - back)
             coefficients = coefficients + step
             moved = floats(splines.values(system.design, step) / stage.times)
             if iteration + 1 >= least and np.quantile(np.abs(moved), 0.9) < _FEW:
@@ -356,6 +165,16 @@ def field_steps(
     seen = seen.after(moved)
     coefficients, prior = _unfolded(system, coefficients, prior)
     return FieldEstimate(coefficients, stage, seen, system, prior, systems)
+
+
+def _first_needed(stages: list[Stage], prior: Prior) -> int:
+    """Return the stage on which a field that is expected so bends by few px.
+
+    Those before it are for fields of which less is known.
+    """
+    far = _FAR * prior.amplitude
+    near = [number for number, stage in enumerate(stages) if far <= _NEARBY * stage.times]
+    return max(0, min(len(stages) - 2, near[-1] if near else 0))
 
 
 def _unfolded(system: System, coefficients: Array, prior: Prior) -> tuple[Array, Prior]:

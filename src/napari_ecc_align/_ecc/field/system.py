@@ -7,6 +7,7 @@ B-splines its precision is a band matrix (Lindgren, Rue and Lindström 2011), an
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 from math import comb
@@ -43,13 +44,10 @@ class Splines:
 
     def held_back(self, stiffness: float, coefficients: Array) -> Array:
         """Return that precision times coefficients (n,)."""
-        shaped = np.moveaxis(coefficients.reshape(self.shape), -1, 0)
-        total = np.zeros_like(shaped)
-        for order, factor in enumerate(_factors(stiffness)):
-            for k in range(order + 1):
-                down, across = self.rows.gram(order - k), self.columns.gram(k)
-                total += factor * comb(order, k) * (down @ shaped @ across)
-        return np.moveaxis(total, 0, -1).ravel()
+        from scipy.linalg.blas import dsbmv
+
+        band = _prior(self, stiffness)
+        return np.asarray(dsbmv(len(band) - 1, 1.0, band, coefficients, lower=1))
 
     def information(self, design: tuple[Array, Array], cells: Array) -> Array:
         """Return what cells say as a band.
@@ -78,12 +76,16 @@ class Splines:
 
     def resampled(self, other: Splines, coefficients: Array) -> Array:
         """Return the coefficients of the field of other splines, as near as these come."""
-        spread = []
-        for own, their in ((self.rows, other.rows), (self.columns, other.columns)):
-            places = np.linspace(own.start, own.last, 3 * own.count)
-            spread.append(np.linalg.lstsq(own.design(places), their.design(places), rcond=None)[0])
+        spread = _spread(self.rows, other.rows), _spread(self.columns, other.columns)
         shaped = np.moveaxis(coefficients.reshape(other.shape), -1, 0)
         return np.moveaxis(spread[0] @ shaped @ spread[1].T, 0, -1).ravel()
+
+
+@lru_cache(maxsize=64)
+def _spread(own: Lattice, other: Lattice) -> Array:
+    """Return the coefficients of each spline of another lattice on a lattice, (count, others)."""
+    places = np.linspace(own.start, own.last, 3 * own.count)
+    return np.asarray(np.linalg.lstsq(own.design(places), other.design(places), rcond=None)[0])
 
 
 def _factors(stiffness: float) -> Array:
@@ -93,7 +95,7 @@ def _factors(stiffness: float) -> Array:
     return np.array([stiffness**-6, 3 * stiffness**-4, 3 * stiffness**-2, 1.0]) * scale
 
 
-@lru_cache(maxsize=4)
+@lru_cache(maxsize=16)
 def _prior(splines: Splines, stiffness: float) -> Array:
     return np.asarray(np.tensordot(_factors(stiffness), _energies(splines), axes=1))
 
@@ -183,6 +185,17 @@ class Factor:
     def solve(self, force: Array) -> Array:
         """Return the solution for forces (n,)."""
         return np.asarray(self._solve(self._lower, force[:, None], lower=1)[0][:, 0])
+
+    def quick(self) -> Callable[[Array], Array]:
+        """Return what solves in single precision, for steps that others correct."""
+        from scipy.linalg.lapack import spbtrs
+
+        lower = np.asfortranarray(self._lower, np.float32)
+
+        def solve(force: Array) -> Array:
+            return np.asarray(spbtrs(lower, floats(force)[:, None], lower=1)[0][:, 0], np.float64)
+
+        return solve
 
     def samples(self, count: int, generator: np.random.Generator) -> Array:
         """Return random vectors (count, n) whose precision is the matrix."""

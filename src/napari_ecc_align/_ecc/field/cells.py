@@ -1,0 +1,127 @@
+"""What the cells of a stage say of a field's coefficients, with what is expected of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..._images.pyramid.levels import Floats, floats
+from ..._transform.splines import Array
+from .stage import Stage
+from .system import Factor, Splines
+from .windows import Seen, blurred
+
+# The amplitude is no better known than by such a step: where nothing is seen it may be larger.
+_WIDER = 1.4
+# Forces are compared with the information over so many cells, as one sigma, without what is alike
+# over so many. As images are smoothed, white noise moves a cell and its neighbours alike: in sum
+# by so much more than each on its own.
+_POOLED, _NEAR, _NEIGHBOURS = 6.0, 3.0, 1.4
+_SAMPLES = 16
+
+
+@dataclass(frozen=True)
+class Prior:
+    """How far (px) a field is expected to bend, and over what length (px)."""
+
+    amplitude: float
+    stiffness: float
+
+
+class System:
+    """What the cells of a stage say of coefficients, and how much they vary beyond noise.
+
+    Noise that is not independent, and what no field explains, make forces larger than their
+    information has them: it counts the less.
+    """
+
+    def __init__(
+        self, stage: Stage, splines: Splines, seen: Seen, kept: NDArray[np.float32] | None
+    ) -> None:
+        self.splines, self._times = splines, stage.times
+        self.design = stage.design(splines)
+        self.weights = 1 / inflation(seen)
+        if kept is not None:
+            self.weights *= kept
+        self._certain = seen.certain
+        self._sigmas: dict[Prior, Array] = {}
+        self._wide: dict[Prior, Factor] = {}
+        self.cells = seen.information * (self.weights / stage.times**2)
+        self.information = splines.information(self.design, self.cells)
+
+    def factor(self, prior: Prior) -> Factor:
+        """Return the precision of coefficients, factored."""
+        unit = self.splines.prior(prior.stiffness)
+        return Factor(self.information + unit / prior.amplitude**2)
+
+    def widely(self, prior: Prior) -> Factor:
+        """Return the factor for a prior that is no better known than by a step."""
+        if prior not in self._wide:
+            wide = Prior(_WIDER * prior.amplitude, prior.stiffness)
+            self._wide = {prior: self.factor(wide)}
+        return self._wide[prior]
+
+    def more_certain(self, other: System, times: float) -> float:
+        """Return on what share of the cells forces count so many times as much as another's."""
+        return float((self.weights > np.float32(times) * other.weights).mean())
+
+    def sigma(self, prior: Prior) -> Array:
+        """Return one sigma of each component on the cells, (2, h, w) in px."""
+        if prior not in self._sigmas:
+            drawn = self.widely(prior).samples(_SAMPLES, np.random.default_rng(0))
+            squares = self.splines.values(self.design, drawn) ** 2
+            self._sigmas = {prior: np.sqrt(squares.mean(axis=0))}
+        return self._sigmas[prior].copy()
+
+    def told(self, coefficients: Array) -> Array:
+        """Return the information times coefficients."""
+        x, y = self.splines.values(self.design, coefficients)
+        xx, xy, yy = self.cells
+        return self.splines.gathered(self.design, np.stack([xx * x + xy * y, xy * x + yy * y]))
+
+    def force(self, seen: Seen) -> Array:
+        """Return the forces on coefficients, as certain as the information."""
+        weights = self.weights / self._times
+        if seen.certain is not self._certain:
+            weights = weights * (self._certain / np.maximum(seen.certain, np.float32(1e-9)))
+        return self.splines.gathered(self.design, seen.force * weights)
+
+
+def inflation(seen: Seen) -> Floats:
+    """Return by how much forces vary more than noise that differs from pixel to pixel, (h, w)."""
+    xx, xy, yy = (blurred(part, _NEAR) for part in seen.information)
+    x, y = (blurred(part, _NEAR) for part in seen.force)
+    # What moves alike nearby is motion.
+    area = np.maximum(xx * yy - xy * xy, np.float32(1e-12)) + (xx + yy) ** 2 * np.float32(1e-3)
+    left = seen.after(np.stack([(yy * x - xy * y) / area, (xx * y - xy * x) / area])).force
+    expected = seen.information[0] + seen.information[2]
+    pooled = [blurred(part, _POOLED) for part in (left[0] ** 2 + left[1] ** 2, expected)]
+    ratio = pooled[0] / np.maximum(pooled[1], np.float32(1e-12))
+    return floats(np.maximum(1, _NEIGHBOURS * ratio))
+
+
+class Solved(NamedTuple):
+    """What the cells of a stage say of coefficients, and what solves that with the prior."""
+
+    system: System
+    solve: Callable[[Array], Array]
+
+
+@dataclass(frozen=True, eq=False)
+class Expected:
+    """What is known of a field beforehand.
+
+    Attributes
+    ----------
+    prior : Prior
+    solved : sequence of Solved
+        Of each stage, from another image like this one; steps that are solved by it lead to the
+        same place. None by default.
+    """
+
+    prior: Prior
+    solved: Sequence[Solved] = ()

@@ -1,0 +1,119 @@
+"""The levels of two images on which a field is looked for, and what their cells say there."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+import numpy as np
+
+from ..._common.opencv import cv2
+from ..._images.field_warping import CELL, cell_places, moved_pixels
+from ..._images.pyramid.filters import smoothed_inside
+from ..._images.pyramid.levels import Floats, Level, floats
+from ..._images.pyramid.representations import Representation, planes_of, represent, turned
+from ..._transform.splines import Array
+from .system import Splines
+from .windows import Seen, Windows
+
+# The finest level has so many pixels at most, and the coarsest so many on its shorter side.
+_FINEST, _COARSEST = 1_500_000, 56
+# A place counts so far (px of a level, times the scale) within the moving image.
+_INSIDE = 3.5
+
+
+class Stage:
+    """One level of both images."""
+
+    def __init__(self, reference: Level, moving: Level, representation: Representation) -> None:
+        # The same for all images that are compared with this one.
+        self.windows: list[Windows] = reference.recent(
+            "field windows", representation, lambda: _windows(reference, representation)
+        )
+        planes, valid = represent(moving, *moving.whole(), representation)
+        self.moving, _ = smoothed_inside(planes, None)
+        self._valid = None if valid is None or valid.all() else valid.astype(np.float32)
+        if valid is not None:
+            self.moving[~valid] = 0
+        self.index, self.times = reference.index, 2.0**reference.index
+        self.cells = self.windows[0].cells
+        self.apart = CELL * self.times
+
+    def places(self, around: int = 0) -> tuple[Array, Array]:
+        """Return where the rows and columns of cells are, and some around, in px of level 0."""
+        return cell_places(self.cells, self.times, around)
+
+    def design(self, splines: Splines, around: int = 0) -> tuple[Array, Array]:
+        """Return splines on the rows and columns of cells, and on so many around."""
+        return _designs(splines, self.cells, self.times, around)
+
+    def seen(self, field: Array, matrix: Array, sign: int, common: Floats | None = None) -> Seen:
+        """Compare where a field puts the reference.
+
+        Parameters
+        ----------
+        field : ndarray, shape (2, h, w)
+            On the cells and a ring of them around, in px of level 0.
+        matrix : ndarray of float64, shape (3, 3)
+            Reference to moving pixels.
+        sign : {1, -1}
+        common : ndarray of float32, shape (3, h, w), optional
+            How much cells count; what gradients have nothing in common in does not, by default.
+        """
+        at, middles = moved_pixels(field, matrix, self.times)
+        shown = self._shown(middles, matrix)
+        laid = floats(cv2.remap(self.moving, at, None, cv2.INTER_LINEAR))
+        if laid.ndim == 3:
+            laid = turned(laid, matrix, np.array(laid.shape[1::-1]) / 2)
+        if self._valid is not None:
+            there = cv2.remap(self._valid, at, None, cv2.INTER_LINEAR)
+            share = cv2.resize(there, self.cells[::-1], interpolation=cv2.INTER_AREA)
+            shown = floats(shown * (share > 0.99))
+        parts = [
+            windows.seen(np.ascontiguousarray(plane), shown, common, sign)
+            for windows, plane in zip(self.windows, planes_of(laid), strict=True)
+        ]
+        if len(parts) == 1:
+            return parts[0]
+        return Seen(
+            *(
+                floats(np.sum([getattr(part, name) for part in parts], axis=0))
+                for name in ("information", "force")
+            ),
+            *(
+                floats(np.mean([getattr(part, name) for part in parts], axis=0))
+                for name in ("fit", "counted", "certain", "shown")
+            ),
+        )
+
+    def _shown(self, at: Floats, matrix: Array) -> Floats:
+        """Return 1 where cells lie on pixels of both images, else 0."""
+        margin = _INSIDE * max(1.0, float(np.abs(matrix[:2, :2]).sum(axis=1).max()))
+        height, width = self.moving.shape[:2]
+        within = (at >= margin) & (at <= np.array([width, height], np.float32) - 1 - margin)
+        return floats(within.all(axis=-1) & (self.windows[0].pixels > CELL**2 / 2))
+
+
+@lru_cache(maxsize=32)
+def _designs(
+    splines: Splines, cells: tuple[int, int], times: float, around: int
+) -> tuple[Array, Array]:
+    rows, columns = cell_places(cells, times, around)
+    return splines.rows.design(rows), splines.columns.design(columns)
+
+
+def _windows(reference: Level, representation: Representation) -> list[Windows]:
+    planes, valid = represent(reference, *reference.whole(), representation)
+    return [Windows(plane, valid) for plane in planes_of(planes)]
+
+
+def stages_of(
+    reference: list[Level], moving: list[Level], representation: Representation
+) -> list[Stage]:
+    """Return the levels on which a field is looked for, the coarsest first."""
+    used = [
+        (here, there)
+        for here, there in zip(reference, moving, strict=False)
+        if max(here.size, there.size) <= _FINEST and isinstance(here.image, np.ndarray)
+    ]
+    wide = [pair for pair in used if min(*pair[0].shape, *pair[1].shape) >= _COARSEST]
+    return [Stage(*pair, representation) for pair in reversed(wide or used[:1])]
