@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.ndimage import gaussian_filter, shift
 
-from napari_ecc_align._verdict.moving_rest import rest_moves
+from napari_ecc_align._verdict.moving_rest import moved_meanwhile, rest_moves
 
 COUNT, SIDE = 12, 128
 
@@ -72,3 +72,16 @@ def test_a_film_that_is_laid_between_pixels_lies_still():
     scene = textured(rng, 1.5, SIDE + 8)
     frames = [shift(scene, rng.uniform(-0.5, 0.5, 2), order=1)[4:-4, 4:-4] for _ in range(COUNT)]
     assert not rest_moves(np.array(frames, np.float32), np.ones(COUNT, bool))
+
+
+@pytest.mark.parametrize(("moves", "seen"), [(14, True), (0, False)])
+def test_what_moved_once_is_seen_in_the_means_before_and_after(moves, seen):
+    rng, side = np.random.default_rng(5), 192
+    scene, pattern = textured(rng, 1.5, side + 40) / 2, textured(rng, 1.5, side)
+    frames = [
+        pattern + scene[k : k + side, k : k + side] + rng.normal(0, 0.5, (side, side))
+        for k in np.repeat([0, moves], COUNT // 2)
+    ]
+    planes, lying = np.array(frames, np.float32), np.ones(COUNT, bool)
+    assert moved_meanwhile(planes, lying) == seen
+    assert not moved_meanwhile(planes, np.arange(COUNT) < 5)

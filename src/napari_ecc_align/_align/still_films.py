@@ -16,7 +16,7 @@ from .._images.pyramid.levels import Floats, Level, floats, image_pyramid, index
 from .._images.sources import checked_source
 from .._transform.transform import corners, map_points, scaled
 from .._verdict.limits import LEAST_TILES, WRONG
-from .._verdict.moving_rest import rest_moves
+from .._verdict.moving_rest import moved_meanwhile, rest_moves
 from .._verdict.result import AlignmentResult
 from .read_frames import ReadFrames, Unreadable
 from .stack_masks import StackMasks
@@ -61,7 +61,7 @@ def doubt_still(
             fine.append(seen[1])
             lies.append(index in lying)
     held = (rest_moves(np.stack(planes), np.array(lies)) for planes in (coarse, fine) if planes)
-    if not any(held):
+    if not any(held) and not (fine and moved_meanwhile(np.stack(fine), np.array(lies))):
         return tuple(results)
     doubted = list(results)
     for index in still:

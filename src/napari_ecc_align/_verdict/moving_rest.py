@@ -11,12 +11,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .._common.opencv import cv2
-from .._images.pyramid.levels import Floats, floats
+from .._images.pyramid.levels import Floats, floats, image_pyramid
 from .._transform.models import exponents
 from .detail import DETAIL
 from .limits import LEAST_SHARE
 from .residual_pattern import SIGMAS
-from .second_motion import PARTS, in_parts
+from .second_motion import PARTS, in_parts, second_motion
 
 # Of the detail, of which both what is left and what of that moves are to be a share. What
 # interpolation leaves of a film without noise is up to a third of it.
@@ -58,6 +58,21 @@ def rest_moves(planes: Floats, lying: NDArray[np.bool_]) -> bool:
     enough = float(np.mean(found.gains)) * share > _LEAST_MOVED
     everywhere = float(np.median(found.parts)) > _LEAST_TYPICAL * float(found.parts.mean())
     return bool(stands_out > SIGMAS and enough and everywhere)
+
+
+def moved_meanwhile(planes: Floats, lying: NDArray[np.bool_]) -> bool:
+    """Tell whether the mean of the last frames that seem to lie still shows a second motion.
+
+    Against that of the first ones, a third each: what moved once, in between, lies on itself in
+    either, and is nothing that moves from frame to frame.
+    """
+    still = planes[lying]
+    third = len(still) // 3
+    if third < 2:
+        return False
+    first, last = (image_pyramid(each.mean(axis=0))[0] for each in (still[:third], still[-third:]))
+    second = second_motion(first, last, np.eye(3), inverted=False)
+    return second is not None and second.is_everywhere
 
 
 class _Moved:
