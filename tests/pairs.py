@@ -15,8 +15,8 @@ from scipy import ndimage
 from skimage import data
 
 from napari_ecc_align import Transform
+from napari_ecc_align._transform.coordinates import corner_error, corners, map_points
 from napari_ecc_align._transform.matrices import MotionModel
-from napari_ecc_align._transform.transform import corner_error, corners, map_points
 
 REAL_PICTURES = ("camera", "astronaut", "chelsea", "coffee", "page", "immunohistochemistry")
 

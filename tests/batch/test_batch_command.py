@@ -18,7 +18,7 @@ from dataset import FLAVOURS, SHAPE, contents, digests, make_good
 from cli.processes import MODULE, ecc_align, environment
 from napari_ecc_align import Transform
 from napari_ecc_align._images.files.images import read_image
-from napari_ecc_align._transform.transform import corner_error
+from napari_ecc_align._transform.coordinates import corner_error
 
 
 def test_a_whole_run_against_its_truth(good, tmp_path):

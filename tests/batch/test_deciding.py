@@ -14,7 +14,7 @@ from napari_ecc_align._batch.records.record import read_record, read_records
 from napari_ecc_align._batch.run import commit as committing
 from napari_ecc_align._batch.run.folder_lock import locked
 from napari_ecc_align._images.files.images import read_image
-from napari_ecc_align._transform.transform import corner_error
+from napari_ecc_align._transform.coordinates import corner_error
 
 NAME = "w-1/p0.png"
 PASSED = "w-9/aligned.png"

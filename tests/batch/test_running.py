@@ -24,7 +24,7 @@ from napari_ecc_align._common.workers.loop import Lost
 from napari_ecc_align._images.files.image_file import ImageFile
 from napari_ecc_align._images.files.images import encode_image, read_file, read_image
 from napari_ecc_align._images.files.tags import GridTags, TiffStyle
-from napari_ecc_align._transform.transform import corner_error
+from napari_ecc_align._transform.coordinates import corner_error
 
 NAME = "w-1/p0.png"
 

@@ -204,7 +204,7 @@ def _folders() -> list[str]:
 def check(dataset: Path, out: Path) -> None:
     """Run the batch on every page and print how it compares with the truth."""
     from napari_ecc_align import Batch
-    from napari_ecc_align._transform.transform import corner_error
+    from napari_ecc_align._transform.coordinates import corner_error
 
     began = time.perf_counter()
     code = subprocess.run(command(dataset, out), check=False).returncode

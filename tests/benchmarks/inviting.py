@@ -23,7 +23,7 @@ from inviting_kinds import KINDS, inviting_pair
 from scenes import Motion, Pair, moved
 
 from napari_ecc_align import AlignmentResult, align, judge
-from napari_ecc_align._transform.transform import corners
+from napari_ecc_align._transform.coordinates import corners
 
 WRONG = 1.0
 """Corner error in pixels beyond which an answer can be wrong."""

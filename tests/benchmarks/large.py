@@ -175,7 +175,7 @@ def _write_strip(file: Any, rows: NDArray[np.uint8]) -> None:
 def measure(folder: Path, side: int, kind: str) -> dict[str, Any]:
     """Align once in this process and return the figures."""
     from napari_ecc_align import align
-    from napari_ecc_align._transform.transform import corner_error
+    from napari_ecc_align._transform.coordinates import corner_error
 
     pair = []
     for name in ("reference", "moving"):

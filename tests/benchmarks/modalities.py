@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 from napari_ecc_align import align
 from napari_ecc_align._ecc.options import MODEL_CHOICES, ModelChoice
 from napari_ecc_align._images.files.images import read_image
-from napari_ecc_align._transform.transform import map_points
+from napari_ecc_align._transform.coordinates import map_points
 
 _TOLERANCE, _TIMES_BEST, _MORE = 5.0, 1.5, 1.0
 _EXACT, _OFF = 0.1, 2.0

@@ -20,8 +20,8 @@ sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parents[1])]
 from known import known_pairs  # noqa: E402
 
 from napari_ecc_align import align  # noqa: E402
+from napari_ecc_align._transform.coordinates import corner_error  # noqa: E402
 from napari_ecc_align._transform.matrices import MOTION_MODELS  # noqa: E402
-from napari_ecc_align._transform.transform import corner_error  # noqa: E402
 
 _EXACT = 0.02
 

@@ -28,8 +28,8 @@ from numpy.typing import NDArray
 from napari_ecc_align import align
 from napari_ecc_align._ecc.options import MODEL_CHOICES
 from napari_ecc_align._images.files.images import read_image
+from napari_ecc_align._transform.coordinates import corner_error, map_points
 from napari_ecc_align._transform.matrices import MotionModel
-from napari_ecc_align._transform.transform import corner_error, map_points
 
 Error = Callable[[NDArray[np.float64]], float]
 

@@ -22,8 +22,8 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from music.page import make_page
 from napari_ecc_align import Transform
+from napari_ecc_align._transform.coordinates import corner_error, corners
 from napari_ecc_align._transform.matrices import MotionModel
-from napari_ecc_align._transform.transform import corner_error, corners
 from pairs import known_pair, picture
 
 PHOTOGRAPHS = (

@@ -14,8 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from music.page import Page, make_page
+from napari_ecc_align._transform.coordinates import corners, map_points
 from napari_ecc_align._transform.matrices import MotionModel
-from napari_ecc_align._transform.transform import corners, map_points
 from pairs import sampled, splines_of
 
 Image = NDArray[np.float64]

@@ -23,7 +23,7 @@ from known import known_pairs  # noqa: E402
 from scenes import Pair  # noqa: E402
 
 from napari_ecc_align import AlignmentResult, align  # noqa: E402
-from napari_ecc_align._transform.transform import corner_error  # noqa: E402
+from napari_ecc_align._transform.coordinates import corner_error  # noqa: E402
 
 WRONG = 1.0
 """Corner error in pixels beyond which a result is wrong."""

@@ -12,7 +12,7 @@ from napari_ecc_align._common.tables import INSPECTION_KEYS, MATRIX_KEYS, RESULT
 from napari_ecc_align._compare import binary as comparison
 from napari_ecc_align._images.coverage import overlap
 from napari_ecc_align._images.files.images import read_image, write_image
-from napari_ecc_align._transform.transform import corner_error
+from napari_ecc_align._transform.coordinates import corner_error
 
 COLOURS = {(255, 255, 255), *comparison.COLOURS.values()}
 

@@ -13,8 +13,8 @@ from napari_ecc_align import InputError, Transform, align, checkerboard, judge, 
 from napari_ecc_align._align.pair import align_steps
 from napari_ecc_align._ecc.options import ENGINES
 from napari_ecc_align._images.samples import sample
+from napari_ecc_align._transform.coordinates import corner_error
 from napari_ecc_align._transform.matrices import MOTION_MODELS
-from napari_ecc_align._transform.transform import corner_error
 from pairs import REAL_PICTURES, colour_picture, known_pair, picture, random_transform
 
 SHAPE = (200, 240)

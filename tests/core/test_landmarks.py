@@ -4,9 +4,9 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from napari_ecc_align import InputError, Transform
+from napari_ecc_align._transform.coordinates import corner_error
 from napari_ecc_align._transform.matrices import MOTION_MODELS
 from napari_ecc_align._transform.points import FEWEST
-from napari_ecc_align._transform.transform import corner_error
 from pairs import random_transform
 
 SHAPE = (300, 400)

@@ -12,8 +12,8 @@ from napari_ecc_align._common.steps import outcome_of
 from napari_ecc_align._ecc.options import SearchOptions
 from napari_ecc_align._ecc.refine import Refiner
 from napari_ecc_align._images.pyramid.levels import image_pyramid
+from napari_ecc_align._transform.coordinates import corner_error, map_points, shift
 from napari_ecc_align._transform.matrices import MOTION_MODELS
-from napari_ecc_align._transform.transform import corner_error, map_points, shift
 from napari_ecc_align._verdict.residual_pattern import residual_pattern
 from napari_ecc_align._verdict.tile_matching import ALL_TILES, MOST_TILES, tile_evidence
 from pairs import KnownPair, known_pair, picture, random_transform

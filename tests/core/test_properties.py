@@ -14,8 +14,8 @@ from napari_ecc_align import (
     warp,
 )
 from napari_ecc_align._images.coverage import _covered_pixels
+from napari_ecc_align._transform.coordinates import corner_error
 from napari_ecc_align._transform.matrices import MOTION_MODELS
-from napari_ecc_align._transform.transform import corner_error
 from pairs import known_pair, picture, random_transform
 
 SHAPE = (180, 220)

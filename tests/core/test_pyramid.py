@@ -12,6 +12,7 @@ from napari_ecc_align._ecc.estimator import estimate_steps
 from napari_ecc_align._ecc.options import SearchOptions
 from napari_ecc_align._images.pyramid.levels import image_pyramid
 from napari_ecc_align._images.pyramid.representations import whole_representation
+from napari_ecc_align._transform.coordinates import corner_error, map_points
 from napari_ecc_align._transform.models import (
     MODELS,
     Frame,
@@ -19,7 +20,6 @@ from napari_ecc_align._transform.models import (
     corner_motions,
     slopes,
 )
-from napari_ecc_align._transform.transform import corner_error, map_points
 from pairs import known_pair, picture, random_transform
 
 SHAPE = (256, 256)

@@ -11,7 +11,7 @@ from skimage import data
 from napari_ecc_align import Transform, align, warp
 from napari_ecc_align._align.region_start import _cut
 from napari_ecc_align._images.sources import LoadedImage
-from napari_ecc_align._transform.transform import corner_error, map_points
+from napari_ecc_align._transform.coordinates import corner_error, map_points
 from pairs import picture
 
 SIDE = 512

@@ -17,9 +17,9 @@ from napari_ecc_align import (
     inspect_alignment,
 )
 from napari_ecc_align._common.tables import INSPECTION_KEYS, RESULT_KEYS, finite
+from napari_ecc_align._transform.coordinates import corners
 from napari_ecc_align._transform.matrices import MOTION_MODELS
 from napari_ecc_align._transform.models import MODELS, compose, frame_of
-from napari_ecc_align._transform.transform import corners
 from napari_ecc_align._verdict.uncertainty import spread_at
 from pairs import known_pair, picture, random_transform
 

@@ -12,7 +12,7 @@ from music.page import make_page
 from napari_ecc_align._common.errors import InputError
 from napari_ecc_align._images import samples
 from napari_ecc_align._images.files.images import read_image
-from napari_ecc_align._transform.transform import corner_error
+from napari_ecc_align._transform.coordinates import corner_error
 
 SHAPE = (450, 600)
 

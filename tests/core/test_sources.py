@@ -18,7 +18,7 @@ from napari_ecc_align._images.pyramid.levels import base
 from napari_ecc_align._images.pyramid.pair import make_pyramids
 from napari_ecc_align._images.pyramid.streaming import gathered, halved_rows
 from napari_ecc_align._images.sources import LazyImage, LoadedImage, checked_source
-from napari_ecc_align._transform.transform import corner_error
+from napari_ecc_align._transform.coordinates import corner_error
 from pairs import picture
 
 SIDE = 2300

@@ -12,7 +12,7 @@ from napari_ecc_align._align.jumps import doubt_jumps
 from napari_ecc_align._align.progress import FrameProgress
 from napari_ecc_align._align.stack import stack_steps
 from napari_ecc_align._images.pyramid import pair
-from napari_ecc_align._transform.transform import corner_error
+from napari_ecc_align._transform.coordinates import corner_error
 from pairs import known_pair, random_transform
 
 SHAPE = (160, 180)

@@ -6,7 +6,7 @@ from napari_ecc_align import align
 from napari_ecc_align._ecc.estimate import Estimate
 from napari_ecc_align._images.pyramid.levels import image_pyramid
 from napari_ecc_align._images.pyramid.pair import Pyramids
-from napari_ecc_align._transform.transform import corner_error
+from napari_ecc_align._transform.coordinates import corner_error
 from napari_ecc_align._verdict.model_check import homography_shift
 from napari_ecc_align._verdict.residual_pattern import residual_pattern
 from napari_ecc_align._verdict.tile_matching import tile_evidence

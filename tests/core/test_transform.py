@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from napari_ecc_align import InputError, Transform
+from napari_ecc_align._transform.coordinates import corner_error, scaled
 from napari_ecc_align._transform.matrices import MOTION_MODELS
-from napari_ecc_align._transform.transform import corner_error, scaled
 from pairs import random_transform
 
 seeds = st.integers(0, 2**32 - 1)

@@ -5,7 +5,7 @@ import pytest
 from scipy import ndimage
 
 from napari_ecc_align import Transform, align
-from napari_ecc_align._transform.transform import corner_error
+from napari_ecc_align._transform.coordinates import corner_error
 from napari_ecc_align._verdict.refusals import why_implausible
 from napari_ecc_align._verdict.trust import doubt_rivalled
 from napari_ecc_align._verdict.verdict import VERDICTS

@@ -8,7 +8,7 @@ from skimage import data
 from clock import longest_step, smoothing
 from napari_ecc_align import Transform, align
 from napari_ecc_align._align.pair import align_steps
-from napari_ecc_align._transform.transform import corner_error
+from napari_ecc_align._transform.coordinates import corner_error
 
 SHIFT = (-1.2, 3.4)
 

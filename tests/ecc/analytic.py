@@ -3,8 +3,8 @@
 import numpy as np
 
 from napari_ecc_align._images.pyramid.blocks import Blocks
+from napari_ecc_align._transform.coordinates import map_points
 from napari_ecc_align._transform.models import MODELS, Frame
-from napari_ecc_align._transform.transform import map_points
 
 MODEL_NAMES = list(MODELS)
 SIDE, BLOCK = 64, 16

@@ -17,9 +17,9 @@ from napari_ecc_align._ecc.global_search import displacements, searched_turns, t
 from napari_ecc_align._ecc.mutual_information import shared_information
 from napari_ecc_align._ecc.quick_check import agreement
 from napari_ecc_align._images.pyramid.levels import image_pyramid
+from napari_ecc_align._transform.coordinates import corner_error
 from napari_ecc_align._transform.models import MODELS
 from napari_ecc_align._transform.plausible import SEARCHED, Limits, distortion, is_plausible
-from napari_ecc_align._transform.transform import corner_error
 from pairs import known_pair
 
 SHAPE = (256, 256)

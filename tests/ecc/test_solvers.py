@@ -14,9 +14,9 @@ from napari_ecc_align._ecc.solver import BlockSolver
 from napari_ecc_align._ecc.whole_level import WholeLevelSolver, WholeReference, plane_rows
 from napari_ecc_align._images.pyramid.blocks import whole_moving, whole_reference
 from napari_ecc_align._images.pyramid.levels import image_pyramid
+from napari_ecc_align._transform.coordinates import corner_error
 from napari_ecc_align._transform.matrices import MOTION_MODELS
 from napari_ecc_align._transform.models import MODELS, Frame
-from napari_ecc_align._transform.transform import corner_error
 from pairs import known_pair, random_transform
 
 SHAPE = (128, 144)

@@ -24,7 +24,7 @@ from napari_ecc_align._gui.dataset import widget as dataset_widget
 from napari_ecc_align._gui.dataset.table import PairModel, shared_ends
 from napari_ecc_align._gui.shared.docks import docked
 from napari_ecc_align._images.files.images import read_image, write_image
-from napari_ecc_align._transform.transform import corner_error
+from napari_ecc_align._transform.coordinates import corner_error
 
 # Milliseconds. The processes let all others go first, which on a busy machine takes long.
 PATIENCE = 600_000

@@ -14,7 +14,7 @@ from zarr.storage import LocalStore
 
 from napari_ecc_align import Transform, warp
 from napari_ecc_align._images.limits import LIMITS
-from napari_ecc_align._transform.transform import corner_error
+from napari_ecc_align._transform.coordinates import corner_error
 
 KEY = "napari-ecc-align"
 SIDE, CHUNK = 4096, 512

@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from napari_ecc_align._transform.transform import map_points
+from napari_ecc_align._transform.coordinates import map_points
 
 from .glyphs import glyph
 

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from napari_ecc_align import InputError
 from napari_ecc_align._images.samples.paper import scan
-from napari_ecc_align._transform.transform import corners, map_points
+from napari_ecc_align._transform.coordinates import corners, map_points
 
 from .hand import Stroke, render
 from .score import Composer

@@ -8,7 +8,7 @@ import pytest
 from napari_ecc_align._ecc.estimate import Estimate
 from napari_ecc_align._images.pyramid.levels import image_pyramid
 from napari_ecc_align._images.pyramid.pair import Pyramids
-from napari_ecc_align._transform.transform import corner_error
+from napari_ecc_align._transform.coordinates import corner_error
 from napari_ecc_align._verdict.model_check import homography_shift
 from napari_ecc_align._verdict.tile_matching import tile_evidence
 from pairs import known_pair, random_transform

@@ -8,7 +8,7 @@ from scipy import ndimage
 
 from napari_ecc_align._images.pyramid.levels import image_pyramid
 from napari_ecc_align._images.pyramid.pair import Pyramids
-from napari_ecc_align._transform.transform import corners
+from napari_ecc_align._transform.coordinates import corners
 from napari_ecc_align._verdict.second_motion import second_motion, still_tiles
 from napari_ecc_align._verdict.turned_motion import turned_motion
 from napari_ecc_align._verdict.turned_rival import turned_rival

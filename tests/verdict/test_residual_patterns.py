@@ -6,7 +6,7 @@ from builders import SHAPE, grid_of, make_pattern, make_tiles, scattered
 from hypothesis import given
 from hypothesis import strategies as st
 
-from napari_ecc_align._transform.transform import corners, map_points
+from napari_ecc_align._transform.coordinates import corners, map_points
 from napari_ecc_align._verdict.residual_pattern import residual_pattern
 
 PLACES = grid_of(36)

@@ -18,8 +18,9 @@ from .._images.pixels import valid_pixels
 from .._images.pyramid.levels import Level
 from .._images.pyramid.pair import Pyramids
 from .._images.sources import LazyImage, LoadedImage, Source, is_lazy
+from .._transform.coordinates import corners, shift
 from .._transform.models import MODELS, frame_of, motions
-from .._transform.transform import Transform, corners, shift
+from .._transform.transform import Transform
 from .._verdict.result import AlignmentResult
 from .._verdict.uncertainty import spread_at, whole_covariance
 from .options import Job

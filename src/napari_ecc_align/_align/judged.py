@@ -20,11 +20,12 @@ from .._images.named_axes import one_plane
 from .._images.pyramid.pair import Pyramids
 from .._images.sources import ImageLike, LazyArray
 from .._images.stack_axes import Axis
+from .._transform.coordinates import corner_error
 from .._transform.field import Field
 from .._transform.matrices import MOTION_MODELS, MotionModel
 from .._transform.models import frame_of
 from .._transform.parts import parts_of, words_beyond_shift
-from .._transform.transform import Transform, corner_error
+from .._transform.transform import Transform
 from .._transform.transform_like import FieldLike, TransformLike, as_transform
 from .._verdict.assess import assess
 from .._verdict.field_result import SmoothAlignment

@@ -20,8 +20,9 @@ from .._images.named_axes import as_dask
 from .._images.pyramid.levels import Level, index_below
 from .._images.pyramid.pair import Pyramids, make_pyramids
 from .._images.sources import LazyImage, LoadedImage, Source, is_lazy
+from .._transform.coordinates import shift
 from .._transform.matrices import Matrix, model_from
-from .._transform.transform import Transform, shift
+from .._transform.transform import Transform
 from .._verdict.result import AlignmentResult
 from .._verdict.sampling import sampled_ecc
 from .._verdict.trust import doubt_rivalled, most_trusted

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from .._common.opencv import cv2
 from .._common.steps import retold
 from .._images.sources import LoadedImage, Source
-from .._transform.transform import map_points
+from .._transform.coordinates import map_points
 from .._verdict.result import AlignmentResult
 from .options import Job
 from .progress import Progress

@@ -15,8 +15,9 @@ from .._ecc.estimate import Estimate
 from .._ecc.estimator import estimate_steps
 from .._images.pyramid.levels import Level
 from .._images.pyramid.pair import Pyramids, make_pyramids
+from .._transform.coordinates import scaled
 from .._transform.field import Field
-from .._transform.transform import Transform, scaled
+from .._transform.transform import Transform
 from .._verdict.field_result import SmoothAlignment
 from .._verdict.limits import WRONG
 from .._verdict.result import GIVEN

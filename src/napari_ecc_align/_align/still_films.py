@@ -14,7 +14,7 @@ from .._images.pixels import to_gray
 from .._images.pyramid.filters import LINEAR
 from .._images.pyramid.levels import Floats, Level, floats, image_pyramid, index_below
 from .._images.sources import checked_source
-from .._transform.transform import corners, map_points, scaled
+from .._transform.coordinates import corners, map_points, scaled
 from .._verdict.limits import LEAST_TILES, WRONG
 from .._verdict.moving_rest import moved_meanwhile, rest_moves
 from .._verdict.result import AlignmentResult

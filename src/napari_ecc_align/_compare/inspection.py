@@ -19,8 +19,9 @@ from .._images.pixels import as_array, check_mask, in_doubles, strips, to_gray, 
 from .._images.pyramid.filters import RADIUS, SIGMA
 from .._images.sources import LazyArray
 from .._images.warping import Resampling, warp
+from .._transform.coordinates import corners
 from .._transform.field import Field
-from .._transform.transform import Transform, corners
+from .._transform.transform import Transform
 from .._transform.transform_like import FieldLike, TransformLike, as_map, as_transform
 from .._verdict.wording import html_row
 from .binary import Comparison, compare

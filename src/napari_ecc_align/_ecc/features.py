@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 
 from .._common.opencv import cv2
 from .._images.pyramid.levels import Floats, Level, floats, middle
+from .._transform.coordinates import scaled
 from .._transform.models import Array, Model
-from .._transform.transform import scaled
 from .consensus import FEWEST, consensus
 
 # Features are found on the finest level of at most so many pixels.

@@ -10,8 +10,8 @@ import numpy as np
 from .._common.opencv import cv2
 from .._images.pyramid.levels import Floats, Level, floats, halved_shape, middle
 from .._images.pyramid.representations import Representation, turned, whole_representation
+from .._transform.coordinates import scaled
 from .._transform.models import Array, Model
-from .._transform.transform import scaled
 from .correlation import cross_correlation, padded, spectrum
 
 Steps = Literal["fine", "medium", "rough"]

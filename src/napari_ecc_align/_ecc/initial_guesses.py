@@ -10,10 +10,10 @@ import numpy as np
 
 from .._images.pyramid.levels import InSteps, Level, index_below
 from .._images.pyramid.representations import Representation
+from .._transform.coordinates import corner_error, map_points, scaled
 from .._transform.models import Array, Model, frame_of
 from .._transform.parts import affine_at
 from .._transform.plausible import SEARCHED, is_plausible
-from .._transform.transform import corner_error, map_points, scaled
 from . import features, global_search, point_pattern
 from .candidate import Candidate
 from .options import SearchOptions

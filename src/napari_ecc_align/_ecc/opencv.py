@@ -14,9 +14,9 @@ from .._common.steps import Outcome, awaited, retold
 from .._images.pyramid.filters import BORDER, eroded, smoothed_inside, warp
 from .._images.pyramid.levels import Bools, Floats, InSteps, Level, row_strips
 from .._images.pyramid.representations import Representation, whole_representation
+from .._transform.coordinates import scaled
 from .._transform.models import MODELS, Array, Model, frame_of
 from .._transform.plausible import SEARCHED, is_plausible
-from .._transform.transform import scaled
 from .correlation import ecc
 from .estimate import Estimate, Step
 from .global_search import translations

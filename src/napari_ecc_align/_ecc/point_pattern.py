@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 
 from .._common.opencv import cv2
 from .._images.pyramid.levels import Floats, Level, floats, middle
+from .._transform.coordinates import map_points, scaled
 from .._transform.models import Array, Model
-from .._transform.transform import map_points, scaled
 from .consensus import FEWEST, consensus
 
 Indices: TypeAlias = NDArray[np.intp]

@@ -20,9 +20,9 @@ from .._images.pyramid.blocks import (
 from .._images.pyramid.levels import Bools, InSteps, Level, index_below
 from .._images.pyramid.representations import Representation
 from .._images.pyramid.tile_sampler import TileSampler
+from .._transform.coordinates import scaled
 from .._transform.models import MODELS, Array, Model, frame_of
 from .._transform.plausible import SEARCHED, is_plausible
-from .._transform.transform import scaled
 from .gauss_newton import SLOWEST, GaussNewton
 from .kept_blocks import KeptBlocks
 from .motion import PlaneMotion

@@ -8,8 +8,8 @@ from .._images.pyramid import tile_choice as tiles
 from .._images.pyramid.filters import BORDER
 from .._images.pyramid.levels import Level, overview
 from .._images.pyramid.representations import Representation, halo
+from .._transform.coordinates import corners, map_points, scaled
 from .._transform.models import Array
-from .._transform.transform import corners, map_points, scaled
 
 _TILE = 64
 # Tiles keep off the border by how far a film's frames have moved, in steps of so many px.

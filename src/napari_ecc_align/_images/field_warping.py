@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from .._transform.coordinates import map_points
 from .._transform.field import Field
-from .._transform.transform import Transform, map_points
+from .._transform.transform import Transform
 from .interpolation import ADDRESSED, Interpolation, as_pixel, opencv_flag
 
 # OpenCV remaps these as they are; all else goes through double precision.

@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from .._common.errors import InputError
+from .._transform.coordinates import map_points
 from .._transform.matrices import Matrix
-from .._transform.transform import map_points
 
 Interpolation = Literal["nearest", "linear", "cubic", "lanczos"]
 INTERPOLATIONS: tuple[Interpolation, ...] = get_args(Interpolation)

@@ -13,9 +13,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .._common.errors import InputError
+from .._transform.coordinates import map_points
 from .._transform.field import Field
 from .._transform.matrices import Matrix
-from .._transform.transform import Transform, map_points
+from .._transform.transform import Transform
 from .blocks_on_demand import Window, drawn_in_blocks
 from .filling import Fill, border_pixels, fill_values
 from .interpolation import Interpolation, shifted_by

@@ -11,12 +11,13 @@ from numpy.typing import NDArray
 
 from .._common.errors import InputError
 from .._common.given import GivenPath, Numbers, height_and_width
+from .coordinates import checked_points, map_points
 from .field_samples import at_pixels, sampled
 from .formats.field_files import read_field, write_field
 from .formats.field_zarr import Sampled, is_zarr, read_zarr, write_zarr
 from .matrices import checked_matrix, inverse_of
 from .splines import Array, Lattice
-from .transform import Transform, checked_points, map_points
+from .transform import Transform
 
 # Newton's method for the way back has converged long before.
 _NEWTON = 20

@@ -6,9 +6,9 @@ from typing import Protocol
 
 import numpy as np
 
+from .coordinates import map_points
 from .formats.field_zarr import Sampled
 from .splines import Array, Lattice
-from .transform import map_points
 
 # Between the places at which displacements are written, lines are right to so many px.
 _BETWEEN = 0.01

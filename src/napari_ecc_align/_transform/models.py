@@ -16,8 +16,8 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from .coordinates import corners
 from .parts import affine_at
-from .transform import corners
 
 Array: TypeAlias = NDArray[np.float64]
 

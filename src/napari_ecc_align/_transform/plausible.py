@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .._common.opencv import cv2
-from .transform import corners
+from .coordinates import corners
 
 Array = NDArray[np.float64]
 

@@ -12,13 +12,9 @@ from .._ecc.estimate import Estimate
 from .._ecc.options import Engine, SearchOptions
 from .._images.pyramid.levels import Level
 from .._images.pyramid.pair import Pyramids
+from .._transform.coordinates import corner_error, map_points
 from .._transform.matrices import MotionModel
-from .._transform.transform import (
-    Transform,
-    corner_error,
-    map_points,
-    usable_transform,
-)
+from .._transform.transform import Transform, usable_transform
 from .evidence import Evidence, Judgement
 from .laid import Laid
 from .limits import (

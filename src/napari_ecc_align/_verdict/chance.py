@@ -11,9 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .._common.quantiles import middle
+from .._transform.coordinates import shift
 from .._transform.matrices import MotionModel
 from .._transform.models import MODELS
-from .._transform.transform import shift
 from .limits import DIRECTIONS
 from .tile_matching import FIRST_TILES, Tiles
 

@@ -12,8 +12,8 @@ from .._common.steps import outcome_of
 from .._ecc.options import SearchOptions
 from .._ecc.refine import Refiner
 from .._images.pyramid.levels import Floats, floats
+from .._transform.coordinates import corner_error
 from .._transform.matrices import MotionModel
-from .._transform.transform import corner_error
 from .chance import ALPHA_DOUBTFUL, binomial_tail
 from .detail import DETAIL, shared_details
 from .laid import Laid

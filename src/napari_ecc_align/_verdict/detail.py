@@ -17,7 +17,7 @@ from .._images.pyramid.representations import (
     warped_planes,
     whole_representation,
 )
-from .._transform.transform import corners, map_points, scaled, shift
+from .._transform.coordinates import corners, map_points, scaled, shift
 from .limits import MOST_PIXELS
 
 # What is coarser than this many pixels of the level is shading, not detail.

@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from .._common.given import Numbers
 from .._common.tables import FIELD_KEYS, MATRIX_KEYS
 from .._images.pyramid.representations import Representation
+from .._transform.coordinates import corners
 from .._transform.field import Field
-from .._transform.transform import corners
 from .result import GIVEN
 from .tile_matching import Tiles
 from .verdict import Verdict, WithVerdict

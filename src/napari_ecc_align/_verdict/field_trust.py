@@ -22,8 +22,8 @@ from .._ecc.options import SearchOptions
 from .._images.field_warping import CELL, cell_places, moved_pixels
 from .._images.pyramid.levels import Level, image_pyramid
 from .._images.pyramid.pair import Pyramids
+from .._transform.coordinates import scaled
 from .._transform.field import Field
-from .._transform.transform import scaled
 from .assess import assess
 from .limits import RIGHT, WRONG
 from .residual_pattern import part_of

@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 from .._ecc.estimate import Estimate
 from .._ecc.options import SearchOptions
 from .._images.pyramid.pair import Pyramids
-from .._transform.transform import map_points, usable_transform
+from .._transform.coordinates import map_points
+from .._transform.transform import usable_transform
 from .assess import (
     Finding,
     Judged,

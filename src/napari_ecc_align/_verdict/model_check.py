@@ -10,7 +10,7 @@ from .._ecc.estimate import Estimate
 from .._ecc.options import SearchOptions
 from .._ecc.refine import Refiner
 from .._images.pyramid.pair import Pyramids
-from .._transform.transform import corners, map_points
+from .._transform.coordinates import corners, map_points
 from .limits import ITERATIONS, LARGEST_UNCERTAINTY
 from .residual_pattern import CLEAR_SIGMAS, SIGMAS
 from .tile_matching import Tiles

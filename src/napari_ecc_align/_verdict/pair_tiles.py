@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from .._common.quantiles import middle
 from .._ecc.estimate import Estimate
 from .._images.pyramid.pair import Pyramids
+from .._transform.coordinates import corner_error, shift
 from .._transform.matrices import MotionModel
-from .._transform.transform import corner_error, shift
 from .chance import ALPHA, ALPHA_DOUBTFUL, p_value, with_sampled_chance
 from .compared_places import correlation_on, fits_better_here
 from .laid import Laid

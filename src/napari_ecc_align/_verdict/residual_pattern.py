@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from .._common.opencv import cv2
 from .._common.quantiles import middle
-from .._transform.transform import corners
+from .._transform.coordinates import corners
 from .limits import LEAST_TILES, RIGHT, WRONG
 from .tile_matching import Tiles
 

@@ -14,10 +14,11 @@ from numpy.typing import NDArray
 from .._common.given import Numbers
 from .._common.tables import MATRIX_KEYS, PART_KEYS, RESULT_KEYS, UNCERTAINTY_KEYS
 from .._images.pyramid.representations import Representation
+from .._transform.coordinates import checked_points
 from .._transform.matrices import MotionModel
 from .._transform.models import frame_of
 from .._transform.parts import Parts, parts_or_nan
-from .._transform.transform import Transform, checked_points
+from .._transform.transform import Transform
 from .tile_matching import Tiles
 from .uncertainty import spread_at, spread_of_parts, whole_covariance
 from .verdict import Verdict, WithVerdict

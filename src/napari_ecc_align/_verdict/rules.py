@@ -8,7 +8,7 @@ from math import hypot, isnan
 import numpy as np
 
 from .._common.quantiles import middle
-from .._transform.transform import corner_error
+from .._transform.coordinates import corner_error
 from .chance import ALPHA, ALPHA_DOUBTFUL, p_value
 from .evidence import Evidence, Judgement
 from .limits import (

@@ -16,7 +16,7 @@ from .._images.pyramid.levels import Level
 from .._images.pyramid.representations import halo
 from .._images.pyramid.tile_sampler import TileSampler
 from .._images.pyramid.windows import OnDemand
-from .._transform.transform import corners, crossings, map_points
+from .._transform.coordinates import corners, crossings, map_points
 from .limits import MOST_PIXELS
 from .tile_matching import FIRST_TILES, LARGEST_TILE, MOST_TILES
 

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from .._common.opencv import cv2
 from .._images.pyramid.levels import Floats, Level, floats
 from .._images.pyramid.representations import Representation, planes_of
-from .._transform.transform import map_points
+from .._transform.coordinates import map_points
 from .detail import DETAIL, over, shared_details, typical
 from .limits import LEAST_LIKE, LEAST_PART, LEAST_SHARE, RIGHT, SAME_PLACE, TIMES_LEFT
 from .peaks import vertex

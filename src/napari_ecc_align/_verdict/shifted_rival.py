@@ -12,7 +12,7 @@ from .._common.opencv import cv2
 from .._ecc.correlation import cross_correlation, spectrum
 from .._images.pyramid.levels import Floats, Level, floats
 from .._images.pyramid.representations import Representation
-from .._transform.transform import scaled, shift
+from .._transform.coordinates import scaled, shift
 from .detail import aligned_details, flat_top, over, typical
 from .limits import KNOWN_TO, LEAST_LIKE, MOST_RIVALS, SAME_PLACE
 from .residual_pattern import SIGMAS

@@ -20,7 +20,7 @@ from .._images.pyramid.blocks import tile_values
 from .._images.pyramid.levels import Level, overview
 from .._images.pyramid.representations import Representation, halo
 from .._images.pyramid.tile_sampler import TileSampler
-from .._transform.transform import scaled, shift
+from .._transform.coordinates import scaled, shift
 from .limits import (
     AGREEMENT_RADIUS,
     CLEAR,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from math import sqrt
 
-from .._transform.transform import corner_error
+from .._transform.coordinates import corner_error
 from .limits import LEAST_SHARE, LIKE, LIKE_TILES, SAME_PLACE, least_like
 from .result import AlignmentResult
 from .rival import Rival

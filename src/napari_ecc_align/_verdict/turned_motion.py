@@ -12,7 +12,7 @@ from .._ecc.correlation import cross_correlation, spectrum, template_correlation
 from .._images.pyramid.levels import Floats, floats
 from .._images.pyramid.pair import Pyramids
 from .._images.pyramid.tile_choice import grid
-from .._transform.transform import corner_error, map_points, scaled, shift
+from .._transform.coordinates import corner_error, map_points, scaled, shift
 from .chance import ALPHA, p_value
 from .limits import LEAST_SHARE, MOST_RIVALS, SECOND_PIXELS, WHOLE_PIXELS
 from .residual_pattern import affine_of

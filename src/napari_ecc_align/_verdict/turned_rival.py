@@ -13,8 +13,8 @@ from .._ecc.refine import Refiner
 from .._images.pyramid.levels import Floats, floats
 from .._images.pyramid.pair import Pyramids
 from .._images.pyramid.representations import Representation, planes_of, turned
+from .._transform.coordinates import corner_error, scaled, shift
 from .._transform.matrices import MotionModel
-from .._transform.transform import corner_error, scaled, shift
 from .detail import shared_details
 from .limits import ITERATIONS, MOST_RIVALS, SAME_PLACE, WHOLE_PIXELS
 from .rival import NO_RIVAL, Rival

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from .._transform.coordinates import corners
 from .._transform.models import MODELS, Model, compose, frame_of, motions, slopes
 from .._transform.parts import Parts, parts_of
-from .._transform.transform import corners
 
 Array = NDArray[np.float64]
 

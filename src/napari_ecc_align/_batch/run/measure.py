@@ -14,8 +14,9 @@ from ..._common.tables import COUNT_KEYS, MATRIX_KEYS
 from ..._compare.binary import COLOURS, ONLY_MOVING, ONLY_REFERENCE, Comparison, compare
 from ..._compare.views import data_uri
 from ..._images.coverage import overlap
+from ..._transform.coordinates import corner_error
 from ..._transform.field import Field
-from ..._transform.transform import Transform, corner_error
+from ..._transform.transform import Transform
 from ..._verdict.field_result import SmoothAlignment, corner_shift, field_numbers
 from ..._verdict.result import AlignmentResult, transform_numbers
 from ..records.record import Number

@@ -11,7 +11,8 @@ from napari.layers import Labels, Layer, Points, Shapes
 
 from ..._align.volume.points import volume_from_points
 from ..._common.errors import InputError
-from ..._transform.transform import Transform, map_points
+from ..._transform.coordinates import map_points
+from ..._transform.transform import Transform
 from ..layers.attributes import is_result
 from ..layers.frame_regions import Regions, constant, regions_of_frames
 from ..layers.regions import region_in_view

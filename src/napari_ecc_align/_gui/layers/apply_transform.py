@@ -24,8 +24,9 @@ from ..._images.filling import Fill
 from ..._images.sources import is_lazy
 from ..._images.warping import Resampling
 from ..._transform.axes import in_row_column
+from ..._transform.coordinates import map_points
 from ..._transform.field import Field, plain_parts
-from ..._transform.transform import Transform, map_points
+from ..._transform.transform import Transform
 from .attributes import METADATA_KEY, appearance, levels_of, plane_count
 from .frame_transforms import FrameTransforms
 from .resampling import resample_steps, resampled_volumes, stacked_placement

@@ -25,8 +25,9 @@ from ..._align.volume.motion import corners as volume_corners
 from ..._align.volume.transform import VolumeTransform
 from ..._common.errors import InputError
 from ..._transform.axes import in_row_column
+from ..._transform.coordinates import corners
 from ..._transform.field import Field
-from ..._transform.transform import Transform, corners
+from ..._transform.transform import Transform
 from .attributes import levels_of
 
 Matrix = NDArray[np.float64]

@@ -18,8 +18,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..._common.opencv import cv2
+from ..._transform.coordinates import crossings
 from ..._transform.models import Array
-from ..._transform.transform import crossings
 from ..interpolation import ADDRESSED
 from .filters import (
     KERNEL,

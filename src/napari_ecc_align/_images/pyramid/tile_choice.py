@@ -8,8 +8,8 @@ import numpy as np
 
 from ..._common.opencv import cv2
 from ..._common.quantiles import quantile
+from ..._transform.coordinates import corners, crossings, map_points
 from ..._transform.models import Array
-from ..._transform.transform import corners, crossings, map_points
 from .filters import BORDER
 from .levels import Level
 from .representations import Representation, halo

@@ -8,8 +8,8 @@ import numpy as np
 from numpy.lib.stride_tricks import as_strided
 
 from ..._common.opencv import cv2
+from ..._transform.coordinates import corners, map_points
 from ..._transform.models import Array
-from ..._transform.transform import corners, map_points
 from .blocks import blurred, smoothed, stacked
 from .filters import LINEAR, NAN, RADIUS, eroded
 from .levels import Floats, Level, floats
