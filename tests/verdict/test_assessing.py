@@ -104,6 +104,15 @@ def test_an_aligned_result_that_a_doubtful_one_elsewhere_rivals_is_doubted():
     assert doubted.reason == "It is so. But the images fit almost as well at another place."
 
 
+@pytest.mark.parametrize(("ecc", "verdict"), [(0.999, "doubtful"), (0.99, "aligned")])
+def test_a_part_that_shows_less_does_not_outdo_the_whole(ecc, verdict):
+    """Tiles of a half turn that leaves out all that is unique fit better than those of all."""
+    half = make_result(ecc=0.999, tiles=make_tiles(fit=0.999))
+    whole = make_tiles(fit=0.95)
+    elsewhere = make_result("doubtful", shift(10, 0), whole, ecc=ecc)
+    assert doubt_rivalled([elsewhere, half], SHAPE)[1].verdict == verdict
+
+
 @pytest.mark.parametrize(
     "other",
     [

@@ -71,7 +71,9 @@ def _rivals(other: AlignmentResult, result: AlignmentResult, shape: tuple[int, i
     # Of few tiles, that many more or less find their place by chance: one standard deviation.
     by_chance = sqrt(LIKE_TILES * (1 - LIKE_TILES) / enough)
     # Whichever leaves much more is not meant, though every tile finds its place.
-    alike = like > LIKE_TILES - by_chance and Rival(own.fit, theirs.fit, LEAST_SHARE).is_like(LIKE)
+    # Unless it is the whole that leaves no more: tiles of a part may see less that differs.
+    fits = Rival(own.fit, theirs.fit, LEAST_SHARE).is_like(LIKE) or _correlates_like(other, result)
+    alike = like > LIKE_TILES - by_chance and fits
     apart = corner_error(other.transform.matrix, result.transform.matrix, shape)
     # What does not know its corners may lie at the same place.
     return alike and apart > max(SAME_PLACE, 3 * other.corner_uncertainty)
