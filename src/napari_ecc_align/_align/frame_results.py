@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Generic, Protocol, Self, TypeVar, overload
+from typing import Any, ClassVar, Generic, Protocol, Self, TypeVar, overload
 
 import numpy as np
 
@@ -56,6 +56,8 @@ class FrameResults(Sequence[Result], Generic[Result]):
         What the frames are.
     """
 
+    _columns: ClassVar[tuple[str, ...]]
+
     results: tuple[Result, ...]
     reference: str | int
     frames: Sequence[int] = ()
@@ -85,6 +87,27 @@ class FrameResults(Sequence[Result], Generic[Result]):
     def gaps(self) -> list[int]:
         """The numbers of the frames that could not be aligned: "failed" or "cancelled"."""
         return [frame for frame, result in zip(self.frames, self, strict=True) if not result.found]
+
+    def save_table(self, path: GivenPath, *, overwrite: bool = False) -> None:
+        """Write the table of `to_dict` as CSV, a frame a line; what is not known is empty.
+
+        Parameters
+        ----------
+        path : str or Path
+            Where to write it; the suffix is ``.csv``.
+        overwrite : bool, default: False
+            Replace a file that is there already.
+
+        Raises
+        ------
+        InputError
+            If the suffix is another one, or it cannot be written.
+        """
+        write_table(path, self._columns, self._rows(), overwrite=overwrite)
+
+    def _rows(self) -> list[dict[str, Any]]:
+        """Return the columns of each frame."""
+        raise NotImplementedError
 
     def _nearest(self) -> list[int]:
         """Return, for every frame, where the nearest is that is no gap; none if all are gaps."""

@@ -17,7 +17,7 @@ from .._transform.transform import Transform
 from .._verdict.field_result import SmoothAlignment
 from .._verdict.result import AlignmentResult
 from .bent import still
-from .frame_results import FrameResults, write_table
+from .frame_results import FrameResults
 from .jumps import doubt_jumps
 from .read_frames import ReadFrames
 from .stack_masks import StackMasks
@@ -57,6 +57,8 @@ class SmoothStack(FrameResults[SmoothAlignment]):
     >>> warp_stack(film, stack).shape, stack.filled_results.verdicts == stack.verdicts
     ((2, 240, 240), True)
     """
+
+    _columns = ("frame", *FIELD_KEYS)
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -99,7 +101,7 @@ class SmoothStack(FrameResults[SmoothAlignment]):
             `SmoothAlignment.to_dict`.
         """
         rows = self._rows()
-        return {key: np.array([row[key] for row in rows]) for key in ("frame", *FIELD_KEYS)}
+        return {key: np.array([row[key] for row in rows]) for key in self._columns}
 
     def save(self, path: GivenPath, *, overwrite: bool = False) -> None:
         """Write the fields of all frames, for `load_fields`.
@@ -117,23 +119,6 @@ class SmoothStack(FrameResults[SmoothAlignment]):
             If it cannot be written.
         """
         save_fields(self.filled_transforms, path, overwrite=overwrite)
-
-    def save_table(self, path: GivenPath, *, overwrite: bool = False) -> None:
-        """Write the table of `to_dict` as CSV, a frame a line; what is not known is empty.
-
-        Parameters
-        ----------
-        path : str or Path
-            Where to write it; the suffix is ``.csv``.
-        overwrite : bool, default: False
-            Replace a file that is there already.
-
-        Raises
-        ------
-        InputError
-            If the suffix is another one, or it cannot be written.
-        """
-        write_table(path, ("frame", *FIELD_KEYS), self._rows(), overwrite=overwrite)
 
     def _rows(self) -> list[dict[str, Any]]:
         pairs = zip(self.frames, self, strict=True)

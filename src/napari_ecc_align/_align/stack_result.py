@@ -16,7 +16,7 @@ from .._common.tables import RESULT_KEYS
 from .._transform.files import save_transforms
 from .._transform.transform import Transform
 from .._verdict.result import AlignmentResult
-from .frame_results import FrameResults, write_table
+from .frame_results import FrameResults
 
 # Of the plot in a notebook, in pixels.
 _WIDTH, _HEIGHT, _MARGIN = 420, 110, 6
@@ -57,6 +57,8 @@ class StackResult(FrameResults[AlignmentResult]):
     >>> stack.filled_results.verdicts == stack.verdicts
     True
     """
+
+    _columns = ("frame", *RESULT_KEYS)
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -109,7 +111,7 @@ class StackResult(FrameResults[AlignmentResult]):
             aligned.
         """
         rows = self._rows()
-        return {key: np.array([row[key] for row in rows]) for key in ("frame", *RESULT_KEYS)}
+        return {key: np.array([row[key] for row in rows]) for key in self._columns}
 
     def save(self, path: GivenPath, *, overwrite: bool = False) -> None:
         """Write the transforms of all frames and, where the format holds them, the verdicts.
@@ -128,23 +130,6 @@ class StackResult(FrameResults[AlignmentResult]):
             If it cannot be written.
         """
         save_transforms(self.filled_results, path, overwrite=overwrite)
-
-    def save_table(self, path: GivenPath, *, overwrite: bool = False) -> None:
-        """Write the table of `to_dict` as CSV, a frame a line; what is not known is empty.
-
-        Parameters
-        ----------
-        path : str or Path
-            Where to write it; the suffix is ``.csv``.
-        overwrite : bool, default: False
-            Replace a file that is there already.
-
-        Raises
-        ------
-        InputError
-            If the suffix is another one, or it cannot be written.
-        """
-        write_table(path, ("frame", *RESULT_KEYS), self._rows(), overwrite=overwrite)
 
     def __repr__(self) -> str:
         line = self._line()

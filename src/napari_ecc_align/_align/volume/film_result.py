@@ -8,8 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..._common.given import GivenPath
-from ..frame_results import FrameResults, write_table
+from ..frame_results import FrameResults
 from .result import VolumeAlignment
 from .transform import VolumeTransform
 
@@ -51,6 +50,8 @@ class VolumeStackResult(FrameResults[VolumeAlignment]):
     >>> drift.save_table("volume_drift.csv")
     """
 
+    _columns = _COLUMNS
+
     @property
     def transforms(self) -> list[VolumeTransform]:
         """The transform of every volume, as it was found."""
@@ -68,23 +69,6 @@ class VolumeStackResult(FrameResults[VolumeAlignment]):
         """
         rows = self._rows()
         return {key: np.array([row[key] for row in rows]) for key in _COLUMNS}
-
-    def save_table(self, path: GivenPath, *, overwrite: bool = False) -> None:
-        """Write the table of `to_dict` as CSV, a volume a line; what is not known is empty.
-
-        Parameters
-        ----------
-        path : str or Path
-            Where to write it; the suffix is ``.csv``.
-        overwrite : bool, default: False
-            Replace a file that is there already.
-
-        Raises
-        ------
-        InputError
-            If the suffix is another one, or it cannot be written.
-        """
-        write_table(path, _COLUMNS, self._rows(), overwrite=overwrite)
 
     def _rows(self) -> list[dict[str, Any]]:
         return [
