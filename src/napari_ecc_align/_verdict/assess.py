@@ -12,7 +12,7 @@ from .._ecc.estimate import Estimate
 from .._ecc.options import Engine, SearchOptions
 from .._images.pyramid.levels import Level
 from .._images.pyramid.pair import Pyramids
-from .._transform.coordinates import corner_error, map_points
+from .._transform.coordinates import map_points
 from .._transform.matrices import MotionModel
 from .._transform.transform import Transform, usable_transform
 from .evidence import Evidence, Judgement
@@ -176,10 +176,10 @@ def _found_by_tiles(pyramids: Pyramids, estimate: Estimate, model: MotionModel) 
     if is_hopeless(evidence):
         return Finding(judge(evidence), laid.inverted, ecc, before, fine, evidence)
     evidence = _with_places_compared(laid, evidence)
-    if evidence.by_edges and held(evidence, WRONG):
+    if evidence.by_edges and evidence.lies_still(WRONG):
         evidence = replace(evidence, alike=looks_alike(laid, fine))
     # What a second motion can be is a part of what the first one leaves of a coarse level, too.
-    explained = 1 - evidence.whole.here < LEAST_SHARE / TIMES_LEFT and not held(evidence)
+    explained = 1 - evidence.whole.here < LEAST_SHARE / TIMES_LEFT and not evidence.lies_still()
     if not explained and judge(evidence).verdict != "failed":
         evidence = _with_second_motion(laid, evidence)
     if judge(evidence).verdict == "aligned":
@@ -278,7 +278,7 @@ def _with_second_motion(laid: Laid, evidence: Evidence) -> Evidence:
         representation=laid.estimate.representation,
     )
     second = seek()
-    by_camera = evidence.alike and held(evidence)
+    by_camera = evidence.alike and evidence.lies_still()
     if second is None and by_camera:
         second = seek(of_rest=True)
     elif second is not None and evidence.by_edges and not by_camera:
@@ -328,7 +328,7 @@ def _with_what_costs(laid: Laid, evidence: Evidence) -> Evidence:
         representation=laid.estimate.representation,
     )
     second = evidence.second
-    if second is None and evidence.alike and held(evidence):
+    if second is None and evidence.alike and evidence.lies_still():
         second = turned_motion(pyramids, matrix, inverted=laid.inverted)
     return replace(
         evidence,
@@ -336,11 +336,6 @@ def _with_what_costs(laid: Laid, evidence: Evidence) -> Evidence:
         turned=seconded(laid, turned, evidence.model) if turned.is_like(LIKE) else turned,
         second=second,
     )
-
-
-def held(evidence: Evidence, within: float = LARGEST_UNCERTAINTY) -> bool:
-    """Tell whether the images lie where they did, as what belongs to the camera holds them."""
-    return corner_error(evidence.motion, np.eye(3), evidence.shape) <= within
 
 
 def _with_model_checked(laid: Laid, evidence: Evidence) -> tuple[Evidence, Judgement]:
