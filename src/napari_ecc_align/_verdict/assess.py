@@ -19,6 +19,7 @@ from .evidence import Evidence, Judgement
 from .laid import Laid
 from .limits import (
     LARGEST_UNCERTAINTY,
+    LEAST_PART,
     LEAST_SHARE,
     LIKE,
     SECOND_PIXELS,
@@ -328,8 +329,10 @@ def _with_what_costs(laid: Laid, evidence: Evidence) -> Evidence:
         representation=laid.estimate.representation,
     )
     second = evidence.second
-    if second is None and evidence.alike and evidence.lies_still():
-        second = turned_motion(pyramids, matrix, inverted=laid.inverted)
+    # What turns below something that lies still may, in a small part, move like a shift.
+    small = second is None or second.spread < LEAST_PART
+    if small and evidence.alike and evidence.lies_still():
+        second = turned_motion(pyramids, matrix, inverted=laid.inverted) or second
     return replace(
         evidence,
         fields=abs(fields[0] - fields[1]),
