@@ -117,16 +117,14 @@ def is_deformed(evidence: Evidence) -> bool:
 def may_be_settled_by_edges(evidence: Evidence) -> bool:
     """Tell whether brightness of two kinds is in doubt only by as little as edges may be off by.
 
-    Or brightness by something faint that moves otherwise: of edges, none is faint. Unless what is
-    stronger lies still: edges say nothing of whether that belongs to the camera.
+    Or brightness by something faint that moves otherwise: of edges, none is faint. Unless images
+    of one kind lie still: edges say nothing of whether what does belongs to the camera.
     """
     if evidence.by_edges or judge(evidence).verdict != "doubtful":
         return False
-    second = evidence.second
-    faint = (
-        second is not None and is_minor(second, evidence.ecc) and not evidence.lies_still(WRONG)
-    )
-    two_kinds = abs(evidence.ecc) <= HIGH_ECC
+    second, two_kinds = evidence.second, abs(evidence.ecc) <= HIGH_ECC
+    faint = second is not None and is_minor(second, evidence.ecc)
+    faint = faint and (two_kinds or not evidence.lies_still(WRONG))
     asked = replace(evidence, by_edges=two_kinds, second=None if faint else second)
     return judge(asked).verdict == "aligned"
 
