@@ -25,7 +25,12 @@ from .._verdict.field_result import SmoothAlignment
 from .._verdict.result import AlignmentResult
 from .._verdict.rival import NO_RIVAL
 from .._verdict.tile_matching import Tiles
+from .._verdict.verdict import WithVerdict
 from .progress import FrameResult
+from .volume.result import NO_TILES as VOLUME_TILES
+from .volume.result import VolumeAlignment
+from .volume.tiles import VolumeTiles
+from .volume.transform import VolumeTransform
 
 _FORMAT = "napari-ecc-align frames 1"
 # A power failure takes no more than the work of so many seconds.
@@ -37,6 +42,8 @@ _NO_TILES: dict[str, Any] = {
     "rival": NO_RIVAL,
 }
 _EXTRA = ("transform", "covariance", "tiles", "timings")
+
+AnyResult = FrameResult | VolumeAlignment
 
 
 class FrameRecords:
@@ -52,14 +59,14 @@ class FrameRecords:
 
     Attributes
     ----------
-    known : list of AlignmentResult or SmoothAlignment
+    known : list of AlignmentResult, SmoothAlignment or VolumeAlignment
         Those that were there, whose tiles are just counted.
     """
 
     def __init__(self, file: BinaryIO, run: Mapping[str, Any]) -> None:
         document = json.dumps([version("napari-ecc-align"), run], sort_keys=True)
         head = f"{_FORMAT} {hashlib.sha256(document.encode()).hexdigest()}\n".encode()
-        self.known: list[FrameResult] = []
+        self.known: list[Any] = []
         self._file = file
         self._synced = time.monotonic()
         end = 0
@@ -76,7 +83,7 @@ class FrameRecords:
         if not end:
             file.write(head)
 
-    def add(self, result: FrameResult) -> None:
+    def add(self, result: WithVerdict) -> None:
         """Write the result of the next frame."""
         self._file.write(_line(result))
         self._file.flush()
@@ -115,23 +122,25 @@ def counted(result: FrameResult) -> FrameResult:
     return replace(result, tiles=tiles, timings={})
 
 
-def _line(result: FrameResult) -> bytes:
+def _line(result: Any) -> bytes:
     tiles = result.tiles
+    blank = VOLUME_TILES if isinstance(result, VolumeAlignment) else _NO_TILES
     document = {
         **{f.name: getattr(result, f.name) for f in fields(result) if f.name not in _EXTRA},
         "tiles": tiles
-        and {f.name: getattr(tiles, f.name) for f in fields(tiles) if f.name not in _NO_TILES},
+        and {f.name: getattr(tiles, f.name) for f in fields(tiles) if f.name not in blank},
     }
     if isinstance(result, SmoothAlignment):
         document["field"] = packed(stored_parts(result.transform))
     else:
-        covariance = result.covariance
         document["transform"] = [result.transform.matrix.tolist(), result.transform.model]
+    if isinstance(result, AlignmentResult):
+        covariance = result.covariance
         document["covariance"] = None if covariance is None else covariance.tolist()
     return json.dumps(document, default=np.generic.item).encode() + b"\n"
 
 
-def _result(line: bytes) -> FrameResult | None:
+def _result(line: bytes) -> AnyResult | None:
     """Return the result of a line, None if the line is not whole."""
     try:
         document = json.loads(line)
@@ -140,6 +149,8 @@ def _result(line: bytes) -> FrameResult | None:
         if "field" in document:
             return _bent(document)
         matrix, model = document["transform"]
+        if len(matrix) == 4:
+            return _volume(document, VolumeTransform(matrix, model))
         covariance, tiles = document["covariance"], document["tiles"]
         found = {
             **document,
@@ -151,6 +162,12 @@ def _result(line: bytes) -> FrameResult | None:
         return AlignmentResult(**found)
     except (ValueError, KeyError, TypeError):
         return None
+
+
+def _volume(document: dict[str, Any], transform: VolumeTransform) -> VolumeAlignment:
+    lists = {key: tuple(document[key]) for key in ("shape", "spacing", "axis_uncertainty")}
+    tiles = document["tiles"] and VolumeTiles(**document["tiles"], **VOLUME_TILES)
+    return VolumeAlignment(**{**document, **lists, "transform": transform, "tiles": tiles})
 
 
 def _bent(document: dict[str, Any]) -> SmoothAlignment:

@@ -41,7 +41,7 @@ Steps = Callable[..., Generator[Progress, None, Any]]
 
 def run_align(chosen: argparse.Namespace) -> int:
     """Align two files and write what there is to look at; return the exit code."""
-    read = _read(chosen, "planes" if chosen.volume else "channels")
+    read = read_pair(chosen, "planes" if chosen.volume else "channels")
     bends = chosen.model == "smooth"
     if are_volumes(read, chosen):
         if bends:
@@ -61,7 +61,7 @@ def run_align(chosen: argparse.Namespace) -> int:
     return run_pair(chosen, steps, chosen.initial, beside, chosen.frame, read)
 
 
-def _read(chosen: argparse.Namespace, alone: Role = "channels") -> list[ImageFile]:
+def read_pair(chosen: argparse.Namespace, alone: Role = "channels") -> list[ImageFile]:
     """Return both files, once there is a place for results."""
     if chosen.out is not None:
         check_folder(chosen.out)
@@ -93,7 +93,7 @@ def run_pair(
     read : list of ImageFile, optional
         Both files, if they have been read.
     """
-    files = read or _read(chosen)
+    files = read or read_pair(chosen)
     reference, moving = (
         file.plane(chosen.channel, path, frame if file.frames > 1 else None)
         for file, path in zip(files, (chosen.reference, chosen.moving), strict=True)

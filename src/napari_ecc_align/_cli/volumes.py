@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Mapping
+from collections.abc import Callable, Generator, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from .._align.progress import Progress
 from .._align.volume.inspection import (
     Looks,
     resampled_volume,
@@ -21,13 +22,14 @@ from .._align.volume.inspection import (
 from .._align.volume.placing import placed
 from .._align.volume.result import VolumeAlignment
 from .._align.volume.sources import LEAST_SIDE, gray_volume
-from .._align.volume.steps import volume_steps
+from .._align.volume.steps import volume_judging_steps, volume_steps
 from .._align.volume.transform import VolumeTransform
 from .._common.atomic import write_atomically
 from .._common.errors import InputError
 from .._common.steps import outcome_of
 from .._common.tables import INSPECTION_KEYS
 from .._compare.inspection import Inspection
+from .._compare.table import worth_a_look
 from .._compare.thresholding import Thresholding
 from .._images.files.image_file import ImageFile
 from .._images.files.images import read_file, write_file
@@ -41,6 +43,7 @@ from .._images.files.volumes import (
     volume_file,
     volume_of,
 )
+from .._images.interpolation import Interpolation
 from .._images.kinds import kind_of
 from .._images.warping import Resampling
 from .._transform.formats.own_json import document_of
@@ -63,6 +66,10 @@ def are_volumes(read: list[ImageFile], chosen: argparse.Namespace) -> bool:
     InputError
         If ``--volume`` is given, and one of them has too few planes, or other axes as well.
     """
+    moving = read[1].held
+    if moving is not None and {"frames", "planes"} <= {moving.roles[axis] for axis in moving.long}:
+        # A film of volumes.
+        return False
     if chosen.volume:
         for path, file in zip((chosen.reference, chosen.moving), read, strict=True):
             check_volume(path, file)
@@ -118,26 +125,57 @@ class _Pair:
 def run_volumes(chosen: argparse.Namespace, read: list[ImageFile]) -> int:
     """Align two volumes, print what comes of it, and write it; return the exit code."""
     beside = check_transform_out(chosen.transform_out, chosen.out, "affine")
+    start = VolumeTransform.load(chosen.initial) if chosen.initial else None
+    pair = _pair(chosen, read, start)
+    steps = partial(volume_steps, search=search_options(chosen), initial=pair.initial)
+    return _run(chosen, read, pair, beside, steps)
+
+
+def judge_volumes(chosen: argparse.Namespace, read: list[ImageFile]) -> int:
+    """Judge a transform of two volumes, print it, and write what align writes; as `run_volumes`.
+
+    Without a transform they are judged as their files say that they lie.
+    """
+    given = None if chosen.transform is None else VolumeTransform.load(chosen.transform)
     pair = _pair(chosen, read)
+    if given is not None and chosen.in_um:
+        given = _in_voxels(given, pair)
+    steps = partial(volume_judging_steps, transform=given or pair.initial)
+    return _run(chosen, read, pair, {}, steps)
+
+
+def _in_voxels(transform: VolumeTransform, pair: _Pair) -> VolumeTransform:
+    """Return a transform between coordinates in micrometres as one between voxels."""
+    if pair.spacings is None:
+        raise InputError(
+            "--in-um needs the lengths of voxels, which the files do not say: give --spacing"
+        )
+    own, other = ([1 / length for length in lengths] for lengths in pair.spacings)
+    return transform.in_units(own, other)
+
+
+def _run(
+    chosen: argparse.Namespace,
+    read: list[ImageFile],
+    pair: _Pair,
+    beside: Mapping[str, Path],
+    steps: Callable[..., Generator[Progress, None, VolumeAlignment]],
+) -> int:
     check_fill(chosen.fill, read[1].pixels.dtype)
     paths = {**beside, **_paths(chosen)}
-    optional = (chosen.mask, chosen.moving_mask, chosen.initial)
-    given = [chosen.reference, chosen.moving, *filter(None, optional)]
-    check_outputs(paths.values(), given, overwrite=chosen.overwrite)
+    check_outputs(paths.values(), _inputs(chosen), overwrite=chosen.overwrite)
     with progress_bar(chosen) as show:
-        steps = volume_steps(
+        running = steps(
             gray_volume(pair.reference),
             gray_volume(pair.moving),
-            search_options(chosen),
-            initial=pair.initial,
             spacing=pair.lengths[0],
             moving_spacing=pair.lengths[1],
             reference_mask=pair.masks[0],
             moving_mask=pair.masks[1],
         )
-        result = outcome_of(steps, show)
+        result = outcome_of(running, show)
     seen, written = None, dict[str, Path]()
-    if result.found:
+    if worth_a_look(result):
         seen, written = _compared(pair, result), paths
         if paths:
             _write(paths, result, seen, read, pair.spacings, chosen)
@@ -146,7 +184,14 @@ def run_volumes(chosen: argparse.Namespace, read: list[ImageFile]) -> int:
     return exit_code(chosen, [result.verdict])
 
 
-def _pair(chosen: argparse.Namespace, read: list[ImageFile]) -> _Pair:
+def _inputs(chosen: argparse.Namespace) -> list[Path]:
+    names = ("reference", "moving", "mask", "moving_mask", "initial", "transform")
+    return [path for name in names if (path := getattr(chosen, name, None)) is not None]
+
+
+def _pair(
+    chosen: argparse.Namespace, read: list[ImageFile], start: VolumeTransform | None = None
+) -> _Pair:
     names = chosen.reference, chosen.moving
     first, second = (
         volume_of(file, chosen.channel, name) for file, name in zip(read, names, strict=True)
@@ -155,8 +200,11 @@ def _pair(chosen: argparse.Namespace, read: list[ImageFile]) -> _Pair:
         first,
         second,
         _spacings(read, chosen),
-        (_mask(chosen.mask, names[0], first), _mask(chosen.moving_mask, names[1], second)),
-        VolumeTransform.load(chosen.initial) if chosen.initial else placed(read, names),
+        (
+            volume_mask(chosen.mask, names[0], first),
+            volume_mask(chosen.moving_mask, names[1], second),
+        ),
+        start or placed(read, names),
         Looks(
             Thresholding(chosen.method, chosen.thresholds),
             Resampling(chosen.interpolation, chosen.fill),
@@ -193,7 +241,7 @@ def _tell(
     if seen is not None:
         cells = [(row.label, row.before, row.after) for row in volume_rows(result, seen, unit)]
         lines += [*table([("", "before", "after"), *cells]), *written_text(written)]
-    unwritten = not written and (chosen.out or chosen.transform_out)
+    unwritten = not written and (chosen.out or getattr(chosen, "transform_out", None))
     tell(chosen, "\n".join([*lines, *["Nothing was written."] * bool(unwritten)]))
 
 
@@ -215,17 +263,21 @@ def apply_to_volume(
     for name, one in ((path, file), (chosen.like, grid)):
         check_volume(name, one)
     check_fill(chosen.fill, file.pixels.dtype)
-    interpolation = chosen.interpolation
-    if interpolation is None:
-        measured = kind_of(file.pixels[len(file.pixels) // 2]) in ("image", "blank")
-        interpolation = "linear" if measured else "nearest"
-    warped = _warped(file, transform, grid, Resampling(interpolation, chosen.fill))
+    interpolation = chosen.interpolation or fitting_interpolation(file)
+    warped = resampled_file(file, transform, grid, Resampling(interpolation, chosen.fill))
     return volume_file(warped, spacing_of(grid), file, space=grid.space)
 
 
-def _warped(
+def fitting_interpolation(file: ImageFile) -> Interpolation:
+    """Return how a volume is interpolated that is measured, or made of labels."""
+    measured = kind_of(file.pixels[len(file.pixels) // 2]) in ("image", "blank")
+    return "linear" if measured else "nearest"
+
+
+def resampled_file(
     file: ImageFile, transform: VolumeTransform, grid: ImageFile, resampling: Resampling
 ) -> NDArray[Any]:
+    """Return the pixels of a file of a volume, all channels, on the grid of another."""
     shape = grid.frames, *grid.shape
     return resampled_volumes_of(
         file, partial(resampled_volume, transform=transform, shape=shape, resampling=resampling)
@@ -239,7 +291,8 @@ def _spacings(read: list[ImageFile], chosen: argparse.Namespace) -> tuple[Spacin
     return None if own is None or other is None else (own, other)
 
 
-def _mask(path: Path | None, name: Path, volume: NDArray[Any]) -> NDArray[np.bool_] | None:
+def volume_mask(path: Path | None, name: object, volume: NDArray[Any]) -> NDArray[np.bool_] | None:
+    """Return which voxels of a volume count by the mask in a file, which may be of one plane."""
     if path is None:
         return None
     mask = read_file(path).pixels
@@ -275,9 +328,8 @@ def _write(
 ) -> None:
     moving, space = read[1], read[0].space
     spacing = None if spacings is None else spacings[0]
-    numbers = _numbers(result, seen, "voxels" if spacing is None else "um")
-    given = chosen.reference, chosen.moving, chosen.mask, chosen.moving_mask, chosen.initial
-    made = made_by(chosen, filter(None, given))
+    numbers = volume_numbers(result, seen, "voxels" if spacing is None else "um")
+    made = made_by(chosen, _inputs(chosen))
     origin = {**made, "result": numbers}
     with all_or_none([*paths.values()], overwrite=chosen.overwrite) as staged:
         where = dict(zip(paths, staged, strict=True))
@@ -310,15 +362,13 @@ def _told(
     read: list[ImageFile], spacings: tuple[Spacing, Spacing] | None, chosen: argparse.Namespace
 ) -> list[str]:
     """Return what the files were taken for."""
-    notes = []
+    notes, given = [], chosen.command == "judge"
     for name, file, own in zip(
         (chosen.reference, chosen.moving), read, spacings or (None, None), strict=True
     ):
         apart = "" if own is None else f", {own[0]:.4g} um apart"
-        notes.append(
-            f"{name.name}: a volume of {file.frames} planes{apart}; z is searched (--planes: "
-            "plane by plane)."
-        )
+        searched = "" if given else "; z is searched (--planes: plane by plane)"
+        notes.append(f"{name.name}: a volume of {file.frames} planes{apart}{searched}.")
     if spacings is None:
         notes.append(
             "The files do not say how large voxels are: they are taken for cubes of one size "
@@ -327,7 +377,7 @@ def _told(
     return notes
 
 
-def _numbers(result: VolumeAlignment, seen: Inspection | None, unit: str) -> dict[str, Any]:
+def volume_numbers(result: VolumeAlignment, seen: Inspection | None, unit: str) -> dict[str, Any]:
     """Return the flat row of a result."""
     x, y, z = result.axis_uncertainty
     tiles = result.tiles
@@ -364,7 +414,7 @@ def _report(
 ) -> dict[str, Any]:
     """Return what ``align --json`` prints of two volumes."""
     compared = dict.fromkeys(INSPECTION_KEYS) if seen is None else seen.to_dict()
-    numbers = _numbers(result, seen, unit)
-    if not result.found:
+    numbers = volume_numbers(result, seen, unit)
+    if not (result.found or result.judged):
         numbers["matrix"] = None
     return {**numbers, **compared, "notes": notes, "files": files(written)}

@@ -8,6 +8,8 @@ from .nifti import SUFFIXES as NIFTI
 
 SUFFIXES = (".png", ".tif", ".tiff", ".jpg", ".jpeg", *NIFTI)
 """Suffixes of the files that are read and written."""
+ZARR = (".ome.zarr", ".zarr")
+"""Suffixes of the folders of OME-Zarr images, which are read."""
 _OME = (".ome.tif", ".ome.tiff")
 
 
@@ -20,7 +22,7 @@ def image_suffix(path: PurePath) -> str:
 
 def own_stem(path: PurePath) -> str:
     """Return the name of a file without its suffix, be it ".ome.tif" or ".nii.gz"."""
-    for suffix in (*_OME, *NIFTI):
+    for suffix in (*_OME, *ZARR, *NIFTI):
         if path.name.lower().endswith(suffix):
             return path.name[: -len(suffix)]
     return path.stem
