@@ -47,6 +47,8 @@ def align_volume_stack(
     spacing: Sequence[float] | float | None = None,
     moving_spacing: Sequence[float] | float | None = None,
     precision: float = DEFAULTS.precision,
+    max_iterations: int = DEFAULTS.max_iterations,
+    tolerance: float = DEFAULTS.tolerance,
     reference_mask: ArrayLike | None = None,
     moving_mask: ArrayLike | None = None,
     initial: VolumeTransform | ArrayLike | None = None,
@@ -62,7 +64,7 @@ def align_volume_stack(
     reference : int or array_like of shape (planes, rows, columns), default: 0
         What they are aligned to: the volume of that index (negative ones count from the end), or
         one that is none of the film.
-    model, spacing, precision
+    model, spacing, precision, max_iterations, tolerance
         As in `align_volume`; the spacing is that of what they are aligned to.
     moving_spacing : float or sequence of 3 floats, optional
         That of the volumes of the film, if they are aligned to another one; by default the same.
@@ -101,7 +103,7 @@ def align_volume_stack(
         raise InputError(f"model must be one of {known}, not {model!r:.80}")
     steps = volume_film_steps(
         volumes,
-        SearchOptions(model, "pyramid", precision),
+        SearchOptions(model, "pyramid", precision, max_iterations, tolerance),
         reference=reference,
         spacing=spacing,
         moving_spacing=moving_spacing,

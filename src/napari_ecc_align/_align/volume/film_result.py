@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import zip_longest
 from typing import Any, cast
 
 import numpy as np
@@ -11,6 +13,7 @@ from numpy.typing import NDArray
 from ..._common.given import GivenPath
 from ..._transform.formats.registry import read_matrices, write_stack
 from ..._transform.formats.stored import StoredMatrix
+from ..._verdict.verdict import Verdict
 from ..frame_results import FrameResults
 from .parts import volume_parts
 from .result import VolumeAlignment
@@ -105,11 +108,9 @@ class VolumeStackResult(FrameResults[VolumeAlignment]):
         InputError
             If the suffix is another one, or it cannot be written.
         """
-        stored = [
-            StoredMatrix(one.matrix, one.model, result.verdict)
-            for one, result in zip(self.filled_transforms, self, strict=True)
-        ]
-        write_stack(path, stored, overwrite=overwrite)
+        save_volume_transforms(
+            self.filled_transforms, path, verdicts=self.verdicts, overwrite=overwrite
+        )
 
     def to_dict(self) -> dict[str, NDArray[Any]]:
         """Return a table of all volumes as columns, as ``pandas.DataFrame`` takes them.
@@ -151,6 +152,21 @@ def _row(result: VolumeAlignment) -> tuple[Any, ...]:
         *(drift[:3] / result.spacing[::-1]).tolist(), float(drift[3]), result.corner_uncertainty,
         result.ecc, result.overlap_fraction, result.reason,
     )  # fmt: skip
+
+
+def save_volume_transforms(
+    transforms: Sequence[VolumeTransform],
+    path: GivenPath,
+    *,
+    verdicts: Sequence[Verdict] = (),
+    overwrite: bool = False,
+) -> None:
+    """Write the transforms of volumes, and their verdicts if they are known, in one file."""
+    stored = [
+        StoredMatrix(one.matrix, one.model, verdict)
+        for one, verdict in zip_longest(transforms, verdicts)
+    ]
+    write_stack(path, stored, overwrite=overwrite)
 
 
 def load_volume_transforms(path: GivenPath) -> list[VolumeTransform]:

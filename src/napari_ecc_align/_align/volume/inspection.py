@@ -97,7 +97,7 @@ def volume_inspection_steps(
 
     def laid(by: VolumeTransform) -> Laid:
         image = _flat(resampled_volume(other.reshape(moving.shape), by, shape, looks.resampling))
-        inside = _flat(_covered(by, shape, valid)) & counted
+        inside = _flat(covered_volume(by, shape, valid)) & counted
         return Laid(image, image, inside)
 
     seen = yield from seen_steps(
@@ -192,8 +192,18 @@ def volume_checkerboard(seen: Inspection, spacing: Sequence[float]) -> NDArray[n
     spacing : sequence of 3 floats
         Lengths of a voxel along (z, y, x), by which cubes are cubes.
     """
-    shape = seen.valid.shape
-    pair = on_one_grid(_flat(seen.reference), _flat(seen.warped), _flat(seen.valid))
+    return chequered_volumes(seen.reference, seen.warped, seen.valid, spacing)
+
+
+def chequered_volumes(
+    reference: NDArray[Any],
+    warped: NDArray[Any],
+    valid: NDArray[np.bool_],
+    spacing: Sequence[float],
+) -> NDArray[np.float32]:
+    """Return two volumes on one grid in turn, in cubes, as `volume_checkerboard`."""
+    shape = valid.shape
+    pair = on_one_grid(_flat(reference), _flat(warped), _flat(valid))
     side = max(length * step for length, step in zip(shape, spacing, strict=True)) / _CUBES
     z, y, x = (
         (np.arange(length) * step // side).astype(int)
@@ -201,7 +211,7 @@ def volume_checkerboard(seen: Inspection, spacing: Sequence[float]) -> NDArray[n
     )
     other = (z[:, np.newaxis, np.newaxis] + y[:, np.newaxis] + x) % 2 == 1
     board = shared_look(*pair).chequered(*pair[:2], _flat(other)).reshape(shape)
-    return np.where(seen.valid, board, np.float32(np.nan))
+    return np.where(valid, board, np.float32(np.nan))
 
 
 def _flat(volume: NDArray[Any]) -> NDArray[Any]:
@@ -209,7 +219,7 @@ def _flat(volume: NDArray[Any]) -> NDArray[Any]:
     return volume.reshape(-1, *volume.shape[2:])
 
 
-def _covered(
+def covered_volume(
     transform: VolumeTransform, shape: Shape, valid: NDArray[np.bool_]
 ) -> NDArray[np.bool_]:
     """Return the reference voxels for which all that interpolation needs of `valid` is there."""

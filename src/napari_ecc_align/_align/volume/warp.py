@@ -25,6 +25,8 @@ VolumeInterpolation: TypeAlias = Literal["nearest", "linear", "cubic"]
 _ORDERS = {"nearest": 0, "linear": 1, "cubic": 3}
 # Planes of the result that one thread makes at a time.
 _PLANES = 8
+# What places in the world leave of a whole number: the outermost voxels must not be lost for it.
+_ROUNDING = 1e-9
 # Single precision holds all values of these.
 _SINGLE = ("u1", "i1", "u2", "i2", "f4")
 
@@ -100,6 +102,8 @@ def warped_by(
 ) -> Any:
     """Resample a volume, lazily if it is lazy, by a matrix of (z, y, x)."""
     order = _ORDERS[interpolation]
+    whole = np.rint(matrix)
+    matrix = np.where(np.abs(matrix - whole) < _ROUNDING, whole, matrix)
     if not is_lazy(volume):
         return _resampled(volume, matrix, shape, order, fill)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Sequence
+from dataclasses import replace
 from itertools import product
 from math import prod
 from typing import Any
@@ -74,6 +75,37 @@ def resample_steps(
         )
     whole = [
         _stacked([plane[level] for plane in planes], leading) for level in range(len(planes[0]))
+    ]
+    return whole if multiscale else whole[0]
+
+
+def resample_volumes_steps(
+    levels: Sequence[Any],
+    leading: tuple[int, ...],
+    transform_of: Callable[[tuple[int, ...]], VolumeTransform],
+    shape: tuple[int, ...],
+    resampling: Resampling,
+    *,
+    multiscale: bool,
+) -> Generator[Progress, None, Any]:
+    """Put volumes on another grid, each by its transform, as `resample_steps` does planes."""
+    volumes, count = [], prod(leading)
+    lazy = is_lazy(levels[0]) or multiscale
+    for number, index in enumerate(product(*map(range, leading))):
+        yield Progress(number / count, f"resampling volume {number + 1} of {count}")
+        sources = [plane_at_level(level, index, leading) for level in levels]
+        if not lazy or len(sources[0].shape) > 3:
+            volume = in_memory(sources[0], "The volume")
+            volumes.append([resampled_volume(volume, transform_of(index), shape, resampling)])
+            continue
+        if not volumes and isinstance(resampling.fill, str):
+            # That of one is for all: to tell it takes a volume of the smallest size.
+            resampling = replace(resampling, fill=_background(sources[-1], resampling.fill))
+        made = large_volume(sources, transform_of(index), shape, resampling)
+        volumes.append(made if multiscale else made[:1])
+    whole = [
+        _stacked([volume[level] for volume in volumes], leading)
+        for level in range(len(volumes[0]))
     ]
     return whole if multiscale else whole[0]
 
@@ -156,9 +188,7 @@ def large_volume(
     coarsest = levels[-1]
     way, fill = checked_interpolation(resampling), resampling.fill
     if isinstance(fill, str):
-        # The background is told from the smallest size, if there is one that can be read.
-        faces = [] if is_large(coarsest) else faces_of(np.asarray(coarsest))
-        fill = float(fill_values(faces[0], fill, faces)[0]) if faces else 0.0
+        fill = _background(coarsest, fill)
     outside = float(np.ravel(fill)[0])
 
     def warped(level: Any, matrix: Any, size: tuple[int, ...]) -> Any:
@@ -166,6 +196,13 @@ def large_volume(
 
     made = warped_levels(levels, in_row_column(transform.matrix), shape, warped)
     return made if isinstance(source, list) else made[0]
+
+
+def _background(volume: Any, fill: Any) -> float:
+    """Return what lies outside a volume, as its faces tell if it can be read."""
+    faces = [] if is_large(volume) else faces_of(np.asarray(volume))
+    # The planes of a face below one another, as one image of gray.
+    return float(fill_values(faces[0][0], fill, faces)[0]) if faces else 0.0
 
 
 def stacked_placement(layer: Layer, target: PixelGrid) -> dict[str, Any]:
