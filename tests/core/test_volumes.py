@@ -259,6 +259,28 @@ def test_a_turned_volume_is_what_scipy_makes_of_it(dtype):
     assert np.array_equal(warp_volume(volume, np.eye(4)), volume)
 
 
+@pytest.mark.parametrize("most_rows", [2**14, 60])
+def test_planes_of_any_height_are_interpolated_alike(monkeypatch, most_rows):
+    from napari_ecc_align._align.volume import trilinear
+
+    monkeypatch.setattr(trilinear, "_MOST_ROWS", most_rows)
+    rng = np.random.default_rng(7)
+    volume = rng.random((21, 44, 31)).astype(np.float32)
+    volume[3, 4, 5] = np.nan
+    turned = np.eye(4)
+    turned[:3, :3] = rotation(np.array([0.2, -0.3, 0.5]))
+    turned[:3, 3] = 10 - turned[:3, :3] @ np.array([9, 30, 20])
+    flip = np.eye(4)[[2, 1, 0, 3]]
+    here = warp_volume(volume, flip @ turned @ flip, output_shape=(19, 61, 40), fill=-1)
+    there = ndimage.affine_transform(
+        volume.astype(np.float64), turned[:3, :3], turned[:3, 3], (19, 61, 40), order=1, cval=-1
+    )
+    both = np.isfinite(there) & np.isfinite(here)
+    assert np.abs(here - there)[both].max() < 1e-3
+    assert 0 < np.isnan(here).sum() == np.isnan(there).sum()
+    assert trilinear.block_for(volume.shape, turned, 8) is not None
+
+
 def test_a_film_drifts_in_three_axes_and_has_gaps(world):
     steps = (0.0, 0, 0), (0.4, -1.2, 2.0), (0.8, -2.4, 4.0)
     pairs = [moved_pair(world, np.eye(3), step, seed=n) for n, step in enumerate(steps)]

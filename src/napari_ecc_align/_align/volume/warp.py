@@ -18,7 +18,7 @@ from .motion import Shape, mapped
 from .result import VolumeAlignment
 from .sources import VolumeLike, finest
 from .transform import VolumeTransform
-from .trilinear import fill_planes, tile_for
+from .trilinear import block_for, fill_planes
 
 VolumeInterpolation: TypeAlias = Literal["nearest", "linear", "cubic"]
 
@@ -148,20 +148,21 @@ def _resampled(
     if order > 1:
         source = ndimage.spline_filter(source.astype(np.float64), order, mode="constant")
     out = np.empty(shape, volume.dtype)
-    tile = tile_for(volume.shape, matrix) if order == 1 and volume.dtype in _SINGLE else None
-    if tile is not None:
+    single = order == 1 and volume.dtype in _SINGLE
+    block = block_for(volume.shape, matrix, _PLANES) if single else None
+    if block is not None:
         source = np.ascontiguousarray(source, np.float32)
 
     def make(first: int) -> None:
         part = out[first : first + _PLANES]
-        if tile is None:
+        if block is None:
             made: NDArray[Any] = np.empty(part.shape, np.float64)
         else:
             made = part if part.dtype == np.float32 else np.empty(part.shape, np.float32)
         begin = matrix.copy()
         begin[:3, 3] = mapped(matrix, np.array([first, 0.0, 0.0]))
-        if tile is not None:
-            fill_planes(made, source, begin, tile, outside)
+        if block is not None:
+            fill_planes(made, source, begin, block, outside)
         else:
             ndimage.affine_transform(
                 source, begin[:3, :3], begin[:3, 3], output=made, order=order, mode="constant",
@@ -170,9 +171,12 @@ def _resampled(
         if volume.dtype.kind == "b":
             made = made >= 0.5
         elif whole:
-            made = np.clip(np.rint(made), low, high)
+            np.rint(made, out=made)
+            if order > 1 or volume.dtype.itemsize == 8:
+                # Splines reach beyond the values of their neighbours, doubles beyond 64 bits.
+                np.clip(made, low, high, out=made)
         if made is not part:
-            part[:] = made
+            np.copyto(part, made, casting="unsafe")
 
     begins = range(0, shape[0], _PLANES)
     if threads == 1:
