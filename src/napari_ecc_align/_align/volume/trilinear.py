@@ -181,4 +181,5 @@ def _between_all(values: Floats, planes: Floats, places: Floats) -> None:
         np.maximum(weight, 0, out=weight)
         cv2.remap(plane, column, row, cv2.INTER_LINEAR, dst=found, borderMode=cv2.BORDER_REPLICATE)
         found *= weight
-        total += found
+        # Of a plane farther away, not even NaN counts.
+        np.add(total, found, out=total, where=weight > 0)
