@@ -408,3 +408,27 @@ def test_what_differs_and_is_there_twice_has_moved(world):
     assert left_twice(*pair, np.eye(4)) == pytest.approx(np.linalg.norm([6, 4, 5]), abs=0.1)
     alone = [volume_pyramid((stays + more).astype(np.float32), np.ones(3), 1.0) for more in noise]
     assert left_twice(*alone, np.eye(4)) is None
+
+
+def test_tiles_are_matched_a_few_at_a_time_with_the_same_result(world, monkeypatch):
+    from napari_ecc_align._align.volume import tiles
+
+    reference, moving, truth = moved_pair(world, np.eye(3), [1.0, -2.0, 3.0])
+    levels = [
+        volume_pyramid(one.astype(np.float32), np.ones(3), 1.0) for one in (reference, moving)
+    ]
+    looks = []
+    said = []
+    for together in (tiles._TOGETHER, 1000):
+        monkeypatch.setattr(tiles, "_TOGETHER", together)
+        looks.append(0)
+
+        def asked():
+            looks[-1] += 1
+
+        matcher = tiles.TileMatcher(*levels, 0, truth, inverted=False, asked=asked)
+        said.append(matcher.with_sampled_chance(matcher.asked(np.eye(4)), np.eye(4)))
+    assert looks[0] > looks[1] + said[0].tested / 8 - 2
+    assert said[0].tested == said[1].tested > 20
+    assert np.allclose(said[0].displacements, said[1].displacements, atol=1e-5)
+    assert np.allclose(said[0].fits, said[1].fits, atol=1e-6)
