@@ -232,6 +232,8 @@ def test_what_cannot_be_is_refused_in_a_line(film, tmp_path):
         (("--model", "smooth"), "for images, not for volumes"),
         (("--model", "homography"), "volumes have the motion models"),
         (("--interpolation", "lanczos"), "not lanczos"),
+        (("--engine", "opencv"), "volumes are aligned without --engine opencv"),
+        (("--mirrored",), "volumes are aligned without --mirrored"),
         (("--transform-out", tmp_path / "t.tfm"), "a file of many transforms ends in"),
         (("--mask", plain, "--moving-mask", film), "a mask has as many planes, or one for all"),
     ):
@@ -239,6 +241,8 @@ def test_what_cannot_be_is_refused_in_a_line(film, tmp_path):
         assert words in run_main("film", film, *given).complaint, options
     refused = run_main("film", plain, *QUICK, "--volume")
     assert "holds no volumes of 8 planes or more along time" in refused.complaint
+    asked = run_main("film", film, *QUICK, "--workers", "2", "--representation", "intensity")
+    assert asked.code == 0 and "one process aligns them all" in asked.out
     flat = run_main("film", film, *QUICK, "--planes", "--json")
     assert flat.code == 1 and "frames" in json.loads(flat.out)
 

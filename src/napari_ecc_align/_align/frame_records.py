@@ -11,7 +11,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import fields, replace
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 import numpy as np
 
@@ -27,10 +27,9 @@ from .._verdict.rival import NO_RIVAL
 from .._verdict.tile_matching import Tiles
 from .._verdict.verdict import WithVerdict
 from .progress import FrameResult
-from .volume.result import NO_TILES as VOLUME_TILES
-from .volume.result import VolumeAlignment
-from .volume.tiles import VolumeTiles
-from .volume.transform import VolumeTransform
+
+if TYPE_CHECKING:
+    from .volume.result import VolumeAlignment
 
 _FORMAT = "napari-ecc-align frames 1"
 # A power failure takes no more than the work of so many seconds.
@@ -42,8 +41,6 @@ _NO_TILES: dict[str, Any] = {
     "rival": NO_RIVAL,
 }
 _EXTRA = ("transform", "covariance", "tiles", "timings")
-
-AnyResult = FrameResult | VolumeAlignment
 
 
 class FrameRecords:
@@ -124,7 +121,10 @@ def counted(result: FrameResult) -> FrameResult:
 
 def _line(result: Any) -> bytes:
     tiles = result.tiles
-    blank = VOLUME_TILES if isinstance(result, VolumeAlignment) else _NO_TILES
+    blank = _NO_TILES
+    if not isinstance(result, FrameResult):
+        # Only films of volumes need what volumes do.
+        from .volume.result import NO_TILES as blank
     document = {
         **{f.name: getattr(result, f.name) for f in fields(result) if f.name not in _EXTRA},
         "tiles": tiles
@@ -140,7 +140,7 @@ def _line(result: Any) -> bytes:
     return json.dumps(document, default=np.generic.item).encode() + b"\n"
 
 
-def _result(line: bytes) -> AnyResult | None:
+def _result(line: bytes) -> FrameResult | VolumeAlignment | None:
     """Return the result of a line, None if the line is not whole."""
     try:
         document = json.loads(line)
@@ -150,7 +150,7 @@ def _result(line: bytes) -> AnyResult | None:
             return _bent(document)
         matrix, model = document["transform"]
         if len(matrix) == 4:
-            return _volume(document, VolumeTransform(matrix, model))
+            return _volume(document)
         covariance, tiles = document["covariance"], document["tiles"]
         found = {
             **document,
@@ -164,9 +164,14 @@ def _result(line: bytes) -> AnyResult | None:
         return None
 
 
-def _volume(document: dict[str, Any], transform: VolumeTransform) -> VolumeAlignment:
+def _volume(document: dict[str, Any]) -> VolumeAlignment:
+    from .volume.result import NO_TILES, VolumeAlignment
+    from .volume.tiles import VolumeTiles
+    from .volume.transform import VolumeTransform
+
     lists = {key: tuple(document[key]) for key in ("shape", "spacing", "axis_uncertainty")}
-    tiles = document["tiles"] and VolumeTiles(**document["tiles"], **VOLUME_TILES)
+    tiles = document["tiles"] and VolumeTiles(**document["tiles"], **NO_TILES)
+    transform = VolumeTransform(*document["transform"])
     return VolumeAlignment(**{**document, **lists, "transform": transform, "tiles": tiles})
 
 

@@ -44,8 +44,6 @@ def run_align(chosen: argparse.Namespace) -> int:
     read = read_pair(chosen, "planes" if chosen.volume else "channels")
     bends = chosen.model == "smooth"
     if are_volumes(read, chosen):
-        if bends:
-            raise InputError("the model 'smooth' is for images, not for volumes")
         return run_volumes(chosen, read)
     beside = check_transform_out(chosen.transform_out, chosen.out, chosen.model)
     options = search_options(chosen)

@@ -56,7 +56,6 @@ from .outputs import (
 from .provenance import made_by, with_provenance
 from .show import exit_code, files, result_numbers, some, to_json, written_text
 from .values import check_fill
-from .volume_film import holds_volumes, run_volume_film
 
 # Pixels in all, from which on it pays to start processes.
 _WORTH_PROCESSES = 40e6
@@ -94,8 +93,13 @@ def run_frames(
     if chosen.out is not None:
         check_folder(chosen.out)
     with opened_frames(paths, chosen.frame_axis, chosen.channel_axis) as frames:
-        if holds_volumes(frames, paths, chosen):
-            return run_volume_film(chosen, frames, paths, reference, initial)
+        deep = isinstance(frames, PagedFilm) and len(frames.held.long) > 1
+        if deep or chosen.volume:
+            # What volumes need takes a while to load.
+            from .volume_film import holds_volumes, run_volume_film
+
+            if holds_volumes(frames, paths, chosen):
+                return run_volume_film(chosen, frames, paths, reference, initial)
         outputs = _paths(chosen, paths)
         every = [path for role in outputs.values() for path in _listed(role)]
         first = like = frames.file(0)

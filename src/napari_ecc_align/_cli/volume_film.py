@@ -37,6 +37,7 @@ from .provenance import made_by
 from .show import exit_code, files, some, to_json, written_text
 from .values import check_fill
 from .volumes import (
+    check_search,
     check_volume,
     fitting_interpolation,
     resampled_file,
@@ -143,8 +144,7 @@ def run_volume_film(
         Of which `holds_volumes` is true.
     """
     assert isinstance(film, PagedFilm)
-    if chosen.model == "smooth":
-        raise InputError("the model 'smooth' is for images, not for volumes")
+    check_search(chosen)
     checked_interpolation(Resampling(chosen.interpolation, chosen.fill))
     check_fill(chosen.fill, film.dtype)
     outputs = _paths(chosen, paths[0])
@@ -175,7 +175,7 @@ def run_volume_film(
                 where = dict(zip(outputs, staged, strict=True))
                 _write(where, job, stack, chosen, made_by(chosen, given))
     written = outputs if found else {}
-    notes = _notes(paths[0], job)
+    notes = _notes(paths[0], job, chosen)
     if chosen.json:
         say(to_json(_report(stack, job, written, notes)))
     else:
@@ -374,11 +374,13 @@ def write_volumes(
     )
 
 
-def _notes(path: Path, job: _Job) -> list[str]:
+def _notes(path: Path, job: _Job, chosen: argparse.Namespace) -> list[str]:
     """Return what the axes of the film were taken for."""
     apart = "" if job.spacings is None else f", planes {job.spacings[1][0]:.4g} um apart"
     said = f"{apart}; z is searched (--planes: in x and y only)"
     notes = axes_told(path, job.film.held, said)[:1]
+    if (chosen.workers or 1) > 1:
+        notes.append("Each volume starts where the last one lies: one process aligns them all.")
     if job.spacings is None:
         notes.append(
             "The file does not say how large voxels are: they are taken for cubes of one size "

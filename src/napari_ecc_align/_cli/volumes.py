@@ -31,6 +31,7 @@ from .._common.tables import INSPECTION_KEYS
 from .._compare.inspection import Inspection
 from .._compare.table import worth_a_look
 from .._compare.thresholding import Thresholding
+from .._ecc.options import DEFAULTS
 from .._images.files.image_file import ImageFile
 from .._images.files.images import read_file, write_file
 from .._images.files.nifti import SUFFIXES as NIFTI
@@ -53,6 +54,17 @@ from .outputs import all_or_none, check_outputs, check_transform_out
 from .provenance import made_by, with_provenance
 from .show import exit_code, files, table, to_json, written_text
 from .values import check_fill
+
+
+def check_search(chosen: argparse.Namespace) -> None:
+    """Raise `InputError` for options of the search that volumes have not."""
+    if chosen.model == "smooth":
+        raise InputError("the model 'smooth' is for images, not for volumes")
+    for name in ("engine", "representation", "mirrored"):
+        given, usual = getattr(chosen, name), getattr(DEFAULTS, name)
+        if given not in (usual, "intensity"):
+            option = f"--{name}" + ("" if given is True else f" {given}")
+            raise InputError(f"volumes are aligned without {option}: leave it out, or --planes")
 
 
 def are_volumes(read: list[ImageFile], chosen: argparse.Namespace) -> bool:
@@ -124,6 +136,7 @@ class _Pair:
 
 def run_volumes(chosen: argparse.Namespace, read: list[ImageFile]) -> int:
     """Align two volumes, print what comes of it, and write it; return the exit code."""
+    check_search(chosen)
     beside = check_transform_out(chosen.transform_out, chosen.out, "affine")
     start = VolumeTransform.load(chosen.initial) if chosen.initial else None
     pair = _pair(chosen, read, start)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
+from os import PathLike
 from threading import Event
 from typing import Any, cast
 
@@ -212,7 +213,9 @@ def volume_film_steps(
         the `VolumeStackResult`. If it is closed, the alignment ends at its next step.
     """
     volume_models(search.model)
-    refuse_paths(volumes, "volumes")
+    if isinstance(volumes, (list, tuple, str, bytes, PathLike)):
+        # Of what reads its volumes itself, none is read for that.
+        refuse_paths(volumes, "volumes")
     own = checked_spacing(spacing, "spacing", (1.0, 1.0, 1.0))
     other = checked_spacing(moving_spacing, "moving_spacing", own)
     film = cast(Sequence[ArrayLike], volumes)
