@@ -498,3 +498,12 @@ def test_a_film_goes_on_behind_what_is_known_and_past_what_cannot_be_read(world,
     off[:3, 3] = 5.1, -3.1, 1.1
     started, _ = run(reference=pairs[0][0], initial=off)
     assert started.reference == "volume" and started[0].start == "initial"
+
+
+def test_a_notebook_shows_how_volumes_drift(world):
+    pairs = [moved_pair(world, np.eye(3), step) for step in ([0.0, 0, 0], [1.0, -2.0, 3.0])]
+    film = [moving for _, moving, _ in pairs]
+    drift = align_volume_stack([*film, np.zeros_like(film[0])], model="translation")
+    page = drift._repr_html_()
+    assert page.count("<path") == 3 and "from -2.0" in page and "to 3.0" in page
+    assert "<li>2: failed: The moving volume shows nothing.</li>" in page

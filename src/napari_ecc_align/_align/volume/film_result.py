@@ -132,6 +132,10 @@ class VolumeStackResult(FrameResults[VolumeAlignment]):
             for frame, result in zip(self.frames, self, strict=True)
         ]
 
+    @property
+    def _unit(self) -> str:
+        return ""
+
     def __repr__(self) -> str:
         table = self.to_dict()
         if len(self.gaps) == len(self):
