@@ -294,3 +294,71 @@ def test_volumes_are_judged_by_transforms_of_any_program(tmp_path):
     tifffile.imwrite(flat, FILM[0][0], **GRAY)
     assert "is no volume of 8 planes" in run_main("judge", flat, flat, *given).complaint
     assert "--in-um is for volumes" in run_main("judge", flat, flat, "--in-um").complaint
+
+
+def pyramid(path, pixels, channels=1):
+    """Write a volume at two sizes, of one channel or several."""
+    group = zarr.open_group(path, mode="w")
+    datasets = []
+    for number, step in enumerate((1, 2)):
+        level = pixels[:, ::step, ::step] if step > 1 else pixels
+        stored = np.stack([level // (1 + k) for k in range(channels)])
+        made = group.create_array(
+            f"s{number}", shape=stored.shape, chunks=(1, 20, 30, 30), dtype=stored.dtype
+        )
+        made[...] = stored
+        scale = [1.0, SPACING[0], step * SPACING[1], step * SPACING[2]]
+        place = [0.0, 0.0, *((step - 1) / 2 * length for length in SPACING[1:])]
+        datasets.append(
+            {
+                "path": f"s{number}",
+                "coordinateTransformations": [
+                    {"type": "scale", "scale": scale},
+                    {"type": "translation", "translation": place},
+                ],
+            }
+        )
+    axes = [{"name": "c", "type": "channel"}]
+    axes += [{"name": name, "type": "space", "unit": "micrometer"} for name in "zyx"]
+    group.attrs["ome"] = {"version": "0.5", "multiscales": [{"axes": axes, "datasets": datasets}]}
+    return path
+
+
+def test_volumes_too_large_for_memory_are_read_and_written_where_it_is_needed(
+    tmp_path, monkeypatch
+):
+    one = pyramid(tmp_path / "one.ome.zarr", FILM[0])
+    two = pyramid(tmp_path / "two.ome.zarr", FILM[2], channels=2)
+    small = run_main("align", one, two, *QUICK, "--channel", "0", "--json")
+    monkeypatch.setenv("ECC_ALIGN_IMAGE_BYTES", "300000")
+    out = tmp_path / "out"
+    command = ("align", one, two, *QUICK, "--channel", "0", "--out", out)
+    done = run_main(*command, "--json")
+    assert (done.code, done.err) == (0, "")
+    said = json.loads(done.out)
+    jsonschema.validate(said, {**SCHEMA, "anyOf": [{"$ref": "#/$defs/volumes"}]})
+    assert "not compared voxel by voxel" in said["notes"][2] and said["different"] is None
+    assert said["spacing"] == pytest.approx(SPACING) and said["unit"] == "um"
+    near = np.array(json.loads(small.out)["matrix"])
+    assert np.abs(np.array(said["matrix"]) - near).max() < 0.05
+    group = zarr.open_group(out / "two_aligned.ome.zarr", mode="r")
+    steps = group.attrs["ome"]["multiscales"][0]["datasets"][0]["coordinateTransformations"]
+    assert steps[0]["scale"] == pytest.approx(SPACING)
+    transform = VolumeTransform.load(out / "two_transform.json")
+    inner = (slice(4, -4), slice(6, -6), slice(6, -6))
+    warped = np.asarray(group["0"][...])[inner]
+    expected = warp_volume(FILM[2], transform)[inner]
+    assert np.abs(warped.astype(int) - expected).max() <= 1
+    assert group.attrs["napari-ecc-align"]["result"]["verdict"] == "aligned"
+    assert "is not replaced" in run_main(*command, "--overwrite").complaint
+    assert "choose one with --channel" in run_main("align", one, two, *QUICK).complaint
+    judge = ("judge", one, two, "--channel", "0")
+    judged = run_main(*judge, "--transform", out / "two_transform.json", "--json")
+    assert (judged.code, json.loads(judged.out)["verdict"]) == (0, "aligned")
+    assert json.loads(judged.out)["matrix"] == said["matrix"]
+    assert run_main(*judge).out.startswith("failed: The tiles lie 0.9 from where")
+    refused = run_main(*command[:-1], tmp_path / "other", "--mask", one)
+    assert "are for what fits into memory" in refused.complaint
+    flat = ome(tmp_path / "flat.ome.tif", FILM[1], "ZYX")
+    mixed = run_main("align", flat, two, *QUICK, "--channel", "1")
+    assert (mixed.code, mixed.out[:9]) == (0, "aligned: ")

@@ -16,6 +16,7 @@ from .._compare.inspection import Inspection, inspect_alignment
 from .._compare.table import worth_a_look
 from .._images.files.image_file import ImageFile
 from .._images.files.warped import warped_file
+from .._images.files.zarr_image import is_too_large
 from .._images.sources import ImageLike
 from .._images.stack_axes import Role
 from .._transform.formats.field_files import holds_a_field
@@ -41,6 +42,10 @@ Steps = Callable[..., Generator[Progress, None, Any]]
 
 def run_align(chosen: argparse.Namespace) -> int:
     """Align two files and write what there is to look at; return the exit code."""
+    if any(map(is_too_large, (chosen.reference, chosen.moving))):
+        from .large_volumes import run_large_volumes
+
+        return run_large_volumes(chosen)
     read = read_pair(chosen, "planes" if chosen.volume else "channels")
     bends = chosen.model == "smooth"
     if are_volumes(read, chosen):

@@ -13,6 +13,7 @@ from .._align.smooth import judged_field
 from .._common.errors import InputError
 from .._ecc.options import DEFAULTS
 from .._images.files.image_file import ImageFile
+from .._images.files.zarr_image import is_too_large
 from .._images.sources import ImageLike
 from .._transform.field import Field
 from .._transform.formats.field_files import holds_a_field
@@ -27,6 +28,11 @@ from .volumes import are_volumes, check_volume, judge_volumes
 
 def run_judge(chosen: argparse.Namespace) -> int:
     """Judge the transform in a file, or two images as they lie; return the exit code."""
+    if any(map(is_too_large, (chosen.reference, chosen.moving))):
+        from .large_volumes import run_large_volumes
+
+        _refuse_pixels(chosen)
+        return run_large_volumes(chosen)
     read = read_pair(chosen, "planes" if chosen.volume else "channels")
     if chosen.transform is not None and holds_a_field(chosen.transform):
         return _judge_field(chosen, read)
@@ -48,11 +54,7 @@ def run_judge(chosen: argparse.Namespace) -> int:
 
 
 def _judge_volumes(chosen: argparse.Namespace, read: list[ImageFile]) -> int:
-    if chosen.model is not None or chosen.pixel_size or chosen.moving_pixel_size:
-        raise InputError(
-            "volumes are judged in their voxels: --in-um and --spacing in place of "
-            "--pixel-size, and without --model"
-        )
+    _refuse_pixels(chosen)
     read = [
         file.meaning(None, chosen.channel_axis, path, "planes")
         for path, file in zip((chosen.reference, chosen.moving), read, strict=True)
@@ -60,6 +62,15 @@ def _judge_volumes(chosen: argparse.Namespace, read: list[ImageFile]) -> int:
     for path, file in zip((chosen.reference, chosen.moving), read, strict=True):
         check_volume(path, file)
     return judge_volumes(chosen, read)
+
+
+def _refuse_pixels(chosen: argparse.Namespace) -> None:
+    """Raise `InputError` for options of judging that volumes have not."""
+    if chosen.model is not None or chosen.pixel_size or chosen.moving_pixel_size:
+        raise InputError(
+            "volumes are judged in their voxels: --in-um and --spacing in place of "
+            "--pixel-size, and without --model"
+        )
 
 
 def _judge_field(chosen: argparse.Namespace, read: list[ImageFile]) -> int:

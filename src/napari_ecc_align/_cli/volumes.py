@@ -152,18 +152,20 @@ def judge_volumes(chosen: argparse.Namespace, read: list[ImageFile]) -> int:
     given = None if chosen.transform is None else VolumeTransform.load(chosen.transform)
     pair = _pair(chosen, read)
     if given is not None and chosen.in_um:
-        given = _in_voxels(given, pair)
+        given = in_voxels(given, pair.spacings)
     steps = partial(volume_judging_steps, transform=given or pair.initial)
     return _run(chosen, read, pair, {}, steps)
 
 
-def _in_voxels(transform: VolumeTransform, pair: _Pair) -> VolumeTransform:
+def in_voxels(
+    transform: VolumeTransform, spacings: tuple[Spacing, Spacing] | None
+) -> VolumeTransform:
     """Return a transform between coordinates in micrometres as one between voxels."""
-    if pair.spacings is None:
+    if spacings is None:
         raise InputError(
             "--in-um needs the lengths of voxels, which the files do not say: give --spacing"
         )
-    own, other = ([1 / length for length in lengths] for lengths in pair.spacings)
+    own, other = ([1 / length for length in lengths] for lengths in spacings)
     return transform.in_units(own, other)
 
 
@@ -193,7 +195,7 @@ def _run(
         if paths:
             _write(paths, result, seen, read, pair.spacings, chosen)
     unit = "um" if pair.spacings else "voxels"
-    _tell(result, seen, written, _told(read, pair.spacings, chosen), unit, chosen)
+    tell_volumes(result, seen, written, _told(read, pair.spacings, chosen), unit, chosen)
     return exit_code(chosen, [result.verdict])
 
 
@@ -239,7 +241,7 @@ def _compared(pair: _Pair, result: VolumeAlignment) -> Inspection:
     return outcome_of(steps)
 
 
-def _tell(
+def tell_volumes(
     result: VolumeAlignment,
     seen: Inspection | None,
     written: Mapping[str, Path],
@@ -247,13 +249,15 @@ def _tell(
     unit: str,
     chosen: argparse.Namespace,
 ) -> None:
+    """Print what came of two volumes, and what was written."""
     if chosen.json:
         say(to_json(_report(result, seen, written, notes, unit)))
         return
     lines = [f"{result.verdict}: {result.reason}", *notes]
     if seen is not None:
         cells = [(row.label, row.before, row.after) for row in volume_rows(result, seen, unit)]
-        lines += [*table([("", "before", "after"), *cells]), *written_text(written)]
+        lines += table([("", "before", "after"), *cells])
+    lines += written_text(written)
     unwritten = not written and (chosen.out or getattr(chosen, "transform_out", None))
     tell(chosen, "\n".join([*lines, *["Nothing was written."] * bool(unwritten)]))
 
@@ -366,9 +370,21 @@ def _write(
         if "transform_out" in where:
             result.transform.save(where["transform_out"])
         if "transform" in where:
-            document = document_of(result.transform.matrix, result.transform.model)
-            document |= {"alignment": numbers, "provenance": made}
-            write_atomically(where["transform"], f"{to_json(document)}\n".encode())
+            write_transform(where["transform"], result, numbers, made)
+
+
+def write_transform(
+    path: Path,
+    result: VolumeAlignment,
+    numbers: Mapping[str, Any],
+    made: Mapping[str, Any],
+    *,
+    overwrite: bool = False,
+) -> None:
+    """Write a transform with what was found of it, and where it comes from."""
+    document = document_of(result.transform.matrix, result.transform.model)
+    document |= {"alignment": numbers, "provenance": made}
+    write_atomically(path, f"{to_json(document)}\n".encode(), overwrite=overwrite)
 
 
 def _told(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Generator, Sequence
 from dataclasses import dataclass, replace
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -16,7 +17,9 @@ from ..._compare.table import with_uncertainty
 from ..._compare.thresholding import LOCAL_METHODS, Thresholding
 from ..._compare.views import overlay, shared_look
 from ..._images.filling import fill_values
+from ..._images.limits import LIMITS
 from ..._images.pixels import in_doubles, valid_pixels
+from ..._images.sources import is_lazy
 from ..._images.warping import Resampling
 from ..._transform.axes import in_row_column
 from ..._transform.models import Array
@@ -150,6 +153,18 @@ def resampled_volume(
 def faces_of(volume: NDArray[Any]) -> list[NDArray[Any]]:
     """Return the outermost voxels of a volume, from which its background is told."""
     return [np.moveaxis(volume, axis, 0)[[0, -1]] for axis in range(3)]
+
+
+def is_large(volume: Any) -> bool:
+    """Tell whether a volume is not in memory, and better left where it is."""
+    return is_lazy(volume) and prod(volume.shape[:3]) > LIMITS.compared_pixels
+
+
+def background_of(volume: Any, fill: Any) -> float:
+    """Return what lies outside a volume, as its faces tell; 0 of what is too large to be read."""
+    faces = [] if is_large(volume) else faces_of(np.asarray(volume))
+    # Of one plane of gray it is one number.
+    return float(fill_values(faces[0][0], fill, faces)[0]) if faces else 0.0
 
 
 def checked_interpolation(resampling: Resampling) -> VolumeInterpolation:

@@ -13,14 +13,17 @@ from napari.layers import Layer
 from numpy.typing import NDArray
 
 from ..._align.progress import Progress
-from ..._align.volume.inspection import checked_interpolation, faces_of, resampled_volume
+from ..._align.volume.inspection import (
+    background_of,
+    checked_interpolation,
+    is_large,
+    resampled_volume,
+)
 from ..._align.volume.lazy_warp import warped_levels
 from ..._align.volume.transform import VolumeTransform
 from ..._align.volume.warp import warped_by
 from ..._common.errors import InputError
-from ..._images.filling import fill_values
 from ..._images.interpolation import resampled_to_edges
-from ..._images.limits import LIMITS
 from ..._images.sources import is_lazy
 from ..._images.warping import Resampling, warp
 from ..._transform.axes import in_row_column
@@ -100,7 +103,7 @@ def resample_volumes_steps(
             continue
         if not volumes and isinstance(resampling.fill, str):
             # That of one is for all: to tell it takes a volume of the smallest size.
-            resampling = replace(resampling, fill=_background(sources[-1], resampling.fill))
+            resampling = replace(resampling, fill=background_of(sources[-1], resampling.fill))
         made = large_volume(sources, transform_of(index), shape, resampling)
         volumes.append(made if multiscale else made[:1])
     whole = [
@@ -159,11 +162,6 @@ def in_memory(volume: Any, name: str) -> NDArray[Any]:
     return np.asarray(volume)
 
 
-def is_large(volume: Any) -> bool:
-    """Tell whether a volume is not in memory, and better left where it is."""
-    return is_lazy(volume) and prod(volume.shape[:3]) > LIMITS.compared_pixels
-
-
 def large_volume(
     source: Any, transform: VolumeTransform, shape: tuple[int, ...], resampling: Resampling
 ) -> Any:
@@ -188,7 +186,7 @@ def large_volume(
     coarsest = levels[-1]
     way, fill = checked_interpolation(resampling), resampling.fill
     if isinstance(fill, str):
-        fill = _background(coarsest, fill)
+        fill = background_of(coarsest, fill)
     outside = float(np.ravel(fill)[0])
 
     def warped(level: Any, matrix: Any, size: tuple[int, ...]) -> Any:
@@ -196,13 +194,6 @@ def large_volume(
 
     made = warped_levels(levels, in_row_column(transform.matrix), shape, warped)
     return made if isinstance(source, list) else made[0]
-
-
-def _background(volume: Any, fill: Any) -> float:
-    """Return what lies outside a volume, as its faces tell if it can be read."""
-    faces = [] if is_large(volume) else faces_of(np.asarray(volume))
-    # The planes of a face below one another, as one image of gray.
-    return float(fill_values(faces[0][0], fill, faces)[0]) if faces else 0.0
 
 
 def stacked_placement(layer: Layer, target: PixelGrid) -> dict[str, Any]:

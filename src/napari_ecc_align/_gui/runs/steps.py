@@ -21,6 +21,7 @@ from ..._align.volume.film import VolumeFilmRun, volume_film_steps
 from ..._align.volume.inspection import (
     Looks,
     checked_interpolation,
+    is_large,
     volume_inspection_steps,
 )
 from ..._align.volume.sources import gray_volume
@@ -37,7 +38,7 @@ from ..._transform.transform import Transform
 from ..._verdict.field_result import SmoothAlignment
 from ..._verdict.verdict import FOUND, Verdict
 from ..layers.comparison_layers import blank_outside
-from ..layers.resampling import in_memory, is_large, large_volume
+from ..layers.resampling import in_memory, large_volume
 from ..shared.refusal import Refusal, refusing
 from .finished_run import FinishedRun
 from .frame_choice import unlike

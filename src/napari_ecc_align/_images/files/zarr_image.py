@@ -5,6 +5,7 @@ zarr, which reads the chunks, comes with the extra of that name.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from math import prod
 from pathlib import Path
 from typing import Any
@@ -17,9 +18,9 @@ from ..ome_zarr.image import OmeZarrImage, read_ome_zarr
 from .image_file import ImageFile
 from .layout import Layout
 from .paged_film import PagedFilm
-from .sizes import check_size
+from .sizes import check_size, most_image_bytes
 from .tags import UNKNOWN_GRID, GridTags, TiffStyle
-from .volumes import grid_of
+from .volumes import Spacing, grid_of
 
 _ZLIB = 8
 _HEADS = ("zarr.json", ".zattrs")
@@ -70,6 +71,70 @@ def zarr_file(path: Path, max_pixels: int | None = None) -> ImageFile:
     if source.layout.axes == "YX":
         return ImageFile(pixels, source.grid)
     return ImageFile(source.layout.pixels(pixels), source.grid, source.style)
+
+
+@dataclass(frozen=True, eq=False)
+class ZarrVolume:
+    """A volume of an OME-Zarr image, at every size that it has, of which nothing is read yet.
+
+    Attributes
+    ----------
+    levels : list of dask array, shape (d, h, w)
+        Full resolution first.
+    spacing : tuple of float or None
+        Lengths of a voxel along (z, y, x) in micrometres, if they are known.
+    """
+
+    levels: list[Any]
+    spacing: Spacing | None
+
+
+def zarr_volume(path: Path, channel: int | None = None) -> ZarrVolume:
+    """Return the volume of an OME-Zarr image, of one of its channels if there are several.
+
+    Raises
+    ------
+    InputError
+        If there is no such image or channel, or it is no volume.
+    """
+    import dask.array as da
+
+    image = read_ome_zarr(path)
+    letters = _letters(image)
+    if "Z" not in letters:
+        raise InputError(f"{path} is no volume: it has no axis of depth")
+    levels = []
+    for name, *_ in image.levels:
+        array = _opened(path / name)
+        at = tuple(
+            slice(None) if letter in "ZYX" else _number(path, letter, length, channel)
+            for letter, length in zip(letters, array.shape, strict=True)
+        )
+        levels.append(da.from_array(array, chunks=array.chunks)[at])
+    told = dict(_told(image)[1])
+    grid = _told(image)[0].pixel_um
+    known = None if grid is None else (float(told["PhysicalSizeZ"]), grid[1], grid[0])
+    return ZarrVolume(levels, known)
+
+
+def _number(path: Path, letter: str, length: int, channel: int | None) -> int:
+    """Return which place along an axis is that of the volume."""
+    if length == 1:
+        return 0
+    if letter != "C" or channel is None:
+        what = "channels: choose one with --channel" if letter == "C" else f"places along {letter}"
+        raise InputError(f"{path} is too large to be read whole, and has {length} {what}")
+    if channel >= length:
+        raise InputError(f"{path} has no channel {channel}, but 0 to {length - 1}")
+    return channel
+
+
+def is_too_large(path: Path) -> bool:
+    """Tell whether there is an OME-Zarr image that takes more memory than an image may."""
+    if not is_zarr(path):
+        return False
+    source = _Source(path)
+    return bool(prod(source.sizes) * source.bytes_of_all > most_image_bytes())
 
 
 class ZarrFilm(PagedFilm):
