@@ -35,7 +35,7 @@ from .outputs import (
 from .provenance import made_by, with_provenance
 from .show import files, to_json, written_text
 from .values import check_fill
-from .volume_film import apply_to_volumes
+from .volume_film_files import apply_to_volumes
 from .volumes import apply_to_volume
 
 _OneOrMany = (

@@ -33,13 +33,11 @@ from .outputs import check_folder, check_outputs, check_transform_out
 from .provenance import made_by
 from .show import exit_code
 from .values import check_fill
+from .volume_report import tell_volumes, volume_numbers, write_transform
 from .volumes import (
     check_search,
     check_volume,
     in_voxels,
-    tell_volumes,
-    volume_numbers,
-    write_transform,
 )
 
 

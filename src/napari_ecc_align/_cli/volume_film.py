@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import argparse
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any, overload
@@ -21,11 +21,10 @@ from .._align.volume.sources import LEAST_SIDE, gray_volume
 from .._align.volume.transform import VolumeTransform
 from .._common.atomic import rewrite
 from .._common.errors import InputError
-from .._images.files.film import opened_film, write_film
 from .._images.files.image_file import ImageFile
 from .._images.files.paged_film import PagedFilm
 from .._images.files.suffixes import own_stem
-from .._images.files.volumes import Spacing, spacing_of, volume_file, volume_of
+from .._images.files.volumes import Spacing, spacing_of, volume_of
 from .._images.warping import Resampling
 from .._transform.formats.own_json import with_member
 from .._transform.formats.registry import STACK_FORMATS
@@ -36,13 +35,12 @@ from .outputs import all_or_none, check_outputs, check_transform_out, warped_suf
 from .provenance import made_by
 from .show import exit_code, files, some, to_json, written_text
 from .values import check_fill
+from .volume_film_files import is_deep, write_volumes
+from .volume_report import volume_numbers
 from .volumes import (
     check_search,
     check_volume,
-    fitting_interpolation,
-    resampled_file,
     volume_mask,
-    volume_numbers,
 )
 
 
@@ -58,7 +56,7 @@ def holds_volumes(
     """
     if chosen.planes:
         return False
-    deep = isinstance(frames, PagedFilm) and _is_deep(frames, told=not chosen.volume)
+    deep = isinstance(frames, PagedFilm) and is_deep(frames, told=not chosen.volume)
     if chosen.volume and not deep:
         said = str(frames.held) if isinstance(frames, PagedFilm) else "one image a file"
         raise InputError(
@@ -66,16 +64,6 @@ def holds_volumes(
             "say by --frames which axis is the time"
         )
     return deep
-
-
-def _is_deep(film: PagedFilm, *, told: bool) -> bool:
-    held = film.held
-    roles = [held.roles[axis] for axis in held.long]
-    if held.along is None or held.roles[held.along] != "frames" or (told and held.guessed):
-        return False
-    planes = [held.lengths[axis] for axis in held.long if held.roles[axis] == "planes"]
-    fits = set(roles) <= {"frames", "planes", "channels"} and len(planes) == 1
-    return fits and planes[0] >= LEAST_SIDE
 
 
 class _Volumes(Sequence[NDArray[Any]]):
@@ -255,123 +243,6 @@ def _write(
         stack.save(where["transform"])
         content = where["transform"].read_bytes()
         rewrite(where["transform"], with_member(content, "provenance", made))
-
-
-def apply_to_volumes(
-    path: Path,
-    out: Path,
-    transforms: list[VolumeTransform],
-    like: ImageFile,
-    chosen: argparse.Namespace,
-    origin: str,
-) -> None:
-    """Write a film of volumes, each by its transform, on the grid of a volume in another file.
-
-    Raises
-    ------
-    InputError
-        If it is no film of as many volumes, or the other file holds none.
-    """
-    with opened_film(path, chosen.frame_axis, chosen.channel_axis) as film:
-        if not _is_deep(film, told=False) or len(film) != len(transforms):
-            raise InputError(
-                f"{chosen.transform} holds the transforms of {len(transforms)} volumes, which "
-                f"need a film of as many volumes, but {path} holds {film.held}"
-            )
-        grid = _grid(like, chosen)
-        check_fill(chosen.fill, film.dtype)
-        first = film.file(0)
-        interpolation = chosen.interpolation or fitting_interpolation(first)
-        write_volumes(
-            out,
-            film,
-            transforms,
-            grid,
-            Resampling(interpolation, chosen.fill),
-            spacing=spacing_of(grid),
-            origin=origin,
-        )
-
-
-def _grid(like: ImageFile, chosen: argparse.Namespace) -> ImageFile:
-    """Return the volume in a file, or the first one of a film."""
-    grid = like.meaning(None, chosen.channel_axis, chosen.like, "planes")
-    held = grid.held
-    if held is not None and held.along is not None and held.roles[held.along] == "frames":
-        with opened_film(chosen.like, chosen.frame_axis, chosen.channel_axis) as film:
-            grid = film.file(0)
-    check_volume(chosen.like, grid)
-    return grid
-
-
-def write_volumes(
-    path: Path,
-    film: PagedFilm,
-    transforms: Sequence[VolumeTransform],
-    like: ImageFile,
-    resampling: Resampling,
-    *,
-    spacing: Spacing | None,
-    origin: str,
-) -> None:
-    """Write the volumes of a film on the grid of one, a volume at a time, as a new TIFF.
-
-    Parameters
-    ----------
-    path : Path
-        Of a file that is not there.
-    film : PagedFilm
-        All channels of a time point follow its transform; one that cannot be read is blank.
-    transforms : sequence of VolumeTransform
-        One for each time point.
-    like : ImageFile
-        The volume with the grid.
-    resampling : Resampling
-        Between the voxels, and beyond them.
-    spacing : tuple of float or None
-        Lengths of the grid's voxels along (z, y, x) in micrometres, if they are known.
-    origin : str
-        Where it comes from.
-    """
-
-    def made() -> Iterator[ImageFile]:
-        blank = None
-        for number, transform in enumerate(transforms):
-            try:
-                file = film.file(number)
-            except InputError:
-                if blank is None:
-                    raise
-                yield blank
-                continue
-            pixels = resampled_file(file, transform, like, resampling)
-            warped = volume_file(pixels, spacing, file)
-            if blank is None:
-                blank = replace(warped, pixels=np.zeros_like(pixels))
-            yield warped
-
-    volumes = made()
-    first = next(volumes)
-    assert first.style is not None and first.layout is not None
-    planes = first.layout.planes
-    lengths = first.layout.lengths[: len(planes)]
-    colours = "S" * (first.pixels.ndim - 3)
-
-    def pages() -> Iterator[NDArray[Any]]:
-        yield from first.pixels
-        for volume in volumes:
-            yield from volume.pixels
-
-    write_film(
-        path,
-        pages(),
-        (len(transforms), *lengths, *first.pixels.shape[1:]),
-        first.pixels.dtype,
-        axes=f"T{planes}YX{colours}",
-        style=first.style,
-        origin=origin,
-        grid=first.grid,
-    )
 
 
 def _notes(path: Path, job: _Job, chosen: argparse.Namespace) -> list[str]:

@@ -17,17 +17,14 @@ from .._align.volume.inspection import (
     Looks,
     resampled_volume,
     volume_inspection_steps,
-    volume_rows,
 )
 from .._align.volume.placing import placed
 from .._align.volume.result import VolumeAlignment
 from .._align.volume.sources import LEAST_SIDE, gray_volume
 from .._align.volume.steps import volume_judging_steps, volume_steps
 from .._align.volume.transform import VolumeTransform
-from .._common.atomic import write_atomically
 from .._common.errors import InputError
 from .._common.steps import outcome_of
-from .._common.tables import INSPECTION_KEYS
 from .._compare.inspection import Inspection
 from .._compare.table import worth_a_look
 from .._compare.thresholding import Thresholding
@@ -47,13 +44,13 @@ from .._images.files.volumes import (
 from .._images.interpolation import Interpolation
 from .._images.kinds import kind_of
 from .._images.warping import Resampling
-from .._transform.formats.own_json import document_of
-from .console import progress_bar, say, tell
+from .console import progress_bar
 from .inputs import search_options
 from .outputs import all_or_none, check_outputs, check_transform_out
 from .provenance import made_by, with_provenance
-from .show import exit_code, files, table, to_json, written_text
+from .show import exit_code
 from .values import check_fill
+from .volume_report import tell_volumes, volume_numbers, write_transform
 
 
 def check_search(chosen: argparse.Namespace) -> None:
@@ -241,27 +238,6 @@ def _compared(pair: _Pair, result: VolumeAlignment) -> Inspection:
     return outcome_of(steps)
 
 
-def tell_volumes(
-    result: VolumeAlignment,
-    seen: Inspection | None,
-    written: Mapping[str, Path],
-    notes: list[str],
-    unit: str,
-    chosen: argparse.Namespace,
-) -> None:
-    """Print what came of two volumes, and what was written."""
-    if chosen.json:
-        say(to_json(_report(result, seen, written, notes, unit)))
-        return
-    lines = [f"{result.verdict}: {result.reason}", *notes]
-    if seen is not None:
-        cells = [(row.label, row.before, row.after) for row in volume_rows(result, seen, unit)]
-        lines += table([("", "before", "after"), *cells])
-    lines += written_text(written)
-    unwritten = not written and (chosen.out or getattr(chosen, "transform_out", None))
-    tell(chosen, "\n".join([*lines, *["Nothing was written."] * bool(unwritten)]))
-
-
 def apply_to_volume(
     path: Path,
     file: ImageFile,
@@ -373,20 +349,6 @@ def _write(
             write_transform(where["transform"], result, numbers, made)
 
 
-def write_transform(
-    path: Path,
-    result: VolumeAlignment,
-    numbers: Mapping[str, Any],
-    made: Mapping[str, Any],
-    *,
-    overwrite: bool = False,
-) -> None:
-    """Write a transform with what was found of it, and where it comes from."""
-    document = document_of(result.transform.matrix, result.transform.model)
-    document |= {"alignment": numbers, "provenance": made}
-    write_atomically(path, f"{to_json(document)}\n".encode(), overwrite=overwrite)
-
-
 def _told(
     read: list[ImageFile], spacings: tuple[Spacing, Spacing] | None, chosen: argparse.Namespace
 ) -> list[str]:
@@ -404,46 +366,3 @@ def _told(
             "(--spacing Z,Y,X says it)."
         )
     return notes
-
-
-def volume_numbers(result: VolumeAlignment, seen: Inspection | None, unit: str) -> dict[str, Any]:
-    """Return the flat row of a result."""
-    x, y, z = result.axis_uncertainty
-    tiles = result.tiles
-    depth, height, width = result.shape
-    return {
-        **{name: getattr(result, name) for name in ("verdict", "reason")},
-        "model": result.transform.model,
-        "unit": unit,
-        "spacing": [*result.spacing],
-        "corner_shift": None if seen is None else seen.corner_shift,
-        "corner_uncertainty": result.corner_uncertainty,
-        "x_uncertainty": x,
-        "y_uncertainty": y,
-        "z_uncertainty": z,
-        "ecc_before": None if seen is None else seen.ecc_before,
-        **{name: getattr(result, name) for name in ("ecc", "inverted", "overlap_fraction")},
-        "tiles": 0 if tiles is None else tiles.tested,
-        "tiles_agreeing": 0 if tiles is None else tiles.agreeing,
-        **{name: getattr(result, name) for name in ("iterations", "converged", "start")},
-        "seconds": result.seconds,
-        "matrix": result.transform.matrix.tolist(),
-        "width": width,
-        "height": height,
-        "depth": depth,
-    }
-
-
-def _report(
-    result: VolumeAlignment,
-    seen: Inspection | None,
-    written: Mapping[str, Path],
-    notes: list[str],
-    unit: str,
-) -> dict[str, Any]:
-    """Return what ``align --json`` prints of two volumes."""
-    compared = dict.fromkeys(INSPECTION_KEYS) if seen is None else seen.to_dict()
-    numbers = volume_numbers(result, seen, unit)
-    if not (result.found or result.judged):
-        numbers["matrix"] = None
-    return {**numbers, **compared, "notes": notes, "files": files(written)}
