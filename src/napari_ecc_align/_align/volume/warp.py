@@ -168,15 +168,8 @@ def _resampled(
                 source, begin[:3, :3], begin[:3, 3], output=made, order=order, mode="constant",
                 cval=outside, prefilter=False,
             )  # fmt: skip
-        if volume.dtype.kind == "b":
-            made = made >= 0.5
-        elif whole:
-            np.rint(made, out=made)
-            if order > 1 or volume.dtype.itemsize == 8:
-                # Splines reach beyond the values of their neighbours, doubles beyond 64 bits.
-                np.clip(made, low, high, out=made)
         if made is not part:
-            np.copyto(part, made, casting="unsafe")
+            _store(part, made, order)
 
     begins = range(0, shape[0], _PLANES)
     if threads == 1:
@@ -186,6 +179,19 @@ def _resampled(
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         list(pool.map(make, begins))
     return out
+
+
+def _store(part: NDArray[Any], made: NDArray[Any], order: int) -> None:
+    """Write what was interpolated by splines of an order as values of another type."""
+    if part.dtype.kind == "b":
+        np.greater_equal(made, 0.5, out=part)
+        return
+    if part.dtype.kind in "ui":
+        np.rint(made, out=made)
+        if order > 1 or part.dtype.itemsize == 8:
+            # Splines reach beyond the values of their neighbours, doubles beyond 64 bits.
+            np.clip(made, *_limits(part.dtype), out=made)
+    np.copyto(part, made, casting="unsafe")
 
 
 def _limits(dtype: np.dtype[Any]) -> tuple[float, float]:
