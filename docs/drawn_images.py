@@ -1,4 +1,4 @@
-"""Images drawn by chance for the pictures of the docs: cells, a film of them, two volumes."""
+"""Images drawn by chance for the pictures of the docs: cells, volumes, and films of both."""
 
 from __future__ import annotations
 
@@ -40,10 +40,7 @@ def drifting(image: np.ndarray) -> np.ndarray:
 def rounds() -> tuple[np.ndarray, np.ndarray]:
     """Return soft nuclei in a volume, and again, turned about two axes and shifted."""
     rng = np.random.default_rng(11)
-    fine = np.zeros((180, 190, 190))
-    places = (rng.random((1500, 3)) * fine.shape).astype(int)
-    fine[tuple(places.T)] = rng.uniform(300, 1200, len(places))
-    fine = 900 * gaussian(fine, 4) + 250 * gaussian(fine, 2)
+    fine = _nuclei(rng)
     about_z, about_y = np.radians([7, 4])
     turn = np.array(
         [
@@ -61,3 +58,33 @@ def rounds() -> tuple[np.ndarray, np.ndarray]:
         volume = map_coordinates(fine, there.T, order=1).reshape(48, 120, 120)
         volumes.append((volume + rng.normal(0, 6, volume.shape)).clip(0).astype(np.float32))
     return volumes[0], volumes[1]
+
+
+def wandering() -> np.ndarray:
+    """Return a film of soft nuclei in a volume that wanders and turns a little; (t, z, y, x)."""
+    rng = np.random.default_rng(12)
+    fine = _nuclei(rng)
+    path = np.cumsum(rng.normal(0, (0.9, 1.2, 1.5), (12, 3)), axis=0)
+    middle, thick = (np.array(fine.shape) - 1) / 2, np.array([2.5, 1, 1])
+    seen = np.indices((40, 110, 120)).reshape(3, -1).T - np.array([19.5, 54.5, 59.5])
+    volumes = []
+    for number, shift in enumerate(path):
+        about_z = np.radians(0.15 * number)
+        turn = np.array(
+            [
+                [1, 0, 0],
+                [0, np.cos(about_z), -np.sin(about_z)],
+                [0, np.sin(about_z), np.cos(about_z)],
+            ]
+        )
+        there = (seen * thick) @ turn.T + middle + shift
+        volume = map_coordinates(fine, there.T, order=1).reshape(40, 110, 120)
+        volumes.append((volume + rng.normal(0, 6, volume.shape)).clip(0).astype(np.float32))
+    return np.stack(volumes)
+
+
+def _nuclei(rng: np.random.Generator) -> np.ndarray:
+    fine = np.zeros((180, 190, 190))
+    places = (rng.random((1500, 3)) * fine.shape).astype(int)
+    fine[tuple(places.T)] = rng.uniform(300, 1200, len(places))
+    return 900 * gaussian(fine, 4) + 250 * gaussian(fine, 2)

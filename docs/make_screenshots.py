@@ -19,7 +19,7 @@ from types import SimpleNamespace
 
 import napari
 import numpy as np
-from drawn_images import cells, drifting, rounds
+from drawn_images import cells, drifting, rounds, wandering
 from napari.settings import get_plugin_settings, get_settings
 from PIL import Image
 from qtpy.QtWidgets import QApplication
@@ -57,6 +57,7 @@ def main() -> None:
     shoot_region()
     shoot_stack()
     shoot_volumes()
+    shoot_volume_film()
     shoot_doubtful()
     shoot_apply()
     shoot_dataset()
@@ -137,6 +138,28 @@ def shoot_volumes() -> None:
     viewer.scene.camera.angles = (-20, 30, 145)
     settle(widget)
     save(viewer, "volume_3d")
+
+
+def shoot_volume_film() -> None:
+    """Take a picture of a film of volumes, aligned to its first, and of its drift."""
+    viewer, widget = open_form()
+    viewer.add_image(
+        wandering(),
+        name="embryo",
+        colormap="gray",
+        scale=(30, 0.5, 0.2, 0.2),
+        units=("s", "um", "um", "um"),
+        axis_labels=("t", "z", "y", "x"),
+    )
+    widget.model.value = "euclidean"
+    widget.run()
+    settle(widget)
+    widget.after.next.stack_view.value = "overlay"
+    widget.after.next.drift.native.click()
+    settle(widget)
+    viewer.dims.set_point(0, 240)
+    viewer.dims.set_point(1, 10)
+    finish(viewer, widget, "volume_film", height=SIZE[1] + 100)
 
 
 def shoot_doubtful() -> None:

@@ -6,7 +6,7 @@ from ._align.stack import align_stack
 from ._align.stack_result import StackResult
 from ._align.volume.align import align_volume
 from ._align.volume.film import align_volume_stack
-from ._align.volume.film_result import VolumeStackResult
+from ._align.volume.film_result import VolumeStackResult, load_volume_transforms
 from ._align.volume.judged import judge_volume
 from ._align.volume.result import VolumeAlignment
 from ._align.volume.save import save_volume
@@ -88,6 +88,7 @@ __all__ = [
     "judge_volume",
     "load_fields",
     "load_transforms",
+    "load_volume_transforms",
     "overlay",
     "polygon_mask",
     "read_image",

@@ -8,7 +8,7 @@ import pytest
 import tifffile
 from scipy import ndimage
 
-from napari_ecc_align import Batch, BatchSettings, InputError, VolumeTransform
+from napari_ecc_align import Batch, BatchSettings, InputError, VolumeTransform, save_volume
 
 NOISE = ndimage.gaussian_filter(np.random.default_rng(5).random((52, 76, 80)), 2)
 NOISE = np.rint(60_000 * (NOISE - NOISE.min()) / np.ptp(NOISE)).astype(np.uint16)
@@ -88,3 +88,34 @@ def test_planes_are_no_depth_where_that_is_said_and_flat_images_are_no_volume(fo
     assert flat.outcome == "failed" and "is no volume" in flat.reason
     with pytest.raises(InputError, match="spacing must be three"):
         BatchSettings(spacing=(1, 2))
+
+
+def test_volumes_of_ome_zarr_are_images_as_files_are(tmp_path):
+    volumes = {"one": (REFERENCE, MOVING, LABELS), "same": (REFERENCE, REFERENCE, LABELS)}
+    for name, three in volumes.items():
+        for folder, volume in zip(("fixed", "moving", "cells"), three, strict=True):
+            (tmp_path / folder).mkdir(exist_ok=True)
+            path = tmp_path / folder / f"{name}.ome.zarr"
+            assert save_volume(path, volume, spacing=0.5, unit="micrometer")
+    batch = batch_of(tmp_path)
+    assert not batch.problems
+    records = {step.record.name: step.record for step in batch.run(workers=1)}
+    one, same = records["one.ome.zarr"], records["same.ome.zarr"]
+    assert (one.outcome, same.outcome) == ("aligned", "passed through")
+    assert np.allclose(one.transform.matrix[:3, 3], (-5, 3, 2), atol=0.05)
+    assert one.numbers["corner_shift_um"] == pytest.approx(np.sqrt(38) / 2, abs=0.03)
+    with tifffile.TiffFile(tmp_path / "out" / "moving" / "one.ome.tif") as tif:
+        assert tif.series[0].axes == "ZYX" and 'PhysicalSizeZ="0.5"' in tif.ome_metadata
+    passed_on = tifffile.imread(tmp_path / "out" / "moving" / "same.ome.tif")
+    assert np.array_equal(passed_on, REFERENCE)
+    cells = tifffile.imread(tmp_path / "out" / "cells" / "one.ome.tif")
+    assert set(np.unique(cells)) == {0, 255}
+    assert all(step.resumed for step in batch_of(tmp_path).run(workers=1))
+    chunk = next(path for path in (tmp_path / "moving" / "one.ome.zarr" / "0").rglob("0"))
+    while chunk.is_dir():
+        chunk = next(chunk.iterdir())
+    chunk.write_bytes(b"damaged")
+    steps = {step.record.name: step for step in batch_of(tmp_path).run(workers=1)}
+    assert steps["same.ome.zarr"].resumed and not steps["one.ome.zarr"].resumed
+    assert steps["one.ome.zarr"].record.outcome == "failed"
+    assert "cannot read" in steps["one.ome.zarr"].record.reason

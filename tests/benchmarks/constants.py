@@ -58,10 +58,11 @@ class Seen:
     wrong: bool
 
 
-def numbers() -> Iterator[tuple[str, str, str]]:
+def numbers(package: str = "_verdict") -> Iterator[tuple[str, str, str]]:
     """Yield module, names and value, as they are written, of every number of the verdict."""
-    for path in sorted((Path(napari_ecc_align.__file__).parent / "_verdict").glob("*.py")):
-        module = importlib.import_module(f"napari_ecc_align._verdict.{path.stem}")
+    folder = Path(napari_ecc_align.__file__).parent.joinpath(*package.split("."))
+    for path in sorted(folder.glob("*.py")):
+        module = importlib.import_module(f"napari_ecc_align.{package}.{path.stem}")
         for line in ast.parse(path.read_text(encoding="utf-8")).body:
             names = (
                 ast.unparse(line.targets[0]).strip("()") if isinstance(line, ast.Assign) else ""

@@ -16,18 +16,31 @@ from napari_ecc_align._verdict.chance import ALPHA
 PAGE = Path(__file__).parents[2] / "docs" / "constants.md"
 
 
-def rows():
+# What a verdict on volumes rests on, beside the rules of images.
+OF_VOLUMES = {"assess", "judged", "rivals", "second_motion", "sufficiency", "tile_choice", "tiles"}
+
+
+def rows(*, volumes=False):
     """Yield module, names, value and how it was found, as the page has them."""
     module = ""
     for line in PAGE.read_text(encoding="utf-8").splitlines():
         if line.startswith("## "):
             module = line[3:]
-        if found := re.match(r"\| `(.+?)` \| `(.+?)` \| (\w+) \| .+ \|$", line):
-            yield module, *found.groups()
+        found = re.match(r"\| `(.+?)` \| `(.+?)` \| (\w+) \| .+ \|$", line)
+        if found and module.startswith("volume/") == volumes:
+            yield module.removeprefix("volume/"), *found.groups()
 
 
 def test_the_page_has_every_number_as_it_is_and_no_other():
     assert sorted(row[:3] for row in rows()) == sorted(numbers())
+
+
+def test_the_page_has_every_number_of_the_verdict_on_volumes():
+    found = [row for row in numbers("_align.volume") if row[0] in OF_VOLUMES]
+    # The order of axes is no number.
+    found = [row for row in found if row[1] != "_TURNED"]
+    assert sorted(row[:3] for row in rows(volumes=True)) == sorted(found)
+    assert {how for *_, how in rows(volumes=True)} == {"follows", "cost", "chosen", "data"}
 
 
 def test_what_is_found_on_data_can_be_derived_anew_and_the_numbers_stay_few():

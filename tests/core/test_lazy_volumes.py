@@ -189,3 +189,11 @@ def test_a_pyramid_that_does_not_get_smaller_is_refused(small, world):
         align_volume([levels[0], levels[0]], levels)
     with pytest.raises(InputError, match="reference_mask must have the shape"):
         align_volume(levels, levels, reference_mask=np.ones((3, 3, 3)))
+
+
+@pytest.mark.parametrize("interpolation", ["nearest", "linear", "cubic"])
+def test_what_rounding_leaves_of_a_whole_step_loses_no_voxel(interpolation):
+    volume = np.random.default_rng(2).integers(1, 200, (9, 10, 11)).astype(np.uint8)
+    nearly = np.eye(4)
+    nearly[:3] += np.random.default_rng(3).normal(0, 1e-13, (3, 4))
+    assert np.array_equal(warp_volume(volume, nearly, interpolation=interpolation), volume)

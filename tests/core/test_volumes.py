@@ -259,6 +259,28 @@ def test_a_turned_volume_is_what_scipy_makes_of_it(dtype):
     assert np.array_equal(warp_volume(volume, np.eye(4)), volume)
 
 
+@pytest.mark.parametrize("most_rows", [2**14, 60])
+def test_planes_of_any_height_are_interpolated_alike(monkeypatch, most_rows):
+    from napari_ecc_align._align.volume import trilinear
+
+    monkeypatch.setattr(trilinear, "_MOST_ROWS", most_rows)
+    rng = np.random.default_rng(7)
+    volume = rng.random((21, 44, 31)).astype(np.float32)
+    volume[3, 4, 5] = np.nan
+    turned = np.eye(4)
+    turned[:3, :3] = rotation(np.array([0.2, -0.3, 0.5]))
+    turned[:3, 3] = 10 - turned[:3, :3] @ np.array([9, 30, 20])
+    flip = np.eye(4)[[2, 1, 0, 3]]
+    here = warp_volume(volume, flip @ turned @ flip, output_shape=(19, 61, 40), fill=-1)
+    there = ndimage.affine_transform(
+        volume.astype(np.float64), turned[:3, :3], turned[:3, 3], (19, 61, 40), order=1, cval=-1
+    )
+    both = np.isfinite(there) & np.isfinite(here)
+    assert np.abs(here - there)[both].max() < 1e-3
+    assert 0 < np.isnan(here).sum() == np.isnan(there).sum()
+    assert trilinear.block_for(volume.shape, turned, 8) is not None
+
+
 def test_a_film_drifts_in_three_axes_and_has_gaps(world):
     steps = (0.0, 0, 0), (0.4, -1.2, 2.0), (0.8, -2.4, 4.0)
     pairs = [moved_pair(world, np.eye(3), step, seed=n) for n, step in enumerate(steps)]
@@ -386,3 +408,102 @@ def test_what_differs_and_is_there_twice_has_moved(world):
     assert left_twice(*pair, np.eye(4)) == pytest.approx(np.linalg.norm([6, 4, 5]), abs=0.1)
     alone = [volume_pyramid((stays + more).astype(np.float32), np.ones(3), 1.0) for more in noise]
     assert left_twice(*alone, np.eye(4)) is None
+
+
+def test_tiles_are_matched_a_few_at_a_time_with_the_same_result(world, monkeypatch):
+    from napari_ecc_align._align.volume import tiles
+
+    reference, moving, truth = moved_pair(world, np.eye(3), [1.0, -2.0, 3.0])
+    levels = [
+        volume_pyramid(one.astype(np.float32), np.ones(3), 1.0) for one in (reference, moving)
+    ]
+    looks = []
+    said = []
+    for together in (tiles._TOGETHER, 1000):
+        monkeypatch.setattr(tiles, "_TOGETHER", together)
+        looks.append(0)
+
+        def asked():
+            looks[-1] += 1
+
+        matcher = tiles.TileMatcher(*levels, 0, truth, inverted=False, asked=asked)
+        said.append(matcher.with_sampled_chance(matcher.asked(np.eye(4)), np.eye(4)))
+    assert looks[0] > looks[1] + said[0].tested / 8 - 2
+    assert said[0].tested == said[1].tested > 20
+    assert np.allclose(said[0].displacements, said[1].displacements, atol=1e-5)
+    assert np.allclose(said[0].fits, said[1].fits, atol=1e-6)
+
+
+def test_a_film_goes_on_behind_what_is_known_and_past_what_cannot_be_read(world, tmp_path):
+    from napari_ecc_align import load_volume_transforms
+    from napari_ecc_align._align.frame_records import FrameRecords
+    from napari_ecc_align._align.volume.film import VolumeFilmRun, volume_film_steps
+    from napari_ecc_align._common.steps import outcome_of
+    from napari_ecc_align._ecc.options import SearchOptions
+
+    steps = (0.0, 0, 0), (0.4, -1.2, 2.0), (0.8, -2.4, 4.0), (1.0, -3.0, 5.0)
+    pairs = [moved_pair(world, np.eye(3), step, seed=n) for n, step in enumerate(steps)]
+
+    class Film:
+        read = 0
+
+        def __len__(self):
+            return len(pairs)
+
+        def __getitem__(self, index):
+            self.read += 1
+            if index == 2:
+                raise OSError("the disk is gone")
+            return pairs[index][1]
+
+    def run(known=(), **more):
+        film = Film()
+        search = SearchOptions("auto")
+        found = outcome_of(
+            volume_film_steps(film, search, run=VolumeFilmRun(known, brief=True), **more)
+        )
+        return found, film
+
+    whole, _ = run()
+    assert whole.verdicts == ["aligned", "aligned", "failed", "aligned"]
+    assert whole[2].reason == "The volume cannot be read: the disk is gone"
+    assert whole[3].start == "initial" and whole[1].transform.model == "euclidean"
+    with (tmp_path / "records").open("w+b") as file:
+        records = FrameRecords(file, {})
+        for result in whole[:2]:
+            records.add(result)
+        file.seek(0)
+        known = FrameRecords(file, {}).known
+    again, film = run(known)
+    # The reference, the one that cannot be read, and the last.
+    assert film.read == 3 and again.verdicts == whole.verdicts
+    for one, other in zip(whole, again, strict=True):
+        assert np.array_equal(one.transform.matrix, other.transform.matrix)
+        assert (one.reason, one.spacing, one.shape) == (other.reason, other.spacing, other.shape)
+    assert (known[1].tiles.tested, known[1].tiles.agreeing) == (
+        whole[1].tiles.tested,
+        whole[1].tiles.agreeing,
+    )
+    for suffix in (".json", ".csv", ".npy"):
+        whole.save(tmp_path / f"film{suffix}")
+        saved = load_volume_transforms(tmp_path / f"film{suffix}")
+        assert len(saved) == 4
+        # A gap has the transform of its neighbour.
+        assert np.array_equal(saved[2].matrix, whole[1].transform.matrix)
+    with pytest.raises(InputError, match="load_volume_transforms reads it"):
+        VolumeTransform.load(tmp_path / "film.json")
+    with pytest.raises(InputError, match=r"must end in one of \.json"):
+        whole.save(tmp_path / "film.tfm")
+    off = np.eye(4)
+    off[:3, 3] = 5.1, -3.1, 1.1
+    started, _ = run(reference=pairs[0][0], initial=off)
+    assert started.reference == "volume" and started[0].start == "initial"
+
+
+def test_a_notebook_shows_how_volumes_drift(world):
+    pairs = [moved_pair(world, np.eye(3), step) for step in ([0.0, 0, 0], [1.0, -2.0, 3.0])]
+    film = [moving for _, moving, _ in pairs]
+    drift = align_volume_stack([*film, np.zeros_like(film[0])], model="translation")
+    page = drift._repr_html_()
+    assert page.count("<path") == 3 and "from -2.0" in page and "to 3.0" in page
+    assert "<li>2: failed: The moving volume shows nothing.</li>" in page

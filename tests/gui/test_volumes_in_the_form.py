@@ -315,3 +315,19 @@ def test_the_moving_volume_snaps_into_place_while_the_search_runs(form, finish, 
     shown = (by[:3, :3] @ moving.data_to_world(
         expected.transform.to_moving((32.0, 30, 16))[::-1]) + by[:3, 3])  # fmt: skip
     assert np.linalg.norm(shown - there) < 1
+
+
+def test_the_background_of_a_lazy_volume_is_told_from_all_its_faces(monkeypatch):
+    import dask.array as da
+
+    from napari_ecc_align._gui.layers.resampling import large_volume
+    from napari_ecc_align._images.warping import Resampling
+
+    volume = np.full((9, 13, 11), 40, np.uint8)
+    volume[:, :, 0] = 200
+    shift = np.eye(4)
+    shift[2, 3] = 20
+    moved = large_volume(
+        da.from_array(volume), VolumeTransform(shift), volume.shape, Resampling("linear")
+    )
+    assert (np.asarray(moved) == 40).all()

@@ -11,7 +11,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import fields, replace
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 import numpy as np
 
@@ -25,7 +25,11 @@ from .._verdict.field_result import SmoothAlignment
 from .._verdict.result import AlignmentResult
 from .._verdict.rival import NO_RIVAL
 from .._verdict.tile_matching import Tiles
+from .._verdict.verdict import WithVerdict
 from .progress import FrameResult
+
+if TYPE_CHECKING:
+    from .volume.result import VolumeAlignment
 
 _FORMAT = "napari-ecc-align frames 1"
 # A power failure takes no more than the work of so many seconds.
@@ -52,14 +56,14 @@ class FrameRecords:
 
     Attributes
     ----------
-    known : list of AlignmentResult or SmoothAlignment
+    known : list of AlignmentResult, SmoothAlignment or VolumeAlignment
         Those that were there, whose tiles are just counted.
     """
 
     def __init__(self, file: BinaryIO, run: Mapping[str, Any]) -> None:
         document = json.dumps([version("napari-ecc-align"), run], sort_keys=True)
         head = f"{_FORMAT} {hashlib.sha256(document.encode()).hexdigest()}\n".encode()
-        self.known: list[FrameResult] = []
+        self.known: list[Any] = []
         self._file = file
         self._synced = time.monotonic()
         end = 0
@@ -76,7 +80,7 @@ class FrameRecords:
         if not end:
             file.write(head)
 
-    def add(self, result: FrameResult) -> None:
+    def add(self, result: WithVerdict) -> None:
         """Write the result of the next frame."""
         self._file.write(_line(result))
         self._file.flush()
@@ -115,23 +119,28 @@ def counted(result: FrameResult) -> FrameResult:
     return replace(result, tiles=tiles, timings={})
 
 
-def _line(result: FrameResult) -> bytes:
+def _line(result: Any) -> bytes:
     tiles = result.tiles
+    blank = _NO_TILES
+    if not isinstance(result, FrameResult):
+        # Only films of volumes need what volumes do.
+        from .volume.result import NO_TILES as blank
     document = {
         **{f.name: getattr(result, f.name) for f in fields(result) if f.name not in _EXTRA},
         "tiles": tiles
-        and {f.name: getattr(tiles, f.name) for f in fields(tiles) if f.name not in _NO_TILES},
+        and {f.name: getattr(tiles, f.name) for f in fields(tiles) if f.name not in blank},
     }
     if isinstance(result, SmoothAlignment):
         document["field"] = packed(stored_parts(result.transform))
     else:
-        covariance = result.covariance
         document["transform"] = [result.transform.matrix.tolist(), result.transform.model]
+    if isinstance(result, AlignmentResult):
+        covariance = result.covariance
         document["covariance"] = None if covariance is None else covariance.tolist()
     return json.dumps(document, default=np.generic.item).encode() + b"\n"
 
 
-def _result(line: bytes) -> FrameResult | None:
+def _result(line: bytes) -> FrameResult | VolumeAlignment | None:
     """Return the result of a line, None if the line is not whole."""
     try:
         document = json.loads(line)
@@ -140,6 +149,8 @@ def _result(line: bytes) -> FrameResult | None:
         if "field" in document:
             return _bent(document)
         matrix, model = document["transform"]
+        if len(matrix) == 4:
+            return _volume(document)
         covariance, tiles = document["covariance"], document["tiles"]
         found = {
             **document,
@@ -151,6 +162,17 @@ def _result(line: bytes) -> FrameResult | None:
         return AlignmentResult(**found)
     except (ValueError, KeyError, TypeError):
         return None
+
+
+def _volume(document: dict[str, Any]) -> VolumeAlignment:
+    from .volume.result import NO_TILES, VolumeAlignment
+    from .volume.tiles import VolumeTiles
+    from .volume.transform import VolumeTransform
+
+    lists = {key: tuple(document[key]) for key in ("shape", "spacing", "axis_uncertainty")}
+    tiles = document["tiles"] and VolumeTiles(**document["tiles"], **NO_TILES)
+    transform = VolumeTransform(*document["transform"])
+    return VolumeAlignment(**{**document, **lists, "transform": transform, "tiles": tiles})
 
 
 def _bent(document: dict[str, Any]) -> SmoothAlignment:

@@ -15,6 +15,7 @@ from .._common.errors import InputError
 from .._common.given import GivenPath
 from .._common.tables import csv_text
 from .._verdict.verdict import VERDICTS, Verdict
+from .frame_plot import drift_html
 
 _NAMED = 5
 
@@ -104,6 +105,16 @@ class FrameResults(Sequence[Result], Generic[Result]):
             If the suffix is another one, or it cannot be written.
         """
         write_table(path, self._columns, self._rows(), overwrite=overwrite)
+
+    def _repr_html_(self) -> str:
+        """Return the line, a plot of the shift, and why frames are not aligned, for a notebook."""
+        rows = self._rows()
+        columns = {key: np.array([row[key] for row in rows]) for key in self._columns}
+        return drift_html(repr(self), columns, self._unit)
+
+    @property
+    def _unit(self) -> str:
+        return "px"
 
     def _rows(self) -> list[dict[str, Any]]:
         """Return the columns of each frame."""

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from .._transform.transform import Transform
 from .._verdict.field_result import SmoothAlignment
 from .._verdict.result import AlignmentResult
+from .._verdict.verdict import WithVerdict
 
 FrameResult = AlignmentResult | SmoothAlignment
 """What comes of a frame: a matrix or, of a film that bends, a field."""
@@ -44,8 +45,8 @@ class FrameProgress(Progress):
 
     Attributes
     ----------
-    result : AlignmentResult or SmoothAlignment or None
+    result : AlignmentResult, SmoothAlignment, VolumeAlignment or None
         Of the frame that is done.
     """
 
-    result: FrameResult | None = None
+    result: WithVerdict | None = None

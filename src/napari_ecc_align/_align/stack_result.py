@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from html import escape
 from typing import Any
 
 import numpy as np
@@ -17,11 +14,6 @@ from .._transform.files import save_transforms
 from .._transform.transform import Transform
 from .._verdict.result import AlignmentResult
 from .frame_results import FrameResults
-
-# Of the plot in a notebook, in pixels.
-_WIDTH, _HEIGHT, _MARGIN = 420, 110, 6
-_AXES = {"x": "#e66100", "y": "#40b0e4"}
-_NAMED = 5
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -139,51 +131,6 @@ class StackResult(FrameResults[AlignmentResult]):
         x, y = (f"{axis} up to {np.nanmax(np.abs(columns[axis])):.2f}" for axis in "xy")
         return f"{line}; {x}, {y} px"
 
-    def _repr_html_(self) -> str:
-        """Return the line, a plot of the shift, and why frames are not aligned, for a notebook."""
-        wrong = "".join(
-            f"<li>{frame}: {result.verdict}: {escape(result.reason)}</li>"
-            for frame, result in self._not_aligned()[:_NAMED]
-        )
-        return f"<div>{escape(repr(self))}</div>{self._plot()}<ul>{wrong}</ul>"
-
-    def _not_aligned(self) -> list[tuple[int, AlignmentResult]]:
-        pairs = zip(self.frames, self, strict=True)
-        return [(frame, result) for frame, result in pairs if not result.aligned]
-
     def _rows(self) -> list[dict[str, Any]]:
         pairs = zip(self.frames, self, strict=True)
         return [{"frame": frame, **result.to_dict()} for frame, result in pairs]
-
-    def _plot(self) -> str:
-        """Return the shift of every frame as a small picture, broken where there is a gap."""
-        columns = self.to_dict()
-        shifts = np.stack([columns[axis] for axis in _AXES])
-        if len(self) < 2 or not np.isfinite(shifts).any():
-            return ""
-        low, high = float(np.nanmin(shifts)), float(np.nanmax(shifts))
-        across = _MARGIN + (_WIDTH - 2 * _MARGIN) * np.arange(len(self)) / (len(self) - 1)
-        down = _MARGIN + (_HEIGHT - 2 * _MARGIN) * (high - shifts) / ((high - low) or 1.0)
-        lines = "".join(
-            f'<path d="{_path(across, axis)}" fill="none" stroke="{colour}"/>'
-            for axis, colour in zip(down, _AXES.values(), strict=True)
-        )
-        names = ", ".join(
-            f'<span style="color: {colour}">{name}</span>' for name, colour in _AXES.items()
-        )
-        return (
-            f'<svg width="{_WIDTH}" height="{_HEIGHT}" role="img" aria-label="shift per frame">'
-            f"{lines}</svg><div>{names}: from {low:.2f} to {high:.2f} px</div>"
-        )
-
-
-def _path(across: Iterable[float], down: Iterable[float]) -> str:
-    """Return the path of a polyline; it is broken where a height is NaN."""
-    path, command = "", "M"
-    for x, y in zip(across, down, strict=True):
-        if math.isnan(y):
-            command = "M"
-            continue
-        path += f"{command}{x:.1f} {y:.1f}"
-        command = "L"
-    return path

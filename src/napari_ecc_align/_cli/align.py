@@ -16,6 +16,7 @@ from .._compare.inspection import Inspection, inspect_alignment
 from .._compare.table import worth_a_look
 from .._images.files.image_file import ImageFile
 from .._images.files.warped import warped_file
+from .._images.files.zarr_image import is_too_large
 from .._images.sources import ImageLike
 from .._images.stack_axes import Role
 from .._transform.formats.field_files import holds_a_field
@@ -41,11 +42,13 @@ Steps = Callable[..., Generator[Progress, None, Any]]
 
 def run_align(chosen: argparse.Namespace) -> int:
     """Align two files and write what there is to look at; return the exit code."""
-    read = _read(chosen, "planes" if chosen.volume else "channels")
+    if any(map(is_too_large, (chosen.reference, chosen.moving))):
+        from .large_volumes import run_large_volumes
+
+        return run_large_volumes(chosen)
+    read = read_pair(chosen, "planes" if chosen.volume else "channels")
     bends = chosen.model == "smooth"
     if are_volumes(read, chosen):
-        if bends:
-            raise InputError("the model 'smooth' is for images, not for volumes")
         return run_volumes(chosen, read)
     beside = check_transform_out(chosen.transform_out, chosen.out, chosen.model)
     options = search_options(chosen)
@@ -61,7 +64,7 @@ def run_align(chosen: argparse.Namespace) -> int:
     return run_pair(chosen, steps, chosen.initial, beside, chosen.frame, read)
 
 
-def _read(chosen: argparse.Namespace, alone: Role = "channels") -> list[ImageFile]:
+def read_pair(chosen: argparse.Namespace, alone: Role = "channels") -> list[ImageFile]:
     """Return both files, once there is a place for results."""
     if chosen.out is not None:
         check_folder(chosen.out)
@@ -93,7 +96,7 @@ def run_pair(
     read : list of ImageFile, optional
         Both files, if they have been read.
     """
-    files = read or _read(chosen)
+    files = read or read_pair(chosen)
     reference, moving = (
         file.plane(chosen.channel, path, frame if file.frames > 1 else None)
         for file, path in zip(files, (chosen.reference, chosen.moving), strict=True)

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from .._align.volume.film_result import load_volume_transforms
 from .._align.volume.transform import VolumeTransform
 from .._common.errors import InputError
 from .._images.files.image_file import ImageFile
@@ -34,7 +35,12 @@ from .outputs import (
 from .provenance import made_by, with_provenance
 from .show import files, to_json, written_text
 from .values import check_fill
+from .volume_film_files import apply_to_volumes
 from .volumes import apply_to_volume
+
+_OneOrMany = (
+    Transform | Field | VolumeTransform | list[Transform] | list[Field] | list[VolumeTransform]
+)
 
 DEFAULT_NAME = "{name}_aligned"
 
@@ -61,9 +67,7 @@ def run_apply(chosen: argparse.Namespace) -> int:
     return 0
 
 
-def _transforms(
-    chosen: argparse.Namespace,
-) -> Sequence[Transform | Field | VolumeTransform | list[Transform] | list[Field]]:
+def _transforms(chosen: argparse.Namespace) -> Sequence[_OneOrMany]:
     """Return the transform of each image, or those of its frames."""
     count = len(chosen.images)
     if holds_fields(chosen.transform):
@@ -74,6 +78,10 @@ def _transforms(
         field = Field.load(chosen.transform)
         return [field.inverse if chosen.inverse else field] * count
     if holds_a_volume(chosen.transform):
+        if holds_a_stack(chosen.transform):
+            many = load_volume_transforms(chosen.transform)
+            many = [each.inverse for each in many] if chosen.inverse else many
+            return many if len(many) == count else [many] * count
         volume = VolumeTransform.load(chosen.transform)
         return [volume.inverse if chosen.inverse else volume] * count
     found = load_transforms(chosen.transform)
@@ -87,7 +95,7 @@ def _transforms(
 def _warp_file(
     path: Path,
     out: Path,
-    transform: Transform | Field | VolumeTransform | list[Transform] | list[Field],
+    transform: _OneOrMany,
     like: ImageFile,
     chosen: argparse.Namespace,
     origin: Mapping[str, Any],
@@ -97,6 +105,9 @@ def _warp_file(
         volume = read_meant(path, chosen, "planes")
         warped = apply_to_volume(path, volume, transform, like, chosen)
         write_file(out, with_provenance(warped, origin))
+        return [], []
+    if isinstance(transform, list) and isinstance(transform[0], VolumeTransform):
+        apply_to_volumes(path, out, transform, like, chosen, to_json(origin, indent=None))
         return [], []
     one = isinstance(transform, Transform | Field)
     file = read_meant(path, chosen, "channels" if one else "frames")

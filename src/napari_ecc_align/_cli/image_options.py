@@ -47,19 +47,18 @@ def add_align(commands: Any) -> None:
     add_estimation_options(command, bends=True)
     add_value(command, "--initial", Path, "TRANSFORM", "a transform file to start from")
     add_frame(command)
-    _add_volumes(command)
+    _add_volumes(command, "align two depth stacks plane by plane, as sections, in x and y only")
     add_transform_out(command, FORMATS)
     _add_looks(command)
     command.set_defaults(workers=None)
 
 
-def _add_volumes(command: ArgumentParser) -> None:
-    """Add whether depth stacks are volumes, and how large their voxels are."""
+def _add_volumes(command: ArgumentParser, planes: str) -> None:
+    """Add whether depth stacks are volumes, or what `planes` says, and how large voxels are."""
     either = command.add_mutually_exclusive_group()
-    text = "the pages of both files are planes of a volume, though nothing says so"
+    text = "pages are planes of a volume, though nothing says so"
     either.add_argument("--volume", action="store_true", help=text)
-    text = "align two depth stacks plane by plane, as sections, in x and y only"
-    either.add_argument("--planes", action="store_true", help=text)
+    either.add_argument("--planes", action="store_true", help=planes)
     add_voxel_sizes(command, "in micrometres (default: what the files say)")
 
 
@@ -72,7 +71,8 @@ def add_judge(commands: Any) -> None:
         "Judge an alignment that is known, by the evidence that align judges its own by, and\n"
         "print the verdict. Without --transform, the images are judged as they lie, pixel on\n"
         "pixel, as after being warped elsewhere. Where they fit better close by, the reason\n"
-        "says where. With --out, write to a folder what align writes there.",
+        "says where. With --out, write to a folder what align writes there.\n"
+        "Two depth stacks are judged as volumes, by a transform of volumes.",
         "ecc-align judge fixed.png moving.png --transform from_itk.tfm",
         "ecc-align judge fixed.png warped_elsewhere.png --json",
         fine="aligned; with --accept doubtful, doubtful too",
@@ -84,7 +84,11 @@ def add_judge(commands: Any) -> None:
     text = "motion model that is uncertain (default: the narrowest that contains the transform)"
     command.add_argument("--model", choices=MOTION_MODELS, help=text)
     add_pixel_sizes(command, "the transform is in its unit, not in pixels")
+    _add_volumes(command, "judge two depth stacks as images, in x and y only")
+    text = "the transform of volumes is in micrometres, as ITK has it, not in voxels"
+    command.add_argument("--in-um", action="store_true", help=text)
     _add_looks(command)
+    command.set_defaults(frame=None)
 
 
 def _add_pair(command: ArgumentParser, moving: str) -> None:
@@ -110,18 +114,20 @@ def add_stack(commands: Any) -> None:
         commands,
         "stack",
         "align the frames of a film",
-        "Align every frame of a film, given as files or as one TIFF of many pages, and print how\n"
-        "it drifts. With --out, write the warped frames (as one TIFF, if they came so), all\n"
-        "transforms, and a table of the drift, to a folder. A frame that cannot be aligned gets\n"
-        "the transform of its neighbour, one that cannot be read is blank. Killed or\n"
-        "interrupted, the same command goes on with the frames that are left.",
+        "Align every frame of a film, given as files or as one TIFF or OME-Zarr of many pages,\n"
+        "and print how it drifts. With --out, write the warped frames (as one TIFF, if they came\n"
+        "so), all transforms, and a table of the drift, to a folder. A frame that cannot be\n"
+        "aligned gets the transform of its neighbour, one that cannot be read is blank. Killed\n"
+        "or interrupted, the same command goes on with the frames that are left.\n"
+        "A film of volumes (time and depth, as OME, ImageJ or OME-Zarr say) is aligned in three\n"
+        "axes, with a drift along z and a transform of volumes for each.",
         "ecc-align film film.tif --model translation --out registered/",
         "ecc-align stack frames/*.png --reference previous --out registered/",
         fine="every frame is aligned; with --accept doubtful, none failed",
         other="some frames are doubtful or failed; nothing is written if all failed",
         also="film",
     )
-    text = "the frames in their order, or one TIFF of them"
+    text = "the frames in their order, or one TIFF or OME-Zarr of them"
     add_value(command, "frames", Path, "FRAME", text, nargs="+")
     text = (
         "what frames are aligned to: first, previous, mean, the number of a frame (from 0), or an "
@@ -133,6 +139,7 @@ def add_stack(commands: Any) -> None:
     add_estimation_options(command, bends=True)
     add_channel(command)
     add_axes(command, "frames")
+    _add_volumes(command, "align frames of volumes in x and y only, by the mean of their planes")
     add_mask_options(command, "every frame")
     add_transform_out(command, STACK_FORMATS)
     add_resampling_options(command)
@@ -151,7 +158,8 @@ def add_apply(commands: Any) -> None:
         "REFERENCE. Without --interpolation labels are copied and an image of two values keeps\n"
         "these. All are written, or none.\n"
         "The transforms of a film's frames are for as many images, in their order, or for each\n"
-        "IMAGE that is a film of as many frames. That of volumes is for depth stacks.",
+        "IMAGE that is a film of as many frames. That of volumes is for depth stacks, those of a\n"
+        "film of volumes for films of them.",
         "ecc-align apply moving_transform.json sibling.png --like reference.png --out new.png",
         "ecc-align apply moving_transform.json a.tif b.tif --like reference.png --out warped/",
     )

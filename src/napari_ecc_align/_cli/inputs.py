@@ -14,10 +14,11 @@ from numpy.typing import NDArray
 
 from .._common.errors import InputError
 from .._ecc.options import SearchOptions
-from .._images.files.film import TiffFilm, opened_film
+from .._images.files.film import opened_film
 from .._images.files.headers import check_image_file
 from .._images.files.image_file import ImageFile
 from .._images.files.images import read_file, read_image
+from .._images.files.paged_film import PagedFilm
 from .._images.stack_axes import Z_IS_NOT_SEARCHED, Role, StackAxes
 
 
@@ -77,7 +78,7 @@ class _FramePlanes(Sequence[NDArray[Any]]):
 
     Parameters
     ----------
-    frames : ImageFiles or TiffFilm
+    frames : ImageFiles or PagedFilm
         The frames with all their channels.
     channel : int or None
         Which of them decides; see `ImageFile.plane`.
@@ -85,7 +86,7 @@ class _FramePlanes(Sequence[NDArray[Any]]):
 
     in_files = True
 
-    def __init__(self, frames: ImageFiles | TiffFilm, channel: int | None) -> None:
+    def __init__(self, frames: ImageFiles | PagedFilm, channel: int | None) -> None:
         self._frames, self._channel = frames, channel
 
     def __len__(self) -> int:
@@ -101,9 +102,11 @@ class _FramePlanes(Sequence[NDArray[Any]]):
         return self._frames.file(index).plane(self._channel, f"frame {index}")
 
 
-def aligned_planes(frames: ImageFiles | TiffFilm, channel: int | None) -> _FramePlanes | TiffFilm:
+def aligned_planes(
+    frames: ImageFiles | PagedFilm, channel: int | None
+) -> _FramePlanes | PagedFilm:
     """Return what of the frames decides: a channel or colours."""
-    if isinstance(frames, TiffFilm) and len(frames.held.lengths) == 1 and channel is None:
+    if isinstance(frames, PagedFilm) and len(frames.held.lengths) == 1 and channel is None:
         # Its shape is known before any frame is read.
         return frames
     return _FramePlanes(frames, channel)
@@ -140,7 +143,7 @@ class ImageFiles:
 @contextmanager
 def opened_frames(
     paths: Sequence[Path], frames: str | None, channels: str | None
-) -> Iterator[ImageFiles | TiffFilm]:
+) -> Iterator[ImageFiles | PagedFilm]:
     """Open the frames in many files, or in one TIFF of many pages, whose axes may be said."""
     if len(paths) > 1:
         yield ImageFiles(paths)

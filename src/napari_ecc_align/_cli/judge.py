@@ -10,33 +10,70 @@ from .._align.judged import judge_job, judge_steps
 from .._align.pair import checked_job
 from .._align.progress import Progress
 from .._align.smooth import judged_field
+from .._common.errors import InputError
 from .._ecc.options import DEFAULTS
+from .._images.files.image_file import ImageFile
+from .._images.files.zarr_image import is_too_large
 from .._images.sources import ImageLike
 from .._transform.field import Field
 from .._transform.formats.field_files import holds_a_field
+from .._transform.formats.registry import holds_a_volume
 from .._transform.transform import Transform
 from .._verdict.field_result import SmoothAlignment
 from .._verdict.result import AlignmentResult
-from .align import run_pair
+from .align import read_pair, run_pair
 from .values import in_pixels
+from .volumes import are_volumes, check_volume, judge_volumes
 
 
 def run_judge(chosen: argparse.Namespace) -> int:
     """Judge the transform in a file, or two images as they lie; return the exit code."""
+    if any(map(is_too_large, (chosen.reference, chosen.moving))):
+        from .large_volumes import run_large_volumes
+
+        _refuse_pixels(chosen)
+        return run_large_volumes(chosen)
+    read = read_pair(chosen, "planes" if chosen.volume else "channels")
     if chosen.transform is not None and holds_a_field(chosen.transform):
-        return _judge_field(chosen)
-    given = Transform.identity() if chosen.transform is None else Transform.load(chosen.transform)
-    transform = in_pixels(given, chosen)
+        return _judge_field(chosen, read)
+    given = chosen.transform
+    # By a transform of images, depth stacks are judged as these.
+    if chosen.volume or (are_volumes(read, chosen) if given is None else holds_a_volume(given)):
+        return _judge_volumes(chosen, read)
+    if chosen.in_um:
+        raise InputError("--in-um is for volumes; for images give --pixel-size")
+    held = Transform.identity() if given is None else Transform.load(given)
+    transform = in_pixels(held, chosen)
 
     def steps(
         reference: ImageLike, moving: ImageLike, **masks: Any
     ) -> Generator[Progress, None, AlignmentResult]:
         return judge_steps(judge_job(reference, moving, transform, chosen.model, **masks))
 
-    return run_pair(chosen, steps, chosen.transform)
+    return run_pair(chosen, steps, chosen.transform, read=read)
 
 
-def _judge_field(chosen: argparse.Namespace) -> int:
+def _judge_volumes(chosen: argparse.Namespace, read: list[ImageFile]) -> int:
+    _refuse_pixels(chosen)
+    read = [
+        file.meaning(None, chosen.channel_axis, path, "planes")
+        for path, file in zip((chosen.reference, chosen.moving), read, strict=True)
+    ]
+    for path, file in zip((chosen.reference, chosen.moving), read, strict=True):
+        check_volume(path, file)
+    return judge_volumes(chosen, read)
+
+
+def _refuse_pixels(chosen: argparse.Namespace) -> None:
+    """Raise `InputError` for options of judging that volumes have not."""
+    if chosen.model is not None or chosen.pixel_size or chosen.moving_pixel_size:
+        raise InputError(
+            "volumes are judged in their voxels: --in-um and --spacing in place of "
+            "--pixel-size, and without --model"
+        )
+
+
+def _judge_field(chosen: argparse.Namespace, read: list[ImageFile]) -> int:
     field = Field.load(chosen.transform)
 
     def steps(
@@ -45,4 +82,4 @@ def _judge_field(chosen: argparse.Namespace) -> int:
         yield Progress(0.0, "judging")
         return judged_field(checked_job(reference, moving, DEFAULTS, **masks), field, None, None)
 
-    return run_pair(chosen, steps, chosen.transform)
+    return run_pair(chosen, steps, chosen.transform, read=read)

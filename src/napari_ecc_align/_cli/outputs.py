@@ -20,7 +20,7 @@ from .._compare.inspection import Inspection
 from .._images.files.image_file import ImageFile
 from .._images.files.images import write_file
 from .._images.files.nifti import SUFFIXES as NIFTI
-from .._images.files.suffixes import image_suffix, own_stem
+from .._images.files.suffixes import ZARR, image_suffix, own_stem
 from .._transform.field import Field
 from .._transform.files import as_document
 from .._transform.formats.field_files import FIELD_FORMATS
@@ -44,7 +44,8 @@ def warped_suffix(moving: Path, dtype: np.dtype[Any]) -> str:
 
 
 def _is_ome(path: Path) -> bool:
-    return path.name.lower().endswith((".ome.tif", ".ome.tiff"))
+    # An OME-Zarr image becomes a file that says as much.
+    return path.name.lower().endswith((".ome.tif", ".ome.tiff", *ZARR)) or path.is_dir()
 
 
 def result_paths(folder: Path | None, moving: Path, file: ImageFile) -> dict[str, Path]:

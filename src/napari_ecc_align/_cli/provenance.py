@@ -17,6 +17,7 @@ from .._batch.records.record import FOLDER as RECORDS
 from .._batch.records.record import read_records, record_path
 from .._common.atomic import real_path
 from .._common.errors import InputError
+from .._common.folder_contents import folder_digest
 from .._common.opening import opened
 from .._images.files.image_file import ImageFile
 from .._images.files.origin import read_origin
@@ -158,11 +159,9 @@ def _lines(value: Mapping[str, Any], depth: int) -> Iterator[str]:
 
 def _digest(path: Path) -> str:
     """Return the digest of a file, or of a group's: those of its files below their names."""
-    digest = hashlib.sha256()
     if path.is_dir():
-        for each in sorted(each for each in path.rglob("*") if each.is_file()):
-            digest.update(f"{each.relative_to(path).as_posix()} {_digest(each)}\n".encode())
-        return digest.hexdigest()
+        return folder_digest(path)
+    digest = hashlib.sha256()
     with opened(path, "an input") as file:
         while piece := file.read(_PIECE):
             digest.update(piece)

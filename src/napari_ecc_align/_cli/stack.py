@@ -3,32 +3,29 @@
 from __future__ import annotations
 
 import argparse
-import os
-import time
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from .._align.frame_by_frame import Bending
-from .._align.frame_records import FrameRecords, frame_records
+from .._align.frame_records import FrameRecords
 from .._align.mean_sharpness import MeanSharpness
-from .._align.progress import FrameProgress, FrameResult, Progress
+from .._align.progress import FrameResult
 from .._align.smooth_stack import SmoothStack
 from .._align.stack import StackRun, stack_steps
 from .._align.stack_result import StackResult
-from .._common.atomic import real_path, rewrite
+from .._common.atomic import rewrite
 from .._common.errors import InputError
-from .._common.steps import outcome_of
 from .._common.workers.process import cores
 from .._images.coverage import overlap
-from .._images.files.film import TiffFilm, write_film
+from .._images.files.film import write_film
 from .._images.files.image_file import ImageFile
 from .._images.files.images import write_file
+from .._images.files.paged_film import PagedFilm
 from .._images.files.suffixes import own_stem
 from .._images.files.tags import GridTags
 from .._images.files.warped import warped_file
@@ -37,7 +34,8 @@ from .._transform.field import Field
 from .._transform.formats.own_json import with_member
 from .._transform.formats.registry import STACK_FORMATS
 from .._transform.transform import Transform
-from .console import narrate, progress_bar, say, tell
+from .console import say, tell
+from .film_run import followed, noted, whole_name
 from .inputs import (
     ImageFiles,
     aligned_planes,
@@ -94,9 +92,16 @@ def run_frames(
     """
     if chosen.out is not None:
         check_folder(chosen.out)
-    outputs = _paths(chosen, paths)
-    every = [path for role in outputs.values() for path in _listed(role)]
     with opened_frames(paths, chosen.frame_axis, chosen.channel_axis) as frames:
+        deep = isinstance(frames, PagedFilm) and len(frames.held.long) > 1
+        if deep or chosen.volume:
+            # What volumes need takes a while to load.
+            from .volume_film import holds_volumes, run_volume_film
+
+            if holds_volumes(frames, paths, chosen):
+                return run_volume_film(chosen, frames, paths, reference, initial)
+        outputs = _paths(chosen, paths)
+        every = [path for role in outputs.values() for path in _listed(role)]
         first = like = frames.file(0)
         check_fill(chosen.fill, first.pixels.dtype)
         fixed: Any = reference
@@ -112,7 +117,7 @@ def run_frames(
             "initial": None if initial is None else Transform.load(initial),
         }
         check_outputs(every, given, overwrite=chosen.overwrite)
-        with _noted(chosen, paths, given, reference) as records:
+        with noted(chosen, paths, given, reference) as records:
             stack = _aligned(frames, arguments, chosen, records)
             found = len(stack.gaps) < len(stack)
             sharpness = MeanSharpness(stack.shape)
@@ -131,71 +136,27 @@ def run_frames(
     return exit_code(chosen, stack.verdicts)
 
 
-@contextmanager
-def _noted(
-    chosen: argparse.Namespace, paths: list[Path], given: list[Path], reference: str | int | Path
-) -> Iterator[FrameRecords | None]:
-    """Yield the records of the frames, if there is a folder for results.
-
-    They go when all is done, and stay where it is not, for the same command to go on.
-    """
-    if chosen.out is None:
-        yield None
-        return
-    asked = {
-        "options": asdict(search_options(chosen)),
-        "frames": [chosen.frame_axis, chosen.channel_axis, chosen.channel],
-        "reference": str(reference),
-        "masks": [str(chosen.mask), str(chosen.moving_mask)],
-        "inputs": [[str(real_path(path)), *_state(path)] for path in given],
-    }
-    missing = [each for each in (chosen.out, *chosen.out.parents) if not os.path.lexists(each)]
-    path = chosen.out / f".{_whole_name(paths)}_frames.jsonl"
-    with frame_records(path, asked) as records:
-        yield records
-    path.unlink(missing_ok=True)
-    for folder in missing:
-        with suppress(OSError):  # it is not empty
-            folder.rmdir()
-
-
-def _state(path: Path) -> tuple[int, int]:
-    status = path.stat()
-    return status.st_size, status.st_mtime_ns
-
-
 def _aligned(
-    frames: ImageFiles | TiffFilm,
+    frames: ImageFiles | PagedFilm,
     arguments: dict[str, Any],
     chosen: argparse.Namespace,
     records: FrameRecords | None,
 ) -> AnyStack:
-    """Align the frames, telling how fast it goes and noting what comes of each."""
     planes = aligned_planes(frames, chosen.channel)
     shape, known = planes[0].shape[:2], records.known if records else []
     much = len(planes) * shape[0] * shape[1] > _WORTH_PROCESSES
     workers = chosen.workers or (cores() if much else 1)
+    options = search_options(chosen)
     # With as much of the results as is noted.
-    run = StackRun(frames.called, workers, known, brief=True)
-    began, done = time.monotonic(), 0
-    if known:
-        narrate(chosen, f"going on behind {len(known)} frames that are done")
-    with progress_bar(chosen) as show:
-
-        def told(step: Progress) -> None:
-            nonlocal done
-            if isinstance(step, FrameProgress) and step.result is not None:
-                done += 1
-                if records is not None:
-                    records.add(step.result)
-                rate = done / max(time.monotonic() - began, 1e-3)
-                step = replace(step, stage=f"{step.stage}, {rate:.3g} {frames.called} a second")
-            show(step)
-
-        options = search_options(chosen)
-        run = replace(run, bending=Bending() if options.bends else None)
-        steps = stack_steps(planes, options, run=run, **arguments)
-        return outcome_of(steps, told)
+    run = StackRun(
+        frames.called,
+        workers,
+        known,
+        brief=True,
+        bending=Bending() if options.bends else None,
+    )
+    steps = stack_steps(planes, options, run=run, **arguments)
+    return followed(steps, chosen, records, frames.called)
 
 
 def _listed(paths: Path | list[Path]) -> list[Path]:
@@ -203,7 +164,7 @@ def _listed(paths: Path | list[Path]) -> list[Path]:
 
 
 def _references(
-    like: ImageFile, path: Path, frames: ImageFiles | TiffFilm, channel: int | None
+    like: ImageFile, path: Path, frames: ImageFiles | PagedFilm, channel: int | None
 ) -> Any:
     """Return the image that frames are aligned to, or one for each."""
     if like.frames == 1:
@@ -217,7 +178,7 @@ def _references(
 def _paths(chosen: argparse.Namespace, frames: list[Path]) -> dict[str, Path | list[Path]]:
     """Return where the results go, by role, in the order of writing."""
     paths: dict[str, Path | list[Path]] = {}
-    whole = _whole_name(frames)
+    whole = whole_name(frames)
     if (folder := chosen.out) is not None:
         byte = np.dtype(np.uint8)
         kept = [f"{own_stem(path)}_aligned{warped_suffix(path, byte)}" for path in frames]
@@ -231,16 +192,12 @@ def _paths(chosen: argparse.Namespace, frames: list[Path]) -> dict[str, Path | l
     return paths
 
 
-def _whole_name(frames: list[Path]) -> str:
-    return own_stem(frames[0]) if len(frames) == 1 else "stack"
-
-
 @dataclass(frozen=True, eq=False)
 class _Warped:
     """The frames of a stack on a grid, as they are written; their sharpness is measured by it."""
 
     stack: AnyStack
-    frames: ImageFiles | TiffFilm
+    frames: ImageFiles | PagedFilm
     grid: GridTags
     chosen: argparse.Namespace
     sharpness: MeanSharpness
@@ -292,7 +249,7 @@ def _write(
     """Write the frames, the table and the transforms; all but the table say how they were made."""
     where, frames = iter(staged), warped.frames
     if "warped" in paths:
-        if isinstance(frames, TiffFilm):
+        if isinstance(frames, PagedFilm):
             write_film(
                 next(where),
                 (file.pixels for file in warped.files()),

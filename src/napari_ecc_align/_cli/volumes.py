@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Mapping
+from collections.abc import Callable, Generator, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -12,23 +12,23 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from .._align.progress import Progress
 from .._align.volume.inspection import (
     Looks,
     resampled_volume,
     volume_inspection_steps,
-    volume_rows,
 )
 from .._align.volume.placing import placed
 from .._align.volume.result import VolumeAlignment
 from .._align.volume.sources import LEAST_SIDE, gray_volume
-from .._align.volume.steps import volume_steps
+from .._align.volume.steps import volume_judging_steps, volume_steps
 from .._align.volume.transform import VolumeTransform
-from .._common.atomic import write_atomically
 from .._common.errors import InputError
 from .._common.steps import outcome_of
-from .._common.tables import INSPECTION_KEYS
 from .._compare.inspection import Inspection
+from .._compare.table import worth_a_look
 from .._compare.thresholding import Thresholding
+from .._ecc.options import DEFAULTS
 from .._images.files.image_file import ImageFile
 from .._images.files.images import read_file, write_file
 from .._images.files.nifti import SUFFIXES as NIFTI
@@ -41,15 +41,27 @@ from .._images.files.volumes import (
     volume_file,
     volume_of,
 )
+from .._images.interpolation import Interpolation
 from .._images.kinds import kind_of
 from .._images.warping import Resampling
-from .._transform.formats.own_json import document_of
-from .console import progress_bar, say, tell
+from .console import progress_bar
 from .inputs import search_options
 from .outputs import all_or_none, check_outputs, check_transform_out
 from .provenance import made_by, with_provenance
-from .show import exit_code, files, table, to_json, written_text
+from .show import exit_code
 from .values import check_fill
+from .volume_report import tell_volumes, volume_numbers, write_transform
+
+
+def check_search(chosen: argparse.Namespace) -> None:
+    """Raise `InputError` for options of the search that volumes have not."""
+    if chosen.model == "smooth":
+        raise InputError("the model 'smooth' is for images, not for volumes")
+    for name in ("engine", "representation", "mirrored"):
+        given, usual = getattr(chosen, name), getattr(DEFAULTS, name)
+        if given not in (usual, "intensity"):
+            option = f"--{name}" + ("" if given is True else f" {given}")
+            raise InputError(f"volumes are aligned without {option}: leave it out, or --planes")
 
 
 def are_volumes(read: list[ImageFile], chosen: argparse.Namespace) -> bool:
@@ -63,6 +75,10 @@ def are_volumes(read: list[ImageFile], chosen: argparse.Namespace) -> bool:
     InputError
         If ``--volume`` is given, and one of them has too few planes, or other axes as well.
     """
+    moving = read[1].held
+    if moving is not None and {"frames", "planes"} <= {moving.roles[axis] for axis in moving.long}:
+        # A film of volumes.
+        return False
     if chosen.volume:
         for path, file in zip((chosen.reference, chosen.moving), read, strict=True):
             check_volume(path, file)
@@ -117,36 +133,77 @@ class _Pair:
 
 def run_volumes(chosen: argparse.Namespace, read: list[ImageFile]) -> int:
     """Align two volumes, print what comes of it, and write it; return the exit code."""
+    check_search(chosen)
     beside = check_transform_out(chosen.transform_out, chosen.out, "affine")
+    start = VolumeTransform.load(chosen.initial) if chosen.initial else None
+    pair = _pair(chosen, read, start)
+    steps = partial(volume_steps, search=search_options(chosen), initial=pair.initial)
+    return _run(chosen, read, pair, beside, steps)
+
+
+def judge_volumes(chosen: argparse.Namespace, read: list[ImageFile]) -> int:
+    """Judge a transform of two volumes, print it, and write what align writes; as `run_volumes`.
+
+    Without a transform they are judged as their files say that they lie.
+    """
+    given = None if chosen.transform is None else VolumeTransform.load(chosen.transform)
     pair = _pair(chosen, read)
+    if given is not None and chosen.in_um:
+        given = in_voxels(given, pair.spacings)
+    steps = partial(volume_judging_steps, transform=given or pair.initial)
+    return _run(chosen, read, pair, {}, steps)
+
+
+def in_voxels(
+    transform: VolumeTransform, spacings: tuple[Spacing, Spacing] | None
+) -> VolumeTransform:
+    """Return a transform between coordinates in micrometres as one between voxels."""
+    if spacings is None:
+        raise InputError(
+            "--in-um needs the lengths of voxels, which the files do not say: give --spacing"
+        )
+    own, other = ([1 / length for length in lengths] for lengths in spacings)
+    return transform.in_units(own, other)
+
+
+def _run(
+    chosen: argparse.Namespace,
+    read: list[ImageFile],
+    pair: _Pair,
+    beside: Mapping[str, Path],
+    steps: Callable[..., Generator[Progress, None, VolumeAlignment]],
+) -> int:
     check_fill(chosen.fill, read[1].pixels.dtype)
     paths = {**beside, **_paths(chosen)}
-    optional = (chosen.mask, chosen.moving_mask, chosen.initial)
-    given = [chosen.reference, chosen.moving, *filter(None, optional)]
-    check_outputs(paths.values(), given, overwrite=chosen.overwrite)
+    check_outputs(paths.values(), _inputs(chosen), overwrite=chosen.overwrite)
     with progress_bar(chosen) as show:
-        steps = volume_steps(
+        running = steps(
             gray_volume(pair.reference),
             gray_volume(pair.moving),
-            search_options(chosen),
-            initial=pair.initial,
             spacing=pair.lengths[0],
             moving_spacing=pair.lengths[1],
             reference_mask=pair.masks[0],
             moving_mask=pair.masks[1],
         )
-        result = outcome_of(steps, show)
+        result = outcome_of(running, show)
     seen, written = None, dict[str, Path]()
-    if result.found:
+    if worth_a_look(result):
         seen, written = _compared(pair, result), paths
         if paths:
             _write(paths, result, seen, read, pair.spacings, chosen)
     unit = "um" if pair.spacings else "voxels"
-    _tell(result, seen, written, _told(read, pair.spacings, chosen), unit, chosen)
+    tell_volumes(result, seen, written, _told(read, pair.spacings, chosen), unit, chosen)
     return exit_code(chosen, [result.verdict])
 
 
-def _pair(chosen: argparse.Namespace, read: list[ImageFile]) -> _Pair:
+def _inputs(chosen: argparse.Namespace) -> list[Path]:
+    names = ("reference", "moving", "mask", "moving_mask", "initial", "transform")
+    return [path for name in names if (path := getattr(chosen, name, None)) is not None]
+
+
+def _pair(
+    chosen: argparse.Namespace, read: list[ImageFile], start: VolumeTransform | None = None
+) -> _Pair:
     names = chosen.reference, chosen.moving
     first, second = (
         volume_of(file, chosen.channel, name) for file, name in zip(read, names, strict=True)
@@ -155,8 +212,11 @@ def _pair(chosen: argparse.Namespace, read: list[ImageFile]) -> _Pair:
         first,
         second,
         _spacings(read, chosen),
-        (_mask(chosen.mask, names[0], first), _mask(chosen.moving_mask, names[1], second)),
-        VolumeTransform.load(chosen.initial) if chosen.initial else placed(read, names),
+        (
+            volume_mask(chosen.mask, names[0], first),
+            volume_mask(chosen.moving_mask, names[1], second),
+        ),
+        start or placed(read, names),
         Looks(
             Thresholding(chosen.method, chosen.thresholds),
             Resampling(chosen.interpolation, chosen.fill),
@@ -178,25 +238,6 @@ def _compared(pair: _Pair, result: VolumeAlignment) -> Inspection:
     return outcome_of(steps)
 
 
-def _tell(
-    result: VolumeAlignment,
-    seen: Inspection | None,
-    written: Mapping[str, Path],
-    notes: list[str],
-    unit: str,
-    chosen: argparse.Namespace,
-) -> None:
-    if chosen.json:
-        say(to_json(_report(result, seen, written, notes, unit)))
-        return
-    lines = [f"{result.verdict}: {result.reason}", *notes]
-    if seen is not None:
-        cells = [(row.label, row.before, row.after) for row in volume_rows(result, seen, unit)]
-        lines += [*table([("", "before", "after"), *cells]), *written_text(written)]
-    unwritten = not written and (chosen.out or chosen.transform_out)
-    tell(chosen, "\n".join([*lines, *["Nothing was written."] * bool(unwritten)]))
-
-
 def apply_to_volume(
     path: Path,
     file: ImageFile,
@@ -215,17 +256,21 @@ def apply_to_volume(
     for name, one in ((path, file), (chosen.like, grid)):
         check_volume(name, one)
     check_fill(chosen.fill, file.pixels.dtype)
-    interpolation = chosen.interpolation
-    if interpolation is None:
-        measured = kind_of(file.pixels[len(file.pixels) // 2]) in ("image", "blank")
-        interpolation = "linear" if measured else "nearest"
-    warped = _warped(file, transform, grid, Resampling(interpolation, chosen.fill))
+    interpolation = chosen.interpolation or fitting_interpolation(file)
+    warped = resampled_file(file, transform, grid, Resampling(interpolation, chosen.fill))
     return volume_file(warped, spacing_of(grid), file, space=grid.space)
 
 
-def _warped(
+def fitting_interpolation(file: ImageFile) -> Interpolation:
+    """Return how a volume is interpolated that is measured, or made of labels."""
+    measured = kind_of(file.pixels[len(file.pixels) // 2]) in ("image", "blank")
+    return "linear" if measured else "nearest"
+
+
+def resampled_file(
     file: ImageFile, transform: VolumeTransform, grid: ImageFile, resampling: Resampling
 ) -> NDArray[Any]:
+    """Return the pixels of a file of a volume, all channels, on the grid of another."""
     shape = grid.frames, *grid.shape
     return resampled_volumes_of(
         file, partial(resampled_volume, transform=transform, shape=shape, resampling=resampling)
@@ -239,7 +284,8 @@ def _spacings(read: list[ImageFile], chosen: argparse.Namespace) -> tuple[Spacin
     return None if own is None or other is None else (own, other)
 
 
-def _mask(path: Path | None, name: Path, volume: NDArray[Any]) -> NDArray[np.bool_] | None:
+def volume_mask(path: Path | None, name: object, volume: NDArray[Any]) -> NDArray[np.bool_] | None:
+    """Return which voxels of a volume count by the mask in a file, which may be of one plane."""
     if path is None:
         return None
     mask = read_file(path).pixels
@@ -275,9 +321,8 @@ def _write(
 ) -> None:
     moving, space = read[1], read[0].space
     spacing = None if spacings is None else spacings[0]
-    numbers = _numbers(result, seen, "voxels" if spacing is None else "um")
-    given = chosen.reference, chosen.moving, chosen.mask, chosen.moving_mask, chosen.initial
-    made = made_by(chosen, filter(None, given))
+    numbers = volume_numbers(result, seen, "voxels" if spacing is None else "um")
+    made = made_by(chosen, _inputs(chosen))
     origin = {**made, "result": numbers}
     with all_or_none([*paths.values()], overwrite=chosen.overwrite) as staged:
         where = dict(zip(paths, staged, strict=True))
@@ -301,70 +346,23 @@ def _write(
         if "transform_out" in where:
             result.transform.save(where["transform_out"])
         if "transform" in where:
-            document = document_of(result.transform.matrix, result.transform.model)
-            document |= {"alignment": numbers, "provenance": made}
-            write_atomically(where["transform"], f"{to_json(document)}\n".encode())
+            write_transform(where["transform"], result, numbers, made)
 
 
 def _told(
     read: list[ImageFile], spacings: tuple[Spacing, Spacing] | None, chosen: argparse.Namespace
 ) -> list[str]:
     """Return what the files were taken for."""
-    notes = []
+    notes, given = [], chosen.command == "judge"
     for name, file, own in zip(
         (chosen.reference, chosen.moving), read, spacings or (None, None), strict=True
     ):
         apart = "" if own is None else f", {own[0]:.4g} um apart"
-        notes.append(
-            f"{name.name}: a volume of {file.frames} planes{apart}; z is searched (--planes: "
-            "plane by plane)."
-        )
+        searched = "" if given else "; z is searched (--planes: plane by plane)"
+        notes.append(f"{name.name}: a volume of {file.frames} planes{apart}{searched}.")
     if spacings is None:
         notes.append(
             "The files do not say how large voxels are: they are taken for cubes of one size "
             "(--spacing Z,Y,X says it)."
         )
     return notes
-
-
-def _numbers(result: VolumeAlignment, seen: Inspection | None, unit: str) -> dict[str, Any]:
-    """Return the flat row of a result."""
-    x, y, z = result.axis_uncertainty
-    tiles = result.tiles
-    depth, height, width = result.shape
-    return {
-        **{name: getattr(result, name) for name in ("verdict", "reason")},
-        "model": result.transform.model,
-        "unit": unit,
-        "spacing": [*result.spacing],
-        "corner_shift": None if seen is None else seen.corner_shift,
-        "corner_uncertainty": result.corner_uncertainty,
-        "x_uncertainty": x,
-        "y_uncertainty": y,
-        "z_uncertainty": z,
-        "ecc_before": None if seen is None else seen.ecc_before,
-        **{name: getattr(result, name) for name in ("ecc", "inverted", "overlap_fraction")},
-        "tiles": 0 if tiles is None else tiles.tested,
-        "tiles_agreeing": 0 if tiles is None else tiles.agreeing,
-        **{name: getattr(result, name) for name in ("iterations", "converged", "start")},
-        "seconds": result.seconds,
-        "matrix": result.transform.matrix.tolist(),
-        "width": width,
-        "height": height,
-        "depth": depth,
-    }
-
-
-def _report(
-    result: VolumeAlignment,
-    seen: Inspection | None,
-    written: Mapping[str, Path],
-    notes: list[str],
-    unit: str,
-) -> dict[str, Any]:
-    """Return what ``align --json`` prints of two volumes."""
-    compared = dict.fromkeys(INSPECTION_KEYS) if seen is None else seen.to_dict()
-    numbers = _numbers(result, seen, unit)
-    if not result.found:
-        numbers["matrix"] = None
-    return {**numbers, **compared, "notes": notes, "files": files(written)}

@@ -103,7 +103,8 @@ def is_likely(refiner: VolumeRefiner, found: RefinedVolume) -> bool:
         return found.level == 0
     inverted = found.solution.gain < 0
     pair = refiner.reference, refiner.moving, found.level
-    tiles = TileMatcher(*pair, found.matrix, inverted=inverted).asked(found.matrix)
+    matcher = TileMatcher(*pair, found.matrix, inverted=inverted, asked=refiner.asked)
+    tiles = matcher.asked(found.matrix)
     if tiles.tested < LEAST_AGREEING:
         return True
     return p_value(tiles, 0) < _LIKELY

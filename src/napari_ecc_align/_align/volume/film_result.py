@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from itertools import zip_longest
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ..._common.given import GivenPath
+from ..._transform.formats.registry import read_matrices, write_stack
+from ..._transform.formats.stored import StoredMatrix
+from ..._verdict.verdict import Verdict
 from ..frame_results import FrameResults
+from .parts import volume_parts
 from .result import VolumeAlignment
-from .transform import VolumeTransform
+from .transform import VolumeMotionModel, VolumeTransform
 
 _COLUMNS = (
     "frame", "verdict", "x", "y", "z", "x_uncertainty", "y_uncertainty", "z_uncertainty",
+    "x_voxels", "y_voxels", "z_voxels", "rotation",
     "corner_uncertainty", "ecc", "overlap_fraction", "reason",
 )  # fmt: skip
 
@@ -47,7 +55,10 @@ class VolumeStackResult(FrameResults[VolumeAlignment]):
     ([0.0, -0.5, -1.0], [0.0, -0.2, -0.4])
     >>> drift.verdicts, drift.gaps, drift[1:].transforms[0].matrix[:3, 3].round(1).tolist()
     (['aligned', 'aligned', 'aligned'], [], [-2.0, 0.0, -1.0])
+    >>> drift.shape, drift.filled_transforms[2].model, drift.filled_results.verdicts[2]
+    ((40, 40, 44), 'translation', 'aligned')
     >>> drift.save_table("volume_drift.csv")
+    >>> drift.save("volume_drift.json")
     """
 
     _columns = _COLUMNS
@@ -57,6 +68,50 @@ class VolumeStackResult(FrameResults[VolumeAlignment]):
         """The transform of every volume, as it was found."""
         return [result.transform for result in self]
 
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Planes, rows and columns of what the volumes were aligned to."""
+        return self.results[0].shape
+
+    @property
+    def filled_transforms(self) -> list[VolumeTransform]:
+        """A transform for every volume, also for those that could not be aligned.
+
+        A gap takes that of the nearest volume that is none; the identity where all are.
+        """
+        nearest = self._nearest()
+        if not nearest:
+            return [VolumeTransform(np.eye(4), result.transform.model) for result in self]
+        return [self[at].transform for at in nearest]
+
+    @property
+    def filled_results(self) -> VolumeStackResult:
+        """The results with `filled_transforms`."""
+        pairs = zip(self, self.filled_transforms, strict=True)
+        filled = [replace(result, transform=transform) for result, transform in pairs]
+        return replace(self, results=tuple(filled))
+
+    def save(self, path: GivenPath, *, overwrite: bool = False) -> None:
+        """Write the transforms of all volumes, for `load_volume_transforms`.
+
+        Parameters
+        ----------
+        path : str or Path
+            The suffix names the format: ``.json``, which holds the verdicts, too; ``.csv``, a
+            line of sixteen numbers per volume; ``.npy``, an array of shape (n, 4, 4). A volume
+            that could not be aligned has the transform of its neighbour.
+        overwrite : bool, default: False
+            Replace a file that is there already.
+
+        Raises
+        ------
+        InputError
+            If the suffix is another one, or it cannot be written.
+        """
+        save_volume_transforms(
+            self.filled_transforms, path, verdicts=self.verdicts, overwrite=overwrite
+        )
+
     def to_dict(self) -> dict[str, NDArray[Any]]:
         """Return a table of all volumes as columns, as ``pandas.DataFrame`` takes them.
 
@@ -64,8 +119,9 @@ class VolumeStackResult(FrameResults[VolumeAlignment]):
         -------
         dict of str to ndarray, shape (n,)
             "frame" is the number of the volume; "x", "y" and "z" by how much the middle of the
-            reference moved, in the unit of the spacing, and one sigma of each. NaN stands for
-            what could not be aligned.
+            reference moved, in the unit of the spacing, and one sigma of each; the same in
+            voxels of the reference; "rotation" by how many degrees it turned, about whatever
+            axis. NaN stands for what could not be aligned.
         """
         rows = self._rows()
         return {key: np.array([row[key] for row in rows]) for key in _COLUMNS}
@@ -75,6 +131,10 @@ class VolumeStackResult(FrameResults[VolumeAlignment]):
             dict(zip(_COLUMNS, (frame, *_row(result)), strict=True))
             for frame, result in zip(self.frames, self, strict=True)
         ]
+
+    @property
+    def _unit(self) -> str:
+        return ""
 
     def __repr__(self) -> str:
         table = self.to_dict()
@@ -86,9 +146,60 @@ class VolumeStackResult(FrameResults[VolumeAlignment]):
 
 def _row(result: VolumeAlignment) -> tuple[Any, ...]:
     centre = (np.array(result.shape[::-1]) - 1) / 2
-    moved = (result.transform.to_moving(centre) - centre) * result.spacing[::-1]
-    drift = moved if result.found else np.full(3, np.nan)
+    sizes = np.diag([*result.spacing[::-1], 1.0])
+    # Rigid is rigid in the unit of the spacing, and not in voxels.
+    moved = sizes @ result.transform.matrix @ np.linalg.inv(sizes)
+    parts = volume_parts(moved, (centre * result.spacing[::-1]).tolist())
+    drift = np.array([*parts[:4]]) if result.found else np.full(4, np.nan)
     return (
-        result.verdict, *drift.tolist(), *result.axis_uncertainty, result.corner_uncertainty,
+        result.verdict, *drift[:3].tolist(), *result.axis_uncertainty,
+        *(drift[:3] / result.spacing[::-1]).tolist(), float(drift[3]), result.corner_uncertainty,
         result.ecc, result.overlap_fraction, result.reason,
     )  # fmt: skip
+
+
+def save_volume_transforms(
+    transforms: Sequence[VolumeTransform],
+    path: GivenPath,
+    *,
+    verdicts: Sequence[Verdict] = (),
+    overwrite: bool = False,
+) -> None:
+    """Write the transforms of volumes, and their verdicts if they are known, in one file."""
+    stored = [
+        StoredMatrix(one.matrix, one.model, verdict)
+        for one, verdict in zip_longest(transforms, verdicts)
+    ]
+    write_stack(path, stored, overwrite=overwrite)
+
+
+def load_volume_transforms(path: GivenPath) -> list[VolumeTransform]:
+    """Read the transforms of a film's volumes, or the one of any file of a transform of volumes.
+
+    Parameters
+    ----------
+    path : str or Path
+        A file of a format of `VolumeStackResult.save` or `VolumeTransform.save`.
+
+    Returns
+    -------
+    list of VolumeTransform
+        One per volume; each maps a reference voxel (x, y, z) to the voxel of its volume.
+
+    Raises
+    ------
+    InputError
+        If the file is missing, is of no such format, or holds no transforms of volumes.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from napari_ecc_align import VolumeTransform, load_volume_transforms
+    >>> VolumeTransform(np.eye(4), "euclidean").save("one_volume.json")
+    >>> [each.model for each in load_volume_transforms("one_volume.json")]
+    ['euclidean']
+    """
+    return [
+        VolumeTransform(matrix, cast("VolumeMotionModel", model))
+        for matrix, model in read_matrices(path, volumes=True)
+    ]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Generator, Sequence
 from dataclasses import dataclass, replace
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -16,7 +17,9 @@ from ..._compare.table import with_uncertainty
 from ..._compare.thresholding import LOCAL_METHODS, Thresholding
 from ..._compare.views import overlay, shared_look
 from ..._images.filling import fill_values
+from ..._images.limits import LIMITS
 from ..._images.pixels import in_doubles, valid_pixels
+from ..._images.sources import is_lazy
 from ..._images.warping import Resampling
 from ..._transform.axes import in_row_column
 from ..._transform.models import Array
@@ -97,7 +100,7 @@ def volume_inspection_steps(
 
     def laid(by: VolumeTransform) -> Laid:
         image = _flat(resampled_volume(other.reshape(moving.shape), by, shape, looks.resampling))
-        inside = _flat(_covered(by, shape, valid)) & counted
+        inside = _flat(covered_volume(by, shape, valid)) & counted
         return Laid(image, image, inside)
 
     seen = yield from seen_steps(
@@ -152,6 +155,18 @@ def faces_of(volume: NDArray[Any]) -> list[NDArray[Any]]:
     return [np.moveaxis(volume, axis, 0)[[0, -1]] for axis in range(3)]
 
 
+def is_large(volume: Any) -> bool:
+    """Tell whether a volume is not in memory, and better left where it is."""
+    return is_lazy(volume) and prod(volume.shape[:3]) > LIMITS.compared_pixels
+
+
+def background_of(volume: Any, fill: Any) -> float:
+    """Return what lies outside a volume, as its faces tell; 0 of what is too large to be read."""
+    faces = [] if is_large(volume) else faces_of(np.asarray(volume))
+    # Of one plane of gray it is one number.
+    return float(fill_values(faces[0][0], fill, faces)[0]) if faces else 0.0
+
+
 def checked_interpolation(resampling: Resampling) -> VolumeInterpolation:
     """Return how volumes are interpolated; raise `InputError` if it is no way for them."""
     if resampling.interpolation == "lanczos":
@@ -192,8 +207,18 @@ def volume_checkerboard(seen: Inspection, spacing: Sequence[float]) -> NDArray[n
     spacing : sequence of 3 floats
         Lengths of a voxel along (z, y, x), by which cubes are cubes.
     """
-    shape = seen.valid.shape
-    pair = on_one_grid(_flat(seen.reference), _flat(seen.warped), _flat(seen.valid))
+    return chequered_volumes(seen.reference, seen.warped, seen.valid, spacing)
+
+
+def chequered_volumes(
+    reference: NDArray[Any],
+    warped: NDArray[Any],
+    valid: NDArray[np.bool_],
+    spacing: Sequence[float],
+) -> NDArray[np.float32]:
+    """Return two volumes on one grid in turn, in cubes, as `volume_checkerboard`."""
+    shape = valid.shape
+    pair = on_one_grid(_flat(reference), _flat(warped), _flat(valid))
     side = max(length * step for length, step in zip(shape, spacing, strict=True)) / _CUBES
     z, y, x = (
         (np.arange(length) * step // side).astype(int)
@@ -201,7 +226,7 @@ def volume_checkerboard(seen: Inspection, spacing: Sequence[float]) -> NDArray[n
     )
     other = (z[:, np.newaxis, np.newaxis] + y[:, np.newaxis] + x) % 2 == 1
     board = shared_look(*pair).chequered(*pair[:2], _flat(other)).reshape(shape)
-    return np.where(seen.valid, board, np.float32(np.nan))
+    return np.where(valid, board, np.float32(np.nan))
 
 
 def _flat(volume: NDArray[Any]) -> NDArray[Any]:
@@ -209,7 +234,7 @@ def _flat(volume: NDArray[Any]) -> NDArray[Any]:
     return volume.reshape(-1, *volume.shape[2:])
 
 
-def _covered(
+def covered_volume(
     transform: VolumeTransform, shape: Shape, valid: NDArray[np.bool_]
 ) -> NDArray[np.bool_]:
     """Return the reference voxels for which all that interpolation needs of `valid` is there."""

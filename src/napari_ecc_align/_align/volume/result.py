@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
@@ -11,6 +12,13 @@ from ..._verdict.verdict import Verdict, WithVerdict
 from .motion import Shape
 from .tiles import VolumeTiles
 from .transform import VolumeTransform
+
+NO_TILES: dict[str, Any] = {
+    "displacements": np.empty((0, 6)),
+    **dict.fromkeys(("uncertainties", "fits", "contrasts"), np.empty(0)),
+    "telling": np.empty(0, bool),
+}
+"""What stands for each single tile where tiles are just counted."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -87,3 +95,9 @@ class VolumeAlignment(WithVerdict):
     def judged(self) -> bool:
         """Whether the transform was given to `judge_volume`, and not searched for."""
         return self.start == GIVEN
+
+
+def counted_volume(result: VolumeAlignment) -> VolumeAlignment:
+    """Return a result of which the tiles are just counted."""
+    tiles = None if result.tiles is None else replace(result.tiles, **NO_TILES)
+    return replace(result, tiles=tiles)

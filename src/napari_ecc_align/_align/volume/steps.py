@@ -19,7 +19,8 @@ from .transform import VOLUME_MOTION_MODELS, VolumeMotionModel, VolumeTransform
 
 # "auto" tries them in turn, until one suffices.
 _AUTOMATIC: tuple[VolumeMotionModel, ...] = ("euclidean", "affine")
-_TOO_STIFF = "does not suffice"
+TOO_STIFF = "does not suffice"
+"""What a verdict says where a freer motion model may."""
 
 
 def volume_steps(
@@ -67,8 +68,8 @@ def volume_steps(
             initial=initial,
             **options,
         )
-        result = yield from _threaded(work)
-        if model == models[-1] or _TOO_STIFF not in result.reason:
+        result = yield from in_a_thread(work)
+        if model == models[-1] or TOO_STIFF not in result.reason:
             break
         initial = result.transform
     return result
@@ -95,7 +96,7 @@ def volume_judging_steps(
     generator
         As of `volume_steps`.
     """
-    return _threaded(partial(judge_volume, reference, moving, transform, **options))
+    return in_a_thread(partial(judge_volume, reference, moving, transform, **options))
 
 
 def volume_models(model: str) -> tuple[VolumeMotionModel, ...]:
@@ -107,7 +108,7 @@ def volume_models(model: str) -> tuple[VolumeMotionModel, ...]:
     return chosen or _AUTOMATIC
 
 
-def _threaded(
+def in_a_thread(
     work: Callable[..., VolumeAlignment],
 ) -> Generator[Progress, None, VolumeAlignment]:
     """Do what tells its progress, and can be cancelled, in a thread of its own."""

@@ -22,6 +22,8 @@ from .tile_choice import BlockChoice, side_for
 # is looked for within half of that.
 _SMALLEST, _LARGEST, _ALONG = 8, 14, 6
 FIRST_TILES, MOST_TILES = 20, 48
+# So many are matched between two looks at whether to go on.
+_TOGETHER = 8
 # Smoothing correlates the noise of so many voxels.
 _CORRELATED = (4 * np.pi * SIGMA**2) ** 1.5
 # What the parabola through a peak is off by at best.
@@ -161,12 +163,14 @@ class TileMatcher:
             reference, moving, index, matrix, reach=self._reach, side=side, most=MOST_TILES
         )
         self._voxels, origins = choice.around, choice.origins
+        asked()
         ring = 2
         values, valid = smoothed(
             patches(self._level, origins.astype(int) - ring, _larger(choice.shape, ring))
         )
         cut = (slice(None), *(slice(ring, -ring),) * 3)
         self._templates = np.ascontiguousarray(values[cut])
+        asked()
         usable = _extent(self._templates) > _FLAT * max(
             1e-30, float(_extent(values).max(initial=0))
         )
@@ -227,11 +231,20 @@ class TileMatcher:
 
     def _matched(self, matrix: Array, part: slice) -> tuple[Floats, NDArray[np.int_]]:
         """Return the correlation of tiles around where a matrix puts them, and which they are."""
-        origins, templates = self._origins[part], self._templates[part]
         numbers = np.arange(len(self._origins))[part]
-        width = tuple((2 * self._voxels + 1).tolist())
-        if not len(origins):
-            return np.empty((0, *width), np.float32), numbers
+        surfaces = [np.empty((0, *(2 * self._voxels + 1).tolist()), np.float32)]
+        seen = [numbers[:0]]
+        for first in range(0, len(numbers), _TOGETHER):
+            self._asked()
+            some, which = self._correlated(matrix, numbers[first : first + _TOGETHER])
+            surfaces.append(some)
+            seen.append(which)
+        return np.concatenate(surfaces), np.concatenate(seen)
+
+    def _correlated(
+        self, matrix: Array, numbers: NDArray[np.int_]
+    ) -> tuple[Floats, NDArray[np.int_]]:
+        origins, templates = self._origins[numbers], self._templates[numbers]
         shape = tuple(n + 2 * int(r) for n, r in zip(self._shape, self._voxels, strict=True))
         local = scaled(matrix, self._other.step, self._level.step)
         regions = BlockSampler(self._other, origins - self._voxels, shape)(local)

@@ -18,13 +18,15 @@ from .motion import Shape, mapped
 from .result import VolumeAlignment
 from .sources import VolumeLike, finest
 from .transform import VolumeTransform
-from .trilinear import fill_planes, tile_for
+from .trilinear import block_for, fill_planes
 
 VolumeInterpolation: TypeAlias = Literal["nearest", "linear", "cubic"]
 
 _ORDERS = {"nearest": 0, "linear": 1, "cubic": 3}
 # Planes of the result that one thread makes at a time.
 _PLANES = 8
+# What places in the world leave of a whole number: the outermost voxels must not be lost for it.
+_ROUNDING = 1e-9
 # Single precision holds all values of these.
 _SINGLE = ("u1", "i1", "u2", "i2", "f4")
 
@@ -100,6 +102,8 @@ def warped_by(
 ) -> Any:
     """Resample a volume, lazily if it is lazy, by a matrix of (z, y, x)."""
     order = _ORDERS[interpolation]
+    whole = np.rint(matrix)
+    matrix = np.where(np.abs(matrix - whole) < _ROUNDING, whole, matrix)
     if not is_lazy(volume):
         return _resampled(volume, matrix, shape, order, fill)
 
@@ -144,31 +148,28 @@ def _resampled(
     if order > 1:
         source = ndimage.spline_filter(source.astype(np.float64), order, mode="constant")
     out = np.empty(shape, volume.dtype)
-    tile = tile_for(volume.shape, matrix) if order == 1 and volume.dtype in _SINGLE else None
-    if tile is not None:
+    single = order == 1 and volume.dtype in _SINGLE
+    block = block_for(volume.shape, matrix, _PLANES) if single else None
+    if block is not None:
         source = np.ascontiguousarray(source, np.float32)
 
     def make(first: int) -> None:
         part = out[first : first + _PLANES]
-        if tile is None:
+        if block is None:
             made: NDArray[Any] = np.empty(part.shape, np.float64)
         else:
             made = part if part.dtype == np.float32 else np.empty(part.shape, np.float32)
         begin = matrix.copy()
         begin[:3, 3] = mapped(matrix, np.array([first, 0.0, 0.0]))
-        if tile is not None:
-            fill_planes(made, source, begin, tile, outside)
+        if block is not None:
+            fill_planes(made, source, begin, block, outside)
         else:
             ndimage.affine_transform(
                 source, begin[:3, :3], begin[:3, 3], output=made, order=order, mode="constant",
                 cval=outside, prefilter=False,
             )  # fmt: skip
-        if volume.dtype.kind == "b":
-            made = made >= 0.5
-        elif whole:
-            made = np.clip(np.rint(made), low, high)
         if made is not part:
-            part[:] = made
+            _store(part, made, order)
 
     begins = range(0, shape[0], _PLANES)
     if threads == 1:
@@ -178,6 +179,19 @@ def _resampled(
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         list(pool.map(make, begins))
     return out
+
+
+def _store(part: NDArray[Any], made: NDArray[Any], order: int) -> None:
+    """Write what was interpolated by splines of an order as values of another type."""
+    if part.dtype.kind == "b":
+        np.greater_equal(made, 0.5, out=part)
+        return
+    if part.dtype.kind in "ui":
+        np.rint(made, out=made)
+        if order > 1 or part.dtype.itemsize == 8:
+            # Splines reach beyond the values of their neighbours, doubles beyond 64 bits.
+            np.clip(made, *_limits(part.dtype), out=made)
+    np.copyto(part, made, casting="unsafe")
 
 
 def _limits(dtype: np.dtype[Any]) -> tuple[float, float]:

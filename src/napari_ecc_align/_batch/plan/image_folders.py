@@ -14,7 +14,8 @@ from typing import cast
 from ..._common.atomic import real_path
 from ..._common.errors import InputError
 from ..._common.given import GivenPath
-from ..._images.files.suffixes import image_suffix
+from ..._images.files.suffixes import readable_suffix
+from ..._images.files.zarr_image import is_zarr
 
 Siblings = GivenPath | Iterable[GivenPath] | Mapping[str, GivenPath]
 PLACEHOLDER = "{name}"
@@ -58,7 +59,7 @@ class ImageFolder:
         found = {}
         for path in _walk(self.root):
             named = match.fullmatch(path.relative_to(self.root).as_posix())
-            if named and (self.pattern != PLACEHOLDER or image_suffix(path)):
+            if named and (self.pattern != PLACEHOLDER or readable_suffix(path)):
                 found[named["name"]] = path
         return dict(sorted(found.items()))
 
@@ -153,7 +154,10 @@ def distinct_names(folders: list[ImageFolder]) -> list[ImageFolder]:
 
 
 def _walk(root: Path) -> Iterator[Path]:
-    """Yield the files below a folder that are not hidden; links to folders are followed once."""
+    """Yield the files below a folder that are not hidden; links to folders are followed once.
+
+    A folder that is an OME-Zarr image is one of them.
+    """
     seen = set()
 
     def fail(error: OSError) -> None:
@@ -167,4 +171,6 @@ def _walk(root: Path) -> Iterator[Path]:
             if not name.startswith(".")
             and os.path.realpath(os.path.join(folder, name)) not in seen  # noqa: PTH118
         )
-        yield from (Path(folder, name) for name in files if not name.startswith("."))
+        images = [name for name in folders if is_zarr(Path(folder, name))]
+        folders[:] = [name for name in folders if name not in images]
+        yield from (Path(folder, name) for name in (*images, *files) if not name.startswith("."))

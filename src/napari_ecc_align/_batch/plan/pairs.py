@@ -11,7 +11,7 @@ from typing import Self, overload
 
 from ..._common.errors import InputError
 from ..._common.tables import spreadsheet_text
-from ..._images.files.suffixes import image_suffix
+from ..._images.files.suffixes import ZARR, readable_suffix
 from ..settings import BatchSettings
 from .image_folders import one_or_more
 from .pair_filter import pair_filter
@@ -50,9 +50,10 @@ class PairFiles:
         """Return where an image goes below the output folder, with forward slashes.
 
         It keeps its suffix, but a resampled JPEG becomes a PNG: written as JPEG again, it would
-        lose more than by resampling.
+        lose more than by resampling. An OME-Zarr image becomes a file.
         """
-        suffix = image_suffix(path) or path.suffix
+        suffix = readable_suffix(path) or path.suffix
+        suffix = ".ome.tif" if suffix.lower() in ZARR else suffix
         suffix = ".png" if resampled and suffix.lower() in _JPEG else suffix
         return f"{folder}/{stem(self.name)}{suffix}"
 
@@ -179,7 +180,7 @@ class Plan(Sequence[str]):
 def stem(name: str) -> str:
     """Return a name without the suffix of an image file, if it has one."""
     path = PurePosixPath(name)
-    return path.as_posix().removesuffix(image_suffix(path))
+    return path.as_posix().removesuffix(readable_suffix(path))
 
 
 def pairs_where(pairs: Sequence[PairFiles], patterns: Iterable[str]) -> list[PairFiles]:

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Literal, cast, get_args
 
 from ..._align.volume.transform import VolumeMotionModel, VolumeTransform
 from ..._common.errors import InputError
+from ..._common.folder_contents import folder_digest, folder_state
 from ..._common.own_files import is_path_below, open_own, path_below
 from ..._common.tables import (
     FIELD_KEYS,
@@ -73,9 +74,9 @@ class InputFile:
     role : str
         "reference", "moving", or the name of a sibling.
     path : str
-        The file.
+        The file, or the folder of an OME-Zarr image.
     size, modified : int
-        Its bytes, and when it was changed, in ns.
+        Its bytes, and when it was changed, in ns; of a folder those of all its files, and last.
     sha256 : str
         Digest of its content, in hexadecimal.
     """
@@ -90,6 +91,10 @@ class InputFile:
         """Return whether a file still is this one; its content is read only if in doubt."""
         with suppress(OSError):
             status = path.stat()
+            if stat.S_ISDIR(status.st_mode):
+                size, modified = folder_state(path)
+                same = modified == self.modified or folder_digest(path) == self.sha256
+                return size == self.size and same
             return (
                 stat.S_ISREG(status.st_mode)
                 and status.st_size == self.size

@@ -169,7 +169,8 @@ def _warped(
     folder = pair.folder if role == "moving" else role
     written, compared = dict[str, bytes](), None
     if outcome == "passed through":
-        written[pair.output(folder, path, resampled=False)] = loaded.content
+        name = pair.output(folder, path, resampled=False)
+        written[name] = loaded.passed_on(name)
     elif outcome != "failed":
         pixels = resample_file(loaded.read, transform, reference.image.shape, settings)
         aligned = loaded.read.resampled(pixels, reference.read.grid)

@@ -109,7 +109,8 @@ def volume_record(
         inputs += [] if role == "moving" else [one.file]
         folder = pair.folder if role == "moving" else role
         if outcome == "passed through":
-            files[pair.output(folder, path, resampled=False)] = one.content
+            name = pair.output(folder, path, resampled=False)
+            files[name] = one.passed_on(name)
         elif outcome == "aligned" or (outcome == "doubtful" and settings.doubtful == "write"):
             name = pair.output(folder, path, resampled=True)
             warped = _resampled(one.read, reference.read, transform, settings)

@@ -35,7 +35,7 @@ def describe_pair(
     frames = [stack.described(reference, moving), _unmoved(stack.choice, output)]
     if reference.unique_id == moving.unique_id:
         return frames
-    axes = 3 if stack.volume else 2
+    axes = 3 if stack.in_three_axes else 2
     fixed, other = layer_grid(reference, axes), layer_grid(moving, axes)
     # What a run has put in place has no size of its own any more.
     own = METADATA_KEY not in moving.metadata
@@ -43,13 +43,14 @@ def describe_pair(
     notes = [_colour(reference, moving), sizes, units_note(fixed, other)]
     if notes[1] is None and start_between(fixed, other) is not None:
         notes.append("Starts from where the layers lie.")
-    return [*frames, *notes, None if stack.volume else _large(fixed, other)]
+    return [*frames, *notes, None if stack.in_three_axes else _large(fixed, other)]
 
 
 def _unmoved(choice: FrameChoice | None, output: Output) -> str | None:
     if choice is None or choice.mode != "every frame" or output == "resample":
         return None
-    return "Frames cannot be moved one by one: they are resampled."
+    what = "Volumes" if choice.volumes else "Frames"
+    return f"{what} cannot be moved one by one: they are resampled."
 
 
 def _colour(reference: Image, moving: Image) -> str | None:

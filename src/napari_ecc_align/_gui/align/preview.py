@@ -96,17 +96,19 @@ class FramePreview:
         self._layer, self._viewer = layer, viewer
         self._frames = task.frames
         self._one = Preview(layer, task.reference, task.moving)
-        self._found: dict[int, Transform] = {}
+        self._found: dict[int, Transform | VolumeTransform] = {}
         viewer.dims.events.point.connect(self._look)
 
     def tell(self, step: Progress) -> None:
         """Take note of a frame that is done, and show it if it is looked at."""
         if not isinstance(step, FrameProgress) or step.result is None or not step.result.found:
             return
-        assert step.transform is not None
+        # Of a volume it is that of its result.
+        found = step.transform or getattr(step.result, "transform", None)
+        assert isinstance(found, Transform | VolumeTransform)
         frame = round(step.fraction * len(self._frames)) - 1
         # A layer cannot be bent: of a field it shows the motion after it.
-        self._found[frame] = step.transform
+        self._found[frame] = found
         if frame == self._looked_at():
             self._look()
 

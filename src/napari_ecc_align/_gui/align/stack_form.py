@@ -23,7 +23,13 @@ from ..layers.snapshots import (
     snapshot,
     volume_snapshot,
 )
-from ..layers.stack_snapshots import StackSnapshot, is_stack, single_frame, stack_snapshot
+from ..layers.stack_snapshots import (
+    StackSnapshot,
+    is_stack,
+    single_frame,
+    stack_snapshot,
+    volume_film_snapshot,
+)
 from ..layers.world import PixelGrid, layer_grid, unit_of
 from ..runs.basis import MOVING_PLANE, OF_VOLUMES, OTHER_AXES, REFERENCE_PLANE
 from ..runs.frame_choice import (
@@ -32,6 +38,7 @@ from ..runs.frame_choice import (
     FrameChoice,
     are_volumes,
     choices,
+    is_volume_film,
     unlike,
 )
 
@@ -84,6 +91,15 @@ class StackForm(Container):  # type: ignore[type-arg]
         return self.choice == AS_VOLUME
 
     @property
+    def in_three_axes(self) -> bool:
+        """Whether volumes are aligned: two as such, or every one of a film."""
+        return self.volume or self._volumes
+
+    @property
+    def _volumes(self) -> bool:
+        return self.choice is not None and self.choice.volumes
+
+    @property
     def look(self) -> Channel:
         """Which channel is looked at."""
         choice = self.choice
@@ -102,6 +118,9 @@ class StackForm(Container):  # type: ignore[type-arg]
         choice = self.choice
         if self.volume:
             return (MOVING_PLANE, REFERENCE_PLANE, OTHER_AXES)
+        if self._volumes:
+            planes = (MOVING_PLANE, REFERENCE_PLANE, OTHER_AXES)
+            return (*planes, *(OF_VOLUMES if many else OF_VOLUMES[1:]))
         every = choice is not None and choice.mode == "every frame"
         own = MOVING_PLANE if every or choice in OF_CHANNELS else OTHER_AXES
         return (*OF_VOLUMES, own, *[REFERENCE_PLANE] * (many or choice in OF_CHANNELS))
@@ -125,8 +144,13 @@ class StackForm(Container):  # type: ignore[type-arg]
         """
         viewer, choice = self._viewer, self.choice
         if self.volume:
-            volume = volume_snapshot(reference, viewer)
-            return None, volume, single_frame(volume_snapshot(moving, viewer), volume.grid), None
+            return None, *self.on_show(reference, moving), None
+        if choice is not None and choice.volumes:
+            itself = choice.anchor is not None
+            volume = volume_snapshot(reference, viewer, self.look)
+            target = None if itself else volume.grid
+            frames = volume_film_snapshot(moving, viewer, target=target, channel=self.look)
+            return choice, volume, frames, None
         fixed = snapshot(reference, viewer, self.look)
         if choice is None or choice.mode == "the frame on show":
             return None, fixed, single_frame(snapshot(moving, viewer), fixed.grid), None
@@ -137,6 +161,12 @@ class StackForm(Container):  # type: ignore[type-arg]
         others = take(reference) if many and choice.mode == "every frame" else None
         return choice, fixed, take(moving, target=fixed.grid), others
 
+    def on_show(self, reference: Image, moving: Image) -> tuple[LayerSnapshot, StackSnapshot]:
+        """Return the planes of two layers that are on show, or where z counts the volumes."""
+        take = volume_snapshot if self.in_three_axes else snapshot
+        fixed = take(reference, self._viewer)
+        return fixed, single_frame(take(moving, self._viewer), fixed.grid)
+
     def follow(self, reference: Image | None, moving: Image | None) -> None:
         """Offer what suits the two layers, if the moving one is a stack."""
         stack = reference is not None and moving is not None and is_stack(moving)
@@ -145,8 +175,10 @@ class StackForm(Container):  # type: ignore[type-arg]
         offered: tuple[FrameChoice, ...] = ()
         if axes is not None and reference is not None and moving is not None:
             itself = reference.unique_id == moving.unique_id
-            volume = None if itself else are_volumes(axes_of(reference, self._viewer), axes)
-            offered = choices(axes, itself=itself, volume=volume)
+            others = axes_of(reference, self._viewer)
+            volume = None if itself else are_volumes(others, axes)
+            film = is_volume_film(axes) if itself or volume is not None else None
+            offered = choices(axes, itself=itself, volume=volume, film=film)
         meanings, looks = _meanings(axes), _looks(axes)
         if meanings != self._meanings:
             self._meanings = meanings
@@ -178,6 +210,8 @@ class StackForm(Container):  # type: ignore[type-arg]
             return None
         if self.volume:
             return self._described_volume(reference, moving)
+        if choice.volumes:
+            return self._described_film(reference, moving, axes, choice)
         along, pairs = _frame_axis(axes, choice), _frame_axis(others, choice)
         one = "channel" if choice.channels else _shown(axes)
         words, every = choice.words, choice.mode == "every frame"
@@ -207,6 +241,22 @@ class StackForm(Container):  # type: ignore[type-arg]
             said += f" By {' and '.join(by)} (on show); Apply to layers gives it to all."
         if any(axes_of(layer, self._viewer).guessed for layer in (reference, moving)):
             said += " That the planes are depth is guessed; choose under axes."
+        return said
+
+    def _described_film(
+        self, reference: Image, moving: Image, axes: StackAxes, choice: FrameChoice
+    ) -> str:
+        assert axes.along is not None
+        to = "the first" if choice.anchor is not None else "the reference"
+        count = axes.lengths[axes.along]
+        said = (
+            f"Film of {count} volumes, {_planes(layer_grid(moving, 3))}: every one to {to}"
+            f"{self._looked_at(moving, axes, choice)}; z is searched."
+        )
+        if choice.anchor is None and axes_of(reference, self._viewer).long[:-1]:
+            said += " The volume on show of the reference is used."
+        if axes.guessed:
+            said += " That the axes are time and depth is guessed; choose under axes."
         return said
 
     def _looked_at(self, moving: Image, axes: StackAxes, choice: FrameChoice) -> str:

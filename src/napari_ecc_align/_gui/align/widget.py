@@ -17,8 +17,6 @@ from ..._align.progress import Progress
 from ..._common.errors import InputError
 from ..._compare.inspection import Inspection
 from ..._transform.matrices import MotionModel
-from ..layers.snapshots import snapshot
-from ..layers.stack_snapshots import single_frame
 from ..layers.world import start_between
 from ..results.actions import BLINK_KEY
 from ..results.panel import ResultPanel
@@ -75,9 +73,7 @@ class AlignWidget(Container):  # type: ignore[type-arg]
         self.steps = NextSteps(
             self._align_as,
             self._align_by_edges,
-            lambda: self._by_hand(
-                partial(mark_points, napari_viewer, self.where, 3 if self.stack.volume else 2)
-            ),
+            lambda: self._by_hand(self._mark_points),
             self._drag,
             lambda: self._by_hand(partial(draw_region, napari_viewer, self.where)),
         )
@@ -215,11 +211,7 @@ class AlignWidget(Container):  # type: ignore[type-arg]
 
     def _start_judging(self) -> None:
         reference, moving = self.pair.chosen()
-        if self.stack.volume:
-            _, fixed, frames, _ = self.stack.taken(reference, moving)
-        else:
-            fixed = snapshot(reference, self._viewer)
-            frames = single_frame(snapshot(moving, self._viewer), fixed.grid)
+        fixed, frames = self.stack.on_show(reference, moving)
         but = (*self.stack.ignored(many=False), OTHER_AXES, MODEL, "the start")
         self._begin(
             Task(
@@ -353,7 +345,7 @@ class AlignWidget(Container):  # type: ignore[type-arg]
         reference, moving = self.pair.reference.value, self.pair.moving.value
         self.settings.threshold.suit(reference, moving)
         self.stack.follow(reference, moving)
-        self.settings.suit_volumes(self.stack.volume)
+        self.settings.suit_volumes(self.stack.in_three_axes)
         notes: list[str | None] = []
         with suppress(InputError):
             pair = self.pair.chosen(stack_to_itself=True)
@@ -383,6 +375,10 @@ class AlignWidget(Container):  # type: ignore[type-arg]
             self.after.say(message, self._basis())
 
         self._try(start)
+
+    def _mark_points(self, reference: Image, moving: Image) -> str:
+        axes = 3 if self.stack.in_three_axes else 2
+        return mark_points(self._viewer, self.where, axes, reference, moving)
 
     def _drag(self) -> None:
         layer = self.pair.moving.value

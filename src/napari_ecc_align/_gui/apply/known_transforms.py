@@ -11,13 +11,13 @@ from typing import Any
 import numpy as np
 from napari.layers import Image, Labels, Layer
 
+from ..._align.volume.film_result import load_volume_transforms
 from ..._align.volume.transform import load_of_either
 from ..._common.errors import InputError
 from ..._transform.field import Field, field_of
 from ..._transform.files import load_fields, load_transforms
 from ..._transform.formats.field_files import holds_a_field, holds_fields, unpacked
-from ..._transform.formats.registry import holds_a_stack
-from ..._transform.transform import Transform
+from ..._transform.formats.registry import holds_a_stack, holds_a_volume
 from ..layers.attributes import METADATA_KEY, is_result
 from ..layers.frame_transforms import FrameTransforms
 from ..layers.world import AnyTransform, PixelGrid, as_any_transform, grid_from, layer_grid
@@ -92,6 +92,8 @@ def transform_in(path: Path) -> KnownTransform:
         return KnownTransform(label, FrameTransforms(tuple(load_fields(path))))
     if holds_a_field(path):
         return KnownTransform(label, Field.load(path))
+    if holds_a_stack(path) and holds_a_volume(path):
+        return KnownTransform(label, FrameTransforms(tuple(load_volume_transforms(path))))
     if holds_a_stack(path):
         return KnownTransform(label, FrameTransforms(tuple(load_transforms(path))))
     return KnownTransform(label, load_of_either(path))
@@ -126,9 +128,11 @@ def _of_frames(note: Any) -> FrameTransforms | None:
     if not noted or all(one == noted[0] for one in noted):
         return None
     start, step = note["frame_places"]
+    plane_axes = len(note["layers"]["moving"]["grid"]["shape"])
     return FrameTransforms(
-        tuple(field_of(unpacked(each)) for each in fields) or tuple(map(Transform, matrices)),
-        note["axis"] - len(note["layers"]["moving"]["index"]) - 2,
+        tuple(field_of(unpacked(each)) for each in fields)
+        or tuple(as_any_transform(each, None) for each in matrices),
+        note["axis"] - len(note["layers"]["moving"]["index"]) - plane_axes,
         (float(start), float(step)),
     )
 

@@ -29,7 +29,12 @@ from ..._transform.field import Field, plain_parts
 from ..._transform.transform import Transform
 from .attributes import METADATA_KEY, appearance, levels_of, plane_count
 from .frame_transforms import FrameTransforms
-from .resampling import resample_steps, resampled_volumes, stacked_placement
+from .resampling import (
+    resample_steps,
+    resample_volumes_steps,
+    resampled_volumes,
+    stacked_placement,
+)
 from .shapes import Change, moved_shapes
 from .world import (
     AnyTransform,
@@ -196,11 +201,13 @@ def _resampled(layer: Layer, application: Application) -> tuple[Any, dict[str, A
             levels[0], plane_count(layer)[:-1], of_plane(()), target.shape, application.resampling
         )
         return data, {**stacked_placement(layer, target), "multiscale": False}
-    steps = resample_steps(
+    volumes = target.axes == 3
+    put: Any = resample_volumes_steps if volumes else resample_steps
+    steps = put(
         levels,
-        plane_count(layer),
+        plane_count(layer)[: -1 if volumes else None],
         of_plane,
-        (target.shape[0], target.shape[1]),
+        target.shape,
         application.resampling,
         multiscale=multiscale,
     )

@@ -11,6 +11,8 @@ import numpy as np
 from napari.layers import Layer
 from numpy.typing import NDArray
 
+from ..._align.volume.film_result import save_volume_transforms
+from ..._align.volume.transform import VolumeTransform
 from ..._common.errors import InputError
 from ..._transform.field import Field, stored_parts
 from ..._transform.files import save_fields, save_transforms
@@ -18,6 +20,7 @@ from ..._transform.formats.field_files import packed
 from ..._transform.transform import Transform
 from .attributes import axes_of, plane_count
 from .shapes import Change
+from .world import AnyTransform
 
 
 @dataclass(frozen=True, eq=False)
@@ -26,18 +29,19 @@ class FrameTransforms:
 
     Attributes
     ----------
-    transforms : tuple of Transform or Field
+    transforms : tuple of Transform, Field or VolumeTransform
         Reference pixels to those of each frame.
     axis : int, optional
         Which axis of a layer the frames follow each other along, counted from the last; the last
-        two are those of the plane. Of a layer where that does not fit, and when left out, the one
+        two are those of the plane, or the last three those of the volume. Of a layer where that
+        does not fit, and when left out, the one
         that its labels or lengths tell.
     places : tuple of float, optional
         Where the first frame lies in the world along that axis, and how far apart frames are;
         taken from the layers themselves when left out.
     """
 
-    transforms: tuple[Transform | Field, ...]
+    transforms: tuple[AnyTransform, ...]
     axis: int | None = None
     places: tuple[float, float] | None = None
 
@@ -56,22 +60,30 @@ class FrameTransforms:
         """
         bent = [each for each in self.transforms if isinstance(each, Field)]
         plain = [each for each in self.transforms if isinstance(each, Transform)]
+        volumes = [each for each in self.transforms if isinstance(each, VolumeTransform)]
         if bent:
             save_fields(bent, path, overwrite=True)
+        elif volumes:
+            save_volume_transforms(volumes, path, overwrite=True)
         else:
             save_transforms(plain, path, overwrite=True)
 
     def __len__(self) -> int:
         return len(self.transforms)
 
-    def of_plane(self, layer: Layer, index: tuple[int, ...]) -> Transform | Field:
-        """Return the transform of one plane of a layer with pixels."""
+    @property
+    def plane_axes(self) -> int:
+        """How many axes a plane has that a transform is of: two, or three of volumes."""
+        return 3 if isinstance(self.transforms[0], VolumeTransform) else 2
+
+    def of_plane(self, layer: Layer, index: tuple[int, ...]) -> AnyTransform:
+        """Return the transform of one plane, or volume, of a layer with pixels."""
         number: int = index[self._axis_of(layer, plane_count(layer))]
         return self.transforms[number]
 
     def _axis_of(self, layer: Layer, leading: tuple[int, ...] | None) -> int:
         """Return the axis of a layer's frames; below 0 if it has none."""
-        named: int = layer.ndim + (-3 if self.axis is None else self.axis)
+        named: int = layer.ndim + (-1 - self.plane_axes if self.axis is None else self.axis)
         if leading is None:
             return named
         fits = 0 <= named < len(leading) and leading[named] == len(self)
@@ -102,7 +114,7 @@ class FrameTransforms:
                 f"transforms for {len(self)}: choose a stack of the same length"
             )
 
-    def change(self, layer: Layer, change_of: Callable[[Transform | Field], Change]) -> Change:
+    def change(self, layer: Layer, change_of: Callable[[AnyTransform], Change]) -> Change:
         """Return the function that moves points of a layer, each with its frame.
 
         Parameters
@@ -140,7 +152,7 @@ class FrameTransforms:
         return np.clip(np.rint(along), 0, len(self) - 1).astype(np.int64)
 
 
-def frames_record(transforms: Sequence[Transform | Field]) -> dict[str, Any]:
+def frames_record(transforms: Sequence[AnyTransform]) -> dict[str, Any]:
     """Return what tells the transforms of frames, as values that JSON can hold."""
     bent = [packed(stored_parts(each)) for each in transforms if isinstance(each, Field)]
     matrices = [each.matrix.tolist() for each in transforms]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Sequence
+from dataclasses import replace
 from itertools import product
 from math import prod
 from typing import Any
@@ -12,14 +13,17 @@ from napari.layers import Layer
 from numpy.typing import NDArray
 
 from ..._align.progress import Progress
-from ..._align.volume.inspection import checked_interpolation, faces_of, resampled_volume
+from ..._align.volume.inspection import (
+    background_of,
+    checked_interpolation,
+    is_large,
+    resampled_volume,
+)
 from ..._align.volume.lazy_warp import warped_levels
 from ..._align.volume.transform import VolumeTransform
 from ..._align.volume.warp import warped_by
 from ..._common.errors import InputError
-from ..._images.filling import fill_values
 from ..._images.interpolation import resampled_to_edges
-from ..._images.limits import LIMITS
 from ..._images.sources import is_lazy
 from ..._images.warping import Resampling, warp
 from ..._transform.axes import in_row_column
@@ -78,6 +82,37 @@ def resample_steps(
     return whole if multiscale else whole[0]
 
 
+def resample_volumes_steps(
+    levels: Sequence[Any],
+    leading: tuple[int, ...],
+    transform_of: Callable[[tuple[int, ...]], VolumeTransform],
+    shape: tuple[int, ...],
+    resampling: Resampling,
+    *,
+    multiscale: bool,
+) -> Generator[Progress, None, Any]:
+    """Put volumes on another grid, each by its transform, as `resample_steps` does planes."""
+    volumes, count = [], prod(leading)
+    lazy = is_lazy(levels[0]) or multiscale
+    for number, index in enumerate(product(*map(range, leading))):
+        yield Progress(number / count, f"resampling volume {number + 1} of {count}")
+        sources = [plane_at_level(level, index, leading) for level in levels]
+        if not lazy or len(sources[0].shape) > 3:
+            volume = in_memory(sources[0], "The volume")
+            volumes.append([resampled_volume(volume, transform_of(index), shape, resampling)])
+            continue
+        if not volumes and isinstance(resampling.fill, str):
+            # That of one is for all: to tell it takes a volume of the smallest size.
+            resampling = replace(resampling, fill=background_of(sources[-1], resampling.fill))
+        made = large_volume(sources, transform_of(index), shape, resampling)
+        volumes.append(made if multiscale else made[:1])
+    whole = [
+        _stacked([volume[level] for volume in volumes], leading)
+        for level in range(len(volumes[0]))
+    ]
+    return whole if multiscale else whole[0]
+
+
 def resampled_volumes(
     data: Any,
     leading: tuple[int, ...],
@@ -127,11 +162,6 @@ def in_memory(volume: Any, name: str) -> NDArray[Any]:
     return np.asarray(volume)
 
 
-def is_large(volume: Any) -> bool:
-    """Tell whether a volume is not in memory, and better left where it is."""
-    return is_lazy(volume) and prod(volume.shape[:3]) > LIMITS.compared_pixels
-
-
 def large_volume(
     source: Any, transform: VolumeTransform, shape: tuple[int, ...], resampling: Resampling
 ) -> Any:
@@ -156,9 +186,7 @@ def large_volume(
     coarsest = levels[-1]
     way, fill = checked_interpolation(resampling), resampling.fill
     if isinstance(fill, str):
-        # The background is told from the smallest size, if there is one that can be read.
-        faces = [] if is_large(coarsest) else faces_of(np.asarray(coarsest))
-        fill = float(fill_values(faces[0], fill, faces)[0]) if faces else 0.0
+        fill = background_of(coarsest, fill)
     outside = float(np.ravel(fill)[0])
 
     def warped(level: Any, matrix: Any, size: tuple[int, ...]) -> Any:

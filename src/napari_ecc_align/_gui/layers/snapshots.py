@@ -100,20 +100,27 @@ def snapshot(layer: Image, viewer: ViewerModel, channel: Channel = ON_SHOW) -> L
     )
 
 
-def volume_snapshot(layer: Image, viewer: ViewerModel) -> LayerSnapshot:
+def volume_snapshot(
+    layer: Image, viewer: ViewerModel, channel: Channel = ON_SHOW
+) -> LayerSnapshot:
     """Take what a run needs of a volume: the last three axes, at every size that the layer has.
 
-    Of further axes, such as channels, it is what is on show.
+    Of further axes it is what is on show, of channels the one that is asked for.
 
     Raises
     ------
     InputError
-        If the layer shows other axes than its last ones.
+        If the layer shows other axes than its last ones, or has no such channel.
     """
-    shown = snapshot(layer, viewer)
+    shown = snapshot(layer, viewer, channel)
     index, grid = shown.index[:-1], layer_grid(layer, 3)
     leading = plane_count(layer)[: len(index)]
-    volumes = [plane_at_level(level, index, leading) for level in levels_of(layer)]
+    volumes = [
+        plane_at_level(level, index, leading)
+        if shown.mean_axis is None
+        else mean_plane(level, index, leading, shown.mean_axis)
+        for level in levels_of(layer)
+    ]
     origin = {**shown.origin, "index": list(index), "grid": grid_record(grid)}
     return replace(
         shown,

@@ -7,7 +7,7 @@ channels. A transform belongs to a number along one of them; further axes share 
 from __future__ import annotations
 
 from collections.abc import Generator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -17,12 +17,10 @@ from napari.layers import Image
 from ..._align.progress import Progress
 from ..._common.errors import InputError
 from ..._images.warping import Resampling
-from ..._transform.field import Field
-from ..._transform.transform import Transform
 from .attributes import axes_of, levels_of, plane_count
 from .lazy_planes import mean_plane, plane_of
-from .resampling import resample_steps, stacked_placement
-from .snapshots import ON_SHOW, Channel, LayerSnapshot, snapshot
+from .resampling import resample_steps, resample_volumes_steps, stacked_placement
+from .snapshots import ON_SHOW, Channel, LayerSnapshot, snapshot, volume_snapshot
 from .world import PixelGrid, data_matrix, own_placement
 
 
@@ -37,9 +35,10 @@ class StackSnapshot(Sequence[Any]):
     shown : LayerSnapshot
         The plane on show.
     levels : tuple of array_like, shapes (..., h, w) or (..., h, w, 3 or 4)
-        All of the data at every size that the layer has, full resolution first; perhaps lazy.
+        All of the data at every size that the layer has, full resolution first; perhaps lazy. Of
+        a film of volumes (..., d, h, w).
     leading : tuple of int
-        Lengths of the axes before the plane's.
+        Lengths of the axes before the plane's, or the volume's.
     axis : int
         Which of those is the one that frames follow each other along.
     placement : dict
@@ -47,7 +46,7 @@ class StackSnapshot(Sequence[Any]):
     frame_places : tuple of float
         Where the first frame lies in the world along that axis, and how far apart frames are.
     called : str
-        What the frames are: "frames", "planes" or "channels".
+        What the frames are: "frames", "planes", "channels" or "volumes".
     """
 
     shown: LayerSnapshot
@@ -91,18 +90,18 @@ class StackSnapshot(Sequence[Any]):
 
     def resample_steps(
         self,
-        transforms: Sequence[Transform | Field],
-        shape: tuple[int, int],
+        transforms: Sequence[Any],
+        shape: tuple[int, ...],
         resampling: Resampling,
     ) -> Generator[Progress, None, Any]:
-        """Put every plane where the transform of its frame says, one step at a time.
+        """Put every plane, or volume, where the transform of its frame says, step by step.
 
         Parameters
         ----------
-        transforms : sequence of Transform or Field
+        transforms : sequence of Transform, Field or VolumeTransform
             One per frame: reference pixels to those of the frame.
         shape : tuple of int
-            (height, width) of the reference.
+            (height, width) of the reference; of volumes (depth, height, width).
         resampling : Resampling
             Between the pixels, and beyond them.
 
@@ -112,7 +111,8 @@ class StackSnapshot(Sequence[Any]):
             Yields a `Progress` before every plane and returns the data: an array, a lazy one if
             the stack is, or a list of those if it has several sizes.
         """
-        return resample_steps(
+        put: Any = resample_steps if len(shape) == 2 else resample_volumes_steps
+        return put(  # type: ignore[no-any-return]
             self.levels,
             self.leading,
             lambda index: transforms[self.number(index)],
@@ -184,3 +184,22 @@ def stack_snapshot(
         frame_places=(float(matrix[axis, -1]), float(matrix[axis, axis])),
         called=axes.noun(axis),
     )
+
+
+def volume_film_snapshot(
+    layer: Image,
+    viewer: ViewerModel,
+    *,
+    target: PixelGrid | None = None,
+    channel: Channel = ON_SHOW,
+) -> StackSnapshot:
+    """Take what a run needs of a film of volumes, of which `axes_of` tells the time and depth.
+
+    Parameters
+    ----------
+    layer, viewer, target, channel
+        As for `stack_snapshot`.
+    """
+    film = stack_snapshot(layer, viewer, target=target, channel=channel)
+    shown = volume_snapshot(layer, viewer, channel)
+    return replace(film, shown=shown, leading=film.leading[:-1], called="volumes")

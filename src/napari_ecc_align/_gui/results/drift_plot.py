@@ -5,6 +5,7 @@ from __future__ import annotations
 from contextlib import suppress
 from typing import Any
 
+import numpy as np
 from napari.utils.theme import get_theme
 from napari.viewer import Viewer
 from qtpy.QtWidgets import QWidget
@@ -12,12 +13,15 @@ from qtpy.QtWidgets import QWidget
 from ..._common.errors import InputError
 from ..layers.attributes import layer_with_id
 from ..layers.snapshots import show_plane, shown_index
+from ..layers.world import unit_of
 from ..runs.finished_run import FinishedRun
 from ..shared.watching import Watch
 
 _SIZE = (4, 2.2)
 _LEAST_HEIGHT = 220
 _DOCK = "Drift"
+_LINES = {"x": ("-", "#e66100"), "y": ("--", "#40b0e4"), "z": ("-.", "#8fce00")}
+_SIGMAS = 2
 # Of red, green and blue together.
 _MIDDLE = 384
 
@@ -58,9 +62,10 @@ def show_drift(viewer: Viewer, run: FinishedRun) -> None:
 
 
 def drift_canvas(run: FinishedRun, *, dark: bool) -> QWidget:
-    """Return a Qt widget with the shift and the rotation of every frame.
+    """Return a Qt widget with the shift and the rotation of every frame, of volumes along z, too.
 
-    Frames that are not called aligned are marked.
+    Behind each line is how far it is known, by two sigma. Frames that are not called aligned are
+    marked.
 
     Parameters
     ----------
@@ -74,7 +79,8 @@ def drift_canvas(run: FinishedRun, *, dark: bool) -> QWidget:
     from matplotlib.figure import Figure
 
     drift = run.drift()
-    frames, x, y = drift["frame"], drift["x"], drift["y"]
+    frames = drift["frame"]
+    unit = (unit_of(run.task.reference.grid) if run.task.is_volume_film else None) or "px"
     with style.context("dark_background" if dark else "default"):
         canvas = FigureCanvasQTAgg(  # type: ignore[no-untyped-call]
             Figure(_SIZE, layout="constrained")
@@ -82,16 +88,32 @@ def drift_canvas(run: FinishedRun, *, dark: bool) -> QWidget:
         # A figure that is squeezed flat cannot be laid out.
         canvas.setMinimumHeight(_LEAST_HEIGHT)
         shift, turn = canvas.figure.subplots(2, sharex=True, height_ratios=(2, 1))
-        shift.plot(frames, x, "-", color="#e66100", label="x")
-        shift.plot(frames, y, "--", color="#40b0e4", label="y")
-        unsure = drift["verdict"] != "aligned"
-        if unsure.any():
-            shift.plot(frames[unsure], x[unsure], "s", color="#e66100", label="not sure")
-            shift.plot(frames[unsure], y[unsure], "s", color="#40b0e4")
-        shift.set_ylabel("shift, px")
+        drawn = {axis: look for axis, look in _LINES.items() if axis in drift}
+        for axis, (line, colour) in drawn.items():
+            shift.plot(frames, drift[axis], line, color=colour, label=axis)
+            if f"{axis}_uncertainty" in drift:
+                _draw_band(shift, frames, drift[axis], drift[f"{axis}_uncertainty"], colour)
+        unsure = (drift["verdict"] != "aligned") & np.isfinite(drift["x"])
+        label = "not sure"
+        for axis, (_, colour) in drawn.items() if unsure.any() else ():
+            shift.plot(frames[unsure], drift[axis][unsure], "s", color=colour, label=label)
+            label = ""
+        for frame in frames[~np.isfinite(drift["x"])]:
+            # Nothing was found: there is no place to mark, but a time.
+            shift.axvspan(frame - 0.5, frame + 0.5, color="gray", alpha=0.25, linewidth=0)
+        shift.set_ylabel(f"shift, {unit}")
         shift.legend(loc="best", fontsize="small")
         turn.plot(frames, drift["rotation"], "-", color="gray")
         turn.set_ylabel("turn, °")
         turn.set_xlabel(run.task.frames.called[:-1])
         turn.xaxis.get_major_locator().set_params(integer=True)
     return canvas
+
+
+def _draw_band(axes: Any, frames: Any, along: Any, sigma: Any, colour: str) -> None:
+    """Draw how far a line is known."""
+    known = np.isfinite(sigma) & np.isfinite(along)
+    if not known.any():
+        return
+    low, high = (np.where(known, along + sign * _SIGMAS * sigma, np.nan) for sign in (-1, 1))
+    axes.fill_between(frames, low, high, color=colour, alpha=0.25, linewidth=0)

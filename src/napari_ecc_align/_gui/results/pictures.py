@@ -13,7 +13,12 @@ from numpy.typing import NDArray
 
 from ..._align.mean_frame import mean_image
 from ..._align.stack_masks import StackMasks
-from ..._align.volume.inspection import volume_checkerboard, volume_overlay
+from ..._align.volume.inspection import (
+    chequered_volumes,
+    covered_volume,
+    volume_checkerboard,
+    volume_overlay,
+)
 from ..._common.errors import InputError
 from ..._compare.binary import OUTSIDE, compare
 from ..._compare.difference import difference
@@ -55,7 +60,15 @@ class _Drawing:
 
     def of(self, planes: _AlignedPlanes, index: Index) -> NDArray[Any]:
         reference, aligned, inside = planes.pair(index)
-        drawn = self.draw(reference, aligned, mask=inside)
+        if inside.ndim == 2:
+            drawn = self.draw(reference, aligned, mask=inside)
+        elif self.draw is checkerboard:
+            drawn = chequered_volumes(reference, aligned, inside, planes.spacing)
+        else:
+            # Planes one below the other are an image.
+            flat = (each.reshape(-1, *each.shape[2:]) for each in (reference, aligned))
+            drawn = self.draw(*flat, mask=inside.reshape(-1, inside.shape[2]))
+            drawn = drawn.reshape(*inside.shape, *self.beyond)
         if self.dtype.kind == "f":
             drawn[~inside] = np.nan
         return drawn
@@ -127,7 +140,7 @@ class _AlignedPlanes:
         self._data = run.data[0] if isinstance(run.data, list) else run.data
         self._means: dict[Index, NDArray[Any]] = {}
         self.indices = list(product(*map(range, self.frames.leading)))
-        self.shape = (task.shape[0], task.shape[1])
+        self.shape, self.spacing = task.shape, task.spacings[0]
         # A single image is drawn at once, however large it is: it was compared so already.
         self.lazy = is_lazy(self._data)
 
@@ -166,11 +179,17 @@ class _AlignedPlanes:
 
     def _covered(self, index: Index, mask: Any) -> NDArray[np.bool_]:
         """Return where a frame holds data, and counts, on the grid of the aligned stack."""
+        transform = self._run.transforms[self.frames.number(index)]
+        valid = None if mask is None else np.asarray(mask, bool)
+        moving = self._task.moving.grid.shape
+        if len(moving) == 3:
+            held = np.broadcast_to(True, moving) if valid is None else valid
+            return covered_volume(transform, self.shape, held)
         return overlap(
-            self._run.transforms[self.frames.number(index)],
-            output_shape=self.shape,
-            moving_shape=self._task.moving.grid.shape,
-            moving_valid=None if mask is None else np.asarray(mask, bool),
+            transform,
+            output_shape=(self.shape[0], self.shape[1]),
+            moving_shape=moving,
+            moving_valid=valid,
         )
 
     def _mean(self, index: Index) -> NDArray[Any]:
@@ -178,7 +197,9 @@ class _AlignedPlanes:
         key = self.frames.at(index, 0)
         if key not in self._means:
             gray = partial(self._gray, key)
-            self._means[key] = mean_image(self._run.results, self.shape, gray)
+            results: Any = self._run.results
+            shape = self.shape[0], self.shape[1]
+            self._means[key] = mean_image(results, shape, gray)
         return self._means[key]
 
     def _gray(self, index: Index, frame: int) -> tuple[NDArray[Any], NDArray[np.bool_]]:

@@ -5,15 +5,16 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from math import prod
 from pathlib import Path
 from typing import Any, Literal, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ..._align.progress import FrameResult
 from ..._align.smooth_stack import SmoothStack
 from ..._align.stack_result import StackResult
+from ..._align.volume.film_result import VolumeStackResult
 from ..._align.volume.inspection import volume_rows
 from ..._align.volume.result import VolumeAlignment
 from ..._common.atomic import write_atomically
@@ -29,7 +30,7 @@ from ..._transform.formats.registry import FORMATS, STACK_FORMATS
 from ..._transform.matrices import MotionModel
 from ..._transform.transform import Transform
 from ..._verdict.field_result import SmoothAlignment
-from ..._verdict.verdict import FOUND, VERDICTS, Verdict
+from ..._verdict.verdict import FOUND, VERDICTS, Verdict, WithVerdict
 from ..layers.frame_transforms import frames_record
 from ..layers.world import distance_in_world, unit_of, world_change
 from .basis import MOVING_PLACE
@@ -57,7 +58,7 @@ class FinishedRun:
     ----------
     task : Task
         What was asked.
-    results : StackResult or SmoothStack
+    results : StackResult, SmoothStack or VolumeStackResult
         One per frame that was aligned: of all, or the one that goes for all.
     transforms : list of Transform or VolumeTransform
         One per frame. Where a frame could not be aligned, that of the nearest frame that was, or
@@ -75,7 +76,7 @@ class FinishedRun:
     """
 
     task: Task
-    results: StackResult | SmoothStack
+    results: StackResult | SmoothStack | VolumeStackResult
     transforms: list[Any]
     data: Any = None
     inspection: Inspection | None = None
@@ -108,7 +109,7 @@ class FinishedRun:
     @property
     def result(self) -> Any:
         """The result of the image, or of the worst frame."""
-        results: Sequence[FrameResult] = self.results.results
+        results: Sequence[WithVerdict] = self.results.results
         # Of equal ones the last: the first frame may be what the others are aligned to.
         return min(reversed(results), key=lambda result: VERDICTS.index(result.verdict))
 
@@ -134,8 +135,7 @@ class FinishedRun:
         """Whether there is something aligned that can be compared with the reference."""
         if not self.is_stack:
             return self.inspection is not None or self.drawn_where_looked_at
-        height, width = self.task.shape[-2:]
-        return self.data is not None and height * width <= _DRAWN_PIXELS
+        return self.data is not None and prod(self.task.shape) <= _DRAWN_PIXELS
 
     @property
     def drawn_where_looked_at(self) -> bool:
@@ -184,7 +184,10 @@ class FinishedRun:
         return bool(np.abs(there[[0, 1, 2, 0], [1, 0, 0, 2]]).max() > _TURNED * there.max())
 
     def drift(self) -> dict[str, NDArray[Any]]:
-        """Return how far each frame was moved from where it lay: `StackResult.to_dict`."""
+        """Return how far each frame was moved from where it lay: `StackResult.to_dict`.
+
+        Of volumes in the reference's units.
+        """
         lay = self.task.lay
         if lay is None:
             return self.results.to_dict()
@@ -199,18 +202,26 @@ class FinishedRun:
     def drift_table(self) -> str:
         """Return the drift as CSV: shift and turn of every frame, in px and in units, and verdict.
 
-        Shifts in units are along the axes of the world; without units there are none.
+        Shifts in units are along the axes of the world; without units there are none. Of volumes
+        along z, too, with one sigma of each.
         """
         drift, grid = self.drift(), self.task.moving.grid
-        shift = np.stack([drift["x"], drift["y"]])
-        columns = {"frame": drift["frame"], "dx_px": shift[0], "dy_px": shift[1]}
+        volumes = self.task.is_volume_film
+        axes, own = ("xyz", "_voxels") if volumes else ("xy", "")
+        shift = np.stack([drift[f"{axis}{own}"] for axis in axes])
+        columns = {"frame": drift["frame"]}
+        columns |= {f"d{axis}_px": along for axis, along in zip(axes, shift, strict=True)}
         if "rotation" in drift:
             columns["turn_deg"] = drift["rotation"]
         else:
             columns["bends_up_to_px"] = drift["bends_up_to"]
         if "pixel" not in grid.units:
-            down, across = grid.matrix[:2, :2] @ shift[::-1]
-            columns[f"dx_{grid.units[1]}"], columns[f"dy_{grid.units[0]}"] = across, down
+            there = (grid.matrix[:-1, :-1] @ shift[::-1])[::-1]
+            names = zip(axes, grid.units[::-1], there, strict=True)
+            columns |= {f"d{axis}_{unit}": along for axis, unit, along in names}
+        if volumes:
+            unit = self.task.reference.grid.units[-1].replace("pixel", "px")
+            columns |= {f"sigma_{axis}_{unit}": drift[f"{axis}_uncertainty"] for axis in axes}
         columns["verdict"] = drift["verdict"]
         rows = zip(*(column.tolist() for column in columns.values()), strict=True)
         return csv_text(tuple(columns), (dict(zip(columns, row, strict=True)) for row in rows))
@@ -244,20 +255,24 @@ class FinishedRun:
     def _rows_of_frames(self) -> list[Row]:
         good = [result for result in self.results if result.found]
         sigma = "uncertainty" if isinstance(self.results, SmoothStack) else "corner_uncertainty"
+        volumes = self.task.is_volume_film
         before, after, unsure = (
-            f"{np.median([getattr(result, name) for result in good]):.3g}" if good else ""
+            f"{np.median([getattr(result, name, np.nan) for result in good]):.3g}" if good else ""
             for name in ("ecc_before", "ecc", sigma)
         )
         lay, drift = self.task.lay, self.drift()
-        # Of frames that lay elsewhere than pixel on pixel it was not asked.
+        unit = (unit_of(self.task.reference.grid) if volumes else None) or "px"
+        # Of frames that lay elsewhere than pixel on pixel, and of volumes, it was not asked.
         rows = [
-            Row("ECC, median", "" if lay is not None else before, after),
-            Row("uncertainty, px", "", unsure),
+            Row("ECC, median", "" if volumes or lay is not None else before, after),
+            Row(f"uncertainty, {unit}", "", unsure),
             Row("time, s", "", f"{sum(result.seconds for result in self.results):.2g}"),
         ]
         if good:
-            span = [f"{np.nanmax(np.abs(drift[axis])):.2f}" for axis in "xy"]
-            rows.insert(1, Row("largest shift (x, y), px", "", " / ".join(span)))
+            axes = "xyz" if volumes else "xy"
+            span = [f"{np.nanmax(np.abs(drift[axis])):.2f}" for axis in axes]
+            label = f"largest shift ({', '.join(axes)}), {unit}"
+            rows.insert(1, Row(label, "", " / ".join(span)))
         if good and "bends_up_to" in drift:
             rows.insert(2, Row("bends up to, px", "", f"{np.nanmax(drift['bends_up_to']):.2g}"))
         return rows
@@ -285,7 +300,7 @@ class FinishedRun:
             **frames_record(self.transforms),
             "frame_verdicts": self.results.verdicts,
             "drift": {
-                axis: plain(drift[axis]) for axis in ("x", "y", "rotation") if axis in drift
+                axis: plain(drift[axis]) for axis in ("x", "y", "z", "rotation") if axis in drift
             },
         }
 

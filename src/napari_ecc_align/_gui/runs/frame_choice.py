@@ -28,6 +28,8 @@ class FrameChoice:
         What the frames of a stack are aligned to when it is aligned to itself.
     channels : bool, default: False
         Each channel is aligned for itself, as a frame is.
+    volumes : bool, default: False
+        The frames are volumes, and are aligned in three axes.
 
     Raises
     ------
@@ -39,6 +41,7 @@ class FrameChoice:
     mode: FrameMode
     anchor: Anchor | int | None = None
     channels: bool = False
+    volumes: bool = False
 
     def __post_init__(self) -> None:
         if self.anchor is not None and self.mode != "every frame":
@@ -63,10 +66,12 @@ OF_CHANNELS = (
     FrameChoice("only the channel on show", "the frame on show"),
 )
 AS_VOLUME = FrameChoice("as one volume", "one volume")
+VOLUMES_TO_ITSELF = FrameChoice("every volume to the first", "every frame", 0, volumes=True)
+VOLUMES_TO_ANOTHER = FrameChoice("every volume", "every frame", volumes=True)
 
 
 def choices(
-    axes: StackAxes, *, itself: bool, volume: bool | None = None
+    axes: StackAxes, *, itself: bool, volume: bool | None = None, film: bool | None = None
 ) -> tuple[FrameChoice, ...]:
     """Return what can happen to the images of a stack, the usual thing first.
 
@@ -78,8 +83,11 @@ def choices(
         Whether it is aligned to itself.
     volume : bool, optional
         Whether it and the reference are volumes: None of what are none, False of what may be.
+    film : bool, optional
+        Whether it is a film of volumes: None of what is none, False of what may be.
     """
-    found: list[FrameChoice] = [AS_VOLUME] * (volume is True)
+    volumes = VOLUMES_TO_ITSELF if itself else VOLUMES_TO_ANOTHER
+    found: list[FrameChoice] = [AS_VOLUME] * (volume is True) + [volumes] * (film is True)
     if axes.along is not None:
         one = axes.noun(axes.along, many=False)
         usual = TO_ITSELF if itself else TO_ANOTHER
@@ -90,7 +98,7 @@ def choices(
         to = " to the first" if itself else ""
         words = f"each channel for itself{to}"
         found.append(FrameChoice(words, "every frame", "first" if itself else None, channels=True))
-    return (*found, *[AS_VOLUME] * (volume is False))
+    return (*found, *[volumes] * (film is False), *[AS_VOLUME] * (volume is False))
 
 
 def are_volumes(reference: StackAxes, moving: StackAxes) -> bool | None:
@@ -112,6 +120,21 @@ def are_volumes(reference: StackAxes, moving: StackAxes) -> bool | None:
     if set(roles) <= {"planes", "guessed"}:
         return "planes" in roles and not several
     return None
+
+
+def is_volume_film(axes: StackAxes) -> bool | None:
+    """Tell whether a layer's axes before rows and columns are time and depth.
+
+    Returns
+    -------
+    bool or None
+        False if nobody says so but it may be; None if it is not, or there are too few planes.
+    """
+    if not axes.lengths or axes.lengths[-1] < LEAST_SIDE or axes.along is None:
+        return None
+    roles = {axes.roles[axis] for axis in axes.long[:-1]}
+    deep = axes.roles[-1] == "planes" and axes.roles[axes.along] == "frames"
+    return not axes.guessed if deep and roles <= {"frames", "channels"} else None
 
 
 def unlike(reference: int, moving: int, called: str) -> str:

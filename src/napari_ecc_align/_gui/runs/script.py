@@ -21,6 +21,7 @@ _OWN = (
     "align",
     "align_stack",
     "align_volume",
+    "align_volume_stack",
     "inspect_alignment",
     "judge",
     "judge_volume",
@@ -60,7 +61,8 @@ def align_script(task: Task, model: str, *, compared: bool) -> str:
     elif task.anchor is None:
         images = {fixed: _image_source(task.reference.origin), **images}
     if task.frame_by_frame:
-        options = {"reference": fixed if task.anchor is None else repr(task.anchor), **options}
+        to = "reference" if task.is_volume_film else fixed
+        options = {"reference": to if task.anchor is None else repr(task.anchor), **options}
     sides = {
         "reference": (frames if task.anchor is not None else fixed, task.reference.grid),
         "moving": (frames, task.moving.grid),
@@ -87,7 +89,7 @@ def align_script(task: Task, model: str, *, compared: bool) -> str:
         options=options,
         frame_by_frame=task.frame_by_frame,
         judged=task.judged,
-        volume=task.is_volume,
+        volume=task.is_volume or task.is_volume_film,
         stack=task.choice is not None,
         moving=one,
         compared=compared,
@@ -101,7 +103,7 @@ def _options(task: Task, model: str) -> dict[str, str]:
     options = {name: repr(value) for name, value in vars(task.parameters.search).items()}
     if task.judged:
         options = {}
-    if task.is_volume:
+    if task.is_volume or task.is_volume_film:
         spacing, moving_spacing = map(repr, task.spacings)
         sizes = {"spacing": spacing, "moving_spacing": moving_spacing}
         kept = () if task.judged else ("precision", "max_iterations", "tolerance")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from dataclasses import replace
 from typing import Any, Literal, TypeVar, cast
 
@@ -17,7 +17,13 @@ from ..._align.progress import FrameProgress, Progress
 from ..._align.smooth import smooth_steps
 from ..._align.stack import StackRun, stack_steps
 from ..._align.stack_result import StackResult
-from ..._align.volume.inspection import Looks, volume_inspection_steps
+from ..._align.volume.film import VolumeFilmRun, volume_film_steps
+from ..._align.volume.inspection import (
+    Looks,
+    checked_interpolation,
+    is_large,
+    volume_inspection_steps,
+)
 from ..._align.volume.sources import gray_volume
 from ..._align.volume.steps import volume_judging_steps, volume_steps
 from ..._align.volume.transform import VolumeTransform
@@ -32,7 +38,7 @@ from ..._transform.transform import Transform
 from ..._verdict.field_result import SmoothAlignment
 from ..._verdict.verdict import FOUND, Verdict
 from ..layers.comparison_layers import blank_outside
-from ..layers.resampling import in_memory, is_large, large_volume
+from ..layers.resampling import in_memory, large_volume
 from ..shared.refusal import Refusal, refusing
 from .finished_run import FinishedRun
 from .frame_choice import unlike
@@ -76,6 +82,8 @@ def inspect_steps(task: Task, transform: Any) -> Generator[str, None, Inspection
 def _steps(task: Task) -> Generator[Progress, None, FinishedRun]:
     yield Progress(0.0, "reading the layers")
     align = _align_frames if task.frame_by_frame else _align_plane
+    if task.is_volume_film:
+        align = _align_volume_film
     if task.is_volume:
         # A mask of a large volume is as large.
         _are_large(task)
@@ -86,7 +94,7 @@ def _steps(task: Task) -> Generator[Progress, None, FinishedRun]:
     if task.is_volume:
         return replace(run, data=_large_volume(run))
     data = yield from task.frames.resample_steps(
-        run.transforms, (task.shape[0], task.shape[1]), task.parameters.resampling
+        run.transforms, task.shape, task.parameters.resampling
     )
     return replace(run, data=data)
 
@@ -113,6 +121,42 @@ def _align_frames(task: Task, masks: dict[str, Any]) -> Generator[Progress, None
     )
     results = yield from _seldom(steps)
     return FinishedRun(task, results, results.filled_transforms)
+
+
+def _align_volume_film(
+    task: Task, masks: dict[str, Any]
+) -> Generator[Progress, None, FinishedRun]:
+    """Align every volume of a film, to one of them or to another."""
+    checked_interpolation(task.parameters.resampling)
+    reference: Any = task.anchor
+    if reference is None:
+        reference = gray_volume(in_memory(task.reference.data, "The reference"))
+    spacing, moving_spacing = task.spacings
+    steps = volume_film_steps(
+        _GrayVolumes(task),
+        task.parameters.search,
+        reference=reference,
+        spacing=spacing,
+        moving_spacing=moving_spacing,
+        masks=(masks.get("reference_mask"), masks.get("moving_mask")),
+        initial=cast("VolumeTransform | None", task.initial),
+        run=VolumeFilmRun(cancel=task.enough.is_set),
+    )
+    results = yield from _seldom(steps)
+    return FinishedRun(task, results, results.filled_transforms)
+
+
+class _GrayVolumes(Sequence[NDArray[Any]]):
+    """The volumes of a film without their colours, each read when its turn comes."""
+
+    def __init__(self, task: Task) -> None:
+        self._frames = task.frames
+
+    def __len__(self) -> int:
+        return len(self._frames)
+
+    def __getitem__(self, index: Any) -> Any:
+        return gray_volume(in_memory(self._frames[index], "A volume of the film"))
 
 
 def _align_volume(task: Task, masks: dict[str, Any]) -> Generator[Progress, None, FinishedRun]:

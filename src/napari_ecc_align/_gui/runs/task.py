@@ -123,7 +123,12 @@ class Task:
     @property
     def is_volume(self) -> bool:
         """Whether two volumes are aligned."""
-        return self.reference.grid.axes == 3
+        return self.reference.grid.axes == 3 and not self.frame_by_frame
+
+    @property
+    def is_volume_film(self) -> bool:
+        """Whether every volume of a film is aligned."""
+        return self.reference.grid.axes == 3 and self.frame_by_frame
 
     @property
     def bends(self) -> bool:
@@ -134,7 +139,7 @@ class Task:
         """Raise `InputError` for what a smooth field cannot be looked for in."""
         if not self.bends:
             return
-        if self.is_volume:
+        if self.is_volume or self.is_volume_film:
             raise InputError("The model 'smooth' is for images: choose another one for volumes")
         if not self.frame_by_frame and self.parameters.output != "resample":
             raise InputError(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from functools import cached_property, partial
+from functools import cached_property
 from math import prod
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -23,12 +23,13 @@ from .decoding import (
     image_head,
     quiet_tifffile,
 )
-from .image_file import ImageFile
 from .layout import Layout
 from .origin import origin_tags
+from .paged_film import PagedFilm
 from .sizes import check_expansion, check_size, is_bounded
 from .tags import UNKNOWN_GRID, GridTags, TiffStyle, grid_of_tiff, style_of_tiff
 from .tiff import axes_for_tifffile
+from .zarr_image import ZarrFilm, is_zarr
 
 if TYPE_CHECKING:
     from tifffile import TiffFile
@@ -50,11 +51,14 @@ def _open_again(path: Path, frames: str | None, channels: str | None) -> TiffFil
 @contextmanager
 def opened_film(
     path: Path, frames: str | None = None, channels: str | None = None
-) -> Iterator[TiffFilm]:
-    """Open a TIFF of many pages; raise `InputError` if it is none, as `TiffFilm` does.
+) -> Iterator[PagedFilm]:
+    """Open a TIFF of many pages, or an OME-Zarr image; raise `InputError` if it is none.
 
     A person may say which of its axes are the frames and the channels, by letter or number.
     """
+    if is_zarr(path):
+        yield ZarrFilm(path, frames, channels)
+        return
     with opened(path, "a TIFF") as file:
         if not image_head(file, path).startswith(TIFF_HEADS):
             raise InputError(f"{path} holds no film but one image; give many, or a TIFF of many")
@@ -68,10 +72,8 @@ def opened_film(
         yield TiffFilm(tiff, path, frames, channels)
 
 
-class TiffFilm:
-    """The frames of an open TIFF: an array whose pages are read when they are asked for.
-
-    Another process opens the file by itself.
+class TiffFilm(PagedFilm):
+    """The frames of an open TIFF.
 
     Parameters
     ----------
@@ -83,28 +85,11 @@ class TiffFilm:
     frames, channels : str, optional
         Which axes these are, as in `Layout.meaning`.
 
-    Attributes
-    ----------
-    shape : tuple of int
-        (n, ..., h, w) or (n, ..., h, w, 3 or 4), with the axes of a frame as the file has them.
-    dtype : dtype
-        Of the pixels.
-    layout : Layout
-        What the axes of the file are.
-    held : StackAxes
-        What they hold.
-    in_files : bool
-        The frames are in a file.
-    grid, style : GridTags, TiffStyle
-        What the file says of the grid of its pixels, and of how it is stored.
-
     Raises
     ------
     InputError
         If it is damaged or has other axes; also when a frame is read.
     """
-
-    in_files = True
 
     def __init__(
         self,
@@ -116,34 +101,18 @@ class TiffFilm:
         self._path, self._asked = path, (frames, channels)
         with damage_told(path), quiet_tifffile():
             self._series = tiff.series[0]
-            self.layout = self._checked_layout(tiff).meaning(frames, channels, path, "frames")
-            self.held = self.layout.held
-            along = self.held.channels if self.held.along is None else self.held.along
-            assert along is not None
-            self.along = along
-            axes, count = self.layout.axes, len(self.held.lengths)
-            sizes = [n for a, n in self._sizes() if a in "YXS"]
+            layout = self._checked_layout(tiff).meaning(frames, channels, path, "frames")
+            sizes = tuple(n for a, n in self._sizes() if a in "YXS")
+            grid = grid_of_tiff(tiff, self._series.keyframe)
+            style = replace(style_of_tiff(tiff, self._series.keyframe, layout), tags=())
+            super().__init__(path, layout, sizes, np.dtype(self._series.dtype), grid, style)
             height, width = sizes[:2]
-            rest = [n for axis, n in enumerate(self.held.lengths) if axis != self.along]
-            self.shape = (self.held.lengths[self.along], *rest, *sizes)
-            self.grid = grid_of_tiff(tiff, self._series.keyframe)
-            style = style_of_tiff(tiff, self._series.keyframe, self.layout)
-            self.style = replace(style, tags=())
             pixel_bytes = self._series.dtype.itemsize * prod(self.shape[1:]) // (height * width)
             check_size(path, height, width, pixel_bytes)
             check_intact(self._series, path)
             self._photometric = int(self._series.keyframe.photometric)
         if self._photometric not in _PLAIN:
             raise InputError(f"{path} has rare colours; save it as gray or RGB")
-        self._pages = np.arange(prod(self.held.lengths)).reshape(self.held.lengths)
-        self._own = replace(
-            self.layout,
-            axes=axes[: self.along] + axes[self.along + 1 :],
-            lengths=(*rest, *self.layout.lengths[count:]),
-            said=tuple(enumerate(r for k, r in enumerate(self.held.roles) if k != self.along)),
-        )
-        self.dtype = np.dtype(self._series.dtype).newbyteorder("=")
-        self.ndim = len(self.shape)
 
     def _sizes(self) -> list[tuple[str, int]]:
         named = zip(self._series.axes, self._series.shape, strict=True)
@@ -170,16 +139,6 @@ class TiffFilm:
     def __reduce__(self) -> tuple[Any, ...]:
         return _open_again, (self._path, *self._asked)
 
-    def __len__(self) -> int:
-        return self.shape[0]
-
-    def __getitem__(self, index: int) -> NDArray[Any]:
-        number = range(len(self))[index]
-        pages = self._pages.take(number, axis=self.along).ravel().tolist()
-        if len(pages) == 1:
-            return self.page(pages[0])
-        return np.stack([self.page(page) for page in pages]).reshape(self.shape[1:])
-
     def page(self, number: int) -> NDArray[Any]:
         """Return one image of all, in the order of the file."""
         if len(self._series.pages) == self._pages.size:
@@ -187,52 +146,6 @@ class TiffFilm:
         # One page stands for all of them, as ImageJ writes large films.
         image: NDArray[Any] = self._whole[number]
         return image
-
-    def parts(self) -> Iterator[tuple[int, Callable[[], ImageFile]]]:
-        """Yield what reads each page, in the order of the file, with the number of its frame."""
-        numbers = np.indices(self.held.lengths)[self.along].ravel().tolist()
-        for page, number in enumerate(numbers):
-            yield number, partial(self._part, page)
-
-    def _part(self, page: int) -> ImageFile:
-        return ImageFile(self.page(page), self.grid)
-
-    @property
-    def called(self) -> str:
-        """What its frames are: "frames", "planes" or "channels"."""
-        return self.held.noun(self.along)
-
-    @property
-    def tells_more(self) -> bool:
-        """Whether there is more to say of its axes than how many frames it has."""
-        return len(self.held.lengths) > 1 or self.called != "frames"
-
-    @property
-    def axes(self) -> str:
-        """The axes as they are written: pages of which nothing is said by what they hold."""
-        letters, count = self.layout.axes, len(self.held.lengths)
-        held = {"frames": "T", "planes": "Z", "channels": "C"}
-        for axis, role in enumerate(self.held.roles):
-            letter = held.get(role, "T")
-            if letters[axis] not in "TZC" and letter not in letters:
-                letters = letters[:axis] + letter + letters[axis + 1 :]
-        return letters[:count] + self.layout.axes[count:]
-
-    def shape_on(self, grid: tuple[int, int]) -> tuple[int, ...]:
-        """Return the shape that the file has on a grid of (h, w)."""
-        return (*self.held.lengths, *grid, *self.layout.lengths[len(self.held.lengths) :])
-
-    def file(self, index: int) -> ImageFile:
-        """Return a frame as a file of its own would hold it."""
-        frame = self[index]
-        if not self._own.planes:
-            return ImageFile(frame, self.grid)
-        own = replace(self.style, layout=self._own)
-        return ImageFile(frame.reshape(-1, *self._plane_shape), self.grid, own)
-
-    @property
-    def _plane_shape(self) -> tuple[int, ...]:
-        return self.shape[len(self.held.lengths) :]
 
     def _page(self, number: int) -> NDArray[Any]:
         def read() -> NDArray[Any]:

@@ -8,6 +8,7 @@ from ..._common.given import GivenPath
 from ..._common.opening import opened
 from .decoding import header_size
 from .sizes import check_size
+from .zarr_image import is_zarr, zarr_size
 
 
 def check_image_file(path: GivenPath, max_pixels: int | None = None) -> None:
@@ -23,9 +24,12 @@ def check_image_file(path: GivenPath, max_pixels: int | None = None) -> None:
     Raises
     ------
     InputError
-        If the file is missing, may not be read, is empty, is no PNG, TIFF or JPEG, has a header
-        that is damaged, or claims too many pixels.
+        If the file is missing, may not be read, is empty, is no image of a format that is read,
+        has a header that is damaged, or claims too many pixels.
     """
     path = Path(path)
+    if is_zarr(path):
+        check_size(path, *zarr_size(path), max_pixels=max_pixels)
+        return
     with opened(path, "an image") as file:
         check_size(path, *header_size(file, path), max_pixels=max_pixels)

@@ -1,4 +1,4 @@
-"""PNG, TIFF, JPEG and NIfTI files: read whole or refused, written whole or not at all."""
+"""Image files, and OME-Zarr images: read whole or refused, written whole or not at all."""
 
 from __future__ import annotations
 
@@ -24,6 +24,7 @@ from .origin import origin_chunk, origin_comment, origin_tags, png_chunk
 from .suffixes import SUFFIXES, image_suffix
 from .tiff import as_pillow, tiff_encoder, unfit
 from .volumes import spacing_of
+from .zarr_image import is_zarr, zarr_file
 
 _LARGEST_JPEG_SIDE = 65500
 # Where the chunks of a PNG begin that may be added: behind its signature and header.
@@ -33,7 +34,7 @@ _Encoder = Callable[[BinaryIO], object]
 
 
 def read_image(path: GivenPath) -> NDArray[Any]:
-    """Read a PNG, TIFF or JPEG image, or a NIfTI volume.
+    """Read a PNG, TIFF or JPEG image, a NIfTI volume, or an OME-Zarr image.
 
     The format is told by the content, not by the suffix. The orientation that a camera or
     scanner noted is applied, and a TIFF whose zero is white is inverted, so that every image
@@ -42,7 +43,7 @@ def read_image(path: GivenPath) -> NDArray[Any]:
     Parameters
     ----------
     path : str or path-like
-        The file.
+        The file; of an OME-Zarr image its folder.
 
     Returns
     -------
@@ -52,7 +53,8 @@ def read_image(path: GivenPath) -> NDArray[Any]:
         in uint8, gray with transparency becomes RGBA. Of a TIFF of many channels or pages all,
         along the first axis: the ``channel_axis=0`` of `align` and `warp`. A fourth sample is
         such a channel, unless the file says that it is opacity. Of a NIfTI, which needs nibabel,
-        the planes along z.
+        the planes along z. Of an OME-Zarr image, which needs zarr, the finest size, its channels
+        and pages as of a TIFF.
 
     Raises
     ------
@@ -89,6 +91,8 @@ def read_file(path: GivenPath) -> ImageFile:
         As `read_image`.
     """
     path = Path(path)
+    if is_zarr(path):
+        return zarr_file(path)
     with opened(path, "an image") as file:
         return decode(file, path)
 

@@ -8,6 +8,7 @@ apart from a bare matrix, which is taken for a napari affine.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from math import isqrt
 
 import numpy as np
 
@@ -29,9 +30,11 @@ def dump(matrix: Matrix, model: MotionModel) -> bytes:
 
 def dump_stack(stored: Sequence[StoredMatrix]) -> bytes:
     """Return the file that holds the matrices of a stack's frames."""
+    volumes = len(np.asarray(stored[0].matrix)) == 4
+    size, what = (4, "voxel (x, y, z, 1) to voxel") if volumes else (3, "pixel (x, y, 1) to pixel")
     header = (
-        f"{_STACK_START}: a line per frame, its 3x3 matrix row by row, "
-        "reference pixel (x, y, 1) to pixel of the frame"
+        f"{_STACK_START}: a line per frame, its {size}x{size} matrix row by row, "
+        f"reference {what} of the frame"
     )
     rows = (np.ravel(each.matrix).tolist() for each in stored)
     return (f"{header}\n" + lines_of(rows)).encode()
@@ -43,9 +46,12 @@ def parse(content: bytes) -> list[StoredMatrix]:
         return [StoredMatrix(matrix_of(content))]
     found = []
     for number, row in enumerate(_rows_of(content)):
-        if len(row) != 9:
-            raise InputError(f"frame {number}: there must be nine numbers, not {len(row)}")
-        found.append(StoredMatrix([row[0:3], row[3:6], row[6:9]]))
+        if len(row) not in (9, 16):
+            raise InputError(
+                f"frame {number}: there must be nine numbers, of volumes sixteen, not {len(row)}"
+            )
+        side = isqrt(len(row))
+        found.append(StoredMatrix([row[at : at + side] for at in range(0, len(row), side)]))
     return found
 
 

@@ -1,6 +1,6 @@
 """3x3 matrices as a NumPy array: one, or of shape (n, 3, 3) one for each frame of a stack.
 
-One of volumes is of shape (4, 4).
+Those of volumes are of shape (4, 4), or (n, 4, 4).
 
 Direction: reference pixel to moving pixel. Axis order: (x, y). It is what
 ``skimage.transform.warp`` takes as its inverse map and ``cv2.warpPerspective`` with

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from ..._common.errors import InputError
 from ..matrices import MOTION_MODELS, Matrix, MotionModel, check_model
@@ -37,12 +38,13 @@ def dump_stack(stored: Sequence[StoredMatrix]) -> bytes:
         }
         frames.append({key: value for key, value in frame.items() if value is not None})
     models = [each.model for each in stored if each.model is not None]
+    one, place = _words(stored[0].matrix)
     head = json.dumps(
         {
             "format": _STACK_FORMAT,
             "version": _VERSION,
             "direction": (
-                "reference pixel (x, y, 1) to pixel of the frame, pixel centres at integers"
+                f"reference {one} {place} to {one} of the frame, {one} centres at integers"
             ),
             "model": max(models, key=MOTION_MODELS.index),
         },
@@ -81,7 +83,7 @@ def holds_a_stack(content: bytes) -> bool:
 
 def document_of(matrix: Matrix, model: MotionModel) -> dict[str, Any]:
     """Return the JSON document of one matrix."""
-    one, place = ("voxel", "(x, y, z, 1)") if len(matrix) == 4 else ("pixel", "(x, y, 1)")
+    one, place = _words(matrix)
     return {
         "format": _FORMAT,
         "version": _VERSION,
@@ -89,6 +91,11 @@ def document_of(matrix: Matrix, model: MotionModel) -> dict[str, Any]:
         "model": model,
         "matrix": matrix.tolist(),
     }
+
+
+def _words(matrix: ArrayLike) -> tuple[str, str]:
+    volume = len(np.asarray(matrix)) == 4
+    return ("voxel", "(x, y, z, 1)") if volume else ("pixel", "(x, y, 1)")
 
 
 def matrix_of(document: Any) -> tuple[Any, MotionModel]:

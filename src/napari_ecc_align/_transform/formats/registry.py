@@ -159,7 +159,8 @@ def read_matrices(
     many = form.holds_a_stack(content)
     if many and not stack:
         raise InputError(
-            f"{path} holds one transform for each frame of a stack: load_transforms reads it"
+            f"{path} holds one transform for each frame of a stack: "
+            f"load_{'volume_' * volumes}transforms reads it"
         )
     try:
         stored = form.parse(content)
@@ -172,8 +173,9 @@ def read_matrices(
         if any((len(matrix) == 4) != volumes for matrix, _ in found):
             what, whose = ("images", "Transform") if volumes else ("volumes", "VolumeTransform")
             size = "three" if volumes else "two"
+            by = f"load_{'volume_' * (not volumes)}transforms" if many else f"{whose}.load"
             raise InputError(
-                f"it is of {what}, not a transform of {size} dimensions: {whose}.load reads it"
+                f"it is of {what}, not a transform of {size} dimensions: {by} reads it"
             )
         return found
     except InputError as error:

@@ -1,0 +1,95 @@
+"""What is told, and kept, of two volumes that were aligned or judged."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from .._align.volume.inspection import volume_rows
+from .._align.volume.result import VolumeAlignment
+from .._common.atomic import write_atomically
+from .._common.tables import INSPECTION_KEYS
+from .._compare.inspection import Inspection
+from .._transform.formats.own_json import document_of
+from .console import say, tell
+from .show import files, table, to_json, written_text
+
+
+def tell_volumes(
+    result: VolumeAlignment,
+    seen: Inspection | None,
+    written: Mapping[str, Path],
+    notes: list[str],
+    unit: str,
+    chosen: argparse.Namespace,
+) -> None:
+    """Print what came of two volumes, and what was written."""
+    if chosen.json:
+        say(to_json(_report(result, seen, written, notes, unit)))
+        return
+    lines = [f"{result.verdict}: {result.reason}", *notes]
+    if seen is not None:
+        cells = [(row.label, row.before, row.after) for row in volume_rows(result, seen, unit)]
+        lines += table([("", "before", "after"), *cells])
+    lines += written_text(written)
+    unwritten = not written and (chosen.out or getattr(chosen, "transform_out", None))
+    tell(chosen, "\n".join([*lines, *["Nothing was written."] * bool(unwritten)]))
+
+
+def write_transform(
+    path: Path,
+    result: VolumeAlignment,
+    numbers: Mapping[str, Any],
+    made: Mapping[str, Any],
+    *,
+    overwrite: bool = False,
+) -> None:
+    """Write a transform with what was found of it, and where it comes from."""
+    document = document_of(result.transform.matrix, result.transform.model)
+    document |= {"alignment": numbers, "provenance": made}
+    write_atomically(path, f"{to_json(document)}\n".encode(), overwrite=overwrite)
+
+
+def volume_numbers(result: VolumeAlignment, seen: Inspection | None, unit: str) -> dict[str, Any]:
+    """Return the flat row of a result."""
+    x, y, z = result.axis_uncertainty
+    tiles = result.tiles
+    depth, height, width = result.shape
+    return {
+        **{name: getattr(result, name) for name in ("verdict", "reason")},
+        "model": result.transform.model,
+        "unit": unit,
+        "spacing": [*result.spacing],
+        "corner_shift": None if seen is None else seen.corner_shift,
+        "corner_uncertainty": result.corner_uncertainty,
+        "x_uncertainty": x,
+        "y_uncertainty": y,
+        "z_uncertainty": z,
+        "ecc_before": None if seen is None else seen.ecc_before,
+        **{name: getattr(result, name) for name in ("ecc", "inverted", "overlap_fraction")},
+        "tiles": 0 if tiles is None else tiles.tested,
+        "tiles_agreeing": 0 if tiles is None else tiles.agreeing,
+        **{name: getattr(result, name) for name in ("iterations", "converged", "start")},
+        "seconds": result.seconds,
+        "matrix": result.transform.matrix.tolist(),
+        "width": width,
+        "height": height,
+        "depth": depth,
+    }
+
+
+def _report(
+    result: VolumeAlignment,
+    seen: Inspection | None,
+    written: Mapping[str, Path],
+    notes: list[str],
+    unit: str,
+) -> dict[str, Any]:
+    """Return what ``align --json`` prints of two volumes."""
+    compared = dict.fromkeys(INSPECTION_KEYS) if seen is None else seen.to_dict()
+    numbers = volume_numbers(result, seen, unit)
+    if not (result.found or result.judged):
+        numbers["matrix"] = None
+    return {**numbers, **compared, "notes": notes, "files": files(written)}
