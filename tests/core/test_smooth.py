@@ -254,3 +254,33 @@ def test_a_field_that_turns_within_a_window_is_not_resolved() -> None:
     left = unresolved(step)
     assert left[:, 31:33].min() > 2
     assert left[:, :20].max() < 0.05 and left[:, 44:].max() < 0.05
+
+
+def sections(seed: int, apart: float) -> tuple[np.ndarray, np.ndarray]:
+    """Return two neighbouring sections of round things, each of which moved by itself as well."""
+    rng = np.random.default_rng(seed)
+    middles, sizes = rng.uniform(0, SIDE, (260, 2)), rng.uniform(4, 8, 260)
+    here = places_of_pixels((SIDE, SIDE))
+    images = []
+    for moved in (0, rng.normal(0, apart, middles.shape)):
+        image = np.zeros((SIDE, SIDE))
+        for place, size in zip(middles + moved, sizes, strict=True):
+            inside = np.hypot(*np.moveaxis(here - place, -1, 0)) < size
+            image[inside] = 60 + 20 * size - image[inside] / 2
+        images.append(gaussian_filter(image, 1.0) + rng.normal(0, 3, image.shape))
+    return images[0], images[1]
+
+
+@pytest.mark.parametrize("apart", [1.0, 3.0])
+def test_little_is_known_where_what_is_alike_lies_elsewhere_in_each_image(apart: float) -> None:
+    found = align(*sections(4, apart), model="smooth")
+    here = points()
+    sigma = found.uncertainty_at(here)
+    off = np.hypot(*(found.transform(here) - here).T)
+    told = np.isfinite(sigma)
+    assert not found.aligned
+    assert (sigma <= 1).mean() < 0.3
+    assert not told.any() or np.sqrt(np.mean((off[told] / sigma[told]) ** 2)) < 1.5
+    near = align(*sections(4, 0.0), model="smooth")
+    assert near.aligned and near.known_share > 0.9, near.reason
+    assert near.uncertainty < 0.2

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Generator
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,6 +25,7 @@ from .._verdict.field_result import SmoothAlignment
 from .._verdict.field_trust import (
     Halves,
     halves_steps,
+    scatter,
     tiles_of_field,
     told,
     unresolved,
@@ -148,34 +149,34 @@ def _judged(
     shape, stage, stiffness = job.shape, bent.stage, bent.prior.stiffness
     options = replace(job.options, model="affine")
     fitted = _fitted(pyramids, estimate, bent, halves)
-    sigma, seen, agree, field = fitted.sigma, fitted.seen, fitted.agree, fitted.laid.field
-    field = replace(field, sigma=_sigma_grid(sigma, stage, shape, seen & agree))
-    sentence, share, typical = told(
-        sigma, seen, agree, shape, bends=fitted.bends, suffices=_SUFFICES
-    )
-    known, freest = typical if share else np.nan, replace(options, model="homography")
+    said = _said(fitted, stage, shape)
+    known, freest = said.typical if said.share else np.nan, replace(options, model="homography")
     found = tiles_of_field(fitted.laid.pyramids, estimate, freest, known)
+    if beyond := scatter(found, said.field, stage.index):
+        said = _said(replace(fitted, sigma=np.hypot(fitted.sigma, beyond)), stage, shape)
     plain = replace(estimate, matrix=fitted.plain)
     rigid = _as_good(job, pyramids, plain, options, found)
     if rigid is not None:
         flat = laid_field(pyramids, plain, still(rigid.transform.matrix, shape), stage)
-        if flat.misfit[seen].mean() <= _TORN:
-            return _rigid(rigid, flat, seen, stage, stiffness)
+        if flat.misfit[fitted.seen].mean() <= _TORN:
+            return _rigid(rigid, flat, fitted.seen, stage, stiffness)
     verdict: Verdict = found.verdict
-    doubt = _doubt(found, field, stage, share, float(fitted.laid.misfit[seen].mean()))
+    torn = float(fitted.laid.misfit[fitted.seen].mean())
+    doubt = _doubt(found, said, stage, torn)
     if verdict == "aligned" and doubt:
-        verdict, sentence = "doubtful", f"{sentence} {doubt}"
+        verdict, said = "doubtful", said._replace(sentence=f"{said.sentence} {doubt}")
     if verdict == "failed":
-        field = replace(field, sigma=_sigma_grid(sigma, stage, shape, np.zeros_like(seen)))
-        share, typical, sentence = 0.0, float("inf"), ""
+        nowhere = np.full_like(fitted.sigma, np.inf)
+        field = replace(said.field, sigma=_sigma_grid(nowhere, stage, shape, fitted.seen))
+        said = _Said(field, "", 0.0, float("inf"))
     return _beside(
         found,
-        transform=field,
+        transform=said.field,
         verdict=verdict,
-        reason=" ".join(part for part in (sentence, found.reason) if part),
+        reason=" ".join(part for part in (said.sentence, found.reason) if part),
         shape=shape,
-        known_share=share,
-        uncertainty=typical,
+        known_share=said.share,
+        uncertainty=said.typical,
         bends=fitted.bends,
         stiffness=stiffness,
         start=estimate.start,
@@ -230,16 +231,32 @@ def _fitted(
     return _Fitted(laid, bends, plain, sigma, seen, agree)
 
 
-def _doubt(found: AlignmentResult, field: Field, stage: Stage, share: float, torn: float) -> str:
+class _Said(NamedTuple):
+    """A field with its sigma, and where it is known: in a sentence, on which share, how well."""
+
+    field: Field
+    sentence: str
+    share: float
+    typical: float
+
+
+def _said(fitted: _Fitted, stage: Stage, shape: tuple[int, int]) -> _Said:
+    sigma, seen, agree = fitted.sigma, fitted.seen, fitted.agree
+    field = replace(fitted.laid.field, sigma=_sigma_grid(sigma, stage, shape, seen & agree))
+    return _Said(field, *told(sigma, seen, agree, shape, bends=fitted.bends, suffices=_SUFFICES))
+
+
+def _doubt(found: AlignmentResult, said: _Said, stage: Stage, torn: float) -> str:
     """Return why a field is not to be called right though all tiles together agree, or nothing."""
     if torn > _TORN:
         return (
             f"Small parts do not fit on {torn:.0%} of it: no smooth field lays what is torn or "
             "slides."
         )
-    if share < _LEAST_SHARE or not _held(found, field, stage.index):
-        little = "That is too little" if share < _LEAST_SHARE else "Too few tiles agree"
-        return f"{little} to be sure of what can be bent to fit."
+    if said.share < _LEAST_SHARE:
+        return "That is too little to be sure of what can be bent to fit."
+    if not _held(found, said.field, stage.index):
+        return "Too few tiles agree to be sure of what can be bent to fit."
     return ""
 
 

@@ -26,7 +26,7 @@ from .._images.pyramid.pair import Pyramids
 from .._transform.coordinates import scaled
 from .._transform.field import Field
 from .assess import assess
-from .limits import RIGHT, WRONG
+from .limits import LEAST_AGREEING, RIGHT, WRONG
 from .residual_pattern import part_of
 from .result import AlignmentResult
 
@@ -183,6 +183,36 @@ def tiles_of_field(
     return assess(laid, still, options, None)
 
 
+def scatter(found: AlignmentResult, field: Field, level: int) -> float:
+    """Return how far (px of each axis) tiles lie from where a field lays them for no reason known.
+
+    One sigma beyond what they and the field are known to, where that is called known; what two
+    images show alike may lie elsewhere in each, as in neighbouring sections, and no field that
+    fits tells. A tile in two is enough: some show something else.
+
+    Parameters
+    ----------
+    found : AlignmentResult
+        Of the images as the field lays them on a level.
+    field : Field
+    level : int
+    """
+    if found.tiles is None:
+        return 0.0
+    times = 2.0**level
+    spread = field.uncertainty_at(found.tiles.displacements[:, :2] * times)
+    known = spread <= WRONG
+    if np.count_nonzero(known) < LEAST_AGREEING:
+        return 0.0
+    off = times * np.hypot(*found.tiles.displacements[known, 2:].T)
+    own = times * found.tiles.uncertainties[known]
+    # What fits best at the border of what is searched lies at least so far off.
+    own = own[np.isfinite(own)] if np.isfinite(own).any() else np.zeros(1)
+    expected = np.median(own) ** 2 + np.median(spread[known]) ** 2 / 2
+    # The median of a distance whose axes have one sigma each.
+    return float(np.sqrt(max(0.0, np.median(off) ** 2 / (2 * np.log(2)) - expected)))
+
+
 def told(
     sigma: Array,
     seen: NDArray[np.bool_],
@@ -211,8 +241,12 @@ def told(
     size = np.sqrt((sigma**2).sum(axis=0))
     known = seen & agree & (size <= WRONG)
     share = int(np.count_nonzero(known)) / max(1, int(np.count_nonzero(seen)))
-    if not known.any():
+    finite = seen & agree & np.isfinite(size)
+    if not finite.any():
         return "Nowhere do the images say how they bend.", share, float("inf")
+    if not known.any():
+        typical = float(np.sqrt(np.median(size[finite] ** 2) / 2))
+        return f"Nowhere is it known to a pixel; typically to {typical:.2g} px.", share, typical
     typical = float(np.sqrt(np.median(size[known] ** 2) / 2))
     sentence = f"Known to {max(typical, 0.01):.2g} px on {share:.0%} of what both images show"
     missing = (seen & ~known).astype(np.uint8)
