@@ -73,11 +73,7 @@ def write_zarr(path: GivenPath, sampled: Sampled, *, overwrite: bool) -> None:
         cannot be written.
     """
     path = Path(path)
-    there = path.exists() or path.is_symlink()
-    if there and not (overwrite and _is_ours(path)):
-        raise InputError(
-            f"{path} exists already" + " and is no field" * overwrite + "; choose another name"
-        )
+    there = check_free(path, overwrite=overwrite)
     if not path.parent.is_dir():
         raise InputError(f"cannot write {path}: its folder does not exist; create it first")
     try:
@@ -89,6 +85,22 @@ def write_zarr(path: GivenPath, sampled: Sampled, *, overwrite: bool) -> None:
             folder.rename(path)
     except OSError as error:
         raise InputError(f"cannot write {path}: {error.strerror or error}") from error
+
+
+def check_free(path: Path, *, overwrite: bool) -> bool:
+    """Return whether there is a field of that name that may be replaced, False if nothing is.
+
+    Raises
+    ------
+    InputError
+        If there is something that may not.
+    """
+    there = path.exists() or path.is_symlink()
+    if there and not (overwrite and _is_ours(path)):
+        raise InputError(
+            f"{path} exists already" + " and is no field" * overwrite + "; choose another name"
+        )
+    return there
 
 
 def _is_ours(path: Path) -> bool:
