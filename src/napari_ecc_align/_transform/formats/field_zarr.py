@@ -12,7 +12,7 @@ import gzip
 import json
 import tempfile
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from itertools import product
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -121,7 +121,25 @@ def _fill(folder: Path, sampled: Sampled) -> None:
     }
     scene = {"coordinateSystems": systems, "coordinateTransformations": [step]}
     _write_group(folder, {"ome": {"version": VERSION, "scene": scene}})
-    group = folder / _PLACE
+    write_displacements(folder / _PLACE, sampled, "reference", _SPACE)
+
+
+def write_displacements(
+    group: Path, sampled: Sampled, system: str, axes: Sequence[Mapping[str, Any]]
+) -> None:
+    """Write vectors as an image of their own, for a transformation of type `displacements`.
+
+    Parameters
+    ----------
+    group : Path
+        A folder that is not there yet, in a group.
+    sampled : Sampled
+        In the units of the axes.
+    system : str
+        The coordinate system of which they displace the points.
+    axes : sequence of mapping
+        Its two axes, rows first.
+    """
     _write_group(group.parent, {})
     vectors: dict[str, Any] = {"name": "c", "type": "displacement", "discrete": True}
     place: list[dict[str, Any]] = [
@@ -132,11 +150,11 @@ def _fill(folder: Path, sampled: Sampled) -> None:
         "type": "sequence",
         "transformations": place,
         "input": {"path": _LEVEL},
-        "output": {"name": "reference"},
+        "output": {"name": system},
     }
     image = {
         "name": "displacements",
-        "coordinateSystems": [{"name": "reference", "axes": [vectors, *_SPACE]}],
+        "coordinateSystems": [{"name": system, "axes": [vectors, *axes]}],
         "datasets": [{"path": _LEVEL, "coordinateTransformations": [placed]}],
     }
     _write_group(group, {"ome": {"version": VERSION, "multiscales": [image]}})
@@ -144,7 +162,7 @@ def _fill(folder: Path, sampled: Sampled) -> None:
 
 
 def _write_group(folder: Path, attributes: dict[str, Any]) -> None:
-    folder.mkdir(parents=True)
+    folder.mkdir(parents=True, exist_ok=True)
     document = {"zarr_format": 3, "node_type": "group", "attributes": attributes}
     (folder / "zarr.json").write_text(json.dumps(document, indent=2) + "\n", "utf-8")
 
