@@ -37,8 +37,8 @@ _WINDOW = 1.0
 _REACH = 2
 # Gain and noise are those of so many cells around, as one sigma.
 _AROUND = 6.0
-# So many pixels vary as one: halving smooths them, and orientations are gathered.
-_CORRELATED = {"intensity": 1.7, "gradient": 1.7, "orientation": 7.0}
+# So many pixels vary as one: halving smooths them, and what is made of gradients more.
+_CORRELATED = {"intensity": 1.7, "gradient": 4.0, "orientation": 7.0}
 # Of the mean square of noise, the variance of the difference between two places of one image.
 _DIFFER = 3.0
 # What is so many times as strong as the noise in both images is seen, and is not the same thing
