@@ -88,3 +88,64 @@ def test_a_film_is_aligned_by_fields_that_go_to_other_films(bent, tmp_path):
     assert refused.code == 2 and ".npz" in refused.err
     opencv = run_main("stack", tmp_path / "film.tif", "--model", "smooth", "--engine", "opencv")
     assert opencv.code == 2 and "engine='opencv'" in opencv.err
+
+
+def test_align_writes_a_group_beside_its_results_all_or_nothing(bent, tmp_path):
+    folder, truth = bent
+    pair = folder / "first.png", folder / "second.png"
+    group = tmp_path / "bent.zarr"
+    way = ["--model", "smooth", "--transform-out", group]
+    here = np.random.default_rng(0).uniform(20, SIDE - 20, (50, 2))
+    assert run_main("align", *pair, *way).code == 0
+    assert np.abs(Field.load(group)(here) - truth(here)).max() < 1
+    again = run_main("align", *pair, *way, "--out", tmp_path / "out")
+    assert again.code == 2 and "exists already" in again.err and "Traceback" not in again.err
+    assert not (tmp_path / "out").exists()
+    over = run_main("align", *pair, *way, "--out", tmp_path / "out", "--overwrite")
+    assert over.code == 0, over.err
+    own = tmp_path / "out" / "second_transform.npz"
+    assert np.abs(Field.load(group)(here) - Field.load(own)(here)).max() < 0.02
+    other = tmp_path / "other.zarr"
+    other.mkdir()
+    (other / "mine.txt").write_text("mine")
+    kept = run_main("align", *pair, "--model", "smooth", "--transform-out", other, "--overwrite")
+    assert kept.code == 2 and "no field" in kept.err
+    assert (other / "mine.txt").read_text() == "mine"
+    matrix = run_main("align", *pair, "--transform-out", tmp_path / "matrix.zarr")
+    assert matrix.code == 2
+
+
+def test_info_says_how_a_field_bends_whatever_its_file_is(bent, tmp_path):
+    _, truth = bent
+    turned = np.deg2rad(2.0)
+    matrix = [[np.cos(turned), -np.sin(turned), 5], [np.sin(turned), np.cos(turned), -3]]
+    field = Transform(matrix) @ Field(
+        truth.matrix, truth.rows, truth.columns, truth.coefficients, np.full((2, 2, 2), 0.3)
+    )
+    rows = []
+    truth.save(tmp_path / "unturned.npz")
+    size = "--size", SIDE, SIDE
+    unturned = run_main("info", tmp_path / "unturned.npz", *size, "--json")
+    before = json.loads(unturned.out)["transforms"][0]
+    for name in ("own.npz", "itk.mha", "ngff.zarr"):
+        field.save(tmp_path / name)
+        done = run_main("info", tmp_path / name, *size, "--json")
+        assert done.code == 0, done.err
+        rows += json.loads(done.out)["transforms"]
+    for row in rows:
+        assert row["model"] == "smooth" and row["frame"] is None
+        assert row["rotation"] == pytest.approx(before["rotation"] + 2, abs=1e-2)
+        assert row["bends_rms"] == pytest.approx(before["bends_rms"], abs=0.01)
+        assert row["bends_up_to"] == pytest.approx(rows[0]["bends_up_to"], abs=0.02)
+        assert [row["x"], row["y"]] == pytest.approx([rows[0]["x"], rows[0]["y"]], abs=0.01)
+    assert [row["known_share"] for row in rows] == [1.0, None, None]
+    assert rows[0]["uncertainty"] == pytest.approx(0.3)
+    text = run_main("info", tmp_path / "own.npz", tmp_path / "itk.mha")
+    assert text.code == 0
+    assert "known to a pixel on 100%" in text.out and "nobody said" in text.out
+    assert "px RMS" in text.out
+    scaled = run_main("info", tmp_path / "own.npz", "--pixel-size", "0.5", "--unit", "um")
+    assert scaled.code == 2 and "between pixels" in scaled.err
+    (tmp_path / "bad.npz").write_bytes(b"no field")
+    bad = run_main("info", tmp_path / "bad.npz")
+    assert bad.code == 2 and "Traceback" not in bad.err

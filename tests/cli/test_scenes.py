@@ -11,14 +11,17 @@ import zarr
 from jsonschema import Draft202012Validator
 from processes import run_main
 from referencing import Registry, Resource
+from scipy.ndimage import map_coordinates
 from skimage import data
 
 from docs_pages import ROOT
 from napari_ecc_align import (
+    Field,
     InputError,
     Transform,
     VolumeTransform,
     save_scene,
+    warp,
 )
 
 SCHEMAS = {
@@ -128,6 +131,70 @@ def test_volumes_with_channels_keep_their_axes(tmp_path, monkeypatch):
     x, y, z = known.to_moving((3.0, 2.0, 1.0))
     there = np.array(step["affine"]) @ [7, 2 * z + 1, 0.5 * y, 0.5 * x, 1]
     assert there == pytest.approx([7, 2 * 1 + 1, 0.5 * 2, 0.5 * 3])
+
+
+def displaced(scene, step, points):
+    """Return where points (y, x) lie, displaced as another program reads the vectors."""
+    group = scene / step["path"]
+    said = attributes(group)
+    validate("image", said)
+    (image,) = said["ome"]["multiscales"]
+    (level,) = image["datasets"]
+    scale, shift = level["coordinateTransformations"][0]["transformations"]
+    vectors = np.asarray(zarr.open_array(group / level["path"], mode="r")[...])
+    at = ((points - shift["translation"][1:]) / scale["scale"][1:]).T
+    return points + np.stack([map_coordinates(one, at, order=1) for one in vectors], axis=-1)
+
+
+@pytest.mark.parametrize("axes", ["yx", "cyx"])
+def test_a_field_is_displacements_in_the_units_of_space(tmp_path, monkeypatch, axes):
+    monkeypatch.chdir(tmp_path)
+    shape = (2, 120, 140)[-len(axes) :]
+    pixels = np.zeros(shape, np.uint8)
+    more = [1.0] * (len(axes) - 2), [0.0] * (len(axes) - 2)
+    write_image("a.zarr", pixels, axes, [*more[0], 0.5, 0.5], [*more[1], 10, 20], "0.5")
+    write_image("b.zarr", pixels, axes, [*more[0], 0.25, 0.3], [*more[1], 0, -3], "0.6")
+    y, x = np.mgrid[:120, :140]
+    bent = Field.from_displacements(np.stack([3 * np.sin(y / 20), 2 * np.cos(x / 30)], axis=-1))
+    field = Transform([[1.01, 0.02, 4], [-0.02, 0.99, -3]]) @ bent
+    save_scene("pair.zarr", field, "a.zarr", "b.zarr")
+    scene = attributes(tmp_path / "pair.zarr")
+    validate("scene", scene)
+    (step,) = scene["ome"]["scene"]["coordinateTransformations"]
+    assert (step["input"]["path"], step["output"]["path"]) == ("b", "a")
+    if axes == "cyx":
+        same, part = step["transformations"]
+        assert (same["transformation"]["type"], same["inputAxes"]) == ("identity", [0])
+        assert part["inputAxes"] == part["outputAxes"] == [1, 2]
+        step = part["transformation"]
+    here = np.random.default_rng(0).uniform(15, 105, (40, 2))
+    there = field(here)[:, ::-1] * (0.25, 0.3) + (0, -3)
+    found = displaced(tmp_path / "pair.zarr", step, there)
+    # A fiftieth of a pixel.
+    assert np.abs(found - (here[:, ::-1] * 0.5 + (10, 20))).max() < 0.02 * 0.5
+    group = attributes(tmp_path / "pair.zarr" / step["path"])["ome"]["multiscales"][0]
+    assert [axis.get("unit") for axis in group["coordinateSystems"][0]["axes"]][1:] == [
+        "micrometer"
+    ] * 2
+
+
+def test_the_command_bends_one_image_onto_the_other(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    tissue = np.ascontiguousarray(data.immunohistochemistry()[:200, :220, 1])
+    y, x = np.mgrid[:200, :220]
+    bent = Field.from_displacements(np.stack([3 * np.sin(y / 40), 2 * np.cos(x / 40)], axis=-1))
+    write_image("a.zarr", warp(tissue, bent), "yx", [0.5, 0.5], [0, 0], "0.5")
+    write_image("b.zarr", tissue, "yx", [0.5, 0.5], [0, 0], "0.5")
+    done = run_main("scene", "a.zarr", "b.zarr", "--model", "smooth", "--out", "pair.zarr")
+    assert done.code == 0 and done.out.startswith("aligned: "), done.out + done.err
+    (step,) = attributes(tmp_path / "pair.zarr")["ome"]["scene"]["coordinateTransformations"]
+    here = np.random.default_rng(0).uniform(20, 180, (40, 2))
+    found = displaced(tmp_path / "pair.zarr", step, bent(here)[:, ::-1] * 0.5)
+    assert np.median(np.abs(found - here[:, ::-1] * 0.5)) < 0.1
+    bent.save("bent.npz")
+    given = run_main("scene", "a.zarr", "b.zarr", "--transform", "bent.npz", "--out", "by.zarr")
+    assert given.code == 0, given.err
+    assert run_main("show", "by.zarr").code == 0
 
 
 def test_what_a_scene_cannot_hold_is_said(cameras):

@@ -15,6 +15,7 @@ from threadpoolctl import threadpool_info
 
 from napari_ecc_align import Field, InputError, Transform, align, inspect_alignment, judge, warp
 from napari_ecc_align._common.one_thread import in_one_thread
+from napari_ecc_align._verdict.field_trust import unresolved
 
 SIDE = 256
 
@@ -182,3 +183,104 @@ def test_what_noise_alone_shows_is_not_called_known(blurred: bool) -> None:
     assert known[off < 1].mean() > 0.85
     assert (off[known] > 2).mean() <= 0.01
     assert np.sqrt(np.mean((off[known] / sigma[known]) ** 2)) < 1.4
+
+
+def places_of_pixels(shape: tuple[int, ...]) -> np.ndarray:
+    return np.stack(np.meshgrid(np.arange(shape[1]), np.arange(shape[0])), axis=-1).astype(float)
+
+
+def noisy(image: np.ndarray, seed: int) -> np.ndarray:
+    return image + np.random.default_rng(seed).normal(0, 3, image.shape)
+
+
+@pytest.mark.parametrize("kind", ["torn", "slid", "slipped"])
+def test_beside_a_tear_and_what_slides_nothing_is_known(
+    tissue: np.ndarray, bent: Field, kind: str
+) -> None:
+    here = places_of_pixels(tissue.shape)
+    x, y = np.moveaxis(here, -1, 0)
+    edge = x - 130 - 12 * np.sin(y / 25)
+    if kind == "slid":
+        edge = 40 - np.hypot(x - 130, y - 120)
+    share = (1 + np.tanh(edge / 4)) / 2 if kind == "slipped" else (edge > 0).astype(float)
+    there = here + 0.5 * bent.displacements(y[:, 0], x[0]) + share[..., None] * (5.0, -6.0)
+    at = np.moveaxis(there, -1, 0).astype(np.float32)
+    reference = cv2.remap(tissue.astype(np.float32), *at, cv2.INTER_CUBIC)
+    found = align(noisy(reference, 5), noisy(tissue, 6), model="smooth")
+    assert found.found, found.reason
+    laid = found.transform(here.reshape(-1, 2)).reshape(there.shape)
+    off = np.hypot(*np.moveaxis(laid - there, -1, 0))
+    known = found.known()
+    # Only what slips over some px can be followed.
+    assert ((off > 2).mean() > 0.02) == (kind != "slipped")
+    assert (off[known] > 2).mean() < 0.005
+    # So the rest is: two thirds of what is right lie too far from the edge for a doubt.
+    assert known[off < 1].mean() > 0.65
+    assert found.verdict == "doubtful" or known[off > 2].mean() < 0.1
+    if kind != "slipped":
+        assert "torn" in found.reason
+
+
+def test_where_something_else_is_shown_nothing_is_known_and_all_around_it_is(
+    tissue: np.ndarray, bent: Field
+) -> None:
+    reference = warp(tissue, bent).astype(float)
+    reference[90:130, 100:150] = data.brick()[:40, :50]
+    found = align(noisy(reference, 7), noisy(tissue, 8), model="smooth")
+    known = found.known()
+    assert found.found, found.reason
+    assert known[100:120, 112:138].mean() < 0.1
+    assert known[20:60, 20:-20].mean() > 0.95
+    assert found.verdict == "doubtful"
+    assert "do not fit" in found.reason
+
+
+def test_a_patch_that_slides_where_nothing_else_moves_is_not_known(tissue: np.ndarray) -> None:
+    moving = tissue.astype(float)
+    moving[100:140, 100:140] = tissue[104:144, 97:137]
+    found = align(noisy(tissue, 9), noisy(moving, 10), model="smooth")
+    assert found.found, found.reason
+    known = found.known()
+    assert known[108:132, 108:132].mean() < 0.3
+    assert known[20:70, 20:-20].mean() > 0.95
+    assert found.known_share < 0.97
+
+
+def test_a_field_that_turns_within_a_window_is_not_resolved() -> None:
+    x = np.arange(64.0)
+    straight = np.stack([np.tile(0.3 * x, (48, 1)), np.tile(-0.1 * x, (48, 1))])
+    assert unresolved(straight).max() < 1e-3
+    step = straight + 6.0 * (x > 31.5)
+    left = unresolved(step)
+    assert left[:, 31:33].min() > 2
+    assert left[:, :20].max() < 0.05 and left[:, 44:].max() < 0.05
+
+
+def sections(seed: int, apart: float) -> tuple[np.ndarray, np.ndarray]:
+    """Return two neighbouring sections of round things, each of which moved by itself as well."""
+    rng = np.random.default_rng(seed)
+    middles, sizes = rng.uniform(0, SIDE, (260, 2)), rng.uniform(4, 8, 260)
+    here = places_of_pixels((SIDE, SIDE))
+    images = []
+    for moved in (0, rng.normal(0, apart, middles.shape)):
+        image = np.zeros((SIDE, SIDE))
+        for place, size in zip(middles + moved, sizes, strict=True):
+            inside = np.hypot(*np.moveaxis(here - place, -1, 0)) < size
+            image[inside] = 60 + 20 * size - image[inside] / 2
+        images.append(gaussian_filter(image, 1.0) + rng.normal(0, 3, image.shape))
+    return images[0], images[1]
+
+
+@pytest.mark.parametrize("apart", [1.0, 3.0])
+def test_little_is_known_where_what_is_alike_lies_elsewhere_in_each_image(apart: float) -> None:
+    found = align(*sections(4, apart), model="smooth")
+    here = points()
+    sigma = found.uncertainty_at(here)
+    off = np.hypot(*(found.transform(here) - here).T)
+    told = np.isfinite(sigma)
+    assert not found.aligned
+    assert (sigma <= 1).mean() < 0.3
+    assert not told.any() or np.sqrt(np.mean((off[told] / sigma[told]) ** 2)) < 1.5
+    near = align(*sections(4, 0.0), model="smooth")
+    assert near.aligned and near.known_share > 0.9, near.reason
+    assert near.uncertainty < 0.2

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Generator
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,9 +20,17 @@ from .._transform.field import Field
 from .._transform.splines import Lattice
 from .._verdict.assess import assess
 from .._verdict.chance import ALPHA, p_value
+from .._verdict.field_misfit import LaidField, laid_field
 from .._verdict.field_result import SmoothAlignment
-from .._verdict.field_trust import Halves, halves_steps, tiles_of_field, told
-from .._verdict.limits import CLEAR, WRONG
+from .._verdict.field_trust import (
+    Halves,
+    halves_steps,
+    scatter,
+    tiles_of_field,
+    told,
+    unresolved,
+)
+from .._verdict.limits import CLEAR, RIGHT, WRONG
 from .._verdict.result import AlignmentResult
 from .._verdict.sampling import sampled_ecc
 from .._verdict.verdict import Verdict
@@ -42,6 +50,8 @@ _PLACES = 96
 _TOLD = 0.5
 # A field has to explain so much of what a right affine motion leaves unexplained.
 _GAIN = 0.1
+# Of images that do not fit on more than this share of what both show nobody can be sure.
+_TORN = 0.01
 _SUFFICES = "Nothing bends: the model 'affine' suffices."
 
 
@@ -136,49 +146,118 @@ def _judged(
     bent: FieldEstimate,
     halves: Halves,
 ) -> SmoothAlignment:
-    shape, stage, agree = job.shape, bent.stage, halves.agree
+    shape, stage, stiffness = job.shape, bent.stage, bent.prior.stiffness
     options = replace(job.options, model="affine")
+    fitted = _fitted(pyramids, estimate, bent, halves)
+    said = _said(fitted, stage, shape)
+    known, freest = said.typical if said.share else np.nan, replace(options, model="homography")
+    found = tiles_of_field(fitted.laid.pyramids, estimate, freest, known)
+    if beyond := scatter(found, said.field, stage.index):
+        said = _said(replace(fitted, sigma=np.hypot(fitted.sigma, beyond)), stage, shape)
+    plain = replace(estimate, matrix=fitted.plain)
+    rigid = _as_good(job, pyramids, plain, options, found)
+    if rigid is not None:
+        flat = laid_field(pyramids, plain, still(rigid.transform.matrix, shape), stage)
+        if flat.misfit[fitted.seen].mean() <= _TORN:
+            return _rigid(rigid, flat, fitted.seen, stage, stiffness)
+    verdict: Verdict = found.verdict
+    torn = float(fitted.laid.misfit[fitted.seen].mean())
+    doubt = _doubt(found, said, stage, torn)
+    if verdict == "aligned" and doubt:
+        verdict, said = "doubtful", said._replace(sentence=f"{said.sentence} {doubt}")
+    if verdict == "failed":
+        nowhere = np.full_like(fitted.sigma, np.inf)
+        field = replace(said.field, sigma=_sigma_grid(nowhere, stage, shape, fitted.seen))
+        said = _Said(field, "", 0.0, float("inf"))
+    return _beside(
+        found,
+        transform=said.field,
+        verdict=verdict,
+        reason=" ".join(part for part in (said.sentence, found.reason) if part),
+        shape=shape,
+        known_share=said.share,
+        uncertainty=said.typical,
+        bends=fitted.bends,
+        stiffness=stiffness,
+        start=estimate.start,
+        representation=estimate.representation,
+    )
+
+
+@dataclass(frozen=True, eq=False)
+class _Fitted:
+    """A field that lays the images, and what cells say of it.
+
+    Attributes
+    ----------
+    laid : LaidField
+    bends : bool
+    plain : ndarray of float64, shape (3, 3)
+        The affine motion nearest to it.
+    sigma : ndarray, shape (2, h, w)
+    seen, agree : ndarray of bool, shape (h, w)
+        Cells that lie on pixels of both images, and those in which nothing contradicts the field.
+    """
+
+    laid: LaidField
+    bends: bool
+    plain: Array
+    sigma: Array
+    seen: NDArray[np.bool_]
+    agree: NDArray[np.bool_]
+
+
+def _fitted(
+    pyramids: Pyramids, estimate: Estimate, bent: FieldEstimate, halves: Halves
+) -> _Fitted:
+    """Return the field, or the affine motion nearest to it where nothing bends for sure."""
+    stage, splines = bent.stage, bent.splines
     seen = np.asarray(bent.seen.shown > 0)
     sigma = bent.sigma()
     # What images do not say is not known, however little the field bends elsewhere.
     sigma[:, (sigma > _TOLD * bent.prior.amplitude).any(axis=0)] = np.inf
     sigma *= halves.raised
+    followed = halves.agree & (unresolved(bent.on_cells(bent.coefficients)) <= RIGHT)
+    whole = bent.coefficients.reshape(splines.shape)
+    field = Field(estimate.matrix, splines.rows, splines.columns, whole)
+    laid = laid_field(pyramids, estimate, field, stage)
+    agree = followed & ~laid.beside
     motion, bends = _affine_part(bent, sigma, seen & agree)
-    plain, splines = estimate.matrix @ motion, bent.splines
-    field = Field(
-        estimate.matrix if bends else plain,
-        splines.rows,
-        splines.columns,
-        bent.coefficients.reshape(splines.shape) * bends,
-        _sigma_grid(sigma, stage, shape, seen & agree),
-    )
-    sentence, share, typical = told(sigma, seen, agree, shape, bends=bends, suffices=_SUFFICES)
-    known, freest = typical if share else np.nan, replace(options, model="homography")
-    laid = tiles_of_field(pyramids, estimate, field, stage.index, freest, known)
-    rigid = _as_good(job, pyramids, replace(estimate, matrix=plain), options, laid)
-    if rigid is not None:
-        return _rigid(rigid, bent.prior.stiffness)
-    verdict: Verdict = laid.verdict
-    if verdict == "aligned" and (share < _LEAST_SHARE or not _held(laid, field, bent.stage.index)):
-        verdict = "doubtful"
-        little = "That is too little" if share < _LEAST_SHARE else "Too few tiles agree"
-        sentence += f" {little} to be sure of what can be bent to fit."
-    if verdict == "failed":
-        field = replace(field, sigma=_sigma_grid(sigma, stage, shape, np.zeros_like(seen)))
-        share, typical, sentence = 0.0, float("inf"), ""
-    return _beside(
-        laid,
-        transform=field,
-        verdict=verdict,
-        reason=" ".join(part for part in (sentence, laid.reason) if part),
-        shape=shape,
-        known_share=share,
-        uncertainty=typical,
-        bends=bends,
-        stiffness=bent.prior.stiffness,
-        start=estimate.start,
-        representation=estimate.representation,
-    )
+    plain = estimate.matrix @ motion
+    if not bends:
+        field = replace(field, matrix=plain, coefficients=0 * whole)
+        laid = laid_field(pyramids, estimate, field, stage)
+        agree = halves.agree & ~laid.beside
+    return _Fitted(laid, bends, plain, sigma, seen, agree)
+
+
+class _Said(NamedTuple):
+    """A field with its sigma, and where it is known: in a sentence, on which share, how well."""
+
+    field: Field
+    sentence: str
+    share: float
+    typical: float
+
+
+def _said(fitted: _Fitted, stage: Stage, shape: tuple[int, int]) -> _Said:
+    sigma, seen, agree = fitted.sigma, fitted.seen, fitted.agree
+    field = replace(fitted.laid.field, sigma=_sigma_grid(sigma, stage, shape, seen & agree))
+    return _Said(field, *told(sigma, seen, agree, shape, bends=fitted.bends, suffices=_SUFFICES))
+
+
+def _doubt(found: AlignmentResult, said: _Said, stage: Stage, torn: float) -> str:
+    """Return why a field is not to be called right though all tiles together agree, or nothing."""
+    if torn > _TORN:
+        return (
+            f"Small parts do not fit on {torn:.0%} of it: no smooth field lays what is torn or "
+            "slides."
+        )
+    if said.share < _LEAST_SHARE:
+        return "That is too little to be sure of what can be bent to fit."
+    if not _held(found, said.field, stage.index):
+        return "Too few tiles agree to be sure of what can be bent to fit."
+    return ""
 
 
 def _as_good(
@@ -198,21 +277,26 @@ def _as_good(
     return rigid if rigid.aligned else None
 
 
-def _rigid(result: AlignmentResult, stiffness: float) -> SmoothAlignment:
+def _rigid(
+    result: AlignmentResult,
+    laid: LaidField,
+    seen: NDArray[np.bool_],
+    stage: Stage,
+    stiffness: float,
+) -> SmoothAlignment:
     """Return what a right affine motion amounts to, beside which a field explains no more."""
-    rows, columns = (np.linspace(0, length - 1.0, _PLACES) for length in result.shape)
+    rows, columns = stage.places()
     places = np.stack(np.meshgrid(columns, rows), axis=-1).reshape(-1, 2)
-    spread = result.uncertainty_at(places).reshape(_PLACES, _PLACES, 1) / np.sqrt(2)
-    field = replace(
-        still(result.transform.matrix, result.shape), sigma=np.repeat(spread, 2, axis=2)
-    )
+    spread = result.uncertainty_at(places).reshape(seen.shape) / np.sqrt(2)
+    fits = ~laid.beside
+    sigma = _sigma_grid(np.stack([spread, spread]), stage, result.shape, fits)
     return _beside(
         result,
-        transform=field,
+        transform=replace(laid.field, sigma=sigma),
         verdict="aligned",
         reason=f"{_SUFFICES} {result.reason}",
         shape=result.shape,
-        known_share=1.0,
+        known_share=float(fits[seen].mean()),
         uncertainty=float(np.median(spread)),
         stiffness=stiffness,
         start=result.start,

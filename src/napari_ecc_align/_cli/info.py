@@ -17,11 +17,13 @@ from .._common.opening import opened
 from .._common.tables import MATRIX_KEYS, PART_KEYS, UNCERTAINTY_KEYS
 from .._images.files.images import read_file
 from .._transform.files import load_transforms
+from .._transform.formats.field_files import holds_a_field
 from .._transform.formats.registry import holds_a_stack
 from .._transform.models import frame_of
 from .._transform.parts import Parts, parts_or_nan, scale_words, words_beyond_shift
 from .._transform.transform import Transform
 from .console import say
+from .field_info import field_rows, field_text
 from .show import table, to_json
 from .values import in_units
 from .volume_info import is_of_volumes, volume_row, volume_text
@@ -47,13 +49,15 @@ def run_info(chosen: argparse.Namespace) -> int:
     if chosen.json:
         say(to_json({"transforms": rows}))
     else:
-        said = (volume_text(row) if "z" in row else _text(row) for row in rows)
+        said = (_text_of(row) for row in rows)
         say("\n".join(line for lines in said for line in lines))
     return 0
 
 
 def _rows(path: Path, chosen: argparse.Namespace) -> list[dict[str, Any]]:
     document = _document(path)
+    if holds_a_field(path):
+        return [*field_rows(path, document, _size(chosen), chosen)]
     if is_of_volumes(path, document):
         return [volume_row(path, document, chosen)]
     if chosen.spacing is not None or chosen.moving_spacing is not None:
@@ -151,6 +155,12 @@ def _row(
         "unit": _PIXELS if chosen.pixel_size is None else chosen.unit,
         **dict(zip(MATRIX_KEYS, transform.matrix.ravel().tolist(), strict=True)),
     }
+
+
+def _text_of(row: dict[str, Any]) -> list[str]:
+    if "bends_up_to" in row:
+        return field_text(row)
+    return volume_text(row) if "z" in row else _text(row)
 
 
 def _text(row: dict[str, Any]) -> list[str]:

@@ -23,7 +23,8 @@ from .._images.files.nifti import SUFFIXES as NIFTI
 from .._images.files.suffixes import ZARR, image_suffix, own_stem
 from .._transform.field import Field
 from .._transform.files import as_document
-from .._transform.formats.field_files import FIELD_FORMATS
+from .._transform.formats.field_files import FIELD_FORMATS, GROUPS
+from .._transform.formats.field_zarr import check_free, is_zarr
 from .._transform.formats.registry import AFFINE_ONLY, FORMATS, check_suffix
 from .._transform.transform import Transform
 from .._verdict.field_result import SmoothAlignment
@@ -90,7 +91,9 @@ def check_outputs(outputs: Iterable[Path], inputs: Iterable[Path], *, overwrite:
         for given in inputs:
             if same_file(output, given):
                 raise InputError(f"{output} is an input and is not overwritten; choose another")
-        if is_no_file(output):
+        if is_zarr(output):
+            check_free(output, overwrite=overwrite)
+        elif is_no_file(output):
             raise InputError(f"{output} is a folder, or no regular file; give the name of a file")
         # Some file systems do not tell small letters from capitals.
         name = str(real_path(output)).casefold()
@@ -100,7 +103,7 @@ def check_outputs(outputs: Iterable[Path], inputs: Iterable[Path], *, overwrite:
     for folder in dict.fromkeys(output.parent for output in outputs):
         remove_leftovers(folder, [output for output in outputs if output.parent == folder])
     for output in outputs:
-        if not overwrite and os.path.lexists(output):
+        if not overwrite and not is_zarr(output) and os.path.lexists(output):
             raise InputError(f"{output} exists; use --overwrite to replace it")
 
 
@@ -135,9 +138,10 @@ def check_transform_out(
         return {}
     bends = model == "smooth"
     suffix = path.suffix.lower() if bends else check_suffix(path)
-    able = FIELD_FORMATS if bends and formats is FORMATS else formats
+    one_field = bends and formats is FORMATS
+    able = (*FIELD_FORMATS, *GROUPS) if one_field else tuple(formats)
     if suffix not in able:
-        what = "a file of a field" if able is FIELD_FORMATS else "a file of many transforms"
+        what = "a file of a field" if one_field else "a file of many transforms"
         raise InputError(f"{path}: {what} ends in {', '.join(able)}")
     if suffix in AFFINE_ONLY and model in ("homography", "auto"):
         raise InputError(f"{path} cannot hold a homography; choose .json, .csv or .npy")
@@ -172,7 +176,7 @@ def all_or_none(paths: Sequence[Path], *, overwrite: bool) -> Iterator[list[Path
             staged = [staging[path.parent] / path.name for path in paths]
             with _told_where(dict(zip(staged, paths, strict=True))):
                 yield staged
-            if overwrite:
+            if overwrite and paths:
                 paths[-1].unlink(missing_ok=True)
             for finished, path in zip(staged, paths, strict=True):
                 move_into_place(finished, path, overwrite=overwrite)
@@ -211,21 +215,23 @@ def write_results(
     numbers, made = result_numbers(result), {"provenance": provenance} if provenance else {}
     if provenance:
         warped = with_provenance(warped, {**provenance, "result": numbers})
-    with all_or_none([*paths.values()], overwrite=overwrite) as staged:
-        where = dict(zip(paths, staged, strict=True))
+    files = {role: path for role, path in paths.items() if not is_zarr(path)}
+    with all_or_none([*files.values()], overwrite=overwrite) as staged:
+        # A group is moved into place as a whole by itself, in a folder that is there by now.
+        where = {**paths, **dict(zip(files, staged, strict=True))}
         if "warped" in where:
             write_file(where["warped"], warped)
         if "difference" in where:
             labels = inspection.after.labels
             write_differences(where, inspection.difference, labels, warped)
-        if "transform_out" in where:
-            result.transform.save(where["transform_out"])
         if "transform" in where and isinstance(result.transform, Field):
             result.transform.save(where["transform"])
         elif "transform" in where:
             assert isinstance(result.transform, Transform)
             document = {**as_document(result.transform), "alignment": numbers, **made}
             write_atomically(where["transform"], f"{to_json(document)}\n".encode())
+        if "transform_out" in where:
+            result.transform.save(where["transform_out"], overwrite=overwrite)
 
 
 def write_differences(

@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .._align.pair import align_steps
+from .._align.pair import align_steps, checked_job
+from .._align.smooth import smooth_steps
 from .._align.volume.steps import volume_steps
 from .._align.volume.transform import VolumeTransform
 from .._common.errors import InputError
@@ -16,6 +17,8 @@ from .._common.steps import outcome_of
 from .._ecc.options import SearchOptions
 from .._images.ome_zarr.image import OmeZarrImage, read_ome_zarr
 from .._images.ome_zarr.scene import save_scene
+from .._transform.field import Field
+from .._transform.formats.field_files import holds_a_field
 from .._transform.transform import Transform
 from .console import progress_bar, tell
 from .provenance import made_by
@@ -29,7 +32,8 @@ def run_scene(chosen: argparse.Namespace) -> int:
         raise InputError(f"{chosen.out} exists already")
     if chosen.transform is not None:
         in_depth = len(images[0].spatial) == 3
-        kind: Any = VolumeTransform if in_depth else Transform
+        flat = Field if holds_a_field(chosen.transform) else Transform
+        kind: Any = VolumeTransform if in_depth else flat
         _save(chosen, kind.load(chosen.transform))
         tell(chosen, f"Written to {chosen.out}")
         return 0
@@ -52,9 +56,14 @@ def _save(chosen: argparse.Namespace, given: Any) -> None:
 
 def _aligned(images: tuple[OmeZarrImage, OmeZarrImage], chosen: argparse.Namespace) -> Any:
     """Return the result of aligning the channel that was chosen of two images."""
+    bends = chosen.model == "smooth"
+    if bends and len(images[0].spatial) != 2:
+        raise InputError("the model 'smooth' is for images, not for volumes")
     reference, moving = (_pixels(image, chosen.channel or 0) for image in images)
-    options = SearchOptions(model=chosen.model)
+    options = SearchOptions(model="affine" if bends else chosen.model)
     with progress_bar(chosen) as show:
+        if bends:
+            return outcome_of(smooth_steps(checked_job(reference, moving, options)), show)
         if len(images[0].spatial) == 2:
             return outcome_of(align_steps(reference, moving, options), show)
         spacings = [np.diag(image.pixels_to_space())[:-1] for image in images]

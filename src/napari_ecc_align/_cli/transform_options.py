@@ -83,7 +83,9 @@ def add_scene(commands: Any) -> None:
     text = "a transform file between pixels of the finest levels, in place of aligning them"
     add_value(command, "--transform", Path, "TRANSFORM", text)
     text = "which motion may have happened (default: %(default)s)"
-    command.add_argument("--model", choices=MOTION_MODELS[:-1], default="affine", help=text)
+    command.add_argument(
+        "--model", choices=(*MOTION_MODELS[:-1], "smooth"), default="affine", help=text
+    )
     add_value(command, "--channel", channel_number, "N", "which channel, from 0 (default: 0)")
     text = "copy the pixels, so that the scene can be moved without the images"
     command.add_argument("--copy", action="store_true", help=text)

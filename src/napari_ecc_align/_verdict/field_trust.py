@@ -18,6 +18,7 @@ from .._ecc.estimate import Estimate
 from .._ecc.field.cells import Expected
 from .._ecc.field.estimate import FieldEstimate, field_steps
 from .._ecc.field.stage import Stage
+from .._ecc.field.windows import WINDOW
 from .._ecc.options import SearchOptions
 from .._images.field_warping import CELL, cell_places, moved_pixels
 from .._images.pyramid.levels import Level, image_pyramid
@@ -25,7 +26,7 @@ from .._images.pyramid.pair import Pyramids
 from .._transform.coordinates import scaled
 from .._transform.field import Field
 from .assess import assess
-from .limits import RIGHT, WRONG
+from .limits import LEAST_AGREEING, RIGHT, WRONG
 from .residual_pattern import part_of
 from .result import AlignmentResult
 
@@ -99,6 +100,38 @@ def halves_steps(
     return Halves(np.asarray(raised, np.float64), np.asarray(near > 0), tuple(halves))
 
 
+def unresolved(moved: Array) -> Array:
+    """Return how far (px, RMS) a field departs from a straight one within a window that found it.
+
+    What a window sees is laid as one: whether it bends so or is torn there no window says.
+
+    Parameters
+    ----------
+    moved : ndarray, shape (2, h, w)
+        The field on cells.
+
+    Returns
+    -------
+    ndarray, shape (h, w)
+    """
+    sigma = WINDOW / CELL
+    margin = min(round(5 * sigma), *(length - 1 for length in moved.shape[1:]))
+
+    def around(values: Array) -> Array:
+        return np.asarray(cv2.GaussianBlur(values, (0, 0), sigma))
+
+    total = np.zeros(moved.shape[1:])
+    for part in moved:
+        # Beyond the border straight on.
+        wide = np.pad(part, margin, mode="reflect", reflect_type="odd")
+        mean = around(wide)
+        slopes = np.gradient(mean)
+        left = around(wide**2) - mean**2 - sigma**2 * (slopes[0] ** 2 + slopes[1] ** 2)
+        inner = left[margin : margin + part.shape[0], margin : margin + part.shape[1]]
+        total += np.maximum(inner, 0)
+    return np.sqrt(total)
+
+
 def laid_pyramids(pyramids: Pyramids, field: Field, index: int) -> Pyramids:
     """Return the reference from a level on, and the moving image as a field lays it there."""
     here, there = pyramids.reference[index], pyramids.moving[index]
@@ -134,15 +167,9 @@ def _laid(
 
 
 def tiles_of_field(
-    pyramids: Pyramids,
-    estimate: Estimate,
-    field: Field,
-    index: int,
-    options: SearchOptions,
-    typical: float,
+    laid: Pyramids, estimate: Estimate, options: SearchOptions, typical: float
 ) -> AlignmentResult:
     """Judge a pair as a field, known to so many px, lays it: as if it lay so without any."""
-    laid = laid_pyramids(pyramids, field, index)
     still = Estimate(
         matrix=np.eye(3),
         inverted=estimate.inverted,
@@ -154,6 +181,36 @@ def tiles_of_field(
         timings=estimate.timings,
     )
     return assess(laid, still, options, None)
+
+
+def scatter(found: AlignmentResult, field: Field, level: int) -> float:
+    """Return how far (px of each axis) tiles lie from where a field lays them for no reason known.
+
+    One sigma beyond what they and the field are known to, where that is called known; what two
+    images show alike may lie elsewhere in each, as in neighbouring sections, and no field that
+    fits tells. A tile in two is enough: some show something else.
+
+    Parameters
+    ----------
+    found : AlignmentResult
+        Of the images as the field lays them on a level.
+    field : Field
+    level : int
+    """
+    if found.tiles is None:
+        return 0.0
+    times = 2.0**level
+    spread = field.uncertainty_at(found.tiles.displacements[:, :2] * times)
+    known = spread <= WRONG
+    if np.count_nonzero(known) < LEAST_AGREEING:
+        return 0.0
+    off = times * np.hypot(*found.tiles.displacements[known, 2:].T)
+    own = times * found.tiles.uncertainties[known]
+    # What fits best at the border of what is searched lies at least so far off.
+    own = own[np.isfinite(own)] if np.isfinite(own).any() else np.zeros(1)
+    expected = np.median(own) ** 2 + np.median(spread[known]) ** 2 / 2
+    # The median of a distance whose axes have one sigma each.
+    return float(np.sqrt(max(0.0, np.median(off) ** 2 / (2 * np.log(2)) - expected)))
 
 
 def told(
@@ -184,8 +241,12 @@ def told(
     size = np.sqrt((sigma**2).sum(axis=0))
     known = seen & agree & (size <= WRONG)
     share = int(np.count_nonzero(known)) / max(1, int(np.count_nonzero(seen)))
-    if not known.any():
+    finite = seen & agree & np.isfinite(size)
+    if not finite.any():
         return "Nowhere do the images say how they bend.", share, float("inf")
+    if not known.any():
+        typical = float(np.sqrt(np.median(size[finite] ** 2) / 2))
+        return f"Nowhere is it known to a pixel; typically to {typical:.2g} px.", share, typical
     typical = float(np.sqrt(np.median(size[known] ** 2) / 2))
     sentence = f"Known to {max(typical, 0.01):.2g} px on {share:.0%} of what both images show"
     missing = (seen & ~known).astype(np.uint8)
@@ -194,6 +255,10 @@ def told(
         largest = 1 + int(np.argmax(sizes[1:, cv2.CC_STAT_AREA]))
         where = part_of(np.asarray(centres[largest]), missing.shape)
         differ = float((~agree)[missing > 0].mean()) > RIGHT
-        why = "the images differ, or bend too sharply" if differ else "there is too little to see"
+        why = (
+            "the images differ, are torn, or bend too sharply"
+            if differ
+            else "there is too little to see"
+        )
         sentence += f"; not in the {where}, where {why}"
     return f"{sentence}." + ("" if bends else f" {suffices}"), share, typical

@@ -20,8 +20,8 @@ from ..._images.pyramid.filters import eroded, gradients, smoothed_inside
 from ..._images.pyramid.levels import Bools, Floats, floats
 from .shares import along, between, in_common, largest
 
-# Of a window, as one sigma in px of the level.
-_WINDOW = 8.0
+WINDOW = 8.0
+"""Of a window, as one sigma in px of the level."""
 # Windows count where so much of what they see moves alike beyond chance: the gradients of noise
 # have nothing in common. Over so many windows, and above this share.
 _POOLED, _LEAST_COMMON = 2.0, 0.2
@@ -142,7 +142,7 @@ class Windows:
         return floats(cv2.copyMakeBorder(image, 0, below, 0, right, cv2.BORDER_CONSTANT))
 
     def _window(self, cells: Floats, times: float = 1.0) -> Floats:
-        return blurred(cells, times * _WINDOW / CELL)
+        return blurred(cells, times * WINDOW / CELL)
 
     def seen(self, moving: Floats, shown: Floats, common: Floats | None, sign: int) -> Seen:
         """Compare with the moving image as a field lays it here.

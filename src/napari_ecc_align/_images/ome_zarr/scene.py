@@ -17,7 +17,10 @@ import numpy as np
 from ..._common.errors import InputError
 from ..._common.given import GivenPath
 from ..._transform.axes import in_row_column
+from ..._transform.coordinates import map_points
 from ..._transform.field import Field
+from ..._transform.field_samples import sampled
+from ..._transform.formats.field_zarr import Sampled, write_displacements
 from ..._transform.matrices import Matrix, checked_of_any_size, inverse_of
 from .arrays import link_array
 from .image import OmeZarrImage, json_in, read_ome_zarr
@@ -25,6 +28,7 @@ from .image import OmeZarrImage, json_in, read_ome_zarr
 VERSION = "0.6"
 PROVENANCE = "napari-ecc-align"
 _ENDINGS = (".zarr", ".ome")
+_PLACE = "coordinateTransformations/displacements"
 
 
 def save_scene(
@@ -46,9 +50,10 @@ def save_scene(
     ----------
     path : str or path-like
         The folder to write, such as ``pair.zarr``; there must be nothing of that name.
-    transform : Transform, VolumeTransform, result, or array_like of shape (3, 3) or (4, 4)
+    transform : Transform, Field, VolumeTransform, result, or array_like, (3, 3) or (4, 4)
         From pixels (x, y), or (x, y, z), of the reference's finest level to those of the moving
-        image's.
+        image's. Of a field the inverse is written, as displacements in the units of space, as far
+        apart as lines between them are right to 0.01 px.
     reference, moving : str or path-like
         OME-Zarr images of version 0.4, 0.5 or 0.6, with the same axes.
     copy : bool, default: False
@@ -59,8 +64,8 @@ def save_scene(
     Raises
     ------
     InputError
-        If an image cannot be used, their axes differ, the transform is a homography, a field or
-        of another number of axes, or `path` exists.
+        If an image cannot be used, their axes differ, the transform is a homography or of another
+        number of axes, or `path` exists.
 
     Examples
     --------
@@ -71,7 +76,7 @@ def save_scene(
     """
     path = Path(path)
     images = read_ome_zarr(reference), read_ome_zarr(moving)
-    step = _transformation(transform, *images)
+    step, bent = _transformation(transform, *images)
     if path.exists() or path.is_symlink():
         raise InputError(f"{path} exists already")
     if not path.parent.is_dir():
@@ -89,6 +94,9 @@ def save_scene(
     with tempfile.TemporaryDirectory(dir=path.parent, prefix=f".{path.name}-") as temporary:
         folder = Path(temporary) / path.name
         _write_group(folder, attributes)
+        if bent is not None:
+            moving_axes = [images[1].axes[at] for at in images[1].spatial]
+            write_displacements(folder / _PLACE, bent, images[1].system, moving_axes)
         for image, name in zip(images, names, strict=True):
             _write_image(folder / name, path / name, image, copy=copy)
         # Whole or not at all.
@@ -105,8 +113,13 @@ def scene_provenance(path: GivenPath) -> dict[str, Any] | None:
     return found if isinstance(found, dict) else None
 
 
-def _transformation(given: Any, reference: OmeZarrImage, moving: OmeZarrImage) -> dict[str, Any]:
-    """Return the transformation from the moving image's coordinate system to the reference's."""
+def _transformation(
+    given: Any, reference: OmeZarrImage, moving: OmeZarrImage
+) -> tuple[dict[str, Any], Sampled | None]:
+    """Return the transformation from the moving image's coordinate system to the reference's.
+
+    And the displacements that it refers to, if it is one of a field.
+    """
     labels = [[(a["name"], a.get("unit")) for a in image.axes] for image in (reference, moving)]
     if [name for name, _ in labels[0]] != [name for name, _ in labels[1]]:
         raise InputError(
@@ -115,19 +128,57 @@ def _transformation(given: Any, reference: OmeZarrImage, moving: OmeZarrImage) -
             f"{', '.join(name for name, _ in labels[1])}"
         )
     where = reference.spatial
-    matrix = _matrix(given, len(where))
-    back = in_row_column(inverse_of(matrix))
     into, out_of = reference.pixels_to_space(), np.linalg.inv(moving.pixels_to_space())
+    held = getattr(given, "transform", given)
+    if isinstance(held, Field):
+        if len(where) != 2:
+            raise InputError(f"a field is of images: these have {len(where)} axes of space")
+        if held.matrix[2, :2].any():
+            raise InputError("a scene cannot hold a field after a homography")
+        return _bending(len(labels[0]), where), _in_space(held, reference, moving)
+    back = in_row_column(inverse_of(_matrix(held, len(where))))
     inner = into @ back @ out_of
     whole = np.eye(len(labels[0]) + 1)[:-1]
     whole[np.ix_(where, [*where, -1])] = inner[:-1]
-    return {"type": "affine", "affine": whole.tolist()}
+    return {"type": "affine", "affine": whole.tolist()}, None
 
 
-def _matrix(given: Any, axes: int) -> Matrix:
-    held = getattr(given, "transform", given)
-    if isinstance(held, Field) or held is None:
-        raise InputError("a scene needs a transform that is a matrix, not a field")
+def _bending(count: int, where: list[int]) -> dict[str, Any]:
+    """Return the transformation that displaces along two of so many axes."""
+    step = {"type": "displacements", "path": _PLACE, "interpolation": "linear"}
+    others = [axis for axis in range(count) if axis not in where]
+    if not others:
+        return step
+    parts = [({"type": "identity"}, others), (step, where)]
+    return {
+        "type": "byDimension",
+        "transformations": [
+            {"transformation": one, "inputAxes": axes, "outputAxes": axes} for one, axes in parts
+        ],
+    }
+
+
+def _in_space(field: Field, reference: OmeZarrImage, moving: OmeZarrImage) -> Sampled:
+    """Return by how much points of the moving image are displaced to lie on the reference."""
+    back = sampled(field.inverse)
+    rows, columns = (
+        start + spacing * np.arange(count)
+        for start, spacing, count in zip(
+            back.start[::-1], back.spacing[::-1], back.values.shape, strict=False
+        )
+    )
+    there = np.stack(np.meshgrid(columns, rows), axis=-1)
+    into, own = (in_row_column(image.pixels_to_space()) for image in (reference, moving))
+    start, end = (map_points(own, np.array(at)) for at in ((0.0, 0.0), (1.0, 1.0)))
+    pixel = end - start
+    return Sampled(
+        map_points(into, there + back.values) - map_points(own, there),
+        tuple((start + pixel * back.start).tolist()),
+        tuple((pixel * back.spacing).tolist()),
+    )
+
+
+def _matrix(held: Any, axes: int) -> Matrix:
     matrix = checked_of_any_size(getattr(held, "matrix", held))
     if len(matrix) != axes + 1:
         raise InputError(

@@ -12,7 +12,7 @@ import gzip
 import json
 import tempfile
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from itertools import product
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -73,11 +73,7 @@ def write_zarr(path: GivenPath, sampled: Sampled, *, overwrite: bool) -> None:
         cannot be written.
     """
     path = Path(path)
-    there = path.exists() or path.is_symlink()
-    if there and not (overwrite and _is_ours(path)):
-        raise InputError(
-            f"{path} exists already" + " and is no field" * overwrite + "; choose another name"
-        )
+    there = check_free(path, overwrite=overwrite)
     if not path.parent.is_dir():
         raise InputError(f"cannot write {path}: its folder does not exist; create it first")
     try:
@@ -89,6 +85,22 @@ def write_zarr(path: GivenPath, sampled: Sampled, *, overwrite: bool) -> None:
             folder.rename(path)
     except OSError as error:
         raise InputError(f"cannot write {path}: {error.strerror or error}") from error
+
+
+def check_free(path: Path, *, overwrite: bool) -> bool:
+    """Return whether there is a field of that name that may be replaced, False if nothing is.
+
+    Raises
+    ------
+    InputError
+        If there is something that may not.
+    """
+    there = path.exists() or path.is_symlink()
+    if there and not (overwrite and _is_ours(path)):
+        raise InputError(
+            f"{path} exists already" + " and is no field" * overwrite + "; choose another name"
+        )
+    return there
 
 
 def _is_ours(path: Path) -> bool:
@@ -109,7 +121,25 @@ def _fill(folder: Path, sampled: Sampled) -> None:
     }
     scene = {"coordinateSystems": systems, "coordinateTransformations": [step]}
     _write_group(folder, {"ome": {"version": VERSION, "scene": scene}})
-    group = folder / _PLACE
+    write_displacements(folder / _PLACE, sampled, "reference", _SPACE)
+
+
+def write_displacements(
+    group: Path, sampled: Sampled, system: str, axes: Sequence[Mapping[str, Any]]
+) -> None:
+    """Write vectors as an image of their own, for a transformation of type `displacements`.
+
+    Parameters
+    ----------
+    group : Path
+        A folder that is not there yet, in a group.
+    sampled : Sampled
+        In the units of the axes.
+    system : str
+        The coordinate system of which they displace the points.
+    axes : sequence of mapping
+        Its two axes, rows first.
+    """
     _write_group(group.parent, {})
     vectors: dict[str, Any] = {"name": "c", "type": "displacement", "discrete": True}
     place: list[dict[str, Any]] = [
@@ -120,11 +150,11 @@ def _fill(folder: Path, sampled: Sampled) -> None:
         "type": "sequence",
         "transformations": place,
         "input": {"path": _LEVEL},
-        "output": {"name": "reference"},
+        "output": {"name": system},
     }
     image = {
         "name": "displacements",
-        "coordinateSystems": [{"name": "reference", "axes": [vectors, *_SPACE]}],
+        "coordinateSystems": [{"name": system, "axes": [vectors, *axes]}],
         "datasets": [{"path": _LEVEL, "coordinateTransformations": [placed]}],
     }
     _write_group(group, {"ome": {"version": VERSION, "multiscales": [image]}})
@@ -132,7 +162,7 @@ def _fill(folder: Path, sampled: Sampled) -> None:
 
 
 def _write_group(folder: Path, attributes: dict[str, Any]) -> None:
-    folder.mkdir(parents=True)
+    folder.mkdir(parents=True, exist_ok=True)
     document = {"zarr_format": 3, "node_type": "group", "attributes": attributes}
     (folder / "zarr.json").write_text(json.dumps(document, indent=2) + "\n", "utf-8")
 

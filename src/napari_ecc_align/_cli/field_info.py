@@ -1,0 +1,107 @@
+"""What ``ecc-align info`` says of fields."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from .._common.errors import InputError
+from .._common.tables import MATRIX_KEYS, PART_KEYS
+from .._transform.coordinates import map_points
+from .._transform.field import Field
+from .._transform.files import load_fields
+from .._transform.formats.field_files import holds_fields
+from .._transform.models import frame_of
+from .._transform.parts import parts_or_nan
+from .show import table
+
+# A field is looked at in so many places a side.
+_PLACES = 64
+
+
+def field_rows(
+    path: Path,
+    document: Mapping[str, Any],
+    size: tuple[int, int] | None,
+    chosen: argparse.Namespace,
+) -> Iterator[dict[str, Any]]:
+    """Yield a row of each field in a file: the affine motion nearest to it, and how it bends.
+
+    Parameters
+    ----------
+    path : Path
+    document : mapping
+        The JSON of the file, if it is any.
+    size : tuple of int or None
+        Height and width of the reference; as far as the field goes, if None.
+    chosen : Namespace
+    """
+    sizes = chosen.pixel_size, chosen.moving_pixel_size, chosen.spacing, chosen.moving_spacing
+    if any(one is not None for one in sizes):
+        raise InputError(f"{path} is a field between pixels, which has no other unit")
+    many = holds_fields(path)
+    numbers = document.get("numbers")
+    known = {**document, **(numbers if isinstance(numbers, dict) else {})}
+    for number, field in enumerate(load_fields(path) if many else [Field.load(path)]):
+        yield {
+            "file": str(path),
+            "frame": number if many else None,
+            **{key: known.get(key) for key in ("verdict", "reason")},
+            "model": field.model,
+            **_numbers(field, size),
+        }
+
+
+def _numbers(field: Field, size: tuple[int, int] | None) -> dict[str, Any]:
+    ends = [field.columns.last, field.rows.last] if size is None else np.array(size[::-1]) - 1.0
+    x, y = (np.linspace(0, end, _PLACES) for end in ends)
+    here = np.stack(np.meshgrid(x, y), axis=-1).reshape(-1, 2)
+    there = field(here)
+    wide = np.c_[here, np.ones(len(here))]
+    matrix = np.vstack([np.linalg.lstsq(wide, there, rcond=None)[0].T, [0, 0, 1]])
+    bends = np.hypot(*(there - map_points(matrix, here)).T)
+    sigma = field.uncertainty_at(here)
+    within = sigma <= 1
+    center = frame_of(size).centre if size else (ends[0] / 2, ends[1] / 2)
+    return {
+        **dict(zip(PART_KEYS, parts_or_nan(matrix, center), strict=True)),
+        "center_x": float(center[0]),
+        "center_y": float(center[1]),
+        "unit": "px",
+        "bends_up_to": float(bends.max()),
+        "bends_rms": float(np.sqrt((bends**2).mean())),
+        "known_share": None if field.sigma is None else float(within.mean()),
+        # Of each axis, as in results.
+        "uncertainty": float(np.median(sigma[within]) / np.sqrt(2)) if within.any() else None,
+        **dict(zip(MATRIX_KEYS, matrix.ravel().tolist(), strict=True)),
+    }
+
+
+def field_text(row: Mapping[str, Any]) -> list[str]:
+    """Return what to print of a row."""
+    frame = "" if row["frame"] is None else f", frame {row['frame']}"
+    head = f"{row['file']}{frame}: {row['model']}"
+    if row["verdict"]:
+        head += f", {row['verdict']}: {row['reason']}"
+    known = "where it is known, nobody said"
+    if row["known_share"] is not None:
+        known = f"known to a pixel on {row['known_share']:.0%}"
+    if row["uncertainty"] is not None:
+        known += f", typically to {max(row['uncertainty'], 0.01):.2g} px"
+    x, y, turn, across, down, shear = (row[key] for key in PART_KEYS)
+    numbers = [f"{row[key]:.8g}" for key in MATRIX_KEYS]
+    bends = f"{row['bends_up_to']:.2f} px, {row['bends_rms']:.2f} px RMS"
+    at = f"({row['center_x']:.6g}, {row['center_y']:.6g})"
+    turns = f"turns by {turn:.5f}°, is ({across:.6f}, {down:.6f}) times as large"
+    return [
+        head,
+        f"  bends by up to {bends}, from the affine motion nearest to it",
+        f"  {known}",
+        f"  that motion moves {at} of the reference by ({x:.4f}, {y:.4f}) px",
+        f"  {turns}, shears by {shear:.5f}°",
+        *table([("  matrix", *numbers[:3]), ("", *numbers[3:6]), ("", *numbers[6:])]),
+    ]
