@@ -2,10 +2,11 @@
 
 import numpy as np
 import pytest
+from napari._qt.utils import combine_widgets
 from napari.settings import get_settings
 from qtpy.compat import isalive
 from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QComboBox
+from qtpy.QtWidgets import QComboBox, QSizePolicy
 
 from napari_ecc_align._gui.shared.keyboard import stops
 from napari_ecc_align._gui.shared.rows import named_rows
@@ -104,6 +105,24 @@ def test_forms_are_tabs_and_the_menu_brings_one_forward(viewer, window, qtbot):
     get_settings().appearance.font_size = 9
     main.resize(1000, 800)
     qtbot.waitUntil(lambda: pinned.indexOf(form.pair.native) == 0, timeout=120_000)
+
+
+@pytest.mark.parametrize("title", TITLES)
+def test_a_form_has_all_of_its_dock_where_napari_lets_it_ask_only(
+    viewer, window, qtbot, monkeypatch, title
+):
+    def as_in_napari_0_9_0(widget, vertical):
+        combined = combine_widgets(widget, vertical=vertical)
+        combined.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Maximum)
+        return combined
+
+    docking = "napari._qt.widgets.qt_viewer_dock_widget.combine_widgets"
+    monkeypatch.setattr(docking, as_in_napari_0_9_0)
+    window.resize(1000, 900)
+    dock, form = open_form(viewer, title)
+    area = viewer.window._qt_window.centralWidget()
+    qtbot.waitUntil(lambda: dock.height() >= area.height() > 600, timeout=120_000)
+    assert form.native.height() > 0.9 * dock.height()
 
 
 @pytest.mark.drawn

@@ -8,7 +8,7 @@ import napari
 from magicgui.widgets import Container
 from npe2 import PluginManager
 from qtpy.QtCore import QEvent, QObject, Qt
-from qtpy.QtWidgets import QDockWidget, QMainWindow, QWidget
+from qtpy.QtWidgets import QDockWidget, QMainWindow, QSizePolicy, QWidget
 
 from .keyboard import stops
 from .rows import timer
@@ -68,6 +68,7 @@ class EndsWithItsDock(QObject):
             self._dock = dock
             dock.visibilityChanged.connect(self._set_seen)
             dock.installEventFilter(self)
+            take_height(self._native)
             _join_others(dock)
             _go_in(self._native)
 
@@ -99,6 +100,23 @@ def _join_others(dock: QDockWidget) -> None:
                 window.tabifyDockWidget(other, dock)
             dock.raise_()
             return
+
+
+def take_height(widget: QWidget) -> None:
+    """Let a widget that is docked have all of its dock's height.
+
+    napari 0.9.0 lets none be higher than it asks for, so that what scrolls would scroll in a strip
+    of an empty dock.
+
+    Parameters
+    ----------
+    widget : QWidget
+        Once napari has put it into its dock.
+    """
+    policy = widget.sizePolicy()
+    if policy.verticalPolicy() == QSizePolicy.Policy.Maximum:
+        policy.setVerticalPolicy(QSizePolicy.Policy.Preferred)
+        widget.setSizePolicy(policy)
 
 
 def docked(viewer: napari.viewer.Viewer, title: str) -> Any:
