@@ -4,14 +4,17 @@ import cv2
 import numpy as np
 import pytest
 
+from napari_ecc_align import align
+from napari_ecc_align._align import smooth
 from napari_ecc_align._align.pair import align_steps
-from napari_ecc_align._common.steps import outcome_of
+from napari_ecc_align._common.steps import outcome_of, retold
 from napari_ecc_align._ecc.options import SearchOptions
 from napari_ecc_align._ecc.refine import Refiner
 from napari_ecc_align._images.pyramid import levels
 from napari_ecc_align._images.pyramid.levels import Level, image_pyramid, parts
 from napari_ecc_align._images.pyramid.representations import represent, representation_steps
 from napari_ecc_align._images.pyramid.whole_blocks import used_blocks
+from napari_ecc_align._verdict import assess
 from pairs import picture
 
 # What passes over pixels of a level.
@@ -133,3 +136,39 @@ def test_the_ends_of_a_strip_of_which_not_all_is_used_are_known(upright, how):
         corners = corners[:, [1, 0, 2]]
     shifts = (corners @ matrix.T - corners)[:, 1 if upright else 0]
     assert shifts == pytest.approx([0.6, 1.4], abs=0.02)
+
+
+@pytest.mark.parametrize("engine", ["pyramid", "opencv"])
+def test_a_result_is_judged_question_by_question(engine, monkeypatch):
+    reference, moving = noisy((300, 320))
+    step, asked_in = 0, {}
+
+    def noted(name):
+        question = getattr(assess, name)
+
+        def answered(*arguments, **options):
+            asked_in.setdefault(step, set()).add(name)
+            return question(*arguments, **options)
+
+        return answered
+
+    questions = {"first_tiles", "with_chance", "told_apart", "turned_rival"}
+    for name in questions:
+        monkeypatch.setattr(assess, name, noted(name))
+    for _ in align_steps(reference, moving, SearchOptions("affine", engine)):
+        step += 1
+    assert set().union(*asked_in.values()) == questions
+    assert all(len(names) == 1 for names in asked_in.values())
+
+
+def test_a_field_is_found_step_by_step(monkeypatch):
+    image = picture("camera")[:220, :240]
+    own, told = [], []
+
+    def counted(*arguments):
+        return retold(bent_steps(*arguments), own.append)
+
+    bent_steps = smooth.bent_steps
+    monkeypatch.setattr(smooth, "bent_steps", counted)
+    assert align(image, np.roll(image, 2, 1), model="smooth", progress=told.append).found
+    assert len(told) > len(own) > 5
