@@ -3,9 +3,10 @@ import numpy as np
 import pytest
 from skimage import data
 
-from napari_ecc_align import align
+from napari_ecc_align import Transform, align
 from napari_ecc_align._align.field_of_view import field_of_view
 from napari_ecc_align._images.pyramid.levels import image_pyramid
+from napari_ecc_align._transform.coordinates import shift
 from pairs import known_pair, picture, random_transform
 
 SHAPE = (300, 320)
@@ -28,7 +29,10 @@ def found_in(image):
 
 
 def test_a_round_field_is_found_and_its_soft_edge_left_out():
-    field = found_in(in_a_round_field(picture("camera")[:300, :320]))
+    view = found_in(in_a_round_field(picture("camera")[:300, :320]))
+    field, around = view.inside, view.around
+    assert not (around & field).any()
+    assert (around & ~disk()).sum() > 0.8 * (~disk()).sum()
     assert field.dtype == bool
     assert field.shape == SHAPE
     assert not (field & ~disk(radius=139)).any()
@@ -37,7 +41,7 @@ def test_a_round_field_is_found_and_its_soft_edge_left_out():
 
 def test_a_coarse_level_tells_the_same_within_its_pixels():
     image = in_a_round_field(picture("camera")[:300, :320])
-    coarse = field_of_view(image_pyramid(image)[1], image.shape)
+    coarse = field_of_view(image_pyramid(image)[1], image.shape).inside
     assert not (coarse & ~disk(radius=140)).any()
     assert coarse.sum() > 0.75 * disk().sum()
 
@@ -83,6 +87,25 @@ def test_different_things_in_the_same_field_are_not_aligned():
         in_a_round_field(picture(name)[:300, :320]) for name in ("camera", "astronaut")
     )
     assert align(first, second, model="euclidean").verdict == "failed"
+
+
+@pytest.mark.parametrize("noise", [0.5, 1.5])
+def test_a_bar_below_a_scene_that_moved_is_no_field_of_view(noise):
+    """So dim a scene is as flat as a surround: what the bar says of it is wrong."""
+    shape, top = (420, 314), 361
+    pair = known_pair("moon", Transform(shift(2.9, -5.5)), shape=shape)
+    rng, written = np.random.default_rng(0), np.zeros(shape, np.uint8)
+    for row in range(top + 20, shape[0] - 3, 26):
+        text = "HV 5.0 kV WD 8 mm 2500x"
+        cv2.putText(written, text, (4, row), cv2.FONT_HERSHEY_SIMPLEX, 0.55, 255, 2, cv2.LINE_AA)
+    images = []
+    for image in (pair.reference, pair.moving):
+        dim = 180 + 0.05 * (image - pair.reference.mean()) + rng.normal(0, noise, shape)
+        dim[top:] = written[top:]
+        images.append(np.clip(np.rint(dim), 0, 255).astype(np.uint8))
+    result = align(*images, model="euclidean")
+    assert not result.aligned or pair.error_of(result.transform) < 1, result.reason
+    assert result.reason.endswith("But what lies around it moved otherwise.")
 
 
 def test_masks_still_count_where_the_surround_is_left_out():

@@ -15,7 +15,7 @@ from napari_ecc_align._images.pyramid.levels import image_pyramid
 from napari_ecc_align._images.pyramid.pair import Pyramids
 from napari_ecc_align._verdict.assess import assess
 from napari_ecc_align._verdict.refusals import why_implausible, why_too_little
-from napari_ecc_align._verdict.trust import doubt_rivalled, trust_key
+from napari_ecc_align._verdict.trust import doubt_rivalled, doubt_surrounded, trust_key
 from napari_ecc_align._verdict.verdict import VERDICTS
 from pairs import picture
 
@@ -111,6 +111,23 @@ def test_a_part_that_shows_less_does_not_outdo_the_whole(ecc, verdict):
     whole = make_tiles(fit=0.95)
     elsewhere = make_result("doubtful", shift(10, 0), whole, ecc=ecc)
     assert doubt_rivalled([elsewhere, half], SHAPE)[1].verdict == verdict
+
+
+def test_a_field_is_doubted_where_what_lies_around_it_moved_otherwise():
+    field, moved = make_result(), make_result("doubtful", shift(10, 0))
+    [doubted] = doubt_surrounded([field], [moved], SHAPE)
+    assert doubted.verdict == "doubtful"
+    assert doubted.reason == "It is so. But what lies around it moved otherwise."
+    for around in (
+        # What belongs to the camera stays, whatever moves in the field.
+        make_result("aligned"),
+        make_result("doubtful", shift(10, 0), make_tiles(2)),
+        make_result("doubtful", shift(10, 0), corner_uncertainty=4.0),
+        replace(moved, tiles=None),
+    ):
+        assert doubt_surrounded([field], [around], SHAPE)[0] is field
+    away = make_result("aligned", shift(10, 0))
+    assert doubt_surrounded([away], [moved], SHAPE)[0] is away
 
 
 @pytest.mark.parametrize(

@@ -375,6 +375,8 @@ def test_edges_settle_what_brightness_doubts_by_little():
         ({"corner_uncertainty": 0.7, "ecc": 0.85}, False),
         ({"motion": moved(6, -8), "second": other(12, 0, share=0.1)}, True),
         ({"motion": moved(6, -8), "second": other(12, 0, share=0.4)}, False),
+        # What lies still may belong to the camera, whatever its edges are.
+        ({"motion": moved(0.5, 0), "second": other(12, 0, share=0.1)}, False),
         ({"turned": rival(0.95), "corner_uncertainty": 0.5, "ecc": 0.85}, False),
         ({"corner_uncertainty": 0.5, "ecc": 0.85, "by_edges": True}, False),
     ):

@@ -3,13 +3,16 @@
 import cv2
 import numpy as np
 import pytest
-from builders import make_tiles
+from builders import make_evidence, make_tiles
 from scipy import ndimage
 
+from napari_ecc_align._ecc.estimate import Estimate
 from napari_ecc_align._images.pyramid.levels import image_pyramid
 from napari_ecc_align._images.pyramid.pair import Pyramids
 from napari_ecc_align._transform.coordinates import corners
-from napari_ecc_align._verdict.second_motion import second_motion, still_tiles
+from napari_ecc_align._verdict.assess import _with_what_costs
+from napari_ecc_align._verdict.laid import Laid
+from napari_ecc_align._verdict.second_motion import SecondMotion, second_motion, still_tiles
 from napari_ecc_align._verdict.turned_motion import turned_motion
 from napari_ecc_align._verdict.turned_rival import turned_rival
 from pairs import picture
@@ -94,12 +97,27 @@ def turned_views(still, degrees=5.0, scale=1.03):
     return Pyramids(*([*image_pyramid(image)] for image in images), np.eye(3)), turn
 
 
+def distance_of(turn):
+    """Return how far a motion of the subject of turned views moves the corners, RMS."""
+    places = corners(SHAPE)
+    moves = places @ turn[:, :2].T + turn[:, 2] + turn[:, :2] @ (30, 30) - 30 - places
+    return np.sqrt((moves**2).sum(axis=1).mean())
+
+
 def test_a_faint_subject_that_turns_below_what_stays_is_found():
     pyramids, turn = turned_views(view(field(1)))
     found = turned_motion(pyramids, np.eye(3), inverted=False)
-    places = corners(SHAPE)
-    moves = places @ turn[:, :2].T + turn[:, 2] + turn[:, :2] @ (30, 30) - 30 - places
-    assert found.distance == pytest.approx(np.sqrt((moves**2).sum(axis=1).mean()), abs=2)
+    assert found.distance == pytest.approx(distance_of(turn), abs=2)
+
+
+@pytest.mark.parametrize(("spread", "asked"), [(0.09, True), (0.3, False)])
+def test_a_small_part_that_seems_shifted_does_not_hide_what_turns(spread, asked):
+    pyramids, turn = turned_views(view(field(1)))
+    laid = Laid(pyramids, Estimate(np.eye(3), False, 1, True, "identity", "intensity"), False)
+    part = SecondMotion(np.array([2.0, 6.0]), 0.002, 11.0, 1.0, spread, 6.4)
+    evidence = make_evidence(shape=SHAPE, motion=np.eye(3), second=part)
+    second = _with_what_costs(laid, evidence).second
+    assert second.distance == pytest.approx(distance_of(turn) if asked else 6.4, abs=2)
 
 
 @pytest.mark.parametrize("name", ["brick", "camera", "astronaut"])

@@ -4,13 +4,15 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
+from napari_ecc_align import Transform, align
 from napari_ecc_align._ecc.estimate import Estimate
 from napari_ecc_align._ecc.options import SearchOptions
 from napari_ecc_align._images.pyramid.levels import image_pyramid
 from napari_ecc_align._images.pyramid.pair import Pyramids
+from napari_ecc_align._transform.coordinates import shift
 from napari_ecc_align._verdict import rules
 from napari_ecc_align._verdict.assess import assess
-from pairs import picture
+from pairs import known_pair, picture
 
 
 def noise(shape, seed, sigma):
@@ -85,3 +87,13 @@ def test_what_noise_hides_is_seen_by_many_tiles_together():
     image, other = picture("grass")[:400, :440], picture("brick")[:400, :440]
     assert verdict_where_they_lie(image, image, sigma=150)[0] != "failed"
     assert verdict_where_they_lie(image, other, sigma=150)[0] == "failed"
+
+
+@pytest.mark.parametrize("name", ["astronaut", "chelsea"])
+@pytest.mark.parametrize("model", ["translation", "euclidean"])
+def test_a_narrow_overlap_has_tiles_up_to_the_border(name, model):
+    """A strip of 34 of 128 px, half of which the tiles' reach would keep clear of."""
+    pair = known_pair(name, Transform(shift(94.0, 3.2)), shape=(240, 128))
+    result = align(pair.reference, pair.moving, model=model)
+    assert result.aligned, result.reason
+    assert pair.error_of(result.transform) < 3 * result.corner_uncertainty

@@ -7,6 +7,8 @@ is, so that it holds an alignment fast at the wrong place.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -27,8 +29,19 @@ _EDGE = 5
 _MASKED = 1e6
 
 
-def field_of_view(level: Level, shape: tuple[int, int]) -> NDArray[np.bool_] | None:
-    """Return the pixels inside the field of view, or None if there is no surround.
+@dataclass(frozen=True, eq=False)
+class FieldOfView:
+    """The pixels of an image (h, w) that lie inside its field of view, and those around it.
+
+    The edge between them is in neither.
+    """
+
+    inside: NDArray[np.bool_]
+    around: NDArray[np.bool_]
+
+
+def field_of_view(level: Level, shape: tuple[int, int]) -> FieldOfView | None:
+    """Return an image's field of view, or None if there is no surround.
 
     Parameters
     ----------
@@ -39,7 +52,7 @@ def field_of_view(level: Level, shape: tuple[int, int]) -> NDArray[np.bool_] | N
 
     Returns
     -------
-    ndarray of bool, shape (h, w), or None
+    FieldOfView or None
     """
     height, width = level.shape
     values, valid = level.patch(0, height, 0, width)
@@ -51,8 +64,12 @@ def field_of_view(level: Level, shape: tuple[int, int]) -> NDArray[np.bool_] | N
     field = _solid(~surround)
     if field is None:
         return None
+    return FieldOfView(_without_edge(field, shape), _without_edge(~field, shape))
+
+
+def _without_edge(part: Bools, shape: tuple[int, int]) -> NDArray[np.bool_]:
     element = np.ones((2 * _EDGE + 1, 2 * _EDGE + 1), np.uint8)
-    inner = cv2.erode(field.view(np.uint8), element, borderType=cv2.BORDER_CONSTANT, borderValue=1)
+    inner = cv2.erode(part.view(np.uint8), element, borderType=cv2.BORDER_CONSTANT, borderValue=1)
     whole = cv2.resize(inner, shape[::-1], interpolation=cv2.INTER_NEAREST)
     return np.asarray(whole.view(bool))
 

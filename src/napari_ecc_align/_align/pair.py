@@ -27,7 +27,7 @@ from .._verdict.chance import ALPHA, p_value
 from .._verdict.limits import LARGEST_UNCERTAINTY
 from .._verdict.result import AlignmentResult
 from .._verdict.rules import may_be_settled_by_edges
-from .._verdict.trust import doubt_rivalled, most_trusted
+from .._verdict.trust import doubt_rivalled, doubt_surrounded, most_trusted
 from .counted_part import CountedPart, counted_part, counted_sources, lazily_counted_part
 from .field_of_view import field_of_view
 from .mirrored import aligned_either_way
@@ -158,39 +158,53 @@ def _results_of_part(
         return [
             AlignmentResult(nothing, "failed", pyramids.flaw, job.shape, engine=job.options.engine)
         ]
-    inside = cache(lambda: _within_field(job, pyramids))
+    parts = cache(lambda: _parts_by_field(job, pyramids))
     # The edge of a surround holds others fast: what is turned far is looked for without it.
-    results = yield from run(job, pyramids, lambda: inside() is None)
+    results = yield from run(job, pyramids, lambda: parts() is None)
     if not any(result.aligned for result in results):
-        field = inside()
-        if field is not None:
-            results += yield from _run_within_field(field, run)
+        inside_and_around = parts()
+        if inside_and_around is not None:
+            results += yield from _run_within_field(*inside_and_around, run)
             results = doubt_rivalled(results, job.shape)
     return results
 
 
-def _within_field(job: Job, pyramids: Pyramids) -> Job | None:
-    """Return the job without the flat surrounds of its images, None if neither has one."""
-    sources: list[Source] = []
+def _parts_by_field(job: Job, pyramids: Pyramids) -> tuple[Job, Job] | None:
+    """Return the job without the flat surrounds of its images, and that of the surrounds alone.
+
+    None if neither has one; an image that has none is whole in both.
+    """
+    parts: tuple[list[Source], list[Source]] = [], []
     for source, levels in ((job.reference, pyramids.reference), (job.moving, pyramids.moving)):
         if not isinstance(source, LoadedImage):
             return None
         field = field_of_view(levels[index_below(_FIELD_PIXELS, levels)], levels[0].shape)
-        if field is not None:
-            field = field if source.mask is None else field & source.mask
-        sources.append(source if field is None else replace(source, mask=field))
-    if sources == [job.reference, job.moving]:
-        return None
-    return replace(job, reference=sources[0], moving=sources[1])
+        for part, pixels in zip(
+            parts, (field.inside, field.around) if field else (None, None), strict=True
+        ):
+            if pixels is None:
+                part.append(source)
+            else:
+                mask = pixels if source.mask is None else pixels & source.mask
+                part.append(replace(source, mask=mask))
+    inside, around = (replace(job, reference=one, moving=other) for one, other in parts)
+    return None if parts[0] == [job.reference, job.moving] else (inside, around)
 
 
-def _run_within_field(job: Job, run: Runner) -> Generator[Progress, None, list[AlignmentResult]]:
-    results = yield from _results(job, run)
-    return [
+def _run_within_field(
+    inside: Job, around: Job, run: Runner
+) -> Generator[Progress, None, list[AlignmentResult]]:
+    results = yield from _results(inside, run)
+    results = [
         replace(result, reason=f"Without the flat surround: {result.reason}")
         for result in results
         if result.start != "none"
     ]
+    if not any(result.aligned for result in results):
+        return results
+    around = replace(around, options=replace(around.options, representation="intensity"))
+    beside = yield from _results(around, run)
+    return doubt_surrounded(results, beside, inside.shape)
 
 
 def _prepared(part: CountedPart) -> Generator[Progress, None, Pyramids]:

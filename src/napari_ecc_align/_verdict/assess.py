@@ -13,13 +13,14 @@ from .._ecc.estimate import Estimate
 from .._ecc.options import Engine, SearchOptions
 from .._images.pyramid.levels import InSteps, Level
 from .._images.pyramid.pair import Pyramids
-from .._transform.coordinates import corner_error, map_points
+from .._transform.coordinates import map_points
 from .._transform.matrices import MotionModel
 from .._transform.transform import Transform, usable_transform
 from .evidence import Evidence, Judgement
 from .laid import Laid
 from .limits import (
     LARGEST_UNCERTAINTY,
+    LEAST_PART,
     LEAST_SHARE,
     LIKE,
     SECOND_PIXELS,
@@ -185,10 +186,10 @@ def _found_by_tiles(
         return Finding(judge(evidence), laid.inverted, ecc, before, fine, evidence)
     evidence = _with_places_compared(laid, evidence)
     yield
-    if evidence.by_edges and held(evidence, WRONG):
+    if evidence.by_edges and evidence.lies_still(WRONG):
         evidence = replace(evidence, alike=looks_alike(laid, fine))
     # What a second motion can be is a part of what the first one leaves of a coarse level, too.
-    explained = 1 - evidence.whole.here < LEAST_SHARE / TIMES_LEFT and not held(evidence)
+    explained = 1 - evidence.whole.here < LEAST_SHARE / TIMES_LEFT and not evidence.lies_still()
     if not explained and judge(evidence).verdict != "failed":
         evidence = _with_second_motion(laid, evidence)
         yield
@@ -289,7 +290,7 @@ def _with_second_motion(laid: Laid, evidence: Evidence) -> Evidence:
         representation=laid.estimate.representation,
     )
     second = seek()
-    by_camera = evidence.alike and held(evidence)
+    by_camera = evidence.alike and evidence.lies_still()
     if second is None and by_camera:
         second = seek(of_rest=True)
     elif second is not None and evidence.by_edges and not by_camera:
@@ -339,19 +340,16 @@ def _with_what_costs(laid: Laid, evidence: Evidence) -> Evidence:
         representation=laid.estimate.representation,
     )
     second = evidence.second
-    if second is None and evidence.alike and held(evidence):
-        second = turned_motion(pyramids, matrix, inverted=laid.inverted)
+    # What turns below something that lies still may, in a small part, move like a shift.
+    small = second is None or second.spread < LEAST_PART
+    if small and evidence.alike and evidence.lies_still():
+        second = turned_motion(pyramids, matrix, inverted=laid.inverted) or second
     return replace(
         evidence,
         fields=abs(fields[0] - fields[1]),
         turned=seconded(laid, turned, evidence.model) if turned.is_like(LIKE) else turned,
         second=second,
     )
-
-
-def held(evidence: Evidence, within: float = LARGEST_UNCERTAINTY) -> bool:
-    """Tell whether the images lie where they did, as what belongs to the camera holds them."""
-    return corner_error(evidence.motion, np.eye(3), evidence.shape) <= within
 
 
 def _with_model_checked(laid: Laid, evidence: Evidence) -> InSteps[tuple[Evidence, Judgement]]:

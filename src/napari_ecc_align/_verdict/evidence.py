@@ -7,8 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from .._transform.coordinates import corner_error
 from .._transform.matrices import MotionModel
-from .limits import LEAST_AGREEING, TIMES_BY_EDGES
+from .limits import LARGEST_UNCERTAINTY, LEAST_AGREEING, TIMES_BY_EDGES
 from .residual_pattern import ResidualPattern
 from .rival import NO_RIVAL, Rival
 from .second_motion import SecondMotion
@@ -88,6 +89,10 @@ class Evidence:
     def shows_still(self) -> bool:
         """Whether more than one tile by chance shows something else that did not move."""
         return self.still >= LEAST_AGREEING
+
+    def lies_still(self, within: float = LARGEST_UNCERTAINTY) -> bool:
+        """Tell whether the images lie, to `within` px, where what belongs to the camera stays."""
+        return corner_error(self.motion, np.eye(3), self.shape) <= within
 
     @property
     def exactness(self) -> float:

@@ -20,7 +20,6 @@ from .._transform.transform import usable_transform
 from .assess import (
     Finding,
     Judged,
-    held,
     result_of,
     uncertainty_over,
     why_refused,
@@ -190,7 +189,7 @@ def _leaves_no_more(shared: Evidence, evidence: Evidence) -> bool:
     see the finest detail: of that, what interpolation leaves differs from frame to frame.
     """
     # Where nothing moved, the least that moves otherwise counts.
-    more = KNOWN_TO if held(evidence) and held(shared) else LEAST_SHARE / TIMES_LEFT
+    more = KNOWN_TO if evidence.lies_still() and shared.lies_still() else LEAST_SHARE / TIMES_LEFT
     fine = evidence.fine
     return (
         fine.rival.likeness < LEAST_LIKE

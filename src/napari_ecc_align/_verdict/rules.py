@@ -8,7 +8,6 @@ from math import hypot, isnan
 import numpy as np
 
 from .._common.quantiles import middle
-from .._transform.coordinates import corner_error
 from .chance import ALPHA, ALPHA_DOUBTFUL, p_value
 from .evidence import Evidence, Judgement
 from .limits import (
@@ -118,12 +117,15 @@ def is_deformed(evidence: Evidence) -> bool:
 def may_be_settled_by_edges(evidence: Evidence) -> bool:
     """Tell whether brightness of two kinds is in doubt only by as little as edges may be off by.
 
-    Or brightness by something faint that moves otherwise: of edges, none is faint.
+    Or brightness by something faint that moves otherwise: of edges, none is faint. Unless what is
+    stronger lies still: edges say nothing of whether that belongs to the camera.
     """
     if evidence.by_edges or judge(evidence).verdict != "doubtful":
         return False
     second = evidence.second
-    faint = second is not None and is_minor(second, evidence.ecc)
+    faint = (
+        second is not None and is_minor(second, evidence.ecc) and not evidence.lies_still(WRONG)
+    )
     two_kinds = abs(evidence.ecc) <= HIGH_ECC
     asked = replace(evidence, by_edges=two_kinds, second=None if faint else second)
     return judge(asked).verdict == "aligned"
@@ -154,7 +156,7 @@ def _why_two_motions(evidence: Evidence) -> str | None:
             "before anything moved."
         )
     second, motion, shape = evidence.second, evidence.motion, evidence.shape
-    still = corner_error(motion, np.eye(3), shape) <= WRONG
+    still = evidence.lies_still(WRONG)
     # Marks that outshine the rest have most tiles, but not all that is seen.
     clear = CLEAR_SHARE if abs(evidence.ecc) > HIGH_ECC else CLEAR
     if still and evidence.alike and evidence.fine.share < clear:
@@ -187,7 +189,7 @@ def _may_be_camera(evidence: Evidence) -> bool:
 
     Not what is seen from afar as well, which dust and hot pixels are not.
     """
-    still = corner_error(evidence.motion, np.eye(3), evidence.shape) <= WRONG
+    still = evidence.lies_still(WRONG)
     far = evidence.wide.radius > evidence.fine.radius and evidence.wide.share > CLEAR_SHARE
     return evidence.still > evidence.fine.agreeing or (still and not far)
 

@@ -189,11 +189,16 @@ def tile_evidence(
     side, reach = _tile_size((height, width), far, halo(representation))
     apart = side
     pair = reference, moving[index], index, representation
-    origins = _chosen(*pair, local, side, reach, apart)
+    # Of a narrow image, those a pixel farther in lie on moving pixels; at its border none does.
+    margin = reach + halo(representation) + 2
+    origins = _chosen(*pair, local, side, reach, apart, margin)
     if len(origins) < _SPARSE:
         side = 3 * side // 4
         apart = side // 2
-        origins = _chosen(*pair, local, side, reach, apart)
+        origins = _chosen(*pair, local, side, reach, apart, margin + 1)
+    if len(origins) < _SPARSE:
+        # Where little overlaps, the borders that face each other are all that there is.
+        origins = _chosen(*pair, local, side, reach, apart, margin + 1 - reach)
     surfaces = np.empty((0, 2 * reach + 1, 2 * reach + 1), np.float32)
     centres = np.empty((0, 2))
     if not len(origins):
@@ -284,11 +289,10 @@ def _chosen(
     side: int,
     reach: int,
     apart: int,
+    margin: int,
 ) -> NDArray[np.float64]:
     """Choose tiles with detail in both directions that lie, with their reach, on moving data."""
     level = reference[index]
-    # Of a narrow image, those a pixel farther in lie on moving pixels; at its border none does.
-    margin = reach + halo(representation) + 2 + (apart < side)
     origins = tiles.grid(level.shape, apart, margin)
     origins = origins[(origins + side <= np.array(level.shape[::-1]) - margin).all(axis=1)]
     if not len(origins):

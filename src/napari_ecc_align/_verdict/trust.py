@@ -5,7 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 from math import sqrt
 
+import numpy as np
+
 from .._transform.coordinates import corner_error
+from .chance import ALPHA_DOUBTFUL, p_value
 from .limits import LEAST_SHARE, LIKE, LIKE_TILES, SAME_PLACE, least_like
 from .result import AlignmentResult
 from .rival import Rival
@@ -60,6 +63,46 @@ def doubt_rivalled(
     ]
 
 
+def doubt_surrounded(
+    results: list[AlignmentResult], around: list[AlignmentResult], shape: tuple[int, int]
+) -> list[AlignmentResult]:
+    """Return results of a field of view, in doubt where the surround itself is seen to have moved.
+
+    A surround shows nothing, or what belongs to the camera, and stays. Of what has moved, by more
+    tiles than chance, the field may be no field but a bar or a mark.
+
+    Parameters
+    ----------
+    results, around : list of AlignmentResult
+        Of the field and of what lies around it.
+    shape : tuple of int
+        Height and width of the reference.
+    """
+    moved = [
+        one
+        for one in around
+        if one.tiles is not None
+        and p_value(one.tiles, one.transform.model) < ALPHA_DOUBTFUL
+        and corner_error(one.transform.matrix, np.eye(3), shape) > SAME_PLACE
+    ]
+    return [
+        replace(
+            result,
+            verdict="doubtful",
+            reason=f"{result.reason} But what lies around it moved otherwise.",
+        )
+        if result.aligned and any(_is_apart(other, result, shape) for other in moved)
+        else result
+        for result in results
+    ]
+
+
+def _is_apart(other: AlignmentResult, result: AlignmentResult, shape: tuple[int, int]) -> bool:
+    apart = corner_error(other.transform.matrix, result.transform.matrix, shape)
+    # What does not know its corners may lie at the same place.
+    return apart > max(SAME_PLACE, 3 * other.corner_uncertainty)
+
+
 def _rivals(other: AlignmentResult, result: AlignmentResult, shape: tuple[int, int]) -> bool:
     """Tell whether another result, though doubtful, lies elsewhere with like evidence."""
     theirs, own = other.tiles, result.tiles
@@ -74,6 +117,4 @@ def _rivals(other: AlignmentResult, result: AlignmentResult, shape: tuple[int, i
     # Unless it is the whole that leaves no more: tiles of a part may see less that differs.
     fits = Rival(own.fit, theirs.fit, LEAST_SHARE).is_like(LIKE) or _correlates_like(other, result)
     alike = like > LIKE_TILES - by_chance and fits
-    apart = corner_error(other.transform.matrix, result.transform.matrix, shape)
-    # What does not know its corners may lie at the same place.
-    return alike and apart > max(SAME_PLACE, 3 * other.corner_uncertainty)
+    return alike and _is_apart(other, result, shape)
