@@ -151,7 +151,12 @@ def test_a_place_that_was_refused_is_not_visited_again():
     pyramids = image_pyramid(image[:200, :240]), image_pyramid(image[3:203, 5:245])
     refused = []
     options = SearchOptions("translation")
-    steps = estimate_steps(*pyramids, options, accept=lambda one: refused.append(one.matrix))
-    last = outcome_of(steps)
+
+    def accept(one):
+        refused.append(one.matrix)
+        yield
+        return False
+
+    last = outcome_of(estimate_steps(*pyramids, options, accept=accept))
     assert set(last.timings) >= {"identity", "phase correlation", "features"}
     assert len(refused) == 1

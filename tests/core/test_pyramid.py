@@ -86,6 +86,7 @@ def test_the_caller_decides_what_is_accepted(gravel):
 
     def accept(estimate):
         asked.append(estimate)
+        yield
         return False
 
     steps = estimate_steps(*pyramids, SearchOptions(max_iterations=50), accept=accept)

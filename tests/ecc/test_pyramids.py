@@ -8,11 +8,12 @@ from napari_ecc_align import align
 from napari_ecc_align._common.steps import outcome_of
 from napari_ecc_align._images.limits import LIMITS
 from napari_ecc_align._images.pyramid import filters, tile_choice
-from napari_ecc_align._images.pyramid.blocks import tile_reference, whole_reference
+from napari_ecc_align._images.pyramid.blocks import tile_reference
 from napari_ecc_align._images.pyramid.levels import image_pyramid
 from napari_ecc_align._images.pyramid.on_demand import lazy_pyramid
 from napari_ecc_align._images.pyramid.representations import halo
 from napari_ecc_align._images.pyramid.tile_sampler import TileSampler
+from napari_ecc_align._images.pyramid.whole_blocks import whole_reference
 from pairs import picture
 
 
@@ -113,7 +114,7 @@ def test_tiles_are_cut_from_the_smoothed_level():
     level = image_pyramid(camera())[0]
     origins = np.array([[50.0, 60.0], [200.0, 300.0]])
     tiles = tile_reference(level, origins, 32)
-    whole = whole_reference(level, 16)
+    whole = outcome_of(whole_reference(level, 16))
     # The block that begins at (64, 64) lies in the first tile.
     block = (64 // 16) * -(-level.shape[1] // 16) + 64 // 16
     np.testing.assert_allclose(tiles.values[0, 4:20, 14:30], whole.values[block], atol=1e-5)

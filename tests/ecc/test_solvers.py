@@ -12,8 +12,8 @@ from napari_ecc_align._ecc.options import SearchOptions
 from napari_ecc_align._ecc.refine import Refiner
 from napari_ecc_align._ecc.solver import BlockSolver
 from napari_ecc_align._ecc.whole_level import WholeLevelSolver, WholeReference, plane_rows
-from napari_ecc_align._images.pyramid.blocks import whole_moving, whole_reference
 from napari_ecc_align._images.pyramid.levels import image_pyramid
+from napari_ecc_align._images.pyramid.whole_blocks import whole_moving, whole_reference
 from napari_ecc_align._transform.coordinates import corner_error
 from napari_ecc_align._transform.matrices import MOTION_MODELS
 from napari_ecc_align._transform.models import MODELS, Frame
@@ -25,8 +25,8 @@ SHAPE = (128, 144)
 def solver_of(kind, model, known, sign=1):
     reference = image_pyramid(known.reference)[0]
     moving = image_pyramid(sign * known.moving)[0]
-    blocks = whole_reference(reference, 16)
-    sample = whole_moving(moving, SHAPE, 16)
+    blocks = outcome_of(whole_reference(reference, 16))
+    sample = outcome_of(whole_moving(moving, SHAPE, 16))
     options = {"epsilon": 1e-9, "least": 0.1}
     motion = PlaneMotion(MODELS[model], Frame(SHAPE))
     if kind == "whole level":

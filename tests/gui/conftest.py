@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 from collections.abc import Callable
 from types import SimpleNamespace
 
@@ -139,3 +140,36 @@ def steps_taken(monkeypatch):
 
     monkeypatch.setattr(Background, "start", start_counted)
     return taken
+
+
+class Held:
+    """Steps of a run, which go no further than the first place found until they are let go."""
+
+    def __init__(self):
+        self._found, self._permits = threading.Event(), threading.Semaphore(0)
+
+    def told(self, step):
+        """Return a step, once it may be taken."""
+        if self._found.is_set():
+            assert self._permits.acquire(timeout=60)
+        if getattr(step, "transform", None) is not None:
+            self._found.set()
+        return step
+
+    def release(self, steps=10_000):
+        """Let so many steps more be taken; by default as many as there are."""
+        self._permits.release(steps)
+
+
+@pytest.fixture
+def held(monkeypatch):
+    """Runs in the background go no further than the first place found until this lets them."""
+    held, start = Held(), Background.start
+
+    def start_held(self, steps, *arguments, **options):
+        return start(self, lambda *given: retold(steps(*given), held.told), *arguments, **options)
+
+    monkeypatch.setattr(Background, "start", start_held)
+    monkeypatch.setattr("napari_ecc_align._gui.align.preview._INTERVAL", 0.0)
+    yield held
+    held.release()

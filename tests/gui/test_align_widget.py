@@ -158,13 +158,11 @@ def test_a_failed_run_says_why_and_leaves_no_layers(widget, viewer, finish, note
 
 
 @pytest.mark.both_bindings
-def test_cancel_adds_nothing(widget, viewer, finish, qtbot, monkeypatch):
-    rng = np.random.default_rng(0)
-    viewer.layers["first"].data = rng.random((1500, 1500))
-    viewer.layers["second"].data = rng.random((1500, 1500))
+def test_cancel_adds_nothing(widget, viewer, held, finish, qtbot):
     widget.run()
-    qtbot.wait(200)
+    qtbot.waitUntil(lambda: widget.progress.value > 0, timeout=120_000)
     widget.cancel_button.native.click()
+    held.release()
     finish(widget)
     assert len(viewer.layers) == 2
     assert "Cancelled" in widget.after.results.verdict.value

@@ -124,45 +124,51 @@ def test_a_tilt_is_seen_as_what_an_affine_can_show_of_it(widget, viewer, finish)
     assert seen
 
 
-@pytest.fixture
-def slow(viewer):
-    rng = np.random.default_rng(0)
-    for name in ("first", "second"):
-        viewer.add_image(rng.random((1500, 1500)), name=name)
-    return viewer, open_form(viewer)
+def shown(moving):
+    """Return what counts how often a layer is put somewhere."""
+    seen = []
+    moving.events.affine.connect(lambda: seen.append(moving.affine.affine_matrix))
+    return seen
 
 
-def test_a_cancelled_layer_is_where_it_was(slow, qtbot, finish):
-    viewer, widget = slow
+def test_a_cancelled_layer_is_where_it_was(widget, viewer, held, qtbot, finish):
     moving = viewer.layers["second"]
-    before, seen = moving.affine.affine_matrix.copy(), []
-    moving.events.affine.connect(lambda: seen.append(1))
+    before, seen = moving.affine.affine_matrix.copy(), shown(moving)
     widget.run()
     qtbot.waitUntil(lambda: bool(seen), timeout=120_000)
     widget.cancel()
+    held.release()
     finish(widget)
+    assert "Cancelled" in widget.after.results.verdict.value
     assert np.array_equal(moving.affine.affine_matrix, before)
     assert len(viewer.layers) == 2
 
 
-def test_a_layer_that_a_person_moves_meanwhile_stays_there(slow, qtbot, finish):
-    viewer, widget = slow
+def test_a_layer_that_a_person_moves_meanwhile_stays_there(
+    widget, viewer, held, steps_taken, qtbot, finish
+):
     moving = viewer.layers["second"]
+    seen = shown(moving)
     widget.run()
-    qtbot.wait(100)
+    qtbot.waitUntil(lambda: bool(seen), timeout=120_000)
     moving.affine = [[1, 0, 77], [0, 1, 0], [0, 0, 1]]
-    qtbot.wait(300)
+    put, taken = len(seen), len(steps_taken)
+    held.release(3)
+    qtbot.waitUntil(lambda: len(steps_taken) >= taken + 3, timeout=120_000)
+    assert any(step.transform is not None for step in steps_taken[taken:])
     widget.cancel()
+    held.release()
     finish(widget)
     assert moving.affine.affine_matrix[0, 2] == 77
+    assert len(seen) == put
 
 
-def test_the_bar_says_what_is_being_done(slow, qtbot, finish):
-    _, widget = slow
+def test_the_bar_says_what_is_being_done(widget, held, qtbot, finish):
     widget.run()
     qtbot.waitUntil(lambda: widget.progress.native.format() != "%p%", timeout=120_000)
     said = widget.progress.native.format()
     widget.cancel()
+    held.release()
     finish(widget)
     assert any(rung in said for rung in ("reading", "preparing", "identity", "phase", "rotation"))
     bar = widget.progress.native

@@ -2,11 +2,13 @@
 
 import numpy as np
 import pytest
+from napari._qt.utils import combine_widgets
 from napari.settings import get_settings
 from qtpy.compat import isalive
 from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QComboBox
+from qtpy.QtWidgets import QComboBox, QSizePolicy, QTabBar
 
+from napari_ecc_align._gui.shared.docks import TABS
 from napari_ecc_align._gui.shared.keyboard import stops
 from napari_ecc_align._gui.shared.rows import named_rows
 
@@ -104,6 +106,54 @@ def test_forms_are_tabs_and_the_menu_brings_one_forward(viewer, window, qtbot):
     get_settings().appearance.font_size = 9
     main.resize(1000, 800)
     qtbot.waitUntil(lambda: pinned.indexOf(form.pair.native) == 0, timeout=120_000)
+
+
+@pytest.mark.both_bindings
+def test_the_tabs_of_all_forms_can_be_read_in_large_letters(viewer, window, qtbot):
+    assert list(TABS) == TITLES
+    get_settings().appearance.font_size = 18
+    docks = [open_form(viewer, title)[0] for title in TITLES]
+    # By these napari finds them.
+    assert set(viewer.window.dock_widgets) == {f"{title} (napari-ecc-align)" for title in TITLES}
+
+    def bar():
+        bars = viewer.window._qt_window.findChildren(QTabBar)
+        return next((each for each in bars if each.isVisible() and each.count() == 4), None)
+
+    def is_read(index):
+        tabs = bar()
+        if tabs is None:
+            return False
+        letters = tabs.fontMetrics().horizontalAdvance(tabs.tabText(index))
+        place = tabs.tabRect(index)
+        whole = tabs.elideMode() == Qt.TextElideMode.ElideNone and place.width() >= letters
+        return whole and tabs.rect().contains(place)
+
+    qtbot.waitUntil(lambda: bar() is not None, timeout=120_000)
+    for dock, title in zip(docks, TITLES, strict=True):
+        dock.raise_()
+        tab = [bar().tabText(index) for index in range(4)].index(TABS[title])
+        qtbot.waitUntil(lambda tab=tab: is_read(tab), timeout=120_000)
+        assert bar().tabToolTip(tab) == f"{title} (napari-ecc-align)" == dock.accessibleName()
+        assert bar().usesScrollButtons()
+
+
+@pytest.mark.parametrize("title", TITLES)
+def test_a_form_has_all_of_its_dock_where_napari_lets_it_ask_only(
+    viewer, window, qtbot, monkeypatch, title
+):
+    def as_in_napari_0_9_0(widget, vertical):
+        combined = combine_widgets(widget, vertical=vertical)
+        combined.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Maximum)
+        return combined
+
+    docking = "napari._qt.widgets.qt_viewer_dock_widget.combine_widgets"
+    monkeypatch.setattr(docking, as_in_napari_0_9_0)
+    window.resize(1000, 900)
+    dock, form = open_form(viewer, title)
+    area = viewer.window._qt_window.centralWidget()
+    qtbot.waitUntil(lambda: dock.height() >= area.height() > 600, timeout=120_000)
+    assert form.native.height() > 0.9 * dock.height()
 
 
 @pytest.mark.drawn

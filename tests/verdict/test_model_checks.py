@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from napari_ecc_align._common.steps import outcome_of
 from napari_ecc_align._ecc.estimate import Estimate
 from napari_ecc_align._images.pyramid.levels import image_pyramid
 from napari_ecc_align._images.pyramid.pair import Pyramids
@@ -31,7 +32,7 @@ def pyramids(known):
 def checked(pyramids, matrix, change=lambda tiles: tiles):
     tiles = tile_evidence(pyramids.reference, pyramids.moving, 0, matrix, inverted=False)
     estimate = Estimate(matrix, False, 1, True, "identity", "intensity", 0.05)
-    return homography_shift(pyramids, estimate, change(tiles))
+    return outcome_of(homography_shift(pyramids, estimate, change(tiles)))
 
 
 @pytest.mark.parametrize(

@@ -131,8 +131,8 @@ def align(
     cancel : callable, optional
         Asked after every iteration, and between parts of longer work; the alignment ends with the
         verdict "cancelled" when it returns True. Nothing is broken off in its midst: a part takes
-        a fifth of a second of a processor or less, about one for strips of a million pixels, and
-        what is read of a lazy image as long as its source needs.
+        a fifth of a second of a processor or less, also of long strips, and what is read of a
+        lazy image as long as its source needs.
 
     Returns
     -------

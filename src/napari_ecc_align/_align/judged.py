@@ -17,6 +17,7 @@ from .._ecc.estimate import Estimate
 from .._ecc.estimator import estimate_steps
 from .._ecc.options import DEFAULTS, SearchOptions
 from .._images.named_axes import one_plane
+from .._images.pyramid.levels import InSteps
 from .._images.pyramid.pair import Pyramids
 from .._images.sources import ImageLike, LazyArray
 from .._images.stack_axes import Axis
@@ -27,7 +28,7 @@ from .._transform.models import frame_of
 from .._transform.parts import parts_of, words_beyond_shift
 from .._transform.transform import Transform
 from .._transform.transform_like import FieldLike, TransformLike, as_transform
-from .._verdict.assess import assess
+from .._verdict.assess import assess_steps
 from .._verdict.field_result import SmoothAlignment
 from .._verdict.result import GIVEN, AlignmentResult
 from .._verdict.verdict import Verdict
@@ -232,8 +233,8 @@ def _looks_nearby(
     """Look at a matrix with each place that the estimator comes to from it, until it is clear."""
     looks: list[_Look] = []
 
-    def accept(nearby: Estimate) -> bool:
-        looks.append(_look(given, pyramids, options, nearby))
+    def accept(nearby: Estimate) -> InSteps[bool]:
+        looks.append((yield from _look(given, pyramids, options, nearby)))
         return looks[-1].clear
 
     steps = estimate_steps(
@@ -246,11 +247,13 @@ def _looks_nearby(
     )
     best = yield from retold(steps, lambda step: Progress(0.5, step.stage))
     if not any(look.nearby.matrix is best.matrix for look in looks):
-        accept(best)
+        yield from retold(accept(best), lambda _: Progress(0.5, "judging"))
     return looks
 
 
-def _look(given: Matrix, pyramids: Pyramids, options: SearchOptions, nearby: Estimate) -> _Look:
+def _look(
+    given: Matrix, pyramids: Pyramids, options: SearchOptions, nearby: Estimate
+) -> InSteps[_Look]:
     """Judge a matrix, knowing where the estimator comes to from it."""
     sigma = nearby.corner_uncertainty
     with np.errstate(all="ignore"):
@@ -258,12 +261,12 @@ def _look(given: Matrix, pyramids: Pyramids, options: SearchOptions, nearby: Est
     surely = off > _CLEAR_SIGMAS * sigma
     near = off + _CLEAR_SIGMAS * sigma < _WRONG or off <= _CLEAR_SIGMAS * sigma
     here = replace(nearby, matrix=given)
-    result = assess(pyramids, here, options, None)
+    result = yield from assess_steps(pyramids, here, options, None)
     if near:
         result = _with_distance(result, off, sigma)
         if result.aligned and off < _TOLD:
             return _Look(nearby, result, clear=True)
-    there = assess(pyramids, nearby, options, None)
+    there = yield from assess_steps(pyramids, nearby, options, None)
     if near and there.aligned and hypot(off, sigma) <= _RIGHT:
         # What is asked of the images at their best place is not to be asked beside it.
         reason = there.reason if off < _TOLD else _where(given, nearby.matrix, there)
@@ -278,7 +281,7 @@ def _look(given: Matrix, pyramids: Pyramids, options: SearchOptions, nearby: Est
     if not near:
         # What the images do not hold on to says nothing of the transform.
         here = replace(here, corner_uncertainty=nan, covariance=None)
-        result = assess(pyramids, here, options, None)
+        result = yield from assess_steps(pyramids, here, options, None)
         if result.aligned:
             reason = f"{result.reason} But the images do not say how exactly it lies right."
             result = replace(result, verdict="doubtful", reason=reason)

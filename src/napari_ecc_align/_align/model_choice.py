@@ -10,8 +10,9 @@ from numpy.typing import NDArray
 from .._ecc.estimate import Estimate
 from .._ecc.model_choice import sufficient
 from .._ecc.options import SearchOptions
+from .._images.pyramid.levels import InSteps
 from .._images.pyramid.pair import Pyramids
-from .._verdict.assess import Judged, judged_whole
+from .._verdict.assess import Judged, judged_steps
 
 
 def assessed(
@@ -19,7 +20,7 @@ def assessed(
     estimate: Estimate,
     options: SearchOptions,
     initial: NDArray[np.float64] | None,
-) -> Judged:
+) -> InSteps[Judged]:
     """Return what an estimate amounts to, and why; of the narrowest model if any may be.
 
     Parameters
@@ -33,11 +34,11 @@ def assessed(
         The first start.
     """
     if options.model != "auto":
-        return judged_whole(pyramids, estimate, options, initial)
+        return (yield from judged_steps(pyramids, estimate, options, initial))
     results: list[Judged] = []
     for found in sufficient(pyramids.reference, pyramids.moving, options, estimate):
         asked = replace(options, model=found.model)
-        judged = judged_whole(pyramids, found.estimate, asked, initial)
+        judged = yield from judged_steps(pyramids, found.estimate, asked, initial)
         result = judged.result
         if result.aligned:
             reason = f"{result.reason} {found.model.capitalize()} suffices."

@@ -10,7 +10,7 @@ from functools import cache, partial
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from .._common.steps import outcome_of, retold
+from .._common.steps import retold
 from .._ecc.estimate import Estimate, Step
 from .._ecc.estimator import estimate_steps
 from .._ecc.opencv import opencv_steps
@@ -22,7 +22,7 @@ from .._images.pyramid.representations import Representation
 from .._images.sources import ImageLike, LazyArray, LoadedImage, Source, checked_source
 from .._transform.transform import Transform, usable_transform
 from .._transform.transform_like import TransformLike
-from .._verdict.assess import Judged, assess
+from .._verdict.assess import Judged, assess_steps
 from .._verdict.chance import ALPHA, p_value
 from .._verdict.limits import LARGEST_UNCERTAINTY
 from .._verdict.result import AlignmentResult
@@ -224,17 +224,18 @@ def _run_pyramid(
     judged: list[Judged] = []
     tried: list[NDArray[np.float64]] = []
 
-    def accept(estimate: Estimate) -> bool:
+    def accept(estimate: Estimate) -> Generator[object, None, bool]:
         tried.append(estimate.matrix)
-        judged.append(assessed(pyramids, estimate, job.options, job.initial))
+        judged.append((yield from assessed(pyramids, estimate, job.options, job.initial)))
         evidence = judged[-1].evidence if job.options.representation == "auto" else None
         if evidence is not None and may_be_settled_by_edges(evidence):
-            judged.extend(_by_edges(job, pyramids, estimate))
+            judged.extend((yield from _by_edges(job, pyramids, estimate)))
         if _is_placed(judged[-1].result):
-            judged.extend(_finer(job, pyramids, estimate))
+            judged.extend((yield from _finer(job, pyramids, estimate)))
             return True
         return judged[-1].result.aligned
 
+    approached = _approach(job)
     steps = estimate_steps(
         pyramids.reference,
         pyramids.moving,
@@ -246,9 +247,10 @@ def _run_pyramid(
         nearby=nearby,
         far=far,
     )
-    estimate = yield from retold(steps, _approach(job))
+    estimate = yield from retold(steps, approached)
     if not any(one is estimate.matrix for one in tried):
-        judged.append(assessed(pyramids, estimate, job.options, job.initial))
+        judging = assessed(pyramids, estimate, job.options, job.initial)
+        judged.append((yield from retold(judging, lambda _: approached(Step("judging", None)))))
     results = doubt_rivalled([one.result for one in judged], pyramids.reference[0].shape)
     if job.follower is not None and not nearby:
         job.follower.keep(pyramids, job.options, judged, results)
@@ -256,20 +258,24 @@ def _run_pyramid(
     return [replace(result, timings=estimate.timings) for result in results]
 
 
-def _by_edges(job: Job, pyramids: Pyramids, estimate: Estimate) -> list[Judged]:
+def _by_edges(
+    job: Job, pyramids: Pyramids, estimate: Estimate
+) -> Generator[object, None, list[Judged]]:
     """Return what edges say where brightness has led, if they agree: of two kinds, they may."""
     options = replace(job.options, representation="orientation")
     steps = estimate_steps(
         pyramids.reference, pyramids.moving, options, initial=estimate.matrix, nearby=True
     )
-    edges = replace(outcome_of(steps), start=estimate.start)
-    found = assessed(pyramids, edges, options, job.initial)
+    edges = replace((yield from steps), start=estimate.start)
+    found = yield from assessed(pyramids, edges, options, job.initial)
     # What brightness judges after all is no second opinion.
     own = found.evidence is not None and found.evidence.by_edges
     return [found] if found.result.aligned and own else []
 
 
-def _finer(job: Job, pyramids: Pyramids, estimate: Estimate) -> list[Judged]:
+def _finer(
+    job: Job, pyramids: Pyramids, estimate: Estimate
+) -> Generator[object, None, list[Judged]]:
     """Return what finer levels say of edges that agree there, though coarse ones are inexact."""
     if estimate.refined is None or not estimate.refined.level:
         return []
@@ -277,12 +283,12 @@ def _finer(job: Job, pyramids: Pyramids, estimate: Estimate) -> list[Judged]:
         pyramids.reference, pyramids.moving, job.options, representation="orientation"
     )
     found = Estimate.of(
-        outcome_of(refiner.further(estimate.refined)),
+        (yield from refiner.further(estimate.refined)),
         job.options.motion.n_parameters,
         start=estimate.start,
         representation="orientation",
     )
-    return [assessed(pyramids, found, job.options, job.initial)]
+    return [(yield from assessed(pyramids, found, job.options, job.initial))]
 
 
 def _is_placed(result: AlignmentResult) -> bool:
@@ -332,10 +338,17 @@ def _run_opencv(
             initial=job.initial,
         )
         estimate = yield from retold(steps, partial(_half_told, job, half / 2))
-        results.append(assess(pyramids, estimate, job.options, job.initial))
+        told = _half_told(job, half / 2, Step("judging", estimate.matrix, 1.0))
+        results.append((yield from _judged(job, pyramids, estimate, told)))
         if results[-1].aligned:
             break
     return results
+
+
+def _judged(
+    job: Job, pyramids: Pyramids, estimate: Estimate, told: Progress
+) -> Generator[Progress, None, AlignmentResult]:
+    return retold(assess_steps(pyramids, estimate, job.options, job.initial), lambda _: told)
 
 
 def _half_told(job: Job, begin: float, step: Step) -> Progress:

@@ -188,13 +188,13 @@ def _from_level(
         whole = replace(estimate, matrix=scaled(estimate.matrix, 2.0**index))
         return bent_steps(job, pyramids, whole, stiffness)
 
-    def accept(estimate: Estimate) -> bool:
-        found = outcome_of(bent(estimate))
+    def accept(estimate: Estimate) -> Generator[Progress, None, bool]:
+        found = yield from bent(estimate)
         if estimate.representation == "orientation" and abs(found.result.ecc) > HIGH_ECC:
             # What brightness says as well it says more exactly, and of both polarities.
             inverted = found.result.ecc < 0
             bright = replace(estimate, representation="intensity", inverted=inverted)
-            again = outcome_of(bent(bright))
+            again = yield from bent(bright)
             found = again if again.result.aligned else found
         results.append(found)
         return is_placed(found.result)

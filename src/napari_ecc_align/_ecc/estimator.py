@@ -16,7 +16,8 @@ from .initial_guesses import InitialGuesses
 from .options import SearchOptions
 from .refined import Refined
 
-Accept = Callable[[Estimate], bool]
+# Tells whether an estimate is believed, in steps of whatever kind.
+Accept = Callable[[Estimate], Generator[object, None, bool]]
 
 # With less agreement there is nothing to make more precise.
 _WORTH_REFINING = 0.2
@@ -44,8 +45,8 @@ def estimate_steps(
     initial : (3, 3) array, optional
         First start, tried before all others.
     accept : callable, optional
-        Given an estimate whose own tiles agree, tells whether to stop; otherwise the next source
-        of guesses is tried.  Every such estimate is accepted by default.
+        Given an estimate whose own tiles agree, tells in steps whether to stop; otherwise the next
+        source of guesses is tried.  Every such estimate is accepted by default.
     enough : callable, optional
         Asked after each source of guesses that has led to such estimates: tells whether no other
         source would lead to a better one.
@@ -92,7 +93,7 @@ def estimate_steps(
             confirmed = guesses.is_confirmed(candidate, refined)
             if confirmed:
                 found = _result(guesses, candidate, refined, timings, accepted=True)
-                if accept is None or accept(found):
+                if accept is None or (yield from _told(accept(found), start)):
                     return found
                 refused = refused or found
             guesses.note_refined(candidate, refined, confirmed=confirmed)
@@ -100,6 +101,10 @@ def estimate_steps(
         if refused is not None and enough is not None and enough():
             return replace(refused, timings=timings)
     return (yield from _unbelieved(guesses, best, refused, timings))
+
+
+def _told(steps: Generator[object, None, bool], start: str) -> Generator[Step, None, bool]:
+    return retold(steps, lambda _: Step(start, None))
 
 
 def _unbelieved(

@@ -141,11 +141,11 @@ def scored_displacements(
     .. [1] D. Padfield, "Masked Object Registration in the Fourier Domain", IEEE Trans. Image
        Processing 21(5), 2012.
     """
-    first, seen = _prepared(reference, representation)
-    second, covered = _prepared(moving, representation)
     halves = [_half_size(reference.shape, moving.shape, turn) for turn in turns]
     if None in halves:
         return []
+    first, seen = _prepared(reference, representation)
+    second, covered = _prepared(moving, representation)
     searches = {half: _Search(first, seen, second, covered, half) for half in {*halves} if half}
     found: list[tuple[float, Array]] = []
     each = -(-count // len(turns))

@@ -101,7 +101,7 @@ def shared_information(
     for motion in product(_WRONG_SHIFTS, _WRONG_SHIFTS, _WRONG_TURNS):
         wrong = compose(matrix, euclidean, frame, np.array(motion))
         elsewhere.append(pair.shared(wrong))
-    yield
+        yield
     return Shared(matrix, pair.shared(matrix) - 1, max(elsewhere) - 1)
 
 

@@ -10,10 +10,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .._common.opencv import cv2
-from .._common.steps import Outcome, awaited, retold
+from .._common.steps import Outcome, Told, awaited, retold
 from .._images.pyramid.filters import BORDER, eroded, smoothed_inside, warp
-from .._images.pyramid.levels import Bools, Floats, InSteps, Level, row_strips
-from .._images.pyramid.representations import Representation, whole_representation
+from .._images.pyramid.levels import (
+    Bools,
+    Floats,
+    InSteps,
+    Level,
+    made_in_parts,
+    parts,
+    row_strips,
+)
+from .._images.pyramid.representations import Representation, halo, represent
 from .._transform.coordinates import scaled
 from .._transform.models import MODELS, Array, Model, frame_of
 from .._transform.plausible import SEARCHED, is_plausible
@@ -73,20 +81,28 @@ class _LevelPair:
     def correlation(self, matrix: Array, sign: int) -> InSteps[tuple[float, float]]:
         """Return the ECC under a matrix in px of the level, and the share that is covered.
 
-        Yields between passes over the level.
+        Yields between strips of the level.
         """
-        moving = np.where(self.moving_valid, self.moving, np.float32(np.nan))
+        moving = np.empty_like(self.moving)
+        for y0, y1, x0, x1 in parts(moving.shape):
+            part = slice(y0, y1), slice(x0, x1)
+            moving[part] = np.where(self.moving_valid[part], self.moving[part], np.float32(np.nan))
+            yield
         height, width = self.reference.shape
+        warping = partial(warp, moving, matrix, (width, height))
+        moved = yield from _in_steps(warping, self.reference.size)
         yield
-        moved = warp(moving, matrix, (width, height))
-        yield
-        pairs = []
+        # What both show, one after the other; what is not needed of it is never touched.
+        both, count = np.empty((2, moved.size), np.float32), 0
         for y0, y1 in row_strips(moved.shape):
             shared = self.reference_valid[y0:y1] & np.isfinite(moved[y0:y1])
-            pairs.append((self.reference[y0:y1][shared], moved[y0:y1][shared]))
+            first, second = self.reference[y0:y1][shared], moved[y0:y1][shared]
+            both[0, count : count + len(first)] = first
+            both[1, count : count + len(first)] = second
+            count += len(first)
             yield
-        first, second = (np.concatenate(parts) for parts in zip(*pairs, strict=True))
-        covered = len(first) / max(1, int(np.count_nonzero(self.reference_valid)))
+        first, second = both[:, :count]
+        covered = count / max(1, int(np.count_nonzero(self.reference_valid)))
         yield
         score = yield from _in_steps(partial(ecc, first, None, second), first.size)
         yield
@@ -155,8 +171,11 @@ def opencv_steps(
         done, share = _work_done(index, coarsest + 1)
         planes: list[tuple[Floats, Bools]] = []
         for level in (reference[index], moving[index]):
-            planes.append(_smoothed(level, representation))
-            yield Step("smoothing", None, done)
+            step = Step("smoothing", None, done)
+            planes.append(
+                (yield from retold(_smoothed(level, representation), partial(_same, step)))
+            )
+            yield step
         pair = _LevelPair(index, *planes[0], *planes[1])
         reached = []
         for number, guess in enumerate(guesses):
@@ -183,20 +202,25 @@ def _coarsest_level(reference: list[Level], moving: list[Level]) -> int:
     return min(len(reference), len(moving)) - 1
 
 
-def _smoothed(level: Level, representation: Representation) -> tuple[Floats, Bools]:
+def _smoothed(level: Level, representation: Representation) -> InSteps[tuple[Floats, Bools]]:
     """Smooth a level, and count no pixel that saw its border or a pixel that is not valid.
 
     OpenCV reflects an image at its border before it smooths, and the reflected ring biases the
     scale of an estimate (opencv/opencv #29774).
     """
-    image, valid = whole_representation(level, representation)
+
+    def smooth(image: Floats, valid: Bools | None) -> tuple[Floats, Bools]:
+        values, inside = smoothed_inside(*represent(level, image, valid, representation))
+        # Gradients reach a pixel further than the kernel.
+        return values, eroded(inside, 1)
+
+    values, inside = yield from made_in_parts(level, smooth, halo(representation))
+    assert inside is not None
     if level.index:
-        ring = np.zeros(image.shape, bool)
-        ring[BORDER:-BORDER, BORDER:-BORDER] = True
-        valid = ring if valid is None else valid & ring
-    values, inside = smoothed_inside(image, valid)
-    # Gradients reach a pixel further than the kernel.
-    return values, eroded(inside, 1)
+        margin = BORDER + halo()
+        for edge in (slice(margin), slice(-margin, None)):
+            inside[edge] = inside[:, edge] = False
+    return values, inside
 
 
 def _is_hopeless(
@@ -297,7 +321,7 @@ def _iterate(
         reached = iteration, best[1]
         try:
             steps = _in_steps(call, values.size)
-            rho, found = yield from retold(steps, partial(_unchanged, reached))
+            rho, found = yield from retold(steps, partial(_same, reached))
         except cv2.error as error:
             if error.code in (cv2.Error.StsNoConv, cv2.Error.StsBadArg, cv2.Error.StsAssert):
                 break
@@ -321,8 +345,8 @@ def _iterate(
     return replace(guess, matrix=winner, iterations=iteration, converged=False)
 
 
-def _unchanged(reached: tuple[int, Array], _: object) -> tuple[int, Array]:
-    return reached
+def _same(told: Told, _: object) -> Told:
+    return told
 
 
 def _quarter_turned(pair: _LevelPair, matrix: Array, model: Model) -> tuple[Array, Floats, Bools]:

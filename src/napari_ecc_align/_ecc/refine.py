@@ -4,22 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Generator
 from dataclasses import replace
-from functools import cached_property
 
 import numpy as np
 
 from .._common.steps import retold
-from .._images.pyramid.blocks import (
-    Blocks,
-    Sampler,
-    planes_first,
-    tile_reference,
-    whole_moving,
-    whole_reference,
-)
+from .._images.pyramid.blocks import Blocks, Sampler, planes_first, tile_reference
 from .._images.pyramid.levels import Bools, InSteps, Level, index_below
 from .._images.pyramid.representations import Representation
 from .._images.pyramid.tile_sampler import TileSampler
+from .._images.pyramid.whole_blocks import pause, whole_moving, whole_reference
 from .._transform.coordinates import scaled
 from .._transform.models import MODELS, Array, Model, frame_of
 from .._transform.plausible import SEARCHED, is_plausible
@@ -95,15 +88,17 @@ class Refiner:
         self.representation: Representation = representation
         self._whole: dict[int, tuple[Blocks, Sampler]] = {}
         self._whole_solvers: dict[int, WholeLevelSolver] = {}
+        self._local: BlockSolver[Blocks] | None = None
         # A small moving image covers little of the reference even if all of it lies there.
         self._least = MIN_OVERLAP * min(1.0, moving[0].size / reference[0].size)
         self.finest_whole = index_below(_WHOLE_PIXELS, reference)
 
-    def _whole_solver(self, index: int) -> WholeLevelSolver:
+    def _whole_solver(self, index: int) -> InSteps[WholeLevelSolver]:
         """Return the solver of a whole level."""
         if index not in self._whole_solvers:
-            blocks, sample = self._prepared(index)
+            blocks, sample = yield from self._prepared(index)
             model, level = self._coarse_model(index), self._reference[index]
+            yield from pause(level)
             self._whole_solvers[index] = WholeLevelSolver(
                 PlaneMotion(model, frame_of(level.shape)),
                 level.recent(
@@ -115,14 +110,15 @@ class Refiner:
                 epsilon=self._options.tolerance,
                 least=self._least,
             )
+            yield from pause(level)
         return self._whole_solvers[index]
 
-    @cached_property
-    def _local_solver(self) -> BlockSolver[Blocks]:
-        """The solver of the finest whole level with a gain and offset per block."""
-        solver = self._block_solver(self.finest_whole, self._least)
-        solver.add(*self._prepared(self.finest_whole))
-        return solver
+    def _local_solver(self) -> InSteps[BlockSolver[Blocks]]:
+        """Return the solver of the finest whole level with a gain and offset per block."""
+        if self._local is None:
+            self._local = self._block_solver(self.finest_whole, self._least)
+            self._local.add(*(yield from self._prepared(self.finest_whole)))
+        return self._local
 
     def _block_solver(self, index: int, least: float = MIN_OVERLAP) -> BlockSolver[Blocks]:
         model, frame = self._options.motion, frame_of(self._reference[index].shape)
@@ -138,13 +134,14 @@ class Refiner:
         motion = PlaneMotion(model, frame)
         return BlockSolver(motion, linearise, epsilon=self._options.tolerance, least=least)
 
-    def _prepared(self, index: int) -> tuple[Blocks, Sampler]:
+    def _prepared(self, index: int) -> InSteps[tuple[Blocks, Sampler]]:
         if index not in self._whole:
             reference, moving = self._reference[index], self._moving[index]
             size = _WHOLE_BLOCK if min(reference.shape) >= 4 * _WHOLE_BLOCK else _SMALL_BLOCK
+            kind = self.representation
             self._whole[index] = (
-                whole_reference(reference, size, representation=self.representation),
-                whole_moving(moving, reference.shape, size, representation=self.representation),
+                (yield from whole_reference(reference, size, representation=kind)),
+                (yield from whole_moving(moving, reference.shape, size, representation=kind)),
             )
         return self._whole[index]
 
@@ -160,7 +157,7 @@ class Refiner:
         matrix = start
         while True:
             result = yield from self._run(
-                self._whole_solver(index),
+                (yield from self._whole_solver(index)),
                 index,
                 matrix,
                 iterations=_COARSE_ITERATIONS,
@@ -182,12 +179,14 @@ class Refiner:
         Yields in every iteration.
         """
         index = self.finest_whole
-        return self._run(
-            self._local_solver,
-            index,
-            start,
-            iterations=_FINE_ITERATIONS[self.representation],
-            tolerance=self._tight(index),
+        return (
+            yield from self._run(
+                (yield from self._local_solver()),
+                index,
+                start,
+                iterations=_FINE_ITERATIONS[self.representation],
+                tolerance=self._tight(index),
+            )
         )
 
     def _tight(self, index: int) -> float:

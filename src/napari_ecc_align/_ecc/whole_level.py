@@ -12,8 +12,9 @@ from functools import lru_cache
 
 import numpy as np
 
-from .._images.pyramid.blocks import Blocks, Sampler, interior
+from .._images.pyramid.blocks import Blocks, Sampler
 from .._images.pyramid.levels import Bools, Floats
+from .._images.pyramid.whole_blocks import interior, used_blocks
 from .._transform.models import Array, Frame, Model, exponents
 from .correlation import ecc_of_sums
 from .gauss_newton import GaussNewton, Step, linearised_for, nearly_covers, pseudoinverse
@@ -191,14 +192,16 @@ class LinearisedLevel:
 def _fields(
     model: Model, frame: Frame, size: int
 ) -> tuple[tuple[Floats | None, Floats | None], ...]:
-    """Return how each parameter displaces the pixels of all blocks by x and by y, in px.
+    """Return how each parameter displaces the pixels of the blocks by x and by y, in px.
 
     None where it does not.
     """
-    rows, columns = (-(-length // size) for length in frame.shape)
     (cx, cy), radius = frame.centre, frame.radius
-    x = ((np.arange(columns * size) - cx) / radius).reshape(columns, 1, size)
-    y = ((np.arange(rows * size) - cy) / radius).reshape(rows, 1, size, 1)
+    within = np.arange(size)
+    below, beside = (used[:, None] * size + within for used in used_blocks(frame.shape, size))
+    rows, columns = len(below), len(beside)
+    x = ((beside - cx) / radius).reshape(columns, 1, size)
+    y = ((below - cy) / radius).reshape(rows, 1, size, 1)
     powers = exponents(model.degree)
     monomials = np.stack(
         [np.broadcast_to(x**i * y**j, (rows, columns, size, size)) for i, j in powers]

@@ -8,9 +8,10 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
+from .._common.steps import outcome_of
 from .._ecc.estimate import Estimate
 from .._ecc.options import Engine, SearchOptions
-from .._images.pyramid.levels import Level
+from .._images.pyramid.levels import InSteps, Level
 from .._images.pyramid.pair import Pyramids
 from .._transform.coordinates import map_points
 from .._transform.matrices import MotionModel
@@ -43,14 +44,7 @@ from .pair_tiles import (
 from .refusals import why_implausible, why_too_little
 from .residual_pattern import residual_pattern
 from .result import AlignmentResult
-from .rules import (
-    doubted,
-    is_deformed,
-    is_hopeless,
-    is_minor,
-    judge,
-    slides,
-)
+from .rules import doubted, is_deformed, is_hopeless, is_minor, judge, slides
 from .sampling import overlap_share, sampled_ecc, shared_hull
 from .second_motion import second_motion, still_tiles
 from .shifted_rival import whole_fit
@@ -94,16 +88,26 @@ def assess(
     initial: NDArray[np.float64] | None,
 ) -> AlignmentResult:
     """Return the result that an estimate amounts to; who called knows its `seconds`."""
-    return judged_whole(pyramids, estimate, options, initial).result
+    return outcome_of(assess_steps(pyramids, estimate, options, initial))
 
 
-def judged_whole(
+def assess_steps(
     pyramids: Pyramids,
     estimate: Estimate,
     options: SearchOptions,
     initial: NDArray[np.float64] | None,
-) -> Judged:
-    """Return what `assess` does with the evidence of it."""
+) -> InSteps[AlignmentResult]:
+    """Do what `assess` does, question by question."""
+    return (yield from judged_steps(pyramids, estimate, options, initial)).result
+
+
+def judged_steps(
+    pyramids: Pyramids,
+    estimate: Estimate,
+    options: SearchOptions,
+    initial: NDArray[np.float64] | None,
+) -> InSteps[Judged]:
+    """Return what `assess_steps` does with the evidence of it."""
     reference, moving = pyramids.reference[0], pyramids.moving[0]
     transform = usable_transform(estimate.matrix, options.freest, initial)
     overlap = overlap_share(reference, moving, estimate.matrix)
@@ -115,7 +119,7 @@ def judged_whole(
         before = sampled_ecc(reference, moving, [pyramids.unmoved])[0]
         found = Finding(Judgement("failed", flaw), estimate.inverted, 0.0, before)
     else:
-        found = _found_by_tiles(pyramids, estimate, options.freest)
+        found = yield from _found_by_tiles(pyramids, estimate, options.freest)
     transform = transform or Transform.identity(options.freest)
     result = result_of(found, estimate, transform, reference.shape, overlap, options.engine)
     return Judged(result, estimate, found.evidence)
@@ -167,25 +171,32 @@ def why_refused(
     return flaw
 
 
-def _found_by_tiles(pyramids: Pyramids, estimate: Estimate, model: MotionModel) -> Finding:
+def _found_by_tiles(
+    pyramids: Pyramids, estimate: Estimate, model: MotionModel
+) -> InSteps[Finding]:
     laid, fine = first_tiles(pyramids, estimate)
+    yield
     # After the tiles, whose pixels it may use if they had to be read.
     ecc, before = sampled_ecc(
         pyramids.reference[0], pyramids.moving[0], [estimate.matrix, pyramids.unmoved]
     )
     evidence = _of_tiles(laid, model, -ecc if laid.inverted else ecc, fine)
+    yield
     if is_hopeless(evidence):
         return Finding(judge(evidence), laid.inverted, ecc, before, fine, evidence)
     evidence = _with_places_compared(laid, evidence)
+    yield
     if evidence.by_edges and evidence.lies_still(WRONG):
         evidence = replace(evidence, alike=looks_alike(laid, fine))
     # What a second motion can be is a part of what the first one leaves of a coarse level, too.
     explained = 1 - evidence.whole.here < LEAST_SHARE / TIMES_LEFT and not evidence.lies_still()
     if not explained and judge(evidence).verdict != "failed":
         evidence = _with_second_motion(laid, evidence)
+        yield
     if judge(evidence).verdict == "aligned":
         evidence = _with_what_costs(laid, evidence)
-    evidence, judgement = _with_model_checked(laid, evidence)
+        yield
+    evidence, judgement = yield from _with_model_checked(laid, evidence)
     if evidence.by_edges and slides(evidence):
         judgement = doubted(judgement, "Edges that so many images have may lie alike by chance.")
     return Finding(judgement, laid.inverted, ecc, before, fine, evidence)
@@ -341,7 +352,7 @@ def _with_what_costs(laid: Laid, evidence: Evidence) -> Evidence:
     )
 
 
-def _with_model_checked(laid: Laid, evidence: Evidence) -> tuple[Evidence, Judgement]:
+def _with_model_checked(laid: Laid, evidence: Evidence) -> InSteps[tuple[Evidence, Judgement]]:
     """Judge; where the tiles cannot tell whether the motion model suffices, ask all pixels."""
     judgement, pattern = judge(evidence), evidence.pattern
     if judgement.verdict == "failed" or evidence.model == "homography":
@@ -351,12 +362,13 @@ def _with_model_checked(laid: Laid, evidence: Evidence) -> tuple[Evidence, Judge
         return evidence, judgement
     if evidence.fine.tested <= MOST_TILES:
         evidence = _of_all_tiles(laid, evidence)
+        yield
         judgement, pattern = judge(evidence), evidence.pattern
         if pattern.homography_sigma <= LARGEST_UNCERTAINTY:
             return evidence, judgement
     if is_deformed(evidence):
         return evidence, judgement
-    found = homography_shift(laid.pyramids, laid.estimate, evidence.fine, evidence.hull)
+    found = yield from homography_shift(laid.pyramids, laid.estimate, evidence.fine, evidence.hull)
     moved, sigma = found or (0.0, np.inf)
     if sigma < pattern.homography_sigma:
         pattern = replace(pattern, corner_shift=moved, corner_sigma=sigma, homography_sigma=sigma)

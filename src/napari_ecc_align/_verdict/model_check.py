@@ -5,10 +5,11 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from .._common.steps import outcome_of
+from .._common.steps import retold
 from .._ecc.estimate import Estimate
 from .._ecc.options import SearchOptions
 from .._ecc.refine import Refiner
+from .._images.pyramid.levels import InSteps
 from .._images.pyramid.pair import Pyramids
 from .._transform.coordinates import corners, map_points
 from .limits import ITERATIONS, LARGEST_UNCERTAINTY
@@ -22,7 +23,7 @@ def homography_shift(
     estimate: Estimate,
     evidence: Tiles,
     hull: NDArray[np.float64] | None = None,
-) -> tuple[float, float] | None:
+) -> InSteps[tuple[float, float] | None]:
     """Return how far an estimate moves the corners when it may become a homography.
 
     The tiles of the evidence keep a distance from the border, and where they are few they say
@@ -53,9 +54,9 @@ def homography_shift(
         options,
         representation=estimate.representation,
     )
-    found = outcome_of(refiner.polished(estimate.matrix))
+    found = yield from refiner.polished(estimate.matrix)
     if not found.uncertainty <= LARGEST_UNCERTAINTY and found.level > 0:
-        finer = outcome_of(refiner.fine(found))
+        finer = yield from retold(refiner.fine(found), lambda _: None)
         found = min(found, finer, key=lambda refined: refined.uncertainty)
     shape, covariance = pyramids.reference[0].shape, found.solution.covariance
     asked = corners(shape) if hull is None else hull

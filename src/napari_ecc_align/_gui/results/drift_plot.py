@@ -15,6 +15,7 @@ from ..layers.attributes import layer_with_id
 from ..layers.snapshots import show_plane, shown_index
 from ..layers.world import unit_of
 from ..runs.finished_run import FinishedRun
+from ..shared.docks import take_height
 from ..shared.watching import Watch
 
 _SIZE = (4, 2.2)
@@ -59,6 +60,7 @@ def show_drift(viewer: Viewer, run: FinishedRun) -> None:
     canvas.mpl_connect("button_press_event", go)
     Watch(canvas).begin(mark, viewer.dims.events.point)
     viewer.window.add_dock_widget(canvas, name=_DOCK, area="bottom")
+    take_height(canvas)
 
 
 def drift_canvas(run: FinishedRun, *, dark: bool) -> QWidget:

@@ -7,13 +7,21 @@ from typing import Any
 import napari
 from magicgui.widgets import Container
 from npe2 import PluginManager
+from qtpy.compat import isalive
 from qtpy.QtCore import QEvent, QObject, Qt
-from qtpy.QtWidgets import QDockWidget, QMainWindow, QWidget
+from qtpy.QtWidgets import QDockWidget, QMainWindow, QSizePolicy, QTabBar, QWidget
 
 from .keyboard import stops
 from .rows import timer
 
 _PLUGIN = "napari-ecc-align"
+# What the forms are called on the tabs of their docks, which are as wide together as one form.
+TABS = {
+    "Align images": "Align",
+    "Apply transform": "Apply",
+    "Compare binarised": "Compare",
+    "Align a dataset": "Dataset",
+}
 
 
 class EndsWithItsDock(QObject):
@@ -40,6 +48,7 @@ class EndsWithItsDock(QObject):
         self._behind = False
         self._soon = timer(native, self._settle)
         self._forward = timer(native, self._come_forward)
+        self._tabs = timer(native, self._show_tabs)
         native.installEventFilter(self)
         layers = viewer.layers.events
         emitters = layers.inserted, layers.removed, layers.reordered, layers.renamed
@@ -60,19 +69,33 @@ class EndsWithItsDock(QObject):
             self._forward.start()
         return False
 
+    def is_in(self, dock: QDockWidget) -> bool:
+        """Tell whether the form has been put in order in a dock."""
+        return self._dock is dock
+
     def _settle(self) -> None:
         dock = self._native.parent()
         if dock is None:
             self._native.deleteLater()
         elif isinstance(dock, QDockWidget) and dock is not self._dock:
-            self._dock = dock
             dock.visibilityChanged.connect(self._set_seen)
             dock.installEventFilter(self)
+            take_height(self._native)
+            _shorten_title(dock)
             _join_others(dock)
+            self._dock = dock
+            self._tabs.start()
             _go_in(self._native)
 
     def _set_seen(self, seen: bool) -> None:
         self._behind = not seen
+        # Also where a person has made it a tab.
+        self._tabs.start()
+
+    def _show_tabs(self) -> None:
+        # A dock that is closed is hidden, and deleted before its form.
+        if self._dock is not None and isalive(self._dock):
+            _show_tabs(self._dock)
 
     def _come_forward(self) -> None:
         dock = self._dock
@@ -92,13 +115,57 @@ def _join_others(dock: QDockWidget) -> None:
     area = window.dockWidgetArea(dock)
     for other in window.findChildren(QDockWidget):
         form = other.widget()
-        ours = form is not None and form.findChild(EndsWithItsDock) is not None
+        end = None if form is None else form.findChild(EndsWithItsDock)
+        # Of several that are opened at a time, each joins those before it.
+        ours = end is not None and end.is_in(other)
         beside = not other.isFloating() and window.dockWidgetArea(other) == area
         if other is not dock and ours and beside:
             if other not in window.tabifiedDockWidgets(dock):
                 window.tabifyDockWidget(other, dock)
             dock.raise_()
             return
+
+
+def _shorten_title(dock: QDockWidget) -> None:
+    """Let a tab say in a word what is in it, and the dock itself still in full."""
+    full = dock.windowTitle()
+    dock.setAccessibleName(full)
+    dock.setWindowTitle(TABS.get(full.partition(" (")[0], full))
+
+
+def _show_tabs(dock: QDockWidget) -> None:
+    """Let the tabs beside a dock be read: what does not fit is scrolled to, and never cut."""
+    window = dock.parent()
+    if not isinstance(window, QMainWindow):
+        return
+    docks = [dock, *window.tabifiedDockWidgets(dock)]
+    full = {each.windowTitle(): each.accessibleName() or each.windowTitle() for each in docks}
+    bars = window.findChildren(QTabBar, options=Qt.FindChildOption.FindDirectChildrenOnly)
+    for bar in bars:
+        shown = {bar.tabText(index) for index in range(bar.count())}
+        if dock.windowTitle() not in shown or not shown <= full.keys():
+            continue
+        bar.setElideMode(Qt.TextElideMode.ElideNone)
+        bar.setUsesScrollButtons(True)
+        for index in range(bar.count()):
+            bar.setTabToolTip(index, full[bar.tabText(index)])
+
+
+def take_height(widget: QWidget) -> None:
+    """Let a widget that is docked have all of its dock's height.
+
+    napari 0.9.0 lets none be higher than it asks for, so that what scrolls would scroll in a strip
+    of an empty dock.
+
+    Parameters
+    ----------
+    widget : QWidget
+        Once napari has put it into its dock.
+    """
+    policy = widget.sizePolicy()
+    if policy.verticalPolicy() == QSizePolicy.Policy.Maximum:
+        policy.setVerticalPolicy(QSizePolicy.Policy.Preferred)
+        widget.setSizePolicy(policy)
 
 
 def docked(viewer: napari.viewer.Viewer, title: str) -> Any:

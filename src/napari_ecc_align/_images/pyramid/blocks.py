@@ -1,24 +1,22 @@
 """Square blocks of a reference level with their gradients, and the moving image sampled on them.
 
-Two sources look alike to the solver: a whole (coarse) level cut into blocks, and chosen tiles of
-a fine one.  Of a representation of k planes there are k blocks at every place, those of the first
-plane before those of the second.  Both images are smoothed by the same Gaussian.  The moving image
-is sampled in single precision, bilinearly, after the smoothing; samples that would touch a pixel
-outside the image or a masked one come back as NaN.
+Two sources look alike to the solver: a whole (coarse) level cut into blocks, see `whole_blocks`,
+and chosen tiles of a fine one.  Of a representation of k planes there are k blocks at every place,
+those of the first plane before those of the second.  Both images are smoothed by the same
+Gaussian.  The moving image is sampled in single precision, bilinearly, after the smoothing;
+samples that would touch a pixel outside the image or a masked one come back as NaN.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import TypeAlias, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..._common.opencv import cv2
-from ..._transform.coordinates import crossings
 from ..._transform.models import Array
 from ..interpolation import ADDRESSED
 from .filters import (
@@ -26,18 +24,13 @@ from .filters import (
     RADIUS,
     SIGMA,
     eroded,
-    gradients,
     inner_gradients,
-    smoothed_whole,
 )
 from .levels import Bools, Floats, Image, Level, floats
 from .representations import (
     Representation,
     halo,
-    planes_of,
     represent,
-    warped_planes,
-    whole_representation,
 )
 from .windows import OnDemand
 
@@ -92,87 +85,6 @@ def planes_apart(blocks: NDArray[Scalar]) -> NDArray[Scalar]:
 def planes_first(sample: Sampler) -> Sampler:
     """Return what samples blocks (n, b, b, k) as (k * n, b, b)."""
     return lambda matrix: planes_apart(sample(matrix))
-
-
-def _blocks_of(image: NDArray[Scalar], size: int) -> NDArray[Scalar]:
-    """Look at (h, w), padded with zeros, as blocks (rows, columns, size, size)."""
-    h, w = image.shape
-    rows, columns = -(-h // size), -(-w // size)
-    if (rows * size, columns * size) != (h, w):
-        image = np.pad(image, ((0, rows * size - h), (0, columns * size - w)))
-    return image.reshape(rows, size, columns, size).swapaxes(1, 2)
-
-
-def _cut(image: NDArray[Scalar], size: int) -> NDArray[Scalar]:
-    """Cut (h, w), padded with zeros, into row-major blocks (n, size, size)."""
-    return np.ascontiguousarray(_blocks_of(image, size).reshape(-1, size, size))
-
-
-def _whole(level: Level, representation: Representation) -> tuple[Floats, Bools | None]:
-    image, valid = whole_representation(level, representation)
-    return smoothed_whole(image, valid), valid
-
-
-def whole_reference(
-    level: Level, size: int, *, representation: Representation = "intensity"
-) -> Blocks:
-    """Return all of a level as blocks of `size` px, made once."""
-    name = f"blocks of {size}, {representation}"
-    if name not in level.cache:
-        level.cache[name] = _whole_blocks(level, size, representation)
-    blocks: Blocks = level.cache[name]
-    return blocks
-
-
-def _whole_blocks(level: Level, size: int, representation: Representation) -> Blocks:
-    image, valid = _whole(level, representation)
-    inside = interior(level.shape, size, 1) if valid is None else _cut(eroded(valid, 1), size)
-    planes = planes_of(image)
-    blocks = np.empty((3, len(planes), *inside.shape), np.float32)
-    for k, one in enumerate(planes):
-        for out, plane in zip(blocks[:, k], (one, *gradients(one)), strict=True):
-            cut = _blocks_of(plane, size)
-            np.multiply(cut, inside.reshape(cut.shape), out=out.reshape(cut.shape))
-    blocks = blocks.reshape(3, -1, size, size)
-    if len(planes) > 1:
-        inside = np.tile(inside, (len(planes), 1, 1))
-    return Blocks(_cut_centres(level.shape, size), blocks[0], blocks[1:], inside)
-
-
-@lru_cache(maxsize=32)
-def interior(shape: tuple[int, int], size: int, margin: int) -> Bools:
-    """Return where pixels lie so far inside an image, in blocks."""
-    inside = _cut(eroded(np.ones(shape, bool), margin), size)
-    inside.setflags(write=False)
-    return inside
-
-
-@lru_cache(maxsize=32)
-def _cut_centres(shape: tuple[int, int], size: int) -> Array:
-    y, x = (np.arange(-(-length // size)) * float(size) + (size - 1) / 2 for length in shape)
-    return crossings(x, y)
-
-
-def whole_moving(
-    level: Level,
-    shape: tuple[int, int],
-    size: int,
-    *,
-    representation: Representation = "intensity",
-) -> Sampler:
-    """Return a sampler of a whole moving level on the blocks of a reference level of `shape`."""
-    image, valid = _whole(level, representation)
-    if valid is not None:
-        image[~valid] = np.nan
-
-    def sample(matrix: Array) -> Floats:
-        cut = [
-            _cut(one, size)
-            for one in planes_of(warped_planes(image, matrix, (shape[1], shape[0])))
-        ]
-        return cut[0] if len(cut) == 1 else np.concatenate(cut)
-
-    return sample
 
 
 def tile_reference(

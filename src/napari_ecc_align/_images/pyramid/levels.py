@@ -156,6 +156,51 @@ def row_strips(shape: tuple[int, ...]) -> Iterator[tuple[int, int]]:
         yield top, min(shape[0], top + step)
 
 
+def parts(shape: tuple[int, int]) -> Iterator[Window]:
+    """Yield windows that cover an image, cut across its longer side, as small as `row_strips`."""
+    height, width = shape
+    if width <= height:
+        for top, bottom in row_strips(shape):
+            yield top, bottom, 0, width
+    else:
+        for left, right in row_strips((width, height)):
+            yield 0, height, left, right
+
+
+def made_in_parts(
+    level: Level, make: Callable[[Floats, Bools | None], tuple[Floats, Bools | None]], reach: int
+) -> InSteps[tuple[Floats, Bools | None]]:
+    """Return what filters make of all of a level, part by part.
+
+    Parameters
+    ----------
+    level : Level
+    make : callable
+        Given pixels and their validity, as `Level.patch` returns them, returns what it makes of
+        them, (h, w) or (h, w, k), and what of it is valid.
+    reach : int
+        So many px around a pixel matter for what is made of it.
+    """
+    height, width = level.shape
+    windows = list(parts(level.shape))
+    if len(windows) == 1:
+        return make(*level.whole())
+    out, valid = np.empty(0, np.float32), None
+    for y0, y1, x0, x1 in windows:
+        top, left = max(0, y0 - reach), max(0, x0 - reach)
+        around = top, min(height, y1 + reach), left, min(width, x1 + reach)
+        made, counted = make(*level.patch(*around))
+        if not out.size:
+            out = np.empty((height, width, *made.shape[2:]), np.float32)
+            valid = None if counted is None else np.empty(level.shape, bool)
+        inner = slice(y0 - top, y1 - top), slice(x0 - left, x1 - left)
+        out[y0:y1, x0:x1] = made[inner]
+        if valid is not None and counted is not None:
+            valid[y0:y1, x0:x1] = counted[inner]
+        yield
+    return out, valid
+
+
 def _finite(image: PixelSource, mask: Bools | None) -> InSteps[Bools | None]:
     """Return the pixels that are used and finite, or None if that is all of them."""
     # What is only sliced like an array comes with its finite pixels counted.

@@ -7,10 +7,11 @@ from typing import Literal, TypeAlias
 import numpy as np
 
 from ..._common.opencv import cv2
+from ..._common.steps import outcome_of
 from ..._transform.models import Array
 from ..._transform.parts import affine_at
 from .filters import RADIUS, eroded, gradients, smoothed_inside, warp
-from .levels import Bools, Floats, Level, floats
+from .levels import Bools, Floats, InSteps, Level, floats, made_in_parts
 
 Representation: TypeAlias = Literal["intensity", "gradient", "orientation"]
 
@@ -21,6 +22,12 @@ _WEAK = 0.3
 # Orientations of a level of at most so many pixels are kept.
 _KEPT_PIXELS = 2**17
 _KEPT = ("orientations", "where orientations are known")
+# So many pixels around one matter for how it is represented.
+_AROUND: dict[Representation, int] = {
+    "intensity": 0,
+    "gradient": RADIUS + 1,
+    "orientation": RADIUS + 1 + _REACH,
+}
 # The typical gradient is that of so many patches a side, of so many px each.
 _PATCHES, _PATCH = 4, 64
 
@@ -105,8 +112,21 @@ def whole_representation(
     level: Level, representation: Representation
 ) -> tuple[Floats, Bools | None]:
     """Return all of a level as `represent` does, in arrays of the caller's own."""
+    return outcome_of(representation_steps(level, representation))
+
+
+def representation_steps(
+    level: Level, representation: Representation
+) -> InSteps[tuple[Floats, Bools | None]]:
+    """Make what `whole_representation` returns, in parts of a large level."""
     if representation != "orientation" or level.size > _KEPT_PIXELS:
-        return represent(level, *level.whole(), representation)
+        return (
+            yield from made_in_parts(
+                level,
+                lambda image, valid: represent(level, image, valid, representation),
+                _AROUND[representation],
+            )
+        )
     planes, valid = (level.cache.get(name) for name in _KEPT)
     if planes is None:
         planes, valid = represent(level, *level.whole(), representation)
@@ -117,8 +137,7 @@ def whole_representation(
 
 def halo(representation: Representation = "intensity") -> int:
     """Pixels around a tile that its smoothing and derivatives read."""
-    around = {"intensity": 0, "gradient": RADIUS + 1, "orientation": RADIUS + 1 + _REACH}
-    return RADIUS + 1 + around[representation]
+    return RADIUS + 1 + _AROUND[representation]
 
 
 def _typical_gradient(level: Level) -> float:
