@@ -94,7 +94,7 @@ class EndsWithItsDock(QObject):
 
     def _show_tabs(self) -> None:
         # A dock that is closed is hidden, and deleted before its form.
-        if self._dock is not None and isalive(self._dock):
+        if self._dock is not None and isalive(self._dock):  # type: ignore[no-untyped-call]
             _show_tabs(self._dock)
 
     def _come_forward(self) -> None:
