@@ -7,6 +7,7 @@ from typing import Any
 import napari
 from magicgui.widgets import Container
 from npe2 import PluginManager
+from qtpy.compat import isalive
 from qtpy.QtCore import QEvent, QObject, Qt
 from qtpy.QtWidgets import QDockWidget, QMainWindow, QSizePolicy, QTabBar, QWidget
 
@@ -92,8 +93,10 @@ class EndsWithItsDock(QObject):
         self._tabs.start()
 
     def _show_tabs(self) -> None:
-        if self._dock is not None:
-            _show_tabs(self._dock)
+        # A dock that is closed is hidden, and deleted before its form.
+        dock = self._dock
+        if dock is not None and isalive(dock):  # type: ignore[no-untyped-call]
+            _show_tabs(dock)
 
     def _come_forward(self) -> None:
         dock = self._dock
