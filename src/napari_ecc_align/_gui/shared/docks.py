@@ -94,8 +94,9 @@ class EndsWithItsDock(QObject):
 
     def _show_tabs(self) -> None:
         # A dock that is closed is hidden, and deleted before its form.
-        if self._dock is not None and isalive(self._dock):  # type: ignore[no-untyped-call]
-            _show_tabs(self._dock)
+        dock = self._dock
+        if dock is not None and isalive(dock):  # type: ignore[no-untyped-call]
+            _show_tabs(dock)
 
     def _come_forward(self) -> None:
         dock = self._dock
