@@ -35,11 +35,12 @@ from ..shared.keyboard import Keys, anywhere_in, tab_from_top_to_bottom
 from ..shared.labels import align_names, fill_width
 from ..shared.layer_pair import LayerPair
 from ..shared.narrow import be_narrow
-from ..shared.refusal import Refusal
+from ..shared.refusal import Refusal, refusals_to
 from ..shared.remembered_settings import remember
 from ..shared.rows import row, timer
 from ..shared.scrolling import Scroll, ScrollsWhereLow
 from ..shared.watching import Watch
+from ..shared.wheel import wheel_only_scrolls
 from .controls import begin_buttons, end_buttons, model_choice, name_stage
 from .next_steps import NextSteps, begin_dragging, draw_region, mark_points
 from .plan import describe_pair
@@ -73,13 +74,7 @@ class AlignWidget(Container):  # type: ignore[type-arg]
         self.settings = SettingsForm()
         self.where = RegionAndStartForm(napari_viewer)
         self.steps = NextSteps(
-            self._align_as,
-            self._align_by_edges,
-            lambda: self._by_hand(
-                partial(mark_points, napari_viewer, self.where, 3 if self.stack.volume else 2)
-            ),
-            self._drag,
-            lambda: self._by_hand(partial(draw_region, napari_viewer, self.where)),
+            self._align_as, self._align_by_edges, self._mark, self._drag, self._draw
         )
         self.after = ResultPanel(
             napari_viewer, self._follow_threshold, self.steps, self.steps.follow
@@ -129,10 +124,8 @@ class AlignWidget(Container):  # type: ignore[type-arg]
     def _try(self, start: Callable[[], object]) -> None:
         if self.running:
             return
-        try:
+        with refusals_to(self._refuse):
             start()
-        except InputError as error:
-            self._refuse(str(error))
 
     def judge(self) -> None:
         """Start judging the chosen layers where they lie, in a worker thread."""
@@ -181,6 +174,8 @@ class AlignWidget(Container):  # type: ignore[type-arg]
         self.cancel_button.changed.connect(self.cancel)
         self.keep_button.changed.connect(self.keep)
         self.where.drag.changed.connect(self._drag)
+        self.where.draw.changed.connect(self._draw)
+        self.where.mark.changed.connect(self._mark)
         self.help.changed.connect(lambda: open_help(self.native))
         for plan in (
             self.pair.reference,
@@ -203,6 +198,7 @@ class AlignWidget(Container):  # type: ignore[type-arg]
         self._viewer.bind_key(BLINK_KEY, self.after.toggle_blink, overwrite=True)
         anywhere_in(self.native, BLINK_KEY.replace("-", "+"), self.after.toggle_blink)
         be_narrow(self.native)
+        wheel_only_scrolls(self.native)
         name_controls(self.native)
         EndsWithItsDock(self, self._viewer)
         self.native.destroyed.connect(self._leave)
@@ -305,14 +301,12 @@ class AlignWidget(Container):  # type: ignore[type-arg]
 
     def _end(self, run: FinishedRun | Refusal) -> None:
         self._end_preview()
-        try:
+        with refusals_to(self._refuse):
             if isinstance(run, Refusal):
                 raise InputError(run.message)
             self.after.present(run)
             self.after.follow(self._basis())
             self._scroll.bring(self.after.results.native)
-        except InputError as error:
-            self._refuse(str(error))
 
     def _advance(self, step: Progress) -> None:
         self.progress.value = round(step.fraction * self.progress.max)
@@ -384,12 +378,18 @@ class AlignWidget(Container):  # type: ignore[type-arg]
 
         self._try(start)
 
+    def _mark(self) -> None:
+        self._by_hand(partial(mark_points, self._viewer, self.where, 2 + self.stack.volume))
+
+    def _draw(self) -> None:
+        self._by_hand(partial(draw_region, self._viewer, self.where))
+
     def _drag(self) -> None:
         layer = self.pair.moving.value
         if layer is None:
             self._refuse("Choose a moving layer first.")
-            return
-        self.after.say(begin_dragging(self._viewer, layer), self._basis())
+        else:
+            self.after.say(begin_dragging(self._viewer, layer), self._basis())
 
     def _leave(self) -> None:
         self._work.leave()

@@ -28,6 +28,7 @@ from ..shared.rows import Form, button, timer
 from ..shared.scrolling import scroll_all
 from ..shared.threshold_settings import ThresholdSettings
 from ..shared.watching import Watch
+from ..shared.wheel import wheel_only_scrolls
 from .steps import compare_steps
 
 _PAUSE_MS = 150
@@ -116,6 +117,7 @@ class CompareWidget(Container):  # type: ignore[type-arg]
         Watch(self.native).begin(self._stepped, self._viewer.dims.events.point)
         self._places = Watch(self.native)
         be_narrow(self.native)
+        wheel_only_scrolls(self.native)
         name_controls(self.native)
         EndsWithItsDock(self, self._viewer)
         self.native.destroyed.connect(self._work.leave)

@@ -14,7 +14,7 @@ from qtpy.QtWidgets import QAbstractItemView, QTableView
 from ..._batch.records.record import Record
 from ..._batch.report.report import worst_first
 from ..._batch.run.run_plan import Counts
-from .texts import COLOURS, is_rejected
+from .texts import COLOURS, counts_text, is_rejected
 
 SORT_ROLE = Qt.ItemDataRole.UserRole
 FILTER_ROLE = SORT_ROLE + 1
@@ -132,6 +132,11 @@ class PairModel(QAbstractTableModel):
     def counts(self) -> Counts:
         """How many pairs came to what."""
         return reduce(Counts.plus, (record.outcome for record in self._records), Counts())
+
+    @property
+    def counts_in_words(self) -> str:
+        """How many pairs came to what, in words."""
+        return counts_text(self.counts, sum(map(is_rejected, self._records)))
 
     def clear(self) -> None:
         """Take all rows away."""

@@ -33,12 +33,13 @@ from ..._verdict.verdict import FOUND, VERDICTS, Verdict
 from ..layers.frame_transforms import frames_record
 from ..layers.world import distance_in_world, unit_of, world_change
 from .basis import MOVING_PLACE
-from .provenance import plain, provenance
+from .provenance import made_in_napari, plain, provenance, tell_origin
 from .script import align_script
 from .task import Task
 
 SCENE = {".zarr": "OME-Zarr scene"}
 _NAMED = 5
+_BLANK = ("has no contrast", "has no pixel that counts")
 _TOO_STIFF = ("does not suffice", "deformed", "px from where they lie")
 # A frame of more pixels takes too long to be drawn while a person waits for it.
 _DRAWN_PIXELS = 2**24
@@ -86,6 +87,11 @@ class FinishedRun:
     def is_too_stiff(self) -> bool:
         """Whether the verdict says that a freer motion model may explain the images."""
         return any(words in self.result.reason for words in _TOO_STIFF)
+
+    @property
+    def is_blank(self) -> bool:
+        """Whether an image has nothing in it that could be compared, however it is placed."""
+        return any(words in self.result.reason for words in _BLANK)
 
     @property
     def is_stack(self) -> bool:
@@ -306,8 +312,10 @@ class FinishedRun:
         """
         if path.suffix == ".zarr" and not self.task.bends:
             reference, moving = map(str, self._paths)
-            save_scene(path, self.result, reference, moving)
-        elif not self.is_stack:
+            made = made_in_napari(self.record())
+            save_scene(path, self.result, reference, moving, provenance=made)
+            return
+        if not self.is_stack:
             self.result.transform.save(path, overwrite=True)
         elif self.task.frame_by_frame:
             self.results.save(path, overwrite=True)
@@ -315,6 +323,15 @@ class FinishedRun:
             save_fields(self.transforms, path, overwrite=True)
         else:
             save_transforms([self.result] * len(self.transforms), path, overwrite=True)
+        if path.is_file():
+            tell_origin(path, self.record(), {} if self.is_stack else self._numbers())
+
+    def _numbers(self) -> dict[str, Any]:
+        """Return the flat row of a pair's result, with the size of its reference; of no volume."""
+        if self.task.is_volume:
+            return {}
+        height, width = self.task.shape
+        return {**self.result.to_dict(), "width": width, "height": height}
 
 
 def first_few(frames: list[int]) -> str:
