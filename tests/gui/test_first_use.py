@@ -6,13 +6,22 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from napari.settings import get_settings
 from npe2 import PluginManager
 from qtpy.QtCore import QPoint, QPointF, Qt
 from qtpy.QtGui import QWheelEvent
-from qtpy.QtWidgets import QAbstractSpinBox, QApplication, QComboBox, QFileDialog, QSlider
+from qtpy.QtWidgets import (
+    QAbstractSpinBox,
+    QApplication,
+    QComboBox,
+    QDockWidget,
+    QFileDialog,
+    QSlider,
+)
 
 from napari_ecc_align.__main__ import main
 from napari_ecc_align._compare.binary import COLOURS, ONLY_MOVING, ONLY_REFERENCE
+from napari_ecc_align._gui.results.verdict_table import _narrowest
 
 ROOT = Path(__file__).parents[2]
 TITLES = ["Align images", "Apply transform", "Compare binarised", "Align a dataset"]
@@ -76,6 +85,24 @@ def aligned(widget, finish):
     widget.run()
     finish(widget)
     return widget
+
+
+def test_a_result_on_show_fits_into_a_larger_font(aligned, window, qtbot):
+    table = aligned.after.results.table.native
+    dock = next(each for each in window.findChildren(QDockWidget) if each.isAncestorOf(table))
+    dock.setFixedWidth(300)
+    # So that it scrolls already: a bar that comes with the larger font would change the width.
+    for fold in aligned.folds.values():
+        fold.expand(animate=False)
+
+    def readable(least):
+        assert dock.width() == 300 and table.fontMetrics().height() > least
+        assert _narrowest(table.text(), table.font()) <= table.width()
+
+    qtbot.waitUntil(lambda: readable(0), timeout=120_000)
+    assert "colspan" not in table.text()
+    get_settings().appearance.font_size = 18
+    qtbot.waitUntil(lambda: readable(20), timeout=120_000)
 
 
 def printed(path, capsys):
