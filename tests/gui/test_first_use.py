@@ -16,7 +16,12 @@ from qtpy.QtWidgets import (
     QComboBox,
     QDockWidget,
     QFileDialog,
+    QHeaderView,
+    QLabel,
+    QLineEdit,
+    QPushButton,
     QSlider,
+    QTableView,
 )
 
 from napari_ecc_align.__main__ import main
@@ -103,6 +108,22 @@ def test_a_result_on_show_fits_into_a_larger_font(aligned, window, qtbot):
     assert "colspan" not in table.text()
     get_settings().appearance.font_size = 18
     qtbot.waitUntil(lambda: readable(20), timeout=120_000)
+
+
+@pytest.mark.parametrize("title", TITLES)
+def test_all_of_a_form_is_in_the_font_that_a_person_has_chosen(pair, window, qtbot, title):
+    form = pair.window.add_plugin_dock_widget("napari-ecc-align", title)[1].native
+    get_settings().appearance.font_size = 18
+    kinds = (QLabel, QLineEdit, QAbstractSpinBox, QPushButton, QComboBox, QTableView, QHeaderView)
+
+    def large():
+        shown = [each for kind in kinds for each in form.findChildren(kind) if each.isVisible()]
+        small = [each for each in shown if each.fontInfo().pointSizeF() < 17]
+        assert len(shown) > 5 and not small
+
+    qtbot.waitUntil(large, timeout=120_000)
+    for table in form.findChildren(QTableView):
+        assert table.verticalHeader().defaultSectionSize() > table.fontMetrics().height()
 
 
 def printed(path, capsys):

@@ -26,7 +26,7 @@ from ..runs.basis import MODEL, OTHER_AXES, PAIR, Basis, pair_basis
 from ..runs.finished_run import FinishedRun
 from ..runs.steps import run_steps
 from ..runs.task import Parameters, Task
-from ..shared.access import KeptFocus, name_controls
+from ..shared.access import KeptFocus
 from ..shared.background import Background
 from ..shared.collapsible import CollapsiblePart
 from ..shared.docks import EndsWithItsDock
@@ -34,13 +34,12 @@ from ..shared.help_window import open_help
 from ..shared.keyboard import Keys, anywhere_in, tab_from_top_to_bottom
 from ..shared.labels import align_names, fill_width
 from ..shared.layer_pair import LayerPair
-from ..shared.narrow import be_narrow
+from ..shared.ready import make_ready
 from ..shared.refusal import Refusal, refusals_to
 from ..shared.remembered_settings import remember
 from ..shared.rows import row, timer
 from ..shared.scrolling import Scroll, ScrollsWhereLow
 from ..shared.watching import Watch
-from ..shared.wheel import wheel_only_scrolls
 from .controls import begin_buttons, end_buttons, model_choice, name_stage
 from .next_steps import NextSteps, begin_dragging, draw_region, mark_points
 from .plan import describe_pair
@@ -197,9 +196,7 @@ class AlignWidget(Container):  # type: ignore[type-arg]
         # napari's own keys are for its canvas alone.
         self._viewer.bind_key(BLINK_KEY, self.after.toggle_blink, overwrite=True)
         anywhere_in(self.native, BLINK_KEY.replace("-", "+"), self.after.toggle_blink)
-        be_narrow(self.native)
-        wheel_only_scrolls(self.native)
-        name_controls(self.native)
+        make_ready(self.native)
         EndsWithItsDock(self, self._viewer)
         self.native.destroyed.connect(self._leave)
 

@@ -24,7 +24,7 @@ from ..layers.frame_transforms import FrameTransforms
 from ..layers.resampling import NEAREST
 from ..layers.world import Matrix, layer_grid
 from ..runs.provenance import tell_origin
-from ..shared.access import KeptFocus, name_controls
+from ..shared.access import KeptFocus
 from ..shared.background import Background
 from ..shared.docks import EndsWithItsDock
 from ..shared.file_dialogs import ask_what_to_load, ask_where_to_save
@@ -32,12 +32,11 @@ from ..shared.keyboard import Keys, tab_from_top_to_bottom
 from ..shared.labels import fill_width
 from ..shared.layer_pair import images_in
 from ..shared.lists import elide_middle, tell_in_tooltips
-from ..shared.narrow import be_narrow
+from ..shared.ready import make_ready
 from ..shared.refusal import Refusal, refusals_to
 from ..shared.rows import Form, button, row
 from ..shared.scrolling import scroll_all
 from ..shared.watching import Watch
-from ..shared.wheel import wheel_only_scrolls
 from .known_transforms import KnownTransform, transform_in, transforms_of
 from .steps import apply_steps, detached
 
@@ -225,9 +224,7 @@ class ApplyWidget(Container):  # type: ignore[type-arg]
         tab_from_top_to_bottom(self.native)
         self._keys = Keys(self.native, self.run, self._work.cancel)
         Watch(self.native).layer_list(self._viewer, self._follow)
-        be_narrow(self.native)
-        wheel_only_scrolls(self.native)
-        name_controls(self.native)
+        make_ready(self.native)
         EndsWithItsDock(self, self._viewer)
         self.native.destroyed.connect(self._work.leave)
 

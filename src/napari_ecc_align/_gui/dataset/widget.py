@@ -21,7 +21,7 @@ from ..._batch.report.report import HTML
 from ..._batch.settings import BatchSettings
 from ..._batch.workers.background import BackgroundProcess
 from ..._common.errors import InputError
-from ..shared.access import KeptFocus, name_controls
+from ..shared.access import KeptFocus
 from ..shared.background import Background
 from ..shared.collapsible import CollapsiblePart
 from ..shared.docks import EndsWithItsDock
@@ -29,10 +29,9 @@ from ..shared.help_window import open_help
 from ..shared.html import breakable
 from ..shared.keyboard import tab_from_top_to_bottom
 from ..shared.labels import align_names, fill_width
-from ..shared.narrow import be_narrow
+from ..shared.ready import make_ready
 from ..shared.rows import button, row, timer
 from ..shared.scrolling import scroll_all
-from ..shared.wheel import wheel_only_scrolls
 from .form import FolderForm, RunForm, request_of, text_of
 from .processes import (
     Decision,
@@ -158,9 +157,7 @@ class DatasetWidget(Container):  # type: ignore[type-arg]
         self._timer = timer(self.native, self._reopen, _PAUSE_MS)
         self.folders.out.changed.connect(lambda: self._timer.start())
         self._report_due = timer(self.native, self._await_report, _PAUSE_MS)
-        be_narrow(self.native)
-        wheel_only_scrolls(self.native)
-        name_controls(self.native)
+        make_ready(self.native)
         EndsWithItsDock(self, self._viewer)
         self.native.destroyed.connect(self._work.leave)
 
