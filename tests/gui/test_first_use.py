@@ -24,6 +24,7 @@ from qtpy.QtWidgets import (
     QTableView,
 )
 
+from napari_ecc_align import Record
 from napari_ecc_align.__main__ import main
 from napari_ecc_align._compare.binary import COLOURS, ONLY_MOVING, ONLY_REFERENCE
 from napari_ecc_align._gui.results.verdict_table import _narrowest
@@ -124,6 +125,22 @@ def test_all_of_a_form_is_in_the_font_that_a_person_has_chosen(pair, window, qtb
     qtbot.waitUntil(large, timeout=120_000)
     for table in form.findChildren(QTableView):
         assert table.verticalHeader().defaultSectionSize() > table.fontMetrics().height()
+
+
+def test_short_names_of_pairs_leave_the_room_to_the_verdicts(viewer, window, qtbot):
+    dock, form = viewer.window.add_plugin_dock_widget("napari-ecc-align", "Align a dataset")
+    dock.setFixedWidth(300)
+    get_settings().appearance.font_size = 18
+    table = form.table
+    table.pairs.put([Record("p1.png", "doubtful", "?"), Record("p2.png", "aligned", "!")])
+
+    def in_sight():
+        cell = table.visualRect(table.model().index(0, 1))
+        words = table.fontMetrics().horizontalAdvance("doubtful")
+        assert table.fontMetrics().height() > 20
+        assert cell.left() + words <= table.viewport().width()
+
+    qtbot.waitUntil(in_sight, timeout=120_000)
 
 
 def printed(path, capsys):

@@ -225,6 +225,7 @@ class PairTable(QTableView):
         side.hide()
         header.setMinimumSectionSize(1)
         selection.currentRowChanged.connect(self._choose)
+        self._order.rowsInserted.connect(lambda *_: self._fit_names())
 
     def show_only_unsure(self, wanted: bool) -> None:
         """Leave out the pairs that nobody needs to look at."""
@@ -265,6 +266,9 @@ class PairTable(QTableView):
         assert header is not None and view is not None
         left = view.width() - sum(map(self.columnWidth, range(1, len(COLUMNS))))
         least = self.fontMetrics().averageCharWidth() * _LEAST_OF_A_NAME
+        if self._order.rowCount():
+            # Short names leave the room to the verdicts.
+            least = min(least, self.sizeHintForColumn(0))
         header.resizeSection(0, max(left, least))
 
     def _choose(self, current: QModelIndex, _: QModelIndex) -> None:
