@@ -106,6 +106,9 @@ class NextSteps(Container):  # type: ignore[type-arg]
         self.freer.text = (
             "It bends: try smooth" if run.suffices == "smooth" else f"Try {self._model}"
         )
+        if run.bent is not None:
+            # The sentence has just called it doubtful.
+            self.freer.text = "Take smooth all the same"
         itself = run.task.anchor is not None
         self.points.visible = self.drag.visible = not itself and not run.task.judged
         self.region.visible = True

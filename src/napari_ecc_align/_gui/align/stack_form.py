@@ -7,6 +7,7 @@ from dataclasses import replace
 from functools import partial
 from itertools import permutations
 
+import numpy as np
 from magicgui.widgets import ComboBox, Container
 from napari.components import ViewerModel
 from napari.layers import Image
@@ -199,6 +200,8 @@ class StackForm(Container):  # type: ignore[type-arg]
         thick = [_planes(grid) for grid in grids]
         other = f" onto {thick[0]}" * (thick[0] != thick[1])
         said = f"Volume, {thick[1]}{other}; z is searched."
+        if all(unit_of(grid) is None and np.ptp(grid.sizes) == 0 for grid in grids):
+            said += " Voxels are taken for cubes; if they are none, set the layers' scale."
         axes = axes_of(moving, self._viewer)
         if axes.long[:-1]:
             shown = shown_index(moving, self._viewer)

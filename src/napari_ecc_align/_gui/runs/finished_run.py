@@ -251,8 +251,8 @@ class FinishedRun:
         good = [result for result in self.results if result.found]
         sigma = "uncertainty" if isinstance(self.results, SmoothStack) else "corner_uncertainty"
         before, after, unsure = (
-            f"{np.median([getattr(result, name) for result in good]):.3g}" if good else ""
-            for name in ("ecc_before", "ecc", sigma)
+            format(np.median([getattr(result, name) for result in good]), how) if good else ""
+            for name, how in (("ecc_before", ".3f"), ("ecc", ".3f"), (sigma, ".3g"))
         )
         lay, drift = self.task.lay, self.drift()
         # Of frames that lay elsewhere than pixel on pixel it was not asked.
