@@ -138,9 +138,9 @@ def mark_points(
         # As large as a person can see them.
         size, place = max(4.0, max(grid.shape) / 60), grid.placement
         if not here:
-            looks = {"size": size, "face_color": f"#{bytes(COLOURS[colour]).hex()}"}
-            here = [viewer.add_points(ndim=axes, name=name, **looks, **place)]
-            _number(here[0])
+            face = f"#{bytes(COLOURS[colour]).hex()}"
+            here = [viewer.add_points(ndim=axes, name=name, size=size, face_color=face, **place)]
+            _number(here[0], face)
         made.append(here[0])
     where.start.value = POINTS
     where.reference_points.value, where.moving_points.value = made
@@ -156,12 +156,12 @@ def mark_points(
     )
 
 
-def _number(points: Points) -> None:
+def _number(points: Points, colour: str) -> None:
     """Show beside each place the number that it has: they are paired in their order."""
 
     def show(_: object = None) -> None:
         numbers = [str(at + 1) for at in range(len(points.data))]
-        points.text = {"string": {"array": numbers}, "color": "white", "anchor": "upper_left"}
+        points.text = {"string": {"array": numbers}, "color": colour, "anchor": "upper_left"}
 
     points.events.data.connect(show)
 
