@@ -69,7 +69,12 @@ LINE = [(0, 0), (10, 10), (20, 20), (30, 30)]
     [
         (SQUARE, SQUARE[:3], None, "4 reference points but 3 moving points"),
         ([], [], None, "shape"),
-        (np.zeros((0, 2)), np.zeros((0, 2)), None, "needs 1 pairs"),
+        (
+            np.zeros((0, 2)),
+            np.zeros((0, 2)),
+            None,
+            "needs 1 pair of points or more, there are none",
+        ),
         (SQUARE[:2], SQUARE[:2], "affine", "'affine' needs 3 pairs"),
         (SQUARE, SQUARE, "rigid", "model must be one of"),
         ([(1, 2, 3)], [(1, 2, 3)], None, r"shape \(N, 2\)"),

@@ -39,6 +39,7 @@ def test_tissue_that_bends_is_aligned_by_one_click_and_taken_elsewhere(
         assert "No freer model suffices" in none.reason()
         widget.steps.follow(none)
         assert widget.steps.freer.native.isHidden() is not offered
+        assert widget.steps.freer.text == "Take smooth all the same" or not offered
     widget.steps.follow(doubtful)
     assert widget.steps.freer.text == "It bends: try smooth"
     # Above the table, where it is in sight.

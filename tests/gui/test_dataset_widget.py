@@ -259,6 +259,7 @@ def test_reject_and_accept_reach_the_record_and_the_report(widget, settle, copie
     assert ">Rejected.</b>" in widget.review.text.value
     row = names_in(widget.table).index("p0.png")
     assert widget.table.model().index(row, 1).data() == "rejected ✓"
+    assert "2 failed, 1 rejected" in widget.message.value
     widget.only_unsure.native.click()
     assert "p0.png" not in names_in(widget.table)
 

@@ -7,6 +7,8 @@ from napari.layers import Layer
 from napari.layers._source import Source
 from results import result
 
+from napari_ecc_align._images.ome_zarr.scene import scene_provenance
+
 GRAY = "#888888"
 
 
@@ -223,4 +225,7 @@ def test_a_pair_from_ome_zarr_is_saved_as_a_scene(widget, viewer, finish, tmp_pa
     assert step["input"] == {"name": "physical", "path": "second"}
     shift = -0.5 * run.result.transform.matrix[[1, 0], 2]
     assert np.array(step["affine"])[:, 2] == pytest.approx(shift)
+    made = scene_provenance(tmp_path / "pair.zarr")
+    assert made["command"] == "Align images, in napari"
+    assert (made["options"]["model"], made["verdict"]) == ("translation", run.verdict)
     assert np.array_equal(scene["second/0"][:], viewer.layers["second"].data)

@@ -150,6 +150,10 @@ def test_the_drift_is_plotted_in_one_dock_and_saved_as_a_table(
     assert viewer.dims.point[0] == 4
     widget.after.next.drift.native.click()
     assert [name for name in viewer.window.dock_widgets if "Drift" in name] == ["Drift"]
+    viewer.theme = "light"
+    ground = viewer.window.dock_widgets["Drift"].figure.get_facecolor()
+    assert np.mean(ground[:3]) > 0.9
+    assert [name for name in viewer.window.dock_widgets if "Drift" in name] == ["Drift"]
     path = tmp_path / "drift.csv"
     monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_: (str(path), ""))
     widget.after.next.save_drift.native.click()

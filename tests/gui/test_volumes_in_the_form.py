@@ -142,7 +142,12 @@ def test_axes_without_names_are_depth_if_they_are_lengths_or_a_person_says_so(
     if units is None:
         assert words[-1] == "as one volume"
         widget.stack.axes.value = ("planes",)
-        assert widget.plan.value.startswith("Volume, 9 planes; z is searched.")
+        assert widget.plan.value.startswith("Volume, 9 planes; z is searched. Voxels are taken")
+        for layer in (widget.pair.reference.value, widget.pair.moving.value):
+            layer.scale = (2.5, 1, 1)
+        widget._tell_plan()
+        assert widget.plan.value.startswith("Volume, 9 planes of 2.5; z is searched.")
+        assert "cubes" not in widget.plan.value
 
 
 def test_cancel_and_what_volumes_have_not_are_told_in_a_sentence(form, finish, qtbot):

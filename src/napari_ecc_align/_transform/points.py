@@ -50,10 +50,11 @@ def estimate_from_points(
             "each needs its partner"
         )
     chosen = _suggested(len(first)) if model is None else check_model(model)
-    if len(first) < FEWEST[chosen]:
+    least = FEWEST[chosen]
+    if len(first) < least:
         raise InputError(
-            f"the model {chosen!r} needs {FEWEST[chosen]} pairs of points or more, "
-            f"there are {len(first)}"
+            f"the model {chosen!r} needs {least} pair{'s' * (least > 1)} of points or more, "
+            f"there {'is' if len(first) == 1 else 'are'} {len(first) or 'none'}"
         )
     _check_spread(first, chosen, "reference")
     _check_spread(second, chosen, "moving")

@@ -269,7 +269,7 @@ def _why_failed(evidence: Evidence) -> str | None:
         or not _fit_unlike_chance(fine)
     ):
         return (
-            f"Only {_counted(fine)} (ECC {evidence.ecc:.2f}): the images do not seem to "
+            f"Only {_counted(fine)} (ECC {evidence.ecc:z.2f}): the images do not seem to "
             "show one thing, or the alignment is wrong."
         )
     # What the estimator did not believe itself is not worth a look where tiles point elsewhere.

@@ -191,14 +191,14 @@ def tile_evidence(
     pair = reference, moving[index], index, representation
     # Of a narrow image, those a pixel farther in lie on moving pixels; at its border none does.
     margin = reach + halo(representation) + 2
-    origins = _chosen(*pair, local, side, reach, apart, margin)
+    origins = _chosen(*pair, local, _Layout(side, reach, apart, margin))
     if len(origins) < _SPARSE:
         side = 3 * side // 4
-        apart = side // 2
-        origins = _chosen(*pair, local, side, reach, apart, margin + 1)
+        apart, margin = side // 2, margin + 1
+        origins = _chosen(*pair, local, _Layout(side, reach, apart, margin))
     if len(origins) < _SPARSE:
         # Where little overlaps, the borders that face each other are all that there is.
-        origins = _chosen(*pair, local, side, reach, apart, margin + 1 - reach)
+        origins = _chosen(*pair, local, _Layout(side, reach, apart, margin - reach))
     surfaces = np.empty((0, 2 * reach + 1, 2 * reach + 1), np.float32)
     centres = np.empty((0, 2))
     if not len(origins):
@@ -280,20 +280,28 @@ def _tile_size(shape: tuple[int, int], far: bool, ring: int) -> tuple[int, int]:
     return side, max(1, min(room, max(least, side // 2 if far else side // 4 - 1)))
 
 
+@dataclass(frozen=True)
+class _Layout:
+    """Of tiles, in px: their side, how far they look, their step, and what border is left out."""
+
+    side: int
+    reach: int
+    apart: int
+    margin: int
+
+
 def _chosen(
     reference: list[Level],
     moving: Level,
     index: int,
     representation: Representation,
     local: NDArray[np.float64],
-    side: int,
-    reach: int,
-    apart: int,
-    margin: int,
+    layout: _Layout,
 ) -> NDArray[np.float64]:
     """Choose tiles with detail in both directions that lie, with their reach, on moving data."""
     level = reference[index]
-    origins = tiles.grid(level.shape, apart, margin)
+    side, reach, margin = layout.side, layout.reach, layout.margin
+    origins = tiles.grid(level.shape, layout.apart, margin)
     origins = origins[(origins + side <= np.array(level.shape[::-1]) - margin).all(axis=1)]
     if not len(origins):
         return origins
@@ -306,7 +314,7 @@ def _chosen(
         usable = np.where(covered == 1, strengths, 0)
         return np.asarray(origins[tiles.order(origins, usable, covered, level.shape)])
 
-    return level.recent("chosen tiles", (side, margin, apart, covered.tobytes()), chosen)
+    return level.recent("chosen tiles", (layout, covered.tobytes()), chosen)
 
 
 def weighed(

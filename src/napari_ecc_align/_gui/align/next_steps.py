@@ -9,6 +9,8 @@ from magicgui.widgets import Container, PushButton
 from napari.components import ViewerModel
 from napari.layers import Image, Points, Shapes
 
+from ..._common.errors import InputError
+from ..._compare.binary import COLOURS, ONLY_MOVING, ONLY_REFERENCE
 from ..._transform.matrices import MotionModel
 from ..layers.world import layer_grid
 from ..runs.finished_run import FinishedRun
@@ -104,8 +106,17 @@ class NextSteps(Container):  # type: ignore[type-arg]
         self.freer.text = (
             "It bends: try smooth" if run.suffices == "smooth" else f"Try {self._model}"
         )
+        if run.bent is not None:
+            # The sentence has just called it doubtful.
+            self.freer.text = "Take smooth all the same"
         itself = run.task.anchor is not None
         self.points.visible = self.drag.visible = not itself and not run.task.judged
+        self.region.visible = True
+        if run.is_blank:
+            # Where it is placed, and by which model, changes nothing; another part may.
+            for step in (self.freer, self.edges, self.points, self.drag):
+                step.visible = False
+            self.region.visible = bool(run.task.regions)
 
 
 def mark_points(
@@ -116,8 +127,10 @@ def mark_points(
     moving: Image,
 ) -> str:
     """Make a Points layer for each image, or volume, of so many axes; say what to do."""
+    if reference is moving:
+        raise InputError("Point pairs are places in two images: choose another reference.")
     made = []
-    for image in (reference, moving):
+    for image, colour in ((reference, ONLY_REFERENCE), (moving, ONLY_MOVING)):
         name = f"points in {image.name}"
         here = [each for each in viewer.layers if isinstance(each, Points) and each.name == name]
         here = [each for each in here if each.ndim == axes]
@@ -125,7 +138,9 @@ def mark_points(
         # As large as a person can see them.
         size, place = max(4.0, max(grid.shape) / 60), grid.placement
         if not here:
-            here = [viewer.add_points(ndim=axes, name=name, size=size, **place)]
+            face = f"#{bytes(COLOURS[colour]).hex()}"
+            here = [viewer.add_points(ndim=axes, name=name, size=size, face_color=face, **place)]
+            _number(here[0], face)
         made.append(here[0])
     where.start.value = POINTS
     where.reference_points.value, where.moving_points.value = made
@@ -139,6 +154,16 @@ def mark_points(
         f"{moving.name!r}, choose the layer {made[1].name!r} and click the same places, in the "
         "same order. Then press Align."
     )
+
+
+def _number(points: Points, colour: str) -> None:
+    """Show beside each place the number that it has: they are paired in their order."""
+
+    def show(_: object = None) -> None:
+        numbers = [str(at + 1) for at in range(len(points.data))]
+        points.text = {"string": {"array": numbers}, "color": colour, "anchor": "upper_left"}
+
+    points.events.data.connect(show)
 
 
 def draw_region(viewer: ViewerModel, where: RegionAndStartForm, reference: Image, _: Image) -> str:

@@ -60,7 +60,7 @@ class RegionAndStartForm(Container):  # type: ignore[type-arg]
         self.reference_points = ComboBox(
             choices=self._points,
             nullable=True,
-            label="in reference",
+            label="points",
             tooltip="A Points layer with places in the reference",
         )
         self.moving_points = ComboBox(
@@ -73,8 +73,16 @@ class RegionAndStartForm(Container):  # type: ignore[type-arg]
             text="Drag into place",
             tooltip="Move, turn and scale the moving layer by hand until it roughly fits",
         )
+        self.draw = PushButton(
+            text="Draw a region", tooltip="Compare only what lies in a part that you draw"
+        )
+        self.mark = PushButton(
+            text="Mark points",
+            tooltip="Begin with places that you mark in both images, in the same order",
+        )
         points = self.reference_points, self.moving_points
-        super().__init__(widgets=[self.region, self.moving_region, self.start, *points, self.drag])
+        where = self.region, self.moving_region, self.draw
+        super().__init__(widgets=[*where, self.start, *points, self.mark, self.drag])
         self.names = [row.label for row in self]
         self.margins = (0, 0, 0, 0)
         Watch(self.native).layer_list(viewer, self._follow)

@@ -58,7 +58,7 @@ class SettingsForm(Container):  # type: ignore[type-arg]
         )
         self.representation = ComboBox(
             choices=COMPARED,
-            label="compare",
+            label="compare by",
             tooltip="Intensity: brightness. Orientation: which way edges run, for images that "
             "differ in kind. Auto: the first that convinces",
         )

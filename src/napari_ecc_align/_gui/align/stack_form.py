@@ -7,6 +7,7 @@ from dataclasses import replace
 from functools import partial
 from itertools import permutations
 
+import numpy as np
 from magicgui.widgets import ComboBox, Container
 from napari.components import ViewerModel
 from napari.layers import Image
@@ -55,22 +56,19 @@ class StackForm(Container):  # type: ignore[type-arg]
         self._looks: list[tuple[str, Channel]] = []
         self.axes = ComboBox(
             choices=lambda _: self._meanings,
-            nullable=True,
             label="axes",
             tooltip="What the axes of the moving layer hold. Frames of time and planes of depth "
             "are aligned each for itself; the channels of an image move together",
         )
         self.frames = ComboBox(
             choices=lambda _: list(self._choices),
-            nullable=True,
-            label="frames",
+            label="align",
             tooltip="A stack can be aligned frame by frame, or all of it by the frame on show; "
             "two volumes as such, along z too; channels move together, or each for itself "
             "(chromatic shift)",
         )
         self.channel = ComboBox(
             choices=lambda _: self._looks,
-            nullable=True,
             label="channel",
             tooltip="Which channel is looked at to find the transform of all channels",
         )
@@ -190,11 +188,13 @@ class StackForm(Container):  # type: ignore[type-arg]
         if offered != self._choices:
             self._choices = offered
             self.frames.reset_choices()
-            self.frames.value = offered[0] if offered else None
+            if offered:
+                self.frames.value = offered[0]
         if looks != self._looks:
             self._looks = looks
             self.channel.reset_choices()
-            self.channel.value = ON_SHOW if looks else None
+            if looks:
+                self.channel.value = ON_SHOW
         chosen = self.choice
         together = chosen is None or not (chosen.channels or self.volume)
         self.channel.visible = bool(looks) and together
@@ -234,6 +234,8 @@ class StackForm(Container):  # type: ignore[type-arg]
         thick = [_planes(grid) for grid in grids]
         other = f" onto {thick[0]}" * (thick[0] != thick[1])
         said = f"Volume, {thick[1]}{other}; z is searched."
+        if all(unit_of(grid) is None and np.ptp(grid.sizes) == 0 for grid in grids):
+            said += " Voxels are taken for cubes; if they are none, set the layers' scale."
         axes = axes_of(moving, self._viewer)
         if axes.long[:-1]:
             shown = shown_index(moving, self._viewer)

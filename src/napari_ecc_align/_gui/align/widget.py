@@ -24,7 +24,7 @@ from ..runs.basis import MODEL, OTHER_AXES, PAIR, Basis, pair_basis
 from ..runs.finished_run import FinishedRun
 from ..runs.steps import run_steps
 from ..runs.task import Parameters, Task
-from ..shared.access import KeptFocus, name_controls
+from ..shared.access import KeptFocus
 from ..shared.background import Background
 from ..shared.collapsible import CollapsiblePart
 from ..shared.docks import EndsWithItsDock
@@ -32,8 +32,8 @@ from ..shared.help_window import open_help
 from ..shared.keyboard import Keys, anywhere_in, tab_from_top_to_bottom
 from ..shared.labels import align_names, fill_width
 from ..shared.layer_pair import LayerPair
-from ..shared.narrow import be_narrow
-from ..shared.refusal import Refusal
+from ..shared.ready import make_ready
+from ..shared.refusal import Refusal, refusals_to
 from ..shared.remembered_settings import remember
 from ..shared.rows import row, timer
 from ..shared.scrolling import Scroll, ScrollsWhereLow
@@ -71,11 +71,7 @@ class AlignWidget(Container):  # type: ignore[type-arg]
         self.settings = SettingsForm()
         self.where = RegionAndStartForm(napari_viewer)
         self.steps = NextSteps(
-            self._align_as,
-            self._align_by_edges,
-            lambda: self._by_hand(self._mark_points),
-            self._drag,
-            lambda: self._by_hand(partial(draw_region, napari_viewer, self.where)),
+            self._align_as, self._align_by_edges, self._mark, self._drag, self._draw
         )
         self.after = ResultPanel(
             napari_viewer, self._follow_threshold, self.steps, self.steps.follow
@@ -125,10 +121,8 @@ class AlignWidget(Container):  # type: ignore[type-arg]
     def _try(self, start: Callable[[], object]) -> None:
         if self.running:
             return
-        try:
+        with refusals_to(self._refuse):
             start()
-        except InputError as error:
-            self._refuse(str(error))
 
     def judge(self) -> None:
         """Start judging the chosen layers where they lie, in a worker thread."""
@@ -177,6 +171,8 @@ class AlignWidget(Container):  # type: ignore[type-arg]
         self.cancel_button.changed.connect(self.cancel)
         self.keep_button.changed.connect(self.keep)
         self.where.drag.changed.connect(self._drag)
+        self.where.draw.changed.connect(self._draw)
+        self.where.mark.changed.connect(self._mark)
         self.help.changed.connect(lambda: open_help(self.native))
         for plan in (
             self.pair.reference,
@@ -198,8 +194,7 @@ class AlignWidget(Container):  # type: ignore[type-arg]
         # napari's own keys are for its canvas alone.
         self._viewer.bind_key(BLINK_KEY, self.after.toggle_blink, overwrite=True)
         anywhere_in(self.native, BLINK_KEY.replace("-", "+"), self.after.toggle_blink)
-        be_narrow(self.native)
-        name_controls(self.native)
+        make_ready(self.native)
         EndsWithItsDock(self, self._viewer)
         self.native.destroyed.connect(self._leave)
 
@@ -297,14 +292,12 @@ class AlignWidget(Container):  # type: ignore[type-arg]
 
     def _end(self, run: FinishedRun | Refusal) -> None:
         self._end_preview()
-        try:
+        with refusals_to(self._refuse):
             if isinstance(run, Refusal):
                 raise InputError(run.message)
             self.after.present(run)
             self.after.follow(self._basis())
             self._scroll.bring(self.after.results.native)
-        except InputError as error:
-            self._refuse(str(error))
 
     def _advance(self, step: Progress) -> None:
         self.progress.value = round(step.fraction * self.progress.max)
@@ -376,16 +369,19 @@ class AlignWidget(Container):  # type: ignore[type-arg]
 
         self._try(start)
 
-    def _mark_points(self, reference: Image, moving: Image) -> str:
+    def _mark(self) -> None:
         axes = 3 if self.stack.in_three_axes else 2
-        return mark_points(self._viewer, self.where, axes, reference, moving)
+        self._by_hand(partial(mark_points, self._viewer, self.where, axes))
+
+    def _draw(self) -> None:
+        self._by_hand(partial(draw_region, self._viewer, self.where))
 
     def _drag(self) -> None:
         layer = self.pair.moving.value
         if layer is None:
             self._refuse("Choose a moving layer first.")
-            return
-        self.after.say(begin_dragging(self._viewer, layer), self._basis())
+        else:
+            self.after.say(begin_dragging(self._viewer, layer), self._basis())
 
     def _leave(self) -> None:
         self._work.leave()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -38,6 +38,8 @@ class KnownTransform:
         Where those pixels lay when it was found; None of a file, which does not say.
     pair : frozenset of str
         The ids and the names of the two images.
+    record : mapping or None
+        How it came about, by the layers that hold it; None of a file.
     """
 
     label: str
@@ -45,6 +47,7 @@ class KnownTransform:
     reference: PixelGrid | None = None
     moving: PixelGrid | None = None
     pair: frozenset[str] = frozenset()
+    record: Mapping[str, Any] | None = None
 
     @property
     def all(self) -> tuple[AnyTransform, ...]:
@@ -118,7 +121,7 @@ def _from_note(note: Any) -> KnownTransform | None:
     except (InputError, KeyError, TypeError, ValueError, IndexError):
         return None
     pair = frozenset([*note.get("pair", []), note["moving"], note["reference"]])
-    return KnownTransform(label, transform, reference, moving, pair)
+    return KnownTransform(label, transform, reference, moving, pair, note)
 
 
 def _of_frames(note: Any) -> FrameTransforms | None:

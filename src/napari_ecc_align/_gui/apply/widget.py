@@ -23,14 +23,16 @@ from ..layers.attributes import is_result, layer_with_id
 from ..layers.frame_transforms import FrameTransforms
 from ..layers.resampling import NEAREST
 from ..layers.world import Matrix, layer_grid
-from ..shared.access import KeptFocus, name_controls
+from ..runs.provenance import tell_origin
+from ..shared.access import KeptFocus
 from ..shared.background import Background
 from ..shared.docks import EndsWithItsDock
 from ..shared.file_dialogs import ask_what_to_load, ask_where_to_save
 from ..shared.keyboard import Keys, tab_from_top_to_bottom
 from ..shared.labels import fill_width
 from ..shared.layer_pair import images_in
-from ..shared.narrow import be_narrow
+from ..shared.lists import elide_middle, tell_in_tooltips
+from ..shared.ready import make_ready
 from ..shared.refusal import Refusal, refusals_to
 from ..shared.rows import Form, button, row
 from ..shared.scrolling import scroll_all
@@ -121,7 +123,7 @@ class ApplyWidget(Container):  # type: ignore[type-arg]
             self._loaded[known.label] = known
             self._follow()
             self.source.value = known.label
-            what = f"a transform of the model {known.all[0].model!r}"
+            what = f"a transform: {known.all[0].model}"
             if isinstance(known.transform, FrameTransforms):
                 what = f"the transforms of {len(known.all)} frames"
             self._say(f"Loaded {what}.")
@@ -135,6 +137,8 @@ class ApplyWidget(Container):  # type: ignore[type-arg]
                 self.chosen.transform.save(path)
             else:
                 self.chosen.transform.save(path, overwrite=True)
+            if self.chosen.record is not None and path.is_file():
+                tell_origin(path, self.chosen.record, {})
             self._say(f"Saved to {path}.")
 
     def _make_choices(self) -> Container[Any]:
@@ -158,6 +162,7 @@ class ApplyWidget(Container):  # type: ignore[type-arg]
             tooltip="Which layers to transform: images, labels, points, shapes, vectors… "
             "Ctrl or Shift chooses several",
         )
+        elide_middle(self.layers.native)
         self._make_ways()
         self.source.changed.connect(self._show_what_counts)
         self.source.changed.connect(self._propose)
@@ -219,8 +224,7 @@ class ApplyWidget(Container):  # type: ignore[type-arg]
         tab_from_top_to_bottom(self.native)
         self._keys = Keys(self.native, self.run, self._work.cancel)
         Watch(self.native).layer_list(self._viewer, self._follow)
-        be_narrow(self.native)
-        name_controls(self.native)
+        make_ready(self.native)
         EndsWithItsDock(self, self._viewer)
         self.native.destroyed.connect(self._work.leave)
 
@@ -234,6 +238,7 @@ class ApplyWidget(Container):  # type: ignore[type-arg]
         for box in (self.source, self.reference, self.layers):
             box.reset_choices()
         self.layers.value = kept
+        tell_in_tooltips(self.layers.native)
         if self.source.value is None and self._known:
             self.source.value = next(iter(self._known))
         images = images_in(self._viewer)

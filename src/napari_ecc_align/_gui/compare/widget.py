@@ -15,14 +15,13 @@ from ..layers.attributes import METADATA_KEY, layer_with_id
 from ..layers.comparison_layers import NOT_COMPARED, label_colours, renew
 from ..layers.snapshots import LayerSnapshot, snapshot
 from ..layers.world import start_between
-from ..shared.access import name_controls
 from ..shared.background import Background
 from ..shared.docks import EndsWithItsDock
 from ..shared.html import MEANINGS, OUTSIDE_MEANING, legend, legend_outside, table
 from ..shared.keyboard import Keys, tab_from_top_to_bottom
 from ..shared.labels import fill_width
 from ..shared.layer_pair import LayerPair
-from ..shared.narrow import be_narrow
+from ..shared.ready import make_ready
 from ..shared.refusal import refusals_to
 from ..shared.rows import Form, button, timer
 from ..shared.scrolling import scroll_all
@@ -115,8 +114,7 @@ class CompareWidget(Container):  # type: ignore[type-arg]
         self.kind_shown.changed.connect(self._show_chosen)
         Watch(self.native).begin(self._stepped, self._viewer.dims.events.point)
         self._places = Watch(self.native)
-        be_narrow(self.native)
-        name_controls(self.native)
+        make_ready(self.native)
         EndsWithItsDock(self, self._viewer)
         self.native.destroyed.connect(self._work.leave)
         self._follow_pair()

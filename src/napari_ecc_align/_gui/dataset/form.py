@@ -7,13 +7,13 @@ from pathlib import Path
 
 from magicgui.types import FileDialogMode
 from magicgui.widgets import ComboBox, FileEdit, Select, SpinBox
-from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QFileDialog
 
 from ..._batch.records.reopen import Folders
 from ..._batch.settings import DOUBTFUL, BatchSettings
 from ..._common.errors import InputError
 from ..._common.workers.process import cores
+from ..shared.lists import elide_middle, tell_in_tooltips
 from ..shared.model_box import model_box
 from ..shared.rows import Form, button
 from .processes import Request
@@ -40,8 +40,7 @@ class Siblings(Form):
         )
         self.folders.max_height = _SIBLINGS_HEIGHT
         # The names of folders differ at their ends, and paths begin alike.
-        self.folders.native.setTextElideMode(Qt.TextElideMode.ElideMiddle)
-        self.folders.native.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        elide_middle(self.folders.native)
 
     @property
     def chosen(self) -> tuple[str, ...]:
@@ -52,9 +51,7 @@ class Siblings(Form):
     def chosen(self, folders: tuple[str, ...]) -> None:
         self._chosen = folders
         self.folders.reset_choices()
-        listed = self.folders.native
-        for row in range(listed.count()):
-            listed.item(row).setToolTip(listed.item(row).text())
+        tell_in_tooltips(self.folders.native)
 
     def _ask(self) -> None:
         folder = QFileDialog.getExistingDirectory(self.native, "Siblings of the moving images", "")

@@ -61,7 +61,8 @@ class ReviewForm(Form):
         )
         self.reject = button(
             "Reject",
-            "It is no pair, or cannot be aligned: its results are removed",
+            "It is no pair, or cannot be aligned: its results are removed. Correct… brings it "
+            "back",
             lambda: self._decided(Batch.reject),
         )
         self.use = button(

@@ -7,20 +7,20 @@ from functools import reduce
 from itertools import takewhile
 from typing import Any, NamedTuple
 
-from qtpy.QtCore import QAbstractTableModel, QModelIndex, QSize, QSortFilterProxyModel, Qt
+from qtpy.QtCore import QAbstractTableModel, QEvent, QModelIndex, QSize, QSortFilterProxyModel, Qt
 from qtpy.QtGui import QColor, QResizeEvent, QShowEvent
 from qtpy.QtWidgets import QAbstractItemView, QTableView
 
 from ..._batch.records.record import Record
 from ..._batch.report.report import worst_first
 from ..._batch.run.run_plan import Counts
-from .texts import COLOURS, is_rejected
+from .texts import COLOURS, counts_text, is_rejected
 
 SORT_ROLE = Qt.ItemDataRole.UserRole
 FILTER_ROLE = SORT_ROLE + 1
 _UNSURE = "unsure"
 _ROWS_SHOWN = 6
-_CELL_MARGIN = 18
+_CELL_MARGIN, _ROW_MARGIN = 18, 16
 # Characters.
 _LEAST_OF_A_NAME = 18
 # Of the ends that all names have in common, no more are shown.
@@ -133,6 +133,11 @@ class PairModel(QAbstractTableModel):
         """How many pairs came to what."""
         return reduce(Counts.plus, (record.outcome for record in self._records), Counts())
 
+    @property
+    def counts_in_words(self) -> str:
+        """How many pairs came to what, in words."""
+        return counts_text(self.counts, sum(map(is_rejected, self._records)))
+
     def clear(self) -> None:
         """Take all rows away."""
         self.beginResetModel()
@@ -219,16 +224,29 @@ class PairTable(QTableView):
         assert header is not None and side is not None and selection is not None
         side.hide()
         header.setMinimumSectionSize(1)
-        self.setMinimumHeight((_ROWS_SHOWN + 1) * side.defaultSectionSize())
         selection.currentRowChanged.connect(self._choose)
+        self._order.rowsInserted.connect(lambda *_: self._fit_names())
 
     def show_only_unsure(self, wanted: bool) -> None:
         """Leave out the pairs that nobody needs to look at."""
         self._order.setFilterFixedString(_UNSURE if wanted else "")
 
     def showEvent(self, event: QShowEvent | None) -> None:
-        """Give the columns their widths, once napari has dressed the table in its font."""
+        """Give rows and columns their sizes, once napari has dressed the table in its font."""
         super().showEvent(event)
+        self._fit_cells()
+
+    def changeEvent(self, event: QEvent | None) -> None:
+        """Give them other sizes for another font."""
+        super().changeEvent(event)
+        if event is not None and event.type() == QEvent.Type.FontChange:
+            self._fit_cells()
+
+    def _fit_cells(self) -> None:
+        side = self.verticalHeader()
+        assert side is not None
+        side.setDefaultSectionSize(self.fontMetrics().height() + _ROW_MARGIN)
+        self.setMinimumHeight((_ROWS_SHOWN + 1) * side.defaultSectionSize())
         for number, column in enumerate(COLUMNS):
             width = max(map(self.fontMetrics().horizontalAdvance, (column.title, column.widest)))
             self.setColumnWidth(number, width + _CELL_MARGIN)
@@ -248,6 +266,9 @@ class PairTable(QTableView):
         assert header is not None and view is not None
         left = view.width() - sum(map(self.columnWidth, range(1, len(COLUMNS))))
         least = self.fontMetrics().averageCharWidth() * _LEAST_OF_A_NAME
+        if self._order.rowCount():
+            # Short names leave the room to the verdicts.
+            least = min(least, self.sizeHintForColumn(0))
         header.resizeSection(0, max(left, least))
 
     def _choose(self, current: QModelIndex, _: QModelIndex) -> None:

@@ -40,9 +40,18 @@ def plan_text(plan: Plan, done: int) -> str:
     return "<br>".join(lines)
 
 
-def counts_text(counts: Counts) -> str:
-    """Return how many pairs came to what."""
+def counts_text(counts: Counts, rejected: int = 0) -> str:
+    """Return how many pairs came to what.
+
+    Parameters
+    ----------
+    counts : Counts
+        Of the outcomes.
+    rejected : int, default: 0
+        How many of those that failed did so by a person's word; they are told apart.
+    """
     parts = {name.replace("_", " "): number for name, number in asdict(counts).items()}
+    parts |= {"failed": counts.failed - rejected, "rejected": rejected}
     return ", ".join(f"{number:,} {what}" for what, number in parts.items() if number) or "none"
 
 

@@ -21,7 +21,7 @@ from ..._batch.report.report import HTML
 from ..._batch.settings import BatchSettings
 from ..._batch.workers.background import BackgroundProcess
 from ..._common.errors import InputError
-from ..shared.access import KeptFocus, name_controls
+from ..shared.access import KeptFocus
 from ..shared.background import Background
 from ..shared.collapsible import CollapsiblePart
 from ..shared.docks import EndsWithItsDock
@@ -29,7 +29,7 @@ from ..shared.help_window import open_help
 from ..shared.html import breakable
 from ..shared.keyboard import tab_from_top_to_bottom
 from ..shared.labels import align_names, fill_width
-from ..shared.narrow import be_narrow
+from ..shared.ready import make_ready
 from ..shared.rows import button, row, timer
 from ..shared.scrolling import scroll_all
 from .form import FolderForm, RunForm, request_of, text_of
@@ -45,7 +45,7 @@ from .processes import (
 )
 from .review import ReviewForm
 from .table import PairTable
-from .texts import counts_text, plan_text, progress_text
+from .texts import plan_text, progress_text
 
 _PAUSE_MS = 300
 _BUTTON_HEIGHT = 36
@@ -79,7 +79,9 @@ class DatasetWidget(Container):  # type: ignore[type-arg]
         self.cancel_button = button("Cancel", "Stop; the next run goes on from here", self.cancel)
         self.message = Label(value="")
         self.only_unsure = CheckBox(
-            value=False, text="to look at only", tooltip="Leave out what is aligned"
+            value=False,
+            text="only those to look at",
+            tooltip="Leave out what is aligned, and what a person has decided on",
         )
         self.review = ReviewForm(napari_viewer, self._decide)
         self.table = PairTable(self.review.open)
@@ -155,8 +157,7 @@ class DatasetWidget(Container):  # type: ignore[type-arg]
         self._timer = timer(self.native, self._reopen, _PAUSE_MS)
         self.folders.out.changed.connect(lambda: self._timer.start())
         self._report_due = timer(self.native, self._await_report, _PAUSE_MS)
-        be_narrow(self.native)
-        name_controls(self.native)
+        make_ready(self.native)
         EndsWithItsDock(self, self._viewer)
         self.native.destroyed.connect(self._work.leave)
 
@@ -212,7 +213,7 @@ class DatasetWidget(Container):  # type: ignore[type-arg]
         self._say(f"{before}{self._plan_words()}")
 
     def _ended(self, _: object) -> None:
-        self._say(f"Done: {counts_text(self.table.pairs.counts)}.")
+        self._say(f"Done: {self.table.pairs.counts_in_words}.")
 
     def _cancelled(self) -> None:
         done = self.table.pairs.rowCount()
@@ -250,7 +251,7 @@ class DatasetWidget(Container):  # type: ignore[type-arg]
     def _reopened(self, out: Path, found: Reopened) -> None:
         self._shown_out = out
         self._keep(found.plan)
-        said = f"An earlier run: {counts_text(self.table.pairs.counts)}."
+        said = f"An earlier run: {self.table.pairs.counts_in_words}."
         if found.settings is not None:
             self._settings = found.settings
             self.folders.model.value = found.settings.model
@@ -296,7 +297,7 @@ class DatasetWidget(Container):  # type: ignore[type-arg]
         self.table.pairs.put([record])
         self.review.open(record, again=True)
         what = record.review.decision if record.review else record.outcome
-        counts = counts_text(self.table.pairs.counts)
+        counts = self.table.pairs.counts_in_words
         self._say(f"{breakable(record.name)}: {what}. All pairs: {counts}.")
 
     def _set_running(self, running: bool) -> None:

@@ -30,7 +30,7 @@ _MIDDLE = 384
 def show_drift(viewer: Viewer, run: FinishedRun) -> None:
     """Draw the drift in the one dock there is for it, with the frame on show marked.
 
-    A click goes to a frame.
+    A click goes to a frame. It is drawn anew for another theme.
     """
     ground = get_theme(viewer.theme).background.as_rgb_tuple()
     canvas: Any = drift_canvas(run, dark=sum(ground[:3]) < _MIDDLE)
@@ -59,6 +59,7 @@ def show_drift(viewer: Viewer, run: FinishedRun) -> None:
     mark()
     canvas.mpl_connect("button_press_event", go)
     Watch(canvas).begin(mark, viewer.dims.events.point)
+    Watch(canvas).begin(lambda _: show_drift(viewer, run), viewer.events.theme)
     viewer.window.add_dock_widget(canvas, name=_DOCK, area="bottom")
     take_height(canvas)
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from ..layers.world import unit_of
 from ..runs.finished_run import FinishedRun
 from ..shared.html import MEANINGS, legend, legend_outside, swatch, unbroken
-from .residual_layer import arrow_scale
+from .residual_layer import END_COLOURS, arrow_scale, arrow_sizes
 
 # As napari's map "PiYG" ends.
 _REFERENCE_BRIGHTER, _MOVING_BRIGHTER = (39, 100, 25), (142, 1, 82)
@@ -37,4 +38,13 @@ def _arrows(run: FinishedRun) -> str:
         shown = "how the reference bends where that is known to a pixel; the greener, the surer"
         return f"Arrows, {drawn}: {shown}."
     slices = " A slice shows those that begin on it, the 3-D view all." * run.task.is_volume
-    return f"Arrows, {drawn}: how far each tile is from fitting, and whither.{slices}"
+    where = "from each tile to where it would fit better"
+    ends = arrow_sizes(run.result, run.task.shape)
+    if ends is None:
+        return f"Arrows, {drawn}: {where}.{slices}"
+    unit = (unit_of(run.task.reference.grid) if run.task.is_volume else None) or "px"
+    told = [
+        unbroken(f"{swatch(colour)} {size:.2g} {unit}")
+        for colour, size in zip(END_COLOURS, ends, strict=True)
+    ]
+    return f"Arrows, {drawn}: {where}, from {told[0]} to {told[1]}.{slices}"

@@ -18,8 +18,9 @@ from ..layers.world import PixelGrid
 
 # Arrows of a usual length cover this share of the image.
 _VISIBLE = 1 / 14
-# Seen on light, dark and coloured ground, from the smallest number to the largest.
-_COLOURS = ((0.0, 0.78, 0.33), (1.0, 0.0, 0.85))
+# Seen on light, dark and coloured ground.
+END_COLOURS = ((0, 199, 84), (255, 0, 217))
+"""Of the smallest number and the largest, in red, green and blue."""
 _ROUND = (1, 2, 5)
 # A field is drawn by so many arrows along the longer side.
 _ALONG = 24
@@ -109,7 +110,7 @@ def _arrows(
         "name": "residuals",
         "features": features,
         "edge_color": colour,
-        "edge_colormap": Colormap(np.array(_COLOURS), name="green to magenta"),
+        "edge_colormap": Colormap(np.array(END_COLOURS) / 255, name="green to magenta"),
         "edge_width": max(1.0, longer / 250),
         "opacity": 1.0,
         "vector_style": "arrow",
@@ -130,6 +131,20 @@ def arrow_scale(result: AlignmentResult | SmoothAlignment, shape: tuple[int, ...
     if result.tiles is None or not result.tiles.tested:
         return 1.0
     return _scale(result.tiles.displacements[:, len(shape) :], shape)
+
+
+def arrow_sizes(
+    result: AlignmentResult | SmoothAlignment, shape: tuple[int, ...]
+) -> tuple[float, float] | None:
+    """Return the lengths of the shortest and the longest arrow, which have `END_COLOURS`.
+
+    None of a field, whose colours tell something else, and where there are fewer than two.
+    """
+    tiles = None if isinstance(result, SmoothAlignment) else result.tiles
+    if tiles is None or tiles.tested < 2:
+        return None
+    sizes = np.hypot.reduce(tiles.displacements[:, len(shape) :], axis=1)
+    return float(sizes.min()), float(sizes.max())
 
 
 def _scale(moved: Array, shape: tuple[int, ...]) -> float:

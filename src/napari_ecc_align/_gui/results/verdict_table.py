@@ -14,6 +14,7 @@ from qtpy.QtWidgets import QWidget
 
 from ..._compare.inspection import Row
 from ..._verdict.verdict import Verdict
+from ..shared.dressed import Dressed
 from ..shared.html import GRAY, VERDICT_COLOURS, breakable, grayed, table
 from ..shared.labels import fill_width
 
@@ -39,6 +40,8 @@ class VerdictTable(Container):  # type: ignore[type-arg]
         fill_width(self.table)
         self.say("")
         _Resized(self.native, self._fit)
+        # In another font the same numbers need another width.
+        Dressed(self.table.native, self._fit)
 
     def say(self, message: str) -> None:
         """Show a plain message in place of a verdict and its table."""

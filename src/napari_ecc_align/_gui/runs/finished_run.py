@@ -34,12 +34,13 @@ from ..._verdict.verdict import FOUND, VERDICTS, Verdict, WithVerdict
 from ..layers.frame_transforms import frames_record
 from ..layers.world import distance_in_world, unit_of, world_change
 from .basis import MOVING_PLACE
-from .provenance import plain, provenance
+from .provenance import made_in_napari, plain, provenance, tell_origin
 from .script import align_script
 from .task import Task
 
 SCENE = {".zarr": "OME-Zarr scene"}
 _NAMED = 5
+_BLANK = ("has no contrast", "has no pixel that counts")
 _TOO_STIFF = ("does not suffice", "deformed", "px from where they lie")
 # A frame of more pixels takes too long to be drawn while a person waits for it.
 _DRAWN_PIXELS = 2**24
@@ -87,6 +88,11 @@ class FinishedRun:
     def is_too_stiff(self) -> bool:
         """Whether the verdict says that a freer motion model may explain the images."""
         return any(words in self.result.reason for words in _TOO_STIFF)
+
+    @property
+    def is_blank(self) -> bool:
+        """Whether an image has nothing in it that could be compared, however it is placed."""
+        return any(words in self.result.reason for words in _BLANK)
 
     @property
     def is_stack(self) -> bool:
@@ -257,8 +263,10 @@ class FinishedRun:
         sigma = "uncertainty" if isinstance(self.results, SmoothStack) else "corner_uncertainty"
         volumes = self.task.is_volume_film
         before, after, unsure = (
-            f"{np.median([getattr(result, name, np.nan) for result in good]):.3g}" if good else ""
-            for name in ("ecc_before", "ecc", sigma)
+            format(np.median([getattr(result, name, np.nan) for result in good]), how)
+            if good
+            else ""
+            for name, how in (("ecc_before", ".3f"), ("ecc", ".3f"), (sigma, ".3g"))
         )
         lay, drift = self.task.lay, self.drift()
         unit = (unit_of(self.task.reference.grid) if volumes else None) or "px"
@@ -321,8 +329,10 @@ class FinishedRun:
         """
         if path.suffix == ".zarr" and not self.task.bends:
             reference, moving = map(str, self._paths)
-            save_scene(path, self.result, reference, moving)
-        elif not self.is_stack:
+            made = made_in_napari(self.record())
+            save_scene(path, self.result, reference, moving, provenance=made)
+            return
+        if not self.is_stack:
             self.result.transform.save(path, overwrite=True)
         elif self.task.frame_by_frame:
             self.results.save(path, overwrite=True)
@@ -330,6 +340,15 @@ class FinishedRun:
             save_fields(self.transforms, path, overwrite=True)
         else:
             save_transforms([self.result] * len(self.transforms), path, overwrite=True)
+        if path.is_file():
+            tell_origin(path, self.record(), {} if self.is_stack else self._numbers())
+
+    def _numbers(self) -> dict[str, Any]:
+        """Return the flat row of a pair's result, with the size of its reference; of no volume."""
+        if self.task.is_volume:
+            return {}
+        height, width = self.task.shape
+        return {**self.result.to_dict(), "width": width, "height": height}
 
 
 def first_few(frames: list[int]) -> str:

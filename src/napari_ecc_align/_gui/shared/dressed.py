@@ -5,9 +5,25 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from qtpy.QtCore import QEvent, QObject
-from qtpy.QtWidgets import QWidget
+from qtpy.QtWidgets import QAbstractSpinBox, QHeaderView, QLabel, QLineEdit, QTableView, QWidget
 
 from .rows import timer
+
+# What napari's stylesheet leaves in the font of the system, whatever size a person has chosen.
+_LEFT_OUT = (QLineEdit, QAbstractSpinBox, QTableView, QHeaderView)
+
+
+def write_all_in_one_font(form: QWidget) -> None:
+    """Let lines, numbers and tables of a form have the font that napari gives its labels."""
+
+    def dress() -> None:
+        label = form.findChildren(QLabel)[0]
+        label.ensurePolished()
+        for kind in _LEFT_OUT:
+            for widget in form.findChildren(kind):
+                widget.setFont(label.font())
+
+    Dressed(form, dress)
 
 
 class Dressed(QObject):

@@ -5,7 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from qtpy.QtCore import QEvent, QObject, QPoint, QSize
-from qtpy.QtWidgets import QAbstractButton, QApplication, QFrame, QScrollArea, QVBoxLayout, QWidget
+from qtpy.QtWidgets import (
+    QAbstractButton,
+    QApplication,
+    QFrame,
+    QLayout,
+    QScrollArea,
+    QVBoxLayout,
+    QWidget,
+)
 
 from .rows import timer
 
@@ -168,6 +176,12 @@ def scroll_all(form: QWidget, tall: QWidget | None = None) -> None:
     """
     layout = form.layout()
     assert layout is not None
-    items = [layout.takeAt(0) for _ in range(layout.count())]
-    widgets = [item.widget() for item in items if item is not None]
+    # One by one: while an item of the old layout lives, Qt does not tell that of the new one when
+    # a sentence gets longer, whose last lines are cut off then.
+    widgets = [_taken(layout) for _ in range(layout.count())]
     layout.addWidget(Scroll([widget for widget in widgets if widget is not None], form, tall))
+
+
+def _taken(layout: QLayout) -> QWidget | None:
+    item = layout.takeAt(0)
+    return None if item is None else item.widget()

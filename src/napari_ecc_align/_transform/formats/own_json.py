@@ -76,6 +76,11 @@ def parse(content: bytes) -> list[StoredMatrix]:
     return [StoredMatrix(frame["matrix"], model, frame.get("verdict")) for frame in frames]
 
 
+def recognise(content: bytes) -> bool:
+    """Return whether a file is ours, with one matrix or with one per frame."""
+    return f'"{_FORMAT}"'.encode() in content or holds_a_stack(content)
+
+
 def holds_a_stack(content: bytes) -> bool:
     """Return whether a file holds a matrix per frame."""
     return f'"{_STACK_FORMAT}"'.encode() in content
