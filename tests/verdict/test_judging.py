@@ -1,5 +1,7 @@
 """Every rule of the verdict by itself: evidence made by hand in, a verdict and a sentence out."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from builders import make_evidence, make_pattern, make_tiles, make_wide, rival
@@ -364,6 +366,10 @@ def test_what_is_faint_but_moves_all_over_the_image_is_doubtful():
     assert verdict == "doubtful"
     assert reason.startswith("Two motions are seen")
     assert verdict_of(**faint, second=other(12, 0, share=0.1, spread=0.3))[0] == "aligned"
+    # Of what repeats, other displacements stand out as much. But not if tiles show it.
+    one_of_many = replace(other(12, 0, share=0.1, spread=0.7), alone=False)
+    assert verdict_of(**faint, second=one_of_many)[0] == "aligned"
+    assert verdict_of(**faint, second=one_of_many, still=4)[0] == "doubtful"
 
 
 def test_edges_settle_what_brightness_doubts_by_little():

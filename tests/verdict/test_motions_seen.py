@@ -58,6 +58,15 @@ def test_a_faint_subject_below_what_stays_is_found(strength, name):
     assert other.displacement == pytest.approx([-9, 13], abs=0.5)
     assert other.is_still(shift(9, -13), SHAPE)
     assert not found.is_still(np.eye(3), SHAPE)
+    assert found.alone
+    assert other.alone
+
+
+def test_what_repeats_is_not_alone():
+    still, cell = view(field(1)), field(2)[:24, :30]
+    subject = np.tile(cell, (15, 14))
+    found = seen(still + 0.5 * view(subject), still + 0.5 * view(subject, 9, -10))
+    assert not found.alone
 
 
 @pytest.mark.parametrize("stays", ["hot pixels", "lines"])

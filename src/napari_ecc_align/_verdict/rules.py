@@ -170,9 +170,10 @@ def _why_two_motions(evidence: Evidence) -> str | None:
         )
     if second.is_still(motion, shape):
         return None
-    # Of what is another motion's, such as shadows, most tiles are not: two in three. What is over
-    # most of the image may be the scene below shadows that outshine it.
-    minor = is_minor(second, evidence.ecc) and second.spread < 0.5
+    # Of what is another motion's, such as shadows, two tiles in three are not. What is over most
+    # of it all may be a scene below shadows, unless it has its like and no tile, as what repeats.
+    chance = not second.alone and not evidence.shows_still
+    minor = is_minor(second, evidence.ecc) and (second.spread < 0.5 or chance)
     apart = minor or not second.is_everywhere
     if apart and evidence.fine.share >= LEAST_LIKE:
         return None

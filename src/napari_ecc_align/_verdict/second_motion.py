@@ -54,6 +54,8 @@ class SecondMotion:
         How far apart the two motions are, in px.
     first : float
         How much of the detail the first motion explains, from 0 to 1.
+    alone : bool
+        No other displacement stands out like it, as several do of what repeats and of rasters.
     """
 
     displacement: NDArray[np.float64]
@@ -63,6 +65,7 @@ class SecondMotion:
     spread: float
     distance: float
     first: float = 1.0
+    alone: bool = True
 
     @property
     def is_everywhere(self) -> bool:
@@ -156,12 +159,15 @@ def second_motion(
             down, right = np.unravel_index(int(around.argmax()), around.shape)
             there, share = place + _NEAR[[right, down]], float(around.max())
     significance = share / deviation if deviation else float("inf")
+    peaks[np.ix_((there[1] + _NEAR) % height, (there[0] + _NEAR) % width)] = 0
+    alone = float(peaks.max()) <= LEAST_LIKE * share
     spread = _spread(first, second, window, there.astype(int))
     exact = there + _beside(odd, *there.astype(int).tolist())
     exact = factor * exact
     distance = float(np.hypot(*exact))
     share *= power
-    return SecondMotion(exact, share, significance, factor * RIGHT, spread, distance, common)
+    precision = factor * RIGHT
+    return SecondMotion(exact, share, significance, precision, spread, distance, common, alone)
 
 
 def _peaks(odd: Floats) -> Floats:
