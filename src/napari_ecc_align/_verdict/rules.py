@@ -91,7 +91,7 @@ def judge(evidence: Evidence) -> Judgement:
     second = evidence.second
     if evidence.still or (second is not None and second.is_still(evidence.motion, evidence.shape)):
         differing.append("Something else that is seen did not move.")
-    elif second is not None:
+    elif second is not None and second.alone:
         differing.append(f"A part of it lies about {second.distance:.0f} px from there.")
     said = [counted, *differing, evidence.pattern.sentence]
     if _is_inexact(evidence, 1.0):
