@@ -318,4 +318,4 @@ def test_the_bar_never_stands_still_for_long(kind):
     moving = np.roll(image, (5, -7), axis=(0, 1))[::-1] if kind == "gray" else np.roll(image, 5, 1)
     # As long as it takes to smooth the image once.
     limit = 4 * smoothing(image)
-    assert longest_step(align_steps(image, moving)) < limit
+    assert longest_step(lambda: align_steps(image, moving)) < limit

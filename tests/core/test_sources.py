@@ -383,4 +383,4 @@ def test_preparing_an_image_pauses_often(kind):
     }.get(kind, lambda: image)()
     sources = [checked_source(source, None, "image") for _ in range(2)]
     whole = processor_time(lambda: outcome_of(make_pyramids(*sources, np.eye(3))))
-    assert longest_step(make_pyramids(*sources, np.eye(3))) < 0.25 * whole
+    assert longest_step(lambda: make_pyramids(*sources, np.eye(3))) < 0.25 * whole
