@@ -8,7 +8,6 @@ from napari_ecc_align import (
     InputError,
     VolumeTransform,
     align_volume,
-    align_volume_stack,
     judge_volume,
     warp_volume,
 )
@@ -240,72 +239,6 @@ def test_resampling_keeps_the_type_and_what_labels_there_are(world):
     assert np.array_equal(back[3:, :9, 2:], labels.astype(np.uint8)[:, 1:])
 
 
-@pytest.mark.parametrize("dtype", ["u1", "i2", "u2", "f4"])
-def test_a_turned_volume_is_what_scipy_makes_of_it(dtype):
-    noise = np.random.default_rng(2).random((33, 20, 90))
-    volume = (200 * ndimage.gaussian_filter(noise, 1)).astype(dtype)
-    shape, turned = (30, 70, 260), np.eye(4)
-    turned[:3, :3] = rotation(np.array([0.3, 0.4, 1.7])) * 0.6
-    turned[:3, 3] = 16 - turned[:3, :3] @ (np.array(shape) / 2)
-    flip = np.eye(4)[[2, 1, 0, 3]]
-    here = warp_volume(volume, flip @ turned @ flip, output_shape=shape, fill=7)
-    there = np.empty(shape)
-    ndimage.affine_transform(
-        volume.astype(np.float64), turned[:3, :3], turned[:3, 3], output=there, order=1, cval=7
-    )
-    # Where a half is rounded, either way.
-    apart = np.abs(here - there)
-    assert apart.max() < (1e-3 if dtype == "f4" else 0.501) and 0.1 < (there == 7).mean() < 0.9
-    assert np.array_equal(warp_volume(volume, np.eye(4)), volume)
-
-
-@pytest.mark.parametrize("most_rows", [2**14, 60])
-def test_planes_of_any_height_are_interpolated_alike(monkeypatch, most_rows):
-    from napari_ecc_align._align.volume import trilinear
-
-    monkeypatch.setattr(trilinear, "_MOST_ROWS", most_rows)
-    rng = np.random.default_rng(7)
-    volume = rng.random((21, 44, 31)).astype(np.float32)
-    volume[3, 4, 5] = np.nan
-    turned = np.eye(4)
-    turned[:3, :3] = rotation(np.array([0.2, -0.3, 0.5]))
-    turned[:3, 3] = 10 - turned[:3, :3] @ np.array([9, 30, 20])
-    flip = np.eye(4)[[2, 1, 0, 3]]
-    here = warp_volume(volume, flip @ turned @ flip, output_shape=(19, 61, 40), fill=-1)
-    there = ndimage.affine_transform(
-        volume.astype(np.float64), turned[:3, :3], turned[:3, 3], (19, 61, 40), order=1, cval=-1
-    )
-    both = np.isfinite(there) & np.isfinite(here)
-    assert np.abs(here - there)[both].max() < 1e-3
-    assert 0 < np.isnan(here).sum() == np.isnan(there).sum()
-    assert trilinear.block_for(volume.shape, turned, 8) is not None
-
-
-def test_a_film_drifts_in_three_axes_and_has_gaps(world):
-    steps = (0.0, 0, 0), (0.4, -1.2, 2.0), (0.8, -2.4, 4.0)
-    pairs = [moved_pair(world, np.eye(3), step, seed=n) for n, step in enumerate(steps)]
-    film = [moving[:, :48, :48] for _, moving, _ in pairs]
-    film.insert(2, np.zeros_like(film[0]))
-    told = []
-    drift = align_volume_stack(
-        film, model="translation", spacing=(2, 0.5, 0.5), progress=told.append
-    )
-    assert drift.verdicts == ["aligned", "aligned", "failed", "aligned"] and drift.gaps == [2]
-    assert [step.fraction for step in told] == [0.25, 0.5, 0.75, 1.0]
-    table = drift.to_dict()
-    for axis, expected in zip("zyx", np.transpose(steps) * [[2], [0.5], [0.5]], strict=True):
-        found = np.delete(table[axis], 2)
-        assert np.abs(found - expected).max() < 0.1 * {"z": 2}.get(axis, 0.5), axis
-    assert drift[-1].start == "initial"
-    assert np.array_equal(drift.transforms[0].matrix, np.eye(4))
-    stopped = align_volume_stack(film, cancel=lambda: True)
-    assert stopped.verdicts == ["aligned", "cancelled", "cancelled", "cancelled"]
-    other = align_volume_stack(film[1:2], reference=film[0], model="translation")
-    assert other.reference == "volume" and other.verdicts == ["aligned"]
-    with pytest.raises(InputError, match="index of one of 4"):
-        align_volume_stack(film, reference=4)
-
-
 def test_what_moves_below_what_lies_still_is_a_second_motion():
     rng = np.random.default_rng(5)
     stays, moves = (ndimage.gaussian_filter(rng.normal(size=(50, 50, 50)), 1.2) for _ in "ab")
@@ -432,78 +365,3 @@ def test_tiles_are_matched_a_few_at_a_time_with_the_same_result(world, monkeypat
     assert said[0].tested == said[1].tested > 20
     assert np.allclose(said[0].displacements, said[1].displacements, atol=1e-5)
     assert np.allclose(said[0].fits, said[1].fits, atol=1e-6)
-
-
-def test_a_film_goes_on_behind_what_is_known_and_past_what_cannot_be_read(world, tmp_path):
-    from napari_ecc_align import load_volume_transforms
-    from napari_ecc_align._align.frame_records import FrameRecords
-    from napari_ecc_align._align.volume.film import VolumeFilmRun, volume_film_steps
-    from napari_ecc_align._common.steps import outcome_of
-    from napari_ecc_align._ecc.options import SearchOptions
-
-    steps = (0.0, 0, 0), (0.4, -1.2, 2.0), (0.8, -2.4, 4.0), (1.0, -3.0, 5.0)
-    pairs = [moved_pair(world, np.eye(3), step, seed=n) for n, step in enumerate(steps)]
-
-    class Film:
-        read = 0
-
-        def __len__(self):
-            return len(pairs)
-
-        def __getitem__(self, index):
-            self.read += 1
-            if index == 2:
-                raise OSError("the disk is gone")
-            return pairs[index][1]
-
-    def run(known=(), **more):
-        film = Film()
-        search = SearchOptions("auto")
-        found = outcome_of(
-            volume_film_steps(film, search, run=VolumeFilmRun(known, brief=True), **more)
-        )
-        return found, film
-
-    whole, _ = run()
-    assert whole.verdicts == ["aligned", "aligned", "failed", "aligned"]
-    assert whole[2].reason == "The volume cannot be read: the disk is gone"
-    assert whole[3].start == "initial" and whole[1].transform.model == "euclidean"
-    with (tmp_path / "records").open("w+b") as file:
-        records = FrameRecords(file, {})
-        for result in whole[:2]:
-            records.add(result)
-        file.seek(0)
-        known = FrameRecords(file, {}).known
-    again, film = run(known)
-    # The reference, the one that cannot be read, and the last.
-    assert film.read == 3 and again.verdicts == whole.verdicts
-    for one, other in zip(whole, again, strict=True):
-        assert np.array_equal(one.transform.matrix, other.transform.matrix)
-        assert (one.reason, one.spacing, one.shape) == (other.reason, other.spacing, other.shape)
-    assert (known[1].tiles.tested, known[1].tiles.agreeing) == (
-        whole[1].tiles.tested,
-        whole[1].tiles.agreeing,
-    )
-    for suffix in (".json", ".csv", ".npy"):
-        whole.save(tmp_path / f"film{suffix}")
-        saved = load_volume_transforms(tmp_path / f"film{suffix}")
-        assert len(saved) == 4
-        # A gap has the transform of its neighbour.
-        assert np.array_equal(saved[2].matrix, whole[1].transform.matrix)
-    with pytest.raises(InputError, match="load_volume_transforms reads it"):
-        VolumeTransform.load(tmp_path / "film.json")
-    with pytest.raises(InputError, match=r"must end in one of \.json"):
-        whole.save(tmp_path / "film.tfm")
-    off = np.eye(4)
-    off[:3, 3] = 5.1, -3.1, 1.1
-    started, _ = run(reference=pairs[0][0], initial=off)
-    assert started.reference == "volume" and started[0].start == "initial"
-
-
-def test_a_notebook_shows_how_volumes_drift(world):
-    pairs = [moved_pair(world, np.eye(3), step) for step in ([0.0, 0, 0], [1.0, -2.0, 3.0])]
-    film = [moving for _, moving, _ in pairs]
-    drift = align_volume_stack([*film, np.zeros_like(film[0])], model="translation")
-    page = drift._repr_html_()
-    assert page.count("<path") == 3 and "from -2.0" in page and "to 3.0" in page
-    assert "<li>2: failed: The moving volume shows nothing.</li>" in page

@@ -5,11 +5,14 @@ import numpy as np
 from napari_ecc_align._verdict.evidence import Evidence
 from napari_ecc_align._verdict.residual_pattern import ResidualPattern
 from napari_ecc_align._verdict.rival import NO_RIVAL, Rival
+from napari_ecc_align._verdict.rules import judge
+from napari_ecc_align._verdict.second_motion import SecondMotion
 from napari_ecc_align._verdict.shifted_rival import WholeFit
 from napari_ecc_align._verdict.tile_matching import Tiles
 
 SHAPE = (400, 500)
 SIDE = 40.0
+REPEAT = "The images repeat: another place fits almost as well ({} of the correlation)."
 
 
 def grid_of(count, shape=SHAPE, margin=60.0):
@@ -100,3 +103,20 @@ def make_evidence(**known):
         "second": None,
     }
     return Evidence(**{**values, **known})
+
+
+def verdict_of(**known):
+    """Return the verdict and the reason of evidence."""
+    found = judge(make_evidence(**known))
+    return found.verdict, found.reason
+
+
+def other(x, y, precision=3.0, spread=0.8, share=0.2):
+    """Return a second motion by so many px."""
+    there = np.array([x, y], float)
+    return SecondMotion(there, share, 30.0, precision, spread, np.hypot(x, y), first=0.6)
+
+
+def moved(x, y):
+    """Return a shift by so many px, shape (3, 3)."""
+    return np.array([[1, 0, x], [0, 1, y], [0, 0, 1.0]])

@@ -1,20 +1,22 @@
 """Every rule of the verdict by itself: evidence made by hand in, a verdict and a sentence out."""
 
-from dataclasses import replace
-
 import numpy as np
 import pytest
-from builders import make_evidence, make_pattern, make_tiles, make_wide, rival
+from builders import (
+    REPEAT,
+    make_evidence,
+    make_pattern,
+    make_tiles,
+    make_wide,
+    moved,
+    other,
+    rival,
+    verdict_of,
+)
 
 from napari_ecc_align._verdict.rival import Rival
-from napari_ecc_align._verdict.rules import judge, may_be_settled_by_edges
-from napari_ecc_align._verdict.second_motion import SecondMotion
+from napari_ecc_align._verdict.rules import judge
 from napari_ecc_align._verdict.shifted_rival import WholeFit
-
-
-def verdict_of(**known):
-    found = judge(make_evidence(**known))
-    return found.verdict, found.reason
 
 
 def test_what_is_right_is_aligned():
@@ -115,9 +117,6 @@ def test_few_tiles_that_all_agree_are_inconclusive_where_the_images_correlate():
         "There is too little detail in the overlap to be sure (ECC 0.950).",
     )
     assert verdict_of(**known, ecc=0.5)[0] == "failed"
-
-
-REPEAT = "The images repeat: another place fits almost as well ({} of the correlation)."
 
 
 @pytest.mark.parametrize(
@@ -286,115 +285,6 @@ def test_tiles_that_do_not_convince_make_doubtful(known, reason):
 )
 def test_lesser_flaws_do_not(known):
     assert verdict_of(**known)[0] == "aligned"
-
-
-def other(x, y, precision=3.0, spread=0.8, share=0.2):
-    there = np.array([x, y], float)
-    return SecondMotion(there, share, 30.0, precision, spread, np.hypot(x, y), first=0.6)
-
-
-def moved(x, y):
-    return np.array([[1, 0, x], [0, 1, y], [0, 0, 1.0]])
-
-
-def test_where_something_stayed_is_no_other_place_for_the_tiles():
-    """Together they fit best there, those that show it among them."""
-    tiles = make_tiles(18, 40, offset=(-6.0, 8.0), rival=rival(0.95))
-    verdict, reason = verdict_of(fine=tiles, motion=moved(6, -8), second=other(-6, 8))
-    assert verdict == "aligned"
-    assert "Something else that is seen did not move." in reason
-    assert verdict_of(fine=tiles, motion=moved(6, -8))[0] == "doubtful"
-
-
-def test_what_lies_still_while_something_else_moves_is_doubtful():
-    verdict, reason = verdict_of(motion=np.eye(3), second=other(6, -8))
-    assert verdict == "doubtful"
-    assert reason == (
-        "What lies still may belong to the camera: something else that is seen moved by about "
-        "10 px."
-    )
-
-
-def test_what_moves_while_something_else_lies_still_is_aligned_and_told():
-    verdict, reason = verdict_of(motion=moved(6, -8), second=other(-5, 9))
-    assert verdict == "aligned"
-    assert "Something else that is seen did not move." in reason
-    assert verdict_of(motion=moved(6, -8), still=7)[1] == reason
-
-
-def test_what_repeats_before_something_that_stays_is_doubtful():
-    """A fence a period off is nearer to the background behind it, which tells nothing of it."""
-    whole = WholeFit(Rival(0.9, 0.65))
-    assert verdict_of(whole=whole, still=7) == ("doubtful", REPEAT.format("72%"))
-    assert verdict_of(whole=whole)[0] == "aligned"
-    # And the whole of such images lies between the two.
-    assert verdict_of(whole=WholeFit(rival(0.3), offset=0.8, sigma=0.05), still=7)[0] == "aligned"
-
-
-def test_marks_at_rest_below_which_all_else_differs_are_doubtful():
-    """They have most tiles, and say little of the images."""
-    known = {"motion": np.eye(3), "fine": make_tiles(17, 20)}
-    assert verdict_of(**known)[0] == "aligned"
-    assert verdict_of(**known, ecc=0.7)[1] == (
-        "Only 17 of 20 tiles fit best where they lie, and what lies still may belong to the "
-        "camera."
-    )
-
-
-def test_two_things_that_both_move_are_doubtful():
-    verdict, reason = verdict_of(motion=moved(6, -8), second=other(12, 0))
-    assert verdict == "doubtful"
-    assert reason.startswith("Two motions are seen: a part of what is seen lies about 12 px from")
-
-
-def test_what_little_moves_otherwise_is_told_unless_the_whole_lies_beside():
-    """As shadows do; a raster that holds fine detail off leaves as much."""
-    known = {"motion": moved(6, -8), "second": other(12, 0, share=0.15, spread=0.4)}
-    verdict, reason = verdict_of(**known)
-    assert verdict == "aligned"
-    assert "A part of it lies about 12 px from there." in reason
-    assert verdict_of(**known, whole=WholeFit(rival(0.3), offset=0.8, sigma=0.1))[0] == "doubtful"
-    # But not where fewer tiles than two in three have the motion that is found.
-    assert verdict_of(**known, fine=make_tiles(20, 30))[0] == "aligned"
-    assert verdict_of(**known, fine=make_tiles(19, 30))[1].startswith("Two motions are seen")
-
-
-def test_what_is_faint_but_moves_all_over_the_image_is_doubtful():
-    """Where shadows outshine the scene below them, the scene is the fainter of the two."""
-    faint = {"motion": moved(6, -8), "fine": make_tiles(20, 20)}
-    verdict, reason = verdict_of(**faint, second=other(12, 0, share=0.1, spread=0.7))
-    assert verdict == "doubtful"
-    assert reason.startswith("Two motions are seen")
-    assert verdict_of(**faint, second=other(12, 0, share=0.1, spread=0.3))[0] == "aligned"
-    # Of what repeats, other displacements stand out as much. But not if tiles show it.
-    one_of_many = replace(other(12, 0, share=0.1, spread=0.7), alone=False)
-    assert verdict_of(**faint, second=one_of_many) == verdict_of(**faint)
-    assert verdict_of(**faint, second=one_of_many, still=4)[0] == "doubtful"
-
-
-def test_edges_settle_what_brightness_doubts_by_little():
-    for known, settled in (
-        ({}, False),
-        ({"corner_uncertainty": 0.5, "ecc": 0.85}, True),
-        # One kind of images is known as exactly as its brightness tells.
-        ({"corner_uncertainty": 0.5, "ecc": 0.95}, False),
-        ({"corner_uncertainty": 0.7, "ecc": 0.85}, False),
-        ({"motion": moved(6, -8), "second": other(12, 0, share=0.1)}, True),
-        ({"motion": moved(6, -8), "second": other(12, 0, share=0.4)}, False),
-        # What lies still may belong to the camera, whatever its edges are; but of two kinds of
-        # images what either shows alone may seem to move.
-        ({"motion": moved(0.5, 0), "second": other(12, 0, share=0.1)}, False),
-        ({"motion": moved(0.5, 0), "second": other(12, 0, share=0.1), "ecc": 0.8}, True),
-        ({"turned": rival(0.95), "corner_uncertainty": 0.5, "ecc": 0.85}, False),
-        ({"corner_uncertainty": 0.5, "ecc": 0.85, "by_edges": True}, False),
-    ):
-        assert may_be_settled_by_edges(make_evidence(**known)) == settled, known
-
-
-def test_fewer_tiles_that_moved_than_did_not_are_doubtful():
-    tiles = make_tiles(12, 14)
-    assert verdict_of(fine=tiles, still=12)[0] == "aligned"
-    assert verdict_of(fine=tiles, still=13)[0] == "doubtful"
 
 
 @pytest.mark.parametrize(("likeness", "verdict"), [(0.91, "doubtful"), (0.89, "aligned")])

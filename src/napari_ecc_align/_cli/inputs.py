@@ -73,21 +73,29 @@ def axes_told(path: Path, held: StackAxes | None, more: str = "") -> list[str]:
     return [line, *[Z_IS_NOT_SEARCHED] * (held.noun(held.along) == "planes")]
 
 
-class _FramePlanes(Sequence[NDArray[Any]]):
-    """The images by which frames are aligned, read when they are asked for.
+class ReadWhenAsked(Sequence[NDArray[Any]]):
+    """What decides of frames or time points, read when it is asked for.
 
     Parameters
     ----------
     frames : ImageFiles or PagedFilm
-        The frames with all their channels.
-    channel : int or None
-        Which of them decides; see `ImageFile.plane`.
+        With all their channels.
+    read : callable
+        What is read of the file of one, which is called so in what is said of it. Processes are
+        sent it.
+    called : str
+        What one is called, before its number.
     """
 
     in_files = True
 
-    def __init__(self, frames: ImageFiles | PagedFilm, channel: int | None) -> None:
-        self._frames, self._channel = frames, channel
+    def __init__(
+        self,
+        frames: ImageFiles | PagedFilm,
+        read: Callable[[ImageFile, str], NDArray[Any]],
+        called: str,
+    ) -> None:
+        self._frames, self._read, self._called = frames, read, called
 
     def __len__(self) -> int:
         return len(self._frames)
@@ -99,17 +107,21 @@ class _FramePlanes(Sequence[NDArray[Any]]):
     def __getitem__(self, index: int | slice) -> NDArray[Any] | list[NDArray[Any]]:
         if isinstance(index, slice):
             return [self[number] for number in range(len(self))[index]]
-        return self._frames.file(index).plane(self._channel, f"frame {index}")
+        return self._read(self._frames.file(index), f"{self._called} {index}")
 
 
 def aligned_planes(
     frames: ImageFiles | PagedFilm, channel: int | None
-) -> _FramePlanes | PagedFilm:
-    """Return what of the frames decides: a channel or colours."""
+) -> ReadWhenAsked | PagedFilm:
+    """Return what of the frames decides: a channel or colours; see `ImageFile.plane`."""
     if isinstance(frames, PagedFilm) and len(frames.held.lengths) == 1 and channel is None:
         # Its shape is known before any frame is read.
         return frames
-    return _FramePlanes(frames, channel)
+    return ReadWhenAsked(frames, partial(_plane, channel), "frame")
+
+
+def _plane(channel: int | None, file: ImageFile, called: str) -> NDArray[Any]:
+    return file.plane(channel, called)
 
 
 class ImageFiles:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import argparse
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
-from typing import Any, overload
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,7 +30,7 @@ from .._transform.formats.own_json import with_member
 from .._transform.formats.registry import STACK_FORMATS
 from .console import say, tell
 from .film_run import followed, noted, whole_name
-from .inputs import ImageFiles, axes_told, read_meant, search_options
+from .inputs import ImageFiles, ReadWhenAsked, axes_told, read_meant, search_options
 from .outputs import all_or_none, check_outputs, check_transform_out, warped_suffix
 from .provenance import made_by
 from .show import exit_code, files, some, to_json, written_text
@@ -66,24 +66,8 @@ def holds_volumes(
     return deep
 
 
-class _Volumes(Sequence[NDArray[Any]]):
-    """The volumes by which time points are aligned, read when they are asked for."""
-
-    def __init__(self, film: PagedFilm, channel: int | None) -> None:
-        self._film, self._channel = film, channel
-
-    def __len__(self) -> int:
-        return len(self._film)
-
-    @overload
-    def __getitem__(self, index: int) -> NDArray[Any]: ...
-    @overload
-    def __getitem__(self, index: slice) -> list[NDArray[Any]]: ...
-    def __getitem__(self, index: int | slice) -> NDArray[Any] | list[NDArray[Any]]:
-        if isinstance(index, slice):
-            return [self[number] for number in range(len(self))[index]]
-        file = self._film.file(index)
-        return gray_volume(volume_of(file, self._channel, f"volume {index}"))
+def _volume(channel: int | None, file: ImageFile, called: str) -> NDArray[Any]:
+    return gray_volume(volume_of(file, channel, called))
 
 
 @dataclass(frozen=True, eq=False)
@@ -141,7 +125,7 @@ def run_volume_film(
     given = [*paths, *(each for each in optional if isinstance(each, Path))]
     check_outputs(outputs.values(), given, overwrite=chosen.overwrite)
     whole = np.empty(0), np.broadcast_to(np.uint8(0), job.shape)
-    volumes = _Volumes(film, chosen.channel)
+    volumes = ReadWhenAsked(film, partial(_volume, chosen.channel), "volume")
     with noted(chosen, paths, given, reference, volumes=True, spacings=job.spacings) as records:
         steps = volume_film_steps(
             volumes,

@@ -299,10 +299,10 @@ def _chosen(
     layout: _Layout,
 ) -> NDArray[np.float64]:
     """Choose tiles with detail in both directions that lie, with their reach, on moving data."""
-    level = reference[index]
-    side, reach, margin = layout.side, layout.reach, layout.margin
-    origins = tiles.grid(level.shape, layout.apart, margin)
-    origins = origins[(origins + side <= np.array(level.shape[::-1]) - margin).all(axis=1)]
+    level, side, reach = reference[index], layout.side, layout.reach
+    origins = tiles.grid(level.shape, layout.apart, layout.margin)
+    last = np.array(level.shape[::-1]) - layout.margin - side
+    origins = origins[(origins <= last).all(axis=1)]
     if not len(origins):
         return origins
     covered = tiles.overlap(origins - reach, side + 2 * reach, local, moving, representation)
