@@ -214,7 +214,7 @@ def _of_tiles(laid: Laid, model: MotionModel, ecc: float, fine: Tiles) -> Eviden
         inverted=laid.inverted,
         representation=laid.estimate.representation,
     )
-    wide = wide_tiles(laid, fine, whole.rival.likeness)
+    wide = wide_tiles(laid, fine, whole.rival)
     motion: NDArray[np.float64] = np.linalg.inv(pyramids.unmoved) @ matrix
     hull = shared_hull(pyramids.reference[0], pyramids.moving[0], matrix)
     still = still_tiles(fine, motion)

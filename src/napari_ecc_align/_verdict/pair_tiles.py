@@ -64,13 +64,13 @@ def few_tiles(laid: Laid) -> Tiles:
     return _matched(laid, 0, far=False, asked=(0, MOST_TILES))
 
 
-def wide_tiles(laid: Laid, fine: Tiles, rival: float) -> Tiles:
+def wide_tiles(laid: Laid, fine: Tiles, rival: Rival) -> Tiles:
     """Ask tiles that see far, if those at full resolution and the whole leave a doubt.
 
     Or if there are places between those that the former see and those that the latter tells apart.
     """
     told = SAME_PLACE * (2 ** laid.pyramids.index_below(WHOLE_PIXELS) - 1) <= fine.reach
-    clear = max(rival, fine.rival.likeness) < LEAST_LIKE
+    clear = fine.rival.likeness < LEAST_LIKE and not rival.is_like(LEAST_LIKE)
     clear = clear and is_clear(fine, max(FIRST_TILES, fine.tested), 0)
     if told and clear:
         return fine
@@ -110,7 +110,7 @@ def seconded(laid: Laid, rival: Rival, model: MotionModel) -> Rival:
     The whole of a coarse level need not show what fine detail shows: it may be blurred away, or be
     another layer.
     """
-    if rival.matrix is None or not rival.likeness > LEAST_LIKE:
+    if rival.matrix is None:
         return rival
     # Of a level on which the place is known to within the tiles' reach.
     index = max(0, laid.pyramids.index_below(WHOLE_PIXELS) - 2)
@@ -135,7 +135,8 @@ def seconded(laid: Laid, rival: Rival, model: MotionModel) -> Rival:
 
 def first_seconded(laid: Laid, whole: WholeFit, model: MotionModel) -> Rival:
     """Return the best other place for the whole at which tiles fit, too, if there is one."""
-    found = (seconded(laid, rival, model) for rival in (whole.rival, *whole.others))
+    alike = (rival for rival in (whole.rival, *whole.others) if rival.is_like(LEAST_LIKE))
+    found = (seconded(laid, rival, model) for rival in alike)
     return next((rival for rival in found if rival is not NO_RIVAL), NO_RIVAL)
 
 
