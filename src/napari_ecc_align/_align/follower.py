@@ -44,7 +44,7 @@ class Follower:
         before = self.basis
         if before is None or before.estimate.refined is None or initial is None:
             return None
-        refiner = Refiner(pyramids.reference, pyramids.moving, options)
+        refiner = Refiner(pyramids.reference, pyramids.moving, options, follows=True)
         steps = refiner.followed(initial, before.estimate.refined)
         # A small image takes less time than telling of its steps.
         small = pyramids.reference[0].size <= _SMALL
@@ -77,7 +77,7 @@ class Follower:
         refined = found.estimate.refined
         if refined is not None and best.found and may_be_followed(found):
             # What is measured of the next frames is measured of this one, too.
-            refiner = Refiner(pyramids.reference, pyramids.moving, options)
+            refiner = Refiner(pyramids.reference, pyramids.moving, options, follows=True)
             again = outcome_of(refiner.followed(refined.matrix, refined))
             estimate = replace(found.estimate, refined=replace(refined, moves=again.moves))
             self.basis = replace(found, estimate=estimate)

@@ -70,7 +70,17 @@ _DEPARTED_ITERATIONS = 8
 
 
 class Refiner:
-    """Refines starts of one pair in one representation; keeps prepared coarse levels."""
+    """Refines starts of one pair in one representation; keeps prepared coarse levels.
+
+    Parameters
+    ----------
+    reference, moving : list of Level
+        Pyramids, full resolution first.
+    options : SearchOptions
+    representation : {"intensity", "gradient", "orientation"}
+    follows : bool, default: False
+        More images are to be laid on the same blocks: what takes long to make is made once.
+    """
 
     def __init__(
         self,
@@ -79,6 +89,7 @@ class Refiner:
         options: SearchOptions,
         *,
         representation: Representation = "intensity",
+        follows: bool = False,
     ) -> None:
         depth = min(len(reference), len(moving))
         self._reference = reference = reference[:depth]
@@ -86,6 +97,7 @@ class Refiner:
         self._shape = reference[0].shape
         self._options = options
         self.representation: Representation = representation
+        self._follows = follows
         self._whole: dict[int, tuple[Blocks, Sampler]] = {}
         self._whole_solvers: dict[int, WholeLevelSolver] = {}
         self._local: BlockSolver[Blocks] | None = None
@@ -126,7 +138,8 @@ class Refiner:
         level = self._reference[index]
 
         def linearise(blocks: Blocks, seen: Bools | None) -> LinearisedBlocks:
-            if seen is not None or blocks.values.size > _KEPT_PIXELS or blocks.planes > 1:
+            kept = self._follows and seen is None and blocks.planes == 1
+            if not kept or blocks.values.size > _KEPT_PIXELS:
                 return LinearisedBlocks(blocks, model, frame, seen)
             key = blocks.centres.tobytes(), blocks.size, model.name, self.representation
             return level.recent("kept blocks", key, lambda: KeptBlocks(blocks, model, frame))
