@@ -36,6 +36,8 @@ def aligned_details(
 ) -> tuple[tuple[Floats, Floats], tuple[Floats, Floats]]:
     """Return the detail of both images on the pixels of the reference, each with its window.
 
+    That of the last question is kept, because several ask for the same: it is not to be changed.
+
     Parameters
     ----------
     reference, moving : Level
@@ -51,6 +53,22 @@ def aligned_details(
     -----
     Of a long strip, it is the pixels of the middle of what both show.
     """
+    key = matrix.tobytes(), inverted, representation
+    kept = reference.cache.get("aligned details")
+    if kept is not None and kept[0] is moving and kept[1] == key:
+        return kept[2][0], kept[2][1]
+    made = _aligned(reference, moving, matrix, inverted, representation)
+    reference.cache["aligned details"] = moving, key, made
+    return made
+
+
+def _aligned(
+    reference: Level,
+    moving: Level,
+    matrix: NDArray[np.float64],
+    inverted: bool,
+    representation: Representation,
+) -> tuple[tuple[Floats, Floats], tuple[Floats, Floats]]:
     to_moving = scaled(matrix, 2.0**-reference.index)
     here, there = _boxes(reference.shape, moving.shape, to_moving)
     to_moving = shift(-there[0], -there[1]) @ to_moving @ shift(*here[:2])

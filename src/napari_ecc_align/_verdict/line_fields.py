@@ -66,12 +66,15 @@ def _offset(patches: Floats) -> float:
         return 0.0
     lines = patches - patches.mean(axis=2, keepdims=True)
     odd = lines[:, 1:-1:2, _REACH:-_REACH]
-    around = np.ascontiguousarray(lines[:, :-2:2] + lines[:, 2::2])
-    shape, strides = (2 * _REACH + 1, odd.shape[2]), around.strides
-    shifted = as_strided(around, (*around.shape[:2], *shape), (*strides, strides[2]))
-    fits = np.einsum("nrw,nrsw->ns", odd, shifted)
-    columns = np.einsum("nrw,nrw->nw", around, around)
-    powers = as_strided(columns, (len(columns), *shape), (*columns.strides, columns.strides[1]))
+    around = lines[:, :-2:2] + lines[:, 2::2]
+    # Of every two columns the sum over all rows: those that lie equally far apart are one shift.
+    products = np.matmul(odd.transpose(0, 2, 1), around)
+    (count, width, _), steps = products.shape, products.strides
+    shape = count, 2 * _REACH + 1, width
+    shifted = as_strided(products, shape, (steps[0], steps[2], steps[1] + steps[2]))
+    fits = shifted.sum(axis=2)
+    columns = (around * around).sum(axis=1)
+    powers = as_strided(columns, shape, (*columns.strides, columns.strides[1]))
     fits /= np.sqrt((odd * odd).sum(axis=(1, 2))[:, None] * powers.sum(axis=2)) + 1e-12
     # The noise of single lines averages out over all places.
     best = int(fits.sum(axis=0).argmax())

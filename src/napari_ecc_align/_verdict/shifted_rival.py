@@ -117,8 +117,10 @@ def _offset(joint: Floats) -> tuple[float, float]:
 
     Where two images lie right, their correlation is even but for noise.
     """
-    opposite = np.roll(joint[::-1, ::-1], (1, 1), (0, 1))
-    deviation = typical(floats(joint - opposite)) / 2
+    # The other half differs by as much.
+    half = np.arange(len(joint) // 2 + 1)
+    opposite = np.roll(joint[-half][:, ::-1], 1, 1)
+    deviation = typical(floats(joint[: len(half)] - opposite)) / 2
     bends = 2 * joint[0, 0] - np.array([joint[0, 1] + joint[0, -1], joint[1, 0] + joint[-1, 0]])
     if not (bends > 0).all():
         return 0.0, float("inf")

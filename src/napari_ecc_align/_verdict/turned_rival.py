@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -87,13 +89,15 @@ def turned_rival(
         reference, moving, matrix, inverted=inverted, representation=representation
     )
     shape, factor = pyramids.reference[0].shape, 2.0**index
+    one, two = (
+        floats(cv2.resize(image, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA))
+        for image in (first, second)
+    )
+    # A turn that is a little off costs half the level less: what does not fit there does not fit.
     turns = _self_similarities(first, turning_only=model == "euclidean")
-    starts = _promising(first, second, turns, shape, factor)
+    worth = dict.fromkeys(turn for *_, turn in _promising(one, two, turns, shape, 2 * factor))
+    starts = _promising(first, second, list(worth), shape, factor)
     if model != "euclidean":
-        one, two = (
-            floats(cv2.resize(image, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA))
-            for image in (first, second)
-        )
         grown = [(0.0, scale) for scale in _SCALES]
         starts += _promising(one, two, grown, shape, 2 * factor, rising=True)
     if not starts:
@@ -103,7 +107,7 @@ def turned_rival(
     refiner = Refiner(pyramids.reference, pyramids.moving, options, representation=representation)
     found = [
         outcome_of(refiner.coarse(matrix @ motion, first=refiner.finest_whole)).matrix
-        for _, motion in starts[:MOST_RIVALS]
+        for _, motion, _ in starts[:MOST_RIVALS]
     ]
 
     best: tuple[float, NDArray[np.float64] | None] = 0.0, None
@@ -130,21 +134,16 @@ def _self_similarities(image: Floats, *, turning_only: bool) -> list[tuple[float
     As it does under all of them after half a turn more.
     """
     side = cv2.getOptimalDFTSize(max(image.shape))
-    magnitudes = []
+    power = np.zeros((side, side), np.float32)
     for plane in planes_of(image):
         parts = floats(cv2.dft(padded(plane, (side, side)), flags=cv2.DFT_COMPLEX_OUTPUT))
-        magnitudes.append(np.hypot(parts[..., 0], parts[..., 1]))
-    magnitude = magnitudes[0]
-    for other in magnitudes[1:]:
-        magnitude = np.hypot(magnitude, other)
-    magnitude = np.fft.fftshift(np.sqrt(magnitude))
-    angles = np.pi * np.arange(_ANGLES) / _ANGLES
-    growth = (1 / _INNER) ** (1 / (_RADII - 1))
-    radii = side / 2 * _INNER * growth ** np.arange(_RADII)
-    x, y = (
-        (side // 2 + np.outer(turn(angles), radii)).astype(np.float32) for turn in (np.cos, np.sin)
-    )
-    polar = cv2.remap(cv2.GaussianBlur(magnitude, (0, 0), 0.8), x, y, cv2.INTER_LINEAR)
+        parts *= parts
+        power += parts[..., 0]
+        power += parts[..., 1]
+    magnitude = np.fft.fftshift(np.sqrt(np.sqrt(power)))
+    blurred = cv2.GaussianBlur(magnitude, (0, 0), 0.8)
+    x, y, growth = _polar_grid(side)
+    polar = cv2.remap(blurred, x, y, cv2.INTER_LINEAR)
     # Every photograph's spectrum falls with the frequency: that is no likeness.
     polar = polar - polar.mean(axis=0)
     polar /= np.maximum(np.sqrt((polar * polar).mean(axis=0)), 1e-9)
@@ -170,10 +169,37 @@ def _self_similarities(image: Floats, *, turning_only: bool) -> list[tuple[float
     return found
 
 
+@lru_cache(maxsize=4)
+def _polar_grid(side: int) -> tuple[Floats, Floats, float]:
+    """Return the places (x, y) of all angles and radii in a centred spectrum.
+
+    And by how much each radius is larger than the one before.
+    """
+    angles = np.pi * np.arange(_ANGLES) / _ANGLES
+    growth = (1 / _INNER) ** (1 / (_RADII - 1))
+    radii = side / 2 * _INNER * growth ** np.arange(_RADII)
+    x, y = (floats(side // 2 + np.outer(turn(angles), radii)) for turn in (np.cos, np.sin))
+    for plane in (x, y):
+        plane.setflags(write=False)
+    return x, y, growth
+
+
 def _erase(alike: NDArray[np.float64], angle: int, radius: int) -> None:
     rows = (angle + np.arange(-_NEAR[0], _NEAR[0] + 1)) % alike.shape[0]
     columns = (radius + np.arange(-_NEAR[1], _NEAR[1] + 1)) % alike.shape[1]
     alike[np.ix_(rows, columns)] = -1
+
+
+@lru_cache(maxsize=64)
+def _turned_about(
+    shape: tuple[int, int], angle: float, scale: float, factor: float
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return what `about_centre` does, and the same in px of a level."""
+    motion = about_centre(shape, angle, scale)
+    local = scaled(motion, 1 / factor)
+    for matrix in (motion, local):
+        matrix.setflags(write=False)
+    return motion, local
 
 
 def about_centre(shape: tuple[int, int], angle: float, scale: float) -> NDArray[np.float64]:
@@ -197,8 +223,8 @@ def _promising(
     factor: float,
     *,
     rising: bool = False,
-) -> list[tuple[float, NDArray[np.float64]]]:
-    """Return how well two images fit when turned, at the best shift each, and that motion.
+) -> list[tuple[float, NDArray[np.float64], tuple[float, float]]]:
+    """Return how well two images fit when turned, at the best shift each; that motion; the turn.
 
     Those that fit well enough somewhere else, of turns (radians, scale) of the reference, whose
     shape at full resolution is given, and of half a turn more; one px of the images is `factor` px
@@ -206,6 +232,8 @@ def _promising(
     than the one before, without half a turn.
     """
     height, width = first.shape[:2]
+    if not turns:
+        return []
     # What moves by more than half the image, and comes back on the other side, shares too little.
     size = cv2.getOptimalDFTSize(height), cv2.getOptimalDFTSize(width)
     end = np.array([width - 1.0, height - 1.0])
@@ -215,8 +243,7 @@ def _promising(
     flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
     found, before = [], np.inf
     for turn in turns:
-        motion = about_centre(shape, *turn)
-        local = scaled(motion, 1 / factor)
+        motion, local = _turned_about(shape, *turn, factor)
         moved = floats(cv2.warpAffine(second, local[:2], (width, height), flags=flags))
         if moved.ndim == 3:
             moved = turned(moved, local, np.zeros(2))
@@ -233,5 +260,5 @@ def _promising(
             whole = motion @ scaled(half_turn if half else np.eye(3), factor)
             whole = whole @ scaled(shift(*move.tolist()), factor)
             if corner_error(whole, np.eye(3), shape) > SAME_PLACE * factor:
-                found.append((best / least, whole))
+                found.append((best / least, whole, turn))
     return found
