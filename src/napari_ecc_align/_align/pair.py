@@ -227,8 +227,9 @@ def _run_pyramid(
     def accept(estimate: Estimate) -> Generator[object, None, bool]:
         tried.append(estimate.matrix)
         judged.append((yield from assessed(pyramids, estimate, job.options, job.initial)))
-        evidence = judged[-1].evidence if job.options.representation == "auto" else None
-        if evidence is not None and may_be_settled_by_edges(evidence):
+        evidence, doubtful = judged[-1].evidence, judged[-1].result.verdict == "doubtful"
+        both = doubtful and job.options.representation == "auto"
+        if both and evidence is not None and may_be_settled_by_edges(evidence):
             judged.extend((yield from _by_edges(job, pyramids, estimate)))
         if _is_placed(judged[-1].result):
             judged.extend((yield from _finer(job, pyramids, estimate)))

@@ -102,11 +102,10 @@ def padded(image: Floats, size: tuple[int, int]) -> Floats:
 def spectrum(image: Floats, size: tuple[int, int]) -> list[Floats]:
     """Return the Fourier transform of each plane of an image, padded with zeros to `size` (h, w).
 
-    Of shape (h, w) or (h, w, k). In OpenCV's packed form, which needs half the time of a complex
-    one.
+    Of shape (h, w) or (h, w, k). In OpenCV's packed form, which needs a quarter of the time of a
+    complex one; so does a transform that is not told which rows are zero.
     """
-    rows = image.shape[0]
-    return [floats(cv2.dft(padded(one, size), nonzeroRows=rows)) for one in planes_of(image)]
+    return [floats(cv2.dft(padded(one, size))) for one in planes_of(image)]
 
 
 def cross_correlation(

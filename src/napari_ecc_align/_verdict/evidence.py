@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -92,7 +93,12 @@ class Evidence:
 
     def lies_still(self, within: float = LARGEST_UNCERTAINTY) -> bool:
         """Tell whether the images lie, to `within` px, where what belongs to the camera stays."""
-        return corner_error(self.motion, np.eye(3), self.shape) <= within
+        return self._moved <= within
+
+    @cached_property
+    def _moved(self) -> float:
+        """How far (px, RMS) the corners lie from where they were."""
+        return corner_error(self.motion, np.eye(3), self.shape)
 
     @property
     def exactness(self) -> float:

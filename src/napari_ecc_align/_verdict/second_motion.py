@@ -8,8 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .._common.opencv import cv2
+from .._ecc.correlation import spectrum
 from .._images.pyramid.levels import Floats, Level, floats
-from .._images.pyramid.representations import Representation, planes_of
+from .._images.pyramid.representations import Representation
 from .._transform.coordinates import map_points
 from .detail import DETAIL, over, shared_details, typical
 from .limits import LEAST_LIKE, LEAST_PART, LEAST_SHARE, RIGHT, SAME_PLACE, TIMES_LEFT
@@ -283,30 +284,45 @@ def _odd_part(first: Floats, second: Floats) -> Floats:
     Of their whitened autocorrelation where they do not move; circular, its first entry is there.
     """
     size = cv2.getOptimalDFTSize(first.shape[0]), cv2.getOptimalDFTSize(first.shape[1])
-    power, product = np.zeros(size, np.float32), floats(0)
-    for planes in zip(planes_of(first), planes_of(second), strict=True):
-        one, two = (
-            floats(cv2.dft(_padded(image, size), flags=cv2.DFT_COMPLEX_OUTPUT, nonzeroRows=rows))
-            for image, rows in zip(planes, (first.shape[0], second.shape[0]), strict=True)
-        )
-        power += (_power(one) + _power(two)) / 2
-        product = product + floats(cv2.mulSpectrums(two, one, 0, conjB=True))
+    power, product = np.zeros(size, np.float32), np.zeros(size, np.float32)
+    for one, two in zip(spectrum(first, size), spectrum(second, size), strict=True):
+        for plane in (one, two):
+            power += cv2.mulSpectrums(plane, plane, 0, conjB=True)
+        product += cv2.mulSpectrums(two, one, 0, conjB=True)
+    power = _at_imaginary_parts(floats(power / 2))
     mean = max(float(power.mean()), 1e-12)
     weight: Floats = floats(cv2.pow(np.maximum(power / mean, _LEAST_POWER), -_WHITENING))
     # The odd part of a real function is the transform of the imaginary part.
-    product[..., 0] = 0
-    product[..., 1] *= weight * (2 / max(float(np.vdot(power, weight)) / power.size, 1e-12))
-    flags = cv2.DFT_REAL_OUTPUT | cv2.DFT_SCALE
-    return floats(cv2.idft(product, flags=flags))
+    product -= _real_parts(product)
+    product *= weight * (2 / max(float(np.vdot(power, weight)) / power.size, 1e-12))
+    return floats(cv2.idft(product, flags=cv2.DFT_REAL_OUTPUT | cv2.DFT_SCALE))
 
 
-def _power(spectrum: Floats) -> Floats:
-    return floats(np.einsum("ijk,ijk->ij", spectrum, spectrum))
+def _real_parts(packed: Floats) -> Floats:
+    """Return a spectrum in OpenCV's packed form without its imaginary parts."""
+    real = packed.copy()
+    for lines in _packed_lines(real):
+        lines[2 : 2 * ((len(lines) - 1) // 2) + 1 : 2] = 0
+    return real
 
 
-def _padded(image: Floats, size: tuple[int, int]) -> Floats:
-    below, right = size[0] - image.shape[0], size[1] - image.shape[1]
-    return floats(cv2.copyMakeBorder(image, 0, below, 0, right, cv2.BORDER_CONSTANT))
+def _at_imaginary_parts(packed: Floats) -> Floats:
+    """Return a real spectrum in packed form, with each value also where its imaginary part is."""
+    both = packed.copy()
+    for lines in _packed_lines(both):
+        last = 2 * ((len(lines) - 1) // 2)
+        lines[2 : last + 1 : 2] = lines[1:last:2]
+    return both
+
+
+def _packed_lines(packed: Floats) -> list[Floats]:
+    """Return the parts of a packed spectrum in which real and imaginary parts take turns.
+
+    Along all rows and, in the columns that have no conjugate, along those: the first and, of an
+    even number, the last one.
+    """
+    alone = [packed[:, 0]] if packed.shape[1] % 2 else [packed[:, 0], packed[:, -1]]
+    return [packed.T, *alone]
 
 
 def still_tiles(tiles: Tiles, motion: NDArray[np.float64]) -> NDArray[np.bool_]:

@@ -18,7 +18,7 @@ from .._images.pyramid.representations import Representation, planes_of, turned
 from .._transform.coordinates import corner_error, scaled, shift
 from .._transform.matrices import MotionModel
 from .detail import shared_details
-from .limits import ITERATIONS, MOST_RIVALS, SAME_PLACE, WHOLE_PIXELS
+from .limits import ITERATIONS, MOST_RIVALS, SAME_PLACE, TIMES_LEFT, WHOLE_PIXELS
 from .rival import NO_RIVAL, Rival
 
 # Half a turn in steps of two degrees, and radii from an eighth to all of the frequencies that the
@@ -103,24 +103,31 @@ def turned_rival(
     if not starts:
         return NO_RIVAL
     starts.sort(key=lambda item: -item[0])
-    options = SearchOptions(model, max_iterations=ITERATIONS)
-    refiner = Refiner(pyramids.reference, pyramids.moving, options, representation=representation)
-    found = [
-        outcome_of(refiner.coarse(matrix @ motion, first=refiner.finest_whole)).matrix
-        for _, motion, _ in starts[:MOST_RIVALS]
-    ]
+    here = _correlation(first, second)
 
-    best: tuple[float, NDArray[np.float64] | None] = 0.0, None
-    for other in found:
-        if corner_error(other, matrix, shape) > SAME_PLACE * factor:
-            one, two, common = shared_details(
-                reference, moving, other, inverted=inverted, representation=representation
-            )
-            if common.sum() > _LEAST_SHARED * window.sum():
-                best = max(best, (_correlation(one, two), other), key=lambda item: item[0])
-    if best[1] is None:
-        return NO_RIVAL
-    return Rival(_correlation(first, second), best[0], matrix=best[1])
+    def refined(start: NDArray[np.float64], steps: int) -> tuple[float, NDArray[np.float64]]:
+        """Return how well they correlate where a start leads, 0 if that is here; and where."""
+        options = SearchOptions(model, max_iterations=steps)
+        refiner = Refiner(
+            pyramids.reference, pyramids.moving, options, representation=representation
+        )
+        other = outcome_of(refiner.coarse(start, first=refiner.finest_whole)).matrix
+        if corner_error(other, matrix, shape) <= SAME_PLACE * factor:
+            return 0.0, other
+        one, two, common = shared_details(
+            reference, moving, other, inverted=inverted, representation=representation
+        )
+        enough = common.sum() > _LEAST_SHARED * window.sum()
+        return _correlation(one, two) if enough else 0.0, other
+
+    found = [refined(matrix @ motion, ITERATIONS // 3) for _, motion, _ in starts[:MOST_RIVALS]]
+    # After so few steps, what is going to fit as well as here does not leave that much more.
+    found = [
+        refined(other, ITERATIONS) if there > 1 - TIMES_LEFT**2 * (1 - here) else (there, other)
+        for there, other in found
+    ]
+    there, place = max(found, key=lambda item: item[0])
+    return Rival(here, there, matrix=place) if there else NO_RIVAL
 
 
 def _correlation(first: Floats, second: Floats) -> float:

@@ -26,7 +26,7 @@ _MIN_VALID = 0.6
 # The image is divided into so many cells along its longer side; tiles are dealt out cell by cell.
 _CELLS = 6
 # Of a level of at most so many pixels what tiles are chosen by is kept.
-_KEPT_PIXELS = 2**16
+_KEPT_PIXELS = 2**18
 # Tiles to choose from along each side: more take longer to rank than to read.
 _MOST_A_SIDE = 128
 
