@@ -128,5 +128,5 @@ def test_the_sandwich_is_the_covariance_of_repeated_fits():
     normal = normals.sum(0)
     delta = np.linalg.solve(normal, scores.sum(0))
     step = Step(normals, scores, normal, delta, np.ones((8, 2)), ecc=0.0, gain=1.0)
-    covariance, _ = step.uncertainty()
+    covariance, _ = step.uncertainty
     np.testing.assert_allclose(covariance, 0.25 * np.linalg.inv(normal), rtol=0.25, atol=3e-5)

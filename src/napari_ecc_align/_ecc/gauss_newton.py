@@ -154,8 +154,9 @@ class Step:
         moved = self.moved
         return self.delta if moved <= limit else self.delta * (limit / moved)
 
+    @cached_property
     def uncertainty(self) -> tuple[Array, float]:
-        """Return the covariance of the parameters, and what it means at the corners (px).
+        """The covariance of the parameters, and what it means at the corners (px).
 
         Residuals are correlated between neighbouring pixels, so that their variance alone would
         promise too much.  The blocks' scores are nearly independent: their outer products give
@@ -254,7 +255,7 @@ class GaussNewton(ABC):
             return Solution(matrix, float("nan"), 1.0, nothing, float("inf"), 0, False)
         if self._convergence.left < tolerance:
             self._unsampled_step = last.limited(self._limit)
-        covariance, corner = last.uncertainty()
+        covariance, corner = last.uncertainty
         rate = self._convergence.rate
         return Solution(matrix, last.ecc, last.gain, covariance, corner, done, converged, rate)
 
@@ -266,7 +267,7 @@ class GaussNewton(ABC):
         """Return the tolerance that holds after so many iterations and this step."""
         if done < _ITERATIONS_BEFORE_RELAXING:
             return tolerance
-        corner = step.uncertainty()[1]
+        corner = step.uncertainty[1]
         negligible = _NEGLIGIBLE_SHARE_OF_UNCERTAINTY * corner
         return max(tolerance, negligible) if np.isfinite(corner) else tolerance
 

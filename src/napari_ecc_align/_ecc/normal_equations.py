@@ -297,11 +297,11 @@ def _weights(variances: Array, typical: float) -> Array:
 def withdrawn(seen: Bools) -> Bools:
     """Shrink what is seen by one pixel along each axis, block by block."""
     for axis in range(1, seen.ndim):
-        before = np.moveaxis(seen, axis, 0)
-        kept = before.copy(order="K")
-        kept[1:] &= before[:-1]
-        kept[:-1] &= before[1:]
-        seen = np.moveaxis(kept, 0, axis)
+        kept, along = seen.copy(), (slice(None),) * axis
+        after, before = (*along, slice(1, None)), (*along, slice(-1))
+        kept[after] &= seen[before]
+        kept[before] &= seen[after]
+        seen = kept
     return seen
 
 

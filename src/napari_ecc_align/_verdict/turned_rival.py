@@ -154,10 +154,8 @@ def _self_similarities(image: Floats, *, turning_only: bool) -> list[tuple[float
     # Every photograph's spectrum falls with the frequency: that is no likeness.
     polar = polar - polar.mean(axis=0)
     polar /= np.maximum(np.sqrt((polar * polar).mean(axis=0)), 1e-9)
-    tall = np.zeros((_ANGLES, 2 * _RADII), np.float32)
-    tall[:, :_RADII] = polar
-    transform = np.fft.rfft2(tall)
-    alike = np.fft.irfft2(np.abs(transform) ** 2, tall.shape)
+    own = spectrum(floats(polar), (_ANGLES, 2 * _RADII))
+    alike = cross_correlation(own, own)
     shared = _RADII - np.abs((np.arange(2 * _RADII) + _RADII) % (2 * _RADII) - _RADII)
     alike /= _ANGLES * np.maximum(shared, 1)
     most = 1 if turning_only else _RADII // 3
@@ -191,7 +189,7 @@ def _polar_grid(side: int) -> tuple[Floats, Floats, float]:
     return x, y, growth
 
 
-def _erase(alike: NDArray[np.float64], angle: int, radius: int) -> None:
+def _erase(alike: Floats, angle: int, radius: int) -> None:
     rows = (angle + np.arange(-_NEAR[0], _NEAR[0] + 1)) % alike.shape[0]
     columns = (radius + np.arange(-_NEAR[1], _NEAR[1] + 1)) % alike.shape[1]
     alike[np.ix_(rows, columns)] = -1
