@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -244,17 +245,35 @@ class LinearisedBlocks:
         steps would be too short, and the covariance too small, where there is little but noise.
         """
         b = image.shape[-1]
+        # Noise is much the same all over a block: its moments are those of the block's area.
+        if self.seen is None:
+            area = moments.area(b, self._degree) * (b / (b - 2)) ** 2
+            shared = self._with_gradients(inner_gradients(image))
+            sums = gains[:, None] * self._own_gradients - shared
+            return self._restricted(*(one[:, None, None] * area for one in sums.T))
         inside = slice(1, b - 1, _SPARSE), slice(1, b - 1)
         own = self._slopes[:, :, *inside]
         left = own * self._each(gains[:, None]).astype(np.float32)[:, :, None]
         left -= inner_gradients(image, _SPARSE)
-        if self.seen is not None:
-            left *= withdrawn(self.seen)[:, *inside]
+        left *= withdrawn(self.seen)[:, *inside]
         xx, yy = (self._summed(dot(own[k], left[k])) for k in (0, 1))
         xy = self._summed(dot(own[0], left[1]) + dot(own[1], left[0])) / 2
-        # Noise is much the same all over a block: its moments are those of the block's area.
         area = moments.area(b, self._degree) * (b**2 / own[0, 0].size)
         return self._restricted(*(sums[:, None, None] * area for sums in (xx, xy, yy)))
+
+    @cached_property
+    def _own_gradients(self) -> Array:
+        return self._with_gradients(self._slopes[:, :, 1:-1, 1:-1])
+
+    def _with_gradients(self, other: Floats) -> Array:
+        """Return sums of products of the gradients with others but at the border, (n, 3).
+
+        By x and x, by x and y, and by y and y.
+        """
+        own = self._slopes[:, :, 1:-1, 1:-1]
+        mixed = (dot(own[0], other[1]) + dot(own[1], other[0])) / 2
+        products = np.stack([dot(own[0], other[0]), mixed, dot(own[1], other[1])], axis=1)
+        return self._summed(products)
 
 
 def combined(fits: list[Fit]) -> Equations:
