@@ -156,5 +156,20 @@ def test_those_that_are_kept_for_many_images_are_the_same(model):
     np.testing.assert_allclose(other.correlations, alone, atol=1e-3)
 
 
+def test_the_noise_of_gradients_is_what_they_leave_of_those_of_the_image():
+    made = LinearisedBlocks(blocks(), MODELS["translation"], FRAME, None)
+    gains = made.fit(moving()).gains
+    own = blocks().slopes[:, :, 1:-1, 1:-1].astype(float)
+    theirs = np.stack(np.gradient(moving().astype(float), axis=(2, 1)))[:, :, 1:-1, 1:-1]
+    left = gains[:, None, None] * own - theirs
+    xx, yy = ((own[k] * left[k]).sum(axis=(1, 2)) for k in (0, 1))
+    xy = (own[0] * left[1] + own[1] * left[0]).sum(axis=(1, 2)) / 2
+    # At the border of a block they are taken to be alike.
+    share = FRAME.radius**2 * (BLOCK / (BLOCK - 2)) ** 2
+    expected = share * np.moveaxis(np.array([[xx, xy], [xy, yy]]), 2, 0)
+    found = made.noise(moving(), gains)
+    np.testing.assert_allclose(found, expected, rtol=1e-3, atol=1e-3 * np.abs(expected).max())
+
+
 def _all_seen(of, model, frame):
     return LinearisedBlocks(of, model, frame, None)

@@ -12,7 +12,12 @@ from napari_ecc_align._images.pyramid.pair import Pyramids
 from napari_ecc_align._transform.coordinates import corners
 from napari_ecc_align._verdict.assess import _with_what_costs
 from napari_ecc_align._verdict.laid import Laid
-from napari_ecc_align._verdict.second_motion import SecondMotion, second_motion, still_tiles
+from napari_ecc_align._verdict.second_motion import (
+    SecondMotion,
+    _odd_part,
+    second_motion,
+    still_tiles,
+)
 from napari_ecc_align._verdict.turned_motion import turned_motion
 from napari_ecc_align._verdict.turned_rival import turned_rival
 from pairs import picture
@@ -241,3 +246,17 @@ def test_a_star_fits_when_enlarged():
 def test_a_photograph_fits_only_where_it_lies(name):
     image = picture(name)[:260, :260]
     assert not turns(image, image, 0, "affine").is_like(0.8)
+
+
+@pytest.mark.parametrize("shape", [(45, 64), (48, 75), (60, 48, 2)])
+def test_the_odd_part_of_the_whitened_correlation_is_that_of_its_definition(shape):
+    rng = np.random.default_rng(4)
+    first, second = (rng.normal(size=shape).astype(np.float32) for _ in range(2))
+    planes = [image.reshape(*shape[:2], -1) for image in (first, second)]
+    one, two = (np.fft.fft2(image, axes=(0, 1)) for image in planes)
+    power = ((np.abs(one) ** 2 + np.abs(two) ** 2) / 2).sum(axis=2)
+    weight = np.maximum(power / power.mean(), 1e-3) ** -0.5
+    correlation = np.fft.ifft2((two * one.conj()).sum(axis=2) * weight).real
+    opposite = np.roll(correlation[::-1, ::-1], (1, 1), (0, 1))
+    expected = (correlation - opposite) / (power * weight).mean()
+    np.testing.assert_allclose(_odd_part(first, second), expected, atol=1e-5)
