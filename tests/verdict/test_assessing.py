@@ -13,8 +13,13 @@ from napari_ecc_align._ecc.estimate import Estimate
 from napari_ecc_align._ecc.options import SearchOptions
 from napari_ecc_align._images.pyramid.levels import image_pyramid
 from napari_ecc_align._images.pyramid.pair import Pyramids
+from napari_ecc_align._verdict import pair_tiles
 from napari_ecc_align._verdict.assess import assess
+from napari_ecc_align._verdict.laid import Laid
+from napari_ecc_align._verdict.pair_tiles import first_seconded
 from napari_ecc_align._verdict.refusals import why_implausible, why_too_little
+from napari_ecc_align._verdict.rival import NO_RIVAL, Rival
+from napari_ecc_align._verdict.shifted_rival import WholeFit
 from napari_ecc_align._verdict.trust import doubt_rivalled, doubt_surrounded, trust_key
 from napari_ecc_align._verdict.verdict import VERDICTS
 from pairs import picture
@@ -223,3 +228,19 @@ def test_what_the_tiles_contradict_is_part_of_the_uncertainty(pyramids):
     result = assessed(pyramids, np.diag([1.008, 1, 1]))
     assert result.verdict != "aligned"
     assert result.corner_uncertainty > result.contradiction > 0.5
+
+
+@pytest.mark.parametrize(("here", "there", "asked"), [(0.99, 0.88, False), (0.8, 0.75, True)])
+def test_tiles_are_asked_where_the_whole_does_not_leave_many_times_as_much(
+    monkeypatch, pyramids, here, there, asked
+):
+    rivals = [Rival(here, height, matrix=shift(20, 0)) for height in (there, there - 0.02)]
+    places = []
+    monkeypatch.setattr(
+        pair_tiles, "seconded", lambda _, rival, model: places.append(rival) or NO_RIVAL
+    )
+    estimate = Estimate(np.eye(3), False, 7, True, "identity", "intensity", 0.02)
+    laid = Laid(pyramids, estimate, inverted=False)
+    whole = WholeFit(rivals[0], others=(rivals[1],))
+    assert first_seconded(laid, whole, "affine") is NO_RIVAL
+    assert places == (rivals if asked else [])
