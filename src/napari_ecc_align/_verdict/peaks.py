@@ -7,7 +7,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from .._common.opencv import cv2
 from .._images.pyramid.filters import CORRELATED
+from .._transform.coordinates import shift
+from .limits import KNOWN_TO, SAME_PLACE
+from .rival import Rival
 
 # What the parabola through a peak is off by at best (px of the level).
 _PEAK_ERROR = 0.04
@@ -73,3 +77,23 @@ def vertex(
     bend = before - 2 * here + after
     peaked = bend < 0
     return np.where(peaked, 0.5 * (before - after) / np.where(peaked, bend, 1), 0.0)
+
+
+def highest_rival(joint: NDArray[np.float32], best: NDArray[np.float64], factor: int) -> Rival:
+    """Return the highest value and the highest local maximum away from it, a shift from here."""
+    top = float(joint.max())
+    if top <= 0:
+        return Rival(0.0, 1.0)
+    around = cv2.dilate(joint, None)
+    y, x = np.nonzero(joint >= around)
+    away = np.hypot(x - best[0], y - best[1]) > SAME_PLACE
+    if not away.any():
+        return Rival(top, 0.0, KNOWN_TO)
+    k = int(joint[y[away], x[away]].argmax())
+    y, x = y[away][k], x[away][k]
+    rows, columns = (np.clip((at - 1, at, at + 1), 0, len(joint) - 1) for at in (y, x))
+    near = joint[rows[:, None], columns].astype(np.float64)
+    beside = vertex(near[[1, 0], [0, 1]], near[[1, 1], [1, 1]], near[[1, 2], [2, 1]])
+    reach = len(joint) // 2
+    move = ((np.array([x, y]) - reach + beside) * factor).tolist()
+    return Rival(top, max(0.0, float(joint[y, x])), KNOWN_TO, shift(*move))

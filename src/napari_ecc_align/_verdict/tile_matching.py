@@ -12,7 +12,6 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-from .._common.opencv import cv2
 from .._common.quantiles import middle
 from .._ecc.correlation import template_correlations
 from .._images.pyramid import tile_choice as tiles
@@ -20,18 +19,16 @@ from .._images.pyramid.blocks import tile_values
 from .._images.pyramid.levels import Level, overview
 from .._images.pyramid.representations import Representation, halo
 from .._images.pyramid.tile_sampler import TileSampler
-from .._transform.coordinates import scaled, shift
+from .._transform.coordinates import scaled
 from .limits import (
     AGREEMENT_RADIUS,
     CLEAR,
     DIRECTIONS,
-    KNOWN_TO,
     LARGEST_UNCERTAINTY,
     LEAST_AGREEING,
     LEAST_LIKE,
-    SAME_PLACE,
 )
-from .peaks import Peaks, vertex
+from .peaks import Peaks, highest_rival
 from .rival import NO_RIVAL, Rival
 
 FIRST_TILES = 16
@@ -340,7 +337,7 @@ def weighed(
         uncertainties=tops.uncertainties(side)[:-1] * factor,
         fits=tops.heights[:-1],
         offset=tuple(((best - reach) * factor).tolist()) if len(surfaces) else (0.0, 0.0),
-        rival=_rival(joint, best, factor) if len(surfaces) else NO_RIVAL,
+        rival=highest_rival(joint, best, factor) if len(surfaces) else NO_RIVAL,
         fit=float(joint[reach, reach]),
         chance=float(np.pi * AGREEMENT_RADIUS**2 / width**2),
         chance_fit=0.0,
@@ -380,22 +377,3 @@ def _independent(centres: NDArray[np.float64], apart: int) -> float:
         for j in (0, 1)
     }
     return len(cells) / 4
-
-
-def _rival(joint: NDArray[np.float32], best: NDArray[np.float64], factor: int) -> Rival:
-    """Return the highest value and the highest local maximum away from it, a shift from here."""
-    top = float(joint.max())
-    if top <= 0:
-        return Rival(0.0, 1.0)
-    around = cv2.dilate(joint, None)
-    y, x = np.nonzero(joint >= around)
-    away = np.hypot(x - best[0], y - best[1]) > SAME_PLACE
-    if not away.any():
-        return Rival(top, 0.0, KNOWN_TO)
-    k = int(joint[y[away], x[away]].argmax())
-    y, x = y[away][k], x[away][k]
-    near = np.pad(joint, 1, mode="edge")[y : y + 3, x : x + 3].astype(np.float64)
-    beside = vertex(near[[1, 0], [0, 1]], near[[1, 1], [1, 1]], near[[1, 2], [2, 1]])
-    reach = len(joint) // 2
-    move = shift(*((np.array([x, y]) - reach + beside) * factor).tolist())
-    return Rival(top, max(0.0, float(joint[y, x])), KNOWN_TO, move)

@@ -362,8 +362,9 @@ def image_pyramid_steps(image: PixelSource, mask: Bools | None = None) -> InStep
 
 def index_below(pixels: int, *pyramids: list[Level]) -> int:
     """Return the finest level on which no image has more pixels than that, or the coarsest."""
-    sizes = [max(level.size for level in levels) for levels in zip(*pyramids, strict=False)]
-    return next((k for k, size in enumerate(sizes) if size <= pixels), len(sizes) - 1)
+    fine = zip(*pyramids, strict=False)
+    small = (k for k, levels in enumerate(fine) if all(level.size <= pixels for level in levels))
+    return next(small, min(map(len, pyramids)) - 1)
 
 
 def middle(level: Level) -> tuple[Level, NDArray[np.float64]]:
