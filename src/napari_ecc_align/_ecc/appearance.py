@@ -39,7 +39,7 @@ from .solved_tiles import chosen_tiles
 from .tones import Tones, centred, measured_tones, solved, within_reference
 
 # So many tiles tell how two images differ; fewer than the last nothing that could be trusted.
-_TILES, _LEAST_TILES = 64, 4
+_TILES, _LEAST_TILES = 32, 4
 # Sampling between the pixels blurs by up to a quarter of a px² along each axis.
 _LEAST_BLUR = 0.3
 # What is blurred less than by this (px²) on a coarse level stays as it is.

@@ -21,6 +21,8 @@ _KNOWN = (0.001, 0.999)
 _KNOTS = 512
 # Light and tones change little after so many turns, and no light is darker than this share.
 _TURNS, _DARKEST = 3, 0.1
+# Of so many pixels a few numbers are known well enough.
+_PIXELS = 2**14
 _NO_CURVE = np.zeros((2, 2))
 
 
@@ -75,6 +77,9 @@ def measured_tones(own: Floats, other: Floats, place: Array) -> Tones | None:
     to what that would be in even light, which is what the curve takes the own values for. Either
     end of its values may be what is lit by nothing.
     """
+    step = int(np.ceil(np.sqrt(own.size / _PIXELS)))
+    own, other = own[:, ::step, ::step], other[:, ::step, ::step]
+    place = place[:, :, ::step, ::step]
     (dark, bright), (least, most) = np.quantile(other, _KNOWN), np.quantile(own, _KNOWN)
     if not (dark < bright and least < most):
         return None
@@ -125,8 +130,10 @@ def _curve(own: Floats, even: Array) -> Array | None:
     scaled = np.clip(even * (2 / last) - 1, -1, 1)
     bases = list(np.moveaxis(chebyshev.chebvander(scaled, _DEGREE), -1, 0))
     values = np.linspace(-1, 1, _KNOTS)
-    for degree in range(_DEGREE, 0, -1):
-        taken = chebyshev.chebval(values, solved(own, bases[: degree + 1]))
+    gram, right = _products(own, bases)
+    for last_one in range(_DEGREE + 1, 1, -1):
+        factors = _solution(gram[:last_one, :last_one], right[:last_one])
+        taken = chebyshev.chebval(values, factors)
         steps = np.diff(taken)
         if steps.min() > 0 or steps.max() < 0:
             return np.stack([(values + 1) * (last / 2), taken])
@@ -135,8 +142,16 @@ def _curve(own: Floats, even: Array) -> Array | None:
 
 def solved(wanted: Array | Floats, others: list[Array]) -> Array:
     """Return the factors of arrays whose sum comes nearest to what is wanted."""
-    design = np.stack([other.ravel() for other in others], axis=1)
-    gram, right = design.T @ design, design.T @ np.asarray(wanted, np.float64).ravel()
+    return _solution(*_products(wanted, others))
+
+
+def _products(wanted: Array | Floats, others: list[Array]) -> tuple[Array, Array]:
+    """Return both sides of the normal equations."""
+    design = np.stack([other.ravel() for other in others])
+    return design @ design.T, design @ np.asarray(wanted, np.float64).ravel()
+
+
+def _solution(gram: Array, right: Array) -> Array:
     return np.asarray(np.linalg.lstsq(gram, right, rcond=1e-9)[0], np.float64)
 
 
