@@ -8,10 +8,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .._ecc.estimate import Estimate
-from .._ecc.model_choice import sufficient
+from .._ecc.model_choice import Finding, sufficient
 from .._ecc.options import SearchOptions
 from .._images.pyramid.levels import InSteps
 from .._images.pyramid.pair import Pyramids
+from .._transform.matrices import MotionModel
 from .._verdict.assess import Judged, judged_steps
 
 
@@ -20,6 +21,7 @@ def assessed(
     estimate: Estimate,
     options: SearchOptions,
     initial: NDArray[np.float64] | None,
+    searched: MotionModel,
 ) -> InSteps[Judged]:
     """Return what an estimate amounts to, and why; of the narrowest model if any may be.
 
@@ -28,15 +30,19 @@ def assessed(
     pyramids : Pyramids
         Of both images.
     estimate : Estimate
-        Of the freest model that the options allow.
+        Of the model that was searched for.
     options : SearchOptions
     initial : ndarray of float64, shape (3, 3), or None
         The first start.
+    searched : {"homography", "affine", "similarity", "euclidean", "translation"}
+        The freest model that may come out.
     """
     if options.model != "auto":
         return (yield from judged_steps(pyramids, estimate, options, initial))
     results: list[Judged] = []
-    for found in sufficient(pyramids.reference, pyramids.moving, options, estimate):
+    for found in sufficient(
+        pyramids.reference, pyramids.moving, options, Finding(searched, estimate)
+    ):
         asked = replace(options, model=found.model)
         judged = yield from judged_steps(pyramids, found.estimate, asked, initial)
         result = judged.result

@@ -28,6 +28,7 @@ from .._verdict.limits import LARGEST_UNCERTAINTY
 from .._verdict.result import AlignmentResult
 from .._verdict.rules import may_be_settled_by_edges
 from .._verdict.trust import doubt_rivalled, doubt_surrounded, most_trusted
+from .alike import assessed_alike
 from .counted_part import CountedPart, counted_part, counted_sources, lazily_counted_part
 from .field_of_view import field_of_view
 from .mirrored import aligned_either_way
@@ -221,18 +222,36 @@ def _run_pyramid(
         followed = yield from retold(steps_of_one, lambda _: Progress(0.5, "initial"))
         if followed is not None:
             return [followed]
+    results = yield from _searched(job, pyramids, far, job.options, nearby=nearby)
+    if job.options.model == "auto" and not any(result.aligned for result in results):
+        # What is too free bends until something correlates, where affine motions find their way.
+        options = replace(job.options, model="affine")
+        results += yield from _searched(job, pyramids, far, options, nearby=nearby)
+        results = doubt_rivalled(results, job.shape)
+    return results
+
+
+def _searched(
+    job: Job,
+    pyramids: Pyramids,
+    far: Callable[[], bool],
+    options: SearchOptions,
+    *,
+    nearby: bool,
+) -> Generator[Progress, None, list[AlignmentResult]]:
+    """Return all results that were judged of a search by `options`, for those of the job."""
     judged: list[Judged] = []
     tried: list[NDArray[np.float64]] = []
 
     def accept(estimate: Estimate) -> Generator[object, None, bool]:
         tried.append(estimate.matrix)
-        judged.append((yield from assessed(pyramids, estimate, job.options, job.initial)))
+        judged.append((yield from assessed_alike(job, pyramids, estimate, options.freest)))
         evidence, doubtful = judged[-1].evidence, judged[-1].result.verdict == "doubtful"
         both = doubtful and job.options.representation == "auto"
         if both and evidence is not None and may_be_settled_by_edges(evidence):
-            judged.extend((yield from _by_edges(job, pyramids, estimate)))
+            judged.extend((yield from _by_edges(job, pyramids, estimate, options)))
         if _is_placed(judged[-1].result):
-            judged.extend((yield from _finer(job, pyramids, estimate)))
+            judged.extend((yield from _finer(job, pyramids, estimate, options)))
             return True
         return judged[-1].result.aligned
 
@@ -240,7 +259,7 @@ def _run_pyramid(
     steps = estimate_steps(
         pyramids.reference,
         pyramids.moving,
-        job.options,
+        options,
         initial=job.initial,
         accept=accept,
         # Where the place is sure but the motion model does not suffice, no start leads farther.
@@ -250,7 +269,7 @@ def _run_pyramid(
     )
     estimate = yield from retold(steps, approached)
     if not any(one is estimate.matrix for one in tried):
-        judging = assessed(pyramids, estimate, job.options, job.initial)
+        judging = assessed_alike(job, pyramids, estimate, options.freest)
         judged.append((yield from retold(judging, lambda _: approached(Step("judging", None)))))
     results = doubt_rivalled([one.result for one in judged], pyramids.reference[0].shape)
     if job.follower is not None and not nearby:
@@ -260,36 +279,35 @@ def _run_pyramid(
 
 
 def _by_edges(
-    job: Job, pyramids: Pyramids, estimate: Estimate
+    job: Job, pyramids: Pyramids, estimate: Estimate, options: SearchOptions
 ) -> Generator[object, None, list[Judged]]:
     """Return what edges say where brightness has led, if they agree: of two kinds, they may."""
-    options = replace(job.options, representation="orientation")
+    options = replace(options, representation="orientation")
     steps = estimate_steps(
         pyramids.reference, pyramids.moving, options, initial=estimate.matrix, nearby=True
     )
     edges = replace((yield from steps), start=estimate.start)
-    found = yield from assessed(pyramids, edges, options, job.initial)
+    asked = replace(job.options, representation="orientation")
+    found = yield from assessed(pyramids, edges, asked, job.initial, options.freest)
     # What brightness judges after all is no second opinion.
     own = found.evidence is not None and found.evidence.by_edges
     return [found] if found.result.aligned and own else []
 
 
 def _finer(
-    job: Job, pyramids: Pyramids, estimate: Estimate
+    job: Job, pyramids: Pyramids, estimate: Estimate, options: SearchOptions
 ) -> Generator[object, None, list[Judged]]:
     """Return what finer levels say of edges that agree there, though coarse ones are inexact."""
     if estimate.refined is None or not estimate.refined.level:
         return []
-    refiner = Refiner(
-        pyramids.reference, pyramids.moving, job.options, representation="orientation"
-    )
+    refiner = Refiner(pyramids.reference, pyramids.moving, options, representation="orientation")
     found = Estimate.of(
         (yield from refiner.further(estimate.refined)),
-        job.options.motion.n_parameters,
+        options.motion.n_parameters,
         start=estimate.start,
         representation="orientation",
     )
-    return [(yield from assessed(pyramids, found, job.options, job.initial))]
+    return [(yield from assessed(pyramids, found, job.options, job.initial, options.freest))]
 
 
 def _is_placed(result: AlignmentResult) -> bool:

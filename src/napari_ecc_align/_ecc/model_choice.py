@@ -13,7 +13,7 @@ from .._transform.matrices import MOTION_MODELS, MotionModel
 from .._transform.models import MODELS, Array, Frame, compose, corner_motions, frame_of
 from .estimate import Estimate
 from .options import SearchOptions
-from .refine import Refiner
+from .refined_from import refined_from
 
 # The freedoms that a narrower model lacks are needed if they are so many sigmas from zero (RMS).
 # On 801 known pairs 2.8 was best: at 2 too many free models were chosen, at 3.5 too many narrow
@@ -32,7 +32,7 @@ class Finding:
 
 
 def sufficient(
-    reference: list[Level], moving: list[Level], options: SearchOptions, freest: Estimate
+    reference: list[Level], moving: list[Level], options: SearchOptions, freest: Finding
 ) -> Iterator[Finding]:
     """Yield what an estimate is with the models that it does not contradict, the narrowest first.
 
@@ -44,13 +44,13 @@ def sufficient(
         Pyramids, full resolution first.
     options : SearchOptions
         Of which the model is not looked at.
-    freest : Estimate
-        Of a homography.
+    freest : Finding
+        Of a homography or an affine motion.
 
     Yields
     ------
     Finding
-        The last one is the estimate itself.
+        The last one is the freest itself.
 
     Examples
     --------
@@ -60,7 +60,8 @@ def sufficient(
     >>> from napari_ecc_align._images.pyramid.levels import image_pyramid
     >>> camera, options = data.camera(), SearchOptions("homography")
     >>> pair = image_pyramid(camera[100:300, 100:350]), image_pyramid(camera[97:297, 105:355])
-    >>> found = sufficient(*pair, options, outcome_of(estimate_steps(*pair, options)))
+    >>> freest = Finding("homography", outcome_of(estimate_steps(*pair, options)))
+    >>> found = sufficient(*pair, options, freest)
     >>> [finding.model for finding in found]
     ['translation', 'euclidean', 'similarity', 'affine', 'homography']
     """
@@ -68,11 +69,15 @@ def sufficient(
 
     def refined(model: MotionModel, matrix: Array) -> Finding:
         asked = replace(options, model=model)
-        return Finding(model, _refined(reference, moving, asked, freest, matrix))
+        steps = refined_from(reference, moving, asked, freest.estimate, matrix)
+        return Finding(model, outcome_of(steps))
 
-    start, chi2 = _nearest("affine", Finding("homography", freest), frame)
-    if not _is_needed("homography", "affine", chi2):
-        affine = refined("affine", start)
+    affine: Finding | None = freest
+    if freest.model == "homography":
+        start, chi2 = _nearest("affine", freest, frame)
+        needed = _is_needed("homography", "affine", chi2)
+        affine = None if needed else refined("affine", start)
+    if affine is not None:
         names = MOTION_MODELS[: MOTION_MODELS.index("affine")]
         narrower = {model: _nearest(model, affine, frame) for model in names}
         worse = {model: chi2 for model, (_, chi2) in narrower.items()} | {"affine": 0.0}
@@ -81,37 +86,14 @@ def sufficient(
             if not any(_is_needed(one, model, worse[model] - worse[one]) for one in freer):
                 yield refined(model, narrower[model][0])
         yield affine
-    yield Finding("homography", freest)
+    if affine is not freest:
+        yield freest
 
 
 def _is_needed(freer: MotionModel, model: MotionModel, worse: float) -> bool:
     """Tell whether a model fits clearly worse than a freer one, by chi square."""
     missing = MODELS[freer].n_parameters - MODELS[model].n_parameters
     return worse > _CLEAR_SIGMAS**2 * missing
-
-
-def _refined(
-    reference: list[Level],
-    moving: list[Level],
-    options: SearchOptions,
-    estimate: Estimate,
-    matrix: Array,
-) -> Estimate:
-    """Return what an estimate becomes with the model of the options, refined from a matrix."""
-    refiner = Refiner(reference, moving, options, representation=estimate.representation)
-    found = outcome_of(refiner.polished(matrix))
-    if found.level > 0:
-        found = outcome_of(refiner.fine(found))
-    solution = found.solution
-    return replace(
-        estimate,
-        matrix=found.matrix,
-        inverted=solution.gain < 0,
-        iterations=solution.iterations,
-        converged=estimate.converged and solution.converged,
-        corner_uncertainty=float(np.hypot(found.uncertainty, found.bias)),
-        covariance=solution.covariance,
-    )
 
 
 def _nearest(model: MotionModel, found: Finding, frame: Frame) -> tuple[Array, float]:

@@ -1,0 +1,104 @@
+"""What an estimate amounts to, with images made alike where they differ in tone or sharpness."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from .._ecc.appearance import Appearance, made_alike, measured_appearance
+from .._ecc.estimate import Estimate
+from .._ecc.options import SearchOptions
+from .._ecc.refined_from import refined_from
+from .._ecc.tones import CLEARLY_LESS
+from .._images.pyramid.levels import InSteps
+from .._images.pyramid.pair import Pyramids
+from .._images.pyramid.windows import OnDemand
+from .._transform.matrices import MotionModel
+from .._verdict.assess import Judged
+from .._verdict.sampling import sampled_ecc
+from .model_choice import assessed
+from .options import Job
+
+# An estimate that is as exact as was asked, but for so much, is left alone.
+_INEXACT = 1.1
+_ROUNDS = 3
+
+
+def assessed_alike(
+    job: Job, pyramids: Pyramids, estimate: Estimate, searched: MotionModel
+) -> InSteps[Judged]:
+    """Return what an estimate amounts to, as `assessed`.
+
+    Where it is less exact than was asked, and the images differ in tone or sharpness, it is
+    refined and judged with images made alike, if that makes it clearly more exact.
+    """
+    options, asked = job.options, replace(job.options, model=searched)
+    best: tuple[Pyramids, Estimate, Appearance] | None = None
+    reached = estimate
+    # Where the images lie better on each other, it is better known how they differ.
+    for _ in range(_ROUNDS):
+        looks = yield from _appearance(pyramids, reached, asked)
+        if looks is None:
+            break
+        alike, refined = yield from _refined_alike(pyramids, reached, asked, looks)
+        if not refined.corner_uncertainty < CLEARLY_LESS * reached.corner_uncertainty:
+            break
+        best, reached = (alike, refined, looks), refined
+    if best is not None:
+        alike, refined, looks = best
+        judged = yield from assessed(alike, refined, options, job.initial, searched)
+        if judged.result.aligned:
+            return _of_images_as_they_are(judged, pyramids, looks)
+    return (yield from assessed(pyramids, estimate, options, job.initial, searched))
+
+
+def _appearance(
+    pyramids: Pyramids, estimate: Estimate, options: SearchOptions
+) -> InSteps[Appearance | None]:
+    """Return how two images differ in tone and sharpness; None if that does not matter."""
+    exact = estimate.corner_uncertainty <= _INEXACT * options.precision
+    levels = *pyramids.reference, *pyramids.moving
+    # What is read where it is looked at has pixels enough.
+    lazy = any(isinstance(level.image, OnDemand) for level in levels)
+    if exact or lazy or estimate.representation != "intensity":
+        return None
+    if not np.isfinite(estimate.matrix).all():
+        return None
+    yield
+    looks = measured_appearance(pyramids.reference, pyramids.moving, estimate.matrix)
+    yield
+    return looks if looks is not None and looks.differs else None
+
+
+def _refined_alike(
+    pyramids: Pyramids, estimate: Estimate, options: SearchOptions, looks: Appearance
+) -> InSteps[tuple[Pyramids, Estimate]]:
+    reference, moving = yield from made_alike(
+        pyramids.reference, pyramids.moving, looks, estimate.matrix
+    )
+    alike = replace(pyramids, reference=reference, moving=moving)
+    refined = yield from refined_from(reference, moving, options, estimate, estimate.matrix)
+    # The curve of tones never turns dark into bright.
+    return alike, refined
+
+
+def _of_images_as_they_are(judged: Judged, pyramids: Pyramids, looks: Appearance) -> Judged:
+    """Return a judgement with the correlation of the images themselves, and what was done."""
+    result = judged.result
+    matrices = [np.asarray(result.transform.matrix), pyramids.unmoved]
+    sampled = sampled_ecc(pyramids.reference[0], pyramids.moving[0], matrices)
+    sign = -1 if result.inverted else 1
+    ecc, before = (sign * one for one in sampled)
+    reason = f"{result.reason} {_sentence(looks)}"
+    return replace(judged, result=replace(result, ecc=ecc, ecc_before=before, reason=reason))
+
+
+def _sentence(looks: Appearance) -> str:
+    which = "the reference" if looks.blur > 0 else "the moving image"
+    done = []
+    if looks.blur:
+        done.append(f"{which} blurred by {np.sqrt(abs(looks.blur)):.1f} px")
+    if looks.tones is not None:
+        done.append("the moving image's tones fitted to the reference's")
+    return f"Compared with {' and '.join(done)}."

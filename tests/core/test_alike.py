@@ -1,0 +1,84 @@
+"""Images that differ in sharpness, tone or light are made alike where that makes them exact."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from scipy import ndimage
+
+import napari_ecc_align._align.alike as alike
+from napari_ecc_align import align
+from pairs import KnownPair, known_pair, random_transform
+
+
+def _pair() -> KnownPair:
+    truth = random_transform(3, "affine", (200, 240), size=4.0)
+    return known_pair("camera", truth)
+
+
+def _eight_bit(image: NDArray[np.float64], seed: int) -> NDArray[np.uint8]:
+    noisy = image + np.random.default_rng(seed).normal(0, 2, image.shape)
+    return np.clip(np.rint(noisy), 0, 255).astype(np.uint8)
+
+
+def _blurred(image: NDArray[np.float64]) -> NDArray[np.float64]:
+    return ndimage.gaussian_filter(image, 2.0)
+
+
+def _relit(image: NDArray[np.float64]) -> NDArray[np.float64]:
+    light = 0.6 + 0.35 * np.linspace(-1, 1, image.shape[1])
+    return 20 + light * 235 * (image / 255) ** 1.5
+
+
+@pytest.mark.parametrize(
+    ("change", "words"), [(_blurred, "the reference blurred by 2."), (_relit, "tones fitted")]
+)
+@pytest.mark.parametrize("model", ["affine", "auto"])
+def test_what_differs_in_appearance_is_nearly_as_exact_as_what_does_not(
+    change: Callable[[NDArray[np.float64]], NDArray[np.float64]],
+    words: str,
+    model: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    pair = _pair()
+    images = _eight_bit(pair.reference, 0), _eight_bit(change(pair.moving), 1)
+    result = align(*images, model=model)
+    assert result.aligned and result.model == "affine"
+    assert words in result.reason
+    error = pair.error_of(result.transform)
+    assert error < min(0.06, 3 * result.corner_uncertainty)
+    monkeypatch.setattr(alike, "_ROUNDS", 0)
+    without = align(*images, model="affine")
+    assert error < 0.6 * pair.error_of(without.transform)
+    assert result.corner_uncertainty < 0.8 * without.corner_uncertainty
+    # The correlation told is that of the images as they are.
+    assert result.ecc == pytest.approx(without.ecc, abs=0.01)
+    assert result.ecc_before == pytest.approx(without.ecc_before, abs=0.01)
+
+
+def test_what_is_exact_already_is_not_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
+    pair = _pair()
+    images = _eight_bit(pair.reference, 0), _eight_bit(pair.moving, 1)
+    monkeypatch.setattr(alike, "measured_appearance", lambda *_: pytest.fail("was measured"))
+    assert align(*images, precision=0.1).aligned
+
+
+@pytest.mark.parametrize(
+    "negative", [lambda image: 255 - _relit(image), lambda image: _relit(255 - image)]
+)
+def test_a_negative_stays_a_negative_whether_it_was_lit_before_or_after(
+    negative: Callable[[NDArray[np.float64]], NDArray[np.float64]],
+) -> None:
+    pair = _pair()
+    result = align(_eight_bit(pair.reference, 0), _eight_bit(negative(pair.moving), 1))
+    assert result.aligned and result.inverted and result.ecc > 0.5
+    assert pair.error_of(result.transform) < 0.06
+
+
+def test_images_that_are_unrelated_are_not_made_alike() -> None:
+    first, second = (known_pair(name, _pair().truth) for name in ("camera", "coffee"))
+    result = align(_eight_bit(first.reference, 0), _eight_bit(_blurred(second.moving), 1))
+    assert not result.aligned and "Compared with" not in result.reason
