@@ -16,11 +16,11 @@ from .stage import Stage
 from .system import Factor, Splines
 from .windows import Seen
 
-# Of the coarsest level, the next one, and those after it at least; and where nine cells of ten
-# still move farther than so many px of the level, so many at most.
-_ITERATIONS, _FEW, _MOST_ITERATIONS = (5, 3, 2), 0.15, 8
+# Of the coarsest level, the next one, and those after it at least; and where of ten cells not nine
+# move by less than so many px of the level, so many at most.
+_ITERATIONS, _SETTLED, _FEW, _MOST_ITERATIONS = (5, 3, 2), 0.9, 0.15, 8
 # A field is laid by splines so many to a stiffness, but no more along the shorter side.
-_SPLINES, _COARSE_SPLINES, _MOST_SPLINES = 3.0, 1.5, 48
+_SPLINES, _COARSE_SPLINES, _MOST_SPLINES = 2.0, 1.5, 48
 # The first guess of amplitude and stiffness, as shares of the shorter side.
 _AMPLITUDE, _STIFFNESS = 0.01, 0.12
 # Stiffer ones that bend as much more, and all that do at the same stiffness.
@@ -159,7 +159,7 @@ def field_steps(
             step = solve(system.force(seen) - back)
             coefficients = coefficients + step
             moved = floats(splines.values(system.design, step) / stage.times)
-            if iteration + 1 >= least and np.quantile(np.abs(moved), 0.9) < _FEW:
+            if iteration + 1 >= least and np.mean(np.abs(moved) < _FEW) > _SETTLED:
                 break
         systems.append(system)
     seen = seen.after(moved)

@@ -97,17 +97,17 @@ def _factors(stiffness: float) -> Array:
 
 @lru_cache(maxsize=16)
 def _prior(splines: Splines, stiffness: float) -> Array:
-    return np.asarray(np.tensordot(_factors(stiffness), _energies(splines), axes=1))
+    return np.asarray(np.tensordot(_energies(splines), _factors(stiffness), axes=1)).T
 
 
 @lru_cache(maxsize=64)
 def _log_prior(splines: Splines, stiffness: float) -> float:
-    return Factor(_prior(splines, stiffness)).log_determinant
+    return Factor(_prior(splines, stiffness).copy(order="F")).log_determinant
 
 
 @lru_cache(maxsize=8)
 def _energies(splines: Splines) -> Array:
-    """Return the bands of the squared derivatives of order 0 to 3, integrated: (4, ..., n)."""
+    """Return the bands of the squared derivatives of order 0 to 3, integrated: (n, ..., 4)."""
     y, x = ([_diagonals(one.gram(k)) for k in range(4)] for one in (splines.rows, splines.columns))
     bands = []
     for order in range(4):
@@ -115,8 +115,8 @@ def _energies(splines: Splines) -> Array:
             comb(order, k) * np.multiply.outer(y[order - k][DEGREE:], x[k])
             for k in range(order + 1)
         )
-        bands.append(_banded(splines, np.stack([part, np.zeros_like(part), part])))
-    return np.stack(bands)
+        bands.append(_banded(splines, np.stack([part, np.zeros_like(part), part])).T)
+    return np.stack(bands, axis=-1)
 
 
 def _pairs(design: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -145,9 +145,10 @@ def _banded(splines: Splines, parts: NDArray[np.floating]) -> Array:
         The products xx, xy and yy of a spline and one so many rows below and columns beside it.
     """
     taken, put, shape = _places(splines)
-    band = np.zeros(shape)
+    # Column by column, as LAPACK has them.
+    band = np.zeros(shape[::-1])
     band.reshape(-1)[put] = parts.reshape(-1)[taken]
-    return band
+    return band.T
 
 
 @lru_cache(maxsize=8)
@@ -162,12 +163,12 @@ def _places(splines: Splines) -> tuple[NDArray[np.int_], NDArray[np.int_], tuple
     shape = 2 * (DEGREE * width + DEGREE) + 2, 2 * height * width
     size = (3, DEGREE + 1, height, 2 * DEGREE + 1, width)
     taken = np.ravel_multi_index(np.broadcast_arrays(a + b, dy, i, dx + DEGREE, j), size)
-    inside, put, taken = np.broadcast_arrays(inside, row * shape[1] + column, taken)
+    inside, put, taken = np.broadcast_arrays(inside, column * shape[0] + row, taken)
     return taken[inside], put[inside], shape
 
 
 class Factor:
-    """A positive definite band matrix, factored."""
+    """A positive definite band matrix, factored in its place."""
 
     def __init__(self, band: Array) -> None:
         from scipy.linalg import get_lapack_funcs
@@ -175,7 +176,7 @@ class Factor:
         factor, self._solve, self._triangular = get_lapack_funcs(
             ("pbtrf", "pbtrs", "tbtrs"), (band,)
         )
-        self._lower, flaw = factor(band, lower=1)
+        self._lower, flaw = factor(band, lower=1, overwrite_ab=1)
         self.sound = flaw == 0
 
     @property
