@@ -166,31 +166,20 @@ def _compared(details: _Details) -> tuple[Floats, NDArray[np.bool_]]:
     And in which cells both images show what neither explains in the other.
     """
     height, width = details.counted.shape
-    wide, *others = (
-        _padded(one, cv2.BORDER_CONSTANT) for one in (details.counted, *details.there)
-    )
-
-    def left(y: int, x: int, more: Floats | float = 0.0) -> tuple[Floats, Floats]:
-        moved = slice(y, y + height), slice(x, x + width)
-        squares = sum(
-            (other[moved] - one) ** 2 for other, one in zip(others, details.as_strong, strict=True)
-        )
-        both = details.counted * wide[moved]
-        return _means(floats((squares + more) * both), details.side), _means(both, details.side)
-
-    squares, seen = left(_REACH, _REACH)
+    squares, seen = _left(details, 0, 0)
     share = blurred(seen, _WINDOW)
     here = _over(blurred(squares, _WINDOW), share)
     around = _over(blurred(squares, _AROUND), blurred(seen, _AROUND))
     spread = floats(cv2.resize(around, (width, height)))
-    padded = _padded(spread, cv2.BORDER_REPLICATE)
+    padded, own = _padded(spread, cv2.BORDER_REPLICATE), _means(spread, details.side)
     best = np.full(here.shape, np.inf, np.float32)
-    for y, x in product(range(2 * _REACH + 1), repeat=2):
-        if (y, x) == (_REACH, _REACH):
+    for y, x in product(range(-_REACH, _REACH + 1), repeat=2):
+        if not (y or x):
             continue
+        squares, seen = _left(details, y, x)
         # Where there is less noise, less is left of anything.
-        quieter = np.maximum(spread - padded[y : y + height, x : x + width], 0)
-        squares, seen = left(y, x, quieter)
+        beside = padded[_REACH + y :, _REACH + x :][:height, :width]
+        squares += np.maximum(own - _means(beside, details.side), 0) * seen
         covered = blurred(seen, _WINDOW)
         there = _over(blurred(squares, _WINDOW), covered)
         best = np.where(covered > share / 2, np.minimum(best, there), best)
@@ -205,6 +194,30 @@ def _compared(details: _Details) -> tuple[Floats, NDArray[np.bool_]]:
     first *= _over(second[full].mean(), first[full].mean())
     strong = np.minimum(first, second) > _STRONG * noise
     return better, full & strong & (here > _EXPLAINED * second)
+
+
+def _left(details: _Details, y: int, x: int) -> tuple[Floats, Floats]:
+    """Return what is left of cells by (x, y) px beside their place, and how much of them is there.
+
+    Both as means over all pixels of a cell.
+    """
+    height, width = details.counted.shape
+    here, there = (
+        tuple(
+            slice(max(0, sign * apart), length + min(0, sign * apart))
+            for apart, length in ((y, height), (x, width))
+        )
+        for sign in (-1, 1)
+    )
+    counted = np.zeros_like(details.counted)
+    np.multiply(details.counted[here], details.counted[there], out=counted[here])
+    squares = np.zeros_like(counted)
+    for own, other in zip(details.as_strong, details.there, strict=True):
+        apart = other[there] - own[here]
+        apart *= apart
+        squares[here] += apart
+    squares *= counted
+    return _means(squares, details.side), _means(counted, details.side)
 
 
 def _over(values: Floats, by: Floats) -> Floats:

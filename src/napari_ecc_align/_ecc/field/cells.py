@@ -58,7 +58,7 @@ class System:
         self._sigmas: dict[Prior, Array] = {}
         self._wide: dict[Prior, Factor] = {}
         self.cells = seen.information * (self.weights / stage.times**2)
-        self.information = splines.information(self.design, self.cells)
+        self.information = splines.information(stage.pairs(splines), self.cells)
 
     def factor(self, prior: Prior) -> Factor:
         """Return the precision of coefficients, factored."""

@@ -18,7 +18,7 @@ from .windows import Seen
 
 # Of the coarsest level, the next one, and those after it at least; and where of ten cells not nine
 # move by less than so many px of the level, so many at most.
-_ITERATIONS, _SETTLED, _FEW, _MOST_ITERATIONS = (5, 3, 2), 0.9, 0.15, 8
+_ITERATIONS, _SETTLED, _FEW, _MOST_ITERATIONS = (5, 3, 1), 0.9, 0.15, 8
 # A field is laid by splines so many to a stiffness, but no more along the shorter side.
 _SPLINES, _COARSE_SPLINES, _MOST_SPLINES = 2.0, 1.5, 48
 # The first guess of amplitude and stiffness, as shares of the shorter side.
@@ -116,7 +116,7 @@ def field_steps(
     side = min(shape)
     guess = Prior(_AMPLITUDE * side + 1, stiffness or _STIFFNESS * side)
     prior, given = (expected.prior, expected.solved) if expected else (guess, ())
-    if given:
+    if expected:
         first = _first_needed(stages, prior)
         stages, given = stages[first:], given[first:]
     systems: list[System] = []

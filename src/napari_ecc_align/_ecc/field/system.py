@@ -15,7 +15,7 @@ from math import comb
 import numpy as np
 from numpy.typing import NDArray
 
-from ..._images.pyramid.levels import floats
+from ..._images.pyramid.levels import Floats, floats
 from ..._transform.splines import DEGREE, Array, Lattice
 
 
@@ -49,19 +49,23 @@ class Splines:
         band = _prior(self, stiffness)
         return np.asarray(dsbmv(len(band) - 1, 1.0, band, coefficients, lower=1))
 
-    def information(self, design: tuple[Array, Array], cells: Array) -> Array:
+    def pairs(self, design: tuple[Array, Array]) -> tuple[Floats, Floats]:
+        """Return the products of splines at rows and columns, for `information`."""
+        down, across = (_pairs(floats(one)) for one in design)
+        rows, columns = down[:, DEGREE:], across
+        return rows.reshape(len(rows), -1).T.copy(), columns.reshape(len(columns), -1)
+
+    def information(self, pairs: tuple[Floats, Floats], cells: Array) -> Array:
         """Return what cells say as a band.
 
         Parameters
         ----------
-        design : tuple of ndarray
-            The splines at the cells' rows and columns.
+        pairs : tuple of ndarray
+            From `pairs` of the cells' rows and columns.
         cells : ndarray, shape (3, h, w)
             Information xx, xy, yy, in 1/px².
         """
-        down, across = (_pairs(floats(one)) for one in design)
-        below = [pairs.reshape(len(pairs), -1) for pairs in (down[:, DEGREE:], across)]
-        parts = below[0].T @ floats(cells) @ below[1]
+        parts = pairs[0] @ floats(cells) @ pairs[1]
         parts = parts.reshape(3, DEGREE + 1, self.rows.count, 2 * DEGREE + 1, self.columns.count)
         return _banded(self, parts)
 

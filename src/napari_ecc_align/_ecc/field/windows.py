@@ -174,13 +174,46 @@ class Windows:
     def _window(self, cells: Floats, times: float = 1.0) -> Floats:
         return blurred(cells, times * WINDOW / CELL)
 
-    def seen(self, moving: Floats, shown: Floats, common: Floats | None, sign: int) -> Seen:
+    def room(self, *, with_moving: bool) -> Floats:
+        """Return room for what `multiply` makes, with products of both gradients or not."""
+        return np.empty((9 if with_moving else 6, *self.cells), np.float32)
+
+    def multiply(self, moving: Floats, rows: slice, into: Floats) -> None:
+        """Gather products with the moving image as a field lays it here.
+
+        Parameters
+        ----------
+        moving : ndarray of float32, shape (CELL * n + 2, CELL * w)
+            Smoothed; of some rows of cells, and one row of pixels above and below.
+        rows : slice
+            Of cells.
+        into : ndarray of float32, shape (9, h, w) or (6, h, w)
+            From `room`; these rows are set: sums of the image, its square, its products with the
+            reference, with how that curves and with its gradients; and products of gradients.
+        """
+        inner = slice(CELL * rows.start, CELL * rows.stop)
+        gx, gy = (one[inner] for one in self._slopes)
+        image = moving[1:-1] * self._weight[inner]
+        product = np.empty_like(image)
+        others = None, image, self._image[inner], self._curved[inner], gx, gy
+        for room, by in zip(into, others, strict=False):
+            made = image if by is None else np.multiply(image, by, out=product)
+            room[rows] = sums(made)
+        if len(into) > len(others):
+            mx, my = (one[1:-1] for one in gradients(moving))
+            into[6, rows] = sums(np.multiply(gx, mx, out=product))
+            into[8, rows] = sums(np.multiply(gy, my, out=product))
+            np.multiply(gx, my, out=image)
+            image += np.multiply(gy, mx, out=product)
+            into[7, rows] = sums(image) / 2
+
+    def seen(self, made: Floats, shown: Floats, common: Floats | None, sign: int) -> Seen:
         """Compare with the moving image as a field lays it here.
 
         Parameters
         ----------
-        moving : ndarray of float32, shape (h, w)
-            Smoothed; its sides are whole cells.
+        made : ndarray of float32, shape (9, h, w) or (6, h, w)
+            What `multiply` made of all rows.
         shown : ndarray of float32
             1 for cells where both images have pixels, else 0.
         common : ndarray of float32, shape (3, h, w), or None
@@ -189,14 +222,7 @@ class Windows:
             -1 for a negative of the reference.
         """
         counted = shown if common is None else shown * largest(common)
-        image = moving * self._weight
-        product = np.empty_like(image)
-        made = np.empty((6, *self.cells), np.float32)
-        for plane, by in zip(
-            made, (None, image, self._image, self._curved, *self._slopes), strict=True
-        ):
-            plane[:] = sums(image if by is None else np.multiply(image, by, out=product))
-        first, _, both, _, *moved = made
+        first, _, both, _, *moved = made[:6]
         gathered = self._window(counted * np.concatenate([self._own_parts, made[:4]]))
         gathered[1:] /= gathered[0] + np.float32(1e-3)
         _, here, second, level, alike, square, there, squares, mixed, bent = gathered
@@ -217,7 +243,7 @@ class Windows:
         force += sharper * self._flanks
         force -= moved - self._flat * first - self._own * both
         shares = shown * (
-            self._common(moving, counted * gain / left, gain) if common is None else common
+            self._common(made[6:], counted * gain / left, gain) if common is None else common
         )
         # Noise moves nothing: gradients count by what of them both images have.
         force = along(shares, force * (gain / left))
@@ -228,17 +254,8 @@ class Windows:
         force *= np.minimum(1, _FARTHEST / np.maximum(far, _TINY))
         return Seen(floats(information), force, floats(fit), floats(shares), certain, shown)
 
-    def _common(self, moving: Floats, certain: Floats, gain: Floats) -> Floats:
+    def _common(self, both: Floats, certain: Floats, gain: Floats) -> Floats:
         """Return the shares of gradients that both images have, 0 if it may be none: (3, h, w)."""
-        (gx, gy), (mx, my) = self._slopes, gradients(moving)
-        both = np.empty((3, *self.cells), np.float32)
-        crossed = np.multiply(gx, my)
-        product = gy * mx
-        crossed += product
-        both[1] = sums(crossed)
-        both[1] /= 2
-        both[0] = sums(np.multiply(gx, mx, out=product))
-        both[2] = sums(np.multiply(gy, my, out=product))
         weights = certain * gain
         parts = [certain * both, weights * self._power, (weights * self.pixels)[None]]
         gathered = self._window(np.concatenate(parts), _POOLED)
