@@ -127,7 +127,7 @@ def bent_steps(
     of_halves = [] if like is None else [half.expected for half in like.halves.fields]
     looked = halves_steps(stages, bent, estimate.matrix, job.shape, sign, of_halves)
     halves = yield from retold(looked, lambda _: Progress(0.8, "judging"))
-    result = _judged(job, pyramids, estimate, bent, halves)
+    result = _judged(job, pyramids, estimate, bent, halves, like)
     return Bent(result, estimate, bent, halves)
 
 
@@ -145,6 +145,7 @@ def _judged(
     estimate: Estimate,
     bent: FieldEstimate,
     halves: Halves,
+    like: Bent | None,
 ) -> SmoothAlignment:
     shape, stage, stiffness = job.shape, bent.stage, bent.prior.stiffness
     options = replace(job.options, model="affine")
@@ -155,7 +156,9 @@ def _judged(
     if beyond := scatter(found, said.field, stage.index):
         said = _said(replace(fitted, sigma=np.hypot(fitted.sigma, beyond)), stage, shape)
     plain = replace(estimate, matrix=fitted.plain)
-    rigid = _as_good(job, pyramids, plain, options, found)
+    # Of what bends for sure, as an image like it did that no affine motion laid, none is asked.
+    asked = like is None or not (like.result.bends and fitted.bends)
+    rigid = _as_good(job, pyramids, plain, options, found) if asked else None
     if rigid is not None:
         flat = laid_field(pyramids, plain, still(rigid.transform.matrix, shape), stage)
         if flat.misfit[fitted.seen].mean() <= _TORN:
@@ -363,7 +366,12 @@ def _affine_part(
         return motion, True
     places = np.stack([x, y, np.ones_like(x)], axis=1)
     weights = 1 / size[known]
-    fit = np.linalg.lstsq(places * weights[:, None], moved[:, known].T * weights[:, None])[0].T
+    # About the middle, in units of the size, sums of products are exact enough.
+    middle, spread = places.mean(axis=0), np.maximum(places.std(axis=0), 1e-9)
+    middle[2], spread[2] = 0, 1
+    even = (places - middle) / spread * weights[:, None]
+    fit = np.linalg.lstsq(even.T @ even, even.T @ (moved[:, known] * weights).T)[0].T / spread
+    fit[:, 2] -= fit[:, :2] @ middle[:2]
     left = np.hypot(*(moved[:, known] - fit @ places.T))
     motion[:2] += fit
     return motion, bool((left > np.maximum(_SIGMAS * size[known], _UNBENT)).mean() > _FEW)

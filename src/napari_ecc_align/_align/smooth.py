@@ -34,8 +34,8 @@ _LEAST_STIFF = 4.0
 # A field that was given is looked at in so many places a side, and is right in so many of them.
 _ASKED, _MOST = 48, 0.9
 # The global motion is looked for on a level of so many pixels at most, and no more exactly (px of
-# it): the field does the rest; where it is known nearly, on one of so many.
-_GLOBAL_PIXELS, _FOLLOWED_PIXELS, _ROUGH = 80_000, 20_000, 0.2
+# it): the field does the rest. What is too fine to be seen there is looked for on a level of more.
+_ROUGH_PIXELS, _GLOBAL_PIXELS, _ROUGH = 20_000, 80_000, 0.2
 # A field is like that of another frame if it bends within so many times as far for what is
 # expected, in squares, and is known on so much of what that is known on.
 _MORE, _AS_MUCH = 2.0, 0.9
@@ -130,10 +130,10 @@ def _searched(
     job: Job, pyramids: Pyramids, stiffness: float | None
 ) -> Generator[Progress, None, Bent]:
     """Return the best field after all global motions that were found."""
-    coarse = pyramids.index_below(_GLOBAL_PIXELS)
     found: list[Bent] = []
-    # What is too fine to be seen on a coarse level is looked for on all of them.
-    for index in sorted({coarse, 0}, reverse=True):
+    coarse = (pyramids.index_below(pixels) for pixels in (_ROUGH_PIXELS, _GLOBAL_PIXELS))
+    # What is too fine to be seen on coarse levels is looked for on all of them.
+    for index in sorted({*coarse, 0}, reverse=True):
         found += yield from _from_level(job, pyramids, index, stiffness)
         if any(is_placed(one.result) for one in found):
             break
@@ -145,7 +145,7 @@ def _followed(
 ) -> Generator[Progress, None, Bent | None]:
     """Bend as another frame foretells, from a global motion nearby; None if a doubt is left."""
     assert job.initial is not None
-    index = pyramids.index_below(_FOLLOWED_PIXELS)
+    index = pyramids.index_below(_ROUGH_PIXELS)
     options = _roughly(job)
     reference, moving = _levels_from(pyramids, index)
     initial = scaled(job.initial, 2.0**-index)

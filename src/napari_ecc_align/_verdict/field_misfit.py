@@ -10,6 +10,7 @@ misfit as well; where there is nothing to see nothing is contradicted.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import product
 from math import pi, sqrt
 
@@ -68,6 +69,11 @@ class _Details:
     there: list[Floats]
     counted: Floats
     side: int
+
+    @cached_property
+    def whole(self) -> bool:
+        """Whether all pixels count."""
+        return bool(self.counted.all())
 
 
 @dataclass(frozen=True, eq=False)
@@ -171,15 +177,14 @@ def _compared(details: _Details) -> tuple[Floats, NDArray[np.bool_]]:
     here = _over(blurred(squares, _WINDOW), share)
     around = _over(blurred(squares, _AROUND), blurred(seen, _AROUND))
     spread = floats(cv2.resize(around, (width, height)))
-    padded, own = _padded(spread, cv2.BORDER_REPLICATE), _means(spread, details.side)
+    slopes = np.gradient(_means(spread, details.side) / np.float32(details.side))
     best = np.full(here.shape, np.inf, np.float32)
     for y, x in product(range(-_REACH, _REACH + 1), repeat=2):
         if not (y or x):
             continue
         squares, seen = _left(details, y, x)
         # Where there is less noise, less is left of anything.
-        beside = padded[_REACH + y :, _REACH + x :][:height, :width]
-        squares += np.maximum(own - _means(beside, details.side), 0) * seen
+        squares += np.maximum(-y * slopes[0] - x * slopes[1], 0) * seen
         covered = blurred(seen, _WINDOW)
         there = _over(blurred(squares, _WINDOW), covered)
         best = np.where(covered > share / 2, np.minimum(best, there), best)
@@ -209,13 +214,20 @@ def _left(details: _Details, y: int, x: int) -> tuple[Floats, Floats]:
         )
         for sign in (-1, 1)
     )
-    counted = np.zeros_like(details.counted)
-    np.multiply(details.counted[here], details.counted[there], out=counted[here])
-    squares = np.zeros_like(counted)
+    squares = np.zeros_like(details.counted)
+    inner = squares[here]
     for own, other in zip(details.as_strong, details.there, strict=True):
         apart = other[there] - own[here]
-        apart *= apart
-        squares[here] += apart
+        inner += np.multiply(apart, apart, out=apart)
+    if details.whole:
+        rows, columns = (np.zeros(length, np.float32) for length in squares.shape)
+        rows[here[0]], columns[here[1]] = 1, 1
+        down, across = (
+            _means(np.stack([one] * details.side), details.side)[0] for one in (rows, columns)
+        )
+        return _means(squares, details.side), floats(down[:, None] * across)
+    counted = np.zeros_like(squares)
+    np.multiply(details.counted[here], details.counted[there], out=counted[here])
     squares *= counted
     return _means(squares, details.side), _means(counted, details.side)
 
@@ -228,10 +240,6 @@ def _power(planes: list[Floats], side: int, share: Floats) -> Floats:
     """Return the mean squares of windows that lie to such a share on pixels of both images."""
     squares = floats(np.sum([_means(one * one, side) for one in planes], axis=0))
     return floats(_over(blurred(squares, _WINDOW), share))
-
-
-def _padded(image: Floats, border: int) -> Floats:
-    return floats(cv2.copyMakeBorder(image, _REACH, _REACH, _REACH, _REACH, border))
 
 
 def _means(image: Floats, side: int) -> Floats:

@@ -17,8 +17,8 @@ from .system import Factor, Splines
 from .windows import Seen
 
 # Of the coarsest level, the next one, and those after it at least; and where of ten cells not nine
-# move by less than so many px of the level, so many at most.
-_ITERATIONS, _SETTLED, _FEW, _MOST_ITERATIONS = (5, 3, 1), 0.9, 0.15, 8
+# move by less than so many px of the finest level, or of one below, so many at most.
+_ITERATIONS, _SETTLED, _FEW, _MOST_ITERATIONS = (5, 3, 1), 0.9, (0.15, 0.3), 8
 # A field is laid by splines so many to a stiffness, but no more along the shorter side.
 _SPLINES, _COARSE_SPLINES, _MOST_SPLINES = 2.0, 1.5, 48
 # The first guess of amplitude and stiffness, as shares of the shorter side.
@@ -117,20 +117,25 @@ def field_steps(
     guess = Prior(_AMPLITUDE * side + 1, stiffness or _STIFFNESS * side)
     prior, given = (expected.prior, expected.solved) if expected else (guess, ())
     if expected:
-        first = _first_needed(stages, prior)
-        stages, given = stages[first:], given[first:]
+        stages = stages[_first_needed(stages, prior) :]
+    if given:
+        # The finest are the same; some of the other image's may have begun further on.
+        stages, given = stages[-len(given) :], given[-len(stages) :]
     systems: list[System] = []
     splines = given[0].system.splines if given else _splines(shape, prior, _SPLINES)
     coefficients = np.zeros(int(np.prod(splines.shape)))
     for number, stage in enumerate(stages):
-        last, least = stage is stages[-1], _ITERATIONS[min(number + bool(given), 2)]
-        finer = _splines(shape, prior, _SPLINES if last else _COARSE_SPLINES)
+        last, least = stage is stages[-1], _ITERATIONS[min(number + bool(expected), 2)]
+        # Two halves are compared over longer distances.
+        often = _SPLINES if last and kept is None else _COARSE_SPLINES
+        finer = _splines(shape, prior, often)
         if given:
             finer = given[number].system.splines
         coefficients, splines = finer.resampled(splines, coefficients), finer
         ring = stage.design(splines, 1)
         mask = _checkered(stage, kept, _BLOCK * stages[-1].apart)
         counted: Floats | None = None
+        unsure = expected is None
         for iteration in range(_MOST_ITERATIONS):
             made = iteration % 2 == 0 or last
             # Before anything fits, nothing is in common.
@@ -149,9 +154,11 @@ def field_steps(
                     solve = system.widely(prior).solve
             elif made:
                 system = System(stage, splines, seen, mask)
-                if expected is None and (iteration or number > 1):
+                if unsure and (iteration or number > 1):
                     data = system.force(seen) + system.told(coefficients)
-                    prior, factor = _likeliest(system, data, prior, free=stiffness is None)
+                    likely, factor = _likeliest(system, data, prior, free=stiffness is None)
+                    # What a fine stage once confirms, further iterations do, too.
+                    unsure, prior = number < 2 or likely != prior, likely
                 else:
                     factor = system.factor(prior)
                 solve = factor.solve
@@ -159,7 +166,7 @@ def field_steps(
             step = solve(system.force(seen) - back)
             coefficients = coefficients + step
             moved = floats(splines.values(system.design, step) / stage.times)
-            if iteration + 1 >= least and np.mean(np.abs(moved) < _FEW) > _SETTLED:
+            if iteration + 1 >= least and np.mean(np.abs(moved) < _FEW[not last]) > _SETTLED:
                 break
         systems.append(system)
     seen = seen.after(moved)

@@ -84,14 +84,13 @@ def sums(image: Floats) -> Floats:
 
 def blurred(cells: Floats, sigma: float) -> Floats:
     """Return sums over Gaussian windows of cells, (..., h, w), with nothing beyond the border."""
-    if cells.ndim > 2 and max(cells.shape[-2:]) <= _SMALL:
-        rows, columns = (_window_sums(length, sigma) for length in cells.shape[-2:])
-        return floats(rows @ cells @ columns)
+    height, width = cells.shape[-2:]
+    if cells.ndim > 2 and max(height, width) <= _SMALL:
+        return floats(_window_sums(height, sigma) @ cells @ _window_sums(width, sigma))
     out = np.empty_like(cells)
-    planes = zip(
-        cells.reshape(-1, *cells.shape[-2:]), out.reshape(-1, *cells.shape[-2:]), strict=True
-    )
-    for plane, into in planes:
+    for plane, into in zip(
+        cells.reshape(-1, height, width), out.reshape(-1, height, width), strict=True
+    ):
         cv2.GaussianBlur(plane, (0, 0), sigma, into, borderType=cv2.BORDER_CONSTANT)
     return out
 
