@@ -26,6 +26,8 @@ _AMPLITUDE, _STIFFNESS = 0.01, 0.12
 # Stiffer ones that bend as much more, and all that do at the same stiffness.
 _LARGER = ((1.0, 1.0), (1.0, 1.4), (1.0, 1 / 1.4))
 _NEIGHBOURING = (*_LARGER, (1.4, 1.4), (1 / 1.4, 1 / 1.4))
+# On a fine stage the likeliest prior is looked for until no neighbour is likelier, or so often.
+_MOST_SEARCHES = 3
 # A block of a checkerboard has so many cells of the finest level a side.
 _BLOCK = 3
 # A field folds no area to less than this share, for which it is damped so often at most.
@@ -137,7 +139,7 @@ def field_steps(
         counted: Floats | None = None
         unsure = expected is None
         for iteration in range(_MOST_ITERATIONS):
-            made = iteration % 2 == 0 or last
+            made = iteration % 2 == 0
             # Before anything fits, nothing is in common.
             early = number == 0 and iteration + 1 < least
             common = (
@@ -147,8 +149,9 @@ def field_steps(
             counted = None if early else seen.counted
             yield
             if given:
-                system, solve = given[number]
-                if last and kept is None and iteration + 1 >= least:
+                if not iteration:
+                    system, solve = given[number]
+                if last and kept is None and made:
                     # Where it ends, and how well it is known, is this image's own.
                     system = System(stage, splines, seen, mask)
                     solve = system.widely(prior).solve
@@ -156,9 +159,13 @@ def field_steps(
                 system = System(stage, splines, seen, mask)
                 if unsure and (iteration or number > 1):
                     data = system.force(seen) + system.told(coefficients)
-                    likely, factor = _likeliest(system, data, prior, free=stiffness is None)
-                    # What a fine stage once confirms, further iterations do, too.
-                    unsure, prior = number < 2 or likely != prior, likely
+                    # What a fine stage has told once, its further iterations do, too.
+                    unsure = number < 2
+                    for _ in range(1 if unsure else _MOST_SEARCHES):
+                        before = prior
+                        prior, factor = _likeliest(system, data, prior, free=stiffness is None)
+                        if prior == before:
+                            break
                 else:
                     factor = system.factor(prior)
                 solve = factor.solve
