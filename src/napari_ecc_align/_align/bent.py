@@ -40,8 +40,8 @@ from .progress import Progress
 Array = NDArray[np.float64]
 
 # What bends by less than so many of its sigmas, or so many px, does not, but on so few cells;
-# of how many cells anything is to be said.
-_SIGMAS, _UNBENT, _FEW, _FEWEST_CELLS = 3.0, 0.1, 0.01, 12
+# of how many cells anything is to be said, and how many say it as well as more.
+_SIGMAS, _UNBENT, _FEW, _FEWEST_CELLS, _MANY_CELLS = 3.0, 0.1, 0.01, 12, 4000
 # Of what is known on less than this share of what both images show, nobody can be sure.
 _LEAST_SHARE = 0.5
 # The grid on which sigma is kept has so many places along its longer side.
@@ -356,10 +356,13 @@ def _affine_part(
     bent: FieldEstimate, sigma: Array, known: NDArray[np.bool_]
 ) -> tuple[Array, bool]:
     """Return the affine motion nearest to a field, (3, 3), and whether it bends for sure."""
-    rows, columns = bent.stage.places()
-    moved = bent.on_cells(bent.coefficients)
-    size = np.hypot(*sigma)
-    known = known & (size <= WRONG)
+    step = max(1, round(np.sqrt(known.size / _MANY_CELLS)))
+    every = slice(step // 2, None, step)
+    rows, columns = (one[every] for one in bent.stage.places())
+    down, across = (one[every] for one in bent.system.design)
+    moved = bent.splines.values((down, across), bent.coefficients)
+    size = np.hypot(*sigma[:, every, every])
+    known = known[every, every] & (size <= WRONG)
     motion: Array = np.eye(3)
     y, x = (values[known] for values in np.meshgrid(rows, columns, indexing="ij"))
     if len(x) < _FEWEST_CELLS:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Generator
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 import numpy as np
 
@@ -19,6 +19,8 @@ from .windows import Seen
 # Of the coarsest level, the next one, and those after it at least; and where of ten cells not nine
 # move by less than so many px of the finest level, or of one below, so many at most.
 _ITERATIONS, _SETTLED, _FEW, _MOST_ITERATIONS = (5, 3, 1), 0.9, (0.15, 0.3), 8
+# Of a field that is foretold, or of which the prior is known.
+_FORETOLD = (2, 1, 1)
 # A field is laid by splines so many to a stiffness, but no more along the shorter side.
 _SPLINES, _COARSE_SPLINES, _MOST_SPLINES = 2.0, 1.5, 48
 # The first guess of amplitude and stiffness, as shares of the shorter side.
@@ -127,7 +129,8 @@ def field_steps(
     splines = given[0].system.splines if given else _splines(shape, prior, _SPLINES)
     coefficients = np.zeros(int(np.prod(splines.shape)))
     for number, stage in enumerate(stages):
-        last, least = stage is stages[-1], _ITERATIONS[min(number + bool(expected), 2)]
+        iterations = _FORETOLD if expected else _ITERATIONS
+        last, least = stage is stages[-1], iterations[min(number, 2)]
         # Two halves are compared over longer distances.
         often = _SPLINES if last and kept is None else _COARSE_SPLINES
         finer = _splines(shape, prior, often)
@@ -204,16 +207,20 @@ def _unfolded(system: System, coefficients: Array, prior: Prior) -> tuple[Array,
 
 def _least_area(splines: Splines, coefficients: Array) -> float:
     """Return the least determinant of the Jacobian of a field, 1 where nothing bends."""
-    rows, columns = splines.rows, splines.columns
-    places = [np.linspace(one.start, one.last, 4 * one.count) for one in (rows, columns)]
-    plain, steep = (
-        [one.design(at, k) for one, at in zip((rows, columns), places, strict=True)]
-        for k in (0, 1)
-    )
+    plain, steep = _with_slopes(splines)
     along_x = splines.values((plain[0], steep[1]), coefficients)
     along_y = splines.values((steep[0], plain[1]), coefficients)
     areas = (1 + along_x[0]) * (1 + along_y[1]) - along_x[1] * along_y[0]
     return float(areas.min())
+
+
+@lru_cache(maxsize=32)
+def _with_slopes(splines: Splines) -> tuple[tuple[Array, Array], tuple[Array, Array]]:
+    """Return splines on rows and columns that show all folds, and their slopes there."""
+    rows, columns = splines.rows, splines.columns
+    down, across = (np.linspace(one.start, one.last, 4 * one.count) for one in (rows, columns))
+    plain = rows.design(down), columns.design(across)
+    return plain, (rows.design(down, 1), columns.design(across, 1))
 
 
 def _splines(shape: tuple[int, int], prior: Prior, often: float) -> Splines:
