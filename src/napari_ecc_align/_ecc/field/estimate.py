@@ -163,12 +163,9 @@ def field_steps(
                 if unsure and (iteration or number > 1):
                     data = system.force(seen) + system.told(coefficients)
                     # What a fine stage has told once, its further iterations do, too.
-                    unsure = number < 2
-                    for _ in range(1 if unsure else _MOST_SEARCHES):
-                        before = prior
-                        prior, factor = _likeliest(system, data, prior, free=stiffness is None)
-                        if prior == before:
-                            break
+                    unsure, free = number < 2, stiffness is None
+                    searches = 1 if unsure else _MOST_SEARCHES
+                    prior, factor = _settled(system, data, prior, searches, free=free)
                 else:
                     factor = system.factor(prior)
                 solve = factor.solve
@@ -235,6 +232,18 @@ def _checkered(stage: Stage, kept: int | None, side: float) -> Floats | None:
     block = max(1, round(side / stage.apart))
     rows, columns = (np.arange(n) // block for n in stage.cells)
     return floats((rows[:, None] + columns) % 2 == kept)
+
+
+def _settled(
+    system: System, data: Array, prior: Prior, searches: int, *, free: bool
+) -> tuple[Prior, Factor]:
+    """Return the prior to which so many searches at most lead, and its factor."""
+    for _ in range(searches):
+        before = prior
+        prior, factor = _likeliest(system, data, before, free=free)
+        if prior == before:
+            break
+    return prior, factor
 
 
 def _likeliest(system: System, data: Array, prior: Prior, *, free: bool) -> tuple[Prior, Factor]:
