@@ -10,7 +10,6 @@ misfit as well; where there is nothing to see nothing is contradicted.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property
 from itertools import product
 from math import pi, sqrt
 
@@ -69,11 +68,6 @@ class _Details:
     there: list[Floats]
     counted: Floats
     side: int
-
-    @cached_property
-    def whole(self) -> bool:
-        """Whether all pixels count."""
-        return bool(self.counted.all())
 
 
 @dataclass(frozen=True, eq=False)
@@ -171,23 +165,32 @@ def _compared(details: _Details) -> tuple[Floats, NDArray[np.bool_]]:
 
     And in which cells both images show what neither explains in the other.
     """
-    height, width = details.counted.shape
-    squares, seen = _left(details, 0, 0)
+    seen = _means(details.counted, details.side)
     share = blurred(seen, _WINDOW)
+    squares = _left(details, details.there, details.counted)
     here = _over(blurred(squares, _WINDOW), share)
     around = _over(blurred(squares, _AROUND), blurred(seen, _AROUND))
-    spread = floats(cv2.resize(around, (width, height)))
-    slopes = np.gradient(_means(spread, details.side) / np.float32(details.side))
+    # Where there is less noise, less is left of anything.
+    noisier = np.gradient(around / np.float32(details.side))
+    # What both images show wherever it is moved to.
+    element = np.ones((2 * _REACH + 1, 2 * _REACH + 1), np.uint8)
+    counted = floats(
+        cv2.erode(details.counted, element, borderType=cv2.BORDER_CONSTANT, borderValue=0)
+    )
+    seen = _means(counted, details.side)
+    covered = blurred(seen, _WINDOW)
+    weights = floats(1 / np.maximum(covered, np.float32(1e-9)))
+    height, width = counted.shape
+    wide = [_padded(one) for one in details.there]
     best = np.full(here.shape, np.inf, np.float32)
     for y, x in product(range(-_REACH, _REACH + 1), repeat=2):
         if not (y or x):
             continue
-        squares, seen = _left(details, y, x)
-        # Where there is less noise, less is left of anything.
-        squares += np.maximum(-y * slopes[0] - x * slopes[1], 0) * seen
-        covered = blurred(seen, _WINDOW)
-        there = _over(blurred(squares, _WINDOW), covered)
-        best = np.where(covered > share / 2, np.minimum(best, there), best)
+        moved = [one[_REACH + y :, _REACH + x :][:height, :width] for one in wide]
+        squares = _left(details, moved, counted)
+        squares += np.maximum(-y * noisier[0] - x * noisier[1], 0) * seen
+        np.minimum(best, blurred(squares, _WINDOW) * weights, out=best)
+    best[covered <= share / 2] = np.inf
     full = share > 0.5
     if not full.any():
         return np.zeros_like(here), full
@@ -201,35 +204,16 @@ def _compared(details: _Details) -> tuple[Floats, NDArray[np.bool_]]:
     return better, full & strong & (here > _EXPLAINED * second)
 
 
-def _left(details: _Details, y: int, x: int) -> tuple[Floats, Floats]:
-    """Return what is left of cells by (x, y) px beside their place, and how much of them is there.
-
-    Both as means over all pixels of a cell.
-    """
-    height, width = details.counted.shape
-    here, there = (
-        tuple(
-            slice(max(0, sign * apart), length + min(0, sign * apart))
-            for apart, length in ((y, height), (x, width))
-        )
-        for sign in (-1, 1)
-    )
-    squares = np.zeros_like(details.counted)
-    inner = squares[here]
-    for own, other in zip(details.as_strong, details.there, strict=True):
-        apart = other[there] - own[here]
-        inner += np.multiply(apart, apart, out=apart)
-    if details.whole:
-        rows, columns = (np.zeros(length, np.float32) for length in squares.shape)
-        rows[here[0]], columns[here[1]] = 1, 1
-        down, across = (
-            _means(np.stack([one] * details.side), details.side)[0] for one in (rows, columns)
-        )
-        return _means(squares, details.side), floats(down[:, None] * across)
-    counted = np.zeros_like(squares)
-    np.multiply(details.counted[here], details.counted[there], out=counted[here])
+def _left(details: _Details, there: list[Floats], counted: Floats) -> Floats:
+    """Return the mean squares of cells that the first image leaves of the second, laid so."""
+    squares = None
+    for own, other in zip(details.as_strong, there, strict=True):
+        apart = other - own
+        apart *= apart
+        squares = apart if squares is None else np.add(squares, apart, out=squares)
+    assert squares is not None
     squares *= counted
-    return _means(squares, details.side), _means(counted, details.side)
+    return _means(squares, details.side)
 
 
 def _over(values: Floats, by: Floats) -> Floats:
@@ -242,9 +226,15 @@ def _power(planes: list[Floats], side: int, share: Floats) -> Floats:
     return floats(_over(blurred(squares, _WINDOW), share))
 
 
+def _padded(image: Floats) -> Floats:
+    around = (_REACH,) * 4
+    return floats(cv2.copyMakeBorder(image, *around, cv2.BORDER_CONSTANT))
+
+
 def _means(image: Floats, side: int) -> Floats:
     """Return the means over cells of so many px a side."""
     below, right = (-length % side for length in image.shape)
-    whole = cv2.copyMakeBorder(image, 0, below, 0, right, cv2.BORDER_REPLICATE)
-    size = whole.shape[1] // side, whole.shape[0] // side
-    return floats(cv2.resize(whole, size, interpolation=cv2.INTER_AREA))
+    if below or right:
+        image = floats(cv2.copyMakeBorder(image, 0, below, 0, right, cv2.BORDER_REPLICATE))
+    size = image.shape[1] // side, image.shape[0] // side
+    return floats(cv2.resize(image, size, interpolation=cv2.INTER_AREA))
