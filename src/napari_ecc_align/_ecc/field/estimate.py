@@ -28,8 +28,6 @@ _AMPLITUDE, _STIFFNESS = 0.01, 0.12
 # Stiffer ones that bend as much more, and all that do at the same stiffness.
 _LARGER = ((1.0, 1.0), (1.0, 1.4), (1.0, 1 / 1.4))
 _NEIGHBOURING = (*_LARGER, (1.4, 1.4), (1 / 1.4, 1 / 1.4))
-# On a fine stage the likeliest prior is looked for until no neighbour is likelier, or so often.
-_MOST_SEARCHES = 3
 # A block of a checkerboard has so many cells of the finest level a side.
 _BLOCK = 3
 # A field folds no area to less than this share, for which it is damped so often at most.
@@ -142,7 +140,7 @@ def field_steps(
         counted: Floats | None = None
         unsure = expected is None
         for iteration in range(_MOST_ITERATIONS):
-            made = iteration % 2 == 0
+            made = iteration % 2 == 0 or last
             # Before anything fits, nothing is in common.
             early = number == 0 and iteration + 1 < least
             common = (
@@ -162,10 +160,10 @@ def field_steps(
                 system = System(stage, splines, seen, mask)
                 if unsure and (iteration or number > 1):
                     data = system.force(seen) + system.told(coefficients)
-                    # What a fine stage has told once, its further iterations do, too.
-                    unsure, free = number < 2, stiffness is None
-                    searches = 1 if unsure else _MOST_SEARCHES
-                    prior, factor = _settled(system, data, prior, searches, free=free)
+                    before = prior
+                    prior, factor = _likeliest(system, data, prior, free=stiffness is None)
+                    # What a fine stage has confirmed, its further iterations do, too.
+                    unsure = number < 2 or prior != before
                 else:
                     factor = system.factor(prior)
                 solve = factor.solve
@@ -232,18 +230,6 @@ def _checkered(stage: Stage, kept: int | None, side: float) -> Floats | None:
     block = max(1, round(side / stage.apart))
     rows, columns = (np.arange(n) // block for n in stage.cells)
     return floats((rows[:, None] + columns) % 2 == kept)
-
-
-def _settled(
-    system: System, data: Array, prior: Prior, searches: int, *, free: bool
-) -> tuple[Prior, Factor]:
-    """Return the prior to which so many searches at most lead, and its factor."""
-    for _ in range(searches):
-        before = prior
-        prior, factor = _likeliest(system, data, before, free=free)
-        if prior == before:
-            break
-    return prior, factor
 
 
 def _likeliest(system: System, data: Array, prior: Prior, *, free: bool) -> tuple[Prior, Factor]:
