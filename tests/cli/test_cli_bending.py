@@ -115,6 +115,31 @@ def test_align_writes_a_group_beside_its_results_all_or_nothing(bent, tmp_path):
     assert matrix.code == 2
 
 
+def test_info_says_what_a_results_own_json_says(bent, tmp_path):
+    folder, _ = bent
+    pair = folder / "first.png", folder / "second.png"
+    own, told = tmp_path / "own.npz", tmp_path / "told.json"
+    done = run_main("align", *pair, "--model", "smooth", "--transform-out", own, "--json")
+    told.write_text(done.out)
+    result = json.loads(done.out)
+    info = run_main("info", told, "--json")
+    assert info.code == 0, info.err
+    (row,) = json.loads(info.out)["transforms"]
+    for key in ("verdict", "reason", "bends_up_to", "known_share", "uncertainty", "m00", "m12"):
+        assert row[key] == result[key]
+    assert row["model"] == "smooth" and row["bends_rms"] is None
+    assert (row["center_x"], row["center_y"]) == ((SIDE - 1) / 2, (SIDE - 1) / 2)
+    text = run_main("info", told)
+    assert text.code == 0 and "--transform-out" in text.out
+    (of_field,) = json.loads(run_main("info", own, "--json").out)["transforms"]
+    assert row.keys() == of_field.keys()
+    assert run_main("info", told, "--pixel-size", "0.5", "--unit", "um").code == 2
+    for key, value in (("bends_up_to", "far"), ("m11", "one"), ("m00", None)):
+        told.write_text(json.dumps(result | {key: value}))
+        bad = run_main("info", told)
+        assert bad.code == 2 and str(told) in bad.err and "Traceback" not in bad.err
+
+
 def test_info_says_how_a_field_bends_whatever_its_file_is(bent, tmp_path):
     _, truth = bent
     turned = np.deg2rad(2.0)

@@ -40,8 +40,8 @@ from .progress import Progress
 Array = NDArray[np.float64]
 
 # What bends by less than so many of its sigmas, or so many px, does not, but on so few cells;
-# of how many cells anything is to be said.
-_SIGMAS, _UNBENT, _FEW, _FEWEST_CELLS = 3.0, 0.1, 0.01, 12
+# of how many cells anything is to be said, and how many say it as well as more.
+_SIGMAS, _UNBENT, _FEW, _FEWEST_CELLS, _MANY_CELLS = 3.0, 0.1, 0.01, 12, 4000
 # Of what is known on less than this share of what both images show, nobody can be sure.
 _LEAST_SHARE = 0.5
 # The grid on which sigma is kept has so many places along its longer side.
@@ -127,7 +127,7 @@ def bent_steps(
     of_halves = [] if like is None else [half.expected for half in like.halves.fields]
     looked = halves_steps(stages, bent, estimate.matrix, job.shape, sign, of_halves)
     halves = yield from retold(looked, lambda _: Progress(0.8, "judging"))
-    result = _judged(job, pyramids, estimate, bent, halves)
+    result = _judged(job, pyramids, estimate, bent, halves, like)
     return Bent(result, estimate, bent, halves)
 
 
@@ -145,6 +145,7 @@ def _judged(
     estimate: Estimate,
     bent: FieldEstimate,
     halves: Halves,
+    like: Bent | None,
 ) -> SmoothAlignment:
     shape, stage, stiffness = job.shape, bent.stage, bent.prior.stiffness
     options = replace(job.options, model="affine")
@@ -155,7 +156,9 @@ def _judged(
     if beyond := scatter(found, said.field, stage.index):
         said = _said(replace(fitted, sigma=np.hypot(fitted.sigma, beyond)), stage, shape)
     plain = replace(estimate, matrix=fitted.plain)
-    rigid = _as_good(job, pyramids, plain, options, found)
+    # Of what bends for sure, as an image like it did that no affine motion laid, none is asked.
+    asked = like is None or not (like.result.bends and fitted.bends)
+    rigid = _as_good(job, pyramids, plain, options, found) if asked else None
     if rigid is not None:
         flat = laid_field(pyramids, plain, still(rigid.transform.matrix, shape), stage)
         if flat.misfit[fitted.seen].mean() <= _TORN:
@@ -353,17 +356,25 @@ def _affine_part(
     bent: FieldEstimate, sigma: Array, known: NDArray[np.bool_]
 ) -> tuple[Array, bool]:
     """Return the affine motion nearest to a field, (3, 3), and whether it bends for sure."""
-    rows, columns = bent.stage.places()
-    moved = bent.on_cells(bent.coefficients)
-    size = np.hypot(*sigma)
-    known = known & (size <= WRONG)
+    step = max(1, round(np.sqrt(known.size / _MANY_CELLS)))
+    every = slice(step // 2, None, step)
+    rows, columns = (one[every] for one in bent.stage.places())
+    down, across = (one[every] for one in bent.system.design)
+    moved = bent.splines.values((down, across), bent.coefficients)
+    size = np.hypot(*sigma[:, every, every])
+    known = known[every, every] & (size <= WRONG)
     motion: Array = np.eye(3)
     y, x = (values[known] for values in np.meshgrid(rows, columns, indexing="ij"))
     if len(x) < _FEWEST_CELLS:
         return motion, True
     places = np.stack([x, y, np.ones_like(x)], axis=1)
     weights = 1 / size[known]
-    fit = np.linalg.lstsq(places * weights[:, None], moved[:, known].T * weights[:, None])[0].T
+    # About the middle, in units of the size, sums of products are exact enough.
+    middle, spread = places.mean(axis=0), np.maximum(places.std(axis=0), 1e-9)
+    middle[2], spread[2] = 0, 1
+    even = (places - middle) / spread * weights[:, None]
+    fit = np.linalg.lstsq(even.T @ even, even.T @ (moved[:, known] * weights).T)[0].T / spread
+    fit[:, 2] -= fit[:, :2] @ middle[:2]
     left = np.hypot(*(moved[:, known] - fit @ places.T))
     motion[:2] += fit
     return motion, bool((left > np.maximum(_SIGMAS * size[known], _UNBENT)).mean() > _FEW)

@@ -13,6 +13,7 @@ from .._common.one_thread import in_one_thread
 from .._common.steps import outcome_of, retold
 from .._ecc.estimate import Estimate
 from .._ecc.estimator import estimate_steps
+from .._ecc.options import SearchOptions
 from .._images.pyramid.levels import Level
 from .._images.pyramid.pair import Pyramids, make_pyramids
 from .._transform.coordinates import scaled
@@ -32,9 +33,9 @@ from .progress import Progress
 _LEAST_STIFF = 4.0
 # A field that was given is looked at in so many places a side, and is right in so many of them.
 _ASKED, _MOST = 48, 0.9
-# The global motion is looked for on a level of so many pixels at most: the field does the rest;
-# where it is known nearly, on one of so many, and no more exactly (px of it).
-_GLOBAL_PIXELS, _FOLLOWED_PIXELS, _ROUGH = 80_000, 20_000, 0.2
+# The global motion is looked for on a level of so many pixels at most, and no more exactly (px of
+# it): the field does the rest. What is too fine to be seen there is looked for on a level of more.
+_ROUGH_PIXELS, _GLOBAL_PIXELS, _ROUGH = 20_000, 80_000, 0.2
 # A field is like that of another frame if it bends within so many times as far for what is
 # expected, in squares, and is known on so much of what that is known on.
 _MORE, _AS_MUCH = 2.0, 0.9
@@ -129,10 +130,10 @@ def _searched(
     job: Job, pyramids: Pyramids, stiffness: float | None
 ) -> Generator[Progress, None, Bent]:
     """Return the best field after all global motions that were found."""
-    coarse = pyramids.index_below(_GLOBAL_PIXELS)
     found: list[Bent] = []
-    # What is too fine to be seen on a coarse level is looked for on all of them.
-    for index in sorted({coarse, 0}, reverse=True):
+    coarse = (pyramids.index_below(pixels) for pixels in (_ROUGH_PIXELS, _GLOBAL_PIXELS))
+    # What is too fine to be seen on coarse levels is looked for on all of them.
+    for index in sorted({*coarse, 0}, reverse=True):
         found += yield from _from_level(job, pyramids, index, stiffness)
         if any(is_placed(one.result) for one in found):
             break
@@ -144,8 +145,8 @@ def _followed(
 ) -> Generator[Progress, None, Bent | None]:
     """Bend as another frame foretells, from a global motion nearby; None if a doubt is left."""
     assert job.initial is not None
-    index = pyramids.index_below(_FOLLOWED_PIXELS)
-    options = replace(job.options, model="affine", precision=max(_ROUGH, job.options.precision))
+    index = pyramids.index_below(_ROUGH_PIXELS)
+    options = _roughly(job)
     reference, moving = _levels_from(pyramids, index)
     initial = scaled(job.initial, 2.0**-index)
     steps = estimate_steps(reference, moving, options, initial=initial, nearby=True)
@@ -167,6 +168,11 @@ def _followed(
     return bent if settled else None
 
 
+def _roughly(job: Job) -> SearchOptions:
+    """Return what is asked of a global motion after which a field does the rest."""
+    return replace(job.options, model="affine", precision=max(_ROUGH, job.options.precision))
+
+
 def _levels_from(pyramids: Pyramids, index: int) -> list[list[Level]]:
     """Return both pyramids from a level on, as if that were the finest."""
     return [
@@ -179,7 +185,7 @@ def _from_level(
     job: Job, pyramids: Pyramids, index: int, stiffness: float | None
 ) -> Generator[Progress, None, list[Bent]]:
     """Return the fields after global motions that were found on a level."""
-    options = replace(job.options, model="affine")
+    options = _roughly(job)
     results: list[Bent] = []
     tried: list[Array] = []
 

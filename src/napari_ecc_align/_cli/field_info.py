@@ -15,12 +15,17 @@ from .._transform.coordinates import map_points
 from .._transform.field import Field
 from .._transform.files import load_fields
 from .._transform.formats.field_files import holds_fields
+from .._transform.matrices import checked_matrix
 from .._transform.models import frame_of
 from .._transform.parts import parts_or_nan
 from .show import table
 
 # A field is looked at in so many places a side.
 _PLACES = 64
+_SMOOTH = "smooth"
+# What a result says of its field, beside the matrix.
+_TOLD = ("bends_up_to", "known_share", "uncertainty")
+_ELSEWHERE = "the field itself is in the file of --transform-out, not in this one"
 
 
 def field_rows(
@@ -40,9 +45,7 @@ def field_rows(
         Height and width of the reference; as far as the field goes, if None.
     chosen : Namespace
     """
-    sizes = chosen.pixel_size, chosen.moving_pixel_size, chosen.spacing, chosen.moving_spacing
-    if any(one is not None for one in sizes):
-        raise InputError(f"{path} is a field between pixels, which has no other unit")
+    _refuse_units(path, chosen)
     many = holds_fields(path)
     numbers = document.get("numbers")
     known = {**document, **(numbers if isinstance(numbers, dict) else {})}
@@ -54,6 +57,74 @@ def field_rows(
             "model": field.model,
             **_numbers(field, size),
         }
+
+
+def _refuse_units(path: Path, chosen: argparse.Namespace) -> None:
+    sizes = chosen.pixel_size, chosen.moving_pixel_size, chosen.spacing, chosen.moving_spacing
+    if any(one is not None for one in sizes):
+        raise InputError(f"{path} is a field between pixels, which has no other unit")
+
+
+def told_rows(
+    path: Path,
+    document: Mapping[str, Any],
+    size: tuple[int, int] | None,
+    chosen: argparse.Namespace,
+) -> list[dict[str, Any]]:
+    """Return what the JSON of results says of fields that it does not hold; nothing of others.
+
+    Parameters
+    ----------
+    path : Path
+    document : mapping
+        The JSON of the file.
+    size : tuple of int or None
+        Height and width of the reference; as the result says, if None.
+    chosen : Namespace
+    """
+    frames = document.get("frames")
+    given = frames if isinstance(frames, list) else [document]
+    rows = [one for one in given if isinstance(one, dict) and one.get("model") == _SMOOTH]
+    rows = [row for row in rows if row.keys() >= {*MATRIX_KEYS, *_TOLD}]
+    found = [row for row in rows if row["m00"] is not None]
+    if rows:
+        _refuse_units(path, chosen)
+    if rows and not found:
+        raise InputError(f"{path} holds no transform: the alignment has failed")
+    try:
+        return [_told(path, row, size or _size_of(row) or _size_of(document)) for row in found]
+    except (TypeError, ValueError) as error:
+        raise InputError(f"{path} is not a usable result: {error}") from error
+
+
+def _told(path: Path, known: Mapping[str, Any], size: tuple[int, int] | None) -> dict[str, Any]:
+    matrix = checked_matrix(
+        [[known[f"m{row}{column}"] for column in range(3)] for row in range(3)]
+    )
+    center = frame_of(size).centre if size else (0.0, 0.0)
+    share, spread = (None if known[key] is None else float(known[key]) for key in _TOLD[1:])
+    return {
+        "file": str(path),
+        "frame": known.get("frame"),
+        **{key: known.get(key) for key in ("verdict", "reason")},
+        "model": _SMOOTH,
+        **dict(zip(PART_KEYS, parts_or_nan(matrix, center), strict=True)),
+        "center_x": float(center[0]),
+        "center_y": float(center[1]),
+        "unit": "px",
+        "bends_up_to": float(known[_TOLD[0]]),
+        "bends_rms": None,
+        "known_share": share,
+        "uncertainty": spread,
+        **dict(zip(MATRIX_KEYS, matrix.ravel().tolist(), strict=True)),
+    }
+
+
+def _size_of(row: Mapping[str, Any]) -> tuple[int, int] | None:
+    height, width = row.get("height"), row.get("width")
+    if isinstance(height, int) and isinstance(width, int) and min(height, width) > 0:
+        return height, width
+    return None
 
 
 def _numbers(field: Field, size: tuple[int, int] | None) -> dict[str, Any]:
@@ -94,12 +165,16 @@ def field_text(row: Mapping[str, Any]) -> list[str]:
         known += f", typically to {max(row['uncertainty'], 0.01):.2g} px"
     x, y, turn, across, down, shear = (row[key] for key in PART_KEYS)
     numbers = [f"{row[key]:.8g}" for key in MATRIX_KEYS]
-    bends = f"{row['bends_up_to']:.2f} px, {row['bends_rms']:.2f} px RMS"
+    bends = f"{row['bends_up_to']:.2f} px"
+    if row["bends_rms"] is None:
+        bends += f", then moves as below; {_ELSEWHERE}"
+    else:
+        bends += f", {row['bends_rms']:.2f} px RMS, from the affine motion nearest to it"
     at = f"({row['center_x']:.6g}, {row['center_y']:.6g})"
     turns = f"turns by {turn:.5f}°, is ({across:.6f}, {down:.6f}) times as large"
     return [
         head,
-        f"  bends by up to {bends}, from the affine motion nearest to it",
+        f"  bends by up to {bends}",
         f"  {known}",
         f"  that motion moves {at} of the reference by ({x:.4f}, {y:.4f}) px",
         f"  {turns}, shears by {shear:.5f}°",

@@ -23,7 +23,7 @@ from .._transform.models import frame_of
 from .._transform.parts import Parts, parts_or_nan, scale_words, words_beyond_shift
 from .._transform.transform import Transform
 from .console import say
-from .field_info import field_rows, field_text
+from .field_info import field_rows, field_text, told_rows
 from .show import table, to_json
 from .values import in_units
 from .volume_info import is_of_volumes, volume_row, volume_text
@@ -58,6 +58,8 @@ def _rows(path: Path, chosen: argparse.Namespace) -> list[dict[str, Any]]:
     document = _document(path)
     if holds_a_field(path):
         return [*field_rows(path, document, _size(chosen), chosen)]
+    if told := told_rows(path, document, _size(chosen), chosen):
+        return told
     if is_of_volumes(path, document):
         return [volume_row(path, document, chosen)]
     if chosen.spacing is not None or chosen.moving_spacing is not None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Generator, Iterator
+from contextlib import contextmanager
 from functools import cache
 from typing import Any, TypeVar
 
@@ -21,7 +22,7 @@ def in_one_thread(
     libraries = _libraries()
     try:
         while True:
-            with libraries.limit(limits=1, user_api="blas"):
+            with _limited(libraries):
                 try:
                     step = next(steps)
                 except StopIteration as stop:
@@ -32,10 +33,23 @@ def in_one_thread(
         steps.close()
 
 
+@contextmanager
+def _limited(libraries: list[Any]) -> Iterator[None]:
+    """Keep libraries to one thread; of those that are, nothing is asked."""
+    before = [(library, count) for library in libraries if (count := library.num_threads) != 1]
+    for library, _ in before:
+        library.set_num_threads(1)
+    try:
+        yield
+    finally:
+        for library, count in before:
+            library.set_num_threads(count)
+
+
 @cache
-def _libraries() -> Any:
+def _libraries() -> list[Any]:
     # Those alone are found that are loaded by now: NumPy's, and SciPy's own.
     import scipy.linalg  # noqa: F401
     from threadpoolctl import ThreadpoolController
 
-    return ThreadpoolController()
+    return list(ThreadpoolController().select(user_api="blas").lib_controllers)

@@ -41,10 +41,10 @@ def cell_places(
     return rows, columns
 
 
-def moved_pixels(
+def moved_cells(
     displacement: NDArray[np.floating[Any]], matrix: NDArray[np.float64], times: float
-) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Return where a level's pixels lie on the same level of the moving image.
+) -> NDArray[np.float32]:
+    """Return where the middles of a level's cells lie on the same level of the moving image.
 
     Parameters
     ----------
@@ -56,20 +56,41 @@ def moved_pixels(
 
     Returns
     -------
-    pixels : ndarray of float32, shape (CELL * h, CELL * w, 2)
+    ndarray of float32, shape (h + 2, w + 2, 2)
         As (x, y).
-    middles : ndarray of float32, shape (h, w, 2)
-        Those of the cells.
+    """
+    height, width = displacement.shape[1:]
+    rows, columns = cell_places((height - 2, width - 2), times, 1)
+    at = np.empty((height, width, 2), np.float32)
+    x, y = displacement[0] + columns, displacement[1] + rows[:, None]
+    if matrix[2, 0] == 0 == matrix[2, 1]:
+        scale: Any = matrix[2, 2] * times
+    else:
+        scale = (matrix[2, 0] * x + matrix[2, 1] * y + matrix[2, 2]) * times
+    for k in (0, 1):
+        at[..., k] = (matrix[k, 0] * x + matrix[k, 1] * y + matrix[k, 2]) / scale
+    return at
+
+
+def between_cells(cells: NDArray[np.float32], beyond: int = 0) -> NDArray[np.float32]:
+    """Return where pixels lie whose cells, and one more around, lie at (h + 2, w + 2, 2).
+
+    Parameters
+    ----------
+    cells : ndarray of float32, shape (h + 2, w + 2, 2)
+        As `moved_cells` returns them, or some rows of that.
+    beyond : int, default: 0
+        So many rows of pixels more above and below, fewer than `CELL`.
+
+    Returns
+    -------
+    ndarray of float32, shape (CELL * h + 2 * beyond, CELL * w, 2)
     """
     from .._common.opencv import cv2
 
-    height, width = displacement.shape[1:]
-    rows, columns = cell_places((height - 2, width - 2), times, 1)
-    x, y = displacement[0] + columns, displacement[1] + rows[:, None]
-    x, y, z = (row[0] * x + row[1] * y + row[2] for row in matrix)
-    at = (np.stack([x, y], axis=-1) / (z * times)[..., None]).astype(np.float32)
-    pixels = cv2.resize(at, (CELL * width, CELL * height), interpolation=cv2.INTER_LINEAR)
-    return np.asarray(pixels[CELL:-CELL, CELL:-CELL]), at[1:-1, 1:-1]
+    height, width = cells.shape[:2]
+    pixels = cv2.resize(cells, (CELL * width, CELL * height), interpolation=cv2.INTER_LINEAR)
+    return np.asarray(pixels[CELL - beyond : beyond - CELL, CELL:-CELL])
 
 
 def moving_places(

@@ -165,35 +165,32 @@ def _compared(details: _Details) -> tuple[Floats, NDArray[np.bool_]]:
 
     And in which cells both images show what neither explains in the other.
     """
-    height, width = details.counted.shape
-    wide, *others = (
-        _padded(one, cv2.BORDER_CONSTANT) for one in (details.counted, *details.there)
-    )
-
-    def left(y: int, x: int, more: Floats | float = 0.0) -> tuple[Floats, Floats]:
-        moved = slice(y, y + height), slice(x, x + width)
-        squares = sum(
-            (other[moved] - one) ** 2 for other, one in zip(others, details.as_strong, strict=True)
-        )
-        both = details.counted * wide[moved]
-        return _means(floats((squares + more) * both), details.side), _means(both, details.side)
-
-    squares, seen = left(_REACH, _REACH)
+    seen = _means(details.counted, details.side)
     share = blurred(seen, _WINDOW)
+    squares = _left(details, details.there, details.counted)
     here = _over(blurred(squares, _WINDOW), share)
     around = _over(blurred(squares, _AROUND), blurred(seen, _AROUND))
-    spread = floats(cv2.resize(around, (width, height)))
-    padded = _padded(spread, cv2.BORDER_REPLICATE)
+    # Where there is less noise, less is left of anything.
+    noisier = np.gradient(around / np.float32(details.side))
+    # What both images show wherever it is moved to.
+    element = np.ones((2 * _REACH + 1, 2 * _REACH + 1), np.uint8)
+    counted = floats(
+        cv2.erode(details.counted, element, borderType=cv2.BORDER_CONSTANT, borderValue=0)
+    )
+    seen = _means(counted, details.side)
+    covered = blurred(seen, _WINDOW)
+    weights = floats(1 / np.maximum(covered, np.float32(1e-9)))
+    height, width = counted.shape
+    wide = [_padded(one) for one in details.there]
     best = np.full(here.shape, np.inf, np.float32)
-    for y, x in product(range(2 * _REACH + 1), repeat=2):
-        if (y, x) == (_REACH, _REACH):
+    for y, x in product(range(-_REACH, _REACH + 1), repeat=2):
+        if not (y or x):
             continue
-        # Where there is less noise, less is left of anything.
-        quieter = np.maximum(spread - padded[y : y + height, x : x + width], 0)
-        squares, seen = left(y, x, quieter)
-        covered = blurred(seen, _WINDOW)
-        there = _over(blurred(squares, _WINDOW), covered)
-        best = np.where(covered > share / 2, np.minimum(best, there), best)
+        moved = [one[_REACH + y :, _REACH + x :][:height, :width] for one in wide]
+        squares = _left(details, moved, counted)
+        squares += np.maximum(-y * noisier[0] - x * noisier[1], 0) * seen
+        np.minimum(best, blurred(squares, _WINDOW) * weights, out=best)
+    best[covered <= share / 2] = np.inf
     full = share > 0.5
     if not full.any():
         return np.zeros_like(here), full
@@ -207,6 +204,18 @@ def _compared(details: _Details) -> tuple[Floats, NDArray[np.bool_]]:
     return better, full & strong & (here > _EXPLAINED * second)
 
 
+def _left(details: _Details, there: list[Floats], counted: Floats) -> Floats:
+    """Return the mean squares of cells that the first image leaves of the second, laid so."""
+    squares = None
+    for own, other in zip(details.as_strong, there, strict=True):
+        apart = other - own
+        apart *= apart
+        squares = apart if squares is None else np.add(squares, apart, out=squares)
+    assert squares is not None
+    squares *= counted
+    return _means(squares, details.side)
+
+
 def _over(values: Floats, by: Floats) -> Floats:
     return floats(values / np.maximum(by, np.float32(1e-9)))
 
@@ -217,13 +226,15 @@ def _power(planes: list[Floats], side: int, share: Floats) -> Floats:
     return floats(_over(blurred(squares, _WINDOW), share))
 
 
-def _padded(image: Floats, border: int) -> Floats:
-    return floats(cv2.copyMakeBorder(image, _REACH, _REACH, _REACH, _REACH, border))
+def _padded(image: Floats) -> Floats:
+    around = (_REACH,) * 4
+    return floats(cv2.copyMakeBorder(image, *around, cv2.BORDER_CONSTANT))
 
 
 def _means(image: Floats, side: int) -> Floats:
     """Return the means over cells of so many px a side."""
     below, right = (-length % side for length in image.shape)
-    whole = cv2.copyMakeBorder(image, 0, below, 0, right, cv2.BORDER_REPLICATE)
-    size = whole.shape[1] // side, whole.shape[0] // side
-    return floats(cv2.resize(whole, size, interpolation=cv2.INTER_AREA))
+    if below or right:
+        image = floats(cv2.copyMakeBorder(image, 0, below, 0, right, cv2.BORDER_REPLICATE))
+    size = image.shape[1] // side, image.shape[0] // side
+    return floats(cv2.resize(image, size, interpolation=cv2.INTER_AREA))

@@ -20,7 +20,7 @@ from .._ecc.field.estimate import FieldEstimate, field_steps
 from .._ecc.field.stage import Stage
 from .._ecc.field.windows import WINDOW
 from .._ecc.options import SearchOptions
-from .._images.field_warping import CELL, cell_places, moved_pixels
+from .._images.field_warping import CELL, between_cells, cell_places, moved_cells
 from .._images.pyramid.levels import Level, image_pyramid
 from .._images.pyramid.pair import Pyramids
 from .._transform.coordinates import scaled
@@ -154,7 +154,7 @@ def _laid(
         values[~valid] = np.nan
     rows, columns = cell_places((-(-shape[0] // CELL), -(-shape[1] // CELL)), times, 1)
     u = np.moveaxis(field.displacements(rows, columns), -1, 0)
-    at = moved_pixels(u, field.matrix, times)[0][: shape[0], : shape[1]]
+    at = between_cells(moved_cells(u, field.matrix, times))[: shape[0], : shape[1]]
     laid = cv2.remap(
         values,
         at,

@@ -58,7 +58,7 @@ class System:
         self._sigmas: dict[Prior, Array] = {}
         self._wide: dict[Prior, Factor] = {}
         self.cells = seen.information * (self.weights / stage.times**2)
-        self.information = splines.information(self.design, self.cells)
+        self.information = splines.information(stage.pairs(splines), self.cells)
 
     def factor(self, prior: Prior) -> Factor:
         """Return the precision of coefficients, factored."""
@@ -96,13 +96,13 @@ class System:
 
 def inflation(seen: Seen) -> Floats:
     """Return by how much forces vary more than noise that differs from pixel to pixel, (h, w)."""
-    xx, xy, yy = (blurred(part, _NEAR) for part in seen.information)
-    x, y = (blurred(part, _NEAR) for part in seen.force)
+    said = np.concatenate([seen.information, seen.force])
+    xx, xy, yy, x, y = blurred(said, _NEAR)
     # What moves alike nearby is motion.
     area = np.maximum(xx * yy - xy * xy, np.float32(1e-12)) + (xx + yy) ** 2 * np.float32(1e-3)
     left = seen.after(np.stack([(yy * x - xy * y) / area, (xx * y - xy * x) / area])).force
     expected = seen.information[0] + seen.information[2]
-    pooled = [blurred(part, _POOLED) for part in (left[0] ** 2 + left[1] ** 2, expected)]
+    pooled = blurred(np.stack([left[0] ** 2 + left[1] ** 2, expected]), _POOLED)
     ratio = pooled[0] / np.maximum(pooled[1], np.float32(1e-12))
     return floats(np.maximum(1, _NEIGHBOURS * ratio))
 

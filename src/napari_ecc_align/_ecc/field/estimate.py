@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Generator
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 import numpy as np
 
@@ -16,11 +16,13 @@ from .stage import Stage
 from .system import Factor, Splines
 from .windows import Seen
 
-# Of the coarsest level, the next one, and those after it at least; and where nine cells of ten
-# still move farther than so many px of the level, so many at most.
-_ITERATIONS, _FEW, _MOST_ITERATIONS = (5, 3, 2), 0.15, 8
+# Of the coarsest level, the next one, and those after it at least; and where of ten cells not nine
+# move by less than so many px of the finest level, or of one below, so many at most.
+_ITERATIONS, _SETTLED, _FEW, _MOST_ITERATIONS = (5, 3, 1), 0.9, (0.15, 0.3), 8
+# Of a field that is foretold, or of which the prior is known.
+_FORETOLD = (2, 1, 1)
 # A field is laid by splines so many to a stiffness, but no more along the shorter side.
-_SPLINES, _COARSE_SPLINES, _MOST_SPLINES = 3.0, 1.5, 48
+_SPLINES, _COARSE_SPLINES, _MOST_SPLINES = 2.0, 1.5, 48
 # The first guess of amplitude and stiffness, as shares of the shorter side.
 _AMPLITUDE, _STIFFNESS = 0.01, 0.12
 # Stiffer ones that bend as much more, and all that do at the same stiffness.
@@ -116,21 +118,27 @@ def field_steps(
     side = min(shape)
     guess = Prior(_AMPLITUDE * side + 1, stiffness or _STIFFNESS * side)
     prior, given = (expected.prior, expected.solved) if expected else (guess, ())
+    if expected:
+        stages = stages[_first_needed(stages, prior) :]
     if given:
-        first = _first_needed(stages, prior)
-        stages, given = stages[first:], given[first:]
+        # The finest are the same; some of the other image's may have begun further on.
+        stages, given = stages[-len(given) :], given[-len(stages) :]
     systems: list[System] = []
     splines = given[0].system.splines if given else _splines(shape, prior, _SPLINES)
     coefficients = np.zeros(int(np.prod(splines.shape)))
     for number, stage in enumerate(stages):
-        last, least = stage is stages[-1], _ITERATIONS[min(number + bool(given), 2)]
-        finer = _splines(shape, prior, _SPLINES if last else _COARSE_SPLINES)
+        iterations = _FORETOLD if expected else _ITERATIONS
+        last, least = stage is stages[-1], iterations[min(number, 2)]
+        # Two halves are compared over longer distances.
+        often = _SPLINES if last and kept is None else _COARSE_SPLINES
+        finer = _splines(shape, prior, often)
         if given:
             finer = given[number].system.splines
         coefficients, splines = finer.resampled(splines, coefficients), finer
         ring = stage.design(splines, 1)
         mask = _checkered(stage, kept, _BLOCK * stages[-1].apart)
         counted: Floats | None = None
+        unsure = expected is None
         for iteration in range(_MOST_ITERATIONS):
             made = iteration % 2 == 0 or last
             # Before anything fits, nothing is in common.
@@ -142,16 +150,20 @@ def field_steps(
             counted = None if early else seen.counted
             yield
             if given:
-                system, solve = given[number]
-                if last and kept is None and iteration + 1 >= least:
+                if not iteration:
+                    system, solve = given[number]
+                if last and kept is None and made:
                     # Where it ends, and how well it is known, is this image's own.
                     system = System(stage, splines, seen, mask)
                     solve = system.widely(prior).solve
             elif made:
                 system = System(stage, splines, seen, mask)
-                if expected is None and (iteration or number > 1):
+                if unsure and (iteration or number > 1):
                     data = system.force(seen) + system.told(coefficients)
+                    before = prior
                     prior, factor = _likeliest(system, data, prior, free=stiffness is None)
+                    # What a fine stage has confirmed, its further iterations do, too.
+                    unsure = number < 2 or prior != before
                 else:
                     factor = system.factor(prior)
                 solve = factor.solve
@@ -159,7 +171,7 @@ def field_steps(
             step = solve(system.force(seen) - back)
             coefficients = coefficients + step
             moved = floats(splines.values(system.design, step) / stage.times)
-            if iteration + 1 >= least and np.quantile(np.abs(moved), 0.9) < _FEW:
+            if iteration + 1 >= least and np.mean(np.abs(moved) < _FEW[not last]) > _SETTLED:
                 break
         systems.append(system)
     seen = seen.after(moved)
@@ -190,16 +202,20 @@ def _unfolded(system: System, coefficients: Array, prior: Prior) -> tuple[Array,
 
 def _least_area(splines: Splines, coefficients: Array) -> float:
     """Return the least determinant of the Jacobian of a field, 1 where nothing bends."""
-    rows, columns = splines.rows, splines.columns
-    places = [np.linspace(one.start, one.last, 4 * one.count) for one in (rows, columns)]
-    plain, steep = (
-        [one.design(at, k) for one, at in zip((rows, columns), places, strict=True)]
-        for k in (0, 1)
-    )
+    plain, steep = _with_slopes(splines)
     along_x = splines.values((plain[0], steep[1]), coefficients)
     along_y = splines.values((steep[0], plain[1]), coefficients)
     areas = (1 + along_x[0]) * (1 + along_y[1]) - along_x[1] * along_y[0]
     return float(areas.min())
+
+
+@lru_cache(maxsize=32)
+def _with_slopes(splines: Splines) -> tuple[tuple[Array, Array], tuple[Array, Array]]:
+    """Return splines on rows and columns that show all folds, and their slopes there."""
+    rows, columns = splines.rows, splines.columns
+    down, across = (np.linspace(one.start, one.last, 4 * one.count) for one in (rows, columns))
+    plain = rows.design(down), columns.design(across)
+    return plain, (rows.design(down, 1), columns.design(across, 1))
 
 
 def _splines(shape: tuple[int, int], prior: Prior, often: float) -> Splines:

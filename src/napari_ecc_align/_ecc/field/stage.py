@@ -7,18 +7,20 @@ from functools import lru_cache
 import numpy as np
 
 from ..._common.opencv import cv2
-from ..._images.field_warping import CELL, cell_places, moved_pixels
+from ..._images.field_warping import CELL, between_cells, cell_places, moved_cells
 from ..._images.pyramid.filters import smoothed_inside
 from ..._images.pyramid.levels import Floats, Level, floats
 from ..._images.pyramid.representations import Representation, planes_of, represent, turned
 from ..._transform.splines import Array
 from .system import Splines
-from .windows import Seen, Windows
+from .windows import Seen, Windows, sums
 
 # The finest level has so many pixels at most, and the coarsest so many on its shorter side.
 _FINEST, _COARSEST = 1_500_000, 56
 # A place counts so far (px of a level, times the scale) within the moving image.
 _INSIDE = 3.5
+# So many pixels are compared at once: what is made of them stays near at hand.
+_STRIP_PIXELS = 2**16
 
 
 class Stage:
@@ -37,6 +39,7 @@ class Stage:
         self.index, self.times = reference.index, 2.0**reference.index
         self.cells = self.windows[0].cells
         self.apart = CELL * self.times
+        self._middle = np.array(self.cells[::-1]) * CELL / 2
 
     def places(self, around: int = 0) -> tuple[Array, Array]:
         """Return where the rows and columns of cells are, and some around, in px of level 0."""
@@ -45,6 +48,10 @@ class Stage:
     def design(self, splines: Splines, around: int = 0) -> tuple[Array, Array]:
         """Return splines on the rows and columns of cells, and on so many around."""
         return _designs(splines, self.cells, self.times, around)
+
+    def pairs(self, splines: Splines) -> tuple[Floats, Floats]:
+        """Return the products of splines on the rows and columns of cells."""
+        return _pairs(splines, self.cells, self.times)
 
     def seen(self, field: Array, matrix: Array, sign: int, common: Floats | None = None) -> Seen:
         """Compare where a field puts the reference.
@@ -59,18 +66,24 @@ class Stage:
         common : ndarray of float32, shape (3, h, w), optional
             How much cells count; what gradients have nothing in common in does not, by default.
         """
-        at, middles = moved_pixels(field, matrix, self.times)
-        shown = self._shown(middles, matrix)
-        laid = floats(cv2.remap(self.moving, at, None, cv2.INTER_LINEAR))
-        if laid.ndim == 3:
-            laid = turned(laid, matrix, np.array(laid.shape[1::-1]) / 2)
-        if self._valid is not None:
-            there = cv2.remap(self._valid, at, None, cv2.INTER_LINEAR)
-            share = cv2.resize(there, self.cells[::-1], interpolation=cv2.INTER_AREA)
-            shown = floats(shown * (share > 0.99))
+        at = moved_cells(field, matrix, self.times)
+        shown = self._shown(at[1:-1, 1:-1], matrix)
+        products = [windows.room(with_moving=common is None) for windows in self.windows]
+        step = max(1, _STRIP_PIXELS // (CELL**2 * self.cells[1]))
+        for top in range(0, self.cells[0], step):
+            rows = slice(top, min(top + step, self.cells[0]))
+            pixels = between_cells(at[rows.start : rows.stop + 2], 1)
+            laid = floats(cv2.remap(self.moving, pixels, None, cv2.INTER_LINEAR))
+            if laid.ndim == 3:
+                laid = turned(laid, matrix, self._middle)
+            for windows, plane, room in zip(self.windows, planes_of(laid), products, strict=True):
+                windows.multiply(np.ascontiguousarray(plane), rows, room)
+            if self._valid is not None:
+                there = cv2.remap(self._valid, pixels[1:-1], None, cv2.INTER_LINEAR)
+                shown[rows] *= sums(floats(there)) > 0.99 * CELL**2
         parts = [
-            windows.seen(np.ascontiguousarray(plane), shown, common, sign)
-            for windows, plane in zip(self.windows, planes_of(laid), strict=True)
+            windows.seen(made, shown, common, sign)
+            for windows, made in zip(self.windows, products, strict=True)
         ]
         if len(parts) == 1:
             return parts[0]
@@ -89,8 +102,10 @@ class Stage:
         """Return 1 where cells lie on pixels of both images, else 0."""
         margin = _INSIDE * max(1.0, float(np.abs(matrix[:2, :2]).sum(axis=1).max()))
         height, width = self.moving.shape[:2]
-        within = (at >= margin) & (at <= np.array([width, height], np.float32) - 1 - margin)
-        return floats(within.all(axis=-1) & (self.windows[0].pixels > CELL**2 / 2))
+        x, y = at[..., 0], at[..., 1]
+        within = (x >= margin) & (x <= width - 1 - margin)
+        within &= (y >= margin) & (y <= height - 1 - margin)
+        return floats(within & (self.windows[0].pixels > CELL**2 / 2))
 
 
 @lru_cache(maxsize=32)
@@ -99,6 +114,11 @@ def _designs(
 ) -> tuple[Array, Array]:
     rows, columns = cell_places(cells, times, around)
     return splines.rows.design(rows), splines.columns.design(columns)
+
+
+@lru_cache(maxsize=32)
+def _pairs(splines: Splines, cells: tuple[int, int], times: float) -> tuple[Floats, Floats]:
+    return splines.pairs(_designs(splines, cells, times, 0))
 
 
 def _windows(reference: Level, representation: Representation) -> list[Windows]:

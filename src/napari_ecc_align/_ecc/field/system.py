@@ -15,7 +15,7 @@ from math import comb
 import numpy as np
 from numpy.typing import NDArray
 
-from ..._images.pyramid.levels import floats
+from ..._images.pyramid.levels import Floats, floats
 from ..._transform.splines import DEGREE, Array, Lattice
 
 
@@ -49,19 +49,23 @@ class Splines:
         band = _prior(self, stiffness)
         return np.asarray(dsbmv(len(band) - 1, 1.0, band, coefficients, lower=1))
 
-    def information(self, design: tuple[Array, Array], cells: Array) -> Array:
+    def pairs(self, design: tuple[Array, Array]) -> tuple[Floats, Floats]:
+        """Return the products of splines at rows and columns, for `information`."""
+        down, across = (_pairs(floats(one)) for one in design)
+        rows, columns = down[:, DEGREE:], across
+        return rows.reshape(len(rows), -1).T.copy(), columns.reshape(len(columns), -1)
+
+    def information(self, pairs: tuple[Floats, Floats], cells: Array) -> Array:
         """Return what cells say as a band.
 
         Parameters
         ----------
-        design : tuple of ndarray
-            The splines at the cells' rows and columns.
+        pairs : tuple of ndarray
+            From `pairs` of the cells' rows and columns.
         cells : ndarray, shape (3, h, w)
             Information xx, xy, yy, in 1/px².
         """
-        down, across = (_pairs(floats(one)) for one in design)
-        below = [pairs.reshape(len(pairs), -1) for pairs in (down[:, DEGREE:], across)]
-        parts = below[0].T @ floats(cells) @ below[1]
+        parts = pairs[0] @ floats(cells) @ pairs[1]
         parts = parts.reshape(3, DEGREE + 1, self.rows.count, 2 * DEGREE + 1, self.columns.count)
         return _banded(self, parts)
 
@@ -97,17 +101,17 @@ def _factors(stiffness: float) -> Array:
 
 @lru_cache(maxsize=16)
 def _prior(splines: Splines, stiffness: float) -> Array:
-    return np.asarray(np.tensordot(_factors(stiffness), _energies(splines), axes=1))
+    return np.asarray(np.tensordot(_energies(splines), _factors(stiffness), axes=1)).T
 
 
 @lru_cache(maxsize=64)
 def _log_prior(splines: Splines, stiffness: float) -> float:
-    return Factor(_prior(splines, stiffness)).log_determinant
+    return Factor(_prior(splines, stiffness).copy(order="F")).log_determinant
 
 
 @lru_cache(maxsize=8)
 def _energies(splines: Splines) -> Array:
-    """Return the bands of the squared derivatives of order 0 to 3, integrated: (4, ..., n)."""
+    """Return the bands of the squared derivatives of order 0 to 3, integrated: (n, ..., 4)."""
     y, x = ([_diagonals(one.gram(k)) for k in range(4)] for one in (splines.rows, splines.columns))
     bands = []
     for order in range(4):
@@ -115,8 +119,8 @@ def _energies(splines: Splines) -> Array:
             comb(order, k) * np.multiply.outer(y[order - k][DEGREE:], x[k])
             for k in range(order + 1)
         )
-        bands.append(_banded(splines, np.stack([part, np.zeros_like(part), part])))
-    return np.stack(bands)
+        bands.append(_banded(splines, np.stack([part, np.zeros_like(part), part])).T)
+    return np.stack(bands, axis=-1)
 
 
 def _pairs(design: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -145,9 +149,10 @@ def _banded(splines: Splines, parts: NDArray[np.floating]) -> Array:
         The products xx, xy and yy of a spline and one so many rows below and columns beside it.
     """
     taken, put, shape = _places(splines)
-    band = np.zeros(shape)
+    # Column by column, as LAPACK has them.
+    band = np.zeros(shape[::-1])
     band.reshape(-1)[put] = parts.reshape(-1)[taken]
-    return band
+    return band.T
 
 
 @lru_cache(maxsize=8)
@@ -162,12 +167,12 @@ def _places(splines: Splines) -> tuple[NDArray[np.int_], NDArray[np.int_], tuple
     shape = 2 * (DEGREE * width + DEGREE) + 2, 2 * height * width
     size = (3, DEGREE + 1, height, 2 * DEGREE + 1, width)
     taken = np.ravel_multi_index(np.broadcast_arrays(a + b, dy, i, dx + DEGREE, j), size)
-    inside, put, taken = np.broadcast_arrays(inside, row * shape[1] + column, taken)
+    inside, put, taken = np.broadcast_arrays(inside, column * shape[0] + row, taken)
     return taken[inside], put[inside], shape
 
 
 class Factor:
-    """A positive definite band matrix, factored."""
+    """A positive definite band matrix, factored in its place."""
 
     def __init__(self, band: Array) -> None:
         from scipy.linalg import get_lapack_funcs
@@ -175,7 +180,7 @@ class Factor:
         factor, self._solve, self._triangular = get_lapack_funcs(
             ("pbtrf", "pbtrs", "tbtrs"), (band,)
         )
-        self._lower, flaw = factor(band, lower=1)
+        self._lower, flaw = factor(band, lower=1, overwrite_ab=1)
         self.sound = flaw == 0
 
     @property

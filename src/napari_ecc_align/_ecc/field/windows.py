@@ -9,8 +9,8 @@ of products over cells.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import cached_property, lru_cache
 
 import numpy as np
 
@@ -31,6 +31,9 @@ _NEAR, _AROUND, _ABOVE_LEAST = 1.0, 9, np.float32(1.3)
 # What moves a cell farther (px) at once is an accident.
 _FARTHEST = 1.0
 _TINY = np.float32(1e-6)
+_HALVINGS = tuple(2**k for k in range(1, CELL.bit_length()))
+# Planes of so many cells a side are blurred as matrices: calls would take longer than sums.
+_SMALL = 64
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,14 +74,36 @@ class Seen:
 
 def sums(image: Floats) -> Floats:
     """Return the sums over cells of an image whose sides are whole cells."""
+    # Twice by two is quicker than once by four.
     height, width = image.shape
-    size = width // CELL, height // CELL
-    return floats(cv2.resize(image, size, interpolation=cv2.INTER_AREA)) * np.float32(CELL**2)
+    for side in _HALVINGS:
+        size = width // side, height // side
+        image = floats(cv2.resize(image, size, interpolation=cv2.INTER_AREA))
+    return image * np.float32(CELL**2)
 
 
 def blurred(cells: Floats, sigma: float) -> Floats:
-    """Return sums over Gaussian windows of cells, (h, w), where nothing lies beyond the border."""
-    return floats(cv2.GaussianBlur(cells, (0, 0), sigma, borderType=cv2.BORDER_CONSTANT))
+    """Return sums over Gaussian windows of cells, (..., h, w), with nothing beyond the border."""
+    height, width = cells.shape[-2:]
+    if cells.ndim > 2 and max(height, width) <= _SMALL:
+        return floats(_window_sums(height, sigma) @ cells @ _window_sums(width, sigma))
+    out = np.empty_like(cells)
+    for plane, into in zip(
+        cells.reshape(-1, height, width), out.reshape(-1, height, width), strict=True
+    ):
+        cv2.GaussianBlur(plane, (0, 0), sigma, into, borderType=cv2.BORDER_CONSTANT)
+    return out
+
+
+@lru_cache(maxsize=64)
+def _window_sums(length: int, sigma: float) -> Floats:
+    """Return the matrix that sums over Gaussian windows along an axis."""
+    reach = round(4 * sigma)
+    kernel = cv2.getGaussianKernel(2 * reach + 1, sigma, cv2.CV_32F).ravel()
+    wide = np.zeros((length, length + 2 * reach), np.float32)
+    for k, weight in enumerate(kernel):
+        wide[np.arange(length), np.arange(length) + k] = weight
+    return np.ascontiguousarray(wide[:, reach : reach + length])
 
 
 class Windows:
@@ -108,17 +133,21 @@ class Windows:
         mean = self._window(self._first) / around
         power = np.maximum(self._window(self._second) / around - mean**2, _TINY)
         level = [self._window(one) / around for one in slope]
-        self._own = own = [
+        own = [
             (self._window(one) / around - mean * flat) / power
             for one, flat in zip(alike, level, strict=True)
         ]
-        self._flat = flat = [one - part * mean for one, part in zip(level, own, strict=True)]
+        flat = [one - part * mean for one, part in zip(level, own, strict=True)]
+        self._own, self._flat = np.stack(own), np.stack(flat)
         self._offsets, self._gains = np.zeros((2, 2, *self.cells), np.float32)
         for k in (0, 1):
             self._offsets[k] = slope[k] - flat[k] * self.pixels - own[k] * self._first
             self._gains[k] = alike[k] - flat[k] * self._first - own[k] * self._second
-        self._bends = sums(curved), sums(curved * image), sums(curved * curved)
-        plain, like, _ = self._bends
+        plain, like = sums(curved), sums(curved * image)
+        # What windows gather of the reference alone.
+        self._own_parts = np.stack(
+            [self.pixels, self._first, self._second, plain, like, sums(curved * curved)]
+        )
         self._flanks = np.stack(
             [
                 sums(curved * one) - flat[k] * plain - own[k] * like
@@ -144,13 +173,46 @@ class Windows:
     def _window(self, cells: Floats, times: float = 1.0) -> Floats:
         return blurred(cells, times * WINDOW / CELL)
 
-    def seen(self, moving: Floats, shown: Floats, common: Floats | None, sign: int) -> Seen:
+    def room(self, *, with_moving: bool) -> Floats:
+        """Return room for what `multiply` makes, with products of both gradients or not."""
+        return np.empty((9 if with_moving else 6, *self.cells), np.float32)
+
+    def multiply(self, moving: Floats, rows: slice, into: Floats) -> None:
+        """Gather products with the moving image as a field lays it here.
+
+        Parameters
+        ----------
+        moving : ndarray of float32, shape (CELL * n + 2, CELL * w)
+            Smoothed; of some rows of cells, and one row of pixels above and below.
+        rows : slice
+            Of cells.
+        into : ndarray of float32, shape (9, h, w) or (6, h, w)
+            From `room`; these rows are set: sums of the image, its square, its products with the
+            reference, with how that curves and with its gradients; and products of gradients.
+        """
+        inner = slice(CELL * rows.start, CELL * rows.stop)
+        gx, gy = (one[inner] for one in self._slopes)
+        image = moving[1:-1] * self._weight[inner]
+        product = np.empty_like(image)
+        others = None, image, self._image[inner], self._curved[inner], gx, gy
+        for room, by in zip(into, others, strict=False):
+            made = image if by is None else np.multiply(image, by, out=product)
+            room[rows] = sums(made)
+        if len(into) > len(others):
+            mx, my = (one[1:-1] for one in gradients(moving))
+            into[6, rows] = sums(np.multiply(gx, mx, out=product))
+            into[8, rows] = sums(np.multiply(gy, my, out=product))
+            np.multiply(gx, my, out=image)
+            image += np.multiply(gy, mx, out=product)
+            into[7, rows] = sums(image) / 2
+
+    def seen(self, made: Floats, shown: Floats, common: Floats | None, sign: int) -> Seen:
         """Compare with the moving image as a field lays it here.
 
         Parameters
         ----------
-        moving : ndarray of float32, shape (h, w)
-            Smoothed; its sides are whole cells.
+        made : ndarray of float32, shape (9, h, w) or (6, h, w)
+            What `multiply` made of all rows.
         shown : ndarray of float32
             1 for cells where both images have pixels, else 0.
         common : ndarray of float32, shape (3, h, w), or None
@@ -159,29 +221,28 @@ class Windows:
             -1 for a negative of the reference.
         """
         counted = shown if common is None else shown * largest(common)
-        image = moving * self._weight
-        around = self._window(counted * self.pixels) + np.float32(1e-3)
-
-        def mean(cells: Floats) -> Floats:
-            return floats(self._window(counted * cells) / around)
-
-        first, both = sums(image), sums(image * self._image)
-        there, here = mean(first), mean(self._first)
-        own = np.maximum(mean(self._second) - here**2, _TINY)
-        other = np.maximum(mean(sums(image * image)) - there**2, _TINY)
-        cross = mean(both) - here * there
+        first, _, both, _, *moved = made[:6]
+        gathered = self._window(counted * np.concatenate([self._own_parts, made[:4]]))
+        gathered[1:] /= gathered[0] + np.float32(1e-3)
+        _, here, second, level, alike, square, there, squares, mixed, bent = gathered
+        own = np.maximum(second - here**2, _TINY)
+        other = np.maximum(squares - there**2, _TINY)
+        cross = mixed - here * there
         fit = np.clip(cross / np.sqrt(own * other), -0.9999, 0.9999)
         gain = np.where(cross * sign > 0, cross / own, np.float32(0))
         left = other * (1 - fit**2) + _TINY
-        sharper, level, like = self._sharper(mean, image, here, there, own, cross)
-        force = np.empty_like(self._offsets)
-        for k, slope in enumerate(self._slopes):
-            moved = sums(image * slope) - self._flat[k] * first - self._own[k] * both
-            force[k] = (there - gain * here) * self._offsets[k] + gain * self._gains[k] - moved
-            flanks = self._flanks[k] - level * self._offsets[k] - like * self._gains[k]
-            force[k] += sharper * flanks
+        # How much sharper the moving image is, and what of curvature is offset and gain: what is
+        # less sharp moves both flanks of an edge apart, but the edge nowhere.
+        like = (alike - here * level) / own
+        beside = level - like * here
+        size = np.maximum(square - beside * level - like * alike, _TINY)
+        sharper = (bent - beside * there - like * (cross + here * there)) / size
+        force = (there - gain * here - sharper * beside) * self._offsets
+        force += (gain - sharper * like) * self._gains
+        force += sharper * self._flanks
+        force -= moved - self._flat * first - self._own * both
         shares = shown * (
-            self._common(moving, counted * gain / left, gain) if common is None else common
+            self._common(made[6:], counted * gain / left, gain) if common is None else common
         )
         # Noise moves nothing: gradients count by what of them both images have.
         force = along(shares, force * (gain / left))
@@ -192,44 +253,25 @@ class Windows:
         force *= np.minimum(1, _FARTHEST / np.maximum(far, _TINY))
         return Seen(floats(information), force, floats(fit), floats(shares), certain, shown)
 
-    def _sharper(
-        self,
-        mean: Callable[[Floats], Floats],
-        image: Floats,
-        here: Floats,
-        there: Floats,
-        own: Floats,
-        cross: Floats,
-    ) -> tuple[Floats, Floats, Floats]:
-        """Return how much sharper the moving image is, and what of curvature is offset and gain.
-
-        What is less sharp moves both flanks of an edge apart, but the edge nowhere.
-        """
-        level, alike, square = (mean(one) for one in self._bends)
-        like = (alike - here * level) / own
-        beside = level - like * here
-        size = np.maximum(square - beside * level - like * alike, _TINY)
-        both = mean(sums(image * self._curved)) - beside * there - like * (cross + here * there)
-        return floats(both / size), floats(beside), floats(like)
-
-    def _common(self, moving: Floats, certain: Floats, gain: Floats) -> Floats:
+    def _common(self, both: Floats, certain: Floats, gain: Floats) -> Floats:
         """Return the shares of gradients that both images have, 0 if it may be none: (3, h, w)."""
-        (gx, gy), (mx, my) = self._slopes, gradients(moving)
-        crossed = floats((sums(gx * my) + sums(gy * mx)) / 2)
-        products = sums(gx * mx), crossed, sums(gy * my)
-        common = np.stack([self._window(certain * one, _POOLED) for one in products])
-        certain = certain * gain
-        power = np.stack([self._window(certain * one, _POOLED) for one in self._power])
-        pixels = np.maximum(self._window(certain * self.pixels, _POOLED), _TINY)
+        weights = certain * gain
+        parts = [certain * both, weights * self._power, (weights * self.pixels)[None]]
+        gathered = self._window(np.concatenate(parts), _POOLED)
+        common, power, pixels = gathered[:3], gathered[3:6], np.maximum(gathered[6], _TINY)
         # Noise is as strong around, and no stronger than all that is seen where least is.
         left = (power - common)[::2].sum(axis=0) / (2 * pixels)
-        own, least = (
-            floats(
-                np.stack([blurred(one, near) for one in self._power])
-                / np.maximum(blurred(self.pixels, near), _TINY)
-            )
-            for near in (_NEAR, 2 * _NEAR)
-        )
-        weakest = cv2.erode(least[::2].mean(axis=0), np.ones((_AROUND, _AROUND), np.uint8))
+        own, weakest = self._power_near
         noise = np.clip(left, 0, _ABOVE_LEAST * weakest)
         return in_common(own, common, power, floats(noise), _LEAST_COMMON)
+
+    @cached_property
+    def _power_near(self) -> tuple[Floats, Floats]:
+        """Products of gradients around each cell, per pixel, and the least strength around."""
+        parts = np.concatenate([self._power, self.pixels[None]])
+        own, least = (
+            near[:3] / np.maximum(near[3], _TINY)
+            for near in (blurred(parts, sigma) for sigma in (_NEAR, 2 * _NEAR))
+        )
+        strength = floats(least[::2].mean(axis=0))
+        return own, floats(cv2.erode(strength, np.ones((_AROUND, _AROUND), np.uint8)))
