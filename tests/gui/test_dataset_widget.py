@@ -262,6 +262,24 @@ def test_reject_and_accept_reach_the_record_and_the_report(widget, settle, copie
     assert "2 failed, 1 rejected" in widget.message.value
     widget.only_unsure.native.click()
     assert "p0.png" not in names_in(widget.table)
+    widget.only_unsure.native.click()
+    choose_row(widget.table, "p0.png")
+    settle()
+    # It was a slip: either way back is a click.
+    assert widget.review.accept.enabled and widget.review.undo.enabled
+    widget.review.accept.native.click()
+    settle()
+    assert ": accepted. All pairs: 3 aligned" in widget.message.value
+    assert (copied / "gray" / "p0.png").exists()
+    for outcome, decision in (("failed", "rejected"), ("aligned", None)):
+        assert widget.review.undo.enabled
+        widget.review.undo.native.click()
+        settle()
+        record = read_record(copied, "p0.png")
+        assert (record.outcome, record.review and record.review.decision) == (outcome, decision)
+    assert (copied / "gray" / "p0.png").exists()
+    assert not widget.review.undo.enabled and not widget.review.accept.enabled
+    assert "p0.png: aligned. All pairs: 3 aligned" in widget.message.value
 
 
 def test_names_that_begin_alike_are_told_apart_in_a_narrow_table():

@@ -13,6 +13,7 @@ from napari.utils.notifications import show_warning
 
 from ..._batch.batch import Batch
 from ..._batch.records.record import Record
+from ..._batch.run.review import rejected_transform
 from ..._transform.transform import Transform
 from ..align.widget import AlignWidget
 from ..shared.background import Background
@@ -61,14 +62,18 @@ class ReviewForm(Form):
         )
         self.reject = button(
             "Reject",
-            "It is no pair, or cannot be aligned: its results are removed. Correct… brings it "
-            "back",
+            "It is no pair, or cannot be aligned: its results are removed. Undo brings them back",
             lambda: self._decided(Batch.reject),
+        )
+        self.undo = button(
+            "Undo",
+            "Take the last decision on this pair back: it is as it was before",
+            lambda: self._decided(lambda plan, name, note: Batch.undo(plan, name)),
         )
         self.use = button(
             "Use this alignment", "Write this pair as the Align form has aligned it", self._use
         )
-        buttons = row(self.accept, self.correct, self.reject)
+        buttons = row(self.accept, self.correct, self.reject, self.undo)
         super().__init__(self.text, Form(self.note), buttons, self.use, labels=False)
         fill_width(self.text, lines=4)
         self.native.destroyed.connect(self._work.leave)
@@ -184,8 +189,10 @@ class ReviewForm(Form):
         if record is None:
             return
         ready = self._allowed and not self.busy
-        self.accept.enabled = ready and record.outcome == "doubtful"
+        rejected = rejected_transform(record) is not None
+        self.accept.enabled = ready and (record.outcome == "doubtful" or rejected)
         self.correct.enabled = ready and self._pair.ids is not None
         self.reject.enabled = ready and not is_rejected(record)
+        self.undo.enabled = ready and record.review is not None
         self.use.visible = self._align is not None
         self.use.enabled = ready
