@@ -295,6 +295,48 @@ def test_names_that_begin_alike_are_told_apart_in_a_narrow_table():
 
 
 @pytest.mark.usefixtures("here")
+def test_the_table_is_sorted_by_keys_as_by_a_click(widget, window, settle, copied, qtbot):
+    widget.folders.out.value = copied
+    settle()
+    table, header = widget.table, widget.table.horizontalHeader()
+    window.activateWindow()
+    table.setFocus()
+    qtbot.waitUntil(table.hasFocus)
+    alt, orders = Qt.KeyboardModifier.AltModifier, set()
+    for column in (2, 3, 0):
+        qtbot.keyClick(table, Qt.Key.Key_Right, alt)
+        assert header.sortIndicatorSection() == column
+        orders.add(tuple(names_in(table)))
+    upwards = names_in(table)
+    assert upwards == sorted(upwards) and len(orders) > 1
+    qtbot.keyClick(table, Qt.Key.Key_Down, alt)
+    assert names_in(table) == upwards[::-1]
+    qtbot.keyClick(table, Qt.Key.Key_Up, alt)
+    assert names_in(table) == upwards
+    # Tab goes on through the form, not through the cells of a thousand pairs.
+    qtbot.keyClick(table, Qt.Key.Key_Tab)
+    assert not table.hasFocus()
+
+
+@pytest.mark.both_bindings
+@pytest.mark.usefixtures("here")
+def test_the_focus_stays_with_the_decisions(widget, window, settle, copied, qtbot):
+    widget.folders.out.value = copied
+    settle()
+    choose_row(widget.table, "p0.png")
+    settle()
+    window.activateWindow()
+    review = widget.review
+    # What has been pressed is of no use afterwards; the button beside it is.
+    for pressed, then in ((review.reject, review.undo), (review.undo, review.reject)):
+        pressed.native.setFocus(Qt.FocusReason.TabFocusReason)
+        qtbot.waitUntil(pressed.native.hasFocus)
+        qtbot.keyClick(pressed.native, Qt.Key.Key_Space)
+        settle()
+        qtbot.waitUntil(then.native.hasFocus, timeout=10_000)
+
+
+@pytest.mark.usefixtures("here")
 def test_a_doubtful_pair_is_accepted(widget, viewer, settle, copied):
     path = copied / "records" / "p1.png.json"
     document = json.loads(path.read_bytes())

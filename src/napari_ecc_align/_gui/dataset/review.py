@@ -16,6 +16,7 @@ from ..._batch.records.record import Record
 from ..._batch.run.review import rejected_transform
 from ..._transform.transform import Transform
 from ..align.widget import AlignWidget
+from ..shared.access import KeptFocus
 from ..shared.background import Background
 from ..shared.docks import open_dock
 from ..shared.html import MEANINGS, legend, legend_outside, unbroken
@@ -25,6 +26,11 @@ from ..shared.scrolling import bring_into_sight
 from .open_pair import OpenPair, PairImages, read_steps
 from .processes import Decision
 from .texts import is_rejected, pair_text
+
+
+def _undone(plan: Batch, name: str, *, note: str) -> Record:
+    """Take the last decision back, in a process; what is written beside it is not kept."""
+    return plan.undo(name)
 
 
 class ReviewForm(Form):
@@ -50,6 +56,8 @@ class ReviewForm(Form):
         self._align: AlignWidget | None = None
         self._allowed, self._decided_now = True, False
         self.plan: Batch | None = None
+        # Of the form that this is a part of.
+        self.focus: KeptFocus | None = None
         self.text = Label(value="")
         self.note = LineEdit(label="note", tooltip="Kept with the decision")
         self.accept = button(
@@ -68,7 +76,7 @@ class ReviewForm(Form):
         self.undo = button(
             "Undo",
             "Take the last decision on this pair back: it is as it was before",
-            lambda: self._decided(lambda plan, name, note: Batch.undo(plan, name)),
+            lambda: self._decided(_undone),
         )
         self.use = button(
             "Use this alignment", "Write this pair as the Align form has aligned it", self._use
@@ -139,7 +147,10 @@ class ReviewForm(Form):
     def _read_on(self, running: bool) -> None:
         if not running and self._next is not None:
             self.open(self._next)
-        self._offer()
+        if self.focus is None:
+            self._offer()
+        else:
+            self.focus.through(running, self._offer, what="a pair")
 
     def _decided(self, how: Callable[..., Record], **more: Transform) -> None:
         if self._record is None or self.plan is None:
