@@ -4,7 +4,7 @@ import pytest
 from napari._app_model import get_app_model
 from npe2 import PluginManager
 from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QApplication, QFileDialog, QWidget
+from qtpy.QtWidgets import QApplication, QFileDialog, QTextBrowser, QWidget
 
 from napari_ecc_align._gui.shared.docks import docked
 from napari_ecc_align._gui.shared.keyboard import stops
@@ -352,3 +352,18 @@ def test_what_has_the_focus_can_be_seen(pair, window, qtbot, title, theme):
         assert max(gaps) > 60, control.accessibleName()
     rings = [each for each in form.findChildren(QWidget) if type(each).__name__ == "_Ring"]
     assert len([ring for ring in rings if ring.isVisible()]) == 1
+
+
+@pytest.mark.both_bindings
+def test_the_help_is_read_and_closed_by_keys(widget, window, qtbot):
+    window.activateWindow()
+    widget.help.native.setFocus(Qt.FocusReason.TabFocusReason)
+    qtbot.waitUntil(widget.help.native.hasFocus)
+    qtbot.keyClick(widget.help.native, Qt.Key.Key_Space)
+    browser = widget.native.findChild(QTextBrowser)
+    qtbot.waitUntil(lambda: browser.hasFocus() and browser.verticalScrollBar().maximum() > 0)
+    qtbot.keyClick(browser, Qt.Key.Key_PageDown)
+    assert browser.verticalScrollBar().value() > 0
+    qtbot.keyClick(browser, Qt.Key.Key_Escape)
+    assert not browser.isVisible()
+    qtbot.waitUntil(widget.help.native.hasFocus)

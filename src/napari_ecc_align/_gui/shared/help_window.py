@@ -10,6 +10,7 @@ from qtpy.QtCore import QEvent, QPoint, QSize, Qt, QUrl
 from qtpy.QtGui import (
     QColor,
     QImage,
+    QKeyEvent,
     QResizeEvent,
     QTextCharFormat,
     QTextCursor,
@@ -70,6 +71,16 @@ class HelpWindow(QTextBrowser):
         if picture.width() <= width:
             return picture
         return picture.scaledToWidth(width, Qt.TransformationMode.SmoothTransformation)
+
+    def keyPressEvent(self, event: QKeyEvent | None) -> None:
+        """Close the window at Escape, and go back to where its help was asked for."""
+        if event is not None and event.key() == Qt.Key.Key_Escape:
+            self.close()
+            form = self.parentWidget()
+            if form is not None:
+                form.activateWindow()
+            return
+        super().keyPressEvent(event)
 
     def resizeEvent(self, event: QResizeEvent | None) -> None:
         """Have the pictures drawn again at the new width, soon."""
@@ -143,4 +154,7 @@ def open_help(parent: QWidget, page: str = "align.md") -> QTextBrowser:
     browser.setSource(QUrl.fromLocalFile(str(docs_folder() / page)))
     browser.show()
     browser.raise_()
+    # The arrow keys scroll, Tab goes from link to link, and Escape goes back to the form.
+    browser.activateWindow()
+    browser.setFocus(Qt.FocusReason.OtherFocusReason)
     return browser
