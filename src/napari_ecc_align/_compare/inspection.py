@@ -196,17 +196,16 @@ def inspection_steps(
     transform: TransformLike | FieldLike,
     *,
     thresholding: Thresholding,
-    signed: bool = False,
+    signed: bool | None = False,
     resampling: Resampling,
     start: TransformLike | None = None,
     masks: tuple[ArrayLike | LazyArray | None, ArrayLike | LazyArray | None] = (None, None),
-    pictures: bool = True,
 ) -> Generator[str, None, Inspection]:
     """Inspect as `inspect_alignment` does, one step at a time.
 
     For callers that want to stop in between, such as a worker thread. `masks` are those of the
-    reference and of the moving image. Without `pictures` only the numbers are told, as of images
-    that are drawn where somebody looks: all arrays are empty then.
+    reference and of the moving image. Where `signed` is None only the numbers are told, as of
+    images that are drawn where somebody looks: all arrays are empty then.
 
     Returns
     -------
@@ -240,11 +239,11 @@ def inspection_steps(
         lay,
         found,
         thresholding,
-        signed=signed if pictures else None,
+        signed=signed,
         with_ecc=start is not None,
     )
     seen = replace(seen, corner_shift=_corner_shift(found, lay, fixed.shape))
-    return replace(seen, reference=fixed) if pictures else seen
+    return seen if signed is None else replace(seen, reference=fixed)
 
 
 Way = TypeVar("Way")

@@ -352,8 +352,9 @@ def _inspection_steps(
         options["spacing"] = task.spacings[1]
         steps = volume_inspection_steps(reference, moving, transform, _looks(task), **options)
     else:
-        options |= {"thresholding": chosen.thresholding, "signed": chosen.signed}
-        options |= {"resampling": chosen.resampling, "pictures": not task.drawn_where_looked_at}
+        options |= {"thresholding": chosen.thresholding}
+        options["signed"] = None if task.drawn_where_looked_at else chosen.signed
+        options["resampling"] = chosen.resampling
         steps = inspection_steps(reference, moving, transform, **options)
     seen = yield from steps
     return seen if task.drawn_where_looked_at else blank_outside(seen)
