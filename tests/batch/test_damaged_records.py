@@ -119,7 +119,7 @@ def test_a_damaged_record_outside_of_the_plan_is_said(good, out):
     assert stray.read_text() == "{"
 
 
-@pytest.mark.parametrize("decide", ["accept", "reject"])
+@pytest.mark.parametrize("decide", ["accept", "reject", "undo"])
 def test_a_damaged_record_is_not_decided_on(out, decide):
     batch = Batch.open(out)
     record_path(out, NAME).write_text("{")

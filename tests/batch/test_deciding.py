@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from types import SimpleNamespace
 
@@ -171,7 +172,7 @@ def test_a_new_output_that_is_in_the_way_of_nothing_else_is_taken_back(batch, go
 
 def test_a_batch_that_has_not_been_run_can_be_corrected_but_not_accepted(good, tmp_path):
     batch = Batch.plan(**good.folders, out=tmp_path / "out")
-    for decide in (batch.accept, batch.reject):
+    for decide in (batch.accept, batch.reject, batch.undo):
         with pytest.raises(InputError, match="has not been done yet"):
             decide(NAME)
     with pytest.raises(InputError):
@@ -200,9 +201,76 @@ def test_accepting_writes_no_image_again(batch):
     assert all(step.resumed for step in batch.run())
 
 
-def test_a_rejected_pair_cannot_be_accepted_but_corrected(batch, good):
+def told(record):
+    """Return what a person sees of a record, and what is written."""
+    review = record.review and (record.review.decision, record.review.note)
+    matrix = None if record.transform is None else record.transform.matrix.tolist()
+    return record.outcome, record.reason, review, matrix, record.outputs, dict(record.numbers)
+
+
+def without_seconds(seen):
+    *rest, numbers = seen
+    return *rest, {key: value for key, value in numbers.items() if "seconds" not in key}
+
+
+def images_of(batch):
+    return {n: value for n, value in digests(batch.out).items() if n.endswith(".png")}
+
+
+@pytest.mark.parametrize("name", [NAME, PASSED])
+@pytest.mark.parametrize("decide", ["accept", "reject", "correct"])
+def test_every_decision_can_be_undone(batch, good, name, decide):
+    before, images = without_seconds(told(batch.records()[name])), images_of(batch)
+    given = [good.truth[NAME]] if decide == "correct" else []
+    assert getattr(batch, decide)(name, *given, note="a slip").review.note == "a slip"
+    undone = Batch.open(batch.out).undo(name)
+    assert without_seconds(told(undone)) == before and undone.review is None
+    assert images_of(batch) == images
+    with pytest.raises(InputError, match="nobody has decided on it"):
+        batch.undo(name)
+    assert all(step.resumed for step in batch.run())
+
+
+def test_a_rejected_pair_is_accepted_as_it_lay(batch):
+    before, images = batch.records()[NAME], images_of(batch)
+    batch.reject(NAME, note="a slip")
+    assert images_of(batch) != images
+    accepted = Batch.open(batch.out).accept(NAME, note="right after all")
+    assert (accepted.outcome, accepted.review.decision) == ("aligned", "accepted")
+    assert np.array_equal(accepted.transform.matrix, before.transform.matrix)
+    assert images_of(batch) == images
+    assert len(list(read_records(batch.out))) == 4
+
+
+def test_decisions_are_undone_one_after_the_other(batch, good):
+    corrected = batch.correct(NAME, good.truth[NAME], note="by hand")
+    images = images_of(batch)
+    batch.reject(NAME, note="a slip")
+    back = batch.undo(NAME)
+    assert without_seconds(told(back)) == without_seconds(told(corrected))
+    assert images_of(batch) == images
+    batch.reject(NAME, note="none")
+    batch.accept(NAME)
+    rejected = batch.undo(NAME)
+    assert (rejected.outcome, rejected.reason) == ("failed", "Rejected by a person. none")
+    assert NAME not in {name.removeprefix("moving/") for name in images_of(batch)}
+    # What it had before is still known.
+    assert np.array_equal(batch.accept(NAME).transform.matrix, corrected.transform.matrix)
+
+
+def test_what_was_rejected_before_that_was_kept_is_done_again(batch):
+    former = batch.records()[NAME]
     batch.reject(NAME)
+    path = batch.out / "records" / f"{NAME}.json"
+    document = json.loads(path.read_bytes())
+    del document["review"]["former"]
+    path.write_text(json.dumps(document))
     with pytest.raises(InputError, match="no transform that could be accepted"):
         batch.accept(NAME)
+    assert np.array_equal(batch.undo(NAME).transform.matrix, former.transform.matrix)
+
+
+def test_a_rejected_pair_can_be_corrected(batch, good):
+    batch.reject(NAME)
     assert batch.correct(NAME, good.truth[NAME]).outcome == "aligned"
     assert len(list(read_records(batch.out))) == 4

@@ -4,8 +4,17 @@ import dask.array as da
 import numpy as np
 import pytest
 
-from napari_ecc_align import InputError, Transform, checkerboard, difference, overlay, warp
+from napari_ecc_align import (
+    InputError,
+    Transform,
+    checkerboard,
+    compare,
+    difference,
+    overlay,
+    warp,
+)
 from napari_ecc_align._compare.large_pair import LargePair
+from napari_ecc_align._compare.thresholding import Thresholding
 from napari_ecc_align._images.coverage import overlap
 from napari_ecc_align._images.lazy_warping import warp_pyramid
 from pairs import picture
@@ -97,3 +106,54 @@ def test_images_that_do_not_meet_are_refused(scene):
     assert pair.shape == SHAPE
     with pytest.raises(InputError, match="too little of the images"):
         far.overlay()
+
+
+@pytest.mark.parametrize(
+    "how",
+    [
+        Thresholding("otsu"),
+        Thresholding("mean"),
+        Thresholding("sauvola", window_size=41, k=0.1),
+        Thresholding("local"),
+        Thresholding(thresholds=(120, 90)),
+    ],
+    ids=["histogram", "mean", "sauvola", "local", "given"],
+)
+@pytest.mark.parametrize("kind", [np.uint8, np.float32])
+def test_a_binary_difference_is_that_of_the_whole_images(scene, how, kind):
+    pair, images, inside = pair_of(scene.astype(kind), SHIFTED, False)
+    whole = compare(*images, mask=inside, **how.keywords())
+    assert whole.different > 500
+    drawn = pair.binary_difference(how, whole)
+    assert [level.shape for level in drawn] == [(1100, 1300), (550, 650), (275, 325)]
+    finest = np.asarray(drawn[0])
+    # Floats are brought to between 0 and 1 and back, which rounds; so do running sums of windows.
+    assert np.count_nonzero(finest != whole.labels) <= (
+        2e-5 * finest.size if how.thresholds is None else 0
+    )
+    # A smaller size shows about as much, of whichever image. Grain, which is not smaller there,
+    # tells where thresholds lie in the midst of what is alike.
+    for label in (1, 2) if how.method == "otsu" else ():
+        share = np.mean(np.asarray(drawn[1]) == label)
+        assert share == pytest.approx(np.mean(whole.labels == label), rel=0.25, abs=0.004)
+
+
+def test_thresholds_are_told_from_some_pixels_where_nothing_was_counted(scene):
+    pair, images, inside = pair_of(scene, SHIFTED, True)
+    for how in (Thresholding("otsu"), Thresholding("sauvola")):
+        whole = compare(*images, mask=inside, **how.keywords()).labels
+        drawn = np.asarray(pair.binary_difference(how)[0])
+        assert np.mean(drawn != whole) < 0.03
+
+
+def test_images_of_one_size_are_shown_at_smaller_ones(scene):
+    image = np.tile(scene[:1100, :1300, 1], (2, 2))
+    lazy, same = da.from_array(image, chunks=512), Transform.identity()
+    pair = LargePair([lazy], [lazy[::-1]], same, image.shape)
+    board = pair.checkerboard()
+    assert [level.shape for level in board] == [(2200, 2600), (1100, 1300), (550, 650)]
+    # A smaller size has the pixels at the middle of those that one stands for.
+    for step, level in ((2, board[1]), (4, board[2])):
+        thin = np.asarray(board[0])[step // 2 :: step, step // 2 :: step]
+        # Beside the border of a square they may lie on its other side.
+        assert np.mean(np.abs(np.asarray(level) - thin) > 1e-6) < 0.02

@@ -9,7 +9,7 @@ import dask.array as da
 import numpy as np
 import pytest
 
-from napari_ecc_align import InputError, Transform, warp
+from napari_ecc_align import Field, InputError, Transform, warp
 from napari_ecc_align._images.lazy_warping import lazy_warp, warp_pyramid
 from pairs import picture
 
@@ -69,6 +69,38 @@ def test_the_pixels_are_those_of_warp(image, transform, dtype):
     gap = np.abs(found.compute().astype(float) - expected.astype(float))
     assert gap.max() <= (0.05 if np.issubdtype(dtype, np.floating) else 1)
     assert gap.mean() < 1e-3
+
+
+@pytest.mark.parametrize("way", ["nearest", "linear", "cubic"])
+@pytest.mark.parametrize("fill", ["background", 7.0])
+def test_the_pixels_through_a_field_are_those_of_warp(image, way, fill):
+    rows, columns = np.mgrid[: image.shape[0], : image.shape[1]]
+    bent = np.stack([9 * np.sin(rows / 150), 6 * np.cos(columns / 120)], axis=-1)
+    field = Transform([[1, 0.01, -30], [0, 1, 12]]) @ Field.from_displacements(bent)
+    options = {"output_shape": (1300, 1100), "interpolation": way, "fill": fill}
+    drawn = lazy_warp(da.from_array(image, chunks=300), field, **options)
+    assert drawn.numblocks == (2, 2)
+    off = np.abs(np.asarray(drawn).astype(int) - warp(image, field, **options))
+    # Places are told in single precision, of a part more exactly than of the whole.
+    assert np.mean(off > 1) < 1e-3
+    far = Transform([[1, 0, 5000], [0, 1, 0]]) @ field
+    outside = np.asarray(lazy_warp(da.from_array(image, chunks=300), far, **options))
+    assert len(np.unique(outside)) == 1
+
+
+def test_a_block_through_a_field_reads_what_it_shows():
+    read = []
+
+    def block(block_info=None):
+        read.append(block_info[None]["chunk-location"])
+        return np.zeros(block_info[None]["chunk-shape"], np.uint8)
+
+    image = da.map_blocks(block, chunks=((256,) * 16, (256,) * 16), dtype=np.uint8)
+    field = Field.from_displacements(np.full((4096 // 64, 4096 // 64, 2), 2.0))
+    drawn = lazy_warp(image, field, output_shape=(4096, 4096), fill=0)
+    assert not read
+    np.asarray(drawn[1100:1200, 1100:1200])
+    assert 0 < len(set(read)) <= 36
 
 
 def test_labels_are_copied(image):

@@ -4,10 +4,12 @@ import re
 
 import numpy as np
 import pytest
+from qtpy.QtGui import QTextCursor
+from qtpy.QtWidgets import QTextBrowser
 from skimage import data
 
 from napari_ecc_align._gui.align.controls import name_stage
-from napari_ecc_align._gui.shared.help_window import docs_folder
+from napari_ecc_align._gui.shared.help_window import _links, docs_folder
 
 PLUGIN = "napari-ecc-align"
 
@@ -180,7 +182,6 @@ def test_the_bar_says_what_is_being_done(widget, held, qtbot, finish):
 @pytest.mark.both_bindings
 def test_the_help_opens_its_page(widget):
     widget.help.native.click()
-    from qtpy.QtWidgets import QTextBrowser
 
     browser = widget.native.findChild(QTextBrowser)
     assert "Align" in browser.toPlainText()
@@ -240,3 +241,28 @@ def test_rows_that_come_later_have_room(viewer, window, qtbot, start):
     # What is folded away is not reached by Tab either.
     widget.folds["Settings"].collapse(animate=False)
     assert not threshold.window.native.isVisible()
+
+
+@pytest.mark.both_bindings
+@pytest.mark.parametrize("theme", ["dark", "light"])
+def test_links_of_the_help_can_be_read(viewer, widget, qtbot, theme):
+    viewer.theme = theme
+    widget.help.native.click()
+    browser = widget.native.findChild(QTextBrowser)
+    qtbot.waitUntil(lambda: not browser._again.isActive())
+    links = _links(browser.document())
+    assert len(links) > 5
+    ground = browser.viewport().grab().toImage().pixelColor(1, 1)
+    for start, _ in links:
+        cursor = QTextCursor(browser.document())
+        cursor.setPosition(start + 1)
+        lights = sorted((luminance(cursor.charFormat().foreground().color()), luminance(ground)))
+        # What WCAG asks for of text.
+        assert (lights[1] + 0.05) / (lights[0] + 0.05) >= 4.5
+
+
+def luminance(colour):
+    """Return the relative luminance of a colour, as WCAG defines it."""
+    parts = np.array(colour.getRgbF()[:3])
+    linear = np.where(parts <= 0.04045, parts / 12.92, ((parts + 0.055) / 1.055) ** 2.4)
+    return float(linear @ [0.2126, 0.7152, 0.0722])

@@ -262,6 +262,24 @@ def test_reject_and_accept_reach_the_record_and_the_report(widget, settle, copie
     assert "2 failed, 1 rejected" in widget.message.value
     widget.only_unsure.native.click()
     assert "p0.png" not in names_in(widget.table)
+    widget.only_unsure.native.click()
+    choose_row(widget.table, "p0.png")
+    settle()
+    # It was a slip: either way back is a click.
+    assert widget.review.accept.enabled and widget.review.undo.enabled
+    widget.review.accept.native.click()
+    settle()
+    assert ": accepted. All pairs: 3 aligned" in widget.message.value
+    assert (copied / "gray" / "p0.png").exists()
+    for outcome, decision in (("failed", "rejected"), ("aligned", None)):
+        assert widget.review.undo.enabled
+        widget.review.undo.native.click()
+        settle()
+        record = read_record(copied, "p0.png")
+        assert (record.outcome, record.review and record.review.decision) == (outcome, decision)
+    assert (copied / "gray" / "p0.png").exists()
+    assert not widget.review.undo.enabled and not widget.review.accept.enabled
+    assert "p0.png: aligned. All pairs: 3 aligned" in widget.message.value
 
 
 def test_names_that_begin_alike_are_told_apart_in_a_narrow_table():
@@ -274,6 +292,48 @@ def test_names_that_begin_alike_are_told_apart_in_a_narrow_table():
     )
     assert shared_ends(["p0.png", "p1.png"]) == (0, 4)
     assert shared_ends(["alone.png"]) == (0, 0)
+
+
+@pytest.mark.usefixtures("here")
+def test_the_table_is_sorted_by_keys_as_by_a_click(widget, window, settle, copied, qtbot):
+    widget.folders.out.value = copied
+    settle()
+    table, header = widget.table, widget.table.horizontalHeader()
+    window.activateWindow()
+    table.setFocus()
+    qtbot.waitUntil(table.hasFocus)
+    alt, orders = Qt.KeyboardModifier.AltModifier, set()
+    for column in (2, 3, 0):
+        qtbot.keyClick(table, Qt.Key.Key_Right, alt)
+        assert header.sortIndicatorSection() == column
+        orders.add(tuple(names_in(table)))
+    upwards = names_in(table)
+    assert upwards == sorted(upwards) and len(orders) > 1
+    qtbot.keyClick(table, Qt.Key.Key_Down, alt)
+    assert names_in(table) == upwards[::-1]
+    qtbot.keyClick(table, Qt.Key.Key_Up, alt)
+    assert names_in(table) == upwards
+    # Tab goes on through the form, not through the cells of a thousand pairs.
+    qtbot.keyClick(table, Qt.Key.Key_Tab)
+    assert not table.hasFocus()
+
+
+@pytest.mark.both_bindings
+@pytest.mark.usefixtures("here")
+def test_the_focus_stays_with_the_decisions(widget, window, settle, copied, qtbot):
+    widget.folders.out.value = copied
+    settle()
+    choose_row(widget.table, "p0.png")
+    settle()
+    window.activateWindow()
+    review = widget.review
+    # What has been pressed is of no use afterwards; the button beside it is.
+    for pressed, then in ((review.reject, review.undo), (review.undo, review.reject)):
+        pressed.native.setFocus(Qt.FocusReason.TabFocusReason)
+        qtbot.waitUntil(pressed.native.hasFocus)
+        qtbot.keyClick(pressed.native, Qt.Key.Key_Space)
+        settle()
+        qtbot.waitUntil(then.native.hasFocus, timeout=10_000)
 
 
 @pytest.mark.usefixtures("here")

@@ -6,11 +6,13 @@ from napari._qt.utils import combine_widgets
 from napari.settings import get_settings
 from qtpy.compat import isalive
 from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QComboBox, QSizePolicy, QTabBar
+from qtpy.QtWidgets import QCheckBox, QComboBox, QSizePolicy, QTabBar, QWidget
 
 from napari_ecc_align._gui.shared.docks import TABS
 from napari_ecc_align._gui.shared.keyboard import stops
+from napari_ecc_align._gui.shared.narrow import be_narrow
 from napari_ecc_align._gui.shared.rows import named_rows
+from napari_ecc_align._gui.shared.scrolling import Scroll
 
 
 def listeners(viewer):
@@ -194,3 +196,31 @@ def test_every_control_of_every_dock_is_named_and_reached_in_order_at_any_font(
             assert here is control
         viewer.window.remove_dock_widget(dock)
         form.native.deleteLater()
+
+
+@pytest.mark.both_bindings
+@pytest.mark.parametrize("title", TITLES)
+def test_no_form_scrolls_to_the_side_in_a_narrow_dock_and_a_large_font(pair, window, qtbot, title):
+    get_settings().appearance.font_size = 18
+    widget = pair.window.add_plugin_dock_widget("napari-ecc-align", title)[1]
+    scrolls = widget.native.findChildren(Scroll)
+    assert scrolls
+
+    def fits():
+        return all(each.widget().minimumSizeHint().width() <= 245 for each in scrolls)
+
+    # A dock of 280 px leaves it beside its own edges and a bar that scrolls.
+    qtbot.waitUntil(fits, timeout=20_000)
+
+
+def test_what_stands_beside_a_checkbox_takes_the_lines_that_it_needs(qtbot):
+    form = QWidget()
+    check = QCheckBox("only those that somebody has to look at", form)
+    qtbot.addWidget(form)
+    be_narrow(form)
+    form.show()
+    for width, lines in ((900, 1), (200, 2), (900, 1)):
+        check.resize(width, 80)
+        assert len(check.text().splitlines()) >= lines
+        assert check.sizeHint().width() <= width
+    assert check.text() == "only those that somebody has to look at"

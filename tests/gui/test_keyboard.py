@@ -4,9 +4,10 @@ import pytest
 from napari._app_model import get_app_model
 from npe2 import PluginManager
 from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QApplication, QFileDialog
+from qtpy.QtWidgets import QApplication, QFileDialog, QTextBrowser, QWidget
 
 from napari_ecc_align._gui.shared.docks import docked
+from napari_ecc_align._gui.shared.keyboard import stops
 
 PLUGIN = "napari-ecc-align"
 WIDGETS = ("Align images", "Apply transform", "Compare binarised", "Align a dataset")
@@ -303,3 +304,66 @@ def test_no_key_is_one_of_napari_s_own(keys):
     ours = [key for key in ours if key] + ["Alt+B"]
     assert len(set(ours)) == len(ours) == 6
     assert not {*ours} & (own | menus)
+
+
+@pytest.mark.both_bindings
+def test_what_the_keyboard_comes_to_from_outside_is_scrolled_into_sight(pair, window, qtbot):
+    """Qt does so by itself only where the key is pressed inside the part that scrolls."""
+    window.resize(1000, 600)
+    form = pair.window.add_plugin_dock_widget(PLUGIN, "Align images")[1]
+    for fold in form.folds.values():
+        fold.expand(animate=False)
+    window.activateWindow()
+    bar = form._scroll.verticalScrollBar()
+    qtbot.waitUntil(lambda: bar.maximum() > 100, timeout=60_000)
+    bar.setValue(bar.maximum())
+    first = next(stops(form._scroll.widget()))
+    assert first.visibleRegion().isEmpty()
+    first.setFocus(Qt.FocusReason.TabFocusReason)
+    qtbot.waitUntil(lambda: first.visibleRegion().boundingRect().height() == first.height())
+    assert QApplication.focusWidget() is first
+
+
+@pytest.mark.both_bindings
+@pytest.mark.parametrize("theme", ["dark", "light"])
+@pytest.mark.parametrize("title", WIDGETS)
+def test_what_has_the_focus_can_be_seen(pair, window, qtbot, title, theme):
+    pair.theme = theme
+    form = pair.window.add_plugin_dock_widget(PLUGIN, title)[1].native
+    window.activateWindow()
+    QApplication.processEvents()
+    controls = [each for each in stops(form) if each.isVisible() and each.isEnabled()]
+    assert len(controls) > 4
+    for control in controls:
+        control.clearFocus()
+        QApplication.processEvents()
+        around = control.parentWidget()
+        before = around.grab(control.geometry()).toImage()
+        control.setFocus(Qt.FocusReason.TabFocusReason)
+        qtbot.waitUntil(control.hasFocus)
+        QApplication.processEvents()
+        after = around.grab(control.geometry()).toImage()
+        y = after.height() // 2
+        # A line down its left edge, which differs from what was there as much as text does.
+        gaps = [
+            abs(after.pixelColor(x, y).lightness() - before.pixelColor(x, y).lightness())
+            for x in range(2)
+        ]
+        assert max(gaps) > 60, control.accessibleName()
+    rings = [each for each in form.findChildren(QWidget) if type(each).__name__ == "_Ring"]
+    assert len([ring for ring in rings if ring.isVisible()]) == 1
+
+
+@pytest.mark.both_bindings
+def test_the_help_is_read_and_closed_by_keys(widget, window, qtbot):
+    window.activateWindow()
+    widget.help.native.setFocus(Qt.FocusReason.TabFocusReason)
+    qtbot.waitUntil(widget.help.native.hasFocus)
+    qtbot.keyClick(widget.help.native, Qt.Key.Key_Space)
+    browser = widget.native.findChild(QTextBrowser)
+    qtbot.waitUntil(lambda: browser.hasFocus() and browser.verticalScrollBar().maximum() > 0)
+    qtbot.keyClick(browser, Qt.Key.Key_PageDown)
+    assert browser.verticalScrollBar().value() > 0
+    qtbot.keyClick(browser, Qt.Key.Key_Escape)
+    assert not browser.isVisible()
+    qtbot.waitUntil(widget.help.native.hasFocus)

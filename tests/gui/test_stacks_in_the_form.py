@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from matplotlib.backend_bases import MouseEvent
 from napari.utils.notifications import notification_manager
+from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QFileDialog
 from results import result
 from skimage import data
@@ -128,7 +129,7 @@ def test_a_stack_without_a_match_adds_nothing(form, finish):
 
 @pytest.mark.both_bindings
 def test_the_drift_is_plotted_in_one_dock_and_saved_as_a_table(
-    form, finish, monkeypatch, tmp_path
+    form, finish, monkeypatch, tmp_path, qtbot
 ):
     viewer, widget = form
     viewer.add_image(film(), name="film", scale=(2, 0.5, 0.5), units=("s", "um", "um"))
@@ -148,6 +149,10 @@ def test_the_drift_is_plotted_in_one_dock_and_saved_as_a_table(
     click = MouseEvent("button_press_event", canvas, *there, button=1)
     canvas.callbacks.process(click.name, click)
     assert viewer.dims.point[0] == 4
+    for key, frame in (("Left", 1), ("Right", 2), ("Home", 0), ("Left", 0), ("End", 3)):
+        qtbot.keyClick(canvas, getattr(Qt.Key, f"Key_{key}"))
+        assert viewer.dims.point[0] == 2 * frame
+    assert canvas.focusPolicy() & Qt.FocusPolicy.TabFocus and canvas.accessibleName()
     widget.after.next.drift.native.click()
     assert [name for name in viewer.window.dock_widgets if "Drift" in name] == ["Drift"]
     viewer.theme = "light"

@@ -12,7 +12,7 @@ from scipy.ndimage import zoom
 from skimage import data
 from zarr.storage import LocalStore
 
-from napari_ecc_align import Transform, warp
+from napari_ecc_align import Transform, inspect_alignment, warp
 from napari_ecc_align._images.limits import LIMITS
 from napari_ecc_align._transform.coordinates import corner_error
 
@@ -88,6 +88,7 @@ def pyramids(viewer, folder, large):
 
 def align(viewer, finish, **choices):
     widget = viewer.window.add_plugin_dock_widget(KEY, "Align images")[1]
+    widget.model.value = choices.pop("model", widget.model.value)
     for name, value in choices.items():
         getattr(widget.settings, name).value = value
     widget.align_button.native.click()
@@ -137,7 +138,11 @@ def test_a_pair_that_is_too_large_to_be_counted_is_compared_where_one_looks(pyra
     viewer, stores = pyramids
     widget = align(viewer, finish)
     view = widget.after.next.view
-    assert view.value == "overlay" and view.enabled
+    assert view.value == "binary difference" and view.enabled
+    labels = result(viewer, "binary difference")
+    assert labels.visible and labels.multiscale
+    # The threshold is told from some of the pixels: what agrees has none.
+    assert np.mean(np.asarray(labels.data[0][1200:1300, 1200:1300]) != 0) < 0.01
     assert "compared where you look" in widget.after.results.verdict.value
     for role, axes in (("overlay", 3), ("checkerboard", 2), ("difference", 2)):
         view.value = role
@@ -155,9 +160,6 @@ def test_a_pair_that_is_too_large_to_be_counted_is_compared_where_one_looks(pyra
     widget.settings.difference.value = "signed"
     finish(widget)
     assert np.nanmin(np.asarray(result(viewer, "difference").data[0][1200:1300, 1200:1300])) < 0
-    view.value = "binary difference"
-    finish(widget)
-    assert view.value == "aligned"
 
 
 def test_moving_a_zarr_pyramid_reads_and_writes_nothing_more(pyramids, finish):
@@ -170,24 +172,58 @@ def test_moving_a_zarr_pyramid_reads_and_writes_nothing_more(pyramids, finish):
         assert np.allclose(moving.data_to_world(there), (y / 2, x / 2), atol=0.06)
 
 
+def lazily(image):
+    return da.from_array(image, chunks=128)
+
+
+def smaller(image):
+    return [image[::step, ::step] for step in (1, 2)]
+
+
+# What a person may have open, of an image that is small enough to be counted.
+KINDS = {
+    "lazy pyramids": [lambda image: [lazily(one) for one in smaller(image)]] * 2,
+    "lazy arrays": [lazily] * 2,
+    "pyramids in memory": [smaller] * 2,
+    "a lazy reference": [lazily, np.copy],
+    "a lazy moving image": [np.copy, lazily],
+}
+
+
 @pytest.mark.drawn
-def test_a_pyramid_that_is_compared_has_a_lazy_aligned_layer_too(viewer, finish):
+@pytest.mark.parametrize("model", ["affine", "smooth"])
+@pytest.mark.parametrize("kind", KINDS)
+def test_whatever_comes_of_a_pair_that_is_lazy_is_lazy(viewer, finish, kind, model):
     image = data.camera()
-    for name, whole in (("first", image[100:356, 100:356]), ("second", image[103:359, 98:354])):
-        levels = [da.from_array(whole[::step, ::step], chunks=128) for step in (1, 2)]
-        viewer.add_image(levels, name=name, multiscale=True)
-    widget = align(viewer, finish)
+    images = image[100:356, 100:356], image[103:359, 98:354]
+    for name, whole, made in zip(("first", "second"), images, KINDS[kind], strict=True):
+        viewer.add_image(made(whole), name=name)
+    widget = align(viewer, finish, model=model)
+    assert "Aligned" in widget.after.results.verdict.value
     for threshold in ("otsu", "mean"):
         widget.settings.threshold.method.value = threshold
         finish(widget)
-        layer = result(viewer)
-        assert layer.multiscale and all(hasattr(level, "compute") for level in layer.data)
-        assert widget.after.run.inspection is not None
-        warped = widget.after.run.inspection.warped
-        assert np.abs(layer.data[0].compute().astype(int) - warped).max() <= 1
-    widget.after.next.view.value = "overlay"
-    finish(widget)
-    assert hasattr(result(viewer, "overlay").data[0], "compute")
+        run = widget.after.run
+        transform = run.transforms[0]
+        seen = inspect_alignment(*images, transform, method=threshold)
+        assert run.rows()[0].after == f"{seen.after.different:,}"
+        assert run.inspection.mean_difference == pytest.approx(seen.mean_difference)
+        expected = {
+            "aligned": seen.warped,
+            "difference": np.where(seen.valid, seen.difference, np.nan),
+            "binary difference": seen.after.labels,
+        }
+        for role in (*expected, "overlay", "checkerboard"):
+            widget.after.next.view.value = role
+            finish(widget)
+            layer = result(viewer, role)
+            levels = list(layer.data) if layer.multiscale else [layer.data]
+            assert layer.visible and all(hasattr(level, "compute") for level in levels)
+            if role in expected:
+                drawn = levels[0].compute().astype(float)
+                # The contrast is told from some blocks, which here are not all of the image.
+                most = 1 if role == "aligned" else 4
+                assert np.nanmean(np.abs(drawn - expected[role]) > most) < 0.01
 
 
 def test_opened_by_napari_from_the_folder(viewer, folder, large, finish):

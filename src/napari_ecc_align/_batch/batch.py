@@ -288,7 +288,7 @@ class Batch(Plan):
         return {column: [row.get(column) for row in rows] for column in COLUMNS}
 
     def accept(self, name: str, *, note: str = "") -> Record:
-        """Call a doubtful pair aligned, because a person has looked at it.
+        """Call a doubtful or rejected pair aligned, because a person has looked at it.
 
         Parameters
         ----------
@@ -375,3 +375,25 @@ class Batch(Plan):
         'Rejected by a person. another page'
         """
         return review.reject(self, name, note=note)
+
+    def undo(self, name: str) -> Record:
+        """Take the last decision on a pair back: it is as it was before.
+
+        Returns
+        -------
+        Record
+            The pair's new record; what no person had decided on before is done as a run does it.
+
+        Raises
+        ------
+        InputError
+            If there is no such pair, nobody has decided on it, its files cannot be read or
+            written, or a run has the folder. Then nothing has changed.
+
+        Examples
+        --------
+        >>> from napari_ecc_align import Batch
+        >>> Batch.open("aligned").undo("p1.png").review is None
+        True
+        """
+        return review.undo(self, name)

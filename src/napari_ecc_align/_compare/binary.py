@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from .._common.tables import COUNT_KEYS
 from .._images.sources import LazyArray
 from .difference import on_one_grid
-from .thresholding import Thresholding, ThresholdMethod, binarised_pair
+from .thresholding import Rule, Thresholding, ThresholdMethod, binarised_pair
 
 ONLY_REFERENCE = 1
 ONLY_MOVING = 2
@@ -21,6 +21,29 @@ COLOURS = {ONLY_REFERENCE: (230, 97, 0), ONLY_MOVING: (64, 176, 228)}
 
 OUTSIDE = (93, 58, 155)
 """RGB of what was not compared, in every view: outside the overlap, or what does not count."""
+
+
+@dataclass(frozen=True, eq=False)
+class Ink:
+    """What is foreground in an image: what lies above a threshold, or what does not.
+
+    Attributes
+    ----------
+    rule : Rule
+        The threshold.
+    below : bool
+        Whether it is what does not lie above.
+    """
+
+    rule: Rule
+    below: bool
+
+    def of(
+        self, gray: NDArray[Any], inside: NDArray[np.bool_], times: float = 1.0
+    ) -> NDArray[np.bool_]:
+        """Return where a part of the image is foreground; arguments as of `Rule.above`."""
+        above = self.rule.above(gray, inside, times)
+        return inside & ~above if self.below else above
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,6 +70,8 @@ class Comparison:
     thresholds : tuple of float or None
         The threshold of each image in its own values; None where it was a local one, or where
         none was needed because the image was binary already.
+    inks : tuple of Ink
+        What is foreground in each image, to tell it of a part of them.
 
     Examples
     --------
@@ -67,6 +92,7 @@ class Comparison:
     labels: NDArray[np.uint8]
     method: str
     thresholds: tuple[float | None, float | None] = (None, None)
+    inks: tuple[Ink, ...] = field(default=(), repr=False)
 
     def to_dict(self) -> dict[str, Any]:
         """Return the counts as one flat row of numbers, and the method.
@@ -155,17 +181,19 @@ def compare(
     found, found_other = binarised_pair(first, second, inside, how)
     ink, other = found.above, found_other.above
     compared = int(np.count_nonzero(inside))
-    if 2 * int(np.count_nonzero(ink)) > compared:
+    below = [2 * int(np.count_nonzero(ink)) > compared, False]
+    if below[0]:
         ink = inside & ~ink
     both = ink & other
     different = _apart(ink, other, both)
     if 2 * different > compared:
+        below[1] = True
         other = inside & ~other
         np.logical_and(ink, other, out=both)
         different = _apart(ink, other, both)
     agreed = int(np.count_nonzero(both))
     union = agreed + different
-    labels = _labels(ink, other, both)
+    labels = labelled(ink, other, both)
     return Comparison(
         different=different,
         fraction=different / compared if compared else 0.0,
@@ -175,6 +203,7 @@ def compare(
         labels=labels,
         method=method if how.thresholds is None else "manual",
         thresholds=(found.threshold, found_other.threshold),
+        inks=(Ink(found.rule, below[0]), Ink(found_other.rule, below[1])),
     )
 
 
@@ -184,7 +213,7 @@ def _apart(ink: NDArray[np.bool_], other: NDArray[np.bool_], both: NDArray[np.bo
     return first + second - 2 * common
 
 
-def _labels(
+def labelled(
     ink: NDArray[np.bool_], other: NDArray[np.bool_], both: NDArray[np.bool_]
 ) -> NDArray[np.uint8]:
     """Return the map of what is in one of two sets only; `both` is used up."""

@@ -102,6 +102,31 @@ def gap(
     return found
 
 
+def mean_difference(
+    reference: ArrayLike | LazyArray,
+    warped: ArrayLike | LazyArray,
+    mask: ArrayLike | LazyArray | None = None,
+) -> float:
+    """Return the mean over the overlap of what `difference` returns, which is not kept.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> page = np.arange(1600.0).reshape(40, 40)
+    >>> mean_difference(page, page)
+    0.0
+    """
+    first, second, inside = on_one_grid(reference, warped, mask)
+    contrast = match_contrast(first, second, inside)
+    # Outside there is no difference to add.
+    parts = (
+        gap(first[rows], second[rows], inside[rows], contrast, signed=False)
+        for rows in strips(inside.shape)
+    )
+    total = sum(float(part.sum(dtype=np.float64)) for part in parts)
+    return total / max(1, int(np.count_nonzero(inside)))
+
+
 def match_contrast(
     reference: NDArray[Any], warped: NDArray[Any], inside: NDArray[np.bool_]
 ) -> Contrast:

@@ -25,7 +25,7 @@ from .._transform.transform import Transform
 from .._transform.transform_like import FieldLike, TransformLike, as_map, as_transform
 from .._verdict.wording import html_row
 from .binary import Comparison, compare
-from .difference import difference
+from .difference import difference, mean_difference
 from .thresholding import Thresholding, ThresholdMethod
 from .views import data_uri, overlay
 
@@ -196,7 +196,7 @@ def inspection_steps(
     transform: TransformLike | FieldLike,
     *,
     thresholding: Thresholding,
-    signed: bool = False,
+    signed: bool | None = False,
     resampling: Resampling,
     start: TransformLike | None = None,
     masks: tuple[ArrayLike | LazyArray | None, ArrayLike | LazyArray | None] = (None, None),
@@ -204,7 +204,8 @@ def inspection_steps(
     """Inspect as `inspect_alignment` does, one step at a time.
 
     For callers that want to stop in between, such as a worker thread. `masks` are those of the
-    reference and of the moving image.
+    reference and of the moving image. Where `signed` is None only the numbers are told, as of
+    images that are drawn where somebody looks: all arrays are empty then.
 
     Returns
     -------
@@ -233,9 +234,16 @@ def inspection_steps(
         return Laid(image, drawn, inside & fixed_valid)
 
     seen = yield from seen_steps(
-        shown, laid, lay, found, thresholding, signed=signed, with_ecc=start is not None
+        shown,
+        laid,
+        lay,
+        found,
+        thresholding,
+        signed=signed,
+        with_ecc=start is not None,
     )
-    return replace(seen, reference=fixed, corner_shift=_corner_shift(found, lay, fixed.shape))
+    seen = replace(seen, corner_shift=_corner_shift(found, lay, fixed.shape))
+    return seen if signed is None else replace(seen, reference=fixed)
 
 
 Way = TypeVar("Way")
@@ -258,7 +266,7 @@ class Laid:
     inside: NDArray[np.bool_]
 
 
-_Seen = tuple[Comparison, float, float | None, NDArray[np.float32], Laid]
+_NO_PIXELS: NDArray[Any] = np.empty((0, 0), np.uint8)
 
 
 def seen_steps(
@@ -268,7 +276,7 @@ def seen_steps(
     found: Way,
     thresholding: Thresholding,
     *,
-    signed: bool,
+    signed: bool | None,
     with_ecc: bool,
 ) -> Generator[str, None, Inspection]:
     """Compare a reference with an image that is laid on it in two ways.
@@ -281,8 +289,10 @@ def seen_steps(
         Returns the image laid on the reference in a way.
     lay, found : transform
         The ways before and after the alignment.
-    thresholding, signed
+    thresholding
         As in `inspection_steps`.
+    signed : bool or None
+        As in `inspection_steps`; None where no pictures are wanted.
     with_ecc : bool
         Whether the correlation before is wanted.
 
@@ -292,28 +302,33 @@ def seen_steps(
         Yields what was done, and returns an `Inspection` that does not tell how far corners moved.
     """
 
-    def compared(by: Way, when: str) -> Generator[str, None, _Seen]:
+    def compared(by: Way, when: str) -> Generator[str, None, tuple[Comparison, Laid]]:
         one = laid(by)
         yield "resampled"
         comparison = compare(shown, one.drawn, mask=one.inside, **thresholding.keywords())
+        if signed is None:
+            comparison = replace(comparison, labels=_NO_PIXELS)
         yield f"compared {when}"
-        gap = difference(shown, one.drawn, signed=signed, mask=one.inside)
-        ecc = _correlation(shown, one.drawn, one.inside) if with_ecc and by is lay else None
-        return comparison, _mean_inside(gap, one.inside), ecc, gap, one
+        return comparison, one
 
+    before, one = yield from compared(lay, "before")
+    mean_before = mean_difference(shown, one.drawn, one.inside)
+    ecc_before = _correlation(shown, one.drawn, one.inside) if with_ecc else None
     # What was resampled without the alignment is as large as the images, and not kept.
-    before, mean_before, ecc_before = (yield from compared(lay, "before"))[:3]
+    del one
     yield "difference before"
-    after, mean, _, gap, one = yield from compared(found, "after")
+    after, one = yield from compared(found, "after")
+    if signed is None:
+        mean, pictures = mean_difference(shown, one.drawn, one.inside), (_NO_PIXELS,) * 4
+    else:
+        gap = difference(shown, one.drawn, signed=signed, mask=one.inside)
+        mean, pictures = _mean_inside(gap, one.inside), (shown, one.image, one.inside, gap)
     return Inspection(
-        reference=shown,
-        warped=one.image,
-        valid=one.inside,
-        difference=gap,
-        mean_difference_before=mean_before,
-        mean_difference=mean,
+        *pictures,
         before=before,
         after=after,
+        mean_difference_before=mean_before,
+        mean_difference=mean,
         corner_shift=np.nan,
         ecc_before=ecc_before,
     )

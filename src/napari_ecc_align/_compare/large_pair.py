@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from typing import Any
 
@@ -18,16 +18,46 @@ from .._images.lazy_warping import warp_pyramid
 from .._images.pixels import as_array, channel_weights, in_doubles, mixed, valid_pixels
 from .._transform.field import Field
 from .._transform.transform import Transform
+from .binary import Comparison, Ink, compare, labelled
 from .difference import gap
+from .thresholding import Thresholding, window_sides
 from .views import SharedLook, other_squares, shared_look
 
 # What all is drawn by is told from so many blocks a side, of so many px: 590 000 in all, of the
 # smallest size that holds them.
 _BLOCKS, _SIDE = 6, 128
 _SQUARES = 8
+# A smaller size is of no use to a viewer.
+_OVERVIEW = 1024
+# So many px are read at once to be thinned: few beside what they are drawn with, and seldom
+# fewer rows than chunks have.
+_READ = 2**24
 
 _Weights = NDArray[np.float64]
 _Draw = Callable[[SharedLook, "_Block"], NDArray[Any]]
+
+
+class _Thinned:
+    """Some of the pixels of an image, at even distances, which is read when these are."""
+
+    def __init__(self, image: Window, step: int) -> None:
+        self._image, self._step = image, step
+        height, width = (length // step for length in image.shape[:2])
+        self.shape: tuple[int, ...] = (height, width, *image.shape[2:])
+
+    def __getitem__(self, key: tuple[slice, slice]) -> NDArray[Any]:
+        step, parts = self._step, zip(key, self.shape, strict=False)
+        rows, columns = (range(length)[part] for part, length in parts)
+        # Those at the middle of what they stand for.
+        thin = (slice(step // 2, None, step),) * 2
+        across = slice(columns.start * step, columns.stop * step)
+        at_once = max(1, _READ // (step * max(1, len(columns) * step)))
+        starts = range(rows.start, rows.stop, at_once)
+        read = (
+            self._image[start * step : min(start + at_once, rows.stop) * step, across][thin]
+            for start in starts
+        )
+        return np.concatenate([np.ascontiguousarray(part) for part in read])
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,6 +69,7 @@ class _Block:
     inside: NDArray[np.bool_]
     rows: NDArray[np.float64]
     columns: NDArray[np.float64]
+    times: float
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,6 +79,8 @@ class _Seen:
     weights: tuple[_Weights | None, _Weights | None]
     look: SharedLook
     reference: NDArray[Any]
+    other: NDArray[Any]
+    inside: NDArray[np.bool_]
 
 
 class LargePair:
@@ -80,11 +113,17 @@ class LargePair:
         if len(aligned) > 1:
             same = Transform.identity()
             levels = warp_pyramid(levels, same, output_shape=self.shape, interpolation="nearest")
-        self._levels = [
+        self._levels: list[tuple[Any, Any]] = [
             (Window(first), Window(second))
             for first, second in zip(levels, aligned, strict=False)
             if first.shape[:2] == second.shape[:2]
         ]
+        # To show all of images that come at one size would take all of their pixels.
+        step = 2
+        while len(aligned) == 1 and min(self.shape) > _OVERVIEW * step // 2:
+            one, two = self._levels[0]
+            self._levels.append((_Thinned(one, step), _Thinned(two, step)))
+            step *= 2
 
     @property
     def some_of_the_reference(self) -> NDArray[Any]:
@@ -115,13 +154,61 @@ class LargePair:
 
         return self._drawn(differing, np.float32, masked=True)
 
+    def binary_difference(self, how: Thresholding, counted: Comparison | None = None) -> list[Any]:
+        """Return the labels of `compare`, at each size, as dask arrays.
+
+        Parameters
+        ----------
+        how : Thresholding
+            How both images are binarised.
+        counted : Comparison, optional
+            Of the whole images, whose thresholds are taken; told from some of their pixels when
+            left out.
+
+        Raises
+        ------
+        InputError
+            If the method finds no threshold in them.
+        """
+        inks = self._inks(how) if counted is None else counted.inks
+
+        def labels(_: SharedLook, at: _Block) -> NDArray[np.uint8]:
+            ink, other = (
+                one.of(image, at.inside, at.times)
+                for one, image in zip(inks, (at.first, at.second), strict=True)
+            )
+            return labelled(ink, other, ink & other)
+
+        def reach(times: float) -> int:
+            return max(one.rule.reach(times) for one in inks)
+
+        return self._drawn(labels, np.uint8, masked=True, reach=reach)
+
+    def _inks(self, how: Thresholding) -> tuple[Ink, ...]:
+        """Return what is foreground, told from some pixels of the images."""
+        seen = self._seen
+        told = compare(seen.reference, seen.other, mask=seen.inside, **how.keywords())
+        # Windows are as wide as those of the whole images.
+        sides = window_sides(how, self.shape)
+        return tuple(replace(ink, rule=replace(ink.rule, sides=sides)) for ink in told.inks)
+
     def _drawn(
-        self, draw: _Draw, dtype: Any, beyond: tuple[int, ...] = (), *, masked: bool = False
+        self,
+        draw: _Draw,
+        dtype: Any,
+        beyond: tuple[int, ...] = (),
+        *,
+        masked: bool = False,
+        reach: Callable[[float], int] = lambda times: 0,
     ) -> list[Any]:
+        """Return what is drawn of each part, with so many px around it, at each size."""
         seen = self._seen
 
         def part(level: int, rows: slice, columns: slice) -> NDArray[Any]:
-            return draw(seen.look, self._block(level, rows, columns, seen.weights, masked=masked))
+            around = reach(self._times(level))
+            wide, cut = zip(*(_widened(one, around) for one in (rows, columns)), strict=True)
+            block = self._block(level, wide[0], wide[1], seen.weights, masked=masked)
+            return draw(seen.look, block)[cut]
 
         return [
             drawn_in_blocks(partial(part, level), (*first.shape[:2], *beyond), dtype)
@@ -152,7 +239,8 @@ class LargePair:
             for image in (first, second)
         )
         one, two = (_gray(image, by) for image, by in zip((first, second), weights, strict=True))
-        return _Seen((weights[0], weights[1]), shared_look(one, two, inside), one)
+        look = shared_look(one, two, inside)
+        return _Seen((weights[0], weights[1]), look, one, two, inside)
 
     def _block(
         self,
@@ -167,7 +255,13 @@ class LargePair:
         first, second = (
             _gray(image, by) for image, by in zip((first, second), weights, strict=True)
         )
-        return _Block(first, second, inside, *self._places(level, rows, columns))
+        places = self._places(level, rows, columns)
+        return _Block(first, second, inside, *places, self._times(level))
+
+    def _times(self, level: int) -> float:
+        """Return how many pixels of full resolution one of a level stands for, along a side."""
+        rows: int = self._levels[level][0].shape[0]
+        return self.shape[0] / rows
 
     def _places(
         self, level: int, rows: slice, columns: slice
@@ -197,6 +291,13 @@ class LargePair:
             if masked and mask is not None:
                 inside &= _counts(mask, places)
         return first, second, inside
+
+
+def _widened(part: slice, around: int) -> tuple[slice, slice]:
+    """Return a part with some pixels around it, and where in that the part itself lies."""
+    start = max(0, part.start - around)
+    own = slice(part.start - start, part.stop - start)
+    return slice(start, part.stop + around), own
 
 
 def _counts(mask: Any, places: NDArray[np.float64]) -> NDArray[np.bool_]:

@@ -101,10 +101,70 @@ class Binary:
         Where the image lies above its threshold, inside the mask.
     threshold : float or None
         In the image's own values; None of a local one, or where none was needed.
+    rule : Rule
+        By which any part of the image is told so.
     """
 
     above: NDArray[np.bool_]
     threshold: float | None
+    rule: Rule
+
+
+@dataclass(frozen=True, eq=False)
+class Rule:
+    """How an image was made black and white, to do the same to a part of it.
+
+    Attributes
+    ----------
+    level : float or None
+        What is more lies above, in the image's own values; None of a local threshold.
+    low, high : float
+        The values that a local one takes for 0 and 1.
+    ground : float
+        What it takes for the pixels that do not count, between these.
+    sides : tuple of int
+        Those of its window.
+    how : Thresholding or None
+        What was asked for, of a local one.
+    """
+
+    level: float | None
+    low: float = 0.0
+    high: float = 1.0
+    ground: float = 0.0
+    sides: tuple[int, int] = (1, 1)
+    how: Thresholding | None = None
+
+    def reach(self, times: float = 1.0) -> int:
+        """Return how many pixels around a part have a say in it."""
+        return 0 if self.level is not None else max(self._sides(times))
+
+    def above(
+        self, gray: NDArray[Any], inside: NDArray[np.bool_], times: float = 1.0
+    ) -> NDArray[np.bool_]:
+        """Return where a part lies above the threshold, inside a mask.
+
+        Parameters
+        ----------
+        gray : ndarray, shape (h, w)
+            Of a local threshold with as many pixels around it as `reach` tells, if there are.
+        inside : ndarray of bool, shape (h, w)
+            Pixels that count.
+        times : float, default: 1
+            How many pixels of the image one of these stands for, along a side.
+        """
+        if self.level is not None:
+            # A threshold may be beyond what the image's type holds.
+            with np.errstate(over="ignore", invalid="ignore"):
+                return np.asarray((gray > self.level) & inside)
+        assert self.how is not None
+        scaled = _scaled(gray.astype(np.float32), self.low, self.high).astype(np.float32)
+        plane = np.where(inside, scaled, np.float32(self.ground))
+        return np.asarray((plane > _local(plane, self._sides(times), self.how)) & inside)
+
+    def _sides(self, times: float) -> tuple[int, int]:
+        down, along = (max(3, round(side / times) | 1) for side in self.sides)
+        return down, along
 
 
 def binarised_pair(
@@ -118,7 +178,7 @@ def binarised_pair(
         # A threshold may be beyond what the image's type holds.
         with np.errstate(over="ignore"):
             first, second = (
-                Binary((image > value) & inside, value)
+                Binary((image > value) & inside, value, Rule(value))
                 for image, value in zip((reference, warped), how.thresholds, strict=True)
             )
         return first, second
@@ -169,13 +229,44 @@ def _binarised(
 ) -> Binary:
     values = gray[inside]
     if not values.size or values.min() == values.max():
-        return Binary(np.zeros(gray.shape, bool), None)
+        return _nothing(gray.shape)
     low, high = float(values.min()), float(values.max())
     if ((values == low) | (values == high)).all():
-        return Binary((gray > low) & inside, None)
+        return Binary((gray > low) & inside, None, Rule(low))
     scaled = np.where(inside, _scaled(gray, low, high), 0).astype(np.float32)
-    threshold = _threshold(scaled, inside, how)
-    return Binary((scaled > threshold) & inside, _in_own_values(threshold, low, high))
+    return _by_threshold(scaled, inside, how, low, high)
+
+
+def _nothing(shape: tuple[int, ...]) -> Binary:
+    """Return an image that is flat where it counts, of which nothing lies above."""
+    return Binary(np.zeros(shape, bool), None, Rule(np.inf))
+
+
+def _by_threshold(
+    scaled: NDArray[np.float32],
+    inside: NDArray[np.bool_],
+    how: Thresholding,
+    low: float,
+    high: float,
+) -> Binary:
+    """Binarise an image that was brought to 0 to 1, and is 0 where it does not count."""
+    if how.method not in LOCAL_METHODS:
+        found = float(_finder(how)(scaled[inside]))
+        own = low + found * (high - low)
+        return Binary((scaled > found) & inside, own, Rule(own))
+    sides = window_sides(how, scaled.shape)
+    median = float(np.median(scaled[inside]))
+    ground = np.where(inside, scaled, np.float32(median))
+    above = (scaled > _local(ground, sides, how)) & inside
+    return Binary(above, None, Rule(None, low, high, median, sides, how))
+
+
+def window_sides(how: Thresholding, shape: tuple[int, ...]) -> tuple[int, int]:
+    """Return the height and width of the window of a local threshold, of an image of a shape."""
+    # Wide enough to hold strokes and their ground, odd as scikit-image asks.
+    window = how.window_size or max(15, min(shape) // 16) | 1
+    # scikit-image pads the image by half a window: of one beyond the image, without bound.
+    return min(window, shape[0] | 1), min(window, shape[1] | 1)
 
 
 def _binarised_by_counts(
@@ -185,37 +276,30 @@ def _binarised_by_counts(
 ) -> Binary:
     """Binarise integers of 8 or 16 bits by how often each value occurs."""
     if gray.dtype == np.uint8 and (two := two_byte_values(gray, inside)):
-        return Binary(_more_than(gray, two[0], inside), None)
+        return Binary(_more_than(gray, two[0], inside), None, Rule(float(two[0])))
     values, counts = count_values(gray, inside)
     if len(values) < 2:
-        return Binary(np.zeros(gray.shape, bool), None)
+        return _nothing(gray.shape)
     low, high = values[[0, -1]].astype(float).tolist()
     if len(values) == 2:
-        return Binary(_more_than(gray, values[0], inside), None)
+        return Binary(_more_than(gray, values[0], inside), None, Rule(low))
     scaled = _scaled(values.astype(np.float32), low, high).astype(np.float32)
     if how.method in _BY_HISTOGRAM:
         threshold = _threshold_of(how.method, scaled, counts)
         above = scaled > threshold
         if not above.any():
-            return Binary(np.zeros(gray.shape, bool), None)
-        lies_above = _more_than(gray, values[above.argmax() - 1], inside)
-        return Binary(lies_above, _in_own_values(threshold, low, high))
+            return _nothing(gray.shape)
+        below = values[above.argmax() - 1]
+        own = low + threshold * (high - low)
+        return Binary(_more_than(gray, below, inside), own, Rule(float(below)))
     plane = np.where(inside, _scaled(gray.astype(np.float32), low, high), 0).astype(np.float32)
-    found = _threshold(plane, inside, how)
-    return Binary((plane > found) & inside, _in_own_values(found, low, high))
+    return _by_threshold(plane, inside, how, low, high)
 
 
 def _more_than(gray: NDArray[Any], value: Any, inside: NDArray[np.bool_]) -> NDArray[np.bool_]:
     above = np.asarray(gray > value)
     above &= inside
     return above
-
-
-def _in_own_values(
-    threshold: float | NDArray[np.floating], low: float, high: float
-) -> float | None:
-    """Return a threshold between 0 and 1 in an image's values; None of a local one."""
-    return low + threshold * (high - low) if isinstance(threshold, float) else None
 
 
 @np.errstate(over="ignore", invalid="ignore")  # of what does not count, far outside the range
@@ -231,32 +315,25 @@ def _threshold_of(
     # As scikit-image's own histogram of the pixels would be.
     heights, edges = np.histogram(values, _BINS, weights=counts)
     centres = (edges[:-1] + edges[1:]) / 2
+    return float(_finder(Thresholding(method))(hist=(heights, centres)))
+
+
+def _finder(how: Thresholding) -> Callable[..., Any]:
     from skimage import filters
 
-    find: Callable[..., Any] = getattr(filters, f"threshold_{method}")
-    return float(find(hist=(heights, centres)))
+    found: Callable[..., Any] = getattr(filters, f"threshold_{how.method}")
+    return found
 
 
-def _threshold(
-    scaled: NDArray[np.float32],
-    inside: NDArray[np.bool_],
-    how: Thresholding,
-) -> float | NDArray[np.floating]:
-    from skimage import filters
-
-    find: Callable[..., Any] = getattr(filters, f"threshold_{how.method}")
-    if how.method not in LOCAL_METHODS:
-        return float(find(scaled[inside]))
+def _local(
+    ground: NDArray[np.float32], sides: tuple[int, int], how: Thresholding
+) -> NDArray[np.floating]:
+    """Return the threshold of every pixel, in a window around it."""
     options = {} if how.k is None else {"k": how.k}
-    # Wide enough to hold strokes and their ground, odd as scikit-image asks.
-    window = how.window_size or max(15, min(scaled.shape) // 16) | 1
-    # scikit-image pads the image by half a window: of one beyond the image, without bound.
-    sides = tuple(min(window, side | 1) for side in scaled.shape)
-    ground = np.where(inside, scaled, np.median(scaled[inside]))
     if how.method == "sauvola":
         # R is half the range of the data, which is 1 here; scikit-image assumes 2.
         options["r"] = 0.5
-    return np.asarray(find(ground, sides, **options))
+    return np.asarray(_finder(how)(ground, sides, **options))
 
 
 def _two_thresholds(thresholds: object) -> tuple[float, float] | None:

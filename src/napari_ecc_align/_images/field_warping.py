@@ -117,14 +117,14 @@ def moving_places(
 
 
 def mapped_strips(
-    field: Field, shape: tuple[int, int]
+    field: Field, shape: tuple[int, int], first: tuple[int, int] = (0, 0)
 ) -> Iterator[tuple[slice, NDArray[np.float64]]]:
     """Yield strips of rows of a result and the moving (x, y) of their pixels."""
-    columns = np.arange(shape[1], dtype=np.float64)
+    columns = first[1] + np.arange(shape[1], dtype=np.float64)
     step = max(1, _STRIP_PIXELS // shape[1])
     for top in range(0, shape[0], step):
         rows = np.arange(top, min(top + step, shape[0]), dtype=np.float64)
-        yield slice(top, top + len(rows)), moving_places(field, rows, columns)
+        yield slice(top, top + len(rows)), moving_places(field, first[0] + rows, columns)
 
 
 def resampled_through(
@@ -133,12 +133,16 @@ def resampled_through(
     shape: tuple[int, int],
     interpolation: Interpolation,
     border: NDArray[Any],
+    first: tuple[int, int] = (0, 0),
 ) -> NDArray[Any]:
-    """Return an image on the reference's grid, as `resampled` does through a matrix."""
+    """Return an image on the reference's grid, as `resampled` does through a matrix.
+
+    `first` are the row and column of the reference that the result begins with.
+    """
     result = np.empty((*shape, *image.shape[2:]), image.dtype)
     result[:] = as_pixel(border, image.dtype).reshape(image.shape[2:])
     height, width = image.shape[:2]
-    for rows, moved in mapped_strips(field, shape):
+    for rows, moved in mapped_strips(field, shape, first):
         inside = ((moved > -0.5) & (moved < (width - 0.5, height - 0.5))).all(axis=-1)
         if interpolation == "nearest":
             x, y = np.rint(moved[inside]).astype(np.intp).T

@@ -19,9 +19,10 @@ INTERPOLATIONS: tuple[Interpolation, ...] = get_args(Interpolation)
 ADDRESSED = 2**15 - 1
 """OpenCV addresses the pixels of an image that it warps with 16-bit integers: below this."""
 _BLOCK = 8192
-_REACH = 8
+REACH = 8
+"""So many pixels around a place are read, and more than any interpolation needs."""
 # Beyond what `_fill_exactly` leaves by as much as a cubic kernel reads.
-_MARGIN = _REACH + 3
+_MARGIN = REACH + 3
 # Interpolation overshoots, and its sums go further, by less than this factor.
 _HEADROOM = 16
 # Shifts by more pixels than this leave nothing to copy.
@@ -148,7 +149,7 @@ def _fill_exactly(
 ) -> None:
     """Give what no pixel reaches the value outside, which interpolation has rounded."""
     for rows, mapped in _mapped_strips(matrix, (result.shape[0], result.shape[1])):
-        near = (mapped > -_REACH) & (mapped < np.array(extent[1::-1]) + _REACH - 1)
+        near = (mapped > -REACH) & (mapped < np.array(extent[1::-1]) + REACH - 1)
         result[rows][~near.all(axis=-1)] = border if result.ndim == 3 else border[0]
 
 
@@ -271,8 +272,8 @@ def source_window(
     if (outline @ matrix[2, :2] + matrix[2, 2] <= 0).any():
         return slice(0, height), slice(0, width)
     mapped = map_points(matrix, outline)
-    left, top = np.clip(np.floor(mapped.min(axis=0)) - _REACH, 0, [width, height]).astype(int)
-    right, bottom = np.clip(np.ceil(mapped.max(axis=0)) + _REACH, 0, [width, height]).astype(int)
+    left, top = np.clip(np.floor(mapped.min(axis=0)) - REACH, 0, [width, height]).astype(int)
+    right, bottom = np.clip(np.ceil(mapped.max(axis=0)) + REACH, 0, [width, height]).astype(int)
     if left >= right or top >= bottom:
         return None
     return slice(top, bottom), slice(left, right)

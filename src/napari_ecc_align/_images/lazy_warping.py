@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
-from uuid import uuid4
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,8 +17,9 @@ from .._transform.field import Field
 from .._transform.matrices import Matrix
 from .._transform.transform import Transform
 from .blocks_on_demand import Window, drawn_in_blocks
+from .field_warping import moving_places, resampled_through
 from .filling import Fill, border_pixels, fill_values
-from .interpolation import Interpolation, shifted_by
+from .interpolation import REACH, Interpolation, as_pixel, shifted_by
 from .pyramid.levels import halved_shape
 from .sources import LazyArray, is_lazy
 from .warping import check_shape, warp
@@ -54,7 +54,6 @@ def lazy_warp(
     -------
     dask.array.Array, shape (height, width) or (height, width, 3 or 4)
         In chunks of 1024 x 1024; each reads only the part of the moving image that it needs.
-        Through a field in one chunk, for which the image is read whole.
 
     Raises
     ------
@@ -64,7 +63,7 @@ def lazy_warp(
     levels = _checked_levels(moving)
     shape = check_shape(output_shape)
     if isinstance(transform, Field):
-        return _bent(levels[0], transform, shape, interpolation=interpolation, fill=fill)
+        return _bent(levels[0], transform, shape, interpolation, _border_of(levels, fill))
     warped = _warping(levels, interpolation, fill)
     return _lazily(warped, levels[0], transform.matrix, shape)
 
@@ -100,6 +99,7 @@ def warp_pyramid(
     levels = _checked_levels(moving)
     shape = check_shape(output_shape)
     warped = _warping(levels, interpolation, fill)
+    border_of = _border_of(levels, fill)
     result: list[Any] = []
     for size in _level_shapes(shape, len(levels)):
         fine = to_full(size, shape)
@@ -107,9 +107,11 @@ def warp_pyramid(
         to_source = np.linalg.inv(to_full(source.shape, levels[0].shape))
         if isinstance(transform, Field):
             field = Transform(to_source) @ (transform @ Transform(fine))
-            bent = _bent if is_lazy(source) else warp
-            way: dict[str, Any] = {"interpolation": interpolation, "fill": fill}
-            result.append(bent(source, field, output_shape=size, **way))
+            result.append(
+                _bent(source, field, size, interpolation, border_of)
+                if is_lazy(source)
+                else warp(source, field, output_shape=size, interpolation=interpolation, fill=fill)
+            )
             continue
         matrix = to_source @ transform.matrix @ fine
         if is_lazy(source):
@@ -121,20 +123,30 @@ def warp_pyramid(
 
 def _warping(levels: tuple[Any, ...], interpolation: Interpolation, fill: Fill) -> _Warping:
     """Return `warp` with a matrix, and with the values that are outside."""
-    # Of the background the edges have to be read, which waits until the first pixels are.
-    known = [] if isinstance(fill, str) and fill == "background" else [_border(levels, fill)]
+    border_of = _border_of(levels, fill)
 
     def warped(source: Any, matrix: Matrix, shape: tuple[int, int]) -> NDArray[Any]:
         transform = Transform(matrix, model="homography")
-        if not known:
-            known.append(_border(levels, fill))
-        values = known[0].tolist()
+        values = border_of().tolist()
         pixels: NDArray[Any] = warp(
             source, transform, output_shape=shape, interpolation=interpolation, fill=values
         )
         return pixels
 
     return warped
+
+
+def _border_of(levels: tuple[Any, ...], fill: Fill) -> Callable[[], Matrix]:
+    """Return a function that tells the values that are outside."""
+    # Of the background the edges have to be read, which waits until the first pixels are.
+    known = [] if isinstance(fill, str) and fill == "background" else [_border(levels, fill)]
+
+    def border() -> Matrix:
+        if not known:
+            known.append(_border(levels, fill))
+        return known[0]
+
+    return border
 
 
 def _lazily(warped: _Warping, source: Any, matrix: Matrix, shape: tuple[int, int]) -> da.Array:
@@ -150,27 +162,33 @@ def _lazily(warped: _Warping, source: Any, matrix: Matrix, shape: tuple[int, int
 def _bent(
     source: Any,
     field: Field,
-    output_shape: tuple[int, int],
-    *,
+    shape: tuple[int, int],
     interpolation: Interpolation,
-    fill: Fill,
+    border_of: Callable[[], Matrix],
 ) -> da.Array:
-    """Resample a lazy image through a field when the result is looked at."""
-    import dask.array as da
-
+    """Resample a lazy image through a field when, and where, the result is looked at."""
     window = Window(source)
-    channels = window.shape[2:]
-    way: dict[str, Any] = {"interpolation": interpolation, "fill": fill}
+    dtype, size = window.dtype.newbyteorder("="), np.array(window.shape[1::-1])
 
-    def block() -> NDArray[Any]:
-        whole = window[(slice(None),) * window.ndim]
-        pixels: NDArray[Any] = warp(whole, field, output_shape=output_shape, **way)
-        return pixels
+    def part(rows: slice, columns: slice) -> NDArray[Any]:
+        block = rows.stop - rows.start, columns.stop - columns.start
+        places = moving_places(
+            field,
+            np.arange(rows.start, rows.stop, dtype=np.float64),
+            np.arange(columns.start, columns.stop, dtype=np.float64),
+        ).reshape(-1, 2)
+        low, high = np.floor(places.min(axis=0)) - REACH, np.ceil(places.max(axis=0)) + REACH
+        (left, top), (right, bottom) = (np.clip(at, 0, size).astype(int) for at in (low, high))
+        border = border_of()
+        if left >= right or top >= bottom:
+            outside = as_pixel(border, dtype).reshape(window.shape[2:])
+            return np.broadcast_to(outside, (*block, *window.shape[2:]))
+        pixels = window[top:bottom, left:right].astype(dtype, copy=False)
+        there = Transform(shifted_by(-left, -top)) @ field
+        at = rows.start, columns.start
+        return resampled_through(pixels, there, block, interpolation, border, at)
 
-    chunks: Any = tuple((length,) for length in (*output_shape, *channels))
-    dtype = window.dtype.newbyteorder("=")
-    name, meta = f"warp-{uuid4().hex}", np.empty((0,) * len(chunks), dtype)
-    return da.map_blocks(block, dtype=dtype, chunks=chunks, name=name, meta=meta)
+    return drawn_in_blocks(part, (*shape, *window.shape[2:]), dtype)
 
 
 def _checked_levels(moving: Any) -> tuple[Any, ...]:

@@ -33,6 +33,7 @@ from ..._transform.transform import Transform
 from ..._verdict.verdict import Verdict
 from ..plan.pairs import PairFiles, Problem
 from ..settings import BatchSettings, with_present_names
+from .decided import RecordedReview
 
 if TYPE_CHECKING:
     from pydantic import TypeAdapter
@@ -41,7 +42,6 @@ Outcome = Literal["aligned", "passed through", "doubtful", "failed"]
 OUTCOMES: tuple[Outcome, ...] = get_args(Outcome)
 AnyTransform = Transform | Field | VolumeTransform
 Number = float | int | bool | str | None
-Decision = Literal["accepted", "rejected", "corrected"]
 
 _LARGEST = 2**24
 FORMAT = "napari-ecc-align batch record"
@@ -125,14 +125,6 @@ class OutputFile:
         with suppress(OSError):
             return self.has_size_at(path) and digest(path.read_bytes()) == self.sha256
         return False
-
-
-@dataclass(frozen=True)
-class RecordedReview:
-    """What a person has decided on a pair."""
-
-    decision: Decision
-    note: str = ""
 
 
 @dataclass(frozen=True, eq=False)
@@ -234,21 +226,15 @@ class Record:
         """Return the record as plain values; with a transform, also a transform document."""
         plain = {"format": FORMAT, "version": VERSION}
         return {
-            **(plain if self.transform is None else self._transform_document()),
+            **(plain if self.transform is None else document_of(self.transform)),
             "record": VERSION,
             "program": f"napari-ecc-align {version('napari-ecc-align')}",
             **{name: value for name, value in vars(self).items() if name != "transform"},
             "numbers": finite(self.numbers),
             "inputs": [vars(file) for file in self.inputs],
             "outputs": [vars(file) for file in self.outputs],
-            "review": self.review and vars(self.review),
+            "review": self.review and self.review.as_document(),
         }
-
-    def _transform_document(self) -> dict[str, Any]:
-        assert self.transform is not None
-        if isinstance(self.transform, VolumeTransform):
-            return own_json.document_of(self.transform.matrix, self.transform.model)
-        return as_document(self.transform)
 
     def as_bytes(self) -> bytes:
         """Return the content of its file."""
@@ -389,7 +375,15 @@ def _is_measured(numbers: Mapping[str, Number]) -> bool:
     return numbers.get("verdict") in (*get_args(Verdict), None)
 
 
-def _transform_of(document: Any) -> AnyTransform:
+def document_of(transform: AnyTransform) -> dict[str, Any]:
+    """Return a transform as plain values."""
+    if isinstance(transform, VolumeTransform):
+        return own_json.document_of(transform.matrix, transform.model)
+    return as_document(transform)
+
+
+def transform_of(document: Any) -> AnyTransform:
+    """Return the transform of a document; raise `InputError` if it holds none."""
     rows = document.get("matrix")
     if isinstance(rows, list) and len(rows) == 4:
         matrix, model = own_json.matrix_of(document)
@@ -414,7 +408,7 @@ def _from_content(content: bytes) -> Record:
         **kept
         | {
             "temporary": found.temporary or found.passing,
-            "transform": None if document.get("format") == FORMAT else _transform_of(document),
+            "transform": None if document.get("format") == FORMAT else transform_of(document),
             "settings": with_present_names(found.settings),
             "batch_settings": with_present_names(found.batch_settings),
             "numbers": numbers,

@@ -9,7 +9,8 @@ from typing import Any
 
 from ..._common.atomic import real_path
 from ..plan.pairs import PairFiles, Plan, with_absolute_paths
-from ..records.record import AnyTransform, Record, RecordedReview, settings_for
+from ..records.decided import RecordedReview
+from ..records.record import AnyTransform, Record, settings_for
 from ..settings import BatchSettings
 
 SIGMAS = 3.0

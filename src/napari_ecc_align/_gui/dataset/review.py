@@ -13,8 +13,10 @@ from napari.utils.notifications import show_warning
 
 from ..._batch.batch import Batch
 from ..._batch.records.record import Record
+from ..._batch.run.review import rejected_transform
 from ..._transform.transform import Transform
 from ..align.widget import AlignWidget
+from ..shared.access import KeptFocus
 from ..shared.background import Background
 from ..shared.docks import open_dock
 from ..shared.html import MEANINGS, legend, legend_outside, unbroken
@@ -24,6 +26,11 @@ from ..shared.scrolling import bring_into_sight
 from .open_pair import OpenPair, PairImages, read_steps
 from .processes import Decision
 from .texts import is_rejected, pair_text
+
+
+def _undone(plan: Batch, name: str, *, note: str) -> Record:
+    """Take the last decision back, in a process; what is written beside it is not kept."""
+    return plan.undo(name)
 
 
 class ReviewForm(Form):
@@ -49,6 +56,8 @@ class ReviewForm(Form):
         self._align: AlignWidget | None = None
         self._allowed, self._decided_now = True, False
         self.plan: Batch | None = None
+        # Of the form that this is a part of.
+        self.focus: KeptFocus | None = None
         self.text = Label(value="")
         self.note = LineEdit(label="note", tooltip="Kept with the decision")
         self.accept = button(
@@ -61,14 +70,18 @@ class ReviewForm(Form):
         )
         self.reject = button(
             "Reject",
-            "It is no pair, or cannot be aligned: its results are removed. Correct… brings it "
-            "back",
+            "It is no pair, or cannot be aligned: its results are removed. Undo brings them back",
             lambda: self._decided(Batch.reject),
+        )
+        self.undo = button(
+            "Undo",
+            "Take the last decision on this pair back: it is as it was before",
+            lambda: self._decided(_undone),
         )
         self.use = button(
             "Use this alignment", "Write this pair as the Align form has aligned it", self._use
         )
-        buttons = row(self.accept, self.correct, self.reject)
+        buttons = row(self.accept, self.correct, self.reject, self.undo)
         super().__init__(self.text, Form(self.note), buttons, self.use, labels=False)
         fill_width(self.text, lines=4)
         self.native.destroyed.connect(self._work.leave)
@@ -134,7 +147,10 @@ class ReviewForm(Form):
     def _read_on(self, running: bool) -> None:
         if not running and self._next is not None:
             self.open(self._next)
-        self._offer()
+        if self.focus is None:
+            self._offer()
+        else:
+            self.focus.through(running, self._offer, what="a pair")
 
     def _decided(self, how: Callable[..., Record], **more: Transform) -> None:
         if self._record is None or self.plan is None:
@@ -184,8 +200,10 @@ class ReviewForm(Form):
         if record is None:
             return
         ready = self._allowed and not self.busy
-        self.accept.enabled = ready and record.outcome == "doubtful"
+        rejected = rejected_transform(record) is not None
+        self.accept.enabled = ready and (record.outcome == "doubtful" or rejected)
         self.correct.enabled = ready and self._pair.ids is not None
         self.reject.enabled = ready and not is_rejected(record)
+        self.undo.enabled = ready and record.review is not None
         self.use.visible = self._align is not None
         self.use.enabled = ready

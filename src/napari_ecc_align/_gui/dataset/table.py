@@ -8,7 +8,7 @@ from itertools import takewhile
 from typing import Any, NamedTuple
 
 from qtpy.QtCore import QAbstractTableModel, QEvent, QModelIndex, QSize, QSortFilterProxyModel, Qt
-from qtpy.QtGui import QColor, QResizeEvent, QShowEvent
+from qtpy.QtGui import QColor, QKeyEvent, QResizeEvent, QShowEvent
 from qtpy.QtWidgets import QAbstractItemView, QTableView
 
 from ..._batch.records.record import Record
@@ -79,6 +79,14 @@ COLUMNS = (
     ),
 )
 VERDICT = 1
+_UP, _DOWN = Qt.SortOrder.AscendingOrder, Qt.SortOrder.DescendingOrder
+# How many columns further a key sorts, and which way.
+_SORTING: dict[int, tuple[int, Qt.SortOrder]] = {
+    Qt.Key.Key_Left: (-1, _UP),
+    Qt.Key.Key_Right: (1, _UP),
+    Qt.Key.Key_Up: (0, _UP),
+    Qt.Key.Key_Down: (0, _DOWN),
+}
 
 
 class PairModel(QAbstractTableModel):
@@ -208,8 +216,13 @@ class PairTable(QTableView):
         self._order.setFilterRole(FILTER_ROLE)
         self._on_choice = on_choice
         self.setAccessibleName("pairs")
-        self.setAccessibleDescription("The pairs of the dataset, those to look at first")
+        self.setAccessibleDescription(
+            "The pairs of the dataset, those to look at first. Alt+Left and Alt+Right sort by "
+            "another column, Alt+Up and Alt+Down one way or the other"
+        )
         self.setModel(self._order)
+        # Tab goes on through the form, not through every cell.
+        self.setTabKeyNavigation(False)
         self.setSortingEnabled(True)
         self.sortByColumn(VERDICT, Qt.SortOrder.AscendingOrder)
         self.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
@@ -230,6 +243,16 @@ class PairTable(QTableView):
     def show_only_unsure(self, wanted: bool) -> None:
         """Leave out the pairs that nobody needs to look at."""
         self._order.setFilterFixedString(_UNSURE if wanted else "")
+
+    def keyPressEvent(self, event: QKeyEvent | None) -> None:
+        """Sort by another column, or the other way round, as a click on a title does."""
+        alt = event is not None and event.modifiers() == Qt.KeyboardModifier.AltModifier
+        if event is None or not alt or event.key() not in _SORTING:
+            super().keyPressEvent(event)
+            return
+        step, order = _SORTING[event.key()]
+        column = (self._order.sortColumn() + step) % len(COLUMNS)
+        self.sortByColumn(column, order)
 
     def showEvent(self, event: QShowEvent | None) -> None:
         """Give rows and columns their sizes, once napari has dressed the table in its font."""

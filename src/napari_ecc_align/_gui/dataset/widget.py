@@ -144,7 +144,7 @@ class DatasetWidget(Container):  # type: ignore[type-arg]
         layout.insertWidget(layout.indexOf(self._first.native), fold)
         scroll_all(self.native, self.table)
         tab_from_top_to_bottom(self.native)
-        self._focus = KeptFocus(self.native)
+        self._focus = self.review.focus = KeptFocus(self.native)
         self.run_button.native.setMinimumHeight(_BUTTON_HEIGHT)
         self.plan_button.native.setMinimumHeight(_BUTTON_HEIGHT)
         font = self.run_button.native.font()

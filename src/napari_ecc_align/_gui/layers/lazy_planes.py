@@ -31,6 +31,11 @@ def plane_of(array: Any, index: tuple[int, ...] = ()) -> Any:
     return _Plane(array, index)
 
 
+def lazily(array: Any) -> Any:
+    """Return a plane as something whose pixels come when it is sliced, though they are there."""
+    return array if is_lazy(array) else _Plane(array, ())
+
+
 def plane_at_level(level: Any, index: tuple[int, ...], leading: tuple[int, ...]) -> Any:
     """Return the plane of a smaller size of an array, which may have fewer planes as well.
 

@@ -29,7 +29,7 @@ from ..._images.warping import Resampling, warp
 from ..._transform.axes import in_row_column
 from ..._transform.field import Field
 from ..._transform.transform import Transform
-from .lazy_planes import plane_at_level
+from .lazy_planes import lazily, plane_at_level
 from .world import PixelGrid, data_matrix, placement_by
 
 NEAREST: Any = "nearest"
@@ -67,7 +67,7 @@ def resample_steps(
     -------
     generator
         Yields a `Progress` before every plane and returns an ndarray, or a dask array if the data
-        are not in memory; a list of those if `multiscale`.
+        are not in memory; if `multiscale` a list of dask arrays.
     """
     planes, count = [], prod(leading)
     for number, index in enumerate(product(*map(range, leading))):
@@ -240,7 +240,7 @@ def _resampled(
         return [resampled_to_edges(image, transform.matrix, shape, resampling.interpolation)]
     options: dict[str, Any] = {"output_shape": shape, **vars(resampling)}
     if multiscale:
-        return warp_pyramid(sources, transform, **options)
+        return warp_pyramid([lazily(source) for source in sources], transform, **options)
     way: Any = lazy_warp if is_lazy(sources[0]) else warp
     return [way(sources[0], transform, **options)]
 

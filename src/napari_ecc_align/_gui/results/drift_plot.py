@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
 import numpy as np
 from napari.utils.theme import get_theme
 from napari.viewer import Viewer
+from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QWidget
 
 from ..._common.errors import InputError
@@ -23,6 +25,13 @@ _LEAST_HEIGHT = 220
 _DOCK = "Drift"
 _LINES = {"x": ("-", "#e66100"), "y": ("--", "#40b0e4"), "z": ("-.", "#8fce00")}
 _SIGMAS = 2
+# To which frame a key goes from one, of so many.
+_KEYS: dict[str, Callable[[int, int], int]] = {
+    "left": lambda frame, last: frame - 1,
+    "right": lambda frame, last: frame + 1,
+    "home": lambda frame, last: 0,
+    "end": lambda frame, last: last,
+}
 # Of red, green and blue together.
 _MIDDLE = 384
 
@@ -30,7 +39,7 @@ _MIDDLE = 384
 def show_drift(viewer: Viewer, run: FinishedRun) -> None:
     """Draw the drift in the one dock there is for it, with the frame on show marked.
 
-    A click goes to a frame. It is drawn anew for another theme.
+    A click goes to a frame, and so do the arrow keys. It is drawn anew for another theme.
     """
     ground = get_theme(viewer.theme).background.as_rgb_tuple()
     canvas: Any = drift_canvas(run, dark=sum(ground[:3]) < _MIDDLE)
@@ -50,14 +59,23 @@ def show_drift(viewer: Viewer, run: FinishedRun) -> None:
                 line.set_xdata([shown or 0] * 2)
             canvas.draw_idle()
 
+    last = len(run.task.frames) - 1
+
     def go(event: Any) -> None:
         layer = layer_with_id(viewer, run.task.layer_ids[1])
         if layer is not None and event.xdata is not None:
-            last = len(run.task.frames) - 1
             show_plane(layer, viewer, axis, min(max(round(event.xdata), 0), last))
+
+    def step(event: Any) -> None:
+        layer = layer_with_id(viewer, run.task.layer_ids[1])
+        with suppress(InputError):
+            if layer is not None and event.key in _KEYS:
+                there = _KEYS[event.key](shown_index(layer, viewer)[axis], last)
+                show_plane(layer, viewer, axis, min(max(there, 0), last))
 
     mark()
     canvas.mpl_connect("button_press_event", go)
+    canvas.mpl_connect("key_press_event", step)
     Watch(canvas).begin(mark, viewer.dims.events.point)
     Watch(canvas).begin(lambda _: show_drift(viewer, run), viewer.events.theme)
     viewer.window.add_dock_widget(canvas, name=_DOCK, area="bottom")
@@ -90,6 +108,9 @@ def drift_canvas(run: FinishedRun, *, dark: bool) -> QWidget:
         )
         # A figure that is squeezed flat cannot be laid out.
         canvas.setMinimumHeight(_LEAST_HEIGHT)
+        canvas.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+        canvas.setAccessibleName("drift")
+        canvas.setAccessibleDescription("Left, right, home and end go to a frame, as a click does")
         shift, turn = canvas.figure.subplots(2, sharex=True, height_ratios=(2, 1))
         drawn = {axis: look for axis, look in _LINES.items() if axis in drift}
         for axis, (line, colour) in drawn.items():

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..._common.errors import InputError
 from ..._compare.large_pair import LargePair
 from ..._images.sources import is_multiscale
 from ..layers.aligned_layers import LayerTuple
+from ..layers.lazy_planes import lazily
 from ..runs.finished_run import FinishedRun
 from .picture_layer import picture_layer
 
@@ -18,24 +18,19 @@ def layer_where_looked_at(run: FinishedRun, role: str) -> LayerTuple:
     Parameters
     ----------
     run : FinishedRun
-        Of a single image that is lazy, and was aligned.
+        Drawn where somebody looks.
     role : str
-        Of the views "difference", "overlay" and "checkerboard".
+        Of the views "difference", "binary difference", "overlay" and "checkerboard".
 
     Raises
     ------
     InputError
-        If it is another view, or too little of the images lies on each other.
+        If too little of the images lies on each other, or they have no such threshold.
     """
-    if role == "binary difference":
-        raise InputError(
-            "The images are too large for one threshold: choose difference, overlay or "
-            "checkerboard, which are drawn where you look."
-        )
     task = run.task
     source, masks = task.reference.source, task.masks()
     pair = LargePair(
-        source if is_multiscale(source) else [source],
+        [lazily(level) for level in (source if is_multiscale(source) else [source])],
         run.data if isinstance(run.data, list) else [run.data],
         run.transforms[0],
         task.moving.grid.shape,
@@ -44,6 +39,10 @@ def layer_where_looked_at(run: FinishedRun, role: str) -> LayerTuple:
     drawn: list[Any]
     if role == "difference":
         drawn = pair.difference(signed=task.parameters.signed)
+    elif role == "binary difference":
+        # Of images too large to be counted the thresholds are told from some of their pixels.
+        counted = None if run.inspection is None else run.inspection.after
+        drawn = pair.binary_difference(task.parameters.thresholding, counted)
     else:
         drawn = pair.overlay() if role == "overlay" else pair.checkerboard()
     data: Any = drawn if len(drawn) > 1 else drawn[0]

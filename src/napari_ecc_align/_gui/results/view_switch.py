@@ -101,13 +101,10 @@ class ViewSwitch:
     def _open_as_suits(self, run: FinishedRun) -> None:
         """Show the overlay first where only edges agree: the difference would show everything.
 
-        And where there is no binary difference, as of images that are too large for one. When
-        brightness is compared again, go back to the view of before.
+        When brightness is compared again, go back to the view of before.
         """
         choice = self._choice(run)
         edges = getattr(run.result, "representation", "") == "orientation"
-        large = run.inspection is None and run.drawn_where_looked_at
-        edges |= large and choice.value == "binary difference"
         with choice.changed.blocked():
             if edges and self._before is None and choice.value in _COMPARED:
                 self._before, choice.value = choice.value, _OVERLAY
@@ -246,7 +243,7 @@ class ViewSwitch:
 def _layers_of(run: FinishedRun) -> dict[str, LayerTuple]:
     """Return the layers that a run brings, by role."""
     task = run.task
-    if run.inspection is not None:
+    if run.inspection is not None and not run.drawn_where_looked_at:
         layers = comparison_layers(task.reference, task.frames, run.inspection, run.record())
     else:
         layers = {}
@@ -260,7 +257,8 @@ def _layers_of(run: FinishedRun) -> dict[str, LayerTuple]:
 
 def _brought(run: FinishedRun) -> tuple[str, ...]:
     """Return the roles of the layers that come with a run, and are renewed with it."""
-    return _COMPARED if run.inspection is not None else ()
+    counted = run.inspection is not None and not run.drawn_where_looked_at
+    return _COMPARED if counted else ()
 
 
 def _settings_of(run: FinishedRun, role: str) -> object:

@@ -23,7 +23,6 @@ from ..._compare.inspection import Inspection, Row
 from ..._compare.table import before_after, smooth_rows
 from ..._images.ome_zarr.image import is_ome_zarr
 from ..._images.ome_zarr.scene import save_scene
-from ..._images.sources import is_lazy
 from ..._transform.files import save_fields, save_transforms
 from ..._transform.formats.field_files import FIELD_FORMATS, GROUPS, MANY_FIELDS
 from ..._transform.formats.registry import FORMATS, STACK_FORMATS
@@ -69,7 +68,8 @@ class FinishedRun:
         wanted.
     inspection : Inspection or None
         How a single image differs from the reference; None after a failure, of images too large
-        to compare, and of stacks, whose frames are compared when they are looked at.
+        to compare, and of stacks, whose frames are compared when they are looked at. Numbers
+        alone of what is drawn where somebody looks.
     suffices : str or None
         The smallest motion model that suffices, where that of the task does not.
     bent : str or None
@@ -145,10 +145,8 @@ class FinishedRun:
 
     @property
     def drawn_where_looked_at(self) -> bool:
-        """Whether it is a single image that is lazy, of which no more is drawn than is seen."""
-        if self.is_stack or self.task.is_volume or self.data is None:
-            return False
-        return is_lazy(self.data[0] if isinstance(self.data, list) else self.data)
+        """Whether there is a single image of which no more is drawn than is seen."""
+        return self.task.drawn_where_looked_at and self.data is not None
 
     def reason(self) -> str:
         """Return the verdict's reason; of a stack which frames lie right, and which do not."""

@@ -38,6 +38,7 @@ from ..._transform.transform import Transform
 from ..._verdict.field_result import SmoothAlignment
 from ..._verdict.verdict import FOUND, Verdict
 from ..layers.comparison_layers import blank_outside
+from ..layers.lazy_planes import lazily
 from ..layers.resampling import in_memory, large_volume
 from ..shared.refusal import Refusal, refusing
 from .finished_run import FinishedRun
@@ -93,9 +94,15 @@ def _steps(task: Task) -> Generator[Progress, None, FinishedRun]:
         return run
     if task.is_volume:
         return replace(run, data=_large_volume(run))
-    data = yield from task.frames.resample_steps(
-        run.transforms, task.shape, task.parameters.resampling
-    )
+    return (yield from _resampled_steps(run))
+
+
+def _resampled_steps(run: FinishedRun) -> Generator[Progress, None, FinishedRun]:
+    """Return a run with what was aligned on the reference's grid, as lazy as the pair is."""
+    task, frames = run.task, run.task.frames
+    if task.drawn_where_looked_at:
+        frames = replace(frames, levels=tuple(map(lazily, frames.levels)))
+    data = yield from frames.resample_steps(run.transforms, task.shape, task.parameters.resampling)
     return replace(run, data=data)
 
 
@@ -264,14 +271,13 @@ def _align_plane(task: Task, masks: dict[str, Any]) -> Generator[Progress, None,
 def aligned_steps(run: FinishedRun, seen: Inspection) -> Generator[Progress, None, FinishedRun]:
     """Return a run of a single image with what was seen of it, and the image aligned.
 
-    As lazy, and at as many sizes, as the moving image is; no pixel of that is read.
+    As lazy as the pair is, and at as many sizes as the moving image; no pixel of that is read.
     """
-    task, data = run.task, seen.warped
-    if is_lazy(task.frames.levels[0]) and not (task.bends or task.is_volume):
-        data = yield from task.frames.resample_steps(
-            run.transforms, (task.shape[0], task.shape[1]), task.parameters.resampling
-        )
-    return replace(run, inspection=seen, data=data)
+    if run.task.drawn_where_looked_at:
+        run = yield from _resampled_steps(run)
+    else:
+        run = replace(run, data=seen.warped)
+    return replace(run, inspection=seen)
 
 
 def _told_comparing(
@@ -346,10 +352,12 @@ def _inspection_steps(
         options["spacing"] = task.spacings[1]
         steps = volume_inspection_steps(reference, moving, transform, _looks(task), **options)
     else:
-        options |= {"thresholding": chosen.thresholding, "signed": chosen.signed}
+        options |= {"thresholding": chosen.thresholding}
+        options["signed"] = None if task.drawn_where_looked_at else chosen.signed
         options["resampling"] = chosen.resampling
         steps = inspection_steps(reference, moving, transform, **options)
-    return blank_outside((yield from steps))
+    seen = yield from steps
+    return seen if task.drawn_where_looked_at else blank_outside(seen)
 
 
 def _in_memory(image: Any) -> NDArray[Any] | None:

@@ -12,6 +12,7 @@ from ..._align.volume.transform import VolumeTransform
 from ..._common.errors import InputError
 from ..._compare.thresholding import Thresholding
 from ..._ecc.options import SearchOptions
+from ..._images.sources import is_lazy, is_multiscale
 from ..._images.warping import Resampling
 from ..._transform.transform import Transform
 from ..layers.aligned_layers import Output
@@ -166,6 +167,17 @@ class Task:
     def resamples(self) -> bool:
         """Whether a new layer is wanted: the frames of one cannot be moved each on its own."""
         return self.frame_by_frame or (self.parameters.output != "move" and not self.judged)
+
+    @property
+    def drawn_where_looked_at(self) -> bool:
+        """Whether it is a single image that is not, or not only, one array in memory.
+
+        Of what comes of it no more is drawn than somebody sees.
+        """
+        if self.choice is not None or self.is_volume:
+            return False
+        sources = self.reference.source, self.moving.source
+        return any(is_lazy(source) or is_multiscale(source) for source in sources)
 
     @property
     def moves(self) -> bool:

@@ -6,16 +6,25 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-from qtpy.QtCore import QPoint, QSize, Qt, QUrl
-from qtpy.QtGui import QColor, QImage, QPalette, QResizeEvent, QTextDocument
+from qtpy.QtCore import QEvent, QPoint, QSize, Qt, QUrl
+from qtpy.QtGui import (
+    QColor,
+    QImage,
+    QKeyEvent,
+    QResizeEvent,
+    QTextCharFormat,
+    QTextCursor,
+    QTextDocument,
+)
 from qtpy.QtWidgets import QTextBrowser, QWidget
 
 from .rows import timer
 
 _SIZE = QSize(640, 820)
 _MARGIN = 40
-# Readable on napari's dark and light themes alike.
-_LINK = "#2f8fd8"
+# Of links on a light ground and on a dark one.
+_LINKS = ("#0b5cad", "#58a6ff")
+_MIDDLE = 128
 _NAME = "ecc-align-help"
 _PAUSE_MS = 100
 
@@ -36,9 +45,7 @@ class HelpWindow(QTextBrowser):
         self.setWindowTitle("ECC Align: help")
         self.setAccessibleName("Help")
         self.setOpenExternalLinks(True)
-        colours = self.palette()
-        colours.setColor(QPalette.ColorRole.Link, QColor(_LINK))
-        self.setPalette(colours)
+        self.sourceChanged.connect(self._colour_links)
         self._drawn_at = 0
         self._again = timer(self, self._draw_again, _PAUSE_MS)
         screen = parent.screen()
@@ -65,6 +72,16 @@ class HelpWindow(QTextBrowser):
             return picture
         return picture.scaledToWidth(width, Qt.TransformationMode.SmoothTransformation)
 
+    def keyPressEvent(self, event: QKeyEvent | None) -> None:
+        """Close the window at Escape, and go back to where its help was asked for."""
+        if event is not None and event.key() == Qt.Key.Key_Escape:
+            self.close()
+            form = self.parentWidget()
+            if form is not None:
+                form.activateWindow()
+            return
+        super().keyPressEvent(event)
+
     def resizeEvent(self, event: QResizeEvent | None) -> None:
         """Have the pictures drawn again at the new width, soon."""
         super().resizeEvent(event)
@@ -78,7 +95,41 @@ class HelpWindow(QTextBrowser):
         seen = bar.value() / max(1, bar.maximum())
         document.clear()
         self.reload()
+        self._colour_links()
         bar.setValue(round(seen * bar.maximum()))
+
+    def changeEvent(self, event: QEvent | None) -> None:
+        """Give links another colour for another theme."""
+        super().changeEvent(event)
+        if event is not None and event.type() == QEvent.Type.StyleChange:
+            self._colour_links()
+
+    def _colour_links(self, _: object = None) -> None:
+        """Let links be told from the ground: of Markdown Qt takes the application's own blue."""
+        dark = self.palette().base().color().lightness() < _MIDDLE
+        look, document = QTextCharFormat(), self.document()
+        look.setForeground(QColor(_LINKS[dark]))
+        assert document is not None
+        cursor = QTextCursor(document)
+        for start, end in _links(document):
+            cursor.setPosition(start)
+            cursor.setPosition(end, QTextCursor.MoveMode.KeepAnchor)
+            cursor.mergeCharFormat(look)
+
+
+def _links(document: QTextDocument) -> list[tuple[int, int]]:
+    """Return where the links of a text begin and end."""
+    found = []
+    block = document.begin()
+    while block.isValid():
+        parts = block.begin()
+        while not parts.atEnd():
+            part = parts.fragment()
+            if part.charFormat().isAnchor():
+                found.append((part.position(), part.position() + part.length()))
+            parts += 1
+        block = block.next()
+    return found
 
 
 def docs_folder() -> Path:
@@ -103,4 +154,7 @@ def open_help(parent: QWidget, page: str = "align.md") -> QTextBrowser:
     browser.setSource(QUrl.fromLocalFile(str(docs_folder() / page)))
     browser.show()
     browser.raise_()
+    # The arrow keys scroll, Tab goes from link to link, and Escape goes back to the form.
+    browser.activateWindow()
+    browser.setFocus(Qt.FocusReason.OtherFocusReason)
     return browser

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from functools import partial
 
-from qtpy.QtWidgets import QComboBox, QLineEdit, QPushButton, QWidget
+from qtpy.QtCore import QEvent, QObject
+from qtpy.QtWidgets import QCheckBox, QComboBox, QLineEdit, QPushButton, QWidget
 
 from .rows import FoldedRow, fold_rows
 
@@ -21,6 +22,8 @@ def be_narrow(form: QWidget) -> None:
         box.setMinimumContentsLength(_LEAST)
         _tell_in_tooltip(box, box.currentText())
         box.currentTextChanged.connect(partial(_tell_in_tooltip, box))
+    for check in form.findChildren(QCheckBox):
+        _Wrapped(check)
     for line in form.findChildren(QLineEdit):
         beside, least = line.parentWidget(), _LEAST
         if beside is not None and beside.findChild(QPushButton) is not None:
@@ -29,6 +32,38 @@ def be_narrow(form: QWidget) -> None:
         line.setMinimumWidth(line.fontMetrics().averageCharWidth() * least)
         _tell_in_tooltip(line, line.text())
         line.textChanged.connect(partial(_tell_in_tooltip, line))
+
+
+class _Wrapped(QObject):
+    """Writes what stands beside a checkbox in as many lines as there is need of."""
+
+    def __init__(self, check: QCheckBox) -> None:
+        super().__init__(check)
+        self._check, self._words = check, check.text().split()
+        # Else it would ask for room for all in one line.
+        check.setMinimumWidth(1)
+        check.installEventFilter(self)
+
+    def eventFilter(self, _: QObject | None, event: QEvent | None) -> bool:
+        """Look whether it fits into another width, or in another font."""
+        kinds = (QEvent.Type.Resize, QEvent.Type.StyleChange, QEvent.Type.FontChange)
+        if event is not None and event.type() in kinds:
+            self._wrap()
+        return False
+
+    def _wrap(self) -> None:
+        check, width = self._check, self._check.fontMetrics().horizontalAdvance
+        beside = check.sizeHint().width() - max(map(width, check.text().split("\n")))
+        lines = [""]
+        for word in self._words:
+            longer = f"{lines[-1]} {word}".strip()
+            if lines[-1] and width(longer) > check.width() - beside:
+                lines.append(word)
+            else:
+                lines[-1] = longer
+        text = "\n".join(lines)
+        if text != check.text():
+            check.setText(text)
 
 
 def _tell_in_tooltip(widget: QWidget, text: str) -> None:

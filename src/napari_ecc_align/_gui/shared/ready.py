@@ -6,13 +6,15 @@ from qtpy.QtWidgets import QWidget
 
 from .access import name_controls
 from .dressed import write_all_in_one_font
+from .focus_ring import FocusRing
 from .narrow import be_narrow
 from .wheel import wheel_only_scrolls
 
 
 def make_ready(form: QWidget) -> None:
-    """Let a form be narrow, in one font, named for those who do not see it, and only scrolled."""
+    """Let a form be narrow, in one font, named, ringed where the keyboard is, only scrolled."""
     be_narrow(form)
     write_all_in_one_font(form)
     name_controls(form)
     wheel_only_scrolls(form)
+    FocusRing(form)

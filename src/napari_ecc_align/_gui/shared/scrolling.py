@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from qtpy.QtCore import QEvent, QObject, QPoint, QSize
+from qtpy.QtCore import QEvent, QObject, QPoint, QSize, Qt
 from qtpy.QtWidgets import (
     QAbstractButton,
     QApplication,
@@ -52,19 +52,35 @@ class Scroll(QScrollArea):
         self.setFrameShape(QFrame.Shape.NoFrame)
         self.setWidget(inner)
         inner.installEventFilter(self)
+        app = QApplication.instance()
+        assert isinstance(app, QApplication)
+        app.focusChanged.connect(self._follow)
         # Tab stops here, too, so that a long table can be read without a mouse.
         self.setAccessibleName("scroll")
         self.setAccessibleDescription("The arrow keys scroll what is in this part of the form")
+
+    def _follow(self, _: QWidget | None, now: QWidget | None) -> None:
+        """Show what the keyboard has come to: Qt does only where it comes from inside."""
+        # What the mouse has come to must stay below it.
+        pressed = QApplication.mouseButtons() != Qt.MouseButton.NoButton
+        if now is not None and not pressed and self._inner.isAncestorOf(now):
+            self._show_rows_of(now)
+
+    def _show_rows_of(self, widget: QWidget) -> None:
+        """Scroll up or down until a widget is in sight, its top at least; never to the side."""
+        bar, view = self.verticalScrollBar(), self.viewport()
+        if bar is None or view is None:
+            return
+        top = widget.mapTo(self._inner, QPoint()).y()
+        lowest = top - max(0, view.height() - widget.height())
+        bar.setValue(min(max(bar.value(), lowest), top))
 
     def bring(self, widget: QWidget) -> None:
         """Scroll until a widget inside is in sight, or its top, once it has been laid out."""
 
         def scroll() -> None:
             self.inside.activate()
-            self.ensureWidgetVisible(widget)
-            bar, view = self.verticalScrollBar(), self.viewport()
-            if bar is not None and view is not None and widget.height() > view.height():
-                bar.setValue(widget.mapTo(self._inner, QPoint()).y())
+            self._show_rows_of(widget)
 
         once = timer(self, scroll)
         once.timeout.connect(once.deleteLater)
