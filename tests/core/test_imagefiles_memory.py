@@ -12,9 +12,9 @@ import pytest
 import tifffile
 
 from napari_ecc_align._common.errors import InputError
+from napari_ecc_align._common.memory import IMAGE_BYTES, whole_file
 from napari_ecc_align._images.files.film import opened_film
 from napari_ecc_align._images.files.images import read_image, write_image
-from napari_ecc_align._images.files.sizes import IMAGE_BYTES, whole_file
 
 MEGABYTE = 2**20
 

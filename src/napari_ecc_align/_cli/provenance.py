@@ -18,6 +18,7 @@ from .._batch.records.record import read_records, record_path
 from .._common.atomic import real_path
 from .._common.errors import InputError
 from .._common.folder_contents import folder_digest
+from .._common.memory import whole_file
 from .._common.opening import opened
 from .._images.files.image_file import ImageFile
 from .._images.files.origin import read_origin
@@ -88,7 +89,7 @@ def _provenance(path: Path) -> dict[str, Any]:
             found = _of_output(path) if told is None else json.loads(told)
     else:
         with opened(path, "a result") as file, suppress(ValueError, RecursionError):
-            found = _of_document(json.loads(file.read()))
+            found = _of_document(json.loads(whole_file(file, path)))
     if not isinstance(found, dict):
         raise InputError(
             f"{path} does not say where it comes from: it is no result of ecc-align, or of a "

@@ -7,7 +7,6 @@ the units of the images. Axis order: that of the images. The pixels are linked, 
 from __future__ import annotations
 
 import json
-import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -16,6 +15,9 @@ import numpy as np
 
 from ..._common.errors import InputError
 from ..._common.given import GivenPath
+from ..._common.json_files import json_in
+from ..._common.staging import remove_leftovers, staging_folder
+from ..._common.zarr_arrays import METADATA
 from ..._transform.axes import in_row_column
 from ..._transform.coordinates import map_points
 from ..._transform.field import Field
@@ -23,7 +25,7 @@ from ..._transform.field_samples import sampled
 from ..._transform.formats.field_zarr import Sampled, write_displacements
 from ..._transform.matrices import Matrix, checked_of_any_size, inverse_of
 from .arrays import link_array
-from .image import OmeZarrImage, json_in, read_ome_zarr
+from .image import OmeZarrImage, read_ome_zarr
 
 VERSION = "0.6"
 PROVENANCE = "napari-ecc-align"
@@ -91,8 +93,9 @@ def save_scene(
         "ome": {"version": VERSION, "scene": {"coordinateTransformations": [step]}},
         PROVENANCE: made,
     }
-    with tempfile.TemporaryDirectory(dir=path.parent, prefix=f".{path.name}-") as temporary:
-        folder = Path(temporary) / path.name
+    remove_leftovers(path.parent, [])
+    with staging_folder(path.parent) as staged:
+        folder = staged / path.name
         _write_group(folder, attributes)
         if bent is not None:
             moving_axes = [images[1].axes[at] for at in images[1].spatial]
@@ -108,7 +111,7 @@ def scene_provenance(path: GivenPath) -> dict[str, Any] | None:
     file = Path(path) / "zarr.json"
     if not file.is_file():
         return None
-    attributes = json_in(file)[0].get("attributes")
+    attributes = json_in(file, METADATA)[0].get("attributes")
     found = attributes.get(PROVENANCE) if isinstance(attributes, dict) else None
     return found if isinstance(found, dict) else None
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gzip
 import json
-import tempfile
 from collections.abc import Generator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from itertools import product
@@ -16,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..._common.errors import InputError
+from ..._common.staging import remove_leftovers, staging_folder
 from ..blocks_on_demand import Window
 from ..sources import is_lazy
 
@@ -64,8 +64,9 @@ def written_volume(
     if not path.parent.is_dir():
         raise InputError(f"{path}: there is no folder {path.parent}")
     total, done = sum(prod(level.shape) for level in levels), 0
-    with tempfile.TemporaryDirectory(dir=path.parent, prefix=f".{path.name}-") as temporary:
-        folder = Path(temporary) / path.name
+    remove_leftovers(path.parent, [])
+    with staging_folder(path.parent) as staged:
+        folder = staged / path.name
         folder.mkdir()
         _write_json(folder, _group(path, levels, spacing, unit, attributes or {}))
         for number, level in enumerate(levels):
