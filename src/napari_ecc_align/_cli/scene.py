@@ -88,7 +88,7 @@ def _pixels(image: OmeZarrImage, channel: int) -> NDArray[Any]:
     """Return one channel of the finest level, of an image that is no film."""
     array = opened_array(image.folder / image.levels[0][0])
     dtype = np.dtype(array.dtype)
-    if array.ndim != len(image.axes) or dtype.kind not in "buif" or not array.size:
+    if array.ndim != len(image.axes) or dtype.kind not in "buif" or not prod(array.shape):
         names = ", ".join(axis["name"] for axis in image.axes)
         raise InputError(
             f"{image.folder} holds an array of the shape {array.shape} and of {dtype}, and not "

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import secrets
 import shutil
+import stat
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -16,6 +17,7 @@ from .own_files import open_own, path_below
 
 _START = ".ecc-align-"
 _LOCK, _FILES, _DONE = "lock", "files", "done"
+_FORMER = ".former-"
 
 
 @contextmanager
@@ -75,6 +77,39 @@ def remove_leftovers(folder: Path, files: Collection[Path]) -> None:
                 shutil.rmtree(left)
 
 
+def move_folder_into_place(staged: Path, path: Path, *, overwrite: bool = False) -> None:
+    """Give a folder that waits in a `staging_folder` its name.
+
+    If the process is killed before all else has its name, `remove_leftovers` takes it back.
+
+    Parameters
+    ----------
+    staged, path : Path
+        Where it waits, and its name.
+    overwrite : bool, default: False
+        Put aside, to be removed with the staging folder, what has the name.
+
+    Raises
+    ------
+    InputError
+        If there is something of that name that may not be replaced, or the disk refuses.
+    """
+    try:
+        # A folder has no second name by which it could be known again, but its number stays.
+        (staged.parent / _mark(path.name, staged.lstat())).touch()
+        if os.path.lexists(path):
+            if not overwrite:
+                raise InputError(f"{path} exists already")
+            path.rename(staged.parent / f"{_FORMER}{secrets.token_hex(4)}")
+        staged.rename(path)
+    except OSError as error:
+        raise InputError(f"cannot write {path}: {error.strerror or error}") from error
+
+
+def _mark(name: str, status: os.stat_result) -> str:
+    return f"{name[:50]}.{status.st_dev:x}-{status.st_ino:x}"
+
+
 def _finish(place: Path) -> None:
     """Let nothing be taken back from now on."""
     with suppress(OSError):
@@ -84,7 +119,11 @@ def _finish(place: Path) -> None:
 def _take_back(staged: Path, files: Collection[Path]) -> None:
     for path in files:
         with suppress(OSError):
-            if os.path.samestat((staged / path.name).lstat(), path.lstat()):
+            status = path.lstat()
+            if stat.S_ISDIR(status.st_mode):
+                if (staged / _mark(path.name, status)).is_file():
+                    shutil.rmtree(path)
+            elif os.path.samestat((staged / path.name).lstat(), status):
                 path.unlink()
 
 

@@ -61,7 +61,10 @@ def read_nifti(file: BinaryIO, path: Path, max_pixels: int | None) -> ImageFile:
     values = np.frombuffer(content, dtype, prod(shape), begin).reshape(shape[::-1])
     slope, intercept = header.get_slope_inter()
     if slope not in (None, 1.0) or intercept not in (None, 0.0):
-        values = (values * np.float32(slope or 1) + np.float32(intercept or 0)).astype(np.float32)
+        with np.errstate(over="ignore", invalid="ignore"):
+            values = (values * np.float32(slope or 1) + np.float32(intercept or 0)).astype(
+                np.float32
+            )
     unit = _UM.get(header.get_xyzt_units()[0], 1e3)
     x, y, z = (abs(float(length)) * unit for length in header.get_zooms()[:3])
     space = np.array(header.get_best_affine(), np.float64)

@@ -99,9 +99,8 @@ def _check_others(tiff: TiffFile, path: Path) -> None:
     if not tiff.is_ome:
         return
     try:
-        names = {
-            each.get("FileName") for each in fromstring(tiff.ome_metadata or "").iter("{*}UUID")
-        }
+        found = fromstring(tiff.ome_metadata or "").iterfind(".//{*}UUID")
+        names = {each.get("FileName") for each in found}
     except (ParseError, ValueError, TypeError):  # whoever reads them says what is wrong
         return
     for name in names - {None, path.name}:

@@ -16,7 +16,7 @@ import numpy as np
 from ..._common.errors import InputError
 from ..._common.given import GivenPath
 from ..._common.json_files import json_in
-from ..._common.staging import remove_leftovers, staging_folder
+from ..._common.staging import move_folder_into_place, remove_leftovers, staging_folder
 from ..._common.zarr_arrays import METADATA
 from ..._transform.axes import in_row_column
 from ..._transform.coordinates import map_points
@@ -103,7 +103,7 @@ def save_scene(
         for image, name in zip(images, names, strict=True):
             _write_image(folder / name, path / name, image, copy=copy)
         # Whole or not at all.
-        folder.rename(path)
+        move_folder_into_place(folder, path)
 
 
 def scene_provenance(path: GivenPath) -> dict[str, Any] | None:

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..._common.errors import InputError
-from ..._common.staging import remove_leftovers, staging_folder
+from ..._common.staging import move_folder_into_place, remove_leftovers, staging_folder
 from ..blocks_on_demand import Window
 from ..sources import is_lazy
 
@@ -73,7 +73,7 @@ def written_volume(
             for voxels in _written(folder / str(number), level):
                 done += voxels
                 yield done / total
-        folder.rename(path)
+        move_folder_into_place(folder, path)
 
 
 def _group(

@@ -25,7 +25,7 @@ from ..._common.given import GivenPath
 from ..._common.json_files import json_in
 from ..._common.memory import at_most, expanded, most_image_bytes
 from ..._common.opening import opened
-from ..._common.staging import remove_leftovers, staging_folder
+from ..._common.staging import move_folder_into_place, remove_leftovers, staging_folder
 from ..._common.zarr_arrays import METADATA, chunk_bounds, opened_array, part_of
 from ..axes import in_row_column
 from .ome_ngff import ends_of, matrix_of
@@ -86,9 +86,7 @@ def write_zarr(path: GivenPath, sampled: Sampled, *, overwrite: bool) -> None:
         with staging_folder(path.parent) as staged:
             folder = staged / path.name
             _fill(folder, sampled)
-            if there:
-                path.rename(staged.parent / "former")
-            folder.rename(path)
+            move_folder_into_place(folder, path, overwrite=there)
     except OSError as error:
         raise InputError(f"cannot write {path}: {error.strerror or error}") from error
 
