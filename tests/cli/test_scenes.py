@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 
 import numpy as np
 import pytest
@@ -249,4 +250,21 @@ def test_arrays_that_cannot_be_read_are_refused_in_a_sentence(tmp_path, changes)
     file.write_text(json.dumps({**json.loads(file.read_text()), **changes}))
     command = "scene", tmp_path / "one.zarr", tmp_path / "two.zarr", "--out", tmp_path / "s.zarr"
     assert "two.zarr" in run_main(*command).complaint
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["one.zarr", "two.zarr"]
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="pipes have no names there")
+def test_what_cannot_be_copied_is_told_in_a_sentence_and_leaves_nothing(tmp_path):
+    for name in ("one", "two"):
+        pixels = data.camera()[:40, :50]
+        write_image(tmp_path / f"{name}.zarr", pixels, ("y", "x"), [1, 1], [0, 0], "0.5")
+    os.mkfifo(tmp_path / "two.zarr" / "0" / "c" / "pipe")
+    with pytest.raises(InputError, match=r"^cannot write .*s\.zarr: .*pipe"):
+        save_scene(
+            tmp_path / "s.zarr",
+            np.eye(3),
+            tmp_path / "one.zarr",
+            tmp_path / "two.zarr",
+            copy=True,
+        )
     assert sorted(path.name for path in tmp_path.iterdir()) == ["one.zarr", "two.zarr"]

@@ -46,6 +46,35 @@ def staging_folder(folder: Path) -> Iterator[Path]:
         shutil.rmtree(place, ignore_errors=True)
 
 
+@contextmanager
+def folder_in_staging(path: Path) -> Iterator[Path]:
+    """Yield where to fill a new folder, which gets its name at the end of the block, or never.
+
+    Parameters
+    ----------
+    path : Path
+        Of which there must be nothing.
+
+    Raises
+    ------
+    InputError
+        If there is something, no folder to write to, or the disk refuses.
+    """
+    if os.path.lexists(path):
+        raise InputError(f"{path} exists already")
+    if not path.parent.is_dir():
+        raise InputError(f"{path}: there is no folder {path.parent}")
+    remove_leftovers(path.parent, [])
+    try:
+        with staging_folder(path.parent) as staged:
+            yield staged / path.name
+            move_folder_into_place(staged / path.name, path)
+    except shutil.Error as error:  # of copying many files
+        raise InputError(f"cannot write {path}: {error.args[0][0][-1]}") from error
+    except OSError as error:
+        raise InputError(f"cannot write {path}: {error.strerror or error}") from error
+
+
 def remove_leftovers(folder: Path, files: Collection[Path]) -> None:
     """Remove what processes that were killed have left in a folder.
 

@@ -16,7 +16,7 @@ import numpy as np
 from ..._common.errors import InputError
 from ..._common.given import GivenPath
 from ..._common.json_files import json_in
-from ..._common.staging import move_folder_into_place, remove_leftovers, staging_folder
+from ..._common.staging import folder_in_staging
 from ..._common.zarr_arrays import METADATA
 from ..._transform.axes import in_row_column
 from ..._transform.coordinates import map_points
@@ -79,10 +79,6 @@ def save_scene(
     path = Path(path)
     images = read_ome_zarr(reference), read_ome_zarr(moving)
     step, bent = _transformation(transform, *images)
-    if path.exists() or path.is_symlink():
-        raise InputError(f"{path} exists already")
-    if not path.parent.is_dir():
-        raise InputError(f"{path}: there is no folder {path.parent}")
     names = _names(*images)
     ends = [
         {"name": image.system, "path": name} for image, name in zip(images, names, strict=True)
@@ -93,17 +89,13 @@ def save_scene(
         "ome": {"version": VERSION, "scene": {"coordinateTransformations": [step]}},
         PROVENANCE: made,
     }
-    remove_leftovers(path.parent, [])
-    with staging_folder(path.parent) as staged:
-        folder = staged / path.name
+    with folder_in_staging(path) as folder:
         _write_group(folder, attributes)
         if bent is not None:
             moving_axes = [images[1].axes[at] for at in images[1].spatial]
             write_displacements(folder / _PLACE, bent, images[1].system, moving_axes)
         for image, name in zip(images, names, strict=True):
             _write_image(folder / name, path / name, image, copy=copy)
-        # Whole or not at all.
-        move_folder_into_place(folder, path)
 
 
 def scene_provenance(path: GivenPath) -> dict[str, Any] | None:

@@ -14,8 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..._common.errors import InputError
-from ..._common.staging import move_folder_into_place, remove_leftovers, staging_folder
+from ..._common.staging import folder_in_staging
 from ..blocks_on_demand import Window
 from ..sources import is_lazy
 
@@ -57,23 +56,16 @@ def written_volume(
     Raises
     ------
     InputError
-        If there is something already, or no folder to write to.
+        If there is something already, no folder to write to, or the disk refuses.
     """
-    if path.exists() or path.is_symlink():
-        raise InputError(f"{path} exists already")
-    if not path.parent.is_dir():
-        raise InputError(f"{path}: there is no folder {path.parent}")
     total, done = sum(prod(level.shape) for level in levels), 0
-    remove_leftovers(path.parent, [])
-    with staging_folder(path.parent) as staged:
-        folder = staged / path.name
+    with folder_in_staging(path) as folder:
         folder.mkdir()
         _write_json(folder, _group(path, levels, spacing, unit, attributes or {}))
         for number, level in enumerate(levels):
             for voxels in _written(folder / str(number), level):
                 done += voxels
                 yield done / total
-        move_folder_into_place(folder, path)
 
 
 def _group(
