@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from .._common.atomic import is_no_file, move_into_place, real_path, same_file, write_atomically
 from .._common.errors import InputError
+from .._common.opening import is_folder
 from .._common.staging import move_folder_into_place, remove_leftovers, staging_folder
 from .._compare.binary import COLOURS, ONLY_MOVING, ONLY_REFERENCE
 from .._compare.inspection import Inspection
@@ -46,7 +47,7 @@ def warped_suffix(moving: Path, dtype: np.dtype[Any]) -> str:
 
 def _is_ome(path: Path) -> bool:
     # An OME-Zarr image becomes a file that says as much.
-    return path.name.lower().endswith((".ome.tif", ".ome.tiff", *ZARR)) or path.is_dir()
+    return path.name.lower().endswith((".ome.tif", ".ome.tiff", *ZARR)) or is_folder(path)
 
 
 def result_paths(folder: Path | None, moving: Path, file: ImageFile) -> dict[str, Path]:
@@ -112,7 +113,7 @@ def check_folder(folder: Path) -> None:
     place = folder
     while not os.path.lexists(place) and place != place.parent:
         place = place.parent
-    if not place.is_dir():
+    if not is_folder(place):
         raise InputError(f"{place} is not a folder; results need one")
     if not os.access(place, os.W_OK | os.X_OK):
         raise InputError(f"cannot write to the folder {place}; choose another with --out")
@@ -120,7 +121,7 @@ def check_folder(folder: Path) -> None:
 
 def check_parent(path: Path) -> None:
     """Raise `InputError` if the folder of an output is not there."""
-    if not path.parent.is_dir():
+    if not is_folder(path.parent):
         raise InputError(f"cannot write {path}: its folder does not exist; create it first")
 
 

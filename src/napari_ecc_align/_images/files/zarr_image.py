@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from ..._common.errors import InputError
 from ..._common.memory import most_image_bytes
+from ..._common.opening import is_folder
 from ..._common.zarr_arrays import opened_array, part_of
 from ..ome_zarr.image import OmeZarrImage, read_ome_zarr
 from .image_file import ImageFile
@@ -43,7 +44,7 @@ _MICROMETRES = {
 
 def is_zarr(path: Path) -> bool:
     """Tell whether a path is a folder that may hold an OME-Zarr image."""
-    return path.is_dir() and any((path / name).is_file() for name in _HEADS)
+    return is_folder(path) and any((path / name).is_file() for name in _HEADS)
 
 
 def zarr_size(path: Path) -> tuple[int, int]:
