@@ -42,6 +42,8 @@ def test_what_is_aligned_lies_where_the_reference_lies(tmp_path):
     assert np.allclose(made.affine, SPACE) and np.allclose(made.get_qform(), SPACE)
     assert made.header.get_xyzt_units()[0] == "mm" and made.get_data_dtype() == np.int16
     there = np.asarray(made.dataobj).T
+    # Also behind what is said of its origin, which is longer than a header.
+    np.testing.assert_array_equal(read_image(tmp_path / "started_aligned.nii.gz"), there)
     inner = (slice(4, -4), slice(6, -6), slice(6, -6))
     assert np.abs(there[inner].astype(float) - REFERENCE[inner]).mean() < 150
     transform = VolumeTransform.load(tmp_path / "started_transform.json")

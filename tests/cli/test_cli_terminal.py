@@ -1,5 +1,6 @@
 """How the command behaves between a terminal, pipes and signals."""
 
+import json
 import os
 import re
 import signal
@@ -9,7 +10,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from processes import MODULE, SCRIPT, ecc_align, environment, heed_interrupts, names_in
+from processes import (
+    MODULE,
+    SCRIPT,
+    ecc_align,
+    environment,
+    heed_interrupts,
+    names_in,
+    run_main,
+)
 
 from napari_ecc_align._images.files.images import write_image
 
@@ -177,3 +186,14 @@ def test_help_loads_nothing_heavy(words):
     loaded = {line.split("|")[-1].strip() for line in done.stderr.splitlines()}
     assert "napari_ecc_align._cli.parser" in loaded
     assert loaded.isdisjoint(HEAVY)
+
+
+def test_nothing_that_a_file_holds_commands_the_terminal(tmp_path):
+    path = tmp_path / "a.json"
+    made = {"command": "align", "\x1b[2J": "\x07bell", "name": "\u202etxt", "more": "a\tb"}
+    path.write_text(json.dumps({"provenance": made}))
+    shown = run_main("show", path).out
+    assert "\\x1b[2J: \\x07bell" in shown and "\\u202etxt" in shown and "a\tb" in shown
+    assert not {"\x1b", "\x07", "\u202e"} & {*shown}
+    assert "no\\x1b[31mfile.json" in run_main("show", tmp_path / "no\x1b[31mfile.json").complaint
+    assert "\\x1b" in run_main("show", path, "--no\x1b[31m").complaint

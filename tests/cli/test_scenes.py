@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 
 import numpy as np
 import pytest
@@ -227,3 +228,43 @@ def test_the_command_aligns_and_says_where_it_comes_from(cameras):
     assert made["images"][0] == {"path": "a5", "name": "a5.zarr", "metadata_sha256": digest}
     assert "verdict: aligned" in run_main("show", "pair.zarr").out
     assert "exists already" in run_main("scene", "in/a5.zarr", "in/b6.zarr", *model).complaint
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"shape": [10**30, 10**30]},
+        {"shape": [-5, 10]},
+        {"shape": [40, 50, 2]},
+        {"codecs": [{"name": "evil"}]},
+        {"data_type": ["no"]},
+        {"chunk_grid": None},
+    ],
+)
+def test_arrays_that_cannot_be_read_are_refused_in_a_sentence(tmp_path, changes):
+    pixels = data.camera()[:40, :50]
+    for name in ("one", "two"):
+        folder = tmp_path / f"{name}.zarr"
+        write_image(folder, pixels, ("y", "x"), [1, 1], [0, 0], "0.5")
+    file = tmp_path / "two.zarr" / "0" / "zarr.json"
+    file.write_text(json.dumps({**json.loads(file.read_text()), **changes}))
+    command = "scene", tmp_path / "one.zarr", tmp_path / "two.zarr", "--out", tmp_path / "s.zarr"
+    assert "two.zarr" in run_main(*command).complaint
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["one.zarr", "two.zarr"]
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="pipes have no names there")
+def test_what_cannot_be_copied_is_told_in_a_sentence_and_leaves_nothing(tmp_path):
+    for name in ("one", "two"):
+        pixels = data.camera()[:40, :50]
+        write_image(tmp_path / f"{name}.zarr", pixels, ("y", "x"), [1, 1], [0, 0], "0.5")
+    os.mkfifo(tmp_path / "two.zarr" / "0" / "c" / "pipe")
+    with pytest.raises(InputError, match=r"^cannot write .*s\.zarr: .*pipe"):
+        save_scene(
+            tmp_path / "s.zarr",
+            np.eye(3),
+            tmp_path / "one.zarr",
+            tmp_path / "two.zarr",
+            copy=True,
+        )
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["one.zarr", "two.zarr"]

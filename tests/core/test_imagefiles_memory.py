@@ -1,10 +1,12 @@
 """Files that would take more memory than their headers say, or than an image may."""
 
+import gzip
 import lzma
 import os
 import struct
 import subprocess
 import sys
+import tracemalloc
 import zlib
 
 import numpy as np
@@ -12,9 +14,15 @@ import pytest
 import tifffile
 
 from napari_ecc_align._common.errors import InputError
+from napari_ecc_align._common.memory import IMAGE_BYTES, whole_file
 from napari_ecc_align._images.files.film import opened_film
-from napari_ecc_align._images.files.images import read_image, write_image
-from napari_ecc_align._images.files.sizes import IMAGE_BYTES, whole_file
+from napari_ecc_align._images.files.images import (
+    read_file,
+    read_image,
+    write_file,
+    write_image,
+)
+from napari_ecc_align._images.files.origin import read_origin
 
 MEGABYTE = 2**20
 
@@ -146,3 +154,82 @@ def test_a_file_larger_than_any_image_is_not_read_whole(tmp_path, monkeypatch):
     path.write_bytes(b"as it is")
     with path.open("rb") as file:
         assert whole_file(file, path) == b"as it is"
+
+
+@pytest.mark.parametrize("compression", [1, 4, 5, 7, 8, 32773])
+@pytest.mark.parametrize("what", ["strip", "text", "numbers"])
+def test_what_a_sparse_file_claims_is_not_read(tmp_path, what, compression):
+    path, large = tmp_path / "a.tif", 2**29
+    entries = [(256, 4, 1, 64), (257, 4, 1, 64), (258, 4, 1, 8), (259, 4, 1, compression)]
+    entries += [(262, 4, 1, 1), (273, 4, 1, 8), (277, 4, 1, 1), (278, 4, 1, 64)]
+    entries += [(279, 4, 1, large if what == "strip" else 100)]
+    entries += {
+        "strip": [],
+        "text": [(305, 2, large, 8)],
+        "numbers": [(65000, 16, large // 8, 8)],
+    }[what]
+    packed = b"".join(struct.pack("<HHII", *entry) for entry in entries)
+    directory = struct.pack("<H", len(entries)) + packed + bytes(4)
+    path.write_bytes(
+        b"II*\0" + struct.pack("<I", 108) + zlib.compress(bytes(4096)).ljust(100) + directory
+    )
+    with path.open("r+b") as file:
+        file.truncate(large + 1000)
+    tracemalloc.start()
+    with pytest.raises(InputError, match=r"damaged|more than its header says"):
+        read_image(path)
+    grown = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert grown < large / 8
+
+
+@pytest.mark.skipif(os.name == "nt", reason="pipes have no names there")
+def test_a_pipe_that_ome_names_is_not_waited_for(tmp_path):
+    head = '<?xml version="1.0"?><OME xmlns="http://www.openmicroscopy.org/Schemas/OME/2016-06">'
+    plane = '<TiffData FirstT="{0}" IFD="0"><UUID FileName="{1}">urn:uuid:{0}</UUID></TiffData>'
+    document = (
+        f'{head}<Image ID="Image:0"><Pixels ID="Pixels:0" DimensionOrder="XYZCT" Type="uint8" '
+        'SizeX="20" SizeY="20" SizeZ="1" SizeC="1" SizeT="2"><Channel ID="Channel:0:0" '
+        f'SamplesPerPixel="1"/>{plane.format(0, "a.ome.tif")}{plane.format(1, "b.ome.tif")}'
+        "</Pixels></Image></OME>"
+    )
+    path = tmp_path / "a.ome.tif"
+    pixels = np.arange(400, dtype=np.uint8).reshape(20, 20)
+    tifffile.imwrite(path, pixels, description=document, metadata=None)
+    os.mkfifo(tmp_path / "b.ome.tif")
+    with pytest.raises(InputError, match=r"b\.ome\.tif is not a file"):
+        read_image(path)
+    with pytest.raises(InputError, match=r"b\.ome\.tif is not a file"), opened_film(path):
+        pass
+    # Real files that hold the rest are read.
+    (tmp_path / "b.ome.tif").unlink()
+    (tmp_path / "b.ome.tif").write_bytes(path.read_bytes())
+    assert read_image(path).shape == (2, 20, 20)
+
+
+@pytest.mark.parametrize("place", ["offset", "extension"])
+def test_a_nifti_is_expanded_no_further_than_its_header_says(tmp_path, place):
+    nibabel = pytest.importorskip("nibabel")
+    header = bytearray(nibabel.Nifti1Image(np.zeros((8, 8, 8), np.uint8), np.eye(4)).to_bytes())
+    struct.pack_into("<f", header, 108, 2.0**29)
+    path = tmp_path / "a.nii.gz"
+    path.write_bytes(gzip.compress(bytes(header) + bytes(100 * MEGABYTE), 1))
+    read = read_image if place == "offset" else read_origin
+    tracemalloc.start()
+    with pytest.raises(InputError, match="begins only behind 536,870,912 bytes"):
+        read(path)
+    grown = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert grown < 10 * MEGABYTE
+
+
+@pytest.mark.parametrize("size", [1e-300, 1e-30, 1e300])
+def test_pixels_of_impossible_sizes_are_of_unknown_size(tmp_path, size):
+    path = tmp_path / "a.ome.tif"
+    pixels = np.arange(64 * 64, dtype=np.uint16).reshape(64, 64)
+    steps = {"axes": "YX", "PhysicalSizeX": size, "PhysicalSizeY": size}
+    tifffile.imwrite(path, pixels, ome=True, metadata=steps)
+    file = read_file(path)
+    assert file.grid.resolution is None
+    write_file(tmp_path / "b.ome.tif", file)
+    np.testing.assert_array_equal(read_image(tmp_path / "b.ome.tif"), pixels)

@@ -13,6 +13,7 @@ from PIL import Image, ImageFile
 
 from napari_ecc_align._common.errors import InputError
 from napari_ecc_align._images.files.film import opened_film
+from napari_ecc_align._images.files.headers import check_image_file
 from napari_ecc_align._images.files.images import decode_image, read_image, write_image
 from napari_ecc_align._images.files.sizes import MAX_PIXELS
 
@@ -195,3 +196,14 @@ def test_a_tiff_whose_pages_lead_back_is_refused(tmp_path, pages, back_to):
         read_image(path)
     with pytest.raises(InputError, match="damaged"), opened_film(path):
         pass
+
+
+@pytest.mark.parametrize("place", ["{0}", "{0}.png", "folder/{0}.tif", "{0}/a.png"])
+def test_names_that_no_file_can_have_are_refused_in_words(tmp_path, place):
+    path = tmp_path / place.format("a" * 5000)
+    with pytest.raises(InputError, match="cannot read"):
+        read_image(path)
+    with pytest.raises(InputError, match="cannot read"):
+        check_image_file(path)
+    with pytest.raises(InputError, match=r"cannot write|must end in"):
+        write_image(path, np.zeros((8, 8), np.uint8))

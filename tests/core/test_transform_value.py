@@ -313,3 +313,8 @@ def test_whatever_stands_for_a_transform_is_taken_everywhere(tmp_path):
 )
 def test_a_scale_is_told_whatever_its_size(scale, words):
     assert words in repr(Transform(np.diag([scale, scale, 1])))
+
+
+def test_a_masked_center_is_none():
+    with pytest.raises(InputError, match="center must be the two numbers"):
+        Transform(np.eye(3)).parts(np.ma.masked_equal([0.0, 1.0], 1.0))

@@ -365,3 +365,21 @@ def test_tiles_are_matched_a_few_at_a_time_with_the_same_result(world, monkeypat
     assert said[0].tested == said[1].tested > 20
     assert np.allclose(said[0].displacements, said[1].displacements, atol=1e-5)
     assert np.allclose(said[0].fits, said[1].fits, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("dtype", "factor", "offset"),
+    [
+        (np.float32, 1e-33, 0),
+        (np.float32, 1e31, 0),
+        (np.float64, 1e-290, 0),
+        (np.float64, 1e290, 0),
+        (np.float64, 1, 1e9),
+    ],
+)
+def test_values_of_any_range_are_aligned_alike(world, dtype, factor, offset):
+    reference, moving = world[4:-6, 5:-5, 6:-4], world[6:-4, 4:-6, 3:-7]
+    given = [(each * factor + offset).astype(dtype) for each in (reference, moving)]
+    result = align_volume(*given, model="translation")
+    assert result.verdict == "aligned"
+    np.testing.assert_allclose(result.transform.matrix[:3, 3], (3, 1, -2), atol=0.05)

@@ -261,3 +261,9 @@ def test_a_lazy_array_without_rows_and_columns_is_refused(shape):
     for use in (lambda: warp(pixels, Transform.identity()), lambda: align(pixels, pixels)):
         with pytest.raises(InputError, match=r"rows|height"):
             use()
+
+
+def test_images_of_several_sizes_are_no_grid():
+    sizes = tuple(np.zeros((1, width), np.uint8) for width in (3, 2, 1))
+    with pytest.raises(InputError, match="like must be an image"):
+        warp(np.zeros((8, 8, 3)), np.eye(3), like=sizes)

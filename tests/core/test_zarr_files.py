@@ -8,9 +8,9 @@ import pytest
 import zarr
 
 from napari_ecc_align import InputError, read_image, save_volume
+from napari_ecc_align._common.memory import IMAGE_BYTES
 from napari_ecc_align._images.files.headers import check_image_file
 from napari_ecc_align._images.files.images import read_file
-from napari_ecc_align._images.files.sizes import IMAGE_BYTES
 from napari_ecc_align._images.files.volumes import spacing_of
 from napari_ecc_align._images.files.zarr_image import ZarrFilm
 
@@ -91,7 +91,7 @@ def test_what_cannot_be_read_is_refused(tmp_path, monkeypatch):
     with pytest.raises(InputError, match="name an image file"):
         read_image(tmp_path / "folder")
     (path / "0" / "zarr.json").write_text("{}")
-    with pytest.raises(InputError, match="cannot read the array"):
+    with pytest.raises(InputError, match="holds no array that can be used"):
         read_image(path)
 
     def without(name, *more, ours=builtins.__import__):

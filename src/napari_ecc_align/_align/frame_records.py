@@ -67,7 +67,7 @@ class FrameRecords:
         self._file = file
         self._synced = time.monotonic()
         end = 0
-        if file.readline() == head:
+        if file.read(len(head)) == head:
             end = len(head)
             for line in file:
                 result = _result(line)
@@ -160,7 +160,7 @@ def _result(line: bytes) -> FrameResult | VolumeAlignment | None:
             "tiles": _tiles(tiles),
         }
         return AlignmentResult(**found)
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError):
         return None
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import io
 import os
+import re
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -17,6 +18,9 @@ if TYPE_CHECKING:
     from tqdm import tqdm
 
     from .._align.progress import Progress
+
+# Those that begin the commands of terminals, or turn the direction of a line.
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
 
 
 @contextmanager
@@ -51,8 +55,18 @@ def terminal_bar(total: float, shape: str, *, hidden: bool, **options: Any) -> t
 
 
 def say(text: str) -> None:
+    """Print to standard output, in which nothing that a file holds can command the terminal."""
+    pour(harmless(text))
+
+
+def pour(text: str) -> None:
     """Print to standard output at once; a reader that has gone, as `head` does, is no error."""
     _on_stdout(lambda: print(text, flush=True))
+
+
+def harmless(text: str) -> str:
+    """Return a text whose control characters, but for new lines and tabs, are escaped."""
+    return _CONTROL.sub(lambda found: ascii(found[0])[1:-1], text)
 
 
 def tell(chosen: argparse.Namespace, text: str) -> None:
@@ -76,7 +90,7 @@ def flush() -> None:
 def complain(message: str) -> None:
     """Print one line to standard error."""
     with suppress(OSError):
-        print(f"ecc-align: {' '.join(message.split())}", file=sys.stderr, flush=True)
+        print(f"ecc-align: {harmless(' '.join(message.split()))}", file=sys.stderr, flush=True)
 
 
 def prepare_streams() -> None:

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from .._common.errors import InputError
+from .._common.memory import at_most
 from .._common.opening import opened
 from .._common.tables import MATRIX_KEYS, PART_KEYS, UNCERTAINTY_KEYS
 from .._images.files.images import read_file
@@ -107,7 +108,7 @@ def _document(path: Path) -> dict[str, Any]:
     with suppress(ValueError, RecursionError):
         if path.suffix.lower() == ".json":
             with opened(path, "a transform") as file:
-                content = file.read(_LARGEST + 1)
+                content = at_most(file, _LARGEST + 1)
             if len(content) <= _LARGEST:
                 return _mapping(json.loads(content.decode("utf-8-sig")))
     return {}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Generator
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -19,6 +20,7 @@ from .._align.volume.steps import volume_judging_steps, volume_steps
 from .._align.volume.transform import VolumeTransform
 from .._align.volume.warp import warped_by
 from .._common.errors import InputError
+from .._common.staging import remove_leftovers
 from .._common.steps import outcome_of, retold
 from .._images.files.suffixes import own_stem
 from .._images.files.volumes import Spacing, spacing_of, volume_of
@@ -29,7 +31,7 @@ from .._images.warping import Resampling
 from .._transform.axes import in_row_column
 from .console import progress_bar
 from .inputs import read_meant, search_options
-from .outputs import check_folder, check_outputs, check_transform_out
+from .outputs import all_or_none, check_folder, check_outputs, check_transform_out
 from .provenance import made_by
 from .show import exit_code
 from .values import check_fill
@@ -125,9 +127,11 @@ def _paths(chosen: argparse.Namespace) -> dict[str, Path]:
         return {}
     stem = own_stem(chosen.moving)
     warped = chosen.out / f"{stem}_aligned.ome.zarr"
+    paths = {"warped": warped, "transform": chosen.out / f"{stem}_transform.json"}
+    remove_leftovers(chosen.out, [*paths.values()])
     if warped.exists():
         raise InputError(f"{warped} exists, and is not replaced: give another folder, or move it")
-    return {"warped": warped, "transform": chosen.out / f"{stem}_transform.json"}
+    return paths
 
 
 def _write(
@@ -143,25 +147,38 @@ def _write(
     made = made_by(chosen, filter(None, [start]))
     # To look at all chunks would take longer than all else.
     made["inputs"] += [_known(path) for path in (chosen.reference, chosen.moving)]
-    if "warped" in paths:
-        fill, way = chosen.fill, checked_interpolation(Resampling(chosen.interpolation))
-        fill = background_of(moving.levels[-1], fill) if isinstance(fill, str) else fill
-        resample = partial(warped_by, interpolation=way, fill=float(np.ravel(fill)[0]))
-        matrix = in_row_column(result.transform.matrix)
-        warped = warped_levels(moving.levels, matrix, result.shape, resample)
-        paths["warped"].parent.mkdir(parents=True, exist_ok=True)
-        steps = written_volume(
-            paths["warped"],
-            warped,
-            spacing or (1.0, 1.0, 1.0),
-            unit=None if spacing is None else "micrometer",
-            attributes={"napari-ecc-align": {**made, "result": numbers}},
-        )
-        outcome_of(retold(steps, lambda share: Progress(share, "writing the volume")), show)
-    if "transform_out" in paths:
-        result.transform.save(paths["transform_out"], overwrite=chosen.overwrite)
-    if "transform" in paths:
-        write_transform(paths["transform"], result, numbers, made, overwrite=chosen.overwrite)
+    with all_or_none([*paths.values()], overwrite=chosen.overwrite) as staged:
+        where = dict(zip(paths, staged, strict=True))
+        if "warped" in where:
+            told = {"napari-ecc-align": {**made, "result": numbers}}
+            steps = _written(where["warped"], result, moving, spacing, chosen, told)
+            outcome_of(retold(steps, lambda share: Progress(share, "writing the volume")), show)
+        if "transform_out" in where:
+            result.transform.save(where["transform_out"])
+        if "transform" in where:
+            write_transform(where["transform"], result, numbers, made, overwrite=False)
+
+
+def _written(
+    path: Path,
+    result: VolumeAlignment,
+    moving: _Volume,
+    spacing: Spacing | None,
+    chosen: argparse.Namespace,
+    told: dict[str, Any],
+) -> Generator[float, None, None]:
+    """Write the moving volume on the reference's grid, and yield which share is written."""
+    fill, way = chosen.fill, checked_interpolation(Resampling(chosen.interpolation))
+    fill = background_of(moving.levels[-1], fill) if isinstance(fill, str) else fill
+    resample = partial(warped_by, interpolation=way, fill=float(np.ravel(fill)[0]))
+    matrix = in_row_column(result.transform.matrix)
+    return written_volume(
+        path,
+        warped_levels(moving.levels, matrix, result.shape, resample),
+        spacing or (1.0, 1.0, 1.0),
+        unit=None if spacing is None else "micrometer",
+        attributes=told,
+    )
 
 
 def _known(path: Path) -> dict[str, Any]:

@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 
 from .._common.atomic import is_no_file, move_into_place, real_path, same_file, write_atomically
 from .._common.errors import InputError
-from .._common.staging import remove_leftovers, staging_folder
+from .._common.opening import is_folder
+from .._common.staging import move_folder_into_place, remove_leftovers, staging_folder
 from .._compare.binary import COLOURS, ONLY_MOVING, ONLY_REFERENCE
 from .._compare.inspection import Inspection
 from .._images.files.image_file import ImageFile
@@ -46,7 +47,7 @@ def warped_suffix(moving: Path, dtype: np.dtype[Any]) -> str:
 
 def _is_ome(path: Path) -> bool:
     # An OME-Zarr image becomes a file that says as much.
-    return path.name.lower().endswith((".ome.tif", ".ome.tiff", *ZARR)) or path.is_dir()
+    return path.name.lower().endswith((".ome.tif", ".ome.tiff", *ZARR)) or is_folder(path)
 
 
 def result_paths(folder: Path | None, moving: Path, file: ImageFile) -> dict[str, Path]:
@@ -91,9 +92,7 @@ def check_outputs(outputs: Iterable[Path], inputs: Iterable[Path], *, overwrite:
         for given in inputs:
             if same_file(output, given):
                 raise InputError(f"{output} is an input and is not overwritten; choose another")
-        if is_zarr(output):
-            check_free(output, overwrite=overwrite)
-        elif is_no_file(output):
+        if not is_zarr(output) and is_no_file(output):
             raise InputError(f"{output} is a folder, or no regular file; give the name of a file")
         # Some file systems do not tell small letters from capitals.
         name = str(real_path(output)).casefold()
@@ -103,7 +102,9 @@ def check_outputs(outputs: Iterable[Path], inputs: Iterable[Path], *, overwrite:
     for folder in dict.fromkeys(output.parent for output in outputs):
         remove_leftovers(folder, [output for output in outputs if output.parent == folder])
     for output in outputs:
-        if not overwrite and not is_zarr(output) and os.path.lexists(output):
+        if is_zarr(output):
+            check_free(output, overwrite=overwrite)
+        elif not overwrite and os.path.lexists(output):
             raise InputError(f"{output} exists; use --overwrite to replace it")
 
 
@@ -112,7 +113,7 @@ def check_folder(folder: Path) -> None:
     place = folder
     while not os.path.lexists(place) and place != place.parent:
         place = place.parent
-    if not place.is_dir():
+    if not is_folder(place):
         raise InputError(f"{place} is not a folder; results need one")
     if not os.access(place, os.W_OK | os.X_OK):
         raise InputError(f"cannot write to the folder {place}; choose another with --out")
@@ -120,7 +121,7 @@ def check_folder(folder: Path) -> None:
 
 def check_parent(path: Path) -> None:
     """Raise `InputError` if the folder of an output is not there."""
-    if not path.parent.is_dir():
+    if not is_folder(path.parent):
         raise InputError(f"cannot write {path}: its folder does not exist; create it first")
 
 
@@ -161,9 +162,10 @@ def all_or_none(paths: Sequence[Path], *, overwrite: bool) -> Iterator[list[Path
     Parameters
     ----------
     paths : sequence of Path
-        Where they go, checked by `check_outputs`; their folders are made if need be.
+        Where they go, checked by `check_outputs`; their folders are made if need be. Each may be
+        a folder, such as a Zarr group.
     overwrite : bool
-        Replace files that are there already.
+        Replace what is there already.
     """
     folders = dict.fromkeys(path.parent for path in paths)
     missing = [each for folder in folders for each in _missing(folder)]
@@ -176,10 +178,13 @@ def all_or_none(paths: Sequence[Path], *, overwrite: bool) -> Iterator[list[Path
             staged = [staging[path.parent] / path.name for path in paths]
             with _told_where(dict(zip(staged, paths, strict=True))):
                 yield staged
-            if overwrite and paths:
+            if overwrite and paths and not paths[-1].is_dir():
                 paths[-1].unlink(missing_ok=True)
             for finished, path in zip(staged, paths, strict=True):
-                move_into_place(finished, path, overwrite=overwrite)
+                if finished.is_dir():
+                    move_folder_into_place(finished, path, overwrite=overwrite)
+                else:
+                    move_into_place(finished, path, overwrite=overwrite)
     except BaseException:
         for folder in missing:
             with suppress(OSError):  # it is not empty
@@ -215,10 +220,8 @@ def write_results(
     numbers, made = result_numbers(result), {"provenance": provenance} if provenance else {}
     if provenance:
         warped = with_provenance(warped, {**provenance, "result": numbers})
-    files = {role: path for role, path in paths.items() if not is_zarr(path)}
-    with all_or_none([*files.values()], overwrite=overwrite) as staged:
-        # A group is moved into place as a whole by itself, in a folder that is there by now.
-        where = {**paths, **dict(zip(files, staged, strict=True))}
+    with all_or_none([*paths.values()], overwrite=overwrite) as staged:
+        where = dict(zip(paths, staged, strict=True))
         if "warped" in where:
             write_file(where["warped"], warped)
         if "difference" in where:
@@ -231,7 +234,7 @@ def write_results(
             document = {**as_document(result.transform), "alignment": numbers, **made}
             write_atomically(where["transform"], f"{to_json(document)}\n".encode())
         if "transform_out" in where:
-            result.transform.save(where["transform_out"], overwrite=overwrite)
+            result.transform.save(where["transform_out"])
 
 
 def write_differences(

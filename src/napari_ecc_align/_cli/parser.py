@@ -9,6 +9,7 @@ from typing import Any, NoReturn
 
 from .._images.samples import sample_names
 from .batch_options import add_batch
+from .console import harmless
 from .image_options import add_align, add_apply, add_compare, add_judge, add_stack
 from .options import add_answer, add_command, add_value
 from .transform_options import (
@@ -37,7 +38,7 @@ class _Parser(argparse.ArgumentParser):
         super().__init__(allow_abbrev=False, **options)
 
     def error(self, message: str) -> NoReturn:
-        line = " ".join(message.split())
+        line = harmless(" ".join(message.split()))
         self.exit(2, f"{self.prog}: {line} (see {self.prog} --help)\n")
 
 

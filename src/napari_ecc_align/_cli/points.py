@@ -14,9 +14,10 @@ from numpy.typing import NDArray
 from .._align.volume.transform import load_of_either
 from .._common.atomic import write_atomically
 from .._common.errors import InputError
+from .._common.memory import whole_file
 from .._common.opening import opened
 from .._transform.transform import Transform
-from .console import say, tell
+from .console import pour, tell
 from .outputs import all_or_none, check_outputs, check_parent
 
 STREAM = Path("-")
@@ -54,7 +55,7 @@ def run_points(chosen: argparse.Namespace) -> int:
             write_atomically(staged, result.encode())
         tell(chosen, f"Written to {chosen.out}")
     else:
-        say(result.removesuffix("\n"))
+        pour(result.removesuffix("\n"))
     return 0
 
 
@@ -64,7 +65,7 @@ def _read(path: Path) -> tuple[str, str]:
         if path == STREAM:
             return "standard input", "" if sys.stdin is None else sys.stdin.read()
         with opened(path, "a table of points") as file:
-            return str(path), file.read().decode("utf-8-sig")
+            return str(path), whole_file(file, path).decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise InputError(f"{path} is no text; give a table of points as CSV") from error
 

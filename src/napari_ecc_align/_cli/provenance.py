@@ -18,7 +18,8 @@ from .._batch.records.record import read_records, record_path
 from .._common.atomic import real_path
 from .._common.errors import InputError
 from .._common.folder_contents import folder_digest
-from .._common.opening import opened
+from .._common.memory import whole_file
+from .._common.opening import is_folder, opened
 from .._images.files.image_file import ImageFile
 from .._images.files.origin import read_origin
 from .._images.files.suffixes import image_suffix
@@ -80,7 +81,7 @@ def run_show(chosen: argparse.Namespace) -> int:
 def _provenance(path: Path) -> dict[str, Any]:
     """Return what a result says of where it comes from, or raise `InputError`."""
     found: Any = None
-    if path.is_dir():
+    if is_folder(path):
         found = scene_provenance(path) or _of_batch(path)
     elif image_suffix(path):
         told = read_origin(path)
@@ -88,7 +89,7 @@ def _provenance(path: Path) -> dict[str, Any]:
             found = _of_output(path) if told is None else json.loads(told)
     else:
         with opened(path, "a result") as file, suppress(ValueError, RecursionError):
-            found = _of_document(json.loads(file.read()))
+            found = _of_document(json.loads(whole_file(file, path)))
     if not isinstance(found, dict):
         raise InputError(
             f"{path} does not say where it comes from: it is no result of ecc-align, or of a "
@@ -159,7 +160,7 @@ def _lines(value: Mapping[str, Any], depth: int) -> Iterator[str]:
 
 def _digest(path: Path) -> str:
     """Return the digest of a file, or of a group's: those of its files below their names."""
-    if path.is_dir():
+    if is_folder(path):
         return folder_digest(path)
     digest = hashlib.sha256()
     with opened(path, "an input") as file:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -14,7 +15,9 @@ from .._align.volume.steps import volume_steps
 from .._align.volume.transform import VolumeTransform
 from .._common.errors import InputError
 from .._common.steps import outcome_of
+from .._common.zarr_arrays import opened_array, part_of
 from .._ecc.options import SearchOptions
+from .._images.files.sizes import check_size
 from .._images.ome_zarr.image import OmeZarrImage, read_ome_zarr
 from .._images.ome_zarr.scene import save_scene
 from .._transform.field import Field
@@ -28,7 +31,7 @@ from .show import exit_code
 def run_scene(chosen: argparse.Namespace) -> int:
     """Write a scene of two OME-Zarr images, aligned or by a transform; return the exit code."""
     images = read_ome_zarr(chosen.reference), read_ome_zarr(chosen.moving)
-    if chosen.out.exists():
+    if chosen.out.exists() or chosen.out.is_symlink():
         raise InputError(f"{chosen.out} exists already")
     if chosen.transform is not None:
         in_depth = len(images[0].spatial) == 3
@@ -83,14 +86,16 @@ def _aligned(images: tuple[OmeZarrImage, OmeZarrImage], chosen: argparse.Namespa
 
 def _pixels(image: OmeZarrImage, channel: int) -> NDArray[Any]:
     """Return one channel of the finest level, of an image that is no film."""
-    try:
-        import zarr
-    except ImportError as error:
+    array = opened_array(image.folder / image.levels[0][0])
+    dtype = np.dtype(array.dtype)
+    if array.ndim != len(image.axes) or dtype.kind not in "buif" or not prod(array.shape):
+        names = ", ".join(axis["name"] for axis in image.axes)
         raise InputError(
-            "to align OME-Zarr images needs zarr: pip install zarr; or give a --transform"
-        ) from error
-    path = image.levels[0][0]
-    array: Any = zarr.open_array(str(image.folder / path), mode="r")
+            f"{image.folder} holds an array of the shape {array.shape} and of {dtype}, and not "
+            f"real numbers along its axes {names}"
+        )
+    *above, height, width = (array.shape[at] for at in image.spatial)
+    check_size(image.folder, height * prod(above), width, dtype.itemsize)
     where: list[Any] = []
     for axis, length in zip(image.axes, array.shape, strict=True):
         is_space, is_channel = axis.get("type") == "space", axis.get("type") == "channel"
@@ -102,4 +107,4 @@ def _pixels(image: OmeZarrImage, channel: int) -> NDArray[Any]:
         if is_channel and channel >= length:
             raise InputError(f"{image.folder} has {length} channels, and none numbered {channel}")
         where.append(slice(None) if is_space else channel if is_channel else 0)
-    return np.asarray(array[tuple(where)])
+    return part_of(array, tuple(where), image.folder)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import glob
 import os
 import secrets
+import stat
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -12,6 +13,7 @@ from typing import BinaryIO
 
 from .errors import InputError
 from .given import GivenPath
+from .opening import is_folder, is_there
 
 
 def write_atomically(
@@ -40,7 +42,7 @@ def write_atomically(
         refuses. Nothing is left behind then.
     """
     path = Path(path)
-    if not path.parent.is_dir():
+    if not is_folder(path.parent):
         raise InputError(f"cannot write {path}: its folder does not exist; create it first")
     try:
         os.lstat(path)
@@ -123,7 +125,7 @@ def is_no_file(path: Path) -> bool:
 
     Never replace it: a device, such as the terminal, would be gone.
     """
-    return path.exists() and not path.is_file()
+    return is_there(path) and not stat.S_ISREG(path.stat().st_mode)
 
 
 def same_file(a: GivenPath, b: GivenPath) -> bool:

@@ -16,6 +16,16 @@ def printable(path: str | os.PathLike[str]) -> str:
     return os.fsencode(path).decode("utf-8", "backslashreplace")
 
 
+def is_folder(path: str | os.PathLike[str]) -> bool:
+    """Tell whether there is a folder, also of a name that none can have, where Path raises."""
+    return os.path.isdir(path)  # noqa: PTH112
+
+
+def is_there(path: str | os.PathLike[str]) -> bool:
+    """Tell whether there is anything, as `is_folder` does of a folder."""
+    return os.path.exists(path)  # noqa: PTH110
+
+
 @contextmanager
 def opened(path: Path, what: str) -> Iterator[BinaryIO]:
     """Open a file to read its bytes.

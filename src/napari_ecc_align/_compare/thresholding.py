@@ -333,7 +333,9 @@ def _local(
     if how.method == "sauvola":
         # R is half the range of the data, which is 1 here; scikit-image assumes 2.
         options["r"] = 0.5
-    return np.asarray(_finder(how)(ground, sides, **options))
+    # A very large k has thresholds that are infinite.
+    with np.errstate(over="ignore", invalid="ignore"):
+        return np.asarray(_finder(how)(ground, sides, **options))
 
 
 def _two_thresholds(thresholds: object) -> tuple[float, float] | None:

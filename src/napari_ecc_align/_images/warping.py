@@ -183,7 +183,10 @@ def target_grid(
     if output_shape is not None:
         raise InputError("give like or output_shape, not both")
     like = like[0] if is_multiscale(like) and like else like
-    same = np.ndim(like) == len(axes.order)
+    try:
+        same = np.ndim(like) == len(axes.order)
+    except ValueError as error:  # rows of several lengths, or images of several sizes
+        raise InputError("like must be an image, or one at decreasing sizes") from error
     target = named_axes(like, "like", channel_axis if same else None)
     return check_shape(target.plane), target
 

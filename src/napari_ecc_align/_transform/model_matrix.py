@@ -103,6 +103,8 @@ class ModelMatrix:
         (10.0, 0.0, 90.0, 2.0)
         """
         try:
+            if np.ma.is_masked(center):
+                raise TypeError("masked")
             x, y = (float(value) for value in center)
         except (TypeError, ValueError) as error:
             raise InputError("center must be the two numbers (x, y)") from error

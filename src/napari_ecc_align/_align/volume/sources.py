@@ -20,6 +20,8 @@ from .motion import Shape
 from .voxels import Box, ChunkedVoxels, KeptChunks
 
 LEAST_SIDE = 8
+# Products of several values are still numbers, and as many digits remain as noise leaves.
+_LARGEST, _LEAST_SPAN = 1e8, 1e-4
 
 VolumeLike: TypeAlias = ArrayLike | LazyArray | Sequence[LazyArray]
 """What `align_volume` takes: in memory, on demand, or one at several sizes."""
@@ -160,8 +162,8 @@ def loaded_volume(given: Any, mask: Any, name: str) -> NDArray[Any]:
     """Return a volume in memory, as `checked_volume` does, whatever its size."""
     volume = np.asarray(given)
     _check_kind(volume.shape, volume.dtype, name)
-    if volume.dtype.kind in "bf" and volume.dtype != np.float32:
-        volume = volume.astype(np.float32)
+    if volume.dtype.kind in "bf":
+        volume = _in_single(volume)
     counted = np.isfinite(volume) if volume.dtype.kind == "f" else None
     if mask is not None:
         given_mask = np.asarray(mask)
@@ -170,6 +172,20 @@ def loaded_volume(given: Any, mask: Any, name: str) -> NDArray[Any]:
     if counted is None or counted.all():
         return volume
     return np.where(counted, volume.astype(np.float32), np.float32(np.nan))
+
+
+def _in_single(volume: NDArray[Any]) -> NDArray[np.float32]:
+    """Return values in single precision, moved and scaled where it would not hold them well."""
+    finite = np.isfinite(volume)
+    # Halves, so that their difference is finite, too.
+    low = float(np.min(volume, where=finite, initial=np.inf)) / 2
+    high = float(np.max(volume, where=finite, initial=-np.inf)) / 2
+    largest, span = max(abs(low), abs(high)), high - low
+    held = 1 / _LARGEST < largest < _LARGEST and span > largest * _LEAST_SPAN
+    if volume.dtype.kind == "b" or held or not span > 0:
+        return volume.astype(np.float32, copy=False)
+    with np.errstate(invalid="ignore"):
+        return ((volume.astype(np.float64) / 2 - low) / span).astype(np.float32)
 
 
 def gray_volume(volume: NDArray[Any]) -> NDArray[Any]:

@@ -14,6 +14,7 @@ from typing import cast
 from ..._common.atomic import real_path
 from ..._common.errors import InputError
 from ..._common.given import GivenPath
+from ..._common.opening import is_folder, is_there
 from ..._images.files.suffixes import readable_suffix
 from ..._images.files.zarr_image import is_zarr
 
@@ -51,7 +52,7 @@ class ImageFolder:
         InputError
             If the folder cannot be read.
         """
-        if not self.root.is_dir():
+        if not is_folder(self.root):
             raise InputError(f"{self.root} is not a folder; name one that holds images")
         first, last, *others = (re.escape(part) for part in self.pattern.split(PLACEHOLDER))
         again = "".join(f"(?P=name){part}" for part in others)
@@ -117,7 +118,7 @@ def parse_image_folder(text: GivenPath) -> ImageFolder:
     given = path_text(text, "a folder of images")
     name = None
     named = _NAMED.fullmatch(given)
-    if named and not Path(given).exists():
+    if named and not is_there(given):
         name, given = named.groups()
     root, pattern, rest = Path(given), PLACEHOLDER, ""
     if PLACEHOLDER in given:

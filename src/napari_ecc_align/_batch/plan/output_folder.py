@@ -8,6 +8,7 @@ from pathlib import Path
 
 from ..._common.atomic import real_path
 from ..._common.errors import InputError
+from ..._common.opening import is_folder
 
 HIDDEN = ".ecc-align"
 """The folder below the output folder for what no person needs to see."""
@@ -32,7 +33,7 @@ def check_output_folder(out: Path, roots: Iterable[Path], files: Iterable[Path])
     """
     real = real_path(out)
     existing = next(place for place in (real, *real.parents) if os.path.lexists(place))
-    if not existing.is_dir():
+    if not is_folder(existing):
         raise InputError(f"{out}: {existing} is not a folder; results need one")
     own, above = _names(real), _with_parents(real)
     for root in roots:

@@ -7,7 +7,7 @@ from pathlib import Path, PurePosixPath
 
 from ..._common.errors import InputError
 from ..._common.given import GivenPath
-from ..._common.opening import printable
+from ..._common.opening import is_there, printable
 from ..._images.files.headers import check_image_file
 from ..settings import BatchSettings, checked_settings
 from .image_folders import (
@@ -236,7 +236,7 @@ def unreadable(pairs: Iterable[PairFiles], settings: BatchSettings) -> list[Prob
                 check_image_file(path, settings.max_pixels)
             except InputError as error:
                 needed = role in ("reference", "moving") or settings.missing_siblings == "fail"
-                fails = needed or path.exists()
+                fails = needed or is_there(path)
                 # The file is named beside its reason.
                 reason = str(error).removeprefix(f"cannot read {path}: ").removeprefix(f"{path} ")
                 found.append(Problem(path, reason, pair.name if fails else None))

@@ -10,11 +10,11 @@ from numpy.typing import NDArray
 
 from ..._common.errors import InputError
 from ..._common.folder_contents import folder_digest, folder_state
+from ..._common.memory import whole_file
 from ..._common.opening import opened, printable
 from ..._images.files.headers import check_image_file
 from ..._images.files.image_file import ImageFile
 from ..._images.files.images import decode_image, encode_image
-from ..._images.files.sizes import whole_file
 from ..._images.files.zarr_image import is_zarr, zarr_file
 from ..records.record import InputFile, digest
 from ..settings import BatchSettings

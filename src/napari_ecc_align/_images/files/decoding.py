@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import io
-import logging
 import math
-import struct
 import warnings
 from collections.abc import Iterator
 from dataclasses import replace
@@ -17,10 +15,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..._common.errors import InputError
+from ..._common.memory import check_file_size
 from ..._common.printing import unprinted
 from .image_file import ImageFile
 from .layout import Layout
 from .nifti import is_nifti, nifti_size, read_nifti
+from .opened_tiff import TIFF_HEADS, opened_tiff
 from .sizes import check_expansion, check_size, damaged, is_bounded
 from .tags import grid_of_pillow, grid_of_tiff, style_of_tiff
 
@@ -32,7 +32,6 @@ if TYPE_CHECKING:
 _PNG = b"\x89PNG\r\n\x1a\n"
 _PIXEL_CHUNKS = (b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND")
 _JPEG = b"\xff\xd8\xff"
-TIFF_HEADS = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 _ORIENTATION_TAG = 274
 # As `cv2.Error.StsNoMem`.
 _CV2_NO_MEMORY = -4
@@ -49,6 +48,7 @@ def decode(file: BinaryIO, path: Path, max_pixels: int | None = None) -> ImageFi
     InputError
         As `read_image` does.
     """
+    check_file_size(file, path)
     head = image_head(file, path)
     with damage_told(path):
         tiff = head.startswith(TIFF_HEADS)
@@ -68,14 +68,13 @@ def header_size(file: BinaryIO, path: Path) -> tuple[int, int]:
     InputError
         If the file is empty or damaged, or no PNG, TIFF or JPEG.
     """
+    check_file_size(file, path)
     head = image_head(file, path)
     with damage_told(path):
         if is_nifti(head):
             return nifti_size(file, path)
         if head.startswith(TIFF_HEADS):
-            from tifffile import TiffFile
-
-            with quiet_tifffile(), TiffFile(file) as tif:
+            with opened_tiff(file, path) as tif:
                 page: Any = tif.pages[0]
                 return int(page.imagelength), int(page.imagewidth)
         with _opened_by_pillow(file, head) as image:
@@ -195,9 +194,9 @@ def _upright(image: NDArray[Any], orientation: int) -> NDArray[Any]:
 
 
 def _read_tiff(file: BinaryIO, path: Path, max_pixels: int | None) -> ImageFile:
-    from tifffile import PHOTOMETRIC, TiffFile
+    from tifffile import PHOTOMETRIC
 
-    with quiet_tifffile(), TiffFile(file) as tif:
+    with opened_tiff(file, path) as tif:
         series = _only_series(tif, path)
         layout = _layout(series, path, max_pixels)
         check_intact(series, path)
@@ -247,24 +246,7 @@ def _by_tifffile(series: TiffPageSeries, path: Path) -> NDArray[Any] | None:
         return None
 
 
-def check_chain(tif: TiffFile, path: Path) -> None:
-    """Refuse a file whose pages lead back to an earlier one: tifffile may follow them for ever."""
-    form, file = tif.tiff, tif.filehandle
-    offset, seen = tif.pages.first.offset, set[int]()
-    # An end that is cut off is an end.
-    with contextlib.suppress(struct.error):
-        while 0 < offset < file.size:
-            if offset in seen:
-                raise damaged(path)
-            seen.add(offset)
-            file.seek(offset)
-            (tags,) = struct.unpack(form.tagnoformat, file.read(form.tagnosize))
-            file.seek(offset + form.tagnosize + tags * form.tagsize)
-            (offset,) = struct.unpack(form.offsetformat, file.read(form.offsetsize))
-
-
 def _only_series(tif: TiffFile, path: Path) -> TiffPageSeries:
-    check_chain(tif, path)
     if not tif.series:
         raise damaged(path)
     if len(tif.series) > 1:
@@ -352,14 +334,3 @@ def _strict_pillow() -> Iterator[None]:
             yield
     finally:
         ImageFile.LOAD_TRUNCATED_IMAGES = lenient
-
-
-@contextlib.contextmanager
-def quiet_tifffile() -> Iterator[None]:
-    """Keep tifffile's log off the terminal, where nobody has asked for logs."""
-    logger, handler = logging.getLogger("tifffile"), logging.NullHandler()
-    logger.addHandler(handler)
-    try:
-        yield
-    finally:
-        logger.removeHandler(handler)

@@ -15,15 +15,9 @@ from numpy.typing import NDArray
 
 from ..._common.errors import InputError
 from ..._common.opening import opened
-from .decoding import (
-    TIFF_HEADS,
-    check_chain,
-    check_intact,
-    damage_told,
-    image_head,
-    quiet_tifffile,
-)
+from .decoding import check_intact, damage_told, image_head
 from .layout import Layout
+from .opened_tiff import TIFF_HEADS, quiet_tifffile, tiff_at
 from .origin import origin_tags
 from .paged_film import PagedFilm
 from .sizes import check_expansion, check_size, is_bounded
@@ -42,10 +36,7 @@ _LARGEST_CLASSIC = 2**31
 
 def _open_again(path: Path, frames: str | None, channels: str | None) -> TiffFilm:
     """Return the film of a file in another process, which has it open until it ends."""
-    from tifffile import TiffFile
-
-    with quiet_tifffile():
-        return TiffFilm(TiffFile(path), path, frames, channels)
+    return TiffFilm(tiff_at(path), path, frames, channels)
 
 
 @contextmanager
@@ -62,13 +53,9 @@ def opened_film(
     with opened(path, "a TIFF") as file:
         if not image_head(file, path).startswith(TIFF_HEADS):
             raise InputError(f"{path} holds no film but one image; give many, or a TIFF of many")
-    from tifffile import TiffFile
-
-    with damage_told(path), quiet_tifffile():
-        tiff = TiffFile(path)
+    with damage_told(path):
+        tiff = tiff_at(path)
     with tiff:
-        with damage_told(path):
-            check_chain(tiff, path)
         yield TiffFilm(tiff, path, frames, channels)
 
 

@@ -15,17 +15,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..._common.errors import InputError
+from ..._common.memory import check_file_size
 from .image_file import ImageFile
 from .layout import Layout
 from .sizes import check_size
-from .tags import CENTIMETRE, GridTags, TiffStyle
+from .tags import TiffStyle
+from .volumes import grid_of
 
 SUFFIXES = (".nii", ".nii.gz")
 _GZIP = b"\x1f\x8b"
 _HEADS = (b"\x5c\x01\x00\x00", b"\x00\x00\x01\x5c", b"\x1c\x02\x00\x00", b"\x00\x00\x02\x1c")
 _LONGEST_HEADER = 540
+_LARGEST_HEAD = 2**24
 _UM = {"mm": 1e3, "meter": 1e6, "micron": 1.0}
-_PER_CENTIMETRE = 1e4
 _ZLIB = 8
 # In an extension of the header, which is a text.
 _COMMENT = 6
@@ -47,11 +49,11 @@ def read_nifti(file: BinaryIO, path: Path, max_pixels: int | None) -> ImageFile:
         If nibabel is not installed, or there is no volume of real numbers in it.
     """
     library = _library(path)
-    with _stream(file) as stream:
+    with _stream(file, path) as stream:
         head = stream.read(_LONGEST_HEADER)
         header = _header(library, head)
         shape, dtype = _checked(header, path, max_pixels)
-        begin = int(header.get_data_offset())
+        begin = _begin(header, path)
         end = begin + prod(shape) * dtype.itemsize
         content = head + stream.read(max(0, end - len(head)))
     if len(content) < end:
@@ -59,7 +61,10 @@ def read_nifti(file: BinaryIO, path: Path, max_pixels: int | None) -> ImageFile:
     values = np.frombuffer(content, dtype, prod(shape), begin).reshape(shape[::-1])
     slope, intercept = header.get_slope_inter()
     if slope not in (None, 1.0) or intercept not in (None, 0.0):
-        values = (values * np.float32(slope or 1) + np.float32(intercept or 0)).astype(np.float32)
+        with np.errstate(over="ignore", invalid="ignore"):
+            values = (values * np.float32(slope or 1) + np.float32(intercept or 0)).astype(
+                np.float32
+            )
     unit = _UM.get(header.get_xyzt_units()[0], 1e3)
     x, y, z = (abs(float(length)) * unit for length in header.get_zooms()[:3])
     space = np.array(header.get_best_affine(), np.float64)
@@ -69,7 +74,7 @@ def read_nifti(file: BinaryIO, path: Path, max_pixels: int | None) -> ImageFile:
 def nifti_size(file: BinaryIO, path: Path) -> tuple[int, int]:
     """Return how many rows a NIfTI file says that it has in all planes, and their width."""
     library = _library(path)
-    with _stream(file) as stream:
+    with _stream(file, path) as stream:
         x, y, z = _checked(_header(library, stream.read(_LONGEST_HEADER)), path, None)[0]
     return y * z, x
 
@@ -80,8 +85,7 @@ def volume_as_file(
     """Return a volume, (d, h, w), of voxels of lengths in micrometres, as of a file."""
     told = (("PhysicalSizeZ", spacing[0]), ("PhysicalSizeZUnit", "µm"))
     style = TiffStyle(_ZLIB, layout=Layout("ZYX", (len(values),)), further=told)
-    grid = GridTags((_PER_CENTIMETRE / spacing[2], _PER_CENTIMETRE / spacing[1]), CENTIMETRE)
-    return ImageFile(values, grid, style, space=space)
+    return ImageFile(values, grid_of(spacing), style, space=space)
 
 
 def nifti_bytes(path: Path, file: ImageFile, spacing: tuple[float, float, float] | None) -> bytes:
@@ -131,10 +135,12 @@ def nifti_bytes(path: Path, file: ImageFile, spacing: tuple[float, float, float]
 def nifti_origin(file: BinaryIO, path: Path) -> str | None:
     """Return where a NIfTI file says that it comes from, if it was written here."""
     library = _library(path)
-    with _stream(file) as stream:
-        content = stream.read()
-    made = library.Nifti1Image.from_bytes(content)
-    texts = [one.get_content() for one in made.header.extensions if one.get_code() == _COMMENT]
+    with _stream(file, path) as stream:
+        head = stream.read(_LONGEST_HEADER)
+        begin = _begin(_header(library, head), path)
+        content = head + stream.read(max(0, begin - len(head)))
+    made = _kind(library, head).from_fileobj(io.BytesIO(content[:begin]), check=False)
+    texts = [one.get_content() for one in made.extensions if one.get_code() == _COMMENT]
     if not texts:
         return None
     text = texts[0]
@@ -151,17 +157,30 @@ def _library(path: Path) -> Any:
     return nibabel
 
 
-def _stream(file: BinaryIO) -> Any:
+def _stream(file: BinaryIO, path: Path) -> Any:
+    check_file_size(file, path)
     head = file.read(2)
     file.seek(0)
     return gzip.GzipFile(fileobj=file) if head == _GZIP else io.BytesIO(file.read())
 
 
+def _begin(header: Any, path: Path) -> int:
+    """Return behind how many bytes, of header and extensions, the voxels begin."""
+    begin = int(header.get_data_offset())
+    if not 0 <= begin <= _LARGEST_HEAD:
+        raise InputError(f"{path} begins only behind {begin:,} bytes; make it again")
+    return begin
+
+
 def _header(library: Any, head: bytes) -> Any:
+    """Return the header at the start of some bytes, without what extends it."""
+    kind = _kind(library, head)
+    return kind(head[: kind.sizeof_hdr], check=False)
+
+
+def _kind(library: Any, head: bytes) -> Any:
     # Of version 2, whose header is longer, the size stands first, too.
-    longer = head.startswith(_HEADS[2:])
-    kind = library.Nifti2Header if longer else library.Nifti1Header
-    return kind.from_fileobj(io.BytesIO(head), check=False)
+    return library.Nifti2Header if head.startswith(_HEADS[2:]) else library.Nifti1Header
 
 
 def _checked(

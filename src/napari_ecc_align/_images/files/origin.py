@@ -8,9 +8,11 @@ from pathlib import Path
 from typing import Any
 
 from ..._common.errors import InputError
+from ..._common.memory import check_file_size
 from ..._common.opening import opened
-from .decoding import TIFF_HEADS, image_head, quiet_tifffile
+from .decoding import image_head
 from .nifti import is_nifti, nifti_origin
+from .opened_tiff import TIFF_HEADS, opened_tiff
 from .tags import Tag
 
 # A number of those that TIFF leaves to everybody, and the keyword of a text of PNG.
@@ -62,11 +64,10 @@ def read_origin(path: Path) -> str | None:
             if is_nifti(head):
                 return nifti_origin(file, path)
             if head.startswith(TIFF_HEADS):
-                from tifffile import TiffFile
-
-                with quiet_tifffile(), TiffFile(file) as tiff:
+                with opened_tiff(file, path) as tiff:
                     tag = tiff.pages.first.tags.get(_TIFF_TAG)
                     return None if tag is None else str(tag.value)
+            check_file_size(file, path)
             from PIL import Image
 
             with Image.open(file) as image:
@@ -74,7 +75,7 @@ def read_origin(path: Path) -> str | None:
         except InputError:
             raise
         except Exception as error:  # of many kinds: no format is checked for what is read here
-            raise InputError(f"{path} cannot be read: {error}") from error
+            raise InputError(f"{path} cannot be read: {error or type(error).__name__}") from error
     if isinstance(told, bytes):
         text = told.decode("ascii", "replace")
         return text.removeprefix(_JPEG_START) if text.startswith(_JPEG_START) else None

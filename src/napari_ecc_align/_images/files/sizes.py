@@ -7,26 +7,22 @@ no further than the header says.
 from __future__ import annotations
 
 import importlib
-import io
 import lzma
-import os
 import zlib
 from math import prod
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ..._common.errors import InputError
+from ..._common.memory import IMAGE_BYTES, USUAL_IMAGE_BYTES, most_image_bytes
 
 if TYPE_CHECKING:
     from tifffile import TiffFrame, TiffPage
 
-IMAGE_BYTES = "ECC_ALIGN_IMAGE_BYTES"
-"""The environment variable that raises, or lowers, how many bytes an image may take."""
-_IMAGE_BYTES = 2**30
-MAX_PIXELS = _IMAGE_BYTES // 2
-"""What holds without it: 2**30 bytes, and no more pixels than there would be of 16 bits.
+MAX_PIXELS = USUAL_IMAGE_BYTES // 2
+"""What holds without a setting: 2**30 bytes, and no more pixels than there would be of 16 bits.
 
 That is 23170 pixels square, above any scanner or camera; a few kilobytes can claim any size.
 """
@@ -41,26 +37,6 @@ _FIXED = (1, 2, 3, 4)
 _ZLIB, _LZMA = (8, 32946, 50013), 34925
 # What is left to the optional imagecodecs, by the names of its decoders.
 _OPTIONAL = {5: "lzw", 32773: "packbits", 34926: "zstd", 50000: "zstd"}
-
-
-def most_image_bytes() -> int:
-    """Return how many bytes an image that is read may take.
-
-    Raises
-    ------
-    InputError
-        If the environment variable is no positive number.
-    """
-    given = os.environ.get(IMAGE_BYTES)
-    if not given:
-        return _IMAGE_BYTES
-    try:
-        most = int(float(given))
-    except (ValueError, OverflowError):
-        most = 0
-    if most < 1:
-        raise InputError(f"{IMAGE_BYTES} must be a number of bytes such as 4e9, not {given!r}")
-    return most
 
 
 def check_size(
@@ -97,20 +73,6 @@ def check_size(
         raise InputError(f"{claim} of {pixel_bytes} bytes, more than are read; {advice}")
 
 
-def whole_file(file: BinaryIO, path: Path) -> bytes:
-    """Return the content of an open file; raise `InputError` if no image needs so many bytes."""
-    # Twice what the pixels may take: what is said of them, and what could not be compressed.
-    most = 2 * most_image_bytes()
-    size = file.seek(0, io.SEEK_END)
-    if size > most:
-        raise InputError(
-            f"{path} holds {size:,} bytes, more than are read; shrink it, or set {IMAGE_BYTES} "
-            f"to more than {most // 2:,}"
-        )
-    file.seek(0)
-    return file.read(most)
-
-
 def damaged(path: Path) -> InputError:
     """Say that a file is broken."""
     return InputError(f"{path} is damaged or cut off; make or download it again")
@@ -140,9 +102,11 @@ def check_expansion(page: TiffPage | TiffFrame, path: Path) -> None:
     codec, claimed = int(header.compression), _segment_bytes(header)
     if claimed > most_image_bytes():
         raise InputError(f"{path} has tiles of {claimed:,} bytes, too many; save it anew")
+    most = 2 * claimed + _SPARE_BYTES
+    if max(page.databytecounts, default=0) > most:
+        raise InputError(f"{path} holds far more than its header says; make it again")
     if codec in _FIXED:
         return
-    most = 2 * claimed + _SPARE_BYTES
     handle = page.parent.filehandle
     for offset, count in zip(page.dataoffsets, page.databytecounts, strict=True):
         if codec in _ZLIB and count * _ZLIB_EXPANSION <= _CARELESS_BYTES:

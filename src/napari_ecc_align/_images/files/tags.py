@@ -25,6 +25,8 @@ _NO_DATA = 42113
 _OF_VALUES = (34675, 42112, _NO_DATA)
 PER_CENTIMETRE = {"m": 0.01, "mm": 10.0, "cm": 1.0, "nm": 1e7, "inch": 1 / 2.54}
 PER_CENTIMETRE |= dict.fromkeys(("um", "µm", "\u03bcm", "micron", "microns", "\\u00b5m"), 1e4)
+# Far from what pixels of any image measure, and what a fraction of 32 bits can hold.
+_LEAST, _MOST = 1e-9, 4e9
 _OME_STEPS = ("PhysicalSizeZ", "PhysicalSizeZUnit", "TimeIncrement", "TimeIncrementUnit")
 _IMAGEJ_STEPS = ("unit", "spacing", "finterval", "tunit", "mode")
 
@@ -162,9 +164,14 @@ def _resolution(x: Any, y: Any) -> tuple[float, float] | None:
     try:
         (a, b), (c, d) = x, y
         found = float(a / b), float(c / d)
-    except (TypeError, ValueError, ZeroDivisionError):
+    except (TypeError, ValueError, ZeroDivisionError, OverflowError):
         return None
-    return found if min(found) > 0 else None
+    return found if is_usable(*found) else None
+
+
+def is_usable(*resolution: float) -> bool:
+    """Tell whether a TIFF can hold pixels per length: fractions of numbers of 32 bits."""
+    return all(_LEAST <= number <= _MOST for number in resolution)
 
 
 def _ome_pixels(tiff: TiffFile) -> Any:
@@ -195,7 +202,8 @@ def _physical(
     if tiff.is_ome and tiff.ome_metadata:
         pixels = _ome_pixels(tiff)
         sizes = [] if pixels is None else [_size(pixels.attrib, axis) for axis in "XY"]
-        return (1 / sizes[0], 1 / sizes[1]) if sizes and min(sizes) > 0 else None
+        found = tuple(1 / size for size in sizes if size > 0)
+        return (found[0], found[1]) if len(found) == 2 and is_usable(*found) else None
     if tiff.is_imagej and resolution is not None:
         per = PER_CENTIMETRE.get(str((tiff.imagej_metadata or {}).get("unit")))
         return None if per is None else (resolution[0] * per, resolution[1] * per)

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from ..stack_axes import StackAxes
 from .image_file import ImageFile
 from .layout import Layout
-from .tags import CENTIMETRE, PER_CENTIMETRE, GridTags, TiffStyle
+from .tags import CENTIMETRE, PER_CENTIMETRE, UNKNOWN_GRID, GridTags, TiffStyle, is_usable
 
 Spacing = tuple[float, float, float]
 """Lengths of a voxel along (z, y, x)."""
@@ -72,7 +72,8 @@ def volume_of(file: ImageFile, channel: int | None, name: object) -> NDArray[Any
 
 def grid_of(spacing: Spacing) -> GridTags:
     """Return what a file says of rows and columns of a length in micrometres."""
-    return GridTags((_UM / spacing[2], _UM / spacing[1]), CENTIMETRE)
+    resolution = _UM / spacing[2], _UM / spacing[1]
+    return GridTags(resolution, CENTIMETRE) if is_usable(*resolution) else UNKNOWN_GRID
 
 
 def resampled_volumes_of(
@@ -132,7 +133,7 @@ def volume_file(
     if spacing is not None:
         told += [("PhysicalSizeZ", spacing[0]), ("PhysicalSizeZUnit", "µm")]
         told += [("spacing", spacing[0]), ("unit", "um")] if style.imagej else []
-    grid = GridTags() if spacing is None else grid_of(spacing)
+    grid = UNKNOWN_GRID if spacing is None else grid_of(spacing)
     assert style.layout is not None
     layout = _with_planes(style.layout, len(pixels))
     style = replace(style, layout=layout, further=tuple(told))

@@ -14,11 +14,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..._common.errors import InputError
+from ..._common.memory import most_image_bytes
+from ..._common.opening import is_folder
+from ..._common.zarr_arrays import opened_array, part_of
 from ..ome_zarr.image import OmeZarrImage, read_ome_zarr
 from .image_file import ImageFile
 from .layout import Layout
 from .paged_film import PagedFilm
-from .sizes import check_size, most_image_bytes
+from .sizes import check_size
 from .tags import UNKNOWN_GRID, GridTags, TiffStyle
 from .volumes import Spacing, grid_of
 
@@ -41,7 +44,7 @@ _MICROMETRES = {
 
 def is_zarr(path: Path) -> bool:
     """Tell whether a path is a folder that may hold an OME-Zarr image."""
-    return path.is_dir() and any((path / name).is_file() for name in _HEADS)
+    return is_folder(path) and any((path / name).is_file() for name in _HEADS)
 
 
 def zarr_size(path: Path) -> tuple[int, int]:
@@ -105,7 +108,7 @@ def zarr_volume(path: Path, channel: int | None = None) -> ZarrVolume:
         raise InputError(f"{path} is no volume: it has no axis of depth")
     levels = []
     for name, *_ in image.levels:
-        array = _opened(path / name)
+        array = opened_array(path / name)
         at = tuple(
             slice(None) if letter in "ZYX" else _number(path, letter, length, channel)
             for letter, length in zip(letters, array.shape, strict=True)
@@ -187,7 +190,7 @@ class _Source:
 
     def __init__(self, path: Path) -> None:
         image = read_ome_zarr(path)
-        self._path, self._array = path, _opened(path / image.levels[0][0])
+        self._path, self._array = path, opened_array(path / image.levels[0][0])
         names = _letters(image)
         shape = tuple(int(length) for length in self._array.shape)
         self.dtype = np.dtype(self._array.dtype)
@@ -213,27 +216,8 @@ class _Source:
         asked = (*index, *(slice(None),) * (len(self._kept) - len(index)))
         for axis, part in zip(self._kept, asked, strict=True):
             at[axis] = part if isinstance(part, slice) else int(part)
-        try:
-            pixels = np.asarray(self._array[tuple(at)])
-        # Whatever the codecs of a damaged chunk raise.
-        except Exception as error:
-            raise InputError(f"cannot read {self._path}: {error}") from error
+        pixels = part_of(self._array, tuple(at), self._path)
         return pixels.astype(self.dtype.newbyteorder("="), copy=False)
-
-
-def _opened(path: Path) -> Any:
-    """Return the zarr array in a folder."""
-    try:
-        import zarr
-    except ImportError as error:
-        raise InputError(
-            "OME-Zarr images are read by zarr: pip install 'napari-ecc-align[zarr]'"
-        ) from error
-    try:
-        return zarr.open_array(str(path), mode="r")
-    # zarr has errors of its own for each way in which metadata can be wrong.
-    except Exception as error:
-        raise InputError(f"cannot read the array {path}: {error}") from error
 
 
 def _letters(image: OmeZarrImage) -> list[str]:

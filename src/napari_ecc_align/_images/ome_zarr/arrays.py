@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 
 from ..._common.errors import InputError
-from .image import json_in
+from ..._common.json_files import json_in
+from ..._common.zarr_arrays import METADATA
 
 _OWN = (".zarray", ".zattrs", "zarr.json")
 _SHUFFLES = ("noshuffle", "shuffle", "bitshuffle")
@@ -42,11 +43,11 @@ def link_array(source: Path, target: Path, place: Path, zarr_format: int, *, cop
         target.parent.mkdir(parents=True, exist_ok=True)
         _link(source, target, place, copy=copy)
         return
-    document, _ = json_in(source / ".zarray")
+    document, _ = json_in(source / ".zarray", METADATA)
     target.mkdir(parents=True)
     try:
         said = json.dumps(_array_of_zarr_2(document), indent=2)
-    except (KeyError, TypeError, ValueError, IndexError) as error:
+    except (KeyError, TypeError, ValueError, IndexError, AttributeError) as error:
         raise InputError(
             f"{source} is stored in a way that OME-NGFF 0.6 has no words for ({error}); write it "
             "again as version 0.5 or later"

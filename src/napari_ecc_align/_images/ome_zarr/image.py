@@ -5,8 +5,6 @@ Versions 0.4, 0.5 and 0.6. No pixel is read, and zarr is not needed.
 
 from __future__ import annotations
 
-import hashlib
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,11 +14,13 @@ from numpy.typing import NDArray
 
 from ..._common.errors import InputError
 from ..._common.given import GivenPath
-from ..._common.opening import opened
+from ..._common.json_files import json_in
+from ..._common.own_files import is_path_below
+from ..._common.zarr_arrays import METADATA
 
 INTRINSIC = "physical"
 """What the coordinate system is called of an image that has no name for it."""
-_LARGEST = 2**24
+_DEEPEST = 20
 
 
 @dataclass(frozen=True)
@@ -91,21 +91,8 @@ def is_ome_zarr(folder: GivenPath | None) -> bool:
         return False
 
 
-def json_in(path: Path) -> tuple[dict[str, Any], str]:
-    """Return the JSON object in a file, and the SHA-256 of the file."""
-    with opened(path, "Zarr metadata") as file:
-        content = file.read(_LARGEST + 1)
-    try:
-        document = json.loads(content.decode("utf-8"))
-        if len(content) > _LARGEST or not isinstance(document, dict):
-            raise ValueError("no JSON object of a usable size")
-    except (ValueError, RecursionError) as error:
-        raise InputError(f"{path} is not usable Zarr metadata: {error}") from error
-    return document, hashlib.sha256(content).hexdigest()
-
-
 def _image(folder: Path, name: str, zarr_format: int) -> OmeZarrImage:
-    document, sha256 = json_in(folder / name)
+    document, sha256 = json_in(folder / name, METADATA)
     try:
         metadata = document["attributes"]["ome"] if zarr_format == 3 else document
         image = metadata["multiscales"][0]
@@ -122,21 +109,35 @@ def _image(folder: Path, name: str, zarr_format: int) -> OmeZarrImage:
         )
         found = OmeZarrImage(folder, axes, system, levels, zarr_format, metadata, sha256)
         for path, *_ in levels:
-            if Path(path).is_absolute() or ".." in Path(path).parts:
-                raise InputError(f"its level {path!r:.60} lies outside of it")
-    except (KeyError, IndexError, TypeError, ValueError, AttributeError) as error:
+            if not is_path_below(path):
+                raise ValueError(f"its level {path!r:.60} lies outside of it")
+        _check_words(system, axes)
+    except (KeyError, IndexError, TypeError, ValueError, AttributeError, OverflowError) as error:
         raise InputError(f"{folder} is no OME-Zarr image that can be used: {error!r}") from error
     if not 2 <= len(found.spatial) <= 3:
         raise InputError(f"{folder} must have two or three axes of type 'space'")
     return found
 
 
-def _steps(given: list[Any], count: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def _check_words(system: Any, axes: tuple[dict[str, Any], ...]) -> None:
+    """Raise `ValueError` where a name, a type or a unit is no text, or a name is missing."""
+    words = [system, *(axis["name"] for axis in axes)]
+    words += [axis[key] for axis in axes for key in ("type", "unit") if axis.get(key) is not None]
+    for word in words:
+        if not isinstance(word, str):
+            raise ValueError(f"{word!r:.60} is no name, type or unit of an axis")
+
+
+def _steps(
+    given: list[Any], count: int, depth: int = 0
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Return scales and translations, one after the other, as one scale and one translation."""
+    if depth > _DEEPEST:
+        raise ValueError("its transformations lie too deep within each other")
     scale, translation = np.ones(count), np.zeros(count)
     for step in given:
         if step["type"] == "sequence":
-            more, further = _steps(step["transformations"], count)
+            more, further = _steps(step["transformations"], count, depth + 1)
         elif step["type"] == "identity":
             continue
         else:
@@ -146,7 +147,8 @@ def _steps(given: list[Any], count: int) -> tuple[NDArray[np.float64], NDArray[n
             is_scale = step["type"] == "scale"
             more = numbers if is_scale else np.ones(count)
             further = np.zeros(count) if is_scale else numbers
-        scale, translation = scale * more, translation * more + further
+        with np.errstate(all="ignore"):
+            scale, translation = scale * more, translation * more + further
     if not (np.isfinite(scale).all() and (scale > 0).all() and np.isfinite(translation).all()):
         raise ValueError("a scale or a translation that is no usable number")
     return scale, translation

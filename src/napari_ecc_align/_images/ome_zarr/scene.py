@@ -7,7 +7,6 @@ the units of the images. Axis order: that of the images. The pixels are linked, 
 from __future__ import annotations
 
 import json
-import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -16,6 +15,9 @@ import numpy as np
 
 from ..._common.errors import InputError
 from ..._common.given import GivenPath
+from ..._common.json_files import json_in
+from ..._common.staging import folder_in_staging
+from ..._common.zarr_arrays import METADATA
 from ..._transform.axes import in_row_column
 from ..._transform.coordinates import map_points
 from ..._transform.field import Field
@@ -23,7 +25,7 @@ from ..._transform.field_samples import sampled
 from ..._transform.formats.field_zarr import Sampled, write_displacements
 from ..._transform.matrices import Matrix, checked_of_any_size, inverse_of
 from .arrays import link_array
-from .image import OmeZarrImage, json_in, read_ome_zarr
+from .image import OmeZarrImage, read_ome_zarr
 
 VERSION = "0.6"
 PROVENANCE = "napari-ecc-align"
@@ -77,10 +79,6 @@ def save_scene(
     path = Path(path)
     images = read_ome_zarr(reference), read_ome_zarr(moving)
     step, bent = _transformation(transform, *images)
-    if path.exists() or path.is_symlink():
-        raise InputError(f"{path} exists already")
-    if not path.parent.is_dir():
-        raise InputError(f"{path}: there is no folder {path.parent}")
     names = _names(*images)
     ends = [
         {"name": image.system, "path": name} for image, name in zip(images, names, strict=True)
@@ -91,16 +89,13 @@ def save_scene(
         "ome": {"version": VERSION, "scene": {"coordinateTransformations": [step]}},
         PROVENANCE: made,
     }
-    with tempfile.TemporaryDirectory(dir=path.parent, prefix=f".{path.name}-") as temporary:
-        folder = Path(temporary) / path.name
+    with folder_in_staging(path) as folder:
         _write_group(folder, attributes)
         if bent is not None:
             moving_axes = [images[1].axes[at] for at in images[1].spatial]
             write_displacements(folder / _PLACE, bent, images[1].system, moving_axes)
         for image, name in zip(images, names, strict=True):
             _write_image(folder / name, path / name, image, copy=copy)
-        # Whole or not at all.
-        folder.rename(path)
 
 
 def scene_provenance(path: GivenPath) -> dict[str, Any] | None:
@@ -108,7 +103,7 @@ def scene_provenance(path: GivenPath) -> dict[str, Any] | None:
     file = Path(path) / "zarr.json"
     if not file.is_file():
         return None
-    attributes = json_in(file)[0].get("attributes")
+    attributes = json_in(file, METADATA)[0].get("attributes")
     found = attributes.get(PROVENANCE) if isinstance(attributes, dict) else None
     return found if isinstance(found, dict) else None
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gzip
 import json
-import tempfile
 from collections.abc import Generator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from itertools import product
@@ -15,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..._common.errors import InputError
+from ..._common.staging import folder_in_staging
 from ..blocks_on_demand import Window
 from ..sources import is_lazy
 
@@ -57,22 +56,16 @@ def written_volume(
     Raises
     ------
     InputError
-        If there is something already, or no folder to write to.
+        If there is something already, no folder to write to, or the disk refuses.
     """
-    if path.exists() or path.is_symlink():
-        raise InputError(f"{path} exists already")
-    if not path.parent.is_dir():
-        raise InputError(f"{path}: there is no folder {path.parent}")
     total, done = sum(prod(level.shape) for level in levels), 0
-    with tempfile.TemporaryDirectory(dir=path.parent, prefix=f".{path.name}-") as temporary:
-        folder = Path(temporary) / path.name
+    with folder_in_staging(path) as folder:
         folder.mkdir()
         _write_json(folder, _group(path, levels, spacing, unit, attributes or {}))
         for number, level in enumerate(levels):
             for voxels in _written(folder / str(number), level):
                 done += voxels
                 yield done / total
-        folder.rename(path)
 
 
 def _group(

@@ -5,10 +5,10 @@ from __future__ import annotations
 import io
 import json
 import zipfile
-import zlib
 from base64 import b64decode, b64encode
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from math import prod
 from pathlib import Path
 from typing import Any
 
@@ -18,9 +18,11 @@ from numpy.typing import NDArray
 from ..._common.atomic import write_atomically
 from ..._common.errors import InputError
 from ..._common.given import GivenPath
+from ..._common.memory import IMAGE_BYTES, expanded, most_image_bytes, whole_file
 from ..._common.opening import opened
 from ..splines import DEGREE
 from .field_zarr import Sampled
+from .matrix_npy import header_of
 
 Array = NDArray[np.float64]
 
@@ -31,17 +33,8 @@ MANY_FIELDS = {".npz": "Fields, with where they are known"}
 
 _OWN = ("matrix", "rows", "columns", "coefficients")
 _FORMAT, _VERSION, _HEAD = "napari-ecc-align field", 1, 1000
-_LARGEST = 2**31
-# What damaged files lead to.
-_FLAWS: tuple[type[Exception], ...] = (
-    KeyError,
-    ValueError,
-    OSError,
-    EOFError,
-    RuntimeError,
-    zipfile.BadZipFile,
-    zlib.error,
-)
+# Of float64, as which all is kept.
+_ITEM_BYTES = 8
 # Of many fields, coefficients are kept to a ten-thousandth of a px, sigma to a thousandth of it.
 _KEPT = {"coefficients": np.float32, "sigma": np.float16}
 _TYPES = {"MET_FLOAT": "<f4", "MET_DOUBLE": "<f8"}
@@ -92,8 +85,10 @@ def unpacked(text: str) -> dict[str, Array]:
     """Return the arrays of such a text; raise `ValueError` if it is none."""
     try:
         return _own(b64decode(text))
-    except _FLAWS as error:
-        raise ValueError("it holds no field") from error
+    except MemoryError:
+        raise
+    except Exception as error:
+        raise ValueError(f"it holds no field ({error})") from error
 
 
 def field_document(stored: Mapping[str, Array]) -> dict[str, Any]:
@@ -153,11 +148,11 @@ def read_fields(path: GivenPath) -> list[dict[str, Array]]:
     """Return the arrays of each of many fields, or of one."""
     if Path(path).suffix.lower() != ".npz":
         raise InputError(f"{path}: the file of many fields must end in .npz")
-    with _usable(path) as content, np.load(io.BytesIO(content), allow_pickle=False) as archive:
+    with _usable(path) as content:
         found: dict[int, dict[str, Array]] = {}
-        for name in archive.files:
+        for name, array in _arrays(content).items():
             number, _, part = name.rpartition("/")
-            found.setdefault(int(number or 0), {})[part] = np.asarray(archive[name], np.float64)
+            found.setdefault(int(number or 0), {})[part] = array
         if sorted(found) != list(range(len(found))) or not found:
             raise ValueError("it holds no fields")
         return [_checked(found[number]) for number in range(len(found))]
@@ -167,18 +162,21 @@ def holds_fields(path: Path) -> bool:
     """Return whether a file holds a field for each frame of a film."""
     if path.suffix.lower() != ".npz":
         return False
-    with _usable(path) as content, np.load(io.BytesIO(content), allow_pickle=False) as archive:
-        return any("/" in name for name in archive.files)
+    with _usable(path) as content, zipfile.ZipFile(io.BytesIO(content)) as archive:
+        return any("/" in name for name in archive.namelist())
 
 
 @contextmanager
 def _usable(path: GivenPath) -> Iterator[bytes]:
     """Yield the content of a file; what shows that it holds no field is told of the file."""
     with opened(Path(path), "a field") as file:
-        content = file.read(_LARGEST)
+        content = whole_file(file, Path(path))
     try:
         yield content
-    except _FLAWS as error:
+    except MemoryError:
+        raise
+    # Archives, headers and decoders raise whatever they stumble over.
+    except Exception as error:
         raise InputError(f"{path} is not a usable field: {error}") from error
 
 
@@ -211,11 +209,29 @@ def _is_json(path: GivenPath) -> bool:
 
 
 def _own(content: bytes) -> dict[str, Array]:
-    with np.load(io.BytesIO(content), allow_pickle=False) as archive:
-        if any("/" in name for name in archive.files):
-            raise ValueError("it holds one for each frame of a film: load_fields reads it")
-        stored = {name: np.asarray(archive[name], np.float64) for name in archive.files}
+    stored = _arrays(content)
+    if any("/" in name for name in stored):
+        raise ValueError("it holds one for each frame of a film: load_fields reads it")
     return _checked(stored)
+
+
+def _arrays(content: bytes) -> dict[str, Array]:
+    """Return the arrays of an archive by name, once their headers have told how large they are."""
+    total, most = 0, most_image_bytes()
+    with zipfile.ZipFile(io.BytesIO(content)) as archive:
+        for member in archive.infolist():
+            with archive.open(member) as file:
+                shape, dtype = header_of(file)
+            if dtype.kind not in "biuf":
+                raise ValueError(f"it holds {dtype!s:.40} values, not real numbers")
+            total += prod(shape) * max(_ITEM_BYTES, dtype.itemsize)
+            if total > most or prod(shape) * dtype.itemsize > member.file_size:
+                raise ValueError(
+                    f"its arrays are larger than they can be, or than the {most:,} bytes that are "
+                    f"read; {IMAGE_BYTES} sets another limit"
+                )
+    with np.load(io.BytesIO(content), allow_pickle=False) as archive:
+        return {name: np.asarray(archive[name], np.float64) for name in archive.files}
 
 
 def _checked(stored: dict[str, Array]) -> dict[str, Array]:
@@ -245,10 +261,16 @@ def _metaimage(content: bytes) -> Sampled:
     turned = np.array(fields.get("TransformMatrix", "1 0 0 1").split(), np.float64)
     if not np.array_equal(turned, [1, 0, 0, 1]):
         raise ValueError("its axes are turned")
-    if fields.get("CompressedData", "False") == "True":
-        pixels = zlib.decompress(pixels)
     width, height = (int(number) for number in fields["DimSize"].split())
     kind = np.dtype(_TYPES[fields["ElementType"]])
+    most = most_image_bytes()
+    if min(width, height) < 1 or 2 * width * height * _ITEM_BYTES > most:
+        raise ValueError(
+            f"it has {width} x {height} vectors, none or more than the {most:,} bytes that are "
+            f"read; {IMAGE_BYTES} sets another limit"
+        )
+    if fields.get("CompressedData", "False") == "True":
+        pixels = expanded(pixels, 2 * width * height * kind.itemsize)
     if fields.get("BinaryDataByteOrderMSB", "False") == "True":
         kind = kind.newbyteorder(">")
     stored = np.frombuffer(pixels, kind, count=2 * width * height)

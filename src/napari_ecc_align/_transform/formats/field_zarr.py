@@ -10,10 +10,10 @@ from __future__ import annotations
 
 import gzip
 import json
-import tempfile
-import zlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from functools import partial
 from itertools import product
+from math import prod
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -22,7 +22,11 @@ from numpy.typing import NDArray
 
 from ..._common.errors import InputError
 from ..._common.given import GivenPath
+from ..._common.json_files import json_in
+from ..._common.memory import at_most, expanded, most_image_bytes
 from ..._common.opening import opened
+from ..._common.staging import move_folder_into_place, remove_leftovers, staging_folder
+from ..._common.zarr_arrays import METADATA, chunk_bounds, opened_array, part_of
 from ..axes import in_row_column
 from .ome_ngff import ends_of, matrix_of
 
@@ -30,7 +34,8 @@ Array = NDArray[np.float64]
 
 VERSION = "0.6"
 _PLACE, _LEVEL, _PART = "coordinateTransformations/displacements", "s0", 512
-_LARGEST_JSON, _LARGEST = 2**24, 2**31
+# Each takes a look at a file.
+_MOST_CHUNKS = 2**18
 _SPACE = [{"name": name, "type": "array"} for name in "yx"]
 
 
@@ -77,12 +82,11 @@ def write_zarr(path: GivenPath, sampled: Sampled, *, overwrite: bool) -> None:
     if not path.parent.is_dir():
         raise InputError(f"cannot write {path}: its folder does not exist; create it first")
     try:
-        with tempfile.TemporaryDirectory(dir=path.parent, prefix=f".{path.name}-") as temporary:
-            folder = Path(temporary) / path.name
+        remove_leftovers(path.parent, [])
+        with staging_folder(path.parent) as staged:
+            folder = staged / path.name
             _fill(folder, sampled)
-            if there:
-                path.rename(Path(temporary) / "former")
-            folder.rename(path)
+            move_folder_into_place(folder, path, overwrite=there)
     except OSError as error:
         raise InputError(f"cannot write {path}: {error.strerror or error}") from error
 
@@ -221,15 +225,12 @@ def read_zarr(path: GivenPath) -> Stored:
         raise InputError(f"{folder} holds no usable field: {error!r:.200}") from error
 
 
-_FLAWS = (KeyError, TypeError, ValueError, IndexError, OSError, EOFError, zlib.error)
+_FLAWS = (KeyError, TypeError, ValueError, IndexError, OSError, AttributeError, OverflowError)
 
 
 def _said(folder: Path) -> dict[str, Any]:
     """Return what a group says under ``ome``."""
-    with opened(folder / "zarr.json", "a Zarr group's") as file:
-        content = file.read(_LARGEST_JSON + 1)
-    document = json.loads(content.decode("utf-8")) if len(content) <= _LARGEST_JSON else None
-    said = document["attributes"]["ome"] if isinstance(document, dict) else None
+    said = json_in(folder / "zarr.json", METADATA)[0]["attributes"]["ome"]
     if not isinstance(said, dict):
         raise InputError("it is no group of OME-NGFF")
     return said
@@ -321,28 +322,32 @@ def _sampled(folder: Path, path: str) -> Sampled:
 
 def _array(folder: Path) -> Array:
     """Return the numbers of an array: by itself if it is stored plainly, else by zarr."""
-    with opened(folder / "zarr.json", "a Zarr array's") as file:
-        document = json.loads(file.read(_LARGEST_JSON).decode("utf-8"))
+    document, _ = json_in(folder / "zarr.json", METADATA)
     shape = tuple(int(length) for length in document["shape"])
-    if len(shape) != 3 or min(shape) < 1 or 8 * int(np.prod(shape, dtype=object)) > _LARGEST:
+    if len(shape) != 3 or min(shape) < 1 or 8 * prod(shape) > most_image_bytes():
         raise InputError(f"its displacements have the shape {shape}")
     codecs = [(codec["name"], codec.get("configuration", {})) for codec in document["codecs"]]
     plain = [name for name, _ in codecs] in (["bytes"], ["bytes", "gzip"])
     key = document["chunk_key_encoding"]
     if not plain or key.get("name") != "default" or document["data_type"] not in _KINDS:
-        return _by_zarr(folder)
+        return part_of(opened_array(folder), (...,), folder).astype(np.float64)
     endian = codecs[0][1].get("endian", "little")
     kind = np.dtype(_KINDS[document["data_type"]]).newbyteorder("<" if endian == "little" else ">")
     separator = key.get("configuration", {}).get("separator", "/")
     part = tuple(int(length) for length in document["chunk_grid"]["configuration"]["chunk_shape"])
     if document["chunk_grid"]["name"] != "regular" or len(part) != 3 or min(part) < 1:
         raise InputError("its chunks are no regular grid")
-    unpack: Callable[[bytes], bytes] = gzip.decompress if len(codecs) > 1 else bytes
+    if prod(-(-length // own) for length, own in zip(shape, part, strict=True)) > _MOST_CHUNKS:
+        raise InputError(f"its chunks of {part} are too many; save it with larger ones")
+    bounds = chunk_bounds(folder)
+    unpack = partial(expanded, most=bounds.most) if len(codecs) > 1 else bytes
     values = np.full(shape, float(document["fill_value"]))
     for at, box in _parts(shape, part):
         file = folder / separator.join(["c", *map(str, at)])
         if file.is_file():
-            chunk = np.frombuffer(unpack(file.read_bytes()), kind, int(np.prod(part)))
+            with opened(file, "a chunk of an array") as stored:
+                content = at_most(stored, bounds.most)
+            chunk = np.frombuffer(unpack(content), kind, prod(part))
             inside = values[box].shape
             chunk = np.where(np.isfinite(chunk), chunk, np.inf)
             values[box] = chunk.reshape(part)[tuple(slice(0, length) for length in inside)]
@@ -350,12 +355,3 @@ def _array(folder: Path) -> Array:
 
 
 _KINDS = {"float32": "f4", "float64": "f8"}
-
-
-def _by_zarr(folder: Path) -> Array:
-    try:
-        import zarr
-    except ImportError as error:
-        raise InputError("reading how it is stored needs zarr: pip install zarr") from error
-    found: Any = zarr.open_array(folder, mode="r")
-    return np.asarray(found[...], np.float64)

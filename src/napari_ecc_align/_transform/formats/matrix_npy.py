@@ -14,7 +14,7 @@ import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from math import prod
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 from numpy.lib import format as npy
@@ -39,7 +39,7 @@ def dump_stack(stored: Sequence[StoredMatrix]) -> bytes:
 
 def parse(content: bytes) -> list[StoredMatrix]:
     """Return the matrices that a file holds, or raise `InputError`."""
-    shape, dtype = _header_of(content)
+    shape, dtype = header_of(io.BytesIO(content))
     if dtype.kind not in "iuf":
         kind = "Python objects" if dtype.hasobject else f"values of type {dtype!s:.40}"
         raise InputError(f"it holds {kind}, not real numbers")
@@ -56,7 +56,7 @@ def parse(content: bytes) -> list[StoredMatrix]:
 def holds_a_stack(content: bytes) -> bool:
     """Return whether a file holds a matrix per frame."""
     try:
-        return len(_header_of(content)[0]) == 3
+        return len(header_of(io.BytesIO(content))[0]) == 3
     except InputError:
         return False
 
@@ -67,8 +67,8 @@ def _saved(array: NDArray[np.float64]) -> bytes:
     return file.getvalue()
 
 
-def _header_of(content: bytes) -> tuple[tuple[int, ...], np.dtype[Any]]:
-    file = io.BytesIO(content)
+def header_of(file: IO[bytes]) -> tuple[tuple[int, ...], np.dtype[Any]]:
+    """Return shape and type of the array in an open file; raise `InputError` if there is none."""
     with _damage_told():
         version = npy.read_magic(file)
         read = npy.read_array_header_1_0 if version == (1, 0) else npy.read_array_header_2_0

@@ -13,6 +13,7 @@ from typing import NamedTuple
 from ..._common.atomic import write_atomically
 from ..._common.errors import InputError
 from ..._common.given import GivenPath
+from ..._common.memory import at_most
 from ..._common.opening import opened
 from ..matrices import Matrix, MotionModel, check_belongs, checked_of_any_size, narrowest_model
 from . import itk, matrix_csv, matrix_npy, napari_affine, ome_ngff, own_json
@@ -225,7 +226,7 @@ def _recognised(path: GivenPath) -> tuple[Format, bytes]:
     """Return which format a file has, and its content."""
     suffix, path = check_suffix(path), Path(path)
     with opened(path, "a transform") as file:
-        content = file.read(_LARGEST_STACK + 1)
+        content = at_most(file, _LARGEST_STACK + 1)
     able = [each for each in _TABLE if suffix in (each.suffix, *each.also_in)]
     known = [each for each in able if each.recognise is not None and each.recognise(content)]
     form = (known or [each for each in able if each.recognise is None] or able)[0]
