@@ -9,7 +9,7 @@ from scipy.ndimage import gaussian_filter
 from skimage import data
 
 from napari_ecc_align import Batch, BatchSettings, Field, InputError, read_image, warp
-from napari_ecc_align._batch.records.record import read_record
+from napari_ecc_align._batch.records.read import read_record
 from napari_ecc_align._images.files.images import write_image
 
 SIDE = 192

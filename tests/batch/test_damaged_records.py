@@ -11,7 +11,8 @@ from commands import batch_here, lines
 from dataset import contents
 
 from napari_ecc_align import Batch, InputError
-from napari_ecc_align._batch.records.record import Record, read_record, read_records, record_path
+from napari_ecc_align._batch.records.read import read_record, read_records
+from napari_ecc_align._batch.records.record import Record, record_path
 from napari_ecc_align._batch.report.report import as_csv, as_html
 
 NAME = "w-1/p0.png"

@@ -11,7 +11,7 @@ import pytest
 from dataset import SHAPE, digests
 
 from napari_ecc_align import Batch, InputError, Transform
-from napari_ecc_align._batch.records.record import read_record, read_records
+from napari_ecc_align._batch.records.read import read_record, read_records
 from napari_ecc_align._batch.run import commit as committing
 from napari_ecc_align._batch.run.folder_lock import locked
 from napari_ecc_align._images.files.images import read_image

@@ -10,7 +10,8 @@ import pytest
 from dataset import digests
 
 from napari_ecc_align import InputError
-from napari_ecc_align._batch.records.record import Record, read_record, read_record_file
+from napari_ecc_align._batch.records.read import read_record, read_record_file
+from napari_ecc_align._batch.records.record import Record
 from napari_ecc_align._batch.run.commit import commit, finish_all
 from napari_ecc_align._batch.run.folder_lock import locked
 from napari_ecc_align._common.own_files import is_path_below, path_below

@@ -10,7 +10,8 @@ from dataset import digests
 
 from napari_ecc_align import BatchSettings
 from napari_ecc_align._batch.plan.output_folder import HIDDEN
-from napari_ecc_align._batch.records.record import read_records, record_path
+from napari_ecc_align._batch.records.read import read_records
+from napari_ecc_align._batch.records.record import record_path
 from napari_ecc_align._batch.records.reopen import settings_of
 from napari_ecc_align._batch.report.report import row
 

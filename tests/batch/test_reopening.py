@@ -11,7 +11,7 @@ from dataset import digests
 from napari_ecc_align import Batch, BatchSettings, InputError
 from napari_ecc_align._batch.plan.output_folder import HIDDEN
 from napari_ecc_align._batch.plan.pairs import Plan
-from napari_ecc_align._batch.records.record import read_records
+from napari_ecc_align._batch.records.read import read_records
 from napari_ecc_align._batch.records.reopen import folders_of, plan_of, settings_of
 
 NAME = "w-1/p0.png"

@@ -12,7 +12,8 @@ from dataset import SHAPE, contents, digests
 
 from napari_ecc_align import Batch, BatchSettings, Transform, align
 from napari_ecc_align._batch.plan.output_folder import HIDDEN
-from napari_ecc_align._batch.records.record import Record, read_record, read_records, record_path
+from napari_ecc_align._batch.records.read import read_record, read_records
+from napari_ecc_align._batch.records.record import Record, record_path
 from napari_ecc_align._batch.run import loaded
 from napari_ecc_align._batch.run import run_plan as running
 from napari_ecc_align._batch.run.commit import commit, finish_all

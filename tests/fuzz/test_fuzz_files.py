@@ -13,7 +13,7 @@ from damaged_files import damaged, damaged_text, image_files, picture
 
 import napari_ecc_align as ecc
 from napari_ecc_align._batch.plan.pair_table import read_table
-from napari_ecc_align._batch.records.record import read_record_file
+from napari_ecc_align._batch.records.read import read_record_file
 from napari_ecc_align._images.files.film import opened_film
 from napari_ecc_align._images.files.headers import check_image_file
 

@@ -6,7 +6,7 @@ from skimage import data
 
 from here import StepsHere, pool_or_here
 from napari_ecc_align import Field, warp
-from napari_ecc_align._batch.records.record import read_record
+from napari_ecc_align._batch.records.read import read_record
 from napari_ecc_align._batch.run import run_plan
 from napari_ecc_align._gui.dataset import widget as dataset_widget
 from napari_ecc_align._images.files.images import write_image

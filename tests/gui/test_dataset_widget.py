@@ -18,7 +18,7 @@ from qtpy.QtCore import Qt
 from here import StepsHere, pool_or_here
 from music.page import make_page
 from napari_ecc_align import Batch, Record
-from napari_ecc_align._batch.records.record import read_record, read_records
+from napari_ecc_align._batch.records.read import read_record, read_records
 from napari_ecc_align._batch.run import run_plan
 from napari_ecc_align._gui.dataset import widget as dataset_widget
 from napari_ecc_align._gui.dataset.table import PairModel, shared_ends

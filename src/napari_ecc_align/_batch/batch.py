@@ -12,7 +12,8 @@ from .._transform.transform_like import FieldLike, TransformLike
 from .plan.image_folders import Siblings, path_text
 from .plan.pairing import make_plan
 from .plan.pairs import Plan, find_pairs
-from .records.record import Number, Record, read_record
+from .records.read import read_record
+from .records.record import Number, Record
 from .records.reopen import reopened
 from .report.report import COLUMNS, HTML
 from .run import review

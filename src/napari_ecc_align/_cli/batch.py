@@ -11,7 +11,8 @@ from typing import Any
 from .._batch.batch import Batch
 from .._batch.plan.pairing import make_plan
 from .._batch.plan.pairs import PairFiles, Problem
-from .._batch.records.record import Record, unreadable_records
+from .._batch.records.read import unreadable_records
+from .._batch.records.record import Record
 from .._batch.report.report import CSV, row, worst_first
 from .._batch.run.run_plan import BatchStep, Counts, done_already
 from .._batch.settings import BatchSettings

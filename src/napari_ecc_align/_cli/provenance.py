@@ -13,8 +13,9 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from .._batch.records.read import read_records
 from .._batch.records.record import FOLDER as RECORDS
-from .._batch.records.record import read_records, record_path
+from .._batch.records.record import record_path
 from .._common.atomic import real_path
 from .._common.errors import InputError
 from .._common.folder_contents import folder_digest

@@ -17,7 +17,8 @@ from ..plan.output_folder import HIDDEN
 from ..plan.pairing import make_plan, unreadable
 from ..plan.pairs import PairFiles, Plan, Problem, with_absolute_paths
 from ..settings import BatchSettings, with_present_names
-from .record import Number, Record, read_records
+from .read import read_records
+from .record import Number, Record
 
 if TYPE_CHECKING:
     from pydantic import TypeAdapter

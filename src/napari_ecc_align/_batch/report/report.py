@@ -12,7 +12,8 @@ from ..._common.atomic import real_path, rewrite
 from ..._common.opening import printable
 from ..._common.tables import FIELD_KEYS, INSPECTION_KEYS, RESULT_KEYS, csv_text
 from ..plan.pairs import Problem
-from ..records.record import OUTCOMES, Number, Record, read_records, unreadable_records
+from ..records.read import read_records, unreadable_records
+from ..records.record import OUTCOMES, Number, Record
 from .histogram import histogram
 
 HTML, CSV = "report.html", "report.csv"

@@ -19,7 +19,8 @@ from ..._common.atomic import move_into_place, write_atomically
 from ..._common.errors import InputError
 from ..._common.own_files import path_below
 from ..plan.output_folder import HIDDEN
-from ..records.record import OutputFile, Record, digest, read_record, read_record_file, record_path
+from ..records.read import read_record, read_record_file
+from ..records.record import OutputFile, Record, digest, record_path
 from .folder_lock import holds
 
 _RECORD = "record.json"

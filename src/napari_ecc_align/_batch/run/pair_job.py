@@ -25,12 +25,7 @@ from ..._transform.plausible import distortions
 from ..._transform.transform import Transform
 from ..._verdict.field_result import SmoothAlignment
 from ..._verdict.result import AlignmentResult
-from ..records.record import (
-    InputFile,
-    Number,
-    Outcome,
-    Record,
-)
+from ..records.record import InputFile, Number, Outcome, Record
 from ..settings import BatchSettings
 from .commit import commit
 from .job import PairJob, lies_right

@@ -14,14 +14,8 @@ from ..._common.errors import InputError
 from ..._transform.transform_like import FieldLike, TransformLike, as_map
 from ..plan.pairs import PairFiles, Plan, find_pairs
 from ..records.decided import Former, RecordedReview
-from ..records.record import (
-    AnyTransform,
-    Record,
-    document_of,
-    read_record,
-    transform_of,
-    unreadable_record,
-)
+from ..records.read import read_record, transform_of, unreadable_record
+from ..records.record import AnyTransform, Record, document_of
 from ..report.report import write_report
 from .commit import commit, finish_all, is_there
 from .folder_lock import locked

@@ -13,14 +13,8 @@ from ..._common.workers.loop import Executor, Lost, work
 from ..._common.workers.pool import Pool
 from ..._common.workers.process import cores
 from ..plan.pairs import PairFiles, Plan, Problem
-from ..records.record import (
-    Outcome,
-    Record,
-    is_current,
-    read_record,
-    settings_for,
-    unreadable_record,
-)
+from ..records.read import read_record, unreadable_record
+from ..records.record import Outcome, Record, is_current, settings_for
 from ..records.reopen import record_plan
 from ..report.report import write_report
 from ..settings import BatchSettings

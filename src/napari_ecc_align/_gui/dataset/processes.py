@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from ..._batch.batch import Batch
-from ..._batch.records.record import Record, read_records
+from ..._batch.records.read import read_records
+from ..._batch.records.record import Record
 from ..._batch.records.reopen import Folders, folders_of, plan_of, settings_of
 from ..._batch.run.run_plan import BatchStep, Counts
 from ..._batch.settings import BatchSettings
