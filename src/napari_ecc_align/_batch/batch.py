@@ -380,6 +380,11 @@ class Batch(Plan):
     def undo(self, name: str) -> Record:
         """Take the last decision on a pair back: it is as it was before.
 
+        Parameters
+        ----------
+        name : str
+            Of the pair.
+
         Returns
         -------
         Record
@@ -394,7 +399,10 @@ class Batch(Plan):
         Examples
         --------
         >>> from napari_ecc_align import Batch
-        >>> Batch.open("aligned").undo("p1.png").review is None
-        True
+        >>> batch = Batch.open("aligned")
+        >>> before = batch.records()["p2.png"].outcome
+        >>> rejected = batch.reject("p2.png").outcome
+        >>> rejected, batch.undo("p2.png").outcome == before
+        ('failed', True)
         """
         return review.undo(self, name)
