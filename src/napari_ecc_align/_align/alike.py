@@ -20,8 +20,12 @@ from .._verdict.sampling import sampled_ecc
 from .model_choice import assessed
 from .options import Job
 
-# An estimate that is as exact as was asked, but for so much, is left alone.
-_INEXACT = 1.1
+# px at the corners. Scans of pages, black and white ones too, are known to 0.04 as they are, and
+# what a blur or light hides to more; looking takes as long as aligning an easy pair.
+_INEXACT = 0.05
+# What is known better than asked for, but for so much, is left alone even where a model is chosen,
+# which takes all exactness there is.
+_BUT_FOR = 1.1
 _ROUNDS = 3
 
 
@@ -30,7 +34,7 @@ def assessed_alike(
 ) -> InSteps[Judged]:
     """Return what an estimate amounts to, as `assessed`.
 
-    Where it is less exact than was asked, and the images differ in tone or sharpness, it is
+    Where it is not known well, and the images differ in tone or sharpness, it is
     refined and judged with images made alike, if that makes it clearly more exact.
     """
     options, asked = job.options, replace(job.options, model=searched)
@@ -38,7 +42,7 @@ def assessed_alike(
     reached = estimate
     # Where the images lie better on each other, it is better known how they differ.
     for _ in range(_ROUNDS):
-        looks = yield from _appearance(pyramids, reached, asked)
+        looks = yield from _appearance(pyramids, reached, options)
         if looks is None:
             break
         alike, refined = yield from _refined_alike(pyramids, reached, asked, looks)
@@ -57,7 +61,10 @@ def _appearance(
     pyramids: Pyramids, estimate: Estimate, options: SearchOptions
 ) -> InSteps[Appearance | None]:
     """Return how two images differ in tone and sharpness; None if that does not matter."""
-    exact = estimate.corner_uncertainty <= _INEXACT * options.precision
+    enough = _BUT_FOR * options.precision
+    if options.model != "auto":
+        enough = max(enough, _INEXACT)
+    exact = estimate.corner_uncertainty <= enough
     levels = *pyramids.reference, *pyramids.moving
     # What is read where it is looked at has pixels enough.
     lazy = any(isinstance(level.image, OnDemand) for level in levels)
