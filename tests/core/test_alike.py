@@ -33,8 +33,17 @@ def _relit(image: NDArray[np.float64]) -> NDArray[np.float64]:
     return 20 + light * 235 * (image / 255) ** 1.5
 
 
+def _blurred_and_relit(image: NDArray[np.float64]) -> NDArray[np.float64]:
+    return _relit(_blurred(image))
+
+
 @pytest.mark.parametrize(
-    ("change", "words"), [(_blurred, "the reference blurred by 2."), (_relit, "tones fitted")]
+    ("change", "words"),
+    [
+        (_blurred, "the reference blurred by 2."),
+        (_relit, "tones fitted"),
+        (_blurred_and_relit, "px and the moving image's tones fitted"),
+    ],
 )
 @pytest.mark.parametrize("model", ["affine", "auto"])
 def test_what_differs_in_appearance_is_nearly_as_exact_as_what_does_not(

@@ -102,10 +102,14 @@ def measured_appearance(
         return None
     own, other, origins = own[seen], other[seen], origins[seen]
     place = within_reference(_pixels_of(origins, size), reference[0].shape)
-    tones = measured_tones(own, other, place)
+    blur, tones = _blur(own, other), measured_tones(own, other, place)
+    if tones is None and blur:
+        # What blur leaves may be so much that light and tones are a small part of it.
+        alike = _with_blur(own, max(blur, 0.0)), _with_blur(other, max(-blur, 0.0))
+        tones = measured_tones(*alike, place)
     if tones is not None:
-        other = tones.of(other, place)
-    return Appearance(_blur(own, other), tones)
+        blur = _blur(own, tones.of(other, place))
+    return Appearance(blur, tones)
 
 
 def _pixels_of(origins: Array, size: int) -> Array:
@@ -122,8 +126,7 @@ def _blur(own: Floats, other: Floats) -> float:
     blur = 0.0
     for _ in range(_ROUNDS):
         left = _first_order_blur(
-            [_blurred_tile(tile, max(blur, 0.0)) for tile in own],
-            [_blurred_tile(tile, max(-blur, 0.0)) for tile in other],
+            _with_blur(own, max(blur, 0.0)), _with_blur(other, max(-blur, 0.0))
         )
         if not np.isfinite(left) or abs(blur + left) > most:
             return 0.0
@@ -133,15 +136,13 @@ def _blur(own: Floats, other: Floats) -> float:
     return blur if abs(blur) > _LEAST_BLUR else 0.0
 
 
-def _first_order_blur(own: list[Floats], other: list[Floats]) -> float:
+def _first_order_blur(own: Floats, other: Floats) -> float:
     """Return by how much (px²) the other tiles are blurrier than the own ones, if a little."""
-    ring = len(own[0]) // 4
-    first, second = (
-        np.stack([tile[ring:-ring, ring:-ring] for tile in all_]) for all_ in (own, other)
-    )
+    ring = own.shape[1] // 4
+    first, second = (tiles[:, ring:-ring, ring:-ring] for tiles in (own, other))
     bends = [
-        np.stack([cv2.Laplacian(tile, cv2.CV_32F)[ring:-ring, ring:-ring] for tile in all_])
-        for all_ in (own, other)
+        np.stack([cv2.Laplacian(tile, cv2.CV_32F)[ring:-ring, ring:-ring] for tile in tiles])
+        for tiles in (own, other)
     ]
     forward = solved(centred(second), [centred(first), centred(bends[0])])
     back = solved(centred(first), [centred(second), centred(bends[1])])
@@ -149,8 +150,12 @@ def _first_order_blur(own: list[Floats], other: list[Floats]) -> float:
         return float(forward[1] / forward[0] - back[1] / back[0])
 
 
-def _blurred_tile(tile: Floats, variance: float) -> Floats:
-    return floats(cv2.GaussianBlur(tile, (0, 0), np.sqrt(variance))) if variance else tile
+def _with_blur(tiles: Floats, variance: float) -> Floats:
+    """Return tiles blurred, each by itself."""
+    if not variance:
+        return tiles
+    sigma = float(np.sqrt(variance))
+    return floats(np.stack([cv2.GaussianBlur(tile, (0, 0), sigma) for tile in tiles]))
 
 
 def made_alike(
