@@ -5,6 +5,12 @@ from contextlib import suppress
 
 import psutil
 
+# Milliseconds. The processes let all others go first, which on a busy machine takes long.
+PATIENCE = 600_000
+SHAPE = (300, 400)
+DOUBTED = "p3.png"
+GOOD = ("p0.png", "p1.png", "p2.png")
+
 
 def choose(widget, root, out, *, workers=1):
     """Fill in the form: one worker is enough for a few pairs."""

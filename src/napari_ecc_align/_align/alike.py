@@ -34,16 +34,20 @@ def assessed_alike(
 ) -> InSteps[Judged]:
     """Return what an estimate amounts to, as `assessed`.
 
-    Where it is not known well, and the images differ in tone or sharpness, it is
-    refined and judged with images made alike, if that makes it clearly more exact.
+    Where it is not known well, and the images differ in tone or sharpness, it is refined and
+    judged with images made alike, if that makes it clearly more exact.
     """
     options, asked = job.options, replace(job.options, model=searched)
     best: tuple[Pyramids, Estimate, Appearance] | None = None
     reached = estimate
     # Where the images lie better on each other, it is better known how they differ.
     for _ in range(_ROUNDS):
-        looks = yield from _appearance(pyramids, reached, options)
-        if looks is None:
+        if not _is_worth_it(pyramids, reached, options):
+            break
+        yield
+        looks = measured_appearance(pyramids.reference, pyramids.moving, reached.matrix)
+        yield
+        if looks is None or not looks.differs:
             break
         alike, refined = yield from _refined_alike(pyramids, reached, asked, looks)
         if not refined.corner_uncertainty < CLEARLY_LESS * reached.corner_uncertainty:
@@ -57,25 +61,17 @@ def assessed_alike(
     return (yield from assessed(pyramids, estimate, options, job.initial, searched))
 
 
-def _appearance(
-    pyramids: Pyramids, estimate: Estimate, options: SearchOptions
-) -> InSteps[Appearance | None]:
-    """Return how two images differ in tone and sharpness; None if that does not matter."""
+def _is_worth_it(pyramids: Pyramids, estimate: Estimate, options: SearchOptions) -> bool:
+    """Tell whether it may matter how two images differ in tone and sharpness."""
     enough = _BUT_FOR * options.precision
     if options.model != "auto":
         enough = max(enough, _INEXACT)
-    exact = estimate.corner_uncertainty <= enough
-    levels = *pyramids.reference, *pyramids.moving
+    if estimate.corner_uncertainty <= enough or estimate.representation != "intensity":
+        return False
     # What is read where it is looked at has pixels enough.
+    levels = *pyramids.reference, *pyramids.moving
     lazy = any(isinstance(level.image, OnDemand) for level in levels)
-    if exact or lazy or estimate.representation != "intensity":
-        return None
-    if not np.isfinite(estimate.matrix).all():
-        return None
-    yield
-    looks = measured_appearance(pyramids.reference, pyramids.moving, estimate.matrix)
-    yield
-    return looks if looks is not None and looks.differs else None
+    return not lazy and bool(np.isfinite(estimate.matrix).all())
 
 
 def _refined_alike(
@@ -84,10 +80,8 @@ def _refined_alike(
     reference, moving = yield from made_alike(
         pyramids.reference, pyramids.moving, looks, estimate.matrix
     )
-    alike = replace(pyramids, reference=reference, moving=moving)
     refined = yield from refined_from(reference, moving, options, estimate, estimate.matrix)
-    # The curve of tones never turns dark into bright.
-    return alike, refined
+    return replace(pyramids, reference=reference, moving=moving), refined
 
 
 def _of_images_as_they_are(judged: Judged, pyramids: Pyramids, looks: Appearance) -> Judged:

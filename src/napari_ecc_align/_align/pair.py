@@ -222,11 +222,12 @@ def _run_pyramid(
         followed = yield from retold(steps_of_one, lambda _: Progress(0.5, "initial"))
         if followed is not None:
             return [followed]
-    results = yield from _searched(job, pyramids, far, job.options, nearby=nearby)
+    approached = _approach(job)
+    search = partial(_searched, job, pyramids, far, approached, nearby=nearby)
+    results = yield from search(job.options)
     if job.options.model == "auto" and not any(result.aligned for result in results):
         # What is too free bends until something correlates, where affine motions find their way.
-        options = replace(job.options, model="affine")
-        results += yield from _searched(job, pyramids, far, options, nearby=nearby)
+        results += yield from search(replace(job.options, model="affine"))
         results = doubt_rivalled(results, job.shape)
     return results
 
@@ -235,6 +236,7 @@ def _searched(
     job: Job,
     pyramids: Pyramids,
     far: Callable[[], bool],
+    approached: Callable[[Step], Progress],
     options: SearchOptions,
     *,
     nearby: bool,
@@ -255,7 +257,6 @@ def _searched(
             return True
         return judged[-1].result.aligned
 
-    approached = _approach(job)
     steps = estimate_steps(
         pyramids.reference,
         pyramids.moving,

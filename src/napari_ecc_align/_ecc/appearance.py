@@ -169,14 +169,14 @@ def made_alike(
     if appearance.tones is not None:
         even = []
         for level in moving:
-            even.append((yield from _in_othermeasured_tones(level, appearance.tones, back, shape)))
+            even.append((yield from _in_other_tones(level, appearance.tones, back, shape)))
         moving = even
     first = yield from _all_blurred(reference, max(appearance.blur, 0.0))
     second = yield from _all_blurred(moving, max(-appearance.blur, 0.0))
     return first, second
 
 
-def _in_othermeasured_tones(
+def _in_other_tones(
     level: Level, tones: Tones, back: Array, shape: tuple[int, int]
 ) -> InSteps[Level]:
     """Return a level of the moving image with its values taken for others.
@@ -202,25 +202,19 @@ def _all_blurred(levels: list[Level], variance: float) -> InSteps[list[Level]]:
         own = variance / 4**level.index
         if own > _NO_BLUR:
             reach = int(np.ceil(_REACH * np.sqrt(own)))
-            make = partial(_blurred_by, own)
+            make = partial(_blurred, own)
             values, _ = yield from made_in_parts(level, make, reach)
             level = replace(level, image=values, offset=0.0, scale=1.0, cache={})
         out.append(level)
     return out
 
 
-def _blurred_by(
-    variance: float, values: Floats, valid: Bools | None
-) -> tuple[Floats, Bools | None]:
-    return _blurred(values, valid, variance), valid
-
-
-def _blurred(values: Floats, valid: Bools | None, variance: float) -> Floats:
+def _blurred(variance: float, values: Floats, valid: Bools | None) -> tuple[Floats, Bools | None]:
     """Blur what is valid; what is not has no weight (normalised convolution)."""
     sigma = float(np.sqrt(variance))
     if valid is None:
-        return floats(cv2.GaussianBlur(values, (0, 0), sigma))
+        return floats(cv2.GaussianBlur(values, (0, 0), sigma)), None
     counted = valid.astype(np.float32)
     weight = cv2.GaussianBlur(counted, (0, 0), sigma)
     out = cv2.GaussianBlur(values * counted, (0, 0), sigma) / np.maximum(weight, np.float32(1e-6))
-    return floats(np.where(valid, out, np.float32(0)))
+    return floats(np.where(valid, out, np.float32(0))), valid

@@ -1,93 +1,35 @@
-"""A dataset aligned, broken off, gone on with, looked at and decided on, in a real viewer."""
+"""A dataset aligned, broken off, gone on with and opened again, in a real viewer."""
 
 import gc
 import json
 import os
-import shutil
 import signal
 from pathlib import Path
 
 import numpy as np
 import pytest
-from datasets import children, choose, choose_row, layer_names, layers_of, names_in, report_rows
+from datasets import (
+    DOUBTED,
+    GOOD,
+    PATIENCE,
+    SHAPE,
+    children,
+    choose,
+    choose_row,
+    names_in,
+    report_rows,
+)
 from heart import Heart, assert_short, napari_adds
 from many import make_many
 from napari.utils.notifications import notification_manager
 from qtpy.QtCore import Qt
 
-from here import StepsHere, pool_or_here
-from music.page import make_page
-from napari_ecc_align import Batch, Record
+from napari_ecc_align import Record
 from napari_ecc_align._batch.records.read import read_record, read_records
-from napari_ecc_align._batch.run import run_plan
 from napari_ecc_align._gui.dataset import widget as dataset_widget
 from napari_ecc_align._gui.dataset.table import PairModel, shared_ends
-from napari_ecc_align._gui.shared.docks import docked
-from napari_ecc_align._images.files.images import read_image, write_image
+from napari_ecc_align._images.files.images import read_image
 from napari_ecc_align._transform.coordinates import corner_error
-
-# Milliseconds. The processes let all others go first, which on a busy machine takes long.
-PATIENCE = 600_000
-SHAPE = (300, 400)
-DOUBTED = "p3.png"
-GOOD = ("p0.png", "p1.png", "p2.png")
-
-
-@pytest.fixture(scope="module")
-def dataset(tmp_path_factory):
-    """Three displaced pages, one whose gray scan is another page's, and one without a scan."""
-    root = tmp_path_factory.mktemp("dataset")
-    pages = [make_page(shape=SHAPE, seed=seed, displacement=5.0) for seed in range(4)]
-    other = make_page(shape=SHAPE, seed=9, displacement=5.0)
-    for folder in ("ideal", "gray", "bw"):
-        (root / folder).mkdir()
-    for number, page in enumerate(pages):
-        name = f"p{number}.png"
-        write_image(root / "ideal" / name, page.reference)
-        wrong = name == DOUBTED
-        gray = other.gray[: page.gray.shape[0], : page.gray.shape[1]] if wrong else page.gray
-        write_image(root / "gray" / name, np.resize(gray, page.gray.shape) if wrong else gray)
-        write_image(root / "bw" / name, page.binary)
-    write_image(root / "ideal" / "p4.png", pages[0].reference)
-    return root, {f"p{n}.png": page.matrix for n, page in enumerate(pages)}
-
-
-@pytest.fixture(scope="module")
-def finished(dataset, tmp_path_factory):
-    """The output folder of a whole run, to be copied."""
-    root, _ = dataset
-    out = tmp_path_factory.mktemp("finished") / "out"
-    plan = Batch.plan(root / "ideal", root / "gray", siblings=[root / "bw"], out=out)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(run_plan, "Pool", pool_or_here)
-        list(plan.run(workers=1))
-    return out
-
-
-@pytest.fixture
-def copied(finished, tmp_path):
-    """A finished folder of the test's own."""
-    return Path(shutil.copytree(finished, tmp_path / "out"))
-
-
-@pytest.fixture
-def here(monkeypatch):
-    """Let this process do what the form has done by others, and its one worker."""
-    monkeypatch.setattr(dataset_widget, "BackgroundProcess", StepsHere)
-    monkeypatch.setattr(run_plan, "Pool", pool_or_here)
-
-
-@pytest.fixture
-def widget(viewer):
-    return viewer.window.add_plugin_dock_widget("napari-ecc-align", "Align a dataset")[1]
-
-
-@pytest.fixture
-def settle(qtbot, widget):
-    def wait():
-        qtbot.waitUntil(lambda: not widget.running, timeout=PATIENCE)
-
-    return wait
 
 
 @pytest.mark.both_bindings
@@ -156,37 +98,6 @@ def test_a_run_begun_while_the_last_one_writes_its_report_waits_for_it(
 
 
 @pytest.mark.usefixtures("here")
-def test_a_pair_opens_with_its_differences_and_the_next_takes_its_place(
-    widget, viewer, settle, finished
-):
-    widget.folders.out.value = finished
-    settle()
-    choose_row(widget.table, "p1.png")
-    settle()
-    assert layer_names(viewer) == layers_of("p1.png")
-    written = read_image(finished / "gray" / "p1.png")
-    np.testing.assert_array_equal(viewer.layers["p1.png aligned"].data, written)
-    assert "Aligned" in widget.review.text.value
-    assert "differing pixels before" in widget.review.text.value
-    # Whatever comes or goes in the viewer, the choices stay.
-    assert widget.folders.siblings.folders.choices == widget.folders.siblings.chosen != ()
-    viewer.layers["p1.png aligned"].visible = True
-    viewer.layers["difference"].visible = False
-    choose_row(widget.table, "p2.png")
-    settle()
-    assert layer_names(viewer) == layers_of("p2.png")
-    assert viewer.layers["p2.png aligned"].visible
-    assert not viewer.layers["difference"].visible
-    # Of one that failed there is what can be read, and why not the rest.
-    choose_row(widget.table, "p4.png")
-    settle()
-    assert layer_names(viewer) == ["p4.png reference"]
-    assert "No such file" in widget.review.text.value
-    assert not widget.review.accept.enabled
-    assert not widget.review.correct.enabled
-
-
-@pytest.mark.usefixtures("here")
 def test_reopening_shows_the_table_fills_the_form_and_does_nothing_again(
     widget, settle, dataset, copied
 ):
@@ -238,50 +149,6 @@ def test_an_old_folder_whose_images_have_gone_is_still_shown(widget, settle, dat
     assert "No such file" in widget.review.text.value
 
 
-@pytest.mark.usefixtures("here")
-def test_reject_and_accept_reach_the_record_and_the_report(widget, settle, copied):
-    widget.folders.out.value = copied
-    settle()
-    choose_row(widget.table, "p0.png")
-    settle()
-    assert not widget.review.accept.enabled
-    widget.review.note.value = "smudged"
-    widget.review.reject.native.click()
-    settle()
-    record = read_record(copied, "p0.png")
-    assert (record.outcome, record.review.decision) == ("failed", "rejected")
-    assert not (copied / "gray" / "p0.png").exists()
-    assert report_rows(copied)["p0.png"]["note"] == "smudged"
-    assert "Rejected by a person: smudged" in widget.review.text.value
-    assert not widget.review.reject.enabled
-    assert "p0.png" in names_in(widget.table)[:3]
-    # It is rejected in words, and nobody need look at it again.
-    assert ">Rejected.</b>" in widget.review.text.value
-    row = names_in(widget.table).index("p0.png")
-    assert widget.table.model().index(row, 1).data() == "rejected ✓"
-    assert "2 failed, 1 rejected" in widget.message.value
-    widget.only_unsure.native.click()
-    assert "p0.png" not in names_in(widget.table)
-    widget.only_unsure.native.click()
-    choose_row(widget.table, "p0.png")
-    settle()
-    # It was a slip: either way back is a click.
-    assert widget.review.accept.enabled and widget.review.undo.enabled
-    widget.review.accept.native.click()
-    settle()
-    assert ": accepted. All pairs: 3 aligned" in widget.message.value
-    assert (copied / "gray" / "p0.png").exists()
-    for outcome, decision in (("failed", "rejected"), ("aligned", None)):
-        assert widget.review.undo.enabled
-        widget.review.undo.native.click()
-        settle()
-        record = read_record(copied, "p0.png")
-        assert (record.outcome, record.review and record.review.decision) == (outcome, decision)
-    assert (copied / "gray" / "p0.png").exists()
-    assert not widget.review.undo.enabled and not widget.review.accept.enabled
-    assert "p0.png: aligned. All pairs: 3 aligned" in widget.message.value
-
-
 def test_names_that_begin_alike_are_told_apart_in_a_narrow_table():
     model = PairModel()
     names = [f"a_long_specimen_{number:02}_stain_HE.png" for number in (1, 2, 12)]
@@ -316,80 +183,6 @@ def test_the_table_is_sorted_by_keys_as_by_a_click(widget, window, settle, copie
     # Tab goes on through the form, not through the cells of a thousand pairs.
     qtbot.keyClick(table, Qt.Key.Key_Tab)
     assert not table.hasFocus()
-
-
-@pytest.mark.both_bindings
-@pytest.mark.usefixtures("here")
-def test_the_focus_stays_with_the_decisions(widget, window, settle, copied, qtbot):
-    widget.folders.out.value = copied
-    settle()
-    choose_row(widget.table, "p0.png")
-    settle()
-    window.activateWindow()
-    review = widget.review
-    # What has been pressed is of no use afterwards; the button beside it is.
-    for pressed, then in ((review.reject, review.undo), (review.undo, review.reject)):
-        pressed.native.setFocus(Qt.FocusReason.TabFocusReason)
-        qtbot.waitUntil(pressed.native.hasFocus)
-        qtbot.keyClick(pressed.native, Qt.Key.Key_Space)
-        settle()
-        qtbot.waitUntil(then.native.hasFocus, timeout=10_000)
-
-
-@pytest.mark.usefixtures("here")
-def test_a_doubtful_pair_is_accepted(widget, viewer, settle, copied):
-    path = copied / "records" / "p1.png.json"
-    document = json.loads(path.read_bytes())
-    path.write_text(json.dumps({**document, "outcome": "doubtful"}))
-    widget.folders.out.value = copied
-    settle()
-    assert names_in(widget.table)[0] in {"p1.png", DOUBTED}
-    choose_row(widget.table, "p1.png")
-    settle()
-    widget.review.accept.native.click()
-    settle()
-    record = read_record(copied, "p1.png")
-    assert (record.outcome, record.review.decision) == ("aligned", "accepted")
-    assert ": accepted. All pairs: 3 aligned" in widget.message.value
-    assert record.transform.matrix.ravel().tolist() == np.ravel(document["matrix"]).tolist()
-    row = report_rows(copied)["p1.png"]
-    assert (row["outcome"], row["review"]) == ("aligned", "accepted")
-    shown = {layer.name for layer in viewer.layers if layer.visible}
-    assert "p1.png aligned" in shown and not shown & {"difference", "binary difference"}
-    assert "not&nbsp;compared" in widget.review.text.value
-    assert not widget.review.accept.enabled
-
-
-@pytest.mark.usefixtures("here")
-def test_a_pair_is_corrected_with_the_align_form(widget, viewer, settle, dataset, copied, qtbot):
-    _, truth = dataset
-    name = "p2.png"
-    widget.folders.out.value = copied
-    settle()
-    choose_row(widget.table, name)
-    settle()
-    assert not widget.review.use.native.isVisibleTo(widget.native)
-    widget.review.correct.native.click()
-    form = docked(viewer, "Align images")
-    assert form.pair.reference.value.name == f"{name} reference"
-    assert form.pair.moving.value.name == f"{name} moving"
-    widget.review.use.native.click()
-    assert "Press Align first" in notification_manager.records[-1].message
-    assert read_record(copied, name).review is None
-    # Dragged roughly into place.
-    viewer.layers[f"{name} moving"].translate = (3, -2)
-    form.align_button.native.click()
-    qtbot.waitUntil(lambda: not form.running and not form.after.busy, timeout=PATIENCE)
-    found = form.after.run.result.transform
-    widget.review.use.native.click()
-    settle()
-    record = read_record(copied, name)
-    assert (record.outcome, record.review.decision) == ("aligned", "corrected")
-    np.testing.assert_allclose(record.transform.matrix, found.matrix)
-    assert corner_error(record.transform.matrix, truth[name], SHAPE) < 0.3
-    assert report_rows(copied)[name]["review"] == "corrected"
-    assert layer_names(viewer) == layers_of(name)
-    assert form.after.run is None
 
 
 @pytest.mark.usefixtures("here")
