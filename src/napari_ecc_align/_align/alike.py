@@ -68,6 +68,9 @@ def _is_worth_it(pyramids: Pyramids, estimate: Estimate, options: SearchOptions)
         enough = max(enough, _INEXACT)
     if estimate.corner_uncertainty <= enough or estimate.representation != "intensity":
         return False
+    # How two images differ is seen where they lie on each other.
+    if not estimate.converged:
+        return False
     # What is read where it is looked at has pixels enough.
     levels = *pyramids.reference, *pyramids.moving
     lazy = any(isinstance(level.image, OnDemand) for level in levels)
