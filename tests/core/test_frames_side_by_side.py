@@ -11,6 +11,7 @@ import pytest
 from napari_ecc_align import InputError, align_stack
 from napari_ecc_align._align import side_by_side
 from napari_ecc_align._align.frame_by_frame import BLOCK
+from napari_ecc_align._align.progress import FrameProgress
 from napari_ecc_align._align.stack import StackRun, stack_steps
 from napari_ecc_align._common.steps import outcome_of
 from napari_ecc_align._common.workers.loop import Lost
@@ -89,10 +90,13 @@ def test_processes_find_the_same_in_order_though_one_of_them_dies(film, alone):
 class Given:
     """In place of a `Pool`: does blocks here, and loses the last one of them."""
 
-    has_room, busy = True, False
+    has_room, busy, has_begun = True, False, True
 
     def __init__(self, function, **_):
         self.function = function
+
+    def begin(self):
+        pass
 
     def start(self, task):
         self.task, self.busy, self.has_room = task, True, False
@@ -115,6 +119,39 @@ def test_what_is_known_is_not_done_again(film, alone, known, monkeypatch):
         results = aligned(film, StackRun(workers=workers, known=marked))
         check_same(results, alone)
         assert [result.seconds for result in results].count(-1.0) == known
+
+
+@pytest.mark.parametrize("known", [0, 5])
+@pytest.mark.parametrize("often", [1, 40, 1000])
+def test_frames_are_aligned_here_until_a_process_has_started(
+    film, alone, known, often, monkeypatch
+):
+    asked, given = [], []
+
+    class Late(Given):
+        """Has not started before it was asked some times."""
+
+        loses = False
+
+        @property
+        def has_begun(self):
+            asked.append(None)
+            return len(asked) >= often
+
+        def start(self, task):
+            given.append(task.item.numbers)
+            super().start(task)
+
+    monkeypatch.setattr(side_by_side, "Pool", Late)
+    told = []
+    results = aligned(film, StackRun(workers=2, known=alone[:known]), told.append)
+    check_same(results, alone)
+    numbers = [step.stage.split()[1] for step in told if isinstance(step, FrameProgress)]
+    assert numbers == [str(index + 1) for index in range(known, COUNT)]
+    # What is left is given out once.
+    assert len({block.stop for block in given}) == len(given)
+    assert bool(given) == (often < 1000)
+    assert len(asked) >= min(often, COUNT - known)
 
 
 def test_frames_of_a_process_that_dies_twice_have_failed(film, alone, monkeypatch):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,8 +14,8 @@ from .._common.workers.loop import Lost, work
 from .._common.workers.pool import Pool
 from .._verdict.assess import Judged
 from .follower import Follower
-from .frame_by_frame import BLOCK, FrameSteps, Series, is_start, told_frame
-from .progress import FrameResult, Progress
+from .frame_by_frame import BLOCK, FrameSteps, Series, is_start, one_by_one, told_frame
+from .progress import FrameProgress, FrameResult, Progress
 from .read_frames import Unreadable
 
 _Results = dict[int, FrameResult]
@@ -70,16 +70,17 @@ def side_by_side(series: Series, workers: int, known: Sequence[FrameResult] = ()
     """Align the frames of a series as `one_by_one` does, in several processes.
 
     The first frame of each block is aligned here, ahead of the others of its block, so that all
-    start where they would if one process did everything. The frames of a process that dies twice
-    have failed.
+    start where they would if one process did everything; and all frames, until the processes have
+    started. The frames of a process that dies twice have failed.
     """
     count = len(series.images)
     done = dict(enumerate(known))
     waiting: _Results = {}
     pool = Pool(_BlockAligner(series), workers=workers, timeout=math.inf)
-    running = work(pool, _blocks(series, dict(done)), cancel=series.options.cancel)
     try:
-        for finished in running:
+        pool.begin()
+        yield from _meanwhile(series, done, pool)
+        for finished in work(pool, _blocks(series, dict(done)), cancel=series.options.cancel):
             yield Progress(len(done) / count, f"{len(done)} of {count} {series.options.called}")
             if finished is not None:
                 waiting |= _results(series, *finished)
@@ -87,11 +88,24 @@ def side_by_side(series: Series, workers: int, known: Sequence[FrameResult] = ()
                 done[index] = waiting.pop(index)
                 yield told_frame(index, count, done[index])
     finally:
-        running.close()
+        pool.close()
     for index in range(len(done), count):
         done[index] = series.options.cancelled(series.shape)
         yield told_frame(index, count, done[index])
     return [*done.values()]
+
+
+def _meanwhile(
+    series: Series, done: _Results, pool: Pool[_Block, _Results]
+) -> Generator[Progress, None, None]:
+    """Align frames after those that are done, and add them, until a process has started."""
+    steps = one_by_one(series, [*done.values()])
+    for step in steps:
+        yield step
+        if isinstance(step, FrameProgress) and isinstance(step.result, FrameResult):
+            done[len(done)] = step.result
+        if pool.has_begun:
+            steps.close()
 
 
 def _blocks(series: Series, done: _Results) -> Iterator[_Block]:

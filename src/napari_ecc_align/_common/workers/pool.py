@@ -56,14 +56,25 @@ class Pool(Generic[Item, Result]):
         """Whether a process has an item."""
         return any(worker.task is not None for worker in self._workers)
 
+    def begin(self) -> None:
+        """Start all processes, before there is work for them."""
+        while len(self._workers) < self._most:
+            self._added()
+
+    @property
+    def has_begun(self) -> bool:
+        """Whether a process that was started is ready for work, or has gone."""
+        return any(worker.ready or worker.child.says for worker in self._workers)
+
     def start(self, task: Task[Item]) -> None:
         """Give an item to a process."""
         free = next((worker for worker in self._workers if worker.task is None), None)
-        if free is None:
-            child = Child(_call, self._function, daemon=True)
-            free = _Worker(child, self._timeout, self._start)
-            self._workers.append(free)
-        free.give(task)
+        (free or self._added()).give(task)
+
+    def _added(self) -> _Worker[Item]:
+        child = Child(_call, self._function, daemon=True)
+        self._workers.append(_Worker(child, self._timeout, self._start))
+        return self._workers[-1]
 
     def poll(self) -> Iterator[tuple[Task[Item], Result | Lost]]:
         """Yield the results that have come, and `Lost` for the items of processes that have gone.

@@ -74,6 +74,14 @@ class Child:
         """Whether the process has not ended yet."""
         return self._process.is_alive()
 
+    @property
+    def says(self) -> bool:
+        """Whether the process has said something that was not heard yet, or has gone."""
+        try:
+            return self.connection.poll()
+        except OSError:
+            return True
+
     def join(self, seconds: float) -> None:
         """Wait for the process to end, but no longer than `seconds`."""
         self._process.join(seconds)
