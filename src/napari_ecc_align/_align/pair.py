@@ -16,10 +16,9 @@ from .._ecc.estimator import estimate_steps
 from .._ecc.opencv import opencv_steps
 from .._ecc.options import DEFAULTS, SearchOptions
 from .._ecc.refine import Refiner
-from .._images.pyramid.levels import index_below
 from .._images.pyramid.pair import Pyramids, make_pyramids
 from .._images.pyramid.representations import Representation
-from .._images.sources import ImageLike, LazyArray, LoadedImage, Source, checked_source
+from .._images.sources import ImageLike, LazyArray, checked_source
 from .._transform.transform import Transform, usable_transform
 from .._transform.transform_like import TransformLike
 from .._verdict.assess import Judged, assess_steps
@@ -30,7 +29,7 @@ from .._verdict.rules import may_be_settled_by_edges
 from .._verdict.trust import doubt_rivalled, doubt_surrounded, most_trusted
 from .alike import assessed_alike
 from .counted_part import CountedPart, counted_part, counted_sources, lazily_counted_part
-from .field_of_view import field_of_view
+from .held_parts import parts_by_field, without_held_lines
 from .mirrored import aligned_either_way
 from .model_choice import assessed
 from .options import Job, checked_initial
@@ -39,8 +38,6 @@ from .region_start import start_in_region
 
 _PACE = 8
 _PASSING = 0.2
-# The field of view is looked for on a level of at most so many pixels.
-_FIELD_PIXELS = 150_000
 
 # The last argument tells whether it is worth it to look for edges that are turned far.
 Runner = Callable[
@@ -159,7 +156,7 @@ def _results_of_part(
         return [
             AlignmentResult(nothing, "failed", pyramids.flaw, job.shape, engine=job.options.engine)
         ]
-    parts = cache(lambda: _parts_by_field(job, pyramids))
+    parts = cache(lambda: parts_by_field(job, pyramids))
     # The edge of a surround holds others fast: what is turned far is looked for without it.
     results = yield from run(job, pyramids, lambda: parts() is None)
     if not any(result.aligned for result in results):
@@ -167,29 +164,9 @@ def _results_of_part(
         if inside_and_around is not None:
             results += yield from _run_within_field(*inside_and_around, run)
             results = doubt_rivalled(results, job.shape)
+    if not any(result.aligned for result in results):
+        results += yield from _run_without_lines(job, pyramids, most_trusted(results), run)
     return results
-
-
-def _parts_by_field(job: Job, pyramids: Pyramids) -> tuple[Job, Job] | None:
-    """Return the job without the flat surrounds of its images, and that of the surrounds alone.
-
-    None if neither has one; an image that has none is whole in both.
-    """
-    parts: tuple[list[Source], list[Source]] = [], []
-    for source, levels in ((job.reference, pyramids.reference), (job.moving, pyramids.moving)):
-        if not isinstance(source, LoadedImage):
-            return None
-        field = field_of_view(levels[index_below(_FIELD_PIXELS, levels)], levels[0].shape)
-        for part, pixels in zip(
-            parts, (field.inside, field.around) if field else (None, None), strict=True
-        ):
-            if pixels is None:
-                part.append(source)
-            else:
-                mask = pixels if source.mask is None else pixels & source.mask
-                part.append(replace(source, mask=mask))
-    inside, around = (replace(job, reference=one, moving=other) for one, other in parts)
-    return None if parts[0] == [job.reference, job.moving] else (inside, around)
 
 
 def _run_within_field(
@@ -206,6 +183,18 @@ def _run_within_field(
     around = replace(around, options=replace(around.options, representation="intensity"))
     beside = yield from _results(around, run)
     return doubt_surrounded(results, beside, inside.shape)
+
+
+def _run_without_lines(
+    job: Job, pyramids: Pyramids, best: AlignmentResult, run: Runner
+) -> Generator[Progress, None, list[AlignmentResult]]:
+    """Run without the rows and columns that hold the images where a result lays them, if any."""
+    without = without_held_lines(job, pyramids, best)
+    if without is None:
+        return []
+    free, called = without
+    results = yield from _results(free, run)
+    return [replace(one, reason=f"Without whole {called}: {one.reason}") for one in results]
 
 
 def _prepared(part: CountedPart) -> Generator[Progress, None, Pyramids]:

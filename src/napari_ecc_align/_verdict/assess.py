@@ -17,6 +17,7 @@ from .._transform.coordinates import map_points
 from .._transform.matrices import MotionModel
 from .._transform.transform import Transform, usable_transform
 from .evidence import Evidence, Judgement
+from .held_by_lines import held_by_lines
 from .laid import Laid
 from .limits import (
     LARGEST_UNCERTAINTY,
@@ -339,6 +340,9 @@ def _with_what_costs(laid: Laid, evidence: Evidence) -> Evidence:
         inverted=laid.inverted,
         representation=laid.estimate.representation,
     )
+    lines = None
+    if evidence.alike:
+        lines = held_by_lines(pyramids, matrix, inverted=laid.inverted)
     second = evidence.second
     # What turns below something that lies still may, in a small part, move like a shift.
     small = second is None or second.spread < LEAST_PART
@@ -347,6 +351,7 @@ def _with_what_costs(laid: Laid, evidence: Evidence) -> Evidence:
     return replace(
         evidence,
         fields=abs(fields[0] - fields[1]),
+        lines=lines.distance if lines else 0.0,
         turned=seconded(laid, turned, evidence.model) if turned.is_like(LIKE) else turned,
         second=second,
     )

@@ -54,6 +54,9 @@ class Evidence:
         What moves otherwise.
     fields : float
         How much more every other line is displaced in one of the images, in px.
+    lines : float
+        How far from where they lie they fit best without whole columns and rows, in px; 0 unless
+        these hold them there.
     frame_uncertainty : float
         As `corner_uncertainty`, at the corners of the reference's frame.
     hull : ndarray of float64, shape (n, 2), or None
@@ -80,6 +83,7 @@ class Evidence:
     turned: Rival = NO_RIVAL
     second: SecondMotion | None = None
     fields: float = 0.0
+    lines: float = 0.0
     frame_uncertainty: float = 0.0
     hull: NDArray[np.float64] | None = None
     by_edges: bool = False

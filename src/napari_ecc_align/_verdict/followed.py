@@ -25,10 +25,12 @@ from .assess import (
     why_refused,
 )
 from .evidence import Evidence
+from .held_by_lines import held_by_lines
 from .laid import Laid
 from .limits import (
     AGREEMENT_RADIUS,
     KNOWN_TO,
+    LARGEST_UNCERTAINTY,
     LEAST_LIKE,
     LEAST_SHARE,
     LIKE_TILES,
@@ -121,6 +123,10 @@ def _evidence(shared: Evidence, laid: Laid, tiles: Tiles, ecc: float) -> Evidenc
     places = fine.displacements[fine.agree, :2]
     there = map_points(estimate.matrix, places)
     bent = shared.model == "homography"
+    # Those that were not held before hold exactly.
+    lines = held_by_lines(
+        pyramids, estimate.matrix, inverted=laid.inverted, within=LARGEST_UNCERTAINTY
+    )
     return replace(
         shared,
         ecc=ecc,
@@ -136,6 +142,7 @@ def _evidence(shared: Evidence, laid: Laid, tiles: Tiles, ecc: float) -> Evidenc
         whole=replace(shared.whole, here=here),
         # Of one frame alone, every other line may be displaced.
         fields=abs(field_offset(reference, places) - field_offset(moving, there)),
+        lines=lines.distance if lines else 0.0,
     )
 
 

@@ -70,7 +70,7 @@ def judge(evidence: Evidence) -> Judgement:
     elsewhere = _why_ambiguous(evidence) or _why_turned(evidence.turned)
     bent = _why_insufficient(evidence)
     two = _why_two_motions(evidence)
-    beside = _why_two_fields(evidence) or _why_beside(evidence)
+    beside = _why_two_fields(evidence) or _why_held(evidence) or _why_beside(evidence)
     why = (
         elsewhere
         or bent
@@ -82,7 +82,9 @@ def judge(evidence: Evidence) -> Judgement:
     )
     if why:
         # Parts of a deformed image lie as far from where the whole does.
-        far = beside and evidence.whole.clear_offset > evidence.pattern.largest
+        far = (
+            beside and max(evidence.lines, evidence.whole.clear_offset) > evidence.pattern.largest
+        )
         sure = not (elsewhere or far or (two and _may_be_camera(evidence)))
         placed = bool(bent) and sure and _joint_p_value(evidence) <= ALPHA
         return Judgement("doubtful", why, placed=placed)
@@ -200,6 +202,15 @@ def _why_two_fields(evidence: Evidence) -> str | None:
             "where it was scanned there and back: it lies on the mean of the two."
         )
     return None
+
+
+def _why_held(evidence: Evidence) -> str | None:
+    if not evidence.lines:
+        return None
+    return (
+        "Lines that lie still may belong to the camera: without whole rows or columns, the images "
+        f"fit better {evidence.lines:.1f} px from there."
+    )
 
 
 def _why_beside(evidence: Evidence) -> str | None:

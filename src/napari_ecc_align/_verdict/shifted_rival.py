@@ -81,7 +81,7 @@ def whole_fit(
     fixed, other = aligned_details(
         reference, moving, matrix, inverted=inverted, representation=representation
     )
-    joint, shared = (_correlated(a, b) for a, b in zip(fixed, other, strict=True))
+    joint, shared = (correlated(a, b) for a, b in zip(fixed, other, strict=True))
     factor = 2.0**reference.index
     offset, sigma = _offset(joint)
     surface = floats(joint / np.maximum(shared, 1e-6))
@@ -128,7 +128,7 @@ def _offset(joint: Floats) -> tuple[float, float]:
     return float(np.hypot(*(slopes / bends))), deviation / float(bends.min())
 
 
-def _correlated(a: Floats, b: Floats) -> Floats:
+def correlated(a: Floats, b: Floats) -> Floats:
     """Return the circular cross correlation of two planes of one shape, not much enlarged."""
     size = cv2.getOptimalDFTSize(a.shape[0]), cv2.getOptimalDFTSize(a.shape[1])
     return cross_correlation(spectrum(b, size), spectrum(a, size))
@@ -169,7 +169,7 @@ def _kept_share(shape: tuple[int, ...], size: tuple[int, ...]) -> Floats:
     apart = np.fft.fftshift(np.fft.irfft2(np.abs(transform) ** 2))
     top, left = height - height // 2, width - width // 2
     apart = apart[top : top + height, left : left + width]
-    wrapped = np.fft.fftshift(_correlated(window, window))
+    wrapped = np.fft.fftshift(correlated(window, window))
     share = np.clip(apart / np.maximum(wrapped, 1e-6), _LEAST_SHARED, 1).astype(np.float32)
     share.setflags(write=False)
     return share

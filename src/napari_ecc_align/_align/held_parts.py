@@ -1,0 +1,74 @@
+"""A job without what may hold its images where they are: flat surrounds, lines of the camera."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from .._images.pyramid.levels import index_below
+from .._images.pyramid.pair import Pyramids
+from .._images.sources import LoadedImage, Source
+from .._verdict.held_by_lines import held_by_lines, shared_lines, without_lines
+from .._verdict.result import AlignmentResult
+from .field_of_view import field_of_view
+from .options import Job
+
+# The field of view is looked for on a level of at most so many pixels.
+_FIELD_PIXELS = 150_000
+# Lines of less than this share of the contrast, as rounding leaves of those that are taken out.
+_NONE = 1e-3
+_LINES = {(0,): "columns", (1,): "rows", (0, 1): "columns and rows"}
+
+
+def parts_by_field(job: Job, pyramids: Pyramids) -> tuple[Job, Job] | None:
+    """Return the job without the flat surrounds of its images, and that of the surrounds alone.
+
+    None if neither has one; an image that has none is whole in both.
+    """
+    parts: tuple[list[Source], list[Source]] = [], []
+    for source, levels in ((job.reference, pyramids.reference), (job.moving, pyramids.moving)):
+        if not isinstance(source, LoadedImage):
+            return None
+        field = field_of_view(levels[index_below(_FIELD_PIXELS, levels)], levels[0].shape)
+        for part, pixels in zip(
+            parts, (field.inside, field.around) if field else (None, None), strict=True
+        ):
+            if pixels is None:
+                part.append(source)
+            else:
+                mask = pixels if source.mask is None else pixels & source.mask
+                part.append(replace(source, mask=mask))
+    inside, around = (replace(job, reference=one, moving=other) for one, other in parts)
+    return None if parts[0] == [job.reference, job.moving] else (inside, around)
+
+
+def without_held_lines(
+    job: Job, pyramids: Pyramids, result: AlignmentResult
+) -> tuple[Job, str] | None:
+    """Return the job without the lines that may hold its images, and which they are.
+
+    Those that hold them where a result lays them or, if that is nowhere, that both have at one
+    place. None if there are none, or the images are read on demand.
+    """
+    if pyramids.flaw:
+        return None
+    held = None
+    if result.found:
+        held = held_by_lines(pyramids, result.transform.matrix, inverted=result.inverted)
+    axes = held.axes if held else shared_lines(pyramids)
+    if not axes:
+        return None
+    sources: list[LoadedImage] = []
+    changes = False
+    for own in (pyramids.reference[0], pyramids.moving[0]):
+        free = without_lines(own, axes)
+        pixels = np.asarray(free.image)
+        changes |= float(np.abs(own.whole()[0] - pixels).max()) > _NONE * float(pixels.std())
+        valid = None if free.valid is None else np.asarray(free.valid, bool)
+        sources.append(LoadedImage(pixels, valid))
+    if not changes:
+        return None
+    # What followed the lines from frame to frame is no guide.
+    reference, moving = sources
+    return replace(job, reference=reference, moving=moving, follower=None), _LINES[axes]
