@@ -12,7 +12,15 @@ from .._images.pyramid.pair import Pyramids
 from .._images.pyramid.windows import OnDemand
 from .._transform.coordinates import corners, map_points
 from .detail import aligned_details, typical
-from .limits import LARGEST_UNCERTAINTY, LEAST_SHARE, LIKE, SAME_PLACE, SECOND_PIXELS, WRONG
+from .limits import (
+    LARGEST_UNCERTAINTY,
+    LEAST_PART,
+    LEAST_SHARE,
+    LIKE,
+    SAME_PLACE,
+    SECOND_PIXELS,
+    WRONG,
+)
 from .peaks import vertex
 from .residual_pattern import SIGMAS
 from .second_motion import LEAST_SIGNIFICANCE
@@ -84,13 +92,19 @@ def held_by_lines(
 
 
 def without_lines(level: Level, axes: tuple[int, ...]) -> Level:
-    """Return a level without the mean of each column (axis 0), of each row (1), or of both."""
+    """Return a level without the mean of each column (axis 0), of each row (1), or of both.
+
+    And each line with the contrast of the typical one: lines of a sensor differ in gain, too.
+    """
     values, valid = level.whole()
     left = values.copy()
     weight = np.ones(left.shape, np.float32) if valid is None else valid.astype(np.float32)
     for axis in axes:
         count = np.maximum(weight.sum(axis=axis, keepdims=True), 1)
         left = (left - (left * weight).sum(axis=axis, keepdims=True) / count) * weight
+        contrast = np.sqrt((left * left).sum(axis=axis, keepdims=True) / count)
+        usual = float(np.median(contrast))
+        left *= usual / np.maximum(contrast, max(LEAST_PART * usual, 1e-12))
     return replace(level, image=floats(left), offset=0.0, scale=1.0, cache={})
 
 
