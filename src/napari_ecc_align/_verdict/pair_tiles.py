@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
+from itertools import chain
 from math import hypot
 
 import numpy as np
@@ -31,8 +33,9 @@ from .limits import (
 )
 from .residual_pattern import CLEAR_SIGMAS, affine_of
 from .rival import NO_RIVAL, Rival
+from .sampling import overlap_share
 from .second_motion import SecondMotion
-from .shifted_rival import WholeFit
+from .shifted_rival import WholeFit, far_rivals
 from .tile_matching import ALL_TILES, FIRST_TILES, MOST_TILES, Tiles, is_clear, tile_evidence
 
 # Tiles of a level of at most so many pixels see far: of about 550 px on a side, where the largest
@@ -135,9 +138,27 @@ def seconded(laid: Laid, rival: Rival, model: MotionModel) -> Rival:
 
 def first_seconded(laid: Laid, whole: WholeFit, model: MotionModel) -> Rival:
     """Return the best other place for the whole at which tiles fit, too, if there is one."""
-    alike = (rival for rival in (whole.rival, *whole.others) if rival.is_like(LEAST_LIKE))
+    near = (whole.rival, *whole.others)
+    alike = (rival for rival in chain(near, _beyond(laid)) if rival.is_like(LEAST_LIKE))
     found = (seconded(laid, rival, model) for rival in alike)
     return next((rival for rival in found if rival is not NO_RIVAL), NO_RIVAL)
+
+
+def _beyond(laid: Laid) -> Iterator[Rival]:
+    """Yield other places that are far away, if either image shows much that the other does not."""
+    pyramids, matrix = laid.pyramids, laid.estimate.matrix
+    finest = pyramids.reference[0], pyramids.moving[0]
+    back = np.asarray(np.linalg.inv(matrix), np.float64)
+    shown = overlap_share(*finest, matrix), overlap_share(*finest[::-1], back)
+    if min(shown) < CLEAR:
+        index = pyramids.index_below(WHOLE_PIXELS)
+        yield from far_rivals(
+            pyramids.reference[index],
+            pyramids.moving[index],
+            matrix,
+            inverted=laid.inverted,
+            representation=laid.estimate.representation,
+        )
 
 
 def looks_alike(laid: Laid, fine: Tiles) -> bool:
