@@ -28,10 +28,11 @@ from .evidence import Evidence
 from .laid import Laid
 from .limits import (
     AGREEMENT_RADIUS,
+    CLEAR,
     KNOWN_TO,
     LEAST_LIKE,
     LEAST_SHARE,
-    LIKE_TILES,
+    MINOR,
     TIMES_LEFT,
     WHOLE_PIXELS,
     least_like,
@@ -39,7 +40,7 @@ from .limits import (
 from .line_fields import field_offset
 from .pair_tiles import few_tiles
 from .residual_pattern import residual_pattern
-from .rules import MINOR, judge
+from .rules import judge
 from .sampling import overlap_share, sampled_ecc, shared_hull
 from .second_motion import still_tiles
 from .shifted_rival import whole_correlation
@@ -193,7 +194,7 @@ def _leaves_no_more(shared: Evidence, evidence: Evidence) -> bool:
     fine = evidence.fine
     return (
         fine.rival.likeness < LEAST_LIKE
-        and fine.share >= LIKE_TILES * shared.fine.share
+        and fine.share >= CLEAR * shared.fine.share
         and evidence.still <= MINOR * fine.agreeing
         and shared.whole.here - evidence.whole.here <= more
         # Tiles of another sort have been compared one by one.

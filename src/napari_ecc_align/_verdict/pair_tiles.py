@@ -25,7 +25,6 @@ from .limits import (
     LEAST_LIKE,
     LEAST_TILES,
     LIKE,
-    LIKE_TILES,
     SAME_PLACE,
     SECOND_PIXELS,
     WHOLE_PIXELS,
@@ -36,12 +35,18 @@ from .rival import NO_RIVAL, Rival
 from .sampling import overlap_share
 from .second_motion import SecondMotion
 from .shifted_rival import WholeFit, far_rivals
-from .tile_matching import ALL_TILES, FIRST_TILES, MOST_TILES, Tiles, is_clear, tile_evidence
+from .tile_matching import (
+    ALL_TILES,
+    FIRST_TILES,
+    MOST_TILES,
+    SMALLEST_TILE,
+    Tiles,
+    is_clear,
+    tile_evidence,
+)
 
-# Tiles of a level of at most so many pixels see far: of about 550 px on a side, where the largest
-# tiles are a twelfth of it. Of a side of at least 140 px, where tiles of 17 px are still many.
-_WIDE_PIXELS = 300_000
-_WIDE_SIDE = 140
+# The level whose tiles see far is no narrower: where tiles would be more than an eighth of it.
+_WIDE_SIDE = 8 * SMALLEST_TILE
 
 
 def first_tiles(pyramids: Pyramids, estimate: Estimate) -> tuple[Laid, Tiles]:
@@ -132,7 +137,7 @@ def seconded(laid: Laid, rival: Rival, model: MotionModel) -> Rival:
         return NO_RIVAL
     # Of the middle one of each: a tile that sees nothing at either place decides nothing.
     joint = Rival(middle(here.fits), middle(there.fits), KNOWN_TO)
-    like = share > LIKE_TILES * here.share and joint.is_like(LIKE)
+    like = share > LEAST_LIKE * here.share and joint.is_like(LIKE)
     return NO_RIVAL if not like or fits_better_here(laid, place, model, rough=True) else rival
 
 
@@ -239,7 +244,7 @@ def _matched(
 
 def _wide_level(pyramids: Pyramids) -> int:
     """Return the level whose tiles see far and are still many."""
-    index = min(max(1, pyramids.index_below(_WIDE_PIXELS)), pyramids.index_below(0))
+    index = min(max(1, pyramids.index_below(SECOND_PIXELS)), pyramids.index_below(0))
     while index > 0 and min(pyramids.reference[index].shape) < _WIDE_SIDE:
         index -= 1
     return index

@@ -14,14 +14,9 @@ from .._images.pyramid.levels import Floats, Level, floats
 from .._images.pyramid.representations import Representation
 from .._transform.coordinates import scaled, shift
 from .detail import aligned_details, all_details, flat_top, over, typical
-from .limits import KNOWN_TO, LEAST_LIKE, MOST_RIVALS, SAME_PLACE
+from .limits import KNOWN_TO, LEAST_LIKE, LEAST_PART, MOST_RIVALS, SAME_PLACE
 from .residual_pattern import SIGMAS
 from .rival import Rival
-
-# A place is looked at where the windows still share so much of what they share unmoved.
-_LEAST_SHARED = 0.2
-# So many places that might correlate well enough are looked at one by one.
-_MOST_LOOKS = 12
 
 
 @dataclass(frozen=True)
@@ -85,7 +80,7 @@ def whole_fit(
     factor = 2.0**reference.index
     offset, sigma = _offset(joint)
     surface = floats(joint / np.maximum(shared, 1e-6))
-    surface[shared <= _LEAST_SHARED * shared[0, 0]] = -np.inf
+    surface[shared <= LEAST_PART * shared[0, 0]] = -np.inf
     # What does not correlate here does not correlate.
     surface = floats(np.fft.fftshift(surface) / max(float(surface[0, 0]), 1e-6))
     y, x = _peaks_away(surface)
@@ -127,7 +122,7 @@ def far_rivals(
     double = tuple(2 * length for length in fixed[1].shape)
     joint, shared = (_correlated(a, b, double) for a, b in zip(fixed, other, strict=True))
     surface = floats(joint / np.maximum(shared, 1e-6))
-    surface[shared <= _LEAST_SHARED * shared[0, 0]] = -np.inf
+    surface[shared <= LEAST_PART * shared[0, 0]] = -np.inf
     here = max(0.0, _correlation_at(fixed, other, 0, 0))
     surface = floats(np.fft.fftshift(surface) / max(float(surface[0, 0]), 1e-6))
     y, x = _peaks_away(surface)
@@ -193,7 +188,7 @@ def _unwrapped(
     promise = heights / _kept_share(fixed[1].shape, surface.shape)[places]
     # What correlates between pixels alone, where little is seen, is no peak.
     worth = np.flatnonzero((promise > LEAST_LIKE) & (surface[places] > 0))
-    worth = worth[np.argsort(-promise[worth], kind="stable")[:_MOST_LOOKS]]
+    worth = worth[np.argsort(-promise[worth], kind="stable")[:MOST_RIVALS]]
     middle_y, middle_x = (length // 2 for length in surface.shape)
     y, x = places
     found = {}
@@ -214,7 +209,7 @@ def _kept_share(shape: tuple[int, ...], size: tuple[int, ...]) -> Floats:
     top, left = height - height // 2, width - width // 2
     apart = apart[top : top + height, left : left + width]
     wrapped = np.fft.fftshift(_correlated(window, window))
-    share = np.clip(apart / np.maximum(wrapped, 1e-6), _LEAST_SHARED, 1).astype(np.float32)
+    share = np.clip(apart / np.maximum(wrapped, 1e-6), LEAST_PART, 1).astype(np.float32)
     share.setflags(write=False)
     return share
 
