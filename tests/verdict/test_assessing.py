@@ -61,7 +61,7 @@ def make_result(verdict="aligned", matrix=None, tiles=None, **known):
         (np.diag([np.nan, 1, 1]), "would mirror the image"),
         (np.diag([4.1, 4.1, 1]), "stretches the image by 4.1 and 4.1, "),
         (np.diag([0.24, 0.24, 1]), "stretches the image by 0.24 and 0.24, "),
-        (np.diag([1.0, 2.6, 1]), "stretches the image by 2.6 and 1, "),
+        (np.diag([0.9, 3.7, 1]), "stretches the image by 3.7 and 0.9, "),
     ],
 )
 def test_what_no_two_images_of_one_thing_need_is_named(matrix, reason):
@@ -84,9 +84,9 @@ def test_a_perspective_is_looked_at_in_every_corner(model):
     assert "stretches" in why_implausible(tilted, SHAPE)
 
 
-def test_a_seventh_of_the_reference_is_enough_overlap():
-    assert why_too_little(0.16) is None
-    assert why_too_little(0.14) == "Only 14% of the reference is covered."
+def test_a_tenth_of_the_reference_is_enough_overlap():
+    assert why_too_little(0.11) is None
+    assert why_too_little(0.09) == "Only 9% of the reference is covered."
 
 
 @pytest.mark.parametrize("share", [0.25, 0.5, 1.0])
@@ -144,7 +144,7 @@ def test_a_field_is_doubted_where_what_lies_around_it_moved_otherwise():
         # What does not know its corners may lie at the same place.
         make_result("doubtful", shift(10, 0), corner_uncertainty=4.0),
         # Its evidence is less, in share or in number.
-        make_result("doubtful", shift(10, 0), make_tiles(12)),
+        make_result("doubtful", shift(10, 0), make_tiles(10)),
         make_result("doubtful", shift(10, 0), make_tiles(8, 8)),
         replace(make_result("doubtful", shift(10, 0)), tiles=None),
     ],

@@ -12,6 +12,7 @@ from napari_ecc_align._images.pyramid.pair import Pyramids
 from napari_ecc_align._transform.coordinates import corners
 from napari_ecc_align._verdict.assess import _with_what_costs
 from napari_ecc_align._verdict.laid import Laid
+from napari_ecc_align._verdict.limits import LEAST_SHARE
 from napari_ecc_align._verdict.second_motion import (
     SecondMotion,
     _odd_part,
@@ -255,7 +256,7 @@ def test_the_odd_part_of_the_whitened_correlation_is_that_of_its_definition(shap
     planes = [image.reshape(*shape[:2], -1) for image in (first, second)]
     one, two = (np.fft.fft2(image, axes=(0, 1)) for image in planes)
     power = ((np.abs(one) ** 2 + np.abs(two) ** 2) / 2).sum(axis=2)
-    weight = np.maximum(power / power.mean(), 1e-3) ** -0.5
+    weight = np.maximum(power / power.mean(), LEAST_SHARE) ** -0.5
     correlation = np.fft.ifft2((two * one.conj()).sum(axis=2) * weight).real
     opposite = np.roll(correlation[::-1, ::-1], (1, 1), (0, 1))
     expected = (correlation - opposite) / (power * weight).mean()

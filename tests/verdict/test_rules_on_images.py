@@ -12,6 +12,7 @@ from napari_ecc_align._images.pyramid.pair import Pyramids
 from napari_ecc_align._transform.coordinates import shift
 from napari_ecc_align._verdict import rules
 from napari_ecc_align._verdict.assess import assess
+from napari_ecc_align._verdict.shifted_rival import far_rivals
 from pairs import known_pair, picture
 
 
@@ -97,3 +98,48 @@ def test_a_narrow_overlap_has_tiles_up_to_the_border(name, model):
     result = align(pair.reference, pair.moving, model=model)
     assert result.aligned, result.reason
     assert pair.error_of(result.transform) < 3 * result.corner_uncertainty
+
+
+@pytest.mark.parametrize("name", ["brick", "gravel"])
+def test_two_parts_that_lie_a_pixel_and_a_half_apart_are_not_laid_on_each_other(name):
+    # An affine motion bends until each tile lies within a pixel; its corners are off by one.
+    image = picture(name)
+    left, right = (
+        ndimage.shift(image, (4.6 - down, -6.3 - along), mode="nearest")
+        for down, along in ((0.0, 0.0), (0.4, 1.5))
+    )
+    seam = int(0.6 * image.shape[1])
+    torn = np.hstack([left[:, :seam], right[:, seam:]])
+    inside = np.s_[20:-20, 20:-20]
+    result = align(image[inside], torn[inside], model="affine")
+    assert result.verdict == "doubtful"
+    assert result.reason.startswith("The motion model does not suffice")
+    whole = align(image[inside], left[inside], model="affine")
+    assert whole.verdict == "aligned"
+
+
+@pytest.mark.parametrize("representation", ["intensity", "orientation"])
+@pytest.mark.parametrize("inverted", [False, True])
+def test_halves_that_have_changed_places_lie_on_each_other_twice(representation, inverted):
+    image = picture("camera")
+    one, other = image[:256, :200], image[256:, 200:400]
+    pair = np.hstack([one, other]), np.hstack([other, one])
+    levels = [image_pyramid(half)[1] for half in pair]
+    if inverted:
+        levels[1] = image_pyramid(-pair[1])[1]
+    here = shift(200, 0)
+    found = far_rivals(*levels, here, inverted=inverted, representation=representation)
+    there = np.linalg.inv(here) @ found[0].matrix
+    assert there == pytest.approx(shift(-400, 0), abs=2)
+    assert found[0].likeness == pytest.approx(1, abs=0.05)
+
+
+def test_another_place_that_the_frame_of_the_reference_cuts_off_is_seen():
+    image = picture("camera")
+    one, other = image[:256, :200], image[256:, 200:400]
+    result = align(np.hstack([one, other]), np.hstack([other, one]), model="translation")
+    assert result.verdict == "doubtful"
+    # Where one of the halves shows something else, the other tells where they lie.
+    different = np.hstack([other, image[256:, :200]])
+    result = align(np.hstack([one, other]), different, model="translation")
+    assert result.verdict == "aligned"

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
+from .._verdict.limits import LEAST_LIKE
 from .._verdict.result import AlignmentResult
-from .._verdict.rules import CLEAR_SHARE
 
 # Farther than this (px, RMS of the corners) from both neighbours is elsewhere: twice the radius in
 # which tiles agree. And so many times as far as those lie from each other. Chosen, not tuned.
@@ -30,7 +30,7 @@ def doubt_jumps(results: Sequence[AlignmentResult]) -> tuple[AlignmentResult, ..
         before, here, after = results[index - 1 : index + 2]
         if not (before.aligned and here.aligned and after.aligned) or here.tiles is None:
             continue
-        if here.tiles.share >= CLEAR_SHARE:
+        if here.tiles.share >= LEAST_LIKE:
             continue
         away = min(_apart(here, before), _apart(here, after))
         jumps = away > max(_ELSEWHERE, _TIMES_APART * _apart(before, after))

@@ -20,9 +20,8 @@ from .._transform.coordinates import scaled
 from .._transform.field import Field
 from .._transform.transform import Transform
 from .._verdict.field_result import SmoothAlignment
-from .._verdict.limits import WRONG
+from .._verdict.limits import LIKE, WRONG
 from .._verdict.result import GIVEN
-from .._verdict.rules import HIGH_ECC
 from .._verdict.verdict import VERDICTS, Verdict
 from .bent import Array, Bent, bent_steps, is_placed, nothing
 from .cancelling import CANCELLED, Cancelled
@@ -196,7 +195,7 @@ def _from_level(
 
     def accept(estimate: Estimate) -> Generator[Progress, None, bool]:
         found = yield from bent(estimate)
-        if estimate.representation == "orientation" and abs(found.result.ecc) > HIGH_ECC:
+        if estimate.representation == "orientation" and abs(found.result.ecc) > LIKE:
             # What brightness says as well it says more exactly, and of both polarities.
             inverted = found.result.ecc < 0
             bright = replace(estimate, representation="intensity", inverted=inverted)

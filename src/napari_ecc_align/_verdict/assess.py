@@ -20,6 +20,7 @@ from .evidence import Evidence, Judgement
 from .held_by_lines import held_by_lines
 from .laid import Laid
 from .limits import (
+    CLEAR,
     LARGEST_UNCERTAINTY,
     LEAST_PART,
     LEAST_SHARE,
@@ -360,6 +361,12 @@ def _with_what_costs(laid: Laid, evidence: Evidence) -> Evidence:
 def _with_model_checked(laid: Laid, evidence: Evidence) -> InSteps[tuple[Evidence, Judgement]]:
     """Judge; where the tiles cannot tell whether the motion model suffices, ask all pixels."""
     judgement, pattern = judge(evidence), evidence.pattern
+    one_motion = evidence.second is None and not evidence.still
+    if judgement.verdict == "aligned" and pattern.largest and one_motion:
+        # What bends or is torn shows in all tiles and, if nothing differs, in motions that bend.
+        evidence = _of_all_tiles(laid, evidence, bent=evidence.fine.share >= CLEAR)
+        yield
+        judgement, pattern = judge(evidence), evidence.pattern
     if judgement.verdict == "failed" or evidence.model == "homography":
         return evidence, judgement
     # With more, the rules would overlook a pixel at the corners.
@@ -382,7 +389,7 @@ def _with_model_checked(laid: Laid, evidence: Evidence) -> InSteps[tuple[Evidenc
     return evidence, judgement
 
 
-def _of_all_tiles(laid: Laid, evidence: Evidence) -> Evidence:
+def _of_all_tiles(laid: Laid, evidence: Evidence, *, bent: bool = False) -> Evidence:
     """Ask all tiles for the pattern: the first ones have told whether they agree."""
     few, fine = evidence.fine, all_tiles(laid)
     fine = without(fine, still_tiles(fine, evidence.motion))
@@ -392,6 +399,9 @@ def _of_all_tiles(laid: Laid, evidence: Evidence) -> Evidence:
         fine=fine,
         wide=fine if evidence.wide is few else evidence.wide,
         pattern=residual_pattern(
-            _of_the_first(evidence, fine), evidence.shape, hull=evidence.hull
+            _of_the_first(evidence, fine),
+            evidence.shape,
+            bent=bent or evidence.model == "homography",
+            hull=evidence.hull,
         ),
     )

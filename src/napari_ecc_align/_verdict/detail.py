@@ -109,6 +109,41 @@ def _boxes(
     return [*map(int, first), *map(int, first + side)], [*begin.tolist(), *end.tolist()]
 
 
+def all_details(
+    reference: Level,
+    moving: Level,
+    matrix: NDArray[np.float64],
+    *,
+    inverted: bool,
+    representation: Representation = "intensity",
+) -> tuple[tuple[Floats, Floats], tuple[Floats, Floats]] | None:
+    """Return what `aligned_details` does, on all pixels that either image shows.
+
+    Of the moving image, nothing is cut off by the reference's frame. None where that is too large.
+    """
+    to_moving = scaled(matrix, 2.0**-reference.index)
+    back = np.asarray(np.linalg.inv(to_moving), np.float64)
+    ends = np.concatenate([corners(reference.shape), map_points(back, corners(moving.shape))])
+    first, last = np.floor(ends.min(axis=0)), np.ceil(ends.max(axis=0))
+    if not np.prod(last - first + 1) <= STRIP:
+        return None
+    size = int(last[0] - first[0]) + 1, int(last[1] - first[1]) + 1
+    here, there = ([0, 0, *level.shape[::-1]] for level in (reference, moving))
+    if representation == "orientation":
+        both = _orientations(reference, here), _orientations(moving, there)
+        shown = [(planes, flat_top(valid.shape) * valid) for planes, valid in both]
+        fixed, other = ((over(planes, window), window) for planes, window in shown)
+    else:
+        fixed, other = (_windowed(*level.whole()) for level in (reference, moving))
+        other = -other[0] if inverted else other[0], other[1]
+    to_reference = shift(*first.tolist())
+    placed = [warp(plane, to_reference, size) for plane in fixed]
+    to_moving = to_moving @ to_reference
+    moved = warped_planes(other[0], to_moving, size), warp(floats(other[1]), to_moving, size)
+    (a, b), (c, d) = ((np.nan_to_num(plane) for plane in planes) for planes in (placed, moved))
+    return (a, b), (c, d)
+
+
 def shared_details(
     reference: Level,
     moving: Level,

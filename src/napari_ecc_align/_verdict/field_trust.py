@@ -26,7 +26,7 @@ from .._images.pyramid.pair import Pyramids
 from .._transform.coordinates import scaled
 from .._transform.field import Field
 from .assess import assess
-from .limits import LEAST_AGREEING, RIGHT, WRONG
+from .limits import LEAST_AGREEING, RIGHT, TIMES_LEFT, WRONG
 from .residual_pattern import part_of
 from .result import AlignmentResult
 
@@ -36,8 +36,6 @@ Array = NDArray[np.float64]
 _POOLED = 0.35
 # Where they differ by more (px, RMS), one of them has found something else.
 _APART = WRONG
-# By less than so many times what is expected, they do not.
-_LIKE_EXPECTED = 2.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -93,7 +91,7 @@ def halves_steps(
 
     ratio = np.sqrt(np.maximum(1.0, around(apart) / np.maximum(around(expected), 1e-12)))
     # Where they need not agree, sigma says so.
-    agree = (np.sqrt(around(apart)) <= _APART) | (ratio <= _LIKE_EXPECTED)
+    agree = (np.sqrt(around(apart)) <= _APART) | (ratio <= TIMES_LEFT)
     size = estimate.stage.cells[::-1]
     raised = cv2.resize(ratio, size, interpolation=cv2.INTER_LINEAR)
     near = cv2.resize(agree.astype(np.uint8), size, interpolation=cv2.INTER_NEAREST)

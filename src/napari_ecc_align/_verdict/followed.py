@@ -29,11 +29,12 @@ from .held_by_lines import held_by_lines
 from .laid import Laid
 from .limits import (
     AGREEMENT_RADIUS,
+    CLEAR,
     KNOWN_TO,
     LARGEST_UNCERTAINTY,
     LEAST_LIKE,
     LEAST_SHARE,
-    LIKE_TILES,
+    MINOR,
     TIMES_LEFT,
     WHOLE_PIXELS,
     least_like,
@@ -41,7 +42,7 @@ from .limits import (
 from .line_fields import field_offset
 from .pair_tiles import few_tiles
 from .residual_pattern import residual_pattern
-from .rules import MINOR, judge
+from .rules import judge
 from .sampling import overlap_share, sampled_ecc, shared_hull
 from .second_motion import still_tiles
 from .shifted_rival import whole_correlation
@@ -200,7 +201,7 @@ def _leaves_no_more(shared: Evidence, evidence: Evidence) -> bool:
     fine = evidence.fine
     return (
         fine.rival.likeness < LEAST_LIKE
-        and fine.share >= LIKE_TILES * shared.fine.share
+        and fine.share >= CLEAR * shared.fine.share
         and evidence.still <= MINOR * fine.agreeing
         and shared.whole.here - evidence.whole.here <= more
         # Tiles of another sort have been compared one by one.

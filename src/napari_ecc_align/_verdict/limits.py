@@ -22,17 +22,17 @@ LARGEST_UNCERTAINTY = WRONG / 3
 TIMES_BY_EDGES = 2.0
 """Of images that differ in kind, edges may lie so many times as far apart, by three sigma."""
 LIKE = 0.9
-"""What reaches this share of the correlation here may be meant."""
-LIKE_TILES = 0.85
-"""Where this share of the tiles that agree here does as well, it may be meant: some see none."""
+"""Images that correlate like this, or like this share of what they do elsewhere, are alike."""
 LEAST_LIKE = 2 / 3
-"""What correlates less, relative to here, is no rival: as of the whole where no tiles agree."""
+"""Most: of tiles, or of how well images correlate. What correlates less than here is no rival."""
+MINOR = 1 - LEAST_LIKE
+"""What is no more than this share of something else is told, and not what is meant."""
 TIMES_LEFT = 2.0
 """What leaves so many times as much unexplained is worse, however well both correlate."""
 KNOWN_TO = 0.005
 """By so much correlations differ for where between the pixels a peak lies."""
 CLEAR = 0.9
-"""Where this share of the tiles agrees, the others are no question."""
+"""Nearly all: where this share of the tiles agrees, the others are no question."""
 LEAST_SHARE = 0.03
 """A share of the detail below this is what interpolation and rasters leave."""
 LEAST_PART = 0.1

@@ -11,10 +11,7 @@ from numpy.typing import NDArray
 from .._images.pyramid.levels import Floats, Level
 from .limits import LEAST_AGREEING, LEAST_TILES
 from .residual_pattern import CLEAR_SIGMAS
-from .tile_matching import LARGEST_TILE
-
-# As far (px) a field is looked for: what is displaced by more is seen by eye.
-_REACH = 8
+from .tile_matching import LARGEST_TILE, LEAST_REACH
 
 
 def field_offset(level: Level, places: NDArray[np.float64]) -> float:
@@ -62,15 +59,15 @@ def _patches(level: Level, places: NDArray[np.float64]) -> Floats:
 
 def _offset(patches: Floats) -> float:
     """Return by how much odd rows are displaced along rows, in patches (n, h, w)."""
-    if len(patches) < LEAST_AGREEING or patches.shape[1] < 4 * _REACH:
+    if len(patches) < LEAST_AGREEING or patches.shape[1] < 4 * LEAST_REACH:
         return 0.0
     lines = patches - patches.mean(axis=2, keepdims=True)
-    odd = lines[:, 1:-1:2, _REACH:-_REACH]
+    odd = lines[:, 1:-1:2, LEAST_REACH:-LEAST_REACH]
     around = lines[:, :-2:2] + lines[:, 2::2]
     # Of every two columns the sum over all rows: those that lie equally far apart are one shift.
     products = np.matmul(odd.transpose(0, 2, 1), around)
     (count, width, _), steps = products.shape, products.strides
-    shape = count, 2 * _REACH + 1, width
+    shape = count, 2 * LEAST_REACH + 1, width
     shifted = as_strided(products, shape, (steps[0], steps[2], steps[1] + steps[2]))
     fits = shifted.sum(axis=2)
     columns = (around * around).sum(axis=1)
@@ -78,9 +75,11 @@ def _offset(patches: Floats) -> float:
     fits /= np.sqrt((odd * odd).sum(axis=(1, 2))[:, None] * powers.sum(axis=2)) + 1e-12
     # The noise of single lines averages out over all places.
     best = int(fits.sum(axis=0).argmax())
-    gains = fits[:, best] - fits[:, _REACH]
+    gains = fits[:, best] - fits[:, LEAST_REACH]
     doubt = CLEAR_SIGMAS * float(gains.std()) / sqrt(len(gains) - 1)
     alike = np.abs(fits.argmax(axis=1) - best) <= 1
     clear = alike.all() or (2 * alike.sum() > len(alike) and gains.mean() > doubt)
     # The best is no border, and a colour mosaic may look displaced by one.
-    return float(best - _REACH) if clear and 1 < abs(best - _REACH) < _REACH else 0.0
+    return (
+        float(best - LEAST_REACH) if clear and 1 < abs(best - LEAST_REACH) < LEAST_REACH else 0.0
+    )

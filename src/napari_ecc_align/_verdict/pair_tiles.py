@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
+from itertools import chain
 from math import hypot
 
 import numpy as np
@@ -23,7 +25,6 @@ from .limits import (
     LEAST_LIKE,
     LEAST_TILES,
     LIKE,
-    LIKE_TILES,
     SAME_PLACE,
     SECOND_PIXELS,
     WHOLE_PIXELS,
@@ -31,14 +32,21 @@ from .limits import (
 )
 from .residual_pattern import CLEAR_SIGMAS, affine_of
 from .rival import NO_RIVAL, Rival
+from .sampling import overlap_share
 from .second_motion import SecondMotion
-from .shifted_rival import WholeFit
-from .tile_matching import ALL_TILES, FIRST_TILES, MOST_TILES, Tiles, is_clear, tile_evidence
+from .shifted_rival import WholeFit, far_rivals
+from .tile_matching import (
+    ALL_TILES,
+    FIRST_TILES,
+    MOST_TILES,
+    SMALLEST_TILE,
+    Tiles,
+    is_clear,
+    tile_evidence,
+)
 
-# Tiles of a level of at most so many pixels see far: of about 550 px on a side, where the largest
-# tiles are a twelfth of it. Of a side of at least 140 px, where tiles of 17 px are still many.
-_WIDE_PIXELS = 300_000
-_WIDE_SIDE = 140
+# The level whose tiles see far is no narrower: where tiles would be more than an eighth of it.
+_WIDE_SIDE = 8 * SMALLEST_TILE
 
 
 def first_tiles(pyramids: Pyramids, estimate: Estimate) -> tuple[Laid, Tiles]:
@@ -129,15 +137,33 @@ def seconded(laid: Laid, rival: Rival, model: MotionModel) -> Rival:
         return NO_RIVAL
     # Of the middle one of each: a tile that sees nothing at either place decides nothing.
     joint = Rival(middle(here.fits), middle(there.fits), KNOWN_TO)
-    like = share > LIKE_TILES * here.share and joint.is_like(LIKE)
+    like = share > LEAST_LIKE * here.share and joint.is_like(LIKE)
     return NO_RIVAL if not like or fits_better_here(laid, place, model, rough=True) else rival
 
 
 def first_seconded(laid: Laid, whole: WholeFit, model: MotionModel) -> Rival:
     """Return the best other place for the whole at which tiles fit, too, if there is one."""
-    alike = (rival for rival in (whole.rival, *whole.others) if rival.is_like(LEAST_LIKE))
+    near = (whole.rival, *whole.others)
+    alike = (rival for rival in chain(near, _beyond(laid)) if rival.is_like(LEAST_LIKE))
     found = (seconded(laid, rival, model) for rival in alike)
     return next((rival for rival in found if rival is not NO_RIVAL), NO_RIVAL)
+
+
+def _beyond(laid: Laid) -> Iterator[Rival]:
+    """Yield other places that are far away, if either image shows much that the other does not."""
+    pyramids, matrix = laid.pyramids, laid.estimate.matrix
+    finest = pyramids.reference[0], pyramids.moving[0]
+    back = np.asarray(np.linalg.inv(matrix), np.float64)
+    shown = overlap_share(*finest, matrix), overlap_share(*finest[::-1], back)
+    if min(shown) < CLEAR:
+        index = pyramids.index_below(WHOLE_PIXELS)
+        yield from far_rivals(
+            pyramids.reference[index],
+            pyramids.moving[index],
+            matrix,
+            inverted=laid.inverted,
+            representation=laid.estimate.representation,
+        )
 
 
 def looks_alike(laid: Laid, fine: Tiles) -> bool:
@@ -218,7 +244,7 @@ def _matched(
 
 def _wide_level(pyramids: Pyramids) -> int:
     """Return the level whose tiles see far and are still many."""
-    index = min(max(1, pyramids.index_below(_WIDE_PIXELS)), pyramids.index_below(0))
+    index = min(max(1, pyramids.index_below(SECOND_PIXELS)), pyramids.index_below(0))
     while index > 0 and min(pyramids.reference[index].shape) < _WIDE_SIDE:
         index -= 1
     return index

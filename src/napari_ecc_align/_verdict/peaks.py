@@ -14,7 +14,7 @@ from .limits import KNOWN_TO, SAME_PLACE
 from .rival import Rival
 
 # What the parabola through a peak is off by at best (px of the level).
-_PEAK_ERROR = 0.04
+PEAK_ERROR = 0.04
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,7 +67,7 @@ class Peaks:
         known = (height > 0) & (flattest > 0)
         curved = np.where(known, height * side**2 * flattest, 1)
         noise = CORRELATED * np.maximum(0.0, 1 - height**2) / curved
-        return np.where(known, np.sqrt(noise + _PEAK_ERROR**2), np.inf)
+        return np.where(known, np.sqrt(noise + PEAK_ERROR**2), np.inf)
 
 
 def vertex(

@@ -6,12 +6,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .._transform.plausible import distortions
+from .limits import LEAST_PART
 
-# About a seventh: below, few tiles fit into what is left. Chosen by hand.
-LEAST_OVERLAP = 0.15
-# Beyond what the search finds without a start (scales of 0.6 to 1.6). Chosen, not measured.
+# Beyond what the search finds without a start (scales of 0.6 to 1.6), and as one axis to the
+# other. Chosen, not measured.
 LARGEST_STRETCH = 4.0
-LARGEST_SHEAR = 2.5
 
 
 def why_implausible(matrix: NDArray[np.float64], shape: tuple[int, int] = (1, 1)) -> str | None:
@@ -31,7 +30,11 @@ def why_implausible(matrix: NDArray[np.float64], shape: tuple[int, int] = (1, 1)
         if not found.determinant > 0:
             return "The transform found would mirror the image."
         large, small = found.stretch, found.squeeze
-        if large > LARGEST_STRETCH or small < 1 / LARGEST_STRETCH or large > LARGEST_SHEAR * small:
+        if (
+            large > LARGEST_STRETCH
+            or small < 1 / LARGEST_STRETCH
+            or large > LARGEST_STRETCH * small
+        ):
             return (
                 f"The transform found stretches the image by {large:.2g} and {small:.2g}, "
                 "which no two images of one thing need."
@@ -41,6 +44,6 @@ def why_implausible(matrix: NDArray[np.float64], shape: tuple[int, int] = (1, 1)
 
 def why_too_little(overlap: float) -> str | None:
     """Return why an overlap does not do, or None if it does."""
-    if overlap < LEAST_OVERLAP:
+    if overlap < LEAST_PART:
         return f"Only {overlap:.0%} of the reference is covered."
     return None

@@ -12,34 +12,23 @@ from numpy.typing import NDArray
 from .._common.opencv import cv2
 from .._common.quantiles import middle
 from .._transform.coordinates import corners
-from .limits import LEAST_TILES, RIGHT, WRONG
+from .limits import CLEAR, LEAST_LIKE, LEAST_TILES, RIGHT, WRONG
+from .peaks import PEAK_ERROR
 from .tile_matching import Tiles
 
 Array = NDArray[np.float64]
 
-# A tile that fits best elsewhere counts as displaced if it correlates there nearly as well as
-# those that agree, by this share of theirs and at least so much; else it shows something else.
-# Chosen by hand.
-_LIKE_SHARE, _LEAST_CORRELATION = 0.75, 0.3
 # Most of so many nearest neighbours must be displaced alike, to this share of the displacement, or
 # those of one that is displaced alike. Chosen by hand: two of one length that point anywhere
 # differ by more in four of five cases, so that one of three is alike by chance in half of all, and
 # two in one of ten. As many tiles a pixel off are no accident.
 _ALIKE, _NEIGHBOURS = 0.6, 3
-# Tiles nearer to each other than this share of their side overlap by more than rounding explains.
-_OVERLAPPING = 0.9
 # A displacement of so many sigmas stands out: of 40 tiles hardly one does by chance.
 SIGMAS = 4.0
 # Parameters of an affine displacement, one with perspective, a quadratic and a cubic one.
 _FREEDOMS = (6, 8, 12, 20)
 CLEAR_SIGMAS = 2.5
 """So many sigmas from zero is no accident, of a transform fitted to tiles: one in eighty."""
-# Tiles in a line, or in a corner, determine no homography: the ratio of the design's singular
-# values. Chosen by hand, far from both what double precision solves and what tiles apart give.
-_LARGEST_CONDITION = 1e4
-# A tile is not believed to be more exact than this many pixels, so that none decides alone.
-# Chosen by hand, above the 0.04 px that the parabola through a peak is off by.
-_MOST_EXACT = 0.06
 # Reweighting as often settles to well below a sigma.
 _REWEIGHTINGS = 4
 
@@ -135,7 +124,8 @@ def residual_pattern(
     sizes = np.hypot(*moves.T)
     sigma = evidence.uncertainties
     typical = middle(evidence.fits[agree]) if agree.any() else 1.0
-    good = np.isfinite(sigma) & (evidence.fits >= max(_LEAST_CORRELATION, _LIKE_SHARE * typical))
+    # One that fits best elsewhere, and much less well than those that agree, shows something else.
+    good = np.isfinite(sigma) & (evidence.fits >= LEAST_LIKE * typical)
     own = np.flatnonzero(good)
     beside = _neighbours(places[own], evidence.side)
     near = sizes <= 2 * evidence.radius
@@ -144,7 +134,7 @@ def residual_pattern(
     used = good & (agree | displaced)
     # Tiles that overlap say the same twice.
     repeated = np.sqrt(evidence.tested / max(1.0, evidence.independent))
-    exact = np.maximum(sigma[used], _MOST_EXACT) * repeated
+    exact = np.maximum(sigma[used], PEAK_ERROR) * repeated
     shift, corner_sigma, homography_sigma = _corner_shift(
         places[used], moves[used], exact, shape, bent, hull
     )
@@ -228,7 +218,8 @@ def _neighbours(places: Array, side: float) -> tuple[NDArray[np.intp], Array]:
 def _kept_neighbours(at: bytes, side: float) -> tuple[NDArray[np.intp], Array]:
     places = np.frombuffer(at).reshape(-1, 2)
     apart = np.hypot(*(places[:, None] - places).transpose(2, 0, 1))
-    apart[apart < _OVERLAPPING * side] = np.inf
+    # By more than rounding explains.
+    apart[apart < CLEAR * side] = np.inf
     nearest = np.argsort(apart, axis=1, kind="stable")[:, :_NEIGHBOURS]
     return nearest, np.take_along_axis(apart, nearest, axis=1)
 
@@ -300,9 +291,9 @@ def affine_of(evidence: Tiles, shape: tuple[int, int]) -> Array:
 
 
 def _determined(design: Array) -> bool:
-    """Tell whether the columns of a design are well apart from each other."""
+    """Tell whether the columns of a design are independent: of tiles in a line they are not."""
     _, values, _ = cv2.eigen(design.T @ design)
-    return bool(values[-1, 0] * _LARGEST_CONDITION**2 >= values[0, 0])
+    return bool(values[-1, 0] >= np.finfo(float).eps * design.size * values[0, 0])
 
 
 def _fitted(design: Array, seen: Array, sigma: Array) -> tuple[Array, Array]:

@@ -24,8 +24,6 @@ _TILES_A_SIDE = isqrt(MOST_TILES)
 # Of what has to be read for it, fewer tiles have to do, each at the best of many places.
 _FEW_A_SIDE = isqrt(FIRST_TILES)
 _PLACES_A_SIDE = 128
-# As a share of the distance between the tiles.
-_FARTHEST = 0.75
 # What the tiles' smoothing and sampling read around them, at most.
 _AROUND = 16
 _POINTS_A_SIDE = 48
@@ -193,7 +191,8 @@ def _tiles_at_hand(
     chosen = []
     for origin in origins:
         distances = np.abs((others - origin) / apart).max(axis=1)
-        near = distances <= _FARTHEST
+        # So that they stay spread, in its own part of the image.
+        near = distances <= 0.5
         chosen.append(others[np.where(near, costs + distances, np.inf).argmin()])
     return np.unique(chosen, axis=0)
 

@@ -13,22 +13,19 @@ from .._images.pyramid.levels import Floats, Level, floats
 from .._images.pyramid.representations import Representation
 from .._transform.coordinates import map_points
 from .detail import DETAIL, over, shared_details, typical
-from .limits import LEAST_LIKE, LEAST_PART, LEAST_SHARE, RIGHT, SAME_PLACE, TIMES_LEFT
+from .limits import LEAST_LIKE, LEAST_PART, LEAST_SHARE, MINOR, RIGHT, SAME_PLACE, TIMES_LEFT
 from .peaks import vertex
 from .tile_matching import Tiles
 
 # Frequencies are weighed by their power to the minus this: between 0, where the coarse ones decide
 # alone, and 1, where the noise of all the others does.
 _WHITENING = 0.5
-_LEAST_POWER = 1e-3
 # In standard deviations of the detail: what stands out farther counts no more than that.
 _BRIGHTEST = 8.0
 PARTS = 8
 """A plane is looked at in so many parts across and down."""
 # Over a neighbourhood of this standard deviation it is asked if the first motion explains a place.
 _NEIGHBOURHOOD = DETAIL / 2
-# What is spread over less than this is a part, and the tiles there say so.
-_EVERYWHERE = 0.25
 # In standard deviations of what other displacements show. The highest of as many places as a level
 # has pixels lies between 5 and 6 by chance where they are normally distributed.
 LEAST_SIGNIFICANCE = 7.0
@@ -70,8 +67,8 @@ class SecondMotion:
 
     @property
     def is_everywhere(self) -> bool:
-        """Whether it is no mere part of the image that moved otherwise."""
-        return self.spread > _EVERYWHERE
+        """Whether it is no mere part of the image, where tiles say so, that moved otherwise."""
+        return self.spread > MINOR
 
     def shown_by(self, tiles: Tiles) -> NDArray[np.bool_]:
         """Tell which tiles fit best where this motion puts them, shape (tested,)."""
@@ -291,7 +288,7 @@ def _odd_part(first: Floats, second: Floats) -> Floats:
         product += cv2.mulSpectrums(two, one, 0, conjB=True)
     power = _at_imaginary_parts(floats(power / 2))
     mean = max(float(power.mean()), 1e-12)
-    weight: Floats = floats(cv2.pow(np.maximum(power / mean, _LEAST_POWER), -_WHITENING))
+    weight: Floats = floats(cv2.pow(np.maximum(power / mean, LEAST_SHARE), -_WHITENING))
     # The odd part of a real function is the transform of the imaginary part.
     product -= _real_parts(product)
     product *= weight * (2 / max(float(np.vdot(power, weight)) / power.size, 1e-12))

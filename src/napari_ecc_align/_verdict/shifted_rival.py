@@ -13,15 +13,10 @@ from .._ecc.correlation import cross_correlation, spectrum
 from .._images.pyramid.levels import Floats, Level, floats
 from .._images.pyramid.representations import Representation
 from .._transform.coordinates import scaled, shift
-from .detail import aligned_details, flat_top, over, typical
-from .limits import KNOWN_TO, LEAST_LIKE, MOST_RIVALS, SAME_PLACE
+from .detail import aligned_details, all_details, flat_top, over, typical
+from .limits import KNOWN_TO, LEAST_LIKE, LEAST_PART, MOST_RIVALS, SAME_PLACE
 from .residual_pattern import SIGMAS
 from .rival import Rival
-
-# A place is looked at where the windows still share so much of what they share unmoved.
-_LEAST_SHARED = 0.2
-# So many places that might correlate well enough are looked at one by one.
-_MOST_LOOKS = 12
 
 
 @dataclass(frozen=True)
@@ -85,7 +80,7 @@ def whole_fit(
     factor = 2.0**reference.index
     offset, sigma = _offset(joint)
     surface = floats(joint / np.maximum(shared, 1e-6))
-    surface[shared <= _LEAST_SHARED * shared[0, 0]] = -np.inf
+    surface[shared <= LEAST_PART * shared[0, 0]] = -np.inf
     # What does not correlate here does not correlate.
     surface = floats(np.fft.fftshift(surface) / max(float(surface[0, 0]), 1e-6))
     y, x = _peaks_away(surface)
@@ -102,6 +97,49 @@ def whole_fit(
         move = shift(x[k] - surface.shape[1] // 2, y[k] - surface.shape[0] // 2)
         rivals.append(Rival(here, found[k], KNOWN_TO, matrix @ scaled(move, factor)))
     return WholeFit(rivals[0], factor * offset, factor * sigma, here, tuple(rivals[1:]))
+
+
+def far_rivals(
+    reference: Level,
+    moving: Level,
+    matrix: NDArray[np.float64],
+    *,
+    inverted: bool,
+    representation: Representation = "intensity",
+) -> list[Rival]:
+    """Return the best other places more than half an image away, where one shows what is beyond.
+
+    What only one of the images shows where they lie may lie on the other's elsewhere. Takes what
+    `whole_fit` does, which looks at what both show here.
+    """
+    details = all_details(
+        reference, moving, matrix, inverted=inverted, representation=representation
+    )
+    if details is None:
+        return []
+    fixed, other = details
+    # So that nothing comes back on the other side.
+    double = tuple(2 * length for length in fixed[1].shape)
+    joint, shared = (correlated(a, b, double) for a, b in zip(fixed, other, strict=True))
+    surface = floats(joint / np.maximum(shared, 1e-6))
+    surface[shared <= LEAST_PART * shared[0, 0]] = -np.inf
+    here = max(0.0, _correlation_at(fixed, other, 0, 0))
+    surface = floats(np.fft.fftshift(surface) / max(float(surface[0, 0]), 1e-6))
+    y, x = _peaks_away(surface)
+    moves = np.stack([x - surface.shape[1] // 2, y - surface.shape[0] // 2], axis=1)
+    half = np.array(reference.shape[::-1]) / 2
+    far = (np.abs(moves) > half).any(axis=1) & (surface[y, x] > LEAST_LIKE)
+    heights = _heights(surface, y[far], x[far])
+    best = np.argsort(-heights, kind="stable")[:MOST_RIVALS]
+    factor = 2.0**reference.index
+    found = []
+    for (right, down), height, top in zip(
+        moves[far][best].tolist(), heights[best], surface[y[far][best], x[far][best]], strict=True
+    ):
+        there = _correlation_at(fixed, other, down, right) * float(height / top)
+        move = scaled(shift(right, down), factor)
+        found.append(Rival(here, there, KNOWN_TO, matrix @ move))
+    return sorted(found, key=lambda rival: -rival.there)
 
 
 def whole_correlation(
@@ -128,9 +166,10 @@ def _offset(joint: Floats) -> tuple[float, float]:
     return float(np.hypot(*(slopes / bends))), deviation / float(bends.min())
 
 
-def correlated(a: Floats, b: Floats) -> Floats:
-    """Return the circular cross correlation of two planes of one shape, not much enlarged."""
-    size = cv2.getOptimalDFTSize(a.shape[0]), cv2.getOptimalDFTSize(a.shape[1])
+def correlated(a: Floats, b: Floats, least: tuple[int, ...] | None = None) -> Floats:
+    """Return the circular cross correlation of two planes of one shape, of that at least."""
+    height, width = (least or a.shape)[:2]
+    size = cv2.getOptimalDFTSize(height), cv2.getOptimalDFTSize(width)
     return cross_correlation(spectrum(b, size), spectrum(a, size))
 
 
@@ -149,7 +188,7 @@ def _unwrapped(
     promise = heights / _kept_share(fixed[1].shape, surface.shape)[places]
     # What correlates between pixels alone, where little is seen, is no peak.
     worth = np.flatnonzero((promise > LEAST_LIKE) & (surface[places] > 0))
-    worth = worth[np.argsort(-promise[worth], kind="stable")[:_MOST_LOOKS]]
+    worth = worth[np.argsort(-promise[worth], kind="stable")[:MOST_RIVALS]]
     middle_y, middle_x = (length // 2 for length in surface.shape)
     y, x = places
     found = {}
@@ -170,7 +209,7 @@ def _kept_share(shape: tuple[int, ...], size: tuple[int, ...]) -> Floats:
     top, left = height - height // 2, width - width // 2
     apart = apart[top : top + height, left : left + width]
     wrapped = np.fft.fftshift(correlated(window, window))
-    share = np.clip(apart / np.maximum(wrapped, 1e-6), _LEAST_SHARED, 1).astype(np.float32)
+    share = np.clip(apart / np.maximum(wrapped, 1e-6), LEAST_PART, 1).astype(np.float32)
     share.setflags(write=False)
     return share
 

@@ -26,7 +26,6 @@ from .limits import (
     DIRECTIONS,
     LARGEST_UNCERTAINTY,
     LEAST_AGREEING,
-    LEAST_LIKE,
 )
 from .peaks import Peaks, highest_rival
 from .rival import NO_RIVAL, Rival
@@ -35,21 +34,12 @@ FIRST_TILES = 16
 MOST_TILES = 40
 # Where so many leave a doubt but some agree, all that there are, at most so many.
 ALL_TILES = 4 * MOST_TILES
-# Where tiles are small, each says less and costs less: as many pixels are then asked first.
-_FIRST_SIDE = 48
-# Where full resolution is asked as well, so few tiles that look far do if all of them agree and
-# nothing rivals them by far.
-_FEWEST_TILES = 8
-_SMALLEST_TILE = 16
+SMALLEST_TILE = 16
 LARGEST_TILE = 44
 LEAST_REACH = 6
-# So far (px of the level) from its place, only what runs along lines still fits.
-_FAR = 6
-# Fewer tiles side by side are replaced by smaller ones that overlap by half.
-_SPARSE = 12
 # Tiles are chosen by their texture on a coarser level, where they still measure so many pixels.
 _COARSE_SIDE = 4
-_FLAT = 1e-5
+_FLAT = float(np.finfo(np.float32).eps)
 
 
 @dataclass(frozen=True, eq=False)
@@ -189,11 +179,12 @@ def tile_evidence(
     # Of a narrow image, those a pixel farther in lie on moving pixels; at its border none does.
     margin = reach + halo(representation) + 2
     origins = _chosen(*pair, local, _Layout(side, reach, apart, margin))
-    if len(origins) < _SPARSE:
+    # Fewer side by side are replaced by smaller ones that overlap by half.
+    if len(origins) < FIRST_TILES:
         side = 3 * side // 4
         apart, margin = side // 2, margin + 1
         origins = _chosen(*pair, local, _Layout(side, reach, apart, margin))
-    if len(origins) < _SPARSE:
+    if len(origins) < FIRST_TILES:
         # Where little overlaps, the borders that face each other are all that there is.
         origins = _chosen(*pair, local, _Layout(side, reach, apart, margin - reach))
     surfaces = np.empty((0, 2 * reach + 1, 2 * reach + 1), np.float32)
@@ -202,10 +193,9 @@ def tile_evidence(
         return weighed(surfaces, centres, side, reach, index, apart)
     used, origins = 0, origins[:most]
     stages: tuple[int, ...] = (FIRST_TILES, MOST_TILES)
-    if far and index:
-        stages = (_FEWEST_TILES, *stages)
-    elif not far:
-        few = max(FIRST_TILES, FIRST_TILES * _FIRST_SIDE**2 // side**2)
+    if not far:
+        # Where tiles are small, each says less and costs less: as many pixels are then asked.
+        few = max(FIRST_TILES, FIRST_TILES * LARGEST_TILE**2 // side**2)
         few = min(few, MOST_TILES) if apart == side else MOST_TILES
         stages = (few, MOST_TILES, ALL_TILES)
     for count in sorted({max(least, count) for count in stages}):
@@ -226,8 +216,6 @@ def tile_evidence(
 
 def is_clear(said: Tiles, asked: int, index: int) -> bool:
     """Tell whether the tiles asked so far leave no need to ask more."""
-    if asked == _FEWEST_TILES and (said.agreeing < asked or said.rival.likeness > LEAST_LIKE):
-        return False
     if not said.agreeing >= CLEAR * asked:
         return False
     return middle(np.hypot(*said.displacements[:, 2:].T)) < LARGEST_UNCERTAINTY * 2.0**index
@@ -271,7 +259,7 @@ def _extent(tiles: NDArray[np.float32]) -> NDArray[np.float32]:
 
 
 def _tile_size(shape: tuple[int, int], far: bool, ring: int) -> tuple[int, int]:
-    side = int(np.clip(min(shape) // 8, _SMALLEST_TILE, LARGEST_TILE))
+    side = int(np.clip(min(shape) // 8, SMALLEST_TILE, LARGEST_TILE))
     least = 2 * LEAST_REACH if far else LEAST_REACH
     room = (min(shape) - side) // 2 - ring - 2
     return side, max(1, min(room, max(least, side // 2 if far else side // 4 - 1)))
@@ -362,7 +350,7 @@ def _slid(joint: NDArray[np.float32], reach: int) -> float:
 @lru_cache(maxsize=8)
 def _far_in_each_direction(reach: int) -> tuple[NDArray[np.bool_], ...]:
     y, x = np.mgrid[-reach : reach + 1, -reach : reach + 1]
-    far = np.hypot(x, y) >= min(_FAR, reach)
+    far = np.hypot(x, y) >= min(LEAST_REACH, reach)
     towards = np.rint(np.arctan2(y, x) % np.pi * (DIRECTIONS / np.pi)).astype(int) % DIRECTIONS
     each = (far & (towards == k) for k in range(DIRECTIONS))
     return tuple(there for there in each if there.any())

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from math import sqrt
 
 import numpy as np
 
 from .._transform.coordinates import corner_error
 from .chance import ALPHA_DOUBTFUL, p_value
-from .limits import LEAST_SHARE, LIKE, LIKE_TILES, SAME_PLACE, least_like
+from .limits import LEAST_LIKE, LEAST_SHARE, LIKE, SAME_PLACE, least_like
 from .result import AlignmentResult
 from .rival import Rival
-from .rules import HIGH_ECC
 from .tile_matching import FIRST_TILES
 from .verdict import VERDICTS
 
@@ -30,7 +28,7 @@ def most_trusted(results: list[AlignmentResult]) -> AlignmentResult:
 
 def _correlates_like(other: AlignmentResult, result: AlignmentResult) -> bool:
     """Tell whether two results both correlate so well that neither is the better one."""
-    return abs(other.ecc) >= max(HIGH_ECC, least_like(abs(result.ecc)))
+    return abs(other.ecc) >= max(LIKE, least_like(abs(result.ecc)))
 
 
 def trust_key(result: AlignmentResult) -> tuple[int, float]:
@@ -111,10 +109,8 @@ def _rivals(other: AlignmentResult, result: AlignmentResult, shape: tuple[int, i
     # Where so many agree, no more are asked.
     enough = min(own.agreeing, FIRST_TILES)
     like = min(theirs.share / own.share, theirs.agreeing / enough)
-    # Of few tiles, that many more or less find their place by chance: one standard deviation.
-    by_chance = sqrt(LIKE_TILES * (1 - LIKE_TILES) / enough)
     # Whichever leaves much more is not meant, though every tile finds its place.
     # Unless it is the whole that leaves no more: tiles of a part may see less that differs.
     fits = Rival(own.fit, theirs.fit, LEAST_SHARE).is_like(LIKE) or _correlates_like(other, result)
-    alike = like > LIKE_TILES - by_chance and fits
+    alike = like > LEAST_LIKE and fits
     return alike and _is_apart(other, result, shape)

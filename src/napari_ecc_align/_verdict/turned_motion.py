@@ -17,16 +17,14 @@ from .chance import ALPHA, p_value
 from .limits import LEAST_SHARE, MOST_RIVALS, SECOND_PIXELS, WHOLE_PIXELS
 from .residual_pattern import affine_of
 from .second_motion import SecondMotion, evened
-from .tile_matching import LEAST_REACH, MOST_TILES, Tiles, weighed, without
-from .turned_rival import about_centre
+from .tile_matching import LARGEST_TILE, LEAST_REACH, MOST_TILES, Tiles, weighed, without
+from .turned_rival import SCALES, about_centre
 
 # In such steps (degrees, factor), with which the border of that level moves by a few pixels.
 _TURNS = np.arange(-14.0, 14.1, 2.0)
-_SCALES = (0.92, 0.96, 1.0, 1.04, 1.08)
+_SCALES = (1 / SCALES[0], 1.0, SCALES[0])
 # A smaller share of the detail is not searched: of a smaller level, noise leaves less.
 _LEAST_LEFT = LEAST_SHARE * WHOLE_PIXELS / SECOND_PIXELS
-# The best are asked by tiles of such a side (px of the level).
-_SIDE = 20
 
 
 def turned_motion(
@@ -52,7 +50,7 @@ def turned_motion(
     if float((planes[0] * planes[0]).sum()) < _LEAST_LEFT:
         return None
     index, first, second = _unexplained(pyramids, matrix, inverted, SECOND_PIXELS)
-    if min(first.shape) < _SIDE + 2 * LEAST_REACH:
+    if min(first.shape) < LARGEST_TILE + 2 * LEAST_REACH:
         return None
     starts = _starts(coarse, *planes)
     best: tuple[NDArray[np.float64], Tiles] | None = None
@@ -115,20 +113,20 @@ def _tiles(first: Floats, second: Floats, motion: NDArray[np.float64]) -> Tiles:
     """Return what tiles of one plane say of a motion to the other, in px of the level."""
     flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
     there = cv2.warpAffine(second, motion[:2], first.shape[::-1], flags=flags)
-    origins = grid(first.shape, _SIDE, LEAST_REACH).astype(np.intp)
-    templates = np.stack([first[y : y + _SIDE, x : x + _SIDE] for x, y in origins])
+    origins = grid(first.shape, LARGEST_TILE, LEAST_REACH).astype(np.intp)
+    templates = np.stack([first[y : y + LARGEST_TILE, x : x + LARGEST_TILE] for x, y in origins])
     strengths = (templates * templates).sum(axis=(1, 2))
     chosen = np.argsort(-strengths, kind="stable")[:MOST_TILES]
-    side = _SIDE + 2 * LEAST_REACH
+    side = LARGEST_TILE + 2 * LEAST_REACH
     around = np.stack(
         [there[y : y + side, x : x + side] for x, y in origins[chosen] - LEAST_REACH]
     )
     surfaces = template_correlations(around, templates[chosen])
     return weighed(
         surfaces,
-        np.asarray(origins[chosen] + (_SIDE - 1) / 2, np.float64),
-        _SIDE,
+        np.asarray(origins[chosen] + (LARGEST_TILE - 1) / 2, np.float64),
+        LARGEST_TILE,
         LEAST_REACH,
         0,
-        _SIDE,
+        LARGEST_TILE,
     )

@@ -18,7 +18,15 @@ from .._images.pyramid.representations import Representation, planes_of, turned
 from .._transform.coordinates import corner_error, scaled, shift
 from .._transform.matrices import MotionModel
 from .detail import shared_details
-from .limits import ITERATIONS, MOST_RIVALS, SAME_PLACE, TIMES_LEFT, WHOLE_PIXELS
+from .limits import (
+    ITERATIONS,
+    LEAST_PART,
+    MINOR,
+    MOST_RIVALS,
+    SAME_PLACE,
+    TIMES_LEFT,
+    WHOLE_PIXELS,
+)
 from .rival import NO_RIVAL, Rival
 
 # Half a turn in steps of two degrees, and radii from an eighth to all of the frequencies that the
@@ -26,18 +34,10 @@ from .rival import NO_RIVAL, Rival
 _ANGLES, _RADII = 90, 32
 _INNER = 1 / 8
 # The spectrum lies on itself in this neighbourhood (steps of angle, of radius) without being
-# turned or enlarged. So well elsewhere it is worth a look: that of a photograph
-# correlates with itself by 0.2 to 0.5, that of a flower of drawn petals by 0.35.
+# turned or enlarged.
 _NEAR = (4, 2)
-_ALIKE = 0.3
-# What correlates, before it is refined, with less than this share of what it does here is no
-# rival: a turn is off by up to half a step, which costs detail.
-_PROMISING = 0.5
 # What it may be enlarged by: in steps in which the detail of half the level is still found.
-_SCALES = [1.05**k for k in range(1, 15)]
-# Of what both images show where they lie, so much is to be shown there.
-_LEAST_SHARED = 0.5
-
+SCALES = [1.05**k for k in range(1, 15)]
 # A strip so many times as long as wide is no wheel or ring, and would need a huge square.
 _LONGEST = 16
 
@@ -98,7 +98,7 @@ def turned_rival(
     worth = dict.fromkeys(turn for *_, turn in _promising(one, two, turns, shape, 2 * factor))
     starts = _promising(first, second, list(worth), shape, factor)
     if model != "euclidean":
-        grown = [(0.0, scale) for scale in _SCALES]
+        grown = [(0.0, scale) for scale in SCALES]
         starts += _promising(one, two, grown, shape, 2 * factor, rising=True)
     if not starts:
         return NO_RIVAL
@@ -117,7 +117,7 @@ def turned_rival(
         one, two, common = shared_details(
             reference, moving, other, inverted=inverted, representation=representation
         )
-        enough = common.sum() > _LEAST_SHARED * window.sum()
+        enough = common.sum() > LEAST_PART * window.sum()
         return _correlation(one, two) if enough else 0.0, other
 
     found = [refined(matrix @ motion, ITERATIONS // 3) for _, motion, _ in starts[:MOST_RIVALS]]
@@ -167,7 +167,8 @@ def _self_similarities(image: Floats, *, turning_only: bool) -> list[tuple[float
         for _ in range(MOST_RIVALS):
             peaks = alike[:, columns]
             k, r = map(int, np.unravel_index(int(peaks.argmax()), peaks.shape))
-            if peaks[k, r] < _ALIKE:
+            # That of a photograph correlates with itself by 0.2 to 0.5, of a drawn flower by 0.35.
+            if peaks[k, r] < MINOR:
                 break
             found.append((np.pi * k / _ANGLES, growth ** (r - 2 * _RADII * (r > _RADII))))
             _erase(alike, k, r)
@@ -244,7 +245,8 @@ def _promising(
     end = np.array([width - 1.0, height - 1.0])
     half_turn = np.array([[-1, 0, end[0]], [0, -1, end[1]], [0, 0, 1.0]])
     unmoved = spectrum(first, size)
-    least = _PROMISING * float((first * second).sum())
+    # Before it is refined: a turn is off by up to half a step, which costs detail.
+    least = MINOR * float((first * second).sum())
     flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
     found, before = [], np.inf
     for turn in turns:

@@ -12,8 +12,8 @@ from .._transform.parts import Parts, parts_of
 Array = NDArray[np.float64]
 
 _OF_SIZE = {model.n_parameters: model for model in MODELS.values()}
-# Of a parameter: small beside what bends the parts, large beside rounding.
-_STEP = 1e-5
+# Of a parameter, for central differences: the error of rounding is then as small as that of bends.
+_STEP = float(np.cbrt(np.finfo(float).eps))
 _ANGLES = [Parts._fields.index(name) for name in ("rotation", "shear")]
 
 

@@ -13,13 +13,14 @@ from ..._verdict.limits import (
     LARGEST_UNCERTAINTY,
     LEAST_AGREEING,
     LEAST_LIKE,
+    LEAST_PART,
     LEAST_SHARE,
     LIKE,
+    MINOR,
     TIMES_LEFT,
     WRONG,
 )
-from ..._verdict.refusals import LARGEST_STRETCH, LEAST_OVERLAP
-from ..._verdict.rules import CLEAR_SHARE, HIGH_ECC, LARGEST_DISPLACED
+from ..._verdict.refusals import LARGEST_STRETCH
 from ..._verdict.verdict import Verdict
 from .levels import VolumeLevel
 from .motion import corners, inverse, mapped, scaled
@@ -116,7 +117,7 @@ def _judged(
     reference, moving = refiner.reference, refiner.moving
     back = overlap_share(moving[0].shape, reference[0].shape, inverse(found.matrix))
     why = _why_implausible(reference[0], moving[0], found.matrix)
-    if not why and max(overlap, back) < LEAST_OVERLAP:
+    if not why and max(overlap, back) < LEAST_PART:
         why = f"Only {overlap:.0%} of the reference is covered."
     if not why and not np.isfinite(found.solution.ecc):
         why = "The volumes share too little to be compared."
@@ -156,7 +157,7 @@ def _said(
     counted = _counted(tiles)
     ecc = abs(found.solution.ecc)
     if tiles.tested < LEAST_AGREEING:
-        if ecc > HIGH_ECC:
+        if ecc > LIKE:
             return "doubtful", f"There is too little detail to be sure (ECC {ecc:.3f})."
         return "failed", "There is too little detail in the overlap to tell."
     chance = p_value(tiles, refiner.model.n_parameters)
@@ -172,7 +173,7 @@ def _said(
     )
     if why:
         return "doubtful", why
-    if chance > ALPHA or tiles.share < CLEAR_SHARE:
+    if chance > ALPHA or tiles.share < LEAST_LIKE:
         return "doubtful", f"Only {counted}; elsewhere the volumes differ."
     return "aligned", f"{counted}, with ECC {ecc:.3f}."
 
@@ -255,11 +256,11 @@ def _why_two_motions(
     still = distance <= WRONG * level.frame.unit
     refiner.asked()
     counted = _counted(tiles)
-    if still and tiles.share < CLEAR_SHARE:
+    if still and tiles.share < LEAST_LIKE:
         return f"Only {counted}, and what lies still may belong to the camera."
-    if distance > 2 * tiles.radius and tiles.agreeing < CLEAR_SHARE * tiles.tested:
+    if distance > 2 * tiles.radius and tiles.agreeing < LEAST_LIKE * tiles.tested:
         there = matcher.asked(before)
-        if there.agreeing > LARGEST_DISPLACED * tiles.agreeing:
+        if there.agreeing > MINOR * tiles.agreeing:
             return (
                 f"{counted}, but {there.agreeing} of {there.tested} where they were before "
                 "anything moved."
@@ -268,7 +269,7 @@ def _why_two_motions(
         # Nothing is left that could be another motion.
         return None
     together = _largest_group(tiles)
-    if together > max(2, LARGEST_DISPLACED * tiles.agreeing):
+    if together > max(2, MINOR * tiles.agreeing):
         return (
             f"A part of the volumes moved otherwise than the rest: {together} tiles fit best at a "
             "common other place."
@@ -287,7 +288,7 @@ def _why_two_motions(
             "What lies still may belong to the camera: something else that is seen moved by "
             f"about {moved_by:.2g}."
         )
-    if second and (second.is_everywhere or tiles.agreeing < CLEAR_SHARE * tiles.tested):
+    if second and (second.is_everywhere or tiles.agreeing < LEAST_LIKE * tiles.tested):
         return (
             "Two motions are seen: a part of what is seen lies about "
             f"{second.distance:.2g} from where the rest puts it."
