@@ -5,6 +5,8 @@ from ._align.smooth_stack import SmoothStack
 from ._align.stack import align_stack
 from ._align.stack_result import StackResult
 from ._align.volume.align import align_volume
+from ._align.volume.bent.field import VolumeField
+from ._align.volume.bent.result import SmoothVolumeAlignment
 from ._align.volume.film import align_volume_stack
 from ._align.volume.film_result import VolumeStackResult, load_volume_transforms
 from ._align.volume.judged import judge_volume
@@ -66,6 +68,7 @@ __all__ = [
     "SamplePair",
     "SmoothAlignment",
     "SmoothStack",
+    "SmoothVolumeAlignment",
     "StackResult",
     "ThresholdMethod",
     "Tiles",
@@ -73,6 +76,7 @@ __all__ = [
     "TransformLike",
     "Verdict",
     "VolumeAlignment",
+    "VolumeField",
     "VolumeStackResult",
     "VolumeTiles",
     "VolumeTransform",

@@ -229,7 +229,7 @@ def test_what_cannot_be_is_refused_in_a_line(film, tmp_path):
     for options, words in (
         (("--to", "mean"), "to the first, to one by its number or to a volume in a file"),
         (("--to", "7"), "has the volumes 0 to 3"),
-        (("--model", "smooth"), "for images, not for volumes"),
+        (("--model", "smooth"), "of volumes is for Python"),
         (("--model", "homography"), "volumes have the motion models"),
         (("--interpolation", "lanczos"), "not lanczos"),
         (("--engine", "opencv"), "volumes are aligned without --engine opencv"),

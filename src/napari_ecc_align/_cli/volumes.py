@@ -56,7 +56,9 @@ from .volume_report import tell_volumes, volume_numbers, write_transform
 def check_search(chosen: argparse.Namespace) -> None:
     """Raise `InputError` for options of the search that volumes have not."""
     if chosen.model == "smooth":
-        raise InputError("the model 'smooth' is for images, not for volumes")
+        raise InputError(
+            "the model 'smooth' of volumes is for Python: align_volume(..., model='smooth')"
+        )
     for name in ("engine", "representation", "mirrored"):
         given, usual = getattr(chosen, name), getattr(DEFAULTS, name)
         if given not in (usual, "intensity"):

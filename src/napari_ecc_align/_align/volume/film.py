@@ -20,11 +20,11 @@ from ..._images.sources import LazyArray
 from ..._transform.matrices import checked_volume_matrix
 from ..._transform.models import Array
 from ..progress import FrameProgress, Progress
-from .align import asking, cancelled_volume, driven, searched
 from .film_result import VolumeStackResult
 from .levels import VolumeLevel, volume_pyramid
 from .refine import VolumeRefiner
 from .result import VolumeAlignment, counted_volume
+from .run import asking, cancelled_volume, driven, searched
 from .sources import loaded_volume
 from .steps import TOO_STIFF, in_a_thread, volume_models
 from .transform import (

@@ -17,13 +17,14 @@ from ..._transform.models import Array
 from ..._verdict.result import GIVEN
 from ..._verdict.verdict import VERDICTS, Verdict
 from ..progress import Progress
-from .align import asking, cancelled_volume, driven, flaw_of, pyramids_of
 from .assess import assessed
+from .levels import VolumeLevel
 from .motion import corners, mapped
 from .parts import volume_parts
 from .refine import RefinedVolume, VolumeRefiner
 from .result import VolumeAlignment
 from .rivals import correlated
+from .run import asking, cancelled_volume, driven, flaw_of, pyramids_of
 from .sources import Volume, VolumeLike, checked_volume
 from .transform import VolumeMotionModel, VolumeTransform, checked_spacing
 
@@ -138,6 +139,24 @@ def _steps(
 ) -> Generator[Progress, None, VolumeAlignment]:
     """Look with the freedoms of the motion model, then with more, until it is clear."""
     own, other = yield from pyramids_of(volumes, spacings)
+    return (yield from judging_levels(own, other, spacings, given, model, asked))
+
+
+def judging_levels(
+    own: list[VolumeLevel],
+    other: list[VolumeLevel],
+    spacings: tuple[Array, Array],
+    given: Array,
+    model: VolumeMotionModel,
+    asked: Callable[[], object],
+    before: Array | None = None,
+) -> Generator[Progress, None, VolumeAlignment]:
+    """Judge a matrix, (4, 4) by (z, y, x), on the levels of two volumes.
+
+    `before` says how they lay before anything moved, if not first voxel on first voxel.
+    """
+    if before is None:
+        before = np.diag([*(spacings[0] / spacings[1]), 1.0])
     results: list[VolumeAlignment] = []
     for name in dict.fromkeys((model, "affine")):
         refiner = VolumeRefiner(own, other, SearchOptions(name, "pyramid"), asked)
@@ -145,7 +164,8 @@ def _steps(
         if flawed is not None:
             return flawed
         yield Progress(0.5, "judging")
-        look = _look(refiner, given, (yield from _nearby(refiner, given)), spacings)
+        nearby = yield from _nearby(refiner, given)
+        look = _look(refiner, given, nearby, spacings, before)
         if look.clear:
             return look.result
         results.append(look.result)
@@ -169,6 +189,7 @@ def _look(
     given: Array,
     nearby: RefinedVolume,
     spacings: tuple[Array, Array],
+    before: Array,
 ) -> _Look:
     """Judge a matrix, knowing where the estimator comes to from it, as of images."""
     level = refiner.reference[0]
@@ -177,7 +198,6 @@ def _look(
     gaps = (mapped(nearby.matrix, ends) - mapped(given, ends)) * spacings[1] / unit
     with np.errstate(all="ignore"):
         off = float(np.sqrt((gaps**2).sum(axis=1).mean()))
-    before = np.diag([*(spacings[0] / spacings[1]), 1.0])
     here = assessed(refiner, replace(nearby, matrix=given), before, GIVEN)
     surely = off > _CLEAR_SIGMAS * sigma
     near = off + _CLEAR_SIGMAS * sigma < _WRONG or off <= _CLEAR_SIGMAS * sigma

@@ -13,6 +13,8 @@ from ..._common.errors import InputError
 from ..._images.sources import is_lazy
 from ..._transform.matrices import checked_volume_matrix
 from ..._transform.models import Array
+from .bent.field import VolumeField
+from .bent.result import SmoothVolumeAlignment
 from .lazy_warp import lazy_warp_volume
 from .motion import Shape, mapped
 from .result import VolumeAlignment
@@ -33,7 +35,7 @@ _SINGLE = ("u1", "i1", "u2", "i2", "f4")
 
 def warp_volume(
     moving: VolumeLike,
-    transform: VolumeAlignment | VolumeTransform | ArrayLike,
+    transform: VolumeAlignment | VolumeTransform | SmoothVolumeAlignment | VolumeField | ArrayLike,
     *,
     output_shape: tuple[int, int, int] | None = None,
     interpolation: VolumeInterpolation = "linear",
@@ -46,7 +48,8 @@ def warp_volume(
     moving : array_like, lazy array or sequence of such, shape (planes, rows, columns)
         Of any real dtype; of a sequence the first, at full resolution.
     transform : VolumeAlignment, VolumeTransform or array_like of shape (4, 4) or (3, 4)
-        Maps reference voxels (x, y, z, 1) to moving voxels.
+        Maps reference voxels (x, y, z, 1) to moving voxels. Or a SmoothVolumeAlignment, or a
+        VolumeField, through which no lazy volume is resampled.
     output_shape : tuple of int, optional
         Of the reference; by default the one that was aligned, or that of `moving`.
     interpolation : {"linear", "nearest", "cubic"}
@@ -87,11 +90,17 @@ def warp_volume(
         raise InputError(
             f"interpolation must be one of {', '.join(_ORDERS)}, not {interpolation!r:.80}"
         )
-    if isinstance(transform, VolumeAlignment):
+    if isinstance(transform, VolumeAlignment | SmoothVolumeAlignment):
         shape, transform = transform.shape, transform.transform
     given = shape if output_shape is None else tuple(output_shape)
     if len(given) != 3 or not all(isinstance(n, (int, np.integer)) and n > 0 for n in given):
         raise InputError(f"output_shape must be three lengths, not {output_shape!r:.80}")
+    if isinstance(transform, VolumeField):
+        if is_lazy(volume):
+            raise InputError(
+                "moving is lazy, and a field resamples what is in memory: give a NumPy array"
+            )
+        return _through(volume, transform, given, _ORDERS[interpolation], fill)
     flipped = np.eye(4)[[2, 1, 0, 3]]
     matrix = flipped @ checked_volume_matrix(np.asarray(transform)) @ flipped
     return warped_by(volume, matrix, given, interpolation=interpolation, fill=fill)
@@ -134,19 +143,12 @@ def _resampled(
 ) -> NDArray[Any]:
     from scipy import ndimage
 
-    whole = volume.dtype.kind in "ui"
-    low, high = _limits(volume.dtype)
-    outside = float(np.clip(fill, low, high))
-    if order == 0 and whole and volume.dtype.itemsize == 8:
-        # Doubles do not hold all labels of 64 bits, but their numbers.
-        labels, numbers = np.unique(volume, return_inverse=True)
-        labels = np.append(labels, np.array(outside).astype(volume.dtype))
-        numbers = numbers.reshape(volume.shape).astype(np.int32)
+    outside = float(np.clip(fill, *_limits(volume.dtype)))
+    if order == 0 and _is_wide(volume):
+        numbers, labels = _numbered(volume, outside)
         last = len(labels) - 1
         return np.asarray(labels[_resampled(numbers, matrix, shape, 0, last, threads=threads)])
-    source: NDArray[Any] = volume.view(np.uint8) if volume.dtype.kind == "b" else volume
-    if order > 1:
-        source = ndimage.spline_filter(source.astype(np.float64), order, mode="constant")
+    source = _for_splines(volume, order)
     out = np.empty(shape, volume.dtype)
     single = order == 1 and volume.dtype in _SINGLE
     block = block_for(volume.shape, matrix, _PLANES) if single else None
@@ -179,6 +181,62 @@ def _resampled(
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         list(pool.map(make, begins))
     return out
+
+
+def _through(
+    volume: NDArray[Any], field: VolumeField, shape: Shape, order: int, fill: float
+) -> NDArray[Any]:
+    """Resample a volume in memory through a field."""
+    from scipy import ndimage
+
+    outside = float(np.clip(fill, *_limits(volume.dtype)))
+    if order == 0 and _is_wide(volume):
+        numbers, labels = _numbered(volume, outside)
+        return np.asarray(labels[_through(numbers, field, shape, 0, len(labels) - 1)])
+    source = _for_splines(volume, order)
+    out = np.empty(shape, volume.dtype)
+    rows, columns = (np.arange(n, dtype=np.float64) for n in shape[1:])
+
+    def make(first: int) -> None:
+        part = out[first : first + _PLANES]
+        planes = np.arange(first, first + len(part), dtype=np.float64)
+        z, y, x = np.meshgrid(planes, rows, columns, indexing="ij")
+        at = np.stack([x, y, z], axis=-1) + field.displacements(planes, rows, columns)
+        at = at @ field.matrix[:3, :3].T + field.matrix[:3, 3]
+        whole = np.rint(at)
+        at = np.where(np.abs(at - whole) < _ROUNDING, whole, at)
+        made = np.empty(part.shape, np.float64)
+        there = np.moveaxis(at[..., ::-1], -1, 0)
+        ndimage.map_coordinates(
+            source, there, made, order=order, mode="constant", cval=outside, prefilter=False
+        )
+        _store(part, made, order)
+
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        list(pool.map(make, range(0, shape[0], _PLANES)))
+    return out
+
+
+def _is_wide(volume: NDArray[Any]) -> bool:
+    """Tell whether doubles do not hold all of its whole numbers."""
+    return volume.dtype.kind in "ui" and volume.dtype.itemsize == 8
+
+
+def _numbered(volume: NDArray[Any], outside: float) -> tuple[NDArray[np.int32], NDArray[Any]]:
+    """Return numbers that doubles do hold, and what each stands for, the last for outside."""
+    labels, numbers = np.unique(volume, return_inverse=True)
+    labels = np.append(labels, np.array(outside).astype(volume.dtype))
+    return numbers.reshape(volume.shape).astype(np.int32), labels
+
+
+def _for_splines(volume: NDArray[Any], order: int) -> NDArray[Any]:
+    """Return what SciPy interpolates by splines of an order."""
+    from scipy import ndimage
+
+    source: NDArray[Any] = volume.view(np.uint8) if volume.dtype.kind == "b" else volume
+    if order > 1:
+        source = ndimage.spline_filter(source.astype(np.float64), order, mode="constant")
+    return source
 
 
 def _store(part: NDArray[Any], made: NDArray[Any], order: int) -> None:

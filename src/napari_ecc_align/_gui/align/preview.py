@@ -12,7 +12,7 @@ from napari.layers import Image
 from numpy.typing import NDArray
 
 from ..._align.progress import FrameProgress, Progress
-from ..._align.volume.align import VolumeProgress
+from ..._align.volume.run import VolumeProgress
 from ..._align.volume.transform import VolumeTransform
 from ..._common.errors import InputError
 from ..._transform.transform import Transform

@@ -1,0 +1,1 @@
+"""Volumes that bend: a smooth field after an affine motion, and where it is to be trusted."""
