@@ -224,3 +224,16 @@ def test_what_stands_beside_a_checkbox_takes_the_lines_that_it_needs(qtbot):
         assert len(check.text().splitlines()) >= lines
         assert check.sizeHint().width() <= width
     assert check.text() == "only those that somebody has to look at"
+
+
+@pytest.mark.both_bindings
+def test_the_window_does_not_grow_for_a_form_that_joins_another(viewer, window, qtbot):
+    get_settings().appearance.font_size = 18
+    for name in ("first", "second"):
+        viewer.add_image(np.zeros((20, 64, 64)), name=name, axis_labels=("z", "y", "x"))
+    main = viewer.window._qt_window
+    main.resize(1280, 780)
+    for title in TITLES:
+        open_form(viewer, title)
+        qtbot.wait(100)
+        assert main.height() <= 780 and main.width() <= 1280
