@@ -132,8 +132,8 @@ def test_the_title_of_a_dock_is_as_short_as_it_must_be(viewer, window, qtbot):
         def whole():
             title = dock.titleBarWidget().findChild(QLabel)
             assert title.text() == text and title.toolTip() == full
-            room = dock.titleBarWidget().width()
-            assert title.geometry().right() <= room
+            # A gap is left at the edge.
+            assert title.geometry().right() < dock.titleBarWidget().width() - 4
             assert title.width() >= title.fontMetrics().horizontalAdvance(text)
 
         qtbot.waitUntil(whole, timeout=20_000)
@@ -143,9 +143,6 @@ def test_the_title_of_a_dock_is_as_short_as_it_must_be(viewer, window, qtbot):
     for width, text in ((600, full), (260, "Compare binarised"), (600, full)):
         main.resizeDocks([dock], [width], Qt.Orientation.Horizontal)
         says(text)
-    get_settings().appearance.font_size = 20
+    get_settings().appearance.font_size = 18
     main.resizeDocks([dock], [260], Qt.Orientation.Horizontal)
     says(TABS["Compare binarised"])
-    dock.setFloating(True)
-    dock.resize(900, 400)
-    says(full)

@@ -33,7 +33,7 @@ TABS = {
 
 _MAY_BE_NARROW = (QEvent.Type.Resize, QEvent.Type.LayoutRequest)
 # Pixels between the buttons of napari's title, at its two ends and of the line before its text.
-_GAP, _BESIDE_TITLE = 4, 22
+_GAP, _BESIDE_TITLE = 4, 30
 
 
 class EndsWithItsDock(QObject):

@@ -33,15 +33,8 @@ class ElidedBox(QObject):
     @property
     def shown(self) -> str:
         """What there is room for."""
-        box, style = self._box, self._box.style()
-        assert style is not None
-        field = style.subControlRect(
-            QStyle.ComplexControl.CC_ComboBox,
-            self._option(),
-            QStyle.SubControl.SC_ComboBoxEditField,
-            box,
-        )
-        room = field.width() - _INSIDE
+        box = self._box
+        room = box.width() - beside_text(box)
         return box.fontMetrics().elidedText(box.currentText(), Qt.TextElideMode.ElideMiddle, room)
 
     def eventFilter(self, _: QObject | None, event: QEvent | None) -> bool:
@@ -51,7 +44,7 @@ class ElidedBox(QObject):
         shown = self.shown
         if shown == self._box.currentText():
             return False
-        option = self._option()
+        option = _option(self._box)
         option.currentText = shown
         painter = QStylePainter(self._box)
         painter.drawComplexControl(QStyle.ComplexControl.CC_ComboBox, option)
@@ -59,14 +52,24 @@ class ElidedBox(QObject):
         painter.end()
         return True
 
-    def _option(self) -> QStyleOptionComboBox:
-        option = QStyleOptionComboBox()
-        option.initFrom(self._box)
-        option.currentText = self._box.currentText()
-        option.iconSize = self._box.iconSize()
-        option.frame = True
-        option.subControls = QStyle.SubControl.SC_All
-        return option
+
+def beside_text(box: QComboBox) -> int:
+    """Return how much wider a box is than the longest text that is read in it."""
+    style, option = box.style(), _option(box)
+    assert style is not None
+    field = style.subControlRect(
+        QStyle.ComplexControl.CC_ComboBox, option, QStyle.SubControl.SC_ComboBoxEditField, box
+    )
+    return int(box.width() - field.width()) + _INSIDE
+
+
+def _option(box: QComboBox) -> QStyleOptionComboBox:
+    option = QStyleOptionComboBox()
+    option.initFrom(box)
+    option.currentText, option.iconSize = box.currentText(), box.iconSize()
+    option.frame = True
+    option.subControls = QStyle.SubControl.SC_All
+    return option
 
 
 class WrappedButton(QObject):

@@ -18,6 +18,8 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
+from .fitted import beside_text
+
 # Characters of what is chosen that are to be read.
 _EASY = {QComboBox: 13, QAbstractItemView: 20}
 # Of a longer text, the beginning and the end say what it is.
@@ -114,9 +116,8 @@ def _easy_width(item: QLayoutItem) -> int:
             letter = widget.fontMetrics().averageCharWidth()
             least = max(least, letters * letter)
             if isinstance(widget, QComboBox):
-                beside = widget.minimumSizeHint().width() - widget.minimumContentsLength() * letter
                 text = widget.fontMetrics().horizontalAdvance(widget.currentText())
-                least = max(least, beside + min(text, _MOST * letter))
+                least = max(least, beside_text(widget) + min(text, _MOST * letter))
     return least
 
 
