@@ -85,7 +85,6 @@ class WrappedButton(QObject):
         super().__init__(button)
         self._button = button
         button.installEventFilter(self)
-        self._fit()
 
     @property
     def shown(self) -> str:
