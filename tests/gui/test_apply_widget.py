@@ -247,6 +247,41 @@ def test_what_goes_with_moving_is_proposed_and_what_is_outside_is_chosen(aligned
     assert np.median(np.abs(gap)) <= 1
 
 
+def test_what_lies_as_both_did_is_proposed_only_by_a_word_of_its_name_or_its_file(
+    viewer, known, finish, tmp_path
+):
+    image = known.reference.astype(np.uint8)
+    viewer.add_image(image, name="plate green")
+    viewer.add_image(np.roll(image, (2, 3), (0, 1)), name="plate red")
+    viewer.add_image(image, name="plate blue")
+    viewer.add_labels(image // 64, name="Red, cells")
+    viewer.add_labels(image // 64, name="cells")
+    viewer.add_points([(40.0, 50.0)], name="red in green")
+    viewer.add_points([(40.0, 50.0)], name="plate_red_marks")
+    form = viewer.window.add_plugin_dock_widget("napari-ecc-align", "Align images")[1]
+    form.run()
+    finish(form)
+    assert form.after.run.verdict == "aligned"
+    widget = opened(viewer)
+    assert widget.source.value == "plate red onto plate green"
+    assert {layer.name for layer in widget.layers.value} == {"Red, cells", "plate_red_marks"}
+
+
+def test_what_was_read_from_the_file_of_the_moving_image_is_proposed(
+    viewer, known, finish, tmp_path
+):
+    image = known.reference.astype(np.uint8)
+    for name, data in (("one", image), ("two", np.roll(image, (2, 3), (0, 1)))):
+        np.save(tmp_path / f"{name}.npy", data)
+        viewer.open(tmp_path / f"{name}.npy", name=name)
+        viewer.open(tmp_path / f"{name}.npy", name=f"again {len(viewer.layers)}", visible=False)
+    form = viewer.window.add_plugin_dock_widget("napari-ecc-align", "Align images")[1]
+    form.pair.reference.value, form.pair.moving.value = viewer.layers["one"], viewer.layers["two"]
+    form.run()
+    finish(form)
+    assert [layer.name for layer in opened(viewer).layers.value] == ["again 3"]
+
+
 def test_the_choice_of_layers_survives_what_happens_to_others(aligned):
     widget = opened(aligned)
     choose(widget, "first", "second")

@@ -60,6 +60,14 @@ def test_pixel_sizes_that_differ_are_told_of(viewer):
     assert "pixel sizes" not in widget.plan.value
 
 
+def test_one_layer_chosen_twice_is_told_of_before_align_is_pressed(widget, pair):
+    widget.pair.reference.value = pair.layers["second"]
+    assert widget.plan.native.isVisibleTo(widget.native)
+    assert widget.plan.value == "Reference and moving are one layer; choose two."
+    widget.pair.moving.value = pair.layers["first"]
+    assert not widget.plan.native.isVisibleTo(widget.native)
+
+
 def test_colour_is_told_of(viewer):
     viewer.add_image(data.astronaut(), name="colour")
     viewer.add_image(data.camera(), name="gray")

@@ -224,3 +224,19 @@ def test_what_stands_beside_a_checkbox_takes_the_lines_that_it_needs(qtbot):
         assert len(check.text().splitlines()) >= lines
         assert check.sizeHint().width() <= width
     assert check.text() == "only those that somebody has to look at"
+
+
+@pytest.mark.both_bindings
+def test_a_form_gets_low_rather_than_the_window_high(viewer, window, qtbot):
+    get_settings().appearance.font_size = 18
+    for name in ("first", "second"):
+        viewer.add_image(np.zeros((20, 64, 64)), name=name, axis_labels=("z", "y", "x"))
+    main = viewer.window._qt_window
+    main.resize(1280, 780)
+    docks = [open_form(viewer, title)[0] for title in TITLES[:1]]
+    qtbot.wait(100)
+    assert docks[0].minimumSizeHint().height() <= 230
+    # As a script does, before any becomes a tab beside the others.
+    docks += [open_form(viewer, title)[0] for title in TITLES[1:]]
+    qtbot.waitUntil(lambda: len(main.tabifiedDockWidgets(docks[0])) == 3, timeout=120_000)
+    assert main.height() <= 780 and main.width() <= 1280

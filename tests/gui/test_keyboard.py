@@ -216,6 +216,13 @@ def test_return_on_a_button_presses_that_button(keys, qtbot, finish):
     qtbot.keyClick(undo, Qt.Key.Key_Return)
     assert len(viewer.layers) == 2
     assert not widget.running
+    # There is something to look at in napari's controls, and a way back under the keyboard.
+    assert viewer.layers.selection.active is viewer.layers["second"]
+    redo = widget.after.next.redo.native
+    assert viewer.window._qt_window.focusWidget() is redo
+    qtbot.keyClick(redo, Qt.Key.Key_Return)
+    assert len(viewer.layers) > 2
+    assert viewer.window._qt_window.focusWidget() is undo
 
 
 def test_escape_is_left_alone_while_nothing_runs(keys, qtbot):

@@ -73,7 +73,21 @@ def test_points_and_a_region_are_begun_with_a_click(widget, viewer, finish):
     assert len([each for each in viewer.layers if "points" in each.name]) == 2
     widget.steps.region.native.click()
     assert viewer.layers.selection.active.mode == "add_rectangle"
-    assert widget.where.region.value is viewer.layers.selection.active
+    region = viewer.layers.selection.active
+    assert widget.where.region.value is region
+    # What is drawn around is the reference, not what lies over it.
+    assert [each for each in viewer.layers if each.visible] == [viewer.layers["first"], region]
+
+
+def test_a_layer_that_is_moved_is_seen_though_another_was_on_show_alone(widget, viewer, finish):
+    widget.settings.output.value = "move"
+    widget.steps.region.native.click()
+    viewer.layers.selection.active.add_rectangles([[[20, 20], [140, 180]]])
+    assert not viewer.layers["second"].visible
+    widget.run()
+    finish(widget)
+    assert widget.after.run.verdict == "aligned"
+    assert viewer.layers["second"].visible
 
 
 def test_a_forgotten_start_is_said_and_shown(widget):

@@ -6,6 +6,7 @@ import argparse
 
 import numpy as np
 
+from .._common.tables import three_digits
 from .._compare.binary import compare
 from .._compare.difference import difference
 from .._images.files.images import read_file
@@ -49,7 +50,7 @@ def run_compare(chosen: argparse.Namespace) -> int:
         ("share of overlap", f"{found.fraction:.2%}"),
         ("IoU", f"{found.iou:.3f}"),
         ("Dice", f"{found.dice:.3f}"),
-        ("mean difference", f"{mean:.3g}"),
+        ("mean difference", three_digits(mean)),
         ("method", found.method),
     ]
     tell(chosen, "\n".join([*table(cells), *written_text(paths)]))

@@ -73,3 +73,14 @@ def csv_text(columns: Sequence[str], rows: Iterable[Mapping[str, Any]]) -> str:
     for row in rows:
         writer.writerow({key: spreadsheet_text(finite(value)) for key, value in row.items()})
     return text.getvalue()
+
+
+def three_digits(value: float) -> str:
+    """Return a number as people write it: 0.0123, 1.23, 123 and 12,300.
+
+    >>> [three_digits(value) for value in (0.01234, 99.96, 999.7, 12345.6)]
+    ['0.0123', '100', '1,000', '12,300']
+    """
+    if abs(value) >= 100:
+        return f"{float(f'{value:.3g}'):,.0f}"
+    return f"{value:.3g}"

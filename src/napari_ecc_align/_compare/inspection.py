@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from .._common.steps import outcome_of
-from .._common.tables import INSPECTION_KEYS
+from .._common.tables import INSPECTION_KEYS, three_digits
 from .._images.coverage import overlap
 from .._images.filling import Fill
 from .._images.interpolation import Interpolation
@@ -381,8 +381,8 @@ def counted_rows(inspection: Inspection) -> list[Row]:
         Row("Dice", f"{before.dice:.3f}", f"{after.dice:.3f}"),
         Row(
             "mean difference",
-            f"{inspection.mean_difference_before:.3g}",
-            f"{inspection.mean_difference:.3g}",
+            three_digits(inspection.mean_difference_before),
+            three_digits(inspection.mean_difference),
         ),
     ]
     # Images that did not overlap did not agree either.

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ..._common.tables import three_digits
+
 _BINS = 24
 _LEAST = 1e-9
 
@@ -57,8 +59,8 @@ def histogram(
     counts = {n: np.histogram(some, _BINS, (0, top))[0].tolist() for n, some in values.items()}
     edges = back(np.linspace(0, top, _BINS + 1)).tolist()
     marks = _decades(edges[-1]) if logarithmic else _steps(edges[-1])
-    ticks = zip((scale(np.array(marks)) / top).tolist(), map(_label, marks), strict=True)
-    return Histogram(title, counts, [*map(_label, edges)], [*ticks])
+    ticks = zip((scale(np.array(marks)) / top).tolist(), map(three_digits, marks), strict=True)
+    return Histogram(title, counts, [*map(three_digits, edges)], [*ticks])
 
 
 def _steps(most: float) -> list[float]:
@@ -72,10 +74,3 @@ def _decades(most: float) -> list[float]:
     """Return 0 and the powers of ten up to the largest value; itself if it is below ten."""
     powers = [10.0**power for power in range(1, int(math.log10(max(most, 1)) + 1e-9) + 1)]
     return [0.0, *(powers or [most])]
-
-
-def _label(value: float) -> str:
-    """Return a number of three digits without an exponent."""
-    if value >= 100:
-        return f"{float(f'{value:.3g}'):,.0f}"
-    return f"{value:.3g}"

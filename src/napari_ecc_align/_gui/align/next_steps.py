@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 from magicgui.widgets import Container, PushButton
 from napari.components import ViewerModel
-from napari.layers import Image, Points, Shapes
+from napari.layers import Image, Layer, Points, Shapes
 
 from ..._common.errors import InputError
 from ..._compare.binary import COLOURS, ONLY_MOVING, ONLY_REFERENCE
@@ -144,9 +144,7 @@ def mark_points(
         made.append(here[0])
     where.start.value = POINTS
     where.reference_points.value, where.moving_points.value = made
-    # One image alone, so that it is plain which one is clicked on.
-    for layer in viewer.layers:
-        layer.visible = layer in (reference, *made)
+    _show_alone(viewer, reference, *made)
     viewer.layers.selection.active = made[0]
     made[0].mode = made[1].mode = "add"
     return (
@@ -154,6 +152,12 @@ def mark_points(
         f"{moving.name!r}, choose the layer {made[1].name!r} and click the same places, in the "
         "same order. Then press Align."
     )
+
+
+def _show_alone(viewer: ViewerModel, *layers: Layer) -> None:
+    """Show one image alone, so that it is plain which one is clicked on or drawn in."""
+    for layer in viewer.layers:
+        layer.visible = layer in layers
 
 
 def _number(points: Points, colour: str) -> None:
@@ -179,9 +183,13 @@ def draw_region(viewer: ViewerModel, where: RegionAndStartForm, reference: Image
         **grid.placement,
     )
     where.region.value = layer
+    _show_alone(viewer, reference, layer)
     viewer.layers.selection.active = layer
     layer.mode = "add_rectangle"
-    return f"Draw a rectangle around what is to count in {reference.name!r}, then press Align."
+    return (
+        f"Draw a rectangle around what is to count in {reference.name!r}, which alone is on show. "
+        "Then press Align."
+    )
 
 
 def begin_dragging(viewer: ViewerModel, moving: Image) -> str:

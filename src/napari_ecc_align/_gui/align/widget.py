@@ -340,9 +340,12 @@ class AlignWidget(Container):  # type: ignore[type-arg]
         self.stack.follow(reference, moving)
         self.settings.suit_volumes(self.stack.in_three_axes)
         notes: list[str | None] = []
-        with suppress(InputError):
+        try:
             pair = self.pair.chosen(stack_to_itself=True)
             notes = describe_pair(*pair, self.stack, self.settings.output.value)
+        except InputError as error:
+            # That nothing is chosen yet is seen.
+            notes = [] if reference is None or moving is None else [str(error)]
         # While a run shows the moving layer elsewhere, that is nothing to tell of.
         if self._preview is None:
             self.plan.value = " ".join(note for note in (*notes, self.where.region_note()) if note)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
@@ -57,16 +58,43 @@ class KnownTransform:
         return (self.transform,)
 
     def goes_with(self, layer: Layer) -> bool:
-        """Return whether a layer lies as the moving image did, and is neither of the two."""
-        if self.moving is None or is_result(layer):
+        """Return whether a layer belongs to the moving image, and is neither of the two.
+
+        It lies as that did. Where the reference lay so, too, its file or a word of its name must
+        be the moving image's and not the reference's.
+        """
+        if self.moving is None or self.reference is None or is_result(layer):
             return False
-        axes = self.moving.axes
-        if {str(layer.unique_id), layer.name} & self.pair or layer.ndim < axes:
+        if {str(layer.unique_id), layer.name} & self.pair:
             return False
-        pixels = isinstance(layer, (Image, Labels))
-        grid = layer_grid(layer, axes)
-        same = grid.units == self.moving.units and np.allclose(grid.matrix, self.moving.matrix)
-        return same and (not pixels or grid.shape == self.moving.shape)
+        if not _lies_as(layer, self.moving):
+            return False
+        return not _lies_as(layer, self.reference) or self._is_of_moving(layer)
+
+    def _is_of_moving(self, layer: Layer) -> bool:
+        ends = {} if self.record is None else self.record["layers"]
+        reference, moving = (ends.get(role, {}) for role in ("reference", "moving"))
+        path = str(layer.source.path or "")
+        paths = [str(end.get("path") or "") for end in (reference, moving)]
+        if path and path in paths and paths[0] != paths[1]:
+            return path == paths[1]
+        own = _words(layer.name)
+        of_reference, of_moving = (_words(str(end.get("name"))) for end in (reference, moving))
+        only_moving, only_reference = of_moving - of_reference, of_reference - of_moving
+        return bool(own & only_moving) and not own & only_reference
+
+
+def _lies_as(layer: Layer, grid: PixelGrid) -> bool:
+    """Return whether a layer lies as a grid does, and if it has pixels, has as many."""
+    if layer.ndim < grid.axes:
+        return False
+    own = layer_grid(layer, grid.axes)
+    same = own.units == grid.units and np.allclose(own.matrix, grid.matrix)
+    return bool(same) and (not isinstance(layer, (Image, Labels)) or own.shape == grid.shape)
+
+
+def _words(name: str) -> set[str]:
+    return set(re.findall(r"[^\W_]+", name.casefold()))
 
 
 def transforms_of(layers: Iterable[Layer]) -> list[KnownTransform]:

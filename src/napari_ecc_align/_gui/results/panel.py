@@ -147,6 +147,8 @@ class ResultPanel(Container):  # type: ignore[type-arg]
         if layer is not None and run.leaves_something and run.task.moves:
             grid = run.task.reference.grid
             placed = move_layer(layer, run.transforms[0], grid, run.record())
+            # Another image may have been on show alone, to mark places or a region in it.
+            layer.visible = True
             move = Moved(layer.unique_id, *placed)
             run = run.moved_to(place_of(layer))
         self._history.begin(run)
@@ -174,7 +176,17 @@ class ResultPanel(Container):  # type: ignore[type-arg]
     def _go(self, way: Callable[[], FinishedRun], said: str) -> None:
         self._end_blinking()
         self._views.look_at(None)
-        self.say(said.format(way().task.title))
+        focus = self.native.window().focusWidget()
+        task = way().task
+        moving = layer_with_id(self._viewer, task.layer_ids[1])
+        # napari selects another layer only where one goes by itself.
+        if not self._viewer.layers.selection and moving is not None:
+            self._viewer.layers.selection.active = moving
+        self.say(said.format(task.title))
+        for button, other in ((self.next.undo, self.next.redo), (self.next.redo, self.next.undo)):
+            # Else the keyboard would come to what follows both.
+            if focus is button.native and other.enabled and not button.enabled:
+                other.native.setFocus()
 
     def forget(self, layer_ids: LayerIds) -> None:
         """Take the layers of a pair away, and its results, as something else takes their place."""

@@ -9,7 +9,15 @@ from magicgui.widgets import Container
 from npe2 import PluginManager
 from qtpy.compat import isalive
 from qtpy.QtCore import QEvent, QObject, Qt
-from qtpy.QtWidgets import QDockWidget, QMainWindow, QSizePolicy, QTabBar, QWidget
+from qtpy.QtWidgets import (
+    QDockWidget,
+    QLabel,
+    QMainWindow,
+    QPushButton,
+    QSizePolicy,
+    QTabBar,
+    QWidget,
+)
 
 from .keyboard import stops
 from .rows import timer
@@ -22,6 +30,10 @@ TABS = {
     "Compare binarised": "Compare",
     "Align a dataset": "Dataset",
 }
+
+_MAY_BE_NARROW = (QEvent.Type.Resize, QEvent.Type.LayoutRequest)
+# Pixels between the buttons of napari's title, at its two ends and of the line before its text.
+_GAP, _BESIDE_TITLE = 4, 30
 
 
 class EndsWithItsDock(QObject):
@@ -49,6 +61,7 @@ class EndsWithItsDock(QObject):
         self._soon = timer(native, self._settle)
         self._forward = timer(native, self._come_forward)
         self._tabs = timer(native, self._show_tabs)
+        self._title = timer(native, self._fit_title)
         native.installEventFilter(self)
         layers = viewer.layers.events
         emitters = layers.inserted, layers.removed, layers.reordered, layers.renamed
@@ -67,6 +80,9 @@ class EndsWithItsDock(QObject):
         # napari's menus hide a form that is open, even one that is out of sight as a tab.
         if hidden and watched is self._dock and self._behind:
             self._forward.start()
+        # napari makes another title where a dock floats or goes to another side.
+        if watched is self._dock and event is not None and event.type() in _MAY_BE_NARROW:
+            self._title.start()
         return False
 
     def is_in(self, dock: QDockWidget) -> bool:
@@ -85,6 +101,7 @@ class EndsWithItsDock(QObject):
             _join_others(dock)
             self._dock = dock
             self._tabs.start()
+            self._title.start()
             _go_in(self._native)
 
     def _set_seen(self, seen: bool) -> None:
@@ -97,6 +114,11 @@ class EndsWithItsDock(QObject):
         dock = self._dock
         if dock is not None and isalive(dock):  # type: ignore[no-untyped-call]
             _show_tabs(dock)
+
+    def _fit_title(self) -> None:
+        dock = self._dock
+        if dock is not None and isalive(dock):  # type: ignore[no-untyped-call]
+            _fit_title(dock)
 
     def _come_forward(self) -> None:
         dock = self._dock
@@ -132,6 +154,22 @@ def _shorten_title(dock: QDockWidget) -> None:
     full = dock.windowTitle()
     dock.setAccessibleName(full)
     dock.setWindowTitle(TABS.get(full.partition(" (")[0], full))
+
+
+def _fit_title(dock: QDockWidget) -> None:
+    """Let a dock's title be as short as it must be to be read."""
+    bar = dock.titleBarWidget()
+    title = None if bar is None else bar.findChild(QLabel)
+    if bar is None or title is None:
+        return
+    full = dock.accessibleName()
+    short = full.partition(" (")[0]
+    taken = sum(button.width() + _GAP for button in bar.findChildren(QPushButton))
+    room = bar.width() - taken - _BESIDE_TITLE
+    width = title.fontMetrics().horizontalAdvance
+    fits = (each for each in (full, short, TABS.get(short, short)) if width(each) <= room)
+    title.setText(next(fits, TABS.get(short, short)))
+    title.setToolTip(full)
 
 
 def _show_tabs(dock: QDockWidget) -> None:

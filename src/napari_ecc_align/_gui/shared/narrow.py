@@ -7,11 +7,13 @@ from functools import partial
 from qtpy.QtCore import QEvent, QObject
 from qtpy.QtWidgets import QCheckBox, QComboBox, QLineEdit, QPushButton, QWidget
 
+from .fitted import ElidedBox, WrappedButton
 from .rows import FoldedRow, fold_rows
 
 # Characters that stay readable; the rest is cut, and stands in the tooltip.
 _LEAST, _LEAST_OF_A_PATH = 3, 14
-_LONG = 16
+# So many letters there is room for in any form and font.
+_LONG = 8
 
 
 def be_narrow(form: QWidget) -> None:
@@ -22,6 +24,13 @@ def be_narrow(form: QWidget) -> None:
         box.setMinimumContentsLength(_LEAST)
         _tell_in_tooltip(box, box.currentText())
         box.currentTextChanged.connect(partial(_tell_in_tooltip, box))
+        # Its row may have to be folded.
+        box.currentTextChanged.connect(partial(_ask_anew, box))
+        ElidedBox(box)
+    for button in form.findChildren(QPushButton):
+        # The head of a fold is drawn by napari's style, and has a few words.
+        if not button.isCheckable():
+            WrappedButton(button)
     for check in form.findChildren(QCheckBox):
         _Wrapped(check)
     for line in form.findChildren(QLineEdit):
@@ -64,6 +73,10 @@ class _Wrapped(QObject):
         text = "\n".join(lines)
         if text != check.text():
             check.setText(text)
+
+
+def _ask_anew(box: QComboBox, _: str) -> None:
+    box.updateGeometry()
 
 
 def _tell_in_tooltip(widget: QWidget, text: str) -> None:

@@ -14,11 +14,16 @@ from qtpy.QtWidgets import (
     QHBoxLayout,
     QLabel,
     QLayoutItem,
+    QPushButton,
     QWidget,
 )
 
+from .fitted import beside_text
+
 # Characters of what is chosen that are to be read.
 _EASY = {QComboBox: 13, QAbstractItemView: 20}
+# Of a longer text, the beginning and the end say what it is.
+_MOST = 16
 
 
 class Form(Container):  # type: ignore[type-arg]
@@ -101,11 +106,18 @@ def _fold(row: QWidget) -> None:
 
 
 def _easy_width(item: QLayoutItem) -> int:
-    """Return how wide a part of a row should be for what is chosen in it to be read."""
+    """Return how wide a part of a row should be for what stands in it to be read."""
     widget, least = item.widget(), item.minimumSize().width()
+    if isinstance(widget, QPushButton):
+        # In a line.
+        return int(widget.sizeHint().width())
     for kind, letters in _EASY.items():
         if isinstance(widget, kind):
-            return max(least, letters * widget.fontMetrics().averageCharWidth())
+            letter = widget.fontMetrics().averageCharWidth()
+            least = max(least, letters * letter)
+            if isinstance(widget, QComboBox):
+                text = widget.fontMetrics().horizontalAdvance(widget.currentText())
+                least = max(least, beside_text(widget) + min(text, _MOST * letter))
     return least
 
 

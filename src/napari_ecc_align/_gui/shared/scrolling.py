@@ -20,6 +20,8 @@ from .rows import timer
 _LEAST_WIDTH, _LEAST_HEIGHT = 120, 60
 # Characters.
 _USUAL_WIDTH = 45
+# Of a form whose top can scroll: with what does not, also while something runs.
+_LEAST_OF_ALL = 200
 # Lines that are to be in sight below what does not scroll.
 _READABLE = 12
 
@@ -131,6 +133,9 @@ class ScrollsWhereLow(QObject):
         super().__init__(form)
         self._form, self._top, self._scroll, self._moved = form, top, scroll, moved
         self._soon = timer(form, self._look)
+        # Less than its top asks for: else the window would grow for a dock that joins this one,
+        # rather than this one get lower.
+        form.setMinimumHeight(_LEAST_OF_ALL)
         form.installEventFilter(self)
 
     def eventFilter(self, watched: QObject | None, event: QEvent | None) -> bool:
