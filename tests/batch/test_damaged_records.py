@@ -16,6 +16,7 @@ from napari_ecc_align._batch.records.record import Record, record_path
 from napari_ecc_align._batch.report.report import as_csv, as_html
 
 NAME = "w-1/p0.png"
+UNDONE = {"decision": "accepted", "note": ""}
 # What stands in a record, and what no run would have put there.
 DAMAGED = {
     "record": [2, "1", None],
@@ -26,7 +27,10 @@ DAMAGED = {
     "inputs": ["x", [{"role": []}], [{}], {}],
     "outputs": [[{"path": "/etc/x", "size": 1, "sha256": ""}], [[]], None],
     "settings": [[], {"model": {}}],
-    "review": ["accepted", {"decision": "perhaps"}],
+    "review": [
+        *("accepted", {"decision": "perhaps"}),
+        *({**UNDONE, "former": {"transform": {"matrix": [[x]]}}} for x in (math.inf, math.nan)),
+    ],
     "thumbnail": ["http://x.org/a.png", 5],
     "times": [{"name": "x"}, {"seconds": []}, 5],
     "numbers": [
@@ -69,6 +73,16 @@ def test_what_no_run_writes_is_no_record(records, key):
     for content in (b"", b"\xff\xfe\0", b"[" * 100_000, b"{}", b"null", b"\0"):
         record_path(records, NAME).write_bytes(content)
         assert read_record(records, NAME) is None, content[:5]
+
+
+def test_no_number_that_is_too_large_is_kept_with_what_stood_before_a_decision(records):
+    """It could not be written again."""
+    former = {"transform": {"matrix": [[2.5]]}, "decision": None, "note": ""}
+    damage(records, review={**UNDONE, "former": former})
+    assert read_record(records, NAME) is not None
+    path = record_path(records, NAME)
+    path.write_text(path.read_text().replace("2.5", "-1e999"))
+    assert read_record(records, NAME) is None
 
 
 @pytest.mark.parametrize("key", ["corner_shift", "corner_uncertainty", "different", "ecc"])

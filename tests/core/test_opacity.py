@@ -1,11 +1,15 @@
 """Drawings on a transparent ground are aligned and compared as a viewer shows them on paper."""
 
+import cv2
+import dask.array as da
 import numpy as np
 import pytest
 from PIL import Image, ImageDraw
+from skimage.data import astronaut
 
 from napari_ecc_align import align, compare, inspect_alignment, read_image
-from napari_ecc_align._images.opacity import flattened
+from napari_ecc_align._images.limits import LIMITS
+from napari_ecc_align._images.opacity import flattened, is_opacity
 from pairs import picture
 
 TRUTH = [[1, 0, 7], [0, 1, -4]]
@@ -98,3 +102,94 @@ def test_what_opacity_hides_is_no_picture():
     assert found.shape == (300, 420)
     assert found.mask[:30].all()
     assert not found.mask[30:].any()
+
+
+def infrared(lowest=50, highest=100, blur=0.0):
+    """NASA's astronaut and a band that is 0 in some percent of the pixels, saturated in others."""
+    colours = astronaut()
+    band = cv2.GaussianBlur(colours[..., 0], (0, 0), blur) if blur else colours[..., 0]
+    black, white = np.percentile(band, [lowest, highest])
+    band = np.clip((band.astype(float) - black) / (white - black), 0, 1) * 255
+    return np.dstack([colours, np.rint(band).astype(np.uint8)])
+
+
+BANDS = {
+    "8 bit": infrared(),
+    "saturated": infrared(20, 60),
+    "blurred": infrared(20, blur=1),
+    "16 bit of which 12 are used": (infrared().astype(np.uint16) << 4),
+    "reflectance": (infrared() / 255 * 0.6).astype(np.float32),
+    "signed": infrared().astype(np.int16),
+    "turned": infrared().transpose(1, 0, 2),
+    "unused": infrared() * np.array([1, 1, 1, 0], np.uint8),
+    "some of it without data": np.where(
+        np.arange(512)[:, None, None] < 80, np.nan, infrared() / 255
+    ),
+}
+
+
+@pytest.mark.parametrize("kind", BANDS)
+def test_a_band_is_no_opacity(kind):
+    """It is judged, and compared, as the colours are."""
+    image = BANDS[kind]
+    reference, moving = image[40:440, 30:470], image[52:452, 37:477]
+    assert np.shares_memory(flattened(reference), reference)
+    assert flattened(reference).shape == (400, 440, 3)
+    found, expected = (
+        align(reference[..., :n], moving[..., :n], model="translation") for n in (4, 3)
+    )
+    assert found.aligned, found.reason
+    np.testing.assert_array_equal(found.transform.matrix, expected.transform.matrix)
+    assert found.reason == expected.reason
+    seen, colours = (compare(reference[..., :n], reference[..., :n]).compared for n in (4, 3))
+    assert seen == colours > 0
+
+
+@pytest.mark.parametrize("levels", [1, 3])
+def test_a_band_of_a_lazy_image_is_no_opacity(levels, monkeypatch):
+    monkeypatch.setattr(LIMITS, "small_pixels", 1000)
+    monkeypatch.setattr(LIMITS, "small_bytes", 1000)
+    image = infrared()
+    parts = image[40:440, 30:470], image[52:452, 37:477]
+
+    def lazy(n):
+        return [
+            [da.from_array(part[:: 2**k, :: 2**k, :n], chunks=128) for k in range(levels)]
+            for part in parts
+        ]
+
+    found, expected = (align(*lazy(n), model="translation") for n in (4, 3))
+    assert expected.aligned, expected.reason
+    np.testing.assert_allclose(found.transform.matrix, expected.transform.matrix, atol=1e-6)
+    assert found.reason == expected.reason
+
+
+def soft_edge(image):
+    """A vignette: opacity falls from the middle to nothing at the border."""
+    y, x = (np.linspace(-1, 1, length) for length in image.shape[:2])
+    return np.clip(1.3 - np.hypot(y[:, None], x), 0, 1)
+
+
+def test_opacity_stays_opacity():
+    """Even, with a smooth edge, cut out pixel by pixel, dithered: it hides what it hides."""
+    colours = astronaut()
+    rng = np.random.default_rng(0)
+    cut = (cv2.GaussianBlur(colours[..., 1], (0, 0), 5) > 120) * 1.0
+    kinds = {
+        "opaque": np.ones((512, 512)),
+        "half": np.full((512, 512), 0.5),
+        "soft": soft_edge(colours),
+        "cut out": cut,
+        "cut out smoothly": cv2.GaussianBlur(cut, (0, 0), 0.7),
+        "dithered": (rng.random((512, 512)) < soft_edge(colours)) * 1.0,
+    }
+    for kind, opacity in kinds.items():
+        for image in (
+            np.dstack([colours, np.rint(opacity * 255)]).astype(np.uint8),
+            np.dstack([colours / 255, opacity]),
+        ):
+            assert is_opacity(image), kind
+            assert is_opacity(image[100:140]), kind
+    nothing = np.zeros((64, 64, 4), np.uint8)
+    assert is_opacity(nothing)
+    assert is_opacity(np.zeros((0, 8, 4)))

@@ -7,10 +7,11 @@ import pytest
 from clock import longest_step, smoothing
 from napari_ecc_align import Transform, align
 from napari_ecc_align._align.pair import align_steps
+from napari_ecc_align._common.steps import outcome_of
 from napari_ecc_align._ecc import features
 from napari_ecc_align._ecc.estimator import estimate_steps
 from napari_ecc_align._ecc.options import SearchOptions
-from napari_ecc_align._images.pyramid.levels import image_pyramid
+from napari_ecc_align._images.pyramid.levels import image_pyramid, room
 from napari_ecc_align._images.pyramid.representations import whole_representation
 from napari_ecc_align._transform.coordinates import corner_error, map_points
 from napari_ecc_align._transform.models import (
@@ -193,3 +194,12 @@ def test_swapping_inverts_within_the_uncertainty(gravel):
     )
     bound = 4 * np.hypot(forth.corner_uncertainty, back.corner_uncertainty)
     assert corner_error((back.transform @ forth.transform).matrix, np.eye(3), SHAPE) < bound
+
+
+def test_memory_is_handed_out_in_steps():
+    """Of a long strip, a few columns of all rows lie in as many pages as there are rows."""
+    steps = []
+    out = outcome_of(room((40, 500_000)), steps.append)
+    assert out.shape == (40, 500_000) and out.dtype == np.float32
+    assert len(steps) >= out.nbytes / 2**23
+    assert outcome_of(room((0, 5))).shape == (0, 5)

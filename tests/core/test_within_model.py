@@ -152,6 +152,27 @@ def test_a_mirror_image_is_named(flip, model):
     assert "The moving image is mirrored, which is not allowed for" in result.reason
 
 
+@pytest.mark.parametrize("name", ["coins", "brick"])
+def test_a_mirror_image_is_named_where_something_else_fits_a_little(name):
+    """Such as other coins, or other bricks."""
+    image = getattr(data, name)()
+    result = align(image, image[:, ::-1].copy())
+    assert not result.aligned
+    assert "The moving image is mirrored, which is not allowed for" in result.reason
+
+
+def test_what_fits_either_way_is_not_called_mirrored():
+    image = np.full((200, 200), 40.0)
+    for row in (55, 125):
+        for column in (55, 125):
+            image[row : row + 20, column : column + 20] = 210
+    image = ndimage.gaussian_filter(image, 1)
+    first, second = np.random.default_rng(3).normal(image, 4, (2, *image.shape))
+    result = align(first, np.roll(second, (3, -1), (0, 1)), model="translation")
+    assert result.verdict == "doubtful"
+    assert "mirrored" not in result.reason
+
+
 def test_what_is_only_turned_is_not_called_mirrored():
     section = data.immunohistochemistry()
     result = align(section, section[::-1, ::-1].copy(), model="translation")

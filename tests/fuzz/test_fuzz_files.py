@@ -6,6 +6,7 @@ All in one process, and nothing is written.
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -43,7 +44,7 @@ def try_damaged(campaign, tmp_path):
                     read(path)
                     assert listing(folder) == before
                 except BaseException as error:
-                    kept = tmp_path.parent / f"damaged {seed} {name}"
+                    kept = tmp_path.parent / f"damaged {seed} {Path(name).name}"
                     kept.write_bytes(before[path])
                     error.add_note(f"The file: {kept}")
                     raise

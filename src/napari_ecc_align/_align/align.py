@@ -87,10 +87,11 @@ def align(
     reference, moving : array_like, shape (h, w) or (h, w, 3 or 4)
         Images of at least 8 pixels on a side, of any real dtypes; their sizes may differ. NaN,
         infinity and full transparency mean "no data here"; but lines or one colour on a
-        transparent ground are seen as on paper. Lazy arrays (dask, zarr) are read only where they
-        are needed, and a list of one image at decreasing sizes, finest first, is used as the
-        pyramid it is. Of an xarray DataArray "y" and "x" are the rows and columns, and "c",
-        "channel" or "band" the channels.
+        transparent ground are seen as on paper. A fourth channel that goes up and down from pixel
+        to pixel, as near infrared does, is no opacity, and not used. Lazy arrays (dask, zarr) are
+        read only where they are needed, and a list of one image at decreasing sizes, finest
+        first, is used as the pyramid it is. Of an xarray DataArray "y" and "x" are the rows and
+        columns, and "c", "channel" or "band" the channels.
     model : {"affine", "translation", "euclidean", "similarity", "homography", "auto", "smooth"}
         The motion model; with "auto" the narrowest that the images do not contradict, which the
         `model` of the result names. With "smooth" a field that bends, after an affine motion; it

@@ -191,11 +191,11 @@ def result_of_side(side: Side, run: Run) -> Generator[Progress, None, AlignmentR
 def _named_if_mirrored(
     job: Job, result: AlignmentResult, run_nearby: Run
 ) -> Generator[Progress, None, AlignmentResult]:
-    """Return a result that failed with a reason that says so if the image is a mirror image.
+    """Return a result that is not aligned with a reason that says so if the image is mirrored.
 
     Only a sentence depends on it: one look at tiny images, and another at the best place there.
     """
-    if result.verdict != "failed" or job.options.engine != "pyramid":
+    if result.aligned or job.options.engine != "pyramid":
         return result
     if not isinstance(job.reference, LoadedImage) or not isinstance(job.moving, LoadedImage):
         return result

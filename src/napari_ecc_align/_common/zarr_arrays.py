@@ -7,6 +7,7 @@ which is not known how far they expand, are refused.
 
 from __future__ import annotations
 
+import warnings
 from math import prod
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .errors import InputError
-from .expansion import ChunkBounds
+from .expansion import ChunkBounds, ShardIndex
 from .json_files import json_in
 from .memory import USUAL_IMAGE_BYTES, most_image_bytes
 
@@ -23,11 +24,18 @@ METADATA = "Zarr metadata"
 # Chunks are often padded; beyond so much more than they should hold, they are refused.
 SPARE_BYTES = 2**16
 _SHARDS = "sharding_indexed"
-_CODECS = {"bytes", "transpose", "crc32c", "gzip", "zstd", "blosc", _SHARDS}
-_COMPRESSORS = {"blosc", "zlib", "gzip", "zstd", "lz4"}
+_COMPRESSORS = {"blosc", "bz2", "gzip", "lz4", "lzma", "zlib", "zstd"}
 _FILTERS = {"delta", "fixedscaleoffset", "shuffle", "astype", "bitround", "quantize", "packbits"}
+_FILTERS |= {"crc32", "crc32c", "adler32", "fletcher32", "jenkins_lookup3"}
+_CODECS = {"bytes", "transpose", "crc32c", "gzip", "zstd", "blosc"}
+# Zarr 2 calls them so, and Zarr 3 by that name after this.
+_NUMCODECS = "numcodecs."
+_CODECS |= {_NUMCODECS + name for name in _COMPRESSORS | _FILTERS}
+# Without a header, which tells how far it expands.
+_RAW_LZMA = 3
 _KINDS = {"bool", *(f"{sign}int{bits}" for sign in ("", "u") for bits in (8, 16, 32, 64))}
 _KINDS |= {"float16", "float32", "float64"}
+_CRC_BYTES = 4
 # Of whatever else there is: it is read for nothing but to be refused.
 _WIDEST = 16
 
@@ -50,7 +58,10 @@ def opened_array(folder: Path) -> Any:
         ) from error
     bounds = chunk_bounds(folder)
     try:
-        return zarr.open_array(BoundedStore(folder, bounds), mode="r")
+        with warnings.catch_warnings():
+            # That others may not know a codec is of no use to who reads it.
+            warnings.filterwarnings("ignore", "Numcodecs codecs are not in the Zarr")
+            return zarr.open_array(BoundedStore(folder, bounds), mode="r")
     # zarr has errors of its own for each way in which metadata can be wrong.
     except Exception as error:
         raise _unreadable(f"the array {folder}", error) from error
@@ -79,43 +90,85 @@ def chunk_bounds(folder: Path) -> ChunkBounds:
     is_third = (folder / "zarr.json").exists()
     document, _ = json_in(folder / ("zarr.json" if is_third else ".zarray"), METADATA)
     try:
-        chunk, read, compression = (_of_zarr_3 if is_third else _of_zarr_2)(document)
+        read, bounds = (_of_zarr_3 if is_third else _of_zarr_2)(document)
     except InputError as error:
         raise InputError(f"the array {folder} {error}") from error
     except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
         raise InputError(f"{folder} holds no array that can be used: {error!r:.200}") from error
-    if min(chunk, read) < 1 or read > max(most_image_bytes(), USUAL_IMAGE_BYTES):
+    if read < 1 or read > max(most_image_bytes(), USUAL_IMAGE_BYTES):
         raise InputError(
             f"the array {folder} has chunks of {read:,} bytes, none or too many; save it anew"
         )
-    return ChunkBounds(compression, 2 * chunk + SPARE_BYTES)
+    return bounds
 
 
-def _of_zarr_2(document: dict[str, Any]) -> tuple[int, int, str]:
-    """Return the bytes of a chunk, of what is read at once, and how it is compressed."""
+def _of_zarr_2(document: dict[str, Any]) -> tuple[int, ChunkBounds]:
+    """Return the bytes that are read at once, and how large what is stored may be."""
     packed, filters = document.get("compressor"), document.get("filters")
-    names = [] if packed is None else [str(packed["id"])]
-    _check_known(names, _COMPRESSORS)
+    compression = "" if packed is None else str(packed["id"])
+    _check_known([compression] if compression else [], _COMPRESSORS)
+    _check_lzma(packed or {})
     _check_known([str(each["id"]) for each in filters or ()], _FILTERS)
     chunk = _bytes(document["chunks"], np.dtype(document["dtype"]).itemsize)
-    return chunk, chunk, names[0] if names else ""
+    return chunk, ChunkBounds(compression, _with_spare(chunk))
 
 
-def _of_zarr_3(document: dict[str, Any]) -> tuple[int, int, str]:
+def _of_zarr_3(document: dict[str, Any]) -> tuple[int, ChunkBounds]:
     kind, codecs = document["data_type"], document["codecs"]
     size = np.dtype(kind).itemsize if isinstance(kind, str) and kind in _KINDS else _WIDEST
-    chunk = _bytes(document["chunk_grid"]["configuration"]["chunk_shape"], size)
+    shape = document["chunk_grid"]["configuration"]["chunk_shape"]
+    chunk = _bytes(shape, size)
+    names = [str(each["name"]) for each in codecs]
+    if _SHARDS not in names:
+        return chunk, ChunkBounds(_compression(codecs), _with_spare(chunk))
+    # Many chunks in a file, each read by itself.
+    _check_known(names, {"transpose", "bytes", _SHARDS})
+    inner = codecs[names.index(_SHARDS)]["configuration"]
+    read = _bytes(inner["chunk_shape"], size)
+    if min(chunk, read) < 1:
+        return 0, ChunkBounds("", 0)
+    index = ShardIndex(
+        chunk // read,
+        16 * (chunk // read) + _CRC_BYTES * _is_checked(inner["index_codecs"]),
+        inner.get("index_location") == "start",
+        _with_spare(chunk),
+    )
+    return read, ChunkBounds(_compression(inner["codecs"]), _with_spare(read), index)
+
+
+def _compression(codecs: list[dict[str, Any]]) -> str:
+    """Return by what a piece is compressed as a whole, by the name that Zarr 2 has for it."""
     names = [str(each["name"]) for each in codecs]
     _check_known(names, _CODECS)
-    if _SHARDS in names:
-        # Many chunks in a file, each read by itself.
-        inner = codecs[names.index(_SHARDS)]["configuration"]
-        _check_known([str(each["name"]) for each in inner["codecs"]], _CODECS - {_SHARDS})
-        return chunk, _bytes(inner["chunk_shape"], size), ""
-    compressions = [name for name in names if name in _COMPRESSORS]
-    if len(compressions) > 1:
+    short = [name.removeprefix(_NUMCODECS) for name in names]
+    found = [name for name in short if name in _COMPRESSORS]
+    if len(found) > 1:
         raise InputError("is compressed more than once; save it anew")
-    return chunk, chunk, compressions[0] if compressions else ""
+    if not found:
+        return ""
+    at = short.index(found[0])
+    _check_lzma(codecs[at].get("configuration") or {})
+    # It has to be the compressed data that a stored piece begins with.
+    _check_known(names[at + 1 :], {"crc32c"})
+    return found[0]
+
+
+def _is_checked(codecs: list[dict[str, Any]]) -> bool:
+    """Tell whether a sum follows the index of a shard, which must be stored as it is."""
+    names = [str(each["name"]) for each in codecs]
+    if names[:1] != ["bytes"] or codecs[0].get("configuration", {}).get("endian") != "little":
+        raise InputError("has an index of shards that is not little-endian bytes; save it anew")
+    _check_known(names[1:], {"crc32c"})
+    return len(names) > 1
+
+
+def _check_lzma(configuration: dict[str, Any]) -> None:
+    if configuration.get("format") == _RAW_LZMA:
+        _check_known(["lzma without a header"], _COMPRESSORS)
+
+
+def _with_spare(chunk: int) -> int:
+    return 2 * chunk + SPARE_BYTES
 
 
 def _bytes(shape: Any, size: int) -> int:

@@ -15,6 +15,7 @@ from .._images.blocks_on_demand import Window, drawn_in_blocks
 from .._images.coverage import within_image
 from .._images.field_warping import moving_places
 from .._images.lazy_warping import warp_pyramid
+from .._images.opacity import opacity_of_lazy
 from .._images.pixels import as_array, channel_weights, in_doubles, mixed, valid_pixels
 from .._transform.field import Field
 from .._transform.transform import Transform
@@ -258,6 +259,12 @@ class LargePair:
         places = self._places(level, rows, columns)
         return _Block(first, second, inside, *places, self._times(level))
 
+    @cached_property
+    def _opacity(self) -> list[bool]:
+        """Tell of both images whether a fourth channel is opacity."""
+        last = self._levels[-1]
+        return [image.shape[2:] != (4,) or opacity_of_lazy([image]) for image in last]
+
     def _times(self, level: int) -> float:
         """Return how many pixels of full resolution one of a level stands for, along a side."""
         rows: int = self._levels[level][0].shape[0]
@@ -286,7 +293,8 @@ class LargePair:
         here = np.stack(np.meshgrid(along, down), axis=-1)
         there = moving_places(self._transform, down, along)
         inside = within_image(there, self._moving_shape)
-        inside &= valid_pixels(first) & valid_pixels(second)
+        for block, opacity in zip((first, second), self._opacity, strict=True):
+            inside &= valid_pixels(block if opacity else block[..., :3])
         for mask, places in zip(self._masks, (here, there), strict=True):
             if masked and mask is not None:
                 inside &= _counts(mask, places)

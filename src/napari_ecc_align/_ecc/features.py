@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Generator
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
 
 from .._common.opencv import cv2
+from .._common.steps import awaited
 from .._images.pyramid.levels import Floats, Level, floats, middle
 from .._transform.coordinates import scaled
 from .._transform.models import Array, Model
@@ -25,7 +27,7 @@ def initial_guesses(
 ) -> Generator[None, None, list[Array]]:
     """Return transforms (px of level 0) from SIFT matches [1]_, for either contrast.
 
-    Yields after every image and every matching. They may be freer than the model.
+    Yields while features are found, and after every matching. They may be freer than the model.
 
     References
     ----------
@@ -33,9 +35,9 @@ def initial_guesses(
        2004.
     """
     sift = cv2.SIFT.create(nfeatures=_MOST)
-    points, descriptors = _detect(sift, reference)
-    yield
-    others, theirs = _detect(sift, moving)
+    # Each is one call, of which most of the time goes by.
+    points, descriptors = yield from awaited(partial(_detect, sift, reference))
+    others, theirs = yield from awaited(partial(_detect, sift, moving))
     yield
     if descriptors is None or theirs is None or min(len(points), len(others)) < FEWEST:
         return []

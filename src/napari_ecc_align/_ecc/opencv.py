@@ -19,6 +19,7 @@ from .._images.pyramid.levels import (
     Level,
     made_in_parts,
     parts,
+    room,
     row_strips,
 )
 from .._images.pyramid.representations import Representation, halo, represent
@@ -83,7 +84,7 @@ class _LevelPair:
 
         Yields between strips of the level.
         """
-        moving = np.empty_like(self.moving)
+        moving = yield from room(self.moving.shape)
         for y0, y1, x0, x1 in parts(moving.shape):
             part = slice(y0, y1), slice(x0, x1)
             moving[part] = np.where(self.moving_valid[part], self.moving[part], np.float32(np.nan))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 from collections.abc import Container, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -163,9 +164,18 @@ def transform_of(document: Any) -> AnyTransform:
     return from_document(document)
 
 
+def _finite(text: str) -> float:
+    """Return a number of JSON; raise `ValueError` for what no record could hold again."""
+    value = float(text)
+    if not math.isfinite(value):
+        raise ValueError(f"{text:.30} is no number of a record")
+    return value
+
+
 def _from_content(content: bytes) -> Record:
     """Return the record in a file's content; raise `ValueError` if it holds none."""
-    found, document = _stored().validate_json(content, strict=True), json.loads(content)
+    found = _stored().validate_json(content, strict=True)
+    document = json.loads(content, parse_float=_finite, parse_constant=_finite)
     paths = [found.name, *(file.path for file in found.outputs)]
     picture = not found.thumbnail or found.thumbnail.startswith(THUMBNAIL_START)
     if found.record != VERSION or not picture or not all(map(is_path_below, paths)):

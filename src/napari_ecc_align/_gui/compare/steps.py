@@ -14,6 +14,7 @@ from ..._compare.binary import Comparison, compare
 from ..._compare.thresholding import Thresholding
 from ..._images.coverage import overlap
 from ..._images.limits import LIMITS
+from ..._images.opacity import flattened
 from ..._images.pixels import valid_pixels
 from ..._images.warping import warp
 from ..._transform.transform import Transform
@@ -59,6 +60,6 @@ def compare_steps(
             "The two layers do not overlap in the world: there is nothing to compare."
         )
     yield
-    inside &= valid_pixels(fixed) & valid_pixels(laid)
+    inside &= valid_pixels(flattened(fixed)) & valid_pixels(flattened(laid))
     found = compare(fixed, laid, mask=inside, **vars(thresholding))
     return replace(found, labels=np.where(inside, found.labels, np.uint8(NOT_COMPARED)))

@@ -24,6 +24,7 @@ from ..._compare.binary import OUTSIDE, compare
 from ..._compare.difference import difference
 from ..._compare.views import checkerboard, overlay
 from ..._images.coverage import overlap
+from ..._images.opacity import flattened
 from ..._images.pixels import to_gray, valid_pixels
 from ..._images.sources import is_lazy
 from ..layers.aligned_layers import LayerTuple
@@ -205,7 +206,7 @@ class _AlignedPlanes:
     def _gray(self, index: Index, frame: int) -> tuple[NDArray[Any], NDArray[np.bool_]]:
         """Return the gray values of another frame, and where they hold."""
         there = self.frames.at(index, frame)
-        plane = self._aligned(there)
+        plane = flattened(self._aligned(there))
         inside = self._covered(there, None) & valid_pixels(plane)
         return to_gray(plane).astype(np.float64), inside
 

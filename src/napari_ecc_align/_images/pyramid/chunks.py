@@ -31,6 +31,8 @@ class ChunkedArray(WindowReader):
         Turns a window of the array, in the machine's byte order, into one channel.
     mask : callable, optional
         Given a window of this array, tells which of its pixels count.
+    opacity : bool, default: True
+        A fourth channel is opacity: where it is 0 there is no data.
     """
 
     def __init__(
@@ -38,15 +40,17 @@ class ChunkedArray(WindowReader):
         array: Any,
         gray: Callable[[NDArray[Any]], Image],
         mask: Callable[[Window], Bools] | None = None,
+        *,
+        opacity: bool = True,
     ) -> None:
         self._array = array
         self._gray = gray
         self._mask = mask
         self.shape = int(array.shape[0]), int(array.shape[1])
         native = np.dtype(array.dtype).newbyteorder("=")
-        alpha = len(array.shape) == 3 and array.shape[2] == 4
+        self._opacity = opacity and len(array.shape) == 3 and array.shape[2] == 4
         self.dtype = gray(np.zeros((1, 1, *array.shape[2:]), native)).dtype
-        self.masked = native.kind == "f" or alpha or mask is not None
+        self.masked = native.kind == "f" or self._opacity or mask is not None
         self._edges = chunk_edges(array, 2)
         self._chunks: OrderedDict[tuple[int, int], NDArray[Any]] = OrderedDict()
         self._room = 0
@@ -62,7 +66,7 @@ class ChunkedArray(WindowReader):
         if not self.masked:
             return values, None
         valid = np.ones(values.shape, bool)
-        if pixels.ndim == 3 and pixels.shape[2] == 4:
+        if self._opacity:
             valid &= pixels[..., 3] > 0
         if values.dtype.kind == "f":
             valid &= np.isfinite(values)

@@ -34,6 +34,9 @@ SMALLEST = 24
 # so many px. What needs a level whole takes so many pixels of its middle.
 _LONG, _NARROW = 2**18, 8
 STRIP = 2**17
+# Values of single precision in the smallest page of memory there is, and how many pages are asked
+# for at once: 8 MiB, which takes some milliseconds.
+_PAGE, _PAGES = 2**10, 2**11
 """No level of a pyramid has a side below so many px."""
 
 # What cv2.pyrDown halves as it is; everything else becomes float32 on the way to the first level.
@@ -167,6 +170,20 @@ def parts(shape: tuple[int, int]) -> Iterator[Window]:
             yield 0, height, left, right
 
 
+def room(shape: tuple[int, ...]) -> InSteps[Floats]:
+    """Return an array of single precision whose values are not set, but whose memory is there.
+
+    A system hands it out in pages as they are first written, of 2 MiB each perhaps: to write a
+    few columns of all rows of a long strip would take as long as all of it.
+    """
+    out = np.empty(shape, np.float32)
+    pages = out.reshape(-1)[::_PAGE]
+    for start in range(0, len(pages), _PAGES):
+        pages[start : start + _PAGES] = 0
+        yield
+    return out
+
+
 def made_in_parts(
     level: Level, make: Callable[[Floats, Bools | None], tuple[Floats, Bools | None]], reach: int
 ) -> InSteps[tuple[Floats, Bools | None]]:
@@ -191,7 +208,7 @@ def made_in_parts(
         around = top, min(height, y1 + reach), left, min(width, x1 + reach)
         made, counted = make(*level.patch(*around))
         if not out.size:
-            out = np.empty((height, width, *made.shape[2:]), np.float32)
+            out = yield from room((height, width, *made.shape[2:]))
             valid = None if counted is None else np.empty(level.shape, bool)
         inner = slice(y0 - top, y1 - top), slice(x0 - left, x1 - left)
         out[y0:y1, x0:x1] = made[inner]

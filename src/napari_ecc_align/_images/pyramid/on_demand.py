@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -61,6 +62,8 @@ def lazy_pyramid(
     gray: Callable[[NDArray[Any]], Image],
     mask: Any,
     smallest: int,
+    *,
+    opacity: bool = True,
 ) -> InSteps[list[Level]]:
     """Return the pyramid of a lazy image, full resolution first, in steps, as `pyramid` does.
 
@@ -74,8 +77,10 @@ def lazy_pyramid(
         Full-resolution pixels that count.
     smallest : int
         No level gets a side below so many px.
+    opacity : bool, default: True
+        A fourth channel is opacity.
     """
-    given = _readable(arrays, gray, mask, smallest)
+    given = _readable(arrays, partial(ChunkedArray, gray=gray, opacity=opacity), mask, smallest)
     image, valid, times = yield from _read_once(
         given[-1], LIMITS.kept_bytes if len(given) == 1 else None
     )
@@ -100,7 +105,7 @@ def lazy_pyramid(
 
 
 def _readable(
-    arrays: Sequence[Any], gray: Callable[[NDArray[Any]], Image], mask: Any, smallest: int
+    arrays: Sequence[Any], chunked: Callable[..., ChunkedArray], mask: Any, smallest: int
 ) -> list[ChunkedArray]:
     """Return the given arrays down to the first that is small enough to be read whole.
 
@@ -116,7 +121,7 @@ def _readable(
         inside = None
         if mask is not None:
             inside = mask_reader(mask, (width / columns, height / rows))
-        given.append(ChunkedArray(array, gray, inside))
+        given.append(chunked(array, mask=inside))
         if rows * columns <= LIMITS.whole_pixels:
             break
     return given

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..._transform.matrices import Matrix
+from ..opacity import opacity_of_lazy
 from ..pixels import LUMINANCE, GrayView, channel_weights, counted_pixels, mixed
 from ..sources import LazyImage, Source
 from .levels import SMALLEST, InSteps, Level, image_pyramid_steps, index_below, row_strips
@@ -96,7 +97,11 @@ def _weights(source: Source) -> InSteps[NDArray[np.float64] | None]:
 def _levels(source: Source, weights: NDArray[np.float64] | None) -> InSteps[list[Level]]:
     if isinstance(source, LazyImage):
         mixer = np.asarray if weights is None else partial(mixed, weights=weights)
-        return (yield from lazy_pyramid(source.levels, mixer, source.mask, SMALLEST))
+        opacity = weights is None or source.shape[2] < 4 or opacity_of_lazy(source.levels)
+        yield
+        return (
+            yield from lazy_pyramid(source.levels, mixer, source.mask, SMALLEST, opacity=opacity)
+        )
     image = source.image
     if weights is None and not isinstance(image, np.ma.MaskedArray):
         return (yield from image_pyramid_steps(image, source.mask))
