@@ -13,6 +13,7 @@ from ..._common.errors import InputError
 from ..._images.sources import is_lazy
 from ..._transform.matrices import checked_volume_matrix
 from ..._transform.models import Array
+from .coverage import covered_planes
 from .lazy_warp import lazy_warp_volume
 from .motion import Shape, mapped
 from .result import VolumeAlignment
@@ -164,10 +165,12 @@ def _resampled(
         if block is not None:
             fill_planes(made, source, begin, block, outside)
         else:
+            # Up to the outermost voxels as "constant", and what is barely beyond as they are.
             ndimage.affine_transform(
-                source, begin[:3, :3], begin[:3, 3], output=made, order=order, mode="constant",
-                cval=outside, prefilter=False,
+                source, begin[:3, :3], begin[:3, 3], output=made, order=order, mode="mirror",
+                prefilter=False,
             )  # fmt: skip
+            made[~covered_planes(begin, part.shape, volume.shape)] = outside
         if made is not part:
             _store(part, made, order)
 
