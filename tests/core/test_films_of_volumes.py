@@ -40,7 +40,8 @@ def test_a_film_drifts_in_three_axes_and_has_gaps(world):
 def test_a_film_goes_on_behind_what_is_known_and_past_what_cannot_be_read(world, tmp_path):
     from napari_ecc_align import load_volume_transforms
     from napari_ecc_align._align.frame_records import FrameRecords
-    from napari_ecc_align._align.volume.film import VolumeFilmRun, volume_film_steps
+    from napari_ecc_align._align.passes import StackRun
+    from napari_ecc_align._align.volume.film import volume_film_steps
     from napari_ecc_align._common.steps import outcome_of
     from napari_ecc_align._ecc.options import SearchOptions
 
@@ -63,7 +64,7 @@ def test_a_film_goes_on_behind_what_is_known_and_past_what_cannot_be_read(world,
         film = Film()
         search = SearchOptions("auto")
         found = outcome_of(
-            volume_film_steps(film, search, run=VolumeFilmRun(known, brief=True), **more)
+            volume_film_steps(film, search, run=StackRun(known=known, brief=True), **more)
         )
         return found, film
 
@@ -101,6 +102,75 @@ def test_a_film_goes_on_behind_what_is_known_and_past_what_cannot_be_read(world,
     off[:3, 3] = 5.1, -3.1, 1.1
     started, _ = run(reference=pairs[0][0], initial=off)
     assert started.reference == "volume" and started[0].start == "initial"
+
+
+@pytest.fixture(scope="module")
+def drifting(world):
+    """Twenty volumes of one thing that drift, of which two are negatives, and how they drift."""
+    steps = [np.array([0.3, -0.5, 0.7]) * n for n in range(20)]
+    film = [moved_pair(world, np.eye(3), step, seed=n)[1] for n, step in enumerate(steps)]
+    return [40 - one if n in (3, 9) else one for n, one in enumerate(film)], np.array(steps)
+
+
+def check_same(film, other):
+    for one, two in zip(film, other, strict=True):
+        assert np.array_equal(one.transform.matrix, two.transform.matrix)
+        assert (one.verdict, one.reason, one.start) == (two.verdict, two.reason, two.start)
+        assert one.corner_uncertainty == two.corner_uncertainty
+
+
+@pytest.mark.parametrize("to", ["first", "previous", "mean"])
+def test_films_of_volumes_are_aligned_to_what_films_are(drifting, to):
+    film, steps = drifting
+    some = [film[n] for n in (0, 2, 3, 5)]
+    drift = align_volume_stack(some, reference=to, model="translation")
+    assert drift.verdicts == ["aligned"] * 4 and drift.reference == to
+    table = drift.to_dict()
+    found = np.stack([table[axis] for axis in "zyx"], axis=1)
+    assert np.abs(found - steps[[0, 2, 3, 5]]).max() < 0.1
+    assert [one.inverted for one in drift] == [False, False, True, False]
+    words = {"first": "the first", "previous": "the previous one", "mean": "the mean"}
+    assert repr(drift).startswith(f"4 volumes to {words[to]}: 4 aligned")
+
+
+def test_a_mean_of_noisy_volumes_tells_more_than_one_of_them(world):
+    rng = np.random.default_rng(4)
+    steps = [np.array([0.3, -0.5, 0.7]) * n for n in range(6)]
+    film = [moved_pair(world, np.eye(3), step, seed=n)[1] for n, step in enumerate(steps)]
+    film = [one + rng.normal(0, 0.5 * one.std(), one.shape) for one in film]
+    off = {}
+    for to in ("first", "mean"):
+        drift = align_volume_stack(film, reference=to, model="translation").to_dict()
+        found = np.stack([drift[axis] for axis in "zyx"], axis=1)
+        off[to] = np.abs((found - steps)[1:]).mean()
+        assert np.all(drift["verdict"] == "aligned"), to
+    assert off["mean"] < off["first"] < 0.3
+
+
+def test_processes_find_the_same_of_volumes_as_one(drifting):
+    film, steps = drifting
+    told = []
+    alone = align_volume_stack(film, model="translation")
+    both = align_volume_stack(film, model="translation", workers=2, progress=told.append)
+    check_same(alone, both)
+    assert alone.verdicts == ["aligned"] * 20
+    table = both.to_dict()
+    assert np.abs(np.stack([table[axis] for axis in "zyx"], axis=1) - steps).max() < 0.1
+    assert [step.fraction for step in told] == [(n + 1) / 20 for n in range(20)]
+    with pytest.raises(InputError, match="workers must be a number of processes"):
+        align_volume_stack(film, workers=0)
+
+
+def test_each_volume_may_have_a_mask_of_its_own(drifting):
+    film, steps = drifting
+    stained = [film[0].copy(), film[1].copy()]
+    stained[1][:, :12] = 60
+    masks = np.ones((2, *film[0].shape), bool)
+    masks[1, :, :12] = False
+    drift = align_volume_stack(stained, model="translation", moving_mask=masks)
+    assert np.abs(drift[1].transform.matrix[:3, 3] - steps[1][::-1]).max() < 0.1
+    with pytest.raises(InputError, match="moving_mask must be one mask, or one for each of 2 vol"):
+        align_volume_stack(stained, moving_mask=masks[:1])
 
 
 def test_a_notebook_shows_how_volumes_drift(world):

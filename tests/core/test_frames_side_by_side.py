@@ -10,14 +10,16 @@ import pytest
 
 from napari_ecc_align import InputError, align_stack
 from napari_ecc_align._align import side_by_side
-from napari_ecc_align._align.frame_by_frame import BLOCK
+from napari_ecc_align._align.frame_options import StackOptions
+from napari_ecc_align._align.passes import StackRun
 from napari_ecc_align._align.progress import FrameProgress
-from napari_ecc_align._align.stack import StackRun, stack_steps
+from napari_ecc_align._align.stack import stack_steps
 from napari_ecc_align._common.steps import outcome_of
 from napari_ecc_align._common.workers.loop import Lost
 from napari_ecc_align._ecc.options import SearchOptions
 from pairs import picture
 
+BLOCK = StackOptions.block
 COUNT = 2 * BLOCK + 5
 DAMAGED, SMALLER = 19, 7
 TRANSLATION = SearchOptions("translation")

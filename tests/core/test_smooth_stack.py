@@ -20,10 +20,11 @@ from napari_ecc_align import (
     warp,
     warp_stack,
 )
-from napari_ecc_align._align.frame_by_frame import Bending
+from napari_ecc_align._align.frame_options import Bending, StackOptions
 from napari_ecc_align._align.frame_records import frame_records
+from napari_ecc_align._align.passes import StackRun
 from napari_ecc_align._align.progress import FrameProgress
-from napari_ecc_align._align.stack import StackRun, stack_steps
+from napari_ecc_align._align.stack import stack_steps
 from napari_ecc_align._common.steps import outcome_of
 from napari_ecc_align._ecc.field.cells import System
 
@@ -122,9 +123,7 @@ def test_a_frame_of_which_a_part_is_torn_off_foretells_nothing(places: np.ndarra
 def test_the_results_do_not_depend_on_how_they_were_come_by(
     stack: SmoothStack, film: np.ndarray, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("napari_ecc_align._align.frame_by_frame.BLOCK", 2)
-    monkeypatch.setattr("napari_ecc_align._align.side_by_side.BLOCK", 2)
-    monkeypatch.setattr("napari_ecc_align._align.stack.BLOCK", 2)
+    monkeypatch.setattr(StackOptions, "block", 2)
     run = StackRun(bending=Bending(), brief=True)
     with frame_records(tmp_path / "run.jsonl", {}) as records:
 

@@ -6,7 +6,7 @@ import pytest
 from scipy.ndimage import gaussian_filter, shift
 
 from napari_ecc_align import InputError, Transform, align, align_stack, warp
-from napari_ecc_align._align import stack
+from napari_ecc_align._align import passes
 from napari_ecc_align._align.follower import Follower
 from napari_ecc_align._align.jumps import doubt_jumps
 from napari_ecc_align._align.progress import FrameProgress
@@ -44,7 +44,7 @@ def test_one_transform_per_frame_from_the_first(drifting, to):
 
 def test_a_mean_of_some_frames_does_for_many(drifting, monkeypatch):
     frames, truths = drifting
-    monkeypatch.setattr(stack, "_MEAN_OF", 3)
+    monkeypatch.setattr(passes, "_MEAN_OF", 3)
     told = []
     masks = [np.ones(SHAPE, bool)] * COUNT
     results = align_stack(frames, reference="mean", moving_mask=masks, progress=told.append)

@@ -343,6 +343,28 @@ def test_what_differs_and_is_there_twice_has_moved(world):
     assert left_twice(*alone, np.eye(4)) is None
 
 
+def in_levels(*volumes):
+    return [volume_pyramid(one.astype(np.float32), np.ones(3), 1.0) for one in volumes]
+
+
+def test_what_one_of_two_kinds_of_volumes_shows_beside_what_both_do_has_not_moved():
+    rng = np.random.default_rng(3)
+    shape = (64, 60, 62)
+    both = ndimage.gaussian_filter(rng.normal(size=shape), 1.5)
+    both /= both.std()
+    # A rim below everything, as of the fluid around a brain: there is one in one volume alone.
+    rim = np.roll(np.clip(both - 0.5, 0, None), 5, axis=0)
+    noise = rng.normal(0, 0.05, (2, *shape))
+    one, other = both + rim + noise[0], both + noise[1]
+    assert second_motion(*in_levels(one, other), np.eye(4), inverted=False) is None
+    # Something of its own that moved by as much is in both.
+    mark = ndimage.gaussian_filter(rng.normal(size=shape), 1.5)
+    mark *= 0.5 / mark.std()
+    one, other = both + mark + noise[0], both + np.roll(mark, 5, axis=0) + noise[1]
+    found = second_motion(*in_levels(one, other), np.eye(4), inverted=False)
+    assert found is not None and found.distance == pytest.approx(5, abs=1.5)
+
+
 def test_tiles_are_matched_a_few_at_a_time_with_the_same_result(world, monkeypatch):
     from napari_ecc_align._align.volume import tiles
 

@@ -150,6 +150,36 @@ def test_a_film_is_laid_on_a_volume_of_another_layer(form, finish):
     assert run.drift()["z"] == pytest.approx(-SHIFTS[:, 0] - 2.0, abs=0.1)
 
 
+@pytest.mark.parametrize("to", ["the one before", "the mean"])
+def test_a_film_is_laid_on_its_mean_or_each_volume_on_the_one_before(
+    form, finish, to, tmp_path, monkeypatch
+):
+    viewer, widget = form
+    widget.stack.frames.value = next(
+        each for each in widget.stack.frames.choices if str(each) == f"every volume to {to}"
+    )
+    assert f"planes of 1 µm: every one to {to}; z is searched." in widget.plan.value
+    widget.run()
+    finish(widget)
+    run = widget.after.run
+    assert run.verdict == "aligned", widget.after.results.verdict.value
+    for shift, transform in zip(SHIFTS, run.transforms, strict=True):
+        assert np.abs(transform.matrix[:3, 3] + shift[::-1]).max() < 0.1
+    before = np.abs(np.diff(FILM, axis=0)).mean()
+    for view in ("difference", "overlay"):
+        widget.after.next.stack_view.value = view
+        finish(widget)
+        assert result(viewer, view).data.shape[:4] == FILM.shape, view
+    assert np.nanmean(result(viewer, "difference").data[1:]) < 0.2 * before
+    np.save(tmp_path / "film.npy", FILM)
+    monkeypatch.chdir(tmp_path)
+    repeated = {}
+    exec(widget.after.copy_script(), repeated)
+    assert [one.matrix.tolist() for one in repeated["transforms"]] == [
+        one.matrix.tolist() for one in run.transforms
+    ]
+
+
 def test_channels_follow_and_other_layers_too(form, finish, expected, tmp_path):
     viewer, widget = form
     names = {
@@ -280,9 +310,9 @@ def test_what_is_a_film_of_volumes_is_read_or_said(viewer, named):
     widget = viewer.window.add_plugin_dock_widget("napari-ecc-align", "Align images")[1]
     widget.pair.reference.value = widget.pair.moving.value = layer
     words = [str(each) for each in widget.stack.frames.choices if each is not None]
-    assert words.index("every volume to the first") == (0 if named else len(words) - 1)
+    assert words.index("every volume to the first") == (0 if named else len(words) - 3)
     if not named:
-        widget.stack.frames.value = widget.stack.frames.choices[-1]
+        widget.stack.frames.value = widget.stack.frames.choices[-3]
         assert "guessed; choose under axes" in widget.plan.value
     widget.model.value = "homography"
     assert widget.plan.value.startswith("Film of 6 volumes, 9 planes: every one to the first")

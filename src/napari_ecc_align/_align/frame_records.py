@@ -8,7 +8,7 @@ import os
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import fields, replace
+from dataclasses import fields
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
@@ -23,9 +23,9 @@ from .._transform.formats.field_files import packed, unpacked
 from .._transform.transform import Transform
 from .._verdict.field_result import SmoothAlignment
 from .._verdict.result import AlignmentResult
-from .._verdict.rival import NO_RIVAL
 from .._verdict.tile_matching import Tiles
 from .._verdict.verdict import WithVerdict
+from .counted_tiles import NO_TILES
 from .progress import FrameResult
 
 if TYPE_CHECKING:
@@ -34,12 +34,6 @@ if TYPE_CHECKING:
 _FORMAT = "napari-ecc-align frames 1"
 # A power failure takes no more than the work of so many seconds.
 _SYNC_SECONDS = 5.0
-_NO_TILES: dict[str, Any] = {
-    "displacements": np.empty((0, 4)),
-    "uncertainties": np.empty(0),
-    "fits": np.empty(0),
-    "rival": NO_RIVAL,
-}
 _EXTRA = ("transform", "covariance", "tiles", "timings")
 
 
@@ -111,17 +105,9 @@ def frame_records(path: Path, run: Mapping[str, Any]) -> Iterator[FrameRecords]:
         raise InputError(f"cannot write {path}: {error.strerror or error}") from error
 
 
-def counted(result: FrameResult) -> FrameResult:
-    """Return a result of which the tiles are just counted, as it is in the records."""
-    tiles = None if result.tiles is None else replace(result.tiles, **_NO_TILES)
-    if isinstance(result, SmoothAlignment):
-        return replace(result, tiles=tiles)
-    return replace(result, tiles=tiles, timings={})
-
-
 def _line(result: Any) -> bytes:
     tiles = result.tiles
-    blank = _NO_TILES
+    blank = NO_TILES
     if not isinstance(result, FrameResult):
         # Only films of volumes need what volumes do.
         from .volume.result import NO_TILES as blank
@@ -187,4 +173,4 @@ def _bent(document: dict[str, Any]) -> SmoothAlignment:
 def _tiles(noted: dict[str, Any] | None) -> Tiles | None:
     if noted is None:
         return None
-    return Tiles(**noted | {"offset": tuple(noted["offset"])}, **_NO_TILES)
+    return Tiles(**noted | {"offset": tuple(noted["offset"])}, **NO_TILES)

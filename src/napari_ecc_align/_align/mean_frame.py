@@ -12,7 +12,7 @@ from .._images.coverage import overlap
 from .._images.opacity import flattened
 from .._images.pixels import to_gray
 from .._images.warping import warp
-from .progress import FrameResult
+from .progress import AnyResult, FrameResult
 from .read_frames import ReadFrames
 
 
@@ -30,7 +30,7 @@ def mean_frame(images: ReadFrames, results: Sequence[FrameResult]) -> NDArray[np
 
 
 def mean_image(
-    results: Sequence[FrameResult],
+    results: Sequence[AnyResult],
     shape: tuple[int, ...],
     gray_at: Callable[[int], tuple[NDArray[Any], NDArray[np.bool_]]],
 ) -> NDArray[np.float64]:
@@ -38,10 +38,10 @@ def mean_image(
 
     Parameters
     ----------
-    results : sequence of AlignmentResult or SmoothAlignment
+    results : sequence of AlignmentResult, SmoothAlignment or VolumeAlignment
         One per frame.
     shape : tuple of int
-        (height, width) of the first frame.
+        Of the first frame: (height, width), or (planes, rows, columns).
     gray_at : callable
         Returns, for the number of a frame, its gray values on that grid and where they hold.
 

@@ -1,14 +1,30 @@
 """What a running alignment tells its caller."""
 
 from dataclasses import dataclass
+from typing import Any, Protocol
 
 from .._transform.transform import Transform
 from .._verdict.field_result import SmoothAlignment
 from .._verdict.result import AlignmentResult
-from .._verdict.verdict import WithVerdict
+from .._verdict.verdict import Verdict, WithVerdict
 
 FrameResult = AlignmentResult | SmoothAlignment
 """What comes of a frame: a matrix or, of a film that bends, a field."""
+
+
+class AnyResult(Protocol):
+    """What comes of a frame, which may be a volume."""
+
+    @property
+    def verdict(self) -> Verdict: ...
+    @property
+    def reason(self) -> str: ...
+    @property
+    def aligned(self) -> bool: ...
+    @property
+    def inverted(self) -> bool: ...
+    @property
+    def transform(self) -> Any: ...
 
 
 @dataclass(frozen=True)

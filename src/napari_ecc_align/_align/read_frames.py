@@ -54,6 +54,9 @@ class ReadFrames:
         They lie in files, which another process can read as well. Others are not sent to it.
     """
 
+    one = "frame"
+    """What one of them is called."""
+
     def __init__(self, frames: Any, name: str, least: int) -> None:
         refuse_paths(frames, name)
         count = count_of(frames, name)
@@ -101,4 +104,4 @@ class ReadFrames:
         try:
             return self[index]
         except (OSError, ValueError, RuntimeError) as error:
-            return Unreadable(f"The frame cannot be read: {error}")
+            return Unreadable(f"The {self.one} cannot be read: {error}")

@@ -14,11 +14,12 @@ from .._common.workers.loop import Lost, work
 from .._common.workers.pool import Pool
 from .._verdict.assess import Judged
 from .follower import Follower
-from .frame_by_frame import BLOCK, FrameSteps, Series, is_start, one_by_one, told_frame
-from .progress import FrameProgress, FrameResult, Progress
+from .frame_by_frame import FrameSteps, Series, one_by_one, told_frame
+from .frame_options import is_start
+from .progress import AnyResult, FrameProgress, Progress
 from .read_frames import Unreadable
 
-_Results = dict[int, FrameResult]
+_Results = dict[int, AnyResult]
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,7 +67,7 @@ class _BlockAligner:
         return {index: done[index] for index in block.numbers}
 
 
-def side_by_side(series: Series, workers: int, known: Sequence[FrameResult] = ()) -> FrameSteps:
+def side_by_side(series: Series, workers: int, known: Sequence[AnyResult] = ()) -> FrameSteps:
     """Align the frames of a series as `one_by_one` does, in several processes.
 
     The first frame of each block is aligned here, ahead of the others of its block, so that all
@@ -86,12 +87,12 @@ def side_by_side(series: Series, workers: int, known: Sequence[FrameResult] = ()
                 waiting |= _results(series, *finished)
             while (index := len(done)) in waiting:
                 done[index] = waiting.pop(index)
-                yield told_frame(index, count, done[index])
+                yield told_frame(index, count, done[index], series.options.called)
     finally:
         pool.close()
     for index in range(len(done), count):
         done[index] = series.options.cancelled(series.shape)
-        yield told_frame(index, count, done[index])
+        yield told_frame(index, count, done[index], series.options.called)
     return [*done.values()]
 
 
@@ -102,19 +103,20 @@ def _meanwhile(
     steps = one_by_one(series, [*done.values()])
     for step in steps:
         yield step
-        if isinstance(step, FrameProgress) and isinstance(step.result, FrameResult):
-            done[len(done)] = step.result
+        if isinstance(step, FrameProgress) and step.result is not None:
+            found: Any = step.result
+            done[len(done)] = found
         if pool.has_begun:
             steps.close()
 
 
 def _blocks(series: Series, done: _Results) -> Iterator[_Block]:
     """Yield the blocks of what is not done, each with the result of its first frame."""
-    index, basis = len(done), None
-    for first in series.known_firsts(index - index % BLOCK):
+    index, basis, size = len(done), None, series.options.block
+    for first in series.known_firsts(index - index % size):
         basis = _first(series, first, done, basis)[1]
     while index < len(series.images):
-        block, end = index - index % BLOCK, series.block_end(index)
+        block, end = index - index % size, series.block_end(index)
         follows = series.follower() is not None
         # What a block's frames have told the next ones is not known: they do so again.
         numbers = range(block if follows else index, end)
@@ -125,7 +127,7 @@ def _blocks(series: Series, done: _Results) -> Iterator[_Block]:
             result, basis = _first(series, block, done, basis, images.get(block))
         if index == block:
             done[index], foretold = result, basis
-        firsts = [at for at in range(0, block, BLOCK) if at in done and is_start(done[at])]
+        firsts = [at for at in range(0, block, size) if at in done and is_start(done[at])]
         # What the first frame's field foretells is not sent: it is found once more.
         sent = isinstance(series.follower(), Follower)
         own_first = [block] if index == block and sent else range(block, numbers[0])
@@ -140,7 +142,7 @@ def _first(
     done: _Results,
     basis: Judged | None,
     image: NDArray[Any] | Unreadable | None = None,
-) -> tuple[FrameResult, Judged | None]:
+) -> tuple[AnyResult, Judged | None]:
     """Return the result of the first frame of a block, and what it foretells."""
     follower = series.block_follower(block, basis)
     result = outcome_of(series.frame_steps(block, done, image, follower))

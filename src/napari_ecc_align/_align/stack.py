@@ -3,81 +3,43 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Sequence
-from dataclasses import dataclass, replace
-from typing import Any, Literal, overload
+from typing import Literal, overload
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from .._common.errors import InputError
-from .._common.steps import outcome_of, retold
+from .._common.steps import outcome_of
 from .._ecc.options import DEFAULTS, Compared, Engine, ModelChoice, SearchOptions
 from .._images.sources import LazyArray
 from .._images.stack_axes import Axis
 from .._transform.transform_like import TransformLike
 from .._verdict.field_result import SmoothAlignment
 from .._verdict.result import AlignmentResult
-from .frame_by_frame import (
-    BLOCK,
-    Bending,
-    FrameSteps,
-    Series,
-    StackOptions,
-    chained_frames,
-    one_by_one,
-)
+from .frame_by_frame import FrameSteps, Series
+from .frame_options import Bending, StackOptions
 from .frames import PlaneStack, frames_of, masks_of, reference_of
 from .jumps import doubt_jumps
-from .mean_frame import mean_frame
-from .progress import FrameProgress, FrameResult, Progress
+from .passes import (
+    ONE_PROCESS,
+    Anchor,
+    StackRun,
+    aligned_series,
+    anchor_of,
+    checked_workers,
+    own_steps,
+)
+from .progress import FrameProgress, Progress
 from .read_frames import ReadFrames, other_images
-from .side_by_side import side_by_side
 from .smooth import check_stiffness
 from .smooth_stack import SmoothStack, doubted_fields
 from .stack_masks import StackMasks
 from .stack_result import StackResult
 from .still_films import doubt_still
 
-# A mean of so many frames, spread evenly, has little noise beside that of one; they need be
-# aligned no more exactly (px) to make it, for each is aligned again, to it.
-_MEAN_OF = 10
-_ROUGH = 0.1
-
-Anchor = Literal["first", "previous", "mean"]
-
 Frames = ArrayLike | LazyArray | Sequence[ArrayLike | LazyArray]
 Masks = ArrayLike | LazyArray | Sequence[ArrayLike | LazyArray | None]
 StackReference = Anchor | int | Frames
 AllSteps = Generator[Progress, None, StackResult | SmoothStack]
-
-
-@dataclass(frozen=True)
-class StackRun:
-    """How a stack is gone through.
-
-    Attributes
-    ----------
-    called : str
-        What the frames are: "frames", "planes" or "channels".
-    workers : int
-        How many processes align them.
-    known : sequence of AlignmentResult or SmoothAlignment
-        Results that a `FrameProgress` has told of before, in their order: of what the same
-        arguments lead to.
-    cancel : callable, optional
-        Asked often; returns True where the frames that are left are "cancelled".
-    brief : bool
-        Tiles are just counted in the results, of which there may be very many.
-    bending : Bending, optional
-        That frames bend, so that the result is a `SmoothStack`.
-    """
-
-    called: str = "frames"
-    workers: int = 1
-    known: Sequence[FrameResult] = ()
-    cancel: Callable[[], bool] | None = None
-    brief: bool = False
-    bending: Bending | None = None
 
 
 @overload
@@ -252,7 +214,7 @@ def stack_steps(
     initial: TransformLike | None = None,
     reference_mask: Masks | None = None,
     moving_mask: Masks | None = None,
-    run: StackRun = StackRun(),
+    run: StackRun = ONE_PROCESS,
 ) -> AllSteps:
     """Align a stack as `align_stack` does, one step at a time.
 
@@ -281,34 +243,11 @@ def stack_steps(
         one = len(others) == 1
         series = Series([others[0]] if one else others, images, options_of_all, initial)
         to: str | int = "image" if one else "images"
-        return _whole(_aligned(series, run), images, options_of_all, to)
-    anchor = _anchor(reference, len(images))
-    if reference == "previous":
-        steps = chained_frames(images, options_of_all, run.known)
-    elif reference == "mean":
-        steps = _to_mean(images, options_of_all, run)
-    else:
-        steps = _aligned(Series([images[anchor]], images, options_of_all, own=anchor), run)
+        return _whole(aligned_series(series, run), images, options_of_all, to)
+    anchor = anchor_of(reference, len(images), "frames", "images")
+    steps = own_steps(reference, anchor, images, options_of_all, run)
     to = reference if isinstance(reference, str) else anchor
     return _whole(steps, images, options_of_all, to)
-
-
-def checked_workers(workers: Any) -> int:
-    """Return a number of processes, or raise `InputError`."""
-    whole = isinstance(workers, (int, np.integer)) and not isinstance(workers, bool)
-    if not whole or workers < 1:
-        raise InputError(f"workers must be a number of processes, 1 or more, not {workers!r}")
-    return int(workers)
-
-
-def _aligned(series: Series, run: StackRun) -> FrameSteps:
-    """Align a series in as many processes as may be and pay."""
-    references = series.references
-    apart = isinstance(references, ReadFrames) and not references.in_files
-    workers = 1 if apart else min(run.workers, -(-len(series.images) // BLOCK))
-    if workers == 1:
-        return one_by_one(series, run.known)
-    return side_by_side(series, workers, run.known)
 
 
 def _whole(
@@ -326,41 +265,3 @@ def _whole(
     if options.called == "frames":
         results = doubt_still(doubt_jumps(results), images, options.moving_masks)
     return StackResult(results, reference, called=options.called)
-
-
-def _to_mean(images: ReadFrames, options: StackOptions, run: StackRun) -> FrameSteps:
-    count = min(len(images), _MEAN_OF)
-    numbers = np.linspace(0, len(images) - 1, count).round().astype(int).tolist()
-    some = images.chosen(numbers)
-    rough = replace(
-        options,
-        search=replace(options.search, precision=max(options.search.precision, _ROUGH)),
-        moving_masks=options.moving_masks.chosen(numbers),
-    )
-    share = count / (count + len(images))
-    steps = _aligned(Series([some[0]], some, rough, own=0), replace(run, known=run.known[:count]))
-    first = yield from _part(steps, 0.0, share)
-    starts = {
-        number: result.transform
-        for number, result in zip(numbers, first, strict=True)
-        if result.aligned
-    }
-    series = Series([mean_frame(some, first)], images, options, starts=starts)
-    steps = _aligned(series, replace(run, known=run.known[count:]))
-    return (yield from _part(steps, share, 1 - share))
-
-
-def _anchor(to: object, count: int) -> int:
-    if to in ("first", "previous", "mean"):
-        return 0
-    if isinstance(to, (int, np.integer)) and not isinstance(to, bool) and -count <= to < count:
-        return int(to) % count
-    raise InputError(
-        f"reference must be first, previous, mean, the index of one of {count} frames, "
-        f"or images, not {to!r}"
-    )
-
-
-def _part(steps: FrameSteps, begin: float, share: float) -> FrameSteps:
-    """Tell the progress of one of two passes."""
-    return retold(steps, lambda step: replace(step, fraction=begin + share * step.fraction))

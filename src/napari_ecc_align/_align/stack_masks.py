@@ -24,6 +24,8 @@ class StackMasks:
         How many images there are.
     name : str
         What to call the argument in an error.
+    axes : int, default: 2
+        Of one mask: 3 of a volume's.
 
     Raises
     ------
@@ -31,12 +33,13 @@ class StackMasks:
         If there are not as many masks as images.
     """
 
-    def __init__(self, mask: Any, count: int, name: str) -> None:
-        self._each = mask is not None and _is_one_each(mask, name)
+    def __init__(self, mask: Any, count: int, name: str, axes: int = 2) -> None:
+        self._each = mask is not None and _is_one_each(mask, name, axes)
         self._mask = mask
         self._numbers: Sequence[int] = range(count)
         if self._each and count_of(mask, name) != count:
-            images = "one image" if count == 1 else f"{count} images"
+            one = "image" if axes == 2 else "volume"
+            images = f"one {one}" if count == 1 else f"{count} {one}s"
             raise InputError(f"{name} must be one mask, or one for each of {images}")
 
     def __getitem__(self, index: int) -> Any:
@@ -49,11 +52,14 @@ class StackMasks:
         return some
 
 
-def _is_one_each(mask: Any, name: str) -> bool:
+def _is_one_each(mask: Any, name: str, of_one: int) -> bool:
     axes = getattr(mask, "ndim", None)
     if axes is None and isinstance(mask, Sequence) and len(mask):
         one = next((part for part in mask if part is not None), None)
-        axes = 3 if one is None else 1 + np.ndim(one)
-    if axes not in (2, 3):
-        raise InputError(f"{name} must be of shape (h, w) or (n, h, w), or a sequence of masks")
-    return bool(axes == 3)
+        axes = of_one + 1 if one is None else 1 + np.ndim(one)
+    if axes not in (of_one, of_one + 1):
+        shape = "h, w" if of_one == 2 else "planes, rows, columns"
+        raise InputError(
+            f"{name} must be of shape ({shape}) or (n, {shape}), or a sequence of masks"
+        )
+    return bool(axes == of_one + 1)

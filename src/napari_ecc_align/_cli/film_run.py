@@ -15,9 +15,14 @@ from .._align.frame_records import FrameRecords, frame_records
 from .._align.progress import FrameProgress, Progress
 from .._common.atomic import real_path
 from .._common.steps import outcome_of
+from .._common.workers.process import cores
 from .._images.files.suffixes import own_stem
 from .console import narrate, progress_bar
 from .inputs import search_options
+
+# Pixels in all, from which on it pays to start processes, and of frames in memory at a time, up
+# to which they are started unasked: some 3 GB of volumes with their levels.
+_WORTH_PROCESSES, _AT_A_TIME = 40e6, 2**27
 
 Stack = TypeVar("Stack")
 
@@ -84,6 +89,12 @@ def followed(
             show(step)
 
         return outcome_of(steps, told)
+
+
+def workers_of(chosen: argparse.Namespace, count: int, size: int) -> int:
+    """Return how many processes align so many frames of so many pixels."""
+    much = count * size > _WORTH_PROCESSES
+    return chosen.workers or (max(1, min(cores(), _AT_A_TIME // size)) if much else 1)
 
 
 def whole_name(frames: list[Path]) -> str:

@@ -11,16 +11,16 @@ from typing import Any
 
 import numpy as np
 
-from .._align.frame_by_frame import Bending
+from .._align.frame_options import Bending
 from .._align.frame_records import FrameRecords
 from .._align.mean_sharpness import MeanSharpness
+from .._align.passes import StackRun
 from .._align.progress import FrameResult
 from .._align.smooth_stack import SmoothStack
-from .._align.stack import StackRun, stack_steps
+from .._align.stack import stack_steps
 from .._align.stack_result import StackResult
 from .._common.atomic import rewrite
 from .._common.errors import InputError
-from .._common.workers.process import cores
 from .._images.coverage import overlap
 from .._images.files.film import write_film
 from .._images.files.image_file import ImageFile
@@ -35,7 +35,7 @@ from .._transform.formats.own_json import with_member
 from .._transform.formats.registry import STACK_FORMATS
 from .._transform.transform import Transform
 from .console import say, tell
-from .film_run import followed, noted, whole_name
+from .film_run import followed, noted, whole_name, workers_of
 from .inputs import (
     ImageFiles,
     aligned_planes,
@@ -56,9 +56,6 @@ from .outputs import (
 from .provenance import made_by, with_provenance
 from .show import exit_code, files, result_numbers, some, to_json, written_text
 from .values import check_fill
-
-# Pixels in all, from which on it pays to start processes.
-_WORTH_PROCESSES = 40e6
 
 AnyStack = StackResult | SmoothStack
 
@@ -144,8 +141,7 @@ def _aligned(
 ) -> AnyStack:
     planes = aligned_planes(frames, chosen.channel)
     shape, known = planes[0].shape[:2], records.known if records else []
-    much = len(planes) * shape[0] * shape[1] > _WORTH_PROCESSES
-    workers = chosen.workers or (cores() if much else 1)
+    workers = workers_of(chosen, len(planes), shape[0] * shape[1])
     options = search_options(chosen)
     # With as much of the results as is noted.
     run = StackRun(

@@ -7,13 +7,15 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property, partial
+from math import prod
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from .._align.volume.film import VolumeFilmRun, volume_film_steps
+from .._align.passes import StackRun
+from .._align.volume.film import volume_film_steps
 from .._align.volume.film_result import VolumeStackResult
 from .._align.volume.inspection import checked_interpolation
 from .._align.volume.placing import placed
@@ -29,7 +31,7 @@ from .._images.warping import Resampling
 from .._transform.formats.own_json import with_member
 from .._transform.formats.registry import STACK_FORMATS
 from .console import say, tell
-from .film_run import followed, noted, whole_name
+from .film_run import followed, noted, whole_name, workers_of
 from .inputs import ImageFiles, ReadWhenAsked, axes_told, read_meant, search_options
 from .outputs import all_or_none, check_outputs, check_transform_out, warped_suffix
 from .provenance import made_by
@@ -79,8 +81,8 @@ class _Job:
     film : PagedFilm
     like : ImageFile
         The volume that it is aligned to, whose grid the result has.
-    reference : int or ndarray
-        Its number in the film, or the volume.
+    reference : str, int or ndarray
+        Its number in the film, the volume, or "first", "previous" or "mean".
     spacings : tuple of tuple of float, or None
         Lengths of voxels of what it is aligned to and of the film, in micrometres if known.
     initial : VolumeTransform or None
@@ -89,7 +91,7 @@ class _Job:
 
     film: PagedFilm
     like: ImageFile
-    reference: int | NDArray[Any]
+    reference: Any
     spacings: tuple[Spacing, Spacing] | None
     initial: VolumeTransform | None
 
@@ -138,7 +140,11 @@ def run_volume_film(
                 volume_mask(chosen.moving_mask, paths[0], _first(film)),
             ),
             initial=job.initial,
-            run=VolumeFilmRun(records.known if records else (), brief=True),
+            run=StackRun(
+                workers=workers_of(chosen, len(film), prod(_first(film).shape)),
+                known=records.known if records else (),
+                brief=True,
+            ),
         )
         stack = followed(steps, chosen, records, "volumes")
         found = len(stack.gaps) < len(stack)
@@ -173,17 +179,12 @@ def _job(
         other = chosen.moving_spacing or chosen.spacing or spacing_of(first)
         known = None if own is None or other is None else (own, other)
         return _Job(film, like, fixed, known, start)
-    if reference in ("previous", "mean"):
-        raise InputError(
-            f"volumes of a film are aligned to the first, to one by its number or to a volume in "
-            f"a file, not to {reference}: choose one, or --planes"
-        )
     number = 0 if isinstance(reference, str) else reference
     if not -len(film) <= number < len(film):
         raise InputError(f"--reference {number}: {path} has the volumes 0 to {len(film) - 1}")
     like = film.file(number % len(film))
     own = chosen.spacing or spacing_of(like)
-    return _Job(film, like, number, None if own is None else (own, own), start)
+    return _Job(film, like, reference, None if own is None else (own, own), start)
 
 
 def _first(film: PagedFilm) -> NDArray[Any]:
@@ -234,8 +235,6 @@ def _notes(path: Path, job: _Job, chosen: argparse.Namespace) -> list[str]:
     apart = "" if job.spacings is None else f", planes {job.spacings[1][0]:.4g} um apart"
     said = f"{apart}; z is searched (--planes: in x and y only)"
     notes = axes_told(path, job.film.held, said)[:1]
-    if (chosen.workers or 1) > 1:
-        notes.append("Each volume starts where the last one lies: one process aligns them all.")
     if job.spacings is None:
         notes.append(
             "The file does not say how large voxels are: they are taken for cubes of one size "

@@ -11,7 +11,7 @@ from .._transform.transform import Transform
 from .warping import check_shape, warp
 
 # So little beyond the outermost pixels, interpolation gives those.
-_BARELY = 1 / 255
+BARELY = 1 / 255
 
 
 def overlap(
@@ -57,10 +57,10 @@ def within_image(places: NDArray[np.float64], shape: tuple[int, ...]) -> NDArray
 
     Where all the pixels that interpolation needs are there, as in `overlap`.
     """
-    ends = np.array(shape[1::-1], np.float64) - 1 + _BARELY
+    ends = np.array(shape[1::-1], np.float64) - 1 + BARELY
     # Beyond the horizon there is no number.
     with np.errstate(invalid="ignore"):
-        return np.asarray(((places >= -_BARELY) & (places <= ends)).all(axis=-1))
+        return np.asarray(((places >= -BARELY) & (places <= ends)).all(axis=-1))
 
 
 def _covered_pixels(
@@ -82,7 +82,7 @@ def _covered_pixels(
     first, last = np.zeros(height), np.full(height, width - 1.0)
     for (along, down, start), side in zip(matrix[:2], moving_shape[1::-1], strict=True):
         at_left = down * rows + start
-        bounds = -_BARELY - at_left, side - 1 + _BARELY - at_left
+        bounds = -BARELY - at_left, side - 1 + BARELY - at_left
         if along == 0:
             last[(bounds[0] > 0) | (bounds[1] < 0)] = -1
             continue

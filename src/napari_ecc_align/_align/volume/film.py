@@ -3,38 +3,38 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Sequence
-from dataclasses import dataclass, replace
-from functools import partial
-from os import PathLike
-from threading import Event
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from ..._common.errors import InputError
-from ..._common.steps import outcome_of, retold
+from ..._common.steps import outcome_of
 from ..._ecc.options import DEFAULTS, SearchOptions
-from ..._images.pixels import refuse_paths
 from ..._images.sources import LazyArray
 from ..._transform.matrices import checked_volume_matrix
-from ..._transform.models import Array
+from ..frame_by_frame import FrameSteps, Series
+from ..passes import (
+    ONE_PROCESS,
+    Anchor,
+    StackRun,
+    aligned_series,
+    anchor_of,
+    checked_workers,
+    own_steps,
+)
 from ..progress import FrameProgress, Progress
+from ..stack_masks import StackMasks
+from .film_frames import ReadVolumes, VolumeOptions
 from .film_result import VolumeStackResult
-from .levels import VolumeLevel, volume_pyramid
-from .refine import VolumeRefiner
-from .result import VolumeAlignment, counted_volume
-from .run import asking, cancelled_volume, driven, searched
-from .sources import loaded_volume
-from .steps import TOO_STIFF, in_a_thread, volume_models
+from .result import VolumeAlignment
+from .steps import volume_models
 from .transform import (
     VOLUME_MOTION_MODELS,
     VolumeMotionModel,
     VolumeTransform,
     checked_spacing,
 )
-
-_TURNED = np.eye(4)[[2, 1, 0, 3]]
 
 Volumes = ArrayLike | LazyArray | Sequence[ArrayLike | LazyArray]
 FilmSteps = Generator[Progress, None, VolumeStackResult]
@@ -43,7 +43,7 @@ FilmSteps = Generator[Progress, None, VolumeStackResult]
 def align_volume_stack(
     volumes: Volumes,
     *,
-    reference: int | ArrayLike = 0,
+    reference: Anchor | int | ArrayLike = 0,
     model: VolumeMotionModel = "euclidean",
     spacing: Sequence[float] | float | None = None,
     moving_spacing: Sequence[float] | float | None = None,
@@ -53,6 +53,7 @@ def align_volume_stack(
     reference_mask: ArrayLike | None = None,
     moving_mask: ArrayLike | None = None,
     initial: VolumeTransform | ArrayLike | None = None,
+    workers: int = 1,
     progress: Callable[[Progress], object] | None = None,
     cancel: Callable[[], bool] | None = None,
 ) -> VolumeStackResult:
@@ -62,17 +63,25 @@ def align_volume_stack(
     ----------
     volumes : array_like, shape (n, planes, rows, columns), or a sequence of volumes
         Of what is lazy (dask, zarr), a volume is read when its turn comes.
-    reference : int or array_like of shape (planes, rows, columns), default: 0
+    reference : int, {"first", "previous", "mean"} or array_like, default: 0
         What they are aligned to: the volume of that index (negative ones count from the end), or
-        one that is none of the film.
+        one that is none of the film, of shape (planes, rows, columns); or, as in `align_stack`,
+        each to the one before it, composed and corrected against the first wherever that still
+        aligns, for films that change along the way; or all to the mean of up to ten of them,
+        aligned to the first in a first pass, for films that are noisy.
     model, spacing, precision, max_iterations, tolerance
         As in `align_volume`; the spacing is that of what they are aligned to.
     moving_spacing : float or sequence of 3 floats, optional
         That of the volumes of the film, if they are aligned to another one; by default the same.
     reference_mask, moving_mask : array_like, shape (planes, rows, columns), optional
-        Voxels that count of the reference, and of every volume.
+        Voxels that count of the reference (of the mean, that of the first volume), and of every
+        volume; or one mask for each, with an axis more.
     initial : VolumeTransform or array_like of shape (4, 4) or (3, 4), optional
-        Where to start first, as in `align_volume`; later volumes start where those before lie.
+        Where to start first, as in `align_volume`, if `reference` is none of the film. Later
+        volumes start where one before was found.
+    workers : int, default: 1
+        How many processes align the volumes, eight of them each at a time; the results are the
+        same. Not with "previous", where each volume waits for the one before.
     progress : callable, optional
         Called with a `Progress` after every volume.
     cancel : callable, optional
@@ -110,7 +119,7 @@ def align_volume_stack(
         moving_spacing=moving_spacing,
         masks=(reference_mask, moving_mask),
         initial=initial,
-        run=VolumeFilmRun(cancel=cancel),
+        run=StackRun(workers=checked_workers(workers), cancel=cancel),
     )
 
     def told(step: Progress) -> None:
@@ -120,86 +129,16 @@ def align_volume_stack(
     return outcome_of(steps, told)
 
 
-@dataclass(frozen=True)
-class VolumeFilmRun:
-    """How a film of volumes is gone through.
-
-    Attributes
-    ----------
-    known : sequence of VolumeAlignment
-        Results that a `FrameProgress` has told of before, in their order.
-    cancel : callable, optional
-        Asked often; returns True where the volumes that are left are "cancelled".
-    brief : bool
-        Tiles are just counted in the results.
-    """
-
-    known: Sequence[VolumeAlignment] = ()
-    cancel: Callable[[], bool] | None = None
-    brief: bool = False
-
-    @property
-    def is_cancelled(self) -> bool:
-        """Whether the volumes that are left are not wanted."""
-        return self.cancel is not None and self.cancel()
-
-
-@dataclass(frozen=True, eq=False)
-class _Reference:
-    """What volumes are aligned to, prepared once, and how."""
-
-    levels: list[VolumeLevel]
-    spacings: tuple[Array, Array]
-    search: SearchOptions
-
-    @property
-    def unit(self) -> float:
-        return max(float(each.min()) for each in self.spacings)
-
-    @property
-    def nothing(self) -> VolumeAlignment:
-        """The result of a volume that was not looked at."""
-        model = volume_models(self.search.model)[0]
-        return cancelled_volume(model, self.levels[0].shape, self.spacings[0])
-
-    def align(
-        self,
-        read: Callable[[], NDArray[Any]],
-        mask: Any,
-        start: Array | None,
-        progress: Callable[[Progress], object],
-        cancel: Callable[[], bool],
-    ) -> VolumeAlignment:
-        """Align a volume, or say why it cannot be read."""
-        asked, own, other = asking(cancel), *self.spacings
-        try:
-            moving = read()
-        except (OSError, RuntimeError, ValueError) as error:
-            reason = f"The volume cannot be read: {error}"
-            return replace(self.nothing, verdict="failed", reason=reason)
-        levels = volume_pyramid(loaded_volume(moving, mask, "moving"), other, self.unit)
-        before, models = np.diag([*(own / other), 1.0]), volume_models(self.search.model)
-        for model in models:
-            refiner = VolumeRefiner(self.levels, levels, replace(self.search, model=model), asked)
-            reached: list[VolumeAlignment] = []
-            steps = searched(refiner, before, reached, start=start)
-            result = driven(steps, reached, self.nothing, progress, cancel)
-            if TOO_STIFF not in result.reason:
-                break
-            start = _inner(result)
-        return result
-
-
 def volume_film_steps(
     volumes: Volumes,
     search: SearchOptions,
     *,
-    reference: int | ArrayLike = 0,
+    reference: Anchor | int | ArrayLike = 0,
     spacing: Sequence[float] | float | None = None,
     moving_spacing: Sequence[float] | float | None = None,
     masks: tuple[Any, Any] = (None, None),
     initial: VolumeTransform | ArrayLike | None = None,
-    run: VolumeFilmRun = VolumeFilmRun(),
+    run: StackRun = ONE_PROCESS,
 ) -> FilmSteps:
     """Align the volumes of a film as `align_volume_stack` does, each in a thread of its own.
 
@@ -213,101 +152,30 @@ def volume_film_steps(
         the `VolumeStackResult`. If it is closed, the alignment ends at its next step.
     """
     volume_models(search.model)
-    if isinstance(volumes, (list, tuple, str, bytes, PathLike)):
-        # Of what reads its volumes itself, none is read for that.
-        refuse_paths(volumes, "volumes")
+    images = ReadVolumes(volumes)
+    itself = isinstance(reference, (str, int, np.integer))
     own = checked_spacing(spacing, "spacing", (1.0, 1.0, 1.0))
     other = checked_spacing(moving_spacing, "moving_spacing", own)
-    film = cast(Sequence[ArrayLike], volumes)
-    if not len(film):
-        raise InputError("volumes must hold at least one volume")
-    anchor = _anchor(reference, len(film))
-    given = reference if anchor is None else film[anchor]
-    start = None if initial is None else _TURNED @ checked_volume_matrix(initial) @ _TURNED
-    fixed = loaded_volume(np.asarray(given), masks[0], "reference")
-    unit = max(float(own.min()), float(other.min()))
-    prepared = _Reference(volume_pyramid(fixed, own, unit), (own, other), search)
-    return _each(film, prepared, anchor, masks[1], start, run)
-
-
-def _each(
-    film: Sequence[ArrayLike],
-    prepared: _Reference,
-    anchor: int | None,
-    mask: Any,
-    start: Array | None,
-    run: VolumeFilmRun,
-) -> FilmSteps:
-    results, count = list(run.known), len(film)
-    for result in results:
-        start = _inner(result) if result.aligned else start
-    for index in range(len(results), count):
-        result = prepared.nothing
-        if index == anchor:
-            result = _itself(result)
-        elif not run.is_cancelled:
-            work = partial(prepared.align, partial(_read, film, index), mask, start)
-            result = yield from _aligned(work, (index, count), run)
-        results.append(counted_volume(result) if run.brief else result)
-        if result.aligned and index != anchor:
-            start = _inner(result)
-        said = f"volume {index + 1} of {count}: {result.verdict}"
-        yield FrameProgress((index + 1) / count, said, None, results[-1])
-    return VolumeStackResult(
-        tuple(results), "volume" if anchor is None else anchor, called="volumes"
+    options = VolumeOptions(
+        search,
+        StackMasks(masks[0], len(images) if itself else 1, "reference_mask", axes=3),
+        StackMasks(masks[1], len(images), "moving_mask", axes=3),
+        run.cancel,
+        "volumes",
+        run.brief,
+        (own, other),
     )
+    if itself:
+        anchor = anchor_of(reference, len(images), "volumes", "a volume")
+        steps = own_steps(reference, anchor, images, options, run)
+        return _whole(steps, reference if isinstance(reference, str) else anchor)
+    start = None if initial is None else checked_volume_matrix(np.asarray(initial))
+    series = Series([np.asarray(reference)], images, options, start).begun()
+    return _whole(aligned_series(series, run), "volume")
 
 
-def _aligned(
-    work: Callable[..., VolumeAlignment], turn: tuple[int, int], run: VolumeFilmRun
-) -> Generator[Progress, None, VolumeAlignment]:
-    """Align one volume of so many in a thread of its own, until that is cancelled."""
-    index, count = turn
-    enough = Event()
-
-    def told(step: Progress) -> Progress:
-        # Whoever asked to be asked is asked in his own thread.
-        if run.is_cancelled:
-            enough.set()
-        stage = f"volume {index + 1} of {count}: {step.stage}"
-        return replace(step, fraction=(index + step.fraction) / count, stage=stage)
-
-    def one(progress: Callable[[Progress], object], cancel: Callable[[], bool]) -> VolumeAlignment:
-        return work(progress, lambda: enough.is_set() or cancel())
-
-    return (yield from retold(in_a_thread(one), told))
-
-
-def _read(film: Sequence[ArrayLike], index: int) -> NDArray[Any]:
-    return np.asarray(film[index])
-
-
-def _inner(result: VolumeAlignment) -> Array:
-    """Return the matrix of a result between places (z, y, x)."""
-    return _TURNED @ result.transform.matrix @ _TURNED
-
-
-def _anchor(reference: int | ArrayLike, count: int) -> int | None:
-    """Return the index of the volume that is the reference, None if it is none of the film."""
-    if not isinstance(reference, (int, np.integer)):
-        return None
-    if not -count <= reference < count:
-        raise InputError(
-            f"reference must be a volume or the index of one of {count}, not {reference}"
-        )
-    return int(reference) % count
-
-
-def _itself(nothing: VolumeAlignment) -> VolumeAlignment:
-    """Return the result of the volume that the others are aligned to."""
-    return replace(
-        nothing,
-        verdict="aligned",
-        reason="The volume that the others are aligned to.",
-        ecc=1.0,
-        overlap_fraction=1.0,
-        corner_uncertainty=0.0,
-        axis_uncertainty=(0.0, 0.0, 0.0),
-        converged=True,
-        start="identity",
-    )
+def _whole(steps: FrameSteps, reference: str | int) -> FilmSteps:
+    """Return the results of all volumes together, with what they were aligned to."""
+    found = yield from steps
+    results = tuple(one for one in found if isinstance(one, VolumeAlignment))
+    return VolumeStackResult(results, reference, called="volumes")

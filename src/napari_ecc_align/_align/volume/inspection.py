@@ -23,13 +23,12 @@ from ..._images.sources import is_lazy
 from ..._images.warping import Resampling
 from ..._transform.axes import in_row_column
 from ..._transform.models import Array
-from .motion import Shape, corners, mapped
+from .coverage import covered_planes
+from .motion import Shape, corners
 from .result import VolumeAlignment
 from .transform import VolumeTransform
 from .warp import VolumeInterpolation, warp_volume
 
-# So little beyond the outermost voxels, interpolation gives those.
-_BARELY = 1 / 255
 # Along the longest side.
 _CUBES = 8
 
@@ -246,13 +245,4 @@ def covered_volume(
         )
         return counted >= 254
     matrix: Array = in_row_column(transform.matrix)
-    inside = np.ones(shape, bool)
-    rows, columns = (np.arange(length) for length in shape[1:])
-    for plane, part in enumerate(inside):
-        starts = mapped(matrix, np.array([plane, 0.0, 0.0]))
-        for axis, side in enumerate(valid.shape):
-            along = (
-                starts[axis] + matrix[axis, 1] * rows[:, np.newaxis] + matrix[axis, 2] * columns
-            )
-            part &= (along >= -_BARELY) & (along <= side - 1 + _BARELY)
-    return inside
+    return covered_planes(matrix, shape, valid.shape)

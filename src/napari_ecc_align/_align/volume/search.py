@@ -23,6 +23,8 @@ _PLACES, _TURNS = 3, 6
 # Degrees: about z all around, from there by tilts about the other two axes. A solver on the level
 # is led from half as far.
 _STEP, _TILT = 15, 20
+# How much of a volume lies on another one is seen in the middles of so many parts along an axis.
+_PARTS = 32
 
 
 def level_below(reference: list[VolumeLevel], moving: list[VolumeLevel], voxels: int) -> int:
@@ -216,7 +218,8 @@ def rotation_of(turn: tuple[float, float, float]) -> Array:
 
 def overlap_share(own: Shape, other: Shape, matrix: Array) -> float:
     """Return the share of a volume that a matrix lays on another one."""
-    axes = [np.linspace(0, n - 1, 12) for n in own]
+    parts = [min(n, _PARTS) for n in own]
+    axes = [(np.arange(k) + 0.5) * n / k - 0.5 for n, k in zip(own, parts, strict=True)]
     points = np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1).reshape(-1, 3)
     there = mapped(matrix, points)
     return float(((there >= 0) & (there <= np.array(other) - 1)).all(axis=1).mean())

@@ -37,8 +37,11 @@ _EVERYWHERE, _PARTS = 0.25, 4
 
 
 # Of what two volumes differ in, more than a half is one thing that moved, no farther than such a
-# part of the volume.
-_MOST_OF_IT, _FARTHEST = 0.5, 0.4
+# part of the volume; or a fifth, if the details say that it moved there, too.
+_MOST_OF_IT, _PART_OF_IT, _FARTHEST = 0.5, 0.2, 0.4
+# What is displaced is left by a difference once more and once less, minus what it shares with
+# itself; what only one of two volumes of different kinds shows, beside what both show, is not.
+_LEFT = 0.5
 
 
 @dataclass(frozen=True)
@@ -84,6 +87,7 @@ def second_motion(
     first, second, window = details(np.asarray(level.values, np.float32), laid)
     if not window.any():
         return None
+    rest = _rest(level, laid) if of_rest else None
     second = -second if inverted else second
     if of_rest:
         first, second = _unexplained(first, second)
@@ -91,12 +95,19 @@ def second_motion(
     first, second = _whitened(first, second)
     most = TIMES_LEFT * (1 - float((first * second).sum()))
     share, significance = _compared(first, second)
-    allowed = (share >= least) & (share <= most) & _is_elsewhere(significance)
+    some = (share >= min(least, LEAST_SHARE)) & (share <= most) & _is_elsewhere(significance)
+    allowed = some & (share >= least)
+    if not (allowed & (significance >= stands_out)).any():
+        allowed = some
     at = np.array(np.unravel_index(np.where(allowed, significance, 0).argmax(), share.shape))
     if not (allowed[tuple(at)] and significance[tuple(at)] >= stands_out):
         return None
     size = np.array(share.shape)
     there = np.where(at > size // 2, at - size, at)
+    if share[tuple(at)] < least and not (rest and rest.shows(there)):
+        return None
+    if _left_at(first, second, there) > -_LEFT * float(share[tuple(at)]):
+        return None
     distance = float(np.linalg.norm(there * level.spacing))
     return SecondMotion(distance, _spread(first, second, window, there) > _EVERYWHERE)
 
@@ -120,11 +131,40 @@ def left_twice(
     float or None
         In the unit of the spacing.
     """
-    from scipy import fft
-
     index = level_below(reference, moving, DETAIL_VOXELS)
     level = reference[index]
-    own, laid = np.asarray(level.values, np.float32), laid_on(level, moving[index], matrix)
+    rest = _rest(level, laid_on(level, moving[index], matrix))
+    if rest is None or rest.share <= _MOST_OF_IT:
+        return None
+    return float(np.linalg.norm(rest.there * level.spacing))
+
+
+@dataclass(frozen=True, eq=False)
+class _Rest:
+    """What most of the difference of two volumes would be, if it were one thing that moved.
+
+    Attributes
+    ----------
+    there : (3,) array
+        By how many voxels, forth or back.
+    share : float
+        Of the difference.
+    """
+
+    there: NDArray[np.int_]
+    share: float
+
+    def shows(self, there: NDArray[np.int_]) -> bool:
+        """Tell whether a good part of it is what moved by so many voxels."""
+        apart = min(float(np.linalg.norm(self.there - sign * there)) for sign in (1, -1))
+        return self.share >= _PART_OF_IT and apart <= SAME_PLACE
+
+
+def _rest(level: VolumeLevel, laid: Floats) -> _Rest | None:
+    """Return what the difference of a level and of what is laid on it shows."""
+    from scipy import fft
+
+    own = np.asarray(level.values, np.float32)
     seen = np.isfinite(own) & np.isfinite(laid)
     if not seen.any():
         return None
@@ -144,10 +184,15 @@ def left_twice(
     if not allowed.any() or not alike.flat[0] > 0:
         return None
     at = np.unravel_index(np.where(allowed, alike, np.inf).argmin(), alike.shape)
-    if alike[at] > -_MOST_OF_IT / 2 * alike.flat[0]:
-        return None
-    there = np.array([along[k] for along, k in zip(far, at, strict=True)])
-    return float(np.linalg.norm(there * level.spacing))
+    place, size_of = np.array(at), np.array(alike.shape)
+    there = np.where(place > size_of // 2, place - size_of, place)
+    return _Rest(there, -2 * float(alike[at] / alike.flat[0]))
+
+
+def _left_at(first: Floats, second: Floats, there: NDArray[np.int_]) -> float:
+    """Return how a difference of two details correlates with itself at a displacement."""
+    gap = first - second
+    return float((gap * np.roll(gap, (-there).tolist(), (0, 1, 2))).sum())
 
 
 def details(reference: Floats, laid: Floats) -> tuple[Floats, Floats, Floats]:

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..._common.opencv import cv2
+from ..._images.coverage import BARELY
 from ..._images.pyramid.levels import Floats
 from ..._transform.models import Array
 from .motion import Shape, mapped
@@ -97,7 +98,7 @@ def _fill_block(
     across = steps * (np.array(piece.shape) - 1)
     low = begin + np.minimum(across, 0).sum(axis=1)
     high = begin + np.maximum(across, 0).sum(axis=1)
-    if (high < 0).any() or (low > last).any():
+    if (high < -BARELY).any() or (low > last + BARELY).any():
         piece[:] = outside
         return
     # As OpenCV knows images: the rows of all planes one below the other.
@@ -111,14 +112,16 @@ def _fill_block(
         first = begin[axis] - base[axis] + steps[axis, 0] * deep
         rows = np.add.outer(first, steps[axis, 1] * down).reshape(-1, 1)
         np.add(rows.astype(np.float32), (steps[axis, 2] * along).astype(np.float32), out=at)
-        # What is found there is of no use, and replaced.
+        # What is found there is of no use, and replaced, but for what is barely there.
         for is_beyond, end, compared in (
             (low[axis] < 0, 0, np.less),
             (high[axis] > last[axis], last[axis], np.greater),
         ):
             if is_beyond:
-                found = compared(at, np.float32(end - base[axis]))
+                edge = np.float32(end - base[axis])
+                found = compared(at, edge - BARELY if compared is np.less else edge + BARELY)
                 beyond = found if beyond is None else np.logical_or(beyond, found, out=beyond)
+                (np.maximum if compared is np.less else np.minimum)(at, edge, out=at)
     planes = volume[base[0] : int(np.ceil(high[0])) + 2, base[1] :, base[2] :]
     if len(planes) * volume.shape[1] <= _MOST_ROWS:
         below = volume[base[0] : base[0] + len(planes)].reshape(-1, volume.shape[2])

@@ -15,6 +15,7 @@ from ..._transform.matrices import checked_volume_matrix
 from ..._transform.models import Array
 from .bent.field import VolumeField
 from .bent.result import SmoothVolumeAlignment
+from .coverage import covered_planes
 from .lazy_warp import lazy_warp_volume
 from .motion import Shape, mapped
 from .result import VolumeAlignment
@@ -166,10 +167,12 @@ def _resampled(
         if block is not None:
             fill_planes(made, source, begin, block, outside)
         else:
+            # Up to the outermost voxels as "constant", and what is barely beyond as they are.
             ndimage.affine_transform(
-                source, begin[:3, :3], begin[:3, 3], output=made, order=order, mode="constant",
-                cval=outside, prefilter=False,
+                source, begin[:3, :3], begin[:3, 3], output=made, order=order, mode="mirror",
+                prefilter=False,
             )  # fmt: skip
+            made[~covered_planes(begin, part.shape, volume.shape)] = outside
         if made is not part:
             _store(part, made, order)
 

@@ -249,7 +249,7 @@ class StackForm(Container):  # type: ignore[type-arg]
         self, reference: Image, moving: Image, axes: StackAxes, choice: FrameChoice
     ) -> str:
         assert axes.along is not None
-        to = "the first" if choice.anchor is not None else "the reference"
+        to = "the reference" if choice.anchor is None else choice.words.partition(" to ")[2]
         count = axes.lengths[axes.along]
         said = (
             f"Film of {count} volumes, {_planes(layer_grid(moving, 3))}: every one to {to}"

@@ -19,6 +19,7 @@ from ..._align.volume.inspection import (
     volume_checkerboard,
     volume_overlay,
 )
+from ..._align.volume.sources import gray_volume
 from ..._common.errors import InputError
 from ..._compare.binary import OUTSIDE, compare
 from ..._compare.difference import difference
@@ -199,14 +200,17 @@ class _AlignedPlanes:
         if key not in self._means:
             gray = partial(self._gray, key)
             results: Any = self._run.results
-            shape = self.shape[0], self.shape[1]
-            self._means[key] = mean_image(results, shape, gray)
+            self._means[key] = mean_image(results, self.shape, gray)
         return self._means[key]
 
     def _gray(self, index: Index, frame: int) -> tuple[NDArray[Any], NDArray[np.bool_]]:
         """Return the gray values of another frame, and where they hold."""
         there = self.frames.at(index, frame)
-        plane = flattened(self._aligned(there))
+        image = self._aligned(there)
+        if len(self.shape) == 3:
+            volume = gray_volume(image)
+            return volume, self._covered(there, None) & np.isfinite(volume)
+        plane = flattened(image)
         inside = self._covered(there, None) & valid_pixels(plane)
         return to_gray(plane).astype(np.float64), inside
 

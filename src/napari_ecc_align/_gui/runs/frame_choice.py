@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from ..._align.stack import Anchor
+from ..._align.passes import Anchor
 from ..._align.volume.sources import LEAST_SIDE
 from ..._common.errors import InputError
 from ..._images.stack_axes import StackAxes, unpaired
@@ -66,8 +66,10 @@ OF_CHANNELS = (
     FrameChoice("only the channel on show", "the frame on show"),
 )
 AS_VOLUME = FrameChoice("as one volume", "one volume")
-VOLUMES_TO_ITSELF = FrameChoice("every volume to the first", "every frame", 0, volumes=True)
-VOLUMES_TO_ANOTHER = FrameChoice("every volume", "every frame", volumes=True)
+VOLUMES_TO_ITSELF = tuple(
+    replace(each, words=each.words.replace("frame", "volume"), volumes=True) for each in TO_ITSELF
+)
+VOLUMES_TO_ANOTHER = (FrameChoice("every volume", "every frame", volumes=True),)
 
 
 def choices(
@@ -87,7 +89,8 @@ def choices(
         Whether it is a film of volumes: None of what is none, False of what may be.
     """
     volumes = VOLUMES_TO_ITSELF if itself else VOLUMES_TO_ANOTHER
-    found: list[FrameChoice] = [AS_VOLUME] * (volume is True) + [volumes] * (film is True)
+    found: list[FrameChoice] = [AS_VOLUME] * (volume is True)
+    found += volumes if film is True else ()
     if axes.along is not None:
         one = axes.noun(axes.along, many=False)
         usual = TO_ITSELF if itself else TO_ANOTHER
@@ -98,7 +101,8 @@ def choices(
         to = " to the first" if itself else ""
         words = f"each channel for itself{to}"
         found.append(FrameChoice(words, "every frame", "first" if itself else None, channels=True))
-    return (*found, *[volumes] * (film is False), *[AS_VOLUME] * (volume is False))
+    perhaps = volumes if film is False else ()
+    return (*found, *perhaps, *[AS_VOLUME] * (volume is False))
 
 
 def are_volumes(reference: StackAxes, moving: StackAxes) -> bool | None:

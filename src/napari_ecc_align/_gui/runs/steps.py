@@ -10,14 +10,15 @@ from typing import Any, Literal, TypeVar, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from ..._align.frame_by_frame import Bending
+from ..._align.frame_options import Bending
 from ..._align.judged import judge_job, judge_steps
 from ..._align.pair import align_steps, checked_job
+from ..._align.passes import StackRun
 from ..._align.progress import FrameProgress, Progress
 from ..._align.smooth import smooth_steps
-from ..._align.stack import StackRun, stack_steps
+from ..._align.stack import stack_steps
 from ..._align.stack_result import StackResult
-from ..._align.volume.film import VolumeFilmRun, volume_film_steps
+from ..._align.volume.film import volume_film_steps
 from ..._align.volume.inspection import (
     Looks,
     checked_interpolation,
@@ -147,7 +148,7 @@ def _align_volume_film(
         moving_spacing=moving_spacing,
         masks=(masks.get("reference_mask"), masks.get("moving_mask")),
         initial=cast("VolumeTransform | None", task.initial),
-        run=VolumeFilmRun(cancel=task.enough.is_set),
+        run=StackRun(cancel=task.enough.is_set),
     )
     results = yield from _seldom(steps)
     return FinishedRun(task, results, results.filled_transforms)

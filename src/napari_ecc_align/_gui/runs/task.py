@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from threading import Event
 from typing import Any
 
-from ..._align.stack import Anchor
+from ..._align.passes import Anchor
 from ..._align.volume.transform import VolumeTransform
 from ..._common.errors import InputError
 from ..._compare.thresholding import Thresholding
