@@ -19,7 +19,7 @@ from napari_ecc_align._align.volume.motion import (
     rotation,
 )
 from napari_ecc_align._align.volume.search import best_places, masked_correlation
-from napari_ecc_align._align.volume.second_motion import left_twice, second_motion
+from napari_ecc_align._align.volume.second_motion import left_twice
 from napari_ecc_align._align.volume.tiles import template_surfaces
 
 SHAPE = (52, 56, 60)
@@ -239,45 +239,6 @@ def test_resampling_keeps_the_type_and_what_labels_there_are(world):
     assert np.array_equal(back[3:, :9, 2:], labels.astype(np.uint8)[:, 1:])
 
 
-def test_what_moves_below_what_lies_still_is_a_second_motion():
-    rng = np.random.default_rng(5)
-    stays, moves = (ndimage.gaussian_filter(rng.normal(size=(50, 50, 50)), 1.2) for _ in "ab")
-    noise = rng.normal(0, 0.1 * stays.std(), (2, 44, 44, 44))
-    here = stays[:44, :44, :44]
-    distance = np.sqrt(5**2 + 4**2 + 3**2)
-    for share, of_rest in ((0, False), (0, True), (0.6, False), (0.6, True)):
-        levels = [
-            volume_pyramid((here + share * other + more).astype(np.float32), np.ones(3), 1.0)
-            for other, more in zip(
-                (moves[:44, :44, :44], moves[5:49, 4:48, 3:47]), noise, strict=True
-            )
-        ]
-        found = second_motion(*levels, np.eye(4), inverted=False, of_rest=of_rest)
-        assert (found and found.distance) == (pytest.approx(distance) if share else None)
-    assert found.is_everywhere
-
-
-@pytest.mark.parametrize("seed", [1, 8, 13])
-def test_threads_that_happen_to_lie_on_others_are_no_second_motion(seed):
-    rng = np.random.default_rng(seed)
-    world = np.zeros((60, 58, 58))
-    for _ in range(8):
-        along = rng.normal(size=3)
-        line = rng.random(3) * world.shape
-        line = line + np.linspace(-60, 60, 400)[:, None] * along / np.linalg.norm(along)
-        inside = ((line >= 0) & (line < np.array(world.shape) - 1)).all(axis=1)
-        world[tuple(line[inside].astype(int).T)] = 1
-    world = ndimage.gaussian_filter(world, 1.2)
-    pair = world / world.max(), ndimage.shift(world, (1.5, 0.5, 0.5)) / world.max()
-    levels = [
-        volume_pyramid(thin + rng.normal(0, 0.1, thin.shape), np.array([3.0, 1, 1]), 1.0)
-        for thin in (volume[1::3, 2:-2, 2:-2] for volume in pair)
-    ]
-    moved = np.eye(4)
-    moved[:3, 3] = 0.5
-    assert second_motion(*levels, moved, inverted=False) is None
-
-
 def test_a_transform_is_judged_by_where_the_volumes_fit(world):
     reference, moving, truth = moved_pair(world, MOTIONS["euclidean"], [2.0, -3.0, 1.0])
     right = VolumeTransform(FLIPPED @ truth @ FLIPPED, "euclidean")
@@ -329,42 +290,6 @@ def test_an_outline_that_fits_turned_is_no_rival_where_what_is_within_does_not(w
     assert np.abs(FLIPPED @ found.transform.matrix @ FLIPPED - truth).max() < 0.2
 
 
-def test_what_differs_and_is_there_twice_has_moved(world):
-    rng = np.random.default_rng(0)
-    stays = ndimage.gaussian_filter(rng.normal(size=SHAPE), 1)
-    moves = world[10:62, 10:66, 10:70], world[16:68, 6:62, 15:75]
-    noise = rng.normal(0, 0.02, (2, *SHAPE))
-    pair = [
-        volume_pyramid((stays + one / 2000 + more).astype(np.float32), np.ones(3), 1.0)
-        for one, more in zip(moves, noise, strict=True)
-    ]
-    assert left_twice(*pair, np.eye(4)) == pytest.approx(np.linalg.norm([6, 4, 5]), abs=0.1)
-    alone = [volume_pyramid((stays + more).astype(np.float32), np.ones(3), 1.0) for more in noise]
-    assert left_twice(*alone, np.eye(4)) is None
-
-
-def in_levels(*volumes):
-    return [volume_pyramid(one.astype(np.float32), np.ones(3), 1.0) for one in volumes]
-
-
-def test_what_one_of_two_kinds_of_volumes_shows_beside_what_both_do_has_not_moved():
-    rng = np.random.default_rng(3)
-    shape = (64, 60, 62)
-    both = ndimage.gaussian_filter(rng.normal(size=shape), 1.5)
-    both /= both.std()
-    # A rim below everything, as of the fluid around a brain: there is one in one volume alone.
-    rim = np.roll(np.clip(both - 0.5, 0, None), 5, axis=0)
-    noise = rng.normal(0, 0.05, (2, *shape))
-    one, other = both + rim + noise[0], both + noise[1]
-    assert second_motion(*in_levels(one, other), np.eye(4), inverted=False) is None
-    # Something of its own that moved by as much is in both.
-    mark = ndimage.gaussian_filter(rng.normal(size=shape), 1.5)
-    mark *= 0.5 / mark.std()
-    one, other = both + mark + noise[0], both + np.roll(mark, 5, axis=0) + noise[1]
-    found = second_motion(*in_levels(one, other), np.eye(4), inverted=False)
-    assert found is not None and found.distance == pytest.approx(5, abs=1.5)
-
-
 def test_tiles_are_matched_a_few_at_a_time_with_the_same_result(world, monkeypatch):
     from napari_ecc_align._align.volume import tiles
 
@@ -405,3 +330,17 @@ def test_values_of_any_range_are_aligned_alike(world, dtype, factor, offset):
     result = align_volume(*given, model="translation")
     assert result.verdict == "aligned"
     np.testing.assert_allclose(result.transform.matrix[:3, 3], (3, 1, -2), atol=0.05)
+
+
+def test_what_differs_and_is_there_twice_has_moved(world):
+    rng = np.random.default_rng(0)
+    stays = ndimage.gaussian_filter(rng.normal(size=SHAPE), 1)
+    moves = world[10:62, 10:66, 10:70], world[16:68, 6:62, 15:75]
+    noise = rng.normal(0, 0.02, (2, *SHAPE))
+    pair = [
+        volume_pyramid((stays + one / 2000 + more).astype(np.float32), np.ones(3), 1.0)
+        for one, more in zip(moves, noise, strict=True)
+    ]
+    assert left_twice(*pair, np.eye(4)) == pytest.approx(np.linalg.norm([6, 4, 5]), abs=0.1)
+    alone = [volume_pyramid((stays + more).astype(np.float32), np.ones(3), 1.0) for more in noise]
+    assert left_twice(*alone, np.eye(4)) is None

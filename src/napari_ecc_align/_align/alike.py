@@ -15,7 +15,7 @@ from .._images.pyramid.levels import InSteps
 from .._images.pyramid.pair import Pyramids
 from .._images.pyramid.windows import OnDemand
 from .._transform.matrices import MotionModel
-from .._verdict.assess import Judged
+from .._verdict.finding import Judged
 from .._verdict.sampling import sampled_ecc
 from .model_choice import assessed
 from .options import Job

@@ -13,7 +13,7 @@ from .._ecc.estimate import Estimate
 from .._ecc.options import SearchOptions
 from .._ecc.refine import Refiner
 from .._images.pyramid.pair import Pyramids
-from .._verdict.assess import Judged
+from .._verdict.finding import Judged
 from .._verdict.followed import judged_like, may_be_followed
 from .._verdict.result import AlignmentResult
 from .._verdict.trust import most_trusted

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from .._common.steps import retold
 from .._transform.field import Field
 from .._transform.transform import Transform
-from .._verdict.assess import Judged
+from .._verdict.finding import Judged
 from .._verdict.verdict import VERDICTS
 from .follower import Follower
 from .frame_options import AnyFollower, FrameOptions, Turn, is_start, tried

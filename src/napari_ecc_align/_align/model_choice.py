@@ -13,7 +13,8 @@ from .._ecc.options import SearchOptions
 from .._images.pyramid.levels import InSteps
 from .._images.pyramid.pair import Pyramids
 from .._transform.matrices import MotionModel
-from .._verdict.assess import Judged, judged_steps
+from .._verdict.assess import judged_steps
+from .._verdict.finding import Judged
 
 
 def assessed(

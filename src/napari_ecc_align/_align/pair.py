@@ -21,8 +21,9 @@ from .._images.pyramid.representations import Representation
 from .._images.sources import ImageLike, LazyArray, checked_source
 from .._transform.transform import Transform, usable_transform
 from .._transform.transform_like import TransformLike
-from .._verdict.assess import Judged, assess_steps
+from .._verdict.assess import assess_steps
 from .._verdict.chance import ALPHA, p_value
+from .._verdict.finding import Judged
 from .._verdict.limits import LARGEST_UNCERTAINTY
 from .._verdict.result import AlignmentResult
 from .._verdict.rules import may_be_settled_by_edges

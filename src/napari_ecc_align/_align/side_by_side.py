@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from .._common.steps import outcome_of
 from .._common.workers.loop import Lost, work
 from .._common.workers.pool import Pool
-from .._verdict.assess import Judged
+from .._verdict.finding import Judged
 from .follower import Follower
 from .frame_by_frame import FrameSteps, Series, one_by_one, told_frame
 from .frame_options import is_start

@@ -6,8 +6,9 @@ import numpy as np
 
 from .._images.pyramid import tile_choice as tiles
 from .._images.pyramid.filters import BORDER
-from .._images.pyramid.levels import Level, overview
+from .._images.pyramid.levels import Level
 from .._images.pyramid.representations import Representation, halo
+from .._images.pyramid.tile_choice import overview
 from .._transform.coordinates import corners, map_points, scaled
 from .._transform.models import Array
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 
 import numpy as np
@@ -10,13 +10,14 @@ from numpy.typing import NDArray
 
 from .._common.steps import outcome_of
 from .._ecc.estimate import Estimate
-from .._ecc.options import Engine, SearchOptions
+from .._ecc.options import SearchOptions
 from .._images.pyramid.levels import InSteps, Level
 from .._images.pyramid.pair import Pyramids
 from .._transform.coordinates import map_points
 from .._transform.matrices import MotionModel
 from .._transform.transform import Transform, usable_transform
 from .evidence import Evidence, Judgement
+from .finding import Finding, Judged, result_of
 from .held_by_lines import held_by_lines
 from .laid import Laid
 from .limits import (
@@ -54,33 +55,6 @@ from .tile_matching import MOST_TILES, Tiles, without
 from .turned_motion import turned_motion
 from .turned_rival import turned_rival
 from .uncertainty import spread_share
-
-_BY = {
-    "intensity": "",
-    "gradient": "By the strength of edges: ",
-    "orientation": "By the direction of edges: ",
-}
-
-
-@dataclass(frozen=True, eq=False)
-class Judged:
-    """A result, the estimate that it judges, and its evidence, None where no tiles were asked."""
-
-    result: AlignmentResult
-    estimate: Estimate
-    evidence: Evidence | None = None
-
-
-@dataclass(frozen=True, eq=False)
-class Finding:
-    """A judgement and what it was made of; no tiles where none were asked."""
-
-    judgement: Judgement
-    inverted: bool
-    ecc: float
-    ecc_before: float
-    fine: Tiles | None = None
-    evidence: Evidence | None = None
 
 
 def assess(
@@ -125,40 +99,6 @@ def judged_steps(
     transform = transform or Transform.identity(options.freest)
     result = result_of(found, estimate, transform, reference.shape, overlap, options.engine)
     return Judged(result, estimate, found.evidence)
-
-
-def result_of(
-    found: Finding,
-    estimate: Estimate,
-    transform: Transform,
-    shape: tuple[int, int],
-    overlap: float,
-    engine: Engine,
-) -> AlignmentResult:
-    """Return the result of a finding, with the estimate and transform that it judges."""
-    sign = -1 if found.inverted else 1
-    contradiction = found.evidence.pattern.contradiction if found.evidence else 0.0
-    return AlignmentResult(
-        transform=transform,
-        verdict=found.judgement.verdict,
-        reason=f"{_BY[estimate.representation]}{found.judgement.reason}",
-        placed=found.judgement.placed and estimate.converged,
-        shape=shape,
-        ecc=sign * found.ecc,
-        ecc_before=sign * found.ecc_before,
-        inverted=found.inverted,
-        overlap_fraction=overlap,
-        corner_uncertainty=float(np.hypot(estimate.corner_uncertainty, contradiction)),
-        contradiction=contradiction,
-        covariance=estimate.covariance,
-        iterations=estimate.iterations,
-        converged=estimate.converged,
-        start=estimate.start,
-        timings=estimate.timings,
-        representation=estimate.representation,
-        tiles=found.fine,
-        engine=engine,
-    )
 
 
 def why_refused(

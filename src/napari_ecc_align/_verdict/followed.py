@@ -17,14 +17,9 @@ from .._ecc.options import SearchOptions
 from .._images.pyramid.pair import Pyramids
 from .._transform.coordinates import map_points
 from .._transform.transform import usable_transform
-from .assess import (
-    Finding,
-    Judged,
-    result_of,
-    uncertainty_over,
-    why_refused,
-)
+from .assess import uncertainty_over, why_refused
 from .evidence import Evidence
+from .finding import Finding, Judged, result_of
 from .held_by_lines import held_by_lines
 from .laid import Laid
 from .limits import (

@@ -16,8 +16,9 @@ from .._common.quantiles import middle
 from .._ecc.correlation import template_correlations
 from .._images.pyramid import tile_choice as tiles
 from .._images.pyramid.blocks import tile_values
-from .._images.pyramid.levels import Level, overview
+from .._images.pyramid.levels import Level
 from .._images.pyramid.representations import Representation, halo
+from .._images.pyramid.tile_choice import overview
 from .._images.pyramid.tile_sampler import TileSampler
 from .._transform.coordinates import scaled
 from .limits import (

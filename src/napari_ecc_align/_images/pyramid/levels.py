@@ -30,6 +30,7 @@ InSteps = Generator[None, None, Made]
 """What yields between parts of its work, none of them long, and returns what it made."""
 
 SMALLEST = 24
+"""No level of a pyramid has a side below so many px."""
 # What has more pixels on its coarsest level is a long strip, and halved until it is narrower than
 # so many px. What needs a level whole takes so many pixels of its middle.
 _LONG, _NARROW = 2**18, 8
@@ -37,14 +38,11 @@ STRIP = 2**17
 # Values of single precision in the smallest page of memory there is, and how many pages are asked
 # for at once: 8 MiB, which takes some milliseconds.
 _PAGE, _PAGES = 2**10, 2**11
-"""No level of a pyramid has a side below so many px."""
 
 # What cv2.pyrDown halves as it is; everything else becomes float32 on the way to the first level.
 _NATIVE = (np.dtype(np.uint8), np.dtype(np.uint16), np.dtype(np.float32))
 # Rows of so many pixels are worked on at a time.
 _STRIP_PIXELS = 2**20
-# A level of at most so many pixels can be looked at whole.
-_OVERVIEW_PIXELS = 2**21
 # Coarse pixels count when at least half of their weight came from valid pixels.
 _MIN_COVERAGE = 0.5
 # Contrasts. Single precision holds the squares of values up to this, and sums of them.
@@ -395,9 +393,3 @@ def middle(level: Level) -> tuple[Level, NDArray[np.float64]]:
     valid = None if level.valid is None else level.valid[part]
     cut = replace(level, image=level.image[part], valid=valid, cache={})
     return cut, np.array([x, y], np.float64)
-
-
-def overview(levels: list[Level], first: int) -> Level:
-    """Return the finest level from `first` on that can be looked at whole, or the coarsest."""
-    rest = levels[min(first, len(levels) - 1) :]
-    return rest[index_below(_OVERVIEW_PIXELS, rest)]

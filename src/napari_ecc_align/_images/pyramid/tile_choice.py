@@ -11,7 +11,7 @@ from ..._common.quantiles import quantile
 from ..._transform.coordinates import corners, crossings, map_points
 from ..._transform.models import Array
 from .filters import BORDER
-from .levels import Level
+from .levels import Level, index_below
 from .representations import Representation, halo
 
 # Tiles weaker than this share of a strong one are paper, sky or noise; so many are not stronger.
@@ -27,6 +27,8 @@ _MIN_VALID = 0.6
 _CELLS = 6
 # Of a level of at most so many pixels what tiles are chosen by is kept.
 _KEPT_PIXELS = 2**18
+# A level of at most so many pixels can be looked at whole.
+_OVERVIEW_PIXELS = 2**21
 # Tiles to choose from along each side: more take longer to rank than to read.
 _MOST_A_SIDE = 128
 
@@ -182,3 +184,9 @@ def order(origins: Array, strengths: Array, overlaps: Array, shape: tuple[int, i
     own = strengths[useful]
     weak = (own < _WEAKEST * quantile(strengths, _STRONG)) | (overlaps[useful] < 1)
     return np.asarray(useful[np.lexsort((-own, rank, weak))])
+
+
+def overview(levels: list[Level], first: int) -> Level:
+    """Return the finest level from `first` on that can be looked at whole, or the coarsest."""
+    rest = levels[min(first, len(levels) - 1) :]
+    return rest[index_below(_OVERVIEW_PIXELS, rest)]
