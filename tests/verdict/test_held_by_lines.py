@@ -7,6 +7,7 @@ import pytest
 from scipy import ndimage
 
 from napari_ecc_align import Transform, align, align_stack, judge
+from napari_ecc_align._common.steps import outcome_of
 from napari_ecc_align._images.pyramid.levels import image_pyramid
 from napari_ecc_align._images.pyramid.pair import Pyramids
 from napari_ecc_align._verdict.held_by_lines import held_by_lines, shared_lines, without_lines
@@ -145,7 +146,7 @@ def test_a_level_without_its_lines():
     level = image_pyramid(image)[0]
     values, valid = level.whole()
     for axes in ((0,), (1,)):
-        free, seen = without_lines(level, axes).whole()
+        free, seen = outcome_of(without_lines(level, axes)).whole()
         np.testing.assert_array_equal(seen, valid)
         assert not free[~valid].any()
         left = np.ma.masked_array(free, ~valid)

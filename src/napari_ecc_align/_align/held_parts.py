@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from .._images.pyramid.levels import index_below
+from .._images.pyramid.levels import InSteps, index_below
 from .._images.pyramid.pair import Pyramids
 from .._images.sources import LoadedImage, Source
 from .._verdict.held_by_lines import held_by_lines, shared_lines, without_lines
@@ -16,8 +16,6 @@ from .options import Job
 
 # The field of view is looked for on a level of at most so many pixels.
 _FIELD_PIXELS = 150_000
-# Lines of less than this share of the contrast, as rounding leaves of those that are taken out.
-_NONE = 1e-3
 _LINES = {(0,): "columns", (1,): "rows", (0, 1): "columns and rows"}
 
 
@@ -45,7 +43,7 @@ def parts_by_field(job: Job, pyramids: Pyramids) -> tuple[Job, Job] | None:
 
 def without_held_lines(
     job: Job, pyramids: Pyramids, result: AlignmentResult
-) -> tuple[Job, str] | None:
+) -> InSteps[tuple[Job, str] | None]:
     """Return the job without the lines that may hold its images, and which they are.
 
     Those that hold them where a result lays them or, if that is nowhere, that both have at one
@@ -60,15 +58,10 @@ def without_held_lines(
     if not axes:
         return None
     sources: list[LoadedImage] = []
-    changes = False
-    for own in (pyramids.reference[0], pyramids.moving[0]):
-        free = without_lines(own, axes)
-        pixels = np.asarray(free.image)
-        changes |= float(np.abs(own.whole()[0] - pixels).max()) > _NONE * float(pixels.std())
+    for levels in (pyramids.reference, pyramids.moving):
+        free = yield from without_lines(levels[0], axes)
         valid = None if free.valid is None else np.asarray(free.valid, bool)
-        sources.append(LoadedImage(pixels, valid))
-    if not changes:
-        return None
+        sources.append(LoadedImage(np.asarray(free.image), valid))
     # What followed the lines from frame to frame is no guide.
     reference, moving = sources
     return replace(job, reference=reference, moving=moving, follower=None), _LINES[axes]

@@ -190,7 +190,9 @@ def _run_without_lines(
     job: Job, pyramids: Pyramids, best: AlignmentResult, run: Runner
 ) -> Generator[Progress, None, list[AlignmentResult]]:
     """Run without the rows and columns that hold the images where a result lays them, if any."""
-    without = without_held_lines(job, pyramids, best)
+    looking = Progress(1.0, "looking at the images without lines of the camera")
+    steps = without_held_lines(job, pyramids, best)
+    without = yield from retold(steps, lambda _: looking)
     if without is None:
         return []
     free, called = without

@@ -7,7 +7,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from .._images.pyramid.levels import Floats, Level, floats
+from .._common.steps import outcome_of
+from .._images.pixels import PixelSource
+from .._images.pyramid.levels import Floats, InSteps, Level, floats, parts, room
 from .._images.pyramid.pair import Pyramids
 from .._images.pyramid.windows import OnDemand
 from .._transform.coordinates import corners, map_points
@@ -84,28 +86,52 @@ def held_by_lines(
     axes = tuple(axis for axis in unmoved if shares[axis] > LEAST_SHARE)
     if not axes:
         return None
-    first = reference.recent("without lines", axes, lambda: without_lines(reference, axes))
-    second = without_lines(moving, axes)
+    first = reference.recent(
+        "without lines", axes, lambda: outcome_of(without_lines(reference, axes))
+    )
+    second = outcome_of(without_lines(moving, axes))
     fixed, other = aligned_details(first, second, matrix, inverted=inverted)
     distance = 2.0**index * _distance(correlated(fixed[0], other[0]), axes)
     return Held(axes, distance) if distance > LARGEST_UNCERTAINTY else None
 
 
-def without_lines(level: Level, axes: tuple[int, ...]) -> Level:
+def without_lines(level: Level, axes: tuple[int, ...]) -> InSteps[Level]:
     """Return a level without the mean of each column (axis 0), of each row (1), or of both.
 
     And each line with the contrast of the typical one: lines of a sensor differ in gain, too.
     """
-    values, valid = level.whole()
-    left = values.copy()
-    weight = np.ones(left.shape, np.float32) if valid is None else valid.astype(np.float32)
+    left = yield from room(level.shape)
+    for y0, y1, x0, x1 in parts(level.shape):
+        left[y0:y1, x0:x1] = level.patch(y0, y1, x0, x1)[0]
+        yield
     for axis in axes:
-        count = np.maximum(weight.sum(axis=axis, keepdims=True), 1)
-        left = (left - (left * weight).sum(axis=axis, keepdims=True) / count) * weight
-        contrast = np.sqrt((left * left).sum(axis=axis, keepdims=True) / count)
-        usual = float(np.median(contrast))
-        left *= usual / np.maximum(contrast, max(LEAST_PART * usual, 1e-12))
-    return replace(level, image=floats(left), offset=0.0, scale=1.0, cache={})
+        means, contrasts = yield from _of_lines(left, level.valid, axis)
+        usual = float(np.median(contrasts))
+        gains = usual / np.maximum(contrasts, max(LEAST_PART * usual, 1e-12))
+        for y0, y1, x0, x1 in parts(level.shape):
+            part, lines = left[y0:y1, x0:x1], slice(x0, x1) if axis == 0 else slice(y0, y1)
+            part -= np.expand_dims(means[lines], axis).astype(np.float32)
+            part *= np.expand_dims(gains[lines], axis).astype(np.float32)
+            if level.valid is not None:
+                part *= level.valid[y0:y1, x0:x1]
+            yield
+    return replace(level, image=left, offset=0.0, scale=1.0, cache={})
+
+
+def _of_lines(
+    image: Floats, valid: PixelSource | None, axis: int
+) -> InSteps[tuple[NDArray[np.float64], NDArray[np.float64]]]:
+    """Return the mean of each column (axis 0) or row (1) of an image, and its contrast."""
+    sums = np.zeros((3, image.shape[1 - axis]))
+    for y0, y1, x0, x1 in parts((image.shape[0], image.shape[1])):
+        part, lines = image[y0:y1, x0:x1], slice(x0, x1) if axis == 0 else slice(y0, y1)
+        seen = np.ones(part.shape, bool) if valid is None else valid[y0:y1, x0:x1]
+        for total, what in zip(sums, (seen, part, part * part), strict=True):
+            total[lines] += np.where(seen, what, 0).sum(axis=axis, dtype=np.float64)
+        yield
+    count = np.maximum(sums[0], 1)
+    means = sums[1] / count
+    return means, np.sqrt(np.maximum(sums[2] / count - means**2, 0))
 
 
 def shared_lines(pyramids: Pyramids) -> tuple[int, ...]:

@@ -11,6 +11,7 @@ from .limits import LEAST_PART
 # Beyond what the search finds without a start (scales of 0.6 to 1.6), and as one axis to the
 # other. Chosen, not measured.
 LARGEST_STRETCH = 4.0
+LARGEST_SHEAR = 2.5
 
 
 def why_implausible(matrix: NDArray[np.float64], shape: tuple[int, int] = (1, 1)) -> str | None:
@@ -30,11 +31,7 @@ def why_implausible(matrix: NDArray[np.float64], shape: tuple[int, int] = (1, 1)
         if not found.determinant > 0:
             return "The transform found would mirror the image."
         large, small = found.stretch, found.squeeze
-        if (
-            large > LARGEST_STRETCH
-            or small < 1 / LARGEST_STRETCH
-            or large > LARGEST_STRETCH * small
-        ):
+        if large > LARGEST_STRETCH or small < 1 / LARGEST_STRETCH or large > LARGEST_SHEAR * small:
             return (
                 f"The transform found stretches the image by {large:.2g} and {small:.2g}, "
                 "which no two images of one thing need."
