@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from scipy import ndimage
 
 from napari_ecc_align import Transform, align, align_stack, judge
+from napari_ecc_align._align.held_parts import without_held_lines
+from napari_ecc_align._align.options import Job
 from napari_ecc_align._common.steps import outcome_of
+from napari_ecc_align._ecc.options import SearchOptions
 from napari_ecc_align._images.pyramid.levels import image_pyramid
 from napari_ecc_align._images.pyramid.pair import Pyramids
+from napari_ecc_align._images.sources import LoadedImage
 from napari_ecc_align._verdict.held_by_lines import held_by_lines, shared_lines, without_lines
 from napari_ecc_align._verdict.limits import LEAST_SHARE
 from pairs import known_pair, picture
@@ -113,6 +119,28 @@ def test_a_film_below_lines():
         there = shift(-x, -y)
         assert result.aligned, result.reason
         assert result.transform.corner_distance(there, SHAPE) < 0.5
+
+
+def test_lines_are_taken_out_once():
+    """Whatever is found after that, such as lines in what a mask leaves of two images."""
+    images = [below_lines(name, 5, 3, lines(0, 40))[0] for name in ("camera", "coffee")]
+    job = Job(*(LoadedImage(image, None) for image in images), SearchOptions("affine"), None)
+    failed = align(*images)
+    assert not failed.aligned
+    asked = []
+    for _ in range(3):
+        pyramids = pyramids_of(job.reference.image, job.moving.image)
+        # Made so that lines are seen whatever was taken out.
+        for levels in (pyramids.reference, pyramids.moving):
+            for level in levels:
+                level.cache["lines"] = {(): ([np.arange(9.0, dtype=np.float32)] * 2, [1.0, 1.0])}
+        without = outcome_of(without_held_lines(job, pyramids, replace(failed, verdict="failed")))
+        if without is None:
+            break
+        job, called = without
+        asked.append(called)
+    assert asked == ["columns and rows"]
+    assert job.freed == (0, 1)
 
 
 def test_lines_of_the_scene_hold_nothing():

@@ -54,14 +54,17 @@ def without_held_lines(
     held = None
     if result.found:
         held = held_by_lines(pyramids, result.transform.matrix, inverted=result.inverted)
-    axes = held.axes if held else shared_lines(pyramids)
+    found = held.axes if held else shared_lines(pyramids)
+    axes = tuple(axis for axis in found if axis not in job.freed)
     if not axes:
         return None
     sources: list[LoadedImage] = []
     for levels in (pyramids.reference, pyramids.moving):
-        free = yield from without_lines(levels[0], axes)
-        valid = None if free.valid is None else np.asarray(free.valid, bool)
-        sources.append(LoadedImage(np.asarray(free.image), valid))
+        level = yield from without_lines(levels[0], axes)
+        valid = None if level.valid is None else np.asarray(level.valid, bool)
+        sources.append(LoadedImage(np.asarray(level.image), valid))
     # What followed the lines from frame to frame is no guide.
     reference, moving = sources
-    return replace(job, reference=reference, moving=moving, follower=None), _LINES[axes]
+    freed = (*job.freed, *axes)
+    free = replace(job, reference=reference, moving=moving, follower=None, freed=freed)
+    return free, _LINES[axes]

@@ -15,13 +15,17 @@ from .follower import Follower
 
 @dataclass(frozen=True, eq=False)
 class Job:
-    """Arguments of `align` that can be used; of a frame of a film, what those before foretell."""
+    """Arguments of `align` that can be used; of a frame of a film, what those before foretell.
+
+    `freed` are the axes, 0 for x, across which lines of the images have been taken out.
+    """
 
     reference: Source
     moving: Source
     options: SearchOptions
     initial: NDArray[np.float64] | None
     follower: Follower | None = None
+    freed: tuple[int, ...] = ()
 
     @property
     def shape(self) -> tuple[int, int]:
