@@ -124,9 +124,9 @@ def test_a_torn_volume_is_not_called_aligned_or_its_tear_is_not_known():
     assert not known.any() or (off[known] > 2).mean() < 0.005
 
 
-@pytest.mark.parametrize("seed", [1, 2])
-def test_unrelated_volumes_fail(seed):
-    result = align_volume(scene(SHAPE, seed), scene(SHAPE, seed + 50), model="smooth")
+def test_unrelated_volumes_fail():
+    small = (40, 44, 46)
+    result = align_volume(scene(small, 1), scene(small, 51), model="smooth")
     assert result.verdict == "failed"
     assert not result.known().any()
 

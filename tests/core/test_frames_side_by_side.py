@@ -123,8 +123,7 @@ def test_what_is_known_is_not_done_again(film, alone, known, monkeypatch):
         assert [result.seconds for result in results].count(-1.0) == known
 
 
-@pytest.mark.parametrize("known", [0, 5])
-@pytest.mark.parametrize("often", [1, 40, 1000])
+@pytest.mark.parametrize(("known", "often"), [(0, 1), (5, 40), (0, 1000)])
 def test_frames_are_aligned_here_until_a_process_has_started(
     film, alone, known, often, monkeypatch
 ):
