@@ -71,9 +71,8 @@ def test_the_pixels_are_those_of_warp(image, transform, dtype):
     assert gap.mean() < 1e-3
 
 
-@pytest.mark.parametrize(
-    ("way", "fill"), [("nearest", "background"), ("linear", 7.0), ("cubic", "background")]
-)
+@pytest.mark.parametrize("way", ["nearest", "linear", "cubic"])
+@pytest.mark.parametrize("fill", ["background", 7.0])
 def test_the_pixels_through_a_field_are_those_of_warp(image, way, fill):
     rows, columns = np.mgrid[: image.shape[0], : image.shape[1]]
     bent = np.stack([9 * np.sin(rows / 150), 6 * np.cos(columns / 120)], axis=-1)

@@ -16,7 +16,7 @@ from .field_samples import at_pixels, sampled
 from .formats.field_files import read_field, write_field
 from .formats.field_zarr import Sampled, is_zarr, read_zarr, write_zarr
 from .matrices import checked_matrix, inverse_of
-from .splines import Array, Lattice
+from .splines import Array, Lattice, interpolating
 from .transform import Transform
 
 # Newton's method for the way back has converged long before.
@@ -110,22 +110,16 @@ class Field:
         InputError
             If they are no finite numbers of that shape, of four places or more on a side.
         """
-        from scipy.ndimage import spline_filter1d
-
         given = np.asarray(displacements, np.float64)
         if given.ndim != 3 or given.shape[2] != 2 or min(given.shape[:2]) < 4:
             raise InputError(
                 f"displacements must have shape (h, w, 2), of 4 or more, not {given.shape}"
             )
-        wide = given
-        for axis in (0, 1):
-            wide = spline_filter1d(wide, 3, axis=axis, mode="mirror")
-        wide = np.pad(wide, ((1, 1), (1, 1), (0, 0)), mode="reflect")
+        coefficients, counts = interpolating(given)
         rows, columns = (
-            Lattice(0.0, step, count + 2)
-            for step, count in zip(spacing[::-1], given.shape, strict=False)
+            Lattice(0.0, step, count) for step, count in zip(spacing[::-1], counts, strict=True)
         )
-        return cls(np.eye(3), rows, columns, wide)
+        return cls(np.eye(3), rows, columns, coefficients)
 
     def displacement(self, points: Numbers) -> NDArray[np.float64]:
         """Return u, (dx, dy) in px of the reference, at points (x, y) of it."""

@@ -68,6 +68,20 @@ class Lattice:
         return _gram(self.count, derivative) * self.spacing ** (1 - 2 * derivative)
 
 
+def interpolating(values: Array) -> tuple[Array, tuple[int, ...]]:
+    """Return the coefficients of splines through values on an even grid, and how many there are.
+
+    Along all axes but the last one, which holds components; mirrored at the border.
+    """
+    from scipy.ndimage import spline_filter1d
+
+    wide, axes = values, range(values.ndim - 1)
+    for axis in axes:
+        wide = spline_filter1d(wide, DEGREE, axis=axis, mode="mirror")
+    wide = np.pad(wide, (*((1, 1) for _ in axes), (0, 0)), mode="reflect")
+    return wide, wide.shape[:-1]
+
+
 @lru_cache(maxsize=64)
 def _gram(count: int, derivative: int) -> Array:
     """Return the integrals for splines that lie 1 px apart."""

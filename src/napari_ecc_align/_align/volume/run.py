@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Generator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from typing import TypeVar
 
 import numpy as np
 
@@ -29,6 +30,8 @@ _BEST = 2
 _PACE = 30
 _TURNED = np.eye(4)[[2, 1, 0, 3]]
 
+Found = TypeVar("Found")
+
 
 def cancelled_volume(model: VolumeMotionModel, shape: Shape, spacing: Array) -> VolumeAlignment:
     """Return the result of an alignment that was cancelled before anything was found."""
@@ -45,6 +48,25 @@ def driven(
     cancel: Callable[[], bool] | None,
 ) -> VolumeAlignment:
     """Return what an alignment comes to, or the best so far as `cancelled` if that is asked."""
+
+    def so_far() -> VolumeAlignment:
+        best = reached[-1].transform if reached else cancelled.transform
+        return replace(cancelled, transform=best)
+
+    result, seconds = timed(steps, so_far, progress, cancel)
+    return replace(result, seconds=seconds)
+
+
+def timed(
+    steps: Generator[Progress, None, Found],
+    cancelled: Callable[[], Found],
+    progress: Callable[[Progress], object] | None,
+    cancel: Callable[[], bool] | None,
+) -> tuple[Found, float]:
+    """Return what steps come to, and in how many seconds; the caller is told and asked after each.
+
+    What `cancelled` makes if the caller ends them.
+    """
     began = time.perf_counter()
 
     def told(step: Progress) -> None:
@@ -56,9 +78,8 @@ def driven(
     try:
         result = outcome_of(steps, told)
     except VolumeCancelled:
-        best = reached[-1].transform if reached else cancelled.transform
-        result = replace(cancelled, transform=best)
-    return replace(result, seconds=time.perf_counter() - began)
+        result = cancelled()
+    return result, time.perf_counter() - began
 
 
 class VolumeCancelled(Exception):

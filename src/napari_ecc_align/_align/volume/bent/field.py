@@ -15,7 +15,7 @@ from ...._common.atomic import write_atomically
 from ...._common.errors import InputError
 from ...._common.given import GivenPath, Numbers, as_floats
 from ...._transform.matrices import checked_volume_matrix
-from ...._transform.splines import Array, Lattice
+from ...._transform.splines import Array, Lattice, interpolating
 
 # Newton's method for the way back has converged long before.
 _NEWTON = 20
@@ -119,22 +119,17 @@ class VolumeField:
         InputError
             If they are no finite numbers of that shape, of four places or more on a side.
         """
-        from scipy.ndimage import spline_filter1d
-
         given = np.asarray(displacements, np.float64)
         if given.ndim != 4 or given.shape[3] != 3 or min(given.shape[:3]) < 4:
             raise InputError(
                 f"displacements must have shape (d, h, w, 3), of 4 or more, not {given.shape}"
             )
-        wide = given
-        for axis in range(3):
-            wide = spline_filter1d(wide, 3, axis=axis, mode="mirror")
-        wide = np.pad(wide, (*((1, 1),) * 3, (0, 0)), mode="reflect")
+        coefficients, counts = interpolating(given)
         planes, rows, columns = (
-            Lattice(0.0, float(step), count + 2)
-            for step, count in zip(tuple(spacing)[::-1], given.shape[:3], strict=True)
+            Lattice(0.0, float(step), count)
+            for step, count in zip(tuple(spacing)[::-1], counts, strict=True)
         )
-        return cls(np.eye(4), planes, rows, columns, wide)
+        return cls(np.eye(4), planes, rows, columns, coefficients)
 
     def displacements(self, planes: Numbers, rows: Numbers, columns: Numbers) -> Array:
         """Return u at all crossings of planes, rows and columns, (d, h, w, 3) by (x, y, z)."""

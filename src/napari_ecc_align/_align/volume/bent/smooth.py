@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Generator
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
-from ...._common.steps import outcome_of, retold
+from ...._common.steps import retold
 from ...._ecc.options import SearchOptions
 from ...._images.pyramid.levels import Floats
 from ...._transform.models import Array
@@ -24,7 +23,7 @@ from ..levels import VolumeLevel, halvings
 from ..motion import Shape, inverse, scaled
 from ..refine import RefinedVolume, VolumeRefiner
 from ..result import VolumeAlignment
-from ..run import VolumeCancelled, flaw_of, pyramids_of, refined_starts, starts_of
+from ..run import flaw_of, pyramids_of, refined_starts, starts_of, timed
 from ..search import level_below
 from ..sources import Volume
 from .basis import Places, values
@@ -81,20 +80,13 @@ def smooth_volume_result(
     cancel: Callable[[], bool] | None,
 ) -> SmoothVolumeAlignment:
     """Align by a field, telling and asking the caller after each step."""
-    began = time.perf_counter()
 
-    def told(step: Progress) -> None:
-        if progress is not None:
-            progress(step)
-        if cancel is not None and cancel():
-            raise VolumeCancelled
-
-    try:
-        result = outcome_of(_steps(job), told)
-    except VolumeCancelled:
+    def ended() -> SmoothVolumeAlignment:
         shape, spacing = job.volumes[0].shape, job.spacings[0]
-        result = _nothing(shape, spacing, "cancelled", "The alignment was cancelled.")
-    return replace(result, seconds=time.perf_counter() - began)
+        return _nothing(shape, spacing, "cancelled", "The alignment was cancelled.")
+
+    result, seconds = timed(_steps(job), ended, progress, cancel)
+    return replace(result, seconds=seconds)
 
 
 def _nothing(shape: Shape, spacing: Array, verdict: Verdict, reason: str) -> SmoothVolumeAlignment:
