@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -116,39 +115,40 @@ def moving_places(
     return map_points(transform.matrix, grid)
 
 
-def mapped_strips(
-    field: Field, shape: tuple[int, int], first: tuple[int, int] = (0, 0)
-) -> Iterator[tuple[slice, NDArray[np.float64]]]:
-    """Yield strips of rows of a result and the moving (x, y) of their pixels."""
-    columns = first[1] + np.arange(shape[1], dtype=np.float64)
-    step = max(1, _STRIP_PIXELS // shape[1])
-    for top in range(0, shape[0], step):
-        rows = np.arange(top, min(top + step, shape[0]), dtype=np.float64)
-        yield slice(top, top + len(rows)), moving_places(field, first[0] + rows, columns)
-
-
 def resampled_through(
     image: NDArray[Any],
     field: Field,
     shape: tuple[int, int],
     interpolation: Interpolation,
     border: NDArray[Any],
-    first: tuple[int, int] = (0, 0),
 ) -> NDArray[Any]:
-    """Return an image on the reference's grid, as `resampled` does through a matrix.
-
-    `first` are the row and column of the reference that the result begins with.
-    """
+    """Return an image on the reference's grid, as `resampled` does through a matrix."""
     result = np.empty((*shape, *image.shape[2:]), image.dtype)
+    columns = np.arange(shape[1], dtype=np.float64)
+    step = max(1, _STRIP_PIXELS // shape[1])
+    for top in range(0, shape[0], step):
+        rows = np.arange(top, min(top + step, shape[0]), dtype=np.float64)
+        moved = moving_places(field, rows, columns)
+        result[top : top + step] = resampled_at(image, moved, interpolation, border)
+    return result
+
+
+def resampled_at(
+    image: NDArray[Any],
+    moved: NDArray[np.float64],
+    interpolation: Interpolation,
+    border: NDArray[Any],
+) -> NDArray[Any]:
+    """Return the pixels of an image at places (x, y), shape (h, w, 2); outside it the border."""
+    result = np.empty((*moved.shape[:2], *image.shape[2:]), image.dtype)
     result[:] = as_pixel(border, image.dtype).reshape(image.shape[2:])
     height, width = image.shape[:2]
-    for rows, moved in mapped_strips(field, shape, first):
-        inside = ((moved > -0.5) & (moved < (width - 0.5, height - 0.5))).all(axis=-1)
-        if interpolation == "nearest":
-            x, y = np.rint(moved[inside]).astype(np.intp).T
-            result[rows][inside] = image[y, x]
-        else:
-            result[rows][inside] = _between(image, moved, interpolation)[inside]
+    inside = ((moved > -0.5) & (moved < (width - 0.5, height - 0.5))).all(axis=-1)
+    if interpolation == "nearest":
+        x, y = np.rint(moved[inside]).astype(np.intp).T
+        result[inside] = image[y, x]
+    else:
+        result[inside] = _between(image, moved, interpolation)[inside]
     return result
 
 

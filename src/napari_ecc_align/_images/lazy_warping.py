@@ -17,7 +17,7 @@ from .._transform.field import Field
 from .._transform.matrices import Matrix
 from .._transform.transform import Transform
 from .blocks_on_demand import Window, drawn_in_blocks
-from .field_warping import moving_places, resampled_through
+from .field_warping import moving_places, resampled_at
 from .filling import Fill, border_pixels, fill_values
 from .interpolation import REACH, Interpolation, as_pixel, shifted_by
 from .pyramid.levels import halved_shape
@@ -176,17 +176,16 @@ def _bent(
             field,
             np.arange(rows.start, rows.stop, dtype=np.float64),
             np.arange(columns.start, columns.stop, dtype=np.float64),
-        ).reshape(-1, 2)
-        low, high = np.floor(places.min(axis=0)) - REACH, np.ceil(places.max(axis=0)) + REACH
+        )
+        low = np.floor(places.min(axis=(0, 1))) - REACH
+        high = np.ceil(places.max(axis=(0, 1))) + REACH
         (left, top), (right, bottom) = (np.clip(at, 0, size).astype(int) for at in (low, high))
         border = border_of()
         if left >= right or top >= bottom:
             outside = as_pixel(border, dtype).reshape(window.shape[2:])
             return np.broadcast_to(outside, (*block, *window.shape[2:]))
         pixels = window[top:bottom, left:right].astype(dtype, copy=False)
-        there = Transform(shifted_by(-left, -top)) @ field
-        at = rows.start, columns.start
-        return resampled_through(pixels, there, block, interpolation, border, at)
+        return resampled_at(pixels, places - (left, top), interpolation, border)
 
     return drawn_in_blocks(part, (*shape, *window.shape[2:]), dtype)
 

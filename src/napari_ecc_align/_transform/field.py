@@ -16,7 +16,7 @@ from .field_samples import at_pixels, sampled
 from .formats.field_files import read_field, write_field
 from .formats.field_zarr import Sampled, is_zarr, read_zarr, write_zarr
 from .matrices import checked_matrix, inverse_of
-from .splines import Array, Lattice, interpolating
+from .splines import Array, Lattice, interpolating, summed
 from .transform import Transform
 
 # Newton's method for the way back has converged long before.
@@ -138,10 +138,7 @@ class Field:
 
     def displacements(self, rows: Numbers, columns: Numbers) -> NDArray[np.float64]:
         """Return u at all crossings of rows and columns, shape (rows, columns, 2)."""
-        down = self.rows.design(np.asarray(rows, np.float64))
-        across = self.columns.design(np.asarray(columns, np.float64))
-        folded = np.tensordot(down, self.coefficients, axes=(1, 0))
-        return np.asarray(np.moveaxis(np.moveaxis(folded, -1, 0) @ across.T, 0, -1))
+        return summed((self.rows, self.columns), (rows, columns), self.coefficients)
 
     def to_moving(self, points: Numbers) -> NDArray[np.float64]:
         """Map points (x, y) of the reference, shape (2,) or (N, 2), to the moving image."""

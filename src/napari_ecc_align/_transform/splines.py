@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
+
+if TYPE_CHECKING:
+    from scipy.sparse import csr_array
 
 Array = NDArray[np.float64]
 
@@ -63,9 +68,39 @@ class Lattice:
             out[np.arange(len(index)), index + k] = piece
         return out
 
+    def at(self, places: Array) -> csr_array:
+        """Return the splines at some places as `design` does, without what is zero."""
+        from scipy.sparse import csr_array
+
+        index, pieces = self.local(np.asarray(places, np.float64))
+        used = index[:, None] + np.arange(len(pieces))
+        ends = len(pieces) * np.arange(len(index) + 1)
+        values = np.stack(pieces, axis=1).ravel()
+        return csr_array((values, used.ravel(), ends), shape=(len(index), self.count))
+
     def gram(self, derivative: int) -> Array:
         """Return the integrals of products of derivatives of splines, (count, count)."""
         return _gram(self.count, derivative) * self.spacing ** (1 - 2 * derivative)
+
+
+def summed(lattices: Sequence[Lattice], places: Sequence[ArrayLike], coefficients: Array) -> Array:
+    """Return what splines add up to at all crossings of places along some axes.
+
+    Parameters
+    ----------
+    lattices : sequence of Lattice
+        Of the first axes of the coefficients.
+    places : sequence of array_like, each of shape (n,)
+        Along each of these axes, in pixels.
+    coefficients : ndarray of float64
+        The last axis holds components.
+    """
+    out = coefficients
+    for axis in reversed(range(len(lattices))):
+        first = np.ascontiguousarray(np.moveaxis(out, axis, 0))
+        mixed = lattices[axis].at(np.asarray(places[axis])) @ first.reshape(len(first), -1)
+        out = np.moveaxis(mixed.reshape(-1, *first.shape[1:]), 0, axis)
+    return out
 
 
 def interpolating(values: Array) -> tuple[Array, tuple[int, ...]]:

@@ -15,7 +15,7 @@ from ...._common.atomic import write_atomically
 from ...._common.errors import InputError
 from ...._common.given import GivenPath, Numbers, as_floats
 from ...._transform.matrices import checked_volume_matrix
-from ...._transform.splines import Array, Lattice, interpolating
+from ...._transform.splines import Array, Lattice, interpolating, summed
 
 # Newton's method for the way back has converged long before.
 _NEWTON = 20
@@ -133,13 +133,7 @@ class VolumeField:
 
     def displacements(self, planes: Numbers, rows: Numbers, columns: Numbers) -> Array:
         """Return u at all crossings of planes, rows and columns, (d, h, w, 3) by (x, y, z)."""
-        out = self.coefficients
-        for axis, (lattice, places) in enumerate(
-            zip(self._lattices, (planes, rows, columns), strict=True)
-        ):
-            design = lattice.design(np.asarray(places, np.float64))
-            out = np.moveaxis(np.tensordot(design, out, axes=(1, axis)), 0, axis)
-        return np.asarray(out)
+        return summed(self._lattices, (planes, rows, columns), self.coefficients)
 
     def displacement(self, points: Numbers) -> Array:
         """Return u, (dx, dy, dz) in voxels of the reference, at points (x, y, z) of it."""
