@@ -157,6 +157,7 @@ def test_displacements_are_those_that_were_given():
     found = field.displacements(*(np.arange(n) for n in u.shape[:3]))
     assert np.abs(found - u).max() < 1e-9
     assert np.abs(field.displacement([(3, 5, 7)]) - u[7, 5, 3]).max() < 1e-9
+    assert field.displacements([], [1.5], []).shape == (0, 1, 0, 3)
 
 
 @pytest.mark.parametrize("kind", ["uint8", "int64", "bool", "float32"])

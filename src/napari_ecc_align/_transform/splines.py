@@ -99,7 +99,7 @@ def summed(lattices: Sequence[Lattice], places: Sequence[ArrayLike], coefficient
     for axis in reversed(range(len(lattices))):
         first = np.ascontiguousarray(np.moveaxis(out, axis, 0))
         mixed = lattices[axis].at(np.asarray(places[axis])) @ first.reshape(len(first), -1)
-        out = np.moveaxis(mixed.reshape(-1, *first.shape[1:]), 0, axis)
+        out = np.moveaxis(mixed.reshape(len(mixed), *first.shape[1:]), 0, axis)
     return out
 
 
