@@ -16,7 +16,7 @@ from scipy import ndimage
 
 import napari_ecc_align
 
-SHAPE = (70, 330, 340)
+SHAPE = (70, 230, 240)
 
 
 def image(path: Path, volume: np.ndarray) -> Path:
@@ -58,7 +58,7 @@ def started(command, out):
         [sys.executable, "-m", "napari_ecc_align", *command, str(out)],
         env=environment(
             PYTHONPATH=str(Path(napari_ecc_align.__file__).parents[1]),
-            ECC_ALIGN_IMAGE_BYTES="8000000",
+            ECC_ALIGN_IMAGE_BYTES="4000000",
         ),
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
