@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from itertools import product
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ..._images.pyramid.levels import Floats
 from ..._transform.models import Array
@@ -218,8 +219,31 @@ def rotation_of(turn: tuple[float, float, float]) -> Array:
 
 def overlap_share(own: Shape, other: Shape, matrix: Array) -> float:
     """Return the share of a volume that a matrix lays on another one."""
-    parts = [min(n, _PARTS) for n in own]
-    axes = [(np.arange(k) + 0.5) * n / k - 0.5 for n, k in zip(own, parts, strict=True)]
+    return float(_shared(own, other, matrix)[1].mean())
+
+
+def shared_box(own: Shape, other: Shape, matrix: Array) -> Array:
+    """Return the (8, 3) corners of the box around what a matrix lays on another volume.
+
+    Those of the whole volume where that is nothing.
+    """
+    points, inside = _shared(own, other, matrix)
+    if not inside.any():
+        return corners(own)
+    half = np.array(own) / (2 * np.array(_parts_of(own)))
+    low, high = points[inside].min(axis=0), points[inside].max(axis=0)
+    low, high = np.maximum(0, low - half), np.minimum(np.array(own) - 1.0, high + half)
+    return np.array(list(product(*zip(low.tolist(), high.tolist(), strict=True))))
+
+
+def _shared(own: Shape, other: Shape, matrix: Array) -> tuple[Array, NDArray[np.bool_]]:
+    """Return the middles of parts of a volume, and which of them a matrix lays on another one."""
+    axes = [(np.arange(k) + 0.5) * n / k - 0.5 for n, k in zip(own, _parts_of(own), strict=True)]
     points = np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1).reshape(-1, 3)
     there = mapped(matrix, points)
-    return float(((there >= 0) & (there <= np.array(other) - 1)).all(axis=1).mean())
+    inside = ((there >= 0) & (there <= np.array(other) - 1)).all(axis=1)
+    return points, np.asarray(inside)
+
+
+def _parts_of(shape: Shape) -> list[int]:
+    return [min(n, _PARTS) for n in shape]
