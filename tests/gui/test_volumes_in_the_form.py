@@ -248,6 +248,7 @@ def finish_apply(form):
         QApplication.processEvents()
 
 
+@pytest.mark.filterwarnings("ignore:Non-orthogonal slicing")
 def test_volumes_too_large_for_memory_are_read_where_they_are_needed(
     viewer, finish, expected, monkeypatch
 ):
@@ -265,13 +266,23 @@ def test_volumes_too_large_for_memory_are_read_where_they_are_needed(
     widget.run()
     finish(widget)
     told = widget.after.results.verdict.value
-    assert "Aligned" in told and "too large to be compared here" in told
+    assert "Aligned" in told and "too large to be counted here" in told
     aligned = result(viewer)
     assert aligned.multiscale and all(isinstance(level, da.Array) for level in aligned.data)
     assert np.allclose(placed(aligned), placed(viewer.layers["first"]))
     inner = (slice(5, -5),) * 3
     there = np.asarray(aligned.data[0])[inner]
     assert np.corrcoef(there.ravel(), REFERENCE[inner].ravel())[0, 1] > 0.99
+    for view in ("difference", "binary difference", "overlay", "checkerboard"):
+        widget.after.next.view.value = view
+        finish(widget)
+        shown = next(
+            layer
+            for layer in viewer.layers
+            if layer.metadata.get("napari-ecc-align", {}).get("role") == view
+        )
+        assert all(isinstance(level, da.Array) for level in shown.data)
+        assert np.allclose(placed(shown), placed(viewer.layers["first"]))
     region = viewer.add_labels(np.ones(SHAPE, int), name="counted", scale=SCALE)
     widget.where.moving_region.value = region
     widget.run()

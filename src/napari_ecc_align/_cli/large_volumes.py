@@ -76,7 +76,12 @@ def run_large_volumes(chosen: argparse.Namespace) -> int:
     steps = (
         partial(volume_judging_steps, transform=lies)
         if judges
-        else partial(volume_steps, search=search_options(chosen), initial=lies)
+        else partial(
+            volume_steps,
+            search=search_options(chosen),
+            initial=lies,
+            all_turns=chosen.all_turns,
+        )
     )
     with progress_bar(chosen) as show:
         running = steps(

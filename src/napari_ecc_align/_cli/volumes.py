@@ -139,7 +139,12 @@ def run_volumes(chosen: argparse.Namespace, read: list[ImageFile]) -> int:
     beside = check_transform_out(chosen.transform_out, chosen.out, "affine")
     start = VolumeTransform.load(chosen.initial) if chosen.initial else None
     pair = _pair(chosen, read, start)
-    steps = partial(volume_steps, search=search_options(chosen), initial=pair.initial)
+    steps = partial(
+        volume_steps,
+        search=search_options(chosen),
+        initial=pair.initial,
+        all_turns=chosen.all_turns,
+    )
     return _run(chosen, read, pair, beside, steps)
 
 

@@ -29,15 +29,15 @@ from .result import VolumeAlignment
 from .transform import VolumeTransform
 from .warp import VolumeInterpolation, warp_volume
 
-# Along the longest side.
-_CUBES = 8
+CUBES = 8
+"""Of a checkerboard, along the longest side."""
 
 
 @dataclass(frozen=True)
 class Looks:
     """How two volumes are binarised, resampled and subtracted, as `inspection_steps` does it.
 
-    The threshold is one for all planes.
+    The threshold is one for all planes. Where `signed` is None only the numbers are told.
 
     Raises
     ------
@@ -47,7 +47,7 @@ class Looks:
 
     thresholding: Thresholding
     resampling: Resampling
-    signed: bool = False
+    signed: bool | None = False
 
     def __post_init__(self) -> None:
         how = self.thresholding
@@ -111,6 +111,9 @@ def volume_inspection_steps(
 
     ends = corners(shape)[:, ::-1]
     moved = (transform.to_moving(ends) - lay.to_moving(ends)) * np.array(spacing)[::-1]
+    seen = replace(seen, corner_shift=float(np.sqrt((moved**2).sum(axis=1).mean())))
+    if looks.signed is None:
+        return seen
     return replace(
         seen,
         reference=volume(seen.reference),
@@ -119,7 +122,6 @@ def volume_inspection_steps(
         difference=volume(seen.difference),
         before=replace(seen.before, labels=volume(seen.before.labels)),
         after=replace(seen.after, labels=volume(seen.after.labels)),
-        corner_shift=float(np.sqrt((moved**2).sum(axis=1).mean())),
     )
 
 
@@ -218,7 +220,7 @@ def chequered_volumes(
     """Return two volumes on one grid in turn, in cubes, as `volume_checkerboard`."""
     shape = valid.shape
     pair = on_one_grid(_flat(reference), _flat(warped), _flat(valid))
-    side = max(length * step for length, step in zip(shape, spacing, strict=True)) / _CUBES
+    side = max(length * step for length, step in zip(shape, spacing, strict=True)) / CUBES
     z, y, x = (
         (np.arange(length) * step // side).astype(int)
         for length, step in zip(shape, spacing, strict=True)

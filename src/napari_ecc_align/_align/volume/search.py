@@ -153,10 +153,12 @@ def turned_starts(
     moving: list[VolumeLevel],
     around: Array,
     asked: Callable[[], object],
+    *,
+    all_turns: bool = False,
 ) -> Iterator[Array]:
     """Yield matrices that differ from `around` by a turn and a displacement, the best first.
 
-    Any turn about z, and up to 30 degrees about the other axes.
+    Any turn about z, and up to 30 degrees about the other axes; or all turns.
     """
     from scipy import fft
 
@@ -170,9 +172,9 @@ def turned_starts(
     ]
     spectrum = np.conj(fft.rfftn(_centred(np.asarray(own.values, np.float32)), size))
     found: list[tuple[float, Array]] = []
-    for turn in _turns():
+    for turn in _all_turns() if all_turns else map(rotation_of, _turns()):
         asked()
-        linear = own.frame.scale[:, None] * rotation_of(turn) / own.frame.scale
+        linear = own.frame.scale[:, None] * turn / own.frame.scale
         matrix = local.copy()
         matrix[:3, :3] = local[:3, :3] @ linear
         matrix[:3, 3] = (np.array(other.shape) - 1) / 2 - matrix[:3, :3] @ own.frame.centre
@@ -207,6 +209,22 @@ def _centred(values: Floats) -> Floats:
 def _turns() -> list[tuple[float, float, float]]:
     """Return turns in degrees about z, y and x."""
     return list(product(range(0, 360, _STEP), (0, -_TILT, _TILT), (0, -_TILT, _TILT)))
+
+
+def _all_turns() -> Iterator[Array]:
+    """Yield rotations that leave no other farther away than the tilts of `_turns` do.
+
+    All turns about z, then z itself led to places spread evenly over the sphere.
+    """
+    many = round(4 * np.pi / np.deg2rad(_TILT) ** 2)
+    heights = 1 - 2 * (np.arange(many) + 0.5) / many
+    around = np.pi * (1 + np.sqrt(5)) * np.arange(many)
+    z = np.array([1.0, 0.0, 0.0])
+    for height, angle in zip(heights.tolist(), around.tolist(), strict=True):
+        side = np.array([0.0, np.cos(angle), np.sin(angle)])
+        tilt = rotation(np.arccos(height) * np.cross(z, side))
+        for about in range(0, 360, _STEP):
+            yield tilt @ rotation(np.deg2rad(about) * z)
 
 
 def rotation_of(turn: tuple[float, float, float]) -> Array:
