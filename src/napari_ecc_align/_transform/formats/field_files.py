@@ -257,6 +257,8 @@ def _arrays(content: bytes) -> dict[str, Array]:
 
 def _checked(stored: dict[str, Array], axes: int = 2) -> dict[str, Array]:
     """Return the arrays of a field; raise `ValueError` for those of anything else."""
+    if axes < len(_LATTICES) and _LATTICES[0] in stored:
+        raise ValueError("it holds a field of volumes, not of images")
     lattices = _LATTICES[-axes:]
     own = ("matrix", *lattices, "coefficients")
     if any(name not in stored for name in own) or stored["coefficients"].ndim != axes + 1:
