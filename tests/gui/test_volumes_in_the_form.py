@@ -290,6 +290,35 @@ def test_volumes_too_large_for_memory_are_read_where_they_are_needed(
     assert "Regions are for volumes that fit into memory" in widget.after.results.verdict.value
 
 
+@pytest.mark.filterwarnings("ignore:Non-orthogonal slicing")
+def test_lazy_volumes_that_fit_are_counted_and_drawn_where_somebody_looks(viewer, finish):
+    import dask.array as da
+
+    placing = {"scale": SCALE, "units": ("um",) * 3, "axis_labels": ("z", "y", "x")}
+    viewer.add_image(REFERENCE, name="first", **placing)
+    viewer.add_image(da.from_array(MOVING, chunks=24), name="second", **placing)
+    widget = viewer.window.add_plugin_dock_widget("napari-ecc-align", "Align images")[1]
+    widget.model.value = "euclidean"
+    widget.run()
+    finish(widget)
+    assert "differing voxels" in widget.after.results.table.value
+    before = widget.after.results.table.value
+    for view in ("binary difference", "overlay"):
+        widget.after.next.view.value = view
+        finish(widget)
+    roles = {layer.metadata["napari-ecc-align"]["role"]: layer for layer in viewer.layers[2:]}
+    assert {"aligned", "binary difference", "overlay"} <= set(roles)
+    assert all(isinstance(layer.data, da.Array) for layer in roles.values())
+    shown = np.asarray(roles["binary difference"].data)
+    widget.settings.threshold.method.value = "mean"
+    finish(widget)
+    assert widget.after.results.table.value != before, "counted anew by another threshold"
+    widget.after.next.view.value = "binary difference"
+    finish(widget)
+    roles = {layer.metadata["napari-ecc-align"]["role"]: layer for layer in viewer.layers[2:]}
+    assert (np.asarray(roles["binary difference"].data) != shown).any()
+
+
 # napari's own, of which the verdict tells too.
 @pytest.mark.filterwarnings("ignore:Non-orthogonal slicing")
 def test_two_volumes_are_judged_as_they_lie(form, finish, tmp_path, monkeypatch):
