@@ -116,6 +116,14 @@ def test_what_is_a_volume_can_be_said(tmp_path):
         assert words in refused.complaint
 
 
+def test_all_turns_are_for_volumes(tmp_path):
+    flat = ome(tmp_path / "flat.tif", REFERENCE[0], "YX")
+    assert "--all-turns is for volumes" in run_main("align", flat, flat, "--all-turns").complaint
+    paths = ome(tmp_path / "one.ome.tif", REFERENCE), ome(tmp_path / "two.ome.tif", MOVING)
+    done = run_main("align", *paths, "--model", "translation", "--all-turns", "--json")
+    assert (done.code, json.loads(done.out)["verdict"]) == (0, "aligned")
+
+
 def test_a_transform_of_volumes_is_converted_to_micrometres(tmp_path, expected):
     expected.transform.save(tmp_path / "t.json")
     convert = "convert", tmp_path / "t.json", tmp_path / "um.tfm"

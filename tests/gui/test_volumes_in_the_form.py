@@ -248,6 +248,7 @@ def finish_apply(form):
         QApplication.processEvents()
 
 
+@pytest.mark.filterwarnings("ignore:Non-orthogonal slicing")
 def test_volumes_too_large_for_memory_are_read_where_they_are_needed(
     viewer, finish, expected, monkeypatch
 ):
@@ -265,18 +266,57 @@ def test_volumes_too_large_for_memory_are_read_where_they_are_needed(
     widget.run()
     finish(widget)
     told = widget.after.results.verdict.value
-    assert "Aligned" in told and "too large to be compared here" in told
+    assert "Aligned" in told and "too large to be counted here" in told
     aligned = result(viewer)
     assert aligned.multiscale and all(isinstance(level, da.Array) for level in aligned.data)
     assert np.allclose(placed(aligned), placed(viewer.layers["first"]))
     inner = (slice(5, -5),) * 3
     there = np.asarray(aligned.data[0])[inner]
     assert np.corrcoef(there.ravel(), REFERENCE[inner].ravel())[0, 1] > 0.99
+    for view in ("difference", "binary difference", "overlay", "checkerboard"):
+        widget.after.next.view.value = view
+        finish(widget)
+        shown = next(
+            layer
+            for layer in viewer.layers
+            if layer.metadata.get("napari-ecc-align", {}).get("role") == view
+        )
+        assert all(isinstance(level, da.Array) for level in shown.data)
+        assert np.allclose(placed(shown), placed(viewer.layers["first"]))
     region = viewer.add_labels(np.ones(SHAPE, int), name="counted", scale=SCALE)
     widget.where.moving_region.value = region
     widget.run()
     finish(widget)
     assert "Regions are for volumes that fit into memory" in widget.after.results.verdict.value
+
+
+@pytest.mark.filterwarnings("ignore:Non-orthogonal slicing")
+def test_lazy_volumes_that_fit_are_counted_and_drawn_where_somebody_looks(viewer, finish):
+    import dask.array as da
+
+    placing = {"scale": SCALE, "units": ("um",) * 3, "axis_labels": ("z", "y", "x")}
+    viewer.add_image(REFERENCE, name="first", **placing)
+    viewer.add_image(da.from_array(MOVING, chunks=24), name="second", **placing)
+    widget = viewer.window.add_plugin_dock_widget("napari-ecc-align", "Align images")[1]
+    widget.model.value = "euclidean"
+    widget.run()
+    finish(widget)
+    assert "differing voxels" in widget.after.results.table.value
+    before = widget.after.results.table.value
+    for view in ("binary difference", "overlay"):
+        widget.after.next.view.value = view
+        finish(widget)
+    roles = {layer.metadata["napari-ecc-align"]["role"]: layer for layer in viewer.layers[2:]}
+    assert {"aligned", "binary difference", "overlay"} <= set(roles)
+    assert all(isinstance(layer.data, da.Array) for layer in roles.values())
+    shown = np.asarray(roles["binary difference"].data)
+    widget.settings.threshold.method.value = "mean"
+    finish(widget)
+    assert widget.after.results.table.value != before, "counted anew by another threshold"
+    widget.after.next.view.value = "binary difference"
+    finish(widget)
+    roles = {layer.metadata["napari-ecc-align"]["role"]: layer for layer in viewer.layers[2:]}
+    assert (np.asarray(roles["binary difference"].data) != shown).any()
 
 
 # napari's own, of which the verdict tells too.

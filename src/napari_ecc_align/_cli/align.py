@@ -50,6 +50,8 @@ def run_align(chosen: argparse.Namespace) -> int:
     bends = chosen.model == "smooth"
     if are_volumes(read, chosen):
         return run_volumes(chosen, read)
+    if chosen.all_turns:
+        raise InputError("--all-turns is for volumes: images are searched at all turns anyway")
     beside = check_transform_out(chosen.transform_out, chosen.out, chosen.model)
     options = search_options(chosen)
     initial = Transform.load(chosen.initial) if chosen.initial else None

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from .._align.volume.bent.field import VolumeField
 from .._align.volume.film_result import load_volume_transforms
 from .._align.volume.transform import VolumeTransform
 from .._common.errors import InputError
@@ -20,7 +21,7 @@ from .._images.files.suffixes import SUFFIXES, image_suffix, own_stem
 from .._images.files.warped import warped_file
 from .._transform.field import Field
 from .._transform.files import load_fields, load_transforms
-from .._transform.formats.field_files import holds_a_field, holds_fields
+from .._transform.formats.field_files import holds_a_field, holds_a_volume_field, holds_fields
 from .._transform.formats.registry import holds_a_stack, holds_a_volume
 from .._transform.transform import Transform
 from .console import narrate, say, tell
@@ -39,7 +40,13 @@ from .volume_film_files import apply_to_volumes
 from .volumes import apply_to_volume
 
 _OneOrMany = (
-    Transform | Field | VolumeTransform | list[Transform] | list[Field] | list[VolumeTransform]
+    Transform
+    | Field
+    | VolumeTransform
+    | VolumeField
+    | list[Transform]
+    | list[Field]
+    | list[VolumeTransform]
 )
 
 DEFAULT_NAME = "{name}_aligned"
@@ -74,6 +81,12 @@ def _transforms(chosen: argparse.Namespace) -> Sequence[_OneOrMany]:
         fields = load_fields(chosen.transform)
         fields = [each.inverse for each in fields] if chosen.inverse else fields
         return fields if len(fields) == count else [fields] * count
+    if holds_a_field(chosen.transform) and holds_a_volume_field(chosen.transform):
+        if chosen.inverse:
+            raise InputError(
+                "--inverse is not for fields of volumes: align the other way round instead"
+            )
+        return [VolumeField.load(chosen.transform)] * count
     if holds_a_field(chosen.transform):
         field = Field.load(chosen.transform)
         return [field.inverse if chosen.inverse else field] * count
@@ -101,7 +114,7 @@ def _warp_file(
     origin: Mapping[str, Any],
 ) -> tuple[list[str], list[str]]:
     """Write an image resampled; return what is doubtful of it, and what its axes hold."""
-    if isinstance(transform, VolumeTransform):
+    if isinstance(transform, VolumeTransform | VolumeField):
         volume = read_meant(path, chosen, "planes")
         warped = apply_to_volume(path, volume, transform, like, chosen)
         write_file(out, with_provenance(warped, origin))

@@ -48,6 +48,8 @@ def add_align(commands: Any) -> None:
     add_value(command, "--initial", Path, "TRANSFORM", "a transform file to start from")
     add_frame(command)
     _add_volumes(command, "align two depth stacks plane by plane, as sections, in x and y only")
+    text = "of volumes: search all turns, not just any about z and 30 degrees about x and y"
+    command.add_argument("--all-turns", action="store_true", help=text)
     add_transform_out(command, FORMATS)
     _add_looks(command)
     command.set_defaults(workers=None)

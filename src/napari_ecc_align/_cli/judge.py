@@ -16,7 +16,7 @@ from .._images.files.image_file import ImageFile
 from .._images.files.zarr_image import is_too_large
 from .._images.sources import ImageLike
 from .._transform.field import Field
-from .._transform.formats.field_files import holds_a_field
+from .._transform.formats.field_files import holds_a_field, holds_a_volume_field
 from .._transform.formats.registry import holds_a_volume
 from .._transform.transform import Transform
 from .._verdict.field_result import SmoothAlignment
@@ -74,6 +74,11 @@ def _refuse_pixels(chosen: argparse.Namespace) -> None:
 
 
 def _judge_field(chosen: argparse.Namespace, read: list[ImageFile]) -> int:
+    if holds_a_volume_field(chosen.transform):
+        raise InputError(
+            f"{chosen.transform} holds a field of volumes, which is not judged: apply it, and "
+            "judge what comes of that as it lies"
+        )
     field = Field.load(chosen.transform)
 
     def steps(

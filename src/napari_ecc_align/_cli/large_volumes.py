@@ -76,7 +76,12 @@ def run_large_volumes(chosen: argparse.Namespace) -> int:
     steps = (
         partial(volume_judging_steps, transform=lies)
         if judges
-        else partial(volume_steps, search=search_options(chosen), initial=lies)
+        else partial(
+            volume_steps,
+            search=search_options(chosen),
+            initial=lies,
+            all_turns=chosen.all_turns,
+        )
     )
     with progress_bar(chosen) as show:
         running = steps(
@@ -98,6 +103,11 @@ def _check(chosen: argparse.Namespace) -> None:
     """Raise `InputError` for what is not done with volumes that are not read whole."""
     if chosen.command == "align":
         check_search(chosen)
+        if chosen.model == "smooth":
+            raise InputError(
+                "the model 'smooth' is for volumes that fit into memory: crop them, or raise "
+                "ECC_ALIGN_IMAGE_BYTES"
+            )
     checked_interpolation(Resampling(chosen.interpolation, chosen.fill))
     if chosen.out is not None:
         check_folder(chosen.out)

@@ -13,15 +13,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .._align.progress import Progress
+from .._align.volume.bent.field import VolumeField
 from .._align.volume.inspection import (
     Looks,
     resampled_volume,
     volume_inspection_steps,
 )
 from .._align.volume.placing import placed
-from .._align.volume.result import VolumeAlignment
 from .._align.volume.sources import LEAST_SIDE, gray_volume
-from .._align.volume.steps import volume_judging_steps, volume_steps
+from .._align.volume.steps import smooth_volume_steps, volume_judging_steps, volume_steps
 from .._align.volume.transform import VolumeTransform
 from .._common.errors import InputError
 from .._common.steps import outcome_of
@@ -50,15 +50,11 @@ from .outputs import all_or_none, check_outputs, check_transform_out
 from .provenance import made_by, with_provenance
 from .show import exit_code
 from .values import check_fill
-from .volume_report import tell_volumes, volume_numbers, write_transform
+from .volume_report import Aligned, tell_volumes, volume_numbers, write_transform
 
 
 def check_search(chosen: argparse.Namespace) -> None:
     """Raise `InputError` for options of the search that volumes have not."""
-    if chosen.model == "smooth":
-        raise InputError(
-            "the model 'smooth' of volumes is for Python: align_volume(..., model='smooth')"
-        )
     for name in ("engine", "representation", "mirrored"):
         given, usual = getattr(chosen, name), getattr(DEFAULTS, name)
         if given not in (usual, "intensity"):
@@ -136,10 +132,15 @@ class _Pair:
 def run_volumes(chosen: argparse.Namespace, read: list[ImageFile]) -> int:
     """Align two volumes, print what comes of it, and write it; return the exit code."""
     check_search(chosen)
-    beside = check_transform_out(chosen.transform_out, chosen.out, "affine")
+    beside = check_transform_out(
+        chosen.transform_out, chosen.out, "smooth" if chosen.model == "smooth" else "affine"
+    )
     start = VolumeTransform.load(chosen.initial) if chosen.initial else None
     pair = _pair(chosen, read, start)
-    steps = partial(volume_steps, search=search_options(chosen), initial=pair.initial)
+    given = {"initial": pair.initial, "all_turns": chosen.all_turns}
+    if chosen.model == "smooth":
+        return _run(chosen, read, pair, beside, partial(smooth_volume_steps, **given))
+    steps = partial(volume_steps, search=search_options(chosen), **given)
     return _run(chosen, read, pair, beside, steps)
 
 
@@ -173,7 +174,7 @@ def _run(
     read: list[ImageFile],
     pair: _Pair,
     beside: Mapping[str, Path],
-    steps: Callable[..., Generator[Progress, None, VolumeAlignment]],
+    steps: Callable[..., Generator[Progress, None, Aligned]],
 ) -> int:
     check_fill(chosen.fill, read[1].pixels.dtype)
     paths = {**beside, **_paths(chosen)}
@@ -227,7 +228,7 @@ def _pair(
     )
 
 
-def _compared(pair: _Pair, result: VolumeAlignment) -> Inspection:
+def _compared(pair: _Pair, result: Aligned) -> Inspection:
     steps = volume_inspection_steps(
         pair.reference,
         pair.moving,
@@ -243,7 +244,7 @@ def _compared(pair: _Pair, result: VolumeAlignment) -> Inspection:
 def apply_to_volume(
     path: Path,
     file: ImageFile,
-    transform: VolumeTransform,
+    transform: VolumeTransform | VolumeField,
     like: ImageFile,
     chosen: argparse.Namespace,
 ) -> ImageFile:
@@ -270,7 +271,10 @@ def fitting_interpolation(file: ImageFile) -> Interpolation:
 
 
 def resampled_file(
-    file: ImageFile, transform: VolumeTransform, grid: ImageFile, resampling: Resampling
+    file: ImageFile,
+    transform: VolumeTransform | VolumeField,
+    grid: ImageFile,
+    resampling: Resampling,
 ) -> NDArray[Any]:
     """Return the pixels of a file of a volume, all channels, on the grid of another."""
     shape = grid.frames, *grid.shape
@@ -305,17 +309,18 @@ def _paths(chosen: argparse.Namespace) -> dict[str, Path]:
         return {}
     stem, own = own_stem(chosen.moving), image_suffix(chosen.moving)
     suffix = own if own.lower() in NIFTI else ".ome.tif"
+    own_format = ".npz" if getattr(chosen, "model", None) == "smooth" else ".json"
     return {
         "warped": chosen.out / f"{stem}_aligned{suffix}",
         "difference": chosen.out / f"{stem}_difference{suffix}",
         "binary_difference": chosen.out / f"{stem}_binary_difference{suffix}",
-        "transform": chosen.out / f"{stem}_transform.json",
+        "transform": chosen.out / f"{stem}_transform{own_format}",
     }
 
 
 def _write(
     paths: Mapping[str, Path],
-    result: VolumeAlignment,
+    result: Aligned,
     seen: Inspection,
     read: list[ImageFile],
     spacings: tuple[Spacing, Spacing] | None,

@@ -35,7 +35,7 @@ _OVERVIEW = 1024
 _READ = 2**24
 
 _Weights = NDArray[np.float64]
-_Draw = Callable[[SharedLook, "_Block"], NDArray[Any]]
+_Draw = Callable[[SharedLook, "Block"], NDArray[Any]]
 
 
 class _Thinned:
@@ -62,7 +62,7 @@ class _Thinned:
 
 
 @dataclass(frozen=True, eq=False)
-class _Block:
+class Block:
     """Gray pixels of both images, where both hold data, and where they lie at full resolution."""
 
     first: NDArray[Any]
@@ -74,7 +74,7 @@ class _Block:
 
 
 @dataclass(frozen=True, eq=False)
-class _Seen:
+class Seen:
     """What is told of the whole from some blocks of it."""
 
     weights: tuple[_Weights | None, _Weights | None]
@@ -140,7 +140,7 @@ class LargePair:
     def checkerboard(self) -> list[Any]:
         """Return what `checkerboard` draws, at each size, as dask arrays; NaN outside."""
 
-        def board(look: SharedLook, at: _Block) -> NDArray[np.float32]:
+        def board(look: SharedLook, at: Block) -> NDArray[np.float32]:
             other = other_squares(self.shape, _SQUARES, at.rows, at.columns)
             return _within(look.chequered(at.first, at.second, other), at.inside)
 
@@ -149,7 +149,7 @@ class LargePair:
     def difference(self, *, signed: bool = False) -> list[Any]:
         """Return what `difference` does, at each size, as dask arrays; NaN outside."""
 
-        def differing(look: SharedLook, at: _Block) -> NDArray[np.float32]:
+        def differing(look: SharedLook, at: Block) -> NDArray[np.float32]:
             found = gap(at.first, at.second, at.inside, look.contrast, signed=signed)
             return _within(found, at.inside)
 
@@ -173,7 +173,7 @@ class LargePair:
         """
         inks = self._inks(how) if counted is None else counted.inks
 
-        def labels(_: SharedLook, at: _Block) -> NDArray[np.uint8]:
+        def labels(_: SharedLook, at: Block) -> NDArray[np.uint8]:
             ink, other = (
                 one.of(image, at.inside, at.times)
                 for one, image in zip(inks, (at.first, at.second), strict=True)
@@ -217,7 +217,7 @@ class LargePair:
         ]
 
     @cached_property
-    def _seen(self) -> _Seen:
+    def _seen(self) -> Seen:
         """Tell from blocks all over the images by what all is drawn."""
         sizes = [first.shape[:2] for first, _ in self._levels]
         level = sum(min(size) >= _BLOCKS * _SIDE for size in sizes[1:])
@@ -241,7 +241,7 @@ class LargePair:
         )
         one, two = (_gray(image, by) for image, by in zip((first, second), weights, strict=True))
         look = shared_look(one, two, inside)
-        return _Seen((weights[0], weights[1]), look, one, two, inside)
+        return Seen((weights[0], weights[1]), look, one, two, inside)
 
     def _block(
         self,
@@ -251,13 +251,13 @@ class LargePair:
         weights: tuple[_Weights | None, _Weights | None],
         *,
         masked: bool,
-    ) -> _Block:
+    ) -> Block:
         first, second, inside = self._pixels(level, rows, columns, masked=masked)
         first, second = (
             _gray(image, by) for image, by in zip((first, second), weights, strict=True)
         )
         places = self._places(level, rows, columns)
-        return _Block(first, second, inside, *places, self._times(level))
+        return Block(first, second, inside, *places, self._times(level))
 
     @cached_property
     def _opacity(self) -> list[bool]:

@@ -40,31 +40,36 @@ class Window:
 
 
 def drawn_in_blocks(
-    draw: Callable[[slice, slice], NDArray[Any]], shape: tuple[int, ...], dtype: DTypeLike
+    draw: Callable[..., NDArray[Any]],
+    shape: tuple[int, ...],
+    dtype: DTypeLike,
+    chunk: tuple[int, ...] = (_CHUNK, _CHUNK),
 ) -> da.Array:
     """Return an image of which each block is drawn when it is looked at.
 
     Parameters
     ----------
     draw : callable
-        Given rows and columns of the image, returns what belongs there.
+        Given a slice along each axis that has chunks, returns what belongs there.
     shape : tuple of int
-        Height and width of the image, and its channels, if it has any.
+        Height and width of the image, and its channels, if it has any; or of a volume.
     dtype : dtype
         Of the image.
+    chunk : tuple of int
+        Of the blocks along the first axes.
 
     Returns
     -------
     dask.array.Array
-        In chunks of 1024 x 1024.
+        In such chunks.
     """
     import dask.array as da
 
     def block(block_info: Any = None) -> NDArray[Any]:
-        (top, bottom), (left, right) = block_info[None]["array-location"][:2]
-        return draw(slice(top, bottom), slice(left, right))
+        where = block_info[None]["array-location"][: len(chunk)]
+        return draw(*(slice(start, stop) for start, stop in where))
 
-    chunks: Any = da.core.normalize_chunks((_CHUNK, _CHUNK, *shape[2:]), shape)
+    chunks: Any = da.core.normalize_chunks((*chunk, *shape[len(chunk) :]), shape)
     return da.map_blocks(
         block,
         dtype=dtype,

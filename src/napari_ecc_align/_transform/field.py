@@ -301,9 +301,14 @@ class Field:
         [1.5, 1.5]
         """
         if is_zarr(path):
-            write_zarr(path, sampled(self), overwrite=overwrite)
+            write_zarr(path, sampled(self, (self.rows, self.columns)), overwrite=overwrite)
         else:
-            write_field(path, stored_parts(self), lambda: at_pixels(self), overwrite=overwrite)
+            write_field(
+                path,
+                stored_parts(self),
+                lambda: at_pixels(self, (self.rows, self.columns)),
+                overwrite=overwrite,
+            )
 
     @classmethod
     def load(cls, path: GivenPath) -> Field:
@@ -334,8 +339,8 @@ class Field:
     @classmethod
     def _through(cls, given: Sampled) -> Field:
         """Return the field of displacements on a grid."""
-        found = cls.from_displacements(given.values, spacing=given.spacing)
-        x, y = given.start
+        (x, y), (dx, dy) = given.start, given.spacing
+        found = cls.from_displacements(given.values, spacing=(dx, dy))
         rows = Lattice(y, found.rows.spacing, found.rows.count)
         columns = Lattice(x, found.columns.spacing, found.columns.count)
         return cls(found.matrix, rows, columns, found.coefficients)

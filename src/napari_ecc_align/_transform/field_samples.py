@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from collections.abc import Sequence
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -20,49 +21,51 @@ class Bending(Protocol):
     @property
     def matrix(self) -> Array: ...
     @property
-    def rows(self) -> Lattice: ...
-    @property
-    def columns(self) -> Lattice: ...
-    @property
     def coefficients(self) -> Array: ...
-    def displacements(self, rows: Array, columns: Array) -> Array: ...
+    @property
+    def displacements(self) -> Any: ...
 
 
-def at_pixels(field: Bending) -> tuple[Array, tuple[float, float]]:
-    """Return how far every pixel moves, (h, w, 2), and where (x, y) the first one is."""
-    rows = np.arange(field.rows.start, field.rows.last + 1e-6)
-    columns = np.arange(field.columns.start, field.columns.last + 1e-6)
-    return _moved(field, rows, columns), (float(columns[0]), float(rows[0]))
+def at_pixels(field: Bending, lattices: Sequence[Lattice]) -> Sampled:
+    """Return how far every pixel, or voxel, moves; with its lattices, columns last."""
+    return _moved(field, [np.arange(one.start, one.last + 1e-6) for one in lattices], 1.0)
 
 
-def sampled(field: Bending) -> Sampled:
+def sampled(field: Bending, lattices: Sequence[Lattice]) -> Sampled:
     """Return how far places move between which lines are right to a hundredth of a px."""
     # A perspective is no straight line.
-    apart = (
-        1.0 if field.matrix[2, :2].any() else np.sqrt(8 * _BETWEEN / max(_curvature(field), 1e-9))
-    )
-    grid = []
-    for one in (field.rows, field.columns):
-        count = max(3, int(np.ceil((one.last - one.start) / max(1.0, apart))))
-        grid.append(np.linspace(one.start, one.last, count + 1))
-    rows, columns = grid
-    spacing = float(columns[1] - columns[0]), float(rows[1] - rows[0])
-    return Sampled(_moved(field, rows, columns), (float(columns[0]), float(rows[0])), spacing)
+    apart = 1.0
+    if not field.matrix[-1, :-1].any():
+        apart = np.sqrt(8 * _BETWEEN / max(_curvature(field, lattices), 1e-9))
+    counts = (max(3, int(np.ceil((one.last - one.start) / max(1.0, apart)))) for one in lattices)
+    grid = [
+        np.linspace(one.start, one.last, count + 1)
+        for one, count in zip(lattices, counts, strict=True)
+    ]
+    return _moved(field, grid)
 
 
-def _moved(field: Bending, rows: Array, columns: Array) -> Array:
-    points = np.stack(np.meshgrid(columns, rows), axis=-1)
-    moved = map_points(field.matrix, points + field.displacements(rows, columns))
-    return np.asarray(moved - points)
+def _moved(field: Bending, places: Sequence[Array], apart: float | None = None) -> Sampled:
+    """Return how far all crossings of places move, which are so far apart."""
+    points = np.stack(np.meshgrid(*places, indexing="ij")[::-1], axis=-1)
+    bent = points + field.displacements(*places)
+    if len(places) == 2:
+        moved = map_points(field.matrix, bent)
+    else:
+        moved = bent @ field.matrix[:-1, :-1].T + field.matrix[:-1, -1]
+    start = tuple(float(along[0]) for along in places[::-1])
+    spacing = tuple(apart or float(along[1] - along[0]) for along in places[::-1])
+    return Sampled(np.asarray(moved - points), start, spacing)
 
 
-def _curvature(field: Bending) -> float:
-    """Return the most that a field curves along rows and along columns, in sum, per px."""
-    lattices = field.rows, field.columns
+def _curvature(field: Bending, lattices: Sequence[Lattice]) -> float:
+    """Return the most that a field curves along each axis, in sum, per px."""
     places = [np.linspace(one.start, one.last, 2 * one.count) for one in lattices]
-    plain, curved = (
-        [one.design(at, k) for one, at in zip(lattices, places, strict=True)] for k in (0, 2)
-    )
-    u = np.moveaxis(field.coefficients, -1, 0)
-    ways = (curved[0], plain[1]), (plain[0], curved[1])
-    return sum(float(np.abs(down @ u @ across.T).max()) for down, across in ways)
+    total = 0.0
+    for curved in range(len(lattices)):
+        u = field.coefficients
+        for axis, (one, at) in enumerate(zip(lattices, places, strict=True)):
+            design = one.design(at, 2 * (axis == curved))
+            u = np.moveaxis(np.tensordot(design, u, axes=(1, axis)), 0, axis)
+        total += float(np.abs(u).max())
+    return total

@@ -28,8 +28,8 @@ from .._images.pyramid.representations import Representation, planes_of, represe
 from .._transform.field import Field
 from .detail import DETAIL
 from .field_trust import laid_pyramids
-from .limits import LEAST_AGREEING, TIMES_LEFT
-from .residual_pattern import CLEAR_SIGMAS, SIGMAS
+from .limits import CLEAR_SIGMAS, LEAST_AGREEING, TIMES_LEFT
+from .residual_pattern import SIGMAS
 
 # One sigma of a window in cells. Smaller ones see no more of what slides, and more noise.
 _WINDOW = 1.0

@@ -31,6 +31,8 @@ TIMES_LEFT = 2.0
 """What leaves so many times as much unexplained is worse, however well both correlate."""
 KNOWN_TO = 0.005
 """By so much correlations differ for where between the pixels a peak lies."""
+CLEAR_SIGMAS = 2.5
+"""So many sigmas from zero is no accident, of a transform fitted to tiles: one in eighty."""
 CLEAR = 0.9
 """Nearly all: where this share of the tiles agrees, the others are no question."""
 LEAST_SHARE = 0.03

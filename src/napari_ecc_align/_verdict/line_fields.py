@@ -9,8 +9,7 @@ from numpy.lib.stride_tricks import as_strided
 from numpy.typing import NDArray
 
 from .._images.pyramid.levels import Floats, Level
-from .limits import LEAST_AGREEING, LEAST_TILES
-from .residual_pattern import CLEAR_SIGMAS
+from .limits import CLEAR_SIGMAS, LEAST_AGREEING, LEAST_TILES
 from .tile_matching import LARGEST_TILE, LEAST_REACH
 
 

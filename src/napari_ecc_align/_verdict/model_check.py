@@ -12,8 +12,8 @@ from .._ecc.refine import Refiner
 from .._images.pyramid.levels import InSteps
 from .._images.pyramid.pair import Pyramids
 from .._transform.coordinates import corners, map_points
-from .limits import ITERATIONS, LARGEST_UNCERTAINTY
-from .residual_pattern import CLEAR_SIGMAS, SIGMAS
+from .limits import CLEAR_SIGMAS, ITERATIONS, LARGEST_UNCERTAINTY
+from .residual_pattern import SIGMAS
 from .tile_matching import Tiles
 from .uncertainty import spread_share
 

@@ -20,6 +20,7 @@ from .compared_places import correlation_on, fits_better_here
 from .laid import Laid
 from .limits import (
     CLEAR,
+    CLEAR_SIGMAS,
     KNOWN_TO,
     LEAST_AGREEING,
     LEAST_LIKE,
@@ -30,7 +31,7 @@ from .limits import (
     WHOLE_PIXELS,
     WRONG,
 )
-from .residual_pattern import CLEAR_SIGMAS, affine_of
+from .residual_pattern import affine_of
 from .rival import NO_RIVAL, Rival
 from .sampling import overlap_share
 from .second_motion import SecondMotion

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import lru_cache
-from math import sqrt
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,23 +11,17 @@ from numpy.typing import NDArray
 from .._common.opencv import cv2
 from .._common.quantiles import middle
 from .._transform.coordinates import corners
-from .limits import CLEAR, LEAST_LIKE, LEAST_TILES, RIGHT, WRONG
+from .limits import CLEAR_SIGMAS, LEAST_LIKE, LEAST_TILES, RIGHT, WRONG
+from .neighbours import LEAST_DISPLACED, like_neighbours, neighbours, shared_with
 from .peaks import PEAK_ERROR
 from .tile_matching import Tiles
 
 Array = NDArray[np.float64]
 
-# Most of so many nearest neighbours must be displaced alike, to this share of the displacement, or
-# those of one that is displaced alike. Chosen by hand: two of one length that point anywhere
-# differ by more in four of five cases, so that one of three is alike by chance in half of all, and
-# two in one of ten. As many tiles a pixel off are no accident.
-_ALIKE, _NEIGHBOURS = 0.6, 3
 # A displacement of so many sigmas stands out: of 40 tiles hardly one does by chance.
 SIGMAS = 4.0
 # Parameters of an affine displacement, one with perspective, a quadratic and a cubic one.
 _FREEDOMS = (6, 8, 12, 20)
-CLEAR_SIGMAS = 2.5
-"""So many sigmas from zero is no accident, of a transform fitted to tiles: one in eighty."""
 # Reweighting as often settles to well below a sigma.
 _REWEIGHTINGS = 4
 
@@ -127,9 +120,9 @@ def residual_pattern(
     # One that fits best elsewhere, and much less well than those that agree, shows something else.
     good = np.isfinite(sigma) & (evidence.fits >= LEAST_LIKE * typical)
     own = np.flatnonzero(good)
-    beside = _neighbours(places[own], evidence.side)
+    beside = neighbours(places[own], evidence.side)
     near = sizes <= 2 * evidence.radius
-    alike, like_one = _like_neighbours(moves, own, beside)
+    alike, like_one = like_neighbours(moves, own, beside)
     displaced = good & alike & ~agree
     used = good & (agree | displaced)
     # Tiles that overlap say the same twice.
@@ -152,7 +145,7 @@ def residual_pattern(
     close = np.flatnonzero(good & near)
     if len(close) < len(own):
         # Those that are left out are nobody's neighbours.
-        beside = _neighbours(places[close], evidence.side)
+        beside = neighbours(places[close], evidence.side)
     misplaced = int((certain & (sizes > WRONG)).sum())
     return ResidualPattern(
         displaced=int(displaced.sum()),
@@ -162,66 +155,9 @@ def residual_pattern(
         largest=largest,
         where=where,
         scatter=float(np.sqrt(max(0.0, excess))),
-        misplaced_share=misplaced / int(good.sum()) if misplaced >= _NEIGHBOURS else 0.0,
-        shared=_shared(moves[close], beside),
+        misplaced_share=misplaced / int(good.sum()) if misplaced >= LEAST_DISPLACED else 0.0,
+        shared=shared_with(moves[close], beside),
     )
-
-
-def _shared(moves: Array, beside: tuple[NDArray[np.intp], Array]) -> float:
-    """Return the RMS displacement that tiles share with their neighbours; 0 if it is in doubt.
-
-    The mean product of two tiles' displacements is without the noise of either.
-    """
-    if len(moves) < LEAST_TILES:
-        return 0.0
-    nearest, apart = beside
-    others = np.where(np.isfinite(apart)[..., None], moves[nearest], 0).mean(axis=1)
-    products = (moves * others).sum(axis=1)
-    # Each product is there twice.
-    mean = float(products.sum()) / len(products)
-    around = products - mean
-    doubt = CLEAR_SIGMAS * sqrt(float(around @ around) / len(products) / (len(products) / 2))
-    return float(np.sqrt(mean)) if mean > doubt else 0.0
-
-
-def _like_neighbours(
-    moves: Array, own: NDArray[np.intp], beside: tuple[NDArray[np.intp], Array]
-) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
-    """Tell of each tile, one of `own`, if most of its nearest are displaced alike, and if any is.
-
-    Of most also if those of one that is like it are: at the edge of what is displaced, most are
-    not.
-    """
-    found = np.zeros((2, len(moves)), bool)
-    if len(own) < 2:
-        return found[0], found[1]
-    nearest, apart = beside
-    good = moves[own]
-    unlike = np.hypot(*(good[:, None] - good[nearest]).transpose(2, 0, 1))
-    unlike[~np.isfinite(apart)] = np.inf
-    alike = unlike <= _ALIKE * np.hypot(*good.T)[:, None]
-    most = 2 * alike.sum(axis=1) > _NEIGHBOURS
-    found[:, own] = most | (alike & most[nearest]).any(axis=1), alike.any(axis=1)
-    return found[0], found[1]
-
-
-def _neighbours(places: Array, side: float) -> tuple[NDArray[np.intp], Array]:
-    """Return each tile's nearest others, shape (n, 3), and how far they are, infinite if none.
-
-    Tiles that overlap show the same and are no neighbours.
-    """
-    return _kept_neighbours(places.astype(np.float64).tobytes(), side)
-
-
-# The frames of a film are asked at the same places.
-@lru_cache(maxsize=8)
-def _kept_neighbours(at: bytes, side: float) -> tuple[NDArray[np.intp], Array]:
-    places = np.frombuffer(at).reshape(-1, 2)
-    apart = np.hypot(*(places[:, None] - places).transpose(2, 0, 1))
-    # By more than rounding explains.
-    apart[apart < CLEAR * side] = np.inf
-    nearest = np.argsort(apart, axis=1, kind="stable")[:, :_NEIGHBOURS]
-    return nearest, np.take_along_axis(apart, nearest, axis=1)
 
 
 def _corner_shift(

@@ -45,6 +45,7 @@ def align_volume(
     reference_mask: ArrayLike | LazyArray | None = None,
     moving_mask: ArrayLike | LazyArray | None = None,
     initial: VolumeTransform | ArrayLike | None = None,
+    all_turns: bool = False,
     progress: Callable[[Progress], object] | None = None,
     cancel: Callable[[], bool] | None = None,
 ) -> VolumeAlignment: ...
@@ -60,6 +61,7 @@ def align_volume(
     reference_mask: ArrayLike | LazyArray | None = None,
     moving_mask: ArrayLike | LazyArray | None = None,
     initial: VolumeTransform | ArrayLike | None = None,
+    all_turns: bool = False,
     progress: Callable[[Progress], object] | None = None,
     cancel: Callable[[], bool] | None = None,
 ) -> SmoothVolumeAlignment: ...
@@ -77,6 +79,7 @@ def align_volume(
     reference_mask: ArrayLike | LazyArray | None = None,
     moving_mask: ArrayLike | LazyArray | None = None,
     initial: VolumeTransform | ArrayLike | None = None,
+    all_turns: bool = False,
     progress: Callable[[Progress], object] | None = None,
     cancel: Callable[[], bool] | None = None,
 ) -> VolumeAlignment | SmoothVolumeAlignment:
@@ -107,6 +110,9 @@ def align_volume(
         Voxels that count, as booleans or numbers (0 does not count), of the same shape.
     initial : VolumeTransform or array_like of shape (4, 4) or (3, 4), optional
         Where to start first. Reference (x, y, z, 1) to moving, in voxels.
+    all_turns : bool, default: False
+        Where nothing else aligns them, search all turns, which takes some seconds, instead of any
+        about z and up to 30 degrees about x and y.
     progress : callable, optional
         Called with a `Progress` after every step.
     cancel : callable, optional
@@ -148,11 +154,11 @@ def align_volume(
     start = None if initial is None else _TURNED @ checked_volume_matrix(initial) @ _TURNED
     if model == "smooth":
         length = None if stiffness is None else float(stiffness)
-        job = SmoothJob(volumes, (own, other), start, length, asked)
+        job = SmoothJob(volumes, (own, other), start, length, asked, bool(all_turns))
         return smooth_volume_result(job, progress, cancel)
     options = SearchOptions(model, "pyramid", precision, max_iterations, tolerance)
     reached: list[VolumeAlignment] = []
-    steps = _steps(volumes, (own, other), options, start, reached, asked)
+    steps = _steps(volumes, (own, other), options, start, reached, asked, bool(all_turns))
     cancelled = cancelled_volume(model, volumes[0].shape, own)
     return driven(steps, reached, cancelled, progress, cancel)
 
@@ -164,10 +170,11 @@ def _steps(
     initial: Array | None,
     results: list[VolumeAlignment],
     asked: Callable[[], object],
+    all_turns: bool,
 ) -> Generator[Progress, None, VolumeAlignment]:
     """Try starts until one passes the verdict; return the most trusted result."""
     own, other = yield from pyramids_of(volumes, spacings)
     before = np.diag([*(spacings[0] / spacings[1]), 1.0]) if initial is None else initial
     start = None if initial is None else before
-    refiner = VolumeRefiner(own, other, options, asked)
+    refiner = VolumeRefiner(own, other, options, asked, all_turns=all_turns)
     return (yield from searched(refiner, before, results, start=start))

@@ -25,9 +25,10 @@ from ..._verdict.verdict import Verdict
 from .levels import VolumeLevel
 from .motion import corners, inverse, mapped, scaled
 from .refine import RefinedVolume, VolumeRefiner
+from .residuals import residuals_of
 from .result import VolumeAlignment
 from .rivals import place_rival, turned_rival
-from .search import overlap_share
+from .search import overlap_share, shared_box
 from .second_motion import left_twice, second_motion
 from .sufficiency import freer_shift
 from .tiles import TileMatcher, VolumeTiles
@@ -65,8 +66,8 @@ def assessed(
     unit = level.frame.unit
     solution = found.solution
     overlap = overlap_share(level.shape, refiner.moving[0].shape, found.matrix)
-    along = _along_axes(refiner, found) * unit
-    judged = _judged(refiner, found, before, overlap, along)
+    along = _along_axes(refiner, found, level.frame.corners) * unit
+    judged = _judged(refiner, found, before, overlap)
     turned = np.eye(4)[[2, 1, 0, 3]]
     return VolumeAlignment(
         VolumeTransform(turned @ found.matrix @ turned, refiner.model.name),
@@ -86,13 +87,14 @@ def assessed(
     )
 
 
-def _along_axes(refiner: VolumeRefiner, found: RefinedVolume) -> Array:
-    """Return one sigma at the corners along each axis, RMS, in px of level 0."""
+def _along_axes(refiner: VolumeRefiner, found: RefinedVolume, points: Array) -> Array:
+    """Return one sigma at voxels (n, 3) of level 0 along each axis, RMS, in px of level 0."""
     covariance = found.solution.covariance
     if not np.isfinite(covariance).all():
         return np.full(3, np.inf)
     motion, level = refiner.motion(found.level), refiner.reference[found.level]
-    jacobian = motion.jacobian(scaled(found.matrix, refiner.moving[found.level].step, level.step))
+    local = scaled(found.matrix, refiner.moving[found.level].step, level.step)
+    jacobian = motion.jacobian(local, points / level.step)
     variances = np.einsum("ij,jk,ik->i", jacobian, covariance, jacobian).reshape(-1, 3)
     factor = level.frame.unit / refiner.reference[0].frame.unit
     return np.asarray(np.hypot(np.sqrt(variances.mean(axis=0)) * factor, _BIAS / np.sqrt(3)))
@@ -111,9 +113,7 @@ def is_likely(refiner: VolumeRefiner, found: RefinedVolume) -> bool:
     return p_value(tiles, 0) < _LIKELY
 
 
-def _judged(
-    refiner: VolumeRefiner, found: RefinedVolume, before: Array, overlap: float, along: Array
-) -> Judged:
+def _judged(refiner: VolumeRefiner, found: RefinedVolume, before: Array, overlap: float) -> Judged:
     reference, moving = refiner.reference, refiner.moving
     back = overlap_share(moving[0].shape, reference[0].shape, inverse(found.matrix))
     why = _why_implausible(reference[0], moving[0], found.matrix)
@@ -128,7 +128,7 @@ def _judged(
         reference, moving, 0, found.matrix, inverted=inverted, asked=refiner.asked
     )
     tiles = matcher.with_sampled_chance(matcher.asked(found.matrix), found.matrix)
-    verdict, why = _said(refiner, found, before, along, tiles, matcher)
+    verdict, why = _said(refiner, found, before, tiles, matcher)
     return Judged(verdict, why, tiles)
 
 
@@ -150,10 +150,10 @@ def _said(
     refiner: VolumeRefiner,
     found: RefinedVolume,
     before: Array,
-    along: Array,
     tiles: VolumeTiles,
     matcher: TileMatcher,
 ) -> tuple[Verdict, str]:
+    reference = refiner.reference[0]
     counted = _counted(tiles)
     ecc = abs(found.solution.ecc)
     if tiles.tested < LEAST_AGREEING:
@@ -168,14 +168,30 @@ def _said(
         )
     why = (
         _why_ambiguous(refiner, found, tiles)
-        or _why_inexact(refiner, along, tiles)
+        or _why_inexact(refiner, found, tiles)
         or _why_two_motions(refiner, found, before, tiles, matcher)
     )
     if why:
         return "doubtful", why
     if chance > ALPHA or tiles.share < LEAST_LIKE:
         return "doubtful", f"Only {counted}; elsewhere the volumes differ."
-    return "aligned", f"{counted}, with ECC {ecc:.3f}."
+    said = f"{counted}, with ECC {ecc:.3f}."
+    if (
+        _in_voxels(refiner, _along_axes(refiner, found, reference.frame.corners))
+        > LARGEST_UNCERTAINTY
+    ):
+        known = found.uncertainty * reference.frame.unit
+        said += f" The corners are known to {known:.2g}: they lie far from what both volumes show."
+    return "aligned", said
+
+
+def _in_voxels(refiner: VolumeRefiner, along: Array) -> float:
+    """Return one sigma of which those along each axis are given in px.
+
+    Planes that lie far apart are known less exactly, but not less of the way between two.
+    """
+    unit = refiner.reference[0].frame.unit
+    return float(np.linalg.norm(along * unit / refiner.moving[0].spacing))
 
 
 def _counted(tiles: VolumeTiles) -> str:
@@ -220,24 +236,28 @@ def _why_ambiguous(refiner: VolumeRefiner, found: RefinedVolume, tiles: VolumeTi
     return None
 
 
-def _why_inexact(refiner: VolumeRefiner, along: Array, tiles: VolumeTiles) -> str | None:
-    unit = refiner.reference[0].frame.unit
+def _why_inexact(refiner: VolumeRefiner, found: RefinedVolume, tiles: VolumeTiles) -> str | None:
+    level = refiner.reference[0]
+    unit = level.frame.unit
     refiner.asked()
-    shift, sigma = freer_shift(tiles, refiner.model.name)
-    if shift > 3 * sigma and np.hypot(shift, sigma) > LARGEST_UNCERTAINTY * unit:
+    shift, known = freer_shift(tiles, refiner.model.name)
+    if shift > 3 * known and np.hypot(shift, known) > LARGEST_UNCERTAINTY * unit:
         return (
             "The motion model does not suffice: a freer one would move the tiles by "
             f"{shift:.2g} (RMS)."
         )
-    uncertain = float(np.sqrt((along**2).sum()))
-    # Planes that lie far apart are known less exactly, but not less of the way between two.
-    if np.linalg.norm(along / refiner.moving[0].spacing) <= LARGEST_UNCERTAINTY:
-        return None
-    if not np.isfinite(uncertain):
+    box = shared_box(level.shape, refiner.moving[0].shape, found.matrix)
+    along = _along_axes(refiner, found, box)
+    uncertain = _in_voxels(refiner, along)
+    why = residuals_of(tiles, level.spacing).why_in_parts(tiles.agreeing, uncertain)
+    if why or uncertain <= LARGEST_UNCERTAINTY:
+        return why
+    sigma = float(np.linalg.norm(along)) * unit
+    if not np.isfinite(sigma):
         return "There is too little detail to know the motion in all directions."
     axis = int(np.argmax(along))
     return (
-        f"There is too little detail to say more exactly than to {uncertain:.2g}, most of it "
+        f"There is too little detail to say more exactly than to {sigma:.2g}, most of it "
         f"along {'zyx'[axis]}."
     )
 

@@ -23,21 +23,23 @@ from ..._images.sources import is_lazy
 from ..._images.warping import Resampling
 from ..._transform.axes import in_row_column
 from ..._transform.models import Array
+from .bent.field import VolumeField
+from .bent.result import SmoothVolumeAlignment
 from .coverage import covered_planes
 from .motion import Shape, corners
 from .result import VolumeAlignment
 from .transform import VolumeTransform
 from .warp import VolumeInterpolation, warp_volume
 
-# Along the longest side.
-_CUBES = 8
+CUBES = 8
+"""Of a checkerboard, along the longest side."""
 
 
 @dataclass(frozen=True)
 class Looks:
     """How two volumes are binarised, resampled and subtracted, as `inspection_steps` does it.
 
-    The threshold is one for all planes.
+    The threshold is one for all planes. Where `signed` is None only the numbers are told.
 
     Raises
     ------
@@ -47,7 +49,7 @@ class Looks:
 
     thresholding: Thresholding
     resampling: Resampling
-    signed: bool = False
+    signed: bool | None = False
 
     def __post_init__(self) -> None:
         how = self.thresholding
@@ -61,7 +63,7 @@ class Looks:
 def volume_inspection_steps(
     reference: NDArray[Any],
     moving: NDArray[Any],
-    transform: VolumeTransform,
+    transform: VolumeTransform | VolumeField,
     looks: Looks,
     *,
     start: VolumeTransform | None = None,
@@ -73,7 +75,7 @@ def volume_inspection_steps(
     Parameters
     ----------
     reference, moving : ndarray, shape (d, h, w) or (d, h, w, 3 or 4)
-    transform : VolumeTransform
+    transform : VolumeTransform or VolumeField
         Maps reference voxels to moving voxels.
     looks : Looks
         How they are compared.
@@ -97,7 +99,7 @@ def volume_inspection_steps(
     counted = valid_pixels(fixed, own_mask)
     valid = valid_pixels(other, other_mask).reshape(moving.shape[:3])
 
-    def laid(by: VolumeTransform) -> Laid:
+    def laid(by: VolumeTransform | VolumeField) -> Laid:
         image = _flat(resampled_volume(other.reshape(moving.shape), by, shape, looks.resampling))
         inside = _flat(covered_volume(by, shape, valid)) & counted
         return Laid(image, image, inside)
@@ -111,6 +113,9 @@ def volume_inspection_steps(
 
     ends = corners(shape)[:, ::-1]
     moved = (transform.to_moving(ends) - lay.to_moving(ends)) * np.array(spacing)[::-1]
+    seen = replace(seen, corner_shift=float(np.sqrt((moved**2).sum(axis=1).mean())))
+    if looks.signed is None:
+        return seen
     return replace(
         seen,
         reference=volume(seen.reference),
@@ -119,12 +124,14 @@ def volume_inspection_steps(
         difference=volume(seen.difference),
         before=replace(seen.before, labels=volume(seen.before.labels)),
         after=replace(seen.after, labels=volume(seen.after.labels)),
-        corner_shift=float(np.sqrt((moved**2).sum(axis=1).mean())),
     )
 
 
 def resampled_volume(
-    volume: NDArray[Any], transform: VolumeTransform, shape: Shape, resampling: Resampling
+    volume: NDArray[Any],
+    transform: VolumeTransform | VolumeField,
+    shape: Shape,
+    resampling: Resampling,
 ) -> NDArray[Any]:
     """Return a volume, in colour or not, on the grid of a reference.
 
@@ -177,16 +184,33 @@ def volume_rows(result: VolumeAlignment, seen: Inspection, unit: str) -> list[Ro
     """Return the table before/after of two volumes, with lengths in a unit."""
     sign = -1 if result.inverted else 1
     sigmas = " / ".join(f"{sigma:.2g}" for sigma in result.axis_uncertainty)
-    counted = [
-        replace(row, label=row.label.replace("pixels", "voxels")) for row in counted_rows(seen)
-    ]
     moved = with_uncertainty(seen.corner_shift, result.corner_uncertainty)
     return [
-        *counted,
+        *_counted(seen),
         Row("ECC", f"{sign * (seen.ecc_before or 0.0):.4f}", f"{result.ecc:.4f}"),
         Row(f"corners moved, {unit}", "0", moved),
         Row(f"uncertainty (x, y, z), {unit}", "", sigmas),
         Row("time, s", "", f"{result.seconds:.2g}"),
+    ]
+
+
+def smooth_volume_rows(result: SmoothVolumeAlignment, seen: Inspection) -> list[Row]:
+    """Return the same table of a field; its lengths are in voxels."""
+    sign = -1 if result.inverted else 1
+    return [
+        *_counted(seen),
+        Row("ECC", f"{sign * (seen.ecc_before or 0.0):.4f}", f"{result.ecc:.4f}"),
+        Row("bends up to, voxels", "", f"{result.transform.largest:.2g}"),
+        Row("known to 1 voxel on", "", f"{result.known_share:.0%}"),
+        Row("uncertainty there, voxels", "", f"{result.uncertainty:.2g}"),
+        Row("stiffness, voxels", "", f"{result.stiffness:.3g}"),
+        Row("time, s", "", f"{result.seconds:.2g}"),
+    ]
+
+
+def _counted(seen: Inspection) -> list[Row]:
+    return [
+        replace(row, label=row.label.replace("pixels", "voxels")) for row in counted_rows(seen)
     ]
 
 
@@ -218,7 +242,7 @@ def chequered_volumes(
     """Return two volumes on one grid in turn, in cubes, as `volume_checkerboard`."""
     shape = valid.shape
     pair = on_one_grid(_flat(reference), _flat(warped), _flat(valid))
-    side = max(length * step for length, step in zip(shape, spacing, strict=True)) / _CUBES
+    side = max(length * step for length, step in zip(shape, spacing, strict=True)) / CUBES
     z, y, x = (
         (np.arange(length) * step // side).astype(int)
         for length, step in zip(shape, spacing, strict=True)
@@ -234,10 +258,10 @@ def _flat(volume: NDArray[Any]) -> NDArray[Any]:
 
 
 def covered_volume(
-    transform: VolumeTransform, shape: Shape, valid: NDArray[np.bool_]
+    transform: VolumeTransform | VolumeField, shape: Shape, valid: NDArray[np.bool_]
 ) -> NDArray[np.bool_]:
     """Return the reference voxels for which all that interpolation needs of `valid` is there."""
-    if not valid.all():
+    if not valid.all() or isinstance(transform, VolumeField):
         counted: NDArray[np.uint8] = warp_volume(
             valid.view(np.uint8) * np.uint8(255),
             transform,

@@ -206,17 +206,17 @@ class VolumeMotion:
         self.n_parameters = model.n_parameters
         self.radius = frame.radius / frame.unit
         self._moving_spacing = moving_spacing
-        self._corners = np.einsum("cj,ijp->cip", frame.monomials(frame.corners), model.basis)
 
     def composed(self, matrix: Array, delta: Array) -> Array:
         """Return the inverse compositional update ``W <- W o dW^-1``."""
         back = np.linalg.inv(self.model.increment(delta))
         return np.asarray(matrix @ self.frame.inverse @ back @ self.frame.matrix)
 
-    def jacobian(self, matrix: Array) -> Array:
-        """Return how the parameters move the corners at `matrix`, (24, p), in px."""
+    def jacobian(self, matrix: Array, points: Array | None = None) -> Array:
+        """Return how the parameters move n points (the corners) at `matrix`, (3 n, p), in px."""
+        at = self.frame.monomials(self.frame.corners if points is None else points)
         linear = self._moving_spacing[:, None] * matrix[:3, :3] * self.frame.scale
-        moved = -(linear / self.frame.unit) @ self._corners
+        moved = -(linear / self.frame.unit) @ np.einsum("cj,ijp->cip", at, self.model.basis)
         return np.asarray(moved.reshape(-1, self.n_parameters))
 
     def restricted(self, matrix: Array) -> Array:

@@ -56,7 +56,7 @@ class RefinedVolume:
 class VolumeRefiner:
     """Refines starts of one pair of volumes; keeps prepared coarse levels.
 
-    `asked` is called often; what it raises ends the work.
+    `asked` is called often; what it raises ends the work. With `all_turns` no turn is too far.
     """
 
     def __init__(
@@ -65,8 +65,10 @@ class VolumeRefiner:
         moving: list[VolumeLevel],
         options: SearchOptions,
         asked: Callable[[], object] = lambda: None,
+        *,
+        all_turns: bool = False,
     ) -> None:
-        self.asked = asked
+        self.asked, self.all_turns = asked, all_turns
         depth = min(len(reference), len(moving))
         self.reference, self.moving = reference[:depth], moving[:depth]
         self.model: VolumeModel = VOLUME_MODELS[options.freest]

@@ -7,7 +7,7 @@ import numpy as np
 from ..._common.steps import outcome_of
 from ..._transform.models import Array
 from ..._verdict.limits import MOST_RIVALS, SAME_PLACE
-from ..._verdict.rival import Rival
+from ..._verdict.rival import NO_RIVAL, Rival
 from .levels import VolumeLevel
 from .motion import mapped
 from .refine import VolumeRefiner
@@ -72,7 +72,8 @@ def turned_rival(refiner: VolumeRefiner, matrix: Array, *, inverted: bool) -> Ri
         away = np.linalg.norm(mapped(found, ends) - mapped(matrix, ends), axis=1).mean()
         if away > SAME_PLACE * own.step.max():
             best = max(best, shared(found))
-    return Rival(shared(matrix), best)
+    # Where nothing turned comes near, how well it fits here, which takes long, is not asked.
+    return Rival(shared(matrix), best) if best > 0 else NO_RIVAL
 
 
 def _turned_places(refiner: VolumeRefiner, matrix: Array, here: float) -> list[Array]:

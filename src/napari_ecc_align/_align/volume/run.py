@@ -204,7 +204,8 @@ def starts_of(
         yield "centres", [centred]
     yield "correlation", list(shifted_starts(own, other, before))
     if refiner.model.name != "translation":
-        yield "turns", list(turned_starts(own, other, before, refiner.asked))
+        every = refiner.all_turns
+        yield "turns", list(turned_starts(own, other, before, refiner.asked, all_turns=every))
 
 
 def refined_starts(

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from itertools import product
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ..._images.pyramid.levels import Floats
 from ..._transform.models import Array
@@ -152,10 +153,12 @@ def turned_starts(
     moving: list[VolumeLevel],
     around: Array,
     asked: Callable[[], object],
+    *,
+    all_turns: bool = False,
 ) -> Iterator[Array]:
     """Yield matrices that differ from `around` by a turn and a displacement, the best first.
 
-    Any turn about z, and up to 30 degrees about the other axes.
+    Any turn about z, and up to 30 degrees about the other axes; or all turns.
     """
     from scipy import fft
 
@@ -169,9 +172,9 @@ def turned_starts(
     ]
     spectrum = np.conj(fft.rfftn(_centred(np.asarray(own.values, np.float32)), size))
     found: list[tuple[float, Array]] = []
-    for turn in _turns():
+    for turn in _all_turns() if all_turns else map(rotation_of, _turns()):
         asked()
-        linear = own.frame.scale[:, None] * rotation_of(turn) / own.frame.scale
+        linear = own.frame.scale[:, None] * turn / own.frame.scale
         matrix = local.copy()
         matrix[:3, :3] = local[:3, :3] @ linear
         matrix[:3, 3] = (np.array(other.shape) - 1) / 2 - matrix[:3, :3] @ own.frame.centre
@@ -208,6 +211,22 @@ def _turns() -> list[tuple[float, float, float]]:
     return list(product(range(0, 360, _STEP), (0, -_TILT, _TILT), (0, -_TILT, _TILT)))
 
 
+def _all_turns() -> Iterator[Array]:
+    """Yield rotations that leave no other farther away than the tilts of `_turns` do.
+
+    All turns about z, then z itself led to places spread evenly over the sphere.
+    """
+    many = round(4 * np.pi / np.deg2rad(_TILT) ** 2)
+    heights = 1 - 2 * (np.arange(many) + 0.5) / many
+    around = np.pi * (1 + np.sqrt(5)) * np.arange(many)
+    z = np.array([1.0, 0.0, 0.0])
+    for height, angle in zip(heights.tolist(), around.tolist(), strict=True):
+        side = np.array([0.0, np.cos(angle), np.sin(angle)])
+        tilt = rotation(np.arccos(height) * np.cross(z, side))
+        for about in range(0, 360, _STEP):
+            yield tilt @ rotation(np.deg2rad(about) * z)
+
+
 def rotation_of(turn: tuple[float, float, float]) -> Array:
     """Return the (3, 3) rotation by degrees about x, then y, then z."""
     z, y, x = (
@@ -218,8 +237,31 @@ def rotation_of(turn: tuple[float, float, float]) -> Array:
 
 def overlap_share(own: Shape, other: Shape, matrix: Array) -> float:
     """Return the share of a volume that a matrix lays on another one."""
-    parts = [min(n, _PARTS) for n in own]
-    axes = [(np.arange(k) + 0.5) * n / k - 0.5 for n, k in zip(own, parts, strict=True)]
+    return float(_shared(own, other, matrix)[1].mean())
+
+
+def shared_box(own: Shape, other: Shape, matrix: Array) -> Array:
+    """Return the (8, 3) corners of the box around what a matrix lays on another volume.
+
+    Those of the whole volume where that is nothing.
+    """
+    points, inside = _shared(own, other, matrix)
+    if not inside.any():
+        return corners(own)
+    half = np.array(own) / (2 * np.array(_parts_of(own)))
+    low, high = points[inside].min(axis=0), points[inside].max(axis=0)
+    low, high = np.maximum(0, low - half), np.minimum(np.array(own) - 1.0, high + half)
+    return np.array(list(product(*zip(low.tolist(), high.tolist(), strict=True))))
+
+
+def _shared(own: Shape, other: Shape, matrix: Array) -> tuple[Array, NDArray[np.bool_]]:
+    """Return the middles of parts of a volume, and which of them a matrix lays on another one."""
+    axes = [(np.arange(k) + 0.5) * n / k - 0.5 for n, k in zip(own, _parts_of(own), strict=True)]
     points = np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1).reshape(-1, 3)
     there = mapped(matrix, points)
-    return float(((there >= 0) & (there <= np.array(other) - 1)).all(axis=1).mean())
+    inside = ((there >= 0) & (there <= np.array(other) - 1)).all(axis=1)
+    return points, np.asarray(inside)
+
+
+def _parts_of(shape: Shape) -> list[int]:
+    return [min(n, _PARTS) for n in shape]

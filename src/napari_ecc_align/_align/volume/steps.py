@@ -5,17 +5,20 @@ from __future__ import annotations
 from collections.abc import Callable, Generator
 from functools import partial
 from threading import Event
-from typing import Any
+from typing import Any, TypeVar
 
 from ..._common.errors import InputError
 from ..._common.steps import awaited, retold
 from ..._ecc.options import SearchOptions
 from ..progress import Progress
 from .align import align_volume
+from .bent.result import SmoothVolumeAlignment
 from .judged import judge_volume
 from .result import VolumeAlignment
 from .sources import VolumeLike
 from .transform import VOLUME_MOTION_MODELS, VolumeMotionModel, VolumeTransform
+
+Found = TypeVar("Found")
 
 # "auto" tries them in turn, until one suffices.
 _AUTOMATIC: tuple[VolumeMotionModel, ...] = ("euclidean", "affine")
@@ -75,6 +78,17 @@ def volume_steps(
     return result
 
 
+def smooth_volume_steps(
+    reference: VolumeLike, moving: VolumeLike, **options: Any
+) -> Generator[Progress, None, SmoothVolumeAlignment]:
+    """Align two volumes by a field, in a thread of its own; with what `align_volume` takes."""
+
+    def bend(**told: Any) -> SmoothVolumeAlignment:
+        return align_volume(reference, moving, model="smooth", **options, **told)
+
+    return in_a_thread(bend)
+
+
 def volume_judging_steps(
     reference: VolumeLike,
     moving: VolumeLike,
@@ -108,9 +122,7 @@ def volume_models(model: str) -> tuple[VolumeMotionModel, ...]:
     return chosen or _AUTOMATIC
 
 
-def in_a_thread(
-    work: Callable[..., VolumeAlignment],
-) -> Generator[Progress, None, VolumeAlignment]:
+def in_a_thread(work: Callable[..., Found]) -> Generator[Progress, None, Found]:
     """Do what tells its progress, and can be cancelled, in a thread of its own."""
     last, ended = [Progress(0.0, "preparing the volumes")], Event()
 

@@ -8,11 +8,11 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from ..._common.quantiles import quantile
+from ..._common.quantiles import middle, quantile
 from ..._images.pyramid.filters import SIGMA
 from ..._images.pyramid.levels import Floats
 from ..._transform.models import Array
-from ..._verdict.limits import AGREEMENT_RADIUS, CLEAR, LEAST_AGREEING, SAME_PLACE
+from ..._verdict.limits import AGREEMENT_RADIUS, CLEAR, LEAST_AGREEING, LEAST_LIKE, SAME_PLACE
 from .blocks import BlockSampler, patches, smoothed
 from .levels import VolumeLevel
 from .motion import Shape, scaled
@@ -86,6 +86,8 @@ class VolumeTiles:
     (True, True, 1.0)
     >>> len(tiles.contrasts) == len(tiles.uncertainties) == len(tiles.fits) == tiles.tested
     True
+    >>> bool(tiles.comparable.all()), bool(tiles.elsewhere.any())
+    (True, False)
     """
 
     tested: int
@@ -121,6 +123,18 @@ class VolumeTiles:
         few = int(self.telling.sum()) < LEAST_AGREEING
         said = self.agree if few else self.agree[self.telling]
         return float(said.mean()) if len(said) else 0.0
+
+    @property
+    def comparable(self) -> NDArray[np.bool_]:
+        """Which tiles fit about as well as those that agree, wherever they do, shape (tested,)."""
+        # One that fits best elsewhere, and much less well, shows something else.
+        typical = middle(self.fits[self.agree]) if self.agreeing else 1.0
+        return np.asarray(self.fits >= LEAST_LIKE * typical)
+
+    @property
+    def elsewhere(self) -> NDArray[np.bool_]:
+        """Which tiles fit as well as those that agree, but elsewhere, shape (tested,)."""
+        return self.comparable & ~self.agree
 
     @property
     def clear(self) -> bool:
@@ -185,7 +199,7 @@ class TileMatcher:
         if len(self._origins) <= FIRST_TILES:
             return self._weighed(*some)
         said = self._weighed(*some)
-        if said.clear:
+        if said.clear and not said.elsewhere.any():
             return said
         self._asked()
         more = self._matched(matrix, slice(FIRST_TILES, None))
@@ -259,8 +273,7 @@ class TileMatcher:
         unit = level.frame.unit
         found, heights, sigmas = _peaks(surfaces, lengths / unit, int(np.prod(self._shape)))
         moved = (found - self._voxels) * lengths
-        inner = self._voxels > 0
-        room = float(np.prod((2 * self._voxels[inner] + 1) * (lengths / unit)[inner]))
+        room = float(np.prod(((2 * self._voxels + 1) * (lengths / unit))[self._voxels > 0]))
         agree = np.linalg.norm(moved, axis=1) <= AGREEMENT_RADIUS * unit
         return VolumeTiles(
             tested=len(surfaces),

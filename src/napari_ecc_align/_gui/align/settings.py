@@ -17,7 +17,15 @@ from ..runs.task import Parameters
 from ..shared.rows import Form, form
 from ..shared.threshold_settings import ThresholdSettings
 
-_SEARCH = ("engine", "representation", "precision", "iterations", "epsilon", "mirrored")
+_SEARCH = (
+    "engine",
+    "representation",
+    "precision",
+    "iterations",
+    "epsilon",
+    "mirrored",
+    "all_turns",
+)
 _KEPT = ("output", "interpolation", "difference", *_SEARCH)
 
 
@@ -83,6 +91,12 @@ class SettingsForm(Container):  # type: ignore[type-arg]
             label="may be mirrored",
             tooltip="Align the moving image turned over, too, as a section mounted upside down is",
         )
+        self.all_turns = CheckBox(
+            label="all turns",
+            visible=False,
+            tooltip="Search all turns of a volume, which takes some seconds more, not just any "
+            "about z and up to 30 degrees about x and y",
+        )
         return form(*(getattr(self, name) for name in _SEARCH))
 
     @property
@@ -100,8 +114,9 @@ class SettingsForm(Container):  # type: ignore[type-arg]
         output, interpolation, _ = self[0]
         return {f"the {box.label}": _value(box) for box in (output, interpolation, *self[2])}
 
-    def suit_volumes(self, volume: bool) -> None:
-        """Show what there is for images alone, or hide it."""
+    def suit_volumes(self, volume: bool, alone: bool) -> None:
+        """Show what there is for images alone, or hide it, and what for two volumes alone."""
+        self.all_turns.visible = alone
         for box in (self.engine, self.representation, self.mirrored):
             box.visible = not volume
 
@@ -134,6 +149,7 @@ class SettingsForm(Container):  # type: ignore[type-arg]
             self.difference.value == "signed",
             self.output.value,
             model == "smooth",
+            self.all_turns.value,
         )
 
 

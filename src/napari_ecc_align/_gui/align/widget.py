@@ -338,7 +338,7 @@ class AlignWidget(Container):  # type: ignore[type-arg]
         reference, moving = self.pair.reference.value, self.pair.moving.value
         self.settings.threshold.suit(reference, moving)
         self.stack.follow(reference, moving)
-        self.settings.suit_volumes(self.stack.in_three_axes)
+        self.settings.suit_volumes(self.stack.in_three_axes, self.stack.volume)
         notes: list[str | None] = []
         try:
             pair = self.pair.chosen(stack_to_itself=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from ..._align.volume.large_views import LargeVolumes
 from ..._compare.large_pair import LargePair
 from ..._images.sources import is_multiscale
 from ..layers.aligned_layers import LayerTuple
@@ -28,13 +29,13 @@ def layer_where_looked_at(run: FinishedRun, role: str) -> LayerTuple:
         If too little of the images lies on each other, or they have no such threshold.
     """
     task = run.task
-    source, masks = task.reference.source, task.masks()
-    pair = LargePair(
-        [lazily(level) for level in (source if is_multiscale(source) else [source])],
-        run.data if isinstance(run.data, list) else [run.data],
-        run.transforms[0],
-        task.moving.grid.shape,
-        (masks.get("reference_mask"), masks.get("moving_mask")),
+    source, given = task.reference.source, task.masks()
+    levels = [lazily(level) for level in (source if is_multiscale(source) else [source])]
+    aligned = run.data if isinstance(run.data, list) else [run.data]
+    masks = given.get("reference_mask"), given.get("moving_mask")
+    laid = (levels, aligned, run.transforms[0], task.moving.grid.shape)
+    pair: LargePair = (
+        LargeVolumes(*laid, task.spacings[0], masks) if task.is_volume else LargePair(*laid, masks)
     )
     drawn: list[Any]
     if role == "difference":

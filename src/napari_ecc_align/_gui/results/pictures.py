@@ -103,12 +103,12 @@ def picture_steps(
 
     def steps() -> Generator[str, None, Pictures]:
         layers, notes = {}, []
-        for role in roles if run.task.is_volume else ():
-            yield role
-            layers[role] = picture_layer(run, role, _of_volumes(run, role))
         for role in roles if run.drawn_where_looked_at else ():
             yield role
             layers[role] = layer_where_looked_at(run, role)
+        for role in roles if run.task.is_volume and not run.drawn_where_looked_at else ():
+            yield role
+            layers[role] = picture_layer(run, role, _of_volumes(run, role))
         for role in () if run.task.is_volume or run.drawn_where_looked_at else roles:
             planes = _AlignedPlanes(run, within_regions=role in _WITHIN_REGIONS)
             data, note = yield from _drawn(planes, role, _drawing(run, role))

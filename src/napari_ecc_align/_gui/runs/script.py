@@ -109,6 +109,8 @@ def _options(task: Task, model: str) -> dict[str, str]:
         kept = () if task.judged else ("precision", "max_iterations", "tolerance")
         chosen = {} if task.judged else {"model": repr(model)}
         options = {**chosen, **sizes, **{name: options[name] for name in kept}}
+        if task.parameters.all_turns and task.is_volume and not task.judged:
+            options["all_turns"] = "True"
     if task.bends:
         options["model"] = repr("smooth")
     if task.initial is not None:

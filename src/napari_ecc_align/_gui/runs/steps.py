@@ -40,7 +40,7 @@ from ..._verdict.field_result import SmoothAlignment
 from ..._verdict.verdict import FOUND, Verdict
 from ..layers.comparison_layers import blank_outside
 from ..layers.lazy_planes import lazily
-from ..layers.resampling import in_memory, large_volume
+from ..layers.resampling import in_memory
 from ..shared.refusal import Refusal, refusing
 from .finished_run import FinishedRun
 from .frame_choice import unlike
@@ -91,10 +91,9 @@ def _steps(task: Task) -> Generator[Progress, None, FinishedRun]:
         _are_large(task)
         align = _align_volume
     run = yield from align(task, task.masks())
-    if run.verdict not in FOUND or run.inspection is not None or not task.resamples:
+    done = run.inspection is not None or task.is_volume
+    if run.verdict not in FOUND or done or not task.resamples:
         return run
-    if task.is_volume:
-        return replace(run, data=_large_volume(run))
     return (yield from _resampled_steps(run))
 
 
@@ -182,7 +181,14 @@ def _align_volume(task: Task, masks: dict[str, Any]) -> Generator[Progress, None
     steps = (
         volume_judging_steps(reference, moving, given, **options)
         if task.judged
-        else volume_steps(reference, moving, search, initial=given, **options)
+        else volume_steps(
+            reference,
+            moving,
+            search,
+            initial=given,
+            all_turns=task.parameters.all_turns,
+            **options,
+        )
     )
     result = yield from _seldom(
         retold(steps, lambda step: replace(step, fraction=step.fraction * _SEARCH_SHARE))
@@ -191,17 +197,20 @@ def _align_volume(task: Task, masks: dict[str, Any]) -> Generator[Progress, None
     if not worth_a_look(result):
         return run
     if large:
-        reason = f"{result.reason} The volumes are too large to be compared here."
-        return replace(run, results=_alone(replace(result, reason=reason)))
+        said = "The volumes are too large to be counted here; they are compared where you look."
+        reason = f"{result.reason} {said}"
+        run = replace(run, results=_alone(replace(result, reason=reason)))
+        return (yield from _resampled_steps(run)) if result.found else run
     fixed, other = _volumes(task)
     compared = _inspection_steps(task, fixed, other, result.transform, masks)
     seen = yield from _told_comparing(compared)
-    return replace(run, inspection=seen, data=seen.warped)
+    return (yield from retold(aligned_steps(run, seen), lambda step: replace(step, fraction=1)))
 
 
 def _looks(task: Task) -> Looks:
     chosen = task.parameters
-    return Looks(chosen.thresholding, chosen.resampling, chosen.signed)
+    signed = None if task.drawn_where_looked_at else chosen.signed
+    return Looks(chosen.thresholding, chosen.resampling, signed)
 
 
 def _are_large(task: Task) -> bool:
@@ -215,14 +224,6 @@ def _are_large(task: Task) -> bool:
             "crop the layers"
         )
     return large
-
-
-def _large_volume(run: FinishedRun) -> Any:
-    """Return the moving volume on the reference's grid, read where it is seen."""
-    task = run.task
-    return large_volume(
-        task.moving.source, run.transforms[0], task.shape, task.parameters.resampling
-    )
 
 
 def _volumes(task: Task) -> list[NDArray[Any]]:

@@ -39,12 +39,14 @@ class Parameters:
     signed: bool
     output: Output = "resample"
     smooth: bool = False
+    all_turns: bool = False
 
     def record(self) -> dict[str, Any]:
         """Return what was chosen, by name, for the provenance."""
         return {
             **vars(self.search),
             **({"model": "smooth"} if self.smooth else {}),
+            **({"all_turns": True} if self.all_turns else {}),
             "thresholding": self.thresholding,
             "signed": self.signed,
             "interpolation": self.resampling.interpolation,
@@ -170,11 +172,14 @@ class Task:
 
     @property
     def drawn_where_looked_at(self) -> bool:
-        """Whether it is a single image that is not, or not only, one array in memory.
+        """Whether it is a single image or volume that is not, or not only, one array in memory.
 
-        Of what comes of it no more is drawn than somebody sees.
+        Of what comes of it no more is drawn than somebody sees. Of volumes in colour all is.
         """
-        if self.choice is not None or self.is_volume:
+        if self.is_volume:
+            if any(len(image.data.shape) > 3 for image in (self.reference, self.moving)):
+                return False
+        elif self.choice is not None:
             return False
         sources = self.reference.source, self.moving.source
         return any(is_lazy(source) or is_multiscale(source) for source in sources)

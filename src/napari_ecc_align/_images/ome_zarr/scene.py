@@ -155,7 +155,8 @@ def _bending(count: int, where: list[int]) -> dict[str, Any]:
 
 def _in_space(field: Field, reference: OmeZarrImage, moving: OmeZarrImage) -> Sampled:
     """Return by how much points of the moving image are displaced to lie on the reference."""
-    back = sampled(field.inverse)
+    turned = field.inverse
+    back = sampled(turned, (turned.rows, turned.columns))
     rows, columns = (
         start + spacing * np.arange(count)
         for start, spacing, count in zip(

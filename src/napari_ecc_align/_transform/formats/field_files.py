@@ -6,7 +6,7 @@ import io
 import json
 import zipfile
 from base64 import b64decode, b64encode
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from math import prod
 from pathlib import Path
@@ -21,7 +21,7 @@ from ..._common.given import GivenPath
 from ..._common.memory import IMAGE_BYTES, expanded, most_image_bytes, whole_file
 from ..._common.opening import opened
 from ..splines import DEGREE
-from .field_zarr import Sampled
+from .field_zarr import Sampled, displaced_axes
 from .matrix_npy import header_of
 
 Array = NDArray[np.float64]
@@ -31,7 +31,7 @@ GROUPS = {".zarr": "OME-NGFF displacements"}
 
 MANY_FIELDS = {".npz": "Fields, with where they are known"}
 
-_OWN = ("matrix", "rows", "columns", "coefficients")
+_LATTICES = ("planes", "rows", "columns")
 _FORMAT, _VERSION, _HEAD = "napari-ecc-align field", 1, 1000
 # Of float64, as which all is kept.
 _ITEM_BYTES = 8
@@ -39,15 +39,15 @@ _ITEM_BYTES = 8
 _KEPT = {"coefficients": np.float32, "sigma": np.float16}
 _TYPES = {"MET_FLOAT": "<f4", "MET_DOUBLE": "<f8"}
 _HEADER = """ObjectType = Image
-NDims = 2
+NDims = {axes}
 BinaryData = True
 BinaryDataByteOrderMSB = False
 CompressedData = False
-TransformMatrix = 1 0 0 1
-Offset = {x!r} {y!r}
-ElementSpacing = 1 1
-DimSize = {width} {height}
-ElementNumberOfChannels = 2
+TransformMatrix = {straight}
+Offset = {offset}
+ElementSpacing = {apart}
+DimSize = {size}
+ElementNumberOfChannels = {axes}
 ElementType = MET_FLOAT
 ElementDataFile = LOCAL
 """
@@ -56,7 +56,7 @@ ElementDataFile = LOCAL
 def write_field(
     path: GivenPath,
     stored: dict[str, Array],
-    dense: Callable[[], tuple[Array, tuple[float, float]]],
+    dense: Callable[[], Sampled],
     *,
     overwrite: bool,
 ) -> None:
@@ -67,9 +67,15 @@ def write_field(
         np.savez_compressed(buffer, **stored)  # type: ignore[arg-type]
         content = buffer.getvalue()
     else:
-        moved, (x, y) = dense()
-        height, width = moved.shape[:2]
-        header = _HEADER.format(x=x, y=y, width=width, height=height)
+        moved, start, apart = dense()
+        axes = len(start)
+        header = _HEADER.format(
+            axes=axes,
+            straight=_words(np.eye(axes).ravel()),
+            offset=" ".join(map(repr, start)),
+            apart=_words(apart),
+            size=" ".join(map(str, moved.shape[axes - 1 :: -1])),
+        )
         content = header.encode() + moved.astype("<f4").tobytes()
     write_atomically(path, content, overwrite=overwrite)
 
@@ -187,13 +193,28 @@ def _suffix(path: GivenPath) -> str:
     return suffix
 
 
-def read_field(path: GivenPath) -> dict[str, Array] | Sampled:
-    """Return the arrays of a field, or displacements on ITK's grid."""
+def read_field(path: GivenPath, axes: int = 2) -> dict[str, Array] | Sampled:
+    """Return the arrays of a field of so many axes, or displacements on ITK's grid."""
     suffix = ".json" if _is_json(path) else _suffix(path)
     with _usable(path) as content:
         if suffix == ".json":
             return field_in(json.loads(content))
-        return _own(content) if suffix == ".npz" else _metaimage(content)
+        return _own(content, axes) if suffix == ".npz" else _metaimage(content, axes)
+
+
+def holds_a_volume_field(path: Path) -> bool:
+    """Return whether a file, or a group, that holds a field holds one of volumes."""
+    suffix = path.suffix.lower()
+    if suffix in GROUPS:
+        return displaced_axes(path) == len(_LATTICES)
+    if suffix not in FIELD_FORMATS:
+        return False
+    with _usable(path) as content:
+        if suffix == ".mha":
+            lines = content[:_HEAD].decode("ascii", "replace").splitlines()
+            return any("".join(line.split()) == f"NDims={len(_LATTICES)}" for line in lines)
+        with zipfile.ZipFile(io.BytesIO(content)) as archive:
+            return f"{_LATTICES[0]}.npy" in archive.namelist()
 
 
 def holds_a_field(path: Path) -> bool:
@@ -208,11 +229,11 @@ def _is_json(path: GivenPath) -> bool:
     return Path(path).suffix.lower() == ".json"
 
 
-def _own(content: bytes) -> dict[str, Array]:
+def _own(content: bytes, axes: int = 2) -> dict[str, Array]:
     stored = _arrays(content)
     if any("/" in name for name in stored):
         raise ValueError("it holds one for each frame of a film: load_fields reads it")
-    return _checked(stored)
+    return _checked(stored, axes)
 
 
 def _arrays(content: bytes) -> dict[str, Array]:
@@ -234,51 +255,61 @@ def _arrays(content: bytes) -> dict[str, Array]:
         return {name: np.asarray(archive[name], np.float64) for name in archive.files}
 
 
-def _checked(stored: dict[str, Array]) -> dict[str, Array]:
+def _checked(stored: dict[str, Array], axes: int = 2) -> dict[str, Array]:
     """Return the arrays of a field; raise `ValueError` for those of anything else."""
-    missing = [name for name in _OWN if name not in stored]
-    if missing or stored["coefficients"].ndim != 3:
-        raise ValueError("it holds no field")
-    height, width, axes = stored["coefficients"].shape
-    shapes = {"matrix": (3, 3), "rows": (2,), "columns": (2,)}
-    fits = axes == 2 and min(height, width) > DEGREE
+    if axes < len(_LATTICES) and _LATTICES[0] in stored:
+        raise ValueError("it holds a field of volumes, not of images")
+    lattices = _LATTICES[-axes:]
+    own = ("matrix", *lattices, "coefficients")
+    if any(name not in stored for name in own) or stored["coefficients"].ndim != axes + 1:
+        raise ValueError("it holds no field" + " of volumes" * (axes > 2))
+    counts = stored["coefficients"].shape
+    shapes = {"matrix": (axes + 1,) * 2, **dict.fromkeys(lattices, (2,))}
+    fits = counts[-1] == axes and min(counts[:-1]) > DEGREE
     fits = fits and all(stored[name].shape == shape for name, shape in shapes.items())
-    fits = fits and all(np.isfinite(stored[name]).all() for name in _OWN)
-    fits = fits and stored["rows"][1] > 0 and stored["columns"][1] > 0
-    sigma = stored.get("sigma", np.zeros((1, 1, 2)))
-    if not fits or sigma.ndim != 3 or sigma.shape[2] != 2 or not sigma.size:
+    fits = fits and all(np.isfinite(stored[name]).all() for name in own)
+    fits = fits and all(stored[name][1] > 0 for name in lattices)
+    sigma = stored.get("sigma", np.zeros((1,) * axes + (axes,)))
+    if not fits or sigma.ndim != axes + 1 or sigma.shape[-1] != axes or not sigma.size:
         raise ValueError("it holds no field")
     return stored
 
 
-def _metaimage(content: bytes) -> Sampled:
+def _metaimage(content: bytes, axes: int) -> Sampled:
     head, mark, _ = content.partition(b"ElementDataFile")
     _, _, pixels = content[len(head) :].partition(b"\n")
     lines = [line.partition("=") for line in head.decode("ascii", "replace").splitlines()]
     fields = {name.strip(): value.strip() for name, equals, value in lines if equals}
-    if not mark or fields["NDims"] != "2" or fields.get("ElementNumberOfChannels") != "2":
-        raise ValueError("it holds no plane of vectors")
-    turned = np.array(fields.get("TransformMatrix", "1 0 0 1").split(), np.float64)
-    if not np.array_equal(turned, [1, 0, 0, 1]):
+    count = str(axes)
+    if not mark or fields["NDims"] != count or fields.get("ElementNumberOfChannels") != count:
+        raise ValueError(f"it holds no {'plane' if axes == 2 else 'volume'} of vectors")
+    turned = np.array(fields.get("TransformMatrix", _words(np.eye(axes).ravel())).split(), float)
+    if not np.array_equal(turned, np.eye(axes).ravel()):
         raise ValueError("its axes are turned")
-    width, height = (int(number) for number in fields["DimSize"].split())
+    size = tuple(int(number) for number in fields["DimSize"].split())
     kind = np.dtype(_TYPES[fields["ElementType"]])
-    most = most_image_bytes()
-    if min(width, height) < 1 or 2 * width * height * _ITEM_BYTES > most:
+    most, numbers = most_image_bytes(), axes * prod(size)
+    if len(size) != axes or min(size) < 1 or numbers * _ITEM_BYTES > most:
         raise ValueError(
-            f"it has {width} x {height} vectors, none or more than the {most:,} bytes that are "
-            f"read; {IMAGE_BYTES} sets another limit"
+            f"it has {' x '.join(map(str, size))} vectors, none or more than the {most:,} bytes "
+            f"that are read; {IMAGE_BYTES} sets another limit"
         )
     if fields.get("CompressedData", "False") == "True":
-        pixels = expanded(pixels, 2 * width * height * kind.itemsize)
+        pixels = expanded(pixels, numbers * kind.itemsize)
     if fields.get("BinaryDataByteOrderMSB", "False") == "True":
         kind = kind.newbyteorder(">")
-    stored = np.frombuffer(pixels, kind, count=2 * width * height)
+    stored = np.frombuffer(pixels, kind, count=numbers)
     if not np.isfinite(stored).all():
         raise ValueError("its displacements are not all finite")
     values = stored.astype(np.float64)
-    (x, y), (dx, dy) = (
-        [float(number) for number in fields.get(name, default).split()]
-        for name, default in (("Offset", "0 0"), ("ElementSpacing", "1 1"))
+    start, apart = (
+        tuple(float(number) for number in fields.get(name, _words([default] * axes)).split())
+        for name, default in (("Offset", 0), ("ElementSpacing", 1))
     )
-    return Sampled(values.reshape(height, width, 2), (x, y), (dx, dy))
+    if not len(start) == len(apart) == axes:
+        raise ValueError("its offset and spacing are not of its axes")
+    return Sampled(values.reshape(*size[::-1], axes), start, apart)
+
+
+def _words(numbers: Iterable[float]) -> str:
+    return " ".join(f"{number:g}" for number in numbers)

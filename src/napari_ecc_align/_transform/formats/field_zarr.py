@@ -2,8 +2,8 @@
 
 Direction: from the points of ``input`` to those of ``output``; written as reference to moving, in
 pixels, and turned round by the reader if ``input`` is called "moving" or ``output`` "reference".
-Axis order: that of the file, written (y, x). What comes before and after the displacements in a
-sequence is kept as matrices.
+Axis order: that of the file, written (y, x), of volumes (z, y, x). What comes before and after
+the displacements in a sequence is kept as matrices.
 """
 
 from __future__ import annotations
@@ -33,25 +33,30 @@ from .ome_ngff import ends_of, matrix_of
 Array = NDArray[np.float64]
 
 VERSION = "0.6"
-_PLACE, _LEVEL, _PART = "coordinateTransformations/displacements", "s0", 512
+_PLACE, _LEVEL = "coordinateTransformations/displacements", "s0"
+# Along each axis of a plane, and of a volume, a chunk has so many vectors.
+_PART = {2: 512, 3: 64}
 # Each takes a look at a file.
 _MOST_CHUNKS = 2**18
-_SPACE = [{"name": name, "type": "array"} for name in "yx"]
+
+
+def _space(axes: int) -> list[dict[str, Any]]:
+    return [{"name": name, "type": "array"} for name in "zyx"[-axes:]]
 
 
 class Sampled(NamedTuple):
-    """Displacements (dx, dy) on an even grid.
+    """Displacements (dx, dy), of volumes (dx, dy, dz), on an even grid.
 
     Attributes
     ----------
-    values : ndarray of float64, shape (h, w, 2)
+    values : ndarray of float64, shape (h, w, 2) or (d, h, w, 3)
     start, spacing : tuple of float
-        Where (x, y) the first lies, and how far apart they are.
+        Where (x, y), or (x, y, z), the first lies, and how far apart they are.
     """
 
     values: Array
-    start: tuple[float, float]
-    spacing: tuple[float, float]
+    start: tuple[float, ...]
+    spacing: tuple[float, ...]
 
 
 class Stored(NamedTuple):
@@ -115,7 +120,8 @@ def _is_ours(path: Path) -> bool:
 
 
 def _fill(folder: Path, sampled: Sampled) -> None:
-    systems = [{"name": name, "axes": _SPACE} for name in ("reference", "moving")]
+    space = _space(len(sampled.start))
+    systems = [{"name": name, "axes": space} for name in ("reference", "moving")]
     step = {
         "type": "displacements",
         "path": _PLACE,
@@ -125,7 +131,7 @@ def _fill(folder: Path, sampled: Sampled) -> None:
     }
     scene = {"coordinateSystems": systems, "coordinateTransformations": [step]}
     _write_group(folder, {"ome": {"version": VERSION, "scene": scene}})
-    write_displacements(folder / _PLACE, sampled, "reference", _SPACE)
+    write_displacements(folder / _PLACE, sampled, "reference", space)
 
 
 def write_displacements(
@@ -142,7 +148,7 @@ def write_displacements(
     system : str
         The coordinate system of which they displace the points.
     axes : sequence of mapping
-        Its two axes, rows first.
+        Its axes, columns last.
     """
     _write_group(group.parent, {})
     vectors: dict[str, Any] = {"name": "c", "type": "displacement", "discrete": True}
@@ -172,9 +178,10 @@ def _write_group(folder: Path, attributes: dict[str, Any]) -> None:
 
 
 def _write_array(folder: Path, values: Array) -> None:
-    """Write an array (c, h, w) in single precision."""
+    """Write an array (c, h, w), or (c, d, h, w), in single precision."""
     folder.mkdir()
-    part = (len(values), *(min(_PART, length) for length in values.shape[1:]))
+    axes = len(values)
+    part = (axes, *(min(_PART[axes], length) for length in values.shape[1:]))
     document = {
         "zarr_format": 3,
         "node_type": "array",
@@ -187,7 +194,7 @@ def _write_array(folder: Path, values: Array) -> None:
             {"name": "bytes", "configuration": {"endian": "little"}},
             {"name": "gzip", "configuration": {"level": 6}},
         ],
-        "dimension_names": ["c", "y", "x"],
+        "dimension_names": ["c", *"zyx"[-axes:]],
         "attributes": {},
     }
     (folder / "zarr.json").write_text(json.dumps(document, indent=2) + "\n", "utf-8")
@@ -208,8 +215,8 @@ def _parts(shape: tuple[int, ...], part: tuple[int, ...]) -> Any:
         yield key, tuple(slice(at, at + own) for at, own in zip(starts, part, strict=True))
 
 
-def read_zarr(path: GivenPath) -> Stored:
-    """Return the field that a Zarr group holds, of two axes.
+def read_zarr(path: GivenPath, axes: int = 2) -> Stored:
+    """Return the field that a Zarr group holds, of two axes, or of three.
 
     Raises
     ------
@@ -218,7 +225,7 @@ def read_zarr(path: GivenPath) -> Stored:
     """
     folder = Path(path)
     try:
-        return _stored(folder, _transformation(folder))
+        return _stored(folder, _transformation(folder), axes)
     except InputError as error:
         raise InputError(f"{folder} holds no usable field: {error}") from error
     except _FLAWS as error:
@@ -262,26 +269,37 @@ def _displaces(step: Any) -> bool:
     return isinstance(step, dict) and step.get("type") == "displacements"
 
 
-def _stored(folder: Path, item: dict[str, Any]) -> Stored:
+def _stored(folder: Path, item: dict[str, Any], axes: int) -> Stored:
     steps = _steps_of(item)
     kinds = [*map(_displaces, steps)]
     if sum(kinds) != 1:
         raise InputError("its sequence has more than one field of displacements")
     at = kinds.index(True)
-    sampled = _sampled(folder, str(steps[at]["path"]))
-    before, after = (_matrix(part) for part in (steps[:at], steps[at + 1 :]))
+    sampled = _sampled(folder, str(steps[at]["path"]), axes)
+    before, after = (_matrix(part, axes) for part in (steps[:at], steps[at + 1 :]))
     source, target = ends_of(item)
     return Stored(before, sampled, after, source == "moving" or target == "reference")
 
 
-def _matrix(steps: list[Any]) -> Array:
-    """Return steps, of the axes (y, x), as one matrix of (x, y)."""
+def _matrix(steps: list[Any], axes: int) -> Array:
+    """Return steps, of the axes (y, x), as one matrix of (x, y); of volumes of (x, y, z)."""
     inner = {"type": "sequence", "transformations": steps}
-    # The order of two axes is turned by the same change as back.
-    return in_row_column(matrix_of(inner, 2)) if steps else np.eye(3)
+    # The order of the axes is turned by the same change as back.
+    return in_row_column(matrix_of(inner, axes)) if steps else np.eye(axes + 1)
 
 
-def _sampled(folder: Path, path: str) -> Sampled:
+def displaced_axes(path: GivenPath) -> int:
+    """Return of how many axes the displacements in a Zarr group are; raise as `read_zarr`."""
+    folder = Path(path)
+    try:
+        steps = _steps_of(_transformation(folder))
+        place = folder / str(next(step for step in steps if _displaces(step))["path"])
+        return len(_said(place)["multiscales"][0]["coordinateSystems"][0]["axes"]) - 1
+    except (InputError, *_FLAWS) as error:
+        raise InputError(f"{folder} holds no usable field: {error!r:.200}") from error
+
+
+def _sampled(folder: Path, path: str, count: int) -> Sampled:
     place = (folder / path).resolve()
     if not place.is_relative_to(folder.resolve()):
         raise InputError(f"its displacements lie elsewhere, at {path!r:.80}")
@@ -290,11 +308,13 @@ def _sampled(folder: Path, path: str) -> Sampled:
     axes = image["coordinateSystems"][0]["axes"]
     names = [str(axis["name"]) for axis in axes]
     kinds = [axis.get("type") for axis in axes]
-    if len(axes) != 3 or kinds.count("displacement") != 1 or not {"x", "y"} <= {*names}:
-        raise InputError("its displacements must have axes y and x, and one of type displacement")
+    wanted = "zyx"[-count:]
+    told = f"{', '.join(wanted[:-1])} and x"
+    if len(axes) != count + 1 or kinds.count("displacement") != 1 or not {*wanted} <= {*names}:
+        raise InputError(f"its displacements must have axes {told}, and one of type displacement")
     vector = kinds.index("displacement")
-    space = [at for at in range(3) if at != vector]
-    scale, start = np.ones(3), np.zeros(3)
+    space = [at for at in range(count + 1) if at != vector]
+    scale, start = np.ones(count + 1), np.zeros(count + 1)
     for one in level.get("coordinateTransformations", []):
         for step in _steps_of(one):
             if step["type"] == "scale":
@@ -304,27 +324,27 @@ def _sampled(folder: Path, path: str) -> Sampled:
                 start[-len(step["translation"]) :] += step["translation"]
             elif step["type"] != "identity":
                 raise InputError(f"its displacements are placed by {step['type']!r:.40}")
-    values = np.moveaxis(_array(place / str(level["path"])), vector, -1)
-    order = [names[at] for at in space]
-    if values.shape[-1] != 2:
-        raise InputError("its displacements must have two parts, along y and x")
-    if order == ["x", "y"]:
-        values, space = np.swapaxes(values, 0, 1), space[::-1]
-    else:
-        values = values[..., ::-1]
-    (y, dy), (x, dx) = ((float(start[at]), float(scale[at])) for at in space)
-    if not (dx > 0 and dy > 0 and np.isfinite([x, y, dx, dy]).all()):
-        raise InputError("its grid must go on in x and in y")
+    values = np.moveaxis(_array(place / str(level["path"]), count), vector, -1)
+    if values.shape[-1] != count:
+        raise InputError(f"its displacements must have {count} parts, along {told}")
+    # As (x, y, z), and the places by planes, rows and columns.
+    order = [[names[at] for at in space].index(name) for name in wanted]
+    values = values.transpose(*order, count)[..., order[::-1]]
+    first, apart = (
+        tuple(float(along[space[at]]) for at in order[::-1]) for along in (start, scale)
+    )
+    if not (min(apart) > 0 and np.isfinite([*first, *apart]).all()):
+        raise InputError(f"its grid must go on in {told}")
     if not np.isfinite(values).all():
         raise InputError("its displacements are not all finite")
-    return Sampled(np.asarray(values, np.float64), (x, y), (dx, dy))
+    return Sampled(np.asarray(values, np.float64), first, apart)
 
 
-def _array(folder: Path) -> Array:
+def _array(folder: Path, axes: int) -> Array:
     """Return the numbers of an array: by itself if it is stored plainly, else by zarr."""
     document, _ = json_in(folder / "zarr.json", METADATA)
     shape = tuple(int(length) for length in document["shape"])
-    if len(shape) != 3 or min(shape) < 1 or 8 * prod(shape) > most_image_bytes():
+    if len(shape) != axes + 1 or min(shape) < 1 or 8 * prod(shape) > most_image_bytes():
         raise InputError(f"its displacements have the shape {shape}")
     codecs = [(codec["name"], codec.get("configuration", {})) for codec in document["codecs"]]
     plain = [name for name, _ in codecs] in (["bytes"], ["bytes", "gzip"])
@@ -335,7 +355,7 @@ def _array(folder: Path) -> Array:
     kind = np.dtype(_KINDS[document["data_type"]]).newbyteorder("<" if endian == "little" else ">")
     separator = key.get("configuration", {}).get("separator", "/")
     part = tuple(int(length) for length in document["chunk_grid"]["configuration"]["chunk_shape"])
-    if document["chunk_grid"]["name"] != "regular" or len(part) != 3 or min(part) < 1:
+    if document["chunk_grid"]["name"] != "regular" or len(part) != axes + 1 or min(part) < 1:
         raise InputError("its chunks are no regular grid")
     if prod(-(-length // own) for length, own in zip(shape, part, strict=True)) > _MOST_CHUNKS:
         raise InputError(f"its chunks of {part} are too many; save it with larger ones")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import product
@@ -11,27 +10,17 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from ...._common.atomic import write_atomically
 from ...._common.errors import InputError
 from ...._common.given import GivenPath, Numbers, as_floats
+from ...._transform.field_samples import at_pixels, sampled
+from ...._transform.formats.field_files import read_field, write_field
+from ...._transform.formats.field_zarr import Sampled, is_zarr, read_zarr, write_zarr
 from ...._transform.matrices import checked_volume_matrix
 from ...._transform.splines import Array, Lattice, interpolating, summed
 
 # Newton's method for the way back has converged long before.
 _NEWTON = 20
-_HEADER = """ObjectType = Image
-NDims = 3
-BinaryData = True
-BinaryDataByteOrderMSB = False
-CompressedData = False
-TransformMatrix = 1 0 0 0 1 0 0 0 1
-Offset = 0 0 0
-ElementSpacing = 1 1 1
-DimSize = {width} {height} {depth}
-ElementNumberOfChannels = 3
-ElementType = MET_FLOAT
-ElementDataFile = LOCAL
-"""
+_LATTICES = ("planes", "rows", "columns")
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -235,12 +224,14 @@ class VolumeField:
         return f"VolumeField(bends up to {self.largest:.2f} voxels; {known})"
 
     def save(self, path: GivenPath, *, overwrite: bool = False) -> None:
-        """Write the field as an ITK displacement field, whole or not at all.
+        """Write the field, whole or not at all.
 
         Parameters
         ----------
         path : str or Path
-            Its suffix is ``.mha``; SimpleITK reads it as an image of vectors, of spacing 1.
+            Its suffix is ``.npz`` (ours, small and with sigma), or ``.mha``: an ITK displacement
+            field, which SimpleITK reads as an image of vectors, of spacing 1; or ``.zarr``: a
+            group of OME-NGFF 0.6 with displacements, in voxels.
         overwrite : bool, default: False
             Replace a file that is there already.
 
@@ -251,28 +242,74 @@ class VolumeField:
 
         Examples
         --------
-        >>> from pathlib import Path
         >>> from tempfile import TemporaryDirectory
         >>> import numpy as np
         >>> from napari_ecc_align import VolumeField
         >>> bent = VolumeField.from_displacements(np.full((8, 9, 10, 3), 0.5))
         >>> with TemporaryDirectory() as folder:
         ...     bent.save(f"{folder}/bent.mha")
-        ...     Path(folder, "bent.mha").stat().st_size > 8 * 9 * 10 * 3 * 4
-        True
+        ...     VolumeField.load(f"{folder}/bent.mha")((1, 2, 3)).round(6).tolist()
+        [1.5, 2.5, 3.5]
         """
-        if not str(path).lower().endswith(".mha"):
-            raise InputError(f"{path}: the file of a field of volumes must end in .mha")
-        places = [np.arange(one.start, one.last + 1e-6) for one in self._lattices]
-        z, y, x = np.meshgrid(*places, indexing="ij")
-        points = np.stack([x, y, z], axis=-1)
-        bent = points + self.displacements(*places)
-        moved = bent @ self.matrix[:3, :3].T + self.matrix[:3, 3] - points
-        depth, height, width = moved.shape[:3]
-        content = io.BytesIO()
-        content.write(_HEADER.format(width=width, height=height, depth=depth).encode())
-        content.write(moved.astype("<f4").tobytes())
-        write_atomically(path, content.getvalue(), overwrite=overwrite)
+        if is_zarr(path):
+            write_zarr(path, sampled(self, self._lattices), overwrite=overwrite)
+            return
+        stored = {
+            name: np.array([one.start, one.spacing])
+            for name, one in zip(_LATTICES, self._lattices, strict=True)
+        }
+        stored |= {"matrix": self.matrix, "coefficients": self.coefficients}
+        stored |= {} if self.sigma is None else {"sigma": self.sigma}
+        write_field(path, stored, lambda: at_pixels(self, self._lattices), overwrite=overwrite)
+
+    @classmethod
+    def load(cls, path: GivenPath) -> VolumeField:
+        """Read a field that `save`, ITK or another program has written.
+
+        Parameters
+        ----------
+        path : str or Path
+            A file ``.npz`` or ``.mha``, or a group ``.zarr`` of OME-NGFF 0.6 that has
+            displacements from reference to moving voxels, and nothing before or after them.
+
+        Examples
+        --------
+        See `save`.
+
+        Raises
+        ------
+        InputError
+            If the file is missing, or holds no such field.
+        """
+        if is_zarr(path):
+            stored = read_zarr(path, 3)
+            plain = all(np.array_equal(one, np.eye(4)) for one in (stored.before, stored.after))
+            if stored.backward or not plain:
+                raise InputError(
+                    f"{path}: displacements of volumes are read from reference to moving voxels, "
+                    "without other transformations beside them"
+                )
+            return cls._through(stored.sampled)
+        found = read_field(path, 3)
+        if isinstance(found, Sampled):
+            return cls._through(found)
+        counts = found["coefficients"].shape[:3]
+        planes, rows, columns = (
+            Lattice(float(found[name][0]), float(found[name][1]), count)
+            for name, count in zip(_LATTICES, counts, strict=True)
+        )
+        matrix, coefficients = found["matrix"], found["coefficients"]
+        return cls(matrix, planes, rows, columns, coefficients, found.get("sigma"))
+
+    @classmethod
+    def _through(cls, given: Sampled) -> VolumeField:
+        """Return the field of displacements on a grid."""
+        found = cls.from_displacements(given.values, spacing=given.spacing)
+        planes, rows, columns = (
+            Lattice(start, one.spacing, one.count)
+            for start, one in zip(given.start[::-1], found._lattices, strict=True)
+        )
+        return cls(found.matrix, planes, rows, columns, found.coefficients)
 
 
 def _checked(points: Numbers) -> Array:

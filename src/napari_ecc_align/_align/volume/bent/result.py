@@ -68,6 +68,8 @@ class SmoothVolumeAlignment(WithVerdict):
     True
     >>> bool(np.abs(found.transform((32, 30, 20)) - bent((32, 30, 20))).max() < 0.5)
     True
+    >>> found.judged
+    False
     >>> found.known().shape, bool(found.uncertainty_at((32, 30, 20)) < 0.5)
     ((64, 64, 64), True)
     """
@@ -87,6 +89,11 @@ class SmoothVolumeAlignment(WithVerdict):
     start: str = "none"
     seconds: float = 0.0
     tiles: VolumeTiles | None = None
+
+    @property
+    def judged(self) -> bool:
+        """Whether the field was given, and not searched for: none is."""
+        return False
 
     def known(self, within: float = 1.0) -> NDArray[np.bool_]:
         """Return where the field is known to so many voxels (one sigma), of the reference."""

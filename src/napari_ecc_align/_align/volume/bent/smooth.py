@@ -65,6 +65,8 @@ class SmoothJob:
         In px.
     asked : callable
         Called often; what it raises ends the work.
+    all_turns : bool
+        Whether no turn is too far.
     """
 
     volumes: tuple[Volume, Volume]
@@ -72,6 +74,7 @@ class SmoothJob:
     start: Array | None
     stiffness: float | None
     asked: Callable[[], object]
+    all_turns: bool = False
 
 
 def smooth_volume_result(
@@ -106,7 +109,9 @@ def _steps(job: SmoothJob) -> Generator[Progress, None, SmoothVolumeAlignment]:
     own, other = yield from pyramids_of(job.volumes, job.spacings)
     rough = level_below(own, other, _ROUGH_VOXELS)
     options = SearchOptions("affine", "pyramid")
-    refiner = VolumeRefiner(own[rough:], other[rough:], options, job.asked)
+    refiner = VolumeRefiner(
+        own[rough:], other[rough:], options, job.asked, all_turns=job.all_turns
+    )
     flawed = flaw_of(refiner)
     if flawed is not None:
         return _nothing(own[0].shape, own[0].spacing, "failed", flawed.reason)

@@ -10,8 +10,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from ...._transform.models import Array
-from ...._verdict.limits import RIGHT, TIMES_LEFT, WRONG
-from ...._verdict.residual_pattern import CLEAR_SIGMAS
+from ...._verdict.limits import CLEAR_SIGMAS, RIGHT, TIMES_LEFT, WRONG
 from .basis import values
 from .estimate import FieldEstimate, field_steps
 from .seen import CELL, WINDOW, Seen, Stage

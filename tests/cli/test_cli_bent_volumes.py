@@ -1,0 +1,91 @@
+"""Two depth stacks in files, of which one bends: a field found, written, and applied."""
+
+import json
+
+import jsonschema
+import numpy as np
+import pytest
+import tifffile
+from processes import run_main
+from scipy import ndimage
+from test_cli_json import SCHEMA
+
+from napari_ecc_align import SmoothVolumeAlignment, VolumeField, warp_volume
+from napari_ecc_align._align.volume import steps
+
+SHAPE = (40, 44, 42)
+GRAY = {"photometric": "minisblack"}
+
+
+@pytest.fixture(scope="module")
+def pair(tmp_path_factory):
+    rng = np.random.default_rng(2)
+    volume = ndimage.gaussian_filter(rng.normal(size=SHAPE), 1.6)
+    volume = np.rint(30_000 + 6_000 * volume / volume.std()).clip(0, 65535).astype(np.uint16)
+    u = np.zeros((*SHAPE, 3))
+    u[..., 0] = 1.5 * np.sin(np.arange(SHAPE[0]) / 8)[:, None, None]
+    bent = VolumeField.from_displacements(u)
+    folder = tmp_path_factory.mktemp("bent")
+    for name, pixels in (("one", warp_volume(volume, bent)), ("two", volume)):
+        sizes = {"axes": "ZYX", **{f"PhysicalSize{axis}": 0.5 for axis in "ZYX"}}
+        tifffile.imwrite(folder / f"{name}.ome.tif", pixels, ome=True, metadata=sizes, **GRAY)
+    return folder, bent
+
+
+@pytest.fixture
+def found(pair, monkeypatch):
+    """Have the field found, which takes seconds, and is tested elsewhere; return with what."""
+    asked = {}
+
+    def align(reference, moving, **options):
+        asked.update(options)
+        numbers = {"known_share": 0.9, "uncertainty": 0.1, "bends": True, "stiffness": 8.0}
+        reason = "Known to 0.1 px on 90%."
+        return SmoothVolumeAlignment(
+            pair[1], "aligned", reason, reference.shape, ecc=0.99, **numbers
+        )
+
+    monkeypatch.setattr(steps, "align_volume", align)
+    return asked
+
+
+def test_a_volume_that_bends_is_aligned_written_and_applied(pair, found):
+    folder, bent = pair
+    files, out = (folder / "one.ome.tif", folder / "two.ome.tif"), folder / "out"
+    options = "--model", "smooth", "--out", out, "--transform-out", folder / "t.mha", "--json"
+    done = run_main("align", *files, *options)
+    assert (done.code, done.err) == (0, "")
+    assert found["model"] == "smooth" and not found["all_turns"]
+    assert found["spacing"] == found["moving_spacing"] == (0.5, 0.5, 0.5)
+    answer = json.loads(done.out)
+    jsonschema.validate(answer, {**SCHEMA, "anyOf": [{"$ref": "#/$defs/smooth_volumes"}]})
+    assert answer["bends"] and answer["bends_up_to"] == pytest.approx(1.5, abs=0.01)
+    assert answer["mean_difference"] < answer["mean_difference_before"] / 2
+    places = np.random.default_rng(0).uniform(8, 32, (50, 3))
+    for path in (answer["files"]["transform"], answer["files"]["transform_out"]):
+        assert np.abs(VolumeField.load(path)(places) - bent(places)).max() < 1e-3
+    like = "--like", files[0], "--out", folder / "again.ome.tif"
+    done = run_main("apply", answer["files"]["transform"], files[1], *like)
+    assert (done.code, done.err) == (0, "")
+    again, aligned = (tifffile.imread(path) for path in (like[-1], answer["files"]["warped"]))
+    assert np.array_equal(again, aligned)
+    told = run_main("align", *files, "--model", "smooth").out
+    assert "known to 1 voxel on" in told and "bends up to, voxels" in told
+
+
+@pytest.mark.parametrize(
+    ("command", "said"),
+    [
+        (("judge", "one.ome.tif", "two.ome.tif", "--transform", "f.npz"), "not judged: apply it"),
+        (("info", "f.npz"), "holds a field of volumes"),
+        (("apply", "f.npz", "two.ome.tif", "--like", "one.ome.tif", "--out", "x.tif", "--inverse"),
+         "not for fields of volumes"),
+        (("apply", "f.npz", "flat.tif", "--like", "one.ome.tif", "--out", "x.tif"), "no volume"),
+    ],
+)  # fmt: skip
+def test_what_is_not_done_with_fields_of_volumes_is_said(pair, monkeypatch, command, said):
+    folder, bent = pair
+    monkeypatch.chdir(folder)
+    bent.save("f.npz", overwrite=True)
+    tifffile.imwrite("flat.tif", np.zeros((20, 20), np.uint8), **GRAY)
+    assert said in run_main(*command).complaint
