@@ -216,12 +216,18 @@ def _neighbours(places: Array, side: float) -> tuple[NDArray[np.intp], Array]:
 # The frames of a film are asked at the same places.
 @lru_cache(maxsize=8)
 def _kept_neighbours(at: bytes, side: float) -> tuple[NDArray[np.intp], Array]:
-    places = np.frombuffer(at).reshape(-1, 2)
-    apart = np.hypot(*(places[:, None] - places).transpose(2, 0, 1))
+    x, y = np.frombuffer(at).reshape(-1, 2).T
+    apart = np.hypot(x[:, None] - x, y[:, None] - y)
     # By more than rounding explains.
     apart[apart < CLEAR * side] = np.inf
-    nearest = np.argsort(apart, axis=1, kind="stable")[:, :_NEIGHBOURS]
-    return nearest, np.take_along_axis(apart, nearest, axis=1)
+    rows, count = np.arange(len(x)), min(_NEIGHBOURS, len(x))
+    nearest, distances = np.empty((len(x), count), np.intp), np.empty((len(x), count))
+    # To put all of them in order would take three times as long.
+    for one in range(count):
+        nearest[:, one] = apart.argmin(axis=1)
+        distances[:, one] = apart[rows, nearest[:, one]]
+        apart[rows, nearest[:, one]] = np.inf
+    return nearest, distances
 
 
 def _corner_shift(
@@ -247,9 +253,9 @@ def _corner_shift(
     if len(places) < LEAST_TILES:
         return *clearest, homography_sigma
     asked = corners(shape) if hull is None else hull
-    designs = _designs(((places - centre) / half).tobytes())
+    freedoms = _FREEDOMS if bent else _FREEDOMS[:2]
     at_corners = _motions((asked - centre) / half)
-    for columns in designs if bent else designs[:2]:
+    for columns in _designs(((places - centre) / half).tobytes(), freedoms):
         parameters = columns.shape[1]
         there = at_corners[:, :parameters]
         fit, covariance = _fitted(columns, moves.ravel(), np.repeat(sigma, 2))
@@ -263,11 +269,11 @@ def _corner_shift(
 
 
 @lru_cache(maxsize=8)
-def _designs(at: bytes) -> list[Array]:
+def _designs(at: bytes, freedoms: tuple[int, ...]) -> list[Array]:
     """Return what motions more and more free do at places (x, y), (2 n, p), while determined."""
     places = np.frombuffer(at).reshape(-1, 2)
     design, found = _motions(places), []
-    for parameters in _FREEDOMS:
+    for parameters in freedoms:
         columns = design[:, :parameters]
         if len(places) < parameters or not _determined(columns):
             break
