@@ -134,7 +134,7 @@ class WholeReference:
 
     @cached_property
     def _usual(self) -> tuple[Bools | None, Array]:
-        """Pixels that are seen of most blocks, None for all, and the sums of products over them."""
+        """Pixels that are seen of most blocks, None for all, and sums of products over them."""
         if self.valid is None:
             return None, _squares(self._rows)
         usual = withdrawn(self.valid)
