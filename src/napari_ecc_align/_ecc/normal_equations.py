@@ -340,7 +340,8 @@ def over_planes(values: Array, planes: int, axis: int = 0) -> Array:
 def dot(a: Floats, b: Floats) -> Array:
     """Return the sum of products of each block with another; `einsum` takes twice as long."""
     n = len(a)
-    return np.matmul(a.reshape(n, 1, -1), b.reshape(n, -1, 1))[:, 0, 0].astype(np.float64)
+    products = np.matmul(a.reshape(n, 1, -1), b.reshape(n, -1, 1))
+    return np.asarray(products[:, 0, 0], np.float64)
 
 
 def _sum(planes: Floats) -> Array:

@@ -125,7 +125,7 @@ class WholeReference:
         if seen is not None:
             # Of most blocks the same pixels are seen, wherever the image lies.
             unlike = ~seen if usual is None else seen != usual
-            differs = unlike.reshape(len(seen), -1).any(axis=1)
+            differs = np.asarray(unlike.reshape(len(seen), -1).any(axis=1))
             squares = np.where(differs[:, None, None], 0, squares)
             partly = np.flatnonzero(differs & seen.reshape(len(seen), -1).any(axis=1))
             shown = seen[partly].reshape(len(partly), 1, self._rows.shape[2])
@@ -174,7 +174,7 @@ def plane_rows(blocks: Blocks, model: Model, frame: Frame) -> Floats:
 
 def _squares(rows: Floats) -> Array:
     """Return sums of products of all rows of each block, (n, p + 2, p + 2)."""
-    return np.matmul(rows, rows.transpose(0, 2, 1)).astype(np.float64)
+    return np.asarray(np.matmul(rows, rows.transpose(0, 2, 1)), np.float64)
 
 
 class LinearisedLevel:
