@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import multiprocessing
+import time
 from dataclasses import replace
 
 import numpy as np
@@ -79,9 +80,13 @@ def test_processes_find_the_same_in_order_though_one_of_them_dies(film, alone):
 
     def tell(step):
         told.append(step)
-        if len(children := multiprocessing.active_children()) and not tell.killed:
-            tell.killed = True
-            children[0].kill()
+        if tell.killed:
+            return
+        # The film would be done here before a process has started.
+        while not (children := multiprocessing.active_children()):
+            time.sleep(0.01)
+        tell.killed = True
+        children[0].kill()
 
     tell.killed = False
     check_same(aligned(film, StackRun(workers=2), tell), alone)

@@ -106,8 +106,9 @@ def _meanwhile(
         if isinstance(step, FrameProgress) and step.result is not None:
             found: Any = step.result
             done[len(done)] = found
-        if pool.has_begun:
-            steps.close()
+            # What is begun of a frame would be lost.
+            if pool.has_begun:
+                steps.close()
 
 
 def _blocks(series: Series, done: _Results) -> Iterator[_Block]:
