@@ -5,11 +5,14 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import threading
+import time
 
 import pytest
 from jobs import Stuck, Unreadable, slow, square, troubled
 
 from napari_ecc_align import InputError
+from napari_ecc_align._common.workers import pool
 from napari_ecc_align._common.workers.loop import Lost, work
 from napari_ecc_align._common.workers.pool import Pool
 
@@ -23,6 +26,35 @@ def results(function, items, **how):
 def test_every_item_comes_back_with_its_result():
     found = results(square, range(20), workers=2, timeout=300)
     assert found == {number: number**2 for number in range(20)}
+
+
+def test_the_caller_goes_on_while_processes_start(monkeypatch):
+    may_start = threading.Event()
+
+    class Late(pool.Child):
+        def __init__(self, *given, **how):
+            may_start.wait(60)
+            super().__init__(*given, **how)
+
+    monkeypatch.setattr(pool, "Child", Late)
+    late = Pool(square, workers=1, timeout=300)
+    late.begin()
+    assert not late.has_begun
+    may_start.set()
+    assert dict(filter(None, work(late, range(3)))) == {0: 0, 1: 1, 2: 4}
+
+
+def test_that_none_starts_is_told_where_there_is_work(monkeypatch):
+    def none(*_, **__):
+        raise OSError("no process left")
+
+    monkeypatch.setattr(pool, "Child", none)
+    refused = Pool(square, workers=2, timeout=300)
+    refused.begin()
+    while not refused.has_begun:
+        time.sleep(0.01)
+    with pytest.raises(OSError, match="no process left"):
+        dict(filter(None, work(refused, range(3))))
 
 
 def test_items_are_taken_only_when_a_process_is_free():

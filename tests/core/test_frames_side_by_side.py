@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import multiprocessing
+import time
 from dataclasses import replace
 
 import numpy as np
@@ -10,6 +11,7 @@ import pytest
 
 from napari_ecc_align import InputError, align_stack
 from napari_ecc_align._align import side_by_side
+from napari_ecc_align._align.follower import Follower
 from napari_ecc_align._align.frame_options import StackOptions
 from napari_ecc_align._align.passes import StackRun
 from napari_ecc_align._align.progress import FrameProgress
@@ -78,9 +80,13 @@ def test_processes_find_the_same_in_order_though_one_of_them_dies(film, alone):
 
     def tell(step):
         told.append(step)
-        if len(children := multiprocessing.active_children()) and not tell.killed:
-            tell.killed = True
-            children[0].kill()
+        if tell.killed:
+            return
+        # The film would be done here before a process has started.
+        while not (children := multiprocessing.active_children()):
+            time.sleep(0.01)
+        tell.killed = True
+        children[0].kill()
 
     tell.killed = False
     check_same(aligned(film, StackRun(workers=2), tell), alone)
@@ -121,6 +127,19 @@ def test_what_is_known_is_not_done_again(film, alone, known, monkeypatch):
         results = aligned(film, StackRun(workers=workers, known=marked))
         check_same(results, alone)
         assert [result.seconds for result in results].count(-1.0) == known
+
+
+@pytest.mark.parametrize("own", [0, BLOCK])
+def test_everything_is_asked_once_though_a_block_begins_with_the_reference(film, own, monkeypatch):
+    kept, keep = [], Follower.keep
+    monkeypatch.setattr(Follower, "keep", lambda self, *of: (kept.append(of), keep(self, *of)))
+    few = Film([*film][20 : 22 + BLOCK])
+    alone = aligned(few, StackRun(), to=own)
+    assert len(kept) == 1
+    monkeypatch.setattr(side_by_side, "Pool", Given)
+    monkeypatch.setattr(Given, "loses", False, raising=False)
+    for known in (0, 1, BLOCK + 1):
+        check_same(aligned(few, StackRun(workers=2, known=alone[:known]), to=own), alone)
 
 
 @pytest.mark.parametrize(("known", "often"), [(0, 1), (5, 40), (0, 1000)])

@@ -17,7 +17,7 @@ from analytic import (
 from napari_ecc_align._ecc import moments
 from napari_ecc_align._ecc.kept_blocks import KeptBlocks
 from napari_ecc_align._ecc.normal_equations import LinearisedBlocks, combined, withdrawn
-from napari_ecc_align._ecc.whole_level import LinearisedLevel, plane_rows
+from napari_ecc_align._ecc.whole_level import WholeReference, plane_rows
 from napari_ecc_align._transform.models import MODELS
 
 
@@ -70,7 +70,7 @@ def test_per_block_they_are_those_of_dense_least_squares(model, planes, seen):
 
 def test_of_a_whole_level_they_are_those_of_dense_least_squares(model, planes, seen):
     image = moving() if seen is None else np.where(seen, moving(), 0)
-    level = LinearisedLevel(plane_rows(blocks(), model, FRAME), 1, seen)
+    level = WholeReference(plane_rows(blocks(), model, FRAME), None).linearised(seen)
     scores, gain, ecc = level.fit(image)
     every = np.ones(pixels().shape[:-1], bool) if seen is None else seen
     values, slopes, sampled = (plane[every] for plane in planes)

@@ -13,7 +13,7 @@ from napari_ecc_align._ecc.correlation import (
     spectrum,
     template_correlations,
 )
-from napari_ecc_align._ecc.global_search import displacements, searched_turns, translations
+from napari_ecc_align._ecc.global_search import scored_displacements, searched_turns, translations
 from napari_ecc_align._ecc.mutual_information import shared_information
 from napari_ecc_align._ecc.quick_check import agreement
 from napari_ecc_align._images.pyramid.levels import image_pyramid
@@ -98,8 +98,8 @@ def test_the_search_finds_a_turn_and_a_scale(sign, degrees, scale):
     truth = turned(degrees, scale)
     turns = searched_turns(MODELS["similarity"])
     levels = levels_of(truth, sign, 2)
-    guesses = outcome_of(displacements(*levels, turns, representation="intensity", count=6))
-    assert min(corner_error(guess, truth, SHAPE) for guess in guesses) < 12
+    found = outcome_of(scored_displacements(*levels, turns, representation="intensity", count=6))
+    assert min(corner_error(guess, truth, SHAPE) for _, guess in found) < 12
 
 
 @pytest.mark.parametrize(

@@ -84,18 +84,28 @@ class Series:
         block : int
             The first frame.
         basis : Judged or None
-            What the first of the block before foretells of it.
+            What the leader of the block before foretells of it.
         """
         follower = self.follower()
         if isinstance(follower, Follower) and block % (_FOLLOWING * self.options.block):
             follower.basis = basis
         return follower
 
-    def known_firsts(self, block: int) -> range:
-        """Return the first frames of blocks before one that tell what is foretold of its first."""
+    def leader(self, block: int) -> int:
+        """Return the frame of a block, by its first, that the next block's follows.
+
+        It is the first or, where that is what the others are aligned to, the next one.
+        """
+        follows = isinstance(self.follower(), Follower)
+        itself = block == self.own and block + 1 < self.block_end(block)
+        return block + 1 if follows and itself else block
+
+    def known_leaders(self, block: int) -> list[int]:
+        """Return the frames of blocks before one that tell what is foretold of its first."""
         follows = isinstance(self.follower(), Follower)
         size = self.options.block
-        return range(block - block % (_FOLLOWING * size), block if follows else 0, size)
+        firsts = range(block - block % (_FOLLOWING * size), block if follows else 0, size)
+        return [self.leader(first) for first in firsts]
 
     def frame_steps(
         self,
@@ -144,7 +154,7 @@ class Series:
 def one_by_one(series: Series, known: Sequence[AnyResult] = ()) -> FrameSteps:
     """Align the frames of a series, of which the first results may be known.
 
-    The first frame of a block follows that of the block before, the others the one before them.
+    The first frame of a block follows the leader of the block before, the others the one before.
     """
     done = dict(enumerate(known))
     follower = series.follower()
@@ -157,12 +167,14 @@ def one_by_one(series: Series, known: Sequence[AnyResult] = ()) -> FrameSteps:
         return replace(step, stage=next_one)
 
     basis = None
-    for index in (*series.known_firsts(first), *range(first, len(series.images))):
-        if index % size == 0:
-            follower = series.block_follower(index, basis)
+    for index in (*series.known_leaders(first), *range(first, len(series.images))):
+        block = index - index % size
+        leads = index == series.leader(block)
+        if leads:
+            follower = series.block_follower(block, basis)
         steps = series.frame_steps(index, done, None, follower)
         result = yield from retold(steps, again if index in done else lambda step: step)
-        if index % size == 0 and isinstance(follower, Follower):
+        if leads and isinstance(follower, Follower):
             basis = follower.basis
         if index not in done:
             done[index] = result

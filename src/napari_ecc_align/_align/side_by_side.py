@@ -35,7 +35,7 @@ class _Block:
     images : dict of ndarray or Unreadable
         Those that the process cannot read by itself.
     basis : Judged or None
-        What the first frame foretells of the others, or that of the block before of the first, if
+        What the leader foretells of the others, or that of the block before of the leader, if
         that is not known.
     """
 
@@ -55,7 +55,7 @@ class _BlockAligner:
         done = dict(block.known)
         follower = self._series.follower()
         first = block.numbers[0]
-        if first in done:
+        if self._series.leader(first) in done:
             if isinstance(follower, Follower):
                 follower.basis = block.basis
         else:
@@ -70,8 +70,8 @@ class _BlockAligner:
 def side_by_side(series: Series, workers: int, known: Sequence[AnyResult] = ()) -> FrameSteps:
     """Align the frames of a series as `one_by_one` does, in several processes.
 
-    The first frame of each block is aligned here, ahead of the others of its block, so that all
-    start where they would if one process did everything; and all frames, until the processes have
+    The leader of each block is aligned here, ahead of the others of its block, so that all start
+    where they would if one process did everything; and all frames, until the processes have
     started. The frames of a process that dies twice have failed.
     """
     count = len(series.images)
@@ -106,15 +106,16 @@ def _meanwhile(
         if isinstance(step, FrameProgress) and step.result is not None:
             found: Any = step.result
             done[len(done)] = found
-        if pool.has_begun:
-            steps.close()
+            # What is begun of a frame would be lost.
+            if pool.has_begun:
+                steps.close()
 
 
 def _blocks(series: Series, done: _Results) -> Iterator[_Block]:
     """Yield the blocks of what is not done, each with the result of its first frame."""
     index, basis, size = len(done), None, series.options.block
-    for first in series.known_firsts(index - index % size):
-        basis = _first(series, first, done, basis)[1]
+    for leader in series.known_leaders(index - index % size):
+        basis = _led(series, leader, done, basis)[1]
     while index < len(series.images):
         block, end = index - index % size, series.block_end(index)
         follows = series.follower() is not None
@@ -123,29 +124,33 @@ def _blocks(series: Series, done: _Results) -> Iterator[_Block]:
         own = series.images.in_files
         images = {} if own else {at: series.images.read(at) for at in numbers}
         foretold = basis
-        if index == block or follows:
-            result, basis = _first(series, block, done, basis, images.get(block))
-        if index == block:
-            done[index], foretold = result, basis
+        leader = series.leader(block)
+        if leader > block:
+            done.setdefault(block, series.options.itself(series.shape))
+        leads = index <= leader
+        if leads or follows:
+            result, basis = _led(series, leader, done, basis, images.get(leader))
+        if leads:
+            done[leader], foretold = result, basis
         firsts = [at for at in range(0, block, size) if at in done and is_start(done[at])]
         # What the first frame's field foretells is not sent: it is found once more.
         sent = isinstance(series.follower(), Follower)
-        own_first = [block] if index == block and sent else range(block, numbers[0])
+        own_first = range(block, leader + 1) if leads and sent else range(block, numbers[0])
         near = {*firsts[-1:], *own_first}
         yield _Block(numbers, {at: done[at] for at in near if at in done}, images, foretold)
         index = end
 
 
-def _first(
+def _led(
     series: Series,
-    block: int,
+    leader: int,
     done: _Results,
     basis: Judged | None,
     image: NDArray[Any] | Unreadable | None = None,
 ) -> tuple[AnyResult, Judged | None]:
-    """Return the result of the first frame of a block, and what it foretells."""
-    follower = series.block_follower(block, basis)
-    result = outcome_of(series.frame_steps(block, done, image, follower))
+    """Return the result of the leader of a block, and what it foretells."""
+    follower = series.block_follower(leader - leader % series.options.block, basis)
+    result = outcome_of(series.frame_steps(leader, done, image, follower))
     return result, follower.basis if isinstance(follower, Follower) else None
 
 

@@ -33,6 +33,8 @@ class BlockMoves:
         Of each block with the moving image; of a negative, below 0.
     size : int
         Side of a block.
+    noise : (n, p, p) array
+        What noise of the reference's gradients adds to the normals, over the gain.
     """
 
     centres: Array
@@ -40,6 +42,7 @@ class BlockMoves:
     sigmas: Array
     correlations: Array
     size: int
+    noise: Array
 
 
 def block_moves(
@@ -92,4 +95,6 @@ def block_moves(
     # The parameters are lengths in radii of the level, and move the moving image back.
     moves = np.where(known[:, None], -motion.radius * moves, 0.0)
     sigmas = np.where(known, motion.radius * sigmas, np.inf)
-    return BlockMoves(centres, moves, sigmas, chained(seen), size)
+    told = np.where(gains == 0, 1.0, gains)
+    noise = np.where(gains == 0, 0.0, 1 / told)[:, None, None] * noise
+    return BlockMoves(centres, moves, sigmas, chained(seen), size, noise)

@@ -96,21 +96,6 @@ def searched_turns(model: Model, steps: Steps = "fine") -> list[Array]:
     return [turn / scale for scale in scales for turn in turns]
 
 
-def displacements(
-    reference: Level,
-    moving: Level,
-    turns: list[Array],
-    *,
-    representation: Representation,
-    count: int,
-) -> Generator[None, None, list[Array]]:
-    """Return the guesses of `scored_displacements` alone."""
-    found = yield from scored_displacements(
-        reference, moving, turns, representation=representation, count=count
-    )
-    return [matrix for _, matrix in found]
-
-
 def scored_displacements(
     reference: Level,
     moving: Level,

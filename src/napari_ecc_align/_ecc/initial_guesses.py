@@ -8,6 +8,7 @@ from functools import partial
 
 import numpy as np
 
+from .._common.quantiles import middle
 from .._images.pyramid.levels import InSteps, Level, index_below
 from .._images.pyramid.representations import Representation
 from .._transform.coordinates import corner_error, map_points, scaled
@@ -37,6 +38,13 @@ _PROMISING = 0.5
 _SAME = 0.5
 # Turns by less than 30 degrees are searched first.
 _NEAR = 1.7
+# So many peaks of the phase correlation are refined: of 113 pairs that were shifted by up to 60 %
+# and of which one of three peaks was right, it was the first of 109 and the second of 4.
+_PEAKS = 2
+# Turned anyhow, the right turn correlates so many times as well as the typical one does. Of 61
+# pairs that edges alone have found, one did less than twice as well, 1.7 times; of four that
+# brightness alone has, one did 1.4 times. Of 20 that nothing finds, half did less by either.
+_STANDS_OUT: dict[Representation, float] = {"intensity": 1.3, "orientation": 1.5}
 # So many of the places that a search finds are refined.
 _BEST: dict[Representation, int] = {"intensity": 4, "orientation": 2}
 # Where so many tiles agree in intensities, these suffice; also so near it (px of the level of the
@@ -122,9 +130,11 @@ class InitialGuesses:
             yield searched, search(self.orientation, exact, near)
             others = [turn for turn in self._turns("medium") if not _is_near(turn)]
             if others and far():
-                yield searched, search(self.orientation, rough, others)
+                yield searched, search(self.orientation, rough, others, gated=True)
         if self.intensity in self.refiners:
-            yield searched, search(self.intensity, rough, self._turns("rough"))
+            turns = self._turns("rough")
+            gated = len(turns) > 1 and self.orientation in self.refiners
+            yield searched, search(self.intensity, rough, turns, gated=gated)
         by_points = partial(partial, self._from_points)
         if self.options.motion.name != "translation":
             yield "blobs", by_points("blobs", point_pattern.initial_guesses)
@@ -148,20 +158,28 @@ class InitialGuesses:
     def _translations(self) -> list[Array]:
         small = self._at_most(_SHIFT_PIXELS)
         return global_search.translations(
-            self.reference[small], self.moving[small], representation="intensity", count=3
+            self.reference[small], self.moving[small], representation="intensity", count=_PEAKS
         )
 
-    def _from_similarities(self, refiner: Refiner, level: int, turns: list[Array]) -> Candidates:
-        """Search among some turns on a level, and refine the best few from there."""
-        guesses = yield from (
-            global_search.displacements(
-                self.reference[level],
-                self.moving[level],
-                turns,
-                representation=refiner.representation,
-                count=_BEST[refiner.representation],
-            )
+    def _from_similarities(
+        self, refiner: Refiner, level: int, turns: list[Array], *, gated: bool = False
+    ) -> Candidates:
+        """Search among some turns on a level, and refine the best few from there.
+
+        If `gated`, only if the best stands out of what the turns typically come to at their best.
+        """
+        count = _BEST[refiner.representation]
+        found = yield from global_search.scored_displacements(
+            self.reference[level],
+            self.moving[level],
+            turns,
+            representation=refiner.representation,
+            count=max(count, len(turns)),
         )
+        typical = middle(np.array([score for score, _ in found]))
+        if gated and found and found[0][0] < _STANDS_OUT[refiner.representation] * typical:
+            return
+        guesses = [matrix for _, matrix in found[:count]]
         yield from self._refined("rotation and scale", lambda: guesses, refiner, level)
 
     def _from_points(self, start: str, search: _PointSearch) -> Candidates:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from .._common.opencv import cv2
 from .._images.pyramid.levels import Floats, Level, index_below
-from .._transform.models import MODELS, Array, Model, compose, frame_of
+from .._transform.models import MODELS, Array, Frame, Model, compose, frame_of
 
 # Levels of at most so many pixels are searched, one after the other: a small one has one hill to
 # climb where a large one has many, and the finest is known to a pixel.
@@ -89,29 +89,12 @@ class Shared:
 def shared_information(
     reference: list[Level], moving: list[Level], model: Model, start: Array
 ) -> Generator[None, None, Shared]:
-    """Return the motion of `motion_steps` with what a hundred wrong places tell, for its chance.
-
-    Yields as that does.
-    """
-    matrix = yield from motion_steps(reference, moving, model, start)
-    index = index_below(_PIXELS[0], reference, moving)
-    pair, frame = _pair(reference[index], moving[index]), frame_of(reference[0].shape)
-    euclidean = MODELS["euclidean"]
-    elsewhere = []
-    for motion in product(_WRONG_SHIFTS, _WRONG_SHIFTS, _WRONG_TURNS):
-        wrong = compose(matrix, euclidean, frame, np.array(motion))
-        elsewhere.append(pair.shared(wrong))
-        yield
-    return Shared(matrix, pair.shared(matrix) - 1, max(elsewhere) - 1)
-
-
-def motion_steps(
-    reference: list[Level], moving: list[Level], model: Model, start: Array
-) -> Generator[None, None, Array]:
     """Return the turn and shift near a start with most mutual information [1]_, [2]_.
 
-    Freer motion is not sought: what one image's values tell of the other's changes too little by
-    it to be exact. Yields after every round of steps.
+    And what a hundred wrong places tell, for its chance. Freer motion is not sought: what one
+    image's values tell of the other's changes too little by it to be exact. Nor is what tells no
+    more on the smallest level than the best wrong place made more exact on others. Yields after
+    every round of steps.
 
     Parameters
     ----------
@@ -131,27 +114,46 @@ def motion_steps(
     """
     rigid = model if model.name == "translation" else MODELS["euclidean"]
     frame = frame_of(reference[0].shape)
-    matrix = start
-    for pixels in _PIXELS:
-        index = index_below(pixels, reference, moving)
-        pair = _pair(reference[index], moving[index])
+    first, *finer = (index_below(pixels, reference, moving) for pixels in _PIXELS)
+    small, half = _pair(reference[first], moving[first]), max(reference[first].shape) / 2
+    yield
+    matrix = yield from _climbed(small, rigid, frame, start, (_FIRST, _LAST / half))
+    elsewhere = []
+    for motion in product(_WRONG_SHIFTS, _WRONG_SHIFTS, _WRONG_TURNS):
+        wrong = compose(matrix, MODELS["euclidean"], frame, np.array(motion))
+        elsewhere.append(small.shared(wrong))
         yield
-        half = max(reference[index].shape) / 2
-        step = _FIRST if pixels == _PIXELS[0] else 4 * _LAST / half
-        best = pair.shared(matrix)
-        while step * half > _LAST:
-            moved = False
-            for parameter in range(rigid.n_parameters):
-                for sign in (1, -1):
-                    delta = np.zeros(rigid.n_parameters)
-                    delta[parameter] = sign * step
-                    other = compose(matrix, rigid, frame, delta)
-                    found = pair.shared(other)
-                    if found > best:
-                        matrix, best, moved = other, found, True
-                        break
-                yield
-            step = step if moved else step / 2
+    best = max(elsewhere)
+    if small.shared(matrix) > best:
+        for index in finer:
+            pair, last = (
+                _pair(reference[index], moving[index]),
+                2 * _LAST / max(reference[index].shape),
+            )
+            yield
+            matrix = yield from _climbed(pair, rigid, frame, matrix, (4 * last, last))
+    return Shared(matrix, small.shared(matrix) - 1, best - 1)
+
+
+def _climbed(
+    pair: _Pair, model: Model, frame: Frame, matrix: Array, steps: tuple[float, float]
+) -> Generator[None, None, Array]:
+    """Return the motion near one with most mutual information on a level, by steps from to."""
+    best = pair.shared(matrix)
+    step, last = steps
+    while step > last:
+        moved = False
+        for parameter in range(model.n_parameters):
+            for sign in (1, -1):
+                delta = np.zeros(model.n_parameters)
+                delta[parameter] = sign * step
+                other = compose(matrix, model, frame, delta)
+                found = pair.shared(other)
+                if found > best:
+                    matrix, best, moved = other, found, True
+                    break
+            yield
+        step = step if moved else step / 2
     return matrix
 
 

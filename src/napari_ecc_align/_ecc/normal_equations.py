@@ -315,13 +315,18 @@ def _weights(variances: Array, typical: float) -> Array:
 
 def withdrawn(seen: Bools) -> Bools:
     """Shrink what is seen by one pixel along each axis, block by block."""
+    flat = seen.reshape(len(seen), -1)
+    partly = np.flatnonzero(flat.any(axis=1) & ~flat.all(axis=1))
+    shrunk = seen[partly]
     for axis in range(1, seen.ndim):
-        kept, along = seen.copy(), (slice(None),) * axis
+        kept, along = shrunk.copy(), (slice(None),) * axis
         after, before = (*along, slice(1, None)), (*along, slice(-1))
-        kept[after] &= seen[before]
-        kept[before] &= seen[after]
-        seen = kept
-    return seen
+        kept[after] &= shrunk[before]
+        kept[before] &= shrunk[after]
+        shrunk = kept
+    out = seen.copy()
+    out[partly] = shrunk
+    return out
 
 
 def over_planes(values: Array, planes: int, axis: int = 0) -> Array:
@@ -333,7 +338,10 @@ def over_planes(values: Array, planes: int, axis: int = 0) -> Array:
 
 
 def dot(a: Floats, b: Floats) -> Array:
-    return np.asarray(np.einsum("nij,nij->n", a, b), dtype=np.float64)
+    """Return the sum of products of each block with another; `einsum` takes twice as long."""
+    n = len(a)
+    products = np.matmul(a.reshape(n, 1, -1), b.reshape(n, -1, 1))
+    return np.asarray(products[:, 0, 0], np.float64)
 
 
 def _sum(planes: Floats) -> Array:

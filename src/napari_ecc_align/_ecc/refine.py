@@ -330,7 +330,7 @@ class Refiner:
         while used < count:
             for begin in range(used, count, _TOGETHER // size**2):
                 end = min(count, begin + _TOGETHER // size**2)
-                self._add(solver, index, choice[begin:end], size)
+                self._add(solver, index, choice[begin:end], size, foretold)
                 yield result or start
             used = count
             # Where few tiles did not settle, they are no start for more.
@@ -358,13 +358,21 @@ class Refiner:
                 count = min(count, max(MANY_TILES, used))
         return replace(result, moves=solver.moves) if result and foretold else result
 
-    def _add(self, solver: BlockSolver[Blocks], index: int, origins: Array, size: int) -> None:
+    def _add(
+        self,
+        solver: BlockSolver[Blocks],
+        index: int,
+        origins: Array,
+        size: int,
+        foretold: Refined | None,
+    ) -> None:
         """Give a solver some tiles of a level, by their first pixels (x, y)."""
         reference, moving = self._reference[index], self._moving[index]
-        solver.add(
-            tile_reference(reference, origins, size, representation=self.representation),
-            planes_first(TileSampler(moving, origins, size, representation=self.representation)),
-        )
+        blocks = tile_reference(reference, origins, size, representation=self.representation)
+        sampler = TileSampler(moving, origins, size, representation=self.representation)
+        seen = foretold.moves if foretold else None
+        same = seen is not None and np.array_equal(seen.centres, blocks.centres)
+        solver.add(blocks, planes_first(sampler), seen.noise if seen and same else None)
 
     def _has_departed(self, solver: BlockSolver[Blocks], index: int) -> bool:
         """Tell whether half of the tiles lie clearly elsewhere than where the model puts them."""

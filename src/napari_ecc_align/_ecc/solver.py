@@ -72,11 +72,16 @@ class _Part(Generic[AnyBlocks]):
     """Some blocks of the reference; their linearisation is kept while it holds."""
 
     def __init__(
-        self, blocks: AnyBlocks, sample: Sampler, linearise: Linearise[AnyBlocks]
+        self,
+        blocks: AnyBlocks,
+        sample: Sampler,
+        linearise: Linearise[AnyBlocks],
+        known_noise: Array | None = None,
     ) -> None:
         self.blocks = blocks
         self._sample = sample
         self._linearise = linearise
+        self._known_noise = known_noise
         self.linearised: _Linearised | None = None
         self.noise: Array | None = None
         self._image = blocks.values
@@ -108,7 +113,9 @@ class _Part(Generic[AnyBlocks]):
 
     def measure_noise(self, gains: Array) -> None:
         """Measure the noise of the reference's gradients against the image fitted last."""
-        if self.linearised is not None:
+        if self._known_noise is not None:
+            self.noise = gains[:, None, None] * self._known_noise
+        elif self.linearised is not None:
             self.noise = self.linearised.noise(self._image, gains)
 
 
@@ -140,9 +147,12 @@ class BlockSolver(GaussNewton, Generic[AnyBlocks]):
         self._parts: list[_Part[AnyBlocks]] = []
         self._last: tuple[Step, float] | None = None
 
-    def add(self, blocks: AnyBlocks, sample: Sampler) -> None:
-        """Add blocks of the reference level, and what samples the moving level on them."""
-        self._parts.append(_Part(blocks, sample, self._linearise))
+    def add(self, blocks: AnyBlocks, sample: Sampler, noise: Array | None = None) -> None:
+        """Add blocks of the reference level, and what samples the moving level on them.
+
+        Perhaps with the noise of the reference's gradients, (n, p, p), as another image has told.
+        """
+        self._parts.append(_Part(blocks, sample, self._linearise, noise))
 
     @property
     def moves(self) -> BlockMoves | None:

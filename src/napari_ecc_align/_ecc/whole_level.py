@@ -8,7 +8,7 @@ per block gives all sums of an iteration.
 from __future__ import annotations
 
 from collections.abc import Generator, Sequence
-from functools import lru_cache
+from functools import cached_property, lru_cache
 
 import numpy as np
 
@@ -19,7 +19,7 @@ from .._transform.models import Array, Frame, Model, exponents
 from .correlation import ecc_of_sums
 from .gauss_newton import GaussNewton, Step, linearised_for, nearly_covers, pseudoinverse
 from .motion import Motion
-from .normal_equations import inverse2, over_planes
+from .normal_equations import inverse2, over_planes, withdrawn
 
 # So many of the outermost pixels are not seen where an image has moved by less.
 _MARGINS = (2, 3, 5)
@@ -116,9 +116,29 @@ class WholeReference:
         for index, inside in enumerate(self._insides):
             if seen is not None and nearly_covers(seen, inside):
                 if index not in self._kept:
-                    self._kept[index] = LinearisedLevel(self._rows, self._planes, inside)
+                    self._kept[index] = self._linearised(inside)
                 return self._kept[index]
-        return LinearisedLevel(self._rows, self._planes, seen)
+        return self._linearised(seen)
+
+    def _linearised(self, seen: Bools | None) -> LinearisedLevel:
+        usual, squares = self._usual
+        if seen is not None:
+            # Of most blocks the same pixels are seen, wherever the image lies.
+            unlike = ~seen if usual is None else seen != usual
+            differs = np.asarray(unlike.reshape(len(seen), -1).any(axis=1))
+            squares = np.where(differs[:, None, None], 0, squares)
+            partly = np.flatnonzero(differs & seen.reshape(len(seen), -1).any(axis=1))
+            shown = seen[partly].reshape(len(partly), 1, self._rows.shape[2])
+            squares[partly] = _squares(self._rows[partly] * shown)
+        return LinearisedLevel(self._rows, self._planes, seen, squares)
+
+    @cached_property
+    def _usual(self) -> tuple[Bools | None, Array]:
+        """Pixels that are seen of most blocks, None for all, and sums of products over them."""
+        if self.valid is None:
+            return None, _squares(self._rows)
+        usual = withdrawn(self.valid)
+        return usual, _squares(self._rows * usual.reshape(len(usual), 1, -1))
 
 
 def whole_plane(blocks: Blocks, model: Model, frame: Frame) -> WholeReference:
@@ -152,16 +172,28 @@ def plane_rows(blocks: Blocks, model: Model, frame: Frame) -> Floats:
     return rows.reshape(n, p + 2, b * b)
 
 
-class LinearisedLevel:
-    """What depends only on the reference and on which pixels are seen."""
+def _squares(rows: Floats) -> Array:
+    """Return sums of products of all rows of each block, (n, p + 2, p + 2)."""
+    return np.asarray(np.matmul(rows, rows.transpose(0, 2, 1)), np.float64)
 
-    def __init__(self, rows: Floats, planes: int, seen: Bools | None) -> None:
+
+class LinearisedLevel:
+    """What depends only on the reference and on which pixels are seen.
+
+    Parameters
+    ----------
+    rows, planes
+        As for `WholeReference`.
+    seen : (k * n, ...) bool array or None
+    squares : (k * n, p + 2, p + 2) array
+        Sums of products of the rows over what is seen.
+    """
+
+    def __init__(self, rows: Floats, planes: int, seen: Bools | None, squares: Array) -> None:
         self.seen = seen
         p = rows.shape[1] - 2
-        self._planes = planes
-        self._rows = rows if seen is None else rows * seen.reshape(len(rows), 1, -1)
-        squares = np.matmul(self._rows, self._rows.transpose(0, 2, 1)).astype(np.float64)
-        squares = over_planes(squares, self._planes)
+        self._planes, self._rows = planes, rows
+        squares = over_planes(squares, planes)
         self._cross, self._photometric = squares[:, :p, p:], squares[:, p:, p:]
         self._pooled = self._photometric.sum(0)
         self.count = float(self._pooled[1, 1])
@@ -172,7 +204,10 @@ class LinearisedLevel:
         self.inverse = pseudoinverse(self.normal)
 
     def fit(self, image: Floats) -> tuple[Array, float, float]:
-        """Return each block's score, not yet multiplied by the gain, the gain and the ECC."""
+        """Return each block's score, not yet multiplied by the gain, the gain and the ECC.
+
+        What is not seen of the image is zero.
+        """
         p = self._rows.shape[1] - 2
         flat = image.reshape(len(image), -1, 1)
         sums = np.matmul(self._rows, flat)[:, :, 0].astype(np.float64)

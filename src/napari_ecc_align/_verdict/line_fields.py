@@ -8,7 +8,7 @@ import numpy as np
 from numpy.lib.stride_tricks import as_strided
 from numpy.typing import NDArray
 
-from .._images.pyramid.levels import Floats, Level
+from .._images.pyramid.levels import Floats, Level, floats
 from .limits import CLEAR_SIGMAS, LEAST_AGREEING, LEAST_TILES
 from .tile_matching import LARGEST_TILE, LEAST_REACH
 
@@ -38,8 +38,10 @@ def field_offset(level: Level, places: NDArray[np.float64]) -> float:
 
 def _clearest(level: Level, places: NDArray[np.float64]) -> float:
     patches = _patches(level, places)
-    offsets = (_offset(patches), _offset(patches.transpose(0, 2, 1)))
-    return max(offsets, key=abs)
+    if len(patches) < LEAST_AGREEING or patches.shape[1] < 4 * LEAST_REACH:
+        return 0.0
+    turned = np.concatenate([patches, patches.transpose(0, 2, 1)])
+    return max((_offset(fits) for fits in np.split(_fits(turned), 2)), key=abs)
 
 
 def _patches(level: Level, places: NDArray[np.float64]) -> Floats:
@@ -56,10 +58,8 @@ def _patches(level: Level, places: NDArray[np.float64]) -> Floats:
     return level.convert(np.stack(whole), None)
 
 
-def _offset(patches: Floats) -> float:
-    """Return by how much odd rows are displaced along rows, in patches (n, h, w)."""
-    if len(patches) < LEAST_AGREEING or patches.shape[1] < 4 * LEAST_REACH:
-        return 0.0
+def _fits(patches: Floats) -> Floats:
+    """Return how odd rows correlate with those around them at each shift, (n, shifts)."""
     lines = patches - patches.mean(axis=2, keepdims=True)
     odd = lines[:, 1:-1:2, LEAST_REACH:-LEAST_REACH]
     around = lines[:, :-2:2] + lines[:, 2::2]
@@ -72,6 +72,11 @@ def _offset(patches: Floats) -> float:
     columns = (around * around).sum(axis=1)
     powers = as_strided(columns, shape, (*columns.strides, columns.strides[1]))
     fits /= np.sqrt((odd * odd).sum(axis=(1, 2))[:, None] * powers.sum(axis=2)) + 1e-12
+    return floats(fits)
+
+
+def _offset(fits: Floats) -> float:
+    """Return by how much odd rows are displaced along rows, of how patches fit at each shift."""
     # The noise of single lines averages out over all places.
     best = int(fits.sum(axis=0).argmax())
     gains = fits[:, best] - fits[:, LEAST_REACH]

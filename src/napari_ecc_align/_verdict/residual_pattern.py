@@ -183,9 +183,9 @@ def _corner_shift(
     if len(places) < LEAST_TILES:
         return *clearest, homography_sigma
     asked = corners(shape) if hull is None else hull
-    designs = _designs(((places - centre) / half).tobytes())
+    freedoms = _FREEDOMS if bent else _FREEDOMS[:2]
     at_corners = _motions((asked - centre) / half)
-    for columns in designs if bent else designs[:2]:
+    for columns in _designs(((places - centre) / half).tobytes(), freedoms):
         parameters = columns.shape[1]
         there = at_corners[:, :parameters]
         fit, covariance = _fitted(columns, moves.ravel(), np.repeat(sigma, 2))
@@ -199,11 +199,11 @@ def _corner_shift(
 
 
 @lru_cache(maxsize=8)
-def _designs(at: bytes) -> list[Array]:
+def _designs(at: bytes, freedoms: tuple[int, ...]) -> list[Array]:
     """Return what motions more and more free do at places (x, y), (2 n, p), while determined."""
     places = np.frombuffer(at).reshape(-1, 2)
     design, found = _motions(places), []
-    for parameters in _FREEDOMS:
+    for parameters in freedoms:
         columns = design[:, :parameters]
         if len(places) < parameters or not _determined(columns):
             break

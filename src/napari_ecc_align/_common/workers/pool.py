@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import threading
 import time
 from collections.abc import Callable, Iterator
 from multiprocessing.connection import Connection, wait
@@ -45,6 +47,7 @@ class Pool(Generic[Item, Result]):
         self._start = start
         self._workers: list[_Worker[Item]] = []
         self._failed_starts = 0
+        self._beginning: threading.Thread | None = None
 
     @property
     def has_room(self) -> bool:
@@ -57,17 +60,34 @@ class Pool(Generic[Item, Result]):
         return any(worker.task is not None for worker in self._workers)
 
     def begin(self) -> None:
-        """Start all processes, before there is work for them."""
-        while len(self._workers) < self._most:
-            self._added()
+        """Start all processes, before there is work for them, while the caller goes on.
+
+        Each reads what it is to do, and imports what that takes, before it counts as started.
+        """
+        self._beginning = threading.Thread(target=self._added_all, daemon=True)
+        self._beginning.start()
+
+    def _added_all(self) -> None:
+        # What prevents it prevents it again where there is work, and is told there.
+        with contextlib.suppress(Exception):
+            while len(self._workers) < self._most:
+                self._added()
 
     @property
     def has_begun(self) -> bool:
-        """Whether a process that was started is ready for work, or has gone."""
-        return any(worker.ready or worker.child.says for worker in self._workers)
+        """Whether a process that was started is ready for work, or has gone, or none starts."""
+        beginning = self._beginning is not None and self._beginning.is_alive()
+        workers = [*self._workers]
+        ready = any(worker.ready or worker.child.says for worker in workers)
+        return ready or not (workers or beginning)
+
+    def _await_beginning(self) -> None:
+        if self._beginning is not None:
+            self._beginning.join()
 
     def start(self, task: Task[Item]) -> None:
         """Give an item to a process."""
+        self._await_beginning()
         free = next((worker for worker in self._workers if worker.task is None), None)
         (free or self._added()).give(task)
 
@@ -108,6 +128,8 @@ class Pool(Generic[Item, Result]):
 
     def close(self) -> None:
         """End the processes at once."""
+        self._most = 0
+        self._await_beginning()
         for worker in self._workers:
             worker.child.kill()
 
