@@ -42,6 +42,8 @@ class Evidence:
         Tiles at full resolution: is it exact?
     wide : Tiles
         Tiles that see farther: is it the right place at all? `fine` itself where none were asked.
+    stays : float
+        Over which share of what both show something else that is seen did not move.
     pattern : ResidualPattern
         The pattern in the displacements of the fine tiles.
     whole : WholeFit
@@ -82,6 +84,7 @@ class Evidence:
     displaced_wide: int = 0
     turned: Rival = NO_RIVAL
     second: SecondMotion | None = None
+    stays: float = 0.0
     fields: float = 0.0
     lines: float = 0.0
     frame_uncertainty: float = 0.0
