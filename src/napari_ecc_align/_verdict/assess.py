@@ -282,6 +282,8 @@ def _with_what_costs(laid: Laid, evidence: Evidence) -> Evidence:
         inverted=laid.inverted,
         representation=laid.estimate.representation,
     )
+    # Looks at what the last question did.
+    stays = 0.0 if evidence.lies_still(WRONG) else share_that_stays(laid)
     lines = None
     if evidence.alike:
         lines = held_by_lines(pyramids, matrix, inverted=laid.inverted)
@@ -292,7 +294,7 @@ def _with_what_costs(laid: Laid, evidence: Evidence) -> Evidence:
         second = turned_motion(pyramids, matrix, inverted=laid.inverted) or second
     return replace(
         evidence,
-        stays=0.0 if evidence.lies_still(WRONG) else share_that_stays(laid),
+        stays=stays,
         fields=abs(fields[0] - fields[1]),
         lines=lines.distance if lines else 0.0,
         turned=seconded(laid, turned, evidence.model) if turned.is_like(LIKE) else turned,

@@ -23,8 +23,8 @@ from .limits import (
     LEAST_PART,
     LEAST_SHARE,
     SAME_PLACE,
-    SECOND_PIXELS,
     TIMES_LEFT,
+    WHOLE_PIXELS,
     WRONG,
     least_like,
 )
@@ -80,9 +80,9 @@ def share_that_stays(laid: Laid) -> float:
     subject that turns is farther from where that puts it than tiles see. 0 where those are fewer
     than points that determine a motion.
     """
-    index = laid.pyramids.index_below(SECOND_PIXELS)
-    if min(laid.pyramids.reference[index].shape) < PARTS * SMALLEST_TILE:
-        return 0.0
+    index, levels = laid.pyramids.index_below(WHOLE_PIXELS), laid.pyramids.reference
+    while index > 0 and min(levels[index].shape) < PARTS * SMALLEST_TILE:
+        index -= 1
     here, there = (_likeness(one, index) for one in (laid, laid.at(laid.pyramids.unmoved)))
     stays = int((here < least_like(there)).sum())
     return stays / int(np.isfinite(here).sum()) if stays >= LEAST_AGREEING else 0.0
