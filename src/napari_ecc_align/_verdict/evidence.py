@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from .._transform.coordinates import corner_error
 from .._transform.matrices import MotionModel
-from .limits import LARGEST_UNCERTAINTY, LEAST_AGREEING, TIMES_BY_EDGES
+from .limits import LARGEST_UNCERTAINTY, LEAST_AGREEING, LIKE, TIMES_BY_EDGES
 from .residual_pattern import ResidualPattern
 from .rival import NO_RIVAL, Rival
 from .second_motion import SecondMotion
@@ -110,7 +110,8 @@ class Evidence:
     @property
     def exactness(self) -> float:
         """What the limits of uncertainty are multiplied by."""
-        return TIMES_BY_EDGES if self.by_edges else 1.0
+        two_kinds = self.by_edges and abs(self.ecc) <= LIKE
+        return TIMES_BY_EDGES if two_kinds else 1.0
 
 
 @dataclass(frozen=True)

@@ -213,7 +213,7 @@ def _why_beside(evidence: Evidence) -> str | None:
             or second.is_still(evidence.motion, evidence.shape)
         )
     )
-    if offset > LARGEST_UNCERTAINTY and not between:
+    if offset > evidence.exactness * LARGEST_UNCERTAINTY and not between:
         return (
             f"The fine detail fits, but the images as a whole fit better {offset:.1f} px from "
             "where it puts them."
