@@ -118,6 +118,15 @@ def test_a_part_that_shows_less_does_not_outdo_the_whole(ecc, verdict):
     assert doubt_rivalled([elsewhere, half], SHAPE)[1].verdict == verdict
 
 
+def test_what_fits_better_but_on_less_of_the_images_is_rivalled_by_what_fits_on_more():
+    """Days of one month on those of another, a row on; the sheet and its lines lie elsewhere."""
+    days = make_result(ecc=0.98, tiles=make_tiles(fit=1.0))
+    sheet = make_result("doubtful", shift(100, 0), make_tiles(fit=0.8), ecc=0.8)
+    assert doubt_rivalled([sheet, days], SHAPE)[1].verdict == "aligned"
+    days = replace(days, overlap_fraction=0.8)
+    assert doubt_rivalled([sheet, days], SHAPE)[1].verdict == "doubtful"
+
+
 def test_a_field_is_doubted_where_what_lies_around_it_moved_otherwise():
     field, moved = make_result(), make_result("doubtful", shift(10, 0))
     [doubted] = doubt_surrounded([field], [moved], SHAPE)

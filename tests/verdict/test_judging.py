@@ -226,7 +226,7 @@ def test_corners_that_are_do_not(known):
     assert verdict_of(**known)[0] == "aligned"
 
 
-def test_by_edges_alone_two_pixels_are_asked_for_and_how_exact_it_is_told():
+def test_by_edges_of_two_kinds_two_pixels_are_asked_for_and_how_exact_it_is_told():
     for uncertainty, verdict, told in (
         (0.3, "aligned", False),
         (0.6, "aligned", True),
@@ -234,10 +234,12 @@ def test_by_edges_alone_two_pixels_are_asked_for_and_how_exact_it_is_told():
     ):
         pattern = make_pattern(homography_sigma=1.2)
         known = {"corner_uncertainty": uncertainty, "pattern": pattern}
-        found = judge(make_evidence(**known, by_edges=True))
+        found = judge(make_evidence(**known, by_edges=True, ecc=0.8))
         assert found.verdict == verdict
         assert ("Edges place the corners to 0.6 px, no better." in found.reason) == told
         assert judge(make_evidence(**known)).verdict == "doubtful"
+        # What looks alike by its brightness, too, is of one kind.
+        assert judge(make_evidence(**known, by_edges=True, ecc=0.95)).verdict == "doubtful"
 
 
 @pytest.mark.parametrize(

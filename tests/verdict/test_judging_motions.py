@@ -3,7 +3,16 @@
 from dataclasses import replace
 
 import numpy as np
-from builders import REPEAT, make_evidence, make_tiles, moved, other, rival, verdict_of
+from builders import (
+    REPEAT,
+    make_evidence,
+    make_pattern,
+    make_tiles,
+    moved,
+    other,
+    rival,
+    verdict_of,
+)
 
 from napari_ecc_align._verdict.rival import Rival
 from napari_ecc_align._verdict.rules import may_be_settled_by_edges
@@ -33,6 +42,8 @@ def test_what_moves_while_something_else_lies_still_is_aligned_and_told():
     assert verdict == "aligned"
     assert "Something else that is seen did not move." in reason
     assert verdict_of(motion=moved(6, -8), still=7)[1] == reason
+    assert verdict_of(motion=moved(6, -8), stays=0.11)[1] == reason
+    assert "did not move" not in verdict_of(motion=moved(6, -8), stays=0.09)[1]
 
 
 def test_what_repeats_before_something_that_stays_is_doubtful():
@@ -52,6 +63,18 @@ def test_marks_at_rest_below_which_all_else_differs_are_doubtful():
         "Only 17 of 20 tiles fit best where they lie, and what lies still may belong to the "
         "camera."
     )
+
+
+def test_tiles_that_moved_alike_beside_marks_at_rest_are_what_may_be_meant():
+    tiles = make_tiles(35, 40)
+    known = {"motion": np.eye(3), "fine": tiles, "pattern": make_pattern(displaced=5)}
+    assert verdict_of(**known)[1] == (
+        "What lies still may belong to the camera: 5 tiles moved alike."
+    )
+    # Few may show anything, and what fits by its edges alone is no mark.
+    for other_wise in ({"pattern": make_pattern(displaced=3)}, {"alike": False}):
+        assert verdict_of(**{**known, **other_wise})[0] == "aligned"
+    assert verdict_of(**{**known, "motion": moved(6, -8)})[0] == "aligned"
 
 
 def test_two_things_that_both_move_are_doubtful():

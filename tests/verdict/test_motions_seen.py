@@ -11,6 +11,7 @@ from napari_ecc_align._images.pyramid.levels import image_pyramid
 from napari_ecc_align._images.pyramid.pair import Pyramids
 from napari_ecc_align._transform.coordinates import corners
 from napari_ecc_align._verdict.assess import _with_what_costs
+from napari_ecc_align._verdict.compared_places import share_that_stays
 from napari_ecc_align._verdict.laid import Laid
 from napari_ecc_align._verdict.limits import LEAST_SHARE
 from napari_ecc_align._verdict.second_motion import (
@@ -73,6 +74,24 @@ def test_what_repeats_is_not_alone():
     subject = np.tile(cell, (15, 14))
     found = seen(still + 0.5 * view(subject), still + 0.5 * view(subject, 9, -10))
     assert not found.alone
+
+
+@pytest.mark.parametrize("turn", [5, 20])
+def test_a_background_in_the_corners_beside_a_subject_that_turns_is_seen(turn):
+    """Its corners are too far from where the turn puts them for tiles to see that they stay."""
+    still, subject = view(field(1)), field(2)[40:-40, 40:-40]
+    y, x = np.mgrid[: SHAPE[0], : SHAPE[1]]
+    inside = np.hypot(y - 120, x - 150) < 110
+    matrix = np.vstack([cv2.getRotationMatrix2D((150, 120), turn, 1), [0, 0, 1]])
+    turned = cv2.warpAffine(subject, matrix[:2], SHAPE[::-1], flags=cv2.INTER_CUBIC)
+    for around, least, most in ((still, 0.15, 0.5), (turned, 0, 0)):
+        pair = (
+            np.where(inside, subject, still if most else subject),
+            np.where(inside, turned, around),
+        )
+        pyramids = Pyramids(*(image_pyramid(image) for image in pair), None, np.eye(3))
+        estimate = Estimate(matrix, False, 1, True, "identity", "intensity")
+        assert least <= share_that_stays(Laid(pyramids, estimate, False)) <= most
 
 
 @pytest.mark.parametrize("stays", ["hot pixels", "lines"])

@@ -16,6 +16,7 @@ from .._images.pyramid.pair import Pyramids
 from .._transform.coordinates import map_points
 from .._transform.matrices import MotionModel
 from .._transform.transform import Transform, usable_transform
+from .compared_places import share_that_stays
 from .evidence import Evidence, Judgement
 from .finding import Finding, Judged, result_of
 from .held_by_lines import held_by_lines
@@ -281,6 +282,8 @@ def _with_what_costs(laid: Laid, evidence: Evidence) -> Evidence:
         inverted=laid.inverted,
         representation=laid.estimate.representation,
     )
+    # Looks at what the last question did.
+    stays = 0.0 if evidence.lies_still(WRONG) else share_that_stays(laid)
     lines = None
     if evidence.alike:
         lines = held_by_lines(pyramids, matrix, inverted=laid.inverted)
@@ -291,6 +294,7 @@ def _with_what_costs(laid: Laid, evidence: Evidence) -> Evidence:
         second = turned_motion(pyramids, matrix, inverted=laid.inverted) or second
     return replace(
         evidence,
+        stays=stays,
         fields=abs(fields[0] - fields[1]),
         lines=lines.distance if lines else 0.0,
         turned=seconded(laid, turned, evidence.model) if turned.is_like(LIKE) else turned,
@@ -302,7 +306,9 @@ def _with_model_checked(laid: Laid, evidence: Evidence) -> InSteps[tuple[Evidenc
     """Judge; where the tiles cannot tell whether the motion model suffices, ask all pixels."""
     judgement, pattern = judge(evidence), evidence.pattern
     one_motion = evidence.second is None and not evidence.still
-    if judgement.verdict == "aligned" and pattern.largest and one_motion:
+    # What outshines the rest has the first tiles: where nothing moved, all are asked.
+    still = evidence.alike and evidence.lies_still(WRONG)
+    if judgement.verdict == "aligned" and (pattern.largest or still) and one_motion:
         # What bends or is torn shows in all tiles and, if nothing differs, in motions that bend.
         evidence = _of_all_tiles(laid, evidence, bent=evidence.fine.share >= CLEAR)
         yield

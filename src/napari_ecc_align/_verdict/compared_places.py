@@ -17,7 +17,19 @@ from .._transform.matrices import MotionModel
 from .chance import ALPHA_DOUBTFUL, binomial_tail
 from .detail import DETAIL, shared_details
 from .laid import Laid
-from .limits import ITERATIONS, LEAST_PART, LEAST_SHARE, SAME_PLACE, TIMES_LEFT, WRONG
+from .limits import (
+    ITERATIONS,
+    LEAST_AGREEING,
+    LEAST_PART,
+    LEAST_SHARE,
+    SAME_PLACE,
+    TIMES_LEFT,
+    WHOLE_PIXELS,
+    WRONG,
+    least_like,
+)
+from .second_motion import PARTS, in_parts
+from .tile_matching import SMALLEST_TILE
 
 # Of such a side (px): what is detail is no wider.
 _SIDE = 2 * DETAIL
@@ -59,6 +71,33 @@ def fits_better_here(
     )
     few = not moved and better < LEAST_PART * np.isfinite(here + there).sum()
     return not few and bool(binomial_tail(better + worse, better, 0.5) < ALPHA_DOUBTFUL)
+
+
+def share_that_stays(laid: Laid) -> float:
+    """Return over which share of what both images show they fit clearly better where they were.
+
+    By large parts, up to the border, of a level on which noise is little: a background beside a
+    subject that turns is farther from where that puts it than tiles see. 0 where those are fewer
+    than points that determine a motion.
+    """
+    index, levels = laid.pyramids.index_below(WHOLE_PIXELS), laid.pyramids.reference
+    while index > 0 and min(levels[index].shape) < PARTS * SMALLEST_TILE:
+        index -= 1
+    here, there = (_likeness(one, index) for one in (laid, laid.at(laid.pyramids.unmoved)))
+    stays = int((here < least_like(there)).sum())
+    return stays / int(np.isfinite(here).sum()) if stays >= LEAST_AGREEING else 0.0
+
+
+def _likeness(laid: Laid, index: int) -> NDArray[np.float64]:
+    """Return how well each part of two images correlates, 0 at least; NaN where few pixels do."""
+    first, second, window = _details(laid, index)
+    products = (first * second, first * first, second * second)
+    joint, own, other = (
+        in_parts(one if one.ndim == 2 else floats(one.sum(axis=2))) for one in products
+    )
+    seen = in_parts(floats(window > 0)) > 0.5
+    alike = np.maximum(joint, 0) / np.sqrt(np.maximum(own * other, 1e-30))
+    return np.where(seen, alike, np.nan).astype(np.float64)
 
 
 def _is_worse(left: Any, other: Any) -> Any:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from .._transform.coordinates import corner_error
 from .._transform.matrices import MotionModel
-from .limits import LARGEST_UNCERTAINTY, LEAST_AGREEING, TIMES_BY_EDGES
+from .limits import LARGEST_UNCERTAINTY, LEAST_AGREEING, LIKE, TIMES_BY_EDGES
 from .residual_pattern import ResidualPattern
 from .rival import NO_RIVAL, Rival
 from .second_motion import SecondMotion
@@ -42,6 +42,8 @@ class Evidence:
         Tiles at full resolution: is it exact?
     wide : Tiles
         Tiles that see farther: is it the right place at all? `fine` itself where none were asked.
+    stays : float
+        Over which share of what both show something else that is seen did not move.
     pattern : ResidualPattern
         The pattern in the displacements of the fine tiles.
     whole : WholeFit
@@ -82,6 +84,7 @@ class Evidence:
     displaced_wide: int = 0
     turned: Rival = NO_RIVAL
     second: SecondMotion | None = None
+    stays: float = 0.0
     fields: float = 0.0
     lines: float = 0.0
     frame_uncertainty: float = 0.0
@@ -107,7 +110,8 @@ class Evidence:
     @property
     def exactness(self) -> float:
         """What the limits of uncertainty are multiplied by."""
-        return TIMES_BY_EDGES if self.by_edges else 1.0
+        two_kinds = self.by_edges and abs(self.ecc) <= LIKE
+        return TIMES_BY_EDGES if two_kinds else 1.0
 
 
 @dataclass(frozen=True)

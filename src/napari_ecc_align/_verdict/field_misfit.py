@@ -35,8 +35,8 @@ from .residual_pattern import SIGMAS
 _WINDOW = 1.0
 # A window is moved so far (px of the level below the finest); what lies farther lies that way.
 _REACH = 2
-# Gain and noise are those of so many cells around, as one sigma.
-_AROUND = 6.0
+# Gain and noise are those of so many cells around, as one sigma: like shading, no detail.
+_AROUND = float(DETAIL)
 # So many pixels vary as one: halving smooths them, and what is made of gradients more.
 _CORRELATED = {"intensity": 1.7, "gradient": 4.0, "orientation": 7.0}
 # Of the mean square of noise, the variance of the difference between two places of one image.

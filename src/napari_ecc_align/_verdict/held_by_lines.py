@@ -81,9 +81,9 @@ def held_by_lines(
     if any(isinstance(level.image, OnDemand) for level in levels):
         return None
     reference, moving = levels
-    _, shares = _lines(reference)
     unmoved = _unmoved_axes(still, pyramids.reference[0].shape, within)
-    axes = tuple(axis for axis in unmoved if shares[axis] > LEAST_SHARE)
+    # Seldom any: lines are looked for only along these.
+    axes = tuple(axis for axis in unmoved if _lines(reference)[1][axis] > LEAST_SHARE)
     if not axes:
         return None
     first = reference.recent(

@@ -9,14 +9,14 @@ from numpy.typing import NDArray
 
 Correlation = TypeVar("Correlation", float, NDArray[np.float64])
 
-AGREEMENT_RADIUS = 1.5
-"""A tile agrees when it fits best within this many pixels (of its level) of where it is."""
-SAME_PLACE = 2 * AGREEMENT_RADIUS
-"""Nearer (px of the level, of the corners their RMS) it is the same place, less exactly."""
 WRONG = 1.0
 """In px: what is farther off is wrong, and what moved by less lies where it did."""
 RIGHT = WRONG / 2
 """In px: what is right is right to that, and less is not worth a sentence."""
+AGREEMENT_RADIUS = WRONG + RIGHT
+"""A tile agrees when the pixel (of its level) at which it fits best is no farther off."""
+SAME_PLACE = 2 * AGREEMENT_RADIUS
+"""Nearer (px of the level, of the corners their RMS) it is the same place, less exactly."""
 LARGEST_UNCERTAINTY = WRONG / 3
 """One sigma in px: three of them must not make what is wrong."""
 TIMES_BY_EDGES = 2.0
@@ -33,11 +33,11 @@ KNOWN_TO = 0.005
 """By so much correlations differ for where between the pixels a peak lies."""
 CLEAR_SIGMAS = 2.5
 """So many sigmas from zero is no accident, of a transform fitted to tiles: one in eighty."""
-CLEAR = 0.9
+CLEAR = LIKE
 """Nearly all: where this share of the tiles agrees, the others are no question."""
 LEAST_SHARE = 0.03
 """A share of the detail below this is what interpolation and rasters leave."""
-LEAST_PART = 0.1
+LEAST_PART = 1 - LIKE
 """What moves otherwise counts if it is more than such a part of what is left, or of the image."""
 LEAST_AGREEING = 4
 """As many points as determine a homography."""
@@ -49,8 +49,8 @@ WHOLE_PIXELS = 40_000
 """Of a level of which the whole is moved, turned and enlarged: 200 by 200."""
 MOST_RIVALS = 4
 """So many of the best other places, or turns, are looked at closer."""
-MOST_PIXELS = 12_000
-"""What so many tell together is known to a hundredth."""
+MOST_PIXELS = round((2 * KNOWN_TO) ** -2)
+"""What so many tell together is known to a hundredth, which is twice that."""
 DIRECTIONS = 8
 """In which it is asked what lies there."""
 ITERATIONS = 12

@@ -75,7 +75,8 @@ def judge(evidence: Evidence) -> Judgement:
     counted = f"{_counted(fine)}, with ECC {evidence.ecc:.3f}."
     differing = _where_different(fine, evidence.shape)
     second = evidence.second
-    if evidence.still or (second is not None and second.is_still(evidence.motion, evidence.shape)):
+    stays = evidence.still or evidence.stays > LEAST_PART
+    if stays or (second is not None and second.is_still(evidence.motion, evidence.shape)):
         differing.append("Something else that is seen did not move.")
     elif second is not None and second.alone:
         differing.append(f"A part of it lies about {second.distance:.0f} px from there.")
@@ -145,6 +146,9 @@ def _why_two_motions(evidence: Evidence) -> str | None:
     clear = LEAST_LIKE if abs(evidence.ecc) > LIKE else CLEAR
     if still and evidence.alike and evidence.fine.share < clear:
         return f"Only {_counted(evidence.fine)}, and what lies still may belong to the camera."
+    displaced = evidence.pattern.displaced
+    if still and evidence.alike and displaced > LEAST_PART * evidence.fine.tested:
+        return f"What lies still may belong to the camera: {displaced} tiles moved alike."
     if second is None or second.spread < LEAST_PART:
         return None
     if still:

@@ -14,6 +14,7 @@ from .._images.pyramid.blocks import smoothed, tile_values
 from .._images.pyramid.filters import warp
 from .._images.pyramid.levels import Level
 from .._images.pyramid.representations import halo
+from .._images.pyramid.tile_choice import MOST_A_SIDE
 from .._images.pyramid.tile_sampler import TileSampler
 from .._images.pyramid.windows import OnDemand
 from .._transform.coordinates import corners, crossings, map_points
@@ -23,10 +24,9 @@ from .tile_matching import FIRST_TILES, LARGEST_TILE, MOST_TILES
 _TILES_A_SIDE = isqrt(MOST_TILES)
 # Of what has to be read for it, fewer tiles have to do, each at the best of many places.
 _FEW_A_SIDE = isqrt(FIRST_TILES)
-_PLACES_A_SIDE = 128
+_POINTS_A_SIDE = isqrt(MOST_PIXELS)
 # What the tiles' smoothing and sampling read around them, at most.
 _AROUND = 16
-_POINTS_A_SIDE = 48
 
 
 def sampled_ecc(
@@ -178,7 +178,7 @@ def _tiles_at_hand(
 ) -> NDArray[np.float64]:
     """Return a few even tiles, each moved to the nearest place that costs least to read."""
     origins = _even_tiles(reference.shape, _FEW_A_SIDE)
-    others = _even_tiles(reference.shape, _PLACES_A_SIDE)
+    others = _even_tiles(reference.shape, MOST_A_SIDE)
     if not len(others):
         return origins
     box = np.array([[0, 0], [1, 0], [1, 1], [0, 1]]) * (LARGEST_TILE - 1 + 2 * _AROUND) - _AROUND

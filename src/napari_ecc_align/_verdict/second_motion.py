@@ -20,8 +20,6 @@ from .tile_matching import Tiles
 # Frequencies are weighed by their power to the minus this: between 0, where the coarse ones decide
 # alone, and 1, where the noise of all the others does.
 _WHITENING = 0.5
-# In standard deviations of the detail: what stands out farther counts no more than that.
-_BRIGHTEST = 8.0
 PARTS = 8
 """A plane is looked at in so many parts across and down."""
 # Over a neighbourhood of this standard deviation it is asked if the first motion explains a place.
@@ -264,8 +262,11 @@ def in_parts(plane: Floats) -> Floats:
 
 
 def _clipped(detail: Floats, window: Floats) -> Floats:
-    """Return detail of which what is brightest, as stars and hot pixels are, does not decide."""
-    most = _BRIGHTEST * max(
+    """Return detail of which what is brightest, as stars and hot pixels are, does not decide.
+
+    Nothing counts more than chance ever does.
+    """
+    most = LEAST_SIGNIFICANCE * max(
         typical(detail, window), 0.1 * float(np.sqrt((detail * detail).mean()))
     )
     return floats(np.clip(detail, -most, most))

@@ -109,8 +109,12 @@ def _rivals(other: AlignmentResult, result: AlignmentResult, shape: tuple[int, i
     # Where so many agree, no more are asked.
     enough = min(own.agreeing, FIRST_TILES)
     like = min(theirs.share / own.share, theirs.agreeing / enough)
-    # Whichever leaves much more is not meant, though every tile finds its place.
-    # Unless it is the whole that leaves no more: tiles of a part may see less that differs.
-    fits = Rival(own.fit, theirs.fit, LEAST_SHARE).is_like(LIKE) or _correlates_like(other, result)
+    # Whichever explains much less is not meant, though every tile finds its place; what lies on
+    # little of the reference explains little, however well. Unless it is the whole that leaves no
+    # more: tiles of a part may see less that differs.
+    here, there = (
+        one.overlap_fraction * seen.fit for one, seen in ((result, own), (other, theirs))
+    )
+    fits = Rival(here, there, LEAST_SHARE).is_like(LIKE) or _correlates_like(other, result)
     alike = like > LEAST_LIKE and fits
     return alike and _is_apart(other, result, shape)

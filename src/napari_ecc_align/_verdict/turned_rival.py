@@ -15,6 +15,7 @@ from .._ecc.refine import Refiner
 from .._images.pyramid.levels import Floats, floats
 from .._images.pyramid.pair import Pyramids
 from .._images.pyramid.representations import Representation, planes_of, turned
+from .._images.pyramid.tile_choice import OVERVIEW_PIXELS
 from .._transform.coordinates import corner_error, scaled, shift
 from .._transform.matrices import MotionModel
 from .detail import shared_details
@@ -38,8 +39,6 @@ _INNER = 1 / 8
 _NEAR = (4, 2)
 # What it may be enlarged by: in steps in which the detail of half the level is still found.
 SCALES = [1.05**k for k in range(1, 15)]
-# A strip so many times as long as wide is no wheel or ring, and would need a huge square.
-_LONGEST = 16
 
 
 def turned_rival(
@@ -83,7 +82,8 @@ def turned_rival(
         return NO_RIVAL
     index = pyramids.index_below(WHOLE_PIXELS)
     reference, moving = pyramids.reference[index], pyramids.moving[index]
-    if max(reference.shape) > _LONGEST * min(reference.shape):
+    # A strip is no wheel or ring, and its spectrum would need a huge square.
+    if max(reference.shape) ** 2 > OVERVIEW_PIXELS:
         return NO_RIVAL
     first, second, window = shared_details(
         reference, moving, matrix, inverted=inverted, representation=representation

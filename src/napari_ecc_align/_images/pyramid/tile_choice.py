@@ -27,10 +27,10 @@ _MIN_VALID = 0.6
 _CELLS = 6
 # Of a level of at most so many pixels what tiles are chosen by is kept.
 _KEPT_PIXELS = 2**18
-# A level of at most so many pixels can be looked at whole.
-_OVERVIEW_PIXELS = 2**21
-# Tiles to choose from along each side: more take longer to rank than to read.
-_MOST_A_SIDE = 128
+MOST_A_SIDE = 128
+"""Tiles to choose from along each side: more take longer to rank than to read."""
+OVERVIEW_PIXELS = 2**21
+"""A level of at most so many pixels can be looked at whole."""
 
 
 @lru_cache(maxsize=32)
@@ -42,7 +42,7 @@ def grid(shape: tuple[int, int], size: int, margin: int) -> Array:
     axes = []
     for length in (shape[1], shape[0]):
         count = max(0, (length - 2 * margin) // size)
-        apart = size * max(1, -(-count // _MOST_A_SIDE))
+        apart = size * max(1, -(-count // MOST_A_SIDE))
         count = -(-count * size // apart)
         first = (length - (count - 1) * apart - size) // 2
         axes.append(first + apart * np.arange(count))
@@ -189,4 +189,4 @@ def order(origins: Array, strengths: Array, overlaps: Array, shape: tuple[int, i
 def overview(levels: list[Level], first: int) -> Level:
     """Return the finest level from `first` on that can be looked at whole, or the coarsest."""
     rest = levels[min(first, len(levels) - 1) :]
-    return rest[index_below(_OVERVIEW_PIXELS, rest)]
+    return rest[index_below(OVERVIEW_PIXELS, rest)]
