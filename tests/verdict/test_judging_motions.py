@@ -3,7 +3,17 @@
 from dataclasses import replace
 
 import numpy as np
-from builders import REPEAT, make_evidence, make_tiles, moved, other, rival, verdict_of
+from builders import (
+    REPEAT,
+    make_evidence,
+    make_pattern,
+    make_tiles,
+    moved,
+    other,
+    rival,
+    scattered,
+    verdict_of,
+)
 
 from napari_ecc_align._verdict.rival import Rival
 from napari_ecc_align._verdict.rules import may_be_settled_by_edges
@@ -52,6 +62,24 @@ def test_marks_at_rest_below_which_all_else_differs_are_doubtful():
         "Only 17 of 20 tiles fit best where they lie, and what lies still may belong to the "
         "camera."
     )
+
+
+def test_hot_pixels_between_which_tiles_share_a_motion_are_doubtful():
+    """They hide it in most tiles; what passes, as a car does, hides nothing."""
+    stay, share = np.zeros((21, 2)), np.tile([6.0, -4.0], (5, 1))
+    others = scattered(9)
+    between = np.vstack([stay, share, others[:4]])
+    known = {"motion": np.eye(3), "ecc": 0.99}
+    tiles = make_tiles(moves=between, chance=0.03)
+    assert verdict_of(**known, fine=tiles)[1] == (
+        "Only 21 of 30 tiles fit best where they lie, and what lies still may belong to the "
+        "camera."
+    )
+    assert verdict_of(**known, fine=tiles, pattern=make_pattern(displaced=5))[0] == "aligned"
+    # Differing by chance, they share none, or three of nine one.
+    between[21:24] = share[:3]
+    between[24:] = others[:6]
+    assert verdict_of(**known, fine=make_tiles(moves=between, chance=0.03))[0] == "aligned"
 
 
 def test_two_things_that_both_move_are_doubtful():
