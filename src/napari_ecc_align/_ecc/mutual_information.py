@@ -111,7 +111,7 @@ def motion_steps(
     """Return the turn and shift near a start with most mutual information [1]_, [2]_.
 
     Freer motion is not sought: what one image's values tell of the other's changes too little by
-    it to be exact. Yields after every round of steps.
+    it to be exact. Yields after every step.
 
     Parameters
     ----------
@@ -139,6 +139,7 @@ def motion_steps(
         half = max(reference[index].shape) / 2
         step = _FIRST if pixels == _PIXELS[0] else 4 * _LAST / half
         best = pair.shared(matrix)
+        yield
         while step * half > _LAST:
             moved = False
             for parameter in range(rigid.n_parameters):
@@ -147,10 +148,10 @@ def motion_steps(
                     delta[parameter] = sign * step
                     other = compose(matrix, rigid, frame, delta)
                     found = pair.shared(other)
+                    yield
                     if found > best:
                         matrix, best, moved = other, found, True
                         break
-                yield
             step = step if moved else step / 2
     return matrix
 
