@@ -257,3 +257,10 @@ def test_a_stiffness_of_numpy_is_kept_as_a_number():
     image = picture("camera")[100:228, 100:228]
     result = align(image, image, model="smooth", stiffness=np.float32(40))
     assert type(result.stiffness) is float
+
+
+def test_what_lies_farther_apart_than_squares_can_tell_is_infinitely_far():
+    image = picture("camera")[:60, :70]
+    seen = inspect_alignment(image, image, [[1, 0, 1e300], [0, 1, 0]])
+    assert seen.corner_shift == np.inf
+    assert json.dumps(seen.to_dict(), allow_nan=False)

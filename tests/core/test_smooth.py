@@ -271,6 +271,19 @@ def sections(seed: int, apart: float) -> tuple[np.ndarray, np.ndarray]:
     return images[0], images[1]
 
 
+@pytest.mark.parametrize("upright", [False, True])
+def test_no_field_is_looked_for_in_a_strip_whose_splines_would_fill_the_memory(
+    upright: bool,
+) -> None:
+    image = np.random.default_rng(0).random((12, 700))
+    found = align(image.T if upright else image, image.T if upright else image, model="smooth")
+    assert not found.found and found.verdict == "failed"
+    assert found.reason == (
+        "The reference is 58 times as long as wide; a field is looked for in images of at most 50 "
+        "times. Cut it into parts, or choose a model that does not bend."
+    )
+
+
 @pytest.mark.parametrize("apart", [1.0, 3.0])
 def test_little_is_known_where_what_is_alike_lies_elsewhere_in_each_image(apart: float) -> None:
     found = align(*sections(4, apart), model="smooth")

@@ -8,6 +8,7 @@ from test_volumes import MOTIONS, SHAPE, moved_pair, spots
 
 from napari_ecc_align import InputError, VolumeTransform
 from napari_ecc_align._align.progress import Progress
+from napari_ecc_align._align.volume.bent.system import solved
 from napari_ecc_align._align.volume.inspection import Looks, volume_inspection_steps
 from napari_ecc_align._align.volume.steps import volume_steps
 from napari_ecc_align._common.steps import outcome_of
@@ -62,3 +63,19 @@ def test_what_differs_is_counted_where_both_volumes_are():
     assert seen.corner_shift == pytest.approx(np.sqrt(2**2 + 1 + 9**2))
     with pytest.raises(InputError, match="by one threshold"):
         Looks(Thresholding("sauvola"), Resampling())
+
+
+def test_what_bends_volumes_is_solved_in_short_steps():
+    diagonal, asked, longest = np.linspace(1, 300, 40).astype(np.float32), [], []
+
+    def times(given):
+        asked.append(given)
+        return diagonal * given
+
+    def told(_):
+        longest.append(len(asked))
+        asked.clear()
+
+    found = outcome_of(solved(times, np.ones(40, np.float32)), told)
+    np.testing.assert_allclose(found, 1 / diagonal, rtol=0.05)
+    assert longest == [8, 8, 8] and 0 < len(asked) <= 8

@@ -26,16 +26,16 @@ def mark(kind, shift, seed):
     return np.clip(image + noise, 0, 255).astype(np.uint8)
 
 
-def star_pair(matrix, count=98, side=256):
+def star_pair(matrix, count=98, side=256, *, sky=1, seed=0):
     """Return two exposures of stars, of which few are a thousand times as bright as the others."""
-    rng = np.random.default_rng(0)
+    rng = np.random.default_rng(seed)
     reach = side / 2**0.5 + 20
     places = rng.uniform(-reach, reach, (2, count)).T + side / 2
-    fluxes = np.minimum((1 + rng.pareto(0.8, count)) * 30, 5e4)
+    fluxes = np.minimum((1 + rng.pareto(0.8, count)) * 30 * sky**0.5, 5e4)
     y, x = np.mgrid[:side, :side]
     exposures = []
     for seen in (places, Transform(matrix).to_moving(places)):
-        image = np.ones((side, side))
+        image = np.full((side, side), float(sky))
         for (u, v), flux in zip(seen, fluxes, strict=True):
             image += flux / (4.5 * np.pi) * np.exp(-((x - u) ** 2 + (y - v) ** 2) / 4.5)
         exposures.append(rng.poisson(image).astype(np.uint16))
@@ -72,6 +72,25 @@ def test_a_few_bright_stars_do_not_outshine_all_others(degrees):
     result = align(reference, moving, model="euclidean")
     assert result.aligned, result.reason
     assert corner_error(result.transform.matrix, turn, reference.shape) < 0.5
+
+
+def with_hot_pixels(exposures, count, seed):
+    """Let so many pixels of a sensor outshine what they see, the same ones in both exposures."""
+    rng = np.random.default_rng(seed)
+    rows, columns = rng.integers(0, exposures[0].shape[0], (2, count))
+    hot = rng.uniform(1200, 4000, count).astype(np.uint16)
+    for exposure in exposures:
+        exposure[rows, columns] = np.maximum(exposure[rows, columns], hot)
+    return exposures
+
+
+@pytest.mark.parametrize(("count", "seed"), [(35, 32), (80, 0)])
+def test_hot_pixels_that_stay_while_stars_move_are_never_aligned(count, seed):
+    moved = np.array([[1, 0, 6], [0, 1, -4], [0, 0, 1.0]])
+    exposures = with_hot_pixels(star_pair(moved, 60, sky=20, seed=seed), count, seed)
+    result = align(*exposures, model="translation")
+    error = corner_error(result.transform.matrix, moved, exposures[0].shape)
+    assert not result.aligned or error < 0.3, result.reason
 
 
 @pytest.mark.parametrize("k", range(8))

@@ -8,12 +8,14 @@ from napari_ecc_align import align
 from napari_ecc_align._align import smooth
 from napari_ecc_align._align.pair import align_steps
 from napari_ecc_align._common.steps import outcome_of, retold
+from napari_ecc_align._ecc import mutual_information
 from napari_ecc_align._ecc.options import SearchOptions
 from napari_ecc_align._ecc.refine import Refiner
 from napari_ecc_align._images.pyramid import levels
 from napari_ecc_align._images.pyramid.levels import Level, image_pyramid, parts
 from napari_ecc_align._images.pyramid.representations import represent, representation_steps
-from napari_ecc_align._images.pyramid.whole_blocks import used_blocks
+from napari_ecc_align._images.pyramid.whole_blocks import used_blocks, whole_reference
+from napari_ecc_align._transform.models import MODELS
 from napari_ecc_align._verdict import assess
 from pairs import picture
 
@@ -136,6 +138,27 @@ def test_the_ends_of_a_strip_of_which_not_all_is_used_are_known(upright, how):
         corners = corners[:, [1, 0, 2]]
     shifts = (corners @ matrix.T - corners)[:, 1 if upright else 0]
     assert shifts == pytest.approx([0.6, 1.4], abs=0.02)
+
+
+def test_a_coarse_level_of_a_strip_is_made_pass_by_pass():
+    strip = np.zeros((5, 62_500), np.float32)
+    strip[:, ::7] = 1
+    steps = whole_reference(Level(strip, None, 0.0, 0.1, 3), 8)
+    assert len(list(steps)) == 3
+    # Of an ordinary one, nothing takes a while.
+    assert not list(whole_reference(Level(strip[:, :3000].copy(), None, 0.0, 0.1, 3), 8))
+
+
+def test_values_are_compared_at_one_place_in_a_step(monkeypatch):
+    step, asked_in = 0, []
+    shared = mutual_information._Pair.shared
+    monkeypatch.setattr(
+        mutual_information._Pair, "shared", lambda *one: asked_in.append(step) or shared(*one)
+    )
+    levels_of_both = (image_pyramid(image) for image in noisy((150, 160)))
+    for _ in mutual_information.motion_steps(*levels_of_both, MODELS["euclidean"], np.eye(3)):
+        step += 1
+    assert len(asked_in) == len(set(asked_in)) > 10
 
 
 @pytest.mark.parametrize("engine", ["pyramid", "opencv"])

@@ -11,6 +11,7 @@ from builders import (
     moved,
     other,
     rival,
+    scattered,
     verdict_of,
 )
 
@@ -75,6 +76,24 @@ def test_tiles_that_moved_alike_beside_marks_at_rest_are_what_may_be_meant():
     for other_wise in ({"pattern": make_pattern(displaced=3)}, {"alike": False}):
         assert verdict_of(**{**known, **other_wise})[0] == "aligned"
     assert verdict_of(**{**known, "motion": moved(6, -8)})[0] == "aligned"
+
+
+def test_hot_pixels_between_which_tiles_share_a_motion_are_doubtful():
+    """They hide it in most tiles; what passes, as a car does, hides nothing."""
+    stay, share = np.zeros((21, 2)), np.tile([6.0, -4.0], (5, 1))
+    others = scattered(9)
+    between = np.vstack([stay, share, others[:4]])
+    known = {"motion": np.eye(3), "ecc": 0.99}
+    tiles = make_tiles(moves=between, chance=0.03)
+    assert verdict_of(**known, fine=tiles)[1] == (
+        "Only 21 of 30 tiles fit best where they lie, and what lies still may belong to the "
+        "camera."
+    )
+    assert verdict_of(**known, fine=tiles, pattern=make_pattern(displaced=3))[0] == "aligned"
+    # Differing by chance, they share none, or three of nine one.
+    between[21:24] = share[:3]
+    between[24:] = others[:6]
+    assert verdict_of(**known, fine=make_tiles(moves=between, chance=0.03))[0] == "aligned"
 
 
 def test_two_things_that_both_move_are_doubtful():

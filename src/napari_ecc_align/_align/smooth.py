@@ -38,6 +38,9 @@ _ROUGH_PIXELS, _GLOBAL_PIXELS, _ROUGH = 20_000, 80_000, 0.2
 # A field is like that of another frame if it bends within so many times as far for what is
 # expected, in squares, and is known on so much of what that is known on.
 _MORE, _AS_MUCH = 2.0, 0.9
+# Splines as close as the width asks for take memory by the square of their number along the
+# length: half a gigabyte of a strip so many times as long as wide.
+_LONGEST = 50
 
 
 def check_stiffness(stiffness: object, *, bending: bool) -> None:
@@ -112,8 +115,8 @@ def _steps(
     job = counted_sources(job)
     steps = make_pyramids(job.reference, job.moving, np.eye(3))
     pyramids = yield from retold(steps, lambda _: Progress(0.0, "preparing the images"))
-    if pyramids.flaw:
-        return nothing(job.shape, "failed", pyramids.flaw)
+    if flaw := pyramids.flaw or _why_too_long(job.shape):
+        return nothing(job.shape, "failed", flaw)
     best = None
     if follower is not None and follower.basis and follower.sure and job.initial is not None:
         best = yield from _followed(job, pyramids, follower.basis)
@@ -123,6 +126,17 @@ def _steps(
             follower.keep(best)
     yield Progress(1.0, "done", Transform(best.result.transform.matrix))
     return replace(best.result, seconds=time.perf_counter() - began)
+
+
+def _why_too_long(shape: tuple[int, ...]) -> str:
+    """Say why no field is looked for in a strip; "" if one is."""
+    times = max(shape[:2]) / min(shape[:2])
+    if times <= _LONGEST:
+        return ""
+    return (
+        f"The reference is {times:,.0f} times as long as wide; a field is looked for in images of "
+        f"at most {_LONGEST} times. Cut it into parts, or choose a model that does not bend."
+    )
 
 
 def _searched(

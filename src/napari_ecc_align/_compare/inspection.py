@@ -336,7 +336,8 @@ def seen_steps(
 
 def _corner_shift(found: Transform | Field, lay: Transform, shape: tuple[int, ...]) -> float:
     points = corners(shape)
-    return float(np.sqrt(((found(points) - lay(points)) ** 2).sum(axis=1).mean()))
+    with np.errstate(over="ignore"):  # what lies that far apart is infinitely far
+        return float(np.sqrt(((found(points) - lay(points)) ** 2).sum(axis=1).mean()))
 
 
 def _correlation(first: NDArray[Any], second: NDArray[Any], inside: NDArray[np.bool_]) -> float:

@@ -94,7 +94,7 @@ def shared_information(
     And what a hundred wrong places tell, for its chance. Freer motion is not sought: what one
     image's values tell of the other's changes too little by it to be exact. Nor is what tells no
     more on the smallest level than the best wrong place made more exact on others. Yields after
-    every round of steps.
+    every step.
 
     Parameters
     ----------
@@ -126,10 +126,8 @@ def shared_information(
     best = max(elsewhere)
     if small.shared(matrix) > best:
         for index in finer:
-            pair, last = (
-                _pair(reference[index], moving[index]),
-                2 * _LAST / max(reference[index].shape),
-            )
+            pair = _pair(reference[index], moving[index])
+            last = 2 * _LAST / max(reference[index].shape)
             yield
             matrix = yield from _climbed(pair, rigid, frame, matrix, (4 * last, last))
     return Shared(matrix, small.shared(matrix) - 1, best - 1)
@@ -140,6 +138,7 @@ def _climbed(
 ) -> Generator[None, None, Array]:
     """Return the motion near one with most mutual information on a level, by steps from to."""
     best = pair.shared(matrix)
+    yield
     step, last = steps
     while step > last:
         moved = False
@@ -149,10 +148,10 @@ def _climbed(
                 delta[parameter] = sign * step
                 other = compose(matrix, model, frame, delta)
                 found = pair.shared(other)
+                yield
                 if found > best:
                     matrix, best, moved = other, found, True
                     break
-            yield
         step = step if moved else step / 2
     return matrix
 

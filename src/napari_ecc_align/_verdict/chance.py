@@ -100,6 +100,18 @@ def p_value(tiles: Tiles, model: MotionModel | None) -> float:
     return binomial_tail(tested, agreeing, min(0.5, tiles.chance))
 
 
+def together_elsewhere(tiles: Tiles) -> int:
+    """Return how many of the other tiles share a displacement; 0 if as many do by chance."""
+    moves = tiles.displacements[~tiles.agree & np.isfinite(tiles.uncertainties), 2:]
+    if not len(moves):
+        return 0
+    apart = np.hypot(*(moves[:, None] - moves).transpose(2, 0, 1))
+    together = int((apart <= tiles.radius).sum(axis=1).max())
+    # Any of them may be the one that the others lie like.
+    by_chance = binomial_tail(len(moves) - 1, together - 1, min(0.5, tiles.chance))
+    return together if len(moves) * by_chance < ALPHA_DOUBTFUL else 0
+
+
 @lru_cache(maxsize=256)
 def binomial_tail(tested: int, agreeing: int, chance: float) -> float:
     """Return how likely it is that of so many tiles at least so many agree by chance."""

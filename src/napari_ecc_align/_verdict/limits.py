@@ -21,7 +21,9 @@ LARGEST_UNCERTAINTY = WRONG / 3
 """One sigma in px: three of them must not make what is wrong."""
 TIMES_BY_EDGES = 2.0
 """Of images that differ in kind, edges may lie so many times as far apart, by three sigma."""
-LIKE = 0.9
+LEAST_PART = 0.1
+"""What moves otherwise counts if it is more than such a part of what is left, or of the image."""
+LIKE = 1 - LEAST_PART
 """Images that correlate like this, or like this share of what they do elsewhere, are alike."""
 LEAST_LIKE = 2 / 3
 """Most: of tiles, or of how well images correlate. What correlates less than here is no rival."""
@@ -37,8 +39,6 @@ CLEAR = LIKE
 """Nearly all: where this share of the tiles agrees, the others are no question."""
 LEAST_SHARE = 0.03
 """A share of the detail below this is what interpolation and rasters leave."""
-LEAST_PART = 1 - LIKE
-"""What moves otherwise counts if it is more than such a part of what is left, or of the image."""
 LEAST_AGREEING = 4
 """As many points as determine a homography."""
 LEAST_TILES = 6

@@ -8,7 +8,7 @@ from math import hypot, isnan
 import numpy as np
 
 from .._common.quantiles import middle
-from .chance import ALPHA, ALPHA_DOUBTFUL, p_value
+from .chance import ALPHA, ALPHA_DOUBTFUL, p_value, together_elsewhere
 from .evidence import Evidence, Judgement
 from .limits import (
     CLEAR,
@@ -142,8 +142,10 @@ def _why_two_motions(evidence: Evidence) -> str | None:
         )
     second, motion, shape = evidence.second, evidence.motion, evidence.shape
     still = evidence.lies_still(WRONG)
-    # Marks that outshine the rest have most tiles, but not all that is seen.
-    clear = LEAST_LIKE if abs(evidence.ecc) > LIKE else CLEAR
+    # Marks that outshine the rest have most tiles, but not all that is seen. So have hot pixels,
+    # between which tiles show what moved: not, as those of a car that passes, with neighbours.
+    between = together_elsewhere(evidence.fine) > 2 * evidence.pattern.displaced
+    clear = LEAST_LIKE if abs(evidence.ecc) > LIKE and not between else CLEAR
     if still and evidence.alike and evidence.fine.share < clear:
         return f"Only {_counted(evidence.fine)}, and what lies still may belong to the camera."
     displaced = evidence.pattern.displaced

@@ -184,7 +184,8 @@ def _numbers(
     shape = np.array([width, height, depth])
     parts = volume_parts(transform.matrix, ((shape - 1) / 2).tolist())._asdict()
     moved = transform.to_moving(_corners(shape)) - volumes.lay.to_moving(_corners(shape))
-    length = float(np.sqrt(((moved * volumes.spacings[1][::-1]) ** 2).sum(axis=1).mean()))
+    with np.errstate(over="ignore"):  # what lies that far apart is infinitely far
+        length = float(np.sqrt(((moved * volumes.spacings[1][::-1]) ** 2).sum(axis=1).mean()))
     numbers: dict[str, Number] = {
         name: value for name, value in parts.items() if name not in _TOLD_ELSEWHERE
     }

@@ -26,6 +26,8 @@ from .representations import (
 # So many pixels are linearised in a few hundredths of a second; strips of 40 x 500,000 px have no
 # more on their coarsest level.
 _MOST_PIXELS = 2**19
+# The passes that make what is compared of a level take a tenth of a second together from here on.
+_LONG_PASS = _MOST_PIXELS // 4
 
 
 @lru_cache(maxsize=32)
@@ -75,7 +77,7 @@ def _whole(level: Level, representation: Representation) -> InSteps[tuple[Floats
 
 def pause(level: Level) -> InSteps[None]:
     """Yield, where a pass over all of a level takes a while."""
-    if level.size > _MOST_PIXELS:
+    if level.size > _LONG_PASS:
         yield
 
 

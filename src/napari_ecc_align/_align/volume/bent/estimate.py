@@ -108,9 +108,10 @@ def field_steps(
             seen = stage.seen(basis, coefficients, matrix, sign)
             yield
             system = System(stage, basis, seen, known, mask)
-            before, coefficients = coefficients, floats(coefficients + system.step(coefficients))
+            before = coefficients
+            coefficients = floats(before + (yield from system.step(before)))
             if unsure and iteration and stage is not finest:
-                drawn = system.samples(iteration)
+                drawn = yield from system.samples(iteration)
                 known = fitting(basis, known, coefficients, drawn, free=stiffness is None)
             yield
     for _ in range(_DAMPINGS):
@@ -119,7 +120,7 @@ def field_steps(
         # Little holds it where it folds.
         known = Prior(known.amplitude / 2, known.stiffness)
         system = System(stage, basis, seen, known, mask)
-        coefficients = floats(before + system.step(before))
+        coefficients = floats(before + (yield from system.step(before)))
     return FieldEstimate(coefficients, stage, seen, system, known)
 
 

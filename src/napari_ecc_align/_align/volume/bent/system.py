@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 
 import numpy as np
 
@@ -13,6 +13,8 @@ from .seen import PAIRS, Seen, Stage, full, inflation
 
 # A solution is left when what is missing has so small a share, or after so many steps.
 _MISSING, _STEPS = 1e-3, 60
+# After so many, which take some hundredths of a second, a cancel is heard.
+_BETWEEN = 8
 # So many fields that the cells leave possible are drawn.
 _SAMPLES = 6
 # So many times as stiff fields are tried, and so far amplitudes go at once.
@@ -35,13 +37,16 @@ class System:
         self.information = seen.information * weights
         self.force = seen.force * weights
 
-    def step(self, coefficients: Floats) -> Floats:
-        """Return by how much coefficients are to be changed."""
+    def step(self, coefficients: Floats) -> Generator[None, None, Floats]:
+        """Return by how much coefficients are to be changed; yields while that is solved."""
         pull = gathered(self.designs, self.force) * self._scale - coefficients / self._scale
-        return self._scale * solved(self._times, pull)
+        return floats(self._scale * (yield from solved(self._times, pull)))
 
-    def samples(self, seed: int = 0) -> Floats:
-        """Return coefficients (n, 3, z, y, x) as far from the likeliest as may well be."""
+    def samples(self, seed: int = 0) -> Generator[None, None, Floats]:
+        """Return coefficients (n, 3, z, y, x) as far from the likeliest as may well be.
+
+        Yields while they are solved.
+        """
         rng = np.random.default_rng(seed)
         matrices = full(self.information)
         matrices += np.eye(3) * 1e-9
@@ -52,7 +57,7 @@ class System:
             forces = np.moveaxis(np.einsum("...kl,...l->...k", roots, noise), -1, 0)
             pull = gathered(self.designs, forces) * self._scale
             pull += floats(rng.standard_normal(self.basis.shape))
-            drawn.append(self._scale * solved(self._times, pull))
+            drawn.append(self._scale * (yield from solved(self._times, pull)))
         return np.stack(drawn)
 
     def _times(self, given: Floats) -> Floats:
@@ -65,12 +70,15 @@ class System:
         return given + gathered(self.designs, said) * self._scale
 
 
-def solved(times: Callable[[Floats], Floats], wanted: Floats) -> Floats:
-    """Return what a positive definite map takes to something, by conjugate gradients."""
+def solved(times: Callable[[Floats], Floats], wanted: Floats) -> Generator[None, None, Floats]:
+    """Return what a positive definite map takes to something, by conjugate gradients.
+
+    Yields after every few of these.
+    """
     out = np.zeros_like(wanted)
     left = way = wanted
     size = first = float(np.vdot(left, left))
-    for _ in range(_STEPS):
+    for number in range(_STEPS):
         if size <= _MISSING**2 * first:
             break
         there = times(way)
@@ -78,6 +86,8 @@ def solved(times: Callable[[Floats], Floats], wanted: Floats) -> Floats:
         out, left = out + far * way, left - far * there
         before, size = size, float(np.vdot(left, left))
         way = left + np.float32(size / before) * way
+        if not (number + 1) % _BETWEEN:
+            yield
     return out
 
 

@@ -55,8 +55,10 @@ def trust_steps(
     for kept in (0, 1):
         steps = field_steps(used, matrix, sign=sign, prior=found.prior, kept=kept)
         halves.append((yield from steps))
-    drawn = [spread(one.system, one.system.samples()) for one in halves]
-    yield
+    drawn = []
+    for one in halves:
+        drawn.append(spread(one.system, (yield from one.system.samples())))
+        yield
     apart = ((halves[0].on_cells() - halves[1].on_cells()) ** 2).sum(axis=0)
     expected = np.sum([one**2 for one in drawn], axis=(0, 1))
     coarse = used[-1]
@@ -65,7 +67,7 @@ def trust_steps(
     ratio = np.sqrt(np.maximum(1, apart / np.maximum(expected, 1e-12)))
     agree = (np.sqrt(apart) <= WRONG) | (ratio <= _LIKE_EXPECTED)
     nearest = _nearest(found.stage, coarse)
-    sigma = spread(found.system, found.system.samples())
+    sigma = spread(found.system, (yield from found.system.samples()))
     around = np.maximum(1, _POOLED * found.prior.stiffness / (CELL * found.stage.apart))
     sigma = np.sqrt(np.stack([ndimage.gaussian_filter(one**2, around) for one in sigma]))
     # What volumes do not say is not known, however little the field bends elsewhere.
