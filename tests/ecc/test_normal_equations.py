@@ -112,6 +112,15 @@ def test_polarity_and_correlation_are_of_all_blocks_together():
     assert (equations.weights > 0).all()
 
 
+def test_light_that_lies_against_all_of_an_image_does_not_make_it_a_negative():
+    means = intensity(pixels()).mean(axis=(1, 2), keepdims=True)
+    fit = LinearisedBlocks(blocks(), MODELS["affine"], FRAME, None).fit(
+        np.float32(moving() - 5 * (means - means.mean()))
+    )
+    equations = combined([fit])
+    assert equations.ecc < 0 < equations.gain
+
+
 @pytest.mark.parametrize("degree", [1, 2])
 def test_moments_are_sums_over_the_pixels(degree):
     planes = np.random.default_rng(0).normal(size=(3, BLOCK, BLOCK)).astype(np.float32)

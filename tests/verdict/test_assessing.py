@@ -20,7 +20,7 @@ from napari_ecc_align._verdict.pair_tiles import first_seconded
 from napari_ecc_align._verdict.refusals import why_implausible, why_too_little
 from napari_ecc_align._verdict.rival import NO_RIVAL, Rival
 from napari_ecc_align._verdict.shifted_rival import WholeFit
-from napari_ecc_align._verdict.trust import doubt_rivalled, doubt_surrounded, trust_key
+from napari_ecc_align._verdict.trust import best_known, doubt_rivalled, doubt_surrounded, trust_key
 from napari_ecc_align._verdict.verdict import VERDICTS
 from pairs import picture
 
@@ -98,6 +98,23 @@ def test_results_are_believed_by_verdict_and_then_by_share(share):
     better = make_result("doubtful", tiles=make_tiles(16))
     assert trust_key(by_verdict[2]) <= trust_key(better) < trust_key(by_verdict[3])
     assert trust_key(replace(by_verdict[0], tiles=None)) == (0, 0.0)
+
+
+@pytest.mark.parametrize(
+    ("free", "narrower", "kept"),
+    [
+        (("doubtful", 3.0), ("doubtful", 1.0), 1),
+        (("failed", 3.0), ("failed", np.inf), 2),
+        (("doubtful", 1.0), ("doubtful", 3.0), 2),
+        (("doubtful", 3.0), ("failed", 1.0), 2),
+        (("doubtful", 0.1), ("aligned", 0.2), 2),
+    ],
+)
+def test_what_is_free_is_left_where_no_more_is_known_of_it(free, narrower, kept):
+    results = [
+        make_result(verdict, corner_uncertainty=sigma) for verdict, sigma in (free, narrower)
+    ]
+    assert best_known(results[:1], results[1:]) == results[-kept:]
 
 
 def test_an_aligned_result_that_a_doubtful_one_elsewhere_rivals_is_doubted():

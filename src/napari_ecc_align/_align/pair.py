@@ -27,7 +27,7 @@ from .._verdict.finding import Judged
 from .._verdict.limits import LARGEST_UNCERTAINTY
 from .._verdict.result import AlignmentResult
 from .._verdict.rules import may_be_settled_by_edges
-from .._verdict.trust import doubt_rivalled, doubt_surrounded, most_trusted
+from .._verdict.trust import best_known, doubt_rivalled, doubt_surrounded, most_trusted
 from .alike import assessed_alike
 from .counted_part import CountedPart, counted_part, counted_sources, lazily_counted_part
 from .held_parts import parts_by_field, without_held_lines
@@ -219,8 +219,8 @@ def _run_pyramid(
     results = yield from search(job.options)
     if job.options.model == "auto" and not any(result.aligned for result in results):
         # What is too free bends until something correlates, where affine motions find their way.
-        results += yield from search(replace(job.options, model="affine"))
-        results = doubt_rivalled(results, job.shape)
+        narrower = yield from search(replace(job.options, model="affine"))
+        results = doubt_rivalled(best_known(results, narrower), job.shape)
     return results
 
 

@@ -50,7 +50,7 @@ class Equations:
     gains, weights : (n,) arrays
         Gain and inverse noise variance of each block.
     gain : float
-        Of all blocks together; its sign tells the polarity.
+        Of the typical block; its sign tells the polarity.
     ecc : float
         Correlation with one gain and offset for all; NaN if undefined.
     noise : float
@@ -286,17 +286,18 @@ def combined(fits: list[Fit]) -> Equations:
     variances = chained([fit.variances for fit in fits])
     noise = middle(variances[variances > 0]) if (variances > 0).any() else 0.0
     weights = _weights(variances, noise)
-    weights[np.abs(gains) > _MOST_GAIN * _typical_gain(normals, gains)] = 0
+    strengths = np.maximum(normals[:, 0, 0], 0)
+    weights[np.abs(gains) > _MOST_GAIN * _typical_gain(strengths, gains)] = 0
+    # Light from one side may correlate with all of an image, against what each block shows.
+    gain = float(strengths @ gains) / max(float(strengths.sum()), 1e-30)
     scores = chained([fit.scores for fit in fits]) * (weights * gains)[:, None]
     normals = normals * (weights * gains**2)[:, None, None]
-    gain = float((inverse2(photometric) @ pair)[0])
     ecc = ecc_of_sums(photometric, pair, square)
     return Equations(normals, scores, gains, weights, gain, ecc, noise)
 
 
-def _typical_gain(normals: Array, gains: Array) -> float:
+def _typical_gain(strengths: Array, gains: Array) -> float:
     """Return the root mean square gain, each block weighed by the strength of its gradients."""
-    strengths = np.maximum(normals[:, 0, 0], 0)
     total = float(strengths.sum())
     return math.sqrt(float(strengths @ gains**2) / total) if total > 0 else 0.0
 

@@ -37,6 +37,20 @@ def trust_key(result: AlignmentResult) -> tuple[int, float]:
     return VERDICTS.index(result.verdict), share
 
 
+def best_known(
+    free: list[AlignmentResult], narrower: list[AlignmentResult]
+) -> list[AlignmentResult]:
+    """Return the results of searches of a free and a narrower motion model, in that order.
+
+    Without those of the free one where they are no more trusted and their place is less known.
+    """
+    first, second = most_trusted(free), most_trusted(narrower)
+    trusted = VERDICTS.index(first.verdict) > VERDICTS.index(second.verdict)
+    if trusted or first.corner_uncertainty < second.corner_uncertainty:
+        return [*free, *narrower]
+    return narrower
+
+
 def doubt_rivalled(
     results: list[AlignmentResult], shape: tuple[int, int]
 ) -> list[AlignmentResult]:
