@@ -71,7 +71,7 @@ def with_provenance(file: ImageFile, provenance: Mapping[str, Any]) -> ImageFile
 
 def run_show(chosen: argparse.Namespace) -> int:
     """Print where results come from; return the exit code."""
-    found = {str(path): _provenance(path) for path in chosen.files}
+    found = {str(path): provenance_of(path) for path in chosen.files}
     if chosen.json:
         say(to_json(found))
     else:
@@ -79,7 +79,7 @@ def run_show(chosen: argparse.Namespace) -> int:
     return 0
 
 
-def _provenance(path: Path) -> dict[str, Any]:
+def provenance_of(path: Path) -> dict[str, Any]:
     """Return what a result says of where it comes from, or raise `InputError`."""
     found: Any = None
     if is_folder(path):
@@ -111,7 +111,8 @@ def _of_document(document: Any) -> dict[str, Any] | None:
 
 def _of_record(document: Mapping[str, Any]) -> dict[str, Any]:
     kept = ("program", "name", "outcome", "reason", "review", "inputs", "outputs", "settings")
-    found = {name: document.get(name) for name in (*kept, "numbers", "times")}
+    more = ("model", "matrix", "numbers", "times")
+    found = {name: document.get(name) for name in (*kept, *more)}
     return {"command": "batch", **found}
 
 

@@ -34,6 +34,7 @@ Array = NDArray[np.float64]
 
 VERSION = "0.6"
 _PLACE, _LEVEL, _PART = "coordinateTransformations/displacements", "s0", 512
+_ENDS = ("input", "output")
 # Each takes a look at a file.
 _MOST_CHUNKS = 2**18
 _SPACE = [{"name": name, "type": "array"} for name in "yx"]
@@ -268,8 +269,13 @@ def _stored(folder: Path, item: dict[str, Any]) -> Stored:
     if sum(kinds) != 1:
         raise InputError("its sequence has more than one field of displacements")
     at = kinds.index(True)
-    sampled = _sampled(folder, str(steps[at]["path"]))
+    sampled = read_displacements(folder, str(steps[at]["path"]))
     before, after = (_matrix(part) for part in (steps[:at], steps[at + 1 :]))
+    if any(isinstance(item.get(end), dict) and item[end].get("path") for end in _ENDS):
+        raise InputError(
+            "it is a scene, whose field lies between its images, in their units; ecc-align judge "
+            "--transform takes it"
+        )
     source, target = ends_of(item)
     return Stored(before, sampled, after, source == "moving" or target == "reference")
 
@@ -281,7 +287,8 @@ def _matrix(steps: list[Any]) -> Array:
     return in_row_column(matrix_of(inner, 2)) if steps else np.eye(3)
 
 
-def _sampled(folder: Path, path: str) -> Sampled:
+def read_displacements(folder: Path, path: str) -> Sampled:
+    """Return the displacements in a group, at a path of it; raise `InputError` for others."""
     place = (folder / path).resolve()
     if not place.is_relative_to(folder.resolve()):
         raise InputError(f"its displacements lie elsewhere, at {path!r:.80}")
