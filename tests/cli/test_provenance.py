@@ -65,6 +65,9 @@ def test_pictures_and_films_say_how_they_were_made(tmp_path, monkeypatch):
     )
     for made in shown("out/film_aligned.tif", "out/film_transforms.json"):
         assert made["command"] == "stack" and made["inputs"][0]["name"] == "film.tif"
+        result = made["result"]
+        assert (result["frames"], result["aligned"]) == (2, 2)
+        assert 0 < result["largest_uncertainty"] < 0.1
     for made in shown("out/moved.jpg", "out/moved.png", "out/moved.tif"):
         assert [each["name"] for each in made["inputs"]] == ["a_transform.json", "a.png", "a.png"]
     assert shown("seen/a_aligned_difference.tif")[0]["command"] == "compare"

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import replace
 from importlib.metadata import version
+from math import isfinite, nan
 from pathlib import Path
 from typing import Any
 
@@ -56,6 +57,26 @@ def made_by(chosen: argparse.Namespace, inputs: Iterable[Path]) -> dict[str, Any
         # As JSON has them: tuples are lists, whatever else is as it prints.
         "options": json.loads(json.dumps(options, default=str)),
     }
+
+
+def frames_made_by(
+    chosen: argparse.Namespace, inputs: Iterable[Path], results: Iterable[Any]
+) -> dict[str, Any]:
+    """Return where frames come from, with what became of them; the others as of `made_by`.
+
+    Parameters
+    ----------
+    results : iterable of AlignmentResult, SmoothAlignment or VolumeAlignment
+    """
+    every = list(results)
+    sigmas = [
+        getattr(each, "corner_uncertainty", getattr(each, "uncertainty", nan))
+        for each in every
+        if each.found
+    ]
+    largest = max((float(sigma) for sigma in sigmas if isfinite(sigma)), default=None)
+    told = {"frames": len(every), **Counter(each.verdict for each in every)}
+    return {**made_by(chosen, inputs), "result": {**told, "largest_uncertainty": largest}}
 
 
 def _is_files(value: object) -> bool:
