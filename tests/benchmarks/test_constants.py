@@ -49,7 +49,7 @@ def test_what_is_found_on_data_can_be_derived_anew_and_the_numbers_stay_few():
     assert {how for *_, how in found} == {"follows", "cost", "chosen", "data"}
     on_data = {names for _, names, _, how in found if how == "data"}
     # Two that follow from others are tried as well.
-    assert on_data == set(GRIDS) - {"LARGEST_UNCERTAINTY", "LEAST_PART"}
+    assert on_data == set(GRIDS) - {"LARGEST_UNCERTAINTY", "LIKE"}
     choices = [name for _, names, _, how in found if how != "follows" for name in names.split()]
     # Of which four for fields and one for films.
     assert len(choices) <= 40

@@ -28,7 +28,13 @@ def test_files_of_a_pair_say_how_they_were_made(tmp_path, monkeypatch):
         assert made["inputs"][1] == {"name": "b.tif", "sha256": digest}
         assert made["options"]["model"] == "euclidean" and made["result"]["verdict"] == "aligned"
         assert made["program"].startswith("napari-ecc-align ")
-    assert run_main("judge", "a.tif", "b.tif", "--transform", files[0]).code == 0
+    for file in files:
+        judged = run_main("judge", "a.tif", "b.tif", "--transform", file, "--json")
+        found = json.loads(judged.out)
+        assert (judged.code, found["verdict"]) == (0, "aligned")
+        assert (found["m02"], found["m12"]) == pytest.approx((5, -4), abs=0.05)
+    refused = run_main("judge", "a.tif", "b.tif", "--transform", "a.tif")
+    assert refused.code == 2 and "does not say where it comes from" in refused.complaint
     assert "does not say where it comes from" in run_main("show", "a.tif").complaint
 
 
@@ -53,8 +59,15 @@ def test_pictures_and_films_say_how_they_were_made(tmp_path, monkeypatch):
     results = ["out/a_aligned.png", "out/a_difference.tif", "out/a_binary_difference.png"]
     for made in shown(*results):
         assert made["command"] == "align" and made["result"]["verdict"] == "aligned"
+    assert (
+        "says of none"
+        in run_main("judge", "a.png", "a.png", "--transform", "out/film_aligned.tif").complaint
+    )
     for made in shown("out/film_aligned.tif", "out/film_transforms.json"):
         assert made["command"] == "stack" and made["inputs"][0]["name"] == "film.tif"
+        result = made["result"]
+        assert (result["frames"], result["aligned"]) == (2, 2)
+        assert 0 < result["largest_uncertainty"] < 0.1
     for made in shown("out/moved.jpg", "out/moved.png", "out/moved.tif"):
         assert [each["name"] for each in made["inputs"]] == ["a_transform.json", "a.png", "a.png"]
     assert shown("seen/a_aligned_difference.tif")[0]["command"] == "compare"
@@ -85,6 +98,10 @@ def test_the_record_of_a_batch_says_how_an_image_was_made(tmp_path, monkeypatch)
     assert "No such file" in run_main("show", "none.png").complaint
     assert [each["role"] for each in image["inputs"]] == ["reference", "moving"]
     assert (whole["pairs"], whole["aligned"]) == (1, 1)
+    again = "judge", "fixed/p.png", "scan/p.png", "--transform", "out/scan/p.png"
+    found = json.loads(run_main(*again, "--json").out)
+    assert (found["verdict"], found["m12"]) == ("aligned", pytest.approx(-3, abs=0.05))
     with (tmp_path / "out/scan/p.png").open("ab") as file:
         file.write(b"\0")
+    assert "was changed since" in run_main(*again).complaint
     assert shown("out/scan/p.png")[0]["changed since"] == "scan/p.png"

@@ -24,6 +24,8 @@ from napari_ecc_align import (
     save_scene,
     warp,
 )
+from napari_ecc_align._images.ome_zarr.scene import scene_provenance
+from napari_ecc_align._images.ome_zarr.scene_transform import transform_in_scene
 
 SCHEMAS = {
     path.stem: json.loads(path.read_text("utf-8"))
@@ -109,6 +111,7 @@ def test_a_scene_is_valid_and_lays_one_image_on_the_other(cameras, reference, mo
     x, y = known.to_moving((30.0, 70.0))
     there = np.array(step["affine"]) @ [0.25 * y, 0.25 * x - 3, 1]
     assert there == pytest.approx([0.5 * 70 + 10, 0.5 * 30 + 20])
+    assert transform_in_scene("pair.zarr") == pytest.approx(known.matrix)
     group = zarr.open_group("pair.zarr", mode="r")
     for name in (reference, moving):
         image = attributes(cameras / "pair.zarr" / name)
@@ -132,6 +135,8 @@ def test_volumes_with_channels_keep_their_axes(tmp_path, monkeypatch):
     x, y, z = known.to_moving((3.0, 2.0, 1.0))
     there = np.array(step["affine"]) @ [7, 2 * z + 1, 0.5 * y, 0.5 * x, 1]
     assert there == pytest.approx([7, 2 * 1 + 1, 0.5 * 2, 0.5 * 3])
+    assert "result" not in scene_provenance("pair.zarr")
+    assert transform_in_scene("pair.zarr") == pytest.approx(known.matrix)
 
 
 def displaced(scene, step, points):
@@ -173,6 +178,10 @@ def test_a_field_is_displacements_in_the_units_of_space(tmp_path, monkeypatch, a
     found = displaced(tmp_path / "pair.zarr", step, there)
     # A fiftieth of a pixel.
     assert np.abs(found - (here[:, ::-1] * 0.5 + (10, 20))).max() < 0.02 * 0.5
+    assert np.abs(transform_in_scene("pair.zarr")(here) - field(here)).max() < 0.001
+    # Its vectors are in other units than pixels, from the moving image to the reference.
+    with pytest.raises(InputError, match="no usable field"):
+        Field.load("pair.zarr")
     group = attributes(tmp_path / "pair.zarr" / step["path"])["ome"]["multiscales"][0]
     assert [axis.get("unit") for axis in group["coordinateSystems"][0]["axes"]][1:] == [
         "micrometer"
@@ -196,6 +205,9 @@ def test_the_command_bends_one_image_onto_the_other(tmp_path, monkeypatch):
     given = run_main("scene", "a.zarr", "b.zarr", "--transform", "bent.npz", "--out", "by.zarr")
     assert given.code == 0, given.err
     assert run_main("show", "by.zarr").code == 0
+    judged = run_main("judge", "a.zarr", "b.zarr", "--transform", "by.zarr", "--out", "judged")
+    assert judged.code == 0 and judged.out.startswith("aligned: "), judged.out + judged.err
+    assert np.abs(Field.load("judged/b_transform.npz")(here) - bent(here)).max() < 0.1
 
 
 def test_what_a_scene_cannot_hold_is_said(cameras):
@@ -213,6 +225,17 @@ def test_what_a_scene_cannot_hold_is_said(cameras):
             save_scene("pair.zarr", given, **{**save, **more})
     assert [path.name for path in cameras.iterdir()] == ["in"]
     save_scene("pair.zarr", np.eye(3), **save)
+    written = (cameras / "pair.zarr" / "zarr.json").read_text()
+    for change, said in (
+        (('"affine"', '"unheard of"'), "cannot be used"),
+        (('"path": "a5"', '"path": "../in/a5.zarr"'), "not in it"),
+        (('"path": "a5"', '"place": "a5"'), "no scene"),
+    ):
+        changed = written.replace(*change)
+        assert changed != written
+        (cameras / "pair.zarr" / "zarr.json").write_text(changed)
+        with pytest.raises(InputError, match=said):
+            transform_in_scene("pair.zarr")
     with pytest.raises(InputError, match="exists already"):
         save_scene("pair.zarr", np.eye(3), **save)
 

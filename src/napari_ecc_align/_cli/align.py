@@ -19,7 +19,6 @@ from .._images.files.warped import warped_file
 from .._images.files.zarr_image import is_too_large
 from .._images.sources import ImageLike
 from .._images.stack_axes import Role
-from .._transform.formats.field_files import holds_a_field
 from .._transform.transform import Transform
 from .._verdict.result import AlignmentResult
 from .console import progress_bar, say, tell
@@ -63,7 +62,7 @@ def run_align(chosen: argparse.Namespace) -> int:
             return smooth_steps(checked_job(reference, moving, options, initial=initial, **masks))
         return align_steps(reference, moving, options, initial=initial, **masks)
 
-    return run_pair(chosen, steps, chosen.initial, beside, chosen.frame, read)
+    return run_pair(chosen, steps, chosen.initial, beside, chosen.frame, read, bends=bends)
 
 
 def read_pair(chosen: argparse.Namespace, alone: Role = "channels") -> list[ImageFile]:
@@ -80,6 +79,8 @@ def run_pair(
     beside: dict[str, Path] | None = None,
     frame: int | None = None,
     read: list[ImageFile] | None = None,
+    *,
+    bends: bool = False,
 ) -> int:
     """Run steps on two files, print what comes of it, and write it; return the exit code.
 
@@ -97,6 +98,8 @@ def run_pair(
         The frame of a film whose transform goes for all; their mean if it is not aligned.
     read : list of ImageFile, optional
         Both files, if they have been read.
+    bends : bool, default: False
+        Whether the result is a field.
     """
     files = read or read_pair(chosen)
     reference, moving = (
@@ -114,7 +117,7 @@ def run_pair(
     check_fill(chosen.fill, files[1].pixels.dtype)
     given = [chosen.reference, chosen.moving, chosen.mask, chosen.moving_mask, transform]
     given = [path for path in given if path]
-    paths = {**(beside or {}), **_result_paths(chosen, files[1])}
+    paths = {**(beside or {}), **_result_paths(chosen, files[1], bends)}
     check_outputs(paths.values(), given, overwrite=chosen.overwrite)
     with progress_bar(chosen) as show:
         result = outcome_of(steps(reference, moving, **masks), show)
@@ -137,11 +140,9 @@ def run_pair(
     return exit_code(chosen, [result.verdict])
 
 
-def _result_paths(chosen: argparse.Namespace, moving: ImageFile) -> dict[str, Path]:
+def _result_paths(chosen: argparse.Namespace, moving: ImageFile, bends: bool) -> dict[str, Path]:
     """Return the files of the folder of results, by role: a field's is of another format."""
     paths = result_paths(chosen.out, chosen.moving, moving)
-    given = getattr(chosen, "transform", None)
-    bends = chosen.model == "smooth" or (given is not None and holds_a_field(given))
     if bends and "transform" in paths:
         paths["transform"] = paths["transform"].with_suffix(".npz")
     return paths

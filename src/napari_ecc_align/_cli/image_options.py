@@ -81,7 +81,10 @@ def add_judge(commands: Any) -> None:
         other="doubtful or failed; nothing is written if nothing could be compared",
     )
     _add_pair(command, "the image that is laid on it")
-    text = f"a transform file: {', '.join(FORMATS)} (default: pixel on pixel)"
+    text = (
+        f"a transform file: {', '.join(FORMATS)}; or the folder of a scene, or an image that "
+        "align or batch has aligned (default: pixel on pixel)"
+    )
     add_value(command, "--transform", Path, "TRANSFORM", text)
     text = "motion model that is uncertain (default: the narrowest that contains the transform)"
     command.add_argument("--model", choices=MOTION_MODELS, help=text)

@@ -10,18 +10,18 @@ from .._align.judged import judge_job, judge_steps
 from .._align.pair import checked_job
 from .._align.progress import Progress
 from .._align.smooth import judged_field
+from .._align.volume.transform import VolumeTransform
 from .._common.errors import InputError
 from .._ecc.options import DEFAULTS
 from .._images.files.image_file import ImageFile
 from .._images.files.zarr_image import is_too_large
 from .._images.sources import ImageLike
 from .._transform.field import Field
-from .._transform.formats.field_files import holds_a_field, holds_a_volume_field
-from .._transform.formats.registry import holds_a_volume
 from .._transform.transform import Transform
 from .._verdict.field_result import SmoothAlignment
 from .._verdict.result import AlignmentResult
 from .align import read_pair, run_pair
+from .held import AnyTransform, as_volume, held_transform
 from .values import in_pixels
 from .volumes import are_volumes, check_volume, judge_volumes
 
@@ -34,16 +34,16 @@ def run_judge(chosen: argparse.Namespace) -> int:
         _refuse_pixels(chosen)
         return run_large_volumes(chosen)
     read = read_pair(chosen, "planes" if chosen.volume else "channels")
-    if chosen.transform is not None and holds_a_field(chosen.transform):
-        return _judge_field(chosen, read)
-    given = chosen.transform
+    held = None if chosen.transform is None else held_transform(chosen.transform)
+    if isinstance(held, Field):
+        return _judge_field(chosen, read, held)
     # By a transform of images, depth stacks are judged as these.
-    if chosen.volume or (are_volumes(read, chosen) if given is None else holds_a_volume(given)):
-        return _judge_volumes(chosen, read)
+    in_depth = are_volumes(read, chosen) if held is None else isinstance(held, VolumeTransform)
+    if chosen.volume or in_depth:
+        return _judge_volumes(chosen, read, held)
     if chosen.in_um:
         raise InputError("--in-um is for volumes; for images give --pixel-size")
-    held = Transform.identity() if given is None else Transform.load(given)
-    transform = in_pixels(held, chosen)
+    transform = in_pixels(held if isinstance(held, Transform) else Transform.identity(), chosen)
 
     def steps(
         reference: ImageLike, moving: ImageLike, **masks: Any
@@ -53,7 +53,9 @@ def run_judge(chosen: argparse.Namespace) -> int:
     return run_pair(chosen, steps, chosen.transform, read=read)
 
 
-def _judge_volumes(chosen: argparse.Namespace, read: list[ImageFile]) -> int:
+def _judge_volumes(
+    chosen: argparse.Namespace, read: list[ImageFile], held: AnyTransform | None
+) -> int:
     _refuse_pixels(chosen)
     read = [
         file.meaning(None, chosen.channel_axis, path, "planes")
@@ -61,7 +63,7 @@ def _judge_volumes(chosen: argparse.Namespace, read: list[ImageFile]) -> int:
     ]
     for path, file in zip((chosen.reference, chosen.moving), read, strict=True):
         check_volume(path, file)
-    return judge_volumes(chosen, read)
+    return judge_volumes(chosen, read, as_volume(held, chosen.transform))
 
 
 def _refuse_pixels(chosen: argparse.Namespace) -> None:
@@ -73,18 +75,11 @@ def _refuse_pixels(chosen: argparse.Namespace) -> None:
         )
 
 
-def _judge_field(chosen: argparse.Namespace, read: list[ImageFile]) -> int:
-    if holds_a_volume_field(chosen.transform):
-        raise InputError(
-            f"{chosen.transform} holds a field of volumes, which is not judged: apply it, and "
-            "judge what comes of that as it lies"
-        )
-    field = Field.load(chosen.transform)
-
+def _judge_field(chosen: argparse.Namespace, read: list[ImageFile], field: Field) -> int:
     def steps(
         reference: ImageLike, moving: ImageLike, **masks: Any
     ) -> Generator[Progress, None, SmoothAlignment]:
         yield Progress(0.0, "judging")
         return judged_field(checked_job(reference, moving, DEFAULTS, **masks), field, None, None)
 
-    return run_pair(chosen, steps, chosen.transform, read=read)
+    return run_pair(chosen, steps, chosen.transform, read=read, bends=True)

@@ -30,6 +30,7 @@ from .._images.ome_zarr.writing import written_volume
 from .._images.warping import Resampling
 from .._transform.axes import in_row_column
 from .console import progress_bar
+from .held import held_volume
 from .inputs import read_meant, search_options
 from .outputs import all_or_none, check_folder, check_outputs, check_transform_out
 from .provenance import made_by
@@ -66,7 +67,9 @@ def run_large_volumes(chosen: argparse.Namespace) -> int:
     start = chosen.transform if judges else chosen.initial
     given = [chosen.reference, chosen.moving, *filter(None, [start])]
     check_outputs(paths.values(), given, overwrite=chosen.overwrite)
-    lies = None if start is None else VolumeTransform.load(start)
+    lies = None
+    if start is not None:
+        lies = held_volume(start) if judges else VolumeTransform.load(start)
     own = chosen.spacing or reference.spacing
     other = chosen.moving_spacing or chosen.spacing or moving.spacing
     known = own is not None and other is not None

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import replace
 from importlib.metadata import version
+from math import isfinite, nan
 from pathlib import Path
 from typing import Any
 
@@ -58,6 +59,26 @@ def made_by(chosen: argparse.Namespace, inputs: Iterable[Path]) -> dict[str, Any
     }
 
 
+def frames_made_by(
+    chosen: argparse.Namespace, inputs: Iterable[Path], results: Iterable[Any]
+) -> dict[str, Any]:
+    """Return where frames come from, with what became of them; the others as of `made_by`.
+
+    Parameters
+    ----------
+    results : iterable of AlignmentResult, SmoothAlignment or VolumeAlignment
+    """
+    every = list(results)
+    sigmas = [
+        getattr(each, "corner_uncertainty", getattr(each, "uncertainty", nan))
+        for each in every
+        if each.found
+    ]
+    largest = max((float(sigma) for sigma in sigmas if isfinite(sigma)), default=None)
+    told = {"frames": len(every), **Counter(each.verdict for each in every)}
+    return {**made_by(chosen, inputs), "result": {**told, "largest_uncertainty": largest}}
+
+
 def _is_files(value: object) -> bool:
     """Tell whether an option names files: these are inputs, told by their names and hashes."""
     items = value if isinstance(value, list) else [value]
@@ -71,7 +92,7 @@ def with_provenance(file: ImageFile, provenance: Mapping[str, Any]) -> ImageFile
 
 def run_show(chosen: argparse.Namespace) -> int:
     """Print where results come from; return the exit code."""
-    found = {str(path): _provenance(path) for path in chosen.files}
+    found = {str(path): provenance_of(path) for path in chosen.files}
     if chosen.json:
         say(to_json(found))
     else:
@@ -79,7 +100,7 @@ def run_show(chosen: argparse.Namespace) -> int:
     return 0
 
 
-def _provenance(path: Path) -> dict[str, Any]:
+def provenance_of(path: Path) -> dict[str, Any]:
     """Return what a result says of where it comes from, or raise `InputError`."""
     found: Any = None
     if is_folder(path):
@@ -111,7 +132,8 @@ def _of_document(document: Any) -> dict[str, Any] | None:
 
 def _of_record(document: Mapping[str, Any]) -> dict[str, Any]:
     kept = ("program", "name", "outcome", "reason", "review", "inputs", "outputs", "settings")
-    found = {name: document.get(name) for name in (*kept, "numbers", "times")}
+    more = ("model", "matrix", "numbers", "times")
+    found = {name: document.get(name) for name in (*kept, *more)}
     return {"command": "batch", **found}
 
 

@@ -53,7 +53,7 @@ from .outputs import (
     check_transform_out,
     warped_suffix,
 )
-from .provenance import made_by, with_provenance
+from .provenance import frames_made_by, with_provenance
 from .show import exit_code, files, result_numbers, some, to_json, written_text
 from .values import check_fill
 
@@ -121,7 +121,8 @@ def run_frames(
             if every and found:
                 with all_or_none(every, overwrite=chosen.overwrite) as staged:
                     warped = _Warped(stack, frames, like.grid, chosen, sharpness)
-                    _write(staged, outputs, warped, made_by(chosen, given))
+                    made = frames_made_by(chosen, given, stack)
+                    _write(staged, outputs, warped, made)
     written = outputs if found else {}
     notes = []
     if frames.tells_more:

@@ -34,7 +34,7 @@ from .console import say, tell
 from .film_run import followed, noted, whole_name, workers_of
 from .inputs import ImageFiles, ReadWhenAsked, axes_told, read_meant, search_options
 from .outputs import all_or_none, check_outputs, check_transform_out, warped_suffix
-from .provenance import made_by
+from .provenance import frames_made_by
 from .show import exit_code, files, some, to_json, written_text
 from .values import check_fill
 from .volume_film_files import is_deep, write_volumes
@@ -151,7 +151,7 @@ def run_volume_film(
         if outputs and found:
             with all_or_none([*outputs.values()], overwrite=chosen.overwrite) as staged:
                 where = dict(zip(outputs, staged, strict=True))
-                _write(where, job, stack, chosen, made_by(chosen, given))
+                _write(where, job, stack, chosen, frames_made_by(chosen, given, stack))
     written = outputs if found else {}
     notes = _notes(paths[0], job, chosen)
     if chosen.json:

@@ -144,12 +144,13 @@ def run_volumes(chosen: argparse.Namespace, read: list[ImageFile]) -> int:
     return _run(chosen, read, pair, beside, steps)
 
 
-def judge_volumes(chosen: argparse.Namespace, read: list[ImageFile]) -> int:
+def judge_volumes(
+    chosen: argparse.Namespace, read: list[ImageFile], given: VolumeTransform | None
+) -> int:
     """Judge a transform of two volumes, print it, and write what align writes; as `run_volumes`.
 
     Without a transform they are judged as their files say that they lie.
     """
-    given = None if chosen.transform is None else VolumeTransform.load(chosen.transform)
     pair = _pair(chosen, read)
     if given is not None and chosen.in_um:
         given = in_voxels(given, pair.spacings)

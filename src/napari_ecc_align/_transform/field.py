@@ -14,7 +14,7 @@ from .._common.given import GivenPath, Numbers, height_and_width
 from .coordinates import checked_points, map_points
 from .field_samples import at_pixels, sampled
 from .formats.field_files import read_field, write_field
-from .formats.field_zarr import Sampled, is_zarr, read_zarr, write_zarr
+from .formats.field_zarr import Sampled, Stored, is_zarr, read_zarr, write_zarr
 from .matrices import checked_matrix, inverse_of
 from .splines import Array, Lattice, interpolating, summed
 from .transform import Transform
@@ -330,9 +330,7 @@ class Field:
             If the file is missing, or holds no such field.
         """
         if is_zarr(path):
-            before, between, after, backward = read_zarr(path)
-            found = Transform(after) @ (cls._through(between) @ Transform(before))
-            return found.inverse if backward else found
+            return field_through(read_zarr(path))
         stored = read_field(path)
         return cls._through(stored) if isinstance(stored, Sampled) else field_of(stored)
 
@@ -344,6 +342,13 @@ class Field:
         rows = Lattice(y, found.rows.spacing, found.rows.count)
         columns = Lattice(x, found.columns.spacing, found.columns.count)
         return cls(found.matrix, rows, columns, found.coefficients)
+
+
+def field_through(stored: Stored) -> Field:
+    """Return the field of displacements between two matrices, as OME-NGFF has them."""
+    between = Field._through(stored.sampled) @ Transform(stored.before)
+    found = Transform(stored.after) @ between
+    return found.inverse if stored.backward else found
 
 
 def stored_parts(field: Field) -> dict[str, Array]:

@@ -12,7 +12,6 @@ from napari.layers import Image
 from numpy.typing import NDArray
 
 from ..._align.progress import FrameProgress, Progress
-from ..._align.volume.run import VolumeProgress
 from ..._align.volume.transform import VolumeTransform
 from ..._common.errors import InputError
 from ..._transform.transform import Transform
@@ -47,7 +46,8 @@ class Preview:
 
     def tell(self, step: Progress) -> None:
         """Show how far a search has come, a few times a second at most."""
-        found = step.found if isinstance(step, VolumeProgress) else step.transform
+        # Of volumes, a step has it under a name of its own.
+        found = getattr(step, "found", step.transform)
         if found is not None and time.monotonic() - self._last >= _INTERVAL:
             self.show(found)
 

@@ -22,7 +22,7 @@ from ..results.actions import BLINK_KEY
 from ..results.panel import ResultPanel
 from ..runs.basis import MODEL, OTHER_AXES, PAIR, Basis, pair_basis
 from ..runs.finished_run import FinishedRun
-from ..runs.steps import run_steps
+from ..runs.in_worker import run_steps
 from ..runs.task import Parameters, Task
 from ..shared.access import KeptFocus
 from ..shared.background import Background

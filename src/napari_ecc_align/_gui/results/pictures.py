@@ -11,7 +11,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..._align.mean_frame import mean_image
 from ..._align.stack_masks import StackMasks
 from ..._align.volume.inspection import (
     chequered_volumes,
@@ -196,6 +195,9 @@ class _AlignedPlanes:
 
     def _mean(self, index: Index) -> NDArray[Any]:
         """Return the mean of the frames that were aligned."""
+        # Loaded when it is needed: with it comes all that aligns.
+        from ..._align.mean_frame import mean_image
+
         key = self.frames.at(index, 0)
         if key not in self._means:
             gray = partial(self._gray, key)

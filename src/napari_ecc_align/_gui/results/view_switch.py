@@ -16,7 +16,7 @@ from ..._compare.inspection import Inspection
 from ..layers.aligned_layers import LayerTuple, aligned_layer
 from ..layers.comparison_layers import comparison_layers
 from ..runs.finished_run import FinishedRun
-from ..runs.steps import aligned_steps, inspect_steps
+from ..runs.in_worker import aligned_steps, inspect_steps
 from ..runs.task import Parameters
 from ..shared.background import Background
 from ..shared.refusal import Refusal

@@ -7,12 +7,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from math import prod
 from pathlib import Path
-from typing import Any, Literal, cast
+from typing import TYPE_CHECKING, Any, Literal, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ..._align.smooth_stack import SmoothStack
 from ..._align.stack_result import StackResult
 from ..._align.volume.film_result import VolumeStackResult
 from ..._align.volume.inspection import volume_rows
@@ -36,6 +35,9 @@ from .basis import MOVING_PLACE
 from .provenance import made_in_napari, plain, provenance, tell_origin
 from .script import align_script
 from .task import Task
+
+if TYPE_CHECKING:
+    from ..._align.smooth_stack import SmoothStack
 
 SCENE = {".zarr": "OME-Zarr scene"}
 _NAMED = 5
@@ -258,7 +260,7 @@ class FinishedRun:
 
     def _rows_of_frames(self) -> list[Row]:
         good = [result for result in self.results if result.found]
-        sigma = "uncertainty" if isinstance(self.results, SmoothStack) else "corner_uncertainty"
+        sigma = "uncertainty" if self.task.bends else "corner_uncertainty"
         volumes = self.task.is_volume_film
         before, after, unsure = (
             format(np.median([getattr(result, name, np.nan) for result in good]), how)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
-from ..._align.passes import Anchor
 from ..._align.volume.sources import LEAST_SIDE
 from ..._common.errors import InputError
 from ..._images.stack_axes import StackAxes, unpaired
+
+if TYPE_CHECKING:
+    from ..._align.passes import Anchor
 
 FrameMode = Literal["every frame", "the frame on show", "one transform for all", "one volume"]
 

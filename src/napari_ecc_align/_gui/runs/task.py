@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Hashable, Mapping
 from dataclasses import dataclass, field, replace
 from threading import Event
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from ..._align.passes import Anchor
 from ..._align.volume.transform import VolumeTransform
 from ..._common.errors import InputError
 from ..._compare.thresholding import Thresholding
@@ -24,6 +23,9 @@ from ..layers.world import spacings, start_between
 from ..shared.labels import elided
 from .basis import Basis
 from .frame_choice import FrameChoice
+
+if TYPE_CHECKING:
+    from ..._align.passes import Anchor
 
 LayerIds = tuple[Hashable, Hashable]
 """The ids of a reference and a moving layer."""

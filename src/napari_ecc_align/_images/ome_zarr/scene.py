@@ -30,6 +30,7 @@ from .image import OmeZarrImage, read_ome_zarr
 VERSION = "0.6"
 PROVENANCE = "napari-ecc-align"
 _ENDINGS = (".zarr", ".ome")
+_TOLD = ("verdict", "reason", "spacing", "corner_uncertainty", "ecc", "inverted", "start")
 _PLACE = "coordinateTransformations/displacements"
 
 
@@ -209,7 +210,9 @@ def _made(
 
     from ..._common.tables import finite
 
-    numbers = given.to_dict() if hasattr(given, "to_dict") else {}
+    # A result of volumes has no row of its own.
+    told = {name: getattr(given, name) for name in _TOLD if hasattr(given, name)}
+    numbers = given.to_dict() if hasattr(given, "to_dict") else told
     return {
         "program": f"napari-ecc-align {version('napari-ecc-align')}",
         "images": [

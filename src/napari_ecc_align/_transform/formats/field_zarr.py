@@ -34,6 +34,7 @@ Array = NDArray[np.float64]
 
 VERSION = "0.6"
 _PLACE, _LEVEL = "coordinateTransformations/displacements", "s0"
+_ENDS = ("input", "output")
 # Along each axis of a plane, and of a volume, a chunk has so many vectors.
 _PART = {2: 512, 3: 64}
 # Each takes a look at a file.
@@ -275,8 +276,13 @@ def _stored(folder: Path, item: dict[str, Any], axes: int) -> Stored:
     if sum(kinds) != 1:
         raise InputError("its sequence has more than one field of displacements")
     at = kinds.index(True)
-    sampled = _sampled(folder, str(steps[at]["path"]), axes)
+    sampled = read_displacements(folder, str(steps[at]["path"]), axes)
     before, after = (_matrix(part, axes) for part in (steps[:at], steps[at + 1 :]))
+    if any(isinstance(item.get(end), dict) and item[end].get("path") for end in _ENDS):
+        raise InputError(
+            "it is a scene, whose field lies between its images, in their units; ecc-align judge "
+            "--transform takes it"
+        )
     source, target = ends_of(item)
     return Stored(before, sampled, after, source == "moving" or target == "reference")
 
@@ -299,7 +305,14 @@ def displaced_axes(path: GivenPath) -> int:
         raise InputError(f"{folder} holds no usable field: {error!r:.200}") from error
 
 
-def _sampled(folder: Path, path: str, count: int) -> Sampled:
+def read_displacements(folder: Path, path: str, count: int = 2) -> Sampled:
+    """Return the displacements of so many axes at a path of a group.
+
+    Raises
+    ------
+    InputError
+        If there are others, or none.
+    """
     place = (folder / path).resolve()
     if not place.is_relative_to(folder.resolve()):
         raise InputError(f"its displacements lie elsewhere, at {path!r:.80}")
