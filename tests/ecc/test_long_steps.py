@@ -156,7 +156,8 @@ def test_values_are_compared_at_one_place_in_a_step(monkeypatch):
         mutual_information._Pair, "shared", lambda *one: asked_in.append(step) or shared(*one)
     )
     levels_of_both = (image_pyramid(image) for image in noisy((150, 160)))
-    for _ in mutual_information.motion_steps(*levels_of_both, MODELS["euclidean"], np.eye(3)):
+    asked = mutual_information.shared_information(*levels_of_both, MODELS["euclidean"], np.eye(3))
+    for _ in asked:
         step += 1
     assert len(asked_in) == len(set(asked_in)) > 10
 

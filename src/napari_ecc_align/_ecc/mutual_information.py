@@ -123,14 +123,15 @@ def shared_information(
         wrong = compose(matrix, MODELS["euclidean"], frame, np.array(motion))
         elsewhere.append(small.shared(wrong))
         yield
-    best = max(elsewhere)
-    if small.shared(matrix) > best:
+    best, here = max(elsewhere), small.shared(matrix)
+    if here > best:
         for index in finer:
             pair = _pair(reference[index], moving[index])
             last = 2 * _LAST / max(reference[index].shape)
             yield
             matrix = yield from _climbed(pair, rigid, frame, matrix, (4 * last, last))
-    return Shared(matrix, small.shared(matrix) - 1, best - 1)
+        here = small.shared(matrix)
+    return Shared(matrix, here - 1, best - 1)
 
 
 def _climbed(
