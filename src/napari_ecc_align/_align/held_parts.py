@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from .._ecc.options import SearchOptions
 from .._images.pyramid.levels import InSteps, index_below
 from .._images.pyramid.pair import Pyramids
 from .._images.sources import LoadedImage, Source
@@ -63,8 +64,13 @@ def without_held_lines(
         level = yield from without_lines(levels[0], axes)
         valid = None if level.valid is None else np.asarray(level.valid, bool)
         sources.append(LoadedImage(np.asarray(level.image), valid))
+    free = replace(job, reference=sources[0], moving=sources[1], freed=(*job.freed, *axes))
     # What followed the lines from frame to frame is no guide.
-    reference, moving = sources
-    freed = (*job.freed, *axes)
-    free = replace(job, reference=reference, moving=moving, follower=None, freed=freed)
+    free = replace(free, follower=None, options=_by_brightness(job.options))
     return free, _LINES[axes]
+
+
+def _by_brightness(options: SearchOptions) -> SearchOptions:
+    """Return the options for images of one camera: what is left of their lines has edges, too."""
+    auto = options.representation == "auto"
+    return replace(options, representation="intensity") if auto else options
