@@ -125,7 +125,12 @@ def keys(viewer, widget, window, qtbot):
         return window.isActiveWindow()
 
     qtbot.waitUntil(active, timeout=120_000)
-    return viewer, widget
+    # So high that nothing of the form is moved into what scrolls.
+    size = window.size()
+    window.resize(size.width(), 1000)
+    qtbot.waitUntil(lambda: widget.native.height() > 400, timeout=120_000)
+    yield viewer, widget
+    window.resize(size)
 
 
 def focus_on(widget):
