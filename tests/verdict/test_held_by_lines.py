@@ -11,6 +11,7 @@ from scipy import ndimage
 from napari_ecc_align import Transform, align, align_stack, judge
 from napari_ecc_align._align.held_parts import without_held_lines
 from napari_ecc_align._align.options import Job
+from napari_ecc_align._align.pair import _run_pyramid, _run_without_lines
 from napari_ecc_align._common.steps import outcome_of
 from napari_ecc_align._ecc.options import SearchOptions
 from napari_ecc_align._images.pyramid.levels import image_pyramid
@@ -137,10 +138,25 @@ def test_lines_are_taken_out_once():
         without = outcome_of(without_held_lines(job, pyramids, replace(failed, verdict="failed")))
         if without is None:
             break
-        job, called = without
-        asked.append(called)
+        job = without.job
+        asked.append(without.lines)
     assert asked == ["columns and rows"]
     assert job.freed == (0, 1)
+
+
+@pytest.mark.parametrize(("x", "verdict"), [(0, "aligned"), (12, "doubtful")])
+def test_a_place_that_no_lines_hold_remains_another_one(x, verdict):
+    """Such as that of a wheel that has been turned, whose spokes are lines, too."""
+    reference, moving, _ = below_lines("camera", 6.3, 3.4, lines(0, 40))
+    sources = LoadedImage(reference, None), LoadedImage(moving, None)
+    job = Job(*sources, SearchOptions("translation"), None)
+    elsewhere = replace(align(reference, moving), transform=shift(x, 3.4), verdict="doubtful")
+    pyramids = pyramids_of(reference, moving)
+    without = outcome_of(without_held_lines(job, pyramids, elsewhere))
+    assert (without.lines, without.held) == ("columns", x == 0)
+    found = outcome_of(_run_without_lines(job, pyramids, [elsewhere], _run_pyramid))
+    assert [one.verdict for one in found] == [verdict]
+    assert found[0].reason.startswith("Without whole columns: ")
 
 
 def test_lines_of_the_scene_hold_nothing():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import NamedTuple
 
 import numpy as np
 
@@ -42,10 +43,18 @@ def parts_by_field(job: Job, pyramids: Pyramids) -> tuple[Job, Job] | None:
     return None if parts[0] == [job.reference, job.moving] else (inside, around)
 
 
+class WithoutLines(NamedTuple):
+    """A job without some lines, which they are, and whether they held a result where it is."""
+
+    job: Job
+    lines: str
+    held: bool
+
+
 def without_held_lines(
     job: Job, pyramids: Pyramids, result: AlignmentResult
-) -> InSteps[tuple[Job, str] | None]:
-    """Return the job without the lines that may hold its images, and which they are.
+) -> InSteps[WithoutLines | None]:
+    """Return the job without the lines that may hold its images.
 
     Those that hold them where a result lays them or, if that is nowhere, that both have at one
     place. None if there are none, or the images are read on demand.
@@ -67,7 +76,7 @@ def without_held_lines(
     free = replace(job, reference=sources[0], moving=sources[1], freed=(*job.freed, *axes))
     # What followed the lines from frame to frame is no guide.
     free = replace(free, follower=None, options=_by_brightness(job.options))
-    return free, _LINES[axes]
+    return WithoutLines(free, _LINES[axes], held is not None)
 
 
 def _by_brightness(options: SearchOptions) -> SearchOptions:

@@ -166,7 +166,7 @@ def _results_of_part(
             results += yield from _run_within_field(*inside_and_around, run)
             results = doubt_rivalled(results, job.shape)
     if not any(result.aligned for result in results):
-        results += yield from _run_without_lines(job, pyramids, most_trusted(results), run)
+        results += yield from _run_without_lines(job, pyramids, results, run)
     return results
 
 
@@ -187,17 +187,18 @@ def _run_within_field(
 
 
 def _run_without_lines(
-    job: Job, pyramids: Pyramids, best: AlignmentResult, run: Runner
+    job: Job, pyramids: Pyramids, results: list[AlignmentResult], run: Runner
 ) -> Generator[Progress, None, list[AlignmentResult]]:
-    """Run without the rows and columns that hold the images where a result lays them, if any."""
+    """Run without the rows and columns that may hold the images where results lay them, if any."""
     looking = Progress(1.0, "looking at the images without lines of the camera")
-    steps = without_held_lines(job, pyramids, best)
+    steps = without_held_lines(job, pyramids, most_trusted(results))
     without = yield from retold(steps, lambda _: looking)
     if without is None:
         return []
-    free, called = without
-    results = yield from _results(free, run)
-    return [replace(one, reason=f"Without whole {called}: {one.reason}") for one in results]
+    found = yield from _results(without.job, run)
+    found = [replace(one, reason=f"Without whole {without.lines}: {one.reason}") for one in found]
+    # What no lines held remains another place.
+    return found if without.held else doubt_rivalled([*results, *found], job.shape)[len(results) :]
 
 
 def _prepared(part: CountedPart) -> Generator[Progress, None, Pyramids]:
