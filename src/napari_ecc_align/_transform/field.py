@@ -16,9 +16,10 @@ from .field_samples import at_pixels, sampled
 from .formats.field_files import read_field, write_field
 from .formats.field_zarr import Sampled, Stored, is_zarr, read_zarr, write_zarr
 from .matrices import checked_matrix, inverse_of
-from .splines import LEAST_AREA, Array, Lattice, affine_part, interpolating, summed
+from .splines import LEAST_AREA, Array, Lattice, affine_part, apart, interpolating, summed
 from .transform import Transform
 
+_ALONG = ((1, 0), (0, 1))
 # Newton's method for the way back has converged long before.
 _NEWTON = 20
 # The splines of an inverse or a composition lie so many times as close.
@@ -153,48 +154,28 @@ class Field:
         """Map points (x, y) of the moving image back to the reference, to a millionth of a px."""
         given = checked_points(points)
         there = map_points(inverse_of(self.matrix), given.reshape(-1, 2))
-        back = inverse_of(self._affine)
+        back = inverse_of(affine_part((self.rows, self.columns), self.coefficients))
         here, turn = map_points(back, there), back[:2, :2].T
         here = here - (here + self._displaced(here) - there) @ turn
         for _ in range(_NEWTON):
             missing = here + self._displaced(here) - there
             if not np.abs(missing).max(initial=0) > 1e-7:
                 break
-            slopes = [self._displaced(here, along) for along in ((1, 0), (0, 1))]
-            (a, c), (b, d) = (
-                ((one + axis) @ turn).T for one, axis in zip(slopes, np.eye(2), strict=True)
-            )
+            slopes = ((self._displaced(here, along) + along) @ turn for along in _ALONG)
+            (a, c), (b, d) = (one.T for one in slopes)
             area = np.maximum(a * d - b * c, LEAST_AREA)
             x, y = (missing @ turn).T
             here = here - np.stack([d * x - b * y, a * y - c * x], axis=1) / area[:, None]
         return here.reshape(given.shape)
 
     @property
-    def _affine(self) -> Array:
-        return affine_part((self.rows, self.columns), self.coefficients)
-
-    @property
     def inverse(self) -> Field:
         """The field from moving pixels back to reference pixels, to 0.02 px where it is known."""
         # What is left beside a matrix is small, and goes on beyond the corners of what is turned.
-        least = self._bending_least()
+        affine, left = apart((self.rows, self.columns), self.coefficients)
+        least = replace(self, matrix=self.matrix @ affine, coefficients=left, sigma=None)
         there = least.to_moving(np.stack(np.meshgrid(*self._edges()), axis=-1).reshape(-1, 2))
         return self._fitted(inverse_of(least.matrix), least.to_reference, there)
-
-    def _bending_least(self) -> Field:
-        """Return the same field, with as much of it in its matrix as a matrix can say."""
-        nodes = np.stack(
-            np.meshgrid(
-                *(
-                    one.start + one.spacing * np.arange(-1.0, one.count - 1)
-                    for one in (self.columns, self.rows)
-                )
-            ),
-            axis=-1,
-        )
-        affine = self._affine
-        left = map_points(inverse_of(affine), nodes + self.coefficients) - nodes
-        return replace(self, matrix=self.matrix @ affine, coefficients=left, sigma=None)
 
     def __matmul__(self, other: Field | Transform) -> Field:
         """Compose: ``(a @ b)(p)`` is ``a(b(p))``."""

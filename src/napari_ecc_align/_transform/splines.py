@@ -149,6 +149,19 @@ def affine_part(lattices: Sequence[Lattice], coefficients: Array) -> Array:
     return matrix
 
 
+def apart(lattices: Sequence[Lattice], coefficients: Array) -> tuple[Array, Array]:
+    """Return the matrix of `affine_part`, and the coefficients that are left if it comes after.
+
+    Together both move places as the given coefficients do without any matrix.
+    """
+    affine = affine_part(lattices, coefficients)
+    nodes = [one.start + one.spacing * np.arange(-1.0, one.count - 1) for one in lattices]
+    places = np.stack(np.meshgrid(*nodes, indexing="ij")[::-1], axis=-1)
+    back = np.linalg.inv(affine)
+    moved = (places + coefficients) @ back[:-1, :-1].T + back[:-1, -1]
+    return affine, np.asarray(moved - places)
+
+
 def _slopes(values: Array) -> Array:
     """Return by how much values go up a step of each axis, on average, (axes, components)."""
     axes = range(values.ndim - 1)
