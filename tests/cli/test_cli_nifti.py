@@ -48,6 +48,9 @@ def test_what_is_aligned_lies_where_the_reference_lies(tmp_path):
     assert np.abs(there[inner].astype(float) - REFERENCE[inner]).mean() < 150
     transform = VolumeTransform.load(tmp_path / "started_transform.json")
     assert np.allclose(transform.matrix[:3, 3], (-5, 3, 2), atol=0.05)
+    by = "--transform", tmp_path / "started_aligned.nii.gz"
+    again = run_main("judge", reference, started, *by, "--json")
+    assert again.code == 0 and np.allclose(json.loads(again.out)["matrix"], transform.matrix)
     labels = saved(tmp_path / "cells.nii", (MOVING > 15_000).astype(np.uint8) * 7, shifted)
     out = tmp_path / "cells_there.nii.gz"
     done = run_main("apply", tmp_path / "started_transform.json", labels, "--like", reference,

@@ -47,6 +47,7 @@ def folder(tmp_path, monkeypatch):
     for name, image in images.items():
         write_image(tmp_path / name, image)
     tifffile.imwrite(tmp_path / "film.tif", np.stack(frames), photometric="minisblack")
+    tifffile.imwrite(tmp_path / "first.tif", frames[0])
     (tmp_path / "spots.csv").write_text("name,x,y\na,10,20\nb,30.5,40\n")
     Transform([[1, 0, 5], [0, 1, 0]]).save(tmp_path / "1_to_2.json")
     Transform([[2, 0, 0], [0, 2, 0]]).save(tmp_path / "2_to_3.json")

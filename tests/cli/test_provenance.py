@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 
+import jsonschema
 import numpy as np
 import pytest
 import tifffile
@@ -12,7 +13,10 @@ from PIL import Image
 from processes import run_main
 from skimage import data
 
+from docs_pages import DOCS
 from napari_ecc_align import load_transforms, read_image
+
+SCHEMA = json.loads((DOCS / "ecc-align.schema.json").read_text())
 
 
 def test_files_of_a_pair_say_how_they_were_made(tmp_path, monkeypatch):
@@ -105,3 +109,34 @@ def test_the_record_of_a_batch_says_how_an_image_was_made(tmp_path, monkeypatch)
         file.write(b"\0")
     assert "was changed since" in run_main(*again).complaint
     assert shown("out/scan/p.png")[0]["changed since"] == "scan/p.png"
+
+
+def test_a_film_is_judged_frame_by_frame_from_what_was_written_of_it(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    camera = data.camera()
+    frames = [camera[100 + k : 300 + k, 100 - 2 * k : 300 - 2 * k] for k in (0, 3, 5)]
+    film = {"metadata": {"axes": "TYX"}, "photometric": "minisblack"}
+    tifffile.imwrite("film.tif", np.stack(frames), **film)
+    tifffile.imwrite("first.tif", frames[0])
+    assert run_main("film", "film.tif", "--model", "translation", "--out", "out").code == 0
+    by = "--transform", "out/film_transforms.json"
+    for given in (("film.tif", *by), ("first.tif", "film.tif", *by), ("out/film_aligned.tif",)):
+        judged = run_main("judge", *given, "--json")
+        answer = json.loads(judged.out)
+        jsonschema.validate(answer, {**SCHEMA, "anyOf": [{"$ref": "#/$defs/stack"}]})
+        assert (judged.code, answer["aligned"], len(answer["frames"])) == (0, 3, 3)
+        assert answer["reference"] == ("image" if len(given) == 4 else "first")
+    x = [
+        frame["x"]
+        for frame in json.loads(run_main("judge", "film.tif", *by, "--json").out)["frames"]
+    ]
+    assert x == pytest.approx([0, 6, 10], abs=0.05)
+    moved = run_main("judge", "film.tif")
+    assert moved.code == 1 and moved.out.startswith("3 frames to the first: 1 aligned, 2 failed")
+    assert "frame 1: failed: The tiles lie 6.7 px" in moved.out
+    for given, said in (
+        (("first.tif", *by), "of a pair give REFERENCE and MOVING"),
+        (("film.tif", *by, "--out", "judged"), "--out is for a pair"),
+        (("film.tif", "film.tif", *by), "give one image"),
+    ):
+        assert said in run_main("judge", *given).complaint

@@ -21,6 +21,7 @@ from napari_ecc_align import (
     InputError,
     Transform,
     VolumeTransform,
+    read_image,
     save_scene,
     warp,
 )
@@ -208,6 +209,15 @@ def test_the_command_bends_one_image_onto_the_other(tmp_path, monkeypatch):
     judged = run_main("judge", "a.zarr", "b.zarr", "--transform", "by.zarr", "--out", "judged")
     assert judged.code == 0 and judged.out.startswith("aligned: "), judged.out + judged.err
     assert np.abs(Field.load("judged/b_transform.npz")(here) - bent(here)).max() < 0.1
+    assert run_main("convert", "by.zarr", "by.npz").code == 0
+    assert np.abs(Field.load("by.npz")(here) - bent(here)).max() < 0.001
+    applied = run_main("apply", "by.zarr", "b.zarr", "--like", "a.zarr", "--out", "there.tif")
+    assert applied.code == 0, applied.err
+    inner = (slice(10, -10), slice(10, -10))
+    assert (
+        np.abs(read_image("there.tif")[inner] - warp(tissue, bent)[inner].astype(int)).max() <= 1
+    )
+    assert "convert it to a file" in run_main("info", "by.zarr").complaint
 
 
 def test_what_a_scene_cannot_hold_is_said(cameras):
@@ -250,6 +260,10 @@ def test_the_command_aligns_and_says_where_it_comes_from(cameras):
     digest = hashlib.sha256((cameras / "in/a5.zarr/zarr.json").read_bytes()).hexdigest()
     assert made["images"][0] == {"path": "a5", "name": "a5.zarr", "metadata_sha256": digest}
     assert "verdict: aligned" in run_main("show", "pair.zarr").out
+    assert run_main("convert", "pair.zarr", "pair.json").code == 0
+    assert Transform.load("pair.json").matrix == pytest.approx(transform_in_scene("pair.zarr"))
+    (told,) = json.loads(run_main("info", "pair.zarr", "--json").out)["transforms"]
+    assert told["m02"] == pytest.approx(5, abs=0.05)
     assert "exists already" in run_main("scene", "in/a5.zarr", "in/b6.zarr", *model).complaint
 
 

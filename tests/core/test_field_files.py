@@ -14,6 +14,7 @@ from scipy.ndimage import gaussian_filter, map_coordinates
 
 from docs_pages import ROOT
 from napari_ecc_align import Field, InputError, Transform
+from napari_ecc_align._transform.formats.field_zarr import Sampled, write_zarr
 
 SIDE = 96
 SCHEMAS = {
@@ -109,6 +110,61 @@ def test_a_field_that_another_program_has_written_is_read(
     whole |= {"input": {"name": "reference"}, "output": {"name": "moving"}}
     change(folder, {"attributes.ome.scene.coordinateTransformations": [whole]})
     assert np.abs(Field.load(folder)(places) - bent(places) - (5, 2)).max() < 0.02
+
+
+@pytest.mark.parametrize(("unit", "turned"), [(1.0, 0.0), (1.0, 60.0), (0.25, 25.0), (200.0, 0.0)])
+def test_a_field_from_moving_to_reference_is_turned_round_whatever_lies_around_it(
+    places: np.ndarray, tmp_path: Path, unit: float, turned: float
+) -> None:
+    """In units of which many or few are a pixel, with turns and shifts before, in and after."""
+    folder, angle = tmp_path / "other.zarr", np.radians(turned)
+    turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
+
+    def displaced(points: np.ndarray) -> np.ndarray:
+        y, x = np.moveaxis(points[..., ::-1] / unit, -1, 0)
+        waves = np.stack([2 * np.sin(y / 20), 2 * np.cos(x / 25)], axis=-1)
+        return (points - 50 * unit) @ turn.T + (waves + np.array([60.0, -20.0])) * unit
+
+    apart = 4 * unit
+    grid = np.stack(np.meshgrid(*[apart * np.arange(-2, SIDE // 4 + 3)] * 2), axis=-1)
+    start = tuple(grid[0, 0].tolist())
+    write_zarr(folder, Sampled(displaced(grid) - grid, start, (apart, apart)), overwrite=False)
+    before = Transform([[0, -unit, 90 * unit], [unit, 0, 0]]) if not turned else scaled(unit)
+    after = scaled(1 / unit) @ Transform([[0.8, 0.6, 300 * unit], [-0.6, 0.8, -200 * unit]])
+    parts = attributes(folder)["ome"]["scene"]["coordinateTransformations"]
+    whole = {"type": "sequence", "input": {"name": "moving"}, "output": {"name": "reference"}}
+    whole |= {"transformations": [as_affine(before), *parts, as_affine(after)]}
+    change(folder, {"attributes.ome.scene.coordinateTransformations": [whole]})
+    inside = before(places)
+    known = places[((inside > 0) & (inside < SIDE * unit)).all(axis=1)]
+    assert len(known) > 80
+    there = after(displaced(before(known)))
+    field = Field.load(folder)
+    assert np.abs(field(there) - known).max() < 0.02
+    assert np.abs(field.to_reference(known) - there).max() < 0.02
+
+
+def scaled(by: float) -> Transform:
+    return Transform(np.diag([by, by, 1.0]))
+
+
+def as_affine(transform: Transform) -> dict:
+    """Return a matrix of (x, y) as one of (y, x)."""
+    rows = transform.matrix[[1, 0]][:, [1, 0, 2]]
+    return {"type": "affine", "affine": rows.tolist()}
+
+
+def test_displacements_that_turn_are_right_up_to_the_border() -> None:
+    y, x = np.mgrid[:60:4, :80:4].astype(float)
+    angle = np.radians(150)
+    places = np.stack([x, y], axis=-1)
+    turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
+    field = Field.from_displacements(places @ turn.T + (70, 50) - places, spacing=(4, 4))
+    here = np.array([(0.5, 1), (3, 54), (75, 2), (74, 55.5), (40, 30)])
+    there = here @ turn.T + (70, 50)
+    assert np.abs(field(here) - there).max() < 1e-6
+    assert np.abs(field.to_reference(there) - here).max() < 1e-6
+    assert np.abs(field.inverse(there) - here).max() < 1e-4
 
 
 @pytest.mark.parametrize(

@@ -25,6 +25,7 @@ from .._transform.formats.field_files import holds_a_field, holds_a_volume_field
 from .._transform.formats.registry import holds_a_stack, holds_a_volume
 from .._transform.transform import Transform
 from .console import narrate, say, tell
+from .held import held_transform, is_result
 from .inputs import axes_told, read_meant
 from .outputs import (
     all_or_none,
@@ -77,6 +78,9 @@ def run_apply(chosen: argparse.Namespace) -> int:
 def _transforms(chosen: argparse.Namespace) -> Sequence[_OneOrMany]:
     """Return the transform of each image, or those of its frames."""
     count = len(chosen.images)
+    if is_result(chosen.transform):
+        held = held_transform(chosen.transform)
+        return [held.inverse if chosen.inverse else held] * count
     if holds_fields(chosen.transform):
         fields = load_fields(chosen.transform)
         fields = [each.inverse for each in fields] if chosen.inverse else fields

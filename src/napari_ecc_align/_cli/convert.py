@@ -13,6 +13,7 @@ from .._transform.formats.field_files import GROUPS, holds_a_field
 from .._transform.formats.registry import holds_a_stack, holds_a_volume
 from .._transform.transform import Transform
 from .console import tell
+from .held import held_transform, is_result
 from .outputs import all_or_none, check_outputs, check_parent
 from .values import in_lengths, in_units
 
@@ -23,8 +24,16 @@ def run_convert(chosen: argparse.Namespace) -> int:
     group = chosen.out.suffix.lower() in GROUPS
     if not group:
         check_outputs([chosen.out], [chosen.file], overwrite=chosen.overwrite)
-    if holds_a_field(chosen.file):
-        found: list[Any] = [_field(chosen)]
+    found: list[Any]
+    held = held_transform(chosen.file) if is_result(chosen.file) else None
+    if isinstance(held, Field) or (held is None and holds_a_field(chosen.file)):
+        found = [_field(chosen, held)]
+    elif held is not None:
+        found = (
+            _of_volumes(chosen, held)
+            if isinstance(held, VolumeTransform)
+            else _of_images(chosen, [held])
+        )
     else:
         found = _of_volumes(chosen) if holds_a_volume(chosen.file) else _of_images(chosen)
     if chosen.inverse:
@@ -38,7 +47,7 @@ def run_convert(chosen: argparse.Namespace) -> int:
         tell(chosen, f"Written to {chosen.out}")
         return 0
     with all_or_none([chosen.out], overwrite=chosen.overwrite) as (staged,):
-        if not isinstance(found[0], Field) and holds_a_stack(chosen.file):
+        if held is None and not isinstance(found[0], Field) and holds_a_stack(chosen.file):
             save_transforms(found, staged)
         else:
             found[0].save(staged)
@@ -46,7 +55,7 @@ def run_convert(chosen: argparse.Namespace) -> int:
     return 0
 
 
-def _field(chosen: argparse.Namespace) -> Field:
+def _field(chosen: argparse.Namespace, held: Field | None) -> Field:
     sizes = (
         chosen.spacing,
         chosen.moving_spacing,
@@ -55,16 +64,18 @@ def _field(chosen: argparse.Namespace) -> Field:
     )
     if any(one is not None for one in sizes):
         raise InputError(f"{chosen.file} is a field between pixels, which has no other unit")
-    return Field.load(chosen.file)
+    return held or Field.load(chosen.file)
 
 
-def _of_images(chosen: argparse.Namespace) -> list[Transform]:
+def _of_images(chosen: argparse.Namespace, held: list[Transform] | None = None) -> list[Transform]:
     if chosen.spacing is not None or chosen.moving_spacing is not None:
         raise InputError(f"{chosen.file} is of images: --pixel-size, not --spacing, is for those")
-    return [in_units(each, chosen) for each in load_transforms(chosen.file)]
+    return [in_units(each, chosen) for each in held or load_transforms(chosen.file)]
 
 
-def _of_volumes(chosen: argparse.Namespace) -> list[VolumeTransform]:
+def _of_volumes(
+    chosen: argparse.Namespace, held: VolumeTransform | None = None
+) -> list[VolumeTransform]:
     if chosen.pixel_size is not None or chosen.moving_pixel_size is not None:
         raise InputError(f"{chosen.file} is of volumes: --spacing, not --pixel-size, is for those")
-    return [in_lengths(VolumeTransform.load(chosen.file), chosen)]
+    return [in_lengths(held or VolumeTransform.load(chosen.file), chosen)]

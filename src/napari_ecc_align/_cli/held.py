@@ -22,6 +22,12 @@ from .provenance import provenance_of
 AnyTransform = Transform | VolumeTransform | Field
 
 
+def is_result(path: Path) -> bool:
+    """Return whether a transform is held by a scene or an aligned image, and not in its file."""
+    aligned = image_suffix(path) and path.suffix.lower() not in FIELD_FORMATS
+    return bool(aligned) or is_scene(path)
+
+
 def held_transform(path: Path) -> AnyTransform:
     """Return the transform of a file, of a scene, or that an aligned image was made by.
 

@@ -74,13 +74,16 @@ def add_judge(commands: Any) -> None:
         "print the verdict. Without --transform, the images are judged as they lie, pixel on\n"
         "pixel, as after being warped elsewhere. Where they fit better close by, the reason\n"
         "says where. With --out, write to a folder what align writes there.\n"
-        "Two depth stacks are judged as volumes, by a transform of volumes.",
+        "Two depth stacks are judged as volumes, by a transform of volumes. The frames of a\n"
+        "film are judged by their transforms: to REFERENCE, or if the film is given alone to the\n"
+        "frame that it was aligned to; alone and without --transform, as they lie.",
         "ecc-align judge fixed.png moving.png --transform from_itk.tfm",
         "ecc-align judge fixed.png warped_elsewhere.png --json",
+        "ecc-align judge film.tif --transform registered/film_transforms.json",
         fine="aligned; with --accept doubtful, doubtful too",
         other="doubtful or failed; nothing is written if nothing could be compared",
     )
-    _add_pair(command, "the image that is laid on it")
+    _add_pair(command, "the image that is laid on it; none where REFERENCE is a film", "?")
     text = (
         f"a transform file: {', '.join(FORMATS)}; or the folder of a scene, or an image that "
         "align or batch has aligned (default: pixel on pixel)"
@@ -96,10 +99,10 @@ def add_judge(commands: Any) -> None:
     command.set_defaults(frame=None)
 
 
-def _add_pair(command: ArgumentParser, moving: str) -> None:
+def _add_pair(command: ArgumentParser, moving: str, nargs: str | None = None) -> None:
     """Add two images, which of their pixels count, and where results go."""
     add_value(command, "reference", Path, "REFERENCE", "the image that stays")
-    add_value(command, "moving", Path, "MOVING", moving)
+    add_value(command, "moving", Path, "MOVING", moving, nargs=nargs)
     add_value(command, "--out", Path, "DIR", "folder for the results (default: none are written)")
     add_channel(command)
     add_axes(command, "channels")
@@ -168,7 +171,13 @@ def add_apply(commands: Any) -> None:
         "ecc-align apply moving_transform.json sibling.png --like reference.png --out new.png",
         "ecc-align apply moving_transform.json a.tif b.tif --like reference.png --out warped/",
     )
-    add_value(command, "transform", Path, "TRANSFORM", f"a transform file: {', '.join(FORMATS)}")
+    add_value(
+        command,
+        "transform",
+        Path,
+        "TRANSFORM",
+        f"a transform file: {', '.join(FORMATS)}; or a scene, or an aligned image",
+    )
     add_value(command, "images", Path, "IMAGE", "an image to be resampled", nargs="+")
     text = "image whose height and width the results get"
     add_value(command, "--like", Path, "REFERENCE", text, required=True)

@@ -17,6 +17,7 @@ from .._common.memory import at_most
 from .._common.opening import opened
 from .._common.tables import MATRIX_KEYS, PART_KEYS, UNCERTAINTY_KEYS
 from .._images.files.images import read_file
+from .._transform.field import Field
 from .._transform.files import load_transforms
 from .._transform.formats.field_files import holds_a_field
 from .._transform.formats.registry import holds_a_stack
@@ -25,6 +26,7 @@ from .._transform.parts import Parts, parts_or_nan, scale_words, words_beyond_sh
 from .._transform.transform import Transform
 from .console import say
 from .field_info import field_rows, field_text, told_rows
+from .held import held_transform, is_result
 from .show import table, to_json
 from .values import in_units
 from .volume_info import is_of_volumes, volume_row, volume_text
@@ -57,6 +59,12 @@ def run_info(chosen: argparse.Namespace) -> int:
 
 def _rows(path: Path, chosen: argparse.Namespace) -> list[dict[str, Any]]:
     document = _document(path)
+    if is_result(path):
+        held = held_transform(path)
+        if isinstance(held, Transform):
+            return [_row(_Found(path, held), _size(chosen), chosen)]
+        what = "a field" if isinstance(held, Field) else "a transform of volumes"
+        raise InputError(f"{path} holds {what}: convert it to a file, of which info tells")
     if holds_a_field(path):
         return [*field_rows(path, document, _size(chosen), chosen)]
     if told := told_rows(path, document, _size(chosen), chosen):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Generator
+from pathlib import Path
 from typing import Any
 
 from .._align.judged import judge_job, judge_steps
@@ -12,22 +13,28 @@ from .._align.progress import Progress
 from .._align.smooth import judged_field
 from .._align.volume.transform import VolumeTransform
 from .._common.errors import InputError
+from .._common.opening import is_folder
 from .._ecc.options import DEFAULTS
 from .._images.files.image_file import ImageFile
+from .._images.files.suffixes import image_suffix
 from .._images.files.zarr_image import is_too_large
 from .._images.sources import ImageLike
 from .._transform.field import Field
+from .._transform.formats.registry import holds_a_stack, holds_a_volume
 from .._transform.transform import Transform
 from .._verdict.field_result import SmoothAlignment
 from .._verdict.result import AlignmentResult
 from .align import read_pair, run_pair
 from .held import AnyTransform, as_volume, held_transform
+from .judged_film import run_judge_film
 from .values import in_pixels
 from .volumes import are_volumes, check_volume, judge_volumes
 
 
 def run_judge(chosen: argparse.Namespace) -> int:
     """Judge the transform in a file, or two images as they lie; return the exit code."""
+    if chosen.moving is None or _of_frames(chosen.transform):
+        return run_judge_film(chosen)
     if any(map(is_too_large, (chosen.reference, chosen.moving))):
         from .large_volumes import run_large_volumes
 
@@ -51,6 +58,13 @@ def run_judge(chosen: argparse.Namespace) -> int:
         return judge_steps(judge_job(reference, moving, transform, chosen.model, **masks))
 
     return run_pair(chosen, steps, chosen.transform, read=read)
+
+
+def _of_frames(path: Path | None) -> bool:
+    """Tell whether a file holds the transforms of the frames of a film of images."""
+    if path is None or is_folder(path) or image_suffix(path) or path.suffix.lower() == ".npz":
+        return False
+    return holds_a_stack(path) and not holds_a_volume(path)
 
 
 def _judge_volumes(

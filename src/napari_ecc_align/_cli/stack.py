@@ -128,9 +128,10 @@ def run_frames(
     if frames.tells_more:
         notes = axes_told(paths[0], frames.held, found_on(frames.held, chosen.channel))
     if chosen.json:
-        say(to_json(_report(stack, paths, written, sharpness) | {"notes": notes}))
+        say(to_json(film_report(stack, paths, written, sharpness) | {"notes": notes}))
     else:
-        tell(chosen, _text(stack, sharpness, written, notes, wanted=bool(every)))
+        last = written_text(written) or (["Nothing was written."] if every else [])
+        tell(chosen, film_text(stack, notes, sharpness, last))
     return exit_code(chosen, stack.verdicts)
 
 
@@ -270,12 +271,13 @@ def _write(
             rewrite(path, with_member(path.read_bytes(), "provenance", made))
 
 
-def _report(
+def film_report(
     stack: AnyStack,
     frames: list[Path],
     written: dict[str, Path | list[Path]],
-    sharpness: MeanSharpness,
+    sharpness: MeanSharpness | None = None,
 ) -> dict[str, Any]:
+    """Return what ``film --json`` prints, without notes."""
     counts = Counter(stack.verdicts)
     results: Sequence[FrameResult] = stack.results
     rows = [
@@ -286,28 +288,27 @@ def _report(
     return {
         "reference": stack.reference,
         **{verdict: counts[verdict] for verdict in ("aligned", "doubtful", "failed")},
-        "sharpness_before": sharpness.before,
-        "sharpness": sharpness.after,
+        "sharpness_before": None if sharpness is None else sharpness.before,
+        "sharpness": None if sharpness is None else sharpness.after,
         "frames": rows,
         "files": files(written),
     }
 
 
-def _text(
+def film_text(
     stack: AnyStack,
-    sharpness: MeanSharpness,
-    written: dict[str, Path | list[Path]],
     notes: list[str],
-    *,
-    wanted: bool,
+    sharpness: MeanSharpness | None = None,
+    last: Sequence[str] = (),
 ) -> str:
+    """Return a line of all frames, notes, those that are not aligned, and what comes last."""
     results: Sequence[FrameResult] = stack.results
     lines = [
         f"{stack.called[:-1]} {number}: {result.verdict}: {result.reason}"
         for number, result in zip(stack.frames, results, strict=True)
         if not result.aligned
     ]
-    before, after = sharpness.before, sharpness.after
-    sharper = f"; the mean is {after / before:.3g} times as sharp" if before and after else ""
-    last = written_text(written) or (["Nothing was written."] if wanted else [])
+    sharper = ""
+    if sharpness is not None and sharpness.before and sharpness.after:
+        sharper = f"; the mean is {sharpness.after / sharpness.before:.3g} times as sharp"
     return "\n".join([f"{stack!r}{sharper}", *notes, *some(lines, " (--json lists all)"), *last])

@@ -16,9 +16,10 @@ from .field_samples import at_pixels, sampled
 from .formats.field_files import read_field, write_field
 from .formats.field_zarr import Sampled, Stored, is_zarr, read_zarr, write_zarr
 from .matrices import checked_matrix, inverse_of
-from .splines import Array, Lattice, interpolating, summed
+from .splines import LEAST_AREA, Array, Lattice, affine_part, apart, interpolating, summed
 from .transform import Transform
 
+_ALONG = ((1, 0), (0, 1))
 # Newton's method for the way back has converged long before.
 _NEWTON = 20
 # The splines of an inverse or a composition lie so many times as close.
@@ -153,24 +154,28 @@ class Field:
         """Map points (x, y) of the moving image back to the reference, to a millionth of a px."""
         given = checked_points(points)
         there = map_points(inverse_of(self.matrix), given.reshape(-1, 2))
-        here = there - self._displaced(there)
+        back = inverse_of(affine_part((self.rows, self.columns), self.coefficients))
+        here, turn = map_points(back, there), back[:2, :2].T
+        here = here - (here + self._displaced(here) - there) @ turn
         for _ in range(_NEWTON):
             missing = here + self._displaced(here) - there
             if not np.abs(missing).max(initial=0) > 1e-7:
                 break
-            (a, c), (b, d) = self._displaced(here, (1, 0)).T, self._displaced(here, (0, 1)).T
-            a, d = a + 1, d + 1
-            area = np.maximum(a * d - b * c, 0.05)
-            x, y = missing.T
+            slopes = ((self._displaced(here, along) + along) @ turn for along in _ALONG)
+            (a, c), (b, d) = (one.T for one in slopes)
+            area = np.maximum(a * d - b * c, LEAST_AREA)
+            x, y = (missing @ turn).T
             here = here - np.stack([d * x - b * y, a * y - c * x], axis=1) / area[:, None]
         return here.reshape(given.shape)
 
     @property
     def inverse(self) -> Field:
         """The field from moving pixels back to reference pixels, to 0.02 px where it is known."""
-        edges = np.stack(np.meshgrid(*self._edges()), axis=-1).reshape(-1, 2)
-        there = self.to_moving(edges)
-        return self._fitted(inverse_of(self.matrix), self.to_reference, there)
+        # What is left beside a matrix is small, and goes on beyond the corners of what is turned.
+        affine, left = apart((self.rows, self.columns), self.coefficients)
+        least = replace(self, matrix=self.matrix @ affine, coefficients=left, sigma=None)
+        there = least.to_moving(np.stack(np.meshgrid(*self._edges()), axis=-1).reshape(-1, 2))
+        return self._fitted(inverse_of(least.matrix), least.to_reference, there)
 
     def __matmul__(self, other: Field | Transform) -> Field:
         """Compose: ``(a @ b)(p)`` is ``a(b(p))``."""
@@ -346,9 +351,16 @@ class Field:
 
 def field_through(stored: Stored) -> Field:
     """Return the field of displacements between two matrices, as OME-NGFF has them."""
-    between = Field._through(stored.sampled) @ Transform(stored.before)
-    found = Transform(stored.after) @ between
-    return found.inverse if stored.backward else found
+    # In the pixels of what it displaces, which how close splines lie is in.
+    pixel = np.linalg.norm(inverse_of(stored.before)[:2, :2], axis=0)
+    given, scale = stored.sampled, np.diag([*pixel, 1.0])
+    start, spacing = (tuple((pixel * one).tolist()) for one in given[1:])
+    between = Field._through(Sampled(given.values * pixel, start, spacing))
+    between = Transform(stored.after @ inverse_of(scale)) @ between
+    before = Transform(scale @ stored.before)
+    if stored.backward:
+        return before.inverse @ between.inverse
+    return between if before == Transform.identity() else between @ before
 
 
 def stored_parts(field: Field) -> dict[str, Array]:

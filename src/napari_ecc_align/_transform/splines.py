@@ -16,6 +16,10 @@ if TYPE_CHECKING:
 Array = NDArray[np.float64]
 
 DEGREE = 3
+# A map that leaves less of an area is taken to fold, and not to be turned round by its slopes.
+LEAST_AREA = 0.05
+# Of what is so many steps beyond, a spline's coefficient has a part in 1e10.
+_BEYOND = 18
 
 
 @dataclass(frozen=True)
@@ -106,15 +110,67 @@ def summed(lattices: Sequence[Lattice], places: Sequence[ArrayLike], coefficient
 def interpolating(values: Array) -> tuple[Array, tuple[int, ...]]:
     """Return the coefficients of splines through values on an even grid, and how many there are.
 
-    Along all axes but the last one, which holds components; mirrored at the border.
+    Along all axes but the last one, which holds components. At the border they go on evenly.
     """
     from scipy.ndimage import spline_filter1d
 
-    wide, axes = values, range(values.ndim - 1)
-    for axis in axes:
+    axes = values.ndim - 1
+    wide = np.pad(values, (*[(_BEYOND, _BEYOND)] * axes, (0, 0)), "reflect", reflect_type="odd")
+    for axis in range(axes):
         wide = spline_filter1d(wide, DEGREE, axis=axis, mode="mirror")
-    wide = np.pad(wide, (*((1, 1) for _ in axes), (0, 0)), mode="reflect")
+    wide = wide[(*[slice(_BEYOND - 1, 1 - _BEYOND)] * axes,)]
     return wide, wide.shape[:-1]
+
+
+def affine_part(lattices: Sequence[Lattice], coefficients: Array) -> Array:
+    """Return the matrix that places, displaced by splines, are moved by as nearly as by any.
+
+    Parameters
+    ----------
+    lattices : sequence of Lattice
+        Columns last.
+    coefficients : ndarray of float64
+        By how much places are displaced, as (x, y) or (x, y, z).
+
+    Returns
+    -------
+    ndarray of float64, shape (3, 3) or (4, 4)
+        That can be inverted: where all comes to lie on a line, or nearly, a shift alone.
+    """
+    axes = len(lattices)
+    spacing = np.array([one.spacing for one in lattices])
+    matrix = np.eye(axes + 1)
+    matrix[:-1, :-1] += (_slopes(coefficients) / spacing[:, None])[::-1].T
+    if abs(np.linalg.det(matrix)) < LEAST_AREA:
+        matrix = np.eye(axes + 1)
+    middle = np.array([(one.start + one.last) / 2 for one in lattices[::-1]])
+    moved = middle + coefficients.mean(axis=tuple(range(axes)))
+    matrix[:-1, -1] = moved - matrix[:-1, :-1] @ middle
+    return matrix
+
+
+def apart(lattices: Sequence[Lattice], coefficients: Array) -> tuple[Array, Array]:
+    """Return the matrix of `affine_part`, and the coefficients that are left if it comes after.
+
+    Together both move places as the given coefficients do without any matrix.
+    """
+    affine = affine_part(lattices, coefficients)
+    nodes = [one.start + one.spacing * np.arange(-1.0, one.count - 1) for one in lattices]
+    places = np.stack(np.meshgrid(*nodes, indexing="ij")[::-1], axis=-1)
+    back = np.linalg.inv(affine)
+    moved = (places + coefficients) @ back[:-1, :-1].T + back[:-1, -1]
+    return affine, np.asarray(moved - places)
+
+
+def _slopes(values: Array) -> Array:
+    """Return by how much values go up a step of each axis, on average, (axes, components)."""
+    axes = range(values.ndim - 1)
+    slopes = []
+    for axis in axes:
+        along = values.mean(axis=tuple(other for other in axes if other != axis))
+        at = np.arange(len(along)) - (len(along) - 1) / 2
+        slopes.append(at @ along / (at @ at))
+    return np.stack(slopes)
 
 
 @lru_cache(maxsize=64)

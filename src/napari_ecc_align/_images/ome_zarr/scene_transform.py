@@ -14,9 +14,8 @@ from ..._common.opening import is_folder
 from ..._common.own_files import is_path_below
 from ..._common.zarr_arrays import METADATA
 from ..._transform.axes import in_row_column
-from ..._transform.coordinates import map_points
 from ..._transform.field import Field, field_through
-from ..._transform.formats.field_zarr import Sampled, Stored, read_displacements
+from ..._transform.formats.field_zarr import Stored, read_displacements
 from ..._transform.formats.ome_ngff import matrix_of
 from ..._transform.matrices import Matrix, checked_of_any_size, inverse_of
 from .image import OmeZarrImage, read_ome_zarr
@@ -78,7 +77,7 @@ def _between_pixels(
     bent = _displacements_of(step, where)
     if bent is not None:
         between = read_displacements(folder, str(bent["path"]))
-        return field_through(_in_pixels(between, in_row_column(out_of), in_row_column(into)))
+        return field_through(Stored(in_row_column(out_of), between, in_row_column(into), True))
     whole = matrix_of(step, len(moving.axes))
     inner = whole[np.ix_([*where, -1], [*where, -1])]
     return checked_of_any_size(inverse_of(in_row_column(into @ inner @ out_of)))
@@ -94,26 +93,3 @@ def _displacements_of(step: dict[str, Any], where: list[int]) -> dict[str, Any] 
             if inner["type"] == "displacements" and part["inputAxes"] == where:
                 return inner
     return None
-
-
-def _in_pixels(between: Sampled, out_of: Matrix, into: Matrix) -> Stored:
-    """Return displacements in space as ones from the moving image's pixels to the reference's.
-
-    What all of them have in common is a matrix: what is left is small, as its inverse needs it.
-    """
-    rows, columns = (
-        start + spacing * np.arange(count)
-        for start, spacing, count in zip(
-            between.start[::-1], between.spacing[::-1], between.values.shape, strict=False
-        )
-    )
-    space = np.stack(np.meshgrid(columns, rows), axis=-1)
-    own = inverse_of(out_of)
-    here, there = map_points(own, space), map_points(into, space + between.values)
-    padded = np.concatenate([here, np.ones((*here.shape[:2], 1))], axis=-1).reshape(-1, 3)
-    common = np.eye(3)
-    common[:2] = np.linalg.lstsq(padded, there.reshape(-1, 2), rcond=None)[0].T
-    left = map_points(inverse_of(common), there) - here
-    x, y = here[0, 0].tolist()
-    dx, dy = (own.diagonal()[:2] * between.spacing).tolist()
-    return Stored(np.eye(3), Sampled(left, (x, y), (dx, dy)), common, backward=True)

@@ -16,7 +16,7 @@ from ...._transform.field_samples import at_pixels, sampled
 from ...._transform.formats.field_files import read_field, write_field
 from ...._transform.formats.field_zarr import Sampled, is_zarr, read_zarr, write_zarr
 from ...._transform.matrices import checked_volume_matrix
-from ...._transform.splines import Array, Lattice, interpolating, summed
+from ...._transform.splines import Array, Lattice, affine_part, interpolating, summed
 
 # Newton's method for the way back has converged long before.
 _NEWTON = 20
@@ -160,7 +160,9 @@ class VolumeField:
         given = _checked(points)
         back = np.linalg.inv(self.matrix)
         there = given.reshape(-1, 3) @ back[:3, :3].T + back[:3, 3]
-        here = there - self._displaced(there)
+        back = np.linalg.inv(affine_part(self._lattices, self.coefficients))
+        here = there @ back[:3, :3].T + back[:3, 3]
+        here = here - (here + self._displaced(here) - there) @ back[:3, :3].T
         for _ in range(_NEWTON):
             missing = here + self._displaced(here) - there
             if not np.abs(missing).max(initial=0) > 1e-7:
