@@ -221,7 +221,7 @@ def _fitted(
     sigma[:, (sigma > _TOLD * bent.prior.amplitude).any(axis=0)] = np.inf
     sigma *= halves.raised
     followed = halves.agree & (unresolved(bent.on_cells(bent.coefficients)) <= RIGHT)
-    whole = bent.coefficients.reshape(splines.shape)
+    whole = np.moveaxis(splines.on_lattice(bent.coefficients), 0, -1)
     field = Field(estimate.matrix, splines.rows, splines.columns, whole)
     laid = laid_field(pyramids, estimate, field, stage)
     agree = followed & ~laid.beside

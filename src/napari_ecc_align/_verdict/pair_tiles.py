@@ -133,6 +133,9 @@ def seconded(laid: Laid, rival: Rival, model: MotionModel) -> Rival:
     place = place @ affine_of(there, shape)
     apart = np.hypot(*(there.displacements[:, 2:] - there.offset).T)
     share = float((apart <= there.radius).mean()) if there.tested else 0.0
+    if share * there.independent < LEAST_AGREEING:
+        # Tiles that overlap, and all show one thing that is like another, tell of no place.
+        return NO_RIVAL
     if corner_error(place, laid.estimate.matrix, shape) <= SAME_PLACE * 2**index:
         # They led back to where they lie.
         return NO_RIVAL

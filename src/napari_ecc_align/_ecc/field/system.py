@@ -23,7 +23,9 @@ from ..._transform.splines import DEGREE, Array, Lattice
 class Splines:
     """The splines of a field of two components, and how they are numbered.
 
-    A coefficient of component c at row i and column j is number ``2 * (i * columns + j) + c``.
+    A coefficient of component c at row i and column j is number ``2 * (i * columns + j) + c`` or,
+    where there are more columns than rows, ``2 * (j * rows + i) + c``: the band is as wide as the
+    shorter side.
     """
 
     rows: Lattice
@@ -71,18 +73,30 @@ class Splines:
 
     def gathered(self, design: tuple[Array, Array], cells: NDArray[np.floating]) -> Array:
         """Return forces on cells, (2, h, w), as forces on coefficients, (n,)."""
-        return np.moveaxis(design[0].T @ cells @ design[1], 0, -1).ravel()
+        return self._numbered(design[0].T @ cells @ design[1])
 
     def values(self, design: tuple[Array, Array], coefficients: Array) -> Array:
         """Return the field, (..., 2, h, w), of coefficients (..., n)."""
-        shaped = np.moveaxis(coefficients.reshape(*coefficients.shape[:-1], *self.shape), -1, -3)
-        return np.asarray(design[0] @ shaped @ design[1].T)
+        return np.asarray(design[0] @ self.on_lattice(coefficients) @ design[1].T)
 
     def resampled(self, other: Splines, coefficients: Array) -> Array:
         """Return the coefficients of the field of other splines, as near as these come."""
         spread = _spread(self.rows, other.rows), _spread(self.columns, other.columns)
-        shaped = np.moveaxis(coefficients.reshape(other.shape), -1, 0)
-        return np.moveaxis(spread[0] @ shaped @ spread[1].T, 0, -1).ravel()
+        return self._numbered(spread[0] @ other.on_lattice(coefficients) @ spread[1].T)
+
+    def on_lattice(self, coefficients: Array) -> Array:
+        """Return coefficients (..., n) as planes (..., 2, rows, columns)."""
+        rows, columns, components = self.shape
+        sides = (rows, columns) if rows >= columns else (columns, rows)
+        shaped = coefficients.reshape(*coefficients.shape[:-1], *sides, components)
+        planes = np.moveaxis(shaped, -1, -3)
+        return planes if rows >= columns else planes.swapaxes(-1, -2)
+
+    def _numbered(self, planes: Array) -> Array:
+        """Return planes (2, rows, columns) as coefficients (n,)."""
+        rows, columns, _ = self.shape
+        turned = planes if rows >= columns else planes.swapaxes(-1, -2)
+        return np.moveaxis(turned, 0, -1).ravel()
 
 
 @lru_cache(maxsize=64)
@@ -160,11 +174,14 @@ def _places(splines: Splines) -> tuple[NDArray[np.int_], NDArray[np.int_], tuple
     """Return which products go where in a band of which shape."""
     height, width, _ = splines.shape
     dy, i, dx, j, a, b = np.ogrid[: DEGREE + 1, :height, -DEGREE : DEGREE + 1, :width, :2, :2]
-    row = 2 * (dy * width + dx) + a - b
-    column = 2 * (i * width + j) + b
+    down, right = (width, 1) if height >= width else (1, height)
+    # From the one of two that comes first.
+    apart = down * dy + right * dx
+    row = 2 * abs(apart) + np.where(apart < 0, b - a, a - b)
+    column = 2 * (down * i + right * j + np.minimum(apart, 0)) + np.where(apart < 0, a, b)
     inside = (row >= 0) & (i + dy < height) & (j + dx >= 0) & (j + dx < width)
     inside = inside & ((dy > 0) | (dx >= 0))
-    shape = 2 * (DEGREE * width + DEGREE) + 2, 2 * height * width
+    shape = 2 * (DEGREE * min(height, width) + DEGREE) + 2, 2 * height * width
     size = (3, DEGREE + 1, height, 2 * DEGREE + 1, width)
     taken = np.ravel_multi_index(np.broadcast_arrays(a + b, dy, i, dx + DEGREE, j), size)
     inside, put, taken = np.broadcast_arrays(inside, column * shape[0] + row, taken)
