@@ -79,21 +79,23 @@ def with_bomb(shard: Path, bomb: bytes, count: int, at_start: bool) -> None:
 
 @pytest.mark.parametrize("codec", SHARD_CODECS)
 @pytest.mark.parametrize("place", ["start", "end"])
-@pytest.mark.parametrize("whole", [True, False])
-def test_no_chunk_of_a_shard_expands_further_than_its_metadata_say(tmp_path, codec, place, whole):
+@pytest.mark.parametrize(
+    "part", [np.s_[...], np.s_[175:, 225:], np.s_[120:, 60:]], ids=["all", "one", "some"]
+)
+def test_no_chunk_of_a_shard_expands_further_than_its_metadata_say(tmp_path, codec, place, part):
     """All of a shard is read at once, or the index and then some of the chunks."""
     values = np.random.default_rng(0).integers(0, 99, (200, 250), np.uint16)
     shard = sharded(tmp_path / "a.zarr", values, SHARD_CODECS[codec], place)
     array = opened_array(tmp_path / "a.zarr" / "0")
     np.testing.assert_array_equal(array[...], values)
-    np.testing.assert_array_equal(array[175:, 225:], values[175:, 225:])
+    np.testing.assert_array_equal(array[part], values[part])
     with_bomb(shard, PACKED[codec](bytes(LARGE)), 20, place == "start")
     array = opened_array(tmp_path / "a.zarr" / "0")
     np.testing.assert_array_equal(array[:150, :200], values[:150, :200])
 
     def read() -> None:
         with pytest.raises(InputError, match="far more than its metadata say"):
-            array[...] if whole else array[175:, 225:]
+            array[part]
 
     assert peak(read) < LARGE / 8
 

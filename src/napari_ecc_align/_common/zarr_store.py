@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import stat
-from collections.abc import Iterable
+from collections.abc import AsyncIterator, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -49,6 +49,23 @@ class BoundedStore(LocalStore):
     ) -> list[Buffer | None]:
         """Return what is stored under several keys, or parts of it."""
         return [await self.get(key, prototype, part) for key, part in key_ranges]
+
+    async def get_ranges(
+        self, key: str, byte_ranges: Sequence[ByteRequest | None], *, prototype: Any, **_: Any
+    ) -> AsyncIterator[Sequence[tuple[int, Buffer | None]]]:
+        """Yield parts of what is stored under a key: zarr merges them, of which no size is known.
+
+        None of what is missing.
+        """
+        for number, part in enumerate(byte_ranges):
+            yield [(number, await self.get(key, prototype, part))]
+
+    def get_ranges_sync(
+        self, key: str, byte_ranges: Sequence[ByteRequest | None], *, prototype: Any, **_: Any
+    ) -> Sequence[tuple[int, Buffer | None]]:
+        """Return the same as `get_ranges`, where zarr knows such a method."""
+        read = (self.get_sync(key, prototype=prototype, byte_range=part) for part in byte_ranges)
+        return [*enumerate(read)]
 
     def get_sync(
         self, key: str, *, prototype: Any = None, byte_range: ByteRequest | None = None
