@@ -101,7 +101,7 @@ CASES = {
             "--out",
             "a.png",
         ),
-        "must end in one of .json",
+        "no result of ecc-align",
     ),
     "no images": (("apply", "{inputs}/slide.json", *APPLY), "IMAGE"),
     "twice the same": ((*MANY, "{inputs}/shifted.png"), "would be written twice"),
@@ -138,7 +138,7 @@ CASES = {
         "ends in .json, .csv, .npy",
     ),
     "other grids": (("compare", "{inputs}/camera.png", "{inputs}/page.png"), "reference's grid"),
-    "info of an image": (("info", "{inputs}/camera.png"), "must end in one of .json"),
+    "info of an image": (("info", "{inputs}/camera.png"), "no result of ecc-align"),
     "info of no size": (("info", "{inputs}/slide.json", "--size", "0", "5"), "--size: '0'"),
     "info sized twice": (
         ("info", "{inputs}/slide.json", "--size", "5", "5", "--like", "{inputs}/camera.png"),

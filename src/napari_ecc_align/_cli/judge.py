@@ -20,6 +20,7 @@ from .._images.files.suffixes import image_suffix
 from .._images.files.zarr_image import is_too_large
 from .._images.sources import ImageLike
 from .._transform.field import Field
+from .._transform.formats.field_files import holds_a_field
 from .._transform.formats.registry import holds_a_stack, holds_a_volume
 from .._transform.transform import Transform
 from .._verdict.field_result import SmoothAlignment
@@ -62,7 +63,7 @@ def run_judge(chosen: argparse.Namespace) -> int:
 
 def _of_frames(path: Path | None) -> bool:
     """Tell whether a file holds the transforms of the frames of a film of images."""
-    if path is None or is_folder(path) or image_suffix(path) or path.suffix.lower() == ".npz":
+    if path is None or is_folder(path) or image_suffix(path) or holds_a_field(path):
         return False
     return holds_a_stack(path) and not holds_a_volume(path)
 
