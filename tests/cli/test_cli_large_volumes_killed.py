@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import zarr
-from processes import environment
+from processes import environment, heed_interrupts
 from scipy import ndimage
 
 import napari_ecc_align
@@ -63,6 +63,7 @@ def started(command, out):
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
+        preexec_fn=None if sys.platform == "win32" else heed_interrupts,
     )
 
 
