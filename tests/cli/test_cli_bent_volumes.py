@@ -80,6 +80,8 @@ def test_a_volume_that_bends_is_aligned_written_and_applied(pair, found):
         (("info", "f.npz"), "holds a field of volumes"),
         (("apply", "f.npz", "two.ome.tif", "--like", "one.ome.tif", "--out", "x.tif", "--inverse"),
          "not for fields of volumes"),
+        (("convert", "f.npz", "g.mha", "--inverse"), "not for fields of volumes"),
+        (("convert", "f.npz", "g.mha", "--spacing", "2"), "a field between pixels"),
         (("apply", "f.npz", "flat.tif", "--like", "one.ome.tif", "--out", "x.tif"), "no volume"),
     ],
 )  # fmt: skip
@@ -89,3 +91,12 @@ def test_what_is_not_done_with_fields_of_volumes_is_said(pair, monkeypatch, comm
     bent.save("f.npz", overwrite=True)
     tifffile.imwrite("flat.tif", np.zeros((20, 20), np.uint8), **GRAY)
     assert said in run_main(*command).complaint
+
+
+def test_a_field_of_volumes_is_written_in_other_formats(tmp_path, pair):
+    _, bent = pair
+    bent.save(tmp_path / "f.npz")
+    places = np.random.default_rng(0).uniform(8, 32, (50, 3))
+    for name in ("g.mha", "g.zarr"):
+        assert run_main("convert", tmp_path / "f.npz", tmp_path / name).code == 0
+        assert np.abs(VolumeField.load(tmp_path / name)(places) - bent(places)).max() < 0.01

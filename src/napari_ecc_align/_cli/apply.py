@@ -21,11 +21,11 @@ from .._images.files.suffixes import SUFFIXES, image_suffix, own_stem
 from .._images.files.warped import warped_file
 from .._transform.field import Field
 from .._transform.files import load_fields, load_transforms
-from .._transform.formats.field_files import holds_a_field, holds_a_volume_field, holds_fields
+from .._transform.formats.field_files import holds_a_field, holds_fields
 from .._transform.formats.registry import holds_a_stack, holds_a_volume
 from .._transform.transform import Transform
 from .console import narrate, say, tell
-from .held import held_transform, is_result
+from .held import held_transform, is_result, turned_round
 from .inputs import axes_told, read_meant
 from .outputs import (
     all_or_none,
@@ -77,36 +77,25 @@ def run_apply(chosen: argparse.Namespace) -> int:
 
 def _transforms(chosen: argparse.Namespace) -> Sequence[_OneOrMany]:
     """Return the transform of each image, or those of its frames."""
-    count = len(chosen.images)
-    if is_result(chosen.transform):
-        held = held_transform(chosen.transform)
-        return [held.inverse if chosen.inverse else held] * count
-    if holds_fields(chosen.transform):
-        fields = load_fields(chosen.transform)
-        fields = [each.inverse for each in fields] if chosen.inverse else fields
-        return fields if len(fields) == count else [fields] * count
-    if holds_a_field(chosen.transform) and holds_a_volume_field(chosen.transform):
-        if chosen.inverse:
-            raise InputError(
-                "--inverse is not for fields of volumes: align the other way round instead"
-            )
-        return [VolumeField.load(chosen.transform)] * count
-    if holds_a_field(chosen.transform):
-        field = Field.load(chosen.transform)
-        return [field.inverse if chosen.inverse else field] * count
-    if holds_a_volume(chosen.transform):
-        if holds_a_stack(chosen.transform):
-            many = load_volume_transforms(chosen.transform)
-            many = [each.inverse for each in many] if chosen.inverse else many
-            return many if len(many) == count else [many] * count
-        volume = VolumeTransform.load(chosen.transform)
-        return [volume.inverse if chosen.inverse else volume] * count
-    found = load_transforms(chosen.transform)
+    many = _of_frames(chosen.transform)
+    found: list[Any] = [held_transform(chosen.transform)] if many is None else many
     if chosen.inverse:
-        found = [each.inverse for each in found]
-    if not holds_a_stack(chosen.transform):
+        found = [turned_round(each) for each in found]
+    count = len(chosen.images)
+    if many is None:
         return found * count
     return found if len(found) == count else [found] * count
+
+
+def _of_frames(path: Path) -> list[Any] | None:
+    """Return the transforms of the frames of a film; None if a file holds one alone."""
+    if is_result(path):
+        return None
+    if holds_fields(path):
+        return load_fields(path)
+    if holds_a_field(path) or not holds_a_stack(path):
+        return None
+    return load_volume_transforms(path) if holds_a_volume(path) else load_transforms(path)
 
 
 def _warp_file(

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from .._align.volume.bent.field import VolumeField
 from .._align.volume.transform import VolumeTransform
 from .._common.errors import InputError
 from .._common.tables import MATRIX_KEYS
@@ -19,7 +20,7 @@ from .._transform.formats.registry import holds_a_volume
 from .._transform.transform import Transform
 from .provenance import provenance_of
 
-AnyTransform = Transform | VolumeTransform | Field
+AnyTransform = Transform | VolumeTransform | Field | VolumeField
 
 
 def is_result(path: Path) -> bool:
@@ -39,15 +40,10 @@ def held_transform(path: Path) -> AnyTransform:
     if is_scene(path):
         found = transform_in_scene(path)
         return found if isinstance(found, Field) else _of_matrix(found)
-    if image_suffix(path) and path.suffix.lower() not in FIELD_FORMATS:
+    if is_result(path):
         return _told(path, provenance_of(path))
-    if holds_a_volume_field(path):
-        raise InputError(
-            f"{path} holds a field of volumes, which is not judged: apply it, and judge what "
-            "comes of that as it lies"
-        )
     if holds_a_field(path):
-        return Field.load(path)
+        return (VolumeField if holds_a_volume_field(path) else Field).load(path)
     return VolumeTransform.load(path) if holds_a_volume(path) else Transform.load(path)
 
 
@@ -72,12 +68,32 @@ def _of_matrix(matrix: Any, model: Any = None) -> Transform | VolumeTransform:
 
 
 def as_volume(held: AnyTransform | None, path: Path) -> VolumeTransform | None:
-    """Return what is held as a transform of volumes; raise `InputError` if it is of images."""
+    """Return what is held as a transform of volumes, as those are judged by.
+
+    Raises
+    ------
+    InputError
+        If it is of images, or a field.
+    """
     if held is None or isinstance(held, VolumeTransform):
         return held
+    if isinstance(held, VolumeField):
+        raise InputError(
+            f"{path} holds a field of volumes, which is not judged: apply it, and judge what "
+            "comes of that as it lies"
+        )
     raise InputError(f"{path} holds a transform of images, not of volumes")
 
 
 def held_volume(path: Path) -> VolumeTransform | None:
     """Return the transform of volumes that a result holds; raise `InputError` as both do."""
     return as_volume(held_transform(path), path)
+
+
+def turned_round(held: AnyTransform) -> AnyTransform:
+    """Return the inverse of what is held; raise `InputError` if it has none."""
+    if isinstance(held, VolumeField):
+        raise InputError(
+            "--inverse is not for fields of volumes: align the other way round instead"
+        )
+    return held.inverse

@@ -11,7 +11,6 @@ from .._align.judged import judge_job, judge_steps
 from .._align.pair import checked_job
 from .._align.progress import Progress
 from .._align.smooth import judged_field
-from .._align.volume.transform import VolumeTransform
 from .._common.errors import InputError
 from .._common.opening import is_folder
 from .._ecc.options import DEFAULTS
@@ -46,7 +45,7 @@ def run_judge(chosen: argparse.Namespace) -> int:
     if isinstance(held, Field):
         return _judge_field(chosen, read, held)
     # By a transform of images, depth stacks are judged as these.
-    in_depth = are_volumes(read, chosen) if held is None else isinstance(held, VolumeTransform)
+    in_depth = are_volumes(read, chosen) if held is None else not isinstance(held, Transform)
     if chosen.volume or in_depth:
         return _judge_volumes(chosen, read, held)
     if chosen.in_um:
