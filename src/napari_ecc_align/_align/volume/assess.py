@@ -176,10 +176,8 @@ def _said(
     if chance > ALPHA or tiles.share < LEAST_LIKE:
         return "doubtful", f"Only {counted}; elsewhere the volumes differ."
     said = f"{counted}, with ECC {ecc:.3f}."
-    if (
-        _in_voxels(refiner, _along_axes(refiner, found, reference.frame.corners))
-        > LARGEST_UNCERTAINTY
-    ):
+    at_corners = _along_axes(refiner, found, reference.frame.corners)
+    if _in_voxels(refiner, at_corners) > LARGEST_UNCERTAINTY:
         known = found.uncertainty * reference.frame.unit
         said += f" The corners are known to {known:.2g}: they lie far from what both volumes show."
     return "aligned", said

@@ -7,12 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..._transform.models import Array
-from ..._verdict.limits import (
-    LARGEST_UNCERTAINTY,
-    LEAST_PART,
-    MINOR,
-    WRONG,
-)
+from ..._verdict.limits import LARGEST_UNCERTAINTY, LEAST_PART, MINOR, WRONG
 from ..._verdict.neighbours import (
     LEAST_DISPLACED,
     lengths,
