@@ -11,7 +11,10 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 from hostile import hostile_pair, hostile_pairs
 from known import known_pairs
+from scenes import page
 from trust import RIGHT, outcome
+
+from napari_ecc_align import align
 
 
 def test_no_hostile_pair_misleads():
@@ -46,3 +49,9 @@ def test_known_pairs_are_aligned_and_as_exact_as_they_say():
     assert len(doubted) <= 0.06 * len(right), doubted
     z = [one.z for one in right if one.result.verdict == "aligned"]
     assert 0.7 < np.sqrt(np.mean(np.square(z))) < 1.4
+
+
+def test_a_scanned_page_that_lies_still_is_aligned_though_its_staves_repeat():
+    one = page(5, (600, 800), 0.0)
+    result = align(one.reference, one.gray)
+    assert result.aligned, result.reason

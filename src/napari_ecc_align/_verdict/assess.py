@@ -50,7 +50,7 @@ from .residual_pattern import residual_pattern
 from .result import AlignmentResult
 from .rules import doubted, is_deformed, is_hopeless, is_minor, judge, slides
 from .sampling import overlap_share, sampled_ecc, shared_hull
-from .second_motion import second_motion, still_tiles
+from .second_motion import SecondMotion, second_motion, still_tiles
 from .shifted_rival import whole_fit
 from .tile_matching import MOST_TILES, Tiles, without
 from .turned_motion import turned_motion
@@ -236,11 +236,18 @@ def _with_second_motion(laid: Laid, evidence: Evidence) -> Evidence:
     by_camera = evidence.alike and evidence.lies_still()
     if second is None and by_camera:
         second = seek(of_rest=True)
+        if second is not None and second.part < LEAST_PART and not _is_seen(second, evidence):
+            second = None
     elif second is not None and evidence.by_edges and not by_camera:
         # Of two kinds of images, what either shows alone may lie on one side of what both show.
         seen = second.is_still(motion, shape) or is_witnessed(laid, second, evidence.fine.chance)
         second = second if seen else None
     return _with_pattern(replace(evidence, second=second))
+
+
+def _is_seen(second: SecondMotion, evidence: Evidence) -> bool:
+    """Tell whether a tile shows it, too: of pages, a staff lies like another one in the rest."""
+    return any(second.shown_by(tiles).any() for tiles in (evidence.fine, evidence.wide))
 
 
 def _with_pattern(evidence: Evidence) -> Evidence:

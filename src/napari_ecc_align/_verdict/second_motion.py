@@ -52,6 +52,8 @@ class SecondMotion:
         How much of the detail the first motion explains, from 0 to 1.
     alone : bool
         No other displacement stands out like it, as several do of what repeats and of rasters.
+    part : float
+        How much of what it was looked for in, from 0 to 1: of all detail, or of the rest.
     """
 
     displacement: NDArray[np.float64]
@@ -62,6 +64,7 @@ class SecondMotion:
     distance: float
     first: float = 1.0
     alone: bool = True
+    part: float = 1.0
 
     @property
     def is_everywhere(self) -> bool:
@@ -162,10 +165,10 @@ def second_motion(
     spread = _spread(first, second, window, there.astype(int))
     exact = there + _beside(odd, *there.astype(int).tolist())
     exact = factor * exact
-    distance = float(np.hypot(*exact))
-    share *= power
-    precision = factor * RIGHT
-    return SecondMotion(exact, share, significance, precision, spread, distance, common, alone)
+    distance, precision, part = float(np.hypot(*exact)), factor * RIGHT, share
+    return SecondMotion(
+        exact, power * share, significance, precision, spread, distance, common, alone, part
+    )
 
 
 def _peaks(odd: Floats) -> Floats:
