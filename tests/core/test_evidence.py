@@ -109,6 +109,21 @@ def test_the_right_place_outdoes_a_wrong_one(known):
     assert likeness(known.reference, known.moving, off, 1) > 1
 
 
+def test_of_many_periods_the_best_one_rivals():
+    """The wall between windows shows which, though many others promise as much."""
+    rng = np.random.default_rng(7)
+    wall = ndimage.gaussian_filter(rng.normal(size=(580, 440)), 3)
+    front = 15 * wall / wall.std()
+    for y in range(10, 490, 100):
+        for x in range(10, 350, 100):
+            front[y : y + 80, x : x + 80] = picture("coffee")[100:180, 100:180] - 150.0
+    pair = levels(front[:470, :340], front[100:570, 100:440], 2)
+    for x, y in ((-100, 0), (0, -100), (0, 0)):
+        rival = whole_fit(*pair, shift(x, y), inverted=False).rival
+        assert rival.likeness > 1
+        assert rival.matrix[:2, 2] == pytest.approx([-100, -100], abs=4)
+
+
 @pytest.mark.parametrize("period", [20, 44])
 def test_another_period_rivals(period):
     rows, columns = np.mgrid[: SHAPE[0], : SHAPE[1]]

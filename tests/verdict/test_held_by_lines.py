@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
+from music.page import make_page
 from napari_ecc_align import Transform, align, align_stack, judge
 from napari_ecc_align._align.held_parts import without_held_lines
 from napari_ecc_align._align.options import Job
@@ -105,6 +106,23 @@ def test_a_mask_and_a_negative():
     assert result.aligned
     assert result.inverted
     assert result.transform.corner_distance(truth, SHAPE) < 0.2
+
+
+def test_lines_are_shared_by_a_negative_too():
+    reference, moving, _ = below_lines("astronaut", 3.6, 5.1, lines(0, 40))
+    for other in (moving, 255 - moving):
+        assert shared_lines(pyramids_of(reference, other)) == (0,)
+
+
+@pytest.mark.parametrize("seed", [18, 20])
+@pytest.mark.parametrize("negative", [False, True])
+def test_a_page_that_lies_still_lies_right(seed, negative):
+    """Its staves are lines, which lie on others at many places, in what two flavours leave."""
+    page = make_page(shape=(400, 520), seed=seed, displacement=0)
+    result = align(page.reference, page.gray if negative else 255 - page.gray)
+    assert result.aligned, result.reason
+    assert result.inverted == negative
+    assert result.transform.corner_distance(Transform.identity(), (400, 520)) < 0.1
 
 
 def test_a_film_below_lines():

@@ -248,6 +248,19 @@ def test_a_wheel_fits_by_the_next_spoke():
     assert turns(wheel(), wheel(5), 5 - 40, model="translation").there == 0
 
 
+@pytest.mark.parametrize("spokes", [24, 31, 33])
+def test_a_wheel_of_many_spokes_fits_by_the_next_one(spokes):
+    """Which is near, in its spectrum: after half of it if their number is odd."""
+
+    def drawn(turned):
+        y, x = np.mgrid[:420, :420] - 209.5
+        angle, radius = np.arctan2(y, x) - np.deg2rad(turned), np.hypot(x, y)
+        ring = (radius > 0.12 * 420) & (radius < 0.42 * 420)
+        return ndimage.gaussian_filter(130 + 70 * np.tanh(3 * np.cos(spokes * angle)) * ring, 0.8)
+
+    assert turns(drawn(0), drawn(5), 5 - 360 / spokes).is_like(0.93)
+
+
 def test_a_wheel_fits_by_half_a_turn_which_its_spectrum_does_not_tell():
     two = wheel(spokes=2, marked=False)
     assert turns(two, two, 0).is_like(0.93)

@@ -137,8 +137,8 @@ def _of_lines(
 def shared_lines(pyramids: Pyramids) -> tuple[int, ...]:
     """Return the axes, 0 for x, across which both images have the same lines where they were.
 
-    Of columns and rows that may belong to the camera, whatever has moved below them; none of
-    images that are read where they are looked at.
+    Of columns and rows that may belong to the camera, whatever has moved below them, also where
+    one image was turned into a negative; none of images that are read where they are looked at.
     """
     index = pyramids.index_below(SECOND_PIXELS)
     levels = pyramids.reference[index], pyramids.moving[index]
@@ -151,7 +151,7 @@ def shared_lines(pyramids: Pyramids) -> tuple[int, ...]:
         axis
         for axis in (0, 1)
         if min(shares[axis], others[axis]) > LEAST_SHARE
-        and _correlation(first[axis], second[axis]) > LIKE
+        and abs(_correlation(first[axis], second[axis])) > LIKE
     )
 
 

@@ -141,7 +141,7 @@ def seconded(laid: Laid, rival: Rival, model: MotionModel) -> Rival:
         return NO_RIVAL
     # Of the middle one of each: a tile that sees nothing at either place decides nothing.
     joint = Rival(middle(here.fits), middle(there.fits), KNOWN_TO)
-    like = share > LEAST_LIKE * here.share and joint.is_like(LIKE)
+    like = share > LEAST_LIKE * here.share and joint.likeness > LIKE
     return NO_RIVAL if not like or fits_better_here(laid, place, model, rough=True) else rival
 
 

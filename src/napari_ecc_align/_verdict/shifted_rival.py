@@ -188,7 +188,8 @@ def _unwrapped(
     promise = heights / _kept_share(fixed[1].shape, surface.shape)[places]
     # What correlates between pixels alone, where little is seen, is no peak.
     worth = np.flatnonzero((promise > LEAST_LIKE) & (surface[places] > 0))
-    worth = worth[np.argsort(-promise[worth], kind="stable")[:MOST_RIVALS]]
+    # Of a grid, so many across and down: what is wrapped around hides which of them is the best.
+    worth = worth[np.argsort(-promise[worth], kind="stable")[: MOST_RIVALS**2]]
     middle_y, middle_x = (length // 2 for length in surface.shape)
     y, x = places
     found = {}
