@@ -60,7 +60,7 @@ def _patches(level: Level, places: NDArray[np.float64]) -> Floats:
 
 def _fits(patches: Floats) -> Floats:
     """Return how odd rows correlate with those around them at each shift, (n, shifts)."""
-    lines = patches - patches.mean(axis=2, keepdims=True)
+    lines = patches - np.einsum("nij->ni", patches)[:, :, None] / np.float32(patches.shape[2])
     odd = lines[:, 1:-1:2, LEAST_REACH:-LEAST_REACH]
     around = lines[:, :-2:2] + lines[:, 2::2]
     # Of every two columns the sum over all rows: those that lie equally far apart are one shift.
@@ -69,9 +69,10 @@ def _fits(patches: Floats) -> Floats:
     shape = count, 2 * LEAST_REACH + 1, width
     shifted = as_strided(products, shape, (steps[0], steps[2], steps[1] + steps[2]))
     fits = shifted.sum(axis=2)
-    columns = (around * around).sum(axis=1)
+    columns = np.einsum("nij,nij->nj", around, around)
     powers = as_strided(columns, shape, (*columns.strides, columns.strides[1]))
-    fits /= np.sqrt((odd * odd).sum(axis=(1, 2))[:, None] * powers.sum(axis=2)) + 1e-12
+    energies = np.einsum("nij,nij->n", odd, odd)
+    fits /= np.sqrt(energies[:, None] * powers.sum(axis=2)) + np.float32(1e-12)
     return floats(fits)
 
 

@@ -235,16 +235,16 @@ def _determined(design: Array) -> bool:
 def _fitted(design: Array, seen: Array, sigma: Array) -> tuple[Array, Array]:
     """Solve by least squares with Cauchy's weights; return the solution and its covariance."""
     certain = 1 / sigma**2
-    weights = certain
+    scale, left = 1.0, np.zeros(len(seen))
     for _ in range(_REWEIGHTINGS):
+        # A tile that found the wrong place does not pull the fit.
+        weights = certain / (1 + (left / (2 * scale)) ** 2)
         weighed = design.T * weights
         # Of so few unknowns numpy's way takes five times as long.
         inverse = cv2.invert(weighed @ design)[1]
         fit = inverse @ (weighed @ seen)
         left = np.abs(seen - design @ fit) / sigma
         scale = max(1.0, middle(left) / 0.67)
-        # A tile that found the wrong place does not pull the fit.
-        weights = certain / (1 + (left / (2 * scale)) ** 2)
     return np.asarray(fit), np.asarray(scale**2 * inverse)
 
 
