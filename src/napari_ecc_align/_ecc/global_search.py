@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Generator
-from typing import Literal
+from functools import cached_property
+from typing import Literal, TypeAlias
 
 import numpy as np
 
@@ -15,6 +16,7 @@ from .._transform.models import Array, Model
 from .correlation import cross_correlation, padded, spectrum
 
 Steps = Literal["fine", "medium", "rough"]
+_Spectra: TypeAlias = tuple[list[Floats], list[Floats], list[Floats]]
 # How many angles and which scales are tried. On a level of 80 x 80 px, of 36 pairs turned and
 # enlarged at will as many were found by intensities with the rough steps as with the fine ones
 # (26); by orientations with half as many as the fine ones (34), but fewer with the rough ones.
@@ -199,14 +201,7 @@ class _Search:
             _halved(covered),
             _halved(_power(second)),
         )
-        self._firsts = [
-            (
-                spectrum(image, self._size),
-                spectrum(_halved(_power(image)), half),
-                spectrum(_halved(counted), half),
-            )
-            for image, counted in ((first, seen), (first[::-1, ::-1], seen[::-1, ::-1]))
-        ]
+        self._first = first, seen
 
     def best_shifts(
         self, linear: Array, count: int, *, opposite: bool
@@ -233,22 +228,39 @@ class _Search:
         there = spectrum(image, self._size)
         around = spectrum(square, self._half), spectrum(mask, self._half)
         bottom, right = self._shape[0] - 1.0, self._shape[1] - 1.0
-        turns = np.eye(3), np.array([[-1.0, 0, right], [0, -1, bottom], [0, 0, 1]])
+        firsts = [(np.eye(3), self._upright)]
+        if opposite:
+            half_turn = np.array([[-1.0, 0, right], [0, -1, bottom], [0, 0, 1]])
+            firsts.append((half_turn, self._turned))
         found = []
-        for first, (here, energy, seen) in zip(turns[: 1 + opposite], self._firsts, strict=False):
+        for first, (here, *energies) in firsts:
             surface = cross_correlation(here, there)
             # Below zero it is nothing for orientations, which have no negative.
             surface = np.abs(surface) if image.ndim == 2 else np.maximum(surface, 0)
-            surface *= self._weight((energy, seen), around, least)
+            surface *= self._weight(energies, around, least)
             for _ in range(count):
                 dx, dy, score = _peak(surface, self._shape, (height, width))
                 found.append((score, turn @ shift(-dx, -dy) @ first))
         return found
 
+    @cached_property
+    def _upright(self) -> _Spectra:
+        return self._spectra(*self._first)
+
+    @cached_property
+    def _turned(self) -> _Spectra:
+        image, seen = self._first
+        return self._spectra(image[::-1, ::-1], seen[::-1, ::-1])
+
+    def _spectra(self, image: Floats, seen: Floats) -> _Spectra:
+        """Return the transforms of an image, and, at half the size, of its energy and mask."""
+        energy, mask = (spectrum(_halved(plane), self._half) for plane in (_power(image), seen))
+        return spectrum(image, self._size), energy, mask
+
     def _canvas(self, linear: Array) -> tuple[Array, tuple[int, int]]:
         """Return a canvas that holds the turned moving image: its map to that, and (h, w)."""
         h, w = self._second.shape[:2]
-        box = np.ceil(np.abs(np.linalg.inv(linear)) @ (w, h)).astype(int).tolist()
+        box = np.ceil(np.abs(cv2.invert(linear)[1]) @ (w, h)).astype(int).tolist()
         width, height = min(box[0], self._size[1]), min(box[1], self._size[0])
         turn = np.eye(3)
         turn[:2, :2] = linear
@@ -257,7 +269,7 @@ class _Search:
         return turn, (height, width)
 
     def _weight(
-        self, here: tuple[list[Floats], ...], there: tuple[list[Floats], ...], least: float
+        self, here: list[list[Floats]], there: tuple[list[Floats], ...], least: float
     ) -> Floats:
         """Return the factor of the correlation at each shift, zero to rule it out.
 
@@ -274,8 +286,7 @@ class _Search:
 
 
 def _power(image: Floats) -> Floats:
-    square = image * image
-    return square if image.ndim == 2 else floats(square.sum(axis=2))
+    return image * image if image.ndim == 2 else floats(np.einsum("hwk,hwk->hw", image, image))
 
 
 _DOUBLING = np.array([[2, 0, 0.5], [0, 2, 0.5], [0, 0, 1]])
