@@ -80,11 +80,11 @@ def _offset(fits: Floats) -> float:
     """Return by how much odd rows are displaced along rows, of how patches fit at each shift."""
     # The noise of single lines averages out over all places.
     best = int(fits.sum(axis=0).argmax())
+    # The best is no border, and a colour mosaic may look displaced by one.
+    if not 1 < abs(best - LEAST_REACH) < LEAST_REACH:
+        return 0.0
     gains = fits[:, best] - fits[:, LEAST_REACH]
     doubt = CLEAR_SIGMAS * float(gains.std()) / sqrt(len(gains) - 1)
     alike = np.abs(fits.argmax(axis=1) - best) <= 1
     clear = alike.all() or (2 * alike.sum() > len(alike) and gains.mean() > doubt)
-    # The best is no border, and a colour mosaic may look displaced by one.
-    return (
-        float(best - LEAST_REACH) if clear and 1 < abs(best - LEAST_REACH) < LEAST_REACH else 0.0
-    )
+    return float(best - LEAST_REACH) if clear else 0.0
