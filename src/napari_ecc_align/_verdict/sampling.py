@@ -138,7 +138,9 @@ def _shared_part(
             if side >= 0:
                 kept.append([x, y])
         part = kept
-    return np.array(part).reshape(-1, 2)
+    found = np.array(part).reshape(-1, 2)
+    found.setflags(write=False)
+    return found
 
 
 def _lattice(shape: tuple[int, int]) -> tuple[NDArray[np.float64], tuple[int, int]]:
